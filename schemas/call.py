@@ -1,0 +1,52 @@
+"""The call record: metadata of one call, as it arrives and as ringtrace keeps it."""
+
+from __future__ import annotations
+
+import pyarrow as pa
+
+from schemas.complaint import LOOSE_EXTRA, ORIGIN
+from schemas.field import TIMESTAMP, field
+from schemas.kinds import Attestation, Direction
+
+_STRING = pa.string()
+
+
+def _fields(timestamp: pa.DataType, duration: pa.DataType) -> list[pa.Field]:
+    return [
+        field("call_id", _STRING, "Unique within source_org.", required=True),
+        field("source_org", _STRING, "Slug of the reporting organisation.", required=True),
+        field("started_at", timestamp, "When the call started.", required=True),
+        field("duration_seconds", duration, "Length of the call in seconds."),
+        field("direction", _STRING, "Who called whom.", values=tuple(Direction)),
+        field("calling_number", _STRING, "The calling number as recorded."),
+        field("called_number", _STRING, "The called number as recorded."),
+        field("victim_id", _STRING, "The organisation's own pseudonym."),
+        field("victim_country", _STRING, "ISO 3166-1 alpha-2; default region of the numbers."),
+        field("attestation", _STRING, "SHAKEN level, if signed.", values=tuple(Attestation)),
+        field("orig_id", _STRING, "SHAKEN origination id (RFC 8588)."),
+        field("carrier", _STRING, "Carrier that handed the call over."),
+        field("trunk", _STRING, "Trunk group it came in on."),
+        field("source_ip", _STRING, "IP address that signalled it."),
+        field("complaint_id", _STRING, "The complaint it belongs to, where known."),
+    ]
+
+
+CALL_INPUT = pa.schema(_fields(TIMESTAMP, pa.float64()))
+"""The input contract: the fields of one call record."""
+
+CALL_LOOSE = pa.schema([f.with_nullable(True) for f in _fields(_STRING, _STRING)] + LOOSE_EXTRA)
+"""What every reader yields: the contract's fields, all still text, plus their origin."""
+
+CALL_ACCEPTED = pa.schema(list(CALL_INPUT) + ORIGIN)
+"""Validated rows inside the pipeline, before the victim's number is taken out."""
+
+_VICTIM_SIDE = {"calling_number", "called_number"}
+CALL = pa.schema(
+    [f for f in CALL_INPUT if f.name not in _VICTIM_SIDE]
+    + [
+        field("suspect_number", _STRING, "The suspect's number, E.164 where it can be read."),
+        field("suspect_role", _STRING, "caller_id (inbound) or callback (outbound)."),
+    ]
+)
+"""calls/: accepted rows; the victim's side of the call is in no output."""
+CALL_KEY = ("source_org", "call_id")

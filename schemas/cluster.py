@@ -1,0 +1,98 @@
+"""Clusters, their members, the suppliers they share, and their lineage."""
+
+from __future__ import annotations
+
+import pyarrow as pa
+
+from schemas.field import AMOUNT, TIMESTAMP, field
+from schemas.kinds import EntityKind, LineageEvent, Role, Status
+
+_STRING = pa.string()
+_STRINGS = pa.list_(_STRING)
+
+_LOSSES = pa.list_(
+    pa.struct(
+        [
+            field("currency", _STRING, "ISO 4217 code."),
+            field("amount", AMOUNT, "Sum of the complaints' losses."),
+            field("complaints", pa.int64(), "Complaints that state a loss in it."),
+        ]
+    )
+)
+_COUNTRIES = pa.list_(
+    pa.struct(
+        [
+            field("country", _STRING, "ISO 3166-1 alpha-2."),
+            field("complaints", pa.int64(), "Complaints from it."),
+        ]
+    )
+)
+_BRIDGES = pa.list_(
+    pa.struct(
+        [
+            field("entity_a", _STRING, "One end of the bridge."),
+            field("entity_b", _STRING, "The other end."),
+            field("weight", pa.float64(), "Evidence for it, in records' worth."),
+            field("smaller_side", pa.int64(), "Members that fall off when it is cut."),
+        ]
+    )
+)
+
+CLUSTER = pa.schema(
+    [
+        field("cluster_id", _STRING, "Stable id.", required=True),
+        field("name", _STRING, "A name for people, from the members.", required=True),
+        field("size", pa.int64(), "Members.", required=True),
+        field("complaints", pa.int64(), "Complaints that name a member.", required=True),
+        field("calls", pa.int64(), "Calls that name a member.", required=True),
+        field("victims", pa.int64(), "Distinct victims among them.", required=True),
+        field("countries", _COUNTRIES, "Victims' countries, most complaints first."),
+        field("orgs", _STRINGS, "Organisations that saw a member, sorted.", required=True),
+        field("brands", _STRINGS, "Brands claimed, most often first.", required=True),
+        field("losses", _LOSSES, "Loss by currency, sorted by currency."),
+        field("first_seen", TIMESTAMP, "Earliest record.", required=True),
+        field("last_seen", TIMESTAMP, "Latest record.", required=True),
+        field("status", _STRING, "candidate, confirmed or disputed.", required=True),
+        field("priority", pa.float64(), "Rank for an analyst's day, 0 to 100.", required=True),
+        field("confidence", pa.float64(), "That the members belong together.", required=True),
+        field("weakest_bridges", _BRIDGES, "Links whose loss would split it, weakest first."),
+    ]
+)
+"""clusters/: one row a cluster; a cluster of one is a cluster."""
+CLUSTER_KEY = ("cluster_id",)
+
+MEMBER = pa.schema(
+    [
+        field("entity_id", _STRING, "The member.", required=True),
+        field("cluster_id", _STRING, "Its one cluster.", required=True),
+        field("role", _STRING, "Its most frequent role.", required=True, values=tuple(Role)),
+        field("confidence", pa.float64(), "That it belongs, 0 to 1.", required=True),
+        field("bridge", pa.bool_(), "Whether the cluster falls apart without it.", required=True),
+    ]
+)
+"""members/: which entity is in which cluster."""
+MEMBER_KEY = ("entity_id",)
+
+SUPPLIER = pa.schema(
+    [
+        field("entity_id", _STRING, "The shared soft entity.", required=True),
+        field("kind", _STRING, "Its namespace.", required=True, values=tuple(EntityKind)),
+        field("cluster_id", _STRING, "A cluster that uses it.", required=True),
+        field("records", pa.int64(), "Records of that cluster that name it.", required=True),
+        field("clusters", pa.int64(), "Clusters that use it in all.", required=True),
+        field("status", _STRING, "Status of the entity.", required=True, values=tuple(Status)),
+    ]
+)
+"""suppliers/: a soft entity (trunk, orig_id, carrier, script, ip) and each cluster it serves."""
+SUPPLIER_KEY = ("entity_id", "cluster_id")
+
+LINEAGE = pa.schema(
+    [
+        field("cluster_id", _STRING, "The cluster.", required=True),
+        field("event", _STRING, "What happened.", required=True, values=tuple(LineageEvent)),
+        field("from_ids", _STRINGS, "Clusters of the previous run.", required=True),
+        field("to_ids", _STRINGS, "Clusters of this run.", required=True),
+    ]
+)
+"""lineage/: what became of each cluster since the previous run."""
+LINEAGE_KEY = ("cluster_id", "event")

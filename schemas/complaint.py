@@ -1,0 +1,102 @@
+"""The complaint: a customer's report of a scam, as it arrives and as ringtrace keeps it."""
+
+from __future__ import annotations
+
+import pyarrow as pa
+
+from schemas.field import AMOUNT, TIMESTAMP, field
+from schemas.kinds import NUMBER_ROLES, Channel
+
+_STRING = pa.string()
+
+
+def _number(raw: pa.DataType) -> pa.DataType:
+    return pa.list_(
+        pa.struct(
+            [
+                field("raw", raw, "The number as written."),
+                field("role", _STRING, "The part it plays.", values=NUMBER_ROLES),
+            ]
+        )
+    )
+
+
+_REMOTE = pa.list_(
+    pa.struct(
+        [
+            field("tool", _STRING, "Remote-access product, such as anydesk or teamviewer."),
+            field("id", _STRING, "The operator's id in that product."),
+        ]
+    )
+)
+
+
+def _payments(amount: pa.DataType) -> pa.DataType:
+    return pa.list_(
+        pa.struct(
+            [
+                field("method", _STRING, "How it was paid: bank, upi, crypto, gift_card, ..."),
+                field("payee", _STRING, "IBAN, account, UPI id, wallet address or handle."),
+                field("amount", amount, "Exact amount."),
+                field("currency", _STRING, "ISO 4217 code, or the coin's ticker."),
+            ]
+        )
+    )
+
+
+def _fields(timestamp: pa.DataType, amount: pa.DataType) -> list[pa.Field]:
+    return [
+        field("complaint_id", _STRING, "Unique within source_org.", required=True),
+        field("source_org", _STRING, "Slug of the reporting organisation.", required=True),
+        field("received_at", timestamp, "When the organisation received it.", required=True),
+        field("occurred_at", timestamp, "When the scam happened, as the victim said."),
+        field("victim_id", _STRING, "The organisation's own pseudonym; never a name or number."),
+        field("victim_country", _STRING, "ISO 3166-1 alpha-2; default region of the numbers."),
+        field("victim_region", _STRING, "State or province, as the organisation writes it."),
+        field("language", _STRING, "BCP 47 tag of the narrative."),
+        field("channel", _STRING, "How the scam arrived.", values=tuple(Channel)),
+        field("claimed_brand", _STRING, "Who the caller claimed to be, as the victim said it."),
+        field("narrative", _STRING, "The victim's own words. Hostile input."),
+        field("phone_numbers", _number(_STRING), "Numbers named in the complaint."),
+        field("urls", pa.list_(_STRING), "Web addresses, possibly defanged (hxxp, [.])."),
+        field("emails", pa.list_(_STRING), "E-mail addresses, possibly defanged."),
+        field("remote_access", _REMOTE, "Operator-side remote-access ids."),
+        field("payments", _payments(amount), "Payments made or demanded."),
+        field("loss_amount", amount, "What the victim lost in all."),
+        field("loss_currency", _STRING, "ISO 4217 code of loss_amount."),
+    ]
+
+
+COMPLAINT_INPUT = pa.schema(_fields(TIMESTAMP, AMOUNT))
+"""The input contract: the fields of one complaint."""
+
+ORIGIN = [
+    field("source", _STRING, "File the row came from.", required=True),
+    field("position", pa.int64(), "1-based line, or Parquet row, it starts on.", required=True),
+    field("format", _STRING, "Adapter that read it.", required=True),
+]
+"""Where a row came from; travels with it until it is accepted."""
+
+LOOSE_EXTRA = [
+    *ORIGIN,
+    field("raw", pa.binary(), "The row as it was read, for rejects.", required=True),
+    field("unknown", pa.list_(_STRING), "Names of fields that the contract does not know."),
+]
+
+COMPLAINT_LOOSE = pa.schema(
+    [f.with_nullable(True) for f in _fields(_STRING, _STRING)] + LOOSE_EXTRA
+)
+"""What every reader yields: the contract's fields, scalars still text, plus their origin."""
+
+COMPLAINT_ACCEPTED = pa.schema(list(COMPLAINT_INPUT) + ORIGIN)
+"""Validated rows inside the pipeline, before the victim's numbers are taken out."""
+
+COMPLAINT = pa.schema(
+    [
+        *COMPLAINT_INPUT,
+        field("numbers_withheld", pa.int32(), "Victim's own numbers taken out.", required=True),
+        field("numbers_unread", pa.int32(), "Numbers that could not be read.", required=True),
+    ]
+)
+"""complaints/: accepted rows without the victim's numbers, masked in place in the narrative."""
+COMPLAINT_KEY = ("source_org", "complaint_id")

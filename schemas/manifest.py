@@ -1,0 +1,65 @@
+"""manifest.json: what a run read, with what options, and what it wrote."""
+
+from __future__ import annotations
+
+from typing import TypedDict
+
+NAME = "manifest.json"
+"""File name; its presence says that a run is whole."""
+
+
+class Counts(TypedDict):
+    """Accounting of one record kind: read = accepted + duplicates + rejected."""
+
+    read: int
+    accepted: int
+    duplicates: int
+    rejected: int
+
+
+class InputFile(TypedDict):
+    """One input: its name without folders, size in bytes, digest, and rows read."""
+
+    name: str
+    kind: str
+    format: str
+    bytes: int
+    sha256: str
+    rows: int
+
+
+class OutputFile(TypedDict):
+    """One output, relative to the run's folder."""
+
+    name: str
+    bytes: int
+    sha256: str
+    rows: int
+
+
+class Alarm(TypedDict):
+    """Something an analyst must know before trusting the run."""
+
+    code: str
+    message: str
+
+
+class RecordCounts(TypedDict):
+    """The accounting of both record kinds."""
+
+    complaints: Counts
+    calls: Counts
+
+
+class Manifest(TypedDict):
+    """The whole manifest, as JSON with sorted keys."""
+
+    run_id: str
+    contract_version: int
+    versions: dict[str, str]
+    options: dict[str, object]
+    inputs: list[InputFile]
+    outputs: list[OutputFile]
+    counts: RecordCounts
+    tallies: dict[str, dict[str, int]]
+    alarms: list[Alarm]

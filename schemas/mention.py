@@ -1,0 +1,45 @@
+"""The mention: one identifier, read at one place of one record."""
+
+from __future__ import annotations
+
+import pyarrow as pa
+
+from schemas.field import TIMESTAMP, field
+from schemas.kinds import EntityKind, RecordKind, Role
+
+_STRING = pa.string()
+
+_FIELDS = [
+    field("entity_id", _STRING, "Canonical id, such as phone:+18885550123.", required=True),
+    field("kind", _STRING, "Namespace of the id.", required=True, values=tuple(EntityKind)),
+    field("role", _STRING, "Part it plays in the record.", required=True, values=tuple(Role)),
+    field("source_org", _STRING, "Organisation of the record.", required=True),
+    field("record_kind", _STRING, "Complaint or call.", required=True, values=tuple(RecordKind)),
+    field("record_id", _STRING, "complaint_id or call_id.", required=True),
+    field("observed_at", TIMESTAMP, "When the record saw it.", required=True),
+    field("victim_country", _STRING, "Country of the victim, if known."),
+    field("field", _STRING, "Field it was read from, such as narrative or urls[0]."),
+    field("start", pa.int32(), "First character in that field, counted in code points."),
+    field("end", pa.int32(), "Character after the last one."),
+    field("raw", _STRING, "The text that was read."),
+    field("confidence", pa.float32(), "That the reading is right, 0 to 1.", required=True),
+]
+
+MENTION = pa.schema(_FIELDS)
+"""mentions/: where every identifier was read. Victim-side readings are not in it."""
+MENTION_KEY = ("entity_id", "source_org", "record_kind", "record_id", "field", "start")
+
+SIGHTING = pa.schema(
+    [
+        *_FIELDS,
+        field("group_id", _STRING, "Record that is one piece of evidence.", required=True),
+        field("victim_key", _STRING, "Pseudonym that counts victims; never leaves."),
+        field("region", _STRING, "Region of a phone number, ISO 3166-1 alpha-2."),
+        field("line_type", _STRING, "Line type of a phone number."),
+    ]
+)
+"""A mention inside the pipeline, victim-side ones included, with what counting needs.
+
+`group_id` is `org|complaint_id` for a complaint and the calls that name it, and
+`org|call|call_id` for a call on its own.
+"""

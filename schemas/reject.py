@@ -1,0 +1,64 @@
+"""The reject: a row that breaks the contract, kept with the reason."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+import pyarrow as pa
+
+from schemas.complaint import ORIGIN
+from schemas.field import field
+from schemas.kinds import RecordKind, Stage
+
+_STRING = pa.string()
+
+RAW_LIMIT = 65_536
+"""Bytes of a rejected row that are kept; the position finds the rest in its source."""
+
+
+class Code(StrEnum):
+    """Why a row was rejected."""
+
+    BAD_ENCODING = "bad_encoding"
+    BROKEN_JSON = "broken_json"
+    NOT_AN_OBJECT = "not_an_object"
+    BROKEN_CSV = "broken_csv"
+    BROKEN_TOKEN = "broken_token"
+    ROW_TOO_LARGE = "row_too_large"
+    TRUNCATED_FILE = "truncated_file"
+    UNREADABLE_FILE = "unreadable_file"
+    WRONG_TYPE = "wrong_type"
+    MISSING_FIELD = "missing_field"
+    BAD_VALUE = "bad_value"
+    BAD_TIMESTAMP = "bad_timestamp"
+    IMPOSSIBLE_DATE = "impossible_date"
+    BAD_COUNTRY = "bad_country"
+    BAD_AMOUNT = "bad_amount"
+    BAD_CURRENCY = "bad_currency"
+    VICTIM_ID_IS_CONTACT = "victim_id_is_contact"
+    AFTER_AS_OF = "after_as_of"
+
+
+REJECT = pa.schema(
+    [
+        *ORIGIN,
+        field(
+            "record_kind", _STRING, "Complaint or call.", required=True, values=tuple(RecordKind)
+        ),
+        field("raw", _STRING, "The row as read, cut at 64 KiB, victim's numbers masked."),
+        field(
+            "raw_encoding",
+            _STRING,
+            "latin-1 where the row is not UTF-8: each character is then one byte.",
+            required=True,
+            values=("utf-8", "latin-1"),
+        ),
+        field("raw_bytes", pa.int64(), "Length of the row before the cut.", required=True),
+        field("stage", _STRING, "Step that refused it.", required=True, values=tuple(Stage)),
+        field("code", _STRING, "Reason as a code.", required=True, values=tuple(Code)),
+        field("field", _STRING, "Field at fault, if one is."),
+        field("message", _STRING, "Reason for people; holds nothing from the row.", required=True),
+    ]
+)
+"""rejects/: what was refused; can be mended and fed back in."""
+REJECT_KEY = ("source", "position", "code")

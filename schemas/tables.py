@@ -1,0 +1,44 @@
+"""The tables of one run: what each folder of the output contract holds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+from schemas import call, cluster, complaint, entity, link, mention, reject
+
+
+@dataclass(frozen=True)
+class Table:
+    """A folder of Parquet files: its schema and the columns its rows are sorted by."""
+
+    name: str
+    schema: pa.Schema
+    key: tuple[str, ...]
+
+
+COMPLAINTS = Table("complaints", complaint.COMPLAINT, complaint.COMPLAINT_KEY)
+CALLS = Table("calls", call.CALL, call.CALL_KEY)
+MENTIONS = Table("mentions", mention.MENTION, mention.MENTION_KEY)
+ENTITIES = Table("entities", entity.ENTITY, entity.ENTITY_KEY)
+LINKS = Table("links", link.LINK, link.LINK_KEY)
+CLUSTERS = Table("clusters", cluster.CLUSTER, cluster.CLUSTER_KEY)
+MEMBERS = Table("members", cluster.MEMBER, cluster.MEMBER_KEY)
+SUPPLIERS = Table("suppliers", cluster.SUPPLIER, cluster.SUPPLIER_KEY)
+LINEAGE = Table("lineage", cluster.LINEAGE, cluster.LINEAGE_KEY)
+REJECTS = Table("rejects", reject.REJECT, reject.REJECT_KEY)
+
+ALL = (
+    COMPLAINTS,
+    CALLS,
+    MENTIONS,
+    ENTITIES,
+    LINKS,
+    CLUSTERS,
+    MEMBERS,
+    SUPPLIERS,
+    LINEAGE,
+    REJECTS,
+)
+"""Every table of a run, in the order a reader meets them."""
