@@ -1,0 +1,1 @@
+"""What people read and send: built from the tables of a finished run."""

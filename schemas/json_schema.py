@@ -1,6 +1,6 @@
 """JSON Schema (draft 2020-12) of every contract, for teams that do not use Arrow.
 
-    python -m schemas.json_schema DIR      writes one file a contract
+`python -m schemas.json_schema DIR` writes one file a contract
 """
 
 from __future__ import annotations
