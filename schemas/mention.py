@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pyarrow as pa
 
-from schemas.field import TIMESTAMP, field
-from schemas.kinds import EntityKind, RecordKind, Role
+from schemas.field import AMOUNT, TIMESTAMP, field
+from schemas.kinds import EntityKind, RecordKind, Role, Status
 
 _STRING = pa.string()
 
@@ -43,3 +43,18 @@ SIGHTING = pa.schema(
 `group_id` is `org|complaint_id` for a complaint and the calls that name it, and
 `org|call|call_id` for a call on its own.
 """
+
+EVIDENCE = pa.schema(
+    [
+        *SIGHTING,
+        field("brand", _STRING, "Brand that the complaint's caller claimed."),
+        field("loss_amount", AMOUNT, "Loss that the complaint states."),
+        field("loss_currency", _STRING, "ISO 4217 code of loss_amount."),
+    ]
+)
+"""A sighting with what its record says of the scam, so that clusters need no join."""
+
+CLASSIFIED = pa.schema(
+    [*EVIDENCE, field("status", _STRING, "Status of the entity.", values=tuple(Status))]
+)
+"""A piece of evidence with what may be said of its entity."""

@@ -1,1 +1,1 @@
-"""Readers and adapters: any supported file in, loose contract batches and rejects out."""
+"""Reading: files of any known format in, loose rows of the contract and rejects out."""

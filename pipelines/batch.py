@@ -1,0 +1,137 @@
+"""The batch pipeline: complaint files and call records in, clusters and a report out.
+
+`python -m pipelines.batch` and `ringtrace batch` are the same program.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+import apache_beam as beam
+import pyarrow as pa
+
+from reports.index import render
+from schemas import tables
+from schemas.kinds import RecordKind
+from schemas.manifest import Manifest
+from transforms.accounting import Run
+from transforms.assign import Assign
+from transforms.cluster_records import SUPPLIES, ClusterRecords, Suppliers
+from transforms.clusters import MEMBERS, Summarise
+from transforms.decide import CLUSTER_LINKS, MEMBERSHIPS, DecideEntities, DecideLinks
+from transforms.deduplicate import Deduplicate
+from transforms.entities import FOUND_ENTITIES, HIDDEN, Classify
+from transforms.evidence import Evidence, mentions
+from transforms.finish import Finish
+from transforms.legitimate import KnownLegitimate
+from transforms.lineage import first_lineage
+from transforms.links import Link
+from transforms.rejected import mask_rejects
+from transforms.read.files import InputFile
+from transforms.read.options import ReadOptions
+from transforms.read.transform import ReadRecords
+from transforms.shuffle import MAIN
+from transforms.tally import CountMembers, CountRead, CountRejects
+from transforms.validate import ACCEPTED, REJECTS, TALLIES, Validate
+from transforms.withhold import Withhold
+from transforms.write import WriteTable
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Everything that one batch run needs to know, files already recognised."""
+
+    files: tuple[InputFile, ...]
+    reading: ReadOptions
+    known: KnownLegitimate
+    as_of: datetime | None
+    shards: int
+    run: Run
+
+
+def build(pipeline: beam.Pipeline, plan: Plan) -> None:
+    """Add the whole batch run to a pipeline. Elements are Arrow RecordBatches unless said."""
+    read = pipeline | "Read" >> ReadRecords(plan.files, plan.reading)  # *_LOOSE, REJECT, digests
+    complaints = read["complaints"] | "Validate complaints" >> Validate(
+        RecordKind.COMPLAINT, plan.as_of
+    )  # COMPLAINT_ACCEPTED, REJECT, tallies
+    calls = read["calls"] | "Validate calls" >> Validate(RecordKind.CALL, plan.as_of)
+    rejects = (
+        (read["rejects"], complaints[REJECTS], calls[REJECTS])
+        | "All rejects" >> beam.Flatten()
+        | "Mask rejects" >> beam.Map(mask_rejects)
+    )  # REJECT
+    one_complaint = complaints[ACCEPTED] | "One complaint an id" >> Deduplicate(
+        RecordKind.COMPLAINT
+    )  # COMPLAINT_ACCEPTED, tallies
+    one_call = calls[ACCEPTED] | "One call an id" >> Deduplicate(RecordKind.CALL)
+
+    evidence = (
+        one_complaint[MAIN] | "Complaint evidence" >> Evidence(RecordKind.COMPLAINT),
+        one_call[MAIN] | "Call evidence" >> Evidence(RecordKind.CALL),
+    ) | "All evidence" >> beam.Flatten()  # EVIDENCE
+    classified = evidence | "Classify" >> Classify(plan.known)  # CLASSIFIED, FOUND, WITHHELD
+    links, link_tallies = classified[MAIN] | "Link" >> Link()  # LINK; tallies
+    assigned = beam.pvalue.AsSingleton(
+        {"entities": classified[FOUND_ENTITIES], "links": links} | "Assign" >> Assign()
+    )  # one ASSIGNMENT
+
+    entities = classified[FOUND_ENTITIES] | "Decide entities" >> DecideEntities(assigned)
+    decided = links | "Decide links" >> DecideLinks(assigned)  # LINK, CLUSTER_LINK
+    records = classified[MAIN] | "Cluster records" >> ClusterRecords(assigned)
+    clusters = {
+        "members": entities[MEMBERSHIPS],
+        "links": decided[CLUSTER_LINKS],
+        "records": records[MAIN],
+    } | "Summarise" >> Summarise()  # CLUSTER, MEMBER
+
+    hidden = classified[HIDDEN]
+    kept_complaints = {"records": one_complaint[MAIN], "withheld": hidden} | (
+        "Withhold from complaints" >> Withhold(RecordKind.COMPLAINT)
+    )  # COMPLAINT
+    kept_calls = {"records": one_call[MAIN], "withheld": hidden} | (
+        "Withhold from calls" >> Withhold(RecordKind.CALL)
+    )  # CALL
+    outputs: Mapping[tables.Table, beam.PCollection[pa.RecordBatch]] = {
+        tables.COMPLAINTS: kept_complaints,
+        tables.CALLS: kept_calls,
+        tables.MENTIONS: classified[MAIN] | "Mentions" >> beam.Map(mentions),
+        tables.ENTITIES: entities[MAIN],
+        tables.LINKS: decided[MAIN],
+        tables.CLUSTERS: clusters[MAIN],
+        tables.MEMBERS: clusters[MEMBERS],
+        tables.SUPPLIERS: records[SUPPLIES] | "Suppliers" >> Suppliers(),
+        tables.LINEAGE: clusters[MAIN] | "Lineage" >> beam.Map(first_lineage),
+        tables.REJECTS: rejects,
+    }
+    written = [
+        batches | f"Write {table.name}" >> WriteTable(table, plan.run.staging, plan.shards)
+        for table, batches in outputs.items()
+    ] | "All outputs" >> beam.Flatten()  # OutputFile
+    tallies = (
+        read["complaints"] | "Count complaints" >> CountRead(RecordKind.COMPLAINT),
+        read["calls"] | "Count calls" >> CountRead(RecordKind.CALL),
+        rejects | "Count rejects" >> CountRejects(),
+        complaints[TALLIES],
+        calls[TALLIES],
+        one_complaint["tallies"],
+        one_call["tallies"],
+        link_tallies,
+        clusters[MAIN] | "Count members" >> CountMembers(),
+    ) | "All tallies" >> beam.Flatten()  # ((group, name), count)
+    gathered = {"digests": read["digests"], "tallies": tallies, "outputs": written}
+    _ = gathered | "Finish" >> Finish(plan.run, report)  # Manifest
+
+
+def report(folder: str, manifest: Manifest) -> str:
+    """The page of a run whose tables are in `folder`."""
+    return render(folder, manifest)
+
+
+if __name__ == "__main__":
+    from pipelines.run_batch import main
+
+    sys.exit(main(sys.argv[1:], prog="python -m pipelines.batch"))

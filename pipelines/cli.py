@@ -1,0 +1,71 @@
+"""The command line: `ringtrace COMMAND ...`."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+
+HELP = """\
+usage: ringtrace COMMAND ...
+
+  batch      complaint files and call records in, clusters and a report out
+  rejects    write the rejected rows of a run out, to be mended and fed back in
+  simulate   write a simulated world with its truth
+  evaluate   hold a run against the truth
+
+ringtrace COMMAND --help says more. Exit status: 0 done, 1 failed, 2 wrong usage.
+"""
+
+
+def _batch(arguments: Sequence[str]) -> int:
+    from pipelines.run_batch import main as run
+
+    return run(arguments)
+
+
+def _simulate(arguments: Sequence[str]) -> int:
+    from pipelines.simulate import command
+
+    return _parsed(command, "simulate", arguments)
+
+
+def _evaluate(arguments: Sequence[str]) -> int:
+    from pipelines import evaluate
+
+    return _parsed(evaluate, "evaluate", arguments)
+
+
+def _parsed(module: object, name: str, arguments: Sequence[str]) -> int:
+    from pipelines.options import StrictParser, UsageError
+
+    parser = StrictParser(prog=f"ringtrace {name}")
+    module.add_arguments(parser)  # type: ignore[attr-defined]
+    try:
+        return module.run(parser.parse_args(arguments))  # type: ignore[attr-defined]
+    except UsageError as error:
+        sys.stderr.write(f"{error}\n")
+        return 2
+
+
+COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
+    "batch": _batch,
+    "simulate": _simulate,
+    "evaluate": _evaluate,
+}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; returns the exit status."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    if not words or words[0] in ("-h", "--help", "help"):
+        (sys.stdout if words else sys.stderr).write(HELP)
+        return 0 if words else 2
+    command = COMMANDS.get(words[0])
+    if command is None:
+        sys.stderr.write(f"ringtrace: unknown command {words[0]!r}; see ringtrace --help\n")
+        return 2
+    return command(words[1:])
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,225 @@
+"""`ringtrace evaluate RUN TRUTH_CSV`: how well a run's clusters agree with known truth."""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import io
+import json
+import sys
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.dataset as ds
+from rich.console import Console
+from rich.table import Table
+
+from schemas.tables import MEMBERS
+from transforms import legitimate, metrics
+from transforms.legitimate import LegitimateListError
+from transforms.metrics import Agreement
+
+
+class EvaluateError(ValueError):
+    """A run or a file that cannot be evaluated; the message is one line for its user."""
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What `evaluate` found.
+
+    `missing`: identifiers of the truth in no cluster, each counted as a cluster of its own.
+    `unjudged`: members that the truth does not know, left out of the scores.
+    The harm counts are members: known-legitimate ones, victims' own, and innocents that share a
+    cluster with another member; None where no file names them.
+    """
+
+    agreement: Agreement
+    clusters: int
+    operations: int
+    missing: int
+    unjudged: int
+    known_legitimate: int
+    victim_side: int | None
+    innocent: int | None
+
+
+def evaluate(
+    members: pa.Table,
+    truth: dict[str, str],
+    known: legitimate.KnownLegitimate,
+    victims: list[str] | None = None,
+    innocents: list[str] | None = None,
+) -> Evaluation:
+    """Compare `members` (entity_id, cluster_id) with `truth` (operation by entity id)."""
+    entity_ids = pa.array(truth, pa.string())
+    place = pc.index_in(entity_ids, value_set=members["entity_id"].combine_chunks())
+    clusters = pc.take(members["cluster_id"].combine_chunks().dictionary_encode().indices, place)
+    # Labels below 0 are nobody's cluster: one for each identifier that the run does not hold.
+    alone = pa.array(-1 - np.arange(len(truth), dtype=np.int64))
+    predicted = pc.coalesce(clusters.cast(pa.int64()), alone)
+    operations = pa.array(truth.values(), pa.string()).dictionary_encode()
+    agreement = metrics.compare(operations.indices.to_numpy(), predicted.to_numpy())
+    return Evaluation(
+        agreement=agreement,
+        clusters=pc.count_distinct(members["cluster_id"]).as_py(),
+        operations=len(operations.dictionary),
+        missing=place.null_count,
+        unjudged=members.num_rows - (len(truth) - place.null_count),
+        known_legitimate=_known(members, known),
+        victim_side=None if victims is None else _within(members, victims),
+        innocent=None if innocents is None else _within(_shared_clusters(members), innocents),
+    )
+
+
+def _known(members: pa.Table, known: legitimate.KnownLegitimate) -> int:
+    reasons = known.reasons(members["entity_id"].combine_chunks())
+    return len(reasons) - reasons.null_count
+
+
+def _within(members: pa.Table, entity_ids: list[str]) -> int:
+    listed = pc.is_in(members["entity_id"], value_set=pa.array(entity_ids, pa.string()))
+    return pc.sum(listed).as_py() or 0
+
+
+def _shared_clusters(members: pa.Table) -> pa.Table:
+    """Members of clusters of two and more."""
+    sizes = members.group_by("cluster_id").aggregate([([], "count_all")])
+    shared = sizes.filter(pc.greater(sizes["count_all"], 1))["cluster_id"]
+    return members.filter(pc.is_in(members["cluster_id"], value_set=shared))
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the flags of `ringtrace evaluate` on `parser`."""
+    parser.add_argument("run", metavar="RUN", type=Path, help="folder of a finished run")
+    parser.add_argument(
+        "truth", metavar="TRUTH_CSV", type=Path, help="CSV with the columns entity_id,operation"
+    )
+    for flag, text in (
+        ("known-legitimate", "more known-legitimate identifiers that must be in no cluster"),
+        ("victims", "victims' own identifiers that must be in no cluster"),
+        ("innocents", "identifiers that must share a cluster with no other"),
+    ):
+        parser.add_argument(f"--{flag}", metavar="FILE", type=Path, help=f"CSV entity_id: {text}")
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Print the evaluation; 0 when done, 2 when a file is missing or cannot be used."""
+    try:
+        known = legitimate.shipped()
+        if arguments.known_legitimate:
+            path: Path = arguments.known_legitimate
+            known = known.merged(legitimate.load(_text(path), str(path)))
+        result = evaluate(
+            _members(arguments.run),
+            _truth(arguments.truth),
+            known,
+            _ids(arguments.victims),
+            _ids(arguments.innocents),
+        )
+    except (EvaluateError, LegitimateListError) as error:
+        sys.stderr.write(f"ringtrace evaluate: {error}\n")
+        return 2
+    if arguments.json:
+        sys.stdout.write(json.dumps(_json(result), indent=2) + "\n")
+    else:
+        _print(result)
+    return 0
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise EvaluateError(f"{path}: cannot be read: {error}") from None
+
+
+def _rows(path: Path, *columns: str) -> list[dict[str, str]]:
+    reader = csv.DictReader(io.StringIO(_text(path), newline=""))
+    missing = {"entity_id", *columns} - set(reader.fieldnames or ())
+    if missing:
+        raise EvaluateError(f"{path}: has no column {', '.join(sorted(missing))}")
+    rows = list(reader)
+    for number, row in enumerate(rows, 2):
+        if None in row.values():
+            raise EvaluateError(f"{path}, line {number}: has too few columns")
+    return rows
+
+
+def _truth(path: Path) -> dict[str, str]:
+    truth: dict[str, str] = {}
+    for row in _rows(path, "operation"):
+        entity_id, operation = row["entity_id"], row["operation"]
+        if truth.setdefault(entity_id, operation) != operation:
+            raise EvaluateError(f"{path}: {entity_id} is in two operations; keep one or neither")
+    return truth
+
+
+def _ids(path: Path | None) -> list[str] | None:
+    return [row["entity_id"] for row in _rows(path)] if path else None
+
+
+def _members(folder: Path) -> pa.Table:
+    path = folder / MEMBERS.name
+    if not path.is_dir():
+        raise EvaluateError(f"{folder}: is no finished run: it has no {MEMBERS.name}/")
+    try:
+        table = ds.dataset(path, format="parquet", schema=MEMBERS.schema)
+        return table.to_table(columns=["entity_id", "cluster_id"])
+    except (OSError, pa.ArrowException) as error:
+        raise EvaluateError(f"{path}: cannot be read: {str(error).splitlines()[0]}") from None
+
+
+def _json(result: Evaluation) -> dict[str, object]:
+    report: dict[str, object] = asdict(result)
+    agreement = asdict(result.agreement)
+    agreement["pairwise"]["f1"] = result.agreement.pairwise.f1
+    agreement["bcubed"]["f1"] = result.agreement.bcubed.f1
+    return {**report, "agreement": agreement}
+
+
+def _lines(result: Evaluation) -> list[tuple[str, str]]:
+    """What is printed: a name and a value a line."""
+    agreement = result.agreement
+    lines = [
+        (f"{name} {part}", f"{value:.4f}")
+        for name, score in (("B-cubed", agreement.bcubed), ("pairwise", agreement.pairwise))
+        for part, value in (
+            ("precision", score.precision),
+            ("recall", score.recall),
+            ("F1", score.f1),
+        )
+    ]
+    lines += [
+        ("adjusted Rand index", f"{agreement.adjusted_rand:.4f}"),
+        ("share of the largest cluster", f"{agreement.largest_share:.4f}"),
+        ("identifiers in the truth", f"{agreement.items}"),
+        ("  of these in no cluster", f"{result.missing}"),
+        ("operations in the truth", f"{result.operations}"),
+        ("  of these split", f"{agreement.split}"),
+        ("clusters in the run", f"{result.clusters}"),
+        ("  of these merging operations", f"{agreement.merged}"),
+        ("members that the truth does not know", f"{result.unjudged}"),
+        ("harm: known-legitimate in a cluster", f"{result.known_legitimate}"),
+    ]
+    if result.victim_side is not None:
+        lines.append(("harm: victim-side in a cluster", f"{result.victim_side}"))
+    if result.innocent is not None:
+        lines.append(("harm: innocents in a shared cluster", f"{result.innocent}"))
+    return lines
+
+
+def _print(result: Evaluation) -> None:
+    lines = _lines(result)
+    if not sys.stdout.isatty():
+        for name, value in lines:
+            sys.stdout.write(f"{name}\t{value}\n")
+        return
+    table = Table("measure", "value", title="Agreement with the truth")
+    for name, value in lines:
+        table.add_row(name, value, style="bold" if name == "B-cubed F1" else None)
+    Console().print(table)

@@ -1,0 +1,200 @@
+"""The flags of `ringtrace batch`: our own, then whatever Beam runner options remain.
+
+Parsing is strict. Beam drops a flag that it does not know without a word; a run with a misspelt
+`--known-legitimate` would then name an innocent line, so an unknown flag ends the program.
+"""
+
+from __future__ import annotations
+
+import argparse
+import tomllib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, NoReturn
+
+from schemas.kinds import Direction
+
+LOCAL_RUNNER = "FnApiRunner"
+"""Beam's in-process runner by name: `DirectRunner` picks another engine on another machine."""
+
+
+class UsageError(Exception):
+    """What the user must mend; one line, exit status 2."""
+
+
+class StrictParser(argparse.ArgumentParser):
+    """A parser without abbreviations, whose complaint is one line."""
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(allow_abbrev=False, **settings)
+
+    def error(self, message: str) -> NoReturn:
+        """Raise instead of printing the whole usage."""
+        raise UsageError(f"{self.prog}: {message} (see {self.prog} --help)")
+
+
+@dataclass(frozen=True)
+class BatchOptions:
+    """What one batch run was asked to do."""
+
+    complaints: tuple[str, ...]
+    calls: tuple[str, ...]
+    output: str
+    known_legitimate: tuple[str, ...]
+    as_of: datetime | None
+    complaints_format: str | None
+    calls_format: str | None
+    calls_direction: str | None
+    source_org: str | None
+    passport_keys: tuple[str, ...]
+    shards: int
+    overwrite: bool
+    debug: bool
+    beam: tuple[str, ...]
+
+
+def moment(text: str) -> datetime:
+    """An ISO 8601 time with a zone, in UTC."""
+    try:
+        time = datetime.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"'{text}' is not an ISO 8601 time") from None
+    if time.tzinfo is None:
+        raise argparse.ArgumentTypeError(f"'{text}' has no zone, such as Z or +01:00")
+    return time.astimezone(UTC)
+
+
+def shard_count(text: str) -> int:
+    """A whole number from 1 to 10,000."""
+    if not text.isdecimal() or not 1 <= int(text) <= 10_000:
+        raise argparse.ArgumentTypeError(f"'{text}' is not a whole number from 1 to 10000")
+    return int(text)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The flags of `ringtrace batch`."""
+    many = {"nargs": "+", "action": "extend", "default": [], "metavar": "GLOB"}
+    parser.add_argument(
+        "--complaints", **many, help="complaint files, folders or globs; also gs:// and s3://"
+    )
+    parser.add_argument("--calls", **many, help="call record files, folders or globs")
+    parser.add_argument("--output", metavar="DIR", help="folder of the run; must not exist yet")
+    parser.add_argument(
+        "--overwrite", action="store_true", help="replace an earlier run in the output folder"
+    )
+    parser.add_argument(
+        "--known-legitimate",
+        nargs="+",
+        action="extend",
+        default=[],
+        metavar="FILE",
+        help="CSV entity_id,reason of identifiers never to name, added to the shipped list",
+    )
+    parser.add_argument(
+        "--as-of", type=moment, metavar="TIME", help="leave out what was received later than this"
+    )
+    parser.add_argument(
+        "--complaints-format", metavar="NAME", help="format of --complaints, if not recognised"
+    )
+    parser.add_argument(
+        "--calls-format", metavar="NAME", help="format of --calls, if not recognised"
+    )
+    parser.add_argument(
+        "--calls-direction",
+        choices=[str(one) for one in Direction],
+        help="who called, for call records that do not say",
+    )
+    parser.add_argument(
+        "--source-org", metavar="SLUG", help="organisation of files that do not name theirs"
+    )
+    parser.add_argument(
+        "--passport-keys",
+        nargs="+",
+        action="extend",
+        default=[],
+        metavar="PEM",
+        help="public keys or certificates; PASSporTs that none of them signed are rejected",
+    )
+    parser.add_argument(
+        "--shards", type=shard_count, default=1, metavar="N", help="files a table (default: 1)"
+    )
+    parser.add_argument("--config", metavar="TOML", help="a file with any of these options")
+    parser.add_argument("--debug", action="store_true", help="show tracebacks and Beam's own log")
+
+
+def parse(arguments: Sequence[str], prog: str = "ringtrace batch") -> BatchOptions:
+    """Command line to options.
+
+    Raises:
+        UsageError: for an unknown flag, a bad value, or a missing --complaints or --output.
+    """
+    parser = StrictParser(prog=prog, description=__doc__.partition("\n")[0], epilog=_EPILOG)
+    add_arguments(parser)
+    first, _ = parser.parse_known_args(arguments)
+    if first.config:
+        parser.set_defaults(**_from_toml(first.config, parser))
+    known, rest = parser.parse_known_args(arguments)
+    if not known.complaints and not known.calls:
+        parser.error("give --complaints or --calls")
+    if not known.output:
+        parser.error("give --output")
+    fields = vars(known)
+    fields.pop("config")
+    lists = {name: tuple(value) for name, value in fields.items() if isinstance(value, list)}
+    return BatchOptions(**fields | lists, beam=beam_flags(rest, prog))
+
+
+_EPILOG = "Any Beam option may follow, such as --runner=FlinkRunner or --project=NAME."
+
+
+def _from_toml(path: str, parser: argparse.ArgumentParser) -> dict[str, Any]:
+    try:
+        settings = tomllib.loads(Path(path).read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise UsageError(f"{path}: {error}; give a TOML file of options") from None
+    actions = {action.dest: action for action in parser._actions}
+    defaults: dict[str, Any] = {}
+    for name, value in settings.items():
+        action = actions.get(name.replace("-", "_"))
+        if action is None or action.dest in ("config", "help"):
+            raise UsageError(f"{path}: unknown option '{name}' (see {parser.prog} --help)")
+        defaults[action.dest] = _toml_value(path, name, action, value)
+    return defaults
+
+
+def _toml_value(path: str, name: str, action: argparse.Action, value: Any) -> Any:
+    if isinstance(action.default, list):
+        values = value if isinstance(value, list) else [value]
+        if all(isinstance(one, str) for one in values):
+            return values
+    elif isinstance(action.default, bool):
+        if isinstance(value, bool):
+            return value
+    elif not isinstance(value, bool | list | dict):
+        text = value.isoformat() if isinstance(value, datetime) else str(value)
+        try:
+            return action.type(text) if callable(action.type) else text
+        except argparse.ArgumentTypeError as error:
+            raise UsageError(f"{path}: {name}: {error}") from None
+    raise UsageError(f"{path}: {name}: not a value of the kind that --{name} takes")
+
+
+def beam_flags(rest: Sequence[str], prog: str) -> tuple[str, ...]:
+    """Check that Beam knows every remaining flag, and name the local runner where none is named."""
+    # Imported late: `ringtrace --help` must not wait for Beam.
+    from apache_beam.options.pipeline_options import PipelineOptions, _BeamArgumentParser
+
+    class Strict(StrictParser, _BeamArgumentParser):
+        """Beam's own parser, which its option classes need, with strict errors."""
+
+    parser = Strict(prog=prog, add_help=False, conflict_handler="resolve")
+    for options in PipelineOptions.__subclasses__():
+        if "_add_argparse_args" in vars(options):
+            options._add_argparse_args(parser)
+    _, unknown = parser.parse_known_args(list(rest))
+    if unknown:
+        parser.error(f"unknown option {unknown[0].partition('=')[0]}")
+    named = any(flag.partition("=")[0] == "--runner" for flag in rest)
+    return tuple(rest) if named else (*rest, f"--runner={LOCAL_RUNNER}")

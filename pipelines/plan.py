@@ -1,0 +1,87 @@
+"""From options to a plan: files recognised, lists and keys read, all before anything is written."""
+
+from __future__ import annotations
+
+import sys
+from importlib import metadata
+from pathlib import Path
+
+from pipelines.batch import Plan
+from pipelines.options import BatchOptions, UsageError
+from transforms import legitimate
+from transforms.accounting import Run
+from transforms.publish import staging_folder
+from transforms.read.errors import InputError
+from transforms.read.options import ReadOptions
+from transforms.read.recognise import plan as recognise
+
+DEPENDED_ON = ("ringtrace", "apache-beam", "networkx", "phonenumbers", "pyarrow", "tldextract")
+"""Packages whose version can change what a run finds."""
+
+
+def make_plan(options: BatchOptions, token: str) -> Plan:
+    """Look at every input before the run starts; `token` names the folder it is written to.
+
+    Raises:
+        UsageError: for a file that is missing or cannot be used.
+    """
+    reading = ReadOptions(
+        complaints_format=options.complaints_format,
+        calls_format=options.calls_format,
+        source_org=options.source_org,
+        calls_direction=options.calls_direction,
+        passport_keys=tuple(_text(path) for path in options.passport_keys),
+    )
+    try:
+        files = recognise(options.complaints, options.calls, reading)
+    except InputError as error:
+        raise UsageError(str(error)) from None
+    return Plan(
+        files=tuple(files),
+        reading=reading,
+        known=_known(options.known_legitimate),
+        as_of=options.as_of,
+        shards=options.shards,
+        run=Run(
+            staging=staging_folder(options.output, token),
+            output=options.output,
+            versions=versions(),
+            options={
+                "as_of": options.as_of.isoformat() if options.as_of else None,
+                "calls_direction": options.calls_direction,
+                "known_legitimate": [Path(path).name for path in options.known_legitimate],
+                "shards": options.shards,
+                "source_org": options.source_org,
+            },
+        ),
+    )
+
+
+def _text(path: str) -> str:
+    try:
+        return Path(path).read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError:
+        raise UsageError(f"{path}: not UTF-8 text; save it as UTF-8") from None
+    except OSError as error:
+        raise UsageError(f"{path}: {error.strerror}; give a file that can be read") from None
+
+
+def _known(paths: tuple[str, ...]) -> legitimate.KnownLegitimate:
+    known = legitimate.shipped()
+    for path in paths:
+        try:
+            known = known.merged(legitimate.load(_text(path), path))
+        except legitimate.LegitimateListError as error:
+            raise UsageError(str(error)) from None
+    return known
+
+
+def versions() -> dict[str, str]:
+    """Python and the packages that a run depends on."""
+    found = {"python": ".".join(str(part) for part in sys.version_info[:3])}
+    for name in DEPENDED_ON:
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            found[name] = "not installed"
+    return found

@@ -1,0 +1,7 @@
+"""Simulated worlds: two companies' complaints and calls about rings whose truth is known."""
+
+from pipelines.simulate.command import add_arguments, run
+from pipelines.simulate.generate import simulate
+from pipelines.simulate.world import World
+
+__all__ = ["World", "add_arguments", "run", "simulate"]

@@ -1,0 +1,178 @@
+"""The world, day by day, straight to disk: memory holds the rings, never the records."""
+
+from __future__ import annotations
+
+import csv
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from itertools import accumulate, islice
+from pathlib import Path
+from random import Random
+from typing import Any, BinaryIO
+
+import orjson
+
+from pipelines.simulate import calls, drafts, narratives, noise, reports
+from pipelines.simulate.drafts import Victim
+from pipelines.simulate.noise import BANK_LINES, BRAND_DOMAINS, BRAND_LINES
+from pipelines.simulate.reports import Scene
+from pipelines.simulate.rings import Ring, plan
+from pipelines.simulate.truth import Ties
+from pipelines.simulate.world import COUNTRIES, COUNTRY_WEIGHTS, RATES, START, World
+
+VICTIMS = "victims.csv"
+
+
+@dataclass
+class _Writer:
+    """The open files of one world, and how many records each has."""
+
+    files: dict[tuple[str, str], BinaryIO]
+    victims: Any
+    count: dict[tuple[str, str], int] = field(default_factory=lambda: defaultdict(int))
+
+    def next_id(self, kind: str, org: str) -> str:
+        """An id unique within `org`; other organisations use the same ones."""
+        self.count[kind, org] += 1
+        return f"{kind[:2].upper()}{self.count[kind, org]:09}"
+
+    def write(self, kind: str, record: dict[str, Any]) -> None:
+        line = orjson.dumps(record, option=orjson.OPT_APPEND_NEWLINE)
+        self.files[kind, record["source_org"]].write(line)
+
+
+@dataclass(frozen=True)
+class _Report:
+    """Who reports what to whom, from `day` on; without a ring it is telemarketing."""
+
+    day: int
+    ring: Ring | None
+    victim: Victim
+    org: str
+
+
+def simulate(world: World, folder: Path) -> None:
+    """Write `world` below `folder` in the input contract (DESIGN.md section 3).
+
+    complaints/ORG.jsonl and calls/ORG.jsonl; truth.csv (`entity_id,operation`, see `Ties`);
+    and, as `entity_id,reason`, legitimate.csv (real lines and sites that occur), victims.csv (what
+    is the victims' own) and innocents.csv (businesses that only malice names): no cluster may hold
+    any of them. Equal worlds give equal bytes. Raises OSError where `folder` cannot be written.
+    """
+    rng = Random(world.seed)
+    the_plan = plan(rng, world, narratives.SCRIPTS)
+    scene = Scene(rng, world, the_plan, noise.bystanders(rng, the_plan))
+    ties = Ties(the_plan)
+    with ExitStack() as stack:
+        files: dict[tuple[str, str], BinaryIO] = {}
+        for kind in ("complaints", "calls"):
+            (folder / kind).mkdir(parents=True, exist_ok=True)
+            for org in world.organisations:
+                path = folder / kind / f"{org}.jsonl"
+                files[kind, org] = stack.enter_context(path.open("wb"))
+        victims = stack.enter_context((folder / VICTIMS).open("w", newline="", encoding="utf-8"))
+        writer = _Writer(files, csv.writer(victims, lineterminator="\n"))
+        writer.victims.writerow(("entity_id", "reason"))
+        _write_days(scene, ties, writer)
+    lines = {**BRAND_LINES, **BANK_LINES}
+    legitimate = [(f"phone:{number}", f"line of {who}") for who, number in lines.items()]
+    legitimate += [(f"domain:{domain}", "the brand's own site") for domain in BRAND_DOMAINS]
+    innocent = [(f"phone:{number}", "named by malice") for number in scene.people.businesses]
+    _write_csv(folder / "truth.csv", ("entity_id", "operation"), ties.rows())
+    _write_csv(folder / "legitimate.csv", ("entity_id", "reason"), sorted(legitimate))
+    _write_csv(folder / "innocents.csv", ("entity_id", "reason"), sorted(innocent))
+
+
+def _write_csv(path: Path, header: tuple[str, str], rows: Iterable[tuple[str, str]]) -> None:
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(header)
+        writer.writerows(rows)
+
+
+def _write_days(scene: Scene, ties: Ties, writer: _Writer) -> None:
+    world = scene.world
+    later: list[_Report] = []
+    for day in range(world.days):
+        quota = world.complaints * (day + 1) // world.days - world.complaints * day // world.days
+        due = [one for one in later if one.day <= day]
+        later = [one for one in later if one.day > day]
+        resent = []
+        for report in islice(_reports(scene, day, due), quota):
+            record = _write_report(scene, ties, writer, day, report)
+            if scene.happens(RATES.duplicate):
+                resent.append(record)
+            if report.ring is not None and scene.happens(RATES.second_report):
+                later.append(_again(scene, day, report))
+        for record in resent:
+            writer.write("complaints", record)
+
+
+def _reports(scene: Scene, day: int, due: list[_Report]) -> Iterator[_Report]:
+    """Endless reports of one day: first those who come back, then new victims."""
+    yield from due
+    rng, plan, world = scene.rng, scene.plan, scene.world
+    shares = dict(zip((ring.name for ring in plan.rings), plan.shares, strict=True))
+    rings = scene.rings_on(day)
+    weights = list(accumulate(shares[ring.name] / (ring.end - ring.start) for ring in rings))
+    while True:
+        org = rng.choice(world.organisations)
+        ring = None
+        if rings and not scene.happens(RATES.telemarketing):
+            ring = rng.choices(rings, cum_weights=weights)[0]
+            country = rng.choice(ring.countries)
+        else:
+            country = rng.choices(COUNTRIES, COUNTRY_WEIGHTS)[0]
+        number = noise.stranger(rng, plan, country)
+        victim = Victim(_pseudonym(rng), country, number, narratives.language(rng, country))
+        yield _Report(day, ring, victim, org)
+
+
+def _pseudonym(rng: Random) -> str:
+    return f"v{rng.getrandbits(64):016x}"
+
+
+def _again(scene: Scene, day: int, report: _Report) -> _Report:
+    """The same person days later, perhaps to a company that knows them by another pseudonym."""
+    rng = scene.rng
+    org = rng.choice(scene.world.organisations)
+    same = org == report.org
+    victim = report.victim if same else replace(report.victim, victim_id=_pseudonym(rng))
+    return _Report(day + rng.randint(1, 5), report.ring, victim, org)
+
+
+def _write_report(
+    scene: Scene, ties: Ties, writer: _Writer, day: int, report: _Report
+) -> dict[str, Any]:
+    """Write one complaint and its calls; returns the complaint as written."""
+    rng, ring, victim, org = scene.rng, report.ring, report.victim, report.org
+    moment = day + rng.random()
+    received_at = START + timedelta(seconds=int(moment * 86_400))
+    planted: dict[str, str] = {}
+    if ring is None:
+        draft = reports.nuisance(scene, victim)
+    else:
+        # A ring stops within the day; its last victims still name what it held at the end.
+        draft = reports.scam(scene, ring, victim, org, min(moment, ring.end))
+        planted = noise.confuse(rng, scene.world, draft)
+    complaint_id = writer.next_id("complaints", org)
+    record = drafts.finish(rng, draft, complaint_id, org, received_at)
+    writer.write("complaints", record)
+    tied = list(draft.named)
+    for call, named, linked in reports.calls_about(scene, draft, ring, moment):
+        owner = complaint_id if linked else None
+        started_at = calls.before(rng, received_at)
+        writer.write(
+            "calls", calls.finish(call, writer.next_id("calls", org), org, started_at, owner)
+        )
+        planted[f"phone:{victim.number}"] = "victim's own number"
+        if linked:
+            tied.extend(named)
+        else:
+            ties.add(named)
+    ties.add(tied)
+    writer.victims.writerows(planted.items())
+    return record

@@ -1,0 +1,64 @@
+"""The truth of a world: which identifiers belong to one operation, and that evidence shows it."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+
+from pipelines.simulate.rings import Plan
+
+
+@dataclass
+class Ties:
+    """What records have tied so far: a union-find forest over each ring's own identifiers.
+
+    Identifiers that serve two rings are in no ring's truth and tie nothing. One that is only ever
+    named beside another ring's is left out: no evidence tells which of the two it belongs to.
+    """
+
+    plan: Plan
+    parents: dict[str, str] = field(default_factory=dict)
+    sure: set[str] = field(default_factory=set)
+
+    def add(self, entity_ids: Iterable[str]) -> None:
+        """One record (with its calls) names these in hard roles."""
+        owners, shared = self.plan.owners, self.plan.shared
+        owned = [one for one in entity_ids if one in owners and one not in shared]
+        first: dict[str, str] = {}
+        for one in owned:
+            root = self._root(one)
+            self.parents[root] = self._root(first.setdefault(owners[one], one))
+        if len(first) == 1:
+            self.sure.update(owned)
+
+    def _root(self, one: str) -> str:
+        parents = self.parents
+        parents.setdefault(one, one)
+        while parents[one] != one:
+            parents[one] = parents[parents[one]]
+            one = parents[one]
+        return one
+
+    def rows(self) -> Iterator[tuple[str, str]]:
+        """`(entity_id, operation)`, sorted by id.
+
+        A ring whose records fall into parts that nothing ties is several operations: its largest
+        part has the ring's name, the others `name/2`, `name/3`, ...
+        """
+        roots = {one: self._root(one) for one in self.parents}
+        judged = sorted(self.sure)
+        sizes = Counter(roots[one] for one in judged)
+        least: dict[str, str] = {}
+        for one in judged:
+            least.setdefault(roots[one], one)
+        parts = defaultdict(list)
+        for root in sorted(sizes, key=lambda root: (-sizes[root], least[root])):
+            parts[self.plan.owners[root]].append(root)
+        names = {
+            root: ring if rank == 0 else f"{ring}/{rank + 1}"
+            for ring, of in parts.items()
+            for rank, root in enumerate(of)
+        }
+        for one in judged:
+            yield one, names[roots[one]]

@@ -1,0 +1,76 @@
+"""How values are written for people: hostile text made harmless, numbers, money and times.
+
+Every function gives HTML that is safe to place inside an element.
+"""
+
+from __future__ import annotations
+
+import math
+from datetime import datetime
+from decimal import Decimal
+
+from markupsafe import Markup, escape
+
+NARROW_SPACE = "\u202f"
+"""Groups the digits of numbers (ISO 80000-1 section 7.3.1: a small space, not a mark)."""
+
+TEXT_LIMIT = 160
+"""Characters of one text that are shown; what follows is counted."""
+
+NOT_KNOWN = Markup('<span class="none">–</span>')
+
+
+def visible(text: str | None, limit: int = TEXT_LIMIT) -> Markup:
+    """Text from a complaint: escaped, isolated, cut, with invisible characters spelled out.
+
+    Control, format and bidirectional characters (anything that `str.isprintable` denies: Unicode
+    categories C and Z but the plain space) are shown as U+202E and the like, so that they can
+    neither reorder what stands beside them nor hide (UTS 39, Unicode security mechanisms).
+    `<bdi>` isolates the direction of the letters that remain.
+    """
+    if not text:
+        return NOT_KNOWN
+    shown = text[:limit]
+    if shown.isprintable():
+        body = escape(shown)
+    else:
+        body = Markup("").join(escape(c) if c.isprintable() else _code_point(c) for c in shown)
+    rest = len(text) - len(shown)
+    more = Markup('<span class="cut">… {} more characters</span>').format(number(rest))
+    return Markup("<bdi>{}</bdi>{}").format(body, more if rest else "")
+
+
+def _code_point(character: str) -> Markup:
+    return Markup('<span class="ctl">U+{}</span>').format(f"{ord(character):04X}")
+
+
+def number(value: int | None) -> Markup:
+    """A whole number, digits in groups of three."""
+    return NOT_KNOWN if value is None else _grouped(f"{value:,d}")
+
+
+def fraction(value: float | None, digits: int = 2) -> Markup:
+    """A number with fixed digits after the point; unknown where it is not finite."""
+    if value is None or not math.isfinite(value):
+        return NOT_KNOWN
+    return _grouped(f"{value:,.{digits}f}")
+
+
+def money(amount: Decimal | None) -> Markup:
+    """An exact amount: two digits after the point, or as many as it has. Never rounded."""
+    if amount is None:
+        return NOT_KNOWN
+    whole, _, cents = f"{amount:,f}".partition(".")
+    return _grouped(f"{whole}.{cents.rstrip('0').ljust(2, '0')}")
+
+
+def utc(moment: datetime | None) -> Markup:
+    """A time in UTC to the second, ISO 8601."""
+    if moment is None:
+        return NOT_KNOWN
+    stamp = moment.isoformat(timespec="seconds").replace("+00:00", "Z")
+    return Markup("<time>{}</time>").format(stamp)
+
+
+def _grouped(digits: str) -> Markup:
+    return escape(digits.replace(",", NARROW_SPACE))

@@ -1,0 +1,69 @@
+"""Numbers of the simulator, against libphonenumber."""
+
+from random import Random
+
+import phonenumbers
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipelines.simulate import numbers
+from pipelines.simulate.world import COUNTRIES
+
+SEEDS = st.integers(0, 2**32)
+LINES = st.sampled_from(["service", "geographic"])
+PLACES = st.sampled_from(COUNTRIES)
+
+
+def e164(raw, region):
+    parsed = phonenumbers.parse(raw, region)
+    return phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.E164)
+
+
+@given(SEEDS, PLACES, LINES)
+def test_drawn_numbers_are_valid_in_their_country(seed, country, line):
+    number = numbers.draw(Random(seed), country, line)
+    parsed = phonenumbers.parse(number)
+    assert phonenumbers.is_valid_number(parsed)
+    assert str(parsed.country_code) == numbers.CALLING_CODES[country]
+
+
+@given(SEEDS, PLACES, PLACES, LINES)
+def test_any_way_of_writing_leads_back(seed, home, victims, line):
+    rng = Random(seed)
+    number = numbers.draw(rng, home, line)
+    for _ in range(5):
+        assert e164(numbers.write(rng, number, victims), victims) == number
+
+
+@given(SEEDS, PLACES)
+def test_neighbours_share_all_but_four_digits(seed, country):
+    rng = Random(seed)
+    number = numbers.draw(rng, country, "geographic")
+    other = numbers.neighbour(rng, number)
+    assert other[:-4] == number[:-4]
+    assert other != number
+    assert numbers.is_valid(other)
+
+
+@given(SEEDS, PLACES)
+def test_mistyped_differs_in_one_digit(seed, country):
+    rng = Random(seed)
+    number = numbers.draw(rng, country, "service")
+    wrong = numbers.mistype(rng, number)
+    assert len(wrong) == len(number)
+    assert sum(a != b for a, b in zip(wrong, number, strict=True)) == 1
+
+
+def test_blocks_are_consecutive():
+    block = numbers.following("+18885550190", 12)
+    assert block == [f"+1888555{n:04}" for n in range(190, 202)]
+
+
+@pytest.mark.parametrize("key", numbers.PREFIXES)
+def test_every_prefix_has_valid_numbers(key):
+    rng = Random(1)
+    for prefix, rest in numbers.PREFIXES[key]:
+        start = f"+{numbers.CALLING_CODES[key[0]]}{prefix}"
+        tries = (f"{start}{numbers.digits(rng, rest)}" for _ in range(200))
+        assert any(map(numbers.is_valid, tries)), start

@@ -1,0 +1,62 @@
+"""Truth holds what evidence ties, and nothing else; against networkx."""
+
+from collections import defaultdict
+
+import networkx as nx
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipelines.simulate.rings import Plan
+from pipelines.simulate.truth import Ties
+
+OWNERS = {f"id-{n}": f"ring-{n % 3}" for n in range(15)}
+SHARED = frozenset({"id-0", "id-4"})
+RECORDS = st.lists(st.lists(st.sampled_from([*OWNERS, "nobody's"]), max_size=5), max_size=20)
+
+
+def rows(records):
+    ties = Ties(Plan((), (), OWNERS, SHARED))
+    for record in records:
+        ties.add(record)
+    return list(ties.rows())
+
+
+@given(RECORDS)
+def test_operations_are_the_components_of_each_rings_own_records(records):
+    graph, sure = nx.Graph(), set()
+    for record in records:
+        by_ring = defaultdict(list)
+        for one in record:
+            if one in OWNERS and one not in SHARED:
+                by_ring[OWNERS[one]].append(one)
+        for held in by_ring.values():
+            nx.add_path(graph, held)
+        if len(by_ring) == 1:
+            sure.update(*by_ring.values())
+    operations = defaultdict(set)
+    for one, operation in rows(records):
+        operations[operation].add(one)
+        assert operation.partition("/")[0] == OWNERS[one]
+    expected = {frozenset(part & sure) for part in nx.connected_components(graph)} - {frozenset()}
+    assert {frozenset(part) for part in operations.values()} == expected
+
+
+@given(RECORDS, st.randoms(use_true_random=False))
+def test_order_of_records_does_not_matter(records, rng):
+    shuffled = [rng.sample(record, len(record)) for record in rng.sample(records, len(records))]
+    assert rows(shuffled) == rows(records)
+
+
+def test_the_largest_part_has_the_rings_name():
+    parts = [["id-1", "id-7"], ["id-7", "id-10"], ["id-13"]]
+    assert rows(parts) == [
+        ("id-1", "ring-1"),
+        ("id-10", "ring-1"),
+        ("id-13", "ring-1/2"),
+        ("id-7", "ring-1"),
+    ]
+
+
+def test_rows_are_sorted_by_id():
+    ids = [one for one, _ in rows([["id-9", "id-3"], ["id-1"], ["id-13"]])]
+    assert ids == sorted(ids)

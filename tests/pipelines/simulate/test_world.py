@@ -1,0 +1,228 @@
+"""A written world: contract, determinism, and that its truth says what its records show."""
+
+import argparse
+import csv
+import json
+import re
+from collections import Counter
+from datetime import datetime
+from statistics import median
+
+import jsonschema
+import phonenumbers
+import pytest
+
+from pipelines.simulate import World, add_arguments, run, simulate
+from pipelines.simulate.noise import BANK_LINES, BRAND_DOMAINS, BRAND_LINES
+from schemas.json_schema import export
+from transforms import domains, legitimate, payees, remote_access
+
+
+@pytest.fixture(scope="module", params=["chained", "pooled"])
+def world(request, tmp_path_factory):
+    folder = tmp_path_factory.mktemp(request.param)
+    simulate(World(complaints=3000, operations=20, days=90, profile=request.param), folder)
+    return folder
+
+
+def records(folder, kind):
+    for path in sorted((folder / kind).iterdir()):
+        with path.open() as lines:
+            yield from map(json.loads, lines)
+
+
+def table(folder, name):
+    with (folder / f"{name}.csv").open(newline="") as file:
+        return [tuple(row) for row in csv.reader(file)][1:]
+
+
+def content(folder):
+    return {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in folder.rglob("*")
+        if path.is_file()
+    }
+
+
+def stated(complaint):
+    """Entity ids that the structured fields of a complaint name in a hard role.
+
+    Read with the pipeline's own functions, so that both agree on canonical ids.
+    """
+    region = complaint["victim_country"]
+    for number in complaint.get("phone_numbers", []):
+        if number["role"] == "callback":
+            try:
+                parsed = phonenumbers.parse(number["raw"], region)
+            except phonenumbers.NumberParseException:
+                continue
+            yield f"phone:{phonenumbers.format_number(parsed, 0)}"
+    for payment in complaint.get("payments", []):
+        found = payees.from_field(payment["method"], payment["payee"], region)
+        yield f"{found.kind}:{found.value}"
+    for session in complaint.get("remote_access", []):
+        found = remote_access.from_field(session["tool"], session["id"])
+        yield f"{found.kind}:{found.value}"
+    for url in complaint.get("urls", []):
+        host = re.sub(r"^\w+://", "", domains.refang(url)).partition("/")[0]
+        yield f"domain:{domains.registrable(host)}"
+    for address in complaint.get("emails", []):
+        yield f"email:{address}"
+
+
+def test_equal_worlds_are_equal_bytes_and_seeds_differ(tmp_path):
+    tiny = World(complaints=200, operations=5, days=20)
+    simulate(tiny, tmp_path / "a")
+    simulate(tiny, tmp_path / "b")
+    simulate(World(seed=2, complaints=200, operations=5, days=20), tmp_path / "c")
+    assert content(tmp_path / "a") == content(tmp_path / "b")
+    assert content(tmp_path / "a") != content(tmp_path / "c")
+
+
+def test_records_keep_the_input_contract(world):
+    contracts = export()
+    for kind, contract in (("complaints", "input/complaint"), ("calls", "input/call")):
+        validator = jsonschema.Draft202012Validator(contracts[contract])
+        for record in records(world, kind):
+            validator.validate(record)
+            assert set(record) <= set(contracts[contract]["properties"])
+            moment = record.get("received_at") or record["started_at"]
+            assert datetime.fromisoformat(moment).utcoffset() is not None
+
+
+def test_counts(world):
+    ids = Counter((c["source_org"], c["complaint_id"]) for c in records(world, "complaints"))
+    assert len(ids) == 3000
+    assert 0 < ids.total() - len(ids) < 100
+    calls = [(c["source_org"], c["call_id"]) for c in records(world, "calls")]
+    assert len(set(calls)) == len(calls)
+    assert len(calls) == pytest.approx(1.25 * 3000, rel=0.05)
+    known = {c.get("complaint_id") for c in records(world, "calls")} - {None}
+    assert known <= {complaint_id for _, complaint_id in ids}
+
+
+def test_all_is_stated_as_the_pipeline_reads_it(world):
+    """Nearly every structured identifier is in the truth, or is one of the planted others."""
+    truth = dict(table(world, "truth"))
+    named = Counter(one for c in records(world, "complaints") for one in stated(c))
+    kinds = Counter(one.partition(":")[0] for one in truth)
+    assert set(kinds) == {"phone", "account", "wallet", "remote", "domain", "email"}
+    in_fields = [one for one in truth if named[one]]
+    assert len(in_fields) > 0.9 * len(truth)
+    accounts = {one for one in named if one.startswith(("account:", "wallet:", "remote:"))}
+    assert len(accounts - set(truth)) < 0.2 * len(accounts)
+    assert set(named).isdisjoint(one for one, _ in table(world, "victims"))
+
+
+def test_truth_holds_no_victim_no_brand_no_innocent(world):
+    truth = {one for one, _ in table(world, "truth")}
+    for name in ("legitimate", "victims", "innocents"):
+        assert truth.isdisjoint(one for one, _ in table(world, name))
+    caller_ids = set()
+    for complaint in records(world, "complaints"):
+        for number in complaint.get("phone_numbers", []):
+            if number["role"] == "caller_id":
+                parsed = phonenumbers.parse(number["raw"], complaint["victim_country"])
+                caller_ids.add(f"phone:{phonenumbers.format_number(parsed, 0)}")
+    assert truth.isdisjoint(caller_ids)
+
+
+def test_every_ring_has_one_main_part(world):
+    sizes = Counter(operation for _, operation in table(world, "truth"))
+    mains = {operation for operation in sizes if "/" not in operation}
+    assert {operation.partition("/")[0] for operation in sizes} == mains
+    for operation, size in sizes.items():
+        assert size <= sizes[operation.partition("/")[0]]
+    assert max(sizes.values()) > 10
+
+
+def test_real_lines_are_on_the_shipped_list(world):
+    ids = [f"phone:{line}" for line in {**BRAND_LINES, **BANK_LINES}.values()]
+    ids += [f"domain:{domain}" for domain in BRAND_DOMAINS]
+    assert sorted(ids) == [one for one, _ in table(world, "legitimate")]
+    assert set(ids) <= set(legitimate.shipped().entity_ids)
+
+
+def test_victims_are_really_in_it(world):
+    victims = {one for one, _ in table(world, "victims")}
+    numbers = {
+        call["called_number" if call["direction"] == "inbound" else "calling_number"]
+        for call in records(world, "calls")
+    }
+    assert {f"phone:{number}" for number in numbers} <= victims
+    assert any(one.startswith("remote:") for one in victims)
+
+
+def test_callback_numbers_live_two_weeks(tmp_path):
+    simulate(World(complaints=6000, operations=4, noise=0), tmp_path)
+    seen = {}
+    for complaint in records(tmp_path, "complaints"):
+        moment = datetime.fromisoformat(complaint["received_at"])
+        for one in stated(complaint):
+            if one.startswith("phone:"):
+                seen.setdefault(one, []).append(moment)
+    lives = [(max(m) - min(m)).days for m in seen.values()]
+    assert 8 <= median(lives) <= 20
+
+
+def test_without_noise_nothing_misleads(tmp_path):
+    simulate(World(complaints=1000, operations=5, days=60, noise=0), tmp_path)
+    truth = dict(table(tmp_path, "truth"))
+    complaints = list(records(tmp_path, "complaints"))
+    assert len(complaints) == 1000
+    for complaint in complaints:
+        rings = {truth[one].partition("/")[0] for one in stated(complaint)}
+        assert len(rings) <= 1
+
+
+def test_a_dominant_ring_dominates(tmp_path):
+    simulate(World(complaints=2000, operations=20, days=60, noise=0, dominant=0.5), tmp_path)
+    truth = dict(table(tmp_path, "truth"))
+    rings = Counter(
+        next((truth[one].partition("/")[0] for one in stated(c)), None)
+        for c in records(tmp_path, "complaints")
+    )
+    assert rings.most_common(1)[0][1] > 0.35 * rings.total()
+
+
+def command(*arguments):
+    parser = argparse.ArgumentParser()
+    add_arguments(parser)
+    return run(parser.parse_args([str(one) for one in arguments]))
+
+
+def test_command_writes_and_will_not_overwrite(tmp_path, capsys):
+    arguments = [tmp_path / "out", "--complaints", 50, "--operations", 2, "--days", 5]
+    assert command(*arguments) == 0
+    capsys.readouterr()
+    assert command(*arguments) == 2
+    error = capsys.readouterr().err
+    assert "is not an empty folder" in error
+    assert error.count("\n") == 1
+
+
+def test_command_says_what_it_cannot_write(tmp_path, capsys):
+    (tmp_path / "file").write_text("")
+    assert command(tmp_path / "file" / "out", "--complaints", 5) == 1
+    assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_command_takes_more_organisations_and_no_calls(tmp_path):
+    arguments = ["--complaints", 50, "--days", 5, "--calls-per-complaint", 0]
+    assert command(tmp_path, *arguments, "--organisations", "amazon", "apple", "paypal") == 0
+    assert {c["source_org"] for c in records(tmp_path, "complaints")} == {
+        "amazon",
+        "apple",
+        "paypal",
+    }
+    assert not list(records(tmp_path, "calls"))
+
+
+@pytest.mark.parametrize(
+    "flag",
+    ["--complaints=0", "--noise=-1", "--dominant=1", "--profile=x", "--organisations=../../etc"],
+)
+def test_command_refuses_nonsense(tmp_path, flag):
+    with pytest.raises(SystemExit) as stopped:
+        command(tmp_path / "out", flag)
+    assert stopped.value.code == 2

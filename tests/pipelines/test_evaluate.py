@@ -1,0 +1,130 @@
+"""Evaluation: scores over the truth, harm counts, and refusals that say what is wrong."""
+
+import argparse
+import json
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from pipelines import evaluate
+from schemas.cluster import MEMBER
+from transforms import legitimate
+
+KNOWN = legitimate.load("entity_id,reason\n+18008291040,IRS\n", "known.csv")
+
+
+def members(clusters):
+    rows = [{"entity_id": one, "cluster_id": cluster} for one, cluster in clusters.items()]
+    return pa.Table.from_pylist(
+        rows, pa.schema([("entity_id", pa.string()), ("cluster_id", pa.string())])
+    )
+
+
+def test_perfect():
+    truth = {"a": "r1", "b": "r1", "c": "r2"}
+    result = evaluate.evaluate(members({"a": "x", "b": "x", "c": "y"}), truth, KNOWN)
+    assert result.agreement.bcubed.f1 == 1
+    assert (result.missing, result.unjudged, result.operations, result.clusters) == (0, 0, 2, 2)
+    assert (result.known_legitimate, result.victim_side, result.innocent) == (0, None, None)
+
+
+def test_missing_ones_stand_alone_and_cost_recall():
+    truth = {"a": "r1", "b": "r1", "c": "r1", "d": "r1"}
+    result = evaluate.evaluate(members({"a": "x", "b": "x"}), truth, KNOWN)
+    assert result.missing == 2
+    assert result.agreement.bcubed.precision == 1
+    assert result.agreement.bcubed.recall == pytest.approx((2 / 4 + 2 / 4 + 1 / 4 + 1 / 4) / 4)
+    assert result.agreement.pairwise.recall == pytest.approx(1 / 6)
+
+
+def test_unknown_members_are_counted_and_not_judged():
+    result = evaluate.evaluate(members({"a": "x", "q": "x", "z": "y"}), {"a": "r1"}, KNOWN)
+    assert result.unjudged == 2
+    assert result.agreement.bcubed.f1 == 1
+
+
+def test_harms():
+    table = members({"phone:+18008291040": "x", "v": "x", "i": "x", "j": "alone"})
+    result = evaluate.evaluate(table, {"v": "r"}, KNOWN, ["v", "w"], ["i", "j"])
+    assert (result.known_legitimate, result.victim_side, result.innocent) == (1, 1, 1)
+
+
+def test_empty_run():
+    result = evaluate.evaluate(members({}), {"a": "r", "b": "r"}, KNOWN)
+    assert (result.missing, result.clusters) == (2, 0)
+
+
+@pytest.fixture
+def run_folder(tmp_path):
+    folder = tmp_path / "run" / "members"
+    folder.mkdir(parents=True)
+    row = {"role": "callback", "confidence": 1.0, "bridge": False}
+    ids = {"phone:+18005550100": "x", "phone:+18005550101": "x"}
+    rows = [{**row, "entity_id": one, "cluster_id": cluster} for one, cluster in ids.items()]
+    pq.write_table(pa.Table.from_pylist(rows, MEMBER), folder / "part-0.parquet")
+    (tmp_path / "truth.csv").write_text(
+        "entity_id,operation\nphone:+18005550100,r1\nphone:+18005550101,r1\n"
+    )
+    return tmp_path
+
+
+def call(*arguments):
+    parser = argparse.ArgumentParser()
+    evaluate.add_arguments(parser)
+    return evaluate.run(parser.parse_args([str(one) for one in arguments]))
+
+
+def test_prints_plain_lines(run_folder, capsys):
+    assert call(run_folder / "run", run_folder / "truth.csv") == 0
+    assert "B-cubed F1\t1.0000\n" in capsys.readouterr().out
+
+
+def test_a_terminal_gets_a_table(run_folder, capsys, monkeypatch):
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    assert call(run_folder / "run", run_folder / "truth.csv") == 0
+    assert "Agreement with the truth" in capsys.readouterr().out
+
+
+def test_prints_json(run_folder, capsys):
+    victims = run_folder / "victims.csv"
+    victims.write_text("entity_id,reason\nphone:+18005550101,own\n")
+    files = ["--victims", victims, "--innocents", victims, "--known-legitimate", victims]
+    assert call(run_folder / "run", run_folder / "truth.csv", "--json", *files) == 0
+    report = json.loads(capsys.readouterr().out)
+    assert report["agreement"]["bcubed"]["f1"] == 1
+    assert report["victim_side"] == report["known_legitimate"] == report["innocent"] == 1
+
+
+@pytest.mark.parametrize(
+    ("paths", "text", "message"),
+    [
+        ("nowhere truth.csv", None, "is no finished run"),
+        ("run nowhere.csv", None, "cannot be read"),
+        ("run bad.csv", "entity_id,ring\na,b\n", "has no column operation"),
+        ("run bad.csv", "entity_id,operation\na\n", "line 2: has too few columns"),
+        ("run bad.csv", "entity_id,operation\na,b\na,c\n", "a is in two operations"),
+        ("run bad.csv", "", "has no column entity_id, operation"),
+    ],
+)
+def test_refusals_are_one_line(run_folder, capsys, paths, text, message):
+    run, truth = paths.split()
+    if text is not None:
+        (run_folder / truth).write_text(text)
+    assert call(run_folder / run, run_folder / truth) == 2
+    error = capsys.readouterr().err
+    assert message in error
+    assert error.count("\n") == 1
+
+
+def test_a_broken_list_is_refused(run_folder, capsys):
+    (run_folder / "known.csv").write_text("entity_id,reason\n8008291040,IRS\n")
+    arguments = ["--known-legitimate", run_folder / "known.csv"]
+    assert call(run_folder / "run", run_folder / "truth.csv", *arguments) == 2
+    assert "line 2: '8008291040' has no country" in capsys.readouterr().err
+
+
+def test_a_broken_run_is_refused(run_folder, capsys):
+    (run_folder / "run" / "members" / "part-0.parquet").write_bytes(b"PAR1 no")
+    assert call(run_folder / "run", run_folder / "truth.csv") == 2
+    assert capsys.readouterr().err.count("\n") == 1

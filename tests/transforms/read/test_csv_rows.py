@@ -1,0 +1,81 @@
+"""CSV records and cells against Python's csv module, and stray quotes."""
+
+import csv
+import time
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from schemas.reject import Code
+from transforms.read import csv_rows
+from transforms.read.csv_rows import left_open, records, split_cells
+from transforms.read.lines import lines
+from transforms.read.text_rows import join_cells
+
+text = st.text(alphabet='ab,"\n', max_size=24)
+
+
+def cut(data):
+    return list(records(lines([data.encode()])))
+
+
+@given(st.lists(st.text(alphabet='ab," \n', max_size=6), min_size=1, max_size=5))
+def test_what_is_joined_splits_again(cells):
+    if cells == [""]:
+        return
+    joined = join_cells(cells)
+    assert split_cells(joined) == cells
+    if joined.strip():
+        assert [one.data.decode() for one in cut(joined)] == [joined.removesuffix("\n")]
+
+
+@given(text)
+def test_cells_are_those_of_the_csv_module(line):
+    for record in cut(line):
+        if record.fault is None:
+            row = record.data.decode()
+            assert [split_cells(row)] == list(csv.reader([row]))
+
+
+@given(text)
+def test_every_line_is_in_one_record(data):
+    found = cut(data)
+    lengths = [1 + one.data.count(b"\n") for one in found]
+    starts = [one.position for one in found]
+    for start, length, following in zip(starts, lengths, starts[1:], strict=False):
+        assert start + length <= following
+    kept = [line for one in found for line in one.data.split(b"\n")]
+    given_lines = [line for line in data.encode().split(b"\n") if line.strip()]
+    assert [line for line in kept if line.strip()] == given_lines
+
+
+@given(text)
+def test_a_record_without_fault_leaves_no_cell_open(data):
+    for record in cut(data):
+        opened = False
+        for line in record.data.split(b"\n"):
+            opened = left_open(line, opened)
+        assert opened == (record.fault is not None)
+
+
+def test_a_stray_quote_swallows_nothing():
+    rows = "".join(f"{n},good\n" for n in range(5_000))
+    found = cut('0,"stray\n' + rows)
+    assert [one.position for one in found if one.fault] == [1]
+    assert found[0].fault == Code.BROKEN_CSV
+    assert len(found) == 5_001
+
+
+def test_a_quoted_cell_may_hold_lines_up_to_the_limit():
+    inner = "\n" * (csv_rows.MAX_OPEN_LINES - 1)
+    (whole,) = cut(f'"{inner}",b\n')
+    assert split_cells(whole.data.decode()) == [inner, "b"]
+    assert cut(f'"{inner}\n",b\n')[0].fault == Code.BROKEN_CSV
+
+
+def test_quotes_that_never_close_cost_linear_time():
+    started = time.perf_counter()
+    found = cut('a","\n' * 20_000)
+    assert all(one.fault == Code.BROKEN_CSV for one in found)
+    assert len(found) == 20_000
+    assert time.perf_counter() - started < 5

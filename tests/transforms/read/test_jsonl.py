@@ -1,0 +1,163 @@
+"""Contract objects: exact numbers, hostile JSON, wrong types."""
+
+import json
+from decimal import Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from schemas.kinds import RecordKind
+from transforms.read import jsonl
+from transforms.read.json_value import MAX_DEPTH, BrokenJsonError, parse, parse_exact
+from transforms.read.records import Origin, Record
+
+ORIGIN = Origin("a.jsonl", "jsonl", RecordKind.COMPLAINT)
+
+
+def read(*lines, kind=RecordKind.COMPLAINT, source_org=None):
+    origin = Origin("a.jsonl", "jsonl", kind)
+    records = [Record(n, line, len(line)) for n, line in enumerate(lines, 1)]
+    batch, rejects = jsonl.read(origin, records, source_org)
+    batch.validate(full=True)
+    return batch.to_pylist(), rejects
+
+
+def only(line):
+    rows, rejects = read(line)
+    assert len(rows) + len(rejects) == 1
+    return rows[0] if rows else (str(rejects[0].code), rejects[0].field)
+
+
+@pytest.mark.parametrize(
+    "number",
+    ["0.1", "0.10", "-0", "1e3", "1E400", "NaN", "-Infinity", "0", "12345678901234567890123",
+     "0.1000000000000000055511151231257827", "9" * 5000],
+)  # fmt: skip
+def test_amounts_keep_their_text(number):
+    row = only(f'{{"complaint_id":"1","loss_amount":{number}}}'.encode())
+    assert row["loss_amount"] == number or Decimal(row["loss_amount"]) == Decimal(number)
+    if "." in number:
+        assert row["loss_amount"] == number
+
+
+@given(st.decimals(allow_nan=False, allow_infinity=False), st.decimals(allow_nan=False, allow_infinity=False))
+def test_every_decimal_survives(loss, paid):
+    text = f'{{"loss_amount":{str(loss).lower()},"payments":[{{"amount":{str(paid).lower()}}}]}}'
+    if "e+" in text or "e-" in text or "e" not in text.replace("payee", ""):
+        row = only(text.encode())
+        assert Decimal(row["loss_amount"]) == loss
+        assert Decimal(row["payments"][0]["amount"]) == paid
+
+
+@pytest.mark.parametrize(
+    ("line", "wanted"),
+    [
+        (b'{"complaint_id":1}', ("wrong_type", "complaint_id")),
+        (b'{"complaint_id":1.0,"loss_amount":0.5}', ("wrong_type", "complaint_id")),
+        (b'{"complaint_id":NaN}', ("wrong_type", "complaint_id")),
+        (b'{"loss_amount":true}', ("wrong_type", "loss_amount")),
+        (b'{"loss_amount":[1]}', ("wrong_type", "loss_amount")),
+        (b'{"urls":"x"}', ("wrong_type", "urls")),
+        (b'{"urls":[1]}', ("wrong_type", "urls")),
+        (b'{"phone_numbers":{}}', ("wrong_type", "phone_numbers")),
+        (b'{"phone_numbers":["1"]}', ("wrong_type", "phone_numbers")),
+        (b'{"phone_numbers":[["raw","1"]]}', ("wrong_type", "phone_numbers")),
+        (b'{"phone_numbers":[{"raw":1}]}', ("wrong_type", "phone_numbers.raw")),
+        (b'{"payments":[{"amount":{}}]}', ("wrong_type", "payments.amount")),
+        (b"[1]", ("not_an_object", None)),
+        (b"null", ("not_an_object", None)),
+        (b"NaN", ("not_an_object", None)),
+        (b"{", ("broken_json", None)),
+        (b"nul", ("broken_json", None)),
+        (b'{"a":1}{"a":2}', ("broken_json", None)),
+        (b'{"complaint_id":"a\0b"}', ("broken_json", None)),
+        (b'{"a":"\xff"}', ("bad_encoding", None)),
+        (b'{"a":"\\ud800"}', ("bad_encoding", None)),
+        (b'{"\\udfff":NaN}', ("bad_encoding", None)),
+        (b"[" * 100_000, ("broken_json", None)),
+        (b'{"a":' * 900 + b"NaN" + b"}" * 900, ("broken_json", None)),
+        (b'{"a":' * 500 + b"1" + b"}" * 500, ("broken_json", None)),
+    ],
+)
+def test_what_breaks_the_contract_is_one_reject(line, wanted):
+    assert only(line) == wanted
+
+
+def test_surrogate_pairs_are_characters():
+    row = only(b'{"narrative":"\\ud83d\\ude00","loss_amount":NaN}')
+    assert row["narrative"] == "😀"
+
+
+@pytest.mark.parametrize("number", [b"1", b"NaN"])
+def test_nesting_counts_alike_in_both_parsers(number):
+    def nested(depth):
+        return b'{"a":' * depth + number + b"}" * depth
+
+    parse(nested(MAX_DEPTH))
+    with pytest.raises(BrokenJsonError):
+        parse(nested(MAX_DEPTH + 1))
+
+
+def test_null_is_absent_and_the_last_duplicate_wins():
+    row = only(b'{"complaint_id":"1","complaint_id":"2","urls":null,"emails":[null]}')
+    assert (row["complaint_id"], row["urls"], row["emails"]) == ("2", None, [None])
+
+
+def test_unknown_names_are_bounded():
+    line = {"complaint_id": "1", "é": 1, "x" * 65: 1, "foo": None}
+    line["phone_numbers"] = [{"raw": "1", "note": 1}]
+    row = only(json.dumps(line).encode())
+    assert row["unknown"] == ["foo", "other", "phone_numbers.note"]
+
+
+def test_source_org_is_for_rows_that_name_none():
+    rows, _ = read(b'{"source_org":"x"}', b"{}", source_org="mine")
+    assert [row["source_org"] for row in rows] == ["x", "mine"]
+
+
+def test_calls_take_durations_as_text_or_number():
+    lines = [b'{"call_id":"1","duration_seconds":%s}' % one for one in (b"1.50", b'"x"', b"3")]
+    rows, _ = read(*lines, kind=RecordKind.CALL)
+    assert [row["duration_seconds"] for row in rows] == ["1.50", "x", "3"]
+
+
+values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(["raw", "role", "amount", "urls", "payments", "narrative"])
+            | st.text(max_size=3),
+            inner,
+            max_size=4,
+        )
+    ),
+    max_leaves=8,
+)
+
+
+@given(values)
+def test_any_json_is_one_row_or_one_reject(value):
+    rows, rejects = read(json.dumps(value).encode(), json.dumps(value, ensure_ascii=False).encode())
+    assert len(rows) + len(rejects) == 2
+
+
+@given(st.binary(max_size=40))
+def test_any_bytes_are_one_row_or_one_reject(data):
+    rows, rejects = read(data)
+    assert len(rows) + len(rejects) == 1
+
+
+@given(values)
+def test_the_fast_parser_agrees_with_the_exact_one(value):
+    text = json.dumps(value)
+
+    def plain(one):
+        if isinstance(one, dict):
+            return {key: plain(inner) for key, inner in one.items()}
+        if isinstance(one, list):
+            return [plain(inner) for inner in one]
+        return one if one is None or isinstance(one, bool) or type(one) is str else float(one)
+
+    assert repr(plain(parse(text.encode()))) == repr(plain(parse_exact(text.encode())))

@@ -1,0 +1,114 @@
+"""The accounting of a run: what it read and wrote, reconciled, and what to be wary of."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import xxhash
+
+from schemas import CONTRACT_VERSION
+from schemas.manifest import Alarm, Counts, InputFile, Manifest, OutputFile
+
+Tally = tuple[tuple[str, str], int]
+"""((group, name), count): what the steps count as they go."""
+
+LARGEST_SHARE = 0.25
+"""Share of all members above which the largest cluster is an alarm: GRAPH.md's giant component."""
+
+SMALLEST_ALARM = 200
+"""Members below which the largest cluster is no alarm, whatever its share."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """What a manifest says of a run before anything was read."""
+
+    staging: str
+    output: str
+    versions: Mapping[str, str]
+    options: Mapping[str, object] = field(default_factory=dict)
+
+
+def counts(tallies: Mapping[tuple[str, str], int], kind: str) -> Counts:
+    """The accounting of one record kind.
+
+    Raises:
+        ValueError: if a row was lost or counted twice.
+    """
+    count = Counts(
+        read=tallies.get((kind, "read"), 0),
+        accepted=tallies.get((kind, "accepted"), 0),
+        duplicates=tallies.get((kind, "duplicates"), 0),
+        rejected=tallies.get((kind, "rejected"), 0),
+    )
+    if count["read"] != count["accepted"] + count["duplicates"] + count["rejected"]:
+        raise ValueError(f"the accounting of {kind} does not reconcile: {count}")
+    return count
+
+
+def alarms(tallies: Mapping[tuple[str, str], int]) -> list[Alarm]:
+    """What an analyst must know before trusting the run."""
+    found: list[Alarm] = []
+    members = tallies.get(("clusters", "members"), 0)
+    largest = max((n for (group, _), n in tallies.items() if group == "cluster_sizes"), default=0)
+    if largest >= SMALLEST_ALARM and largest > LARGEST_SHARE * members:
+        found.append(
+            Alarm(
+                code="giant_cluster",
+                message=f"the largest cluster holds {largest} of {members} members",
+            )
+        )
+    if wide := tallies.get(("links", "records_too_wide"), 0):
+        found.append(
+            Alarm(code="wide_records", message=f"{wide} records name too many identifiers to link")
+        )
+    return found
+
+
+def manifest(
+    run: Run,
+    inputs: Iterable[InputFile],
+    outputs: Iterable[OutputFile],
+    tallies: Mapping[tuple[str, str], int],
+) -> Manifest:
+    """The manifest of a run; the same inputs, options and versions give the same one."""
+    read = sorted(inputs, key=_input_order)
+    accounting = {kind: counts(tallies, kind) for kind in ("complaints", "calls")}
+    grouped: dict[str, dict[str, int]] = {}
+    for (group, name), count in sorted(tallies.items()):
+        if group not in (*accounting, "rows", "cluster_sizes") and count:
+            grouped.setdefault(group, {})[name] = count
+    identity = repr((read, sorted(run.options.items()), sorted(run.versions.items())))
+    return Manifest(
+        run_id=f"run-{xxhash.xxh3_64_hexdigest(identity.encode())}",
+        contract_version=CONTRACT_VERSION,
+        versions=dict(run.versions),
+        options=dict(run.options),
+        inputs=read,
+        outputs=sorted(outputs, key=_output_order),
+        counts={"complaints": accounting["complaints"], "calls": accounting["calls"]},
+        tallies=grouped,
+        alarms=alarms(tallies),
+    )
+
+
+def _input_order(one: InputFile) -> tuple[str, str]:
+    return one["name"], one["sha256"]
+
+
+def _output_order(one: OutputFile) -> str:
+    return one["name"]
+
+
+def with_rows(digest: Mapping[str, Any], tallies: Mapping[tuple[str, str], int]) -> InputFile:
+    """The manifest's line on one input file, from its digest and the rows counted."""
+    return InputFile(
+        name=digest["label"],
+        kind=digest["kind"],
+        format=digest["format"],
+        bytes=digest["bytes"],
+        sha256=digest["sha256"],
+        rows=tallies.get(("rows", digest["label"]), 0),
+    )

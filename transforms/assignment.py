@@ -1,0 +1,41 @@
+"""Which cluster each entity is in: the one small table that the global step gives to the others."""
+
+from __future__ import annotations
+
+import numpy as np
+import pyarrow as pa
+
+ASSIGNMENT = pa.schema(
+    [
+        ("node", pa.int64()),
+        ("cluster", pa.int64()),
+        ("hub", pa.bool_()),
+        ("spread", pa.float64()),
+    ]
+)
+"""Rows sorted by node, the 63-bit hash of an entity id.
+
+`cluster` is the hash of the cluster's anchor. `hub` marks an entity that was seen with so many
+clusters that it ties none; `spread` is the share of its evidence outside its main cluster.
+"""
+
+ABSENT = -1
+
+
+def cluster_ids(clusters: np.ndarray) -> pa.Array:
+    """Cluster ids as text, null where a row has no cluster."""
+    return pa.array(
+        [f"c-{one:016x}" if one >= 0 else None for one in clusters.tolist()], pa.string()
+    )
+
+
+def look_up(assignment: pa.RecordBatch, nodes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """(cluster or ABSENT, hub) of each node; a node that was not clustered is ABSENT."""
+    known = assignment["node"].to_numpy()
+    if not len(known):
+        return np.full(len(nodes), ABSENT), np.zeros(len(nodes), bool)
+    at = np.minimum(np.searchsorted(known, nodes), len(known) - 1)
+    found = known[at] == nodes
+    hub = assignment["hub"].to_numpy(zero_copy_only=False)[at] & found
+    cluster = np.where(found & ~hub, assignment["cluster"].to_numpy()[at], ABSENT)
+    return cluster, hub

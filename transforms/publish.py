@@ -1,0 +1,84 @@
+"""Make a finished run appear whole: files are written aside, then moved, manifest last."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+from apache_beam.io.filesystems import FileSystems
+
+from schemas.manifest import NAME, Manifest
+
+
+def is_local(path: str) -> bool:
+    """Whether a path is on this machine rather than in an object store."""
+    return "://" not in path
+
+
+def staging_folder(output: str, token: str) -> str:
+    """Where a run is written before it is published: beside the output, hidden."""
+    if is_local(output):
+        whole = Path(output).absolute()
+        return str(whole.with_name(f".{whole.name}.staging-{token}"))
+    return FileSystems.join(output.rstrip("/"), f".staging-{token}")
+
+
+def manifest_bytes(manifest: Manifest) -> bytes:
+    """The manifest as it is stored: sorted keys, one final newline."""
+    return (json.dumps(manifest, indent=2, sort_keys=True, ensure_ascii=False) + "\n").encode()
+
+
+def publish(staging: str, output: str, files: Sequence[str], manifest: Manifest) -> None:
+    """Move the staged `files` to `output`, then the manifest.
+
+    On a local disk the whole folder is moved in one rename, so no moment shows half a run; an older
+    run in its place is moved aside first and removed after. Object stores have no such rename:
+    there a run without its manifest is not yet a run. Repeating a finished publish changes nothing.
+    """
+    if is_local(output):
+        _publish_folder(Path(staging), Path(output), manifest)
+    else:
+        _publish_objects(staging, output, files, manifest)
+
+
+def _publish_folder(staging: Path, output: Path, manifest: Manifest) -> None:
+    if not staging.exists() and (output / NAME).exists():
+        return
+    _write_through(staging / NAME, manifest_bytes(manifest))
+    replaced = staging.with_name(staging.name + ".replaced")
+    if output.exists():
+        output.rename(replaced)
+    staging.rename(output)
+    _sync(output.parent)
+    shutil.rmtree(replaced, ignore_errors=True)
+
+
+def _write_through(path: Path, content: bytes) -> None:
+    with path.open("wb") as sink:
+        sink.write(content)
+        sink.flush()
+        os.fsync(sink.fileno())
+
+
+def _sync(folder: Path) -> None:
+    """Make a rename survive a power cut."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _publish_objects(staging: str, output: str, files: Sequence[str], manifest: Manifest) -> None:
+    target = FileSystems.join(output.rstrip("/"), NAME)
+    if FileSystems.exists(target):
+        FileSystems.delete([target])
+    for name in files:
+        source = FileSystems.join(staging, *name.split("/"))
+        if FileSystems.exists(source):
+            FileSystems.rename([source], [FileSystems.join(output.rstrip("/"), *name.split("/"))])
+    with FileSystems.create(target) as sink:
+        sink.write(manifest_bytes(manifest))

@@ -1,0 +1,234 @@
+"""Files: which ones a pattern means, and their bytes, through Beam FileSystems."""
+
+from __future__ import annotations
+
+import re
+import warnings
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO, cast
+
+import pyarrow as pa
+from apache_beam.io.filesystem import CompressionTypes, FileMetadata
+from apache_beam.io.filesystems import FileSystems
+
+from schemas import manifest
+from schemas.kinds import RecordKind
+from schemas.reject import Code
+from transforms.read.errors import InputError
+
+BLOCK_BYTES = 1024 * 1024
+
+_UNPACK_BYTES = 64 * 1024
+"""Decompressed at a time: a failing read drops so much, which is then read byte by byte."""
+
+MAGIC = {b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd"}
+"""First bytes of the compressions that are read: RFC 1952 and RFC 8878."""
+
+_DAMAGE = ("zlib inflate failed", "ZSTD decompress failed")
+
+
+@dataclass(frozen=True)
+class InputFile:
+    """One file of a run: where it is, what it is called in outputs, and what it holds.
+
+    `header` is the column names of a CSV file, empty for other layouts; `has_header` says
+    whether its first record is one.
+    """
+
+    path: str
+    label: str
+    kind: RecordKind
+    format: str
+    compression: str
+    size: int
+    header: tuple[str, ...] = ()
+    has_header: bool = False
+
+
+class DamagedStreamError(Exception):
+    """A compressed stream that ends early (TRUNCATED_FILE) or is corrupt (UNREADABLE_FILE)."""
+
+    def __init__(self, code: Code) -> None:
+        super().__init__(code)
+        self.code = code
+
+
+def _is_local(path: str) -> bool:
+    return FileSystems.get_scheme(path) is None
+
+
+def _hidden(path: str, folder: str) -> bool:
+    below = path[len(folder) :].strip("/").split("/")
+    return any(part.startswith((".", "_")) for part in below) or below[-1] == manifest.NAME
+
+
+def _escape(path: str) -> str:
+    return re.sub(r"([*?\[])", r"[\1]", path)
+
+
+def _list(pattern: str) -> list[FileMetadata]:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)  # Beam builds a regex with '[[]' in it
+        return list(FileSystems.match([pattern])[0].metadata_list)
+
+
+def _files_below(folder: str) -> list[FileMetadata]:
+    return [one for one in _list(f"{_escape(folder)}/**") if not _hidden(one.path, folder)]
+
+
+def _match_one(pattern: str) -> list[FileMetadata]:
+    folder = pattern.rstrip("/")
+    if FileSystems.exists(pattern):
+        if below := _files_below(folder):
+            return below
+        if _is_local(pattern) and Path(pattern).is_dir():
+            return []
+        return _list(_escape(pattern))
+    fixed = re.split(r"[*?\[]", pattern)[0].rpartition("/")[0]
+    asked = pattern.rpartition("/")[2].startswith((".", "_"))
+    found = [one for one in _list(pattern) if asked or not _hidden(one.path, fixed)]
+    return found or _files_below(folder)
+
+
+def match(patterns: Sequence[str]) -> list[FileMetadata]:
+    """The files that globs, plain names and folders mean, each once, sorted by path.
+
+    A folder means every file below it but hidden ones (a part that starts with '.' or '_')
+    and manifest.json. Local paths come out absolute. Raises InputError for a pattern
+    that means no file or that cannot be listed.
+    """
+    found: dict[str, FileMetadata] = {}
+    for pattern in patterns:
+        try:
+            files = _match_one(pattern)
+        except Exception as error:  # each file system raises its own kinds
+            problem = " ".join(f"cannot be listed ({error})".split())[:300]
+            raise InputError(pattern, problem, "check the address and your access") from error
+        if not files:
+            raise InputError(pattern, "no such file", "check the name, or quote the pattern")
+        for one in files:
+            path = str(Path(one.path).absolute()) if _is_local(one.path) else one.path
+            identity = str(Path(path).resolve()) if _is_local(path) else path
+            found.setdefault(identity, FileMetadata(path, one.size_in_bytes))
+    return sorted(found.values(), key=_path)
+
+
+def _path(file: FileMetadata) -> str:
+    return str(file.path)
+
+
+def labels(paths: Sequence[str]) -> dict[str, str]:
+    """The shortest trailing part of each distinct path that no other one ends with.
+
+    Outputs name files by it, so that they do not tell the folders of the machine.
+    """
+    parts = {path: path.split("/") for path in set(paths)}
+    named: dict[str, str] = {}
+    waiting, length = set(parts), 1
+    while waiting:
+        tails: dict[str, list[str]] = {}
+        for path in parts:
+            tails.setdefault("/".join(parts[path][-length:]), []).append(path)
+        done = {
+            path: tail
+            for tail, (path, *others) in tails.items()
+            if path in waiting and (not others or length >= len(parts[path]))
+        }
+        named |= done
+        waiting -= set(done)
+        length += 1
+    return named
+
+
+def compression(head: bytes) -> str:
+    """none, gzip or zstd, by a file's first bytes."""
+    return next((name for magic, name in MAGIC.items() if head.startswith(magic)), "none")
+
+
+def head(path: str, compressed: str, size: int) -> tuple[bytes, bool]:
+    """The first `size` bytes, decompressed, and whether the stream is damaged within them."""
+    held = b""
+    try:
+        for block in blocks(path, compressed, 0, size if compressed == "none" else None):
+            held += block
+            if len(held) >= size:
+                break
+    except DamagedStreamError:
+        return held[:size], True
+    return held[:size], False
+
+
+def open_raw(path: str) -> BinaryIO:
+    """The stored bytes of a file, seekable."""
+    opened = FileSystems.open(path, compression_type=CompressionTypes.UNCOMPRESSED)
+    return cast(BinaryIO, opened)
+
+
+def raw_blocks(path: str, start: int = 0, end: int | None = None) -> Iterator[bytes]:
+    """The stored bytes from `start` to before `end`, in blocks of up to `BLOCK_BYTES`."""
+    with open_raw(path) as stream:
+        if start:
+            stream.seek(start)
+        left = end - start if end is not None else None
+        while block := stream.read(BLOCK_BYTES if left is None else min(BLOCK_BYTES, left)):
+            yield block
+            left = left - len(block) if left is not None else None
+
+
+def blocks(path: str, compression: str, start: int = 0, end: int | None = None) -> Iterator[bytes]:
+    """The bytes of a file, decompressed; `start` and `end` are for uncompressed files.
+
+    Several gzip members or zstd frames are one stream. Raises DamagedStreamError after the
+    last byte that can be had.
+    """
+    if compression == "none":
+        yield from raw_blocks(path, start, end)
+        return
+    served = 0
+    try:
+        for block in _decompressed(path, compression):
+            yield block
+            served += len(block)
+    except OSError as error:
+        code = _damage(error)
+    else:
+        return
+    # A read that fails drops what it had decompressed; byte by byte it comes out.
+    yield from _salvaged(path, compression, served)
+    raise DamagedStreamError(code)
+
+
+def _salvaged(path: str, compression: str, skip: int) -> Iterator[bytes]:
+    with _decompressor(path, compression) as stream:
+        while skip:
+            skip -= len(stream.read(min(skip, BLOCK_BYTES)))
+        saved = bytearray()
+        try:
+            while byte := stream.read(1):
+                saved += byte
+        except OSError:
+            pass
+    if saved:
+        yield bytes(saved)
+
+
+def _decompressor(path: str, compression: str) -> pa.CompressedInputStream:
+    return pa.CompressedInputStream(pa.PythonFile(open_raw(path), mode="r"), compression)
+
+
+def _decompressed(path: str, compression: str) -> Iterator[bytes]:
+    with _decompressor(path, compression) as stream:
+        while block := stream.read(_UNPACK_BYTES):
+            yield block
+
+
+def _damage(error: OSError) -> Code:
+    """Whether the stream is cut or corrupt; any other failure is raised again."""
+    message = str(error)
+    if "Truncated compressed stream" in message:
+        return Code.TRUNCATED_FILE
+    if any(sign in message for sign in _DAMAGE):
+        return Code.UNREADABLE_FILE
+    raise error

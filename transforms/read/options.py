@@ -1,0 +1,27 @@
+"""What the user says about the inputs beyond their names."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from schemas.kinds import RecordKind
+
+
+@dataclass(frozen=True)
+class ReadOptions:
+    """How to read; picklable, so keys are PEM texts, not paths.
+
+    A named format is not second-guessed. `source_org` is for sources that do not name
+    theirs, `calls_direction` (inbound, outbound) for call records that do not say it. With
+    `passport_keys` a PASSporT that none of them signed is rejected.
+    """
+
+    complaints_format: str | None = None
+    calls_format: str | None = None
+    source_org: str | None = None
+    calls_direction: str | None = None
+    passport_keys: tuple[str, ...] = ()
+
+    def format_for(self, kind: RecordKind) -> str | None:
+        """The format that the user named for files of this kind."""
+        return self.complaints_format if kind == RecordKind.COMPLAINT else self.calls_format

@@ -1,0 +1,118 @@
+"""Shards: the parts of a file that are read apart, and the file's digest on the way."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import pyarrow.parquet as pq
+
+from transforms.read import csv_rows
+from transforms.read.files import InputFile, open_raw, raw_blocks
+from transforms.read.formats import Layout, layout
+from transforms.read.lines import lines
+
+SHARD_BYTES = 16 * 1024 * 1024
+
+
+@dataclass(frozen=True)
+class Shard:
+    """Bytes `start` to before `end` of a file (row groups, for Parquet); null is its end.
+
+    `first_line` is the physical line, or Parquet row, at `start`, counted from 1.
+    """
+
+    file: InputFile
+    start: int
+    end: int | None
+    first_line: int
+
+
+class _Digest:
+    """SHA-256 and length of the bytes that pass through."""
+
+    def __init__(self) -> None:
+        self.sha256 = hashlib.sha256()
+        self.bytes = 0
+
+    def over(self, blocks: Iterator[bytes]) -> Iterator[bytes]:
+        for block in blocks:
+            self.sha256.update(block)
+            self.bytes += len(block)
+            yield block
+
+
+def scan(file: InputFile, shard_bytes: int = SHARD_BYTES) -> tuple[tuple[str, int], list[Shard]]:
+    """One pass over the stored bytes: (SHA-256 in hex, length), and the file's shards.
+
+    Lines and CSV are cut where a record starts, each shard `shard_bytes` or a little more;
+    Parquet between row groups; compressed files and JSON arrays not at all. Together the
+    shards hold every row, each once.
+    """
+    digest = _Digest()
+    blocks = digest.over(raw_blocks(file.path))
+    kind = layout(file)
+    if file.compression == "none" and kind == Layout.LINES:
+        starts = list(_line_starts(blocks, shard_bytes))
+    elif file.compression == "none" and kind == Layout.CSV:
+        starts = list(_record_starts(blocks, shard_bytes))
+    else:
+        for _ in blocks:
+            pass
+        starts = _row_groups(file, shard_bytes) if kind in _BY_GROUPS else [(0, 1)]
+    if kind == Layout.EMPTY:
+        starts = []
+    ends = [*(start for start, _ in starts[1:]), None] if starts else []
+    shards = [
+        Shard(file, start, end, line) for (start, line), end in zip(starts, ends, strict=True)
+    ]
+    return (digest.sha256.hexdigest(), digest.bytes), shards
+
+
+_BY_GROUPS = (Layout.PARQUET, Layout.REJECTS)
+
+
+def _line_starts(blocks: Iterator[bytes], shard_bytes: int) -> Iterator[tuple[int, int]]:
+    """Offset and line of the first line, and of the first one after each `shard_bytes`."""
+    yield 0, 1
+    offset, line, wanted = 0, 1, shard_bytes
+    for block in blocks:
+        at = 0
+        while wanted - 1 < offset + len(block):
+            found = block.find(b"\n", max(wanted - 1 - offset, at))
+            if found < 0:
+                break
+            line += block.count(b"\n", at, found + 1)
+            at = found + 1
+            yield offset + at, line
+            wanted = offset + at + shard_bytes
+        line += block.count(b"\n", at)
+        offset += len(block)
+
+
+def _record_starts(blocks: Iterator[bytes], shard_bytes: int) -> Iterator[tuple[int, int]]:
+    """As `_line_starts`, by the splitter that reading uses."""
+    yield 0, 1
+    wanted = shard_bytes
+    for record in csv_rows.records(lines(blocks)):
+        if record.offset >= wanted:
+            yield record.offset, record.position
+            wanted = record.offset + shard_bytes
+
+
+def _row_groups(file: InputFile, shard_bytes: int) -> list[tuple[int, int]]:
+    """Row group and row at which each shard starts; nothing where there is no row group."""
+    with open_raw(file.path) as stream:
+        metadata = pq.ParquetFile(stream).metadata
+        sizes = [metadata.row_group(i).total_byte_size for i in range(metadata.num_row_groups)]
+        rows = [metadata.row_group(i).num_rows for i in range(metadata.num_row_groups)]
+    starts: list[tuple[int, int]] = []
+    held, row = 0, 1
+    for group, size in enumerate(sizes):
+        if not starts or held >= shard_bytes:
+            starts.append((group, row))
+            held = 0
+        held += size
+        row += rows[group]
+    return starts

@@ -1,0 +1,135 @@
+"""Move record batches, not rows, to the worker that owns their key.
+
+Beam's Python cost is per element, so a batch is cut into one piece a partition, the pieces travel,
+and the owner of a partition works on all of it at once as one table.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import apache_beam as beam
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import xxhash
+
+PARTITIONS = 16
+"""Pieces that a keyed step is cut into; no result depends on it."""
+
+MAIN = "main"
+"""Name of the untagged output of a `PerPartition` that has several."""
+
+_POSITIVE = (1 << 63) - 1
+
+
+def hash_text(values: pa.Array) -> np.ndarray:
+    """xxh3-64 of each text, cut to the 63 bits that Beam's integer coder holds; null is 0."""
+    encoded = pc.dictionary_encode(pc.cast(values, pa.binary()))
+    if isinstance(encoded, pa.ChunkedArray):
+        encoded = encoded.combine_chunks()
+    digest = xxhash.xxh3_64_intdigest
+    hashed = [digest(value) & _POSITIVE for value in encoded.dictionary.to_pylist()]
+    indices = pc.fill_null(encoded.indices, len(hashed)).to_numpy(zero_copy_only=False)
+    return np.array([*hashed, 0], np.int64)[indices]
+
+
+def hash_columns(batch: pa.RecordBatch | pa.Table, names: Sequence[str]) -> np.ndarray:
+    """One 63-bit hash a row over several text columns."""
+    total = np.zeros(batch.num_rows, np.uint64)
+    for name in names:
+        # Multiplying by an odd constant between columns makes the order of the columns matter.
+        total = total * np.uint64(0x9E3779B97F4A7C15) + hash_text(batch[name]).astype(np.uint64)
+    return (total & np.uint64(_POSITIVE)).astype(np.int64)
+
+
+def split(
+    batch: pa.RecordBatch, names: Sequence[str], partitions: int = PARTITIONS
+) -> Iterator[tuple[int, pa.RecordBatch]]:
+    """Cut a batch by hash of `names` into (partition, rows); every row lands in exactly one."""
+    if batch.num_rows == 0:
+        return
+    # The high bits: a partition must not see hashes that agree in their low ones.
+    owner = (hash_columns(batch, names) >> 40) % partitions
+    order = np.argsort(owner, kind="stable")
+    bounds = np.searchsorted(owner[order], np.arange(partitions + 1))
+    for partition in range(partitions):
+        start, end = bounds[partition], bounds[partition + 1]
+        if end > start:
+            yield partition, batch.take(pa.array(order[start:end]))
+
+
+def table_of(batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> pa.Table:
+    """All batches as one table of single-chunk columns, in whatever order they came."""
+    return pa.Table.from_batches(batches, schema).combine_chunks()
+
+
+def batches_of(table: pa.Table, rows: int = 65_536) -> Iterator[pa.RecordBatch]:
+    """A table as batches small enough to travel; nothing for an empty table."""
+    return (batch for batch in table.to_batches(max_chunksize=rows) if batch.num_rows)
+
+
+class _Split(beam.DoFn):
+    def __init__(self, names: tuple[str, ...], partitions: int) -> None:
+        self._names = names
+        self._partitions = partitions
+
+    def process(self, batch: pa.RecordBatch) -> Iterator[tuple[int, pa.RecordBatch]]:
+        yield from split(batch, self._names, self._partitions)
+
+
+class _Apply(beam.DoFn):
+    def __init__(
+        self, work: Callable[..., Iterable[Any]], schemas: Mapping[str, pa.Schema]
+    ) -> None:
+        self._work = work
+        self._schemas = schemas
+
+    def process(
+        self, keyed: tuple[int, Mapping[str, Iterable[pa.RecordBatch]]], side: Any = None
+    ) -> Iterable[Any]:
+        tables = [table_of(keyed[1][name], schema) for name, schema in self._schemas.items()]
+        return self._work(*tables) if side is None else self._work(*tables, side)
+
+
+@dataclass(frozen=True)
+class Keyed:
+    """One input of `PerPartition`: the schema of its batches, and the text columns of its key."""
+
+    schema: pa.Schema
+    names: tuple[str, ...]
+
+
+@dataclass(eq=False)
+class PerPartition(beam.PTransform):
+    """Bring rows with equal keys together and apply `work` to one partition after another.
+
+    Input: a dict of PCollections of RecordBatches, as `inputs` describes them. `work` gets a Table
+    for each of `inputs` in their order, then the side input if any, and yields elements, or TaggedOutputs
+    for the names in `outputs`; with those, what is not tagged comes out as `MAIN`. It must not
+    depend on the order of the rows.
+    """
+
+    inputs: Mapping[str, Keyed]
+    work: Callable[..., Iterable[Any]]
+    outputs: tuple[str, ...] = ()
+    side: Any = None
+    partitions: int = PARTITIONS
+
+    def expand(self, batches: Mapping[str, beam.PCollection]) -> Any:
+        """Split each input, bring partitions together, apply."""
+        pieces = {
+            name: batches[name] | f"Split {name}" >> beam.ParDo(_Split(one.names, self.partitions))
+            for name, one in self.inputs.items()
+        }
+        schemas = {name: one.schema for name, one in self.inputs.items()}
+        side = () if self.side is None else (self.side,)
+        applied = beam.ParDo(_Apply(self.work, schemas), *side)
+        return (
+            pieces
+            | "Together" >> beam.CoGroupByKey()
+            | "Apply"
+            >> (applied.with_outputs(*self.outputs, main=MAIN) if self.outputs else applied)
+        )

@@ -1,0 +1,76 @@
+"""Count rows where they pass, for the accounting of the run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import apache_beam as beam
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from schemas.kinds import RecordKind, Stage
+from transforms.accounting import Tally
+
+PLURAL = {RecordKind.COMPLAINT: "complaints", RecordKind.CALL: "calls"}
+
+
+def count_read(batch: pa.RecordBatch, kind: RecordKind) -> Iterator[Tally]:
+    """Rows of a loose batch: read, in all and of each file."""
+    yield (PLURAL[kind], "read"), batch.num_rows
+    yield from _by_value("rows", batch["source"])
+
+
+def count_rejects(batch: pa.RecordBatch) -> Iterator[Tally]:
+    """Rows of a REJECT batch; those that reading refused were read, too."""
+    for kind, name in PLURAL.items():
+        of_kind = batch.filter(pc.equal(batch["record_kind"], str(kind)))
+        yield (name, "rejected"), of_kind.num_rows
+        unread = of_kind.filter(pc.equal(of_kind["stage"], str(Stage.READ)))
+        yield (name, "read"), unread.num_rows
+        yield from _by_value("rows", unread["source"])
+        yield from _by_value(f"{kind}_rejects", of_kind["code"])
+
+
+def count_members(batch: pa.RecordBatch) -> Iterator[Tally]:
+    """Members in all, and in each cluster of a CLUSTER batch."""
+    yield ("clusters", "members"), pc.sum(batch["size"]).as_py() or 0
+    yield ("clusters", "clusters"), batch.num_rows
+    largest = pc.max(batch["size"]).as_py()
+    if largest:
+        name = batch["cluster_id"][pc.index(batch["size"], largest).as_py()].as_py()
+        yield ("cluster_sizes", name), largest
+
+
+def _by_value(group: str, column: pa.Array) -> Iterator[Tally]:
+    for one in pc.value_counts(column).to_pylist():
+        yield (group, one["values"]), one["counts"]
+
+
+@dataclass(eq=False)
+class CountRead(beam.PTransform):
+    """Loose batches to tallies."""
+
+    kind: RecordKind
+
+    def expand(self, batches: beam.PCollection) -> beam.PCollection:
+        """One tally a batch and file."""
+        return batches | beam.FlatMap(count_read, self.kind)
+
+
+@dataclass(eq=False)
+class CountRejects(beam.PTransform):
+    """REJECT batches to tallies."""
+
+    def expand(self, batches: beam.PCollection) -> beam.PCollection:
+        """A few tallies a batch."""
+        return batches | beam.FlatMap(count_rejects)
+
+
+@dataclass(eq=False)
+class CountMembers(beam.PTransform):
+    """CLUSTER batches to tallies."""
+
+    def expand(self, batches: beam.PCollection) -> beam.PCollection:
+        """Three tallies a batch."""
+        return batches | beam.FlatMap(count_members)

@@ -1,0 +1,123 @@
+"""Web addresses to registrable domains: in fields, in text, defanged or without a scheme."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from schemas.kinds import EntityKind, Role
+from transforms import domains
+from transforms.found import Found
+
+MAX_URL = 2_048
+"""Characters of a web address that are read."""
+
+_SCHEME = r"h(?:tt|xx|Xx|XX|TT|tx|xt)ps?\s?(?:\[:\]|:)\s?(?:\[/\]|/){2}"
+_IP = r"\d{1,3}(?:(?:\.|\[\.\])\d{1,3}){3}"
+_FULL = re.compile(
+    rf"(?:{_SCHEME})(?:[^\s/@<>\"'?#]{{1,200}}@)?(?P<host>\[[0-9A-Fa-f:.]{{2,45}}\]"
+    rf"|{_IP}|{domains.HOST})"
+    rf"(?P<rest>(?::\d{{1,5}})?(?:[/?#][^\s<>\"']{{0,{MAX_URL}}})?)",
+    re.IGNORECASE,
+)
+_BARE = re.compile(
+    rf"(?<![\w@.+%-])(?P<host>{domains.HOST})(?![\w@-])(?P<rest>(?::\d{{1,5}})?"
+    rf"(?:/[^\s<>\"']{{0,{MAX_URL}}})?)",
+    re.IGNORECASE,
+)
+_TO_PHONE = re.compile(
+    r"(?:tel|callto|sms):(?://)?(?P<uri>\+?[\d().\s-]{7,30})"
+    r"|(?:https?://)?(?:wa\.me/|api\.whatsapp\.com/send/?\?phone=)(?:\+"
+    r"|%2B)?(?P<whatsapp>\d{7,15})",
+    re.IGNORECASE,
+)
+_LEADS = re.compile(
+    r"(?:website|web ?site|site|url|link|page|domain|visit(?:ed)?|go(?:ing)? to|went to|log"
+    r"(?:ged)? (?:in|on)to"
+    r"|open(?:ed)?|browse[dr]?|download(?:ed)?(?: from)?|web|página|sitio|enlace|seite|webseite"
+    r"|lien|adresse)"
+    r"(?:\s(?:called|named|is|was|at|to|it|the|a|on))?\W{1,3}$",
+    re.IGNORECASE,
+)
+_PLAIN_SUFFIXES = frozenset(
+    """
+    com net org info biz co.uk org.uk com.au co.in net.in org.in com.br com.mx us xyz online site
+    top club shop store support tech app cloud website space live pro vip icu click link
+    """.split()
+)
+"""Suffixes that text seldom forms by accident, when the name before it is no plain short word."""
+_WORDLIKE = frozenset(
+    "us online site top club shop store support tech app live pro click link space".split()
+)
+_TRAILING = ".,;:!?)]}>'\"*"
+
+
+def from_field(text: str) -> Found | None:
+    """The domain or address of a field that should be one web address."""
+    body = text[:MAX_URL].strip()
+    offset = text.find(body)
+    match = _FULL.match(body) or _BARE.match(body)
+    return _found(match, offset, len(body)) if match else None
+
+
+def in_text(text: str) -> Iterator[Found]:
+    """The web addresses in a text: with a scheme, or bare where nothing else is plausible.
+
+    A bare name is only `mentioned` until context says that the victim was sent there.
+    """
+    taken: list[tuple[int, int]] = []
+    for match in _FULL.finditer(text):
+        if found := _found(match, 0, None):
+            taken.append((found.start, found.end))
+            yield found
+    gaps = iter(taken)
+    skip = next(gaps, None)
+    for match in _BARE.finditer(text):
+        while skip and skip[1] <= match.start():
+            skip = next(gaps, None)
+        if skip and match.start() >= skip[0]:
+            continue
+        if _plausible(text, match) and (found := _found(match, 0, None)):
+            yield found._replace(role=Role.MENTIONED)
+
+
+def phone_of(text: str) -> str | None:
+    """The number of a link that calls or writes to a phone (RFC 3966, WhatsApp), or None."""
+    match = _TO_PHONE.match(text.strip()[:MAX_URL])
+    if match is None:
+        return None
+    return match["uri"] or f"+{match['whatsapp']}"
+
+
+def _found(match: re.Match[str], offset: int, whole: int | None) -> Found | None:
+    host = domains.refang(match["host"])
+    if address := domains.canonical_ip(host):
+        kind, value = EntityKind.IP, address
+    else:
+        name = domains.canonical_host(host)
+        domain = domains.registrable(name) if name else None
+        if domain is None:
+            return None
+        kind, value = EntityKind.DOMAIN, domain
+    end = whole if whole is not None else match.start() + len(match[0].rstrip(_TRAILING))
+    return Found(match.start() + offset, end + offset, kind, value, Role.LURE_SITE)
+
+
+def _plausible(text: str, match: re.Match[str]) -> bool:
+    """Whether dotted words are meant as an address and not as the joint of two sentences."""
+    host = domains.canonical_host(match["host"])
+    ending = domains.suffix(host) if host else ""
+    if not host or not ending or host == ending:
+        return False
+    written = domains.refang(match["host"])
+    defanged = written != match["host"]
+    if defanged or host.startswith("www.") or match["rest"].startswith("/"):
+        return True
+    if written not in (written.lower(), written.upper()) and not written[1:].islower():
+        return False
+    if _LEADS.search(text, max(0, match.start() - 40), match.start()):
+        return True
+    if ending not in _PLAIN_SUFFIXES:
+        return False
+    name = host[: -len(ending) - 1]
+    return ending not in _WORDLIKE or len(name) > 7 or not name.isalpha()
