@@ -28,12 +28,13 @@ from transforms.evidence import Evidence, mentions
 from transforms.finish import Finish
 from transforms.legitimate import KnownLegitimate
 from transforms.lineage import first_lineage
-from transforms.links import Link
-from transforms.rejected import mask_rejects
+from transforms.links import INCIDENCES, Link
 from transforms.read.files import InputFile
 from transforms.read.options import ReadOptions
 from transforms.read.transform import ReadRecords
+from transforms.rejected import mask_rejects
 from transforms.shuffle import MAIN
+from transforms.strays import VictimNumbers
 from transforms.tally import CountMembers, CountRead, CountRejects
 from transforms.validate import ACCEPTED, REJECTS, TALLIES, Validate
 from transforms.withhold import Withhold
@@ -59,11 +60,6 @@ def build(pipeline: beam.Pipeline, plan: Plan) -> None:
         RecordKind.COMPLAINT, plan.as_of
     )  # COMPLAINT_ACCEPTED, REJECT, tallies
     calls = read["calls"] | "Validate calls" >> Validate(RecordKind.CALL, plan.as_of)
-    rejects = (
-        (read["rejects"], complaints[REJECTS], calls[REJECTS])
-        | "All rejects" >> beam.Flatten()
-        | "Mask rejects" >> beam.Map(mask_rejects)
-    )  # REJECT
     one_complaint = complaints[ACCEPTED] | "One complaint an id" >> Deduplicate(
         RecordKind.COMPLAINT
     )  # COMPLAINT_ACCEPTED, tallies
@@ -74,13 +70,12 @@ def build(pipeline: beam.Pipeline, plan: Plan) -> None:
         one_call[MAIN] | "Call evidence" >> Evidence(RecordKind.CALL),
     ) | "All evidence" >> beam.Flatten()  # EVIDENCE
     classified = evidence | "Classify" >> Classify(plan.known)  # CLASSIFIED, FOUND, WITHHELD
-    links, link_tallies = classified[MAIN] | "Link" >> Link()  # LINK; tallies
-    assigned = beam.pvalue.AsSingleton(
-        {"entities": classified[FOUND_ENTITIES], "links": links} | "Assign" >> Assign()
-    )  # one ASSIGNMENT
+    linked = classified[MAIN] | "Link" >> Link()  # LINK, INCIDENCE, tallies
+    graph = {"entities": classified[FOUND_ENTITIES], "named": linked[INCIDENCES]}
+    assigned = beam.pvalue.AsSingleton(graph | "Assign" >> Assign())  # one ASSIGNMENT
 
     entities = classified[FOUND_ENTITIES] | "Decide entities" >> DecideEntities(assigned)
-    decided = links | "Decide links" >> DecideLinks(assigned)  # LINK, CLUSTER_LINK
+    decided = linked["links"] | "Decide links" >> DecideLinks(assigned)  # LINK, CLUSTER_LINK
     records = classified[MAIN] | "Cluster records" >> ClusterRecords(assigned)
     clusters = {
         "members": entities[MEMBERSHIPS],
@@ -89,16 +84,24 @@ def build(pipeline: beam.Pipeline, plan: Plan) -> None:
     } | "Summarise" >> Summarise()  # CLUSTER, MEMBER
 
     hidden = classified[HIDDEN]
+    numbers = beam.pvalue.AsSingleton(hidden | "Victims' numbers" >> VictimNumbers())
     kept_complaints = {"records": one_complaint[MAIN], "withheld": hidden} | (
-        "Withhold from complaints" >> Withhold(RecordKind.COMPLAINT)
+        "Withhold from complaints" >> Withhold(RecordKind.COMPLAINT, numbers)
     )  # COMPLAINT
     kept_calls = {"records": one_call[MAIN], "withheld": hidden} | (
-        "Withhold from calls" >> Withhold(RecordKind.CALL)
+        "Withhold from calls" >> Withhold(RecordKind.CALL, numbers)
     )  # CALL
+    shown_mentions = classified[MAIN] | "Mentions" >> beam.Map(mentions, numbers)  # MENTION
+    rejects = (
+        (read["rejects"], complaints[REJECTS], calls[REJECTS])
+        | "All rejects" >> beam.Flatten()
+        | "Mask rejects" >> beam.Map(mask_rejects, numbers)
+    )  # REJECT
+
     outputs: Mapping[tables.Table, beam.PCollection[pa.RecordBatch]] = {
         tables.COMPLAINTS: kept_complaints,
         tables.CALLS: kept_calls,
-        tables.MENTIONS: classified[MAIN] | "Mentions" >> beam.Map(mentions),
+        tables.MENTIONS: shown_mentions,
         tables.ENTITIES: entities[MAIN],
         tables.LINKS: decided[MAIN],
         tables.CLUSTERS: clusters[MAIN],
@@ -119,7 +122,7 @@ def build(pipeline: beam.Pipeline, plan: Plan) -> None:
         calls[TALLIES],
         one_complaint["tallies"],
         one_call["tallies"],
-        link_tallies,
+        linked["tallies"],
         clusters[MAIN] | "Count members" >> CountMembers(),
     ) | "All tallies" >> beam.Flatten()  # ((group, name), count)
     gathered = {"digests": read["digests"], "tallies": tallies, "outputs": written}

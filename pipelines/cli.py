@@ -1,5 +1,7 @@
 """The command line: `ringtrace COMMAND ...`."""
 
+# ruff: noqa: PLC0415 - each command loads what it needs when it is called
+
 from __future__ import annotations
 
 import sys
@@ -35,6 +37,12 @@ def _evaluate(arguments: Sequence[str]) -> int:
     return _parsed(evaluate, "evaluate", arguments)
 
 
+def _rejects(arguments: Sequence[str]) -> int:
+    from pipelines import rejects
+
+    return _parsed(rejects, "rejects", arguments)
+
+
 def _parsed(module: object, name: str, arguments: Sequence[str]) -> int:
     from pipelines.options import StrictParser, UsageError
 
@@ -49,6 +57,7 @@ def _parsed(module: object, name: str, arguments: Sequence[str]) -> int:
 
 COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
     "batch": _batch,
+    "rejects": _rejects,
     "simulate": _simulate,
     "evaluate": _evaluate,
 }

@@ -75,7 +75,7 @@ def shard_count(text: str) -> int:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The flags of `ringtrace batch`."""
-    many = {"nargs": "+", "action": "extend", "default": [], "metavar": "GLOB"}
+    many: dict[str, Any] = {"nargs": "+", "action": "extend", "default": [], "metavar": "GLOB"}
     parser.add_argument(
         "--complaints", **many, help="complaint files, folders or globs; also gs:// and s3://"
     )
@@ -152,8 +152,10 @@ _EPILOG = "Any Beam option may follow, such as --runner=FlinkRunner or --project
 def _from_toml(path: str, parser: argparse.ArgumentParser) -> dict[str, Any]:
     try:
         settings = tomllib.loads(Path(path).read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise UsageError(f"{path}: {error}; give a TOML file of options") from None
+    except OSError as error:
+        raise UsageError(f"{path}: {error.strerror}; give a TOML file of options") from None
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise UsageError(f"{path}: not TOML: {error}") from None
     actions = {action.dest: action for action in parser._actions}
     defaults: dict[str, Any] = {}
     for name, value in settings.items():
@@ -172,19 +174,24 @@ def _toml_value(path: str, name: str, action: argparse.Action, value: Any) -> An
     elif isinstance(action.default, bool):
         if isinstance(value, bool):
             return value
-    elif not isinstance(value, bool | list | dict):
-        text = value.isoformat() if isinstance(value, datetime) else str(value)
+    elif callable(action.type) and isinstance(value, str | int | datetime):
         try:
-            return action.type(text) if callable(action.type) else text
+            return action.type(str(value))
         except argparse.ArgumentTypeError as error:
             raise UsageError(f"{path}: {name}: {error}") from None
+    elif isinstance(value, str):
+        if action.choices is None or value in action.choices:
+            return value
+        raise UsageError(f"{path}: {name}: not one of {', '.join(action.choices)}")
     raise UsageError(f"{path}: {name}: not a value of the kind that --{name} takes")
 
 
 def beam_flags(rest: Sequence[str], prog: str) -> tuple[str, ...]:
     """Check that Beam knows every remaining flag, and name the local runner where none is named."""
-    # Imported late: `ringtrace --help` must not wait for Beam.
-    from apache_beam.options.pipeline_options import PipelineOptions, _BeamArgumentParser
+    from apache_beam.options.pipeline_options import (  # noqa: PLC0415 - --help need not wait
+        PipelineOptions,
+        _BeamArgumentParser,
+    )
 
     class Strict(StrictParser, _BeamArgumentParser):
         """Beam's own parser, which its option classes need, with strict errors."""

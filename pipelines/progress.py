@@ -26,7 +26,7 @@ class Progress:
         if not self._stream.isatty():
             yield
             return
-        from rich.console import Console
+        from rich.console import Console  # noqa: PLC0415 - a terminal alone needs it
 
         with Console(file=self._stream).status("working"):
             yield

@@ -9,6 +9,7 @@ from typing import Any
 import xxhash
 
 from schemas import CONTRACT_VERSION
+from schemas.kinds import RecordKind
 from schemas.manifest import Alarm, Counts, InputFile, Manifest, OutputFile
 
 Tally = tuple[tuple[str, str], int]
@@ -29,6 +30,21 @@ class Run:
     output: str
     versions: Mapping[str, str]
     options: Mapping[str, object] = field(default_factory=dict)
+
+
+def rows_of(kind: str) -> str:
+    """The group of the tallies of rows by file; one file can be read for both kinds of record."""
+    return f"{kind}_rows"
+
+
+_TOLD_ELSEWHERE = (
+    "complaints",
+    "calls",
+    rows_of(RecordKind.COMPLAINT),
+    rows_of(RecordKind.CALL),
+    "cluster_sizes",
+)
+"""Groups of tallies that the manifest tells under other names."""
 
 
 def counts(tallies: Mapping[tuple[str, str], int], kind: str) -> Counts:
@@ -78,7 +94,7 @@ def manifest(
     accounting = {kind: counts(tallies, kind) for kind in ("complaints", "calls")}
     grouped: dict[str, dict[str, int]] = {}
     for (group, name), count in sorted(tallies.items()):
-        if group not in (*accounting, "rows", "cluster_sizes") and count:
+        if group not in _TOLD_ELSEWHERE and count:
             grouped.setdefault(group, {})[name] = count
     identity = repr((read, sorted(run.options.items()), sorted(run.versions.items())))
     return Manifest(
@@ -110,5 +126,5 @@ def with_rows(digest: Mapping[str, Any], tallies: Mapping[tuple[str, str], int])
         format=digest["format"],
         bytes=digest["bytes"],
         sha256=digest["sha256"],
-        rows=tallies.get(("rows", digest["label"]), 0),
+        rows=tallies.get((rows_of(digest["kind"]), digest["label"]), 0),
     )

@@ -1,6 +1,6 @@
 """The global step: every infrastructure entity to exactly one cluster, or marked as a hub.
 
-It works on integer ids: 63-bit hashes of entity ids, one row an entity and one row a hard link.
+It works on integer ids: 63-bit hashes of entity ids and of the evidence that names them.
 """
 
 from __future__ import annotations
@@ -14,18 +14,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from schemas.field import TIMESTAMP
-from schemas.kinds import Status, Strength
+from schemas.kinds import Status
 from transforms.assignment import ASSIGNMENT
 from transforms.communities import communities
+from transforms.incidence import INCIDENCE, numbered
 from transforms.shuffle import hash_text, table_of
 
 NODE = pa.schema([("node", pa.int64()), ("first_seen", TIMESTAMP), ("held", pa.int64())])
 """An infrastructure entity; `held` counts the records that show it in a hard role."""
-
-EDGE = pa.schema(
-    [("a", pa.int64()), ("b", pa.int64()), ("weight", pa.float64()), ("victims", pa.int64())]
-)
-"""A hard link; `weight` in records' worth."""
 
 
 def nodes_of(found: pa.RecordBatch) -> pa.RecordBatch:
@@ -35,31 +31,21 @@ def nodes_of(found: pa.RecordBatch) -> pa.RecordBatch:
     return pa.RecordBatch.from_arrays([node, kept["first_seen"], kept["held"]], schema=NODE)
 
 
-def edges_of(links: pa.RecordBatch) -> pa.RecordBatch:
-    """LINK rows to EDGE rows of those that are hard."""
-    hard = links.filter(pc.equal(links["strength"], Strength.HARD))
-    ends = [pa.array(hash_text(hard[name])) for name in ("entity_a", "entity_b")]
-    return pa.RecordBatch.from_arrays([*ends, hard["weight"], hard["victims"]], schema=EDGE)
-
-
-def assign(nodes: pa.Table, edges: pa.Table) -> pa.RecordBatch:
-    """NODE and EDGE rows of the whole graph to ASSIGNMENT.
+def assign(nodes: pa.Table, named: pa.Table) -> pa.RecordBatch:
+    """NODE and INCIDENCE rows of the whole graph to ASSIGNMENT.
 
     A cluster is named after its anchor, the member seen first (ties: the smallest hash), so that
-    its id outlives most changes. Edges to entities that are not nodes (suppressed ones) fall away.
+    its id outlives most changes. Evidence on entities that are not nodes falls away.
 
     Raises:
-        ValueError: if two entities hash alike; links between them cannot be told apart.
+        ValueError: if two entities hash alike; their evidence cannot be told apart.
     """
     order = np.argsort(nodes["node"].to_numpy())
     node = nodes["node"].to_numpy()[order]
-    if len(node) and (node[1:] == node[:-1]).any():
+    if (node[1:] == node[:-1]).any():
         raise ValueError("two entity ids share a 63-bit hash: the graph would confuse them")
     first_seen = nodes["first_seen"].cast(pa.int64()).to_numpy()[order]
-    held = nodes["held"].to_numpy()[order]
-    a, b, inside = _numbered(node, edges)
-    weight = edges["weight"].to_numpy()[inside]
-    found = communities(len(node), a, b, weight, held)
+    found = communities(numbered(named, node), nodes["held"].to_numpy()[order])
     anchor = _anchors(node, first_seen, found.label)
     return pa.RecordBatch.from_arrays(
         [pa.array(node), pa.array(anchor), pa.array(found.hub), pa.array(found.spread)],
@@ -67,23 +53,10 @@ def assign(nodes: pa.Table, edges: pa.Table) -> pa.RecordBatch:
     )
 
 
-def _numbered(node: np.ndarray, edges: pa.Table) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Edges as row numbers of `node`, in canonical order, and the rows of `edges` they are."""
-    ends = np.stack([edges["a"].to_numpy(), edges["b"].to_numpy()])
-    if not len(node):
-        none = np.empty(0, np.int64)
-        return none, none, none
-    at = np.minimum(np.searchsorted(node, ends), len(node) - 1)
-    inside = np.flatnonzero((node[at] == ends).all(axis=0))
-    low, high = np.sort(at[:, inside], axis=0)
-    canonical = np.lexsort((high, low))
-    return low[canonical], high[canonical], inside[canonical]
-
-
 def _anchors(node: np.ndarray, first_seen: np.ndarray, label: np.ndarray) -> np.ndarray:
     order = np.lexsort((node, first_seen, label))
-    starts = np.concatenate([[True], label[order][1:] != label[order][:-1]]) if len(node) else []
-    firsts = order[np.asarray(starts, bool)]
+    sorted_labels = label[order]
+    firsts = order[np.append(True, sorted_labels[1:] != sorted_labels[:-1])[: len(node)]]
     anchor_of = dict(zip(label[firsts].tolist(), node[firsts].tolist(), strict=True))
     return np.array([anchor_of[one] for one in label.tolist()], np.int64)
 
@@ -92,7 +65,7 @@ def _graph(
     keyed: tuple[int, Mapping[str, Iterable[pa.RecordBatch]]],
 ) -> Iterator[pa.RecordBatch]:
     _, parts = keyed
-    yield assign(table_of(parts["nodes"], NODE), table_of(parts["edges"], EDGE))
+    yield assign(table_of(parts["nodes"], NODE), table_of(parts["named"], INCIDENCE))
 
 
 def _together(batch: pa.RecordBatch) -> tuple[int, pa.RecordBatch]:
@@ -101,13 +74,13 @@ def _together(batch: pa.RecordBatch) -> tuple[int, pa.RecordBatch]:
 
 @dataclass(eq=False)
 class Assign(beam.PTransform):
-    """A dict of FOUND batches (`entities`) and LINK batches (`links`) to one ASSIGNMENT batch."""
+    """FOUND batches (`entities`) and INCIDENCE batches (`named`) to one ASSIGNMENT batch."""
 
     def expand(self, inputs: Mapping[str, beam.PCollection]) -> beam.PCollection:
-        """Bring all nodes and edges to one place as integers, and cluster there."""
+        """Bring the whole graph to one place as integers, and cluster there."""
         parts = {
             "nodes": inputs["entities"] | "Nodes" >> beam.Map(nodes_of),
-            "edges": inputs["links"] | "Edges" >> beam.Map(edges_of),
+            "named": inputs["named"],
         }
         placed = {
             name: batches | f"One place for {name}" >> beam.Map(_together)
@@ -115,6 +88,6 @@ class Assign(beam.PTransform):
         }
         # An empty run has an assignment too: the steps that look into it wait for one.
         nothing = pa.RecordBatch.from_pylist([], NODE)
-        start = inputs["links"].pipeline | beam.Create([(0, nothing)], reshuffle=False)
+        start = inputs["named"].pipeline | beam.Create([(0, nothing)], reshuffle=False)
         placed["nodes"] = (placed["nodes"], start) | beam.Flatten()
         return placed | beam.CoGroupByKey() | "Cluster" >> beam.FlatMap(_graph)

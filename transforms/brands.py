@@ -14,6 +14,9 @@ MAX_LENGTH = 200
 """Characters of a claim that are read; also bounds the slug of an unknown brand."""
 MAX_SLUG = 40
 
+_INITIALS = re.compile(r"\b(\w)\.(?=\w\b)")
+"""The dots of an abbreviation such as I.R.S."""
+
 
 def canonical(claimed: pa.Array) -> pa.Array:
     """The canonical brand of each claim: a known name, else a slug of the text, null for none."""
@@ -23,7 +26,7 @@ def canonical(claimed: pa.Array) -> pa.Array:
 
 
 def _one(text: str) -> str | None:
-    lower = " ".join(text[:MAX_LENGTH].lower().split())
+    lower = _INITIALS.sub(r"\1", " ".join(text[:MAX_LENGTH].lower().split()))
     if match := _rules().search(lower):
         return match.lastgroup
     return re.sub(r"[\W_]+", "_", lower)[:MAX_SLUG].strip("_") or None

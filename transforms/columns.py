@@ -20,6 +20,9 @@ EARLIEST = datetime(1990, 1, 1, tzinfo=UTC)
 LATEST = datetime(2100, 1, 1, tzinfo=UTC)
 """No complaint about a call center that impersonates a web shop lies outside these."""
 
+TOO_MUCH = Decimal(10) ** 13
+"""More than anybody can lose, in any currency; AMOUNT holds the sum of ten million such losses."""
+
 Checked = tuple[pa.Array, np.ndarray]
 
 
@@ -56,11 +59,13 @@ def timestamps(column: pa.Array) -> Checked:
     try:
         return pc.cast(trimmed, TIMESTAMP), np.zeros(len(column), bool)
     except pa.ArrowInvalid:
-        return by_distinct(trimmed, TIMESTAMP, _one_timestamp)
+        micros, bad = by_distinct(trimmed, pa.int64(), _one_timestamp)
+        return micros.cast(TIMESTAMP), bad
 
 
 def _one_timestamp(value: str) -> object:
-    return pc.cast(pa.scalar(value), TIMESTAMP).as_py()
+    # As a number: Python's datetime does not reach the years that Arrow reads.
+    return pc.cast(pa.scalar(value), TIMESTAMP).value
 
 
 def impossible_dates(column: pa.Array) -> np.ndarray:
@@ -70,16 +75,16 @@ def impossible_dates(column: pa.Array) -> np.ndarray:
 
 
 def amounts(column: pa.Array) -> Checked:
-    """Finite, non-negative decimals that AMOUNT holds exactly."""
+    """Decimals from 0 to below `TOO_MUCH`, of at most AMOUNT's 18 decimals, exactly."""
     plain = text(column)
-    if mask(pc.invert(pc.match_substring_regex(plain, r"^\d{1,20}(\.\d{1,18})?$"))).any():
+    if mask(pc.invert(pc.match_substring_regex(plain, r"^\d{1,13}(\.\d{1,18})?$"))).any():
         return by_distinct(plain, AMOUNT, _one_amount)
     return pc.cast(plain, AMOUNT), np.zeros(len(column), bool)
 
 
 def _one_amount(value: str) -> Decimal:
-    amount = Decimal(value)
-    if not amount.is_finite() or amount < 0 or amount >= Decimal(10) ** 20:
+    amount = Decimal(_plain(value))
+    if not amount.is_finite() or amount < 0 or amount >= TOO_MUCH:
         raise ValueError("not a possible amount")
     exact = Context(prec=38, traps=[Inexact, InvalidOperation])
     return amount.quantize(Decimal(1).scaleb(-18), context=exact)
@@ -91,10 +96,17 @@ def durations(column: pa.Array) -> Checked:
 
 
 def _one_duration(value: str) -> float:
-    seconds = float(value)
+    seconds = float(_plain(value))
     if not 0 <= seconds <= 7 * 86_400:
         raise ValueError("not a possible duration")
     return seconds
+
+
+def _plain(value: str) -> str:
+    """The text of a number as other programs write it: Python alone reads 1_000."""
+    if "_" in value:
+        raise ValueError("not a number")
+    return value
 
 
 def codes(column: pa.Array, known: Collection[str]) -> Checked:
@@ -105,7 +117,10 @@ def codes(column: pa.Array, known: Collection[str]) -> Checked:
 
 
 def choices(column: pa.Array, known: Collection[str], otherwise: str | None) -> Checked:
-    """A closed vocabulary; a word outside it becomes `otherwise` and is marked, not refused."""
-    lower = text(column)
-    strange = mask(pc.invert(pc.is_in(lower, pa.array(sorted(known))))) & mask(pc.is_valid(lower))
-    return pc.if_else(pa.array(strange), pa.scalar(otherwise, pa.string()), lower), strange
+    """A closed vocabulary, in any case; a word outside it becomes `otherwise` and is marked."""
+    words = sorted(known)
+    lower = pc.ascii_lower(text(column))
+    at = pc.index_in(lower, pa.array([word.lower() for word in words]))
+    strange = mask(pc.is_null(at)) & mask(pc.is_valid(lower))
+    chosen = pa.array(words, pa.string()).take(at)
+    return pc.if_else(pa.array(strange), pa.scalar(otherwise, pa.string()), chosen), strange

@@ -45,11 +45,12 @@ def role_of(
     clauses = _BOUNDARY.split(before)
     family = kind if kind in BEFORE else EntityKind.PHONE
     cue = _cue(clauses[-1], family, suspect_speaks)
-    if cue is None and len(clauses) > 1 and len(clauses[-1]) < _SHORT_CLAUSE:
-        cue = _cue(clauses[-2] + " " + clauses[-1], family, suspect_speaks)
     following = _after(text[end : end + REACH_AFTER], suspect_speaks)
     if following is not None and (cue is None or following is Cue.VICTIM):
         cue = following
+    carried = family is EntityKind.PHONE and len(clauses) > 1 and len(clauses[-1]) < _SHORT_CLAUSE
+    if cue is None and carried:
+        cue = _cue(f"{clauses[-2]} {clauses[-1]}", family, suspect_speaks)
     return _role(cue, kind)
 
 
@@ -58,7 +59,7 @@ def _cue(clause: str, family: EntityKind, suspect_speaks: bool) -> Cue | None:
     rules = SPOKEN + BEFORE[family] if suspect_speaks else BEFORE[family]
     best: tuple[int, Cue] | None = None
     for cue, pattern in rules:
-        if suspect_speaks and cue is Cue.VICTIM:
+        if suspect_speaks and cue in (Cue.VICTIM, Cue.NEUTRAL):
             continue
         for match in pattern.finditer(clause):
             gap = len(clause) - match.end()
@@ -90,6 +91,7 @@ def _role(cue: Cue | None, kind: EntityKind) -> Role | None:
     displayed = Role.CALLER_ID if kind is EntityKind.PHONE else wanted
     roles = {
         Cue.VICTIM: Role.VICTIM,
+        Cue.NEUTRAL: None,
         Cue.GENUINE: Role.MENTIONED,
         Cue.DISPLAYED: displayed,
         Cue.WANTED: wanted,

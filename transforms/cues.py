@@ -18,9 +18,11 @@ class Cue(IntEnum):
     """It is the victim's own."""
     GENUINE = 1
     """It is a bank's, the police's, the real company's."""
-    DISPLAYED = 2
+    NEUTRAL = 2
+    """Somebody calls it, and the words do not say that the scammer wants that."""
+    DISPLAYED = 3
     """It was shown as the caller's."""
-    WANTED = 3
+    WANTED = 4
     """The scammer wants the victim to use it."""
 
 
@@ -56,6 +58,7 @@ _COMPANY = (
     r"|bank of america)"
 )
 _CALL = r"(?:call|phone|dial|ring|text|contact|reach|whatsapp|message)"
+_WORDS = r"(?: [\w&'’-]{1,15}){0,7}"
 _ASKED = (
     r"(?:to|please|must|should|and|or|can|could|need to|immediately|instantly|pls|kindly|then"
     r"|just|said|says"
@@ -71,13 +74,13 @@ PHONE_RULES: tuple[Rule, ...] = (
         r"(?:call|phon|text|contact|reach|messag|dial|ring|bother|harass)(?:ed|ing|s) (?:me|us)"
         r" (?:back )?(?:again )?(?:on|at)",
         r"(?:rang|called|phoned|texted) (?:me|us) (?:back )?(?:on|at)",
-        r"(?:call|text|contact|reach|ring|phone) me (?:back )?(?:on|at)",
+        r"(?:call|text|contact|reach|ring|phone) me(?: back)?(?: on| at|(?=\W{0,4}$))",
         r"(?:i|we) (?:can|could|may) be (?:reached|contacted|called)(?: at| on)?",
         r"(?:i|we)(?:'m| am| are) (?:reachable )(?:at|on)?",
         r"mi (?:n[uú]mero|tel[eé]fono|m[oó]vil|celular|fijo)(?: de \w{1,12})?",
         r"me (?:llamaron|llam[oó]|escribieron) (?:a|al)",
         r"mein(?:e|er|em|en)? (?:\w{1,12} )?(?:\w{0,10}nummer|handy|telefon|festnetz|mobil\w{0,8})",
-        r"mon (?:num[ée]ro|portable|t[ée]l[ée]phone|mobile|fixe)",
+        r"mon (?:num[ée]ro|portable|t[ée]l[ée]phone|mobile|fixe|cellulaire)",
     ),
     _rule(
         Cue.GENUINE,
@@ -95,6 +98,15 @@ PHONE_RULES: tuple[Rule, ...] = (
         r"n[uú]mero (?:real|oficial|verdadero)(?: \w{1,12}){0,3}",
         r"meine bank(?: \w{1,12}){0,3}|polizei(?: \w{1,12}){0,2}|echte (?:\w{1,15} )?nummer",
         r"ma banque(?: \w{1,12}){0,3}|police(?: \w{1,12}){0,2}|vrai num[ée]ro(?: \w{1,12}){0,2}",
+    ),
+    _rule(
+        Cue.NEUTRAL,
+        r"(?:tried|try|tries|trying|attempt(?:ed|ing)?|decided|able|unable|failed|managed|had|have"
+        rf"|want(?:ed)?) to {_CALL}{_WORDS}",
+        rf"(?:not|n['’]t|never|don['’]?t|didn['’]?t) {_CALL}{_WORDS}",
+        rf"(?:when|if|whenever|once|after|before) (?:you|i|we) (?:try to )?{_CALL}{_WORDS}",
+        rf"(?:i|we)(?: (?:can|could|should|will|would|may|might|did))? {_CALL}{_WORDS}",
+        rf"(?:they|he|she|who|people|scammers?|it|that|always|also|constantly) {_CALL}s?{_WORDS}",
     ),
     _rule(
         Cue.DISPLAYED,
@@ -178,38 +190,41 @@ MAIL_RULES: tuple[Rule, ...] = (
 REMOTE_RULES: tuple[Rule, ...] = (
     _rule(
         Cue.VICTIM,
-        r"(?:my|our)(?: [\w-]{1,12}){0,4}",
+        r"(?:my|our)(?: (?!computer|pc|laptop|machine|screen|phone|device|tablet)[\w-]{1,12}){0,4}",
         r"(?:i|we) (?:gave|read|told|shared|provided|sent|typed|showed)(?: [\w-]{1,12}){0,6}",
         r"(?:asked|asking|wanted|requested) (?:me |us )?for(?: [\w-]{1,12}){0,4}",
-        r"connect(?:ed|ing)? to (?:me|us|my)(?: [\w-]{1,12}){0,4}|mi|mein(?:e|er)?|mon|ma",
+        r"connect(?:ed|ing)? to (?:me|us|my \w{1,12}) (?:on|via|through|using|with|by|over)"
+        r"(?: [\w-]{1,12}){0,4}",
+        r"(?:mi|mein|meine|meiner|mon|ma)(?: [\w-]{1,12}){0,4}",
     ),
     _rule(
         Cue.WANTED,
-        r"(?:asked|told|instructed|made|had) (?:me|us) (?:to )?(?:connect|enter|type|put|join|use"
-        r"|accept|input)"
-        r"(?: [\w-]{1,12}){0,6}",
+        r"(?:asked|told|instructed|made|had) (?:me|us) (?:to )?"
+        r"(?:connect|enter|type|put|join|use|accept|input)(?: [\w-]{1,12}){0,6}",
         r"(?:connect(?:ed)?|connection|request|session)(?: \w{1,10})? (?:to|from|with|by)"
         r"(?: [\w-]{1,12}){0,6}",
         r"(?:his|her|their|agent'?s?|technician'?s?|operator'?s?|scammer'?s?)(?: [\w-]{1,12}){0,4}",
+        r"(?:su|sus|se conect[oó]|seine?|ihre?|verband sich|son|sa|s['’]est connect[ée])"
+        r"(?: [\w-]{1,12}){0,5}",
     ),
 )
 
 PAYEE_RULES: tuple[Rule, ...] = (
     _rule(
         Cue.VICTIM,
-        r"(?:from |out of )?(?:my|our)(?: [\w-]{1,12}){0,4}",
-        r"(?:refund|credit)(?:ed)?(?: \w{1,10}){0,3} to (?:my|our)(?: \w{1,12}){0,3}|mi|mein(?:e"
-        r"|em)?|mon",
+        r"(?:from |out of )?(?:my|our)(?: own)?(?: [\w-]{1,12}){0,2}"
+        r" (?:account|iban|bank|card|wallet|upi|savings|checking)(?: [\w-]{1,12}){0,3}",
+        r"refund(?:ed)?(?: \w{1,10}){0,3} to (?:my|our)(?: \w{1,12}){0,3}",
+        r"(?:mi cuenta|mein konto|meinem konto|mon compte)(?: \w{1,12}){0,3}",
     ),
     _rule(
         Cue.WANTED,
-        r"(?:pay|paid|send|sent|sending|transfer(?:red|ring)?|wire[d]?|deposit(?:ed)?|remit"
-        r"(?:ted)?)"
-        r"(?: [\w$.,-]{1,15}){0,8}",
+        r"(?:pay|paid|send|sent|sending|transfer|transferred|transferring|wire|wired|deposit|deposited|remit"
+        r"|remitted|(?:payment|money|funds?) (?:went|goes|go|was sent))(?: [\w$.,-]{1,15}){0,8}",
         r"(?:to|into) (?:the|this|that|their|his|her|a|an)(?: [\w-]{1,15}){0,5}",
         r"(?:his|her|their|scammer'?s?)(?: [\w-]{1,12}){0,4}",
-        r"(?:pagar|transferir|transfer[ií]|env[ií][eé]|enviar|überweis\w{0,6}|virer|vir[ée]|payer)"
-        r"(?: [\w€.,-]{1,15}){0,8}",
+        r"(?:pago|pagar|dinero|transferir|transfer[ií]|env[ií][eé]|enviar|überweis\w{0,6}|zahlung|geld|virer"
+        r"|vir[ée]|payer|paiement|argent)(?: [\w€.,-]{1,15}){0,8}",
     ),
 )
 
@@ -229,7 +244,8 @@ SITE_RULES: tuple[Rule, ...] = (
         r"(?:website|web ?site|site|url|link|page|domain|click(?:ed)?|download(?:ed)?|open(?:ed)?"
         r"|typed?|enter(?:ed)?)"
         r"(?: [\w'-]{1,12}){0,4}",
-        r"(?:página|sitio|enlace|webseite|seite|lien)(?: \w{1,12}){0,3}",
+        r"(?:página|sitio|enlace|webseite|seite|lien|mandaron a|entrar en|musste|form was at)"
+        r"(?: \w{1,12}){0,3}",
     ),
 )
 

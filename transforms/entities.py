@@ -42,6 +42,13 @@ FOUND = pa.schema(
 """ENTITY with what clustering needs to know of it."""
 
 
+OUTWEIGHED = 3
+"""Records that show a suspect's hold, for each that reads as a victim's, to overrule a reading."""
+
+_STATED = r"^(phone_numbers\[|called_number|calling_number)"
+"""Fields in which the reporting organisation itself says whose number it is."""
+
+
 @dataclass(frozen=True)
 class Classified:
     """The three things known once all sightings of an entity are in one place."""
@@ -62,8 +69,10 @@ def classify(sightings: pa.Table, known: KnownLegitimate) -> Classified:
     """EVIDENCE rows of whole entities, to FOUND rows, CLASSIFIED rows and WITHHELD rows.
 
     Known-legitimate comes first: a published line is nobody's secret, even where a record calls it
-    the victim's. Then the victim: one record that calls an identifier the victim's own outweighs
-    any number of others, because naming a victim is worse than missing a number.
+    the victim's. Then the victim: one record that states a number as the victim's own outweighs any
+    number of others, because naming a victim is worse than missing a number. Where only the words
+    around an identifier in a narrative say so, that reading can be wrong: it holds unless
+    `OUTWEIGHED` times as many records show the suspect holding the identifier.
     """
     if sightings.num_rows == 0:
         return Classified(FOUND.empty_table(), CLASSIFIED.empty_table(), WITHHELD.empty_table())
@@ -86,6 +95,7 @@ def _count(sightings: pa.Table) -> pa.Table:
     nothing = pa.scalar(None, pa.string())
     hard = pc.is_in(sightings["role"], pa.array([str(role) for role in HARD_ROLES]))
     own = pc.equal(sightings["role"], Role.VICTIM)
+    stated = pc.and_(own, pc.match_substring_regex(sightings["field"], _STATED))
     place = pc.binary_join_element_wise(
         records,
         pc.fill_null(sightings["field"], ""),
@@ -103,6 +113,7 @@ def _count(sightings: pa.Table) -> pa.Table:
         .append_column("place", place)
         .append_column("hard", pc.if_else(hard.combine_chunks(), records, nothing))
         .append_column("own", pc.if_else(own.combine_chunks(), records, nothing))
+        .append_column("stated", pc.if_else(stated.combine_chunks(), records, nothing))
     )
     return table.group_by("entity_id", use_threads=False).aggregate(
         [
@@ -115,6 +126,7 @@ def _count(sightings: pa.Table) -> pa.Table:
             ("victim_key", "count_distinct"),
             ("hard", "count_distinct"),
             ("own", "count_distinct"),
+            ("stated", "count_distinct"),
             ("place", "min"),
             ("region", "min"),
             ("line_type", "min"),
@@ -127,12 +139,13 @@ def _status(counted: pa.Table, known: KnownLegitimate) -> tuple[pa.Array, pa.Arr
     supplier = mask(pc.is_in(counted["kind_min"], pa.array([str(k) for k in SUPPLIER_KINDS])))
     hard = counted["hard_count_distinct"].to_numpy()
     own = counted["own_count_distinct"].to_numpy()
+    outweighed = (counted["stated_count_distinct"].to_numpy() == 0) & (hard >= OUTWEIGHED * own)
     status: list[str] = []
     reason: list[str] = []
     for row, why in enumerate(legitimate.to_pylist()):
         if why is not None:
             decided, because = Status.SUPPRESSED, f"known legitimate: {why}"
-        elif own[row]:
+        elif own[row] and not outweighed[row]:
             decided, because = Status.VICTIM_SIDE, f"a victim's own in {_records(own[row])}"
             if hard[row]:
                 because += f", though held by a suspect in {_records(hard[row])}"

@@ -6,13 +6,19 @@ from dataclasses import dataclass
 from typing import Any
 
 import apache_beam as beam
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from schemas.kinds import RecordKind
+from schemas.kinds import EntityKind, RecordKind, Role
 from schemas.mention import EVIDENCE, MENTION
 from transforms.brands import canonical
+from transforms.needles import mask, needles, spans
 from transforms.sightings import call_sightings, complaint_sightings
+from transforms.strays import strays
+
+NUMBERED = r"(?:\d[^\d]{0,3}){6}"
+"""Six digits close together."""
 
 _SAID = ("brand", "loss_amount", "loss_currency")
 
@@ -22,7 +28,7 @@ def complaint_evidence(complaints: pa.RecordBatch) -> pa.RecordBatch:
     sightings = complaint_sightings(complaints)
     at = _row_of(sightings, complaints, "complaint_id")
     said = [
-        canonical(complaints["claimed_brand"]).take(at),
+        _brands(complaints["claimed_brand"]).take(at),
         complaints["loss_amount"].take(at),
         complaints["loss_currency"].take(at),
     ]
@@ -36,6 +42,13 @@ def call_evidence(calls: pa.RecordBatch) -> pa.RecordBatch:
     return pa.RecordBatch.from_arrays([*sightings.columns, *said], schema=EVIDENCE)
 
 
+def _brands(claimed: pa.Array) -> pa.Array:
+    """Canonical brands; a claim that holds a number is no brand, and may hold the victim's."""
+    brands = canonical(claimed)
+    numbered = pc.match_substring_regex(brands, NUMBERED)
+    return pc.if_else(pc.fill_null(numbered, False), pa.scalar(None, pa.string()), brands)
+
+
 def _row_of(sightings: pa.RecordBatch, records: pa.RecordBatch, id_field: str) -> pa.Array:
     """The row of `records` that each sighting was read from."""
     names = pc.binary_join_element_wise(records["source_org"], records[id_field], "|")
@@ -43,9 +56,22 @@ def _row_of(sightings: pa.RecordBatch, records: pa.RecordBatch, id_field: str) -
     return pc.index_in(wanted, names)
 
 
-def mentions(classified: pa.RecordBatch) -> pa.RecordBatch:
-    """CLASSIFIED rows to MENTION rows."""
-    return pa.RecordBatch.from_arrays([classified[name] for name in MENTION.names], schema=MENTION)
+def mentions(classified: pa.RecordBatch, own: np.ndarray) -> pa.RecordBatch:
+    """CLASSIFIED rows to MENTION rows, without those that read as the victim's side.
+
+    The text around an identifier, such as the rest of a web address, can hold a victim's number:
+    those of `own` (`strays.written_forms`) are masked in it.
+    """
+    shown = classified.filter(pc.not_equal(classified["role"], Role.VICTIM))
+    around = pc.if_else(
+        pc.equal(shown["kind"], EntityKind.PHONE), pa.scalar(None, pa.string()), shown["raw"]
+    )
+    raw = [
+        mask(text, spans(text, needles(digits))) if digits else text
+        for text, digits in zip(shown["raw"].to_pylist(), strays(around, own), strict=True)
+    ]
+    columns = {name: shown[name] for name in MENTION.names} | {"raw": pa.array(raw, pa.string())}
+    return pa.RecordBatch.from_pydict(columns, schema=MENTION)
 
 
 @dataclass(eq=False)

@@ -33,10 +33,11 @@ CATEGORIES = (
     "messenger",
     "platform",
 )
-OWN_MAIL = frozenset({"brand", "bank", "government"})
-"""Categories whose domains only staff have mailboxes at, so that all of these are legitimate.
+OWN_MAIL = frozenset(CATEGORIES) - {"freemail", "carrier"}
+"""Categories whose domains only staff and machines send from, so that all mail there is legitimate.
 
-A mailbox at a freemail host, a carrier or a platform can be a scammer's.
+A mailbox at a freemail host or a carrier can be a scammer's, and `no-reply@` a vendor or a platform
+is nobody's: left in, it would weld everybody who ever got its mail.
 """
 
 

@@ -22,6 +22,7 @@ from schemas.kinds import HARD_ROLES, SUPPLIER_KINDS, RecordKind, Status, Streng
 from schemas.link import LINK
 from schemas.mention import CLASSIFIED
 from transforms.entities import record_keys
+from transforms.incidence import incidences
 from transforms.shuffle import MAIN, Keyed, PerPartition, batches_of, hash_columns
 
 MILLION = 1_000_000
@@ -153,13 +154,14 @@ def weigh(found: pa.Table) -> pa.Table:
     if found.num_rows == 0:
         return LINK.empty_table()
     pair = ["entity_a", "entity_b"]
-    found = _strongest(found)
     # Without a pseudonym each piece of evidence is taken as a victim of its own.
     who = pc.coalesce(
         found["victim_key"], pc.binary_join_element_wise("group", found["group_id"], "|")
     )
     found = found.append_column("who", who)
-    once = found.group_by([*pair, "who"], use_threads=False).aggregate([("micros", "max")])
+    once = (
+        _strongest(found).group_by([*pair, "who"], use_threads=False).aggregate([("micros", "max")])
+    )
     weights = once.group_by(pair, use_threads=False).aggregate([("micros_max", "sum")])
     facts = found.group_by(pair, use_threads=False).aggregate(
         [
@@ -215,13 +217,15 @@ def _samples(found: pa.Table, pair: list[str]) -> list[list[str]]:
     ]
 
 
-TALLIES = "tallies"
+INCIDENCES, TALLIES = "incidences", "tallies"
 
 
 def _pairs(evidence: pa.Table) -> Iterator[Any]:
     found, too_wide = pairs(evidence)
     yield from batches_of(found)
     yield beam.pvalue.TaggedOutput(TALLIES, (("links", "records_too_wide"), too_wide))
+    for batch in batches_of(incidences(evidence, WIDEST)):
+        yield beam.pvalue.TaggedOutput(INCIDENCES, batch)
 
 
 def _links(found: pa.Table) -> Iterator[pa.RecordBatch]:
@@ -230,12 +234,14 @@ def _links(found: pa.Table) -> Iterator[pa.RecordBatch]:
 
 @dataclass(eq=False)
 class Link(beam.PTransform):
-    """CLASSIFIED batches to (LINK batches, not yet decided; tallies)."""
+    """CLASSIFIED batches to a dict: `links` (LINK, not yet decided), INCIDENCES, TALLIES."""
 
-    def expand(self, evidence: beam.PCollection) -> tuple[beam.PCollection, beam.PCollection]:
+    def expand(self, evidence: beam.PCollection) -> dict[str, beam.PCollection]:
         """Pair within each piece of evidence, then add up each pair."""
         group = {"evidence": Keyed(CLASSIFIED, ("group_id",))}
-        paired = {"evidence": evidence} | "Pair" >> PerPartition(group, _pairs, (TALLIES,))
+        paired = {"evidence": evidence} | "Pair" >> PerPartition(
+            group, _pairs, (INCIDENCES, TALLIES)
+        )
         pair = {"pairs": Keyed(PAIR, ("entity_a", "entity_b"))}
         links = {"pairs": paired[MAIN]} | "Weigh" >> PerPartition(pair, _links)
-        return links, paired[TALLIES]
+        return {"links": links, INCIDENCES: paired[INCIDENCES], TALLIES: paired[TALLIES]}

@@ -14,10 +14,7 @@ from schemas.kinds import Role
 from transforms import phones
 from transforms.lists import items
 from transforms.needles import Needles, mask, needles, spans
-from transforms.rejected_text import mask_reject_raw
 from transforms.sightings import own_numbers, unread_counts, victim_sides
-
-__all__ = ["mask", "mask_reject_raw", "suspect_calls", "withhold"]
 
 _TEXTS = ("claimed_brand", "narrative", "victim_region", "language")
 _LISTS = ("urls", "emails")

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import pyarrow as pa
 
-from schemas.kinds import EntityKind, Role
+from schemas.kinds import Role
 from transforms import emails, numbers_in_text, payees, phones, remote_access, urls
 from transforms.context import role_of
 from transforms.found import Found
@@ -74,9 +74,14 @@ def _all(text: str, region: str | None) -> Iterator[Found]:
     others.extend(remote_access.in_text(scanned))
     others.extend(payees.in_text(scanned))
     if "." in scanned or "[" in scanned or "dot" in scanned:
-        others.extend(urls.in_text(scanned))
+        others.extend(_apart(urls.in_text(scanned), list(others)))
     yield from others
-    held = [(f.start, f.end) for f in others if f.kind is not EntityKind.DOMAIN]
-    for found in numbers(scanned, region):
+    yield from _apart(numbers(scanned, region), others)
+
+
+def _apart(candidates: Iterable[Found], taken: list[Found]) -> Iterator[Found]:
+    """The candidates that share no character with what was taken, a relay's domain apart."""
+    held = [(f.start, f.end) for f in taken if f.role is not Role.OPERATOR]
+    for found in candidates:
         if not any(start < found.end and found.start < end for start, end in held):
             yield found

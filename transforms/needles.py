@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Iterable, Iterator
+from typing import NamedTuple
 
 import phonenumbers as pn
 
@@ -19,24 +20,33 @@ SHORTEST = 6
 """Characters of the shortest identifier that is looked for outside its own field."""
 LOCAL = 7
 """Digits of a North American subscriber number written without its area code."""
+NANP = 1
+"""Country code of the North American numbering plan."""
 APART = 4
 """Characters between a local number and the digits before or after it."""
 
 MASK = "#"
 
-Needles = frozenset[str]
-"""Digit strings, and strings of lower-case letters and digits."""
+
+class Needle(NamedTuple):
+    """Digits, or lower-case letters and digits; `alone`: not as a part of a longer number."""
+
+    text: str
+    alone: bool = False
+
+
+Needles = frozenset[Needle]
 
 
 def needles(identifiers: Iterable[str], as_written: Iterable[str] = ()) -> Needles:
     """What to look for, from E.164 numbers or entity ids, and from numbers that were not read."""
-    wanted: set[str] = set()
+    wanted: set[Needle] = set()
     for identifier in identifiers:
         value = identifier.rpartition(":")[2]
-        wanted.update(_of_number(value) if value.startswith("+") else [_compact(value)])
+        wanted.update(_of_number(value) if value.startswith("+") else [Needle(_compact(value))])
     for text in as_written:
         wanted.update(_of_number(text))
-    return frozenset(needle for needle in wanted if len(needle) >= SHORTEST)
+    return frozenset(needle for needle in wanted if len(needle.text) >= SHORTEST)
 
 
 def mask(text: str, spans: Iterable[tuple[int, int]]) -> str:
@@ -57,21 +67,21 @@ def spans(text: str, wanted: Needles) -> Iterator[tuple[int, int]]:
     digits = [i for i, c in enumerate(plain) if "0" <= c <= "9"]
     words = [i for i, c in enumerate(plain) if c.isalnum()]
     for needle in wanted:
-        if needle.isdigit():
+        if needle.text.isdigit():
             yield from _places(plain, digits, needle, WIDEST_GAP)
         else:
             yield from _places(plain, words, needle, WIDEST_GAP_IN_WORDS)
 
 
-def _places(text: str, at: list[int], needle: str, widest: int) -> Iterator[tuple[int, int]]:
+def _places(text: str, at: list[int], needle: Needle, widest: int) -> Iterator[tuple[int, int]]:
     kept = "".join(text[i] for i in at)
-    first = kept.find(needle)
+    first = kept.find(needle.text)
     while first >= 0:
-        last = first + len(needle) - 1
+        last = first + len(needle.text) - 1
         close = all(at[i + 1] - at[i] <= widest + 1 for i in range(first, last))
-        if close and (len(needle) > LOCAL or _apart(at, first, last)):
+        if close and (not needle.alone or _apart(at, first, last)):
             yield at[first], at[last] + 1
-        first = kept.find(needle, first + 1)
+        first = kept.find(needle.text, first + 1)
 
 
 def _apart(at: list[int], first: int, last: int) -> bool:
@@ -81,21 +91,25 @@ def _apart(at: list[int], first: int, last: int) -> bool:
     return before and after
 
 
-def _of_number(written: str) -> Iterator[str]:
-    """The digits by which a number is recognised: its national significant number.
+def _of_number(written: str) -> Iterator[Needle]:
+    """The digits by which a number is recognised, whatever prefix goes before them.
 
-    A North American one also without its area code. Where it is not international, all its digits
-    but a trunk prefix of zeros.
+    The national significant number; the national form, which in some plans has digits of its own
+    (Argentine mobiles); a North American number also without its area code. Where it is not
+    international, its digits but leading zeros.
     """
     try:
         number = pn.parse(written)
     except pn.NumberParseException:
-        yield _digits(written).lstrip("0")
+        digits = _digits(written).lstrip("0")
+        yield Needle(digits, alone=len(digits) <= LOCAL)
         return
     national = pn.national_significant_number(number)
-    yield national if len(national) >= SHORTEST else _digits(written)
-    if number.country_code == 1:
-        yield national[-LOCAL:]
+    yield Needle(national)
+    form = pn.format_number(number, pn.PhoneNumberFormat.NATIONAL)
+    yield Needle(_digits(form).lstrip("0"))
+    if number.country_code == NANP:
+        yield Needle(national[-LOCAL:], alone=True)
 
 
 def _plain(text: str) -> str:

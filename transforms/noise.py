@@ -47,20 +47,40 @@ _GROUPED = re.compile(
     r"(?:1[-. ])?\d{3}[-. ]\d{3}[-. ]\d{4}|0\d{1,5}[-. ]\d{2,4}(?:[-. ]\d{2,4}){1,4}"
 )
 
-_BARE = re.compile("|".join((_URL, _MAIL, _IBAN, _CARD, _IP, _DAY, _TIME, _MONEY, _AMAZON_ORDER)))
+_ADDRESS = re.compile(f"{_URL}|{_MAIL}", re.IGNORECASE)
+_INTERNATIONAL = r"[+＋]\d[\d .()/-]{6,20}"
+_BARE = re.compile(
+    "|".join((_INTERNATIONAL, _IBAN, _CARD, _IP, _DAY, _TIME, _MONEY, _AMAZON_ORDER))
+)
 _WORDS = re.compile(_MIXED)
 _IDS = re.compile(_LABELLED, re.IGNORECASE)
+_STRETCH = re.compile(r"\d(?:\D{0,48}\d)*")
+"""Digits that stand near each other: with the words around them, all that need be looked at."""
+_WORDS_BEFORE, _WORDS_AFTER = 48, 16
+_SIGNS = ("@", "//", "www", "[at]", "(at)")
 
 
 def blank(text: str) -> str:
     """The text with everything that only looks like a phone number blanked; same length."""
-    text = _BARE.sub(_void, text)
-    text = _WORDS.sub(_void, text)
-    return _IDS.sub(_void_id, text)
+    if any(sign in text for sign in _SIGNS):
+        text = _ADDRESS.sub(_void, text)
+    pieces: list[str] = []
+    done = 0
+    for match in _STRETCH.finditer(text):
+        start = max(done, match.start() - _WORDS_BEFORE)
+        end = min(len(text), match.end() + _WORDS_AFTER)
+        pieces += (text[done:start], _blank_stretch(text[start:end]))
+        done = end
+    return "".join((*pieces, text[done:]))
+
+
+def _blank_stretch(stretch: str) -> str:
+    return _IDS.sub(_void_id, _WORDS.sub(_void, _BARE.sub(_void, stretch)))
 
 
 def _void(match: re.Match[str]) -> str:
-    return BLANK * len(match[0])
+    """Blank it, unless it is a number in its international form, whose groups can look alike."""
+    return match[0] if match[0][0] in "+＋" else BLANK * len(match[0])
 
 
 def _void_id(match: re.Match[str]) -> str:

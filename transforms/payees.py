@@ -74,8 +74,11 @@ def in_text(text: str) -> Iterator[Found]:
     The role is only `mentioned` until context says that money went there.
     """
     for match in _IBAN.finditer(text):
-        if found := _iban(match[0]):
-            yield Found(*match.span(), *found, Role.MENTIONED)
+        for written in _cuts(match[0]):
+            if found := _iban(written):
+                end = match.start() + len(written)
+                yield Found(match.start(), end, *found, Role.MENTIONED)
+                break
     for match in _UPI.finditer(text):
         if match["bank"].lower() in _UPI_BANKS:
             value = f"upi:{match[0].lower()}"
@@ -86,6 +89,14 @@ def in_text(text: str) -> Iterator[Found]:
         for match in _CASHTAG_IN_TEXT.finditer(text):
             value = f"cashapp:{match[0].lower()}"
             yield Found(*match.span(), EntityKind.HANDLE, value, Role.MENTIONED)
+
+
+def _cuts(text: str) -> Iterator[str]:
+    """The text, and what is left of it without its last groups, which may be words of the text."""
+    yield text
+    for i in range(len(text) - 1, 0, -1):
+        if text[i] in " -":
+            yield text[:i]
 
 
 def _iban(text: str) -> tuple[EntityKind, str] | None:

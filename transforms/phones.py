@@ -114,14 +114,16 @@ def normalise(raw: pa.Array, region: pa.Array) -> pa.StructArray:
     return pa.StructArray.from_arrays(columns, fields=list(READING))
 
 
-@lru_cache(maxsize=CACHED)
 def read_one(raw: str, region: str | None) -> Reading:
     """Read one number under a region, or refuse it; never raises."""
     text = _INVISIBLE.sub("", raw).strip()
-    if not text:
-        return Reading(reason="empty")
     if len(text) > MAX_LENGTH:
         return Reading(reason="too_long")
+    return _read(text, region) if text else Reading(reason="empty")
+
+
+@lru_cache(maxsize=CACHED)
+def _read(text: str, region: str | None) -> Reading:
     if sip := _SIP.match(text):
         text = sip[1]
     if _SCIENTIFIC.fullmatch(text):

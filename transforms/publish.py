@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import json
 import os
 import shutil
@@ -12,6 +13,9 @@ from apache_beam.io.filesystems import FileSystems
 
 from schemas.manifest import NAME, Manifest
 
+REPLACED = ".replaced"
+"""What is added to the name of an older run while a newer one takes its place."""
+
 
 def is_local(path: str) -> bool:
     """Whether a path is on this machine rather than in an object store."""
@@ -21,7 +25,7 @@ def is_local(path: str) -> bool:
 def staging_folder(output: str, token: str) -> str:
     """Where a run is written before it is published: beside the output, hidden."""
     if is_local(output):
-        whole = Path(output).absolute()
+        whole = Path(output).resolve()
         return str(whole.with_name(f".{whole.name}.staging-{token}"))
     return FileSystems.join(output.rstrip("/"), f".staging-{token}")
 
@@ -39,33 +43,48 @@ def publish(staging: str, output: str, files: Sequence[str], manifest: Manifest)
     there a run without its manifest is not yet a run. Repeating a finished publish changes nothing.
     """
     if is_local(output):
-        _publish_folder(Path(staging), Path(output), manifest)
+        _publish_folder(Path(staging), Path(output).resolve(), manifest)
     else:
         _publish_objects(staging, output, files, manifest)
+
+
+def recover(output: str) -> None:
+    """Clear away what killed runs left beside a local `output`.
+
+    One that was killed between the two renames of a replacement left the older run aside: it is
+    put back. Nothing else may be writing there.
+    """
+    whole = Path(output).resolve()
+    for left in sorted(whole.parent.glob(f".{glob.escape(whole.name)}.staging-*")):
+        if left.name.endswith(REPLACED) and not whole.exists() and (left / NAME).exists():
+            left.rename(whole)
+        else:
+            shutil.rmtree(left, ignore_errors=True)
 
 
 def _publish_folder(staging: Path, output: Path, manifest: Manifest) -> None:
     if not staging.exists() and (output / NAME).exists():
         return
-    _write_through(staging / NAME, manifest_bytes(manifest))
-    replaced = staging.with_name(staging.name + ".replaced")
+    (staging / NAME).write_bytes(manifest_bytes(manifest))
+    for one in sorted(staging.rglob("*")):
+        _sync(one)
+    _sync(staging)
+    replaced = staging.with_name(staging.name + REPLACED)
     if output.exists():
         output.rename(replaced)
-    staging.rename(output)
+    try:
+        staging.rename(output)
+    except OSError:
+        if replaced.exists():
+            replaced.rename(output)
+        raise
     _sync(output.parent)
     shutil.rmtree(replaced, ignore_errors=True)
 
 
-def _write_through(path: Path, content: bytes) -> None:
-    with path.open("wb") as sink:
-        sink.write(content)
-        sink.flush()
-        os.fsync(sink.fileno())
-
-
-def _sync(folder: Path) -> None:
-    """Make a rename survive a power cut."""
-    descriptor = os.open(folder, os.O_RDONLY)
+def _sync(path: Path) -> None:
+    """Make a file, or the names in a folder, survive a power cut."""
+    descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
     finally:

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from schemas.kinds import RecordKind, Stage
-from transforms.accounting import Tally
+from transforms.accounting import Tally, rows_of
 
 PLURAL = {RecordKind.COMPLAINT: "complaints", RecordKind.CALL: "calls"}
 
@@ -18,7 +18,7 @@ PLURAL = {RecordKind.COMPLAINT: "complaints", RecordKind.CALL: "calls"}
 def count_read(batch: pa.RecordBatch, kind: RecordKind) -> Iterator[Tally]:
     """Rows of a loose batch: read, in all and of each file."""
     yield (PLURAL[kind], "read"), batch.num_rows
-    yield from _by_value("rows", batch["source"])
+    yield from _by_value(rows_of(kind), batch["source"])
 
 
 def count_rejects(batch: pa.RecordBatch) -> Iterator[Tally]:
@@ -28,7 +28,7 @@ def count_rejects(batch: pa.RecordBatch) -> Iterator[Tally]:
         yield (name, "rejected"), of_kind.num_rows
         unread = of_kind.filter(pc.equal(of_kind["stage"], str(Stage.READ)))
         yield (name, "read"), unread.num_rows
-        yield from _by_value("rows", unread["source"])
+        yield from _by_value(rows_of(kind), unread["source"])
         yield from _by_value(f"{kind}_rejects", of_kind["code"])
 
 

@@ -63,7 +63,8 @@ def from_field(text: str) -> Found | None:
 def in_text(text: str) -> Iterator[Found]:
     """The web addresses in a text: with a scheme, or bare where nothing else is plausible.
 
-    A bare name is only `mentioned` until context says that the victim was sent there.
+    A bare name, without a path and not defanged, is only `mentioned` until context says that the
+    victim was sent there.
     """
     taken: list[tuple[int, int]] = []
     for match in _FULL.finditer(text):
@@ -78,7 +79,8 @@ def in_text(text: str) -> Iterator[Found]:
         if skip and match.start() >= skip[0]:
             continue
         if _plausible(text, match) and (found := _found(match, 0, None)):
-            yield found._replace(role=Role.MENTIONED)
+            link = match["rest"] or domains.refang(match["host"]) != match["host"]
+            yield found if link else found._replace(role=Role.MENTIONED)
 
 
 def phone_of(text: str) -> str | None:

@@ -24,6 +24,7 @@ from transforms.read.rejects import Reject, reject_rows
 
 _SLUG = r"^[a-z0-9][a-z0-9._-]{0,63}$"
 _ID = r"^[^\x00-\x1f\x7f]{1,256}$"
+_BAD_AMOUNT = "not an amount from 0 to below ten trillion, of at most 18 decimals"
 _CONTACT = r"@[^@\s]+\.|^\+\d[\d\s().-]{6,}$|^\(?\d{3}\)?[ .-]\d{3}[ .-]\d{4}$"
 
 
@@ -112,11 +113,16 @@ def _victim(batch: _Batch) -> None:
 def _numbers(batch: _Batch) -> None:
     lists = batch.rows["phone_numbers"]
     numbers = lists.flatten()
-    roles, strange = columns.choices(numbers.field("role"), NUMBER_ROLES, Role.MENTIONED)
-    if strange.any():
-        batch.coerced["phone_numbers[].role"] += int(strange.sum())
+    roles, strange = columns.choices(pc.struct_field(numbers, "role"), NUMBER_ROLES, None)
+    # A strange word may mean the victim: taken for a mention, it would show the victim's number.
+    batch.refuse(
+        _any_of(lists, strange),
+        Code.BAD_VALUE,
+        "phone_numbers[].role",
+        f"not one of {', '.join(NUMBER_ROLES)}",
+    )
     flat = pa.StructArray.from_arrays(
-        [numbers.field("raw"), pc.fill_null(roles, str(Role.MENTIONED))],
+        [pc.struct_field(numbers, "raw"), pc.fill_null(roles, str(Role.MENTIONED))],
         fields=list(COMPLAINT_ACCEPTED.field("phone_numbers").type.value_type.fields),
     )
     batch.typed["phone_numbers"] = _relist(lists, flat)
@@ -125,16 +131,23 @@ def _numbers(batch: _Batch) -> None:
 def _payments(batch: _Batch) -> None:
     lists = batch.rows["payments"]
     paid = lists.flatten()
-    amount, bad = columns.amounts(paid.field("amount"))
-    parents = np.repeat(np.arange(len(lists)), _lengths(lists))
-    rows = np.zeros(len(lists), bool)
-    rows[parents[bad]] = True
-    batch.refuse(rows, Code.BAD_AMOUNT, "payments[].amount", "not a possible amount")
+    method, payee, written, currency = (
+        pc.struct_field(paid, name) for name in ("method", "payee", "amount", "currency")
+    )
+    amount, bad = columns.amounts(written)
+    batch.refuse(_any_of(lists, bad), Code.BAD_AMOUNT, "payments[].amount", _BAD_AMOUNT)
     flat = pa.StructArray.from_arrays(
-        [paid.field("method"), paid.field("payee"), amount, paid.field("currency")],
+        [method, payee, amount, currency],
         fields=list(COMPLAINT_ACCEPTED.field("payments").type.value_type.fields),
     )
     batch.typed["payments"] = _relist(lists, flat)
+
+
+def _any_of(lists: pa.ListArray, items: np.ndarray) -> np.ndarray:
+    """Which lists hold an item of `items`, a mask over `lists.flatten()`."""
+    rows = np.zeros(len(lists), bool)
+    rows[np.repeat(np.arange(len(lists)), _lengths(lists))[items]] = True
+    return rows
 
 
 def _relist(lists: pa.ListArray, flat: pa.Array) -> pa.ListArray:
@@ -183,8 +196,8 @@ def validate_complaints(
 ) -> tuple[pa.RecordBatch, pa.RecordBatch, Counter[str]]:
     """COMPLAINT_LOOSE to (COMPLAINT_ACCEPTED, REJECT, words coerced by field).
 
-    A row that breaks the contract is refused at its first fault. Words outside an open vocabulary
-    (channel, role of a number) are coerced and counted: nothing in them is worth losing a report.
+    A row that breaks the contract is refused at its first fault. A strange channel is coerced and
+    counted: nothing in it is worth losing a report.
     """
     batch = _Batch(rows)
     _ids(batch, "complaint_id")
@@ -194,8 +207,7 @@ def validate_complaints(
     batch.coerce("channel", tuple(Channel), str(Channel.OTHER))
     _numbers(batch)
     _payments(batch)
-    bad_amount = "not a finite, non-negative amount of at most 18 decimals"
-    batch.keep("loss_amount", columns.amounts(rows["loss_amount"]), Code.BAD_AMOUNT, bad_amount)
+    batch.keep("loss_amount", columns.amounts(rows["loss_amount"]), Code.BAD_AMOUNT, _BAD_AMOUNT)
     batch.keep(
         "loss_currency",
         columns.codes(rows["loss_currency"], CURRENCIES),

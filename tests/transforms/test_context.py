@@ -35,9 +35,12 @@ def role(text: str, what: str = NUMBER, kind: EntityKind = EntityKind.PHONE, **s
         "The message said to call a number. The number is {}.",
         "They asked for my number and then told me to call {}",
         "A text on my phone told me to call {}",
+        "It says we will be arrested if we do not pay, and that I must call {}",
+        "He said you need to call {}",
         "Me dijeron que llamara al {}",
         "Rufen Sie uns unter {} an",
         "Appelez le {}",
+        "Ein Anruf von Amazon. Ich sollte {} zurückrufen",
     ],
 )
 def test_callback_needs_words_that_say_call_this(text):
@@ -52,6 +55,7 @@ def test_callback_needs_words_that_say_call_this(text):
         "they called me on my cell {}",
         "They called me on {}",
         "call me at {}",
+        "Please contact me: {}",
         "I asked them to call me at {}",
         "They said they would call me at {}",
         "I can be reached at {}",
@@ -100,7 +104,20 @@ def test_a_number_said_to_be_genuine_is_only_mentioned(text):
     assert role(text.format(NUMBER)) is Role.MENTIONED
 
 
-@pytest.mark.parametrize("text", ["{} was on a paper", "Amazon support: {}", "I called {} and"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{} was on a paper",
+        "Amazon support: {}",
+        "I called {} and",
+        "I tried to call {} back",
+        "When I try to call {} it is disconnected",
+        "if you call the number {} nobody answers",
+        "I did not call back {}",
+        "They call us every day {}",
+        "I could call {}",
+    ],
+)
 def test_nothing_is_stated(text):
     assert role(text.format(NUMBER)) is None
 
@@ -129,6 +146,9 @@ def test_in_a_transcript_the_speaker_is_the_suspect(text):
         ("reported it to a@b.com", EntityKind.EMAIL, "a@b.com", Role.MENTIONED),
         ("my AnyDesk id 123 456 789", EntityKind.REMOTE, "123 456 789", Role.VICTIM),
         ("I gave him the AnyDesk code 123 456 789", EntityKind.REMOTE, "123 456 789", Role.VICTIM),
+        ("connected to my computer from AnyDesk ID 1", EntityKind.REMOTE, "1", Role.OPERATOR),
+        ("connected to my computer via AnyDesk ID 1", EntityKind.REMOTE, "1", Role.VICTIM),
+        ("left on my phone. The payment went to X1", EntityKind.ACCOUNT, "X1", Role.PAYEE),
         ("told me to connect to 123 456 789", EntityKind.REMOTE, "123 456 789", Role.OPERATOR),
         ("sent $500 to the account X1", EntityKind.ACCOUNT, "X1", Role.PAYEE),
         ("took it out of my account X1", EntityKind.ACCOUNT, "X1", Role.VICTIM),

@@ -104,7 +104,8 @@ def test_emails(text, expected):
         ("AnyDesk", "123 456 789", "remote:anydesk:123456789"),
         ("Team Viewer", "1 234 567 890", "remote:teamviewer:1234567890"),
         ("anydesk", "scammer@ad", "remote:anydesk:scammer@ad"),
-        ("ScreenConnect", "https://x1.screenconnect.com/join", "remote:screenconnect:x1.screenconnect.com"),
+        ("ScreenConnect", "https://x1.screenconnect.com/join",
+         "remote:screenconnect:x1.screenconnect.com"),
         ("anydesk", "000000000", None),
         ("anydesk", "12", None),
         ("anydesk", "my phone 415 666", None),
@@ -138,7 +139,8 @@ def test_remote_access_in_text():
         ("bank", "HDFC0001234 A/c 50100012345678", "account:ifsc:HDFC0001234:50100012345678"),
         ("bank", "Acme LLC, 1234567", "account:bank:acme-llc-1234567"),
         ("bank", "Acme LLC", None),
-        ("crypto", "1FeexV6bAHb8ybZjqQMjJrcCrHGW9sb6uF", "wallet:btc:1FeexV6bAHb8ybZjqQMjJrcCrHGW9sb6uF"),
+        ("crypto", "1FeexV6bAHb8ybZjqQMjJrcCrHGW9sb6uF",
+         "wallet:btc:1FeexV6bAHb8ybZjqQMjJrcCrHGW9sb6uF"),
         ("crypto", "1FeexV6bAHb8ybZjqQMjJrcCrHGW9sb6uG", None),
         ("telegram", "@Scam_Mer", "handle:telegram:scam_mer"),
         ("cash_app", "$Scammer", "handle:cashapp:$scammer"),
@@ -160,7 +162,7 @@ def test_payee_field(method, payee, expected):
 
 def test_payees_in_text():
     text = (
-        "wire to GB29NWBK60161331926819, or name@ybl, or "
+        "wire to GB29 NWBK 6016 1331 9268 19 from me, or name@ybl, or "
         "bc1ql49ydapnjafl5t2cp9zqpjwe6pdgmxy98859v2, Cash App $scammer, not name@example"
     )
     assert ids(payees.in_text(text)) == [
@@ -190,7 +192,9 @@ def test_ethereum_checksum():
 def test_no_address_survives_a_changed_letter(address, data):
     assert wallets.canonical(address)
     place = data.draw(st.integers(4, len(address) - 1))
-    letter = data.draw(st.sampled_from([c for c in "acdefhjkmnpqrtuvwxy" if c != address[place].lower()]))
+    letter = data.draw(
+        st.sampled_from([c for c in "acdefhjkmnpqrtuvwxy" if c != address[place].lower()])
+    )
     letter = letter.upper() if address.isupper() else letter
     assert wallets.canonical(address[:place] + letter + address[place + 1 :]) is None
 

@@ -69,6 +69,8 @@ def test_shipped_domains_are_registrable_and_no_suffix_of_customers():
         "domain:wa.me",
         "email:someone@amazon.com",
         "email:no-reply@mail.irs.gov",
+        "email:no-reply@anydesk.com",
+        "email:dse@eumail.docusign.net",
     ],
 )
 def test_known(entity_id):
@@ -80,6 +82,9 @@ def test_known(entity_id):
     [
         "email:refunds@gmail.com",
         "email:x@t-online.de",
+        "email:x@movistar.es",
+        "email:x@zoho.com",
+        "email:x@tenant.onmicrosoft.com",
         "email:x@att.com.evil.example",
         "email:x@notamazon.com",
         "domain:azurewebsites.net",

@@ -49,7 +49,9 @@ def test_traps(text, expected):
     assert numbers(text) == expected
 
 
-WORDS = st.lists(st.sampled_from("they said to call me now please at noon é 我".split()), max_size=6)
+WORDS = st.lists(
+    st.sampled_from("they said to call me now please at noon é 我".split()), max_size=6
+)
 
 
 @given(

@@ -10,6 +10,7 @@ import pyarrow as pa
 from schemas.kinds import RecordKind
 from transforms.read import json_value, jsonl
 from transforms.read.json_value import BrokenJsonError
+from transforms.read.jsonl import Type
 from transforms.read.loose import TextRows
 from transforms.read.rejects import Reject
 
@@ -43,7 +44,7 @@ def _object(names: Iterable[str], cells: Iterable[str], lists: set[str]) -> dict
 def convert(rows: TextRows, source_org: str | None = None) -> tuple[pa.RecordBatch, list[Reject]]:
     """Loose rows and rejects, by the same checks as JSON Lines."""
     known = jsonl.FIELDS[rows.origin.kind]
-    lists = {*known.texts, *known.structs}
+    lists = {name for name, one in known.types.items() if one in (Type.TEXTS, Type.OBJECTS)}
     names = rows.cells.schema.names
     objects: list[dict[str, Any] | BrokenJsonError] = []
     for cells in zip(*rows.cells.to_pydict().values(), strict=True):

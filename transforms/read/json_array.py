@@ -11,8 +11,8 @@ import re
 from collections.abc import Iterable, Iterator
 
 from schemas.reject import Code
-from transforms.read.files import DamagedStreamError
 from transforms.read.records import HELD_BYTES, MAX_ROW_BYTES, Record
+from transforms.read.streams import DamagedStreamError
 
 _TOKEN = re.compile(rb'"[^"\\\n]*(?:\\.[^"\\\n]*)*("?)|[\[\]{},]')
 _BETWEEN = re.compile(rb"\}\s*,\s*\{")
@@ -26,16 +26,15 @@ class _Cutter:
         self.begin = 0  # where the element that is being read begins
         self.at = 0  # where scanning goes on
         self.depth = 0
+        self.opened = False
         self.matched = True  # whether brackets and quotes have matched so far
-        self.line = 1
-        self.counted = 0  # `line` is the line of data[counted]
+        self.elements = 0
 
     def feed(self, block: bytes, last: bool) -> Iterator[Record]:
         """The elements that end in this block; `last` says that no block follows."""
-        self._count(self.begin)
         self.data = self.data[self.begin :] + block
         self.at -= self.begin
-        self.begin = self.counted = 0
+        self.begin = 0
         if self.matched:
             yield from self._matching(last)
         if not self.matched:
@@ -54,6 +53,10 @@ class _Cutter:
                 continue
             if text in b"[{":
                 if self.depth == 0:
+                    if self.opened or text == b"{":
+                        self.matched = False
+                        return
+                    self.opened = True
                     self.begin = token.end()
                 self.depth += 1
             elif text != b",":
@@ -80,28 +83,24 @@ class _Cutter:
             rest = self.data[self.begin :].rstrip()
             yield from self._element(self.begin, self.begin + len(rest.removesuffix(b"]")))
 
-    def _count(self, to: int) -> None:
-        self.line += self.data.count(b"\n", self.counted, to)
-        self.counted = to
-
     def rest(self, fault: Code) -> Record:
         """What is not cut yet, as one record with a fault."""
         text = self.data[self.begin :].lstrip()
-        self._count(len(self.data) - len(text))
-        return Record(self.line, text[:HELD_BYTES], len(text), fault)
+        return Record(self.elements + 1, text[:HELD_BYTES], len(text), fault)
 
     def _element(self, start: int, end: int) -> Iterator[Record]:
-        text = self.data[start:end]
-        self._count(start + len(text) - len(text.lstrip()))
-        text = text.strip()
+        text = self.data[start:end].strip()
+        if not text:
+            return
+        self.elements += 1
         if len(text) > MAX_ROW_BYTES:
-            yield Record(self.line, text[:HELD_BYTES], len(text), Code.ROW_TOO_LARGE)
-        elif text:
-            yield Record(self.line, text, len(text))
+            yield Record(self.elements, text[:HELD_BYTES], len(text), Code.ROW_TOO_LARGE)
+        else:
+            yield Record(self.elements, text, len(text))
 
 
 def elements(blocks: Iterable[bytes]) -> Iterator[Record]:
-    """The elements of an array, in order, each with the line it starts on.
+    """The elements of an array, counted from 1: a whole array may lie on one line.
 
     An element longer than `MAX_ROW_BYTES` comes as its first bytes, ROW_TOO_LARGE. A
     damaged stream ends in one record with the fault, which holds the element that was cut.

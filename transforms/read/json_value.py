@@ -21,6 +21,9 @@ class Number(str):
     __slots__ = ()
 
 
+_EXACT = json.JSONDecoder(parse_float=Number, parse_int=Number, parse_constant=Number)
+
+
 class BrokenJsonError(Exception):
     """Bytes that are not the JSON value they should be: the code, why, and the field if known."""
 
@@ -59,7 +62,7 @@ def _exact(data: bytes) -> Any:
     except UnicodeDecodeError:
         raise BrokenJsonError(Code.BAD_ENCODING, "not valid UTF-8") from None
     try:
-        return json.loads(text, parse_float=Number, parse_int=Number, parse_constant=Number)
+        return _EXACT.decode(text)
     except (ValueError, RecursionError):
         raise BrokenJsonError(Code.BROKEN_JSON, _SYNTAX) from None
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any
 
 import pyarrow as pa
@@ -19,7 +20,9 @@ from transforms.read.loose import SCHEMAS, build, constant
 from transforms.read.records import Origin, Record
 from transforms.read.rejects import Reject, reject
 
-_NUMERIC = {"loss_amount", "duration_seconds", "amount"}
+NUMERIC = frozenset({"loss_amount", "duration_seconds", "amount"})
+"""Fields that may be a JSON number; their loose text is the number as it is written."""
+
 _SPEAKABLE = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 
 
@@ -27,31 +30,44 @@ class _WrongTypeError(Exception):
     """A field whose value is not of the contract's type; its only argument is the name."""
 
 
+class Type(StrEnum):
+    """The JSON type that a field's values must have."""
+
+    TEXT = "text"
+    NUMERIC = "numeric"
+    TEXTS = "texts"
+    OBJECTS = "objects"
+
+
 @dataclass(frozen=True)
 class Fields:
-    """The contract's fields of one record kind, by the type that their values must have."""
+    """The contract's fields of one record kind.
 
-    text: tuple[str, ...]
-    numeric: tuple[str, ...]
-    texts: tuple[str, ...]
-    structs: dict[str, dict[str, bool]]
-    """Fields that hold a list of objects: the objects' own fields, and whether numeric."""
-    names: frozenset[str]
+    `objects` gives the inner fields of those that are lists of objects, and whether each
+    is numeric.
+    """
+
+    types: dict[str, Type]
+    objects: dict[str, dict[str, bool]]
+
+
+def _type(field: pa.Field) -> Type:
+    if not pa.types.is_list(field.type):
+        return Type.NUMERIC if field.name in NUMERIC else Type.TEXT
+    return Type.OBJECTS if pa.types.is_struct(field.type.value_type) else Type.TEXTS
 
 
 def fields(kind: RecordKind) -> Fields:
     """The contract's fields of a record kind, read off its Arrow schema."""
     extra = {field.name for field in LOOSE_EXTRA}
-    known = {field.name: field.type for field in SCHEMAS[kind] if field.name not in extra}
-    lists = {name: one.value_type for name, one in known.items() if pa.types.is_list(one)}
-    structs = {name: one for name, one in lists.items() if pa.types.is_struct(one)}
-    return Fields(
-        text=tuple(name for name in known if name not in lists and name not in _NUMERIC),
-        numeric=tuple(name for name in known if name in _NUMERIC),
-        texts=tuple(name for name in lists if name not in structs),
-        structs={name: {f.name: f.name in _NUMERIC for f in structs[name]} for name in structs},
-        names=frozenset(known),
-    )
+    known = {field.name: field for field in SCHEMAS[kind] if field.name not in extra}
+    types = {name: _type(field) for name, field in known.items()}
+    objects = {
+        name: {inner.name: inner.name in NUMERIC for inner in known[name].type.value_type}
+        for name, one in types.items()
+        if one == Type.OBJECTS
+    }
+    return Fields(types, objects)
 
 
 FIELDS = {kind: fields(kind) for kind in RecordKind}
@@ -66,48 +82,53 @@ def _numeric(value: Any, name: str) -> str:
     raise _WrongTypeError(name)
 
 
-def _struct(value: Any, known: dict[str, bool], name: str) -> dict[str, str | None] | None:
+def _object(
+    value: Any, known: dict[str, bool], name: str, unknown: list[str]
+) -> dict[str, str | None] | None:
     if value is None:
         return None
     if type(value) is not dict:
         raise _WrongTypeError(name)
-    found: dict[str, str | None] = {}
-    for inner, numeric in known.items():
-        one = value.get(inner)
-        if one is not None and numeric:
-            one = _numeric(one, f"{name}.{inner}")
+    for inner, one in value.items():
+        numeric = known.get(inner)
+        if numeric is None:
+            unknown.append(f"{name}.{inner}")
+        elif one is not None and numeric:
+            value[inner] = _numeric(one, f"{name}.{inner}")
         elif one is not None and type(one) is not str:
             raise _WrongTypeError(f"{name}.{inner}")
-        found[inner] = one
-    return found
+    return value
 
 
-def _checked(row: dict[str, Any], known: Fields) -> dict[str, Any]:
-    """The row with its values as their loose Arrow types take them. Raises _WrongTypeError."""
-    get = row.get
-    for name in known.text:
-        value = get(name)
-        if value is not None and type(value) is not str:
-            raise _WrongTypeError(name)
-    for name in known.numeric:
-        if (value := get(name)) is not None:
-            row[name] = _numeric(value, name)
-    for name in known.texts:
-        if (value := get(name)) is not None and not (
-            type(value) is list and all(one is None or type(one) is str for one in value)
-        ):
-            raise _WrongTypeError(name)
-    for name, inner in known.structs.items():
-        if (value := get(name)) is not None:
-            if type(value) is not list:
+def _check(row: dict[str, Any], known: Fields) -> list[str] | None:
+    """Make the row's values what their loose Arrow types take; the names that are unknown.
+
+    Raises _WrongTypeError.
+    """
+    unknown: list[str] = []
+    for name, value in row.items():
+        kind = known.types.get(name)
+        if kind is None:
+            unknown.append(name)
+        elif value is None:
+            continue
+        elif kind is Type.TEXT:
+            if type(value) is not str:
                 raise _WrongTypeError(name)
-            row[name] = [_struct(one, inner, name) for one in value]
-    return row
+        elif kind is Type.NUMERIC:
+            row[name] = _numeric(value, name)
+        elif type(value) is not list:
+            raise _WrongTypeError(name)
+        elif kind is Type.OBJECTS:
+            row[name] = [_object(one, known.objects[name], name, unknown) for one in value]
+        elif not all(one is None or type(one) is str for one in value):
+            raise _WrongTypeError(name)
+    return sorted({speakable(name) for name in unknown}) if unknown else None
 
 
-def _inexact(row: dict[str, Any], known: Fields) -> bool:
+def _inexact(row: dict[str, Any]) -> bool:
     """Whether a number that the contract keeps may have lost digits in the fast parser."""
-    if any(type(row.get(name)) is float for name in known.numeric):
+    if type(row.get("loss_amount")) is float or type(row.get("duration_seconds")) is float:
         return True
     payments = row.get("payments")
     return type(payments) is list and any(
@@ -115,30 +136,17 @@ def _inexact(row: dict[str, Any], known: Fields) -> bool:
     )
 
 
-def _unknown(row: dict[str, Any], known: Fields) -> list[str] | None:
-    """Names that the contract does not know, inner ones as field.name; null if there are none."""
-    names = row.keys() - known.names
-    for name, inner in known.structs.items():
-        value = row.get(name)
-        for one in value if type(value) is list else ():
-            if type(one) is dict and not one.keys() <= inner.keys():
-                names |= {f"{name}.{other}" for other in one.keys() - inner.keys()}
-    if not names:
-        return None
-    return sorted({speakable(name) for name in names})
-
-
 def speakable(name: str) -> str:
     """A field's name if it can be shown anywhere, or 'other': names are hostile input too."""
     return name if _SPEAKABLE.fullmatch(name) else "other"
 
 
-def _object(data: bytes, known: Fields) -> dict[str, Any] | BrokenJsonError:
+def _parsed(data: bytes) -> dict[str, Any] | BrokenJsonError:
     try:
         value = json_value.parse(data)
         if type(value) is not dict:
             return BrokenJsonError(Code.NOT_AN_OBJECT, "a JSON value, but not an object")
-        return json_value.parse_exact(data) if _inexact(value, known) else value
+        return json_value.parse_exact(data) if _inexact(value) else value
     except BrokenJsonError as broken:
         return broken
 
@@ -152,8 +160,7 @@ def read(
     null is absent. Names of unknown fields go to `unknown`. `source_org` is for rows
     that do not name theirs.
     """
-    known = FIELDS[origin.kind]
-    return read_objects(origin, records, [_object(one.data, known) for one in records], source_org)
+    return read_objects(origin, records, [_parsed(one.data) for one in records], source_org)
 
 
 def read_objects(
@@ -173,19 +180,19 @@ def read_objects(
             rejects.append(reject(origin, record, one.code, one.message, one.field))
             continue
         try:
-            others = _unknown(one, known)
-            rows.append(_checked(one, known))
+            others = _check(one, known)
         except _WrongTypeError as wrong:
             name = str(wrong)
             message = f"{name} is not of the type that the contract gives it"
             rejects.append(reject(origin, record, Code.WRONG_TYPE, message, name))
             continue
         good.append(record)
+        rows.append(one)
         unknown.append(others)
     arrays = {
         field.name: pa.array([row.get(field.name) for row in rows], field.type)
         for field in SCHEMAS[origin.kind]
-        if field.name in known.names
+        if field.name in known.types
     }
     arrays["unknown"] = pa.array(unknown, pa.list_(pa.string()))
     if source_org is not None:

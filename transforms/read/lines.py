@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from schemas.reject import Code
-from transforms.read.files import DamagedStreamError
 from transforms.read.records import HELD_BYTES, MAX_ROW_BYTES, Record
+from transforms.read.streams import DamagedStreamError
 
 _BOM = b"\xef\xbb\xbf"
 

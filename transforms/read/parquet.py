@@ -17,16 +17,15 @@ from schemas.field import TIMESTAMP
 from schemas.kinds import RecordKind
 from schemas.reject import Code
 from transforms.read import jsonl
-from transforms.read.files import open_raw
 from transforms.read.loose import SCHEMAS, build, constant
 from transforms.read.records import BATCH_BYTES, BATCH_ROWS, MAX_ROW_BYTES, Origin, Record
 from transforms.read.rejects import Reject, reject
+from transforms.read.streams import open_raw
 
 NAME = "parquet"
 
 _TIMES = {"received_at", "occurred_at", "started_at"}
 TOO_LARGE = "a row of over 8 MiB"
-_NUMERIC = {"loss_amount", "duration_seconds", "amount"}
 
 
 class DamagedParquetError(Exception):
@@ -63,7 +62,7 @@ def _fits(given: pa.DataType, wanted: pa.DataType, name: str) -> bool:
         )
     if name in _TIMES and pa.types.is_timestamp(given):
         return given.tz is not None
-    return _is_text(given) or (name in _NUMERIC and _is_number(given))
+    return _is_text(given) or (name in jsonl.NUMERIC and _is_number(given))
 
 
 def misfits(schema: pa.Schema, kind: RecordKind) -> list[str]:
@@ -72,7 +71,7 @@ def misfits(schema: pa.Schema, kind: RecordKind) -> list[str]:
     return [
         field.name
         for field in schema
-        if field.name in jsonl.FIELDS[kind].names
+        if field.name in jsonl.FIELDS[kind].types
         and not _fits(field.type, loose.field(field.name).type, field.name)
     ]
 
@@ -129,7 +128,7 @@ def convert(
     """Loose rows of a batch whose first row is row `first` of its file, and rejects."""
     loose = SCHEMAS[origin.kind]
     names = batch.schema.names
-    known = [name for name in names if name in jsonl.FIELDS[origin.kind].names]
+    known = [name for name in names if name in jsonl.FIELDS[origin.kind].types]
     batch = batch.select(known)
     rejects = []
     bad = _bad_text(batch)

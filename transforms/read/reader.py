@@ -9,7 +9,6 @@ import pyarrow as pa
 from schemas.kinds import RecordKind
 from schemas.reject import Code
 from transforms.read import csv_rows, json_array, parquet, rejects_file
-from transforms.read.files import blocks
 from transforms.read.formats import Layout, layout, origin, parse
 from transforms.read.lines import lines
 from transforms.read.options import ReadOptions
@@ -17,6 +16,7 @@ from transforms.read.parquet import DamagedParquetError
 from transforms.read.records import Record, chunks
 from transforms.read.rejects import Reject, reject, reject_rows
 from transforms.read.shards import Shard
+from transforms.read.streams import blocks
 
 COMPLAINTS, CALLS, REJECTS = "complaints", "calls", "rejects"
 TAGS = {RecordKind.COMPLAINT: COMPLAINTS, RecordKind.CALL: CALLS}

@@ -5,44 +5,26 @@ from __future__ import annotations
 import codecs
 from collections.abc import Sequence
 from dataclasses import replace
-from itertools import islice
-from typing import Any
-
-import pyarrow as pa
-import pyarrow.parquet as pq
 
 from schemas.kinds import RecordKind
-from transforms.read import (
-    asterisk,
-    contract_csv,
-    csv_rows,
-    fcc,
-    ftc_dnc,
-    ftc_foia,
-    json_array,
-    json_value,
-    jsonl,
-    parquet,
-    passport,
-    rejects_file,
-    transcripts,
-)
-from transforms.read.csv_rows import split_cells
+from transforms.read import passport, rejects_file
 from transforms.read.errors import InputError
-from transforms.read.files import InputFile, compression, head, labels, match, open_raw, raw_blocks
-from transforms.read.formats import FORMATS, Layout
-from transforms.read.json_value import BrokenJsonError
-from transforms.read.lines import lines
+from transforms.read.files import InputFile, labels, match
+from transforms.read.formats import FORMATS
+from transforms.read.heads import (
+    HEAD_BYTES,
+    OPTION,
+    UnrecognisedError,
+    known,
+    parquet_format,
+    text_format,
+    wrong_kind,
+)
 from transforms.read.options import ReadOptions
-from transforms.read.passport import BrokenTokenError
-from transforms.read.records import Record
+from transforms.read.streams import compression, head, raw_blocks
 
 __all__ = ["ReadOptions", "plan"]
 
-HEAD_BYTES = 64 * 1024
-
-_OPTION = {RecordKind.COMPLAINT: "--complaints", RecordKind.CALL: "--calls"}
-_OTHER = {RecordKind.COMPLAINT: RecordKind.CALL, RecordKind.CALL: RecordKind.COMPLAINT}
 _FOREIGN = {
     b"BZh": "bzip2",
     b"\xfd7zXZ\0": "xz",
@@ -50,10 +32,6 @@ _FOREIGN = {
     codecs.BOM_UTF16_LE: "UTF-16 text",
     codecs.BOM_UTF16_BE: "UTF-16 text",
 }
-
-
-class _UnrecognisedError(Exception):
-    """No known format; says what is wrong with it where that can be told."""
 
 
 def plan(complaints: Sequence[str], calls: Sequence[str], options: ReadOptions) -> list[InputFile]:
@@ -79,7 +57,7 @@ def _check(options: ReadOptions) -> None:
     for kind in RecordKind:
         name = options.format_for(kind)
         if name is not None and (name not in FORMATS or kind not in FORMATS[name].kinds):
-            raise InputError(f"{_OPTION[kind]}-format", "no such format", _known(kind))
+            raise InputError(f"{OPTION[kind]}-format", "no such format", known(kind))
     try:
         passport.load_keys(options.passport_keys)
     except ImportError:
@@ -102,172 +80,27 @@ def _recognised(file: InputFile, options: ReadOptions) -> InputFile:
         if data.startswith(magic):
             remedy = "convert it to UTF-8" if "text" in name else "unpack it, or use gzip or zstd"
             raise InputError(file.path, f"{name} is not read", remedy)
-    if data.count(b"\0") * 4 > len(data):
+    is_parquet = data.startswith(b"PAR1")
+    if not is_parquet and data.count(b"\0") * 4 > len(data):
         raise InputError(file.path, "not text (every other byte is NUL)", "convert it to UTF-8")
     data = data.removeprefix(codecs.BOM_UTF8)
-    if not data.strip():
+    if not data.strip() and len(data) < HEAD_BYTES - len(codecs.BOM_UTF8):
         return replace(file, format="jsonl" if damaged else "empty")
     wanted = options.format_for(file.kind)
     try:
-        if data.startswith(b"PAR1"):
-            found = _parquet(file, options)
-        else:
-            found = _text(file, data, wanted, options)
-    except _UnrecognisedError as problem:
-        raise InputError(file.path, str(problem), _known(file.kind)) from None
-    if wanted is not None and found.format != wanted:
+        found = (
+            parquet_format(file, options)
+            if is_parquet
+            else text_format(file, data, wanted, options)
+        )
+    except UnrecognisedError as problem:
+        raise InputError(file.path, str(problem), known(file.kind)) from None
+    if wanted is not None and found.format not in (wanted, rejects_file.NAME):
         raise InputError(
             file.path,
             f"it is {FORMATS[found.format].about}, not {wanted}",
             "name its format, or none",
         )
     if file.kind not in FORMATS[found.format].kinds:
-        raise _wrong_kind(file, FORMATS[found.format].about)
+        raise wrong_kind(file, FORMATS[found.format].about)
     return found
-
-
-def _wrong_kind(file: InputFile, about: str) -> InputError:
-    other = _OTHER[file.kind]
-    return InputError(file.path, f"{about} hold {other}s", f"give it with {_OPTION[other]}")
-
-
-def _known(kind: RecordKind) -> str:
-    names = [name for name, one in FORMATS.items() if kind in one.kinds and name != "empty"]
-    return f"known formats of {kind}s are {', '.join(names)}"
-
-
-def _parquet(file: InputFile, options: ReadOptions) -> InputFile:
-    if file.compression != "none":
-        raise _UnrecognisedError("Parquet inside a compressed file")
-    try:
-        with open_raw(file.path) as stream:
-            schema = pq.ParquetFile(stream).schema_arrow
-    except (OSError, pa.ArrowException):
-        raise InputError(file.path, "damaged Parquet", "write the file again") from None
-    if rejects_file.is_rejects(schema):
-        return replace(file, format="rejects")
-    _check_columns(file, schema.names, options)
-    if unfit := parquet.misfits(schema, file.kind):
-        problem = f"columns of another type than the contract's: {', '.join(unfit)}"
-        raise InputError(file.path, problem, "write them as docs/schemas/input says")
-    return replace(file, format="parquet")
-
-
-def _check_columns(file: InputFile, names: Sequence[str], options: ReadOptions) -> None:
-    """Raise InputError unless the contract's required columns are all there."""
-    other = _OTHER[file.kind]
-    missing = contract_csv.missing(names, file.kind, options.source_org)
-    if missing and not contract_csv.missing(names, other, options.source_org):
-        raise _wrong_kind(file, f"its columns are those of a {other}; such files")
-    if missing:
-        problem = f"missing columns {', '.join(missing)}"
-        raise InputError(file.path, problem, f"give the contract's columns; {_known(file.kind)}")
-    if len(set(names)) < len(names):
-        raise InputError(file.path, "two columns of one name", "rename one")
-
-
-def _text(file: InputFile, data: bytes, wanted: str | None, options: ReadOptions) -> InputFile:
-    first = data.lstrip()[:1]
-    if first == b"[":
-        return _array(file, data)
-    if wanted is not None and FORMATS[wanted].layout == Layout.LINES:
-        return replace(file, format=wanted)
-    whole = file.size <= HEAD_BYTES and file.compression == "none"
-    rows = [row for row in lines([data]) if row.data.strip()]
-    if not whole and len(rows) > 1:
-        rows.pop()
-    found = _objects(file, rows) or _tokens(file, rows) or _csv(file, rows, options)
-    if found is None and first == b"{":
-        return replace(file, format="jsonl")
-    if found is None:
-        raise _UnrecognisedError("not a known format")
-    return found
-
-
-def _parsed(rows: Sequence[Record]) -> list[dict[str, Any]]:
-    found = []
-    for row in rows:
-        try:
-            value = json_value.parse(row.data) if row.data.lstrip().startswith(b"{") else None
-        except BrokenJsonError:
-            continue
-        if isinstance(value, dict):
-            found.append(value)
-    return found
-
-
-def _objects(file: InputFile, rows: Sequence[Record], array: bool = False) -> InputFile | None:
-    """The format of JSON objects; null where no row is one."""
-    objects = _parsed(rows)
-    keys = {key for one in objects for key in one}
-    if not objects:
-        return None
-    if "identity" in keys and not keys & {"complaint_id", "call_id"}:
-        return replace(file, format=passport.NAME)
-    if {"caller_id_number", "issue_date"} <= keys:
-        if not array:
-            raise _UnrecognisedError("FCC complaints, but not as a JSON array or CSV export")
-        return replace(file, format=fcc.NAME)
-    mine, other = (len(keys & jsonl.FIELDS[kind].names) for kind in (file.kind, _OTHER[file.kind]))
-    if not mine and not other:
-        raise _UnrecognisedError("JSON objects without any field of the contract")
-    if other > mine:
-        raise _wrong_kind(file, "its fields are those of the other kind; such files")
-    return replace(file, format="json" if array else "jsonl")
-
-
-def _array(file: InputFile, data: bytes) -> InputFile:
-    found = _objects(file, list(json_array.elements([data])), array=True)
-    if found is None:
-        raise _UnrecognisedError("a JSON array, but not of objects")
-    return found
-
-
-def _tokens(file: InputFile, rows: Sequence[Record]) -> InputFile | None:
-    for row in rows[:100]:
-        try:
-            compact = passport.token(row.data.decode())
-        except (BrokenTokenError, UnicodeDecodeError):
-            continue
-        if compact.startswith("eyJ"):  # base64url of '{"'
-            return replace(file, format=passport.NAME)
-    return None
-
-
-def _csv(file: InputFile, rows: Sequence[Record], options: ReadOptions) -> InputFile | None:
-    records = list(islice(csv_rows.records(rows), 20))
-    for record in records:
-        cells = split_cells(record.data.decode(ftc_foia.ENCODING)) if not record.fault else []
-        if asterisk.looks_like(cells):
-            return replace(file, format=asterisk.NAME, header=asterisk.HEADER[: len(cells)])
-    if not records or records[0].fault or b"\0" in records[0].data:
-        return None
-    cells = [cell.strip() for cell in split_cells(records[0].data.decode(ftc_foia.ENCODING))]
-    for name, needed in _NEEDED.items():
-        header = _canonical(cells, FORMATS[name].header)
-        if needed <= set(header) and len(set(header)) == len(header):
-            return replace(file, format=name, header=header, has_header=True)
-    fields = jsonl.FIELDS[RecordKind.COMPLAINT].names | jsonl.FIELDS[RecordKind.CALL].names
-    if len(fields & set(cells)) >= 2:
-        _check_columns(file, cells, options)
-        return replace(file, format="csv", header=tuple(cells), has_header=True)
-    return None
-
-
-_NEEDED = {
-    ftc_dnc.NAME: {"Company_Phone_Number", "Created_Date"},
-    ftc_foia.NAME: {"Reference Number", *ftc_foia.HEADER[5:7]},
-    fcc.NAME: {"Ticket ID", "Caller ID Number", "Date of Issue"},
-    transcripts.NAME: {"file", "transcript"},
-    asterisk.NAME: {"src", "dst", "start", "billsec"},
-}
-"""Columns that tell a format by its header, and that its adapter cannot do without."""
-
-
-def _canonical(cells: Sequence[str], names: Sequence[str]) -> tuple[str, ...]:
-    """The cells of a header, each as the format spells it where it is one of its columns."""
-    spelled = {name.casefold(): name for name in names}
-    return tuple(
-        spelled.get(cell.casefold(), ftc_foia.EXTENSION if "extension" in cell.casefold() else cell)
-        for cell in cells
-    )

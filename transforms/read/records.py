@@ -22,7 +22,7 @@ BATCH_BYTES = 16 * 1024 * 1024
 class Record(NamedTuple):
     """One row as it lies in the file.
 
-    `position` is its 1-based physical line (or Parquet row), `size` its true length in
+    `position` is its 1-based physical line (Parquet row, array element), `size` its true length in
     bytes (`data` may be cut), and `fault` says why it cannot be a row, if it cannot.
     `offset` is where in the stream of bytes it starts, where that is known.
     """

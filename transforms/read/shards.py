@@ -9,9 +9,10 @@ from dataclasses import dataclass
 import pyarrow.parquet as pq
 
 from transforms.read import csv_rows
-from transforms.read.files import InputFile, open_raw, raw_blocks
+from transforms.read.files import InputFile
 from transforms.read.formats import Layout, layout
 from transforms.read.lines import lines
+from transforms.read.streams import open_raw, raw_blocks
 
 SHARD_BYTES = 16 * 1024 * 1024
 

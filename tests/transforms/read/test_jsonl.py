@@ -41,7 +41,10 @@ def test_amounts_keep_their_text(number):
         assert row["loss_amount"] == number
 
 
-@given(st.decimals(allow_nan=False, allow_infinity=False), st.decimals(allow_nan=False, allow_infinity=False))
+@given(
+    st.decimals(allow_nan=False, allow_infinity=False),
+    st.decimals(allow_nan=False, allow_infinity=False),
+)
 def test_every_decimal_survives(loss, paid):
     text = f'{{"loss_amount":{str(loss).lower()},"payments":[{{"amount":{str(paid).lower()}}}]}}'
     if "e+" in text or "e-" in text or "e" not in text.replace("payee", ""):

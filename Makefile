@@ -1,0 +1,47 @@
+# The commands of a checkout. Everything they need comes from PyPI into .venv.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+DEMO := runs/demo
+
+.PHONY: help install demo test check bench schemas clean
+
+help:  ## what there is
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
+
+install: $(READY)  ## make .venv with ringtrace in it
+	@echo "ringtrace is at $(BIN)/ringtrace"
+
+$(READY): setup.py pyproject.toml
+	@echo "Setting up $(VENV) (once; about a minute)"
+	@$(PYTHON) -c 'import sys; ok = (3, 11) <= sys.version_info[:2] <= (3, 13); sys.exit(None if ok else "ringtrace needs Python 3.11 to 3.13; give another one with PYTHON=...")'
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@touch $@
+
+demo: $(READY)  ## run the batch pipeline on the bundled FTC excerpts
+	@echo "Reading three public FTC sources from examples/ (see examples/README.md)"
+	@$(BIN)/ringtrace batch --complaints 'examples/*.csv' --output $(DEMO) --overwrite
+	@$(BIN)/python -m examples.look $(DEMO)
+
+test: $(READY)  ## run the tests
+	@echo "Running the tests (browser and real-data tests say so where they are skipped)"
+	@$(BIN)/python -m pytest -n auto
+
+check: $(READY)  ## lint, types, import direction
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-timings
+
+bench: $(READY)  ## the measurements that the docs quote
+	@$(BIN)/python -m benchmarks
+
+schemas: $(READY)  ## write the published contracts again after a change of schemas/
+	@$(BIN)/python -m schemas.json_schema docs/schemas
+	@$(BIN)/python -m schemas.markdown docs/data-contract.md
+
+clean:  ## remove what these commands made
+	rm -rf $(VENV) runs build *.egg-info

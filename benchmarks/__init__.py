@@ -1,0 +1,1 @@
+"""The measurements that the docs quote, each one command: `python -m benchmarks`."""

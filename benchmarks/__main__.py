@@ -1,0 +1,7 @@
+"""Run every benchmark and print one table: `make bench`."""
+
+from __future__ import annotations
+
+from benchmarks import batch
+
+batch.main()

@@ -1,0 +1,32 @@
+"""Small accepted records for tests."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pyarrow as pa
+
+from schemas.call import CALL_ACCEPTED
+from schemas.complaint import COMPLAINT_ACCEPTED
+
+RECEIVED = datetime(2024, 3, 1, 12, tzinfo=UTC)
+_ORIGIN = {"source_org": "amazon", "source": "f", "position": 1, "format": "jsonl"}
+
+
+def number(raw: str | None, role: str | None = None) -> dict[str, str | None]:
+    return {"raw": raw, "role": role}
+
+
+def complaints(*rows: dict[str, Any]) -> pa.RecordBatch:
+    """A COMPLAINT_ACCEPTED batch; rows name only what matters."""
+    defaults = _ORIGIN | {"received_at": RECEIVED, "victim_country": "US"}
+    filled = [defaults | {"complaint_id": f"c{i}"} | row for i, row in enumerate(rows)]
+    return pa.RecordBatch.from_pylist(filled, schema=COMPLAINT_ACCEPTED)
+
+
+def calls(*rows: dict[str, Any]) -> pa.RecordBatch:
+    """A CALL_ACCEPTED batch; rows name only what matters."""
+    defaults = _ORIGIN | {"started_at": RECEIVED, "victim_country": "US"}
+    filled = [defaults | {"call_id": f"k{i}"} | row for i, row in enumerate(rows)]
+    return pa.RecordBatch.from_pylist(filled, schema=CALL_ACCEPTED)

@@ -1,0 +1,107 @@
+"""A victim's number where no step read it as a number: in a web address, a brand, a broken row.
+
+A number that one record states as the victim's own must stand in no output. Where another record
+names it as a number, its sighting says so; anywhere else its digits are looked for, in every form
+in which that country writes them.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+import apache_beam as beam
+import numpy as np
+import phonenumbers as pn
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from transforms.shuffle import hash_text
+
+SHORTEST = 7
+"""Digits of the shortest form that is looked for: fewer are an amount or a year."""
+LONGEST = 18
+"""Digits of the longest form: 15 (E.164) after an international prefix."""
+PIECES = 6
+"""Runs of digits that one number is written in."""
+PREFIXES = ("", "00", "011")
+"""What is dialled before a country code: ITU-T E.123, and North America."""
+
+_RUN = re.compile(r"\d+", re.ASCII)
+_GAP = re.compile(r"[^\w]{1,3}", re.ASCII)
+
+
+def written_forms(withheld: pa.RecordBatch) -> np.ndarray:
+    """Hashes of the digits that each phone number of WITHHELD rows is written with, sorted."""
+    ids = pc.unique(withheld["entity_id"]).to_pylist()
+    forms = {form for one in ids if one.startswith("phone:") for form in _forms(one[6:])}
+    return np.unique(hash_text(pa.array(sorted(forms), pa.string())))
+
+
+def _forms(e164: str) -> Iterator[str]:
+    number = pn.parse(e164)
+    national = pn.national_significant_number(number)
+    dialled = pn.format_number(number, pn.PhoneNumberFormat.NATIONAL)
+    forms = [national, "0" + national, "".join(_RUN.findall(dialled))]
+    forms += [f"{prefix}{number.country_code}{national}" for prefix in PREFIXES]
+    return (form for form in forms if SHORTEST <= len(form) <= LONGEST)
+
+
+def strays(texts: pa.Array, own: np.ndarray) -> list[tuple[str, ...]]:
+    """The digits in each text that are a form of a victim's number; `own` as `written_forms`."""
+    encoded = texts.dictionary_encode()
+    places: list[int] = []
+    candidates: list[str] = []
+    for place, text in enumerate(encoded.dictionary.to_pylist() if len(own) else []):
+        for digits in set(_candidates(text)):
+            places.append(place)
+            candidates.append(digits)
+    hashes = hash_text(pa.array(candidates, pa.string()))
+    found: dict[int, list[str]] = {}
+    for at in np.flatnonzero(np.isin(hashes, own)):
+        found.setdefault(places[at], []).append(candidates[at])
+    return [
+        tuple(sorted(found.get(place, ()))) if place is not None else ()
+        for place in encoded.indices.to_pylist()
+    ]
+
+
+def _candidates(text: str) -> Iterator[str]:
+    """Runs of digits, alone and joined to those that follow closely."""
+    plain = text if text.isascii() else unicodedata.normalize("NFKC", text)
+    runs = list(_RUN.finditer(plain))
+    for first, run in enumerate(runs):
+        digits = run[0]
+        if SHORTEST <= len(digits) <= LONGEST:
+            yield digits
+        for before, after in zip(runs[first:], runs[first + 1 : first + PIECES], strict=False):
+            digits += after[0]
+            if len(digits) > LONGEST or not _GAP.fullmatch(plain, before.end(), after.start()):
+                break
+            if len(digits) >= SHORTEST:
+                yield digits
+
+
+class _Union(beam.CombineFn):
+    def create_accumulator(self) -> np.ndarray:
+        return np.empty(0, np.int64)
+
+    def add_input(self, held: np.ndarray, more: np.ndarray) -> np.ndarray:
+        return np.union1d(held, more)
+
+    def merge_accumulators(self, parts: Iterable[np.ndarray]) -> np.ndarray:
+        return np.unique(np.concatenate(list(parts)))
+
+    def extract_output(self, held: np.ndarray) -> np.ndarray:
+        return held
+
+
+@dataclass(eq=False)
+class VictimNumbers(beam.PTransform):
+    """WITHHELD batches to the one sorted array of `written_forms` of them all, 8 bytes a form."""
+
+    def expand(self, withheld: beam.PCollection) -> beam.PCollection:
+        """Forms of each batch, then their union."""
+        return withheld | beam.Map(written_forms) | beam.CombineGlobally(_Union())
