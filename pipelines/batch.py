@@ -71,7 +71,11 @@ def build(pipeline: beam.Pipeline, plan: Plan) -> None:
     ) | "All evidence" >> beam.Flatten()  # EVIDENCE
     classified = evidence | "Classify" >> Classify(plan.known)  # CLASSIFIED, FOUND, WITHHELD
     linked = classified[MAIN] | "Link" >> Link()  # LINK, INCIDENCE, tallies
-    graph = {"entities": classified[FOUND_ENTITIES], "named": linked[INCIDENCES]}
+    graph = {
+        "entities": classified[FOUND_ENTITIES],
+        "named": linked[INCIDENCES],
+        "links": linked["links"],
+    }
     assigned = beam.pvalue.AsSingleton(graph | "Assign" >> Assign())  # one ASSIGNMENT
 
     entities = classified[FOUND_ENTITIES] | "Decide entities" >> DecideEntities(assigned)

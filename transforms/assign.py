@@ -17,6 +17,7 @@ from schemas.field import TIMESTAMP
 from schemas.kinds import Status
 from transforms.assignment import ASSIGNMENT
 from transforms.communities import communities
+from transforms.corroboration import SUPPLIED, supplied, suppliers_by_node
 from transforms.incidence import INCIDENCE, numbered
 from transforms.shuffle import hash_text, table_of
 
@@ -31,8 +32,8 @@ def nodes_of(found: pa.RecordBatch) -> pa.RecordBatch:
     return pa.RecordBatch.from_arrays([node, kept["first_seen"], kept["held"]], schema=NODE)
 
 
-def assign(nodes: pa.Table, named: pa.Table) -> pa.RecordBatch:
-    """NODE and INCIDENCE rows of the whole graph to ASSIGNMENT.
+def assign(nodes: pa.Table, named: pa.Table, supplies: pa.Table) -> pa.RecordBatch:
+    """NODE, INCIDENCE and SUPPLIED rows of the whole graph to ASSIGNMENT.
 
     A cluster is named after its anchor, the member seen first (ties: the smallest hash), so that
     its id outlives most changes. Evidence on entities that are not nodes falls away.
@@ -45,7 +46,8 @@ def assign(nodes: pa.Table, named: pa.Table) -> pa.RecordBatch:
     if (node[1:] == node[:-1]).any():
         raise ValueError("two entity ids share a 63-bit hash: the graph would confuse them")
     first_seen = nodes["first_seen"].cast(pa.int64()).to_numpy()[order]
-    found = communities(numbered(named, node), nodes["held"].to_numpy()[order])
+    held = nodes["held"].to_numpy()[order]
+    found = communities(numbered(named, node), suppliers_by_node(supplies, node), held)
     anchor = _anchors(node, first_seen, found.label)
     return pa.RecordBatch.from_arrays(
         [pa.array(node), pa.array(anchor), pa.array(found.hub), pa.array(found.spread)],
@@ -65,7 +67,11 @@ def _graph(
     keyed: tuple[int, Mapping[str, Iterable[pa.RecordBatch]]],
 ) -> Iterator[pa.RecordBatch]:
     _, parts = keyed
-    yield assign(table_of(parts["nodes"], NODE), table_of(parts["named"], INCIDENCE))
+    yield assign(
+        table_of(parts["nodes"], NODE),
+        table_of(parts["named"], INCIDENCE),
+        table_of(parts["supplies"], SUPPLIED),
+    )
 
 
 def _together(batch: pa.RecordBatch) -> tuple[int, pa.RecordBatch]:
@@ -74,13 +80,14 @@ def _together(batch: pa.RecordBatch) -> tuple[int, pa.RecordBatch]:
 
 @dataclass(eq=False)
 class Assign(beam.PTransform):
-    """FOUND batches (`entities`) and INCIDENCE batches (`named`) to one ASSIGNMENT batch."""
+    """FOUND (`entities`), INCIDENCE (`named`) and LINK (`links`) batches to one ASSIGNMENT."""
 
     def expand(self, inputs: Mapping[str, beam.PCollection]) -> beam.PCollection:
         """Bring the whole graph to one place as integers, and cluster there."""
         parts = {
             "nodes": inputs["entities"] | "Nodes" >> beam.Map(nodes_of),
             "named": inputs["named"],
+            "supplies": inputs["links"] | "Supplies" >> beam.Map(supplied),
         }
         placed = {
             name: batches | f"One place for {name}" >> beam.Map(_together)

@@ -12,12 +12,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from transforms.adoption import adopt
+from transforms.corroboration import Suppliers
 from transforms.incidence import Incidence, Ties, ties
 from transforms.joining import join
 from transforms.modularity import fitted_resolution, leiden, smallest_members
 
 FIRST_RESOLUTION = 8.0
-FINER = 4.0
+FINER = 8.0
 """Times the fitted resolution: splitting too far is mended by joining, merging is not."""
 
 PASSES = 4
@@ -45,7 +47,7 @@ class Communities:
     spread: np.ndarray
 
 
-def communities(evidence: Incidence, held: np.ndarray) -> Communities:
+def communities(evidence: Incidence, suppliers: Suppliers, held: np.ndarray) -> Communities:
     """Cluster the nodes; `held` is how many records show each in a role it must really hold.
 
     Every node gets a community; a hub is alone in its own.
@@ -58,7 +60,8 @@ def communities(evidence: Incidence, held: np.ndarray) -> Communities:
     for _ in range(PASSES):
         trusted = everything.without(hub)
         graph = ties(trusted, np.arange(evidence.nodes))
-        label = join(trusted, leiden(graph, evidence.nodes, resolution))
+        joined = join(trusted, suppliers, leiden(graph, evidence.nodes, resolution))
+        label = adopt(trusted, joined)
         fitted = fitted_resolution(graph, label)
         resolution = max(1.0, FINER * fitted) if fitted is not None else resolution
         spread, weight = spreads(whole, label)

@@ -131,13 +131,18 @@ def ties(evidence: Incidence, label: np.ndarray) -> Ties:
 def named_clusters(
     evidence: Incidence, label: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Each (group, cluster) once, sorted, and its one node there; -1 where it names several."""
+    """Each (group, cluster) once, sorted, and the one of several members that it names there.
+
+    -1 where it names more than one, or where the cluster has no other.
+    """
     cluster = label[evidence.node]
     order = np.lexsort((evidence.node, cluster, evidence.group))
     group, cluster, node = evidence.group[order], cluster[order], evidence.node[order]
     starts = np.flatnonzero(_changes(group, cluster))
     sizes = np.diff(np.append(starts, len(group)))
-    return group[starts], cluster[starts], np.where(sizes == 1, node[starts], -1)
+    members = np.bincount(label, minlength=len(label))
+    hangs = (sizes == 1) & (members[cluster[starts]] > 1)
+    return group[starts], cluster[starts], np.where(hangs, node[starts], -1)
 
 
 def _changes(*columns: np.ndarray) -> np.ndarray:
@@ -150,7 +155,7 @@ def _changes(*columns: np.ndarray) -> np.ndarray:
 
 
 def _pairs(group: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Row numbers of all pairs inside each run of equal groups, and 1/(k-1) of each run's size k."""
+    """Rows of all pairs inside each run of equal groups, and 1/(k-1) of each run's size k."""
     starts = np.flatnonzero(_changes(group))
     sizes = np.diff(np.append(starts, len(group)))
     parts = list(_pairs_by_size(starts, sizes))

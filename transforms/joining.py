@@ -7,8 +7,12 @@ more than chance and noise explain, and either
 - it does, but the two were hardly active at the same time: a number that hands over to the next
   leaves such a tie, while two rings that work side by side would have been named together more.
 
-One record never joins two established communities. A community that is not established yet may
-follow a single record that ties it.
+Their suppliers have a say too. A handover may rest on a single record where the calls of both come
+over the same suppliers; a tie between two that work side by side does not count where their calls
+never do.
+
+Whatever chance says, a community most of whose records name another follows it. One record by
+itself never joins two established communities; one that is not established yet may follow it.
 """
 
 from __future__ import annotations
@@ -17,6 +21,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from transforms.corroboration import Suppliers
 from transforms.incidence import Incidence, Ties, named_clusters, ties
 from transforms.modularity import smallest_members
 
@@ -32,11 +37,23 @@ APART = 2.0
 HANDOVER = 0.3
 """Share of the less active side's records, while both were active, that must name both sides."""
 
+BRIEF_HANDOVER = 0.1
+"""The same share, where the suppliers of both sides agree."""
+
+ALIKE, UNLIKE = 6.0, 2.0
+"""Times chance at which suppliers agree, and below which they disagree."""
+
+SUPPLIED_ENOUGH, SUPPLIED_WELL = 4, 10
+"""Records that must show the suppliers of each side, to agree and to disagree."""
+
 ESTABLISHED = 3
 """Records that make a community established."""
 
-FOLLOWS = 0.5
-"""Share of its records that must tie a community which is not established to another."""
+FOLLOWS, FOLLOWS_WEIGHT = 0.5, 0.2
+"""Share of its records that must tie a community to another for it to follow; and their weight.
+
+The weight keeps a list that several victims copied, which names a dozen, from counting in full.
+"""
 
 SLACK = 3.0
 """Days around an activity that still count as the same time: complaints come late."""
@@ -81,13 +98,17 @@ class _Activity:
         return np.searchsorted(self.key, high, "right") - np.searchsorted(self.key, low, "left")
 
 
-def join(evidence: Incidence, label: np.ndarray) -> np.ndarray:
+def join(evidence: Incidence, suppliers: Suppliers, label: np.ndarray) -> np.ndarray:
     """The labelling after all joins; `evidence` must hold no group that names a single node."""
     for _ in range(ROUNDS):
         between = ties(evidence, label)
         if not len(between.a):
             break
-        score = _scores(between, _Activity.of(evidence, label))
+        score = _scores(
+            between,
+            _Activity.of(evidence, label),
+            *suppliers.likeness(label, between.a, between.b),
+        )
         partner = _mutual_best(between, score, len(label))
         if (partner == np.arange(len(label))).all():
             break
@@ -95,7 +116,9 @@ def join(evidence: Incidence, label: np.ndarray) -> np.ndarray:
     return smallest_members(label)
 
 
-def _scores(between: Ties, active: _Activity) -> np.ndarray:
+def _scores(
+    between: Ties, active: _Activity, likeness: np.ndarray, supplied: np.ndarray
+) -> np.ndarray:
     """How strongly each tie asks for a join; 0 where it must not join."""
     weight = between.weight
     outward = np.bincount(between.a, weight, len(active.records))
@@ -103,16 +126,22 @@ def _scores(between: Ties, active: _Activity) -> np.ndarray:
     chance = outward[between.a] * outward[between.b] / (2 * weight.sum())
     surprise = np.where(weight > chance, weight * np.log(weight / chance) - weight + chance, 0)
     share = weight / active.shared(between.a, between.b)
-    believed = (between.victims >= 2) & (surprise > np.log(max(len(weight), 2)) + SURPRISE)
-    independent = (between.apart >= APART) & (between.apart > EXCESS * chance)
-    handover = (share >= HANDOVER) & (weight > EXCESS * chance)
+    agree = (supplied >= SUPPLIED_ENOUGH) & (likeness >= ALIKE)
+    disagree = (supplied >= SUPPLIED_WELL) & (likeness < UNLIKE)
+    several = between.victims >= 2
+    beyond_chance = surprise > np.log(max(len(weight), 2)) + SURPRISE
+    apart = (between.apart >= APART) & (between.apart > EXCESS * chance)
+    independent = several & beyond_chance & apart & ~disagree
+    handover = (share >= HANDOVER) & several | (share >= BRIEF_HANDOVER) & agree
     smaller = np.minimum(active.records[between.a], active.records[between.b])
-    follows = (smaller < ESTABLISHED) & (weight > FOLLOWS * smaller)
-    return np.where((believed & (independent | handover)) | follows, surprise + share, 0)
+    mostly = (between.victims > FOLLOWS * smaller) & (weight > FOLLOWS_WEIGHT * smaller)
+    follows = mostly & (between.victims >= 2)
+    follows |= (smaller < ESTABLISHED) & (weight > FOLLOWS * smaller)
+    return np.where(independent | handover | follows, surprise + share, 0)
 
 
 def _mutual_best(between: Ties, score: np.ndarray, labels: int) -> np.ndarray:
-    """For each label the one it joins: where two prefer each other, the larger joins the smaller."""
+    """For each label the one it joins: where two prefer each other, the larger number gives way."""
     asks = score > 0
     a, b, s = between.a[asks], between.b[asks], score[asks]
     source, target = np.concatenate([a, b]), np.concatenate([b, a])

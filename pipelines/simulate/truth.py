@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
@@ -43,8 +43,8 @@ class Ties:
     def rows(self) -> Iterator[tuple[str, str]]:
         """`(entity_id, operation)`, sorted by id.
 
-        A ring whose records fall into parts that nothing ties is several operations: its largest
-        part has the ring's name, the others `name/2`, `name/3`, ...
+        Of a ring whose records fall into parts that nothing ties, only the largest part is in the
+        truth: no evidence says whose the others are.
         """
         roots = {one: self._root(one) for one in self.parents}
         judged = sorted(self.sure)
@@ -52,13 +52,10 @@ class Ties:
         least: dict[str, str] = {}
         for one in judged:
             least.setdefault(roots[one], one)
-        parts = defaultdict(list)
+        main: dict[str, str] = {}
         for root in sorted(sizes, key=lambda root: (-sizes[root], least[root])):
-            parts[self.plan.owners[root]].append(root)
-        names = {
-            root: ring if rank == 0 else f"{ring}/{rank + 1}"
-            for ring, of in parts.items()
-            for rank, root in enumerate(of)
-        }
+            main.setdefault(self.plan.owners[root], root)
         for one in judged:
-            yield one, names[roots[one]]
+            ring = self.plan.owners[one]
+            if roots[one] == main[ring]:
+                yield one, ring

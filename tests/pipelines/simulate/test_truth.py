@@ -22,7 +22,7 @@ def rows(records):
 
 
 @given(RECORDS)
-def test_operations_are_the_components_of_each_rings_own_records(records):
+def test_operations_are_the_largest_components_of_each_rings_own_records(records):
     graph, sure = nx.Graph(), set()
     for record in records:
         by_ring = defaultdict(list)
@@ -36,9 +36,13 @@ def test_operations_are_the_components_of_each_rings_own_records(records):
     operations = defaultdict(set)
     for one, operation in rows(records):
         operations[operation].add(one)
-        assert operation.partition("/")[0] == OWNERS[one]
-    expected = {frozenset(part & sure) for part in nx.connected_components(graph)} - {frozenset()}
-    assert {frozenset(part) for part in operations.values()} == expected
+        assert operation == OWNERS[one]
+    parts = [part & sure for part in nx.connected_components(graph) if part & sure]
+    assert set(operations) == {OWNERS[one] for part in parts for one in part}
+    for ring, found in operations.items():
+        of_ring = [part for part in parts if OWNERS[next(iter(part))] == ring]
+        assert found in of_ring
+        assert len(found) == max(map(len, of_ring))
 
 
 @given(RECORDS, st.randoms(use_true_random=False))
@@ -47,14 +51,9 @@ def test_order_of_records_does_not_matter(records, rng):
     assert rows(shuffled) == rows(records)
 
 
-def test_the_largest_part_has_the_rings_name():
+def test_what_nothing_ties_to_the_largest_part_is_left_out():
     parts = [["id-1", "id-7"], ["id-7", "id-10"], ["id-13"]]
-    assert rows(parts) == [
-        ("id-1", "ring-1"),
-        ("id-10", "ring-1"),
-        ("id-13", "ring-1/2"),
-        ("id-7", "ring-1"),
-    ]
+    assert rows(parts) == [("id-1", "ring-1"), ("id-10", "ring-1"), ("id-7", "ring-1")]
 
 
 def test_rows_are_sorted_by_id():
