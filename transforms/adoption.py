@@ -15,14 +15,17 @@ from transforms.incidence import Incidence, ties
 from transforms.modularity import smallest_members
 
 REDUNDANT = 2
-"""Records beyond those that a tree over its members needs, for a community to be established."""
+"""Ties beyond those that a tree over its members needs, for a community to be established.
+
+A record that names k members ties k - 1 of them to the first.
+"""
 
 
 def established(evidence: Incidence, label: np.ndarray) -> np.ndarray:
     """Mask over labels: which communities hold together even without any one record."""
     cluster = label[evidence.node]
     key, named = np.unique(np.stack([evidence.group, cluster]), axis=1, return_counts=True)
-    inside = np.bincount(key[1][named > 1], minlength=len(label))
+    inside = np.bincount(key[1], named - 1, minlength=len(label))
     size = np.bincount(label, minlength=len(label))
     return inside - (size - 1) >= REDUNDANT
 
