@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
-from benchmarks import batch
+from benchmarks import batch, clusters
 
 batch.main()
+clusters.main()

@@ -23,14 +23,12 @@ def measure(complaints: int, folder: Path) -> dict[str, float]:
     """Wall seconds, CPU seconds, peak memory in MiB and B-cubed F1 of one batch run."""
     world, run = folder / "world", folder / "run"
     ring = [sys.executable, "-m", "pipelines.cli"]
-    operations = str(max(2, complaints // 165))
-    _run([*ring, "simulate", str(world), "--complaints", str(complaints), "--operations", operations])
+    size = ["--complaints", str(complaints), "--operations", str(max(2, complaints // 165))]
+    _run([*ring, "simulate", str(world), *size])
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     started = time.perf_counter()
-    _run(
-        [*ring, "batch", "--complaints", f"{world}/complaints", "--calls", f"{world}/calls"]
-        + ["--output", str(run)]
-    )
+    inputs = ["--complaints", f"{world}/complaints", "--calls", f"{world}/calls"]
+    _run([*ring, "batch", *inputs, "--output", str(run)])
     wall = time.perf_counter() - started
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     scores = json.loads(_run([*ring, "evaluate", str(run), f"{world}/truth.csv", "--json"]))
@@ -38,7 +36,7 @@ def measure(complaints: int, folder: Path) -> dict[str, float]:
         "wall_s": wall,
         "cpu_s": after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime,
         "peak_mib": after.ru_maxrss / 1024,
-        "bcubed_f1": scores["bcubed"]["f1"],
+        "bcubed_f1": scores["agreement"]["bcubed"]["f1"],
     }
 
 

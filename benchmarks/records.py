@@ -1,0 +1,54 @@
+"""Accepted records of files, without a pipeline: what the measurements of single steps work on."""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import pyarrow as pa
+
+from pipelines.cli import main as ringtrace
+from schemas.kinds import RecordKind
+from transforms.read.options import ReadOptions
+from transforms.read.reader import COMPLAINTS, REJECTS, read_shard
+from transforms.read.recognise import plan
+from transforms.read.shards import scan
+from transforms.validate import validate_calls, validate_complaints
+
+REAL = Path(__file__).resolve().parents[2] / "shared" / "data"
+"""Public records beside the project; see DESIGN.md."""
+
+
+def accepted(
+    complaints: Sequence[str], calls: Sequence[str], options: ReadOptions | None = None
+) -> Iterator[tuple[RecordKind, pa.RecordBatch]]:
+    """Batches of COMPLAINT_ACCEPTED and CALL_ACCEPTED of every file, in the order of its rows."""
+    options = options or ReadOptions()
+    for file in plan(complaints, calls, options):
+        for shard in scan(file)[1]:
+            for tag, batch in read_shard(shard, options):
+                if tag == REJECTS:
+                    continue
+                if tag == COMPLAINTS:
+                    yield RecordKind.COMPLAINT, validate_complaints(batch)[0]
+                else:
+                    yield RecordKind.CALL, validate_calls(batch)[0]
+
+
+def simulated(complaints: int) -> tuple[pa.RecordBatch, pa.RecordBatch]:
+    """The complaints and the calls of a simulated world, each as one batch."""
+    with tempfile.TemporaryDirectory() as folder:
+        world = f"{folder}/world"
+        operations = str(max(2, complaints // 165))
+        flags = ["--complaints", str(complaints), "--operations", operations]
+        if status := ringtrace(["simulate", world, *flags]):
+            sys.exit(status)
+        batches = list(accepted([f"{world}/complaints"], [f"{world}/calls"]))
+    of_kind = {
+        kind: pa.Table.from_batches([b for k, b in batches if k is kind]).combine_chunks()
+        for kind in RecordKind
+    }
+    first = (table.to_batches()[0] for table in (of_kind[k] for k in RecordKind))
+    return next(first), next(first)
