@@ -55,9 +55,9 @@ def fitted_resolution(graph: Ties, label: np.ndarray) -> float | None:
     whole = degree.sum()
     inside = 2 * weight[label[graph.a] == label[graph.b]].sum()
     by_chance = (np.bincount(label, degree) ** 2).sum() / whole if whole else 0.0
-    if not 0 < by_chance < whole or inside in (0, whole):
+    if not 0 < by_chance < whole:
         return None
     rate_in, rate_between = inside / by_chance, (whole - inside) / (whole - by_chance)
-    if rate_in <= rate_between:
+    if not 0 < rate_between < rate_in:
         return None
     return float((rate_in - rate_between) / (np.log(rate_in) - np.log(rate_between)))

@@ -107,9 +107,9 @@ class PerPartition(beam.PTransform):
     """Bring rows with equal keys together and apply `work` to one partition after another.
 
     Input: a dict of PCollections of RecordBatches, as `inputs` describes them. `work` gets a Table
-    for each of `inputs` in their order, then the side input if any, and yields elements, or TaggedOutputs
-    for the names in `outputs`; with those, what is not tagged comes out as `MAIN`. It must not
-    depend on the order of the rows.
+    for each of `inputs` in their order, then the side input if any, and yields elements, or
+    TaggedOutputs for the names in `outputs`; with those, what is not tagged comes out as `MAIN`.
+    It must not depend on the order of the rows.
     """
 
     inputs: Mapping[str, Keyed]
