@@ -8,17 +8,15 @@ import logging
 import sys
 import uuid
 from collections.abc import Sequence
+from contextlib import nullcontext
 from pathlib import Path
 
 from pipelines.options import BatchOptions, UsageError, parse
-from pipelines.progress import Progress
+from pipelines.progress import Progress, silenced
 
 
 def main(arguments: Sequence[str], prog: str = "ringtrace batch") -> int:
     """Run one batch; returns the exit status: 0 done, 1 failed, 2 wrong usage."""
-    if "--debug" not in arguments:
-        # Beam logs the data that a step failed on; a victim's words do not belong in a log.
-        logging.getLogger().setLevel(logging.CRITICAL)
     try:
         return run(parse(arguments, prog))
     except UsageError as error:
@@ -39,13 +37,16 @@ def run(options: BatchOptions) -> int:
     from pipelines.batch import build
     from pipelines.plan import make_plan
 
-    if options.debug:
-        logging.getLogger().setLevel(logging.WARNING)
+    flags = list(options.beam)
+    if not options.debug:
+        # Beam logs the data that a step failed on; a victim's words do not belong in a log.
+        logging.getLogger().setLevel(logging.CRITICAL)
+        flags.append("--default_sdk_harness_log_level=CRITICAL")
     with output_folder.held(options.output):
         output_folder.check(options.output, overwrite=options.overwrite)
         plan = make_plan(options, uuid.uuid4().hex[:12])
         try:
-            pipeline = beam.Pipeline(options=PipelineOptions(list(options.beam)))
+            pipeline = beam.Pipeline(options=PipelineOptions(flags))
         except (ValueError, ImportError) as error:
             # The runner's check of its own options, which know nothing of the input.
             raise UsageError(f"Beam options: {' '.join(str(error).split())}") from None
@@ -53,7 +54,7 @@ def run(options: BatchOptions) -> int:
         progress.say(f"reading {len(plan.files)} file{'' if len(plan.files) == 1 else 's'}")
         build(pipeline, plan)
         try:
-            with progress.following():
+            with progress.following(), nullcontext() if options.debug else silenced():
                 pipeline.run().wait_until_finish()
         except (Exception, KeyboardInterrupt) as error:
             output_folder.discard(plan.run.staging)

@@ -1,0 +1,177 @@
+"""The flags of `ringtrace batch`: strict, also where Beam's own are not."""
+
+import subprocess
+import sys
+from datetime import UTC, datetime
+
+import pytest
+
+from pipelines.options import UsageError, parse
+
+LEAST = ["--complaints", "a.csv", "--output", "out"]
+
+
+def refused(arguments, *words):
+    with pytest.raises(UsageError) as error:
+        parse(arguments)
+    message = str(error.value)
+    assert "\n" not in message
+    for word in words:
+        assert word in message
+    return message
+
+
+def test_the_least_and_its_defaults():
+    options = parse(LEAST)
+    assert (options.complaints, options.calls, options.output) == (("a.csv",), (), "out")
+    assert (options.shards, options.overwrite, options.debug) == (1, False, False)
+    assert options.beam == ("--runner=FnApiRunner",)
+
+
+def test_lists_may_be_given_together_and_again():
+    options = parse([*LEAST, "--complaints", "b", "c", "--calls", "k", "--known-legitimate", "l"])
+    assert options.complaints == ("a.csv", "b", "c")
+    assert (options.calls, options.known_legitimate) == (("k",), ("l",))
+
+
+@pytest.mark.parametrize(
+    "flags",
+    [
+        ["--known-legitmate", "list.csv"],
+        ["--direct_num_worker=2"],
+        ["--runer", "FlinkRunner"],
+        ["--nonsense"],
+        ["-x"],
+    ],
+)
+def test_a_flag_that_nobody_knows_is_refused(flags):
+    refused([*LEAST, *flags], "unknown option", flags[0].partition("=")[0])
+
+
+def test_a_stray_word_is_refused():
+    refused(["stray", *LEAST], "stray")
+
+
+@pytest.mark.parametrize("flag", ["--over", "--know", "--complaint", "--shard", "--direct_num=2"])
+def test_abbreviations_are_refused(flag):
+    refused([*LEAST, flag], flag.partition("=")[0])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "word"),
+    [
+        ([], "--complaints or --calls"),
+        (["--output", "x"], "--complaints or --calls"),
+        (["--complaints", "a"], "--output"),
+        (["--complaints"], "--complaints"),
+        ([*LEAST, "--shards", "0"], "1 to 10000"),
+        ([*LEAST, "--shards", "1.5"], "1 to 10000"),
+        ([*LEAST, "--as-of", "tomorrow"], "ISO 8601"),
+        ([*LEAST, "--as-of", "2024-03-01"], "no zone"),
+        ([*LEAST, "--calls-direction", "sideways"], "inbound"),
+        ([*LEAST, "--direct_num_workers=two"], "direct_num_workers"),
+    ],
+)
+def test_a_bad_value_is_one_clear_line(arguments, word):
+    refused(arguments, word, "--help")
+
+
+def test_as_of_is_taken_to_utc():
+    options = parse([*LEAST, "--as-of", "2024-03-01T01:30:00+01:00"])
+    assert options.as_of == datetime(2024, 3, 1, 0, 30, tzinfo=UTC)
+    assert options.as_of.tzinfo is UTC
+
+
+@pytest.mark.parametrize("runner", [["--runner=FlinkRunner"], ["--runner", "FlinkRunner"]])
+def test_the_users_runner_wins(runner):
+    assert parse([*LEAST, *runner]).beam == tuple(runner)
+
+
+def test_beams_own_options_pass_through():
+    flags = [
+        "--direct_num_workers=2",
+        "--project",
+        "p",
+        "--setup_file",
+        "./setup.py",
+        "--streaming",
+    ]
+    assert parse([*LEAST, *flags]).beam == (*flags, "--runner=FnApiRunner")
+
+
+def config(tmp_path, text):
+    path = tmp_path / "run.toml"
+    path.write_text(text, encoding="utf-8")
+    return ["--config", str(path)]
+
+
+def test_a_toml_file_gives_any_option(tmp_path):
+    text = """
+    complaints = ["a", "b"]
+    calls = "k"
+    output = "out"
+    known-legitimate = "list.csv"
+    as_of = 2024-03-01T00:00:00Z
+    calls-direction = "inbound"
+    shards = 4
+    overwrite = true
+    """
+    options = parse(config(tmp_path, text))
+    assert (options.complaints, options.calls) == (("a", "b"), ("k",))
+    assert (options.output, options.shards, options.overwrite) == ("out", 4, True)
+    assert options.as_of == datetime(2024, 3, 1, tzinfo=UTC)
+    assert (options.calls_direction, options.known_legitimate) == ("inbound", ("list.csv",))
+
+
+def test_the_command_line_wins_over_the_file(tmp_path):
+    flags = config(tmp_path, 'complaints = "a"\noutput = "out"\nshards = 4')
+    options = parse([*flags, "--output", "other", "--shards", "2", "--complaints", "b"])
+    assert (options.output, options.shards, options.complaints) == ("other", 2, ("a", "b"))
+
+
+@pytest.mark.parametrize(
+    ("text", "word"),
+    [
+        ("colour = 1", "unknown option 'colour'"),
+        ("config = 'x'", "unknown option 'config'"),
+        ("help = true", "unknown option 'help'"),
+        ("overwrite = 'yes'", "overwrite"),
+        ("complaints = 3", "complaints"),
+        ("complaints = ['a', 3]", "complaints"),
+        ("output = 3", "output"),
+        ("output = ['a']", "output"),
+        ("shards = 0", "1 to 10000"),
+        ("shards = true", "1 to 10000"),
+        ("shards = 1.5", "shards"),
+        ("as_of = 2024-03-01", "as_of"),
+        ("as_of = 2024-03-01T00:00:00", "no zone"),
+        ("calls_direction = 'sideways'", "inbound"),
+        ("output = ", "not TOML"),
+        ("[batch]\noutput = 'x'", "batch"),
+    ],
+)
+def test_a_bad_toml_file_is_one_clear_line(tmp_path, text, word):
+    refused([*LEAST, *config(tmp_path, text)], "run.toml", word)
+
+
+def test_a_toml_file_that_is_not_there_or_not_text(tmp_path):
+    refused([*LEAST, "--config", str(tmp_path / "none.toml")], "No such file")
+    (tmp_path / "latin.toml").write_bytes(b"output = '\xe9'")
+    refused([*LEAST, "--config", str(tmp_path / "latin.toml")], "not TOML")
+
+
+@pytest.mark.parametrize("words", [["--help"], ["batch", "--help"], ["simulate", "--help"], []])
+def test_help_does_not_wait_for_beam(words):
+    script = f"""
+import sys
+from pipelines.cli import main
+try:
+    main({words!r})
+except SystemExit as exit:
+    assert not exit.code
+assert "apache_beam" not in sys.modules
+"""
+    words = [sys.executable, "-c", script]
+    done = subprocess.run(words, check=False, capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stderr.count("Traceback")) == (0, 0), done.stderr
+    assert "usage: ringtrace" in (done.stdout or done.stderr)

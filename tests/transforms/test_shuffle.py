@@ -1,0 +1,77 @@
+"""Batches cut by key: nothing lost, nothing doubled, equal keys together."""
+
+import pyarrow as pa
+from hypothesis import given
+from hypothesis import strategies as st
+
+from transforms.shuffle import batches_of, hash_columns, hash_text, split, table_of
+
+SCHEMA = pa.schema([("a", pa.string()), ("b", pa.string()), ("n", pa.int64())])
+CELLS = st.none() | st.sampled_from(("", "x", "y", "xy")) | st.text(max_size=3)
+ROWS = st.lists(st.tuples(CELLS, CELLS), max_size=30)
+
+
+def batch(rows, start=0):
+    columns = [list(column) for column in zip(*rows, strict=True)] or [[], []]
+    return pa.RecordBatch.from_arrays(
+        [
+            pa.array(columns[0], pa.string()),
+            pa.array(columns[1], pa.string()),
+            pa.array(range(start, start + len(rows)), pa.int64()),
+        ],
+        schema=SCHEMA,
+    )
+
+
+@given(ROWS, st.integers(1, 40))
+def test_every_row_is_in_exactly_one_partition(rows, partitions):
+    pieces = list(split(batch(rows), ("a", "b"), partitions))
+    assert sorted(n for _, piece in pieces for n in piece["n"].to_pylist()) == list(
+        range(len(rows))
+    )
+    numbers = [partition for partition, _ in pieces]
+    assert numbers == sorted(set(numbers))
+    assert all(0 <= one < partitions and piece.num_rows for one, piece in pieces)
+
+
+@given(ROWS, ROWS, st.integers(0, 30))
+def test_equal_keys_share_a_partition_whatever_batch_they_are_in(rows, others, at):
+    owner = {}
+    for part in (batch(rows), batch(rows).slice(at), batch(others + rows)):
+        for partition, piece in split(part, ("a", "b")):
+            for key in zip(piece["a"].to_pylist(), piece["b"].to_pylist(), strict=True):
+                assert owner.setdefault(key, partition) == partition
+
+
+@given(ROWS)
+def test_hashes_are_a_function_of_the_text_alone(rows):
+    whole = hash_columns(batch(rows), ("a", "b")).tolist()
+    assert whole == [int(hash_columns(batch([row]), ("a", "b"))[0]) for row in rows]
+    assert all(0 <= one < 1 << 63 for one in whole)
+    distinct = {(a or "", b or "") for a, b in rows}
+    assert len(set(whole)) >= len({pair for pair in distinct if all(pair)})
+
+
+def test_the_order_of_the_columns_counts():
+    one, other = batch([("x", "y")]), batch([("y", "x")])
+    assert hash_columns(one, ("a", "b")) != hash_columns(other, ("a", "b"))
+
+
+def test_partitions_fill_evenly():
+    rows = [(f"id-{n}", None) for n in range(16_000)]
+    sizes = [piece.num_rows for _, piece in split(batch(rows), ("a",), 16)]
+    assert len(sizes) == 16
+    assert max(sizes) < 1.2 * min(sizes)
+
+
+def test_chunked_text_hashes_as_one():
+    parts = pa.chunked_array([["x", None], ["y"]])
+    assert hash_text(parts).tolist() == hash_text(pa.array(["x", None, "y"])).tolist()
+
+
+def test_tables_travel_as_batches_and_back():
+    table = pa.Table.from_batches([batch([("x", "y")] * 5)])
+    pieces = list(batches_of(table, 2))
+    assert [piece.num_rows for piece in pieces] == [2, 2, 1]
+    assert table_of(pieces, SCHEMA) == table
+    assert list(batches_of(SCHEMA.empty_table())) == []
