@@ -24,11 +24,7 @@ from schemas.mention import CLASSIFIED
 from transforms.entities import record_keys
 from transforms.incidence import incidences
 from transforms.shuffle import MAIN, Keyed, PerPartition, batches_of, hash_columns
-
-MILLION = 1_000_000
-
-WIDEST = 20
-"""A record that names more hard entities is a copied list: it is counted, but links nothing."""
+from transforms.weighing import MILLION, WIDEST
 
 SAMPLE = 10
 """Record ids kept on a link, smallest first."""

@@ -1,0 +1,140 @@
+"""docs/evidence.md says what the code does: its constants, roles and worked example, recomputed."""
+
+import re
+from importlib import import_module
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+
+from schemas.kinds import HARD_ROLES, Role
+from tests.transforms.made_up_evidence import evidence, piece
+from transforms.assign import NODE, assign, nodes_of
+from transforms.cluster_records import cluster_records
+from transforms.clusters import summarise
+from transforms.corroboration import SUPPLIED
+from transforms.decide import decide_entities, decide_links
+from transforms.entities import classify
+from transforms.incidence import incidences
+from transforms.legitimate import load
+from transforms.links import pairs, weigh
+from transforms.weighing import WIDEST
+
+PAGE = (Path(__file__).parents[1] / "docs" / "evidence.md").read_text(encoding="utf-8")
+
+
+def rows(*columns):
+    """The rows of the page's table with these first columns."""
+    lines = iter(PAGE.splitlines())
+    for line in lines:
+        cells = [cell.strip() for cell in line.strip("|").split("|")]
+        if line.startswith("|") and cells[: len(columns)] == list(columns):
+            next(lines)
+            return _body(lines, cells)
+    raise AssertionError(f"no table {columns}")
+
+
+def _body(lines, header):
+    found = []
+    for line in lines:
+        if not line.startswith("|"):
+            break
+        cells = (cell.strip() for cell in line.strip("|").split("|"))
+        found.append(dict(zip(header, cells, strict=True)))
+    return found
+
+
+def test_every_constant_has_its_value_and_a_reason():
+    told = {row["constant"].strip("`"): row for row in rows("constant", "value")}
+    for name, row in told.items():
+        module, _, constant = name.partition(".")
+        assert float(row["value"]) == getattr(import_module(f"transforms.{module}"), constant), name
+        assert row["reason or source"]
+    named = set(re.findall(r"`((?:weighing|joining|communities|adoption)\.[A-Z_]+)`", PAGE))
+    assert named == set(told)
+
+
+@pytest.mark.parametrize("module", ["joining", "communities", "adoption"])
+def test_no_constant_is_left_out(module):
+    page = {row["constant"].strip("`") for row in rows("constant", "value")}
+    known = vars(import_module(f"transforms.{module}"))
+    numbers = {
+        f"{module}.{name}"
+        for name, value in known.items()
+        if name.isupper() and isinstance(value, int | float) and name != "ROUNDS"
+    }
+    assert numbers <= page
+
+
+def test_every_role_has_its_strength():
+    told = {row["role"].strip("`"): row["strength"] for row in rows("role", "strength")}
+    assert set(told) == set(Role)
+    assert {role for role, strength in told.items() if strength == "hard"} == set(HARD_ROLES)
+
+
+KINDS = {"callback": "phone", "payee": "account", "lure_site": "domain", "caller_id": "phone"}
+
+
+@pytest.fixture(scope="module")
+def example():
+    found = [
+        piece(
+            f"{kind}:{row[role]}",
+            role,
+            row["record"],
+            source_org=row["company"],
+            victim_key=f"{row['company']}|{row['victim']}",
+            field=role,
+        )
+        for row in rows("record", "company")
+        for role, kind in KINDS.items()
+        if row[role]
+    ]
+    for one in found:
+        one.pop("status")
+    seen = classify(evidence(found), load("entity_id,reason\n", "none.csv"))
+    links = weigh(pairs(seen.sightings)[0]).combine_chunks().to_batches()[0]
+    entities = seen.entities.combine_chunks().to_batches()[0]
+    nodes = pa.Table.from_batches([nodes_of(entities)], NODE)
+    named = incidences(seen.sightings, WIDEST)
+    return seen, entities, links, assign(nodes, named, SUPPLIED.empty_table())
+
+
+def test_the_links_of_the_example(example):
+    _, _, links, assignment = example
+    decided, _ = decide_links(links, assignment)
+    told = [
+        {
+            "entity_a": row["entity_a"],
+            "entity_b": row["entity_b"],
+            "weight": str(row["weight"]),
+            "victims": str(row["victims"]),
+            "companies": str(len(row["orgs"])),
+            "strength": row["strength"],
+            "accepted": "yes" if row["accepted"] else "no",
+        }
+        for row in decided.to_pylist()
+    ]
+    expected = rows("entity_a", "entity_b")
+
+    def ends(row):
+        return row["entity_a"], row["entity_b"]
+
+    assert sorted(told, key=ends) == sorted(expected, key=ends)
+
+
+def test_the_members_of_the_example(example):
+    seen, entities, links, assignment = example
+    _, members = decide_entities(entities, assignment)
+    _, inside = decide_links(links, assignment)
+    records, _ = cluster_records(seen.sightings, assignment)
+    clusters, found = summarise(
+        pa.Table.from_batches([members]), pa.Table.from_batches([inside]), records
+    )
+    assert clusters["size"].to_pylist() == [3]
+    expected = {row["member"]: row for row in rows("member", "tie")}
+    assert set(found["entity_id"].to_pylist()) == set(expected)
+    for row in found.to_pylist():
+        told = expected[row["entity_id"]]
+        assert row["confidence"] == pytest.approx(1 - 2 ** -float(told["tie"]))
+        assert f"{row['confidence']:.3f}" == told["confidence"]
