@@ -34,7 +34,7 @@ check: $(READY)  ## lint, types, import direction
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
-	@$(BIN)/lint-imports --no-timings
+	@$(BIN)/lint-imports
 
 bench: $(READY)  ## the measurements that the docs quote
 	@$(BIN)/python -m benchmarks

@@ -134,8 +134,10 @@ def run(arguments: argparse.Namespace) -> int:
 def _text(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise EvaluateError(f"{path}: cannot be read: {error}") from None
+    except UnicodeDecodeError:
+        raise EvaluateError(f"{path}: not UTF-8 text") from None
+    except OSError as error:
+        raise EvaluateError(f"{path}: {error.strerror}") from None
 
 
 def _rows(path: Path, *columns: str) -> list[dict[str, str]]:

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TextIO
+
+SECONDS_A_LINE = 10
+"""Least time between two plain lines of progress."""
+
+BUNDLES = "apache_beam.runners.portability.fn_api_runner.fn_runner.run_bundle"
+"""The logger on which Beam's local runner names each stage that it runs."""
 
 _STDERR = 2
 """The file descriptor, which workers inherit."""
@@ -27,21 +34,86 @@ class Progress:
         self._stream.flush()
 
     @contextmanager
-    def following(self) -> Iterator[None]:
-        """Show that the run is alive until the block ends."""
-        if not self._stream.isatty():
-            yield
-            return
-        from rich.console import Console  # noqa: PLC0415 - a terminal alone needs it
-
+    def following(self, steps: Sequence[str]) -> Iterator[None]:
+        """Show which of the pipeline's `steps`, in their order, the run has reached."""
         # A handle of its own: the run may turn the usual one away.
-        screen = os.fdopen(os.dup(self._stream.fileno()), "w")
-        with screen, Console(file=screen).status("working"):
-            yield
+        with os.fdopen(os.dup(self._stream.fileno()), "w") as screen:
+            if not screen.isatty():
+                with _watched(steps, _Lines(screen, time.monotonic).show):
+                    yield
+                return
+            from rich.console import Console  # noqa: PLC0415 - a terminal alone needs it
+
+            with Console(file=screen).status("starting") as status, _watched(steps, status.update):
+                yield
 
     def done(self, output: str) -> None:
         """Say where the run is and how long it took."""
         self.say(f"done in {time.monotonic() - self._started:.1f} s: {output}")
+
+
+class _Lines:
+    """Plain lines, so few that a scheduler's log stays readable."""
+
+    def __init__(self, stream: TextIO, clock: Callable[[], float]) -> None:
+        self._stream = stream
+        self._clock = clock
+        self._last = clock()
+
+    def show(self, line: str) -> None:
+        """Write the line, unless one was written in the last ten seconds."""
+        now = self._clock()
+        if now - self._last >= SECONDS_A_LINE:
+            self._last = now
+            self._stream.write(f"ringtrace: {line}\n")
+            self._stream.flush()
+
+
+class _Reached(logging.Handler):
+    """Hears from Beam's local runner which stage it runs; other runners say nothing here."""
+
+    def __init__(self, steps: Sequence[str], show: Callable[[str], object]) -> None:
+        super().__init__(logging.DEBUG)
+        self._steps = steps
+        self._show = show
+        self._begun: set[int] = set()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Show the step that the stage belongs to, the first time that one of its stages runs."""
+        step = step_of(self._steps, str(record.args))
+        if step and step not in self._begun:
+            self._begun.add(step)
+            self._show(f"step {len(self._begun)} of {len(self._steps)}: {self._steps[step - 1]}")
+
+
+def step_of(steps: Sequence[str], stage: str) -> int:
+    """The number, from 1, of the first of `steps` that a runner's name of a stage holds; else 0.
+
+    Stages are named by their transforms, `Write links/Read` or `ref_..._Write-links-Read_12`. One
+    that starts from nothing only makes a constant, except the first, which reads.
+    """
+    found = [
+        number
+        for number, step in enumerate(steps, 1)
+        if f"({step}/" in stage or f"PTransform_{step.replace(' ', '-')}-" in stage
+    ]
+    first = min(found, default=0)
+    return 0 if first > 1 and "-Impulse_" in stage else first
+
+
+@contextmanager
+def _watched(steps: Sequence[str], show: Callable[[str], object]) -> Iterator[None]:
+    logger = logging.getLogger(BUNDLES)
+    handler, level, propagate = _Reached(steps, show), logger.level, logger.propagate
+    logger.addHandler(handler)
+    logger.setLevel(logging.DEBUG)
+    logger.propagate = False
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+        logger.setLevel(level)
+        logger.propagate = propagate
 
 
 @contextmanager

@@ -64,8 +64,11 @@ def run(arguments: argparse.Namespace) -> int:
         raise UsageError(f"{error.filename or out}: {error.strerror}") from None
     sys.stdout.write(
         f"{out}: {kept} of {len(rows)} rejected rows can be mended here; {out / 'why.csv'} says "
-        f"what is wrong\nthen: ringtrace batch --complaints {out / 'complaints'} ...\n"
+        "what is wrong\n"
     )
+    flags = [f"--{one} {out / one}" for one in ("complaints", "calls") if (out / one).exists()]
+    if flags:
+        sys.stdout.write(f"then: ringtrace batch {' '.join(flags)} --output DIR\n")
     return 0
 
 

@@ -53,8 +53,9 @@ def run(options: BatchOptions) -> int:
         progress = Progress(sys.stderr)
         progress.say(f"reading {len(plan.files)} file{'' if len(plan.files) == 1 else 's'}")
         build(pipeline, plan)
+        steps = [step.full_label for step in pipeline.transforms_stack[0].parts]
         try:
-            with progress.following(), nullcontext() if options.debug else silenced():
+            with progress.following(steps), nullcontext() if options.debug else silenced():
                 pipeline.run().wait_until_finish()
         except (Exception, KeyboardInterrupt) as error:
             output_folder.discard(plan.run.staging)

@@ -100,7 +100,7 @@ def test_prints_json(run_folder, capsys):
     ("paths", "text", "message"),
     [
         ("nowhere truth.csv", None, "is no finished run"),
-        ("run nowhere.csv", None, "cannot be read"),
+        ("run nowhere.csv", None, "No such file"),
         ("run bad.csv", "entity_id,ring\na,b\n", "has no column operation"),
         ("run bad.csv", "entity_id,operation\na\n", "line 2: has too few columns"),
         ("run bad.csv", "entity_id,operation\na,b\na,c\n", "a is in two operations"),
