@@ -36,8 +36,14 @@ class Progress:
     @contextmanager
     def following(self, steps: Sequence[str]) -> Iterator[None]:
         """Show which of the pipeline's `steps`, in their order, the run has reached."""
-        # A handle of its own: the run may turn the usual one away.
-        with os.fdopen(os.dup(self._stream.fileno()), "w") as screen:
+        try:
+            # A handle of its own: the run may turn the usual one away.
+            descriptor = os.dup(self._stream.fileno())
+        except OSError:
+            # A stream in memory, as in a notebook, shows only how the run began and ended.
+            yield
+            return
+        with os.fdopen(descriptor, "w") as screen:
             if not screen.isatty():
                 with _watched(steps, _Lines(screen, time.monotonic).show):
                     yield

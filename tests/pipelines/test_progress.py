@@ -46,3 +46,8 @@ def test_the_logger_is_left_as_it_was(tmp_path):
         logger.debug("Running bundle for stage %s", "(Link/Read)")
     assert (logger.level, logger.propagate, list(logger.handlers)) == before
     assert (tmp_path / "log").read_text() == ""
+
+
+def test_a_stream_in_memory_is_no_obstacle():
+    with Progress(io.StringIO()).following(STEPS):
+        pass
