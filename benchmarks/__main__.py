@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from benchmarks import batch, clusters
+from benchmarks import batch, clusters, impersonation, phones
 
 batch.main()
 clusters.main()
+phones.main()
+impersonation.main()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -43,7 +44,9 @@ def simulated(complaints: int) -> tuple[pa.RecordBatch, pa.RecordBatch]:
         world = f"{folder}/world"
         operations = str(max(2, complaints // 165))
         flags = ["--complaints", str(complaints), "--operations", operations]
-        if status := ringtrace(["simulate", world, *flags]):
+        with contextlib.redirect_stdout(sys.stderr):
+            status = ringtrace(["simulate", world, *flags])
+        if status:
             sys.exit(status)
         batches = list(accepted([f"{world}/complaints"], [f"{world}/calls"]))
     of_kind = {

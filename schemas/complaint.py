@@ -5,7 +5,7 @@ from __future__ import annotations
 import pyarrow as pa
 
 from schemas.field import AMOUNT, TIMESTAMP, field
-from schemas.kinds import NUMBER_ROLES, Channel
+from schemas.kinds import NUMBER_ROLES, TOLD, Channel
 
 _STRING = pa.string()
 
@@ -91,11 +91,27 @@ COMPLAINT_LOOSE = pa.schema(
 COMPLAINT_ACCEPTED = pa.schema(list(COMPLAINT_INPUT) + ORIGIN)
 """Validated rows inside the pipeline, before the victim's numbers are taken out."""
 
+IMPERSONATION = pa.list_(
+    pa.struct(
+        [
+            field("what", _STRING, "What was told.", required=True, values=TOLD),
+            field("name", _STRING, "Canonical brand, lure or gift card.", required=True),
+            field("field", _STRING, "Field that tells it.", required=True),
+            field(
+                "start", pa.int32(), "First character of the words that tell it, in code points."
+            ),
+            field("end", pa.int32(), "Character after the last one."),
+        ]
+    )
+)
+"""Whom a complaint says was impersonated and how: names and places, no text."""
+
 COMPLAINT = pa.schema(
     [
         *COMPLAINT_INPUT,
         field("numbers_withheld", pa.int32(), "Victim's own numbers taken out.", required=True),
         field("numbers_unread", pa.int32(), "Numbers that could not be read.", required=True),
+        field("impersonation", IMPERSONATION, "Brands, lures and gift cards that it tells of."),
     ]
 )
 """complaints/: accepted rows without the victim's numbers, masked in place in the narrative."""

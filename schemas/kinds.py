@@ -41,6 +41,9 @@ class Role(StrEnum):
 NUMBER_ROLES = (Role.CALLBACK, Role.CALLER_ID, Role.MENTIONED, Role.VICTIM)
 """The roles that the input contract knows for a phone number."""
 
+TOLD = ("brand", "lure", "gift_card")
+"""What a complaint tells of an impersonation: by whom, by which story, paid how."""
+
 HARD_ROLES = (Role.CALLBACK, Role.PAYEE, Role.OPERATOR, Role.LURE_SITE, Role.SENDER)
 """Roles in which the scammer must really hold the identifier, or the scam cannot pay.
 

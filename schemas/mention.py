@@ -23,6 +23,13 @@ _FIELDS = [
     field("end", pa.int32(), "Character after the last one."),
     field("raw", _STRING, "The text that was read."),
     field("confidence", pa.float32(), "That the reading is right, 0 to 1.", required=True),
+    field(
+        "how",
+        _STRING,
+        "How a phone number was read; look_alike:BRAND for a domain that imitates one.",
+    ),
+    field("also_read_as", _STRING, "A less plausible reading of the same text, E.164."),
+    field("extension", _STRING, "Extension written behind a phone number."),
 ]
 
 MENTION = pa.schema(_FIELDS)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-import tomllib
 from functools import cache
-from importlib import resources
 
 import pyarrow as pa
 import pyarrow.compute as pc
+
+from transforms.rules import load
 
 MAX_LENGTH = 200
 """Characters of a claim that are read; also bounds the slug of an unknown brand."""
@@ -35,10 +35,8 @@ def _one(text: str) -> str | None:
 @cache
 def _rules() -> re.Pattern[str]:
     """Every brand of data/brands.toml as one pattern with a group for each name."""
-    text = resources.files("transforms").joinpath("data/brands.toml").read_text(encoding="utf-8")
-    brands = tomllib.loads(text)["brand"]
     groups = (
         f"(?P<{brand['name']}>{'|'.join(re.escape(word) for word in brand['words'])})"
-        for brand in brands
+        for brand in load("brands.toml")["brand"]
     )
     return re.compile(rf"(?<!\w)(?:{'|'.join(groups)})(?!\w)")

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from enum import IntEnum
+from functools import lru_cache
 
 from schemas.kinds import EntityKind, Role
 from transforms.cues import AFTER, BEFORE, RETOLD, SPOKEN, Cue
@@ -54,6 +55,7 @@ def role_of(
     return _role(cue, kind)
 
 
+@lru_cache(maxsize=1 << 14)
 def _cue(clause: str, family: EntityKind, suspect_speaks: bool) -> Cue | None:
     """The cue that ends nearest to the identifier; at one distance the less harmful wins."""
     rules = SPOKEN + BEFORE[family] if suspect_speaks else BEFORE[family]
@@ -80,20 +82,24 @@ def _after(following: str, suspect_speaks: bool) -> Cue | None:
     return None
 
 
+_WANTED = {
+    EntityKind.PHONE: Role.CALLBACK,
+    EntityKind.EMAIL: Role.SENDER,
+    EntityKind.REMOTE: Role.OPERATOR,
+    EntityKind.DOMAIN: Role.LURE_SITE,
+    EntityKind.URL: Role.LURE_SITE,
+    EntityKind.IP: Role.LURE_SITE,
+}
+"""What an identifier is that the scammer wants used; a payee where it is none of these."""
+
+
 def _role(cue: Cue | None, kind: EntityKind) -> Role | None:
-    wanted = {
-        EntityKind.PHONE: Role.CALLBACK,
-        EntityKind.EMAIL: Role.SENDER,
-        EntityKind.REMOTE: Role.OPERATOR,
-        EntityKind.DOMAIN: Role.LURE_SITE,
-        EntityKind.IP: Role.LURE_SITE,
-    }.get(kind, Role.PAYEE)
-    displayed = Role.CALLER_ID if kind is EntityKind.PHONE else wanted
-    roles = {
-        Cue.VICTIM: Role.VICTIM,
-        Cue.NEUTRAL: None,
-        Cue.GENUINE: Role.MENTIONED,
-        Cue.DISPLAYED: displayed,
-        Cue.WANTED: wanted,
-    }
-    return roles[cue] if cue is not None else None
+    if cue is None or cue is Cue.NEUTRAL:
+        return None
+    if cue is Cue.VICTIM:
+        return Role.VICTIM
+    if cue is Cue.GENUINE:
+        return Role.MENTIONED
+    if cue is Cue.DISPLAYED and kind is EntityKind.PHONE:
+        return Role.CALLER_ID
+    return _WANTED.get(kind, Role.PAYEE)

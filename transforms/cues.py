@@ -257,6 +257,7 @@ BEFORE: dict[EntityKind, tuple[Rule, ...]] = {
     EntityKind.WALLET: PAYEE_RULES,
     EntityKind.HANDLE: PAYEE_RULES,
     EntityKind.DOMAIN: SITE_RULES,
+    EntityKind.URL: SITE_RULES,
     EntityKind.IP: SITE_RULES,
 }
 

@@ -14,6 +14,8 @@ _LOCAL = r"[A-Za-z0-9_][A-Za-z0-9._%+'&=-]{0,63}"
 _MAIL = re.compile(
     rf"(?<![\w.%+@-])(?P<local>{_LOCAL}){_AT}(?P<host>{domains.HOST})(?![\w@])", re.IGNORECASE
 )
+HINT = r"(?i)@|＠|[\[({]\s?at\s?[\])}]"
+"""RE2: without a match of this, a text holds no address."""
 
 
 def in_text(text: str) -> Iterator[Found]:

@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 
 from schemas.kinds import EntityKind, RecordKind, Role
 from schemas.mention import EVIDENCE, MENTION
-from transforms.brands import canonical
+from transforms import impersonation
 from transforms.needles import mask, needles, spans
 from transforms.sightings import call_sightings, complaint_sightings
 from transforms.strays import strays
@@ -28,7 +28,7 @@ def complaint_evidence(complaints: pa.RecordBatch) -> pa.RecordBatch:
     sightings = complaint_sightings(complaints)
     at = _row_of(sightings, complaints, "complaint_id")
     said = [
-        _brands(complaints["claimed_brand"]).take(at),
+        _brands(complaints).take(at),
         complaints["loss_amount"].take(at),
         complaints["loss_currency"].take(at),
     ]
@@ -42,9 +42,12 @@ def call_evidence(calls: pa.RecordBatch) -> pa.RecordBatch:
     return pa.RecordBatch.from_arrays([*sightings.columns, *said], schema=EVIDENCE)
 
 
-def _brands(claimed: pa.Array) -> pa.Array:
-    """Canonical brands; a claim that holds a number is no brand, and may hold the victim's."""
-    brands = canonical(claimed)
+def _brands(complaints: pa.RecordBatch) -> pa.Array:
+    """Canonical brands, of the narrative where none is claimed.
+
+    A claim that holds a number is no brand, and may hold the victim's.
+    """
+    brands = impersonation.brands(complaints["claimed_brand"], complaints["narrative"])
     numbered = pc.match_substring_regex(brands, NUMBERED)
     return pc.if_else(pc.fill_null(numbered, False), pa.scalar(None, pa.string()), brands)
 
@@ -66,12 +69,22 @@ def mentions(classified: pa.RecordBatch, own: np.ndarray) -> pa.RecordBatch:
     around = pc.if_else(
         pc.equal(shown["kind"], EntityKind.PHONE), pa.scalar(None, pa.string()), shown["raw"]
     )
+    shown = _without_alternatives(shown, own)
     raw = [
         mask(text, spans(text, needles(digits))) if digits else text
         for text, digits in zip(shown["raw"].to_pylist(), strays(around, own), strict=True)
     ]
     columns = {name: shown[name] for name in MENTION.names} | {"raw": pa.array(raw, pa.string())}
     return pa.RecordBatch.from_pydict(columns, schema=MENTION)
+
+
+def _without_alternatives(shown: pa.RecordBatch, own: np.ndarray) -> pa.RecordBatch:
+    """Mentions without a less plausible reading that is a victim's number."""
+    also = shown["also_read_as"]
+    theirs = pa.array([bool(digits) for digits in strays(also, own)], pa.bool_())
+    at = shown.schema.get_field_index("also_read_as")
+    kept = pc.if_else(theirs, pa.scalar(None, pa.string()), also)
+    return shown.set_column(at, shown.schema.field(at), kept)
 
 
 @dataclass(eq=False)

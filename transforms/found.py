@@ -18,6 +18,9 @@ class Found(NamedTuple):
     region: str | None = None
     line_type: str | None = None
     plausibility: float = 1.0
+    how: str | None = None
+    also_read_as: str | None = None
+    extension: str | None = None
 
     @property
     def entity_id(self) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Sequence
 
 import numpy as np
@@ -12,12 +13,16 @@ from schemas.call import CALL
 from schemas.complaint import COMPLAINT
 from schemas.kinds import Role
 from transforms import phones
+from transforms.gift_cards import without_card_payees, without_codes
+from transforms.impersonation import reasons
 from transforms.lists import items
-from transforms.needles import Needles, mask, needles, spans
+from transforms.needles import MASK, Needles, mask, needles, spans
+from transforms.numbers_in_text import MAX_SCAN
 from transforms.sightings import own_numbers, unread_counts, victim_sides
 
 _TEXTS = ("claimed_brand", "narrative", "victim_region", "language")
 _LISTS = ("urls", "emails")
+_DIGIT = re.compile(r"\d")
 
 
 def withhold(
@@ -45,6 +50,9 @@ def withhold(
     only_told = pc.fill_null(pc.not_equal(columns["narrative"], batch["narrative"]), False)
     columns["numbers_withheld"] = pc.max_element_wise(withheld, only_told.cast(pa.int32()))
     columns["numbers_unread"] = unread_counts(batch)
+    columns["impersonation"] = reasons(batch["claimed_brand"], batch["narrative"])
+    columns["narrative"] = without_codes(_without_tails(columns["narrative"]))
+    columns["payments"] = _without_codes(columns["payments"])
     return pa.RecordBatch.from_arrays([columns[f.name] for f in COMPLAINT], schema=COMPLAINT)
 
 
@@ -97,6 +105,26 @@ def _without_numbers(batch: pa.RecordBatch, wanted: Sequence[Needles]) -> tuple[
     withheld = np.bincount(rows[~keep], minlength=len(batch)).astype(np.int32)
     counts = np.bincount(rows[keep], minlength=len(batch))
     return _lists(column, numbers.values.filter(pa.array(keep)), counts), pa.array(withheld)
+
+
+def _without_codes(column: pa.Array) -> pa.Array:
+    """A list of payments without the codes of gift cards."""
+    listed = items(column)
+    if not len(listed.values):
+        return column
+    counts = np.bincount(np.array(listed.rows, np.int64), minlength=len(column))
+    return _lists(column, without_card_payees(listed.values), counts)
+
+
+def _without_tails(column: pa.Array) -> pa.Array:
+    """Texts with the digits masked that stand behind what was searched for numbers."""
+    if not len(column) or (pc.max(pc.utf8_length(column)).as_py() or 0) <= MAX_SCAN:
+        return column
+    texts = [
+        text[:MAX_SCAN] + _DIGIT.sub(MASK, text[MAX_SCAN:]) if text else text
+        for text in column.to_pylist()
+    ]
+    return pa.array(texts, pa.string())
 
 
 def _lists(column: pa.Array, values: pa.Array, counts: np.ndarray) -> pa.Array:

@@ -6,11 +6,14 @@ prefix goes before them. Finding too much costs little; finding too little leaks
 
 from __future__ import annotations
 
+import re
 import unicodedata
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from functools import cache, lru_cache
 from typing import NamedTuple
 
 import phonenumbers as pn
+from phonenumbers.phonemetadata import PhoneMetadata
 
 WIDEST_GAP = 8
 """Characters between two digits of one written number: 'dash', a line break, brackets."""
@@ -20,7 +23,7 @@ SHORTEST = 6
 """Characters of the shortest identifier that is looked for outside its own field."""
 LOCAL = 7
 """Digits of a North American subscriber number written without its area code."""
-NANP = 1
+NANP = "1"
 """Country code of the North American numbering plan."""
 APART = 4
 """Characters between a local number and the digits before or after it."""
@@ -64,24 +67,46 @@ def spans(text: str, wanted: Needles) -> Iterator[tuple[int, int]]:
     if not wanted:
         return
     plain = _plain(text)
-    digits = [i for i, c in enumerate(plain) if "0" <= c <= "9"]
-    words = [i for i, c in enumerate(plain) if c.isalnum()]
+    numbers = _Kept.of(plain, str.isdecimal, WIDEST_GAP)
+    words: _Kept | None = None
     for needle in wanted:
         if needle.text.isdigit():
-            yield from _places(plain, digits, needle, WIDEST_GAP)
+            yield from numbers.places(needle)
         else:
-            yield from _places(plain, words, needle, WIDEST_GAP_IN_WORDS)
+            words = words or _Kept.of(plain, str.isalnum, WIDEST_GAP_IN_WORDS)
+            yield from words.places(needle)
 
 
-def _places(text: str, at: list[int], needle: Needle, widest: int) -> Iterator[tuple[int, int]]:
-    kept = "".join(text[i] for i in at)
-    first = kept.find(needle.text)
-    while first >= 0:
-        last = first + len(needle.text) - 1
-        close = all(at[i + 1] - at[i] <= widest + 1 for i in range(first, last))
-        if close and (not needle.alone or _apart(at, first, last)):
-            yield at[first], at[last] + 1
-        first = kept.find(needle.text, first + 1)
+def holds(value: str, wanted: Needles) -> bool:
+    """Whether a wanted identifier stands in another one's canonical value."""
+    if value[:1] == "+" and value[1:].isdecimal():
+        return any(needle.text in value and not needle.alone for needle in wanted)
+    return any(spans(value, wanted))
+
+
+class _Kept(NamedTuple):
+    """The characters of a text that count, where they stand, and how far apart they may be."""
+
+    text: str
+    at: list[int]
+    widest: int
+
+    @classmethod
+    def of(cls, plain: str, counts: Callable[[str], bool], widest: int) -> _Kept:
+        """The characters of a text, plain in the sense of `_plain`, that count."""
+        at = [i for i, c in enumerate(plain) if counts(c)]
+        return cls("".join([plain[i] for i in at]), at, widest)
+
+    def places(self, needle: Needle) -> Iterator[tuple[int, int]]:
+        """Where a needle stands."""
+        at = self.at
+        first = self.text.find(needle.text)
+        while first >= 0:
+            last = first + len(needle.text) - 1
+            close = all(at[i + 1] - at[i] <= self.widest + 1 for i in range(first, last))
+            if close and (not needle.alone or _apart(at, first, last)):
+                yield at[first], at[last] + 1
+            first = self.text.find(needle.text, first + 1)
 
 
 def _apart(at: list[int], first: int, last: int) -> bool:
@@ -91,25 +116,55 @@ def _apart(at: list[int], first: int, last: int) -> bool:
     return before and after
 
 
-def _of_number(written: str) -> Iterator[Needle]:
+@lru_cache(maxsize=1 << 16)
+def _of_number(written: str) -> tuple[Needle, ...]:
+    return tuple(_forms(written))
+
+
+def _forms(written: str) -> Iterator[Needle]:
     """The digits by which a number is recognised, whatever prefix goes before them.
 
     The national significant number; the national form, which in some plans has digits of its own
     (Argentine mobiles); a North American number also without its area code. Where it is not
     international, its digits but leading zeros.
     """
-    try:
-        number = pn.parse(written)
-    except pn.NumberParseException:
-        digits = _digits(written).lstrip("0")
-        yield Needle(digits, alone=len(digits) <= LOCAL)
-        return
-    national = pn.national_significant_number(number)
-    yield Needle(national)
-    form = pn.format_number(number, pn.PhoneNumberFormat.NATIONAL)
-    yield Needle(_digits(form).lstrip("0"))
-    if number.country_code == NANP:
+    if written[:1] == "+" and written[1:].isdecimal() and (code := _plain_code(written)):
+        national = written[1 + len(code) :]
+        yield Needle(national)
+    else:
+        try:
+            number = pn.parse(written)
+        except pn.NumberParseException:
+            digits = _digits(written).lstrip("0")
+            yield Needle(digits, alone=len(digits) <= LOCAL)
+            return
+        code, national = str(number.country_code), pn.national_significant_number(number)
+        yield Needle(national)
+        form = pn.format_number(number, pn.PhoneNumberFormat.NATIONAL)
+        yield Needle(_digits(form).lstrip("0"))
+    if code == NANP:
         yield Needle(national[-LOCAL:], alone=True)
+
+
+def _plain_code(e164: str) -> str | None:
+    """The country code of an E.164 number whose national form adds no digits but a prefix."""
+    for length in (1, 2, 3):
+        code = e164[1 : 1 + length]
+        if code in _plain_codes():
+            return code
+    return None
+
+
+@cache
+def _plain_codes() -> frozenset[str]:
+    """Country codes in whose formats stand no digits of their own, as Argentina's 15 does."""
+    codes = set()
+    for code, regions in pn.COUNTRY_CODE_TO_REGION_CODE.items():
+        plans = [PhoneMetadata.metadata_for_region_or_calling_code(code, r) for r in regions]
+        formats = [one.format for plan in plans if plan for one in plan.number_format if one.format]
+        if not any(re.search(r"\d", re.sub(r"\\\d", "", text)) for text in formats):
+            codes.add(str(code))
+    return frozenset(codes)
 
 
 def _plain(text: str) -> str:

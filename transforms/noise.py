@@ -6,12 +6,22 @@ They are blanked before numbers are looked for, at the same length, so that offs
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator, Sequence
+from itertools import repeat
+
+import pyarrow as pa
+import pyarrow.compute as pc
 
 BLANK = "\x00"
 """Stands for a blanked character: neither a digit, a letter nor punctuation of numbers."""
 
-_URL = r"\b(?:h(?:tt|xx)ps?|ftp)(?:\[?:\]?|：)//[^\s<>\"']{1,2000}|\bwww\.[^\s<>\"']{1,2000}"
-_MAIL = r"[\w.+%-]{1,64}(?:@|\[at\]|\(at\))[\w.\[\]-]{1,255}"
+_SCHEME = re.compile(r"(?:h(?:tt|xx)ps?|ftp)(?:\[?:\]?|：)\Z", re.IGNORECASE)
+_LINK = re.compile(r"[^\s<>\"']{1,2000}")
+_HOST = re.compile(r"[\w.\[\]-]{1,255}")
+_LOCAL_LONGEST = 64
+"""Characters of the local part of an e-mail address (RFC 5321 section 4.5.3.1.1)."""
+_SIGNS = ("@", "//", "www.", "WWW.", "[at]", "(at)")
+_SIGN = re.compile(r"//|[Ww][Ww][Ww]\.|@|\[at\]|\(at\)")
 _IBAN = r"\b[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,3})?\b"
 _CARD = r"(?<![\d+-])\d{4}([ -]?)\d{4}(?:\1\d{4}){2}(?![\d-])"
 _IP = r"(?<![\d.])\d{1,3}(?:\.\d{1,3}){3}(?![\d.])"
@@ -20,10 +30,11 @@ _DAY = (
     r"(?![./-]?\d)"
 )
 _TIME = r"(?<![\d:])\d{1,2}:\d{2}(?::\d{2})?(?![\d:])"
+_CURRENCY = r"\b(?:USD|EUR|GBP|INR|AUD|CAD|dollars?|euros?|pounds?|rupees?)\b"
 _MONEY = (
     r"[$€£¥₹]\s?\d[\d.,]{0,20}|(?<![\d.,])\d{1,3}(?:,\d{2,3}){1,5}(?:\.\d{1,2})?(?![\d,])"
     r"|(?<![\d.,-])\d{1,12}(?:[.,]\d{1,2})?\s?"
-    r"(?:[$€£¥₹%]|(?:USD|EUR|GBP|INR|AUD|CAD|dollars?|euros?|pounds?|rupees?)\b)"
+    rf"(?:[$€£¥₹%]|{_CURRENCY[2:]})"
 )
 _MIXED = (
     r"\b(?=[A-Za-z-]{0,20}\d)(?=\d{0,20}[A-Za-z])(?:[A-Za-z]{1,6}\d|\d{1,20}[A-Za-z])"
@@ -39,43 +50,124 @@ _LABEL = (
     r"|rechnung(?:snummer)?|kunden(?:nummer)?|konto(?:nummer)?|vorgang(?:snummer)?|aktenzeichen"
     r"|commande|facture|dossier|compte|r[ée]f[ée]rence)"
 )
-_LABELLED = (
-    _LABEL + r"[\s#:.=-]{0,4}(?:(?:number|num|nummer|n[úu]mero|no|nr|n°|id|code|is|was|es|ist|est)"
-    r"[\s#:.=-]{1,4}){0,3}(?P<id>\d[\d -]{3,30})(?![\d(])"
+_LABEL_REST = (
+    r"[\s#:.=-]{0,4}(?:(?:number|num|nummer|n[úu]mero|no|nr|n°|id|code|is|was|es|ist|est)"
+    r"[\s#:.=-]{1,4}){0,3}"
 )
+_IDS_HINT = "(?i)" + _LABEL + _LABEL_REST + r"\pN"
+"""RE2: where no labelled id begins, there is none."""
+_LABELLED = _LABEL + _LABEL_REST + r"(?P<id>\d[\d -]{3,30})(?![\d(])"
 _GROUPED = re.compile(
     r"(?:1[-. ])?\d{3}[-. ]\d{3}[-. ]\d{4}|0\d{1,5}[-. ]\d{2,4}(?:[-. ]\d{2,4}){1,4}"
 )
 
-_ADDRESS = re.compile(f"{_URL}|{_MAIL}", re.IGNORECASE)
 _INTERNATIONAL = r"[+＋]\d[\d .()/-]{6,20}"
 _BARE = re.compile(
     "|".join((_INTERNATIONAL, _IBAN, _CARD, _IP, _DAY, _TIME, _MONEY, _AMAZON_ORDER))
 )
+_BARE_HINT = (
+    r"[$€£¥₹]\s?\pN|\pN\s?[$€£¥₹%]|\pN[,:]\pN|[A-Z]{2}\pN\pN|\pN[./-]\pN{1,2}[./-]\pN|\.\pN{1,3}\."
+    r"|(?:\pN[ -]?){16}|(?i:\pN\s?(?:USD|EUR|GBP|INR|AUD|CAD|dollar|euro|pound|rupee))"
+)
+"""RE2: without a match of this there is nothing of `_BARE`, but an international number."""
 _WORDS = re.compile(_MIXED)
+_WORDS_HINT = r"\pN[A-Za-z]|[A-Za-z]\pN"
 _IDS = re.compile(_LABELLED, re.IGNORECASE)
-_STRETCH = re.compile(r"\d(?:\D{0,48}\d)*")
-"""Digits that stand near each other: with the words around them, all that need be looked at."""
+_LABEL_BEFORE = re.compile(_LABEL + _LABEL_REST + r"$", re.IGNORECASE)
+_FEW = 50
+"""Stretches for which compiling the hints costs more than they save."""
 _WORDS_BEFORE, _WORDS_AFTER = 48, 16
-_SIGNS = ("@", "//", "www", "[at]", "(at)")
 
 
-def blank(text: str) -> str:
-    """The text with everything that only looks like a phone number blanked; same length."""
-    if any(sign in text for sign in _SIGNS):
-        text = _ADDRESS.sub(_void, text)
+def blank(texts: Sequence[str], spans: Sequence[Sequence[tuple[int, int]]]) -> list[str]:
+    """The texts with what only looks like a phone number blanked, in and around their spans.
+
+    Each result has its text's length. The spans of a text (ascending, apart) are where digits
+    enough for a number stand; what surrounds them decides, and nothing else is looked at.
+    """
+    plain = [
+        _without_addresses(text) if held else text for text, held in zip(texts, spans, strict=True)
+    ]
+    windows = [_windows(len(text), held) for text, held in zip(plain, spans, strict=True)]
+    stretches = [text[s:e] for text, held in zip(plain, windows, strict=True) for s, e in held]
+    flags = _flags(stretches)
+    return [
+        _blanked(text, [(s, e, *next(flags)) for s, e in held]) if held else text
+        for text, held in zip(plain, windows, strict=True)
+    ]
+
+
+def _flags(stretches: Sequence[str]) -> Iterator[tuple[bool, bool, bool]]:
+    """Which kinds of noise each stretch may hold; any of them where there are few to look at."""
+    if len(stretches) < _FEW:
+        return repeat((True, True, True))
+    column = pa.array(stretches, pa.string())
+    hints = (_BARE_HINT, _WORDS_HINT, _IDS_HINT)
+    return zip(*(pc.match_substring_regex(column, h).to_pylist() for h in hints), strict=True)
+
+
+def _windows(length: int, spans: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
+    """The spans with the words around them, ascending and apart."""
+    windows: list[tuple[int, int]] = []
+    done = 0
+    for first, last in spans:
+        start = max(done, first - _WORDS_BEFORE)
+        done = max(start, min(length, last + _WORDS_AFTER))
+        windows.append((start, done))
+    return windows
+
+
+def _blanked(text: str, windows: Sequence[tuple[int, int, bool, bool, bool]]) -> str:
     pieces: list[str] = []
     done = 0
-    for match in _STRETCH.finditer(text):
-        start = max(done, match.start() - _WORDS_BEFORE)
-        end = min(len(text), match.end() + _WORDS_AFTER)
-        pieces += (text[done:start], _blank_stretch(text[start:end]))
+    for start, end, bare, words, ids in windows:
+        stretch = text[start:end]
+        if bare:
+            stretch = _BARE.sub(_void, stretch)
+        if words:
+            stretch = _WORDS.sub(_void, stretch)
+        if ids:
+            stretch = _IDS.sub(_void_id, stretch)
+        pieces += (text[done:start], stretch)
         done = end
     return "".join((*pieces, text[done:]))
 
 
-def _blank_stretch(stretch: str) -> str:
-    return _IDS.sub(_void_id, _WORDS.sub(_void, _BARE.sub(_void, stretch)))
+def is_labelled(text: str, start: int) -> bool:
+    """Whether the words before a place say that an id, and no phone number, stands there."""
+    return _LABEL_BEFORE.search(text, max(0, start - _WORDS_BEFORE), start) is not None
+
+
+def _without_addresses(text: str) -> str:
+    """The text with web and e-mail addresses blanked."""
+    if not any(sign in text for sign in _SIGNS):
+        return text
+    pieces: list[str] = []
+    done = 0
+    for sign in _SIGN.finditer(text):
+        span = _address(text, *sign.span()) if sign.start() >= done else None
+        if span:
+            start = max(done, span[0])
+            pieces += (text[done:start], BLANK * (span[1] - start))
+            done = span[1]
+    return "".join((*pieces, text[done:])) if pieces else text
+
+
+def _address(text: str, start: int, end: int) -> tuple[int, int] | None:
+    """Where the address around a sign of one begins and ends."""
+    sign = text[start]
+    if sign in "/wW":
+        scheme = _SCHEME.search(text, max(0, start - 8), start) if sign == "/" else None
+        lone = sign != "/" and not (start and text[start - 1].isalnum())
+        link = _LINK.match(text, end) if scheme or lone else None
+        return (scheme.start() if scheme else start, link.end()) if link else None
+    host = _HOST.match(text, end)
+    first = start
+    while first > max(0, start - _LOCAL_LONGEST) and (
+        text[first - 1].isalnum() or text[first - 1] in "_.+%-"
+    ):
+        first -= 1
+    return (first, host.end()) if host and first < start else None
 
 
 def _void(match: re.Match[str]) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 
 from schwifty import IBAN
 from schwifty.exceptions import SchwiftyException
@@ -12,6 +11,8 @@ from schemas.kinds import EntityKind, Role
 from transforms import emails, phones, wallets
 from transforms.found import Found
 
+MAX_LENGTH = 500
+"""Characters of a payee that are read."""
 GIFT_CARD = re.compile(r"gift|voucher|prepaid|steam|itunes|google ?play|vanilla", re.IGNORECASE)
 """Methods whose payee is a card's code: it is money, names nobody, and is never kept."""
 
@@ -23,7 +24,7 @@ _UPI = re.compile(
     r"(?<![\w.@-])(?P<name>[A-Za-z0-9][A-Za-z0-9._-]{1,63})"
     r"@(?P<bank>[A-Za-z][A-Za-z0-9]{1,63})(?![\w@]|\.\w|-)"
 )
-_UPI_BANKS = frozenset(
+UPI_BANKS = frozenset(
     """
     okhdfcbank okicici oksbi okaxis ybl ibl axl paytm ptsbi ptyes ptaxis pthdfc upi apl rapl yapl
     axisbank hdfcbank icici sbi kotak yesbank yesbankltd idfcbank idfcfirst indus federal barodampay
@@ -42,12 +43,12 @@ _UK = re.compile(
 )
 _IFSC = re.compile(r"(?<![A-Za-z0-9])(?P<ifsc>[A-Z]{4}0[A-Z0-9]{6})(?![A-Za-z0-9])", re.IGNORECASE)
 _INDIAN_ACCOUNT = re.compile(r"(?<!\d)\d{9,18}(?!\d)")
+WHATSAPP_GROUP = re.compile(r"chat\.whatsapp\.com/(?:invite/)?(?P<code>[A-Za-z0-9]{20,24})\b")
+"""An invitation to a group; a person's handle on WhatsApp is a phone number."""
 _TELEGRAM = re.compile(
     r"(?:https?://)?t(?:elegram)?\.me/(?P<name>\w{4,32})/?|@?(?P<bare>[A-Za-z]\w{3,31})"
 )
 _CASHTAG = re.compile(r"(?:https?://)?(?:cash\.app/)?\$(?P<tag>[A-Za-z][A-Za-z0-9_-]{0,19})")
-_CASHTAG_IN_TEXT = re.compile(r"(?<![\w$])\$[A-Za-z][A-Za-z0-9_-]{1,19}\b")
-_CASH_APP = re.compile(r"\bcash ?app\b", re.IGNORECASE)
 _CONTACT_METHODS = frozenset("zelle paypal venmo wise interac".split())
 _DIGITS = re.compile(r"\D")
 
@@ -57,49 +58,18 @@ def from_field(method: str | None, payee: str | None, region: str | None) -> Fou
 
     `region` is the victim's country, under which a payee's phone number is read.
     """
-    if not payee or GIFT_CARD.search(method or ""):
+    if not payee or GIFT_CARD.search((method or "")[:MAX_LENGTH]):
         return None
-    text = payee.strip()
-    how = re.sub(r"[\W_]", "", (method or "").lower())
-    found = _iban(text) or _wallet(text) or _by_method(how, text, region)
+    text = payee[:MAX_LENGTH].strip()
+    how = re.sub(r"[\W_]", "", (method or "")[:MAX_LENGTH].lower())
+    found = iban(text) or _wallet(text) or _by_method(how, text, region)
     if found is None:
         return None
     kind, value = found
     return Found(0, len(payee), kind, value, Role.PAYEE)
 
 
-def in_text(text: str) -> Iterator[Found]:
-    """IBANs, UPI addresses, wallets and cash tags in a text.
-
-    The role is only `mentioned` until context says that money went there.
-    """
-    for match in _IBAN.finditer(text):
-        for written in _cuts(match[0]):
-            if found := _iban(written):
-                end = match.start() + len(written)
-                yield Found(match.start(), end, *found, Role.MENTIONED)
-                break
-    for match in _UPI.finditer(text):
-        if match["bank"].lower() in _UPI_BANKS:
-            value = f"upi:{match[0].lower()}"
-            yield Found(*match.span(), EntityKind.ACCOUNT, value, Role.MENTIONED)
-    for start, end, wallet in wallets.in_text(text):
-        yield Found(start, end, EntityKind.WALLET, wallet, Role.MENTIONED)
-    if _CASH_APP.search(text):
-        for match in _CASHTAG_IN_TEXT.finditer(text):
-            value = f"cashapp:{match[0].lower()}"
-            yield Found(*match.span(), EntityKind.HANDLE, value, Role.MENTIONED)
-
-
-def _cuts(text: str) -> Iterator[str]:
-    """The text, and what is left of it without its last groups, which may be words of the text."""
-    yield text
-    for i in range(len(text) - 1, 0, -1):
-        if text[i] in " -":
-            yield text[:i]
-
-
-def _iban(text: str) -> tuple[EntityKind, str] | None:
+def iban(text: str) -> tuple[EntityKind, str] | None:
     """An IBAN whose country, length, structure and check digits hold (ISO 13616)."""
     compact = re.sub(r"^IBAN[\s:]*|[\s-]", "", text, flags=re.IGNORECASE).upper()
     if not re.fullmatch(r"[A-Z]{2}\d{2}[A-Z0-9]{11,30}", compact):
@@ -112,7 +82,7 @@ def _iban(text: str) -> tuple[EntityKind, str] | None:
 
 def _wallet(text: str) -> tuple[EntityKind, str] | None:
     bare = re.sub(
-        r"^(?:bitcoin|ethereum|litecoin|tron|btc|eth|ltc|trx|usdt):\s*",
+        r"^(?:bitcoin|ethereum|litecoin|tron|ripple|solana|btc|eth|ltc|trx|xrp|sol|usdt):\s*",
         "",
         text,
         flags=re.IGNORECASE,
@@ -127,6 +97,8 @@ def _by_method(how: str, text: str, region: str | None) -> tuple[EntityKind, str
         return contact
     if how == "upi" or _UPI.fullmatch(text):
         return (EntityKind.ACCOUNT, f"upi:{text.lower()}") if _UPI.fullmatch(text) else None
+    if "whatsapp" in how and (match := WHATSAPP_GROUP.search(text)):
+        return EntityKind.HANDLE, f"whatsapp:{match['code']}"
     if "telegram" in how and (match := _TELEGRAM.fullmatch(text)):
         return EntityKind.HANDLE, f"telegram:{(match['name'] or match['bare']).lower()}"
     if "cashapp" in how and (match := _CASHTAG.fullmatch(text)):
@@ -135,6 +107,8 @@ def _by_method(how: str, text: str, region: str | None) -> tuple[EntityKind, str
         handle = re.sub(r"\s+", " ", text.lower()).removeprefix("@")
         tagged = how in ("venmo", "paypal") and re.fullmatch(r"[\w.-]{3,64}", handle)
         return (EntityKind.HANDLE, f"{how}:{handle}") if tagged else None
+    if how in ("solana", "sol") and wallets.is_solana(text):
+        return EntityKind.WALLET, f"sol:{text}"
     if how in ("crypto", "bitcoin", "giftcard", "cash"):
         return None
     return _bank(text)
@@ -156,7 +130,7 @@ def _bank(text: str) -> tuple[EntityKind, str] | None:
     """An account in its country's own form; else the text itself where it holds digits enough."""
     if match := _US.search(text):
         bank, account = match["bank"] or match["bank2"], match["account"] or match["account2"]
-        if _is_routing(bank):
+        if is_routing(bank):
             return EntityKind.ACCOUNT, f"us:{bank}:{account}"
     if match := _IFSC.search(text):
         rest = text[: match.start()] + " " + text[match.end() :]
@@ -171,7 +145,7 @@ def _bank(text: str) -> tuple[EntityKind, str] | None:
     return EntityKind.ACCOUNT, f"bank:{words}"
 
 
-def _is_routing(text: str) -> bool:
+def is_routing(text: str) -> bool:
     """The check digit of an ABA routing number (ANSI X9.100)."""
     weights = (3, 7, 1) * 3
     return (

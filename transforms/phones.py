@@ -8,17 +8,22 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from enum import StrEnum
 from functools import lru_cache
 from typing import NamedTuple
 
+import numpy as np
 import phonenumbers as pn
 import pyarrow as pa
 import pyarrow.compute as pc
 from phonenumbers import shortnumberinfo
 
 from schemas.kinds import EntityKind, Role
+from transforms import disguises, ordinary, spoken
 from transforms.found import Found
+from transforms.numbering import NANP_TOLL_FREE, NANP_TOLL_FREE_SURE
+from transforms.reading import POSSIBLE, READING, VALID, How, Reading, worth
+
+__all__ = ["READING", "How", "Reading", "found", "normalise", "read_one"]
 
 MAX_LENGTH = 250
 """Longest text read as one number: libphonenumber's own limit, in code points."""
@@ -45,77 +50,68 @@ _SCIENTIFIC = re.compile(r"[+-]?\d{1,20}(?:[.,]\d{0,20})?[eE][+-]?\d{1,3}")
 _SPREADSHEET_FLOAT = re.compile(r"(\d{7,15})\.0")
 _MASKED = re.compile(r"[*•●■█▪?…]|\.{2,}\s*$|[xX#_]{3,}|[xX#_]{2,}\s*$|\d[xX]{2,}\d")
 _SIP = re.compile(r"\s*sips?:([^@;?]{0,250})", re.IGNORECASE)
-_LETTER = re.compile(r"[^\W\d_ー]")
-_EXTENSION = re.compile(
-    r"[\s,;.(-]{0,6}(?:;ext=|e?xt(?:n|ensi[oó]n?)?|int|доб|anexo|x|#)[\s.:,]{0,6}\d{1,20}#?\)?\s*$",
-    re.IGNORECASE,
-)
-_NANP_TOLL_FREE = re.compile(
-    r"\s*(?:1[-. ]{1,2}\(?8(?:00|33|44|55|66|77|88)\)?|\(8(?:00|33|44|55|66|77|88)\))"
-    r"[-. ]{0,2}\d{3}[-. ]?\d{4}\s*"
-)
-"""A North American toll-free number (47 CFR 52.101), grouped as only North America groups it."""
+_IDD = re.compile(r"[( ]{0,2}(?:0011|00)[-. )]{0,2}(?=[1-9])")
+"""The international prefix of most countries and of Australia; no national number begins so.
 
-_VANITY_DIGITS = 8
-"""A vanity number spells at least its last letters: more digits than this leave it no letters."""
-
-
-class How(StrEnum):
-    """How a number was read; what a reading is worth depends on it."""
-
-    INTERNATIONAL = "international"
-    NATIONAL = "national"
-    VANITY = "vanity"
-    MENDED = "mended"
-    FOREIGN = "foreign"
-
-
-PLAUSIBILITY = {
-    How.INTERNATIONAL: 1.0,
-    How.NATIONAL: 1.0,
-    How.VANITY: 0.9,
-    How.MENDED: 0.9,
-    How.FOREIGN: 0.6,
-}
-"""What a way of reading is worth, as a factor of confidence: a judgement, not a measurement."""
-
-
-class Reading(NamedTuple):
-    """One number as read: `e164` is null exactly when `reason` is set."""
-
-    e164: str | None = None
-    region: str | None = None
-    line_type: str | None = None
-    reason: str | None = None
-    how: str | None = None
-
-
-READING = pa.struct([(name, pa.string()) for name in Reading._fields])
-"""Arrow type of a reading: e164, region, line_type, reason, how."""
+North America's 011 is read at home alone: elsewhere it is a trunk zero and a city (Delhi).
+"""
+_LETTER = re.compile(r"[^\W\d_]")
+_TOLL_FREE = re.compile(NANP_TOLL_FREE)
+_TOLL_FREE_SURE = re.compile(NANP_TOLL_FREE_SURE)
 
 
 def normalise(raw: pa.Array, region: pa.Array) -> pa.StructArray:
     """Read every number under its region; both are string arrays of one length.
 
     Returns a `READING` struct array of that length, itself never null. `region` (ISO 3166-1
-    alpha-2) may be null, then only international forms are read. Distinct pairs are read once.
+    alpha-2) may be null, then only international forms are read. Distinct pairs are read once,
+    ordinary ones column by column.
     """
-    pairs = pc.binary_join_element_wise(
-        pc.fill_null(region.cast(pa.string()), ""), pc.fill_null(raw.cast(pa.string()), ""), "\x1f"
-    ).dictionary_encode()
-    distinct = []
-    for pair in pairs.dictionary.to_pylist():
-        where, _, text = pair.partition("\x1f")
-        distinct.append(read_one(text, where or None))
-    columns = [
-        pa.array([reading[i] for reading in distinct], pa.string()).take(pairs.indices)
-        for i in range(len(Reading._fields))
+    texts = pc.fill_null(raw.cast(pa.string()), "").dictionary_encode()
+    regions = pc.fill_null(region.cast(pa.string()), "").dictionary_encode()
+    pairs = np.asarray(texts.indices).astype(np.int64) * max(1, len(regions.dictionary))
+    distinct, back = np.unique(pairs + np.asarray(regions.indices), return_inverse=True)
+    first, second = np.divmod(distinct, max(1, len(regions.dictionary)))
+    read = _distinct(
+        texts.dictionary.take(pa.array(first)), regions.dictionary.take(pa.array(second))
+    )
+    return pa.StructArray.from_arrays(
+        [column.take(pa.array(back)) for column in read], fields=list(READING)
+    )
+
+
+def _distinct(raw: pa.Array, region: pa.Array) -> list[pa.Array]:
+    """The columns of `READING` of distinct pairs: the ordinary ones, then each of the others."""
+    read = ordinary.read(pc.utf8_trim_whitespace(raw), region)
+    others = np.setdiff1d(np.arange(len(raw)), read.rows, assume_unique=True)
+    at = pa.array(others)
+    slow = [
+        read_one(text, where or None)
+        for text, where in zip(raw.take(at).to_pylist(), region.take(at).to_pylist(), strict=True)
     ]
-    return pa.StructArray.from_arrays(columns, fields=list(READING))
+    count = len(read.rows)
+    hows = np.where(read.national, How.NATIONAL.value, How.INTERNATIONAL.value)
+    fast = {
+        "e164": read.e164,
+        "region": read.region,
+        "line_type": read.line_type,
+        "how": pa.array(hows, pa.string()),
+        "validity": pa.array([VALID] * count, pa.string()),
+        "confidence": pa.array(np.ones(count, np.float32)),
+    }
+    order = pa.array(np.argsort(np.concatenate([read.rows, others]), kind="stable"))
+    columns = []
+    for i, one in enumerate(READING):
+        ours = fast.get(one.name, pa.nulls(count, one.type))
+        theirs = pa.array([reading[i] for reading in slow], one.type)
+        columns.append(pa.concat_arrays([ours, theirs]).take(order))
+    return columns
 
 
 def read_one(raw: str, region: str | None) -> Reading:
     """Read one number under a region, or refuse it; never raises."""
+    if len(raw) > 4 * MAX_LENGTH:
+        return Reading(reason="too_long")
     text = _INVISIBLE.sub("", raw).strip()
     if len(text) > MAX_LENGTH:
         return Reading(reason="too_long")
@@ -132,45 +128,77 @@ def _read(text: str, region: str | None) -> Reading:
         return Reading(reason="masked")
     if "@" in text:
         return Reading(reason="not_a_number")
-    how = None
     if whole := _SPREADSHEET_FLOAT.fullmatch(text):
-        text, how = whole[1], How.MENDED
-    elif _spells_letters(text):
-        how = How.VANITY
-        if sum(map(str.isdigit, text)) > _VANITY_DIGITS:
-            return Reading(reason="not_a_number")
-    return _choose(text, region, how)
-
-
-def _spells_letters(text: str) -> bool:
+        return _choose(whole[1], region, How.MENDED)
     plain = unicodedata.normalize("NFKC", text).removeprefix("tel:")
-    body = _EXTENSION.sub("", plain).partition(";")[0]
-    first = re.search(r"[\d+＋]", body)
-    return first is not None and _LETTER.search(body, first.start()) is not None
+    said = next(spoken.runs(plain), None) if _LETTER.search(plain) else None
+    if said and plain[said.starts[0] : said.ends[-1]] == plain.strip(" .,()"):
+        return _choose(said.plain, region, How.SPELLED)
+    if disguises.has_letters(plain):
+        return _disguised(text, plain, region)
+    return _choose(text, region, None)
+
+
+def _disguised(text: str, plain: str, region: str | None) -> Reading:
+    """A number with letters in it: letters for digits, or a keypad's letters."""
+    if looks := disguises.look_alike(plain):
+        reading = _choose(looks, region, How.LOOK_ALIKE)
+        if not reading.e164 or not disguises.may_be_vanity(plain):
+            return reading
+        other = _choose(text, region, How.VANITY)
+        if not other.e164:
+            return reading
+        return Reading(reason="ambiguous", also_read_as=f"{reading.e164} {other.e164}")
+    if not disguises.may_be_vanity(plain):
+        return Reading(reason="not_a_number")
+    return _choose(text, region, How.VANITY)
+
+
+class _Parsed(NamedTuple):
+    """A parsed number, the region that claims it, and whether it is valid there."""
+
+    number: pn.PhoneNumber
+    region: str | None
+    valid: bool
 
 
 def _choose(text: str, region: str | None, how: How | None) -> Reading:
-    """The more plausible of the region's plan and, for its unmistakable shape, North America's."""
+    """The most plausible of the region's plan, North America's, and an international prefix."""
     home = _parse(text, region)
-    abroad = region is not None and pn.country_code_for_region(region) not in (0, 1)
-    if not (abroad and _NANP_TOLL_FREE.fullmatch(text)):
+    valid = _is_valid(home)
+    if region and not valid and (prefix := _IDD.match(text)):
+        abroad = _parse(f"+{text[prefix.end() :]}", None)
+        if _is_valid(abroad):
+            return _judge(abroad, region, How.MENDED)
+    elsewhere = region is not None and pn.country_code_for_region(region) not in (0, 1)
+    if not (elsewhere and _TOLL_FREE.fullmatch(text)):
         return _judge(home, region, how)
     foreign = _parse(text, "US")
-    if isinstance(foreign, str) or not pn.is_valid_number(foreign):
+    if isinstance(foreign, str) or not foreign.valid:
         return _judge(home, region, how)
-    if not isinstance(home, str) and pn.is_valid_number(home) and not _lacks_trunk_zero(home, text):
-        return Reading(reason="ambiguous")
-    return _judge(foreign, "US", How.FOREIGN)
+    if isinstance(home, str) or not home.valid:
+        return _judge(foreign, "US", How.FOREIGN)
+    both = [pn.format_number(p.number, pn.PhoneNumberFormat.E164) for p in (foreign, home)]
+    if _lacks_trunk_zero(home.number, text) and _TOLL_FREE_SURE.fullmatch(text):
+        return _judge(foreign, "US", How.FOREIGN, also=both[1])
+    return Reading(reason="ambiguous", also_read_as=" ".join(both))
 
 
-def _parse(text: str, region: str | None) -> pn.PhoneNumber | str:
+def _parse(text: str, region: str | None) -> _Parsed | str:
     """The parsed number, or the reason why there is none."""
     try:
-        return pn.parse(text, region, keep_raw_input=True)
+        number = pn.parse(text, region, keep_raw_input=True)
     except pn.NumberParseException as error:
         if error.error_type == pn.NumberParseException.INVALID_COUNTRY_CODE:
             return "invalid" if text.lstrip()[:1] in "+＋" else "no_region"
         return REFUSED_BY_LIBRARY[error.error_type]
+    claimed = pn.region_code_for_number(number)
+    valid = claimed is not None and pn.is_valid_number_for_region(number, claimed)
+    return _Parsed(number, claimed, valid)
+
+
+def _is_valid(parsed: _Parsed | str) -> bool:
+    return not isinstance(parsed, str) and parsed.valid
 
 
 def _lacks_trunk_zero(number: pn.PhoneNumber, text: str) -> bool:
@@ -179,27 +207,39 @@ def _lacks_trunk_zero(number: pn.PhoneNumber, text: str) -> bool:
     return len(pn.normalize_digits_only(text)) < len(written)
 
 
-def _judge(number: pn.PhoneNumber | str, region: str | None, how: How | None) -> Reading:
+def _judge(
+    parsed: _Parsed | str, region: str | None, how: How | None, also: str | None = None
+) -> Reading:
     """A reading of a valid number; otherwise the reason why it is none."""
-    if isinstance(number, str):
-        return Reading(reason=number)
-    if not pn.is_valid_number(number):
-        if region is not None and shortnumberinfo.is_possible_short_number_for_region(
-            number, region
-        ):
-            return Reading(reason="short_code")
-        possible = pn.is_possible_number_with_reason(number)
-        return Reading(reason=REFUSED_BY_LENGTH.get(possible, "invalid"))
+    if isinstance(parsed, str):
+        return Reading(reason=parsed)
+    number = parsed.number
+    if not parsed.valid:
+        return _refused(number, region)
     if how is None:
         national = number.country_code_source == pn.CountryCodeSource.FROM_DEFAULT_COUNTRY
         how = How.NATIONAL if national else How.INTERNATIONAL
-    home = pn.region_code_for_number(number)
     return Reading(
         e164=pn.format_number(number, pn.PhoneNumberFormat.E164),
-        region=None if home in (None, pn.REGION_CODE_FOR_NON_GEO_ENTITY) else home,
+        region=None if parsed.region == pn.REGION_CODE_FOR_NON_GEO_ENTITY else parsed.region,
         line_type=pn.PhoneNumberType.to_string(pn.number_type(number)).lower(),
         how=how,
+        validity=VALID,
+        extension=number.extension,
+        also_read_as=also,
+        confidence=worth(how, also),
     )
+
+
+def _refused(number: pn.PhoneNumber, region: str | None) -> Reading:
+    """Why a parsed number is not valid: a short code, a wrong length, or no number of its plan."""
+    possible = pn.is_possible_number_with_reason(number)
+    validity = POSSIBLE if possible == pn.ValidationResult.IS_POSSIBLE else None
+    if region is not None and shortnumberinfo.is_possible_short_number_for_region(number, region):
+        dialled = pn.national_significant_number(number)
+        emergency = shortnumberinfo.is_emergency_number(dialled, region)
+        return Reading(reason="emergency" if emergency else "short_code")
+    return Reading(reason=REFUSED_BY_LENGTH.get(possible, "invalid"), validity=validity)
 
 
 def found(start: int, end: int, reading: Reading, role: Role) -> Found:
@@ -212,5 +252,8 @@ def found(start: int, end: int, reading: Reading, role: Role) -> Found:
         role,
         reading.region,
         reading.line_type,
-        PLAUSIBILITY[How(reading.how)] if reading.how else 1.0,
+        reading.confidence,
+        reading.how,
+        reading.also_read_as,
+        reading.extension,
     )

@@ -7,7 +7,8 @@ everything. A number that cannot be read is no sighting; `unread_counts` counts 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import lru_cache
 
 import numpy as np
 import pyarrow as pa
@@ -15,10 +16,11 @@ import pyarrow.compute as pc
 
 from schemas.kinds import EntityKind, RecordKind, Role
 from schemas.mention import SIGHTING
-from transforms import domains, emails, narratives, payees, phones, remote_access, urls
-from transforms.agreement import NARRATIVE, Sighting, settle
+from transforms import domains, emails, narratives, payees, phones, remote_access, sighted, urls
+from transforms.agreement import NARRATIVE, settle
 from transforms.found import Found
 from transforms.lists import Items, items
+from transforms.sighted import SIGHTED, One
 
 FIELD_CONFIDENCE = 0.95
 """A reading of a field that the organisation filled in for it."""
@@ -27,25 +29,34 @@ SIGNALLING_CONFIDENCE = 0.9
 SEVERAL_CONFIDENCE = 0.8
 """A number found beside others in one number field."""
 
-_ROLES = {str(role): role for role in Role}
+_ROLES = pa.array([str(role) for role in Role])
+_SIDES = {
+    "calling_number": {"inbound": Role.CALLER_ID, "outbound": Role.VICTIM},
+    "called_number": {"inbound": Role.VICTIM, "outbound": Role.CALLBACK},
+}
+"""The part of each side of a call, by its direction."""
 
 
 def complaint_sightings(batch: pa.RecordBatch) -> pa.RecordBatch:
     """The sightings of a batch of `COMPLAINT_ACCEPTED`, as `SIGHTING`, in the order of its rows."""
-    sightings = [
+    found = [
         *_number_fields(batch),
-        *_address_fields(batch),
-        *_remote_fields(batch),
-        *_payment_fields(batch),
-        *_narratives(batch),
+        sighted.of_found(
+            [
+                *_address_fields(batch),
+                *_remote_fields(batch),
+                *_payment_fields(batch),
+                *_narratives(batch),
+            ]
+        ),
     ]
     columns = {
-        "record_kind": pa.array([RecordKind.COMPLAINT] * len(batch), pa.string()),
+        "record_kind": pa.repeat(RecordKind.COMPLAINT.value, len(batch)),
         "record_id": batch["complaint_id"],
         "observed_at": _observed_at(batch),
         "group_id": pc.binary_join_element_wise(batch["source_org"], batch["complaint_id"], "|"),
     }
-    return _table(batch, settle(sightings, own_numbers(batch)), columns)
+    return _table(batch, settle(_joined(found), own_numbers(batch)), columns)
 
 
 def call_sightings(batch: pa.RecordBatch) -> pa.RecordBatch:
@@ -53,22 +64,26 @@ def call_sightings(batch: pa.RecordBatch) -> pa.RecordBatch:
 
     Where the direction is unknown either number may be the victim's: neither is sighted.
     """
-    sightings = [*_call_numbers(batch), *_signalling(batch)]
+    found = [*_call_numbers(batch), *_signalling(batch)]
     own = pc.binary_join_element_wise(batch["source_org"], "call", batch["call_id"], "|")
     joint = pc.binary_join_element_wise(batch["source_org"], batch["complaint_id"], "|")
     columns = {
-        "record_kind": pa.array([RecordKind.CALL] * len(batch), pa.string()),
+        "record_kind": pa.repeat(RecordKind.CALL.value, len(batch)),
         "record_id": batch["call_id"],
         "observed_at": batch["started_at"],
         "group_id": pc.coalesce(joint, own),
     }
-    return _table(batch, settle(sightings, victim_sides(batch)), columns)
+    return _table(batch, settle(_joined(found), victim_sides(batch)), columns)
 
 
 def unread_counts(batch: pa.RecordBatch) -> pa.Array:
     """Numbers of each complaint's phone_numbers that could not be read, int32."""
     numbers = items(batch["phone_numbers"])
-    seen = {(s.row, s.field) for s in _number_fields(batch)}
+    seen = {
+        pair
+        for part in _number_fields(batch)
+        for pair in zip(part["row"].to_pylist(), part["field"].to_pylist(), strict=True)
+    }
     raws = numbers.field("raw").to_pylist()
     counts = np.zeros(len(batch), np.int32)
     for row, place, raw in zip(numbers.rows, numbers.places, raws, strict=True):
@@ -80,65 +95,83 @@ def unread_counts(batch: pa.RecordBatch) -> pa.Array:
 def own_numbers(batch: pa.RecordBatch) -> list[list[str]]:
     """Each complaint's numbers that it gives the role `victim`: E.164, else as written."""
     own: list[list[str]] = [[] for _ in range(len(batch))]
-    regions = batch["victim_country"].to_pylist()
-    for row, _, raw, role in _pairs(items(batch["phone_numbers"]), "raw", "role"):
-        if role == Role.VICTIM and raw:
-            own[row].append(phones.read_one(raw, regions[row]).e164 or raw)
+    numbers = items(batch["phone_numbers"])
+    victims = pc.fill_null(pc.equal(numbers.field("role"), Role.VICTIM.value), False)
+    rows = pa.array(numbers.rows, pa.int64()).filter(victims)
+    raws = numbers.field("raw").filter(victims)
+    read = phones.normalise(raws, batch["victim_country"].take(rows))
+    written = pc.coalesce(pc.struct_field(read, "e164"), raws)
+    for row, number in zip(rows.to_pylist(), written.to_pylist(), strict=True):
+        if number:
+            own[row].append(number)
     return own
 
 
 def victim_sides(batch: pa.RecordBatch) -> list[list[str]]:
     """Each call's numbers that are, or may be, the victim's: E.164, else as written."""
     sides: list[list[str]] = [[] for _ in range(len(batch))]
-    directions = batch["direction"].to_pylist()
     for name, suspects in (("calling_number", "inbound"), ("called_number", "outbound")):
-        readings = phones.normalise(batch[name], batch["victim_country"])
-        read = pc.struct_field(readings, "e164").to_pylist()
-        for row, raw in enumerate(batch[name].to_pylist()):
-            if raw and directions[row] != suspects:
-                sides[row].append(read[row] or raw)
+        theirs = pc.fill_null(pc.not_equal(batch["direction"], suspects), True)
+        rows = np.flatnonzero(theirs.to_numpy(zero_copy_only=False))
+        raws = batch[name].take(pa.array(rows))
+        read = phones.normalise(raws, batch["victim_country"].take(pa.array(rows)))
+        written = pc.coalesce(pc.struct_field(read, "e164"), raws)
+        for row, number in zip(rows.tolist(), written.to_pylist(), strict=True):
+            if number:
+                sides[row].append(number)
     return sides
 
 
-def _number_fields(batch: pa.RecordBatch) -> Iterator[Sighting]:
+def _number_fields(batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
     numbers = items(batch["phone_numbers"])
-    regions = batch["victim_country"].take(pa.array(numbers.rows, pa.int64()))
+    rows = pa.array(numbers.rows, pa.int64())
+    regions = batch["victim_country"].take(rows)
     raws = numbers.field("raw")
-    readings = phones.normalise(raws, regions).to_pylist()
-    for row, place, raw, role, region, reading in zip(
-        numbers.rows,
-        numbers.places,
-        raws.to_pylist(),
-        numbers.field("role").to_pylist(),
-        regions.to_pylist(),
-        readings,
-        strict=True,
-    ):
-        part = _ROLES.get(role, Role.MENTIONED)
-        name = f"phone_numbers[{place}]"
-        if reading["e164"]:
-            found = phones.found(0, len(raw), phones.Reading(**reading), part)
-            yield Sighting(row, name, raw, found, FIELD_CONFIDENCE)
-        elif raw and reading["reason"] in phones.MAY_BE_SEVERAL:
-            for found in narratives.numbers(raw, region):
-                one = found._replace(role=part)
-                yield Sighting(row, name, raw, one, SEVERAL_CONFIDENCE)
+    readings = phones.normalise(raws, regions)
+    given = numbers.field("role")
+    roles = pc.if_else(pc.is_in(given, _ROLES), given, Role.MENTIONED.value)
+    fields = sighted.places("phone_numbers", numbers)
+    yield sighted.of_numbers(rows, fields, raws, readings, roles, FIELD_CONFIDENCE)
+    maybe = pc.is_in(pc.struct_field(readings, "reason"), pa.array(phones.MAY_BE_SEVERAL))
+    columns = (rows, fields, raws, regions, roles)
+    yield sighted.of_found(
+        (row, name, raw, one._replace(role=Role(role)), SEVERAL_CONFIDENCE, True)
+        for row, name, raw, region, role in zip(
+            *(column.filter(maybe).to_pylist() for column in columns), strict=True
+        )
+        for one in (_several(raw, region) if raw else ())
+    )
 
 
-def _address_fields(batch: pa.RecordBatch) -> Iterator[Sighting]:
+@lru_cache(maxsize=1 << 14)
+def _several(raw: str, region: str | None) -> tuple[Found, ...]:
+    """The numbers of a field that holds more than one number."""
+    return tuple(narratives.numbers(raw, region))
+
+
+def _address_fields(batch: pa.RecordBatch) -> Iterator[One]:
     regions = batch["victim_country"].to_pylist()
     for row, name, text in _texts(batch, "urls"):
-        number = urls.phone_of(text)
-        found = None if number else urls.from_field(text)
-        if number:
-            reading = phones.read_one(number, regions[row])
-            if reading.e164:
-                found = phones.found(0, len(text), reading, Role.CALLBACK)
-        if found:
-            yield Sighting(row, name, text, found, FIELD_CONFIDENCE)
+        for found in _of_url(text, regions[row]):
+            yield row, name, text, found, FIELD_CONFIDENCE, True
     for row, name, text in _texts(batch, "emails"):
-        for found in emails.in_text(text):
-            yield Sighting(row, name, text, found, FIELD_CONFIDENCE)
+        for found in _of_email(text):
+            yield row, name, text, found, FIELD_CONFIDENCE, True
+
+
+@lru_cache(maxsize=1 << 14)
+def _of_url(text: str, region: str | None) -> tuple[Found, ...]:
+    """What a field that should be a web address names: a site, or a phone to call."""
+    number = urls.phone_of(text)
+    if number is None:
+        return tuple(urls.from_field(text))
+    reading = phones.read_one(number, region)
+    return (phones.found(0, len(text), reading, Role.CALLBACK),) if reading.e164 else ()
+
+
+@lru_cache(maxsize=1 << 14)
+def _of_email(text: str) -> tuple[Found, ...]:
+    return tuple(emails.in_text(text))
 
 
 def _texts(batch: pa.RecordBatch, column: str) -> Iterator[tuple[int, str, str]]:
@@ -148,18 +181,21 @@ def _texts(batch: pa.RecordBatch, column: str) -> Iterator[tuple[int, str, str]]
             yield row, f"{column}[{place}]", text
 
 
-def _remote_fields(batch: pa.RecordBatch) -> Iterator[Sighting]:
+def _remote_fields(batch: pa.RecordBatch) -> Iterator[One]:
     remote = items(batch["remote_access"])
     for row, place, tool, session in _pairs(remote, "tool", "id"):
         if session and (found := remote_access.from_field(tool, session)):
-            yield Sighting(row, f"remote_access[{place}].id", session, found, FIELD_CONFIDENCE)
+            yield row, f"remote_access[{place}].id", session, found, FIELD_CONFIDENCE, True
 
 
-def _payment_fields(batch: pa.RecordBatch) -> Iterator[Sighting]:
+def _payment_fields(batch: pa.RecordBatch) -> Iterator[One]:
     regions = batch["victim_country"].to_pylist()
     for row, place, method, payee in _pairs(items(batch["payments"]), "method", "payee"):
-        if payee and (found := payees.from_field(method, payee, regions[row])):
-            yield Sighting(row, f"payments[{place}].payee", payee, found, FIELD_CONFIDENCE)
+        if payee and (found := _payee(method, payee, regions[row])):
+            yield row, f"payments[{place}].payee", payee, found, FIELD_CONFIDENCE, True
+
+
+_payee = lru_cache(maxsize=1 << 14)(payees.from_field)
 
 
 def _pairs(of: Items, first: str, second: str) -> Iterator[tuple[int, int, str | None, str | None]]:
@@ -167,52 +203,63 @@ def _pairs(of: Items, first: str, second: str) -> Iterator[tuple[int, int, str |
     yield from zip(of.rows, of.places, *values, strict=True)
 
 
-def _narratives(batch: pa.RecordBatch) -> Iterator[Sighting]:
+def _narratives(batch: pa.RecordBatch) -> Iterator[One]:
     for hit in narratives.find(batch["narrative"], batch["victim_country"], batch["source_org"]):
-        yield Sighting(hit.row, NARRATIVE, hit.text, hit.found, hit.confidence, hit.stated)
+        yield hit.row, NARRATIVE, hit.text, hit.found, hit.confidence, hit.stated
 
 
-def _call_numbers(batch: pa.RecordBatch) -> Iterator[Sighting]:
-    parts = {
-        "inbound": {"calling_number": Role.CALLER_ID, "called_number": Role.VICTIM},
-        "outbound": {"calling_number": Role.VICTIM, "called_number": Role.CALLBACK},
+def _call_numbers(batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
+    rows = pa.array(np.arange(len(batch)))
+    for name, parts in _SIDES.items():
+        known = pa.array(list(parts), pa.string())
+        roles = pa.array([role.value for role in parts.values()], pa.string())
+        role = roles.take(pc.index_in(batch["direction"], known))
+        sided = pc.is_valid(role)
+        raw = batch[name].filter(sided)
+        readings = phones.normalise(raw, batch["victim_country"].filter(sided))
+        yield sighted.of_numbers(
+            rows.filter(sided), name, raw, readings, role.filter(sided), FIELD_CONFIDENCE
+        )
+
+
+def _signalling(batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
+    orgs = batch["source_org"]
+    slugs: dict[str, tuple[EntityKind, Callable[[str], str | None]]] = {
+        "orig_id": (EntityKind.ORIG_ID, _plain),
+        "carrier": (EntityKind.CARRIER, _slug),
+        "trunk": (EntityKind.TRUNK, _slug),
+        "source_ip": (EntityKind.IP, domains.canonical_ip),
     }
-    directions = batch["direction"].to_pylist()
-    for name in ("calling_number", "called_number"):
-        raws = batch[name].to_pylist()
-        readings = phones.normalise(batch[name], batch["victim_country"]).to_pylist()
-        for row, (direction, raw, reading) in enumerate(
-            zip(directions, raws, readings, strict=True)
-        ):
-            if direction in parts and reading["e164"]:
-                role = parts[direction][name]
-                found = phones.found(0, len(raw), phones.Reading(**reading), role)
-                yield Sighting(row, name, raw, found, FIELD_CONFIDENCE)
+    for name, (kind, canonical) in slugs.items():
+        encoded = batch[name].dictionary_encode()
+        distinct = [canonical(text) for text in encoded.dictionary.to_pylist()]
+        value = pa.array(distinct, pa.string()).take(encoded.indices)
+        if kind is EntityKind.TRUNK:
+            value = pc.binary_join_element_wise(orgs, value, ":")
+        read = pc.is_valid(value)
+        raw = batch[name].filter(read)
+        columns: dict[str, pa.Array | object] = {
+            "row": pa.array(np.arange(len(batch))).filter(read),
+            "field": name,
+            "start": 0,
+            "end": pc.utf8_length(raw),
+            "raw": raw,
+            "kind": kind.value,
+            "value": value.filter(read),
+            "role": Role.SIGNALLING.value,
+            "stated": True,
+            "confidence": SIGNALLING_CONFIDENCE,
+        }
+        yield sighted.of_columns(len(raw), columns)
 
 
-def _signalling(batch: pa.RecordBatch) -> Iterator[Sighting]:
-    orgs = batch["source_org"].to_pylist()
-    for name, kind in (
-        ("orig_id", EntityKind.ORIG_ID),
-        ("carrier", EntityKind.CARRIER),
-        ("trunk", EntityKind.TRUNK),
-        ("source_ip", EntityKind.IP),
-    ):
-        for row, raw in enumerate(batch[name].to_pylist()):
-            value = _signal(kind, raw, orgs[row]) if raw else None
-            if value:
-                found = Found(0, len(raw), kind, value, Role.SIGNALLING)
-                yield Sighting(row, name, raw, found, SIGNALLING_CONFIDENCE)
+def _plain(text: str) -> str | None:
+    return text.strip().lower() or None
 
 
-def _signal(kind: EntityKind, raw: str, org: str) -> str | None:
-    """The canonical value; a trunk's name means something in its own organisation only."""
-    if kind is EntityKind.IP:
-        return domains.canonical_ip(raw)
-    if kind is EntityKind.ORIG_ID:
-        return raw.strip().lower() or None
-    slug = re.sub(r"[\W_]+", "-", raw.lower()).strip("-")
-    return (f"{org}:{slug}" if kind is EntityKind.TRUNK else slug) if slug else None
+def _slug(text: str) -> str | None:
+    """A name in one spelling; a trunk's means something in its own organisation only."""
+    return re.sub(r"[\W_]+", "-", text.lower()).strip("-") or None
 
 
 def _observed_at(batch: pa.RecordBatch) -> pa.Array:
@@ -221,22 +268,22 @@ def _observed_at(batch: pa.RecordBatch) -> pa.Array:
     return pc.if_else(said, batch["occurred_at"], batch["received_at"])
 
 
+def _joined(parts: list[pa.RecordBatch]) -> pa.RecordBatch:
+    """The parts one after the other."""
+    table = pa.Table.from_batches(parts, schema=SIGHTED).combine_chunks()
+    return pa.RecordBatch.from_arrays(
+        [c.chunk(0) if c.num_chunks else pa.array([], c.type) for c in table.columns],
+        schema=SIGHTED,
+    )
+
+
 def _table(
-    batch: pa.RecordBatch, sightings: list[Sighting], of_record: dict[str, pa.Array]
+    batch: pa.RecordBatch, found: pa.RecordBatch, of_record: dict[str, pa.Array]
 ) -> pa.RecordBatch:
-    rows = pa.array([s.row for s in sightings], pa.int32())
-    found = [s.found for s in sightings]
-    columns: dict[str, pa.Array | list[object]] = {
-        "entity_id": [f.entity_id for f in found],
-        "kind": [f.kind for f in found],
-        "role": [f.role for f in found],
-        "field": [s.field for s in sightings],
-        "start": [f.start for f in found],
-        "end": [f.end for f in found],
-        "raw": [s.text[s.found.start : s.found.end] for s in sightings],
-        "confidence": [s.confidence * s.found.plausibility for s in sightings],
-        "region": [f.region for f in found],
-        "line_type": [f.line_type for f in found],
+    rows = found["row"]
+    columns = {name: found[name] for name in SIGHTED.names if name in SIGHTING.names}
+    columns |= {
+        "entity_id": pc.binary_join_element_wise(found["kind"], found["value"], ":"),
         "source_org": batch["source_org"].take(rows),
         "victim_country": batch["victim_country"].take(rows),
         "victim_key": pc.binary_join_element_wise(
@@ -244,8 +291,4 @@ def _table(
         ).take(rows),
         **{name: column.take(rows) for name, column in of_record.items()},
     }
-    arrays = [
-        pa.array(columns[f.name], f.type) if isinstance(columns[f.name], list) else columns[f.name]
-        for f in SIGHTING
-    ]
-    return pa.RecordBatch.from_arrays(arrays, schema=SIGHTING)
+    return pa.RecordBatch.from_arrays([columns[f.name] for f in SIGHTING], schema=SIGHTING)

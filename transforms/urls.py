@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import csv
 import re
 from collections.abc import Iterator
+from functools import cache, lru_cache
+from importlib import resources
 
 from schemas.kinds import EntityKind, Role
-from transforms import domains
+from transforms import domains, look_alikes
 from transforms.found import Found
 
 MAX_URL = 2_048
@@ -25,6 +28,12 @@ _BARE = re.compile(
     rf"(?:/[^\s<>\"']{{0,{MAX_URL}}})?)",
     re.IGNORECASE,
 )
+_DOTTED = re.compile(rf"(?<=[^\W_]){domains.DOT}(?=[^\W_])", re.IGNORECASE)
+"""The first dot of what may be a host."""
+HINT = (
+    r"(?i)//|\[/\]|[\pL\pN_-](?:\.|\s?[\[({]\s?(?:\.|dot|punto|punkt|point)\s?[\])}]\s?|。|．)\pL"
+)
+"""RE2: without a match of this, a text holds no web address by name."""
 _TO_PHONE = re.compile(
     r"(?:tel|callto|sms):(?://)?(?P<uri>\+?[\d().\s-]{7,30})"
     r"|(?:https?://)?(?:wa\.me/|api\.whatsapp\.com/send/?\?phone=)(?:\+"
@@ -52,12 +61,13 @@ _WORDLIKE = frozenset(
 _TRAILING = ".,;:!?)]}>'\"*"
 
 
-def from_field(text: str) -> Found | None:
-    """The domain or address of a field that should be one web address."""
+def from_field(text: str) -> Iterator[Found]:
+    """What a field that should be one web address names: its domain or address."""
     body = text[:MAX_URL].strip()
     offset = text.find(body)
     match = _FULL.match(body) or _BARE.match(body)
-    return _found(match, offset, len(body)) if match else None
+    if match and (found := _found(match, offset, len(body))):
+        yield found
 
 
 def in_text(text: str) -> Iterator[Found]:
@@ -66,21 +76,40 @@ def in_text(text: str) -> Iterator[Found]:
     A bare name, without a path and not defanged, is only `mentioned` until context says that the
     victim was sent there.
     """
-    taken: list[tuple[int, int]] = []
-    for match in _FULL.finditer(text):
-        if found := _found(match, 0, None):
-            taken.append((found.start, found.end))
-            yield found
-    gaps = iter(taken)
-    skip = next(gaps, None)
-    for match in _BARE.finditer(text):
-        while skip and skip[1] <= match.start():
-            skip = next(gaps, None)
-        if skip and match.start() >= skip[0]:
+    done = 0
+    if "//" in text or "[/]" in text:
+        for match in _FULL.finditer(text):
+            yield from _bare(text, done, match.start())
+            done = match.end()
+            if found := _found(match, 0, None):
+                yield found
+    yield from _bare(text, done, len(text))
+
+
+def _bare(text: str, start: int, end: int) -> Iterator[Found]:
+    """Web addresses without a scheme that begin between two places."""
+    for dot in _DOTTED.finditer(text, start, end):
+        if dot.start() < start:
             continue
+        match = _BARE.search(text, max(start, _token(text, dot.start())), end)
+        if match is None:
+            return
+        start = match.end()
         if _plausible(text, match) and (found := _found(match, 0, None)):
             link = match["rest"] or domains.refang(match["host"]) != match["host"]
             yield found if link else found._replace(role=Role.MENTIONED)
+
+
+def _token(text: str, dot: int) -> int:
+    """Where the word before a dot begins."""
+    at = dot
+    while (
+        at > 0
+        and dot - at < domains.LONGEST_HOST
+        and (text[at - 1].isalnum() or text[at - 1] in "-_.@+%")
+    ):
+        at -= 1
+    return at
 
 
 def phone_of(text: str) -> str | None:
@@ -92,17 +121,42 @@ def phone_of(text: str) -> str | None:
 
 
 def _found(match: re.Match[str], offset: int, whole: int | None) -> Found | None:
-    host = domains.refang(match["host"])
-    if address := domains.canonical_ip(host):
-        kind, value = EntityKind.IP, address
-    else:
-        name = domains.canonical_host(host)
-        domain = domains.registrable(name) if name else None
-        if domain is None:
-            return None
-        kind, value = EntityKind.DOMAIN, domain
+    named = _named(match["host"])
+    if named is None:
+        return None
+    kind, value, how = named
+    if kind is EntityKind.DOMAIN and value in _shorteners():
+        path = domains.refang(match["rest"]).partition("?")[0].partition("#")[0].rstrip(_TRAILING)
+        if len(path) > 1:
+            kind, value = EntityKind.URL, f"{value}{path}"
     end = whole if whole is not None else match.start() + len(match[0].rstrip(_TRAILING))
-    return Found(match.start() + offset, end + offset, kind, value, Role.LURE_SITE)
+    start = match.start() + offset
+    return Found(start, end + offset, kind, value, Role.LURE_SITE, how=how)
+
+
+@lru_cache(maxsize=1 << 14)
+def _named(written: str) -> tuple[EntityKind, str, str | None] | None:
+    """What a host names, and `look_alike:BRAND` where it imitates one."""
+    host = domains.refang(written)
+    if address := domains.canonical_ip(host):
+        return EntityKind.IP, address, None
+    name = domains.canonical_host(host)
+    domain = domains.registrable(name) if name else None
+    if domain is None:
+        return None
+    brand = look_alikes.imitated(domain)
+    return EntityKind.DOMAIN, domain, f"look_alike:{brand}" if brand else None
+
+
+@cache
+def _shorteners() -> frozenset[str]:
+    """Hosts of short links, of the known-legitimate list: only a whole link is somebody's."""
+    text = resources.files("transforms").joinpath("data/known_legitimate.csv").read_text("utf-8")
+    return frozenset(
+        row["entity_id"].removeprefix("domain:")
+        for row in csv.DictReader(text.splitlines())
+        if row["category"] == "shortener"
+    )
 
 
 def _plausible(text: str, match: re.Match[str]) -> bool:

@@ -1,4 +1,8 @@
-"""Wallet addresses, by checksum: Base58Check, Bech32, and the Keccak checksum of EIP-55."""
+"""Wallet addresses, by checksum: Base58Check, Bech32, and the Keccak checksum of EIP-55.
+
+Solana's addresses have no checksum: one is a point of the curve, and counts where its
+coin is named.
+"""
 
 from __future__ import annotations
 
@@ -11,8 +15,21 @@ _BECH32 = "qpzry9x8gf2tvdw0s3jn54khce6mua7l"
 _VERSIONS = {0x00: "btc", 0x05: "btc", 0x30: "ltc", 0x32: "ltc", 0x41: "tron"}
 """First byte of a decoded address: chain parameters of Bitcoin, Litecoin and TRON."""
 
+_RIPPLE = "rpshnaf39wBUDNEGHJKLM4PQRST7VWXYZ2bcdeCg65jkm8oFqi1tuvAxyz"
+"""The alphabet of the XRP Ledger, in which an account begins with r."""
+_TO_BITCOINS = str.maketrans(_RIPPLE, _BASE58)
+_PRIME = 2**255 - 19
+_CURVE = -121665 * pow(121666, -1, _PRIME) % _PRIME
+"""Field and curve constant of Ed25519 (RFC 8032 section 5.1)."""
+_SOLANA = re.compile(r"(?<![A-Za-z0-9])[1-9A-HJ-NP-Za-km-z]{32,44}(?![A-Za-z0-9])")
+_SOLANA_NAMED = re.compile(r"\bsol(?:ana)?\b", re.IGNORECASE)
+_NEAR = 80
+"""Characters before an address in which its coin is named."""
+HINT = r"0[xX][0-9A-Fa-f]{40}|(?i:bc1|ltc1)[0-9A-Za-z]{11}|[1-9A-HJ-NP-Za-km-z]{25}"
+"""RE2: without a match of this, a text holds no address."""
+
 _ADDRESS = re.compile(
-    r"(?<![A-Za-z0-9])(?:0x[0-9A-Fa-f]{40}|(?i:bc1|ltc1)[02-9A-Za-z]{11,87}|[13LMT][1-9A-HJ-NP-Za-km-z]{25,34})"
+    r"(?<![A-Za-z0-9])(?:0x[0-9A-Fa-f]{40}|(?i:bc1|ltc1)[02-9A-Za-z]{11,87}|[13LMTr][1-9A-HJ-NP-Za-km-z]{24,34})"
     r"(?![A-Za-z0-9])"
 )
 
@@ -22,10 +39,34 @@ def in_text(text: str) -> Iterator[tuple[int, int, str]]:
     for match in _ADDRESS.finditer(text):
         if value := canonical(match[0]):
             yield *match.span(), value
+    if _SOLANA_NAMED.search(text):
+        for match in _SOLANA.finditer(text):
+            named = _SOLANA_NAMED.search(text, max(0, match.start() - _NEAR), match.start())
+            if named and canonical(match[0]) is None and is_solana(match[0]):
+                yield *match.span(), f"sol:{match[0]}"
+
+
+def is_solana(text: str) -> bool:
+    """Whether the text is 32 bytes in Base58 and a point of Ed25519, as a person's wallet is.
+
+    A typing slip leaves half of all addresses on the curve: this is weaker than a checksum.
+    """
+    if not _SOLANA.fullmatch(text):
+        return False
+    number = 0
+    for letter in text:
+        number = number * 58 + _BASE58.index(letter)
+    zeros = len(text) - len(text.lstrip("1"))
+    size = zeros + (number.bit_length() + 7) // 8
+    if size != 32:
+        return False
+    y = int.from_bytes(number.to_bytes(32, "big"), "little") & ((1 << 255) - 1)
+    square = (y * y - 1) * pow(_CURVE * y * y + 1, -1, _PRIME) % _PRIME
+    return y < _PRIME and (square == 0 or pow(square, (_PRIME - 1) // 2, _PRIME) == 1)
 
 
 def canonical(address: str) -> str | None:
-    """`btc:`, `ltc:`, `tron:` or `eth:` and the address; None where no checksum holds."""
+    """`btc:`, `ltc:`, `tron:`, `xrp:` or `eth:` and the address; None where no checksum holds."""
     if address[:2] in ("0x", "0X"):
         return f"eth:{address.lower()}" if _is_ethereum(address) else None
     lower = address.lower()
@@ -34,6 +75,9 @@ def canonical(address: str) -> str | None:
         return (
             f"{coin}:{lower}" if address in (lower, address.upper()) and _is_segwit(lower) else None
         )
+    if address.startswith("r") and set(address) <= set(_RIPPLE):
+        account = _base58check(address.translate(_TO_BITCOINS))
+        return f"xrp:{address}" if account and len(account) == 21 and account[0] == 0 else None
     payload = _base58check(address)
     if payload is None or len(payload) != 21 or payload[0] not in _VERSIONS:
         return None

@@ -9,7 +9,17 @@ from hypothesis import strategies as st
 
 from schemas.kinds import Role
 from tests.transforms.real_data import real
-from transforms import brands, domains, emails, payees, remote_access, urls, wallets
+from transforms import (
+    agents,
+    brands,
+    domains,
+    emails,
+    payees,
+    payees_in_text,
+    remote_access,
+    urls,
+    wallets,
+)
 
 
 def ids(found) -> list[str]:
@@ -38,7 +48,7 @@ def ids(found) -> list[str]:
     ],
 )
 def test_url_field(text, expected):
-    found = urls.from_field(text)
+    found = next(urls.from_field(text), None)
     assert (found and found.entity_id) == expected
     if found:
         assert found.role is Role.LURE_SITE
@@ -65,8 +75,8 @@ def test_urls_in_text(text, expected):
 
 def test_a_bare_name_is_only_mentioned():
     assert [f.role for f in urls.in_text("evil-refund.com or https://evil.com")] == [
-        Role.LURE_SITE,
         Role.MENTIONED,
+        Role.LURE_SITE,
     ]
 
 
@@ -165,7 +175,7 @@ def test_payees_in_text():
         "wire to GB29 NWBK 6016 1331 9268 19 from me, or name@ybl, or "
         "bc1ql49ydapnjafl5t2cp9zqpjwe6pdgmxy98859v2, Cash App $scammer, not name@example"
     )
-    assert ids(payees.in_text(text)) == [
+    assert ids(payees_in_text.in_text(text)) == [
         "account:iban:GB29NWBK60161331926819",
         "account:upi:name@ybl",
         "wallet:btc:bc1ql49ydapnjafl5t2cp9zqpjwe6pdgmxy98859v2",
@@ -201,7 +211,13 @@ def test_no_address_survives_a_changed_letter(address, data):
 
 @pytest.mark.real
 def test_real_wallets():
-    coins = {"bitcoin": "btc", "ethereum": "eth", "litecoin": "ltc", "tron": "tron"}
+    coins = {
+        "bitcoin": "btc",
+        "ethereum": "eth",
+        "litecoin": "ltc",
+        "tron": "tron",
+        "ripple": "xrp",
+    }
     for line in real("wallets/blockchain_valid.ioc").read_text("utf-8").splitlines():
         name, _, address = line.strip().partition(" ")
         value = wallets.canonical(address)
@@ -210,11 +226,11 @@ def test_real_wallets():
 
 @given(st.text(max_size=200))
 def test_finders_take_any_text_and_slice_it(text):
-    for find in (urls.in_text, emails.in_text, remote_access.in_text, payees.in_text):
+    for find in (urls.in_text, emails.in_text, remote_access.in_text, payees_in_text.in_text):
         for found in find(text):
             assert 0 <= found.start < found.end <= len(text)
     payees.from_field("bank", text, "US")
-    urls.from_field(text)
+    list(urls.from_field(text))
     remote_access.from_field("anydesk", text)
 
 
@@ -222,6 +238,78 @@ def test_private_addresses_are_nobodys():
     assert domains.canonical_ip("10.0.0.1") is None
     assert domains.canonical_ip("::ffff:198.51.100.7") == "198.51.100.7"
     assert domains.canonical_ip("999.1.1.1") is None
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("routing number 021000021, account number 1234567890",
+         ["account:us:021000021:1234567890"]),
+        ("routing number 021000022, account number 1234567890", []),
+        ("sort code 12-34-56 account 12345678", ["account:uk:123456:12345678"]),
+        ("A/C 123456789012 IFSC HDFC0001234", ["account:ifsc:HDFC0001234:123456789012"]),
+        ("IFSC HDFC0001234", []),
+        ("write on Telegram to @Scam_Mer or t.me/other_one",
+         ["handle:telegram:other_one", "handle:telegram:scam_mer"]),
+        ("join chat.whatsapp.com/AbCdEfGhIjKlMnOpQrStUv",
+         ["handle:whatsapp:AbCdEfGhIjKlMnOpQrStUv"]),
+        ("XRP rMQ98K56yXJbDGv49ZSmW51sLn94Xe1mu1",
+         ["wallet:xrp:rMQ98K56yXJbDGv49ZSmW51sLn94Xe1mu1"]),
+        ("XRP rMQ98K56yXJbDGv49ZSmW51sLn94Xe1mu2", []),
+    ],
+)  # fmt: skip
+def test_accounts_and_handles_in_text(text, expected):
+    assert ids(payees_in_text.in_text(text)) == expected
+    for one in payees_in_text.in_text(text):
+        assert one.role is Role.MENTIONED
+
+
+@pytest.mark.real
+def test_solana_where_it_is_named():
+    lines = real("wallets/blockchain_valid.ioc").read_text("utf-8").splitlines()
+    known = [line.split()[1] for line in lines if line.startswith("solana")]
+    for address in known:
+        assert not list(wallets.in_text(f"pay to {address}"))
+        if wallets.is_solana(address):
+            assert [w for *_, w in wallets.in_text(f"my solana: {address}")] == [f"sol:{address}"]
+    assert sum(map(wallets.is_solana, known)) >= 3
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("Officer Amanda Barnes, badge number DC-4411", ["handle:agent:amanda-barnes:dc4411"]),
+        ("My name is Michael Brown. Badge ID 77123", ["handle:agent:michael-brown:77123"]),
+        ("Officer Amanda Barnes", []),
+        ("badge number 77123", []),
+    ],
+)
+def test_agents(text, expected):
+    assert ids(agents.in_text(text)) == expected
+
+
+@pytest.mark.parametrize(
+    ("link", "expected", "how"),
+    [
+        ("https://bit.ly/3xYz?a=1", "url:bit.ly/3xYz", None),
+        ("bit[.]ly/AbC", "url:bit.ly/AbC", None),
+        ("http://amazon.com@evil.com/x", "domain:evil.com", None),
+        ("http://\u0430mazon.com/", "domain:xn--mazon-3ve.com", "look_alike:amazon"),
+        ("paypa1.com", "domain:paypa1.com", "look_alike:paypal"),
+        ("rnicrosoft.com/x", "domain:rnicrosoft.com", "look_alike:microsoft"),
+        ("amzn-refund.support", "domain:amzn-refund.support", "look_alike:amazon"),
+        ("amazon.de", "domain:amazon.de", None),
+        ("pineapple.com", "domain:pineapple.com", None),
+    ],
+)
+def test_look_alikes_and_short_links(link, expected, how):
+    found = next(urls.from_field(link))
+    assert (found.entity_id, found.how) == (expected, how)
+
+
+def test_a_relay_on_the_operators_own_domain():
+    text = "ran https://evil.support/Bin/Client.exe?h=relay.evil.support&p=8041&k=x"
+    assert "remote:screenconnect:relay.evil.support" in ids(remote_access.in_text(text))
 
 
 def test_brands():

@@ -49,6 +49,68 @@ def test_traps(text, expected):
     assert numbers(text) == expected
 
 
+@pytest.mark.parametrize(
+    ("text", "number", "raw"),
+    [
+        ("from area code 315, 232-8257 again", "+13152328257", "315, 232-8257"),
+        ("call 888 dash 555 dash 0123 now", "+18885550123", "888 dash 555 dash 0123"),
+        ("call 888 dot 555 dot 0123", "+18885550123", "888 dot 555 dot 0123"),
+        ("8 8 8, 5 5 5, 0 1 2 3. I repeat", "+18885550123", "8 8 8, 5 5 5, 0 1 2 3"),
+        (
+            "number is one eight hundred five five five oh one double two thanks",
+            "+18005550122",
+            "one eight hundred five five five oh one double two",
+        ),
+        ("on 7/18/2023 7/17/2023 17244428039 rang", "+17244428039", "17244428039"),
+    ],
+)
+def test_finds_what_the_matcher_misses(text, number, raw):
+    assert not list(pn.PhoneNumberMatcher(text, "US"))
+    ((span, reading),) = find_one(text, "US")
+    assert (reading.e164, text[span.start : span.end]) == (number, raw)
+
+
+def test_a_number_said_twice_is_found_twice():
+    text = "call 888-555-0123, I repeat, eight eight eight five five five zero one two three"
+    assert numbers(text) == ["+18885550123"] * 2
+
+
+@pytest.mark.parametrize(
+    ("text", "region", "number"),
+    [
+        ("mi número es seis uno dos tres cuatro cinco seis siete ocho", "ES", "+34612345678"),
+        ("null drei null eins zwei drei vier fünf sechs sieben", "DE", "+49301234567"),
+        ("zéro six un deux trois quatre cinq six sept huit", "FR", "+33612345678"),
+        ("nau aath saat chhe paanch char teen do ek shunya par call karo", "IN", "+919876543210"),
+    ],
+)
+def test_digits_said_in_other_languages(text, region, number):
+    ((_, reading),) = find_one(text, region)
+    assert (reading.e164, reading.how) == (number, "spelled")
+    assert reading.confidence < 1
+
+
+NOISE = (
+    "order 112-1234567-1234567", "order number 8885550123", "case #415-666-7777-1",
+    "invoice no. 4156667777", "tracking 1Z999AA10123456784", "USPS 9400 1000 0000 0000 0000 00",
+    "on 2023-07-18 10:30", "paid $2,125,551,234", "2125551234 dollars",
+    "GB29 NWBK 6016 1331 9268 19",
+    "DE89 3704 0044 0532 0130 00", "card 4111 1111 1111 1111", "account number 2125551234",
+    "routing 021000021 account 2125551234", "IP 212.555.123.4", "AnyDesk 123 456 789",
+    "reference 2125551234", "badge number 2125551234", "ticket: 4156667777", "SSN 212-55-1234",
+    "txn 2125551234", "Bestellnummer 2125551234", "Konto-Nr 2125551234", "pedido 2125551234",
+    "zip 10001-2345", "policy 415 666 7777", "IMEI 490154203237518", "model A2125551234",
+    "https://x.com/p/2125551234", "mail 2125551234@x.com",
+)  # fmt: skip
+
+
+def test_fewer_false_numbers_than_the_matcher():
+    ours = {text for text in NOISE if numbers(text)}
+    theirs = {text for text in NOISE if list(pn.PhoneNumberMatcher(text, "US"))}
+    assert len(theirs) >= 12
+    assert ours <= {"policy 415 666 7777"}
+
+
 WORDS = st.lists(
     st.sampled_from("they said to call me now please at noon é 我".split()), max_size=6
 )

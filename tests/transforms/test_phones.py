@@ -71,8 +71,10 @@ def test_any_text_gives_a_valid_number_or_a_reason(text, region):
         ("0000000000", "US", "invalid"),
         ("12345678901234567890", "US", "too_long"),
         ("1-800-MICROSFT", "US", "too_long"),
-        ("0012122441805", "US", "too_long"),
-        ("911", "US", "short_code"),
+        ("911", "US", "emergency"),
+        ("112", "DE", "emergency"),
+        ("1-800-SOS-0123", "US", "ambiguous"),
+        ("8885551 John", "US", "not_a_number"),
         ("72345", "US", "short_code"),
         ("781558****", "US", "masked"),
         ("888-555-XXXX", "US", "masked"),
@@ -84,12 +86,13 @@ def test_any_text_gives_a_valid_number_or_a_reason(text, region):
         ("888 555 0123 John", "US", "not_a_number"),
         ("8885550123@example.com", "US", "not_a_number"),
         ("1-800-642-7676", "IN", "ambiguous"),
-        ("888-555-0123", "DE", "invalid"),
+        ("800-723-4567", "DE", "ambiguous"),
         ("+99912345678", "US", "invalid"),
     ],
 )
 def test_refuses_with_a_reason(raw, region, reason):
-    assert read_one(raw, region) == phones.Reading(reason=reason)
+    read = read_one(raw, region)
+    assert (read.e164, read.reason, read.confidence) == (None, reason, 0)
 
 
 @pytest.mark.parametrize(
@@ -106,6 +109,22 @@ def test_refuses_with_a_reason(raw, region, reason):
         ("8885550123.0", "US", "+18885550123", How.MENDED),
         ("1-800-FLOWERS", "US", "+18003569377", How.VANITY),
         ("1-800-642-7676", "DE", "+18006427676", How.FOREIGN),
+        ("888-555-0123", "DE", "+18885550123", How.FOREIGN),
+        ("0012122441805", "US", "+12122441805", How.MENDED),
+        ("0011 44 20 7946 0958", "AU", "+442079460958", How.INTERNATIONAL),
+        ("0011 44 20 7946 0958", "GB", "+442079460958", How.MENDED),
+        ("8O0-6S2-l234", "US", "+18006521234", How.LOOK_ALIKE),
+        ("eight five five, five five five, oh one two three", "US", "+18555550123", How.SPELLED),
+        ("855 dash 555 dash 0123", "US", "+18555550123", How.SPELLED),
+        ("plus one 855 triple five zero one double two", "IN", "+18555550122", How.SPELLED),
+        ("seis uno dos tres cuatro cinco seis siete ocho", "ES", "+34612345678", How.SPELLED),
+        ("null drei null eins zwei drei vier fünf sechs sieben", "DE", "+49301234567", How.SPELLED),
+        ("nau aath saat chhe paanch char teen do ek shunya", "IN", "+919876543210", How.SPELLED),
+        ("+4930\u00a0123\u200b4567", None, "+49301234567", How.INTERNATIONAL),
+        ("٨٨٨٥٥٥٠١٢٣", "US", "+18885550123", How.NATIONAL),
+        ("tel:+1-855-555-0123;ext=7", "US", "+18555550123", How.INTERNATIONAL),
+        ("Tel. 888-555-0123", "US", "+18885550123", How.NATIONAL),
+        ("1 800 flowers", "US", "+18003569377", How.VANITY),
         ("(888) 555-0123", "DE", "+18885550123", How.FOREIGN),
         ("0800-723-4567", "DE", "+498007234567", How.NATIONAL),
         ("0800-723-4567", "GB", "+448007234567", How.NATIONAL),
@@ -115,6 +134,29 @@ def test_refuses_with_a_reason(raw, region, reason):
 def test_reads(raw, region, e164, how):
     read = read_one(raw, region)
     assert (read.e164, read.how) == (e164, how)
+
+
+@pytest.mark.parametrize(
+    ("raw", "region", "e164", "also"),
+    [
+        ("1-800-642-7676", "DE", "+18006427676", "+4918006427676"),
+        ("1-800-642-7676", "IN", None, "+18006427676 +9118006427676"),
+        ("800-723-4567", "DE", None, "+18007234567 +498007234567"),
+        ("1-800-SOS-0123", "US", None, "+18005050123 +18007670123"),
+        ("888-555-0123", "DE", "+18885550123", None),
+    ],
+)
+def test_both_readings_are_recorded(raw, region, e164, also):
+    read = read_one(raw, region)
+    assert (read.e164, read.also_read_as) == (e164, also)
+    assert read.confidence <= 0.6
+
+
+def test_what_else_a_reading_says():
+    read = read_one("+1 (888) 555-0123 ext. 45", "DE")
+    assert (read.extension, read.validity, read.line_type) == ("45", "valid", "toll_free")
+    assert read_one("+1 555 555 0123", None).validity == "possible"
+    assert read_one("1-800-FLOWERS", "US").confidence < 1
 
 
 def test_a_column_is_read_as_its_values_are_one_by_one():

@@ -1,0 +1,115 @@
+"""Millions of draws against phonenumbers: `python -m benchmarks.phone_oracle [DRAWS] [SEED]`.
+
+A draw is an example number of some region and type, half the time with digits changed, in some
+written form, under its own region, a common one, or none. A column of draws is read by
+`transforms.ordinary`, and each number alone by phonenumbers; what either reads must be the same.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from random import Random
+
+import phonenumbers as pn
+import pyarrow as pa
+
+from transforms import ordinary
+from transforms.numbering import COMMON
+
+BATCH = 10_000
+_KINDS = [kind for kind in pn.PhoneNumberType.values() if kind != pn.PhoneNumberType.UNKNOWN]
+_FORMS = (
+    pn.PhoneNumberFormat.E164,
+    pn.PhoneNumberFormat.INTERNATIONAL,
+    pn.PhoneNumberFormat.NATIONAL,
+    pn.PhoneNumberFormat.NATIONAL,
+)
+_PREFIXES = ("", "", "", "", "00", "011", "0011", "0", "1")
+
+
+def examples() -> list[tuple[str, pn.PhoneNumber]]:
+    """Every region's example of every type of number that it has."""
+    found = (
+        (region, pn.example_number_for_type(region, kind))
+        for region in sorted(pn.SUPPORTED_REGIONS)
+        for kind in _KINDS
+    )
+    return [(region, number) for region, number in found if number]
+
+
+def draw(rng: Random, known: list[tuple[str, pn.PhoneNumber]]) -> tuple[str, str | None]:
+    """One written number and the region to read it under."""
+    region, number = rng.choice(known)
+    written = pn.format_number(number, rng.choice(_FORMS))
+    if rng.random() < 0.5:
+        places = [i for i, c in enumerate(written) if c.isdigit()]
+        digits = list(written)
+        for place in rng.sample(places, min(len(places), rng.randint(1, 4))):
+            digits[place] = str(rng.randrange(10))
+        written = "".join(digits)
+    if rng.random() < 0.3:
+        written = "".join(c for c in written if c.isdigit())
+    if rng.random() < 0.3:
+        written = rng.choice(_PREFIXES) + written
+    under = region if rng.random() < 0.5 else rng.choice((*COMMON, None))
+    return written, under
+
+
+def oracle(text: str, region: str | None) -> tuple[str, str | None, str, bool] | None:
+    """E.164, region, line type, and whether written nationally, by phonenumbers alone."""
+    try:
+        number = pn.parse(text, region, keep_raw_input=True)
+    except pn.NumberParseException:
+        return None
+    if not pn.is_valid_number(number):
+        return None
+    return (
+        pn.format_number(number, pn.PhoneNumberFormat.E164),
+        pn.region_code_for_number(number),
+        pn.PhoneNumberType.to_string(pn.number_type(number)).lower(),
+        number.country_code_source == pn.CountryCodeSource.FROM_DEFAULT_COUNTRY,
+    )
+
+
+def main() -> None:
+    """Print what was drawn, read in columns, and read differently; exit 1 on a difference."""
+    draws = int(sys.argv[1]) if len(sys.argv) > 1 else 100_000
+    rng = Random(int(sys.argv[2]) if len(sys.argv) > 2 else 1)
+    known = examples()
+    valid = read = refused = different = 0
+    started = time.perf_counter()
+    for _ in range(0, draws, BATCH):
+        drawn = [draw(rng, known) for _ in range(BATCH)]
+        texts, regions = zip(*drawn, strict=True)
+        ours = ordinary.read(pa.array(texts), pa.array(regions, pa.string()))
+        columns = (ours.e164, ours.region, ours.line_type)
+        found = dict(
+            zip(
+                ours.rows.tolist(),
+                zip(*(c.to_pylist() for c in columns), ours.national.tolist(), strict=True),
+                strict=True,
+            )
+        )
+        invalid = set(ours.invalid.tolist())
+        refused += len(invalid)
+        for row, (text, region) in enumerate(drawn):
+            wanted = oracle(text, region)
+            if row in invalid and wanted:
+                different += 1
+                print(f"{text!r} in {region}: refused, phonenumbers {wanted}")
+            valid += wanted is not None
+            read += row in found
+            if row in found and found[row] != wanted:
+                different += 1
+                print(f"{text!r} in {region}: {found[row]}, phonenumbers {wanted}")
+    print(
+        f"{draws:,} draws, {valid:,} valid by phonenumbers {pn.__version__}, {read:,} read and "
+        f"{refused:,} refused in columns, {different} different, "
+        f"{time.perf_counter() - started:.0f} s"
+    )
+    sys.exit(1 if different else 0)
+
+
+if __name__ == "__main__":
+    main()
