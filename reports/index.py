@@ -1,36 +1,35 @@
 """report/index.html: what one run found and what became of every row, on one page.
 
 The page is a function of the tables and the manifest alone: no clock, no machine, no network.
-It holds no script, and its policy forbids everything but its own style.
 """
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import json
-from importlib.resources import files
+from collections import Counter
 
 import pyarrow.compute as pc
-from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
-from reports import accounting, tables, text
+from reports import accounting, page, tables
+from reports.cluster_table import ClusterTable, losses, page_name
+from reports.search_index import search_index
 from reports.several_sources import shared_entities
-from reports.shown_clusters import top_clusters
 from reports.tables import Run
-from schemas.kinds import Status
+from reports.trends import breakdowns, trend
+from schemas.kinds import LineageEvent, Status
 from schemas.manifest import Manifest
-from schemas.tables import CLUSTERS, ENTITIES
+from schemas.tables import CLUSTERS, ENTITIES, LINEAGE
 
-CLUSTER_LIMIT = 200
-MEMBER_LIMIT = 50
-SUPPLIER_LIMIT = 10
+FIRST_ROWS = 50
+"""Clusters in the page itself, for a reader without scripts; the script draws as many at once."""
 SUPPRESSED_LIMIT = 50
 SHARED_LIMIT = 200
 SHARED_OPEN = 12
 """Of those seen by several sources, how many stand open; the rest unfold."""
 REJECT_LIMIT = 50
+BREAKDOWN_LIMIT = 8
+MOVED_LIMIT = 50
 
 _SUPPRESSED = (
     ("complaints", "descending"),
@@ -40,33 +39,43 @@ _SUPPRESSED = (
 _SUPPRESSED_COLUMNS = ("kind", "orgs", "reason")
 
 
-def render(run: Run, manifest: Manifest) -> str:
-    """The page, for a run's tables and its manifest.
+def render(run: Run, manifest: Manifest, clusters: ClusterTable, *, redact: bool = False) -> bytes:
+    """The page, for a run's tables, its manifest and its clusters; `redact` leaves out record ids.
 
     Raises FileNotFoundError where a table's folder is missing, KeyError where the manifest is
     not whole.
     """
     shared, shared_total = shared_entities(run, SHARED_LIMIT)
-    clusters = top_clusters(run, CLUSTER_LIMIT, MEMBER_LIMIT)
     rejects, rejects_more = accounting.rejects_by_code(run, REJECT_LIMIT)
     suppressed = pc.field("status") == Status.SUPPRESSED
-    style = _template("index.css")
-    page = _environment().from_string(_template("index.html"))
+    over_time = trend(run)
+    changes = _changes(run)
+    ids = [row["cluster_id"] for row in clusters.rows]
     return page.render(
-        style=Markup(style),  # noqa: S704 - our own file, not data
-        style_digest=_digest(style),
+        "index.html",
+        ["unpack.js", "table.js", "search.js"],
         manifest=manifest,
+        redacted=redact,
         options={name: _json(value) for name, value in sorted(manifest["options"].items())},
         accounts=accounting.accounts(run, manifest),
         kinds=accounting.entities_by_kind(run),
         statuses=list(Status),
         rejects=rejects,
         rejects_more=rejects_more,
-        clusters=clusters,
-        anchors={one.row["cluster_id"]: f"cluster-{n}" for n, one in enumerate(clusters, 1)},
-        cluster_total=tables.count(run, CLUSTERS),
+        losses=losses,
+        first_rows=clusters.rows[:FIRST_ROWS],
+        pages={one: page_name(one) for one in ids[: clusters.pages]},
+        page_total=clusters.pages,
+        cluster_total=len(clusters.rows),
         linked_total=tables.count(run, CLUSTERS, pc.field("size") > 1),
-        supplier_limit=SUPPLIER_LIMIT,
+        newest=max((row["last_seen"] for row in clusters.rows), default=None),
+        events=[one for one in LineageEvent if one != LineageEvent.ENDED],
+        changes=[(one, changes[one]) for one in LineageEvent if changes[one]],
+        compared=any(one != LineageEvent.BORN for one in changes),
+        moved=_moved(run),
+        trend=over_time,
+        trend_most=max((one.complaints + one.calls for one in over_time.bars), default=0),
+        breakdowns=breakdowns(run, BREAKDOWN_LIMIT),
         shared=shared,
         shared_open=SHARED_OPEN,
         shared_total=shared_total,
@@ -79,30 +88,27 @@ def render(run: Run, manifest: Manifest) -> str:
             where=suppressed,
         ).to_pylist(),
         suppressed_total=tables.count(run, ENTITIES, suppressed),
+        data=Markup("\n").join(
+            [
+                page.packed_island("clusters-data", clusters.data()),
+                page.packed_island("search-data", search_index(run, ids, records=not redact)),
+            ]
+        ),
     )
 
 
-def _environment() -> Environment:
-    environment = Environment(
-        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    environment.filters |= {
-        "visible": text.visible,
-        "n": text.number,
-        "fraction": text.fraction,
-        "money": text.money,
-        "utc": text.utc,
-    }
-    return environment
+def _changes(run: Run) -> Counter[str]:
+    """Clusters by what happened to them since the run before."""
+    rows = tables.tally(run, LINEAGE, ["event"]).to_pylist()
+    return Counter({one["event"]: one["rows"] for one in rows})
 
 
-def _template(name: str) -> str:
-    return files("reports").joinpath("templates", name).read_text(encoding="utf-8")
-
-
-def _digest(style: str) -> str:
-    """The source expression that lets one inline style through (CSP Level 3, section 2.3.1)."""
-    return "sha256-" + base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+def _moved(run: Run) -> list[dict[str, object]]:
+    """The first clusters that merged, split or ended, with where they went."""
+    moved = pc.field("event").isin([LineageEvent.MERGED, LineageEvent.SPLIT, LineageEvent.ENDED])
+    order = (("event", "ascending"), ("cluster_id", "ascending"))
+    more = ("from_ids", "to_ids")
+    return tables.top(run, LINEAGE, order, MOVED_LIMIT, columns=more, where=moved).to_pylist()
 
 
 def _json(value: object) -> str:

@@ -1,6 +1,6 @@
 """How values are written for people: hostile text made harmless, numbers, money and times.
 
-Every function gives HTML that is safe to place inside an element.
+Every function but `plain` and `short` gives HTML that is safe to place inside an element.
 """
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from datetime import datetime
 from decimal import Decimal
+from functools import lru_cache
 
 from markupsafe import Markup, escape
 
@@ -17,9 +18,13 @@ NARROW_SPACE = "\u202f"
 TEXT_LIMIT = 160
 """Characters of one text that are shown; what follows is counted."""
 
+SHORT_LIMIT = 32
+"""Characters of an id beside a drawing."""
+
 NOT_KNOWN = Markup('<span class="none">–</span>')
 
 
+@lru_cache(maxsize=65_536)
 def visible(text: str | None, limit: int = TEXT_LIMIT) -> Markup:
     """Text from a complaint: escaped, isolated, cut, with invisible characters spelled out.
 
@@ -38,6 +43,22 @@ def visible(text: str | None, limit: int = TEXT_LIMIT) -> Markup:
     rest = len(text) - len(shown)
     more = Markup('<span class="cut">… {} more characters</span>').format(number(rest))
     return Markup("<bdi>{}</bdi>{}").format(body, more if rest else "")
+
+
+def plain(text: str | None, limit: int = TEXT_LIMIT) -> str:
+    """As `visible`, as text without markup: for data blocks, SVG titles and attributes."""
+    shown = (text or "")[:limit]
+    if not shown.isprintable():
+        shown = "".join(c if c.isprintable() else f"[U+{ord(c):04X}]" for c in shown)
+    rest = len(text or "") - limit
+    return f"{shown}… {rest} more characters" if rest > 0 else shown
+
+
+def short(entity_id: str, limit: int = SHORT_LIMIT) -> str:
+    """An entity id without its kind, cut in the middle: both ends tell ids apart."""
+    value = plain(entity_id.partition(":")[2] or entity_id)
+    half = limit // 2
+    return value if len(value) <= limit else f"{value[:half]}…{value[half + 1 - limit :]}"
 
 
 def _code_point(character: str) -> Markup:
@@ -70,6 +91,11 @@ def utc(moment: datetime | None) -> Markup:
         return NOT_KNOWN
     stamp = moment.isoformat(timespec="seconds").replace("+00:00", "Z")
     return Markup("<time>{}</time>").format(stamp)
+
+
+def day(moment: datetime | None) -> Markup:
+    """The date of a time in UTC, ISO 8601."""
+    return NOT_KNOWN if moment is None else Markup("<time>{}</time>").format(f"{moment:%Y-%m-%d}")
 
 
 def _grouped(digits: str) -> Markup:

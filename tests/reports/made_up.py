@@ -111,6 +111,31 @@ def member(entity_id: str, cluster_id: str, **changed) -> dict:
     return row | changed
 
 
+def link(entity_a: str, entity_b: str, **changed) -> dict:
+    row = {
+        "entity_a": min(entity_a, entity_b),
+        "entity_b": max(entity_a, entity_b),
+        "weight": 2.0,
+        "complaints": 2,
+        "calls": 0,
+        "victims": 2,
+        "orgs": ["amazon"],
+        "first_seen": START,
+        "last_seen": START + timedelta(days=2),
+        "strength": "hard",
+        "record_ids": ["amazon|A-1", "amazon|A-2"],
+        "records": 2,
+        "accepted": True,
+        "reason": "both held by the suspect in the same records",
+    }
+    return row | changed
+
+
+def lineage(cluster_id: str, **changed) -> dict:
+    row = {"cluster_id": cluster_id, "event": "born", "from_ids": [], "to_ids": [cluster_id]}
+    return row | changed
+
+
 def supplier(entity_id: str, cluster_id: str, **changed) -> dict:
     row = {
         "entity_id": entity_id,
@@ -266,11 +291,16 @@ def _add_cluster(rows: dict[str, list[dict]], number: int, clusters: int) -> Non
                 entity_id, cluster_id, role=role, bridge=place == 2, confidence=0.97 - place / 99
             )
         )
+        if place:
+            near = members[(place * 7 + number) % place][0]
+            rows["links"].append(link(entity_id, near, weight=0.5 + place % 5, orgs=orgs))
         rows["mentions"] += [
             mention(entity_id, f"{org}-{number}-{place}-{n}", source_org=org, role=role)
             for org in seen
             for n in range(1 + (number + place) % 4)
         ]
+    event = ("born", "grew", "merged", "unchanged")[number % 4]
+    rows["lineage"].append(lineage(cluster_id, event=event, from_ids=["c-before"]))
     rows["clusters"].append(
         cluster(
             cluster_id,

@@ -1,0 +1,101 @@
+"""`ringtrace report RUN`: where the report of a run is; write it anew, or for a reader outside."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import webbrowser
+from pathlib import Path
+
+from pipelines.options import UsageError
+from reports import site
+from schemas.manifest import NAME, Manifest
+
+INDEX = "report/index.html"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the flags of `ringtrace report` on `parser`."""
+    parser.add_argument("run", metavar="RUN", help="folder of a finished run")
+    parser.add_argument("--open", action="store_true", help="open it in the web browser")
+    parser.add_argument(
+        "--redact",
+        action="store_true",
+        help="for a reader outside: no narratives, no record ids, small counts hidden",
+    )
+    parser.add_argument(
+        "--output", metavar="DIR", help="write it here instead (RUN-redacted with --redact)"
+    )
+    parser.add_argument(
+        "--pages",
+        type=int,
+        metavar="N",
+        help=f"clusters with a page of their own, by priority (default {site.PAGES})",
+    )
+    parser.add_argument(
+        "--suppress-below",
+        type=int,
+        metavar="N",
+        help="hide counts of victims by country below N "
+        f"(default 0; {site.SUPPRESS_BELOW} with --redact)",
+    )
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Say where the report is, having written it where anything about it was asked for.
+
+    The report inside a run is never rewritten: the manifest vouches for its bytes.
+
+    Raises:
+        UsageError: if RUN is no finished run, or DIR holds something.
+    """
+    source = Path(arguments.run)
+    manifest = _manifest(source)
+    changed = (arguments.output, arguments.pages, arguments.suppress_below)
+    if not arguments.redact and changed == (None, None, None):
+        index = source / INDEX
+        if not index.is_file():
+            raise UsageError(f"{source}: has no {INDEX}; write one with --output DIR")
+    else:
+        if not (arguments.output or arguments.redact):
+            raise UsageError("--pages and --suppress-below need --output DIR")
+        redacted = source.resolve().with_name(f"{source.resolve().name}-redacted")
+        index = _write(arguments, source, manifest, Path(arguments.output or redacted)) / INDEX
+    sys.stdout.write(f"{index}\n")
+    if arguments.open:
+        webbrowser.open(index.resolve().as_uri())
+    return 0
+
+
+def _write(arguments: argparse.Namespace, source: Path, manifest: Manifest, out: Path) -> Path:
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise UsageError(f"{out}: exists and is not an empty folder; name a new one")
+    floor = arguments.suppress_below
+    if floor is None:
+        floor = site.SUPPRESS_BELOW if arguments.redact else 0
+    files = site.write(
+        str(source),
+        manifest,
+        pages=site.PAGES if arguments.pages is None else max(arguments.pages, 0),
+        redact=arguments.redact,
+        suppress_below=floor,
+    )
+    try:
+        for name, content in files:
+            path = out / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(content)
+    except OSError as error:
+        raise UsageError(f"{error.filename or out}: {error.strerror}") from None
+    return out
+
+
+def _manifest(source: Path) -> Manifest:
+    try:
+        found: Manifest = json.loads((source / NAME).read_bytes())
+    except OSError:
+        raise UsageError(f"{source}: is no finished run: it has no {NAME}") from None
+    except ValueError:
+        raise UsageError(f"{source / NAME}: is not JSON; was it edited?") from None
+    return found

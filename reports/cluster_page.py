@@ -1,0 +1,255 @@
+"""report/clusters/ID.html: one cluster, to be understood, doubted, decided on and cited."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections import Counter, defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import networkx as nx
+
+from reports import page, text
+from reports.cluster_facts import Facts
+from reports.doubts import entity_doubts
+from reports.evidence import Reading
+from reports.layout import Point
+from reports.picture import Picture, picture, shape
+from reports.timeline import timeline
+
+Row = dict[str, Any]
+
+READING_LIMIT = 150
+NEAR_LIMIT = 40
+LINK_LIMIT = 100
+CUT_LIMIT = 8
+"""Members that a cut would free, by name; all are counted."""
+HELD_BY = 3
+"""Links that a member's explanation names, the best-evidenced first."""
+
+_DECIDED = re.compile(r"\bdecision \S{1,200} by ")
+"""How a reason names the decision behind it (`Decision.told`)."""
+
+_NOUNS = {
+    "phone": ("phone number", "phone numbers"),
+    "domain": ("domain", "domains"),
+    "url": ("web address", "web addresses"),
+    "email": ("e-mail address", "e-mail addresses"),
+    "remote": ("remote-access id", "remote-access ids"),
+    "account": ("bank or payment account", "bank or payment accounts"),
+    "wallet": ("wallet", "wallets"),
+    "handle": ("chat handle", "chat handles"),
+}
+
+
+@dataclass(frozen=True)
+class Context:
+    """What a page needs beside its own cluster.
+
+    `pages` gives the file name of each cluster that has a page; `suppress_below` hides counts of
+    victims by country that are smaller.
+    """
+
+    run_id: str
+    pages: dict[str, str]
+    redact: bool
+    suppress_below: int
+
+
+def render(facts: Facts, places: Mapping[str, Point], context: Context) -> bytes:
+    """The page of one cluster, whose members stand at `places` of its picture, as UTF-8."""
+    drawn = picture(facts, places)
+    shown = _by_member(facts)
+    return page.render(
+        "cluster.html",
+        ["unpack.js", "graph.js", "cite.js"],
+        facts=facts,
+        row=facts.row,
+        context=context,
+        sentence=sentence(facts),
+        picture=drawn,
+        kinds=list(dict.fromkeys(one.kind for one in drawn.nodes if not one.supplier)),
+        shapes={one.kind: shape(one.kind, 7) for one in drawn.nodes},
+        timeline=timeline(facts),
+        why=explanations(facts),
+        bridges=bridges(facts),
+        decisions=decisions(facts),
+        near=facts.near[:NEAR_LIMIT],
+        links=facts.inside[:LINK_LIMIT],
+        readings=shown[:READING_LIMIT],
+        readings_more=max(len(shown) - READING_LIMIT, 0),
+        scripts_told=script_variants(facts.readings),
+        file=context.pages[facts.row["cluster_id"]],
+        data=page.island("graph-data", _data(facts, drawn)),
+    )
+
+
+def sentence(facts: Facts) -> str:
+    """What the cluster is, in one sentence, as text."""
+    row = facts.row
+    counted = Counter(one["kind"] for one in facts.members)
+    parts = []
+    for kind, count in counted.most_common():
+        one, several = _NOUNS.get(kind, (kind, kind))
+        parts.append(f"{count} {one if count == 1 else several}")
+    brands = [text.plain(one, 40) for one in row["brands"][:3]]
+    posing = f" used by callers who posed as {_listed(brands)}" if brands else ""
+    orgs = _listed([text.plain(one, 40) for one in row["orgs"][:4]])
+    joined = "held together by" if row["size"] > 1 else "named by"
+    return (
+        f"{_listed(parts).capitalize()}{posing}, {joined} {row['complaints']} complaints and "
+        f"{row['calls']} calls of {orgs} from {row['first_seen']:%Y-%m-%d} to "
+        f"{row['last_seen']:%Y-%m-%d}."
+    )
+
+
+def _listed(words: list[str]) -> str:
+    return " and ".join(filter(None, [", ".join(words[:-1]), *words[-1:]]))
+
+
+@dataclass(frozen=True)
+class Why:
+    """Why a member is in: its own evidence, the links that hold it, and what could mislead."""
+
+    reason: str
+    held_by: list[tuple[str, Row]]
+    more: int
+    doubts: list[str]
+
+
+def explanations(facts: Facts) -> dict[str, Why]:
+    """For each member, its status's reason and its accepted links."""
+    links: dict[str, list[tuple[str, Row]]] = defaultdict(list)
+    for one in facts.inside:
+        if one["accepted"]:
+            links[one["entity_a"]].append((one["entity_b"], one))
+            links[one["entity_b"]].append((one["entity_a"], one))
+    return {
+        one["entity_id"]: Why(
+            reason=one["reason"],
+            held_by=links[one["entity_id"]][:HELD_BY],
+            more=max(len(links[one["entity_id"]]) - HELD_BY, 0),
+            doubts=entity_doubts(
+                one | {"member": one, "roles": facts.roles.get(one["entity_id"], {})},
+                [link for _, link in links[one["entity_id"]]],
+            ),
+        )
+        for one in facts.members
+    }
+
+
+def decisions(facts: Facts) -> list[tuple[str, str]]:
+    """Analysts' decisions that the tables name here: what each binds, and what it says."""
+    about = [(one["entity_id"], one["reason"]) for one in facts.members]
+    about += [
+        (f"{one['entity_a']} with {one['entity_b']}", one["reason"])
+        for one in [*facts.inside, *facts.near]
+    ]
+    return [(what, reason) for what, reason in about if _DECIDED.search(reason)]
+
+
+@dataclass(frozen=True)
+class Cut:
+    """A weakest bridge, and the members that cutting it would free, as far as they are named."""
+
+    bridge: Row
+    freed: list[str]
+
+
+def bridges(facts: Facts) -> list[Cut]:
+    """The cluster's weakest bridges; `freed` is empty where the links show another way round."""
+    graph = nx.Graph()
+    graph.add_nodes_from(one["entity_id"] for one in facts.members)
+    held = (one for one in facts.inside if one["accepted"])
+    graph.add_edges_from((one["entity_a"], one["entity_b"]) for one in held)
+    return [Cut(one, _freed(graph, one)) for one in facts.row["weakest_bridges"] or []]
+
+
+def _freed(graph: nx.Graph, bridge: Row) -> list[str]:
+    a, b = bridge["entity_a"], bridge["entity_b"]
+    if not graph.has_edge(a, b):
+        return []
+    graph.remove_edge(a, b)
+    sides = [nx.node_connected_component(graph, one) for one in (a, b)]
+    graph.add_edge(a, b)
+    if b in sides[0]:
+        return []
+    return min((sorted(side) for side in sides), key=lambda side: (len(side), side))
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One wording of a script: pieces as (text, whether it differs from the commonest wording)."""
+
+    pieces: list[tuple[str, bool]]
+    readings: int
+
+
+def script_variants(readings: list[Reading], limit: int = 6) -> dict[str, list[Variant]]:
+    """The wordings of each script that was read in the cluster, the commonest first."""
+    told: dict[str, Counter[str]] = defaultdict(Counter)
+    for one in readings:
+        if one.entity_id.startswith("script:") and one.raw:
+            told[one.entity_id][one.raw] += 1
+    found = {}
+    for script, wordings in sorted(told.items()):
+        first, *others = [raw for raw, _ in wordings.most_common(limit)]
+        base = first.split()
+        variants = [Variant([(first, False)], wordings[first])]
+        for other in others:
+            words = other.split()
+            matcher = difflib.SequenceMatcher(None, base, words, autojunk=False)
+            pieces = [
+                (" ".join(words[j1:j2]), tag != "equal")
+                for tag, _, _, j1, j2 in matcher.get_opcodes()
+                if j2 > j1
+            ]
+            variants.append(Variant(pieces, wordings[other]))
+        found[script] = variants
+    return found
+
+
+def _by_member(facts: Facts) -> list[Reading]:
+    """Readings in the order of the members that they name."""
+    order = {one["entity_id"]: place for place, one in enumerate(facts.members)}
+    return sorted(facts.readings, key=lambda one: order[one.entity_id])
+
+
+def _data(facts: Facts, drawn: Picture) -> dict[str, object]:
+    """What the graph's script reads: nodes, and links with their evidence as text."""
+    at = {one.entity_id: place for place, one in enumerate(drawn.nodes)}
+    members = {one["entity_id"]: one for one in facts.members}
+    links = sorted([*facts.inside, *facts.soft], key=lambda one: not one["accepted"])
+    return {
+        "nodes": [
+            [text.plain(one.entity_id), one.about, _sighted(members.get(one.entity_id))]
+            for one in drawn.nodes
+        ],
+        "links": [
+            [at[one["entity_a"]], at[one["entity_b"]], _evidence(one), _verdict(one)]
+            for one in links
+            if one["entity_a"] in at and one["entity_b"] in at
+        ][: len(drawn.lines)],
+    }
+
+
+def _sighted(row: Row | None) -> str:
+    if row is None:
+        return ""
+    orgs = _listed([text.plain(one, 40) for one in row["orgs"][:4]])
+    return f"seen by {orgs}, {row['first_seen']:%Y-%m-%d} to {row['last_seen']:%Y-%m-%d}"
+
+
+def _evidence(row: Row) -> str:
+    orgs = ", ".join(text.plain(one, 40) for one in row["orgs"][:4])
+    return (
+        f"{row['complaints']} complaints, {row['calls']} calls, {row['victims']} victims; {orgs}; "
+        f"{row['first_seen']:%Y-%m-%d} to {row['last_seen']:%Y-%m-%d}; weight {row['weight']:.2f}"
+    )
+
+
+def _verdict(row: Row) -> str:
+    decision = "accepted" if row["accepted"] else "not accepted"
+    return f"{row['strength']}, {decision}: {text.plain(row['reason'])}"

@@ -1,0 +1,73 @@
+"""What the index page can find: identifiers and record ids, each with its clusters.
+
+Identifiers that only a caller id or a mention names are not in it: a forged number may be an
+innocent subscriber's.
+"""
+
+from __future__ import annotations
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from reports import tables, text
+from reports.tables import Run
+from schemas.kinds import Status
+from schemas.tables import ENTITIES, MEMBERS, MENTIONS
+
+ID_LIMIT = 120
+SUPPRESSED_LIMIT = 20_000
+RECORD_LIMIT = 500_000
+"""Record ids in the page: about 3 MB of it, packed."""
+
+_RECORD = pa.schema(
+    [("source_org", pa.string()), ("record_id", pa.string()), ("cluster", pa.int32())]
+)
+
+
+def search_index(run: Run, cluster_ids: list[str], *, records: bool) -> dict[str, object]:
+    """Identifiers, record ids and reasons, as columns; a cluster is its place in `cluster_ids`.
+
+    `more_records` counts what `RECORD_LIMIT` left out; `records` False leaves out all.
+    """
+    members = tables.read(run, MEMBERS, ["entity_id", "cluster_id"])
+    places = pc.index_in(members["cluster_id"], pa.array(cluster_ids, pa.string()))
+    suppressed = tables.top(
+        run,
+        ENTITIES,
+        (("complaints", "descending"), ("entity_id", "ascending")),
+        SUPPRESSED_LIMIT,
+        columns=("reason",),
+        where=pc.field("status") == Status.SUPPRESSED,
+    )
+    entity_ids, at = members["entity_id"].combine_chunks(), places.combine_chunks()
+    found = _records(run, entity_ids, at) if records else _RECORD.empty_table()
+    return {
+        "ids": [text.plain(one, ID_LIMIT) for one in members["entity_id"].to_pylist()],
+        "clusters": places.to_pylist(),
+        "suppressed": [text.plain(one, ID_LIMIT) for one in suppressed["entity_id"].to_pylist()],
+        "reasons": [text.plain(one, 200) for one in suppressed["reason"].to_pylist()],
+    } | _columns(found)
+
+
+def _columns(records: pa.Table) -> dict[str, object]:
+    shown = records.slice(0, RECORD_LIMIT)
+    orgs = sorted(set(shown["source_org"].to_pylist()))
+    return {
+        "orgs": [text.plain(one, 60) for one in orgs],
+        "record_orgs": pc.index_in(shown["source_org"], pa.array(orgs, pa.string())).to_pylist(),
+        "records": [text.plain(one, ID_LIMIT) for one in shown["record_id"].to_pylist()],
+        "record_clusters": shown["cluster"].to_pylist(),
+        "more_records": records.num_rows - shown.num_rows,
+    }
+
+
+def _records(run: Run, entity_ids: pa.Array, places: pa.Array) -> pa.Table:
+    """Each record that names a member, once for each of its clusters, sorted."""
+    parts = [_RECORD.empty_table()]
+    for batch in tables.batches(run, MENTIONS, ["entity_id", "source_org", "record_id"]):
+        clusters = places.take(pc.index_in(batch["entity_id"], entity_ids))
+        part = pa.table([batch["source_org"], batch["record_id"], clusters], schema=_RECORD)
+        named = part.filter(pc.field("cluster").is_valid())
+        parts.append(named.group_by(_RECORD.names).aggregate([]))
+    found = pa.concat_tables(parts).group_by(_RECORD.names).aggregate([])
+    return found.sort_by([(name, "ascending") for name in _RECORD.names])

@@ -1,0 +1,108 @@
+"""graph/: the graph of a whole run, as GraphML, GEXF and Parquet.
+
+Nodes are the members of clusters and the suppliers they share. Identifiers that only a caller id
+or a mention names are not in it, nor a victim's.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from reports import tables
+from reports.graph_files import EDGE, NODE, gexf, graphml
+from reports.tables import Run
+from schemas.tables import ENTITIES, LINKS, MEMBERS, SUPPLIERS
+
+Row = dict[str, Any]
+
+_TYPES = {"string": pa.string(), "long": pa.int64(), "double": pa.float64(), "boolean": pa.bool_()}
+NODES = pa.schema([("id", pa.string()), *((name, _TYPES[kind]) for name, kind in NODE)])
+"""graph/nodes.parquet."""
+EDGES = pa.schema(
+    [
+        ("source", pa.string()),
+        ("target", pa.string()),
+        *((name, _TYPES[kind]) for name, kind in EDGE),
+        ("reason", pa.string()),
+    ]
+)
+"""graph/edges.parquet."""
+
+
+def write(run: Run) -> Iterator[tuple[str, bytes]]:
+    """The four files, by name. Holds the graph's rows as Arrow, and one file at a time."""
+    node_table, edge_table = nodes(run), edges(run)
+    yield "graph/graph.graphml", _joined(graphml(_rows(node_table), _rows(edge_table)))
+    yield "graph/graph.gexf", _joined(gexf(_rows(node_table), _rows(edge_table)))
+    yield "graph/nodes.parquet", _parquet(node_table)
+    yield "graph/edges.parquet", _parquet(edge_table)
+
+
+def nodes(run: Run) -> pa.Table:
+    """Every node, in the order of ids, as `NODES`."""
+    members = tables.read(run, MEMBERS)
+    entities = tables.read(run, ENTITIES, where=pc.field("entity_id").isin(_ids(run)))
+    at = pc.index_in(entities["entity_id"], members["entity_id"].combine_chunks())
+    found = {name: members[name].take(at) for name in ("cluster_id", "role", "confidence")}
+    supplier = pa.scalar("supplier", pa.string())
+    columns = {
+        "id": entities["entity_id"],
+        "cluster": found["cluster_id"],
+        "role": pc.fill_null(found["role"], supplier),
+        "confidence": found["confidence"],
+    }
+    return _table(NODES, columns, entities)
+
+
+def edges(run: Run) -> pa.Table:
+    """Every edge, in the order of its ends, as `EDGES`."""
+    ids = _ids(run)
+    where = pc.field("entity_a").isin(ids) & pc.field("entity_b").isin(ids)
+    links = tables.read(run, LINKS, where=where)
+    return _table(EDGES, {"source": links["entity_a"], "target": links["entity_b"]}, links)
+
+
+def _table(schema: pa.Schema, columns: dict[str, pa.ChunkedArray], rows: pa.Table) -> pa.Table:
+    """Columns made and taken over: organisations joined, times as ISO 8601 text."""
+    made = dict(columns)
+    for one in schema:
+        if one.name in made:
+            continue
+        column = rows[one.name]
+        if pa.types.is_list(column.type):
+            column = pc.binary_join(column, "; ")
+        elif pa.types.is_timestamp(column.type):
+            column = pc.strftime(column, "%Y-%m-%dT%H:%M:%SZ")
+        made[one.name] = column
+    return pa.table([made[name] for name in schema.names], schema=schema)
+
+
+def _rows(table: pa.Table) -> Iterator[Row]:
+    for batch in table.to_batches(max_chunksize=10_000):
+        yield from batch.to_pylist()
+
+
+def _joined(pieces: Iterator[str]) -> bytes:
+    held = io.BytesIO()
+    for piece in pieces:
+        held.write(piece.encode())
+    return held.getvalue()
+
+
+def _ids(run: Run) -> pa.Array:
+    """Ids of members and of suppliers, those of suppliers once."""
+    members = tables.read(run, MEMBERS, ["entity_id"])["entity_id"]
+    suppliers = tables.read(run, SUPPLIERS, ["entity_id"])["entity_id"].unique()
+    return pa.concat_arrays([*members.chunks, suppliers])
+
+
+def _parquet(table: pa.Table) -> bytes:
+    held = io.BytesIO()
+    pq.write_table(table, held, compression="zstd")
+    return held.getvalue()

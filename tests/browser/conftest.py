@@ -1,0 +1,51 @@
+"""One headless Chromium for the session, and the runs that its tests look at."""
+
+from __future__ import annotations
+
+import pytest
+
+from reports import site
+from tests.browser import driver
+from tests.reports.hostile import hostile_run
+from tests.reports.made_up import world, write_run
+
+
+@pytest.fixture(scope="session")
+def session_browser():
+    if lacks := driver.missing():
+        pytest.skip(lacks)
+    browser = driver.Browser()
+    yield browser
+    browser.close()
+
+
+@pytest.fixture
+def browser(session_browser):
+    """The shared window, at its first size and colours, its logs empty."""
+    session_browser.size(1280, 900)
+    session_browser.colors("light")
+    session_browser.requests()
+    session_browser.log("browser")
+    return session_browser
+
+
+def _written(folder, run, whole, **options):
+    for name, data in site.write(run, whole, **options):
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
+    return folder / "report"
+
+
+@pytest.fixture(scope="session")
+def report(tmp_path_factory):
+    """A run of two companies with 60 clusters, the first with 72 members."""
+    folder = tmp_path_factory.mktemp("world")
+    rows, whole = world(60)
+    return _written(folder, write_run(folder / "run", rows), whole)
+
+
+@pytest.fixture(scope="session")
+def hostile_report(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("hostile")
+    return _written(folder, *hostile_run(folder / "run"))

@@ -1,0 +1,288 @@
+"""The report in a real browser, opened from disk as an analyst does."""
+
+import json
+import re
+import socket
+
+import pytest
+
+from tests.browser import axe
+from tests.browser.driver import Browser
+
+READY = "document.documentElement.dataset.ready"
+WCAG = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
+
+
+def opened(browser: Browser, page, fragment="") -> Browser:
+    browser.open(page, fragment)
+    browser.wait(READY)
+    return browser
+
+
+def searched(browser: Browser, query: str) -> list[str]:
+    browser.type("#query", query)
+    browser.wait(f"document.documentElement.dataset.searched === {json.dumps(query)}")
+    return browser.texts("#hits li")
+
+
+def first_column(browser: Browser, at: int) -> list[str]:
+    return browser.texts(f"#cluster-rows tr > :nth-child({at})")
+
+
+@pytest.fixture
+def index(browser, report):
+    return opened(browser, report / "index.html")
+
+
+@pytest.fixture
+def page(browser, report):
+    return opened(browser, report / "clusters" / "c-00000000.html")
+
+
+PHONE = "phone:+18885550000"
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "(888) 555-0000",
+        "+1 888 555 0000",
+        "001-888-555-0000",
+        "1.888.555.0000",
+        "8885550000",
+        "tel:+18885550000",
+        "phone:+18885550000",
+        "８８８ ５５５ ００００",
+        "+1 (888) 555\u20110000",
+    ],
+)
+def test_search_finds_a_number_however_it_is_written(index, written):
+    hits = searched(index, written)
+    assert hits[0].startswith(PHONE)
+    assert "Amazon at +18885550000" in hits[0]
+
+
+@pytest.mark.parametrize(
+    ("written", "found"),
+    [
+        ("https://login.support-msft31.support/x?y=1", "domain:support-msft31.support"),
+        ("hxxps://support-msft31[.]support", "domain:support-msft31.support"),
+        ("SUPPORT-MSFT31.support", "domain:support-msft31.support"),
+        ("100 490 978", "remote:anydesk:100490978"),
+        ("+1 800 280 1400", "phone:+18002801400 suppressed: known legitimate"),
+        ("amazon-0-0-0", "amazon-0-0-0 record of amazon"),
+        ("microsoft at", "Microsoft at"),
+        ("c-00000000", "Amazon at +18885550000"),
+    ],
+)
+def test_search_finds_sites_ids_records_and_names(index, written, found):
+    assert any(hit.startswith(found) for hit in searched(index, written)), index.texts("#hits li")
+
+
+def test_search_says_what_it_does_not_find(index):
+    assert searched(index, "(212) 555-0003") == []
+    assert "only a forgeable caller id names are not on this page" in index.text("#found")
+
+
+def test_a_hit_opens_the_row_of_its_cluster(index):
+    searched(index, "(888) 555-0000")
+    index.click("#hits a")
+    index.wait("document.querySelector('tr.sought')")
+    assert PHONE in index.text("tr.sought")
+
+
+def test_columns_sort_both_ways(index):
+    index.click('#cluster-head [data-column="5"] button')
+    down = [int(one) for one in first_column(index, 4)]
+    assert down == sorted(down, reverse=True)
+    assert (
+        index.run("return document.querySelector('[data-column=\"5\"]').ariaSort") == "descending"
+    )
+    index.click('#cluster-head [data-column="5"] button')
+    up = [int(one) for one in first_column(index, 4)]
+    assert up == sorted(up)
+    assert up[0] < down[0]
+
+
+def test_filters_narrow_and_clear(index):
+    assert index.text("#shown") == "1 to 50 of 60 clusters"
+    index.click("[name=both]")
+    assert index.text("#shown") == "1 to 20 of 20 clusters"
+    index.run(
+        "const e = document.querySelector('[name=size]'); e.value = '10';"
+        "e.dispatchEvent(new Event('input', {bubbles: true}))"
+    )
+    assert all(int(one) >= 10 for one in first_column(index, 3))
+    index.type("[name=named]", "no such name")
+    assert index.text("#shown") == "No cluster fits these filters"
+    index.click("#filters [type=reset]")
+    index.wait("document.getElementById('shown').textContent === '1 to 50 of 60 clusters'")
+    index.run(
+        "const e = document.querySelector('[name=event]'); e.value = 'merged';"
+        "e.dispatchEvent(new Event('input', {bubbles: true}))"
+    )
+    assert index.text("#shown") == "1 to 15 of 15 clusters"
+
+
+def test_the_table_pages(index):
+    index.click("#next")
+    assert index.text("#shown") == "51 to 60 of 60 clusters"
+    index.click("#next")
+    assert index.text("#shown") == "51 to 60 of 60 clusters"
+    index.click("#previous")
+    assert index.text("#shown") == "1 to 50 of 60 clusters"
+
+
+def test_the_table_works_by_keyboard_alone(index):
+    index.press("/")
+    index.press(*"(888) 555-0000")
+    index.wait("document.querySelector('#hits a')")
+    index.press("Tab")
+    assert index.run("return document.activeElement.closest('#hits') !== null")
+    index.press("Enter")
+    index.wait("location.pathname.includes('/clusters/') && document.querySelector('tr.sought')")
+
+
+def test_the_graph_works_by_keyboard_alone(page):
+    page.run(
+        "document.querySelector('#picture').previousElementSibling; document.activeElement.blur()"
+    )
+    for _ in range(40):
+        page.press("Tab")
+        if page.run("return document.activeElement.classList.contains('node')"):
+            break
+    first = page.text("#panel-title")
+    assert first.startswith("phone:")
+    page.press("Right")
+    page.press("Enter")
+    held = page.text("#panel-title")
+    assert held != first
+    assert page.run("return document.querySelectorAll('[aria-pressed=true]').length") == 1
+    assert "weight" in page.text("#panel")
+    page.press("Tab")
+    assert page.text("#panel-title") == held
+    assert not page.run("return document.activeElement.classList.contains('node')")
+
+
+def test_pointing_and_selecting_shows_the_evidence(page):
+    page.click(".nodes .node")
+    assert "complaints" in page.text("#panel")
+    lines = page.run("return document.querySelectorAll('.lines .near').length")
+    assert lines == page.run("return document.querySelectorAll('#panel li').length") > 0
+
+
+def test_zoom_stays_within_the_picture(page):
+    for _ in range(9):
+        page.click("#closer")
+    x, y, width, _ = map(
+        float, page.run("return document.querySelector('#picture').getAttribute('viewBox')").split()
+    )
+    assert width == 100
+    assert x >= 0
+    assert x + width <= 1000
+    assert y >= 0
+    page.click("#fit")
+    assert page.run("return document.querySelector('#picture').viewBox.baseVal.width") == 1000
+
+
+def test_a_citation_names_the_run_the_cluster_and_the_row(page):
+    page.click("#identifiers .cite")
+    said = page.text("#cited")
+    assert "ringtrace run-made-up, cluster c-00000000: phone:+18885550000" in said
+    assert "members/, entities/" in said
+
+
+def test_nothing_is_asked_of_the_network_and_nothing_is_refused(browser, report, hostile_report):
+    pages = [report / "index.html", hostile_report / "index.html"]
+    pages += sorted((hostile_report / "clusters").glob("*.html"))
+    for one in pages:
+        opened(browser, one)
+    asked = browser.requests()
+    assert len(asked) >= len(pages)
+    assert [one for one in asked if not one.startswith("file:")] == []
+    assert browser.log("browser") == []
+
+
+def test_the_policy_stops_what_should_slip_through(index):
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        address = f"http://127.0.0.1:{server.getsockname()[1]}/x.png"
+        index.run_async(
+            "const done = arguments[1]; const image = new Image(); image.onerror = () => done();"
+            "image.src = arguments[0]; document.body.append(image)",
+            address,
+        )
+        server.settimeout(0.2)
+        with pytest.raises(TimeoutError):
+            server.accept()
+    index.run(
+        "const s = document.createElement('script'); s.textContent = 'window.ran = 1';"
+        "document.body.append(s)"
+    )
+    assert index.run("return window.ran") is None
+    refused = [one for one in index.log("browser") if "Content Security Policy" in one["message"]]
+    assert len(refused) == 2
+
+
+def test_hostile_text_does_nothing(browser, hostile_report):
+    for one in [hostile_report / "index.html", *sorted((hostile_report / "clusters").iterdir())]:
+        if one.suffix != ".html":
+            continue
+        opened(browser, one)
+        assert (
+            browser.run("return document.querySelectorAll('img, iframe, [onmouseover]').length")
+            == 0
+        )
+        assert browser.run("return document.documentElement.scrollWidth <= innerWidth"), one
+    opened(browser, hostile_report / "index.html")
+    assert "<script>alert(1)</script>" in searched(browser, "<script>")[0]
+    assert "[U+202E]" in browser.text("#cluster-rows")
+
+
+def test_pages_fit_a_narrow_window(browser, report):
+    browser.size(360, 800)
+    for name in ("index.html", "clusters/c-00000000.html"):
+        opened(browser, report / name)
+        assert browser.run("return document.documentElement.scrollWidth") <= 360
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("name", ["index.html", "clusters/c-00000000.html"])
+def test_axe_finds_nothing(browser, report, request, scheme, name):
+    script = axe.source(request.config.cache.mkdir("axe"))
+    if script is None:
+        pytest.skip("no npm to bring axe-core")
+    browser.colors(scheme)
+    opened(browser, report / name)
+    # The page's policy lets no other script in, so this one comes through the debugger.
+    browser.devtools("Runtime.evaluate", expression=script)
+    options = json.dumps({"runOnly": [*WCAG, "best-practice"], "resultTypes": ["violations"]})
+    found = browser.run_async(
+        f"const done = arguments[0]; axe.run(document, {options}).then(r => done(r.violations))"
+    )
+    told = [(one["id"], one["impact"], [n["target"] for n in one["nodes"][:3]]) for one in found]
+    assert told == []
+
+
+def test_print_is_a_clean_document(browser, report):
+    opened(browser, report / "clusters" / "c-00000000.html")
+    printed = browser.print()
+    assert printed.startswith(b"%PDF")
+    pages = len(re.findall(rb"/Type\s*/Page\b", printed))
+    assert 2 <= pages <= 30
+    browser.devtools("Emulation.setEmulatedMedia", media="print")
+    assert (
+        browser.run("return getComputedStyle(document.querySelector('.tools')).display") == "none"
+    )
+    assert browser.run("return document.documentElement.scrollWidth <= innerWidth")
+    browser.devtools("Emulation.setEmulatedMedia", media="")
+
+
+def test_without_scripts_the_first_clusters_are_there(browser, report):
+    browser.devtools("Emulation.setScriptExecutionDisabled", value=True)
+    try:
+        browser.open(report / "index.html")
+        assert "Amazon at +18885550000" in browser.texts("#cluster-rows th")[0]
+        browser.open(report / "clusters" / "c-00000000.html")
+        assert len(browser.texts("#identifiers tr[id] th")) == 72
+    finally:
+        browser.devtools("Emulation.setScriptExecutionDisabled", value=False)

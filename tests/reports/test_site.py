@@ -1,0 +1,188 @@
+import csv
+import io
+import json
+import re
+from importlib.resources import files
+
+import networkx as nx
+import pyarrow.parquet as pq
+import pytest
+
+from reports import site
+from reports.notebook import open_run
+from tests.reports.hostile import hostile_run
+from tests.reports.made_up import (
+    cluster,
+    complaint,
+    entity,
+    link,
+    manifest,
+    member,
+    mention,
+    supplier,
+    world,
+    write_run,
+)
+from tests.reports.parsed import Page
+
+PHONE, OTHER, SITE = "phone:+18885550123", "phone:+18885550199", "domain:amzn-refund.support"
+TOLD = "They said to call (888) 555-0123 at once, and I did."
+
+
+def small_run(folder):
+    rows = {
+        "entities": [
+            entity(PHONE, complaints=4),
+            entity(OTHER),
+            entity(SITE),
+            entity("trunk:acme", status="uncorroborated"),
+            entity("phone:+12125550111", status="uncorroborated", reason="caller id only"),
+        ],
+        "members": [member(PHONE, "c-1", bridge=True), member(OTHER, "c-1"), member(SITE, "c-2")],
+        "links": [
+            link(PHONE, OTHER, record_ids=["amazon|A-1"]),
+            link(PHONE, SITE, accepted=False, reason="too little evidence to join two clusters"),
+            link(PHONE, "trunk:acme", strength="soft", accepted=False),
+            link(PHONE, "phone:+12125550111", strength="soft", accepted=False),
+        ],
+        "suppliers": [supplier("trunk:acme", "c-1"), supplier("trunk:acme", "c-2")],
+        "clusters": [
+            cluster(
+                "c-1",
+                size=2,
+                priority=50.0,
+                countries=[
+                    {"country": "US", "complaints": 9},
+                    {"country": "GB", "complaints": 3},
+                ],
+                weakest_bridges=[
+                    {"entity_a": PHONE, "entity_b": OTHER, "weight": 1.0, "smaller_side": 1}
+                ],
+            ),
+            cluster("c-2", priority=1.0),
+        ],
+        "complaints": [complaint("A-1", narrative=TOLD)],
+        "mentions": [
+            mention(PHONE, "A-1", field="narrative", start=18, end=32, raw="(888) 555-0123"),
+            mention(PHONE, "A-2", field="narrative", start=0, end=3, raw="not there"),
+        ],
+    }
+    return write_run(folder, rows), manifest()
+
+
+def written(run, whole, **options) -> dict[str, str]:
+    found = site.write(run, whole, **options)
+    return {name: data.decode("utf-8", "replace") for name, data in found}
+
+
+def test_same_tables_same_bytes_however_they_are_cut(tmp_path):
+    rows, whole = world(12)
+    runs = [write_run(tmp_path / str(cut), rows, cut) for cut in (1, 3)]
+    first, second = (dict(site.write(run, json.loads(json.dumps(whole)))) for run in runs)
+    assert first == second
+    assert len(first) == 1 + 12 * 4 + 4
+
+
+def test_a_page_says_what_why_and_how_surely(tmp_path):
+    files = written(*small_run(tmp_path / "r"))
+    page = Page(files["report/clusters/c-1.html"])
+    assert "2 phone numbers used by callers who posed as Amazon, held together by" in page.text
+    assert "2 complaints, 0 calls with phone:+18885550199 (2.00)" in page.text
+    assert "1 of 2 identifiers falls off" in page.text or "identifier falls off" in page.text
+    assert "too little evidence to join two clusters" in page.text
+    hrefs = {a["href"] for tag, a in page.elements if tag == "a"}
+    assert {"c-2.html", "c-1.graphml", "c-1.gexf", "c-1.csv", "../index.html"} <= hrefs
+
+
+def test_evidence_is_highlighted_at_its_offsets_or_not_at_all(tmp_path):
+    html = written(*small_run(tmp_path / "r"))["report/clusters/c-1.html"]
+    told = Page(html).text
+    assert "… They said to call (888) 555-0123 at once, and I did. …" in told
+    assert "<mark><bdi>(888) 555-0123</bdi></mark>" in html
+    assert "<mark><bdi>not there</bdi></mark>" in html
+
+
+def test_a_redacted_copy_holds_no_narrative_and_no_record_id(tmp_path):
+    files = written(*small_run(tmp_path / "r"), redact=True, suppress_below=5)
+    for name, text in files.items():
+        assert "A-1" not in text, name
+        assert "at once" not in text, name
+    page = Page(files["report/clusters/c-1.html"])
+    assert "US 9" in page.text
+    assert "GB < 5" in page.text
+    assert "Record ids and narratives are left out" in page.text
+
+
+def test_a_number_that_only_a_caller_id_names_is_nowhere(tmp_path):
+    run, whole = small_run(tmp_path / "r")
+    assert not [name for name, data in site.write(run, whole) if b"2125550111" in data]
+
+
+def test_hostile_text_stays_text_on_every_page(tmp_path):
+    files = written(*hostile_run(tmp_path / "r"))
+    pages = [name for name in files if name.endswith(".html")]
+    assert len(pages) == 8
+    for name in pages:
+        page = Page(files[name])
+        assert not {tag for tag, _ in page.elements} & {"img", "iframe", "object", "link"}
+        names = {key for _, attributes in page.elements for key in attributes}
+        assert not [key for key in names if key.startswith("on") or key == "style"]
+        assert all(c.isprintable() or c in "\n\u202f" for c in files[name])
+        assert len(files[name]) < 250_000
+        own = set(re.findall("<script>(.*?)</script>", files[name], re.DOTALL))
+        assets = files_of("assets")
+        assert own <= assets
+
+
+def files_of(folder: str) -> set[str]:
+    return {one.read_text() for one in files("reports").joinpath(folder).iterdir()}
+
+
+def test_a_spreadsheet_sees_no_formula(tmp_path):
+    found = written(*hostile_run(tmp_path / "r"))
+    tables = [text for name, text in found.items() if name.endswith(".csv")]
+    assert len(tables) == 7
+    for text in tables:
+        rows = list(csv.reader(io.StringIO(text.removeprefix("\ufeff"))))
+        assert len({len(row) for row in rows}) == 1
+        assert not [cell for row in rows for cell in row if cell[:1] in "=+-@\t\r" and cell]
+
+
+@pytest.mark.parametrize("kind", ["graphml", "gexf"])
+def test_networkx_opens_the_graphs(tmp_path, kind):
+    for make in (small_run, hostile_run):
+        run, whole = make(tmp_path / make.__name__)
+        for name, data in site.write(run, whole):
+            if name.endswith(kind):
+                graph = getattr(nx, f"read_{kind}")(io.BytesIO(data))
+                assert graph.number_of_nodes() >= 1
+                assert all("kind" in one for _, one in graph.nodes(data=True)), name
+
+
+def test_the_whole_graph_is_the_same_in_every_format(tmp_path):
+    rows, whole = world(6)
+    run = write_run(tmp_path / "r", rows)
+    (tmp_path / "r" / "manifest.json").write_text(json.dumps(whole))
+    found = dict(site.write(run, whole))
+    opened = open_run(run)
+    nodes = pq.read_table(io.BytesIO(found["graph/nodes.parquet"]))
+    edges = pq.read_table(io.BytesIO(found["graph/edges.parquet"]))
+    assert nodes.num_rows == opened.graph.number_of_nodes()
+    assert edges.num_rows == opened.graph.number_of_edges() > 50
+    for kind in ("graphml", "gexf"):
+        graph = getattr(nx, f"read_{kind}")(io.BytesIO(found[f"graph/graph.{kind}"]))
+        assert set(graph.nodes) == set(opened.graph.nodes)
+        assert {frozenset(one) for one in graph.edges} == {frozenset(e) for e in opened.graph.edges}
+        one = edges.to_pylist()[0]
+        kept = graph.edges[one["source"], one["target"]]
+        assert (kept["weight"], kept["accepted"]) == (one["weight"], one["accepted"])
+    members = opened.cluster("c-00000000")
+    assert len(members) == 72
+    with pytest.raises(KeyError, match="no cluster"):
+        opened.cluster("c-none")
+    assert opened.table("entities").num_rows == len(rows["entities"])
+
+
+def test_a_folder_without_a_manifest_is_no_run(tmp_path):
+    with pytest.raises(FileNotFoundError, match="is no finished run"):
+        open_run(tmp_path)
