@@ -6,14 +6,14 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
 import apache_beam as beam
 import pyarrow as pa
 
-from reports.index import render
+from reports import site
 from schemas import tables
 from schemas.kinds import RecordKind
 from schemas.manifest import Manifest
@@ -22,13 +22,16 @@ from transforms.assign import Assign
 from transforms.cluster_records import SUPPLIES, ClusterRecords, Suppliers
 from transforms.clusters import MEMBERS, Summarise
 from transforms.decide import CLUSTER_LINKS, MEMBERSHIPS, DecideEntities, DecideLinks
+from transforms.decision_file import Decision
 from transforms.deduplicate import Deduplicate
 from transforms.entities import FOUND_ENTITIES, HIDDEN, Classify
 from transforms.evidence import Evidence, mentions
 from transforms.finish import Finish
+from transforms.in_force import CountDecisions, Decisions
 from transforms.legitimate import KnownLegitimate
-from transforms.lineage import first_lineage
+from transforms.lineage import EVENTS, KeepIds
 from transforms.links import INCIDENCES, Link
+from transforms.priority import Weights
 from transforms.read.files import InputFile
 from transforms.read.options import ReadOptions
 from transforms.read.transform import ReadRecords
@@ -49,6 +52,9 @@ class Plan:
     reading: ReadOptions
     known: KnownLegitimate
     as_of: datetime | None
+    previous_members: tuple[str, ...]
+    decisions: tuple[Decision, ...]
+    weights: Weights
     shards: int
     run: Run
 
@@ -69,23 +75,30 @@ def build(pipeline: beam.Pipeline, plan: Plan) -> None:
         one_complaint[MAIN] | "Complaint evidence" >> Evidence(RecordKind.COMPLAINT),
         one_call[MAIN] | "Call evidence" >> Evidence(RecordKind.CALL),
     ) | "All evidence" >> beam.Flatten()  # EVIDENCE
-    classified = evidence | "Classify" >> Classify(plan.known)  # CLASSIFIED, FOUND, WITHHELD
+    in_force = (one_complaint[MAIN], one_call[MAIN]) | "Decisions" >> Decisions(
+        plan.decisions, plan.as_of
+    )  # one InForce
+    decided = beam.pvalue.AsSingleton(in_force)
+    classified = evidence | "Classify" >> Classify(
+        plan.known, decided
+    )  # CLASSIFIED, FOUND, WITHHELD
     linked = classified[MAIN] | "Link" >> Link()  # LINK, INCIDENCE, tallies
     graph = {
         "entities": classified[FOUND_ENTITIES],
         "named": linked[INCIDENCES],
         "links": linked["links"],
     }
-    assigned = beam.pvalue.AsSingleton(graph | "Assign" >> Assign())  # one ASSIGNMENT
+    kept = graph | "Assign" >> Assign(decided) | "Keep ids" >> KeepIds(plan.previous_members)
+    assigned = beam.pvalue.AsSingleton(kept[MAIN])  # one ASSIGNMENT
 
-    entities = classified[FOUND_ENTITIES] | "Decide entities" >> DecideEntities(assigned)
-    decided = linked["links"] | "Decide links" >> DecideLinks(assigned)  # LINK, CLUSTER_LINK
+    entities = classified[FOUND_ENTITIES] | "Decide entities" >> DecideEntities(assigned, decided)
+    links = linked["links"] | "Decide links" >> DecideLinks(assigned, decided)  # LINK, CLUSTER_LINK
     records = classified[MAIN] | "Cluster records" >> ClusterRecords(assigned)
     clusters = {
         "members": entities[MEMBERSHIPS],
-        "links": decided[CLUSTER_LINKS],
+        "links": links[CLUSTER_LINKS],
         "records": records[MAIN],
-    } | "Summarise" >> Summarise()  # CLUSTER, MEMBER
+    } | "Summarise" >> Summarise(decided, plan.weights)  # CLUSTER, MEMBER
 
     hidden = classified[HIDDEN]
     numbers = beam.pvalue.AsSingleton(hidden | "Victims' numbers" >> VictimNumbers())
@@ -107,11 +120,11 @@ def build(pipeline: beam.Pipeline, plan: Plan) -> None:
         tables.CALLS: kept_calls,
         tables.MENTIONS: shown_mentions,
         tables.ENTITIES: entities[MAIN],
-        tables.LINKS: decided[MAIN],
+        tables.LINKS: links[MAIN],
         tables.CLUSTERS: clusters[MAIN],
         tables.MEMBERS: clusters[MEMBERS],
         tables.SUPPLIERS: records[SUPPLIES] | "Suppliers" >> Suppliers(),
-        tables.LINEAGE: clusters[MAIN] | "Lineage" >> beam.Map(first_lineage),
+        tables.LINEAGE: kept[EVENTS],
         tables.REJECTS: rejects,
     }
     written = [
@@ -127,15 +140,17 @@ def build(pipeline: beam.Pipeline, plan: Plan) -> None:
         one_complaint["tallies"],
         one_call["tallies"],
         linked["tallies"],
+        kept["tallies"],
+        in_force | "Count decisions" >> CountDecisions(),
         clusters[MAIN] | "Count members" >> CountMembers(),
     ) | "All tallies" >> beam.Flatten()  # ((group, name), count)
     gathered = {"digests": read["digests"], "tallies": tallies, "outputs": written}
     _ = gathered | "Finish" >> Finish(plan.run, report)  # Manifest
 
 
-def report(folder: str, manifest: Manifest) -> str:
-    """The page of a run whose tables are in `folder`."""
-    return render(folder, manifest)
+def report(folder: str, manifest: Manifest) -> Iterator[tuple[str, bytes]]:
+    """What people read of a run whose tables are in `folder`: files by name within the run."""
+    return site.write(folder, manifest)
 
 
 if __name__ == "__main__":

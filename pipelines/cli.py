@@ -11,6 +11,8 @@ HELP = """\
 usage: ringtrace COMMAND ...
 
   batch      complaint files and call records in, clusters and a report out
+  explain    what an identifier is, why it is in its cluster, what ties two
+  report     where the report of a run is; write it anew, or for a reader outside
   rejects    write the rejected rows of a run out, to be mended and fed back in
   simulate   write a simulated world with its truth
   evaluate   hold a run against the truth
@@ -37,6 +39,18 @@ def _evaluate(arguments: Sequence[str]) -> int:
     return _parsed(evaluate, "evaluate", arguments)
 
 
+def _explain(arguments: Sequence[str]) -> int:
+    from pipelines import explain
+
+    return _parsed(explain, "explain", arguments)
+
+
+def _report(arguments: Sequence[str]) -> int:
+    from pipelines import report
+
+    return _parsed(report, "report", arguments)
+
+
 def _rejects(arguments: Sequence[str]) -> int:
     from pipelines import rejects
 
@@ -57,6 +71,8 @@ def _parsed(module: object, name: str, arguments: Sequence[str]) -> int:
 
 COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
     "batch": _batch,
+    "explain": _explain,
+    "report": _report,
     "rejects": _rejects,
     "simulate": _simulate,
     "evaluate": _evaluate,

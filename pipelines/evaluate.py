@@ -7,44 +7,25 @@ import csv
 import io
 import json
 import sys
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.dataset as ds
-from rich.console import Console
-from rich.table import Table
 
+from pipelines.baselines import compared
+from pipelines.evaluation import Evaluation, as_json, lines, show
 from schemas.tables import MEMBERS
 from transforms import legitimate, metrics
+from transforms.intervals import intervals
 from transforms.legitimate import LegitimateListError
-from transforms.metrics import Agreement
+from transforms.survival import Survival, survival
 
 
 class EvaluateError(ValueError):
     """A run or a file that cannot be evaluated; the message is one line for its user."""
-
-
-@dataclass(frozen=True)
-class Evaluation:
-    """What `evaluate` found.
-
-    `missing`: identifiers of the truth in no cluster, each counted as a cluster of its own.
-    `unjudged`: members that the truth does not know, left out of the scores.
-    The harm counts are members: known-legitimate ones, victims' own, and innocents that share a
-    cluster with another member; None where no file names them.
-    """
-
-    agreement: Agreement
-    clusters: int
-    operations: int
-    missing: int
-    unjudged: int
-    known_legitimate: int
-    victim_side: int | None
-    innocent: int | None
 
 
 def evaluate(
@@ -62,9 +43,10 @@ def evaluate(
     alone = pa.array(-1 - np.arange(len(truth), dtype=np.int64))
     predicted = pc.coalesce(clusters.cast(pa.int64()), alone)
     operations = pa.array(truth.values(), pa.string()).dictionary_encode()
-    agreement = metrics.compare(operations.indices.to_numpy(), predicted.to_numpy())
+    labels = operations.indices.to_numpy(), predicted.to_numpy()
     return Evaluation(
-        agreement=agreement,
+        agreement=metrics.compare(*labels),
+        intervals=intervals(*labels),
         clusters=pc.count_distinct(members["cluster_id"]).as_py(),
         operations=len(operations.dictionary),
         missing=place.null_count,
@@ -104,6 +86,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         ("innocents", "identifiers that must share a cluster with no other"),
     ):
         parser.add_argument(f"--{flag}", metavar="FILE", type=Path, help=f"CSV entity_id: {text}")
+    parser.add_argument(
+        "--previous", metavar="RUN", type=Path, help="the run it followed: how many ids survived"
+    )
+    parser.add_argument(
+        "--baselines", action="store_true", help="hold simpler methods against the truth too"
+    )
     parser.add_argument("--json", action="store_true", help="print one JSON object")
 
 
@@ -114,20 +102,25 @@ def run(arguments: argparse.Namespace) -> int:
         if arguments.known_legitimate:
             path: Path = arguments.known_legitimate
             known = known.merged(legitimate.load(_text(path), str(path)))
+        truth = _truth(arguments.truth)
+        members = _members(arguments.run)
         result = evaluate(
-            _members(arguments.run),
-            _truth(arguments.truth),
+            members,
+            truth,
             known,
             _ids(arguments.victims),
             _ids(arguments.innocents),
         )
+        others = compared(arguments.run, truth) if arguments.baselines else {}
+        survived = _survival(arguments.previous, members, truth) if arguments.previous else None
     except (EvaluateError, LegitimateListError) as error:
         sys.stderr.write(f"ringtrace evaluate: {error}\n")
         return 2
     if arguments.json:
-        sys.stdout.write(json.dumps(_json(result), indent=2) + "\n")
+        told = as_json(result, others, survived)
+        sys.stdout.write(json.dumps(told, indent=2) + "\n")
     else:
-        _print(result)
+        show(lines(result, others, survived))
     return 0
 
 
@@ -176,52 +169,10 @@ def _members(folder: Path) -> pa.Table:
         raise EvaluateError(f"{path}: cannot be read: {str(error).splitlines()[0]}") from None
 
 
-def _json(result: Evaluation) -> dict[str, object]:
-    report: dict[str, object] = asdict(result)
-    agreement = asdict(result.agreement)
-    agreement["pairwise"]["f1"] = result.agreement.pairwise.f1
-    agreement["bcubed"]["f1"] = result.agreement.bcubed.f1
-    return {**report, "agreement": agreement}
+def _survival(previous: Path, members: pa.Table, truth: Mapping[str, str]) -> Survival:
+    return survival(truth, _by_entity(_members(previous)), _by_entity(members))
 
 
-def _lines(result: Evaluation) -> list[tuple[str, str]]:
-    """What is printed: a name and a value a line."""
-    agreement = result.agreement
-    lines = [
-        (f"{name} {part}", f"{value:.4f}")
-        for name, score in (("B-cubed", agreement.bcubed), ("pairwise", agreement.pairwise))
-        for part, value in (
-            ("precision", score.precision),
-            ("recall", score.recall),
-            ("F1", score.f1),
-        )
-    ]
-    lines += [
-        ("adjusted Rand index", f"{agreement.adjusted_rand:.4f}"),
-        ("share of the largest cluster", f"{agreement.largest_share:.4f}"),
-        ("identifiers in the truth", f"{agreement.items}"),
-        ("  of these in no cluster", f"{result.missing}"),
-        ("operations in the truth", f"{result.operations}"),
-        ("  of these split", f"{agreement.split}"),
-        ("clusters in the run", f"{result.clusters}"),
-        ("  of these merging operations", f"{agreement.merged}"),
-        ("members that the truth does not know", f"{result.unjudged}"),
-        ("harm: known-legitimate in a cluster", f"{result.known_legitimate}"),
-    ]
-    if result.victim_side is not None:
-        lines.append(("harm: victim-side in a cluster", f"{result.victim_side}"))
-    if result.innocent is not None:
-        lines.append(("harm: innocents in a shared cluster", f"{result.innocent}"))
-    return lines
-
-
-def _print(result: Evaluation) -> None:
-    lines = _lines(result)
-    if not sys.stdout.isatty():
-        for name, value in lines:
-            sys.stdout.write(f"{name}\t{value}\n")
-        return
-    table = Table("measure", "value", title="Agreement with the truth")
-    for name, value in lines:
-        table.add_row(name, value, style="bold" if name == "B-cubed F1" else None)
-    Console().print(table)
+def _by_entity(members: pa.Table) -> dict[str, str]:
+    columns = members["entity_id"].to_pylist(), members["cluster_id"].to_pylist()
+    return dict(zip(*columns, strict=True))

@@ -43,6 +43,9 @@ class BatchOptions:
     calls: tuple[str, ...]
     output: str
     known_legitimate: tuple[str, ...]
+    previous: str | None
+    decisions: str | None
+    weights: str | None
     as_of: datetime | None
     complaints_format: str | None
     calls_format: str | None
@@ -93,6 +96,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="CSV entity_id,reason of identifiers never to name, added to the shipped list",
     )
     parser.add_argument(
+        "--previous", metavar="DIR", help="an earlier run, whose cluster ids are kept"
+    )
+    parser.add_argument(
+        "--decisions", metavar="FILE", help="CSV or JSON Lines of analysts' decisions, which bind"
+    )
+    parser.add_argument(
+        "--weights", metavar="FILE", help="TOML of what ranks clusters, in place of the shipped one"
+    )
+    parser.add_argument(
         "--as-of", type=moment, metavar="TIME", help="leave out what was received later than this"
     )
     parser.add_argument(
@@ -136,6 +148,8 @@ def parse(arguments: Sequence[str], prog: str = "ringtrace batch") -> BatchOptio
     if first.config:
         parser.set_defaults(**_from_toml(first.config, parser))
     known, rest = parser.parse_known_args(arguments)
+    # First, or a misspelt --complaints would be called a missing one.
+    flags = beam_flags(rest, prog)
     if not known.complaints and not known.calls:
         parser.error("give --complaints or --calls")
     if not known.output:
@@ -143,7 +157,7 @@ def parse(arguments: Sequence[str], prog: str = "ringtrace batch") -> BatchOptio
     fields = vars(known)
     fields.pop("config")
     lists = {name: tuple(value) for name, value in fields.items() if isinstance(value, list)}
-    return BatchOptions(**fields | lists, beam=beam_flags(rest, prog))
+    return BatchOptions(**fields | lists, beam=flags)
 
 
 _EPILOG = "Any Beam option may follow, such as --runner=FlinkRunner or --project=NAME."

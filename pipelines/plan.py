@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
 import sys
 from importlib import metadata
 from pathlib import Path
 
+from pipelines import previous
 from pipelines.batch import Plan
 from pipelines.options import BatchOptions, UsageError
-from transforms import legitimate
+from transforms import decision_file, legitimate, priority
 from transforms.accounting import Run
 from transforms.publish import staging_folder
 from transforms.read.errors import InputError
@@ -36,11 +38,15 @@ def make_plan(options: BatchOptions, token: str) -> Plan:
         files = recognise(options.complaints, options.calls, reading)
     except InputError as error:
         raise UsageError(str(error)) from None
+    follows = previous.find(options.previous)
     return Plan(
         files=tuple(files),
         reading=reading,
         known=_known(options.known_legitimate),
         as_of=options.as_of,
+        previous_members=follows.members,
+        decisions=_decisions(options.decisions),
+        weights=_weights(options.weights),
         shards=options.shards,
         run=Run(
             staging=staging_folder(options.output, token),
@@ -49,9 +55,12 @@ def make_plan(options: BatchOptions, token: str) -> Plan:
             options={
                 "as_of": options.as_of.isoformat() if options.as_of else None,
                 "calls_direction": options.calls_direction,
+                "decisions": _told(options.decisions),
                 "known_legitimate": [Path(path).name for path in options.known_legitimate],
+                "previous": follows.run_id,
                 "shards": options.shards,
                 "source_org": options.source_org,
+                "weights": _told(options.weights),
             },
         ),
     )
@@ -66,6 +75,14 @@ def _text(path: str) -> str:
         raise UsageError(f"{path}: {error.strerror}; give a file that can be read") from None
 
 
+def _told(path: str | None) -> dict[str, str] | None:
+    """A file as the manifest names it: what it holds decides what the run finds."""
+    if path is None:
+        return None
+    digest = hashlib.sha256(_text(path).encode()).hexdigest()
+    return {"name": Path(path).name, "sha256": digest}
+
+
 def _known(paths: tuple[str, ...]) -> legitimate.KnownLegitimate:
     known = legitimate.shipped()
     for path in paths:
@@ -74,6 +91,20 @@ def _known(paths: tuple[str, ...]) -> legitimate.KnownLegitimate:
         except legitimate.LegitimateListError as error:
             raise UsageError(str(error)) from None
     return known
+
+
+def _decisions(path: str | None) -> tuple[decision_file.Decision, ...]:
+    try:
+        return decision_file.load(_text(path), path) if path is not None else ()
+    except decision_file.DecisionError as error:
+        raise UsageError(str(error)) from None
+
+
+def _weights(path: str | None) -> priority.Weights:
+    try:
+        return priority.load(_text(path), path) if path is not None else priority.shipped()
+    except priority.WeightsError as error:
+        raise UsageError(str(error)) from None
 
 
 def versions() -> dict[str, str]:

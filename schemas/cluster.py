@@ -38,6 +38,17 @@ _BRIDGES = pa.list_(
     )
 )
 
+_PARTS = pa.list_(
+    pa.struct(
+        [
+            field("part", _STRING, "What counts: victims, losses, companies, recency and so on."),
+            field("value", pa.float64(), "How much of it, 0 to 1."),
+            field("weight", pa.float64(), "Its weight in the weights file."),
+            field("points", pa.float64(), "What it adds to the priority."),
+        ]
+    )
+)
+
 CLUSTER = pa.schema(
     [
         field("cluster_id", _STRING, "Stable id.", required=True),
@@ -56,6 +67,7 @@ CLUSTER = pa.schema(
         field("priority", pa.float64(), "Rank for an analyst's day, 0 to 100.", required=True),
         field("confidence", pa.float64(), "That the members belong together.", required=True),
         field("weakest_bridges", _BRIDGES, "Links whose loss would split it, weakest first."),
+        field("priority_parts", _PARTS, "What the priority is made of; the points add up to it."),
     ]
 )
 """clusters/: one row a cluster; a cluster of one is a cluster."""

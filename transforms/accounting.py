@@ -80,6 +80,11 @@ def alarms(tallies: Mapping[tuple[str, str], int]) -> list[Alarm]:
         found.append(
             Alarm(code="wide_records", message=f"{wide} records name too many identifiers to link")
         )
+    found.extend(
+        Alarm(code="decisions_contradict", message=f"decisions contradict each other: {name}")
+        for group, name in sorted(tallies)
+        if group == "decision_contradictions"
+    )
     return found
 
 

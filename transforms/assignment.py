@@ -15,17 +15,35 @@ ASSIGNMENT = pa.schema(
 )
 """Rows sorted by node, the 63-bit hash of an entity id.
 
-`cluster` is the hash of the cluster's anchor. `hub` marks an entity that was seen with so many
-clusters that it ties none; `spread` is the share of its evidence outside its main cluster.
+`cluster` is the hash of the cluster's anchor, or of that of the previous run's cluster that it
+follows. `hub` marks an entity that was seen with so many clusters that it ties none; `spread` is
+the share of its evidence outside its main cluster.
 """
 
 ABSENT = -1
 
 
+def cluster_id(number: int) -> str:
+    """A cluster's number as the id that people see."""
+    return f"c-{number:016x}"
+
+
+def cluster_number(text: str) -> int:
+    """The number of a cluster id.
+
+    Raises:
+        ValueError: if the text is no cluster id.
+    """
+    number = int(text.removeprefix("c-"), 16)
+    if cluster_id(number) != text or number >> 63:
+        raise ValueError("no cluster id")
+    return number
+
+
 def cluster_ids(clusters: np.ndarray) -> pa.Array:
     """Cluster ids as text, null where a row has no cluster."""
     return pa.array(
-        [f"c-{one:016x}" if one >= 0 else None for one in clusters.tolist()], pa.string()
+        [cluster_id(one) if one >= 0 else None for one in clusters.tolist()], pa.string()
     )
 
 

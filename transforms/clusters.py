@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal, localcontext
+from functools import partial
 from typing import Any
 
 import apache_beam as beam
@@ -15,11 +16,20 @@ import networkx as nx
 import pyarrow as pa
 
 from schemas.cluster import CLUSTER, MEMBER
+from schemas.decision import DecisionKind
+from transforms import priority
 from transforms.cluster_records import CLUSTER_RECORD
 from transforms.decide import CLUSTER_LINK, MEMBERSHIP
+from transforms.decisions import NO_DECISIONS, InForce
 from transforms.shuffle import Keyed, PerPartition, batches_of
 
 Row = Mapping[str, Any]
+
+CANDIDATE, CONFIRMED, DISPUTED = "candidate", "confirmed", "disputed"
+"""Status of a cluster: as analysts decided on any of its members; a dispute outweighs."""
+
+DECIDED = 5.0
+"""Records' worth that a must_link decision ties its ends with."""
 
 WEAKEST = 5
 """Bridges that a cluster reports."""
@@ -42,7 +52,9 @@ def shape(members: Iterable[str], links: Sequence[Row]) -> Shape:
     graph = nx.Graph()
     graph.add_nodes_from(sorted(members))
     for link in sorted(links, key=_ends):
-        graph.add_edge(link["entity_a"], link["entity_b"], weight=link["weight"])
+        a, b = _ends(link)
+        before = graph[a][b]["weight"] if graph.has_edge(a, b) else 0
+        graph.add_edge(a, b, weight=before + link["weight"])
     tie = {node: math.fsum(edge["weight"] for edge in graph[node].values()) for node in graph}
     if graph.number_of_edges() > EXACT_BRIDGES:
         return Shape(frozenset(), (), tie)
@@ -100,8 +112,9 @@ def cluster_row(
     records: Sequence[Row],
     held_together: Shape,
     certainty: Sequence[float],
-) -> Row:
-    """One CLUSTER row from a cluster's MEMBERSHIP, CLUSTER_RECORD and MEMBER rows."""
+    status: str = CANDIDATE,
+) -> dict[str, Any]:
+    """A CLUSTER row, not yet ranked, of a cluster's MEMBERSHIP, CLUSTER_RECORD and MEMBER rows."""
     complaints = [one for one in records if one["record_kind"] == "complaint"]
     victims = {one["victim_key"] for one in records} - {None}
     brands = _most_frequent(one["brand"] for one in complaints)
@@ -123,20 +136,10 @@ def cluster_row(
         "losses": _losses(complaints),
         "first_seen": min(one["observed_at"] for one in records),
         "last_seen": max(one["observed_at"] for one in records),
-        "status": "candidate",
-        "priority": priority(max(len(victims), len(complaints)), len(orgs), sure),
+        "status": status,
         "confidence": sure,
         "weakest_bridges": list(held_together.bridges),
     }
-
-
-def priority(victims: int, organisations: int, sure: float) -> float:
-    """0 to 100: victims up to 50, two organisations 25, confidence up to 25.
-
-    Victims count on a log scale on which a thousand count in full.
-    """
-    reach = min(math.log1p(victims) / math.log1p(1000), 1)
-    return 50 * reach + 25 * (organisations > 1) + 25 * sure
 
 
 def _counts(values: Iterable[str | None]) -> list[tuple[str, int]]:
@@ -179,22 +182,52 @@ def _name(members: Sequence[Row], brands: Sequence[str]) -> str:
     return f"{best['value']} ({brands[0]})" if brands else best["value"]
 
 
-def summarise(members: pa.Table, links: pa.Table, records: pa.Table) -> tuple[pa.Table, pa.Table]:
-    """MEMBERSHIP, accepted LINK and CLUSTER_RECORD rows of whole clusters to CLUSTER and MEMBER."""
+def summarise(
+    members: pa.Table,
+    links: pa.Table,
+    records: pa.Table,
+    decided: InForce = NO_DECISIONS,
+    weights: priority.Weights | None = None,
+) -> tuple[pa.Table, pa.Table]:
+    """MEMBERSHIP, accepted LINK and CLUSTER_RECORD rows of whole clusters to CLUSTER and MEMBER.
+
+    What analysts decided must be linked holds like `DECIDED` records' worth of evidence. Without
+    `weights` the shipped ones rank; recency counts from `decided.when`, or from the last record.
+    """
+    by = weights or priority.shipped()
     by_cluster = _rows_by_cluster(members)
+    must = decided.pairs(DecisionKind.MUST_LINK)
+    confirmed, disputed = (
+        {one.entity_a for one in decided.of(kind)}
+        for kind in (DecisionKind.CONFIRM, DecisionKind.DISPUTE)
+    )
     links_of, records_of = _rows_by_cluster(links), _rows_by_cluster(records)
     clusters: list[Row] = []
     all_members: list[Row] = []
     for cluster_id, those in sorted(by_cluster.items()):
         ids = [one["entity_id"] for one in those]
-        held_together = shape(ids, links_of.get(cluster_id, []))
+        held_together = shape(ids, [*links_of.get(cluster_id, []), *_decided(must, set(ids))])
+        status = DISPUTED if disputed.intersection(ids) else CANDIDATE
+        if status == CANDIDATE and confirmed.intersection(ids):
+            status = CONFIRMED
         rows = member_rows(cluster_id, those, held_together)
         certainty = [one["confidence"] for one in rows]
-        clusters.append(
-            cluster_row(cluster_id, those, records_of[cluster_id], held_together, certainty)
-        )
+        seen = records_of[cluster_id]
+        cluster = cluster_row(cluster_id, those, seen, held_together, certainty, status)
+        parts = priority.parts(cluster, those, seen, decided.when or cluster["last_seen"], by)
+        ranked = {"priority": priority.total(parts), "priority_parts": parts}
+        clusters.append(cluster | ranked)
         all_members.extend(rows)
     return pa.Table.from_pylist(clusters, CLUSTER), pa.Table.from_pylist(all_members, MEMBER)
+
+
+def _decided(must: Sequence[tuple[str, str]], members: set[str]) -> list[Row]:
+    """The must_link decisions inside a cluster, as links."""
+    return [
+        {"entity_a": a, "entity_b": b, "weight": DECIDED}
+        for a, b in must
+        if a in members and b in members
+    ]
 
 
 def _rows_by_cluster(table: pa.Table) -> dict[str, list[Row]]:
@@ -207,8 +240,15 @@ def _rows_by_cluster(table: pa.Table) -> dict[str, list[Row]]:
 MEMBERS = "members"
 
 
-def _summaries(members: pa.Table, links: pa.Table, records: pa.Table) -> Iterator[Any]:
-    clusters, all_members = summarise(members, links, records)
+def _summaries(
+    members: pa.Table,
+    links: pa.Table,
+    records: pa.Table,
+    decided: InForce,
+    *,
+    weights: priority.Weights,
+) -> Iterator[Any]:
+    clusters, all_members = summarise(members, links, records, decided, weights)
     yield from batches_of(clusters)
     for batch in batches_of(all_members):
         yield beam.pvalue.TaggedOutput(MEMBERS, batch)
@@ -218,8 +258,12 @@ def _summaries(members: pa.Table, links: pa.Table, records: pa.Table) -> Iterato
 class Summarise(beam.PTransform):
     """MEMBERSHIP, CLUSTER_LINK and CLUSTER_RECORD batches to MAIN (CLUSTER) and MEMBERS (MEMBER).
 
-    Input: a dict of PCollections named `members`, `links` and `records`.
+    Input: a dict of PCollections named `members`, `links` and `records`. `decided` is the
+    one InForce.
     """
+
+    decided: beam.pvalue.AsSingleton
+    weights: priority.Weights
 
     def expand(self, inputs: Mapping[str, beam.PCollection]) -> Any:
         """Bring all of a cluster together; see `summarise`."""
@@ -229,4 +273,6 @@ class Summarise(beam.PTransform):
             "links": Keyed(CLUSTER_LINK, key),
             "records": Keyed(CLUSTER_RECORD, key),
         }
-        return inputs | PerPartition(keyed, _summaries, (MEMBERS,))
+        return inputs | PerPartition(
+            keyed, partial(_summaries, weights=self.weights), (MEMBERS,), self.decided
+        )

@@ -11,11 +11,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from schemas.decision import DecisionKind
 from schemas.entity import ENTITY
 from schemas.kinds import Status, Strength
 from schemas.link import LINK
 from transforms.assignment import ABSENT, cluster_ids, look_up
 from transforms.columns import mask
+from transforms.decisions import NO_DECISIONS, InForce
 from transforms.shuffle import MAIN, hash_text
 
 MEMBERSHIP = pa.schema(
@@ -40,7 +42,7 @@ CLUSTER_LINK = pa.schema(
 
 
 def decide_entities(
-    found: pa.RecordBatch, assignment: pa.RecordBatch
+    found: pa.RecordBatch, assignment: pa.RecordBatch, decided: InForce = NO_DECISIONS
 ) -> tuple[pa.RecordBatch, pa.RecordBatch]:
     """FOUND rows to final ENTITY rows, and MEMBERSHIP rows of those that are in a cluster."""
     nodes = hash_text(found["entity_id"])
@@ -49,11 +51,26 @@ def decide_entities(
     hub &= infrastructure
     status = pc.if_else(pa.array(hub), str(Status.SUPPRESSED), found["status"])
     reason = pc.if_else(pa.array(hub), _hub_reasons(found, nodes, assignment), found["reason"])
+    reason = _with_decisions(reason, found["entity_id"], decided)
     columns = {name: found[name] for name in ENTITY.names} | {"status": status, "reason": reason}
     entities = pa.RecordBatch.from_pydict(columns, schema=ENTITY)
     columns |= {"cluster_id": cluster_ids(cluster), "role": found["role"], "held": found["held"]}
     members = pa.RecordBatch.from_pydict(columns, schema=MEMBERSHIP)
     return entities, members.filter(pa.array(infrastructure & ~hub))
+
+
+def _with_decisions(reasons: pa.Array, entity_ids: pa.Array, decided: InForce) -> pa.Array:
+    """Reasons with the decisions on each entity; a legitimate one is the reason already."""
+    named = decided.named()
+    at = mask(pc.is_in(entity_ids, pa.array(sorted(named), pa.string())))
+    if not at.any():
+        return reasons
+    told = reasons.to_pylist()
+    ids = entity_ids.to_pylist()
+    for row in np.flatnonzero(at).tolist():
+        others = [one for one in named[ids[row]] if one.kind is not DecisionKind.LEGITIMATE]
+        told[row] = "; ".join([told[row], *(f"{one.kind} {one.told()}" for one in others)])
+    return pa.array(told, pa.string())
 
 
 def _hub_reasons(found: pa.RecordBatch, nodes: np.ndarray, assignment: pa.RecordBatch) -> pa.Array:
@@ -73,11 +90,12 @@ def _hub_reasons(found: pa.RecordBatch, nodes: np.ndarray, assignment: pa.Record
 
 
 def decide_links(
-    links: pa.RecordBatch, assignment: pa.RecordBatch
+    links: pa.RecordBatch, assignment: pa.RecordBatch, decided: InForce = NO_DECISIONS
 ) -> tuple[pa.RecordBatch, pa.RecordBatch]:
     """LINK rows with `accepted` and the reason, and CLUSTER_LINK rows of the accepted ones.
 
-    A hard link is accepted when both ends are in one cluster. A soft link is never accepted: it
+    A hard link is accepted when both ends are in one cluster, and the reason names a decision that
+    ties its ends, or keeps their clusters apart. A soft link is never accepted: it
     describes, and holds nothing together.
     """
     cluster_a, hub_a = look_up(assignment, hash_text(links["entity_a"]))
@@ -96,23 +114,60 @@ def decide_links(
             "one end may not be clustered: see its status",
         ],
         "too little evidence to join two clusters",
-    )
-    decided = links.set_column(
+    ).tolist()
+    _add_apart(reason, cluster_a, cluster_b, hard, assignment, decided)
+    _add_tied(reason, links, decided)
+    told = links.set_column(
         links.schema.get_field_index("accepted"), LINK.field("accepted"), pa.array(accepted)
     )
     at = links.schema.get_field_index("reason")
-    decided = decided.set_column(at, LINK.field("reason"), pa.array(reason.tolist(), pa.string()))
-    inside = decided.append_column("cluster_id", cluster_ids(cluster_a))
+    told = told.set_column(at, LINK.field("reason"), pa.array(reason, pa.string()))
+    inside = told.append_column("cluster_id", cluster_ids(cluster_a))
     inside = inside.filter(pa.array(accepted)).select(CLUSTER_LINK.names)
-    return decided, inside.cast(CLUSTER_LINK)
+    return told, inside.cast(CLUSTER_LINK)
+
+
+def _add_apart(
+    reason: list[str],
+    cluster_a: np.ndarray,
+    cluster_b: np.ndarray,
+    hard: np.ndarray,
+    assignment: pa.RecordBatch,
+    decided: InForce,
+) -> None:
+    """Name the cannot_link decision where it keeps the two clusters of a hard link apart."""
+    cannot = decided.of(DecisionKind.CANNOT_LINK)
+    near = look_up(assignment, hash_text(pa.array([one.entity_a for one in cannot], pa.string())))
+    far = look_up(assignment, hash_text(pa.array([one.entity_b for one in cannot], pa.string())))
+    for one, a, b in zip(cannot, near[0].tolist(), far[0].tolist(), strict=True):
+        between = ((cluster_a == a) & (cluster_b == b)) | ((cluster_a == b) & (cluster_b == a))
+        for row in np.flatnonzero(between & hard & (a != ABSENT) & (b != ABSENT)).tolist():
+            reason[row] = f"the two clusters are kept apart by cannot_link {one.told()}"
+
+
+def _add_tied(reason: list[str], links: pa.RecordBatch, decided: InForce) -> None:
+    """Name the must_link decision on the two ends of a link."""
+    must = {
+        (min(one.entity_a, one.entity_b or ""), max(one.entity_a, one.entity_b or "")): one
+        for one in decided.of(DecisionKind.MUST_LINK)
+    }
+    if not must:
+        return
+    first = mask(pc.is_in(links["entity_a"], pa.array(sorted({a for a, _ in must}), pa.string())))
+    for row in np.flatnonzero(first).tolist():
+        one = must.get((links["entity_a"][row].as_py(), links["entity_b"][row].as_py()))
+        if one is not None:
+            reason[row] = f"{reason[row]}; must_link {one.told()}"
 
 
 MEMBERSHIPS = "memberships"
 
 
 class _DecideEntities(beam.DoFn):
-    def process(self, found: pa.RecordBatch, assignment: pa.RecordBatch) -> Iterator[Any]:
-        entities, members = decide_entities(found, assignment)
+    def process(
+        self, found: pa.RecordBatch, assignment: pa.RecordBatch, decided: InForce
+    ) -> Iterator[Any]:
+        entities, members = decide_entities(found, assignment, decided)
         yield entities
         yield beam.pvalue.TaggedOutput(MEMBERSHIPS, members)
 
@@ -122,10 +177,11 @@ class DecideEntities(beam.PTransform):
     """FOUND batches to outputs MAIN (ENTITY) and MEMBERSHIPS (MEMBERSHIP)."""
 
     assignment: beam.pvalue.AsSingleton
+    decided: beam.pvalue.AsSingleton
 
     def expand(self, found: beam.PCollection) -> Any:
         """Row by row; see `decide_entities`."""
-        step = beam.ParDo(_DecideEntities(), self.assignment)
+        step = beam.ParDo(_DecideEntities(), self.assignment, self.decided)
         return found | step.with_outputs(MEMBERSHIPS, main=MAIN)
 
 
@@ -133,9 +189,11 @@ CLUSTER_LINKS = "cluster_links"
 
 
 class _DecideLinks(beam.DoFn):
-    def process(self, links: pa.RecordBatch, assignment: pa.RecordBatch) -> Iterator[Any]:
-        decided, inside = decide_links(links, assignment)
-        yield decided
+    def process(
+        self, links: pa.RecordBatch, assignment: pa.RecordBatch, decided: InForce
+    ) -> Iterator[Any]:
+        told, inside = decide_links(links, assignment, decided)
+        yield told
         yield beam.pvalue.TaggedOutput(CLUSTER_LINKS, inside)
 
 
@@ -144,8 +202,9 @@ class DecideLinks(beam.PTransform):
     """LINK batches to outputs MAIN (LINK, decided) and CLUSTER_LINKS (CLUSTER_LINK)."""
 
     assignment: beam.pvalue.AsSingleton
+    decided: beam.pvalue.AsSingleton
 
     def expand(self, links: beam.PCollection) -> Any:
         """Row by row; see `decide_links`."""
-        step = beam.ParDo(_DecideLinks(), self.assignment)
+        step = beam.ParDo(_DecideLinks(), self.assignment, self.decided)
         return links | step.with_outputs(CLUSTER_LINKS, main=MAIN)

@@ -18,6 +18,7 @@ from schemas.field import field
 from schemas.kinds import HARD_ROLES, SUPPLIER_KINDS, RecordKind, Role, Status
 from schemas.mention import CLASSIFIED, EVIDENCE
 from transforms.columns import mask
+from transforms.decisions import NO_DECISIONS, InForce
 from transforms.legitimate import KnownLegitimate
 from transforms.shuffle import Keyed, PerPartition, batches_of
 
@@ -224,8 +225,10 @@ def _entities(counted: pa.Table, status: pa.Array, reason: pa.Array, roles: pa.A
 FOUND_ENTITIES, HIDDEN = "found_entities", "hidden"
 
 
-def _classified(sightings: pa.Table, known: KnownLegitimate) -> Iterator[Any]:
-    result = classify(sightings, known)
+def _classified(
+    sightings: pa.Table, decided: InForce = NO_DECISIONS, *, known: KnownLegitimate
+) -> Iterator[Any]:
+    result = classify(sightings, decided.known(known))
     yield from batches_of(result.sightings)
     for batch in batches_of(result.entities):
         yield beam.pvalue.TaggedOutput(FOUND_ENTITIES, batch)
@@ -235,14 +238,21 @@ def _classified(sightings: pa.Table, known: KnownLegitimate) -> Iterator[Any]:
 
 @dataclass(eq=False)
 class Classify(beam.PTransform):
-    """EVIDENCE batches to outputs MAIN (CLASSIFIED), FOUND_ENTITIES (FOUND), HIDDEN (WITHHELD)."""
+    """EVIDENCE batches to outputs MAIN (CLASSIFIED), FOUND_ENTITIES (FOUND), HIDDEN (WITHHELD).
+
+    `decided` is the one InForce, whose legitimate entities are suppressed too.
+    """
 
     known: KnownLegitimate
+    decided: beam.pvalue.AsSingleton
 
     def expand(self, evidence: beam.PCollection) -> Any:
         """Bring all sightings of an entity together; see `classify`."""
         work = partial(_classified, known=self.known)
         step = PerPartition(
-            {"evidence": Keyed(EVIDENCE, ("entity_id",))}, work, (FOUND_ENTITIES, HIDDEN)
+            {"evidence": Keyed(EVIDENCE, ("entity_id",))},
+            work,
+            (FOUND_ENTITIES, HIDDEN),
+            self.decided,
         )
         return {"evidence": evidence} | step

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,9 +13,12 @@ from transforms.accounting import Run, Tally, manifest, with_rows
 from transforms.publish import publish
 from transforms.write import write_file
 
+Report = Callable[[str, Manifest], Iterator[tuple[str, bytes]]]
+"""Makes files, by name within the run, from the folder of the written tables and the manifest."""
+
 
 class _Finish(beam.DoFn):
-    def __init__(self, run: Run, report: Callable[[str, Manifest], str]) -> None:
+    def __init__(self, run: Run, report: Report) -> None:
         self._run = run
         self._report = report
 
@@ -30,8 +33,8 @@ class _Finish(beam.DoFn):
         inputs = [with_rows(digest, counted) for digest in digests]
         written = list(outputs)
         draft = manifest(self._run, inputs, written, counted)
-        page = self._report(self._run.staging, draft).encode()
-        written.append(write_file(page, self._run.staging, "report/index.html", 0))
+        for name, content in self._report(self._run.staging, draft):
+            written.append(write_file(content, self._run.staging, name, 0))
         final = manifest(self._run, inputs, written, counted)
         names = [one["name"] for one in written]
         publish(self._run.staging, self._run.output, names, final)
@@ -42,11 +45,11 @@ class _Finish(beam.DoFn):
 class Finish(beam.PTransform):
     """Digests, tallies and OutputFiles (a dict of PCollections) to one published Manifest.
 
-    `report` makes index.html from the folder of the written tables and the manifest.
+    What `report` makes is written and listed beside the tables.
     """
 
     run: Run
-    report: Callable[[str, Manifest], str]
+    report: Report
 
     def expand(self, inputs: Mapping[str, beam.PCollection]) -> beam.PCollection:
         """Wait for everything, then publish once."""

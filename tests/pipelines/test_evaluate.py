@@ -8,7 +8,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from pipelines import evaluate
+from pipelines.cli import main
 from schemas.cluster import MEMBER
+from tests.pipelines.running import complaint, jsonl
+from tests.pipelines.running import run as batch
 from transforms import legitimate
 
 KNOWN = legitimate.load("entity_id,reason\n+18008291040,IRS\n", "known.csv")
@@ -128,3 +131,31 @@ def test_a_broken_run_is_refused(run_folder, capsys):
     (run_folder / "run" / "members" / "part-0.parquet").write_bytes(b"PAR1 no")
     assert call(run_folder / "run", run_folder / "truth.csv") == 2
     assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_baselines_and_survival_are_told(tmp_path, capfd):
+    rows = [
+        complaint(
+            n,
+            victim_id=f"v{n}",
+            phone_numbers=[{"raw": "+1 888 555 0100", "role": "callback"}],
+            emails=["pay@amzn-refund.support"],
+        )
+        for n in range(3)
+    ]
+    batch(tmp_path / "run", "--complaints", jsonl(tmp_path / "rows.jsonl", rows))
+    capfd.readouterr()
+    truth = tmp_path / "truth.csv"
+    ids = ("phone:+18885550100", "email:pay@amzn-refund.support")
+    truth.write_text("entity_id,operation\n" + "".join(f"{one},r1\n" for one in ids))
+    words = ["evaluate", str(tmp_path / "run"), str(truth), "--baselines"]
+    words += ["--previous", str(tmp_path / "run")]
+    assert main([*words, "--json"]) == 0
+    told = json.loads(capfd.readouterr().out)
+    assert told["survival"] == {"operations": 1, "kept": 1}
+    assert told["intervals"]["bcubed"] == [1.0, 1.0]
+    assert [one["bcubed"]["f1"] for one in told["baselines"].values()] == [1.0] * 4
+    assert main(words) == 0
+    text = capfd.readouterr().out
+    assert "baseline components: B-cubed F1, pairwise F1\t1.0000, 1.0000" in text
+    assert "  of these with the same id\t1" in text

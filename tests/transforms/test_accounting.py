@@ -6,11 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.cluster import CLUSTER
-from schemas.kinds import LineageEvent
 from schemas.reject import REJECT
 from tests.transforms.made_up_evidence import DAY
 from transforms.accounting import SMALLEST_ALARM, Run, alarms, counts, manifest, with_rows
-from transforms.lineage import first_lineage
 from transforms.tally import count_members, count_read, count_rejects
 
 RUN = Run("/aside", "/run", {"ringtrace": "1"}, {"shards": 1})
@@ -151,12 +149,3 @@ def test_the_run_id_tells_inputs_options_and_versions_apart():
     assert manifest(Run("x", "y", RUN.versions, RUN.options), [], [], {}) == manifest(
         RUN, [], [], {}
     )
-
-
-def test_every_cluster_of_a_first_run_is_born():
-    rows = first_lineage(clusters(1, 2)).to_pylist()
-    assert rows == [
-        {"cluster_id": one, "event": LineageEvent.BORN, "from_ids": [], "to_ids": [one]}
-        for one in ("c-0", "c-1")
-    ]
-    assert first_lineage(clusters()).num_rows == 0

@@ -13,7 +13,7 @@ from schemas.cluster import CLUSTER, MEMBER
 from schemas.kinds import Status
 from tests.transforms.made_up_evidence import DAY, MONEY
 from transforms.cluster_records import CLUSTER_RECORD
-from transforms.clusters import WEAKEST, confidence, exact_sum, priority, shape, summarise
+from transforms.clusters import WEAKEST, confidence, exact_sum, shape, summarise
 from transforms.decide import CLUSTER_LINK, MEMBERSHIP
 
 NAMES = tuple(f"phone:+1888555010{digit}" for digit in range(8))
@@ -148,6 +148,7 @@ def test_a_cluster_is_the_sum_of_its_records_in_any_order(graph, rows, random):
                 else []
             )
     assert 0 <= one["priority"] <= 100
+    assert sum(each["points"] for each in one["priority_parts"]) == pytest.approx(one["priority"])
     assert 0 <= one["confidence"] <= 1
     again = summarise(*(shuffled(table, random) for table in given_tables))
     key = [("entity_id", "ascending")]
@@ -180,8 +181,5 @@ def test_several_clusters_are_summarised_apart():
     assert lone["bridge"].to_pylist() == [False, False]
 
 
-def test_confidence_and_priority_rise_and_stay_in_bounds():
+def test_confidence_rises_and_stays_in_bounds():
     assert (confidence(0), confidence(1), confidence(2)) == (0, 0.5, 0.75)
-    assert priority(0, 0, 0) == 0
-    assert priority(10**6, 9, 1) == 100
-    assert priority(5, 1, 0.5) < priority(6, 1, 0.5) < priority(6, 2, 0.5)

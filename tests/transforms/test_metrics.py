@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from transforms import metrics
+from transforms.survival import Survival, survival
 
 PAIRS = st.lists(st.tuples(st.integers(0, 5), st.integers(0, 5)), min_size=1, max_size=40)
 
@@ -92,3 +93,13 @@ def test_lengths_must_agree():
 def test_millions_in_one_cluster_do_not_overflow():
     one = np.zeros(3_000_000, dtype=np.int8)
     assert metrics.compare(one, one).bcubed.f1 == pytest.approx(1)
+
+
+def test_an_operation_survives_where_its_main_cluster_keeps_its_id():
+    truth = {"a": "r1", "b": "r1", "c": "r1", "d": "r2", "e": "r2", "f": "r3"}
+    before = {"a": "x", "b": "x", "c": "y", "d": "z", "e": "z"}
+    now = {"a": "x", "b": "x", "c": "x", "d": "w", "e": "w", "f": "v"}
+    assert survival(truth, before, now) == Survival(operations=2, kept=1)
+    assert survival(truth, before, before) == Survival(operations=2, kept=2)
+    assert survival(truth, before, {}) == Survival(operations=0, kept=0)
+    assert survival({}, before, now) == Survival(operations=0, kept=0)

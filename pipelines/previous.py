@@ -1,0 +1,52 @@
+"""The previous run that a run follows: is it one, and where are its members?"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+
+from apache_beam.io.filesystems import FileSystems
+
+from pipelines.options import UsageError
+from schemas import CONTRACT_VERSION
+from schemas.manifest import NAME
+from schemas.tables import MEMBERS
+
+
+@dataclass(frozen=True)
+class Previous:
+    """The id of a finished run and the paths of its members/ files; of none, if it follows none."""
+
+    run_id: str | None = None
+    members: tuple[str, ...] = ()
+
+
+def find(folder: str | None) -> Previous:
+    """Look at the manifest of a previous run.
+
+    Raises:
+        UsageError: if the folder is no finished run, or of another version of the contract.
+    """
+    if folder is None:
+        return Previous()
+    path = FileSystems.join(folder.rstrip("/"), NAME)
+    try:
+        with FileSystems.open(path) as file:
+            manifest = json.loads(file.read())
+        version, run_id = manifest["contract_version"], str(manifest["run_id"])
+        names = [str(one["name"]) for one in manifest["outputs"]]
+    except (OSError, ValueError, KeyError, TypeError):
+        raise UsageError(
+            f"{folder}: --previous is no finished run: it has no {NAME} that can be read; give the "
+            "--output of an earlier run"
+        ) from None
+    if version != CONTRACT_VERSION:
+        raise UsageError(
+            f"{folder}: --previous is of contract version {version}, this is {CONTRACT_VERSION}; "
+            "run without --previous once"
+        )
+    members = sorted(name for name in names if name.startswith(f"{MEMBERS.name}/"))
+    paths = [FileSystems.join(folder.rstrip("/"), *name.split("/")) for name in members]
+    if not paths or not all(FileSystems.exists(one) for one in paths):
+        raise UsageError(f"{folder}: --previous lacks its {MEMBERS.name}/; give a whole run")
+    return Previous(run_id, tuple(paths))
