@@ -1,4 +1,5 @@
 import numpy as np
+import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -7,6 +8,7 @@ from scipy.sparse import csr_array
 from tests.transforms.graphs import evidence, no_suppliers, parts
 from transforms.communities import communities
 from transforms.corroboration import Suppliers
+from transforms.incidence import INCIDENCE, numbered
 
 A, B = {0, 1, 2}, {3, 4, 5}
 
@@ -127,14 +129,21 @@ def test_suppliers_that_agree_let_one_record_tell_a_handover():
 
 @given(st.randoms(use_true_random=False))
 @settings(max_examples=20, deadline=None)
-def test_order_of_the_evidence_does_not_matter(rng):
-    groups = [rng.sample(range(30), rng.randint(1, 4)) for _ in range(80)]
-    days = [rng.randint(0, 90) for _ in groups]
-    once = cluster(groups, 30, days)
-    order = rng.sample(range(80), 80)
-    again = cluster([groups[n] for n in order], 30, [days[n] for n in order])
-    assert parts(once.label) == parts(again.label)
-    assert once.hub.tolist() == again.hub.tolist()
+def test_order_of_the_rows_does_not_matter(rng):
+    """Groups and nodes are numbered by their hashes, so the rows may come in any order."""
+    rows = [
+        {"group": 7 * group, "node": node, "victim": group, "observed_at": rng.randint(0, 10**13)}
+        for group in range(80)
+        for node in rng.sample(range(30), rng.randint(1, 4))
+    ]
+    found = []
+    for _ in range(2):
+        rng.shuffle(rows)
+        evidence = numbered(pa.Table.from_pylist(rows, INCIDENCE), np.arange(30))
+        held = np.bincount(evidence.node, minlength=30)
+        found.append(communities(evidence, no_suppliers(30), held))
+    assert found[0].label.tolist() == found[1].label.tolist()
+    assert found[0].hub.tolist() == found[1].hub.tolist()
 
 
 def test_no_evidence_at_all():
