@@ -18,8 +18,8 @@ import pyarrow.compute as pc
 import pyarrow.dataset as ds
 
 from schemas.kinds import Status, Strength
-from transforms.components import components
-from transforms.metrics import compare
+from transforms.graph.components import components
+from transforms.scoring.metrics import compare
 
 WORLDS = {
     "120 rings": ["--operations", "120"],

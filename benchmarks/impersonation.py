@@ -22,7 +22,7 @@ from typing import NamedTuple
 import pyarrow as pa
 
 from benchmarks.records import REAL
-from transforms import impersonation
+from transforms.identify import impersonation
 
 LABELS = Path(__file__).with_name("campaign_labels.csv")
 TRANSCRIPTS = REAL / "robocall_transcripts" / "transcripts.csv"

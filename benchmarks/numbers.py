@@ -18,7 +18,7 @@ from benchmarks import impersonation
 from benchmarks import phones as speed
 from benchmarks.records import REAL, accepted
 from schemas.kinds import RecordKind
-from transforms import numbers_in_text, phones
+from transforms.identify import numbers_in_text, phones
 from transforms.lists import items
 from transforms.read.options import ReadOptions
 
@@ -30,8 +30,9 @@ Written by `python -m benchmarks.numbers > docs/numbers.md` from the public reco
 plausible numbering plan; everything else is refused with its reason, and no E.164 is guessed.
 
 `international` and `national` are literal readings. The other ways, and what each is worth, are
-`transforms.reading.How`. A refused number stays on its complaint, is counted in `numbers_unread`,
-and enters no graph. `too_long` and `not_a_number` fields are searched for several numbers after.
+`transforms.identify.reading.How`. A refused number stays on its complaint, is counted in
+`numbers_unread`, and enters no graph. `too_long` and `not_a_number` fields are searched for
+several numbers after.
 """
 
 SOURCES = (

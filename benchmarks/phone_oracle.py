@@ -2,7 +2,8 @@
 
 A draw is an example number of some region and type, half the time with digits changed, in some
 written form, under its own region, a common one, or none. A column of draws is read by
-`transforms.ordinary`, and each number alone by phonenumbers; what either reads must be the same.
+`transforms.identify.ordinary`, and each number alone by phonenumbers; what either reads must be the
+same.
 """
 
 from __future__ import annotations
@@ -14,8 +15,8 @@ from random import Random
 import phonenumbers as pn
 import pyarrow as pa
 
-from transforms import ordinary
-from transforms.numbering import COMMON
+from transforms.identify import ordinary
+from transforms.identify.numbering import COMMON
 
 BATCH = 10_000
 _KINDS = [kind for kind in pn.PhoneNumberType.values() if kind != pn.PhoneNumberType.UNKNOWN]

@@ -20,7 +20,7 @@ import phonenumbers as pn
 import pyarrow as pa
 
 from benchmarks.records import REAL, simulated
-from transforms import numbers_in_text, phones, sightings
+from transforms.identify import numbers_in_text, phones, sightings
 
 RUNS = 3
 COMPLAINTS = 20_000

@@ -12,8 +12,8 @@ from reports import tables
 from reports.tables import Run
 from schemas.kinds import Status, Strength
 from schemas.tables import ENTITIES, LINKS
-from transforms.baselines import baselines
-from transforms.metrics import Agreement, compare
+from transforms.scoring.baselines import baselines
+from transforms.scoring.metrics import Agreement, compare
 
 HUB = "hub: "
 """How the reason starts of what clustering found to be a hub; no baseline knows that."""

@@ -18,30 +18,30 @@ from schemas import tables
 from schemas.kinds import RecordKind
 from schemas.manifest import Manifest
 from transforms.accounting import Run
-from transforms.assign import Assign
-from transforms.cluster_records import SUPPLIES, ClusterRecords, Suppliers
-from transforms.clusters import MEMBERS, Summarise
-from transforms.decide import CLUSTER_LINKS, MEMBERSHIPS, DecideEntities, DecideLinks
-from transforms.decision_file import Decision
+from transforms.decisions.decision_file import Decision
+from transforms.decisions.in_force import CountDecisions, Decisions
 from transforms.deduplicate import Deduplicate
-from transforms.entities import FOUND_ENTITIES, HIDDEN, Classify
-from transforms.evidence import Evidence, mentions
-from transforms.finish import Finish
-from transforms.in_force import CountDecisions, Decisions
-from transforms.legitimate import KnownLegitimate
-from transforms.lineage import EVENTS, KeepIds
-from transforms.links import INCIDENCES, Link
-from transforms.priority import Weights
+from transforms.graph.assign import Assign
+from transforms.graph.cluster_records import SUPPLIES, ClusterRecords, Suppliers
+from transforms.graph.clusters import MEMBERS, Summarise
+from transforms.graph.decide import CLUSTER_LINKS, MEMBERSHIPS, DecideEntities, DecideLinks
+from transforms.graph.entities import FOUND_ENTITIES, HIDDEN, Classify
+from transforms.graph.lineage import EVENTS, KeepIds
+from transforms.graph.links import INCIDENCES, Link
+from transforms.graph.priority import Weights
+from transforms.identify.evidence import Evidence, mentions
+from transforms.identify.legitimate import KnownLegitimate
+from transforms.identify.strays import VictimNumbers
+from transforms.output.finish import Finish
+from transforms.output.tally import CountMembers, CountRead, CountRejects
+from transforms.output.write import WriteTable
+from transforms.privacy.rejected import mask_rejects
+from transforms.privacy.withhold import Withhold
 from transforms.read.files import InputFile
 from transforms.read.options import ReadOptions
 from transforms.read.transform import ReadRecords
-from transforms.rejected import mask_rejects
 from transforms.shuffle import MAIN
-from transforms.strays import VictimNumbers
-from transforms.tally import CountMembers, CountRead, CountRejects
 from transforms.validate import ACCEPTED, REJECTS, TALLIES, Validate
-from transforms.withhold import Withhold
-from transforms.write import WriteTable
 
 
 @dataclass(frozen=True)

@@ -18,10 +18,11 @@ import pyarrow.dataset as ds
 from pipelines.baselines import compared
 from pipelines.evaluation import Evaluation, as_json, lines, show
 from schemas.tables import MEMBERS
-from transforms import legitimate, metrics
-from transforms.intervals import intervals
-from transforms.legitimate import LegitimateListError
-from transforms.survival import Survival, survival
+from transforms.identify import legitimate
+from transforms.identify.legitimate import LegitimateListError
+from transforms.scoring import metrics
+from transforms.scoring.intervals import intervals
+from transforms.scoring.survival import Survival, survival
 
 
 class EvaluateError(ValueError):

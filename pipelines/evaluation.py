@@ -9,9 +9,9 @@ from dataclasses import asdict, dataclass
 from rich.console import Console
 from rich.table import Table
 
-from transforms.intervals import Intervals
-from transforms.metrics import Agreement
-from transforms.survival import Survival
+from transforms.scoring.intervals import Intervals
+from transforms.scoring.metrics import Agreement
+from transforms.scoring.survival import Survival
 
 
 @dataclass(frozen=True)

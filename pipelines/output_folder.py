@@ -14,7 +14,7 @@ from apache_beam.io.filesystems import FileSystems
 
 from pipelines.options import UsageError
 from schemas.manifest import NAME
-from transforms.publish import is_local, recover
+from transforms.output.publish import is_local, recover
 
 
 def check(output: str, *, overwrite: bool) -> None:

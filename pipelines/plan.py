@@ -10,9 +10,11 @@ from pathlib import Path
 from pipelines import previous
 from pipelines.batch import Plan
 from pipelines.options import BatchOptions, UsageError
-from transforms import decision_file, legitimate, priority
 from transforms.accounting import Run
-from transforms.publish import staging_folder
+from transforms.decisions import decision_file
+from transforms.graph import priority
+from transforms.identify import legitimate
+from transforms.output.publish import staging_folder
 from transforms.read.errors import InputError
 from transforms.read.options import ReadOptions
 from transforms.read.recognise import plan as recognise

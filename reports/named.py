@@ -10,7 +10,7 @@ from reports.tables import Run
 from schemas.complaint import COMPLAINT_ACCEPTED
 from schemas.kinds import EntityKind, Role
 from schemas.tables import COMPLAINTS, ENTITIES
-from transforms.sightings import complaint_sightings
+from transforms.identify.sightings import complaint_sightings
 
 LONGEST = 500
 """Characters of a name that are looked at."""

@@ -14,7 +14,7 @@ from reports import tables
 from reports.tables import Run
 from schemas.kinds import HARD_ROLES, RecordKind, Status
 from schemas.tables import CALLS, COMPLAINTS, ENTITIES, MENTIONS, Table
-from transforms.weighing import MILLION, WIDEST
+from transforms.graph.weighing import MILLION, WIDEST
 
 Row = Mapping[str, Any]
 Key = tuple[str, str, str]

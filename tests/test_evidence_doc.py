@@ -9,16 +9,16 @@ import pytest
 
 from schemas.kinds import HARD_ROLES, Role
 from tests.transforms.made_up_evidence import evidence, piece
-from transforms.assign import NODE, assign, nodes_of
-from transforms.cluster_records import cluster_records
-from transforms.clusters import summarise
-from transforms.corroboration import SUPPLIED
-from transforms.decide import decide_entities, decide_links
-from transforms.entities import classify
-from transforms.incidence import incidences
-from transforms.legitimate import load
-from transforms.links import pairs, weigh
-from transforms.weighing import WIDEST
+from transforms.graph.assign import NODE, assign, nodes_of
+from transforms.graph.cluster_records import cluster_records
+from transforms.graph.clusters import summarise
+from transforms.graph.corroboration import SUPPLIED
+from transforms.graph.decide import decide_entities, decide_links
+from transforms.graph.entities import classify
+from transforms.graph.incidence import incidences
+from transforms.graph.links import pairs, weigh
+from transforms.graph.weighing import WIDEST
+from transforms.identify.legitimate import load
 
 PAGE = (Path(__file__).parents[1] / "docs" / "evidence.md").read_text(encoding="utf-8")
 
@@ -48,7 +48,9 @@ def test_every_constant_has_its_value_and_a_reason():
     told = {row["constant"].strip("`"): row for row in rows("constant", "value")}
     for name, row in told.items():
         module, _, constant = name.partition(".")
-        assert float(row["value"]) == getattr(import_module(f"transforms.{module}"), constant), name
+        assert float(row["value"]) == getattr(
+            import_module(f"transforms.graph.{module}"), constant
+        ), name
         assert row["reason or source"]
     named = set(re.findall(r"`((?:weighing|joining|communities|adoption)\.[A-Z_]+)`", PAGE))
     assert named == set(told)
@@ -57,7 +59,7 @@ def test_every_constant_has_its_value_and_a_reason():
 @pytest.mark.parametrize("module", ["joining", "communities", "adoption"])
 def test_no_constant_is_left_out(module):
     page = {row["constant"].strip("`") for row in rows("constant", "value")}
-    known = vars(import_module(f"transforms.{module}"))
+    known = vars(import_module(f"transforms.graph.{module}"))
     numbers = {
         f"{module}.{name}"
         for name, value in known.items()

@@ -30,7 +30,7 @@ from tests.pipelines.running import (
 )
 from tests.transforms.read.reading import zstd
 from tests.transforms.real_data import real
-from transforms import legitimate
+from transforms.identify import legitimate
 from transforms.shuffle import PerPartition
 
 SMALL = World(seed=7, complaints=150, operations=12)

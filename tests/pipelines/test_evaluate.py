@@ -12,7 +12,7 @@ from pipelines.cli import main
 from schemas.cluster import MEMBER
 from tests.pipelines.running import complaint, jsonl
 from tests.pipelines.running import run as batch
-from transforms import legitimate
+from transforms.identify import legitimate
 
 KNOWN = legitimate.load("entity_id,reason\n+18008291040,IRS\n", "known.csv")
 

@@ -13,7 +13,7 @@ from pipelines.simulate.world import World
 from schemas import CONTRACT_VERSION
 from schemas.tables import CLUSTERS, LINEAGE, MEMBERS, SUPPLIERS
 from tests.pipelines.running import complaint, jsonl, read, run
-from transforms.survival import survival
+from transforms.scoring.survival import survival
 
 
 @pytest.fixture(scope="module")

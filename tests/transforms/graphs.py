@@ -3,8 +3,8 @@
 import numpy as np
 from scipy.sparse import csr_array
 
-from transforms.corroboration import Suppliers
-from transforms.incidence import Incidence
+from transforms.graph.corroboration import Suppliers
+from transforms.graph.incidence import Incidence
 
 
 def evidence(groups, nodes, victims=None, days=None):

@@ -15,7 +15,7 @@ import pytest
 from pipelines.simulate import World, add_arguments, run, simulate
 from pipelines.simulate.noise import BANK_LINES, BRAND_DOMAINS, BRAND_LINES
 from schemas.json_schema import export
-from transforms import domains, legitimate, payees, remote_access
+from transforms.identify import domains, legitimate, payees, remote_access
 
 
 @pytest.fixture(scope="module", params=["chained", "pooled"])

@@ -1,0 +1,84 @@
+"""The global step: each infrastructure entity in one cluster that is named after its anchor."""
+
+from datetime import timedelta
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from schemas.kinds import Role, Status
+from tests.transforms.made_up_evidence import DAY, classified, piece, records
+from transforms.graph.assign import NODE, assign, nodes_of
+from transforms.graph.corroboration import SUPPLIED, supplied
+from transforms.graph.entities import classify
+from transforms.graph.incidence import INCIDENCE, incidences
+from transforms.graph.links import pairs, weigh
+from transforms.graph.weighing import WIDEST
+from transforms.identify.legitimate import load
+from transforms.shuffle import hash_text
+
+NOBODY = load("entity_id,reason\n", "none.csv")
+
+
+def clustered(rows):
+    result = classify(classified(rows).drop_columns("status"), NOBODY)
+    nodes = [nodes_of(batch) for batch in result.entities.combine_chunks().to_batches()]
+    links = weigh(pairs(result.sightings)[0]).combine_chunks().to_batches()
+    return result, assign(
+        pa.Table.from_batches(nodes, NODE),
+        incidences(result.sightings, WIDEST),
+        pa.Table.from_batches([supplied(batch) for batch in links], SUPPLIED),
+    )
+
+
+@settings(deadline=None, max_examples=50)
+@given(records(), st.randoms())
+def test_exactly_the_infrastructure_is_assigned_in_any_order(rows, random):
+    result, found = clustered(rows)
+    infrastructure = [
+        row for row in result.entities.to_pylist() if row["status"] == Status.INFRASTRUCTURE
+    ]
+    nodes = hash_text(pa.array([row["entity_id"] for row in infrastructure], pa.string()))
+    assert found["node"].to_pylist() == sorted(nodes.tolist())
+    assert set(found["cluster"].to_pylist()) <= set(nodes.tolist())
+    first_seen = dict(
+        zip(nodes.tolist(), (row["first_seen"] for row in infrastructure), strict=True)
+    )
+    members = {}
+    for row in found.to_pylist():
+        members.setdefault(row["cluster"], []).append(row["node"])
+    for anchor, those in members.items():
+        assert anchor == min(those, key=lambda node: (first_seen[node], node))
+    random.shuffle(rows)
+    assert clustered(rows)[1] == found
+
+
+def rings(count):
+    return [
+        piece(f"phone:+1888{ring:03d}{n:04d}", Role.CALLBACK, f"c{ring}-{m}", observed_at=seen)
+        for ring in range(count)
+        for m in range(4)
+        for n, seen in enumerate((DAY, DAY - timedelta(days=1), DAY))
+    ]
+
+
+@pytest.mark.parametrize("count", [1, 2, 5, 30])
+def test_what_is_always_named_together_is_one_cluster_named_after_the_oldest(count):
+    _, found = clustered(rings(count))
+    second = hash_text(pa.array([f"phone:+1888{ring:03d}0001" for ring in range(count)]))
+    assert sorted(found["cluster"].to_pylist()) == sorted(second.tolist() * 3)
+    assert not any(found["hub"].to_pylist())
+
+
+def test_hashes_that_collide_stop_the_run():
+    nodes = pa.Table.from_pylist([{"node": 7, "first_seen": DAY, "held": 1}] * 2, NODE)
+    with pytest.raises(ValueError, match="share a 63-bit hash"):
+        assign(nodes, INCIDENCE.empty_table(), SUPPLIED.empty_table())
+
+
+def test_nothing_in_nothing_out():
+    found = assign(NODE.empty_table(), INCIDENCE.empty_table(), SUPPLIED.empty_table())
+    assert found.num_rows == 0
+    assert np.array_equal(found["node"].to_numpy(), np.empty(0, np.int64))

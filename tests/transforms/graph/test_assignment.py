@@ -1,0 +1,38 @@
+"""The table of clusters looked into by hash."""
+
+import numpy as np
+import pyarrow as pa
+from hypothesis import given
+from hypothesis import strategies as st
+
+from transforms.graph.assignment import ABSENT, ASSIGNMENT, cluster_ids, look_up
+
+NODES = st.dictionaries(
+    st.integers(0, 2**63 - 1), st.tuples(st.integers(0, 2**63 - 1), st.booleans()), max_size=8
+)
+
+
+def table(known):
+    rows = [
+        {"node": node, "cluster": cluster, "hub": hub, "spread": 0.0}
+        for node, (cluster, hub) in sorted(known.items())
+    ]
+    return pa.RecordBatch.from_pylist(rows, ASSIGNMENT)
+
+
+@given(NODES, st.lists(st.integers(0, 2**63 - 1), max_size=4))
+def test_look_up_is_a_dictionary_and_a_hub_is_in_no_cluster(known, others):
+    asked = [*known, *others]
+    cluster, hub = look_up(table(known), np.array(asked, np.int64))
+    for node, found, is_hub in zip(asked, cluster.tolist(), hub.tolist(), strict=True):
+        wanted, wanted_hub = known.get(node, (ABSENT, False))
+        assert is_hub == wanted_hub
+        assert found == (ABSENT if wanted_hub else wanted)
+
+
+def test_ids_are_of_one_length_and_absent_is_null():
+    assert cluster_ids(np.array([0, 2**63 - 1, ABSENT])).to_pylist() == [
+        "c-0000000000000000",
+        "c-7fffffffffffffff",
+        None,
+    ]

@@ -1,0 +1,153 @@
+import numpy as np
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.sparse import csr_array
+
+from tests.transforms.graphs import evidence, no_suppliers, parts
+from transforms.graph.communities import communities
+from transforms.graph.corroboration import Suppliers
+from transforms.graph.incidence import INCIDENCE, numbered
+
+A, B = {0, 1, 2}, {3, 4, 5}
+
+
+def cluster(groups, nodes, days=None, victims=None, suppliers=None):
+    found = evidence(groups, nodes, victims, days)
+    held = np.bincount(found.node, minlength=nodes)
+    return communities(found, suppliers or no_suppliers(nodes), held)
+
+
+def test_a_shared_payee_is_one_call_center():
+    assert parts(cluster([{0, 3}, {1, 3}, {2, 3}], 4).label) == {frozenset({0, 1, 2, 3})}
+
+
+def test_two_numbers_that_each_name_the_payee_often():
+    assert parts(cluster([{0, 2}] * 5 + [{1, 2}] * 5, 3).label) == {frozenset({0, 1, 2})}
+
+
+def test_a_chain_of_single_records_is_not_torn():
+    assert parts(cluster([{n, n + 1} for n in range(20)], 21).label) == {frozenset(range(21))}
+
+
+def test_an_entity_without_ties_is_a_cluster_of_one():
+    assert frozenset({2}) in parts(cluster([{0, 1}], 3).label)
+
+
+@pytest.mark.parametrize("wide", [{0, 3}, A | B, {0, 1, 3}, A | B | {6}])
+def test_one_record_cannot_join_two_established_clusters(wide):
+    groups = [A, B] * 6 + [wide]
+    label = cluster(groups, 7).label
+    assert label[0] == label[1] == label[2]
+    assert label[3] == label[4] == label[5]
+    assert label[0] != label[3]
+
+
+@given(st.data())
+@settings(max_examples=60, deadline=None)
+def test_one_record_cannot_join_whatever_its_width_and_time(data):
+    size = data.draw(st.integers(2, 5))
+    ring_a, ring_b = set(range(size)), set(range(size, 2 * size))
+    reports = data.draw(st.integers(4, 12))
+    wide = data.draw(st.sets(st.integers(0, 2 * size + 2), min_size=2))
+    days = [data.draw(st.integers(0, 60)) for _ in range(2 * reports)] + [30]
+    label = cluster([ring_a, ring_b] * reports + [wide], 2 * size + 3, days).label
+    assert len(set(label[:size].tolist())) == 1
+    assert len(set(label[size : 2 * size].tolist())) == 1
+    assert label[0] != label[size]
+
+
+def test_a_lone_identifier_seen_once_attaches():
+    label = cluster([A] * 6 + [B] * 6 + [{0, 6}], 7).label
+    assert label[6] == label[0] != label[3]
+
+
+def test_several_victims_who_name_both_at_the_same_time_join_them():
+    groups = [A, B] * 6 + [{0, 3}, {1, 4}, {2, 5}, {0, 4}, {1, 5}, {2, 3}]
+    assert len(set(cluster(groups, 6).label.tolist())) == 1
+
+
+def test_one_victim_who_reports_often_is_one_victim():
+    groups = [A, B] * 6 + [{0, 3}] * 5
+    victims = [*range(12), 99, 99, 99, 99, 99]
+    label = cluster(groups, 6, victims=victims).label
+    assert label[0] != label[3]
+
+
+def test_a_mule_of_two_rings_joins_neither_to_the_other():
+    ring = 8
+    rng = np.random.default_rng(1)
+    groups, days = [], []
+    for day in range(60):
+        for base in (0, ring):
+            members = rng.choice(ring, 2, replace=False) + base
+            groups.append(set(members.tolist()))
+            days.append(day)
+            if day % 6 == 0:
+                groups.append({int(members[0]), 2 * ring})
+                days.append(day)
+    label = cluster(groups, 2 * ring + 1, days).label
+    assert len(set(label[:ring].tolist())) == 1
+    assert len(set(label[ring : 2 * ring].tolist())) == 1
+    assert label[0] != label[ring]
+
+
+def test_a_hub_seen_with_everybody_is_set_aside():
+    rng = np.random.default_rng(2)
+    groups = []
+    for _ in range(60):
+        for ring in range(6):
+            named = set((rng.choice(5, 2, replace=False) + 5 * ring).tolist())
+            groups.append(named | {30} if rng.random() < 0.1 else named)
+    found = cluster(groups, 31)
+    assert np.flatnonzero(found.hub).tolist() == [30]
+    assert len(parts(found.label)) == 7
+    assert found.spread[30] > 0.5
+
+
+def test_a_number_hands_over_to_the_next():
+    """Two halves of one ring's life share little, but what they share is all there is."""
+    groups = [A] * 8 + [B] * 8 + [{0, 3}, {1, 4}]
+    days = [*range(8), *range(9, 17), 8, 8]
+    assert len(set(cluster(groups, 6, days).label.tolist())) == 1
+
+
+def test_suppliers_that_agree_let_one_record_tell_a_handover():
+    groups = [A] * 8 + [B] * 8 + [{0, 3}]
+    days = [*range(8), *range(10, 18), 9]
+    alike = np.zeros((12, 8))
+    alike[:6, 0] = 4
+    alike[6:, 1:] = 4
+    unlike = alike.copy()
+    unlike[3:6] = [0, 9, 0, 0, 0, 0, 0, 0]
+    joined = cluster(groups, 12, days, suppliers=Suppliers(csr_array(alike)))
+    apart = cluster(groups, 12, days, suppliers=Suppliers(csr_array(unlike)))
+    assert joined.label[0] == joined.label[3]
+    assert apart.label[0] != apart.label[3]
+
+
+@given(st.randoms(use_true_random=False))
+@settings(max_examples=10, deadline=None)
+def test_order_of_the_rows_does_not_matter(rng):
+    """Groups and nodes are numbered by their hashes, so the rows may come in any order."""
+    rows = [
+        {"group": 7 * group, "node": node, "victim": group, "observed_at": group * 10**11}
+        for group in range(80)
+        for node in rng.sample(range(30), rng.randint(1, 4))
+    ]
+    found = []
+    for _ in range(2):
+        rng.shuffle(rows)
+        evidence = numbered(pa.Table.from_pylist(rows, INCIDENCE), np.arange(30))
+        held = np.bincount(evidence.node, minlength=30)
+        found.append(communities(evidence, no_suppliers(30), held))
+    assert found[0].label.tolist() == found[1].label.tolist()
+    assert found[0].hub.tolist() == found[1].hub.tolist()
+
+
+def test_no_evidence_at_all():
+    found = cluster([], 3)
+    assert parts(found.label) == {frozenset({0}), frozenset({1}), frozenset({2})}
+    assert not found.hub.any()
+    assert len(cluster([], 0).label) == 0

@@ -1,0 +1,41 @@
+"""Components against networkx."""
+
+import networkx as nx
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from transforms.graph.components import components
+
+
+@st.composite
+def graphs(draw):
+    nodes = draw(st.integers(1, 25))
+    ends = st.integers(0, nodes - 1)
+    return nodes, draw(st.lists(st.tuples(ends, ends), max_size=30))
+
+
+def label(nodes, edges):
+    a, b = (np.array([edge[side] for edge in edges], np.int64) for side in (0, 1))
+    return components(nodes, a, b).tolist()
+
+
+@given(graphs(), st.randoms())
+def test_components_are_those_of_networkx(graph, random):
+    nodes, edges = graph
+    oracle = nx.Graph()
+    oracle.add_nodes_from(range(nodes))
+    oracle.add_edges_from(edges)
+    expected = {node: min(those) for those in nx.connected_components(oracle) for node in those}
+    assert label(nodes, edges) == [expected[node] for node in range(nodes)]
+    random.shuffle(edges)
+    turned = [(b, a) if random.random() < 0.5 else (a, b) for a, b in edges]
+    assert label(nodes, turned + edges[:3]) == label(nodes, edges)
+
+
+def test_no_nodes():
+    assert components(0, np.empty(0, np.int64), np.empty(0, np.int64)).tolist() == []
+
+
+def test_more_than_127_parallel_edges_still_join():
+    assert label(2, [(0, 1)] * 256) == [0, 0]

@@ -1,0 +1,84 @@
+"""Numbers read by columns, against phonenumbers one by one."""
+
+from __future__ import annotations
+
+from random import Random
+
+import phonenumbers as pn
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from benchmarks.phone_oracle import draw, examples, oracle
+from transforms.identify import numbering, numbers_in_text, ordinary, phones
+
+KNOWN = examples()
+FORMS = (
+    pn.PhoneNumberFormat.E164,
+    pn.PhoneNumberFormat.INTERNATIONAL,
+    pn.PhoneNumberFormat.NATIONAL,
+    pn.PhoneNumberFormat.RFC3966,
+)
+
+
+def columns(texts, regions):
+    read = ordinary.read(pa.array(texts, pa.string()), pa.array(regions, pa.string()))
+    kept = (read.e164, read.region, read.line_type)
+    rows = zip(*(c.to_pylist() for c in kept), read.national.tolist(), strict=True)
+    return read, dict(zip(read.rows.tolist(), rows, strict=True))
+
+
+def test_every_regions_examples_of_every_type_in_every_format():
+    """All at once, so that RE2 is used, and as one column each, so that Python's patterns are."""
+    cases = [(pn.format_number(n, form), region) for region, n in KNOWN for form in FORMS]
+    texts, regions = zip(*cases, strict=True)
+    read, found = columns(texts, regions)
+    assert len(read.rows) > 1_000
+    for row, (text, region) in enumerate(cases):
+        wanted = oracle(text, region)
+        assert found.get(row, wanted) == wanted, (text, region)
+        assert not (wanted and row in set(read.invalid.tolist())), (text, region)
+    for name in numbering.COMMON:
+        some = [row for row, (_, region) in enumerate(cases) if region == name]
+        _, few = columns([texts[row] for row in some], [name] * len(some))
+        assert few == {i: found[row] for i, row in enumerate(some) if row in found}
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.integers(0, 2**32))
+def test_random_draws(seed):
+    rng = Random(seed)
+    drawn = [draw(rng, KNOWN) for _ in range(50)]
+    read, found = columns(*zip(*drawn, strict=True))
+    refused = set(read.invalid.tolist())
+    for row, (text, region) in enumerate(drawn):
+        wanted = oracle(text, region)
+        assert found.get(row, wanted) == wanted, (text, region)
+        assert not (row in refused and wanted), (text, region)
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.integers(0, 2**32))
+def test_a_column_is_read_as_its_numbers_are_one_by_one(seed):
+    rng = Random(seed)
+    texts, regions = zip(*[draw(rng, KNOWN) for _ in range(40)], strict=True)
+    read = phones.normalise(pa.array(texts), pa.array(regions, pa.string())).to_pylist()
+    for text, region, one in zip(texts, regions, read, strict=True):
+        alone = phones.read_one(text, region)
+        assert one == pytest.approx(alone._asdict()), (text, region)
+
+
+@settings(deadline=None, max_examples=40)
+@given(st.integers(0, 2**32))
+def test_a_column_of_texts_is_searched_as_they_are_one_by_one(seed):
+    rng = Random(seed)
+    drawn = [draw(rng, KNOWN) for _ in range(8)]
+    texts = [f"they said {text} and {other}, ok" for text, other in zip(*[
+        [text for text, _ in drawn[half::2]] for half in (0, 1)], strict=True)]  # fmt: skip
+    regions = [region for _, region in drawn[::2]]
+    found = numbers_in_text.find_all(pa.array(texts), pa.array(regions, pa.string()))
+    for text, region, hits in zip(texts, regions, found, strict=True):
+        assert [(span, reading) for span, _, reading in hits] == numbers_in_text.find_one(
+            text, region
+        )

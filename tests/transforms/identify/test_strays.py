@@ -1,0 +1,83 @@
+"""Victims' numbers found wherever their digits stand, in every form that is dialled."""
+
+import phonenumbers as pn
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from transforms.graph.entities import WITHHELD
+from transforms.identify.needles import mask, needles, spans
+from transforms.identify.strays import strays, written_forms
+
+NUMBERS = ("+12025550143", "+442079460018", "+5491123456789", "+919876543210", "+61491570006")
+FORMATS = (
+    pn.PhoneNumberFormat.E164,
+    pn.PhoneNumberFormat.INTERNATIONAL,
+    pn.PhoneNumberFormat.NATIONAL,
+    pn.PhoneNumberFormat.RFC3966,
+)
+
+
+def forms_of(*numbers):
+    rows = [
+        {"source_org": "o", "record_kind": "call", "record_id": "1", "entity_id": f"phone:{one}"}
+        for one in numbers
+    ]
+    return written_forms(pa.RecordBatch.from_pylist(rows, WITHHELD))
+
+
+def found(text, own):
+    (digits,) = strays(pa.array([text]), own)
+    return digits
+
+
+def ways(number):
+    parsed = pn.parse(number)
+    national = pn.national_significant_number(parsed)
+    yield from (pn.format_number(parsed, one) for one in FORMATS)
+    yield from (national, f"0{national}", f"00{number[1:]}", f"011 {number[1:]}", f"+{number[1:]}")
+    yield from (
+        f"https://evil.example/?phone={number[1:]}&x=1",
+        f"{national}@sms.example",
+        f"tel:{number}",
+        number.translate({48 + n: 0xFF10 + n for n in range(10)}),
+    )
+
+
+@pytest.mark.parametrize("number", NUMBERS)
+def test_every_way_of_writing_is_found_and_masked(number):
+    own = forms_of(number)
+    national = pn.national_significant_number(pn.parse(number))
+    for text in ways(number):
+        digits = found(f"before 12, {text}; after 2024", own)
+        assert digits, text
+        masked = mask(text, spans(text, needles(digits)))
+        assert national not in "".join(c for c in masked if c.isdigit())
+
+
+@settings(deadline=None)
+@given(st.text(max_size=60), st.sampled_from(NUMBERS))
+def test_nothing_else_is_found(text, number):
+    if not any(c.isdigit() for c in text):
+        assert found(text, forms_of(number)) == ()
+
+
+def test_other_numbers_and_parts_of_longer_ones_are_left_alone():
+    own = forms_of("+12025550143")
+    for text in ("+1 202 555 0144", "order 920255501431", "202 555", "20255501430000000000000"):
+        assert found(text, own) == ()
+
+
+def test_without_victims_and_without_text():
+    assert strays(pa.array([None, "+12025550143"]), forms_of()) == [(), ()]
+    assert strays(pa.array([], pa.string()), forms_of(*NUMBERS)) == []
+    assert strays(pa.array([None, "+12025550143"]), forms_of(*NUMBERS))[0] == ()
+
+
+def test_other_kinds_of_identifier_have_no_forms():
+    rows = [
+        {"source_org": "o", "record_kind": "call", "record_id": "1", "entity_id": one}
+        for one in ("email:2025550143@sms.example", "remote:anydesk:123456789")
+    ]
+    assert len(written_forms(pa.RecordBatch.from_pylist(rows, WITHHELD))) == 0

@@ -1,0 +1,152 @@
+"""A run appears whole or not at all, whichever step of publishing is the last."""
+
+import hashlib
+import json
+import os
+import shutil
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from schemas.manifest import NAME
+from transforms.output import publish as module
+from transforms.output.publish import manifest_bytes, publish, recover, staging_folder
+from transforms.output.write import write_file
+
+STEPS = 40
+
+
+class KilledError(BaseException):
+    """Stands for SIGKILL: nothing catches it."""
+
+
+def staged(output, token, content):
+    """(staging, names, manifest) of a run written aside."""
+    staging = staging_folder(str(output), token)
+    lines = [write_file(content, staging, name, 1) for name in ("a/part", "report/index.html")]
+    return staging, [line["name"] for line in lines], {"run_id": token, "outputs": lines}
+
+
+def run_in(output):
+    """The run that an output holds, whole by its own manifest; None where there is none."""
+    if not output.exists():
+        return None
+    manifest = json.loads((output / NAME).read_bytes())
+    for line in manifest["outputs"]:
+        content = (output / line["name"]).read_bytes()
+        assert hashlib.sha256(content).hexdigest() == line["sha256"]
+    there = {str(path.relative_to(output)) for path in output.rglob("*") if path.is_file()}
+    assert there == {NAME, *(line["name"] for line in manifest["outputs"])}
+    return manifest["run_id"]
+
+
+def left_behind(output):
+    return [path.name for path in output.parent.iterdir() if path != output]
+
+
+def test_a_first_run_is_published_and_publishing_again_changes_nothing(tmp_path):
+    output = tmp_path / "run"
+    parts = staged(output, "one", b"1")
+    for _ in range(2):
+        publish(parts[0], str(output), *parts[1:])
+        assert run_in(output) == "one"
+        assert left_behind(output) == []
+
+
+def test_a_newer_run_takes_the_place_of_an_older_one_and_of_all_its_files(tmp_path):
+    output = tmp_path / "run"
+    first = staged(output, "one", b"1")
+    publish(first[0], str(output), *first[1:])
+    (output / "a/extra").touch()
+    second = staged(output, "two", b"2")
+    publish(second[0], str(output), *second[1:])
+    assert run_in(output) == "two"
+    assert left_behind(output) == []
+
+
+def die_at(monkeypatch, step, error):
+    """Make the `step`-th call that touches the disk raise, and all calls after it."""
+    calls = iter(range(STEPS))
+
+    def counted(function):
+        def call(*arguments, **options):
+            if next(calls) >= step:
+                raise error
+            return function(*arguments, **options)
+
+        return call
+
+    monkeypatch.setattr(Path, "rename", counted(Path.rename))
+    monkeypatch.setattr(Path, "write_bytes", counted(Path.write_bytes))
+    monkeypatch.setattr(os, "fsync", counted(os.fsync))
+    monkeypatch.setattr(shutil, "rmtree", counted(shutil.rmtree))
+
+
+@pytest.mark.parametrize("older", [False, True], ids=["first", "overwrite"])
+@pytest.mark.parametrize("step", range(14))
+def test_killed_at_any_step_leaves_a_whole_run_or_none(tmp_path, monkeypatch, step, older):
+    output = tmp_path / "run"
+    if older:
+        first = staged(output, "one", b"1")
+        publish(first[0], str(output), *first[1:])
+    second = staged(output, "two", b"2")
+    with monkeypatch.context() as patched:
+        die_at(patched, step, KilledError())
+        with suppress(KilledError):
+            publish(second[0], str(output), *second[1:])
+    assert run_in(output) in ({"one", "two", None} if older else {"two", None})
+    recover(str(output))
+    assert run_in(output) in ({"one", "two"} if older else {"two", None})
+    assert left_behind(output) == []
+    third = staged(output, "three", b"3")
+    publish(third[0], str(output), *third[1:])
+    assert run_in(output) == "three"
+
+
+def test_a_rename_that_fails_puts_the_older_run_back(tmp_path, monkeypatch):
+    output = tmp_path / "run"
+    first = staged(output, "one", b"1")
+    publish(first[0], str(output), *first[1:])
+    second = staged(output, "two", b"2")
+    rename = Path.rename
+
+    def refused(self, target):
+        if str(self) == second[0]:
+            raise OSError("no space")
+        return rename(self, target)
+
+    monkeypatch.setattr(module.Path, "rename", refused)
+    with pytest.raises(OSError, match="no space"):
+        publish(second[0], str(output), *second[1:])
+    assert run_in(output) == "one"
+
+
+def test_recovery_touches_nothing_of_a_neighbour(tmp_path):
+    output, neighbour = tmp_path / "run[1]", tmp_path / "run1"
+    for one in (output, neighbour, tmp_path / "run[1]x"):
+        Path(staging_folder(str(one), "t")).mkdir()
+    recover(str(output))
+    assert sorted(left_behind(output)) == [".run1.staging-t", ".run[1]x.staging-t"]
+
+
+def test_the_manifest_is_sorted_text():
+    assert manifest_bytes({"b": "é", "a": 1}) == '{\n  "a": 1,\n  "b": "é"\n}\n'.encode()
+
+
+def test_staging_is_beside_a_local_output_and_below_a_remote_one(tmp_path):
+    assert staging_folder(str(tmp_path / "run/"), "t") == str(tmp_path / ".run.staging-t")
+    (tmp_path / "link").symlink_to(tmp_path / "disk")
+    (tmp_path / "disk").mkdir()
+    assert staging_folder(str(tmp_path / "link/run"), "t") == str(tmp_path / "disk/.run.staging-t")
+
+
+def test_object_stores_get_the_manifest_last(tmp_path, monkeypatch):
+    output = tmp_path / "run"
+    monkeypatch.setattr(module, "is_local", lambda path: False)
+    staging, names, manifest = str(tmp_path / "aside"), ["a/part"], {"run_id": "one"}
+    manifest["outputs"] = [write_file(b"1", staging, "a/part", 1)]
+    (output / "a").mkdir(parents=True)
+    for _ in range(2):
+        publish(staging, str(output), names, manifest)
+        assert run_in(output) == "one"

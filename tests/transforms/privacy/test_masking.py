@@ -1,0 +1,204 @@
+"""No spelling of a victim's number survives."""
+
+from __future__ import annotations
+
+import phonenumbers as pn
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from schemas.call import CALL
+from schemas.complaint import COMPLAINT
+from tests.transforms.identify.test_phones import EXAMPLES, FORMATS
+from tests.transforms.made_up_records import calls, complaints, number
+from transforms.identify.needles import mask
+from transforms.privacy.masking import suspect_calls, withhold
+from transforms.privacy.rejected_text import mask_reject_raw
+
+VICTIM, SUSPECT = "+14156667777", "+18885550123"
+
+
+def digits(text: str) -> str:
+    return "".join(c for c in text if c.isdigit())
+
+
+@given(st.text(max_size=60), st.lists(st.tuples(st.integers(-5, 70), st.integers(-5, 70))))
+def test_mask_keeps_the_length_and_all_outside(text, spans):
+    masked = mask(text, spans)
+    assert len(masked) == len(text)
+    inside = {i for start, end in spans for i in range(start, end)}
+    for i, (old, new) in enumerate(zip(text, masked, strict=True)):
+        assert new == ("#" if i in inside and old.isalnum() else old)
+
+
+WIDE = str.maketrans("0123456789", "０１２３４５６７８９")
+
+
+@given(
+    st.sampled_from(EXAMPLES),
+    st.sampled_from(FORMATS),
+    st.sampled_from(["", " ", "-", ".", " - ", " dash ", "\n", "\u200b", "_"]),
+    st.booleans(),
+)
+def test_no_spelling_survives_in_a_narrative(example, form, joint, wide):
+    region, number_ = example
+    e164 = pn.format_number(number_, pn.PhoneNumberFormat.E164)
+    national = pn.national_significant_number(number_)
+    if len(national) < 6:
+        return
+    spellings = [pn.format_number(number_, form), joint.join(national)]
+    text = " and ".join(spellings)
+    text = text.translate(WIDE) if wide else text
+    batch = complaints({"narrative": text, "victim_country": region})
+    kept = withhold(batch, [{e164}])
+    masked = kept["narrative"].to_pylist()[0]
+    assert len(masked) == len(text)
+    assert national not in digits(masked)
+    shown = digits(pn.format_number(number_, pn.PhoneNumberFormat.NATIONAL)).lstrip("0")
+    assert shown not in digits(masked)
+    assert kept["numbers_withheld"].to_pylist() == [1]
+
+
+def test_every_field_is_masked_and_nothing_else():
+    payment = {"method": "zelle", "payee": "415.6667777", "amount": None, "currency": None}
+    batch = complaints(
+        {"complaint_id": "other", "narrative": "call 415-666-7777"},
+        {
+            "claimed_brand": "amazon 4156667777",
+            "narrative": "666-7777, call 888-666-7777 or 888-555-0123",
+            "phone_numbers": [
+                number("(415) 666-7777", "caller_id"),
+                number("+1 888 555 0123", "callback"),
+                number("55-51", "victim"),
+                number("nothing"),
+            ],
+            "urls": ["tel:4156667777", "https://evil.com/415-666-7777", None],
+            "emails": ["4156667777@x.com"],
+            "remote_access": [{"tool": "anydesk", "id": "415 666 7777"}, None],
+            "payments": [payment],
+        },
+    )
+    kept = withhold(batch, [set(), {VICTIM}])
+    assert kept.schema == COMPLAINT
+    kept.validate(full=True)
+    first, second = kept.to_pylist()
+    assert first["narrative"] == "call 415-666-7777"
+    assert first["phone_numbers"] is None
+    assert second["claimed_brand"] == "amazon ##########"
+    assert second["narrative"] == "###-####, call 888-666-7777 or 888-555-0123"
+    assert second["phone_numbers"] == [number("+1 888 555 0123", "callback"), number("nothing")]
+    assert second["urls"] == ["tel:##########", "https://evil.com/###-###-####", None]
+    assert second["emails"] == ["##########@x.com"]
+    assert second["remote_access"] == [
+        {"tool": "anydesk", "id": "### ### ####"},
+        {"tool": None, "id": None},
+    ]
+    assert second["payments"] == [payment | {"payee": "###.#######"}]
+    assert (second["numbers_withheld"], second["numbers_unread"]) == (2, 2)
+
+
+def test_numbers_that_the_record_gives_the_victim_go_without_being_told():
+    batch = complaints(
+        {
+            "narrative": "0171 2345678 or +49 171 2345678 or 555 01 23",
+            "victim_country": "DE",
+            "phone_numbers": [number("0171/2345678", "victim"), number("5550123", "victim")],
+        }
+    )
+    kept = withhold(batch, [set()]).to_pylist()[0]
+    assert kept["narrative"] == "0### ####### or +49 ### ####### or ### ## ##"
+    assert kept["phone_numbers"] == []
+
+
+IBAN = "#### #### #### #### #### ##"
+
+
+@pytest.mark.parametrize(
+    ("entity", "text", "expected"),
+    [
+        ("email:me@home.org", "write Me@Home.org", "write ##@####.###"),
+        ("remote:anydesk:123456789", "id 123 456 789", "id ### ### ###"),
+        ("account:iban:GB29NWBK60161331926819", "GB29 NWBK 6016 1331 9268 19", IBAN),
+        ("phone:+14156667777", "415 666 7777", "### ### ####"),
+    ],
+)  # fmt: skip
+def test_other_identifiers_of_the_victim(entity, text, expected):
+    kept = withhold(complaints({"narrative": text}), [{entity}])
+    assert kept["narrative"].to_pylist() == [expected]
+
+
+def test_a_slice_is_withheld_alike():
+    batch = complaints(
+        {"phone_numbers": [number("x")]},
+        {"phone_numbers": [number(VICTIM, "victim"), number(SUSPECT)], "urls": ["a.com"]},
+    )
+    whole = withhold(batch, [set(), {VICTIM}])
+    assert withhold(batch.slice(1), [{VICTIM}]).equals(whole.slice(1))
+    assert len(withhold(batch.slice(2), [])) == 0
+
+
+def test_calls_lose_the_victims_side():
+    batch = calls(
+        {"direction": "inbound", "calling_number": "8885550123", "called_number": "4156667777",
+         "trunk": "t4156667777", "carrier": "c"},
+        {"direction": "outbound", "calling_number": "4156667777", "called_number": "888 555 0123"},
+        {"direction": None, "calling_number": "8885550123", "called_number": "4156667777"},
+        {"direction": "inbound", "calling_number": "4156667777", "called_number": "415 666 7777"},
+        {"direction": "inbound", "calling_number": "Anonymous", "called_number": None},
+        {"direction": "outbound", "calling_number": None, "called_number": None},
+    )  # fmt: skip
+    kept = suspect_calls(batch)
+    assert kept.schema == CALL
+    kept.validate(full=True)
+    assert kept["suspect_number"].to_pylist() == [SUSPECT, SUSPECT, None, None, "Anonymous", None]
+    assert kept["suspect_role"].to_pylist() == [
+        "caller_id", "callback", None, "caller_id", "caller_id", "callback",
+    ]  # fmt: skip
+    assert kept["trunk"].to_pylist()[0] == "t##########"
+    assert kept["carrier"].to_pylist()[0] == "c"
+
+
+REJECTS = [
+    (
+        '{"phone_numbers":[{"raw":"(415) 666-7777","role":"victim"},{"raw":"888-555-0123"}],'
+        '"n":"+1 415.666.7777"',
+        '{"phone_numbers":[{"raw":"(###) ###-####","role":"victim"},{"raw":"888-555-0123"}],'
+        '"n":"+1 ###.###.####"',
+        "complaint",
+    ),
+    (
+        '"role" : "victim", "raw" : 4156667777, x',
+        '"role" : "victim", "raw" : ##########, x',
+        "complaint",
+    ),
+    (
+        '{"narrative":"called me on 415-666-7777, call 888-555-0123"',
+        '{"narrative":"called me on ###-###-####, call 888-555-0123"',
+        "complaint",
+    ),
+    (
+        '{"direction":"inbound","calling_number":"8885550123","called_number":"4156667777"',
+        '{"direction":"inbound","calling_number":"8885550123","called_number":"##########"',
+        "call",
+    ),
+    (
+        '{"calling_number":"8885550123","called_number":"4156667777","started_at":"2024-01-01T00"',
+        '{"calling_number":"##########","called_number":"##########","started_at":"2024-01-01T00"',
+        "call",
+    ),
+    (
+        "1,amazon,2024-01-01T00:00:00Z,+1 888 555 0123,4156667777,203.0.113.9",
+        "1,amazon,2024-01-01T00:00:00Z,+1 ### ### ####,##########,203.0.113.9",
+        "call",
+    ),
+]
+
+
+@pytest.mark.parametrize(("raw", "expected", "kind"), REJECTS)
+def test_rejected_text(raw, expected, kind):
+    assert mask_reject_raw(raw, kind) == expected
+
+
+@given(st.text(max_size=200), st.sampled_from(["complaint", "call"]))
+def test_rejected_text_of_any_kind_keeps_its_length(text, kind):
+    assert len(mask_reject_raw(text, kind)) == len(text)

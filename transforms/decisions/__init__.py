@@ -1,0 +1,1 @@
+"""Analysts' decisions: read, checked, and in force or not."""

@@ -1,0 +1,1 @@
+"""From pieces of evidence to clusters: entities, links, communities, what each amounts to."""

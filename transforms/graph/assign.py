@@ -1,0 +1,125 @@
+"""The global step: every infrastructure entity to exactly one cluster, or marked as a hub.
+
+It works on integer ids: 63-bit hashes of entity ids and of the evidence that names them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import apache_beam as beam
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from schemas.decision import DecisionKind
+from schemas.field import TIMESTAMP
+from schemas.kinds import Status
+from transforms.decisions.rulings import NO_DECISIONS, InForce
+from transforms.graph.assignment import ASSIGNMENT
+from transforms.graph.binding import bind
+from transforms.graph.communities import communities
+from transforms.graph.corroboration import SUPPLIED, supplied, suppliers_by_node
+from transforms.graph.incidence import INCIDENCE, numbered
+from transforms.shuffle import hash_text, table_of
+
+NODE = pa.schema([("node", pa.int64()), ("first_seen", TIMESTAMP), ("held", pa.int64())])
+"""An infrastructure entity; `held` counts the records that show it in a hard role."""
+
+
+def nodes_of(found: pa.RecordBatch) -> pa.RecordBatch:
+    """FOUND rows to NODE rows of those that are infrastructure."""
+    kept = found.filter(pc.equal(found["status"], Status.INFRASTRUCTURE))
+    node = pa.array(hash_text(kept["entity_id"]))
+    return pa.RecordBatch.from_arrays([node, kept["first_seen"], kept["held"]], schema=NODE)
+
+
+def assign(
+    nodes: pa.Table, named: pa.Table, supplies: pa.Table, decided: InForce = NO_DECISIONS
+) -> pa.RecordBatch:
+    """NODE, INCIDENCE and SUPPLIED rows of the whole graph to ASSIGNMENT, as decisions bind it.
+
+    A cluster is named after its anchor, the member seen first (ties: the smallest hash), so that
+    its id outlives most changes. Evidence on entities that are not nodes falls away.
+
+    Raises:
+        ValueError: if two entities hash alike; their evidence cannot be told apart.
+    """
+    order = np.argsort(nodes["node"].to_numpy())
+    node = nodes["node"].to_numpy()[order]
+    if (node[1:] == node[:-1]).any():
+        raise ValueError("two entity ids share a 63-bit hash: the graph would confuse them")
+    first_seen = nodes["first_seen"].cast(pa.int64()).to_numpy()[order]
+    held = nodes["held"].to_numpy()[order]
+    evidence = numbered(named, node)
+    found = communities(evidence, suppliers_by_node(supplies, node), held)
+    must, cannot = (
+        _numbers(decided.pairs(kind), node)
+        for kind in (DecisionKind.MUST_LINK, DecisionKind.CANNOT_LINK)
+    )
+    found = bind(found, evidence, must, cannot)
+    anchor = _anchors(node, first_seen, found.label)
+    return pa.RecordBatch.from_arrays(
+        [pa.array(node), pa.array(anchor), pa.array(found.hub), pa.array(found.spread)],
+        schema=ASSIGNMENT,
+    )
+
+
+def _numbers(pairs: Sequence[tuple[str, str]], node: np.ndarray) -> list[tuple[int, int]]:
+    """Pairs of entity ids as places in the sorted hashes `node`; those with others fall away."""
+    ends = hash_text(pa.array([one for pair in pairs for one in pair], pa.string()))
+    at = np.searchsorted(node, ends)
+    known = np.append(node, -1)[at] == ends
+    return [(int(at[i]), int(at[i + 1])) for i in range(0, len(at), 2) if known[i] and known[i + 1]]
+
+
+def _anchors(node: np.ndarray, first_seen: np.ndarray, label: np.ndarray) -> np.ndarray:
+    order = np.lexsort((node, first_seen, label))
+    sorted_labels = label[order]
+    firsts = order[np.append(True, sorted_labels[1:] != sorted_labels[:-1])[: len(node)]]
+    anchor_of = dict(zip(label[firsts].tolist(), node[firsts].tolist(), strict=True))
+    return np.array([anchor_of[one] for one in label.tolist()], np.int64)
+
+
+def _graph(
+    keyed: tuple[int, Mapping[str, Iterable[pa.RecordBatch]]], decided: InForce
+) -> Iterator[pa.RecordBatch]:
+    _, parts = keyed
+    yield assign(
+        table_of(parts["nodes"], NODE),
+        table_of(parts["named"], INCIDENCE),
+        table_of(parts["supplies"], SUPPLIED),
+        decided,
+    )
+
+
+def _together(batch: pa.RecordBatch) -> tuple[int, pa.RecordBatch]:
+    return 0, batch
+
+
+@dataclass(eq=False)
+class Assign(beam.PTransform):
+    """FOUND (`entities`), INCIDENCE (`named`) and LINK (`links`) batches to one ASSIGNMENT.
+
+    `decided` is the one InForce.
+    """
+
+    decided: beam.pvalue.AsSingleton
+
+    def expand(self, inputs: Mapping[str, beam.PCollection]) -> beam.PCollection:
+        """Bring the whole graph to one place as integers, and cluster there."""
+        parts = {
+            "nodes": inputs["entities"] | "Nodes" >> beam.Map(nodes_of),
+            "named": inputs["named"],
+            "supplies": inputs["links"] | "Supplies" >> beam.Map(supplied),
+        }
+        placed = {
+            name: batches | f"One place for {name}" >> beam.Map(_together)
+            for name, batches in parts.items()
+        }
+        # An empty run has an assignment too: the steps that look into it wait for one.
+        nothing = pa.RecordBatch.from_pylist([], NODE)
+        start = inputs["named"].pipeline | beam.Create([(0, nothing)], reshuffle=False)
+        placed["nodes"] = (placed["nodes"], start) | beam.Flatten()
+        return placed | beam.CoGroupByKey() | "Cluster" >> beam.FlatMap(_graph, self.decided)

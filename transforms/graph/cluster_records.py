@@ -1,0 +1,126 @@
+"""Which records name a member of which cluster, and which suppliers they name beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import apache_beam as beam
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from schemas.cluster import SUPPLIER
+from schemas.field import AMOUNT, TIMESTAMP
+from schemas.kinds import SUPPLIER_KINDS, Status
+from schemas.mention import CLASSIFIED
+from transforms.graph.assignment import ABSENT, cluster_ids, look_up
+from transforms.shuffle import Keyed, PerPartition, batches_of, hash_text
+
+CLUSTER_RECORD = pa.schema(
+    [
+        ("cluster_id", pa.string()),
+        ("record_kind", pa.string()),
+        ("source_org", pa.string()),
+        ("record_id", pa.string()),
+        ("observed_at", TIMESTAMP),
+        ("victim_key", pa.string()),
+        ("victim_country", pa.string()),
+        ("brand", pa.string()),
+        ("loss_amount", AMOUNT),
+        ("loss_currency", pa.string()),
+    ]
+)
+"""One record that names a member of a cluster."""
+
+SUPPLY = pa.schema(
+    [
+        ("entity_id", pa.string()),
+        ("kind", pa.string()),
+        ("status", pa.string()),
+        ("cluster_id", pa.string()),
+        ("group_id", pa.string()),
+    ]
+)
+"""One piece of evidence in which a supplier's entity stands beside a member of a cluster."""
+
+
+def cluster_records(evidence: pa.Table, assignment: pa.RecordBatch) -> tuple[pa.Table, pa.Table]:
+    """CLASSIFIED rows of whole groups to CLUSTER_RECORD rows and SUPPLY rows, each once."""
+    if evidence.num_rows == 0:
+        return CLUSTER_RECORD.empty_table(), SUPPLY.empty_table()
+    cluster, _ = look_up(assignment, hash_text(evidence["entity_id"]))
+    member = cluster != ABSENT
+    rows = evidence.filter(pa.array(member))
+    rows = rows.append_column("cluster_id", cluster_ids(cluster[member]))
+    records = rows.select(CLUSTER_RECORD.names)
+    key = ["cluster_id", "record_kind", "source_org", "record_id"]
+    rest = [name for name in CLUSTER_RECORD.names if name not in key]
+    once = records.group_by(key, use_threads=False).aggregate([(name, "min") for name in rest])
+    once = once.rename_columns([name.removesuffix("_min") for name in once.column_names])
+    return once.select(CLUSTER_RECORD.names).cast(CLUSTER_RECORD), _supplies(evidence, rows)
+
+
+def _supplies(evidence: pa.Table, members: pa.Table) -> pa.Table:
+    kinds = pa.array([str(kind) for kind in SUPPLIER_KINDS])
+    is_supplier = pc.and_(
+        pc.is_in(evidence["kind"], kinds), pc.not_equal(evidence["status"], Status.SUPPRESSED)
+    )
+    columns = ["group_id", "entity_id", "kind", "status"]
+    suppliers = evidence.filter(is_supplier).select(columns)
+    suppliers = suppliers.group_by(columns, use_threads=False).aggregate([])
+    named = members.select(["group_id", "cluster_id"])
+    named = named.group_by(["group_id", "cluster_id"], use_threads=False).aggregate([])
+    beside = suppliers.join(named, "group_id", join_type="inner", use_threads=False)
+    return beside.select(SUPPLY.names).cast(SUPPLY)
+
+
+def suppliers(supplies: pa.Table) -> pa.Table:
+    """SUPPLY rows of whole suppliers to SUPPLIER rows."""
+    named = ["entity_id", "kind", "status"]
+    pairs = supplies.group_by([*named, "cluster_id"], use_threads=False).aggregate(
+        [("group_id", "count_distinct")]
+    )
+    reach = pairs.group_by("entity_id", use_threads=False).aggregate([([], "count_all")])
+    at = pc.index_in(pairs["entity_id"], reach["entity_id"].combine_chunks())
+    clusters = reach["count_all"].combine_chunks().take(at.combine_chunks())
+    pairs = pairs.rename_columns({"group_id_count_distinct": "records"})
+    return pairs.append_column("clusters", clusters).select(SUPPLIER.names).cast(SUPPLIER)
+
+
+SUPPLIES = "supplies"
+
+
+def _records(evidence: pa.Table, assignment: pa.RecordBatch) -> Iterator[Any]:
+    records, supplies = cluster_records(evidence, assignment)
+    yield from batches_of(records)
+    for batch in batches_of(supplies):
+        yield beam.pvalue.TaggedOutput(SUPPLIES, batch)
+
+
+def _suppliers(supplies: pa.Table) -> Iterator[pa.RecordBatch]:
+    yield from batches_of(suppliers(supplies))
+
+
+@dataclass(eq=False)
+class ClusterRecords(beam.PTransform):
+    """CLASSIFIED batches to outputs MAIN (CLUSTER_RECORD) and SUPPLIES (SUPPLY)."""
+
+    assignment: beam.pvalue.AsSingleton
+
+    def expand(self, evidence: beam.PCollection) -> Any:
+        """Bring each piece of evidence together; see `cluster_records`."""
+        group = {"evidence": Keyed(CLASSIFIED, ("group_id",))}
+        step = PerPartition(group, _records, (SUPPLIES,), self.assignment)
+        return {"evidence": evidence} | step
+
+
+@dataclass(eq=False)
+class Suppliers(beam.PTransform):
+    """SUPPLY batches to SUPPLIER batches."""
+
+    def expand(self, supplies: beam.PCollection) -> beam.PCollection:
+        """Bring each supplier together; see `suppliers`."""
+        return {"supplies": supplies} | PerPartition(
+            {"supplies": Keyed(SUPPLY, ("entity_id",))}, _suppliers
+        )

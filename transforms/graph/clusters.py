@@ -1,0 +1,278 @@
+"""What a cluster amounts to: its members, victims, losses, and where it is weakest."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal, localcontext
+from functools import partial
+from typing import Any
+
+import apache_beam as beam
+import networkx as nx
+import pyarrow as pa
+
+from schemas.cluster import CLUSTER, MEMBER
+from schemas.decision import DecisionKind
+from transforms.decisions.rulings import NO_DECISIONS, InForce
+from transforms.graph import priority
+from transforms.graph.cluster_records import CLUSTER_RECORD
+from transforms.graph.decide import CLUSTER_LINK, MEMBERSHIP
+from transforms.shuffle import Keyed, PerPartition, batches_of
+
+Row = Mapping[str, Any]
+
+CANDIDATE, CONFIRMED, DISPUTED = "candidate", "confirmed", "disputed"
+"""Status of a cluster: as analysts decided on any of its members; a dispute outweighs."""
+
+DECIDED = 5.0
+"""Records' worth that a must_link decision ties its ends with."""
+
+WEAKEST = 5
+"""Bridges that a cluster reports."""
+
+EXACT_BRIDGES = 20_000
+"""Links above which bridges are not looked for: a cluster that large is an alarm, not a case."""
+
+
+@dataclass(frozen=True)
+class Shape:
+    """How the accepted links hold a cluster together."""
+
+    cut_vertices: frozenset[str]
+    bridges: tuple[Row, ...]
+    tie: Mapping[str, float]
+
+
+def shape(members: Iterable[str], links: Sequence[Row]) -> Shape:
+    """Articulation points, the weakest bridges, and the weight that ties each member in."""
+    graph = nx.Graph()
+    graph.add_nodes_from(sorted(members))
+    for link in sorted(links, key=_ends):
+        a, b = _ends(link)
+        before = graph[a][b]["weight"] if graph.has_edge(a, b) else 0
+        graph.add_edge(a, b, weight=before + link["weight"])
+    tie = {node: math.fsum(edge["weight"] for edge in graph[node].values()) for node in graph}
+    if graph.number_of_edges() > EXACT_BRIDGES:
+        return Shape(frozenset(), (), tie)
+    found = sorted(
+        (
+            {"entity_a": min(a, b), "entity_b": max(a, b), "weight": graph[a][b]["weight"]}
+            for a, b in nx.bridges(graph)
+        ),
+        key=_weakest_first,
+    )
+    weakest = tuple(
+        bridge | {"smaller_side": _smaller_side(graph, bridge)} for bridge in found[:WEAKEST]
+    )
+    return Shape(frozenset(nx.articulation_points(graph)), weakest, tie)
+
+
+def _ends(link: Row) -> tuple[str, str]:
+    return link["entity_a"], link["entity_b"]
+
+
+def _weakest_first(bridge: Row) -> tuple[float, str, str]:
+    return bridge["weight"], bridge["entity_a"], bridge["entity_b"]
+
+
+def _smaller_side(graph: nx.Graph, bridge: Row) -> int:
+    cut = nx.restricted_view(graph, [], [(bridge["entity_a"], bridge["entity_b"])])
+    whole = len(nx.node_connected_component(graph, bridge["entity_a"]))
+    side = len(nx.node_connected_component(cut, bridge["entity_a"]))
+    return min(side, whole - side)
+
+
+def confidence(tie: float) -> float:
+    """0 for no evidence, halving the doubt with each record's worth: 1 - 2^-tie."""
+    return 1 - 2**-tie
+
+
+def member_rows(cluster_id: str, members: Sequence[Row], held_together: Shape) -> list[Row]:
+    """MEMBER rows. A cluster of one is as sure as the records that show its one member held."""
+    alone = len(members) == 1
+    return [
+        {
+            "entity_id": one["entity_id"],
+            "cluster_id": cluster_id,
+            "role": one["role"],
+            "confidence": confidence(one["held"] if alone else held_together.tie[one["entity_id"]]),
+            "bridge": one["entity_id"] in held_together.cut_vertices,
+        }
+        for one in members
+    ]
+
+
+def cluster_row(
+    cluster_id: str,
+    members: Sequence[Row],
+    records: Sequence[Row],
+    held_together: Shape,
+    certainty: Sequence[float],
+    status: str = CANDIDATE,
+) -> dict[str, Any]:
+    """A CLUSTER row, not yet ranked, of a cluster's MEMBERSHIP, CLUSTER_RECORD and MEMBER rows."""
+    complaints = [one for one in records if one["record_kind"] == "complaint"]
+    victims = {one["victim_key"] for one in records} - {None}
+    brands = _most_frequent(one["brand"] for one in complaints)
+    orgs = sorted({one["source_org"] for one in records})
+    sure = math.fsum(certainty) / len(certainty)
+    return {
+        "cluster_id": cluster_id,
+        "name": _name(members, brands),
+        "size": len(members),
+        "complaints": len(complaints),
+        "calls": len(records) - len(complaints),
+        "victims": len(victims),
+        "countries": [
+            {"country": country, "complaints": count}
+            for country, count in _counts(one["victim_country"] for one in complaints)
+        ],
+        "orgs": orgs,
+        "brands": brands,
+        "losses": _losses(complaints),
+        "first_seen": min(one["observed_at"] for one in records),
+        "last_seen": max(one["observed_at"] for one in records),
+        "status": status,
+        "confidence": sure,
+        "weakest_bridges": list(held_together.bridges),
+    }
+
+
+def _counts(values: Iterable[str | None]) -> list[tuple[str, int]]:
+    counted = Counter(value for value in values if value is not None)
+    return sorted(counted.items(), key=_most_first)
+
+
+def _most_first(counted: tuple[str, int]) -> tuple[int, str]:
+    return -counted[1], counted[0]
+
+
+def _most_frequent(values: Iterable[str | None]) -> list[str]:
+    return [value for value, _ in _counts(values)]
+
+
+def _losses(complaints: Sequence[Row]) -> list[Row]:
+    stated = [one for one in complaints if one["loss_amount"] is not None and one["loss_currency"]]
+    by_currency: dict[str, list[Any]] = {}
+    for one in stated:
+        by_currency.setdefault(one["loss_currency"], []).append(one["loss_amount"])
+    return [
+        {"currency": currency, "amount": exact_sum(amounts), "complaints": len(amounts)}
+        for currency, amounts in sorted(by_currency.items())
+    ]
+
+
+def exact_sum(amounts: Iterable[Decimal]) -> Decimal:
+    """The sum to the last of AMOUNT's decimals; Decimal's own 28 digits would round it."""
+    with localcontext(prec=76):
+        return sum(amounts, Decimal(0))
+
+
+def _seniority(member: Row) -> tuple[int, datetime, str]:
+    return -member["complaints"], member["first_seen"], member["entity_id"]
+
+
+def _name(members: Sequence[Row], brands: Sequence[str]) -> str:
+    """The best-attested identifier and the brand most often claimed: a name for people."""
+    best = min(members, key=_seniority)
+    return f"{best['value']} ({brands[0]})" if brands else best["value"]
+
+
+def summarise(
+    members: pa.Table,
+    links: pa.Table,
+    records: pa.Table,
+    decided: InForce = NO_DECISIONS,
+    weights: priority.Weights | None = None,
+) -> tuple[pa.Table, pa.Table]:
+    """MEMBERSHIP, accepted LINK and CLUSTER_RECORD rows of whole clusters to CLUSTER and MEMBER.
+
+    What analysts decided must be linked holds like `DECIDED` records' worth of evidence. Without
+    `weights` the shipped ones rank; recency counts from `decided.when`, or from the last record.
+    """
+    by = weights or priority.shipped()
+    by_cluster = _rows_by_cluster(members)
+    must = decided.pairs(DecisionKind.MUST_LINK)
+    confirmed, disputed = (
+        {one.entity_a for one in decided.of(kind)}
+        for kind in (DecisionKind.CONFIRM, DecisionKind.DISPUTE)
+    )
+    links_of, records_of = _rows_by_cluster(links), _rows_by_cluster(records)
+    clusters: list[Row] = []
+    all_members: list[Row] = []
+    for cluster_id, those in sorted(by_cluster.items()):
+        ids = [one["entity_id"] for one in those]
+        held_together = shape(ids, [*links_of.get(cluster_id, []), *_decided(must, set(ids))])
+        status = DISPUTED if disputed.intersection(ids) else CANDIDATE
+        if status == CANDIDATE and confirmed.intersection(ids):
+            status = CONFIRMED
+        rows = member_rows(cluster_id, those, held_together)
+        certainty = [one["confidence"] for one in rows]
+        seen = records_of[cluster_id]
+        cluster = cluster_row(cluster_id, those, seen, held_together, certainty, status)
+        parts = priority.parts(cluster, those, seen, decided.when or cluster["last_seen"], by)
+        ranked = {"priority": priority.total(parts), "priority_parts": parts}
+        clusters.append(cluster | ranked)
+        all_members.extend(rows)
+    return pa.Table.from_pylist(clusters, CLUSTER), pa.Table.from_pylist(all_members, MEMBER)
+
+
+def _decided(must: Sequence[tuple[str, str]], members: set[str]) -> list[Row]:
+    """The must_link decisions inside a cluster, as links."""
+    return [
+        {"entity_a": a, "entity_b": b, "weight": DECIDED}
+        for a, b in must
+        if a in members and b in members
+    ]
+
+
+def _rows_by_cluster(table: pa.Table) -> dict[str, list[Row]]:
+    rows: dict[str, list[Row]] = {}
+    for row in table.to_pylist():
+        rows.setdefault(row["cluster_id"], []).append(row)
+    return rows
+
+
+MEMBERS = "members"
+
+
+def _summaries(
+    members: pa.Table,
+    links: pa.Table,
+    records: pa.Table,
+    decided: InForce,
+    *,
+    weights: priority.Weights,
+) -> Iterator[Any]:
+    clusters, all_members = summarise(members, links, records, decided, weights)
+    yield from batches_of(clusters)
+    for batch in batches_of(all_members):
+        yield beam.pvalue.TaggedOutput(MEMBERS, batch)
+
+
+@dataclass(eq=False)
+class Summarise(beam.PTransform):
+    """MEMBERSHIP, CLUSTER_LINK and CLUSTER_RECORD batches to MAIN (CLUSTER) and MEMBERS (MEMBER).
+
+    Input: a dict of PCollections named `members`, `links` and `records`. `decided` is the
+    one InForce.
+    """
+
+    decided: beam.pvalue.AsSingleton
+    weights: priority.Weights
+
+    def expand(self, inputs: Mapping[str, beam.PCollection]) -> Any:
+        """Bring all of a cluster together; see `summarise`."""
+        key = ("cluster_id",)
+        keyed = {
+            "members": Keyed(MEMBERSHIP, key),
+            "links": Keyed(CLUSTER_LINK, key),
+            "records": Keyed(CLUSTER_RECORD, key),
+        }
+        return inputs | PerPartition(
+            keyed, partial(_summaries, weights=self.weights), (MEMBERS,), self.decided
+        )

@@ -1,0 +1,235 @@
+"""Clusters keep their ids from run to run, and what became of each is told.
+
+A cluster of this run takes the id of the previous one with which it shares most members, pairs
+with the greatest overlap first, each id once. Nothing is renumbered silently: what was born, grew,
+merged, split or ended is an event.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import apache_beam as beam
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from apache_beam.io.filesystems import FileSystems
+
+from schemas.cluster import LINEAGE
+from schemas.kinds import LineageEvent
+from transforms.accounting import Tally
+from transforms.graph.assignment import ASSIGNMENT, cluster_id, cluster_number
+from transforms.shuffle import MAIN, batches_of, hash_text, table_of
+
+PREVIOUS = pa.schema([("node", pa.int64()), ("cluster", pa.int64())])
+"""A member of a cluster of the previous run, as `ASSIGNMENT` has it."""
+
+
+@dataclass(frozen=True)
+class Overlaps:
+    """Pairs of a previous and a current cluster, and how many members they share (at least one)."""
+
+    previous: np.ndarray
+    current: np.ndarray
+    shared: np.ndarray
+
+
+def overlaps(previous: pa.Table, node: np.ndarray, cluster: np.ndarray) -> Overlaps:
+    """The shared members of PREVIOUS rows and of current (node, cluster) rows; nodes are unique."""
+    _, before, now = np.intersect1d(
+        previous["node"].to_numpy(), node, assume_unique=True, return_indices=True
+    )
+    pairs = np.stack([previous["cluster"].to_numpy()[before], cluster[now]])
+    found, shared = np.unique(pairs, axis=1, return_counts=True)
+    return Overlaps(found[0], found[1], shared)
+
+
+def keep_ids(assignment: pa.RecordBatch, previous: pa.Table) -> pa.RecordBatch:
+    """ASSIGNMENT rows with clusters renamed after those of PREVIOUS rows.
+
+    Of equal overlaps, the pair that leaves least over goes first, then the smaller ids. A cluster
+    that follows none keeps its own id, unless a previous cluster had that: then it gets another.
+    """
+    node, cluster, member = _members(assignment)
+    common = overlaps(previous, node[member], cluster[member])
+    names = _greedy(common, _sizes(previous["cluster"].to_numpy()), _sizes(cluster[member]))
+    own = np.unique(cluster)
+    taken = set(np.unique(previous["cluster"].to_numpy()).tolist())
+    for one in own.tolist():
+        if one not in names:
+            names[one] = _unused(one, taken)
+            taken.add(names[one])
+    renamed = np.array([names[one] for one in own.tolist()], np.int64)
+    at = assignment.schema.get_field_index("cluster")
+    kept = renamed[np.searchsorted(own, cluster)]
+    return assignment.set_column(at, ASSIGNMENT.field("cluster"), pa.array(kept))
+
+
+def _members(assignment: pa.RecordBatch) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Nodes, their clusters, and which of them are members: a hub is in no cluster."""
+    hub = assignment["hub"].to_numpy(zero_copy_only=False)
+    return assignment["node"].to_numpy(), assignment["cluster"].to_numpy(), ~hub
+
+
+def _sizes(cluster: np.ndarray) -> dict[int, int]:
+    ids, counts = np.unique(cluster, return_counts=True)
+    return dict(zip(ids.tolist(), counts.tolist(), strict=True))
+
+
+def _greedy(common: Overlaps, before: Mapping[int, int], now: Mapping[int, int]) -> dict[int, int]:
+    """Current cluster to the previous one whose id it takes."""
+    left_over = [
+        before[p] + now[c]
+        for p, c in zip(common.previous.tolist(), common.current.tolist(), strict=True)
+    ]
+    order = np.lexsort((common.current, common.previous, np.array(left_over), -common.shared))
+    names: dict[int, int] = {}
+    given: set[int] = set()
+    for p, c in zip(common.previous[order].tolist(), common.current[order].tolist(), strict=True):
+        if c not in names and p not in given:
+            names[c] = p
+            given.add(p)
+    return names
+
+
+def _unused(own: int, taken: set[int]) -> int:
+    """The id, or the first of those made from it that no cluster has had."""
+    found, turn = own, 0
+    while found in taken:
+        turn += 1
+        found = int(hash_text(pa.array([f"{cluster_id(own)}|{turn}"]))[0])
+    return found
+
+
+def lineage(assignment: pa.RecordBatch, previous: pa.Table) -> pa.Table:
+    """LINEAGE rows of a run whose ASSIGNMENT has the ids that `keep_ids` gave.
+
+    Every current cluster has `born` (no member was in a cluster before), `unchanged` or `grew` (all
+    it shares is with one previous cluster, and that one with no other), or else `merged` (members
+    of several previous clusters) or `split` (of one whose members went to several) or both. Every
+    previous id that is no longer in use has `ended`, with the clusters that its members went to.
+    A member that is nobody's now, such as a hub, makes no event.
+    """
+    node, cluster, member = _members(assignment)
+    common = overlaps(previous, node[member], cluster[member])
+    sources, targets, shared = _both_ways(common)
+    now = _sizes(cluster[member])
+    rows = [
+        row for one, size in now.items() for row in _events(one, size, sources, targets, shared)
+    ]
+    rows.extend(
+        _row(one, LineageEvent.ENDED, [one], targets.get(one, []))
+        for one in np.unique(previous["cluster"].to_numpy()).tolist()
+        if one not in now
+    )
+    return pa.Table.from_pylist(rows, LINEAGE)
+
+
+Links = Mapping[int, list[int]]
+
+
+def _both_ways(common: Overlaps) -> tuple[Links, Links, Mapping[int, int]]:
+    """Sources of each current cluster, targets of each previous one, members that were in any."""
+    sources: defaultdict[int, list[int]] = defaultdict(list)
+    targets: defaultdict[int, list[int]] = defaultdict(list)
+    shared: defaultdict[int, int] = defaultdict(int)
+    columns = (common.previous.tolist(), common.current.tolist(), common.shared.tolist())
+    for p, c, count in zip(*columns, strict=True):
+        sources[c].append(p)
+        targets[p].append(c)
+        shared[c] += count
+    return dict(sources), dict(targets), dict(shared)
+
+
+def _events(
+    one: int, size: int, sources: Links, targets: Links, shared: Mapping[int, int]
+) -> Iterator[Mapping[str, Any]]:
+    came = sources.get(one, [])
+    torn = [p for p in came if len(targets[p]) > 1]
+    if not came:
+        yield _row(one, LineageEvent.BORN, [], [one])
+    if len(came) > 1:
+        yield _row(one, LineageEvent.MERGED, came, [one])
+    if torn:
+        yield _row(one, LineageEvent.SPLIT, torn, sorted({c for p in torn for c in targets[p]}))
+    if len(came) == 1 and not torn:
+        event = LineageEvent.GREW if size > shared[one] else LineageEvent.UNCHANGED
+        yield _row(one, event, came, [one])
+
+
+def _row(one: int, event: LineageEvent, before: list[int], now: list[int]) -> Mapping[str, Any]:
+    return {
+        "cluster_id": cluster_id(one),
+        "event": str(event),
+        "from_ids": sorted(cluster_id(p) for p in before),
+        "to_ids": sorted(cluster_id(c) for c in now),
+    }
+
+
+def since_previous(
+    assignment: pa.RecordBatch, previous: pa.Table, events: pa.Table
+) -> Iterator[Tally]:
+    """The diff since the previous run: events of each sort, ids kept, members come and gone."""
+    group = "since_previous"
+    for event in events["event"].to_pylist():
+        yield (group, f"clusters_{event}"), 1
+    node, cluster, member = _members(assignment)
+    before = previous["cluster"].to_numpy()
+    yield (group, "ids_kept"), len(np.intersect1d(before, cluster[member]))
+    stayed = len(np.intersect1d(previous["node"].to_numpy(), node[member]))
+    yield (group, "members_new"), int(member.sum()) - stayed
+    yield (group, "members_gone"), previous.num_rows - stayed
+
+
+def previous_members(path: str) -> Iterator[pa.RecordBatch]:
+    """One file of a run's members/ to PREVIOUS rows."""
+    with FileSystems.open(path) as file:
+        rows = pq.read_table(pa.BufferReader(file.read()), columns=["entity_id", "cluster_id"])
+    clusters = [cluster_number(one) for one in rows["cluster_id"].to_pylist()]
+    columns = [pa.array(hash_text(rows["entity_id"])), pa.array(clusters, pa.int64())]
+    yield from batches_of(pa.table(columns, schema=PREVIOUS))
+
+
+EVENTS, TALLIES = "events", "tallies"
+
+
+class _KeepIds(beam.DoFn):
+    def __init__(self, *, follows: bool) -> None:
+        self._follows = follows
+
+    def process(
+        self, assignment: pa.RecordBatch, members: Iterable[pa.RecordBatch]
+    ) -> Iterator[Any]:
+        previous = table_of(members, PREVIOUS)
+        kept = keep_ids(assignment, previous)
+        events = lineage(kept, previous)
+        yield kept
+        for batch in batches_of(events):
+            yield beam.pvalue.TaggedOutput(EVENTS, batch)
+        if self._follows:
+            for tally in since_previous(kept, previous, events):
+                yield beam.pvalue.TaggedOutput(TALLIES, tally)
+
+
+@dataclass(eq=False)
+class KeepIds(beam.PTransform):
+    """One ASSIGNMENT to outputs MAIN (ASSIGNMENT), EVENTS (LINEAGE) and TALLIES.
+
+    `members` are the files of the previous run's members/; none where a run follows no other, whose
+    clusters are then all born.
+    """
+
+    members: tuple[str, ...]
+
+    def expand(self, assigned: beam.PCollection) -> Any:
+        """Read the previous members beside the assignment; see `keep_ids` and `lineage`."""
+        previous = (
+            assigned.pipeline
+            | beam.Create(list(self.members), reshuffle=False)
+            | "Previous members" >> beam.FlatMap(previous_members)
+        )
+        step = beam.ParDo(_KeepIds(follows=bool(self.members)), beam.pvalue.AsIter(previous))
+        return assigned | step.with_outputs(EVENTS, TALLIES, main=MAIN)

@@ -1,0 +1,243 @@
+"""Which entities were seen together, and how much evidence that is.
+
+A record is one piece of evidence however many entities it names: each pair in a record of k
+entities weighs 1/(k-1), so that every entity gets one record's worth of links from it (Newman,
+Phys. Rev. E 64, 016132, 2001). A victim who reports twice counts once for a pair. Weights are whole
+millionths, because sums of integers do not depend on their order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import apache_beam as beam
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from schemas.field import TIMESTAMP
+from schemas.kinds import HARD_ROLES, SUPPLIER_KINDS, RecordKind, Status, Strength
+from schemas.link import LINK
+from schemas.mention import CLASSIFIED
+from transforms.graph.entities import record_keys
+from transforms.graph.incidence import incidences
+from transforms.graph.weighing import MILLION, WIDEST
+from transforms.shuffle import MAIN, Keyed, PerPartition, batches_of, hash_columns
+
+SAMPLE = 10
+"""Record ids kept on a link, smallest first."""
+
+PAIR = pa.schema(
+    [
+        ("entity_a", pa.string()),
+        ("entity_b", pa.string()),
+        ("hard", pa.bool_()),
+        ("micros", pa.int64()),
+        ("group_id", pa.string()),
+        ("complaint", pa.bool_()),
+        ("calls", pa.int64()),
+        ("victim_key", pa.string()),
+        ("source_org", pa.string()),
+        ("observed_at", TIMESTAMP),
+    ]
+)
+"""One pair of entities in one piece of evidence; entity_a is the smaller id."""
+
+
+def pairs(evidence: pa.Table) -> tuple[pa.Table, int]:
+    """CLASSIFIED rows of whole groups to PAIR rows, and how many groups were too wide to link.
+
+    Entities that are suppressed link nothing. In a group, an entity is hard if some record of the
+    group shows it in a role that the scammer must really hold. Two hard entities make a hard pair.
+    A hard and a soft one make a soft pair, and so do two soft ones unless one is a supplier's:
+    everybody's carrier beside everybody's caller id says nothing.
+    """
+    kept = evidence.filter(pc.not_equal(evidence["status"], Status.SUPPRESSED))
+    if kept.num_rows == 0:
+        return PAIR.empty_table(), 0
+    named, groups = _named(kept), _groups(kept)
+    named = named.sort_by([("group_id", "ascending"), ("entity_id", "ascending")])
+    groups = groups.sort_by("group_id")
+    by_group = named.group_by("group_id", use_threads=False)
+    sizes = by_group.aggregate([([], "count_all"), ("hard", "sum")]).sort_by("group_id")
+    hard_sizes = sizes["hard_sum"].to_numpy().astype(np.int64)
+    counts = sizes["count_all"].to_numpy()
+    starts = np.concatenate([[0], np.cumsum(counts)[:-1]])
+    narrow = (hard_sizes <= WIDEST) & (counts <= 3 * WIDEST) & (counts > 1)
+    first, second, group = _combinations(starts, counts, narrow)
+    hard = named["hard"].to_numpy(zero_copy_only=False)
+    supplier = named["supplier"].to_numpy(zero_copy_only=False)
+    both = hard[first] & hard[second]
+    telling = both | ~((supplier[first] & ~hard[second]) | (supplier[second] & ~hard[first]))
+    first, second, group, both = first[telling], second[telling], group[telling], both[telling]
+    micros = np.where(
+        both, MILLION // np.maximum(hard_sizes[group] - 1, 1), MILLION // (counts[group] - 1)
+    )
+    ids = named["entity_id"].combine_chunks()
+    columns = {
+        "entity_a": ids.take(pa.array(first)),
+        "entity_b": ids.take(pa.array(second)),
+        "hard": both,
+        "micros": micros,
+    }
+    facts = groups.take(pa.array(group))
+    columns |= {name: facts[name] for name in PAIR.names[4:]}
+    too_wide = int(((hard_sizes > WIDEST) | (counts > 3 * WIDEST)).sum())
+    return pa.table(columns, schema=PAIR), too_wide
+
+
+def _named(evidence: pa.Table) -> pa.Table:
+    """Each (group, entity) once, with whether it is hard there and whether it is a supplier's."""
+    hard = pc.is_in(evidence["role"], pa.array([str(role) for role in HARD_ROLES]))
+    supplier = pc.is_in(evidence["kind"], pa.array([str(kind) for kind in SUPPLIER_KINDS]))
+    table = evidence.select(["group_id", "entity_id"])
+    table = table.append_column("hard", hard).append_column("supplier", supplier)
+    named = table.group_by(["group_id", "entity_id"], use_threads=False).aggregate(
+        [("hard", "any"), ("supplier", "any")]
+    )
+    return named.rename_columns({"hard_any": "hard", "supplier_any": "supplier"})
+
+
+def _groups(evidence: pa.Table) -> pa.Table:
+    """Each group once, with what a piece of evidence counts for."""
+    complaint = pc.equal(evidence["record_kind"], RecordKind.COMPLAINT)
+    calls = pc.if_else(complaint, pa.scalar(None, pa.string()), record_keys(evidence))
+    table = evidence.select(["group_id", "victim_key", "source_org", "observed_at"])
+    table = table.append_column("complaint", complaint).append_column("calls", calls)
+    groups = table.group_by("group_id", use_threads=False).aggregate(
+        [
+            ("complaint", "any"),
+            ("calls", "count_distinct"),
+            ("victim_key", "min"),
+            ("source_org", "min"),
+            ("observed_at", "min"),
+        ]
+    )
+    return groups.rename_columns(
+        [
+            name.removesuffix("_any").removesuffix("_count_distinct").removesuffix("_min")
+            for name in groups.column_names
+        ]
+    )
+
+
+def _combinations(
+    starts: np.ndarray, counts: np.ndarray, use: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Row numbers of all pairs inside each group in use, and the group of each pair."""
+    parts: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
+    for size in np.unique(counts[use]):
+        groups = np.flatnonzero(use & (counts == size))
+        left, right = np.triu_indices(size, 1)
+        parts.append(
+            (
+                (starts[groups][:, None] + left).ravel(),
+                (starts[groups][:, None] + right).ravel(),
+                np.repeat(groups, len(left)),
+            )
+        )
+    if not parts:
+        none = np.empty(0, np.int64)
+        return none, none, none
+    first, second, group = (np.concatenate(column) for column in zip(*parts, strict=True))
+    return first, second, group
+
+
+def weigh(found: pa.Table) -> pa.Table:
+    """PAIR rows of whole pairs to LINK rows, not yet decided (accepted false, reason empty)."""
+    if found.num_rows == 0:
+        return LINK.empty_table()
+    pair = ["entity_a", "entity_b"]
+    # Without a pseudonym each piece of evidence is taken as a victim of its own.
+    who = pc.coalesce(
+        found["victim_key"], pc.binary_join_element_wise("group", found["group_id"], "|")
+    )
+    found = found.append_column("who", who)
+    once = (
+        _strongest(found).group_by([*pair, "who"], use_threads=False).aggregate([("micros", "max")])
+    )
+    weights = once.group_by(pair, use_threads=False).aggregate([("micros_max", "sum")])
+    facts = found.group_by(pair, use_threads=False).aggregate(
+        [
+            ("hard", "any"),
+            ("complaint", "sum"),
+            ("calls", "sum"),
+            ("victim_key", "count_distinct"),
+            ("source_org", "distinct"),
+            ("observed_at", "min"),
+            ("observed_at", "max"),
+            ("group_id", "count_distinct"),
+        ]
+    )
+    order = [(name, "ascending") for name in pair]
+    weights, facts = weights.sort_by(order), facts.sort_by(order)
+    strength = pc.if_else(facts["hard_any"], str(Strength.HARD), str(Strength.SOFT))
+    columns = {
+        "entity_a": facts["entity_a"],
+        "entity_b": facts["entity_b"],
+        "weight": pc.divide(pc.cast(weights["micros_max_sum"], pa.float64()), float(MILLION)),
+        "complaints": pc.cast(facts["complaint_sum"], pa.int64()),
+        "calls": facts["calls_sum"],
+        "victims": facts["victim_key_count_distinct"],
+        "orgs": [sorted(orgs) for orgs in facts["source_org_distinct"].to_pylist()],
+        "first_seen": facts["observed_at_min"],
+        "last_seen": facts["observed_at_max"],
+        "strength": strength,
+        "record_ids": _samples(found, pair),
+        "records": facts["group_id_count_distinct"],
+        "accepted": pa.repeat(pa.scalar(value=False), facts.num_rows),
+        "reason": pa.repeat("", facts.num_rows),
+    }
+    return pa.table(columns, schema=LINK)
+
+
+def _strongest(found: pa.Table) -> pa.Table:
+    """Only the hard evidence of pairs that have some: soft evidence must not add to its weight."""
+    key = hash_columns(found, ["entity_a", "entity_b"])
+    hard = found["hard"].to_numpy(zero_copy_only=False)
+    return found.filter(pa.array(hard | ~np.isin(key, key[hard])))
+
+
+def _samples(found: pa.Table, pair: list[str]) -> list[list[str]]:
+    """The smallest record ids of each pair, pairs in sorted order."""
+    rows = found.select([*pair, "group_id"]).group_by([*pair, "group_id"], use_threads=False)
+    rows = rows.aggregate([]).sort_by([(name, "ascending") for name in [*pair, "group_id"]])
+    key = hash_columns(rows, pair)
+    starts = np.flatnonzero(np.concatenate([[True], key[1:] != key[:-1]]))
+    ids = rows["group_id"].to_pylist()
+    return [
+        ids[at : min(at + SAMPLE, end)]
+        for at, end in zip(starts, [*starts[1:], len(ids)], strict=True)
+    ]
+
+
+INCIDENCES, TALLIES = "incidences", "tallies"
+
+
+def _pairs(evidence: pa.Table) -> Iterator[Any]:
+    found, too_wide = pairs(evidence)
+    yield from batches_of(found)
+    yield beam.pvalue.TaggedOutput(TALLIES, (("links", "records_too_wide"), too_wide))
+    for batch in batches_of(incidences(evidence, WIDEST)):
+        yield beam.pvalue.TaggedOutput(INCIDENCES, batch)
+
+
+def _links(found: pa.Table) -> Iterator[pa.RecordBatch]:
+    yield from batches_of(weigh(found))
+
+
+@dataclass(eq=False)
+class Link(beam.PTransform):
+    """CLASSIFIED batches to a dict: `links` (LINK, not yet decided), INCIDENCES, TALLIES."""
+
+    def expand(self, evidence: beam.PCollection) -> dict[str, beam.PCollection]:
+        """Pair within each piece of evidence, then add up each pair."""
+        group = {"evidence": Keyed(CLASSIFIED, ("group_id",))}
+        paired = {"evidence": evidence} | "Pair" >> PerPartition(
+            group, _pairs, (INCIDENCES, TALLIES)
+        )
+        pair = {"pairs": Keyed(PAIR, ("entity_a", "entity_b"))}
+        links = {"pairs": paired[MAIN]} | "Weigh" >> PerPartition(pair, _links)
+        return {"links": links, INCIDENCES: paired[INCIDENCES], TALLIES: paired[TALLIES]}

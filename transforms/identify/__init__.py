@@ -1,0 +1,1 @@
+"""Identifiers in what people wrote: numbers, sites, accounts, brands, each with its place."""

@@ -1,0 +1,60 @@
+"""Codes of gift cards: money that a victim read out. They identify nobody and are never kept."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from transforms.identify.needles import mask
+from transforms.identify.payees import GIFT_CARD
+
+_HINT = r"(?i)card|karte|tarjeta|carte|gutschein|voucher|steam|itunes|google ?play|vanilla|neosurf"
+"""RE2: without a match of this, a text tells of no gift card."""
+_CARD = re.compile(_HINT)
+_CODE = re.compile(
+    r"(?<![A-Za-z0-9+])(?=[A-Z0-9 -]{0,19}\d)"
+    r"[A-Z0-9]{4,5}(?:[ -]?[A-Z0-9]{4,5}){2,4}(?![A-Za-z0-9])"
+)
+"""A code in groups of four or five, or in one piece, as cards print it."""
+_REACH = 120
+"""Characters behind the name of a card in which its codes are read out."""
+
+
+def codes(text: str) -> Iterator[tuple[int, int]]:
+    """Start and end of every code that stands behind the name of a card."""
+    done = 0
+    for card in _CARD.finditer(text):
+        for code in _CODE.finditer(text, max(done, card.end()), card.end() + _REACH):
+            done = code.end()
+            yield code.span()
+
+
+def without_codes(texts: pa.Array) -> pa.Array:
+    """Texts with the codes of gift cards masked, each at its length."""
+    told = pc.fill_null(pc.match_substring_regex(texts, _HINT), False)
+    rows = np.flatnonzero(told.to_numpy(zero_copy_only=False))
+    if not len(rows):
+        return texts
+    words = texts.to_pylist()
+    for row in rows.tolist():
+        words[row] = mask(words[row], codes(words[row]))
+    return pa.array(words, pa.string())
+
+
+def without_card_payees(payments: pa.Array) -> pa.Array:
+    """Structs of payments; a payee that is paid by gift card is a code, and goes."""
+    method = pc.struct_field(payments, "method")
+    by_card = pc.fill_null(
+        pc.match_substring_regex(method, GIFT_CARD.pattern, ignore_case=True), False
+    )
+    if not pc.any(by_card).as_py():
+        return payments
+    names = [one.name for one in payments.type]
+    columns = [pc.struct_field(payments, name) for name in names]
+    at = names.index("payee")
+    columns[at] = pc.if_else(by_card, pa.scalar(None, pa.string()), columns[at])
+    return pa.StructArray.from_arrays(columns, fields=list(payments.type))

@@ -1,0 +1,259 @@
+"""Phone numbers to E.164, or to nothing with a reason.
+
+A wrong E.164 names an innocent subscriber, so a number is read only when it is valid in exactly one
+plausible numbering plan; everything else is refused and says why.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from functools import lru_cache
+from typing import NamedTuple
+
+import numpy as np
+import phonenumbers as pn
+import pyarrow as pa
+import pyarrow.compute as pc
+from phonenumbers import shortnumberinfo
+
+from schemas.kinds import EntityKind, Role
+from transforms.identify import disguises, ordinary, spoken
+from transforms.identify.found import Found
+from transforms.identify.numbering import NANP_TOLL_FREE, NANP_TOLL_FREE_SURE
+from transforms.identify.reading import POSSIBLE, READING, VALID, How, Reading, worth
+
+__all__ = ["READING", "How", "Reading", "found", "normalise", "read_one"]
+
+MAX_LENGTH = 250
+"""Longest text read as one number: libphonenumber's own limit, in code points."""
+
+MAY_BE_SEVERAL = ("too_long", "not_a_number")
+"""Reasons for which a field may hold several numbers, or one among words."""
+CACHED = 1 << 16
+"""Distinct numbers that a worker remembers: the next steps ask for the same ones again."""
+
+REFUSED_BY_LIBRARY = {
+    pn.NumberParseException.NOT_A_NUMBER: "not_a_number",
+    pn.NumberParseException.TOO_SHORT_AFTER_IDD: "too_short",
+    pn.NumberParseException.TOO_SHORT_NSN: "too_short",
+    pn.NumberParseException.TOO_LONG: "too_long",
+}
+REFUSED_BY_LENGTH = {
+    pn.ValidationResult.TOO_SHORT: "too_short",
+    pn.ValidationResult.TOO_LONG: "too_long",
+    pn.ValidationResult.IS_POSSIBLE_LOCAL_ONLY: "too_short",
+}
+
+_INVISIBLE = re.compile("[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff]")
+_SCIENTIFIC = re.compile(r"[+-]?\d{1,20}(?:[.,]\d{0,20})?[eE][+-]?\d{1,3}")
+_SPREADSHEET_FLOAT = re.compile(r"(\d{7,15})\.0")
+_MASKED = re.compile(r"[*•●■█▪?…]|\.{2,}\s*$|[xX#_]{3,}|[xX#_]{2,}\s*$|\d[xX]{2,}\d")
+_SIP = re.compile(r"\s*sips?:([^@;?]{0,250})", re.IGNORECASE)
+_IDD = re.compile(r"[( ]{0,2}(?:0011|00)[-. )]{0,2}(?=[1-9])")
+"""The international prefix of most countries and of Australia; no national number begins so.
+
+North America's 011 is read at home alone: elsewhere it is a trunk zero and a city (Delhi).
+"""
+_LETTER = re.compile(r"[^\W\d_]")
+_TOLL_FREE = re.compile(NANP_TOLL_FREE)
+_TOLL_FREE_SURE = re.compile(NANP_TOLL_FREE_SURE)
+
+
+def normalise(raw: pa.Array, region: pa.Array) -> pa.StructArray:
+    """Read every number under its region; both are string arrays of one length.
+
+    Returns a `READING` struct array of that length, itself never null. `region` (ISO 3166-1
+    alpha-2) may be null, then only international forms are read. Distinct pairs are read once,
+    ordinary ones column by column.
+    """
+    texts = pc.fill_null(raw.cast(pa.string()), "").dictionary_encode()
+    regions = pc.fill_null(region.cast(pa.string()), "").dictionary_encode()
+    pairs = np.asarray(texts.indices).astype(np.int64) * max(1, len(regions.dictionary))
+    distinct, back = np.unique(pairs + np.asarray(regions.indices), return_inverse=True)
+    first, second = np.divmod(distinct, max(1, len(regions.dictionary)))
+    read = _distinct(
+        texts.dictionary.take(pa.array(first)), regions.dictionary.take(pa.array(second))
+    )
+    return pa.StructArray.from_arrays(
+        [column.take(pa.array(back)) for column in read], fields=list(READING)
+    )
+
+
+def _distinct(raw: pa.Array, region: pa.Array) -> list[pa.Array]:
+    """The columns of `READING` of distinct pairs: the ordinary ones, then each of the others."""
+    read = ordinary.read(pc.utf8_trim_whitespace(raw), region)
+    others = np.setdiff1d(np.arange(len(raw)), read.rows, assume_unique=True)
+    at = pa.array(others)
+    slow = [
+        read_one(text, where or None)
+        for text, where in zip(raw.take(at).to_pylist(), region.take(at).to_pylist(), strict=True)
+    ]
+    count = len(read.rows)
+    hows = np.where(read.national, How.NATIONAL.value, How.INTERNATIONAL.value)
+    fast = {
+        "e164": read.e164,
+        "region": read.region,
+        "line_type": read.line_type,
+        "how": pa.array(hows, pa.string()),
+        "validity": pa.array([VALID] * count, pa.string()),
+        "confidence": pa.array(np.ones(count, np.float32)),
+    }
+    order = pa.array(np.argsort(np.concatenate([read.rows, others]), kind="stable"))
+    columns = []
+    for i, one in enumerate(READING):
+        ours = fast.get(one.name, pa.nulls(count, one.type))
+        theirs = pa.array([reading[i] for reading in slow], one.type)
+        columns.append(pa.concat_arrays([ours, theirs]).take(order))
+    return columns
+
+
+def read_one(raw: str, region: str | None) -> Reading:
+    """Read one number under a region, or refuse it; never raises."""
+    if len(raw) > 4 * MAX_LENGTH:
+        return Reading(reason="too_long")
+    text = _INVISIBLE.sub("", raw).strip()
+    if len(text) > MAX_LENGTH:
+        return Reading(reason="too_long")
+    return _read(text, region) if text else Reading(reason="empty")
+
+
+@lru_cache(maxsize=CACHED)
+def _read(text: str, region: str | None) -> Reading:
+    if sip := _SIP.match(text):
+        text = sip[1]
+    if _SCIENTIFIC.fullmatch(text):
+        return Reading(reason="scientific")
+    if _MASKED.search(text):
+        return Reading(reason="masked")
+    if "@" in text:
+        return Reading(reason="not_a_number")
+    if whole := _SPREADSHEET_FLOAT.fullmatch(text):
+        return _choose(whole[1], region, How.MENDED)
+    plain = unicodedata.normalize("NFKC", text).removeprefix("tel:")
+    said = next(spoken.runs(plain), None) if _LETTER.search(plain) else None
+    if said and plain[said.starts[0] : said.ends[-1]] == plain.strip(" .,()"):
+        return _choose(said.plain, region, How.SPELLED)
+    if disguises.has_letters(plain):
+        return _disguised(text, plain, region)
+    return _choose(text, region, None)
+
+
+def _disguised(text: str, plain: str, region: str | None) -> Reading:
+    """A number with letters in it: letters for digits, or a keypad's letters."""
+    if looks := disguises.look_alike(plain):
+        reading = _choose(looks, region, How.LOOK_ALIKE)
+        if not reading.e164 or not disguises.may_be_vanity(plain):
+            return reading
+        other = _choose(text, region, How.VANITY)
+        if not other.e164:
+            return reading
+        return Reading(reason="ambiguous", also_read_as=f"{reading.e164} {other.e164}")
+    if not disguises.may_be_vanity(plain):
+        return Reading(reason="not_a_number")
+    return _choose(text, region, How.VANITY)
+
+
+class _Parsed(NamedTuple):
+    """A parsed number, the region that claims it, and whether it is valid there."""
+
+    number: pn.PhoneNumber
+    region: str | None
+    valid: bool
+
+
+def _choose(text: str, region: str | None, how: How | None) -> Reading:
+    """The most plausible of the region's plan, North America's, and an international prefix."""
+    home = _parse(text, region)
+    valid = _is_valid(home)
+    if region and not valid and (prefix := _IDD.match(text)):
+        abroad = _parse(f"+{text[prefix.end() :]}", None)
+        if _is_valid(abroad):
+            return _judge(abroad, region, How.MENDED)
+    elsewhere = region is not None and pn.country_code_for_region(region) not in (0, 1)
+    if not (elsewhere and _TOLL_FREE.fullmatch(text)):
+        return _judge(home, region, how)
+    foreign = _parse(text, "US")
+    if isinstance(foreign, str) or not foreign.valid:
+        return _judge(home, region, how)
+    if isinstance(home, str) or not home.valid:
+        return _judge(foreign, "US", How.FOREIGN)
+    both = [pn.format_number(p.number, pn.PhoneNumberFormat.E164) for p in (foreign, home)]
+    if _lacks_trunk_zero(home.number, text) and _TOLL_FREE_SURE.fullmatch(text):
+        return _judge(foreign, "US", How.FOREIGN, also=both[1])
+    return Reading(reason="ambiguous", also_read_as=" ".join(both))
+
+
+def _parse(text: str, region: str | None) -> _Parsed | str:
+    """The parsed number, or the reason why there is none."""
+    try:
+        number = pn.parse(text, region, keep_raw_input=True)
+    except pn.NumberParseException as error:
+        if error.error_type == pn.NumberParseException.INVALID_COUNTRY_CODE:
+            return "invalid" if text.lstrip()[:1] in "+＋" else "no_region"
+        return REFUSED_BY_LIBRARY[error.error_type]
+    claimed = pn.region_code_for_number(number)
+    valid = claimed is not None and pn.is_valid_number_for_region(number, claimed)
+    return _Parsed(number, claimed, valid)
+
+
+def _is_valid(parsed: _Parsed | str) -> bool:
+    return not isinstance(parsed, str) and parsed.valid
+
+
+def _lacks_trunk_zero(number: pn.PhoneNumber, text: str) -> bool:
+    """Whether the plan writes this number with a trunk prefix that the text does not have."""
+    written = pn.normalize_digits_only(pn.format_number(number, pn.PhoneNumberFormat.NATIONAL))
+    return len(pn.normalize_digits_only(text)) < len(written)
+
+
+def _judge(
+    parsed: _Parsed | str, region: str | None, how: How | None, also: str | None = None
+) -> Reading:
+    """A reading of a valid number; otherwise the reason why it is none."""
+    if isinstance(parsed, str):
+        return Reading(reason=parsed)
+    number = parsed.number
+    if not parsed.valid:
+        return _refused(number, region)
+    if how is None:
+        national = number.country_code_source == pn.CountryCodeSource.FROM_DEFAULT_COUNTRY
+        how = How.NATIONAL if national else How.INTERNATIONAL
+    return Reading(
+        e164=pn.format_number(number, pn.PhoneNumberFormat.E164),
+        region=None if parsed.region == pn.REGION_CODE_FOR_NON_GEO_ENTITY else parsed.region,
+        line_type=pn.PhoneNumberType.to_string(pn.number_type(number)).lower(),
+        how=how,
+        validity=VALID,
+        extension=number.extension,
+        also_read_as=also,
+        confidence=worth(how, also),
+    )
+
+
+def _refused(number: pn.PhoneNumber, region: str | None) -> Reading:
+    """Why a parsed number is not valid: a short code, a wrong length, or no number of its plan."""
+    possible = pn.is_possible_number_with_reason(number)
+    validity = POSSIBLE if possible == pn.ValidationResult.IS_POSSIBLE else None
+    if region is not None and shortnumberinfo.is_possible_short_number_for_region(number, region):
+        dialled = pn.national_significant_number(number)
+        emergency = shortnumberinfo.is_emergency_number(dialled, region)
+        return Reading(reason="emergency" if emergency else "short_code")
+    return Reading(reason=REFUSED_BY_LENGTH.get(possible, "invalid"), validity=validity)
+
+
+def found(start: int, end: int, reading: Reading, role: Role) -> Found:
+    """The entity of a number that was read."""
+    return Found(
+        start,
+        end,
+        EntityKind.PHONE,
+        reading.e164 or "",
+        role,
+        reading.region,
+        reading.line_type,
+        reading.confidence,
+        reading.how,
+        reading.also_read_as,
+        reading.extension,
+    )

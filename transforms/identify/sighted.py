@@ -1,0 +1,109 @@
+"""Sightings inside one batch of records, as columns, before they are tied to their records."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from transforms.identify.found import Found
+from transforms.lists import Items
+
+SIGHTED = pa.schema(
+    [
+        ("row", pa.int32()),
+        ("field", pa.string()),
+        ("start", pa.int32()),
+        ("end", pa.int32()),
+        ("raw", pa.string()),
+        ("kind", pa.string()),
+        ("value", pa.string()),
+        ("role", pa.string()),
+        ("stated", pa.bool_()),
+        ("confidence", pa.float32()),
+        ("region", pa.string()),
+        ("line_type", pa.string()),
+        ("how", pa.string()),
+        ("also_read_as", pa.string()),
+        ("extension", pa.string()),
+    ]
+)
+"""One identifier in one field of one row. `stated`: the record says which role it has."""
+
+One = tuple[int, str, str, Found, float, bool]
+"""Row, field, text, what was found in it, confidence, and whether its role is stated."""
+
+
+def of_found(sightings: Iterable[One]) -> pa.RecordBatch:
+    """Sightings one by one as columns."""
+    rows = [
+        (
+            row,
+            field,
+            one.start,
+            one.end,
+            text[one.start : one.end],
+            str(one.kind),
+            one.value,
+            str(one.role),
+            stated,
+            confidence * one.plausibility,
+            one.region,
+            one.line_type,
+            one.how,
+            one.also_read_as,
+            one.extension,
+        )
+        for row, field, text, one, confidence, stated in sightings
+    ]
+    columns = list(zip(*rows, strict=True)) or [()] * len(SIGHTED)
+    arrays = [pa.array(c, f.type) for c, f in zip(columns, SIGHTED, strict=True)]
+    return pa.RecordBatch.from_arrays(arrays, schema=SIGHTED)
+
+
+def of_columns(count: int, columns: dict[str, pa.Array | object]) -> pa.RecordBatch:
+    """Columns, some of them one value for all `count` rows or left out, as a batch."""
+    arrays = []
+    for one in SIGHTED:
+        given = columns.get(one.name)
+        if not isinstance(given, pa.Array):
+            given = pa.repeat(pa.scalar(given, one.type), count)
+        arrays.append(given.cast(one.type))
+    return pa.RecordBatch.from_arrays(arrays, schema=SIGHTED)
+
+
+def of_numbers(
+    rows: pa.Array,
+    field: pa.Array | str,
+    raw: pa.Array,
+    readings: pa.StructArray,
+    role: pa.Array,
+    confidence: float,
+) -> pa.RecordBatch:
+    """The numbers that were read, of columns of whole fields; all of one length."""
+    read = pc.is_valid(pc.struct_field(readings, "e164"))
+    given = {
+        "row": rows, "raw": raw, "role": role,
+        "end": pc.utf8_length(raw),
+        "value": pc.struct_field(readings, "e164"),
+        "confidence": pc.multiply(
+            pc.struct_field(readings, "confidence"), pa.scalar(confidence, pa.float32())
+        ),
+        **{
+            name: pc.struct_field(readings, name)
+            for name in ("region", "line_type", "how", "also_read_as", "extension")
+        },
+    }  # fmt: skip
+    columns: dict[str, pa.Array | object] = {n: column.filter(read) for n, column in given.items()}
+    columns["field"] = field.filter(read) if isinstance(field, pa.Array) else field
+    columns |= {"start": 0, "kind": "phone", "stated": True}
+    return of_columns(pc.sum(read).as_py() or 0, columns)
+
+
+def places(column: str, items: Items) -> pa.Array:
+    """The field of each item of a list column, such as `urls[0]`."""
+    distinct, back = np.unique(np.array(items.places, np.int64), return_inverse=True)
+    names = pa.array([f"{column}[{place}]" for place in distinct.tolist()], pa.string())
+    return names.take(pa.array(back))

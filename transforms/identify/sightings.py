@@ -1,0 +1,303 @@
+"""Records to sightings: every identifier of a record, where it stands and the part it plays.
+
+Victim-side sightings are among them, so that later steps can keep those identifiers out of
+everything. A number that cannot be read is no sighting; `unread_counts` counts it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from functools import lru_cache
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from schemas.kinds import EntityKind, RecordKind, Role
+from schemas.mention import SIGHTING
+from transforms.identify import (
+    domains,
+    emails,
+    narratives,
+    payees,
+    phones,
+    remote_access,
+    sighted,
+    urls,
+)
+from transforms.identify.agreement import NARRATIVE, settle
+from transforms.identify.found import Found
+from transforms.identify.sighted import SIGHTED, One
+from transforms.lists import Items, items
+
+FIELD_CONFIDENCE = 0.95
+"""A reading of a field that the organisation filled in for it."""
+SIGNALLING_CONFIDENCE = 0.9
+"""A reading of a call's signalling."""
+SEVERAL_CONFIDENCE = 0.8
+"""A number found beside others in one number field."""
+
+_ROLES = pa.array([str(role) for role in Role])
+_SIDES = {
+    "calling_number": {"inbound": Role.CALLER_ID, "outbound": Role.VICTIM},
+    "called_number": {"inbound": Role.VICTIM, "outbound": Role.CALLBACK},
+}
+"""The part of each side of a call, by its direction."""
+
+
+def complaint_sightings(batch: pa.RecordBatch) -> pa.RecordBatch:
+    """The sightings of a batch of `COMPLAINT_ACCEPTED`, as `SIGHTING`, in the order of its rows."""
+    found = [
+        *_number_fields(batch),
+        sighted.of_found(
+            [
+                *_address_fields(batch),
+                *_remote_fields(batch),
+                *_payment_fields(batch),
+                *_narratives(batch),
+            ]
+        ),
+    ]
+    columns = {
+        "record_kind": pa.repeat(RecordKind.COMPLAINT.value, len(batch)),
+        "record_id": batch["complaint_id"],
+        "observed_at": _observed_at(batch),
+        "group_id": pc.binary_join_element_wise(batch["source_org"], batch["complaint_id"], "|"),
+    }
+    return _table(batch, settle(_joined(found), own_numbers(batch)), columns)
+
+
+def call_sightings(batch: pa.RecordBatch) -> pa.RecordBatch:
+    """The sightings of a batch of `CALL_ACCEPTED`, as `SIGHTING`, in the order of its rows.
+
+    Where the direction is unknown either number may be the victim's: neither is sighted.
+    """
+    found = [*_call_numbers(batch), *_signalling(batch)]
+    own = pc.binary_join_element_wise(batch["source_org"], "call", batch["call_id"], "|")
+    joint = pc.binary_join_element_wise(batch["source_org"], batch["complaint_id"], "|")
+    columns = {
+        "record_kind": pa.repeat(RecordKind.CALL.value, len(batch)),
+        "record_id": batch["call_id"],
+        "observed_at": batch["started_at"],
+        "group_id": pc.coalesce(joint, own),
+    }
+    return _table(batch, settle(_joined(found), victim_sides(batch)), columns)
+
+
+def unread_counts(batch: pa.RecordBatch) -> pa.Array:
+    """Numbers of each complaint's phone_numbers that could not be read, int32."""
+    numbers = items(batch["phone_numbers"])
+    seen = {
+        pair
+        for part in _number_fields(batch)
+        for pair in zip(part["row"].to_pylist(), part["field"].to_pylist(), strict=True)
+    }
+    raws = numbers.field("raw").to_pylist()
+    counts = np.zeros(len(batch), np.int32)
+    for row, place, raw in zip(numbers.rows, numbers.places, raws, strict=True):
+        if raw and raw.strip() and (row, f"phone_numbers[{place}]") not in seen:
+            counts[row] += 1
+    return pa.array(counts)
+
+
+def own_numbers(batch: pa.RecordBatch) -> list[list[str]]:
+    """Each complaint's numbers that it gives the role `victim`: E.164, else as written."""
+    own: list[list[str]] = [[] for _ in range(len(batch))]
+    numbers = items(batch["phone_numbers"])
+    victims = pc.fill_null(pc.equal(numbers.field("role"), Role.VICTIM.value), False)
+    rows = pa.array(numbers.rows, pa.int64()).filter(victims)
+    raws = numbers.field("raw").filter(victims)
+    read = phones.normalise(raws, batch["victim_country"].take(rows))
+    written = pc.coalesce(pc.struct_field(read, "e164"), raws)
+    for row, number in zip(rows.to_pylist(), written.to_pylist(), strict=True):
+        if number:
+            own[row].append(number)
+    return own
+
+
+def victim_sides(batch: pa.RecordBatch) -> list[list[str]]:
+    """Each call's numbers that are, or may be, the victim's: E.164, else as written."""
+    sides: list[list[str]] = [[] for _ in range(len(batch))]
+    for name, suspects in (("calling_number", "inbound"), ("called_number", "outbound")):
+        theirs = pc.fill_null(pc.not_equal(batch["direction"], suspects), True)
+        rows = np.flatnonzero(theirs.to_numpy(zero_copy_only=False))
+        raws = batch[name].take(pa.array(rows))
+        read = phones.normalise(raws, batch["victim_country"].take(pa.array(rows)))
+        written = pc.coalesce(pc.struct_field(read, "e164"), raws)
+        for row, number in zip(rows.tolist(), written.to_pylist(), strict=True):
+            if number:
+                sides[row].append(number)
+    return sides
+
+
+def _number_fields(batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
+    numbers = items(batch["phone_numbers"])
+    rows = pa.array(numbers.rows, pa.int64())
+    regions = batch["victim_country"].take(rows)
+    raws = numbers.field("raw")
+    readings = phones.normalise(raws, regions)
+    given = numbers.field("role")
+    roles = pc.if_else(pc.is_in(given, _ROLES), given, Role.MENTIONED.value)
+    fields = sighted.places("phone_numbers", numbers)
+    yield sighted.of_numbers(rows, fields, raws, readings, roles, FIELD_CONFIDENCE)
+    maybe = pc.is_in(pc.struct_field(readings, "reason"), pa.array(phones.MAY_BE_SEVERAL))
+    columns = (rows, fields, raws, regions, roles)
+    yield sighted.of_found(
+        (row, name, raw, one._replace(role=Role(role)), SEVERAL_CONFIDENCE, True)
+        for row, name, raw, region, role in zip(
+            *(column.filter(maybe).to_pylist() for column in columns), strict=True
+        )
+        for one in (_several(raw, region) if raw else ())
+    )
+
+
+@lru_cache(maxsize=1 << 14)
+def _several(raw: str, region: str | None) -> tuple[Found, ...]:
+    """The numbers of a field that holds more than one number."""
+    return tuple(narratives.numbers(raw, region))
+
+
+def _address_fields(batch: pa.RecordBatch) -> Iterator[One]:
+    regions = batch["victim_country"].to_pylist()
+    for row, name, text in _texts(batch, "urls"):
+        for found in _of_url(text, regions[row]):
+            yield row, name, text, found, FIELD_CONFIDENCE, True
+    for row, name, text in _texts(batch, "emails"):
+        for found in _of_email(text):
+            yield row, name, text, found, FIELD_CONFIDENCE, True
+
+
+@lru_cache(maxsize=1 << 14)
+def _of_url(text: str, region: str | None) -> tuple[Found, ...]:
+    """What a field that should be a web address names: a site, or a phone to call."""
+    number = urls.phone_of(text)
+    if number is None:
+        return tuple(urls.from_field(text))
+    reading = phones.read_one(number, region)
+    return (phones.found(0, len(text), reading, Role.CALLBACK),) if reading.e164 else ()
+
+
+@lru_cache(maxsize=1 << 14)
+def _of_email(text: str) -> tuple[Found, ...]:
+    return tuple(emails.in_text(text))
+
+
+def _texts(batch: pa.RecordBatch, column: str) -> Iterator[tuple[int, str, str]]:
+    listed = items(batch[column])
+    for row, place, text in zip(listed.rows, listed.places, listed.values.to_pylist(), strict=True):
+        if text:
+            yield row, f"{column}[{place}]", text
+
+
+def _remote_fields(batch: pa.RecordBatch) -> Iterator[One]:
+    remote = items(batch["remote_access"])
+    for row, place, tool, session in _pairs(remote, "tool", "id"):
+        if session and (found := remote_access.from_field(tool, session)):
+            yield row, f"remote_access[{place}].id", session, found, FIELD_CONFIDENCE, True
+
+
+def _payment_fields(batch: pa.RecordBatch) -> Iterator[One]:
+    regions = batch["victim_country"].to_pylist()
+    for row, place, method, payee in _pairs(items(batch["payments"]), "method", "payee"):
+        if payee and (found := _payee(method, payee, regions[row])):
+            yield row, f"payments[{place}].payee", payee, found, FIELD_CONFIDENCE, True
+
+
+_payee = lru_cache(maxsize=1 << 14)(payees.from_field)
+
+
+def _pairs(of: Items, first: str, second: str) -> Iterator[tuple[int, int, str | None, str | None]]:
+    values = of.field(first).to_pylist(), of.field(second).to_pylist()
+    yield from zip(of.rows, of.places, *values, strict=True)
+
+
+def _narratives(batch: pa.RecordBatch) -> Iterator[One]:
+    for hit in narratives.find(batch["narrative"], batch["victim_country"], batch["source_org"]):
+        yield hit.row, NARRATIVE, hit.text, hit.found, hit.confidence, hit.stated
+
+
+def _call_numbers(batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
+    rows = pa.array(np.arange(len(batch)))
+    for name, parts in _SIDES.items():
+        known = pa.array(list(parts), pa.string())
+        roles = pa.array([role.value for role in parts.values()], pa.string())
+        role = roles.take(pc.index_in(batch["direction"], known))
+        sided = pc.is_valid(role)
+        raw = batch[name].filter(sided)
+        readings = phones.normalise(raw, batch["victim_country"].filter(sided))
+        yield sighted.of_numbers(
+            rows.filter(sided), name, raw, readings, role.filter(sided), FIELD_CONFIDENCE
+        )
+
+
+def _signalling(batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
+    orgs = batch["source_org"]
+    slugs: dict[str, tuple[EntityKind, Callable[[str], str | None]]] = {
+        "orig_id": (EntityKind.ORIG_ID, _plain),
+        "carrier": (EntityKind.CARRIER, _slug),
+        "trunk": (EntityKind.TRUNK, _slug),
+        "source_ip": (EntityKind.IP, domains.canonical_ip),
+    }
+    for name, (kind, canonical) in slugs.items():
+        encoded = batch[name].dictionary_encode()
+        distinct = [canonical(text) for text in encoded.dictionary.to_pylist()]
+        value = pa.array(distinct, pa.string()).take(encoded.indices)
+        if kind is EntityKind.TRUNK:
+            value = pc.binary_join_element_wise(orgs, value, ":")
+        read = pc.is_valid(value)
+        raw = batch[name].filter(read)
+        columns: dict[str, pa.Array | object] = {
+            "row": pa.array(np.arange(len(batch))).filter(read),
+            "field": name,
+            "start": 0,
+            "end": pc.utf8_length(raw),
+            "raw": raw,
+            "kind": kind.value,
+            "value": value.filter(read),
+            "role": Role.SIGNALLING.value,
+            "stated": True,
+            "confidence": SIGNALLING_CONFIDENCE,
+        }
+        yield sighted.of_columns(len(raw), columns)
+
+
+def _plain(text: str) -> str | None:
+    return text.strip().lower() or None
+
+
+def _slug(text: str) -> str | None:
+    """A name in one spelling; a trunk's means something in its own organisation only."""
+    return re.sub(r"[\W_]+", "-", text.lower()).strip("-") or None
+
+
+def _observed_at(batch: pa.RecordBatch) -> pa.Array:
+    """When the scam happened, where that is said and not later than its report."""
+    said = pc.fill_null(pc.less_equal(batch["occurred_at"], batch["received_at"]), False)
+    return pc.if_else(said, batch["occurred_at"], batch["received_at"])
+
+
+def _joined(parts: list[pa.RecordBatch]) -> pa.RecordBatch:
+    """The parts one after the other."""
+    table = pa.Table.from_batches(parts, schema=SIGHTED).combine_chunks()
+    return pa.RecordBatch.from_arrays(
+        [c.chunk(0) if c.num_chunks else pa.array([], c.type) for c in table.columns],
+        schema=SIGHTED,
+    )
+
+
+def _table(
+    batch: pa.RecordBatch, found: pa.RecordBatch, of_record: dict[str, pa.Array]
+) -> pa.RecordBatch:
+    rows = found["row"]
+    columns = {name: found[name] for name in SIGHTED.names if name in SIGHTING.names}
+    columns |= {
+        "entity_id": pc.binary_join_element_wise(found["kind"], found["value"], ":"),
+        "source_org": batch["source_org"].take(rows),
+        "victim_country": batch["victim_country"].take(rows),
+        "victim_key": pc.binary_join_element_wise(
+            batch["source_org"], batch["victim_id"], "|"
+        ).take(rows),
+        **{name: column.take(rows) for name, column in of_record.items()},
+    }
+    return pa.RecordBatch.from_arrays([columns[f.name] for f in SIGHTING], schema=SIGHTING)

@@ -1,0 +1,1 @@
+"""A finished run: counted, written aside, and published whole."""

@@ -1,0 +1,1 @@
+"""What is the victim's own, kept out of what is kept."""

@@ -1,0 +1,164 @@
+"""The victim's own identifiers taken out of what is kept, at the same length."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Sequence
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from schemas.call import CALL
+from schemas.complaint import COMPLAINT
+from schemas.kinds import Role
+from transforms.identify import phones
+from transforms.identify.gift_cards import without_card_payees, without_codes
+from transforms.identify.impersonation import reasons
+from transforms.identify.needles import MASK, Needles, mask, needles, spans
+from transforms.identify.numbers_in_text import MAX_SCAN
+from transforms.identify.sightings import own_numbers, unread_counts, victim_sides
+from transforms.lists import items
+
+_TEXTS = ("claimed_brand", "narrative", "victim_region", "language")
+_LISTS = ("urls", "emails")
+_DIGIT = re.compile(r"\d")
+
+
+def withhold(
+    batch: pa.RecordBatch, victim_numbers_by_row: Sequence[Collection[str]]
+) -> pa.RecordBatch:
+    """Complaints as they may be kept: `COMPLAINT_ACCEPTED` to `COMPLAINT`.
+
+    `victim_numbers_by_row` holds each row's victim-side identifiers, as E.164 or as entity ids.
+    Numbers that the complaint itself gives the role `victim` are taken out whether read or not.
+    `numbers_withheld` counts the entries of phone_numbers that went, or one where the narrative
+    alone named the victim's number.
+    """
+    wanted = [
+        needles(given, own)
+        for given, own in zip(victim_numbers_by_row, own_numbers(batch), strict=True)
+    ]
+    kept, withheld = _without_numbers(batch, wanted)
+    columns = {name: batch[name] for name in batch.schema.names}
+    columns["phone_numbers"] = kept
+    if any(wanted):
+        for name in _TEXTS:
+            columns[name] = _masked(columns[name], wanted)
+        for name in (*_LISTS, "remote_access", "payments"):
+            columns[name] = _masked_items(columns[name], wanted)
+    only_told = pc.fill_null(pc.not_equal(columns["narrative"], batch["narrative"]), False)
+    columns["numbers_withheld"] = pc.max_element_wise(withheld, only_told.cast(pa.int32()))
+    columns["numbers_unread"] = unread_counts(batch)
+    columns["impersonation"] = reasons(batch["claimed_brand"], batch["narrative"])
+    columns["narrative"] = without_codes(_without_tails(columns["narrative"]))
+    columns["payments"] = _without_codes(columns["payments"])
+    return pa.RecordBatch.from_arrays([columns[f.name] for f in COMPLAINT], schema=COMPLAINT)
+
+
+def suspect_calls(batch: pa.RecordBatch) -> pa.RecordBatch:
+    """Calls as they may be kept: `CALL_ACCEPTED` to `CALL`, without the victim's side.
+
+    The suspect's number is in E.164 where it can be read, else as recorded; null where the
+    direction is unknown, and where both sides are one number.
+    """
+    inbound = pc.fill_null(pc.equal(batch["direction"], "inbound"), False)
+    outbound = pc.fill_null(pc.equal(batch["direction"], "outbound"), False)
+    nothing = pa.scalar(None, pa.string())
+    raw = pc.case_when(
+        pc.make_struct(inbound, outbound), batch["calling_number"], batch["called_number"], nothing
+    )
+    other = pc.case_when(
+        pc.make_struct(inbound, outbound), batch["called_number"], batch["calling_number"], nothing
+    )
+    region = batch["victim_country"]
+    suspect = pc.coalesce(pc.struct_field(phones.normalise(raw, region), "e164"), raw)
+    victim = pc.coalesce(pc.struct_field(phones.normalise(other, region), "e164"), other)
+    known = pc.invert(pc.fill_null(pc.equal(suspect, victim), False))
+    columns = {name: batch[name] for name in batch.schema.names}
+    columns["suspect_number"] = pc.if_else(known, suspect, nothing)
+    columns["suspect_role"] = pc.case_when(
+        pc.make_struct(inbound, outbound),
+        pa.scalar(Role.CALLER_ID.value),
+        pa.scalar(Role.CALLBACK.value),
+        nothing,
+    )
+    wanted = [needles((), written) for written in victim_sides(batch)]
+    for name in ("suspect_number", "trunk", "carrier", "orig_id"):
+        columns[name] = _masked(columns[name], wanted)
+    return pa.RecordBatch.from_arrays([columns[f.name] for f in CALL], schema=CALL)
+
+
+def _without_numbers(batch: pa.RecordBatch, wanted: Sequence[Needles]) -> tuple[pa.Array, pa.Array]:
+    """phone_numbers without the victim's, and how many entries of each row went."""
+    column = batch["phone_numbers"]
+    numbers = items(column)
+    pairs = zip(numbers.field("raw").to_pylist(), numbers.field("role").to_pylist(), strict=True)
+    keep = np.array(
+        [
+            role != Role.VICTIM and not (raw and any(spans(raw, wanted[row])))
+            for row, (raw, role) in zip(numbers.rows, pairs, strict=True)
+        ],
+        bool,
+    )
+    rows = np.array(numbers.rows, np.int64)
+    withheld = np.bincount(rows[~keep], minlength=len(batch)).astype(np.int32)
+    counts = np.bincount(rows[keep], minlength=len(batch))
+    return _lists(column, numbers.values.filter(pa.array(keep)), counts), pa.array(withheld)
+
+
+def _without_codes(column: pa.Array) -> pa.Array:
+    """A list of payments without the codes of gift cards."""
+    listed = items(column)
+    if not len(listed.values):
+        return column
+    counts = np.bincount(np.array(listed.rows, np.int64), minlength=len(column))
+    return _lists(column, without_card_payees(listed.values), counts)
+
+
+def _without_tails(column: pa.Array) -> pa.Array:
+    """Texts with the digits masked that stand behind what was searched for numbers."""
+    if not len(column) or (pc.max(pc.utf8_length(column)).as_py() or 0) <= MAX_SCAN:
+        return column
+    texts = [
+        text[:MAX_SCAN] + _DIGIT.sub(MASK, text[MAX_SCAN:]) if text else text
+        for text in column.to_pylist()
+    ]
+    return pa.array(texts, pa.string())
+
+
+def _lists(column: pa.Array, values: pa.Array, counts: np.ndarray) -> pa.Array:
+    """A list column of the same type and nulls with other items."""
+    offsets = np.concatenate([[0], np.cumsum(counts)]).astype(np.int32)
+    return pa.ListArray.from_arrays(
+        pa.array(offsets), values, type=column.type, mask=pc.is_null(column)
+    )
+
+
+def _masked(column: pa.Array, wanted: Sequence[Needles]) -> pa.Array:
+    texts = [
+        mask(text, spans(text, needle)) if text and needle else text
+        for text, needle in zip(column.to_pylist(), wanted, strict=True)
+    ]
+    return pa.array(texts, pa.string())
+
+
+def _masked_items(column: pa.Array, wanted: Sequence[Needles]) -> pa.Array:
+    """A list of strings, or of structs, with every string in it masked."""
+    listed = items(column)
+    if not len(listed.values):
+        return column
+    by_item = [wanted[row] for row in listed.rows]
+    values = listed.values
+    if pa.types.is_struct(values.type):
+        parts = [
+            _masked(listed.field(f.name), by_item)
+            if pa.types.is_string(f.type)
+            else listed.field(f.name)
+            for f in values.type
+        ]
+        values = pa.StructArray.from_arrays(parts, fields=list(values.type))
+    else:
+        values = _masked(values, by_item)
+    counts = np.bincount(np.array(listed.rows, np.int64), minlength=len(column))
+    return _lists(column, values, counts)

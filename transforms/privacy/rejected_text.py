@@ -1,0 +1,76 @@
+"""Rejected rows as they may be kept: their text with the victim's numbers masked, best effort.
+
+A rejected row may be broken in any way, so its victim is looked for by the marks that the input
+contract leaves in the text; where they cannot be told, every number of a call is masked.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from schemas.kinds import RecordKind, Role
+from transforms.identify import numbers_in_text, phones
+from transforms.identify.context import role_of
+from transforms.identify.needles import mask, needles, spans
+
+_AROUND = 300
+"""Characters around a victim's role in which its number stands, in JSON that has lost a brace."""
+_QUOTE = r"(?:\\{0,3}[\"'])?"
+_VALUE = rf"\s{{0,5}}[:=]\s{{0,5}}{_QUOTE}(?P<value>[^\"'{{}}\[\]\\]{{1,80}})"
+_VICTIM = re.compile(rf"role{_QUOTE}\s{{0,5}}[:=]\s{{0,5}}{_QUOTE}victim", re.IGNORECASE)
+_RAW = re.compile(rf"raw{_QUOTE}{_VALUE}", re.IGNORECASE)
+_SIDE = re.compile(rf"(?P<side>calling|called)_number{_QUOTE}{_VALUE}", re.IGNORECASE)
+_DIRECTION = re.compile(
+    rf"direction{_QUOTE}\s{{0,5}}[:=]\s{{0,5}}{_QUOTE}(?P<way>inbound|outbound)\b", re.IGNORECASE
+)
+_COUNTRY = re.compile(
+    rf"victim_country{_QUOTE}\s{{0,5}}[:=]\s{{0,5}}{_QUOTE}(?P<country>[A-Z]{{2}})\b"
+)
+_NUMBER = re.compile(r"(?<![\w.:-])\+?\(?\d(?:[\s().-]{0,2}\d){6,17}(?![\w:])")
+_MOMENT = re.compile(r"\d{1,3}(?:\.\d{1,3}){3}$|\d{4}-\d{2}-\d{2}|\d{4}/\d{2}/\d{2}|\d{10}\.\d+")
+
+
+def mask_reject_raw(text: str, kind: str) -> str:
+    """The text of a rejected complaint or call (`RecordKind`) with '#' for the victim's numbers.
+
+    Masked, at the same length, are the numbers of objects with the role `victim`, the victim's side
+    of a call (both sides where its direction cannot be read), numbers that a narrative calls the
+    victim's own, and every other place where the same digits stand.
+    """
+    if kind == RecordKind.CALL:
+        written = list(_of_call(text))
+    else:
+        written = [*_of_role(text), *_of_narrative(text)]
+    country = _COUNTRY.search(text)
+    region = country["country"] if country else None
+    read = [phones.read_one(number, region).e164 or number for number in written]
+    return mask(text, spans(text, needles((), [*read, *written])))
+
+
+def _of_role(text: str) -> Iterator[str]:
+    for match in _VICTIM.finditer(text):
+        opening = text.rfind("{", max(0, match.start() - _AROUND), match.start())
+        closing = text.find("}", match.end(), match.end() + _AROUND)
+        start = opening if opening >= 0 else max(0, match.start() - _AROUND)
+        end = closing if closing >= 0 else match.end() + _AROUND
+        yield from (raw["value"] for raw in _RAW.finditer(text, start, end))
+
+
+def _of_narrative(text: str) -> Iterator[str]:
+    country = _COUNTRY.search(text)
+    for span, reading in numbers_in_text.find_one(text, country["country"] if country else "US"):
+        if reading.e164 and role_of(text, *span) is Role.VICTIM:
+            yield reading.e164
+
+
+def _of_call(text: str) -> Iterator[str]:
+    sides = {match["side"].lower(): match["value"] for match in _SIDE.finditer(text)}
+    direction = _DIRECTION.search(text)
+    if sides and direction:
+        victims = "called" if direction["way"].lower() == "inbound" else "calling"
+        yield from (number for side, number in sides.items() if side == victims)
+    elif sides:
+        yield from sides.values()
+    else:
+        yield from (m[0] for m in _NUMBER.finditer(text) if not _MOMENT.match(m[0]))
