@@ -16,6 +16,7 @@ usage: ringtrace COMMAND ...
   rejects    write the rejected rows of a run out, to be mended and fed back in
   simulate   write a simulated world with its truth
   evaluate   hold a run against the truth
+  keys       the key that signs what leaves, and the partners' keys that are trusted
 
 ringtrace COMMAND --help says more. Exit status: 0 done, 1 failed, 2 wrong usage.
 """
@@ -57,6 +58,12 @@ def _rejects(arguments: Sequence[str]) -> int:
     return _parsed(rejects, "rejects", arguments)
 
 
+def _keys(arguments: Sequence[str]) -> int:
+    from pipelines import keys
+
+    return _parsed(keys, "keys", arguments)
+
+
 def _parsed(module: object, name: str, arguments: Sequence[str]) -> int:
     from pipelines.options import StrictParser, UsageError
 
@@ -76,6 +83,7 @@ COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
     "rejects": _rejects,
     "simulate": _simulate,
     "evaluate": _evaluate,
+    "keys": _keys,
 }
 
 

@@ -125,7 +125,7 @@ def claims(compact: str) -> dict[str, str | None]:
 def load_keys(pems: Sequence[str]) -> list[EllipticCurvePublicKey]:
     """The public keys in PEM texts of keys or certificates, for ES256.
 
-    Raises ValueError for a text that holds none, ImportError without `cryptography`.
+    Raises ValueError for a text that holds none.
     """
     if not pems:
         return []

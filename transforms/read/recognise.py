@@ -60,9 +60,6 @@ def _check(options: ReadOptions) -> None:
             raise InputError(f"{OPTION[kind]}-format", "no such format", known(kind))
     try:
         passport.load_keys(options.passport_keys)
-    except ImportError:
-        remedy = "install the package cryptography"
-        raise InputError("PASSporT keys", "signatures cannot be checked", remedy) from None
     except ValueError:
         remedy = "give PEM texts of public keys or certificates"
         raise InputError("PASSporT keys", "not elliptic curve keys", remedy) from None

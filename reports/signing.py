@@ -1,0 +1,192 @@
+"""Ed25519 keys and detached signatures (RFC 8032), for whatever leaves an organisation.
+
+The signature is over the file's own bytes, so that anybody can check it without ringtrace:
+
+    openssl pkeyutl -verify -pubin -inkey theirs.pem -rawin -in FILE -sigfile RAW
+
+where RAW is `signature` of the signature file, decoded from base64. A signed file must therefore
+say itself what it is; every format of ringtrace does, in its first lines.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import re
+from collections.abc import Iterable
+from typing import Any
+
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+
+FORMAT = "ringtrace-signature"
+VERSION = 1
+ALGORITHM = "Ed25519"
+SUFFIX = ".sig"
+"""What is added to the name of a file to name its signature file."""
+
+MAX_BYTES = 4_096
+"""Longest signature or key file that is read."""
+
+_FIELDS = ("algorithm", "format", "key_id", "signature", "version")
+
+
+class KeyFileError(ValueError):
+    """A key file that cannot be used; the message is one line for its user."""
+
+
+class SignatureError(ValueError):
+    """A signature that does not hold; the message says why, in words that follow a file's name."""
+
+
+class BrokenSignatureError(SignatureError):
+    """The signature file is not one."""
+
+
+class UnknownKeyError(SignatureError):
+    """The signature is by a key that is not among those trusted; `key_id` says which."""
+
+    def __init__(self, key_id: str) -> None:
+        super().__init__(f"is signed by the key {key_id}, which is not trusted")
+        self.key_id = key_id
+
+
+class WrongSignatureError(SignatureError):
+    """The signature does not fit the content: one of the two was altered."""
+
+
+def make_key() -> Ed25519PrivateKey:
+    """A new key pair, from the operating system's randomness."""
+    return Ed25519PrivateKey.generate()
+
+
+def key_id(key: Ed25519PublicKey) -> str:
+    """The fingerprint: SHA-256 of the key's SubjectPublicKeyInfo (RFC 8410), 64 hex digits.
+
+    The same as `openssl pkey -pubin -in KEY -outform DER | sha256sum`.
+    """
+    der = key.public_bytes(
+        serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
+    )
+    return hashlib.sha256(der).hexdigest()
+
+
+def private_pem(key: Ed25519PrivateKey) -> bytes:
+    """The private key as PKCS 8 PEM, not encrypted."""
+    return key.private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.NoEncryption(),
+    )
+
+
+def public_pem(key: Ed25519PublicKey) -> bytes:
+    """The public key as SubjectPublicKeyInfo PEM."""
+    return key.public_bytes(
+        serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
+    )
+
+
+def read_private(content: bytes, name: str) -> Ed25519PrivateKey:
+    """The private key of a PEM file called `name`.
+
+    Raises:
+        KeyFileError: if it holds none that can be used.
+    """
+    _check_size(content, name)
+    try:
+        key = serialization.load_pem_private_key(content, password=None)
+    except TypeError:
+        raise KeyFileError(f"{name}: is encrypted; give it without a passphrase") from None
+    except (ValueError, UnsupportedAlgorithm):
+        raise KeyFileError(f"{name}: holds no private key in PEM (PKCS 8)") from None
+    if not isinstance(key, Ed25519PrivateKey):
+        raise KeyFileError(f"{name}: is no {ALGORITHM} key; make one with ringtrace keys make")
+    return key
+
+
+def read_public(content: bytes, name: str) -> Ed25519PublicKey:
+    """The public key of a PEM file called `name`.
+
+    Raises:
+        KeyFileError: if it holds none that can be used.
+    """
+    if b"PRIVATE KEY" in content:
+        raise KeyFileError(f"{name}: is a private key, which nobody should be sent; ask for theirs")
+    _check_size(content, name)
+    try:
+        key = serialization.load_pem_public_key(content)
+    except (ValueError, UnsupportedAlgorithm):
+        raise KeyFileError(f"{name}: holds no public key in PEM") from None
+    if not isinstance(key, Ed25519PublicKey):
+        raise KeyFileError(f"{name}: is no {ALGORITHM} key")
+    return key
+
+
+def _check_size(content: bytes, name: str) -> None:
+    if len(content) > MAX_BYTES:
+        raise KeyFileError(f"{name}: is too large for a key")
+
+
+def sign(content: bytes, key: Ed25519PrivateKey) -> bytes:
+    """The detached signature file of `content`: JSON, the same for the same content and key."""
+    fields = {
+        "algorithm": ALGORITHM,
+        "format": FORMAT,
+        "key_id": key_id(key.public_key()),
+        "signature": base64.b64encode(key.sign(content)).decode(),
+        "version": VERSION,
+    }
+    return (json.dumps(fields, indent=2, sort_keys=True) + "\n").encode()
+
+
+def verify(content: bytes, signature: bytes, trusted: Iterable[Ed25519PublicKey]) -> str:
+    """The key id of the trusted key whose detached `signature` file fits `content`.
+
+    Raises:
+        BrokenSignatureError: if it is no signature file.
+        UnknownKeyError: if it is by none of the `trusted` keys.
+        WrongSignatureError: if the content or the signature was altered.
+    """
+    signer, raw = _fields(signature)
+    key = {key_id(one): one for one in trusted}.get(signer)
+    if key is None:
+        raise UnknownKeyError(signer)
+    try:
+        key.verify(raw, content)
+    except InvalidSignature:
+        raise WrongSignatureError(
+            f"was altered after it was signed, or its signature was (key {signer})"
+        ) from None
+    return signer
+
+
+def _fields(signature: bytes) -> tuple[str, bytes]:
+    """Key id and raw signature of a signature file, which must hold nothing else."""
+    broken = BrokenSignatureError("has a signature file that is none of ringtrace's")
+    if len(signature) > MAX_BYTES:
+        raise broken
+    try:
+        fields: Any = json.loads(signature)
+    except (ValueError, RecursionError):
+        raise broken from None
+    if not isinstance(fields, dict) or tuple(sorted(fields)) != _FIELDS:
+        raise broken
+    if (fields["format"], repr(fields["version"]), fields["algorithm"]) != (
+        FORMAT,
+        repr(VERSION),
+        ALGORITHM,
+    ):
+        raise BrokenSignatureError(
+            f"is not signed by {ALGORITHM} in version {VERSION}, which is all that is read here"
+        )
+    signer, encoded = fields["key_id"], fields["signature"]
+    if not isinstance(signer, str) or not re.fullmatch(r"[0-9a-f]{64}", signer):
+        raise broken
+    try:
+        raw = base64.b64decode(encoded, validate=True)
+    except (ValueError, TypeError):
+        raise broken from None
+    return signer, raw
