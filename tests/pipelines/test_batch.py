@@ -133,7 +133,8 @@ def test_several_processes_write_the_same_bytes(small, tmp_path):
     output = tmp_path / "run"
     done = command("batch", *given(files), "--output", output, *several)
     assert done.returncode == 0, done.stderr
-    assert len(done.stderr.splitlines()) == 2
+    # A slow machine is told which step is on; nobody is told of Beam's own doings.
+    assert all(line.startswith("ringtrace: ") for line in done.stderr.splitlines())
     whole(output)
     assert files_of(output) == files_of(first)
     assert (output / "manifest.json").read_bytes() == (first / "manifest.json").read_bytes()
