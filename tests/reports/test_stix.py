@@ -1,0 +1,152 @@
+"""The STIX bundle of a cluster, held against the validator and the library of OASIS."""
+
+import json
+import subprocess
+import sys
+from datetime import UTC, datetime
+
+import pytest
+from stix2.registry import STIX2_OBJ_MAPS
+from stix2validator import ValidationOptions, validate_string
+
+from reports import stix
+from reports.cluster_facts import gather
+from reports.stix_parts import TLP_LEVELS, marking, observable
+from tests.reports.hostile import HOSTILE
+from tests.reports.made_up import cluster, entity, lineage, link, member, supplier, world, write_run
+
+MOMENT = datetime(2026, 3, 20, 6, 0, tzinfo=UTC)
+
+EVERY_KIND = {
+    "phone:+18885550123": "phone-number",
+    "domain:amzn-refund.support": "domain-name",
+    "url:https://amzn-refund.support/pay": "url",
+    "email:x@y.example": "email-addr",
+    "remote:anydesk:123456789": "user-account",
+    "account:iban:GB29NWBK60161331926819": "bank-account",
+    "account:upi:name@okbank": "user-account",
+    "wallet:btc:146vRPxNy6nXaQ2HQo2mcKWYrS3jrf6cDD": "cryptocurrency-wallet",
+    "handle:telegram:name": "user-account",
+    "ip:203.0.113.9": "ipv4-addr",
+    "ip:2001:db8::1": "ipv6-addr",
+}
+
+
+def problems(bundle: bytes) -> list[str]:
+    """What the strict validator says.
+
+    Its check that ids are random is left out: they are UUIDv5 so that the same run gives the same
+    bytes, which STIX 2.1 section 2.9 allows; those of observables are held against stix2 below.
+    """
+    options = ValidationOptions(
+        strict=True, version="2.1", disabled="uuid-check", enforce_refs=True
+    )
+    found = validate_string(bundle.decode(), options)
+    return [str(one) for one in [*found.errors, *found.warnings]]
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    return write_run(tmp_path_factory.mktemp("stix") / "run", world(6)[0])
+
+
+def facts_of(folder, ids):
+    return gather(folder, ids, narratives=False)
+
+
+def every_kind(folder, **changed):
+    ids = sorted(EVERY_KIND)
+    rows = {
+        "clusters": [cluster("c-1", size=len(ids), **changed)],
+        "members": [member(one, "c-1") for one in ids],
+        "entities": [entity(one) for one in ids],
+        "links": [link(ids[0], one) for one in ids[1:]],
+        "lineage": [lineage("c-1")],
+        "suppliers": [supplier("trunk:acme-4", "c-1")],
+    }
+    return facts_of(write_run(folder, rows), ["c-1"])[0]
+
+
+def test_clusters_of_a_run_are_strictly_valid_and_repeat(run):
+    rows = world(6)[0]["clusters"]
+    for facts in facts_of(run, [one["cluster_id"] for one in rows]):
+        made = stix.bundle(facts, MOMENT, "run-1")
+        assert problems(made) == []
+        assert made == stix.bundle(facts, MOMENT, "run-1")
+
+
+def test_every_kind_of_member_is_strictly_valid(tmp_path):
+    facts = every_kind(tmp_path / "run")
+    made = stix.bundle(facts, MOMENT, "run-1")
+    assert problems(made) == []
+    kinds = [one["type"] for one in json.loads(made)["objects"]]
+    assert {one: kinds.count(one) for one in set(EVERY_KIND.values())} == {
+        one: list(EVERY_KIND.values()).count(one) for one in set(EVERY_KIND.values())
+    }
+    assert kinds.count("relationship") == len(EVERY_KIND) + len(EVERY_KIND) - 1
+    assert b"trunk" not in made and b"acme" not in made
+
+
+def test_ids_of_observables_are_those_that_stix2_gives():
+    makers = STIX2_OBJ_MAPS["2.1"]["observables"]
+    held = 0
+    for entity_id, kind in EVERY_KIND.items():
+        ours = observable(entity_id)
+        assert ours["type"] == kind
+        if kind in makers:
+            values = {k: v for k, v in ours.items() if k not in ("type", "spec_version", "id")}
+            assert makers[kind](**values).id == ours["id"]
+            held += 1
+    assert held == 8
+
+
+def test_the_marking_is_the_published_one_for_every_level(tmp_path):
+    facts = every_kind(tmp_path / "run")
+    assert TLP_LEVELS == ("clear", "green", "amber", "amber+strict", "red")
+    for level in TLP_LEVELS:
+        made = stix.bundle(facts, MOMENT, "run-1", tlp=level)
+        assert problems(made) == []
+        objects = json.loads(made)["objects"]
+        assert objects[0] == marking(level)
+        assert all(one["object_marking_refs"] == [objects[0]["id"]] for one in objects[1:])
+
+
+def test_another_run_gives_other_objects_but_the_same_observables(tmp_path):
+    facts = every_kind(tmp_path / "run")
+    one, other = (
+        {each["id"] for each in json.loads(stix.bundle(facts, MOMENT, run))["objects"]}
+        for run in ("run-1", "run-2")
+    )
+    shared = {each.partition("--")[0] for each in one & other}
+    assert shared == {*EVERY_KIND.values(), "identity", "marking-definition"}
+
+
+def test_hostile_names_stay_text(tmp_path):
+    for number, nasty in enumerate([*HOSTILE, "x" * 10_000]):
+        facts = every_kind(tmp_path / f"run{number}", name=nasty, brands=[nasty])
+        made = stix.bundle(facts, MOMENT, "run-1")
+        assert problems(made) == []
+        assert len(made) < 60_000
+
+
+def test_only_accepted_links_are_told(run):
+    cluster_id = world(6)[0]["clusters"][0]["cluster_id"]
+    (facts,) = facts_of(run, [cluster_id])
+    facts.inside[0]["accepted"] = False
+    ties = [
+        one
+        for one in json.loads(stix.bundle(facts, MOMENT, "run-1"))["objects"]
+        if one.get("relationship_type") == "related-to"
+    ]
+    assert len(ties) == len(facts.inside) - 1
+
+
+def test_without_the_library_the_error_names_the_extra(tmp_path):
+    code = (
+        "import sys; sys.modules['stix2'] = None\n"
+        "from reports import stix\n"
+        "try: stix.bundle(None, None, '')\n"
+        "except stix.MissingStixError as e: print(e)\n"
+    )
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert "pip install 'ringtrace[referral]'" in told.stdout
