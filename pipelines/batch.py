@@ -13,6 +13,7 @@ from datetime import datetime
 import apache_beam as beam
 import pyarrow as pa
 
+from pipelines.clustering import find_clusters
 from reports import site
 from schemas import tables
 from schemas.kinds import RecordKind
@@ -21,13 +22,7 @@ from transforms.accounting import Run
 from transforms.decisions.decision_file import Decision
 from transforms.decisions.in_force import CountDecisions, Decisions
 from transforms.deduplicate import Deduplicate
-from transforms.graph.assign import Assign
-from transforms.graph.cluster_records import SUPPLIES, ClusterRecords, Suppliers
-from transforms.graph.clusters import MEMBERS, Summarise
-from transforms.graph.decide import CLUSTER_LINKS, MEMBERSHIPS, DecideEntities, DecideLinks
-from transforms.graph.entities import FOUND_ENTITIES, HIDDEN, Classify
-from transforms.graph.lineage import EVENTS, KeepIds
-from transforms.graph.links import INCIDENCES, Link
+from transforms.graph.lineage import PreviousMembers
 from transforms.graph.priority import Weights
 from transforms.identify.evidence import Evidence, mentions
 from transforms.identify.legitimate import KnownLegitimate
@@ -75,40 +70,29 @@ def build(pipeline: beam.Pipeline, plan: Plan) -> None:
         one_complaint[MAIN] | "Complaint evidence" >> Evidence(RecordKind.COMPLAINT),
         one_call[MAIN] | "Call evidence" >> Evidence(RecordKind.CALL),
     ) | "All evidence" >> beam.Flatten()  # EVIDENCE
+    start = pipeline | "Start" >> beam.Create([plan.run], reshuffle=False)  # one Run
     in_force = (one_complaint[MAIN], one_call[MAIN]) | "Decisions" >> Decisions(
-        plan.decisions, plan.as_of
+        plan.decisions, plan.as_of, start
     )  # one InForce
-    decided = beam.pvalue.AsSingleton(in_force)
-    classified = evidence | "Classify" >> Classify(
-        plan.known, decided
-    )  # CLASSIFIED, FOUND, WITHHELD
-    linked = classified[MAIN] | "Link" >> Link()  # LINK, INCIDENCE, tallies
-    graph = {
-        "entities": classified[FOUND_ENTITIES],
-        "named": linked[INCIDENCES],
-        "links": linked["links"],
-    }
-    kept = graph | "Assign" >> Assign(decided) | "Keep ids" >> KeepIds(plan.previous_members)
-    assigned = beam.pvalue.AsSingleton(kept[MAIN])  # one ASSIGNMENT
+    previous = start | "Previous members" >> PreviousMembers(plan.previous_members)  # PREVIOUS
+    found = find_clusters(
+        evidence,
+        start,
+        in_force,
+        previous,
+        plan.known,
+        plan.weights,
+        follows=bool(plan.previous_members),
+    )
 
-    entities = classified[FOUND_ENTITIES] | "Decide entities" >> DecideEntities(assigned, decided)
-    links = linked["links"] | "Decide links" >> DecideLinks(assigned, decided)  # LINK, CLUSTER_LINK
-    records = classified[MAIN] | "Cluster records" >> ClusterRecords(assigned)
-    clusters = {
-        "members": entities[MEMBERSHIPS],
-        "links": links[CLUSTER_LINKS],
-        "records": records[MAIN],
-    } | "Summarise" >> Summarise(decided, plan.weights)  # CLUSTER, MEMBER
-
-    hidden = classified[HIDDEN]
-    numbers = beam.pvalue.AsSingleton(hidden | "Victims' numbers" >> VictimNumbers())
-    kept_complaints = {"records": one_complaint[MAIN], "withheld": hidden} | (
+    numbers = beam.pvalue.AsSingleton(found.hidden | "Victims' numbers" >> VictimNumbers())
+    kept_complaints = {"records": one_complaint[MAIN], "withheld": found.hidden} | (
         "Withhold from complaints" >> Withhold(RecordKind.COMPLAINT, numbers)
     )  # COMPLAINT
-    kept_calls = {"records": one_call[MAIN], "withheld": hidden} | (
+    kept_calls = {"records": one_call[MAIN], "withheld": found.hidden} | (
         "Withhold from calls" >> Withhold(RecordKind.CALL, numbers)
     )  # CALL
-    shown_mentions = classified[MAIN] | "Mentions" >> beam.Map(mentions, numbers)  # MENTION
+    shown_mentions = found.classified | "Mentions" >> beam.Map(mentions, numbers)  # MENTION
     rejects = (
         (read["rejects"], complaints[REJECTS], calls[REJECTS])
         | "All rejects" >> beam.Flatten()
@@ -119,16 +103,16 @@ def build(pipeline: beam.Pipeline, plan: Plan) -> None:
         tables.COMPLAINTS: kept_complaints,
         tables.CALLS: kept_calls,
         tables.MENTIONS: shown_mentions,
-        tables.ENTITIES: entities[MAIN],
-        tables.LINKS: links[MAIN],
-        tables.CLUSTERS: clusters[MAIN],
-        tables.MEMBERS: clusters[MEMBERS],
-        tables.SUPPLIERS: records[SUPPLIES] | "Suppliers" >> Suppliers(),
-        tables.LINEAGE: kept[EVENTS],
+        tables.ENTITIES: found.entities,
+        tables.LINKS: found.links,
+        tables.CLUSTERS: found.clusters,
+        tables.MEMBERS: found.members,
+        tables.SUPPLIERS: found.suppliers,
+        tables.LINEAGE: found.lineage,
         tables.REJECTS: rejects,
     }
     written = [
-        batches | f"Write {table.name}" >> WriteTable(table, plan.run.staging, plan.shards)
+        batches | f"Write {table.name}" >> WriteTable(table, start, plan.shards)
         for table, batches in outputs.items()
     ] | "All outputs" >> beam.Flatten()  # OutputFile
     tallies = (
@@ -139,13 +123,12 @@ def build(pipeline: beam.Pipeline, plan: Plan) -> None:
         calls[TALLIES],
         one_complaint["tallies"],
         one_call["tallies"],
-        linked["tallies"],
-        kept["tallies"],
+        *found.tallies,
         in_force | "Count decisions" >> CountDecisions(),
-        clusters[MAIN] | "Count members" >> CountMembers(),
+        found.clusters | "Count members" >> CountMembers(),
     ) | "All tallies" >> beam.Flatten()  # ((group, name), count)
     gathered = {"digests": read["digests"], "tallies": tallies, "outputs": written}
-    _ = gathered | "Finish" >> Finish(plan.run, report)  # Manifest
+    _ = gathered | "Finish" >> Finish(start, report)  # Manifest
 
 
 def report(folder: str, manifest: Manifest) -> Iterator[tuple[str, bytes]]:

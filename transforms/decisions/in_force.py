@@ -25,6 +25,10 @@ def newest(records: pa.RecordBatch) -> int:
     return NOTHING if latest is None else latest
 
 
+def _nothing(_: object) -> int:
+    return NOTHING
+
+
 def binding_at(micros: int, decisions: tuple[Decision, ...], as_of: datetime | None) -> InForce:
     """`decisions.in_force` at `as_of`, or at the newest record."""
     when = None if micros == NOTHING else EPOCH + timedelta(microseconds=micros)
@@ -33,14 +37,18 @@ def binding_at(micros: int, decisions: tuple[Decision, ...], as_of: datetime | N
 
 @dataclass(eq=False)
 class Decisions(beam.PTransform):
-    """Batches of unique complaints and calls (a tuple of PCollections) to one InForce."""
+    """Batches of unique complaints and calls (a tuple of PCollections) to one InForce.
+
+    `start` has one element a window: a run without records has decisions too.
+    """
 
     decisions: tuple[Decision, ...]
     as_of: datetime | None
+    start: beam.PCollection
 
     def expand(self, records: tuple[beam.PCollection, ...]) -> Any:
         """The newest record of all, then what is in force then."""
-        start = records[0].pipeline | beam.Create([NOTHING], reshuffle=False)
+        start = self.start | "No record yet" >> beam.Map(_nothing)
         moments = [
             batches | f"Newest of {number}" >> beam.Map(newest)
             for number, batches in enumerate(records)
@@ -48,7 +56,7 @@ class Decisions(beam.PTransform):
         return (
             (*moments, start)
             | beam.Flatten()
-            | beam.CombineGlobally(max)
+            | beam.CombineGlobally(max).without_defaults()
             | beam.Map(binding_at, self.decisions, self.as_of)
         )
 

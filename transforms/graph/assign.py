@@ -94,6 +94,10 @@ def _graph(
     )
 
 
+def _started(_: object) -> tuple[int, None]:
+    return 0, None
+
+
 def _together(batch: pa.RecordBatch) -> tuple[int, pa.RecordBatch]:
     return 0, batch
 
@@ -102,10 +106,11 @@ def _together(batch: pa.RecordBatch) -> tuple[int, pa.RecordBatch]:
 class Assign(beam.PTransform):
     """FOUND (`entities`), INCIDENCE (`named`) and LINK (`links`) batches to one ASSIGNMENT.
 
-    `decided` is the one InForce.
+    `decided` is the one InForce, `start` has one element a window.
     """
 
     decided: beam.pvalue.AsSingleton
+    start: beam.PCollection
 
     def expand(self, inputs: Mapping[str, beam.PCollection]) -> beam.PCollection:
         """Bring the whole graph to one place as integers, and cluster there."""
@@ -119,7 +124,5 @@ class Assign(beam.PTransform):
             for name, batches in parts.items()
         }
         # An empty run has an assignment too: the steps that look into it wait for one.
-        nothing = pa.RecordBatch.from_pylist([], NODE)
-        start = inputs["named"].pipeline | beam.Create([(0, nothing)], reshuffle=False)
-        placed["nodes"] = (placed["nodes"], start) | beam.Flatten()
+        placed["start"] = self.start | "One place to start" >> beam.Map(_started)
         return placed | beam.CoGroupByKey() | "Cluster" >> beam.FlatMap(_graph, self.decided)

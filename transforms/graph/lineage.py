@@ -184,6 +184,22 @@ def since_previous(
     yield (group, "members_gone"), previous.num_rows - stayed
 
 
+@dataclass(eq=False)
+class PreviousMembers(beam.PTransform):
+    """One element a window to the PREVIOUS batches of the `members` files, once a window."""
+
+    members: tuple[str, ...]
+
+    def expand(self, start: beam.PCollection) -> Any:
+        """Read every file."""
+        return start | beam.FlatMap(_all_members, self.members)
+
+
+def _all_members(_: object, paths: tuple[str, ...]) -> Iterator[pa.RecordBatch]:
+    for path in paths:
+        yield from previous_members(path)
+
+
 def previous_members(path: str) -> Iterator[pa.RecordBatch]:
     """One file of a run's members/ to PREVIOUS rows."""
     with FileSystems.open(path) as file:
@@ -218,18 +234,14 @@ class _KeepIds(beam.DoFn):
 class KeepIds(beam.PTransform):
     """One ASSIGNMENT to outputs MAIN (ASSIGNMENT), EVENTS (LINEAGE) and TALLIES.
 
-    `members` are the files of the previous run's members/; none where a run follows no other, whose
-    clusters are then all born.
+    `previous` is the PREVIOUS batches of the run that this one follows, if it `follows` one;
+    without it all clusters are born.
     """
 
-    members: tuple[str, ...]
+    previous: beam.PCollection
+    follows: bool
 
     def expand(self, assigned: beam.PCollection) -> Any:
-        """Read the previous members beside the assignment; see `keep_ids` and `lineage`."""
-        previous = (
-            assigned.pipeline
-            | beam.Create(list(self.members), reshuffle=False)
-            | "Previous members" >> beam.FlatMap(previous_members)
-        )
-        step = beam.ParDo(_KeepIds(follows=bool(self.members)), beam.pvalue.AsIter(previous))
+        """See the previous members beside the assignment; `keep_ids` and `lineage`."""
+        step = beam.ParDo(_KeepIds(follows=self.follows), beam.pvalue.AsIter(self.previous))
         return assigned | step.with_outputs(EVENTS, TALLIES, main=MAIN)

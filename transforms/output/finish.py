@@ -18,13 +18,12 @@ Report = Callable[[str, Manifest], Iterator[tuple[str, bytes]]]
 
 
 class _Finish(beam.DoFn):
-    def __init__(self, run: Run, report: Report) -> None:
-        self._run = run
+    def __init__(self, report: Report) -> None:
         self._report = report
 
     def process(
         self,
-        _: None,
+        run: Run,
         digests: Iterable[Mapping[str, Any]],
         tallies: Iterable[Tally],
         outputs: Iterable[OutputFile],
@@ -32,12 +31,12 @@ class _Finish(beam.DoFn):
         counted = dict(tallies)
         inputs = [with_rows(digest, counted) for digest in digests]
         written = list(outputs)
-        draft = manifest(self._run, inputs, written, counted)
-        for name, content in self._report(self._run.staging, draft):
-            written.append(write_file(content, self._run.staging, name, 0))
-        final = manifest(self._run, inputs, written, counted)
+        draft = manifest(run, inputs, written, counted)
+        for name, content in self._report(run.staging, draft):
+            written.append(write_file(content, run.staging, name, 0))
+        final = manifest(run, inputs, written, counted)
         names = [one["name"] for one in written]
-        publish(self._run.staging, self._run.output, names, final)
+        publish(run.staging, run.output, names, final)
         yield final
 
 
@@ -45,22 +44,18 @@ class _Finish(beam.DoFn):
 class Finish(beam.PTransform):
     """Digests, tallies and OutputFiles (a dict of PCollections) to one published Manifest.
 
-    What `report` makes is written and listed beside the tables.
+    `runs` has the one Run of a window. What `report` makes is written and listed beside the tables.
     """
 
-    run: Run
+    runs: beam.PCollection
     report: Report
 
     def expand(self, inputs: Mapping[str, beam.PCollection]) -> beam.PCollection:
         """Wait for everything, then publish once."""
         totals = inputs["tallies"] | beam.CombinePerKey(sum)
-        return (
-            inputs["tallies"].pipeline
-            | beam.Create([None], reshuffle=False)
-            | beam.ParDo(
-                _Finish(self.run, self.report),
-                beam.pvalue.AsList(inputs["digests"]),
-                beam.pvalue.AsList(totals),
-                beam.pvalue.AsList(inputs["outputs"]),
-            )
+        return self.runs | beam.ParDo(
+            _Finish(self.report),
+            beam.pvalue.AsList(inputs["digests"]),
+            beam.pvalue.AsList(totals),
+            beam.pvalue.AsList(inputs["outputs"]),
         )

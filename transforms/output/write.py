@@ -15,6 +15,7 @@ from apache_beam.io.filesystems import FileSystems
 
 from schemas.manifest import OutputFile
 from schemas.tables import Table
+from transforms.accounting import Run
 from transforms.shuffle import split, table_of
 
 ROW_GROUP = 131_072
@@ -63,39 +64,50 @@ class _Place(beam.DoFn):
 
 
 class _Write(beam.DoFn):
-    def __init__(self, table: Table, folder: str, shards: int) -> None:
+    def __init__(self, table: Table, shards: int) -> None:
         self._table = table
-        self._folder = folder
         self._shards = shards
 
-    def process(self, keyed: tuple[int, Iterable[pa.RecordBatch | None]]) -> Iterator[OutputFile]:
-        shard, batches = keyed
-        rows = table_of((one for one in batches if one is not None), self._table.schema)
+    def process(self, keyed: tuple[int, Iterable[pa.RecordBatch | Run]]) -> Iterator[OutputFile]:
+        shard, placed = keyed
+        batches: list[pa.RecordBatch] = []
+        run: Run | None = None
+        for one in placed:
+            if isinstance(one, Run):
+                run = one
+            else:
+                batches.append(one)
+        if run is None:  # nobody asked for the tables of this window
+            return
+        rows = table_of(batches, self._table.schema)
         name = f"{self._table.name}/part-{shard:05d}-of-{self._shards:05d}.parquet"
-        yield write_file(parquet_bytes(rows, self._table), self._folder, name, rows.num_rows)
+        yield write_file(parquet_bytes(rows, self._table), run.staging, name, rows.num_rows)
+
+
+def _every_shard(run: Run, shards: int) -> Iterator[tuple[int, Run]]:
+    for shard in range(shards):
+        yield shard, run
 
 
 @dataclass(eq=False)
 class WriteTable(beam.PTransform):
-    """RecordBatches of `table` to `shards` sorted files below `folder`; yields OutputFile.
+    """RecordBatches of `table` to `shards` sorted files below the run's staging folder.
 
-    A shard without rows is written too: a reader then finds the schema of an empty table.
+    `runs` has the one Run of a window; a window without one is not written. A shard without rows
+    is: a reader then finds the schema of an empty table. Yields OutputFile.
     """
 
     table: Table
-    folder: str
+    runs: beam.PCollection
     shards: int
 
     def expand(self, batches: beam.PCollection) -> Any:
         """Place rows by hash of the key's first column, group, write."""
-        every_shard = [(shard, None) for shard in range(self.shards)]
         placed = batches | "Place" >> beam.ParDo(_Place(self.table, self.shards))
-        empty = batches.pipeline | f"{self.table.name} shards" >> beam.Create(
-            every_shard, reshuffle=False
-        )
+        wanted = self.runs | "Every shard" >> beam.FlatMap(_every_shard, self.shards)
         return (
-            (placed, empty)
+            (placed, wanted)
             | beam.Flatten()
             | beam.GroupByKey()
-            | "Write" >> beam.ParDo(_Write(self.table, self.folder, self.shards))
+            | "Write" >> beam.ParDo(_Write(self.table, self.shards))
         )

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from schemas.tables import ALL, MEMBERS
 from tests.transforms.made_up_tables import rows_of
+from transforms.accounting import Run
 from transforms.output.write import WriteTable, in_order, parquet_bytes, write_file
 
 EACH = pytest.mark.parametrize("table", ALL, ids=[table.name for table in ALL])
@@ -80,11 +81,9 @@ def members(count):
 
 def written(folder, batches, shards):
     with beam.Pipeline("FnApiRunner") as pipeline:
-        lines = (
-            pipeline
-            | beam.Create(batches, reshuffle=False)
-            | WriteTable(MEMBERS, str(folder), shards)
-        )
+        runs = pipeline | "Runs" >> beam.Create([Run(str(folder), "out", {})], reshuffle=False)
+        rows = pipeline | beam.Create(batches, reshuffle=False)
+        lines = rows | WriteTable(MEMBERS, runs, shards)
         assert_that(lines, lambda found: len(found) == shards or pytest.fail(repr(found)))
     return {path.name: path.read_bytes() for path in sorted((folder / "members").iterdir())}
 

@@ -1,0 +1,93 @@
+"""From evidence to clusters: the steps that a batch run and a stream's snapshot have in common."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import apache_beam as beam
+
+from transforms.graph.assign import Assign
+from transforms.graph.cluster_records import SUPPLIES, ClusterRecords, Suppliers
+from transforms.graph.clusters import MEMBERS, Summarise
+from transforms.graph.decide import CLUSTER_LINKS, MEMBERSHIPS, DecideEntities, DecideLinks
+from transforms.graph.entities import FOUND_ENTITIES, HIDDEN, Classify
+from transforms.graph.lineage import EVENTS, KeepIds
+from transforms.graph.links import INCIDENCES, Link
+from transforms.graph.priority import Weights
+from transforms.identify.legitimate import KnownLegitimate
+from transforms.shuffle import MAIN
+
+
+@dataclass(frozen=True)
+class Clustered:
+    """What the evidence of one window amounts to. Elements are RecordBatches, but the tallies."""
+
+    classified: beam.PCollection
+    """CLASSIFIED."""
+    hidden: beam.PCollection
+    """WITHHELD."""
+    entities: beam.PCollection
+    """ENTITY."""
+    memberships: beam.PCollection
+    """MEMBERSHIP."""
+    links: beam.PCollection
+    """LINK."""
+    clusters: beam.PCollection
+    """CLUSTER."""
+    members: beam.PCollection
+    """MEMBER."""
+    suppliers: beam.PCollection
+    """SUPPLIER."""
+    lineage: beam.PCollection
+    """LINEAGE."""
+    tallies: tuple[beam.PCollection, ...]
+    """((group, name), count)."""
+
+
+def find_clusters(
+    evidence: beam.PCollection,
+    start: beam.PCollection,
+    in_force: beam.PCollection,
+    previous: beam.PCollection,
+    known: KnownLegitimate,
+    weights: Weights,
+    *,
+    follows: bool,
+) -> Clustered:
+    """EVIDENCE batches to what they amount to, window by window.
+
+    `start` has one element a window, `in_force` one InForce; `previous` the PREVIOUS batches of the
+    run that this one `follows`.
+    """
+    decided = beam.pvalue.AsSingleton(in_force)
+    classified: Any = evidence | "Classify" >> Classify(known, decided)  # CLASSIFIED, FOUND
+    linked = classified[MAIN] | "Link" >> Link()  # LINK, INCIDENCE, tallies
+    graph = {
+        "entities": classified[FOUND_ENTITIES],
+        "named": linked[INCIDENCES],
+        "links": linked["links"],
+    }
+    kept = graph | "Assign" >> Assign(decided, start) | "Keep ids" >> KeepIds(previous, follows)
+    assigned = beam.pvalue.AsSingleton(kept[MAIN])  # one ASSIGNMENT
+
+    entities = classified[FOUND_ENTITIES] | "Decide entities" >> DecideEntities(assigned, decided)
+    links = linked["links"] | "Decide links" >> DecideLinks(assigned, decided)  # LINK, CLUSTER_LINK
+    records = classified[MAIN] | "Cluster records" >> ClusterRecords(assigned)
+    clusters = {
+        "members": entities[MEMBERSHIPS],
+        "links": links[CLUSTER_LINKS],
+        "records": records[MAIN],
+    } | "Summarise" >> Summarise(decided, weights)  # CLUSTER, MEMBER
+    return Clustered(
+        classified=classified[MAIN],
+        hidden=classified[HIDDEN],
+        entities=entities[MAIN],
+        memberships=entities[MEMBERSHIPS],
+        links=links[MAIN],
+        clusters=clusters[MAIN],
+        members=clusters[MEMBERS],
+        suppliers=records[SUPPLIES] | "Suppliers" >> Suppliers(),
+        lineage=kept[EVENTS],
+        tallies=(linked["tallies"], kept["tallies"]),
+    )
