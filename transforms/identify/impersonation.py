@@ -1,18 +1,16 @@
 """Whom a complaint says was impersonated, and by which story, with the words that say so.
 
 The rules are data (`data/brands.toml`, `lures.toml`, `gift_cards.toml`): patterns in English,
-Spanish, German, French and Hinglish. A column is scanned once for each rule by RE2; where a rule
-matches, Python gives the places.
+Spanish, German, French and Hinglish, without accents as the texts are read (`folded`). All brands
+are one pass of RE2 over a column, and so are all gift cards and each lure.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
-from itertools import islice
-from operator import itemgetter
 
 import numpy as np
 import pyarrow as pa
@@ -21,58 +19,54 @@ import pyarrow.compute as pc
 from schemas.complaint import IMPERSONATION
 from schemas.kinds import TOLD
 from transforms.identify.brands import canonical
+from transforms.identify.folded import fold_pattern, folded
+from transforms.identify.places import Places, cut, distinct, places
 from transforms.identify.rules import load
 
 LANGUAGES = ("en", "es", "de", "fr", "hi")
 """Languages of the lures; hi is Hindi in Latin letters, mixed with English."""
 MAX_SCAN = 12_000
 """Code points of a text that are searched."""
-_FEW = 20
-"""Texts for which compiling the rules for RE2 costs more than it saves."""
 _MOST = 5
 """Places of one rule in one text that are kept."""
 
 BRAND, LURE, GIFT_CARD = TOLD
 
-_FEW_WORDS = r"(?:\W{1,3}\w{1,20}){0,4}?\W{1,3}"
+_FEW_WORDS = r"(?:\W{1,3}\w+){0,4}?\W{1,3}"
 _CLAIMS = frozenset(
     """
     from with by at is was of as be named are hello hi dear thank for using attached your
-    für von vom bei ist de del la el es du des chez est se ki ka ke
+    fur von vom bei ist de del la el es du des chez est se ki ka ke
     """.split()
 )
 """One of these stands close before the name of the one that calls."""
 _CALLED = frozenset(
-    "called phoned contacted rang googled checked reported llamé appelé angerufen".split()
+    "called phoned contacted rang googled checked reported llame appele angerufen".split()
 )
 _SELF = frozenset("i we ich yo je j'ai".split())
 """With one of the former, these make it the one that the victim called."""
-_CLAUSE = re.compile(r"[.!?\n:\"“”]")
+_CLAUSE = re.compile(r"[.!?\n:\"]")
 _REACH = 60
 """Characters before a name in which that is looked for."""
 _CLOSE = 4
 """Words before a name in which it is said to be the caller's."""
+_GOODS_REACH = 24
+"""Characters behind a name in which the words stand that make it one of goods."""
+
+Array = np.ndarray
 
 
 @dataclass(frozen=True)
 class Rule:
-    """One name and what tells it; `apart` are words behind which it tells of goods."""
+    """One name and what tells it; `apart` are words behind which it tells of goods.
+
+    The pattern is one for RE2 and Python on folded text, and holds between borders of words.
+    """
 
     what: str
     name: str
     pattern: str
     apart: str = ""
-
-    @property
-    def compiled(self) -> re.Pattern[str]:
-        """The pattern for Python, on lower-case text; that a word begins there is checked apart."""
-        tail = rf"(?!\W{{1,3}}(?:{self.apart})\b)" if self.apart else ""
-        return _compiled(rf"(?:{self.pattern})(?!\w){tail}")
-
-
-@cache
-def _compiled(pattern: str) -> re.Pattern[str]:
-    return re.compile(pattern)
 
 
 @cache
@@ -84,26 +78,52 @@ def rules() -> tuple[Rule, ...]:
 def _brands() -> Iterator[Rule]:
     for brand in load("brands.toml")["brand"]:
         apart = "|".join(brand.get("not_before", ()))
-        yield Rule(BRAND, brand["name"], "|".join(brand["text"]), apart)
+        yield Rule(BRAND, brand["name"], _either(brand["text"]), fold_pattern(apart))
 
 
 def _lures() -> Iterator[Rule]:
     for lure in load("lures.toml")["lure"]:
         phrases = [phrase for language in LANGUAGES for phrase in lure.get(language, ())]
-        yield Rule(LURE, lure["name"], "|".join(map(_spaced, phrases)))
+        yield Rule(LURE, lure["name"], _either(map(_spaced, phrases)))
 
 
 def _cards() -> Iterator[Rule]:
     for card in load("gift_cards.toml")["card"]:
-        yield Rule(GIFT_CARD, card["name"], "|".join(card["text"]))
+        yield Rule(GIFT_CARD, card["name"], _either(card["text"]))
+
+
+def _either(patterns: Iterable[str]) -> str:
+    return fold_pattern("|".join(patterns))
 
 
 def _spaced(phrase: str) -> str:
     return (
         phrase.replace(" ~ ~ ", " ~ ")
         .replace(" ~ ", _FEW_WORDS)
-        .replace("~ ", r"(?:\w{1,20}\W{1,3}){0,4}?")
+        .replace("~ ", r"(?:\w+\W{1,3}){0,4}?")
     )
+
+
+@cache
+def _passes() -> tuple[tuple[int, ...], ...]:
+    """The rules, by their number, that one pass over a column looks for together.
+
+    Two brands never share a word, and neither do two gift cards; lures may overlap.
+    """
+    of = {what: [i for i, rule in enumerate(rules()) if rule.what == what] for what in TOLD}
+    return (tuple(of[BRAND]), tuple(of[GIFT_CARD]), *((lure,) for lure in of[LURE]))
+
+
+@cache
+def _pattern(numbers: tuple[int, ...]) -> str:
+    return rf"\b(?:{'|'.join(rules()[i].pattern for i in numbers)})\b"
+
+
+@cache
+def _named(numbers: tuple[int, ...]) -> re.Pattern[str]:
+    """The same, with a group around each rule, which tells them apart."""
+    groups = (f"(?P<_{i}>{rules()[i].pattern})" for i in numbers)
+    return re.compile(rf"(?:{'|'.join(groups)})\b", re.ASCII)
 
 
 def reasons(claimed: pa.Array, narrative: pa.Array) -> pa.Array:
@@ -113,80 +133,123 @@ def reasons(claimed: pa.Array, narrative: pa.Array) -> pa.Array:
     be come before those that are only named. No gift card's code is kept.
     """
     encoded = narrative.dictionary_encode()
-    told = _in_texts(encoded.dictionary)
-    brands = canonical(claimed).to_pylist()
-    lengths = pc.utf8_length(claimed).to_pylist()
-    known = {brand["name"] for brand in load("brands.toml")["brand"]}
-    rows: list[_Reason] = []
-    ends = [0]
-    for brand, length, at in zip(brands, lengths, encoded.indices.to_pylist(), strict=True):
-        if brand in known:
-            rows.append((BRAND, brand, "claimed_brand", 0, length))
-        if at is not None:
-            rows.extend(told[at])
-        ends.append(len(rows))
-    columns = list(zip(*rows, strict=True)) or [()] * len(IMPERSONATION.value_type)
-    arrays = [pa.array(c, f.type) for c, f in zip(columns, IMPERSONATION.value_type, strict=True)]
-    values = pa.StructArray.from_arrays(arrays, fields=list(IMPERSONATION.value_type))
+    told = _told(encoded.dictionary, _passes())
+    firsts = np.searchsorted(told.at.rows, np.arange(len(encoded.dictionary) + 1))
+    text = pc.fill_null(encoded.indices, -1).to_numpy(zero_copy_only=False)
+    of_text = np.where(text < 0, 0, np.diff(firsts, append=0)[text] if len(firsts) > 1 else 0)
+    brands = canonical(claimed)
+    known = pa.array([rule.name for rule in rules() if rule.what == BRAND], pa.string())
+    is_claimed = pc.is_in(brands, known).to_numpy(zero_copy_only=False)
+
+    ends = np.concatenate([[0], np.cumsum(of_text + is_claimed)])
+    total = int(ends[-1])
+    own = ends[:-1][is_claimed]
+    others = np.ones(total, bool)
+    others[own] = False
+    starts = np.cumsum(of_text) - of_text
+    source = np.repeat(firsts[text] - starts, of_text) + np.arange(of_text.sum())
+
+    rule = np.zeros(total, np.int64)
+    rule[own] = pc.index_in(brands.filter(pa.array(is_claimed)), known).to_numpy()
+    rule[others] = told.rules[source]
+    places_ = np.zeros((2, total), np.int32)
+    places_[1, own] = pc.utf8_length(claimed).filter(pa.array(is_claimed)).to_numpy()
+    places_[:, others] = told.at.starts[source], told.at.ends[source]
+    field = np.where(others, 1, 0)
+    picked = pa.array(rule)
+    columns = [
+        pa.array([one.what for one in rules()]).take(picked),
+        pa.array([one.name for one in rules()]).take(picked),
+        pa.array(["claimed_brand", "narrative"]).take(pa.array(field)),
+        *map(pa.array, places_),
+    ]
+    values = pa.StructArray.from_arrays(columns, fields=list(IMPERSONATION.value_type))
     return pa.ListArray.from_arrays(pa.array(ends, pa.int32()), values)
 
 
 def brands(claimed: pa.Array, narrative: pa.Array) -> pa.Array:
     """The one brand of each complaint: the claimed one, else the first that the narrative tells."""
-    told = reasons(pa.nulls(len(narrative), pa.string()), narrative)
-    named = pc.equal(pc.struct_field(told.values, "what"), BRAND)
-    rows = pc.list_parent_indices(told).filter(named).to_numpy()
-    at, first = np.unique(rows, return_index=True)
-    names = pc.struct_field(told.values, "name").filter(named).take(pa.array(first))
-    of_text = names.take(pc.index_in(pa.array(np.arange(len(told))), pa.array(at)))
-    return pc.coalesce(canonical(claimed), of_text)
+    own = canonical(claimed)
+    needed = pc.if_else(pc.is_valid(own), pa.scalar(None, pa.string()), narrative)
+    encoded = needed.dictionary_encode()
+    told = _told(encoded.dictionary, _passes()[:1])
+    rows, first = np.unique(told.at.rows, return_index=True)
+    names = pa.array([rule.name for rule in rules()]).take(pa.array(told.rules[first]))
+    of_text = names.take(pc.index_in(pa.array(np.arange(len(encoded.dictionary))), pa.array(rows)))
+    return pc.coalesce(own, of_text.take(encoded.indices))
 
 
-_Reason = tuple[str, str, str, int, int]
+@dataclass(frozen=True)
+class _Told:
+    """The places of rules in texts, by text: sure brands by place, then by rule and place."""
+
+    at: Places
+    rules: Array
 
 
-def _in_texts(texts: pa.Array) -> list[list[_Reason]]:
-    """What each text tells: sure brands by their place, then the rest by rule and place."""
-    words = [_lower(text[:MAX_SCAN]) for text in texts.to_pylist()]
-    column = pa.array(words, pa.string())
-    sure: list[list[_Reason]] = [[] for _ in words]
-    rest: list[list[_Reason]] = [[] for _ in words]
-    for rule in rules():
-        for row in _where(column, words, rule):
-            for start, end in _places(rule, words[row]):
-                first = rule.what == BRAND and _is_caller(words[row], start)
-                into = sure if first else rest
-                into[row].append((rule.what, rule.name, "narrative", start, end))
-    return [
-        sorted(first, key=itemgetter(3)) + others for first, others in zip(sure, rest, strict=True)
-    ]
+def _told(texts: pa.Array, passes: Sequence[tuple[int, ...]]) -> _Told:
+    """What each text tells, of the rules of some passes."""
+    words = folded(texts, MAX_SCAN)
+    found = [_of_pass(words, numbers) for numbers in passes]
+    at = Places(*(np.concatenate(column) for column in zip(*(p for p, _ in found), strict=True)))
+    rule = np.concatenate([numbers for _, numbers in found])
+    order = np.lexsort((at.starts, rule, at.rows))
+    at, rule = at.only(order), rule[order]
+    group = np.concatenate([[True], (np.diff(at.rows) != 0) | (np.diff(rule) != 0)])[: len(rule)]
+    kept = np.arange(len(rule)) - np.flatnonzero(group)[np.cumsum(group) - 1] < _MOST
+    at, rule = at.only(kept), rule[kept]
+    later = np.where(_sure(words, at, rule), -1, rule)
+    order = np.lexsort((at.starts, later, at.rows))
+    return _Told(at.only(order), rule[order])
 
 
-def _where(column: pa.Array, words: list[str], rule: Rule) -> list[int]:
-    """The texts that a rule may match; all of them where there are few."""
-    if len(words) < _FEW:
-        return list(range(len(words)))
-    return np.flatnonzero(pc.match_substring_regex(column, rule.pattern)).tolist()
+def _of_pass(words: pa.Array, numbers: tuple[int, ...]) -> tuple[Places, Array]:
+    """The places of the rules of one pass, and which rule each is of."""
+    at = places(words, _pattern(numbers))
+    if len(numbers) == 1:
+        return at, np.full(len(at.rows), numbers[0])
+    texts, which = distinct(cut(words, at))
+    of_text = np.array([_rule_of(numbers, text) for text in texts], np.int64)
+    rule = of_text[which] if len(texts) else np.zeros(0, np.int64)
+    goods = np.zeros(len(rule), bool)
+    for number in numbers:
+        if apart := rules()[number].apart:
+            mine = np.flatnonzero(rule == number)
+            behind = Places(at.rows[mine], at.ends[mine], at.ends[mine] + _GOODS_REACH)
+            goods[mine] = _matching(cut(words, behind), rf"\W{{1,3}}(?:{apart})\b")
+    return at.only(~goods), rule[~goods]
 
 
-def _places(rule: Rule, text: str) -> Iterator[tuple[int, int]]:
-    borders = (
-        match.span()
-        for match in rule.compiled.finditer(text)
-        if not (match.start() and text[match.start() - 1].isalnum())
-    )
-    return islice(borders, _MOST)
+def _rule_of(numbers: tuple[int, ...], told: str) -> int:
+    match = _named(numbers).match(told)
+    return numbers[0] if match is None else int(str(match.lastgroup)[1:])
 
 
-def _lower(text: str) -> str:
-    """The text in lower case, if that leaves every character in its place."""
-    low = text.lower()
-    return low if len(low) == len(text) else text
+def _matching(texts: pa.Array, pattern: str) -> Array:
+    """Whether a pattern matches at the start of each text."""
+    words, which = distinct(texts)
+    match = re.compile(pattern, re.ASCII).match
+    held = np.array([match(text) is not None for text in words], bool)
+    return held[which] if len(words) else np.zeros(0, bool)
 
 
-def _is_caller(text: str, start: int) -> bool:
+def _sure(words: pa.Array, at: Places, rule: Array) -> Array:
+    """Which places name a brand that the caller is said to be, where a text names several."""
+    last = sum(one.what == BRAND for one in rules())
+    named = np.flatnonzero(rule < last)
+    _, back, count = np.unique(at.rows[named], return_inverse=True, return_counts=True)
+    several = named[count[back] > 1] if len(named) else named
+    before = Places(at.rows[several], at.starts[several] - _REACH, at.starts[several])
+    texts, which = distinct(cut(words, before))
+    is_caller = np.array([_is_caller(text) for text in texts], bool)
+    sure = np.zeros(len(rule), bool)
+    sure[several] = is_caller[which] if len(texts) else False
+    return sure
+
+
+def _is_caller(before: str) -> bool:
     """Whether the words before a brand say that it called, not that the victim called it."""
-    words = _CLAUSE.split(text[max(0, start - _REACH) : start])[-1].replace(",", " ").split()
+    words = _CLAUSE.split(before)[-1].replace(",", " ").split()
     if not _CALLED.isdisjoint(words) and not _SELF.isdisjoint(words):
         return False
     return not words or not _CLAIMS.isdisjoint(words[-_CLOSE:])
