@@ -27,8 +27,8 @@ demo: $(READY)  ## run the batch pipeline on the bundled FTC excerpts
 	@$(BIN)/python -m examples.look $(DEMO)
 
 test: $(READY)  ## run the tests
-	@echo "Running the tests (browser and real-data tests say so where they are skipped)"
-	@$(BIN)/python -m pytest -n auto
+	@$(BIN)/python -m tests.browser.driver
+	@$(BIN)/python -m pytest -n auto -rs
 
 check: $(READY)  ## lint, types, import direction
 	@$(BIN)/ruff check .

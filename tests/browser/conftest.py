@@ -13,6 +13,8 @@ from tests.reports.made_up import world, write_run
 @pytest.fixture(scope="session")
 def session_browser():
     if lacks := driver.missing():
+        if driver.required():
+            pytest.fail(f"{lacks}, and {driver.REQUIRED} is set")
         pytest.skip(lacks)
     browser = driver.Browser()
     yield browser
@@ -21,11 +23,8 @@ def session_browser():
 
 @pytest.fixture
 def browser(session_browser):
-    """The shared window, at its first size and colours, its logs empty."""
-    session_browser.size(1280, 900)
-    session_browser.colors("light")
-    session_browser.requests()
-    session_browser.log("browser")
+    """A new window of the shared browser."""
+    session_browser.fresh()
     return session_browser
 
 

@@ -1,176 +1,134 @@
-"""A headless Chromium, driven over the WebDriver protocol (W3C) by chromedriver."""
+"""A headless Chromium, driven by Playwright: its own where that is installed, else Debian's."""
 
 from __future__ import annotations
 
-import base64
-import json
-import re
+import os
 import shutil
-import subprocess
-import time
-import urllib.request
 from pathlib import Path
+from time import monotonic, sleep
 
-BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-FLAGS = [
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--no-first-run",
-    "--force-color-profile=srgb",
-]
-ELEMENT = "element-6066-11e4-a52e-4f735466cecf"
-KEYS = {
-    "Tab": "\ue004",
-    "Enter": "\ue007",
-    "Escape": "\ue00c",
-    "Space": "\ue00d",
-    "End": "\ue010",
-    "Home": "\ue011",
-    "Left": "\ue012",
-    "Up": "\ue013",
-    "Right": "\ue014",
-    "Down": "\ue015",
-}
+from playwright.sync_api import Error, Page, sync_playwright
+
+NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+REQUIRED = "RINGTRACE_BROWSER_REQUIRED"
+"""Set in CI: tests that find no browser then fail instead of being skipped."""
+KEYS = {"Space": " ", **{name: f"Arrow{name}" for name in ("Left", "Right", "Up", "Down")}}
+
+
+def binary(playwright) -> str | None:
+    """Where a Chromium is; None where there is none."""
+    own = playwright.chromium.executable_path
+    return own if Path(own).exists() else next(filter(None, map(shutil.which, NAMES)), None)
 
 
 def missing() -> str | None:
     """What the tests need and this machine lacks."""
-    if not shutil.which("chromedriver"):
-        return "no chromedriver (Debian: apt-get install chromium chromium-driver)"
-    if not any(map(shutil.which, BROWSERS)):
-        return "no Chromium (Debian: apt-get install chromium chromium-driver)"
-    return None
+    with sync_playwright() as playwright:
+        if binary(playwright):
+            return None
+    return "no Chromium (apt-get install chromium, or .venv/bin/playwright install chromium)"
+
+
+def required() -> bool:
+    """Whether a machine without a browser is a failure."""
+    return bool(os.environ.get(REQUIRED))
 
 
 class Browser:
-    """One window; every method is one or a few WebDriver commands."""
+    """One window, its console and the addresses that it asked for."""
 
     def __init__(self, width: int = 1280, height: int = 900):
-        self.process = subprocess.Popen(
-            ["chromedriver", "--port=0"],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            text=True,
+        self.playwright = sync_playwright().start()
+        self.browser = self.playwright.chromium.launch(
+            executable_path=binary(self.playwright),
+            args=["--no-sandbox", "--force-color-profile=srgb"],
         )
-        for line in self.process.stdout:
-            if found := re.search(r"started successfully on port (\d+)", line):
-                break
-        self.base = f"http://127.0.0.1:{found[1]}"
-        binary = next(path for path in map(shutil.which, BROWSERS) if path)
-        options = {
-            "binary": binary,
-            "args": [*FLAGS, f"--window-size={width},{height}"],
-        }
-        wanted = {
-            "browserName": "chrome",
-            "goog:chromeOptions": options,
-            "goog:loggingPrefs": {"performance": "ALL", "browser": "ALL"},
-        }
-        made = self._call("POST", "/session", {"capabilities": {"alwaysMatch": wanted}})
-        self.base += f"/session/{made['sessionId']}"
+        self._open(width, height)
 
-    def _call(self, method: str, path: str, body: object = None):
-        data = None if body is None else json.dumps(body).encode()
-        request = urllib.request.Request(self.base + path, data, method=method)  # noqa: S310
-        request.add_header("Content-Type", "application/json")
-        try:
-            with urllib.request.urlopen(request, timeout=60) as answer:  # noqa: S310
-                return json.load(answer)["value"]
-        except urllib.error.HTTPError as error:
-            raise AssertionError(json.load(error)["value"]["message"]) from None
+    def _open(self, width: int = 1280, height: int = 900, *, scripts: bool = True) -> None:
+        context = self.browser.new_context(
+            viewport={"width": width, "height": height}, java_script_enabled=scripts
+        )
+        self.page: Page = context.new_page()
+        self.asked: list[str] = []
+        self.said: list[str] = []
+        self.page.on("request", lambda request: self.asked.append(request.url))
+        self.page.on("console", lambda message: self.said.append(message.text))
+        self.page.on("pageerror", lambda error: self.said.append(str(error)))
+
+    def fresh(self, *, scripts: bool = True) -> None:
+        """A new window at its first size and colours, with or without scripts."""
+        self.page.context.close()
+        self._open(scripts=scripts)
 
     def open(self, page: Path, fragment: str = "") -> None:
-        self._call("POST", "/url", {"url": page.resolve().as_uri() + fragment})
+        self.page.goto(page.resolve().as_uri() + fragment)
 
     @property
     def url(self) -> str:
-        return self._call("GET", "/url")
+        return self.page.url
 
     def run(self, script: str, *arguments):
-        return self._call("POST", "/execute/sync", {"script": script, "args": list(arguments)})
+        """What a function body returns; its `arguments` are these."""
+        return self.page.evaluate(f"(all) => (function () {{ {script} }})(...all)", [*arguments])
 
     def run_async(self, script: str, *arguments):
         """The last argument of the script is a function that takes its result."""
-        return self._call("POST", "/execute/async", {"script": script, "args": list(arguments)})
+        return self.page.evaluate(
+            f"(all) => new Promise((done) => (function () {{ {script} }})(...all, done))",
+            [*arguments],
+        )
 
     def wait(self, condition: str, seconds: float = 10):
-        end = time.monotonic() + seconds
-        while time.monotonic() < end:
-            if found := self.run(f"return {condition}"):
-                return found
-            time.sleep(0.02)
+        end = monotonic() + seconds
+        while monotonic() < end:
+            try:
+                if found := self.run(f"return {condition}"):
+                    return found
+            except Error:  # the page is being replaced by another
+                pass
+            sleep(0.02)
         raise AssertionError(f"not within {seconds} s: {condition}")
 
-    def find(self, css: str) -> str:
-        return self._call("POST", "/element", {"using": "css selector", "value": css})[ELEMENT]
-
     def click(self, css: str) -> None:
-        self._call("POST", f"/element/{self.find(css)}/click", {})
+        self.page.locator(css).first.click(timeout=10_000)
 
     def type(self, css: str, text: str) -> None:
-        element = self.find(css)
-        self._call("POST", f"/element/{element}/clear", {})
-        self._call("POST", f"/element/{element}/value", {"text": text})
+        self.page.locator(css).first.fill(text)
 
     def press(self, *names: str) -> None:
         """Keys by name, or as characters, to whatever has the focus."""
-        keys = [KEYS.get(name, name) for name in names]
-        steps = [{"type": kind, "value": key} for key in keys for kind in ("keyDown", "keyUp")]
-        actions = [{"type": "key", "id": "keyboard", "actions": steps}]
-        self._call("POST", "/actions", {"actions": actions})
+        for name in names:
+            self.page.keyboard.press(KEYS.get(name, name))
 
     def text(self, css: str) -> str:
-        return self.run("return document.querySelector(arguments[0]).textContent", css)
+        return self.page.locator(css).first.text_content()
 
     def texts(self, css: str) -> list[str]:
-        return self.run(
-            "return [...document.querySelectorAll(arguments[0])].map(e => e.textContent)", css
-        )
-
-    def devtools(self, command: str, **parameters):
-        return self._call("POST", "/goog/cdp/execute", {"cmd": command, "params": parameters})
+        return self.page.locator(css).all_text_contents()
 
     def size(self, width: int, height: int) -> None:
-        self.devtools(
-            "Emulation.setDeviceMetricsOverride",
-            width=width,
-            height=height,
-            deviceScaleFactor=1,
-            mobile=False,
-        )
+        self.page.set_viewport_size({"width": width, "height": height})
 
     def colors(self, scheme: str) -> None:
-        features = [{"name": "prefers-color-scheme", "value": scheme}]
-        self.devtools("Emulation.setEmulatedMedia", features=features)
+        self.page.emulate_media(color_scheme=scheme)
 
-    def screenshot(self, *, whole: bool = False) -> bytes:
-        found = self.devtools("Page.captureScreenshot", captureBeyondViewport=whole)
-        return base64.b64decode(found["data"])
+    def media(self, kind: str | None) -> None:
+        """`print`, or None for the screen again."""
+        self.page.emulate_media(media=kind or "screen")
+
+    def screenshot(self, *, whole: bool = False, css: str | None = None) -> bytes:
+        if css is not None:
+            return self.page.locator(css).first.screenshot()
+        return self.page.screenshot(full_page=whole)
 
     def print(self) -> bytes:
-        return base64.b64decode(self._call("POST", "/print", {"background": True}))
-
-    def log(self, kind: str) -> list[dict]:
-        """Log entries since the last call: `browser` or `performance`."""
-        return self._call("POST", "/se/log", {"type": kind})
-
-    def requests(self) -> list[str]:
-        """Addresses that were asked for since the last call, whatever came of it."""
-        found = []
-        for entry in self.log("performance"):
-            message = json.loads(entry["message"])["message"]
-            if message["method"] == "Network.requestWillBeSent":
-                found.append(message["params"]["request"]["url"])
-        return found
+        return self.page.pdf(prefer_css_page_size=True, print_background=True)
 
     def close(self) -> None:
-        try:
-            self._call("DELETE", "")
-        finally:
-            self.process.terminate()
-            self.process.wait(10)
+        self.browser.close()
+        self.playwright.stop()
+
+
+if __name__ == "__main__":
+    print(f"Browser tests: {missing() or 'will run'}")  # noqa: T201 - `make test` says so
