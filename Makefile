@@ -36,7 +36,8 @@ check: $(READY)  ## lint, types, import direction
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 
-bench: $(READY)  ## the measurements that the docs quote
+bench: $(READY)  ## the measurements that the docs quote (an hour)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[bench]'
 	@$(BIN)/python -m benchmarks
 
 schemas: $(READY)  ## write the published contracts again after a change of schemas/

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 from benchmarks import batch, clusters, impersonation, phones
 
 batch.main()
 clusters.main()
 phones.main()
 impersonation.main()
+for module in ("benchmarks.peers", "benchmarks.flame"):
+    subprocess.run([sys.executable, "-m", module], check=True)

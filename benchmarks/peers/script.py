@@ -1,0 +1,105 @@
+"""The script that one would write instead: json, phonenumbers and networkx, in one file.
+
+`python -m benchmarks.peers.script WORLD OUT` reads WORLD/complaints and WORLD/calls (JSON Lines)
+and writes OUT/clusters.csv. It is meant to be what a competent user writes in an afternoon: parsed
+numbers are cached, numbers and addresses are looked for in the narrative, victims' numbers and
+caller ids are left out, clusters are connected components.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+import sys
+from collections.abc import Iterator
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import networkx as nx
+import phonenumbers
+
+EMAIL = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
+URL = re.compile(r"h(?:tt|xx)ps?://[^\s\"'<>]+", re.IGNORECASE)
+
+
+def rows(folder: Path) -> Iterator[dict[str, Any]]:
+    """Every object of the folder's files."""
+    for path in sorted(folder.glob("*.jsonl")):
+        with path.open(encoding="utf-8") as lines:
+            yield from map(json.loads, lines)
+
+
+@lru_cache(maxsize=1 << 20)
+def phone(raw: str, region: str | None) -> str | None:
+    """A number's entity id, if it can be a number."""
+    try:
+        number = phonenumbers.parse(raw, region)
+    except phonenumbers.NumberParseException:
+        return None
+    if not phonenumbers.is_valid_number(number):
+        return None
+    e164 = phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+    return f"phone:{e164}"
+
+
+@lru_cache(maxsize=1 << 20)
+def site(url: str) -> str | None:
+    """The site of a web address, its last two labels."""
+    try:
+        host = urlsplit(url.replace("[.]", ".").replace("hxxp", "http")).hostname
+    except ValueError:
+        return None
+    return "domain:" + ".".join(host.split(".")[-2:]) if host else None
+
+
+def named(complaint: dict[str, Any]) -> Iterator[str | None]:
+    """The identifiers that a complaint names and a scammer may hold."""
+    region = complaint.get("victim_country")
+    for one in complaint.get("phone_numbers") or ():
+        if one["role"] not in ("victim", "caller_id"):
+            yield phone(one["raw"], region)
+    yield from map(site, complaint.get("urls") or ())
+    yield from (f"email:{one.lower()}" for one in complaint.get("emails") or ())
+    for one in complaint.get("remote_access") or ():
+        yield f"remote:{one['tool']}:{re.sub(r'[^0-9]', '', one['id'])}"
+    for one in complaint.get("payments") or ():
+        yield f"account:{re.sub(r'[^A-Za-z0-9@]', '', one['payee'])}"
+    text = complaint.get("narrative") or ""
+    for match in phonenumbers.PhoneNumberMatcher(text, region):
+        yield phone(match.raw_string, region)
+    yield from (f"email:{one.lower()}" for one in EMAIL.findall(text))
+    yield from map(site, URL.findall(text))
+
+
+def graph(world: Path) -> nx.Graph:
+    """Records and the identifiers that they name."""
+    together = nx.Graph()
+    for one in rows(world / "complaints"):
+        record = f"record:{one['source_org']}:{one['complaint_id']}"
+        together.add_edges_from((record, entity) for entity in named(one) if entity)
+    for one in rows(world / "calls"):
+        about = one.get("complaint_id") or one["call_id"]
+        record = f"record:{one['source_org']}:{about}"
+        if one.get("direction") == "outbound":
+            entity = phone(one.get("called_number") or "", one.get("victim_country"))
+            if entity:
+                together.add_edge(record, entity)
+    return together
+
+
+def main() -> None:
+    """Read, cluster, write."""
+    world, out = map(Path, sys.argv[1:])
+    out.mkdir(parents=True, exist_ok=True)
+    with (out / "clusters.csv").open("w", newline="", encoding="utf-8") as target:
+        writer = csv.writer(target)
+        writer.writerow(("entity_id", "cluster"))
+        for number, nodes in enumerate(nx.connected_components(graph(world))):
+            writer.writerows((n, number) for n in sorted(nodes) if not n.startswith("record:"))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,105 @@
+"""The peers do what a user of them would: checked on a world small enough to work out."""
+
+import json
+import sys
+
+import networkx as nx
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from benchmarks import measured
+from benchmarks.flame import shares
+from benchmarks.peers import components, edges, script
+
+
+def complaint(number, raw, **more):
+    return {
+        "complaint_id": f"c{number}",
+        "source_org": "amazon",
+        "received_at": "2026-01-01T00:00:00Z",
+        "victim_country": "US",
+        "phone_numbers": [{"raw": raw, "role": "callback"}],
+        **more,
+    }
+
+
+@pytest.fixture
+def small(tmp_path):
+    """Two complaints share a site, one a call's number; a caller id and a victim join nothing."""
+    soft = [
+        {"raw": "(212) 736-5000", "role": "caller_id"},
+        {"raw": "(212) 736-5001", "role": "victim"},
+    ]
+    first = complaint(1, "(888) 204-0123", urls=["hxxps://help.refund-desk[.]com/a"])
+    second = complaint(2, "(888) 204-0124", urls=["https://refund-desk.com"])
+    third = complaint(3, "(888) 204-0125", narrative="Call +1 888 204 0126 at once")
+    for one in (first, third):
+        one["phone_numbers"] = one["phone_numbers"] + soft
+    call = {
+        "call_id": "k1",
+        "source_org": "amazon",
+        "direction": "outbound",
+        "called_number": "8882040125",
+        "calling_number": "2127365001",
+        "victim_country": "US",
+    }
+    for name, rows in (("complaints", [first, second, third]), ("calls", [call])):
+        (tmp_path / name).mkdir()
+        text = "".join(json.dumps(row) + "\n" for row in rows)
+        (tmp_path / name / "all.jsonl").write_text(text)
+    return tmp_path
+
+
+def test_the_script_clusters_what_records_name_together(small):
+    parts = {
+        frozenset(n for n in part if not n.startswith("record:"))
+        for part in nx.connected_components(script.graph(small))
+    }
+    assert parts == {
+        frozenset({"phone:+18882040123", "phone:+18882040124", "domain:refund-desk.com"}),
+        frozenset({"phone:+18882040125", "phone:+18882040126"}),
+    }
+
+
+def test_the_components_of_networkx_and_scipy_are_the_same(tmp_path):
+    rng = np.random.default_rng(5)
+    a, b = rng.integers(0, 1 << 62, (2, 300))
+    pairs = pa.table({"a": np.concatenate([a, a]), "b": np.concatenate([b, np.roll(b, 1) * 2])})
+    pq.write_table(pairs, tmp_path / "edges.parquet")
+    found = [tmp_path / f"{peer}.parquet" for peer in ("networkx", "scipy")]
+    for peer, out in zip(("networkx", "scipy"), found, strict=True):
+        components.PEERS[peer](tmp_path / "edges.parquet", out)
+    assert edges.same_partition(*found)
+    table = pq.read_table(found[1])
+    merged = table.set_column(1, "label", pa.array(np.zeros(table.num_rows, np.int64)))
+    pq.write_table(merged, tmp_path / "merged.parquet")
+    assert not edges.same_partition(found[0], tmp_path / "merged.parquet")
+
+
+def test_memory_and_cpu_of_children_count():
+    work = "b = bytearray(80 << 20); import time; time.sleep(0.4); [i for i in range(10**6)]"
+    parent = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {work!r}])"
+    found = measured.run([sys.executable, "-c", parent])
+    assert found.peak > 80
+    assert found.cpu > 0
+
+
+def test_a_command_that_fails_says_so():
+    with pytest.raises(measured.CommandFailedError, match="no such thing"):
+        measured.run([sys.executable, "-c", "raise SystemExit('no such thing')"])
+
+
+def test_time_belongs_to_the_innermost_module_of_ours():
+    beam = "f (apache_beam/runners/portability/fn_runner.py:1)"
+    stacks = [
+        f"main (pipelines/cli.py:1);{beam};g (transforms/identify/phones.py:2);h (re.py:1) 3",
+        f"main (pipelines/cli.py:1);{beam} 2",
+        "main (pipelines/cli.py:1);load (<frozen importlib._bootstrap>:1) 4",
+    ]
+    assert shares(stacks) == {
+        "transforms/identify/phones.py": 3,
+        "Beam: running": 2,
+        "start-up: imports": 4,
+    }
