@@ -35,6 +35,7 @@ from transforms.privacy.withhold import Withhold
 from transforms.read.files import InputFile
 from transforms.read.options import ReadOptions
 from transforms.read.transform import ReadRecords
+from transforms.scripts.transform import Scripts
 from transforms.shuffle import MAIN
 from transforms.validate import ACCEPTED, REJECTS, TALLIES, Validate
 
@@ -69,6 +70,7 @@ def build(pipeline: beam.Pipeline, plan: Plan) -> None:
     evidence = (
         one_complaint[MAIN] | "Complaint evidence" >> Evidence(RecordKind.COMPLAINT),
         one_call[MAIN] | "Call evidence" >> Evidence(RecordKind.CALL),
+        one_complaint[MAIN] | "Scripts" >> Scripts(),
     ) | "All evidence" >> beam.Flatten()  # EVIDENCE
     start = pipeline | "Start" >> beam.Create([plan.run], reshuffle=False)  # one Run
     in_force = (one_complaint[MAIN], one_call[MAIN]) | "Decisions" >> Decisions(

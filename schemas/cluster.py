@@ -93,6 +93,7 @@ SUPPLIER = pa.schema(
         field("records", pa.int64(), "Records of that cluster that name it.", required=True),
         field("clusters", pa.int64(), "Clusters that use it in all.", required=True),
         field("status", _STRING, "Status of the entity.", required=True, values=tuple(Status)),
+        field("template", _STRING, "A script's words that many victims heard alike; … for others."),
     ]
 )
 """suppliers/: a soft entity (trunk, orig_id, carrier, script, ip) and each cluster it serves."""

@@ -12,9 +12,10 @@ import pyarrow.compute as pc
 
 from schemas.cluster import SUPPLIER
 from schemas.field import AMOUNT, TIMESTAMP
-from schemas.kinds import SUPPLIER_KINDS, Status
+from schemas.kinds import SUPPLIER_KINDS, EntityKind, Status
 from schemas.mention import CLASSIFIED
 from transforms.graph.assignment import ABSENT, cluster_ids, look_up
+from transforms.scripts.words import GAP
 from transforms.shuffle import Keyed, PerPartition, batches_of, hash_text
 
 CLUSTER_RECORD = pa.schema(
@@ -40,9 +41,13 @@ SUPPLY = pa.schema(
         ("status", pa.string()),
         ("cluster_id", pa.string()),
         ("group_id", pa.string()),
+        ("template", pa.string()),
     ]
 )
-"""One piece of evidence in which a supplier's entity stands beside a member of a cluster."""
+"""One piece of evidence in which a supplier's entity stands beside a member of a cluster.
+
+`template` is the wording of a script as it was read there, in the words that many share.
+"""
 
 
 def cluster_records(evidence: pa.Table, assignment: pa.RecordBatch) -> tuple[pa.Table, pa.Table]:
@@ -67,8 +72,12 @@ def _supplies(evidence: pa.Table, members: pa.Table) -> pa.Table:
         pc.is_in(evidence["kind"], kinds), pc.not_equal(evidence["status"], Status.SUPPRESSED)
     )
     columns = ["group_id", "entity_id", "kind", "status"]
-    suppliers = evidence.filter(is_supplier).select(columns)
-    suppliers = suppliers.group_by(columns, use_threads=False).aggregate([])
+    suppliers = evidence.filter(is_supplier)
+    script = pc.equal(suppliers["kind"], EntityKind.SCRIPT)
+    wording = pc.if_else(script, suppliers["raw"], pa.scalar(None, pa.string()))
+    suppliers = suppliers.select(columns).append_column("template", wording)
+    suppliers = suppliers.group_by(columns, use_threads=False).aggregate([("template", "min")])
+    suppliers = suppliers.rename_columns([*columns, "template"])
     named = members.select(["group_id", "cluster_id"])
     named = named.group_by(["group_id", "cluster_id"], use_threads=False).aggregate([])
     beside = suppliers.join(named, "group_id", join_type="inner", use_threads=False)
@@ -85,7 +94,26 @@ def suppliers(supplies: pa.Table) -> pa.Table:
     at = pc.index_in(pairs["entity_id"], reach["entity_id"].combine_chunks())
     clusters = reach["count_all"].combine_chunks().take(at.combine_chunks())
     pairs = pairs.rename_columns({"group_id_count_distinct": "records"})
-    return pairs.append_column("clusters", clusters).select(SUPPLIER.names).cast(SUPPLIER)
+    pairs = pairs.append_column("clusters", clusters)
+    return (
+        pairs.append_column("template", _templates(supplies, pairs["entity_id"]))
+        .select(SUPPLIER.names)
+        .cast(SUPPLIER)
+    )
+
+
+def _templates(supplies: pa.Table, entity_ids: pa.ChunkedArray) -> pa.Array:
+    """For each entity the wording of most words (ties: the smallest), null where there is none."""
+    worded = supplies.filter(pc.greater(pc.utf8_length(supplies["template"]), 0))
+    wordings = worded.group_by(["entity_id", "template"], use_threads=False).aggregate([])
+    gaps = pc.count_substring(wordings["template"], GAP)
+    words = pc.subtract(pc.count_substring(wordings["template"], " "), pc.multiply(gaps, 2))
+    wordings = wordings.append_column("words", words).sort_by(
+        [("entity_id", "ascending"), ("words", "descending"), ("template", "ascending")]
+    )
+    # index_in finds the first row of an entity, which is its best.
+    at = pc.index_in(entity_ids, wordings["entity_id"].combine_chunks())
+    return wordings["template"].combine_chunks().take(at.combine_chunks())
 
 
 SUPPLIES = "supplies"

@@ -62,7 +62,7 @@ def complaint_sightings(batch: pa.RecordBatch) -> pa.RecordBatch:
     columns = {
         "record_kind": pa.repeat(RecordKind.COMPLAINT.value, len(batch)),
         "record_id": batch["complaint_id"],
-        "observed_at": _observed_at(batch),
+        "observed_at": observed_at(batch),
         "group_id": pc.binary_join_element_wise(batch["source_org"], batch["complaint_id"], "|"),
     }
     return _table(batch, settle(_joined(found), own_numbers(batch)), columns)
@@ -271,7 +271,7 @@ def _slug(text: str) -> str | None:
     return re.sub(r"[\W_]+", "-", text.lower()).strip("-") or None
 
 
-def _observed_at(batch: pa.RecordBatch) -> pa.Array:
+def observed_at(batch: pa.RecordBatch) -> pa.Array:
     """When the scam happened, where that is said and not later than its report."""
     said = pc.fill_null(pc.less_equal(batch["occurred_at"], batch["received_at"]), False)
     return pc.if_else(said, batch["occurred_at"], batch["received_at"])

@@ -41,7 +41,7 @@ def test_records_and_supplies(rows, clusters, suppressed):
         if row["entity_id"] in clusters:
             groups[row["group_id"]].add(name(clusters[row["entity_id"]][0]))
     beside = {
-        (row["entity_id"], row["kind"], row["status"], cluster, row["group_id"])
+        (row["entity_id"], row["kind"], row["status"], cluster, row["group_id"], None)
         for row in rows
         if row["kind"] in SUPPLIER_KINDS and row["status"] != Status.SUPPRESSED
         for cluster in groups[row["group_id"]]

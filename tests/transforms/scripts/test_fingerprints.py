@@ -1,0 +1,63 @@
+"""Winnowing against its definition, and the promise that makes it useful."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from transforms.scripts.fingerprints import SHINGLE, WINDOW, fingerprints
+from transforms.scripts.words import words
+
+TEXTS = st.lists(
+    st.lists(st.sampled_from("abcdef"), max_size=14).map(" ".join), min_size=1, max_size=4
+)
+
+
+def by_definition(values):
+    """Of every window the smallest, the last of equals; of a short text the one of its all."""
+    if not values:
+        return []
+    kept = set()
+    for start in range(max(len(values) - WINDOW + 1, 1)):
+        window = values[start : start + WINDOW]
+        kept.add(max(start + i for i, one in enumerate(window) if one == min(window)))
+    return sorted(kept)
+
+
+def shingles(text):
+    """The hash of every shingle of a text, from texts of one shingle each."""
+    split = text.split()
+    return [
+        int(fingerprints(words([" ".join(split[i : i + SHINGLE])])).value[0])
+        for i in range(len(split) - SHINGLE + 1)
+    ]
+
+
+@given(TEXTS)
+def test_the_smallest_of_every_window_is_kept(texts):
+    spelt = words(texts)
+    found = fingerprints(spelt)
+    for number, text in enumerate(texts):
+        mine = found.text == number
+        values = shingles(text)
+        places = by_definition(values)
+        assert (found.word[mine] - spelt.bounds[number]).tolist() == places
+        assert found.value[mine].tolist() == [values[place] for place in places]
+
+
+AROUND = st.tuples(*[st.lists(st.sampled_from("uvwxyz"), max_size=5) for _ in range(4)])
+PASSAGE = st.lists(st.sampled_from("abcdefgh"), min_size=SHINGLE + WINDOW - 1, max_size=12)
+
+
+@given(PASSAGE, AROUND)
+def test_a_shared_passage_shares_a_fingerprint(passage, around):
+    texts = [
+        " ".join([*around[0], *passage, *around[1]]),
+        " ".join([*around[2], *passage, *around[3]]),
+    ]
+    found = fingerprints(words(texts))
+    first, second = (set(found.value[found.text == number].tolist()) for number in (0, 1))
+    assert first & second
+
+
+def test_the_order_of_the_words_counts():
+    found = fingerprints(words(["a b c d", "d c b a", "a b d c"]))
+    assert len(set(found.value.tolist())) == 3

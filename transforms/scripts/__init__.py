@@ -1,0 +1,1 @@
+"""Script families: what many victims were told in nearly the same words."""

@@ -1,0 +1,101 @@
+"""Narratives to script families, spread over partitions.
+
+Four passes over the texts: how many share each fingerprint, which of these stand in a row, which
+passages are heard together, and where each text holds a family. What is brought together are hashes
+that at least two victims share: the words of one victim never leave the text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import apache_beam as beam
+import numpy as np
+import pyarrow as pa
+
+from transforms.scripts.families import ALIKE, HEARD, counted, families, passages
+from transforms.scripts.heard import Pass, each, followers, heard, table, together
+from transforms.scripts.marked import marked
+from transforms.scripts.told import told
+from transforms.shuffle import PARTITIONS, table_of
+
+Batches = list[pa.RecordBatch]
+
+
+def _passages(share: float, shared: Batches, followed: Batches) -> pa.RecordBatch:
+    return passages(table(shared), table(followed), share)
+
+
+def _families(share: float, shared: Batches, passage: Batches, together: Batches) -> pa.RecordBatch:
+    return families(table(shared), passage[0], table(together), share)
+
+
+class _Heard(beam.DoFn):
+    """MARKED batches to (partition of a, HEARD batch)."""
+
+    def __init__(self, step: Pass) -> None:
+        self._step = step
+
+    def process(
+        self, rows: pa.RecordBatch, known: Any = ()
+    ) -> Iterator[tuple[int, pa.RecordBatch]]:
+        found = heard(rows, self._step(rows, known))
+        owner = (found["a"].to_numpy() >> 40) % PARTITIONS
+        for partition in np.unique(owner).tolist():
+            yield partition, found.filter(pa.array(owner == partition))
+
+
+def _counted(keyed: tuple[int, Iterable[pa.RecordBatch]]) -> Iterator[pa.RecordBatch]:
+    yield counted(table_of(keyed[1], HEARD))
+
+
+def _told(rows: pa.RecordBatch, family: Batches) -> Iterator[pa.RecordBatch]:
+    found = told(rows, family[0])
+    if found.num_rows:
+        yield found
+
+
+@dataclass(eq=False)
+class Scripts(beam.PTransform):
+    """COMPLAINT_ACCEPTED batches, each complaint once, to EVIDENCE batches of `script:` entities.
+
+    Soft evidence: a script describes clusters and joins none. `share` is how alike the wordings of
+    one family must be (`families.ALIKE`).
+    """
+
+    share: float = ALIKE
+
+    def expand(self, complaints: beam.PCollection) -> Any:
+        """See `families`."""
+        texts = complaints | "Mark" >> beam.Map(marked)  # MARKED
+        start = complaints.pipeline | beam.Create([self.share], reshuffle=False)
+        shared = texts | "Share" >> _Count(each)
+        followed = texts | "Follow" >> _Count(followers, shared)
+        passage = start | "Passages" >> beam.Map(_passages, *_lists(shared, followed))
+        heard_both = texts | "Hear both" >> _Count(together, passage)
+        family = start | "Families" >> beam.Map(_families, *_lists(shared, passage, heard_both))
+        return texts | "Tell" >> beam.FlatMap(_told, *_lists(family))
+
+
+def _lists(*known: beam.PCollection) -> list[beam.pvalue.AsList]:
+    return [beam.pvalue.AsList(one) for one in known]
+
+
+@dataclass(eq=False)
+class _Count(beam.PTransform):
+    """MARKED batches to COUNTED batches of the pairs that a pass finds, given what is known."""
+
+    step: Pass
+    known: beam.PCollection | None = None
+
+    def expand(self, texts: beam.PCollection) -> beam.PCollection:
+        """Bring each pair together and count who has it."""
+        side = _lists(self.known) if self.known is not None else []
+        return (
+            texts
+            | "Pairs" >> beam.ParDo(_Heard(self.step), *side)
+            | "Together" >> beam.GroupByKey()
+            | "Count" >> beam.FlatMap(_counted)
+        )
