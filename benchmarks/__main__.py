@@ -5,11 +5,12 @@ from __future__ import annotations
 import subprocess
 import sys
 
-from benchmarks import batch, clusters, impersonation, phones
+from benchmarks import batch, clusters, impersonation, phones, scripts
 
 batch.main()
 clusters.main()
 phones.main()
 impersonation.main()
+scripts.main()
 for module in ("benchmarks.peers", "benchmarks.flame"):
     subprocess.run([sys.executable, "-m", module], check=True)

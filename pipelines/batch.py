@@ -67,12 +67,12 @@ def build(pipeline: beam.Pipeline, plan: Plan) -> None:
     )  # COMPLAINT_ACCEPTED, tallies
     one_call = calls[ACCEPTED] | "One call an id" >> Deduplicate(RecordKind.CALL)
 
+    start = pipeline | "Start" >> beam.Create([plan.run], reshuffle=False)  # one Run
     evidence = (
         one_complaint[MAIN] | "Complaint evidence" >> Evidence(RecordKind.COMPLAINT),
         one_call[MAIN] | "Call evidence" >> Evidence(RecordKind.CALL),
-        one_complaint[MAIN] | "Scripts" >> Scripts(),
+        one_complaint[MAIN] | "Scripts" >> Scripts(start),
     ) | "All evidence" >> beam.Flatten()  # EVIDENCE
-    start = pipeline | "Start" >> beam.Create([plan.run], reshuffle=False)  # one Run
     in_force = (one_complaint[MAIN], one_call[MAIN]) | "Decisions" >> Decisions(
         plan.decisions, plan.as_of, start
     )  # one InForce

@@ -15,7 +15,7 @@ import apache_beam as beam
 import numpy as np
 import pyarrow as pa
 
-from transforms.scripts.families import ALIKE, HEARD, counted, families, passages
+from transforms.scripts.families import HEARD, counted, families, passages
 from transforms.scripts.heard import Pass, each, followers, heard, table, together
 from transforms.scripts.marked import marked
 from transforms.scripts.told import told
@@ -24,12 +24,12 @@ from transforms.shuffle import PARTITIONS, table_of
 Batches = list[pa.RecordBatch]
 
 
-def _passages(share: float, shared: Batches, followed: Batches) -> pa.RecordBatch:
-    return passages(table(shared), table(followed), share)
+def _passages(_: object, shared: Batches, followed: Batches) -> pa.RecordBatch:
+    return passages(table(shared), table(followed))
 
 
-def _families(share: float, shared: Batches, passage: Batches, together: Batches) -> pa.RecordBatch:
-    return families(table(shared), passage[0], table(together), share)
+def _families(_: object, shared: Batches, passage: Batches, together: Batches) -> pa.RecordBatch:
+    return families(table(shared), passage[0], table(together))
 
 
 class _Heard(beam.DoFn):
@@ -61,21 +61,21 @@ def _told(rows: pa.RecordBatch, family: Batches) -> Iterator[pa.RecordBatch]:
 class Scripts(beam.PTransform):
     """COMPLAINT_ACCEPTED batches, each complaint once, to EVIDENCE batches of `script:` entities.
 
-    Soft evidence: a script describes clusters and joins none. `share` is how alike the wordings of
-    one family must be (`families.ALIKE`).
+    Soft evidence: a script describes clusters and joins none. `start` has one element a window.
     """
 
-    share: float = ALIKE
+    start: beam.PCollection
 
     def expand(self, complaints: beam.PCollection) -> Any:
         """See `families`."""
         texts = complaints | "Mark" >> beam.Map(marked)  # MARKED
-        start = complaints.pipeline | beam.Create([self.share], reshuffle=False)
         shared = texts | "Share" >> _Count(each)
         followed = texts | "Follow" >> _Count(followers, shared)
-        passage = start | "Passages" >> beam.Map(_passages, *_lists(shared, followed))
+        passage = self.start | "Passages" >> beam.Map(_passages, *_lists(shared, followed))
         heard_both = texts | "Hear both" >> _Count(together, passage)
-        family = start | "Families" >> beam.Map(_families, *_lists(shared, passage, heard_both))
+        family = self.start | "Families" >> beam.Map(
+            _families, *_lists(shared, passage, heard_both)
+        )
         return texts | "Tell" >> beam.FlatMap(_told, *_lists(family))
 
 
