@@ -6,10 +6,10 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 DEMO := runs/demo
 
-.PHONY: help install demo test check bench schemas clean
+.PHONY: help install demo test test-engines engines-up check bench schemas clean
 
 help:  ## what there is
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
 
 install: $(READY)  ## make .venv with ringtrace in it
 	@echo "ringtrace is at $(BIN)/ringtrace"
@@ -29,6 +29,13 @@ demo: $(READY)  ## run the batch pipeline on the bundled FTC excerpts
 test: $(READY)  ## run the tests
 	@$(BIN)/python -m tests.browser.driver
 	@$(BIN)/python -m pytest -n auto -rs
+
+test-engines: $(READY)  ## run the tests on Prism, Kafka and Flink (Java 17, Maven, Go)
+	@echo "Fetching the engines once (200 MB and a Go build); a test whose engine is missing says why"
+	@$(BIN)/python -m pytest -m 'prism or flink or kafka' -rs tests/engines
+
+engines-up: $(READY)  ## bring up Kafka, Beam's Kafka expansion service, Prism and Flink
+	@$(BIN)/python -m tests.engines.up
 
 check: $(READY)  ## lint, types, import direction
 	@$(BIN)/ruff check .

@@ -1,0 +1,87 @@
+"""Start a server, wait until it says that it is ready, and take it down with all its children."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+JVM = ("-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xss512k", "-Xmx256m")
+"""Small and quick to start: tests move thousands of records, not millions."""
+
+
+class ServerError(Exception):
+    """A server that ended, or was not ready in time; what it said last."""
+
+
+def free_port() -> int:
+    """A port that nobody listens on now."""
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return int(one.getsockname()[1])
+
+
+def java(folder: Path, main: str, *arguments: str, heap: Sequence[str] = JVM) -> list[str]:
+    """The command that runs a class of the jars in `folder`."""
+    return ["java", *heap, "-cp", f"{folder}/*", main, *arguments]
+
+
+@contextmanager
+def running(
+    command: Sequence[str],
+    log: Path,
+    ready: str,
+    seconds: float = 120,
+    environment: Mapping[str, str] | None = None,
+) -> Iterator[re.Match[str]]:
+    """Run a server until the block ends; yields what the pattern `ready` found in its log.
+
+    Raises:
+        ServerError: if it ends or says nothing of the kind in time.
+    """
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            env=os.environ | (environment or {}),
+            start_new_session=True,
+        )
+    try:
+        yield _ready(process, log, re.compile(ready), time.monotonic() + seconds)
+    finally:
+        stop(process)
+
+
+def _ready(
+    process: subprocess.Popen[bytes], log: Path, pattern: re.Pattern[str], until: float
+) -> re.Match[str]:
+    while True:
+        ended = process.poll() is not None
+        said = log.read_text(encoding="utf-8", errors="replace")
+        if found := pattern.search(said):
+            return found
+        if ended or time.monotonic() > until:
+            why = "ended" if ended else "was not ready in time"
+            raise ServerError(f"{process.args!r} {why}:\n{said[-2000:]}")
+        time.sleep(0.1)
+
+
+def stop(process: subprocess.Popen[bytes], grace: float = 10) -> None:
+    """End a process of its own session and all its children."""
+    for how in (signal.SIGTERM, signal.SIGKILL):
+        try:
+            os.killpg(process.pid, how)
+            process.wait(grace)
+        except ProcessLookupError:
+            break
+        except subprocess.TimeoutExpired:
+            continue
+    process.wait()

@@ -1,0 +1,44 @@
+"""A batch run gives the same bytes on every engine as in this process."""
+
+import pytest
+
+from pipelines.simulate.generate import simulate
+from pipelines.simulate.world import World
+from tests.engines.batch import engine_flags, files_of
+from tests.pipelines.running import EXAMPLES, run
+
+
+@pytest.fixture(scope="module")
+def local(tmp_path_factory):
+    """(flags, files of the run in this process) of a simulated world and of the FTC's records."""
+    folder = tmp_path_factory.mktemp("local")
+    simulate(World(seed=11, complaints=150, operations=12), folder / "world")
+    worlds = {
+        "simulated": [
+            "--complaints",
+            folder / "world" / "complaints",
+            "--calls",
+            folder / "world" / "calls",
+        ],
+        "examples": ["--complaints", *sorted(EXAMPLES.glob("*.csv"))],
+    }
+    for name, flags in worlds.items():
+        run(folder / name, *flags)
+    return {name: (flags, files_of(folder / name)) for name, flags in worlds.items()}
+
+
+@pytest.mark.parametrize("world", ["simulated", "examples"])
+@pytest.mark.parametrize(
+    "engine",
+    [
+        pytest.param("prism", marks=pytest.mark.prism),
+        pytest.param("flink", marks=pytest.mark.flink),
+    ],
+)
+def test_batch_on_an_engine_equals_batch_here(request, tmp_path, local, engine, world):
+    flags, expected = local[world]
+    address = request.getfixturevalue(engine)
+    run(tmp_path / "run", *flags, *engine_flags(address))
+    found = files_of(tmp_path / "run")
+    assert sorted(found) == sorted(expected)
+    assert [name for name, content in found.items() if content != expected[name]] == []

@@ -1,0 +1,38 @@
+"""Send to and read from topics of a broker, without Beam."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from kafka import KafkaConsumer, KafkaProducer, TopicPartition
+
+Pair = tuple[bytes | None, bytes]
+
+
+def send(bootstrap: str, topic: str, pairs: Iterable[Pair]) -> None:
+    """Send (key, value) pairs, and return when the broker has them all."""
+    producer = KafkaProducer(bootstrap_servers=bootstrap, acks="all")
+    try:
+        waiting = [producer.send(topic, key=key, value=value) for key, value in pairs]
+        for one in waiting:
+            one.get(timeout=30)
+    finally:
+        producer.close()
+
+
+def read_all(bootstrap: str, topic: str) -> list[Pair]:
+    """Every (key, value) that a topic holds now, by partition and offset."""
+    consumer = KafkaConsumer(bootstrap_servers=bootstrap, enable_auto_commit=False)
+    try:
+        found = sorted(consumer.partitions_for_topic(topic) or ())
+        partitions = [TopicPartition(topic, number) for number in found]
+        consumer.assign(partitions)
+        consumer.seek_to_beginning(*partitions)
+        ends = consumer.end_offsets(partitions)
+        pairs: list[Pair] = []
+        while any(consumer.position(one) < ends[one] for one in partitions):
+            for records in consumer.poll(timeout_ms=500).values():
+                pairs.extend((record.key, record.value) for record in records)
+        return pairs
+    finally:
+        consumer.close()
