@@ -16,6 +16,7 @@ usage: ringtrace COMMAND ...
   rejects    write the rejected rows of a run out, to be mended and fed back in
   simulate   write a simulated world with its truth
   evaluate   hold a run against the truth
+  exchange   what may leave for another organisation, signed
   keys       the key that signs what leaves, and the partners' keys that are trusted
 
 ringtrace COMMAND --help says more. Exit status: 0 done, 1 failed, 2 wrong usage.
@@ -58,6 +59,12 @@ def _rejects(arguments: Sequence[str]) -> int:
     return _parsed(rejects, "rejects", arguments)
 
 
+def _exchange(arguments: Sequence[str]) -> int:
+    from pipelines.exchange import command
+
+    return _parsed(command, "exchange", arguments)
+
+
 def _keys(arguments: Sequence[str]) -> int:
     from pipelines import keys
 
@@ -83,6 +90,7 @@ COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
     "rejects": _rejects,
     "simulate": _simulate,
     "evaluate": _evaluate,
+    "exchange": _exchange,
     "keys": _keys,
 }
 

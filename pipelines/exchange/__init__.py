@@ -1,0 +1,1 @@
+"""`ringtrace exchange`: offers to other organisations, and joint clusters with theirs."""

@@ -1,0 +1,127 @@
+"""`ringtrace exchange offer`: what may leave of a run, as one signed file for one organisation."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pipelines import key_store
+from pipelines.exchange import files
+from pipelines.options import UsageError, moment
+from reports import tables
+from reports.exchange import canonical, make_offer
+from reports.exchange import policy as policies
+from reports.exchange.make_offer import Parties
+from schemas.offer import Offer
+from schemas.tables import CALLS, CLUSTERS, COMPLAINTS, ENTITIES, MEMBERS, MENTIONS
+from transforms.joint.restored import call_records, complaint_records, evidence_of
+
+OFFER = "offer.json"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the flags of `ringtrace exchange offer` on `parser`."""
+    parser.add_argument("run", metavar="RUN", help="folder of a finished run")
+    parser.add_argument("--to", metavar="ORG", required=True, help="slug of the recipient")
+    parser.add_argument(
+        "--from", metavar="ORG", dest="sender", help="your own slug (default: the run's one)"
+    )
+    parser.add_argument(
+        "--policy", metavar="TOML", help="what may leave (default: the shipped policy.toml)"
+    )
+    parser.add_argument("--output", metavar="DIR", required=True, help="new folder to write")
+    parser.add_argument("--key", metavar="PEM", help="private key to sign with (default: your own)")
+    parser.add_argument(
+        "--issued-at", type=moment, metavar="TIME", help="when it is issued (default: now)"
+    )
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Write the offer and its signature; 0 when done.
+
+    Raises:
+        UsageError: for a run, a policy or a folder that cannot be used.
+    """
+    folder = arguments.run
+    if files.manifest_of(folder)["options"].get("offers"):
+        raise UsageError(f"{folder}: is joined with others' offers; offer from your own run alone")
+    policy = _policy(arguments.policy)
+    evidence = evidence_of_run(folder)
+    sender = files.own_org(arguments.sender, set(evidence["source_org"].to_pylist()), folder)
+    recipient = key_store.org_slug(arguments.to)
+    if sender == recipient:
+        raise UsageError(f"{sender} is both --from and --to; name the other organisation in --to")
+    issued = (arguments.issued_at or datetime.now(UTC)).replace(microsecond=0)
+    parties = Parties(
+        sender, recipient, _time(issued), _time(issued + timedelta(days=policy.days_valid))
+    )
+    offer, left = make_offer.make(
+        tables.read(folder, MEMBERS),
+        tables.read(folder, ENTITIES, ["entity_id", "status"]),
+        tables.read(folder, CLUSTERS, ["cluster_id", "status"]),
+        evidence.filter(pc.equal(evidence["source_org"], sender)),
+        frozenset(),
+        policy,
+        parties,
+    )
+    if not offer.entities:
+        raise UsageError(f"{folder}: nothing in it may leave under this policy: {_told(left)}")
+    output = files.new_folder(arguments.output)
+    key = key_store.own_key(arguments.key)
+    path = files.write_signed(output, OFFER, canonical.write(offer), key)
+    sys.stdout.write("\n".join(summary(path, offer, left)) + "\n")
+    return 0
+
+
+def evidence_of_run(folder: str) -> pa.Table:
+    """The EVIDENCE rows of a finished run, without brands."""
+    complaints = tables.read(
+        folder,
+        COMPLAINTS,
+        ["source_org", "complaint_id", "victim_id", "loss_amount", "loss_currency"],
+    )
+    calls = tables.read(folder, CALLS, ["source_org", "call_id", "victim_id", "complaint_id"])
+    return evidence_of(
+        tables.read(folder, MENTIONS),
+        pa.concat_tables([complaint_records(complaints), call_records(calls)]),
+        tables.read(folder, ENTITIES, ["entity_id", "region", "line_type"]),
+    )
+
+
+def summary(path: Path, offer: Offer, left: make_offer.Left) -> list[str]:
+    """What leaves and what does not, in a few lines for who must answer for it."""
+    reports = sum(one.reports for one in offer.evidence)
+    shown = sum(1 for one in offer.clusters if one.countries)
+    return [
+        f"{path}: for {offer.recipient}, {offer.tlp}, until {offer.expires_at}",
+        f"  leaves: {len(offer.entities)} identifiers of {len(offer.clusters)} clusters; "
+        f"{reports} reports as {len(offer.evidence)} counts by kind and week",
+        f"  victims by country: of {shown} clusters, counts of {offer.terms.k} and more alone",
+        f"  stays: {_told(left)}",
+        f"  mail {path.name} and {path.name}.sig together",
+    ]
+
+
+def _told(left: make_offer.Left) -> str:
+    return ", ".join(f"{count} {why}" for why, count in left.reasons.items()) or "nothing"
+
+
+def _time(when: datetime) -> str:
+    return when.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _policy(path: str | None) -> policies.Policy:
+    if path is None:
+        return policies.shipped()
+    try:
+        return policies.load(Path(path).read_text(encoding="utf-8"), path)
+    except OSError as error:
+        raise UsageError(f"{path}: {error.strerror}; give a TOML file") from None
+    except (UnicodeDecodeError, policies.PolicyError) as error:
+        told = str(error) if isinstance(error, policies.PolicyError) else f"{path}: not UTF-8 text"
+        raise UsageError(told) from None

@@ -1,0 +1,1 @@
+"""What organisations tell each other: offers, and how many victims they share."""

@@ -1,0 +1,194 @@
+"""What another organisation sent, taken for hostile until its signature and every field holds."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from datetime import UTC, date, datetime, timedelta
+from itertools import pairwise
+from typing import Any
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+from reports import signing
+from reports.exchange import canonical
+from reports.exchange.canonical import NotCanonicalError
+from reports.exchange.policy import MAY_LEAVE
+from schemas.codes import COUNTRIES, CURRENCIES
+from schemas.kinds import HARD_ROLES, RecordKind
+from schemas.offer import (
+    FORMAT,
+    LONGEST_ID,
+    REVOCATION,
+    VERSION,
+    Offer,
+    OfferedCluster,
+    OfferedEvidence,
+    Revocation,
+    Tlp,
+)
+from transforms.graph.weighing import WIDEST
+
+MAX_BYTES = 256 * 2**20
+"""Longest file that is read."""
+
+MOST_REPORTS = 5_000_000
+"""Reports that one offer may count: each becomes a row of evidence."""
+
+AHEAD = timedelta(days=1)
+"""How far another's clock may be ahead of ours."""
+
+_SLUG = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
+_TIME = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}Z")
+_WEEK = re.compile(r"(\d{4})-W(\d{2})")
+_PHONE = re.compile(r"phone:\+[1-9]\d{6,14}(#\d{1,4})?")
+_DIGEST = re.compile(r"[0-9a-f]{64}")
+
+
+class OfferError(ValueError):
+    """What is wrong with a file that was sent, in words that follow its name."""
+
+
+def signer_of(
+    content: bytes, signature: bytes, trusted: Mapping[str, Sequence[Ed25519PublicKey]]
+) -> tuple[str, str]:
+    """The organisation whose trusted key signed `content`, and the key's id.
+
+    Raises:
+        OfferError: if none did.
+    """
+    try:
+        signer = signing.verify(content, signature, [k for keys in trusted.values() for k in keys])
+    except signing.UnknownKeyError as error:
+        raise OfferError(f"{error}; see ringtrace keys trust") from None
+    except signing.SignatureError as error:
+        raise OfferError(str(error)) from None
+    (org,) = {org for org, keys in trusted.items() for k in keys if signing.key_id(k) == signer}
+    return org, signer
+
+
+def parse(content: bytes, signed_by: str) -> Offer | Revocation:
+    """The offer or revocation in signed bytes, every field checked.
+
+    Raises:
+        OfferError: naming the first field that is wrong.
+    """
+    try:
+        value = canonical.parse(content)
+        if not isinstance(value, dict) or value.get("format") not in (FORMAT, REVOCATION):
+            raise OfferError("is neither an offer nor a revocation")
+        if repr(value.get("version")) != repr(VERSION):
+            raise OfferError(f"is of a version that is not read here; ask for version {VERSION}")
+        kind: type[Any] = Offer if value["format"] == FORMAT else Revocation
+        found: Offer | Revocation = canonical.into(kind, value)
+    except NotCanonicalError as error:
+        raise OfferError(str(error)) from None
+    _check_parties(found, signed_by)
+    if isinstance(found, Offer):
+        _check_offer(found)
+    else:
+        _need(bool(found.offers) and all(map(_DIGEST.fullmatch, found.offers)), "offers")
+    return found
+
+
+def check_for(found: Offer | Revocation, me: str, now: datetime) -> None:
+    """Whether it is for `me`, and in force at `now`.
+
+    Raises:
+        OfferError: if not.
+    """
+    if found.recipient != me:
+        raise OfferError(f"is for {found.recipient}, not for {me}")
+    if moment(found.issued_at) > now + AHEAD:
+        raise OfferError(f"was issued in the future, at {found.issued_at}")
+    if isinstance(found, Offer) and moment(found.expires_at) <= now:
+        raise OfferError(f"expired at {found.expires_at}; ask {found.sender} for a new one")
+
+
+def moment(text: str) -> datetime:
+    """A time of an offer."""
+    return datetime.strptime(text, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
+
+
+def monday(week: str) -> date:
+    """The first day of an ISO 8601 week.
+
+    Raises:
+        ValueError: if there is no such week.
+    """
+    match = _WEEK.fullmatch(week)
+    if not match:
+        raise ValueError("no ISO week")
+    return date.fromisocalendar(int(match[1]), int(match[2]), 1)
+
+
+def _need(holds: object, field: str) -> None:
+    if not holds:
+        raise OfferError(f"has a field {field} that is not as it must be")
+
+
+def _check_parties(found: Offer | Revocation, signed_by: str) -> None:
+    _need(_SLUG.fullmatch(found.sender), "sender")
+    _need(_SLUG.fullmatch(found.recipient), "recipient")
+    if found.sender != signed_by:
+        raise OfferError(f"says that it is {found.sender}'s, but {signed_by} signed it")
+    times = [found.issued_at, *([found.expires_at] if isinstance(found, Offer) else [])]
+    for name, text in zip(("issued_at", "expires_at"), times, strict=False):
+        _need(_TIME.fullmatch(text), name)
+        try:
+            moment(text)
+        except ValueError:
+            raise OfferError(f"has a field {name} that is no time") from None
+
+
+def _check_offer(offer: Offer) -> None:
+    _need(offer.expires_at > offer.issued_at, "expires_at")
+    _need(offer.tlp in tuple(Tlp), "tlp")
+    _need(offer.terms.k >= 1 and offer.terms.confidence_floor <= 100, "terms")
+    for at, one in enumerate(offer.entities):
+        _need(_is_id(one.entity_id), f"entities[{at}].entity_id")
+        _need(one.role in HARD_ROLES, f"entities[{at}].role")
+        _need(offer.terms.confidence_floor <= one.confidence <= 100, f"entities[{at}].confidence")
+        _need(1 <= one.cluster <= len(offer.clusters), f"entities[{at}].cluster")
+    _need(_rising([one.entity_id for one in offer.entities]), "entities")
+    for at, evidence in enumerate(offer.evidence):
+        _check_evidence(evidence, len(offer.entities), offer.issued_at, f"evidence[{at}]")
+    _need(_rising([(one.week, one.kind, one.entities) for one in offer.evidence]), "evidence")
+    _need(sum(one.reports for one in offer.evidence) <= MOST_REPORTS, "evidence[].reports")
+    for at, cluster in enumerate(offer.clusters):
+        _check_cluster(cluster, at + 1, offer.terms.k, f"clusters[{at}]")
+    _need({one.cluster for one in offer.entities} == {c.number for c in offer.clusters}, "clusters")
+
+
+def _is_id(entity_id: str) -> bool:
+    kind, _, value = entity_id.partition(":")
+    if kind not in MAY_LEAVE or not value or len(entity_id) > LONGEST_ID:
+        return False
+    if kind == "phone":
+        return _PHONE.fullmatch(entity_id) is not None
+    return entity_id.isprintable() and entity_id == entity_id.strip()
+
+
+def _rising(values: Sequence[Any]) -> bool:
+    return all(a < b for a, b in pairwise(values))
+
+
+def _check_evidence(one: OfferedEvidence, entities: int, issued_at: str, where: str) -> None:
+    _need(1 <= len(one.entities) <= WIDEST and _rising(one.entities), f"{where}.entities")
+    _need(one.entities[-1] < entities, f"{where}.entities")
+    _need(one.kind in tuple(RecordKind), f"{where}.kind")
+    _need(one.reports >= 1, f"{where}.reports")
+    try:
+        _need(date(2000, 1, 1) <= monday(one.week) <= moment(issued_at).date(), f"{where}.week")
+    except ValueError as error:
+        if isinstance(error, OfferError):
+            raise
+        raise OfferError(f"has a field {where}.week that is no week") from None
+
+
+def _check_cluster(one: OfferedCluster, number: int, k: int, where: str) -> None:
+    _need(one.number == number, f"{where}.number")
+    _need(_rising([c.country for c in one.countries]), f"{where}.countries")
+    _need(all(c.country in COUNTRIES and c.victims >= k for c in one.countries), f"{where}.country")
+    _need(_rising([loss.currency for loss in one.losses]), f"{where}.losses")
+    _need(all(loss.currency in CURRENCIES for loss in one.losses), f"{where}.currency")

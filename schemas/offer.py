@@ -1,0 +1,128 @@
+"""The offer: what one organisation shows another of the scammers it saw, and of nobody else.
+
+Counts, weeks and the offenders' own identifiers, as canonical JSON with a detached signature. It
+has no field for a victim's id, number or words, nor for a record's id, and no digest of one: all
+numbers can be tried until a digest fits. A cluster is a number within the offer, since the id of a
+run's cluster is made from an identifier that need not be in the offer.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+FORMAT = "ringtrace-offer"
+REVOCATION = "ringtrace-revocation"
+VERSION = 1
+
+MOST = 2**53 - 1
+"""The largest number that every JSON reader holds exactly (RFC 7493 section 2.2)."""
+
+LONGEST_ID = 400
+"""Characters of the longest entity id that is offered or taken."""
+
+
+class Tlp(StrEnum):
+    """Traffic Light Protocol 2.0 labels (FIRST, August 2022): how far an offer may travel."""
+
+    RED = "TLP:RED"
+    AMBER_STRICT = "TLP:AMBER+STRICT"
+    AMBER = "TLP:AMBER"
+    GREEN = "TLP:GREEN"
+    CLEAR = "TLP:CLEAR"
+
+
+@dataclass(frozen=True)
+class Terms:
+    """The policy under which an offer was made, as far as its reader must know it.
+
+    Shares are in hundredths, since canonical JSON holds whole numbers alone.
+    """
+
+    confidence_floor: int
+    k: int
+    least_reports: int
+    loss_unit: int
+
+
+@dataclass(frozen=True)
+class OfferedEntity:
+    """An offender's identifier: the role it was held in, how surely it belongs, and to what."""
+
+    entity_id: str
+    role: str
+    confidence: int
+    cluster: int
+
+
+@dataclass(frozen=True)
+class OfferedEvidence:
+    """How many people reported these identifiers together, and in no other way, in one week.
+
+    `entities` are places in the offer's list of them, rising. `kind` is complaint (with the calls
+    that belong to it) or call. `week` is an ISO 8601 week such as 2026-W09. A person counts once
+    for each of the sender's clusters, by the report that names most.
+    """
+
+    entities: tuple[int, ...]
+    kind: str
+    reports: int
+    week: str
+
+
+@dataclass(frozen=True)
+class CountryCount:
+    """Victims of one country (ISO 3166-1 alpha-2), at least k."""
+
+    country: str
+    victims: int
+
+
+@dataclass(frozen=True)
+class OfferedLoss:
+    """What at least k victims of a cluster say that they lost, in whole units, rounded."""
+
+    amount: int
+    currency: str
+
+
+@dataclass(frozen=True)
+class OfferedCluster:
+    """What one of the sender's clusters did. `elsewhere` are the victims of all other countries.
+
+    Both are absent where no table can be shown without showing a small cell.
+    """
+
+    countries: tuple[CountryCount, ...]
+    elsewhere: int | None
+    losses: tuple[OfferedLoss, ...]
+    number: int
+
+
+@dataclass(frozen=True)
+class Offer:
+    """One offer, whole: a later one from the same sender takes its place."""
+
+    sender: str
+    recipient: str
+    issued_at: str
+    expires_at: str
+    tlp: str
+    terms: Terms
+    entities: tuple[OfferedEntity, ...]
+    evidence: tuple[OfferedEvidence, ...]
+    clusters: tuple[OfferedCluster, ...]
+    format: str = FORMAT
+    version: int = VERSION
+
+
+@dataclass(frozen=True)
+class Revocation:
+    """The sender takes offers back, named by the SHA-256 of their bytes."""
+
+    sender: str
+    recipient: str
+    issued_at: str
+    offers: tuple[str, ...]
+    format: str = REVOCATION
+    version: int = VERSION

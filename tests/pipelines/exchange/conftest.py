@@ -1,0 +1,103 @@
+"""Two companies of one simulated world, each with its own run and its own keys."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from pipelines import cli, key_store
+from reports import signing
+
+ISSUED = "2026-06-01T00:00:00Z"
+NOW = "2026-06-02T00:00:00Z"
+
+
+@dataclass(frozen=True)
+class Company:
+    org: str
+    home: Path
+    complaints: Path
+    calls: Path
+    run: Path
+
+
+@dataclass(frozen=True)
+class World:
+    folder: Path
+    amazon: Company
+    microsoft: Company
+
+    @property
+    def truth(self) -> Path:
+        return self.folder / "truth.csv"
+
+
+def ringtrace(*words: object) -> int:
+    return cli.main([str(word) for word in words])
+
+
+def rows(path: Path) -> list[dict]:
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+@pytest.fixture(scope="session")
+def world(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("world")
+    made = "--complaints 900 --operations 8 --seed 7".split()
+    assert ringtrace("simulate", folder / "in", *made) == 0
+    companies = []
+    for org in ("amazon", "microsoft"):
+        one = Company(
+            org=org,
+            home=folder / f"home-{org}",
+            complaints=folder / "in" / "complaints" / f"{org}.jsonl",
+            calls=folder / "in" / "calls" / f"{org}.jsonl",
+            run=folder / org,
+        )
+        files = ["--complaints", one.complaints, "--calls", one.calls]
+        assert ringtrace("batch", *files, "--output", one.run) == 0
+        companies.append(one)
+    whole = World(folder / "in", *companies)
+    befriend(whole.amazon, whole.microsoft)
+    befriend(whole.microsoft, whole.amazon)
+    return whole
+
+
+def befriend(one: Company, other: Company) -> None:
+    """Each trusts the other's key, as two people would do over the telephone."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(key_store.HOME_VARIABLE, str(other.home))
+        key = key_store.own_key().public_key()
+        patch.setenv(key_store.HOME_VARIABLE, str(one.home))
+        pem = one.home / "theirs.pem"
+        one.home.mkdir(exist_ok=True)
+        pem.write_bytes(signing.public_pem(key))
+        mark = ["--fingerprint", signing.key_id(key)]
+        assert ringtrace("keys", "trust", other.org, pem, *mark) == 0
+
+
+@pytest.fixture
+def at(monkeypatch):
+    """Sit at a company's desk: its keys are one's own."""
+
+    def sit(company: Company) -> None:
+        monkeypatch.setenv(key_store.HOME_VARIABLE, str(company.home))
+
+    return sit
+
+
+@pytest.fixture
+def offered(world, at, tmp_path):
+    """An offer of microsoft's to amazon."""
+
+    def make(name="offer", **changes):
+        at(world.microsoft)
+        flags = {"--to": "amazon", "--output": tmp_path / name, "--issued-at": ISSUED} | changes
+        words = [word for flag in flags.items() for word in flag]
+        assert ringtrace("exchange", "offer", world.microsoft.run, *words) == 0
+        return tmp_path / name
+
+    return make

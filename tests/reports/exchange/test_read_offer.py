@@ -1,0 +1,234 @@
+"""Whatever is sent is refused in one line, unless every byte of it is as it must be."""
+
+import dataclasses
+import json
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from reports import signing
+from reports.exchange import canonical, read_offer
+from reports.exchange.read_offer import OfferError
+from schemas.offer import (
+    CountryCount,
+    Offer,
+    OfferedCluster,
+    OfferedEntity,
+    OfferedEvidence,
+    OfferedLoss,
+    Revocation,
+    Terms,
+)
+
+KEY = signing.make_key()
+OTHER = signing.make_key()
+TRUSTED = {"microsoft": [KEY.public_key()], "fcc": [OTHER.public_key()]}
+OFFER = Offer(
+    sender="microsoft",
+    recipient="amazon",
+    issued_at="2026-06-01T00:00:00Z",
+    expires_at="2026-07-01T00:00:00Z",
+    tlp="TLP:AMBER+STRICT",
+    terms=Terms(confidence_floor=75, k=5, least_reports=2, loss_unit=1000),
+    entities=(
+        OfferedEntity("domain:amzn-refund.support", "lure_site", 80, 1),
+        OfferedEntity("phone:+18885550123", "callback", 99, 1),
+    ),
+    evidence=(
+        OfferedEvidence((0, 1), "complaint", 3, "2026-W09"),
+        OfferedEvidence((1,), "call", 2, "2026-W10"),
+    ),
+    clusters=(OfferedCluster((CountryCount("US", 9),), 7, (OfferedLoss(3000, "USD"),), 1),),
+)
+REVOKED = Revocation("microsoft", "amazon", "2026-06-02T00:00:00Z", ("a" * 64,))
+NOW = datetime(2026, 6, 2, tzinfo=UTC)
+
+
+def plain(value=OFFER):
+    return json.loads(canonical.write(value))
+
+
+def refused(content, word="."):
+    with pytest.raises(OfferError, match=word) as error:
+        read_offer.parse(content, "microsoft")
+    assert "\n" not in str(error.value)
+    assert len(str(error.value)) < 300
+    return str(error.value)
+
+
+@pytest.mark.parametrize("value", [OFFER, REVOKED])
+def test_what_was_written_is_read(value):
+    assert read_offer.parse(canonical.write(value), "microsoft") == value
+
+
+def test_the_signature_says_who_sent_it():
+    content = canonical.write(OFFER)
+    org, signer = read_offer.signer_of(content, signing.sign(content, KEY), TRUSTED)
+    assert (org, signer) == ("microsoft", signing.key_id(KEY.public_key()))
+    with pytest.raises(OfferError, match="not trusted"):
+        read_offer.signer_of(content, signing.sign(content, signing.make_key()), TRUSTED)
+    with pytest.raises(OfferError, match="altered"):
+        read_offer.signer_of(content + b" ", signing.sign(content, KEY), TRUSTED)
+
+
+def test_one_trusted_organisation_cannot_speak_for_another():
+    with pytest.raises(OfferError, match="but fcc signed it"):
+        read_offer.parse(canonical.write(OFFER), "fcc")
+
+
+@pytest.mark.parametrize(
+    ("change", "me", "word"),
+    [
+        ({}, "ftc", "is for amazon, not for ftc"),
+        ({"expires_at": "2026-06-01T12:00:00Z"}, "amazon", "expired at 2026-06-01"),
+        ({"expires_at": "2026-06-02T00:00:00Z"}, "amazon", "expired"),
+        (
+            {"issued_at": "2026-06-04T00:00:00Z", "expires_at": "2026-08-01T00:00:00Z"},
+            "amazon",
+            "in the future",
+        ),
+    ],
+)
+def test_in_force_for_whom_it_is_for(change, me, word):
+    read_offer.check_for(OFFER, "amazon", NOW)
+    with pytest.raises(OfferError, match=word):
+        read_offer.check_for(dataclasses.replace(OFFER, **change), me, NOW)
+
+
+LONG = "domain:" + "a" * 10_000
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "word"),
+    [
+        ("sender", "../../etc", "sender"),
+        ("sender", "a" * 10_000, "sender"),
+        ("recipient", "a/b", "recipient"),
+        ("recipient", "", "recipient"),
+        ("version", 2, "ask for version 1"),
+        ("version", True, "version"),
+        ("format", "other", "neither"),
+        ("tlp", "TLP:PINK", "tlp"),
+        ("issued_at", "2026-13-01T00:00:00Z", "issued_at"),
+        ("issued_at", "yesterday", "issued_at"),
+        ("expires_at", "2026-05-01T00:00:00Z", "expires_at"),
+        ("terms.k", 0, "terms"),
+        ("terms.k", -1, "terms.k"),
+        ("terms.k", 2**60, "terms.k"),
+        ("terms.k", "5", "terms.k"),
+        ("terms.more", 5, "unknown field"),
+        ("entities.0.entity_id", LONG, r"entities\[0\].entity_id"),
+        ("entities.0.entity_id", "domain:a\u202eb.com", "entity_id"),
+        ("entities.0.entity_id", "domain:a\nb.com", "entity_id"),
+        ("entities.0.entity_id", "domain:", "entity_id"),
+        ("entities.0.entity_id", "carrier:acme", "entity_id"),
+        ("entities.0.entity_id", "../../etc/passwd", "entity_id"),
+        ("entities.0.entity_id", "phone:=HYPERLINK(1)", "entity_id"),
+        ("entities.0.entity_id", None, "not a text"),
+        ("entities.0.role", "victim", "role"),
+        ("entities.0.role", "caller_id", "role"),
+        ("entities.0.confidence", 74, "confidence"),
+        ("entities.0.confidence", 101, "confidence"),
+        ("entities.0.confidence", 0.9, "canonical|whole"),
+        ("entities.0.cluster", 2, "cluster"),
+        ("entities.0.cluster", 0, "cluster"),
+        ("entities.0.entity_id", "phone:+18885550123", "entities"),
+        ("evidence.0.entities", [], "evidence"),
+        ("evidence.0.entities", [1, 0], "evidence"),
+        ("evidence.0.entities", [0, 2], "evidence"),
+        ("evidence.0.entities", [0, 0], "evidence"),
+        ("evidence.0.entities", list(range(21)), "evidence"),
+        ("evidence.0.kind", "opinion", "kind"),
+        ("evidence.0.reports", 0, "reports"),
+        ("evidence.0.reports", 2**53 - 1, "reports"),
+        ("evidence.0.week", "2026-W54", "week"),
+        ("evidence.0.week", "2026-W00", "week"),
+        ("evidence.0.week", "2026-W30", "week"),
+        ("evidence.0.week", "0000-W01", "week"),
+        ("clusters.0.number", 2, "number"),
+        ("clusters.0.elsewhere", -1, "elsewhere"),
+        ("clusters.0.countries.0.victims", 4, "country"),
+        ("clusters.0.countries.0.country", "XX", "country"),
+        ("clusters.0.losses.0.currency", "XXX", "currency"),
+        ("clusters", [], "cluster"),
+        ("evidence", {}, "not a list"),
+        ("terms", [], "not an object"),
+    ],
+)
+def test_a_wrong_field_is_named(path, value, word):
+    whole = plain()
+    at, *_ = [whole]
+    *way, last = [int(one) if one.isdigit() else one for one in path.split(".")]
+    for step in way:
+        at = at[step]
+    at[last] = value
+    content = json.dumps(whole, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+    said = refused(content, word)
+    assert "etc" not in said
+    assert "HYPERLINK" not in said
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"null",
+        b"[]",
+        b"\xff\xfe",
+        b"[" * 100_000,
+        b'{"a":' * 100_000,
+        b"NaN",
+        b'{"format":"ringtrace-offer","version":1e400}',
+        b'{"format":"ringtrace-offer","version":NaN}',
+        b'{"format":"ringtrace-offer","version":' + b"9" * 5000 + b"}",
+        b'{"format":"\\ud800"}',
+    ],
+)
+def test_broken_and_deep_json(content):
+    refused(content)
+
+
+def test_one_value_has_one_form():
+    content = canonical.write(OFFER)
+    refused(content.replace(b'"k":5', b'"k":6,"k":5'), "canonical")
+    refused(content.replace(b'"k":5', b'"k": 5'), "canonical")
+    refused(content.replace(b'"k":5', b'"k":5.0'), "canonical|whole")
+    refused(content.replace(b"amazon", b"\\u0061mazon"), "canonical")
+    refused(content + b"\n", "canonical")
+    refused(b"\xef\xbb\xbf" + content)
+
+
+scalars = st.none() | st.booleans() | st.integers() | st.text() | st.floats()
+
+
+@given(st.data())
+def test_any_value_anywhere_is_refused_or_read_as_it_is(data):
+    """Every leaf in turn is replaced by anything: never a crash, never another meaning."""
+    whole = plain()
+    spots = list(leaves(whole))
+    holder, step = data.draw(st.sampled_from(spots))
+    holder[step] = data.draw(scalars | st.lists(scalars, max_size=2))
+    try:
+        content = canonical.write(whole)
+    except (ValueError, UnicodeEncodeError):
+        return
+    try:
+        offer = read_offer.parse(content, "microsoft")
+    except OfferError as error:
+        assert "\n" not in str(error)
+    else:
+        assert canonical.write(offer) == content
+
+
+def leaves(value):
+    for step, one in list(value.items() if isinstance(value, dict) else enumerate(value)):
+        if isinstance(one, dict | list) and one:
+            yield from leaves(one)
+        yield value, step
+
+
+@given(st.binary(max_size=60))
+def test_any_bytes_are_refused(content):
+    refused(content)

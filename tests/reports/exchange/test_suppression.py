@@ -1,0 +1,157 @@
+"""No hidden count can be told from what is shown: by one who knows the rule, and by algebra."""
+
+from collections import defaultdict
+from decimal import Decimal
+from itertools import product
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.optimize import linprog
+
+from reports.exchange import policy, suppression
+from reports.exchange.suppression import NOTHING, shown
+
+COUNTRIES = ("AU", "CA", "DE", "US")
+
+
+def key(table, k):
+    seen = shown(table, k)
+    return tuple((one.country, one.victims) for one in seen.countries), seen.elsewhere
+
+
+@pytest.mark.parametrize("k", [3, 4])
+def test_whoever_knows_the_rule_and_tries_every_table_learns_no_hidden_count(k):
+    """Every table of three countries and the rest of the world, by what is shown of it.
+
+    The rest of the world is of unknown country here; of 249 countries it is as free to be anything.
+    """
+    most, world = 2 * k + 2, 4 * k + 4
+    tables = defaultdict(list)
+    for counts in product(range(most + 1), repeat=3):
+        for unknown in range(world + 1):
+            table = dict(zip(COUNTRIES, counts, strict=False)) | {None: unknown}
+            # The attacker knows the total too: the evidence adds up to it.
+            tables[key(table, k), sum(counts) + unknown].append(counts)
+    hidden = 0
+    for ((countries, elsewhere), total), those in tables.items():
+        named = {country for country, _ in countries}
+        possible = np.array(those)
+        for at, country in enumerate(COUNTRIES[:3]):
+            if country in named or total > world:
+                continue
+            low, high = possible[:, at].min(), possible[:, at].max()
+            if elsewhere is None:
+                # Nothing is shown, and nothing is known but the total.
+                assert (low, high) == (0, min(total, most))
+            elif high:
+                hidden += 1
+                assert high - low > k, (countries, elsewhere, country, low, high)
+    assert hidden > 50
+
+
+tables = st.dictionaries(
+    st.sampled_from([*COUNTRIES, "ES", "GB", "IN", None]), st.integers(0, 40), max_size=8
+)
+
+
+@given(tables, st.integers(3, 9))
+def test_linear_programming_bounds_every_hidden_cell_wider_than_k(table, k):
+    seen = shown(table, k)
+    if seen.elsewhere is None:
+        return
+    named = {one.country: one.victims for one in seen.countries}
+    hidden = sorted(c for c, n in table.items() if n and c is not None and c not in named)
+    if not hidden:
+        return
+    unknowns = [*hidden, None]
+    ones = np.ones((1, len(unknowns)))
+    for at in range(len(hidden)):
+        goal = np.zeros(len(unknowns))
+        goal[at] = 1
+        low, high = (
+            sign * linprog(sign * goal, A_eq=ones, b_eq=[seen.elsewhere]).fun for sign in (1, -1)
+        )
+        assert high - low > k
+
+
+@given(tables, st.integers(3, 9))
+def test_what_is_shown_is_true(table, k):
+    seen = shown(table, k)
+    if seen == NOTHING:
+        return
+    for one in seen.countries:
+        assert one.victims == table[one.country] >= k
+    assert sum(one.victims for one in seen.countries) + seen.elsewhere == sum(table.values())
+    assert seen.elsewhere == 0 or seen.elsewhere >= k
+
+
+@given(tables, st.integers(3, 9))
+def test_nothing_small_is_hidden_for_nothing(table, k):
+    if sum(table.values()) >= 2 * k and all(n == 0 or n >= k for n in table.values()):
+        named = {one.country for one in shown(table, k).countries}
+        assert named == {c for c, n in table.items() if n and c is not None}
+
+
+def test_examples():
+    assert key({"US": 40, "CA": 9, "DE": 2}, 5) == ((("US", 40),), 11)
+    assert key({"US": 40, "CA": 9}, 5) == ((("CA", 9), ("US", 40)), 0)
+    assert key({"US": 40, "CA": 40, "DE": 2}, 5) == ((), 82)
+    assert key({"US": 5, "CA": 5, "DE": 4}, 5) == ((), 14)
+    assert shown({"US": 5, "DE": 4}, 5) == NOTHING
+    assert shown({"US": 9}, 5) == NOTHING
+    assert key({"US": 10}, 5) == ((("US", 10),), 0)
+    assert key({"US": 40, "CA": 9, None: 2}, 5) == ((("US", 40),), 11)
+    assert shown({}, 5) == NOTHING
+
+
+RULES = policy.shipped()
+WIDE = shown({"US": 30, "CA": 20}, 5)
+
+
+def amounts(*texts):
+    return [Decimal(one) for one in texts]
+
+
+def test_losses_are_rounded_and_want_k_victims():
+    stated = {"USD": amounts("1000.55", "900", "800", "700", "600"), "CAD": amounts("9000") * 4}
+    (one,) = suppression.losses(stated, WIDE, RULES)
+    assert (one.currency, one.amount) == ("USD", 4000)
+
+
+def test_a_sum_that_is_one_victims_is_not_shown():
+    assert suppression.losses({"USD": amounts("90000", *["1"] * 9)}, WIDE, RULES) == ()
+
+
+def test_a_currency_does_not_betray_a_hidden_country():
+    hidden = shown({"US": 30, "CA": 8, "DE": 2}, 5)
+    stated = {"USD": amounts("900") * 9, "CAD": amounts("900") * 8, "EUR": amounts("900") * 8}
+    assert [one.currency for one in suppression.losses(stated, hidden, RULES)] == ["USD"]
+    assert suppression.losses(stated, NOTHING, RULES) == ()
+
+
+@pytest.mark.parametrize(
+    ("change", "word"),
+    [
+        (("k = 5", "k = 2"), "k: not a whole number from 3"),
+        (("k = 5", "k = true"), "k: not"),
+        (("k = 5", "k = 5.0"), "k: not"),
+        (("k = 5", ""), "'k' is missing"),
+        (("k = 5", "k = 5\nmore = 1"), "'more' no such key"),
+        (("k = 5", "k = 5\nk = 6"), "not TOML"),
+        (("0.75\n\n# Records", "nan\n\n# Records"), "confidence_floor: not"),
+        (('"phone", ', '"phone", "carrier", '), "kinds: not"),
+        (("TLP:AMBER+STRICT", "TLP:PINK"), "tlp: not"),
+        (("days_valid = 30", "days_valid = 99999999"), "days_valid: not"),
+    ],
+)
+def test_a_policy_is_refused_by_key(change, word):
+    from importlib import resources
+
+    text = resources.files("reports.exchange").joinpath("policy.toml").read_text()
+    assert change[0] in text
+    with pytest.raises(policy.PolicyError) as error:
+        policy.load(text.replace(*change), "p.toml")
+    assert str(error.value).startswith("p.toml: ")
+    assert word in str(error.value)

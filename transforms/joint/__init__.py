@@ -1,0 +1,1 @@
+"""One organisation's run and what others offer it, as one body of evidence."""
