@@ -17,6 +17,7 @@ import pyarrow.dataset as ds
 
 from pipelines.baselines import compared
 from pipelines.evaluation import Evaluation, as_json, lines, show
+from schemas import epoch
 from schemas.tables import MEMBERS
 from transforms.identify import legitimate
 from transforms.identify.legitimate import LegitimateListError
@@ -59,12 +60,14 @@ def evaluate(
 
 
 def _known(members: pa.Table, known: legitimate.KnownLegitimate) -> int:
-    reasons = known.reasons(members["entity_id"].combine_chunks())
+    reasons = known.reasons(epoch.bare_ids(members["entity_id"].combine_chunks()))
     return len(reasons) - reasons.null_count
 
 
 def _within(members: pa.Table, entity_ids: list[str]) -> int:
-    listed = pc.is_in(members["entity_id"], value_set=pa.array(entity_ids, pa.string()))
+    listed = pc.is_in(
+        epoch.bare_ids(members["entity_id"]), value_set=pa.array(entity_ids, pa.string())
+    )
     return pc.sum(listed).as_py() or 0
 
 

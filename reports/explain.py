@@ -17,6 +17,7 @@ from reports.doubts import entity_doubts, link_doubts
 from reports.paths import likelihood, sides, strongest_path
 from reports.tables import Run
 from reports.weight_parts import Pieces, pieces_naming, shares
+from schemas import epoch
 from schemas.kinds import Strength
 from schemas.tables import CLUSTERS, ENTITIES, LINKS, MEMBERS, MENTIONS
 
@@ -60,9 +61,18 @@ def entity(run: Run, entity_id: str) -> dict[str, Any]:
     member = tables.read(run, MEMBERS, where=named).to_pylist()
     roles = Counter(tables.read(run, MENTIONS, ["role"], named)["role"].to_pylist())
     return _plain(row) | {
+        "epochs": _epochs(run, entity_id),
         "roles": dict(sorted(roles.items(), key=_most_first)),
         "member": member[0] if member else None,
     }
+
+
+def _epochs(run: Run, entity_id: str) -> list[str]:
+    """The other holders that the same identifier had, as far as the run tells them apart."""
+    one = epoch.bare(entity_id)
+    same = (pc.field("entity_id") == one) | pc.starts_with(pc.field("entity_id"), f"{one}#")
+    ids = tables.read(run, ENTITIES, ["entity_id"], same)["entity_id"].to_pylist()
+    return sorted(other for other in ids if other != entity_id and epoch.bare(other) == one)
 
 
 def _most_first(counted: tuple[str, int]) -> tuple[int, str]:

@@ -48,6 +48,9 @@ def _entity(entity: Row) -> Iterator[str]:
         f"victims, seen by {', '.join(entity['orgs'])}" + (f"; {place}" if place else "")
     )
     yield f"  from {entity['first_seen']} to {entity['last_seen']}"
+    if entity["epochs"]:
+        others = ", ".join(_safe(one, 300) for one in entity["epochs"])
+        yield f"  held apart from {others}: the same identifier, maybe of another holder"
     if entity["roles"]:
         roles = ", ".join(f"{role} {count}" for role, count in entity["roles"].items())
         yield f"  read as {roles}"

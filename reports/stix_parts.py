@@ -7,6 +7,7 @@ import json
 import uuid
 from typing import Any
 
+from schemas import epoch
 from schemas.kinds import EntityKind
 
 Object = dict[str, Any]
@@ -69,7 +70,7 @@ def observable(entity_id: str) -> Object:
     handles) are user-account objects whose `user_id` keeps the service: `anydesk:123456789`. Their
     account_type is left out: its vocabulary knows none of these services.
     """
-    kind, _, value = entity_id.partition(":")
+    kind, _, value = epoch.bare(entity_id).partition(":")
     if kind in _NATIVE:
         return _sco(_NATIVE[EntityKind(kind)], {"value": value})
     if kind == EntityKind.IP:

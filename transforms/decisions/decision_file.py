@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from schemas import epoch
 from schemas.decision import DECISION, PAIRED, DecisionKind
 from transforms.identify.legitimate import LegitimateListError, canonical
 
@@ -137,9 +138,14 @@ def _kind(text: str, place: str) -> DecisionKind:
 
 def _entity(text: str | None, place: str) -> str | None:
     try:
-        return canonical(text) if text is not None else None
+        return _epoch_of(text) if text is not None else None
     except LegitimateListError as error:
         raise DecisionError(f"{place}: {error}") from None
+
+
+def _epoch_of(text: str) -> str:
+    """The canonical id, with the epoch that it names."""
+    return epoch.named(canonical(epoch.bare(text)), epoch.number(text))
 
 
 def _moment(text: str | None, place: str) -> datetime | None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
@@ -13,12 +13,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import xxhash
 
+from schemas import epoch
 from schemas.entity import ENTITY
-from schemas.field import field
+from schemas.field import field as column
 from schemas.kinds import HARD_ROLES, SUPPLIER_KINDS, RecordKind, Role, Status
 from schemas.mention import CLASSIFIED, EVIDENCE
 from transforms.columns import mask
 from transforms.decisions.rulings import NO_DECISIONS, InForce
+from transforms.graph import epochs
 from transforms.identify.legitimate import KnownLegitimate
 from transforms.shuffle import Keyed, PerPartition, batches_of
 
@@ -36,12 +38,15 @@ WITHHELD = pa.schema(
 FOUND = pa.schema(
     [
         *ENTITY,
-        field("role", pa.string(), "Most frequent role, hard ones first.", values=tuple(Role)),
-        field("held", pa.int64(), "Records that show it in a hard role."),
+        column("role", pa.string(), "Most frequent role, hard ones first.", values=tuple(Role)),
+        column("held", pa.int64(), "Records that show it in a hard role."),
     ]
 )
 """ENTITY with what clustering needs to know of it."""
 
+
+NOTHING_LAPSES: epochs.Lives = {}
+"""No identifier is ever passed on."""
 
 OUTWEIGHED = 3
 """Records that show a suspect's hold, for each that reads as a victim's, to overrule a reading."""
@@ -66,19 +71,35 @@ def record_keys(sightings: pa.Table) -> pa.Array:
     ).combine_chunks()
 
 
-def classify(sightings: pa.Table, known: KnownLegitimate) -> Classified:
+def classify(
+    sightings: pa.Table, known: KnownLegitimate, lives: epochs.Lives = NOTHING_LAPSES
+) -> Classified:
     """EVIDENCE rows of whole entities, to FOUND rows, CLASSIFIED rows and WITHHELD rows.
 
     Known-legitimate comes first: a published line is nobody's secret, even where a record calls it
     the victim's. Then the victim: one record that states a number as the victim's own outweighs any
     number of others, because naming a victim is worse than missing a number. Where only the words
     around an identifier in a narrative say so, that reading can be wrong: it holds unless
-    `OUTWEIGHED` times as many records show the suspect holding the identifier.
+    `OUTWEIGHED` times as many records show the suspect holding the identifier. What is either is so
+    in all its epochs; the epochs of the rest are told apart by `lives`.
     """
     if sightings.num_rows == 0:
         return Classified(FOUND.empty_table(), CLASSIFIED.empty_table(), WITHHELD.empty_table())
     counted = _count(sightings)
     status, reason = _status(counted, known)
+    held = counted["entity_id"].filter(pc.equal(status, Status.INFRASTRUCTURE)).combine_chunks()
+    split = epochs.apart(sightings, held, lives)
+    if len(split.bare):
+        sightings = split.sightings
+        several = pc.is_in(epoch.bare_ids(sightings["entity_id"]), split.bare)
+        again = _count(sightings.filter(several))
+        lasts = pc.invert(pc.is_in(counted["entity_id"], split.bare))
+        counted = pa.concat_tables([counted.filter(lasts), again]).combine_chunks()
+        more, why = _status(again, known)
+        lasts = lasts.combine_chunks()
+        status = pa.concat_arrays([status.filter(lasts), more])
+        told = _with_gaps(why, again["entity_id"], split.gaps)
+        reason = pa.concat_arrays([reason.filter(lasts), told])
     entities = _entities(counted, status, reason, _main_roles(sightings, counted))
     at = pc.index_in(sightings["entity_id"], counted["entity_id"].combine_chunks())
     of_row = status.take(at.combine_chunks())
@@ -164,6 +185,19 @@ def _status(counted: pa.Table, known: KnownLegitimate) -> tuple[pa.Array, pa.Arr
     return pa.array(status, pa.string()), pa.array(reason, pa.string())
 
 
+def _with_gaps(reasons: pa.Array, entity_ids: pa.ChunkedArray, gaps: Mapping[str, int]) -> pa.Array:
+    """Reasons that say of an epoch how long it was not seen before."""
+    return pa.array(
+        [
+            f"{why}; seen again after {gaps[one]} days, maybe by another holder"
+            if one in gaps
+            else why
+            for one, why in zip(entity_ids.to_pylist(), reasons.to_pylist(), strict=True)
+        ],
+        pa.string(),
+    )
+
+
 def _records(count: int) -> str:
     return "1 record" if count == 1 else f"{count} records"
 
@@ -193,7 +227,8 @@ def _entities(counted: pa.Table, status: pa.Array, reason: pa.Array, roles: pa.A
     own = mask(pc.equal(status, Status.VICTIM_SIDE))
     ids = counted["entity_id"].to_pylist()
     kinds = counted["kind_min"].to_pylist()
-    values: list[str | None] = [one.partition(":")[2] for one in ids]
+    values: list[str | None] = [epoch.bare(one).partition(":")[2] for one in ids]
+    turns = [epoch.number(one) for one in ids]
     first = counted["place_min"].to_pylist()
     for row in np.flatnonzero(own):
         # Named after the first place that holds it: a hash of the number could be reversed.
@@ -216,6 +251,7 @@ def _entities(counted: pa.Table, status: pa.Array, reason: pa.Array, roles: pa.A
         "line_type": pc.if_else(pa.array(own), nothing, counted["line_type_min"].combine_chunks()),
         "status": status,
         "reason": reason,
+        "epoch": turns,
         "role": roles,
         "held": counted["hard_count_distinct"],
     }
@@ -226,9 +262,13 @@ FOUND_ENTITIES, HIDDEN = "found_entities", "hidden"
 
 
 def _classified(
-    sightings: pa.Table, decided: InForce = NO_DECISIONS, *, known: KnownLegitimate
+    sightings: pa.Table,
+    decided: InForce = NO_DECISIONS,
+    *,
+    known: KnownLegitimate,
+    lives: epochs.Lives,
 ) -> Iterator[Any]:
-    result = classify(sightings, decided.known(known))
+    result = classify(sightings, decided.known(known), lives)
     yield from batches_of(result.sightings)
     for batch in batches_of(result.entities):
         yield beam.pvalue.TaggedOutput(FOUND_ENTITIES, batch)
@@ -245,10 +285,11 @@ class Classify(beam.PTransform):
 
     known: KnownLegitimate
     decided: beam.pvalue.AsSingleton
+    lives: epochs.Lives = field(default_factory=epochs.shipped)
 
     def expand(self, evidence: beam.PCollection) -> Any:
         """Bring all sightings of an entity together; see `classify`."""
-        work = partial(_classified, known=self.known)
+        work = partial(_classified, known=self.known, lives=self.lives)
         step = PerPartition(
             {"evidence": Keyed(EVIDENCE, ("entity_id",))},
             work,

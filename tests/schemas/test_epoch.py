@@ -1,0 +1,28 @@
+"""An id and its epoch, told apart and put together."""
+
+import pyarrow as pa
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from schemas.epoch import bare, bare_ids, named, number
+
+IDS = st.sampled_from(
+    ("phone:+18885550123", "email:a#2@b.example", "account:upi:x@y", "domain:a.example")
+)
+
+
+@given(IDS, st.integers(1, 400))
+def test_there_and_back(entity_id, epoch):
+    one = named(entity_id, epoch)
+    assert (bare(one), number(one)) == (entity_id, epoch)
+    assert bare_ids(pa.array([one, entity_id, None])).to_pylist() == [entity_id, entity_id, None]
+
+
+@pytest.mark.parametrize(
+    "one",
+    ["url:https://a.example/#2", "script:0#2", "phone:+1#1", "phone:+1#0", "phone:+1#02", "x#3"],
+)
+def test_what_is_no_epoch_is_left(one):
+    assert (bare(one), number(one)) == (one, 1)
+    assert bare_ids(pa.array([one])).to_pylist() == [one]

@@ -1,0 +1,124 @@
+"""Epochs of identifiers against the rule told in plain Python."""
+
+from collections import defaultdict
+from datetime import timedelta
+from itertools import pairwise
+
+import pyarrow as pa
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from schemas import epoch
+from schemas.kinds import HARD_ROLES, Role, Status
+from schemas.mention import EVIDENCE
+from tests.transforms.made_up_evidence import DAY, evidence, piece
+from transforms.graph.entities import classify
+from transforms.graph.epochs import apart, shipped
+from transforms.identify import legitimate
+
+PHONE, MAIL, BANK = "phone:+18885550100", "email:a@b.example", "account:iban:DE02120300000000202051"
+LIVES = {"phone": 45.0, "email": 100.0}
+NOBODY = legitimate.load("entity_id,reason\n", "none.csv")
+
+ROWS = st.lists(
+    st.tuples(
+        st.sampled_from((PHONE, MAIL, BANK, "phone:+18885550101")),
+        st.sampled_from((Role.CALLBACK, Role.CALLBACK, Role.CALLER_ID)),
+        st.integers(0, 400),
+    ),
+    max_size=14,
+).map(
+    lambda seen: [
+        piece(entity, role, f"c{n}", observed_at=DAY + timedelta(days=day))
+        for n, (entity, role, day) in enumerate(seen)
+    ]
+)
+
+
+def naive(rows):
+    """The id of each row."""
+    begins = defaultdict(list)
+    for entity in {row["entity_id"] for row in rows}:
+        life = LIVES.get(entity.partition(":")[0], 10**6)
+        times = sorted(
+            r["observed_at"] for r in rows if r["entity_id"] == entity and r["role"] in HARD_ROLES
+        )
+        for before, now in pairwise(times):
+            if now - before > timedelta(days=life):
+                begins[entity].append(now)
+    return [
+        epoch.named(
+            row["entity_id"],
+            1 + sum(start <= row["observed_at"] for start in begins[row["entity_id"]]),
+        )
+        for row in rows
+    ]
+
+
+@settings(deadline=None)
+@given(ROWS)
+def test_epochs_by_the_rule(rows):
+    ids = pa.array(sorted({row["entity_id"] for row in rows}), pa.string())
+    found = apart(pa.Table.from_pylist(rows, EVIDENCE), ids, LIVES)
+    assert found.sightings["entity_id"].to_pylist() == naive(rows)
+    marked = {one for one in naive(rows) if epoch.number(one) > 1}
+    assert set(found.gaps) >= marked
+    assert set(found.bare.to_pylist()) == {epoch.bare(one) for one in found.gaps}
+
+
+@settings(deadline=None)
+@given(ROWS, st.randoms(use_true_random=False))
+def test_entities_are_counted_by_epoch_in_any_order(rows, random):
+    result = classify(evidence(rows), NOBODY, LIVES)
+    held = {row["entity_id"] for row in rows if row["role"] in HARD_ROLES}
+    ids = [
+        one if row["entity_id"] in held else row["entity_id"]
+        for row, one in zip(rows, naive(rows), strict=True)
+    ]
+    told = {row["entity_id"]: row for row in result.entities.to_pylist()}
+    assert set(told) == set(ids)
+    for one, row in told.items():
+        mine = [seen for seen, name in zip(rows, ids, strict=True) if name == one]
+        assert row["complaints"] == len(mine)
+        assert row["first_seen"] == min(seen["observed_at"] for seen in mine)
+        assert row["value"] == epoch.bare(one).partition(":")[2]
+        assert row["epoch"] == epoch.number(one)
+        assert ("seen again after" in row["reason"]) == (row["epoch"] > 1)
+    random.shuffle(rows)
+    again = classify(evidence(rows), NOBODY, LIVES)
+    key = [("entity_id", "ascending")]
+    assert again.entities.sort_by(key).equals(result.entities.sort_by(key))
+
+
+def twice(*more):
+    return [
+        piece(PHONE, Role.CALLBACK, "c1"),
+        piece(PHONE, Role.CALLBACK, "c2", observed_at=DAY + timedelta(days=300)),
+        *more,
+    ]
+
+
+def test_a_known_line_is_suppressed_in_all_its_epochs():
+    known = legitimate.load(f"entity_id,reason\n{PHONE},a bank\n", "known.csv")
+    (row,) = classify(evidence(twice()), known, LIVES).entities.to_pylist()
+    assert (row["entity_id"], row["status"], row["complaints"]) == (PHONE, Status.SUPPRESSED, 2)
+
+
+def test_a_victims_number_is_withheld_in_all_its_epochs():
+    rows = twice(piece(PHONE, Role.VICTIM, "c3", observed_at=DAY + timedelta(days=310)))
+    result = classify(evidence(rows), NOBODY, LIVES)
+    (row,) = result.entities.to_pylist()
+    assert row["status"] == Status.VICTIM_SIDE
+    assert result.sightings.num_rows == 0
+
+
+def test_a_forged_caller_id_bridges_no_gap():
+    rows = twice(piece(PHONE, Role.CALLER_ID, "c3", observed_at=DAY + timedelta(days=150)))
+    ids = sorted(classify(evidence(rows), NOBODY, LIVES).sightings["entity_id"].to_pylist())
+    assert ids == [PHONE, PHONE, f"{PHONE}#2"]
+
+
+def test_lives_say_why():
+    lives = shipped()
+    assert lives["phone"] == 45
+    assert "wallet" not in lives
