@@ -5,8 +5,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 DEMO := runs/demo
+RINGTRACE_CACHE ?= $(HOME)/.cache/ringtrace
+DATAFLOW := $(RINGTRACE_CACHE)/dataflow
 
-.PHONY: help install demo test test-engines engines-up check bench schemas clean
+.PHONY: help install demo test test-engines engines-up test-dataflow check bench schemas clean
 
 help:  ## what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
@@ -37,6 +39,11 @@ test-engines: $(READY)  ## run the tests on Prism, Kafka and Flink (Java 17, Mav
 engines-up: $(READY)  ## bring up Kafka, Beam's Kafka expansion service, Prism and Flink
 	@$(BIN)/python -m tests.engines.up
 
+test-dataflow:  ## hold both pipelines against the Dataflow runner, offline (apache-beam[gcp], 826 MB)
+	@test -x $(DATAFLOW)/bin/python || $(PYTHON) -m venv $(DATAFLOW)
+	@$(DATAFLOW)/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[dev,gcp]'
+	@$(DATAFLOW)/bin/python -m pytest -m dataflow tests/dataflow
+
 check: $(READY)  ## lint, types, import direction
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
@@ -47,9 +54,10 @@ bench: $(READY)  ## the measurements that the docs quote (an hour)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[bench]'
 	@$(BIN)/python -m benchmarks
 
-schemas: $(READY)  ## write the published contracts again after a change of schemas/
+schemas: $(READY)  ## write the published contracts again after a change of schemas/ or options
 	@$(BIN)/python -m schemas.json_schema docs/schemas
 	@$(BIN)/python -m schemas.markdown docs/data-contract.md
+	@$(BIN)/python -m pipelines.flex_template deploy/dataflow
 
 clean:  ## remove what these commands made
 	rm -rf $(VENV) runs build *.egg-info

@@ -55,6 +55,7 @@ class BatchOptions:
     shards: int
     overwrite: bool
     debug: bool
+    no_wait: bool
     beam: tuple[str, ...]
 
 
@@ -131,6 +132,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--shards", type=shard_count, default=1, metavar="N", help="files a table (default: 1)"
+    )
+    parser.add_argument(
+        "--no-wait",
+        action="store_true",
+        help="return when a remote runner has taken the job, and do not wait for its end",
     )
     parser.add_argument("--config", metavar="TOML", help="a file with any of these options")
     parser.add_argument("--debug", action="store_true", help="show tracebacks and Beam's own log")

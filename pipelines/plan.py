@@ -7,6 +7,8 @@ import sys
 from importlib import metadata
 from pathlib import Path
 
+from apache_beam.io.filesystems import FileSystems
+
 from pipelines import previous
 from pipelines.batch import Plan
 from pipelines.options import BatchOptions, UsageError
@@ -14,7 +16,7 @@ from transforms.accounting import Run
 from transforms.decisions import decision_file
 from transforms.graph import priority
 from transforms.identify import legitimate
-from transforms.output.publish import staging_folder
+from transforms.output.publish import is_local, staging_folder
 from transforms.read.errors import InputError
 from transforms.read.options import ReadOptions
 from transforms.read.recognise import plan as recognise
@@ -70,11 +72,20 @@ def make_plan(options: BatchOptions, token: str) -> Plan:
 
 def _text(path: str) -> str:
     try:
-        return Path(path).read_text(encoding="utf-8-sig")
+        if is_local(path):
+            return Path(path).read_text(encoding="utf-8-sig")
+        with FileSystems.open(path) as file:
+            return bytes(file.read()).decode("utf-8-sig")
     except UnicodeDecodeError:
         raise UsageError(f"{path}: not UTF-8 text; save it as UTF-8") from None
     except OSError as error:
-        raise UsageError(f"{path}: {error.strerror}; give a file that can be read") from None
+        why = error.strerror or "cannot be opened"
+        raise UsageError(f"{path}: {why}; give a file that can be read") from None
+    except ValueError:
+        # Beam names no file system for the scheme where the library for it is absent.
+        raise UsageError(
+            f"{path}: no access to such a store; for gs:// install ringtrace[gcp]"
+        ) from None
 
 
 def _told(path: str | None) -> dict[str, str] | None:

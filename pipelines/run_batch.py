@@ -31,7 +31,7 @@ def run(options: BatchOptions) -> int:
         UsageError: for what the user must mend, before anything is written.
     """
     import apache_beam as beam
-    from apache_beam.options.pipeline_options import PipelineOptions
+    from apache_beam.options.pipeline_options import PipelineOptions, TestOptions
 
     from pipelines import output_folder
     from pipelines.batch import build
@@ -47,7 +47,7 @@ def run(options: BatchOptions) -> int:
         plan = make_plan(options, uuid.uuid4().hex[:12])
         try:
             pipeline = beam.Pipeline(options=PipelineOptions(flags))
-        except (ValueError, ImportError) as error:
+        except Exception as error:
             # The runner's check of its own options, which know nothing of the input.
             raise UsageError(f"Beam options: {' '.join(str(error).split())}") from None
         progress = Progress(sys.stderr)
@@ -56,14 +56,21 @@ def run(options: BatchOptions) -> int:
         steps = [step.full_label for step in pipeline.transforms_stack[0].parts]
         try:
             with progress.following(steps), nullcontext() if options.debug else silenced():
-                pipeline.run().wait_until_finish()
+                result = pipeline.run()
+                if not options.no_wait:
+                    result.wait_until_finish()
         except (Exception, KeyboardInterrupt) as error:
             output_folder.discard(plan.run.staging)
             if options.debug:
                 raise
             sys.stderr.write(f"ringtrace: failed: {_outline(error)}; --debug shows more\n")
             return 1
-    progress.done(options.output)
+    if pipeline.options.view_as(TestOptions).dry_run:
+        progress.say("the runner would take this job; nothing was run")
+    elif options.no_wait:
+        progress.say(f"the runner has the job; it will write {options.output}")
+    else:
+        progress.done(options.output)
     return 0
 
 

@@ -1,0 +1,137 @@
+"""Dataflow Flex Templates of the pipelines: parameters made from the options, and the launch.
+
+`python -m pipelines.flex_template deploy/dataflow` writes a metadata file for each pipeline.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pipelines import options, run_batch
+
+SEVERAL = ";"
+"""Between the values of a parameter that takes several: gcloud has other uses for the comma."""
+
+IMAGE = "RINGTRACE_IMAGE"
+"""Environment variable in the image: its own name, for the workers to run the same one."""
+
+LAUNCHER_ONLY = frozenset({"help", "config", "debug", "no_wait"})
+"""Options that make no sense in a template."""
+
+_TYPES = {"DIR": "GCS_READ_FOLDER", "FILE": "GCS_READ_FILE"}
+"""Parameter types by an option's metavar (Dataflow REST reference, ParameterMetadata)."""
+
+
+@dataclass(frozen=True)
+class Template:
+    """One pipeline as a template."""
+
+    name: str
+    description: str
+    streaming: bool
+    add_arguments: Callable[[argparse.ArgumentParser], None]
+    main: Callable[[Sequence[str]], int]
+    required: frozenset[str] = frozenset({"output"})
+
+
+TEMPLATES = {
+    "batch": Template(
+        name="ringtrace batch",
+        description="Complaint files and call records in, clusters of scam infrastructure out",
+        streaming=False,
+        add_arguments=options.add_arguments,
+        main=run_batch.main,
+    ),
+}
+
+
+def actions(template: Template) -> dict[str, argparse.Action]:
+    """The options that are parameters of a template, by the parameter's name."""
+    parser = argparse.ArgumentParser(add_help=False)
+    template.add_arguments(parser)
+    return {one.dest: one for one in parser._actions if one.dest not in LAUNCHER_ONLY}
+
+
+def metadata(template: Template) -> dict[str, Any]:
+    """What Dataflow needs to know of a template (metadata.json)."""
+    return {
+        "name": template.name,
+        "description": template.description,
+        "streaming": template.streaming,
+        "parameters": [
+            _parameter(name, action, optional=name not in template.required)
+            for name, action in actions(template).items()
+        ],
+    }
+
+
+def _parameter(name: str, action: argparse.Action, *, optional: bool) -> dict[str, Any]:
+    described = (action.help or "").replace("%%", "%")
+    said: dict[str, Any] = {
+        "name": name,
+        "label": name.replace("_", " ").capitalize(),
+        "helpText": f"{described[:1].upper()}{described[1:]}",
+        "isOptional": optional,
+    }
+    if isinstance(action.default, list):
+        several = f"{said['helpText']}; several with {SEVERAL} between them"
+        return said | {"helpText": several, "paramType": "TEXT"}
+    if isinstance(action.default, bool):
+        return said | {"paramType": "BOOLEAN"}
+    if action.choices is not None:
+        choices = [{"value": str(one), "label": str(one)} for one in action.choices]
+        return said | {"paramType": "ENUM", "enumOptions": choices}
+    if name == "output":
+        return said | {"paramType": "GCS_WRITE_FOLDER"}
+    return said | {"paramType": _TYPES.get(str(action.metavar), "TEXT")}
+
+
+def words(template: Template, arguments: Iterable[str]) -> list[str]:
+    """A pipeline's command line from the `--name=value` that Dataflow's launcher calls it with.
+
+    What is no parameter is Beam's, and stays as it is.
+    """
+    known = actions(template)
+    made: list[str] = []
+    for argument in arguments:
+        name, equals, value = argument.removeprefix("--").partition("=")
+        action = known.get(name)
+        if action is None or not equals:
+            made.append(argument)
+        elif isinstance(action.default, bool):
+            made += [action.option_strings[0]] if value.lower() == "true" else []
+        elif isinstance(action.default, list):
+            flag = action.option_strings[0]
+            made += [f"{flag}={one}" for one in value.split(SEVERAL) if one]
+        else:
+            made.append(f"{action.option_strings[0]}={value}")
+    return made
+
+
+def launch(pipeline: str, arguments: Sequence[str]) -> int:
+    """Hand the job to Dataflow and return: the launcher's machine must not wait for it."""
+    template = TEMPLATES[pipeline]
+    line = [*words(template, arguments), "--no-wait"]
+    image = os.environ.get(IMAGE)
+    if image and not any(one.startswith("--sdk_container_image") for one in line):
+        line.append(f"--sdk_container_image={image}")
+    return template.main(line)
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Write `<pipeline>.json` for each pipeline into the folder that is named."""
+    for pipeline, template in TEMPLATES.items():
+        text = json.dumps(metadata(template), indent=2) + "\n"
+        (Path(arguments[0]) / f"{pipeline}.json").write_text(text, encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
