@@ -21,6 +21,7 @@ from transforms.identify import (
 )
 from transforms.identify.context import role_of
 from transforms.identify.found import Found
+from transforms.identify.reading import Reading
 
 STATED_CONFIDENCE = 0.8
 """A reading whose role the words around it state."""
@@ -91,10 +92,14 @@ def _all(texts: pa.Array, regions: pa.Array) -> list[list[Found]]:
             found[row].extend(finder(words[row]))
     for row in _where(texts, urls.HINT):
         found[row].extend(_apart(urls.in_text(words[row]), list(found[row])))
-    for row, hits in enumerate(numbers_in_text.find_all(texts, regions)):
-        if hits:
-            called = (phones.found(*span, reading, Role.MENTIONED) for span, _, reading in hits)
-            found[row].extend(_apart(called, list(found[row])))
+    hits = numbers_in_text.find(texts, regions)
+    columns = [hits[name].to_pylist() for name in hits.schema.names if name != "raw"]
+    called: dict[int, list[Found]] = {}
+    for row, start, end, *reading in zip(*columns, strict=True):
+        one = phones.found(start, end, Reading(*reading), Role.MENTIONED)
+        called.setdefault(row, []).append(one)
+    for row, numbers_of in called.items():
+        found[row].extend(_apart(numbers_of, list(found[row])))
     return found
 
 

@@ -6,11 +6,7 @@ They are blanked before numbers are looked for, at the same length, so that offs
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
-from itertools import repeat
-
-import pyarrow as pa
-import pyarrow.compute as pc
+from collections.abc import Sequence
 
 BLANK = "\x00"
 """Stands for a blanked character: neither a digit, a letter nor punctuation of numbers."""
@@ -21,7 +17,7 @@ _HOST = re.compile(r"[\w.\[\]-]{1,255}")
 _LOCAL_LONGEST = 64
 """Characters of the local part of an e-mail address (RFC 5321 section 4.5.3.1.1)."""
 _SIGNS = ("@", "//", "www.", "WWW.", "[at]", "(at)")
-_SIGN = re.compile(r"//|[Ww][Ww][Ww]\.|@|\[at\]|\(at\)")
+SIGN = re.compile(r"//|[Ww][Ww][Ww]\.|@|\[at\]|\(at\)")
 _IBAN = r"\b[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,3})?\b"
 _CARD = r"(?<![\d+-])\d{4}([ -]?)\d{4}(?:\1\d{4}){2}(?![\d-])"
 _IP = r"(?<![\d.])\d{1,3}(?:\.\d{1,3}){3}(?![\d.])"
@@ -36,10 +32,8 @@ _MONEY = (
     r"|(?<![\d.,-])\d{1,12}(?:[.,]\d{1,2})?\s?"
     rf"(?:[$€£¥₹%]|{_CURRENCY[2:]})"
 )
-_MIXED = (
-    r"\b(?=[A-Za-z-]{0,20}\d)(?=\d{0,20}[A-Za-z])(?:[A-Za-z]{1,6}\d|\d{1,20}[A-Za-z])"
-    r"[A-Za-z0-9]{4,40}\b"
-)
+MIXED = r"\b(?:[A-Za-z]{1,6}\d|\d{1,20}[A-Za-z])[A-Za-z0-9]{4,40}\b"
+"""Letters and digits in one word; RE2 and Python."""
 _AMAZON_ORDER = r"(?<![\d-])\d{3}-\d{7}-\d{7}(?![\d-])"
 
 _LABEL = (
@@ -54,29 +48,36 @@ _LABEL_REST = (
     r"[\s#:.=-]{0,4}(?:(?:number|num|nummer|n[úu]mero|no|nr|n°|id|code|is|was|es|ist|est)"
     r"[\s#:.=-]{1,4}){0,3}"
 )
-_IDS_HINT = "(?i)" + _LABEL + _LABEL_REST + r"\pN"
-"""RE2: where no labelled id begins, there is none."""
+LABELLED = "(?i)" + _LABEL + _LABEL_REST + r"\d[\d -]{3,30}"
+"""RE2: a labelled id, unless a digit or a bracket follows."""
 _LABELLED = _LABEL + _LABEL_REST + r"(?P<id>\d[\d -]{3,30})(?![\d(])"
-_GROUPED = re.compile(
+GROUPED = re.compile(
     r"(?:1[-. ])?\d{3}[-. ]\d{3}[-. ]\d{4}|0\d{1,5}[-. ]\d{2,4}(?:[-. ]\d{2,4}){1,4}"
 )
 
+_YEAR = r"(?:(?:19|20)\d\d|\d\d)"
 _INTERNATIONAL = r"[+＋]\d[\d .()/-]{6,20}"
-_BARE = re.compile(
-    "|".join((_INTERNATIONAL, _IBAN, _CARD, _IP, _DAY, _TIME, _MONEY, _AMAZON_ORDER))
+BARE = re.compile("|".join((_INTERNATIONAL, _IBAN, _CARD, _IP, _DAY, _TIME, _MONEY, _AMAZON_ORDER)))
+BARE_LOOSELY = "|".join(
+    (
+        _INTERNATIONAL,
+        _IBAN,
+        r"\d{4}(?:\d{12}|(?: \d{4}){3}|(?:-\d{4}){3})",
+        r"\d{1,3}(?:\.\d{1,3}){3}",
+        rf"\d{{1,2}}(?:\.\d{{1,2}}\.{_YEAR}|/\d{{1,2}}/{_YEAR}|-\d{{1,2}}-{_YEAR})",
+        r"(?:19|20)\d\d(?:\.\d\d\.\d\d|/\d\d/\d\d|-\d\d-\d\d)",
+        r"\d{1,2}:\d{2}(?::\d{2})?",
+        r"\$\s?\d[\d.,]{0,20}",
+        r"\d{1,3}(?:,\d{2,3}){1,5}(?:\.\d{1,2})?",
+        rf"\d{{1,12}}(?:[.,]\d{{1,2}})?\s?(?:[$%]|{_CURRENCY[2:]})",
+        r"\d{3}-\d{7}-\d{7}",
+    )
 )
-_BARE_HINT = (
-    r"[$€£¥₹]\s?\pN|\pN\s?[$€£¥₹%]|\pN[,:]\pN|[A-Z]{2}\pN\pN|\pN[./-]\pN{1,2}[./-]\pN|\.\pN{1,3}\."
-    r"|(?:\pN[ -]?){16}|(?i:\pN\s?(?:USD|EUR|GBP|INR|AUD|CAD|dollar|euro|pound|rupee))"
-)
-"""RE2: without a match of this there is nothing of `_BARE`, but an international number."""
-_WORDS = re.compile(_MIXED)
-_WORDS_HINT = r"\pN[A-Za-z]|[A-Za-z]\pN"
+"""RE2: `BARE` on ASCII, in the same order, whatever stands beside it."""
+_WORDS = re.compile(MIXED)
 _IDS = re.compile(_LABELLED, re.IGNORECASE)
 _LABEL_BEFORE = re.compile(_LABEL + _LABEL_REST + r"$", re.IGNORECASE)
-_FEW = 50
-"""Stretches for which compiling the hints costs more than they save."""
-_WORDS_BEFORE, _WORDS_AFTER = 48, 16
+WORDS_BEFORE, WORDS_AFTER = 48, 16
 
 
 def blank(texts: Sequence[str], spans: Sequence[Sequence[tuple[int, int]]]) -> list[str]:
@@ -86,24 +87,12 @@ def blank(texts: Sequence[str], spans: Sequence[Sequence[tuple[int, int]]]) -> l
     enough for a number stand; what surrounds them decides, and nothing else is looked at.
     """
     plain = [
-        _without_addresses(text) if held else text for text, held in zip(texts, spans, strict=True)
+        without_addresses(text) if held else text for text, held in zip(texts, spans, strict=True)
     ]
-    windows = [_windows(len(text), held) for text, held in zip(plain, spans, strict=True)]
-    stretches = [text[s:e] for text, held in zip(plain, windows, strict=True) for s, e in held]
-    flags = _flags(stretches)
     return [
-        _blanked(text, [(s, e, *next(flags)) for s, e in held]) if held else text
-        for text, held in zip(plain, windows, strict=True)
+        blanked(text, _windows(len(text), held)) if held else text
+        for text, held in zip(plain, spans, strict=True)
     ]
-
-
-def _flags(stretches: Sequence[str]) -> Iterator[tuple[bool, bool, bool]]:
-    """Which kinds of noise each stretch may hold; any of them where there are few to look at."""
-    if len(stretches) < _FEW:
-        return repeat((True, True, True))
-    column = pa.array(stretches, pa.string())
-    hints = (_BARE_HINT, _WORDS_HINT, _IDS_HINT)
-    return zip(*(pc.match_substring_regex(column, h).to_pylist() for h in hints), strict=True)
 
 
 def _windows(length: int, spans: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
@@ -111,40 +100,50 @@ def _windows(length: int, spans: Sequence[tuple[int, int]]) -> list[tuple[int, i
     windows: list[tuple[int, int]] = []
     done = 0
     for first, last in spans:
-        start = max(done, first - _WORDS_BEFORE)
-        done = max(start, min(length, last + _WORDS_AFTER))
+        start = max(done, first - WORDS_BEFORE)
+        done = max(start, min(length, last + WORDS_AFTER))
         windows.append((start, done))
     return windows
 
 
-def _blanked(text: str, windows: Sequence[tuple[int, int, bool, bool, bool]]) -> str:
+def blanked(text: str, windows: Sequence[tuple[int, int]]) -> str:
+    """A text with the noise blanked that stands in its windows: start and end of each."""
     pieces: list[str] = []
     done = 0
-    for start, end, bare, words, ids in windows:
-        stretch = text[start:end]
-        if bare:
-            stretch = _BARE.sub(_void, stretch)
-        if words:
-            stretch = _WORDS.sub(_void, stretch)
-        if ids:
-            stretch = _IDS.sub(_void_id, stretch)
+    for start, end in windows:
+        stretch = without_ids(without_mixed(without_bare(text[start:end])))
         pieces += (text[done:start], stretch)
         done = end
     return "".join((*pieces, text[done:]))
 
 
+def without_bare(stretch: str) -> str:
+    """Addresses, ids, dates, times and money blanked."""
+    return BARE.sub(_void, stretch)
+
+
+def without_mixed(stretch: str) -> str:
+    """Words of letters and digits blanked."""
+    return _WORDS.sub(_void, stretch)
+
+
+def without_ids(stretch: str) -> str:
+    """Labelled ids blanked."""
+    return _IDS.sub(_void_id, stretch)
+
+
 def is_labelled(text: str, start: int) -> bool:
     """Whether the words before a place say that an id, and no phone number, stands there."""
-    return _LABEL_BEFORE.search(text, max(0, start - _WORDS_BEFORE), start) is not None
+    return _LABEL_BEFORE.search(text, max(0, start - WORDS_BEFORE), start) is not None
 
 
-def _without_addresses(text: str) -> str:
+def without_addresses(text: str) -> str:
     """The text with web and e-mail addresses blanked."""
     if not any(sign in text for sign in _SIGNS):
         return text
     pieces: list[str] = []
     done = 0
-    for sign in _SIGN.finditer(text):
+    for sign in SIGN.finditer(text):
         span = _address(text, *sign.span()) if sign.start() >= done else None
         if span:
             start = max(done, span[0])
@@ -177,7 +176,7 @@ def _void(match: re.Match[str]) -> str:
 
 def _void_id(match: re.Match[str]) -> str:
     """Blank a labelled id, unless it is grouped as only telephone numbers are."""
-    if _GROUPED.search(match["id"]):
+    if GROUPED.search(match["id"]):
         return match[0]
     kept = match.start("id") - match.start()
     return match[0][:kept] + BLANK * len(match["id"])

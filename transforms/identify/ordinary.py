@@ -42,7 +42,11 @@ class Ordinary(NamedTuple):
     complete: Array
     """Whether it was written with the trunk prefix that its plan asks for, if any."""
     invalid: Array
-    """Rows, not among `rows`, that the library would parse and that no plan claims."""
+    """Rows, not among `rows`, that the library would parse and that no plan claims, ascending."""
+    code: Array
+    """The country code of each of these."""
+    length: Array
+    """The digits behind it."""
 
 
 class _Part(NamedTuple):
@@ -84,13 +88,13 @@ def read(raw: pa.Array, region: pa.Array) -> Ordinary:
                 own = own[~maybe]
             parts += _dialled(plan, rows[own], digits.take(pa.array(own)))
     typed: list[_Typed] = []
-    unclaimed: list[Array] = []
+    unclaimed: list[_Part] = []
     for part in parts:
         rest = _claimed(part, typed)
         if len(rest.rows):
             leading = numbering.leading_digits(part.code)
             lost = ~_matches(rest.numbers, leading) if leading else np.ones(len(rest.rows), bool)
-            unclaimed.append(rest.rows[lost])
+            unclaimed.append(_some(rest, lost))
     return _gathered(typed, unclaimed)
 
 
@@ -241,12 +245,23 @@ def _kinds(plan: Plan, numbers: pa.Array) -> Array:
     return kinds
 
 
-def _gathered(typed: list[_Typed], unclaimed: list[Array]) -> Ordinary:
+def _refused(unclaimed: list[_Part]) -> tuple[Array, Array, Array]:
+    """Rows, country codes and lengths of what no plan claims, in the order of the rows."""
+    if not unclaimed:
+        return (np.zeros(0, np.int64),) * 3
+    rows = np.concatenate([part.rows for part in unclaimed])
+    codes = np.repeat([int(part.code) for part in unclaimed], [len(p.rows) for p in unclaimed])
+    lengths = np.concatenate([_lengths(part.numbers) for part in unclaimed])
+    order = np.argsort(rows, kind="stable")
+    return rows[order], codes[order], lengths[order]
+
+
+def _gathered(typed: list[_Typed], unclaimed: list[_Part]) -> Ordinary:
     """All that was read, in the order of the rows."""
-    invalid = np.sort(np.concatenate(unclaimed)) if unclaimed else np.zeros(0, np.int64)
+    refused = _refused(unclaimed)
     if not typed:
         none, no = pa.array([], pa.string()), np.zeros(0, bool)
-        return Ordinary(np.zeros(0, np.int64), none, none, none, no, no, invalid)
+        return Ordinary(np.zeros(0, np.int64), none, none, none, no, no, *refused)
     parts = [one.part for one in typed]
     sizes = [len(part.rows) for part in parts]
     rows = np.concatenate([part.rows for part in parts])
@@ -260,5 +275,5 @@ def _gathered(typed: list[_Typed], unclaimed: list[Array]) -> Ordinary:
         pa.array(np.concatenate([one.kinds for one in typed]), pa.string()).take(at),
         np.repeat([part.national for part in parts], sizes)[order],
         np.concatenate([part.complete for part in parts])[order],
-        invalid,
+        *refused,
     )

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -16,6 +16,7 @@ import phonenumbers as pn
 import pyarrow as pa
 import pyarrow.compute as pc
 from phonenumbers import shortnumberinfo
+from phonenumbers.phonemetadata import PhoneMetadata
 
 from schemas.kinds import EntityKind, Role
 from transforms.identify import disguises, ordinary, spoken
@@ -83,9 +84,11 @@ def normalise(raw: pa.Array, region: pa.Array) -> pa.StructArray:
 def _distinct(raw: pa.Array, region: pa.Array) -> list[pa.Array]:
     """The columns of `READING` of distinct pairs: the ordinary ones, then each of the others."""
     read = ordinary.read(pc.utf8_trim_whitespace(raw), region)
-    others = np.setdiff1d(np.arange(len(raw)), read.rows, assume_unique=True)
+    refused, reasons = _refused_alike(raw, region, read)
+    done = np.concatenate([read.rows, refused])
+    others = np.setdiff1d(np.arange(len(raw)), done, assume_unique=True)
     at = pa.array(others)
-    slow = [
+    slow = reasons + [
         read_one(text, where or None)
         for text, where in zip(raw.take(at).to_pylist(), region.take(at).to_pylist(), strict=True)
     ]
@@ -99,13 +102,49 @@ def _distinct(raw: pa.Array, region: pa.Array) -> list[pa.Array]:
         "validity": pa.array([VALID] * count, pa.string()),
         "confidence": pa.array(np.ones(count, np.float32)),
     }
-    order = pa.array(np.argsort(np.concatenate([read.rows, others]), kind="stable"))
+    order = pa.array(np.argsort(np.concatenate([done, others]), kind="stable"))
     columns = []
     for i, one in enumerate(READING):
         ours = fast.get(one.name, pa.nulls(count, one.type))
         theirs = pa.array([reading[i] for reading in slow], one.type)
         columns.append(pa.concat_arrays([ours, theirs]).take(order))
     return columns
+
+
+def _refused_alike(
+    raw: pa.Array, region: pa.Array, read: ordinary.Ordinary
+) -> tuple[np.ndarray, list[Reading]]:
+    """Rows that are refused, and why: that depends on nothing but region, code and length.
+
+    Left out is what may be a short code, or reads otherwise with another prefix.
+    """
+    candidates = raw.take(pa.array(read.invalid))
+    plain = pc.match_substring_regex(candidates, r"^\s*[(]?[1-9]")
+    at = np.flatnonzero(plain.to_numpy(zero_copy_only=False))
+    rows = read.invalid[at].tolist()
+    regions = region.take(pa.array(rows, pa.int64())).to_pylist()
+    kinds = zip(regions, read.code[at].tolist(), read.length[at].tolist(), strict=True)
+    known: dict[tuple[str, int, int], Reading] = {}
+    refused: list[int] = []
+    reasons: list[Reading] = []
+    for row, kind in zip(rows, kinds, strict=True):
+        where, _, length = kind
+        if _may_be_short(where, length):
+            continue
+        if kind not in known:
+            known[kind] = read_one(raw[row].as_py(), where or None)
+        refused.append(row)
+        reasons.append(known[kind])
+    return np.array(refused, np.int64), reasons
+
+
+@cache
+def _may_be_short(region: str, length: int) -> bool:
+    """Whether short codes of a region may have so many digits."""
+    if region not in pn.SUPPORTED_SHORT_REGIONS:
+        return False
+    plan = PhoneMetadata.short_metadata_for_region(region, None)
+    return bool(plan and plan.general_desc and length in plan.general_desc.possible_length)
 
 
 def read_one(raw: str, region: str | None) -> Reading:

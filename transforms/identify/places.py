@@ -60,11 +60,8 @@ def _by_python(texts: pa.Array, pattern: str) -> Places:
         for match in find(text)
     ]
     rows, starts, ends = np.array(found, np.int64).reshape(-1, 3).T
-    if len(rows) and not pc.all(pc.string_is_ascii(texts)).as_py():
-        words = texts.to_pylist()
-        at = zip(rows.tolist(), starts.tolist(), ends.tolist(), strict=True)
-        cut = [(len(words[r][:s].encode()), len(words[r][:e].encode())) for r, s, e in at]
-        starts, ends = np.array(cut, np.int64).T
+    points = Points(texts)
+    starts, ends = points.to_bytes(rows, starts), points.to_bytes(rows, ends)
     return Places(rows, starts, ends)
 
 
@@ -84,15 +81,57 @@ def buffers(texts: pa.Array) -> tuple[Array, Array]:
     return offsets - offsets[0], held
 
 
+class Points:
+    """Places in bytes of a string column as places in code points, and back."""
+
+    def __init__(self, texts: pa.Array) -> None:
+        self._offsets, data = buffers(texts)
+        self._more = np.flatnonzero((data & 0xC0) == 0x80)
+        """The bytes that begin no character, of which most texts have few."""
+        self._within = self._more - np.arange(1, len(self._more) + 1)
+        """The character, of all of the column, that each of them belongs to."""
+
+    def of_bytes(self, rows: Array, at: Array) -> Array:
+        """Code points before a byte of a row, which begins a character or ends the row."""
+        return self._before(self._offsets[rows] + at) - self._before(self._offsets[rows])
+
+    def to_bytes(self, rows: Array, at: Array) -> Array:
+        """Bytes before a code point of a row."""
+        start = self._offsets[rows]
+        point = self._before(start) + at
+        return point + np.searchsorted(self._within, point) - start
+
+    def _before(self, byte: Array) -> Array:
+        return byte - np.searchsorted(self._more, byte)
+
+
 def cut(texts: pa.Array, at: Places) -> pa.Array:
-    """The text at each place; what reaches over an end of its text is cut off there."""
+    """The text at each place, without what reaches over an end of it or halves a character."""
     offsets, data = buffers(texts)
     first = offsets[at.rows] + np.maximum(at.starts, 0)
     last = np.maximum(np.minimum(offsets[at.rows] + at.ends, offsets[at.rows + 1]), first)
+    first, last = _whole(first, data, 1), _whole(last, data, -1)
+    last = np.maximum(first, last)
     ends = np.concatenate([[0], np.cumsum(last - first)])
-    index = np.arange(ends[-1]) + np.repeat(first - ends[:-1], last - first)
-    held = pa.py_buffer(np.ascontiguousarray(data[index]))
+    held = pa.py_buffer(data[ranges(first, last - first)])
     return pa.StringArray.from_buffers(len(first), pa.py_buffer(ends.astype(np.int32)), held)
+
+
+def ranges(starts: Array, lengths: Array) -> Array:
+    """All the numbers from each start on, as many as its length."""
+    ends = np.cumsum(lengths)
+    return np.arange(ends[-1] if len(ends) else 0) + np.repeat(starts - ends + lengths, lengths)
+
+
+def _whole(at: Array, data: Array, step: int) -> Array:
+    """Places in bytes moved to the next one at which a character begins, or the data ends."""
+    for _ in range(3):
+        inside = at < len(data)
+        within = inside & ((data[np.where(inside, at, 0)] & 0xC0) == 0x80)
+        if not within.any():
+            break
+        at = at + step * within
+    return at
 
 
 def distinct(texts: pa.Array) -> tuple[list[str], Array]:

@@ -77,8 +77,8 @@ def test_a_column_of_texts_is_searched_as_they_are_one_by_one(seed):
     texts = [f"they said {text} and {other}, ok" for text, other in zip(*[
         [text for text, _ in drawn[half::2]] for half in (0, 1)], strict=True)]  # fmt: skip
     regions = [region for _, region in drawn[::2]]
-    found = numbers_in_text.find_all(pa.array(texts), pa.array(regions, pa.string()))
-    for text, region, hits in zip(texts, regions, found, strict=True):
-        assert [(span, reading) for span, _, reading in hits] == numbers_in_text.find_one(
-            text, region
-        )
+    found = numbers_in_text.find(pa.array(texts), pa.array(regions, pa.string())).to_pylist()
+    for row, (text, region) in enumerate(zip(texts, regions, strict=True)):
+        hits = [(one["start"], one["end"], one["e164"]) for one in found if one["row"] == row]
+        alone = numbers_in_text.find_one(text, region)
+        assert hits == [(*span, reading.e164) for span, reading in alone]

@@ -1,0 +1,248 @@
+"""Phone numbers in one text, looked for with care: what decides where columns cannot.
+
+Candidates are runs of digit groups joined by telephone punctuation, found in linear time; what is a
+number is decided as libphonenumber's strict matcher decides it of the candidate alone. A number is
+never cut out of a longer run of joined digits: such a cut invents a subscriber.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import islice
+from typing import NamedTuple
+
+import phonenumbers as pn
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from transforms.identify import ordinary, phones, spoken
+from transforms.identify.noise import blank, is_labelled
+from transforms.identify.reading import VALID, How, Reading, worth
+
+MAX_SCAN = 12_000
+"""Code points of a text that are searched, about four pages; the rest is left alone."""
+MAX_CANDIDATES = 500
+"""Candidates of one text, and pieces of one candidate, that are tried."""
+SHORTEST, LONGEST = 7, 24
+"""Digits of a candidate: a short national number, to E.164's fifteen with IDD and extension."""
+
+_JOINS = " \\t\u00a0\u2000-\u200b\u202f\u2060\u3000.()\\[\\]/~\u2010-\u2015\u2212\uff0d-"
+_GAP = f"[{_JOINS}]"
+CHAIN = re.compile(
+    r"(?:[+＋] ?)?(?:[(（\[] ?[+＋]?)?"
+    rf"\d+(?:[\r\n]?{_GAP}{{1,5}}\d+|{_GAP}{{0,2}}[\r\n]{_GAP}{{0,2}}\d+)*"
+)
+DIGITS_ENOUGH = re.compile(rf"\d(?:[\r\n{_JOINS}]{{0,6}}\d){{6,}}")
+"""What a chain with enough digits lies in."""
+EXTENSION = re.compile(
+    r"(?:;ext=|[ ,;-]{0,3}(?:ext(?:ension|\.)?|xtn|x|#)[ .:]{0,2})\d{1,7}(?!\d)", re.IGNORECASE
+)
+_BREAK = re.compile(
+    r"[\r\n]+|\s*[/~]\s+|\s+[/~]\s*|\s+[-\u2010-\u2015.]+\s+|\.\s+|/(?=[+＋(（])|\s{2,}|\s(?=[+＋(（])"
+)
+_MAY_BREAK = re.compile(r"[\s/~]")
+_SPACE = re.compile(r"\s+")
+_JOINED = re.compile(r"\d[^\d\s]+\d|[+＋]\d")
+_STUCK_BEFORE = re.compile("[A-Za-z\u00c0-\u024f\u0300-\u036f\\d$€£¥₹%=&_]")
+_STUCK_AFTER = re.compile("[A-Za-z\u00c0-\u024f\u0300-\u036f\\d$€£¥₹%@]")
+"""A digit run that touches a Latin letter, money, a query string or another run is no number."""
+PLAIN = r"^\+?(?:[0-9]{1,3}[-. ]?)?(?:\([0-9]{1,5}\)[-. ]?)?[0-9](?:[-. /]{0,3}[0-9])*$"
+"""A candidate with nothing in it that makes libphonenumber's matcher look twice."""
+PUBLICATION = re.compile(r"\d{1,5}-+\d{1,5}\s{0,4}\(\d{1,4}")
+AS_ENOUGH = rf"\p{{Nd}}(?:[\r\n{_JOINS}]{{0,6}}\p{{Nd}}){{6}}"
+"""`DIGITS_ENOUGH` for RE2, as far as that is enough."""
+
+
+class Span(NamedTuple):
+    """A stretch of text, in code points."""
+
+    start: int
+    end: int
+
+
+Read = Callable[[str], Reading | None]
+
+
+def find_one(text: str, region: str | None) -> list[tuple[Span, Reading]]:
+    """The phone numbers in one text, with their offsets."""
+    one = prepared([((text, region), True)])[0]
+    return [(span, reading) for span, _, reading in one.hits(lambda raw: verified(raw, region))]
+
+
+def prepared(keys: Sequence[tuple[tuple[str, str | None], bool]]) -> list[Text]:
+    """Texts under their regions, ready to be read; each with whether digits may be said in it."""
+    scanned = [text[:MAX_SCAN] for (text, _), _ in keys]
+    stretches = [[m.span() for m in DIGITS_ENOUGH.finditer(text)] for text in scanned]
+    return [
+        Text(
+            text,
+            region,
+            quiet,
+            list(islice(_chains(quiet, spans), MAX_CANDIDATES)),
+            list(islice(_said(quiet), MAX_CANDIDATES)) if said else [],
+        )
+        for text, quiet, spans, ((_, region), said) in zip(
+            scanned, blank(scanned, stretches), stretches, keys, strict=True
+        )
+    ]
+
+
+@dataclass(frozen=True)
+class Text:
+    """A text with its noise blanked, its chains, and what is said in words."""
+
+    text: str
+    region: str | None
+    quiet: str
+    chains: list[Span]
+    said: list[tuple[Span, str, How]]
+
+    def candidates(self) -> Iterator[str]:
+        """Everything that `hits` may ask to be read."""
+        for chain in self.chains:
+            yield self.quiet[chain.start : chain.end]
+            if not _MAY_BREAK.search(self.quiet, chain.start, chain.end):
+                continue
+            for part in _split(self.quiet, chain, _BREAK):
+                yield self.quiet[part.start : part.end]
+                for word in _split(self.quiet, part, _SPACE):
+                    yield self.quiet[word.start : word.end]
+        for _, plain, _ in self.said:
+            yield plain
+
+    def hits(self, read: Read) -> Iterator[tuple[Span, str, Reading]]:
+        """The numbers, in order; digits in words only where no number was written there."""
+        found = [hit for chain in self.chains for hit in _read_chain(self.quiet, chain, read)]
+        for span, plain, how in self.said:
+            overlaps = any(one.start < span.end and span.start < one.end for one, _ in found)
+            reading = None if overlaps else read(plain)
+            if reading:
+                worthy = worth(how, reading.also_read_as)
+                found.append((span, reading._replace(how=how, confidence=worthy)))
+        for span, reading in sorted(found, key=_start) if self.said else found:
+            yield span, self.text[span.start : span.end], reading
+
+
+def _start(hit: tuple[Span, Reading]) -> int:
+    return hit[0].start
+
+
+def _said(quiet: str) -> Iterator[tuple[Span, str, How]]:
+    """Numbers in words, one digit after the other, or apart from their area code."""
+    for start, end, plain in spoken.with_area_codes(quiet):
+        yield Span(start, end), plain, How.MENDED
+    for run in spoken.runs(quiet):
+        if not is_labelled(quiet, run.starts[0]):
+            yield Span(run.starts[0], run.ends[-1]), run.plain, How.SPELLED
+
+
+def reading_of(texts: Sequence[Text]) -> dict[str | None, Read]:
+    """By region, how to read any candidate of the texts: ordinary ones are read in columns."""
+    asked = dict.fromkeys(
+        (raw, one.region)
+        for one in texts
+        for raw in one.candidates()
+        if len(raw) >= SHORTEST and SHORTEST <= sum(map(str.isdigit, raw)) <= LONGEST
+    )
+    known: dict[str | None, dict[str, Reading | None]] = {one.region: {} for one in texts}
+    if asked:
+        pairs = list(asked)
+        raws = pa.array([raw for raw, _ in pairs], pa.string())
+        read = ordinary.read(raws, pa.array([region for _, region in pairs], pa.string()))
+        plain = pc.match_substring_regex(raws.take(pa.array(read.rows)), PLAIN)
+        sure = read.complete & plain.to_numpy(zero_copy_only=False)
+        for row in read.invalid.tolist():
+            raw, region = pairs[row]
+            if not raw.startswith("00"):
+                known[region][raw] = None
+        columns = (read.e164, read.region, read.line_type)
+        for is_sure, row, national, e164, claimed, kind in zip(
+            sure.tolist(),
+            read.rows.tolist(),
+            read.national.tolist(),
+            *(column.to_pylist() for column in columns),
+            strict=True,
+        ):
+            raw, region = pairs[row]
+            if is_sure and not PUBLICATION.search(raw):
+                how = How.NATIONAL if national else How.INTERNATIONAL
+                known[region][raw] = Reading(
+                    e164, claimed, kind, how=how, validity=VALID, confidence=worth(how, None)
+                )
+    return {region: _Known(region, held) for region, held in known.items()}
+
+
+class _Known:
+    """Reads candidates of one region: what was read in columns, else one by one."""
+
+    def __init__(self, region: str | None, held: dict[str, Reading | None]) -> None:
+        self._region = region
+        self._held = held
+
+    def __call__(self, raw: str) -> Reading | None:
+        if raw in self._held:
+            return self._held[raw]
+        return verified(raw, self._region)
+
+
+@lru_cache(maxsize=phones.CACHED)
+def verified(raw: str, region: str | None) -> Reading | None:
+    """The reading of a candidate that is a number from its first character to its last."""
+    if not SHORTEST <= sum(map(str.isdigit, raw)) <= LONGEST:
+        return None
+    reading = phones.read_one(raw, region)
+    if reading.e164 is None or reading.how == How.FOREIGN:
+        return reading if reading.e164 else None
+    match = next(iter(pn.PhoneNumberMatcher(raw, region, leniency=pn.Leniency.VALID)), None)
+    if match is None or (match.start, match.end) != (0, len(raw)):
+        return None
+    same = pn.format_number(match.number, pn.PhoneNumberFormat.E164) == reading.e164
+    return reading if same else None
+
+
+def _chains(text: str, stretches: Sequence[tuple[int, int]]) -> Iterator[Span]:
+    """Runs of joined digit groups that stand free of words, money and longer numbers."""
+    done = 0
+    for first, last in stretches:
+        for match in CHAIN.finditer(text, max(done, first - 4), last):
+            start, end = match.span()
+            done = end
+            if end - start < SHORTEST:
+                continue
+            if text[start] not in "+＋(（[" and start and _STUCK_BEFORE.match(text, start - 1):
+                continue
+            if extension := EXTENSION.match(text, end):
+                end = extension.end()
+            if not _STUCK_AFTER.match(text, end):
+                yield Span(start, end)
+
+
+def _read_chain(text: str, chain: Span, read: Read) -> Iterator[tuple[Span, Reading]]:
+    """Read all of a chain as one number, else its parts, else the joined words of a part."""
+    if reading := read(text[chain.start : chain.end]):
+        yield chain, reading
+        return
+    if not _MAY_BREAK.search(text, chain.start, chain.end):
+        return
+    for part in _split(text, chain, _BREAK):
+        if reading := read(text[part.start : part.end]):
+            yield part, reading
+            continue
+        words = list(_split(text, part, _SPACE))
+        for word in words:
+            alone = len(words) <= 2 or _JOINED.search(text, word.start, word.end)
+            if alone and (reading := read(text[word.start : word.end])):
+                yield word, reading
+
+
+def _split(text: str, span: Span, at: re.Pattern[str]) -> Iterator[Span]:
+    start = span.start
+    for match in islice(at.finditer(text, span.start, span.end), MAX_CANDIDATES):
+        if match.start() > start:
+            yield Span(start, match.start())
+        start = match.end()
+    if start < span.end:
+        yield Span(start, span.end)
