@@ -9,12 +9,13 @@ import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 
 import apache_beam as beam
 import pyarrow as pa
 
 from pipelines.clustering import find_clusters
-from reports import site
+from reports import places, site
 from schemas import tables
 from schemas.kinds import RecordKind
 from schemas.manifest import Manifest
@@ -49,6 +50,7 @@ class Plan:
     known: KnownLegitimate
     as_of: datetime | None
     previous_members: tuple[str, ...]
+    previous_nodes: str | None
     decisions: tuple[Decision, ...]
     weights: Weights
     shards: int
@@ -130,12 +132,20 @@ def build(pipeline: beam.Pipeline, plan: Plan) -> None:
         found.clusters | "Count members" >> CountMembers(),
     ) | "All tallies" >> beam.Flatten()  # ((group, name), count)
     gathered = {"digests": read["digests"], "tallies": tallies, "outputs": written}
-    _ = gathered | "Finish" >> Finish(start, report)  # Manifest
+    _ = gathered | "Finish" >> Finish(
+        start, partial(report, previous=plan.previous_nodes)
+    )  # Manifest
 
 
-def report(folder: str, manifest: Manifest) -> Iterator[tuple[str, bytes]]:
-    """What people read of a run whose tables are in `folder`: files by name within the run."""
-    return site.write(folder, manifest)
+def report(
+    folder: str, manifest: Manifest, previous: str | None = None
+) -> Iterator[tuple[str, bytes]]:
+    """What people read of a run whose tables are in `folder`: files by name within the run.
+
+    Pictures keep the places of `previous`, the graph/nodes.parquet of an earlier run.
+    """
+    before = places.read(previous) if previous is not None else places.Places()
+    return site.write(folder, manifest, before=before)
 
 
 if __name__ == "__main__":

@@ -49,6 +49,7 @@ def make_plan(options: BatchOptions, token: str) -> Plan:
         known=_known(options.known_legitimate),
         as_of=options.as_of,
         previous_members=follows.members,
+        previous_nodes=follows.nodes,
         decisions=_decisions(options.decisions),
         weights=_weights(options.weights),
         shards=options.shards,

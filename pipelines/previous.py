@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from apache_beam.io.filesystems import FileSystems
 
 from pipelines.options import UsageError
+from reports.whole_graph import NODES_FILE
 from schemas import CONTRACT_VERSION
 from schemas.manifest import NAME
 from schemas.tables import MEMBERS
@@ -15,10 +16,14 @@ from schemas.tables import MEMBERS
 
 @dataclass(frozen=True)
 class Previous:
-    """The id of a finished run and the paths of its members/ files; of none, if it follows none."""
+    """The id of a finished run and the paths of its members/ files; of none, if it follows none.
+
+    `nodes` is the file that has the places of its pictures, where it has one.
+    """
 
     run_id: str | None = None
     members: tuple[str, ...] = ()
+    nodes: str | None = None
 
 
 def find(folder: str | None) -> Previous:
@@ -49,4 +54,5 @@ def find(folder: str | None) -> Previous:
     paths = [FileSystems.join(folder.rstrip("/"), *name.split("/")) for name in members]
     if not paths or not all(FileSystems.exists(one) for one in paths):
         raise UsageError(f"{folder}: --previous lacks its {MEMBERS.name}/; give a whole run")
-    return Previous(run_id, tuple(paths))
+    nodes = FileSystems.join(folder.rstrip("/"), *NODES_FILE.split("/"))
+    return Previous(run_id, tuple(paths), nodes if NODES_FILE in names else None)

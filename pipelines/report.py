@@ -6,13 +6,23 @@ import argparse
 import json
 import sys
 import webbrowser
+from dataclasses import dataclass
 from pathlib import Path
 
 from pipelines.options import UsageError
-from reports import site
+from reports import places, site, small_counts, whole_graph
+from reports.places import Places
 from schemas.manifest import NAME, Manifest
 
 INDEX = "report/index.html"
+NODES = whole_graph.NODES_FILE
+
+
+@dataclass(frozen=True)
+class Limit:
+    """How many, None for all."""
+
+    most: int | None
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -22,23 +32,31 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--redact",
         action="store_true",
-        help="for a reader outside: no narratives, no record ids, small counts hidden",
+        help="for a reader outside: no narratives, no record ids, nothing that analysts wrote, "
+        "small counts hidden",
     )
     parser.add_argument(
         "--output", metavar="DIR", help="write it here instead (RUN-redacted with --redact)"
     )
     parser.add_argument(
         "--pages",
-        type=int,
-        metavar="N",
-        help=f"clusters with a page of their own, by priority (default {site.PAGES})",
+        type=_limit,
+        metavar="N|all",
+        help="clusters with a page of their own, by priority, and of one that are described on "
+        f"shared pages (default {site.PAGES})",
+    )
+    parser.add_argument(
+        "--stix",
+        type=_limit,
+        metavar="N|all",
+        help=f"clusters with a STIX 2.1 bundle, by priority (default {site.STIX})",
     )
     parser.add_argument(
         "--suppress-below",
         type=int,
         metavar="N",
         help="hide counts of victims by country below N "
-        f"(default 0; {site.SUPPRESS_BELOW} with --redact)",
+        f"(default 0; {small_counts.SUPPRESS_BELOW} with --redact)",
     )
 
 
@@ -52,14 +70,14 @@ def run(arguments: argparse.Namespace) -> int:
     """
     source = Path(arguments.run)
     manifest = _manifest(source)
-    changed = (arguments.output, arguments.pages, arguments.suppress_below)
-    if not arguments.redact and changed == (None, None, None):
+    changed = (arguments.output, arguments.pages, arguments.stix, arguments.suppress_below)
+    if not arguments.redact and changed == (None,) * 4:
         index = source / INDEX
         if not index.is_file():
             raise UsageError(f"{source}: has no {INDEX}; write one with --output DIR")
     else:
         if not (arguments.output or arguments.redact):
-            raise UsageError("--pages and --suppress-below need --output DIR")
+            raise UsageError("--pages, --stix and --suppress-below need --output DIR")
         redacted = source.resolve().with_name(f"{source.resolve().name}-redacted")
         index = _write(arguments, source, manifest, Path(arguments.output or redacted)) / INDEX
     sys.stdout.write(f"{index}\n")
@@ -73,13 +91,15 @@ def _write(arguments: argparse.Namespace, source: Path, manifest: Manifest, out:
         raise UsageError(f"{out}: exists and is not an empty folder; name a new one")
     floor = arguments.suppress_below
     if floor is None:
-        floor = site.SUPPRESS_BELOW if arguments.redact else 0
+        floor = small_counts.SUPPRESS_BELOW if arguments.redact else 0
     files = site.write(
         str(source),
         manifest,
-        pages=site.PAGES if arguments.pages is None else max(arguments.pages, 0),
+        pages=site.PAGES if arguments.pages is None else arguments.pages.most,
+        stix=site.STIX if arguments.stix is None else arguments.stix.most,
         redact=arguments.redact,
         suppress_below=floor,
+        before=_places(source / NODES),
     )
     try:
         for name, content in files:
@@ -89,6 +109,19 @@ def _write(arguments: argparse.Namespace, source: Path, manifest: Manifest, out:
     except OSError as error:
         raise UsageError(f"{error.filename or out}: {error.strerror}") from None
     return out
+
+
+def _limit(text: str) -> Limit:
+    if text == "all":
+        return Limit(None)
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"{text!r} is neither a number nor 'all'")
+    return Limit(int(text))
+
+
+def _places(nodes: Path) -> Places:
+    """Where members stand in the pictures of the run: another report keeps its places."""
+    return places.read(str(nodes)) if nodes.is_file() else Places()
 
 
 def _manifest(source: Path) -> Manifest:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 
 from reports import tables
 from reports.evidence import Reading, readings
+from reports.script_wordings import Wordings, wordings
 from reports.tables import Run
 from schemas.kinds import Strength
 from schemas.tables import CALLS, CLUSTERS, ENTITIES, LINEAGE, LINKS, MEMBERS, MENTIONS, SUPPLIERS
@@ -31,7 +32,8 @@ class Facts:
     `members` are rows of members/ with those of entities/, most records first; `inside` the links
     between them; `near` hard links from a member to another cluster's that were not accepted, each
     with `here`, `there` and `cluster_id`; `soft` the links from members to suppliers. `suppliers`
-    have the ids of other clusters that use them in `others`.
+    have the ids of other clusters that use them in `others`; `scripts` has the wordings told of
+    those that are scripts.
     """
 
     row: Row
@@ -41,10 +43,29 @@ class Facts:
     near: list[Row]
     soft: list[Row]
     suppliers: list[Row]
+    scripts: Wordings
     days: dict[str, Counter[date]]
     roles: dict[str, Counter[str]]
     carriers: dict[str, list[str]]
     readings: list[Reading]
+
+
+AT_A_TIME = 5_000
+"""Members whose rows are held together; each such group costs one pass over mentions/."""
+
+
+def in_groups(cluster_ids: Sequence[str], sizes: Mapping[str, int]) -> Iterator[list[str]]:
+    """Clusters cut into groups of `AT_A_TIME` members, in their order."""
+    group: list[str] = []
+    held = 0
+    for one in cluster_ids:
+        if group and held + sizes[one] > AT_A_TIME:
+            yield group
+            group, held = [], 0
+        group.append(one)
+        held += sizes[one]
+    if group:
+        yield group
 
 
 def gather(run: Run, cluster_ids: Sequence[str], *, narratives: bool) -> list[Facts]:
@@ -59,6 +80,7 @@ def gather(run: Run, cluster_ids: Sequence[str], *, narratives: bool) -> list[Fa
     inside, near, soft = _links(run, names, suppliers, cluster_of)
     days, roles = _sightings(run, names)
     carriers = _carriers(run, names)
+    scripts = wordings(run, suppliers, cluster_of)
     found = _by(readings(run, names, narratives=narratives), lambda one: cluster_of[one.entity_id])
     lineage = _by_cluster(tables.read(run, LINEAGE, where=here).to_pylist())
     of_members = _by_cluster(members)
@@ -72,6 +94,7 @@ def gather(run: Run, cluster_ids: Sequence[str], *, narratives: bool) -> list[Fa
             near=near.get(one, []),
             soft=soft.get(one, []),
             suppliers=of_suppliers.get(one, []),
+            scripts=scripts.get(one, {}),
             days=days,
             roles=roles,
             carriers=carriers,

@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections import Counter, defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import networkx as nx
-
-from reports import page, text
+from reports import drawings, page, text
 from reports.cluster_facts import Facts
+from reports.cluster_table import page_name
 from reports.doubts import entity_doubts
 from reports.evidence import Reading
 from reports.layout import Point
-from reports.picture import Picture, picture, shape
+from reports.paths import sides
+from reports.picture import Picture, picture
+from reports.script_wordings import scripts
+from reports.small_counts import suppressed
+from reports.stix_files import StixFiles
 from reports.timeline import timeline
+from schemas.kinds import EntityKind
 
 Row = dict[str, Any]
 
+MEMBER_LIMIT = 1_000
 READING_LIMIT = 150
 NEAR_LIMIT = 40
 LINK_LIMIT = 100
@@ -48,7 +52,7 @@ _NOUNS = {
 class Context:
     """What a page needs beside its own cluster.
 
-    `pages` gives the file name of each cluster that has a page; `suppress_below` hides counts of
+    `pages` gives the address of each cluster that is described; `suppress_below` hides counts of
     victims by country that are smaller.
     """
 
@@ -56,12 +60,14 @@ class Context:
     pages: dict[str, str]
     redact: bool
     suppress_below: int
+    stix: StixFiles
 
 
 def render(facts: Facts, places: Mapping[str, Point], context: Context) -> bytes:
     """The page of one cluster, whose members stand at `places` of its picture, as UTF-8."""
     drawn = picture(facts, places)
     shown = _by_member(facts)
+    lives = timeline(facts)
     return page.render(
         "cluster.html",
         ["unpack.js", "graph.js", "cite.js"],
@@ -70,9 +76,17 @@ def render(facts: Facts, places: Mapping[str, Point], context: Context) -> bytes
         context=context,
         sentence=sentence(facts),
         picture=drawn,
+        drawing=drawings.graph(drawn, facts.row["size"]),
         kinds=list(dict.fromkeys(one.kind for one in drawn.nodes if not one.supplier)),
-        shapes={one.kind: shape(one.kind, 7) for one in drawn.nodes},
-        timeline=timeline(facts),
+        symbol=drawings.symbol,
+        stroke=drawings.stroke,
+        ring=drawings.ring,
+        share=drawings.share,
+        timeline=lives,
+        timeline_drawing=drawings.timeline(lives),
+        members=facts.members[:MEMBER_LIMIT],
+        countries=(by_country := countries(facts.row, context.suppress_below)),
+        most_country=max((count or 0 for _, count in by_country), default=0),
         why=explanations(facts),
         bridges=bridges(facts),
         decisions=decisions(facts),
@@ -80,10 +94,18 @@ def render(facts: Facts, places: Mapping[str, Point], context: Context) -> bytes
         links=facts.inside[:LINK_LIMIT],
         readings=shown[:READING_LIMIT],
         readings_more=max(len(shown) - READING_LIMIT, 0),
-        scripts_told=script_variants(facts.readings),
-        file=context.pages[facts.row["cluster_id"]],
+        told=[] if context.redact else scripts(facts.suppliers, facts.scripts),
+        suppliers=[one for one in facts.suppliers if one["kind"] != EntityKind.SCRIPT],
+        file=page_name(facts.row["cluster_id"]),
         data=page.island("graph-data", _data(facts, drawn)),
     )
+
+
+def countries(row: Row, floor: int) -> list[tuple[str, int | None]]:
+    """Victims' countries with their complaints, None for a count too small to show."""
+    rows = row["countries"] or []
+    counts = suppressed([one["complaints"] for one in rows], floor)
+    return [(one["country"], count) for one, count in zip(rows, counts, strict=True)]
 
 
 def sentence(facts: Facts) -> str:
@@ -160,55 +182,18 @@ class Cut:
 
 def bridges(facts: Facts) -> list[Cut]:
     """The cluster's weakest bridges; `freed` is empty where the links show another way round."""
-    graph = nx.Graph()
-    graph.add_nodes_from(one["entity_id"] for one in facts.members)
-    held = (one for one in facts.inside if one["accepted"])
-    graph.add_edges_from((one["entity_a"], one["entity_b"]) for one in held)
-    return [Cut(one, _freed(graph, one)) for one in facts.row["weakest_bridges"] or []]
+    members = [one["entity_id"] for one in facts.members]
+    held = [one for one in facts.inside if one["accepted"]]
+    ends = {(one["entity_a"], one["entity_b"]) for one in held}
+    return [
+        Cut(one, _freed(members, held, one) if (one["entity_a"], one["entity_b"]) in ends else [])
+        for one in facts.row["weakest_bridges"] or []
+    ]
 
 
-def _freed(graph: nx.Graph, bridge: Row) -> list[str]:
-    a, b = bridge["entity_a"], bridge["entity_b"]
-    if not graph.has_edge(a, b):
-        return []
-    graph.remove_edge(a, b)
-    sides = [nx.node_connected_component(graph, one) for one in (a, b)]
-    graph.add_edge(a, b)
-    if b in sides[0]:
-        return []
-    return min((sorted(side) for side in sides), key=lambda side: (len(side), side))
-
-
-@dataclass(frozen=True)
-class Variant:
-    """One wording of a script: pieces as (text, whether it differs from the commonest wording)."""
-
-    pieces: list[tuple[str, bool]]
-    readings: int
-
-
-def script_variants(readings: list[Reading], limit: int = 6) -> dict[str, list[Variant]]:
-    """The wordings of each script that was read in the cluster, the commonest first."""
-    told: dict[str, Counter[str]] = defaultdict(Counter)
-    for one in readings:
-        if one.entity_id.startswith("script:") and one.raw:
-            told[one.entity_id][one.raw] += 1
-    found = {}
-    for script, wordings in sorted(told.items()):
-        first, *others = [raw for raw, _ in wordings.most_common(limit)]
-        base = first.split()
-        variants = [Variant([(first, False)], wordings[first])]
-        for other in others:
-            words = other.split()
-            matcher = difflib.SequenceMatcher(None, base, words, autojunk=False)
-            pieces = [
-                (" ".join(words[j1:j2]), tag != "equal")
-                for tag, _, _, j1, j2 in matcher.get_opcodes()
-                if j2 > j1
-            ]
-            variants.append(Variant(pieces, wordings[other]))
-        found[script] = variants
-    return found
+def _freed(members: list[str], held: list[Row], bridge: Row) -> list[str]:
+    parts = sides(members, held, bridge)
+    return [] if parts is None else min(parts, key=lambda part: (len(part), part))
 
 
 def _by_member(facts: Facts) -> list[Reading]:
@@ -221,7 +206,6 @@ def _data(facts: Facts, drawn: Picture) -> dict[str, object]:
     """What the graph's script reads: nodes, and links with their evidence as text."""
     at = {one.entity_id: place for place, one in enumerate(drawn.nodes)}
     members = {one["entity_id"]: one for one in facts.members}
-    links = sorted([*facts.inside, *facts.soft], key=lambda one: not one["accepted"])
     return {
         "nodes": [
             [text.plain(one.entity_id), one.about, _sighted(members.get(one.entity_id))]
@@ -229,9 +213,8 @@ def _data(facts: Facts, drawn: Picture) -> dict[str, object]:
         ],
         "links": [
             [at[one["entity_a"]], at[one["entity_b"]], _evidence(one), _verdict(one)]
-            for one in links
-            if one["entity_a"] in at and one["entity_b"] in at
-        ][: len(drawn.lines)],
+            for one in drawn.links
+        ],
     }
 
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from typing import Any
 
 import pyarrow.compute as pc
@@ -41,13 +43,45 @@ _COLUMNS = (
 Row = dict[str, Any]
 
 
+SHARED = 100
+"""Clusters of one on a page that they share."""
+
+
 @dataclass(frozen=True)
 class ClusterTable:
-    """All clusters by priority, each with its page (if it has one) and its lineage event."""
+    """All clusters by priority with their lineage events, and where each is described.
+
+    `own` are the clusters with a page of their own, `single` those of one that share pages;
+    `pages` gives the address of each, from the folder of the clusters' pages.
+    """
 
     rows: list[Row]
     events: dict[str, str]
-    pages: int
+    own: list[str]
+    single: list[str]
+
+    @cached_property
+    def pages(self) -> dict[str, str]:
+        """Address by cluster id."""
+        found = {one: f"{page_name(one)}.html" for one in self.own}
+        for name, ids in self.shared():
+            found |= {one: f"{name}.html#{page_name(one)}" for one in ids}
+        return found
+
+    @cached_property
+    def sizes(self) -> dict[str, int]:
+        """Members by cluster id."""
+        return {row["cluster_id"]: row["size"] for row in self.rows}
+
+    @property
+    def newest(self) -> datetime | None:
+        """When the newest record of a cluster was made."""
+        return max((row["last_seen"] for row in self.rows), default=None)
+
+    def shared(self) -> Iterator[tuple[str, list[str]]]:
+        """The pages that clusters of one share: name, and ids in their order."""
+        for start in range(0, len(self.single), SHARED):
+            yield f"single-{start // SHARED + 1:04d}", self.single[start : start + SHARED]
 
     def data(self) -> dict[str, object]:
         """What the script reads: texts in lists, and rows of numbers that point into them."""
@@ -55,7 +89,7 @@ class ClusterTable:
         countries, statuses, events = _Words(), _Words(), _Words()
         rows = [
             [
-                page_name(one["cluster_id"]) if place < self.pages else "",
+                self.pages.get(one["cluster_id"], ""),
                 text.plain(one["cluster_id"], NAME_LIMIT),
                 text.plain(one["name"], NAME_LIMIT),
                 round(one["priority"], 1),
@@ -73,7 +107,7 @@ class ClusterTable:
                 statuses.place(one["status"]),
                 events.place(self.events.get(one["cluster_id"], "")),
             ]
-            for place, one in enumerate(self.rows)
+            for one in self.rows
         ]
         words = {"orgs": orgs, "brands": brands, "countries": countries}
         words |= {"statuses": statuses, "events": events}
@@ -93,11 +127,13 @@ class _Words:
         return [self.place(word) for word in words or []]
 
 
-def cluster_table(run: Run, pages: int) -> ClusterTable:
-    """Every cluster of a run; the first `pages` have a page of their own."""
+def cluster_table(run: Run, pages: int | None) -> ClusterTable:
+    """Every cluster of a run; the first `pages` of two or more, and of one, are described."""
     limit = max(tables.count(run, CLUSTERS), 1)
     rows = tables.top(run, CLUSTERS, PRIORITY, limit, columns=_COLUMNS).to_pylist()
-    return ClusterTable(rows, events(run), min(pages, len(rows)))
+    several = [row["cluster_id"] for row in rows if row["size"] > 1]
+    single = [row["cluster_id"] for row in rows if row["size"] == 1]
+    return ClusterTable(rows, events(run), several[:pages], single[:pages])
 
 
 def events(run: Run) -> dict[str, str]:

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from typing import Any
 
 import pyarrow.compute as pc
 from markupsafe import Markup
 
-from reports import accounting, page, tables
-from reports.cluster_table import ClusterTable, losses, page_name
+from reports import accounting, drawings, page, redaction, tables
+from reports.cluster_table import ClusterTable, losses
 from reports.search_index import search_index
 from reports.several_sources import shared_entities
 from reports.tables import Run
@@ -39,8 +40,18 @@ _SUPPRESSED = (
 _SUPPRESSED_COLUMNS = ("kind", "orgs", "reason")
 
 
-def render(run: Run, manifest: Manifest, clusters: ClusterTable, *, redact: bool = False) -> bytes:
-    """The page, for a run's tables, its manifest and its clusters; `redact` leaves out record ids.
+def render(
+    run: Run,
+    manifest: Manifest,
+    clusters: ClusterTable,
+    *,
+    redact: bool = False,
+    suppress_below: int = 0,
+) -> bytes:
+    """The page, for a run's tables, its manifest and its clusters.
+
+    `redact` leaves out record ids and what analysts wrote, `suppress_below` counts of victims by
+    country that are smaller.
 
     Raises FileNotFoundError where a table's folder is missing, KeyError where the manifest is
     not whole.
@@ -51,6 +62,9 @@ def render(run: Run, manifest: Manifest, clusters: ClusterTable, *, redact: bool
     over_time = trend(run)
     changes = _changes(run)
     ids = [row["cluster_id"] for row in clusters.rows]
+    hubs = _suppressed(run)
+    if redact:
+        hubs = [one | {"reason": redaction.reason(one["reason"])} for one in hubs]
     return page.render(
         "index.html",
         ["unpack.js", "table.js", "search.js"],
@@ -64,37 +78,39 @@ def render(run: Run, manifest: Manifest, clusters: ClusterTable, *, redact: bool
         rejects_more=rejects_more,
         losses=losses,
         first_rows=clusters.rows[:FIRST_ROWS],
-        pages={one: page_name(one) for one in ids[: clusters.pages]},
-        page_total=clusters.pages,
+        alarms=redaction.alarms(manifest["alarms"]) if redact else manifest["alarms"],
+        pages=clusters.pages,
         cluster_total=len(clusters.rows),
         linked_total=tables.count(run, CLUSTERS, pc.field("size") > 1),
-        newest=max((row["last_seen"] for row in clusters.rows), default=None),
+        newest=clusters.newest,
         events=[one for one in LineageEvent if one != LineageEvent.ENDED],
         changes=[(one, changes[one]) for one in LineageEvent if changes[one]],
         compared=any(one != LineageEvent.BORN for one in changes),
         moved=_moved(run),
         trend=over_time,
-        trend_most=max((one.complaints + one.calls for one in over_time.bars), default=0),
-        breakdowns=breakdowns(run, BREAKDOWN_LIMIT),
+        trend_drawing=drawings.trend(over_time, "day" if over_time.step == 1 else "week"),
+        share=drawings.share,
+        breakdowns=breakdowns(run, BREAKDOWN_LIMIT, suppress_below),
         shared=shared,
         shared_open=SHARED_OPEN,
         shared_total=shared_total,
-        suppressed=tables.top(
-            run,
-            ENTITIES,
-            _SUPPRESSED,
-            SUPPRESSED_LIMIT,
-            columns=_SUPPRESSED_COLUMNS,
-            where=suppressed,
-        ).to_pylist(),
+        suppressed=hubs,
         suppressed_total=tables.count(run, ENTITIES, suppressed),
         data=Markup("\n").join(
             [
                 page.packed_island("clusters-data", clusters.data()),
-                page.packed_island("search-data", search_index(run, ids, records=not redact)),
+                page.packed_island("search-data", search_index(run, ids, redact=redact)),
             ]
         ),
     )
+
+
+def _suppressed(run: Run) -> list[dict[str, Any]]:
+    """Suppressed entities, those of most complaints first."""
+    where = pc.field("status") == Status.SUPPRESSED
+    more = _SUPPRESSED_COLUMNS
+    found = tables.top(run, ENTITIES, _SUPPRESSED, SUPPRESSED_LIMIT, columns=more, where=where)
+    return found.to_pylist()
 
 
 def _changes(run: Run) -> Counter[str]:

@@ -1,6 +1,6 @@
 """The picture of a cluster: what stands where, how large, and which lines join it.
 
-Drawn as SVG by the page's template, so that it prints, scales and is read out without a script.
+`reports/drawings.py` draws it.
 """
 
 from __future__ import annotations
@@ -8,17 +8,20 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from reports import text
 from reports.cluster_facts import Facts
 from reports.layout import Point, positions
 
 Row = dict[str, Any]
+Anchor = Literal["start", "end", "middle"]
 
 WIDTH, HEIGHT = 1000, 620
 MARGIN = 34
 SUPPLIER_LIMIT = 6
+DRAWN_LIMIT = 1_000
+"""Members that are drawn, those that most records name first: more could not be told apart."""
 LINK_LIMIT = 2_500
 """Lines that are drawn, the best-evidenced first."""
 LABEL_LIMIT = 60
@@ -29,14 +32,13 @@ LETTER = 5.6
 
 @dataclass(frozen=True)
 class Node:
-    """A member or a supplier; `shape` is an SVG path around (0, 0)."""
+    """A member or a supplier."""
 
     entity_id: str
     kind: str
     x: float
     y: float
     radius: float
-    shape: str
     bridge: bool
     supplier: bool
     about: str
@@ -59,25 +61,38 @@ class Label:
 
     x: float
     y: float
-    anchor: str
+    anchor: Anchor
     text: str
 
 
 @dataclass(frozen=True)
 class Picture:
-    """Everything that is drawn; `left_out` counts lines past `LINK_LIMIT`."""
+    """Everything that is drawn, `links` being the rows behind `lines`.
+
+    `left_out` counts lines past `LINK_LIMIT`, `undrawn` members past `DRAWN_LIMIT`.
+    """
 
     nodes: list[Node]
     lines: list[Line]
+    links: list[Row]
     labels: list[Label]
     left_out: int
+    undrawn: int
 
 
-def placed(facts: Facts) -> dict[str, Point]:
-    """Where the members stand, from (0, 0) to (1, 1), by their accepted links."""
-    held = [one for one in facts.inside if one["accepted"]]
-    links = [(one["entity_a"], one["entity_b"], one["weight"]) for one in held]
-    return positions([one["entity_id"] for one in facts.members], links)
+def placed(facts: Facts, before: Mapping[str, Point]) -> dict[str, Point]:
+    """Where the drawn members stand, from (0, 0) to (1, 1), by their accepted links.
+
+    `before` has the places of those that the last picture had.
+    """
+    shown = [one["entity_id"] for one in facts.members[:DRAWN_LIMIT]]
+    drawn = set(shown)
+    ends = ((one["entity_a"], one["entity_b"], one["weight"]) for one in _accepted(facts))
+    return positions(shown, [one for one in ends if one[0] in drawn and one[1] in drawn], before)
+
+
+def _accepted(facts: Facts) -> Iterable[Row]:
+    return (one for one in facts.inside if one["accepted"])
 
 
 def picture(facts: Facts, places: Mapping[str, Point]) -> Picture:
@@ -86,26 +101,37 @@ def picture(facts: Facts, places: Mapping[str, Point]) -> Picture:
         one: (MARGIN + x * (WIDTH - 2 * MARGIN), MARGIN + y * (HEIGHT - 2 * MARGIN))
         for one, (x, y) in places.items()
     }
-    nodes = [_member(one, points[one["entity_id"]], facts) for one in facts.members]
+    members = [one for one in facts.members if one["entity_id"] in points]
+    most = max(one["complaints"] + one["calls"] for one in members)
+    crowd = max(math.sqrt(60 / max(len(members), 60)), 0.45)
+    nodes = [_member(one, points[one["entity_id"]], most, crowd) for one in members]
     suppliers = facts.suppliers[:SUPPLIER_LIMIT]
     shown = {one["entity_id"] for one in suppliers}
-    soft = [one for one in facts.soft if one["there"] in shown]
+    soft = [one for one in facts.soft if one["there"] in shown and one["here"] in points]
     for place, one in enumerate(suppliers):
         users = [points[link["here"]] for link in soft if link["there"] == one["entity_id"]]
         nodes.append(_supplier(one, place, len(suppliers), users))
     at = {one.entity_id: place for place, one in enumerate(nodes)}
     weakest = {(one["entity_a"], one["entity_b"]) for one in facts.row["weakest_bridges"] or []}
-    links = sorted([*facts.inside, *soft], key=lambda one: not one["accepted"])
-    lines = [_line(one, at, weakest) for one in links[:LINK_LIMIT]]
-    labels = _labels([one for one in nodes if not one.supplier])
-    return Picture(nodes, lines, labels, max(len(links) - LINK_LIMIT, 0))
+    inside = [one for one in facts.inside if one["entity_a"] in at and one["entity_b"] in at]
+    links = sorted([*inside, *soft], key=_doubted)
+    return Picture(
+        nodes=nodes,
+        lines=[_line(one, at, weakest) for one in links[:LINK_LIMIT]],
+        links=links[:LINK_LIMIT],
+        labels=_labels([one for one in nodes if not one.supplier]),
+        left_out=max(len(links) - LINK_LIMIT, 0),
+        undrawn=len(facts.members) - len(members),
+    )
 
 
-def _member(row: Row, point: tuple[float, float], facts: Facts) -> Node:
-    most = max(one["complaints"] + one["calls"] for one in facts.members)
-    crowd = 1.0 if len(facts.members) <= 60 else math.sqrt(60 / len(facts.members))
+def _doubted(link: Row) -> bool:
+    return not link["accepted"]
+
+
+def _member(row: Row, point: Point, most: int, crowd: float) -> Node:
     records = row["complaints"] + row["calls"]
-    radius = (5 + 13 * math.sqrt(records / max(most, 1))) * max(crowd, 0.45)
+    radius = (5 + 13 * math.sqrt(records / max(most, 1))) * crowd
     about = f"{row['role']}, {row['complaints']} complaints, {row['calls']} calls"
     return Node(
         entity_id=row["entity_id"],
@@ -113,7 +139,6 @@ def _member(row: Row, point: tuple[float, float], facts: Facts) -> Node:
         x=round(point[0], 1),
         y=round(point[1], 1),
         radius=round(radius, 1),
-        shape=shape(row["kind"], radius),
         bridge=row["bridge"],
         supplier=False,
         about=about + (", bridge" if row["bridge"] else ""),
@@ -136,7 +161,6 @@ def _supplier(row: Row, place: int, count: int, users: list[tuple[float, float]]
         x=round(x, 1),
         y=round(y, 1),
         radius=7,
-        shape="M-7-7L7 7M-7 7L7-7",
         bridge=False,
         supplier=True,
         about=f"supplier, {row['records']} records here, serves {row['clusters']} clusters",
@@ -148,17 +172,15 @@ _CORNERS |= {"account": (6, 0), "wallet": (6, 0), "handle": (5, -90)}
 """Shapes of the same area for each kind: number of corners, and where the first one points."""
 
 
-def shape(kind: str, radius: float) -> str:
-    """The outline of a kind as an SVG path, of the area of a circle of this radius."""
-    corners, turn = _CORNERS.get(kind, (0, 0))
-    if not corners:
-        r = f"{radius:.1f}"
-        return f"M{r} 0A{r} {r} 0 1 1 -{r} 0A{r} {r} 0 1 1 {r} 0Z"
-    area = corners * math.sin(2 * math.pi / corners) / 2
+def corners(kind: str, radius: float) -> list[Point]:
+    """The corners of a kind's shape, of the area of a circle of this radius; none of a circle."""
+    count, turn = _CORNERS.get(kind, (0, 0))
+    if not count:
+        return []
+    area = count * math.sin(2 * math.pi / count) / 2
     reach = radius * math.sqrt(math.pi / area)
-    angles = [math.radians(turn) + 2 * math.pi * n / corners for n in range(corners)]
-    points = [f"{reach * math.cos(a):.1f} {reach * math.sin(a):.1f}" for a in angles]
-    return f"M{'L'.join(points)}Z"
+    angles = [math.radians(turn) + 2 * math.pi * n / count for n in range(count)]
+    return [(round(reach * math.cos(a), 1), round(reach * math.sin(a), 1)) for a in angles]
 
 
 def _line(row: Row, at: dict[str, int], weakest: set[tuple[str, str]]) -> Line:
@@ -189,12 +211,13 @@ def _labels(nodes: Iterable[Node]) -> list[Label]:
             break
         short = text.short(one.entity_id, LABEL_LENGTH)
         wide, gap = len(short) * LETTER, one.radius + 3
-        for anchor, x, y, left in (
+        spots: tuple[tuple[Anchor, float, float, float], ...] = (
             ("start", one.x + gap, one.y + 3.5, one.x + gap),
             ("end", one.x - gap, one.y + 3.5, one.x - gap - wide),
             ("middle", one.x, one.y + gap + 8, one.x - wide / 2),
             ("middle", one.x, one.y - gap, one.x - wide / 2),
-        ):
+        )
+        for anchor, x, y, left in spots:
             box = (left, y - 9, left + wide, y + 2)
             if box[0] < 0 or box[2] > WIDTH or any(_overlap(box, other) for other in taken):
                 continue

@@ -9,7 +9,7 @@ from __future__ import annotations
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from reports import tables, text
+from reports import redaction, tables, text
 from reports.tables import Run
 from schemas.kinds import Status
 from schemas.tables import ENTITIES, MEMBERS, MENTIONS
@@ -24,10 +24,11 @@ _RECORD = pa.schema(
 )
 
 
-def search_index(run: Run, cluster_ids: list[str], *, records: bool) -> dict[str, object]:
+def search_index(run: Run, cluster_ids: list[str], *, redact: bool) -> dict[str, object]:
     """Identifiers, record ids and reasons, as columns; a cluster is its place in `cluster_ids`.
 
-    `more_records` counts what `RECORD_LIMIT` left out; `records` False leaves out all.
+    `more_records` counts what `RECORD_LIMIT` left out; `redact` leaves out all of them, and what
+    analysts wrote.
     """
     members = tables.read(run, MEMBERS, ["entity_id", "cluster_id"])
     places = pc.index_in(members["cluster_id"], pa.array(cluster_ids, pa.string()))
@@ -40,12 +41,15 @@ def search_index(run: Run, cluster_ids: list[str], *, records: bool) -> dict[str
         where=pc.field("status") == Status.SUPPRESSED,
     )
     entity_ids, at = members["entity_id"].combine_chunks(), places.combine_chunks()
-    found = _records(run, entity_ids, at) if records else _RECORD.empty_table()
+    reasons = suppressed["reason"].to_pylist()
+    if redact:
+        reasons = [redaction.reason(one) for one in reasons]
+    found = _records(run, entity_ids, at) if not redact else _RECORD.empty_table()
     return {
         "ids": [text.plain(one, ID_LIMIT) for one in members["entity_id"].to_pylist()],
         "clusters": places.to_pylist(),
         "suppressed": [text.plain(one, ID_LIMIT) for one in suppressed["entity_id"].to_pylist()],
-        "reasons": [text.plain(one, 200) for one in suppressed["reason"].to_pylist()],
+        "reasons": [text.plain(one, 200) for one in reasons],
     } | _columns(found)
 
 

@@ -4,31 +4,34 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from datetime import datetime
+from itertools import islice
 from typing import Any
 
-from reports import cluster_page, index, spreadsheet, whole_graph
-from reports.cluster_facts import Facts, gather
+from reports import cluster_page, index, redaction, single_page, spreadsheet, whole_graph
+from reports.cluster_facts import Facts, gather, in_groups
 from reports.cluster_page import Context
-from reports.cluster_table import cluster_table, page_name
+from reports.cluster_table import ClusterTable, cluster_table, page_name
 from reports.graph_files import EDGE, NODE, gexf, graphml
 from reports.layout import Point
 from reports.picture import placed
+from reports.places import Places
+from reports.stix_files import StixFiles
 from reports.tables import Run
 from schemas.manifest import Manifest
 
 Row = dict[str, Any]
 
-PAGES = 100
-"""Clusters that have a page of their own unless it is said otherwise, by priority."""
-AT_A_TIME = 100
-"""Clusters whose rows are held together; each such group costs one pass over mentions/."""
-SUPPRESS_BELOW = 5
-"""Counts of victims by country that a reader outside does not see are those below it.
+PAGES = 10_000
+"""Clusters of two or more that have a page of their own unless it is said otherwise, by priority;
+and as many clusters of one are described on the pages that they share.
 
-Small cells could point at a person (Eurostat and UK ONS use thresholds from 3 to 10).
+`python -m benchmarks.report`: a page with its downloads takes about 3 ms and 35 kB.
 """
+STIX = 100
+"""Clusters with a STIX bundle unless it is said otherwise: it costs a millisecond a member."""
 
-_MEMBER_COLUMNS = (
+_COLUMNS = (
+    "cluster_id",
     "entity_id",
     "kind",
     "role",
@@ -40,6 +43,10 @@ _MEMBER_COLUMNS = (
     "victims",
     "region",
     "line_type",
+    "orgs",
+    "first_seen",
+    "last_seen",
+    "reason",
 )
 
 
@@ -47,47 +54,73 @@ def write(
     run: Run,
     manifest: Manifest,
     *,
-    pages: int = PAGES,
+    pages: int | None = PAGES,
+    stix: int | None = STIX,
     redact: bool = False,
     suppress_below: int = 0,
+    before: Places = Places(),  # noqa: B008 - it cannot be changed
 ) -> Iterator[tuple[str, bytes]]:
     """Files by name within the run's folder, made one after another.
 
-    `redact` leaves out narratives and record ids, for a reader outside.
+    `pages` and `stix` are for how many clusters, None for all. `redact` leaves out narratives,
+    record ids and what analysts wrote, for a reader outside; `before` has the places of the
+    pictures of the run before.
     """
     table = cluster_table(run, pages)
-    yield "report/index.html", index.render(run, manifest, table, redact=redact)
-    ids = [row["cluster_id"] for row in table.rows[: table.pages]]
+    yield (
+        "report/index.html",
+        index.render(run, manifest, table, redact=redact, suppress_below=suppress_below),
+    )
+    bundles = StixFiles.of(manifest, table.own[:stix], table.newest)
     context = Context(
         run_id=manifest["run_id"],
-        pages={one: page_name(one) for one in ids},
+        pages=table.pages,
         redact=redact,
         suppress_below=suppress_below,
+        stix=bundles,
     )
-    for start in range(0, len(ids), AT_A_TIME):
-        for facts in gather(run, ids[start : start + AT_A_TIME], narratives=not redact):
-            stem = f"report/clusters/{page_name(facts.row['cluster_id'])}"
-            places = placed(facts)
-            yield f"{stem}.html", cluster_page.render(facts, places, context)
-            yield from _downloads(stem, facts, places)
-    yield from whole_graph.write(run)
+    places: dict[str, Point] = {}
+    for facts in _facts(run, table, table.own, redact=redact):
+        stood = placed(facts, before.of(one["entity_id"] for one in facts.members))
+        places |= stood
+        stem = f"report/clusters/{page_name(facts.row['cluster_id'])}"
+        yield f"{stem}.html", cluster_page.render(facts, stood, context)
+        yield from _downloads(stem, facts, stood)
+        if facts.row["cluster_id"] in bundles.cluster_ids:
+            yield f"{stem}.stix.json", bundles.bundle(facts)
+    single = _facts(run, table, table.single, redact=redact)
+    for name, ids in table.shared():
+        content = list(islice(single, len(ids)))
+        yield f"report/clusters/{name}.html", single_page.render(content, context, name)
+        rows = [one for facts in content for one in facts.members]
+        yield f"report/clusters/{name}.csv", _csv(rows)
+    yield from whole_graph.write(run, places, redact=redact)
+
+
+def _facts(run: Run, table: ClusterTable, ids: list[str], *, redact: bool) -> Iterator[Facts]:
+    for group in in_groups(ids, table.sizes):
+        for facts in gather(run, group, narratives=not redact):
+            yield redaction.facts(facts) if redact else facts
 
 
 def _downloads(stem: str, facts: Facts, places: Mapping[str, Point]) -> Iterator[tuple[str, bytes]]:
-    nodes = [_node(one, places[one["entity_id"]]) for one in facts.members]
+    nodes = [_node(one, places.get(one["entity_id"])) for one in facts.members]
     edges = [_edge(one) for one in facts.inside]
     yield f"{stem}.graphml", "".join(graphml(nodes, edges)).encode()
     yield f"{stem}.gexf", "".join(gexf(nodes, edges)).encode()
-    header = [*_MEMBER_COLUMNS, "orgs", "first_seen", "last_seen", "reason"]
-    rows = [[_flat(one[name]) for name in header] for one in facts.members]
-    yield f"{stem}.csv", spreadsheet.write(header, rows)
+    yield f"{stem}.csv", _csv(facts.members)
 
 
-def _node(member: Row, place: Point) -> Row:
+def _csv(members: list[Row]) -> bytes:
+    return spreadsheet.write(_COLUMNS, [[_flat(one[name]) for name in _COLUMNS] for one in members])
+
+
+def _node(member: Row, place: Point | None) -> Row:
     flat = {name: _flat(member[name]) for name, _ in NODE if name in member}
-    x, y = (round(1000 * axis, 1) for axis in place)
+    flat |= {"id": member["entity_id"], "cluster": member["cluster_id"]}
     # GEXF has y upwards, a page downwards.
-    return flat | {"id": member["entity_id"], "cluster": member["cluster_id"], "x": x, "y": -y}
+    at = {} if place is None else {"x": round(1600 * place[0], 1), "y": -round(1000 * place[1], 1)}
+    return flat | at
 
 
 def _edge(link: Row) -> Row:

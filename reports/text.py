@@ -41,8 +41,12 @@ def visible(text: str | None, limit: int = TEXT_LIMIT) -> Markup:
     else:
         body = Markup("").join(escape(c) if c.isprintable() else _code_point(c) for c in shown)
     rest = len(text) - len(shown)
-    more = Markup('<span class="cut">… {} more characters</span>').format(number(rest))
-    return Markup("<bdi>{}</bdi>{}").format(body, more if rest else "")
+    isolated = _BDI + body + _END_BDI
+    return isolated + _CUT.format(number(rest)) if rest else isolated
+
+
+_BDI, _END_BDI = Markup("<bdi>"), Markup("</bdi>")
+_CUT = Markup('<span class="cut">… {} more characters</span>')
 
 
 def plain(text: str | None, limit: int = TEXT_LIMIT) -> str:
@@ -65,6 +69,7 @@ def _code_point(character: str) -> Markup:
     return Markup('<span class="ctl">U+{}</span>').format(f"{ord(character):04X}")
 
 
+@lru_cache(maxsize=4_096)
 def number(value: int | None) -> Markup:
     """A whole number, digits in groups of three."""
     return NOT_KNOWN if value is None else _grouped(f"{value:,d}")
@@ -85,12 +90,13 @@ def money(amount: Decimal | None) -> Markup:
     return _grouped(f"{whole}.{cents.rstrip('0').ljust(2, '0')}")
 
 
+@lru_cache(maxsize=65_536)
 def utc(moment: datetime | None) -> Markup:
     """A time in UTC to the second, ISO 8601."""
     if moment is None:
         return NOT_KNOWN
     stamp = moment.isoformat(timespec="seconds").replace("+00:00", "Z")
-    return Markup("<time>{}</time>").format(stamp)
+    return Markup(f"<time>{stamp}</time>")  # noqa: S704 - digits, colons, a letter
 
 
 def day(moment: datetime | None) -> Markup:

@@ -29,7 +29,7 @@ OVERLAP_DAYS = 7
 class Life:
     """One identifier's row: from first to last seen.
 
-    `shades` are stretches with readings, as SVG paths, by how many there were: from 1 to `SHADES`.
+    `shades` are stretches with readings, as (x, width), by how many there were: 1 to `SHADES`.
     """
 
     entity_id: str
@@ -37,7 +37,7 @@ class Life:
     y: int
     x: float
     width: float
-    shades: list[tuple[int, str]]
+    shades: list[tuple[int, list[tuple[float, float]]]]
     about: str
 
 
@@ -49,7 +49,8 @@ class Handover:
     after: str
     last_seen: datetime
     first_seen: datetime
-    path: str
+    start: tuple[float, int]
+    end: tuple[float, int]
 
 
 @dataclass(frozen=True)
@@ -90,18 +91,17 @@ def _life(one: Row, y: int, start: date, scale: float, days: int, facts: Facts) 
     most = max(cells.values(), default=1)
     x = LABELS + (one["first_seen"].date() - start).days * scale
     lasted = (one["last_seen"].date() - one["first_seen"].date()).days + 1
-    paths: dict[int, list[str]] = {}
+    boxes: dict[int, list[tuple[float, float]]] = {}
     for at, count in sorted(cells.items()):
-        left = LABELS + at * step * scale
-        box = f"M{left:.1f} {y + 3}h{max(step * scale - 0.5, 1.5):.1f}v11H{left:.1f}z"
-        paths.setdefault(math.ceil(SHADES * count / most), []).append(box)
+        box = (round(LABELS + at * step * scale, 1), round(max(step * scale - 0.5, 1.5), 1))
+        boxes.setdefault(math.ceil(SHADES * count / most), []).append(box)
     return Life(
         entity_id=one["entity_id"],
         kind=one["kind"],
         y=y,
         x=round(x, 1),
         width=round(max(lasted * scale, 2), 1),
-        shades=[(shade, "".join(boxes)) for shade, boxes in sorted(paths.items())],
+        shades=sorted(boxes.items()),
         about=f"{one['first_seen']:%Y-%m-%d} to {one['last_seen']:%Y-%m-%d}, {lasted} days",
     )
 
@@ -160,11 +160,11 @@ def _handover(
     x1 = LABELS + ((before["last_seen"].date() - start).days + 1) * scale
     x2 = LABELS + (after["first_seen"].date() - start).days * scale
     y1, y2 = (place[one["entity_id"]] + ROW // 2 for one in (before, after))
-    path = f"M{x1:.1f} {y1}C{x1 + 12:.1f} {y1} {x2 - 12:.1f} {y2} {x2:.1f} {y2}"
     return Handover(
         before=before["entity_id"],
         after=after["entity_id"],
         last_seen=before["last_seen"],
         first_seen=after["first_seen"],
-        path=path,
+        start=(round(x1, 1), y1),
+        end=(round(x2, 1), y2),
     )

@@ -11,11 +11,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from reports import tables
+from reports.small_counts import suppressed
 from reports.tables import Run
 from schemas.tables import CALLS, COMPLAINTS, Table
 
-BAR_LIMIT = 120
-"""Bars of the trend; a longer period is drawn by weeks, or by longer steps."""
+COUNTRY = "victim_country"
+BAR_LIMIT = 400
+"""Bars of the trend, each a day; a longer period is drawn by weeks."""
 
 
 @dataclass(frozen=True)
@@ -78,44 +80,62 @@ def _days(run: Run, table: Table, column: str) -> Counter[date]:
 
 @dataclass(frozen=True)
 class Breakdown:
-    """Complaints by the values of one field, most first, the rest summed up."""
+    """Complaints by the values of one field, most first, the rest summed up.
+
+    A count that is too small to show is None, as are the sums that would tell it.
+    """
 
     title: str
-    rows: list[tuple[str, int]]
-    others: int
+    rows: list[tuple[str, int | None]]
+    others: int | None
     unknown: int
+
+    @property
+    def most(self) -> int:
+        """The largest count that is shown."""
+        return max((count or 0 for _, count in self.rows), default=0)
 
 
 _FIELDS = (
     ("source_org", "Organisations"),
-    ("victim_country", "Victims’ countries"),
+    (COUNTRY, "Victims’ countries"),
     ("channel", "How it arrived"),
 )
 _TOLD = (("brand", "Brands posed as"), ("lure", "Lures"))
 """What complaints tell of the impersonation; one complaint can tell of several."""
 
 
-def breakdowns(run: Run, limit: int) -> list[Breakdown]:
-    """Complaints by organisation, country, channel, brand and lure, `limit` values of each."""
+def breakdowns(run: Run, limit: int, suppress_below: int = 0) -> list[Breakdown]:
+    """Complaints by organisation, country, channel, brand and lure, `limit` values of each.
+
+    Counts by country below `suppress_below` are hidden.
+    """
     told = _told(run)
-    by_field = [_by_field(run, column, title, limit) for column, title in _FIELDS]
+    by_field = [
+        _by_field(run, column, title, limit, suppress_below if column == COUNTRY else 0)
+        for column, title in _FIELDS
+    ]
     return by_field + [_breakdown(title, told[what], limit) for what, title in _TOLD]
 
 
-def _by_field(run: Run, column: str, title: str, limit: int) -> Breakdown:
+def _by_field(run: Run, column: str, title: str, limit: int, floor: int) -> Breakdown:
     rows = tables.tally(run, COMPLAINTS, [column]).to_pylist()
-    return _breakdown(title, {one[column]: one["rows"] for one in rows}, limit)
+    return _breakdown(title, {one[column]: one["rows"] for one in rows}, limit, floor)
 
 
-def _breakdown(title: str, counts: Mapping[str | None, int], limit: int) -> Breakdown:
+def _breakdown(
+    title: str, counts: Mapping[str | None, int], limit: int, floor: int = 0
+) -> Breakdown:
     known = sorted(
         ((value, count) for value, count in counts.items() if value),
         key=lambda one: (-one[1], one[0]),
     )
+    rest = [count for _, count in known[limit:]]
+    shown = suppressed([*(count for _, count in known[:limit]), sum(rest)], floor)
     return Breakdown(
         title=title,
-        rows=known[:limit],
-        others=sum(count for _, count in known[limit:]),
+        rows=[(value, count) for (value, _), count in zip(known, shown[:-1], strict=False)],
+        others=shown[-1],
         unknown=sum(count for value, count in counts.items() if not value),
     )
 

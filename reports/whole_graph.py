@@ -7,23 +7,28 @@ or a mention names are not in it, nor a victim's.
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from reports import tables
+from reports import redaction, tables
 from reports.graph_files import EDGE, NODE, gexf, graphml
+from reports.layout import Point
 from reports.tables import Run
 from schemas.tables import ENTITIES, LINKS, MEMBERS, SUPPLIERS
 
 Row = dict[str, Any]
 
+NODES_FILE = "graph/nodes.parquet"
+
 _TYPES = {"string": pa.string(), "long": pa.int64(), "double": pa.float64(), "boolean": pa.bool_()}
 NODES = pa.schema([("id", pa.string()), *((name, _TYPES[kind]) for name, kind in NODE)])
-"""graph/nodes.parquet."""
+"""What is known of a node in every format."""
+PLACED = pa.schema([*NODES, ("x", pa.float64()), ("y", pa.float64())])
+"""graph/nodes.parquet: `x` and `y` are the place in the picture of the cluster, from 0 to 1."""
 EDGES = pa.schema(
     [
         ("source", pa.string()),
@@ -35,13 +40,27 @@ EDGES = pa.schema(
 """graph/edges.parquet."""
 
 
-def write(run: Run) -> Iterator[tuple[str, bytes]]:
-    """The four files, by name. Holds the graph's rows as Arrow, and one file at a time."""
+def write(
+    run: Run, places: Mapping[str, Point], *, redact: bool = False
+) -> Iterator[tuple[str, bytes]]:
+    """The four files, by name. Holds the graph's rows as Arrow, and one file at a time.
+
+    `redact` leaves out of reasons what analysts wrote.
+    """
     node_table, edge_table = nodes(run), edges(run)
+    if redact:
+        at = edge_table.schema.get_field_index("reason")
+        edge_table = edge_table.set_column(at, "reason", redaction.reasons(edge_table["reason"]))
     yield "graph/graph.graphml", _joined(graphml(_rows(node_table), _rows(edge_table)))
     yield "graph/graph.gexf", _joined(gexf(_rows(node_table), _rows(edge_table)))
-    yield "graph/nodes.parquet", _parquet(node_table)
+    yield NODES_FILE, _parquet(_placed(node_table, places))
     yield "graph/edges.parquet", _parquet(edge_table)
+
+
+def _placed(node_table: pa.Table, places: Mapping[str, Point]) -> pa.Table:
+    found = [places.get(one, (None, None)) for one in node_table["id"].to_pylist()]
+    axes = [pa.array([point[axis] for point in found], pa.float64()) for axis in (0, 1)]
+    return pa.table([*node_table.columns, *axes], schema=PLACED)
 
 
 def nodes(run: Run) -> pa.Table:

@@ -19,7 +19,8 @@
   document.addEventListener("click", (event) => {
     const button = event.target instanceof Element ? event.target.closest("button.cite") : null;
     if (!(button instanceof HTMLElement)) return;
-    const text = button.dataset.cite || "";
+    const whose = button.closest("[data-cited]");
+    const text = `${whose?.getAttribute("data-cited") || ""}${button.dataset.cite || ""}`;
     const done = copied(text);
     button.focus();
     button.textContent = done ? "Copied" : "Cite";
@@ -28,7 +29,7 @@
   });
 
   const sought = new URLSearchParams(location.search).get("find");
-  for (const head of sought ? document.querySelectorAll("#identifiers th[scope=row] .id, #evidence .id") : []) {
+  for (const head of sought ? document.querySelectorAll("main th[scope=row] .id, #evidence .id") : []) {
     if (head.textContent !== sought) continue;
     const row = head.closest("tr");
     row?.classList.add("sought");

@@ -9,7 +9,7 @@
   /** @type {{nodes: [string, string, string][], links: [number, number, string, string][]}} */
   const data = JSON.parse(byId("graph-data").textContent);
   /** @type {SVGGElement[]} */ const nodes = [...svg.querySelectorAll(".node")];
-  /** @type {SVGLineElement[]} */ const lines = [...svg.querySelectorAll("line")];
+  /** @type {SVGLineElement[]} */ const lines = [...svg.querySelectorAll(".lines line")];
   const places = nodes.map((node) => {
     const at = /** @type {DOMMatrix} */ (node.transform.baseVal.consolidate()?.matrix);
     return { x: at.e, y: at.f };

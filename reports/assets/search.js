@@ -105,7 +105,10 @@
     for (const place of hit.clusters) {
       const [href, id, name] = rows[place];
       const link = element(href ? "a" : "span", "in");
-      if (href) link.setAttribute("href", `clusters/${href}.html?find=${encodeURIComponent(hit.text)}`);
+      if (href) {
+        const [file, part = ""] = href.split("#");
+        link.setAttribute("href", `clusters/${file}?find=${encodeURIComponent(hit.text)}#${part}`);
+      }
       link.append(element("bdi", "", hit.note === "cluster" ? id : name));
       item.append(" in ", link);
     }

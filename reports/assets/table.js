@@ -50,7 +50,7 @@
     head.setAttribute("scope", "row");
     const name = element(row[HREF] ? "a" : "span", "name");
     name.append(element("bdi", "", row[NAME]));
-    if (row[HREF]) name.setAttribute("href", `clusters/${row[HREF]}.html`);
+    if (row[HREF]) name.setAttribute("href", `clusters/${row[HREF]}`);
     head.append(name);
     for (const tag of [data.events[row[EVENT]], data.statuses[row[STATUS]]]) {
       if (PLAIN.has(tag) || (tag === "born" && !data.compared)) continue;

@@ -1,9 +1,15 @@
+import itertools
+import math
 from datetime import date, timedelta
+from xml.etree import ElementTree
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from reports import drawings
 from reports.layout import positions
+from reports.picture import Label, Node, Picture
+from reports.places import Places
 from reports.trends import trend
 from tests.reports.made_up import START, complaint, write_run
 
@@ -23,6 +29,69 @@ def test_places_are_inside_and_do_not_depend_on_order(pairs, chance):
     chance.shuffle(nodes)
     chance.shuffle(mixed)
     assert positions(nodes, mixed) == placed
+
+
+def moved(old, new):
+    return {one: max(abs(a - b) for a, b in zip(old[one], new[one], strict=True)) for one in old}
+
+
+def ring(nodes):
+    return [(a, b, 1.0) for a, b in zip(nodes, [*nodes[1:], nodes[0]], strict=True)]
+
+
+def test_places_stay_where_members_only_go():
+    before = positions(NODES, ring(NODES))
+    after = positions(NODES[:9], ring(NODES[:9]), before)
+    assert after == {one: before[one] for one in NODES[:9]}
+
+
+def test_a_newcomer_stands_by_its_neighbour_and_moves_the_others_little():
+    before = positions(NODES[:10], ring(NODES[:10]))
+    edges = [*ring(NODES[:10]), (NODES[3], NODES[10], 1.0)]
+    after = positions(NODES[:11], edges, before)
+    assert max(moved(before, {one: after[one] for one in before}).values()) < 0.1
+    apart = {one: math.dist(after[one], after[NODES[10]]) for one in NODES[:10]}
+    assert min(apart, key=apart.get) == NODES[3]
+    assert all(0 <= axis <= 1 for point in after.values() for axis in point)
+    assert after == positions(NODES[:11], edges[::-1], dict(reversed(before.items())))
+
+
+def test_a_newcomer_that_nothing_ties_stands_apart():
+    before = positions(NODES[:10], ring(NODES[:10]))
+    after = positions(NODES[:11], ring(NODES[:10]), before)
+    assert min(math.dist(after[one], after[NODES[10]]) for one in NODES[:10]) > 0.1
+
+
+def test_a_picture_of_mostly_new_members_is_made_anew():
+    before = positions(NODES[:5], ring(NODES[:5]))
+    assert positions(NODES, ring(NODES), before) == positions(NODES, ring(NODES))
+
+
+def test_of_two_pictures_that_merge_the_larger_is_kept():
+    known = {one: ("c-a" if n < 5 else "c-b", (n / 9, 0.5)) for n, one in enumerate(NODES[:9])}
+    assert set(Places(known).of(NODES)) == set(NODES[:5])
+    assert Places().of(NODES) == {}
+
+
+def test_parts_stand_beside_each_other():
+    placed = positions(NODES, [*ring(NODES[:6]), *ring(NODES[6:11])])
+    boxes = [
+        [(min(axis), max(axis)) for axis in zip(*(placed[one] for one in part), strict=True)]
+        for part in (NODES[:6], NODES[6:11], NODES[11:])
+    ]
+    for a, b in itertools.combinations(boxes, 2):
+        assert any(one[1] < other[0] or other[1] < one[0] for one, other in zip(a, b, strict=True))
+
+
+def test_hostile_words_cannot_leave_their_attribute():
+    evil = 'domain:" onload="alert(1)"><script>&amp;'
+    node = Node(evil, 'x" y="', 1, 2, 5, bridge=True, supplier=False, about=evil)
+    drawn = Picture([node], [], [], [Label(1, 2, "start", evil)], 0, 0)
+    root = ElementTree.fromstring(drawings.graph(drawn, 1))  # noqa: S314 - our own
+    group = next(one for one in root.iter() if one.get("role") == "img")
+    assert group.get("aria-label") == f"{evil}: {evil}"
+    assert group.get("class") == "node k-other bridge"
+    assert {one.tag.rpartition("}")[2] for one in root.iter()} == {"svg", "g", "text", "circle"}
 
 
 def test_a_mistyped_year_does_not_flatten_the_trend(tmp_path):

@@ -133,9 +133,9 @@ def test_long_lists_are_cut_and_the_rest_counted(tmp_path):
     run = write_run(tmp_path / "r", rows)
     page = Page(shown(run, manifest(), pages=20))
     assert f"The first {FIRST_ROWS} of {FIRST_ROWS + 30} clusters, by priority." in page.text
-    assert "The 20 of highest priority have a page of their own" in page.text
+    assert "The 20 of highest priority are described on pages of their own" in page.text
     links = [a["href"] for _, a in page.elements if a.get("href", "").startswith("clusters/")]
-    assert links == [f"clusters/c-{FIRST_ROWS + 29 - n:04d}.html" for n in range(20)]
+    assert links == [f"clusters/single-0001.html#c-{FIRST_ROWS + 29 - n:04d}" for n in range(20)]
     assert f"The first {SUPPRESSED_LIMIT} of 60 identifiers." in page.text
 
 

@@ -2,7 +2,9 @@ import csv
 import io
 import json
 import re
+import sys
 from importlib.resources import files
+from itertools import pairwise
 
 import networkx as nx
 import pyarrow.parquet as pq
@@ -54,6 +56,7 @@ def small_run(folder):
                 countries=[
                     {"country": "US", "complaints": 9},
                     {"country": "GB", "complaints": 3},
+                    {"country": "DE", "complaints": 2},
                 ],
                 weakest_bridges=[
                     {"entity_a": PHONE, "entity_b": OTHER, "weight": 1.0, "smaller_side": 1}
@@ -80,7 +83,7 @@ def test_same_tables_same_bytes_however_they_are_cut(tmp_path):
     runs = [write_run(tmp_path / str(cut), rows, cut) for cut in (1, 3)]
     first, second = (dict(site.write(run, json.loads(json.dumps(whole)))) for run in runs)
     assert first == second
-    assert len(first) == 1 + 12 * 4 + 4
+    assert len(first) == 1 + 12 * 5 + 4
 
 
 def test_a_page_says_what_why_and_how_surely(tmp_path):
@@ -91,7 +94,7 @@ def test_a_page_says_what_why_and_how_surely(tmp_path):
     assert "1 of 2 identifiers falls off" in page.text or "identifier falls off" in page.text
     assert "too little evidence to join two clusters" in page.text
     hrefs = {a["href"] for tag, a in page.elements if tag == "a"}
-    assert {"c-2.html", "c-1.graphml", "c-1.gexf", "c-1.csv", "../index.html"} <= hrefs
+    assert {"single-0001.html#c-2", "c-1.graphml", "c-1.gexf", "c-1.csv", "../index.html"} <= hrefs
 
 
 def test_evidence_is_highlighted_at_its_offsets_or_not_at_all(tmp_path):
@@ -109,13 +112,90 @@ def test_a_redacted_copy_holds_no_narrative_and_no_record_id(tmp_path):
         assert "at once" not in text, name
     page = Page(files["report/clusters/c-1.html"])
     assert "US 9" in page.text
-    assert "GB < 5" in page.text
+    assert "GB hidden" in page.text
+    assert "DE hidden" in page.text
     assert "Record ids and narratives are left out" in page.text
 
 
 def test_a_number_that_only_a_caller_id_names_is_nowhere(tmp_path):
     run, whole = small_run(tmp_path / "r")
     assert not [name for name, data in site.write(run, whole) if b"2125550111" in data]
+
+
+def test_every_row_of_a_clusters_pages_can_be_cited(tmp_path):
+    rows, whole = world(40)
+    files = written(write_run(tmp_path / "r", rows), whole)
+    files |= {f"small/{name}": text for name, text in written(*small_run(tmp_path / "s")).items()}
+    pages = [text for name, text in files.items() if "/clusters/" in name and name.endswith("html")]
+    assert len(pages) == 40 - 10 + 1 + 2
+    for text in pages:
+        for body in re.findall("<tbody>(.*?)</tbody>", text, re.DOTALL):
+            for row in re.findall("<tr.*?</tr>", body, re.DOTALL):
+                said = Page(row).text
+                assert "data-cite=" in row or said in NOTHING or " more " in said, row
+        assert text.count("data-cited=") >= 1
+
+
+NOTHING = {"none", "none stated", "not known", "not compared", "–"}
+
+
+def test_a_giant_cluster_is_drawn_as_far_as_it_can_be_read(tmp_path):
+    size = 3_000
+    ids = [f"phone:+1888{n:07d}" for n in range(size)]
+    rows = {
+        "entities": [entity(one, complaints=size - n) for n, one in enumerate(ids)],
+        "members": [member(one, "c-1") for one in ids],
+        "links": [link(a, b) for a, b in pairwise(ids)],
+        "clusters": [cluster("c-1", size=size)],
+    }
+    files = dict(site.write(write_run(tmp_path / "r", rows), manifest(), stix=0))
+    html = files["report/clusters/c-1.html"].decode()
+    page = Page(html)
+    assert sum("role" in found and found["role"] == "img" for _, found in page.elements) == 1_001
+    assert "2 000 identifiers that fewer records name are not drawn" in page.text
+    assert "The first 1 000 of 3 000 identifiers" in page.text
+    assert len(html) < 3_000_000
+    assert files["report/clusters/c-1.csv"].count(b"\r\n") == size + 1
+
+
+def test_scripts_show_how_their_wordings_differ(tmp_path):
+    template = "this is amazon fraud control a charge of # was made press one to cancel …"
+    other = "this is amazon fraud desk a charge of # was made press one to cancel …"
+    rows = {
+        "entities": [entity(PHONE), entity(OTHER)],
+        "members": [member(PHONE, "c-1"), member(OTHER, "c-1")],
+        "links": [link(PHONE, OTHER)],
+        "clusters": [cluster("c-1", size=2)],
+        "suppliers": [supplier("script:1f", "c-1", template=template)],
+        "mentions": [
+            one
+            for n in range(7)
+            for one in (
+                mention(PHONE if n else SITE, f"A-{n}"),
+                mention("script:1f", f"A-{n}", raw=template if n > 2 else other, field="narrative"),
+            )
+        ],
+    }
+    run = write_run(tmp_path / "r", rows)
+    html = written(run, manifest())["report/clusters/c-1.html"]
+    told = html[html.index('id="scripts"') : html.index('id="evidence"')]
+    assert re.findall("<mark><bdi>(.*?)</bdi></mark>", told) == ["desk"]
+    assert [int(n) for n in re.findall('class="num">([0-9]+)</td>', told)] == [3, 4, 2]
+    outside = written(run, manifest(), redact=True)["report/clusters/c-1.html"]
+    assert "fraud" not in outside
+
+
+def test_a_page_without_the_stix_library_says_so(tmp_path, monkeypatch):
+    run, whole = small_run(tmp_path / "r")
+    found = written(run, whole)
+    assert json.loads(found["report/clusters/c-1.stix.json"])["type"] == "bundle"
+    assert 'href="c-1.stix.json"' in found["report/clusters/c-1.html"]
+    monkeypatch.setitem(sys.modules, "stix2", None)
+    found = written(run, whole)
+    assert not [name for name in found if name.endswith("stix.json")]
+    page = Page(found["report/clusters/c-1.html"])
+    assert "No STIX 2.1 here: it needs the stix2 library" in page.text
+    assert "pip install 'ringtrace[referral]'" in page.text
 
 
 def test_hostile_text_stays_text_on_every_page(tmp_path):

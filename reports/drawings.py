@@ -1,0 +1,214 @@
+"""Pictures as SVG, by svg.py: the graph of a cluster, lives over time, bars.
+
+Drawn beforehand, so that they print, scale and are read out without a script; the page's style
+colours them by their classes. svg.py writes text and attributes as they are, so that everything
+that can come from a complaint goes through `_said`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import lru_cache
+
+import svg
+from markupsafe import Markup, escape
+
+from reports import text
+from reports.picture import HEIGHT, WIDTH, Node, Picture, corners
+from reports.timeline import LABELS, Timeline
+from reports.timeline import WIDTH as TIMELINE_WIDTH
+from reports.trends import Trend
+
+PER_BAR = 8
+"""Width of a bar of the trend with its gap, in units of its picture."""
+
+
+def graph(drawn: Picture, size: int) -> Markup:
+    """The picture of a cluster of `size` members, which `graph.js` listens to."""
+    said = f"Graph of {size} identifiers; the tables below hold the same"
+    return _whole(
+        svg.SVG(
+            id="picture",
+            viewBox=svg.ViewBoxSpec(0, 0, WIDTH, HEIGHT),
+            extra={"role": "group", "aria-label": said},
+            elements=[
+                svg.G(class_=["lines"], elements=list(_lines(drawn))),
+                svg.G(class_=["labels"], elements=list(_labels(drawn)), extra=_HIDDEN),
+                svg.G(class_=["nodes"], elements=[_node(one) for one in drawn.nodes]),
+            ],
+        )
+    )
+
+
+def _lines(drawn: Picture) -> Iterable[svg.Element]:
+    for one in drawn.lines:
+        a, b = drawn.nodes[one.a], drawn.nodes[one.b]
+        classes = [one.style, *(["to-supplier"] if a.supplier or b.supplier else [])]
+        yield svg.Line(class_=classes, x1=a.x, y1=a.y, x2=b.x, y2=b.y, stroke_width=one.width)
+
+
+def _labels(drawn: Picture) -> Iterable[svg.Element]:
+    for one in drawn.labels:
+        yield svg.Text(x=one.x, y=one.y, text_anchor=one.anchor, text=_said(one.text))
+
+
+def _node(node: Node) -> svg.Element:
+    classes = ["node", f"k-{_word(node.kind)}"]
+    shapes = [_shape(node.kind, node.radius, supplier=node.supplier)]
+    if node.bridge:
+        classes.append("bridge")
+        shapes.append(svg.Circle(class_=["ring"], r=round(node.radius + 4, 1)))
+    if node.supplier:
+        classes.append("supplier")
+    said = _said(f"{text.plain(node.entity_id)}: {node.about}")
+    return svg.G(
+        class_=classes,
+        transform=[svg.Translate(node.x, node.y)],
+        elements=shapes,
+        extra={"role": "img", "aria-label": said},
+    )
+
+
+def _shape(kind: str, radius: float, *, supplier: bool = False) -> svg.Element:
+    """A kind's outline around (0, 0), of the area of a circle of this radius; a cross."""
+    if supplier:
+        a, b = -radius, radius
+        return svg.Path(d=[svg.M(a, a), svg.L(b, b), svg.M(a, b), svg.L(b, a)])
+    points = corners(kind, radius)
+    if not points:
+        return svg.Circle(r=radius)
+    return svg.Polygon(points=[svg.Point(x, y) for x, y in points])
+
+
+@lru_cache(maxsize=1_024)
+def symbol(kind: str, *, supplier: bool = False) -> Markup:
+    """A kind in the legend, or a supplier."""
+    classes = ["node", "supplier" if supplier else f"k-{_word(kind)}"]
+    node = svg.G(class_=classes, elements=[_shape(kind, 7, supplier=supplier)])
+    return _whole(svg.SVG(viewBox=svg.ViewBoxSpec(-9, -9, 18, 18), elements=[node], extra=_HIDDEN))
+
+
+@lru_cache(maxsize=1_024)
+def stroke(style: str) -> Markup:
+    """A line of a style in the legend."""
+    line = svg.Line(class_=[style], x2=30, stroke_width=2)
+    return _whole(svg.SVG(viewBox=svg.ViewBoxSpec(0, -9, 30, 18), elements=[line], extra=_HIDDEN))
+
+
+@lru_cache(maxsize=1_024)
+def ring() -> Markup:
+    """The ring of a bridge in the legend."""
+    found = svg.Circle(class_=["ring"], r=10)
+    box = svg.ViewBoxSpec(-13, -13, 26, 26)
+    return _whole(svg.SVG(viewBox=box, elements=[found], extra=_HIDDEN))
+
+
+def timeline(drawn: Timeline) -> Markup:
+    """Lives as rows, days as columns, handovers as curves."""
+    said = (
+        f"Lives of {len(drawn.lives)} identifiers with {len(drawn.handovers)} handovers; "
+        "the dates are in the table of identifiers"
+    )
+    parts: list[svg.Element] = []
+    for x, day in drawn.ticks:
+        parts.append(svg.Line(class_=["tick"], x1=x, x2=x, y1=16, y2=drawn.height))
+        parts.append(svg.Text(class_=["day"], x=x + 3, y=12, text=day))
+    for one in drawn.lives:
+        row: list[svg.Element] = [
+            svg.Title(text=_said(f"{text.plain(one.entity_id)}: {one.about}")),
+            svg.Text(
+                x=LABELS - 8, y=one.y + 12, text_anchor="end", text=_said(text.short(one.entity_id))
+            ),
+            svg.Rect(class_=["span"], x=one.x, y=one.y + 7, width=one.width, height=3),
+        ]
+        for shade, boxes in one.shades:
+            cells: list[svg.PathData] = []
+            for x, width in boxes:
+                cells += [svg.M(x, one.y + 3), svg.h(width), svg.v(11), svg.H(x), svg.Z()]
+            row.append(svg.Path(class_=["cell", f"s{shade}"], d=cells))
+        parts.append(svg.G(class_=["life", f"k-{_word(one.kind)}"], elements=row))
+    for given in drawn.handovers:
+        (x1, y1), (x2, y2) = given.start, given.end
+        names = f"{text.plain(given.before)} gives way to {text.plain(given.after)}"
+        curve: list[svg.PathData] = [svg.M(x1, y1), svg.C(x1 + 12, y1, x2 - 12, y2, x2, y2)]
+        title = svg.Title(text=_said(names))
+        parts.append(svg.Path(class_=["handover"], d=curve, elements=[title]))
+    return _whole(
+        svg.SVG(
+            class_=["timeline"],
+            viewBox=svg.ViewBoxSpec(0, 0, TIMELINE_WIDTH, drawn.height),
+            width=TIMELINE_WIDTH,
+            elements=parts,
+            extra={"role": "img", "aria-label": said},
+        )
+    )
+
+
+def trend(shown: Trend, step: str) -> Markup:
+    """Records by `step` (day, week): complaints, with calls on top of them."""
+    most = max((one.complaints + one.calls for one in shown.bars), default=0) or 1
+    bars: list[svg.Element] = []
+    for place, one in enumerate(shown.bars):
+        x, high = place * PER_BAR, round(one.complaints * 100 / most, 2)
+        more = round(one.calls * 100 / most, 2)
+        said = f"{one.start}: {one.complaints} complaints, {one.calls} calls"
+        top, above = round(100 - high, 2), round(100 - high - more, 2)
+        bars.append(
+            svg.G(
+                elements=[
+                    svg.Title(text=said),
+                    svg.Rect(class_=["hit"], x=x, width=PER_BAR, height=100),
+                    svg.Rect(class_=["bar-a"], x=x + 1, y=top, width=PER_BAR - 2, height=high),
+                    svg.Rect(class_=["bar-b"], x=x + 1, y=above, width=PER_BAR - 2, height=more),
+                ]
+            )
+        )
+    said = (
+        f"Records by {step}, {shown.bars[0].start} to {shown.end}; the most in one is {most}"
+        if shown.bars
+        else "No records"
+    )
+    return _whole(
+        svg.SVG(
+            class_=["trend"],
+            viewBox=svg.ViewBoxSpec(0, 0, max(len(shown.bars), 1) * PER_BAR, 100),
+            preserveAspectRatio=_STRETCHED,
+            elements=bars,
+            extra={"role": "img", "aria-label": said},
+        )
+    )
+
+
+@lru_cache(maxsize=1_024)
+def share(count: int, most: int) -> Markup:
+    """A bar as long as a count's share of the largest one."""
+    bar = svg.Rect(class_=["bar-a"], width=round(count * 100 / max(most, 1), 1), height=8)
+    return _whole(
+        svg.SVG(
+            class_=["share"],
+            viewBox=svg.ViewBoxSpec(0, 0, 100, 8),
+            preserveAspectRatio=_STRETCHED,
+            elements=[bar],
+            extra=_HIDDEN,
+        )
+    )
+
+
+_HIDDEN = {"aria-hidden": "true"}
+"""For what only repeats in colour and form what a table says."""
+
+
+_STRETCHED = svg.PreserveAspectRatio("none")
+
+
+def _said(words: str) -> str:
+    return str(escape(words))
+
+
+def _word(kind: str) -> str:
+    """A kind as part of a class name; nothing else than a word can be one."""
+    return kind if kind.isidentifier() and kind.isascii() else "other"
+
+
+def _whole(drawing: svg.SVG) -> Markup:
+    return Markup(str(drawing))  # noqa: S704 - numbers, our words, and what `_said` escaped

@@ -1,0 +1,57 @@
+"""What a copy for a reader outside leaves out of texts that people wrote."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from reports.cluster_facts import Facts
+from schemas.manifest import Alarm
+
+Row = dict[str, Any]
+
+_DECISION = r"(?s)(?:\w+ )?\bdecision .*"
+"""From the first decision that a reason names to its end (`Decision.told`).
+
+Its author is a person, and its reason may quote a record; both could hold this pattern's own words,
+so nothing that follows is kept.
+"""
+LEFT_OUT = "an analyst’s decision, left out of this copy"
+_OF_DECISIONS = "decisions_contradict"
+
+
+def reason(text: str) -> str:
+    """A reason of entities/ or links/ without what analysts wrote."""
+    return re.sub(_DECISION, LEFT_OUT, text)
+
+
+def reasons(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """As `reason`, for a column."""
+    return pc.replace_substring_regex(column, _DECISION, LEFT_OUT)
+
+
+def facts(whole: Facts) -> Facts:
+    """A cluster without readings and without what analysts wrote."""
+    return replace(
+        whole,
+        members=_told(whole.members),
+        inside=_told(whole.inside),
+        near=_told(whole.near),
+        soft=_told(whole.soft),
+        readings=[],
+    )
+
+
+def _told(rows: Iterable[Row]) -> list[Row]:
+    return [row | {"reason": reason(row["reason"])} for row in rows]
+
+
+def alarms(found: Iterable[Alarm]) -> list[Alarm]:
+    """Alarms without the names of decisions."""
+    left_out = Alarm(code=_OF_DECISIONS, message=LEFT_OUT)
+    return [left_out if one["code"] == _OF_DECISIONS else one for one in found]

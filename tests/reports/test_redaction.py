@@ -1,0 +1,30 @@
+import pyarrow as pa
+import pytest
+
+from reports import redaction
+from reports.redaction import LEFT_OUT
+
+
+@pytest.mark.parametrize(
+    ("reason", "left"),
+    [
+        ("held by the suspect in 4 records", "held by the suspect in 4 records"),
+        (
+            "held in 4 records; dispute decision D-2 by a.roe: A-1; x",
+            f"held in 4 records; {LEFT_OUT}",
+        ),
+        ("known legitimate: decision D-5 by j: one\ntwo", f"known legitimate: {LEFT_OUT}"),
+        ("kept apart by cannot_link decision by by by : x", f"kept apart by {LEFT_OUT}"),
+    ],
+)
+def test_what_analysts_wrote_is_left_out(reason, left):
+    assert redaction.reason(reason) == left
+    column = pa.chunked_array([[reason]])
+    assert redaction.reasons(column).to_pylist() == [left]
+
+
+def test_alarms_do_not_name_decisions():
+    giant = {"code": "giant_cluster", "message": "one holds 12 %"}
+    told = {"code": "decisions_contradict", "message": "cannot_link A-1 against must_link A-2"}
+    found = redaction.alarms([giant, told])
+    assert found == [giant, {"code": "decisions_contradict", "message": LEFT_OUT}]
