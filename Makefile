@@ -7,8 +7,9 @@ READY := $(VENV)/.ready
 DEMO := runs/demo
 RINGTRACE_CACHE ?= $(HOME)/.cache/ringtrace
 DATAFLOW := $(RINGTRACE_CACHE)/dataflow
+AIRFLOW := $(RINGTRACE_CACHE)/airflow
 
-.PHONY: help install demo test test-engines engines-up test-dataflow check bench schemas clean
+.PHONY: help install demo test test-engines engines-up test-dataflow test-airflow check bench schemas clean
 
 help:  ## what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
@@ -43,6 +44,12 @@ test-dataflow:  ## hold both pipelines against the Dataflow runner, offline (apa
 	@test -x $(DATAFLOW)/bin/python || $(PYTHON) -m venv $(DATAFLOW)
 	@$(DATAFLOW)/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[dev,gcp]'
 	@$(DATAFLOW)/bin/python -m pytest -m dataflow tests/dataflow
+
+test-airflow:  ## load the example DAG as Airflow does
+	@test -x $(AIRFLOW)/bin/python || $(PYTHON) -m venv $(AIRFLOW)
+	@$(AIRFLOW)/bin/python -m pip install --quiet --disable-pip-version-check 'apache-airflow==3.1.8' 'pytest>=9,<10'
+	@AIRFLOW_HOME=$(AIRFLOW)/home $(AIRFLOW)/bin/airflow db migrate >$(AIRFLOW)/migrate.log 2>&1 || { tail -5 $(AIRFLOW)/migrate.log; exit 1; }
+	@AIRFLOW_HOME=$(AIRFLOW)/home $(AIRFLOW)/bin/python -m pytest -m airflow tests/deploy/test_airflow.py
 
 check: $(READY)  ## lint, types, import direction
 	@$(BIN)/ruff check .

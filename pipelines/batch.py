@@ -29,6 +29,7 @@ from transforms.identify.evidence import Evidence, mentions
 from transforms.identify.legitimate import KnownLegitimate
 from transforms.identify.strays import VictimNumbers
 from transforms.output.finish import Finish
+from transforms.output.metrics import ShowCounters
 from transforms.output.tally import CountMembers, CountRead, CountRejects
 from transforms.output.write import WriteTable
 from transforms.privacy.rejected import mask_rejects
@@ -131,6 +132,7 @@ def build(pipeline: beam.Pipeline, plan: Plan) -> None:
         in_force | "Count decisions" >> CountDecisions(),
         found.clusters | "Count members" >> CountMembers(),
     ) | "All tallies" >> beam.Flatten()  # ((group, name), count)
+    _ = tallies | "Show counters" >> ShowCounters()
     gathered = {"digests": read["digests"], "tallies": tallies, "outputs": written}
     _ = gathered | "Finish" >> Finish(
         start, partial(report, previous=plan.previous_nodes)

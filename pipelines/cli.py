@@ -14,6 +14,7 @@ usage: ringtrace COMMAND ...
   explain    what an identifier is, why it is in its cluster, what ties two
   report     where the report of a run is; write it anew, or for a reader outside
   rejects    write the rejected rows of a run out, to be mended and fed back in
+  health     hold a finished run to thresholds, for a scheduler to raise the alarm
   simulate   write a simulated world with its truth
   evaluate   hold a run against the truth
   exchange   what may leave for another organisation, signed
@@ -71,6 +72,12 @@ def _keys(arguments: Sequence[str]) -> int:
     return _parsed(keys, "keys", arguments)
 
 
+def _health(arguments: Sequence[str]) -> int:
+    from pipelines import health
+
+    return _parsed(health, "health", arguments)
+
+
 def _parsed(module: object, name: str, arguments: Sequence[str]) -> int:
     from pipelines.options import StrictParser, UsageError
 
@@ -88,6 +95,7 @@ COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
     "explain": _explain,
     "report": _report,
     "rejects": _rejects,
+    "health": _health,
     "simulate": _simulate,
     "evaluate": _evaluate,
     "exchange": _exchange,

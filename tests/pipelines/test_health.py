@@ -1,0 +1,44 @@
+"""A run that needs a look says so, a line a trouble."""
+
+import json
+
+import pytest
+
+from pipelines.cli import main
+from pipelines.health import troubles
+
+
+def manifest(read=1000, rejected=0, alarms=()):
+    count = {"read": read, "accepted": read - rejected, "duplicates": 0, "rejected": rejected}
+    none = dict.fromkeys(count, 0)
+    return {"counts": {"complaints": count, "calls": none}, "alarms": list(alarms)}
+
+
+@pytest.mark.parametrize(
+    ("now", "before", "codes"),
+    [
+        (manifest(), None, []),
+        (manifest(rejected=10), None, []),
+        (manifest(rejected=11), None, ["rejected"]),
+        (manifest(read=0), None, ["empty"]),
+        (manifest(read=500), manifest(), []),
+        (manifest(read=499), manifest(), ["fallen"]),
+        (manifest(read=0), manifest(), ["empty", "fallen"]),
+        (manifest(alarms=[{"code": "giant_cluster", "message": "m"}]), None, ["giant_cluster"]),
+    ],
+)
+def test_thresholds(now, before, codes):
+    assert [line.partition(":")[0] for line in troubles(now, before)] == codes
+
+
+def test_the_command(tmp_path, capsys):
+    for name, one in {"well": manifest(), "ill": manifest(rejected=50)}.items():
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "manifest.json").write_text(json.dumps(one))
+    assert main(["health", str(tmp_path / "well")]) == 0
+    assert capsys.readouterr().out == "well\n"
+    assert main(["health", str(tmp_path / "ill"), "--previous", str(tmp_path / "well")]) == 1
+    assert capsys.readouterr().out == "rejected: 50 of 1000 complaints (5.0%); see rejects/\n"
+    assert main(["health", str(tmp_path / "ill"), "--rejected-share", "0.1"]) == 0
+    assert main(["health", str(tmp_path / "none")]) == 2
+    assert "no finished run" in capsys.readouterr().err
