@@ -1,10 +1,19 @@
 """Batches cut by key: nothing lost, nothing doubled, equal keys together."""
 
 import pyarrow as pa
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from transforms.shuffle import batches_of, hash_columns, hash_text, split, table_of
+from transforms.shuffle import (
+    batches_of,
+    hash_columns,
+    hash_text,
+    packed,
+    split,
+    table_of,
+    unpacked,
+)
 
 SCHEMA = pa.schema([("a", pa.string()), ("b", pa.string()), ("n", pa.int64())])
 CELLS = st.none() | st.sampled_from(("", "x", "y", "xy")) | st.text(max_size=3)
@@ -75,3 +84,19 @@ def test_tables_travel_as_batches_and_back():
     assert [piece.num_rows for piece in pieces] == [2, 2, 1]
     assert table_of(pieces, SCHEMA) == table
     assert list(batches_of(SCHEMA.empty_table())) == []
+
+
+@given(ROWS, st.integers(0, 30))
+def test_what_is_packed_comes_out_equal_and_without_its_neighbours(rows, at):
+    part = batch(rows).slice(at)
+    piece = packed(part, SCHEMA)
+    assert unpacked(piece, SCHEMA) == part
+    among_large = batch(rows + [("z" * 50_000, None)] * 20).slice(0, len(rows))
+    held = unpacked(packed(among_large, SCHEMA), SCHEMA)
+    assert held.get_total_buffer_size() < 20_000
+
+
+def test_a_batch_of_another_schema_does_not_travel():
+    other = batch([("x", "y")]).rename_columns(["b", "a", "n"])
+    with pytest.raises(ValueError, match="declared"):
+        packed(other, SCHEMA)

@@ -16,7 +16,7 @@ from apache_beam.io.filesystems import FileSystems
 from schemas.manifest import OutputFile
 from schemas.tables import Table
 from transforms.accounting import Run
-from transforms.shuffle import split, table_of
+from transforms.shuffle import packed, split, table_of, unpacked
 
 ROW_GROUP = 131_072
 """Rows a Parquet row group, fixed because it shows in the bytes."""
@@ -59,8 +59,9 @@ class _Place(beam.DoFn):
         self._table = table
         self._shards = shards
 
-    def process(self, batch: pa.RecordBatch) -> Iterator[tuple[int, pa.RecordBatch]]:
-        yield from split(batch, self._table.key[:1], self._shards)
+    def process(self, batch: pa.RecordBatch) -> Iterator[tuple[int, bytes]]:
+        for shard, piece in split(batch, self._table.key[:1], self._shards):
+            yield shard, packed(piece, self._table.schema)
 
 
 class _Write(beam.DoFn):
@@ -68,7 +69,7 @@ class _Write(beam.DoFn):
         self._table = table
         self._shards = shards
 
-    def process(self, keyed: tuple[int, Iterable[pa.RecordBatch | Run]]) -> Iterator[OutputFile]:
+    def process(self, keyed: tuple[int, Iterable[bytes | Run]]) -> Iterator[OutputFile]:
         shard, placed = keyed
         batches: list[pa.RecordBatch] = []
         run: Run | None = None
@@ -76,7 +77,7 @@ class _Write(beam.DoFn):
             if isinstance(one, Run):
                 run = one
             else:
-                batches.append(one)
+                batches.append(unpacked(one, self._table.schema))
         if run is None:  # nobody asked for the tables of this window
             return
         rows = table_of(batches, self._table.schema)
