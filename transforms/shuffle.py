@@ -41,12 +41,22 @@ def hash_text(values: pa.Array) -> np.ndarray:
     return np.array([*hashed, 0], np.int64)[indices]
 
 
+def hash_numbers(values: pa.Array) -> np.ndarray:
+    """The 63-bit mix of each whole number (the finaliser of SplitMix64); null is 0."""
+    mixed = pc.fill_null(values, 0).to_numpy().astype(np.uint64)
+    for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB)):
+        mixed = (mixed ^ (mixed >> np.uint64(shift))) * np.uint64(factor)
+    return ((mixed ^ (mixed >> np.uint64(31))) & np.uint64(_POSITIVE)).astype(np.int64)
+
+
 def hash_columns(batch: pa.RecordBatch | pa.Table, names: Sequence[str]) -> np.ndarray:
-    """One 63-bit hash a row over several text columns."""
+    """One 63-bit hash a row over several columns of text or whole numbers."""
     total = np.zeros(batch.num_rows, np.uint64)
     for name in names:
+        column = batch[name]
+        one = hash_numbers(column) if pa.types.is_integer(column.type) else hash_text(column)
         # Multiplying by an odd constant between columns makes the order of the columns matter.
-        total = total * np.uint64(0x9E3779B97F4A7C15) + hash_text(batch[name]).astype(np.uint64)
+        total = total * np.uint64(0x9E3779B97F4A7C15) + one.astype(np.uint64)
     return (total & np.uint64(_POSITIVE)).astype(np.int64)
 
 
@@ -124,7 +134,7 @@ class _Apply(beam.DoFn):
 
 @dataclass(frozen=True)
 class Keyed:
-    """One input of `PerPartition`: the schema of its batches, and the text columns of its key."""
+    """One input of `PerPartition`: the schema of its batches, and the columns of its key."""
 
     schema: pa.Schema
     names: tuple[str, ...]
