@@ -12,13 +12,15 @@ import pyarrow.compute as pc
 from schemas.call import CALL
 from schemas.complaint import COMPLAINT
 from schemas.kinds import Role
+from transforms.columns import mask as true
 from transforms.identify import phones
 from transforms.identify.gift_cards import without_card_payees, without_codes
 from transforms.identify.impersonation import reasons
-from transforms.identify.needles import MASK, Needles, mask, needles, spans
+from transforms.identify.needles import MASK, Needles, needles
 from transforms.identify.numbers_in_text import MAX_SCAN
 from transforms.identify.sightings import own_numbers, unread_counts, victim_sides
 from transforms.lists import items
+from transforms.privacy.searching import holding, masked
 
 _TEXTS = ("claimed_brand", "narrative", "victim_region", "language")
 _LISTS = ("urls", "emails")
@@ -44,7 +46,7 @@ def withhold(
     columns["phone_numbers"] = kept
     if any(wanted):
         for name in _TEXTS:
-            columns[name] = _masked(columns[name], wanted)
+            columns[name] = masked(columns[name], wanted)
         for name in (*_LISTS, "remote_access", "payments"):
             columns[name] = _masked_items(columns[name], wanted)
     only_told = pc.fill_null(pc.not_equal(columns["narrative"], batch["narrative"]), False)
@@ -83,9 +85,15 @@ def suspect_calls(batch: pa.RecordBatch) -> pa.RecordBatch:
         pa.scalar(Role.CALLBACK.value),
         nothing,
     )
-    wanted = [needles((), written) for written in victim_sides(batch)]
+    sides = [[one] if one else [] for one in victim.to_pylist()]
+    either = np.flatnonzero(true(pc.invert(pc.or_(inbound, outbound))))
+    if len(either):
+        at = pa.array(either)
+        for row, side in zip(either.tolist(), victim_sides(batch.take(at)), strict=True):
+            sides[row] = side
+    wanted = [needles((), written) for written in sides]
     for name in ("suspect_number", "trunk", "carrier", "orig_id"):
-        columns[name] = _masked(columns[name], wanted)
+        columns[name] = masked(columns[name], wanted)
     return pa.RecordBatch.from_arrays([columns[f.name] for f in CALL], schema=CALL)
 
 
@@ -93,14 +101,8 @@ def _without_numbers(batch: pa.RecordBatch, wanted: Sequence[Needles]) -> tuple[
     """phone_numbers without the victim's, and how many entries of each row went."""
     column = batch["phone_numbers"]
     numbers = items(column)
-    pairs = zip(numbers.field("raw").to_pylist(), numbers.field("role").to_pylist(), strict=True)
-    keep = np.array(
-        [
-            role != Role.VICTIM and not (raw and any(spans(raw, wanted[row])))
-            for row, (raw, role) in zip(numbers.rows, pairs, strict=True)
-        ],
-        bool,
-    )
+    keep = ~true(pc.equal(numbers.field("role"), Role.VICTIM.value))
+    keep[list(holding(numbers.field("raw"), [wanted[row] for row in numbers.rows]))] = False
     rows = np.array(numbers.rows, np.int64)
     withheld = np.bincount(rows[~keep], minlength=len(batch)).astype(np.int32)
     counts = np.bincount(rows[keep], minlength=len(batch))
@@ -135,14 +137,6 @@ def _lists(column: pa.Array, values: pa.Array, counts: np.ndarray) -> pa.Array:
     )
 
 
-def _masked(column: pa.Array, wanted: Sequence[Needles]) -> pa.Array:
-    texts = [
-        mask(text, spans(text, needle)) if text and needle else text
-        for text, needle in zip(column.to_pylist(), wanted, strict=True)
-    ]
-    return pa.array(texts, pa.string())
-
-
 def _masked_items(column: pa.Array, wanted: Sequence[Needles]) -> pa.Array:
     """A list of strings, or of structs, with every string in it masked."""
     listed = items(column)
@@ -152,13 +146,13 @@ def _masked_items(column: pa.Array, wanted: Sequence[Needles]) -> pa.Array:
     values = listed.values
     if pa.types.is_struct(values.type):
         parts = [
-            _masked(listed.field(f.name), by_item)
+            masked(listed.field(f.name), by_item)
             if pa.types.is_string(f.type)
             else listed.field(f.name)
             for f in values.type
         ]
         values = pa.StructArray.from_arrays(parts, fields=list(values.type))
     else:
-        values = _masked(values, by_item)
+        values = masked(values, by_item)
     counts = np.bincount(np.array(listed.rows, np.int64), minlength=len(column))
     return _lists(column, values, counts)

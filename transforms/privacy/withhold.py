@@ -14,10 +14,11 @@ from schemas.call import CALL_ACCEPTED, CALL_KEY
 from schemas.complaint import COMPLAINT_ACCEPTED, COMPLAINT_KEY
 from schemas.kinds import RecordKind
 from transforms.graph.entities import WITHHELD
-from transforms.identify.needles import mask, needles, spans
-from transforms.identify.strays import strays
+from transforms.identify.needles import needles
+from transforms.identify.strays import SHORTEST, strays
 from transforms.lists import items
 from transforms.privacy.masking import suspect_calls, withhold
+from transforms.privacy.searching import masked, with_digits
 from transforms.shuffle import Keyed, PerPartition, batches_of
 
 WITHHELD_KEY = ("source_org", "record_id")
@@ -82,17 +83,16 @@ def _found(
     batch: pa.RecordBatch, names: Sequence[str], numbers: np.ndarray
 ) -> list[tuple[str, ...]]:
     """The digits of victims' numbers in the named columns of each row."""
-    rows: list[int] = []
-    texts: list[pa.Array] = []
-    for name in names:
+    found: dict[int, set[str]] = {}
+    for name in names if len(numbers) else ():
         where, parts = _texts(batch[name])
         for part in parts:
-            rows.extend(where)
-            texts.append(part)
-    found: list[set[str]] = [set() for _ in range(batch.num_rows)]
-    for row, digits in zip(rows, strays(pa.concat_arrays(texts), numbers), strict=True):
-        found[row].update(digits)
-    return [tuple(sorted(digits)) for digits in found]
+            rows = with_digits(part, SHORTEST)
+            searched = strays(part.take(pa.array(rows)), numbers)
+            for row, digits in zip(rows.tolist(), searched, strict=True):
+                if digits:
+                    found.setdefault(where[row], set()).update(digits)
+    return [tuple(sorted(found.get(row, ()))) for row in range(batch.num_rows)]
 
 
 def _texts(column: pa.Array) -> tuple[Sequence[int], list[pa.Array]]:
@@ -114,11 +114,7 @@ def _masked(
         return batch
     wanted = [needles(those) for those in hidden]
     for name in names:
-        texts = [
-            mask(text, spans(text, needle)) if text and needle else text
-            for text, needle in zip(batch[name].to_pylist(), wanted, strict=True)
-        ]
-        batch = _with(batch, name, pa.array(texts, pa.string()))
+        batch = _with(batch, name, masked(batch[name], wanted))
     return batch
 
 

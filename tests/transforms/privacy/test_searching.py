@@ -1,0 +1,62 @@
+"""What is passed over holds nothing: the quick look against the search that it saves."""
+
+import pyarrow as pa
+from hypothesis import given
+from hypothesis import strategies as st
+
+from transforms.identify.needles import mask, needles, spans
+from transforms.identify.strays import SHORTEST, _candidates
+from transforms.privacy.searching import holding, masked, may_hold, with_digits
+
+NUMBERS = ("+12125550123", "+442079460958", "+5491123456789", "+34935779397")
+WANTED = st.builds(
+    needles,
+    st.lists(
+        st.sampled_from((*NUMBERS, "email:jo@example.org", "account:iban:GB29NWBK")), max_size=2
+    ),
+    st.lists(st.sampled_from(("(212) 555-0123", "020 7946 0958", "5550123")), max_size=1),
+)
+PIECES = st.sampled_from(
+    (
+        "212",
+        "555",
+        "0123",
+        "-",
+        " ",
+        "２",
+        "٣",
+        "020 7946 0958",
+        "+44",
+        "jo@example.org",
+        "call",
+        "é",
+    )
+)
+TEXTS = st.none() | st.lists(PIECES, max_size=8).map("".join) | st.text(max_size=12)
+
+
+@given(st.lists(st.tuples(TEXTS, WANTED), max_size=8))
+def test_masking_is_that_of_a_search_of_every_text(rows):
+    texts = pa.array([text for text, _ in rows], pa.string())
+    wanted = [those for _, those in rows]
+    every = {
+        row: list(spans(text, those)) for row, (text, those) in enumerate(rows) if text and those
+    }
+    assert holding(texts, wanted) == {row: found for row, found in every.items() if found}
+    assert masked(texts, wanted).to_pylist() == [
+        mask(text, every.get(row, ())) if text else text for row, (text, _) in enumerate(rows)
+    ]
+
+
+def test_a_text_without_the_digits_is_passed_over():
+    wanted = [needles([NUMBERS[0]])] * 4
+    texts = pa.array(["trunk-07", "212 555 0123 called", None, "(212) 555-0124"])
+    assert may_hold(texts, wanted) == [1]
+
+
+@given(st.lists(TEXTS, max_size=8))
+def test_a_text_of_few_digits_has_no_candidate(texts):
+    kept = set(with_digits(pa.array(texts, pa.string()), SHORTEST).tolist())
+    for row, text in enumerate(texts):
+        if row not in kept:
+            assert not text or not list(_candidates(text))

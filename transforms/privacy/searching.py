@@ -1,0 +1,76 @@
+"""Which texts can hold an identifier: a look at whole columns before a look at characters.
+
+Most texts hold none, and to go through one character by character costs a hundred times what it
+costs to see that. What is passed over here surely holds nothing; the rest is for `needles.spans`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from transforms.columns import mask as true
+from transforms.identify.needles import Needles, mask, spans
+
+_STRANGE = re.compile(r"[^\x00-\x7f]")
+
+
+def may_hold(texts: pa.Array, wanted: Sequence[Needles]) -> list[int]:
+    """The rows whose text may hold one of the identifiers that are wanted in that row.
+
+    A number is its digits in their order, whatever stands between them; of a text with digits other
+    than ASCII's, and of an identifier with letters, nothing is said.
+    """
+    searched = [row for row, needle in enumerate(wanted) if needle]
+    if not searched:
+        return []
+    those = texts.take(pa.array(searched, pa.int64()))
+    digits = pc.replace_substring_regex(those, "[^0-9]+", "")
+    plain = pc.string_is_ascii(those)
+    return [
+        row
+        for row, kept, ascii_only in zip(
+            searched, digits.to_pylist(), plain.to_pylist(), strict=True
+        )
+        if kept is not None
+        and (_in_digits(wanted[row], kept) or not (ascii_only or _of_ascii(texts[row].as_py())))
+    ]
+
+
+def _of_ascii(text: str) -> bool:
+    """Whether every digit of a text is one of ASCII's."""
+    return not any(map(str.isdecimal, _STRANGE.findall(text)))
+
+
+def _in_digits(wanted: Needles, digits: str) -> bool:
+    return any(not needle.text.isdigit() or needle.text in digits for needle in wanted)
+
+
+def holding(texts: pa.Array, wanted: Sequence[Needles]) -> dict[int, list[tuple[int, int]]]:
+    """The rows whose text holds a wanted identifier, and where (see `needles.spans`)."""
+    found = {row: list(spans(texts[row].as_py(), wanted[row])) for row in may_hold(texts, wanted)}
+    return {row: places for row, places in found.items() if places}
+
+
+def masked(texts: pa.Array, wanted: Sequence[Needles]) -> pa.Array:
+    """The texts with each row's wanted identifiers masked in them."""
+    found = holding(texts, wanted)
+    if not found:
+        return texts
+    told = texts.to_pylist()
+    for row, places in found.items():
+        told[row] = mask(told[row], places)
+    return pa.array(told, pa.string())
+
+
+def with_digits(texts: pa.Array, least: int) -> np.ndarray:
+    """The rows that may hold `least` digits no further apart than `strays` lets one number be.
+
+    A text with other than ASCII characters always may.
+    """
+    close = pc.match_substring_regex(texts, rf"[0-9](?:\W{{0,3}}[0-9]){{{least - 1}}}")
+    return np.flatnonzero(true(pc.or_(close, pc.invert(pc.string_is_ascii(texts)))))
