@@ -63,7 +63,7 @@ def name(heard: pa.Table) -> tuple[pa.Table, pa.Table]:
     """
     node, other = heard["node"].to_numpy(), heard["other"].to_numpy()
     own = _least(node, np.minimum(other, heard["least"].to_numpy()))
-    names, first = np.unique(node, return_index=True)
+    names, first = np.unique(node, return_index=True)  # return_index: sorted, not hashed
     labels = pa.table([names, own[first]], schema=LABEL)
     once = node < other
     return labels, pa.table([other[once], own[once]], schema=EDGE)

@@ -66,14 +66,15 @@ class Forest:
         a = np.concatenate([self.node, *(one for one, _ in self.waiting)])
         b = np.concatenate([self.root, *(one for _, one in self.waiting)])
         self.waiting.clear()
-        self.node = np.unique(np.concatenate([a, b]))
+        # The places come of the same sort: to look them up afterwards takes four times as long, and
+        # without them numpy hashes, which takes sixteen times as long as to sort.
+        self.node, at = np.unique(np.concatenate([a, b]), return_inverse=True)
         if len(self.node) > budget:
             raise OverBudgetError(
                 f"a graph of more than {budget} nodes for one worker: "
                 "ask for more contraction rounds"
             )
-        ends = np.searchsorted(self.node, a), np.searchsorted(self.node, b)
-        self.root = self.node[components(len(self.node), *ends)]
+        self.root = self.node[components(len(self.node), at[: len(a)], at[len(a) :])]
 
     def labels(self) -> Iterator[pa.RecordBatch]:
         """LABEL batches of every node, in ascending order."""

@@ -14,14 +14,12 @@ import pyarrow.compute as pc
 from schemas.complaint import LOOSE_EXTRA
 from schemas.kinds import RecordKind
 from schemas.reject import Code
-from transforms.read import json_value
+from transforms.read import json_columns, json_value
+from transforms.read.json_columns import NUMERIC
 from transforms.read.json_value import BrokenJsonError
 from transforms.read.loose import SCHEMAS, build, constant
 from transforms.read.records import Origin, Record
 from transforms.read.rejects import Reject, reject
-
-NUMERIC = frozenset({"loss_amount", "duration_seconds", "amount"})
-"""Fields that may be a JSON number; their loose text is the number as it is written."""
 
 _SPEAKABLE = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 
@@ -160,6 +158,10 @@ def read(
     null is absent. Names of unknown fields go to `unknown`. `source_org` is for rows
     that do not name theirs.
     """
+    columns = json_columns.columns(origin.kind, records)
+    if columns is not None:
+        columns["unknown"] = pa.nulls(len(records), pa.list_(pa.string()))
+        return _built(origin, records, columns, source_org), []
     return read_objects(origin, records, [_parsed(one.data) for one in records], source_org)
 
 
@@ -195,6 +197,16 @@ def read_objects(
         if field.name in known.types
     }
     arrays["unknown"] = pa.array(unknown, pa.list_(pa.string()))
+    return _built(origin, good, arrays, source_org), rejects
+
+
+def _built(
+    origin: Origin,
+    records: Sequence[Record],
+    columns: dict[str, pa.Array],
+    source_org: str | None,
+) -> pa.RecordBatch:
     if source_org is not None:
-        arrays["source_org"] = pc.coalesce(arrays["source_org"], constant(source_org, len(good)))
-    return build(origin, good, arrays), rejects
+        given = columns["source_org"]
+        columns["source_org"] = pc.coalesce(given, constant(source_org, len(records)))
+    return build(origin, records, columns)

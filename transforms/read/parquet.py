@@ -17,6 +17,7 @@ from schemas.field import TIMESTAMP
 from schemas.kinds import RecordKind
 from schemas.reject import Code
 from transforms.read import jsonl
+from transforms.read.json_columns import NUMERIC
 from transforms.read.loose import SCHEMAS, build, constant
 from transforms.read.records import BATCH_BYTES, BATCH_ROWS, MAX_ROW_BYTES, Origin, Record
 from transforms.read.rejects import Reject, reject
@@ -62,7 +63,7 @@ def _fits(given: pa.DataType, wanted: pa.DataType, name: str) -> bool:
         )
     if name in _TIMES and pa.types.is_timestamp(given):
         return given.tz is not None
-    return _is_text(given) or (name in jsonl.NUMERIC and _is_number(given))
+    return _is_text(given) or (name in NUMERIC and _is_number(given))
 
 
 def misfits(schema: pa.Schema, kind: RecordKind) -> list[str]:
