@@ -18,6 +18,8 @@ usage: ringtrace COMMAND ...
   simulate   write a simulated world with its truth
   evaluate   hold a run against the truth
   exchange   what may leave for another organisation, signed
+  referral   one confirmed cluster as a sealed package for one recipient
+  verify     whether a referral package is what was sealed, and by whom
   keys       the key that signs what leaves, and the partners' keys that are trusted
 
 ringtrace COMMAND --help says more. Exit status: 0 done, 1 failed, 2 wrong usage.
@@ -76,6 +78,16 @@ def _health(arguments: Sequence[str]) -> int:
     from pipelines import health
 
     return _parsed(health, "health", arguments)
+def _referral(arguments: Sequence[str]) -> int:
+    from pipelines import referral
+
+    return _parsed(referral, "referral", arguments)
+
+
+def _verify(arguments: Sequence[str]) -> int:
+    from pipelines import verify
+
+    return _parsed(verify, "verify", arguments)
 
 
 def _parsed(module: object, name: str, arguments: Sequence[str]) -> int:
@@ -100,6 +112,8 @@ COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
     "evaluate": _evaluate,
     "exchange": _exchange,
     "keys": _keys,
+    "referral": _referral,
+    "verify": _verify,
 }
 
 

@@ -142,6 +142,12 @@ def trusted_orgs() -> list[str]:
     return sorted(name for name in names if ORG.fullmatch(name))
 
 
+def known_keys() -> list[Ed25519PublicKey]:
+    """Every key whose signature means something here: the own one, if made, and the trusted."""
+    own = [_private(own_path()).public_key()] if own_path().exists() else []
+    return own + [key for org in trusted_orgs() for key in trusted(org)]
+
+
 def trust(org: str, key: Ed25519PublicKey) -> bool:
     """Trust a key as the organisation's; false if it was trusted already.
 

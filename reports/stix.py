@@ -63,6 +63,8 @@ def bundle(facts: Facts, moment: datetime, run_id: str, tlp: str = DEFAULT_TLP) 
     orgs = [_organisation(one) for one in facts.row["orgs"]]
     people = [one | common | {"created": moment, "modified": moment} for one in (author, *orgs)]
     observables = {one["entity_id"]: observable(one["entity_id"]) for one in facts.members}
+    # Two epochs of a number are one observable.
+    distinct = {one["id"]: one for one in observables.values()}.values()
     refs = {entity_id: one["id"] for entity_id, one in observables.items()}
     infrastructure = _infrastructure(facts, key)
     observed = [_observed(one, refs, key) for one in facts.members]
@@ -71,11 +73,15 @@ def bundle(facts: Facts, moment: datetime, run_id: str, tlp: str = DEFAULT_TLP) 
             _member(member, infrastructure["id"], seen["id"], key)
             for member, seen in zip(facts.members, observed, strict=True)
         ),
-        *(_link(one, refs, key) for one in facts.inside if one["accepted"]),
+        *(
+            _link(one, refs, key)
+            for one in facts.inside
+            if one["accepted"] and refs[one["entity_a"]] != refs[one["entity_b"]]
+        ),
     ]
     sighting = _sighting(facts, infrastructure["id"], observed, orgs, key)
     said = [infrastructure, *observed, *ties, sighting, _note(infrastructure["id"], key)]
-    content = [*people, *(one | common for one in observables.values()), *(o | made for o in said)]
+    content = [*people, *(one | common for one in distinct), *(o | made for o in said)]
     whole = [tlp_object, *content, _grouping(facts, content, key) | made]
     # OpenCTI's observables are custom types to stix2, so that references to them must be allowed.
     objects = [stix2.parse(one, allow_custom=True) for one in whole]

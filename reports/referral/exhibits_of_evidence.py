@@ -1,0 +1,212 @@
+"""Exhibits 1 to 7: records, identifiers, sightings, links, losses, payments."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from reports.referral.case import Case
+from reports.referral.exhibit import Column, Exhibit, source, utc
+from reports.referral.losses import written
+from reports.referral.material import Record
+
+Row = dict[str, Any]
+
+
+def records(case: Case) -> Exhibit:
+    """Exhibit 1."""
+    columns: tuple[Column, ...] = (
+        ("kind", "complaint or call", "What the record is."),
+        ("organisation", "slug", "Who received it, and answers for it."),
+        ("record_id", "text", "The organisation's own reference, by which it finds the record."),
+        ("observed_at", "UTC time", "When the organisation received it, or the call started."),
+        ("copies", "number", "Other rows with the same reference, not counted again."),
+    )
+    rows = [
+        (*one.key, utc(one.observed_at), one.place.copies, *source(one))
+        for one in case.material.in_order
+    ]
+    about = "Every complaint and call that names a member. Nothing of the victim is in it."
+    return Exhibit(1, "records", "Source records", about, columns, rows)
+
+
+def identifiers(case: Case) -> Exhibit:
+    """Exhibit 2."""
+    columns: tuple[Column, ...] = (
+        (
+            "identifier",
+            "entity id",
+            "kind:value, such as phone:+18885550123; #2 at its end: after a long silence.",
+        ),
+        ("role", "word", "Its most frequent role in the records."),
+        ("confidence", "0 to 1", "ringtrace's score that it belongs to the cluster."),
+        ("likelihood", "estimative word", "The score in the words of the scale in section 8."),
+        ("complaints", "number", "Complaints that name it."),
+        ("calls", "number", "Calls that name it."),
+        ("victims", "number", "Distinct victims among them."),
+        ("organisations", "slugs", "Who saw it."),
+        ("first_seen", "UTC time", "Earliest record."),
+        ("last_seen", "UTC time", "Latest record."),
+        ("region", "ISO 3166-1", "Region of a phone number, by the number plan."),
+        ("line_type", "word", "Line type of a phone number, by the number plan."),
+        ("also_caller_id", "number", "Readings in which it is a caller id, which can be forged."),
+        ("reason", "text", "Why it is infrastructure."),
+    )
+    rows = []
+    for one in case.material.facts.members:
+        entity_id = one["entity_id"]
+        rows.append(
+            (
+                entity_id,
+                one["role"],
+                round(one["confidence"], 3),
+                case.reference.word(one["confidence"]),
+                one["complaints"],
+                one["calls"],
+                one["victims"],
+                "; ".join(one["orgs"]),
+                utc(one["first_seen"]),
+                utc(one["last_seen"]),
+                one["region"],
+                one["line_type"],
+                case.material.facts.roles[entity_id]["caller_id"],
+                one["reason"],
+                *source(case.material.first(entity_id)),
+            )
+        )
+    about = "The members of the cluster. The number of a row is the number in the link chart."
+    return Exhibit(2, "identifiers", "Identifiers", about, columns, rows)
+
+
+def sightings(case: Case) -> Exhibit:
+    """Exhibit 3."""
+    columns: tuple[Column, ...] = (
+        ("identifier", "entity id", "A member."),
+        ("role", "word", "The part it plays in this record."),
+        ("observed_at", "UTC time", "When the record saw it."),
+        ("field", "field name", "Field of the record in which it was read."),
+        ("start", "number", "First character of it there, in code points from 0."),
+        ("end", "number", "Character after the last one."),
+        ("reading_confidence", "0 to 1", "That it was read rightly."),
+        ("also_read_as", "E.164", "A less plausible reading of the same text."),
+    )
+    rows = []
+    for one in case.material.sightings:
+        record = case.material.records[one["record_kind"], one["source_org"], one["record_id"]]
+        told = [one[name] for name in ("field", "start", "end")]
+        rows.append(
+            (
+                one["entity_id"],
+                one["role"],
+                utc(one["observed_at"]),
+                *told,
+                round(one["confidence"], 3),
+                one["also_read_as"],
+                *source(record),
+            )
+        )
+    about = "Where each member was read: the whole evidence, place by place."
+    return Exhibit(3, "sightings", "Sightings", about, columns, rows)
+
+
+_LINK: tuple[Column, ...] = (
+    ("identifier_a", "entity id", "One end."),
+    ("identifier_b", "entity id", "The other end."),
+    ("complaints", "number", "Complaints that name both."),
+    ("calls", "number", "Calls that name both."),
+    ("victims", "number", "Distinct victims among them."),
+    ("organisations", "slugs", "Who saw both."),
+    ("first_seen", "UTC time", "Earliest record that names both."),
+    ("last_seen", "UTC time", "Latest record that names both."),
+    ("weight", "records' worth", "Evidence as docs/evidence.md weighs it."),
+    ("reason", "text", "Why it was accepted or not."),
+)
+
+
+def _link(case: Case, one: Row) -> tuple[object, ...]:
+    return (
+        one["entity_a"],
+        one["entity_b"],
+        one["complaints"],
+        one["calls"],
+        one["victims"],
+        "; ".join(one["orgs"]),
+        utc(one["first_seen"]),
+        utc(one["last_seen"]),
+        round(one["weight"], 6),
+        one["reason"],
+        *source(_earliest(case, one)),
+    )
+
+
+def _earliest(case: Case, link: Row) -> Record:
+    """The earliest record of ours that names both ends, or that the run names as evidence.
+
+    Evidence can be a complaint that names one end and its call that names the other
+    (`links.record_ids` is then `org|complaint_id`).
+    """
+    records, of = case.material.records, case.material.records_of
+    found = of.get(link["entity_a"], set()) & of.get(link["entity_b"], set())
+    if not found:
+        ours = of.get(link["entity_a"], set()) | of.get(link["entity_b"], set())
+        named = {one.partition("|")[0::2] for one in link["record_ids"]}
+        found = {key for key in ours if key[1:] in named or (key[1], f"call|{key[2]}") in named}
+        found = found or ours
+    return min((records[key] for key in found), key=_number)
+
+
+def _number(record: Record) -> int:
+    return record.number
+
+
+def links(case: Case) -> Exhibit:
+    """Exhibit 4."""
+    rows = [_link(case, one) for one in case.material.facts.inside if one["accepted"]]
+    about = "What holds the cluster together."
+    return Exhibit(4, "links", "Links", about, _LINK, rows)
+
+
+def losses(case: Case) -> Exhibit:
+    """Exhibit 5."""
+    columns: tuple[Column, ...] = (
+        ("amount", "decimal", "What the complaint states as lost in all, exact."),
+        ("currency", "ISO 4217", "Its currency."),
+    )
+    rows = [
+        (written(one.loss), one.currency, *source(one))
+        for one in case.material.in_order
+        if one.loss is not None and one.currency
+    ]
+    about = "One row a complaint that states a loss; they add up to section 3, to the cent."
+    return Exhibit(5, "losses", "Losses", about, columns, rows)
+
+
+def payments(case: Case) -> Exhibit:
+    """Exhibit 6."""
+    columns: tuple[Column, ...] = (
+        ("payee", "entity id", "The member that was paid, or was to be paid."),
+        ("method", "word", "How, as the complaint says."),
+        ("amount", "decimal", "Exact amount."),
+        ("currency", "ISO 4217 or ticker", "Its currency."),
+    )
+    rows = [
+        (
+            paid["payee"],
+            paid["method"],
+            None if paid["amount"] is None else written(paid["amount"]),
+            paid["currency"],
+            *source(one),
+        )
+        for one in case.material.in_order
+        for paid in one.payments
+    ]
+    about = (
+        "Payments to members that complaints itemise. They are part of losses, not added to them."
+    )
+    return Exhibit(6, "payments", "Payments to members", about, columns, rows)
+
+
+def not_accepted(case: Case) -> Exhibit:
+    """Exhibit 7."""
+    rows = [_link(case, one) for one in case.material.facts.near]
+    about = "Hard links from a member to an identifier elsewhere that were not believed, and why."
+    return Exhibit(7, "links-not-accepted", "Links not accepted", about, _LINK, rows)

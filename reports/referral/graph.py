@@ -1,0 +1,35 @@
+"""The cluster as GraphML: members and the links that hold them together."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from reports.graph_files import EDGE, NODE, graphml
+from reports.referral.case import Case
+from reports.referral.exhibit import utc
+
+Row = dict[str, Any]
+
+
+def document(case: Case) -> bytes:
+    """The document; links that were not accepted are not in it."""
+    facts = case.material.facts
+    nodes = [
+        {name: _flat(one[name]) for name, _ in NODE if name in one}
+        | {"id": one["entity_id"], "cluster": one["cluster_id"]}
+        for one in facts.members
+    ]
+    edges = [
+        {name: _flat(one[name]) for name, _ in EDGE}
+        | {"source": one["entity_a"], "target": one["entity_b"]}
+        for one in facts.inside
+        if one["accepted"]
+    ]
+    return "".join(graphml(nodes, edges)).encode()
+
+
+def _flat(value: object) -> Any:
+    if isinstance(value, list):
+        return "; ".join(value)
+    return utc(value) if isinstance(value, datetime) else value

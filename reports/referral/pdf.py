@@ -1,0 +1,120 @@
+"""The referral as PDF: the same blocks, fonts embedded, the same bytes for the same content.
+
+A character that the fonts lack is spelled out as [U+05D0]; the HTML has it as it is.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from reports.referral.blocks import Section
+from reports.referral.pdf_blocks import flowables, paragraph, shown
+from reports.referral.pdf_fonts import BOLD, PROSE, register
+from reports.text import plain
+
+MARGIN = 54.0
+"""Points; 0.75 inch, which fits A4 and Letter."""
+
+
+class MissingPdfError(RuntimeError):
+    """A library or font for the PDF is not installed; the message says how to get it."""
+
+
+@dataclass(frozen=True)
+class _Letter:
+    """What stands on every page."""
+
+    title: str
+    tlp: str
+    code: str
+
+
+def render(sections: Sequence[Section], name: str, tlp: str, code: str) -> bytes:
+    """The document on A4.
+
+    Raises:
+        MissingPdfError: without the extra `referral`.
+    """
+    try:
+        from reportlab.lib.pagesizes import A4  # noqa: PLC0415 - an extra
+        from reportlab.pdfgen.canvas import Canvas  # noqa: PLC0415
+        from reportlab.platypus import SimpleDocTemplate  # noqa: PLC0415
+
+        register()
+    except ImportError as error:
+        raise MissingPdfError(
+            f"the PDF needs {error.name}: pip install 'ringtrace[referral]'"
+        ) from None
+    held = io.BytesIO()
+    width = A4[0] - 2 * MARGIN
+    document = SimpleDocTemplate(
+        held,
+        pagesize=A4,
+        leftMargin=MARGIN,
+        rightMargin=MARGIN,
+        topMargin=MARGIN + 10,
+        bottomMargin=MARGIN,
+        invariant=1,
+        title=f"Criminal referral: {plain(name, 80)}",
+        author="ringtrace",
+        subject=code,
+        lang="en",
+    )
+    letter = _Letter(plain(name, 80), tlp.upper(), code)
+    frame = _Frame(letter)
+    maker = partial(Canvas, initialFontName=PROSE)
+    document.build(
+        _story(sections, letter, width), onFirstPage=frame, onLaterPages=frame, canvasmaker=maker
+    )
+    return held.getvalue()
+
+
+@dataclass(frozen=True)
+class _Frame:
+    """TLP at the right of header and footer, 12 points (TLP 2.0), reference and page number."""
+
+    letter: _Letter
+
+    def __call__(self, canvas: Any, document: Any) -> None:
+        width, height = document.pagesize
+        canvas.saveState()
+        canvas.setFont(BOLD, 12)
+        for y in (height - 40, 24):
+            canvas.drawRightString(width - MARGIN, y, f"TLP:{self.letter.tlp}")
+        canvas.setFont(PROSE, 8)
+        canvas.drawString(MARGIN, height - 40, "Criminal referral. A lead, not proof.")
+        canvas.drawString(MARGIN, 24, f"{self.letter.code[:90]}   page {document.page}")
+        canvas.restoreState()
+
+
+def _story(sections: Sequence[Section], letter: _Letter, width: float) -> list[Any]:
+    from reportlab.platypus import PageBreak  # noqa: PLC0415
+
+    story: list[Any] = [
+        paragraph("Criminal referral", "title"),
+        paragraph(shown(letter.title, PROSE), "body"),
+    ]
+    for section in sections:
+        if section.number == 1:
+            story.append(PageBreak())
+        if section.number:
+            title = f"{section.number}. {section.title}"
+            story.append(paragraph(shown(title, BOLD), "heading"))
+        for block in section.blocks:
+            story.extend(flowables(block, width))
+        if not section.number:
+            story.extend(_contents(sections))
+    return story
+
+
+def _contents(sections: Sequence[Section]) -> list[Any]:
+
+    lines = [shown(f"{one.number}. {one.title}", PROSE) for one in sections if one.number]
+    return [
+        paragraph("Contents", "caption"),
+        *(paragraph(line, "cell") for line in lines),
+    ]

@@ -1,0 +1,185 @@
+"""Who keeps the records on an identifier, and until when: provider groups and their clocks."""
+
+from __future__ import annotations
+
+import calendar
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from schwifty import IBAN
+from schwifty.exceptions import SchwiftyException
+
+from reports.cluster_facts import Facts
+from reports.referral.reference import Reference
+from schemas import epoch
+from schemas.kinds import EntityKind
+
+Row = dict[str, Any]
+
+NANP = ("US", "CA")
+"""Where toll-free numbers are assigned by responsible organisations (47 CFR 52.101)."""
+
+
+@dataclass(frozen=True)
+class Provider:
+    """Who is asked: `kind` is a class of retention.toml, `country` ISO 3166-1 or None."""
+
+    name: str
+    kind: str
+    country: str | None
+    found_by: str
+
+
+@dataclass(frozen=True)
+class Held:
+    """One identifier at its provider: records of its first and last day are kept until then.
+
+    Both ends are None where no period is known, which means: ask at once.
+    """
+
+    member: Row
+    first_until: datetime | None
+    last_until: datetime | None
+
+
+@dataclass(frozen=True)
+class Group:
+    """A provider, the clock that runs there, and the identifiers, the first to expire first."""
+
+    provider: Provider
+    clock: Row
+    held: list[Held]
+
+    @property
+    def next_expiry(self) -> datetime | None:
+        """When the first of the records is gone; None where no period is known."""
+        ends = [one.first_until for one in self.held if one.first_until is not None]
+        return min(ends, default=None)
+
+
+def groups(facts: Facts, reference: Reference) -> list[Group]:
+    """The members by provider; those whose clock runs out first, or is not known, first."""
+    by_provider: dict[Provider, list[Row]] = defaultdict(list)
+    for member in facts.members:
+        by_provider[provider_of(member, facts, reference)].append(member)
+    found = []
+    for provider, members in by_provider.items():
+        clock = reference.clock(provider.kind, provider.country)
+        held = [
+            Held(one, until(one["first_seen"], clock), until(one["last_seen"], clock))
+            for one in members
+        ]
+        found.append(Group(provider, clock, sorted(held, key=_soonest)))
+    return sorted(found, key=_most_urgent)
+
+
+_LONG_AGO = datetime(1, 1, 1, tzinfo=UTC)
+
+
+def _soonest(one: Held) -> tuple[datetime, str]:
+    return one.first_until or _LONG_AGO, one.member["entity_id"]
+
+
+def _most_urgent(one: Group) -> tuple[datetime, str, str]:
+    return one.next_expiry or _LONG_AGO, one.provider.kind, one.provider.name
+
+
+def until(moment: datetime, clock: Row) -> datetime | None:
+    """The end of a clock that starts at `moment`; months by the calendar, cut to their length."""
+    if "days" in clock:
+        return moment + timedelta(days=clock["days"])
+    if "months" not in clock:
+        return None
+    month = moment.month - 1 + clock["months"]
+    year, month = moment.year + month // 12, month % 12 + 1
+    day = min(moment.day, calendar.monthrange(year, month)[1])
+    return moment.replace(year=year, month=month, day=day)
+
+
+def provider_of(member: Row, facts: Facts, reference: Reference) -> Provider:
+    """Who keeps the records on a member, as far as the identifier and the run tell."""
+    bare = epoch.bare(member["entity_id"])
+    kind, _, value = bare.partition(":")
+    match kind:
+        case EntityKind.PHONE:
+            return _carrier(member, facts.carriers.get(bare, []))
+        case EntityKind.EMAIL:
+            return _listed(kind, value.rpartition("@")[2], reference) or _registrar(
+                value.rpartition("@")[2]
+            )
+        case EntityKind.DOMAIN:
+            return _registrar(value)
+        case EntityKind.URL:
+            host = value.partition("//")[2].partition("/")[0].partition(":")[0]
+            return _registrar(host)
+        case EntityKind.ACCOUNT:
+            return _bank(value)
+        case EntityKind.WALLET:
+            chain = value.partition(":")[0]
+            return Provider(f"Exchange to be traced ({chain})", "wallet", None, "the chain")
+        case EntityKind.REMOTE | EntityKind.HANDLE:
+            service = value.partition(":")[0]
+            missing = "remote-access" if kind == EntityKind.REMOTE else "messenger"
+            unknown = Provider(f"Operator of {service}", missing, None, "the name of the service")
+            return _listed(kind, service, reference) or unknown
+    return Provider("Provider to be found", "carrier", None, "nothing")
+
+
+def _listed(kind: str, match: str, reference: Reference) -> Provider | None:
+    for one in reference.providers:
+        if one["kind"] == kind and one["match"] == match:
+            return Provider(one["name"], one["class"], one["country"], one["source"])
+    return None
+
+
+def _carrier(member: Row, carriers: Iterable[str]) -> Provider:
+    region = member["region"]
+    named = sorted(carriers)
+    if member["line_type"] == "toll_free":
+        who = "Responsible organisation (RespOrg)" if region in NANP else "Operator"
+        label = f"{who} of toll-free numbers, {region or 'region not known'}"
+        return Provider(label, "carrier", region, "the number plan")
+    if named:
+        label = f"{', '.join(named)} (as the call records name it), {region or 'region not known'}"
+        return Provider(label, "carrier", region, "call records of the run; check portability")
+    voip = "VoIP provider" if member["line_type"] == "voip" else "Carrier"
+    where = region or "region not known"
+    return Provider(
+        f"{voip} of the number, to be found by a portability look-up, {where}",
+        "carrier",
+        region,
+        "the number plan",
+    )
+
+
+def _registrar(host: str) -> Provider:
+    ending = host.rpartition(".")[2]
+    return Provider(
+        f"Registrar and host of names under .{ending}, to be found by RDAP",
+        "registrar",
+        None,
+        "RDAP (RFC 9082)",
+    )
+
+
+def _bank(value: str) -> Provider:
+    scheme, _, rest = value.partition(":")
+    if scheme == "iban":
+        try:
+            iban = IBAN(rest)
+            name = iban.bank_name or f"bank with code {iban.bank_code}"
+        except SchwiftyException:
+            return Provider("Bank of the account", "bank", rest[:2], "the IBAN")
+        return Provider(str(name), "bank", str(iban.country_code), "the IBAN")
+    if scheme == "upi":
+        handle = rest.rpartition("@")[2]
+        return Provider(
+            f"Payment service provider of UPI handle @{handle}",
+            "payment-service",
+            "IN",
+            "the UPI handle (NPCI publishes the list of handles)",
+        )
+    return Provider(f"Payment service ({scheme})", "bank", None, "the account")

@@ -1,0 +1,136 @@
+"""The seal: every file of a package by digest, under one Merkle root and one signature.
+
+seal.json        what is in the package, file by file and 4,096 bytes by 4,096 bytes
+seal.json.sig    detached Ed25519 signature over it (reports.signing)
+seal.json.tsq    request for an RFC 3161 time stamp over it, ready to be sent
+seal.json.tsr    room for the answer; the only file that may be put in later
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+FORMAT, VERSION = "ringtrace-referral-seal", 1
+SEAL, SIGNATURE, QUERY, TOKEN = "seal.json", "seal.json.sig", "seal.json.tsq", "seal.json.tsr"
+UNSEALED = (SEAL, SIGNATURE, QUERY, TOKEN)
+CHUNK = 4_096
+"""Bytes of a file that have a digest of their own, so that an altered place can be named."""
+
+_PATH = re.compile(r"(?!\.)[A-Za-z0-9._-]+(/(?!\.)[A-Za-z0-9._-]+)*")
+_HEX = re.compile(r"[0-9a-f]{64}")
+
+Entry = dict[str, Any]
+
+
+class SealError(ValueError):
+    """A seal that is none, or that leads out of its package; the message is one line."""
+
+
+def leaf(data: bytes) -> bytes:
+    """Hash of a leaf (RFC 6962 section 2.1)."""
+    return hashlib.sha256(b"\0" + data).digest()
+
+
+def root(leaves: Sequence[bytes]) -> bytes:
+    """Merkle Tree Hash of leaf hashes (RFC 6962 section 2.1)."""
+    if not leaves:
+        return hashlib.sha256(b"").digest()
+    level = list(leaves)
+    while len(level) > 1:
+        # A level's odd end moves up as it is, which gives the same tree as RFC 6962's split at
+        # the largest power of two.
+        pairs = zip(level[0::2], level[1::2], strict=False)
+        above = [hashlib.sha256(b"\1" + a + b).digest() for a, b in pairs]
+        level = above + level[len(above) * 2 :]
+    return level[0]
+
+
+def entry(path: str, content: bytes) -> Entry:
+    """What the seal says of one file."""
+    chunks = [content[at : at + CHUNK] for at in range(0, len(content), CHUNK)]
+    return {
+        "path": path,
+        "bytes": len(content),
+        "sha256": hashlib.sha256(content).hexdigest(),
+        "chunks": [leaf(one).hex() for one in chunks],
+    }
+
+
+def merkle_root(entries: Iterable[Entry]) -> str:
+    """Root over the lines `SHA-256 BYTES PATH` of the files, in order of their paths."""
+    lines = sorted(
+        (one["path"], f"{one['sha256']} {one['bytes']} {one['path']}\n") for one in entries
+    )
+    return root([leaf(line.encode()) for _, line in lines]).hex()
+
+
+def make(files: Mapping[str, bytes], package: Mapping[str, object]) -> bytes:
+    """The seal of a package's files; `package` says what it is."""
+    entries = [entry(path, content) for path, content in sorted(files.items())]
+    whole = {
+        "format": FORMAT,
+        "version": VERSION,
+        "package": dict(package),
+        "chunk_bytes": CHUNK,
+        "merkle_root": merkle_root(entries),
+        "files": entries,
+    }
+    return (json.dumps(whole, indent=1, sort_keys=True) + "\n").encode()
+
+
+def parse(content: bytes) -> tuple[dict[str, Any], list[Entry]]:
+    """What a seal says of its package, and its entries.
+
+    Raises:
+        SealError: if it is no seal, or names a path that could lead out of the package.
+    """
+    try:
+        whole = json.loads(content)
+    except (ValueError, RecursionError):
+        raise SealError("is not JSON") from None
+    if not isinstance(whole, dict) or whole.get("format") != FORMAT:
+        raise SealError("is no seal of a referral package")
+    if whole.get("version") != VERSION or whole.get("chunk_bytes") != CHUNK:
+        raise SealError(f"is not of version {VERSION}, which is all that is read here")
+    entries, package = whole.get("files"), whole.get("package")
+    if not isinstance(entries, list) or not isinstance(package, dict):
+        raise SealError("does not list its files")
+    for one in entries:
+        _check(one)
+    paths = [one["path"] for one in entries]
+    if paths != sorted(set(paths)):
+        raise SealError("lists its files twice or out of order")
+    if whole.get("merkle_root") != merkle_root(entries):
+        raise SealError("has a Merkle root that is not that of its files")
+    return package | {"merkle_root": whole["merkle_root"]}, entries
+
+
+def _check(one: Any) -> None:
+    if not isinstance(one, dict) or set(one) != {"path", "bytes", "sha256", "chunks"}:
+        raise SealError("has an entry that is none")
+    path, size, chunks = one["path"], one["bytes"], one["chunks"]
+    if not isinstance(path, str) or len(path) > 255 or not _PATH.fullmatch(path):
+        raise SealError(f"names a path that is not allowed in a package: {str(path)[:80]!a}")
+    if path in UNSEALED:
+        raise SealError(f"lists {path}, which it cannot vouch for")
+    sound = isinstance(size, int) and not isinstance(size, bool) and isinstance(chunks, list)
+    if not sound or len(chunks) != -(-size // CHUNK):
+        raise SealError(f"has an entry that does not add up: {path}")
+    if not all(isinstance(one, str) and _HEX.fullmatch(one) for one in (one["sha256"], *chunks)):
+        raise SealError(f"has an entry with a digest that is none: {path}")
+
+
+def time_stamp_query(seal: bytes) -> bytes:
+    """A TimeStampReq in DER (RFC 3161 section 2.4.1): version 1, SHA-256, certificate wanted.
+
+    It has no nonce: the same seal asks the same.
+    """
+    algorithm = bytes.fromhex("300d06096086480165030402010500")
+    digest = hashlib.sha256(seal).digest()
+    imprint = algorithm + b"\x04\x20" + digest
+    body = b"\x02\x01\x01" + b"\x30" + bytes([len(imprint)]) + imprint + b"\x01\x01\xff"
+    return b"\x30" + bytes([len(body)]) + body

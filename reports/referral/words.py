@@ -1,0 +1,23 @@
+"""How the document words sums and counts, and the sentence that every draft carries."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from reports.referral.losses import written
+
+DRAFT = (
+    "Statutes, periods and forms in this package are data with a public source and a day. They are "
+    "drafts for counsel and never legal advice."
+)
+
+
+def money(amount: Decimal) -> str:
+    """Digits in groups of three, as law reports print sums; exact."""
+    whole, _, cents = written(amount).partition(".")
+    return f"{int(whole):,}.{cents}"
+
+
+def counted(count: int, noun: str) -> str:
+    """A number with its noun."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
