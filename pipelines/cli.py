@@ -78,6 +78,8 @@ def _health(arguments: Sequence[str]) -> int:
     from pipelines import health
 
     return _parsed(health, "health", arguments)
+
+
 def _referral(arguments: Sequence[str]) -> int:
     from pipelines import referral
 

@@ -10,7 +10,7 @@ from reports.referral.case import Case
 def link_chart(case: Case) -> Chart:
     """The members and what holds them together; suppliers and rejected links are not drawn."""
     facts = case.material.facts
-    drawn = picture(facts, placed(facts))
+    drawn = picture(facts, placed(facts, {}))
     weakest = {tuple(sorted((b.link["entity_a"], b.link["entity_b"]))) for b in case.bridges}
     lines = []
     for one in drawn.lines:
@@ -26,10 +26,10 @@ def link_chart(case: Case) -> Chart:
     ]
     return Chart(
         caption=(
-            f"Link chart of {len(nodes)} members. Numbers are rows of Exhibit 2. Lines join "
-            "members that the same records name, thicker with more evidence; a dashed line holds "
-            "a member, or a part, alone. A ring marks a member without which the cluster falls "
-            "apart. Exhibit 4 holds the same as a table."
+            f"Link chart of {len(nodes)} of {len(facts.members)} members. Numbers are rows of "
+            "Exhibit 2. Lines join members that the same records name, thicker with more "
+            "evidence; a dashed line holds a member, or a part, alone. A ring marks a member "
+            "without which the cluster falls apart. Exhibit 4 holds the same as a table."
         ),
         width=WIDTH,
         height=HEIGHT,

@@ -94,7 +94,8 @@ def parse(content: bytes) -> tuple[dict[str, Any], list[Entry]]:
         raise SealError("is not JSON") from None
     if not isinstance(whole, dict) or whole.get("format") != FORMAT:
         raise SealError("is no seal of a referral package")
-    if whole.get("version") != VERSION or whole.get("chunk_bytes") != CHUNK:
+    told = [repr(whole.get(name)) for name in ("version", "chunk_bytes")]  # True is 1, too
+    if told != [repr(VERSION), repr(CHUNK)]:
         raise SealError(f"is not of version {VERSION}, which is all that is read here")
     entries, package = whole.get("files"), whole.get("package")
     if not isinstance(entries, list) or not isinstance(package, dict):

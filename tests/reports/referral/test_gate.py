@@ -1,0 +1,72 @@
+"""What a referral is refused for."""
+
+import pytest
+
+from reports.cluster_facts import gather
+from reports.referral import gate
+from tests.reports.made_up import cluster, entity, lineage, link, member, write_run
+from transforms.identify import legitimate
+
+
+def facts_of(folder, ids, links, status="confirmed"):
+    tables = {
+        "clusters": [cluster("c-1", status=status, size=len(ids))],
+        "members": [member(one, "c-1") for one in ids],
+        "entities": [entity(one) for one in ids],
+        "links": [link(a, b) for a, b in links],
+        "lineage": [lineage("c-1")],
+    }
+    return gather(write_run(folder / "run", tables), ["c-1"], narratives=False)[0]
+
+
+def codes(facts, side=2, small=3):
+    return [one.code for one in gate.obstacles(facts, legitimate.shipped(), side, small)]
+
+
+A, B, C, D, E, F = (f"phone:+1888555010{n}" for n in range(6))
+RING = [(A, B), (B, C), (A, C)]
+
+
+def test_a_confirmed_ring_may_go(tmp_path):
+    assert codes(facts_of(tmp_path, [A, B, C], RING)) == []
+
+
+@pytest.mark.parametrize("status", ["candidate", "anything"])
+def test_without_a_confirmation_nobody_can_answer(tmp_path, status):
+    facts = facts_of(tmp_path, [A, B, C], RING, status)
+    (one,) = gate.obstacles(facts, legitimate.shipped(), 2, 3)
+    assert one.code == "not_confirmed" and not one.answerable
+
+
+def test_a_dispute_can_be_answered_for(tmp_path):
+    facts = facts_of(tmp_path, [A, B, C], RING, "disputed")
+    (one,) = gate.obstacles(facts, legitimate.shipped(), 2, 3)
+    assert one.code == "disputed" and one.answerable
+
+
+@pytest.mark.parametrize("known", ["phone:+18882804331", "domain:amazon.com"])
+def test_a_brand_is_refused_in_every_epoch(tmp_path, known):
+    assert codes(facts_of(tmp_path / "1", [A, B, known], [(A, B), (B, known), (A, known)])) == [
+        "known_legitimate"
+    ]
+    later = f"{known}#2"
+    assert codes(facts_of(tmp_path / "2", [A, B, later], [(A, B), (B, later), (A, later)])) == [
+        "known_legitimate"
+    ]
+
+
+def test_two_parts_on_one_link_are_refused_and_a_loose_end_is_not(tmp_path):
+    two = [*RING, (C, D), (D, E), (E, F), (D, F)]
+    assert codes(facts_of(tmp_path / "1", [A, B, C, D, E, F], two)) == ["single_bridge"]
+    assert codes(facts_of(tmp_path / "2", [A, B, C, D], [*RING, (C, D)])) == []
+    assert codes(facts_of(tmp_path / "3", [A, B], [(A, B)])) == ["single_bridge"]
+
+
+def test_links_that_were_not_accepted_hold_nothing(tmp_path):
+    facts = facts_of(tmp_path, [A, B, C, D], [*RING, (C, D), (A, D)])
+    assert gate.bridges(facts) == []
+    next(one for one in facts.inside if {one["entity_a"], one["entity_b"]} == {A, D})[
+        "accepted"
+    ] = False
+    (one,) = gate.bridges(facts)
+    assert one.side == [D]
