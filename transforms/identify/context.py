@@ -12,7 +12,9 @@ from enum import IntEnum
 from functools import lru_cache
 
 from schemas.kinds import EntityKind, Role
-from transforms.identify.cues import AFTER, BEFORE, RETOLD, SPOKEN, Cue
+from transforms.identify import cues
+from transforms.identify.cues import Cue
+from transforms.identify.folded import lower
 
 REACH = 140
 """Code points before an identifier in which its context is looked for."""
@@ -42,13 +44,21 @@ def role_of(
     `suspect_speaks`: the text is a transcript of the caller, whose "my number" is the suspect's.
     `Role.MENTIONED` means that the text says whose it is: somebody's who is no part of the scam.
     """
-    before = text[max(0, start - REACH) : start]
+    before = lower(text[max(0, start - REACH) : start])
+    following = lower(text[end : end + REACH_AFTER])
+    return role_beside(before, following, kind, suspect_speaks=suspect_speaks)
+
+
+def role_beside(
+    before: str, following: str, kind: EntityKind, *, suspect_speaks: bool
+) -> Role | None:
+    """As `role_of`, by so many lower-case words on both sides (`REACH`, `REACH_AFTER`)."""
     clauses = _BOUNDARY.split(before)
-    family = kind if kind in BEFORE else EntityKind.PHONE
+    family = kind if kind in cues.before() else EntityKind.PHONE
     cue = _cue(clauses[-1], family, suspect_speaks)
-    following = _after(text[end : end + REACH_AFTER], suspect_speaks)
-    if following is not None and (cue is None or following is Cue.VICTIM):
-        cue = following
+    behind = _after(following, suspect_speaks)
+    if behind is not None and (cue is None or behind is Cue.VICTIM):
+        cue = behind
     carried = family is EntityKind.PHONE and len(clauses) > 1 and len(clauses[-1]) < _SHORT_CLAUSE
     if cue is None and carried:
         cue = _cue(f"{clauses[-2]} {clauses[-1]}", family, suspect_speaks)
@@ -58,7 +68,9 @@ def role_of(
 @lru_cache(maxsize=1 << 14)
 def _cue(clause: str, family: EntityKind, suspect_speaks: bool) -> Cue | None:
     """The cue that ends nearest to the identifier; at one distance the less harmful wins."""
-    rules = SPOKEN + BEFORE[family] if suspect_speaks else BEFORE[family]
+    rules = cues.before()[family]
+    if suspect_speaks:
+        rules = cues.spoken() + rules
     best: tuple[int, Cue] | None = None
     for cue, pattern in rules:
         if suspect_speaks and cue in (Cue.VICTIM, Cue.NEUTRAL):
@@ -70,13 +82,14 @@ def _cue(clause: str, family: EntityKind, suspect_speaks: bool) -> Cue | None:
                 best = (gap, cue)
     if best is None:
         return None
-    if best[1] is Cue.VICTIM and family is EntityKind.PHONE and RETOLD.search(clause):
+    if best[1] is Cue.VICTIM and family is EntityKind.PHONE and cues.retold().search(clause):
         return Cue.WANTED
     return best[1]
 
 
+@lru_cache(maxsize=1 << 14)
 def _after(following: str, suspect_speaks: bool) -> Cue | None:
-    for cue, pattern in AFTER:
+    for cue, pattern in cues.after():
         if pattern.match(following) and not (suspect_speaks and cue is Cue.VICTIM):
             return cue
     return None

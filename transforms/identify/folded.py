@@ -43,6 +43,17 @@ def fold(text: str) -> str:
     return narrow.translate(_latin()).decode("ascii")
 
 
+def lower(text: str) -> str:
+    """The text in lower case with its accents, each character in its place."""
+    low = text.lower()
+    return low if len(low) == len(text) else "".join(map(_lower, text))
+
+
+def _lower(character: str) -> str:
+    low = character.lower()
+    return low if len(low) == 1 else character
+
+
 def fold_pattern(pattern: str) -> str:
     """A rule's pattern with its letters folded, classes and escapes left as they are."""
     return _ACCENTED.sub(_one, pattern)

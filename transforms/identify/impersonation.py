@@ -21,6 +21,7 @@ from schemas.kinds import TOLD
 from transforms.identify.brands import canonical
 from transforms.identify.folded import fold_pattern, folded
 from transforms.identify.places import Places, cut, distinct, places
+from transforms.identify.repeats import distinct_rows, given_to_all
 from transforms.identify.rules import load
 
 LANGUAGES = ("en", "es", "de", "fr", "hi")
@@ -132,22 +133,19 @@ def reasons(claimed: pa.Array, narrative: pa.Array) -> pa.Array:
     A known brand that is claimed comes first. In the narrative, brands that the caller is said to
     be come before those that are only named. No gift card's code is kept.
     """
-    encoded = narrative.dictionary_encode()
-    told = _told(encoded.dictionary, _passes())
-    firsts = np.searchsorted(told.at.rows, np.arange(len(encoded.dictionary) + 1))
-    text = pc.fill_null(encoded.indices, -1).to_numpy(zero_copy_only=False)
-    of_text = np.where(text < 0, 0, np.diff(firsts, append=0)[text] if len(firsts) > 1 else 0)
+    first, back = distinct_rows((narrative,))
+    told = _told(narrative.take(pa.array(first)), _passes())
+    rows, source = given_to_all(told.at.rows, back, len(first))
     brands = canonical(claimed)
     known = pa.array([rule.name for rule in rules() if rule.what == BRAND], pa.string())
     is_claimed = pc.is_in(brands, known).to_numpy(zero_copy_only=False)
 
-    ends = np.concatenate([[0], np.cumsum(of_text + is_claimed)])
+    counts = np.bincount(rows, minlength=len(back)) + is_claimed
+    ends = np.concatenate([[0], np.cumsum(counts)])
     total = int(ends[-1])
     own = ends[:-1][is_claimed]
     others = np.ones(total, bool)
     others[own] = False
-    starts = np.cumsum(of_text) - of_text
-    source = np.repeat(firsts[text] - starts, of_text) + np.arange(of_text.sum())
 
     rule = np.zeros(total, np.int64)
     rule[own] = pc.index_in(brands.filter(pa.array(is_claimed)), known).to_numpy()

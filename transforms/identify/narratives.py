@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from typing import NamedTuple
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import numpy as np
 import pyarrow as pa
@@ -17,11 +16,15 @@ from transforms.identify import (
     payees_in_text,
     phones,
     remote_access,
+    sighted,
     urls,
 )
-from transforms.identify.context import role_of
+from transforms.identify.agreement import NARRATIVE
+from transforms.identify.context import REACH, REACH_AFTER, role_beside
+from transforms.identify.folded import lower
 from transforms.identify.found import Found
-from transforms.identify.reading import Reading
+from transforms.identify.repeats import distinct_rows, given_to_all
+from transforms.identify.sighted import SIGHTED, One
 
 STATED_CONFIDENCE = 0.8
 """A reading whose role the words around it state."""
@@ -34,38 +37,27 @@ TRANSCRIBED = frozenset({"ftc-pone"})
 _FINDERS: tuple[tuple[str, Callable[[str], Iterable[Found]]], ...] = (
     (emails.HINT, emails.in_text),
     (remote_access.HINT, remote_access.in_text),
-    (payees_in_text.HINT, payees_in_text.in_text),
+    *payees_in_text.FINDERS,
     (agents.HINT, agents.in_text),
 )
 """What finds identifiers that a domain or number may be a part of, and where it is worth a try."""
 
 
-class Hit(NamedTuple):
-    """One identifier in the text of one row."""
+def find(text: pa.Array, region: pa.Array, source_org: pa.Array) -> pa.RecordBatch:
+    """Every identifier in every text as `SIGHTED`, by row; string arrays of one length.
 
-    row: int
-    text: str
-    found: Found
-    confidence: float
-    stated: bool
-
-
-def find(text: pa.Array, region: pa.Array, source_org: pa.Array) -> Iterator[Hit]:
-    """Every identifier in every text; string arrays of one length, text and region may be null.
-
-    A distinct (text, region, whether it is a transcript) is searched once, and only by those
-    finders that have something to find in it.
+    Text and region may be null. A distinct (text, region, whether it is a transcript) is searched
+    once, and only by those finders that have something to find in it.
     """
-    spoken = pc.is_in(source_org, pa.array(sorted(TRANSCRIBED))).to_pylist()
-    keys = list(zip(text.to_pylist(), region.to_pylist(), spoken, strict=True))
-    distinct = [key for key in dict.fromkeys(keys) if key[0]]
-    texts = pa.array([key[0][: numbers_in_text.MAX_SCAN] for key in distinct], pa.string())
-    regions = pa.array([key[1] for key in distinct], pa.string())
-    found = dict(zip(distinct, _all(texts, regions), strict=True))
-    known = {key: [_with_role(key, one) for one in found[key]] for key in distinct}
-    for row, key in enumerate(keys):
-        for one, confidence, stated in known.get(key, ()):
-            yield Hit(row, key[0], one, confidence, stated)
+    spoken = pc.is_in(source_org, pa.array(sorted(TRANSCRIBED)))
+    first, back = distinct_rows((text, region, spoken))
+    at = pa.array(first)
+    texts = pc.utf8_slice_codeunits(pc.fill_null(text.take(at), ""), 0, numbers_in_text.MAX_SCAN)
+    found = _all(texts, region.take(at), spoken.take(at).to_pylist())
+    rows, finds = given_to_all(found["row"].to_numpy(), back, len(first))
+    return found.take(pa.array(finds)).set_column(
+        0, SIGHTED.field("row"), pa.array(rows, pa.int32())
+    )
 
 
 def numbers(text: str, region: str | None) -> Iterator[Found]:
@@ -74,33 +66,92 @@ def numbers(text: str, region: str | None) -> Iterator[Found]:
         yield phones.found(span.start, span.end, reading, Role.MENTIONED)
 
 
-def _with_role(key: tuple[str, str | None, bool], found: Found) -> tuple[Found, float, bool]:
-    if found.kind is EntityKind.HANDLE and found.value.startswith("agent:"):
-        return found, MENTIONED_CONFIDENCE, True
-    role = role_of(key[0], found.start, found.end, found.kind, suspect_speaks=key[2])
-    stated = role is not None
-    confidence = STATED_CONFIDENCE if stated else MENTIONED_CONFIDENCE
-    return found._replace(role=role) if role else found, confidence, stated
-
-
-def _all(texts: pa.Array, regions: pa.Array) -> list[list[Found]]:
+def _all(texts: pa.Array, regions: pa.Array, spoken: Sequence[bool]) -> pa.RecordBatch:
     """Every reading of each text; of two readings of the same characters the more specific one."""
     words = texts.to_pylist()
-    found: list[list[Found]] = [[] for _ in words]
+    found: dict[int, list[Found]] = {}
     for hint, finder in _FINDERS:
         for row in _where(texts, hint):
-            found[row].extend(finder(words[row]))
+            found.setdefault(row, []).extend(finder(words[row]))
     for row in _where(texts, urls.HINT):
-        found[row].extend(_apart(urls.in_text(words[row]), list(found[row])))
+        taken = found.setdefault(row, [])
+        taken.extend(_apart(urls.in_text(words[row]), list(taken)))
     hits = numbers_in_text.find(texts, regions)
-    columns = [hits[name].to_pylist() for name in hits.schema.names if name != "raw"]
-    called: dict[int, list[Found]] = {}
-    for row, start, end, *reading in zip(*columns, strict=True):
-        one = phones.found(start, end, Reading(*reading), Role.MENTIONED)
-        called.setdefault(row, []).append(one)
-    for row, numbers_of in called.items():
-        found[row].extend(_apart(numbers_of, list(found[row])))
-    return found
+    hits = hits.filter(pa.array(_free(hits, found)))
+    roles = _Roles(words, spoken)
+    others = [(row, one) for row, held in found.items() for one in held]
+    told = sighted.of_found(roles.given(row, one) for row, one in others)
+    called = [
+        roles.of(row, start, end, EntityKind.PHONE)
+        for row, start, end in zip(*(hits[c].to_pylist() for c in _PLACE), strict=True)
+    ]
+    both = [told, _of_numbers(hits, called)]
+    columns = [pa.concat_arrays([one[name] for one in both]) for name in SIGHTED.names]
+    order = np.argsort(columns[0].to_numpy(), kind="stable")
+    return pa.RecordBatch.from_arrays(columns, schema=SIGHTED).take(pa.array(order))
+
+
+_PLACE = ("row", "start", "end")
+
+
+def _of_numbers(hits: pa.RecordBatch, roles: Sequence[Role | None]) -> pa.RecordBatch:
+    """Numbers in texts, each with the role that its text states, as `SIGHTED`."""
+    stated = np.array([role is not None for role in roles], bool)
+    worth = pa.array(np.where(stated, STATED_CONFIDENCE, MENTIONED_CONFIDENCE), pa.float32())
+    columns: dict[str, pa.Array | object] = {
+        name: hits[name] for name in hits.schema.names if name in SIGHTED.names
+    }
+    columns |= {
+        "field": NARRATIVE,
+        "kind": EntityKind.PHONE.value,
+        "value": hits["e164"],
+        "role": pa.array([(role or Role.MENTIONED).value for role in roles], pa.string()),
+        "stated": pa.array(stated),
+        "confidence": pc.multiply(hits["confidence"], worth),
+    }
+    return sighted.of_columns(len(hits), columns)
+
+
+class _Roles:
+    """What texts say of the identifiers in them."""
+
+    def __init__(self, words: Sequence[str], spoken: Sequence[bool]) -> None:
+        self._words = words
+        self._spoken = spoken
+        self._lower: dict[int, str] = {}
+
+    def of(self, row: int, start: int, end: int, kind: EntityKind) -> Role | None:
+        """The role that the words beside a place state."""
+        text = self._lower.get(row)
+        if text is None:
+            text = self._lower[row] = lower(self._words[row])
+        before, behind = text[max(0, start - REACH) : start], text[end : end + REACH_AFTER]
+        return role_beside(before, behind, kind, suspect_speaks=self._spoken[row])
+
+    def given(self, row: int, found: Found) -> One:
+        """What was found, with the role that its text states."""
+        text = self._words[row]
+        if found.kind is EntityKind.HANDLE and found.value.startswith("agent:"):
+            return row, NARRATIVE, text, found, MENTIONED_CONFIDENCE, True
+        role = self.of(row, found.start, found.end, found.kind)
+        if role is None:
+            return row, NARRATIVE, text, found, MENTIONED_CONFIDENCE, False
+        return row, NARRATIVE, text, found._replace(role=role), STATED_CONFIDENCE, True
+
+
+def _free(hits: pa.RecordBatch, found: dict[int, list[Found]]) -> np.ndarray:
+    """Which numbers share no character with what was found; a relay's domain apart."""
+    free = np.ones(len(hits), bool)
+    rows = hits["row"].to_numpy()
+    at = np.flatnonzero(np.isin(rows, list(found)))
+    columns = (hits[name].take(pa.array(at)).to_pylist() for name in _PLACE)
+    for place, row, start, end in zip(at.tolist(), *columns, strict=True):
+        free[place] = not any(
+            one.start < end and start < one.end
+            for one in found[row]
+            if one.role is not Role.OPERATOR
+        )
+    return free
 
 
 def _where(texts: pa.Array, hint: str) -> list[int]:

@@ -30,6 +30,10 @@ APART = 4
 
 MASK = "#"
 
+_NO_DIGITS = bytes(c for c in range(256) if not chr(c).isdecimal() or c > 127)
+_NO_WORDS = bytes(c for c in range(256) if not chr(c).isalnum() or c > 127)
+"""Bytes that are no digits, and neither letters nor digits, of ASCII."""
+
 
 class Needle(NamedTuple):
     """Digits, or lower-case letters and digits; `alone`: not as a part of a longer number."""
@@ -54,8 +58,11 @@ def needles(identifiers: Iterable[str], as_written: Iterable[str] = ()) -> Needl
 
 def mask(text: str, spans: Iterable[tuple[int, int]]) -> str:
     """The text with the letters and digits of each span (code points) replaced by '#'."""
+    held = list(spans)
+    if not held:
+        return text
     characters = list(text)
-    for start, end in spans:
+    for start, end in held:
         for i in range(max(0, start), min(end, len(characters))):
             if characters[i].isalnum():
                 characters[i] = MASK
@@ -64,7 +71,7 @@ def mask(text: str, spans: Iterable[tuple[int, int]]) -> str:
 
 def spans(text: str, wanted: Needles) -> Iterator[tuple[int, int]]:
     """Start and end, in code points, of every place where a wanted identifier stands."""
-    if not wanted:
+    if not wanted or (text.isascii() and not _may_hold(text, wanted)):
         return
     plain = _plain(text)
     numbers = _Kept.of(plain, str.isdecimal, WIDEST_GAP)
@@ -75,6 +82,22 @@ def spans(text: str, wanted: Needles) -> Iterator[tuple[int, int]]:
         else:
             words = words or _Kept.of(plain, str.isalnum, WIDEST_GAP_IN_WORDS)
             yield from words.places(needle)
+
+
+def _may_hold(text: str, wanted: Needles) -> bool:
+    """Whether the letters or digits of a wanted identifier follow each other in ASCII text."""
+    data = text.encode()
+    digits = data.translate(None, _NO_DIGITS)
+    words: bytes | None = None
+    for needle in wanted:
+        if needle.text.isdigit():
+            if needle.text.encode() in digits:
+                return True
+            continue
+        words = words or data.lower().translate(None, _NO_WORDS)
+        if needle.text.encode() in words:
+            return True
+    return False
 
 
 def holds(value: str, wanted: Needles) -> bool:

@@ -16,6 +16,7 @@ from transforms.identify import careful, phones, spoken, written
 from transforms.identify.careful import MAX_SCAN, find_one
 from transforms.identify.places import FEW
 from transforms.identify.reading import VALID, How
+from transforms.identify.repeats import distinct_rows, given_to_all
 
 __all__ = ["HIT", "MAX_SCAN", "find", "find_one"]
 
@@ -59,36 +60,15 @@ def find(text: pa.Array, region: pa.Array) -> pa.RecordBatch:
     Returns a batch of `HIT`, ordered by row and start. Distinct (text, region) pairs are searched
     once: what is plain by columns (`written`), the others text by text.
     """
-    texts, regions, rows = _distinct(text, region)
-    found = _search(texts, regions)
-    at = found["row"].to_numpy()
-    firsts = np.searchsorted(at, np.arange(len(texts) + 1))
-    held = rows >= 0
-    counts = np.where(held, np.diff(firsts)[rows] if len(texts) else 0, 0)
-    starts = np.cumsum(counts) - counts
-    source = np.repeat(firsts[rows] - starts, counts) + np.arange(counts.sum())
-    expanded = found.take(pa.array(source))
-    every = pa.array(np.repeat(np.arange(len(rows)), counts), pa.int32())
-    return expanded.set_column(0, HIT.field("row"), every)
-
-
-def _distinct(text: pa.Array, region: pa.Array) -> tuple[pa.Array, pa.Array, np.ndarray]:
-    """The distinct pairs of text and region, and which each row holds; -1 where it has no text."""
-    texts = text.cast(pa.string()).dictionary_encode()
-    regions = pc.fill_null(region.cast(pa.string()), "").dictionary_encode()
-    many = max(1, len(regions.dictionary))
-    index = pc.fill_null(texts.indices, -1).to_numpy(zero_copy_only=False).astype(np.int64)
-    keys = index * many + regions.indices.to_numpy()
-    pairs, back = np.unique(np.where(index < 0, -1, keys), return_inverse=True)
-    rows = back - int(len(pairs) > 0 and pairs[0] < 0)
-    first, second = np.divmod(pairs[pairs >= 0], many)
-    names = regions.dictionary.take(pa.array(second))
-    names = pc.if_else(pc.equal(names, ""), pa.scalar(None, pa.string()), names)
-    return texts.dictionary.take(pa.array(first)), names, rows
+    first, back = distinct_rows((text, region))
+    at = pa.array(first)
+    found = _search(text.take(at), region.take(at))
+    rows, finds = given_to_all(found["row"].to_numpy(), back, len(first))
+    return found.take(pa.array(finds)).set_column(0, HIT.field("row"), pa.array(rows, pa.int32()))
 
 
 def _search(texts: pa.Array, regions: pa.Array) -> pa.RecordBatch:
-    """As `find`, of distinct pairs without nulls."""
+    """As `find`, of distinct pairs."""
     if (pc.max(pc.binary_length(texts)).as_py() or 0) > MAX_SCAN:
         texts = pc.utf8_slice_codeunits(texts, 0, MAX_SCAN)
     enough = _matches(texts, careful.AS_ENOUGH)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from schemas.kinds import EntityKind, Role
 from transforms.identify import wallets
@@ -46,33 +46,34 @@ _TELEGRAM_NAME = re.compile(
 )
 _NOT_NAMES = frozenset({"joinchat", "share", "addstickers", "proxy"})
 
-HINT = (
-    r"[A-Za-z]{2}[0-9]{2}[ -]?[A-Za-z0-9]{4}|[A-Za-z0-9._-]@[A-Za-z]|\$[A-Za-z]"
-    r"|(?i:routing|\baba\b|\brtn\b|sort ?code|telegram|t\.me/|chat\.whatsapp|[a-z]{4}0[a-z0-9]{6})"
-    rf"|{wallets.HINT}"
-)
-"""RE2: without a match of this, a text holds no payee."""
-
 
 def in_text(text: str) -> Iterator[Found]:
     """IBANs, national accounts, UPI addresses, wallets, tags and handles in a text.
 
     The role is only `mentioned` until context says that money went there.
     """
+    for _, finder in FINDERS:
+        yield from finder(text)
+
+
+def _ibans(text: str) -> Iterator[Found]:
     for match in _IBAN.finditer(text):
         for written in _cuts(match[0]):
             if found := iban(written):
                 end = match.start() + len(written)
                 yield Found(match.start(), end, *found, Role.MENTIONED)
                 break
-    if "@" in text:
-        for match in _UPI.finditer(text):
-            if match["bank"].lower() in UPI_BANKS:
-                yield _account(match.start(), match.end(), f"upi:{match[0].lower()}")
-    yield from _national(text)
+
+
+def _upi(text: str) -> Iterator[Found]:
+    for match in _UPI.finditer(text):
+        if match["bank"].lower() in UPI_BANKS:
+            yield _account(match.start(), match.end(), f"upi:{match[0].lower()}")
+
+
+def _wallets(text: str) -> Iterator[Found]:
     for start, end, wallet in wallets.in_text(text):
         yield Found(start, end, EntityKind.WALLET, wallet, Role.MENTIONED)
-    yield from _handles(text)
 
 
 def _account(start: int, end: int, value: str) -> Found:
@@ -124,3 +125,13 @@ def _handles(text: str) -> Iterator[Found]:
 
 def _handle(start: int, end: int, value: str) -> Found:
     return Found(start, end, EntityKind.HANDLE, value, Role.MENTIONED)
+
+
+FINDERS: tuple[tuple[str, Callable[[str], Iterator[Found]]], ...] = (
+    (r"[A-Za-z]{2}[0-9]{2}[ -]?[A-Za-z0-9]{4}", _ibans),
+    (r"[A-Za-z0-9._-]@[A-Za-z]", _upi),
+    (r"(?i)routing|\baba\b|\brtn\b|sort ?code|[a-z]{4}0[a-z0-9]{6}", _national),
+    (wallets.HINT, _wallets),
+    (r"\$[A-Za-z]|(?i:telegram|t\.me/|chat\.whatsapp)", _handles),
+)
+"""Finders, and RE2: without a match of it, a text holds nothing for a finder."""

@@ -23,6 +23,7 @@ from transforms.identify import disguises, ordinary, spoken
 from transforms.identify.found import Found
 from transforms.identify.numbering import NANP_TOLL_FREE, NANP_TOLL_FREE_SURE
 from transforms.identify.reading import POSSIBLE, READING, VALID, How, Reading, worth
+from transforms.identify.repeats import distinct_rows
 
 __all__ = ["READING", "How", "Reading", "found", "normalise", "read_one"]
 
@@ -68,14 +69,9 @@ def normalise(raw: pa.Array, region: pa.Array) -> pa.StructArray:
     alpha-2) may be null, then only international forms are read. Distinct pairs are read once,
     ordinary ones column by column.
     """
-    texts = pc.fill_null(raw.cast(pa.string()), "").dictionary_encode()
-    regions = pc.fill_null(region.cast(pa.string()), "").dictionary_encode()
-    pairs = np.asarray(texts.indices).astype(np.int64) * max(1, len(regions.dictionary))
-    distinct, back = np.unique(pairs + np.asarray(regions.indices), return_inverse=True)
-    first, second = np.divmod(distinct, max(1, len(regions.dictionary)))
-    read = _distinct(
-        texts.dictionary.take(pa.array(first)), regions.dictionary.take(pa.array(second))
-    )
+    texts, regions = (pc.fill_null(one.cast(pa.string()), "") for one in (raw, region))
+    first, back = distinct_rows((texts, regions))
+    read = _distinct(texts.take(pa.array(first)), regions.take(pa.array(first)))
     return pa.StructArray.from_arrays(
         [column.take(pa.array(back)) for column in read], fields=list(READING)
     )

@@ -63,6 +63,7 @@ _RELAY = re.compile(
     r"|\[\.\])com)",
     re.IGNORECASE,
 )
+_RELAYS = ("screenconnect", "hostedrmm")
 _LAUNCH = re.compile(rf"[?&]h=(?P<host>{domains.HOST})(?=&(?:amp;)?[a-z]=)", re.IGNORECASE)
 """What a ScreenConnect client is started with: the operator's own relay, on its own domain."""
 _DIGITS = re.compile(r"\D")
@@ -86,13 +87,14 @@ def in_text(text: str) -> Iterator[Found]:
     for tool, match in _ids(text):
         if value := _value(tool, match["id"]):
             yield Found(*match.span("id"), EntityKind.REMOTE, value, Role.MENTIONED)
-    for match in _ALIAS.finditer(text):
+    low = text.lower()
+    for match in _ALIAS.finditer(text) if "@ad" in low else ():
         value = f"anydesk:{match['id'].lower()}"
         yield Found(*match.span("id"), EntityKind.REMOTE, value, Role.MENTIONED)
-    for match in _RELAY.finditer(text):
+    for match in _RELAY.finditer(text) if any(name in low for name in _RELAYS) else ():
         value = f"screenconnect:{domains.refang(match['host']).lower()}"
         yield Found(*match.span("host"), EntityKind.REMOTE, value, Role.OPERATOR)
-    for match in _LAUNCH.finditer(text):
+    for match in _LAUNCH.finditer(text) if "h=" in low else ():
         if value := _value("screenconnect", match["host"]):
             yield Found(*match.span("host"), EntityKind.REMOTE, value, Role.OPERATOR)
 

@@ -9,7 +9,7 @@ from typing import Any
 
 
 @cache
-def load(name: str) -> dict[str, list[dict[str, Any]]]:
+def load(name: str) -> dict[str, Any]:
     """A file of transforms/data, parsed; raises FileNotFoundError or tomllib.TOMLDecodeError."""
     text = resources.files("transforms").joinpath("data", name).read_text(encoding="utf-8")
     return tomllib.loads(text)

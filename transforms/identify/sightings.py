@@ -26,7 +26,7 @@ from transforms.identify import (
     sighted,
     urls,
 )
-from transforms.identify.agreement import NARRATIVE, settle
+from transforms.identify.agreement import settle
 from transforms.identify.found import Found
 from transforms.identify.sighted import SIGHTED, One
 from transforms.lists import Items, items
@@ -55,9 +55,9 @@ def complaint_sightings(batch: pa.RecordBatch) -> pa.RecordBatch:
                 *_address_fields(batch),
                 *_remote_fields(batch),
                 *_payment_fields(batch),
-                *_narratives(batch),
             ]
         ),
+        narratives.find(batch["narrative"], batch["victim_country"], batch["source_org"]),
     ]
     columns = {
         "record_kind": pa.repeat(RecordKind.COMPLAINT.value, len(batch)),
@@ -210,11 +210,6 @@ _payee = lru_cache(maxsize=1 << 14)(payees.from_field)
 def _pairs(of: Items, first: str, second: str) -> Iterator[tuple[int, int, str | None, str | None]]:
     values = of.field(first).to_pylist(), of.field(second).to_pylist()
     yield from zip(of.rows, of.places, *values, strict=True)
-
-
-def _narratives(batch: pa.RecordBatch) -> Iterator[One]:
-    for hit in narratives.find(batch["narrative"], batch["victim_country"], batch["source_org"]):
-        yield hit.row, NARRATIVE, hit.text, hit.found, hit.confidence, hit.stated
 
 
 def _call_numbers(batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:

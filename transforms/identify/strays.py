@@ -29,6 +29,9 @@ PIECES = 6
 PREFIXES = ("", "00", "011")
 """What is dialled before a country code: ITU-T E.123, and North America."""
 
+_ENOUGH = rf"[0-9](?:[^0-9A-Za-z_]{{0,3}}[0-9]){{{SHORTEST - 1}}}|[^\x00-\x7f]"
+"""RE2: without a match of this, no number is written in a text."""
+_ALONE = re.compile(rf"\+?(\d{{{SHORTEST},{LONGEST}}})", re.ASCII)
 _RUN = re.compile(r"\d+", re.ASCII)
 _GAP = re.compile(r"[^\w]{1,3}", re.ASCII)
 
@@ -51,25 +54,32 @@ def _forms(e164: str) -> Iterator[str]:
 
 def strays(texts: pa.Array, own: np.ndarray) -> list[tuple[str, ...]]:
     """The digits in each text that are a form of a victim's number; `own` as `written_forms`."""
-    encoded = texts.dictionary_encode()
+    found: list[tuple[str, ...]] = [()] * len(texts)
+    if not len(own):
+        return found
+    rows = np.flatnonzero(pc.fill_null(pc.match_substring_regex(texts, _ENOUGH), False))
+    encoded = texts.take(pa.array(rows)).dictionary_encode()
     places: list[int] = []
     candidates: list[str] = []
-    for place, text in enumerate(encoded.dictionary.to_pylist() if len(own) else []):
+    for place, text in enumerate(encoded.dictionary.to_pylist()):
         for digits in set(_candidates(text)):
             places.append(place)
             candidates.append(digits)
     hashes = hash_text(pa.array(candidates, pa.string()))
-    found: dict[int, list[str]] = {}
+    hits: dict[int, list[str]] = {}
     for at in np.flatnonzero(np.isin(hashes, own)):
-        found.setdefault(places[at], []).append(candidates[at])
-    return [
-        tuple(sorted(found.get(place, ()))) if place is not None else ()
-        for place in encoded.indices.to_pylist()
-    ]
+        hits.setdefault(places[at], []).append(candidates[at])
+    for row, place in zip(rows.tolist(), encoded.indices.to_pylist(), strict=True):
+        if place in hits:
+            found[row] = tuple(sorted(hits[place]))
+    return found
 
 
 def _candidates(text: str) -> Iterator[str]:
     """Runs of digits, alone and joined to those that follow closely."""
+    if alone := _ALONE.fullmatch(text):
+        yield alone[1]
+        return
     plain = text if text.isascii() else unicodedata.normalize("NFKC", text)
     runs = list(_RUN.finditer(plain))
     for first, run in enumerate(runs):

@@ -16,6 +16,7 @@ import pyarrow.compute as pc
 from transforms.identify import ordinary
 from transforms.identify.places import Places, Points, buffers, cut, distinct, places, ranges
 from transforms.identify.quiet import quiet_texts
+from transforms.identify.repeats import distinct_rows
 
 Array = np.ndarray
 
@@ -192,13 +193,9 @@ def _of(characters: str) -> Array:
 
 def _pairs(raw: pa.Array, regions: pa.Array) -> tuple[tuple[pa.Array, pa.Array], Array]:
     """The distinct pairs of candidate and region, and which of them each is."""
-    texts, names = raw.dictionary_encode(), pc.fill_null(regions, "").dictionary_encode()
-    many = max(1, len(names.dictionary))
-    keys = texts.indices.to_numpy().astype(np.int64) * many + names.indices.to_numpy()
-    pairs, back = np.unique(keys, return_inverse=True)
-    first, second = np.divmod(pairs, many)
-    pair = texts.dictionary.take(pa.array(first)), names.dictionary.take(pa.array(second))
-    return pair, back
+    first, back = distinct_rows((raw, regions))
+    at = pa.array(first)
+    return (raw.take(at), regions.take(at)), back
 
 
 class _Answers(NamedTuple):

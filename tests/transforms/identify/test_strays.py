@@ -2,13 +2,15 @@
 
 import phonenumbers as pn
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from transforms.graph.entities import WITHHELD
+from transforms.identify import needles as looked_for
 from transforms.identify.needles import mask, needles, spans
-from transforms.identify.strays import strays, written_forms
+from transforms.identify.strays import _ENOUGH, _candidates, strays, written_forms
 
 NUMBERS = ("+12025550143", "+442079460018", "+5491123456789", "+919876543210", "+61491570006")
 FORMATS = (
@@ -81,3 +83,25 @@ def test_other_kinds_of_identifier_have_no_forms():
         for one in ("email:2025550143@sms.example", "remote:anydesk:123456789")
     ]
     assert len(written_forms(pa.RecordBatch.from_pylist(rows, WITHHELD))) == 0
+
+
+TEXTS = st.text(st.sampled_from("0123456789 -+().ab４²é\n"), max_size=40)
+
+
+@given(TEXTS)
+def test_no_number_is_passed_over(text):
+    """The test for whole columns never passes over a text that has a candidate."""
+    if any(_candidates(text)):
+        assert pc.match_substring_regex(pa.array([text]), _ENOUGH).to_pylist() == [True]
+
+
+@given(TEXTS, st.lists(st.sampled_from(["5550123", "2025550123", "1234567", "ab1234"]), max_size=3))
+def test_no_victims_digits_are_passed_over(text, digits):
+    """`needles.spans` gives up early only where nothing stands."""
+    for inside in ("", *digits, *(d[:3] + "-" + d[3:] for d in digits)):
+        whole = f"{text}{inside}{text[:3]}"
+        wanted = needles(["phone:+1" + d for d in digits if d.isdigit()], digits)
+        early = list(spans(whole, wanted))
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(looked_for, "_may_hold", lambda *_: True)
+            assert sorted(early) == sorted(spans(whole, wanted))
