@@ -17,7 +17,7 @@ usage: ringtrace COMMAND ...
   health     hold a finished run to thresholds, for a scheduler to raise the alarm
   simulate   write a simulated world with its truth
   evaluate   hold a run against the truth
-  exchange   what may leave for another organisation, signed
+  exchange   offers to other organisations, and joint clusters with theirs
   referral   one confirmed cluster as a sealed package for one recipient
   verify     whether a referral package is what was sealed, and by whom
   keys       the key that signs what leaves, and the partners' keys that are trusted

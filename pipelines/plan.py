@@ -46,12 +46,12 @@ def make_plan(options: BatchOptions, token: str) -> Plan:
     return Plan(
         files=tuple(files),
         reading=reading,
-        known=_known(options.known_legitimate),
+        known=known_legitimate(options.known_legitimate),
         as_of=options.as_of,
         previous_members=follows.members,
         previous_nodes=follows.nodes,
-        decisions=_decisions(options.decisions),
-        weights=_weights(options.weights),
+        decisions=decisions_in(options.decisions),
+        weights=weights_in(options.weights),
         shards=options.shards,
         run=Run(
             staging=staging_folder(options.output, token),
@@ -60,12 +60,12 @@ def make_plan(options: BatchOptions, token: str) -> Plan:
             options={
                 "as_of": options.as_of.isoformat() if options.as_of else None,
                 "calls_direction": options.calls_direction,
-                "decisions": _told(options.decisions),
+                "decisions": told(options.decisions),
                 "known_legitimate": [Path(path).name for path in options.known_legitimate],
                 "previous": follows.run_id,
                 "shards": options.shards,
                 "source_org": options.source_org,
-                "weights": _told(options.weights),
+                "weights": told(options.weights),
             },
         ),
     )
@@ -89,7 +89,7 @@ def _text(path: str) -> str:
         ) from None
 
 
-def _told(path: str | None) -> dict[str, str] | None:
+def told(path: str | None) -> dict[str, str] | None:
     """A file as the manifest names it: what it holds decides what the run finds."""
     if path is None:
         return None
@@ -97,7 +97,8 @@ def _told(path: str | None) -> dict[str, str] | None:
     return {"name": Path(path).name, "sha256": digest}
 
 
-def _known(paths: tuple[str, ...]) -> legitimate.KnownLegitimate:
+def known_legitimate(paths: tuple[str, ...]) -> legitimate.KnownLegitimate:
+    """The shipped list with the user's; raises UsageError for one that cannot be used."""
     known = legitimate.shipped()
     for path in paths:
         try:
@@ -107,14 +108,16 @@ def _known(paths: tuple[str, ...]) -> legitimate.KnownLegitimate:
     return known
 
 
-def _decisions(path: str | None) -> tuple[decision_file.Decision, ...]:
+def decisions_in(path: str | None) -> tuple[decision_file.Decision, ...]:
+    """The decisions of a file, if there is one; raises UsageError if it cannot be used."""
     try:
         return decision_file.load(_text(path), path) if path is not None else ()
     except decision_file.DecisionError as error:
         raise UsageError(str(error)) from None
 
 
-def _weights(path: str | None) -> priority.Weights:
+def weights_in(path: str | None) -> priority.Weights:
+    """The weights of a file, or the shipped ones; raises UsageError if it cannot be used."""
     try:
         return priority.load(_text(path), path) if path is not None else priority.shipped()
     except priority.WeightsError as error:

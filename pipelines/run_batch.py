@@ -10,9 +10,15 @@ import uuid
 from collections.abc import Sequence
 from contextlib import nullcontext
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pipelines.options import BatchOptions, UsageError, parse
 from pipelines.progress import Progress, silenced
+
+if TYPE_CHECKING:
+    from apache_beam import Pipeline
+
+    from transforms.accounting import Run
 
 
 def main(arguments: Sequence[str], prog: str = "ringtrace batch") -> int:
@@ -53,24 +59,38 @@ def run(options: BatchOptions) -> int:
         progress = Progress(sys.stderr)
         progress.say(f"reading {len(plan.files)} file{'' if len(plan.files) == 1 else 's'}")
         build(pipeline, plan)
-        steps = [step.full_label for step in pipeline.transforms_stack[0].parts]
-        try:
-            with progress.following(steps), nullcontext() if options.debug else silenced():
-                result = pipeline.run()
-                if not options.no_wait:
-                    result.wait_until_finish()
-        except (Exception, KeyboardInterrupt) as error:
-            output_folder.discard(plan.run.staging)
-            if options.debug:
-                raise
-            sys.stderr.write(f"ringtrace: failed: {_outline(error)}; --debug shows more\n")
-            return 1
+        status = carry_out(
+            pipeline, plan.run, progress, debug=options.debug, wait=not options.no_wait
+        )
+    if status:
+        return status
     if pipeline.options.view_as(TestOptions).dry_run:
         progress.say("the runner would take this job; nothing was run")
     elif options.no_wait:
         progress.say(f"the runner has the job; it will write {options.output}")
     else:
         progress.done(options.output)
+    return 0
+
+
+def carry_out(
+    pipeline: Pipeline, run: Run, progress: Progress, *, debug: bool, wait: bool = True
+) -> int:
+    """Run a pipeline that publishes `run`; returns the exit status, 0 or 1."""
+    from pipelines import output_folder
+
+    steps = [step.full_label for step in pipeline.transforms_stack[0].parts]
+    try:
+        with progress.following(steps), nullcontext() if debug else silenced():
+            result = pipeline.run()
+            if wait:
+                result.wait_until_finish()
+    except (Exception, KeyboardInterrupt) as error:
+        output_folder.discard(run.staging)
+        if debug:
+            raise
+        sys.stderr.write(f"ringtrace: failed: {_outline(error)}; --debug shows more\n")
+        return 1
     return 0
 
 

@@ -109,7 +109,9 @@ def _whole(run: Run, shared: set[tuple[str, str]]) -> Pieces:
     ids = sorted({record_id for _, record_id in shared})
     complaints = _records(run, COMPLAINTS, "complaint_id", ids)
     calls = _records(run, CALLS, "call_id", ids) | _records(run, CALLS, "complaint_id", ids)
-    record_ids = pa.array(sorted({key[2] for key in (*complaints, *calls)}), pa.string())
+    # An offer's evidence is of no record that is here: its ids are those of the pieces themselves.
+    here = {key[2] for key in (*complaints, *calls)}
+    record_ids = pa.array(sorted(here.union(ids)), pa.string())
     mentions: dict[str, list[Row]] = {}
     victims: dict[str, str] = {}
     rows = tables.read(run, MENTIONS, where=pc.field("record_id").isin(record_ids)).to_pylist()

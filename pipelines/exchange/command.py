@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import argparse
 
-from pipelines.exchange import offer
+from pipelines.exchange import join, offer, revoke
 
-WORDS = {"offer": offer}
+WORDS = {"offer": offer, "join": join, "revoke": revoke}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

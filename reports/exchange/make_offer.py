@@ -15,6 +15,7 @@ import pyarrow.compute as pc
 
 from reports.exchange import suppression
 from reports.exchange.policy import Policy
+from schemas import epoch
 from schemas.kinds import HARD_ROLES, RecordKind, Status
 from schemas.offer import (
     LONGEST_ID,
@@ -142,7 +143,7 @@ def _chosen(
             else "too few reports"
             if counts.get(entity_id, 0) < policy.least_reports
             else "a victim's own, or holds an id of a victim or a record"
-            if entity_id in private or not echoes.isdisjoint(_words(entity_id))
+            if epoch.bare(entity_id) in private or not echoes.isdisjoint(_words(entity_id))
             else None
         )
         if why is None:

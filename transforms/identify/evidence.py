@@ -28,7 +28,7 @@ def complaint_evidence(complaints: pa.RecordBatch) -> pa.RecordBatch:
     sightings = complaint_sightings(complaints)
     at = _row_of(sightings, complaints, "complaint_id")
     said = [
-        _brands(complaints).take(at),
+        brands_of(complaints).take(at),
         complaints["loss_amount"].take(at),
         complaints["loss_currency"].take(at),
     ]
@@ -42,7 +42,7 @@ def call_evidence(calls: pa.RecordBatch) -> pa.RecordBatch:
     return pa.RecordBatch.from_arrays([*sightings.columns, *said], schema=EVIDENCE)
 
 
-def _brands(complaints: pa.RecordBatch) -> pa.Array:
+def brands_of(complaints: pa.RecordBatch) -> pa.Array:
     """Canonical brands, of the narrative where none is claimed.
 
     A claim that holds a number is no brand, and may hold the victim's.
