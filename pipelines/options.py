@@ -213,6 +213,8 @@ def beam_flags(rest: Sequence[str], prog: str) -> tuple[str, ...]:
         _BeamArgumentParser,
     )
 
+    from transforms import shuffle  # noqa: F401, PLC0415 - declares --partitions to Beam
+
     class Strict(StrictParser, _BeamArgumentParser):
         """Beam's own parser, which its option classes need, with strict errors."""
 

@@ -7,6 +7,7 @@ bytes: a local run keeps every shuffle in memory, and a runner's coder has nothi
 
 from __future__ import annotations
 
+import argparse
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -16,9 +17,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import xxhash
+from apache_beam.options.pipeline_options import PipelineOptions
 
 PARTITIONS = 16
-"""Pieces that a keyed step is cut into; no result depends on it."""
+"""Pieces that a keyed step is cut into unless `--partitions` says otherwise."""
+
+MOST_PARTITIONS = 65_536
 
 MAIN = "main"
 """Name of the untagged output of a `PerPartition` that has several."""
@@ -66,6 +70,9 @@ def split(
     """Cut a batch by hash of `names` into (partition, rows); every row lands in exactly one."""
     if batch.num_rows == 0:
         return
+    if partitions == 1:
+        yield 0, batch
+        return
     # The high bits: a partition must not see hashes that agree in their low ones.
     owner = (hash_columns(batch, names) >> 40) % partitions
     order = np.argsort(owner, kind="stable")
@@ -103,6 +110,27 @@ def unpacked(piece: bytes, schema: pa.Schema) -> pa.RecordBatch:
     view = memoryview(piece)
     size = int.from_bytes(view[:_LENGTH], "big")
     return pa.ipc.read_record_batch(_CODEC.decompress(view[_LENGTH:], size), schema)
+
+
+class ShuffleOptions(PipelineOptions):
+    """Beam options of every shuffle of a pipeline."""
+
+    @classmethod
+    def _add_argparse_args(cls, parser: argparse.ArgumentParser) -> None:
+        parser.add_argument(
+            "--partitions",
+            type=_partition_count,
+            default=PARTITIONS,
+            help="pieces that a keyed step is cut into: the most workers that can share one, and "
+            "what one of them holds; no result depends on it",
+        )
+
+
+def _partition_count(text: str) -> int:
+    if not text.isdecimal() or not 1 <= int(text) <= MOST_PARTITIONS:
+        problem = f"'{text}' is not a whole number from 1 to {MOST_PARTITIONS}"
+        raise argparse.ArgumentTypeError(problem)
+    return int(text)
 
 
 class _Split(beam.DoFn):
@@ -147,19 +175,22 @@ class PerPartition(beam.PTransform):
     Input: a dict of PCollections of RecordBatches, as `inputs` describes them. `work` gets a Table
     for each of `inputs` in their order, then the side input if any, and yields elements, or
     TaggedOutputs for the names in `outputs`; with those, what is not tagged comes out as `MAIN`.
-    It must not depend on the order of the rows.
+    It must not depend on the order of the rows. Without `partitions` the pipeline's options say how
+    many there are.
     """
 
     inputs: Mapping[str, Keyed]
     work: Callable[..., Iterable[Any]]
     outputs: tuple[str, ...] = ()
     side: Any = None
-    partitions: int = PARTITIONS
+    partitions: int | None = None
 
     def expand(self, batches: Mapping[str, beam.PCollection]) -> Any:
         """Split each input, bring partitions together, apply."""
+        options = next(iter(batches.values())).pipeline.options.view_as(ShuffleOptions)
+        partitions = self.partitions or options.partitions
         pieces = {
-            name: batches[name] | f"Split {name}" >> beam.ParDo(_Split(one, self.partitions))
+            name: batches[name] | f"Split {name}" >> beam.ParDo(_Split(one, partitions))
             for name, one in self.inputs.items()
         }
         schemas = {name: one.schema for name, one in self.inputs.items()}

@@ -175,3 +175,14 @@ assert "apache_beam" not in sys.modules
     done = subprocess.run(words, check=False, capture_output=True, text=True, timeout=60)
     assert (done.returncode, done.stderr.count("Traceback")) == (0, 0), done.stderr
     assert "usage: ringtrace" in (done.stdout or done.stderr)
+
+
+@pytest.mark.parametrize("count", ["0", "x", "65537"])
+def test_a_bad_count_of_partitions_is_refused(count, capsys):
+    with pytest.raises((SystemExit, UsageError)):
+        parse(["--complaints", "c", "--output", "o", f"--partitions={count}"])
+
+
+def test_partitions_are_a_beam_option():
+    asked = parse(["--complaints", "c", "--output", "o", "--partitions=64"])
+    assert "--partitions=64" in asked.beam

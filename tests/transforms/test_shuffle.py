@@ -1,11 +1,17 @@
 """Batches cut by key: nothing lost, nothing doubled, equal keys together."""
 
+import apache_beam as beam
 import pyarrow as pa
 import pytest
+from apache_beam.options.pipeline_options import PipelineOptions
+from apache_beam.testing.test_pipeline import TestPipeline
+from apache_beam.testing.util import assert_that
 from hypothesis import given
 from hypothesis import strategies as st
 
 from transforms.shuffle import (
+    Keyed,
+    PerPartition,
     batches_of,
     hash_columns,
     hash_text,
@@ -100,3 +106,21 @@ def test_a_batch_of_another_schema_does_not_travel():
     other = batch([("x", "y")]).rename_columns(["b", "a", "n"])
     with pytest.raises(ValueError, match="declared"):
         packed(other, SCHEMA)
+
+
+def test_the_pipelines_options_say_how_many_partitions_there_are():
+    flags = PipelineOptions(["--partitions=3", "--runner=FnApiRunner"])
+    rows = batch([(f"id-{n}", None) for n in range(300)])
+
+    def check(sizes):
+        assert len(sizes) == 3
+        assert sum(sizes) == 300
+
+    with TestPipeline(options=flags) as pipeline:
+        rows = pipeline | beam.Create([rows, rows.slice(0, 0)], reshuffle=False)
+        keyed = {"rows": Keyed(SCHEMA, ("a",))}
+        assert_that({"rows": rows} | PerPartition(keyed, sizes_of), check)
+
+
+def sizes_of(table):
+    yield table.num_rows

@@ -60,7 +60,7 @@ class _Place(beam.DoFn):
         self._shards = shards
 
     def process(self, batch: pa.RecordBatch) -> Iterator[tuple[int, bytes]]:
-        for shard, piece in split(batch, self._table.key[:1], self._shards):
+        for shard, piece in split(batch, self._table.key, self._shards):
             yield shard, packed(piece, self._table.schema)
 
 
@@ -103,7 +103,7 @@ class WriteTable(beam.PTransform):
     shards: int
 
     def expand(self, batches: beam.PCollection) -> Any:
-        """Place rows by hash of the key's first column, group, write."""
+        """Place rows by hash of the whole key, so that no hot identifier fills one shard; write."""
         placed = batches | "Place" >> beam.ParDo(_Place(self.table, self.shards))
         wanted = self.runs | "Every shard" >> beam.FlatMap(_every_shard, self.shards)
         return (

@@ -11,10 +11,11 @@ from apache_beam.testing.util import assert_that
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from schemas.tables import ALL, MEMBERS
+from schemas.tables import ALL, COMPLAINTS, MEMBERS
 from tests.transforms.made_up_tables import rows_of
 from transforms.accounting import Run
-from transforms.output.write import WriteTable, in_order, parquet_bytes, write_file
+from transforms.output.write import WriteTable, _Place, in_order, parquet_bytes, write_file
+from transforms.shuffle import hash_columns, split
 
 EACH = pytest.mark.parametrize("table", ALL, ids=[table.name for table in ALL])
 
@@ -104,3 +105,20 @@ def test_an_empty_table_is_written_in_every_shard(tmp_path):
     files = written(tmp_path, [], 2)
     assert [read(content).num_rows for content in files.values()] == [0, 0]
     assert all(read(content).schema.equals(MEMBERS.schema) for content in files.values())
+
+
+def test_shards_fill_evenly_however_hot_a_key_is(tmp_path):
+    rows = [
+        {"source_org": "amazon", "complaint_id": f"c{n}", "received_at": 0} for n in range(4000)
+    ]
+    batch = pa.RecordBatch.from_pylist(rows, pa.schema(COMPLAINTS.schema))
+    sizes = [piece.num_rows for _, piece in split(batch, COMPLAINTS.key, 4)]
+    placed = [shard for shard, _ in _Place(COMPLAINTS, 4).process(batch)]
+    assert placed == [0, 1, 2, 3]
+    assert max(sizes) < 1.2 * min(sizes)
+
+
+@EACH
+def test_every_tables_key_can_be_placed(table):
+    batch = pa.RecordBatch.from_pylist([], table.schema)
+    assert len(hash_columns(batch, table.key)) == 0
