@@ -8,6 +8,7 @@ bytes: a local run keeps every shuffle in memory, and a runner's coder has nothi
 from __future__ import annotations
 
 import argparse
+import copyreg
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -101,6 +102,8 @@ def packed(batch: pa.RecordBatch, schema: pa.Schema) -> bytes:
     """
     if not batch.schema.equals(schema):
         raise ValueError(f"a batch of {batch.schema.names} where {schema.names} was declared")
+    if not batch.num_rows:  # Arrow cuts a slice out of its buffers unless nothing is left of it
+        batch = pa.RecordBatch.from_pylist([], batch.schema)
     message = batch.serialize()
     return message.size.to_bytes(_LENGTH, "big") + _CODEC.compress(message, asbytes=True)
 
@@ -110,6 +113,19 @@ def unpacked(piece: bytes, schema: pa.Schema) -> pa.RecordBatch:
     view = memoryview(piece)
     size = int.from_bytes(view[:_LENGTH], "big")
     return pa.ipc.read_record_batch(_CODEC.decompress(view[_LENGTH:], size), schema)
+
+
+def _travelling(batch: pa.RecordBatch) -> tuple[Callable[[bytes, bytes], Any], tuple[bytes, bytes]]:
+    return _arrived, (batch.schema.serialize().to_pybytes(), packed(batch, batch.schema))
+
+
+def _arrived(schema: bytes, piece: bytes) -> pa.RecordBatch:
+    return unpacked(piece, pa.ipc.read_schema(pa.py_buffer(schema)))
+
+
+# Between two steps that a runner does not fuse, Beam pickles a batch. Arrow's own way sends it as
+# it lies in memory, and a slice with all that it was cut from.
+copyreg.pickle(pa.RecordBatch, _travelling)
 
 
 class ShuffleOptions(PipelineOptions):

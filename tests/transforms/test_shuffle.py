@@ -1,5 +1,7 @@
 """Batches cut by key: nothing lost, nothing doubled, equal keys together."""
 
+import pickle
+
 import apache_beam as beam
 import pyarrow as pa
 import pytest
@@ -124,3 +126,14 @@ def test_the_pipelines_options_say_how_many_partitions_there_are():
 
 def sizes_of(table):
     yield table.num_rows
+
+
+def test_a_batch_that_beam_pickles_is_packed_too():
+    rows = batch([("the same text again and again", "x")] * 5_000)
+    few = rows.slice(10, 2)
+    told = rows.replace_schema_metadata({"about": "x"}).slice(0, 0)
+    for one, least in ((rows, rows.nbytes / 5), (few, 2_000), (told, 2_000)):
+        pickled = pickle.dumps(one)
+        assert len(pickled) < least
+        back = pickle.loads(pickled)  # noqa: S301
+        assert back.equals(one, check_metadata=True)
