@@ -5,12 +5,13 @@ from __future__ import annotations
 import subprocess
 import sys
 
-from benchmarks import batch, clusters, impersonation, phones, scripts
+from benchmarks import batch, clusters, impersonation, overlap, phones, scripts
 
 batch.main()
 clusters.main()
 phones.main()
 impersonation.main()
 scripts.main()
+overlap.main(100_000)
 for module in ("benchmarks.peers", "benchmarks.flame"):
     subprocess.run([sys.executable, "-m", module], check=True)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import argparse
 
-from pipelines.exchange import join, offer, revoke
+from pipelines.exchange import join, offer, overlap, revoke
 
-WORDS = {"offer": offer, "join": join, "revoke": revoke}
+WORDS = {"offer": offer, "join": join, "revoke": revoke, "overlap": overlap}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

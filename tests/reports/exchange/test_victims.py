@@ -1,0 +1,64 @@
+"""Two organisations that write the same person differently come to the same value."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from reports.exchange.victims import VictimsFileError, load
+
+
+@pytest.mark.parametrize(
+    ("written", "country"),
+    [
+        ("(202) 555-0123", "US"),
+        ("202.555.0123", "us"),
+        ("+1 202 555 0123", ""),
+        ("001 202 555 0123", "DE"),
+        ("1-202-555-0123", "CA"),
+    ],
+)
+def test_numbers(written, country):
+    assert load(f"phone,country\n{written},{country}\n", "v").phones == {"+12025550123"}
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "Ann.Lee@Example.COM",
+        "  ann.lee@example.com ",
+        "ａnn.lee@example.com",
+        "ann.lee@example.com.",
+    ],
+)
+def test_addresses(written):
+    assert load(f"email\n{written}\n", "v").emails == {"ann.lee@example.com"}
+
+
+def test_nothing_is_guessed():
+    read = load("email\nann+shop@bücher.example\nann@xn--bcher-kva.example\n", "v")
+    assert read.emails == {"ann+shop@xn--bcher-kva.example", "ann@xn--bcher-kva.example"}
+
+
+def test_what_cannot_be_read_is_counted_and_not_repeated():
+    read = load("phone,email\n12,nobody\n,\n+12025550123,a@b.example\n", "v")
+    assert (read.phones, read.emails, read.unread) == ({"+12025550123"}, {"a@b.example"}, 2)
+    assert read.entity_ids() == {"phone:+12025550123", "email:a@b.example"}
+
+
+@pytest.mark.parametrize(
+    "text", ["", "name\nAnn\n", "phone,phone\n1,2\n", "phone,country\n+12025550123\n"]
+)
+def test_files_that_are_none(text):
+    with pytest.raises(VictimsFileError) as error:
+        load(text, "victims.csv")
+    assert str(error.value).startswith("victims.csv")
+    assert "2025550123" not in str(error.value)
+
+
+@given(st.text(max_size=80))
+def test_any_text_is_read_or_refused(text):
+    for head in ("phone\n", "email,country\n", ""):
+        try:
+            load(head + text, "v")
+        except VictimsFileError as error:
+            assert "\n" not in str(error)
