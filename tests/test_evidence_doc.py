@@ -57,14 +57,17 @@ def test_every_constant_has_its_value_and_a_reason():
         assert row["reason or source"]
     named = set(
         re.findall(
-            r"`((?:weighing|joining|communities|adoption|fingerprints|families|told)\.[A-Z_]+)`",
+            r"`((?:weighing|joining|communities|adoption|corroboration|resettling|fingerprints"
+            r"|families|told)\.[A-Z_]+)`",
             PAGE,
         )
     )
     assert named == set(told)
 
 
-@pytest.mark.parametrize("module", ["joining", "communities", "adoption"])
+@pytest.mark.parametrize(
+    "module", ["joining", "communities", "adoption", "corroboration", "resettling"]
+)
 def test_no_constant_is_left_out(module):
     page = {row["constant"].strip("`") for row in rows("constant", "value")}
     known = vars(import_module(f"transforms.graph.{module}"))

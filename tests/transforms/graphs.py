@@ -18,7 +18,7 @@ def evidence(groups, nodes, victims=None, days=None):
 
 def no_suppliers(nodes):
     """Suppliers of calls that nobody recorded."""
-    return Suppliers(csr_array((nodes, 1)))
+    return Suppliers((csr_array((nodes, 1)),))
 
 
 def parts(label):

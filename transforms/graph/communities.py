@@ -12,21 +12,28 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from transforms.graph.adoption import adopt
+from transforms.graph.adoption import adopt, established
 from transforms.graph.corroboration import Suppliers
 from transforms.graph.incidence import Incidence, Ties, ties
 from transforms.graph.joining import join
 from transforms.graph.modularity import fitted_resolution, leiden, smallest_members
+from transforms.graph.resettling import resettle
 
 FIRST_RESOLUTION = 8.0
 FINER = 8.0
 """Times the fitted resolution: splitting too far is mended by joining, merging is not."""
+
+PIECES = 8.0
+"""Times the resolution of the communities, for the pieces that may leave one for another."""
 
 PASSES = 4
 """Times the whole is done, hubs of the pass before left out and the resolution fitted to it."""
 
 HUB_SHARE = 0.5
 """An entity with less than this share of its ties in its main cluster ties none of them."""
+
+SUSPECT_SHARE, SUSPECT_TIES = 0.02, 8
+"""Share of the weight of all ties, and ties, from which an entity is left out of the first pass."""
 
 HUB_RECORDS = 5
 """Records below which nothing is called a hub."""
@@ -54,27 +61,61 @@ def communities(evidence: Incidence, suppliers: Suppliers, held: np.ndarray) -> 
     """
     everything = evidence.without(np.zeros(evidence.nodes, bool))
     whole = ties(everything, np.arange(evidence.nodes))
-    hub = np.zeros(evidence.nodes, bool)
+    hub = suspects(whole, evidence.nodes)
     label, spread = np.arange(evidence.nodes), np.zeros(evidence.nodes)
     resolution = FIRST_RESOLUTION
     for _ in range(PASSES):
         trusted = everything.without(hub)
         graph = ties(trusted, np.arange(evidence.nodes))
         joined = join(trusted, suppliers, leiden(graph, evidence.nodes, resolution))
-        label = adopt(trusted, joined)
+        settled = _resettled(trusted, suppliers, graph, joined, PIECES * resolution)
+        label = adopt(trusted, join(trusted, suppliers, settled))
         fitted = fitted_resolution(graph, label)
         resolution = max(1.0, FINER * fitted) if fitted is not None else resolution
-        spread, weight = spreads(whole, label)
+        # Without what was left out, whoever it alone ties is loose: only firm ground tells of it.
+        firm = established(trusted, label)[label]
+        spread, weight = (
+            np.where(hub, apart, plain)
+            for apart, plain in zip(spreads(whole, label, firm), spreads(whole, label), strict=True)
+        )
         hub = (spread > 1 - HUB_SHARE) & (held >= HUB_RECORDS) & (weight >= HUB_WEIGHT)
     alone = np.where(hub, evidence.nodes + np.arange(evidence.nodes), label)
     return Communities(smallest_members(alone), hub, spread)
 
 
-def spreads(graph: Ties, label: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Per node, the share of its ties outside the community that has most of them; and all ties."""
-    node = np.concatenate([graph.a, graph.b])
-    other = label[np.concatenate([graph.b, graph.a])]
+def _resettled(
+    evidence: Incidence, suppliers: Suppliers, graph: Ties, label: np.ndarray, resolution: float
+) -> np.ndarray:
+    """The labelling after pieces of each community, and then single nodes, went where they fit."""
+    inside = graph.of(label[graph.a] == label[graph.b])
+    settled = resettle(evidence, suppliers, label, leiden(inside, len(label), resolution))
+    return resettle(evidence, suppliers, settled, np.arange(len(label)))
+
+
+def suspects(graph: Ties, nodes: int) -> np.ndarray:
+    """Mask of the nodes that hold so much of all ties that they could hold everything together.
+
+    What is named in most records would make one community of all, and belong to it entirely. So
+    these are left out until it is seen where their ties go.
+    """
+    ends, weight = np.concatenate([graph.a, graph.b]), np.concatenate([graph.weight] * 2)
+    held = np.bincount(ends, weight, nodes)
+    broad = np.bincount(ends, minlength=nodes) >= SUSPECT_TIES
+    return broad & (held >= SUSPECT_SHARE * graph.weight.sum())
+
+
+def spreads(
+    graph: Ties, label: np.ndarray, counts: np.ndarray | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Per node, the share of its ties outside the community that has most of them; and all ties.
+
+    With a mask of nodes only ties to these count.
+    """
+    node, far = np.concatenate([graph.a, graph.b]), np.concatenate([graph.b, graph.a])
     weight = np.concatenate([graph.weight, graph.weight])
+    if counts is not None:
+        node, far, weight = node[counts[far]], far[counts[far]], weight[counts[far]]
+    other = label[far]
     total = np.bincount(node, weight, len(label))
     order = np.lexsort((other, node))
     pair = np.stack([node[order], other[order]])

@@ -1,8 +1,8 @@
 """Whose calls come over the same suppliers: what speaks for or against a tie, never a tie itself.
 
-Trunks, origination ids and signalling addresses are shared by a supplier's customers, so they join
-nothing. But two groups that are tied anyway, and whose calls come over the same suppliers far more
-often than chance, are more likely one; and two whose calls never do are more likely two.
+Trunks, origination ids, addresses, carriers and scripts are shared by a supplier's customers, so
+they join nothing. But two groups that are tied anyway, and that use the same few of them, are more
+likely one; and two that use others are more likely two.
 """
 
 from __future__ import annotations
@@ -13,24 +13,38 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from scipy.sparse import csr_array
+from scipy.special import gammaln
 
-from schemas.kinds import EntityKind, Strength
+from schemas.kinds import SUPPLIER_KINDS, Strength
 from transforms.shuffle import hash_text
 
-TELLING = (EntityKind.TRUNK, EntityKind.ORIG_ID, EntityKind.IP)
-"""Kinds that few enough customers share to tell something; a carrier has too many."""
+CONCENTRATION = 2.0
+"""Suppliers of a kind that a customer spreads its calls over, about."""
 
-SUPPLIED = pa.schema([("node", pa.int64()), ("supplier", pa.int64()), ("records", pa.int64())])
-"""Records that name an entity beside a supplier's; ids are 63-bit hashes."""
+TEMPER = 0.5
+"""What a record counts: each of the two or three identifiers that it names counts it."""
+
+SUPPLIED = pa.schema(
+    [
+        ("node", pa.int64()),
+        ("supplier", pa.int64()),
+        ("kind", pa.int8()),
+        ("records", pa.int64()),
+    ]
+)
+"""Records that name an entity beside a supplier's; ids are 63-bit hashes.
+
+`kind` is the supplier's place in SUPPLIER_KINDS.
+"""
 
 
 def supplied(links: pa.RecordBatch) -> pa.RecordBatch:
-    """LINK rows to SUPPLIED rows, of the soft links that have a telling supplier at one end."""
+    """LINK rows to SUPPLIED rows, of the soft links that have a supplier at one end."""
     soft = links.filter(pc.equal(links["strength"], Strength.SOFT))
-    pattern = "^(" + "|".join(str(kind) for kind in TELLING) + "):"
     parts = [
-        _one_way(soft, near, far, pattern)
+        _one_way(soft, near, far, place)
         for near, far in (("entity_a", "entity_b"), ("entity_b", "entity_a"))
+        for place in range(len(SUPPLIER_KINDS))
     ]
     return (
         pa.Table.from_batches(parts).combine_chunks().to_batches()[0]
@@ -39,39 +53,82 @@ def supplied(links: pa.RecordBatch) -> pa.RecordBatch:
     )
 
 
-def _one_way(links: pa.RecordBatch, near: str, far: str, pattern: str) -> pa.RecordBatch:
-    rows = links.filter(pc.match_substring_regex(links[far], pattern))
-    columns = [pa.array(hash_text(rows[near])), pa.array(hash_text(rows[far])), rows["records"]]
+def _one_way(links: pa.RecordBatch, near: str, far: str, place: int) -> pa.RecordBatch:
+    rows = links.filter(pc.starts_with(links[far], f"{SUPPLIER_KINDS[place]}:"))
+    columns = [
+        pa.array(hash_text(rows[near])),
+        pa.array(hash_text(rows[far])),
+        pa.repeat(pa.scalar(place, pa.int8()), rows.num_rows),
+        rows["records"],
+    ]
     return pa.RecordBatch.from_arrays(columns, schema=SUPPLIED)
 
 
 @dataclass(frozen=True)
 class Suppliers:
-    """Records by node (rows) and supplier (columns)."""
+    """Records by node (rows) and supplier (columns), a matrix a kind that occurs."""
 
-    records: csr_array
+    kinds: tuple[csr_array, ...]
 
-    def likeness(
-        self, label: np.ndarray, a: np.ndarray, b: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """For pairs of clusters: times chance that their suppliers agree; the fewer records.
+    def likeness(self, label: np.ndarray, a: np.ndarray, b: np.ndarray) -> np.ndarray:
+        """For pairs of clusters: log-odds, in nats, that they buy from the same suppliers.
 
-        1 is chance: a record of a and one of b share a supplier as often as any two records do.
+        For each kind the logarithm of the Bayes factor of one customer against two, of whom each
+        spreads its records over suppliers by a Dirichlet distribution with their overall
+        frequencies times `CONCENTRATION` (the Dirichlet-multinomial; Good, The Estimation of
+        Probabilities, 1965). 0 where nothing is known.
         """
-        nodes = len(label)
-        joined = (
-            csr_array((np.ones(nodes), (label, np.arange(nodes))), shape=(nodes, nodes))
-            @ self.records
-        )
-        by_cluster = np.asarray(joined.sum(axis=1)).ravel()
-        by_supplier = np.asarray(self.records.sum(axis=0)).ravel()
-        scaled = joined.multiply(1 / np.maximum(by_supplier, 1)[None, :]).tocsr()
-        agree = np.asarray(joined[a].multiply(scaled[b]).sum(axis=1)).ravel()
-        chance = by_cluster[a] * by_cluster[b] / max(by_supplier.sum(), 1)
-        return (
-            np.divide(agree, chance, out=np.ones(len(a)), where=chance > 0),
-            np.minimum(by_cluster[a], by_cluster[b]),
-        )
+        found = np.zeros(len(a))
+        for one in self.kinds:
+            records = _by(label) @ one * TEMPER
+            found += _bayes(records[a], records[b], _frequency(one))
+        return found
+
+    def fit(self, piece: np.ndarray, label: np.ndarray, a: np.ndarray, b: np.ndarray) -> np.ndarray:
+        """For pieces a and clusters b, of a labelling that they refine: the same log-odds.
+
+        A piece is held against its own cluster without itself.
+        """
+        own = csr_array((label[a] == b).astype(np.float64)[:, None])
+        found = np.zeros(len(a))
+        for one in self.kinds:
+            pieces, clusters = (_by(of) @ one * TEMPER for of in (piece, label))
+            mine = pieces[a]
+            found += _bayes(mine, clusters[b] - mine.multiply(own), _frequency(one))
+        return found
+
+
+def _by(label: np.ndarray) -> csr_array:
+    """A matrix that adds up the rows of each label."""
+    nodes = len(label)
+    return csr_array((np.ones(nodes), (label, np.arange(nodes))), shape=(nodes, nodes))
+
+
+def _frequency(records: csr_array) -> np.ndarray:
+    """The share of each supplier in all records."""
+    total = np.asarray(records.sum(axis=0)).ravel()
+    return total / max(total.sum(), 1)
+
+
+def _bayes(ones: csr_array, others: csr_array, frequency: np.ndarray) -> np.ndarray:
+    """Log Bayes factors of each row of one against that of the other; see `Suppliers.likeness`."""
+    prior = CONCENTRATION * frequency
+    first, second = (np.asarray(each.sum(axis=1)).ravel() for each in (ones, others))
+    # Where only one of the two uses a supplier, its terms cancel: only shared ones are left.
+    row, column, one = _entries(ones.multiply(others.sign()))
+    _, _, other = _entries(others.multiply(ones.sign()))
+    alpha = prior[column]
+    term = gammaln(alpha + one + other) + gammaln(alpha)
+    term -= gammaln(alpha + one) + gammaln(alpha + other)
+    whole = gammaln(CONCENTRATION + first) + gammaln(CONCENTRATION + second)
+    whole -= gammaln(CONCENTRATION + first + second) + gammaln(CONCENTRATION)
+    return np.bincount(row, term, ones.shape[0]) + whole
+
+
+def _entries(matrix: csr_array) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Row, column and value of what is not 0, by row and column."""
+    ordered = matrix.tocsr().sorted_indices().tocoo()
+    return ordered.coords[0], ordered.coords[1], ordered.data
 
 
 def suppliers_by_node(rows: pa.Table, node: np.ndarray) -> Suppliers:
@@ -79,7 +136,13 @@ def suppliers_by_node(rows: pa.Table, node: np.ndarray) -> Suppliers:
     hashes = rows["node"].to_numpy()
     at = np.minimum(np.searchsorted(node, hashes), max(len(node) - 1, 0))
     known = node[at] == hashes if len(node) else np.zeros(len(hashes), bool)
-    supplier, column = np.unique(rows["supplier"].to_numpy()[known], return_inverse=True)
-    counts = rows["records"].to_numpy()[known].astype(np.float64)
-    shape = (len(node), max(len(supplier), 1))
-    return Suppliers(csr_array((counts, (at[known], column)), shape=shape))
+    kind = rows["kind"].to_numpy()[known]
+    supplier, counts = (rows[name].to_numpy()[known] for name in ("supplier", "records"))
+    at = at[known]
+    found = []
+    for place in np.unique(kind):
+        of = kind == place
+        names, column = np.unique(supplier[of], return_inverse=True)
+        shape = (len(node), len(names))
+        found.append(csr_array((counts[of].astype(np.float64), (at[of], column)), shape=shape))
+    return Suppliers(tuple(found))

@@ -107,6 +107,10 @@ class Ties:
     victims: np.ndarray
     apart: np.ndarray
 
+    def of(self, kept: np.ndarray) -> Ties:
+        """The ties of a mask."""
+        return Ties(*(one[kept] for one in (self.a, self.b, self.weight, self.victims, self.apart)))
+
 
 def ties(evidence: Incidence, label: np.ndarray) -> Ties:
     """The ties between clusters under a labelling of the nodes.

@@ -7,9 +7,8 @@ more than chance and noise explain, and either
 - it does, but the two were hardly active at the same time: a number that hands over to the next
   leaves such a tie, while two rings that work side by side would have been named together more.
 
-Their suppliers have a say too. A handover may rest on a single record where the calls of both come
-over the same suppliers; a tie between two that work side by side does not count where their calls
-never do.
+Their suppliers have a say too. A handover may rest on a single record where the suppliers of both
+agree; no tie between established communities counts where they disagree.
 
 Whatever chance says, a community most of whose records name another follows it. One record by
 itself never joins two established communities; one that is not established yet may follow it.
@@ -40,11 +39,17 @@ HANDOVER = 0.3
 BRIEF_HANDOVER = 0.1
 """The same share, where the suppliers of both sides agree."""
 
-ALIKE, UNLIKE = 6.0, 2.0
-"""Times chance at which suppliers agree, and below which they disagree."""
+SURE = 0.95
+"""Probability, by their suppliers, from which two sides agree."""
 
-SUPPLIED_ENOUGH, SUPPLIED_WELL = 4, 10
-"""Records that must show the suppliers of each side, to agree and to disagree."""
+UNLIKE = 3.0
+"""Nats by which their suppliers must speak for two customers for two sides to disagree."""
+
+RARELY, PRIOR_TIES = 0.1, 10.0
+"""Share of the ties that are true before any is looked at, and how many ties that is worth."""
+
+STEPS = 50
+"""Of expectation and maximisation."""
 
 ESTABLISHED = 3
 """Records that make a community established."""
@@ -107,7 +112,7 @@ def join(evidence: Incidence, suppliers: Suppliers, label: np.ndarray) -> np.nda
         score = _scores(
             between,
             _Activity.of(evidence, label),
-            *suppliers.likeness(label, between.a, between.b),
+            suppliers.likeness(label, between.a, between.b),
         )
         partner = _mutual_best(between, score, len(label))
         if (partner == np.arange(len(label))).all():
@@ -116,9 +121,7 @@ def join(evidence: Incidence, suppliers: Suppliers, label: np.ndarray) -> np.nda
     return smallest_members(label)
 
 
-def _scores(
-    between: Ties, active: _Activity, likeness: np.ndarray, supplied: np.ndarray
-) -> np.ndarray:
+def _scores(between: Ties, active: _Activity, likeness: np.ndarray) -> np.ndarray:
     """How strongly each tie asks for a join; 0 where it must not join."""
     weight = between.weight
     outward = np.bincount(between.a, weight, len(active.records))
@@ -126,18 +129,33 @@ def _scores(
     chance = outward[between.a] * outward[between.b] / (2 * weight.sum())
     surprise = np.where(weight > chance, weight * np.log(weight / chance) - weight + chance, 0)
     share = weight / active.shared(between.a, between.b)
-    agree = (supplied >= SUPPLIED_ENOUGH) & (likeness >= ALIKE)
-    disagree = (supplied >= SUPPLIED_WELL) & (likeness < UNLIKE)
+    agree = probability(likeness) >= SURE
+    disagree = likeness < -UNLIKE
     several = between.victims >= 2
     beyond_chance = surprise > np.log(max(len(weight), 2)) + SURPRISE
     apart = (between.apart >= APART) & (between.apart > EXCESS * chance)
     independent = several & beyond_chance & apart & ~disagree
-    handover = (share >= HANDOVER) & several | (share >= BRIEF_HANDOVER) & agree
+    handover = (share >= HANDOVER) & several & ~disagree | (share >= BRIEF_HANDOVER) & agree
     smaller = np.minimum(active.records[between.a], active.records[between.b])
     mostly = (between.victims > FOLLOWS * smaller) & (weight > FOLLOWS_WEIGHT * smaller)
     follows = mostly & (between.victims >= 2)
     follows |= (smaller < ESTABLISHED) & (weight > FOLLOWS * smaller)
     return np.where(independent | handover | follows, surprise + share, 0)
+
+
+def probability(likeness: np.ndarray) -> np.ndarray:
+    """That each tie is between parts of one call center, by its log Bayes factor.
+
+    How many ties are is estimated from the ties themselves, by expectation and maximisation
+    (empirical Bayes; Efron et al., JASA 96, 1151, 2001), starting from `RARELY` as if
+    `PRIOR_TIES` ties had shown it, so that few ties or none that tell anything prove nothing.
+    """
+    rate = RARELY
+    odds = np.exp(np.clip(likeness, -50, 50))
+    for _ in range(STEPS):
+        true = rate * odds / (rate * odds + 1 - rate)
+        rate = (true.sum() + RARELY * PRIOR_TIES) / (len(true) + PRIOR_TIES)
+    return rate * odds / (rate * odds + 1 - rate)
 
 
 def _mutual_best(between: Ties, score: np.ndarray, labels: int) -> np.ndarray:

@@ -93,17 +93,28 @@ def test_a_mule_of_two_rings_joins_neither_to_the_other():
     assert label[0] != label[ring]
 
 
-def test_a_hub_seen_with_everybody_is_set_aside():
+@pytest.mark.parametrize("rate", [0.1, 0.3, 0.5, 0.8, 1.0])
+@pytest.mark.parametrize("rings", [4, 6, 20])
+def test_a_hub_seen_with_everybody_is_set_aside(rate, rings):
+    """Also where it is named in every record, and so in one community with everything."""
     rng = np.random.default_rng(2)
-    groups = []
-    for _ in range(60):
-        for ring in range(6):
+    hub, groups = 5 * rings, []
+    for _ in range(40):
+        for ring in range(rings):
             named = set((rng.choice(5, 2, replace=False) + 5 * ring).tolist())
-            groups.append(named | {30} if rng.random() < 0.1 else named)
-    found = cluster(groups, 31)
-    assert np.flatnonzero(found.hub).tolist() == [30]
-    assert len(parts(found.label)) == 7
-    assert found.spread[30] > 0.5
+            groups.append(named | {hub} if rng.random() < rate else named)
+    found = cluster(groups, hub + 1)
+    assert np.flatnonzero(found.hub).tolist() == [hub]
+    assert len(parts(found.label)) == rings + 1
+    assert found.spread[hub] > 0.5
+
+
+@pytest.mark.parametrize("leaves", [3, 12, 40])
+def test_the_middle_of_a_star_is_no_hub(leaves):
+    """A payee whom every number of a ring names: without it they are nobody's."""
+    found = cluster([{n, leaves} for n in range(leaves)] * 8, leaves + 1)
+    assert not found.hub.any()
+    assert len(parts(found.label)) == 1
 
 
 def test_a_number_hands_over_to_the_next():
@@ -121,10 +132,24 @@ def test_suppliers_that_agree_let_one_record_tell_a_handover():
     alike[6:, 1:] = 4
     unlike = alike.copy()
     unlike[3:6] = [0, 9, 0, 0, 0, 0, 0, 0]
-    joined = cluster(groups, 12, days, suppliers=Suppliers(csr_array(alike)))
-    apart = cluster(groups, 12, days, suppliers=Suppliers(csr_array(unlike)))
-    assert joined.label[0] == joined.label[3]
-    assert apart.label[0] != apart.label[3]
+
+    def together(*kinds):
+        found = cluster(groups, 12, days, suppliers=Suppliers(tuple(map(csr_array, kinds))))
+        return found.label[0] == found.label[3]
+
+    assert together(alike, alike)
+    assert not together(alike)  # one kind alone: every eighth customer has that trunk
+    assert not together(alike, unlike)
+    assert not together(unlike, unlike)
+
+
+def test_suppliers_that_disagree_keep_apart_what_several_victims_name():
+    groups = [A] * 8 + [B] * 8 + [{0, 3}, {1, 4}]
+    days = [*range(8), *range(9, 17), 8, 8]
+    unlike = np.zeros((12, 8))
+    unlike[:3, 0] = unlike[3:6, 1] = unlike[6:, 2] = 8
+    label = cluster(groups, 12, days, suppliers=Suppliers((csr_array(unlike),) * 2)).label
+    assert label[0] != label[3]
 
 
 @given(st.randoms(use_true_random=False))

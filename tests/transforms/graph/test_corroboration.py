@@ -1,0 +1,93 @@
+"""The Bayes factor of one customer against two, from its definition."""
+
+from math import lgamma
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.sparse import csr_array
+
+from schemas.kinds import SUPPLIER_KINDS, Strength
+from schemas.link import LINK
+from transforms.graph.corroboration import CONCENTRATION, TEMPER, Suppliers, supplied
+from transforms.graph.joining import RARELY, probability
+
+RECORDS = st.lists(st.lists(st.integers(0, 6), min_size=4, max_size=4), min_size=5, max_size=5)
+
+
+def marginal(counts, frequency):
+    """Log probability of records spread over suppliers, the spread unknown."""
+    alpha = [CONCENTRATION * one for one in frequency]
+    told = lgamma(sum(alpha)) - lgamma(sum(alpha) + sum(counts))
+    return told + sum(
+        lgamma(a + c) - lgamma(a) for a, c in zip(alpha, counts, strict=True) if a > 0
+    )
+
+
+def factor(one, other, frequency):
+    both = [a + b for a, b in zip(one, other, strict=True)]
+    return (
+        marginal(both, frequency) - marginal(one, frequency) - marginal(other, frequency)
+        if sum(frequency)
+        else 0.0
+    )
+
+
+@settings(deadline=None)
+@given(RECORDS, RECORDS)
+def test_the_factor_by_definition(first, second):
+    label = np.array([0, 0, 2, 3, 3])
+    a, b = np.array([0, 0, 2]), np.array([2, 3, 3])
+    kinds = [np.array(first, float), np.array(second, float)]
+    found = Suppliers(tuple(csr_array(one) for one in kinds)).likeness(label, a, b)
+    expected = np.zeros(3)
+    for records in kinds:
+        frequency = records.sum(axis=0) / max(records.sum(), 1)
+        by = {n: TEMPER * records[label == n].sum(axis=0) for n in (0, 2, 3)}
+        expected += [factor(by[x], by[y], frequency) for x, y in zip(a, b, strict=True)]
+    assert found == pytest.approx(expected, abs=1e-9)
+
+
+@settings(deadline=None)
+@given(RECORDS)
+def test_a_piece_is_held_against_its_own_cluster_without_itself(rows):
+    records = np.array(rows, float)
+    suppliers = Suppliers((csr_array(records),))
+    piece, label = np.arange(5), np.array([0, 0, 0, 3, 3])
+    found = suppliers.fit(piece, label, np.array([0, 0]), np.array([0, 3]))
+    without = np.array([0, 1, 1, 3, 3])
+    expected = suppliers.likeness(without, np.array([0, 0]), np.array([1, 3]))
+    assert found == pytest.approx(expected, abs=1e-9)
+
+
+def test_without_suppliers_nothing_is_said():
+    nothing = Suppliers(())
+    assert nothing.likeness(np.arange(3), np.array([0]), np.array([1])).tolist() == [0]
+    empty = Suppliers((csr_array((3, 2)),))
+    assert empty.likeness(np.arange(3), np.array([0]), np.array([1])).tolist() == [0]
+
+
+def test_what_tells_nothing_stays_as_unlikely_as_it_was():
+    assert probability(np.zeros(7)) == pytest.approx(RARELY)
+    assert len(probability(np.zeros(0))) == 0
+
+
+def test_ties_that_agree_throughout_make_each_other_likely():
+    alone = probability(np.array([2.0]))[0]
+    among = probability(np.full(60, 2.0))[0]
+    against = probability(np.append(np.full(60, -9.0), 2.0))[-1]
+    assert against < alone < among
+
+
+def test_suppliers_are_read_from_soft_links_of_either_order():
+    rows = [
+        {"entity_a": "carrier:x", "entity_b": "phone:+1", "records": 3, "strength": Strength.SOFT},
+        {"entity_a": "phone:+1", "entity_b": "trunk:y", "records": 2, "strength": Strength.SOFT},
+        {"entity_a": "phone:+1", "entity_b": "phone:+2", "records": 9, "strength": Strength.HARD},
+    ]
+    found = supplied(pa.RecordBatch.from_pylist([dict(row) for row in rows], LINK)).to_pylist()
+    kinds = {SUPPLIER_KINDS[row["kind"]].value: row["records"] for row in found}
+    assert kinds == {"carrier": 3, "trunk": 2}
+    assert len({row["node"] for row in found}) == 1
