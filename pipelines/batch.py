@@ -90,7 +90,7 @@ def build(pipeline: beam.Pipeline, plan: Plan) -> None:
         follows=bool(plan.previous_members),
     )
 
-    numbers = beam.pvalue.AsSingleton(found.hidden | "Victims' numbers" >> VictimNumbers())
+    numbers = beam.pvalue.AsSingleton(found.hidden | "Victims' numbers" >> VictimNumbers(start))
     kept_complaints = {"records": one_complaint[MAIN], "withheld": found.hidden} | (
         "Withhold from complaints" >> Withhold(RecordKind.COMPLAINT, numbers)
     )  # COMPLAINT

@@ -11,6 +11,7 @@ HELP = """\
 usage: ringtrace COMMAND ...
 
   batch      complaint files and call records in, clusters and a report out
+  stream     records as they arrive in, alerts and snapshots of the clusters out
   explain    what an identifier is, why it is in its cluster, what ties two
   report     where the report of a run is; write it anew, or for a reader outside
   rejects    write the rejected rows of a run out, to be mended and fed back in
@@ -28,6 +29,12 @@ ringtrace COMMAND --help says more. Exit status: 0 done, 1 failed, 2 wrong usage
 
 def _batch(arguments: Sequence[str]) -> int:
     from pipelines.run_batch import main as run
+
+    return run(arguments)
+
+
+def _stream(arguments: Sequence[str]) -> int:
+    from pipelines.run_stream import main as run
 
     return run(arguments)
 
@@ -106,6 +113,7 @@ def _parsed(module: object, name: str, arguments: Sequence[str]) -> int:
 
 COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
     "batch": _batch,
+    "stream": _stream,
     "explain": _explain,
     "report": _report,
     "rejects": _rejects,

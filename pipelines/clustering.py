@@ -33,6 +33,8 @@ class Clustered:
     """MEMBERSHIP."""
     links: beam.PCollection
     """LINK."""
+    cluster_links: beam.PCollection
+    """CLUSTER_LINK."""
     clusters: beam.PCollection
     """CLUSTER."""
     members: beam.PCollection
@@ -85,6 +87,7 @@ def find_clusters(
         entities=entities[MAIN],
         memberships=entities[MEMBERSHIPS],
         links=links[MAIN],
+        cluster_links=links[CLUSTER_LINKS],
         clusters=clusters[MAIN],
         members=clusters[MEMBERS],
         suppliers=records[SUPPLIES] | "Suppliers" >> Suppliers(),

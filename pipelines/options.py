@@ -89,6 +89,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--overwrite", action="store_true", help="replace an earlier run in the output folder"
     )
     parser.add_argument(
+        "--as-of", type=moment, metavar="TIME", help="leave out what was received later than this"
+    )
+    add_reading(parser)
+
+
+def add_reading(parser: argparse.ArgumentParser) -> None:
+    """The flags that a batch and a stream have in common."""
+    parser.add_argument(
         "--known-legitimate",
         nargs="+",
         action="extend",
@@ -104,9 +112,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--weights", metavar="FILE", help="TOML of what ranks clusters, in place of the shipped one"
-    )
-    parser.add_argument(
-        "--as-of", type=moment, metavar="TIME", help="leave out what was received later than this"
     )
     parser.add_argument(
         "--complaints-format", metavar="NAME", help="format of --complaints, if not recognised"
@@ -148,25 +153,45 @@ def parse(arguments: Sequence[str], prog: str = "ringtrace batch") -> BatchOptio
     Raises:
         UsageError: for an unknown flag, a bad value, or a missing --complaints or --output.
     """
-    parser = StrictParser(prog=prog, description=__doc__.partition("\n")[0], epilog=_EPILOG)
+    parser = StrictParser(prog=prog, description=__doc__.partition("\n")[0], epilog=EPILOG)
     add_arguments(parser)
+    # The flags first, or a misspelt --complaints would be called a missing one.
+    fields, flags = with_config(parser, arguments)
+    if not fields["complaints"] and not fields["calls"]:
+        parser.error("give --complaints or --calls")
+    if not fields["output"]:
+        parser.error("give --output")
+    return BatchOptions(**fields, beam=with_runner(flags, LOCAL_RUNNER))
+
+
+def with_config(
+    parser: StrictParser, arguments: Sequence[str]
+) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """The values of a parser with `--config`, lists as tuples, and Beam's flags.
+
+    What the command line says outweighs the TOML file.
+
+    Raises:
+        UsageError: for a flag that neither knows, or a value that cannot be.
+    """
     first, _ = parser.parse_known_args(arguments)
     if first.config:
         parser.set_defaults(**_from_toml(first.config, parser))
     known, rest = parser.parse_known_args(arguments)
-    # First, or a misspelt --complaints would be called a missing one.
-    flags = beam_flags(rest, prog)
-    if not known.complaints and not known.calls:
-        parser.error("give --complaints or --calls")
-    if not known.output:
-        parser.error("give --output")
+    flags = beam_flags(rest, parser.prog)
     fields = vars(known)
     fields.pop("config")
     lists = {name: tuple(value) for name, value in fields.items() if isinstance(value, list)}
-    return BatchOptions(**fields | lists, beam=flags)
+    return fields | lists, flags
 
 
-_EPILOG = "Any Beam option may follow, such as --runner=FlinkRunner or --project=NAME."
+def with_runner(flags: tuple[str, ...], runner: str) -> tuple[str, ...]:
+    """Beam's flags with a runner, where they name none."""
+    named = any(flag.partition("=")[0] == "--runner" for flag in flags)
+    return flags if named else (*flags, f"--runner={runner}")
+
+
+EPILOG = "Any Beam option may follow, such as --runner=FlinkRunner or --project=NAME."
 
 
 def _from_toml(path: str, parser: argparse.ArgumentParser) -> dict[str, Any]:
@@ -207,7 +232,11 @@ def _toml_value(path: str, name: str, action: argparse.Action, value: Any) -> An
 
 
 def beam_flags(rest: Sequence[str], prog: str) -> tuple[str, ...]:
-    """Check that Beam knows every remaining flag, and name the local runner where none is named."""
+    """The remaining flags, if Beam knows every one of them.
+
+    Raises:
+        UsageError: for one that it does not know.
+    """
     from apache_beam.options.pipeline_options import (  # noqa: PLC0415 - --help need not wait
         PipelineOptions,
         _BeamArgumentParser,
@@ -225,5 +254,4 @@ def beam_flags(rest: Sequence[str], prog: str) -> tuple[str, ...]:
     _, unknown = parser.parse_known_args(list(rest))
     if unknown:
         parser.error(f"unknown option {unknown[0].partition('=')[0]}")
-    named = any(flag.partition("=")[0] == "--runner" for flag in rest)
-    return tuple(rest) if named else (*rest, f"--runner={LOCAL_RUNNER}")
+    return tuple(rest)

@@ -36,7 +36,7 @@ def make_plan(options: BatchOptions, token: str) -> Plan:
         calls_format=options.calls_format,
         source_org=options.source_org,
         calls_direction=options.calls_direction,
-        passport_keys=tuple(_text(path) for path in options.passport_keys),
+        passport_keys=tuple(read_text(path) for path in options.passport_keys),
     )
     try:
         files = recognise(options.complaints, options.calls, reading)
@@ -71,7 +71,8 @@ def make_plan(options: BatchOptions, token: str) -> Plan:
     )
 
 
-def _text(path: str) -> str:
+def read_text(path: str) -> str:
+    """The text of a local UTF-8 file. Raises UsageError."""
     try:
         if is_local(path):
             return Path(path).read_text(encoding="utf-8-sig")
@@ -93,7 +94,7 @@ def told(path: str | None) -> dict[str, str] | None:
     """A file as the manifest names it: what it holds decides what the run finds."""
     if path is None:
         return None
-    digest = hashlib.sha256(_text(path).encode()).hexdigest()
+    digest = hashlib.sha256(read_text(path).encode()).hexdigest()
     return {"name": Path(path).name, "sha256": digest}
 
 
@@ -102,7 +103,7 @@ def known_legitimate(paths: tuple[str, ...]) -> legitimate.KnownLegitimate:
     known = legitimate.shipped()
     for path in paths:
         try:
-            known = known.merged(legitimate.load(_text(path), path))
+            known = known.merged(legitimate.load(read_text(path), path))
         except legitimate.LegitimateListError as error:
             raise UsageError(str(error)) from None
     return known
@@ -111,7 +112,7 @@ def known_legitimate(paths: tuple[str, ...]) -> legitimate.KnownLegitimate:
 def decisions_in(path: str | None) -> tuple[decision_file.Decision, ...]:
     """The decisions of a file, if there is one; raises UsageError if it cannot be used."""
     try:
-        return decision_file.load(_text(path), path) if path is not None else ()
+        return decision_file.load(read_text(path), path) if path is not None else ()
     except decision_file.DecisionError as error:
         raise UsageError(str(error)) from None
 
@@ -119,7 +120,7 @@ def decisions_in(path: str | None) -> tuple[decision_file.Decision, ...]:
 def weights_in(path: str | None) -> priority.Weights:
     """The weights of a file, or the shipped ones; raises UsageError if it cannot be used."""
     try:
-        return priority.load(_text(path), path) if path is not None else priority.shipped()
+        return priority.load(read_text(path), path) if path is not None else priority.shipped()
     except priority.WeightsError as error:
         raise UsageError(str(error)) from None
 

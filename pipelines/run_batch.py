@@ -89,12 +89,12 @@ def carry_out(
         output_folder.discard(run.staging)
         if debug:
             raise
-        sys.stderr.write(f"ringtrace: failed: {_outline(error)}; --debug shows more\n")
+        sys.stderr.write(f"ringtrace: failed: {outline(error)}; --debug shows more\n")
         return 1
     return 0
 
 
-def _outline(error: BaseException) -> str:
+def outline(error: BaseException) -> str:
     """The kind of an error and where it was raised: never its text, which may hold data."""
     while error.__cause__ is not None:
         error = error.__cause__

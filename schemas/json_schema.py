@@ -13,6 +13,7 @@ from typing import Any
 import pyarrow as pa
 
 from schemas import CONTRACT_VERSION, field
+from schemas.alert import ALERT
 from schemas.call import CALL_INPUT
 from schemas.complaint import COMPLAINT_INPUT
 from schemas.tables import ALL
@@ -58,9 +59,10 @@ def object_schema(fields: list[pa.Field]) -> dict[str, Any]:
 
 
 def export() -> dict[str, dict[str, Any]]:
-    """Every contract by name: the two inputs, then each output table."""
+    """Every contract by name: the two inputs, each output table, and a stream's alert."""
     contracts = {"input/complaint": COMPLAINT_INPUT, "input/call": CALL_INPUT}
     contracts |= {f"output/{table.name}": table.schema for table in ALL}
+    contracts["stream/alert"] = ALERT
     return {
         name: {
             "$schema": _DRAFT,

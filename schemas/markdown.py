@@ -14,6 +14,7 @@ from typing import get_args, get_origin, get_type_hints
 import pyarrow as pa
 
 from schemas import CONTRACT_VERSION, field, kinds, manifest
+from schemas.alert import ALERT, ALERT_KEY
 from schemas.call import CALL_INPUT, CALL_KEY
 from schemas.complaint import COMPLAINT_INPUT, COMPLAINT_KEY
 from schemas.reject import Code
@@ -140,6 +141,8 @@ def page() -> str:
     parts.append(f"## Output: {manifest.NAME}\n")
     typed = ("Manifest", "RecordCounts", "Counts", "InputFile", "OutputFile", "Alarm")
     parts += [_typed(getattr(manifest, name)) for name in typed]
+    parts.append("## Stream: alert\n")
+    parts += [f"One line of JSON in a file of its own. Key: {key(ALERT_KEY)}.\n", contract(ALERT)]
     parts.append("## Vocabularies\n")
     parts += [_vocabulary(words) for words in _VOCABULARIES]
     return "\n".join(parts)

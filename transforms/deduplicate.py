@@ -19,6 +19,12 @@ from transforms.shuffle import Keyed, PerPartition, batches_of, hash_columns
 
 _ORIGIN = {one.name for one in ORIGIN}
 
+COMPLAINTS_BY = [("received_at", "descending")]
+"""Which of several complaints with one id wins, before the content decides."""
+
+CALLS_BY = [("started_at", "descending"), ("duration_seconds", "descending")]
+"""Of several legs of one call the latest, and then the longest, stands for the call."""
+
 
 def content_hashes(table: pa.Table, rows: np.ndarray) -> list[str]:
     """A hash of the content of each of `rows`, wherever the row came from."""
@@ -30,6 +36,8 @@ def content_hashes(table: pa.Table, rows: np.ndarray) -> list[str]:
 def winners(table: pa.Table, key: tuple[str, ...], order: list[tuple[str, str]]) -> np.ndarray:
     """Row numbers to keep: per key the first by `order`, then by smallest content hash.
 
+    The hash is in the column `content`, or else is made of the row.
+
     Rows that agree in all of that are copies of each other; the one from the smallest source and
     position is kept, so that the choice is the same whatever order the rows arrived in.
     """
@@ -40,10 +48,11 @@ def winners(table: pa.Table, key: tuple[str, ...], order: list[tuple[str, str]])
     suspects = np.flatnonzero(repeated)
     if not len(suspects):
         return np.arange(table.num_rows)
-    contested = table.take(pa.array(suspects)).select(
-        [*key, *(name for name, _ in order), *_ORIGIN]
-    )
-    contested = contested.append_column("content", pa.array(content_hashes(table, suspects)))
+    rows = table.take(pa.array(suspects))
+    contested = rows.select([*key, *(name for name, _ in order), "source", "position"])
+    known = "content" in table.column_names
+    content = rows["content"] if known else pa.array(content_hashes(table, suspects))
+    contested = contested.append_column("content", content)
     ranking = [(name, "ascending") for name in key] + order
     ranking += [(name, "ascending") for name in ("content", "source", "position")]
     ranked = pc.sort_indices(contested, sort_keys=ranking).to_numpy()
@@ -54,17 +63,13 @@ def winners(table: pa.Table, key: tuple[str, ...], order: list[tuple[str, str]])
 
 def unique_complaints(table: pa.Table) -> tuple[pa.Table, int]:
     """COMPLAINT_ACCEPTED rows, one an id, and how many duplicates were left out."""
-    kept = table.take(pa.array(winners(table, COMPLAINT_KEY, [("received_at", "descending")])))
+    kept = table.take(pa.array(winners(table, COMPLAINT_KEY, COMPLAINTS_BY)))
     return kept, table.num_rows - kept.num_rows
 
 
 def unique_calls(table: pa.Table) -> tuple[pa.Table, int]:
-    """CALL_ACCEPTED rows, one an id, and how many duplicates were left out.
-
-    Of several legs of one call the latest, and then the longest, stands for the call.
-    """
-    order = [("started_at", "descending"), ("duration_seconds", "descending")]
-    kept = table.take(pa.array(winners(table, CALL_KEY, order)))
+    """CALL_ACCEPTED rows, one an id, and how many duplicates were left out."""
+    kept = table.take(pa.array(winners(table, CALL_KEY, CALLS_BY)))
     return kept, table.num_rows - kept.num_rows
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import apache_beam as beam
@@ -91,7 +91,12 @@ def _time(batch: _Batch, name: str, as_of: datetime | None, *, required: bool) -
     )
     if required and as_of is not None:
         late = pc.greater(batch.typed[name], pa.scalar(as_of, TIMESTAMP))
-        batch.refuse(columns.mask(late), Code.AFTER_AS_OF, name, "later than --as-of")
+        batch.refuse(
+            columns.mask(late),
+            Code.AFTER_AS_OF,
+            name,
+            "later than --as-of, or than a stream's clock",
+        )
 
 
 def _victim(batch: _Batch) -> None:
@@ -246,13 +251,15 @@ ACCEPTED, REJECTS, TALLIES = "accepted", "rejects", "tallies"
 
 
 class _Validate(beam.DoFn):
-    def __init__(self, kind: RecordKind, as_of: datetime | None) -> None:
+    def __init__(self, kind: RecordKind, as_of: datetime | None, ahead: timedelta | None) -> None:
         self._kind = kind
         self._as_of = as_of
+        self._ahead = ahead
 
     def process(self, rows: pa.RecordBatch) -> Iterator[Any]:
         validate = validate_calls if self._kind is RecordKind.CALL else validate_complaints
-        accepted, rejects, coerced = validate(rows, self._as_of)
+        latest = datetime.now(UTC) + self._ahead if self._ahead is not None else self._as_of
+        accepted, rejects, coerced = validate(rows, latest)
         yield accepted
         yield beam.pvalue.TaggedOutput(REJECTS, rejects)
         for name, count in coerced.items():
@@ -264,12 +271,17 @@ class _Validate(beam.DoFn):
 
 @dataclass(eq=False)
 class Validate(beam.PTransform):
-    """Loose batches to outputs ACCEPTED, REJECTS (batches) and TALLIES (((group, name), count))."""
+    """Loose batches to outputs ACCEPTED, REJECTS (batches) and TALLIES (((group, name), count)).
+
+    On a stream, `ahead` is how far before the clock a record may be, in place of `as_of`: one from
+    the far future would make all others look old.
+    """
 
     kind: RecordKind
     as_of: datetime | None = None
+    ahead: timedelta | None = None
 
     def expand(self, rows: beam.PCollection) -> Any:
         """One pass; see `validate_complaints` and `validate_calls`."""
-        step = beam.ParDo(_Validate(self.kind, self.as_of))
+        step = beam.ParDo(_Validate(self.kind, self.as_of, self.ahead))
         return rows | step.with_outputs(REJECTS, TALLIES, main=ACCEPTED)

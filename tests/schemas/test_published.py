@@ -9,6 +9,7 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from schemas import field, json_schema, markdown
+from schemas.alert import ALERT
 from schemas.call import CALL_ACCEPTED, CALL_INPUT, CALL_LOOSE
 from schemas.complaint import COMPLAINT_ACCEPTED, COMPLAINT_INPUT, COMPLAINT_LOOSE
 from schemas.tables import ALL
@@ -16,6 +17,7 @@ from schemas.tables import ALL
 ROOT = Path(__file__).parents[2]
 INPUTS = {"input/complaint": COMPLAINT_INPUT, "input/call": CALL_INPUT}
 PUBLISHED = INPUTS | {f"output/{table.name}": table.schema for table in ALL}
+PUBLISHED["stream/alert"] = ALERT
 INSIDE = {
     "complaint loose": COMPLAINT_LOOSE,
     "complaint accepted": COMPLAINT_ACCEPTED,

@@ -110,8 +110,20 @@ class _Union(beam.CombineFn):
 
 @dataclass(eq=False)
 class VictimNumbers(beam.PTransform):
-    """WITHHELD batches to the one sorted array of `written_forms` of them all, 8 bytes a form."""
+    """WITHHELD batches to the one sorted array of `written_forms` of them all, 8 bytes a form.
+
+    `start` has one element a window: where nobody's number is known there is an array too.
+    """
+
+    start: beam.PCollection
 
     def expand(self, withheld: beam.PCollection) -> beam.PCollection:
         """Forms of each batch, then their union."""
-        return withheld | beam.Map(written_forms) | beam.CombineGlobally(_Union())
+        nobody = self.start | "Nobody's" >> beam.Map(_nobody)
+        forms = withheld | "Forms" >> beam.Map(written_forms)
+        together = (forms, nobody) | beam.Flatten()
+        return together | beam.CombineGlobally(_Union()).without_defaults()
+
+
+def _nobody(_: object) -> np.ndarray:
+    return np.empty(0, np.int64)

@@ -23,7 +23,7 @@ from transforms.read.heads import (
 from transforms.read.options import ReadOptions
 from transforms.read.streams import compression, head, raw_blocks
 
-__all__ = ["ReadOptions", "plan"]
+__all__ = ["ReadOptions", "plan", "recognised"]
 
 _FOREIGN = {
     b"BZh": "bzip2",
@@ -44,7 +44,7 @@ def plan(complaints: Sequence[str], calls: Sequence[str], options: ReadOptions) 
     given = {RecordKind.COMPLAINT: match(complaints), RecordKind.CALL: match(calls)}
     named = labels([file.path for files in given.values() for file in files])
     return [
-        _recognised(
+        recognised(
             InputFile(file.path, named[file.path], kind, "", "none", file.size_in_bytes), options
         )
         for kind, files in given.items()
@@ -65,7 +65,12 @@ def _check(options: ReadOptions) -> None:
         raise InputError("PASSporT keys", "not elliptic curve keys", remedy) from None
 
 
-def _recognised(file: InputFile, options: ReadOptions) -> InputFile:
+def recognised(file: InputFile, options: ReadOptions) -> InputFile:
+    """The file with its format, compression and header.
+
+    Raises:
+        InputError: if it cannot be opened, or has no format that `options` let it have.
+    """
     try:
         start = next(raw_blocks(file.path, 0, HEAD_BYTES), b"")
     except OSError as error:

@@ -1,0 +1,156 @@
+"""The streaming pipeline: records as they arrive in, alerts and snapshots of the clusters out.
+
+At every tick the evidence that is alive is handed to the steps of the batch run, in a window of its
+own. `python -m pipelines.streaming` and `ringtrace stream` are the same program.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+
+import apache_beam as beam
+import pyarrow as pa
+
+from pipelines.clustering import find_clusters
+from schemas import tables
+from schemas.kinds import RecordKind
+from schemas.manifest import Manifest
+from transforms.alerts.known import SeenAgainst
+from transforms.alerts.raise_alerts import RaiseAlerts
+from transforms.alerts.rules import Rules
+from transforms.decisions.decision_file import Decision
+from transforms.decisions.in_force import CountDecisions, Decisions
+from transforms.graph.priority import Weights
+from transforms.identify.legitimate import KnownLegitimate
+from transforms.identify.strays import VictimNumbers
+from transforms.live.keep import BLOCKS, RECORDS, REJECTED, TICKS, Show, count_live, young
+from transforms.live.known import KnownMembers
+from transforms.live.reject_files import WriteRejects
+from transforms.live.snapshot import SnapshotRuns, Snapshots
+from transforms.output.finish import Finish
+from transforms.output.tally import CountMembers
+from transforms.output.write import WriteTable
+from transforms.privacy.rejected import mask_rejects
+from transforms.read.reader import CALLS, COMPLAINTS
+from transforms.read.reader import REJECTS as UNREAD
+from transforms.shuffle import MAIN
+from transforms.validate import ACCEPTED, REJECTS, TALLIES, Validate
+
+AHEAD = timedelta(days=1)
+"""How far before the clock a record may be: clocks differ, and a far future would age the rest."""
+
+
+@dataclass(frozen=True)
+class StreamPlan:
+    """Everything that a stream needs to know.
+
+    `source` gives the PCollections complaints and calls (loose batches), rejects, and ticks; `keep`
+    is `Keep`, or what stands in for it where the runner has no state of its own. `tell` names who
+    is told of alerts; `once` holds back those of earlier ticks, where the sinks do not.
+    """
+
+    source: beam.PTransform
+    keep: beam.PTransform
+    output: str
+    known: KnownLegitimate
+    previous: str | None
+    decisions: tuple[Decision, ...]
+    weights: Weights
+    days: Mapping[str, int]
+    shards: int
+    snapshots: Snapshots
+    rules: Rules
+    once: beam.PTransform | None
+    tell: Mapping[str, beam.PTransform]
+
+
+def build(pipeline: beam.Pipeline, plan: StreamPlan) -> None:
+    """Add the whole stream to a pipeline. Elements are Arrow RecordBatches unless said."""
+    read = pipeline | "Read" >> plan.source  # *_LOOSE, REJECT, Tick
+    complaints = read[COMPLAINTS] | "Validate complaints" >> Validate(
+        RecordKind.COMPLAINT, ahead=AHEAD
+    )  # COMPLAINT_ACCEPTED, REJECT
+    calls = read[CALLS] | "Validate calls" >> Validate(RecordKind.CALL, ahead=AHEAD)
+    blocks = (
+        complaints[ACCEPTED] | "Complaint evidence" >> Show(RecordKind.COMPLAINT),
+        calls[ACCEPTED] | "Call evidence" >> Show(RecordKind.CALL),
+    ) | "All evidence" >> beam.Flatten()  # (partition, Block)
+    refused = (read[UNREAD], complaints[REJECTS], calls[REJECTS]) | "All rejects" >> beam.Flatten()
+    arrived = {BLOCKS: blocks, REJECTED: refused, TICKS: read[TICKS]}
+    kept = arrived | "Keep" >> plan.keep  # LIVE, RECORD, REJECT, tallies: a window a tick
+
+    start = kept[TICKS]  # one Tick
+    in_force = (kept[RECORDS],) | "Decisions" >> Decisions(plan.decisions, None, start)
+    decided = beam.pvalue.AsSingleton(in_force)
+    evidence = kept[MAIN] | "Expire" >> beam.Map(young, decided, plan.days)  # EVIDENCE
+    previous = start | "Known clusters" >> KnownMembers(plan.previous)  # PREVIOUS
+    found = find_clusters(
+        evidence,
+        start,
+        in_force,
+        previous,
+        plan.known,
+        plan.weights,
+        follows=plan.previous is not None,
+    )
+
+    known = start | "Seen against" >> SeenAgainst(previous, decided)  # one Known
+    told = {
+        "members": found.memberships,
+        "evidence": found.classified,
+        "links": found.cluster_links,
+        "events": found.lineage,
+    }
+    alerts = told | "Alerts" >> RaiseAlerts(plan.rules, beam.pvalue.AsSingleton(known))  # ALERT
+    if plan.once is not None:
+        alerts = alerts | "Once" >> plan.once
+    for name, sink in plan.tell.items():
+        _ = alerts | f"Tell {name}" >> sink
+
+    numbers = beam.pvalue.AsSingleton(found.hidden | "Victims' numbers" >> VictimNumbers(start))
+    _ = (
+        kept[REJECTED]
+        | "Mask rejects" >> beam.Map(mask_rejects, numbers)
+        | "Write rejects" >> WriteRejects(plan.output)
+    )
+
+    runs = start | "Snapshot" >> SnapshotRuns(plan.snapshots)  # one Run, where one is due
+    outputs: Mapping[tables.Table, beam.PCollection[pa.RecordBatch]] = {
+        tables.ENTITIES: found.entities,
+        tables.LINKS: found.links,
+        tables.CLUSTERS: found.clusters,
+        tables.MEMBERS: found.members,
+        tables.SUPPLIERS: found.suppliers,
+        tables.LINEAGE: found.lineage,
+    }
+    written = [
+        batches | f"Write {table.name}" >> WriteTable(table, runs, plan.shards)
+        for table, batches in outputs.items()
+    ] | "All outputs" >> beam.Flatten()  # OutputFile
+    tallies = (
+        kept[TALLIES],
+        kept[RECORDS] | "Count records" >> beam.FlatMap(count_live),
+        *found.tallies,
+        in_force | "Count decisions" >> CountDecisions(),
+        found.clusters | "Count members" >> CountMembers(),
+    ) | "All tallies" >> beam.Flatten()  # ((group, name), count)
+    digests = start | "No files" >> beam.FlatMap(_nothing)
+    gathered = {"digests": digests, "tallies": tallies, "outputs": written}
+    _ = gathered | "Finish" >> Finish(runs, _no_report)  # Manifest
+
+
+def _nothing(_: object) -> Iterator[Mapping[str, object]]:
+    yield from ()
+
+
+def _no_report(_: str, __: Manifest) -> Iterator[tuple[str, bytes]]:
+    yield from ()
+
+
+if __name__ == "__main__":
+    from pipelines.run_stream import main
+
+    sys.exit(main(sys.argv[1:], prog="python -m pipelines.streaming"))

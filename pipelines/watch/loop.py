@@ -1,0 +1,201 @@
+"""Watch a folder: look, run one tick of the pipeline on what is new, make its state the one."""
+
+from __future__ import annotations
+
+import json
+import signal
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from dataclasses import replace
+from pathlib import Path
+from types import FrameType
+
+import apache_beam as beam
+from apache_beam.options.pipeline_options import PipelineOptions
+
+from pipelines import output_folder
+from pipelines.options import UsageError
+from pipelines.progress import Progress, silenced
+from pipelines.run_batch import outline
+from pipelines.stream_options import StreamOptions
+from pipelines.stream_plan import days, make_plan, reading
+from pipelines.streaming import StreamPlan, build
+from pipelines.watch.folder import FOLDERS, Folder, News
+from pipelines.watch.source import OneTick
+from pipelines.watch.state import State
+from transforms.alerts.files import FOLDER as ALERTS
+from transforms.alerts.webhook import FOLDER as DELIVERED
+from transforms.live.keep_on_disk import KeepOnDisk
+from transforms.live.snapshot import FOLDER as SNAPSHOTS
+from transforms.live.ticks import Tick
+from transforms.output.publish import recover
+
+SHOWN = 10
+"""Alerts of a tick that are said; the files hold all."""
+
+AGAIN = 60
+"""Seconds after which a webhook that did not take an alert is asked again, if nothing comes."""
+
+LOOK = 0.5
+"""Seconds between two looks at the folder."""
+
+
+class Watch:
+    """One stream over a watched folder."""
+
+    def __init__(self, options: StreamOptions, progress: Progress) -> None:
+        self._options = options
+        self._progress = progress
+        self._reading = reading(options)
+        self._folder = Folder(options.watch or "", self._reading)
+        self._state = State(options.output)
+        nothing = News((), (), {})
+        self._plan = self._planned(nothing, Tick(0, snapshot=False), "")
+        self._last = Tick(0, snapshot=False)
+        self._snapshot_at = 0
+        self._changed = self._state.generation > 0
+        self._alerts = files_in(options.output, ALERTS)
+        recover_snapshots(options.output)
+
+    def _planned(self, news: News, tick: Tick, after: str) -> StreamPlan:
+        source = OneTick(news, self._reading, tick)
+        keep = KeepOnDisk(days(self._options), self._state.folder, after)
+        if not after:
+            return make_plan(self._options, source, keep)
+        return replace(self._plan, source=source, keep=keep)
+
+    def run(self, stopping: threading.Event) -> int:
+        """Until told to stop, or idle for long enough; then a last snapshot.
+
+        Returns how many alerts the webhook has not taken.
+        """
+        quiet_since = time.monotonic()
+        while not stopping.is_set():
+            idle = self._options.stop_after_idle
+            ending = idle is not None and time.monotonic() - quiet_since >= idle
+            news = self._folder.look(self._state.picked, final=ending)
+            if news:
+                if self._wait(stopping):
+                    news = self._folder.look(self._state.picked, final=ending)
+                self._tick(news, snapshot=time.time() >= self._snapshot_at)
+                quiet_since = time.monotonic()
+            elif self._owed() and time.time() >= self._last.second + AGAIN:
+                self._tick(News((), (), self._state.picked), snapshot=False)
+            elif ending:
+                break
+            else:
+                stopping.wait(LOOK)
+        if self._changed:
+            self._tick(News((), (), self._state.picked), snapshot=True)
+        return self._owed()
+
+    def _wait(self, stopping: threading.Event) -> bool:
+        """Until the next tick is due; whether that took a while."""
+        left = self._last.second + self._options.every - time.time()
+        if left > 0:
+            stopping.wait(left)
+        return left > 0
+
+    def _tick(self, news: News, *, snapshot: bool) -> None:
+        # Never two ticks in one second, also where a clock is set back.
+        second = max(int(time.time()), self._last.second + 1)
+        tick = Tick(second, snapshot)
+        after = self._state.begin()
+        started = time.monotonic()
+        pipeline = beam.Pipeline(options=PipelineOptions(list(self._flags())))
+        build(pipeline, self._planned(news, tick, after))
+        with nullcontext() if self._options.debug else silenced():
+            pipeline.run().wait_until_finish()
+        self._state.commit(after, news.picked)
+        self._say_alerts()
+        self._last = tick
+        self._changed = not snapshot
+        if snapshot:
+            self._snapshot_at = second + self._options.snapshot_every
+        parts = len({shard.file.label for shard in news.shards}) + len(news.rejects)
+        what = f"{parts} file{'' if parts == 1 else 's'} read"
+        what += f", snapshot {tick.name()}" if snapshot else ""
+        self._progress.say(f"{what} ({time.monotonic() - started:.1f} s)")
+
+    def _owed(self) -> int:
+        """Alerts that the webhook, if there is one, has not taken."""
+        if not self._options.webhook:
+            return 0
+        return len(self._alerts - files_in(self._options.output, DELIVERED))
+
+    def _say_alerts(self) -> None:
+        names = files_in(self._options.output, ALERTS)
+        new = sorted(names - self._alerts)
+        self._alerts = names
+        for name in new[:SHOWN]:
+            line = json.loads(Path(self._options.output, ALERTS, name).read_bytes())
+            about = line["entity_id"] or line["cluster_id"]
+            told = f"alert: {line['kind']}: {about}: {line['reason']}"
+            self._progress.say("".join(one if one.isprintable() else "?" for one in told))
+        if len(new) > SHOWN:
+            self._progress.say(f"{len(new) - SHOWN} more alerts are in {ALERTS}/")
+
+    def _flags(self) -> Iterator[str]:
+        yield from self._options.beam
+        if not self._options.debug:
+            yield "--default_sdk_harness_log_level=CRITICAL"
+
+
+def watch(options: StreamOptions) -> int:
+    """Run a stream over a watched folder; returns the exit status.
+
+    Raises:
+        UsageError: if a folder or a list cannot be used.
+    """
+    folder = Path(options.watch or "")
+    if not any((folder / one).is_dir() for one in FOLDERS.values()):
+        raise UsageError(f"{folder}: has no folder {' or '.join(FOLDERS.values())}; make one")
+    progress = Progress(sys.stderr)
+    with output_folder.held(options.output), stopped_by_signals() as stopping:
+        stream = Watch(options, progress)
+        progress.say(f"watching {folder}; stop with Ctrl-C")
+        try:
+            owed = stream.run(stopping)
+        except Exception as error:
+            if options.debug:
+                raise
+            sys.stderr.write(f"ringtrace: failed: {outline(error)}; --debug shows more\n")
+            return 1
+    if owed:
+        sys.stderr.write(
+            f"ringtrace: the webhook has not taken {owed} alerts; they are in {ALERTS}/, and are "
+            "sent again at the next start\n"
+        )
+        return 1
+    progress.done(options.output)
+    return 0
+
+
+@contextmanager
+def stopped_by_signals() -> Iterator[threading.Event]:
+    """An event that Ctrl-C or a scheduler's SIGTERM sets, in place of ending the process."""
+    stopping = threading.Event()
+
+    def stop(_: int, __: FrameType | None) -> None:
+        stopping.set()
+
+    before = {one: signal.signal(one, stop) for one in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield stopping
+    finally:
+        for one, handler in before.items():
+            signal.signal(one, handler)
+
+
+def files_in(output: str, folder: str) -> set[str]:
+    """The names of the alerts that are written, or delivered."""
+    return {path.name for path in Path(output, folder).glob("a-*.jsonl")}
+
+
+def recover_snapshots(output: str) -> None:
+    """Clear away what a killed stream left of a snapshot that it was writing."""
+    for left in sorted(Path(output, SNAPSHOTS).glob(".*.staging-*")):
+        recover(str(left.with_name(left.name.removeprefix(".").partition(".staging-")[0])))

@@ -1,0 +1,45 @@
+"""The alert: what an analyst should know of at once, each told once."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+import pyarrow as pa
+
+from schemas.field import TIMESTAMP, field
+
+_STRING = pa.string()
+_STRINGS = pa.list_(_STRING)
+
+
+class AlertKind(StrEnum):
+    """What an alert can tell."""
+
+    THRESHOLD = "threshold"
+    SEVERAL_ORGS = "several_orgs"
+    JOINED_CLUSTER = "joined_cluster"
+    CLUSTERS_MERGE = "clusters_merge"
+    BURST = "burst"
+    REFERRED_AWAKE = "referred_awake"
+
+
+ALERT = pa.schema(
+    [
+        field(
+            "alert_id", _STRING, "Hash of what it tells; equal ids are one alert.", required=True
+        ),
+        field("kind", _STRING, "What it tells.", required=True, values=tuple(AlertKind)),
+        field("entity_id", _STRING, "The identifier that it is about."),
+        field("cluster_id", _STRING, "The cluster that it is about."),
+        field("known_clusters", _STRINGS, "Clusters of the known run, sorted.", required=True),
+        field("reason", _STRING, "Why, for people.", required=True),
+        field("observed_at", TIMESTAMP, "The record that raised it.", required=True),
+        field("records", pa.int64(), "Records that show the identifier held, up to that one."),
+        field("victims", pa.int64(), "Distinct victims among them."),
+        field("orgs", _STRINGS, "Organisations that reported it, sorted.", required=True),
+        field("record_ids", _STRINGS, "Up to ten of the records, newest first.", required=True),
+        field("tied_to", _STRINGS, "Up to ten members that it is tied to.", required=True),
+    ]
+)
+"""One line of JSON; never about a suppressed, uncorroborated or victim-side identifier."""
+ALERT_KEY = ("alert_id",)

@@ -1,0 +1,102 @@
+"""Blocks: what is alive depends on the set of records, not on how or when they came."""
+
+import random
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from schemas.kinds import EntityKind, RecordKind
+from tests.transforms.live.made_up_blocks import accepted, block, said
+from transforms.live.block import RECORD, SHOWN, block_of, joined, partitions_of, pieces, settle
+from transforms.live.expiry import DAYS, longest
+
+NUMBERS = ["(888) 555-0123", "(888) 555-0124", "(877) 555-0199"]
+IBAN = "GB29NWBK60161331926819"
+
+
+def record(id_, day, number=0, **more):
+    return {"id": id_, "day": day, "numbers": [NUMBERS[number]]} | more
+
+
+def test_a_block_keeps_ids_and_evidence_and_no_narrative():
+    one = block(record("c1", 0, narrative="they said call (877) 555-0199 now", payees=[IBAN]))
+    entities = set(one[1]["entity_id"].to_pylist())
+    assert {"phone:+18885550123", f"account:iban:{IBAN}"} <= entities
+    assert "narrative" not in RECORD.names
+    assert "they said" not in repr(one[0].to_pylist()) + repr(one[1].to_pylist())
+    assert one[1].schema == SHOWN
+
+
+def test_of_two_versions_the_later_one_stays_with_its_evidence_alone():
+    early, late = block(record("c1", 0, 0)), block(record("c1", 1, 1))
+    for blocks in ([early, late], [late, early]):
+        done = settle(blocks, DAYS)
+        assert said(done.block) == said(late)
+        assert done.duplicates == 1
+    both = accepted(record("c1", 0, 0), record("c1", 1, 1))
+    assert said(block_of(both, RecordKind.COMPLAINT)) == said(late)
+
+
+def test_evidence_expires_by_kind_and_records_by_the_longest_life():
+    phone, account = 90, DAYS[EntityKind.ACCOUNT]
+    lives = DAYS | {EntityKind.PHONE: phone}
+    old = block(record("old", 0, 0, payees=[IBAN]))
+
+    def left(day):
+        done = settle([old, block(record("new", day, 1))], lives)
+        return {(a, b) for a, b in said(done.block) if a == "old" and isinstance(b, str)}, done
+
+    assert len(left(phone)[0]) == 2
+    assert left(phone + 1)[0] == {("old", f"account:iban:{IBAN}")}
+    assert left(account)[0] == {("old", f"account:iban:{IBAN}")}
+    nothing, done = left(account + 1)
+    assert not nothing
+    assert done.expired == 1
+    assert longest(DAYS) == account
+
+
+def test_partitions_and_pieces_lose_nothing():
+    one = block(*(record(f"c{n}", n % 7, n % 3) for n in range(40)))
+    parts = [part for _, part in partitions_of(one, 4)]
+    assert len(parts) > 1
+    assert set().union(*map(said, parts)) == said(one)
+    assert said(joined(parts)) == said(one)
+    assert said(joined(list(pieces(one)))) == said(one)
+
+
+rows = st.lists(
+    st.builds(
+        record,
+        st.sampled_from(["c1", "c2", "c3", "c4"]),
+        st.integers(0, 500),
+        st.integers(0, 2),
+        position=st.integers(1, 9),
+    ),
+    min_size=1,
+    max_size=12,
+)
+
+
+@settings(max_examples=30, deadline=None)
+@given(rows, st.randoms(use_true_random=False))
+def test_any_order_batching_and_number_of_settlings_gives_the_same(records, chance: random.Random):
+    once = settle([block(one) for one in records], DAYS).block
+    shuffled = records + chance.choices(records, k=3)  # and some arrive twice
+    chance.shuffle(shuffled)
+    state = []
+    while shuffled:
+        count = chance.randint(1, 4)
+        arriving, shuffled = shuffled[:count], shuffled[count:]
+        state = list(pieces(settle([*state, block(*arriving)], DAYS).block))
+    assert said(joined(state)) == said(once)
+
+
+def test_state_is_bounded_over_a_year():
+    state, sizes, newest = [], [], 0
+    for day in range(0, 730, 10):
+        batch = block(*(record(f"c{day}-{n}", day, n % 3) for n in range(5)))
+        state = list(pieces(settle([*state, batch], {"phone": 90} | dict.fromkeys(DAYS, 90)).block))
+        sizes.append(sum(records.num_rows for records, _ in state))
+        newest = day
+    assert newest == 720
+    assert max(sizes) == sizes[-1] == 10 * 5

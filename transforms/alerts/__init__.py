@@ -1,0 +1,1 @@
+"""Alerts: what is new and urgent in the evidence of one tick, and who is told, once."""

@@ -1,0 +1,1 @@
+"""A stream's evidence, kept alive in state and handed to the batch steps at every tick."""

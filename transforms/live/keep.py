@@ -1,0 +1,160 @@
+"""Keep evidence alive in state, and hand the whole of it out at every tick.
+
+No timers: they fire early on some runners and are dropped by others (apache/beam#35168). What
+arrives is only added; the work is done when a tick asks for it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import apache_beam as beam
+import pyarrow as pa
+import pyarrow.compute as pc
+from apache_beam.coders import PickleCoder
+from apache_beam.transforms.userstate import BagStateSpec, ReadModifyWriteStateSpec
+
+from schemas.field import TIMESTAMP
+from schemas.kinds import RecordKind
+from schemas.mention import EVIDENCE
+from transforms.accounting import Tally
+from transforms.decisions.rulings import InForce
+from transforms.live.block import Block, block_of, partitions_of, pieces, settle
+from transforms.live.expiry import MICROSECONDS_A_DAY
+from transforms.live.ticks import Tick, windows
+from transforms.output.tally import PLURAL
+from transforms.shuffle import MAIN, PARTITIONS, batches_of, split
+
+LIVE = pa.schema([*EVIDENCE, ("received_at", TIMESTAMP)])
+"""EVIDENCE with the time of its record, from which its age counts."""
+
+BLOCKS, TICKS = "blocks", "ticks"
+RECORDS, REJECTED, TALLIES = "records", "rejected", "tallies"
+
+
+class _Show(beam.DoFn):
+    def __init__(self, kind: RecordKind) -> None:
+        self._kind = kind
+
+    def process(self, accepted: pa.RecordBatch) -> Iterator[tuple[int, Block]]:
+        if accepted.num_rows:
+            yield from partitions_of(block_of(accepted, self._kind), PARTITIONS)
+
+
+@dataclass(eq=False)
+class Show(beam.PTransform):
+    """Accepted batches of one kind of record to (partition, block)."""
+
+    kind: RecordKind
+
+    def expand(self, accepted: beam.PCollection) -> Any:
+        """Batch by batch; see `block_of`."""
+        return accepted | beam.ParDo(_Show(self.kind))
+
+
+def _everywhere(tick: Tick) -> Iterator[tuple[int, Tick]]:
+    for partition in range(PARTITIONS):
+        yield partition, tick
+
+
+class _Keep(beam.DoFn):
+    """State of a partition: what has settled, and what came since the last tick."""
+
+    SETTLED = BagStateSpec("settled", PickleCoder())
+    FRESH = BagStateSpec("fresh", PickleCoder())
+    REFUSED = BagStateSpec("refused", PickleCoder())
+    COUNTED = ReadModifyWriteStateSpec("counted", PickleCoder())
+
+    def __init__(self, days: Mapping[str, int]) -> None:
+        self._days = dict(days)
+
+    def process(
+        self,
+        keyed: tuple[int, Block | pa.RecordBatch | Tick],
+        settled: Any = beam.DoFn.StateParam(SETTLED),  # noqa: B008 - how Beam declares state
+        fresh: Any = beam.DoFn.StateParam(FRESH),  # noqa: B008
+        refused: Any = beam.DoFn.StateParam(REFUSED),  # noqa: B008
+        counted: Any = beam.DoFn.StateParam(COUNTED),  # noqa: B008
+    ) -> Iterator[Any]:
+        _, one = keyed
+        if not isinstance(one, Tick):
+            (refused if isinstance(one, pa.RecordBatch) else fresh).add(one)
+            return
+        for batch in refused.read():
+            yield beam.pvalue.TaggedOutput(REJECTED, batch)
+        refused.clear()
+        old, new = list(settled.read()), list(fresh.read())
+        duplicates, expired = counted.read() or (0, 0)
+        if new:
+            done = settle([*old, *new], self._days)
+            old = list(pieces(done.block))
+            duplicates, expired = duplicates + done.duplicates, expired + done.expired
+            settled.clear()
+            for piece in old:
+                settled.add(piece)
+            fresh.clear()
+            counted.write((duplicates, expired))
+        yield from handed_out(old, duplicates, expired)
+
+
+def handed_out(blocks: Iterable[Block], duplicates: int, expired: int) -> Iterator[Any]:
+    """What is alive in a partition as outputs of its step: LIVE, RECORD, tallies."""
+    yield beam.pvalue.TaggedOutput(TALLIES, (("live", "duplicates"), duplicates))
+    yield beam.pvalue.TaggedOutput(TALLIES, (("live", "expired"), expired))
+    for records, shown in blocks:
+        yield beam.pvalue.TaggedOutput(RECORDS, records)
+        yield from batches_of(pa.Table.from_batches([live(records, shown)]))
+
+
+def live(records: pa.RecordBatch, shown: pa.RecordBatch) -> pa.RecordBatch:
+    """SHOWN rows and their RECORD rows to LIVE rows."""
+    when = records["received_at"].take(shown["row"])
+    return pa.RecordBatch.from_arrays([*shown.columns[1:], when], schema=LIVE)
+
+
+@dataclass(eq=False)
+class Keep(beam.PTransform):
+    """BLOCKS ((partition, Block)), REJECTED (REJECT) and TICKS to what is alive at each tick.
+
+    Outputs, in the tick's window: MAIN (LIVE batches), RECORDS (RECORD batches), REJECTED (REJECT
+    batches that came since the last tick), TALLIES and TICKS. `days` is for how long each kind of
+    identifier counts.
+    """
+
+    days: Mapping[str, int]
+
+    def expand(self, inputs: Mapping[str, beam.PCollection]) -> Any:
+        """Add what arrives to state; at a tick settle it and hand it out."""
+        asked = inputs[TICKS] | "Every partition" >> beam.FlatMap(_everywhere)
+        refused = inputs[REJECTED] | "Rejects" >> beam.FlatMap(split, ("source",))
+        step = beam.ParDo(_Keep(self.days)).with_outputs(RECORDS, REJECTED, TALLIES, main=MAIN)
+        kept = (inputs[BLOCKS], refused, asked) | "Together" >> beam.Flatten() | "Keep" >> step
+        names = (MAIN, RECORDS, REJECTED, TALLIES)
+        outputs = {name: kept[name] for name in names} | {TICKS: inputs[TICKS]}
+        return {name: one | f"Window of {name}" >> windows() for name, one in outputs.items()}
+
+
+def young(rows: pa.RecordBatch, decided: InForce, days: Mapping[str, int]) -> pa.RecordBatch:
+    """LIVE rows to EVIDENCE rows, those that have not expired by `decided.when`.
+
+    A partition's own newest record is never newer than that of all, so state holds at least this.
+    """
+    evidence = rows.select(EVIDENCE.names)
+    if decided.when is None or not rows.num_rows:
+        return evidence
+    now = int(decided.when.timestamp()) * 1_000_000 + decided.when.microsecond
+    age = pc.subtract(pa.scalar(now, pa.int64()), rows["received_at"].cast(pa.int64()))
+    kinds = rows["kind"].dictionary_encode()
+    lives = pa.array([days[kind] for kind in kinds.dictionary.to_pylist()], pa.int64())
+    life = pc.multiply(lives.take(kinds.indices), MICROSECONDS_A_DAY)
+    return evidence.filter(pc.less_equal(age, life))
+
+
+def count_live(records: pa.RecordBatch) -> Iterator[Tally]:
+    """Records that are alive, as a snapshot accounts for them: the others are not in it."""
+    for one in pc.value_counts(records["record_kind"]).to_pylist():
+        name = PLURAL[RecordKind(one["values"])]
+        yield (name, "read"), one["counts"]
+        yield (name, "accepted"), one["counts"]
