@@ -12,7 +12,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from schemas import CONTRACT_VERSION, field
+from schemas import CONTRACT_VERSION, field, sent
 from schemas.alert import ALERT
 from schemas.call import CALL_INPUT
 from schemas.complaint import COMPLAINT_INPUT
@@ -59,17 +59,19 @@ def object_schema(fields: list[pa.Field]) -> dict[str, Any]:
 
 
 def export() -> dict[str, dict[str, Any]]:
-    """Every contract by name: the two inputs, each output table, and a stream's alert."""
+    """Every contract by name: the inputs, each output table, a stream's alert, what is sent."""
     contracts = {"input/complaint": COMPLAINT_INPUT, "input/call": CALL_INPUT}
     contracts |= {f"output/{table.name}": table.schema for table in ALL}
     contracts["stream/alert"] = ALERT
+    objects = {name: object_schema(list(schema)) for name, schema in contracts.items()}
+    objects |= {name: sent.object_of(kind) for name, kind in sent.SENT.items()}
     return {
         name: {
             "$schema": _DRAFT,
             "title": f"ringtrace {name}, contract version {CONTRACT_VERSION}",
-            **object_schema(list(schema)),
+            **schema,
         }
-        for name, schema in contracts.items()
+        for name, schema in objects.items()
     }
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import argparse
 
-from pipelines.exchange import join, offer, overlap, revoke
+from pipelines.exchange import join, offer, overlap, revoke, show
 
-WORDS = {"offer": offer, "join": join, "revoke": revoke, "overlap": overlap}
+WORDS = {"offer": offer, "show": show, "join": join, "revoke": revoke, "overlap": overlap}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -16,7 +16,6 @@ import pyarrow.compute as pc
 from pipelines.exchange import files, intake
 from pipelines.options import UsageError, moment
 from reports import tables
-from reports.exchange import victims
 from schemas import epoch
 from schemas.joint import CONTRIBUTORS, UNION_LINKS
 from schemas.kinds import Status
@@ -76,26 +75,12 @@ def run(arguments: argparse.Namespace) -> int:
     _check_given_again(arguments, manifest["options"])
     now = arguments.at or datetime.now(UTC)
     offers = intake.take(arguments.offers, me, orgs, now)
-    private = victims_of(arguments.victims)
+    private = files.victims_of(arguments.victims)
     status = _carry_out(arguments, manifest, me, offers, private)
     if status == 0:
         intake.settle(offers)
         sys.stdout.write("\n".join(_summary(arguments.output, offers, private)) + "\n")
     return status
-
-
-def victims_of(path: str | None) -> frozenset[str]:
-    """Entity ids of the victims in a file, if there is one."""
-    if path is None:
-        return frozenset()
-    try:
-        return victims.load(Path(path).read_text(encoding="utf-8-sig"), path).entity_ids()
-    except OSError as error:
-        raise UsageError(f"{path}: {error.strerror}; give a CSV file") from None
-    except UnicodeDecodeError:
-        raise UsageError(f"{path}: not UTF-8 text; save it as UTF-8") from None
-    except victims.VictimsFileError as error:
-        raise UsageError(str(error)) from None
 
 
 def _check_given_again(arguments: argparse.Namespace, options: dict[str, Any]) -> None:

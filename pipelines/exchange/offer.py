@@ -34,6 +34,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--policy", metavar="TOML", help="what may leave (default: the shipped policy.toml)"
     )
+    parser.add_argument(
+        "--victims",
+        metavar="CSV",
+        help="your own victims' phone and email: none of them leaves, whatever a record says",
+    )
     parser.add_argument("--output", metavar="DIR", required=True, help="new folder to write")
     parser.add_argument("--key", metavar="PEM", help="private key to sign with (default: your own)")
     parser.add_argument(
@@ -65,7 +70,7 @@ def run(arguments: argparse.Namespace) -> int:
         tables.read(folder, ENTITIES, ["entity_id", "status"]),
         tables.read(folder, CLUSTERS, ["cluster_id", "status"]),
         evidence.filter(pc.equal(evidence["source_org"], sender)),
-        frozenset(),
+        files.victims_of(arguments.victims),
         policy,
         parties,
     )

@@ -38,9 +38,8 @@ def run(arguments: argparse.Namespace) -> int:
     try:
         # Whoever holds the key may revoke what it signed: the offer itself says for whom.
         read_offer.signer_of(content, signature, {"own": [key.public_key()]})
-        sender = str(canonical.parse(content).get("sender"))
-        offer = read_offer.parse(content, sender)
-    except (OfferError, canonical.NotCanonicalError) as error:
+        offer = read_offer.parse(content, read_offer.sender_of(content))
+    except OfferError as error:
         raise UsageError(f"{path}: {error}") from None
     issued = (arguments.issued_at or datetime.now(UTC)).strftime("%Y-%m-%dT%H:%M:%SZ")
     revoked = (hashlib.sha256(content).hexdigest(),)

@@ -91,6 +91,21 @@ def parse(content: bytes, signed_by: str) -> Offer | Revocation:
     return found
 
 
+def sender_of(content: bytes) -> str:
+    """Who an offer that one signed oneself says it is from.
+
+    Raises:
+        OfferError: if it says nothing.
+    """
+    try:
+        value = canonical.parse(content)
+    except NotCanonicalError as error:
+        raise OfferError(str(error)) from None
+    if not isinstance(value, dict) or not isinstance(value.get("sender"), str):
+        raise OfferError("names no sender")
+    return str(value["sender"])
+
+
 def check_for(found: Offer | Revocation, me: str, now: datetime) -> None:
     """Whether it is for `me`, and in force at `now`.
 

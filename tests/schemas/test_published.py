@@ -8,7 +8,7 @@ import pyarrow as pa
 import pytest
 from jsonschema import Draft202012Validator
 
-from schemas import field, json_schema, markdown
+from schemas import field, json_schema, markdown, sent
 from schemas.alert import ALERT
 from schemas.call import CALL_ACCEPTED, CALL_INPUT, CALL_LOOSE
 from schemas.complaint import COMPLAINT_ACCEPTED, COMPLAINT_INPUT, COMPLAINT_LOOSE
@@ -83,7 +83,15 @@ def test_every_field_is_on_the_page(name):
     assert all(field.doc(one) in page for one in all_fields(list(PUBLISHED[name])))
 
 
-@pytest.mark.parametrize("name", EXPORTED)
+@pytest.mark.parametrize("name", sent.SENT)
+def test_the_schema_of_what_is_sent_is_closed(name):
+    """A contract grows; a signed file has every field and no other (tests/reports/exchange)."""
+    Draft202012Validator.check_schema(EXPORTED[name])
+    assert EXPORTED[name]["additionalProperties"] is False
+    assert set(EXPORTED[name]["required"]) == set(EXPORTED[name]["properties"])
+
+
+@pytest.mark.parametrize("name", PUBLISHED)
 def test_json_schema_is_valid_and_tells_right_from_wrong(name):
     schema = EXPORTED[name]
     Draft202012Validator.check_schema(schema)

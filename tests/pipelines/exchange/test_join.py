@@ -324,6 +324,16 @@ def test_a_revoked_one_is_not_taken_and_the_revocation_stays(
     refused(world, capsys, tmp_path, [offer], "was revoked by microsoft")
 
 
+def test_a_joint_run_is_neither_offered_nor_joined_again(world, joined, at, tmp_path, capsys):
+    at(world.amazon)
+    flags = ["--output", tmp_path / "out"]
+    assert ringtrace("exchange", "join", joined / "run", *flags) == 2
+    assert "is joined already" in capsys.readouterr().err
+    assert ringtrace("exchange", "offer", joined / "run", "--to", "ftc", *flags) == 2
+    assert "offer from your own run alone" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
 def test_what_bound_the_run_must_be_given_again(world, at, tmp_path, capsys):
     at(world.amazon)
     some = jsonl(tmp_path / "c.jsonl", rows(world.amazon.complaints)[:40])

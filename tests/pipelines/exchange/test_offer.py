@@ -247,3 +247,33 @@ def test_a_folder_that_is_no_run_and_one_that_is_not_empty(world, at, tmp_path, 
     Path(tmp_path / "there").write_text("")
     assert ringtrace("exchange", "offer", world.microsoft.run, *flags) == 2
     assert "is not empty" in capsys.readouterr().err
+
+
+def test_own_victims_stay_whatever_a_record_says(world, offered, tmp_path):
+    before = {one["entity_id"] for one in of(offered("before"))["entities"]}
+    phone = min(one for one in before if one.startswith("phone:"))
+    email = min(one for one in before if one.startswith("email:"))
+    listed = tmp_path / "victims.csv"
+    listed.write_text(f"phone,email\n{phone[6:].partition('#')[0]},{email[6:].partition('#')[0]}\n")
+    after = {one["entity_id"] for one in of(offered("after", **{"--victims": listed}))["entities"]}
+    assert before - after == {phone, email}
+
+
+def test_it_can_be_read_before_it_is_mailed_and_after(world, offered, at, tmp_path, capsys):
+    folder = offered()
+    offer = of(folder)
+    for company in (world.microsoft, world.amazon):
+        at(company)
+        capsys.readouterr()
+        assert ringtrace("exchange", "show", folder) == 0
+        told = capsys.readouterr().out
+        assert "offer of microsoft to amazon, TLP:AMBER+STRICT" in told
+        assert all(one["entity_id"] in told for one in offer["entities"])
+        assert told.isprintable() or set(told) - {"\n"} <= {c for c in told if c.isprintable()}
+        for one in offer["clusters"]:
+            for seen in one["countries"]:
+                assert f"{seen['country']} {seen['victims']}" in told
+    path = folder / "offer.json"
+    path.write_bytes(path.read_bytes().replace(b'"US"', b'"GB"', 1))
+    assert ringtrace("exchange", "show", folder) == 2
+    assert "altered" in capsys.readouterr().err

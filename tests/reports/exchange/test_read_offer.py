@@ -7,10 +7,12 @@ from datetime import UTC, datetime
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from jsonschema import Draft202012Validator
 
 from reports import signing
 from reports.exchange import canonical, read_offer
 from reports.exchange.read_offer import OfferError
+from schemas import json_schema
 from schemas.offer import (
     CountryCount,
     Offer,
@@ -61,6 +63,20 @@ def refused(content, word="."):
 @pytest.mark.parametrize("value", [OFFER, REVOKED])
 def test_what_was_written_is_read(value):
     assert read_offer.parse(canonical.write(value), "microsoft") == value
+
+
+@pytest.mark.parametrize(("name", "value"), [("offer", OFFER), ("revocation", REVOKED)])
+def test_the_published_schema_allows_it_and_nothing_more(name, value):
+    schema = Draft202012Validator(json_schema.export()[f"exchange/{name}"])
+    whole = plain(value)
+    assert schema.is_valid(whole)
+    for holder, step in leaves(whole):
+        before = holder[step]
+        holder[step] = {"not": "this"}
+        assert not schema.is_valid(whole)
+        holder[step] = before
+    assert not schema.is_valid(whole | {"victim_id": "v-77"})
+    assert not schema.is_valid(whole | {"version": 2})
 
 
 def test_the_signature_says_who_sent_it():
