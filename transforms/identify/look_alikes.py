@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import csv
 import re
 import unicodedata
 from functools import cache, lru_cache
+from importlib import resources
 
 import idna
 
@@ -28,27 +30,97 @@ _OWN_SUFFIX = re.compile(r"com|net|org|[a-z]{2}|com?\.[a-z]{2}")
 _PARTS = re.compile(r"[-_.]")
 _SHORT = 5
 """Letters of a name that counts only as a whole word: `apple`, but not `pineapple`."""
+_SURE = 7
+"""Letters of a name of which one letter off is no other word by accident."""
 
 
 @lru_cache(maxsize=1 << 14)
 def imitated(domain: str) -> str | None:
-    """The brand that a registrable domain (ASCII, lower case) looks like, unless it is its own."""
+    """The brand that a registrable domain (ASCII, lower case) looks like, unless it is its own.
+
+    A false flag names an innocent, so a brand's name among other words counts only where all of
+    them are words that such sites use (`nortonrose.com` is a law firm), unless it is in disguise:
+    in letters of another script, or digits. Domains that are known to be somebody else's, or on
+    the known-legitimate list, look like nobody.
+    """
+    if domain in _innocent():
+        return None
     ending = domains.suffix(domain)
     name = domain[: -len(ending) - 1] if ending else domain
-    skeletons = _skeletons(_unicode(name))
-    words = {word for skeleton in skeletons for word in _PARTS.split(skeleton)}
-    joined = {skeleton.replace("-", "") for skeleton in skeletons}
-    near = [word for word in words if len(word) > _SHORT]
+    shown = _unicode(name)
+    skeletons = _skeletons(shown)
     for look, brand in _looks():
         if name == look and _OWN_SUFFIX.fullmatch(ending):
             return None
-        if look in words:
+        if _names(shown, look) or any(_disguised(one, shown, look) for one in skeletons):
             return brand
-        if len(look) > _SHORT and (
-            any(look in one for one in joined) or any(_one_letter_off(one, look) for one in near)
-        ):
-            return brand
+    return _near(shown)
+
+
+def _near(shown: str) -> str | None:
+    """The brand of which a word of the name is one slip away, the other words being lures."""
+    words = _PARTS.split(shown)
+    for word in words:
+        if len(word) <= _SHORT:
+            continue
+        others = [one for one in words if one != word]
+        if not all(map(_is_lure, others)):
+            continue
+        for look, brand in _looks():
+            if len(look) <= _SHORT or word == look or not _one_letter_off(word, look):
+                continue
+            if others or len(look) >= _SURE or _is_typo(word, look):
+                return brand
     return None
+
+
+def _names(shown: str, look: str) -> bool:
+    """Whether the name is the brand's and words of lures, parted or not."""
+    words = _PARTS.split(shown)
+    if look in words:
+        return all(_is_lure(word) for word in words if word != look)
+    if len(look) <= _SHORT:
+        return False
+    before, found, after = shown.replace("-", "").partition(look)
+    return bool(found) and _is_lure(before) and _is_lure(after)
+
+
+def _disguised(skeleton: str, shown: str, look: str) -> bool:
+    """Whether the brand's name is seen but not written, as a word or, if long, anywhere."""
+    if look in shown:
+        return False
+    if look in _PARTS.split(skeleton):
+        return True
+    return len(look) > _SHORT and look in skeleton.replace("-", "")
+
+
+def _is_lure(text: str) -> bool:
+    """Whether a text is nothing, digits, or made of words that such sites use."""
+    return _lures().fullmatch(text) is not None
+
+
+@cache
+def _lures() -> re.Pattern[str]:
+    words = load("look_alikes.toml")["lures"]
+    return re.compile(rf"(?:{'|'.join(sorted(words, key=len, reverse=True))}|\d)*")
+
+
+@cache
+def _innocent() -> frozenset[str]:
+    """Domains of others, and those of the known-legitimate list."""
+    text = resources.files("transforms").joinpath("data/known_legitimate.csv").read_text("utf-8")
+    listed = (row["entity_id"].partition(":") for row in csv.DictReader(text.splitlines()))
+    known = {value for kind, _, value in listed if kind == "domain"}
+    others = {one["domain"] for one in load("look_alikes.toml")["innocent"]}
+    return frozenset(known | others)
+
+
+def _is_typo(word: str, look: str) -> bool:
+    """Whether a letter is doubled or two neighbours changed places, as in no other word."""
+    if len(word) == len(look):
+        return sorted(word) == sorted(look)
+    doubled = re.sub(r"(.)\1+", r"\1", word)
+    return len(word) > len(look) and doubled == re.sub(r"(.)\1+", r"\1", look)
 
 
 def _one_letter_off(word: str, look: str) -> bool:

@@ -67,7 +67,8 @@ def strays(texts: pa.Array, own: np.ndarray) -> list[tuple[str, ...]]:
             candidates.append(digits)
     hashes = hash_text(pa.array(candidates, pa.string()))
     hits: dict[int, list[str]] = {}
-    for at in np.flatnonzero(np.isin(hashes, own)):
+    near = own[np.minimum(np.searchsorted(own, hashes), len(own) - 1)]
+    for at in np.flatnonzero(near == hashes):
         hits.setdefault(places[at], []).append(candidates[at])
     for row, place in zip(rows.tolist(), encoded.indices.to_pylist(), strict=True):
         if place in hits:
