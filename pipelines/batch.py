@@ -27,12 +27,13 @@ from transforms.graph.lineage import PreviousMembers
 from transforms.graph.priority import Weights
 from transforms.identify.evidence import Evidence, mentions
 from transforms.identify.legitimate import KnownLegitimate
+from transforms.identify.stated import Stated, without_victims
 from transforms.identify.strays import VictimNumbers
 from transforms.output.finish import Finish
 from transforms.output.metrics import ShowCounters
 from transforms.output.tally import CountMembers, CountRead, CountRejects
 from transforms.output.write import WriteTable
-from transforms.privacy.rejected import mask_rejects
+from transforms.privacy.rejected import mask_rejects, stated_in_rejects
 from transforms.privacy.withhold import Withhold
 from transforms.read.files import InputFile
 from transforms.read.options import ReadOptions
@@ -71,11 +72,23 @@ def build(pipeline: beam.Pipeline, plan: Plan) -> None:
     one_call = calls[ACCEPTED] | "One call an id" >> Deduplicate(RecordKind.CALL)
 
     start = pipeline | "Start" >> beam.Create([plan.run], reshuffle=False)  # one Run
+    refused = (
+        read["rejects"],
+        complaints[REJECTS],
+        calls[REJECTS],
+    ) | "All rejects" >> beam.Flatten()  # REJECT, not yet masked
+    stated = (
+        complaints[ACCEPTED] | "Stated in complaints" >> Stated(RecordKind.COMPLAINT),
+        calls[ACCEPTED] | "Stated in calls" >> Stated(RecordKind.CALL),
+        refused | "Stated in rejects" >> beam.Map(stated_in_rejects),
+    ) | "All stated" >> beam.Flatten()  # STATED
+    victims = beam.pvalue.AsSingleton(stated | "Stated numbers" >> VictimNumbers(start))
     evidence = (
         one_complaint[MAIN] | "Complaint evidence" >> Evidence(RecordKind.COMPLAINT),
         one_call[MAIN] | "Call evidence" >> Evidence(RecordKind.CALL),
         one_complaint[MAIN] | "Scripts" >> Scripts(start),
     ) | "All evidence" >> beam.Flatten()  # EVIDENCE
+    evidence = evidence | "Without victims" >> beam.Map(without_victims, victims)
     in_force = (one_complaint[MAIN], one_call[MAIN]) | "Decisions" >> Decisions(
         plan.decisions, plan.as_of, start
     )  # one InForce
@@ -90,7 +103,8 @@ def build(pipeline: beam.Pipeline, plan: Plan) -> None:
         follows=bool(plan.previous_members),
     )
 
-    numbers = beam.pvalue.AsSingleton(found.hidden | "Victims' numbers" >> VictimNumbers(start))
+    hidden = (found.hidden, stated) | "All victims" >> beam.Flatten()
+    numbers = beam.pvalue.AsSingleton(hidden | "Victims' numbers" >> VictimNumbers(start))
     kept_complaints = {"records": one_complaint[MAIN], "withheld": found.hidden} | (
         "Withhold from complaints" >> Withhold(RecordKind.COMPLAINT, numbers)
     )  # COMPLAINT
@@ -98,11 +112,7 @@ def build(pipeline: beam.Pipeline, plan: Plan) -> None:
         "Withhold from calls" >> Withhold(RecordKind.CALL, numbers)
     )  # CALL
     shown_mentions = found.classified | "Mentions" >> beam.Map(mentions, numbers)  # MENTION
-    rejects = (
-        (read["rejects"], complaints[REJECTS], calls[REJECTS])
-        | "All rejects" >> beam.Flatten()
-        | "Mask rejects" >> beam.Map(mask_rejects, numbers)
-    )  # REJECT
+    rejects = refused | "Mask rejects" >> beam.Map(mask_rejects, numbers)  # REJECT
 
     outputs: Mapping[tables.Table, beam.PCollection[pa.RecordBatch]] = {
         tables.COMPLAINTS: kept_complaints,

@@ -25,6 +25,7 @@ from transforms.decisions.decision_file import Decision
 from transforms.decisions.in_force import CountDecisions, Decisions
 from transforms.graph.priority import Weights
 from transforms.identify.legitimate import KnownLegitimate
+from transforms.identify.stated import stated_in_evidence, without_victims
 from transforms.identify.strays import VictimNumbers
 from transforms.live.keep import BLOCKS, RECORDS, REJECTED, TICKS, Show, count_live, young
 from transforms.live.known import KnownMembers
@@ -86,6 +87,9 @@ def build(pipeline: beam.Pipeline, plan: StreamPlan) -> None:
     in_force = (kept[RECORDS],) | "Decisions" >> Decisions(plan.decisions, None, start)
     decided = beam.pvalue.AsSingleton(in_force)
     evidence = kept[MAIN] | "Expire" >> beam.Map(young, decided, plan.days)  # EVIDENCE
+    stated = evidence | "Stated" >> beam.Map(stated_in_evidence)  # STATED
+    victims = beam.pvalue.AsSingleton(stated | "Stated numbers" >> VictimNumbers(start))
+    evidence = evidence | "Without victims" >> beam.Map(without_victims, victims)
     previous = start | "Known clusters" >> KnownMembers(plan.previous)  # PREVIOUS
     found = find_clusters(
         evidence,

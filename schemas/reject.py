@@ -36,6 +36,7 @@ class Code(StrEnum):
     BAD_AMOUNT = "bad_amount"
     BAD_CURRENCY = "bad_currency"
     VICTIM_ID_IS_CONTACT = "victim_id_is_contact"
+    ID_IS_CONTACT = "id_is_contact"
     AFTER_AS_OF = "after_as_of"
 
 

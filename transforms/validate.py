@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -26,6 +27,10 @@ _SLUG = r"^[a-z0-9][a-z0-9._-]{0,63}$"
 _ID = r"^[^\x00-\x1f\x7f]{1,256}$"
 _BAD_AMOUNT = "not an amount from 0 to below ten trillion, of at most 18 decimals"
 _CONTACT = r"@[^@\s]+\.|^\+\d[\d\s().-]{6,}$|^\(?\d{3}\)?[ .-]\d{3}[ .-]\d{4}$"
+
+_NO_DIGIT = re.compile(r"\D")
+_LEAST, _NATIONAL = 7, 10
+"""Digits of the shortest number that is looked for in ids; last ones by which a longer one is."""
 
 
 @dataclass
@@ -71,6 +76,12 @@ def _ids(batch: _Batch, id_field: str) -> None:
             name,
             "too long or holds characters that an id or slug must not have",
         )
+    batch.refuse(
+        columns.mask(pc.match_substring_regex(batch.typed[id_field], _CONTACT)),
+        Code.ID_IS_CONTACT,
+        id_field,
+        "looks like a number or an address; ids are shown, so give another one",
+    )
 
 
 def _time(batch: _Batch, name: str, as_of: datetime | None, *, required: bool) -> None:
@@ -131,6 +142,35 @@ def _numbers(batch: _Batch) -> None:
         fields=list(COMPLAINT_ACCEPTED.field("phone_numbers").type.value_type.fields),
     )
     batch.typed["phone_numbers"] = _relist(lists, flat)
+
+
+def _own_id(batch: _Batch, id_field: str, victims: Iterable[tuple[int, str | None]]) -> None:
+    """Refuse ids that hold a victim's number of their own row: ids are shown in every table."""
+    digits = pc.replace_substring_regex(batch.typed[id_field], r"\D", "").to_pylist()
+    bad = np.zeros(len(digits), bool)
+    for row, number in victims:
+        own = _NO_DIGIT.sub("", number or "")[-_NATIONAL:]
+        bad[row] |= len(own) >= _LEAST and own in (digits[row] or "")
+    batch.refuse(
+        bad, Code.ID_IS_CONTACT, id_field, "holds the victim's number; ids are shown, so change it"
+    )
+
+
+def _victims_of_complaints(batch: _Batch) -> Iterator[tuple[int, str | None]]:
+    lists = batch.typed["phone_numbers"]
+    rows = np.repeat(np.arange(len(lists)), _lengths(lists))
+    numbers = lists.flatten()
+    own = columns.mask(pc.equal(pc.struct_field(numbers, "role"), str(Role.VICTIM)))
+    raws = pc.struct_field(numbers, "raw").filter(pa.array(own)).to_pylist()
+    yield from zip(rows[own].tolist(), raws, strict=True)
+
+
+def _victims_of_calls(batch: _Batch) -> Iterator[tuple[int, str | None]]:
+    for name, suspects in (("calling_number", "inbound"), ("called_number", "outbound")):
+        theirs = ~columns.mask(pc.equal(batch.typed["direction"], suspects))
+        rows = np.flatnonzero(theirs)
+        raws = batch.rows[name].take(pa.array(rows)).to_pylist()
+        yield from zip(rows.tolist(), raws, strict=True)
 
 
 def _payments(batch: _Batch) -> None:
@@ -211,6 +251,7 @@ def validate_complaints(
     _victim(batch)
     batch.coerce("channel", tuple(Channel), str(Channel.OTHER))
     _numbers(batch)
+    _own_id(batch, "complaint_id", _victims_of_complaints(batch))
     _payments(batch)
     batch.keep("loss_amount", columns.amounts(rows["loss_amount"]), Code.BAD_AMOUNT, _BAD_AMOUNT)
     batch.keep(
@@ -240,6 +281,7 @@ def validate_calls(
         "not seconds between 0 and a week",
     )
     batch.coerce("direction", tuple(Direction), None)
+    _own_id(batch, "call_id", _victims_of_calls(batch))
     batch.coerce("attestation", tuple(Attestation), None)
     for name in ("orig_id", "carrier", "trunk", "source_ip", "complaint_id"):
         batch.typed[name] = columns.text(rows[name])

@@ -32,6 +32,8 @@ COMPLAINT_FAULTS = [
     ("occurred_at", "last week", Code.BAD_TIMESTAMP),
     ("occurred_at", "2200-01-01T00:00:00Z", Code.IMPOSSIBLE_DATE),
     ("victim_id", "jane@example.org", Code.VICTIM_ID_IS_CONTACT),
+    ("complaint_id", "+1 202 555 0143", Code.ID_IS_CONTACT),
+    ("complaint_id", "jane@example.org", Code.ID_IS_CONTACT),
     ("victim_id", "+1 202 555 0143", Code.VICTIM_ID_IS_CONTACT),
     ("victim_id", "(202) 555-0143", Code.VICTIM_ID_IS_CONTACT),
     ("victim_country", "UK", Code.BAD_COUNTRY),

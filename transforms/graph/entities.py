@@ -22,6 +22,7 @@ from transforms.columns import mask
 from transforms.decisions.rulings import NO_DECISIONS, InForce
 from transforms.graph import epochs
 from transforms.identify.legitimate import KnownLegitimate
+from transforms.identify.stated import STATED_FIELDS
 from transforms.shuffle import Keyed, PerPartition, batches_of
 
 WITHHELD = pa.schema(
@@ -50,9 +51,6 @@ NOTHING_LAPSES: epochs.Lives = {}
 
 OUTWEIGHED = 3
 """Records that show a suspect's hold, for each that reads as a victim's, to overrule a reading."""
-
-_STATED = r"^(phone_numbers\[|called_number|calling_number)"
-"""Fields in which the reporting organisation itself says whose number it is."""
 
 
 @dataclass(frozen=True)
@@ -117,7 +115,7 @@ def _count(sightings: pa.Table) -> pa.Table:
     nothing = pa.scalar(None, pa.string())
     hard = pc.is_in(sightings["role"], pa.array([str(role) for role in HARD_ROLES]))
     own = pc.equal(sightings["role"], Role.VICTIM)
-    stated = pc.and_(own, pc.match_substring_regex(sightings["field"], _STATED))
+    stated = pc.and_(own, pc.match_substring_regex(sightings["field"], STATED_FIELDS))
     place = pc.binary_join_element_wise(
         records,
         pc.fill_null(sightings["field"], ""),

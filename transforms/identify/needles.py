@@ -151,7 +151,7 @@ def _forms(written: str) -> Iterator[Needle]:
     (Argentine mobiles); a North American number also without its area code. Where it is not
     international, its digits but leading zeros.
     """
-    if written[:1] == "+" and written[1:].isdecimal() and (code := _plain_code(written)):
+    if written[:1] == "+" and written[1:].isdecimal() and (code := plain_code(written)):
         national = written[1 + len(code) :]
         yield Needle(national)
     else:
@@ -169,7 +169,7 @@ def _forms(written: str) -> Iterator[Needle]:
         yield Needle(national[-LOCAL:], alone=True)
 
 
-def _plain_code(e164: str) -> str | None:
+def plain_code(e164: str) -> str | None:
     """The country code of an E.164 number whose national form adds no digits but a prefix."""
     for length in (1, 2, 3):
         code = e164[1 : 1 + length]

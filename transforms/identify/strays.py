@@ -11,6 +11,7 @@ import re
 import unicodedata
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import cache, lru_cache
 
 import apache_beam as beam
 import numpy as np
@@ -18,6 +19,7 @@ import phonenumbers as pn
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from transforms.identify.needles import plain_code
 from transforms.shuffle import hash_text
 
 SHORTEST = 7
@@ -36,20 +38,50 @@ _RUN = re.compile(r"\d+", re.ASCII)
 _GAP = re.compile(r"[^\w]{1,3}", re.ASCII)
 
 
-def written_forms(withheld: pa.RecordBatch) -> np.ndarray:
-    """Hashes of the digits that each phone number of WITHHELD rows is written with, sorted."""
-    ids = pc.unique(withheld["entity_id"]).to_pylist()
+def written_forms(victims: pa.RecordBatch) -> np.ndarray:
+    """Hashes of the digits that each phone number of a batch is written with, sorted.
+
+    The numbers are those in its column `entity_id`. The number itself, with its plus, is among
+    the forms: digits that merely look like another country's number are not it.
+    """
+    ids = pc.unique(victims["entity_id"]).to_pylist()
     forms = {form for one in ids if one.startswith("phone:") for form in _forms(one[6:])}
     return np.unique(hash_text(pa.array(sorted(forms), pa.string())))
 
 
-def _forms(e164: str) -> Iterator[str]:
-    number = pn.parse(e164)
-    national = pn.national_significant_number(number)
-    dialled = pn.format_number(number, pn.PhoneNumberFormat.NATIONAL)
-    forms = [national, "0" + national, "".join(_RUN.findall(dialled))]
-    forms += [f"{prefix}{number.country_code}{national}" for prefix in PREFIXES]
-    return (form for form in forms if SHORTEST <= len(form) <= LONGEST)
+@lru_cache(maxsize=1 << 16)
+def _forms(e164: str) -> tuple[str, ...]:
+    code = plain_code(e164)
+    if code:
+        national = e164[1 + len(code) :]
+        dialled = _trunk_prefix(code) + national
+    else:
+        number = pn.parse(e164)
+        code, national = str(number.country_code), pn.national_significant_number(number)
+        shown = pn.format_number(number, pn.PhoneNumberFormat.NATIONAL)
+        dialled = "".join(_RUN.findall(shown))
+    forms = [national, "0" + national, dialled]
+    forms += [f"{prefix}{code}{national}" for prefix in PREFIXES]
+    return (e164, *(form for form in forms if SHORTEST <= len(form) <= LONGEST))
+
+
+@cache
+def _trunk_prefix(code: str) -> str:
+    """What is dialled before a national number of a country code, empty for nothing."""
+    region = pn.region_code_for_country_code(int(code))
+    return pn.ndd_prefix_for_region(region, True) or ""
+
+
+def are_held(ids: pa.Array, own: np.ndarray) -> np.ndarray:
+    """Which E.164 numbers are a victim's, by `written_forms`."""
+    return _among(hash_text(ids), own)
+
+
+def _among(hashes: np.ndarray, own: np.ndarray) -> np.ndarray:
+    """Which hashes are among sorted ones."""
+    if not len(own):
+        return np.zeros(len(hashes), bool)
+    return own[np.minimum(np.searchsorted(own, hashes), len(own) - 1)] == hashes
 
 
 def strays(texts: pa.Array, own: np.ndarray) -> list[tuple[str, ...]]:
@@ -67,8 +99,7 @@ def strays(texts: pa.Array, own: np.ndarray) -> list[tuple[str, ...]]:
             candidates.append(digits)
     hashes = hash_text(pa.array(candidates, pa.string()))
     hits: dict[int, list[str]] = {}
-    near = own[np.minimum(np.searchsorted(own, hashes), len(own) - 1)]
-    for at in np.flatnonzero(near == hashes):
+    for at in np.flatnonzero(_among(hashes, own)):
         hits.setdefault(places[at], []).append(candidates[at])
     for row, place in zip(rows.tolist(), encoded.indices.to_pylist(), strict=True):
         if place in hits:
@@ -111,7 +142,7 @@ class _Union(beam.CombineFn):
 
 @dataclass(eq=False)
 class VictimNumbers(beam.PTransform):
-    """WITHHELD batches to the one sorted array of `written_forms` of them all, 8 bytes a form.
+    """Batches with an `entity_id` to the sorted `written_forms` of them all, 8 bytes a form.
 
     `start` has one element a window: where nobody's number is known there is an array too.
     """

@@ -7,8 +7,15 @@ import pyarrow as pa
 
 from schemas.kinds import RecordKind
 from transforms.identify.needles import mask, needles, spans
+from transforms.identify.stated import of_numbers
 from transforms.identify.strays import strays
-from transforms.privacy.rejected_text import mask_reject_raw
+from transforms.privacy.rejected_text import mask_reject_raw, stated_numbers
+
+
+def stated_in_rejects(rejects: pa.RecordBatch) -> pa.RecordBatch:
+    """The victims' numbers that REJECT rows state, as far as they can be read, as `STATED`."""
+    rows = zip(rejects["raw"].to_pylist(), rejects["record_kind"].to_pylist(), strict=True)
+    return of_numbers(one for text, kind in rows if text for one in stated_numbers(text, kind))
 
 
 def mask_rejects(rejects: pa.RecordBatch, own: np.ndarray) -> pa.RecordBatch:

@@ -48,6 +48,17 @@ def mask_reject_raw(text: str, kind: str) -> str:
     return mask(text, spans(text, needles((), [*read, *written])))
 
 
+def stated_numbers(text: str, kind: str) -> Iterator[str]:
+    """E.164 of the numbers that a rejected row's own fields state as the victim's."""
+    country = _COUNTRY.search(text)
+    region = country["country"] if country else None
+    known = kind == RecordKind.COMPLAINT or _DIRECTION.search(text)
+    written = (_of_call(text) if kind == RecordKind.CALL else _of_role(text)) if known else ()
+    for number in written:
+        if e164 := phones.read_one(number, region).e164:
+            yield e164
+
+
 def _of_role(text: str) -> Iterator[str]:
     for match in _VICTIM.finditer(text):
         opening = text.rfind("{", max(0, match.start() - _AROUND), match.start())
