@@ -7,6 +7,7 @@ READY := $(VENV)/.ready
 DEMO := runs/demo
 RINGTRACE_CACHE ?= $(HOME)/.cache/ringtrace
 DATAFLOW := $(RINGTRACE_CACHE)/dataflow
+OPENCTI := $(RINGTRACE_CACHE)/opencti
 AIRFLOW := $(RINGTRACE_CACHE)/airflow
 
 .PHONY: help install demo test test-engines engines-up test-dataflow test-airflow check bench schemas clean
@@ -50,6 +51,11 @@ test-airflow:  ## load the example DAG as Airflow does
 	@$(AIRFLOW)/bin/python -m pip install --quiet --disable-pip-version-check 'apache-airflow==3.1.8' 'pytest>=9,<10'
 	@AIRFLOW_HOME=$(AIRFLOW)/home $(AIRFLOW)/bin/airflow db migrate >$(AIRFLOW)/migrate.log 2>&1 || { tail -5 $(AIRFLOW)/migrate.log; exit 1; }
 	@AIRFLOW_HOME=$(AIRFLOW)/home $(AIRFLOW)/bin/python -m pytest -m airflow tests/deploy/test_airflow.py
+
+test-opencti: $(READY)  ## parse the STIX bundles with OpenCTI's own client (pycti, 130 MB)
+	@test -x $(OPENCTI)/bin/python || $(PYTHON) -m venv $(OPENCTI)
+	@$(OPENCTI)/bin/python -m pip install --quiet --disable-pip-version-check 'pycti>=7,<8'
+	@RINGTRACE_PYCTI=$(OPENCTI)/bin/python $(BIN)/python -m pytest -rs tests/opencti
 
 check: $(READY)  ## lint, types, import direction
 	@$(BIN)/ruff check .

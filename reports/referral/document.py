@@ -106,8 +106,6 @@ def _summary(case: Case) -> list[Block]:
     ]
     payees = sum(1 for one in case.material.facts.members if one["role"] == "payee")
     phones = sum(1 for one in case.number if one.startswith("phone:"))
-    urgent = [one for one in case.groups if one.next_expiry is not None]
-    first = min((one.next_expiry for one in urgent if one.next_expiry), default=None)
     points = [
         sentence(case.material.facts),
         f"{row['victims']} distinct victims, in {case.countries}.",
@@ -117,8 +115,25 @@ def _summary(case: Case) -> list[Block]:
         f"That the members belong to one operation is {case.reference.word(row['confidence'])}, "
         "by the method of section 8.",
     ]
-    if first is not None:
-        points.append(
-            f"The first records to expire under the clocks of section 9 expire on {first:%Y-%m-%d}."
-        )
+    points.append(_clock(case))
     return [Points(points)]
+
+
+def _clock(case: Case) -> str:
+    """What the retention clocks say of the day of the referral."""
+    moment = case.material.moment
+    ends = [
+        end
+        for group in case.groups
+        for one in group.held
+        for end in (one.first_until, one.last_until)
+        if end is not None
+    ]
+    gone = sum(1 for end in ends if end <= moment)
+    coming = min((end for end in ends if end > moment), default=None)
+    soonest = f"; the next may be gone on {coming:%Y-%m-%d}" if coming else ""
+    unknown = sum(len(group.held) for group in case.groups if group.next_expiry is None)
+    return (
+        f"Under the clocks of section 9, records of {gone} of {len(ends)} first and last days may "
+        f"be gone already{soonest}. For {unknown} identifiers no period is known: ask at once."
+    )

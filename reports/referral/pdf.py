@@ -19,6 +19,9 @@ from reports.text import plain
 MARGIN = 54.0
 """Points; 0.75 inch, which fits A4 and Letter."""
 
+INSET = 6.0
+"""What reportlab's frame keeps free inside the margin."""
+
 
 class MissingPdfError(RuntimeError):
     """A library or font for the PDF is not installed; the message says how to get it."""
@@ -50,7 +53,7 @@ def render(sections: Sequence[Section], name: str, tlp: str, code: str) -> bytes
             f"the PDF needs {error.name}: pip install 'ringtrace[referral]'"
         ) from None
     held = io.BytesIO()
-    width = A4[0] - 2 * MARGIN
+    width = A4[0] - 2 * (MARGIN + INSET)
     document = SimpleDocTemplate(
         held,
         pagesize=A4,
@@ -84,10 +87,10 @@ class _Frame:
         canvas.saveState()
         canvas.setFont(BOLD, 12)
         for y in (height - 40, 24):
-            canvas.drawRightString(width - MARGIN, y, f"TLP:{self.letter.tlp}")
+            canvas.drawRightString(width - MARGIN - INSET, y, f"TLP:{self.letter.tlp}")
         canvas.setFont(PROSE, 8)
-        canvas.drawString(MARGIN, height - 40, "Criminal referral. A lead, not proof.")
-        canvas.drawString(MARGIN, 24, f"{self.letter.code[:90]}   page {document.page}")
+        canvas.drawString(MARGIN + INSET, height - 40, "Criminal referral. A lead, not proof.")
+        canvas.drawString(MARGIN + INSET, 24, f"{self.letter.code[:90]}   page {document.page}")
         canvas.restoreState()
 
 
@@ -112,7 +115,6 @@ def _story(sections: Sequence[Section], letter: _Letter, width: float) -> list[A
 
 
 def _contents(sections: Sequence[Section]) -> list[Any]:
-
     lines = [shown(f"{one.number}. {one.title}", PROSE) for one in sections if one.number]
     return [
         paragraph("Contents", "caption"),

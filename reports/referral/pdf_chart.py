@@ -74,7 +74,7 @@ def chart(block: Chart, width: float) -> Any:
     at_x = 4.0
     for kind in block.kinds:
         drawing.add(
-            Circle(at_x, 5, 3, fillColor=HexColor(_COLOURS.get(kind, "#4f5762")), strokeWidth=0)
+            Circle(at_x, 5, 3, fillColor=HexColor(_COLOURS.get(kind, "#4f5762")), strokeColor=None)
         )
         drawing.add(String(at_x + 6, 2.5, kind, fontName=PROSE, fontSize=7.5))
         at_x += 62
