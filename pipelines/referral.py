@@ -94,7 +94,9 @@ def run(arguments: argparse.Namespace) -> int:
     known = _known(arguments.known_legitimate)
     found = _material(arguments, manifest)
     policy = chosen.policy
-    stops = gate.obstacles(found.facts, known, policy["bridge_side"], policy["small_cluster"])
+    stops = gate.obstacles(
+        found.facts, known, policy["bridge_side"], policy["small_cluster"], found.offered
+    )
     if stops and not (override and all(one.answerable for one in stops)):
         return _refuse(arguments.cluster, stops)
     earlier_folder = Path(arguments.supersedes) if arguments.supersedes else None

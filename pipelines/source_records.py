@@ -6,6 +6,7 @@ that is not byte for byte what the run read is refused.
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterator, Sequence, Set
 from datetime import datetime
@@ -25,6 +26,10 @@ from transforms.read.reader import TAGS, read_shard
 from transforms.read.recognise import plan
 from transforms.read.shards import scan
 from transforms.validate import validate_calls, validate_complaints
+
+OFFER = "offer"
+OFFERED = re.compile(r"offer-(?P<offer>[0-9a-f]{12})-(?P<row>[1-9]\d*)-[1-9]\d*")
+"""What stands for a record's id in the evidence of an offer (`transforms.joint.offered`)."""
 
 ID = {RecordKind.COMPLAINT: "complaint_id", RecordKind.CALL: "call_id"}
 
@@ -48,9 +53,9 @@ def locate(
     digests = _checked(manifest, files)
     given = manifest["options"].get("as_of")
     as_of = datetime.fromisoformat(given) if isinstance(given, str) else None
-    found: dict[Key, Place] = {}
+    found = offered(manifest, wanted)
     for kind in RecordKind:
-        of_kind = {(org, record) for one, org, record in wanted if one == kind}
+        of_kind = {(org, record) for one, org, record in wanted - found.keys() if one == kind}
         if of_kind:
             found |= _places(kind, files, digests, of_kind, reading, as_of)
     if lost := sorted(wanted - found.keys()):
@@ -58,6 +63,25 @@ def locate(
             f"--complaints, --calls: {len(lost)} records of the cluster are not in these files; "
             "give all files that the run read, and the formats and --source-org that it was given"
         )
+    return found
+
+
+def offered(manifest: Manifest, wanted: Set[Key]) -> dict[Key, Place]:
+    """The places, in the offers of a joint run, of what stands there for records.
+
+    The manifest vouches for an offer, whose signature `exchange join` checked; an offer counts
+    people, and the organisation that sent it finds the records.
+    """
+    listed: Any = manifest["options"].get("offers") or []
+    digests = {(one["sender"], one["sha256"][:12]): one["sha256"] for one in listed}
+    names = {one["sha256"]: one["name"] for one in manifest["inputs"] if one["kind"] == OFFER}
+    found = {}
+    for key in wanted:
+        _, org, record = key
+        told = OFFERED.fullmatch(record)
+        sha256 = digests.get((org, told["offer"])) if told else None
+        if told and sha256:
+            found[key] = Place(names.get(sha256, OFFER), sha256, int(told["row"]), 0)
     return found
 
 

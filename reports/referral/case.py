@@ -15,11 +15,12 @@ from reports import tables
 from reports.evidence import Reading, readings
 from reports.exchange.suppression import Shown, shown
 from reports.referral import losses
-from reports.referral.gate import Bridge, Obstacle, Override, bridges
+from reports.referral.gate import Bridge, Obstacle, Override, bridges, level
 from reports.referral.losses import Rate
 from reports.referral.material import Material
 from reports.referral.providers import Group, groups
 from reports.referral.reference import Reference
+from reports.stix_parts import TLP_LEVELS
 from reports.tables import Run
 from reports.timeline import Handover, timeline
 from schemas.kinds import Status
@@ -129,8 +130,12 @@ def build(
         confirmations=confirmations,
         excerpts=_told(readings(run, members, narratives=True)) if excerpts else [],
         earlier=earlier,
-        tlp=reference.policy["tlp"],
+        tlp=_strictest([reference.policy["tlp"], *(one["tlp"] for one in material.offered)]),
     )
+
+
+def _strictest(markings: list[str]) -> str:
+    return max((level(one) for one in markings), key=TLP_LEVELS.index)
 
 
 def _told(found: list[Reading]) -> list[Reading]:

@@ -104,6 +104,42 @@ def victims(case: Case) -> list[Block]:
             numbers=(2,),
         ),
         *_conversion(case),
+        *_offered(case),
+    ]
+
+
+def _offered(case: Case) -> list[Block]:
+    """What other organisations' offers say of their own victims and losses."""
+    if not case.material.offered:
+        return []
+    rows = []
+    for one in case.material.offered:
+        countries = [f"{each['country']} {each['victims']}" for each in one["countries"] or []]
+        losses = [f"{each['currency']} {each['amount']:,}" for each in one["losses"] or []]
+        rows.append(
+            (
+                plain(one["contributor"], 40),
+                str(one["members"]),
+                "not told" if one["victims_known"] is None else str(one["victims_known"]),
+                ", ".join(countries) or "not told",
+                ", ".join(losses) or "not told",
+            )
+        )
+    return [
+        Grid(
+            "What offers of other organisations say, suppressed and rounded by them; not in the "
+            "tables above",
+            ("Organisation", "Members", "Victims", "Of them, by country", "Losses, rounded"),
+            rows,
+            (0.2, 0.12, 0.14, 0.27, 0.27),
+            numbers=(1, 2),
+        ),
+        Text(
+            "The victims and losses above are of the records of the organisation that made this "
+            "package. A person who reported to both is counted by both. What an offer counts "
+            "stands in Exhibit 1 by the offer and the place in it; the organisation that sent it "
+            "holds the records."
+        ),
     ]
 
 
@@ -180,6 +216,7 @@ def links(case: Case) -> list[Block]:
             f"{len(accepted)} links hold the {len(facts.members)} members together; {both} of them "
             "were seen by more than one organisation. A link is two identifiers that the same "
             "records name, both in roles that the scammer must really hold. "
+            f"{_union(case)}"
             f"{loose} members hang on one link alone; {len(held)} links hold a larger part alone."
         ),
         link_chart(case),
@@ -191,6 +228,15 @@ def links(case: Case) -> list[Block]:
             numbers=(0, 1, 2, 3, 4),
         ),
     ]
+
+
+def _union(case: Case) -> str:
+    if not case.material.union_links:
+        return ""
+    return (
+        f"{case.material.union_links} links only the union of the organisations' evidence "
+        "reveals: none of them has both ends in one cluster of its own. "
+    )
 
 
 def _heaviest(one: dict[str, object]) -> tuple[float, str, str]:

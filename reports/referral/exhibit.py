@@ -17,7 +17,11 @@ SOURCE: tuple[Column, ...] = (
     ("record", "row of Exhibit 1", "The source record; of several, the earliest."),
     ("file", "file name", "Input file that holds that record, as the run named it."),
     ("file_sha256", "SHA-256", "Digest of that file."),
-    ("position", "number", "1-based line of a text file, or row of a Parquet file."),
+    (
+        "position",
+        "number",
+        "1-based line of text, row of Parquet, or place in an offer's evidence.",
+    ),
 )
 """The columns by which every row points to its source."""
 

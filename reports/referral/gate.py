@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -43,15 +43,41 @@ class Bridge:
     side: list[str]
 
 
+OPEN = ("clear", "green")
+"""TLP 2.0 levels at which what was received may go to an authority without asking its source."""
+
+
 def obstacles(
-    facts: Facts, known: KnownLegitimate, bridge_side: int, small_cluster: int
+    facts: Facts,
+    known: KnownLegitimate,
+    bridge_side: int,
+    small_cluster: int,
+    offered: Sequence[Row] = (),
 ) -> list[Obstacle]:
     """Everything that stands in the way, the gravest first."""
     return [
         *_status(facts),
         *_legitimate(facts, known),
         *_bridges(facts, bridge_side, small_cluster),
+        *_handling(offered),
     ]
+
+
+def level(marking: str) -> str:
+    """The TLP 2.0 level of a marking such as TLP:AMBER+STRICT."""
+    return marking.lower().removeprefix("tlp:")
+
+
+def _handling(offered: Sequence[Row]) -> Iterator[Obstacle]:
+    """One obstacle a contributor whose offer may not be passed on without its leave."""
+    for who in sorted({one["contributor"] for one in offered}):
+        tlp = {one["tlp"] for one in offered if one["contributor"] == who}
+        if not {level(one) for one in tlp} <= set(OPEN):
+            yield Obstacle(
+                "handling",
+                f"the offer of {who} is {', '.join(sorted(tlp))}, which does not let it go to "
+                f"others: ask {who} to agree, and give who agreed, and when, as the reason",
+            )
 
 
 def _status(facts: Facts) -> Iterator[Obstacle]:

@@ -19,6 +19,7 @@ import pyarrow.compute as pc
 from reports import tables
 from reports.cluster_facts import Facts, gather
 from reports.tables import Run
+from schemas.joint import OFFERED_CLUSTERS, UNION_LINKS
 from schemas.manifest import Manifest
 from schemas.tables import CALLS, CLUSTERS, COMPLAINTS, MENTIONS
 
@@ -31,7 +32,8 @@ Key = tuple[str, str, str]
 class Place:
     """Where a record was read: a file of the run's inputs, and the row.
 
-    `position` is the 1-based line of a text file, or the row of a Parquet file. `copies` counts
+    `position` is the 1-based line of a text file, the row of a Parquet file, or the place in the
+    evidence of another organisation's offer. `copies` counts
     other rows of the inputs with the same id, which the run counted as duplicates.
     """
 
@@ -57,7 +59,12 @@ class Record:
 
 @dataclass(frozen=True)
 class Material:
-    """A cluster, its records by key and by member, every reading, victims and losses by country."""
+    """A cluster, its records by key and by member, every reading, victims and losses by country.
+
+    Of a joint run, `offered` holds what offers say of their parts of it, and `union_links` counts
+    the links that only the union of the contributors reveals. Victims and losses are of the run's
+    own records alone.
+    """
 
     facts: Facts
     manifest: Manifest
@@ -67,6 +74,8 @@ class Material:
     sightings: list[Row]
     victims: dict[str | None, int]
     losses: dict[str, dict[str, Decimal]]
+    offered: list[Row]
+    union_links: int
 
     @property
     def in_order(self) -> list[Record]:
@@ -116,7 +125,9 @@ def collect(
     ordered = sorted(keys, key=_Order(keys))
     complaints = _rows(run, COMPLAINTS, "complaint_id", [k for k in ordered if k[0] != "call"])
     calls = _rows(run, CALLS, "call_id", [k for k in ordered if k[0] == "call"])
-    held = complaints | calls
+    # What an offer counts has no record here: nothing more is known of it.
+    nothing: Row = {}
+    held = dict.fromkeys(ordered, nothing) | complaints | calls
     members = {one["entity_id"] for one in facts.members}
     records = {
         key: Record(
@@ -140,6 +151,8 @@ def collect(
         sightings=sightings,
         victims=_victims(held),
         losses=_losses(complaints),
+        offered=_offered(run, manifest, cluster_id),
+        union_links=_union_links(run, manifest, cluster_id),
     )
 
 
@@ -157,6 +170,21 @@ def _by_number(one: Record) -> int:
 
 def _key(sighting: Row) -> Key:
     return sighting["record_kind"], sighting["source_org"], sighting["record_id"]
+
+
+def _offered(run: Run, manifest: Manifest, cluster_id: str) -> list[Row]:
+    """Rows of offered_clusters/ that a joint cluster holds members of."""
+    if not manifest["options"].get("offers"):
+        return []
+    rows = tables.read(run, OFFERED_CLUSTERS).to_pylist()
+    return [one for one in rows if cluster_id in one["cluster_ids"]]
+
+
+def _union_links(run: Run, manifest: Manifest, cluster_id: str) -> int:
+    if not manifest["options"].get("offers"):
+        return 0
+    here = (pc.field("cluster_id") == cluster_id) & (pc.field("kind") == "link")
+    return tables.count(run, UNION_LINKS, here)
 
 
 def _records_of(sightings: list[Row]) -> dict[str, set[Key]]:

@@ -1,0 +1,137 @@
+"""Two companies, one case: from raw files by way of an offer to a package that holds."""
+
+import csv
+import dataclasses
+import io
+import json
+
+import bagit
+import pyarrow.compute as pc
+import pytest
+
+from pipelines import key_store
+from reports import tables
+from schemas.joint import CONTRIBUTORS
+from schemas.tables import CLUSTERS
+from tests.pipelines.exchange.conftest import ISSUED, NOW, befriend, ringtrace, rows
+from tests.reports.test_stix import problems
+
+AGREED = ["--override-by", "Ada Cole", "--override-reason", "microsoft agreed on 1 June 2026"]
+
+
+def exhibit(package, number):
+    (path,) = (package / "data/exhibits").glob(f"{number:02d}-*.csv")
+    return list(csv.DictReader(io.StringIO(path.read_text(encoding="utf-8-sig"))))
+
+
+class Joint:
+    """A joint run of amazon with microsoft's offer, of which one joint cluster is confirmed."""
+
+    def __init__(self, world, patch, folder):
+        self.world, self.run, self.package = world, folder / "run", folder / "package"
+        self.offer = folder / "offer"
+        patch.setenv(key_store.HOME_VARIABLE, str(world.microsoft.home))
+        words = ["exchange", "offer", world.microsoft.run, "--to", "amazon"]
+        assert ringtrace(*words, "--output", self.offer, "--issued-at", ISSUED) == 0
+        # A desk of its own: offers are taken in the order of their days, for good.
+        desk = dataclasses.replace(world.amazon, home=folder / "home")
+        befriend(desk, world.microsoft)
+        patch.setenv(key_store.HOME_VARIABLE, str(desk.home))
+        first = folder / "first"
+        words = ["exchange", "join", world.amazon.run, self.offer, "--at", NOW]
+        assert ringtrace(*words, "--output", first) == 0
+        who = tables.read(first, CONTRIBUTORS, ["entity_id", "cluster_id", "contributor"])
+        by = {}
+        for one in who.to_pylist():
+            by.setdefault(one["cluster_id"], {}).setdefault(one["contributor"], []).append(
+                one["entity_id"]
+            )
+        both = [one for one in by.values() if set(one) == {"amazon", "microsoft"}]
+        largest = max(both, key=lambda one: sum(map(len, one.values())))
+        ids = sorted({each for those in largest.values() for each in those})
+        decisions = folder / "decisions.csv"
+        lines = ["decision_id,kind,entity_a,entity_b,author,reason,decided_at,expires_at"]
+        lines += [
+            f"C-{n},confirm,{one},,Priya Rao,seen by both,2024-01-01T00:00:00Z,"
+            for n, one in enumerate(ids)
+            if "#" not in one
+        ]
+        decisions.write_text("\n".join(lines) + "\n")
+        assert ringtrace(*words, "--decisions", decisions, "--output", self.run) == 0
+        where = pc.field("status") == "confirmed"
+        found = tables.read(self.run, CLUSTERS, where=where).to_pylist()
+        self.cluster = max(found, key=lambda one: (one["size"], one["cluster_id"]))
+
+    def referral(self, output, *more):
+        words = ["referral", self.run, "--cluster", self.cluster["cluster_id"]]
+        words += ["--complaints", self.world.amazon.complaints, "--calls", self.world.amazon.calls]
+        return ringtrace(*words, "--recipient", "in-cbi", "--output", output, *more)
+
+
+@pytest.fixture(scope="module")
+def joint(world, tmp_path_factory):
+    with pytest.MonkeyPatch.context() as patch:
+        made = Joint(world, patch, tmp_path_factory.mktemp("joint"))
+        assert made.referral(made.package, *AGREED) == 0
+        yield made
+
+
+def test_what_was_received_under_a_marking_is_not_passed_on_unasked(joint, tmp_path, capsys):
+    assert joint.referral(tmp_path / "p") == 1
+    assert "handling: the offer of microsoft is TLP:AMBER+STRICT" in capsys.readouterr().err
+
+
+def test_the_package_holds_and_says_who_agreed(joint, capsys):
+    assert ringtrace("verify", joint.package) == 0
+    assert "holds: " in capsys.readouterr().out
+    page = (joint.package / "data/referral.html").read_text()
+    assert "microsoft agreed on 1 June 2026" in page and "TLP:AMBER+STRICT" in page
+    assert bagit.Bag(str(joint.package)).validate()
+    assert problems((joint.package / "data/cluster.stix.json").read_bytes()) == []
+
+
+def test_the_strictest_marking_binds_every_file(joint):
+    facts = json.loads((joint.package / "data/package.json").read_bytes())
+    assert facts["tlp"] == "amber+strict"
+    first = json.loads((joint.package / "data/cluster.stix.json").read_bytes())["objects"][0]
+    assert first["name"] == "TLP:AMBER+STRICT"
+    event = json.loads((joint.package / "data/cluster.misp.json").read_bytes())["Event"]
+    assert event["Tag"] == [{"name": "tlp:amber+strict"}]
+
+
+def test_rows_point_into_ones_own_files_and_into_the_offer(joint):
+    offer = json.loads((joint.offer / "offer.json").read_bytes())
+    orgs, own = set(), joint.world.amazon.complaints
+    named = {}
+    for row in exhibit(joint.package, 3):
+        named.setdefault(row["record"], set()).add(row["identifier"].partition("#")[0])
+    for row in exhibit(joint.package, 1):
+        orgs.add(row["organisation"])
+        at = int(row["position"]) - 1
+        if row["organisation"] == "microsoft":
+            counted = offer["evidence"][at]
+            told = {offer["entities"][one]["entity_id"] for one in counted["entities"]}
+            assert named[row["row"]] <= {one.partition("#")[0] for one in told}
+            assert row["file"].startswith("offer-microsoft-")
+        else:
+            source = joint.world.amazon.calls if row["kind"] == "call" else own
+            assert rows(source)[at][f"{row['kind']}_id"] == row["record_id"]
+    assert orgs == {"amazon", "microsoft"}
+
+
+def test_no_byte_of_the_partners_victims_is_in_it(joint):
+    victims = {row["victim_id"] for row in rows(joint.world.microsoft.complaints)}
+    ids = {row["complaint_id"] for row in rows(joint.world.microsoft.complaints)}
+    secrets = {one.encode() for one in victims | ids if one}
+    own = {row["complaint_id"].encode() for row in rows(joint.world.amazon.complaints)}
+    secrets -= own
+    assert len(secrets) > 100
+    for path in joint.package.rglob("*"):
+        if path.is_file():
+            content = path.read_bytes()
+            assert not [one for one in secrets if one in content], path
+
+
+def test_the_offers_own_counts_stand_beside(joint):
+    page = (joint.package / "data/referral.html").read_text()
+    assert "What offers of other organisations say" in page
