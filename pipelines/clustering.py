@@ -12,6 +12,7 @@ from transforms.graph.cluster_records import SUPPLIES, ClusterRecords, Suppliers
 from transforms.graph.clusters import MEMBERS, Summarise
 from transforms.graph.decide import CLUSTER_LINKS, MEMBERSHIPS, DecideEntities, DecideLinks
 from transforms.graph.entities import FOUND_ENTITIES, HIDDEN, Classify
+from transforms.graph.largest_component import LargestComponent
 from transforms.graph.lineage import EVENTS, KeepIds
 from transforms.graph.links import INCIDENCES, Link
 from transforms.graph.priority import Weights
@@ -70,6 +71,7 @@ def find_clusters(
         "named": linked[INCIDENCES],
         "links": linked["links"],
     }
+    hanging = linked[INCIDENCES] | "Largest component" >> LargestComponent()  # tallies
     kept = graph | "Assign" >> Assign(decided, start) | "Keep ids" >> KeepIds(previous, follows)
     assigned = beam.pvalue.AsSingleton(kept[MAIN])  # one ASSIGNMENT
 
@@ -92,5 +94,5 @@ def find_clusters(
         members=clusters[MEMBERS],
         suppliers=records[SUPPLIES] | "Suppliers" >> Suppliers(),
         lineage=kept[EVENTS],
-        tallies=(linked["tallies"], kept["tallies"]),
+        tallies=(linked["tallies"], hanging, kept["tallies"]),
     )

@@ -70,10 +70,12 @@ def alarms(tallies: Mapping[tuple[str, str], int]) -> list[Alarm]:
     members = tallies.get(("clusters", "members"), 0)
     largest = max((n for (group, _), n in tallies.items() if group == "cluster_sizes"), default=0)
     if largest >= SMALLEST_ALARM and largest > LARGEST_SHARE * members:
+        together = tallies.get(("components", "largest"), 0)
         found.append(
             Alarm(
                 code="giant_cluster",
-                message=f"the largest cluster holds {largest} of {members} members",
+                message=f"the largest cluster holds {largest} of {members} members; "
+                f"before any tie is doubted, {together} identifiers hang together",
             )
         )
     if wide := tallies.get(("links", "records_too_wide"), 0):

@@ -106,6 +106,12 @@ def test_a_giant_cluster_is_an_alarm_however_clusters_are_batched(sizes, alarmed
         assert [one["code"] for one in alarms(tallies)] == ["giant_cluster"] * alarmed
 
 
+def test_the_alarm_says_how_much_hung_together_before():
+    counted = add_up(count_members(clusters(SMALLEST_ALARM))) | {("components", "largest"): 4321}
+    (alarm,) = alarms(counted)
+    assert "4321 identifiers hang together" in alarm["message"]
+
+
 def test_records_too_wide_are_an_alarm():
     (alarm,) = alarms({("links", "records_too_wide"): 3})
     assert (alarm["code"], alarm["message"][:9]) == ("wide_records", "3 records")

@@ -16,6 +16,8 @@ from transforms.graph import contraction, forest
 from transforms.graph.components import components
 from transforms.graph.contraction import Components, both_ways, follow, name, relabel, tell
 from transforms.graph.forest import EDGE, LABEL, Forest, OverBudgetError, SpanningForest
+from transforms.graph.incidence import INCIDENCE
+from transforms.graph.largest_component import record_edges, tallies
 
 NODES = st.integers(0, 30) | st.sampled_from((1 << 62, (1 << 63) - 1))
 EDGES = st.lists(st.tuples(NODES, NODES), max_size=60)
@@ -143,3 +145,26 @@ def test_folding_is_not_quadratic(monkeypatch):
         whole.add(edges[start : start + 10], edges[start : start + 10] + 1)
     whole.fold()
     assert sum(folded) < 8 * len(edges)
+
+
+@given(st.lists(st.tuples(st.integers(0, 12), st.integers(0, 12)), max_size=30))
+def test_the_largest_component_counts_entities_not_records(pairs):
+    columns = [
+        pa.array([pair[0] for pair in pairs], pa.int64()),
+        pa.array([pair[1] for pair in pairs], pa.int64()),
+        pa.array([0] * len(pairs), pa.int64()),
+        pa.array([0] * len(pairs), pa.int64()).cast(INCIDENCE.field("observed_at").type),
+    ]
+    edges = record_edges(pa.RecordBatch.from_arrays(columns, schema=INCIDENCE))
+    whole = Forest()
+    whole.add(edges["a"].to_numpy(), edges["b"].to_numpy())
+    graph = nx.Graph([(("record", group), node) for group, node in pairs])
+    parts = [
+        [one for one in part if not isinstance(one, tuple)]
+        for part in nx.connected_components(graph)
+    ]
+    assert dict(tallies(whole)) == {
+        ("components", "entities"): sum(map(len, parts)),
+        ("components", "components"): len(parts),
+        ("components", "largest"): max(map(len, parts), default=0),
+    }

@@ -1,0 +1,206 @@
+"""What one complaint, one call and one entity cost: `python -m benchmarks.cost [N] [--day]`.
+
+Three simulated worlds (N complaints without calls, 2 N without calls, N with four calls each; N is
+10,000 by default) are run by the batch pipeline, and the differences between them give CPU, peak
+memory and shuffled bytes by complaint and by call. With --day the constants are put to the days
+that docs/scale.md speaks of. `--hot CALLS` measures one partition instead: what it holds when one
+caller id made that many calls.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import resource
+import sys
+import tempfile
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.dataset as ds
+
+from benchmarks import measured
+from pipelines.cli import main as ringtrace
+from schemas.call import CALL_ACCEPTED
+from schemas.complaint import COMPLAINT_ACCEPTED
+from schemas.mention import CLASSIFIED, EVIDENCE
+from schemas.tables import ALL
+from transforms import shuffle
+from transforms.graph.entities import classify
+from transforms.graph.links import PAIR
+from transforms.identify import legitimate
+from transforms.identify.evidence import call_evidence
+from transforms.output import write
+
+CALLS = 4
+STEPS = {
+    tuple(schema.names): name
+    for name, schema in {
+        "complaints": COMPLAINT_ACCEPTED,
+        "calls": CALL_ACCEPTED,
+        "evidence": EVIDENCE,
+        "classified evidence": CLASSIFIED,
+        "pairs": PAIR,
+        **{f"written {table.name}": table.schema for table in ALL},
+    }.items()
+}
+DAYS = {
+    "a company's day": (200_000, 250_000),
+    "a day of 1M complaints and 100M calls": (1_000_000, 100_000_000),
+    "ten of these": (10_000_000, 1_000_000_000),
+    "a hundred of these": (100_000_000, 10_000_000_000),
+}
+"""Complaints and calls."""
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Of one run: CPU seconds, peak bytes, shuffled bytes by step, and entities found."""
+
+    cpu: float
+    peak: float
+    shuffled: Counter[str]
+    entities: int
+
+
+def one_run(world: Path) -> None:
+    """Run the pipeline in this process and print the bytes that its shuffles carried, by step."""
+    carried: Counter[str] = Counter()
+    plain = shuffle.packed
+
+    def counted(batch: pa.RecordBatch, schema: pa.Schema) -> bytes:
+        piece = plain(batch, schema)
+        carried[STEPS.get(tuple(schema.names), "other")] += len(piece)
+        return piece
+
+    shuffle.packed = counted
+    write.packed = counted
+    flags = ["--complaints", f"{world}/complaints", "--output", f"{world}/run"]
+    flags += ["--calls", f"{world}/calls"] if list(world.glob("calls/*")) else []
+    if ringtrace(["batch", *flags]):
+        sys.exit("the run failed")
+    entities = ds.dataset(world / "run" / "entities").count_rows()
+    print(json.dumps({"shuffled": carried, "entities": entities}))
+
+
+def cost(complaints: int, calls: int, folder: Path) -> Cost:
+    """Of a world of that size, in a process of its own."""
+    world = folder / f"{complaints}-{calls}"
+    size = ["--complaints", complaints, "--operations", max(2, complaints // 165)]
+    size += ["--calls-per-complaint", calls / complaints]
+    measured.run(measured.python("pipelines.cli", "simulate", world, *size))
+    found = measured.run(measured.python("benchmarks.cost", "--one", world))
+    told = json.loads(found.output.splitlines()[-1])
+    return Cost(found.cpu, found.peak * 2**20, Counter(told["shuffled"]), told["entities"])
+
+
+@dataclass(frozen=True)
+class Unit:
+    """What is fixed, and what each complaint and each call adds."""
+
+    fixed: float
+    complaint: float
+    call: float
+
+    def of(self, complaints: float, calls: float) -> float:
+        """What that many cost."""
+        return self.fixed + self.complaint * complaints + self.call * calls
+
+
+def unit(size: int, alone: float, twice: float, called: float) -> Unit:
+    """The straight line through three runs."""
+    complaint = (twice - alone) / size
+    return Unit(alone - complaint * size, complaint, (called - alone) / (CALLS * size))
+
+
+def measure(size: int) -> dict[str, Unit]:
+    """Constants by name: cpu (seconds), peak, shuffled (bytes), entities."""
+    with tempfile.TemporaryDirectory() as folder:
+        runs = [
+            cost(complaints, calls, Path(folder))
+            for complaints, calls in ((size, 0), (2 * size, 0), (size, CALLS * size))
+        ]
+    print("shuffled bytes, by step, of the run with calls:")
+    for step, carried in runs[2].shuffled.most_common():
+        print(f"  {step}: {carried:,}")
+    return {
+        "cpu": unit(size, *(run.cpu for run in runs)),
+        "peak": unit(size, *(run.peak for run in runs)),
+        "shuffled": unit(size, *(run.shuffled.total() for run in runs)),
+        "entities": unit(size, *(run.entities for run in runs)),
+    }
+
+
+def hot(calls: int) -> dict[str, float]:
+    """Bytes that the owner of one caller id holds at its peak, and those of its evidence."""
+    rows = [
+        {
+            "call_id": f"k{n}",
+            "source_org": "amazon",
+            "started_at": 1_767_225_600_000_000 + n * 1_000_000,
+            "direction": "inbound",
+            "calling_number": "+18882040123",
+            "called_number": f"+1212{7_000_000 + n % 1_000_000}",
+            "victim_id": f"v{n}",
+            "victim_country": "US",
+            "source": "made up",
+            "position": n + 1,
+            "format": "jsonl",
+        }
+        for n in range(calls)
+    ]
+    pieces = []
+    for start in range(0, calls, 8192):
+        batch = pa.RecordBatch.from_pylist(rows[start : start + 8192], CALL_ACCEPTED)
+        evidence = call_evidence(batch)
+        caller = evidence.filter(pc.equal(evidence["role"], "caller_id"))
+        pieces.append(shuffle.packed(caller, EVIDENCE))
+    del rows
+    before = pa.total_allocated_bytes()
+    table = shuffle.table_of((shuffle.unpacked(one, EVIDENCE) for one in pieces), EVIDENCE)
+    classify(table, legitimate.shipped())
+    peak = pa.default_memory_pool().max_memory() - before
+    return {
+        "calls": calls,
+        "packed": sum(map(len, pieces)),
+        "evidence": table.nbytes,
+        "arrow_peak": peak,
+        "process_peak": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
+    }
+
+
+def main() -> None:
+    """Print the constants, and what the days cost."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.cost", description=__doc__)
+    parser.add_argument("size", metavar="N", type=int, nargs="?", default=10_000)
+    parser.add_argument("--day", action="store_true")
+    parser.add_argument("--hot", metavar="CALLS", type=int)
+    parser.add_argument("--one", metavar="WORLD", type=Path, help=argparse.SUPPRESS)
+    asked = parser.parse_args()
+    if asked.one:
+        one_run(asked.one)
+        return
+    if asked.hot:
+        for name, value in hot(asked.hot).items():
+            print(f"{name}: {value:,} ({value / asked.hot:,.0f} a call)")
+        return
+    found = measure(asked.size)
+    for name, one in found.items():
+        each = f"{one.complaint:,.6g} a complaint, {one.call:,.6g} a call"
+        print(f"{name}: {one.fixed:,.6g} fixed, {each}")
+    if asked.day:
+        for day, (complaints, calls) in DAYS.items():
+            hours = found["cpu"].of(complaints, calls) / 3600
+            carried = found["shuffled"].of(complaints, calls) / 2**30
+            local = found["peak"].of(complaints, calls) / 2**30
+            print(
+                f"{day}: {hours:,.1f} core hours, {carried:,.1f} GiB shuffled, "
+                f"{local:,.1f} GiB where one process holds it all"
+            )
+
+
+if __name__ == "__main__":
+    main()
