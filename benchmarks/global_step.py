@@ -82,9 +82,7 @@ def main() -> None:
         one(int(sys.argv[2]))
         return
     sizes = [int(word) for word in sys.argv[1:]] or SIZES
-    print(
-        f"{'records':>10} {'rows':>11} {'nodes':>9} {'clusters':>9} {'CPU s':>7} {'bytes a row':>12}"
-    )
+    print(f"{'records':>10} {'rows':>11} {'nodes':>9} {'clusters':>9} {'CPU s':>7} {'B a row':>12}")
     for size in sizes:
         told = json.loads(
             measured.run(measured.python("benchmarks.global_step", "--one", size)).output
