@@ -9,11 +9,9 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from transforms.columns import mask as true
 from transforms.identify.needles import Needles, mask, spans
 
 _STRANGE = re.compile(r"[^\x00-\x7f]")
@@ -65,12 +63,3 @@ def masked(texts: pa.Array, wanted: Sequence[Needles]) -> pa.Array:
     for row, places in found.items():
         told[row] = mask(told[row], places)
     return pa.array(told, pa.string())
-
-
-def with_digits(texts: pa.Array, least: int) -> np.ndarray:
-    """The rows that may hold `least` digits no further apart than `strays` lets one number be.
-
-    A text with other than ASCII characters always may.
-    """
-    close = pc.match_substring_regex(texts, rf"[0-9](?:\W{{0,3}}[0-9]){{{least - 1}}}")
-    return np.flatnonzero(true(pc.or_(close, pc.invert(pc.string_is_ascii(texts)))))

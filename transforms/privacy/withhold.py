@@ -15,10 +15,10 @@ from schemas.complaint import COMPLAINT_ACCEPTED, COMPLAINT_KEY
 from schemas.kinds import RecordKind
 from transforms.graph.entities import WITHHELD
 from transforms.identify.needles import needles
-from transforms.identify.strays import SHORTEST, strays
+from transforms.identify.strays import strays
 from transforms.lists import items
 from transforms.privacy.masking import suspect_calls, withhold
-from transforms.privacy.searching import masked, with_digits
+from transforms.privacy.searching import masked
 from transforms.shuffle import Keyed, PerPartition, batches_of
 
 WITHHELD_KEY = ("source_org", "record_id")
@@ -83,15 +83,17 @@ def _found(
     batch: pa.RecordBatch, names: Sequence[str], numbers: np.ndarray
 ) -> list[tuple[str, ...]]:
     """The digits of victims' numbers in the named columns of each row."""
-    found: dict[int, set[str]] = {}
-    for name in names if len(numbers) else ():
+    rows: list[int] = []
+    texts: list[pa.Array] = []
+    for name in names:
         where, parts = _texts(batch[name])
         for part in parts:
-            rows = with_digits(part, SHORTEST)
-            searched = strays(part.take(pa.array(rows)), numbers)
-            for row, digits in zip(rows.tolist(), searched, strict=True):
-                if digits:
-                    found.setdefault(where[row], set()).update(digits)
+            rows.extend(where)
+            texts.append(part)
+    found: dict[int, set[str]] = {}
+    for row, digits in zip(rows, strays(pa.concat_arrays(texts), numbers), strict=True):
+        if digits:
+            found.setdefault(row, set()).update(digits)
     return [tuple(sorted(found.get(row, ()))) for row in range(batch.num_rows)]
 
 
