@@ -47,13 +47,15 @@ HEADS = (
     "capped",
     "Leiden",
     "2 records",
+    "hub prec",
+    "hub rec",
     "harm",
     "innocents",
 )
 
 
 def scores(flags: list[str], seed: int, folder: Path) -> list[float]:
-    """B-cubed F1, precision and recall of one world, F1 of the others, and the harm count."""
+    """What a line of the table holds, in the order of `HEADS`."""
     world, run = folder / "world", folder / "run"
     ring = [sys.executable, "-m", "pipelines.cli"]
     _run([*ring, "simulate", str(world), "--seed", str(seed), *flags])
@@ -61,7 +63,8 @@ def scores(flags: list[str], seed: int, folder: Path) -> list[float]:
     _run([*ring, "batch", *inputs, "--output", str(run)])
     lists = {name: f"{world}/{name}.csv" for name in ("truth", "victims", "innocents")}
     harm = ["--victims", lists["victims"], "--innocents", lists["innocents"]]
-    harm += ["--known-legitimate", f"{world}/legitimate.csv", "--baselines", "--json"]
+    harm += ["--known-legitimate", f"{world}/legitimate.csv", "--hubs", f"{world}/hubs.csv"]
+    harm += ["--baselines", "--json"]
     judged = json.loads(_run([*ring, "evaluate", str(run), lists["truth"], *harm]))
     ours = judged["agreement"]["bcubed"]
     return [
@@ -70,6 +73,8 @@ def scores(flags: list[str], seed: int, folder: Path) -> list[float]:
         ours["recall"],
         *(judged["baselines"][name]["bcubed"]["f1"] for name in BASELINES),
         trusted(run, world / "truth.csv"),
+        judged["hubs"]["precision"],
+        judged["hubs"]["recall"],
         judged["known_legitimate"] + judged["victim_side"],
         judged["innocent"],
     ]

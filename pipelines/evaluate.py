@@ -15,13 +15,16 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.dataset as ds
 
-from pipelines.baselines import compared
+from pipelines.baselines import HUB, compared
 from pipelines.evaluation import Evaluation, as_json, lines, show
+from reports import tables
 from schemas import epoch
-from schemas.tables import MEMBERS
+from schemas.tables import ENTITIES, MEMBERS
+from transforms.graph.communities import HUB_RECORDS
 from transforms.identify import legitimate
 from transforms.identify.legitimate import LegitimateListError
 from transforms.scoring import metrics
+from transforms.scoring.flags import Flags, flags
 from transforms.scoring.intervals import intervals
 from transforms.scoring.survival import Survival, survival
 
@@ -88,6 +91,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         ("known-legitimate", "more known-legitimate identifiers that must be in no cluster"),
         ("victims", "victims' own identifiers that must be in no cluster"),
         ("innocents", "identifiers that must share a cluster with no other"),
+        (
+            "hubs",
+            "and holders, the operations that it serves: to judge what is called a hub",
+        ),
     ):
         parser.add_argument(f"--{flag}", metavar="FILE", type=Path, help=f"CSV entity_id: {text}")
     parser.add_argument(
@@ -117,14 +124,15 @@ def run(arguments: argparse.Namespace) -> int:
         )
         others = compared(arguments.run, truth) if arguments.baselines else {}
         survived = _survival(arguments.previous, members, truth) if arguments.previous else None
+        flagged = _flags(arguments.run, arguments.hubs) if arguments.hubs else None
     except (EvaluateError, LegitimateListError) as error:
         sys.stderr.write(f"ringtrace evaluate: {error}\n")
         return 2
     if arguments.json:
-        told = as_json(result, others, survived)
+        told = as_json(result, others, survived, flagged)
         sys.stdout.write(json.dumps(told, indent=2) + "\n")
     else:
-        show(lines(result, others, survived))
+        show(lines(result, others, survived, flagged))
     return 0
 
 
@@ -175,6 +183,20 @@ def _members(folder: Path) -> pa.Table:
 
 def _survival(previous: Path, members: pa.Table, truth: Mapping[str, str]) -> Survival:
     return survival(truth, _by_entity(_members(previous)), _by_entity(members))
+
+
+def _flags(run: Path, hubs: Path) -> Flags:
+    holders: dict[str, int] = {}
+    for row in _rows(hubs, "holders"):
+        if not row["holders"].isdecimal():
+            raise EvaluateError(f"{hubs}: {row['holders']!r} is no number of operations")
+        holders[row["entity_id"]] = int(row["holders"])
+    entities = tables.read(run, ENTITIES, ["entity_id", "complaints", "calls", "reason"])
+    flagged = entities.filter(pc.starts_with(entities["reason"], HUB))
+    often = pc.greater_equal(pc.add(entities["complaints"], entities["calls"]), HUB_RECORDS)
+    return flags(
+        flagged["entity_id"].to_pylist(), holders, entities.filter(often)["entity_id"].to_pylist()
+    )
 
 
 def _by_entity(members: pa.Table) -> dict[str, str]:

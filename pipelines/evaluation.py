@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass
 from rich.console import Console
 from rich.table import Table
 
+from transforms.scoring.flags import Flags
 from transforms.scoring.intervals import Intervals
 from transforms.scoring.metrics import Agreement
 from transforms.scoring.survival import Survival
@@ -36,7 +37,10 @@ class Evaluation:
 
 
 def as_json(
-    result: Evaluation, others: Mapping[str, Agreement], survived: Survival | None
+    result: Evaluation,
+    others: Mapping[str, Agreement],
+    survived: Survival | None,
+    flagged: Flags | None = None,
 ) -> dict[str, object]:
     """The whole evaluation, fit for JSON; baselines and survival only where they were asked for."""
     told: dict[str, object] = asdict(result) | {"agreement": _agreement(result.agreement)}
@@ -44,6 +48,9 @@ def as_json(
         told["baselines"] = {name: _agreement(one) for name, one in others.items()}
     if survived:
         told["survival"] = asdict(survived)
+    if flagged:
+        shares = {"precision": flagged.precision, "recall": flagged.recall}
+        told["hubs"] = asdict(flagged) | shares
     return told
 
 
@@ -55,10 +62,18 @@ def _agreement(one: Agreement) -> dict[str, object]:
 
 
 def lines(
-    result: Evaluation, others: Mapping[str, Agreement], survived: Survival | None
+    result: Evaluation,
+    others: Mapping[str, Agreement],
+    survived: Survival | None,
+    flagged: Flags | None = None,
 ) -> list[tuple[str, str]]:
     """What is printed: a name and a value a line."""
-    return [*_lines(result), *_survival_lines(survived), *_baseline_lines(others)]
+    return [
+        *_lines(result),
+        *_survival_lines(survived),
+        *_flag_lines(flagged),
+        *_baseline_lines(others),
+    ]
 
 
 def _lines(result: Evaluation) -> list[tuple[str, str]]:
@@ -102,6 +117,16 @@ def _baseline_lines(others: Mapping[str, Agreement]) -> list[tuple[str, str]]:
     return [
         (f"baseline {name}: B-cubed F1, pairwise F1", f"{one.bcubed.f1:.4f}, {one.pairwise.f1:.4f}")
         for name, one in others.items()
+    ]
+
+
+def _flag_lines(flagged: Flags | None) -> list[tuple[str, str]]:
+    if flagged is None:
+        return []
+    return [
+        ("called a hub", f"{flagged.flagged}"),
+        ("  precision: serve two operations or more", f"{flagged.precision:.4f}"),
+        ("  recall of what serves three or more, often seen", f"{flagged.recall:.4f}"),
     ]
 
 

@@ -105,6 +105,8 @@ LINEAGE = pa.schema(
         field("event", _STRING, "What happened.", required=True, values=tuple(LineageEvent)),
         field("from_ids", _STRINGS, "Clusters of the previous run.", required=True),
         field("to_ids", _STRINGS, "Clusters of this run.", required=True),
+        field("members_new", pa.int64(), "Members that were in no cluster of the previous run."),
+        field("members_gone", pa.int64(), "Members of the previous run that it holds no more."),
     ]
 )
 """lineage/: what became of each cluster since the previous run."""

@@ -46,7 +46,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("out", metavar="OUT", type=Path, help="folder to write, new or empty")
     parser.add_argument("--seed", type=int, default=world.seed, help="(default: %(default)s)")
     for name, text in (
-        ("complaints", "complaints in all, but for copies sent again"),
+        ("complaints", "complaints in all, but for copies"),
         ("operations", "rings"),
         ("days", "length of the world in days"),
     ):

@@ -20,7 +20,7 @@ from pipelines.simulate.drafts import Victim
 from pipelines.simulate.noise import BANK_LINES, BRAND_DOMAINS, BRAND_LINES
 from pipelines.simulate.reports import Scene
 from pipelines.simulate.rings import Ring, plan
-from pipelines.simulate.truth import Ties
+from pipelines.simulate.truth import Ties, holders
 from pipelines.simulate.world import COUNTRIES, COUNTRY_WEIGHTS, RATES, START, World
 
 VICTIMS = "victims.csv"
@@ -58,9 +58,10 @@ def simulate(world: World, folder: Path) -> None:
     """Write `world` below `folder` in the input contract (DESIGN.md section 3).
 
     complaints/ORG.jsonl and calls/ORG.jsonl; truth.csv (`entity_id,operation`, see `Ties`);
-    and, as `entity_id,reason`, legitimate.csv (real lines and sites that occur), victims.csv (what
-    is the victims' own) and innocents.csv (businesses that only malice names): no cluster may hold
-    any of them. Equal worlds give equal bytes. Raises OSError where `folder` cannot be written.
+    as `entity_id,reason`, legitimate.csv (real lines and sites that occur), victims.csv (what is
+    the victims' own) and innocents.csv (businesses that only malice names, and unlisted lines): no
+    cluster may hold any of them; and hubs.csv (`entity_id,holders`), what serves several rings.
+    Equal worlds give equal bytes. Raises OSError where `folder` cannot be written.
     """
     rng = Random(world.seed)
     the_plan = plan(rng, world, narratives.SCRIPTS)
@@ -81,9 +82,14 @@ def simulate(world: World, folder: Path) -> None:
     legitimate = [(f"phone:{number}", f"line of {who}") for who, number in lines.items()]
     legitimate += [(f"domain:{domain}", "the brand's own site") for domain in BRAND_DOMAINS]
     innocent = [(f"phone:{number}", "named by malice") for number in scene.people.businesses]
+    innocent += [(f"phone:{number}", "an unlisted line") for number in scene.people.unlisted]
+    hubs = holders(the_plan)
+    hubs |= {f"phone:{number}": len(the_plan.rings) for number in scene.people.unlisted}
     _write_csv(folder / "truth.csv", ("entity_id", "operation"), ties.rows())
     _write_csv(folder / "legitimate.csv", ("entity_id", "reason"), sorted(legitimate))
     _write_csv(folder / "innocents.csv", ("entity_id", "reason"), sorted(innocent))
+    rows = ((one, str(count)) for one, count in sorted(hubs.items()))
+    _write_csv(folder / "hubs.csv", ("entity_id", "holders"), rows)
 
 
 def _write_csv(path: Path, header: tuple[str, str], rows: Iterable[tuple[str, str]]) -> None:
@@ -105,10 +111,19 @@ def _write_days(scene: Scene, ties: Ties, writer: _Writer) -> None:
             record = _write_report(scene, ties, writer, day, report)
             if scene.happens(RATES.duplicate):
                 resent.append(record)
+            if scene.happens(RATES.copycat):
+                resent.append(_copied(scene, writer, record))
             if report.ring is not None and scene.happens(RATES.second_report):
                 later.append(_again(scene, day, report))
         for record in resent:
             writer.write("complaints", record)
+
+
+def _copied(scene: Scene, writer: _Writer, record: dict[str, Any]) -> dict[str, Any]:
+    """Somebody else sends the same complaint, as if it were their own, perhaps elsewhere."""
+    org = scene.rng.choice(scene.world.organisations)
+    mine = {"source_org": org, "complaint_id": writer.next_id("complaints", org)}
+    return record | mine | {"victim_id": _pseudonym(scene.rng)}
 
 
 def _reports(scene: Scene, day: int, due: list[_Report]) -> Iterator[_Report]:

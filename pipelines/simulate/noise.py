@@ -33,12 +33,17 @@ class Bystanders:
 
     businesses: tuple[str, ...]
     telemarketers: tuple[str, ...]
+    unlisted: tuple[str, ...]
 
 
 def bystanders(rng: Random, plan: Plan) -> Bystanders:
-    """Innocent business lines that malice names, and telemarketers' caller ids."""
-    lines = [stranger(rng, plan, rng.choice(COUNTRIES)) for _ in range(60)]
-    return Bystanders(tuple(lines[:20]), tuple(lines[20:]))
+    """Innocent business lines that malice names, telemarketers' caller ids, and unlisted lines.
+
+    The last are a courier's and a local bank's: published, but on no known-legitimate list, and
+    named as the number to call by victims of every ring.
+    """
+    lines = [stranger(rng, plan, rng.choice(COUNTRIES)) for _ in range(63)]
+    return Bystanders(tuple(lines[:20]), tuple(lines[20:60]), tuple(lines[60:]))
 
 
 def stranger(rng: Random, plan: Plan, country: str) -> str:
@@ -119,6 +124,11 @@ def copy_list(rng: Random, draft: Draft, rings: list[Ring], day: float) -> None:
         one = rng.choice(rings).pick(rng, Role.CALLBACK, day)
         if one is not None:
             add_number(rng, draft, one.value, rng.choice((Role.CALLBACK, Role.MENTIONED)))
+
+
+def name_unlisted(rng: Random, draft: Draft, people: Bystanders) -> None:
+    """Name a line as the number to call back that is nobody's scam."""
+    add_number(rng, draft, rng.choice(people.unlisted), Role.CALLBACK)
 
 
 def accuse(rng: Random, draft: Draft, people: Bystanders) -> None:

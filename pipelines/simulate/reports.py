@@ -71,6 +71,8 @@ def scam(scene: Scene, ring: Ring, victim: Victim, org: str, day: float) -> Draf
         noise.copy_list(rng, draft, at_work, day)
     if scene.happens(RATES.malicious):
         noise.accuse(rng, draft, scene.people)
+    if scene.happens(RATES.unlisted_line):
+        noise.name_unlisted(rng, draft, scene.people)
     draft.sentences.append(rng.choice(draft.phrases.ending))
     return draft
 

@@ -9,6 +9,18 @@ from dataclasses import dataclass, field
 from pipelines.simulate.rings import Plan
 
 
+def holders(plan: Plan) -> dict[str, int]:
+    """How many rings each identifier serves that serves two or more: mules and what is recycled."""
+    rings: dict[str, set[str]] = {}
+    for ring in plan.rings:
+        for slots in ring.slots.values():
+            for slot in slots:
+                for one in slot.held:
+                    if one.entity_id in plan.shared:
+                        rings.setdefault(one.entity_id, set()).add(ring.name)
+    return {one: len(names) for one, names in sorted(rings.items()) if len(names) > 1}
+
+
 @dataclass
 class Ties:
     """What records have tied so far: a union-find forest over each ring's own identifiers.

@@ -58,7 +58,9 @@ class Noise:
     brand_mentioned: float = 0.05
     brand_domain: float = 0.06
     victim_named: float = 0.08
+    unlisted_line: float = 0.01
     duplicate: float = 0.01
+    copycat: float = 0.003
     second_report: float = 0.02
     mule: float = 0.02
     recycled: float = 0.007

@@ -159,3 +159,30 @@ def test_baselines_and_survival_are_told(tmp_path, capfd):
     text = capfd.readouterr().out
     assert "baseline components: B-cubed F1, pairwise F1\t1.0000, 1.0000" in text
     assert "  of these with the same id\t1" in text
+
+
+def test_hubs_are_judged(tmp_path, capfd):
+    """One line that victims of four rings call, and a list that says so."""
+    rows = []
+    for number in range(120):
+        ring = number % 4
+        raws = [f"+188855501{10 * ring + number // 4 % 3:02}", f"+188855501{10 * ring + 5:02}"]
+        if number % 5 == 0:
+            raws.append("+18885550199")
+        named = [{"raw": raw, "role": "callback"} for raw in raws]
+        rows.append(complaint(number, victim_id=f"v{number}", phone_numbers=named))
+    run = tmp_path / "run"
+    batch(run, "--complaints", jsonl(tmp_path / "rows.jsonl", rows))
+    truth, hubs = tmp_path / "truth.csv", tmp_path / "hubs.csv"
+    truth.write_text("entity_id,operation\nphone:+18885550100,r0\n")
+    hubs.write_text("entity_id,holders\nphone:+18885550199,4\nphone:+18885550177,9\n")
+    assert main(["evaluate", str(run), str(truth), "--hubs", str(hubs), "--json"]) == 0
+    told = json.loads(capfd.readouterr().out)["hubs"]
+    assert told == {
+        "flagged": 1, "right": 1, "wanted": 1, "found": 1, "precision": 1.0, "recall": 1.0
+    }  # fmt: skip
+    assert main(["evaluate", str(run), str(truth), "--hubs", str(hubs)]) == 0
+    assert "called a hub\t1\n" in capfd.readouterr().out
+    hubs.write_text("entity_id,holders\nphone:+1,many\n")
+    assert main(["evaluate", str(run), str(truth), "--hubs", str(hubs)]) == 2
+    assert "'many' is no number of operations" in capfd.readouterr().err

@@ -2,7 +2,7 @@
 
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from schemas.epoch import bare, bare_ids, named, number
@@ -12,6 +12,7 @@ IDS = st.sampled_from(
 )
 
 
+@settings(deadline=None)
 @given(IDS, st.integers(1, 400))
 def test_there_and_back(entity_id, epoch):
     one = named(entity_id, epoch)

@@ -111,17 +111,28 @@ def lineage(assignment: pa.RecordBatch, previous: pa.Table) -> pa.Table:
     it shares is with one previous cluster, and that one with no other), or else `merged` (members
     of several previous clusters) or `split` (of one whose members went to several) or both. Every
     previous id that is no longer in use has `ended`, with the clusters that its members went to.
-    A member that is nobody's now, such as a hub, makes no event.
+    A member that is nobody's now, such as a hub, makes no event; `members_gone` counts it, so that
+    a cluster that shrank can be told from one that is as it was.
     """
     node, cluster, member = _members(assignment)
     common = overlaps(previous, node[member], cluster[member])
     sources, targets, shared = _both_ways(common)
     now = _sizes(cluster[member])
+    before = _sizes(previous["cluster"].to_numpy())
+    same = common.previous == common.current
+    stayed = dict(zip(common.current[same].tolist(), common.shared[same].tolist(), strict=True))
     rows = [
-        row for one, size in now.items() for row in _events(one, size, sources, targets, shared)
+        row
+        | {
+            "members_new": size - shared.get(one, 0),
+            "members_gone": before.get(one, 0) - stayed.get(one, 0),
+        }
+        for one, size in now.items()
+        for row in _events(one, size, sources, targets, shared)
     ]
     rows.extend(
         _row(one, LineageEvent.ENDED, [one], targets.get(one, []))
+        | {"members_new": 0, "members_gone": before[one]}
         for one in np.unique(previous["cluster"].to_numpy()).tolist()
         if one not in now
     )
@@ -146,7 +157,7 @@ def _both_ways(common: Overlaps) -> tuple[Links, Links, Mapping[int, int]]:
 
 def _events(
     one: int, size: int, sources: Links, targets: Links, shared: Mapping[int, int]
-) -> Iterator[Mapping[str, Any]]:
+) -> Iterator[dict[str, Any]]:
     came = sources.get(one, [])
     torn = [p for p in came if len(targets[p]) > 1]
     if not came:
@@ -160,7 +171,7 @@ def _events(
         yield _row(one, event, came, [one])
 
 
-def _row(one: int, event: LineageEvent, before: list[int], now: list[int]) -> Mapping[str, Any]:
+def _row(one: int, event: LineageEvent, before: list[int], now: list[int]) -> dict[str, Any]:
     return {
         "cluster_id": cluster_id(one),
         "event": str(event),

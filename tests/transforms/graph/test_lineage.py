@@ -96,6 +96,9 @@ def test_events_reconcile_with_members(drawn):
     assert set(by_cluster) == {cluster_id(one) for one in set(old) | set(new)}
     for text, told in by_cluster.items():
         one = cluster_number(text)
+        for row in told.values():
+            assert row["members_new"] == len(new.get(one, set()) - set(earlier))
+            assert row["members_gone"] == len(old.get(one, set()) - new.get(one, set()))
         if one not in new:
             assert set(told) == {LineageEvent.ENDED}
             went = {cluster_id(later[node]) for node in old[one] if node in later}
