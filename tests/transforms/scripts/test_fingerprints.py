@@ -1,6 +1,6 @@
 """Winnowing against its definition, and the promise that makes it useful."""
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from transforms.scripts.fingerprints import SHINGLE, WINDOW, fingerprints
@@ -31,6 +31,7 @@ def shingles(text):
     ]
 
 
+@settings(deadline=None)
 @given(TEXTS)
 def test_the_smallest_of_every_window_is_kept(texts):
     spelt = words(texts)
@@ -47,6 +48,7 @@ AROUND = st.tuples(*[st.lists(st.sampled_from("uvwxyz"), max_size=5) for _ in ra
 PASSAGE = st.lists(st.sampled_from("abcdefgh"), min_size=SHINGLE + WINDOW - 1, max_size=12)
 
 
+@settings(deadline=None)
 @given(PASSAGE, AROUND)
 def test_a_shared_passage_shares_a_fingerprint(passage, around):
     texts = [

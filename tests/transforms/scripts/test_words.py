@@ -1,4 +1,4 @@
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from transforms.scripts.words import NUMBER, spelt, words
@@ -22,6 +22,7 @@ def test_apostrophes_of_both_kinds_stay_inside():
     assert said("don't DON\u2019T 'quoted'") == ["don't", "don\u2019t", "quoted"]
 
 
+@settings(deadline=None)
 @given(st.text())
 def test_places_hold_what_they_say(text):
     last = 0
@@ -32,6 +33,7 @@ def test_places_hold_what_they_say(text):
             assert text[start:end].lower() == word
 
 
+@settings(deadline=None)
 @given(st.lists(st.none() | st.text(st.sampled_from("ab 1.")), max_size=5))
 def test_texts_one_after_the_other(texts):
     found = words(texts)
