@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from reports.referral.case import Case
-from reports.referral.losses import written
+from reports.referral.words import money
 from reports.text import plain
 from schemas.kinds import Role
 
@@ -28,9 +28,7 @@ def holdings(case: Case) -> Mapping[str, Holding]:
     payees = [one for one in case.material.facts.members if one["role"] == Role.PAYEE]
     paid = sum(len(one.payments) for one in case.material.in_order)
     links = sum(1 for one in case.material.facts.inside if one["accepted"])
-    sums = "; ".join(
-        f"{currency} {written(amount)}" for currency, (amount, _) in case.totals.items()
-    )
+    sums = "; ".join(f"{currency} {money(amount)}" for currency, (amount, _) in case.totals.items())
     return {
         "scheme": Holding(
             f"{row['complaints']} complaints tell of callers; brands that they claimed to be: "
