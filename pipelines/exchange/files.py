@@ -11,7 +11,6 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from pipelines import key_store
 from pipelines.options import UsageError
 from reports import signing
-from reports.exchange import victims
 from reports.exchange.read_offer import MAX_BYTES
 from schemas import CONTRACT_VERSION
 from schemas.manifest import NAME
@@ -101,17 +100,3 @@ def own_org(given: str | None, orgs: set[str], run: str) -> str:
     if len(orgs) != 1:
         raise UsageError(f"{run}: holds records of {len(orgs)} organisations; say --from ORG")
     return next(iter(orgs))
-
-
-def victims_of(path: str | None) -> frozenset[str]:
-    """Entity ids of the victims in a file, if there is one."""
-    if path is None:
-        return frozenset()
-    try:
-        return victims.load(Path(path).read_text(encoding="utf-8-sig"), path).entity_ids()
-    except OSError as error:
-        raise UsageError(f"{path}: {error.strerror}; give a CSV file") from None
-    except UnicodeDecodeError:
-        raise UsageError(f"{path}: not UTF-8 text; save it as UTF-8") from None
-    except victims.VictimsFileError as error:
-        raise UsageError(str(error)) from None

@@ -13,7 +13,7 @@ from typing import Any
 
 import pyarrow.compute as pc
 
-from pipelines.exchange import files, intake
+from pipelines.exchange import files, intake, own_victims
 from pipelines.options import UsageError, moment
 from reports import tables
 from schemas import epoch
@@ -75,7 +75,8 @@ def run(arguments: argparse.Namespace) -> int:
     _check_given_again(arguments, manifest["options"])
     now = arguments.at or datetime.now(UTC)
     offers = intake.take(arguments.offers, me, orgs, now)
-    private = files.victims_of(arguments.victims)
+    named = {one for offer in offers for one in _named(offer)}
+    private = own_victims.among(named, arguments.victims)
     status = _carry_out(arguments, manifest, me, offers, private)
     if status == 0:
         intake.settle(offers)
@@ -199,6 +200,11 @@ def _told(one: intake.Signed) -> dict[str, str]:
     }
 
 
+def _named(one: intake.Signed) -> frozenset[str]:
+    """The identifiers of an offer, without epochs."""
+    return frozenset(epoch.bare(entity.entity_id) for entity in getattr(one.found, "entities", ()))
+
+
 def _summary(output: str, offers: list[intake.Signed], private: frozenset[str]) -> list[str]:
     """What came of it, in a few lines."""
     who = tables.read(output, CONTRIBUTORS, ["cluster_id", "contributor"]).to_pylist()
@@ -213,8 +219,7 @@ def _summary(output: str, offers: list[intake.Signed], private: frozenset[str]) 
         "clusters are one (union_links/)",
     ]
     for one in offers:
-        named = {epoch.bare(entity.entity_id) for entity in getattr(one.found, "entities", ())}
-        if ours := len(named & private):
+        if ours := len(_named(one) & private):
             lines.append(
                 f"  {one.found.sender} names {ours} identifiers of your own victims: left out; "
                 "tell them"

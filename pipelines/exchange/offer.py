@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipelines import key_store
-from pipelines.exchange import files
+from pipelines.exchange import files, own_victims
 from pipelines.options import UsageError, moment
 from reports import tables
 from reports.exchange import canonical, make_offer
@@ -65,12 +65,13 @@ def run(arguments: argparse.Namespace) -> int:
     parties = Parties(
         sender, recipient, _time(issued), _time(issued + timedelta(days=policy.days_valid))
     )
+    members = tables.read(folder, MEMBERS)
     offer, left = make_offer.make(
-        tables.read(folder, MEMBERS),
+        members,
         tables.read(folder, ENTITIES, ["entity_id", "status"]),
         tables.read(folder, CLUSTERS, ["cluster_id", "status"]),
         evidence.filter(pc.equal(evidence["source_org"], sender)),
-        files.victims_of(arguments.victims),
+        own_victims.among(members["entity_id"].to_pylist(), arguments.victims),
         policy,
         parties,
     )

@@ -77,7 +77,7 @@ def test_the_union_is_better_than_either_alone_and_harms_nobody(world, joined):
         assert (found.known_legitimate, found.victim_side, found.innocent) == (0, 0, 0)
         score[name] = found.agreement
     for alone in ("amazon", "microsoft"):
-        assert score["joint"].bcubed.f1 > score[alone].bcubed.f1 + 0.1
+        assert score["joint"].bcubed.f1 > score[alone].bcubed.f1 + 0.05
         assert score["joint"].bcubed.recall > score[alone].bcubed.recall
     assert score["joint"].bcubed.precision > 0.9
 
@@ -356,6 +356,8 @@ def test_what_bound_the_run_must_be_given_again(world, at, tmp_path, capsys):
 # -- what an offer cannot do ---------------------------------------------------------------------
 
 BRAND_LINE = "phone:+18882804331"
+HELD = "refund2025550173@scam-help.support"
+"""An address with a victim's number in it."""
 HOSTILE = (
     'handle:telegram:=HYPERLINK("http://x")',
     "handle:telegram:<script>alert(1)</script>",
@@ -368,7 +370,7 @@ def test_a_hostile_offer_names_no_innocent_and_breaks_nothing(world, offered, at
     """A known line, a victim's number and hostile texts, by a partner whose key is trusted."""
     value = offer_of(offered())
     victim = "phone:+12025550173"
-    ids = sorted([BRAND_LINE, victim, *HOSTILE, "phone:+18775550199"])
+    ids = sorted([BRAND_LINE, victim, *HOSTILE, "phone:+18775550199", f"email:{HELD}"])
     offer = dataclasses.replace(
         value,
         entities=tuple(OfferedEntity(one, "callback", 99, 1) for one in ids),
@@ -386,10 +388,11 @@ def test_a_hostile_offer_names_no_innocent_and_breaks_nothing(world, offered, at
     words = [run, folder, "--output", tmp_path / "joint", "--at", NOW, "--victims", mine]
     assert ringtrace("exchange", "join", *words) == 0
     said = capsys.readouterr().out
-    assert "microsoft names 1 identifiers of your own victims: left out" in said
+    assert "microsoft names 2 identifiers of your own victims: left out" in said
     joint = members(tmp_path / "joint")
     assert BRAND_LINE not in joint
     assert victim not in joint
+    assert f"email:{HELD}" not in joint
     assert "phone:+18775550199" in joint
     status = {
         one["entity_id"]: one["status"] for one in read(tmp_path / "joint", ENTITIES).to_pylist()
