@@ -67,6 +67,9 @@ bench: $(READY)  ## the measurements that the docs quote (an hour)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[bench]'
 	@$(BIN)/python -m benchmarks
 
+pictures: $(READY)  ## take the pictures of the README again, in a Chromium
+	@$(BIN)/python -m benchmarks.pictures
+
 schemas: $(READY)  ## write the published contracts again after a change of schemas/ or options
 	@$(BIN)/python -m schemas.json_schema docs/schemas
 	@$(BIN)/python -m schemas.markdown docs/data-contract.md

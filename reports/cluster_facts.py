@@ -15,6 +15,7 @@ from reports import tables
 from reports.evidence import Reading, readings
 from reports.script_wordings import Wordings, wordings
 from reports.tables import Run
+from schemas import epoch
 from schemas.kinds import Strength
 from schemas.tables import CALLS, CLUSTERS, ENTITIES, LINEAGE, LINKS, MEMBERS, MENTIONS, SUPPLIERS
 
@@ -185,16 +186,20 @@ def _sightings(
 
 
 def _carriers(run: Run, members: pa.Array) -> dict[str, list[str]]:
-    """Carriers that handed over the calls of each member number, sorted."""
+    """Carriers that handed over the calls of each member number, whoever held it, sorted."""
     found: dict[str, set[str]] = defaultdict(set)
-    numbers = [one.removeprefix(PHONE) for one in members.to_pylist() if one.startswith(PHONE)]
-    where = pc.field("suspect_number").isin(pa.array(numbers, pa.string()))
+    holders: dict[str, list[str]] = defaultdict(list)
+    for one in members.to_pylist():
+        if one.startswith(PHONE):
+            holders[epoch.bare(one).removeprefix(PHONE)].append(one)
+    where = pc.field("suspect_number").isin(pa.array(sorted(holders), pa.string()))
     where &= pc.field("carrier").is_valid()
     columns = ["suspect_number", "carrier"]
     for batch in tables.batches(run, CALLS, columns, where):
         pairs = pa.Table.from_batches([batch]).group_by(columns).aggregate([])
         for one in pairs.to_pylist():
-            found[PHONE + one["suspect_number"]].add(one["carrier"])
+            for holder in holders[one["suspect_number"]]:
+                found[holder].add(one["carrier"])
     return {number: sorted(carriers) for number, carriers in found.items()}
 
 

@@ -20,6 +20,7 @@ from reports.script_wordings import scripts
 from reports.small_counts import suppressed
 from reports.stix_files import StixFiles
 from reports.timeline import timeline
+from schemas import epoch
 from schemas.kinds import EntityKind
 
 Row = dict[str, Any]
@@ -153,13 +154,22 @@ def explanations(facts: Facts) -> dict[str, Why]:
             reason=one["reason"],
             held_by=links[one["entity_id"]][:HELD_BY],
             more=max(len(links[one["entity_id"]]) - HELD_BY, 0),
-            doubts=entity_doubts(
-                one | {"member": one, "roles": facts.roles.get(one["entity_id"], {})},
-                [link for _, link in links[one["entity_id"]]],
-            ),
+            doubts=[
+                *_passed_on(one["entity_id"]),
+                *entity_doubts(
+                    one | {"member": one, "roles": facts.roles.get(one["entity_id"], {})},
+                    [link for _, link in links[one["entity_id"]]],
+                ),
+            ],
         )
         for one in facts.members
     }
+
+
+def _passed_on(entity_id: str) -> list[str]:
+    if epoch.number(entity_id) == 1:
+        return []
+    return [f"{epoch.bare(entity_id)} was in use before a long gap, maybe of another holder"]
 
 
 def decisions(facts: Facts) -> list[tuple[str, str]]:

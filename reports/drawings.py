@@ -49,7 +49,13 @@ def _lines(drawn: Picture) -> Iterable[svg.Element]:
 
 def _labels(drawn: Picture) -> Iterable[svg.Element]:
     for one in drawn.labels:
-        yield svg.Text(x=one.x, y=one.y, text_anchor=one.anchor, text=_said(one.text))
+        yield svg.Text(
+            x=one.x,
+            y=one.y,
+            text_anchor=one.anchor,
+            text=_said(one.text),
+            data={"node": str(one.node)},
+        )
 
 
 def _node(node: Node) -> svg.Element:

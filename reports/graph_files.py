@@ -1,6 +1,8 @@
-"""Graphs as GraphML 1.0 and GEXF 1.3, written row by row: the same bytes for the same rows.
+"""Graphs as GraphML 1.0 and GEXF 1.2, written row by row: the same bytes for the same rows.
 
-networkx writes both too, but puts the day into a GEXF and holds the document as a tree.
+networkx writes both too, but puts the day into a GEXF and holds the document as a tree. What is
+written is valid by the schemas of both formats: in GraphML an id must be a name token, so that
+nodes are numbered there and carry their entity id as `label`.
 """
 
 from __future__ import annotations
@@ -42,23 +44,31 @@ EDGE: Attributes = (
     ("last_seen", "string"),
 )
 
+_GRAPHML_NODE: Attributes = (("label", "string"), *NODE)
+
+GEXF = "http://www.gexf.net/1.2draft"
+"""The version that every Gephi reads, and that its published schema describes."""
+
 Row = Mapping[str, Value]
 """A node has `id` and, for GEXF, may have `x` and `y`; an edge has `source` and `target`."""
 
 
 def graphml(nodes: Iterable[Row], edges: Iterable[Row]) -> Iterator[str]:
-    """A GraphML document (graphml.graphdrawing.org), in pieces."""
+    """A GraphML document (graphml.graphdrawing.org), in pieces; an edge's ends must be nodes."""
     yield '<?xml version="1.0" encoding="UTF-8"?>\n'
     yield '<graphml xmlns="http://graphml.graphdrawing.org/xmlns">\n'
-    for scope, attributes in (("node", NODE), ("edge", EDGE)):
+    numbers: dict[Value, str] = {}
+    for scope, attributes in (("node", _GRAPHML_NODE), ("edge", EDGE)):
         for name, kind in attributes:
             key = f'id="{scope}_{name}" for="{scope}" attr.name="{name}" attr.type="{kind}"'
             yield f"<key {key}/>\n"
     yield '<graph edgedefault="undirected">\n'
-    for one in nodes:
-        yield f"<node id={_quoted(one['id'])}>{_data('node', NODE, one)}</node>\n"
+    for number, one in enumerate(nodes):
+        numbers[one["id"]] = f"n{number}"
+        told = _data("node", _GRAPHML_NODE, {"label": one["id"], **one})
+        yield f'<node id="n{number}">{told}</node>\n'
     for one in edges:
-        ends = f"source={_quoted(one['source'])} target={_quoted(one['target'])}"
+        ends = f'source="{numbers[one["source"]]}" target="{numbers[one["target"]]}"'
         yield f"<edge {ends}>{_data('edge', EDGE, one)}</edge>\n"
     yield "</graph>\n</graphml>\n"
 
@@ -72,9 +82,9 @@ def _data(scope: str, attributes: Attributes, row: Row) -> str:
 
 
 def gexf(nodes: Iterable[Row], edges: Iterable[Row]) -> Iterator[str]:
-    """A GEXF document (gexf.net, 1.3), in pieces, with places where nodes have them."""
+    """A GEXF document (gexf.net, 1.2), in pieces, with places where nodes have them."""
     yield '<?xml version="1.0" encoding="UTF-8"?>\n'
-    yield '<gexf xmlns="http://gexf.net/1.3" xmlns:viz="http://gexf.net/1.3/viz" version="1.3">\n'
+    yield f'<gexf xmlns="{GEXF}" xmlns:viz="{GEXF}/viz" version="1.2">\n'
     yield "<meta><creator>ringtrace</creator></meta>\n"
     yield '<graph defaultedgetype="undirected" mode="static">\n'
     for scope, attributes in (("node", NODE), ("edge", _GEXF_EDGE)):

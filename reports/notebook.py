@@ -4,7 +4,7 @@ run = open_run("runs/demo")
 run.graph                      # networkx: members and suppliers, with everything known of them
 run.cluster("c-0123456789ab")  # its members alone
 run.table("entities")          # Arrow
-run.frame("entities")          # pandas, where it is installed
+run.frame("entities")          # pandas, with the extra `notebook`
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from functools import cached_property
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -51,7 +52,13 @@ class OpenRun:
         return tables.read(self.folder, {one.name: one for one in ALL}[name])
 
     def frame(self, name: str) -> Any:
-        """As `table`, a pandas DataFrame. Raises ModuleNotFoundError without pandas."""
+        """As `table`, a pandas DataFrame.
+
+        Raises:
+            ModuleNotFoundError: without pandas; the message says how to get it.
+        """
+        if find_spec("pandas") is None:
+            raise ModuleNotFoundError("it needs pandas: pip install 'ringtrace[notebook]'")
         return self.table(name).to_pandas()
 
 

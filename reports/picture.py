@@ -57,8 +57,9 @@ class Line:
 
 @dataclass(frozen=True)
 class Label:
-    """The value of a node, written where it covers no other."""
+    """The value of a node, written where it covers no other; `node` is its place in the picture."""
 
+    node: int
     x: float
     y: float
     anchor: Anchor
@@ -206,7 +207,7 @@ def _labels(nodes: Iterable[Node]) -> list[Label]:
         for one in nodes
     ]
     labels: list[Label] = []
-    for one in nodes:
+    for place, one in enumerate(nodes):
         if len(labels) == LABEL_LIMIT:
             break
         short = text.short(one.entity_id, LABEL_LENGTH)
@@ -222,7 +223,7 @@ def _labels(nodes: Iterable[Node]) -> list[Label]:
             if box[0] < 0 or box[2] > WIDTH or any(_overlap(box, other) for other in taken):
                 continue
             taken.append(box)
-            labels.append(Label(round(x, 1), round(y, 1), anchor, short))
+            labels.append(Label(place, round(x, 1), round(y, 1), anchor, short))
             break
     return labels
 

@@ -36,4 +36,5 @@
     row?.scrollIntoView({ block: "center" });
     break;
   }
+  document.documentElement.dataset.ready ??= "page";
 })();

@@ -9,6 +9,7 @@
   /** @type {{nodes: [string, string, string][], links: [number, number, string, string][]}} */
   const data = JSON.parse(byId("graph-data").textContent);
   /** @type {SVGGElement[]} */ const nodes = [...svg.querySelectorAll(".node")];
+  /** @type {SVGTextElement[]} */ const labels = [...svg.querySelectorAll(".labels text")];
   /** @type {SVGLineElement[]} */ const lines = [...svg.querySelectorAll(".lines line")];
   const places = nodes.map((node) => {
     const at = /** @type {DOMMatrix} */ (node.transform.baseVal.consolidate()?.matrix);
@@ -31,6 +32,10 @@
       node.classList.toggle("near", near.has(place) || place === n);
       node.classList.toggle("this", place === n);
     });
+    labels.forEach((label) => {
+      const place = Number(label.dataset.node);
+      label.classList.toggle("near", near.has(place) || place === n);
+    });
     lines.forEach((line, place) => line.classList.toggle("near", links.includes(place)));
     byId("panel-title").textContent = n >= 0 ? data.nodes[n][0] : "Nothing selected";
     const panel = byId("panel");
@@ -47,7 +52,8 @@
       item.append(element("span", "sub", evidence), element("span", "sub", verdict));
       list.append(item);
     }
-    const count = links.length === 1 ? "1 link" : `${links.length} links`;
+    const soft = links.filter((place) => data.links[place][3].startsWith("soft")).length;
+    const count = `${links.length - soft} hard and ${soft} soft links`;
     panel.replaceChildren(element("p", "", about), element("p", "", sighted), element("p", "quiet", count), list);
     panel.scrollTop = 0;
   }

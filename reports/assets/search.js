@@ -22,9 +22,10 @@
       .replace(/[\s\u00ad\u200b-\u200f\u2010-\u2015\u202a-\u202e\u2060-\u2069()\-]/g, "");
   }
 
-  /** @param {string} id @returns {string} what follows the kind, folded */
+  /** @param {string} id @returns {string} what follows the kind, folded, whichever holder's it is */
   function value(id) {
-    return folded(id.slice(id.indexOf(":") + 1));
+    const bare = id.replace(/^((?:phone|domain|email|handle|account):.*)#\d+$/, "$1");
+    return folded(bare.slice(bare.indexOf(":") + 1));
   }
 
   /**

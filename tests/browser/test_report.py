@@ -91,6 +91,16 @@ def test_a_hit_opens_the_row_of_its_cluster(index):
     assert PHONE in index.text("tr.sought")
 
 
+def test_a_cluster_of_one_is_found_on_the_page_that_it_shares(index, report):
+    shared = (report / "clusters" / "single-0001.html").read_text(encoding="utf-8")
+    value = re.search(r'class="id"><bdi>phone:(\+\d+)<', shared)[1]
+    searched(index, value)
+    index.click("#hits a")
+    index.wait("document.querySelector('tr.sought')")
+    assert value in index.text("tr.sought")
+    assert "single-0001.html?find=" in index.url
+
+
 def test_columns_sort_both_ways(index):
     index.click('#cluster-head [data-column="5"] button')
     down = [int(one) for one in first_column(index, 4)]
@@ -239,13 +249,15 @@ def test_hostile_text_does_nothing(browser, hostile_report):
 
 def test_pages_fit_a_narrow_window(browser, report):
     browser.size(360, 800)
-    for name in ("index.html", "clusters/c-00000000.html"):
+    for name in ("index.html", "clusters/c-00000000.html", "clusters/single-0001.html"):
         opened(browser, report / name)
         assert browser.run("return document.documentElement.scrollWidth") <= 360
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("name", ["index.html", "clusters/c-00000000.html"])
+@pytest.mark.parametrize(
+    "name", ["index.html", "clusters/c-00000000.html", "clusters/single-0001.html"]
+)
 def test_axe_finds_nothing(browser, report, scheme, name):
     browser.colors(scheme)
     opened(browser, report / name)

@@ -176,6 +176,11 @@ def complaint(complaint_id: str, **changed) -> dict:
     return row | changed
 
 
+def call(call_id: str, **changed) -> dict:
+    row = {"call_id": call_id, "source_org": "amazon", "started_at": START}
+    return row | changed
+
+
 _WORDS = "amzn refund secure help desk verify msft support renew order care billing".split()
 _BRANDS = ("Amazon", "Microsoft", "Norton", "Geek Squad", "PayPal")
 _COUNTRIES = ("US", "GB", "DE", "CA", "AU", "ES")

@@ -86,7 +86,7 @@ def test_parts_stand_beside_each_other():
 def test_hostile_words_cannot_leave_their_attribute():
     evil = 'domain:" onload="alert(1)"><script>&amp;'
     node = Node(evil, 'x" y="', 1, 2, 5, bridge=True, supplier=False, about=evil)
-    drawn = Picture([node], [], [], [Label(1, 2, "start", evil)], 0, 0)
+    drawn = Picture([node], [], [], [Label(0, 1, 2, "start", evil)], 0, 0)
     root = ElementTree.fromstring(drawings.graph(drawn, 1))  # noqa: S314 - our own
     group = next(one for one in root.iter() if one.get("role") == "img")
     assert group.get("aria-label") == f"{evil}: {evil}"

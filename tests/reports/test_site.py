@@ -9,11 +9,14 @@ from itertools import pairwise
 import networkx as nx
 import pyarrow.parquet as pq
 import pytest
+from lxml import etree
 
 from reports import site
 from reports.notebook import open_run
+from tests.reports import published
 from tests.reports.hostile import hostile_run
 from tests.reports.made_up import (
+    call,
     cluster,
     complaint,
     entity,
@@ -251,6 +254,8 @@ def test_the_whole_graph_is_the_same_in_every_format(tmp_path):
     assert edges.num_rows == opened.graph.number_of_edges() > 50
     for kind in ("graphml", "gexf"):
         graph = getattr(nx, f"read_{kind}")(io.BytesIO(found[f"graph/graph.{kind}"]))
+        if kind == "graphml":
+            graph = nx.relabel_nodes(graph, nx.get_node_attributes(graph, "label"))
         assert set(graph.nodes) == set(opened.graph.nodes)
         assert {frozenset(one) for one in graph.edges} == {frozenset(e) for e in opened.graph.edges}
         one = edges.to_pylist()[0]
@@ -263,6 +268,62 @@ def test_the_whole_graph_is_the_same_in_every_format(tmp_path):
     assert opened.table("entities").num_rows == len(rows["entities"])
 
 
+def test_a_notebook_gets_arrow_pandas_and_networkx(tmp_path, monkeypatch):
+    run, whole = small_run(tmp_path / "r")
+    (tmp_path / "r" / "manifest.json").write_text(json.dumps(whole))
+    opened = open_run(run)
+    frame = opened.frame("entities").set_index("entity_id")
+    assert list(frame.loc[[PHONE, SITE], "complaints"]) == [4, 1]
+    assert sorted(opened.table("members")["cluster_id"].to_pylist()) == ["c-1", "c-1", "c-2"]
+    assert opened.graph.nodes[PHONE]["complaints"] == 4
+    assert opened.graph.edges[PHONE, OTHER]["accepted"]
+    assert sorted(opened.cluster("c-1")) == [PHONE, OTHER]
+    with pytest.raises(KeyError):
+        opened.table("nothing")
+    monkeypatch.setattr("reports.notebook.find_spec", {}.get)
+    with pytest.raises(ModuleNotFoundError, match=r"ringtrace\[notebook\]"):
+        opened.frame("entities")
+
+
+def test_a_number_that_was_passed_on_says_so(tmp_path):
+    again = f"{PHONE}#2"
+    rows = {
+        "entities": [entity(PHONE), entity(again, epoch=2), entity(OTHER)],
+        "members": [member(PHONE, "c-1"), member(again, "c-2"), member(OTHER, "c-2")],
+        "links": [link(again, OTHER)],
+        "clusters": [cluster("c-1"), cluster("c-2", size=2)],
+        "calls": [call("k1", suspect_number=PHONE.removeprefix("phone:"), carrier="Acme")],
+    }
+    files = written(write_run(tmp_path / "r", rows), manifest())
+    page = Page(files["report/clusters/c-2.html"]).text
+    assert f"Doubt: {PHONE} was in use before a long gap, maybe of another holder" in page
+    assert "Acme" in page
+    first = Page(files["report/clusters/single-0001.html"]).text
+    assert "Acme" in first
+    assert "long gap" not in first
+
+
 def test_a_folder_without_a_manifest_is_no_run(tmp_path):
     with pytest.raises(FileNotFoundError, match="is no finished run"):
         open_run(tmp_path)
+
+
+@pytest.mark.parametrize("kind", ["graphml", "gexf"])
+def test_graphs_are_valid_by_the_published_schemas(tmp_path, kind):
+    try:
+        schema = published.schema(kind)
+    except OSError as error:
+        pytest.skip(f"no published schemas: {error}")
+    rows, whole = world(6)
+    runs = [(write_run(tmp_path / "w", rows), whole), hostile_run(tmp_path / "h")]
+    checked = 0
+    for run, manifested in runs:
+        for name, data in site.write(run, manifested, stix=0):
+            if name.endswith(kind):
+                # The schema has positions in its own namespace; Gephi writes and reads them in viz.
+                content = data.replace(b"<viz:position", b"<position")
+                schema.assertValid(etree.fromstring(content))
+                checked += 1
+    assert checked > 8
+    end = b"</edges>" if kind == "gexf" else b"</graph>"
+    assert not schema.validate(etree.fromstring(content.replace(end, b"<thing/>" + end)))

@@ -1,0 +1,124 @@
+"""The pictures of the README, from runs that anyone can repeat: `python -m benchmarks.pictures`.
+
+A simulated world of two companies, with the run of the day before and two decisions, and the public
+FTC records of examples/. Needs a Chromium (tests/browser/driver.py).
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import sys
+import tempfile
+from pathlib import Path
+
+from PIL import Image
+
+from pipelines.run_batch import main as batch
+from pipelines.simulate.generate import simulate
+from pipelines.simulate.world import World
+from reports import tables
+from schemas.decision import DECISION
+from schemas.tables import CLUSTERS
+from tests.browser.driver import Browser, missing
+
+PLACE = Path("docs/img")
+WIDTH, HEIGHT = 1280, 960
+COLOURS = 256
+"""Of a palette: a page of text and a few colours needs no more, and a third of the bytes."""
+READY = "document.documentElement.dataset.ready"
+YESTERDAY = "2025-06-20T00:00:00Z"
+
+
+def two_companies(folder: Path) -> Path:
+    """A run of a simulated world that follows the run of some days before."""
+    simulate(World(seed=1, complaints=3_000, operations=60), folder / "world")
+    given = [f"--{kind}={folder / 'world' / kind}" for kind in ("complaints", "calls")]
+    _run(*given, f"--as-of={YESTERDAY}", f"--output={folder / 'first'}")
+    first = _ranked(folder / "first")
+    with (folder / "decisions.csv").open("w", encoding="utf-8", newline="") as file:
+        rows = csv.writer(file)
+        rows.writerow(DECISION.names)
+        for number, (kind, row) in enumerate(zip(("confirm", "dispute"), first, strict=False)):
+            bridge = row["weakest_bridges"][0]["entity_a"]
+            told = [f"D-{number + 1}", kind, bridge, "", "a.analyst", "Seen in the panel's export"]
+            rows.writerow([*told, "2025-06-21T00:00:00Z", ""])
+    after = [f"--previous={folder / 'first'}", f"--decisions={folder / 'decisions.csv'}"]
+    _run(*given, *after, f"--output={folder / 'second'}")
+    return folder / "second"
+
+
+def ftc(folder: Path) -> Path:
+    """A run of the public records that ship with the project."""
+    _run("--complaints=examples/*.csv", f"--output={folder / 'ftc'}")
+    return folder / "ftc"
+
+
+def _run(*flags: str) -> None:
+    if batch(flags):
+        raise SystemExit("a run failed")
+
+
+def _ranked(run: Path) -> list[dict]:
+    """Clusters with a bridge that are large enough to see and small enough to read."""
+    rows = tables.read(run, CLUSTERS).to_pylist()
+    found = [row for row in rows if 15 <= row["size"] <= 45 and row["weakest_bridges"]]
+    return sorted(found, key=lambda row: (-row["priority"], row["cluster_id"]))
+
+
+def _index(browser: Browser, run: Path) -> bytes:
+    browser.open(run / "report" / "index.html")
+    browser.wait(READY)
+    return browser.screenshot()
+
+
+def _cluster(browser: Browser, run: Path) -> bytes:
+    row = _ranked(run)[0]
+    browser.open(run / "report" / "clusters" / f"{row['cluster_id']}.html", "#graph")
+    browser.wait(READY)
+    browser.click(".nodes .node")
+    browser.run("document.getElementById('graph').scrollIntoView()")
+    return browser.screenshot()
+
+
+def _several(browser: Browser, run: Path) -> bytes:
+    browser.open(run / "report" / "index.html", "#several")
+    browser.wait(READY)
+    return browser.screenshot()
+
+
+def _small(picture: bytes) -> bytes:
+    held = io.BytesIO()
+    whole = Image.open(io.BytesIO(picture)).convert("RGB")
+    palette = whole.quantize(COLOURS, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
+    palette.save(held, "PNG", optimize=True)
+    return held.getvalue()
+
+
+def main() -> int:
+    """Write the pictures, and say how large each is."""
+    if lacks := missing():
+        print(lacks)
+        return 1
+    with tempfile.TemporaryDirectory() as held:
+        made, real = two_companies(Path(held)), ftc(Path(held))
+        browser = Browser(WIDTH, HEIGHT)
+        try:
+            pictures = {
+                "report.png": _index(browser, made),
+                "cluster.png": _cluster(browser, made),
+                "ftc.png": _several(browser, real),
+            }
+            browser.colors("dark")
+            pictures["cluster-dark.png"] = _cluster(browser, made)
+        finally:
+            browser.close()
+    for name, picture in pictures.items():
+        content = _small(picture)
+        (PLACE / name).write_bytes(content)
+        print(f"{PLACE / name}: {len(content) / 1000:.0f} kB")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
