@@ -122,10 +122,14 @@ def sentence(facts: Facts) -> str:
     orgs = _listed([text.plain(one, 40) for one in row["orgs"][:4]])
     joined = "held together by" if row["size"] > 1 else "named by"
     return (
-        f"{_listed(parts).capitalize()}{posing}, {joined} {row['complaints']} complaints and "
-        f"{row['calls']} calls of {orgs} from {row['first_seen']:%Y-%m-%d} to "
-        f"{row['last_seen']:%Y-%m-%d}."
+        f"{_listed(parts).capitalize()}{posing}, {joined} "
+        f"{_count(row['complaints'], 'complaint')} and {_count(row['calls'], 'call')} of {orgs} "
+        f"from {row['first_seen']:%Y-%m-%d} to {row['last_seen']:%Y-%m-%d}."
     )
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def _listed(words: list[str]) -> str:

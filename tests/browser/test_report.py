@@ -8,6 +8,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 
 from tests.browser.driver import Browser
+from tests.reports.made_up import world
 
 READY = "document.documentElement.dataset.ready"
 WCAG = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
@@ -132,6 +133,39 @@ def test_filters_narrow_and_clear(index):
         "e.dispatchEvent(new Event('input', {bubbles: true}))"
     )
     assert index.text("#shown") == "1 to 15 of 15 clusters"
+
+
+def chosen(browser: Browser, field: str, label: str) -> int:
+    """Choose an option by its words; how many clusters are left."""
+    browser.page.locator(f"#filters [name={field}]").select_option(label=label)
+    shown = browser.text("#shown")
+    return 0 if shown.startswith("No") else int(shown.split(" of ")[1].split()[0])
+
+
+@pytest.mark.parametrize(
+    ("field", "label", "wanted"),
+    [
+        ("brand", "Norton", lambda row: "Norton" in row["brands"]),
+        ("country", "DE", lambda row: "DE" in [one["country"] for one in row["countries"]]),
+        ("size", "10 or more", lambda row: row["size"] >= 10),
+        ("active", "7 days", None),
+        ("event", "new", lambda row: row["event"] == "born"),
+        ("event", "grew", lambda row: row["event"] == "grew"),
+        ("event", "merged", lambda row: row["event"] == "merged"),
+    ],
+)
+def test_each_filter_leaves_what_it_says(index, field, label, wanted):
+    rows, _ = world(60)
+    events = {row["cluster_id"]: row["event"] for row in rows["lineage"]}
+    newest = max(row["last_seen"] for row in rows["clusters"])
+    clusters = [row | {"event": events[row["cluster_id"]]} for row in rows["clusters"]]
+    if field == "active":
+        days = [(newest.date() - row["last_seen"].date()).days for row in clusters]
+        expected = sum(one < 7 for one in days)
+    else:
+        expected = sum(map(wanted, clusters))
+    assert expected > 0
+    assert chosen(index, field, label) == expected
 
 
 def test_the_table_pages(index):
