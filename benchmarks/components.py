@@ -3,8 +3,8 @@
 Twice as many edges as nodes (default 10 million nodes, 20 million edges) in blocks of 65,536:
 random pairs, scam-like (complaints that name a few of a ring's identifiers) and chains (each number
 met with the next alone). Three ways, each in a process of its own: the CombineFn of
-`transforms.graph.forest` over 16 parts merged in a tree, scipy on the whole at once, and rounds of
-contraction before the CombineFn. With --beam the same through Beam's local runner.
+`transforms.graph.forest` over 16 parts that are then merged, scipy on the whole at once, and rounds
+of contraction before the CombineFn. With --beam the same through Beam's local runner.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ def edges(kind: str, nodes: int) -> pa.Table:
 
 
 def by_forest(table: pa.Table, rounds: int) -> dict[str, object]:
-    """The CombineFn over `PARTS` parts, merged two by two, after `rounds` rounds."""
+    """The CombineFn over `PARTS` parts, merged in one call, after `rounds` rounds."""
     left = [table.num_rows]
     for _ in range(rounds):
         table = _contracted(table)
@@ -77,9 +77,7 @@ def by_forest(table: pa.Table, rounds: int) -> dict[str, object]:
         for block in blocks[part::PARTS]:
             forest = combine.add_input(forest, block)
         parts.append(combine.compact(forest))
-    while len(parts) > 1:
-        parts.append(combine.merge_accumulators([parts.pop(0), parts.pop(0)]))
-    forest = combine.extract_output(parts[0])
+    forest = combine.extract_output(combine.merge_accumulators(parts))
     return {"nodes": len(forest.node), "components": len(np.unique(forest.root)), "edges": left}
 
 
