@@ -186,6 +186,20 @@ def test_a_signature_of_another_package_does_not_hold(package, tmp_path):
     assert not verify(package, [PUBLIC]).holds
 
 
+def test_a_signature_file_that_says_the_same_in_other_bytes_is_named(package):
+    path = package / seal.SIGNATURE
+    whole = path.read_bytes()
+    letters = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
+    end = whole.index(b'=="') - 1
+    # The last letter before the padding has four bits that no reader of base64 looks at.
+    other = letters[letters.index(whole[end]) ^ 1]
+    for again in (whole + b" ", whole[:end] + bytes([other]) + whole[end + 1 :]):
+        path.write_bytes(again)
+        verdict = verify(package, [PUBLIC])
+        assert [one.path for one in verdict.findings] == [seal.SIGNATURE]
+        assert not verdict.holds
+
+
 def test_without_a_key_nobody_vouches(package):
     verdict = verify(package, [])
     assert not verdict.holds and verdict.signer is None
