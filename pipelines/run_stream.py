@@ -9,6 +9,7 @@ import sys
 from collections.abc import Sequence
 
 from pipelines.options import UsageError
+from pipelines.progress import Progress
 from pipelines.stream_options import StreamOptions, parse
 
 
@@ -30,6 +31,52 @@ def run(options: StreamOptions) -> int:
     if not options.debug:
         # Beam logs the data that a step failed on; a victim's words do not belong in a log.
         logging.getLogger().setLevel(logging.CRITICAL)
-    from pipelines.watch.loop import watch
+    if options.source == "watch":
+        from pipelines.watch.loop import watch
 
-    return watch(options)
+        return watch(options)
+    return submit(options)
+
+
+def submit(options: StreamOptions) -> int:
+    """Hand a stream from a queue to its runner, and follow it until it ends.
+
+    Raises:
+        UsageError: if a list, a setting or an option of the runner cannot be used.
+    """
+    import apache_beam as beam
+    from apache_beam.options.pipeline_options import PipelineOptions, TestOptions
+
+    from pipelines.queue_source import queue
+    from pipelines.run_batch import outline
+    from pipelines.stream_plan import engine_plan, reading
+    from pipelines.streaming import build
+
+    flags = [*options.beam, "--streaming"]
+    if not options.debug:
+        flags.append("--default_sdk_harness_log_level=CRITICAL")
+    source = queue(options, reading(options))
+    plan = engine_plan(options, source)
+    try:
+        pipeline = beam.Pipeline(options=PipelineOptions(flags))
+    except (ValueError, ImportError) as error:
+        raise UsageError(f"Beam options: {' '.join(str(error).split())}") from None
+    progress = Progress(sys.stderr)
+    try:
+        build(pipeline, plan)
+        progress.say(f"streaming from {options.source} to {options.output}")
+        result = pipeline.run()
+        if not options.no_wait:
+            result.wait_until_finish()
+    except (Exception, KeyboardInterrupt) as error:
+        if options.debug:
+            raise
+        sys.stderr.write(f"ringtrace: failed: {outline(error)}; --debug shows more\n")
+        return 1
+    if pipeline.options.view_as(TestOptions).dry_run:
+        progress.say("the runner would take this job; nothing was run")
+    elif options.no_wait:
+        progress.say(f"the runner has the job; it will write {options.output}")
+    else:
+        progress.done(options.output)
+    return 0

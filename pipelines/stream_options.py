@@ -16,6 +16,7 @@ from pipelines.options import (
     with_config,
     with_runner,
 )
+from pipelines.queue_options import add_queues, check_queues
 from schemas.kinds import EntityKind
 from transforms.alerts.address import check_url
 
@@ -26,6 +27,8 @@ LONGEST_LIFE = 36_500
 class StreamOptions:
     """What one stream was asked to do."""
 
+    source: str
+    """watch, kafka or pubsub."""
     watch: str | None
     output: str
     stop_after_idle: float | None
@@ -36,6 +39,22 @@ class StreamOptions:
     alert_hours: int
     referred: str | None
     webhook: str | None
+    kafka_servers: str | None
+    kafka_complaints: tuple[str, ...]
+    kafka_calls: tuple[str, ...]
+    kafka_alerts: str | None
+    kafka_group: str
+    kafka_start: str
+    kafka_timestamps: str
+    kafka_config: str | None
+    kafka_expansion: str | None
+    pubsub_complaints: str | None
+    pubsub_calls: str | None
+    pubsub_alerts: str | None
+    pubsub_id_label: str | None
+    pubsub_timestamp_attribute: str | None
+    encoding: str
+    avro_schema: str | None
     known_legitimate: tuple[str, ...]
     previous: str | None
     decisions: str | None
@@ -113,6 +132,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="for how long a kind of identifier counts, such as phone=90",
     )
     add_alerts(parser)
+    add_queues(parser)
     add_reading(parser)
 
 
@@ -151,15 +171,16 @@ def parse(arguments: Sequence[str], prog: str = "ringtrace stream") -> StreamOpt
     parser = StrictParser(prog=prog, description=__doc__.partition("\n")[0], epilog=EPILOG)
     add_arguments(parser)
     fields, flags = with_config(parser, arguments)
-    if not fields["watch"]:
-        parser.error("give --watch")
+    source = check_queues(fields, parser.error)
     if not fields["output"]:
         parser.error("give --output")
     if fields["webhook"] and (problem := check_url(fields["webhook"])):
         parser.error(f"--webhook: {problem}")
-    if fields["watch"]:
+    if source == "watch":
         flags = _local(flags)
-    return StreamOptions(**fields | {"keep": _days(fields["keep"])}, beam=flags)
+    elif not any(flag.partition("=")[0] == "--runner" for flag in flags):
+        parser.error("give --runner, such as --runner=FlinkRunner: the local one streams nothing")
+    return StreamOptions(**fields | {"keep": _days(fields["keep"])}, source=source, beam=flags)
 
 
 def _local(flags: tuple[str, ...]) -> tuple[str, ...]:

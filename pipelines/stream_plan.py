@@ -8,13 +8,18 @@ from pathlib import Path
 import apache_beam as beam
 
 from pipelines import plan, previous
+from pipelines.queue_source import kafka_settings
 from pipelines.referred import read_referred
 from pipelines.stream_options import StreamOptions
-from pipelines.streaming import StreamPlan
+from pipelines.streaming import Look, StreamPlan
 from transforms.alerts.files import WriteAlerts
+from transforms.alerts.once import Once
+from transforms.alerts.queues import ToKafka, ToPubSub
 from transforms.alerts.rules import Rules
 from transforms.alerts.webhook import PostAlerts
 from transforms.live.expiry import DAYS
+from transforms.live.keep import Keep
+from transforms.live.one_place import LookAtOnePlace
 from transforms.live.snapshot import Snapshots
 from transforms.read.options import ReadOptions
 
@@ -35,12 +40,27 @@ def days(options: StreamOptions) -> dict[str, int]:
     return {str(kind): options.keep.get(kind, life) for kind, life in DAYS.items()}
 
 
-def make_plan(
-    options: StreamOptions,
-    source: beam.PTransform,
-    keep: beam.PTransform,
-    once: beam.PTransform | None = None,
-) -> StreamPlan:
+def make_plan(options: StreamOptions, source: beam.PTransform, keep: beam.PTransform) -> StreamPlan:
+    """The plan of one tick on this machine, whose state and ledger of alerts are on its disk.
+
+    Raises:
+        UsageError: for a file that is missing or cannot be used.
+    """
+    return StreamPlan(source, keep, look(options), once=None, tell=sinks(options))
+
+
+def engine_plan(options: StreamOptions, source: beam.PTransform) -> StreamPlan:
+    """The plan of a stream on an engine that keeps state.
+
+    Raises:
+        UsageError: for a file that is missing or cannot be used.
+    """
+    return StreamPlan(
+        source, Keep(days(options)), LookAtOnePlace(look(options)), Once(), sinks(options)
+    )
+
+
+def look(options: StreamOptions) -> Look:
     """Look at every list before the stream starts.
 
     Raises:
@@ -58,24 +78,21 @@ def make_plan(
         "source_org": options.source_org,
         "weights": plan.told(options.weights),
     }
-    return StreamPlan(
-        source=source,
-        keep=keep,
-        output=options.output.rstrip("/"),
+    output = options.output.rstrip("/")
+    return Look(
+        output=output,
         known=plan.known_legitimate(options.known_legitimate),
         previous=options.previous,
         decisions=plan.decisions_in(options.decisions),
         weights=plan.weights_in(options.weights),
         days=days(options),
         shards=options.shards,
-        snapshots=Snapshots(options.output.rstrip("/"), plan.versions(), told),
+        snapshots=Snapshots(output, plan.versions(), told),
         rules=Rules(
             records=options.alert_records,
             within=timedelta(hours=options.alert_hours),
             referred=read_referred(options.referred),
         ),
-        once=once,
-        tell=sinks(options),
     )
 
 
@@ -85,4 +102,10 @@ def sinks(options: StreamOptions) -> dict[str, beam.PTransform]:
     told: dict[str, beam.PTransform] = {"files": WriteAlerts(output)}
     if options.webhook:
         told["webhook"] = PostAlerts(options.webhook, output, owe=options.watch is not None)
+    if options.kafka_alerts:
+        told["Kafka"] = ToKafka(
+            kafka_settings(options), options.kafka_alerts, options.kafka_expansion
+        )
+    if options.pubsub_alerts:
+        told["Pub/Sub"] = ToPubSub(options.pubsub_alerts)
     return told

@@ -49,21 +49,14 @@ class StreamPlan:
     """Everything that a stream needs to know.
 
     `source` gives the PCollections complaints and calls (loose batches), rejects, and ticks; `keep`
-    is `Keep`, or what stands in for it where the runner has no state of its own. `tell` names who
-    is told of alerts; `once` holds back those of earlier ticks, where the sinks do not.
+    is `Keep`, or what stands in for it where the runner has no state of its own, and `look` is
+    `Look`, or what runs it at one place. `tell` names who is told of alerts; `once` holds back
+    those of earlier ticks, where the sinks do not.
     """
 
     source: beam.PTransform
     keep: beam.PTransform
-    output: str
-    known: KnownLegitimate
-    previous: str | None
-    decisions: tuple[Decision, ...]
-    weights: Weights
-    days: Mapping[str, int]
-    shards: int
-    snapshots: Snapshots
-    rules: Rules
+    look: beam.PTransform
     once: beam.PTransform | None
     tell: Mapping[str, beam.PTransform]
 
@@ -83,67 +76,90 @@ def build(pipeline: beam.Pipeline, plan: StreamPlan) -> None:
     arrived = {BLOCKS: blocks, REJECTED: refused, TICKS: read[TICKS]}
     kept = arrived | "Keep" >> plan.keep  # LIVE, RECORD, REJECT, tallies: a window a tick
 
-    start = kept[TICKS]  # one Tick
-    in_force = (kept[RECORDS],) | "Decisions" >> Decisions(plan.decisions, None, start)
-    decided = beam.pvalue.AsSingleton(in_force)
-    evidence = kept[MAIN] | "Expire" >> beam.Map(young, decided, plan.days)  # EVIDENCE
-    stated = evidence | "Stated" >> beam.Map(stated_in_evidence)  # STATED
-    victims = beam.pvalue.AsSingleton(stated | "Stated numbers" >> VictimNumbers(start))
-    evidence = evidence | "Without victims" >> beam.Map(without_victims, victims)
-    previous = start | "Known clusters" >> KnownMembers(plan.previous)  # PREVIOUS
-    found = find_clusters(
-        evidence,
-        start,
-        in_force,
-        previous,
-        plan.known,
-        plan.weights,
-        follows=plan.previous is not None,
-    )
-
-    known = start | "Seen against" >> SeenAgainst(previous, decided)  # one Known
-    told = {
-        "members": found.memberships,
-        "evidence": found.classified,
-        "links": found.cluster_links,
-        "events": found.lineage,
-    }
-    alerts = told | "Alerts" >> RaiseAlerts(plan.rules, beam.pvalue.AsSingleton(known))  # ALERT
+    alerts = kept | "Look" >> plan.look  # ALERT
     if plan.once is not None:
         alerts = alerts | "Once" >> plan.once
     for name, sink in plan.tell.items():
         _ = alerts | f"Tell {name}" >> sink
 
-    numbers = beam.pvalue.AsSingleton(found.hidden | "Victims' numbers" >> VictimNumbers(start))
-    _ = (
-        kept[REJECTED]
-        | "Mask rejects" >> beam.Map(mask_rejects, numbers)
-        | "Write rejects" >> WriteRejects(plan.output)
-    )
 
-    runs = start | "Snapshot" >> SnapshotRuns(plan.snapshots)  # one Run, where one is due
-    outputs: Mapping[tables.Table, beam.PCollection[pa.RecordBatch]] = {
-        tables.ENTITIES: found.entities,
-        tables.LINKS: found.links,
-        tables.CLUSTERS: found.clusters,
-        tables.MEMBERS: found.members,
-        tables.SUPPLIERS: found.suppliers,
-        tables.LINEAGE: found.lineage,
-    }
-    written = [
-        batches | f"Write {table.name}" >> WriteTable(table, runs, plan.shards)
-        for table, batches in outputs.items()
-    ] | "All outputs" >> beam.Flatten()  # OutputFile
-    tallies = (
-        kept[TALLIES],
-        kept[RECORDS] | "Count records" >> beam.FlatMap(count_live),
-        *found.tallies,
-        in_force | "Count decisions" >> CountDecisions(),
-        found.clusters | "Count members" >> CountMembers(),
-    ) | "All tallies" >> beam.Flatten()  # ((group, name), count)
-    digests = start | "No files" >> beam.FlatMap(_nothing)
-    gathered = {"digests": digests, "tallies": tallies, "outputs": written}
-    _ = gathered | "Finish" >> Finish(runs, _no_report)  # Manifest
+@dataclass(eq=False)
+class Look(beam.PTransform):
+    """What `Keep` hands out to ALERT batches, window by window; rejects and snapshots are written.
+
+    These are the steps of the batch run on what is alive.
+    """
+
+    output: str
+    known: KnownLegitimate
+    previous: str | None
+    decisions: tuple[Decision, ...]
+    weights: Weights
+    days: Mapping[str, int]
+    shards: int
+    snapshots: Snapshots
+    rules: Rules
+
+    def expand(self, kept: Mapping[str, beam.PCollection]) -> beam.PCollection:
+        """Cluster, raise alerts, write what is due."""
+        start = kept[TICKS]  # one Tick
+        in_force = (kept[RECORDS],) | "Decisions" >> Decisions(self.decisions, None, start)
+        decided = beam.pvalue.AsSingleton(in_force)
+        evidence = kept[MAIN] | "Expire" >> beam.Map(young, decided, self.days)  # EVIDENCE
+        stated = evidence | "Stated" >> beam.Map(stated_in_evidence)  # STATED
+        victims = beam.pvalue.AsSingleton(stated | "Stated numbers" >> VictimNumbers(start))
+        evidence = evidence | "Without victims" >> beam.Map(without_victims, victims)
+        previous = start | "Known clusters" >> KnownMembers(self.previous)  # PREVIOUS
+        found = find_clusters(
+            evidence,
+            start,
+            in_force,
+            previous,
+            self.known,
+            self.weights,
+            follows=self.previous is not None,
+        )
+
+        known = start | "Seen against" >> SeenAgainst(previous, decided)  # one Known
+        told = {
+            "members": found.memberships,
+            "evidence": found.classified,
+            "links": found.cluster_links,
+            "events": found.lineage,
+        }
+        alerts = told | "Alerts" >> RaiseAlerts(self.rules, beam.pvalue.AsSingleton(known))  # ALERT
+
+        numbers = beam.pvalue.AsSingleton(found.hidden | "Victims' numbers" >> VictimNumbers(start))
+        _ = (
+            kept[REJECTED]
+            | "Mask rejects" >> beam.Map(mask_rejects, numbers)
+            | "Write rejects" >> WriteRejects(self.output)
+        )
+
+        runs = start | "Snapshot" >> SnapshotRuns(self.snapshots)  # one Run, where one is due
+        outputs: Mapping[tables.Table, beam.PCollection[pa.RecordBatch]] = {
+            tables.ENTITIES: found.entities,
+            tables.LINKS: found.links,
+            tables.CLUSTERS: found.clusters,
+            tables.MEMBERS: found.members,
+            tables.SUPPLIERS: found.suppliers,
+            tables.LINEAGE: found.lineage,
+        }
+        written = [
+            batches | f"Write {table.name}" >> WriteTable(table, runs, self.shards)
+            for table, batches in outputs.items()
+        ] | "All outputs" >> beam.Flatten()  # OutputFile
+        tallies = (
+            kept[TALLIES],
+            kept[RECORDS] | "Count records" >> beam.FlatMap(count_live),
+            *found.tallies,
+            in_force | "Count decisions" >> CountDecisions(),
+            found.clusters | "Count members" >> CountMembers(),
+        ) | "All tallies" >> beam.Flatten()  # ((group, name), count)
+        digests = start | "No files" >> beam.FlatMap(_nothing)
+        gathered = {"digests": digests, "tallies": tallies, "outputs": written}
+        _ = gathered | "Finish" >> Finish(runs, _no_report)  # Manifest
+        return alerts
 
 
 def _nothing(_: object) -> Iterator[Mapping[str, object]]:

@@ -57,7 +57,7 @@ class Once(beam.PTransform):
             alerts
             | "By id" >> beam.FlatMap(split, ("alert_id",))
             | "Of a tick" >> beam.GroupByKey()
-            | "As a list" >> beam.Map(_listed)
+            | "As a list" >> beam.Map(_listed).with_output_types(tuple[int, Any])
             | "For ever" >> beam.WindowInto(GlobalWindows())
             | "Once" >> beam.ParDo(_Once())
         )

@@ -30,6 +30,9 @@ from transforms.shuffle import MAIN, PARTITIONS, batches_of, split
 LIVE = pa.schema([*EVIDENCE, ("received_at", TIMESTAMP)])
 """EVIDENCE with the time of its record, from which its age counts."""
 
+PARTITION = tuple[int, Any]
+"""The type that keeps the key of state an integer on every runner."""
+
 BLOCKS, TICKS = "blocks", "ticks"
 RECORDS, REJECTED, TALLIES = "records", "rejected", "tallies"
 
@@ -51,7 +54,7 @@ class Show(beam.PTransform):
 
     def expand(self, accepted: beam.PCollection) -> Any:
         """Batch by batch; see `block_of`."""
-        return accepted | beam.ParDo(_Show(self.kind))
+        return accepted | beam.ParDo(_Show(self.kind)).with_output_types(PARTITION)
 
 
 def _everywhere(tick: Tick) -> Iterator[tuple[int, Tick]]:
@@ -127,8 +130,12 @@ class Keep(beam.PTransform):
 
     def expand(self, inputs: Mapping[str, beam.PCollection]) -> Any:
         """Add what arrives to state; at a tick settle it and hand it out."""
-        asked = inputs[TICKS] | "Every partition" >> beam.FlatMap(_everywhere)
-        refused = inputs[REJECTED] | "Rejects" >> beam.FlatMap(split, ("source",))
+        asked = inputs[TICKS] | "Every partition" >> beam.FlatMap(_everywhere).with_output_types(
+            PARTITION
+        )
+        refused = inputs[REJECTED] | "Rejects" >> beam.FlatMap(
+            split, ("source",)
+        ).with_output_types(PARTITION)
         step = beam.ParDo(_Keep(self.days)).with_outputs(RECORDS, REJECTED, TALLIES, main=MAIN)
         kept = (inputs[BLOCKS], refused, asked) | "Together" >> beam.Flatten() | "Keep" >> step
         names = (MAIN, RECORDS, REJECTED, TALLIES)

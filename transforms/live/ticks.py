@@ -28,11 +28,17 @@ class Tick:
         return datetime.fromtimestamp(self.second, UTC).strftime("%Y-%m-%dT%H-%M-%SZ")
 
 
-def ticks_of(pulse: Timestamp, every: int, snapshot_every: int) -> Iterator[Tick]:
-    """The tick of a pulse of one second, if there is one: alerts every `every` seconds."""
-    second = int(pulse.micros // 1_000_000)
+def ticks_of(pulse: float, every: int, snapshot_every: int) -> Iterator[Tick]:
+    """The tick of a pulse, in seconds since the epoch, if there is one: every `every` seconds.
+
+    After a pause all the pulses of that time come at once. The ticks among them are left out, but
+    for those of snapshots, since the newest one shows all that they would.
+    """
+    second = int(pulse)
     if second % every == 0:
-        yield Tick(second, second % snapshot_every < every)
+        snapshot = second % snapshot_every < every
+        if snapshot or time.time() - second <= every:
+            yield Tick(second, snapshot)
 
 
 def windows() -> beam.WindowInto:

@@ -1,14 +1,20 @@
 """Blocks: what is alive depends on the set of records, not on how or when they came."""
 
 import random
+from datetime import timedelta
 
+import pyarrow as pa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from schemas.kinds import EntityKind, RecordKind
-from tests.transforms.live.made_up_blocks import accepted, block, said
+from tests.transforms.live.made_up_blocks import START, accepted, block, said
+from transforms.decisions.rulings import InForce
+from transforms.deduplicate import unique_complaints
+from transforms.identify.evidence import complaint_evidence
 from transforms.live.block import RECORD, SHOWN, block_of, joined, partitions_of, pieces, settle
 from transforms.live.expiry import DAYS, longest
+from transforms.live.keep import live, young
 
 NUMBERS = ["(888) 555-0123", "(888) 555-0124", "(877) 555-0199"]
 IBAN = "GB29NWBK60161331926819"
@@ -100,3 +106,38 @@ def test_state_is_bounded_over_a_year():
         newest = day
     assert newest == 720
     assert max(sizes) == sizes[-1] == 10 * 5
+
+
+def in_any_order(batch: pa.RecordBatch) -> list[str]:
+    return sorted(map(repr, batch.to_pylist()))
+
+
+versions = st.builds(
+    record,
+    st.sampled_from(["c1", "c2", "c3"]),
+    st.integers(0, 80),
+    st.integers(0, 2),
+    org=st.sampled_from(["amazon", "microsoft"]),
+    role=st.sampled_from(["callback", "caller_id", "victim"]),
+    position=st.integers(1, 9),
+    payees=st.sampled_from([[], [IBAN]]),
+)
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(versions, min_size=1, max_size=10), st.randoms(use_true_random=False))
+def test_the_evidence_is_the_batch_runs_whatever_came_when_and_how_often(records, chance):
+    """Parity: from here on both are the same steps, which depend on no order."""
+    unique, _ = unique_complaints(pa.Table.from_batches([accepted(*records)]))
+    batch = [complaint_evidence(one) for one in unique.to_batches()]
+    coming = records + chance.choices(records, k=chance.randint(0, 5))
+    chance.shuffle(coming)
+    state = []
+    while coming:
+        count = chance.randint(1, 4)
+        arriving, coming = coming[:count], coming[count:]
+        parts = [part for _, part in partitions_of(block(*arriving), 3)]
+        state = list(pieces(settle([*state, *parts], DAYS).block))
+    rows = live(*joined(state))
+    evidence = young(rows, InForce(when=START + timedelta(days=80)), DAYS)
+    assert in_any_order(evidence) == sorted(line for one in batch for line in in_any_order(one))

@@ -1,0 +1,73 @@
+"""The stream on Prism: its state, ticks by the clock, and a look at each in one place."""
+
+import json
+import time
+from dataclasses import dataclass
+
+import apache_beam as beam
+import pytest
+from apache_beam.options.pipeline_options import PipelineOptions
+
+from pipelines.stream_options import parse
+from pipelines.stream_plan import engine_plan
+from pipelines.streaming import build
+from schemas.kinds import RecordKind
+from tests.pipelines.watch.test_alerts import CALLS, INNOCENT, KNOWN, NEW, alerts_in, told
+from transforms.live.keep import TICKS
+from transforms.live.messages import Decoder, Message, queues
+from transforms.live.ticks import Clock
+from transforms.read.options import ReadOptions
+
+pytestmark = pytest.mark.prism
+LONGEST = 150
+"""Seconds until a tick must have told what there is."""
+
+
+@dataclass(eq=False)
+class Rows(beam.PTransform):
+    """Rows as messages that are there from the start."""
+
+    rows: list
+
+    def expand(self, begin):
+        lines = [Message("q", n, json.dumps(row).encode()) for n, row in enumerate(self.rows)]
+        return begin | beam.Create(lines, reshuffle=False)
+
+
+@dataclass(eq=False)
+class Source(beam.PTransform):
+    """Complaints and calls, and ticks every five seconds."""
+
+    def expand(self, begin):
+        rows = {
+            RecordKind.COMPLAINT: Rows([*KNOWN, *NEW, *NEW, *INNOCENT]),
+            RecordKind.CALL: Rows(CALLS),
+        }
+        read = queues(begin, rows, Decoder(), ReadOptions())
+        return read | {TICKS: begin | "Clock" >> Clock(5, 10)}
+
+
+def enough(output):
+    """Whether what there is was told, and snapshots have come by the clock."""
+    return len(alerts_in(output)) >= 2 and len(list((output / "snapshots").glob("2*"))) >= 2
+
+
+def test_alerts_are_told_once_and_snapshots_come_by_the_clock(prism, tmp_path):
+    output = tmp_path / "live"
+    words = ["--kafka-servers", "b:1", "--kafka-complaints", "t", "--output", str(output)]
+    options = parse([*words, "--runner=PortableRunner"])
+    runner = ["--runner=PortableRunner", f"--job_endpoint={prism}", "--environment_type=LOOPBACK"]
+    pipeline = beam.Pipeline(options=PipelineOptions([*runner, "--streaming"]))
+    build(pipeline, engine_plan(options, Source()))
+    result = pipeline.run()
+    try:
+        end = time.monotonic() + LONGEST
+        while time.monotonic() < end and not enough(output):
+            time.sleep(1)
+    finally:
+        result.cancel()
+    assert told(alerts_in(output)) == {
+        ("threshold", "phone:+18555550106"),
+        ("several_orgs", "phone:+18445550107"),
+    }
+    assert enough(output)

@@ -1,0 +1,93 @@
+"""The flags of `ringtrace stream`: one source, and one line where its needs are not met."""
+
+import json
+
+import pytest
+
+from pipelines.options import UsageError
+from pipelines.queue_source import kafka_settings, queue
+from pipelines.stream_options import parse
+from schemas.kinds import RecordKind
+from transforms.live.messages import Encoding
+from transforms.read.options import ReadOptions
+
+KAFKA = ["--kafka-servers", "b1:9092,b2:9092", "--kafka-complaints", "complaints"]
+OUT = ["--output", "out", "--runner=FlinkRunner"]
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (OUT, "give one source"),
+        (["--watch", "in", *KAFKA, *OUT], "give one source"),
+        (["--kafka-complaints", "t", *OUT], "give --kafka-servers"),
+        (["--kafka-servers", "b:1", *OUT], "give one source"),
+        ([*KAFKA, "--output", "out"], "give --runner"),
+        (KAFKA, "give --output"),
+        ([*KAFKA, *OUT, "--stop-after-idle", "3"], "goes with --watch alone"),
+        ([*KAFKA, *OUT, "--encoding", "avro"], "give --avro-schema"),
+        ([*KAFKA, *OUT, "--kafka-start", "yesterday"], "not an ISO 8601 time"),
+        ([*KAFKA, *OUT, "--kafka-start", "2026-03-01"], "has no zone"),
+        (["--kafka-servers", "b", "--kafka-calls", "t", *OUT], "is not HOST:PORT"),
+        ([*KAFKA[:2], "--kafka-calls", "a topic", *OUT], "is not a topic's name"),
+        (["--pubsub-complaints", "complaints", *OUT], "projects/PROJECT/subscriptions/NAME"),
+        (["--watch", "in", "--output", "o", "--kafka-alerts", "a", *KAFKA[:2]], "--webhook alone"),
+        ([*KAFKA, *OUT, "--webhook", "http://hooks.example/"], "in clear"),
+    ],
+)
+def test_wrong_usage_is_one_line(words, told):
+    with pytest.raises(UsageError) as error:
+        parse(words)
+    assert told in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_a_config_file_and_the_command_line(tmp_path):
+    path = tmp_path / "stream.toml"
+    path.write_text(
+        'kafka-servers = "b:9092"\nkafka_calls = "calls"\nkeep = ["phone=30"]\nevery = 60\n'
+    )
+    options = parse(["--config", str(path), "--every", "5", *OUT])
+    assert (options.source, options.kafka_calls, options.every) == ("kafka", ("calls",), 5)
+    assert options.keep == {"phone": 30}
+    assert options.beam == ("--runner=FlinkRunner",)
+
+
+def test_where_kafka_is_read_from(tmp_path):
+    config = tmp_path / "kafka.toml"
+    config.write_text('security_protocol = "SASL_SSL"\n"sasl.password" = "a=b"\n')
+    words = [*KAFKA, *OUT, "--kafka-config", str(config), "--kafka-timestamps", "create"]
+    options = parse([*words, "--kafka-start", "2026-03-01T00:00:00Z", "--kafka-group", "g"])
+    source = queue(options, ReadOptions()).kafka
+    assert source.config == {
+        "bootstrap.servers": "b1:9092,b2:9092",
+        "security.protocol": "SASL_SSL",
+        "sasl.password": "a=b",
+        "group.id": "g",
+        "auto.offset.reset": "earliest",
+        "enable.auto.commit": "false",
+    }
+    assert source.start == 1772323200000
+    assert source.policy == "CreateTime"
+    assert source.topics == {RecordKind.COMPLAINT: ("complaints",)}
+    assert queue(parse([*words, "--kafka-start", "latest"]), ReadOptions()).kafka.start is None
+
+
+@pytest.mark.parametrize("content", ["hunter2", "sasl_password = ['hunter2']"])
+def test_settings_that_are_none_do_not_tell_their_value(content, tmp_path):
+    config = tmp_path / "kafka.toml"
+    config.write_text(content)
+    with pytest.raises(UsageError, match=r"kafka\.toml") as error:
+        kafka_settings(parse([*KAFKA, *OUT, "--kafka-config", str(config)]))
+    assert "hunter2" not in str(error.value)
+
+
+def test_an_avro_schema_is_checked_first(tmp_path):
+    path = tmp_path / "complaint.avsc"
+    path.write_text(json.dumps({"type": "record", "name": "C", "fields": []}))
+    words = [*KAFKA, *OUT, "--encoding", "avro-confluent", "--avro-schema", str(path)]
+    assert queue(parse(words), ReadOptions()).kafka.decoder.encoding is Encoding.AVRO_CONFLUENT
+    for content in ("no json", '{"type": "nonsense"}'):
+        path.write_text(content)
+        with pytest.raises(UsageError, match="is no Avro schema"):
+            queue(parse(words), ReadOptions())
