@@ -118,7 +118,8 @@ def _candidates(text: str) -> Iterator[str]:
         digits = run[0]
         if SHORTEST <= len(digits) <= LONGEST:
             yield digits
-        for before, after in zip(runs[first:], runs[first + 1 : first + PIECES], strict=False):
+        following = runs[first + 1 : first + PIECES]
+        for before, after in zip(runs[first : first + PIECES], following, strict=False):
             digits += after[0]
             if len(digits) > LONGEST or not _GAP.fullmatch(plain, before.end(), after.start()):
                 break
