@@ -38,7 +38,9 @@ def from_when(text: str) -> str:
 
 def add_queues(parser: argparse.ArgumentParser) -> None:
     """Where records come from, and where alerts go, other than files."""
-    kafka = parser.add_argument_group("Kafka (needs --runner, and Java where the job starts)")
+    kafka = parser.add_argument_group(
+        "Kafka (ringtrace[kafka]; with --runner Java where the job starts)"
+    )
     kafka.add_argument("--kafka-servers", metavar="HOST:PORT,...", help="its brokers")
     many: dict[str, Any] = {"nargs": "+", "action": "extend", "default": [], "metavar": "TOPIC"}
     kafka.add_argument("--kafka-complaints", **many, help="topics of complaints")
@@ -118,8 +120,6 @@ def check_queues(fields: Mapping[str, Any], error: Callable[[str], NoReturn]) ->
     if source == "watch" and (fields["kafka_alerts"] or fields["pubsub_alerts"]):
         error("--watch tells files and a --webhook alone; --kafka-alerts and --pubsub-alerts "
               "need a source of their kind")  # fmt: skip
-    if source != "watch" and fields["stop_after_idle"] is not None:
-        error("--stop-after-idle: goes with --watch alone; drain the job instead")
     if fields["encoding"] != "json" and not fields["avro_schema"]:
         error(f"--encoding {fields['encoding']}: give --avro-schema")
     return source

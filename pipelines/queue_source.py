@@ -8,6 +8,7 @@ import json
 import tomllib
 from datetime import datetime
 from importlib import import_module
+from typing import Any
 
 import apache_beam as beam
 
@@ -102,6 +103,16 @@ def kafka_settings(options: StreamOptions) -> dict[str, str]:
         plain = str(value).lower() if isinstance(value, bool) else str(value)
         settings[name.replace("_", ".")] = plain
     return settings
+
+
+def client_settings(options: StreamOptions) -> dict[str, Any]:
+    """The same for kafka-python, without the brokers: its names have `_`, its values types."""
+    plain: dict[str, Any] = {"true": True, "false": False}
+    return {
+        name.replace(".", "_"): plain.get(value, int(value) if value.isdecimal() else value)
+        for name, value in kafka_settings(options).items()
+        if name != "bootstrap.servers"
+    }
 
 
 def _decoder(options: StreamOptions) -> Decoder:

@@ -31,7 +31,7 @@ def run(options: StreamOptions) -> int:
     if not options.debug:
         # Beam logs the data that a step failed on; a victim's words do not belong in a log.
         logging.getLogger().setLevel(logging.CRITICAL)
-    if options.source == "watch":
+    if options.local:
         from pipelines.watch.loop import watch
 
         return watch(options)

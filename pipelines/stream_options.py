@@ -69,6 +69,11 @@ class StreamOptions:
     debug: bool
     beam: tuple[str, ...]
 
+    @property
+    def local(self) -> bool:
+        """Whether the stream is a process on this machine, with its state on disk."""
+        return f"--runner={LOCAL_RUNNER}" in self.beam
+
 
 def seconds(text: str) -> int:
     """A whole number of seconds from 1 to a week."""
@@ -176,10 +181,15 @@ def parse(arguments: Sequence[str], prog: str = "ringtrace stream") -> StreamOpt
         parser.error("give --output")
     if fields["webhook"] and (problem := check_url(fields["webhook"])):
         parser.error(f"--webhook: {problem}")
-    if source == "watch":
+    named = any(flag.partition("=")[0] == "--runner" for flag in flags)
+    if source == "watch" or (source == "kafka" and not named):
         flags = _local(flags)
-    elif not any(flag.partition("=")[0] == "--runner" for flag in flags):
-        parser.error("give --runner, such as --runner=FlinkRunner: the local one streams nothing")
+        if fields["encoding"] != "json":
+            parser.error("--encoding: json alone, unless --runner names an engine")
+    elif not named:
+        parser.error("give --runner=DataflowRunner: Pub/Sub is read there alone")
+    elif fields["stop_after_idle"] is not None:
+        parser.error("--stop-after-idle: not with --runner; drain the job instead")
     return StreamOptions(**fields | {"keep": _days(fields["keep"])}, source=source, beam=flags)
 
 

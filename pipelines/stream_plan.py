@@ -8,7 +8,7 @@ from pathlib import Path
 import apache_beam as beam
 
 from pipelines import plan, previous
-from pipelines.queue_source import kafka_settings
+from pipelines.queue_source import client_settings, kafka_settings
 from pipelines.referred import read_referred
 from pipelines.stream_options import StreamOptions
 from pipelines.streaming import Look, StreamPlan
@@ -16,6 +16,7 @@ from transforms.alerts.files import WriteAlerts
 from transforms.alerts.once import Once
 from transforms.alerts.queues import ToKafka, ToPubSub
 from transforms.alerts.rules import Rules
+from transforms.alerts.topic import SendAlerts
 from transforms.alerts.webhook import PostAlerts
 from transforms.live.expiry import DAYS
 from transforms.live.keep import Keep
@@ -101,8 +102,12 @@ def sinks(options: StreamOptions) -> dict[str, beam.PTransform]:
     output = options.output.rstrip("/")
     told: dict[str, beam.PTransform] = {"files": WriteAlerts(output)}
     if options.webhook:
-        told["webhook"] = PostAlerts(options.webhook, output, owe=options.watch is not None)
-    if options.kafka_alerts:
+        told["webhook"] = PostAlerts(options.webhook, output, owe=options.local)
+    if options.kafka_alerts and options.local:
+        told["Kafka"] = SendAlerts(
+            options.kafka_servers or "", options.kafka_alerts, output, client_settings(options)
+        )
+    elif options.kafka_alerts:
         told["Kafka"] = ToKafka(
             kafka_settings(options), options.kafka_alerts, options.kafka_expansion
         )

@@ -7,11 +7,12 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from types import FrameType
+from typing import Protocol
 
 import apache_beam as beam
 from apache_beam.options.pipeline_options import PipelineOptions
@@ -23,9 +24,11 @@ from pipelines.run_batch import outline
 from pipelines.stream_options import StreamOptions
 from pipelines.stream_plan import days, make_plan, reading
 from pipelines.streaming import StreamPlan, build
-from pipelines.watch.folder import FOLDERS, Folder, News
+from pipelines.watch.folder import FOLDERS, Folder, News, Picked
 from pipelines.watch.source import OneTick
+from pipelines.watch.state import FOLDER as STATE
 from pipelines.watch.state import State
+from pipelines.watch.topics import TopicFeed, topics_of
 from transforms.alerts.files import FOLDER as ALERTS
 from transforms.alerts.webhook import FOLDER as DELIVERED
 from transforms.live.keep_on_disk import KeepOnDisk
@@ -43,15 +46,26 @@ LOOK = 0.5
 """Seconds between two looks at the folder."""
 
 
+class Feed(Protocol):
+    """Where records come from."""
+
+    def look(self, picked: Mapping[str, Picked], *, final: bool = False) -> News:
+        """What has come since `picked`."""
+
+
 class Watch:
-    """One stream over a watched folder."""
+    """One stream over a watched folder, or over topics."""
 
     def __init__(self, options: StreamOptions, progress: Progress) -> None:
         self._options = options
         self._progress = progress
         self._reading = reading(options)
-        self._folder = Folder(options.watch or "", self._reading)
         self._state = State(options.output)
+        self._feed: Feed = (
+            Folder(options.watch, self._reading)
+            if options.watch
+            else TopicFeed(topics_of(options), str(Path(options.output, STATE)))
+        )
         nothing = News((), (), {})
         self._plan = self._planned(nothing, Tick(0, snapshot=False), "")
         self._last = Tick(0, snapshot=False)
@@ -76,10 +90,10 @@ class Watch:
         while not stopping.is_set():
             idle = self._options.stop_after_idle
             ending = idle is not None and time.monotonic() - quiet_since >= idle
-            news = self._folder.look(self._state.picked, final=ending)
+            news = self._feed.look(self._state.picked, final=ending)
             if news:
                 if self._wait(stopping):
-                    news = self._folder.look(self._state.picked, final=ending)
+                    news = self._feed.look(self._state.picked, final=ending)
                 self._tick(news, snapshot=time.time() >= self._snapshot_at)
                 quiet_since = time.monotonic()
             elif self._owed() and time.time() >= self._last.second + AGAIN:
@@ -150,13 +164,15 @@ def watch(options: StreamOptions) -> int:
     Raises:
         UsageError: if a folder or a list cannot be used.
     """
-    folder = Path(options.watch or "")
-    if not any((folder / one).is_dir() for one in FOLDERS.values()):
-        raise UsageError(f"{folder}: has no folder {' or '.join(FOLDERS.values())}; make one")
+    source = options.kafka_servers
+    if options.watch:
+        source = options.watch
+        if not any(Path(source, one).is_dir() for one in FOLDERS.values()):
+            raise UsageError(f"{source}: has no folder {' or '.join(FOLDERS.values())}; make one")
     progress = Progress(sys.stderr)
     with output_folder.held(options.output), stopped_by_signals() as stopping:
         stream = Watch(options, progress)
-        progress.say(f"watching {folder}; stop with Ctrl-C")
+        progress.say(f"watching {source}; stop with Ctrl-C")
         try:
             owed = stream.run(stopping)
         except Exception as error:

@@ -36,3 +36,15 @@ def read_all(bootstrap: str, topic: str) -> list[Pair]:
         return pairs
     finally:
         consumer.close()
+
+
+def partition_of(bootstrap: str, topic: str) -> TopicPartition:
+    """The one partition of a topic that holds anything."""
+    consumer = KafkaConsumer(bootstrap_servers=bootstrap)
+    try:
+        numbers = consumer.partitions_for_topic(topic) or ()
+        ends = consumer.end_offsets([TopicPartition(topic, number) for number in numbers])
+        (held,) = [partition for partition, end in ends.items() if end]
+        return held
+    finally:
+        consumer.close()

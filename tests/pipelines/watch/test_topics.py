@@ -1,0 +1,28 @@
+"""A message of a topic is one line, and means what it meant."""
+
+import json
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipelines.watch.topics import _line
+
+VALUES = st.recursive(
+    st.none() | st.integers() | st.text(),
+    lambda one: st.lists(one) | st.dictionaries(st.text(), one),
+)
+
+
+@given(VALUES, st.sampled_from([None, 2]))
+def test_json_stays_what_it_is(value, indent):
+    line = _line(json.dumps(value, indent=indent).encode())
+    assert line.endswith(b"\n")
+    assert line.count(b"\n") == 1
+    assert json.loads(line) == value
+
+
+@given(st.binary())
+def test_nothing_is_lost_as_a_blank_line(value):
+    line = _line(value)
+    assert line.count(b"\n") == 1
+    assert line.strip()
