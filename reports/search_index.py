@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 from reports import redaction, tables, text
 from reports.tables import Run
 from schemas.kinds import Status
-from schemas.tables import ENTITIES, MEMBERS, MENTIONS
+from schemas.tables import COMPLAINTS, ENTITIES, MEMBERS, MENTIONS
 
 ID_LIMIT = 120
 SUPPRESSED_LIMIT = 20_000
@@ -27,6 +27,7 @@ _RECORD = pa.schema(
 def search_index(run: Run, cluster_ids: list[str], *, redact: bool) -> dict[str, object]:
     """Identifiers, record ids and reasons, as columns; a cluster is its place in `cluster_ids`.
 
+    A complaint that names no member is there with no cluster, after the records that do.
     `more_records` counts what `RECORD_LIMIT` left out; `redact` leaves out all of them, and what
     analysts wrote.
     """
@@ -66,7 +67,7 @@ def _columns(records: pa.Table) -> dict[str, object]:
 
 
 def _records(run: Run, entity_ids: pa.Array, places: pa.Array) -> pa.Table:
-    """Each record that names a member, once for each of its clusters, sorted."""
+    """Each record that names a member, once for each of its clusters, then the other complaints."""
     parts = [_RECORD.empty_table()]
     for batch in tables.batches(run, MENTIONS, ["entity_id", "source_org", "record_id"]):
         clusters = places.take(pc.index_in(batch["entity_id"], entity_ids))
@@ -74,4 +75,15 @@ def _records(run: Run, entity_ids: pa.Array, places: pa.Array) -> pa.Table:
         named = part.filter(pc.field("cluster").is_valid())
         parts.append(named.group_by(_RECORD.names).aggregate([]))
     found = pa.concat_tables(parts).group_by(_RECORD.names).aggregate([])
-    return found.sort_by([(name, "ascending") for name in _RECORD.names])
+    return pa.concat_tables([_sorted(found), _sorted(_unclustered(run, found))])
+
+
+def _unclustered(run: Run, found: pa.Table) -> pa.Table:
+    keys = ["source_org", "record_id"]
+    complaints = tables.read(run, COMPLAINTS, ["source_org", "complaint_id"]).rename_columns(keys)
+    others = complaints.join(found.select(keys), keys, join_type="left anti")
+    return others.append_column("cluster", pa.nulls(others.num_rows, pa.int32())).cast(_RECORD)
+
+
+def _sorted(records: pa.Table) -> pa.Table:
+    return records.sort_by([(name, "ascending") for name in _RECORD.names])

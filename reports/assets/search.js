@@ -82,7 +82,8 @@
       /** @type {Hit} */
       const made = { text: id, note: `record of ${org}`, clusters: [] };
       const hit = found.get(`${org} ${id}`) || made;
-      hit.clusters.push(index.record_clusters[n]);
+      if (index.record_clusters[n] === null) hit.note += ", which names no member of a cluster";
+      else hit.clusters.push(index.record_clusters[n]);
       found.set(`${org} ${id}`, hit);
     }
     return [...found.values()].sort((a, b) => a.text.length - b.text.length);

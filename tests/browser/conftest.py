@@ -7,7 +7,7 @@ import pytest
 from reports import site
 from tests.browser import driver
 from tests.reports.hostile import hostile_run
-from tests.reports.made_up import world, write_run
+from tests.reports.made_up import complaint, world, write_run
 
 
 @pytest.fixture(scope="session")
@@ -41,6 +41,7 @@ def report(tmp_path_factory):
     """A run of two companies with 60 clusters, the first with 72 members."""
     folder = tmp_path_factory.mktemp("world")
     rows, whole = world(60)
+    rows["complaints"].append(complaint("names-nobody"))
     return _written(folder, write_run(folder / "run", rows), whole)
 
 

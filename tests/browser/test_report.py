@@ -72,6 +72,7 @@ def test_search_finds_a_number_however_it_is_written(index, written):
         ("100 490 978", "remote:anydesk:100490978"),
         ("+1 800 280 1400", "phone:+18002801400 suppressed: known legitimate"),
         ("amazon-0-0-0", "amazon-0-0-0 record of amazon"),
+        ("names-nobody", "names-nobody record of amazon, which names no member of a cluster"),
         ("microsoft at", "Microsoft at"),
         ("c-00000000", "Amazon at +18885550000"),
     ],
