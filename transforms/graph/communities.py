@@ -32,7 +32,7 @@ PASSES = 4
 HUB_SHARE = 0.5
 """An entity with less than this share of its ties in its main cluster ties none of them."""
 
-SUSPECT_SHARE, SUSPECT_TIES = 0.02, 8
+SUSPECT_SHARE, SUSPECT_TIES = 0.02, 16
 """Share of the weight of all ties, and ties, from which an entity is left out of the first pass."""
 
 HUB_RECORDS = 5

@@ -58,6 +58,14 @@ def test_one_record_cannot_join_whatever_its_width_and_time(data):
     assert label[0] != label[size]
 
 
+@pytest.mark.parametrize("wide", [{0, 1, 4, 5, 6, 7, 8}, {0, 1, 2, 3, 4, 5, 8}])
+def test_a_wide_record_makes_no_hubs_of_a_small_ring(wide):
+    rings = [{0, 1, 2, 3}, {4, 5, 6, 7}]
+    found = cluster(rings * 5 + [wide], 11, [0] * 10 + [30])
+    assert not found.hub.any()
+    assert {frozenset(ring) for ring in rings} <= {part - {8} for part in parts(found.label)}
+
+
 def test_a_lone_identifier_seen_once_attaches():
     label = cluster([A] * 6 + [B] * 6 + [{0, 6}], 7).label
     assert label[6] == label[0] != label[3]
