@@ -48,7 +48,7 @@ test-dataflow:  ## hold both pipelines against the Dataflow runner, offline (apa
 
 test-airflow:  ## load the example DAG as Airflow does
 	@test -x $(AIRFLOW)/bin/python || $(PYTHON) -m venv $(AIRFLOW)
-	@$(AIRFLOW)/bin/python -m pip install --quiet --disable-pip-version-check 'apache-airflow==3.1.8' 'pytest>=9,<10'
+	@$(AIRFLOW)/bin/python -m pip install --quiet --disable-pip-version-check 'apache-airflow==3.1.8' 'hypothesis>=6.150,<7' 'pytest>=9,<10'
 	@AIRFLOW_HOME=$(AIRFLOW)/home $(AIRFLOW)/bin/airflow db migrate >$(AIRFLOW)/migrate.log 2>&1 || { tail -5 $(AIRFLOW)/migrate.log; exit 1; }
 	@AIRFLOW_HOME=$(AIRFLOW)/home $(AIRFLOW)/bin/python -m pytest -m airflow tests/deploy/test_airflow.py
 
