@@ -12,12 +12,12 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipelines import key_store
+from pipelines import finished, key_store
 from pipelines.options import UsageError, moment
 from reports.referral import gate, losses, material, reference
 from reports.referral.case import Case, Earlier, build
 from schemas.decision import DecisionKind
-from schemas.manifest import NAME, Manifest
+from schemas.manifest import Manifest
 from transforms.decisions import decision_file
 from transforms.identify import legitimate
 
@@ -84,7 +84,7 @@ def run(arguments: argparse.Namespace) -> int:
     out = Path(arguments.output)
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise UsageError(f"{out}: exists and is not an empty folder; name a new one")
-    manifest = _manifest(Path(arguments.run))
+    manifest = finished.manifest(Path(arguments.run))
     override = _override(arguments)
     try:
         chosen = reference.load(arguments.recipient, arguments.reference)
@@ -129,16 +129,6 @@ def _refuse(cluster_id: str, stops: list[gate.Obstacle]) -> int:
     if all(one.answerable for one in stops):
         sys.stderr.write("  or answer for it: --override-by NAME --override-reason TEXT\n")
     return 1
-
-
-def _manifest(source: Path) -> Manifest:
-    try:
-        found: Manifest = json.loads((source / NAME).read_bytes())
-    except OSError:
-        raise UsageError(f"{source}: is no finished run: it has no {NAME}") from None
-    except ValueError:
-        raise UsageError(f"{source / NAME}: is not JSON; was it edited?") from None
-    return found
 
 
 def _override(arguments: argparse.Namespace) -> gate.Override | None:

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 import webbrowser
 from dataclasses import dataclass
 from pathlib import Path
 
+from pipelines import finished
 from pipelines.options import UsageError
 from reports import places, site, small_counts, whole_graph
 from reports.places import Places
-from schemas.manifest import NAME, Manifest
+from schemas.manifest import Manifest
 
 INDEX = "report/index.html"
 NODES = whole_graph.NODES_FILE
@@ -69,7 +69,7 @@ def run(arguments: argparse.Namespace) -> int:
         UsageError: if RUN is no finished run, or DIR holds something.
     """
     source = Path(arguments.run)
-    manifest = _manifest(source)
+    manifest = finished.manifest(source)
     changed = (arguments.output, arguments.pages, arguments.stix, arguments.suppress_below)
     if not arguments.redact and changed == (None,) * 4:
         index = source / INDEX
@@ -122,13 +122,3 @@ def _limit(text: str) -> Limit:
 def _places(nodes: Path) -> Places:
     """Where members stand in the pictures of the run: another report keeps its places."""
     return places.read(str(nodes)) if nodes.is_file() else Places()
-
-
-def _manifest(source: Path) -> Manifest:
-    try:
-        found: Manifest = json.loads((source / NAME).read_bytes())
-    except OSError:
-        raise UsageError(f"{source}: is no finished run: it has no {NAME}") from None
-    except ValueError:
-        raise UsageError(f"{source / NAME}: is not JSON; was it edited?") from None
-    return found
