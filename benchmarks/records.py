@@ -16,7 +16,8 @@ from transforms.read.options import ReadOptions
 from transforms.read.reader import COMPLAINTS, REJECTS, read_shard
 from transforms.read.recognise import plan
 from transforms.read.shards import scan
-from transforms.validate import validate_calls, validate_complaints
+from transforms.validate.calls import validate_calls
+from transforms.validate.complaints import validate_complaints
 
 REAL = Path(__file__).resolve().parents[2] / "shared" / "data"
 """Public records beside the project; see DESIGN.md."""

@@ -40,7 +40,7 @@ from transforms.read.options import ReadOptions
 from transforms.read.transform import ReadRecords
 from transforms.scripts.transform import Scripts
 from transforms.shuffle import MAIN
-from transforms.validate import ACCEPTED, REJECTS, TALLIES, Validate
+from transforms.validate.transform import ACCEPTED, REJECTS, TALLIES, Validate
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,8 @@ from transforms.read.options import ReadOptions
 from transforms.read.reader import TAGS, read_shard
 from transforms.read.recognise import plan
 from transforms.read.shards import scan
-from transforms.validate import validate_calls, validate_complaints
+from transforms.validate.calls import validate_calls
+from transforms.validate.complaints import validate_complaints
 
 OFFER = "offer"
 OFFERED = re.compile(r"offer-(?P<offer>[0-9a-f]{12})-(?P<row>[1-9]\d*)-[1-9]\d*")

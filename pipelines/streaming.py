@@ -38,7 +38,7 @@ from transforms.privacy.rejected import mask_rejects
 from transforms.read.reader import CALLS, COMPLAINTS
 from transforms.read.reader import REJECTS as UNREAD
 from transforms.shuffle import MAIN
-from transforms.validate import ACCEPTED, REJECTS, TALLIES, Validate
+from transforms.validate.transform import ACCEPTED, REJECTS, TALLIES, Validate
 
 AHEAD = timedelta(days=1)
 """How far before the clock a record may be: clocks differ, and a far future would age the rest."""

@@ -12,7 +12,8 @@ from schemas.complaint import COMPLAINT_ACCEPTED, COMPLAINT_LOOSE
 from schemas.kinds import Stage
 from schemas.reject import REJECT, Code
 from tests.transforms.made_up_loose import CALL_ROWS, COMPLAINT_ROWS, call, complaint
-from transforms.validate import validate_calls, validate_complaints
+from transforms.validate.calls import validate_calls
+from transforms.validate.complaints import validate_complaints
 
 AS_OF = datetime(2024, 6, 1, tzinfo=UTC)
 
