@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib import resources
 from typing import Self
@@ -40,6 +40,11 @@ A mailbox at a freemail host or a carrier can be a scammer's, and `no-reply@` a 
 is nobody's: left in, it would weld everybody who ever got its mail.
 """
 
+EVERY = "domain:*."
+"""Prefix of a row for all domains of a registry, such as `domain:*.gov`."""
+RESTRICTED = frozenset({"government", "bank", "brand"})
+"""Categories that may have a registry of their own, in which nobody else can register."""
+
 
 class LegitimateListError(ValueError):
     """A row of a known-legitimate list that cannot be used; the message is for its author."""
@@ -47,7 +52,7 @@ class LegitimateListError(ValueError):
 
 @dataclass(frozen=True)
 class KnownLegitimate:
-    """Sorted entity ids with, in parallel, the reason for each.
+    """Sorted entity ids, and `domain:*.gov` for registries, with, in parallel, the reason for each.
 
     `mail_hosts` are the domains at which every mailbox is legitimate.
     """
@@ -68,22 +73,31 @@ class KnownLegitimate:
             pa.array(self.why, pa.string()),
             pc.index_in(entity_ids, value_set=pa.array(self.entity_ids, pa.string())),
         )
-        return pc.coalesce(listed, self._mail_reasons(entity_ids))
-
-    def _mail_reasons(self, entity_ids: pa.Array) -> pa.Array:
-        """Reasons for mailboxes at, or anywhere below, one of `mail_hosts`."""
-        hosts = pc.struct_field(
-            pc.extract_regex(entity_ids, r"^email:[^@]*@(?P<host>[^@]+)$"), "host"
+        registries = {
+            one.removeprefix(EVERY): why
+            for one, why in zip(self.entity_ids, self.why, strict=True)
+            if one.startswith(EVERY)
+        }
+        mail = {host: f"mailbox at {host}" for host in (*registries, *self.mail_hosts)}
+        return pc.coalesce(
+            listed,
+            _below(entity_ids, r"^domain:(?P<host>.+)$", registries),
+            _below(entity_ids, r"^email:[^@]*@(?P<host>[^@]+)$", mail),
         )
-        distinct = pc.unique(hosts)
-        owners = pa.array([self._mail_owner(host) for host in distinct.to_pylist()], pa.string())
-        owner = pc.take(owners, pc.index_in(hosts, value_set=distinct))
-        return pc.binary_join_element_wise("mailbox at", owner, " ")
 
-    def _mail_owner(self, host: str | None) -> str | None:
-        labels = (host or "").split(".")
-        parents = (".".join(labels[start:]) for start in range(len(labels)))
-        return next((parent for parent in parents if parent in self.mail_hosts), None)
+
+def _below(entity_ids: pa.Array, pattern: str, owners: Mapping[str, str]) -> pa.Array:
+    """Reasons for ids whose host is, or is anywhere below, one of `owners`."""
+    hosts = pc.struct_field(pc.extract_regex(entity_ids, pattern), "host")
+    distinct = pc.unique(hosts)
+    reasons = pa.array([_owner(host, owners) for host in distinct.to_pylist()], pa.string())
+    return pc.take(reasons, pc.index_in(hosts, value_set=distinct))
+
+
+def _owner(host: str | None, owners: Mapping[str, str]) -> str | None:
+    labels = (host or "").split(".")
+    parents = (".".join(labels[start:]) for start in range(len(labels)))
+    return next((owners[parent] for parent in parents if parent in owners), None)
 
 
 def shipped() -> KnownLegitimate:
@@ -95,8 +109,9 @@ def shipped() -> KnownLegitimate:
 def load(text: str, name: str) -> KnownLegitimate:
     """A list in CSV with the columns `entity_id,reason` and, if wanted, `category`, `source`.
 
-    Instead of an entity id, a number in E.164 (`+1 800 829 1040`), a registrable domain or an
-    e-mail address will do. Raises LegitimateListError, with `name` and the row, for anything else.
+    Instead of an entity id, a number in E.164 (`+1 800 829 1040`), a registrable domain, an e-mail
+    address or a restricted registry (`*.gov`) will do. Raises LegitimateListError, with `name` and
+    the row, for anything else.
     """
     rows: dict[str, str] = {}
     mail_hosts = set()
@@ -104,12 +119,22 @@ def load(text: str, name: str) -> KnownLegitimate:
         try:
             entity_id = canonical((row.get("entity_id") or "").strip())
             category = _category(row)
+            whole = _is_registry(entity_id, category)
         except LegitimateListError as error:
             raise LegitimateListError(f"{name}, line {line}: {error}") from None
         rows[entity_id] = (row.get("reason") or "").strip() or "known legitimate"
-        if category in OWN_MAIL and entity_id.startswith("domain:"):
+        if category in OWN_MAIL and entity_id.startswith("domain:") and not whole:
             mail_hosts.add(entity_id.removeprefix("domain:"))
     return _listed(rows, mail_hosts)
+
+
+def _is_registry(entity_id: str, category: str | None) -> bool:
+    if not entity_id.startswith(EVERY):
+        return False
+    if category not in RESTRICTED:
+        wanted = ", ".join(sorted(RESTRICTED))
+        raise LegitimateListError(f"a whole registry needs a category of {wanted}")
+    return True
 
 
 def _listed(rows: dict[str, str], mail_hosts: Iterable[str]) -> KnownLegitimate:
@@ -143,6 +168,8 @@ def _category(row: dict[str, str | None]) -> str | None:
 
 def canonical(text: str) -> str:
     """The entity id that `text` means: an id, an E.164 number, an e-mail address or a domain.
+
+    For `*.gov`, all domains of a registry, it is `domain:*.gov`.
 
     Raises LegitimateListError where it is none of these, or could be more than one thing.
     """
@@ -189,6 +216,11 @@ def _phone(text: str) -> str:
 
 
 def _domain(text: str) -> str:
+    if text.startswith("*."):
+        registry = domains.canonical_host(text.removeprefix("*."))
+        if registry is None or domains.suffix(f"x.{registry}") != registry:
+            raise LegitimateListError(f"{text!r} is no registry's suffix")
+        return f"*.{registry}"
     host = domains.canonical_host(text)
     registrable = domains.registrable(host) if host else None
     if registrable is None:

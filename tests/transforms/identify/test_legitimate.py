@@ -48,7 +48,7 @@ def test_shipped_numbers_are_valid():
 def test_shipped_domains_are_registrable_and_no_suffix_of_customers():
     for row in ROWS:
         kind, _, value = row["entity_id"].partition(":")
-        if kind == "domain":
+        if kind == "domain" and not value.startswith("*."):
             assert domains.registrable(value) == value, row
 
 
@@ -71,6 +71,13 @@ def test_shipped_domains_are_registrable_and_no_suffix_of_customers():
         "email:no-reply@mail.irs.gov",
         "email:no-reply@anydesk.com",
         "email:dse@eumail.docusign.net",
+        "domain:fema.gov",
+        "domain:cityofboston.gov",
+        "domain:leeds.gov.uk",
+        "domain:www.gov.uk",
+        "domain:refund.amazon",
+        "email:clerk@court.state.gov",
+        "email:someone@met.police.uk",
     ],
 )
 def test_known(entity_id):
@@ -89,6 +96,10 @@ def test_known(entity_id):
         "email:x@notamazon.com",
         "domain:azurewebsites.net",
         "domain:amazon.com.evil.support",
+        "domain:gov.support",
+        "domain:irs-gov.com",
+        "domain:fema.gov.example",
+        "email:x@irs.gov.example",
         "phone:+18885550123",
         "remote:anydesk:123456789",
     ],
@@ -159,6 +170,21 @@ def test_header_and_category_are_checked():
         load("entity_id,reason,category\nexample.org,x,bnak\n", "mine.csv")
     with pytest.raises(LegitimateListError, match=r"^mine\.csv, line 1: "):
         load('entity_id,reason\n"broken,x\n', "mine.csv")
+
+
+def test_a_whole_registry_only_where_nobody_else_can_register():
+    text = "entity_id,reason,category\n*.gov.br,ours,government\n"
+    known = load(text, "mine.csv")
+    assert known.entity_ids == ("domain:*.gov.br",)
+    assert reasons(known, "domain:receita.gov.br", "email:x@y.gov.br", "domain:gov.com") == [
+        "ours",
+        "mailbox at gov.br",
+        None,
+    ]
+    with pytest.raises(LegitimateListError, match="a whole registry needs a category"):
+        load("entity_id,reason\n*.com,x\n", "mine.csv")
+    with pytest.raises(LegitimateListError, match="no registry's suffix"):
+        load("entity_id,reason,category\n*.example.com,x,brand\n", "mine.csv")
 
 
 def test_mailboxes_only_where_the_category_says_so():
