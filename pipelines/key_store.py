@@ -142,6 +142,11 @@ def trusted_orgs() -> list[str]:
     return sorted(name for name in names if ORG.fullmatch(name))
 
 
+def trusted_keys() -> dict[str, list[Ed25519PublicKey]]:
+    """The trusted keys by organisation."""
+    return {org: trusted(org) for org in trusted_orgs()}
+
+
 def known_keys() -> list[Ed25519PublicKey]:
     """Every key whose signature means something here: the own one, if made, and the trusted."""
     own = [_private(own_path()).public_key()] if own_path().exists() else []

@@ -77,13 +77,46 @@ def shard_count(text: str) -> int:
     return int(text)
 
 
+def many(metavar: str) -> dict[str, Any]:
+    """Settings of a flag that takes several values and may be given again."""
+    return {"nargs": "+", "action": "extend", "default": [], "metavar": metavar}
+
+
+def add_inputs(parser: argparse.ArgumentParser) -> None:
+    """The flags that name records."""
+    parser.add_argument(
+        "--complaints",
+        **many("GLOB"),
+        help="complaint files, folders or globs; also gs:// and s3://",
+    )
+    parser.add_argument("--calls", **many("GLOB"), help="call record files, folders or globs")
+
+
+def add_formats(parser: argparse.ArgumentParser) -> None:
+    """The flags that say how records are to be read."""
+    parser.add_argument(
+        "--complaints-format", metavar="NAME", help="format of --complaints, if not recognised"
+    )
+    parser.add_argument(
+        "--calls-format", metavar="NAME", help="format of --calls, if not recognised"
+    )
+    parser.add_argument(
+        "--source-org", metavar="SLUG", help="organisation of files that do not name theirs"
+    )
+
+
+def add_known_legitimate(parser: argparse.ArgumentParser) -> None:
+    """The flag that names who must not be accused."""
+    parser.add_argument(
+        "--known-legitimate",
+        **many("FILE"),
+        help="CSV entity_id,reason of identifiers never to name, added to the shipped list",
+    )
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The flags of `ringtrace batch`."""
-    many: dict[str, Any] = {"nargs": "+", "action": "extend", "default": [], "metavar": "GLOB"}
-    parser.add_argument(
-        "--complaints", **many, help="complaint files, folders or globs; also gs:// and s3://"
-    )
-    parser.add_argument("--calls", **many, help="call record files, folders or globs")
+    add_inputs(parser)
     parser.add_argument("--output", metavar="DIR", help="folder of the run; must not exist yet")
     parser.add_argument(
         "--overwrite", action="store_true", help="replace an earlier run in the output folder"
@@ -96,14 +129,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def add_reading(parser: argparse.ArgumentParser) -> None:
     """The flags that a batch and a stream have in common."""
-    parser.add_argument(
-        "--known-legitimate",
-        nargs="+",
-        action="extend",
-        default=[],
-        metavar="FILE",
-        help="CSV entity_id,reason of identifiers never to name, added to the shipped list",
-    )
+    add_known_legitimate(parser)
+    add_formats(parser)
     parser.add_argument(
         "--previous", metavar="DIR", help="an earlier run, whose cluster ids are kept"
     )
@@ -114,25 +141,13 @@ def add_reading(parser: argparse.ArgumentParser) -> None:
         "--weights", metavar="FILE", help="TOML of what ranks clusters, in place of the shipped one"
     )
     parser.add_argument(
-        "--complaints-format", metavar="NAME", help="format of --complaints, if not recognised"
-    )
-    parser.add_argument(
-        "--calls-format", metavar="NAME", help="format of --calls, if not recognised"
-    )
-    parser.add_argument(
         "--calls-direction",
         choices=[str(one) for one in Direction],
         help="who called, for call records that do not say",
     )
     parser.add_argument(
-        "--source-org", metavar="SLUG", help="organisation of files that do not name theirs"
-    )
-    parser.add_argument(
         "--passport-keys",
-        nargs="+",
-        action="extend",
-        default=[],
-        metavar="PEM",
+        **many("PEM"),
         help="public keys or certificates; PASSporTs that none of them signed are rejected",
     )
     parser.add_argument(

@@ -3,26 +3,28 @@
 from __future__ import annotations
 
 import argparse
-import hashlib
-import json
 import shutil
 import sys
 import uuid
+from dataclasses import replace
 from importlib import metadata
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from pipelines import finished, key_store
-from pipelines.options import UsageError, moment
-from reports.referral import gate, losses, material, reference
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from pipelines import finished, key_store, shared_victims
+from pipelines import referral_inputs as given
+from pipelines.options import (
+    UsageError,
+    add_formats,
+    add_inputs,
+    add_known_legitimate,
+    many,
+    moment,
+)
+from reports.referral import gate, losses, reference
 from reports.referral.case import Case, Earlier, build
-from schemas.decision import DecisionKind
-from schemas.manifest import Manifest
-from transforms.decisions import decision_file
-from transforms.identify import legitimate
-
-if TYPE_CHECKING:
-    from reports.referral.material import Material
 
 DEPENDED_ON = (
     "ringtrace",
@@ -37,7 +39,6 @@ DEPENDED_ON = (
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the flags of `ringtrace referral` on `parser`."""
-    many: dict[str, Any] = {"nargs": "+", "action": "extend", "default": [], "metavar": "GLOB"}
     parser.add_argument("run", metavar="RUN", help="folder of a finished run")
     parser.add_argument("--cluster", metavar="ID", required=True, help="its id in clusters/")
     parser.add_argument(
@@ -47,25 +48,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help=f"one of {', '.join(reference.recipients())}, or of your own --reference",
     )
     parser.add_argument("--output", metavar="DIR", required=True, help="the package, a new folder")
-    parser.add_argument("--complaints", **many, help="the complaint files that the run read")
-    parser.add_argument("--calls", **many, help="the call record files that the run read")
-    parser.add_argument("--complaints-format", metavar="NAME", help="as the run was given")
-    parser.add_argument("--calls-format", metavar="NAME", help="as the run was given")
-    parser.add_argument("--source-org", metavar="SLUG", help="as the run was given")
+    add_inputs(parser)
+    add_formats(parser)
+    add_known_legitimate(parser)
     parser.add_argument("--decisions", metavar="FILE", help="the run's, to name who confirmed")
-    parser.add_argument(
-        "--known-legitimate",
-        nargs="+",
-        action="extend",
-        default=[],
-        metavar="FILE",
-        help="lists that members must not be on, beside the shipped one",
-    )
     parser.add_argument(
         "--rates", metavar="FILE", help="CSV date,from,to,rate,source to convert by"
     )
     parser.add_argument(
         "--as-of", type=moment, metavar="TIME", help="date of the package (default: the run's)"
+    )
+    parser.add_argument(
+        "--overlap",
+        **many("RESULT"),
+        help="signed counts of victims shared with others, about this cluster",
     )
     parser.add_argument("--supersedes", metavar="DIR", help="an earlier package of this cluster")
     parser.add_argument("--excerpts", action="store_true", help="quote narratives, as masked")
@@ -85,22 +81,26 @@ def run(arguments: argparse.Namespace) -> int:
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise UsageError(f"{out}: exists and is not an empty folder; name a new one")
     manifest = finished.manifest(Path(arguments.run))
-    override = _override(arguments)
+    override = given.override(arguments)
     try:
         chosen = reference.load(arguments.recipient, arguments.reference)
     except reference.ReferenceFileError as error:
         raise UsageError(str(error)) from None
-    rates = _rates(arguments.rates)
-    known = _known(arguments.known_legitimate)
-    found = _material(arguments, manifest)
+    rates = given.rates(arguments.rates)
+    known = given.known(arguments.known_legitimate)
+    found = given.records(arguments, manifest)
     policy = chosen.policy
     stops = gate.obstacles(
         found.facts, known, policy["bridge_side"], policy["small_cluster"], found.offered
     )
     if stops and not (override and all(one.answerable for one in stops)):
         return _refuse(arguments.cluster, stops)
+    key = key_store.own_key(arguments.key)
+    shared = shared_victims.read(
+        arguments.overlap, key.public_key(), manifest, found.facts.row, found.member_ids
+    )
     earlier_folder = Path(arguments.supersedes) if arguments.supersedes else None
-    earlier = _earlier(earlier_folder, arguments.cluster) if earlier_folder else None
+    earlier = given.earlier(earlier_folder, arguments.cluster) if earlier_folder else None
     try:
         case = build(
             arguments.run,
@@ -108,16 +108,17 @@ def run(arguments: argparse.Namespace) -> int:
             chosen,
             obstacles=stops,
             override=override if stops else None,
-            confirmations=_confirmations(arguments.decisions, manifest, found),
+            confirmations=given.confirmations(arguments.decisions, manifest, found),
             rates=rates,
             excerpts=arguments.excerpts,
             earlier=None,
+            shared=shared,
         )
         if earlier is not None:
             case = _superseding(case, *earlier)
     except losses.UnreconciledError as error:
         raise UsageError(f"{arguments.run}: {error}; run it again") from None
-    _publish(_files(case, arguments.key), out)
+    _publish(_files(case, key), out)
     sys.stdout.write(f"{out}\n")
     return 0
 
@@ -131,120 +132,14 @@ def _refuse(cluster_id: str, stops: list[gate.Obstacle]) -> int:
     return 1
 
 
-def _override(arguments: argparse.Namespace) -> gate.Override | None:
-    name, reason = arguments.override_by, arguments.override_reason
-    if (name is None) != (reason is None):
-        raise UsageError("--override-by and --override-reason go together: a name, and why")
-    if name is None:
-        return None
-    if not name.strip() or not reason.strip():
-        raise UsageError("--override-by, --override-reason: must not be empty")
-    return gate.Override(name.strip(), reason.strip())
-
-
-def _text(path: str) -> str:
-    try:
-        return Path(path).read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError:
-        raise UsageError(f"{path}: not UTF-8 text; save it as UTF-8") from None
-    except OSError as error:
-        raise UsageError(f"{path}: {error.strerror}; give a file that can be read") from None
-
-
-def _rates(path: str | None) -> dict[str, losses.Rate]:
-    try:
-        return losses.load_rates(_text(path), path) if path is not None else {}
-    except losses.RatesError as error:
-        raise UsageError(str(error)) from None
-
-
-def _known(paths: list[str]) -> legitimate.KnownLegitimate:
-    known = legitimate.shipped()
-    for path in paths:
-        try:
-            known = known.merged(legitimate.load(_text(path), path))
-        except legitimate.LegitimateListError as error:
-            raise UsageError(str(error)) from None
-    return known
-
-
-def _material(arguments: argparse.Namespace, manifest: Manifest) -> Material:
-    """The cluster's material, its records found in the inputs."""
-    # Reading the inputs loads Beam, which wrong usage must not wait for.
-    from pipelines.source_records import locate  # noqa: PLC0415
-    from transforms.read.options import ReadOptions  # noqa: PLC0415
-
-    if not arguments.complaints and not arguments.calls:
-        raise UsageError(
-            "--complaints, --calls: give the files that the run read; exhibits point into them"
-        )
-    try:
-        wanted = material.wanted(arguments.run, arguments.cluster)
-    except material.UnknownClusterError as error:
-        raise UsageError(f"{arguments.run}: {error}") from None
-    except FileNotFoundError:
-        raise UsageError(f"{arguments.run}: lacks a table of a finished run") from None
-    reading = ReadOptions(
-        complaints_format=arguments.complaints_format,
-        calls_format=arguments.calls_format,
-        source_org=arguments.source_org,
-        calls_direction=_told(manifest, "calls_direction"),
-    )
-    places = locate(manifest, arguments.complaints, arguments.calls, wanted, reading)
-    when = arguments.as_of or material.run_moment(arguments.run, manifest)
-    return material.collect(arguments.run, manifest, arguments.cluster, places, when)
-
-
-def _told(manifest: Manifest, option: str) -> str | None:
-    found = manifest["options"].get(option)
-    return found if isinstance(found, str) else None
-
-
-def _confirmations(path: str | None, manifest: Manifest, found: Material) -> list[str]:
-    """Who confirmed, from the very decisions file that the run was given."""
-    if path is None:
-        return []
-    text = _text(path)
-    given = manifest["options"].get("decisions")
-    digest = hashlib.sha256(text.encode()).hexdigest()
-    if not isinstance(given, dict) or given.get("sha256") != digest:
-        raise UsageError(f"{path}: is not the decisions file of the run; give that one")
-    members = {one["entity_id"] for one in found.facts.members}
-    try:
-        decisions = decision_file.load(text, path)
-    except decision_file.DecisionError as error:
-        raise UsageError(str(error)) from None
-    return [
-        f"{one.author}, {one.decided_at:%Y-%m-%d}, {one.reason} ({one.decision_id}, on "
-        f"{one.entity_a})"
-        for one in decisions
-        if one.kind is DecisionKind.CONFIRM and one.entity_a in members
-    ]
-
-
-def _earlier(folder: Path, cluster_id: str) -> tuple[str, dict[str, Any]]:
-    """SHA-256 of the seal of an earlier package that is whole, and its facts."""
-    from reports.referral import changes, verify  # noqa: PLC0415
-
-    verdict = verify.verify(folder, key_store.known_keys())
-    if not verdict.holds:
-        raise UsageError(f"{folder}: is no package that holds; see ringtrace verify {folder}")
-    facts = json.loads((folder / changes.FACTS).read_bytes())
-    if facts.get("cluster_id") != cluster_id:
-        raise UsageError(f"{folder}: is of the cluster {facts.get('cluster_id')}, not {cluster_id}")
-    return verdict.seal_sha256, facts
-
-
 def _superseding(case: Case, seal_sha256: str, before: dict[str, Any]) -> Case:
-    from dataclasses import replace  # noqa: PLC0415
-
     from reports.referral import changes  # noqa: PLC0415
 
     found = changes.differences(before, changes.facts(case, {}))
     return replace(case, earlier=Earlier(seal_sha256, str(before.get("as_of")), found))
 
 
-def _files(case: Case, key: str | None) -> dict[str, bytes]:
+def _files(case: Case, key: Ed25519PrivateKey) -> dict[str, bytes]:
     from reports.referral import package, pdf  # noqa: PLC0415
     from reports.stix import MissingStixError  # noqa: PLC0415
 
@@ -255,7 +150,7 @@ def _files(case: Case, key: str | None) -> dict[str, bytes]:
         except metadata.PackageNotFoundError:
             versions[name] = "not installed"
     try:
-        return package.files(case, key_store.own_key(key), versions)
+        return package.files(case, key, versions)
     except (MissingStixError, pdf.MissingPdfError) as error:
         raise UsageError(str(error)) from None
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 REQUEST = "ringtrace-overlap-request"
 ANSWER = "ringtrace-overlap-answer"
 RESULT = "ringtrace-overlap-result"
-VERSION = 1
+VERSION = 2
 
 POINT_BYTES = 32
 """An element of ristretto255 (RFC 9496)."""
@@ -27,53 +27,68 @@ COMPARED = ("phone", "email")
 
 
 @dataclass(frozen=True)
-class Request:
-    """The first letter: the asker's victims, each masked with the asker's secret."""
+class About:
+    """Whose victims are compared, told in words that both sides can check.
 
-    about: str
-    by: str
-    floor: int
+    With `offer`, the SHA-256 of an offer of the answerer's, `entities` are places in its list of
+    identifiers: the answerer's set are its victims that the offer counts for any of them, and the
+    asker's are its own of the joint cluster that holds them. Without, both sets are whatever was
+    agreed under the name `agreed`.
+    """
+
+    agreed: str
+    entities: tuple[int, ...]
+    offer: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Letter:
+    """What every letter says. `session` is 32 random bytes in hex, the asker's."""
+
     issued_at: str
-    points: str
     recipient: str
     sender: str
     session: str
-    size: int
-    format: str = REQUEST
     version: int = VERSION
 
 
-@dataclass(frozen=True)
-class Answer:
+@dataclass(frozen=True, kw_only=True)
+class Request(Letter):
+    """The first letter: the asker's victims, each masked with the asker's secret."""
+
+    about: About
+    by: str
+    floor: int
+    points: str
+    size: int
+    format: str = REQUEST
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answer(Letter):
     """The second: those masked once more and shuffled, and tags of the answerer's own victims.
 
     `request` is the SHA-256 of the first letter.
     """
 
-    issued_at: str
     points: str
-    recipient: str
     request: str
-    sender: str
-    session: str
     size: int
     tags: str
     format: str = ANSWER
-    version: int = VERSION
 
 
-@dataclass(frozen=True)
-class Result:
+@dataclass(frozen=True, kw_only=True)
+class Result(Letter):
     """The third: how many are on both sides; None where they are fewer than the agreed floor.
 
-    `answer` is the SHA-256 of the second letter.
+    `answer` is the SHA-256 of the second letter. What was compared is said again, so that this
+    letter alone can be read later.
     """
 
+    about: About
     answer: str
-    issued_at: str
-    recipient: str
-    sender: str
-    session: str
+    by: str
+    floor: int
     shared: int | None
     format: str = RESULT
-    version: int = VERSION

@@ -39,7 +39,7 @@ def take(paths: Sequence[str], me: str, own: set[str], now: datetime) -> list[Si
     Raises:
         UsageError: naming the first file that is refused, and why.
     """
-    trusted = {org: key_store.trusted(org) for org in key_store.trusted_orgs()}
+    trusted = key_store.trusted_keys()
     read = [_read(path, trusted, me, now) for path in paths]
     for one in read:
         if isinstance(one.found, Revocation):

@@ -1,4 +1,4 @@
-"""Which identifiers are our own victims', or hold the digits of one's number."""
+"""The file of one's own victims, and which identifiers are theirs or hold one's number."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def among(entity_ids: Iterable[str], path: str | None) -> frozenset[str]:
     from transforms.identify.stated import without_victims  # noqa: PLC0415 - Beam loads slowly
     from transforms.identify.strays import written_forms  # noqa: PLC0415
 
-    known = _load(path)
+    known = load(path)
     ids = pa.array(sorted({epoch.bare(one) for one in entity_ids}), pa.string())
     numbers = pa.array(sorted(f"phone:{one}" for one in known.phones), pa.string())
     forms = written_forms(pa.RecordBatch.from_pydict({"entity_id": numbers}))
@@ -46,7 +46,12 @@ def among(entity_ids: Iterable[str], path: str | None) -> frozenset[str]:
     return frozenset(ids.filter(pa.array(theirs)).to_pylist())
 
 
-def _load(path: str) -> victims.Victims:
+def load(path: str) -> victims.Victims:
+    """The victims of the file `path`.
+
+    Raises:
+        UsageError: for a file that cannot be used.
+    """
     try:
         return victims.load(Path(path).read_text(encoding="utf-8-sig"), path)
     except OSError as error:

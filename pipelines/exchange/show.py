@@ -26,7 +26,7 @@ def run(arguments: argparse.Namespace) -> int:
         UsageError: if nobody that is trusted signed it, or it is no offer.
     """
     path, content, signature = files.read_signed(arguments.offer, ("offer.json",))
-    trusted = {org: key_store.trusted(org) for org in key_store.trusted_orgs()}
+    trusted = key_store.trusted_keys()
     own = arguments.key is not None or key_store.own_path().exists()
     # An offer of one's own says itself who made it; a slug cannot be the empty text.
     mine = {"": [key_store.own_key(arguments.key, make=False).public_key()]} if own else {}

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from datetime import datetime, timedelta
+from itertools import pairwise
 from typing import Any, TypeVar
 
 from reports.exchange import canonical, intersection
 from reports.exchange.canonical import NotCanonicalError
 from reports.exchange.intersection import LetterError
 from reports.exchange.read_offer import AHEAD, moment
-from schemas.overlap import COMPARED, VERSION, Answer, Request, Result
+from schemas.overlap import COMPARED, VERSION, About, Answer, Request, Result
 
 Letter = TypeVar("Letter", Request, Answer, Result)
 
@@ -23,8 +24,8 @@ _HEX = re.compile(r"[0-9a-f]{64}")
 _TIME = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}Z")
 
 
-def read(kind: type[Letter], content: bytes, signed_by: str, me: str, now: datetime) -> Letter:
-    """A signed letter of one kind to `me`.
+def read(kind: type[Letter], content: bytes, signed_by: str) -> Letter:
+    """A signed letter of one kind, every field of it checked.
 
     Raises:
         LetterError: naming what is wrong.
@@ -41,20 +42,42 @@ def read(kind: type[Letter], content: bytes, signed_by: str, me: str, now: datet
         raise LetterError(str(error)) from None
     if letter.sender != signed_by:
         raise LetterError(f"is signed by {signed_by}, who is not its sender")
-    if letter.recipient != me:
-        raise LetterError(f"is not for {me}")
-    _check_time(letter.issued_at, now)
+    _check_form(letter.issued_at)
     _need(_HEX.fullmatch(letter.session), "session")
-    if isinstance(letter, Request):
-        _need(letter.by in COMPARED, "by")
-        _need(ABOUT.fullmatch(letter.about), "about")
-        _need(LEAST_FLOOR <= letter.floor <= MOST_FLOOR, "floor")
-        intersection.check_size(letter.size)
     if isinstance(letter, Answer):
         _need(_HEX.fullmatch(letter.request), "request")
-    if isinstance(letter, Result):
-        _need(_HEX.fullmatch(letter.answer), "answer")
+        intersection.check_size(letter.size)
+        return letter
+    _check_about(letter.about)
+    _need(letter.by in COMPARED, "by")
+    _need(LEAST_FLOOR <= letter.floor <= MOST_FLOOR, "floor")
+    if isinstance(letter, Request):
+        intersection.check_size(letter.size)
+        return letter
+    _need(_HEX.fullmatch(letter.answer), "answer")
+    _need(letter.shared is None or letter.shared >= letter.floor, "shared")
     return letter
+
+
+def check_for(letter: Request | Answer | Result, me: str, now: datetime) -> None:
+    """Whether a letter is for `me`, and was under way for no longer than it may be.
+
+    Raises:
+        LetterError: if not.
+    """
+    if letter.recipient != me:
+        raise LetterError(f"is not for {me}")
+    if not now - VALID <= moment(letter.issued_at) <= now + AHEAD:
+        raise LetterError(
+            f"was issued at {letter.issued_at}; a letter is good for {VALID.days} days"
+        )
+
+
+def _check_about(about: About) -> None:
+    _need(ABOUT.fullmatch(about.agreed), "about.agreed")
+    _need(about.offer is None or _HEX.fullmatch(about.offer), "about.offer")
+    _need((about.offer is None) == (not about.entities), "about.entities")
+    _need(all(a < b for a, b in pairwise(about.entities)), "about.entities")
 
 
 def _need(holds: object, field: str) -> None:
@@ -62,11 +85,9 @@ def _need(holds: object, field: str) -> None:
         raise LetterError(f"has a field {field} that is not as it must be")
 
 
-def _check_time(text: str, now: datetime) -> None:
+def _check_form(text: str) -> None:
     _need(_TIME.fullmatch(text), "issued_at")
     try:
-        issued = moment(text)
+        moment(text)
     except ValueError:
         raise LetterError("has a field issued_at that is no time") from None
-    if not now - VALID <= issued <= now + AHEAD:
-        raise LetterError(f"was issued at {text}; a letter is good for {VALID.days} days")

@@ -106,7 +106,7 @@ def make(
             loss_unit=policy.loss_unit,
         ),
         entities=offered,
-        evidence=_counted(_reports(shown), cluster_of, {one: at for at, one in enumerate(ids)}),
+        evidence=_counted(reports(shown), cluster_of, {one: at for at, one in enumerate(ids)}),
         clusters=_clusters(shown, cluster_of, policy),
     ), left
 
@@ -122,8 +122,8 @@ def _chosen(
     """Members that may leave, by id, and why the others may not."""
     status = dict(_pairs(clusters, "cluster_id", "status"))
     infrastructure = dict(_pairs(entities, "entity_id", "status"))
-    reports = held.group_by("entity_id").aggregate([("group_id", "count_distinct")])
-    counts = dict(_pairs(reports, "entity_id", "group_id_count_distinct"))
+    told = held.group_by("entity_id").aggregate([("group_id", "count_distinct")])
+    counts = dict(_pairs(told, "entity_id", "group_id_count_distinct"))
     echoes = _echoes(held)
     chosen: dict[str, Row] = {}
     reasons: Counter[str] = Counter()
@@ -178,7 +178,7 @@ def _numbers(chosen: Mapping[str, Row]) -> dict[str, int]:
     return numbers
 
 
-def _reports(shown: pa.Table) -> list[Report]:
+def reports(shown: pa.Table) -> list[Report]:
     """EVIDENCE rows to the pieces of evidence that they are of, in sorted order."""
     groups: defaultdict[str, list[Row]] = defaultdict(list)
     columns = ["group_id", "entity_id", "record_kind", "observed_at", "victim_key"]

@@ -1,7 +1,8 @@
 """One's own victims' numbers and addresses, normalised so that two organisations write them alike.
 
-The file stays with the organisation. CSV with a header: `phone`, `email`, or both, and `country`
-(ISO 3166-1 alpha-2) for numbers that are not written with a country code.
+The file stays with the organisation. CSV with a header: `phone`, `email`, or both, `country` (ISO
+3166-1 alpha-2) for numbers that are not written with a country code, and `victim_id`, the pseudonym
+of the organisation's records, where victims are chosen by what they reported.
 
 - A number is read as ringtrace reads every number, and written as E.164: `(201) 555-0123` of a US
   victim is `+12015550123`.
@@ -14,6 +15,7 @@ from __future__ import annotations
 import csv
 import io
 import unicodedata
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import pyarrow as pa
@@ -28,17 +30,47 @@ class VictimsFileError(ValueError):
 
 @dataclass(frozen=True)
 class Victims:
-    """Distinct numbers in E.164, distinct addresses, and how many cells could not be read."""
+    """The rows of the file: a number in E.164 and an address each, None where there is none.
 
-    phones: frozenset[str]
-    emails: frozenset[str]
+    `ids` are the pseudonyms, or None without a column of them; `unread` counts cells that could
+    not be read.
+    """
+
+    ids: tuple[str, ...] | None
+    numbers: tuple[str | None, ...]
+    addresses: tuple[str | None, ...]
     unread: int
+
+    @property
+    def phones(self) -> frozenset[str]:
+        """Distinct numbers."""
+        return frozenset(one for one in self.numbers if one)
+
+    @property
+    def emails(self) -> frozenset[str]:
+        """Distinct addresses."""
+        return frozenset(one for one in self.addresses if one)
 
     def entity_ids(self) -> frozenset[str]:
         """They as entity ids, which must be in nobody's cluster."""
         return frozenset(f"phone:{one}" for one in self.phones) | frozenset(
             f"email:{one}" for one in self.emails
         )
+
+    def of(self, people: Collection[str], by: str) -> frozenset[str]:
+        """One value, the smallest, of each of `people` that has any: nobody counts twice.
+
+        Raises:
+            VictimsFileError: if the file has no pseudonyms.
+        """
+        if self.ids is None:
+            raise VictimsFileError("needs a column victim_id, by which victims are chosen")
+        values = self.numbers if by == "phone" else self.addresses
+        least: dict[str, str] = {}
+        for one, value in zip(self.ids, values, strict=True):
+            if value and one in people:
+                least[one] = min(value, least.get(one, value))
+        return frozenset(least.values())
 
 
 def load(text: str, name: str) -> Victims:
@@ -62,22 +94,24 @@ def load(text: str, name: str) -> Victims:
                 columns[one].append(cell.strip())
     except csv.Error:
         raise VictimsFileError(f"{name}, line {reader.line_num}: is not CSV") from None
-    numbers, bad_numbers = _numbers(columns.get("phone", []), columns.get("country"))
-    addresses, bad_addresses = _addresses(columns.get("email", []))
-    return Victims(numbers, addresses, bad_numbers + bad_addresses)
+    rows = len(columns[header[0]])
+    blank = [""] * rows
+    numbers, bad_numbers = _numbers(columns.get("phone", blank), columns.get("country", blank))
+    addresses, bad_addresses = _addresses(columns.get("email", blank))
+    ids = tuple(columns["victim_id"]) if "victim_id" in columns else None
+    return Victims(ids, numbers, addresses, bad_numbers + bad_addresses)
 
 
-def _numbers(cells: list[str], countries: list[str] | None) -> tuple[frozenset[str], int]:
+def _numbers(cells: list[str], countries: list[str]) -> tuple[tuple[str | None, ...], int]:
     raw = pa.array([cell or None for cell in cells], pa.string())
-    where = pa.array([one.upper() or None for one in countries or [""] * len(cells)], pa.string())
+    where = pa.array([one.upper() or None for one in countries], pa.string())
     read = pc.struct_field(phones.normalise(raw, where), "e164")
-    return frozenset(pc.drop_null(read).to_pylist()), read.null_count - raw.null_count
+    return tuple(read.to_pylist()), read.null_count - raw.null_count
 
 
-def _addresses(cells: list[str]) -> tuple[frozenset[str], int]:
-    given = [cell for cell in cells if cell]
-    read = {_address(cell) for cell in given}
-    return frozenset(one for one in read if one), sum(1 for cell in given if _address(cell) is None)
+def _addresses(cells: list[str]) -> tuple[tuple[str | None, ...], int]:
+    read = tuple(_address(cell) if cell else None for cell in cells)
+    return read, read.count(None) - cells.count("")
 
 
 def _address(cell: str) -> str | None:

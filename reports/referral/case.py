@@ -13,13 +13,15 @@ import pyarrow.compute as pc
 
 from reports import tables
 from reports.evidence import Reading, readings
-from reports.exchange.suppression import Shown, shown
+from reports.exchange.suppression import Shown
+from reports.exchange.suppression import shown as small_counts
 from reports.referral import losses
 from reports.referral.gate import Bridge, Obstacle, Override, bridges, level
 from reports.referral.losses import Rate
 from reports.referral.material import Material
 from reports.referral.providers import Group, groups
 from reports.referral.reference import Reference
+from reports.referral.shared_victims import Shared, told
 from reports.stix_parts import TLP_LEVELS
 from reports.tables import Run
 from reports.timeline import Handover, timeline
@@ -69,12 +71,24 @@ class Case:
     confirmations: list[str]
     excerpts: list[Reading]
     earlier: Earlier | None
+    shared: list[Shared]
     tlp: str
 
     @property
     def row(self) -> Row:
         """The cluster's row of clusters/."""
         return self.material.facts.row
+
+    @property
+    def joint(self) -> bool:
+        """Whether others' offers are in it."""
+        return bool(self.material.offered)
+
+    @property
+    def victims(self) -> str:
+        """How many victims there are, in words that double nobody without saying so."""
+        own = sum(self.material.victims.values())
+        return told(self.row["victims"], own, self.shared, joint=self.joint)
 
     @property
     def date(self) -> str:
@@ -106,6 +120,7 @@ def build(
     rates: Mapping[str, Rate],
     excerpts: bool,
     earlier: Earlier | None,
+    shared: list[Shared],
 ) -> Case:
     """Work a case out.
 
@@ -119,7 +134,7 @@ def build(
         reference=reference,
         totals=losses.totals(material),
         rates=dict(rates),
-        cells=shown(material.victims, reference.policy["suppress_below"]),
+        cells=small_counts(material.victims, reference.policy["suppress_below"]),
         left_out=_left_out(run, material),
         bridges=bridges(facts),
         groups=groups(facts, reference),
@@ -130,6 +145,7 @@ def build(
         confirmations=confirmations,
         excerpts=_told(readings(run, members, narratives=True)) if excerpts else [],
         earlier=earlier,
+        shared=shared,
         tlp=_strictest([reference.policy["tlp"], *(one["tlp"] for one in material.offered)]),
     )
 

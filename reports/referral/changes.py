@@ -7,6 +7,7 @@ from typing import Any
 
 from reports.referral.case import Case
 from reports.referral.losses import written
+from reports.referral.shared_victims import at_most
 
 FACTS = "data/package.json"
 FORMAT, VERSION = "ringtrace-referral", 1
@@ -19,6 +20,7 @@ _COMPARED = (
     "complaints",
     "calls",
     "victims",
+    "victims_at_most",
     "links",
 )
 
@@ -55,6 +57,16 @@ def facts(case: Case, versions: dict[str, str]) -> dict[str, Any]:
         "complaints": row["complaints"],
         "calls": row["calls"],
         "victims": row["victims"],
+        "victims_at_most": at_most(row["victims"], case.shared),
+        "overlaps": {
+            one.organisation: {
+                "by": one.by,
+                "floor": one.floor,
+                "shared": one.shared,
+                "counted_at": one.day,
+            }
+            for one in case.shared
+        },
         "organisations": row["orgs"],
         "losses": {currency: written(amount) for currency, (amount, _) in case.totals.items()},
         "inputs": [

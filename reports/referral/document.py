@@ -108,7 +108,7 @@ def _summary(case: Case) -> list[Block]:
     phones = sum(1 for one in case.number if one.startswith("phone:"))
     points = [
         sentence(case.material.facts),
-        f"{row['victims']} distinct victims, in {case.countries}.",
+        f"{case.victims}; {_where(case)}.",
         f"Losses: {'; '.join(sums) or 'none stated'}. Currencies are not added up.",
         f"To be followed up first: {phones} phone numbers and {payees} accounts or wallets that "
         "were to be paid; each must have had a holder.",
@@ -117,6 +117,10 @@ def _summary(case: Case) -> list[Block]:
     ]
     points.append(_clock(case))
     return [Points(points)]
+
+
+def _where(case: Case) -> str:
+    return f"those of {'its maker' if case.joint else 'the records'} are in {case.countries}"
 
 
 def _clock(case: Case) -> str:

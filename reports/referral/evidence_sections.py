@@ -87,8 +87,7 @@ def victims(case: Case) -> list[Block]:
         rows.append(("Elsewhere, or not known", str(seen.elsewhere)))
     return [
         Text(
-            f"{case.row['victims']} distinct victims, by the organisations' own pseudonyms; a "
-            "victim of two organisations is counted twice. A country is told apart from "
+            f"{case.victims}, by each organisation's own pseudonyms. A country is told apart from "
             f"{below} victims on, and where one is not, neither is a larger one beside it, so that "
             f"none can be worked out by subtraction; of fewer than {2 * below} victims no country "
             "is told. No victim is named or numbered anywhere in this package; the organisations "
@@ -105,6 +104,33 @@ def victims(case: Case) -> list[Block]:
         ),
         *_conversion(case),
         *_offered(case),
+        *_shared(case),
+    ]
+
+
+def _shared(case: Case) -> list[Block]:
+    """Signed counts of the victims whom two organisations share."""
+    if not case.shared:
+        return []
+    rows = [
+        (plain(one.organisation, 40), one.by, one.words, one.day, one.signer) for one in case.shared
+    ]
+    return [
+        Grid(
+            "Victims on both sides, counted by private set intersection; signed letters in "
+            "overlaps/",
+            ("Shared with", "Compared by", "Victims", "Counted at", "Key that signed"),
+            rows,
+            (0.16, 0.13, 0.14, 0.2, 0.37),
+            ids=(4,),
+            numbers=(2,),
+        ),
+        Text(
+            "Each side learned the count and not who they are. Whoever gave the two organisations "
+            "different numbers, or none, is not found and is still counted twice: hence at most. "
+            "What a side puts in cannot be seen by the other; docs/exchange.md says what must be "
+            "agreed on paper."
+        ),
     ]
 
 
@@ -135,8 +161,9 @@ def _offered(case: Case) -> list[Block]:
             numbers=(1, 2),
         ),
         Text(
-            "The victims and losses above are of the records of the organisation that made this "
-            "package. A person who reported to both is counted by both. What an offer counts "
+            "The tables above are of the records of the organisation that made this package. A "
+            "person who reported to both is counted by both"
+            f"{', but for those below' if case.shared else ''}. What an offer counts "
             "stands in Exhibit 1 by the offer and the place in it; the organisation that sent it "
             "holds the records."
         ),

@@ -78,6 +78,11 @@ class Material:
     union_links: int
 
     @property
+    def member_ids(self) -> list[str]:
+        """Entity ids of the members."""
+        return [one["entity_id"] for one in self.facts.members]
+
+    @property
     def in_order(self) -> list[Record]:
         """Records by number."""
         return sorted(self.records.values(), key=_by_number)

@@ -17,6 +17,7 @@ from reports.referral import (
     pdf,
     requests,
     seal,
+    shared_victims,
 )
 from reports.referral.case import Case
 from reports.referral.document import sections
@@ -94,6 +95,7 @@ def _payload(case: Case, versions: dict[str, str]) -> dict[str, bytes]:
         records["data/changes.csv"] = spreadsheet.write(
             ("what", "before", "now"), case.earlier.changes
         )
+    records |= shared_victims.files(case.shared)
     signed = certificates.drafts(case, records, versions.get("ringtrace", ""))
     text = README.format(code=case.code, tlp=case.tlp.upper())
     return (

@@ -85,6 +85,7 @@ def case_of(folder, tables, recipient="us-fbi-ic3", **given):
         "rates": {},
         "excerpts": False,
         "earlier": None,
+        "shared": [],
     }
     return build(folder, found, chosen, **(options | given))
 

@@ -1,0 +1,201 @@
+"""Victims on both sides: counted of one cluster, and taken off its total in a referral."""
+
+import csv
+import json
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pytest
+
+from pipelines import key_store
+from reports import signing, tables
+from reports.exchange import canonical
+from schemas.joint import CONTRIBUTORS
+from schemas.kinds import HARD_ROLES
+from schemas.tables import MEMBERS, MENTIONS
+from tests.pipelines.exchange.conftest import ringtrace, rows
+from tests.pipelines.exchange.test_joint_referral import AGREED, Joint
+
+SHARED = 9
+AT = ["--at", "2026-06-03T00:00:00Z"]
+
+
+def victims(company, run, named):
+    """Pseudonyms in the raw files of the company's records that name an identifier, hard roles."""
+    where = pc.field("entity_id").isin(pa.array(sorted(named))) & (
+        pc.field("source_org") == company.org
+    )
+    found = tables.read(run, MENTIONS, ["record_kind", "record_id", "role"], where).to_pylist()
+    raw = {row["complaint_id"]: row for row in rows(company.complaints)}
+    raw |= {row["call_id"]: row for row in rows(company.calls)}
+    ids = {one["record_id"] for one in found if one["role"] in HARD_ROLES}
+    return sorted({raw[one].get("victim_id") for one in ids} - {None})
+
+
+def people(path, numbered):
+    lines = [f"{who},(202) 555-{number:04d},US" for who, number in numbered.items()]
+    path.write_text("\n".join(["victim_id,phone,country", *lines]) + "\n")
+    return path
+
+
+class Counted(Joint):
+    """The joint run, with the victims of its cluster on both sides, of whom SHARED are shared."""
+
+    def __init__(self, world, patch, folder):
+        super().__init__(world, patch, folder)
+        self.folder, self.patch = folder, patch
+        cluster_id = self.cluster["cluster_id"]
+        here = pc.field("cluster_id") == cluster_id
+        members = tables.read(self.run, MEMBERS, ["entity_id"], here)["entity_id"].to_pylist()
+        theirs = here & (pc.field("contributor") == "microsoft")
+        offered = tables.read(self.run, CONTRIBUTORS, ["entity_id"], theirs)["entity_id"]
+        self.own = victims(world.amazon, self.run, members)
+        self.other = victims(world.microsoft, world.microsoft.run, offered.to_pylist())
+        both = {who: n for n, who in enumerate(self.own)}
+        # Everybody else of the partner's has a number of an own victim, too: none may count.
+        everybody = sorted({row.get("victim_id") for row in rows(world.microsoft.complaints)})
+        strangers = [one for one in everybody if one and one not in self.other]
+        numbers = {who: n for n, who in enumerate(strangers[: len(self.own)])}
+        numbers |= {who: n for n, who in enumerate(self.other[:SHARED])}
+        numbers |= {who: 5000 + n for n, who in enumerate(self.other[SHARED:])}
+        self.files = people(folder / "a.csv", both), people(folder / "m.csv", numbers)
+        one = ["--run", self.run, "--cluster", cluster_id, "--offer", self.offer]
+        self.letter("ask", self.files[0], "--by", "phone", "--to", "microsoft", *one, out="1")
+
+    def at(self, org):
+        home = self.folder / "home" if org == "amazon" else self.world.microsoft.home
+        self.patch.setenv(key_store.HOME_VARIABLE, str(home))
+        return ["--from", org, *AT]
+
+    def letter(self, move, *words, out, org="amazon", status=0):
+        words = ["exchange", "overlap", move, *words, *self.at(org), "--output", self.folder / out]
+        assert ringtrace(*words) == status
+        return self.folder / out
+
+
+@pytest.fixture(scope="module")
+def counted(world, tmp_path_factory):
+    with pytest.MonkeyPatch.context() as patch:
+        made = Counted(world, patch, tmp_path_factory.mktemp("counted"))
+        # The partner trusts this desk's key for the time being.
+        made.at("amazon")
+        key = key_store.own_key().public_key()
+        made.at("microsoft")
+        key_store.trust("amazon", key)
+        flags = ["--run", world.microsoft.run, "--offer", made.offer, "--again"]
+        made.letter("answer", made.folder / "1", made.files[1], *flags, out="2", org="microsoft")
+        made.letter("count", made.folder / "2", out="3")
+        made.at("microsoft")
+        key_store.distrust("amazon", signing.key_id(key))
+        made.at("amazon")
+        made.result = made.folder / "3"
+        yield made
+
+
+def test_only_victims_of_the_cluster_are_compared(counted):
+    told = json.loads((counted.result / "result.json").read_bytes())
+    assert len(counted.own) > 2 * SHARED and len(counted.other) > SHARED
+    assert told["shared"] == SHARED
+
+
+def test_the_referral_prints_the_count_and_doubles_nobody(counted, tmp_path, capsys):
+    package = tmp_path / "p"
+    assert counted.referral(package, *AGREED, "--overlap", counted.result) == 0
+    facts = json.loads((package / "data/package.json").read_bytes())
+    total = counted.cluster["victims"]
+    assert facts["victims"] == total and facts["victims_at_most"] == total - SHARED
+    assert facts["overlaps"]["microsoft"]["shared"] == SHARED
+    page = (package / "data/referral.html").read_text()
+    assert f"at most {total - SHARED} distinct victims" in page
+    assert f"{SHARED} shared with microsoft" in page
+    assert f"{total} distinct victims" not in page
+    for name in ("result.json", "result.json.sig"):
+        assert (package / f"data/overlaps/01-{name}").read_bytes() == (
+            counted.result / name
+        ).read_bytes()
+    assert ringtrace("verify", package) == 0
+
+
+def test_without_a_count_the_total_says_that_some_are_counted_twice(counted, tmp_path):
+    assert counted.referral(tmp_path / "p", *AGREED) == 0
+    page = (tmp_path / "p/data/referral.html").read_text()
+    assert "how many did is not known" in page
+    assert "distinct victim" not in page.split("Victims by country")[0].split("Summary")[-1]
+
+
+def test_a_count_of_something_else_is_refused(counted, tmp_path, capsys):
+    path = counted.result / "result.json"
+    whole, signature = path.read_bytes(), (counted.result / "result.json.sig").read_bytes()
+    value = json.loads(whole)
+    state = next((counted.folder / "home/overlap").glob("counted-*.json"))
+    kept = state.read_text()
+    key = key_store.own_key()
+
+    def refused(content, signed, word, **changed):
+        (tmp_path / "r").mkdir(exist_ok=True)
+        (tmp_path / "r/result.json").write_bytes(content)
+        (tmp_path / "r/result.json.sig").write_bytes(signed)
+        state.write_text(json.dumps(json.loads(kept) | changed))
+        capsys.readouterr()
+        status = counted.referral(tmp_path / "p", *AGREED, "--overlap", tmp_path / "r")
+        state.write_text(kept)
+        said = capsys.readouterr().err
+        assert status == 2 and word in said and said.count("\n") == 1
+        assert not (tmp_path / "p").exists()
+
+    def again(**changes):
+        content = canonical.write(value | changes)
+        return content, signing.sign(content, key)
+
+    other = {"agreed": "all", "entities": [], "offer": None}
+    refused(whole.replace(b'"shared":9', b'"shared":8'), signature, "altered")
+    refused(whole, signing.sign(whole, signing.make_key()), "not trusted")
+    refused(*again(shared=8), "no count that was made here")
+    refused(*again(shared=3), "shared")
+    refused(*again(about=other), "is about all victims")
+    refused(*again(about=value["about"] | {"offer": "0" * 64}), "not joined with")
+    refused(*again(recipient="fcc"), "not joined with")
+    refused(whole, signature, "another cluster", cluster_id="c-0")
+    refused(whole, signature, "other members since", members=["phone:+18885550123"])
+    refused(b"garbage", signing.sign(b"garbage", key), "is not JSON")
+    refused(b"x" * 5_000_000, signature, "altered")
+    both = ["--overlap", counted.result, counted.result]
+    assert counted.referral(tmp_path / "p", *AGREED, *both) == 2
+    assert "twice" in capsys.readouterr().err
+    assert counted.referral(tmp_path / "p", *AGREED, "--overlap", tmp_path / "absent") == 2
+
+
+def test_questions_that_cannot_be_put(counted, tmp_path, capsys):
+    run, cluster_id = counted.run, counted.cluster["cluster_id"]
+    one = {"--run": run, "--cluster": cluster_id, "--offer": counted.offer}
+    for changes, word in (
+        ({"--cluster": "c-none"}, "has no cluster 'c-none'"),
+        ({"--run": tmp_path}, "is no finished run"),
+        ({"--run": counted.world.amazon.run}, "not joined"),
+        ({"--offer": tmp_path}, "offer.json"),
+    ):
+        given = [word for flag in (one | changes).items() for word in flag]
+        words = [counted.files[0], "--by", "phone", "--to", "microsoft", *given]
+        capsys.readouterr()
+        counted.letter("ask", *words, out="no", status=2)
+        assert word in capsys.readouterr().err
+        assert not (counted.folder / "no").exists()
+    plain = tmp_path / "plain.csv"
+    plain.write_text("phone\n+12025550001\n")
+    given = [word for flag in one.items() for word in flag]
+    for words, word in (
+        ([plain, *given], "victim_id"),
+        ([counted.files[0], "--run", run], "give all three"),
+    ):
+        counted.letter("ask", *words, "--by", "phone", "--to", "microsoft", out="no", status=2)
+        assert word in capsys.readouterr().err
+
+
+def test_the_letters_of_a_cluster_hold_nothing_of_a_victim_nor_the_clusters_id(counted):
+    with counted.files[0].open() as file:
+        ids = {row["victim_id"] for row in csv.DictReader(file)}
+    for path in (counted.folder / name for name in ("1/request.json", "2/answer.json")):
+        content = path.read_bytes()
+        assert not [one for one in ids if one.encode() in content]
+        assert b"202555" not in content
+        assert counted.cluster["cluster_id"][2:].encode() not in content
