@@ -25,12 +25,24 @@ from transforms.decisions.decision_file import Decision
 from transforms.decisions.in_force import CountDecisions, Decisions
 from transforms.graph.priority import Weights
 from transforms.identify.legitimate import KnownLegitimate
-from transforms.identify.stated import stated_in_evidence, without_victims
+from transforms.identify.stated import without_victims
 from transforms.identify.strays import VictimNumbers
-from transforms.live.keep import BLOCKS, RECORDS, REJECTED, TICKS, Show, count_live, young
+from transforms.live.expiry import longest
+from transforms.live.keep import (
+    BLOCKS,
+    RECORDS,
+    REJECTED,
+    STATED,
+    TICKS,
+    Show,
+    ShowRefused,
+    count_live,
+    young,
+)
 from transforms.live.known import KnownMembers
 from transforms.live.reject_files import WriteRejects
 from transforms.live.snapshot import SnapshotRuns, Snapshots
+from transforms.live.stated import still_stated
 from transforms.output.finish import Finish
 from transforms.output.tally import CountMembers
 from transforms.output.write import WriteTable
@@ -68,13 +80,20 @@ def build(pipeline: beam.Pipeline, plan: StreamPlan) -> None:
         RecordKind.COMPLAINT, ahead=AHEAD
     )  # COMPLAINT_ACCEPTED, REJECT
     calls = read[CALLS] | "Validate calls" >> Validate(RecordKind.CALL, ahead=AHEAD)
+    refused = (
+        read[UNREAD],
+        complaints[REJECTS],
+        calls[REJECTS],
+    ) | "All rejects" >> beam.Flatten()  # REJECT, not yet masked
     blocks = (
         complaints[ACCEPTED] | "Complaint evidence" >> Show(RecordKind.COMPLAINT),
         calls[ACCEPTED] | "Call evidence" >> Show(RecordKind.CALL),
+        refused | "Stated in rejects" >> ShowRefused(),
     ) | "All evidence" >> beam.Flatten()  # (partition, Block)
-    refused = (read[UNREAD], complaints[REJECTS], calls[REJECTS]) | "All rejects" >> beam.Flatten()
     arrived = {BLOCKS: blocks, REJECTED: refused, TICKS: read[TICKS]}
-    kept = arrived | "Keep" >> plan.keep  # LIVE, RECORD, REJECT, tallies: a window a tick
+    kept = (
+        arrived | "Keep" >> plan.keep
+    )  # LIVE, RECORD, STATED_AT, REJECT, tallies: a window a tick
 
     alerts = kept | "Look" >> plan.look  # ALERT
     if plan.once is not None:
@@ -106,7 +125,9 @@ class Look(beam.PTransform):
         in_force = (kept[RECORDS],) | "Decisions" >> Decisions(self.decisions, None, start)
         decided = beam.pvalue.AsSingleton(in_force)
         evidence = kept[MAIN] | "Expire" >> beam.Map(young, decided, self.days)  # EVIDENCE
-        stated = evidence | "Stated" >> beam.Map(stated_in_evidence)  # STATED
+        stated = kept[STATED] | "Still stated" >> beam.Map(
+            still_stated, decided, longest(self.days)
+        )  # STATED
         victims = beam.pvalue.AsSingleton(stated | "Stated numbers" >> VictimNumbers(start))
         evidence = evidence | "Without victims" >> beam.Map(without_victims, victims)
         previous = start | "Known clusters" >> KnownMembers(self.previous)  # PREVIOUS
@@ -129,7 +150,8 @@ class Look(beam.PTransform):
         }
         alerts = told | "Alerts" >> RaiseAlerts(self.rules, beam.pvalue.AsSingleton(known))  # ALERT
 
-        numbers = beam.pvalue.AsSingleton(found.hidden | "Victims' numbers" >> VictimNumbers(start))
+        hidden = (found.hidden, stated) | "All victims" >> beam.Flatten()
+        numbers = beam.pvalue.AsSingleton(hidden | "Victims' numbers" >> VictimNumbers(start))
         _ = (
             kept[REJECTED]
             | "Mask rejects" >> beam.Map(mask_rejects, numbers)

@@ -11,7 +11,7 @@ from pathlib import Path
 from pipelines.options import UsageError
 from pipelines.watch.folder import Picked, as_json, from_json
 
-VERSION = 1
+VERSION = 2
 FOLDER = "state"
 _WHOLE = "whole.json"
 

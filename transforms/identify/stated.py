@@ -34,26 +34,23 @@ _UPI = "account:upi:"
 
 def stated(batch: pa.RecordBatch, kind: RecordKind) -> pa.RecordBatch:
     """The victims' numbers that COMPLAINT_ACCEPTED or CALL_ACCEPTED rows state, as `STATED`."""
+    return of_numbers(number for _, number in stated_by_row(batch, kind))
+
+
+def stated_by_row(batch: pa.RecordBatch, kind: RecordKind) -> Iterator[tuple[int, str]]:
+    """The same as (row of the batch, number); a number that is not E.164 is as it was written."""
     if kind is RecordKind.COMPLAINT:
-        return of_numbers(number for own in own_numbers(batch) for number in own)
-    sides = (("called_number", Direction.INBOUND), ("calling_number", Direction.OUTBOUND))
-    read = []
-    for name, way in sides:
+        for row, own in enumerate(own_numbers(batch)):
+            yield from ((row, number) for number in own)
+        return
+    for name, way in (("called_number", Direction.INBOUND), ("calling_number", Direction.OUTBOUND)):
         theirs = pc.fill_null(pc.equal(batch["direction"], way.value), False)
         raw, region = batch[name].filter(theirs), batch["victim_country"].filter(theirs)
-        read.append(pc.unique(pc.struct_field(phones.normalise(raw, region), "e164")))
-    return of_numbers(number for some in read for number in some.to_pylist() if number)
-
-
-def stated_in_evidence(evidence: pa.RecordBatch) -> pa.RecordBatch:
-    """The victims' numbers that fields of EVIDENCE rows state, as `STATED`."""
-    own = pc.and_(
-        pc.equal(evidence["role"], Role.VICTIM.value),
-        pc.equal(evidence["kind"], EntityKind.PHONE.value),
-    )
-    told = pc.match_substring_regex(evidence["field"], STATED_FIELDS)
-    ids = pc.unique(evidence["entity_id"].filter(pc.and_(own, pc.fill_null(told, False))))
-    return pa.RecordBatch.from_arrays([ids], schema=STATED)
+        read = pc.struct_field(phones.normalise(raw, region), "e164")
+        rows = np.flatnonzero(theirs.to_numpy(zero_copy_only=False)).tolist()
+        for row, number in zip(rows, read.to_pylist(), strict=True):
+            if number:
+                yield row, number
 
 
 def of_numbers(numbers: Iterator[str]) -> pa.RecordBatch:

@@ -1,4 +1,4 @@
-"""Blocks: records that arrived together and the evidence in them, and how blocks become one.
+"""Blocks: records that arrived together and what they show, and how blocks become one.
 
 A stream does not keep the records, only who they are and what they show: no narrative stays.
 """
@@ -6,6 +6,7 @@ A stream does not keep the records, only who they are and what they show: no nar
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
 from typing import NamedTuple
 
 import numpy as np
@@ -20,6 +21,7 @@ from schemas.mention import EVIDENCE
 from transforms.deduplicate import CALLS_BY, COMPLAINTS_BY, content_hashes, winners
 from transforms.identify.evidence import call_evidence, complaint_evidence
 from transforms.live.expiry import MICROSECONDS_A_DAY, longest
+from transforms.live.stated import STATED_AT, latest, since, stated_at, stated_in_refused
 from transforms.shuffle import hash_columns
 
 RECORD = pa.schema(
@@ -41,8 +43,17 @@ KEY = ("record_kind", "source_org", "record_id")
 SHOWN = pa.schema([("row", pa.int32()), *EVIDENCE])
 """EVIDENCE with the row of the block's records that it was read from."""
 
-Block = tuple[pa.RecordBatch, pa.RecordBatch]
-"""RECORD rows, each id once, and the SHOWN rows of their evidence."""
+
+class Block(NamedTuple):
+    """RECORD rows, each id once, the SHOWN rows of their evidence, and STATED_AT rows.
+
+    What is stated stands for itself: the row that stated it may be refused, or replaced.
+    """
+
+    records: pa.RecordBatch
+    shown: pa.RecordBatch
+    stated: pa.RecordBatch
+
 
 PIECE = 8_192
 """Records of a block as it is stored and as it travels."""
@@ -78,7 +89,13 @@ def block_of(accepted: pa.RecordBatch, kind: RecordKind) -> Block:
     records = pa.RecordBatch.from_pydict(columns, schema=RECORD)
     evidence = call_evidence(kept) if kind is RecordKind.CALL else complaint_evidence(kept)
     row = pc.index_in(_names(evidence), _names(records))
-    return records, pa.RecordBatch.from_arrays([row, *evidence.columns], schema=SHOWN)
+    shown = pa.RecordBatch.from_arrays([row, *evidence.columns], schema=SHOWN)
+    return Block(records, shown, stated_at(accepted, kind))
+
+
+def refused_block(rejects: pa.RecordBatch, now: datetime) -> Block:
+    """REJECT rows, not masked yet, to a block: they are no records, but may state a number."""
+    return nothing()._replace(stated=stated_in_refused(rejects, now))
 
 
 def _names(rows: pa.RecordBatch) -> pa.Array:
@@ -86,26 +103,41 @@ def _names(rows: pa.RecordBatch) -> pa.Array:
 
 
 def nothing() -> Block:
-    """A block without records."""
-    return RECORD.empty_table().to_batches()[0], SHOWN.empty_table().to_batches()[0]
+    """A block that holds nothing."""
+    return Block(*(_empty(schema) for schema in (RECORD, SHOWN, STATED_AT)))
+
+
+def _empty(schema: pa.Schema) -> pa.RecordBatch:
+    return pa.RecordBatch.from_pylist([], schema)
 
 
 def partitions_of(block: Block, partitions: int) -> Iterator[tuple[int, Block]]:
-    """Cut a block by hash of the record's id into (partition, block)."""
-    owner = (hash_columns(block[0], KEY) >> 40) % partitions
-    for partition in np.unique(owner).tolist():
-        yield partition, taken(block, np.flatnonzero(owner == partition))
+    """Cut a block by hash of the record's id, or of the stated number, into (partition, block)."""
+    owner = (hash_columns(block.records, KEY) >> 40) % partitions
+    of_stated = (hash_columns(block.stated, ("entity_id",)) >> 40) % partitions
+    for partition in np.union1d(owner, of_stated).tolist():
+        rows, stated = np.flatnonzero(owner == partition), np.flatnonzero(of_stated == partition)
+        yield partition, _taken(block, rows, stated)
 
 
 def pieces(block: Block) -> Iterator[Block]:
-    """A block cut into ones of at most `PIECE` records; nothing for an empty one."""
-    for start in range(0, block[0].num_rows, PIECE):
-        yield taken(block, np.arange(start, min(start + PIECE, block[0].num_rows)))
+    """A block cut into ones of at most `PIECE` rows; nothing for an empty one."""
+    records, stated = block.records.num_rows, block.stated.num_rows
+    for start in range(0, max(records, stated), PIECE):
+        end = start + PIECE
+        rows = np.arange(min(start, records), min(end, records))
+        yield _taken(block, rows, np.arange(min(start, stated), min(end, stated)))
 
 
-def taken(block: Block, rows: np.ndarray) -> Block:
-    """Some of a block's records, by ascending row, and their evidence."""
-    records, shown = block
+def _taken(block: Block, rows: np.ndarray, stated: np.ndarray) -> Block:
+    kept = block.stated.take(pa.array(stated))
+    return Block(*taken(block.records, block.shown, rows), kept)
+
+
+def taken(
+    records: pa.RecordBatch, shown: pa.RecordBatch, rows: np.ndarray
+) -> tuple[pa.RecordBatch, pa.RecordBatch]:
+    """Some records, by ascending row, and their evidence."""
     place = np.full(records.num_rows, -1, np.int32)
     place[rows] = np.arange(len(rows), dtype=np.int32)
     now = place[shown["row"].to_numpy()]
@@ -118,13 +150,19 @@ def joined(blocks: Sequence[Block]) -> Block:
     """Blocks one after the other; an id may then stand in it several times."""
     if not blocks:
         return nothing()
-    sizes = [records.num_rows for records, _ in blocks]
+    sizes = [one.records.num_rows for one in blocks]
     starts = np.cumsum([0, *sizes[:-1]])
     moved = [
-        shown.set_column(0, SHOWN.field("row"), pc.add(shown["row"], pa.scalar(start, pa.int32())))
-        for start, (_, shown) in zip(starts.tolist(), blocks, strict=True)
+        one.shown.set_column(
+            0, SHOWN.field("row"), pc.add(one.shown["row"], pa.scalar(start, pa.int32()))
+        )
+        for start, one in zip(starts.tolist(), blocks, strict=True)
     ]
-    return _one([records for records, _ in blocks], RECORD), _one(moved, SHOWN)
+    return Block(
+        _one([one.records for one in blocks], RECORD),
+        _one(moved, SHOWN),
+        _one([one.stated for one in blocks], STATED_AT),
+    )
 
 
 def _one(batches: list[pa.RecordBatch], schema: pa.Schema) -> pa.RecordBatch:
@@ -143,16 +181,21 @@ def settle(blocks: Sequence[Block], days: Mapping[str, int]) -> Settled:
     records alone, not on their order or on how they lie in blocks.
     """
     whole = joined(blocks)
-    arrived = whole[0].num_rows
+    arrived = whole.records.num_rows
+    stated = latest([whole.stated])
     if not arrived:
-        return Settled(whole, 0, 0)
-    unique = taken(whole, winners(pa.Table.from_batches([whole[0]]), KEY, _WINS))
+        return Settled(whole._replace(stated=stated), 0, 0)
+    first = winners(pa.Table.from_batches([whole.records]), KEY, _WINS)
+    unique = taken(whole.records, whole.shown, first)
+    newest = pc.max(unique[0]["received_at"]).as_py()
     when = unique[0]["received_at"].cast(pa.int64()).to_numpy()
     alive = np.flatnonzero(when >= when.max() - longest(days) * MICROSECONDS_A_DAY)
-    records, shown = taken(unique, alive)
-    duplicates = arrived - unique[0].num_rows
-    expired = unique[0].num_rows - len(alive)
-    return Settled((records, _alive(records, shown, days)), duplicates, expired)
+    records, shown = taken(*unique, alive)
+    return Settled(
+        Block(records, _alive(records, shown, days), since(stated, newest, longest(days))),
+        duplicates=arrived - len(first),
+        expired=len(first) - len(alive),
+    )
 
 
 def _alive(

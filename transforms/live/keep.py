@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 import apache_beam as beam
@@ -21,7 +22,7 @@ from schemas.kinds import RecordKind
 from schemas.mention import EVIDENCE
 from transforms.accounting import Tally
 from transforms.decisions.rulings import InForce
-from transforms.live.block import Block, block_of, partitions_of, pieces, settle
+from transforms.live.block import Block, block_of, partitions_of, pieces, refused_block, settle
 from transforms.live.expiry import MICROSECONDS_A_DAY
 from transforms.live.ticks import Tick, windows
 from transforms.output.tally import PLURAL
@@ -34,7 +35,7 @@ PARTITION = tuple[int, Any]
 """The type that keeps the key of state an integer on every runner."""
 
 BLOCKS, TICKS = "blocks", "ticks"
-RECORDS, REJECTED, TALLIES = "records", "rejected", "tallies"
+RECORDS, STATED, REJECTED, TALLIES = "records", "stated", "rejected", "tallies"
 
 
 class _Show(beam.DoFn):
@@ -55,6 +56,19 @@ class Show(beam.PTransform):
     def expand(self, accepted: beam.PCollection) -> Any:
         """Batch by batch; see `block_of`."""
         return accepted | beam.ParDo(_Show(self.kind)).with_output_types(PARTITION)
+
+
+def _show_refused(rejects: pa.RecordBatch) -> Iterator[tuple[int, Block]]:
+    yield from partitions_of(refused_block(rejects, datetime.now(UTC)), PARTITIONS)
+
+
+@dataclass(eq=False)
+class ShowRefused(beam.PTransform):
+    """REJECT batches, not masked yet, to (partition, block) of the victims' numbers they state."""
+
+    def expand(self, rejects: beam.PCollection) -> Any:
+        """Batch by batch; see `refused_block`."""
+        return rejects | beam.FlatMap(_show_refused).with_output_types(PARTITION)
 
 
 def _everywhere(tick: Tick) -> Iterator[tuple[int, Tick]]:
@@ -103,12 +117,13 @@ class _Keep(beam.DoFn):
 
 
 def handed_out(blocks: Iterable[Block], duplicates: int, expired: int) -> Iterator[Any]:
-    """What is alive in a partition as outputs of its step: LIVE, RECORD, tallies."""
+    """What is alive in a partition as outputs of its step: LIVE, RECORD, STATED_AT, tallies."""
     yield beam.pvalue.TaggedOutput(TALLIES, (("live", "duplicates"), duplicates))
     yield beam.pvalue.TaggedOutput(TALLIES, (("live", "expired"), expired))
-    for records, shown in blocks:
-        yield beam.pvalue.TaggedOutput(RECORDS, records)
-        yield from batches_of(pa.Table.from_batches([live(records, shown)]))
+    for one in blocks:
+        yield beam.pvalue.TaggedOutput(RECORDS, one.records)
+        yield beam.pvalue.TaggedOutput(STATED, one.stated)
+        yield from batches_of(pa.Table.from_batches([live(one.records, one.shown)]))
 
 
 def live(records: pa.RecordBatch, shown: pa.RecordBatch) -> pa.RecordBatch:
@@ -121,9 +136,9 @@ def live(records: pa.RecordBatch, shown: pa.RecordBatch) -> pa.RecordBatch:
 class Keep(beam.PTransform):
     """BLOCKS ((partition, Block)), REJECTED (REJECT) and TICKS to what is alive at each tick.
 
-    Outputs, in the tick's window: MAIN (LIVE batches), RECORDS (RECORD batches), REJECTED (REJECT
-    batches that came since the last tick), TALLIES and TICKS. `days` is for how long each kind of
-    identifier counts.
+    Outputs, in the tick's window: MAIN (LIVE batches), RECORDS (RECORD batches), STATED (STATED_AT
+    batches), REJECTED (REJECT batches that came since the last tick), TALLIES and TICKS. `days` is
+    for how long each kind of identifier counts.
     """
 
     days: Mapping[str, int]
@@ -136,9 +151,11 @@ class Keep(beam.PTransform):
         refused = inputs[REJECTED] | "Rejects" >> beam.FlatMap(
             split, ("source",)
         ).with_output_types(PARTITION)
-        step = beam.ParDo(_Keep(self.days)).with_outputs(RECORDS, REJECTED, TALLIES, main=MAIN)
+        step = beam.ParDo(_Keep(self.days)).with_outputs(
+            RECORDS, STATED, REJECTED, TALLIES, main=MAIN
+        )
         kept = (inputs[BLOCKS], refused, asked) | "Together" >> beam.Flatten() | "Keep" >> step
-        names = (MAIN, RECORDS, REJECTED, TALLIES)
+        names = (MAIN, RECORDS, STATED, REJECTED, TALLIES)
         outputs = {name: kept[name] for name in names} | {TICKS: inputs[TICKS]}
         return {name: one | f"Window of {name}" >> windows() for name, one in outputs.items()}
 

@@ -11,7 +11,8 @@ import apache_beam as beam
 import pyarrow as pa
 
 from transforms.live.block import RECORD, SHOWN, Block, pieces, settle
-from transforms.live.keep import BLOCKS, RECORDS, REJECTED, TALLIES, TICKS, handed_out
+from transforms.live.keep import BLOCKS, RECORDS, REJECTED, STATED, TALLIES, TICKS, handed_out
+from transforms.live.stated import STATED_AT
 from transforms.shuffle import MAIN
 
 COUNTED = (b"duplicates", b"expired")
@@ -19,10 +20,10 @@ COUNTED = (b"duplicates", b"expired")
 
 
 def write_state(folder: str, partition: int, block: Block, counted: tuple[int, int]) -> None:
-    """Write what is alive in a partition: two Arrow files, the counts in the first one's schema."""
-    records, shown = block
+    """Write what is alive in a partition: a file a table, the counts in the first's schema."""
     told = {name: str(count).encode() for name, count in zip(COUNTED, counted, strict=True)}
-    for name, batch in (("records", records.replace_schema_metadata(told)), ("shown", shown)):
+    counting = block._replace(records=block.records.replace_schema_metadata(told))
+    for name, batch in counting._asdict().items():
         path = Path(folder, f"{partition:02d}.{name}.arrow")
         with pa.OSFile(str(path), "wb") as sink, pa.ipc.new_file(sink, batch.schema) as writer:
             writer.write_batch(batch)
@@ -32,13 +33,12 @@ def read_state(folder: str) -> Iterator[tuple[int, tuple[Block, tuple[int, int]]
     """What `write_state` wrote, by partition; nothing of a folder that is not there."""
     for path in sorted(Path(folder).glob("*.records.arrow")):
         partition = path.name.partition(".")[0]
-        records = _read(path)
-        shown = _read(path.with_name(f"{partition}.shown.arrow"))
-        told = records.schema.metadata or {}
+        tables = [_read(path.with_name(f"{partition}.{name}.arrow")) for name in Block._fields]
+        told = tables[0].schema.metadata or {}
         duplicates, expired = (int(told.get(name, b"0")) for name in COUNTED)
-        bare = pa.RecordBatch.from_arrays(records.columns, schema=RECORD)
-        block = bare, pa.RecordBatch.from_arrays(shown.columns, schema=SHOWN)
-        yield int(partition), (block, (duplicates, expired))
+        bare = zip(tables, (RECORD, SHOWN, STATED_AT), strict=True)
+        batches = [pa.RecordBatch.from_arrays(one.columns, schema=schema) for one, schema in bare]
+        yield int(partition), (Block(*batches), (duplicates, expired))
 
 
 def _read(path: Path) -> pa.RecordBatch:
@@ -80,12 +80,12 @@ class KeepOnDisk(beam.PTransform):
         """Bring what was and what came together, settle it, write it down and hand it out."""
         settled = inputs[TICKS] | "Restore" >> beam.FlatMap(_restored, self.before)
         step = beam.FlatMap(_settled, self.after, self.days).with_outputs(
-            RECORDS, TALLIES, main=MAIN
+            RECORDS, STATED, TALLIES, main=MAIN
         )
         kept = (
             {BLOCKS: inputs[BLOCKS], "settled": settled}
             | "Together" >> beam.CoGroupByKey()
             | "Settle" >> step
         )
-        outputs = {name: kept[name] for name in (MAIN, RECORDS, TALLIES)}
+        outputs = {name: kept[name] for name in (MAIN, RECORDS, STATED, TALLIES)}
         return outputs | {REJECTED: inputs[REJECTED], TICKS: inputs[TICKS]}

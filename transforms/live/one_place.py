@@ -22,10 +22,10 @@ import apache_beam as beam
 import pyarrow as pa
 from apache_beam.options.pipeline_options import PipelineOptions
 
-from transforms.live.keep import RECORDS, REJECTED, TALLIES, TICKS
+from transforms.live.keep import RECORDS, REJECTED, STATED, TALLIES, TICKS
 from transforms.shuffle import MAIN
 
-NAMES = (MAIN, RECORDS, REJECTED, TALLIES, TICKS)
+NAMES = (MAIN, RECORDS, STATED, REJECTED, TALLIES, TICKS)
 
 
 def _named(value: Any, name: str) -> tuple[int, tuple[str, Any]]:

@@ -44,7 +44,7 @@ def block(*rows: dict) -> Block:
 
 def said(one: Block) -> set[tuple]:
     """What a block holds, whatever its order: ids and times, and the evidence of each."""
-    records, shown = one
+    records, shown, _ = one
     ids = records["record_id"].to_pylist()
     told = {
         (name, when) for name, when in zip(ids, records["received_at"].to_pylist(), strict=True)

@@ -1,5 +1,6 @@
 """Blocks: what is alive depends on the set of records, not on how or when they came."""
 
+import json
 import random
 from datetime import timedelta
 
@@ -12,9 +13,20 @@ from tests.transforms.live.made_up_blocks import START, accepted, block, said
 from transforms.decisions.rulings import InForce
 from transforms.deduplicate import unique_complaints
 from transforms.identify.evidence import complaint_evidence
-from transforms.live.block import RECORD, SHOWN, block_of, joined, partitions_of, pieces, settle
+from transforms.live.block import (
+    RECORD,
+    SHOWN,
+    block_of,
+    joined,
+    partitions_of,
+    pieces,
+    refused_block,
+    settle,
+)
 from transforms.live.expiry import DAYS, longest
 from transforms.live.keep import live, young
+from transforms.read.records import Origin, Record
+from transforms.read.rejects import reject, reject_rows
 
 NUMBERS = ["(888) 555-0123", "(888) 555-0124", "(877) 555-0199"]
 IBAN = "GB29NWBK60161331926819"
@@ -102,10 +114,34 @@ def test_state_is_bounded_over_a_year():
     for day in range(0, 730, 10):
         batch = block(*(record(f"c{day}-{n}", day, n % 3) for n in range(5)))
         state = list(pieces(settle([*state, batch], {"phone": 90} | dict.fromkeys(DAYS, 90)).block))
-        sizes.append(sum(records.num_rows for records, _ in state))
+        sizes.append(sum(one.records.num_rows for one in state))
         newest = day
     assert newest == 720
     assert max(sizes) == sizes[-1] == 10 * 5
+
+
+def stated(*blocks):
+    return joined(blocks).stated.to_pylist()
+
+
+def test_a_victims_number_outlives_the_row_that_stated_it_and_then_expires():
+    early = block(record("c1", 0, 0, role="victim"), record("c2", 3, 0, role="victim"))
+    late = block(record("c1", 9, 1), record("c2", 9, 1))  # replace both
+    row = json.dumps({"phone_numbers": [{"raw": f"+1{NUMBERS[2]}", "role": "victim"}]})
+    origin = Origin("t", "jsonl", RecordKind.COMPLAINT)
+    refused = reject_rows([reject(origin, Record(1, row.encode(), 0), "bad_time", "no")])
+    blocks = [early, late, refused_block(refused, START)]
+    expected = [
+        {"entity_id": "phone:+18775550199", "stated_at": START},
+        {"entity_id": "phone:+18885550123", "stated_at": START + timedelta(days=3)},
+    ]
+    assert stated(settle(blocks, DAYS).block) == expected
+    assert stated(settle(blocks[::-1], DAYS).block) == expected
+    assert stated(settle([blocks[2]], DAYS).block) == expected[:1]
+    parts = [part for _, part in partitions_of(joined(blocks), 3)]
+    assert stated(settle(parts, DAYS).block) == expected
+    done = settle([*blocks, block(record("c3", longest(DAYS) + 1, 1))], DAYS)
+    assert stated(done.block) == expected[1:]
 
 
 def in_any_order(batch: pa.RecordBatch) -> list[str]:
@@ -138,6 +174,7 @@ def test_the_evidence_is_the_batch_runs_whatever_came_when_and_how_often(records
         arriving, coming = coming[:count], coming[count:]
         parts = [part for _, part in partitions_of(block(*arriving), 3)]
         state = list(pieces(settle([*state, *parts], DAYS).block))
-    rows = live(*joined(state))
+    whole = joined(state)
+    rows = live(whole.records, whole.shown)
     evidence = young(rows, InForce(when=START + timedelta(days=80)), DAYS)
     assert in_any_order(evidence) == sorted(line for one in batch for line in in_any_order(one))

@@ -155,7 +155,8 @@ def test_what_is_too_late_is_counted_and_not_there():
     events = [accepted(row("c", 0), row("c", 91)), Tick(10, snapshot=False)]
     assert seen(events, days)[10][MAIN] == ["phone:+18885550123"]
     # Of ids in other partitions the newest record of all decides, a step later.
-    rows = live(*block(row("old", 0), row("new", 91, OTHER)))
+    both = block(row("old", 0), row("new", 91, OTHER))
+    rows = live(both.records, both.shown)
     assert rows.num_rows == 2
     left = young(rows, InForce(when=START + timedelta(days=91)), days)
     assert left["record_id"].to_pylist() == ["new"]
