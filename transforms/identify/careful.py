@@ -153,14 +153,15 @@ def reading_of(texts: Sequence[Text]) -> dict[str | None, Read]:
         raws = pa.array([raw for raw, _ in pairs], pa.string())
         read = ordinary.read(raws, pa.array([region for _, region in pairs], pa.string()))
         plain = pc.match_substring_regex(raws.take(pa.array(read.rows)), PLAIN)
-        sure = read.complete & plain.to_numpy(zero_copy_only=False)
+        sure = plain.to_numpy(zero_copy_only=False)
         for row in read.invalid.tolist():
             raw, region = pairs[row]
             if not raw.startswith("00"):
                 known[region][raw] = None
         columns = (read.e164, read.region, read.line_type)
-        for is_sure, row, national, e164, claimed, kind in zip(
+        for is_sure, complete, row, national, e164, claimed, kind in zip(
             sure.tolist(),
+            read.complete.tolist(),
             read.rows.tolist(),
             read.national.tolist(),
             *(column.to_pylist() for column in columns),
@@ -169,9 +170,10 @@ def reading_of(texts: Sequence[Text]) -> dict[str | None, Read]:
             raw, region = pairs[row]
             if is_sure and not PUBLICATION.search(raw):
                 how = How.NATIONAL if national else How.INTERNATIONAL
-                known[region][raw] = Reading(
+                reading = Reading(
                     e164, claimed, kind, how=how, validity=VALID, confidence=worth(how, None)
                 )
+                known[region][raw] = reading if complete else None
     return {region: _Known(region, held) for region, held in known.items()}
 
 

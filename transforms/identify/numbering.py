@@ -6,11 +6,12 @@ not held here is read by that library itself.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from functools import cache
 
 import phonenumbers as pn
-from phonenumbers.phonemetadata import PhoneMetadata, PhoneNumberDesc
+from phonenumbers.phonemetadata import NumberFormat, PhoneMetadata, PhoneNumberDesc
 
 COMMON = tuple(
     """
@@ -95,13 +96,42 @@ def claims() -> dict[str, tuple[Claim, ...]]:
 
 
 @cache
-def leading_digits(code: str) -> str:
-    """The start of numbers that other regions of a country code may claim; empty for none."""
-    others = (
-        _metadata(region).leading_digits for region in pn.COUNTRY_CODE_TO_REGION_CODE[int(code)]
-    )
-    joined = "|".join(leading for leading in others if leading)
-    return f"^(?:{joined})" if joined else ""
+def others(code: str) -> Desc | None:
+    """Numbers that regions of a country code may claim by how they begin; None if none does."""
+    known = [_metadata(region) for region in pn.COUNTRY_CODE_TO_REGION_CODE[int(code)]]
+    known = [one for one in known if one.leading_digits]
+    if not known:
+        return None
+    plans = [_plan(one) for one in known]
+    lengths = {length for one in plans for length in one.general.lengths}
+    starts = "|".join(str(one.leading_digits) for one in known)
+    return Desc(rf"(?:{starts})\d*", tuple(sorted(lengths)))
+
+
+def asks_for_trunk(code: str, significant: str) -> bool:
+    """Whether a national number of a country code is written with its trunk prefix alone.
+
+    As `phonenumbers.phonenumbermatcher` asks it: by the first format that fits the number.
+    """
+    return next((asks for fits, asks in _formats(code) if fits.match(significant)), False)
+
+
+@cache
+def _formats(code: str) -> tuple[tuple[re.Pattern[str], bool], ...]:
+    """The formats of a country code, and whether a number in each needs the trunk prefix."""
+    formats = _metadata(pn.region_code_for_country_code(int(code))).number_format
+    return tuple((_fitting(one), _asks(one)) for one in formats)
+
+
+def _fitting(one: NumberFormat) -> re.Pattern[str]:
+    leading = rf"(?={one.leading_digits_pattern[-1]})" if one.leading_digits_pattern else ""
+    return re.compile(rf"{leading}(?:{one.pattern})\Z")
+
+
+def _asks(one: NumberFormat) -> bool:
+    rule = one.national_prefix_formatting_rule
+    first_group_only = rule is None or re.fullmatch(r"\(?\\1\)?", rule)
+    return not (first_group_only or one.national_prefix_optional_when_formatting)
 
 
 def _claims(code: int) -> list[Claim]:

@@ -40,7 +40,7 @@ class Ordinary(NamedTuple):
     national: Array
     """Whether the number was written without its country code."""
     complete: Array
-    """Whether it was written with the trunk prefix that its plan asks for, if any."""
+    """Whether it was written with the trunk prefix, if its plan asks for one in such a number."""
     invalid: Array
     """Rows, not among `rows`, that the library would parse and that no plan claims, ascending."""
     code: Array
@@ -50,7 +50,8 @@ class Ordinary(NamedTuple):
 
 
 class _Part(NamedTuple):
-    """Significant numbers of one country code; `complete` as in `Ordinary`."""
+    """Significant numbers of one country code; `complete` where a trunk prefix was taken or none is
+    ever written."""
 
     rows: Array
     code: str
@@ -92,8 +93,8 @@ def read(raw: pa.Array, region: pa.Array) -> Ordinary:
     for part in parts:
         rest = _claimed(part, typed)
         if len(rest.rows):
-            leading = numbering.leading_digits(part.code)
-            lost = ~_matches(rest.numbers, leading) if leading else np.ones(len(rest.rows), bool)
+            others = numbering.others(part.code)
+            lost = ~_is(rest.numbers, others) if others else np.ones(len(rest.rows), bool)
             unclaimed.append(_some(rest, lost))
     return _gathered(typed, unclaimed)
 
@@ -155,8 +156,12 @@ def _dialled(plan: Plan, rows: Array, digits: pa.Array) -> Iterator[_Part]:
         longest = _lengths(digits) > max(plan.general.lengths)
         rest = pc.utf8_slice_codeunits(digits, len(plan.code))
         trunk = _matches(rest, f"^(?:{plan.trunk})") if plan.trunk else np.zeros(len(rest), bool)
-        shortened = coded & ~within & ~trunk & _is_general(rest, plan)
-        undecided = coded & ~shortened & ((trunk & ~within) | longest)
+        general = _is_general(rest, plan)
+        shortened = coded & ~within & ~trunk & general
+        maybe = trunk & ~within
+        if maybe.any() and not plan.rewrites:
+            maybe &= general | _is_general(_replaced(rest, f"^(?:{plan.trunk})", ""), plan)
+        undecided = coded & ~shortened & (maybe | longest)
         at = np.flatnonzero(shortened)
         yield from _significant(
             numbering.main_plan(plan.code), rows[at], rest.take(pa.array(at)), national=False
@@ -211,9 +216,19 @@ def _claimed(part: _Part, typed: list[_Typed]) -> _Part:
         if claim.earlier:
             mine &= ~_matches(part.numbers, f"^(?:{claim.earlier})")
         if mine.any():
-            typed.append(_Typed(_some(part, mine), claim.plan.region, kinds[mine]))
+            own = _some(part, mine)
+            typed.append(_Typed(own._replace(complete=_complete(own)), claim.plan.region, kinds[mine]))
             part = _some(part, ~mine)
     return part
+
+
+def _complete(part: _Part) -> Array:
+    """Where a part is complete, once it is known that its plan claims it."""
+    bare = np.flatnonzero(~part.complete)
+    numbers = part.numbers.take(pa.array(bare)).to_pylist()
+    complete = part.complete.copy()
+    complete[bare] = [not numbering.asks_for_trunk(part.code, number) for number in numbers]
+    return complete
 
 
 def _some(part: _Part, which: Array) -> _Part:

@@ -213,21 +213,21 @@ def _answers(
     """Read distinct candidates as far as columns can."""
     found = ordinary.read(raw, regions)
     plain = pc.match_substring_regex(raw.take(pa.array(found.rows)), rules.plain)
-    sure = found.complete & plain.to_numpy(zero_copy_only=False)
+    sure = plain.to_numpy(zero_copy_only=False)
     groups = pc.match_substring_regex(raw, _GROUPS).to_numpy(zero_copy_only=False)
     parted = pc.match_substring_regex(raw, r"[\s/~]").to_numpy(zero_copy_only=False)
     abroad = pc.starts_with(raw, "00").to_numpy(zero_copy_only=False)
     journal = pc.match_substring_regex(raw, rules.publication).to_numpy(zero_copy_only=False)
     place = np.full(len(raw), -1)
-    place[found.rows[sure]] = np.flatnonzero(sure)
-    decided = place >= 0
-    decided &= ~journal
+    place[found.rows[sure & found.complete]] = np.flatnonzero(sure & found.complete)
+    decided = (place >= 0) & ~journal
     refused = np.zeros(len(raw), bool)
     refused[found.invalid] = True
     refused &= ~abroad
+    refused[found.rows[sure & ~found.complete]] = True
     count = np.zeros(len(raw), np.int64)
     count[back] = digits
     refused |= count > rules.longest
-    decided |= refused & (~parted | groups)
+    decided |= refused & ~journal & (~parted | groups)
     place[~decided | (count > rules.longest)] = -1
     return _Answers(found, place, decided)
