@@ -16,9 +16,15 @@ import phonenumbers as pn
 import pyarrow as pa
 
 from transforms.identify import ordinary
-from transforms.identify.numbering import COMMON
 
 BATCH = 10_000
+COMMON = tuple(
+    """
+    US CA GB DE ES IN AU FR IT NL BE AT CH IE PT PL SE DK GR CZ RO HU NZ ZA NG PK BD PH SG MY HK
+    JP KR CN TH VN ID AE SA IL TR UA PE CO CL
+    """.split()
+)
+"""Regions of victims, of operators, and of large populations."""
 _KINDS = [kind for kind in pn.PhoneNumberType.values() if kind != pn.PhoneNumberType.UNKNOWN]
 _FORMS = (
     pn.PhoneNumberFormat.E164,

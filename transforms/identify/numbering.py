@@ -1,4 +1,4 @@
-"""Numbering plans as patterns for RE2: libphonenumber's metadata, ready for whole columns.
+"""Numbering plans as tables of states: libphonenumber's metadata, ready for whole columns.
 
 Every rule is one of `phonenumbers.phonenumberutil`, taken from the metadata that it ships. What is
 not held here is read by that library itself.
@@ -6,20 +6,15 @@ not held here is read by that library itself.
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 
+import numpy as np
 import phonenumbers as pn
-from phonenumbers.phonemetadata import NumberFormat, PhoneMetadata, PhoneNumberDesc
+from phonenumbers.phonemetadata import PhoneMetadata, PhoneNumberDesc
 
-COMMON = tuple(
-    """
-    US CA GB DE ES IN AU FR IT NL BE AT CH IE PT PL SE DK GR CZ RO HU NZ ZA NG PK BD PH SG MY HK
-    JP KR CN TH VN ID AE SA IL TR UA PE CO CL
-    """.split()
-)
-"""Regions whose plans are held: those of victims, of operators, and of large populations."""
+from transforms.identify.automata import Automaton, automaton
+from transforms.identify.digits import Array, Digits
 
 _TOLL_FREE_CODE = "8(?:00|33|44|55|66|77|88)"
 NANP_TOLL_FREE_SURE = (
@@ -42,6 +37,12 @@ _BEFORE_FIXED = (
     "voicemail",
 )
 """Line types in the order in which libphonenumber tries them, before fixed lines and mobiles."""
+
+
+KINDS = ("", *_BEFORE_FIXED, FIXED, MOBILE, EITHER)
+"""Line types by their number; the first stands for none."""
+LONGEST = 18
+"""Digits of a number that a plan is asked for."""
 
 
 @dataclass(frozen=True)
@@ -70,87 +71,135 @@ class Plan:
     types: tuple[tuple[str, Desc], ...]
     same: bool
     """Whether fixed lines and mobiles have one pattern."""
-    alone: bool
-    """Whether what is not in `general` is no number of this country code at all."""
+
+    def is_general(self, numbers: Digits) -> Array:
+        """As the library asks it while it parses: by the pattern, whatever the length."""
+        return (self._states.matched(numbers) & 1).astype(bool)
+
+    @property
+    def longest(self) -> int:
+        """Digits of its longest numbers."""
+        return max(self.general.lengths)
+
+    def keeps(self, lengths: Array) -> Array:
+        """The lengths that a number may have for its trunk prefix to be taken away."""
+        whole = [n for n in self.general.lengths if n not in self.local_only]
+        return np.isin(lengths, whole) | (lengths > self.longest)
+
+    def kinds(self, numbers: Digits) -> Array:
+        """The line type of each number, as a place in `KINDS`, by the library's order."""
+        return self._kind_of[self._states.matched(numbers) & self._allowed[numbers.lengths]]
+
+    @cached_property
+    def _states(self) -> Automaton:
+        return automaton([one.pattern for one in self._descs])
+
+    @cached_property
+    def _descs(self) -> tuple[Desc, ...]:
+        return (self.general, *(desc for _, desc in self.types))
+
+    @cached_property
+    def _allowed(self) -> Array:
+        """For each length, the patterns that may have it, as bits."""
+        held = [
+            sum(1 << i for i, one in enumerate(self._descs) if not one.lengths or n in one.lengths)
+            for n in range(LONGEST + 1)
+        ]
+        return np.array(held, np.int64)
+
+    @cached_property
+    def _kind_of(self) -> Array:
+        """For each set of patterns that match, as bits, the line type."""
+        names = [kind for kind, _ in self.types]
+        sets = (
+            {names[i] for i in range(len(names)) if bits >> (i + 1) & 1} if bits & 1 else set()
+            for bits in range(1 << (len(names) + 1))
+        )
+        return np.array([KINDS.index(self._kind(held)) for held in sets], np.int8)
+
+    def _kind(self, held: set[str]) -> str:
+        for kind in _BEFORE_FIXED:
+            if kind in held:
+                return kind
+        if FIXED in held:
+            return EITHER if self.same or MOBILE in held else FIXED
+        return MOBILE if MOBILE in held and not self.same else ""
 
 
 @dataclass(frozen=True)
 class Claim:
-    """A region that claims a number of its country code, unless `earlier` matches its start."""
+    """A region that claims a number of its country code, unless one before it does."""
 
     plan: Plan
-    earlier: str
+    earlier: Automaton | None
+
+    def kinds(self, numbers: Digits) -> Array:
+        """The line type of each number that the region claims, as a place in `KINDS`."""
+        kinds = self.plan.kinds(numbers)
+        return kinds if self.earlier is None else kinds * (self.earlier.begun(numbers) == 0)
 
 
 @cache
-def plan(region: str) -> Plan | None:
+def plan(region: str | None) -> Plan | None:
     """The plan of a region, or None where it is not held."""
-    return _plan(_metadata(region)) if region in COMMON else None
+    return _plan(_metadata(region)) if region in pn.SUPPORTED_REGIONS else None
 
 
 @cache
-def claims() -> dict[str, tuple[Claim, ...]]:
-    """The regions that claim a number of each held country code by its pattern, in order."""
-    codes = dict.fromkeys(pn.country_code_for_region(region) for region in COMMON)
-    return {str(code): tuple(_claims(code)) for code in codes}
+def codes() -> Array:
+    """The held country code that three digits begin with, 0 for none."""
+    held = np.zeros(1000, np.intp)
+    for code, regions in pn.COUNTRY_CODE_TO_REGION_CODE.items():
+        if regions[0] != pn.REGION_CODE_FOR_NON_GEO_ENTITY:
+            width = 10 ** (3 - len(str(code)))
+            held[code * width : (code + 1) * width] = code
+    return held
 
 
 @cache
-def others(code: str) -> Desc | None:
-    """Numbers that regions of a country code may claim by how they begin; None if none does."""
-    known = [_metadata(region) for region in pn.COUNTRY_CODE_TO_REGION_CODE[int(code)]]
-    known = [one for one in known if one.leading_digits]
-    if not known:
-        return None
-    plans = [_plan(one) for one in known]
-    lengths = {length for one in plans for length in one.general.lengths}
-    starts = "|".join(str(one.leading_digits) for one in known)
-    return Desc(rf"(?:{starts})\d*", tuple(sorted(lengths)))
-
-
-def asks_for_trunk(code: str, significant: str) -> bool:
-    """Whether a national number of a country code is written with its trunk prefix alone.
-
-    As `phonenumbers.phonenumbermatcher` asks it: by the first format that fits the number.
-    """
-    return next((asks for fits, asks in _formats(code) if fits.match(significant)), False)
-
-
-@cache
-def _formats(code: str) -> tuple[tuple[re.Pattern[str], bool], ...]:
-    """The formats of a country code, and whether a number in each needs the trunk prefix."""
-    formats = _metadata(pn.region_code_for_country_code(int(code))).number_format
-    return tuple((_fitting(one), _asks(one)) for one in formats)
-
-
-def _fitting(one: NumberFormat) -> re.Pattern[str]:
-    leading = rf"(?={one.leading_digits_pattern[-1]})" if one.leading_digits_pattern else ""
-    return re.compile(rf"{leading}(?:{one.pattern})\Z")
-
-
-def _asks(one: NumberFormat) -> bool:
-    rule = one.national_prefix_formatting_rule
-    first_group_only = rule is None or re.fullmatch(r"\(?\\1\)?", rule)
-    return not (first_group_only or one.national_prefix_optional_when_formatting)
-
-
-def _claims(code: int) -> list[Claim]:
+def claims(code: str) -> tuple[Claim, ...]:
+    """The regions that claim a number of a country code by its pattern, in order."""
     found: list[Claim] = []
     earlier: list[str] = []
-    for region in pn.COUNTRY_CODE_TO_REGION_CODE[code]:
+    for region in pn.COUNTRY_CODE_TO_REGION_CODE[int(code)]:
         metadata = _metadata(region)
         if metadata.leading_digits is not None:
             earlier.append(metadata.leading_digits)
         else:
-            found.append(Claim(_plan(metadata), "|".join(earlier)))
-    return found
+            found.append(Claim(_plan(metadata), automaton(earlier) if earlier else None))
+    return tuple(found)
+
+
+@dataclass(frozen=True)
+class Others:
+    """Regions of a country code that claim a number by how it begins."""
+
+    starts: Automaton
+    lengths: tuple[int, ...]
+
+    def may_claim(self, numbers: Digits) -> Array:
+        """Which numbers one of them may claim."""
+        return (self.starts.begun(numbers) != 0) & np.isin(numbers.lengths, self.lengths)
+
+
+@cache
+def others(code: str) -> Others | None:
+    """The regions of a country code that claim by how a number begins; None if none does."""
+    known = [_metadata(region) for region in pn.COUNTRY_CODE_TO_REGION_CODE[int(code)]]
+    starts = [one.leading_digits for one in known if one.leading_digits]
+    lengths = {n for one in known if one.leading_digits for n in _plan(one).general.lengths}
+    return Others(automaton(starts), tuple(sorted(lengths))) if starts else None
 
 
 @cache
 def main_plan(code: str) -> Plan:
     """The plan by which the library parses what follows a country code."""
-    region = pn.region_code_for_country_code(int(code))
-    return _plan(_metadata(region))
+    return _plan(main_metadata(code))
+
+
+def main_metadata(code: str) -> PhoneMetadata:
+    """The library's own of the main region of a country code."""
+    return _metadata(pn.region_code_for_country_code(int(code)))
 
 
 def _metadata(region: str) -> PhoneMetadata:
@@ -162,11 +211,10 @@ def _metadata(region: str) -> PhoneMetadata:
 
 def _plan(metadata: PhoneMetadata) -> Plan:
     general = metadata.general_desc
-    code = pn.country_code_for_region(metadata.id)
     types = ((kind, _desc(getattr(metadata, kind))) for kind in (*_BEFORE_FIXED, FIXED, MOBILE))
     return Plan(
         metadata.id,
-        str(code),
+        str(pn.country_code_for_region(metadata.id)),
         metadata.international_prefix or "",
         metadata.national_prefix_for_parsing or "",
         bool(metadata.national_prefix_transform_rule),
@@ -174,13 +222,7 @@ def _plan(metadata: PhoneMetadata) -> Plan:
         tuple(general.possible_length_local_only) if general else (),
         tuple((kind, desc) for kind, desc in types if desc),
         bool(metadata.same_mobile_and_fixed_line_pattern),
-        _is_alone(code),
     )
-
-
-def _is_alone(code: int) -> bool:
-    """One region has the code; or it is North America's, whose regions share one shape."""
-    return code == 1 or len(pn.COUNTRY_CODE_TO_REGION_CODE[code]) == 1
 
 
 def _desc(desc: PhoneNumberDesc | None) -> Desc | None:

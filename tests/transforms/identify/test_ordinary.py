@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from benchmarks.phone_oracle import draw, examples, oracle
-from transforms.identify import numbering, numbers_in_text, ordinary, phones
+from benchmarks.phone_oracle import COMMON, draw, examples, oracle
+from transforms.identify import numbers_in_text, ordinary, phones
 
 KNOWN = examples()
 FORMS = (
@@ -39,7 +39,7 @@ def test_every_regions_examples_of_every_type_in_every_format():
         wanted = oracle(text, region)
         assert found.get(row, wanted) == wanted, (text, region)
         assert not (wanted and row in set(read.invalid.tolist())), (text, region)
-    for name in numbering.COMMON:
+    for name in COMMON:
         some = [row for row, (_, region) in enumerate(cases) if region == name]
         _, few = columns([texts[row] for row in some], [name] * len(some))
         assert few == {i: found[row] for i, row in enumerate(some) if row in found}
