@@ -1,5 +1,6 @@
 """Victims' numbers found wherever their digits stand, in every form that is dialled."""
 
+import numpy as np
 import phonenumbers as pn
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 from transforms.graph.entities import WITHHELD
 from transforms.identify import needles as looked_for
 from transforms.identify.needles import mask, needles, spans
-from transforms.identify.strays import _ENOUGH, _candidates, strays, written_forms
+from transforms.identify.strays import _ENOUGH, _candidates, _Union, strays, written_forms
 
 NUMBERS = ("+12025550143", "+442079460018", "+5491123456789", "+919876543210", "+61491570006")
 FORMATS = (
@@ -105,3 +106,18 @@ def test_no_victims_digits_are_passed_over(text, digits):
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(looked_for, "_may_hold", lambda *_: True)
             assert sorted(early) == sorted(spans(whole, wanted))
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.lists(st.lists(st.integers(0, 200), max_size=90), max_size=8))
+def test_the_union_of_forms_is_each_form_once(parts):
+    union = _Union(few=40)
+    arrays = [np.array(part, np.int64) for part in parts]
+    halves = [union.create_accumulator(), union.create_accumulator()]
+    for at, one in enumerate(arrays):
+        halves[at % 2] = union.add_input(halves[at % 2], one)
+    found = union.extract_output(union.merge_accumulators(halves))
+    assert found.tolist() == sorted({form for part in parts for form in part})
+    assert union.extract_output(halves[0]).tolist() == sorted(
+        {form for part in parts[::2] for form in part}
+    )
