@@ -28,12 +28,13 @@ from schemas.call import CALL_ACCEPTED
 from schemas.complaint import COMPLAINT_ACCEPTED
 from schemas.mention import CLASSIFIED, EVIDENCE
 from schemas.tables import ALL
-from transforms import shuffle
+from transforms import packing, shuffle
 from transforms.graph.entities import classify
 from transforms.graph.links import PAIR
 from transforms.identify import legitimate
 from transforms.identify.evidence import call_evidence
 from transforms.output import write
+from transforms.packing import Piece
 
 CALLS = 4
 STEPS = {
@@ -71,9 +72,9 @@ def one_run(world: Path) -> None:
     carried: Counter[str] = Counter()
     plain = shuffle.packed
 
-    def counted(batch: pa.RecordBatch, schema: pa.Schema) -> bytes:
+    def counted(batch: pa.RecordBatch, schema: pa.Schema) -> Piece:
         piece = plain(batch, schema)
-        carried[STEPS.get(tuple(schema.names), "other")] += len(piece)
+        carried[STEPS.get(tuple(schema.names), "other")] += len(piece.read())
         return piece
 
     shuffle.packed = counted
@@ -157,15 +158,15 @@ def hot(calls: int) -> dict[str, float]:
         batch = pa.RecordBatch.from_pylist(rows[start : start + 8192], CALL_ACCEPTED)
         evidence = call_evidence(batch)
         caller = evidence.filter(pc.equal(evidence["role"], "caller_id"))
-        pieces.append(shuffle.packed(caller, EVIDENCE))
+        pieces.append(packing.packed(caller, EVIDENCE))
     del rows
     before = pa.total_allocated_bytes()
-    table = shuffle.table_of((shuffle.unpacked(one, EVIDENCE) for one in pieces), EVIDENCE)
+    table = shuffle.table_of((packing.unpacked(one, EVIDENCE) for one in pieces), EVIDENCE)
     classify(table, legitimate.shipped())
     peak = pa.default_memory_pool().max_memory() - before
     return {
         "calls": calls,
-        "packed": sum(map(len, pieces)),
+        "packed": sum(len(piece.read()) for piece in pieces),
         "evidence": table.nbytes,
         "arrow_peak": peak,
         "process_peak": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,

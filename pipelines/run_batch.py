@@ -78,10 +78,12 @@ def carry_out(
 ) -> int:
     """Run a pipeline that publishes `run`; returns the exit status, 0 or 1."""
     from pipelines import output_folder
+    from pipelines.spilling import spilling
 
     steps = [step.full_label for step in pipeline.transforms_stack[0].parts]
     try:
-        with progress.following(steps), nullcontext() if debug else silenced():
+        quiet = nullcontext() if debug else silenced()
+        with progress.following(steps), quiet, spilling(pipeline.options, run.output):
             result = pipeline.run()
             if wait:
                 result.wait_until_finish()

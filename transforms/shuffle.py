@@ -1,14 +1,12 @@
 """Move record batches, not rows, to the worker that owns their key.
 
 Beam's Python cost is per element, so a batch is cut into one piece a partition, the pieces travel,
-and the owner of a partition works on all of it at once as one table. A piece travels as compressed
-bytes: a local run keeps every shuffle in memory, and a runner's coder has nothing left to do.
+and the owner of a partition works on all of it at once as one table. `packing` says how it travels.
 """
 
 from __future__ import annotations
 
 import argparse
-import copyreg
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -20,6 +18,8 @@ import pyarrow.compute as pc
 import xxhash
 from apache_beam.options.pipeline_options import PipelineOptions
 
+from transforms.packing import Piece, packed, unpacked
+
 PARTITIONS = 16
 """Pieces that a keyed step is cut into unless `--partitions` says otherwise."""
 
@@ -28,11 +28,10 @@ MOST_PARTITIONS = 65_536
 MAIN = "main"
 """Name of the untagged output of a `PerPartition` that has several."""
 
-_POSITIVE = (1 << 63) - 1
+_Placed = tuple[int, Piece]
+"""Which input of a `PerPartition`, and a piece of it."""
 
-_CODEC = pa.Codec("zstd", 1)
-_LENGTH = 8
-"""Bytes in front of a packed batch that say how long it is unpacked."""
+_POSITIVE = (1 << 63) - 1
 
 
 def hash_text(values: pa.Array) -> np.ndarray:
@@ -94,40 +93,6 @@ def batches_of(table: pa.Table, rows: int = 65_536) -> Iterator[pa.RecordBatch]:
     return (batch for batch in table.to_batches(max_chunksize=rows) if batch.num_rows)
 
 
-def packed(batch: pa.RecordBatch, schema: pa.Schema) -> bytes:
-    """A batch of `schema` as compressed bytes that only `unpacked` with that schema reads.
-
-    Raises:
-        ValueError: if the batch has another schema.
-    """
-    if not batch.schema.equals(schema):
-        raise ValueError(f"a batch of {batch.schema.names} where {schema.names} was declared")
-    if not batch.num_rows:  # Arrow cuts a slice out of its buffers unless nothing is left of it
-        batch = pa.RecordBatch.from_pylist([], batch.schema)
-    message = batch.serialize()
-    return message.size.to_bytes(_LENGTH, "big") + _CODEC.compress(message, asbytes=True)
-
-
-def unpacked(piece: bytes, schema: pa.Schema) -> pa.RecordBatch:
-    """The batch that `packed` was given."""
-    view = memoryview(piece)
-    size = int.from_bytes(view[:_LENGTH], "big")
-    return pa.ipc.read_record_batch(_CODEC.decompress(view[_LENGTH:], size), schema)
-
-
-def _travelling(batch: pa.RecordBatch) -> tuple[Callable[[bytes, bytes], Any], tuple[bytes, bytes]]:
-    return _arrived, (batch.schema.serialize().to_pybytes(), packed(batch, batch.schema))
-
-
-def _arrived(schema: bytes, piece: bytes) -> pa.RecordBatch:
-    return unpacked(piece, pa.ipc.read_schema(pa.py_buffer(schema)))
-
-
-# Between two steps that a runner does not fuse, Beam pickles a batch. Arrow's own way sends it as
-# it lies in memory, and a slice with all that it was cut from.
-copyreg.pickle(pa.RecordBatch, _travelling)
-
-
 class ShuffleOptions(PipelineOptions):
     """Beam options of every shuffle of a pipeline."""
 
@@ -150,29 +115,29 @@ def _partition_count(text: str) -> int:
 
 
 class _Split(beam.DoFn):
-    def __init__(self, keyed: Keyed, partitions: int) -> None:
+    def __init__(self, keyed: Keyed, which: int, partitions: int) -> None:
         self._keyed = keyed
+        self._which = which
         self._partitions = partitions
 
-    def process(self, batch: pa.RecordBatch) -> Iterator[tuple[int, bytes]]:
+    def process(self, batch: pa.RecordBatch) -> Iterator[tuple[int, _Placed]]:
         for partition, piece in split(batch, self._keyed.names, self._partitions):
-            yield partition, packed(piece, self._keyed.schema)
+            yield partition, (self._which, packed(piece, self._keyed.schema))
 
 
 class _Apply(beam.DoFn):
-    def __init__(
-        self, work: Callable[..., Iterable[Any]], schemas: Mapping[str, pa.Schema]
-    ) -> None:
+    def __init__(self, work: Callable[..., Iterable[Any]], schemas: Sequence[pa.Schema]) -> None:
         self._work = work
         self._schemas = schemas
 
-    def process(
-        self, keyed: tuple[int, Mapping[str, Iterable[bytes]]], side: Any = None
-    ) -> Iterable[Any]:
+    def process(self, keyed: tuple[int, Iterable[_Placed]], side: Any = None) -> Iterable[Any]:
+        batches: list[list[pa.RecordBatch]] = [[] for _ in self._schemas]
+        for which, piece in keyed[1]:
+            batches[which].append(unpacked(piece, self._schemas[which]))
         tables = [
-            table_of((unpacked(piece, schema) for piece in keyed[1][name]), schema)
-            for name, schema in self._schemas.items()
+            table_of(those, schema) for those, schema in zip(batches, self._schemas, strict=True)
         ]
+        batches.clear()
         return self._work(*tables) if side is None else self._work(*tables, side)
 
 
@@ -205,16 +170,17 @@ class PerPartition(beam.PTransform):
         """Split each input, bring partitions together, apply."""
         options = next(iter(batches.values())).pipeline.options.view_as(ShuffleOptions)
         partitions = self.partitions or options.partitions
-        pieces = {
-            name: batches[name] | f"Split {name}" >> beam.ParDo(_Split(one, partitions))
-            for name, one in self.inputs.items()
-        }
-        schemas = {name: one.schema for name, one in self.inputs.items()}
+        pieces = [
+            batches[name] | f"Split {name}" >> beam.ParDo(_Split(one, which, partitions))
+            for which, (name, one) in enumerate(self.inputs.items())
+        ]
+        together = pieces[0] if len(pieces) == 1 else tuple(pieces) | "Beside" >> beam.Flatten()
+        schemas = [one.schema for one in self.inputs.values()]
         side = () if self.side is None else (self.side,)
         applied = beam.ParDo(_Apply(self.work, schemas), *side)
         return (
-            pieces
-            | "Together" >> beam.CoGroupByKey()
+            together
+            | "Together" >> beam.GroupByKey()
             | "Apply"
             >> (applied.with_outputs(*self.outputs, main=MAIN) if self.outputs else applied)
         )

@@ -1,10 +1,7 @@
 """Batches cut by key: nothing lost, nothing doubled, equal keys together."""
 
-import pickle
-
 import apache_beam as beam
 import pyarrow as pa
-import pytest
 from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.testing.test_pipeline import TestPipeline
 from apache_beam.testing.util import assert_that
@@ -17,10 +14,8 @@ from transforms.shuffle import (
     batches_of,
     hash_columns,
     hash_text,
-    packed,
     split,
     table_of,
-    unpacked,
 )
 
 SCHEMA = pa.schema([("a", pa.string()), ("b", pa.string()), ("n", pa.int64())])
@@ -94,22 +89,6 @@ def test_tables_travel_as_batches_and_back():
     assert list(batches_of(SCHEMA.empty_table())) == []
 
 
-@given(ROWS, st.integers(0, 30))
-def test_what_is_packed_comes_out_equal_and_without_its_neighbours(rows, at):
-    part = batch(rows).slice(at)
-    piece = packed(part, SCHEMA)
-    assert unpacked(piece, SCHEMA) == part
-    among_large = batch(rows + [("z" * 50_000, None)] * 20).slice(0, len(rows))
-    held = unpacked(packed(among_large, SCHEMA), SCHEMA)
-    assert held.get_total_buffer_size() < 20_000
-
-
-def test_a_batch_of_another_schema_does_not_travel():
-    other = batch([("x", "y")]).rename_columns(["b", "a", "n"])
-    with pytest.raises(ValueError, match="declared"):
-        packed(other, SCHEMA)
-
-
 def test_the_pipelines_options_say_how_many_partitions_there_are():
     flags = PipelineOptions(["--partitions=3", "--runner=FnApiRunner"])
     rows = batch([(f"id-{n}", None) for n in range(300)])
@@ -126,14 +105,3 @@ def test_the_pipelines_options_say_how_many_partitions_there_are():
 
 def sizes_of(table):
     yield table.num_rows
-
-
-def test_a_batch_that_beam_pickles_is_packed_too():
-    rows = batch([("the same text again and again", "x")] * 5_000)
-    few = rows.slice(10, 2)
-    told = rows.replace_schema_metadata({"about": "x"}).slice(0, 0)
-    for one, least in ((rows, rows.nbytes / 5), (few, 2_000), (told, 2_000)):
-        pickled = pickle.dumps(one)
-        assert len(pickled) < least
-        back = pickle.loads(pickled)  # noqa: S301
-        assert back.equals(one, check_metadata=True)

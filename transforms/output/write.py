@@ -16,7 +16,8 @@ from apache_beam.io.filesystems import FileSystems
 from schemas.manifest import OutputFile
 from schemas.tables import Table
 from transforms.accounting import Run
-from transforms.shuffle import packed, split, table_of, unpacked
+from transforms.packing import Piece, packed, unpacked
+from transforms.shuffle import split, table_of
 
 ROW_GROUP = 131_072
 """Rows a Parquet row group, fixed because it shows in the bytes."""
@@ -59,7 +60,7 @@ class _Place(beam.DoFn):
         self._table = table
         self._shards = shards
 
-    def process(self, batch: pa.RecordBatch) -> Iterator[tuple[int, bytes]]:
+    def process(self, batch: pa.RecordBatch) -> Iterator[tuple[int, Piece]]:
         for shard, piece in split(batch, self._table.key, self._shards):
             yield shard, packed(piece, self._table.schema)
 
@@ -69,7 +70,7 @@ class _Write(beam.DoFn):
         self._table = table
         self._shards = shards
 
-    def process(self, keyed: tuple[int, Iterable[bytes | Run]]) -> Iterator[OutputFile]:
+    def process(self, keyed: tuple[int, Iterable[Piece | Run]]) -> Iterator[OutputFile]:
         shard, placed = keyed
         batches: list[pa.RecordBatch] = []
         run: Run | None = None

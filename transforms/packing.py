@@ -1,0 +1,138 @@
+"""Batches as they travel: compressed, and in a local run put down on disk.
+
+A piece of a shuffle, and a batch between two steps that a runner does not fuse, is one zstd block
+of Arrow IPC. Beam's local runner keeps all of them in memory until they are read; while
+`Spill.holding` lasts, it keeps their places in a file instead.
+"""
+
+from __future__ import annotations
+
+import copyreg
+import os
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from threading import Lock
+from typing import Any
+
+import pyarrow as pa
+
+SMALLEST = 1 << 10
+"""Bytes of the smallest piece that is put on disk."""
+
+_CODEC = pa.Codec("zstd", 1)
+_LENGTH = 8
+"""Bytes in front of a packed batch that say how long it is unpacked."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Bytes in an open file of this process."""
+
+    file: int
+    start: int
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A packed batch, or where it lies. Only `unpacked` with the batch's schema reads it."""
+
+    content: bytes | Place
+
+    def read(self) -> bytes:
+        """The packed batch.
+
+        Raises:
+            OSError: if its file is shorter than it was.
+        """
+        if isinstance(self.content, bytes):
+            return self.content
+        file, start, size = self.content.file, self.content.start, self.content.size
+        parts = []
+        while size:
+            part = os.pread(file, size, start)
+            if not part:
+                raise OSError("a spilled piece is not whole")
+            parts.append(part)
+            start, size = start + len(part), size - len(part)
+        return b"".join(parts)
+
+
+def packed(batch: pa.RecordBatch, schema: pa.Schema) -> Piece:
+    """A batch of `schema` as compressed bytes.
+
+    Raises:
+        ValueError: if the batch has another schema.
+    """
+    if not batch.schema.equals(schema):
+        raise ValueError(f"a batch of {batch.schema.names} where {schema.names} was declared")
+    if not batch.num_rows:  # Arrow cuts a slice out of its buffers unless nothing is left of it
+        batch = pa.RecordBatch.from_pylist([], batch.schema)
+    message = batch.serialize()
+    length = message.size.to_bytes(_LENGTH, "big")
+    return Piece(length + _CODEC.compress(message, asbytes=True))
+
+
+def unpacked(piece: Piece, schema: pa.Schema) -> pa.RecordBatch:
+    """The batch that `packed` was given."""
+    view = memoryview(piece.read())
+    size = int.from_bytes(view[:_LENGTH], "big")
+    return pa.ipc.read_record_batch(_CODEC.decompress(view[_LENGTH:], size), schema)
+
+
+Pickled = tuple[Callable[..., Any], tuple[Any, ...]]
+
+
+def _travelling(batch: pa.RecordBatch) -> Pickled:
+    return _arrived, (batch.schema.serialize().to_pybytes(), packed(batch, batch.schema))
+
+
+def _arrived(schema: bytes, piece: Piece) -> pa.RecordBatch:
+    return unpacked(piece, pa.ipc.read_schema(pa.py_buffer(schema)))
+
+
+# Between two steps that a runner does not fuse, Beam pickles a batch. Arrow's own way sends it as
+# it lies in memory, and a slice with all that it was cut from.
+copyreg.pickle(pa.RecordBatch, _travelling)
+
+
+class Spill:
+    """A file without a name, so that nothing is left of it however the process ends.
+
+    For runners whose steps all run in this process: a place means nothing in another one.
+    """
+
+    def __init__(self, folder: str) -> None:
+        self._folder = folder
+        self._lock = Lock()
+        self._end = 0
+        self._file = -1
+
+    @contextmanager
+    def holding(self) -> Iterator[None]:
+        """While this lasts, pieces that Beam pickles go into the file.
+
+        Raises:
+            OSError: if the folder cannot be written.
+        """
+        with tempfile.TemporaryFile(dir=self._folder, buffering=0) as file:
+            self._file = file.fileno()
+            copyreg.pickle(Piece, self._put)
+            try:
+                yield
+            finally:
+                del copyreg.dispatch_table[Piece]
+
+    def _put(self, piece: Piece) -> Pickled:
+        content = piece.content
+        if not isinstance(content, bytes) or len(content) < SMALLEST:
+            return Piece, (content,)
+        with self._lock:
+            start = self._end
+            self._end += len(content)
+        view = memoryview(content)
+        while view:
+            view = view[os.pwrite(self._file, view, start + len(content) - len(view)) :]
+        return Piece, (Place(self._file, start, len(content)),)
