@@ -141,7 +141,7 @@ def _superseding(case: Case, seal_sha256: str, before: dict[str, Any]) -> Case:
 
 def _files(case: Case, key: Ed25519PrivateKey) -> dict[str, bytes]:
     from reports.referral import package, pdf  # noqa: PLC0415
-    from reports.stix import MissingStixError  # noqa: PLC0415
+    from reports.stix_check import MissingStixError  # noqa: PLC0415
 
     versions = {}
     for name in DEPENDED_ON:

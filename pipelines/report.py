@@ -46,12 +46,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         f"shared pages (default {site.PAGES})",
     )
     parser.add_argument(
-        "--stix",
-        type=_limit,
-        metavar="N|all",
-        help=f"clusters with a STIX 2.1 bundle, by priority (default {site.STIX})",
-    )
-    parser.add_argument(
         "--suppress-below",
         type=int,
         metavar="N",
@@ -70,14 +64,14 @@ def run(arguments: argparse.Namespace) -> int:
     """
     source = Path(arguments.run)
     manifest = finished.manifest(source)
-    changed = (arguments.output, arguments.pages, arguments.stix, arguments.suppress_below)
-    if not arguments.redact and changed == (None,) * 4:
+    changed = (arguments.output, arguments.pages, arguments.suppress_below)
+    if not arguments.redact and changed == (None,) * 3:
         index = source / INDEX
         if not index.is_file():
             raise UsageError(f"{source}: has no {INDEX}; write one with --output DIR")
     else:
         if not (arguments.output or arguments.redact):
-            raise UsageError("--pages, --stix and --suppress-below need --output DIR")
+            raise UsageError("--pages and --suppress-below need --output DIR")
         redacted = source.resolve().with_name(f"{source.resolve().name}-redacted")
         index = _write(arguments, source, manifest, Path(arguments.output or redacted)) / INDEX
     sys.stdout.write(f"{index}\n")
@@ -96,7 +90,6 @@ def _write(arguments: argparse.Namespace, source: Path, manifest: Manifest, out:
         str(source),
         manifest,
         pages=site.PAGES if arguments.pages is None else arguments.pages.most,
-        stix=site.STIX if arguments.stix is None else arguments.stix.most,
         redact=arguments.redact,
         suppress_below=floor,
         before=_places(source / NODES),

@@ -18,7 +18,6 @@ from reports.paths import sides
 from reports.picture import Picture, picture
 from reports.script_wordings import scripts
 from reports.small_counts import suppressed
-from reports.stix_files import StixFiles
 from reports.timeline import timeline
 from schemas import epoch
 from schemas.kinds import EntityKind
@@ -61,7 +60,6 @@ class Context:
     pages: dict[str, str]
     redact: bool
     suppress_below: int
-    stix: StixFiles
 
 
 def render(facts: Facts, places: Mapping[str, Point], context: Context) -> bytes:

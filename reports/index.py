@@ -67,7 +67,7 @@ def render(
         hubs = [one | {"reason": redaction.reason(one["reason"])} for one in hubs]
     return page.render(
         "index.html",
-        ["unpack.js", "table.js", "search.js"],
+        ["unpack.js", "table.js", "search.js", "cite.js"],
         manifest=manifest,
         redacted=redact,
         options={name: _json(value) for name, value in sorted(manifest["options"].items())},

@@ -17,7 +17,7 @@ from importlib.resources import files
 from jinja2 import Environment, FunctionLoader, StrictUndefined, Template
 from markupsafe import Markup
 
-from reports import text
+from reports import phrases, text
 
 
 def render(name: str, scripts: Sequence[str] = (), **values: object) -> bytes:
@@ -88,7 +88,12 @@ def _environment() -> Environment:
         "money": text.money,
         "utc": text.utc,
         "day": text.day,
+        "id": phrases.identifier,
+        "names": phrases.names,
+        "linked": phrases.cluster_link,
+        "where_read": phrases.where_read,
     }
+    environment.globals |= {"shown_of": phrases.shown_of, "cited": phrases.cited}
     return environment
 
 

@@ -16,13 +16,17 @@ NEAR_LIMIT = 5
 READING_LIMIT = 3
 
 
-def render(clusters: Sequence[Facts], context: Context, name: str) -> bytes:
-    """The page of these clusters, in their order, as UTF-8; `name` is its file's without ending."""
+FORMATS = (("graphml", "GraphML"), ("gexf", "GEXF"), ("csv", "CSV"), ("stix.json", "STIX 2.1"))
+"""The files beside the pages that hold one cluster: endings and names."""
+
+
+def render(clusters: Sequence[Facts], context: Context) -> bytes:
+    """The page of these clusters, in their order, as UTF-8."""
     return page.render(
         "single.html",
         ["unpack.js", "cite.js"],
         context=context,
-        file=name,
+        formats=FORMATS,
         clusters=[
             {
                 "anchor": context.pages[one.row["cluster_id"]].partition("#")[2],

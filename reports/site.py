@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from itertools import islice
 from typing import Any
 
-from reports import cluster_page, index, redaction, single_page, spreadsheet, whole_graph
+from reports import cluster_page, index, redaction, single_page, spreadsheet, stix, whole_graph
 from reports.cluster_facts import Facts, gather, in_groups
 from reports.cluster_page import Context
 from reports.cluster_table import ClusterTable, cluster_table, page_name
@@ -15,7 +15,6 @@ from reports.graph_files import EDGE, NODE, gexf, graphml
 from reports.layout import Point
 from reports.picture import placed
 from reports.places import Places
-from reports.stix_files import StixFiles
 from reports.tables import Run
 from schemas.manifest import Manifest
 
@@ -27,9 +26,6 @@ and as many clusters of one are described on the pages that they share.
 
 `python -m benchmarks.report`: a page with its downloads takes about 3 ms and 35 kB.
 """
-STIX = 100
-"""Clusters with a STIX bundle unless it is said otherwise: it costs a millisecond a member."""
-
 _COLUMNS = (
     "cluster_id",
     "entity_id",
@@ -55,46 +51,50 @@ def write(
     manifest: Manifest,
     *,
     pages: int | None = PAGES,
-    stix: int | None = STIX,
     redact: bool = False,
     suppress_below: int = 0,
     before: Places = Places(),  # noqa: B008 - it cannot be changed
 ) -> Iterator[tuple[str, bytes]]:
     """Files by name within the run's folder, made one after another.
 
-    `pages` and `stix` are for how many clusters, None for all. `redact` leaves out narratives,
-    record ids and what analysts wrote, for a reader outside; `before` has the places of the
-    pictures of the run before.
+    `pages` is how many clusters are described, None for all. `redact` leaves out narratives, record
+    ids and what analysts wrote, for a reader outside; `before` has the places of the pictures of
+    the run before.
     """
     table = cluster_table(run, pages)
     yield (
         "report/index.html",
         index.render(run, manifest, table, redact=redact, suppress_below=suppress_below),
     )
-    bundles = StixFiles.of(manifest, table.own[:stix], table.newest)
+    moment = _moment(manifest, table)
     context = Context(
         run_id=manifest["run_id"],
         pages=table.pages,
         redact=redact,
         suppress_below=suppress_below,
-        stix=bundles,
     )
     places: dict[str, Point] = {}
     for facts in _facts(run, table, table.own, redact=redact):
         stood = placed(facts, before.of(one["entity_id"] for one in facts.members))
         places |= stood
-        stem = f"report/clusters/{page_name(facts.row['cluster_id'])}"
-        yield f"{stem}.html", cluster_page.render(facts, stood, context)
-        yield from _downloads(stem, facts, stood)
-        if facts.row["cluster_id"] in bundles.cluster_ids:
-            yield f"{stem}.stix.json", bundles.bundle(facts)
+        name = page_name(facts.row["cluster_id"])
+        yield f"report/clusters/{name}.html", cluster_page.render(facts, stood, context)
+        yield from _downloads(facts, stood, moment, manifest["run_id"])
     single = _facts(run, table, table.single, redact=redact)
     for name, ids in table.shared():
         content = list(islice(single, len(ids)))
-        yield f"report/clusters/{name}.html", single_page.render(content, context, name)
-        rows = [one for facts in content for one in facts.members]
-        yield f"report/clusters/{name}.csv", _csv(rows)
+        yield f"report/clusters/{name}.html", single_page.render(content, context)
+        for facts in content:
+            yield from _downloads(facts, {}, moment, manifest["run_id"])
     yield from whole_graph.write(run, places, redact=redact)
+
+
+def _moment(manifest: Manifest, table: ClusterTable) -> datetime:
+    """The run's --as-of, or else its newest record: when a bundle says that it was made."""
+    as_of = manifest["options"].get("as_of")
+    if isinstance(as_of, str):
+        return datetime.fromisoformat(as_of)
+    return table.newest or datetime.min.replace(tzinfo=UTC)
 
 
 def _facts(run: Run, table: ClusterTable, ids: list[str], *, redact: bool) -> Iterator[Facts]:
@@ -103,12 +103,17 @@ def _facts(run: Run, table: ClusterTable, ids: list[str], *, redact: bool) -> It
             yield redaction.facts(facts) if redact else facts
 
 
-def _downloads(stem: str, facts: Facts, places: Mapping[str, Point]) -> Iterator[tuple[str, bytes]]:
+def _downloads(
+    facts: Facts, places: Mapping[str, Point], moment: datetime, run_id: str
+) -> Iterator[tuple[str, bytes]]:
+    """One cluster in every format that it can be taken along in."""
+    stem = f"report/clusters/{page_name(facts.row['cluster_id'])}"
     nodes = [_node(one, places.get(one["entity_id"])) for one in facts.members]
     edges = [_edge(one) for one in facts.inside]
     yield f"{stem}.graphml", "".join(graphml(nodes, edges)).encode()
     yield f"{stem}.gexf", "".join(gexf(nodes, edges)).encode()
     yield f"{stem}.csv", _csv(facts.members)
+    yield f"{stem}.stix.json", stix.bundle(facts, moment, run_id)
 
 
 def _csv(members: list[Row]) -> bytes:

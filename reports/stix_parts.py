@@ -5,6 +5,8 @@ from __future__ import annotations
 import ipaddress
 import json
 import uuid
+from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
 from schemas import epoch
@@ -55,6 +57,13 @@ def marking(tlp: str) -> Object:
         "name": f"TLP:{tlp.upper()}",
         "extensions": {TLP_EXTENSION: {"extension_type": "property-extension", "tlp_2_0": tlp}},
     }
+
+
+@lru_cache(maxsize=4_096)
+def timestamp(moment: datetime) -> str:
+    """RFC 3339 in UTC, to the millisecond or, where it is finer, the microsecond (section 3.2)."""
+    precision = "microseconds" if moment.microsecond % 1_000 else "milliseconds"
+    return moment.astimezone(UTC).isoformat(timespec=precision).removesuffix("+00:00") + "Z"
 
 
 def own_id(kind: str, *parts: str) -> str:

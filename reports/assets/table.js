@@ -45,6 +45,7 @@
   /** @param {any[]} row @returns {HTMLElement} */
   function line(row) {
     const made = element("tr");
+    made.dataset.cite = `${row[ID]} “${row[NAME]}”`;
     made.append(element("td", "num", row[PRIORITY].toFixed(1)));
     const head = element("th");
     head.setAttribute("scope", "row");
@@ -64,7 +65,7 @@
     made.append(words(row[COUNTRIES], data.countries));
     made.append(element("td", "num", row[LOSSES] || "–"));
     made.append(element("td", "time", row[FIRST]), element("td", "time", row[LAST]));
-    made.append(element("td", "num", row[CONFIDENCE].toFixed(2)));
+    made.append(element("td", "num", row[CONFIDENCE].toFixed(2)), citeCell(row[NAME]));
     return made;
   }
 
@@ -88,7 +89,7 @@
       : "No cluster fits these filters";
     byId("previous").setAttribute("aria-disabled", String(page === 0));
     byId("next").setAttribute("aria-disabled", String(page === last));
-    for (const head of byId("cluster-head").querySelectorAll("th")) {
+    for (const head of byId("cluster-head").querySelectorAll("[data-column]")) {
       const mine = Number(head.dataset.column) === sort.column;
       if (mine) head.setAttribute("aria-sort", sort.down ? "descending" : "ascending");
       else head.removeAttribute("aria-sort");
@@ -118,7 +119,7 @@
     data.newest = data.rows.reduce((/** @type {string} */ a, /** @type {any[]} */ row) => (row[LAST] > a ? row[LAST] : a), "");
     choices("brand", data.brands);
     choices("country", data.countries);
-    for (const head of byId("cluster-head").querySelectorAll("th")) {
+    for (const head of byId("cluster-head").querySelectorAll("[data-column]")) {
       if (Number(head.dataset.column) === LOSSES) continue;
       const button = element("button", "sort", head.textContent || "");
       button.setAttribute("type", "button");

@@ -34,3 +34,13 @@ function byId(id) {
 function grouped(value) {
   return String(value).replace(/\B(?=(\d{3})+$)/g, "\u202f");
 }
+
+/** @param {string} what names the row @returns {HTMLElement} the cell with a row's button, for `cite.js` */
+function citeCell(what) {
+  const button = element("button", "cite", "Cite");
+  button.setAttribute("type", "button");
+  button.setAttribute("aria-label", `Cite ${what.trim().replace(/\s+/g, " ").slice(0, 120)}`);
+  const cell = element("td");
+  cell.append(button);
+  return cell;
+}

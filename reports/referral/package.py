@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from reports import signing, spreadsheet, stix
+from reports import signing, spreadsheet, stix, stix_check
 from reports.referral import (
     bag,
     certificates,
@@ -47,7 +47,7 @@ def files(case: Case, key: Ed25519PrivateKey, versions: dict[str, str]) -> dict[
     """Files by path within the package.
 
     Raises:
-        MissingStixError, MissingPdfError: without the extra `referral`.
+        stix_check.MissingStixError, pdf.MissingPdfError: without the extra `referral`.
     """
     payload = _payload(case, versions)
     day, name = case.date, case.reference.recipient["name"]
@@ -86,8 +86,8 @@ def _payload(case: Case, versions: dict[str, str]) -> dict[str, bytes]:
     records["data/exhibits/data-dictionary.csv"] = exhibit.dictionary(made)
     records["data/referral.html"] = html.render(told, row["name"], case.tlp)
     records["data/referral.pdf"] = pdf.render(told, row["name"], case.tlp, case.code)
-    records["data/cluster.stix.json"] = stix.bundle(
-        facts, case.material.moment, case.material.manifest["run_id"], case.tlp
+    records["data/cluster.stix.json"] = stix_check.checked(
+        stix.bundle(facts, case.material.moment, case.material.manifest["run_id"], case.tlp)
     )
     records["data/cluster.misp.json"] = misp.event(case)
     records["data/cluster.graphml"] = graph.document(case)

@@ -234,7 +234,56 @@ def test_a_citation_names_the_run_the_cluster_and_the_row(page):
     page.click("#identifiers .cite")
     said = page.text("#cited")
     assert "ringtrace run-made-up, cluster c-00000000: phone:+18885550000" in said
-    assert "members/, entities/" in said
+    assert said.endswith("; members/, entities/")
+    assert page.run("return document.getElementById('cited').checkVisibility()")
+    page.press("Escape")
+    assert page.text("#cited") == ""
+
+
+CITED = """
+const wrong = [];
+let rows = 0;
+for (const row of document.querySelectorAll("main tbody tr")) {
+  const head = row.querySelector("th") || row.parentElement.querySelector("th[scope=rowgroup]");
+  if (!head) continue;
+  rows++;
+  const button = row.querySelector("td:last-child > button.cite");
+  const table = row.closest("table");
+  const heads = table.tHead.rows[0].cells.length;
+  button?.click();
+  const said = document.getElementById("cited").textContent;
+  const text = row.dataset.cite || (head.querySelector(".id") || head).textContent;
+  const name = text.trim().split(/\\s/)[0];
+  const whose = row.closest("[data-cited]").dataset.cited;
+  const from = row.dataset.from || table.dataset.from;
+  const fits = said.includes(whose) && said.includes(name) && said.endsWith("; " + from);
+  if (!fits || /undefined|null|NaN/.test(said)) wrong.push([name, said]);
+}
+return [rows, wrong];
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "most"),
+    [("index.html", 140), ("clusters/c-00000000.html", 250), ("clusters/single-0001.html", 90)],
+)
+def test_every_row_can_be_cited(browser, report, name, most):
+    opened(browser, report / name)
+    rows, wrong = browser.run(CITED)
+    assert wrong == []
+    assert rows > most
+
+
+def test_what_a_row_says_is_cited_under_its_headings(browser, report):
+    opened(browser, report / "index.html")
+    browser.click("#next")
+    browser.click("#cluster-rows .cite")
+    assert ": cluster c-" in browser.text("#cited")
+    assert re.search(r", priority [\d.]+, members \d+, complaints \d+, ", browser.text("#cited"))
+    browser.click("#several tbody tr:nth-child(2) .cite")
+    said = browser.text("#cited")
+    assert "seen by several sources: phone:+1" in said
+    assert ", organisation microsoft, complaints 1, calls 0, as callback, first seen 20" in said
 
 
 def test_nothing_is_asked_of_the_network_and_nothing_is_refused(browser, report, hostile_report):

@@ -165,11 +165,12 @@ def test_pages_and_bundles_for_as_many_as_are_asked_for(days, tmp_path):
     several = sum(size > 1 for size in sizes)
     for given, pages in (("0", 0), ("3", 3), ("all", several)):
         out = tmp_path / given
-        words = ["--pages", given, "--stix", "2", "--output", str(out)]
+        words = ["--pages", given, "--output", str(out)]
         assert cli.main(["report", str(second), *words]) == 0
         made = list((out / "report" / "clusters").glob("c-*.html")) if pages else []
         assert len(made) == pages
-        assert len(list(out.rglob("*.stix.json"))) == min(pages, 2)
+        described = pages + min(len(sizes) - several, int(given) if given.isdigit() else len(sizes))
+        assert len(list(out.rglob("*.stix.json"))) == described
     inside = list((second / "report" / "clusters").glob("*.html"))
     single = [path for path in inside if path.name.startswith("single-")]
     assert len(inside) - len(single) == several
