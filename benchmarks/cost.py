@@ -29,7 +29,7 @@ from schemas.complaint import COMPLAINT_ACCEPTED
 from schemas.mention import CLASSIFIED, EVIDENCE
 from schemas.tables import ALL
 from transforms import packing, shuffle
-from transforms.graph.entities import classify
+from transforms.graph.classify import classify
 from transforms.graph.links import PAIR
 from transforms.identify import legitimate
 from transforms.identify.evidence import call_evidence

@@ -8,10 +8,10 @@ from typing import Any
 import apache_beam as beam
 
 from transforms.graph.assign import Assign
+from transforms.graph.classify import FOUND_ENTITIES, HIDDEN, Classify
 from transforms.graph.cluster_records import SUPPLIES, ClusterRecords, Suppliers
 from transforms.graph.clusters import MEMBERS, Summarise
 from transforms.graph.decide import CLUSTER_LINKS, MEMBERSHIPS, DecideEntities, DecideLinks
-from transforms.graph.entities import FOUND_ENTITIES, HIDDEN, Classify
 from transforms.graph.largest_component import LargestComponent
 from transforms.graph.lineage import EVENTS, KeepIds
 from transforms.graph.links import INCIDENCES, Link
@@ -64,7 +64,9 @@ def find_clusters(
     run that this one `follows`.
     """
     decided = beam.pvalue.AsSingleton(in_force)
-    classified: Any = evidence | "Classify" >> Classify(known, decided)  # CLASSIFIED, FOUND
+    classified: Any = evidence | "Classify" >> Classify(
+        known, decided
+    )  # CLASSIFIED of whole groups, FOUND
     linked = classified[MAIN] | "Link" >> Link()  # LINK, INCIDENCE, tallies
     graph = {
         "entities": classified[FOUND_ENTITIES],

@@ -10,11 +10,11 @@ import pytest
 from schemas.kinds import HARD_ROLES, Role
 from tests.transforms.made_up_evidence import evidence, piece
 from transforms.graph.assign import NODE, assign, nodes_of
+from transforms.graph.classify import classify
 from transforms.graph.cluster_records import cluster_records
 from transforms.graph.clusters import summarise
 from transforms.graph.corroboration import SUPPLIED
 from transforms.graph.decide import decide_entities, decide_links
-from transforms.graph.entities import classify
 from transforms.graph.incidence import incidences
 from transforms.graph.links import pairs, weigh
 from transforms.graph.weighing import WIDEST

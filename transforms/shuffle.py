@@ -64,6 +64,17 @@ def hash_columns(batch: pa.RecordBatch | pa.Table, names: Sequence[str]) -> np.n
     return (total & np.uint64(_POSITIVE)).astype(np.int64)
 
 
+def owners(batch: pa.RecordBatch | pa.Table, names: Sequence[str], partitions: int) -> np.ndarray:
+    """The partition of each row, by hash of `names`."""
+    # The high bits: a partition must not see hashes that agree in their low ones.
+    return (hash_columns(batch, names) >> 40) % partitions
+
+
+def partition_of(rows: pa.Table, names: Sequence[str], partitions: int) -> int:
+    """The one partition that the rows of a table that was brought together by `names` are in."""
+    return int(owners(rows.slice(0, 1), names, partitions)[0]) if rows.num_rows else 0
+
+
 def split(
     batch: pa.RecordBatch, names: Sequence[str], partitions: int = PARTITIONS
 ) -> Iterator[tuple[int, pa.RecordBatch]]:
@@ -73,14 +84,18 @@ def split(
     if partitions == 1:
         yield 0, batch
         return
-    # The high bits: a partition must not see hashes that agree in their low ones.
-    owner = (hash_columns(batch, names) >> 40) % partitions
+    yield from _cut(batch, owners(batch, names, partitions))
+
+
+def _cut(batch: pa.RecordBatch, owner: np.ndarray) -> Iterator[tuple[int, pa.RecordBatch]]:
+    if (owner == owner[0]).all():
+        yield int(owner[0]), batch
+        return
     order = np.argsort(owner, kind="stable")
-    bounds = np.searchsorted(owner[order], np.arange(partitions + 1))
-    for partition in range(partitions):
-        start, end = bounds[partition], bounds[partition + 1]
-        if end > start:
-            yield partition, batch.take(pa.array(order[start:end]))
+    placed = owner[order]
+    starts = np.flatnonzero(np.append(True, placed[1:] != placed[:-1]))
+    for start, end in zip(starts, [*starts[1:], len(placed)], strict=True):
+        yield int(placed[start]), batch.take(pa.array(order[start:end]))
 
 
 def table_of(batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> pa.Table:
@@ -121,7 +136,7 @@ class _Split(beam.DoFn):
         self._partitions = partitions
 
     def process(self, batch: pa.RecordBatch) -> Iterator[tuple[int, _Placed]]:
-        for partition, piece in split(batch, self._keyed.names, self._partitions):
+        for partition, piece in self._keyed.cut(batch, self._partitions):
             yield partition, (self._which, packed(piece, self._keyed.schema))
 
 
@@ -143,10 +158,20 @@ class _Apply(beam.DoFn):
 
 @dataclass(frozen=True)
 class Keyed:
-    """One input of `PerPartition`: the schema of its batches, and the columns of its key."""
+    """One input of `PerPartition`: the schema of its batches, and the columns of its key.
+
+    With `placed` the one column named holds the partition itself.
+    """
 
     schema: pa.Schema
     names: tuple[str, ...]
+    placed: bool = False
+
+    def cut(self, batch: pa.RecordBatch, partitions: int) -> Iterator[tuple[int, pa.RecordBatch]]:
+        """A batch as (partition, rows)."""
+        if self.placed and batch.num_rows:
+            return _cut(batch, batch[self.names[0]].to_numpy())
+        return split(batch, self.names, partitions)
 
 
 @dataclass(eq=False)

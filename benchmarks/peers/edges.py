@@ -11,7 +11,7 @@ import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 
 from schemas.kinds import HARD_ROLES
-from transforms.graph.entities import record_keys
+from transforms.graph.activity import record_keys
 from transforms.scoring.metrics import compare
 from transforms.shuffle import hash_text
 

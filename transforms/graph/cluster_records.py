@@ -13,10 +13,9 @@ import pyarrow.compute as pc
 from schemas.cluster import SUPPLIER
 from schemas.field import AMOUNT, TIMESTAMP
 from schemas.kinds import SUPPLIER_KINDS, EntityKind, Status
-from schemas.mention import CLASSIFIED
 from transforms.graph.assignment import ABSENT, cluster_ids, look_up
 from transforms.scripts.words import GAP
-from transforms.shuffle import Keyed, PerPartition, batches_of, hash_text
+from transforms.shuffle import MAIN, Keyed, PerPartition, batches_of, hash_text
 
 CLUSTER_RECORD = pa.schema(
     [
@@ -119,8 +118,8 @@ def _templates(supplies: pa.Table, entity_ids: pa.ChunkedArray) -> pa.Array:
 SUPPLIES = "supplies"
 
 
-def _records(evidence: pa.Table, assignment: pa.RecordBatch) -> Iterator[Any]:
-    records, supplies = cluster_records(evidence, assignment)
+def _records(evidence: pa.RecordBatch, assignment: pa.RecordBatch) -> Iterator[Any]:
+    records, supplies = cluster_records(pa.Table.from_batches([evidence]), assignment)
     yield from batches_of(records)
     for batch in batches_of(supplies):
         yield beam.pvalue.TaggedOutput(SUPPLIES, batch)
@@ -132,15 +131,14 @@ def _suppliers(supplies: pa.Table) -> Iterator[pa.RecordBatch]:
 
 @dataclass(eq=False)
 class ClusterRecords(beam.PTransform):
-    """CLASSIFIED batches to outputs MAIN (CLUSTER_RECORD) and SUPPLIES (SUPPLY)."""
+    """CLASSIFIED batches of whole groups to outputs MAIN (CLUSTER_RECORD) and SUPPLIES (SUPPLY)."""
 
     assignment: beam.pvalue.AsSingleton
 
     def expand(self, evidence: beam.PCollection) -> Any:
-        """Bring each piece of evidence together; see `cluster_records`."""
-        group = {"evidence": Keyed(CLASSIFIED, ("group_id",))}
-        step = PerPartition(group, _records, (SUPPLIES,), self.assignment)
-        return {"evidence": evidence} | step
+        """Batch by batch; see `cluster_records`."""
+        step = beam.FlatMap(_records, self.assignment)
+        return evidence | step.with_outputs(SUPPLIES, main=MAIN)
 
 
 @dataclass(eq=False)

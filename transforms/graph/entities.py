@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
-from functools import partial
-from typing import Any
+from collections.abc import Mapping
 
-import apache_beam as beam
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -16,25 +12,12 @@ import xxhash
 from schemas import epoch
 from schemas.entity import ENTITY
 from schemas.field import field as column
-from schemas.kinds import HARD_ROLES, SUPPLIER_KINDS, RecordKind, Role, Status
-from schemas.mention import CLASSIFIED, EVIDENCE
+from schemas.kinds import SUPPLIER_KINDS, Role, Status
 from transforms.columns import mask
-from transforms.decisions.rulings import NO_DECISIONS, InForce
 from transforms.graph import epochs
+from transforms.graph.activity import ACTIVITY, COUNTS, main_roles
+from transforms.graph.verdicts import VERDICT
 from transforms.identify.legitimate import KnownLegitimate
-from transforms.identify.stated import STATED_FIELDS
-from transforms.shuffle import Keyed, PerPartition, batches_of
-
-WITHHELD = pa.schema(
-    [
-        ("source_org", pa.string()),
-        ("record_kind", pa.string()),
-        ("record_id", pa.string()),
-        ("entity_id", pa.string()),
-    ]
-)
-"""A victim's own identifier and a record that names it, so that it can be taken out there."""
-
 
 FOUND = pa.schema(
     [
@@ -53,26 +36,10 @@ OUTWEIGHED = 3
 """Records that show a suspect's hold, for each that reads as a victim's, to overrule a reading."""
 
 
-@dataclass(frozen=True)
-class Classified:
-    """The three things known once all sightings of an entity are in one place."""
-
-    entities: pa.Table
-    sightings: pa.Table
-    withheld: pa.Table
-
-
-def record_keys(sightings: pa.Table) -> pa.Array:
-    """One text a record: kind, organisation and id."""
-    return pc.binary_join_element_wise(
-        sightings["record_kind"], sightings["source_org"], sightings["record_id"], "|"
-    ).combine_chunks()
-
-
-def classify(
-    sightings: pa.Table, known: KnownLegitimate, lives: epochs.Lives = NOTHING_LAPSES
-) -> Classified:
-    """EVIDENCE rows of whole entities, to FOUND rows, CLASSIFIED rows and WITHHELD rows.
+def judge(
+    activity: pa.Table, known: KnownLegitimate, lives: epochs.Lives = NOTHING_LAPSES
+) -> tuple[pa.Table, pa.Table]:
+    """ACTIVITY rows of whole entities, to FOUND rows and VERDICT rows.
 
     Known-legitimate comes first: a published line is nobody's secret, even where a record calls it
     the victim's. Then the victim: one record that states a number as the victim's own outweighs any
@@ -81,85 +48,92 @@ def classify(
     `OUTWEIGHED` times as many records show the suspect holding the identifier. What is either is so
     in all its epochs; the epochs of the rest are told apart by `lives`.
     """
-    if sightings.num_rows == 0:
-        return Classified(FOUND.empty_table(), CLASSIFIED.empty_table(), WITHHELD.empty_table())
-    counted = _count(sightings)
+    if activity.num_rows == 0:
+        return FOUND.empty_table(), VERDICT.empty_table()
+    counted = _count(activity)
     status, reason = _status(counted, known)
     held = counted["entity_id"].filter(pc.equal(status, Status.INFRASTRUCTURE)).combine_chunks()
-    split = epochs.apart(sightings, held, lives)
-    if len(split.bare):
-        sightings = split.sightings
-        several = pc.is_in(epoch.bare_ids(sightings["entity_id"]), split.bare)
-        again = _count(sightings.filter(several))
-        lasts = pc.invert(pc.is_in(counted["entity_id"], split.bare))
-        counted = pa.concat_tables([counted.filter(lasts), again]).combine_chunks()
+    begun = epochs.begun(activity, held, lives)
+    begins = pa.nulls(counted.num_rows, pa.int32())
+    if len(begun.ids):
+        lasts = pc.invert(pc.is_in(counted["entity_id"], begun.ids)).combine_chunks()
+        again = _count(_by_epoch(activity, begun))
         more, why = _status(again, known)
-        lasts = lasts.combine_chunks()
+        counted = pa.concat_tables([counted.filter(lasts), again]).combine_chunks()
         status = pa.concat_arrays([status.filter(lasts), more])
-        told = _with_gaps(why, again["entity_id"], split.gaps)
+        told = _with_gaps(why, again["entity_id"], begun.gaps)
         reason = pa.concat_arrays([reason.filter(lasts), told])
-    entities = _entities(counted, status, reason, _main_roles(sightings, counted))
-    at = pc.index_in(sightings["entity_id"], counted["entity_id"].combine_chunks())
-    of_row = status.take(at.combine_chunks())
-    classified = sightings.append_column(CLASSIFIED.field("status"), of_row)
-    victims = mask(pc.equal(of_row, Status.VICTIM_SIDE))
-    own = sightings.filter(pa.array(victims))
-    places = own.select(WITHHELD.names).group_by(WITHHELD.names, use_threads=False).aggregate([])
-    withheld = places.select(WITHHELD.names).cast(WITHHELD)
-    return Classified(entities, classified.filter(pa.array(~victims)), withheld)
+        begins = pa.concat_arrays([begins.filter(lasts), _begins(again["entity_id"], begun)])
+    entities = _entities(counted, status, reason, main_roles(counted))
+    return entities, _verdicts(activity, counted["entity_id"], begins, status)
 
 
-def _count(sightings: pa.Table) -> pa.Table:
-    records = record_keys(sightings)
-    is_complaint = pc.equal(sightings["record_kind"], RecordKind.COMPLAINT).combine_chunks()
-    nothing = pa.scalar(None, pa.string())
-    hard = pc.is_in(sightings["role"], pa.array([str(role) for role in HARD_ROLES]))
-    own = pc.equal(sightings["role"], Role.VICTIM)
-    stated = pc.and_(own, pc.match_substring_regex(sightings["field"], STATED_FIELDS))
-    place = pc.binary_join_element_wise(
-        records,
-        pc.fill_null(sightings["field"], ""),
-        pc.cast(sightings["start"], pa.string()),
-        "|",
-        null_handling="replace",
-        null_replacement="",
+def _count(activity: pa.Table) -> pa.Table:
+    """Sums and extremes of each entity, in columns of the names of ACTIVITY."""
+    smallest = ("kind", "first_seen", "place", "region", "line_type")
+    added = activity.group_by("entity_id", use_threads=False).aggregate(
+        [(name, "min") for name in smallest]
+        + [("last_seen", "max"), ("source_org", "distinct"), ("victim", "count_distinct")]
+        + [(name, "sum") for name in COUNTS]
     )
-    table = (
-        sightings.select(
-            ["entity_id", "kind", "observed_at", "source_org", "victim_key", "region", "line_type"]
-        )
-        .append_column("complaint", pc.if_else(is_complaint, records, nothing))
-        .append_column("call", pc.if_else(is_complaint, nothing, records))
-        .append_column("place", place)
-        .append_column("hard", pc.if_else(hard.combine_chunks(), records, nothing))
-        .append_column("own", pc.if_else(own.combine_chunks(), records, nothing))
-        .append_column("stated", pc.if_else(stated.combine_chunks(), records, nothing))
-    )
-    return table.group_by("entity_id", use_threads=False).aggregate(
-        [
-            ("kind", "min"),
-            ("observed_at", "min"),
-            ("observed_at", "max"),
-            ("source_org", "distinct"),
-            ("complaint", "count_distinct"),
-            ("call", "count_distinct"),
-            ("victim_key", "count_distinct"),
-            ("hard", "count_distinct"),
-            ("own", "count_distinct"),
-            ("stated", "count_distinct"),
-            ("place", "min"),
-            ("region", "min"),
-            ("line_type", "min"),
-        ]
-    )
+    return added.rename_columns([_named(name) for name in added.column_names])
+
+
+def _named(name: str) -> str:
+    for end in ("_min", "_max", "_sum", "_count_distinct", "_distinct"):
+        name = name.removesuffix(end)
+    return name
+
+
+def _by_epoch(activity: pa.Table, begun: epochs.Begun) -> pa.Table:
+    """The activity of identifiers that have several epochs, with the ids of those."""
+    rows = activity.filter(pc.is_in(activity["entity_id"], begun.ids))
+    ids = rows["entity_id"].combine_chunks()
+    turn = begun.turns(ids, rows["day"].to_numpy())
+    named = [epoch.named(one, int(n)) for one, n in zip(ids.to_pylist(), turn, strict=True)]
+    return rows.set_column(0, ACTIVITY.field("entity_id"), pa.array(named, pa.string()))
+
+
+def _begins(entity_ids: pa.ChunkedArray, begun: epochs.Begun) -> pa.Array:
+    """The day that each epoch begins with, null for the first ones."""
+    bare = begun.ids.to_pylist()
+    turn = epochs.turns(begun.entity, begun.day, begun.entity, begun.day)
+    day = {
+        epoch.named(bare[one], int(which)): int(start)
+        for one, which, start in zip(begun.entity, turn, begun.day, strict=True)
+    }
+    return pa.array([day.get(one) for one in entity_ids.to_pylist()], pa.int32())
+
+
+def _verdicts(
+    activity: pa.Table, entity_ids: pa.ChunkedArray, begins: pa.Array, status: pa.Array
+) -> pa.Table:
+    """VERDICT rows for all shares of the records that name an entity."""
+    later = mask(pc.is_valid(begins))
+    bare = entity_ids.combine_chunks()
+    bare = pc.if_else(pa.array(later), epoch.bare_ids(bare), bare)
+    asked = activity.group_by(["entity_id", "share"], use_threads=False).aggregate([])
+    # Nearly all have one epoch; the rows of the others are told from theirs.
+    first = pa.array(~later)
+    at = pc.index_in(asked["entity_id"], bare.filter(first)).combine_chunks()
+    once = pa.table(
+        [asked["entity_id"], asked["share"], begins.filter(first).take(at),
+         status.filter(first).take(at)], schema=VERDICT,
+    )  # fmt: skip
+    if not later.any():
+        return once
+    more = pa.table({"entity_id": bare, "begins": begins, "status": status}).filter(pa.array(later))
+    several = asked.filter(pc.is_in(asked["entity_id"], more["entity_id"].combine_chunks()))
+    told = several.join(more, "entity_id", join_type="inner", use_threads=False)
+    return pa.concat_tables([once, told.select(VERDICT.names).cast(VERDICT)])
 
 
 def _status(counted: pa.Table, known: KnownLegitimate) -> tuple[pa.Array, pa.Array]:
     legitimate = known.reasons(counted["entity_id"].combine_chunks())
-    supplier = mask(pc.is_in(counted["kind_min"], pa.array([str(k) for k in SUPPLIER_KINDS])))
-    hard = counted["hard_count_distinct"].to_numpy()
-    own = counted["own_count_distinct"].to_numpy()
-    outweighed = (counted["stated_count_distinct"].to_numpy() == 0) & (hard >= OUTWEIGHED * own)
+    supplier = mask(pc.is_in(counted["kind"], pa.array([str(k) for k in SUPPLIER_KINDS])))
+    hard = counted["held"].to_numpy()
+    own = counted["own"].to_numpy()
+    outweighed = (counted["stated"].to_numpy() == 0) & (hard >= OUTWEIGHED * own)
     status: list[str] = []
     reason: list[str] = []
     for row, why in enumerate(legitimate.to_pylist()):
@@ -200,98 +174,36 @@ def _records(count: int) -> str:
     return "1 record" if count == 1 else f"{count} records"
 
 
-def _main_roles(sightings: pa.Table, counted: pa.Table) -> pa.Array:
-    """The most frequent role of each entity of `counted`; any hard role before any soft one."""
-    seen = sightings.group_by(["entity_id", "role"], use_threads=False).aggregate(
-        [([], "count_all")]
-    )
-    soft = pc.invert(pc.is_in(seen["role"], pa.array([str(role) for role in HARD_ROLES])))
-    ranked = seen.append_column("soft", soft).sort_by(
-        [
-            ("entity_id", "ascending"),
-            ("soft", "ascending"),
-            ("count_all", "descending"),
-            ("role", "ascending"),
-        ]
-    )
-    ids = ranked["entity_id"].combine_chunks()
-    first = np.concatenate([[True], mask(pc.not_equal(ids[1:], ids[:-1]))])
-    best = ranked.filter(pa.array(first))
-    at = pc.index_in(counted["entity_id"], best["entity_id"].combine_chunks())
-    return best["role"].combine_chunks().take(at.combine_chunks())
-
-
 def _entities(counted: pa.Table, status: pa.Array, reason: pa.Array, roles: pa.Array) -> pa.Table:
     own = mask(pc.equal(status, Status.VICTIM_SIDE))
     ids = counted["entity_id"].to_pylist()
-    kinds = counted["kind_min"].to_pylist()
+    kinds = counted["kind"].to_pylist()
     values: list[str | None] = [epoch.bare(one).partition(":")[2] for one in ids]
     turns = [epoch.number(one) for one in ids]
-    first = counted["place_min"].to_pylist()
+    first = counted["place"].to_pylist()
     for row in np.flatnonzero(own):
         # Named after the first place that holds it: a hash of the number could be reversed.
         place = f"{kinds[row]}|{first[row]}".encode()
         ids[row] = f"{kinds[row]}:withheld-{xxhash.xxh3_64_hexdigest(place)}"
         values[row] = None
-    orgs = [sorted(one) for one in counted["source_org_distinct"].to_pylist()]
+    orgs = [sorted(one) for one in counted["source_org"].to_pylist()]
     nothing = pa.scalar(None, pa.string())
     columns = {
         "entity_id": ids,
         "kind": kinds,
         "value": values,
-        "first_seen": counted["observed_at_min"],
-        "last_seen": counted["observed_at_max"],
-        "complaints": counted["complaint_count_distinct"],
-        "calls": counted["call_count_distinct"],
-        "victims": counted["victim_key_count_distinct"],
+        "first_seen": counted["first_seen"],
+        "last_seen": counted["last_seen"],
+        "complaints": counted["complaints"],
+        "calls": counted["calls"],
+        "victims": counted["victim"],
         "orgs": orgs,
-        "region": pc.if_else(pa.array(own), nothing, counted["region_min"].combine_chunks()),
-        "line_type": pc.if_else(pa.array(own), nothing, counted["line_type_min"].combine_chunks()),
+        "region": pc.if_else(pa.array(own), nothing, counted["region"].combine_chunks()),
+        "line_type": pc.if_else(pa.array(own), nothing, counted["line_type"].combine_chunks()),
         "status": status,
         "reason": reason,
         "epoch": turns,
         "role": roles,
-        "held": counted["hard_count_distinct"],
+        "held": counted["held"],
     }
     return pa.table(columns, schema=FOUND)
-
-
-FOUND_ENTITIES, HIDDEN = "found_entities", "hidden"
-
-
-def _classified(
-    sightings: pa.Table,
-    decided: InForce = NO_DECISIONS,
-    *,
-    known: KnownLegitimate,
-    lives: epochs.Lives,
-) -> Iterator[Any]:
-    result = classify(sightings, decided.known(known), lives)
-    yield from batches_of(result.sightings)
-    for batch in batches_of(result.entities):
-        yield beam.pvalue.TaggedOutput(FOUND_ENTITIES, batch)
-    for batch in batches_of(result.withheld):
-        yield beam.pvalue.TaggedOutput(HIDDEN, batch)
-
-
-@dataclass(eq=False)
-class Classify(beam.PTransform):
-    """EVIDENCE batches to outputs MAIN (CLASSIFIED), FOUND_ENTITIES (FOUND), HIDDEN (WITHHELD).
-
-    `decided` is the one InForce, whose legitimate entities are suppressed too.
-    """
-
-    known: KnownLegitimate
-    decided: beam.pvalue.AsSingleton
-    lives: epochs.Lives = field(default_factory=epochs.shipped)
-
-    def expand(self, evidence: beam.PCollection) -> Any:
-        """Bring all sightings of an entity together; see `classify`."""
-        work = partial(_classified, known=self.known, lives=self.lives)
-        step = PerPartition(
-            {"evidence": Keyed(EVIDENCE, ("entity_id",))},
-            work,
-            (FOUND_ENTITIES, HIDDEN),
-            self.decided,
-        )
-        return {"evidence": evidence} | step

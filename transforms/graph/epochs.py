@@ -17,8 +17,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from schemas import epoch
-from schemas.kinds import HARD_ROLES
-from transforms.columns import mask
 from transforms.graph.incidence import MICROSECONDS_A_DAY
 
 SHIPPED = "lives.toml"
@@ -34,60 +32,68 @@ def shipped() -> Lives:
 
 
 @dataclass(frozen=True)
-class Apart:
-    """Sightings with the ids of their epochs.
+class Begun:
+    """Where epochs but the first begin, sorted: which of `ids`, and the day (UTC, since 1970).
 
-    `bare` are the ids that have several, and `gaps` the days before each epoch but the first, by
-    its id.
+    `gaps` are the days before each, by the id of the epoch.
     """
 
-    sightings: pa.Table
-    bare: pa.Array
+    ids: pa.Array
+    entity: np.ndarray
+    day: np.ndarray
     gaps: Mapping[str, int]
 
+    def turns(self, entity_ids: pa.Array, days: np.ndarray) -> np.ndarray:
+        """Which epoch of its identifier each row is in; 1 where there is only one."""
+        at = pc.fill_null(pc.index_in(entity_ids, self.ids), -1).to_numpy()
+        return turns(at, days, self.entity, self.day)
 
-def apart(sightings: pa.Table, entity_ids: pa.Array, lives: Lives) -> Apart:
-    """Tell the epochs of `entity_ids` apart in EVIDENCE rows of whole entities.
 
-    Only records that show it held say when an identifier was in use; any other sighting belongs to
-    the epoch that it falls into, or to the first.
+def begun(activity: pa.Table, entity_ids: pa.Array, lives: Lives) -> Begun:
+    """Tell the epochs of `entity_ids` apart in ACTIVITY rows of whole entities.
+
+    Only records that show it held say when an identifier was in use; an epoch begins with the day
+    of the first of them. Any other sighting belongs to the epoch that it falls into, or to the
+    first. No life is shorter than a day.
     """
     kinds = sorted(lives, key=len, reverse=True)
     mortal = pc.match_substring_regex(entity_ids, f"^({'|'.join(kinds)}):") if kinds else None
     those = entity_ids.filter(mortal) if mortal is not None else entity_ids[:0]
-    at = pc.fill_null(pc.index_in(sightings["entity_id"], those), -1).combine_chunks().to_numpy()
+    rows = activity.filter(pc.and_(pc.greater(activity["held"], 0),
+                                   pc.is_in(activity["entity_id"], those)))  # fmt: skip
+    at = pc.index_in(rows["entity_id"], those).combine_chunks().to_numpy()
+    days, first, last = (
+        rows[name].cast(pa.int64()).to_numpy() for name in ("day", "first_held", "last_held")
+    )
+    order = np.lexsort((days, at))
+    at, days, first, last = at[order], days[order], first[order], last[order]
+    starts = np.flatnonzero(
+        np.append(True, (at[1:] != at[:-1]) | (days[1:] != days[:-1]))[: len(at)]
+    )
+    if not len(starts):
+        return Begun(those[:0], np.empty(0, np.int64), np.empty(0, np.int64), {})
+    at, days = at[starts], days[starts]
+    first, last = np.minimum.reduceat(first, starts), np.maximum.reduceat(last, starts)
     life = np.array([_life(one, kinds, lives) for one in those.to_pylist()])
-    time = sightings["observed_at"].cast(pa.int64()).to_numpy()
-    hard = mask(pc.is_in(sightings["role"], pa.array([str(role) for role in HARD_ROLES])))
-    held = np.flatnonzero(hard & (at >= 0))
-    held = held[np.lexsort((time[held], at[held]))]
-    gap = np.diff(time[held]) / MICROSECONDS_A_DAY
-    begins = 1 + np.flatnonzero((at[held][1:] == at[held][:-1]) & (gap > life[at[held][1:]]))
-    if not len(begins):
-        return Apart(sightings, those[:0], {})
-    entity, start = at[held][begins], time[held][begins]
-    ids = those.to_pylist()
-    turn = _turns(entity, start, entity, start)
+    gap = (first[1:] - last[:-1]) / MICROSECONDS_A_DAY
+    begins = 1 + np.flatnonzero((at[1:] == at[:-1]) & (gap > life[at[1:]]))
+    several, entity = np.unique(at[begins], return_inverse=True)
+    ids = those.take(pa.array(several))
+    start = days[begins]
+    turn = turns(entity, start, entity, start)
+    names = ids.to_pylist()
     gaps = {
-        epoch.named(ids[one], int(which)): int(days)
-        for one, which, days in zip(entity, turn, gap[begins - 1], strict=True)
+        epoch.named(names[one], int(which)): int(length)
+        for one, which, length in zip(entity, turn, gap[begins - 1], strict=True)
     }
-    rows = np.flatnonzero(np.isin(at, entity))
-    told = sightings["entity_id"].to_pylist()
-    for row, which in zip(rows, _turns(at[rows], time[rows], entity, start), strict=True):
-        told[row] = epoch.named(told[row], int(which))
-    place = sightings.schema.get_field_index("entity_id")
-    renamed = sightings.set_column(place, sightings.schema.field(place), pa.array(told))
-    return Apart(renamed, pa.array([ids[one] for one in np.unique(entity)], pa.string()), gaps)
+    return Begun(ids, entity, start, gaps)
 
 
 def _life(entity_id: str, kinds: list[str], lives: Lives) -> float:
     return next(lives[kind] for kind in kinds if entity_id.startswith(f"{kind}:"))
 
 
-def _turns(
-    entity: np.ndarray, time: np.ndarray, begun: np.ndarray, start: np.ndarray
-) -> np.ndarray:
+def turns(entity: np.ndarray, time: np.ndarray, begun: np.ndarray, start: np.ndarray) -> np.ndarray:
     """Which epoch of its entity each row is in; `begun` and `start` are where new ones begin.
 
     They come sorted by entity and time.

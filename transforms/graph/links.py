@@ -20,8 +20,7 @@ import pyarrow.compute as pc
 from schemas.field import TIMESTAMP
 from schemas.kinds import HARD_ROLES, SUPPLIER_KINDS, RecordKind, Status, Strength
 from schemas.link import LINK
-from schemas.mention import CLASSIFIED
-from transforms.graph.entities import record_keys
+from transforms.graph.activity import record_keys
 from transforms.graph.incidence import incidences
 from transforms.graph.weighing import MILLION, WIDEST
 from transforms.shuffle import MAIN, Keyed, PerPartition, batches_of, hash_columns
@@ -216,12 +215,13 @@ def _samples(found: pa.Table, pair: list[str]) -> list[list[str]]:
 INCIDENCES, TALLIES = "incidences", "tallies"
 
 
-def _pairs(evidence: pa.Table) -> Iterator[Any]:
+def _pairs(batch: pa.RecordBatch) -> Iterator[Any]:
+    evidence = pa.Table.from_batches([batch])
     found, too_wide = pairs(evidence)
     yield from batches_of(found)
     yield beam.pvalue.TaggedOutput(TALLIES, (("links", "records_too_wide"), too_wide))
-    for batch in batches_of(incidences(evidence, WIDEST)):
-        yield beam.pvalue.TaggedOutput(INCIDENCES, batch)
+    for rows in batches_of(incidences(evidence, WIDEST)):
+        yield beam.pvalue.TaggedOutput(INCIDENCES, rows)
 
 
 def _links(found: pa.Table) -> Iterator[pa.RecordBatch]:
@@ -230,13 +230,15 @@ def _links(found: pa.Table) -> Iterator[pa.RecordBatch]:
 
 @dataclass(eq=False)
 class Link(beam.PTransform):
-    """CLASSIFIED batches to a dict: `links` (LINK, not yet decided), INCIDENCES, TALLIES."""
+    """CLASSIFIED batches of whole groups to a dict: `links` (LINK), INCIDENCES, TALLIES.
+
+    The links are not yet decided.
+    """
 
     def expand(self, evidence: beam.PCollection) -> dict[str, beam.PCollection]:
         """Pair within each piece of evidence, then add up each pair."""
-        group = {"evidence": Keyed(CLASSIFIED, ("group_id",))}
-        paired = {"evidence": evidence} | "Pair" >> PerPartition(
-            group, _pairs, (INCIDENCES, TALLIES)
+        paired = evidence | "Pair" >> beam.FlatMap(_pairs).with_outputs(
+            INCIDENCES, TALLIES, main=MAIN
         )
         pair = {"pairs": Keyed(PAIR, ("entity_a", "entity_b"))}
         links = {"pairs": paired[MAIN]} | "Weigh" >> PerPartition(pair, _links)

@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 from schemas.call import CALL_ACCEPTED, CALL_KEY
 from schemas.complaint import COMPLAINT_ACCEPTED, COMPLAINT_KEY
 from schemas.kinds import RecordKind
-from transforms.graph.entities import WITHHELD
+from transforms.graph.verdicts import WITHHELD
 from transforms.identify.needles import needles
 from transforms.identify.strays import strays
 from transforms.lists import items

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from schemas.kinds import Role, Status
 from tests.transforms.made_up_evidence import DAY, classified, piece, records
 from transforms.graph.assign import NODE, assign, nodes_of
+from transforms.graph.classify import classify
 from transforms.graph.corroboration import SUPPLIED, supplied
-from transforms.graph.entities import classify
 from transforms.graph.incidence import INCIDENCE, incidences
 from transforms.graph.links import pairs, weigh
 from transforms.graph.weighing import WIDEST

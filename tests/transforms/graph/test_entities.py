@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from schemas.kinds import HARD_ROLES, SUPPLIER_KINDS, Role, Status
 from tests.transforms.made_up_evidence import PHONE_ROLES, PHONES, evidence, piece, records
-from transforms.graph.entities import OUTWEIGHED, classify
+from transforms.graph.classify import classify
+from transforms.graph.entities import OUTWEIGHED
 from transforms.identify import legitimate
 
 NOBODY = legitimate.load("entity_id,reason\n", "none.csv")

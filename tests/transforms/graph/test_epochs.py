@@ -1,9 +1,10 @@
 """Epochs of identifiers against the rule told in plain Python."""
 
 from collections import defaultdict
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
+import numpy as np
 import pyarrow as pa
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -12,12 +13,14 @@ from schemas import epoch
 from schemas.kinds import HARD_ROLES, Role, Status
 from schemas.mention import EVIDENCE
 from tests.transforms.made_up_evidence import DAY, evidence, piece
-from transforms.graph.entities import classify
-from transforms.graph.epochs import apart, shipped
+from transforms.graph.activity import activity
+from transforms.graph.classify import classify
+from transforms.graph.epochs import begun, shipped
 from transforms.identify import legitimate
 
 PHONE, MAIL, BANK = "phone:+18885550100", "email:a@b.example", "account:iban:DE02120300000000202051"
 LIVES = {"phone": 45.0, "email": 100.0}
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 NOBODY = legitimate.load("entity_id,reason\n", "none.csv")
 
 ROWS = st.lists(
@@ -59,11 +62,26 @@ def naive(rows):
 @given(ROWS)
 def test_epochs_by_the_rule(rows):
     ids = pa.array(sorted({row["entity_id"] for row in rows}), pa.string())
-    found = apart(pa.Table.from_pylist(rows, EVIDENCE), ids, LIVES)
-    assert found.sightings["entity_id"].to_pylist() == naive(rows)
-    marked = {one for one in naive(rows) if epoch.number(one) > 1}
-    assert set(found.gaps) >= marked
-    assert set(found.bare.to_pylist()) == {epoch.bare(one) for one in found.gaps}
+    seen = pa.Table.from_pylist(rows, EVIDENCE)
+    found = begun(activity(seen), ids, LIVES)
+    days = np.array([(row["observed_at"] - EPOCH).days for row in rows], np.int64)
+    turn = found.turns(seen["entity_id"].combine_chunks(), days)
+    told = [epoch.named(row["entity_id"], int(n)) for row, n in zip(rows, turn, strict=True)]
+    assert told == naive(rows)
+    assert set(found.gaps) >= {one for one in told if epoch.number(one) > 1}
+    assert set(found.ids.to_pylist()) == {epoch.bare(one) for one in found.gaps}
+
+
+def test_an_epoch_begins_with_the_day_of_its_first_record():
+    dawn = DAY.replace(hour=0, minute=0) + timedelta(days=300)
+    rows = [
+        piece(PHONE, Role.CALLBACK, "c1"),
+        piece(PHONE, Role.CALLER_ID, "c2", observed_at=dawn - timedelta(seconds=1)),
+        piece(PHONE, Role.CALLER_ID, "c3", observed_at=dawn),
+        piece(PHONE, Role.CALLBACK, "c4", observed_at=dawn + timedelta(hours=9)),
+    ]
+    ids = classify(evidence(rows), NOBODY, LIVES).sightings["entity_id"].to_pylist()
+    assert ids == [PHONE, PHONE, f"{PHONE}#2", f"{PHONE}#2"]
 
 
 @settings(deadline=None)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from transforms.graph.entities import WITHHELD
+from transforms.graph.verdicts import WITHHELD
 from transforms.identify import needles as looked_for
 from transforms.identify.needles import mask, needles, spans
 from transforms.identify.strays import _ENOUGH, _candidates, _Union, strays, written_forms

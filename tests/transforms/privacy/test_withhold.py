@@ -7,7 +7,7 @@ import pytest
 from schemas.call import CALL
 from schemas.complaint import COMPLAINT
 from tests.transforms.made_up_records import calls, complaints, number
-from transforms.graph.entities import WITHHELD
+from transforms.graph.verdicts import WITHHELD
 from transforms.identify.strays import written_forms
 from transforms.privacy.withhold import kept_calls, kept_complaints
 

@@ -1,0 +1,151 @@
+"""Sightings added up before they travel: by identifier, victim, organisation and day.
+
+However many calls name one number, what its owner brings together is a row for each victim and day.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from schemas.field import TIMESTAMP
+from schemas.kinds import HARD_ROLES, RecordKind, Role
+from transforms.graph.incidence import MICROSECONDS_A_DAY
+from transforms.identify.stated import STATED_FIELDS
+from transforms.shuffle import hash_text
+
+ROLES = tuple(sorted(str(role) for role in Role))
+"""Roles in the order that decides between equally frequent ones."""
+
+SIGHTED = tuple(f"as_{role}" for role in ROLES)
+"""Columns of ACTIVITY: sightings in each role."""
+
+COUNTS = ("complaints", "calls", "held", "own", "stated", *SIGHTED)
+"""Columns of ACTIVITY that add up."""
+
+ACTIVITY = pa.schema(
+    [
+        ("entity_id", pa.string()),
+        ("kind", pa.string()),
+        ("share", pa.int32()),
+        ("victim", pa.int64()),
+        ("source_org", pa.string()),
+        ("day", pa.int32()),
+        ("first_seen", TIMESTAMP),
+        ("last_seen", TIMESTAMP),
+        ("first_held", TIMESTAMP),
+        ("last_held", TIMESTAMP),
+        ("place", pa.string()),
+        ("region", pa.string()),
+        ("line_type", pa.string()),
+        *((name, pa.int64()) for name in COUNTS),
+    ]
+)
+"""What one identifier did to one victim, as one organisation saw it on one day (UTC).
+
+`share` is the partition of records that this was counted in; `victim` is a hash, null where there
+is no pseudonym. `complaints` to `stated` count records: those that show it held, call it the
+victim's own, and state so in a field. `place` is the smallest place that it was read at.
+"""
+
+_KEY = ["entity", "victim", "org", "day"]
+
+
+def record_keys(sightings: pa.Table) -> pa.Array:
+    """One text a record: kind, organisation and id."""
+    return pc.binary_join_element_wise(
+        sightings["record_kind"], sightings["source_org"], sightings["record_id"], "|"
+    ).combine_chunks()
+
+
+def activity(sightings: pa.Table, share: int = 0) -> pa.Table:
+    """EVIDENCE rows of whole records to ACTIVITY rows, each key once."""
+    if not sightings.num_rows:
+        return ACTIVITY.empty_table()
+    entity, org, victim = (
+        sightings[name].combine_chunks().dictionary_encode()
+        for name in ("entity_id", "source_org", "victim_key")
+    )
+    seen = sightings["observed_at"].combine_chunks()
+    records = record_keys(sightings)
+    record = records.dictionary_encode().indices
+    role = sightings["role"].combine_chunks()
+    complaint = pc.equal(sightings["record_kind"], RecordKind.COMPLAINT).combine_chunks()
+    hard = pc.is_in(role, pa.array([str(one) for one in HARD_ROLES]))
+    own = pc.equal(role, Role.VICTIM)
+    stated = pc.and_(own, _stated(sightings["field"].combine_chunks()))
+    none, never = pa.scalar(None, record.type), pa.scalar(None, seen.type)
+    columns = {
+        "entity": entity.indices,
+        "victim": victim.indices,
+        "org": org.indices,
+        "day": pa.array(seen.cast(pa.int64()).to_numpy() // MICROSECONDS_A_DAY, pa.int32()),
+        "kind": sightings["kind"],
+        "seen": seen,
+        "when_held": pc.if_else(hard, seen, never),
+        "place": pc.binary_join_element_wise(
+            records,
+            pc.fill_null(sightings["field"].combine_chunks(), ""),
+            pc.cast(sightings["start"].combine_chunks(), pa.string()),
+            "|",
+            null_handling="replace",
+            null_replacement="",
+        ),
+        "region": sightings["region"],
+        "line_type": sightings["line_type"],
+        "complaints": pc.if_else(complaint, record, none),
+        "calls": pc.if_else(complaint, none, record),
+        "held": pc.if_else(hard, record, none),
+        "own": pc.if_else(own, record, none),
+        "stated": pc.if_else(stated, record, none),
+    }
+    columns |= {name: _is(role, of) for name, of in zip(SIGHTED, ROLES, strict=True)}
+    smallest = ("kind", "seen", "when_held", "place", "region", "line_type")
+    added = (
+        pa.table(columns)
+        .group_by(_KEY, use_threads=False)
+        .aggregate(
+            [(name, "min") for name in smallest]
+            + [("seen", "max"), ("when_held", "max")]
+            + [(name, "count_distinct") for name in COUNTS[:5]]
+            + [(name, "sum") for name in SIGHTED]
+        )
+    )
+    victims = pa.array(hash_text(victim.dictionary), pa.int64())
+    found = {
+        "entity_id": entity.dictionary.take(added["entity"].combine_chunks()),
+        "kind": added["kind_min"],
+        "share": pa.repeat(pa.scalar(share, pa.int32()), added.num_rows),
+        "victim": victims.take(added["victim"].combine_chunks()),
+        "source_org": org.dictionary.take(added["org"].combine_chunks()),
+        "day": added["day"],
+        "first_seen": added["seen_min"],
+        "last_seen": added["seen_max"],
+        "first_held": added["when_held_min"],
+        "last_held": added["when_held_max"],
+        "place": added["place_min"],
+        "region": added["region_min"],
+        "line_type": added["line_type_min"],
+    }
+    found |= {name: added[f"{name}_count_distinct"] for name in COUNTS[:5]}
+    found |= {name: added[f"{name}_sum"].cast(pa.int64()) for name in SIGHTED}
+    return pa.table(found, schema=ACTIVITY)
+
+
+def _stated(field: pa.Array) -> pa.Array:
+    return pc.fill_null(pc.match_substring_regex(field, STATED_FIELDS), False)
+
+
+def _is(role: pa.Array, wanted: str) -> pa.Array:
+    return pc.equal(role, wanted).cast(pa.int8())
+
+
+def main_roles(counted: pa.Table) -> pa.Array:
+    """The most frequent role of each row of sums of `SIGHTED`; any hard role before a soft one."""
+    counts = np.stack([counted[name].to_numpy() for name in SIGHTED], axis=1)
+    hard = np.isin(ROLES, [str(role) for role in HARD_ROLES])
+    ranked = counts * np.where(hard, 1, 0)
+    soft = ~(ranked > 0).any(axis=1)
+    ranked[soft] = counts[soft]
+    return pa.array(ROLES, pa.string()).take(pa.array(ranked.argmax(axis=1)))
