@@ -7,6 +7,7 @@ import shutil
 import sys
 import uuid
 from dataclasses import replace
+from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -59,6 +60,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--as-of", type=moment, metavar="TIME", help="date of the package (default: the run's)"
     )
     parser.add_argument(
+        "--at", type=moment, metavar="TIME", help="when offers must be in force (default: now)"
+    )
+    parser.add_argument(
         "--overlap",
         **many("RESULT"),
         help="signed counts of victims shared with others, about this cluster",
@@ -91,7 +95,12 @@ def run(arguments: argparse.Namespace) -> int:
     found = given.records(arguments, manifest)
     policy = chosen.policy
     stops = gate.obstacles(
-        found.facts, known, policy["bridge_side"], policy["small_cluster"], found.offered
+        found.facts,
+        known,
+        policy["bridge_side"],
+        policy["small_cluster"],
+        found.offered,
+        given.void_offers(found.offered, arguments.at or datetime.now(UTC)),
     )
     if stops and not (override and all(one.answerable for one in stops)):
         return _refuse(arguments.cluster, stops)

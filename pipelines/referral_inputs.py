@@ -5,10 +5,13 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
+from collections.abc import Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipelines import key_store
+from pipelines.exchange import ledger
 from pipelines.options import UsageError
 from reports.referral import gate, losses, material
 from schemas.decision import DecisionKind
@@ -112,6 +115,17 @@ def confirmations(path: str | None, manifest: Manifest, found: Material) -> list
         for one in decisions
         if one.kind is DecisionKind.CONFIRM and one.entity_a in members
     ]
+
+
+def void_offers(offered: Sequence[dict[str, Any]], now: datetime) -> dict[str, str]:
+    """Why offers, by their SHA-256, are not in force at `now`: those of `offered_clusters/`."""
+    found = {}
+    for one in offered:
+        if one["offer"] in ledger.past(one["contributor"]).revoked:
+            found[one["offer"]] = "revoked"
+        elif one["expires_at"] <= now:
+            found[one["offer"]] = f"expired at {one['expires_at']:%Y-%m-%dT%H:%M:%SZ}"
+    return found
 
 
 def earlier(folder: Path, cluster_id: str) -> tuple[str, dict[str, Any]]:

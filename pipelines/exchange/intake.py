@@ -31,10 +31,19 @@ class Signed:
     bytes: int
 
 
-def take(paths: Sequence[str], me: str, own: set[str], now: datetime) -> list[Signed]:
-    """The offers among `paths`, by sender; revocations are put down and hold at once.
+@dataclass(frozen=True)
+class Intake:
+    """The offers in force, by sender, and those that are void, each with the reason."""
 
-    `own` are the organisations whose records the run holds itself.
+    offers: list[Signed]
+    void: list[tuple[Signed, str]]
+
+
+def take(paths: Sequence[str], me: str, own: set[str], now: datetime) -> Intake:
+    """The offers among `paths`; revocations are put down and hold at once.
+
+    `own` are the organisations whose records the run holds itself. An offer that expired or was
+    revoked is set aside: a join that is made again every day takes its evidence out by itself.
 
     Raises:
         UsageError: naming the first file that is refused, and why.
@@ -47,15 +56,26 @@ def take(paths: Sequence[str], me: str, own: set[str], now: datetime) -> list[Si
             revoked = before.revoked | set(one.found.offers)
             ledger.keep(one.found.sender, replace(before, revoked=revoked))
     offers = sorted((one for one in read if isinstance(one.found, Offer)), key=_by_sender)
+    void = [(one, why) for one in offers if (why := _void(one, now))]
+    held = [one for one in offers if not _void(one, now)]
     senders: dict[str, str] = {}
-    for one in offers:
+    for one in held:
         _check(one, own)
         other = senders.setdefault(one.found.sender, one.path)
         if other != one.path:
             raise UsageError(
                 f"{one.path}: is {one.found.sender}'s, as {other} is; give the newest alone"
             )
-    return offers
+    return Intake(held, void)
+
+
+def _void(one: Signed, now: datetime) -> str:
+    """Why an offer is void at `now`; nothing where it is in force."""
+    if one.sha256 in ledger.past(one.found.sender).revoked:
+        return "revoked"
+    if isinstance(one.found, Offer) and read_offer.expired(one.found, now):
+        return f"expired at {one.found.expires_at}"
+    return ""
 
 
 def settle(offers: Sequence[Signed]) -> None:
@@ -96,8 +116,6 @@ def _check(one: Signed, own: set[str]) -> None:
             "count twice"
         )
     before = ledger.past(sender)
-    if one.sha256 in before.revoked:
-        raise UsageError(f"{one.path}: was revoked by {sender}")
     newer = (before.issued_at, before.sha256) if before.sha256 else ("", one.sha256)
     if one.found.issued_at < newer[0] or (
         one.found.issued_at == newer[0] and one.sha256 != newer[1]

@@ -74,10 +74,13 @@ def run(arguments: argparse.Namespace) -> int:
     me = files.own_org(arguments.me, orgs, folder)
     _check_given_again(arguments, manifest["options"])
     now = arguments.at or datetime.now(UTC)
-    offers = intake.take(arguments.offers, me, orgs, now)
+    taken_in = intake.take(arguments.offers, me, orgs, now)
+    offers = taken_in.offers
+    for one, why in taken_in.void:
+        sys.stderr.write(f"ringtrace: {one.path}: {why}; its evidence is left out\n")
     named = {one for offer in offers for one in _named(offer)}
     private = own_victims.among(named, arguments.victims)
-    status = _carry_out(arguments, manifest, me, offers, private)
+    status = _carry_out(arguments, manifest, me, taken_in, private)
     if status == 0:
         intake.settle(offers)
         sys.stdout.write("\n".join(_summary(arguments.output, offers, private)) + "\n")
@@ -104,7 +107,7 @@ def _carry_out(
     arguments: argparse.Namespace,
     manifest: dict[str, Any],
     me: str,
-    offers: list[intake.Signed],
+    taken_in: intake.Intake,
     private: frozenset[str],
 ) -> int:
     import apache_beam as beam  # noqa: PLC0415 - a refusal must not wait for Beam
@@ -122,7 +125,7 @@ def _carry_out(
     if not arguments.debug:
         logging.getLogger().setLevel(logging.CRITICAL)
         flags.append("--default_sdk_harness_log_level=CRITICAL")
-    output = arguments.output
+    output, offers = arguments.output, taken_in.offers
     follows = previous.find(arguments.previous or arguments.run)
     known = plan.known_legitimate(tuple(arguments.known_legitimate))
     decisions, weights = plan.decisions_in(arguments.decisions), plan.weights_in(arguments.weights)
@@ -148,6 +151,7 @@ def _carry_out(
                     "decisions": plan.told(arguments.decisions),
                     "known_legitimate": [Path(one).name for one in arguments.known_legitimate],
                     "offers": [_told(one) for one in offers],
+                    "offers_left_out": [_told(one) | {"why": why} for one, why in taken_in.void],
                     "own_run": manifest["run_id"],
                     "previous": follows.run_id,
                     "weights": plan.told(arguments.weights),

@@ -107,7 +107,7 @@ def sender_of(content: bytes) -> str:
 
 
 def check_for(found: Offer | Revocation, me: str, now: datetime) -> None:
-    """Whether it is for `me`, and in force at `now`.
+    """Whether it is for `me`, and issued by `now`.
 
     Raises:
         OfferError: if not.
@@ -116,8 +116,11 @@ def check_for(found: Offer | Revocation, me: str, now: datetime) -> None:
         raise OfferError(f"is for {found.recipient}, not for {me}")
     if moment(found.issued_at) > now + AHEAD:
         raise OfferError(f"was issued in the future, at {found.issued_at}")
-    if isinstance(found, Offer) and moment(found.expires_at) <= now:
-        raise OfferError(f"expired at {found.expires_at}; ask {found.sender} for a new one")
+
+
+def expired(offer: Offer, now: datetime) -> bool:
+    """Whether an offer is void at `now`, as it is from its last moment on."""
+    return moment(offer.expires_at) <= now
 
 
 def moment(text: str) -> datetime:

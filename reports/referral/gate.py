@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -53,10 +53,15 @@ def obstacles(
     bridge_side: int,
     small_cluster: int,
     offered: Sequence[Row] = (),
+    void: Mapping[str, str] | None = None,
 ) -> list[Obstacle]:
-    """Everything that stands in the way, the gravest first."""
+    """Everything that stands in the way, the gravest first.
+
+    `void` says why an offer, by its SHA-256, is no longer in force.
+    """
     return [
         *_status(facts),
+        *_void(offered, void or {}),
         *_legitimate(facts, known),
         *_bridges(facts, bridge_side, small_cluster),
         *_handling(offered),
@@ -78,6 +83,18 @@ def _handling(offered: Sequence[Row]) -> Iterator[Obstacle]:
                 f"the offer of {who} is {', '.join(sorted(tlp))}, which does not let it go to "
                 f"others: ask {who} to agree, and give who agreed, and when, as the reason",
             )
+
+
+def _void(offered: Sequence[Row], void: Mapping[str, str]) -> Iterator[Obstacle]:
+    """One obstacle an offer in it that its sender took back, or let end."""
+    told = {one["offer"]: one["contributor"] for one in offered if one["offer"] in void}
+    for offer, who in sorted(told.items()):
+        yield Obstacle(
+            "void_offer",
+            f"the offer of {who} in it is void ({void[offer]}): join again without it, or with a "
+            "new one",
+            answerable=False,
+        )
 
 
 def _status(facts: Facts) -> Iterator[Obstacle]:

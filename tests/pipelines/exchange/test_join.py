@@ -272,14 +272,37 @@ def test_a_key_that_nobody_trusts(world, offered, at, tmp_path, capsys):
     assert signing.key_id(stranger.public_key()) in said
 
 
-def test_an_expired_one_and_one_for_somebody_else(world, offered, at, tmp_path, capsys):
-    late = offered("late", **{"--issued-at": "2026-01-01T00:00:00Z"})
+def test_one_for_somebody_else_and_one_of_tomorrow(world, offered, at, tmp_path, capsys):
     other = offered("other", **{"--to": "ftc"})
     early = offered("early", **{"--issued-at": "2026-09-01T00:00:00Z"})
     at(world.amazon)
-    refused(world, capsys, tmp_path, [late], "expired at 2026-01-31T00:00:00Z")
     refused(world, capsys, tmp_path, [other], "is for ftc, not for amazon")
     refused(world, capsys, tmp_path, [early], "in the future")
+
+
+def left_out(world, capsys, run, offers, why, *flags):
+    """The join is done without the offer, which terminal and manifest say."""
+    words = [world.amazon.run, *offers, "--output", run, "--at", NOW, *flags]
+    capsys.readouterr()
+    assert ringtrace("exchange", "join", *words) == 0
+    assert f"{why}; its evidence is left out\n" in capsys.readouterr().err
+    options = whole(run)["options"]
+    assert options["offers"] == []
+    assert [(one["sender"], one["why"]) for one in options["offers_left_out"]] == [
+        ("microsoft", why)
+    ]
+    for table in (MENTIONS, MEMBERS, LINKS):
+        name = f"{table.name}/part-00000-of-00001.parquet"
+        assert (run / name).read_bytes() == (world.amazon.run / name).read_bytes()
+
+
+def test_an_expired_one_is_left_out_and_the_join_goes_on(world, offered, at, tmp_path, capsys):
+    late = offered("late", **{"--issued-at": "2026-01-01T00:00:00Z"})
+    at(world.amazon)
+    left_out(world, capsys, tmp_path / "run", [late], "expired at 2026-01-31T00:00:00Z")
+    # What is void must still be signed, and whole.
+    (late / "offer.json").write_bytes((late / "offer.json").read_bytes()[:-1])
+    refused(world, capsys, tmp_path, [late], "altered")
 
 
 def test_a_trusted_partner_cannot_speak_for_another(world, offered, at, tmp_path, capsys):
@@ -319,7 +342,6 @@ def test_an_older_one_is_not_taken_after_a_newer(
     older = offered("older", **{"--issued-at": "2026-04-30T00:00:00Z"})
     twin = offered("twin", **{"--issued-at": "2026-05-01T00:00:00Z"})
     at(world.amazon)
-    refused(world, capsys, tmp_path, [older], "expired")
     flags = ["--at", "2026-05-03T00:00:00Z"]
     refused(world, capsys, tmp_path, [older], "is older than the offer of 2026-05-01", *flags)
     (world.amazon.home / "offers" / "microsoft.json").write_text("{")
@@ -340,8 +362,8 @@ def test_a_revoked_one_is_not_taken_and_the_revocation_stays(
     assert "not trusted" in capsys.readouterr().err
     monkeypatch.setenv(key_store.HOME_VARIABLE, str(home))
     both = [offer, tmp_path / "revocation"]
-    refused(world, capsys, tmp_path, both, "was revoked by microsoft")
-    refused(world, capsys, tmp_path, [offer], "was revoked by microsoft")
+    left_out(world, capsys, tmp_path / "one", both, "revoked")
+    left_out(world, capsys, tmp_path / "two", [offer], "revoked")
 
 
 def test_a_joint_run_is_neither_offered_nor_joined_again(world, joined, at, tmp_path, capsys):

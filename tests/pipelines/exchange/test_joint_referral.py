@@ -2,6 +2,7 @@
 
 import csv
 import dataclasses
+import hashlib
 import io
 import json
 
@@ -65,7 +66,8 @@ class Joint:
     def referral(self, output, *more):
         words = ["referral", self.run, "--cluster", self.cluster["cluster_id"]]
         words += ["--complaints", self.world.amazon.complaints, "--calls", self.world.amazon.calls]
-        return ringtrace(*words, "--recipient", "in-cbi", "--output", output, *more)
+        when = [] if "--at" in more else ["--at", NOW]
+        return ringtrace(*words, "--recipient", "in-cbi", "--output", output, *when, *more)
 
 
 @pytest.fixture(scope="module")
@@ -135,3 +137,21 @@ def test_no_byte_of_the_partners_victims_is_in_it(joint):
 def test_the_offers_own_counts_stand_beside(joint):
     page = (joint.package / "data/referral.html").read_text()
     assert "What offers of other organisations say" in page
+
+
+def test_a_void_offer_is_in_no_referral(joint, tmp_path, capsys):
+    late = ["--at", "2026-07-01T00:00:00Z"]
+    assert joint.referral(tmp_path / "p", *AGREED, *late) == 1
+    said = capsys.readouterr().err
+    assert "void_offer: the offer of microsoft in it is void (expired at 2026-07-01" in said
+    assert "override" not in said
+    record = key_store.home() / "offers/microsoft.json"
+    before = record.read_text()
+    sha256 = hashlib.sha256((joint.offer / "offer.json").read_bytes()).hexdigest()
+    record.write_text(json.dumps(json.loads(before) | {"revoked": [sha256]}))
+    try:
+        assert joint.referral(tmp_path / "p", *AGREED) == 1
+    finally:
+        record.write_text(before)
+    assert "is void (revoked)" in capsys.readouterr().err
+    assert not (tmp_path / "p").exists()

@@ -70,3 +70,12 @@ def test_links_that_were_not_accepted_hold_nothing(tmp_path):
     ] = False
     (one,) = gate.bridges(facts)
     assert one.side == [D]
+
+
+def test_a_void_offer_stops_it_whoever_answers(tmp_path):
+    from tests.reports.referral.made_up_case import case_of, rows
+
+    facts = case_of(tmp_path / "run", rows()).material.facts
+    offered = [{"contributor": "fcc", "tlp": "TLP:GREEN", "offer": digest} for digest in "ab"]
+    (one,) = gate.obstacles(facts, legitimate.shipped(), 2, 3, offered, {"a": "revoked"})
+    assert one.code == "void_offer" and not one.answerable and "fcc" in one.text
