@@ -14,30 +14,32 @@ import numpy as np
 
 from transforms.identify.digits import ENDED, Array, Digits
 
-_ANY = (1 << 10) - 1
+SIGNS = ENDED + 1
+"""What may stand at a place of a number: a digit, or that it has ended."""
+_ANY = (1 << ENDED) - 1
 
 
 @dataclass(frozen=True)
 class Automaton:
-    """`after[state, digit]`, from state 1 on; `ends[state]`: a bit for each pattern that ends."""
+    """`after[state + digit]` is the next state; `ends[state // SIGNS]`: a bit for each pattern."""
 
     after: Array
     ends: Array
 
     def matched(self, numbers: Digits) -> Array:
         """The patterns, as bits, that each number is from its first to its last digit."""
-        state = np.ones(len(numbers), np.intp)
-        for digit in numbers.held.T:
-            state = self.after[state, digit]
-        return self.ends[state]
+        state = np.full(len(numbers), SIGNS)
+        for digit in numbers.held:
+            state = self.after[state + digit]
+        return self.ends[state // SIGNS]
 
     def begun(self, numbers: Digits) -> Array:
         """The patterns, as bits, that each number begins with."""
-        state = np.ones(len(numbers), np.intp)
-        found = self.ends[state]
-        for digit in numbers.held.T:
-            state = self.after[state, digit]
-            found |= self.ends[state]
+        state = np.full(len(numbers), SIGNS)
+        found = self.ends[state // SIGNS]
+        for digit in numbers.held:
+            state = self.after[state + digit]
+            found |= self.ends[state // SIGNS]
         return found
 
 
@@ -57,7 +59,8 @@ def automaton(patterns: Sequence[str]) -> Automaton:
                 known[one] = len(states)
                 states.append(one)
         after.append([*(known[one] for one in moved), known[state]])
-    return Automaton(np.array(after, np.intp), np.array([made.ends(s) for s in states], np.int64))
+    ends = np.array([made.ends(state) for state in states], np.int64)
+    return Automaton(np.array(after).reshape(-1) * SIGNS, ends)
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ ENDED = 10
 
 
 class Digits(NamedTuple):
-    """A number a row, its digits from the left, and then `ENDED`; and how many digits it has."""
+    """A number a column, its digits downwards, and then `ENDED`; and how many digits it has."""
 
     held: Array
     lengths: Array
@@ -26,30 +26,43 @@ class Digits(NamedTuple):
 
     def only(self, which: Array) -> Digits:
         """The numbers that a mask or an index picks."""
-        return Digits(self.held[which], self.lengths[which])
+        return Digits(self.held[:, which], self.lengths[which])
 
     def behind(self, count: Array | int) -> Digits:
         """The numbers without so many of their first digits."""
-        count = np.broadcast_to(count, len(self))
-        width = self.held.shape[1]
-        at = np.arange(width) + count[:, None]
-        rows = np.arange(len(self))[:, None]
-        held = np.where(at < width, self.held[rows, np.minimum(at, width - 1)], ENDED)
-        return Digits(held, np.maximum(self.lengths - count, 0))
+        lengths = np.maximum(self.lengths - count, 0)
+        if isinstance(count, int):
+            return Digits(self.held[count:], lengths)
+        held = self.held
+        for one in np.unique(count[count > 0]).tolist():
+            at = np.flatnonzero(count == one)
+            held = held.copy() if held is self.held else held
+            held[:-one, at] = self.held[one:, at]
+            held[-one:, at] = ENDED
+        return Digits(held, lengths)
 
     def begin_with(self, digits: str) -> Array:
         """Which numbers begin with the given digits."""
-        if len(digits) > self.held.shape[1]:
+        if len(digits) > len(self.held):
             return np.zeros(len(self), bool)
-        wanted = [int(digit) for digit in digits]
-        return (self.held[:, : len(digits)] == wanted).all(axis=1)
+        same = np.ones(len(self), bool)
+        for held, digit in zip(self.held, digits, strict=False):
+            same &= held == int(digit)
+        return same
+
+    def begin(self, count: int) -> Array:
+        """The first digits of each number as a number; 0 where it has fewer."""
+        found = np.zeros(len(self), np.int64)
+        for held in self.held[:count]:
+            found = found * 10 + held
+        return np.where(self.lengths >= count, found, 0)
 
     def texts(self, before: str = "") -> pa.Array:
         """The numbers in writing, each with something before it."""
-        width = len(before) + self.held.shape[1]
+        width = len(before) + len(self.held)
         signs = np.empty((len(self), width), np.uint8)
         signs[:, : len(before)] = np.frombuffer(before.encode(), np.uint8)
-        signs[:, len(before) :] = self.held + ord("0")
+        signs[:, len(before) :] = self.held.T + ord("0")
         ends = np.concatenate([[0], np.cumsum(self.lengths + len(before))]).astype(np.int32)
         inside = np.arange(width) < (self.lengths + len(before))[:, None]
         data = pa.py_buffer(signs[inside])
@@ -64,7 +77,7 @@ def digits_of(texts: pa.Array) -> Digits:
     ends = np.concatenate([[0], np.cumsum(is_digit)])[offsets]
     lengths = np.diff(ends)
     width = int(lengths.max(initial=1))
-    held = np.full((len(texts), width), ENDED, np.intp)
+    held = np.full((len(texts), width), ENDED, np.uint8)
     places = ranges(np.arange(len(texts)) * width, lengths)
     held.reshape(-1)[places] = value[is_digit]
-    return Digits(held, lengths)
+    return Digits(np.ascontiguousarray(held.T), lengths)

@@ -128,15 +128,14 @@ class Plan:
 
 @dataclass(frozen=True)
 class Claim:
-    """A region that claims a number of its country code, unless one before it does."""
+    """A region of a country code: it claims a number by its start, if it has one, else by type."""
 
     plan: Plan
-    earlier: Automaton | None
+    start: Automaton | None
 
-    def kinds(self, numbers: Digits) -> Array:
-        """The line type of each number that the region claims, as a place in `KINDS`."""
-        kinds = self.plan.kinds(numbers)
-        return kinds if self.earlier is None else kinds * (self.earlier.begun(numbers) == 0)
+    def of(self, numbers: Digits) -> Array:
+        """Which numbers the region claims."""
+        return (self.plan.kinds(numbers) if self.start is None else self.start.begun(numbers)) != 0
 
 
 @cache
@@ -158,37 +157,12 @@ def codes() -> Array:
 
 @cache
 def claims(code: str) -> tuple[Claim, ...]:
-    """The regions that claim a number of a country code by its pattern, in order."""
-    found: list[Claim] = []
-    earlier: list[str] = []
-    for region in pn.COUNTRY_CODE_TO_REGION_CODE[int(code)]:
-        metadata = _metadata(region)
-        if metadata.leading_digits is not None:
-            earlier.append(metadata.leading_digits)
-        else:
-            found.append(Claim(_plan(metadata), automaton(earlier) if earlier else None))
-    return tuple(found)
-
-
-@dataclass(frozen=True)
-class Others:
-    """Regions of a country code that claim a number by how it begins."""
-
-    starts: Automaton
-    lengths: tuple[int, ...]
-
-    def may_claim(self, numbers: Digits) -> Array:
-        """Which numbers one of them may claim."""
-        return (self.starts.begun(numbers) != 0) & np.isin(numbers.lengths, self.lengths)
-
-
-@cache
-def others(code: str) -> Others | None:
-    """The regions of a country code that claim by how a number begins; None if none does."""
-    known = [_metadata(region) for region in pn.COUNTRY_CODE_TO_REGION_CODE[int(code)]]
-    starts = [one.leading_digits for one in known if one.leading_digits]
-    lengths = {n for one in known if one.leading_digits for n in _plan(one).general.lengths}
-    return Others(automaton(starts), tuple(sorted(lengths))) if starts else None
+    """The regions of a country code, in the order in which they claim its numbers."""
+    regions = map(_metadata, pn.COUNTRY_CODE_TO_REGION_CODE[int(code)])
+    return tuple(
+        Claim(_plan(one), automaton([one.leading_digits]) if one.leading_digits else None)
+        for one in regions
+    )
 
 
 @cache

@@ -100,10 +100,7 @@ def read(raw: pa.Array, region: pa.Array) -> Ordinary:
     typed: list[_Typed] = []
     unclaimed: list[_Part] = []
     for part in parts:
-        rest = _claimed(part, typed)
-        if len(rest.rows):
-            others = numbering.others(part.code)
-            unclaimed.append(rest.only(~others.may_claim(rest.numbers)) if others else rest)
+        _claim(part, typed, unclaimed)
     return _gathered(typed, unclaimed)
 
 
@@ -133,8 +130,8 @@ def _international(rows: Array, numbers: Digits) -> Iterator[_Part]:
     """The numbers that begin with a country code."""
     if not len(rows):
         return
-    begins = numbers.held[:, :3] @ (100, 10, 1)
-    code = np.where(numbers.lengths > 3, numbering.codes()[np.minimum(begins, 999)], 0)
+    begins = numbers.begin(3)
+    code = np.where(numbers.lengths > 3, numbering.codes()[begins], 0)
     for one in np.unique(code[code > 0]).tolist():
         at = code == one
         rest = numbers.only(at).behind(len(str(one)))
@@ -192,19 +189,25 @@ def _significant(plan: Plan, rows: Array, numbers: Digits, *, national: bool) ->
         yield part
 
 
-def _claimed(part: _Part, typed: list[_Typed]) -> _Part:
-    """Adds to `typed` what each region claims, and returns what none does."""
+def _claim(part: _Part, typed: list[_Typed], unclaimed: list[_Part]) -> None:
+    """Adds to `typed` what each region claims and has a type for, to `unclaimed` the others.
+
+    A region may claim by its start a number of no type: that makes it invalid.
+    """
     for claim in numbering.claims(part.code):
+        mine = claim.of(part.numbers)
+        if not mine.any():
+            continue
+        own, part = part.only(mine), part.only(~mine)
+        kinds = claim.plan.kinds(own.numbers)
+        if (of_type := kinds != 0).any():
+            known = own.only(of_type)
+            known = known._replace(complete=_complete(known))
+            typed.append(_Typed(known, claim.plan.region, kinds[of_type]))
+        unclaimed.append(own.only(~of_type))
         if not len(part.rows):
-            break
-        kinds = claim.kinds(part.numbers)
-        mine = kinds > 0
-        if mine.any():
-            own = part.only(mine)
-            own = own._replace(complete=_complete(own))
-            typed.append(_Typed(own, claim.plan.region, kinds[mine]))
-            part = part.only(~mine)
-    return part
+            return
+    unclaimed.append(part)
 
 
 def _complete(part: _Part) -> Array:

@@ -81,9 +81,11 @@ def _without_addresses(texts: pa.Array) -> pa.Array:
     some = texts.take(pa.array(rows))
     offsets, data = buffers(some)
     data = data.copy()
-    careful = _holds(_ODD[data], offsets)
+    careful = _holds(_strange(data), offsets)
     at = places(some, _ADDRESS)
-    careful[at.rows[at.ends - at.starts > _LONGEST_ADDRESS]] = True
+    careful |= _beside(data, offsets, at)
+    strange = _counts(data >= 0x80, offsets[at.rows] + at.starts, offsets[at.rows] + at.ends)
+    careful[at.rows[(strange > 0) | (at.ends - at.starts > _LONGEST_ADDRESS)]] = True
     _blank(data, offsets, at)
     bare = _strings(data, offsets)
     careful |= pc.match_substring_regex(bare, noise.SIGN.pattern).to_numpy(zero_copy_only=False)
@@ -201,10 +203,15 @@ def _beside(data: Array, offsets: Array, at: Places) -> Array:
     return strange
 
 
+def _counts(which: Array, firsts: Array, lasts: Array) -> Array:
+    """How many of the bytes marked stand in each place."""
+    at = np.flatnonzero(which)
+    return np.searchsorted(at, lasts) - np.searchsorted(at, firsts)
+
+
 def _holds(which: Array, offsets: Array) -> Array:
     """Whether each text holds a byte of those marked."""
-    at = np.flatnonzero(which)
-    return np.searchsorted(at, offsets[1:]) > np.searchsorted(at, offsets[:-1])
+    return _counts(which, offsets[:-1], offsets[1:]) > 0
 
 
 def _blank(data: Array, offsets: Array, at: Places) -> None:

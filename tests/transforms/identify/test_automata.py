@@ -47,7 +47,7 @@ def test_every_plan_that_the_library_has_is_one():
         assert plan.is_general(numbers).tolist() == [True, False]
         assert plan.kinds(numbers).tolist()[1] == 0
         for claim in numbering.claims(plan.code):
-            claim.kinds(numbers)
+            claim.of(numbers)
 
 
 @given(st.lists(st.text(st.sampled_from("+0123456789 -é٣"), max_size=12), min_size=1))
