@@ -6,6 +6,8 @@ import argparse
 import sys
 from pathlib import Path
 
+from cryptography.x509 import Certificate
+
 from pipelines import key_store
 from pipelines.options import UsageError
 from reports.text import plain
@@ -22,6 +24,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="public key in PEM of whoever must have signed it (default: any key of "
         "`ringtrace keys show`)",
     )
+    parser.add_argument(
+        "--authority",
+        metavar="PEM",
+        help="root certificates by which the RFC 3161 time stamp in it must hold",
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -30,14 +37,17 @@ def run(arguments: argparse.Namespace) -> int:
     Raises:
         UsageError: if DIR or the key cannot be read.
     """
-    from reports.referral import verify  # noqa: PLC0415 - verifying alone needs it
+    from reports.referral import time_stamp, verify  # noqa: PLC0415 - verifying alone needs it
 
     folder = Path(arguments.folder)
     if not folder.is_dir():
         raise UsageError(f"{folder}: is no folder; give a referral package")
     keys = [key_store.public_key(arguments.key)] if arguments.key else key_store.known_keys()
+    roots = _authorities(arguments.authority) if arguments.authority else []
     try:
-        verdict = verify.verify(folder, keys)
+        verdict = verify.verify(folder, keys, roots)
+    except time_stamp.NoStampLibraryError as error:
+        raise UsageError(str(error)) from None
     except OSError as error:
         raise UsageError(f"{error.filename or folder}: {error.strerror}") from None
     if verdict.package:
@@ -47,7 +57,7 @@ def run(arguments: argparse.Namespace) -> int:
         _say(f"Merkle root  {verdict.package['merkle_root']}")
     _say(f"seal         {verdict.seal_sha256 or 'none'}")
     _say(f"signed by    {verdict.signer or 'no key that is trusted here'}")
-    _say(f"time stamp   {'present; check it with openssl ts' if verdict.time_stamp else 'none'}")
+    _say(f"time stamp   {_told(verdict.time_stamp.words) if verdict.time_stamp else 'none'}")
     for one in verdict.findings[:SHOWN]:
         _say(f"WRONG  {_told(one.path)}: {one.what}")
     if len(verdict.findings) > SHOWN:
@@ -57,6 +67,17 @@ def run(arguments: argparse.Namespace) -> int:
         return 0
     _say("does not hold")
     return 1
+
+
+def _authorities(path: str) -> list[Certificate]:
+    from reports.referral import time_stamp  # noqa: PLC0415
+
+    try:
+        return time_stamp.authorities(Path(path).read_bytes())
+    except OSError as error:
+        raise UsageError(f"{path}: {error.strerror}; give certificates in PEM") from None
+    except ValueError:
+        raise UsageError(f"{path}: holds no certificate in PEM") from None
 
 
 def _told(value: object) -> str:

@@ -13,7 +13,11 @@ Row = dict[str, Any]
 
 
 def document(case: Case) -> bytes:
-    """The document; links that were not accepted are not in it."""
+    """The document. A link between members that was not accepted is in it, `accepted` false.
+
+    Links to identifiers outside are in Exhibit 7 alone: a graph is loaded and looked at without the
+    words beside it, and a stranger in it would look like a member.
+    """
     facts = case.material.facts
     nodes = [
         {name: _flat(one[name]) for name, _ in NODE if name in one}
@@ -24,7 +28,6 @@ def document(case: Case) -> bytes:
         {name: _flat(one[name]) for name, _ in EDGE}
         | {"source": one["entity_a"], "target": one["entity_b"]}
         for one in facts.inside
-        if one["accepted"]
     ]
     return "".join(graphml(nodes, edges)).encode()
 

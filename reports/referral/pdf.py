@@ -83,6 +83,7 @@ class _Frame:
     letter: _Letter
 
     def __call__(self, canvas: Any, document: Any) -> None:
+        canvas.setViewerPreference("DisplayDocTitle", "true")
         width, height = document.pagesize
         canvas.saveState()
         canvas.setFont(BOLD, 12)
@@ -106,6 +107,7 @@ def _story(sections: Sequence[Section], letter: _Letter, width: float) -> list[A
             story.append(PageBreak())
         if section.number:
             title = f"{section.number}. {section.title}"
+            story.append(_bookmark(section.anchor, title))
             story.append(paragraph(shown(title, BOLD), "heading"))
         for block in section.blocks:
             story.extend(flowables(block, width))
@@ -114,8 +116,31 @@ def _story(sections: Sequence[Section], letter: _Letter, width: float) -> list[A
     return story
 
 
+def _bookmark(anchor: str, title: str) -> Any:
+    """A place that the outline and the contents lead to; it takes no room."""
+    from reportlab.platypus import Flowable  # noqa: PLC0415
+
+    class Bookmark(Flowable):
+        """Stays with the heading that follows."""
+
+        keepWithNext = 1  # noqa: N815 - reportlab's name
+
+        def wrap(self, *_: float) -> tuple[float, float]:
+            return 0.0, 0.0
+
+        def draw(self) -> None:
+            self.canv.bookmarkHorizontal(anchor, 0, 20)
+            self.canv.addOutlineEntry(title, anchor, 0)
+
+    return Bookmark()
+
+
 def _contents(sections: Sequence[Section]) -> list[Any]:
-    lines = [shown(f"{one.number}. {one.title}", PROSE) for one in sections if one.number]
+    lines = [
+        f'<a href="#{one.anchor}">{shown(f"{one.number}. {one.title}", PROSE)}</a>'
+        for one in sections
+        if one.number
+    ]
     return [
         paragraph("Contents", "caption"),
         *(paragraph(line, "cell") for line in lines),

@@ -7,15 +7,17 @@ import hashlib
 import json
 import os
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from cryptography.x509 import Certificate
 
 from reports import signing
-from reports.referral import seal
+from reports.referral import seal, time_stamp
+from reports.referral.time_stamp import Stamp
 from reports.signing import SignatureError
 
 SEAL_LIMIT = 256 * 1024 * 1024
@@ -40,7 +42,7 @@ class Verdict:
     seal_sha256: str = ""
     files: int = 0
     signer: str | None = None
-    time_stamp: bool = False
+    time_stamp: Stamp | None = None
 
     @property
     def holds(self) -> bool:
@@ -48,14 +50,19 @@ class Verdict:
         return not self.findings and self.signer is not None
 
 
-def verify(folder: Path, trusted: Iterable[Ed25519PublicKey]) -> Verdict:
+def verify(
+    folder: Path, trusted: Iterable[Ed25519PublicKey], roots: Sequence[Certificate] = ()
+) -> Verdict:
     """Compare every byte of a package with its seal, and the seal with its signature.
+
+    A time stamp is held against the authorities `roots`, if there are any.
 
     Nothing outside `folder` is ever opened: no link is followed, and paths are those that are
     there, never those that the seal names.
 
     Raises:
         OSError: if the folder cannot be read.
+        NoStampLibraryError: if a time stamp cannot be checked as asked.
     """
     verdict = Verdict()
     there: dict[str, Path] = {}
@@ -82,7 +89,7 @@ def verify(folder: Path, trusted: Iterable[Ed25519PublicKey]) -> Verdict:
             verdict.findings.append(Finding(one["path"], f"is missing ({one['bytes']} bytes)"))
         else:
             verdict.findings.extend(_compared(file, one))
-    _time_stamp(verdict, content, there)
+    _time_stamp(verdict, content, there, roots)
     for added in sorted(there.keys() - set(seal.UNSEALED)):
         size = there[added].lstat().st_size
         verdict.findings.append(Finding(added, f"was added ({size} bytes)"))
@@ -178,7 +185,9 @@ def _compared(path: Path, one: seal.Entry) -> Iterator[Finding]:
         yield Finding(name, f"has {size - one['bytes']} bytes too many, from byte {one['bytes']}")
 
 
-def _time_stamp(verdict: Verdict, content: bytes, there: dict[str, Path]) -> None:
+def _time_stamp(
+    verdict: Verdict, content: bytes, there: dict[str, Path], roots: Sequence[Certificate]
+) -> None:
     query = _read(there.get(seal.QUERY), TOKEN_LIMIT)
     if query is None:
         verdict.findings.append(Finding(seal.QUERY, "is missing"))
@@ -186,8 +195,10 @@ def _time_stamp(verdict: Verdict, content: bytes, there: dict[str, Path]) -> Non
         verdict.findings.append(Finding(seal.QUERY, "does not ask about this seal"))
     token = _read(there.get(seal.TOKEN), TOKEN_LIMIT)
     if token is None:
+        if roots:
+            verdict.findings.append(Finding(seal.TOKEN, "is missing: there is no time stamp"))
         return
-    if hashlib.sha256(content).digest() in token:
-        verdict.time_stamp = True
-    else:
-        verdict.findings.append(Finding(seal.TOKEN, "is no time stamp of this seal"))
+    try:
+        verdict.time_stamp = time_stamp.read(token, content, roots)
+    except time_stamp.StampError as error:
+        verdict.findings.append(Finding(seal.TOKEN, str(error)))

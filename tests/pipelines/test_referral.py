@@ -278,3 +278,11 @@ def test_the_pdf_says_what_the_page_says(office):
         assert row["identifier"][:20] in squeezed
     fonts = subprocess.run(["pdffonts", path], capture_output=True, text=True, check=True).stdout
     assert "Mukta" in fonts
+
+
+def test_the_pdf_can_be_found_ones_way_in(office):
+    content = (office.package / "data/referral.pdf").read_bytes()
+    assert b"/Lang (en)" in content and b"/DisplayDocTitle true" in content
+    assert b"/Outlines" in content
+    page = (office.package / "data/referral.html").read_text()
+    assert content.count(b"/Subtype /Link") == page.count('<li><a href="#section-')

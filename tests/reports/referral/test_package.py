@@ -131,3 +131,11 @@ def test_machine_facts_are_json(tmp_path):
     files = package_of(case_of(tmp_path / "run", rows()))
     facts = json.loads(files[changes.FACTS])
     assert facts["losses"] == {"USD": "20.20"} and set(facts["members"]) == set(IDS)
+
+
+def test_links_between_members_that_were_not_accepted_are_marked_in_the_graph(tmp_path):
+    tables = rows()
+    tables["links"][0] |= {"accepted": False, "reason": "chance explains it"}
+    text = package_of(case_of(tmp_path / "run", tables))["data/cluster.graphml"].decode()
+    told = [data["accepted"] for _, _, data in nx.parse_graphml(text).edges(data=True)]
+    assert len(told) == len(tables["links"]) and told.count(False) == 1

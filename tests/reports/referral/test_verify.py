@@ -205,16 +205,5 @@ def test_without_a_key_nobody_vouches(package):
     assert not verdict.holds and verdict.signer is None
 
 
-def test_a_time_stamp_of_this_seal_may_be_put_in_and_another_may_not(package):
-    import hashlib
-
-    digest = hashlib.sha256((package / seal.SEAL).read_bytes()).digest()
-    (package / seal.TOKEN).write_bytes(b"0..." + digest + b"...")
-    verdict = verify(package, [PUBLIC])
-    assert verdict.holds and verdict.time_stamp
-    (package / seal.TOKEN).write_bytes(b"0...")
-    assert found(package) == {(seal.TOKEN, "is no time stamp of this seal")}
-
-
 def test_a_folder_without_a_seal_is_no_package(tmp_path):
     assert dict(found(tmp_path))[seal.SEAL].startswith("is missing")
