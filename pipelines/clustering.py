@@ -14,7 +14,7 @@ from transforms.graph.clusters import MEMBERS, Summarise
 from transforms.graph.decide import CLUSTER_LINKS, MEMBERSHIPS, DecideEntities, DecideLinks
 from transforms.graph.largest_component import LargestComponent
 from transforms.graph.lineage import EVENTS, KeepIds
-from transforms.graph.links import INCIDENCES, Link
+from transforms.graph.links import INCIDENCES, REACHES, Link
 from transforms.graph.priority import Weights
 from transforms.identify.legitimate import KnownLegitimate
 from transforms.shuffle import MAIN
@@ -67,10 +67,11 @@ def find_clusters(
     classified: Any = evidence | "Classify" >> Classify(
         known, decided
     )  # CLASSIFIED of whole groups, FOUND
-    linked = classified[MAIN] | "Link" >> Link()  # LINK, INCIDENCE, tallies
+    linked = classified[MAIN] | "Link" >> Link()  # LINK, INCIDENCE, REACH, tallies
     graph = {
         "entities": classified[FOUND_ENTITIES],
         "named": linked[INCIDENCES],
+        "reached": linked[REACHES],
         "links": linked["links"],
     }
     hanging = linked[INCIDENCES] | "Largest component" >> LargestComponent()  # tallies

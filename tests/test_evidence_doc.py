@@ -17,6 +17,7 @@ from transforms.graph.corroboration import SUPPLIED
 from transforms.graph.decide import decide_entities, decide_links
 from transforms.graph.incidence import incidences
 from transforms.graph.links import pairs, weigh
+from transforms.graph.reach import reaches
 from transforms.graph.weighing import WIDEST
 from transforms.identify.legitimate import load
 
@@ -58,7 +59,7 @@ def test_every_constant_has_its_value_and_a_reason():
     named = set(
         re.findall(
             r"`((?:weighing|joining|communities|adoption|corroboration|resettling|fingerprints"
-            r"|families|told)\.[A-Z_]+)`",
+            r"|families|told|witnesses)\.[A-Z_]+)`",
             PAGE,
         )
     )
@@ -66,7 +67,7 @@ def test_every_constant_has_its_value_and_a_reason():
 
 
 @pytest.mark.parametrize(
-    "module", ["joining", "communities", "adoption", "corroboration", "resettling"]
+    "module", ["joining", "communities", "adoption", "corroboration", "resettling", "witnesses"]
 )
 def test_no_constant_is_left_out(module):
     page = {row["constant"].strip("`") for row in rows("constant", "value")}
@@ -110,7 +111,12 @@ def example():
     entities = seen.entities.combine_chunks().to_batches()[0]
     nodes = pa.Table.from_batches([nodes_of(entities)], NODE)
     named = incidences(seen.sightings, WIDEST)
-    return seen, entities, links, assign(nodes, named, SUPPLIED.empty_table())
+    return (
+        seen,
+        entities,
+        links,
+        assign(nodes, named, SUPPLIED.empty_table(), reaches(seen.sightings)),
+    )
 
 
 def test_the_links_of_the_example(example):

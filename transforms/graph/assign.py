@@ -15,33 +15,53 @@ import pyarrow.compute as pc
 
 from schemas.decision import DecisionKind
 from schemas.field import TIMESTAMP
-from schemas.kinds import Status
+from schemas.kinds import EntityKind, Status
 from transforms.decisions.rulings import NO_DECISIONS, InForce
 from transforms.graph.assignment import ASSIGNMENT
 from transforms.graph.binding import bind
 from transforms.graph.communities import communities
-from transforms.graph.corroboration import SUPPLIED, supplied, suppliers_by_node
+from transforms.graph.corroboration import SUPPLIED, Suppliers, supplied, suppliers_by_node
 from transforms.graph.incidence import INCIDENCE, numbered
+from transforms.graph.reach import REACH, countries_by_node, dialled_by_node
+from transforms.graph.witnesses import BUSINESS_LINES
 from transforms.shuffle import hash_text, table_of
 
-NODE = pa.schema([("node", pa.int64()), ("first_seen", TIMESTAMP), ("held", pa.int64())])
-"""An infrastructure entity; `held` counts the records that show it in a hard role."""
+NODE = pa.schema(
+    [
+        ("node", pa.int64()),
+        ("first_seen", TIMESTAMP),
+        ("held", pa.int64()),
+        ("private", pa.bool_()),
+    ]
+)
+"""An infrastructure entity.
+
+`held` counts the records that show it in a hard role; `private` is a line that a private person may
+hold, by its type.
+"""
 
 
 def nodes_of(found: pa.RecordBatch) -> pa.RecordBatch:
     """FOUND rows to NODE rows of those that are infrastructure."""
     kept = found.filter(pc.equal(found["status"], Status.INFRASTRUCTURE))
-    node = pa.array(hash_text(kept["entity_id"]))
-    return pa.RecordBatch.from_arrays([node, kept["first_seen"], kept["held"]], schema=NODE)
+    business = pc.is_in(kept["line_type"], pa.array(BUSINESS_LINES))
+    private = pc.and_(pc.equal(kept["kind"], str(EntityKind.PHONE)), pc.invert(business))
+    columns = [pa.array(hash_text(kept["entity_id"])), kept["first_seen"], kept["held"], private]
+    return pa.RecordBatch.from_arrays(columns, schema=NODE)
 
 
 def assign(
-    nodes: pa.Table, named: pa.Table, supplies: pa.Table, decided: InForce = NO_DECISIONS
+    nodes: pa.Table,
+    named: pa.Table,
+    supplies: pa.Table,
+    reached: pa.Table,
+    decided: InForce = NO_DECISIONS,
 ) -> pa.RecordBatch:
-    """NODE, INCIDENCE and SUPPLIED rows of the whole graph to ASSIGNMENT, as decisions bind it.
+    """NODE, INCIDENCE, SUPPLIED and REACH rows of the whole graph to ASSIGNMENT.
 
-    A cluster is named after its anchor, the member seen first (ties: the smallest hash), so that
-    its id outlives most changes. Evidence on entities that are not nodes falls away.
+    Decisions bind it. A cluster is named after its anchor, the member seen first (ties: the
+    smallest hash), so that its id outlives most changes. Evidence on entities that are not nodes
+    falls away.
 
     Raises:
         ValueError: if two entities hash alike; their evidence cannot be told apart.
@@ -53,7 +73,10 @@ def assign(
     first_seen = nodes["first_seen"].cast(pa.int64()).to_numpy()[order]
     held = nodes["held"].to_numpy()[order]
     evidence = numbered(named, node)
-    found = communities(evidence, suppliers_by_node(supplies, node), held)
+    private = nodes["private"].to_numpy()[order] & (dialled_by_node(reached, node) == 0)
+    kinds = suppliers_by_node(supplies, node).kinds
+    witnesses = Suppliers((*kinds, countries_by_node(reached, node)))
+    found = communities(evidence, witnesses, held, private)
     must, cannot = (
         _numbers(decided.pairs(kind), node)
         for kind in (DecisionKind.MUST_LINK, DecisionKind.CANNOT_LINK)
@@ -61,7 +84,7 @@ def assign(
     found = bind(found, evidence, must, cannot)
     anchor = _anchors(node, first_seen, found.label)
     return pa.RecordBatch.from_arrays(
-        [pa.array(node), pa.array(anchor), pa.array(found.hub), pa.array(found.spread)],
+        [pa.array(one) for one in (node, anchor, found.hub, found.spread, found.doubted)],
         schema=ASSIGNMENT,
     )
 
@@ -90,6 +113,7 @@ def _graph(
         table_of(parts["nodes"], NODE),
         table_of(parts["named"], INCIDENCE),
         table_of(parts["supplies"], SUPPLIED),
+        table_of(parts["reached"], REACH),
         decided,
     )
 
@@ -104,7 +128,7 @@ def _together(batch: pa.RecordBatch) -> tuple[int, pa.RecordBatch]:
 
 @dataclass(eq=False)
 class Assign(beam.PTransform):
-    """FOUND (`entities`), INCIDENCE (`named`) and LINK (`links`) batches to one ASSIGNMENT.
+    """FOUND (`entities`), INCIDENCE (`named`), REACH (`reached`), LINK (`links`) to one ASSIGNMENT.
 
     `decided` is the one InForce, `start` has one element a window.
     """
@@ -117,6 +141,7 @@ class Assign(beam.PTransform):
         parts = {
             "nodes": inputs["entities"] | "Nodes" >> beam.Map(nodes_of),
             "named": inputs["named"],
+            "reached": inputs["reached"],
             "supplies": inputs["links"] | "Supplies" >> beam.Map(supplied),
         }
         placed = {

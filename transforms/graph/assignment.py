@@ -11,13 +11,15 @@ ASSIGNMENT = pa.schema(
         ("cluster", pa.int64()),
         ("hub", pa.bool_()),
         ("spread", pa.float64()),
+        ("doubted", pa.bool_()),
     ]
 )
 """Rows sorted by node, the 63-bit hash of an entity id.
 
 `cluster` is the hash of the cluster's anchor, or of that of the previous run's cluster that it
 follows. `hub` marks an entity that was seen with so many clusters that it ties none; `spread` is
-the share of its evidence outside its main cluster.
+the share of its evidence outside its main cluster. `doubted` marks a line that may be a private
+person's and is alone since one victim's word is not enough.
 """
 
 ABSENT = -1
@@ -54,6 +56,15 @@ def look_up(assignment: pa.RecordBatch, nodes: np.ndarray) -> tuple[np.ndarray, 
         return np.full(len(nodes), ABSENT), np.zeros(len(nodes), bool)
     at = np.minimum(np.searchsorted(known, nodes), len(known) - 1)
     found = known[at] == nodes
-    hub = assignment["hub"].to_numpy(zero_copy_only=False)[at] & found
+    hub = marked(assignment, nodes, "hub")
     cluster = np.where(found & ~hub, assignment["cluster"].to_numpy()[at], ABSENT)
     return cluster, hub
+
+
+def marked(assignment: pa.RecordBatch, nodes: np.ndarray, mark: str) -> np.ndarray:
+    """Whether each node has a mark, a boolean column; a node that was not clustered has none."""
+    known = assignment["node"].to_numpy()
+    if not len(known):
+        return np.zeros(len(nodes), bool)
+    at = np.minimum(np.searchsorted(known, nodes), len(known) - 1)
+    return assignment[mark].to_numpy(zero_copy_only=False)[at] & (known[at] == nodes)

@@ -37,7 +37,8 @@ def bind(found: Communities, evidence: Incidence, must: Pairs, cannot: Pairs) ->
         if graph is not None and label[a] == label[b]:
             away = _side(graph, label, must, a, b)
             label[away] = label.max() + 1
-    return Communities(smallest_members(label), hub, found.spread)
+    alone = np.bincount(label, minlength=len(label))[label] == 1
+    return Communities(smallest_members(label), hub, found.spread, found.doubted & alone)
 
 
 def _side(graph: Ties, label: np.ndarray, must: Pairs, a: int, b: int) -> list[int]:

@@ -18,6 +18,7 @@ from transforms.graph.incidence import Incidence, Ties, ties
 from transforms.graph.joining import join
 from transforms.graph.modularity import fitted_resolution, leiden, smallest_members
 from transforms.graph.resettling import resettle
+from transforms.graph.witnesses import doubted
 
 FIRST_RESOLUTION = 8.0
 FINER = 8.0
@@ -38,26 +39,31 @@ SUSPECT_SHARE, SUSPECT_TIES = 0.02, 16
 HUB_RECORDS = 5
 """Records below which nothing is called a hub."""
 
-HUB_WEIGHT = 3.0
-"""Records' worth of ties below which nothing is called a hub."""
+HUB_SURPRISE = 1.0
+"""Log-likelihood by which a hub must beat noise, over what testing every entity already costs."""
 
 
 @dataclass(frozen=True)
 class Communities:
     """Per node: its community (smallest node number in it), whether it is a hub, and its spread.
 
-    `spread` is the share of a node's ties that go outside its main community.
+    `spread` is the share of a node's ties that go outside its main community. `doubted` are lines
+    that are alone because one victim's word is not enough (`transforms.graph.witnesses`).
     """
 
     label: np.ndarray
     hub: np.ndarray
     spread: np.ndarray
+    doubted: np.ndarray
 
 
-def communities(evidence: Incidence, suppliers: Suppliers, held: np.ndarray) -> Communities:
+def communities(
+    evidence: Incidence, suppliers: Suppliers, held: np.ndarray, private: np.ndarray
+) -> Communities:
     """Cluster the nodes; `held` is how many records show each in a role it must really hold.
 
-    Every node gets a community; a hub is alone in its own.
+    `private` are lines that a private person may hold and that nobody was seen to dial. Every node
+    gets a community; a hub is alone in its own, and so is a line that is doubted.
     """
     everything = evidence.without(np.zeros(evidence.nodes, bool))
     whole = ties(everything, np.arange(evidence.nodes))
@@ -78,9 +84,13 @@ def communities(evidence: Incidence, suppliers: Suppliers, held: np.ndarray) -> 
             np.where(hub, apart, plain)
             for apart, plain in zip(spreads(whole, label, firm), spreads(whole, label), strict=True)
         )
-        hub = (spread > 1 - HUB_SHARE) & (held >= HUB_RECORDS) & (weight >= HUB_WEIGHT)
-    alone = np.where(hub, evidence.nodes + np.arange(evidence.nodes), label)
-    return Communities(smallest_members(alone), hub, spread)
+        crossing = label[graph.a] != label[graph.b]
+        misled = (graph.weight[crossing].sum() + 1) / (graph.weight.sum() + 2)
+        hub = (spread > 1 - HUB_SHARE) & (held >= HUB_RECORDS)
+        hub &= beyond_noise(spread, weight, misled) > np.log(max(evidence.nodes, 1)) + HUB_SURPRISE
+    doubt = doubted(everything.without(hub), label, private & ~hub)
+    alone = np.where(hub | doubt, evidence.nodes + np.arange(evidence.nodes), label)
+    return Communities(smallest_members(alone), hub, spread, doubt)
 
 
 def _resettled(
@@ -125,3 +135,14 @@ def spreads(
     most = np.zeros(len(label))
     np.maximum.at(most, pair[0][starts], part)
     return np.where(total > 0, 1 - most / np.where(total > 0, total, 1), 0), total
+
+
+def beyond_noise(spread: np.ndarray, weight: np.ndarray, misled: float) -> np.ndarray:
+    """Log-likelihood ratio, in nats, of a node's spread against the share of ties that mislead.
+
+    Of a binomial count; 0 where no more of its ties go elsewhere than anybody's. Thus few records
+    that happen to mislead make no hub of what one ring holds.
+    """
+    away = spread * np.log(np.where(spread > 0, spread, 1) / misled)
+    home = (1 - spread) * np.log(np.where(spread < 1, 1 - spread, 1) / (1 - misled))
+    return np.where(spread > misled, weight * (away + home), 0)

@@ -2,7 +2,8 @@
 
 Trunks, origination ids, addresses, carriers and scripts are shared by a supplier's customers, so
 they join nothing. But two groups that are tied anyway, and that use the same few of them, are more
-likely one; and two that use others are more likely two.
+likely one; and two that use others are more likely two. The countries where victims live are
+weighed alike (`transforms.graph.reach`).
 """
 
 from __future__ import annotations

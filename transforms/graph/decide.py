@@ -17,7 +17,7 @@ from schemas.kinds import Status, Strength
 from schemas.link import LINK
 from transforms.columns import mask
 from transforms.decisions.rulings import NO_DECISIONS, InForce
-from transforms.graph.assignment import ABSENT, cluster_ids, look_up
+from transforms.graph.assignment import ABSENT, cluster_ids, look_up, marked
 from transforms.shuffle import MAIN, hash_text
 
 MEMBERSHIP = pa.schema(
@@ -101,17 +101,20 @@ def decide_links(
     cluster_a, hub_a = look_up(assignment, hash_text(links["entity_a"]))
     cluster_b, hub_b = look_up(assignment, hash_text(links["entity_b"]))
     hard = mask(pc.equal(links["strength"], Strength.HARD))
+    doubted = marked(assignment, hash_text(links["entity_a"]), "doubted")
+    doubted |= marked(assignment, hash_text(links["entity_b"]), "doubted")
     together = (cluster_a == cluster_b) & (cluster_a != ABSENT)
     outside = (cluster_a == ABSENT) | (cluster_b == ABSENT)
     accepted = hard & together
     reason = np.select(
-        [~hard & together, ~hard, accepted, hub_a | hub_b, outside],
+        [~hard & together, ~hard, accepted, hub_a | hub_b, outside, doubted],
         [
             "soft: describes the cluster, does not hold it together",
             "soft: a forgeable or shared identifier joins nothing",
             "both held by the suspect in the same records",
             "one end is a hub, seen with many clusters",
             "one end may not be clustered: see its status",
+            "one victim alone ties it to a line that may be a private person's and was in no call",
         ],
         "too little evidence to join two clusters",
     ).tolist()

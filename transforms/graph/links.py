@@ -22,6 +22,7 @@ from schemas.kinds import HARD_ROLES, SUPPLIER_KINDS, RecordKind, Status, Streng
 from schemas.link import LINK
 from transforms.graph.activity import record_keys
 from transforms.graph.incidence import incidences
+from transforms.graph.reach import reaches
 from transforms.graph.weighing import MILLION, WIDEST
 from transforms.shuffle import MAIN, Keyed, PerPartition, batches_of, hash_columns
 
@@ -212,7 +213,7 @@ def _samples(found: pa.Table, pair: list[str]) -> list[list[str]]:
     ]
 
 
-INCIDENCES, TALLIES = "incidences", "tallies"
+INCIDENCES, REACHES, TALLIES = "incidences", "reaches", "tallies"
 
 
 def _pairs(batch: pa.RecordBatch) -> Iterator[Any]:
@@ -222,6 +223,8 @@ def _pairs(batch: pa.RecordBatch) -> Iterator[Any]:
     yield beam.pvalue.TaggedOutput(TALLIES, (("links", "records_too_wide"), too_wide))
     for rows in batches_of(incidences(evidence, WIDEST)):
         yield beam.pvalue.TaggedOutput(INCIDENCES, rows)
+    for rows in batches_of(reaches(evidence)):
+        yield beam.pvalue.TaggedOutput(REACHES, rows)
 
 
 def _links(found: pa.Table) -> Iterator[pa.RecordBatch]:
@@ -230,7 +233,7 @@ def _links(found: pa.Table) -> Iterator[pa.RecordBatch]:
 
 @dataclass(eq=False)
 class Link(beam.PTransform):
-    """CLASSIFIED batches of whole groups to a dict: `links` (LINK), INCIDENCES, TALLIES.
+    """CLASSIFIED batches of whole groups to a dict: `links` (LINK), INCIDENCES, REACHES, TALLIES.
 
     The links are not yet decided.
     """
@@ -238,8 +241,9 @@ class Link(beam.PTransform):
     def expand(self, evidence: beam.PCollection) -> dict[str, beam.PCollection]:
         """Pair within each piece of evidence, then add up each pair."""
         paired = evidence | "Pair" >> beam.FlatMap(_pairs).with_outputs(
-            INCIDENCES, TALLIES, main=MAIN
+            INCIDENCES, REACHES, TALLIES, main=MAIN
         )
         pair = {"pairs": Keyed(PAIR, ("entity_a", "entity_b"))}
         links = {"pairs": paired[MAIN]} | "Weigh" >> PerPartition(pair, _links)
-        return {"links": links, INCIDENCES: paired[INCIDENCES], TALLIES: paired[TALLIES]}
+        beside = {name: paired[name] for name in (INCIDENCES, REACHES, TALLIES)}
+        return {"links": links} | beside

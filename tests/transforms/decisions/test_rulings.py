@@ -188,7 +188,7 @@ def test_decisions_bind_the_communities(drawn):
     nodes, groups, must, cannot = drawn
     named = evidence(groups, nodes)
     held = np.bincount(named.node, minlength=nodes)
-    free = communities(named, no_suppliers(nodes), held)
+    free = communities(named, no_suppliers(nodes), held, np.zeros(nodes, bool))
     label = bind(free, named, must, cannot).label
     assert all(label[a] == label[b] for a, b in must)
     assert all(label[a] != label[b] for a, b in cannot)
@@ -199,7 +199,9 @@ def test_decisions_bind_the_communities(drawn):
 
 
 def one_community(nodes):
-    return Communities(np.zeros(nodes, np.int64), np.zeros(nodes, bool), np.zeros(nodes))
+    return Communities(
+        np.zeros(nodes, np.int64), np.zeros(nodes, bool), np.zeros(nodes), np.zeros(nodes, bool)
+    )
 
 
 def test_the_weakest_link_gives_way():

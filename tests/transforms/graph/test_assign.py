@@ -15,6 +15,7 @@ from transforms.graph.classify import classify
 from transforms.graph.corroboration import SUPPLIED, supplied
 from transforms.graph.incidence import INCIDENCE, incidences
 from transforms.graph.links import pairs, weigh
+from transforms.graph.reach import REACH, reaches
 from transforms.graph.weighing import WIDEST
 from transforms.identify.legitimate import load
 from transforms.shuffle import hash_text
@@ -30,6 +31,7 @@ def clustered(rows):
         pa.Table.from_batches(nodes, NODE),
         incidences(result.sightings, WIDEST),
         pa.Table.from_batches([supplied(batch) for batch in links], SUPPLIED),
+        reaches(result.sightings),
     )
 
 
@@ -73,12 +75,44 @@ def test_what_is_always_named_together_is_one_cluster_named_after_the_oldest(cou
 
 
 def test_hashes_that_collide_stop_the_run():
-    nodes = pa.Table.from_pylist([{"node": 7, "first_seen": DAY, "held": 1}] * 2, NODE)
+    nodes = pa.Table.from_pylist(
+        [{"node": 7, "first_seen": DAY, "held": 1, "private": False}] * 2, NODE
+    )
     with pytest.raises(ValueError, match="share a 63-bit hash"):
-        assign(nodes, INCIDENCE.empty_table(), SUPPLIED.empty_table())
+        assign(nodes, INCIDENCE.empty_table(), SUPPLIED.empty_table(), REACH.empty_table())
 
 
 def test_nothing_in_nothing_out():
-    found = assign(NODE.empty_table(), INCIDENCE.empty_table(), SUPPLIED.empty_table())
+    found = assign(*(schema.empty_table() for schema in (NODE, INCIDENCE, SUPPLIED, REACH)))
     assert found.num_rows == 0
     assert np.array_equal(found["node"].to_numpy(), np.empty(0, np.int64))
+
+
+def private_line(*records, calls=()):
+    """A ring whose members many victims name, and a line of its own kind named in some records."""
+    line, ring = (
+        "phone:+12125550199",
+        ("phone:+18885550100", "account:iban:DE1", "domain:a.support"),
+    )
+    told = [
+        piece(one, Role.PAYEE, f"c{record}", line_type="toll_free")
+        for record in range(6)
+        for one in ring
+    ]
+    told += [piece(line, Role.CALLBACK, record, line_type="fixed_line") for record in records]
+    told += [
+        piece(line, Role.CALLBACK, f"k{record}", group_id=f"amazon|{record}") for record in calls
+    ]
+    _, found = clustered(told)
+    node = int(hash_text(pa.array([line]))[0])
+    row = next(row for row in found.to_pylist() if row["node"] == node)
+    return len(set(found["cluster"].to_pylist())) == 1, row["doubted"]
+
+
+def test_a_private_line_is_no_member_on_one_victims_word():
+    assert private_line("c0") == (False, True)
+
+
+def test_two_victims_or_a_call_make_it_one():
+    assert private_line("c0", "c1") == (True, False)
+    assert private_line("c0", calls=("c0",)) == (True, False)

@@ -14,7 +14,7 @@ NODES = st.dictionaries(
 
 def table(known):
     rows = [
-        {"node": node, "cluster": cluster, "hub": hub, "spread": 0.0}
+        {"node": node, "cluster": cluster, "hub": hub, "spread": 0.0, "doubted": False}
         for node, (cluster, hub) in sorted(known.items())
     ]
     return pa.RecordBatch.from_pylist(rows, ASSIGNMENT)

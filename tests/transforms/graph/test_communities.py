@@ -16,7 +16,7 @@ A, B = {0, 1, 2}, {3, 4, 5}
 def cluster(groups, nodes, days=None, victims=None, suppliers=None):
     found = evidence(groups, nodes, victims, days)
     held = np.bincount(found.node, minlength=nodes)
-    return communities(found, suppliers or no_suppliers(nodes), held)
+    return communities(found, suppliers or no_suppliers(nodes), held, np.zeros(nodes, bool))
 
 
 def test_a_shared_payee_is_one_call_center():
@@ -174,7 +174,7 @@ def test_order_of_the_rows_does_not_matter(rng):
         rng.shuffle(rows)
         evidence = numbered(pa.Table.from_pylist(rows, INCIDENCE), np.arange(30))
         held = np.bincount(evidence.node, minlength=30)
-        found.append(communities(evidence, no_suppliers(30), held))
+        found.append(communities(evidence, no_suppliers(30), held, np.zeros(30, bool)))
     assert found[0].label.tolist() == found[1].label.tolist()
     assert found[0].hub.tolist() == found[1].hub.tolist()
 
@@ -184,3 +184,18 @@ def test_no_evidence_at_all():
     assert parts(found.label) == {frozenset({0}), frozenset({1}), frozenset({2})}
     assert not found.hub.any()
     assert len(cluster([], 0).label) == 0
+
+
+def test_a_few_records_that_mislead_make_no_hub_of_what_one_ring_holds():
+    """Three of its five records with ties name other rings too, and nobody else is misled."""
+    rings = [set(range(base, base + 4)) for base in range(0, 80, 4)]
+    groups = [ring for ring in rings for _ in range(8)]
+    groups += [{0, 80}, {0, 80}, {0, 9}, {0, 21}, {0, 33}, {80}, {80}]
+    assert not cluster(groups, 81).hub.any()
+
+
+def test_what_fits_nowhere_is_a_hub_though_it_was_seen_little():
+    rings = [set(range(base, base + 4)) for base in range(0, 80, 4)]
+    groups = [ring for ring in rings for _ in range(8)]
+    groups += [{80, 4 * ring} for ring in range(8)]
+    assert np.flatnonzero(cluster(groups, 81).hub).tolist() == [80]

@@ -20,10 +20,11 @@ def node(entity):
     return int(hash_text(pa.array([entity]))[0])
 
 
-def assignment(clusters):
+def assignment(clusters, doubted=()):
     """From entity to (cluster, hub)."""
     rows = [
         {"node": node(entity), "cluster": cluster, "hub": hub, "spread": 0.75}
+        | {"doubted": entity in doubted}
         for entity, (cluster, hub) in clusters.items()
     ]
     return pa.RecordBatch.from_pylist(sorted(rows, key=lambda row: row["node"]), ASSIGNMENT)
@@ -131,4 +132,15 @@ def test_an_empty_assignment_decides_nothing():
     assert (entities.num_rows, members.num_rows) == (1, 0)
     decided, inside = decide_links(pa.RecordBatch.from_pylist([link(*PHONES[:2])], LINK), nothing)
     assert decided["accepted"].to_pylist() == [False]
+    assert inside.num_rows == 0
+
+
+def test_a_link_that_one_victim_alone_vouches_for_says_so():
+    clusters = {"phone:+12125550199": (1, False), "account:iban:DE1": (2, False)}
+    table = pa.Table.from_pylist([link(*clusters)], LINK).to_batches()[0]
+    told, inside = decide_links(table, assignment(clusters, doubted={"phone:+12125550199"}))
+    assert told["reason"].to_pylist() == [
+        "one victim alone ties it to a line that may be a private person's and was in no call"
+    ]
+    assert told["accepted"].to_pylist() == [False]
     assert inside.num_rows == 0
