@@ -22,7 +22,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from subprocess import DEVNULL, Popen
+from subprocess import Popen
 
 from pipelines.simulate.world import World
 
@@ -102,6 +102,11 @@ def told(output: Path) -> dict[str, float]:
     return found
 
 
+def said(output: Path) -> str:
+    """The last line of a stream's log."""
+    return ((output.parent / "log").read_text().splitlines() or ["nothing was said"])[-1]
+
+
 def main(arguments: list[str]) -> None:
     """Run the stream, feed it, print the figures."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.stream")
@@ -115,7 +120,8 @@ def main(arguments: list[str]) -> None:
         flags, send = stack.enter_context((topic if options.kafka else folder)(work))
         command = [sys.executable, "-m", "pipelines.cli", "stream", *flags]
         command += ["--output", str(work / "out"), "--every", str(options.every)]
-        process = Popen(command, stderr=DEVNULL)
+        log = stack.enter_context((work / "log").open("w+"))
+        process = Popen(command, stderr=log)
         stack.callback(process.kill)
         measure(process, send, work / "out", options)
 
@@ -130,6 +136,8 @@ def measure(process: Popen[bytes], send: Send, output: Path, options: argparse.N
     begun = time.time()
     before, _ = used(process.pid)
     while (now := time.time()) < begun + options.minutes * 60:
+        if process.poll() is not None:
+            sys.exit(f"the stream ended with {process.returncode}: {said(output)}")
         due = int((now - begun) * options.rate) - int(sent * options.rate)
         sent = now - begun
         rows = []

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import apache_beam as beam
 
@@ -48,6 +51,17 @@ def make_plan(options: StreamOptions, source: beam.PTransform, keep: beam.PTrans
         UsageError: for a file that is missing or cannot be used.
     """
     return StreamPlan(source, keep, look(options), once=None, tell=sinks(options))
+
+
+def next_tick(plan: StreamPlan, source: beam.PTransform, keep: beam.PTransform) -> StreamPlan:
+    """The plan of another tick, whose lists are not read again.
+
+    A transform that was applied belongs to the pipeline of its tick, so each tick has new ones.
+    """
+    look: Any = plan.look
+    told: Mapping[str, Any] = plan.tell
+    anew = {name: replace(sink) for name, sink in told.items()}
+    return replace(plan, source=source, keep=keep, look=replace(look), tell=anew)
 
 
 def engine_plan(options: StreamOptions, source: beam.PTransform) -> StreamPlan:

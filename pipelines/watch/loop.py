@@ -9,7 +9,6 @@ import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
-from dataclasses import replace
 from pathlib import Path
 from types import FrameType
 from typing import Protocol
@@ -22,7 +21,7 @@ from pipelines.options import UsageError
 from pipelines.progress import Progress, silenced
 from pipelines.run_batch import outline
 from pipelines.stream_options import StreamOptions
-from pipelines.stream_plan import days, make_plan, reading
+from pipelines.stream_plan import days, make_plan, next_tick, reading
 from pipelines.streaming import StreamPlan, build
 from pipelines.watch.folder import FOLDERS, Folder, News, Picked
 from pipelines.watch.source import OneTick
@@ -79,7 +78,7 @@ class Watch:
         keep = KeepOnDisk(days(self._options), self._state.folder, after)
         if not after:
             return make_plan(self._options, source, keep)
-        return replace(self._plan, source=source, keep=keep)
+        return next_tick(self._plan, source, keep)
 
     def run(self, stopping: threading.Event) -> int:
         """Until told to stop, or idle for long enough; then a last snapshot.

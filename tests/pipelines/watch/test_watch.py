@@ -2,7 +2,9 @@
 
 import json
 import random
+import time
 from pathlib import Path
+from threading import Thread
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -71,6 +73,27 @@ def test_restarts_order_and_duplicates_do_not_show_in_the_snapshot(watched, tmp_
     before = files_of(whole)
     assert files_of(stream(watched, tmp_path / "out", *FOR_EVER)) == before  # nothing came
     assert len(list((tmp_path / "out" / "state").iterdir())) == 1
+
+
+def test_a_stream_goes_on_from_tick_to_tick(watched, tmp_path):
+    rows = [complaint(n, phone_numbers=[{"raw": "(888) 555-0123", "role": "callback"}])
+            for n in range(9)]  # fmt: skip
+    output = tmp_path / "out"
+
+    def feed():
+        for part in range(3):
+            while part and not (output / "state" / f"{part:012d}" / "whole.json").exists():
+                time.sleep(0.05)
+            jsonl(watched / "complaints" / f"{part}.jsonl", rows[3 * part : 3 * part + 3])
+
+    feeding = Thread(target=feed)
+    feeding.start()
+    last = stream(watched, output, "--stop-after-idle", 5, "--snapshot-every", 1)
+    feeding.join()
+    run(tmp_path / "batch", "--complaints", jsonl(tmp_path / "all.jsonl", rows))
+    assert len(list((output / "snapshots").iterdir())) >= 3
+    assert files_of(last) == files_of(tmp_path / "batch")
+    assert {path.name[:2] for path in (output / "alerts").iterdir()} == {"a-"}
 
 
 def test_poison_goes_to_rejects_once_and_the_rest_goes_on(watched, tmp_path):
