@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pipelines import options, run_batch
+from pipelines import options, run_batch, run_stream, stream_options
 
 SEVERAL = ";"
 """Between the values of a parameter that takes several: gcloud has other uses for the comma."""
@@ -22,11 +22,17 @@ SEVERAL = ";"
 IMAGE = "RINGTRACE_IMAGE"
 """Environment variable in the image: its own name, for the workers to run the same one."""
 
-LAUNCHER_ONLY = frozenset({"help", "config", "debug", "no_wait"})
-"""Options that make no sense in a template."""
+LAUNCHER_ONLY = frozenset({"help", "config", "debug", "no_wait", "watch", "stop_after_idle"})
+"""Options that make no sense in a template: they are about the machine that starts it."""
 
 _TYPES = {"DIR": "GCS_READ_FOLDER", "FILE": "GCS_READ_FILE"}
-"""Parameter types by an option's metavar (Dataflow REST reference, ParameterMetadata)."""
+_NAMED = {
+    "output": "GCS_WRITE_FOLDER",
+    "pubsub_complaints": "PUBSUB_SUBSCRIPTION",
+    "pubsub_calls": "PUBSUB_SUBSCRIPTION",
+    "pubsub_alerts": "PUBSUB_TOPIC",
+}
+"""Parameter types by an option's metavar, or name (Dataflow REST reference, ParameterMetadata)."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +54,13 @@ TEMPLATES = {
         streaming=False,
         add_arguments=options.add_arguments,
         main=run_batch.main,
+    ),
+    "stream": Template(
+        name="ringtrace stream",
+        description="Complaints and calls from Pub/Sub or Kafka in, alerts and snapshots out",
+        streaming=True,
+        add_arguments=stream_options.add_arguments,
+        main=run_stream.main,
     ),
 }
 
@@ -88,9 +101,8 @@ def _parameter(name: str, action: argparse.Action, *, optional: bool) -> dict[st
     if action.choices is not None:
         choices = [{"value": str(one), "label": str(one)} for one in action.choices]
         return said | {"paramType": "ENUM", "enumOptions": choices}
-    if name == "output":
-        return said | {"paramType": "GCS_WRITE_FOLDER"}
-    return said | {"paramType": _TYPES.get(str(action.metavar), "TEXT")}
+    kind = _NAMED.get(name) or _TYPES.get(str(action.metavar), "TEXT")
+    return said | {"paramType": kind}
 
 
 def words(template: Template, arguments: Iterable[str]) -> list[str]:

@@ -1,11 +1,20 @@
 """The Dataflow runner checks and translates the whole stream, without an account."""
 
+import apache_beam as beam
 import pytest
+from apache_beam.options.pipeline_options import PipelineOptions
+from apache_beam.portability.api import beam_runner_api_pb2
 
+from pipelines.flex_template import launch
+from pipelines.queue_source import queue
 from pipelines.run_stream import main
+from pipelines.stream_options import parse
+from pipelines.stream_plan import engine_plan, reading
+from pipelines.streaming import build
 
 pytestmark = pytest.mark.dataflow
 
+IMAGE = "europe-docker.pkg.dev/made-up/images/ringtrace:1"
 JOB = [
     "--runner=DataflowRunner",
     "--dry_run=True",
@@ -13,11 +22,53 @@ JOB = [
     "--region=europe-west1",
     "--temp_location=gs://made-up/temp",
 ]
+NAMES = {"complaints": "subscriptions", "calls": "subscriptions", "alerts": "topics"}
+UNBOUNDED = beam_runner_api_pb2.IsBounded.UNBOUNDED
+
+
+def words(between="-"):
+    queues = [
+        f"--pubsub{between}{name}=projects/made-up/{kind}/{name}" for name, kind in NAMES.items()
+    ]
+    attributes = {"timestamp_attribute": "at", "id_label": "id"}
+    named = [
+        f"--pubsub{between}{name.replace('_', between)}={one}" for name, one in attributes.items()
+    ]
+    return [*queues, *named, "--output=gs://made-up/out"]
 
 
 def test_a_stream_from_pubsub_is_a_job_that_dataflow_would_take(capfd):
-    names = {"complaints": "subscriptions", "calls": "subscriptions", "alerts": "topics"}
-    words = [f"--pubsub-{name}=projects/made-up/{kind}/{name}" for name, kind in names.items()]
-    more = ["--pubsub-timestamp-attribute=at", "--pubsub-id-label=id", "--output=gs://made-up/out"]
-    assert main([*words, *more, *JOB]) == 0
+    assert main([*words(), *JOB]) == 0
     assert "the runner would take this job; nothing was run" in capfd.readouterr().err
+
+
+def test_the_launcher_hands_over_a_stream_and_does_not_wait(capfd, monkeypatch):
+    monkeypatch.setenv("RINGTRACE_IMAGE", IMAGE)
+    assert launch("stream", [*words("_"), *JOB]) == 0
+    assert "the runner would take this job; nothing was run" in capfd.readouterr().err
+
+
+def test_the_job_is_unbounded_from_its_sources_on_and_every_step_is_in_it():
+    flags = [*JOB, "--streaming"]
+    options = parse([*words(), *flags])
+    pipeline = beam.Pipeline(options=PipelineOptions(flags))
+    build(pipeline, engine_plan(options, queue(options, reading(options))))
+    steps = {step.full_label for step in pipeline.transforms_stack[0].parts}
+    job = pipeline.run().job.proto_pipeline
+    made = job.components.transforms.values()
+    names = [one.unique_name for one in made]
+    assert all(any(f"{name}/".startswith(f"{step}/") for name in names) for step in steps)
+    sources = [one for one in made if one.spec.urn == "beam:transform:pubsub_read:v1"]
+    read = [beam_runner_api_pb2.PubSubReadPayload.FromString(one.spec.payload) for one in sources]
+    assert sorted(one.subscription for one in read) == [
+        f"projects/made-up/subscriptions/{name}" for name in ("calls", "complaints")
+    ]
+    assert {(one.id_attribute, one.timestamp_attribute) for one in read} == {("id", "at")}
+    assert all(one.with_attributes for one in read)
+    held = job.components.pcollections
+    assert all(
+        held[name].is_bounded == UNBOUNDED for one in sources for name in one.outputs.values()
+    )
+    told = [one for one in made if one.unique_name.startswith(("Once", "Tell "))]
+    asked = [name for one in told for name in one.inputs.values()]
+    assert {held[name].is_bounded for name in asked} == {UNBOUNDED}

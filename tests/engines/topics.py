@@ -7,13 +7,18 @@ from collections.abc import Iterable
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 
 Pair = tuple[bytes | None, bytes]
+Headers = list[tuple[str, bytes]]
+Sent = Pair | tuple[bytes | None, bytes, Headers]
 
 
-def send(bootstrap: str, topic: str, pairs: Iterable[Pair]) -> None:
-    """Send (key, value) pairs, and return when the broker has them all."""
+def send(bootstrap: str, topic: str, messages: Iterable[Sent]) -> None:
+    """Send (key, value) or (key, value, headers), and return when the broker has them all."""
     producer = KafkaProducer(bootstrap_servers=bootstrap, acks="all")
     try:
-        waiting = [producer.send(topic, key=key, value=value) for key, value in pairs]
+        waiting = [
+            producer.send(topic, key=key, value=value, headers=headers[0] if headers else None)
+            for key, value, *headers in messages
+        ]
         for one in waiting:
             one.get(timeout=30)
     finally:
@@ -26,6 +31,8 @@ def read_all(bootstrap: str, topic: str) -> list[Pair]:
     try:
         found = sorted(consumer.partitions_for_topic(topic) or ())
         partitions = [TopicPartition(topic, number) for number in found]
+        if not partitions:
+            return []  # nobody sent anything yet
         consumer.assign(partitions)
         consumer.seek_to_beginning(*partitions)
         ends = consumer.end_offsets(partitions)

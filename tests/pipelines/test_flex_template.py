@@ -6,7 +6,7 @@ import tomllib
 
 import pytest
 
-from pipelines import flex_template
+from pipelines import flex_template, stream_options
 from pipelines.flex_template import SEVERAL, TEMPLATES, launch, metadata, words
 from pipelines.options import parse
 from tests.pipelines.running import ROOT
@@ -63,6 +63,26 @@ def test_parameters_become_the_options_that_they_name():
     assert options.beam == ("--runner=DataflowRunner",)
     said_no = words(TEMPLATES["batch"], [*line, "--overwrite=false"])
     assert said_no.count("--overwrite") == 1
+
+
+def test_parameters_of_a_stream_become_its_options():
+    parameters = {
+        "pubsub_complaints": "projects/made-up/subscriptions/complaints",
+        "pubsub_alerts": "projects/made-up/topics/alerts",
+        "keep": SEVERAL.join(["phone=90", "domain=30"]),
+        "every": "60",
+        "output": "gs://b/live",
+    }
+    line = [f"--{name}={value}" for name, value in parameters.items()]
+    made = words(TEMPLATES["stream"], [*line, "--runner=DataflowRunner"])
+    options = stream_options.parse(made)
+    assert (options.source, options.every) == ("pubsub", 60)
+    assert options.keep == {"phone": 90, "domain": 30}
+    assert options.pubsub_alerts == parameters["pubsub_alerts"]
+    types = {one["name"]: one["paramType"] for one in metadata(TEMPLATES["stream"])["parameters"]}
+    assert types["pubsub_complaints"] == "PUBSUB_SUBSCRIPTION"
+    assert types["pubsub_alerts"] == "PUBSUB_TOPIC"
+    assert not {"watch", "stop_after_idle", "debug"} & types.keys()
 
 
 def test_every_parameter_reaches_its_option():

@@ -1,0 +1,82 @@
+"""From a topic through an engine to alerts in a topic: Beam's own Kafka source and sink, live."""
+
+import io
+import json
+import time
+from dataclasses import replace
+
+import apache_beam as beam
+import fastavro
+import pytest
+from apache_beam.options.pipeline_options import PipelineOptions
+
+from pipelines.queue_source import queue
+from pipelines.stream_options import parse
+from pipelines.stream_plan import engine_plan, reading
+from pipelines.streaming import build
+from tests.engines.batch import engine_flags
+from tests.engines.topics import read_all, send
+from tests.pipelines.watch.test_alerts import CALLS, INNOCENT, KNOWN, NEW, told
+from tests.transforms.live.test_messages import SCHEMA
+
+pytestmark = [pytest.mark.kafka, pytest.mark.prism]
+LONGEST = 240
+"""Seconds until a stream must have told what there is."""
+
+
+def line(row, org=None):
+    """A record as a message: the key spreads, and the header stands in for an organisation."""
+    if org is None:
+        return b"k", json.dumps(row).encode()
+    bare = {name: value for name, value in row.items() if name != "source_org"}
+    return b"k", json.dumps(bare).encode(), [("source_org", org.encode())]
+
+
+def avro(row):
+    """The same record in Avro."""
+    stream = io.BytesIO()
+    fastavro.schemaless_writer(stream, fastavro.parse_schema(SCHEMA), row)
+    return b"k", stream.getvalue()
+
+
+def alerts_sent(kafka, topic):
+    """Alerts in a topic, by their key."""
+    return {key.decode(): json.loads(value) for key, value in read_all(kafka, topic)}
+
+
+def streamed(words, prism, enough):
+    """Run a stream on Prism until it has told enough."""
+    flags = [*engine_flags(prism), "--streaming"]
+    options = parse([*map(str, words), *flags])
+    pipeline = beam.Pipeline(options=PipelineOptions(flags))
+    source = queue(options, reading(options))
+    source.kafka = replace(source.kafka, commit=False)  # Prism has no stable input
+    build(pipeline, engine_plan(options, source))
+    result = pipeline.run()
+    try:
+        end = time.monotonic() + LONGEST
+        while time.monotonic() < end and not enough():
+            time.sleep(1)
+    finally:
+        result.cancel()
+    assert enough()
+
+
+def test_alerts_of_a_topic_are_in_a_topic_once(kafka, beam_kafka, prism, tmp_path):
+    rows = [*KNOWN, *NEW, *NEW, *INNOCENT]
+    send(kafka, "calls-in", [line(row) for row in CALLS])
+    send(kafka, "in", [line(row, row["source_org"]) for row in rows])
+    expected = {
+        ("threshold", "phone:+18555550106"),
+        ("several_orgs", "phone:+18445550107"),
+    }
+    words = [
+        *("--kafka-servers", kafka, "--kafka-complaints", "in", "--kafka-calls", "calls-in"),
+        *("--kafka-alerts", "told", "--kafka-expansion", beam_kafka, "--every", 5),
+        *("--output", tmp_path / "out"),
+    ]
+    streamed(words, prism, lambda: len(read_all(kafka, "told")) >= len(expected))
+    sent = alerts_sent(kafka, "told")
+    assert told(sent) == expected
+    assert all(key == alert["alert_id"] for key, alert in sent.items())
+    assert len(read_all(kafka, "told")) == len(sent)
