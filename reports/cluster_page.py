@@ -13,6 +13,7 @@ from reports.cluster_facts import Facts
 from reports.cluster_table import page_name
 from reports.doubts import entity_doubts
 from reports.evidence import Reading
+from reports.joint_page import Joint
 from reports.layout import Point
 from reports.paths import sides
 from reports.picture import Picture, picture
@@ -60,6 +61,7 @@ class Context:
     pages: dict[str, str]
     redact: bool
     suppress_below: int
+    joint: Joint | None = None
 
 
 def render(facts: Facts, places: Mapping[str, Point], context: Context) -> bytes:

@@ -14,6 +14,7 @@ from markupsafe import Markup
 
 from reports import accounting, drawings, page, redaction, tables
 from reports.cluster_table import ClusterTable, losses
+from reports.joint_page import Joint
 from reports.search_index import search_index
 from reports.several_sources import shared_entities
 from reports.tables import Run
@@ -44,6 +45,7 @@ def render(
     run: Run,
     manifest: Manifest,
     clusters: ClusterTable,
+    joint: Joint | None = None,
     *,
     redact: bool = False,
     suppress_below: int = 0,
@@ -69,6 +71,7 @@ def render(
         "index.html",
         ["unpack.js", "table.js", "search.js", "cite.js"],
         manifest=manifest,
+        joint=joint,
         redacted=redact,
         options={name: _json(value) for name, value in sorted(manifest["options"].items())},
         accounts=accounting.accounts(run, manifest),

@@ -7,7 +7,16 @@ from datetime import UTC, datetime
 from itertools import islice
 from typing import Any
 
-from reports import cluster_page, index, redaction, single_page, spreadsheet, stix, whole_graph
+from reports import (
+    cluster_page,
+    index,
+    joint_page,
+    redaction,
+    single_page,
+    spreadsheet,
+    stix,
+    whole_graph,
+)
 from reports.cluster_facts import Facts, gather, in_groups
 from reports.cluster_page import Context
 from reports.cluster_table import ClusterTable, cluster_table, page_name
@@ -62,9 +71,10 @@ def write(
     the run before.
     """
     table = cluster_table(run, pages)
+    joint = joint_page.gather(run, manifest)
     yield (
         "report/index.html",
-        index.render(run, manifest, table, redact=redact, suppress_below=suppress_below),
+        index.render(run, manifest, table, joint, redact=redact, suppress_below=suppress_below),
     )
     moment = _moment(manifest, table)
     context = Context(
@@ -72,6 +82,7 @@ def write(
         pages=table.pages,
         redact=redact,
         suppress_below=suppress_below,
+        joint=joint,
     )
     places: dict[str, Point] = {}
     for facts in _facts(run, table, table.own, redact=redact):

@@ -8,7 +8,7 @@ from reports.referral.blocks import Block, Grid, Notice, Points, Text
 from reports.referral.case import Case
 from reports.referral.exhibit import Exhibit
 from reports.referral.matrix import holdings
-from reports.referral.words import DRAFT
+from reports.referral.words import draft
 from reports.text import plain
 
 
@@ -16,7 +16,10 @@ def elements(case: Case) -> list[Block]:
     """Offences that may be considered, element by element."""
     held = holdings(case)
     blocks: list[Block] = [
-        Notice("Draft.", f"{DRAFT} Which offence is charged is the recipient's.")
+        Notice(
+            "Draft.",
+            f"{draft(case.reference.recipient)} Which offence is charged is the recipient's.",
+        )
     ]
     for offence in case.reference.offences:
         rows = []
@@ -102,7 +105,8 @@ def asks(case: Case) -> list[Block]:
         ),
         Text(
             f"For {past} identifiers the clock of the first record has already run out on the day "
-            "of this referral. Exhibit 10 has every identifier with its days."
+            "of this referral. Exhibit 10 has every identifier with its days, and each clock's "
+            "source with the day on which it was written down. Clocks are drafts, never advice."
         ),
     ]
 

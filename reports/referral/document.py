@@ -10,7 +10,7 @@ from reports.referral.blocks import Block, Grid, Notice, Points, Section
 from reports.referral.case import Case
 from reports.referral.doubts import against
 from reports.referral.exhibit import Exhibit, utc
-from reports.referral.words import DRAFT, counted, money
+from reports.referral.words import counted, draft, money
 from reports.text import plain
 
 HANDLING = {
@@ -69,7 +69,7 @@ def _cover(case: Case) -> list[Block]:
             "It says which identifiers hang together and on what evidence. It names no person. "
             "Establish who held an identifier at the time before anybody acts on it.",
         ),
-        Notice("Drafts.", DRAFT),
+        Notice("Drafts.", draft(case.reference.recipient)),
     ]
     if case.override is not None:
         reasons = "; ".join(plain(one.text, 400) for one in case.obstacles)
@@ -108,10 +108,10 @@ def _summary(case: Case) -> list[Block]:
     phones = sum(1 for one in case.number if one.startswith("phone:"))
     points = [
         sentence(case.material.facts),
-        f"{case.victims}; {_where(case)}.",
+        _where(case),
         f"Losses: {'; '.join(sums) or 'none stated'}. Currencies are not added up.",
-        f"To be followed up first: {phones} phone numbers and {payees} accounts or wallets that "
-        "were to be paid; each must have had a holder.",
+        f"To be followed up first: {counted(phones, 'phone number')} and "
+        f"{counted(payees, 'payee account or wallet')}; each must have had a holder.",
         f"That the members belong to one operation is {case.reference.word(row['confidence'])}, "
         "by the method of section 8.",
     ]
@@ -120,7 +120,9 @@ def _summary(case: Case) -> list[Block]:
 
 
 def _where(case: Case) -> str:
-    return f"those of {'its maker' if case.joint else 'the records'} are in {case.countries}"
+    if case.joint:
+        return f"{case.victims}; those of its maker's records are in {case.countries}."
+    return f"{case.victims}, in {case.countries}."
 
 
 def _clock(case: Case) -> str:

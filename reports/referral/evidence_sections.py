@@ -85,6 +85,8 @@ def victims(case: Case) -> list[Block]:
     rows = [(one.country, str(one.victims)) for one in seen.countries]
     if seen.elsewhere:
         rows.append(("Elsewhere, or not known", str(seen.elsewhere)))
+    if not rows:
+        rows = [("Too few to be told by country", str(sum(case.material.victims.values())))]
     return [
         Text(
             f"{case.victims}, by each organisation's own pseudonyms. A country is told apart from "

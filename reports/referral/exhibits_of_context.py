@@ -74,6 +74,7 @@ def clocks(case: Case) -> Exhibit:
         ("found_by", "text", "How that is known."),
         ("rule", "text", "What sets the period. A draft, never advice."),
         ("rule_source", "address", "Public source of the rule."),
+        ("rule_date", "day", "When it was written down from there."),
         ("first_record_until", "day", "When the record of its first day may be gone."),
         ("last_record_until", "day", "When the record of its last day may be gone."),
     )
@@ -92,6 +93,7 @@ def clocks(case: Case) -> Exhibit:
                     group.provider.found_by,
                     group.clock["rule"],
                     group.clock["source"],
+                    group.clock["date"],
                     *ends,
                     *source(case.material.first(entity_id)),
                 )

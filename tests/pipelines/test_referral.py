@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import re
 import shutil
 import subprocess
 from collections import Counter
@@ -203,6 +204,22 @@ def test_there_are_seven_recipients(office, tmp_path, recipient):
     assert office.referral(tmp_path / "p", *office.override, recipient=recipient) == 0
     page = (tmp_path / "p/data/referral.html").read_text()
     assert "Elements matrix" in page and "never legal advice" in page
+    assert "No lawyer has checked them." in page
+    matrix = page.split("6. Elements matrix</h2>")[1].split("</section>")[0]
+    captions = re.findall(r"<caption>(.*?)</caption>", matrix, re.DOTALL)
+    assert captions
+    for caption in captions:
+        assert re.search(r"Written from https://\S+ on 20\d\d-\d\d-\d\d\.", caption)
+    drafts = list((tmp_path / "p/data").glob("requests/*.txt"))
+    drafts += (tmp_path / "p/data").glob("certificates/*.txt")
+    assert len(drafts) > 3
+    for one in drafts:
+        text = one.read_text()
+        assert text.startswith("DRAFT - ") and "NOT LEGAL ADVICE" in text.partition("\n")[0], one
+        unknown = "no period is known here" in text
+        assert unknown or re.search(r"Source: .*\n?.*\(written down 20\d\d-", text), one
+    for row in exhibit(tmp_path / "p", 10):
+        assert bool(row["rule_source"]) == bool(row["rule_date"])
     assert (tmp_path / "p/data/certificates/in-bsa-63.txt").exists() == (recipient == "in-cbi")
     assert (tmp_path / "p/data/certificates/hash-report.csv").exists()
 

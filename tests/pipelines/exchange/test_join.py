@@ -446,3 +446,32 @@ def test_a_hostile_offer_names_no_innocent_and_breaks_nothing(world, offered, at
     tables = [path.read_text() for path in (tmp_path / "joint").rglob("*.csv")]
     assert not [text for text in tables if '"=HYPERLINK' in text or "\n=HYPERLINK" in text]
     (world.amazon.home / "offers" / "microsoft.json").unlink()
+
+
+# -- what people read ----------------------------------------------------------------------------
+
+
+def test_the_report_shows_who_saw_what_and_what_only_the_union_reveals(joined):
+    index = (joined / "run/report/index.html").read_text()
+    assert 'id="joint"' in index and "is in this run" in index
+    union = read(joined / "run", UNION_LINKS).to_pylist()
+    offered = read(joined / "run", OFFERED_CLUSTERS).to_pylist()
+    kinds = {one["kind"] for one in union}
+    assert "shared" in kinds
+    for one in union:
+        page = joined / f"run/report/clusters/{one['cluster_id']}.html"
+        text = page.read_text()
+        joint = text.partition('id="joint"')[2].partition("</section>")[0]
+        assert "own records alone" in joint
+        told = one["part_a"] or one["entity_a"].partition(":")[2]
+        assert told in joint
+        for row in offered:
+            if one["cluster_id"] in row["cluster_ids"]:
+                assert row["tlp"] in joint
+    who = read(joined / "run", CONTRIBUTORS).to_pylist()
+    cluster = union[0]["cluster_id"]
+    page = (joined / f"run/report/clusters/{cluster}.html").read_text()
+    seen = page.partition("Who saw it, in which cluster")[2].partition("</table>")[0]
+    for one in who:
+        if one["cluster_id"] == cluster:
+            assert one["entity_id"].partition(":")[2] in seen and one["contributor"] in seen
