@@ -106,7 +106,7 @@ def run(arguments: argparse.Namespace) -> int:
         return _refuse(arguments.cluster, stops)
     key = key_store.own_key(arguments.key)
     shared = shared_victims.read(
-        arguments.overlap, key.public_key(), manifest, found.facts.row, found.member_ids
+        arguments.overlap, key.public_key(), manifest, arguments.cluster, found.member_ids
     )
     earlier_folder = Path(arguments.supersedes) if arguments.supersedes else None
     earlier = given.earlier(earlier_folder, arguments.cluster) if earlier_folder else None

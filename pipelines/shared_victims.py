@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
+from pipelines import key_store
 from pipelines.exchange import files, overlap_state
 from pipelines.exchange.overlap_moves import RESULT
 from pipelines.options import UsageError
 from reports.exchange import letters, read_offer
 from reports.exchange.intersection import LetterError
 from reports.exchange.read_offer import OfferError
+from reports.joint_page import digest
 from reports.referral.shared_victims import Shared
 from schemas.manifest import Manifest
 from schemas.overlap import Result
@@ -21,57 +25,104 @@ from schemas.overlap import Result
 _NOT_COUNTED = "is no count that was made here; `ringtrace exchange overlap count` makes one"
 
 
-def read(
-    paths: Sequence[str], key: Ed25519PublicKey, manifest: Manifest, row: dict[str, Any],
-    members: list[str],
-) -> list[Shared]:  # fmt: skip
-    """The counts in `paths`, by organisation; `row` and `members` are the cluster's.
+@dataclass(frozen=True)
+class Counted:
+    """A count that was made here: the letter, and the cluster that it was about."""
+
+    path: Path
+    result: Result
+    signer: str
+    letter: bytes
+    signature: bytes
+    cluster_id: str
+    members: list[str]
+
+
+def counted(given: str, key: Ed25519PublicKey, offers: Sequence[tuple[str, str]]) -> Counted:
+    """The signed count at `given`; `offers` are the senders and digests that a run is joined with.
 
     Raises:
-        UsageError: for one that another key signed, that is not about this cluster and the offers
-            of this run, or that is there twice.
+        UsageError: for one that another key signed, that is about no cluster or another offer, or
+            that was not made here.
     """
-    found = [_read(path, key, manifest, row["cluster_id"], members) for path in paths]
-    named = [one.organisation for one in found]
-    for path, one in zip(paths, found, strict=True):
-        if named.count(one.organisation) > 1:
-            raise UsageError(f"{path}: counts {one.organisation} twice; give the newest alone")
-    return sorted(found, key=_organisation)
-
-
-def _organisation(one: Shared) -> str:
-    return one.organisation
-
-
-def _read(
-    given: str, key: Ed25519PublicKey, manifest: Manifest, cluster_id: str, members: list[str]
-) -> Shared:
     path, content, signature = files.read_signed(given, (RESULT,))
     try:
         _, signer = read_offer.signer_of(content, signature, {"own": [key]})
         result = letters.read(Result, content, read_offer.sender_of(content))
     except (OfferError, LetterError) as error:
         raise UsageError(f"{path}: {error}") from None
-    offers: Any = manifest["options"].get("offers") or []
-    taken = {(one["sender"], one["sha256"]) for one in offers}
     if result.about.offer is None:
-        raise UsageError(f"{path}: is about all victims, not about {cluster_id}; ask with --run")
-    if (result.recipient, result.about.offer) not in taken:
+        raise UsageError(f"{path}: is about all victims, not about a cluster; ask with --run")
+    if (result.recipient, result.about.offer) not in offers:
         raise UsageError(f"{path}: is about an offer that this run was not joined with")
     kept = overlap_state.kept(overlap_state.counted(result.session), path, _NOT_COUNTED)
     if kept.get("result") != hashlib.sha256(content).hexdigest():
         raise UsageError(f"{path}: {_NOT_COUNTED}")
-    if kept.get("cluster_id") != cluster_id:
-        raise UsageError(f"{path}: is about another cluster than {cluster_id}")
-    if kept.get("members") != sorted(members):
-        raise UsageError(f"{path}: {cluster_id} has other members since; ask anew")
-    return Shared(
-        organisation=result.recipient,
-        by=result.by,
-        shared=result.shared,
-        floor=result.floor,
-        day=result.issued_at,
-        signer=signer,
-        letter=content,
-        signature=signature,
-    )
+    return Counted(path, result, signer, content, signature, kept["cluster_id"], kept["members"])
+
+
+def read(
+    paths: Sequence[str],
+    key: Ed25519PublicKey,
+    manifest: Manifest,
+    cluster_id: str,
+    members: list[str],
+) -> list[Shared]:
+    """The counts in `paths` for a referral of one cluster, by organisation.
+
+    Raises:
+        UsageError: for one that does not hold, is not about this cluster, or is there twice.
+    """
+    offers: Any = manifest["options"].get("offers") or []
+    taken = [(one["sender"], one["sha256"]) for one in offers]
+    found: dict[str, Shared] = {}
+    for one in (counted(path, key, taken) for path in paths):
+        if one.cluster_id != cluster_id:
+            raise UsageError(f"{one.path}: is about another cluster than {cluster_id}")
+        if one.members != sorted(members):
+            raise UsageError(f"{one.path}: {cluster_id} has other members since; ask anew")
+        org = one.result.recipient
+        if org in found:
+            raise UsageError(f"{one.path}: counts {org} twice; give the newest alone")
+        found[org] = Shared(
+            organisation=org,
+            by=one.result.by,
+            shared=one.result.shared,
+            floor=one.result.floor,
+            day=one.result.issued_at,
+            signer=one.signer,
+            letter=one.letter,
+            signature=one.signature,
+        )
+    return [found[org] for org in sorted(found)]
+
+
+def for_join(
+    paths: Sequence[str], key: str | None, offers: Sequence[tuple[str, str]]
+) -> list[dict[str, Any]]:
+    """The counts in `paths` as the manifest of a joint run keeps them, for its pages.
+
+    Raises:
+        UsageError: for one that does not hold.
+    """
+    if not paths:
+        return []
+    public = key_store.own_key(key, make=False).public_key()
+    return sorted((_told(counted(path, public, offers)) for path in paths), key=_place)
+
+
+def _place(one: dict[str, Any]) -> tuple[str, str, str]:
+    return one["cluster_id"], one["organisation"], one["sha256"]
+
+
+def _told(one: Counted) -> dict[str, Any]:
+    return {
+        "by": one.result.by,
+        "cluster_id": one.cluster_id,
+        "counted_at": one.result.issued_at,
+        "floor": one.result.floor,
+        "members": digest(one.members),
+        "organisation": one.result.recipient,
+        "sha256": hashlib.sha256(one.letter).hexdigest(),
+        "shared": one.result.shared,
+    }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -23,13 +24,20 @@ class Part:
     """What offers brought to one cluster.
 
     `saw` has each member's contributors, `links` and `shared` the rows of union_links/ of either
-    kind, `offered` those of offered_clusters/ whose members it holds.
+    kind, `offered` those of offered_clusters/ whose members it holds, `overlaps` counts of victims
+    shared with another organisation that are about these very members.
     """
 
     saw: list[tuple[str, list[Row]]]
     links: list[Row]
     shared: list[Row]
     offered: list[Row]
+    overlaps: list[Row]
+
+    @property
+    def both(self) -> int:
+        """Victims that are known to be counted twice."""
+        return sum(one["shared"] or 0 for one in self.overlaps)
 
     @property
     def several(self) -> int:
@@ -62,10 +70,10 @@ def gather(run: Run, manifest: Manifest) -> Joint | None:
     if "offers" not in options:
         return None
     offers, left_out = list(options["offers"]), list(options.get("offers_left_out") or [])
-    return Joint(offers, left_out, _parts(run) if offers else {})
+    return Joint(offers, left_out, _parts(run, options) if offers else {})
 
 
-def _parts(run: Run) -> dict[str, Part]:
+def _parts(run: Run, options: Any) -> dict[str, Part]:
     saw = _grouped(tables.read(run, CONTRIBUTORS).to_pylist())
     union = _grouped(tables.read(run, UNION_LINKS).to_pylist())
     offered: defaultdict[str, list[Row]] = defaultdict(list)
@@ -78,9 +86,20 @@ def _parts(run: Run) -> dict[str, Part]:
             links=[one for one in union[cluster_id] if one["kind"] == "link"],
             shared=[one for one in union[cluster_id] if one["kind"] == "shared"],
             offered=offered[cluster_id],
+            overlaps=_overlaps(options.get("overlaps") or [], cluster_id, rows),
         )
         for cluster_id, rows in saw.items()
     }
+
+
+def digest(members: Iterable[str]) -> str:
+    """SHA-256 of a cluster's members, by which a count is known to be about them."""
+    return hashlib.sha256("\n".join(sorted(members)).encode()).hexdigest()
+
+
+def _overlaps(counts: list[Row], cluster_id: str, members: list[Row]) -> list[Row]:
+    here = digest({row["entity_id"] for row in members})
+    return [one for one in counts if (one["cluster_id"], one["members"]) == (cluster_id, here)]
 
 
 def _grouped(rows: Iterable[Row]) -> defaultdict[str, list[Row]]:

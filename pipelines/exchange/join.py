@@ -13,6 +13,7 @@ from typing import Any
 
 import pyarrow.compute as pc
 
+from pipelines import shared_victims
 from pipelines.exchange import files, intake, own_victims
 from pipelines.options import UsageError, moment
 from reports import tables
@@ -55,6 +56,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="your own victims' phone and email: an offer that names one is not believed there",
     )
     parser.add_argument(
+        "--overlap",
+        **{**many, "metavar": "RESULT"},
+        help="counts of victims shared with others, of clusters of an earlier join",
+    )
+    parser.add_argument(
+        "--key", metavar="PEM", help="private key that signed them (default: your own)"
+    )
+    parser.add_argument(
         "--at", type=moment, metavar="TIME", help="when offers must be in force (default: now)"
     )
     parser.add_argument("--debug", action="store_true", help="show tracebacks and Beam's own log")
@@ -78,9 +87,11 @@ def run(arguments: argparse.Namespace) -> int:
     offers = taken_in.offers
     for one, why in taken_in.void:
         sys.stderr.write(f"ringtrace: {one.path}: {why}; its evidence is left out\n")
+    sent = [(one.found.sender, one.sha256) for one in offers]
+    overlaps = shared_victims.for_join(arguments.overlap, arguments.key, sent)
     named = {one for offer in offers for one in _named(offer)}
     private = own_victims.among(named, arguments.victims)
-    status = _carry_out(arguments, manifest, me, taken_in, private)
+    status = _carry_out(arguments, manifest, me, taken_in, private, overlaps)
     if status == 0:
         intake.settle(offers)
         sys.stdout.write("\n".join(_summary(arguments.output, offers, private)) + "\n")
@@ -109,6 +120,7 @@ def _carry_out(
     me: str,
     taken_in: intake.Intake,
     private: frozenset[str],
+    overlaps: list[dict[str, Any]],
 ) -> int:
     import apache_beam as beam  # noqa: PLC0415 - a refusal must not wait for Beam
     from apache_beam.options.pipeline_options import PipelineOptions  # noqa: PLC0415
@@ -152,6 +164,7 @@ def _carry_out(
                     "known_legitimate": [Path(one).name for one in arguments.known_legitimate],
                     "offers": [_told(one) for one in offers],
                     "offers_left_out": [_told(one) | {"why": why} for one, why in taken_in.void],
+                    "overlaps": overlaps,
                     "own_run": manifest["run_id"],
                     "previous": follows.run_id,
                     "weights": plan.told(arguments.weights),

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from reports.referral import exhibits_of_context as context
 from reports.referral import exhibits_of_evidence as evidence
+from reports.referral import exhibits_of_links as links
+from reports.referral import exhibits_of_money as money
 from reports.referral.case import Case
 from reports.referral.exhibit import Exhibit
 
@@ -14,10 +16,10 @@ def exhibits(case: Case) -> list[Exhibit]:
         evidence.records(case),
         evidence.identifiers(case),
         evidence.sightings(case),
-        evidence.links(case),
-        evidence.losses(case),
-        evidence.payments(case),
-        evidence.not_accepted(case),
+        links.links(case),
+        money.losses(case),
+        money.payments(case),
+        links.not_accepted(case),
         context.suppliers(case),
         context.chronology(case),
         context.clocks(case),

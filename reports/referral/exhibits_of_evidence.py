@@ -1,15 +1,9 @@
-"""Exhibits 1 to 7: records, identifiers, sightings, links, losses, payments."""
+"""Exhibits 1 to 3: records, identifiers, sightings."""
 
 from __future__ import annotations
 
-from typing import Any
-
 from reports.referral.case import Case
 from reports.referral.exhibit import Column, Exhibit, source, utc
-from reports.referral.losses import written
-from reports.referral.material import Record
-
-Row = dict[str, Any]
 
 
 def records(case: Case) -> Exhibit:
@@ -106,107 +100,3 @@ def sightings(case: Case) -> Exhibit:
         )
     about = "Where each member was read: the whole evidence, place by place."
     return Exhibit(3, "sightings", "Sightings", about, columns, rows)
-
-
-_LINK: tuple[Column, ...] = (
-    ("identifier_a", "entity id", "One end."),
-    ("identifier_b", "entity id", "The other end."),
-    ("complaints", "number", "Complaints that name both."),
-    ("calls", "number", "Calls that name both."),
-    ("victims", "number", "Distinct victims among them."),
-    ("organisations", "slugs", "Who saw both."),
-    ("first_seen", "UTC time", "Earliest record that names both."),
-    ("last_seen", "UTC time", "Latest record that names both."),
-    ("weight", "records' worth", "Evidence as docs/evidence.md weighs it."),
-    ("reason", "text", "Why it was accepted or not."),
-)
-
-
-def _link(case: Case, one: Row) -> tuple[object, ...]:
-    return (
-        one["entity_a"],
-        one["entity_b"],
-        one["complaints"],
-        one["calls"],
-        one["victims"],
-        "; ".join(one["orgs"]),
-        utc(one["first_seen"]),
-        utc(one["last_seen"]),
-        round(one["weight"], 6),
-        one["reason"],
-        *source(_earliest(case, one)),
-    )
-
-
-def _earliest(case: Case, link: Row) -> Record:
-    """The earliest record of ours that names both ends, or that the run names as evidence.
-
-    Evidence can be a complaint that names one end and its call that names the other
-    (`links.record_ids` is then `org|complaint_id`).
-    """
-    records, of = case.material.records, case.material.records_of
-    found = of.get(link["entity_a"], set()) & of.get(link["entity_b"], set())
-    if not found:
-        ours = of.get(link["entity_a"], set()) | of.get(link["entity_b"], set())
-        named = {one.partition("|")[0::2] for one in link["record_ids"]}
-        found = {key for key in ours if key[1:] in named or (key[1], f"call|{key[2]}") in named}
-        found = found or ours
-    return min((records[key] for key in found), key=_number)
-
-
-def _number(record: Record) -> int:
-    return record.number
-
-
-def links(case: Case) -> Exhibit:
-    """Exhibit 4."""
-    rows = [_link(case, one) for one in case.material.facts.inside if one["accepted"]]
-    about = "What holds the cluster together."
-    return Exhibit(4, "links", "Links", about, _LINK, rows)
-
-
-def losses(case: Case) -> Exhibit:
-    """Exhibit 5."""
-    columns: tuple[Column, ...] = (
-        ("amount", "decimal", "What the complaint states as lost in all, exact."),
-        ("currency", "ISO 4217", "Its currency."),
-    )
-    rows = [
-        (written(one.loss), one.currency, *source(one))
-        for one in case.material.in_order
-        if one.loss is not None and one.currency
-    ]
-    about = "One row a complaint that states a loss; they add up to section 3, to the cent."
-    return Exhibit(5, "losses", "Losses", about, columns, rows)
-
-
-def payments(case: Case) -> Exhibit:
-    """Exhibit 6."""
-    columns: tuple[Column, ...] = (
-        ("payee", "entity id", "The member that was paid, or was to be paid."),
-        ("method", "word", "How, as the complaint says."),
-        ("amount", "decimal", "Exact amount."),
-        ("currency", "ISO 4217 or ticker", "Its currency."),
-    )
-    rows = [
-        (
-            paid["payee"],
-            paid["method"],
-            None if paid["amount"] is None else written(paid["amount"]),
-            paid["currency"],
-            *source(one),
-        )
-        for one in case.material.in_order
-        for paid in one.payments
-    ]
-    about = (
-        "Payments to members that complaints itemise. They are part of losses, not added to them."
-    )
-    return Exhibit(6, "payments", "Payments to members", about, columns, rows)
-
-
-def not_accepted(case: Case) -> Exhibit:
-    """Exhibit 7."""
-    rows = [_link(case, one) for one in case.material.facts.near]
-    about = "Hard links from a member to an identifier elsewhere that were not believed, and why."
-    return Exhibit(7, "links-not-accepted", "Links not accepted", about, _LINK, rows)

@@ -13,7 +13,7 @@ from reports.exchange import canonical
 from schemas.joint import CONTRIBUTORS
 from schemas.kinds import HARD_ROLES
 from schemas.tables import MEMBERS, MENTIONS
-from tests.pipelines.exchange.conftest import ringtrace, rows
+from tests.pipelines.exchange.conftest import NOW, ringtrace, rows
 from tests.pipelines.exchange.test_joint_referral import AGREED, Joint
 
 SHARED = 9
@@ -199,3 +199,19 @@ def test_the_letters_of_a_cluster_hold_nothing_of_a_victim_nor_the_clusters_id(c
         assert not [one for one in ids if one.encode() in content]
         assert b"202555" not in content
         assert counted.cluster["cluster_id"][2:].encode() not in content
+
+
+def test_a_joint_run_tells_it_on_the_clusters_page(counted, tmp_path):
+    counted.at("amazon")
+    words = ["exchange", "join", counted.world.amazon.run, counted.offer, "--at", NOW]
+    words += ["--decisions", counted.run.parent / "decisions.csv", "--overlap", counted.result]
+    assert ringtrace(*words, "--output", tmp_path / "run") == 0
+    cluster, total = counted.cluster["cluster_id"], counted.cluster["victims"]
+    page = (tmp_path / f"run/report/clusters/{cluster}.html").read_text()
+    assert f"{SHARED} victims are on both sides" in page
+    assert f"at most {total - SHARED} distinct victims, of {total} counted" in page
+    others = [one for one in (tmp_path / "run/report/clusters").glob("*.html")
+              if one.stem != cluster]  # fmt: skip
+    assert not [one for one in others if "are on both sides" in one.read_text()]
+    wrong = [*words[:-2], "--overlap", tmp_path, "--output", tmp_path / "no"]
+    assert ringtrace(*wrong) == 2 and not (tmp_path / "no").exists()
