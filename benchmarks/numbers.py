@@ -88,13 +88,16 @@ first look at these transcripts, so the figures flatter them. Other languages ha
 BOUNDS = """
 ## Bounds
 
-A number field is read up to 250 code points (libphonenumber's limit), a web address up to 2,048, a
-payee or a session up to 500, a text up to 12,000 and 500 candidate numbers. Digits behind that are
-masked in the complaint that is kept.
-`tests/transforms/identify/test_hostile_input.py` holds each of these readers to 50 ms of CPU for a
-megabyte of one piece or of mixed pieces, and to raise nothing. That is not held for the masking of
-what is kept: looking for victims' digits in a narrative of a megabyte takes seconds where it is
-all digits, in time that grows with its length.
+A number field is read up to 250 code points (libphonenumber's limit), a web address up to 2,048,
+a payee or a session up to 500, a text up to 12,000 and 500 candidate numbers. Of a longer text
+the first 11,800 code points are kept and then `[N more characters, not read]`: what was not
+searched for a victim's number is shown nowhere, and the text says how much went. Of a refused row
+64 KiB are kept, and all of that is searched.
+
+`tests/transforms/identify/test_hostile_input.py` holds each step that touches a text (numbers,
+other identifiers, impersonation, the evidence of a complaint, masking, victims' digits in what is
+kept and in refused rows) to 50 ms of CPU for a megabyte of one piece or of mixed pieces, and to
+raise nothing.
 """
 
 

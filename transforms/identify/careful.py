@@ -21,9 +21,10 @@ import pyarrow.compute as pc
 from transforms.identify import ordinary, phones, spoken
 from transforms.identify.noise import blank, is_labelled
 from transforms.identify.reading import VALID, How, Reading, worth
+from transforms.identify.searched import SEARCHED
 
-MAX_SCAN = 12_000
-"""Code points of a text that are searched, about four pages; the rest is left alone."""
+MAX_SCAN = SEARCHED
+"""Code points of a text that are searched; the rest is left alone."""
 MAX_CANDIDATES = 500
 """Candidates of one text, and pieces of one candidate, that are tried."""
 SHORTEST, LONGEST = 7, 24

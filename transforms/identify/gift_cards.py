@@ -26,11 +26,20 @@ _REACH = 120
 
 def codes(text: str) -> Iterator[tuple[int, int]]:
     """Start and end of every code that stands behind the name of a card."""
-    done = 0
-    for card in _CARD.finditer(text):
-        for code in _CODE.finditer(text, max(done, card.end()), card.end() + _REACH):
-            done = code.end()
+    for start, end in _behind_cards(text):
+        for code in _CODE.finditer(text, start, end):
             yield code.span()
+
+
+def _behind_cards(text: str) -> Iterator[tuple[int, int]]:
+    """Where codes may stand: ascending and apart."""
+    start = end = 0
+    for card in _CARD.finditer(text):
+        if card.end() > end:
+            yield start, end
+            start = card.end()
+        end = card.end() + _REACH
+    yield start, end
 
 
 def without_codes(texts: pa.Array) -> pa.Array:

@@ -23,11 +23,10 @@ from transforms.identify.folded import fold_pattern, folded
 from transforms.identify.places import Places, cut, distinct, places
 from transforms.identify.repeats import distinct_rows, given_to_all
 from transforms.identify.rules import load
+from transforms.identify.searched import SEARCHED
 
 LANGUAGES = ("en", "es", "de", "fr", "hi")
 """Languages of the lures; hi is Hindi in Latin letters, mixed with English."""
-MAX_SCAN = 12_000
-"""Code points of a text that are searched."""
 _MOST = 5
 """Places of one rule in one text that are kept."""
 
@@ -187,7 +186,7 @@ class _Told:
 
 def _told(texts: pa.Array, passes: Sequence[tuple[int, ...]]) -> _Told:
     """What each text tells, of the rules of some passes."""
-    words = folded(texts, MAX_SCAN)
+    words = folded(texts, SEARCHED)
     found = [_of_pass(words, numbers) for numbers in passes]
     at = Places(*(np.concatenate(column) for column in zip(*(p for p, _ in found), strict=True)))
     rule = np.concatenate([numbers for _, numbers in found])

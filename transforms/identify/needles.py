@@ -15,6 +15,8 @@ from typing import NamedTuple
 import phonenumbers as pn
 from phonenumbers.phonemetadata import PhoneMetadata
 
+from transforms.identify.searched import SEARCHED
+
 WIDEST_GAP = 8
 """Characters between two digits of one written number: 'dash', a line break, brackets."""
 WIDEST_GAP_IN_WORDS = 4
@@ -52,7 +54,7 @@ def needles(identifiers: Iterable[str], as_written: Iterable[str] = ()) -> Needl
         value = identifier.rpartition(":")[2]
         wanted.update(_of_number(value) if value.startswith("+") else [Needle(_compact(value))])
     for text in as_written:
-        wanted.update(_of_number(text))
+        wanted.update(_of_number(text[:SEARCHED]))
     return frozenset(needle for needle in wanted if len(needle.text) >= SHORTEST)
 
 

@@ -17,6 +17,7 @@ from transforms.identify.careful import MAX_SCAN, find_one
 from transforms.identify.places import FEW
 from transforms.identify.reading import VALID, How
 from transforms.identify.repeats import distinct_rows, given_to_all
+from transforms.identify.searched import searched
 
 __all__ = ["HIT", "MAX_SCAN", "find", "find_one"]
 
@@ -69,8 +70,7 @@ def find(text: pa.Array, region: pa.Array) -> pa.RecordBatch:
 
 def _search(texts: pa.Array, regions: pa.Array) -> pa.RecordBatch:
     """As `find`, of distinct pairs."""
-    if (pc.max(pc.binary_length(texts)).as_py() or 0) > MAX_SCAN:
-        texts = pc.utf8_slice_codeunits(texts, 0, MAX_SCAN)
+    texts = searched(texts)
     enough = _matches(texts, careful.AS_ENOUGH)
     said = _matches(texts, f"{spoken.HINT}|{spoken.AREA_HINT}")
     slow = enough | said

@@ -38,7 +38,7 @@ _ENOUGH = rf"[0-9](?:[^0-9A-Za-z_]{{0,3}}[0-9]){{{SHORTEST - 1}}}|[^\x00-\x7f]"
 """RE2: without a match of this, no number is written in a text."""
 _ALONE = re.compile(rf"\+?(\d{{{SHORTEST},{LONGEST}}})", re.ASCII)
 _RUN = re.compile(r"\d+", re.ASCII)
-_GAP = re.compile(r"[^\w]{1,3}", re.ASCII)
+_CLOSE = re.compile(r"\d+(?:[^\w]{1,3}\d+)*", re.ASCII)
 
 
 def written_forms(victims: pa.RecordBatch) -> np.ndarray:
@@ -122,18 +122,16 @@ def _candidates(text: str) -> Iterator[str]:
         yield alone[1]
         return
     plain = text if text.isascii() else unicodedata.normalize("NFKC", text)
-    runs = list(_RUN.finditer(plain))
-    for first, run in enumerate(runs):
-        digits = run[0]
-        if SHORTEST <= len(digits) <= LONGEST:
-            yield digits
-        following = runs[first + 1 : first + PIECES]
-        for before, after in zip(runs[first : first + PIECES], following, strict=False):
-            digits += after[0]
-            if len(digits) > LONGEST or not _GAP.fullmatch(plain, before.end(), after.start()):
-                break
-            if len(digits) >= SHORTEST:
-                yield digits
+    for close in _CLOSE.findall(plain):
+        runs = _RUN.findall(close)
+        for first in range(len(runs)):
+            digits = ""
+            for run in runs[first : first + PIECES]:
+                digits += run
+                if len(digits) > LONGEST:
+                    break
+                if len(digits) >= SHORTEST:
+                    yield digits
 
 
 _Waiting = tuple[np.ndarray, list[np.ndarray], int]

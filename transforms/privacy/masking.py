@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
+from functools import partial
 
 import numpy as np
 import pyarrow as pa
@@ -16,15 +16,14 @@ from transforms.columns import mask as true
 from transforms.identify import phones
 from transforms.identify.gift_cards import without_card_payees, without_codes
 from transforms.identify.impersonation import reasons
-from transforms.identify.needles import MASK, Needles, needles
-from transforms.identify.numbers_in_text import MAX_SCAN
+from transforms.identify.needles import Needles, needles
+from transforms.identify.searched import shown
 from transforms.identify.sightings import own_numbers, unread_counts, victim_sides
 from transforms.lists import items
 from transforms.privacy.searching import holding, masked
 
 _TEXTS = ("claimed_brand", "narrative", "victim_region", "language")
-_LISTS = ("urls", "emails")
-_DIGIT = re.compile(r"\d")
+_LISTS = ("urls", "emails", "remote_access", "payments")
 
 
 def withhold(
@@ -35,8 +34,10 @@ def withhold(
     `victim_numbers_by_row` holds each row's victim-side identifiers, as E.164 or as entity ids.
     Numbers that the complaint itself gives the role `victim` are taken out whether read or not.
     `numbers_withheld` counts the entries of phone_numbers that went, or one where the narrative
-    alone named the victim's number.
+    alone named the victim's number. Of a long text, what is not `searched` is not kept.
     """
+    told = reasons(batch["claimed_brand"], batch["narrative"])
+    batch = _shown(batch)
     wanted = [
         needles(given, own)
         for given, own in zip(victim_numbers_by_row, own_numbers(batch), strict=True)
@@ -47,13 +48,14 @@ def withhold(
     if any(wanted):
         for name in _TEXTS:
             columns[name] = masked(columns[name], wanted)
-        for name in (*_LISTS, "remote_access", "payments"):
-            columns[name] = _masked_items(columns[name], wanted)
+        for name in _LISTS:
+            by_item = [wanted[row] for row in items(columns[name]).rows]
+            columns[name] = _in_items(columns[name], partial(masked, wanted=by_item))
     only_told = pc.fill_null(pc.not_equal(columns["narrative"], batch["narrative"]), False)
     columns["numbers_withheld"] = pc.max_element_wise(withheld, only_told.cast(pa.int32()))
     columns["numbers_unread"] = unread_counts(batch)
-    columns["impersonation"] = reasons(batch["claimed_brand"], batch["narrative"])
-    columns["narrative"] = without_codes(_without_tails(columns["narrative"]))
+    columns["impersonation"] = told
+    columns["narrative"] = without_codes(columns["narrative"])
     columns["payments"] = _without_codes(columns["payments"])
     return pa.RecordBatch.from_arrays([columns[f.name] for f in COMPLAINT], schema=COMPLAINT)
 
@@ -93,7 +95,7 @@ def suspect_calls(batch: pa.RecordBatch) -> pa.RecordBatch:
             sides[row] = side
     wanted = [needles((), written) for written in sides]
     for name in ("suspect_number", "trunk", "carrier", "orig_id"):
-        columns[name] = masked(columns[name], wanted)
+        columns[name] = masked(shown(columns[name]), wanted)
     return pa.RecordBatch.from_arrays([columns[f.name] for f in CALL], schema=CALL)
 
 
@@ -118,15 +120,13 @@ def _without_codes(column: pa.Array) -> pa.Array:
     return _lists(column, without_card_payees(listed.values), counts)
 
 
-def _without_tails(column: pa.Array) -> pa.Array:
-    """Texts with the digits masked that stand behind what was searched for numbers."""
-    if not len(column) or (pc.max(pc.utf8_length(column)).as_py() or 0) <= MAX_SCAN:
-        return column
-    texts = [
-        text[:MAX_SCAN] + _DIGIT.sub(MASK, text[MAX_SCAN:]) if text else text
-        for text in column.to_pylist()
-    ]
-    return pa.array(texts, pa.string())
+def _shown(batch: pa.RecordBatch) -> pa.RecordBatch:
+    """The complaints with nothing in their texts that is not searched."""
+    for name in (*_TEXTS, *_LISTS, "phone_numbers"):
+        at = batch.schema.get_field_index(name)
+        column = shown(batch[name]) if name in _TEXTS else _in_items(batch[name], shown)
+        batch = batch.set_column(at, batch.schema.field(at), column)
+    return batch
 
 
 def _lists(column: pa.Array, values: pa.Array, counts: np.ndarray) -> pa.Array:
@@ -137,22 +137,19 @@ def _lists(column: pa.Array, values: pa.Array, counts: np.ndarray) -> pa.Array:
     )
 
 
-def _masked_items(column: pa.Array, wanted: Sequence[Needles]) -> pa.Array:
-    """A list of strings, or of structs, with every string in it masked."""
+def _in_items(column: pa.Array, work: Callable[[pa.Array], pa.Array]) -> pa.Array:
+    """A list of strings, or of structs, with some work done on every string in it."""
     listed = items(column)
     if not len(listed.values):
         return column
-    by_item = [wanted[row] for row in listed.rows]
     values = listed.values
     if pa.types.is_struct(values.type):
         parts = [
-            masked(listed.field(f.name), by_item)
-            if pa.types.is_string(f.type)
-            else listed.field(f.name)
+            work(listed.field(f.name)) if pa.types.is_string(f.type) else listed.field(f.name)
             for f in values.type
         ]
         values = pa.StructArray.from_arrays(parts, fields=list(values.type))
     else:
-        values = masked(values, by_item)
+        values = work(values)
     counts = np.bincount(np.array(listed.rows, np.int64), minlength=len(column))
     return _lists(column, values, counts)

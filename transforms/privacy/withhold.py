@@ -15,6 +15,7 @@ from schemas.complaint import COMPLAINT_ACCEPTED, COMPLAINT_KEY
 from schemas.kinds import RecordKind
 from transforms.graph.verdicts import WITHHELD
 from transforms.identify.needles import needles
+from transforms.identify.searched import searched, shown
 from transforms.identify.strays import strays
 from transforms.lists import items
 from transforms.privacy.masking import suspect_calls, withhold
@@ -91,7 +92,7 @@ def _found(
             rows.extend(where)
             texts.append(part)
     found: dict[int, set[str]] = {}
-    for row, digits in zip(rows, strays(pa.concat_arrays(texts), numbers), strict=True):
+    for row, digits in zip(rows, strays(searched(pa.concat_arrays(texts)), numbers), strict=True):
         if digits:
             found.setdefault(row, set()).update(digits)
     return [tuple(sorted(found.get(row, ()))) for row in range(batch.num_rows)]
@@ -112,11 +113,9 @@ def _masked(
     batch: pa.RecordBatch, names: Sequence[str], hidden: Sequence[Sequence[str]]
 ) -> pa.RecordBatch:
     """The named text columns with each row's hidden identifiers masked in them."""
-    if not any(hidden):
-        return batch
     wanted = [needles(those) for those in hidden]
     for name in names:
-        batch = _with(batch, name, masked(batch[name], wanted))
+        batch = _with(batch, name, masked(shown(batch[name]), wanted))
     return batch
 
 

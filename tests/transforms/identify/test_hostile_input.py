@@ -1,8 +1,8 @@
 """Any input, up to a megabyte: nothing raises, and nothing takes over 50 ms.
 
 What is bounded: a number field is read up to 250 code points, a web address up to 2,048, a payee
-or a session up to 500, a text up to `numbers_in_text.MAX_SCAN` (12,000) and 500 candidates;
-the digits behind that are masked in what is kept (`masking`).
+or a session up to 500, a text up to `searched.SEARCHED` (12,000) and 500 candidates; what
+is behind that is not kept, and the text says so.
 """
 
 from __future__ import annotations
@@ -17,13 +17,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from schemas.reject import RAW_LIMIT
 from tests.transforms.made_up_records import complaints, number
+from transforms.graph.verdicts import WITHHELD
 from transforms.identify import (
     agents,
     emails,
     impersonation,
     narratives,
-    numbers_in_text,
     payees,
     payees_in_text,
     phones,
@@ -31,7 +32,11 @@ from transforms.identify import (
     spoken,
     urls,
 )
+from transforms.identify.evidence import complaint_evidence
+from transforms.identify.searched import SEARCHED
+from transforms.identify.strays import strays, written_forms
 from transforms.privacy.masking import withhold
+from transforms.privacy.withhold import kept_complaints
 
 MEGABYTE = 1 << 20
 LIMIT = 0.050 * float(os.environ.get("RINGTRACE_SLOW_MACHINE", "1"))
@@ -109,7 +114,56 @@ def test_no_text_raises(text):
         assert run.ends[-1] <= len(text)
 
 
-def test_digits_behind_what_is_searched_are_masked():
-    text = "x" * numbers_in_text.MAX_SCAN + " my number is 415-666-7777"
-    kept = withhold(complaints({"narrative": text}, {"phone_numbers": [number("x")]}), [(), ()])
-    assert kept["narrative"][0].as_py().endswith("my number is ###-###-####")
+@pytest.mark.parametrize("before", [0, 5, 20, 5000])
+def test_what_is_not_searched_is_not_kept_and_that_is_said(before):
+    """Nor a number that begins where the search ends."""
+    text = ("x " * SEARCHED)[: SEARCHED - before] + "415-666-7777" + " y" * SEARCHED
+    batch = complaints({"narrative": text, "urls": [text], "claimed_brand": text})
+    kept = withhold(batch, [("+14156667777",)]).to_pylist()[0]
+    for shown in (kept["narrative"], kept["urls"][0], kept["claimed_brand"]):
+        assert "415" not in shown and "777" not in shown
+        assert len(shown) < SEARCHED
+        assert shown.endswith(f" [{len(text) - SEARCHED + 200} more characters, not read]")
+
+
+def test_a_text_of_the_longest_that_is_searched_is_kept():
+    text = "x" * SEARCHED
+    assert withhold(complaints({"narrative": text}), [()])["narrative"][0].as_py() == text
+
+
+def masking(text: str) -> object:
+    return withhold(complaints({"narrative": text, "urls": [text]}), [("+14156667777",)])
+
+
+def keeping(text: str) -> object:
+    nobody = pa.table({name: pa.array([], pa.string()) for name in WITHHELD.names})
+    batch = complaints({"narrative": text, "emails": [text]})
+    return list(kept_complaints(pa.Table.from_batches([batch]), nobody, OWN))
+
+
+def evidence(text: str) -> object:
+    row = {"narrative": text, "phone_numbers": [number(text[:500])]}
+    return complaint_evidence(complaints(row))
+
+
+def refused(text: str) -> object:
+    """A refused row, as much of it as is kept."""
+    raw = text.encode()[:RAW_LIMIT].decode(errors="ignore")
+    return strays(pa.array([raw]), OWN)
+
+
+OWN = written_forms(pa.RecordBatch.from_pydict({"entity_id": ["phone:+14156667777"]}))
+STEPS: tuple[Callable[[str], object], ...] = (masking, keeping, evidence, refused)
+MORE = (
+    *PIECES, "eight ", "1.", "(1)", "[1]", "7 ", "a1", "-1-", "９", "1é", "deadbeef", "4156667777 ",
+    "my number is 4156667777 ", "4156667", "111111a", "gift card ", "Amazon ", "a.b/1?",
+    "bc1qar0srrr7xfkvy5l643lydnw9re59gtzzwf5mdq ", "DE89370400440532013000 ",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("piece", MORE)
+def test_a_megabyte_through_the_steps_that_keep_it(piece):
+    text = piece * (MEGABYTE // len(piece.encode()))
+    for step in STEPS:
+        step(piece)
+        assert seconds(step, text) < LIMIT, step
