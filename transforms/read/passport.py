@@ -32,6 +32,10 @@ SOURCE_ORG = "passport"
 
 _TOKEN = re.compile(r"([A-Za-z0-9_-]+={0,2})\.([A-Za-z0-9_-]+={0,2})\.([A-Za-z0-9_-]*={0,2})")
 _CANONICAL = re.compile(r"[1-9][0-9]{0,14}", re.ASCII)
+_CERTIFICATE = re.compile(
+    r"https?://(?P<host>(?:[a-z0-9-]{1,63}\.){1,8}[a-z]{2,63})(?::[0-9]{1,5})?/", re.IGNORECASE
+)
+_LONGEST_ADDRESS = 2048
 _LATEST = 253_402_300_800
 """The first second of the year 10000, which no calendar here can hold."""
 
@@ -106,9 +110,9 @@ def _text(value: Any) -> str | None:
 
 def claims(compact: str) -> dict[str, str | None]:
     """The fields of the call that a token speaks for. Raises BrokenTokenError."""
-    header, payload, _ = compact.split(".")
-    kind = _claims(header).get("typ")
-    said = _claims(payload)
+    first, payload, _ = compact.split(".")
+    header, said = _claims(first), _claims(payload)
+    kind = header.get("typ")
     if str(kind).lower() != "passport" or not {"orig", "dest", "iat"} <= said.keys():
         raise BrokenTokenError("a token, but not a PASSporT: it lacks typ, orig, dest or iat")
     return {
@@ -119,7 +123,20 @@ def claims(compact: str) -> dict[str, str | None]:
         "called_number": _party(said["dest"]),
         "attestation": _text(said.get("attest")),
         "orig_id": _text(said.get("origid")),
+        "carrier": _signer(header.get("x5u")),
     }
+
+
+def _signer(certificate: Any) -> str | None:
+    """Who signed, by the host where its certificate lies (RFC 8225 section 4.1, x5u).
+
+    A carrier, or the keeper of its certificates: a supplier either way. None for an address that no
+    other network can reach.
+    """
+    if not isinstance(certificate, str) or len(certificate) > _LONGEST_ADDRESS:
+        return None
+    found = _CERTIFICATE.match(certificate)
+    return found["host"].lower() if found else None
 
 
 def load_keys(pems: Sequence[str]) -> list[EllipticCurvePublicKey]:
@@ -219,4 +236,5 @@ _FIELDS = (
     "called_number",
     "attestation",
     "orig_id",
+    "carrier",
 )

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from schemas.kinds import RecordKind
 from transforms.read.passport import read
 from transforms.read.records import Origin, Record
+from transforms.validate.calls import validate_calls
 
 ORIGIN = Origin("a", "passport", RecordKind.CALL)
 HEADER = {"alg": "ES256", "ppt": "shaken", "typ": "passport", "x5u": "https://x/y.pem"}
@@ -70,6 +71,48 @@ def test_a_token_is_the_same_call_in_every_dress():
 )
 def test_the_calling_party_in_all_its_forms(orig, wanted):
     assert only(token(orig=orig))["calling_number"] == wanted
+
+
+@pytest.mark.parametrize(
+    ("x5u", "wanted"),
+    [
+        ("https://Cert.Example.com/a.pem", "cert.example.com"),
+        ("http://x.example.com:8443/a?b", "x.example.com"),
+        ("http://127.0.0.1/404.pem", None),
+        ("http://cert-repo/certs/sp_1", None),
+        ("https://user@cert.example.com/a.pem", None),
+        ("https://cert.example.com", None),
+        ("javascript:alert(1)//a.b/", None),
+        ("https://" + "a." * 2000 + "com/", None),
+        (["https://cert.example.com/"], None),
+        (None, None),
+    ],
+)
+def test_who_signed_is_the_host_of_the_certificate(x5u, wanted):
+    assert only(token(header=HEADER | {"x5u": x5u}))["carrier"] == wanted
+
+
+@pytest.mark.parametrize("attest", ["D", "", "full", 1, None])
+def test_an_attestation_that_there_is_none_of_is_no_attestation(attest):
+    line = token(attest=attest).encode()
+    batch, _ = read(ORIGIN, [Record(1, line, len(line))])
+    assert validate_calls(batch)[0]["attestation"].to_pylist() == [None]
+
+
+@pytest.mark.parametrize(
+    ("ppt", "claims"),
+    [
+        ("div", {"div": {"tn": "12155550141"}, "attest": None, "origid": None}),
+        ("rcd", {"rcd": {"nam": "Amazon"}, "crn": "refund"}),
+        ("rph", {"rph": {"auth": ["ets.0"]}}),
+        (None, {"mky": [{"alg": "sha-256", "dig": "x"}]}),
+    ],
+)
+def test_a_passport_of_another_type_is_a_call_too(ppt, claims):
+    """RFC 8946, RFC 9795, RFC 8443, RFC 8225 section 5.2.2: what they add names no supplier."""
+    row = only(token(header=HEADER | {"ppt": ppt}, **claims))
+    assert row["called_number"] == "+12155550131"
+    assert "12155550141" not in str(row)
 
 
 @pytest.mark.parametrize(
