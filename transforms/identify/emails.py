@@ -14,6 +14,10 @@ _LOCAL = r"[A-Za-z0-9_][A-Za-z0-9._%+'&=-]{0,63}"
 _MAIL = re.compile(
     rf"(?<![\w.%+@-])(?P<local>{_LOCAL}){_AT}(?P<host>{domains.HOST})(?![\w@])", re.IGNORECASE
 )
+_LONGEST_USER = 200
+"""Characters of a user's name before the host of a web address."""
+_IN_LINK = re.compile(r"//[^\s/?#]*$")
+"""What stands before a user's name in a web address, a trick to hide the host (RFC 3986)."""
 HINT = r"(?i)@|＠|[\[({]\s?at\s?[\])}]"
 """RE2: without a match of this, a text holds no address."""
 
@@ -25,6 +29,8 @@ def in_text(text: str) -> Iterator[Found]:
     handle has no dot, is not an e-mail address. The role is the sender's until context says more.
     """
     for match in _MAIL.finditer(text):
+        if _IN_LINK.search(text, max(0, match.start() - _LONGEST_USER), match.start()):
+            continue
         host = domains.canonical_host(match["host"])
         if host is None or domains.registrable(host) is None:
             continue

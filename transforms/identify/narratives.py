@@ -34,8 +34,18 @@ MENTIONED_CONFIDENCE = 0.6
 TRANSCRIBED = frozenset({"ftc-pone"})
 """Sources whose narrative is the caller's own speech: FTC Project Point of No Entry."""
 
+
+def _chats(text: str) -> Iterator[Found]:
+    """The phones that a link in the text opens a chat with."""
+    for start, end, number in urls.chats(text):
+        reading = phones.read_one(number, None)
+        if reading.e164:
+            yield phones.found(start, end, reading, Role.MENTIONED)
+
+
 _FINDERS: tuple[tuple[str, Callable[[str], Iterable[Found]]], ...] = (
     (emails.HINT, emails.in_text),
+    (urls.CHAT_HINT, _chats),
     (remote_access.HINT, remote_access.in_text),
     *payees_in_text.FINDERS,
     (agents.HINT, agents.in_text),

@@ -37,7 +37,7 @@ MIXED = r"\b(?:[A-Za-z]{1,6}\d|\d{1,20}[A-Za-z])[A-Za-z0-9]{4,40}\b"
 _AMAZON_ORDER = r"(?<![\d-])\d{3}-\d{7}-\d{7}(?![\d-])"
 
 _LABEL = (
-    r"\b(?:order|invoice|case|ticket|ref(?:erence|\.)?|confirmation|tracking|transaction|account"
+    r"\b(?:order|invoice|inv|rma|awb|case|ticket|ref(?:erence|\.)?|confirmation|tracking|transaction|account"
     r"|acct|acc|a/c|routing|aba|policy|claim|badge|member(?:ship)?|employee|licen[sc]e|serial|ssn"
     r"|social security|card|pin|code|zip|isbn|imei|sort code|utr|txn|product key|id"
     r"|pedido|factura|caso|cuenta|referencia|expediente|bestell(?:ung|nummer)?"

@@ -111,6 +111,8 @@ def _run(tokens: list[re.Match[str]]) -> Iterator[Spoken]:
     """The parts of a run that are of one language: of the language with most digits in them."""
     best: list[list[_Item]] = []
     worded = any(token[0][-1].isalpha() for token in tokens)
+    if not worded and len(tokens) > LONGEST:
+        return
     for language in WORDS if worded else ("en",):
         parts = [part for part in _parts(tokens, language) if _is_number(part)]
         if _size(parts) > _size(best):

@@ -34,11 +34,15 @@ HINT = (
     r"(?i)//|\[/\]|[\pL\pN_-](?:\.|\s?[\[({]\s?(?:\.|dot|punto|punkt|point)\s?[\])}]\s?|。|．)\pL"
 )
 """RE2: without a match of this, a text holds no web address by name."""
+_WHATSAPP = (
+    rf"(?:{_SCHEME})?(?:wa\.me/|(?:api|web)\.whatsapp\.com/send/?\?phone=)"
+    r"(?:\+|%2B)?(?P<whatsapp>\d{7,15})"
+)
+_CHAT = re.compile(rf"(?<![\w.-]){_WHATSAPP}(?!\d)[^\s<>\"']{{0,{MAX_URL}}}", re.IGNORECASE)
+CHAT_HINT = r"(?i)wa\.me/|whatsapp\.com/send"
+"""RE2: without a match of this, a text holds no link to a chat."""
 _TO_PHONE = re.compile(
-    r"(?:tel|callto|sms):(?://)?(?P<uri>\+?[\d().\s-]{7,30})"
-    r"|(?:https?://)?(?:wa\.me/|api\.whatsapp\.com/send/?\?phone=)(?:\+"
-    r"|%2B)?(?P<whatsapp>\d{7,15})",
-    re.IGNORECASE,
+    rf"(?:tel|callto|sms):(?://)?(?P<uri>\+?[\d().\s-]{{7,30}})|{_WHATSAPP}", re.IGNORECASE
 )
 _LEADS = re.compile(
     r"(?:website|web ?site|site|url|link|page|domain|visit(?:ed)?|go(?:ing)? to|went to|log"
@@ -118,6 +122,13 @@ def phone_of(text: str) -> str | None:
     if match is None:
         return None
     return match["uri"] or f"+{match['whatsapp']}"
+
+
+def chats(text: str) -> Iterator[tuple[int, int, str]]:
+    """Links in a text that open a chat with a phone: start, end, and the number with its plus."""
+    for match in _CHAT.finditer(text):
+        end = match.start() + len(match[0].rstrip(_TRAILING))
+        yield match.start(), end, f"+{match['whatsapp']}"
 
 
 def _found(match: re.Match[str], offset: int, whole: int | None) -> Found | None:
