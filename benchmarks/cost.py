@@ -29,7 +29,8 @@ from schemas.complaint import COMPLAINT_ACCEPTED
 from schemas.mention import CLASSIFIED, EVIDENCE
 from schemas.tables import ALL
 from transforms import packing, shuffle
-from transforms.graph.classify import classify
+from transforms.graph.activity import ACTIVITY, activity
+from transforms.graph.entities import judge
 from transforms.graph.links import PAIR
 from transforms.identify import legitimate
 from transforms.identify.evidence import call_evidence
@@ -135,8 +136,8 @@ def measure(size: int) -> dict[str, Unit]:
     }
 
 
-def hot(calls: int) -> dict[str, float]:
-    """Bytes that the owner of one caller id holds at its peak, and those of its evidence."""
+def hot(calls: int, victims: int) -> dict[str, float]:
+    """Bytes that the owner of one caller id holds at its peak, and those that travel to it."""
     rows = [
         {
             "call_id": f"k{n}",
@@ -145,7 +146,7 @@ def hot(calls: int) -> dict[str, float]:
             "direction": "inbound",
             "calling_number": "+18882040123",
             "called_number": f"+1212{7_000_000 + n % 1_000_000}",
-            "victim_id": f"v{n}",
+            "victim_id": f"v{n % victims}",
             "victim_country": "US",
             "source": "made up",
             "position": n + 1,
@@ -153,21 +154,26 @@ def hot(calls: int) -> dict[str, float]:
         }
         for n in range(calls)
     ]
-    pieces = []
+    added: list[packing.Piece] = []
+    evidence_bytes = 0
     for start in range(0, calls, 8192):
         batch = pa.RecordBatch.from_pylist(rows[start : start + 8192], CALL_ACCEPTED)
         evidence = call_evidence(batch)
         caller = evidence.filter(pc.equal(evidence["role"], "caller_id"))
-        pieces.append(packing.packed(caller, EVIDENCE))
+        evidence_bytes += len(packing.packed(caller, EVIDENCE).read())
+        pieces = activity(pa.Table.from_batches([caller])).to_batches()
+        added += [packing.packed(piece, ACTIVITY) for piece in pieces]
     del rows
     before = pa.total_allocated_bytes()
-    table = shuffle.table_of((packing.unpacked(one, EVIDENCE) for one in pieces), EVIDENCE)
-    classify(table, legitimate.shipped())
+    table = shuffle.table_of((packing.unpacked(one, ACTIVITY) for one in added), ACTIVITY)
+    judge(table, legitimate.shipped())
     peak = pa.default_memory_pool().max_memory() - before
     return {
         "calls": calls,
-        "packed": sum(len(piece.read()) for piece in pieces),
-        "evidence": table.nbytes,
+        "rows": table.num_rows,
+        "packed_evidence": evidence_bytes,
+        "packed": sum(len(one.read()) for one in added),
+        "activity": table.nbytes,
         "arrow_peak": peak,
         "process_peak": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
     }
@@ -179,13 +185,14 @@ def main() -> None:
     parser.add_argument("size", metavar="N", type=int, nargs="?", default=10_000)
     parser.add_argument("--day", action="store_true")
     parser.add_argument("--hot", metavar="CALLS", type=int)
+    parser.add_argument("--victims", metavar="N", type=int, help="of --hot (default: CALLS)")
     parser.add_argument("--one", metavar="WORLD", type=Path, help=argparse.SUPPRESS)
     asked = parser.parse_args()
     if asked.one:
         one_run(asked.one)
         return
     if asked.hot:
-        for name, value in hot(asked.hot).items():
+        for name, value in hot(asked.hot, asked.victims or asked.hot).items():
             print(f"{name}: {value:,} ({value / asked.hot:,.0f} a call)")
         return
     found = measure(asked.size)

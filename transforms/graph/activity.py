@@ -39,7 +39,7 @@ ACTIVITY = pa.schema(
         ("place", pa.string()),
         ("region", pa.string()),
         ("line_type", pa.string()),
-        *((name, pa.int64()) for name in COUNTS),
+        *((name, pa.int32()) for name in COUNTS),
     ]
 )
 """What one identifier did to one victim, as one organisation saw it on one day (UTC).
@@ -128,8 +128,8 @@ def activity(sightings: pa.Table, share: int = 0) -> pa.Table:
         "region": added["region_min"],
         "line_type": added["line_type_min"],
     }
-    found |= {name: added[f"{name}_count_distinct"] for name in COUNTS[:5]}
-    found |= {name: added[f"{name}_sum"].cast(pa.int64()) for name in SIGHTED}
+    found |= {name: added[f"{name}_count_distinct"].cast(pa.int32()) for name in COUNTS[:5]}
+    found |= {name: added[f"{name}_sum"].cast(pa.int32()) for name in SIGHTED}
     return pa.table(found, schema=ACTIVITY)
 
 
