@@ -78,6 +78,7 @@ def one_run(world: Path) -> None:
         carried[STEPS.get(tuple(schema.names), "other")] += len(piece.read())
         return piece
 
+    packing.packed = counted
     shuffle.packed = counted
     write.packed = counted
     flags = ["--complaints", f"{world}/complaints", "--output", f"{world}/run"]
