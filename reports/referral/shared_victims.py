@@ -50,7 +50,7 @@ def told(total: int, own: int, found: Sequence[Shared], *, joint: bool) -> str:
             "how many did is not known"
         )
     both = ", ".join(f"{one.words} shared with {one.organisation}" for one in found)
-    return f"at most {counted(at_most(total, found), 'distinct victim')}: {sides}, {both}"
+    return f"At most {counted(at_most(total, found), 'distinct victim')}: {sides}, {both}"
 
 
 def files(found: Sequence[Shared]) -> dict[str, bytes]:

@@ -106,7 +106,7 @@ def test_the_referral_prints_the_count_and_doubles_nobody(counted, tmp_path, cap
     assert facts["victims"] == total and facts["victims_at_most"] == total - SHARED
     assert facts["overlaps"]["microsoft"]["shared"] == SHARED
     page = (package / "data/referral.html").read_text()
-    assert f"at most {total - SHARED} distinct victims" in page
+    assert f"At most {total - SHARED} distinct victims" in page
     assert f"{SHARED} shared with microsoft" in page
     assert f"{total} distinct victims" not in page
     for name in ("result.json", "result.json.sig"):
