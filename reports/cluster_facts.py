@@ -22,6 +22,8 @@ from schemas.tables import CALLS, CLUSTERS, ENTITIES, LINEAGE, LINKS, MEMBERS, M
 Row = dict[str, Any]
 
 PHONE = "phone:"
+DRAWN_SUPPLIERS = 6
+"""Suppliers of a cluster, those of most records first, whose links are held and drawn."""
 OTHERS_LIMIT = 6
 """Clusters that a shared supplier also serves, by name; all are counted."""
 
@@ -32,9 +34,9 @@ class Facts:
 
     `members` are rows of members/ with those of entities/, most records first; `inside` the links
     between them; `near` hard links from a member to another cluster's that were not accepted, each
-    with `here`, `there` and `cluster_id`; `soft` the links from members to suppliers. `suppliers`
-    have the ids of other clusters that use them in `others`; `scripts` has the wordings told of
-    those that are scripts.
+    with `here`, `there` and `cluster_id`; `soft` the links from members to the first suppliers.
+    `suppliers` have the ids of other clusters that use them in `others`; `scripts` has the wordings
+    told of those that are scripts.
     """
 
     row: Row
@@ -135,7 +137,9 @@ def _links(
     run: Run, members: pa.Array, suppliers: list[Row], cluster_of: dict[str, str]
 ) -> tuple[dict[str, list[Row]], dict[str, list[Row]], dict[str, list[Row]]]:
     """Links between members, hard ones that were not accepted, and soft ones to suppliers."""
-    supplying = pa.array(sorted({one["entity_id"] for one in suppliers}), pa.string())
+    used = _by_cluster(suppliers).values()
+    first = {one["entity_id"] for rows in used for one in rows[:DRAWN_SUPPLIERS]}
+    supplying = pa.array(sorted(first), pa.string())
     a_in, b_in = (pc.field(name).isin(members) for name in ("entity_a", "entity_b"))
     a_soft, b_soft = (pc.field(name).isin(supplying) for name in ("entity_a", "entity_b"))
     hard = pc.field("strength") == Strength.HARD

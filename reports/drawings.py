@@ -8,6 +8,7 @@ that can come from a complaint goes through `_said`.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from functools import lru_cache
 
 import svg
@@ -40,11 +41,27 @@ def graph(drawn: Picture, size: int) -> Markup:
     )
 
 
+@dataclass
+class _Traced(svg.PathData):
+    """Many steps of a path at once: svg.py takes 10 us to write one."""
+
+    command = ""
+    steps: str
+
+    def __str__(self) -> str:
+        return self.steps
+
+
 def _lines(drawn: Picture) -> Iterable[svg.Element]:
+    """All lines of a style and width as one path; `graph.js` draws those of a selection again."""
+    traced: dict[tuple[str, bool, float], list[str]] = {}
     for one in drawn.lines:
         a, b = drawn.nodes[one.a], drawn.nodes[one.b]
-        classes = [one.style, *(["to-supplier"] if a.supplier or b.supplier else [])]
-        yield svg.Line(class_=classes, x1=a.x, y1=a.y, x2=b.x, y2=b.y, stroke_width=one.width)
+        like = (one.style, a.supplier or b.supplier, one.width)
+        traced.setdefault(like, []).append(f"M{a.x} {a.y}L{b.x} {b.y}")
+    for (style, to_supplier, width), steps in traced.items():
+        classes = [style, *(["to-supplier"] if to_supplier else [])]
+        yield svg.Path(class_=classes, stroke_width=width, d=[_Traced("".join(steps))])
 
 
 def _labels(drawn: Picture) -> Iterable[svg.Element]:
@@ -128,10 +145,8 @@ def timeline(drawn: Timeline) -> Markup:
             svg.Rect(class_=["span"], x=one.x, y=one.y + 7, width=one.width, height=3),
         ]
         for shade, boxes in one.shades:
-            cells: list[svg.PathData] = []
-            for x, width in boxes:
-                cells += [svg.M(x, one.y + 3), svg.h(width), svg.v(11), svg.H(x), svg.Z()]
-            row.append(svg.Path(class_=["cell", f"s{shade}"], d=cells))
+            cells = "".join(f"M{x} {one.y + 3}h{width}v11H{x}z" for x, width in boxes)
+            row.append(svg.Path(class_=["cell", f"s{shade}"], d=[_Traced(cells)]))
         parts.append(svg.G(class_=["life", f"k-{_word(one.kind)}"], elements=row))
     for given in drawn.handovers:
         (x1, y1), (x2, y2) = given.start, given.end

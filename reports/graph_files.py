@@ -7,14 +7,14 @@ nodes are numbered there and carry their entity id as `label`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from functools import lru_cache
+from collections.abc import Iterable, Iterator, Mapping
+from functools import cache, lru_cache
 from xml.sax.saxutils import escape
 
 from reports.text import plain
 
 Value = str | int | float | bool | None
-Attributes = Sequence[tuple[str, str]]
+Attributes = tuple[tuple[str, str], ...]
 """Names and types: string, long, double or boolean, which both formats know."""
 
 NODE: Attributes = (
@@ -65,20 +65,29 @@ def graphml(nodes: Iterable[Row], edges: Iterable[Row]) -> Iterator[str]:
     yield '<graph edgedefault="undirected">\n'
     for number, one in enumerate(nodes):
         numbers[one["id"]] = f"n{number}"
-        told = _data("node", _GRAPHML_NODE, {"label": one["id"], **one})
+        told = _told(_DATA, "node", _GRAPHML_NODE, {"label": one["id"], **one})
         yield f'<node id="n{number}">{told}</node>\n'
     for one in edges:
         ends = f'source="{numbers[one["source"]]}" target="{numbers[one["target"]]}"'
-        yield f"<edge {ends}>{_data('edge', EDGE, one)}</edge>\n"
+        yield f"<edge {ends}>{_told(_DATA, 'edge', EDGE, one)}</edge>\n"
     yield "</graph>\n</graphml>\n"
 
 
-def _data(scope: str, attributes: Attributes, row: Row) -> str:
-    return "".join(
-        f'<data key="{scope}_{name}">{_text(row[name])}</data>'
-        for name, _ in attributes
-        if row.get(name) is not None
-    )
+def _told(form: str, scope: str, attributes: Attributes, row: Row) -> str:
+    """What is known of a node or an edge, `form` for each attribute."""
+    names, whole = _whole(form, scope, attributes)
+    values = [row.get(name) for name in names]
+    if None not in values:
+        return whole % tuple(map(_text, values))
+    told = zip(names, values, strict=True)
+    return "".join(form % (f"{scope}_{name}", _text(v)) for name, v in told if v is not None)
+
+
+@cache
+def _whole(form: str, scope: str, attributes: Attributes) -> tuple[list[str], str]:
+    """The names of attributes, and `form` for all of them: most rows have every one."""
+    names = [name for name, _ in attributes]
+    return names, "".join(form % (f"{scope}_{name}", "%s") for name in names)
 
 
 def gexf(nodes: Iterable[Row], edges: Iterable[Row]) -> Iterator[str]:
@@ -98,26 +107,23 @@ def gexf(nodes: Iterable[Row], edges: Iterable[Row]) -> Iterator[str]:
         if one.get("x") is not None:
             place = f'<viz:position x="{one["x"]}" y="{one["y"]}" z="0.0"/>'
         name = _quoted(one["id"])
-        yield f"<node id={name} label={name}>{_values('node', NODE, one)}{place}</node>\n"
+        told = f"<attvalues>{_told(_VALUE, 'node', NODE, one)}</attvalues>"
+        yield f"<node id={name} label={name}>{told}{place}</node>\n"
     yield "</nodes>\n<edges>\n"
     for number, one in enumerate(edges):
         ends = f"source={_quoted(one['source'])} target={_quoted(one['target'])}"
         weight = f'weight="{one["weight"]}"'
-        yield f'<edge id="{number}" {ends} {weight}>{_values("edge", _GEXF_EDGE, one)}</edge>\n'
+        told = f"<attvalues>{_told(_VALUE, 'edge', _GEXF_EDGE, one)}</attvalues>"
+        yield f'<edge id="{number}" {ends} {weight}>{told}</edge>\n'
     yield "</edges>\n</graph>\n</gexf>\n"
 
 
-_GEXF_EDGE = [one for one in EDGE if one[0] != "weight"]
+_GEXF_EDGE: Attributes = tuple(one for one in EDGE if one[0] != "weight")
 """GEXF has the weight as an attribute of the edge itself."""
 
 
-def _values(scope: str, attributes: Attributes, row: Row) -> str:
-    values = "".join(
-        f'<attvalue for="{scope}_{name}" value={_quoted(row[name])}/>'
-        for name, _ in attributes
-        if row.get(name) is not None
-    )
-    return f"<attvalues>{values}</attvalues>"
+_DATA = '<data key="%s">%s</data>'
+_VALUE = '<attvalue for="%s" value="%s"/>'
 
 
 def _text(value: Value) -> str:

@@ -13,6 +13,7 @@ import json
 from collections.abc import Sequence
 from functools import cache, partial
 from importlib.resources import files
+from typing import Any
 
 from jinja2 import Environment, FunctionLoader, StrictUndefined, Template
 from markupsafe import Markup
@@ -25,6 +26,12 @@ def render(name: str, scripts: Sequence[str] = (), **values: object) -> bytes:
 
     A template ends its body with `scripts`, so that what they look for is there.
     """
+    return _template(name).render(**_own(tuple(scripts)), **values).encode()
+
+
+@cache
+def _own(scripts: tuple[str, ...]) -> dict[str, Markup]:
+    """What a page holds of ours: its style, its scripts, and the policy that lets in no other."""
     style = _source("templates", "page.css")
     code = [_source("assets", one) for one in scripts]
     policy = "; ".join(
@@ -37,13 +44,11 @@ def render(name: str, scripts: Sequence[str] = (), **values: object) -> bytes:
         ]
     )
     inline = Markup("\n").join(Markup("<script>{}</script>").format(Markup(c)) for c in code)  # noqa: S704 - our own files, not data
-    page = _template(name).render(
-        style=Markup(style),  # noqa: S704 - our own file, not data
-        policy=Markup(policy),  # noqa: S704 - digests and keywords
-        scripts=inline,
-        **values,
-    )
-    return page.encode()
+    return {
+        "style": Markup(style),  # noqa: S704 - our own file, not data
+        "policy": Markup(policy),  # noqa: S704 - digests and keywords
+        "scripts": inline,
+    }
 
 
 _NONE = "'none'"
@@ -70,9 +75,19 @@ def _json(value: object) -> str:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
 
 
+class _Rows(Environment):
+    """An environment where a dotted name is a key of a row first: rows are most of what is read."""
+
+    def getattr(self, obj: Any, attribute: str) -> Any:
+        """As Jinja's, which tries attributes first and pays for an exception a key."""
+        if type(obj) is dict and attribute in obj:
+            return obj[attribute]
+        return super().getattr(obj, attribute)
+
+
 @cache
 def _environment() -> Environment:
-    environment = Environment(
+    environment = _Rows(
         autoescape=True,
         loader=FunctionLoader(partial(_source, "templates")),
         lstrip_blocks=True,

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from reports import text
-from reports.cluster_facts import Facts
+from reports.cluster_facts import DRAWN_SUPPLIERS, Facts
 from reports.layout import Point, positions
 
 Row = dict[str, Any]
@@ -19,7 +19,6 @@ Anchor = Literal["start", "end", "middle"]
 
 WIDTH, HEIGHT = 1000, 620
 MARGIN = 34
-SUPPLIER_LIMIT = 6
 DRAWN_LIMIT = 1_000
 """Members that are drawn, those that most records name first: more could not be told apart."""
 LINK_LIMIT = 2_500
@@ -52,7 +51,6 @@ class Line:
     b: int
     width: float
     style: str
-    about: str
 
 
 @dataclass(frozen=True)
@@ -106,7 +104,7 @@ def picture(facts: Facts, places: Mapping[str, Point]) -> Picture:
     most = max(one["complaints"] + one["calls"] for one in members)
     crowd = max(math.sqrt(60 / max(len(members), 60)), 0.45)
     nodes = [_member(one, points[one["entity_id"]], most, crowd) for one in members]
-    suppliers = facts.suppliers[:SUPPLIER_LIMIT]
+    suppliers = facts.suppliers[:DRAWN_SUPPLIERS]
     shown = {one["entity_id"] for one in suppliers}
     soft = [one for one in facts.soft if one["there"] in shown and one["here"] in points]
     for place, one in enumerate(suppliers):
@@ -193,9 +191,9 @@ def _line(row: Row, at: dict[str, int], weakest: set[tuple[str, str]]) -> Line:
     return Line(
         a=at[row["entity_a"]],
         b=at[row["entity_b"]],
-        width=round(0.7 + 0.7 * math.log1p(row["weight"]), 2),
+        # In halves, so that lines of a width can be drawn together.
+        width=round(1.4 + 1.4 * math.log1p(row["weight"])) / 2,
         style=style,
-        about=f"{row['complaints']} complaints, {row['calls']} calls, weight {row['weight']:.2f}",
     )
 
 

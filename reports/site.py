@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
+from functools import lru_cache
 from itertools import islice
 from typing import Any
 
@@ -147,4 +148,9 @@ def _edge(link: Row) -> Row:
 def _flat(value: object) -> object:
     if isinstance(value, list):
         return "; ".join(value)
-    return f"{value:%Y-%m-%dT%H:%M:%SZ}" if isinstance(value, datetime) else value
+    return _moment_of(value) if isinstance(value, datetime) else value
+
+
+@lru_cache(maxsize=65_536)
+def _moment_of(value: datetime) -> str:
+    return f"{value:%Y-%m-%dT%H:%M:%SZ}"

@@ -37,15 +37,14 @@ def visible(text: str | None, limit: int = TEXT_LIMIT) -> Markup:
         return NOT_KNOWN
     shown = text[:limit]
     if shown.isprintable():
-        body = escape(shown)
+        body = str(escape(shown))
     else:
-        body = Markup("").join(escape(c) if c.isprintable() else _code_point(c) for c in shown)
+        body = "".join(escape(c) if c.isprintable() else _code_point(c) for c in shown)
     rest = len(text) - len(shown)
-    isolated = _BDI + body + _END_BDI
+    isolated = Markup(f"<bdi>{body}</bdi>")  # noqa: S704 - `escape` made it safe
     return isolated + _CUT.format(number(rest)) if rest else isolated
 
 
-_BDI, _END_BDI = Markup("<bdi>"), Markup("</bdi>")
 _CUT = Markup('<span class="cut">… {} more characters</span>')
 
 
@@ -75,6 +74,7 @@ def number(value: int | None) -> Markup:
     return NOT_KNOWN if value is None else _grouped(f"{value:,d}")
 
 
+@lru_cache(maxsize=16_384)
 def fraction(value: float | None, digits: int = 2) -> Markup:
     """A number with fixed digits after the point; unknown where it is not finite."""
     if value is None or not math.isfinite(value):

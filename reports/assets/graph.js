@@ -10,7 +10,7 @@
   const data = JSON.parse(byId("graph-data").textContent);
   /** @type {SVGGElement[]} */ const nodes = [...svg.querySelectorAll(".node")];
   /** @type {SVGTextElement[]} */ const labels = [...svg.querySelectorAll(".labels text")];
-  /** @type {SVGLineElement[]} */ const lines = [...svg.querySelectorAll(".lines line")];
+  const lines = /** @type {SVGGElement} */ (svg.querySelector(".lines"));
   const places = nodes.map((node) => {
     const at = /** @type {DOMMatrix} */ (node.transform.baseVal.consolidate()?.matrix);
     return { x: at.e, y: at.f };
@@ -21,6 +21,18 @@
   /** @param {number} n @returns {number[]} */
   function linksOf(n) {
     return data.links.flatMap(([a, b], place) => (a === n || b === n ? [place] : []));
+  }
+
+  /** @param {number} place @returns {SVGElement} the line of a link, drawn over the others */
+  function traced(place) {
+    const [a, b, , verdict] = data.links[place];
+    const line = document.createElementNS("http://www.w3.org/2000/svg", "line");
+    const ends = { x1: places[a].x, y1: places[a].y, x2: places[b].x, y2: places[b].y };
+    for (const [name, value] of Object.entries(ends)) line.setAttribute(name, String(value));
+    const toSupplier = [a, b].some((end) => nodes[end].classList.contains("supplier"));
+    line.classList.add("near", verdict.startsWith("soft") ? "soft" : verdict.includes("not accepted") ? "doubted" : "hard");
+    line.classList.toggle("to-supplier", toSupplier);
+    return line;
   }
 
   /** @param {number} n -1 for none */
@@ -36,7 +48,8 @@
       const place = Number(label.dataset.node);
       label.classList.toggle("near", near.has(place) || place === n);
     });
-    lines.forEach((line, place) => line.classList.toggle("near", links.includes(place)));
+    for (const line of lines.querySelectorAll(".near")) line.remove();
+    lines.append(...links.map(traced));
     byId("panel-title").textContent = n >= 0 ? data.nodes[n][0] : "Nothing selected";
     const panel = byId("panel");
     if (n < 0) {
