@@ -80,6 +80,7 @@ def die_at(monkeypatch, step, error):
     monkeypatch.setattr(Path, "rename", counted(Path.rename))
     monkeypatch.setattr(Path, "write_bytes", counted(Path.write_bytes))
     monkeypatch.setattr(os, "fsync", counted(os.fsync))
+    monkeypatch.setattr(module, "sync_below", counted(module.sync_below))
     monkeypatch.setattr(shutil, "rmtree", counted(shutil.rmtree))
 
 
@@ -102,6 +103,55 @@ def test_killed_at_any_step_leaves_a_whole_run_or_none(tmp_path, monkeypatch, st
     third = staged(output, "three", b"3")
     publish(third[0], str(output), *third[1:])
     assert run_in(output) == "three"
+
+
+def where(descriptor):
+    return str(Path(f"/proc/self/fd/{descriptor}").readlink())
+
+
+class Libc:
+    """A C library whose `syncfs` refuses, or that has none."""
+
+    def __init__(self, asked=None):
+        if asked is not None:
+            self.syncfs = lambda descriptor: asked.append(where(descriptor)) or -1
+
+
+def test_a_run_is_on_disk_before_it_is_renamed(tmp_path, monkeypatch):
+    output, done = tmp_path / "run", []
+    parts = staged(output, "one", b"1")
+    rename = Path.rename
+
+    def renamed(self, target):
+        done.append(("renamed", str(self)))
+        return rename(self, target)
+
+    monkeypatch.setattr(module, "sync_below", lambda folder: done.append(("synced", str(folder))))
+    monkeypatch.setattr(module.Path, "rename", renamed)
+    publish(parts[0], str(output), *parts[1:])
+    assert done == [("synced", parts[0]), ("renamed", parts[0])]
+
+
+def test_a_disk_that_refuses_to_sync_publishes_nothing(tmp_path, monkeypatch):
+    output, asked = tmp_path / "run", []
+    parts = staged(output, "one", b"1")
+    monkeypatch.setattr(module.ctypes, "CDLL", lambda *_, **__: Libc(asked))
+    with pytest.raises(OSError, match="run"):
+        publish(parts[0], str(output), *parts[1:])
+    assert asked == [parts[0]]
+    assert run_in(output) is None
+
+
+def test_without_one_call_for_all_each_file_is_synced(tmp_path, monkeypatch):
+    output, synced = tmp_path / "run", []
+    parts = staged(output, "one", b"1")
+    fsync = os.fsync
+    monkeypatch.setattr(module.ctypes, "CDLL", lambda *_, **__: Libc())
+    monkeypatch.setattr(module.os, "fsync", lambda one: synced.append(where(one)) or fsync(one))
+    publish(parts[0], str(output), *parts[1:])
+    for name in (NAME, *parts[1], "a", "report"):
+        assert f"{parts[0]}/{name}" in synced
+    assert synced[-2:] == [parts[0], str(tmp_path)]
 
 
 def test_a_rename_that_fails_puts_the_older_run_back(tmp_path, monkeypatch):
