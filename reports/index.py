@@ -38,6 +38,7 @@ _SUPPRESSED = (
     ("calls", "descending"),
     ("entity_id", "ascending"),
 )
+_STEPS = {1: "day", 7: "week"}
 _SUPPRESSED_COLUMNS = ("kind", "orgs", "reason")
 
 
@@ -61,7 +62,7 @@ def render(
     shared, shared_total = shared_entities(run, SHARED_LIMIT)
     rejects, rejects_more = accounting.rejects_by_code(run, REJECT_LIMIT)
     suppressed = pc.field("status") == Status.SUPPRESSED
-    over_time = trend(run)
+    over_time = [by_day := trend(run), *([trend(run, 7)] if by_day.earlier else [])]
     changes = _changes(run)
     ids = [row["cluster_id"] for row in clusters.rows]
     hubs = _suppressed(run)
@@ -90,8 +91,8 @@ def render(
         changes=[(one, changes[one]) for one in LineageEvent if changes[one]],
         compared=any(one != LineageEvent.BORN for one in changes),
         moved=_moved(run),
-        trend=over_time,
-        trend_drawing=drawings.trend(over_time, "day" if over_time.step == 1 else "week"),
+        trends=[(one, drawings.trend(one, _STEPS[one.step])) for one in over_time],
+        steps=_STEPS,
         share=drawings.share,
         breakdowns=breakdowns(run, BREAKDOWN_LIMIT, suppress_below),
         shared=shared,

@@ -176,7 +176,12 @@ def _kept(names: list[str], distances: Array, known: Mapping[str, Point]) -> Arr
     loose = ~old & ~np.isfinite(distances[:, old]).any(1)
     hold[loose, loose] = 1
     places = _settled(places, wanted, hold, places, unit)
-    return np.clip(places / (WIDE, 1), 0, 1)
+    return _folded(places / (WIDE, 1))
+
+
+def _folded(places: Array) -> Array:
+    """Places past an edge as in a mirror there: cut off, they would stand in a line on it."""
+    return np.asarray(1 - np.abs(places % 2 - 1))
 
 
 def _unit(places: Array, distances: Array) -> float:

@@ -17,7 +17,7 @@ from schemas.tables import CALLS, COMPLAINTS, Table
 
 COUNTRY = "victim_country"
 BAR_LIMIT = 400
-"""Bars of the trend, each a day; a longer period is drawn by weeks."""
+"""Bars of a trend; of a longer period the last days are drawn, and the whole by weeks."""
 
 
 @dataclass(frozen=True)
@@ -43,18 +43,17 @@ class Trend:
         return self.bars[-1].start + timedelta(days=self.step - 1)
 
 
-def trend(run: Run) -> Trend:
-    """Accepted records by UTC day of received_at and started_at.
+def trend(run: Run, step: int = 1) -> Trend:
+    """Accepted records by UTC day of received_at and started_at, `step` days a bar.
 
-    The steps are whole days, or weeks, and end with the newest record; where even weeks are more
-    than `BAR_LIMIT`, the oldest are only counted: one mistyped year must not flatten the rest.
+    The bars end with the newest record; where they are more than `BAR_LIMIT`, the oldest are only
+    counted: one mistyped year must not flatten the rest.
     """
     complaints = _days(run, COMPLAINTS, "received_at")
     calls = _days(run, CALLS, "started_at")
     if not (days := sorted(complaints.keys() | calls.keys())):
-        return Trend(1, [], 0)
+        return Trend(step, [], 0)
     last = days[-1]
-    step = 1 if (last - days[0]).days < BAR_LIMIT else 7
     bars = min((last - days[0]).days // step + 1, BAR_LIMIT)
     start = last - timedelta(days=bars * step - 1)
     summed: tuple[Counter[int], Counter[int]] = (Counter(), Counter())

@@ -43,9 +43,11 @@
 
   /** @param {string} query @returns {Hit[]} */
   function find(query) {
-    const key = folded(query.replace(/^(phone|domain|email|remote|account|wallet|handle|url):/i, ""));
+    // A later holder of a number is another entity, `phone:+18885550123#2`.
+    const [bare, holder = ""] = query.trim().split(/(#\d+)$/);
+    const key = folded(bare.replace(/^(phone|domain|email|remote|account|wallet|handle|url):/i, ""));
     if (key.length < 2) return [];
-    const number = digits(query.replace(/^phone:/i, ""));
+    const number = digits(bare.replace(/^phone:/i, ""));
     const host = key.includes("@") ? "" : key.split(/[/?#:]/)[0];
     /** @param {string} id @param {string} text */
     const fits = (id, text) =>
@@ -67,6 +69,7 @@
       // All but a country code and its plus sign.
       (number !== "" && value(id).endsWith(number) && value(id).length - number.length <= 4);
     const exact = hits.filter((hit) => whole(hit.text));
+    if (holder) exact.sort((a, b) => Number(b.text.endsWith(holder)) - Number(a.text.endsWith(holder)));
     const others = hits.filter((hit) => !exact.includes(hit));
     return [...exact, ...records(query.trim()), ...named(key), ...others];
   }

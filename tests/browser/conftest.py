@@ -7,7 +7,7 @@ import pytest
 from reports import site
 from tests.browser import driver
 from tests.reports.hostile import hostile_run
-from tests.reports.made_up import complaint, world, write_run
+from tests.reports.made_up import complaint, entity, member, world, write_run
 
 
 @pytest.fixture(scope="session")
@@ -42,6 +42,10 @@ def report(tmp_path_factory):
     folder = tmp_path_factory.mktemp("world")
     rows, whole = world(60)
     rows["complaints"].append(complaint("names-nobody"))
+    again = f"{rows['members'][0]['entity_id']}#2"
+    rows["entities"].append(entity(again, complaints=1))
+    rows["members"].append(member(again, rows["clusters"][1]["cluster_id"]))
+    rows["clusters"][1]["size"] += 1
     return _written(folder, write_run(folder / "run", rows), whole)
 
 

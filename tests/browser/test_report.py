@@ -81,6 +81,15 @@ def test_search_finds_sites_ids_records_and_names(index, written, found):
     assert any(hit.startswith(found) for hit in searched(index, written)), index.texts("#hits li")
 
 
+def test_every_holder_of_a_number_is_found_and_its_row_shown(index):
+    hits = searched(index, "(888) 555-0000")
+    assert [hit.split()[0] for hit in hits[:2]] == [PHONE, f"{PHONE}#2"]
+    assert searched(index, f"{PHONE}#2")[0].startswith(f"{PHONE}#2")
+    index.click("#hits li a")
+    index.wait("document.querySelector('tr.sought')")
+    assert f"{PHONE}#2" in index.text("tr.sought")
+
+
 def test_search_says_what_it_does_not_find(index):
     assert searched(index, "(212) 555-0003") == []
     assert "only a forgeable caller id names are not on this page" in index.text("#found")

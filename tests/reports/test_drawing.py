@@ -1,5 +1,6 @@
 import itertools
 import math
+import re
 from datetime import date, timedelta
 from xml.etree import ElementTree
 
@@ -7,11 +8,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reports import drawings
+from reports.cluster_table import cluster_table
+from reports.index import render
 from reports.layout import positions
 from reports.picture import Label, Node, Picture
 from reports.places import Places
 from reports.trends import trend
-from tests.reports.made_up import START, complaint, write_run
+from tests.reports.made_up import START, complaint, manifest, write_run
 
 NODES = [f"phone:+1888555{n:04d}" for n in range(12)]
 
@@ -97,6 +100,30 @@ def test_hostile_words_cannot_leave_their_attribute():
 def test_a_mistyped_year_does_not_flatten_the_trend(tmp_path):
     days = [START, START + timedelta(days=9), START - timedelta(days=36_500)]
     rows = {"complaints": [complaint(f"A-{n}", received_at=day) for n, day in enumerate(days)]}
-    found = trend(write_run(tmp_path / "r", rows))
-    assert (found.step, found.earlier, found.end) == (7, 1, date(2026, 3, 10))
-    assert sum(bar.complaints for bar in found.bars) == 2
+    run = write_run(tmp_path / "r", rows)
+    for step in (1, 7):
+        found = trend(run, step)
+        assert (found.step, found.earlier, found.end) == (step, 1, date(2026, 3, 10))
+        assert sum(bar.complaints for bar in found.bars) == 2
+
+
+def test_a_long_run_shows_its_last_days_by_day_and_all_of_it_by_week(tmp_path):
+    for number, (past, figures) in enumerate([(399, ["day"]), (400, ["day", "week"])]):
+        days = [START, START - timedelta(days=past)]
+        rows = {"complaints": [complaint(f"A-{n}", received_at=day) for n, day in enumerate(days)]}
+        run = write_run(tmp_path / str(number), rows)
+        page = render(run, manifest(), cluster_table(run, 10)).decode()
+        assert re.findall(r"calls, by (day|week) from", page) == figures
+        assert page.count('<rect class="hit"') == 400 + 58 * (len(figures) - 1)
+
+
+def test_newcomers_do_not_line_up_on_an_edge():
+    before = positions(NODES[:6], ring(NODES[:6]))
+    edges = [*ring(NODES[:6]), *((NODES[n % 6], NODES[6 + n], 1.0) for n in range(6))]
+    after = positions(NODES, edges, before)
+    assert set(after) == set(NODES)
+    assert all(0 <= axis <= 1 for point in after.values() for axis in point)
+    new = [after[one] for one in NODES[6:]]
+    assert not [point for point in new if {*point} & {0, 1}]
+    for axis in (0, 1):
+        assert len({round(point[axis], 3) for point in new}) == len(new)
