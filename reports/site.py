@@ -34,7 +34,7 @@ PAGES = 10_000
 """Clusters of two or more that have a page of their own unless it is said otherwise, by priority;
 and as many clusters of one are described on the pages that they share.
 
-`python -m benchmarks.report`: a page with its downloads takes about 3 ms and 35 kB.
+`python -m benchmarks.report`: a page with its downloads takes about 8 ms and 100 kB.
 """
 _COLUMNS = (
     "cluster_id",
