@@ -8,21 +8,26 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from pipelines.splink_clusters import NAME, splink_clusters
 from reports import tables
 from reports.tables import Run
 from schemas.kinds import Status, Strength
 from schemas.tables import ENTITIES, LINKS
-from transforms.scoring.baselines import baselines
+from transforms.scoring.baselines import SPLINK_THRESHOLD, baselines, match_probability
 from transforms.scoring.metrics import Agreement, compare
 
 HUB = "hub: "
 """How the reason starts of what clustering found to be a hub; no baseline knows that."""
 
 
-def compared(run: Run, truth: Mapping[str, str]) -> dict[str, Agreement]:
+def compared(run: Run, truth: Mapping[str, str], *, splink: bool = False) -> dict[str, Agreement]:
     """Each baseline's agreement with the truth, over every hard link of what may be clustered.
 
     An identifier that the run did not find counts as a cluster of its own, as for the run itself.
+    With `splink` its own clustering is among them.
+
+    Raises:
+        NoSplinkError: where that is asked for and not installed.
     """
     entities = tables.read(run, ENTITIES, ["entity_id", "status", "reason"])
     kept = pc.or_(
@@ -40,7 +45,11 @@ def compared(run: Run, truth: Mapping[str, str]) -> dict[str, Agreement]:
     at = pc.fill_null(place, -1).to_numpy(zero_copy_only=False)
     operation = pa.array(truth.values(), pa.string()).dictionary_encode().indices.to_numpy()
     alone = -1 - np.arange(len(truth))
+    labels = dict(baselines(a, b, weight, len(ids)))
+    if splink:
+        likely = match_probability(weight)
+        labels[NAME] = splink_clusters(a, b, likely, len(ids), SPLINK_THRESHOLD)
     return {
         name: compare(operation, np.where(at < 0, alone, np.append(label, -1)[at]))
-        for name, label in baselines(a, b, weight, len(ids))
+        for name, label in labels.items()
     }

@@ -17,6 +17,7 @@ import pyarrow.dataset as ds
 
 from pipelines.baselines import HUB, compared
 from pipelines.evaluation import Evaluation, as_json, lines, show
+from pipelines.splink_clusters import NoSplinkError
 from reports import tables
 from schemas import epoch
 from schemas.tables import ENTITIES, MEMBERS
@@ -103,6 +104,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--baselines", action="store_true", help="hold simpler methods against the truth too"
     )
+    parser.add_argument(
+        "--splink", action="store_true", help="and Splink's own clustering (extra: splink)"
+    )
     parser.add_argument("--json", action="store_true", help="print one JSON object")
 
 
@@ -122,10 +126,11 @@ def run(arguments: argparse.Namespace) -> int:
             _ids(arguments.victims),
             _ids(arguments.innocents),
         )
-        others = compared(arguments.run, truth) if arguments.baselines else {}
+        wanted = arguments.baselines or arguments.splink
+        others = compared(arguments.run, truth, splink=arguments.splink) if wanted else {}
         survived = _survival(arguments.previous, members, truth) if arguments.previous else None
         flagged = _flags(arguments.run, arguments.hubs) if arguments.hubs else None
-    except (EvaluateError, LegitimateListError) as error:
+    except (EvaluateError, LegitimateListError, NoSplinkError) as error:
         sys.stderr.write(f"ringtrace evaluate: {error}\n")
         return 2
     if arguments.json:

@@ -2,17 +2,25 @@
 
 import argparse
 import json
+import sys
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from pipelines import evaluate
 from pipelines.cli import main
+from pipelines.splink_clusters import INSTALL, splink_clusters
 from schemas.cluster import MEMBER
+from schemas.entity import ENTITY
+from schemas.link import LINK
 from tests.pipelines.running import complaint, jsonl
 from tests.pipelines.running import run as batch
 from transforms.identify import legitimate
+from transforms.scoring.baselines import SPLINK_THRESHOLD, baselines, match_probability
 
 KNOWN = legitimate.load("entity_id,reason\n+18008291040,IRS\n", "known.csv")
 
@@ -159,6 +167,36 @@ def test_baselines_and_survival_are_told(tmp_path, capfd):
     text = capfd.readouterr().out
     assert "baseline components: B-cubed F1, pairwise F1\t1.0000, 1.0000" in text
     assert "  of these with the same id\t1" in text
+
+
+def test_without_the_package_splink_says_what_to_install(run_folder, capsys, monkeypatch):
+    monkeypatch.setitem(sys.modules, "splink", None)
+    told = ["evaluate", str(run_folder / "run"), str(run_folder / "truth.csv"), "--splink"]
+    links = pa.Table.from_pylist([], LINK)
+    entities = pa.Table.from_pylist([], ENTITY)
+    for name, table in (("links", links), ("entities", entities)):
+        (run_folder / "run" / name).mkdir()
+        pq.write_table(table, run_folder / "run" / name / "part-0.parquet")
+    assert main(told) == 2
+    assert capsys.readouterr().err == f"ringtrace evaluate: {INSTALL}\n"
+
+
+@given(
+    st.dictionaries(
+        st.tuples(st.integers(0, 11), st.integers(0, 11)).filter(lambda ends: ends[0] < ends[1]),
+        st.sampled_from([0.1, 0.5, 1.0, 1.5, 2.0]),
+        max_size=20,
+    )
+)
+@settings(max_examples=10, deadline=None)
+def test_splink_itself_finds_what_its_rule_finds(links):
+    pytest.importorskip("splink")
+    ends = np.array(sorted(links), np.int64).reshape(-1, 2)
+    weight = np.array([links[tuple(pair)] for pair in ends.tolist()])
+    a, b = ends[:, 0], ends[:, 1]
+    rule = dict(baselines(a, b, weight, 12))["components of likely pairs, as Splink"]
+    itself = splink_clusters(a, b, match_probability(weight), 12, SPLINK_THRESHOLD)
+    assert (rule[:, None] == rule).tolist() == (itself[:, None] == itself).tolist()
 
 
 def test_hubs_are_judged(tmp_path, capfd):

@@ -28,8 +28,13 @@ def baselines(
     degree = np.bincount(a, minlength=nodes) + np.bincount(b, minlength=nodes)
     capped = (degree[a] <= MOST_LINKS) & (degree[b] <= MOST_LINKS)
     yield f"components, at most {MOST_LINKS} links", components(nodes, a[capped], b[capped])
-    likely = 1 - 2.0**-weight >= SPLINK_THRESHOLD
+    likely = match_probability(weight) >= SPLINK_THRESHOLD
     yield "components of likely pairs, as Splink", components(nodes, a[likely], b[likely])
     ones = np.ones(len(a))
     plain = Ties(a, b, ones, np.ones(len(a), np.int64), ones)
     yield "Leiden, unweighted", leiden(plain, nodes, 1.0)
+
+
+def match_probability(weight: np.ndarray) -> np.ndarray:
+    """Of links with these weights, as of members (docs/evidence.md): 1 - 2^-weight."""
+    return 1 - 2.0**-weight
