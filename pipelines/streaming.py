@@ -18,6 +18,7 @@ from pipelines.clustering import find_clusters
 from schemas import tables
 from schemas.kinds import RecordKind
 from schemas.manifest import Manifest
+from transforms.accounting import Tally
 from transforms.alerts.known import SeenAgainst
 from transforms.alerts.raise_alerts import RaiseAlerts
 from transforms.alerts.rules import Rules
@@ -44,7 +45,8 @@ from transforms.live.reject_files import WriteRejects
 from transforms.live.snapshot import SnapshotRuns, Snapshots
 from transforms.live.stated import still_stated
 from transforms.output.finish import Finish
-from transforms.output.tally import CountMembers
+from transforms.output.metrics import ShowCounters
+from transforms.output.tally import CountAccepted, CountMembers, CountRead, CountRejects
 from transforms.output.write import WriteTable
 from transforms.privacy.rejected import mask_rejects
 from transforms.read.reader import CALLS, COMPLAINTS
@@ -100,6 +102,17 @@ def build(pipeline: beam.Pipeline, plan: StreamPlan) -> None:
         alerts = alerts | "Once" >> plan.once
     for name, sink in plan.tell.items():
         _ = alerts | f"Tell {name}" >> sink
+
+    tallies = (
+        read[COMPLAINTS] | "Count complaints" >> CountRead(RecordKind.COMPLAINT),
+        read[CALLS] | "Count calls" >> CountRead(RecordKind.CALL),
+        complaints[ACCEPTED] | "Count accepted complaints" >> CountAccepted(RecordKind.COMPLAINT),
+        calls[ACCEPTED] | "Count accepted calls" >> CountAccepted(RecordKind.CALL),
+        refused | "Count rejects" >> CountRejects(),
+    ) | "All tallies" >> beam.Flatten()  # ((group, name), count)
+    _ = tallies | "Show counters" >> ShowCounters()
+    _ = alerts | "Count alerts" >> beam.FlatMap(_told) | "Show alerts" >> ShowCounters()
+    _ = read[TICKS] | "Count ticks" >> beam.FlatMap(_ticked) | "Show ticks" >> ShowCounters()
 
 
 @dataclass(eq=False)
@@ -182,6 +195,14 @@ class Look(beam.PTransform):
         gathered = {"digests": digests, "tallies": tallies, "outputs": written}
         _ = gathered | "Finish" >> Finish(runs, _no_report)  # Manifest
         return alerts
+
+
+def _told(alerts: pa.RecordBatch) -> Iterator[Tally]:
+    yield ("alerts", "told"), alerts.num_rows
+
+
+def _ticked(_: object) -> Iterator[Tally]:
+    yield ("live", "ticks"), 1
 
 
 def _nothing(_: object) -> Iterator[Mapping[str, object]]:

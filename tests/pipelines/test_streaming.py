@@ -1,24 +1,30 @@
 """The whole stream on a runner that streams: TestStream in, snapshots and alerts out."""
 
 import json
+from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
 import apache_beam as beam
+from apache_beam.metrics import MetricsFilter
 from apache_beam.runners.direct.direct_runner import BundleBasedDirectRunner
 from apache_beam.testing.test_stream import TestStream
 from apache_beam.transforms.window import TimestampedValue
 
 from pipelines.stream_options import parse
-from pipelines.stream_plan import engine_plan
+from pipelines.stream_plan import days, engine_plan, make_plan
 from pipelines.streaming import build
+from pipelines.watch.folder import Folder
+from pipelines.watch.source import OneTick
 from schemas.kinds import RecordKind
 from tests.pipelines.running import jsonl, run
 from tests.pipelines.watch.test_alerts import CALLS, INNOCENT, KNOWN, NEW, alerts_in, told
 from tests.pipelines.watch.test_watch import files_of
 from transforms.live.keep import TICKS
+from transforms.live.keep_on_disk import KeepOnDisk
 from transforms.live.messages import Decoder, Message, queues
 from transforms.live.ticks import Tick
+from transforms.output.metrics import NAMESPACE
 from transforms.read.options import ReadOptions
 
 
@@ -50,6 +56,15 @@ class Live(beam.PTransform):
             ReadOptions(),
         )
         return read | {TICKS: events | "Ticks" >> beam.Filter(isinstance, Tick)}
+
+
+def counters(result):
+    """Counts that are not 0, by the name of the counter."""
+    found = result.metrics().query(MetricsFilter().with_namespace(NAMESPACE))["counters"]
+    totals = Counter()
+    for one in found:
+        totals[one.key.metric.name] += one.result
+    return {name: count for name, count in totals.items() if count}
 
 
 def of_kind(event, kind):
@@ -88,3 +103,30 @@ def test_late_and_repeated_records_live_give_the_batch_runs_clusters_and_alerts_
         ("several_orgs", "phone:+18445550107"),
     }
     assert len(list((output / "rejects").iterdir())) == 1
+
+
+def test_an_engine_shows_what_comes_and_what_is_told(tmp_path):
+    for name in ("complaints", "calls"):
+        (tmp_path / name).mkdir()
+    rows = [*KNOWN, *NEW, *NEW[3:5], {"complaint_id": 7}, *INNOCENT]
+    jsonl(tmp_path / "complaints" / "a.jsonl", rows)
+    jsonl(tmp_path / "calls" / "a.jsonl", CALLS)
+    (tmp_path / "state").mkdir()
+    options = parse(["--watch", str(tmp_path), "--output", str(tmp_path / "out")])
+    news = Folder(options.watch, ReadOptions()).look({}, final=True)
+    source = OneTick(news, ReadOptions(), Tick(100, snapshot=True))
+    keep = KeepOnDisk(days(options), str(tmp_path / "none"), str(tmp_path / "state"))
+    pipeline = beam.Pipeline(runner="FnApiRunner")
+    build(pipeline, make_plan(options, source, keep))
+    result = pipeline.run()
+    result.wait_until_finish()
+    assert counters(result) == {
+        "ticks": 1,
+        "alerts_told": len(alerts_in(tmp_path / "out")),
+        "complaints_read": len(rows),
+        "complaints_accepted": len(rows) - 1,
+        "complaints_rejected": 1,
+        "calls_read": len(CALLS),
+        "calls_accepted": len(CALLS),
+        "duplicates": 2,
+    }

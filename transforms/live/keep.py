@@ -22,9 +22,18 @@ from schemas.kinds import RecordKind
 from schemas.mention import EVIDENCE
 from transforms.accounting import Tally
 from transforms.decisions.rulings import InForce
-from transforms.live.block import Block, block_of, partitions_of, pieces, refused_block, settle
+from transforms.live.block import (
+    Block,
+    Settled,
+    block_of,
+    partitions_of,
+    pieces,
+    refused_block,
+    settle,
+)
 from transforms.live.expiry import MICROSECONDS_A_DAY
 from transforms.live.ticks import Tick, windows
+from transforms.output.metrics import show
 from transforms.output.tally import PLURAL
 from transforms.shuffle import MAIN, PARTITIONS, batches_of, split
 
@@ -44,7 +53,9 @@ class _Show(beam.DoFn):
 
     def process(self, accepted: pa.RecordBatch) -> Iterator[tuple[int, Block]]:
         if accepted.num_rows:
-            yield from partitions_of(block_of(accepted, self._kind), PARTITIONS)
+            block = block_of(accepted, self._kind)
+            show((("live", "duplicates"), accepted.num_rows - block.records.num_rows))
+            yield from partitions_of(block, PARTITIONS)
 
 
 @dataclass(eq=False)
@@ -113,7 +124,14 @@ class _Keep(beam.DoFn):
                 settled.add(piece)
             fresh.clear()
             counted.write((duplicates, expired))
+            show_settled(done)
         yield from handed_out(old, duplicates, expired)
+
+
+def show_settled(done: Settled) -> None:
+    """What settling left out, to the engine's counters."""
+    show((("live", "duplicates"), done.duplicates))
+    show((("live", "expired"), done.expired))
 
 
 def handed_out(blocks: Iterable[Block], duplicates: int, expired: int) -> Iterator[Any]:

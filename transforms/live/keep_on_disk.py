@@ -11,7 +11,16 @@ import apache_beam as beam
 import pyarrow as pa
 
 from transforms.live.block import RECORD, SHOWN, Block, pieces, settle
-from transforms.live.keep import BLOCKS, RECORDS, REJECTED, STATED, TALLIES, TICKS, handed_out
+from transforms.live.keep import (
+    BLOCKS,
+    RECORDS,
+    REJECTED,
+    STATED,
+    TALLIES,
+    TICKS,
+    handed_out,
+    show_settled,
+)
 from transforms.live.stated import STATED_AT
 from transforms.shuffle import MAIN
 
@@ -61,6 +70,7 @@ def _settled(
         duplicates, expired = counted
     done = settle(blocks, days)
     counts = duplicates + done.duplicates, expired + done.expired
+    show_settled(done)
     write_state(folder, partition, done.block, counts)
     yield from handed_out(pieces(done.block), *counts)
 

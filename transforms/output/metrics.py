@@ -25,15 +25,24 @@ COUNTERS: Mapping[tuple[str, str], str] = {
     ("links", "records_too_wide"): "records_too_wide",
     ("clusters", "clusters"): "clusters",
     ("clusters", "members"): "members",
+    ("live", "ticks"): "ticks",
+    ("live", "duplicates"): "duplicates",
+    ("live", "expired"): "expired",
+    ("alerts", "told"): "alerts_told",
 }
 """A counter's name by the tally that it shows; none is named after what a record holds."""
 
 
+def show(tally: Tally) -> None:
+    """Add a tally to its counter, if it has one; to be called in a step."""
+    key, count = tally
+    if name := COUNTERS.get(key):
+        Metrics.counter(NAMESPACE, name).inc(count)
+
+
 class _Show(beam.DoFn):
     def process(self, tally: Tally) -> None:
-        key, count = tally
-        if name := COUNTERS.get(key):
-            Metrics.counter(NAMESPACE, name).inc(count)
+        show(tally)
 
 
 @dataclass(eq=False)

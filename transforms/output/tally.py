@@ -21,6 +21,11 @@ def count_read(batch: pa.RecordBatch, kind: RecordKind) -> Iterator[Tally]:
     yield from _by_value(rows_of(kind), batch["source"])
 
 
+def count_accepted(batch: pa.RecordBatch, kind: RecordKind) -> Iterator[Tally]:
+    """Rows of an accepted batch, duplicates among them."""
+    yield (PLURAL[kind], "accepted"), batch.num_rows
+
+
 def count_rejects(batch: pa.RecordBatch) -> Iterator[Tally]:
     """Rows of a REJECT batch; those that reading refused were read, too."""
     for kind, name in PLURAL.items():
@@ -56,6 +61,17 @@ class CountRead(beam.PTransform):
     def expand(self, batches: beam.PCollection) -> beam.PCollection:
         """One tally a batch and file."""
         return batches | beam.FlatMap(count_read, self.kind)
+
+
+@dataclass(eq=False)
+class CountAccepted(beam.PTransform):
+    """Accepted batches of a stream, whose duplicates are known later, to tallies."""
+
+    kind: RecordKind
+
+    def expand(self, batches: beam.PCollection) -> beam.PCollection:
+        """One tally a batch."""
+        return batches | beam.FlatMap(count_accepted, self.kind)
 
 
 @dataclass(eq=False)
