@@ -193,3 +193,19 @@ def test_killed_at_any_moment_no_alert_is_lost_or_doubled(known, watched, tmp_pa
     assert alerts.keys() == wanted.keys()
     assert told(alerts) == told(wanted)
     assert not [path for path in (output / "alerts").iterdir() if not path.name.endswith(".jsonl")]
+
+
+def test_a_burst_against_its_own_history_is_told_with_its_day_and_once(watched, tmp_path):
+    quiet = [report(n, "(866) 555-0199", day=1 + 4 * n) for n in range(2)]
+    sudden = [report(100 + n, "(866) 555-0199", day=12) for n in range(12)]
+    jsonl(watched / "complaints" / "a.jsonl", [*quiet, *sudden])
+    alerts = stream(watched, tmp_path / "out")
+    (burst,) = (one for one in alerts.values() if one["kind"] == "burst")
+    assert burst["entity_id"] == "phone:+18665550199"
+    assert burst["reason"] == "12 records on 2026-03-12, after 2 in 11 days"
+    assert (burst["records"], burst["victims"], burst["orgs"]) == (14, 14, ["amazon"])
+    assert set(burst["record_ids"]) < {f"amazon|c{100 + n}" for n in range(12)}
+    more = [report(200 + n, "(866) 555-0199", day=12) for n in range(3)]
+    jsonl(watched / "complaints" / "b.jsonl", more)
+    again = stream(watched, tmp_path / "out")
+    assert [one for one in again.values() if one["kind"] == "burst"] == [burst]
