@@ -60,9 +60,11 @@ def marking(tlp: str) -> Object:
 
 
 @lru_cache(maxsize=4_096)
-def timestamp(moment: datetime) -> str:
-    """RFC 3339 in UTC, to the millisecond or, where it is finer, the microsecond (section 3.2)."""
-    precision = "microseconds" if moment.microsecond % 1_000 else "milliseconds"
+def timestamp(moment: datetime, precision: str = "microseconds") -> str:
+    """RFC 3339 in UTC (section 3.2), of one length, so that texts sort as their times do.
+
+    `created` and `modified` are to the millisecond (section 3.4).
+    """
     return moment.astimezone(UTC).isoformat(timespec=precision).removesuffix("+00:00") + "Z"
 
 
