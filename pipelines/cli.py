@@ -109,6 +109,11 @@ def _parsed(module: object, name: str, arguments: Sequence[str]) -> int:
     except UsageError as error:
         sys.stderr.write(f"{error}\n")
         return 2
+    except FileNotFoundError as error:
+        if error.filename is None:
+            raise
+        sys.stderr.write(f"{error.filename}: {error.strerror}\n")
+        return 2
 
 
 COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {

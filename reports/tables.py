@@ -6,6 +6,7 @@ A run is a local folder or an object-store URL that pyarrow knows; its folders a
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Iterator, Sequence
 
@@ -22,8 +23,12 @@ Order = Sequence[tuple[str, str]]
 
 def dataset(run: Run, table: Table) -> ds.Dataset:
     """The files of one table of a run; raises FileNotFoundError where its folder is missing."""
-    folder = f"{os.fspath(run).rstrip('/')}/{table.name}"
-    return ds.dataset(folder, schema=table.schema, format="parquet")
+    whole = os.fspath(run).rstrip("/")
+    try:
+        return ds.dataset(f"{whole}/{table.name}", schema=table.schema, format="parquet")
+    except FileNotFoundError:
+        why = f"has no {table.name}/; a stream's snapshot keeps no records, so give a batch run"
+        raise FileNotFoundError(errno.ENOENT, why, whole) from None
 
 
 def batches(

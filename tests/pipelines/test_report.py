@@ -2,6 +2,7 @@
 
 import csv
 import json
+import shutil
 import statistics
 import webbrowser
 from datetime import datetime
@@ -15,7 +16,7 @@ from pipelines.simulate.world import World
 from reports.layout import WIDE
 from schemas.decision import DECISION, DecisionKind
 from schemas.manifest import NAME
-from schemas.tables import CALLS, CLUSTERS, COMPLAINTS, MEMBERS
+from schemas.tables import CALLS, CLUSTERS, COMPLAINTS, MEMBERS, MENTIONS, REJECTS
 from tests.pipelines.running import read, run
 from tests.reports.parsed import Page
 
@@ -227,3 +228,28 @@ def test_a_mistake_gives_one_line(days, tmp_path, capsys, words, said):
     error = capsys.readouterr().err
     assert said in error
     assert error.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("report", "--output", "{new}"),
+        ("rejects", "--output", "{new}"),
+        ("exchange", "offer", "--to", "microsoft", "--output", "{new}"),
+    ],
+)
+def test_a_snapshot_without_records_is_told_in_one_line(days, tmp_path, capsys, command):
+    snapshot = tmp_path / "snapshot"
+    shutil.copytree(days[1], snapshot)
+    for table in (COMPLAINTS, CALLS, MENTIONS, REJECTS):
+        shutil.rmtree(snapshot / table.name)
+    name, *rest = command
+    words = (
+        [name, *rest[:1], str(snapshot), *rest[1:]]
+        if name == "exchange"
+        else [name, str(snapshot), *rest]
+    )
+    assert cli.main([word.format(new=tmp_path / "new") for word in words]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"{snapshot}: has no ")
+    assert not (tmp_path / "new").exists()
