@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from reports.cluster_page import sentence
-from reports.referral import closing_sections, evidence_sections
+from reports.referral import closing_sections, evidence_sections, victim_sections
 from reports.referral.blocks import Block, Grid, Notice, Points, Section
 from reports.referral.case import Case
 from reports.referral.doubts import against
@@ -29,7 +29,7 @@ def sections(case: Case, made: Sequence[Exhibit]) -> list[Section]:
         ("Cover and handling", _cover(case)),
         ("Summary for the charging decision", _summary(case)),
         ("Subjects and infrastructure, by role", evidence_sections.infrastructure(case)),
-        ("Victims and losses, by jurisdiction", evidence_sections.victims(case)),
+        ("Victims and losses, by jurisdiction", victim_sections.victims(case)),
         ("Link analysis", evidence_sections.links(case)),
         ("Chronology", evidence_sections.chronology(case)),
         ("Elements matrix", closing_sections.elements(case)),
