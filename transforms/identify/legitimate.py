@@ -156,7 +156,7 @@ def _read(text: str, name: str) -> Iterator[tuple[int, dict[str, str | None]]]:
         for row in reader:
             yield reader.line_num, row
     except csv.Error as error:
-        raise LegitimateListError(f"{name}, line {reader.line_num}: {error}") from None
+        raise LegitimateListError(f"{name}, line {max(reader.line_num, 1)}: {error}") from None
 
 
 def _category(row: dict[str, str | None]) -> str | None:

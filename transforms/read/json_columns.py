@@ -46,7 +46,7 @@ def columns(kind: RecordKind, records: Sequence[Record]) -> dict[str, pa.Array] 
                 ),
             )
         except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
-            continue
+            continue  # numbers of the other kind, or rows that the caller reads one by one
         if table.num_rows != len(records):
             return None
         loose = SCHEMAS[kind]
