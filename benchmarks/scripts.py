@@ -21,8 +21,8 @@ from transforms.scoring.metrics import compare
 from transforms.scripts.families import ALIKE
 from transforms.scripts.heard import families_of
 from transforms.scripts.marked import marked
+from transforms.scripts.spelt import spelt
 from transforms.scripts.told import held
-from transforms.scripts.words import spelt
 
 TRANSCRIPTS = REAL / "robocall_transcripts" / "transcripts.csv"
 LABELS = Path(__file__).with_name("script_labels.csv")

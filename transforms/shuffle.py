@@ -53,6 +53,13 @@ def hash_numbers(values: pa.Array) -> np.ndarray:
     return ((mixed ^ (mixed >> np.uint64(31))) & np.uint64(_POSITIVE)).astype(np.int64)
 
 
+def mixed(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """One 63-bit hash of two such hashes, in their order."""
+    total = first.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15) + second.astype(np.uint64)
+    total = (total ^ (total >> np.uint64(32))) * np.uint64(0x94D049BB133111EB)
+    return ((total ^ (total >> np.uint64(29))) & np.uint64(_POSITIVE)).astype(np.int64)
+
+
 def hash_columns(batch: pa.RecordBatch | pa.Table, names: Sequence[str]) -> np.ndarray:
     """One 63-bit hash a row over several columns of text or whole numbers."""
     total = np.zeros(batch.num_rows, np.uint64)
@@ -84,14 +91,18 @@ def split(
     if partitions == 1:
         yield 0, batch
         return
-    yield from _cut(batch, owners(batch, names, partitions))
+    yield from cut(batch, owners(batch, names, partitions))
 
 
-def _cut(batch: pa.RecordBatch, owner: np.ndarray) -> Iterator[tuple[int, pa.RecordBatch]]:
+def cut(batch: pa.RecordBatch, owner: np.ndarray) -> Iterator[tuple[int, pa.RecordBatch]]:
+    """The rows of each owner (below `MOST_PARTITIONS`), in their order; nothing for no rows."""
+    if not batch.num_rows:
+        return
     if (owner == owner[0]).all():
         yield int(owner[0]), batch
         return
-    order = np.argsort(owner, kind="stable")
+    # Numbers of 16 bits are sorted by their digits, larger ones by comparing.
+    order = np.argsort(owner.astype(np.uint16), kind="stable")
     placed = owner[order]
     starts = np.flatnonzero(np.append(True, placed[1:] != placed[:-1]))
     for start, end in zip(starts, [*starts[1:], len(placed)], strict=True):
@@ -169,8 +180,8 @@ class Keyed:
 
     def cut(self, batch: pa.RecordBatch, partitions: int) -> Iterator[tuple[int, pa.RecordBatch]]:
         """A batch as (partition, rows)."""
-        if self.placed and batch.num_rows:
-            return _cut(batch, batch[self.names[0]].to_numpy())
+        if self.placed:
+            return cut(batch, batch[self.names[0]].to_numpy())
         return split(batch, self.names, partitions)
 
 

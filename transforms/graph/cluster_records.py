@@ -14,7 +14,7 @@ from schemas.cluster import SUPPLIER
 from schemas.field import AMOUNT, TIMESTAMP
 from schemas.kinds import SUPPLIER_KINDS, EntityKind, Status
 from transforms.graph.assignment import ABSENT, cluster_ids, look_up
-from transforms.scripts.words import GAP
+from transforms.scripts.spelt import GAP
 from transforms.shuffle import MAIN, Keyed, PerPartition, batches_of, hash_text
 
 CLUSTER_RECORD = pa.schema(

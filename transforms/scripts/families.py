@@ -15,6 +15,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from transforms.scripts.marked import Marks
+from transforms.shuffle import mixed
 
 SHARED = 2
 """Victims who must have a fingerprint for it to count."""
@@ -52,20 +53,51 @@ FAMILY = pa.schema([("value", pa.int64()), ("family", pa.int64()), ("tellers", p
 def counted(heard: pa.Table) -> pa.RecordBatch:
     """HEARD rows of whole pairs (a, b) to COUNTED rows of those that `SHARED` victims have."""
     a, b, victim, teller, at = (heard[name].to_numpy() for name in HEARD.names)
-    order = np.lexsort((at, victim, b, a))
-    once = order[_changes(a[order], b[order], victim[order])]  # a victim's first time
-    once = once[np.lexsort((at[once], b[once], a[once]))]
-    start = np.flatnonzero(_changes(a[once], b[once]))
-    victims = np.diff(np.append(start, len(once)))
-    told = np.lexsort((teller, b, a))
-    apart = told[_changes(a[told], b[told], teller[told])]
-    starts = np.flatnonzero(_changes(a[apart], b[apart]))
-    tellers = np.diff(np.append(starts, len(apart)))
+    if not len(a):
+        return pa.RecordBatch.from_arrays([pa.array([], pa.int64())] * 5, schema=COUNTED)
+    # One number a pair: to sort by one takes a fifth of what sorting by four does.
+    pair = mixed(a, b)
+    key = mixed(pair, victim)
+    order = np.argsort(key)
+    start = np.flatnonzero(_changes(pair[order], victim[order]))
+    first = np.minimum.reduceat(at[order], start)  # a victim's first time
+    named = np.logical_or.reduceat((victim == teller)[order], start)
+    one = order[start]
+    known = key[one[named]]
+    by_pair = np.argsort(pair[one])
+    one, first, named = one[by_pair], first[by_pair], named[by_pair]
+    begin = np.flatnonzero(_changes(pair[one]))
+    victims = np.diff(np.append(begin, len(one)))
+    tellers = np.add.reduceat(named.astype(np.int64), begin)
+    tellers += _others(pair, victim, teller, known, pair[one[begin]])
     kept = victims >= SHARED
-    first = once[start]
-    since = at[once[start[kept] + SHARED - 1]]
-    columns = [a[first][kept], b[first][kept], victims[kept], tellers[kept], since]
-    return pa.RecordBatch.from_arrays([pa.array(one) for one in columns], schema=COUNTED)
+    columns = [
+        a[one[begin]][kept],
+        b[one[begin]][kept],
+        victims[kept],
+        tellers[kept],
+        _second(first, begin, victims)[kept],
+    ]
+    return pa.RecordBatch.from_arrays([pa.array(column) for column in columns], schema=COUNTED)
+
+
+def _others(
+    pair: np.ndarray, victim: np.ndarray, teller: np.ndarray, known: np.ndarray, pairs: np.ndarray
+) -> np.ndarray:
+    """How many tellers each of the sorted `pairs` has beside its victims of the sorted `known`."""
+    rows = np.flatnonzero(victim != teller)
+    who, first = np.unique(mixed(pair[rows], teller[rows]), return_index=True)
+    new = place_in(known, who) < 0
+    return np.bincount(place_in(pairs, pair[rows[first[new]]]), minlength=len(pairs))
+
+
+def _second(values: np.ndarray, begin: np.ndarray, sizes: np.ndarray) -> np.ndarray:
+    """The second smallest value of each run that has two."""
+    smallest = np.minimum.reduceat(values, begin)
+    least = values == np.repeat(smallest, sizes)
+    twice = np.add.reduceat(least.astype(np.int64), begin) > 1
+    larger = np.minimum.reduceat(np.where(least, np.iinfo(np.int64).max, values), begin)
+    return np.where(twice, smallest, larger)
 
 
 def in_a_row(found: Marks, shared: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -41,7 +41,7 @@ def fingerprints(words: Words) -> Fingerprints:
     text = np.repeat(np.arange(len(sizes)), sizes)
     within = np.arange(len(text)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
     word = words.bounds[text] + within
-    value = _hashed(words.hashes, word)
+    value = _hashed(words.hashes(), word)
     kept = np.unique(_winnowed(text, value))
     return Fingerprints(text[kept], word[kept], value[kept])
 

@@ -46,7 +46,7 @@ being a victim of its own; `teller` takes equal narratives without a pseudonym f
 
 def marked(complaints: pa.RecordBatch) -> pa.RecordBatch:
     """COMPLAINT_ACCEPTED rows to MARKED rows, of those with a fingerprint."""
-    spelt = words(complaints["narrative"].to_pylist())
+    spelt = words(complaints["narrative"])
     found = fingerprints(spelt)
     bounds = np.searchsorted(found.text, np.arange(complaints.num_rows + 1)).astype(np.int32)
     last = found.word + SHINGLE - 1

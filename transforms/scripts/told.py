@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,7 +13,8 @@ from schemas.mention import EVIDENCE
 from transforms.scripts.families import place_in
 from transforms.scripts.fingerprints import SHINGLE
 from transforms.scripts.marked import MARKED, flat, marks
-from transforms.scripts.words import GAP, spelt
+from transforms.scripts.spelt import GAP
+from transforms.scripts.words import words
 
 SHORTEST = 12
 """Shared words that a text must hold of a script; fewer are everybody's phrases."""
@@ -71,38 +71,44 @@ def told(rows: pa.RecordBatch, family: pa.RecordBatch) -> pa.RecordBatch:
     word, order = flat(rows, "words")[found.order], found.order
     at = place_in(family["value"].to_numpy(), flat(rows, "values")[order])
     widely = family["tellers"].to_numpy()[at] >= SHOWN
-    texts = rows["narrative"].to_pylist()
-    raws = [
-        shown(texts[row], word[i : j + 1].tolist(), widely[i : j + 1].tolist())
-        for row, i, j in zip(
-            found.row.tolist(), found.first.tolist(), found.last.tolist(), strict=True
-        )
-    ]
+    raws = shown(rows["narrative"], found, word, widely)
     where = flat(rows, "starts")[order[found.first]], flat(rows, "ends")[order[found.last]]
     return _evidence(rows, found, where, raws)
 
 
-def shown(text: str, places: Sequence[int], widely: Sequence[bool]) -> str:
-    """The words at each of `places` (`SHINGLE` from there on) that are widely shared."""
-    covered = {
-        place + step
-        for place, common in zip(places, widely, strict=True)
-        if common
-        for step in range(SHINGLE)
-    }
-    said: list[str] = []
-    for number, (word, _, _) in enumerate(spelt(text)[: places[-1] + SHINGLE]):
-        if number < places[0]:
-            continue
-        if number in covered:
-            said.append(word)
-        elif not said or said[-1] != GAP:
-            said.append(GAP)
-    return " ".join(said)
+def shown(texts: pa.Array, found: Held, word: np.ndarray, widely: np.ndarray) -> pa.Array:
+    """The words of each passage that is held, with a `GAP` for those that are not widely shared.
+
+    Of each fingerprint in `found.order`, `word` is the number of its first word in its text, and
+    `widely` whether `SHINGLE` words from there on are widely shared.
+    """
+    rows, text = np.unique(found.row, return_inverse=True)
+    said = words(texts.take(pa.array(rows)))
+    begin = said.bounds[text] + word[found.first]
+    size = np.minimum(said.bounds[text] + word[found.last] + SHINGLE, said.bounds[text + 1]) - begin
+    starts = np.concatenate([[0], np.cumsum(size)])
+    passage = np.repeat(np.arange(len(size)), size)
+    covered = np.zeros(starts[-1] + SHINGLE, bool)
+    counts = found.last - found.first + 1
+    of = np.repeat(np.arange(len(counts)), counts)
+    at = np.arange(len(of)) + np.repeat(found.first - np.cumsum(counts) + counts, counts)
+    place = starts[of] + word[at] - word[found.first][of]
+    for step in range(SHINGLE):
+        covered[place[widely[at]] + step] = True
+    covered = covered[: starts[-1]]
+    # Of the words in a row that are not shown, the first stands for all as the gap.
+    alone = covered | np.append(True, covered[:-1])[: len(covered)]
+    alone[starts[:-1]] = True
+    number = said.word[np.arange(starts[-1]) + (begin - starts[:-1])[passage]]
+    number = np.where(covered, number, len(said.spellings))[alone]
+    spellings = pa.concat_arrays([said.spellings, pa.array([GAP])])
+    bounds = np.concatenate([[0], np.cumsum(alone)])[starts].astype(np.int32)
+    lists = pa.ListArray.from_arrays(pa.array(bounds), spellings.take(pa.array(number)))
+    return pc.binary_join(lists, " ")
 
 
 def _evidence(
-    rows: pa.RecordBatch, found: Held, where: tuple[np.ndarray, np.ndarray], raws: list[str]
+    rows: pa.RecordBatch, found: Held, where: tuple[np.ndarray, np.ndarray], raws: pa.Array
 ) -> pa.RecordBatch:
     told_in = rows.select(MARKED.names[:6]).take(pa.array(found.row))
     count = told_in.num_rows
@@ -118,7 +124,7 @@ def _evidence(
         "field": pa.repeat("narrative", count),
         "start": pa.array(where[0], pa.int32()),
         "end": pa.array(where[1], pa.int32()),
-        "raw": pa.array(raws, pa.string()),
+        "raw": raws,
         "confidence": pa.repeat(pa.scalar(CONFIDENCE, pa.float32()), count),
         "group_id": pc.binary_join_element_wise(
             told_in["source_org"], told_in["complaint_id"], "|"

@@ -12,14 +12,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import apache_beam as beam
-import numpy as np
 import pyarrow as pa
 
 from transforms.scripts.families import HEARD, counted, families, passages
 from transforms.scripts.heard import Pass, each, followers, heard, table, together
 from transforms.scripts.marked import marked
 from transforms.scripts.told import told
-from transforms.shuffle import PARTITIONS, table_of
+from transforms.shuffle import PARTITIONS, cut, table_of
 
 Batches = list[pa.RecordBatch]
 
@@ -42,9 +41,7 @@ class _Heard(beam.DoFn):
         self, rows: pa.RecordBatch, known: Any = ()
     ) -> Iterator[tuple[int, pa.RecordBatch]]:
         found = heard(rows, self._step(rows, known))
-        owner = (found["a"].to_numpy() >> 40) % PARTITIONS
-        for partition in np.unique(owner).tolist():
-            yield partition, found.filter(pa.array(owner == partition))
+        yield from cut(found, (found["a"].to_numpy() >> 40) % PARTITIONS)
 
 
 def _counted(keyed: tuple[int, Iterable[pa.RecordBatch]]) -> Iterator[pa.RecordBatch]:

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.transforms.scripts.texts import OTHER, SCRIPT, complaints, own
+from transforms.scripts.families import COUNTED, HEARD, counted
 from transforms.scripts.heard import families_of
 from transforms.scripts.marked import MARKED, marked
 from transforms.scripts.told import held
@@ -108,3 +109,22 @@ def test_copies_cost_in_proportion(text):
     seconds(1000)
     small, large = seconds(2000), seconds(20_000)
     assert large < 40 * small + 0.5  # ten times the copies; all pairs would be a hundred
+
+
+SMALL = st.integers(0, 3)
+
+
+@settings(deadline=None, max_examples=300)
+@given(st.lists(st.tuples(SMALL, SMALL, SMALL, SMALL | st.integers(10, 12), st.integers(0, 5))))
+def test_pairs_are_counted_as_sets_would(rows):
+    heard = pa.Table.from_pylist([dict(zip(HEARD.names, row, strict=True)) for row in rows], HEARD)
+    expected = []
+    for a, b in sorted({row[:2] for row in rows}):
+        those = [row[2:] for row in rows if row[:2] == (a, b)]
+        victims = {victim for victim, _, _ in those}
+        firsts = sorted(min(at for v, _, at in those if v == who) for who in victims)
+        if len(victims) > 1:
+            tellers = {teller for _, teller, _ in those}
+            expected.append((a, b, len(victims), len(tellers), firsts[1]))
+    found = counted(heard).to_pylist()
+    assert sorted(tuple(row[name] for name in COUNTED.names) for row in found) == expected

@@ -7,8 +7,8 @@ from schemas.kinds import Role
 from tests.transforms.scripts.texts import SCRIPT, complaints, own
 from transforms.scripts.heard import families_of
 from transforms.scripts.marked import marked
+from transforms.scripts.spelt import GAP
 from transforms.scripts.told import SHOWN, told
-from transforms.scripts.words import GAP
 
 
 def evidence(texts, victims=()):

@@ -1,7 +1,12 @@
+from itertools import pairwise
+
+import pyarrow as pa
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from xxhash import xxh3_64_intdigest
 
-from transforms.scripts.words import NUMBER, spelt, words
+from transforms.scripts.spelt import LONGEST, NUMBER, spelt
+from transforms.scripts.words import words
 
 
 def said(text):
@@ -33,14 +38,42 @@ def test_places_hold_what_they_say(text):
             assert text[start:end].lower() == word
 
 
+LETTERS = st.text(
+    st.one_of(
+        st.sampled_from("ab \u00c91.,:'\u2019_-/\u0130\u00b2\u0661\u6f22\ud55c\n\0"),
+        st.characters(),
+    )
+)
+
+
+def column(texts):
+    """What `spelt` finds, by the columns."""
+    found = words(pa.array(texts, pa.string()))
+    spellings = found.spellings.to_pylist()
+    columns = (found.word.tolist(), found.start.tolist(), found.end.tolist())
+    said = [(spellings[word], start, end) for word, start, end in zip(*columns, strict=True)]
+    assert found.hashes().tolist() == [xxh3_64_intdigest(word.encode()) for word, _, _ in said]
+    return [said[a:b] for a, b in pairwise(found.bounds.tolist())]
+
+
+@settings(deadline=None, max_examples=400)
+@given(st.lists(st.none() | LETTERS, max_size=6))
+def test_a_column_is_read_as_its_texts_are(texts):
+    assert column(texts) == [spelt(text or "") for text in texts]
+
+
 @settings(deadline=None)
-@given(st.lists(st.none() | st.text(st.sampled_from("ab 1.")), max_size=5))
-def test_texts_one_after_the_other(texts):
-    found = words(texts)
-    counts = [len(spelt(text or "")) for text in texts]
-    assert (found.bounds[1:] - found.bounds[:-1]).tolist() == counts
-    for number, text in enumerate(texts):
-        alone = words([text])
-        at = slice(found.bounds[number], found.bounds[number + 1])
-        for name in ("hashes", "start", "end"):
-            assert (getattr(found, name)[at] == getattr(alone, name)).all()
+@given(st.lists(LETTERS, min_size=2, max_size=6), st.integers(1, 3))
+def test_a_slice_of_a_column_too(texts, start):
+    found = words(pa.array(texts, pa.string())[start:])
+    assert len(found.word) == sum(len(spelt(text)) for text in texts[start:])
+
+
+def test_neighbours_do_not_run_into_each_other():
+    texts = ["call 1", "2 now", "don", "'t", "", "one", "two"]
+    assert column(texts) == [spelt(text) for text in texts]
+
+
+def test_what_is_too_long_is_cut_where_one_text_alone_would_be():
+    texts = ["ab 12 " * LONGEST, "x" * (LONGEST + 5), "\u6f22 " * LONGEST, "short"]
+    assert column(texts) == [spelt(text) for text in texts]
