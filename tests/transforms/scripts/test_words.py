@@ -41,7 +41,7 @@ def test_places_hold_what_they_say(text):
 LETTERS = st.text(
     st.one_of(
         st.sampled_from("ab \u00c91.,:'\u2019_-/\u0130\u00b2\u0661\u6f22\ud55c\n\0"),
-        st.characters(),
+        st.characters(codec="utf-8"),
     )
 )
 
