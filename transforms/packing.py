@@ -10,9 +10,11 @@ from __future__ import annotations
 import copyreg
 import os
 import tempfile
+import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from threading import Lock
 from typing import Any
 
@@ -35,9 +37,12 @@ class Place:
     size: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Piece:
-    """A packed batch, or where it lies. Only `unpacked` with the batch's schema reads it."""
+    """A packed batch, or where it lies. Only `unpacked` with the batch's schema reads it.
+
+    Once it has been put down on disk it holds its place alone.
+    """
 
     content: bytes | Place
 
@@ -85,8 +90,29 @@ def unpacked(piece: Piece, schema: pa.Schema) -> pa.RecordBatch:
 Pickled = tuple[Callable[..., Any], tuple[Any, ...]]
 
 
-def _travelling(batch: pa.RecordBatch) -> Pickled:
-    return _arrived, (batch.schema.serialize().to_pybytes(), packed(batch, batch.schema))
+class _Travelling:
+    """How a batch is pickled, each once while it lives.
+
+    Beam encodes most batches two times and more, to count their bytes before it writes them.
+    """
+
+    def __init__(self) -> None:
+        self._ways: dict[int, tuple[weakref.ref[pa.RecordBatch], tuple[bytes, Piece]]] = {}
+
+    def __call__(self, batch: pa.RecordBatch) -> Pickled:
+        """The batch as `_arrived` reads it."""
+        known = self._ways.get(id(batch))
+        if known is not None and known[0]() is batch:
+            return _arrived, known[1]
+        way = batch.schema.serialize().to_pybytes(), packed(batch, batch.schema)
+        key = id(batch)
+        self._ways[key] = weakref.ref(batch, partial(self._forget, key)), way
+        return _arrived, way
+
+    def _forget(self, key: int, gone: weakref.ref[pa.RecordBatch]) -> None:
+        # Another batch may live at the same address by now.
+        if key in self._ways and self._ways[key][0] is gone:
+            del self._ways[key]
 
 
 def _arrived(schema: bytes, piece: Piece) -> pa.RecordBatch:
@@ -95,7 +121,7 @@ def _arrived(schema: bytes, piece: Piece) -> pa.RecordBatch:
 
 # Between two steps that a runner does not fuse, Beam pickles a batch. Arrow's own way sends it as
 # it lies in memory, and a slice with all that it was cut from.
-copyreg.pickle(pa.RecordBatch, _travelling)
+copyreg.pickle(pa.RecordBatch, _Travelling())
 
 
 class Spill:
@@ -135,4 +161,5 @@ class Spill:
         view = memoryview(content)
         while view:
             view = view[os.pwrite(self._file, view, start + len(content) - len(view)) :]
-        return Piece, (Place(self._file, start, len(content)),)
+        piece.content = Place(self._file, start, len(content))
+        return Piece, (piece.content,)

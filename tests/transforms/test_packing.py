@@ -42,6 +42,7 @@ def test_while_a_spill_holds_pieces_pickle_as_places(tmp_path):
     few = batch([("x", "y")])
     plain = pickle.dumps(packed(many, SCHEMA))
     with Spill(str(tmp_path)).holding():
+        few, many = few.slice(0), many.slice(0)
         pieces = [pickle.dumps(packed(one, SCHEMA)) for one in (many, few, many)]
         assert len(pieces[0]) < 300 < len(plain)
         back = [pickle.loads(one) for one in pieces]  # noqa: S301
@@ -55,6 +56,22 @@ def test_while_a_spill_holds_pieces_pickle_as_places(tmp_path):
         assert pickle.loads(sent) == many  # noqa: S301
         assert list(tmp_path.iterdir()) == []
     assert len(pickle.dumps(packed(many, SCHEMA))) == len(plain)
+
+
+def test_what_is_pickled_again_is_put_down_once(tmp_path):
+    many = batch([(f"{n:x}" * 8, None) for n in range(3_000)])
+    piece = packed(many, SCHEMA)
+    with Spill(str(tmp_path)).holding():
+        assert pickle.dumps(piece) == pickle.dumps(piece)
+        assert pickle.dumps(many) == pickle.dumps(many)
+        assert unpacked(piece, SCHEMA) == many
+
+
+def test_a_batch_at_the_address_of_one_that_is_gone_is_its_own():
+    for number in range(200):
+        one = batch([(str(number), None)])
+        assert pickle.loads(pickle.dumps(one)) == one  # noqa: S301
+        del one
 
 
 def test_a_piece_that_was_cut_off_is_an_error(tmp_path):
