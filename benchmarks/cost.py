@@ -31,7 +31,7 @@ from schemas.tables import ALL
 from transforms import packing, shuffle
 from transforms.graph.activity import ACTIVITY, activity
 from transforms.graph.entities import judge
-from transforms.graph.links import PAIR
+from transforms.graph.weigh import PAIR
 from transforms.identify import legitimate
 from transforms.identify.evidence import call_evidence
 from transforms.output import write

@@ -16,8 +16,9 @@ from transforms.graph.clusters import summarise
 from transforms.graph.corroboration import SUPPLIED
 from transforms.graph.decide import decide_entities, decide_links
 from transforms.graph.incidence import incidences
-from transforms.graph.links import pairs, weigh
+from transforms.graph.links import pairs
 from transforms.graph.reach import reaches
+from transforms.graph.weigh import weigh
 from transforms.graph.weighing import WIDEST
 from transforms.identify.legitimate import load
 

@@ -2,8 +2,7 @@
 
 A record is one piece of evidence however many entities it names: each pair in a record of k
 entities weighs 1/(k-1), so that every entity gets one record's worth of links from it (Newman,
-Phys. Rev. E 64, 016132, 2001). A victim who reports twice counts once for a pair. Weights are whole
-millionths, because sums of integers do not depend on their order.
+Phys. Rev. E 64, 016132, 2001). What pairs add up to is in `weigh`.
 """
 
 from __future__ import annotations
@@ -17,33 +16,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from schemas.field import TIMESTAMP
-from schemas.kinds import HARD_ROLES, SUPPLIER_KINDS, RecordKind, Status, Strength
-from schemas.link import LINK
+from schemas.kinds import HARD_ROLES, SUPPLIER_KINDS, RecordKind, Status
 from transforms.graph.activity import record_keys
 from transforms.graph.incidence import incidences
 from transforms.graph.reach import reaches
+from transforms.graph.weigh import PAIR, weigh
 from transforms.graph.weighing import MILLION, WIDEST
-from transforms.shuffle import MAIN, Keyed, PerPartition, batches_of, hash_columns
-
-SAMPLE = 10
-"""Record ids kept on a link, smallest first."""
-
-PAIR = pa.schema(
-    [
-        ("entity_a", pa.string()),
-        ("entity_b", pa.string()),
-        ("hard", pa.bool_()),
-        ("micros", pa.int64()),
-        ("group_id", pa.string()),
-        ("complaint", pa.bool_()),
-        ("calls", pa.int64()),
-        ("victim_key", pa.string()),
-        ("source_org", pa.string()),
-        ("observed_at", TIMESTAMP),
-    ]
-)
-"""One pair of entities in one piece of evidence; entity_a is the smaller id."""
+from transforms.shuffle import MAIN, Keyed, PerPartition, batches_of
 
 
 def pairs(evidence: pa.Table) -> tuple[pa.Table, int]:
@@ -143,74 +122,6 @@ def _combinations(
         return none, none, none
     first, second, group = (np.concatenate(column) for column in zip(*parts, strict=True))
     return first, second, group
-
-
-def weigh(found: pa.Table) -> pa.Table:
-    """PAIR rows of whole pairs to LINK rows, not yet decided (accepted false, reason empty)."""
-    if found.num_rows == 0:
-        return LINK.empty_table()
-    pair = ["entity_a", "entity_b"]
-    # Without a pseudonym each piece of evidence is taken as a victim of its own.
-    who = pc.coalesce(
-        found["victim_key"], pc.binary_join_element_wise("group", found["group_id"], "|")
-    )
-    found = found.append_column("who", who)
-    once = (
-        _strongest(found).group_by([*pair, "who"], use_threads=False).aggregate([("micros", "max")])
-    )
-    weights = once.group_by(pair, use_threads=False).aggregate([("micros_max", "sum")])
-    facts = found.group_by(pair, use_threads=False).aggregate(
-        [
-            ("hard", "any"),
-            ("complaint", "sum"),
-            ("calls", "sum"),
-            ("victim_key", "count_distinct"),
-            ("source_org", "distinct"),
-            ("observed_at", "min"),
-            ("observed_at", "max"),
-            ("group_id", "count_distinct"),
-        ]
-    )
-    order = [(name, "ascending") for name in pair]
-    weights, facts = weights.sort_by(order), facts.sort_by(order)
-    strength = pc.if_else(facts["hard_any"], str(Strength.HARD), str(Strength.SOFT))
-    columns = {
-        "entity_a": facts["entity_a"],
-        "entity_b": facts["entity_b"],
-        "weight": pc.divide(pc.cast(weights["micros_max_sum"], pa.float64()), float(MILLION)),
-        "complaints": pc.cast(facts["complaint_sum"], pa.int64()),
-        "calls": facts["calls_sum"],
-        "victims": facts["victim_key_count_distinct"],
-        "orgs": [sorted(orgs) for orgs in facts["source_org_distinct"].to_pylist()],
-        "first_seen": facts["observed_at_min"],
-        "last_seen": facts["observed_at_max"],
-        "strength": strength,
-        "record_ids": _samples(found, pair),
-        "records": facts["group_id_count_distinct"],
-        "accepted": pa.repeat(pa.scalar(value=False), facts.num_rows),
-        "reason": pa.repeat("", facts.num_rows),
-    }
-    return pa.table(columns, schema=LINK)
-
-
-def _strongest(found: pa.Table) -> pa.Table:
-    """Only the hard evidence of pairs that have some: soft evidence must not add to its weight."""
-    key = hash_columns(found, ["entity_a", "entity_b"])
-    hard = found["hard"].to_numpy(zero_copy_only=False)
-    return found.filter(pa.array(hard | ~np.isin(key, key[hard])))
-
-
-def _samples(found: pa.Table, pair: list[str]) -> list[list[str]]:
-    """The smallest record ids of each pair, pairs in sorted order."""
-    rows = found.select([*pair, "group_id"]).group_by([*pair, "group_id"], use_threads=False)
-    rows = rows.aggregate([]).sort_by([(name, "ascending") for name in [*pair, "group_id"]])
-    key = hash_columns(rows, pair)
-    starts = np.flatnonzero(np.concatenate([[True], key[1:] != key[:-1]]))
-    ids = rows["group_id"].to_pylist()
-    return [
-        ids[at : min(at + SAMPLE, end)]
-        for at, end in zip(starts, [*starts[1:], len(ids)], strict=True)
-    ]
 
 
 INCIDENCES, REACHES, TALLIES = "incidences", "reaches", "tallies"

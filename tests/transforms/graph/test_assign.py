@@ -14,8 +14,9 @@ from transforms.graph.assign import NODE, assign, nodes_of
 from transforms.graph.classify import classify
 from transforms.graph.corroboration import SUPPLIED, supplied
 from transforms.graph.incidence import INCIDENCE, incidences
-from transforms.graph.links import pairs, weigh
+from transforms.graph.links import pairs
 from transforms.graph.reach import REACH, reaches
+from transforms.graph.weigh import weigh
 from transforms.graph.weighing import WIDEST
 from transforms.identify.legitimate import load
 from transforms.shuffle import hash_text

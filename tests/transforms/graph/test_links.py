@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from schemas.kinds import HARD_ROLES, SUPPLIER_KINDS, Role, Status, Strength
 from tests.transforms.made_up_evidence import PHONES, classified, piece, records, with_statuses
-from transforms.graph.links import PAIR, pairs, weigh
+from transforms.graph.links import pairs
+from transforms.graph.weigh import PAIR, weigh
 from transforms.graph.weighing import MILLION, WIDEST
 
 
