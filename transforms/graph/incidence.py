@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 
 from schemas.field import TIMESTAMP
 from schemas.kinds import HARD_ROLES, Status
+from transforms.identify.places import ranges
 from transforms.shuffle import hash_text
 
 INCIDENCE = pa.schema(
@@ -120,16 +121,36 @@ def ties(evidence: Incidence, label: np.ndarray) -> Ties:
     group, cluster, sole = named_clusters(evidence, label)
     first, second, share = _pairs(group)
     a, b, victim = cluster[first], cluster[second], evidence.victim[group[first]]
-    order = np.lexsort((group[first], -share, victim, b, a))
-    once = order[_changes(a[order], b[order], victim[order])]
-    pair = np.flatnonzero(_changes(a[once], b[once]))
-    of = np.cumsum(_changes(a[once], b[once])) - 1
+    once = _said_most(a * (len(label) + 1) + b, victim, share, group[first])
+    new = _changes(a[once], b[once])
+    pair, of = np.flatnonzero(new), np.cumsum(new) - 1
     weight = np.bincount(of, share[once], minlength=len(pair))
     victims = np.bincount(of, minlength=len(pair))
     hanging = np.zeros(len(pair))
     for side in (sole[first][once], sole[second][once]):
         np.maximum.at(hanging, *_heaviest(of, side, share[once]))
     return Ties(a[once][pair], b[once][pair], weight, victims, weight - hanging)
+
+
+def _said_most(
+    pair: np.ndarray, victim: np.ndarray, share: np.ndarray, group: np.ndarray
+) -> np.ndarray:
+    """Of each pair and victim the row of the largest share (ties: the smallest group), in order."""
+    by_pair = np.argsort(pair, kind="stable")
+    number = np.cumsum(_changes(pair[by_pair])) - 1
+    key = number * (int(victim.max(initial=0)) + 1) + victim[by_pair]
+    by_key = np.argsort(key, kind="stable")
+    order = by_pair[by_key]
+    starts = np.flatnonzero(_changes(key[by_key]))
+    sizes = np.diff(np.append(starts, len(order)))
+    once = order[starts]
+    # Few victims say something of a pair twice: only these are weighed against each other.
+    many = np.flatnonzero(sizes > 1)
+    run = np.repeat(many, sizes[many])
+    rows = order[ranges(starts[many], sizes[many])]
+    best = np.lexsort((group[rows], -share[rows], run))
+    once[many] = rows[best[_changes(run[best])]]
+    return once
 
 
 def named_clusters(
@@ -140,7 +161,9 @@ def named_clusters(
     -1 where it names more than one, or where the cluster has no other.
     """
     cluster = label[evidence.node]
-    order = np.lexsort((evidence.node, cluster, evidence.group))
+    # Groups are in order already, and so are the nodes of each.
+    key = evidence.group * (int(cluster.max(initial=0)) + 1) + cluster
+    order = np.argsort(key, kind="stable")
     group, cluster, node = evidence.group[order], cluster[order], evidence.node[order]
     starts = np.flatnonzero(_changes(group, cluster))
     sizes = np.diff(np.append(starts, len(group)))
