@@ -6,7 +6,7 @@ They are blanked before numbers are looked for, at the same length, so that offs
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 BLANK = "\x00"
 """Stands for a blanked character: neither a digit, a letter nor punctuation of numbers."""
@@ -111,10 +111,14 @@ def blanked(text: str, windows: Sequence[tuple[int, int]]) -> str:
     pieces: list[str] = []
     done = 0
     for start, end in windows:
-        stretch = without_ids(without_mixed(without_bare(text[start:end])))
-        pieces += (text[done:start], stretch)
+        pieces += (text[done:start], without_noise(text[start:end]))
         done = end
     return "".join((*pieces, text[done:]))
+
+
+def without_noise(stretch: str) -> str:
+    """One window with all but addresses blanked."""
+    return without_ids(without_mixed(without_bare(stretch)))
 
 
 def without_bare(stretch: str) -> str:
@@ -139,17 +143,24 @@ def is_labelled(text: str, start: int) -> bool:
 
 def without_addresses(text: str) -> str:
     """The text with web and e-mail addresses blanked."""
-    if not any(sign in text for sign in _SIGNS):
-        return text
     pieces: list[str] = []
+    done = 0
+    for start, end in addresses(text):
+        pieces += (text[done:start], BLANK * (end - start))
+        done = end
+    return "".join((*pieces, text[done:])) if pieces else text
+
+
+def addresses(text: str) -> Iterator[tuple[int, int]]:
+    """Where web and e-mail addresses stand in a text, in order and apart."""
+    if not any(sign in text for sign in _SIGNS):
+        return
     done = 0
     for sign in SIGN.finditer(text):
         span = _address(text, *sign.span()) if sign.start() >= done else None
         if span:
-            start = max(done, span[0])
-            pieces += (text[done:start], BLANK * (span[1] - start))
+            yield max(done, span[0]), span[1]
             done = span[1]
-    return "".join((*pieces, text[done:])) if pieces else text
 
 
 def _address(text: str, start: int, end: int) -> tuple[int, int] | None:

@@ -1,19 +1,22 @@
-"""Whole columns of texts with their `noise` blanked, as `noise.blank` does it text by text.
+"""The stretches of whole columns of texts that may hold a number, with their `noise` blanked.
 
-Each kind of noise is looked for by a pattern without looks around, in C++; what stands beside a
-match is checked after. Where that does not settle it, the text goes the careful way.
+It is blanked as `noise.blank` does it text by text: each kind is looked for by a pattern without
+looks around, in C++; what stands beside a match is checked after. Where that does not settle it,
+the stretch goes the careful way. A blanked character keeps its bytes.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from transforms.identify import noise
-from transforms.identify.places import Places, Points, buffers, cut, places, ranges
+from transforms.identify.places import Places, Points, buffers, cut, of_buffers, places, ranges
+from transforms.identify.runs import Runs
 
 _ADDRESS = (
     r"(?i:h(?:tt|xx)ps?|ftp)\[?:\]?//[^\s<>\"']+"
@@ -42,56 +45,92 @@ _OPEN_ID[[ord(c) for c in "0123456789("]] = True
 Array = np.ndarray
 
 
-def quiet_texts(texts: pa.Array, stretches: Places) -> pa.Array:
-    """The texts (no nulls) with the noise in and around stretches (in bytes) blanked.
+class Quiet(NamedTuple):
+    """Parts of texts, apart from each other, in the order of the column."""
 
-    Each keeps its length in code points.
+    rows: Array
+    """The text of each part."""
+    starts: Array
+    """The byte of the column at which each begins."""
+    offsets: Array
+    """One more than parts: where each begins in `data`."""
+    data: Array
+
+
+def quiet(data: Array, points: Points, stretches: Runs, ends: Array) -> Quiet:
+    """The stretches with the words around them, noise blanked.
+
+    `data` are the bytes of the texts without addresses, `ends` those at which the texts end; the
+    stretches are in the order of the texts.
     """
-    points = Points(texts)
-    first, last = (points.of_bytes(stretches.rows, at) for at in stretches[1:])
-    plain = _without_addresses(texts)
-    points = Points(plain)
-    starts, ends = _windows(plain, stretches.rows, first, last)
-    rows = stretches.rows
-    windows = Places(rows, points.to_bytes(rows, starts), points.to_bytes(rows, ends))
-    stretch = cut(plain, windows)
-    offsets, data = buffers(stretch)
-    data = data.copy()
-    odd = _holds(_strange(data), offsets)
+    windows = _windows(points, stretches, ends)
+    sizes = windows.ends - windows.starts
+    held = data[ranges(windows.starts, sizes)]
+    offsets = np.append(0, np.cumsum(sizes))
+    whole = held.copy()
+    odd = _holds(_strange(held), offsets)
     for blank_one, again in _KINDS:
-        before = data.copy()
-        unsettled = blank_one(_strings(before, offsets), data, offsets) & ~odd
-        _again(data, before, offsets, unsettled, again)
-    return _mended(plain, windows, (starts, ends), data, odd)
+        before = held.copy()
+        unsettled = blank_one(of_buffers(offsets, before), held, offsets) & ~odd
+        _again(held, before, offsets, unsettled, again)
+    _again(held, whole, offsets, odd, noise.without_noise)
+    return _parts(windows, offsets, held)
 
 
-def _windows(texts: pa.Array, rows: Array, first: Array, last: Array) -> tuple[Array, Array]:
-    """The stretches with the words around them, in code points, apart in each text."""
-    lengths = pc.utf8_length(texts).to_numpy()
-    ends = np.minimum(last + noise.WORDS_AFTER, lengths[rows])
-    done = np.where(np.diff(rows, prepend=-1) != 0, 0, np.concatenate([[0], ends])[:-1])
-    return np.maximum(done, first - noise.WORDS_BEFORE), ends
+def _windows(points: Points, stretches: Runs, ends: Array) -> Runs:
+    """The stretches with the words around them, apart in each text."""
+    rows = stretches.rows
+    text_ends = points.before(ends)
+    text_starts = np.append(0, text_ends[:-1])
+    last = np.minimum(points.before(stretches.ends) + noise.WORDS_AFTER, text_ends[rows])
+    done = np.where(np.diff(rows, prepend=-1) != 0, 0, np.append(0, last)[:-1])
+    done = np.maximum(done, text_starts[rows])
+    first = np.maximum(done, points.before(stretches.starts) - noise.WORDS_BEFORE)
+    return Runs(rows, points.byte(first), points.byte(last))
 
 
-def _without_addresses(texts: pa.Array) -> pa.Array:
-    signed = pc.match_substring_regex(texts, noise.SIGN.pattern).to_numpy(zero_copy_only=False)
-    rows = np.flatnonzero(signed)
-    if not len(rows):
-        return texts
+def _parts(windows: Runs, offsets: Array, held: Array) -> Quiet:
+    """The windows, those that touch in one."""
+    begins = np.ones(len(windows.rows), bool)
+    begins[1:] = windows.starts[1:] != windows.ends[:-1]
+    begins[1:] |= np.diff(windows.rows) != 0
+    first = np.flatnonzero(begins)
+    return Quiet(windows.rows[first], windows.starts[first], offsets[np.append(first, len(begins))], held)
+
+
+def without_addresses(texts: pa.Array, points: Points, rows: Array) -> Array:
+    """The bytes of texts, without nulls, with web and e-mail addresses blanked in those of `rows`.
+
+    """
+    offsets, data = buffers(texts)
     some = texts.take(pa.array(rows))
-    offsets, data = buffers(some)
-    data = data.copy()
-    careful = _holds(_strange(data), offsets)
+    signed = pc.match_substring_regex(some, noise.SIGN.pattern).to_numpy(zero_copy_only=False)
+    rows = rows[signed]
+    if not len(rows):
+        return data
+    some = some.filter(pa.array(signed))
+    held_at, held = buffers(some)
+    held = held.copy()
+    careful = _holds(_strange(held), held_at)
     at = places(some, _ADDRESS)
-    careful |= _beside(data, offsets, at)
-    strange = _counts(data >= 0x80, offsets[at.rows] + at.starts, offsets[at.rows] + at.ends)
+    careful |= _beside(held, held_at, at)
+    strange = _counts(held >= 0x80, held_at[at.rows] + at.starts, held_at[at.rows] + at.ends)
     careful[at.rows[(strange > 0) | (at.ends - at.starts > _LONGEST_ADDRESS)]] = True
-    _blank(data, offsets, at)
-    bare = _strings(data, offsets)
+    _blank(held, held_at, at)
+    bare = of_buffers(held_at, held)
     careful |= pc.match_substring_regex(bare, noise.SIGN.pattern).to_numpy(zero_copy_only=False)
-    again = np.flatnonzero(careful)
-    words = [noise.without_addresses(text) for text in some.take(pa.array(again)).to_pylist()]
-    return _put(texts, rows, _put(bare, again, pa.array(words, pa.string())))
+    sure = at.only(~careful[at.rows])
+    spans = [
+        (row, *span)
+        for row, text in zip(rows[careful].tolist(), some.filter(pa.array(careful)).to_pylist(), strict=True)
+        for span in noise.addresses(text)
+    ]
+    others = Places(*np.array(spans, np.int64).reshape(-1, 3).T)
+    data = data.copy()
+    _blank(data, offsets, sure._replace(rows=rows[sure.rows]))
+    begin, end = (points.to_bytes(others.rows, at) for at in others[1:])
+    _blank(data, offsets, Places(others.rows, begin, end))
+    return data
 
 
 def _bare(texts: pa.Array, data: Array, offsets: Array) -> Array:
@@ -136,32 +175,6 @@ def _labelled(texts: pa.Array, data: Array, offsets: Array) -> Array:
     return careful
 
 
-def _mended(
-    texts: pa.Array,
-    windows: Places,
-    points: tuple[Array, Array],
-    data: Array,
-    odd: Array,
-) -> pa.Array:
-    """The texts with the bytes of their windows put back; those with odd ones blanked by Python."""
-    offsets, whole = buffers(texts)
-    whole = whole.copy()
-    lengths = windows.ends - windows.starts
-    put = ranges(offsets[windows.rows] + windows.starts, lengths)
-    ours = np.repeat(~odd, lengths)
-    whole[put[ours]] = data[ours]
-    mended = _strings(whole, offsets)
-    rows = np.unique(windows.rows[odd])
-    if not len(rows):
-        return mended
-    words = []
-    for row, text in zip(rows.tolist(), texts.take(pa.array(rows)).to_pylist(), strict=True):
-        mine = slice(*np.searchsorted(windows.rows, [row, row + 1]).tolist())
-        spans = zip(points[0][mine].tolist(), points[1][mine].tolist(), strict=True)
-        words.append(noise.blanked(text, list(spans)))
-    return _put(mended, rows, pa.array(words, pa.string()))
-
-
 def _strange(data: Array) -> Array:
     """Bytes of which RE2 and Python may think differently, but for what stands beside a match."""
     odd = _ODD[data]
@@ -184,13 +197,31 @@ _KINDS = (
 """Each kind of noise: for a column, and for one text where that leaves it unsettled."""
 
 
+_KINDS = (
+    (_bare, noise.without_bare),
+    (_mixed, noise.without_mixed),
+    (_labelled, noise.without_ids),
+)
+"""Each kind of noise: for a column, and for one text where that leaves it unsettled."""
+
+
 def _again(
-    data: Array, before: Array, offsets: Array, unsettled: Array, blank_one: Callable[[str], str]
+    data: Array, before: Array, offsets: Array, which: Array, blank_one: Callable[[str], str]
 ) -> None:
-    """Blank one kind of noise by Python, in texts in which it is ASCII."""
-    for row in np.flatnonzero(unsettled).tolist():
-        text = before[offsets[row] : offsets[row + 1]].tobytes().decode()
-        data[offsets[row] : offsets[row + 1]] = np.frombuffer(blank_one(text).encode(), np.uint8)
+    """Blank noise by Python in some of the parts."""
+    for row in np.flatnonzero(which).tolist():
+        part = slice(offsets[row], offsets[row + 1])
+        text = before[part].tobytes().decode()
+        data[part] = np.frombuffer(_in_place(text, blank_one(text)), np.uint8)
+
+
+def _in_place(text: str, blanked: str) -> bytes:
+    """A text of which characters were blanked, each with as many bytes as it had."""
+    held = blanked.encode()
+    if len(held) == len(text.encode()):
+        return held
+    pairs = zip(text, blanked, strict=True)
+    return "".join(b if a == b else b * len(a.encode()) for a, b in pairs).encode()
 
 
 def _beside(data: Array, offsets: Array, at: Places) -> Array:
@@ -219,17 +250,3 @@ def _blank(data: Array, offsets: Array, at: Places) -> None:
     data[ranges(offsets[at.rows] + at.starts, at.ends - at.starts)] = _BLANK
 
 
-def _strings(data: Array, offsets: Array) -> pa.Array:
-    held = pa.py_buffer(data)
-    return pa.StringArray.from_buffers(
-        len(offsets) - 1, pa.py_buffer(offsets.astype(np.int32)), held
-    )
-
-
-def _put(texts: pa.Array, rows: Array, words: pa.Array) -> pa.Array:
-    """The texts with those of some rows, ascending, replaced."""
-    if not len(rows):
-        return texts
-    which = np.zeros(len(texts), bool)
-    which[rows] = True
-    return pc.replace_with_mask(texts, pa.array(which), words)
