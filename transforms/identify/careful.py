@@ -27,6 +27,8 @@ MAX_SCAN = SEARCHED
 """Code points of a text that are searched; the rest is left alone."""
 MAX_CANDIDATES = 500
 """Candidates of one text, and pieces of one candidate, that are tried."""
+_FEW = 12
+"""Candidates that are read sooner one by one than in columns."""
 SHORTEST, LONGEST = 7, 24
 """Digits of a candidate: a short national number, to E.164's fifteen with IDD and extension."""
 
@@ -153,7 +155,7 @@ def reading_of(texts: Sequence[Text]) -> dict[str | None, Read]:
         if len(raw) >= SHORTEST and SHORTEST <= sum(map(str.isdigit, raw)) <= LONGEST
     )
     known: dict[str | None, dict[str, Reading | None]] = {one.region: {} for one in texts}
-    if asked:
+    if len(asked) > _FEW:
         pairs = list(asked)
         raws = pa.array([raw for raw, _ in pairs], pa.string())
         read = ordinary.read(raws, pa.array([region for _, region in pairs], pa.string()))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -81,3 +82,15 @@ def digits_of(texts: pa.Array) -> Digits:
     places = ranges(np.arange(len(texts)) * width, lengths)
     held.reshape(-1)[places] = value[is_digit]
     return Digits(np.ascontiguousarray(held.T), lengths)
+
+
+def together(parts: Sequence[Digits]) -> Digits:
+    """The numbers of all the parts."""
+    width = max(len(part.held) for part in parts)
+    lengths = np.concatenate([part.lengths for part in parts])
+    held = np.full((width, len(lengths)), ENDED, np.uint8)
+    done = 0
+    for part in parts:
+        held[: len(part.held), done : done + len(part)] = part.held
+        done += len(part)
+    return Digits(held, lengths)

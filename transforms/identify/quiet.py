@@ -15,8 +15,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from transforms.identify import noise
+from transforms.identify.noisy import may_be_bare, may_be_labelled, may_be_mixed
 from transforms.identify.places import Places, Points, buffers, cut, of_buffers, places, ranges
-from transforms.identify.runs import Runs
+from transforms.identify.runs import Runs, groups
 
 _ADDRESS = (
     r"(?i:h(?:tt|xx)ps?|ftp)\[?:\]?//[^\s<>\"']+"
@@ -26,11 +27,15 @@ _ADDRESS = (
 """RE2: an address of the web or of mail, on ASCII."""
 _LONGEST_ADDRESS = 64
 """Characters of an address from which on the bounds of `noise` may cut it."""
+_FEW = 64
+"""Parts for which compiling a pattern for RE2 costs more than Python's own, kept compiled."""
 _BLANK = ord(noise.BLANK)
 
+_BLANKS, _LAST = 0x20, 0x80
+"""Bytes before the first and behind the last one of ASCII that is no control character."""
 _ODD = np.zeros(256, bool)
-_ODD[0x80:] = True
-_ODD[[b for b in range(0x20) if chr(b) not in "\0\t\n\f\r"]] = True
+_ODD[_LAST:] = True
+_ODD[[b for b in range(_BLANKS) if chr(b) not in "\0\t\n\f\r"]] = True
 """Bytes of which RE2 and Python may think differently."""
 _LATIN, _PUNCTUATION, _GENERAL = 0xC3, 0xE2, 0x80
 """First bytes of Latin letters with accents; of U+2000 to U+2FFF; second byte of U+2000 on."""
@@ -69,10 +74,10 @@ def quiet(data: Array, points: Points, stretches: Runs, ends: Array) -> Quiet:
     offsets = np.append(0, np.cumsum(sizes))
     whole = held.copy()
     odd = _holds(_strange(held), offsets)
-    for blank_one, again in _KINDS:
-        before = held.copy()
-        unsettled = blank_one(of_buffers(offsets, before), held, offsets) & ~odd
-        _again(held, before, offsets, unsettled, again)
+    found = groups(held, offsets)
+    for may_be, blank_one, again in _KINDS:
+        some = np.bincount(found.rows[may_be(whole, found)], minlength=len(odd)) > 0
+        _blank_some(np.flatnonzero(some & ~odd), held, offsets, blank_one, again)
     _again(held, whole, offsets, odd, noise.without_noise)
     return _parts(windows, offsets, held)
 
@@ -95,13 +100,13 @@ def _parts(windows: Runs, offsets: Array, held: Array) -> Quiet:
     begins[1:] = windows.starts[1:] != windows.ends[:-1]
     begins[1:] |= np.diff(windows.rows) != 0
     first = np.flatnonzero(begins)
-    return Quiet(windows.rows[first], windows.starts[first], offsets[np.append(first, len(begins))], held)
+    return Quiet(
+        windows.rows[first], windows.starts[first], offsets[np.append(first, len(begins))], held
+    )
 
 
 def without_addresses(texts: pa.Array, points: Points, rows: Array) -> Array:
-    """The bytes of texts, without nulls, with web and e-mail addresses blanked in those of `rows`.
-
-    """
+    """The bytes of texts, without nulls, with addresses blanked in those of `rows`."""
     offsets, data = buffers(texts)
     some = texts.take(pa.array(rows))
     signed = pc.match_substring_regex(some, noise.SIGN.pattern).to_numpy(zero_copy_only=False)
@@ -114,15 +119,18 @@ def without_addresses(texts: pa.Array, points: Points, rows: Array) -> Array:
     careful = _holds(_strange(held), held_at)
     at = places(some, _ADDRESS)
     careful |= _beside(held, held_at, at)
-    strange = _counts(held >= 0x80, held_at[at.rows] + at.starts, held_at[at.rows] + at.ends)
-    careful[at.rows[(strange > 0) | (at.ends - at.starts > _LONGEST_ADDRESS)]] = True
+    high, first = np.flatnonzero(held >= _LAST), held_at[at.rows] + at.starts
+    strange = np.searchsorted(high, held_at[at.rows] + at.ends) > np.searchsorted(high, first)
+    careful[at.rows[strange | (at.ends - at.starts > _LONGEST_ADDRESS)]] = True
     _blank(held, held_at, at)
     bare = of_buffers(held_at, held)
     careful |= pc.match_substring_regex(bare, noise.SIGN.pattern).to_numpy(zero_copy_only=False)
     sure = at.only(~careful[at.rows])
     spans = [
         (row, *span)
-        for row, text in zip(rows[careful].tolist(), some.filter(pa.array(careful)).to_pylist(), strict=True)
+        for row, text in zip(
+            rows[careful].tolist(), some.filter(pa.array(careful)).to_pylist(), strict=True
+        )
         for span in noise.addresses(text)
     ]
     others = Places(*np.array(spans, np.int64).reshape(-1, 3).T)
@@ -176,33 +184,51 @@ def _labelled(texts: pa.Array, data: Array, offsets: Array) -> Array:
 
 
 def _strange(data: Array) -> Array:
-    """Bytes of which RE2 and Python may think differently, but for what stands beside a match."""
-    odd = _ODD[data]
-    if not odd.any():
-        return odd
-    odd &= data != _LATIN
-    odd[1:] &= data[:-1] != _LATIN
-    mark = np.zeros(len(data), bool)
-    mark[:-2] = (data[:-2] == _PUNCTUATION) & (data[1:-1] == _GENERAL) & _MARKS[data[2:]]
+    """Where bytes stand of which RE2 and Python may think differently, ascending.
+
+    What stands beside a match is looked at apart.
+    """
+    at = np.flatnonzero(data - _BLANKS >= _LAST - _BLANKS)
+    byte = data[at]
+    odd = _ODD[byte]
+    latin = np.flatnonzero(byte == _LATIN)
+    odd[latin] = False
+    odd[latin + 1] = False
+    first = np.flatnonzero(byte[:-2] == _PUNCTUATION)
+    first = first[(byte[first + 1] == _GENERAL) & _MARKS[byte[first + 2]]]
     for place in range(3):
-        odd[place:] &= ~mark[: len(data) - place]
-    return odd
+        odd[first + place] = False
+    return at[odd]
 
 
 _KINDS = (
-    (_bare, noise.without_bare),
-    (_mixed, noise.without_mixed),
-    (_labelled, noise.without_ids),
+    (may_be_bare, _bare, noise.without_bare),
+    (may_be_mixed, _mixed, noise.without_mixed),
+    (may_be_labelled, _labelled, noise.without_ids),
 )
-"""Each kind of noise: for a column, and for one text where that leaves it unsettled."""
+"""Each kind of noise: which groups of digits may be of it; what blanks it in a column; and in one
+text, where that leaves it unsettled."""
 
 
-_KINDS = (
-    (_bare, noise.without_bare),
-    (_mixed, noise.without_mixed),
-    (_labelled, noise.without_ids),
-)
-"""Each kind of noise: for a column, and for one text where that leaves it unsettled."""
+def _blank_some(
+    some: Array,
+    data: Array,
+    offsets: Array,
+    blank_one: Callable[[pa.Array, Array, Array], Array],
+    again: Callable[[str], str],
+) -> None:
+    """Blank one kind of noise in some of the parts."""
+    if not len(some):
+        return
+    sizes = offsets[some + 1] - offsets[some]
+    at = ranges(offsets[some], sizes)
+    before, own = data[at], np.append(0, np.cumsum(sizes))
+    held = before.copy()
+    unsettled = np.ones(len(some), bool)
+    if len(some) >= _FEW:
+        unsettled = blank_one(of_buffers(own, before), held, own)
+    _again(held, before, own, unsettled, again)
+    data[at] = held
 
 
 def _again(
@@ -234,19 +260,11 @@ def _beside(data: Array, offsets: Array, at: Places) -> Array:
     return strange
 
 
-def _counts(which: Array, firsts: Array, lasts: Array) -> Array:
-    """How many of the bytes marked stand in each place."""
-    at = np.flatnonzero(which)
-    return np.searchsorted(at, lasts) - np.searchsorted(at, firsts)
-
-
-def _holds(which: Array, offsets: Array) -> Array:
-    """Whether each text holds a byte of those marked."""
-    return _counts(which, offsets[:-1], offsets[1:]) > 0
+def _holds(at: Array, offsets: Array) -> Array:
+    """Whether each text holds one of the places, ascending."""
+    return np.diff(np.searchsorted(at, offsets)) > 0
 
 
 def _blank(data: Array, offsets: Array, at: Places) -> None:
     """Blank places in the bytes of a column, all ASCII."""
     data[ranges(offsets[at.rows] + at.starts, at.ends - at.starts)] = _BLANK
-
-

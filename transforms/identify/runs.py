@@ -6,7 +6,7 @@ Texts are words for the most part, so everything goes by the few bytes that are 
 from __future__ import annotations
 
 import re
-import unicodedata
+import sys
 from functools import cache
 from typing import NamedTuple
 
@@ -74,7 +74,9 @@ def _joined(data: Array, found: Runs, join: re.Pattern[str]) -> Array:
     same = (np.diff(found.rows) == 0) & (width <= _WIDEST)
     joins = same & (width == 1)
     joins[joins] = single[data[before[joins]]]
-    wide = np.flatnonzero(same & (width > 1) & _may_begin()[data[np.minimum(before, len(data) - 1)]])
+    wide = np.flatnonzero(
+        same & (width > 1) & _may_begin()[data[np.minimum(before, len(data) - 1)]]
+    )
     gaps, which = distinct(strings(data, before[wide], after[wide]))
     held = np.array([join.fullmatch(gap) is not None for gap in gaps], bool)
     joins[wide] = held[which] if len(gaps) else False
@@ -109,8 +111,7 @@ def hold_foreign_digits(texts: pa.Array) -> Array:
 @cache
 def _foreign() -> tuple[str, ...]:
     """Every such digit; the Unicode of Python decides, whose patterns read these texts."""
-    every = map(chr, range(_HIGH, 0x110000))
-    return tuple(one for one in every if unicodedata.category(one) == "Nd")
+    return tuple(re.findall(r"\d", "".join(map(chr, range(_HIGH, sys.maxunicode + 1)))))
 
 
 @cache
