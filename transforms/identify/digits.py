@@ -74,13 +74,12 @@ def digits_of(texts: pa.Array) -> Digits:
     """The ASCII digits of strings without nulls, whatever else is in them."""
     offsets, data = buffers(texts)
     value = data - ord("0")
-    is_digit = value < ENDED
-    ends = np.concatenate([[0], np.cumsum(is_digit)])[offsets]
-    lengths = np.diff(ends)
+    at = np.flatnonzero(value < ENDED)
+    lengths = np.diff(np.searchsorted(at, offsets))
     width = int(lengths.max(initial=1))
     held = np.full((len(texts), width), ENDED, np.uint8)
     places = ranges(np.arange(len(texts)) * width, lengths)
-    held.reshape(-1)[places] = value[is_digit]
+    held.reshape(-1)[places] = value[at]
     return Digits(np.ascontiguousarray(held.T), lengths)
 
 

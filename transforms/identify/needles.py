@@ -175,13 +175,13 @@ def plain_code(e164: str) -> str | None:
     """The country code of an E.164 number whose national form adds no digits but a prefix."""
     for length in (1, 2, 3):
         code = e164[1 : 1 + length]
-        if code in _plain_codes():
+        if code in plain_codes():
             return code
     return None
 
 
 @cache
-def _plain_codes() -> frozenset[str]:
+def plain_codes() -> frozenset[str]:
     """Country codes in whose formats stand no digits of their own, as Argentina's 15 does."""
     codes = set()
     for code, regions in pn.COUNTRY_CODE_TO_REGION_CODE.items():

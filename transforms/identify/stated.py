@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 
 from schemas.kinds import Direction, EntityKind, RecordKind, Role
 from transforms.identify import phones
-from transforms.identify.sightings import own_numbers
+from transforms.identify.own import own_numbers
 from transforms.identify.strays import are_held, strays
 
 STATED = pa.schema([pa.field("entity_id", pa.string(), nullable=False)])

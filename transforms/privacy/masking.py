@@ -17,8 +17,9 @@ from transforms.identify import phones
 from transforms.identify.gift_cards import without_card_payees, without_codes
 from transforms.identify.impersonation import reasons
 from transforms.identify.needles import Needles, needles
+from transforms.identify.own import own_numbers, victim_sides
 from transforms.identify.searched import shown
-from transforms.identify.sightings import own_numbers, unread_counts, victim_sides
+from transforms.identify.sightings import unread_counts
 from transforms.lists import items
 from transforms.privacy.searching import holding, masked
 
