@@ -142,11 +142,11 @@ class _Roles:
         """What was found, with the role that its text states."""
         text = self._words[row]
         if found.kind is EntityKind.HANDLE and found.value.startswith("agent:"):
-            return row, NARRATIVE, text, found, MENTIONED_CONFIDENCE, True
+            return row, NARRATIVE, text, found, found.role, MENTIONED_CONFIDENCE, True
         role = self.of(row, found.start, found.end, found.kind)
         if role is None:
-            return row, NARRATIVE, text, found, MENTIONED_CONFIDENCE, False
-        return row, NARRATIVE, text, found._replace(role=role), STATED_CONFIDENCE, True
+            return row, NARRATIVE, text, found, found.role, MENTIONED_CONFIDENCE, False
+        return row, NARRATIVE, text, found, role, STATED_CONFIDENCE, True
 
 
 def _free(hits: pa.RecordBatch, found: dict[int, list[Found]]) -> np.ndarray:

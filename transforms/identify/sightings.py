@@ -108,7 +108,7 @@ def _number_fields(numbers: own.Numbers) -> Iterator[pa.RecordBatch]:
     maybe = pc.is_in(pc.struct_field(readings, "reason"), pa.array(phones.MAY_BE_SEVERAL))
     columns = (rows, fields, raws, regions, roles)
     yield sighted.of_found(
-        (row, name, raw, one._replace(role=Role(role)), SEVERAL_CONFIDENCE, True)
+        (row, name, raw, one, role, SEVERAL_CONFIDENCE, True)
         for row, name, raw, region, role in zip(
             *(column.filter(maybe).to_pylist() for column in columns), strict=True
         )
@@ -126,10 +126,10 @@ def _address_fields(batch: pa.RecordBatch) -> Iterator[One]:
     regions = batch["victim_country"].to_pylist()
     for row, name, text in _texts(batch, "urls"):
         for found in _of_url(text, regions[row]):
-            yield row, name, text, found, FIELD_CONFIDENCE, True
+            yield row, name, text, found, found.role, FIELD_CONFIDENCE, True
     for row, name, text in _texts(batch, "emails"):
         for found in _of_email(text):
-            yield row, name, text, found, FIELD_CONFIDENCE, True
+            yield row, name, text, found, found.role, FIELD_CONFIDENCE, True
 
 
 @lru_cache(maxsize=1 << 14)
@@ -158,14 +158,22 @@ def _remote_fields(batch: pa.RecordBatch) -> Iterator[One]:
     remote = items(batch["remote_access"])
     for row, place, tool, session in _pairs(remote, "tool", "id"):
         if session and (found := remote_access.from_field(tool, session)):
-            yield row, f"remote_access[{place}].id", session, found, FIELD_CONFIDENCE, True
+            yield (
+                row,
+                f"remote_access[{place}].id",
+                session,
+                found,
+                found.role,
+                FIELD_CONFIDENCE,
+                True,
+            )
 
 
 def _payment_fields(batch: pa.RecordBatch) -> Iterator[One]:
     regions = batch["victim_country"].to_pylist()
     for row, place, method, payee in _pairs(items(batch["payments"]), "method", "payee"):
         if payee and (found := _payee(method, payee, regions[row])):
-            yield row, f"payments[{place}].payee", payee, found, FIELD_CONFIDENCE, True
+            yield row, f"payments[{place}].payee", payee, found, found.role, FIELD_CONFIDENCE, True
 
 
 _payee = lru_cache(maxsize=1 << 14)(payees.from_field)
