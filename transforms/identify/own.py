@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from schemas.kinds import Direction, Role
+from schemas.kinds import SUSPECTS, Direction, Role
 from transforms.identify import phones
 from transforms.lists import Items, items
 
@@ -17,8 +17,10 @@ Array = np.ndarray
 SIDES = {
     "calling_number": {Direction.INBOUND: Role.CALLER_ID, Direction.OUTBOUND: Role.VICTIM},
     "called_number": {Direction.INBOUND: Role.VICTIM, Direction.OUTBOUND: Role.CALLBACK},
+    "diverted_from": {Direction.INBOUND: Role.VICTIM, Direction.OUTBOUND: Role.MENTIONED},
 }
-"""The part of each side of a call, by its direction."""
+"""The part of each number of a call, by its direction. What a victim dialled and another number
+answered may be a bank's line that malware on the victim's phone diverts: it is only mentioned."""
 
 
 class Own(NamedTuple):
@@ -64,7 +66,7 @@ def of_complaints(batch: pa.RecordBatch) -> Numbers:
 
 
 def of_calls(batch: pa.RecordBatch) -> dict[str, pa.StructArray]:
-    """What both numbers of each call of a batch of `CALL_ACCEPTED` read as, by their column."""
+    """What the numbers of each call of a batch of `CALL_ACCEPTED` read as, by their column."""
     return {name: phones.normalise(batch[name], batch["victim_country"]) for name in SIDES}
 
 
@@ -72,10 +74,7 @@ def sides(batch: pa.RecordBatch, readings: dict[str, pa.StructArray]) -> Own:
     """The numbers of calls that are the victim's or, where no direction is known, may be."""
     rows = pa.array(np.arange(len(batch)))
     both: list[Own] = []
-    for name, suspects in (
-        ("calling_number", Direction.INBOUND),
-        ("called_number", Direction.OUTBOUND),
-    ):
+    for name, suspects in SUSPECTS.items():
         theirs = pc.fill_null(pc.not_equal(batch["direction"], suspects.value), True)
         written = pc.coalesce(pc.struct_field(readings[name], "e164"), batch[name])
         both.append(_own(rows, written, theirs))
