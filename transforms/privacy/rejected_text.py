@@ -9,11 +9,12 @@ from __future__ import annotations
 import base64
 import re
 from collections.abc import Iterator
+from itertools import islice
 
 from schemas.kinds import SUSPECTS, RecordKind, Role
 from transforms.identify import numbers_in_text, phones
 from transforms.identify.context import role_of
-from transforms.identify.needles import mask, needles, spans
+from transforms.identify.needles import MASK, mask, needles, spans
 
 _AROUND = 300
 """Characters around a victim's role in which its number stands, in JSON that has lost a brace."""
@@ -29,6 +30,9 @@ _COUNTRY = re.compile(
     rf"victim_country{_QUOTE}\s{{0,5}}[:=]\s{{0,5}}{_QUOTE}(?P<country>[A-Z]{{2}})\b"
 )
 _NUMBER = re.compile(r"(?<![\w.:-])\+?\(?\d(?:[\s().-]{0,2}\d){6,17}(?![\w:])")
+_DIGIT = re.compile(r"\d")
+_MOST_NUMBERS = 100
+"""Victims' numbers of one row, from which on it is no row, and all of its digits are masked."""
 _PACKED = re.compile(r"[A-Za-z0-9_-]{16,}")
 """What may be a part of a signed token: JSON in Base64 (RFC 7515)."""
 _NUMBERED = re.compile(rb"(?:\d[^\d]{0,3}){6}")
@@ -47,6 +51,8 @@ def mask_reject_raw(text: str, kind: str) -> str:
         written = list(_of_call(text))
     else:
         written = [*_of_role(text), *_of_narrative(text)]
+    if len(set(written)) > _MOST_NUMBERS:
+        return _DIGIT.sub(MASK, text)
     country = _COUNTRY.search(text)
     region = country["country"] if country else None
     read = [phones.read_one(number, region).e164 or number for number in written]
@@ -60,7 +66,7 @@ def stated_numbers(text: str, kind: str) -> Iterator[str]:
     region = country["country"] if country else None
     known = kind == RecordKind.COMPLAINT or _DIRECTION.search(text)
     written = (_of_call(text) if kind == RecordKind.CALL else _of_role(text)) if known else ()
-    for number in written:
+    for number in islice(dict.fromkeys(written), _MOST_NUMBERS):
         if e164 := phones.read_one(number, region).e164:
             yield e164
 
