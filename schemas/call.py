@@ -28,6 +28,8 @@ def _fields(timestamp: pa.DataType, duration: pa.DataType) -> list[pa.Field]:
         field("trunk", _STRING, "Trunk group it came in on."),
         field("source_ip", _STRING, "IP address that signalled it."),
         field("complaint_id", _STRING, "The complaint it belongs to, where known."),
+        field("caller_name", _STRING, "Name shown with the call (CNAM; nam of RFC 9795)."),
+        field("diverted_from", _STRING, "Number called before a diversion (div of RFC 8946)."),
     ]
 
 
@@ -40,12 +42,14 @@ CALL_LOOSE = pa.schema([f.with_nullable(True) for f in _fields(_STRING, _STRING)
 CALL_ACCEPTED = pa.schema(list(CALL_INPUT) + ORIGIN)
 """Validated rows inside the pipeline, before the victim's number is taken out."""
 
-_VICTIM_SIDE = {"calling_number", "called_number"}
+_NOT_KEPT = {"calling_number", "called_number", "diverted_from", "caller_name"}
+"""Numbers, of which one side is the victim's; and a name, which may be an innocent's."""
 CALL = pa.schema(
-    [f for f in CALL_INPUT if f.name not in _VICTIM_SIDE]
+    [f for f in CALL_INPUT if f.name not in _NOT_KEPT]
     + [
         field("suspect_number", _STRING, "The suspect's number, E.164 where it can be read."),
         field("suspect_role", _STRING, "caller_id (inbound) or callback (outbound)."),
+        field("brand", _STRING, "Brand that the name shown claims, if it is a known one."),
     ]
 )
 """calls/: accepted rows; the victim's side of the call is in no output."""

@@ -110,6 +110,15 @@ class Direction(StrEnum):
     OUTBOUND = "outbound"
 
 
+SUSPECTS = {
+    "calling_number": Direction.INBOUND,
+    "called_number": Direction.OUTBOUND,
+    "diverted_from": Direction.OUTBOUND,
+}
+"""The numbers of a call, and the direction in which each is not the victim's; in any other it is or
+may be. An inbound call that was diverted was made to the victim's own other number."""
+
+
 class LineageEvent(StrEnum):
     """What became of a cluster since the previous run."""
 

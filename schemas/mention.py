@@ -54,7 +54,7 @@ SIGHTING = pa.schema(
 EVIDENCE = pa.schema(
     [
         *SIGHTING,
-        field("brand", _STRING, "Brand that the complaint's caller claimed."),
+        field("brand", _STRING, "Brand that the record says the caller claimed."),
         field("loss_amount", AMOUNT, "Loss that the complaint states."),
         field("loss_currency", _STRING, "ISO 4217 code of loss_amount."),
     ]

@@ -117,7 +117,7 @@ def cluster_row(
     """A CLUSTER row, not yet ranked, of a cluster's MEMBERSHIP, CLUSTER_RECORD and MEMBER rows."""
     complaints = [one for one in records if one["record_kind"] == "complaint"]
     victims = {one["victim_key"] for one in records} - {None}
-    brands = _most_frequent(one["brand"] for one in complaints)
+    brands = _most_frequent(one["brand"] for one in records)
     orgs = sorted({one["source_org"] for one in records})
     sure = math.fsum(certainty) / len(certainty)
     return {

@@ -9,65 +9,87 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from schemas.kinds import Role
-from transforms.identify.needles import Needles, holds, needles
+from transforms.identify.may_hold import may_hold
+from transforms.identify.needles import holds, needles
+from transforms.identify.own import Own
+from transforms.identify.repeats import distinct_rows
 
+Array = np.ndarray
+
+_ROLES = pa.array([role.value for role in Role], pa.string())
+_VICTIM, _MENTIONED, _CALLER_ID = map(
+    list(Role).index, (Role.VICTIM, Role.MENTIONED, Role.CALLER_ID)
+)
 NARRATIVE = "narrative"
 """The field whose readings give way to those of the fields that an organisation filled in."""
 
 
-def settle(sighted: pa.RecordBatch, own: Sequence[Sequence[str]]) -> pa.RecordBatch:
+def settle(sighted: pa.RecordBatch, own: Own) -> pa.RecordBatch:
     """SIGHTED rows in the order of their records, each record at one with itself.
 
     The victim's own anywhere is the victim's own everywhere, and so is what has a victim's number
-    in it (`own`: each row's, as written), such as an account that is named by it. A reading of the
-    narrative takes the role that a field gives; without one, what the narrative says of it.
+    in it (`own`), such as an account that is named by it. A reading of the narrative takes the role
+    that a field gives; without one, what the narrative says of it.
     """
     if not sighted.num_rows:
         return sighted
     ids = pc.binary_join_element_wise(sighted["kind"], sighted["value"], ":")
-    encoded = ids.dictionary_encode()
     rows = sighted["row"].to_numpy().astype(np.int64)
-    key = rows * len(encoded.dictionary) + encoded.indices.to_numpy()
-    _, first, group, count = np.unique(
-        key, return_index=True, return_inverse=True, return_counts=True
-    )
-    roles = sighted["role"].to_numpy(zero_copy_only=False)
+    first, group = distinct_rows((sighted["row"], ids))
+    count = np.bincount(group)
+    role = pc.index_in(sighted["role"], _ROLES).to_numpy(zero_copy_only=False).copy()
     told = pc.equal(sighted["field"], NARRATIVE).to_numpy(zero_copy_only=False)
     stated = sighted["stated"].to_numpy(zero_copy_only=False)
 
     victims = np.zeros(len(first), bool)
-    victims[group[roles == Role.VICTIM.value]] = True
-    wanted = _wanted(rows, ids, roles, own)
-    values = sighted["value"].to_pylist()
-    for at in np.flatnonzero(np.isin(rows[first], list(wanted)) & ~victims).tolist():
-        one = int(first[at])
-        victims[at] = holds(values[one], wanted[int(rows[one])])
+    victims[group[role == _VICTIM]] = True
+    victims |= _holding(Own(rows[first], sighted["value"].take(pa.array(first))), victims, own)
 
     fields = np.full(len(first), len(rows))
-    np.minimum.at(fields, group[~told], np.flatnonzero(~told))
+    in_fields = np.flatnonzero(~told)[::-1]
+    fields[group[in_fields]] = in_fields
     read = fields < len(rows)
     follows = told & read[group]
-    roles[follows] = roles[fields[group[follows]]]
+    role[follows] = role[fields[group[follows]]]
     alone = np.flatnonzero((count > 1) & ~read & ~victims)
     for members in _members(group, alone):
-        roles[members] = _agreed([(roles[i], stated[i]) for i in members])
-    roles[victims[group]] = Role.VICTIM.value
+        role[members] = _agreed([(int(role[i]), bool(stated[i])) for i in members])
+    role[victims[group]] = _VICTIM
 
     order = np.lexsort((np.arange(len(rows)), first[group], rows))
     at = sighted.schema.get_field_index("role")
-    settled = sighted.set_column(at, sighted.schema.field(at), pa.array(roles, pa.string()))
+    settled = sighted.set_column(at, sighted.schema.field(at), _ROLES.take(pa.array(role)))
     return settled.take(pa.array(order))
 
 
-def _wanted(
-    rows: np.ndarray, ids: pa.Array, roles: np.ndarray, own: Sequence[Sequence[str]]
-) -> dict[int, Needles]:
-    """What identifies the victim of each row, of the rows that say so."""
-    victims: dict[int, list[str]] = {row: [] for row, numbers in enumerate(own) if numbers}
-    at = np.flatnonzero(roles == Role.VICTIM.value)
-    for row, entity in zip(rows[at].tolist(), ids.take(pa.array(at)).to_pylist(), strict=True):
-        victims.setdefault(row, []).append(entity)
-    return {row: needles(entities, own[row]) for row, entities in victims.items()}
+def _holding(values: Own, victims: Array, own: Own) -> Array:
+    """Which of the values, not the victim's themselves, hold what is the victim's in their row.
+
+    `values` is of distinct values; those of `victims` are the victim's as their record says.
+    """
+    theirs = np.flatnonzero(victims)
+    stated = own.rows, values.rows[theirs]
+    wanted = Own(
+        np.concatenate(stated),
+        pa.concat_arrays([own.numbers, values.numbers.take(pa.array(theirs))]),
+    )
+    maybe = np.flatnonzero(~victims & may_hold(values, wanted))
+    held = np.zeros(len(victims), bool)
+    if not len(maybe):
+        return held
+    rows = np.unique(values.rows[maybe])
+    of_row: dict[int, tuple[list[str], list[str]]] = {row: ([], []) for row in rows.tolist()}
+    written = np.arange(len(wanted.rows)) < len(own.rows)
+    for at in np.flatnonzero(np.isin(wanted.rows, rows)).tolist():
+        entities, as_written = of_row[int(wanted.rows[at])]
+        (as_written if written[at] else entities).append(wanted.numbers[at].as_py())
+    sought = {row: needles(*both) for row, both in of_row.items()}
+    texts = values.numbers.take(pa.array(maybe)).to_pylist()
+    held[maybe] = [
+        holds(text, sought[row])
+        for text, row in zip(texts, values.rows[maybe].tolist(), strict=True)
+    ]
+    return held
 
 
 def _members(group: np.ndarray, wanted: np.ndarray) -> Iterator[list[int]]:
@@ -79,11 +101,15 @@ def _members(group: np.ndarray, wanted: np.ndarray) -> Iterator[list[int]]:
         yield order[start:end].tolist()
 
 
-def _agreed(told: Sequence[tuple[str, bool]]) -> str:
+def _agreed(told: Sequence[tuple[int, bool]]) -> int:
     """The role of what only a narrative names, several times: the less harmful of those stated."""
     stated = {role for role, is_stated in told if is_stated}
     if not stated:
         return told[0][0]
-    if Role.MENTIONED in stated:
-        return Role.MENTIONED.value
-    return min(stated - {Role.CALLER_ID.value}, default=Role.CALLER_ID.value)
+    if _MENTIONED in stated:
+        return _MENTIONED
+    return min(stated - {_CALLER_ID}, default=_CALLER_ID, key=_name)
+
+
+def _name(role: int) -> str:
+    return str(_ROLES[role])

@@ -25,11 +25,30 @@ def canonical(claimed: pa.Array) -> pa.Array:
     return pc.take(pa.array(names, pa.string()), encoded.indices)
 
 
+def known(claimed: pa.Array) -> pa.Array:
+    """The canonical brand of each claim that names a known one, null for any other.
+
+    A name that is shown with a call may be a person's: only brands of the list come out.
+    """
+    encoded = claimed.cast(pa.string()).dictionary_encode()
+    found = map(_known, encoded.dictionary.to_pylist())
+    return pc.take(pa.array(found, pa.string()), encoded.indices)
+
+
 def _one(text: str) -> str | None:
-    lower = _INITIALS.sub(r"\1", " ".join(text[:MAX_LENGTH].lower().split()))
-    if match := _rules().search(lower):
-        return match.lastgroup
+    if brand := _known(text):
+        return brand
+    lower = _plain(text)
     return re.sub(r"[\W_]+", "_", lower)[:MAX_SLUG].strip("_") or None
+
+
+def _known(text: str) -> str | None:
+    match = _rules().search(_plain(text))
+    return match.lastgroup if match else None
+
+
+def _plain(text: str) -> str:
+    return _INITIALS.sub(r"\1", " ".join(text[:MAX_LENGTH].lower().split()))
 
 
 @cache

@@ -27,20 +27,28 @@ MAX_SCAN = SEARCHED
 """Code points of a text that are searched; the rest is left alone."""
 MAX_CANDIDATES = 500
 """Candidates of one text, and pieces of one candidate, that are tried."""
+_FEW = 12
+"""Candidates that are read sooner one by one than in columns."""
 SHORTEST, LONGEST = 7, 24
 """Digits of a candidate: a short national number, to E.164's fifteen with IDD and extension."""
 
 _JOINS = " \\t\u00a0\u2000-\u200b\u202f\u2060\u3000.()\\[\\]/~\u2010-\u2015\u2212\uff0d-"
 _GAP = f"[{_JOINS}]"
-CHAIN = re.compile(
-    r"(?:[+＋] ?)?(?:[(（\[] ?[+＋]?)?"
-    rf"\d+(?:[\r\n]?{_GAP}{{1,5}}\d+|{_GAP}{{0,2}}[\r\n]{_GAP}{{0,2}}\d+)*"
-)
-DIGITS_ENOUGH = re.compile(rf"\d(?:[\r\n{_JOINS}]{{0,6}}\d){{6,}}")
-"""What a chain with enough digits lies in."""
-EXTENSION = re.compile(
-    r"(?:;ext=|[ ,;-]{0,3}(?:ext(?:ension|\.)?|xtn|x|#)[ .:]{0,2})\d{1,7}(?!\d)", re.IGNORECASE
-)
+_OPENING = r"(?:[+＋] ?)?(?:[(（\[] ?[+＋]?)?"
+OPENING = re.compile(rf"{_OPENING}\Z")
+"""What is of a chain before its first digit."""
+_CHAIN_JOIN = rf"(?:[\r\n]?{_GAP}{{1,5}}|{_GAP}{{0,2}}[\r\n]{_GAP}{{0,2}})"
+CHAIN_JOIN = re.compile(_CHAIN_JOIN)
+"""What joins the digits of a chain."""
+CHAIN = re.compile(rf"{_OPENING}\d+(?:{_CHAIN_JOIN}\d+)*")
+_JOIN = rf"[\r\n{_JOINS}]{{0,6}}"
+JOIN = re.compile(_JOIN)
+"""What joins the digits of a stretch."""
+DIGITS_ENOUGH = re.compile(rf"\d(?:{_JOIN}\d){{6,}}")
+"""A stretch: what a chain with enough digits lies in."""
+_EXTENSION = r"(?:;ext=|[ ,;-]{0,3}(?:ext(?:ension|\.)?|xtn|x|#)[ .:]{0,2})\d{1,7}"
+EXTENSION_BEGUN = re.compile(_EXTENSION, re.IGNORECASE)
+EXTENSION = re.compile(rf"{_EXTENSION}(?!\d)", re.IGNORECASE)
 _BREAK = re.compile(
     r"[\r\n]+|\s*[/~]\s+|\s+[/~]\s*|\s+[-\u2010-\u2015.]+\s+|\.\s+|/(?=[+＋(（])|\s{2,}|\s(?=[+＋(（])"
 )
@@ -53,8 +61,6 @@ _STUCK_AFTER = re.compile("[A-Za-z\u00c0-\u024f\u0300-\u036f\\d$€£¥₹%@]")
 PLAIN = r"^\+?(?:[0-9]{1,3}[-. ]?)?(?:\([0-9]{1,5}\)[-. ]?)?[0-9](?:[-. /]{0,3}[0-9])*$"
 """A candidate with nothing in it that makes libphonenumber's matcher look twice."""
 PUBLICATION = re.compile(r"\d{1,5}-+\d{1,5}\s{0,4}\(\d{1,4}")
-AS_ENOUGH = rf"\p{{Nd}}(?:[\r\n{_JOINS}]{{0,6}}\p{{Nd}}){{6}}"
-"""`DIGITS_ENOUGH` for RE2, as far as that is enough."""
 
 
 class Span(NamedTuple):
@@ -149,7 +155,7 @@ def reading_of(texts: Sequence[Text]) -> dict[str | None, Read]:
         if len(raw) >= SHORTEST and SHORTEST <= sum(map(str.isdigit, raw)) <= LONGEST
     )
     known: dict[str | None, dict[str, Reading | None]] = {one.region: {} for one in texts}
-    if asked:
+    if len(asked) > _FEW:
         pairs = list(asked)
         raws = pa.array([raw for raw, _ in pairs], pa.string())
         read = ordinary.read(raws, pa.array([region for _, region in pairs], pa.string()))

@@ -20,7 +20,8 @@ REACH = 140
 """Code points before an identifier in which its context is looked for."""
 REACH_AFTER = 50
 """Code points after it."""
-_BOUNDARY = re.compile(r"[.!?;]\s+|[\r\n]+")
+_BOUNDARY = re.compile(r"\s+[.!?;]|[\r\n]+")
+"""What parts two clauses, read backwards."""
 _SHORT_CLAUSE = 30
 
 
@@ -53,16 +54,27 @@ def role_beside(
     before: str, following: str, kind: EntityKind, *, suspect_speaks: bool
 ) -> Role | None:
     """As `role_of`, by so many lower-case words on both sides (`REACH`, `REACH_AFTER`)."""
-    clauses = _BOUNDARY.split(before)
+    clause, earlier = _clauses(before)
     family = kind if kind in cues.before() else EntityKind.PHONE
-    cue = _cue(clauses[-1], family, suspect_speaks)
+    cue = _cue(clause, family, suspect_speaks)
     behind = _after(following, suspect_speaks)
     if behind is not None and (cue is None or behind is Cue.VICTIM):
         cue = behind
-    carried = family is EntityKind.PHONE and len(clauses) > 1 and len(clauses[-1]) < _SHORT_CLAUSE
+    carried = family is EntityKind.PHONE and earlier is not None and len(clause) < _SHORT_CLAUSE
     if cue is None and carried:
-        cue = _cue(f"{clauses[-2]} {clauses[-1]}", family, suspect_speaks)
+        cue = _cue(f"{earlier} {clause}", family, suspect_speaks)
     return _role(cue, kind)
+
+
+def _clauses(before: str) -> tuple[str, str | None]:
+    """The clause that a text ends in, and the one before that."""
+    backwards, size = before[::-1], len(before)
+    last = _BOUNDARY.search(backwards)
+    if last is None:
+        return before, None
+    earlier = _BOUNDARY.search(backwards, last.end())
+    start = size - earlier.start() if earlier else 0
+    return before[size - last.start() :], before[start : size - last.end()]
 
 
 @lru_cache(maxsize=1 << 14)

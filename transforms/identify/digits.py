@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -73,11 +74,22 @@ def digits_of(texts: pa.Array) -> Digits:
     """The ASCII digits of strings without nulls, whatever else is in them."""
     offsets, data = buffers(texts)
     value = data - ord("0")
-    is_digit = value < ENDED
-    ends = np.concatenate([[0], np.cumsum(is_digit)])[offsets]
-    lengths = np.diff(ends)
+    at = np.flatnonzero(value < ENDED)
+    lengths = np.diff(np.searchsorted(at, offsets))
     width = int(lengths.max(initial=1))
     held = np.full((len(texts), width), ENDED, np.uint8)
     places = ranges(np.arange(len(texts)) * width, lengths)
-    held.reshape(-1)[places] = value[is_digit]
+    held.reshape(-1)[places] = value[at]
     return Digits(np.ascontiguousarray(held.T), lengths)
+
+
+def together(parts: Sequence[Digits]) -> Digits:
+    """The numbers of all the parts."""
+    width = max(len(part.held) for part in parts)
+    lengths = np.concatenate([part.lengths for part in parts])
+    held = np.full((width, len(lengths)), ENDED, np.uint8)
+    done = 0
+    for part in parts:
+        held[: len(part.held), done : done + len(part)] = part.held
+        done += len(part)
+    return Digits(held, lengths)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from functools import cache
+from functools import cache, lru_cache
 
 import idna
 import tldextract
 
+REMEMBERED = 1 << 14
+"""Distinct hosts that a worker remembers: most are of few brands and mail providers."""
 LONGEST_HOST = 253
 """Characters of a host name (RFC 1035 section 2.3.4)."""
 
@@ -46,6 +48,7 @@ def refang(text: str) -> str:
     return re.sub(r"^\s*h[tx]{2}p(s?)\s?:\s?//", r"http\1://", text, flags=re.IGNORECASE)
 
 
+@lru_cache(maxsize=REMEMBERED)
 def canonical_host(host: str) -> str | None:
     """The host in lower-case ASCII (IDNA 2008, RFC 5891), or None where it is not one."""
     host = refang(host).strip().rstrip(".").lower()
@@ -59,6 +62,7 @@ def canonical_host(host: str) -> str | None:
     return host if all(map(_ASCII_LABEL.fullmatch, host.split("."))) else None
 
 
+@lru_cache(maxsize=REMEMBERED)
 def registrable(host: str) -> str | None:
     """The registrable domain of a host by the Public Suffix List with its private section.
 
@@ -67,6 +71,7 @@ def registrable(host: str) -> str | None:
     return _suffixes()(host).top_domain_under_public_suffix or None
 
 
+@lru_cache(maxsize=REMEMBERED)
 def suffix(host: str) -> str:
     """The public suffix of a host; empty where it has none that is known."""
     return _suffixes()(host).suffix

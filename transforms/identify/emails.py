@@ -10,7 +10,10 @@ from transforms.identify import domains
 from transforms.identify.found import Found
 
 _AT = r"(?:@|\s?[\[({]\s?(?:@|at)\s?[\])}]\s?|＠)"
-_LOCAL = r"[A-Za-z0-9_][A-Za-z0-9._%+'&=-]{0,63}"
+_LONGEST_LOCAL = 64
+"""Characters before the sign (RFC 5321 section 4.5.3.1.1)."""
+_LOCAL = rf"[A-Za-z0-9_][A-Za-z0-9._%+'&=-]{{0,{_LONGEST_LOCAL - 1}}}"
+_SIGN = re.compile(_AT, re.IGNORECASE)
 _MAIL = re.compile(
     rf"(?<![\w.%+@-])(?P<local>{_LOCAL}){_AT}(?P<host>{domains.HOST})(?![\w@])", re.IGNORECASE
 )
@@ -28,7 +31,7 @@ def in_text(text: str) -> Iterator[Found]:
     The value is `local@domain` in lower case, the domain in ASCII (IDNA). A UPI address, whose bank
     handle has no dot, is not an e-mail address. The role is the sender's until context says more.
     """
-    for match in _MAIL.finditer(text):
+    for match in _addresses(text):
         if _IN_LINK.search(text, max(0, match.start() - _LONGEST_USER), match.start()):
             continue
         host = domains.canonical_host(match["host"])
@@ -38,3 +41,16 @@ def in_text(text: str) -> Iterator[Found]:
         if local:
             value = f"{local}@{host}"
             yield Found(match.start(), match.end(), EntityKind.EMAIL, value, Role.SENDER)
+
+
+def _addresses(text: str) -> Iterator[re.Match[str]]:
+    """What `_MAIL` matches, looked for around its sign alone."""
+    done = 0
+    for sign in _SIGN.finditer(text):
+        if sign.start() < done:
+            continue
+        match = _MAIL.search(text, max(done, sign.start() - _LONGEST_LOCAL))
+        if match is None:
+            return
+        done = match.end()
+        yield match

@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 from schemas.kinds import EntityKind, RecordKind, Role
 from schemas.mention import EVIDENCE, MENTION
 from transforms.identify import impersonation
+from transforms.identify.brands import known
 from transforms.identify.needles import mask, needles, spans
 from transforms.identify.sightings import call_sightings, complaint_sightings
 from transforms.identify.strays import strays
@@ -36,9 +37,14 @@ def complaint_evidence(complaints: pa.RecordBatch) -> pa.RecordBatch:
 
 
 def call_evidence(calls: pa.RecordBatch) -> pa.RecordBatch:
-    """CALL_ACCEPTED rows to EVIDENCE rows; a call says nothing of brand or loss."""
+    """CALL_ACCEPTED rows to EVIDENCE rows.
+
+    The name that was shown tells the brand, if it is a known one; a call says nothing of a loss.
+    """
     sightings = call_sightings(calls)
     said = [pa.nulls(sightings.num_rows, EVIDENCE.field(name).type) for name in _SAID]
+    if calls["caller_name"].null_count < len(calls):
+        said[0] = known(calls["caller_name"]).take(_row_of(sightings, calls, "call_id"))
     return pa.RecordBatch.from_arrays([*sightings.columns, *said], schema=EVIDENCE)
 
 

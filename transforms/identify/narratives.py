@@ -142,11 +142,11 @@ class _Roles:
         """What was found, with the role that its text states."""
         text = self._words[row]
         if found.kind is EntityKind.HANDLE and found.value.startswith("agent:"):
-            return row, NARRATIVE, text, found, MENTIONED_CONFIDENCE, True
+            return row, NARRATIVE, text, found, found.role, MENTIONED_CONFIDENCE, True
         role = self.of(row, found.start, found.end, found.kind)
         if role is None:
-            return row, NARRATIVE, text, found, MENTIONED_CONFIDENCE, False
-        return row, NARRATIVE, text, found._replace(role=role), STATED_CONFIDENCE, True
+            return row, NARRATIVE, text, found, found.role, MENTIONED_CONFIDENCE, False
+        return row, NARRATIVE, text, found, role, STATED_CONFIDENCE, True
 
 
 def _free(hits: pa.RecordBatch, found: dict[int, list[Found]]) -> np.ndarray:
@@ -155,13 +155,21 @@ def _free(hits: pa.RecordBatch, found: dict[int, list[Found]]) -> np.ndarray:
     rows = hits["row"].to_numpy()
     at = np.flatnonzero(np.isin(rows, list(found)))
     columns = (hits[name].take(pa.array(at)).to_pylist() for name in _PLACE)
+    taken: dict[int, bytearray] = {}
     for place, row, start, end in zip(at.tolist(), *columns, strict=True):
-        free[place] = not any(
-            one.start < end and start < one.end
-            for one in found[row]
-            if one.role is not Role.OPERATOR
-        )
+        if row not in taken:
+            taken[row] = _taken(found[row])
+        free[place] = not any(taken[row][start:end])
     return free
+
+
+def _taken(found: Iterable[Found]) -> bytearray:
+    """A mark for each character that was found to be of something, a relay's domain apart."""
+    spans = [(one.start, one.end) for one in found if one.role is not Role.OPERATOR]
+    taken = bytearray(max((end for _, end in spans), default=0))
+    for start, end in spans:
+        taken[start:end] = b"\1" * (end - start)
+    return taken
 
 
 def _where(texts: pa.Array, hint: str) -> list[int]:
@@ -169,9 +177,7 @@ def _where(texts: pa.Array, hint: str) -> list[int]:
     return np.flatnonzero(pc.match_substring_regex(texts, hint)).tolist()
 
 
-def _apart(candidates: Iterable[Found], taken: list[Found]) -> Iterator[Found]:
-    """The candidates that share no character with what was taken, a relay's domain apart."""
-    held = [(f.start, f.end) for f in taken if f.role is not Role.OPERATOR]
-    for found in candidates:
-        if not any(start < found.end and found.start < end for start, end in held):
-            yield found
+def _apart(candidates: Iterable[Found], found: Iterable[Found]) -> Iterator[Found]:
+    """The candidates that share no character with what was found, a relay's domain apart."""
+    taken = _taken(found)
+    return (one for one in candidates if not any(taken[one.start : one.end]))

@@ -9,9 +9,11 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator
-from functools import cache, lru_cache
+from dataclasses import dataclass
+from functools import cache, cached_property, lru_cache
 from typing import NamedTuple
 
+import numpy as np
 import phonenumbers as pn
 from phonenumbers.phonemetadata import PhoneMetadata
 
@@ -31,6 +33,8 @@ APART = 4
 """Characters between a local number and the digits before or after it."""
 
 MASK = "#"
+_LONG = 1_000
+"""Characters of a text from which on needles are looked for by columns."""
 
 _NO_DIGITS = bytes(c for c in range(256) if not chr(c).isdecimal() or c > 127)
 _NO_WORDS = bytes(c for c in range(256) if not chr(c).isalnum() or c > 127)
@@ -63,12 +67,13 @@ def mask(text: str, spans: Iterable[tuple[int, int]]) -> str:
     held = list(spans)
     if not held:
         return text
-    characters = list(text)
+    hidden = bytearray(len(text))
     for start, end in held:
-        for i in range(max(0, start), min(end, len(characters))):
-            if characters[i].isalnum():
-                characters[i] = MASK
-    return "".join(characters)
+        size = min(end, len(text)) - max(0, start)
+        if size > 0:
+            hidden[max(0, start) : max(0, start) + size] = b"\1" * size
+    pairs = zip(text, hidden, strict=True)
+    return "".join([MASK if hide and c.isalnum() else c for c, hide in pairs])
 
 
 def spans(text: str, wanted: Needles) -> Iterator[tuple[int, int]]:
@@ -109,7 +114,8 @@ def holds(value: str, wanted: Needles) -> bool:
     return any(spans(value, wanted))
 
 
-class _Kept(NamedTuple):
+@dataclass(frozen=True)
+class _Kept:
     """The characters of a text that count, where they stand, and how far apart they may be."""
 
     text: str
@@ -123,7 +129,10 @@ class _Kept(NamedTuple):
         return cls("".join([plain[i] for i in at]), at, widest)
 
     def places(self, needle: Needle) -> Iterator[tuple[int, int]]:
-        """Where a needle stands."""
+        """Where a needle stands; places that overlap may come as one."""
+        if len(self.text) > _LONG:
+            yield from self._places(needle)
+            return
         at = self.at
         first = self.text.find(needle.text)
         while first >= 0:
@@ -132,6 +141,32 @@ class _Kept(NamedTuple):
             if close and (not needle.alone or _apart(at, first, last)):
                 yield at[first], at[last] + 1
             first = self.text.find(needle.text, first + 1)
+
+    def _places(self, needle: Needle) -> Iterator[tuple[int, int]]:
+        """The same in a long text, of which every character may begin a needle."""
+        code, at, wide = self._columns
+        size = len(needle.text)
+        count = max(0, len(code) - size + 1)
+        here = np.ones(count, bool)
+        for place, character in enumerate(needle.text):
+            here &= code[place : place + count] == ord(character)
+        first = np.flatnonzero(here)
+        last = first + size - 1
+        kept = wide[last] == wide[first]
+        if needle.alone:
+            far = np.diff(at, prepend=-APART - 1, append=at[-1] + APART + 1) > APART
+            kept &= far[first] & far[last + 1]
+        starts, ends = at[first[kept]], at[last[kept]] + 1
+        apart = np.append(True, starts[1:] > ends[:-1])[: len(starts)]
+        final = np.append(apart[1:], True)[: len(starts)]
+        yield from zip(starts[apart].tolist(), ends[final].tolist(), strict=True)
+
+    @cached_property
+    def _columns(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Code points, where they stand, and how many gaps before each are too wide."""
+        code = np.frombuffer(self.text.encode("utf-32-le"), np.uint32)
+        at = np.array(self.at)
+        return code, at, np.cumsum(np.diff(at, prepend=at[0]) > self.widest + 1)
 
 
 def _apart(at: list[int], first: int, last: int) -> bool:
@@ -175,13 +210,13 @@ def plain_code(e164: str) -> str | None:
     """The country code of an E.164 number whose national form adds no digits but a prefix."""
     for length in (1, 2, 3):
         code = e164[1 : 1 + length]
-        if code in _plain_codes():
+        if code in plain_codes():
             return code
     return None
 
 
 @cache
-def _plain_codes() -> frozenset[str]:
+def plain_codes() -> frozenset[str]:
     """Country codes in whose formats stand no digits of their own, as Argentina's 15 does."""
     codes = set()
     for code, regions in pn.COUNTRY_CODE_TO_REGION_CODE.items():

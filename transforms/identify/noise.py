@@ -6,7 +6,7 @@ They are blanked before numbers are looked for, at the same length, so that offs
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 BLANK = "\x00"
 """Stands for a blanked character: neither a digit, a letter nor punctuation of numbers."""
@@ -26,7 +26,8 @@ _DAY = (
     r"(?![./-]?\d)"
 )
 _TIME = r"(?<![\d:])\d{1,2}:\d{2}(?::\d{2})?(?![\d:])"
-_CURRENCY = r"\b(?:USD|EUR|GBP|INR|AUD|CAD|dollars?|euros?|pounds?|rupees?)\b"
+CURRENCIES = "USD EUR GBP INR AUD CAD dollars? euros? pounds? rupees?".split()
+_CURRENCY = rf"\b(?:{'|'.join(CURRENCIES)})\b"
 _MONEY = (
     r"[$€£¥₹]\s?\d[\d.,]{0,20}|(?<![\d.,])\d{1,3}(?:,\d{2,3}){1,5}(?:\.\d{1,2})?(?![\d,])"
     r"|(?<![\d.,-])\d{1,12}(?:[.,]\d{1,2})?\s?"
@@ -36,18 +37,25 @@ MIXED = r"\b(?:[A-Za-z]{1,6}\d|\d{1,20}[A-Za-z])[A-Za-z0-9]{4,40}\b"
 """Letters and digits in one word; RE2 and Python."""
 _AMAZON_ORDER = r"(?<![\d-])\d{3}-\d{7}-\d{7}(?![\d-])"
 
-_LABEL = (
-    r"\b(?:order|invoice|inv|rma|awb|case|ticket|ref(?:erence|\.)?|confirmation|tracking|transaction|account"
-    r"|acct|acc|a/c|routing|aba|policy|claim|badge|member(?:ship)?|employee|licen[sc]e|serial|ssn"
-    r"|social security|card|pin|code|zip|isbn|imei|sort code|utr|txn|product key|id"
-    r"|pedido|factura|caso|cuenta|referencia|expediente|bestell(?:ung|nummer)?"
-    r"|rechnung(?:snummer)?|kunden(?:nummer)?|konto(?:nummer)?|vorgang(?:snummer)?|aktenzeichen"
-    r"|commande|facture|dossier|compte|r[ée]f[ée]rence)"
-)
-_LABEL_REST = (
-    r"[\s#:.=-]{0,4}(?:(?:number|num|nummer|n[úu]mero|no|nr|n°|id|code|is|was|es|ist|est)"
-    r"[\s#:.=-]{1,4}){0,3}"
-)
+LABELS = (
+    "order", "invoice", "inv", "rma", "awb", "case", "ticket", "reference", "ref.", "ref",
+    "confirmation", "tracking", "transaction", "account", "acct", "acc", "a/c", "routing", "aba",
+    "policy", "claim", "badge", "membership", "member", "employee", "license", "licence", "serial",
+    "ssn", "social security", "card", "pin", "code", "zip", "isbn", "imei", "sort code", "utr",
+    "txn", "product key", "id",
+    "pedido", "factura", "caso", "cuenta", "referencia", "expediente",
+    "bestellung", "bestellnummer", "bestell", "rechnungsnummer", "rechnung", "kundennummer",
+    "kunden", "kontonummer", "konto", "vorgangsnummer", "vorgang", "aktenzeichen",
+    "commande", "facture", "dossier", "compte", "référence", "réference", "reférence",
+)  # fmt: skip
+"""What an id is called before it."""
+LABELS_REST = (
+    "number", "num", "nummer", "número", "numero", "no", "nr", "n°", "id", "code", "is", "was",
+    "es", "ist", "est",
+)  # fmt: skip
+"""What may stand between the two."""
+_LABEL = rf"\b(?:{'|'.join(map(re.escape, LABELS))})"
+_LABEL_REST = rf"[\s#:.=-]{{0,4}}(?:(?:{'|'.join(LABELS_REST)})[\s#:.=-]{{1,4}}){{0,3}}"
 LABELLED = "(?i)" + _LABEL + _LABEL_REST + r"\d[\d -]{3,30}"
 """RE2: a labelled id, unless a digit or a bracket follows."""
 _LABELLED = _LABEL + _LABEL_REST + r"(?P<id>\d[\d -]{3,30})(?![\d(])"
@@ -111,10 +119,14 @@ def blanked(text: str, windows: Sequence[tuple[int, int]]) -> str:
     pieces: list[str] = []
     done = 0
     for start, end in windows:
-        stretch = without_ids(without_mixed(without_bare(text[start:end])))
-        pieces += (text[done:start], stretch)
+        pieces += (text[done:start], without_noise(text[start:end]))
         done = end
     return "".join((*pieces, text[done:]))
+
+
+def without_noise(stretch: str) -> str:
+    """One window with all but addresses blanked."""
+    return without_ids(without_mixed(without_bare(stretch)))
 
 
 def without_bare(stretch: str) -> str:
@@ -139,17 +151,24 @@ def is_labelled(text: str, start: int) -> bool:
 
 def without_addresses(text: str) -> str:
     """The text with web and e-mail addresses blanked."""
-    if not any(sign in text for sign in _SIGNS):
-        return text
     pieces: list[str] = []
+    done = 0
+    for start, end in addresses(text):
+        pieces += (text[done:start], BLANK * (end - start))
+        done = end
+    return "".join((*pieces, text[done:])) if pieces else text
+
+
+def addresses(text: str) -> Iterator[tuple[int, int]]:
+    """Where web and e-mail addresses stand in a text, in order and apart."""
+    if not any(sign in text for sign in _SIGNS):
+        return
     done = 0
     for sign in SIGN.finditer(text):
         span = _address(text, *sign.span()) if sign.start() >= done else None
         if span:
-            start = max(done, span[0])
-            pieces += (text[done:start], BLANK * (span[1] - start))
+            yield max(done, span[0]), span[1]
             done = span[1]
-    return "".join((*pieces, text[done:])) if pieces else text
 
 
 def _address(text: str, start: int, end: int) -> tuple[int, int] | None:

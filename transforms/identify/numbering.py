@@ -127,15 +127,22 @@ class Plan:
 
 
 @dataclass(frozen=True)
-class Claim:
-    """A region of a country code: it claims a number by its start, if it has one, else by type."""
+class Claims:
+    """The regions of a country code in the order in which they claim its numbers.
 
-    plan: Plan
-    start: Automaton | None
+    A region claims a number by its start, if it has one, else by having a type for it.
+    """
 
-    def of(self, numbers: Digits) -> Array:
-        """Which numbers the region claims."""
-        return (self.plan.kinds(numbers) if self.start is None else self.start.begun(numbers)) != 0
+    plans: tuple[Plan, ...]
+    starts: tuple[int, ...]
+    """The bit of each region's start in `begun`, 0 where it has none."""
+    _begin: Automaton | None
+
+    def begun(self, numbers: Digits) -> Array:
+        """The starts, as bits, that each number begins with."""
+        if self._begin is None:
+            return np.zeros(len(numbers), np.int64)
+        return self._begin.begun(numbers)
 
 
 @cache
@@ -156,12 +163,15 @@ def codes() -> Array:
 
 
 @cache
-def claims(code: str) -> tuple[Claim, ...]:
-    """The regions of a country code, in the order in which they claim its numbers."""
-    regions = map(_metadata, pn.COUNTRY_CODE_TO_REGION_CODE[int(code)])
-    return tuple(
-        Claim(_plan(one), automaton([one.leading_digits]) if one.leading_digits else None)
-        for one in regions
+def claims(code: str) -> Claims:
+    """The regions of a country code."""
+    regions = [_metadata(one) for one in pn.COUNTRY_CODE_TO_REGION_CODE[int(code)]]
+    starts = [one.leading_digits for one in regions if one.leading_digits]
+    bits = iter(range(len(starts)))
+    return Claims(
+        tuple(map(_plan, regions)),
+        tuple(1 << next(bits) if one.leading_digits else 0 for one in regions),
+        automaton(starts) if starts else None,
     )
 
 

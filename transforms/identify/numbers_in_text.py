@@ -32,27 +32,20 @@ HIT = pa.schema(
 )
 """A number in a text: row of the text, code-point offsets, the slice, and its reading."""
 
-_ASCII_GAP = r"[-\t .()\[\]/~]"
-_ASCII_CHAIN = (
-    r"(?:\+ ?)?(?:[(\[] ?\+?)?"
-    rf"[0-9]+(?:[\r\n]?{_ASCII_GAP}{{1,5}}[0-9]+|{_ASCII_GAP}{{0,2}}[\r\n]{_ASCII_GAP}{{0,2}}[0-9]+)*"
-)
-"""`careful.CHAIN` in texts that are ASCII: what RE2 is much sooner ready for."""
-
-
 _RULES = written.Rules(
-    stretch=f"{careful.AS_ENOUGH[:-3]}{{6,}}",
-    chain=careful.CHAIN.pattern.replace(r"\d", r"\p{Nd}"),
-    ascii_stretch=r"[0-9](?:[-\r\n\t .()\[\]/~]{0,6}[0-9]){6,}",
-    ascii_chain=_ASCII_CHAIN,
+    stretch=careful.JOIN,
+    chain=careful.CHAIN_JOIN,
+    opening=careful.OPENING,
     plain=careful.PLAIN,
     publication=careful.PUBLICATION.pattern,
-    extension=careful.EXTENSION,
+    extension=careful.EXTENSION_BEGUN,
     stuck_before=f"{ascii_letters}{digits}$%=&_",
     stuck_after=f"{ascii_letters}{digits}$%@",
     shortest=careful.SHORTEST,
     longest=careful.LONGEST,
 )
+_SAID = f"{spoken.HINT}|{spoken.AREA_HINT}"
+"""RE2: without a match of this, no digit is said in a text."""
 
 
 def find(text: pa.Array, region: pa.Array) -> pa.RecordBatch:
@@ -70,17 +63,14 @@ def find(text: pa.Array, region: pa.Array) -> pa.RecordBatch:
 
 def _search(texts: pa.Array, regions: pa.Array) -> pa.RecordBatch:
     """As `find`, of distinct pairs."""
-    texts = searched(texts)
-    enough = _matches(texts, careful.AS_ENOUGH)
-    said = _matches(texts, f"{spoken.HINT}|{spoken.AREA_HINT}")
-    slow = enough | said
+    texts = pc.fill_null(searched(texts), "")
+    said = pc.match_substring_regex(texts, _SAID).to_numpy(zero_copy_only=False)
+    slow = np.ones(len(texts), bool)
     parts: list[list[pa.Array]] = []
-    fast = np.flatnonzero(enough & ~said)
-    if len(fast) >= FEW:
-        at = pa.array(fast)
-        found = written.read(texts.take(at), regions.take(at), _RULES)
-        slow[fast[~found.left]] = False
-        parts.append(_plain(found, fast))
+    if len(texts) >= FEW:
+        found = written.read(texts, regions, _RULES, said)
+        slow = found.left
+        parts.append(_plain(found))
     rows = np.flatnonzero(slow)
     some = texts.take(pa.array(rows)).to_pylist(), regions.take(pa.array(rows)).to_pylist()
     keys = list(zip(*some, strict=True))
@@ -98,12 +88,12 @@ def _search(texts: pa.Array, regions: pa.Array) -> pa.RecordBatch:
     return pa.RecordBatch.from_arrays(both, schema=HIT).take(pa.array(order))
 
 
-def _plain(found: written.Found, rows: np.ndarray) -> list[pa.Array]:
-    """The columns of `HIT` of what was found by columns in the texts of `rows`."""
+def _plain(found: written.Found) -> list[pa.Array]:
+    """The columns of `HIT` of what was found by columns."""
     count = len(found.at.rows)
     hows = np.where(found.national, How.NATIONAL.value, How.INTERNATIONAL.value)
     given = {
-        "row": pa.array(rows[found.at.rows], pa.int32()),
+        "row": pa.array(found.at.rows, pa.int32()),
         "start": pa.array(found.at.starts, pa.int32()),
         "end": pa.array(found.at.ends, pa.int32()),
         "raw": found.raw,
@@ -115,8 +105,3 @@ def _plain(found: written.Found, rows: np.ndarray) -> list[pa.Array]:
         "confidence": pa.array(np.ones(count, np.float32)),
     }
     return [given.get(one.name, pa.nulls(count, one.type)) for one in HIT]
-
-
-def _matches(texts: pa.Array, pattern: str) -> np.ndarray:
-    found = pc.fill_null(pc.match_substring_regex(texts, pattern), False)
-    return found.to_numpy(zero_copy_only=False)

@@ -8,7 +8,7 @@ here: a number that is not valid needs the library's reason.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cache
 from typing import NamedTuple
 
@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from transforms.identify import numbering
-from transforms.identify.digits import Array, Digits, digits_of
+from transforms.identify.digits import Array, Digits, digits_of, together
 from transforms.identify.numbering import KINDS, NANP_TOLL_FREE, Plan
 from transforms.identify.trunk import asks_for_trunk
 
@@ -57,13 +57,17 @@ class _Part(NamedTuple):
     rows: Array
     code: str
     numbers: Digits
-    national: bool
+    national: Array
     complete: Array
 
     def only(self, which: Array) -> _Part:
         """Those that a mask or an index picks."""
-        return self._replace(
-            rows=self.rows[which], numbers=self.numbers.only(which), complete=self.complete[which]
+        return _Part(
+            self.rows[which],
+            self.code,
+            self.numbers.only(which),
+            self.national[which],
+            self.complete[which],
         )
 
 
@@ -99,7 +103,7 @@ def read(raw: pa.Array, region: pa.Array) -> Ordinary:
             parts += _dialled(plan, rows[own], numbers.only(own))
     typed: list[_Typed] = []
     unclaimed: list[_Part] = []
-    for part in parts:
+    for part in _by_code(parts):
         _claim(part, typed, unclaimed)
     return _gathered(typed, unclaimed)
 
@@ -184,9 +188,29 @@ def _significant(plan: Plan, rows: Array, numbers: Digits, *, national: bool) ->
     complete = bare.ahead > 0
     if not plan.trunk or not national or plan.code == "1":
         complete = np.ones(len(rows), bool)
-    part = _Part(rows, plan.code, numbers, national, complete).only(~bare.unclear)
+    part = _Part(rows, plan.code, numbers, np.full(len(rows), national), complete)
+    if bare.unclear.any():
+        part = part.only(~bare.unclear)
     if len(part.rows):
         yield part
+
+
+def _by_code(parts: Iterable[_Part]) -> Iterator[_Part]:
+    """The parts of each country code as one."""
+    of_code: dict[str, list[_Part]] = {}
+    for part in parts:
+        of_code.setdefault(part.code, []).append(part)
+    for code, held in of_code.items():
+        if len(held) == 1:
+            yield held[0]
+            continue
+        yield _Part(
+            np.concatenate([part.rows for part in held]),
+            code,
+            together([part.numbers for part in held]),
+            np.concatenate([part.national for part in held]),
+            np.concatenate([part.complete for part in held]),
+        )
 
 
 def _claim(part: _Part, typed: list[_Typed], unclaimed: list[_Part]) -> None:
@@ -194,17 +218,25 @@ def _claim(part: _Part, typed: list[_Typed], unclaimed: list[_Part]) -> None:
 
     A region may claim by its start a number of no type: that makes it invalid.
     """
-    for claim in numbering.claims(part.code):
-        mine = claim.of(part.numbers)
+    claims = numbering.claims(part.code)
+    begun: Array | None = None
+    for plan, start in zip(claims.plans, claims.starts, strict=True):
+        if start:
+            begun = claims.begun(part.numbers) if begun is None else begun
+            mine = begun & start != 0
+        else:
+            kinds = plan.kinds(part.numbers)
+            mine = kinds != 0
         if not mine.any():
             continue
-        own, part = part.only(mine), part.only(~mine)
-        kinds = claim.plan.kinds(own.numbers)
+        own, rest = part.only(mine), ~mine
+        kinds = plan.kinds(own.numbers) if start else kinds[mine]
         if (of_type := kinds != 0).any():
             known = own.only(of_type)
             known = known._replace(complete=_complete(known))
-            typed.append(_Typed(known, claim.plan.region, kinds[of_type]))
+            typed.append(_Typed(known, plan.region, kinds[of_type]))
         unclaimed.append(own.only(~of_type))
+        part, begun = part.only(rest), None if begun is None else begun[rest]
         if not len(part.rows):
             return
     unclaimed.append(part)
@@ -247,7 +279,7 @@ def _gathered(typed: list[_Typed], unclaimed: list[_Part]) -> Ordinary:
         pa.concat_arrays([p.numbers.texts(f"+{p.code}") for p in parts]).take(pa.array(order)),
         pa.array([one.region for one in typed]).take(pa.array(regions)),
         pa.array(KINDS).take(pa.array(kinds)),
-        np.repeat([part.national for part in parts], sizes)[order],
+        np.concatenate([part.national for part in parts])[order],
         np.concatenate([part.complete for part in parts])[order],
         *refused,
     )

@@ -82,7 +82,10 @@ def buffers(texts: pa.Array) -> tuple[Array, Array]:
 
 
 class Points:
-    """Places in bytes of a string column as places in code points, and back."""
+    """Places in bytes of a string column as places in code points, and back.
+
+    `before` and `byte` count from where the column begins, the others from where a row does.
+    """
 
     def __init__(self, texts: pa.Array) -> None:
         self._offsets, data = buffers(texts)
@@ -93,16 +96,20 @@ class Points:
 
     def of_bytes(self, rows: Array, at: Array) -> Array:
         """Code points before a byte of a row, which begins a character or ends the row."""
-        return self._before(self._offsets[rows] + at) - self._before(self._offsets[rows])
+        return self.before(self._offsets[rows] + at) - self.before(self._offsets[rows])
 
     def to_bytes(self, rows: Array, at: Array) -> Array:
         """Bytes before a code point of a row."""
         start = self._offsets[rows]
-        point = self._before(start) + at
-        return point + np.searchsorted(self._within, point) - start
+        return self.byte(self.before(start) + at) - start
 
-    def _before(self, byte: Array) -> Array:
-        return byte - np.searchsorted(self._more, byte)
+    def before(self, byte: Array) -> Array:
+        """Code points before a byte."""
+        return byte - np.searchsorted(self._more, byte) if len(self._more) else byte
+
+    def byte(self, point: Array) -> Array:
+        """Bytes before a code point."""
+        return point + np.searchsorted(self._within, point) if len(self._more) else point
 
 
 def cut(texts: pa.Array, at: Places) -> pa.Array:
@@ -111,10 +118,19 @@ def cut(texts: pa.Array, at: Places) -> pa.Array:
     first = offsets[at.rows] + np.maximum(at.starts, 0)
     last = np.maximum(np.minimum(offsets[at.rows] + at.ends, offsets[at.rows + 1]), first)
     first, last = _whole(first, data, 1), _whole(last, data, -1)
-    last = np.maximum(first, last)
-    ends = np.concatenate([[0], np.cumsum(last - first)])
-    held = pa.py_buffer(data[ranges(first, last - first)])
-    return pa.StringArray.from_buffers(len(first), pa.py_buffer(ends.astype(np.int32)), held)
+    return strings(data, first, np.maximum(first, last))
+
+
+def strings(data: Array, starts: Array, ends: Array) -> pa.Array:
+    """The strings between places in bytes, which halve no character."""
+    return of_buffers(np.append(0, np.cumsum(ends - starts)), data[ranges(starts, ends - starts)])
+
+
+def of_buffers(offsets: Array, data: Array) -> pa.Array:
+    """A string column of its offsets, one more than rows, and its bytes; the bytes are shared."""
+    held = pa.py_buffer(np.ascontiguousarray(data))
+    at = pa.py_buffer(offsets.astype(np.int32))
+    return pa.StringArray.from_buffers(len(offsets) - 1, at, held)
 
 
 def ranges(starts: Array, lengths: Array) -> Array:

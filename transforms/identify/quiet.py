@@ -1,19 +1,23 @@
-"""Whole columns of texts with their `noise` blanked, as `noise.blank` does it text by text.
+"""The stretches of whole columns of texts that may hold a number, with their `noise` blanked.
 
-Each kind of noise is looked for by a pattern without looks around, in C++; what stands beside a
-match is checked after. Where that does not settle it, the text goes the careful way.
+It is blanked as `noise.blank` does it text by text: each kind is looked for by a pattern without
+looks around, in C++; what stands beside a match is checked after. Where that does not settle it,
+the stretch goes the careful way. A blanked character keeps its bytes.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from transforms.identify import noise
-from transforms.identify.places import Places, Points, buffers, cut, places, ranges
+from transforms.identify.noisy import may_be_bare, may_be_labelled, may_be_mixed
+from transforms.identify.places import Places, Points, buffers, cut, of_buffers, places, ranges
+from transforms.identify.runs import Runs, groups
 
 _ADDRESS = (
     r"(?i:h(?:tt|xx)ps?|ftp)\[?:\]?//[^\s<>\"']+"
@@ -23,11 +27,15 @@ _ADDRESS = (
 """RE2: an address of the web or of mail, on ASCII."""
 _LONGEST_ADDRESS = 64
 """Characters of an address from which on the bounds of `noise` may cut it."""
+_FEW = 64
+"""Parts for which compiling a pattern for RE2 costs more than Python's own, kept compiled."""
 _BLANK = ord(noise.BLANK)
 
+_BLANKS, _LAST = 0x20, 0x80
+"""Bytes before the first and behind the last one of ASCII that is no control character."""
 _ODD = np.zeros(256, bool)
-_ODD[0x80:] = True
-_ODD[[b for b in range(0x20) if chr(b) not in "\0\t\n\f\r"]] = True
+_ODD[_LAST:] = True
+_ODD[[b for b in range(_BLANKS) if chr(b) not in "\0\t\n\f\r"]] = True
 """Bytes of which RE2 and Python may think differently."""
 _LATIN, _PUNCTUATION, _GENERAL = 0xC3, 0xE2, 0x80
 """First bytes of Latin letters with accents; of U+2000 to U+2FFF; second byte of U+2000 on."""
@@ -42,56 +50,95 @@ _OPEN_ID[[ord(c) for c in "0123456789("]] = True
 Array = np.ndarray
 
 
-def quiet_texts(texts: pa.Array, stretches: Places) -> pa.Array:
-    """The texts (no nulls) with the noise in and around stretches (in bytes) blanked.
+class Quiet(NamedTuple):
+    """Parts of texts, apart from each other, in the order of the column."""
 
-    Each keeps its length in code points.
+    rows: Array
+    """The text of each part."""
+    starts: Array
+    """The byte of the column at which each begins."""
+    offsets: Array
+    """One more than parts: where each begins in `data`."""
+    data: Array
+
+
+def quiet(data: Array, points: Points, stretches: Runs, ends: Array) -> Quiet:
+    """The stretches with the words around them, noise blanked.
+
+    `data` are the bytes of the texts without addresses, `ends` those at which the texts end; the
+    stretches are in the order of the texts.
     """
-    points = Points(texts)
-    first, last = (points.of_bytes(stretches.rows, at) for at in stretches[1:])
-    plain = _without_addresses(texts)
-    points = Points(plain)
-    starts, ends = _windows(plain, stretches.rows, first, last)
+    windows = _windows(points, stretches, ends)
+    sizes = windows.ends - windows.starts
+    held = data[ranges(windows.starts, sizes)]
+    offsets = np.append(0, np.cumsum(sizes))
+    whole = held.copy()
+    odd = _holds(_strange(held), offsets)
+    found = groups(held, offsets)
+    for may_be, blank_one, again in _KINDS:
+        some = np.bincount(found.rows[may_be(whole, found)], minlength=len(odd)) > 0
+        _blank_some(np.flatnonzero(some & ~odd), held, offsets, blank_one, again)
+    _again(held, whole, offsets, odd, noise.without_noise)
+    return _parts(windows, offsets, held)
+
+
+def _windows(points: Points, stretches: Runs, ends: Array) -> Runs:
+    """The stretches with the words around them, apart in each text."""
     rows = stretches.rows
-    windows = Places(rows, points.to_bytes(rows, starts), points.to_bytes(rows, ends))
-    stretch = cut(plain, windows)
-    offsets, data = buffers(stretch)
-    data = data.copy()
-    odd = _holds(_strange(data), offsets)
-    for blank_one, again in _KINDS:
-        before = data.copy()
-        unsettled = blank_one(_strings(before, offsets), data, offsets) & ~odd
-        _again(data, before, offsets, unsettled, again)
-    return _mended(plain, windows, (starts, ends), data, odd)
+    text_ends = points.before(ends)
+    text_starts = np.append(0, text_ends[:-1])
+    last = np.minimum(points.before(stretches.ends) + noise.WORDS_AFTER, text_ends[rows])
+    done = np.where(np.diff(rows, prepend=-1) != 0, 0, np.append(0, last)[:-1])
+    done = np.maximum(done, text_starts[rows])
+    first = np.maximum(done, points.before(stretches.starts) - noise.WORDS_BEFORE)
+    return Runs(rows, points.byte(first), points.byte(last))
 
 
-def _windows(texts: pa.Array, rows: Array, first: Array, last: Array) -> tuple[Array, Array]:
-    """The stretches with the words around them, in code points, apart in each text."""
-    lengths = pc.utf8_length(texts).to_numpy()
-    ends = np.minimum(last + noise.WORDS_AFTER, lengths[rows])
-    done = np.where(np.diff(rows, prepend=-1) != 0, 0, np.concatenate([[0], ends])[:-1])
-    return np.maximum(done, first - noise.WORDS_BEFORE), ends
+def _parts(windows: Runs, offsets: Array, held: Array) -> Quiet:
+    """The windows, those that touch in one."""
+    begins = np.ones(len(windows.rows), bool)
+    begins[1:] = windows.starts[1:] != windows.ends[:-1]
+    begins[1:] |= np.diff(windows.rows) != 0
+    first = np.flatnonzero(begins)
+    return Quiet(
+        windows.rows[first], windows.starts[first], offsets[np.append(first, len(begins))], held
+    )
 
 
-def _without_addresses(texts: pa.Array) -> pa.Array:
-    signed = pc.match_substring_regex(texts, noise.SIGN.pattern).to_numpy(zero_copy_only=False)
-    rows = np.flatnonzero(signed)
-    if not len(rows):
-        return texts
+def without_addresses(texts: pa.Array, points: Points, rows: Array) -> Array:
+    """The bytes of texts, without nulls, with addresses blanked in those of `rows`."""
+    offsets, data = buffers(texts)
     some = texts.take(pa.array(rows))
-    offsets, data = buffers(some)
-    data = data.copy()
-    careful = _holds(_strange(data), offsets)
+    signed = pc.match_substring_regex(some, noise.SIGN.pattern).to_numpy(zero_copy_only=False)
+    rows = rows[signed]
+    if not len(rows):
+        return data
+    some = some.filter(pa.array(signed))
+    held_at, held = buffers(some)
+    held = held.copy()
+    careful = _holds(_strange(held), held_at)
     at = places(some, _ADDRESS)
-    careful |= _beside(data, offsets, at)
-    strange = _counts(data >= 0x80, offsets[at.rows] + at.starts, offsets[at.rows] + at.ends)
-    careful[at.rows[(strange > 0) | (at.ends - at.starts > _LONGEST_ADDRESS)]] = True
-    _blank(data, offsets, at)
-    bare = _strings(data, offsets)
+    careful |= _beside(held, held_at, at)
+    high, first = np.flatnonzero(held >= _LAST), held_at[at.rows] + at.starts
+    strange = np.searchsorted(high, held_at[at.rows] + at.ends) > np.searchsorted(high, first)
+    careful[at.rows[strange | (at.ends - at.starts > _LONGEST_ADDRESS)]] = True
+    _blank(held, held_at, at)
+    bare = of_buffers(held_at, held)
     careful |= pc.match_substring_regex(bare, noise.SIGN.pattern).to_numpy(zero_copy_only=False)
-    again = np.flatnonzero(careful)
-    words = [noise.without_addresses(text) for text in some.take(pa.array(again)).to_pylist()]
-    return _put(texts, rows, _put(bare, again, pa.array(words, pa.string())))
+    sure = at.only(~careful[at.rows])
+    spans = [
+        (row, *span)
+        for row, text in zip(
+            rows[careful].tolist(), some.filter(pa.array(careful)).to_pylist(), strict=True
+        )
+        for span in noise.addresses(text)
+    ]
+    others = Places(*np.array(spans, np.int64).reshape(-1, 3).T)
+    data = data.copy()
+    _blank(data, offsets, sure._replace(rows=rows[sure.rows]))
+    begin, end = (points.to_bytes(others.rows, at) for at in others[1:])
+    _blank(data, offsets, Places(others.rows, begin, end))
+    return data
 
 
 def _bare(texts: pa.Array, data: Array, offsets: Array) -> Array:
@@ -136,61 +183,71 @@ def _labelled(texts: pa.Array, data: Array, offsets: Array) -> Array:
     return careful
 
 
-def _mended(
-    texts: pa.Array,
-    windows: Places,
-    points: tuple[Array, Array],
-    data: Array,
-    odd: Array,
-) -> pa.Array:
-    """The texts with the bytes of their windows put back; those with odd ones blanked by Python."""
-    offsets, whole = buffers(texts)
-    whole = whole.copy()
-    lengths = windows.ends - windows.starts
-    put = ranges(offsets[windows.rows] + windows.starts, lengths)
-    ours = np.repeat(~odd, lengths)
-    whole[put[ours]] = data[ours]
-    mended = _strings(whole, offsets)
-    rows = np.unique(windows.rows[odd])
-    if not len(rows):
-        return mended
-    words = []
-    for row, text in zip(rows.tolist(), texts.take(pa.array(rows)).to_pylist(), strict=True):
-        mine = slice(*np.searchsorted(windows.rows, [row, row + 1]).tolist())
-        spans = zip(points[0][mine].tolist(), points[1][mine].tolist(), strict=True)
-        words.append(noise.blanked(text, list(spans)))
-    return _put(mended, rows, pa.array(words, pa.string()))
-
-
 def _strange(data: Array) -> Array:
-    """Bytes of which RE2 and Python may think differently, but for what stands beside a match."""
-    odd = _ODD[data]
-    if not odd.any():
-        return odd
-    odd &= data != _LATIN
-    odd[1:] &= data[:-1] != _LATIN
-    mark = np.zeros(len(data), bool)
-    mark[:-2] = (data[:-2] == _PUNCTUATION) & (data[1:-1] == _GENERAL) & _MARKS[data[2:]]
+    """Where bytes stand of which RE2 and Python may think differently, ascending.
+
+    What stands beside a match is looked at apart.
+    """
+    at = np.flatnonzero(data - _BLANKS >= _LAST - _BLANKS)
+    byte = data[at]
+    odd = _ODD[byte]
+    latin = np.flatnonzero(byte == _LATIN)
+    odd[latin] = False
+    odd[latin + 1] = False
+    first = np.flatnonzero(byte[:-2] == _PUNCTUATION)
+    first = first[(byte[first + 1] == _GENERAL) & _MARKS[byte[first + 2]]]
     for place in range(3):
-        odd[place:] &= ~mark[: len(data) - place]
-    return odd
+        odd[first + place] = False
+    return at[odd]
 
 
 _KINDS = (
-    (_bare, noise.without_bare),
-    (_mixed, noise.without_mixed),
-    (_labelled, noise.without_ids),
+    (may_be_bare, _bare, noise.without_bare),
+    (may_be_mixed, _mixed, noise.without_mixed),
+    (may_be_labelled, _labelled, noise.without_ids),
 )
-"""Each kind of noise: for a column, and for one text where that leaves it unsettled."""
+"""Each kind of noise: which groups of digits may be of it; what blanks it in a column; and in one
+text, where that leaves it unsettled."""
+
+
+def _blank_some(
+    some: Array,
+    data: Array,
+    offsets: Array,
+    blank_one: Callable[[pa.Array, Array, Array], Array],
+    again: Callable[[str], str],
+) -> None:
+    """Blank one kind of noise in some of the parts."""
+    if not len(some):
+        return
+    sizes = offsets[some + 1] - offsets[some]
+    at = ranges(offsets[some], sizes)
+    before, own = data[at], np.append(0, np.cumsum(sizes))
+    held = before.copy()
+    unsettled = np.ones(len(some), bool)
+    if len(some) >= _FEW:
+        unsettled = blank_one(of_buffers(own, before), held, own)
+    _again(held, before, own, unsettled, again)
+    data[at] = held
 
 
 def _again(
-    data: Array, before: Array, offsets: Array, unsettled: Array, blank_one: Callable[[str], str]
+    data: Array, before: Array, offsets: Array, which: Array, blank_one: Callable[[str], str]
 ) -> None:
-    """Blank one kind of noise by Python, in texts in which it is ASCII."""
-    for row in np.flatnonzero(unsettled).tolist():
-        text = before[offsets[row] : offsets[row + 1]].tobytes().decode()
-        data[offsets[row] : offsets[row + 1]] = np.frombuffer(blank_one(text).encode(), np.uint8)
+    """Blank noise by Python in some of the parts."""
+    for row in np.flatnonzero(which).tolist():
+        part = slice(offsets[row], offsets[row + 1])
+        text = before[part].tobytes().decode()
+        data[part] = np.frombuffer(_in_place(text, blank_one(text)), np.uint8)
+
+
+def _in_place(text: str, blanked: str) -> bytes:
+    """A text of which characters were blanked, each with as many bytes as it had."""
+    held = blanked.encode()
+    if len(held) == len(text.encode()):
+        return held
+    pairs = zip(text, blanked, strict=True)
+    return "".join(b if a == b else b * len(a.encode()) for a, b in pairs).encode()
 
 
 def _beside(data: Array, offsets: Array, at: Places) -> Array:
@@ -203,33 +260,11 @@ def _beside(data: Array, offsets: Array, at: Places) -> Array:
     return strange
 
 
-def _counts(which: Array, firsts: Array, lasts: Array) -> Array:
-    """How many of the bytes marked stand in each place."""
-    at = np.flatnonzero(which)
-    return np.searchsorted(at, lasts) - np.searchsorted(at, firsts)
-
-
-def _holds(which: Array, offsets: Array) -> Array:
-    """Whether each text holds a byte of those marked."""
-    return _counts(which, offsets[:-1], offsets[1:]) > 0
+def _holds(at: Array, offsets: Array) -> Array:
+    """Whether each text holds one of the places, ascending."""
+    return np.diff(np.searchsorted(at, offsets)) > 0
 
 
 def _blank(data: Array, offsets: Array, at: Places) -> None:
     """Blank places in the bytes of a column, all ASCII."""
     data[ranges(offsets[at.rows] + at.starts, at.ends - at.starts)] = _BLANK
-
-
-def _strings(data: Array, offsets: Array) -> pa.Array:
-    held = pa.py_buffer(data)
-    return pa.StringArray.from_buffers(
-        len(offsets) - 1, pa.py_buffer(offsets.astype(np.int32)), held
-    )
-
-
-def _put(texts: pa.Array, rows: Array, words: pa.Array) -> pa.Array:
-    """The texts with those of some rows, ascending, replaced."""
-    if not len(rows):
-        return texts
-    which = np.zeros(len(texts), bool)
-    which[rows] = True
-    return pc.replace_with_mask(texts, pa.array(which), words)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 
 from schemas.kinds import EntityKind, Role
 from transforms.identify import domains
@@ -67,15 +68,22 @@ _RELAYS = ("screenconnect", "hostedrmm")
 _LAUNCH = re.compile(rf"[?&]h=(?P<host>{domains.HOST})(?=&(?:amp;)?[a-z]=)", re.IGNORECASE)
 """What a ScreenConnect client is started with: the operator's own relay, on its own domain."""
 _DIGITS = re.compile(r"\D")
+_READABLE = re.compile(r"[\d\s.-]+")
 
 
 def from_field(tool: str | None, session: str | None) -> Found | None:
     """The id of a field, whose tool is named beside it; None where it is none."""
     if not tool or not session:
         return None
-    name = re.sub(r"[\W_]", "", tool[:MAX_LENGTH].lower())
-    value = _value(_ALIASES.get(name, name), session[:MAX_LENGTH].strip())
+    value = _value(_product(tool[:MAX_LENGTH]), session[:MAX_LENGTH].strip())
     return Found(0, len(session), EntityKind.REMOTE, value, Role.OPERATOR) if value else None
+
+
+@lru_cache(maxsize=1 << 10)
+def _product(tool: str) -> str:
+    """The one name of a product."""
+    name = re.sub(r"[\W_]", "", tool.lower())
+    return _ALIASES.get(name, name)
 
 
 def in_text(text: str) -> Iterator[Found]:
@@ -138,5 +146,4 @@ def _value(tool: str, session: str) -> str | None:
     least, most = TOOLS.get(tool, (6, 12))
     if not least <= len(digits) <= most or len(set(digits)) == 1:
         return None
-    readable = re.fullmatch(r"[\d\s.-]+", session)
-    return f"{tool}:{digits}" if readable and tool else None
+    return f"{tool}:{digits}" if tool and _READABLE.fullmatch(session) else None

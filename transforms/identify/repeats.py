@@ -12,13 +12,15 @@ Array = np.ndarray
 
 
 def distinct_rows(columns: Sequence[pa.Array]) -> tuple[Array, Array]:
-    """A row of each distinct combination of values, null among them, and which each row has."""
+    """The first row of each distinct combination of values, null among them, and which each has."""
     keys = np.zeros(len(columns[0]), np.int64)
     for column in columns:
         encoded = column.dictionary_encode()
         values = pc.fill_null(encoded.indices, len(encoded.dictionary))
         keys = keys * (len(encoded.dictionary) + 1) + values.to_numpy(zero_copy_only=False)
-    _, first, back = np.unique(keys, return_index=True, return_inverse=True)
+    back = pa.array(keys).dictionary_encode().indices.to_numpy()
+    first = np.zeros(int(back.max(initial=-1)) + 1, np.int64)
+    first[back[::-1]] = np.arange(len(back))[::-1]
     return first, back
 
 

@@ -32,34 +32,27 @@ SIGHTED = pa.schema(
 )
 """One identifier in one field of one row. `stated`: the record says which role it has."""
 
-One = tuple[int, str, str, Found, float, bool]
-"""Row, field, text, what was found in it, confidence, and whether its role is stated."""
+One = tuple[int, str, str, Found, str, float, bool]
+"""Row, field, text, what was found in it, its role, confidence, and whether the role is stated."""
 
 
 def of_found(sightings: Iterable[One]) -> pa.RecordBatch:
     """Sightings one by one as columns."""
-    rows = [
-        (
-            row,
-            field,
-            one.start,
-            one.end,
-            text[one.start : one.end],
-            str(one.kind),
-            one.value,
-            str(one.role),
-            stated,
-            confidence * one.plausibility,
-            one.region,
-            one.line_type,
-            one.how,
-            one.also_read_as,
-            one.extension,
-        )
-        for row, field, text, one, confidence, stated in sightings
-    ]
-    columns = list(zip(*rows, strict=True)) or [()] * len(SIGHTED)
-    arrays = [pa.array(c, f.type) for c, f in zip(columns, SIGHTED, strict=True)]
+    held = list(sightings)
+    if not held:
+        return pa.RecordBatch.from_pylist([], SIGHTED)
+    rows, fields, texts, found, roles, confidence, stated = zip(*held, strict=True)
+    columns: dict[str, object] = dict(zip(Found._fields, zip(*found, strict=True), strict=True))
+    worth = np.array(confidence) * np.array(columns.pop("plausibility"))
+    columns |= {
+        "row": rows,
+        "field": fields,
+        "raw": [text[start:end] for text, (start, end, *_) in zip(texts, found, strict=True)],
+        "role": roles,
+        "stated": stated,
+        "confidence": worth,
+    }
+    arrays = [pa.array(columns[one.name], one.type) for one in SIGHTED]
     return pa.RecordBatch.from_arrays(arrays, schema=SIGHTED)
 
 

@@ -20,6 +20,7 @@ from transforms.identify import (
     domains,
     emails,
     narratives,
+    own,
     payees,
     phones,
     remote_access,
@@ -39,17 +40,13 @@ SEVERAL_CONFIDENCE = 0.8
 """A number found beside others in one number field."""
 
 _ROLES = pa.array([str(role) for role in Role])
-_SIDES = {
-    "calling_number": {"inbound": Role.CALLER_ID, "outbound": Role.VICTIM},
-    "called_number": {"inbound": Role.VICTIM, "outbound": Role.CALLBACK},
-}
-"""The part of each side of a call, by its direction."""
 
 
 def complaint_sightings(batch: pa.RecordBatch) -> pa.RecordBatch:
     """The sightings of a batch of `COMPLAINT_ACCEPTED`, as `SIGHTING`, in the order of its rows."""
+    numbers = own.of_complaints(batch)
     found = [
-        *_number_fields(batch),
+        *_number_fields(numbers),
         sighted.of_found(
             [
                 *_address_fields(batch),
@@ -65,7 +62,7 @@ def complaint_sightings(batch: pa.RecordBatch) -> pa.RecordBatch:
         "observed_at": observed_at(batch),
         "group_id": pc.binary_join_element_wise(batch["source_org"], batch["complaint_id"], "|"),
     }
-    return _table(batch, settle(_joined(found), own_numbers(batch)), columns)
+    return _table(batch, settle(_joined(found), numbers.own()), columns)
 
 
 def call_sightings(batch: pa.RecordBatch) -> pa.RecordBatch:
@@ -73,78 +70,45 @@ def call_sightings(batch: pa.RecordBatch) -> pa.RecordBatch:
 
     Where the direction is unknown either number may be the victim's: neither is sighted.
     """
-    found = [*_call_numbers(batch), *_signalling(batch)]
-    own = pc.binary_join_element_wise(batch["source_org"], "call", batch["call_id"], "|")
+    readings = own.of_calls(batch)
+    found = [*_call_numbers(batch, readings), *_signalling(batch)]
+    alone = pc.binary_join_element_wise(batch["source_org"], "call", batch["call_id"], "|")
     joint = pc.binary_join_element_wise(batch["source_org"], batch["complaint_id"], "|")
     columns = {
         "record_kind": pa.repeat(RecordKind.CALL.value, len(batch)),
         "record_id": batch["call_id"],
         "observed_at": batch["started_at"],
-        "group_id": pc.coalesce(joint, own),
+        "group_id": pc.coalesce(joint, alone),
     }
-    return _table(batch, settle(_joined(found), victim_sides(batch)), columns)
+    return _table(batch, settle(_joined(found), own.sides(batch, readings)), columns)
 
 
 def unread_counts(batch: pa.RecordBatch) -> pa.Array:
     """Numbers of each complaint's phone_numbers that could not be read, int32."""
-    numbers = items(batch["phone_numbers"])
+    numbers = own.of_complaints(batch)
     seen = {
         pair
-        for part in _number_fields(batch)
+        for part in _number_fields(numbers)
         for pair in zip(part["row"].to_pylist(), part["field"].to_pylist(), strict=True)
     }
-    raws = numbers.field("raw").to_pylist()
+    listed = numbers.items
     counts = np.zeros(len(batch), np.int32)
-    for row, place, raw in zip(numbers.rows, numbers.places, raws, strict=True):
+    for row, place, raw in zip(listed.rows, listed.places, numbers.raw.to_pylist(), strict=True):
         if raw and raw.strip() and (row, f"phone_numbers[{place}]") not in seen:
             counts[row] += 1
     return pa.array(counts)
 
 
-def own_numbers(batch: pa.RecordBatch) -> list[list[str]]:
-    """Each complaint's numbers that it gives the role `victim`: E.164, else as written."""
-    own: list[list[str]] = [[] for _ in range(len(batch))]
-    numbers = items(batch["phone_numbers"])
-    victims = pc.fill_null(pc.equal(numbers.field("role"), Role.VICTIM.value), False)
-    rows = pa.array(numbers.rows, pa.int64()).filter(victims)
-    raws = numbers.field("raw").filter(victims)
-    read = phones.normalise(raws, batch["victim_country"].take(rows))
-    written = pc.coalesce(pc.struct_field(read, "e164"), raws)
-    for row, number in zip(rows.to_pylist(), written.to_pylist(), strict=True):
-        if number:
-            own[row].append(number)
-    return own
-
-
-def victim_sides(batch: pa.RecordBatch) -> list[list[str]]:
-    """Each call's numbers that are, or may be, the victim's: E.164, else as written."""
-    sides: list[list[str]] = [[] for _ in range(len(batch))]
-    for name, suspects in (("calling_number", "inbound"), ("called_number", "outbound")):
-        theirs = pc.fill_null(pc.not_equal(batch["direction"], suspects), True)
-        rows = np.flatnonzero(theirs.to_numpy(zero_copy_only=False))
-        raws = batch[name].take(pa.array(rows))
-        read = phones.normalise(raws, batch["victim_country"].take(pa.array(rows)))
-        written = pc.coalesce(pc.struct_field(read, "e164"), raws)
-        for row, number in zip(rows.tolist(), written.to_pylist(), strict=True):
-            if number:
-                sides[row].append(number)
-    return sides
-
-
-def _number_fields(batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
-    numbers = items(batch["phone_numbers"])
-    rows = pa.array(numbers.rows, pa.int64())
-    regions = batch["victim_country"].take(rows)
-    raws = numbers.field("raw")
-    readings = phones.normalise(raws, regions)
-    given = numbers.field("role")
+def _number_fields(numbers: own.Numbers) -> Iterator[pa.RecordBatch]:
+    listed, rows, regions, readings = numbers
+    raws, given = numbers.raw, listed.field("role")
     roles = pc.if_else(pc.is_in(given, _ROLES), given, Role.MENTIONED.value)
-    fields = sighted.places("phone_numbers", numbers)
+    fields = sighted.places("phone_numbers", listed)
     yield sighted.of_numbers(rows, fields, raws, readings, roles, FIELD_CONFIDENCE)
     maybe = pc.is_in(pc.struct_field(readings, "reason"), pa.array(phones.MAY_BE_SEVERAL))
     columns = (rows, fields, raws, regions, roles)
     yield sighted.of_found(
-        (row, name, raw, one._replace(role=Role(role)), SEVERAL_CONFIDENCE, True)
+        (row, name, raw, one, role, SEVERAL_CONFIDENCE, True)
         for row, name, raw, region, role in zip(
             *(column.filter(maybe).to_pylist() for column in columns), strict=True
         )
@@ -162,10 +126,10 @@ def _address_fields(batch: pa.RecordBatch) -> Iterator[One]:
     regions = batch["victim_country"].to_pylist()
     for row, name, text in _texts(batch, "urls"):
         for found in _of_url(text, regions[row]):
-            yield row, name, text, found, FIELD_CONFIDENCE, True
+            yield row, name, text, found, found.role, FIELD_CONFIDENCE, True
     for row, name, text in _texts(batch, "emails"):
         for found in _of_email(text):
-            yield row, name, text, found, FIELD_CONFIDENCE, True
+            yield row, name, text, found, found.role, FIELD_CONFIDENCE, True
 
 
 @lru_cache(maxsize=1 << 14)
@@ -194,14 +158,22 @@ def _remote_fields(batch: pa.RecordBatch) -> Iterator[One]:
     remote = items(batch["remote_access"])
     for row, place, tool, session in _pairs(remote, "tool", "id"):
         if session and (found := remote_access.from_field(tool, session)):
-            yield row, f"remote_access[{place}].id", session, found, FIELD_CONFIDENCE, True
+            yield (
+                row,
+                f"remote_access[{place}].id",
+                session,
+                found,
+                found.role,
+                FIELD_CONFIDENCE,
+                True,
+            )
 
 
 def _payment_fields(batch: pa.RecordBatch) -> Iterator[One]:
     regions = batch["victim_country"].to_pylist()
     for row, place, method, payee in _pairs(items(batch["payments"]), "method", "payee"):
         if payee and (found := _payee(method, payee, regions[row])):
-            yield row, f"payments[{place}].payee", payee, found, FIELD_CONFIDENCE, True
+            yield row, f"payments[{place}].payee", payee, found, found.role, FIELD_CONFIDENCE, True
 
 
 _payee = lru_cache(maxsize=1 << 14)(payees.from_field)
@@ -212,17 +184,18 @@ def _pairs(of: Items, first: str, second: str) -> Iterator[tuple[int, int, str |
     yield from zip(of.rows, of.places, *values, strict=True)
 
 
-def _call_numbers(batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
+def _call_numbers(
+    batch: pa.RecordBatch, readings: dict[str, pa.StructArray]
+) -> Iterator[pa.RecordBatch]:
     rows = pa.array(np.arange(len(batch)))
-    for name, parts in _SIDES.items():
-        known = pa.array(list(parts), pa.string())
+    for name, parts in own.SIDES.items():
+        known = pa.array([way.value for way in parts], pa.string())
         roles = pa.array([role.value for role in parts.values()], pa.string())
         role = roles.take(pc.index_in(batch["direction"], known))
         sided = pc.is_valid(role)
-        raw = batch[name].filter(sided)
-        readings = phones.normalise(raw, batch["victim_country"].filter(sided))
+        raw, read = batch[name].filter(sided), readings[name].filter(sided)
         yield sighted.of_numbers(
-            rows.filter(sided), name, raw, readings, role.filter(sided), FIELD_CONFIDENCE
+            rows.filter(sided), name, raw, read, role.filter(sided), FIELD_CONFIDENCE
         )
 
 

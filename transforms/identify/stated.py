@@ -15,15 +15,15 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from schemas.kinds import Direction, EntityKind, RecordKind, Role
+from schemas.kinds import SUSPECTS, EntityKind, RecordKind, Role
 from transforms.identify import phones
-from transforms.identify.sightings import own_numbers
+from transforms.identify.own import own_numbers
 from transforms.identify.strays import are_held, strays
 
 STATED = pa.schema([pa.field("entity_id", pa.string(), nullable=False)])
 """One victim's number, as `phone:` and E.164."""
 
-STATED_FIELDS = r"^(phone_numbers\[|called_number|calling_number)"
+STATED_FIELDS = r"^(phone_numbers\[|called_number|calling_number|diverted_from)"
 """RE2: fields in which the reporting organisation itself says whose number it is."""
 _TELLING = (EntityKind.EMAIL, EntityKind.HANDLE, EntityKind.DOMAIN, EntityKind.URL)
 """Kinds whose values are words that people choose: digits of a number in one are no accident."""
@@ -43,8 +43,8 @@ def stated_by_row(batch: pa.RecordBatch, kind: RecordKind) -> Iterator[tuple[int
         for row, own in enumerate(own_numbers(batch)):
             yield from ((row, number) for number in own)
         return
-    for name, way in (("called_number", Direction.INBOUND), ("calling_number", Direction.OUTBOUND)):
-        theirs = pc.fill_null(pc.equal(batch["direction"], way.value), False)
+    for name, suspects in SUSPECTS.items():
+        theirs = pc.fill_null(pc.not_equal(batch["direction"], suspects.value), False)
         raw, region = batch[name].filter(theirs), batch["victim_country"].filter(theirs)
         read = pc.struct_field(phones.normalise(raw, region), "e164")
         rows = np.flatnonzero(theirs.to_numpy(zero_copy_only=False)).tolist()

@@ -7,16 +7,19 @@ turn that is not stated here, the text is left to it: nothing is decided by halv
 from __future__ import annotations
 
 import re
+from functools import cache
+from itertools import product
 from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from transforms.identify import ordinary
-from transforms.identify.places import Places, Points, buffers, cut, distinct, places, ranges
-from transforms.identify.quiet import quiet_texts
+from transforms.identify import ordinary, runs
+from transforms.identify.places import Places, Points, buffers, cut, distinct, of_buffers, strings
+from transforms.identify.quiet import Quiet, quiet, without_addresses
 from transforms.identify.repeats import distinct_rows
+from transforms.identify.runs import Runs
 
 Array = np.ndarray
 
@@ -24,13 +27,12 @@ Array = np.ndarray
 class Rules(NamedTuple):
     """What `numbers_in_text` goes by."""
 
-    stretch: str
-    """RE2: digits enough for a number, and what joins them."""
-    chain: str
-    """RE2: digit groups joined as a number's are."""
-    ascii_stretch: str
-    ascii_chain: str
-    """The same two for columns of ASCII."""
+    stretch: re.Pattern[str]
+    """What stands between digits that may be of one number."""
+    chain: re.Pattern[str]
+    """What joins digit groups as a number's are."""
+    opening: re.Pattern[str]
+    """What of a number stands before its first digit, up to there."""
     plain: str
     """RE2: a candidate that libphonenumber's matcher takes or leaves as a whole."""
     publication: str
@@ -59,64 +61,69 @@ class Found(NamedTuple):
 
 _MANY = 100
 """Chains of one text from which on it is left: the careful way bounds them."""
-_PREFIX = 4
-"""Characters before a chain's first digit that the careful way looks at."""
+_OPENING = 5
+"""Characters before a chain's first digit that may be of it; the careful way looks at 4."""
 _TAIL = 26
 """Characters behind a chain in which an extension stands."""
 _GROUPS = r"^\+?[0-9]{1,6}(?: [0-9]{1,6})+$"
 """RE2: groups that are no numbers by themselves, which nothing but a blank parts."""
+_HIGH, _WIDE = 0x80, 0xEF
+"""Bytes that are not ASCII; the first one of a full-width sign."""
+_WIDEST = 11
+"""Bytes before a chain's first digit in which a full-width sign may be of it."""
+_SIGNS = " +(x"
+"""Signs before a chain's first digit; the last one stands for any other."""
+_SIGN = np.full(256, len(_SIGNS) - 1)
+_SIGN[[ord(c) for c in " +(["]] = [0, 1, 2, 2]
 _GAP = np.zeros(256, bool)
 _GAP[[ord(c) for c in " ,;-"]] = True
-_DIGIT = np.zeros(256, np.int64)
-_DIGIT[ord("0") : ord("9") + 1] = 1
-_IS_DIGIT = _DIGIT.astype(bool)
 _OPENS = np.zeros(256, bool)
 _OPENS[[ord(c) for c in "+(["]] = True
 _EXTENDS = np.zeros(256, bool)
 _EXTENDS[[ord(c) for c in "eExX#"]] = True
-_HIGH = 0x80
 
 
-def read(texts: pa.Array, regions: pa.Array, rules: Rules) -> Found:
-    """Find the numbers in distinct texts that hold digits enough, each under its region."""
-    plain = pc.all(pc.string_is_ascii(texts)).as_py()
-    stretch = rules.ascii_stretch if plain else rules.stretch
-    quiet = quiet_texts(texts, places(texts, stretch))
-    offsets, data = buffers(quiet)
-    left = np.zeros(len(texts), bool)
-    chain = rules.ascii_chain if plain else rules.chain
-    chains, digits = _chains(places(quiet, chain), data, offsets, left, rules)
-    first, last = offsets[chains.rows] + chains.starts, offsets[chains.rows] + chains.ends
-    around = _Around(data, offsets, chains, first, last)
+def read(texts: pa.Array, regions: pa.Array, rules: Rules, said: Array) -> Found:
+    """Find the numbers in texts, without nulls, each under its region.
+
+    `said`: texts in which digits may be said in words, which are left.
+    """
+    offsets, data = buffers(texts)
+    stretches, _ = runs.runs(data, runs.groups(data, offsets), rules.stretch, rules.shortest)
+    left = runs.hold_foreign_digits(texts) | said
+    stretches = stretches.only(~left[stretches.rows])
+    points = Points(texts)
+    bare = without_addresses(texts, points, np.unique(stretches.rows))
+    parts = quiet(bare, points, stretches, offsets[1:])
+    chains, digits = _chains(parts, left, rules)
     long_enough = digits >= rules.shortest
 
-    opens = _OPENS[around.at(0)]
-    before, after = around.at(-1), around.behind(0)
+    opens = _OPENS[parts.data[chains.starts]]
+    before, after = _byte(parts, chains, chains.starts - 1), _byte(parts, chains, chains.ends)
     stuck = ~opens & _of(rules.stuck_before)[before]
     unclear = (before >= _HIGH) & ~opens
-    extended = _extended(quiet, around, rules)
+    starts = chains.starts - parts.offsets[chains.rows] + parts.starts[chains.rows]
+    ends = starts + chains.ends - chains.starts
+    of_text = Runs(parts.rows[chains.rows], starts, ends)
+    extended = _extended(parts, chains, of_buffers(offsets, bare), of_text, rules)
     stuck_after = _of(rules.stuck_after)[after]
     unclear |= extended | ((after >= _HIGH) & ~stuck)
-    left[chains.rows[unclear & ~stuck & (long_enough | extended)]] = True
+    left[of_text.rows[unclear & ~stuck & (long_enough | extended)]] = True
 
-    free = ~stuck & ~stuck_after & long_enough & ~left[chains.rows]
-    chains = chains.only(free)
-    raw = cut(quiet, chains)
-    asked, back = _pairs(raw, regions.take(pa.array(chains.rows)))
+    free = ~stuck & ~stuck_after & long_enough & ~left[of_text.rows]
+    raw = strings(parts.data, chains.starts[free], chains.ends[free])
+    of_text = of_text.only(free)
+    asked, back = _pairs(raw, regions.take(pa.array(of_text.rows)))
     answer = _answers(*asked, digits[free], back, rules)
-    left[chains.rows[~answer.decided[back]]] = True
-    kept = np.flatnonzero((answer.place[back] >= 0) & ~left[chains.rows])
-    points = Points(quiet)
-    held = chains.only(kept)
+    left[of_text.rows[~answer.decided[back]]] = True
+    kept = np.flatnonzero((answer.place[back] >= 0) & ~left[of_text.rows])
+    rows, *ends_of = of_text.only(kept)
+    begins = points.before(offsets[rows])
     place = answer.place[back][kept]
     picked = pa.array(place)
     return Found(
         left,
-        Places(
-            held.rows,
-            points.of_bytes(held.rows, held.starts),
-            points.of_bytes(held.rows, held.ends),
-        ),
+        Places(rows, *(points.before(end) - begins for end in ends_of)),
         raw.take(pa.array(kept)),
         answer.read.e164.take(picked),
         answer.read.region.take(picked),
@@ -125,59 +132,62 @@ def read(texts: pa.Array, regions: pa.Array, rules: Rules) -> Found:
     )
 
 
-def _chains(
-    chains: Places, data: Array, offsets: Array, left: Array, rules: Rules
-) -> tuple[Places, Array]:
-    """The chains that may be numbers, with their digits; texts that are too strange are left."""
-    first, last = offsets[chains.rows] + chains.starts, offsets[chains.rows] + chains.ends
-    wide = last - first >= rules.shortest
-    chains, first, last = chains.only(wide), first[wide], last[wide]
-    held = data[ranges(first, last - first)]
-    ends = np.concatenate([[0], np.cumsum(last - first)])
-    digits = np.concatenate([[0], np.cumsum(_DIGIT[held])])[ends]
-    strange = np.diff(np.concatenate([[0], np.cumsum(held >= _HIGH)])[ends]) > 0
-    opening = np.flatnonzero(~_IS_DIGIT[data[first]])
-    for place in range(1, _PREFIX + 1):
-        opening = opening[~_IS_DIGIT[data[first[opening] + place]]]
-    strange[opening] = True
-    left[chains.rows[strange]] = True
-    left |= np.bincount(chains.rows, minlength=len(left)) > _MANY
-    return chains, np.diff(digits)
+def _chains(parts: Quiet, left: Array, rules: Rules) -> tuple[Runs, Array]:
+    """The chains that may be numbers, with their digits; texts that are too strange are left.
+
+    Their rows are parts, and their bytes those of the parts.
+    """
+    found = runs.groups(parts.data, parts.offsets)
+    chains, digits = runs.runs(parts.data, found, rules.chain, 1)
+    ahead = _opening(parts, chains, rules)
+    chains = chains._replace(starts=chains.starts - ahead)
+    wide = chains.ends - chains.starts >= rules.shortest
+    chains, digits = chains.only(wide), digits[wide]
+    high = np.flatnonzero(parts.data >= _HIGH)
+    strange = np.searchsorted(high, chains.ends) > np.searchsorted(high, chains.starts)
+    full = np.flatnonzero(parts.data == _WIDE)
+    strange |= np.searchsorted(full, chains.ends) > np.searchsorted(full, chains.starts - _WIDEST)
+    strange |= ahead[wide] == _OPENING
+    left[parts.rows[chains.rows[strange]]] = True
+    left |= np.bincount(parts.rows[chains.rows], minlength=len(left)) > _MANY
+    return chains, digits
 
 
-class _Around(NamedTuple):
-    """Bytes in and beside chains; 0 where their text has none."""
-
-    data: Array
-    offsets: Array
-    chains: Places
-    first: Array
-    last: Array
-
-    def at(self, place: int) -> Array:
-        """The byte at a place counted from where each chain begins."""
-        return self._byte(self.first + place)
-
-    def behind(self, place: int) -> Array:
-        """The byte at a place counted from where each chain ends."""
-        return self._byte(self.last + place)
-
-    def _byte(self, at: Array) -> Array:
-        inside = (at >= self.offsets[self.chains.rows]) & (at < self.offsets[self.chains.rows + 1])
-        return np.where(inside, self.data[np.clip(at, 0, max(0, len(self.data) - 1))], 0)
+def _opening(parts: Quiet, chains: Runs, rules: Rules) -> Array:
+    """How many characters before the first digit of each chain are of it."""
+    code = np.zeros(len(chains.rows), np.int64)
+    for place in range(_OPENING, 0, -1):
+        code = code * len(_SIGNS) + _SIGN[_byte(parts, chains, chains.starts - place)]
+    return _openings(rules.opening)[code]
 
 
-def _extended(quiet: pa.Array, around: _Around, rules: Rules) -> Array:
-    """Which chains an extension follows."""
-    maybe = np.zeros(len(around.first), bool)
-    open_ = np.ones(len(around.first), bool)
+@cache
+def _openings(opening: re.Pattern[str]) -> Array:
+    """How much a pattern takes of the end of every row of `_OPENING` signs."""
+    rows = map("".join, product(_SIGNS, repeat=_OPENING))
+    found = (opening.search(row) for row in rows)
+    return np.array([_OPENING - one.start() if one else 0 for one in found], np.int64)
+
+
+def _byte(parts: Quiet, chains: Runs, at: Array) -> Array:
+    """A byte of each chain's part; 0 where it ends before."""
+    inside = (at >= parts.offsets[chains.rows]) & (at < parts.offsets[chains.rows + 1])
+    return np.where(inside, parts.data[np.clip(at, 0, max(0, len(parts.data) - 1))], 0)
+
+
+def _extended(parts: Quiet, chains: Runs, texts: pa.Array, of_text: Runs, rules: Rules) -> Array:
+    """Which chains an extension may follow, that stands in the text that they are of."""
+    maybe = np.zeros(len(chains.rows), bool)
+    open_ = np.ones(len(chains.rows), bool)
     for place in range(4):
-        byte = around.behind(place)
+        byte = _byte(parts, chains, chains.ends + place)
         maybe |= open_ & _EXTENDS[byte]
         open_ &= _GAP[byte]
     at = np.flatnonzero(maybe)
-    ends = around.chains.ends[at]
-    tails, which = distinct(cut(quiet, Places(around.chains.rows[at], ends, ends + _TAIL)))
+    offsets, _ = buffers(texts)
+    rows = of_text.rows[at]
+    ends = of_text.ends[at] - offsets[rows]
+    tails, which = distinct(cut(texts, Places(rows, ends, ends + _TAIL)))
     held = np.array([rules.extension.match(tail) is not None for tail in tails], bool)
     if len(at):
         maybe[at] = held[which]

@@ -14,11 +14,13 @@ from schemas.complaint import COMPLAINT
 from schemas.kinds import Role
 from transforms.columns import mask as true
 from transforms.identify import phones
+from transforms.identify.brands import known as known_brand
 from transforms.identify.gift_cards import without_card_payees, without_codes
 from transforms.identify.impersonation import reasons
 from transforms.identify.needles import Needles, needles
+from transforms.identify.own import own_numbers, victim_sides
 from transforms.identify.searched import shown
-from transforms.identify.sightings import own_numbers, unread_counts, victim_sides
+from transforms.identify.sightings import unread_counts
 from transforms.lists import items
 from transforms.privacy.searching import holding, masked
 
@@ -87,13 +89,8 @@ def suspect_calls(batch: pa.RecordBatch) -> pa.RecordBatch:
         pa.scalar(Role.CALLBACK.value),
         nothing,
     )
-    sides = [[one] if one else [] for one in victim.to_pylist()]
-    either = np.flatnonzero(true(pc.invert(pc.or_(inbound, outbound))))
-    if len(either):
-        at = pa.array(either)
-        for row, side in zip(either.tolist(), victim_sides(batch.take(at)), strict=True):
-            sides[row] = side
-    wanted = [needles((), written) for written in sides]
+    columns["brand"] = known_brand(batch["caller_name"])
+    wanted = [needles((), written) for written in victim_sides(batch)]
     for name in ("suspect_number", "trunk", "carrier", "orig_id"):
         columns[name] = masked(shown(columns[name]), wanted)
     return pa.RecordBatch.from_arrays([columns[f.name] for f in CALL], schema=CALL)

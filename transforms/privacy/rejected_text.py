@@ -6,13 +6,15 @@ contract leaves in the text; where they cannot be told, every number of a call i
 
 from __future__ import annotations
 
+import base64
 import re
 from collections.abc import Iterator
+from itertools import islice
 
-from schemas.kinds import RecordKind, Role
+from schemas.kinds import SUSPECTS, RecordKind, Role
 from transforms.identify import numbers_in_text, phones
 from transforms.identify.context import role_of
-from transforms.identify.needles import mask, needles, spans
+from transforms.identify.needles import MASK, mask, needles, spans
 
 _AROUND = 300
 """Characters around a victim's role in which its number stands, in JSON that has lost a brace."""
@@ -20,7 +22,7 @@ _QUOTE = r"(?:\\{0,3}[\"'])?"
 _VALUE = rf"\s{{0,5}}[:=]\s{{0,5}}{_QUOTE}(?P<value>[^\"'{{}}\[\]\\]{{1,80}})"
 _VICTIM = re.compile(rf"role{_QUOTE}\s{{0,5}}[:=]\s{{0,5}}{_QUOTE}victim", re.IGNORECASE)
 _RAW = re.compile(rf"raw{_QUOTE}{_VALUE}", re.IGNORECASE)
-_SIDE = re.compile(rf"(?P<side>calling|called)_number{_QUOTE}{_VALUE}", re.IGNORECASE)
+_SIDE = re.compile(rf"(?P<side>{'|'.join(SUSPECTS)}){_QUOTE}{_VALUE}", re.IGNORECASE)
 _DIRECTION = re.compile(
     rf"direction{_QUOTE}\s{{0,5}}[:=]\s{{0,5}}{_QUOTE}(?P<way>inbound|outbound)\b", re.IGNORECASE
 )
@@ -28,6 +30,12 @@ _COUNTRY = re.compile(
     rf"victim_country{_QUOTE}\s{{0,5}}[:=]\s{{0,5}}{_QUOTE}(?P<country>[A-Z]{{2}})\b"
 )
 _NUMBER = re.compile(r"(?<![\w.:-])\+?\(?\d(?:[\s().-]{0,2}\d){6,17}(?![\w:])")
+_DIGIT = re.compile(r"\d")
+_MOST_NUMBERS = 100
+"""Victims' numbers of one row, from which on it is no row, and all of its digits are masked."""
+_PACKED = re.compile(r"[A-Za-z0-9_-]{16,}")
+"""What may be a part of a signed token: JSON in Base64 (RFC 7515)."""
+_NUMBERED = re.compile(rb"(?:\d[^\d]{0,3}){6}")
 _MOMENT = re.compile(r"\d{1,3}(?:\.\d{1,3}){3}$|\d{4}-\d{2}-\d{2}|\d{4}/\d{2}/\d{2}|\d{10}\.\d+")
 
 
@@ -35,17 +43,21 @@ def mask_reject_raw(text: str, kind: str) -> str:
     """The text of a rejected complaint or call (`RecordKind`) with '#' for the victim's numbers.
 
     Masked, at the same length, are the numbers of objects with the role `victim`, the victim's side
-    of a call (both sides where its direction cannot be read), numbers that a narrative calls the
-    victim's own, and every other place where the same digits stand.
+    of a call (both sides where its direction cannot be read), parts of a token that hold any
+    number, numbers that a narrative calls the victim's own, and every other place where the same
+    digits stand.
     """
     if kind == RecordKind.CALL:
         written = list(_of_call(text))
     else:
         written = [*_of_role(text), *_of_narrative(text)]
+    if len(set(written)) > _MOST_NUMBERS:
+        return _DIGIT.sub(MASK, text)
     country = _COUNTRY.search(text)
     region = country["country"] if country else None
     read = [phones.read_one(number, region).e164 or number for number in written]
-    return mask(text, spans(text, needles((), [*read, *written])))
+    hidden = spans(text, needles((), [*read, *written]))
+    return mask(text, [*hidden, *(_packed(text) if kind == RecordKind.CALL else ())])
 
 
 def stated_numbers(text: str, kind: str) -> Iterator[str]:
@@ -54,9 +66,22 @@ def stated_numbers(text: str, kind: str) -> Iterator[str]:
     region = country["country"] if country else None
     known = kind == RecordKind.COMPLAINT or _DIRECTION.search(text)
     written = (_of_call(text) if kind == RecordKind.CALL else _of_role(text)) if known else ()
-    for number in written:
+    for number in islice(dict.fromkeys(written), _MOST_NUMBERS):
         if e164 := phones.read_one(number, region).e164:
             yield e164
+
+
+def _packed(text: str) -> Iterator[tuple[int, int]]:
+    """The parts of a call's token that have a number in them, wherever their first letter went."""
+    for part in _PACKED.finditer(text):
+        letters = part[0].encode()
+        if any(_NUMBERED.search(_unpacked(letters[lost:])) for lost in range(4)):
+            yield part.span()
+
+
+def _unpacked(letters: bytes) -> bytes:
+    whole = len(letters) - len(letters) % 4
+    return base64.urlsafe_b64decode(letters[:whole])
 
 
 def _of_role(text: str) -> Iterator[str]:
@@ -79,8 +104,8 @@ def _of_call(text: str) -> Iterator[str]:
     sides = {match["side"].lower(): match["value"] for match in _SIDE.finditer(text)}
     direction = _DIRECTION.search(text)
     if sides and direction:
-        victims = "called" if direction["way"].lower() == "inbound" else "calling"
-        yield from (number for side, number in sides.items() if side == victims)
+        way = direction["way"].lower()
+        yield from (number for side, number in sides.items() if SUSPECTS[side] != way)
     elif sides:
         yield from sides.values()
     else:

@@ -1,4 +1,4 @@
-"""SHAKEN PASSporTs: signed claims about one call (RFC 8225, RFC 8588).
+"""SHAKEN PASSporTs: signed claims about one call (RFC 8225, RFC 8588, RFC 8946, RFC 9795).
 
 Read from JSON Lines with a key `identity`, from bare tokens, or from SIP Identity header
 values (RFC 8224), one a line. The signature is checked only where keys are given.
@@ -124,7 +124,14 @@ def claims(compact: str) -> dict[str, str | None]:
         "attestation": _text(said.get("attest")),
         "orig_id": _text(said.get("origid")),
         "carrier": _signer(header.get("x5u")),
+        "caller_name": _name(said.get("rcd")),
+        "diverted_from": _party(said.get("div")),
     }
+
+
+def _name(shown: Any) -> str | None:
+    """The name that was to be shown to the called person (RFC 9795 section 5.1.1)."""
+    return _text(shown.get("nam")) if isinstance(shown, dict) else None
 
 
 def _signer(certificate: Any) -> str | None:
@@ -237,4 +244,6 @@ _FIELDS = (
     "attestation",
     "orig_id",
     "carrier",
+    "caller_name",
+    "diverted_from",
 )

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from schemas.call import CALL_ACCEPTED
-from schemas.kinds import Attestation, Direction, RecordKind
+from schemas.kinds import SUSPECTS, Attestation, Direction, RecordKind
 from schemas.reject import Code
 from transforms import columns
 from transforms.validate.checking import Checking
@@ -36,14 +36,14 @@ def validate_calls(
     batch.coerce("direction", tuple(Direction), None)
     own_id(batch, "call_id", _own_numbers(batch))
     batch.coerce("attestation", tuple(Attestation), None)
-    for name in ("orig_id", "carrier", "trunk", "source_ip", "complaint_id"):
+    for name in ("orig_id", "carrier", "trunk", "source_ip", "complaint_id", "caller_name"):
         batch.typed[name] = columns.text(rows[name])
     return batch.finish(CALL_ACCEPTED, RecordKind.CALL)
 
 
 def _own_numbers(batch: Checking) -> Iterator[tuple[int, str | None]]:
-    for name, suspects in (("calling_number", "inbound"), ("called_number", "outbound")):
-        theirs = ~columns.mask(pc.equal(batch.typed["direction"], suspects))
+    for name, suspects in SUSPECTS.items():
+        theirs = ~columns.mask(pc.equal(batch.typed["direction"], suspects.value))
         rows = np.flatnonzero(theirs)
         raws = batch.rows[name].take(pa.array(rows)).to_pylist()
         yield from zip(rows.tolist(), raws, strict=True)

@@ -132,7 +132,7 @@ def test_a_cluster_is_the_sum_of_its_records_in_any_order(graph, rows, random):
     told = {each["country"]: each["complaints"] for each in one["countries"]}
     countries = [row["victim_country"] for row in complaints if row["victim_country"]]
     assert told == {country: countries.count(country) for country in set(countries)}
-    brands = [row["brand"] for row in complaints if row["brand"]]
+    brands = [row["brand"] for row in rows if row["brand"]]
     assert one["brands"] == sorted(set(brands), key=lambda name: (-brands.count(name), name))
     with localcontext(prec=60):
         for currency in ("EUR", "USD"):

@@ -46,8 +46,9 @@ def test_every_plan_that_the_library_has_is_one():
         numbers = digits_of(pa.array([example, example + "12345678"]))
         assert plan.is_general(numbers).tolist() == [True, False]
         assert plan.kinds(numbers).tolist()[1] == 0
-        for claim in numbering.claims(plan.code):
-            claim.of(numbers)
+        claims = numbering.claims(plan.code)
+        assert plan in claims.plans
+        claims.begun(numbers)
 
 
 @given(st.lists(st.text(st.sampled_from("+0123456789 -é٣"), max_size=12), min_size=1))

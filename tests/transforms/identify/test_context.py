@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 
 import pytest
 from hypothesis import given
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 
 from schemas.kinds import EntityKind, Role
 from tests.transforms.real_data import real
-from transforms.identify.context import role_of
+from transforms.identify.context import _clauses, role_of
 from transforms.identify.numbers_in_text import find_one
 
 NUMBER = "888-555-0123"
@@ -180,3 +181,9 @@ def test_every_number_of_the_transcripts_is_a_callback():
     ]
     assert len(roles) > 90
     assert set(roles) == {Role.CALLBACK}
+
+
+@given(st.text(st.sampled_from("ab.!? \n\r\t\u00a0,")))
+def test_clauses_are_those_of_reading_forwards(text):
+    parts = re.split(r"[.!?;]\s+|[\r\n]+", text)
+    assert _clauses(text) == (parts[-1], parts[-2] if len(parts) > 1 else None)

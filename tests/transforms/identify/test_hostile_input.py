@@ -25,6 +25,7 @@ from transforms.identify import (
     emails,
     impersonation,
     narratives,
+    numbers_in_text,
     payees,
     payees_in_text,
     phones,
@@ -36,6 +37,7 @@ from transforms.identify.evidence import complaint_evidence
 from transforms.identify.searched import SEARCHED
 from transforms.identify.strays import strays, written_forms
 from transforms.privacy.masking import withhold
+from transforms.privacy.rejected_text import mask_reject_raw
 from transforms.privacy.withhold import kept_complaints
 
 MEGABYTE = 1 << 20
@@ -165,12 +167,35 @@ def refused(text: str) -> object:
     return strays(pa.array([raw]), OWN)
 
 
+def refused_complaint(text: str) -> object:
+    return mask_reject_raw(text.encode()[:RAW_LIMIT].decode(errors="ignore"), "complaint")
+
+
+def refused_call(text: str) -> object:
+    return mask_reject_raw(text.encode()[:RAW_LIMIT].decode(errors="ignore"), "call")
+
+
+def among_others(text: str) -> object:
+    """A text in a column, which the numbers of the others are found in without it."""
+    others = [f"call me at 866-212-{i}" for i in range(7000, 7030)]
+    return numbers_in_text.find(pa.array([text, *others]), pa.array(["US"] * 31))
+
+
 OWN = written_forms(pa.RecordBatch.from_pydict({"entity_id": ["phone:+14156667777"]}))
-STEPS: tuple[Callable[[str], object], ...] = (masking, keeping, evidence, refused)
+STEPS: tuple[Callable[[str], object], ...] = (
+    masking,
+    keeping,
+    evidence,
+    refused,
+    refused_complaint,
+    refused_call,
+    among_others,
+)
 MORE = (
     *PIECES, "eight ", "1.", "(1)", "[1]", "7 ", "a1", "-1-", "９", "1é", "deadbeef", "4156667777 ",
     "my number is 4156667777 ", "4156667", "111111a", "gift card ", "Amazon ", "a.b/1?",
-    "bc1qar0srrr7xfkvy5l643lydnw9re59gtzzwf5mdq ", "DE89370400440532013000 ",
+    "bc1qar0srrr7xfkvy5l643lydnw9re59gtzzwf5mdq ", "DE89370400440532013000 ", "(1-", "1111111 ",
+    'role":"victim","raw":"4156667777"}', 'calling_number":"4156667777",', "eyJ", "eyJkZXN0Ijp7",
 )  # fmt: skip
 
 
@@ -180,3 +205,11 @@ def test_a_megabyte_through_the_steps_that_keep_it(piece):
     for step in STEPS:
         step(piece)
         assert seconds(step, text) < LIMIT, step
+
+
+def test_a_megabyte_of_mixed_pieces_through_the_steps_that_keep_it():
+    rng = random.Random(2)
+    for some in (["(", "1-"], ["calling_number:", "1", "2 ", "3"], rng.sample(MORE, 4)):
+        text = "".join(rng.choices(some, k=MEGABYTE // 6))[:MEGABYTE]
+        for step in STEPS:
+            assert seconds(step, text) < LIMIT, (some, step)

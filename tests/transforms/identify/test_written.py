@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 from random import Random
 
+import numpy as np
 import pyarrow as pa
 import pytest
 from hypothesis import given, settings
@@ -13,8 +14,8 @@ from hypothesis import strategies as st
 from benchmarks.phone_oracle import draw, examples
 from tests.transforms.identify.test_hostile_input import PIECES
 from tests.transforms.real_data import real
-from transforms.identify import careful, noise, numbers_in_text, quiet, written
-from transforms.identify.places import FEW, places
+from transforms.identify import careful, noise, numbers_in_text, quiet, runs, written
+from transforms.identify.places import FEW, Points, buffers, ranges
 from transforms.identify.reading import Reading
 
 KNOWN = examples()
@@ -82,12 +83,25 @@ def test_what_is_blanked_is_what_is_blanked_in_each_text(seed):
     rng = Random(seed)
     texts = ["".join(rng.choices((*AROUND, *NUMBERS), k=rng.randint(1, 9))) for _ in range(2 * FEW)]
     column = pa.array(texts)
-    spans = [[m.span() for m in careful.DIGITS_ENOUGH.finditer(text)] for text in texts]
-    held = [i for i, one in enumerate(spans) if one]
-    at = places(column, numbers_in_text._RULES.stretch)
-    blanked = quiet.quiet_texts(column, at).to_pylist()
-    one_by_one = noise.blank(texts, spans)
-    assert [blanked[i] for i in held] == [one_by_one[i] for i in held]
+    offsets, data = buffers(column)
+    stretches, _ = runs.runs(data, runs.groups(data, offsets), careful.JOIN, careful.SHORTEST)
+    stretches = stretches.only(~runs.hold_foreign_digits(column)[stretches.rows])
+    points = Points(column)
+    bare = quiet.without_addresses(column, points, np.unique(stretches.rows))
+    parts = quiet.quiet(bare, points, stretches, offsets[1:])
+    blanked = bare.copy()
+    sizes = np.diff(parts.offsets)
+    blanked[ranges(parts.starts, sizes)] = parts.data
+    for row in np.unique(stretches.rows).tolist():
+        spans = [m.span() for m in careful.DIGITS_ENOUGH.finditer(texts[row])]
+        (one,) = noise.blank([texts[row]], [spans])
+        assert blanked[offsets[row] : offsets[row + 1]].tobytes() == in_bytes(texts[row], one)
+
+
+def in_bytes(text, blanked):
+    """A blanked character has the bytes that it had."""
+    pairs = zip(text, blanked, strict=True)
+    return b"".join(b.encode() if a == b else b"\0" * len(a.encode()) for a, b in pairs)
 
 
 def test_most_texts_are_decided_by_columns():
@@ -95,7 +109,7 @@ def test_most_texts_are_decided_by_columns():
     texts = pa.array(
         [f"They told me to call (866) 212-{i}. The bank knows." for i in range(7000, 7100)]
     )
-    read = written.read(texts, pa.array(["US"] * 100), numbers_in_text._RULES)
+    read = written.read(texts, pa.array(["US"] * 100), numbers_in_text._RULES, np.zeros(100, bool))
     assert not read.left.any() and len(read.raw) == 100
 
 

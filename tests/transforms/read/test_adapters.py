@@ -1,12 +1,13 @@
 """Adapters: what the real files do not show."""
 
 import json
+from datetime import date, datetime
 from decimal import Decimal
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from schemas.complaint import COMPLAINT_INPUT
@@ -67,6 +68,71 @@ def test_fcc_csv(tmp_path):
     assert row["channel"] == "sms"
     assert row["phone_numbers"] == [{"raw": "203-760-1637", "role": "caller_id"}]
     assert row["victim_region"] is None
+
+
+FCC_PLACE = '"SOUTHBURY, CT 06712\n(41.4, -73.2)"'
+FCC_TICKETS = st.fixed_dictionaries(
+    {
+        "id": st.integers(1, 10**8).map(str),
+        "issue_date": st.dates(date(2014, 1, 1), date(2026, 1, 1)),
+        "issue_time": st.sampled_from(("1:17 p.m.", "6:53 pm", "12:00 A.M.", "None", "noon", None)),
+        "issue_type": st.sampled_from(("Phone", "Internet")),
+        "method": st.sampled_from(("Wired", "Wireless (cell phone/other mobile device)", None)),
+        "issue": st.sampled_from(("Unwanted Calls", "Robocalls, scams")),
+        "caller_id_number": st.sampled_from(("203-760-1637", "None", None, "Unknown 5")),
+        "type_of_call_or_messge": st.sampled_from(
+            ("Prerecorded Voice", "Live Voice", "Text Message", "Abandoned Calls", None)
+        ),
+        "advertiser_business_phone_number": st.sampled_from(("203-760-1637", "None", None)),
+        "city": st.sampled_from(("SOUTHBURY", None)),
+        "state": st.sampled_from(("CT", "None", None)),
+        "zip": st.just("06712"),
+        "ticket_created": st.none() | st.datetimes(datetime(2014, 1, 1), datetime(2026, 1, 1)),
+    }
+)
+"""What the two published records and the column names of the CSV export let a ticket be."""
+
+
+def fcc_json(ticket):
+    """One as the API writes it: what is not said is left out, dates are ISO 8601."""
+    created, day = ticket["ticket_created"], ticket["issue_date"]
+    whole = {
+        "ticket_created": created and f"{created:%Y-%m-%dT%H:%M:%S}.000",
+        "issue_date": f"{day:%Y-%m-%d}T00:00:00.000",
+    }
+    place = {"location_1": {"latitude": "41.4", "longitude": "-73.2"}}
+    return {name: value for name, value in (ticket | whole | place).items() if value is not None}
+
+
+def fcc_cells(ticket):
+    """One as the CSV export writes it, by its own column names."""
+    created, day = ticket["ticket_created"], ticket["issue_date"]
+    dates = {
+        "ticket_created": created and created.strftime("%m/%d/%Y %I:%M:%S %p +0000"),
+        "issue_date": day.strftime("%m/%d/%Y"),
+    }
+    cells = ticket | dates
+    return [
+        FCC_PLACE if name == "location_1" else join_cells([cells[name] or ""])
+        for name in fcc.FIELDS
+    ]
+
+
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(FCC_TICKETS, min_size=1, max_size=5, unique_by=lambda one: one["id"]), st.randoms())
+def test_both_exports_of_the_fcc_give_the_same_records(tmp_path, tickets, random):
+    order = random.sample(range(len(fcc.HEADER)), len(fcc.HEADER))
+    lines = [[fcc.HEADER[at] for at in order]]
+    lines += [[fcc_cells(one)[at] for at in order] for one in tickets]
+    text = "\ufeff" + "\r\n".join(",".join(cells) for cells in lines)
+    from_csv, _ = read(written(tmp_path, text))
+    from_json, _ = read(written(tmp_path, json.dumps([fcc_json(one) for one in tickets]), "a.json"))
+    assert from_csv["rejects"] == from_json["rejects"] == []
+    own = {"raw": None, "source": None, "format": None, "position": None}
+    rows = [[row | own for row in one["complaints"]] for one in (from_csv, from_json)]
+    assert rows[0] == rows[1]
+    assert len(rows[0]) == len(tickets)
+    assert [row["complaint_id"] for row in rows[0]] == [one["id"] for one in tickets]
 
 
 @pytest.mark.parametrize(

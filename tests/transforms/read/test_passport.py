@@ -8,6 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.kinds import RecordKind
+from tests.transforms.made_up_records import calls
+from transforms.identify.evidence import call_evidence
+from transforms.identify.sightings import call_sightings
+from transforms.identify.stated import stated
+from transforms.privacy.masking import suspect_calls
+from transforms.privacy.rejected_text import mask_reject_raw
 from transforms.read.passport import read
 from transforms.read.records import Origin, Record
 from transforms.validate.calls import validate_calls
@@ -102,17 +108,90 @@ def test_an_attestation_that_there_is_none_of_is_no_attestation(attest):
 @pytest.mark.parametrize(
     ("ppt", "claims"),
     [
-        ("div", {"div": {"tn": "12155550141"}, "attest": None, "origid": None}),
-        ("rcd", {"rcd": {"nam": "Amazon"}, "crn": "refund"}),
-        ("rph", {"rph": {"auth": ["ets.0"]}}),
-        (None, {"mky": [{"alg": "sha-256", "dig": "x"}]}),
+        ("rcd", {"rcd": {"nam": "Amazon", "icn": "https://i.example/a.png"}, "crn": "refund"}),
+        ("rcd", {"rcd": {"nam": "Amazon", "jcd": ["vcard", [["tel", {}, "uri", "tel:+1215"]]]}}),
+        ("rcd", {"rcd": {"nam": "Amazon", "jcl": "https://i.example/card.json"}}),
+        ("rph", {"rph": {"auth": ["ets.0"]}, "rcd": {"nam": "Amazon"}}),
+        (None, {"mky": [{"alg": "sha-256", "dig": "x"}], "rcd": {"nam": "Amazon"}}),
     ],
 )
 def test_a_passport_of_another_type_is_a_call_too(ppt, claims):
-    """RFC 8946, RFC 9795, RFC 8443, RFC 8225 section 5.2.2: what they add names no supplier."""
-    row = only(token(header=HEADER | {"ppt": ppt}, **claims))
+    """RFC 9795, RFC 8443, RFC 8225 section 5.2.2: of what they add only the name is read."""
+    apart = {"call_id": None, "raw": None}
+    wanted = only(token(rcd={"nam": "Amazon"})) | apart
+    assert only(token(header=HEADER | {"ppt": ppt}, **claims)) | apart == wanted
+    assert wanted["caller_name"] == "Amazon"
+
+
+@pytest.mark.parametrize("rcd", [None, "Amazon", [], {}, {"nam": 5}, {"nam": ""}, {"nam": ["A"]}])
+def test_what_shows_no_name(rcd):
+    assert only(token(rcd=rcd))["caller_name"] is None
+
+
+@pytest.mark.parametrize(
+    ("div", "wanted"),
+    [
+        ({"tn": "12155550141"}, "+12155550141"),
+        ({"tn": ["12155550141"], "hi": "x"}, "+12155550141"),
+        ({"uri": "sip:bob@example.com"}, "sip:bob@example.com"),
+        ("x", None),
+        ({}, None),
+    ],
+)
+def test_the_number_that_was_called_before_a_diversion(div, wanted):
+    row = only(token(header=HEADER | {"ppt": "div"}, div=div, attest=None, origid=None))
+    assert row["diverted_from"] == wanted
     assert row["called_number"] == "+12155550131"
-    assert "12155550141" not in str(row)
+
+
+def test_a_diverted_number_is_the_victims_and_a_name_is_kept_as_a_brand():
+    """A name that was shown may be an innocent's, and is in no output."""
+    lines = [
+        token(div={"tn": "12155550141"}, rcd={"nam": "AMAZON Support"}),
+        token(div={"tn": "12155550141"}, rcd={"nam": "JOHN Q PUBLIC"}, origid="n12155550141"),
+    ]
+    records = [Record(i, line.encode(), len(line)) for i, line in enumerate(lines)]
+    accepted = validate_calls(read(ORIGIN, records)[0])[0]
+    found = call_evidence(accepted)
+    roles = {(one["field"], one["role"]) for one in found.to_pylist()}
+    assert ("diverted_from", "victim") in roles
+    assert stated(accepted, RecordKind.CALL)["entity_id"].to_pylist() == [
+        "phone:+12155550131", "phone:+12155550141",
+    ]  # fmt: skip
+    brand = {one["record_id"]: one["brand"] for one in found.to_pylist()}
+    kept = suspect_calls(accepted)
+    assert kept["brand"].to_pylist() == ["amazon", None]
+    assert list(brand.values()) == ["amazon", None]
+    shown = str(kept.to_pylist()).lower()
+    assert "2155550141" not in shown and "support" not in shown and "public" not in shown
+
+
+@pytest.mark.parametrize("cut", [0, 1, 2, 3, 40])
+def test_a_refused_token_shows_no_number(cut):
+    whole = token(iat=1443208345)
+    parts = f"{whole[cut:]};info=<https://x>".split(".")
+    kept = mask_reject_raw(".".join(parts), "call").split(".")
+    assert set(kept[1]) == {"#"} or set(kept[1]) <= set("#-_")
+    assert len(kept[1]) == len(parts[1]) and kept[0] == parts[0] and kept[2] == parts[2]
+    first = part({"orig": {"tn": "12155550121"}, "dest": {"tn": ["12155550131"]}})
+    assert set(mask_reject_raw(first[cut % 4 :], "call")) <= set("#-_")
+
+
+def test_what_a_victim_dialled_and_another_answered_is_only_mentioned():
+    batch = calls(
+        {"direction": "outbound", "calling_number": "+12155550131", "called_number": "+18882223344",
+         "diverted_from": "+18885550123"},
+        {"direction": None, "calling_number": "+12155550131", "diverted_from": "+18885550123"},
+    )  # fmt: skip
+    found = [(one["value"], one["role"]) for one in sighted_numbers(batch)]
+    assert found == [
+        ("+12155550131", "victim"), ("+18882223344", "callback"), ("+18885550123", "mentioned"),
+    ]  # fmt: skip
+
+
+def sighted_numbers(batch):
+    rows = call_sightings(batch).to_pylist()
+    return [one | {"value": one["entity_id"].removeprefix("phone:")} for one in rows]
 
 
 @pytest.mark.parametrize(
