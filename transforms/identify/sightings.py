@@ -83,20 +83,26 @@ def call_sightings(batch: pa.RecordBatch) -> pa.RecordBatch:
     return _table(batch, settle(_joined(found), own.sides(batch, readings)), columns)
 
 
-def unread_counts(batch: pa.RecordBatch) -> pa.Array:
-    """Numbers of each complaint's phone_numbers that could not be read, int32."""
-    numbers = own.of_complaints(batch)
-    seen = {
-        pair
-        for part in _number_fields(numbers)
-        for pair in zip(part["row"].to_pylist(), part["field"].to_pylist(), strict=True)
-    }
-    listed = numbers.items
-    counts = np.zeros(len(batch), np.int32)
-    for row, place, raw in zip(listed.rows, listed.places, numbers.raw.to_pylist(), strict=True):
-        if raw and raw.strip() and (row, f"phone_numbers[{place}]") not in seen:
-            counts[row] += 1
-    return pa.array(counts)
+def unread_counts(numbers: own.Numbers, rows: int) -> pa.Array:
+    """Numbers that could not be read, of each of `rows` complaints, int32."""
+    said = pc.not_equal(pc.utf8_trim_whitespace(numbers.raw), "")
+    unread = pc.and_(said, pc.is_null(pc.struct_field(numbers.readings, "e164")))
+    maybe = _may_be_several(numbers)
+    at = [
+        row
+        for row, raw, region, several in zip(
+            *(one.filter(unread).to_pylist() for one in (numbers.rows, numbers.raw)),
+            *(one.filter(unread).to_pylist() for one in (numbers.regions, maybe)),
+            strict=True,
+        )
+        if not (several and _several(raw, region))
+    ]
+    return pa.array(np.bincount(np.array(at, np.int64), minlength=rows).astype(np.int32))
+
+
+def _may_be_several(numbers: own.Numbers) -> pa.Array:
+    reason = pc.struct_field(numbers.readings, "reason")
+    return pc.is_in(reason, pa.array(phones.MAY_BE_SEVERAL))
 
 
 def _number_fields(numbers: own.Numbers) -> Iterator[pa.RecordBatch]:
@@ -105,7 +111,7 @@ def _number_fields(numbers: own.Numbers) -> Iterator[pa.RecordBatch]:
     roles = pc.if_else(pc.is_in(given, _ROLES), given, Role.MENTIONED.value)
     fields = sighted.places("phone_numbers", listed)
     yield sighted.of_numbers(rows, fields, raws, readings, roles, FIELD_CONFIDENCE)
-    maybe = pc.is_in(pc.struct_field(readings, "reason"), pa.array(phones.MAY_BE_SEVERAL))
+    maybe = _may_be_several(numbers)
     columns = (rows, fields, raws, regions, roles)
     yield sighted.of_found(
         (row, name, raw, one, role, SEVERAL_CONFIDENCE, True)

@@ -13,16 +13,15 @@ from schemas.call import CALL
 from schemas.complaint import COMPLAINT
 from schemas.kinds import Role
 from transforms.columns import mask as true
-from transforms.identify import phones
+from transforms.identify import own
 from transforms.identify.brands import known as known_brand
 from transforms.identify.gift_cards import without_card_payees, without_codes
 from transforms.identify.impersonation import reasons
-from transforms.identify.needles import Needles, needles
-from transforms.identify.own import own_numbers, victim_sides
 from transforms.identify.searched import shown
 from transforms.identify.sightings import unread_counts
 from transforms.lists import items
 from transforms.privacy.searching import holding, masked
+from transforms.privacy.sought import Sought
 
 _TEXTS = ("claimed_brand", "narrative", "victim_region", "language")
 _LISTS = ("urls", "emails", "remote_access", "payments")
@@ -40,9 +39,10 @@ def withhold(
     """
     told = reasons(batch["claimed_brand"], batch["narrative"])
     batch = _shown(batch)
+    numbers = own.of_complaints(batch)
+    stated = numbers.own().by_row(len(batch))
     wanted = [
-        needles(given, own)
-        for given, own in zip(victim_numbers_by_row, own_numbers(batch), strict=True)
+        Sought(given, theirs) for given, theirs in zip(victim_numbers_by_row, stated, strict=True)
     ]
     kept, withheld = _without_numbers(batch, wanted)
     columns = {name: batch[name] for name in batch.schema.names}
@@ -55,7 +55,7 @@ def withhold(
             columns[name] = _in_items(columns[name], partial(masked, wanted=by_item))
     only_told = pc.fill_null(pc.not_equal(columns["narrative"], batch["narrative"]), False)
     columns["numbers_withheld"] = pc.max_element_wise(withheld, only_told.cast(pa.int32()))
-    columns["numbers_unread"] = unread_counts(batch)
+    columns["numbers_unread"] = unread_counts(numbers, len(batch))
     columns["impersonation"] = told
     columns["narrative"] = without_codes(columns["narrative"])
     columns["payments"] = _without_codes(columns["payments"])
@@ -71,32 +71,32 @@ def suspect_calls(batch: pa.RecordBatch) -> pa.RecordBatch:
     inbound = pc.fill_null(pc.equal(batch["direction"], "inbound"), False)
     outbound = pc.fill_null(pc.equal(batch["direction"], "outbound"), False)
     nothing = pa.scalar(None, pa.string())
-    raw = pc.case_when(
-        pc.make_struct(inbound, outbound), batch["calling_number"], batch["called_number"], nothing
+    readings = own.of_calls(batch)
+    calling, called = (
+        pc.coalesce(pc.struct_field(readings[name], "e164"), batch[name])
+        for name in ("calling_number", "called_number")
     )
-    other = pc.case_when(
-        pc.make_struct(inbound, outbound), batch["called_number"], batch["calling_number"], nothing
-    )
-    region = batch["victim_country"]
-    suspect = pc.coalesce(pc.struct_field(phones.normalise(raw, region), "e164"), raw)
-    victim = pc.coalesce(pc.struct_field(phones.normalise(other, region), "e164"), other)
+    by_direction = pc.make_struct(inbound, outbound)
+    suspect = pc.case_when(by_direction, calling, called, nothing)
+    victim = pc.case_when(by_direction, called, calling, nothing)
     known = pc.invert(pc.fill_null(pc.equal(suspect, victim), False))
     columns = {name: batch[name] for name in batch.schema.names}
     columns["suspect_number"] = pc.if_else(known, suspect, nothing)
     columns["suspect_role"] = pc.case_when(
-        pc.make_struct(inbound, outbound),
+        by_direction,
         pa.scalar(Role.CALLER_ID.value),
         pa.scalar(Role.CALLBACK.value),
         nothing,
     )
     columns["brand"] = known_brand(batch["caller_name"])
-    wanted = [needles((), written) for written in victim_sides(batch)]
+    sides = own.sides(batch, readings).by_row(len(batch))
+    wanted = [Sought((), written) for written in sides]
     for name in ("suspect_number", "trunk", "carrier", "orig_id"):
         columns[name] = masked(shown(columns[name]), wanted)
     return pa.RecordBatch.from_arrays([columns[f.name] for f in CALL], schema=CALL)
 
 
-def _without_numbers(batch: pa.RecordBatch, wanted: Sequence[Needles]) -> tuple[pa.Array, pa.Array]:
+def _without_numbers(batch: pa.RecordBatch, wanted: Sequence[Sought]) -> tuple[pa.Array, pa.Array]:
     """phone_numbers without the victim's, and how many entries of each row went."""
     column = batch["phone_numbers"]
     numbers = items(column)

@@ -12,12 +12,13 @@ from collections.abc import Sequence
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from transforms.identify.needles import Needles, mask, spans
+from transforms.identify.needles import mask, spans
+from transforms.privacy.sought import Sought
 
 _STRANGE = re.compile(r"[^\x00-\x7f]")
 
 
-def may_hold(texts: pa.Array, wanted: Sequence[Needles]) -> list[int]:
+def may_hold(texts: pa.Array, wanted: Sequence[Sought]) -> list[int]:
     """The rows whose text may hold one of the identifiers that are wanted in that row.
 
     A number is its digits in their order, whatever stands between them; of a text with digits other
@@ -35,7 +36,7 @@ def may_hold(texts: pa.Array, wanted: Sequence[Needles]) -> list[int]:
             searched, digits.to_pylist(), plain.to_pylist(), strict=True
         )
         if kept is not None
-        and (_in_digits(wanted[row], kept) or not (ascii_only or _of_ascii(texts[row].as_py())))
+        and (wanted[row].may_stand_in(kept) or not (ascii_only or _of_ascii(texts[row].as_py())))
     ]
 
 
@@ -44,17 +45,15 @@ def _of_ascii(text: str) -> bool:
     return not any(map(str.isdecimal, _STRANGE.findall(text)))
 
 
-def _in_digits(wanted: Needles, digits: str) -> bool:
-    return any(not needle.text.isdigit() or needle.text in digits for needle in wanted)
-
-
-def holding(texts: pa.Array, wanted: Sequence[Needles]) -> dict[int, list[tuple[int, int]]]:
+def holding(texts: pa.Array, wanted: Sequence[Sought]) -> dict[int, list[tuple[int, int]]]:
     """The rows whose text holds a wanted identifier, and where (see `needles.spans`)."""
-    found = {row: list(spans(texts[row].as_py(), wanted[row])) for row in may_hold(texts, wanted)}
+    found = {
+        row: list(spans(texts[row].as_py(), wanted[row].needles)) for row in may_hold(texts, wanted)
+    }
     return {row: places for row, places in found.items() if places}
 
 
-def masked(texts: pa.Array, wanted: Sequence[Needles]) -> pa.Array:
+def masked(texts: pa.Array, wanted: Sequence[Sought]) -> pa.Array:
     """The texts with each row's wanted identifiers masked in them."""
     found = holding(texts, wanted)
     if not found:

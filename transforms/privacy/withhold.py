@@ -14,12 +14,12 @@ from schemas.call import CALL_ACCEPTED, CALL_KEY
 from schemas.complaint import COMPLAINT_ACCEPTED, COMPLAINT_KEY
 from schemas.kinds import RecordKind
 from transforms.graph.verdicts import WITHHELD
-from transforms.identify.needles import needles
 from transforms.identify.searched import searched, shown
 from transforms.identify.strays import strays
 from transforms.lists import items
 from transforms.privacy.masking import suspect_calls, withhold
 from transforms.privacy.searching import masked
+from transforms.privacy.sought import Sought
 from transforms.shuffle import Keyed, PerPartition, batches_of
 
 WITHHELD_KEY = ("source_org", "record_id")
@@ -113,7 +113,7 @@ def _masked(
     batch: pa.RecordBatch, names: Sequence[str], hidden: Sequence[Sequence[str]]
 ) -> pa.RecordBatch:
     """The named text columns with each row's hidden identifiers masked in them."""
-    wanted = [needles(those) for those in hidden]
+    wanted = [Sought(those) for those in hidden]
     for name in names:
         batch = _with(batch, name, masked(shown(batch[name]), wanted))
     return batch

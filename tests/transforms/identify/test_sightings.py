@@ -9,7 +9,12 @@ import pytest
 
 from schemas.mention import SIGHTING
 from tests.transforms.made_up_records import RECEIVED, calls, complaints, number
-from transforms.identify.sightings import call_sightings, complaint_sightings, unread_counts
+from transforms.identify import own, sightings
+from transforms.identify.sightings import call_sightings, complaint_sightings
+
+
+def unread_counts(batch):
+    return sightings.unread_counts(own.of_complaints(batch), len(batch))
 
 
 def seen(batch) -> list[tuple[str, str, str]]:

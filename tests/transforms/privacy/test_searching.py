@@ -1,15 +1,17 @@
 """What is passed over holds nothing: the quick look against the search that it saves."""
 
+import phonenumbers as pn
 import pyarrow as pa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from transforms.identify.needles import mask, needles, spans
+from transforms.identify.needles import SHORTEST, mask, needles, spans
 from transforms.privacy.searching import holding, masked, may_hold
+from transforms.privacy.sought import Sought
 
 NUMBERS = ("+12125550123", "+442079460958", "+5491123456789", "+34935779397")
 WANTED = st.builds(
-    needles,
+    Sought,
     st.lists(
         st.sampled_from((*NUMBERS, "email:jo@example.org", "account:iban:GB29NWBK")), max_size=2
     ),
@@ -39,7 +41,9 @@ def test_masking_is_that_of_a_search_of_every_text(rows):
     texts = pa.array([text for text, _ in rows], pa.string())
     wanted = [those for _, those in rows]
     every = {
-        row: list(spans(text, those)) for row, (text, those) in enumerate(rows) if text and those
+        row: list(spans(text, those.needles))
+        for row, (text, those) in enumerate(rows)
+        if text and those
     }
     assert holding(texts, wanted) == {row: found for row, found in every.items() if found}
     assert masked(texts, wanted).to_pylist() == [
@@ -48,6 +52,16 @@ def test_masking_is_that_of_a_search_of_every_text(rows):
 
 
 def test_a_text_without_the_digits_is_passed_over():
-    wanted = [needles([NUMBERS[0]])] * 4
+    wanted = [Sought([NUMBERS[0]])] * 4
     texts = pa.array(["trunk-07", "212 555 0123 called", None, "(212) 555-0124"])
     assert may_hold(texts, wanted) == [1]
+
+
+def test_every_form_of_a_number_has_its_last_digits_last():
+    kinds = (pn.PhoneNumberType.FIXED_LINE, pn.PhoneNumberType.MOBILE, pn.PhoneNumberType.TOLL_FREE)
+    examples = [pn.example_number_for_type(r, k) for r in pn.SUPPORTED_REGIONS for k in kinds]
+    for number in filter(None, examples):
+        e164 = pn.format_number(number, pn.PhoneNumberFormat.E164)
+        ends = Sought([f"phone:{e164}"], [e164]).ends
+        assert ends == (e164[1:][-SHORTEST:],) * 2
+        assert all(one.text.endswith(ends[0]) for one in needles([e164], [e164]))
