@@ -93,7 +93,7 @@ Pickled = tuple[Callable[..., Any], tuple[Any, ...]]
 class _Travelling:
     """How a batch is pickled, each once while it lives.
 
-    Beam encodes most batches two times and more, to count their bytes before it writes them.
+    Beam encodes a batch wherever it counts its bytes: before it writes it and after it read it.
     """
 
     def __init__(self) -> None:
@@ -105,9 +105,13 @@ class _Travelling:
         if known is not None and known[0]() is batch:
             return _arrived, known[1]
         way = batch.schema.serialize().to_pybytes(), packed(batch, batch.schema)
+        self.remember(batch, way)
+        return _arrived, way
+
+    def remember(self, batch: pa.RecordBatch, way: tuple[bytes, Piece]) -> None:
+        """What the batch is pickled as from now on."""
         key = id(batch)
         self._ways[key] = weakref.ref(batch, partial(self._forget, key)), way
-        return _arrived, way
 
     def _forget(self, key: int, gone: weakref.ref[pa.RecordBatch]) -> None:
         # Another batch may live at the same address by now.
@@ -116,12 +120,17 @@ class _Travelling:
 
 
 def _arrived(schema: bytes, piece: Piece) -> pa.RecordBatch:
-    return unpacked(piece, pa.ipc.read_schema(pa.py_buffer(schema)))
+    batch = unpacked(piece, pa.ipc.read_schema(pa.py_buffer(schema)))
+    _TRAVELLING.remember(batch, (schema, piece))
+    return batch
+
+
+_TRAVELLING = _Travelling()
 
 
 # Between two steps that a runner does not fuse, Beam pickles a batch. Arrow's own way sends it as
 # it lies in memory, and a slice with all that it was cut from.
-copyreg.pickle(pa.RecordBatch, _Travelling())
+copyreg.pickle(pa.RecordBatch, _TRAVELLING)
 
 
 class Spill:
