@@ -21,7 +21,7 @@ from phonenumbers.phonemetadata import PhoneMetadata
 from schemas.kinds import EntityKind, Role
 from transforms.identify import disguises, ordinary, spoken
 from transforms.identify.found import Found
-from transforms.identify.numbering import NANP_TOLL_FREE, NANP_TOLL_FREE_SURE
+from transforms.identify.numbering import NANP_SHAPED, NANP_SURE, NANP_TOLL_FREE, coded
 from transforms.identify.reading import POSSIBLE, READING, VALID, How, Reading, worth
 from transforms.identify.repeats import distinct_rows
 
@@ -59,7 +59,7 @@ North America's 011 is read at home alone: elsewhere it is a trunk zero and a ci
 """
 _LETTER = re.compile(r"[^\W\d_]")
 _TOLL_FREE = re.compile(NANP_TOLL_FREE)
-_TOLL_FREE_SURE = re.compile(NANP_TOLL_FREE_SURE)
+_SURE, _SHAPED, _CODED = map(re.compile, (NANP_SURE, NANP_SHAPED, coded()))
 
 
 def normalise(raw: pa.Array, region: pa.Array) -> pa.StructArray:
@@ -200,23 +200,43 @@ class _Parsed(NamedTuple):
 def _choose(text: str, region: str | None, how: How | None) -> Reading:
     """The most plausible of the region's plan, North America's, and an international prefix."""
     home = _parse(text, region)
-    valid = _is_valid(home)
-    if region and not valid and (prefix := _IDD.match(text)):
+    if region and not _is_valid(home) and (prefix := _IDD.match(text)):
         abroad = _parse(f"+{text[prefix.end() :]}", None)
         if _is_valid(abroad):
             return _judge(abroad, region, How.MENDED)
-    elsewhere = region is not None and pn.country_code_for_region(region) not in (0, 1)
-    if not (elsewhere and _TOLL_FREE.fullmatch(text)):
+    if region is None or pn.country_code_for_region(region) in (0, 1):
         return _judge(home, region, how)
-    foreign = _parse(text, "US")
-    if isinstance(foreign, str) or not foreign.valid:
-        return _judge(home, region, how)
-    if isinstance(home, str) or not home.valid:
-        return _judge(foreign, "US", How.FOREIGN)
-    both = [pn.format_number(p.number, pn.PhoneNumberFormat.E164) for p in (foreign, home)]
-    if _lacks_trunk_zero(home.number, text) and _TOLL_FREE_SURE.fullmatch(text):
-        return _judge(foreign, "US", How.FOREIGN, also=both[1])
-    return Reading(reason="ambiguous", also_read_as=" ".join(both))
+    return _as_elsewhere(text, home) or _judge(home, region, how)
+
+
+def _as_elsewhere(text: str, home: _Parsed | str) -> Reading | None:
+    """The reading of a number that is shaped as one of another plan than its region's.
+
+    Where the region's plan writes it otherwise, the shape decides: what only North America groups
+    so is its number; what both may have written is refused, and so is a country's number without
+    the plus that would tell it. None: the shape speaks for no other plan.
+    """
+    valid = not isinstance(home, str) and home.valid
+    bare = not isinstance(home, str) and valid and _lacks_trunk_zero(home.number, text)
+    toll_free = _TOLL_FREE.match(text) is not None
+    if (toll_free or bare) and _SHAPED.fullmatch(text) and _is_valid(other := _parse(text, "US")):
+        if not valid:
+            return _judge(other, "US", How.FOREIGN)
+        if bare and _SURE.fullmatch(text):
+            return _judge(other, "US", How.FOREIGN, also=_e164(home))
+        return _ambiguous(other, home)
+    if bare and _CODED.match(text) and _is_valid(abroad := _parse(f"+{text.lstrip('(')}", None)):
+        return _ambiguous(abroad, home)
+    return None
+
+
+def _ambiguous(one: _Parsed | str, other: _Parsed | str) -> Reading:
+    return Reading(reason="ambiguous", also_read_as=f"{_e164(one)} {_e164(other)}")
+
+
+def _e164(parsed: _Parsed | str) -> str:
+    number = pn.PhoneNumber() if isinstance(parsed, str) else parsed.number
+    return pn.format_number(number, pn.PhoneNumberFormat.E164)
 
 
 def _parse(text: str, region: str | None) -> _Parsed | str:
