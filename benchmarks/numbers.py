@@ -28,6 +28,9 @@ ABOUT = """\
 Written by `python -m benchmarks.numbers > docs/numbers.md` from the public records that
 `../shared/data/README.md` describes. A number is read only where it is valid in exactly one
 plausible numbering plan; everything else is refused with its reason, and no E.164 is guessed.
+A German victim's `(202) 456-1414` is grouped as only North America groups it, and lacks the zero of
+Wuppertal's `(0202) 4561414`: the former is read, at less confidence, with the latter beside it.
+`202-456-1414` and `91 98765 43210`, which either plan may have written, are refused there.
 
 `international` and `national` are literal readings. The other ways, and what each is worth, are
 `transforms.identify.reading.How`. A refused number stays on its complaint, is counted in
@@ -88,6 +91,28 @@ a transcript that is cut before the brand is said counts as missed. A few rules 
 first look at these transcripts, so the figures flatter them. Other languages have no labelled set.
 """
 
+PASSPORTS = """\
+## PASSporTs: which claims are read
+
+- `orig`, `dest`, `iat` (RFC 8225), `attest`, `origid` (RFC 8588): the call, how much its signer
+  knew, and where it came in. `x5u`: who signed, as `carrier`.
+- `div` (RFC 8946), as `diverted_from`. Of an inbound call it is the victim's own other number,
+  and withheld everywhere, as the called one is. Of a call that a victim made it is what was
+  dialled: only mentioned, since malware on a victim's phone diverts calls to a bank's real line.
+- `nam` of `rcd` (RFC 9795), as `caller_name`: what the screen showed. It can be forged, and be
+  the name of the innocent whose number was: only a brand of the known list comes out of it, as
+  `brand` of the call and of its cluster.
+
+Passed over: `icn` and `jcl` of `rcd` name the host of a picture or card, which is the brand's own
+or a vendor's who serves many; what `jcd` holds, anybody can fill in, and it would name whoever is
+forged; `crn` is a reason in free text. `rph` (RFC 8443) ranks a call for the network and does not
+tell who makes it. `mky` (RFC 8225) is the key of one session: carriers' border elements end it,
+so that it would tie their customers together, as `x5u` does by name.
+
+A refused row's token is Base64, in which no number can be seen: its parts that hold one are
+masked.
+"""
+
 BOUNDS = """
 ## Bounds
 
@@ -99,8 +124,8 @@ searched for a victim's number is shown nowhere, and the text says how much went
 
 `tests/transforms/identify/test_hostile_input.py` holds each step that touches a text (numbers,
 other identifiers, impersonation, the evidence of a complaint, masking, victims' digits in what is
-kept and in refused rows) to 50 ms of CPU for a megabyte of one piece or of mixed pieces, and to
-raise nothing.
+kept and in refused rows, what a refused row shows) to 50 ms of CPU for a megabyte of one piece or
+of mixed pieces, and to raise nothing.
 """
 
 
@@ -212,6 +237,7 @@ def main() -> None:
     print("\n## Impersonation, on the labelled transcripts\n")
     impersonation.main()
     print(LABELLED)
+    print(PASSPORTS)
     print(BOUNDS, end="")
 
 

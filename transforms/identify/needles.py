@@ -33,6 +33,9 @@ APART = 4
 """Characters between a local number and the digits before or after it."""
 
 MASK = "#"
+_FOREIGN_DIGIT = re.compile(r"(?![0-9])\d")
+_FINAL = "\u03a3"
+"""The letter whose lower case depends on where it stands."""
 _LONG = 1_000
 """Characters of a text from which on needles are looked for by columns."""
 
@@ -231,10 +234,14 @@ def _plain(text: str) -> str:
     """Lower case, and every decimal digit of Unicode as the ASCII one; same length."""
     if text.isascii():
         return text.lower()
-    return "".join(
-        str(unicodedata.digit(c)) if c.isdecimal() else c.lower() if len(c.lower()) == 1 else c
-        for c in text
-    )
+    low = text.lower()
+    if len(low) != len(text) or _FINAL in text:
+        low = "".join([c.lower() if len(c.lower()) == 1 else c for c in text])
+    return _FOREIGN_DIGIT.sub(_as_ascii, low)
+
+
+def _as_ascii(digit: re.Match[str]) -> str:
+    return str(unicodedata.digit(digit[0]))
 
 
 def _digits(text: str) -> str:

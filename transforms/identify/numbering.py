@@ -17,12 +17,14 @@ from transforms.identify.automata import Automaton, automaton
 from transforms.identify.digits import Array, Digits
 
 _TOLL_FREE_CODE = "8(?:00|33|44|55|66|77|88)"
-NANP_TOLL_FREE_SURE = (
-    rf"(?:1[-. ]{{1,2}}\(?{_TOLL_FREE_CODE}\)?|\({_TOLL_FREE_CODE}\))"
-    r"[-. ]{0,2}\d{3}[-. ]?\d{4}"
+_AREA_CODE = "[2-9][0-9]{2}"
+NANP_TOLL_FREE = rf"(?:1[-. ]{{1,2}})?\(?{_TOLL_FREE_CODE}.*"
+"""A number that begins as a toll-free one (47 CFR 52.101)."""
+NANP_SURE = (
+    rf"(?:1[-. ]{{1,2}}\(?{_AREA_CODE}\)?|\({_AREA_CODE}\))[-. ]{{0,2}}[0-9]{{3}}[-. ]?[0-9]{{4}}"
 )
-"""A toll-free number (47 CFR 52.101), grouped as only North America groups it."""
-NANP_TOLL_FREE = rf"{NANP_TOLL_FREE_SURE}|{_TOLL_FREE_CODE}[-.]\d{{3}}[-.]\d{{4}}"
+"""A number grouped as only North America groups it."""
+NANP_SHAPED = rf"{NANP_SURE}|{_AREA_CODE}[-.][0-9]{{3}}[-.][0-9]{{4}}"
 """The same, and a grouping that North America is known for."""
 
 FIXED, MOBILE, EITHER = "fixed_line", "mobile", "fixed_line_or_mobile"
@@ -160,6 +162,12 @@ def codes() -> Array:
             width = 10 ** (3 - len(str(code)))
             held[code * width : (code + 1) * width] = code
     return held
+
+
+@cache
+def coded() -> str:
+    """RE2 and Python: digits of which the first group is a country code, with no sign of one."""
+    return rf"^\(?(?:{'|'.join(map(str, sorted(pn.COUNTRY_CODE_TO_REGION_CODE)))})\)?[-. ]"
 
 
 @cache

@@ -18,7 +18,7 @@ import pyarrow.compute as pc
 
 from transforms.identify import numbering
 from transforms.identify.digits import Array, Digits, digits_of, together
-from transforms.identify.numbering import KINDS, NANP_TOLL_FREE, Plan
+from transforms.identify.numbering import KINDS, NANP_SHAPED, Plan
 from transforms.identify.trunk import asks_for_trunk
 
 _SHAPE = r"^[( ]{0,2}\+?[( ]{0,2}[0-9](?:[-. ()/]{0,3}[0-9]){6,17}$"
@@ -94,7 +94,7 @@ def read(raw: pa.Array, region: pa.Array) -> Ordinary:
     parts = list(_international(rows[signed], numbers.only(signed)))
     home = region.take(pa.array(rows)).dictionary_encode()
     indices = pc.fill_null(home.indices, -1).to_numpy(zero_copy_only=False)
-    foreign = _matches(written, f"^(?:{NANP_TOLL_FREE})$")
+    foreign = _matches(written, f"^(?:{NANP_SHAPED})$") | _matches(written, numbering.coded())
     for at, name in enumerate(home.dictionary.to_pylist()):
         if plan := numbering.plan(name):
             own = (indices == at) & ~signed

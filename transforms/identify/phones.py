@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 import unicodedata
 from functools import cache, lru_cache
-from typing import NamedTuple
 
 import numpy as np
 import phonenumbers as pn
@@ -21,7 +20,8 @@ from phonenumbers.phonemetadata import PhoneMetadata
 from schemas.kinds import EntityKind, Role
 from transforms.identify import disguises, ordinary, spoken
 from transforms.identify.found import Found
-from transforms.identify.numbering import NANP_TOLL_FREE, NANP_TOLL_FREE_SURE
+from transforms.identify.numbering import NANP_SHAPED, NANP_SURE, NANP_TOLL_FREE, coded
+from transforms.identify.parsed import Parsed, e164_of, is_valid, lacks_trunk_zero, parse
 from transforms.identify.reading import POSSIBLE, READING, VALID, How, Reading, worth
 from transforms.identify.repeats import distinct_rows
 
@@ -35,12 +35,6 @@ MAY_BE_SEVERAL = ("too_long", "not_a_number")
 CACHED = 1 << 16
 """Distinct numbers that a worker remembers: the next steps ask for the same ones again."""
 
-REFUSED_BY_LIBRARY = {
-    pn.NumberParseException.NOT_A_NUMBER: "not_a_number",
-    pn.NumberParseException.TOO_SHORT_AFTER_IDD: "too_short",
-    pn.NumberParseException.TOO_SHORT_NSN: "too_short",
-    pn.NumberParseException.TOO_LONG: "too_long",
-}
 REFUSED_BY_LENGTH = {
     pn.ValidationResult.TOO_SHORT: "too_short",
     pn.ValidationResult.TOO_LONG: "too_long",
@@ -59,7 +53,7 @@ North America's 011 is read at home alone: elsewhere it is a trunk zero and a ci
 """
 _LETTER = re.compile(r"[^\W\d_]")
 _TOLL_FREE = re.compile(NANP_TOLL_FREE)
-_TOLL_FREE_SURE = re.compile(NANP_TOLL_FREE_SURE)
+_SURE, _SHAPED, _CODED = map(re.compile, (NANP_SURE, NANP_SHAPED, coded()))
 
 
 def normalise(raw: pa.Array, region: pa.Array) -> pa.StructArray:
@@ -189,61 +183,45 @@ def _disguised(text: str, plain: str, region: str | None) -> Reading:
     return _choose(text, region, How.VANITY)
 
 
-class _Parsed(NamedTuple):
-    """A parsed number, the region that claims it, and whether it is valid there."""
-
-    number: pn.PhoneNumber
-    region: str | None
-    valid: bool
-
-
 def _choose(text: str, region: str | None, how: How | None) -> Reading:
     """The most plausible of the region's plan, North America's, and an international prefix."""
-    home = _parse(text, region)
-    valid = _is_valid(home)
-    if region and not valid and (prefix := _IDD.match(text)):
-        abroad = _parse(f"+{text[prefix.end() :]}", None)
-        if _is_valid(abroad):
+    home = parse(text, region)
+    if region and not is_valid(home) and (prefix := _IDD.match(text)):
+        abroad = parse(f"+{text[prefix.end() :]}", None)
+        if is_valid(abroad):
             return _judge(abroad, region, How.MENDED)
-    elsewhere = region is not None and pn.country_code_for_region(region) not in (0, 1)
-    if not (elsewhere and _TOLL_FREE.fullmatch(text)):
+    if region is None or pn.country_code_for_region(region) in (0, 1):
         return _judge(home, region, how)
-    foreign = _parse(text, "US")
-    if isinstance(foreign, str) or not foreign.valid:
-        return _judge(home, region, how)
-    if isinstance(home, str) or not home.valid:
-        return _judge(foreign, "US", How.FOREIGN)
-    both = [pn.format_number(p.number, pn.PhoneNumberFormat.E164) for p in (foreign, home)]
-    if _lacks_trunk_zero(home.number, text) and _TOLL_FREE_SURE.fullmatch(text):
-        return _judge(foreign, "US", How.FOREIGN, also=both[1])
-    return Reading(reason="ambiguous", also_read_as=" ".join(both))
+    return _as_elsewhere(text, home) or _judge(home, region, how)
 
 
-def _parse(text: str, region: str | None) -> _Parsed | str:
-    """The parsed number, or the reason why there is none."""
-    try:
-        number = pn.parse(text, region, keep_raw_input=True)
-    except pn.NumberParseException as error:
-        if error.error_type == pn.NumberParseException.INVALID_COUNTRY_CODE:
-            return "invalid" if text.lstrip()[:1] in "+＋" else "no_region"
-        return REFUSED_BY_LIBRARY[error.error_type]
-    claimed = pn.region_code_for_number(number)
-    valid = claimed is not None and pn.is_valid_number_for_region(number, claimed)
-    return _Parsed(number, claimed, valid)
+def _as_elsewhere(text: str, home: Parsed | str) -> Reading | None:
+    """The reading of a number that is shaped as one of another plan than its region's.
+
+    Where the region's plan writes it otherwise, the shape decides: what only North America groups
+    so is its number; what both may have written is refused, and so is a country's number without
+    the plus that would tell it. None: the shape speaks for no other plan.
+    """
+    valid = not isinstance(home, str) and home.valid
+    bare = not isinstance(home, str) and valid and lacks_trunk_zero(home.number, text)
+    toll_free = _TOLL_FREE.match(text) is not None
+    if (toll_free or bare) and _SHAPED.fullmatch(text) and is_valid(other := parse(text, "US")):
+        if not valid:
+            return _judge(other, "US", How.FOREIGN)
+        if bare and _SURE.fullmatch(text):
+            return _judge(other, "US", How.FOREIGN, also=e164_of(home))
+        return _ambiguous(other, home)
+    if bare and _CODED.match(text) and is_valid(abroad := parse(f"+{text.lstrip('(')}", None)):
+        return _ambiguous(abroad, home)
+    return None
 
 
-def _is_valid(parsed: _Parsed | str) -> bool:
-    return not isinstance(parsed, str) and parsed.valid
-
-
-def _lacks_trunk_zero(number: pn.PhoneNumber, text: str) -> bool:
-    """Whether the plan writes this number with a trunk prefix that the text does not have."""
-    written = pn.normalize_digits_only(pn.format_number(number, pn.PhoneNumberFormat.NATIONAL))
-    return len(pn.normalize_digits_only(text)) < len(written)
+def _ambiguous(one: Parsed | str, other: Parsed | str) -> Reading:
+    return Reading(reason="ambiguous", also_read_as=f"{e164_of(one)} {e164_of(other)}")
 
 
 def _judge(
-    parsed: _Parsed | str, region: str | None, how: How | None, also: str | None = None
+    parsed: Parsed | str, region: str | None, how: How | None, also: str | None = None
 ) -> Reading:
     """A reading of a valid number; otherwise the reason why it is none."""
     if isinstance(parsed, str):

@@ -205,3 +205,26 @@ def test_the_spanish_list_has_as_many_valid_numbers_as_it_says():
     raw = real("phone_lists/es_reported.txt").read_text("utf-8").split()
     read = phones.normalise(pa.array(raw), pa.array(["ES"] * len(raw)))
     assert pc.struct_field(read, "e164").null_count == pytest.approx(1_908, abs=20)
+
+
+@pytest.mark.parametrize(
+    ("text", "region", "expected", "also"),
+    [
+        ("(202) 456-1414", "DE", "+12024561414", "+492024561414"),
+        ("(202) 456-1414", "IN", "+12024561414", "+912024561414"),
+        ("202-456-1414", "DE", "ambiguous", "+12024561414 +492024561414"),
+        ("91 98765 43210", "DE", "ambiguous", "+919876543210 +49919876543210"),
+        ("(0202) 456 1414", "DE", "+492024561414", None),
+        ("0202 4561414", "DE", "+492024561414", None),
+        ("2024561414", "DE", "+492024561414", None),
+        ("(415) 666-7777", "MX", "+524156667777", None),
+        ("315-232-8257", "IT", "+393152328257", None),
+        ("44 20 7946 0018", "GB", "+442079460018", None),
+    ],
+)
+def test_a_national_number_of_another_plan_names_no_subscriber_at_home(
+    text, region, expected, also
+):
+    reading = read_one(text, region)
+    assert (reading.e164 or reading.reason, reading.also_read_as) == (expected, also)
+    assert reading.confidence < 0.5 or also is None
