@@ -2,8 +2,8 @@
 
 One mistyped digit, or malice, puts a stranger's number where a call-back number should stand, and
 naming a stranger is the worst that can be done here. So such a line stays with its community only
-if two victims tie it there, three where each names another number too, or if a call record shows
-that it was dialled.
+if two victims tie it there, three where each names another number too, and fewer elsewhere, or if a
+call record shows that it was dialled.
 """
 
 from __future__ import annotations
@@ -40,7 +40,8 @@ def doubted(evidence: Incidence, label: np.ndarray, lines: Lines) -> np.ndarray:
     """Mask of the private lines that too few victims tie to their communities.
 
     One who names another phone too says less: what is mistyped, copied or accused stands beside a
-    ring's own. What only such a line ties is not tied by another: they go until none is left to go.
+    ring's own. And those who name it beside others' must be fewer. What only such a line ties is
+    not tied by another: they go until none is left to go.
     """
     named = evidence.group[lines.phone[evidence.node]]
     numbers = np.bincount(named, minlength=len(evidence.victim))
@@ -51,7 +52,9 @@ def doubted(evidence: Incidence, label: np.ndarray, lines: Lines) -> np.ndarray:
         inside = _inside(left, label)
         victims = _victims(left, inside)
         sole = _victims(left, inside & (numbers[left.group] < 2)) > 0
-        more = shared & ~gone & (victims < np.where(sole, VICTIMS, BESIDE))
+        elsewhere = _victims(left, np.ones(len(left.node), bool)) - victims
+        more = (victims < np.where(sole, VICTIMS, BESIDE)) | (victims <= elsewhere)
+        more &= shared & ~gone
         if not more.any():
             return gone
         gone |= more

@@ -39,13 +39,15 @@ def test_whom_two_victims_tie_to_those_who_stay_and_nobody_else(
     phone = np.isin(np.arange(NODES), list(phones))
     gone = doubted(evidence(groups, victims), label, Lines(phone, mask))
 
-    def witnesses(one, most=NODES):
+    def witnesses(one, most=NODES, *, anywhere=False):
         return {
             victims[number]
             for number, those in enumerate(groups)
             if one in those
             and len(those & phones) <= most
-            and any(o != one and label[o] == label[one] and not gone[o] for o in those)
+            and any(
+                o != one and (anywhere or label[o] == label[one]) and not gone[o] for o in those
+            )
         }
 
     for one in range(NODES):
@@ -54,7 +56,9 @@ def test_whom_two_victims_tie_to_those_who_stay_and_nobody_else(
             assert not gone[one]
         else:
             least = VICTIMS if witnesses(one, most=1) else BESIDE
-            assert gone[one] == (len(witnesses(one)) < least)
+            near, all_who_name_it = witnesses(one), witnesses(one, anywhere=True)
+            enough = len(near) >= least and 2 * len(near) > len(all_who_name_it)
+            assert gone[one] == (not enough)
 
 
 def test_a_line_that_only_a_doubted_line_ties_goes_too():
@@ -75,3 +79,14 @@ def test_a_line_that_only_stands_beside_other_numbers_is_doubted():
     for more in ({1, 2}, {0, 1, 2}):
         told = evidence([*groups, more], [1, 2, 3, 4, 5])
         assert not doubted(told, label, Lines(phone, private)).any()
+
+
+def test_a_line_that_as_many_name_elsewhere_is_doubted():
+    """A courier's line, on no list: victims of every ring were told to ring it."""
+    groups = [{0, 1}, {0, 1}, {2, 1}, {3, 1}]
+    label = np.array([0, 0, 2, *range(3, NODES)])
+    line = np.arange(NODES) == 1
+    assert (
+        doubted(evidence(groups, [1, 2, 3, 4]), label, Lines(line, line)).tolist() == line.tolist()
+    )
+    assert not doubted(evidence([*groups, {0, 1}], [1, 2, 3, 4, 5]), label, Lines(line, line)).any()
