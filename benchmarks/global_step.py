@@ -20,6 +20,7 @@ from benchmarks import measured
 from transforms.graph.assign import NODE, assign
 from transforms.graph.corroboration import SUPPLIED
 from transforms.graph.incidence import INCIDENCE
+from transforms.graph.reach import REACH
 from transforms.shuffle import hash_numbers
 
 SIZES = (50_000, 200_000)
@@ -46,8 +47,10 @@ def world(records: int) -> tuple[pa.Table, pa.Table]:
         names=INCIDENCE.names,
     ).cast(INCIDENCE)
     every = np.unique(identifier)
+    none = pa.array(np.zeros(len(every), bool))
+    first_seen = pa.array(rng.integers(0, 180 * DAY, len(every)))
     nodes = pa.table(
-        [_hash(every), pa.array(rng.integers(0, 180 * DAY, len(every))), pa.array(every % 5 + 1)],
+        [_hash(every), _hash(every), first_seen, pa.array(every % 5 + 1), none, none],
         names=NODE.names,
     ).cast(NODE)
     return nodes, named
@@ -65,7 +68,7 @@ def one(records: int) -> None:
     """Measure one size in this process."""
     nodes, named = world(records)
     before, started = _peak(), time.process_time()
-    found = assign(nodes, named, SUPPLIED.empty_table())
+    found = assign(nodes, named, SUPPLIED.empty_table(), REACH.empty_table())
     told = {
         "rows": named.num_rows,
         "nodes": nodes.num_rows,

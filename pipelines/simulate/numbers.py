@@ -6,8 +6,7 @@ from functools import lru_cache
 from random import Random
 from typing import Literal
 
-import phonenumbers
-from phonenumbers import PhoneNumberFormat
+from pipelines.simulate import plans
 
 Line = Literal["service", "geographic"]
 
@@ -39,10 +38,13 @@ def digits(rng: Random, count: int) -> str:
 
 def is_valid(number: str) -> bool:
     """Whether an E.164 number is in an assigned range of libphonenumber's metadata."""
-    try:
-        return phonenumbers.is_valid_number(phonenumbers.parse(number))
-    except phonenumbers.NumberParseException:
-        return False
+    return plans.is_valid(*_parts(number))
+
+
+def _parts(number: str) -> tuple[str, str]:
+    """The country code and the national number of an E.164 number of the six countries."""
+    width = 2 if number[1] == "1" else 3
+    return number[1:width], number[width:]
 
 
 def draw(rng: Random, country: str, line: Line) -> str:
@@ -77,11 +79,7 @@ def mistype(rng: Random, number: str) -> str:
 
 @lru_cache(maxsize=50_000)
 def _formats(number: str) -> tuple[str, str]:
-    parsed = phonenumbers.parse(number)
-    return (
-        phonenumbers.format_number(parsed, PhoneNumberFormat.NATIONAL),
-        phonenumbers.format_number(parsed, PhoneNumberFormat.INTERNATIONAL),
-    )
+    return plans.written(*_parts(number))
 
 
 def write(rng: Random, number: str, country: str) -> str:

@@ -63,12 +63,11 @@ def scam(scene: Scene, ring: Ring, victim: Victim, org: str, day: float) -> Draf
     _name(scene, draft, ring, day, _MOST_NAMED)
     if rng.random() < _CALLER_ID_RATE:
         noise.add_number(rng, draft, noise.spoofed(rng, plan, victim), Role.CALLER_ID)
-    at_work = scene.rings_on(day) or [ring]
     if scene.happens(RATES.two_rings):
         draft.sentences.append(rng.choice(draft.phrases.second_ring))
-        _name(scene, draft, rng.choice(at_work), day, 2)
+        _name(scene, draft, rng.choice(scene.rings_on(day) or [ring]), day, 2)
     if scene.happens(RATES.copied_list):
-        noise.copy_list(rng, draft, at_work, day)
+        noise.copy_list(rng, draft, scene.rings_on(day) or [ring], day)
     if scene.happens(RATES.malicious):
         noise.accuse(rng, draft, scene.people)
     if scene.happens(RATES.unlisted_line):

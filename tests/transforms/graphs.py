@@ -5,6 +5,8 @@ from scipy.sparse import csr_array
 
 from transforms.graph.corroboration import Suppliers
 from transforms.graph.incidence import Incidence
+from transforms.graph.returning import Epochs
+from transforms.graph.witnesses import Lines
 
 
 def evidence(groups, nodes, victims=None, days=None):
@@ -19,6 +21,16 @@ def evidence(groups, nodes, victims=None, days=None):
 def no_suppliers(nodes):
     """Suppliers of calls that nobody recorded."""
     return Suppliers((csr_array((nodes, 1)),))
+
+
+def no_lines(nodes):
+    """Lines where nothing is a phone."""
+    return Lines(np.zeros(nodes, bool), np.zeros(nodes, bool))
+
+
+def no_epochs():
+    """Epochs where nothing came back."""
+    return Epochs(np.empty(0, np.int64), np.empty(0, np.int64))
 
 
 def parts(label):

@@ -2,15 +2,18 @@
 
 A community is established when it is held together by more than a chain of single records. In a
 component of the graph that has at most one established community, no two call centers can be
-confused: the rest are loose ends, and each follows its strongest tie. A component with several is
-left as it is, since there a loose end may hang on by the very record that misleads.
+confused: the rest are loose ends, and each follows its strongest tie, unless suppliers disagree
+about it. A component with several is left as it is, since there a loose end may hang on by the very
+record that misleads.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
+from transforms.graph import joining
 from transforms.graph.components import components
+from transforms.graph.corroboration import Suppliers
 from transforms.graph.incidence import Incidence, ties
 from transforms.graph.modularity import smallest_members
 
@@ -30,7 +33,7 @@ def established(evidence: Incidence, label: np.ndarray) -> np.ndarray:
     return inside - (size - 1) >= REDUNDANT
 
 
-def adopt(evidence: Incidence, label: np.ndarray) -> np.ndarray:
+def adopt(evidence: Incidence, suppliers: Suppliers, label: np.ndarray) -> np.ndarray:
     """The labelling after the loose ends of components with little in them followed their ties.
 
     Boruvka's rounds over ties in one strict order, so that each tree of followers ends in at most
@@ -42,6 +45,7 @@ def adopt(evidence: Incidence, label: np.ndarray) -> np.ndarray:
     simple = np.bincount(component, firm, minlength=evidence.nodes)[component] <= 1
     while True:
         between = ties(evidence, label)
+        between = between.of(suppliers.likeness(label, between.a, between.b) >= -joining.UNLIKE)
         loose = simple & ~established(evidence, label)
         order = np.lexsort((between.b, between.a, -between.weight))
         a, b = between.a[order], between.b[order]

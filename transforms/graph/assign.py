@@ -13,6 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from schemas import epoch
 from schemas.decision import DecisionKind
 from schemas.field import TIMESTAMP
 from schemas.kinds import EntityKind, Status
@@ -23,21 +24,24 @@ from transforms.graph.communities import communities
 from transforms.graph.corroboration import SUPPLIED, Suppliers, supplied, suppliers_by_node
 from transforms.graph.incidence import INCIDENCE, numbered
 from transforms.graph.reach import REACH, countries_by_node, dialled_by_node
-from transforms.graph.witnesses import BUSINESS_LINES
+from transforms.graph.returning import epochs
+from transforms.graph.witnesses import BUSINESS_LINES, Lines
 from transforms.shuffle import hash_text, table_of
 
 NODE = pa.schema(
     [
         ("node", pa.int64()),
+        ("bare", pa.int64()),
         ("first_seen", TIMESTAMP),
         ("held", pa.int64()),
+        ("phone", pa.bool_()),
         ("private", pa.bool_()),
     ]
 )
 """An infrastructure entity.
 
-`held` counts the records that show it in a hard role; `private` is a line that a private person may
-hold, by its type.
+`bare` is the hash of the id without its epoch; `held` counts the records that show it in a hard
+role; `private` is a phone that a private person may hold, by its type.
 """
 
 
@@ -45,8 +49,16 @@ def nodes_of(found: pa.RecordBatch) -> pa.RecordBatch:
     """FOUND rows to NODE rows of those that are infrastructure."""
     kept = found.filter(pc.equal(found["status"], Status.INFRASTRUCTURE))
     business = pc.is_in(kept["line_type"], pa.array(BUSINESS_LINES))
-    private = pc.and_(pc.equal(kept["kind"], str(EntityKind.PHONE)), pc.invert(business))
-    columns = [pa.array(hash_text(kept["entity_id"])), kept["first_seen"], kept["held"], private]
+    phone = pc.equal(kept["kind"], str(EntityKind.PHONE))
+    ids = kept["entity_id"]
+    columns = [
+        pa.array(hash_text(ids)),
+        pa.array(hash_text(epoch.bare_ids(ids))),
+        kept["first_seen"],
+        kept["held"],
+        phone,
+        pc.and_(phone, pc.invert(business)),
+    ]
     return pa.RecordBatch.from_arrays(columns, schema=NODE)
 
 
@@ -73,10 +85,14 @@ def assign(
     first_seen = nodes["first_seen"].cast(pa.int64()).to_numpy()[order]
     held = nodes["held"].to_numpy()[order]
     evidence = numbered(named, node)
-    private = nodes["private"].to_numpy()[order] & (dialled_by_node(reached, node) == 0)
+    phone, private = (
+        nodes[name].to_numpy(zero_copy_only=False)[order] for name in ("phone", "private")
+    )
+    lines = Lines(phone, private & (dialled_by_node(reached, node) == 0))
     kinds = suppliers_by_node(supplies, node).kinds
     witnesses = Suppliers((*kinds, countries_by_node(reached, node)))
-    found = communities(evidence, witnesses, held, private)
+    pairs = epochs(nodes["bare"].to_numpy()[order], first_seen)
+    found = communities(evidence, witnesses, held, lines, pairs)
     must, cannot = (
         _numbers(decided.pairs(kind), node)
         for kind in (DecisionKind.MUST_LINK, DecisionKind.CANNOT_LINK)
@@ -84,7 +100,10 @@ def assign(
     found = bind(found, evidence, must, cannot)
     anchor = _anchors(node, first_seen, found.label)
     return pa.RecordBatch.from_arrays(
-        [pa.array(one) for one in (node, anchor, found.hub, found.spread, found.doubted)],
+        [
+            pa.array(one)
+            for one in (node, anchor, found.hub, found.spread, found.doubted, found.returned)
+        ],
         schema=ASSIGNMENT,
     )
 

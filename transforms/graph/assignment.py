@@ -12,6 +12,7 @@ ASSIGNMENT = pa.schema(
         ("hub", pa.bool_()),
         ("spread", pa.float64()),
         ("doubted", pa.bool_()),
+        ("returned", pa.bool_()),
     ]
 )
 """Rows sorted by node, the 63-bit hash of an entity id.
@@ -19,7 +20,8 @@ ASSIGNMENT = pa.schema(
 `cluster` is the hash of the cluster's anchor, or of that of the previous run's cluster that it
 follows. `hub` marks an entity that was seen with so many clusters that it ties none; `spread` is
 the share of its evidence outside its main cluster. `doubted` marks a line that may be a private
-person's and is alone since one victim's word is not enough.
+person's and is alone since one victim's word is not enough, `returned` what is in its cluster for
+its other epoch's sake.
 """
 
 ABSENT = -1

@@ -38,7 +38,8 @@ def bind(found: Communities, evidence: Incidence, must: Pairs, cannot: Pairs) ->
             away = _side(graph, label, must, a, b)
             label[away] = label.max() + 1
     alone = np.bincount(label, minlength=len(label))[label] == 1
-    return Communities(smallest_members(label), hub, found.spread, found.doubted & alone)
+    label = smallest_members(label)
+    return Communities(label, hub, found.spread, found.doubted & alone, found.returned & ~alone)
 
 
 def _side(graph: Ties, label: np.ndarray, must: Pairs, a: int, b: int) -> list[int]:

@@ -9,12 +9,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal, localcontext
 from functools import partial
+from itertools import pairwise
 from typing import Any
 
 import apache_beam as beam
 import networkx as nx
 import pyarrow as pa
 
+from schemas import epoch
 from schemas.cluster import CLUSTER, MEMBER
 from schemas.decision import DecisionKind
 from transforms.decisions.rulings import NO_DECISIONS, InForce
@@ -30,6 +32,9 @@ CANDIDATE, CONFIRMED, DISPUTED = "candidate", "confirmed", "disputed"
 
 DECIDED = 5.0
 """Records' worth that a must_link decision ties its ends with."""
+
+RETURNED = 1.0
+"""Records' worth by which an identifier that came back holds together with what it was before."""
 
 WEAKEST = 5
 """Bridges that a cluster reports."""
@@ -191,7 +196,8 @@ def summarise(
 ) -> tuple[pa.Table, pa.Table]:
     """MEMBERSHIP, accepted LINK and CLUSTER_RECORD rows of whole clusters to CLUSTER and MEMBER.
 
-    What analysts decided must be linked holds like `DECIDED` records' worth of evidence. Without
+    What analysts decided must be linked holds like `DECIDED` records' worth of evidence, and two
+    epochs of one identifier like `RETURNED`. Without
     `weights` the shipped ones rank; recency counts from `decided.when`, or from the last record.
     """
     by = weights or priority.shipped()
@@ -206,7 +212,8 @@ def summarise(
     all_members: list[Row] = []
     for cluster_id, those in sorted(by_cluster.items()):
         ids = [one["entity_id"] for one in those]
-        held_together = shape(ids, [*links_of.get(cluster_id, []), *_decided(must, set(ids))])
+        beside = [*_decided(must, set(ids)), *_epochs(ids)]
+        held_together = shape(ids, [*links_of.get(cluster_id, []), *beside])
         status = DISPUTED if disputed.intersection(ids) else CANDIDATE
         if status == CANDIDATE and confirmed.intersection(ids):
             status = CONFIRMED
@@ -227,6 +234,18 @@ def _decided(must: Sequence[tuple[str, str]], members: set[str]) -> list[Row]:
         {"entity_a": a, "entity_b": b, "weight": DECIDED}
         for a, b in must
         if a in members and b in members
+    ]
+
+
+def _epochs(members: Sequence[str]) -> list[Row]:
+    """The epochs of one identifier inside a cluster, each tied to the next as if by a link."""
+    if not any("#" in one for one in members):
+        return []
+    held = sorted((epoch.bare(one), epoch.number(one), one) for one in members)
+    return [
+        {"entity_a": one, "entity_b": other, "weight": RETURNED}
+        for (bare, _, one), (same, _, other) in pairwise(held)
+        if bare == same
     ]
 
 

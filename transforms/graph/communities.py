@@ -18,14 +18,18 @@ from transforms.graph.incidence import Incidence, Ties, ties
 from transforms.graph.joining import join
 from transforms.graph.modularity import fitted_resolution, leiden, smallest_members
 from transforms.graph.resettling import resettle
-from transforms.graph.witnesses import doubted
+from transforms.graph.returning import Epochs, follow
+from transforms.graph.witnesses import Lines, doubted
 
 FIRST_RESOLUTION = 8.0
 FINER = 8.0
 """Times the fitted resolution: splitting too far is mended by joining, merging is not."""
 
-PIECES = 8.0
-"""Times the resolution of the communities, for the pieces that may leave one for another."""
+PIECES = (1.0, 3.0, 8.0, 32.0)
+"""Times the resolution of the communities, for the pieces that may leave one for another.
+
+A chain of identifiers that one record misplaced is seen whole only at its own scale.
+"""
 
 PASSES = 4
 """Times the whole is done, hubs of the pass before left out and the resolution fitted to it."""
@@ -48,22 +52,24 @@ class Communities:
     """Per node: its community (smallest node number in it), whether it is a hub, and its spread.
 
     `spread` is the share of a node's ties that go outside its main community. `doubted` are lines
-    that are alone because one victim's word is not enough (`transforms.graph.witnesses`).
+    that are alone because one victim's word is not enough (`transforms.graph.witnesses`). What is
+    `returned` is in its community for its other epoch's sake (`transforms.graph.returning`).
     """
 
     label: np.ndarray
     hub: np.ndarray
     spread: np.ndarray
     doubted: np.ndarray
+    returned: np.ndarray
 
 
 def communities(
-    evidence: Incidence, suppliers: Suppliers, held: np.ndarray, private: np.ndarray
+    evidence: Incidence, suppliers: Suppliers, held: np.ndarray, lines: Lines, pairs: Epochs
 ) -> Communities:
     """Cluster the nodes; `held` is how many records show each in a role it must really hold.
 
-    `private` are lines that a private person may hold and that nobody was seen to dial. Every node
-    gets a community; a hub is alone in its own, and so is a line that is doubted.
+    `pairs` is what came back after a gap. Every node gets a community; a hub is alone in its own,
+    and so is a line that is doubted.
     """
     everything = evidence.without(np.zeros(evidence.nodes, bool))
     whole = ties(everything, np.arange(evidence.nodes))
@@ -74,8 +80,8 @@ def communities(
         trusted = everything.without(hub)
         graph = ties(trusted, np.arange(evidence.nodes))
         joined = join(trusted, suppliers, leiden(graph, evidence.nodes, resolution))
-        settled = _resettled(trusted, suppliers, graph, joined, PIECES * resolution)
-        label = adopt(trusted, join(trusted, suppliers, settled))
+        settled = _resettled(trusted, suppliers, graph, joined, resolution)
+        label = adopt(trusted, suppliers, join(trusted, suppliers, settled))
         fitted = fitted_resolution(graph, label)
         resolution = max(1.0, FINER * fitted) if fitted is not None else resolution
         # Without what was left out, whoever it alone ties is loose: only firm ground tells of it.
@@ -88,18 +94,22 @@ def communities(
         misled = (graph.weight[crossing].sum() + 1) / (graph.weight.sum() + 2)
         hub = (spread > 1 - HUB_SHARE) & (held >= HUB_RECORDS)
         hub &= beyond_noise(spread, weight, misled) > np.log(max(evidence.nodes, 1)) + HUB_SURPRISE
-    doubt = doubted(everything.without(hub), label, private & ~hub)
+    left = everything.without(hub)
+    label, returned = follow(left, suppliers, label, pairs)
+    doubt = doubted(left, label, lines.but(hub))
     alone = np.where(hub | doubt, evidence.nodes + np.arange(evidence.nodes), label)
-    return Communities(smallest_members(alone), hub, spread, doubt)
+    return Communities(smallest_members(alone), hub, spread, doubt, returned & ~hub & ~doubt)
 
 
 def _resettled(
     evidence: Incidence, suppliers: Suppliers, graph: Ties, label: np.ndarray, resolution: float
 ) -> np.ndarray:
     """The labelling after pieces of each community, and then single nodes, went where they fit."""
-    inside = graph.of(label[graph.a] == label[graph.b])
-    settled = resettle(evidence, suppliers, label, leiden(inside, len(label), resolution))
-    return resettle(evidence, suppliers, settled, np.arange(len(label)))
+    for scale in PIECES:
+        inside = graph.of(label[graph.a] == label[graph.b])
+        pieces = leiden(inside, len(label), scale * resolution)
+        label = resettle(evidence, suppliers, label, pieces)
+    return resettle(evidence, suppliers, label, np.arange(len(label)))
 
 
 def suspects(graph: Ties, nodes: int) -> np.ndarray:

@@ -41,6 +41,9 @@ CLUSTER_LINK = pa.schema(
 """An accepted link, with the cluster that it helps to hold together."""
 
 
+RETURNED = "in the cluster of its other epoch: suppliers show that it came back to the same hands"
+
+
 def decide_entities(
     found: pa.RecordBatch, assignment: pa.RecordBatch, decided: InForce = NO_DECISIONS
 ) -> tuple[pa.RecordBatch, pa.RecordBatch]:
@@ -51,6 +54,8 @@ def decide_entities(
     hub &= infrastructure
     status = pc.if_else(pa.array(hub), str(Status.SUPPRESSED), found["status"])
     reason = pc.if_else(pa.array(hub), _hub_reasons(found, nodes, assignment), found["reason"])
+    back = pa.array(marked(assignment, nodes, "returned"))
+    reason = pc.if_else(back, pc.binary_join_element_wise(reason, RETURNED, "; "), reason)
     reason = _with_decisions(reason, found["entity_id"], decided)
     columns = {name: found[name] for name in ENTITY.names} | {"status": status, "reason": reason}
     entities = pa.RecordBatch.from_pydict(columns, schema=ENTITY)
@@ -114,7 +119,7 @@ def decide_links(
             "both held by the suspect in the same records",
             "one end is a hub, seen with many clusters",
             "one end may not be clustered: see its status",
-            "one victim alone ties it to a line that may be a private person's and was in no call",
+            "too few victims tie it to a line that may be a private person's and was in no call",
         ],
         "too little evidence to join two clusters",
     ).tolist()

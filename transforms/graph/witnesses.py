@@ -2,32 +2,59 @@
 
 One mistyped digit, or malice, puts a stranger's number where a call-back number should stand, and
 naming a stranger is the worst that can be done here. So such a line stays with its community only
-if two victims tie it there, or if a call record shows that it was dialled.
+if two victims tie it there, three where each names another number too, and fewer elsewhere, or if a
+call record shows that it was dialled.
 """
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 import numpy as np
 
 from transforms.graph.incidence import Incidence
 
 VICTIMS = 2
-"""Victims who must tie a line to its community."""
+"""Victims who must tie a line to its community, one of them naming no other phone."""
+
+BESIDE = 3
+"""The same, where each of them names another phone too."""
 
 BUSINESS_LINES = ("toll_free", "premium_rate", "shared_cost", "uan")
 """Line types that no private person holds."""
 
 
-def doubted(evidence: Incidence, label: np.ndarray, private: np.ndarray) -> np.ndarray:
-    """Mask of the `private` nodes that fewer than `VICTIMS` victims tie to their communities.
+@dataclass(frozen=True)
+class Lines:
+    """Masks over nodes: phones, and those a private person may hold and nobody was seen to dial."""
 
-    What only such a node ties is not tied by another: they go until none is left to go.
+    phone: np.ndarray
+    private: np.ndarray
+
+    def but(self, gone: np.ndarray) -> Lines:
+        """The same without the private lines of a mask."""
+        return Lines(self.phone, self.private & ~gone)
+
+
+def doubted(evidence: Incidence, label: np.ndarray, lines: Lines) -> np.ndarray:
+    """Mask of the private lines that too few victims tie to their communities.
+
+    One who names another phone too says less: what is mistyped, copied or accused stands beside a
+    ring's own. And those who name it beside others' must be fewer. What only such a line ties is
+    not tied by another: they go until none is left to go.
     """
-    shared = private & (np.bincount(label, minlength=len(label)) > 1)[label]
+    named = evidence.group[lines.phone[evidence.node]]
+    numbers = np.bincount(named, minlength=len(evidence.victim))
+    shared = lines.private & (np.bincount(label, minlength=len(label)) > 1)[label]
     gone = np.zeros(len(label), bool)
     while True:
         left = evidence.without(gone)
-        more = shared & ~gone & (_victims(left, label) < VICTIMS)
+        inside = _inside(left, label)
+        victims = _victims(left, inside)
+        sole = _victims(left, inside & (numbers[left.group] < 2)) > 0
+        elsewhere = _victims(left, np.ones(len(left.node), bool)) - victims
+        more = (victims < np.where(sole, VICTIMS, BESIDE)) | (victims <= elsewhere)
+        more &= shared & ~gone
         if not more.any():
             return gone
         gone |= more
@@ -40,7 +67,7 @@ def _inside(evidence: Incidence, label: np.ndarray) -> np.ndarray:
     return named[at.ravel()] > 1
 
 
-def _victims(evidence: Incidence, label: np.ndarray) -> np.ndarray:
-    inside = _inside(evidence, label)
-    pair = np.stack([evidence.node[inside], evidence.victim[evidence.group[inside]]])
-    return np.bincount(np.unique(pair, axis=1)[0], minlength=len(label))
+def _victims(evidence: Incidence, rows: np.ndarray) -> np.ndarray:
+    """Per node, the victims of a mask over the evidence's rows."""
+    pair = np.stack([evidence.node[rows], evidence.victim[evidence.group[rows]]])
+    return np.bincount(np.unique(pair, axis=1)[0], minlength=evidence.nodes)

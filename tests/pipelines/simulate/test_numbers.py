@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.simulate import numbers
+from pipelines.simulate import numbers, plans
 from pipelines.simulate.world import COUNTRIES
 
 SEEDS = st.integers(0, 2**32)
@@ -18,6 +18,27 @@ PLACES = st.sampled_from(COUNTRIES)
 def e164(raw, region):
     parsed = phonenumbers.parse(raw, region)
     return phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.E164)
+
+
+def asked(code, national):
+    """What the library says of a number: whether it is valid, and its two ways of writing."""
+    parsed = phonenumbers.PhoneNumber(int(code), int(national))
+    shapes = phonenumbers.PhoneNumberFormat.NATIONAL, phonenumbers.PhoneNumberFormat.INTERNATIONAL
+    told = tuple(phonenumbers.format_number(parsed, shape) for shape in shapes)
+    return phonenumbers.is_valid_number(parsed), told
+
+
+@given(st.sampled_from(sorted(numbers.CALLING_CODES.values())), st.integers(10**5, 10**12).map(str))
+def test_any_number_is_as_the_library_says(code, national):
+    assert (plans.is_valid(code, national), plans.written(code, national)) == asked(code, national)
+
+
+@given(SEEDS, PLACES, LINES)
+def test_numbers_that_worlds_ask_for_are_as_the_library_says(seed, country, line):
+    rng = Random(seed)
+    prefix, rest = rng.choice(numbers.PREFIXES[country, line])
+    code, national = numbers.CALLING_CODES[country], f"{prefix}{numbers.digits(rng, rest)}"
+    assert (plans.is_valid(code, national), plans.written(code, national)) == asked(code, national)
 
 
 @given(SEEDS, PLACES, LINES)

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from schemas.decision import DecisionKind
-from tests.transforms.graphs import evidence, no_suppliers
+from tests.transforms.graphs import evidence, no_epochs, no_lines, no_suppliers
 from transforms.decisions.decision_file import Decision, DecisionError, load
 from transforms.decisions.rulings import in_force
 from transforms.graph.binding import bind
@@ -188,7 +188,7 @@ def test_decisions_bind_the_communities(drawn):
     nodes, groups, must, cannot = drawn
     named = evidence(groups, nodes)
     held = np.bincount(named.node, minlength=nodes)
-    free = communities(named, no_suppliers(nodes), held, np.zeros(nodes, bool))
+    free = communities(named, no_suppliers(nodes), held, no_lines(nodes), no_epochs())
     label = bind(free, named, must, cannot).label
     assert all(label[a] == label[b] for a, b in must)
     assert all(label[a] != label[b] for a, b in cannot)
@@ -199,9 +199,8 @@ def test_decisions_bind_the_communities(drawn):
 
 
 def one_community(nodes):
-    return Communities(
-        np.zeros(nodes, np.int64), np.zeros(nodes, bool), np.zeros(nodes), np.zeros(nodes, bool)
-    )
+    none = np.zeros(nodes, bool)
+    return Communities(np.zeros(nodes, np.int64), none, np.zeros(nodes), none, none)
 
 
 def test_the_weakest_link_gives_way():

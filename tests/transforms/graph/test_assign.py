@@ -77,7 +77,9 @@ def test_what_is_always_named_together_is_one_cluster_named_after_the_oldest(cou
 
 def test_hashes_that_collide_stop_the_run():
     nodes = pa.Table.from_pylist(
-        [{"node": 7, "first_seen": DAY, "held": 1, "private": False}] * 2, NODE
+        [{"node": 7, "bare": 7, "first_seen": DAY, "held": 1, "phone": False, "private": False}]
+        * 2,
+        NODE,
     )
     with pytest.raises(ValueError, match="share a 63-bit hash"):
         assign(nodes, INCIDENCE.empty_table(), SUPPLIED.empty_table(), REACH.empty_table())
@@ -114,6 +116,7 @@ def test_a_private_line_is_no_member_on_one_victims_word():
     assert private_line("c0") == (False, True)
 
 
-def test_two_victims_or_a_call_make_it_one():
-    assert private_line("c0", "c1") == (True, False)
+def test_three_victims_beside_another_number_or_a_call_make_it_one():
+    assert private_line("c0", "c1") == (False, True)
+    assert private_line("c0", "c1", "c2") == (True, False)
     assert private_line("c0", calls=("c0",)) == (True, False)

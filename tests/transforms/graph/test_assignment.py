@@ -14,7 +14,14 @@ NODES = st.dictionaries(
 
 def table(known):
     rows = [
-        {"node": node, "cluster": cluster, "hub": hub, "spread": 0.0, "doubted": False}
+        {
+            "node": node,
+            "cluster": cluster,
+            "hub": hub,
+            "spread": 0.0,
+            "doubted": False,
+            "returned": False,
+        }
         for node, (cluster, hub) in sorted(known.items())
     ]
     return pa.RecordBatch.from_pylist(rows, ASSIGNMENT)

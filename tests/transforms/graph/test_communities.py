@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.sparse import csr_array
 
-from tests.transforms.graphs import evidence, no_suppliers, parts
+from tests.transforms.graphs import evidence, no_epochs, no_lines, no_suppliers, parts
 from transforms.graph.communities import communities
 from transforms.graph.corroboration import Suppliers
 from transforms.graph.incidence import INCIDENCE, numbered
@@ -16,7 +16,8 @@ A, B = {0, 1, 2}, {3, 4, 5}
 def cluster(groups, nodes, days=None, victims=None, suppliers=None):
     found = evidence(groups, nodes, victims, days)
     held = np.bincount(found.node, minlength=nodes)
-    return communities(found, suppliers or no_suppliers(nodes), held, np.zeros(nodes, bool))
+    suppliers = suppliers or no_suppliers(nodes)
+    return communities(found, suppliers, held, no_lines(nodes), no_epochs())
 
 
 def test_a_shared_payee_is_one_call_center():
@@ -174,9 +175,22 @@ def test_order_of_the_rows_does_not_matter(rng):
         rng.shuffle(rows)
         evidence = numbered(pa.Table.from_pylist(rows, INCIDENCE), np.arange(30))
         held = np.bincount(evidence.node, minlength=30)
-        found.append(communities(evidence, no_suppliers(30), held, np.zeros(30, bool)))
+        found.append(communities(evidence, no_suppliers(30), held, no_lines(30), no_epochs()))
     assert found[0].label.tolist() == found[1].label.tolist()
     assert found[0].hub.tolist() == found[1].hub.tolist()
+
+
+def test_a_loose_end_does_not_follow_where_suppliers_disagree():
+    """A tree of single records beside a ring: one call center, unless its calls say two."""
+    tree = [{n, n + 1} for n in range(3, 12)]
+    groups = [A] * 6 + tree + [{0, 3}]
+    records = np.zeros((30, 12))
+    records[[0, 1, 2], 0] = records[3:13, 1] = 12
+    records[np.arange(13, 23), np.arange(2, 12)] = 30
+    unlike = Suppliers((csr_array(records),) * 2)
+    assert cluster(groups, 30).label[3] == cluster(groups, 30).label[0]
+    label = cluster(groups, 30, suppliers=unlike).label
+    assert label[0] == label[1] == label[2] != label[3]
 
 
 def test_no_evidence_at_all():

@@ -9,7 +9,7 @@ from schemas.kinds import Status, Strength
 from schemas.link import LINK
 from tests.transforms.made_up_evidence import DAY, PHONES, SUPPLIERS
 from transforms.graph.assignment import ASSIGNMENT, cluster_ids
-from transforms.graph.decide import decide_entities, decide_links
+from transforms.graph.decide import RETURNED, decide_entities, decide_links
 from transforms.graph.entities import FOUND
 from transforms.shuffle import hash_text
 
@@ -20,11 +20,11 @@ def node(entity):
     return int(hash_text(pa.array([entity]))[0])
 
 
-def assignment(clusters, doubted=()):
+def assignment(clusters, doubted=(), returned=()):
     """From entity to (cluster, hub)."""
     rows = [
         {"node": node(entity), "cluster": cluster, "hub": hub, "spread": 0.75}
-        | {"doubted": entity in doubted}
+        | {"doubted": entity in doubted, "returned": entity in returned}
         for entity, (cluster, hub) in clusters.items()
     ]
     return pa.RecordBatch.from_pylist(sorted(rows, key=lambda row: row["node"]), ASSIGNMENT)
@@ -140,7 +140,17 @@ def test_a_link_that_one_victim_alone_vouches_for_says_so():
     table = pa.Table.from_pylist([link(*clusters)], LINK).to_batches()[0]
     told, inside = decide_links(table, assignment(clusters, doubted={"phone:+12125550199"}))
     assert told["reason"].to_pylist() == [
-        "one victim alone ties it to a line that may be a private person's and was in no call"
+        "too few victims tie it to a line that may be a private person's and was in no call"
     ]
     assert told["accepted"].to_pylist() == [False]
     assert inside.num_rows == 0
+
+
+def test_what_came_back_to_the_same_hands_says_so():
+    ids = ["phone:+18885550101", "phone:+18885550101#2"]
+    clusters = dict.fromkeys(ids, (1, False))
+    rows = found(dict.fromkeys(ids, Status.INFRASTRUCTURE))
+    entities, members = decide_entities(rows, assignment(clusters, returned={ids[1]}))
+    told = dict(zip(*(entities[name].to_pylist() for name in ("entity_id", "reason")), strict=True))
+    assert [told[one].endswith(RETURNED) for one in ids] == [False, True]
+    assert members.num_rows == 2

@@ -22,7 +22,7 @@ def assigned(labels, hubs=()):
         first.setdefault(label, node)
     rows = [
         {"node": node, "cluster": first[label], "hub": node in hubs, "spread": 0.0}
-        | {"doubted": False}
+        | {"doubted": False, "returned": False}
         for node, label in enumerate(labels)
         if label >= 0
     ]

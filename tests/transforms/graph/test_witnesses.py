@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from tests.transforms.made_up_evidence import DAY
 from transforms.graph.incidence import INCIDENCE, numbered
-from transforms.graph.witnesses import VICTIMS, doubted
+from transforms.graph.witnesses import BESIDE, VICTIMS, Lines, doubted
 
 NODES = 8
 
@@ -28,18 +28,26 @@ def evidence(groups, victims):
     st.lists(st.integers(0, NODES - 1), min_size=NODES, max_size=NODES),
     st.lists(st.integers(0, 4), min_size=12, max_size=12),
     st.sets(st.integers(0, NODES - 1)),
+    st.sets(st.integers(0, NODES - 1)),
 )
-def test_whom_two_victims_tie_to_those_who_stay_and_nobody_else(groups, label, victims, private):
+def test_whom_two_victims_tie_to_those_who_stay_and_nobody_else(
+    groups, label, victims, private, business
+):
     label = np.array(label)
     mask = np.isin(np.arange(NODES), list(private))
-    gone = doubted(evidence(groups, victims), label, mask)
+    phones = private | business
+    phone = np.isin(np.arange(NODES), list(phones))
+    gone = doubted(evidence(groups, victims), label, Lines(phone, mask))
 
-    def witnesses(one):
+    def witnesses(one, most=NODES, *, anywhere=False):
         return {
             victims[number]
             for number, those in enumerate(groups)
             if one in those
-            and any(o != one and label[o] == label[one] and not gone[o] for o in those)
+            and len(those & phones) <= most
+            and any(
+                o != one and (anywhere or label[o] == label[one]) and not gone[o] for o in those
+            )
         }
 
     for one in range(NODES):
@@ -47,12 +55,38 @@ def test_whom_two_victims_tie_to_those_who_stay_and_nobody_else(groups, label, v
         if not mask[one] or not shared:
             assert not gone[one]
         else:
-            assert gone[one] == (len(witnesses(one)) < VICTIMS)
+            least = VICTIMS if witnesses(one, most=1) else BESIDE
+            near, all_who_name_it = witnesses(one), witnesses(one, anywhere=True)
+            enough = len(near) >= least and 2 * len(near) > len(all_who_name_it)
+            assert gone[one] == (not enough)
 
 
 def test_a_line_that_only_a_doubted_line_ties_goes_too():
     groups = [{0, 1}, {1, 2}, {3, 4}, {3, 4}]
     label = np.array([0, 0, 0, 3, 3, 5, 6, 7])
-    private = np.array([True, True, False, True, True, False, False, False])
-    gone = doubted(evidence(groups, [1, 2, 3, 4]), label, private)
+    private = np.array([True, True, False, True, False, False, False, False])
+    gone = doubted(evidence(groups, [1, 2, 3, 4]), label, Lines(private, private))
     assert gone.tolist() == [True, True, False, False, False, False, False, False]
+
+
+def test_a_line_that_only_stands_beside_other_numbers_is_doubted():
+    """Two victims accuse a business, each beside the ring's own toll-free number."""
+    groups = [{0, 1, 2}, {0, 1, 2}, {0, 2}, {0, 2}]
+    label = np.array([0, 0, 0, *range(3, NODES)])
+    phone, private = (np.isin(np.arange(NODES), those) for those in ([0, 1], [1]))
+    doubt = doubted(evidence(groups, [1, 2, 3, 4]), label, Lines(phone, private))
+    assert np.flatnonzero(doubt).tolist() == [1]
+    for more in ({1, 2}, {0, 1, 2}):
+        told = evidence([*groups, more], [1, 2, 3, 4, 5])
+        assert not doubted(told, label, Lines(phone, private)).any()
+
+
+def test_a_line_that_as_many_name_elsewhere_is_doubted():
+    """A courier's line, on no list: victims of every ring were told to ring it."""
+    groups = [{0, 1}, {0, 1}, {2, 1}, {3, 1}]
+    label = np.array([0, 0, 2, *range(3, NODES)])
+    line = np.arange(NODES) == 1
+    assert (
+        doubted(evidence(groups, [1, 2, 3, 4]), label, Lines(line, line)).tolist() == line.tolist()
+    )
+    assert not doubted(evidence([*groups, {0, 1}], [1, 2, 3, 4, 5]), label, Lines(line, line)).any()
