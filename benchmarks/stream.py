@@ -3,9 +3,9 @@
     python -m benchmarks.stream --minutes 60 --rate 5             a watched folder
     python -m benchmarks.stream --minutes 60 --rate 5 --kafka     a broker (Java 17, Maven)
 
-Complaints name callback numbers of a pool, at `rate` a second. Every ten seconds two more, of two
-organisations, name a number that nobody named before: the time from the second one to the alert
-that both report it is the latency.
+Complaints name callback numbers of a pool, at `rate` a second. Every five to fifteen seconds two
+more, of two organisations, name a number that nobody named before: the time from the second one to
+the alert that both report it is the latency.
 """
 
 from __future__ import annotations
@@ -27,7 +27,9 @@ from subprocess import Popen
 from pipelines.simulate.world import World
 
 POOL = 2_000
-PROBE_SECONDS = 10
+PROBE_SECONDS = (5.0, 15.0)
+"""Least and longest time between two probes, which so keep no step with the ticks."""
+
 DRAIN_SECONDS = 120
 """Longest wait for the last alerts when nothing is sent any more."""
 
@@ -131,7 +133,7 @@ def measure(process: Popen[bytes], send: Send, output: Path, options: argparse.N
     chance = random.Random(SEED)
     asked: dict[str, float] = {}
     memory: list[float] = []
-    number, sent = 0, 0.0
+    number, sent, next_probe = 0, 0.0, 0.0
     time.sleep(15)  # a stream starts once
     begun = time.time()
     before, _ = used(process.pid)
@@ -145,7 +147,8 @@ def measure(process: Popen[bytes], send: Send, output: Path, options: argparse.N
             place = min(int(chance.paretovariate(0.5)), POOL - 1)
             rows.append(row(number, chance.choice(("amazon", "microsoft")), callback(place)))
             number += 1
-        if sent // PROBE_SECONDS >= len(asked):
+        if sent >= next_probe:
+            next_probe = sent + chance.uniform(*PROBE_SECONDS)
             probe = callback(POOL + len(asked))
             rows += [row(number, "amazon", probe), row(number + 1, "microsoft", probe)]
             number += 2
