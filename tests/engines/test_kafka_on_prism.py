@@ -3,7 +3,6 @@
 import io
 import json
 import time
-from dataclasses import replace
 from datetime import datetime
 
 import apache_beam as beam
@@ -79,11 +78,9 @@ def alerts_sent(kafka, topic):
 def streamed(words, prism, enough):
     """Run a stream on Prism until it has told enough."""
     flags = [*engine_flags(prism), "--streaming"]
-    options = parse([*map(str, words), *flags])
+    options = parse([*map(str, words), "--kafka-commit", "no", *flags])
     pipeline = beam.Pipeline(options=PipelineOptions(flags))
-    source = queue(options, reading(options))
-    source.kafka = replace(source.kafka, commit=False)  # Prism has no stable input
-    build(pipeline, engine_plan(options, source))
+    build(pipeline, engine_plan(options, queue(options, reading(options))))
     result = pipeline.run()
     try:
         end = time.monotonic() + LONGEST

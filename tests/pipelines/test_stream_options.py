@@ -74,7 +74,9 @@ def test_where_kafka_is_read_from(tmp_path):
     assert source.start == 1772323200000
     assert source.policy == "CreateTime"
     assert source.topics == {RecordKind.COMPLAINT: ("complaints",)}
+    assert source.commit
     assert queue(parse([*words, "--kafka-start", "latest"]), ReadOptions()).kafka.start is None
+    assert not queue(parse([*words, "--kafka-commit", "no"]), ReadOptions()).kafka.commit
 
 
 @pytest.mark.parametrize("content", ["hunter2", "sasl_password = ['hunter2']"])
