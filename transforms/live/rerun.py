@@ -31,14 +31,14 @@ class UnsupportedStepError(Exception):
 
 @dataclass(frozen=True)
 class _Step:
-    """A primitive transform, the PCollections that it reads, and the last readers' inputs."""
+    """A primitive transform, what it reads and what it gives."""
 
     transform: Any
     inputs: Sequence[PCollection]
     sides: Sequence[beam.pvalue.AsSideInput]
     outputs: Mapping[str | None, PCollection]
     over: Sequence[PCollection]
-    """PCollections that no later step reads."""
+    """PCollections of these that no later step reads."""
 
     def run(self, values: Values, element: object) -> None:
         """Add the values of the outputs."""
