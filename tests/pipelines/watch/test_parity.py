@@ -1,22 +1,28 @@
 """Parity: whatever came when, how often and beside what, the last snapshot is the batch run."""
 
+import json
 import random
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from io import StringIO
+from typing import Any
 
+import apache_beam as beam
 import pyarrow.dataset as ds
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pipelines.progress import Progress
+from pipelines.simulate.generate import simulate
+from pipelines.simulate.world import World
 from pipelines.stream_options import parse
 from pipelines.watch.folder import Folder
 from pipelines.watch.loop import Watch
 from pipelines.watch.state import State
 from tests.pipelines.running import complaint, jsonl, run
 from tests.pipelines.watch.test_alerts import CALLS, INNOCENT, KNOWN, NEW, report
-from tests.pipelines.watch.test_watch import files_of
+from tests.pipelines.watch.test_watch import FOR_EVER, files_of
 from transforms.live.expiry import DAYS, longest
 from transforms.read.options import ReadOptions
 
@@ -32,7 +38,7 @@ MANY = 24
 ROWS = [*KNOWN, *NEW, *INNOCENT, *VERSIONS]
 
 
-def ticks_over(parts, output):
+def ticks_over(parts, output, *flags):
     """A tick of a stream over each part: the last one's snapshot, and the records alive at each.
 
     Every other tick is after a restart.
@@ -40,7 +46,7 @@ def ticks_over(parts, output):
     watched = output / "in"
     for kind in ("complaints", "calls"):
         (watched / kind).mkdir(parents=True)
-    options = parse(["--watch", str(watched), "--output", str(output / "out")])
+    options = parse(["--watch", str(watched), "--output", str(output / "out"), *flags])
     picked, sizes, stream = {}, [], None
     for number, (complaints, calls) in enumerate(parts, 1):
         jsonl(watched / "complaints" / f"{number}.jsonl", complaints)
@@ -78,6 +84,33 @@ def test_any_order_lateness_duplication_and_batching_ends_in_the_batch_runs_clus
             chance.choice(parts)[place].append(row)
     snapshot, _ = ticks_over(parts, tmp_path_factory.mktemp("stream"))
     assert files_of(snapshot) == batch
+
+
+@dataclass(eq=False)
+class NoScripts(beam.PTransform):
+    """In place of `Scripts`: nothing is compared."""
+
+    start: Any
+
+    def expand(self, complaints):
+        return complaints | beam.FlatMap(lambda _: ())
+
+
+def test_of_a_world_of_calls_and_complaints_only_scripts_are_missing(tmp_path, monkeypatch):
+    simulate(World(seed=78, complaints=500, operations=8), tmp_path / "world")
+    monkeypatch.setattr("pipelines.batch.Scripts", NoScripts)
+    paths = [tmp_path / "world" / kind for kind in ("complaints", "calls")]
+    run(tmp_path / "batch", "--complaints", paths[0], "--calls", paths[1])
+    parts = [([], []) for _ in range(4)]
+    for place, path in enumerate(paths):
+        rows = [
+            json.loads(line) for one in path.iterdir() for line in one.read_bytes().splitlines()
+        ]
+        random.Random(place).shuffle(rows)
+        for number, part in enumerate(parts):
+            part[place].extend(rows[number :: len(parts)])
+    snapshot, _ = ticks_over(parts, tmp_path / "stream", *FOR_EVER)
+    assert files_of(snapshot) == files_of(tmp_path / "batch")
 
 
 def test_what_is_older_than_its_life_is_in_no_snapshot_and_leaves_the_state(tmp_path):
