@@ -1,11 +1,13 @@
 """A stream under steady load: what it takes, how soon it tells, and what memory does meanwhile.
 
-    python -m benchmarks.stream --minutes 60 --rate 5             a watched folder
-    python -m benchmarks.stream --minutes 60 --rate 5 --kafka     a broker (Java 17, Maven)
+    python -m benchmarks.stream --minutes 60 --rate 10             a watched folder
+    python -m benchmarks.stream --minutes 60 --rate 10 --kafka     a broker (Java 17, Maven)
+    python -m benchmarks.stream --minutes 10 --rate 5 --prism      a broker, Prism (and Go)
 
-Complaints name callback numbers of a pool, at `rate` a second. Every ten seconds two more, of two
-organisations, name a number that nobody named before: the time from the second one to the alert
-that both report it is the latency.
+Complaints name callback numbers of a pool, at `rate` a second. Every five to fifteen seconds two
+more, of two organisations, name a number that nobody named before: the time from the second one to
+the alert that both report it is the latency. CPU is that of the stream with all that runs it: on
+Prism the engine, and the Java worker that reads the topic; never the broker's.
 """
 
 from __future__ import annotations
@@ -27,7 +29,9 @@ from subprocess import Popen
 from pipelines.simulate.world import World
 
 POOL = 2_000
-PROBE_SECONDS = 10
+PROBE_SECONDS = (5.0, 15.0)
+"""Least and longest time between two probes, which so keep no step with the ticks."""
+
 DRAIN_SECONDS = 120
 """Longest wait for the last alerts when nothing is sent any more."""
 
@@ -86,10 +90,42 @@ def topic(work: Path) -> Iterator[tuple[list[str], Send]]:
         yield flags, lambda rows: send(address, "complaints", [(None, one) for one in rows])
 
 
+@contextmanager
+def on_prism(work: Path) -> Iterator[tuple[list[str], Send]]:
+    """A topic, read by Beam's own source on Prism."""
+    from tests.engines import servers  # noqa: PLC0415 - needs Java and Go
+    from tests.engines.batch import engine_flags  # noqa: PLC0415
+
+    for name in ("prism", "beam-kafka"):
+        (work / name).mkdir()
+    with (
+        topic(work) as (flags, send),
+        servers.prism(work / "prism") as prism,
+        servers.beam_kafka(work / "beam-kafka") as kafka,
+    ):
+        engine = [*engine_flags(prism), "--kafka-commit", "no", "--kafka-expansion", kafka]
+        yield [*flags, *engine], send
+
+
 def used(process: int) -> tuple[float, float]:
     """CPU seconds and MiB of a process."""
     fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / TICKS, int(fields[21]) * PAGE / 2**20
+
+
+def counted(stream: int) -> list[int]:
+    """The stream's process, and those of an engine that this process has started."""
+    me = str(os.getpid())
+    found = [stream]
+    for path in Path("/proc").glob("[0-9]*"):
+        try:
+            parent = (path / "stat").read_text().rpartition(")")[2].split()[1]
+            command = (path / "cmdline").read_text()
+        except OSError:
+            continue  # it has ended
+        if parent == me and ("--job_port" in command or "fn.harness" in command):
+            found.append(int(path.name))
+    return found
 
 
 def told(output: Path) -> dict[str, float]:
@@ -113,11 +149,13 @@ def main(arguments: list[str]) -> None:
     parser.add_argument("--minutes", type=float, default=60)
     parser.add_argument("--rate", type=float, default=5)
     parser.add_argument("--every", type=int, default=10)
-    parser.add_argument("--kafka", action="store_true")
+    place = parser.add_mutually_exclusive_group()
+    place.add_argument("--kafka", dest="source", action="store_const", const=topic)
+    place.add_argument("--prism", dest="source", action="store_const", const=on_prism)
     options = parser.parse_args(arguments)
     with ExitStack() as stack:
         work = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        flags, send = stack.enter_context((topic if options.kafka else folder)(work))
+        flags, send = stack.enter_context((options.source or folder)(work))
         command = [sys.executable, "-m", "pipelines.cli", "stream", *flags]
         command += ["--output", str(work / "out"), "--every", str(options.every)]
         log = stack.enter_context((work / "log").open("w+"))
@@ -126,15 +164,25 @@ def main(arguments: list[str]) -> None:
         measure(process, send, work / "out", options)
 
 
+def warm_up(process: Popen[bytes], send: Send, output: Path) -> None:
+    """Until the stream, which starts once, has told of a first number."""
+    first = callback(POOL - 1)
+    send([row(-2, "amazon", first), row(-3, "microsoft", first)])
+    until = time.time() + DRAIN_SECONDS
+    while first not in told(output) and process.poll() is None and time.time() < until:
+        time.sleep(1)
+
+
 def measure(process: Popen[bytes], send: Send, output: Path, options: argparse.Namespace) -> None:
     """Feed a running stream for the time that was asked, then say what was seen."""
     chance = random.Random(SEED)
     asked: dict[str, float] = {}
     memory: list[float] = []
-    number, sent = 0, 0.0
-    time.sleep(15)  # a stream starts once
+    number, sent, next_probe = 0, 0.0, 0.0
+    warm_up(process, send, output)
     begun = time.time()
-    before, _ = used(process.pid)
+    processes = counted(process.pid)
+    before = sum(used(one)[0] for one in processes)
     while (now := time.time()) < begun + options.minutes * 60:
         if process.poll() is not None:
             sys.exit(f"the stream ended with {process.returncode}: {said(output)}")
@@ -142,10 +190,11 @@ def measure(process: Popen[bytes], send: Send, output: Path, options: argparse.N
         sent = now - begun
         rows = []
         for _ in range(due):
-            place = min(int(chance.paretovariate(0.5)), POOL - 1)
+            place = min(int(chance.paretovariate(0.5)), POOL - 2)
             rows.append(row(number, chance.choice(("amazon", "microsoft")), callback(place)))
             number += 1
-        if sent // PROBE_SECONDS >= len(asked):
+        if sent >= next_probe:
+            next_probe = sent + chance.uniform(*PROBE_SECONDS)
             probe = callback(POOL + len(asked))
             rows += [row(number, "amazon", probe), row(number + 1, "microsoft", probe)]
             number += 2
@@ -153,7 +202,7 @@ def measure(process: Popen[bytes], send: Send, output: Path, options: argparse.N
             memory.append(used(process.pid)[1])
         send(rows)
         time.sleep(max(0.0, 1 - (time.time() - now)))
-    cpu = used(process.pid)[0] - before
+    cpu = sum(used(one)[0] for one in processes) - before
     minutes = (time.time() - begun) / 60
     until = time.time() + DRAIN_SECONDS
     while not asked.keys() <= (heard := told(output)).keys() and time.time() < until:

@@ -14,7 +14,7 @@ from functools import partial
 import apache_beam as beam
 import pyarrow as pa
 
-from pipelines.clustering import find_clusters
+from pipelines.clustering import find_clusters, summarise_clusters
 from reports import places, site
 from schemas import tables
 from schemas.kinds import RecordKind
@@ -99,9 +99,9 @@ def build(pipeline: beam.Pipeline, plan: Plan) -> None:
         in_force,
         previous,
         plan.known,
-        plan.weights,
         follows=bool(plan.previous_members),
     )
+    told = summarise_clusters(found, in_force, plan.weights)
 
     hidden = (found.hidden, stated) | "All victims" >> beam.Flatten()
     numbers = beam.pvalue.AsSingleton(hidden | "Victims' numbers" >> VictimNumbers(start))
@@ -120,9 +120,9 @@ def build(pipeline: beam.Pipeline, plan: Plan) -> None:
         tables.MENTIONS: shown_mentions,
         tables.ENTITIES: found.entities,
         tables.LINKS: found.links,
-        tables.CLUSTERS: found.clusters,
-        tables.MEMBERS: found.members,
-        tables.SUPPLIERS: found.suppliers,
+        tables.CLUSTERS: told.clusters,
+        tables.MEMBERS: told.members,
+        tables.SUPPLIERS: told.suppliers,
         tables.LINEAGE: found.lineage,
         tables.REJECTS: rejects,
     }
@@ -140,7 +140,7 @@ def build(pipeline: beam.Pipeline, plan: Plan) -> None:
         one_call["tallies"],
         *found.tallies,
         in_force | "Count decisions" >> CountDecisions(),
-        found.clusters | "Count members" >> CountMembers(),
+        told.clusters | "Count members" >> CountMembers(),
     ) | "All tallies" >> beam.Flatten()  # ((group, name), count)
     _ = tallies | "Show counters" >> ShowCounters()
     gathered = {"digests": read["digests"], "tallies": tallies, "outputs": written}

@@ -36,16 +36,24 @@ class Clustered:
     """LINK."""
     cluster_links: beam.PCollection
     """CLUSTER_LINK."""
+    lineage: beam.PCollection
+    """LINEAGE."""
+    assigned: beam.pvalue.AsSingleton
+    """One ASSIGNMENT."""
+    tallies: tuple[beam.PCollection, ...]
+    """((group, name), count)."""
+
+
+@dataclass(frozen=True)
+class Summarised:
+    """What a run tells of its clusters. Elements are RecordBatches."""
+
     clusters: beam.PCollection
     """CLUSTER."""
     members: beam.PCollection
     """MEMBER."""
     suppliers: beam.PCollection
     """SUPPLIER."""
-    lineage: beam.PCollection
-    """LINEAGE."""
-    tallies: tuple[beam.PCollection, ...]
-    """((group, name), count)."""
 
 
 def find_clusters(
@@ -54,7 +62,6 @@ def find_clusters(
     in_force: beam.PCollection,
     previous: beam.PCollection,
     known: KnownLegitimate,
-    weights: Weights,
     *,
     follows: bool,
 ) -> Clustered:
@@ -80,12 +87,6 @@ def find_clusters(
 
     entities = classified[FOUND_ENTITIES] | "Decide entities" >> DecideEntities(assigned, decided)
     links = linked["links"] | "Decide links" >> DecideLinks(assigned, decided)  # LINK, CLUSTER_LINK
-    records = classified[MAIN] | "Cluster records" >> ClusterRecords(assigned)
-    clusters = {
-        "members": entities[MEMBERSHIPS],
-        "links": links[CLUSTER_LINKS],
-        "records": records[MAIN],
-    } | "Summarise" >> Summarise(decided, weights)  # CLUSTER, MEMBER
     return Clustered(
         classified=classified[MAIN],
         hidden=classified[HIDDEN],
@@ -93,9 +94,24 @@ def find_clusters(
         memberships=entities[MEMBERSHIPS],
         links=links[MAIN],
         cluster_links=links[CLUSTER_LINKS],
+        lineage=kept[EVENTS],
+        assigned=assigned,
+        tallies=(linked["tallies"], hanging, kept["tallies"]),
+    )
+
+
+def summarise_clusters(
+    found: Clustered, in_force: beam.PCollection, weights: Weights
+) -> Summarised:
+    """Clusters, as they were found, to what a run tells of them; nothing is decided here."""
+    records = found.classified | "Cluster records" >> ClusterRecords(found.assigned)
+    clusters = {
+        "members": found.memberships,
+        "links": found.cluster_links,
+        "records": records[MAIN],
+    } | "Summarise" >> Summarise(beam.pvalue.AsSingleton(in_force), weights)  # CLUSTER, MEMBER
+    return Summarised(
         clusters=clusters[MAIN],
         members=clusters[MEMBERS],
         suppliers=records[SUPPLIES] | "Suppliers" >> Suppliers(),
-        lineage=kept[EVENTS],
-        tallies=(linked["tallies"], hanging, kept["tallies"]),
     )

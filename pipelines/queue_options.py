@@ -53,6 +53,12 @@ def add_queues(parser: argparse.ArgumentParser) -> None:
         help="consumer group, whose offsets are committed (default: ringtrace)",
     )
     kafka.add_argument(
+        "--kafka-commit",
+        choices=["yes", "no"],
+        default="yes",
+        help="no for an engine that cannot commit, such as Prism (default: yes)",
+    )
+    kafka.add_argument(
         "--kafka-start",
         type=from_when,
         default="earliest",

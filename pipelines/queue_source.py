@@ -54,7 +54,7 @@ def _kafka(options: StreamOptions, reading: ReadOptions, clock: Clock) -> beam.P
         topics={kind: topic for kind, topic in topics.items() if topic},
         policy=TIMESTAMPS[options.kafka_timestamps],
         start=start,
-        commit=True,
+        commit=options.kafka_commit == "yes",
         expansion=options.kafka_expansion,
         decoder=_decoder(options),
     )

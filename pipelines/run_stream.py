@@ -47,18 +47,21 @@ def submit(options: StreamOptions) -> int:
     import apache_beam as beam
     from apache_beam.options.pipeline_options import PipelineOptions, TestOptions
 
+    from pipelines.job_server import PATIENCE, check_job_server
     from pipelines.queue_source import queue
     from pipelines.run_batch import outline
     from pipelines.stream_plan import engine_plan, reading
     from pipelines.streaming import build
 
-    flags = [*options.beam, "--streaming"]
+    flags = [PATIENCE, *options.beam, "--streaming"]
     if not options.debug:
         flags.append("--default_sdk_harness_log_level=CRITICAL")
     source = queue(options, reading(options))
     plan = engine_plan(options, source)
     try:
-        pipeline = beam.Pipeline(options=PipelineOptions(flags))
+        chosen = PipelineOptions(flags)
+        check_job_server(chosen)
+        pipeline = beam.Pipeline(options=chosen)
     except (ValueError, ImportError) as error:
         raise UsageError(f"Beam options: {' '.join(str(error).split())}") from None
     progress = Progress(sys.stderr)

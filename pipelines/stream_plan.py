@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 import apache_beam as beam
 
@@ -44,24 +42,17 @@ def days(options: StreamOptions) -> dict[str, int]:
     return {str(kind): options.keep.get(kind, life) for kind, life in DAYS.items()}
 
 
-def make_plan(options: StreamOptions, source: beam.PTransform, keep: beam.PTransform) -> StreamPlan:
-    """The plan of one tick on this machine, whose state and ledger of alerts are on its disk.
+def make_plan(
+    options: StreamOptions, source: beam.PTransform, keep: beam.PTransform, *, snapshot: bool
+) -> StreamPlan:
+    """The plan of ticks on this machine, with or without one; the ledger of alerts is on its disk.
 
     Raises:
         UsageError: for a file that is missing or cannot be used.
     """
-    return StreamPlan(source, keep, look(options), once=None, tell=sinks(options))
-
-
-def next_tick(plan: StreamPlan, source: beam.PTransform, keep: beam.PTransform) -> StreamPlan:
-    """The plan of another tick, whose lists are not read again.
-
-    A transform that was applied belongs to the pipeline of its tick, so each tick has new ones.
-    """
-    look: Any = plan.look
-    told: Mapping[str, Any] = plan.tell
-    anew = {name: replace(sink) for name, sink in told.items()}
-    return replace(plan, source=source, keep=keep, look=replace(look), tell=anew)
+    whole = look(options)
+    shown = whole if snapshot else replace(whole, snapshots=None)
+    return StreamPlan(source, keep, shown, once=None, tell=sinks(options))
 
 
 def engine_plan(options: StreamOptions, source: beam.PTransform) -> StreamPlan:

@@ -14,7 +14,7 @@ from datetime import timedelta
 import apache_beam as beam
 import pyarrow as pa
 
-from pipelines.clustering import find_clusters
+from pipelines.clustering import Clustered, find_clusters, summarise_clusters
 from schemas import tables
 from schemas.kinds import RecordKind
 from schemas.manifest import Manifest
@@ -119,7 +119,8 @@ def build(pipeline: beam.Pipeline, plan: StreamPlan) -> None:
 class Look(beam.PTransform):
     """What `Keep` hands out to ALERT batches, window by window; rejects and snapshots are written.
 
-    These are the steps of the batch run on what is alive.
+    These are the steps of the batch run on what is alive. Without `snapshots` none is written, and
+    what only they hold is not worked out.
     """
 
     output: str
@@ -129,7 +130,7 @@ class Look(beam.PTransform):
     weights: Weights
     days: Mapping[str, int]
     shards: int
-    snapshots: Snapshots
+    snapshots: Snapshots | None
     rules: Rules
 
     def expand(self, kept: Mapping[str, beam.PCollection]) -> beam.PCollection:
@@ -150,7 +151,6 @@ class Look(beam.PTransform):
             in_force,
             previous,
             self.known,
-            self.weights,
             follows=self.previous is not None,
         )
 
@@ -171,13 +171,26 @@ class Look(beam.PTransform):
             | "Write rejects" >> WriteRejects(self.output)
         )
 
-        runs = start | "Snapshot" >> SnapshotRuns(self.snapshots)  # one Run, where one is due
+        if self.snapshots is not None:
+            runs = start | "Snapshot" >> SnapshotRuns(self.snapshots)  # one Run, where one is due
+            self._write(kept, found, in_force, runs)
+        return alerts
+
+    def _write(
+        self,
+        kept: Mapping[str, beam.PCollection],
+        found: Clustered,
+        in_force: beam.PCollection,
+        runs: beam.PCollection,
+    ) -> None:
+        """A snapshot, as a run of its own."""
+        told = summarise_clusters(found, in_force, self.weights)
         outputs: Mapping[tables.Table, beam.PCollection[pa.RecordBatch]] = {
             tables.ENTITIES: found.entities,
             tables.LINKS: found.links,
-            tables.CLUSTERS: found.clusters,
-            tables.MEMBERS: found.members,
-            tables.SUPPLIERS: found.suppliers,
+            tables.CLUSTERS: told.clusters,
+            tables.MEMBERS: told.members,
+            tables.SUPPLIERS: told.suppliers,
             tables.LINEAGE: found.lineage,
         }
         written = [
@@ -189,12 +202,11 @@ class Look(beam.PTransform):
             kept[RECORDS] | "Count records" >> beam.FlatMap(count_live),
             *found.tallies,
             in_force | "Count decisions" >> CountDecisions(),
-            found.clusters | "Count members" >> CountMembers(),
+            told.clusters | "Count members" >> CountMembers(),
         ) | "All tallies" >> beam.Flatten()  # ((group, name), count)
-        digests = start | "No files" >> beam.FlatMap(_nothing)
+        digests = kept[TICKS] | "No files" >> beam.FlatMap(_nothing)
         gathered = {"digests": digests, "tallies": tallies, "outputs": written}
         _ = gathered | "Finish" >> Finish(runs, _no_report)  # Manifest
-        return alerts
 
 
 def _told(alerts: pa.RecordBatch) -> Iterator[Tally]:

@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipelines.clustering import find_clusters
+from pipelines.clustering import find_clusters, summarise_clusters
 from reports import site
 from reports import tables as of_run
 from schemas import epoch, tables
@@ -129,9 +129,8 @@ def build(pipeline: beam.Pipeline, plan: JointPlan) -> None:
         plan.decisions, None, start
     )  # one InForce
     previous = start | "Previous members" >> PreviousMembers(plan.previous_members)  # PREVIOUS
-    found = find_clusters(
-        evidence, start, in_force, previous, plan.known, plan.weights, follows=True
-    )
+    found = find_clusters(evidence, start, in_force, previous, plan.known, follows=True)
+    told = summarise_clusters(found, in_force, plan.weights)
     nobody = np.empty(0, np.int64)
     outputs: Mapping[tables.Table, beam.PCollection[pa.RecordBatch]] = {
         **kept,
@@ -139,9 +138,9 @@ def build(pipeline: beam.Pipeline, plan: JointPlan) -> None:
         tables.ENTITIES: (found.entities, own | "Withheld" >> beam.FlatMap(withheld))
         | "All entities" >> beam.Flatten(),
         tables.LINKS: found.links,
-        tables.CLUSTERS: found.clusters,
-        tables.MEMBERS: found.members,
-        tables.SUPPLIERS: found.suppliers,
+        tables.CLUSTERS: told.clusters,
+        tables.MEMBERS: told.members,
+        tables.SUPPLIERS: told.suppliers,
         tables.LINEAGE: found.lineage,
     }
     written = [
@@ -156,7 +155,7 @@ def build(pipeline: beam.Pipeline, plan: JointPlan) -> None:
         pipeline | "Counted before" >> beam.Create(counted, reshuffle=False),
         *found.tallies,
         in_force | "Count decisions" >> CountDecisions(),
-        found.clusters | "Count members" >> CountMembers(),
+        told.clusters | "Count members" >> CountMembers(),
     ) | "All tallies" >> beam.Flatten()  # ((group, name), count)
     digests = pipeline | "Digests" >> beam.Create(
         [*digests_of(plan.manifest), *plan.offer_files], reshuffle=False

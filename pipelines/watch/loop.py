@@ -21,16 +21,17 @@ from pipelines.options import UsageError
 from pipelines.progress import Progress, silenced
 from pipelines.run_batch import outline
 from pipelines.stream_options import StreamOptions
-from pipelines.stream_plan import days, make_plan, next_tick, reading
-from pipelines.streaming import StreamPlan, build
+from pipelines.stream_plan import days, make_plan, reading
+from pipelines.streaming import build
 from pipelines.watch.folder import FOLDERS, Folder, News, Picked
-from pipelines.watch.source import OneTick
+from pipelines.watch.source import Due, OneTick
 from pipelines.watch.state import FOLDER as STATE
 from pipelines.watch.state import State
 from pipelines.watch.topics import TopicFeed, topics_of
 from transforms.alerts.files import FOLDER as ALERTS
 from transforms.alerts.webhook import FOLDER as DELIVERED
-from transforms.live.keep_on_disk import KeepOnDisk
+from transforms.live.keep_here import KeepHere
+from transforms.live.rerun import ALONE, Rerun
 from transforms.live.snapshot import FOLDER as SNAPSHOTS
 from transforms.live.ticks import Tick
 from transforms.output.publish import recover
@@ -59,26 +60,25 @@ class Watch:
         self._options = options
         self._progress = progress
         self._reading = reading(options)
-        self._state = State(options.output)
+        self._state = State(options.output, days(options))
         self._feed: Feed = (
             Folder(options.watch, self._reading)
             if options.watch
             else TopicFeed(topics_of(options), str(Path(options.output, STATE)))
         )
-        nothing = News((), (), {})
-        self._plan = self._planned(nothing, Tick(0, snapshot=False), "")
+        self._steps = {snapshot: self._built(snapshot=snapshot) for snapshot in (False, True)}
         self._last = Tick(0, snapshot=False)
         self._snapshot_at = 0
-        self._changed = self._state.generation > 0
+        self._changed = self._state.tick > 0
         self._alerts = files_in(options.output, ALERTS)
         recover_snapshots(options.output)
 
-    def _planned(self, news: News, tick: Tick, after: str) -> StreamPlan:
-        source = OneTick(news, self._reading, tick)
-        keep = KeepOnDisk(days(self._options), self._state.folder, after)
-        if not after:
-            return make_plan(self._options, source, keep)
-        return next_tick(self._plan, source, keep)
+    def _built(self, *, snapshot: bool) -> Rerun:
+        keep = KeepHere(days(self._options), self._state.alive)
+        plan = make_plan(self._options, OneTick(self._reading), keep, snapshot=snapshot)
+        pipeline = beam.Pipeline(options=PipelineOptions([*ALONE, *self._options.beam]))
+        build(pipeline, plan)
+        return Rerun(pipeline)
 
     def run(self, stopping: threading.Event) -> int:
         """Until told to stop, or idle for long enough; then a last snapshot.
@@ -93,16 +93,18 @@ class Watch:
             if news:
                 if self._wait(stopping):
                     news = self._feed.look(self._state.picked, final=ending)
-                self._tick(news, snapshot=time.time() >= self._snapshot_at)
+                self.tick(news, snapshot=time.time() >= self._snapshot_at)
                 quiet_since = time.monotonic()
             elif self._owed() and time.time() >= self._last.second + AGAIN:
-                self._tick(News((), (), self._state.picked), snapshot=False)
+                self.tick(News((), (), self._state.picked), snapshot=False)
             elif ending:
                 break
             else:
                 stopping.wait(LOOK)
         if self._changed:
-            self._tick(News((), (), self._state.picked), snapshot=True)
+            self.tick(News((), (), self._state.picked), snapshot=True)
+        for steps in self._steps.values():
+            steps.close()
         return self._owed()
 
     def _wait(self, stopping: threading.Event) -> bool:
@@ -112,17 +114,15 @@ class Watch:
             stopping.wait(left)
         return left > 0
 
-    def _tick(self, news: News, *, snapshot: bool) -> None:
+    def tick(self, news: News, *, snapshot: bool) -> None:
+        """Look at what is alive with what is new, and make that the state that counts."""
         # Never two ticks in one second, also where a clock is set back.
         second = max(int(time.time()), self._last.second + 1)
         tick = Tick(second, snapshot)
-        after = self._state.begin()
         started = time.monotonic()
-        pipeline = beam.Pipeline(options=PipelineOptions(list(self._flags())))
-        build(pipeline, self._planned(news, tick, after))
         with nullcontext() if self._options.debug else silenced():
-            pipeline.run().wait_until_finish()
-        self._state.commit(after, news.picked)
+            self._steps[snapshot].run(Due(news, tick))
+        self._state.commit(news.picked)
         self._say_alerts()
         self._last = tick
         self._changed = not snapshot
@@ -150,11 +150,6 @@ class Watch:
             self._progress.say("".join(one if one.isprintable() else "?" for one in told))
         if len(new) > SHOWN:
             self._progress.say(f"{len(new) - SHOWN} more alerts are in {ALERTS}/")
-
-    def _flags(self) -> Iterator[str]:
-        yield from self._options.beam
-        if not self._options.debug:
-            yield "--default_sdk_harness_log_level=CRITICAL"
 
 
 def watch(options: StreamOptions) -> int:

@@ -1,69 +1,128 @@
-"""The state of a watched folder on disk: generations, of which the last whole one counts."""
+"""The state of a local stream on disk: what is alive, and after it what each tick brought.
+
+A tick adds a file of what came in it, so what it writes does not grow with what is alive. Now and
+then a file has the whole, and those before it go. A file appears whole or not at all.
+"""
 
 from __future__ import annotations
 
 import json
 import os
-import shutil
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
 
 from pipelines.options import UsageError
 from pipelines.watch.folder import Picked, as_json, from_json
+from transforms.live.block import RECORD, SHOWN, Block, settle
+from transforms.live.keep_here import Alive
+from transforms.live.stated import STATED_AT
 
-VERSION = 2
+VERSION = 3
 FOLDER = "state"
-_WHOLE = "whole.json"
+
+FILES = 256
+"""Files after which the whole is written again, however little came in them."""
+
+_TOLD = b"ringtrace"
+"""Where in a file's first schema the rest of the state is, as JSON."""
+
+_WHOLE, _PART = ".whole.arrow", ".part.arrow"
 
 
 class State:
-    """Below the stream's output: a folder a generation, readable by its owner alone."""
+    """Below the stream's output: a file a tick, readable by its owner alone."""
 
-    def __init__(self, output: str) -> None:
+    def __init__(self, output: str, days: Mapping[str, int]) -> None:
         self._folder = Path(output, FOLDER)
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        for left in self._folder.glob(".next-*"):
-            shutil.rmtree(left)
-        self.generation, self.picked = self._last()
+        for left in self._folder.glob(".next*"):
+            left.unlink()
+        self.tick = 0
+        self.picked: dict[str, Picked] = {}
+        self.alive = Alive()
+        self._files, self._rows = 0, 0
+        self._read(days)
 
-    @property
-    def folder(self) -> str:
-        """The folder of the last whole generation; there may be none yet."""
-        return str(self._folder / f"{self.generation:012d}")
-
-    def begin(self) -> str:
-        """A new folder for the next generation."""
-        following = self._folder / f".next-{self.generation + 1:012d}"
-        shutil.rmtree(following, ignore_errors=True)
-        following.mkdir()
-        return str(following)
-
-    def commit(self, following: str, picked: Mapping[str, Picked]) -> None:
-        """Make `following` the generation that counts, and remove older ones."""
-        written = Path(following)
-        told = {"version": VERSION, "picked": as_json(picked)}
-        (written / _WHOLE).write_text(json.dumps(told, sort_keys=True), encoding="utf-8")
-        for one in written.iterdir():
-            _sync(one)
-        _sync(written)
-        before = Path(self.folder)
-        self.generation += 1
-        written.rename(self.folder)
-        _sync(self._folder)
+    def commit(self, picked: Mapping[str, Picked]) -> None:
+        """Make what is alive now, and how far was read, what counts after a restart."""
         self.picked = dict(picked)
-        shutil.rmtree(before, ignore_errors=True)
+        fresh, block = self.alive.fresh, self.alive.block
+        self._files, self._rows = self._files + 1, self._rows + _rows(fresh)
+        whole = self._files >= FILES or self._rows * 2 >= _rows(block)
+        self.tick += 1
+        name = f"{self.tick:012d}{_WHOLE if whole else _PART}"
+        aside = self._folder / f".next-{name}"
+        told = {
+            "version": VERSION,
+            "duplicates": self.alive.duplicates,
+            "expired": self.alive.expired,
+            "picked": as_json(picked),
+        }
+        _write(aside, block if whole else fresh, told)
+        aside.rename(self._folder / name)
+        _sync(self._folder)
+        if whole:
+            self._files, self._rows = 0, 0
+            for path in sorted(self._folder.glob("*.arrow")):
+                if path.name < name:
+                    path.unlink()
 
-    def _last(self) -> tuple[int, dict[str, Picked]]:
-        for one in sorted(self._folder.iterdir(), reverse=True):
-            if one.name.isdecimal() and (one / _WHOLE).is_file():
-                told = json.loads((one / _WHOLE).read_text(encoding="utf-8"))
-                if told["version"] != VERSION:
-                    raise UsageError(
-                        f"{self._folder}: is of another version of ringtrace; give a new --output, "
-                        "and the watched folder is read anew"
-                    )
-                return int(one.name), from_json(told["picked"])
-        return 0, {}
+    def _read(self, days: Mapping[str, int]) -> None:
+        paths = sorted(self._folder.glob("[0-9]*"))
+        if any(not path.name.endswith((_WHOLE, _PART)) for path in paths):
+            raise self._other()
+        wholes = [path for path in paths if path.name.endswith(_WHOLE)]
+        if not wholes:
+            return
+        parts = [path for path in paths if path > wholes[-1]]
+        blocks = []
+        for path in (wholes[-1], *parts):
+            block, told = _read(path)
+            if told["version"] != VERSION:
+                raise self._other()
+            blocks.append(block)
+        self._files, self._rows = len(parts), sum(map(_rows, blocks[1:]))
+        self.tick = int(path.name.partition(".")[0])
+        self.picked = from_json(told["picked"])
+        self.alive.block = settle(blocks, days).block
+        self.alive.duplicates, self.alive.expired = told["duplicates"], told["expired"]
+
+    def _other(self) -> UsageError:
+        return UsageError(
+            f"{self._folder}: is of another version of ringtrace; give a new --output, "
+            "and the watched folder is read anew"
+        )
+
+
+def _rows(block: Block) -> int:
+    return sum(batch.num_rows for batch in block)
+
+
+def _write(path: Path, block: Block, told: Mapping[str, object]) -> None:
+    """The three tables of a block, each as one Arrow stream, one after the other."""
+    text = json.dumps(told, sort_keys=True).encode()
+    records = block.records.replace_schema_metadata({_TOLD: text})
+    with path.open("wb") as file:
+        for batch in (records, block.shown, block.stated):
+            with pa.ipc.new_stream(file, batch.schema) as writer:
+                writer.write_batch(batch)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _read(path: Path) -> tuple[Block, dict[str, Any]]:
+    tables, text = [], b""
+    with path.open("rb") as file:
+        for schema in (RECORD, SHOWN, STATED_AT):
+            with pa.ipc.open_stream(file) as reader:
+                text = (reader.schema.metadata or {}).get(_TOLD, text)
+                columns = reader.read_next_batch().columns
+                tables.append(pa.RecordBatch.from_arrays(columns, schema=schema))
+                reader.read_all()
+    return Block(*tables), json.loads(text)
 
 
 def _sync(path: Path) -> None:

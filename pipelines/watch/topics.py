@@ -47,6 +47,7 @@ class Topics:
 
     servers: str
     group: str
+    commit: bool
     start: str
     kinds: Mapping[str, RecordKind]
     formats: Mapping[RecordKind, str]
@@ -158,7 +159,7 @@ class TopicFeed:
             if _name(partition) in picked
         }
         self._done = dict(picked)
-        if offsets:
+        if offsets and self._topics.commit:
             try:
                 self._consumer.commit_async(offsets)
             except kafka.errors.KafkaError:
@@ -205,6 +206,7 @@ def topics_of(options: StreamOptions) -> Topics:
     return Topics(
         servers=options.kafka_servers or "",
         group=options.kafka_group,
+        commit=options.kafka_commit == "yes",
         start=options.kafka_start,
         kinds=kinds,
         formats={

@@ -3,10 +3,11 @@
 import io
 import json
 import time
-from dataclasses import replace
+from datetime import datetime
 
 import apache_beam as beam
 import fastavro
+import pyarrow.dataset as ds
 import pytest
 from apache_beam.options.pipeline_options import PipelineOptions
 
@@ -14,10 +15,10 @@ from pipelines.queue_source import queue
 from pipelines.stream_options import parse
 from pipelines.stream_plan import engine_plan, reading
 from pipelines.streaming import build
+from schemas.reject import Code
 from tests.engines.batch import engine_flags
 from tests.engines.topics import read_all, send
 from tests.pipelines.watch.test_alerts import CALLS, INNOCENT, KNOWN, NEW, told
-from tests.transforms.live.test_messages import SCHEMA
 
 pytestmark = [pytest.mark.kafka, pytest.mark.prism]
 LONGEST = 240
@@ -32,11 +33,41 @@ def line(row, org=None):
     return b"k", json.dumps(bare).encode(), [("source_org", org.encode())]
 
 
+SCHEMA = {
+    "type": "record",
+    "name": "Complaint",
+    "fields": [
+        {"name": "complaint_id", "type": "string"},
+        {"name": "source_org", "type": ["null", "string"], "default": None},
+        {"name": "received_at", "type": {"type": "long", "logicalType": "timestamp-micros"}},
+        {"name": "victim_country", "type": "string"},
+        {"name": "victim_id", "type": ["null", "string"], "default": None},
+        {"name": "narrative", "type": ["null", "string"], "default": None},
+        {
+            "name": "phone_numbers",
+            "type": {
+                "type": "array",
+                "items": {
+                    "type": "record",
+                    "name": "Number",
+                    "fields": [
+                        {"name": "raw", "type": "string"},
+                        {"name": "role", "type": "string"},
+                    ],
+                },
+            },
+        },
+    ],
+}
+
+
 def avro(row):
-    """The same record in Avro."""
-    stream = io.BytesIO()
-    fastavro.schemaless_writer(stream, fastavro.parse_schema(SCHEMA), row)
-    return b"k", stream.getvalue()
+    """A record in the frame of a schema registry, with the organisation in a header."""
+    bare = row | {"source_org": None, "received_at": datetime.fromisoformat(row["received_at"])}
+    stream = io.BytesIO(b"\0\0\0\0\7")
+    stream.seek(0, io.SEEK_END)
+    fastavro.schemaless_writer(stream, fastavro.parse_schema(SCHEMA), bare)
+    return b"k", stream.getvalue(), [("source_org", row["source_org"].encode())]
 
 
 def alerts_sent(kafka, topic):
@@ -47,11 +78,9 @@ def alerts_sent(kafka, topic):
 def streamed(words, prism, enough):
     """Run a stream on Prism until it has told enough."""
     flags = [*engine_flags(prism), "--streaming"]
-    options = parse([*map(str, words), *flags])
+    options = parse([*map(str, words), "--kafka-commit", "no", *flags])
     pipeline = beam.Pipeline(options=PipelineOptions(flags))
-    source = queue(options, reading(options))
-    source.kafka = replace(source.kafka, commit=False)  # Prism has no stable input
-    build(pipeline, engine_plan(options, source))
+    build(pipeline, engine_plan(options, queue(options, reading(options))))
     result = pipeline.run()
     try:
         end = time.monotonic() + LONGEST
@@ -80,3 +109,29 @@ def test_alerts_of_a_topic_are_in_a_topic_once(kafka, beam_kafka, prism, tmp_pat
     assert told(sent) == expected
     assert all(key == alert["alert_id"] for key, alert in sent.items())
     assert len(read_all(kafka, "told")) == len(sent)
+
+
+def test_avro_values_of_a_topic_raise_the_same_alerts_and_what_is_none_is_rejected(
+    kafka, beam_kafka, prism, tmp_path
+):
+    (tmp_path / "complaint.avsc").write_text(json.dumps(SCHEMA))
+    send(kafka, "avro-in", [(b"k", b"\0no Avro"), *map(avro, [*KNOWN, *NEW, *INNOCENT])])
+    words = [
+        *("--kafka-servers", kafka, "--kafka-complaints", "avro-in", "--encoding"),
+        *("avro-confluent", "--avro-schema", tmp_path / "complaint.avsc"),
+        *("--kafka-alerts", "avro-told", "--kafka-expansion", beam_kafka, "--every", 5),
+        *("--output", tmp_path / "out"),
+    ]
+
+    def enough():
+        rejects = list((tmp_path / "out" / "rejects").glob("*.parquet"))
+        return rejects and len(read_all(kafka, "avro-told")) >= 2
+
+    streamed(words, prism, enough)
+    assert told(alerts_sent(kafka, "avro-told")) == {
+        ("threshold", "phone:+18555550106"),
+        ("several_orgs", "phone:+18445550107"),
+    }
+    (reject,) = ds.dataset(tmp_path / "out" / "rejects").to_table().to_pylist()
+    assert reject["source"].startswith("kafka:avro-in:")
+    assert reject["code"] == Code.BAD_ENCODING

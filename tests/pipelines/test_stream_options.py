@@ -3,9 +3,11 @@
 import json
 
 import pytest
+from apache_beam.options.pipeline_options import PortableOptions
 
 from pipelines.options import UsageError
 from pipelines.queue_source import kafka_settings, queue
+from pipelines.run_stream import main
 from pipelines.stream_options import parse
 from schemas.kinds import RecordKind
 from transforms.live.messages import Encoding
@@ -74,7 +76,9 @@ def test_where_kafka_is_read_from(tmp_path):
     assert source.start == 1772323200000
     assert source.policy == "CreateTime"
     assert source.topics == {RecordKind.COMPLAINT: ("complaints",)}
+    assert source.commit
     assert queue(parse([*words, "--kafka-start", "latest"]), ReadOptions()).kafka.start is None
+    assert not queue(parse([*words, "--kafka-commit", "no"]), ReadOptions()).kafka.commit
 
 
 @pytest.mark.parametrize("content", ["hunter2", "sasl_password = ['hunter2']"])
@@ -84,6 +88,27 @@ def test_settings_that_are_none_do_not_tell_their_value(content, tmp_path):
     with pytest.raises(UsageError, match=r"kafka\.toml") as error:
         kafka_settings(parse([*KAFKA, *OUT, "--kafka-config", str(config)]))
     assert "hunter2" not in str(error.value)
+
+
+def test_a_job_server_that_is_not_there_is_one_line(capsys):
+    portable = ["--output", "out", "--runner=PortableRunner", "--kafka-expansion", "127.0.0.1:1"]
+    for endpoint in ("127.0.0.1:1", "nowhere", "127.0.0.1:99999999"):
+        assert main([*KAFKA, *portable, f"--job_endpoint={endpoint}"]) == 2
+        (line,) = capsys.readouterr().err.splitlines()
+        assert line.startswith(f"--job_endpoint {endpoint}: nobody answers there")
+
+
+def test_a_job_is_followed_for_longer_than_beam_would(monkeypatch):
+    seen = []
+
+    def refused(options):
+        seen.append(options.view_as(PortableOptions).job_server_timeout)
+        raise ValueError("seen enough")
+
+    monkeypatch.setattr("apache_beam.Pipeline", refused)
+    for more in ([], ["--job_server_timeout=7"]):
+        assert main([*KAFKA, *OUT, "--kafka-expansion", "127.0.0.1:1", *more]) == 2
+    assert seen == [31_536_000, 7]
 
 
 def test_an_avro_schema_is_checked_first(tmp_path):

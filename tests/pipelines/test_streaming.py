@@ -1,61 +1,27 @@
 """The whole stream on a runner that streams: TestStream in, snapshots and alerts out."""
 
-import json
 from collections import Counter
 from dataclasses import dataclass
-from typing import Any
 
 import apache_beam as beam
 from apache_beam.metrics import MetricsFilter
 from apache_beam.runners.direct.direct_runner import BundleBasedDirectRunner
-from apache_beam.testing.test_stream import TestStream
-from apache_beam.transforms.window import TimestampedValue
 
 from pipelines.stream_options import parse
 from pipelines.stream_plan import days, engine_plan, make_plan
 from pipelines.streaming import build
 from pipelines.watch.folder import Folder
-from pipelines.watch.source import OneTick
 from schemas.kinds import RecordKind
+from tests.pipelines.live_events import Live
 from tests.pipelines.running import jsonl, run
 from tests.pipelines.watch.test_alerts import CALLS, INNOCENT, KNOWN, NEW, alerts_in, told
 from tests.pipelines.watch.test_watch import files_of
 from transforms.live.keep import TICKS
-from transforms.live.keep_on_disk import KeepOnDisk
-from transforms.live.messages import Decoder, Message, queues
+from transforms.live.keep_here import Alive, KeepHere
 from transforms.live.ticks import Tick
 from transforms.output.metrics import NAMESPACE
 from transforms.read.options import ReadOptions
-
-
-@dataclass(eq=False)
-class Live(beam.PTransform):
-    """A TestStream of (kind, rows) and of ticks, read as a queue is."""
-
-    events: list[Any]
-
-    def expand(self, begin):
-        stream = TestStream()
-        for place, one in enumerate(self.events):
-            if isinstance(one, Tick):
-                stream.advance_watermark_to(one.second)
-                stream.add_elements([TimestampedValue(one, one.second)])
-                stream.advance_watermark_to(one.second + 1)
-            else:
-                kind, rows = one
-                values = [
-                    (kind, Message("queue", place * 1000 + n, json.dumps(row).encode()))
-                    for n, row in enumerate(rows)
-                ]
-                stream.add_elements(values)
-        events = begin | stream.advance_watermark_to_infinity()
-        read = queues(
-            events,
-            {kind: beam.FlatMap(of_kind, kind) for kind in RecordKind},
-            Decoder(),
-            ReadOptions(),
-        )
-        return read | {TICKS: events | "Ticks" >> beam.Filter(isinstance, Tick)}
+from transforms.read.some import ReadShards
 
 
 def counters(result):
@@ -65,11 +31,6 @@ def counters(result):
     for one in found:
         totals[one.key.metric.name] += one.result
     return {name: count for name, count in totals.items() if count}
-
-
-def of_kind(event, kind):
-    if not isinstance(event, Tick) and event[0] == kind:
-        yield event[1]
 
 
 def test_late_and_repeated_records_live_give_the_batch_runs_clusters_and_alerts_once(tmp_path):
@@ -105,19 +66,29 @@ def test_late_and_repeated_records_live_give_the_batch_runs_clusters_and_alerts_
     assert len(list((output / "rejects").iterdir())) == 1
 
 
+@dataclass(eq=False)
+class Files(beam.PTransform):
+    """What a folder holds, and one tick."""
+
+    folder: str
+
+    def expand(self, begin):
+        news = Folder(self.folder, ReadOptions()).look({}, final=True)
+        shards = begin | "Shards" >> beam.Create(list(news.shards), reshuffle=False)
+        tick = begin | "Tick" >> beam.Create([Tick(100, snapshot=True)], reshuffle=False)
+        return (shards | ReadShards(ReadOptions())) | {TICKS: tick}
+
+
 def test_an_engine_shows_what_comes_and_what_is_told(tmp_path):
     for name in ("complaints", "calls"):
         (tmp_path / name).mkdir()
     rows = [*KNOWN, *NEW, *NEW[3:5], {"complaint_id": 7}, *INNOCENT]
     jsonl(tmp_path / "complaints" / "a.jsonl", rows)
     jsonl(tmp_path / "calls" / "a.jsonl", CALLS)
-    (tmp_path / "state").mkdir()
     options = parse(["--watch", str(tmp_path), "--output", str(tmp_path / "out")])
-    news = Folder(options.watch, ReadOptions()).look({}, final=True)
-    source = OneTick(news, ReadOptions(), Tick(100, snapshot=True))
-    keep = KeepOnDisk(days(options), str(tmp_path / "none"), str(tmp_path / "state"))
     pipeline = beam.Pipeline(runner="FnApiRunner")
-    build(pipeline, make_plan(options, source, keep))
+    keep = KeepHere(days(options), Alive())
+    build(pipeline, make_plan(options, Files(str(tmp_path)), keep, snapshot=True))
     result = pipeline.run()
     result.wait_until_finish()
     assert counters(result) == {

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
 from scipy.special import betainc
 
@@ -77,16 +78,14 @@ def burst(one: Held, rules: Rules) -> Iterator[Alert]:
     The days before give a Poisson rate with the prior of Jeffreys; the number of records of the
     next day is then negative binomial (Gelman et al., Bayesian Data Analysis, 2.6).
     """
-    counts: dict[datetime, int] = {}
-    for at in one.at:
-        day = at.replace(hour=0, minute=0, second=0, microsecond=0)
-        counts[day] = counts.get(day, 0) + 1
+    counts = Counter(map(datetime.toordinal, one.at))
     first = min(counts)
     before = 0
-    for day, count in sorted(counts.items()):
-        days = (day - first).days
+    for ordinal, count in sorted(counts.items()):
+        days = ordinal - first
         telling = days >= HISTORY and count >= rules.records
         if telling and betainc(count, before + 0.5, 1 / (1 + days)) < CHANCE:
+            day = date.fromordinal(ordinal)
             reason = f"{count} records on {day:%Y-%m-%d}, after {before} in {days} days"
             key = [one.entity_id, f"{day:%Y-%m-%d}"]
             yield one.alert(AlertKind.BURST, key, reason, before + count)

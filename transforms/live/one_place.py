@@ -3,26 +3,21 @@
 The steps of the batch run hand small tables to each other as side inputs. On a stream these are
 windowed, and not every engine waits for the window of a side input to be over. Here the outer
 pipeline has none: what is alive at a tick comes together in one worker, which holds the graph as a
-whole for clustering in any case, and Beam's in-process runner does there what it does for a batch.
+whole for clustering in any case, and runs the steps on it there.
 """
 
 from __future__ import annotations
 
-import pickle
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import ExitStack
 from dataclasses import dataclass, replace
-from functools import partial
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
-from uuid import uuid4
 
 import apache_beam as beam
 import pyarrow as pa
 from apache_beam.options.pipeline_options import PipelineOptions
 
 from transforms.live.keep import RECORDS, REJECTED, STATED, TALLIES, TICKS
+from transforms.live.rerun import ALONE, Rerun
 from transforms.shuffle import MAIN
 
 NAMES = (MAIN, RECORDS, STATED, REJECTED, TALLIES, TICKS)
@@ -32,14 +27,36 @@ def _named(value: Any, name: str) -> tuple[int, tuple[str, Any]]:
     return 0, (name, value)
 
 
-def _stored(path: str) -> Iterator[Any]:
-    with Path(path).open("rb") as file:
-        while file.peek(1):
-            yield pickle.load(file)  # noqa: S301 - written by this process just now
+def _part(whole: Mapping[str, list[Any]], name: str) -> list[Any]:
+    return whole[name]
 
 
-def _store(alerts: pa.RecordBatch, folder: str) -> None:
-    Path(folder, uuid4().hex).write_bytes(pickle.dumps(alerts))
+class _Heard(beam.DoFn):
+    """Keeps what the last steps of a `Rerun` gave."""
+
+    def __init__(self) -> None:
+        self.alerts: list[pa.RecordBatch] = []
+
+    def process(self, alerts: pa.RecordBatch) -> None:
+        self.alerts.append(alerts)
+
+
+class _Steps:
+    """The steps of `look` on all that one tick handed out."""
+
+    def __init__(self, look: Any) -> None:
+        pipeline = beam.Pipeline(options=PipelineOptions(list(ALONE)))
+        whole = pipeline | "Whole" >> beam.Impulse()
+        kept = {name: whole | f"Take {name}" >> beam.FlatMap(_part, name) for name in NAMES}
+        self._heard = _Heard()
+        _ = kept | "Look" >> look | "Hear" >> beam.ParDo(self._heard)
+        self._steps = Rerun(pipeline)
+
+    def run(self, whole: Mapping[str, list[Any]]) -> list[pa.RecordBatch]:
+        """The alerts."""
+        self._heard.alerts = []
+        self._steps.run(whole)
+        return self._heard.alerts
 
 
 class _Look(beam.DoFn):
@@ -47,32 +64,18 @@ class _Look(beam.DoFn):
 
     def __init__(self, look: Any) -> None:
         self._look = look
+        self._steps: dict[bool, _Steps] = {}
 
     def process(self, keyed: tuple[int, Iterable[tuple[str, Any]]]) -> Iterator[pa.RecordBatch]:
-        with TemporaryDirectory() as folder:
-            self._spool(keyed[1], folder)
-            out = Path(folder, "out")
-            out.mkdir()
-            options = PipelineOptions([], runner="FnApiRunner")
-            with beam.Pipeline(options=options) as pipeline:
-                kept = {
-                    name: pipeline
-                    | f"Stored {name}" >> beam.Create([str(Path(folder, name))], reshuffle=False)
-                    | f"Read {name}" >> beam.FlatMap(_stored)
-                    for name in NAMES
-                }
-                # A transform that was applied once belongs to that pipeline.
-                alerts = kept | "Look" >> replace(self._look)
-                _ = alerts | "Store" >> beam.Map(partial(_store, folder=str(out)))
-            for path in sorted(out.iterdir()):
-                yield from _stored(str(path))
-
-    @staticmethod
-    def _spool(values: Iterable[tuple[str, Any]], folder: str) -> None:
-        with ExitStack() as opened:
-            files = {name: opened.enter_context(Path(folder, name).open("wb")) for name in NAMES}
-            for name, value in values:
-                pickle.dump(value, files[name])
+        whole: dict[str, list[Any]] = {name: [] for name in NAMES}
+        for name, value in keyed[1]:
+            whole[name].append(value)
+        snapshot = any(tick.snapshot for tick in whole[TICKS])
+        if snapshot not in self._steps:
+            # A transform that was applied once belongs to that pipeline.
+            look = replace(self._look, **({} if snapshot else {"snapshots": None}))
+            self._steps[snapshot] = _Steps(look)
+        yield from self._steps[snapshot].run(whole)
 
 
 @dataclass(eq=False)

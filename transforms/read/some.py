@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import apache_beam as beam
-from apache_beam.pvalue import PBegin, TaggedOutput
+from apache_beam.pvalue import TaggedOutput
 
 from schemas.reject import Code
 from transforms.read.formats import origin
@@ -33,14 +33,10 @@ def _read(shard: Shard, options: ReadOptions) -> Iterator[TaggedOutput]:
 class ReadShards(beam.PTransform):
     """Shards to PCollections by name: complaints, calls (loose batches) and rejects."""
 
-    shards: tuple[Shard, ...]
     options: ReadOptions
 
-    def expand(self, begin: PBegin) -> dict[str, Any]:
+    def expand(self, shards: beam.PCollection) -> dict[str, Any]:
         """Each shard read by whichever worker gets it."""
-        read = (
-            begin
-            | "Shards" >> beam.Create(list(self.shards), reshuffle=False)
-            | "Read" >> beam.FlatMap(_read, self.options).with_outputs(COMPLAINTS, CALLS, REJECTS)
-        )
+        step = beam.FlatMap(_read, self.options).with_outputs(COMPLAINTS, CALLS, REJECTS)
+        read = shards | "Read" >> step
         return {name: read[name] for name in (COMPLAINTS, CALLS, REJECTS)}

@@ -1,7 +1,11 @@
 """Parity: whatever came when, how often and beside what, the last snapshot is the batch run."""
 
+import json
 import random
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from io import StringIO
+from typing import Any
 
 import apache_beam as beam
 import pyarrow.dataset as ds
@@ -9,17 +13,18 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from pipelines.progress import Progress
+from pipelines.simulate.generate import simulate
+from pipelines.simulate.world import World
 from pipelines.stream_options import parse
-from pipelines.stream_plan import days, make_plan, next_tick, reading
-from pipelines.streaming import build
 from pipelines.watch.folder import Folder
-from pipelines.watch.source import OneTick
+from pipelines.watch.loop import Watch
+from pipelines.watch.state import State
 from tests.pipelines.running import complaint, jsonl, run
 from tests.pipelines.watch.test_alerts import CALLS, INNOCENT, KNOWN, NEW, report
-from tests.pipelines.watch.test_watch import files_of
+from tests.pipelines.watch.test_watch import FOR_EVER, files_of
 from transforms.live.expiry import DAYS, longest
-from transforms.live.keep_on_disk import KeepOnDisk, read_state
-from transforms.live.ticks import Tick
+from transforms.read.options import ReadOptions
 
 VERSIONS = [
     report(1, "(844) 555-0107", day=7),  # an older version of KNOWN's c1 and of NEW's c40 ...
@@ -28,32 +33,31 @@ VERSIONS = [
     complaint(90, received_at="never"),
 ]
 START = datetime(2024, 1, 1, tzinfo=UTC)
-MANY = 96
-"""Records of a step: some for every partition."""
+MANY = 24
+"""Records of a step."""
 ROWS = [*KNOWN, *NEW, *INNOCENT, *VERSIONS]
 
 
-def ticks_over(parts, output):
-    """A tick of the watched stream over each part, and the folder of the last one's snapshot."""
-    output.mkdir()
-    options = parse(["--watch", str(output / "in"), "--output", str(output)])
-    plan, before = None, str(output / "none")
-    for second, (complaints, calls) in enumerate(parts, 1):
-        watched, state = output / f"in{second}", output / f"state{second}"
-        for folder in (watched / "complaints", watched / "calls", state):
-            folder.mkdir(parents=True)
-        jsonl(watched / "complaints" / "a.jsonl", complaints)
-        jsonl(watched / "calls" / "a.jsonl", calls)
-        news = Folder(str(watched), reading(options)).look({}, final=True)
-        source = OneTick(news, reading(options), Tick(second, snapshot=second == len(parts)))
-        keep = KeepOnDisk(days(options), before, str(state))
-        plan = next_tick(plan, source, keep) if plan else make_plan(options, source, keep)
-        pipeline = beam.Pipeline(runner="FnApiRunner")
-        build(pipeline, plan)
-        pipeline.run().wait_until_finish()
-        before = str(state)
-    (snapshot,) = (output / "snapshots").iterdir()
-    return snapshot
+def ticks_over(parts, output, *flags):
+    """A tick of a stream over each part: the last one's snapshot, and the records alive at each.
+
+    Every other tick is after a restart.
+    """
+    watched = output / "in"
+    for kind in ("complaints", "calls"):
+        (watched / kind).mkdir(parents=True)
+    options = parse(["--watch", str(watched), "--output", str(output / "out"), *flags])
+    picked, sizes, stream = {}, [], None
+    for number, (complaints, calls) in enumerate(parts, 1):
+        jsonl(watched / "complaints" / f"{number}.jsonl", complaints)
+        jsonl(watched / "calls" / f"{number}.jsonl", calls)
+        stream = Watch(options, Progress(StringIO())) if number % 2 else stream
+        news = Folder(str(watched), ReadOptions()).look(picked, final=True)
+        stream.tick(news, snapshot=number == len(parts))
+        picked = news.picked
+        sizes.append(State(str(output / "out"), DAYS).alive.block.records.num_rows)
+    (snapshot,) = (output / "out" / "snapshots").iterdir()
+    return snapshot, sizes
 
 
 @pytest.fixture(scope="module")
@@ -78,20 +82,42 @@ def test_any_order_lateness_duplication_and_batching_ends_in_the_batch_runs_clus
         chance.shuffle(coming)
         for row in coming:
             chance.choice(parts)[place].append(row)
-    snapshot = ticks_over(parts, tmp_path_factory.mktemp("stream") / "out")
+    snapshot, _ = ticks_over(parts, tmp_path_factory.mktemp("stream"))
     assert files_of(snapshot) == batch
+
+
+@dataclass(eq=False)
+class NoScripts(beam.PTransform):
+    """In place of `Scripts`: nothing is compared."""
+
+    start: Any
+
+    def expand(self, complaints):
+        return complaints | beam.FlatMap(lambda _: ())
+
+
+def test_of_a_world_of_calls_and_complaints_only_scripts_are_missing(tmp_path, monkeypatch):
+    simulate(World(seed=78, complaints=500, operations=8), tmp_path / "world")
+    monkeypatch.setattr("pipelines.batch.Scripts", NoScripts)
+    paths = [tmp_path / "world" / kind for kind in ("complaints", "calls")]
+    run(tmp_path / "batch", "--complaints", paths[0], "--calls", paths[1])
+    parts = [([], []) for _ in range(4)]
+    for place, path in enumerate(paths):
+        rows = [
+            json.loads(line) for one in path.iterdir() for line in one.read_bytes().splitlines()
+        ]
+        random.Random(place).shuffle(rows)
+        for number, part in enumerate(parts):
+            part[place].extend(rows[number :: len(parts)])
+    snapshot, _ = ticks_over(parts, tmp_path / "stream", *FOR_EVER)
+    assert files_of(snapshot) == files_of(tmp_path / "batch")
 
 
 def test_what_is_older_than_its_life_is_in_no_snapshot_and_leaves_the_state(tmp_path):
     half = longest(DAYS) // 2
     steps = [[named_on(step * half, step, n) for n in range(MANY)] for step in range(5)]
-    last = ticks_over([(rows, []) for rows in steps], tmp_path / "out")
-    sizes = [
-        sum(block.records.num_rows for _, (block, _) in read_state(str(path)))
-        for path in sorted((tmp_path / "out").glob("state*"))
-    ]
-    assert sizes[:3] == [MANY, 2 * MANY, 3 * MANY]
-    assert max(sizes) < 4 * MANY  # a partition forgets when something new comes to it
+    last, sizes = ticks_over([(rows, []) for rows in steps], tmp_path)
+    assert sizes == [MANY, 2 * MANY, 3 * MANY, 3 * MANY, 3 * MANY]
     named = ds.dataset(last / "entities").to_table()["entity_id"].to_pylist()
     assert {one[11:14] for one in named} == {"202", "203", "204"}
 

@@ -163,6 +163,20 @@ def test_what_is_too_late_is_counted_and_not_there():
     assert young(rows, InForce(when=START + timedelta(days=90)), days).num_rows == 2
 
 
+def test_over_a_year_state_holds_what_a_life_of_a_quarter_leaves(monkeypatch):
+    monkeypatch.setattr("transforms.live.keep.PARTITIONS", 1)  # each forgets by its own newest
+    days = dict.fromkeys(DAYS, 90)
+    fortnights = range(0, 365, 14)
+    events = []
+    for day in fortnights:
+        events += [accepted(row(f"c{day}", day)), Tick(10 + day, snapshot=False)]
+    found = seen(events, days)
+    for day in fortnights:
+        alive = [f"c{one}" for one in fortnights if day - 90 <= one <= day]
+        assert found[10 + day][RECORDS] == sorted(alive)
+        assert found[10 + day]["expired"] == day // 14 + 1 - len(alive)
+
+
 def test_rejects_are_handed_out_once():
     refused = reject_rows(
         [reject(Origin("t", "jsonl", RecordKind.COMPLAINT), Record(7, b"", 0), "broken_json", "no")]

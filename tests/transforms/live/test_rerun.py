@@ -1,0 +1,155 @@
+"""The steps of a pipeline run in place give what a runner of Beam's gives."""
+
+import apache_beam as beam
+import pytest
+from apache_beam.coders import PickleCoder
+from apache_beam.pvalue import AsIter, AsList, AsSingleton, TaggedOutput
+from apache_beam.testing.util import assert_that, equal_to
+from apache_beam.transforms.userstate import BagStateSpec
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from transforms.live.rerun import Rerun, UnsupportedStepError
+
+
+class Heard(beam.DoFn):
+    """Keeps all that it is given, and how often it was opened and closed."""
+
+    def __init__(self):
+        self.values = []
+        self.opened = []
+
+    def setup(self):
+        self.opened.append(True)
+
+    def process(self, value):
+        self.values.append(value)
+
+    def teardown(self):
+        self.opened.append(False)
+
+
+def sorted_apart(number, least):
+    if number < least:
+        yield TaggedOutput("low", number)
+    else:
+        yield number
+        yield number + 1
+
+
+def told(keyed):
+    key, parts = keyed
+    yield key, sorted(parts["high"]), sorted(parts["low"])
+
+
+def beside(number, listed, iterated):
+    return number, sorted(listed), sorted(iterated)
+
+
+def steps(numbers):
+    """Tags, side inputs of each kind, groups, sums, and a default where there is nothing."""
+    least = numbers | "Mean" >> beam.CombineGlobally(beam.combiners.MeanCombineFn())
+    parts = numbers | "Apart" >> beam.FlatMap(sorted_apart, AsSingleton(least)).with_outputs(
+        "low", main="high"
+    )
+    keyed = {
+        name: parts[name] | f"Key {name}" >> beam.Map(lambda n: (n % 3, n))
+        for name in ("high", "low")
+    }
+    together = keyed | beam.CoGroupByKey() | "Told" >> beam.FlatMap(told)
+    sums = (keyed["high"], keyed["low"]) | beam.Flatten() | "Sum" >> beam.CombinePerKey(sum)
+    none = (
+        numbers
+        | "None" >> beam.Filter(lambda _: False)
+        | "Nothing" >> beam.CombineGlobally(sum)
+        | "Beside"
+        >> beam.Map(lambda n, a, b: (n, sorted(a), sorted(b)), AsList(sums), AsIter(sums))
+    )
+    return (together, sums, none) | "All" >> beam.Flatten() | beam.Map(repr)
+
+
+@settings(max_examples=5, deadline=None)
+@given(st.lists(st.integers(-9, 9), min_size=1, max_size=9))
+def test_it_gives_what_beams_runner_gives(numbers):
+    here = beam.Pipeline()
+    heard = Heard()
+    _ = here | beam.Create(numbers, reshuffle=False) | "Steps" >> Whole() | beam.ParDo(heard)
+    Rerun(here).run(b"")
+    with beam.Pipeline(runner="FnApiRunner") as there:
+        found = there | beam.Create(numbers) | "Steps" >> Whole()
+        assert_that(found, equal_to(heard.values))
+
+
+class Whole(beam.PTransform):
+    """`steps` under one name."""
+
+    def expand(self, numbers):
+        return steps(numbers)
+
+
+def counted(number):
+    yield from range(number)
+
+
+def test_each_run_is_given_its_own_element_and_steps_live_from_run_to_run():
+    pipeline = beam.Pipeline()
+    heard = Heard()
+    _ = pipeline | beam.Impulse() | beam.FlatMap(counted) | beam.ParDo(heard)
+    again = Rerun(pipeline)
+    for number in (2, 0, 3):
+        again.run(number)
+    assert heard.values == [0, 1, 0, 1, 2]
+    again.close()
+    again.close()
+    assert heard.opened == [True, False]
+
+
+def doubled(value):
+    if not isinstance(value, int):
+        raise ValueError("no number")
+    return 2 * value
+
+
+def test_what_a_step_raises_ends_the_run():
+    pipeline = beam.Pipeline()
+    _ = pipeline | beam.Impulse() | beam.Map(doubled)
+    with pytest.raises(ValueError, match="no number"):
+        Rerun(pipeline).run("x")
+
+
+class Stateful(beam.DoFn):
+    KEPT = BagStateSpec("kept", PickleCoder())
+
+    def process(self, pair, kept=beam.DoFn.StateParam(KEPT)):  # noqa: B008
+        kept.add(pair)
+
+
+class Timed(beam.DoFn):
+    def process(self, value, at=beam.DoFn.TimestampParam):
+        yield at
+
+
+class Bundled(beam.DoFn):
+    def process(self, value):
+        yield value
+
+    def finish_bundle(self):
+        pass
+
+
+@pytest.mark.parametrize(
+    "step",
+    [
+        beam.Map(lambda n: (n, n)) | beam.ParDo(Stateful()),
+        beam.ParDo(Timed()),
+        beam.ParDo(Bundled()),
+        beam.WindowInto(beam.window.FixedWindows(1)),
+        beam.io.ReadFromText("x", validate=False),
+    ],
+)
+def test_a_step_that_needs_a_runner_is_refused(step):
+    pipeline = beam.Pipeline()
+    start = pipeline if isinstance(step, beam.io.ReadFromText) else pipeline | beam.Impulse()
+    _ = start | "It" >> step
+    with pytest.raises(UnsupportedStepError, match="It"):
+        Rerun(pipeline)
