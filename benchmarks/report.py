@@ -29,6 +29,7 @@ from tests.reports.made_up import (
     mention,
     write_run,
 )
+from tests.reports.written import report_files
 
 CLUSTERS = 10_000
 OPENINGS = 7
@@ -166,7 +167,7 @@ def main(clusters: int = CLUSTERS) -> None:
         print(f"| sorted in | {ms['sorted']:.0f} ms |")
         print(f"| paged in | {ms['paged']:.1f} ms |")
         start = time.process_time()
-        files = dict(site.write(run, whole))
+        files = report_files(run, whole)
         took = time.process_time() - start
         described = sum(
             name.startswith("report/clusters/c-") for name in files if name[-5:] == ".html"

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -15,7 +15,7 @@ import apache_beam as beam
 import pyarrow as pa
 
 from pipelines.clustering import find_clusters, summarise_clusters
-from reports import places, site
+from reports import site
 from schemas import tables
 from schemas.kinds import RecordKind
 from schemas.manifest import Manifest
@@ -29,6 +29,7 @@ from transforms.identify.evidence import Evidence, mentions
 from transforms.identify.legitimate import KnownLegitimate
 from transforms.identify.stated import Stated, without_victims
 from transforms.identify.strays import VictimNumbers
+from transforms.output.desk import Desk
 from transforms.output.finish import Finish
 from transforms.output.metrics import ShowCounters
 from transforms.output.tally import CountMembers, CountRead, CountRejects
@@ -149,15 +150,12 @@ def build(pipeline: beam.Pipeline, plan: Plan) -> None:
     )  # Manifest
 
 
-def report(
-    folder: str, manifest: Manifest, previous: str | None = None
-) -> Iterator[tuple[str, bytes]]:
-    """What people read of a run whose tables are in `folder`: files by name within the run.
+def report(folder: str, manifest: Manifest, desk: Desk, previous: str | None = None) -> None:
+    """Write what people read of a run whose tables are in `folder`.
 
     Pictures keep the places of `previous`, the graph/nodes.parquet of an earlier run.
     """
-    before = places.read(previous) if previous is not None else places.Places()
-    return site.write(folder, manifest, before=before)
+    site.write(folder, manifest, desk, before=previous)
 
 
 if __name__ == "__main__":

@@ -14,7 +14,8 @@ from apache_beam.io.filesystems import FileSystems
 
 from pipelines.options import UsageError
 from schemas.manifest import NAME
-from transforms.output.publish import is_local, recover
+from transforms.output.files import is_local
+from transforms.output.publish import recover
 
 
 def check(output: str, *, overwrite: bool) -> None:

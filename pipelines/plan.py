@@ -16,7 +16,8 @@ from transforms.accounting import Run
 from transforms.decisions import decision_file
 from transforms.graph import priority
 from transforms.identify import legitimate
-from transforms.output.publish import is_local, staging_folder
+from transforms.output.files import is_local
+from transforms.output.publish import staging_folder
 from transforms.read.errors import InputError
 from transforms.read.options import ReadOptions
 from transforms.read.recognise import plan as recognise

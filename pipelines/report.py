@@ -10,9 +10,9 @@ from pathlib import Path
 
 from pipelines import finished
 from pipelines.options import UsageError
-from reports import places, site, small_counts, whole_graph
-from reports.places import Places
+from reports import site, small_counts, whole_graph
 from schemas.manifest import Manifest
+from transforms.output.desk import local_desk
 
 INDEX = "report/index.html"
 NODES = whole_graph.NODES_FILE
@@ -86,19 +86,20 @@ def _write(arguments: argparse.Namespace, source: Path, manifest: Manifest, out:
     floor = arguments.suppress_below
     if floor is None:
         floor = small_counts.SUPPRESS_BELOW if arguments.redact else 0
-    files = site.write(
-        str(source),
-        manifest,
-        pages=site.PAGES if arguments.pages is None else arguments.pages.most,
-        redact=arguments.redact,
-        suppress_below=floor,
-        before=_places(source / NODES),
-    )
+    nodes = source / NODES
     try:
-        for name, content in files:
-            path = out / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(content)
+        out.mkdir(parents=True, exist_ok=True)
+        with local_desk(str(out)) as desk:
+            site.write(
+                str(source),
+                manifest,
+                desk,
+                pages=site.PAGES if arguments.pages is None else arguments.pages.most,
+                redact=arguments.redact,
+                suppress_below=floor,
+                # Another report of a run keeps the places of its pictures.
+                before=str(nodes) if nodes.is_file() else None,
+            )
     except OSError as error:
         raise UsageError(f"{error.filename or out}: {error.strerror}") from None
     return out
@@ -110,8 +111,3 @@ def _limit(text: str) -> Limit:
     if not text.isdecimal():
         raise argparse.ArgumentTypeError(f"{text!r} is neither a number nor 'all'")
     return Limit(int(text))
-
-
-def _places(nodes: Path) -> Places:
-    """Where members stand in the pictures of the run: another report keeps its places."""
-    return places.read(str(nodes)) if nodes.is_file() else Places()

@@ -8,7 +8,7 @@ from pathlib import Path
 from apache_beam.options.pipeline_options import DirectOptions, PipelineOptions, StandardOptions
 
 from pipelines.options import LOCAL_RUNNER
-from transforms.output.publish import is_local
+from transforms.output.files import is_local
 from transforms.packing import Spill
 
 IN_PROCESS = ("in_memory", "multi_threading")

@@ -44,6 +44,7 @@ from transforms.live.known import KnownMembers
 from transforms.live.reject_files import WriteRejects
 from transforms.live.snapshot import SnapshotRuns, Snapshots
 from transforms.live.stated import still_stated
+from transforms.output.desk import Desk
 from transforms.output.finish import Finish
 from transforms.output.metrics import ShowCounters
 from transforms.output.tally import CountAccepted, CountMembers, CountRead, CountRejects
@@ -221,8 +222,8 @@ def _nothing(_: object) -> Iterator[Mapping[str, object]]:
     yield from ()
 
 
-def _no_report(_: str, __: Manifest) -> Iterator[tuple[str, bytes]]:
-    yield from ()
+def _no_report(_: str, __: Manifest, ___: Desk) -> None:
+    """A snapshot is tables alone."""
 
 
 if __name__ == "__main__":

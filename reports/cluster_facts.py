@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -53,29 +53,11 @@ class Facts:
     readings: list[Reading]
 
 
-AT_A_TIME = 5_000
-"""Members whose rows are held together; each such group costs one pass over mentions/."""
-
-
-def in_groups(cluster_ids: Sequence[str], sizes: Mapping[str, int]) -> Iterator[list[str]]:
-    """Clusters cut into groups of `AT_A_TIME` members, in their order."""
-    group: list[str] = []
-    held = 0
-    for one in cluster_ids:
-        if group and held + sizes[one] > AT_A_TIME:
-            yield group
-            group, held = [], 0
-        group.append(one)
-        held += sizes[one]
-    if group:
-        yield group
-
-
 def gather(run: Run, cluster_ids: Sequence[str], *, narratives: bool) -> list[Facts]:
     """Facts of the clusters, in the order given. Holds these clusters' rows, not the tables."""
     ids = pa.array(cluster_ids, pa.string())
     here = pc.field("cluster_id").isin(ids)
-    rows = {row["cluster_id"]: row for row in tables.read(run, CLUSTERS, where=here).to_pylist()}
+    rows = {row["cluster_id"]: row for row in tables.rows(tables.read(run, CLUSTERS, where=here))}
     members = _members(run, here)
     cluster_of = {one["entity_id"]: one["cluster_id"] for one in members}
     names = pa.array(sorted(cluster_of), pa.string())
@@ -85,7 +67,7 @@ def gather(run: Run, cluster_ids: Sequence[str], *, narratives: bool) -> list[Fa
     carriers = _carriers(run, names)
     scripts = wordings(run, suppliers, cluster_of)
     found = _by(readings(run, names, narratives=narratives), lambda one: cluster_of[one.entity_id])
-    lineage = _by_cluster(tables.read(run, LINEAGE, where=here).to_pylist())
+    lineage = _by_cluster(tables.rows(tables.read(run, LINEAGE, where=here)))
     of_members = _by_cluster(members)
     of_suppliers = _by_cluster(suppliers)
     return [
@@ -112,21 +94,21 @@ def _members(run: Run, here: pc.Expression) -> list[Row]:
     members = tables.read(run, MEMBERS, where=here)
     named = pc.field("entity_id").isin(members["entity_id"].combine_chunks())
     entities = {
-        one["entity_id"]: one for one in tables.read(run, ENTITIES, where=named).to_pylist()
+        one["entity_id"]: one for one in tables.rows(tables.read(run, ENTITIES, where=named))
     }
-    joined = [entities[one["entity_id"]] | one for one in members.to_pylist()]
+    joined = [entities[one["entity_id"]] | one for one in tables.rows(members)]
     return sorted(joined, key=lambda one: (-one["complaints"] - one["calls"], one["entity_id"]))
 
 
 def _suppliers(run: Run, here: pc.Expression) -> list[Row]:
     """Suppliers of the clusters, those of most records first, with others that they serve."""
-    rows = tables.read(run, SUPPLIERS, where=here).to_pylist()
+    rows = tables.rows(tables.read(run, SUPPLIERS, where=here))
     wanted = pa.array(sorted({one["entity_id"] for one in rows}), pa.string())
     every = tables.read(
         run, SUPPLIERS, ["entity_id", "cluster_id", "records"], pc.field("entity_id").isin(wanted)
     )
     order = [("records", "descending"), ("cluster_id", "ascending")]
-    serves = _by(every.sort_by(order).to_pylist(), lambda one: one["entity_id"])
+    serves = _by(tables.rows(every.sort_by(order)), lambda one: one["entity_id"])
     for one in rows:
         ids = (other["cluster_id"] for other in serves[one["entity_id"]])
         one["others"] = [other for other in ids if other != one["cluster_id"]][:OTHERS_LIMIT]
@@ -144,13 +126,13 @@ def _links(
     a_soft, b_soft = (pc.field(name).isin(supplying) for name in ("entity_a", "entity_b"))
     hard = pc.field("strength") == Strength.HARD
     where = (a_in & b_in) | (hard & (a_in | b_in)) | (a_in & b_soft) | (b_in & a_soft)
-    rows = tables.read(run, LINKS, where=where).to_pylist()
+    rows = tables.rows(tables.read(run, LINKS, where=where))
     ends = {end for one in rows for end in (one["entity_a"], one["entity_b"])}
     strangers = pa.array(sorted(ends - cluster_of.keys()), pa.string())
     elsewhere = tables.read(
         run, MEMBERS, ["entity_id", "cluster_id"], pc.field("entity_id").isin(strangers)
     )
-    every = cluster_of | {one["entity_id"]: one["cluster_id"] for one in elsewhere.to_pylist()}
+    every = cluster_of | {one["entity_id"]: one["cluster_id"] for one in tables.rows(elsewhere)}
     inside, near, soft = (defaultdict[str, list[Row]](list) for _ in range(3))
     for one in rows:
         a, b = one["entity_a"], one["entity_b"]
@@ -172,6 +154,9 @@ def _links(
     return inside, near, soft
 
 
+_SIGHTED = ["entity_id", "role", "day"]
+
+
 def _sightings(
     run: Run, members: pa.Array
 ) -> tuple[dict[str, Counter[date]], dict[str, Counter[str]]]:
@@ -182,10 +167,11 @@ def _sightings(
     for batch in tables.batches(run, MENTIONS, ["entity_id", "role", "observed_at"], where):
         day = pc.cast(batch["observed_at"], pa.date32(), safe=False)
         table = pa.table({"entity_id": batch["entity_id"], "role": batch["role"], "day": day})
-        grouped = table.group_by(["entity_id", "role", "day"]).aggregate([([], "count_all")])
-        for one in grouped.to_pylist():
-            days[one["entity_id"]][one["day"]] += one["count_all"]
-            roles[one["entity_id"]][one["role"]] += one["count_all"]
+        grouped = table.group_by(_SIGHTED).aggregate([([], "count_all")])
+        columns = [grouped[name].to_pylist() for name in (*_SIGHTED, "count_all")]
+        for entity_id, role, at, count in zip(*columns, strict=True):
+            days[entity_id][at] += count
+            roles[entity_id][role] += count
     return days, roles
 
 
@@ -201,7 +187,7 @@ def _carriers(run: Run, members: pa.Array) -> dict[str, list[str]]:
     columns = ["suspect_number", "carrier"]
     for batch in tables.batches(run, CALLS, columns, where):
         pairs = pa.Table.from_batches([batch]).group_by(columns).aggregate([])
-        for one in pairs.to_pylist():
+        for one in tables.rows(pairs):
             for holder in holders[one["suspect_number"]]:
                 found[holder].add(one["carrier"])
     return {number: sorted(carriers) for number, carriers in found.items()}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
@@ -48,6 +47,18 @@ SHARED = 100
 
 
 @dataclass(frozen=True)
+class Page:
+    """A page below report/clusters/, and the clusters that it describes.
+
+    It is of one cluster, or where it is `shared` of several of one member each.
+    """
+
+    name: str
+    ids: list[str]
+    shared: bool
+
+
+@dataclass(frozen=True)
 class ClusterTable:
     """All clusters by priority with their lineage events, and where each is described.
 
@@ -63,10 +74,21 @@ class ClusterTable:
     @cached_property
     def pages(self) -> dict[str, str]:
         """Address by cluster id."""
-        found = {one: f"{page_name(one)}.html" for one in self.own}
-        for name, ids in self.shared():
-            found |= {one: f"{name}.html#{page_name(one)}" for one in ids}
-        return found
+        return {
+            one: f"{page.name}.html#{page_name(one)}" if page.shared else f"{page.name}.html"
+            for page in self.described
+            for one in page.ids
+        }
+
+    @cached_property
+    def described(self) -> list[Page]:
+        """The pages of clusters, in their order: their own first, then those that they share."""
+        own = [Page(page_name(one), [one], shared=False) for one in self.own]
+        starts = range(0, len(self.single), SHARED)
+        return own + [
+            Page(f"single-{at // SHARED + 1:04d}", self.single[at : at + SHARED], shared=True)
+            for at in starts
+        ]
 
     @cached_property
     def sizes(self) -> dict[str, int]:
@@ -77,11 +99,6 @@ class ClusterTable:
     def newest(self) -> datetime | None:
         """When the newest record of a cluster was made."""
         return max((row["last_seen"] for row in self.rows), default=None)
-
-    def shared(self) -> Iterator[tuple[str, list[str]]]:
-        """The pages that clusters of one share: name, and ids in their order."""
-        for start in range(0, len(self.single), SHARED):
-            yield f"single-{start // SHARED + 1:04d}", self.single[start : start + SHARED]
 
     def data(self) -> dict[str, object]:
         """What the script reads: texts in lists, and rows of numbers that point into them."""

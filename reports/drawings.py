@@ -9,14 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 
 import svg
 from markupsafe import Markup, escape
 
 from reports import text
-from reports.picture import HEIGHT, WIDTH, Node, Picture, corners
-from reports.timeline import LABELS, Timeline
+from reports.picture import HEIGHT, WIDTH, Anchor, Node, Picture, corners
+from reports.timeline import LABELS, Handover, Life, Timeline
 from reports.timeline import WIDTH as TIMELINE_WIDTH
 from reports.trends import Trend
 
@@ -34,8 +34,11 @@ def graph(drawn: Picture, size: int) -> Markup:
             extra={"role": "group", "aria-label": said},
             elements=[
                 svg.G(class_=["lines"], elements=list(_lines(drawn))),
-                svg.G(class_=["labels"], elements=list(_labels(drawn)), extra=_HIDDEN),
-                svg.G(class_=["nodes"], elements=[_node(one) for one in drawn.nodes]),
+                svg.G(class_=["labels"], elements=[_Written(markup=_labels(drawn))], extra=_HIDDEN),
+                svg.G(
+                    class_=["nodes"],
+                    elements=[_Written(markup="".join(map(_node, drawn.nodes)))],
+                ),
             ],
         )
     )
@@ -52,6 +55,33 @@ class _Traced(svg.PathData):
         return self.steps
 
 
+class _Slot(float):
+    """A number that is filled in later: what is drawn a thousand times is written once."""
+
+    def __str__(self) -> str:
+        return "%s"
+
+    def __format__(self, _: str) -> str:
+        return "%s"
+
+
+_N = _Slot()
+_TEXT = "%s"
+"""As `_N`, for text, which comes through `_said`."""
+
+
+@dataclass
+class _Written(svg.Element):
+    """Elements that are text already."""
+
+    element_name = ""
+    markup: str = ""
+
+    def as_str(self) -> str:
+        """The text."""
+        return self.markup
+
+
 def _lines(drawn: Picture) -> Iterable[svg.Element]:
     """All lines of a style and width as one path; `graph.js` draws those of a selection again."""
     traced: dict[tuple[str, bool, float], list[str]] = {}
@@ -64,31 +94,39 @@ def _lines(drawn: Picture) -> Iterable[svg.Element]:
         yield svg.Path(class_=classes, stroke_width=width, d=[_Traced("".join(steps))])
 
 
-def _labels(drawn: Picture) -> Iterable[svg.Element]:
-    for one in drawn.labels:
-        yield svg.Text(
-            x=one.x,
-            y=one.y,
-            text_anchor=one.anchor,
-            text=_said(one.text),
-            data={"node": str(one.node)},
-        )
+def _labels(drawn: Picture) -> str:
+    return "".join(
+        _label(one.anchor) % (one.x, one.y, one.node, _said(one.text)) for one in drawn.labels
+    )
 
 
-def _node(node: Node) -> svg.Element:
-    classes = ["node", f"k-{_word(node.kind)}"]
-    shapes = [_shape(node.kind, node.radius, supplier=node.supplier)]
-    if node.bridge:
-        classes.append("bridge")
-        shapes.append(svg.Circle(class_=["ring"], r=round(node.radius + 4, 1)))
-    if node.supplier:
-        classes.append("supplier")
+@cache
+def _label(anchor: Anchor) -> str:
+    return str(svg.Text(x=_N, y=_N, text_anchor=anchor, text=_TEXT, data={"node": _TEXT}))
+
+
+def _node(node: Node) -> str:
     said = _said(f"{text.plain(node.entity_id)}: {node.about}")
-    return svg.G(
-        class_=classes,
-        transform=[svg.Translate(node.x, node.y)],
-        elements=shapes,
-        extra={"role": "img", "aria-label": said},
+    form = _node_form(node.kind, node.radius, bridge=node.bridge, supplier=node.supplier)
+    return form % (node.x, node.y, said)
+
+
+@lru_cache(maxsize=4_096)
+def _node_form(kind: str, radius: float, *, bridge: bool, supplier: bool) -> str:
+    classes = ["node", f"k-{_word(kind)}"]
+    shapes = [_shape(kind, radius, supplier=supplier)]
+    if bridge:
+        classes.append("bridge")
+        shapes.append(svg.Circle(class_=["ring"], r=round(radius + 4, 1)))
+    if supplier:
+        classes.append("supplier")
+    return str(
+        svg.G(
+            class_=classes,
+            transform=[svg.Translate(_N, _N)],
+            elements=shapes,
+            extra={"role": "img", "aria-label": _TEXT},
+        )
     )
 
 
@@ -136,24 +174,8 @@ def timeline(drawn: Timeline) -> Markup:
     for x, day in drawn.ticks:
         parts.append(svg.Line(class_=["tick"], x1=x, x2=x, y1=16, y2=drawn.height))
         parts.append(svg.Text(class_=["day"], x=x + 3, y=12, text=day))
-    for one in drawn.lives:
-        row: list[svg.Element] = [
-            svg.Title(text=_said(f"{text.plain(one.entity_id)}: {one.about}")),
-            svg.Text(
-                x=LABELS - 8, y=one.y + 12, text_anchor="end", text=_said(text.short(one.entity_id))
-            ),
-            svg.Rect(class_=["span"], x=one.x, y=one.y + 7, width=one.width, height=3),
-        ]
-        for shade, boxes in one.shades:
-            cells = "".join(f"M{x} {one.y + 3}h{width}v11H{x}z" for x, width in boxes)
-            row.append(svg.Path(class_=["cell", f"s{shade}"], d=[_Traced(cells)]))
-        parts.append(svg.G(class_=["life", f"k-{_word(one.kind)}"], elements=row))
-    for given in drawn.handovers:
-        (x1, y1), (x2, y2) = given.start, given.end
-        names = f"{text.plain(given.before)} gives way to {text.plain(given.after)}"
-        curve: list[svg.PathData] = [svg.M(x1, y1), svg.C(x1 + 12, y1, x2 - 12, y2, x2, y2)]
-        title = svg.Title(text=_said(names))
-        parts.append(svg.Path(class_=["handover"], d=curve, elements=[title]))
+    parts.append(_Written(markup="".join(map(_life, drawn.lives))))
+    parts.append(_Written(markup="".join(map(_handover, drawn.handovers))))
     return _whole(
         svg.SVG(
             class_=["timeline"],
@@ -163,6 +185,40 @@ def timeline(drawn: Timeline) -> Markup:
             extra={"role": "img", "aria-label": said},
         )
     )
+
+
+def _life(one: Life) -> str:
+    form = _life_form(one.kind, tuple(shade for shade, _ in one.shades))
+    top = one.y + 3
+    cells = [
+        "".join(f"M{x} {top}h{width}v11H{x}z" for x, width in boxes) for _, boxes in one.shades
+    ]
+    title = _said(f"{text.plain(one.entity_id)}: {one.about}")
+    label = (one.y + 12, _said(text.short(one.entity_id)))
+    return form % (title, *label, one.x, one.y + 7, one.width, *cells)
+
+
+@lru_cache(maxsize=1_024)
+def _life_form(kind: str, shades: tuple[int, ...]) -> str:
+    row: list[svg.Element] = [
+        svg.Title(text=_TEXT),
+        svg.Text(x=LABELS - 8, y=_N, text_anchor="end", text=_TEXT),
+        svg.Rect(class_=["span"], x=_N, y=_N, width=_N, height=3),
+        *(svg.Path(class_=["cell", f"s{one}"], d=[_Traced(_TEXT)]) for one in shades),
+    ]
+    return str(svg.G(class_=["life", f"k-{_word(kind)}"], elements=row))
+
+
+def _handover(given: Handover) -> str:
+    (x1, y1), (x2, y2) = given.start, given.end
+    names = f"{text.plain(given.before)} gives way to {text.plain(given.after)}"
+    return _handover_form() % (x1, y1, x1 + 12, y1, x2 - 12, y2, x2, y2, _said(names))
+
+
+@cache
+def _handover_form() -> str:
+    curve: list[svg.PathData] = [svg.M(_N, _N), svg.C(_N, _N, _N, _N, _N, _N)]
+    return str(svg.Path(class_=["handover"], d=curve, elements=[svg.Title(text=_TEXT)]))
 
 
 def trend(shown: Trend, step: str) -> Markup:

@@ -22,7 +22,7 @@ AROUND = 90
 RAW_LIMIT = 200
 NARRATIVE = "narrative"
 
-_COLUMNS = (
+SHOWN = (
     "entity_id",
     "source_org",
     "record_kind",
@@ -77,15 +77,15 @@ def readings(run: Run, entity_ids: pa.Array, *, narratives: bool) -> list[Readin
     The newest are taken, those in a narrative first; without `narratives` none is quoted.
     """
     found = _sample(run, pc.field("entity_id").isin(entity_ids))
-    rows = found.select(_COLUMNS).to_pylist()
+    rows = tables.rows(found.select(SHOWN))
     told = _narratives(run, rows) if narratives else {}
     return [replace(Reading(**row), **_around(row, told)) for row in rows]
 
 
 def _sample(run: Run, where: pc.Expression) -> pa.Table:
-    schema = pa.schema([*(MENTIONS.schema.field(name) for name in _COLUMNS), ("told", pa.int8())])
+    schema = pa.schema([*(MENTIONS.schema.field(name) for name in SHOWN), ("told", pa.int8())])
     best = schema.empty_table()
-    for batch in tables.batches(run, MENTIONS, _COLUMNS, where):
+    for batch in tables.batches(run, MENTIONS, SHOWN, where):
         told = pc.cast(pc.fill_null(pc.equal(batch["field"], NARRATIVE), False), pa.int8())
         part = pa.Table.from_batches([batch]).append_column("told", told)
         pool = pa.concat_tables([best, part]).sort_by(_ORDER)
@@ -121,7 +121,7 @@ def _narratives(run: Run, rows: list[dict[str, object]]) -> dict[tuple[object, o
     for batch in tables.batches(
         run, COMPLAINTS, ["source_org", "complaint_id", "narrative"], where
     ):
-        for one in batch.to_pylist():
+        for one in tables.rows(batch):
             if (key := (one["source_org"], one["complaint_id"])) in wanted:
                 told[key] = one["narrative"]
     return told

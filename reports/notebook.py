@@ -34,10 +34,11 @@ class OpenRun:
     def graph(self) -> nx.Graph:
         """Members and suppliers as nodes, links as edges, with the attributes of graph/."""
         graph = nx.Graph()
-        nodes = whole_graph.nodes(self.folder).to_pylist()
-        graph.add_nodes_from((one.pop("id"), one) for one in nodes)
-        edges = whole_graph.edges(self.folder).to_pylist()
-        graph.add_edges_from((one.pop("source"), one.pop("target"), one) for one in edges)
+        for part in whole_graph.nodes(self.folder):
+            graph.add_nodes_from((one.pop("id"), one) for one in part.to_pylist())
+        for part in whole_graph.edges(self.folder):
+            rows = part.to_pylist()
+            graph.add_edges_from((one.pop("source"), one.pop("target"), one) for one in rows)
         return graph
 
     def cluster(self, cluster_id: str) -> nx.Graph:

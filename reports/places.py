@@ -3,15 +3,25 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.dataset as ds
 
+from reports import tables
 from reports.layout import Point
+from schemas.tables import Table
 
-_COLUMNS = ("id", "cluster", "x", "y")
+PLACES = Table(
+    "places",
+    pa.schema(
+        [("id", pa.string()), ("cluster", pa.string()), ("x", pa.float64()), ("y", pa.float64())]
+    ),
+    ("id",),
+)
+"""Where each entity stood, and in the picture of which cluster; from 0 to 1."""
 
 
 @dataclass(frozen=True)
@@ -30,12 +40,30 @@ class Places:
         return min(pictures.items(), key=lambda one: (-len(one[1]), one[0]), default=("", {}))[1]
 
 
-def read(path: str) -> Places:
-    """The places in a graph/nodes.parquet; none where it is older than they are."""
+def dataset(path: str) -> ds.Dataset | None:
+    """The nodes of a graph/nodes.parquet; None where it is older than their places."""
     nodes = ds.dataset(path, format="parquet")
-    if not set(_COLUMNS) <= set(nodes.schema.names):
+    return nodes if set(PLACES.schema.names) <= set(nodes.schema.names) else None
+
+
+def of(source: str, before: str | None, entity_ids: Sequence[str]) -> Places:
+    """The places of some entities in a graph/nodes.parquet, or else in a spooled `source`."""
+    if source.endswith(tables.SPOOLED):
+        nodes = tables.dataset(source, PLACES)
+    elif before is None or (nodes := dataset(before)) is None:
         return Places()
-    rows = nodes.to_table(columns=list(_COLUMNS), filter=pc.field("x").is_valid())
-    ids, clusters, xs, ys = (rows[name].to_pylist() for name in _COLUMNS)
+    wanted = pc.field("id").isin(pa.array(entity_ids, pa.string()))
+    where = pc.field("x").is_valid() & wanted
+    rows = nodes.to_table(columns=PLACES.schema.names, filter=where)
+    ids, clusters, xs, ys = (rows[name].to_pylist() for name in PLACES.schema.names)
     points = zip(xs, ys, strict=True)
     return Places(dict(zip(ids, zip(clusters, points, strict=True), strict=True)))
+
+
+def table(places: Mapping[str, tuple[str, Point]]) -> pa.Table:
+    """Places as `PLACES`."""
+    rows = [
+        {"id": one, "cluster": cluster_id, "x": x, "y": y}
+        for one, (cluster_id, (x, y)) in places.items()
+    ]
+    return pa.Table.from_pylist(rows, PLACES.schema)

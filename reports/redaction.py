@@ -15,11 +15,12 @@ from schemas.manifest import Alarm
 
 Row = dict[str, Any]
 
-_DECISION = r"(?s)(?:\w+ )?\bdecision .*"
+_DECISION = r"(?s)(?:\b\w+ )?\bdecision .*"
 """From the first decision that a reason names to its end (`Decision.told`).
 
 Its author is a person, and its reason may quote a record; both could hold this pattern's own words,
-so nothing that follows is kept.
+so nothing that follows is kept. A word is tried from its start alone: it may have a million
+letters.
 """
 LEFT_OUT = "an analyst’s decision, left out of this copy"
 _OF_DECISIONS = "decisions_contradict"

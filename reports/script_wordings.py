@@ -59,10 +59,10 @@ def wordings(
     records = pc.field("record_id").isin(told["record_id"].unique())
     members = pc.field("entity_id").isin(pa.array(sorted(cluster_of), pa.string()))
     for batch in tables.batches(run, MENTIONS, [*key, "entity_id"], records & members):
-        for one in batch.to_pylist():
+        for one in tables.rows(batch):
             of_record[tuple(one[name] for name in key)].add(cluster_of[one["entity_id"]])
     found: dict[str, Wordings] = defaultdict(lambda: defaultdict(Counter))
-    for one in told.to_pylist():
+    for one in tables.rows(told):
         for cluster_id in of_record.get(tuple(one[name] for name in key), ()):
             if one["raw"]:
                 found[cluster_id][one["entity_id"]][one["raw"][:SHOWN]] += 1

@@ -1,34 +1,38 @@
-"""Everything a run writes for people: the index, the clusters' pages and downloads, the graph."""
+"""Everything a run writes for people: the index, the clusters' pages and downloads, the graph.
+
+It is cut into jobs that need nothing of each other, so that they can be shared among processes
+(`transforms.output.desk`). A job names its tables by their folder and is small where it travels.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from functools import lru_cache
-from itertools import islice
-from typing import Any
+from functools import partial
+
+import pyarrow as pa
 
 from reports import (
     cluster_page,
+    downloads,
     index,
     joint_page,
+    places,
     redaction,
     single_page,
-    spreadsheet,
-    stix,
     whole_graph,
 )
-from reports.cluster_facts import Facts, gather, in_groups
+from reports.cluster_facts import gather
 from reports.cluster_page import Context
-from reports.cluster_table import ClusterTable, cluster_table, page_name
-from reports.graph_files import EDGE, NODE, gexf, graphml
+from reports.cluster_table import ClusterTable, Page, cluster_table
+from reports.joint_page import Joint
 from reports.layout import Point
 from reports.picture import placed
-from reports.places import Places
+from reports.spool import spool
 from reports.tables import Run
 from schemas.manifest import Manifest
-
-Row = dict[str, Any]
+from transforms.output.desk import Desk, Put
 
 PAGES = 10_000
 """Clusters of two or more that have a page of their own unless it is said otherwise, by priority;
@@ -36,69 +40,150 @@ and as many clusters of one are described on the pages that they share.
 
 `python -m benchmarks.report`: a page with its downloads takes about 8 ms and 100 kB.
 """
-_COLUMNS = (
-    "cluster_id",
-    "entity_id",
-    "kind",
-    "role",
-    "status",
-    "confidence",
-    "bridge",
-    "complaints",
-    "calls",
-    "victims",
-    "region",
-    "line_type",
-    "orgs",
-    "first_seen",
-    "last_seen",
-    "reason",
-)
+AT_A_TIME = 1_000
+"""Members whose rows a process holds together; a cluster of more is held whole."""
+MOST_GROUPS = 256
+"""Groups that clusters are cut into: each has a file open while a table is cut."""
+MEMBER_SECONDS = 0.001
+"""CPU that a member's part of its cluster's files takes, roughly."""
 
 
 def write(
     run: Run,
     manifest: Manifest,
+    desk: Desk,
     *,
     pages: int | None = PAGES,
     redact: bool = False,
     suppress_below: int = 0,
-    before: Places = Places(),  # noqa: B008 - it cannot be changed
-) -> Iterator[tuple[str, bytes]]:
-    """Files by name within the run's folder, made one after another.
+    before: str | None = None,
+) -> None:
+    """Write all files at `desk`.
 
     `pages` is how many clusters are described, None for all. `redact` leaves out narratives, record
-    ids and what analysts wrote, for a reader outside; `before` has the places of the pictures of
-    the run before.
+    ids and what analysts wrote, for a reader outside; `before` is the graph/nodes.parquet of the
+    run before, whose pictures' places are kept.
     """
+    report = _Report(str(run), manifest, pages, redact, suppress_below, before)
     table = cluster_table(run, pages)
-    joint = joint_page.gather(run, manifest)
-    yield (
-        "report/index.html",
-        index.render(run, manifest, table, joint, redact=redact, suppress_below=suppress_below),
+    members = sum(table.sizes[one] for page in table.described for one in page.ids)
+    stood = list(desk.each(_jobs(report, table, desk.scratch), members * MEMBER_SECONDS))
+    found = pa.concat_tables([one for one in stood if one is not None] or [places.table({})])
+    for _ in desk.each([partial(_nodes, report.run, found)], 0):
+        continue
+
+
+@dataclass(frozen=True)
+class _Report:
+    """What is asked for."""
+
+    run: str
+    manifest: Manifest
+    pages: int | None
+    redact: bool
+    suppress_below: int
+    before: str | None
+
+
+Job = partial[pa.Table | None]
+"""Writes files by the `Put` that it is given; those of clusters return where members stand."""
+
+
+def _jobs(report: _Report, table: ClusterTable, scratch: str) -> Iterator[Job]:
+    """The long ones first, so that no process is left alone with one."""
+    yield partial(_index, report)
+    yield partial(_graph, report.run, redact=report.redact)
+    joint = joint_page.gather(report.run, report.manifest)
+    moment = _moment(report.manifest, table)
+    groups = list(_groups(table))
+    sources, before = [report.run] * len(groups), report.before
+    if len(groups) > 1:
+        wanted = [[one for page in group for one in page.ids] for group in groups]
+        stood = None if before is None else places.dataset(before)
+        sources, before = spool(report.run, wanted, scratch, stood), None
+    for group, source in zip(groups, sources, strict=True):
+        ids = [one for page in group for one in page.ids]
+        context = Context(
+            run_id=report.manifest["run_id"],
+            pages=table.pages,
+            redact=report.redact,
+            suppress_below=report.suppress_below,
+            joint=None if joint is None else _of(joint, ids),
+        )
+        yield partial(_clusters, source, group, context, moment, before)
+
+
+def _groups(table: ClusterTable) -> Iterator[list[Page]]:
+    """Pages cut into groups of about `AT_A_TIME` members, in their order."""
+    sizes = [sum(table.sizes[one] for one in page.ids) for page in table.described]
+    most = max(AT_A_TIME, sum(sizes) // MOST_GROUPS + 1)
+    group: list[Page] = []
+    held = 0
+    for page, size in zip(table.described, sizes, strict=True):
+        if group and held + size > most:
+            yield group
+            group, held = [], 0
+        group.append(page)
+        held += size
+    if group:
+        yield group
+
+
+def _of(joint: Joint, ids: Sequence[str]) -> Joint:
+    return replace(joint, parts={one: joint.parts[one] for one in ids if one in joint.parts})
+
+
+def _index(report: _Report, put: Put) -> None:
+    table = cluster_table(report.run, report.pages)
+    joint = joint_page.gather(report.run, report.manifest)
+    content = index.render(
+        report.run,
+        report.manifest,
+        table,
+        joint,
+        redact=report.redact,
+        suppress_below=report.suppress_below,
     )
-    moment = _moment(manifest, table)
-    context = Context(
-        run_id=manifest["run_id"],
-        pages=table.pages,
-        redact=redact,
-        suppress_below=suppress_below,
-        joint=joint,
-    )
-    places: dict[str, Point] = {}
-    for facts in _facts(run, table, table.own, redact=redact):
-        stood = placed(facts, before.of(one["entity_id"] for one in facts.members))
-        places |= stood
-        name = page_name(facts.row["cluster_id"])
-        yield f"report/clusters/{name}.html", cluster_page.render(facts, stood, context)
-        yield from _downloads(facts, stood, moment, manifest["run_id"])
-    single = _facts(run, table, table.single, redact=redact)
-    for name, ids in table.shared():
-        content = list(islice(single, len(ids)))
-        yield f"report/clusters/{name}.html", single_page.render(content, context)
-        for facts in content:
-            yield from _downloads(facts, {}, moment, manifest["run_id"])
-    yield from whole_graph.write(run, places, redact=redact)
+    put("report/index.html", [content])
+
+
+def _graph(run: str, put: Put, *, redact: bool) -> None:
+    put("graph/graph.graphml", whole_graph.graphml_file(run))
+    put("graph/graph.gexf", whole_graph.gexf_file(run))
+    put("graph/edges.parquet", [whole_graph.edges_file(run, redact=redact)])
+
+
+def _nodes(run: str, stood: pa.Table, put: Put) -> None:
+    put(whole_graph.NODES_FILE, [whole_graph.nodes_file(run, stood)])
+
+
+def _clusters(
+    source: str,
+    group: Sequence[Page],
+    context: Context,
+    moment: datetime,
+    before: str | None,
+    put: Put,
+) -> pa.Table:
+    """Pages and downloads of some clusters; returns where their members stand."""
+    ids = [one for page in group for one in page.ids]
+    gathered = gather(source, ids, narratives=not context.redact)
+    found = {one.row["cluster_id"]: one for one in gathered}
+    if context.redact:
+        found = {one: redaction.facts(facts) for one, facts in found.items()}
+    stood = places.of(source, before, [m["entity_id"] for one in gathered for m in one.members])
+    kept: dict[str, tuple[str, Point]] = {}
+    for page in group:
+        content = [found[one] for one in page.ids]
+        if page.shared:
+            put(f"report/clusters/{page.name}.html", [single_page.render(content, context)])
+            continue
+        (facts,) = content
+        drawn = placed(facts, stood.of(one["entity_id"] for one in facts.members))
+        kept |= {one: (facts.row["cluster_id"], point) for one, point in drawn.items()}
+        put(f"report/clusters/{page.name}.html", [cluster_page.render(facts, drawn, context)])
+    downloads.write([found[one] for one in ids], kept, moment, context.run_id, put)
+    return places.table(kept)
 
 
 def _moment(manifest: Manifest, table: ClusterTable) -> datetime:
@@ -107,50 +192,3 @@ def _moment(manifest: Manifest, table: ClusterTable) -> datetime:
     if isinstance(as_of, str):
         return datetime.fromisoformat(as_of)
     return table.newest or datetime.min.replace(tzinfo=UTC)
-
-
-def _facts(run: Run, table: ClusterTable, ids: list[str], *, redact: bool) -> Iterator[Facts]:
-    for group in in_groups(ids, table.sizes):
-        for facts in gather(run, group, narratives=not redact):
-            yield redaction.facts(facts) if redact else facts
-
-
-def _downloads(
-    facts: Facts, places: Mapping[str, Point], moment: datetime, run_id: str
-) -> Iterator[tuple[str, bytes]]:
-    """One cluster in every format that it can be taken along in."""
-    stem = f"report/clusters/{page_name(facts.row['cluster_id'])}"
-    nodes = [_node(one, places.get(one["entity_id"])) for one in facts.members]
-    edges = [_edge(one) for one in facts.inside]
-    yield f"{stem}.graphml", "".join(graphml(nodes, edges)).encode()
-    yield f"{stem}.gexf", "".join(gexf(nodes, edges)).encode()
-    yield f"{stem}.csv", _csv(facts.members)
-    yield f"{stem}.stix.json", stix.bundle(facts, moment, run_id)
-
-
-def _csv(members: list[Row]) -> bytes:
-    return spreadsheet.write(_COLUMNS, [[_flat(one[name]) for name in _COLUMNS] for one in members])
-
-
-def _node(member: Row, place: Point | None) -> Row:
-    flat = {name: _flat(member[name]) for name, _ in NODE if name in member}
-    flat |= {"id": member["entity_id"], "cluster": member["cluster_id"]}
-    # GEXF has y upwards, a page downwards.
-    at = {} if place is None else {"x": round(1600 * place[0], 1), "y": -round(1000 * place[1], 1)}
-    return flat | at
-
-
-def _edge(link: Row) -> Row:
-    flat = {name: _flat(link[name]) for name, _ in EDGE}
-    return flat | {"source": link["entity_a"], "target": link["entity_b"]}
-
-
-def _flat(value: object) -> object:
-    if isinstance(value, list):
-        return "; ".join(value)
-    return _moment_of(value) if isinstance(value, datetime) else value
-
-
-@lru_cache(maxsize=65_536)
-def _moment_of(value: datetime) -> str:
-    return f"{value:%Y-%m-%dT%H:%M:%SZ}"

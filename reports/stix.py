@@ -20,9 +20,10 @@ the validator of OASIS; `stix_check` does so for a bundle that is to be sealed.
 
 from __future__ import annotations
 
-import json
 from datetime import datetime
 from typing import Any
+
+import orjson
 
 from reports.cluster_facts import Facts
 from reports.stix_parts import Object, marking, observable, own_id, timestamp
@@ -31,6 +32,9 @@ from reports.text import plain
 Row = dict[str, Any]
 
 DEFAULT_TLP = "amber"
+
+MOST = 999_999_999
+"""The largest count that STIX 2.1 knows (sections 4.14 and 5.2)."""
 
 LIMITS = (
     "A cluster is a lead, not proof. Numbers are forged, leased and passed on: establish who held "
@@ -81,12 +85,9 @@ def bundle(facts: Facts, moment: datetime, run_id: str, tlp: str = DEFAULT_TLP) 
     return _written(own_id("bundle", *key, tlp), whole)
 
 
-_ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), sort_keys=True)
-
-
 def _written(bundle_id: str, objects: list[Object]) -> bytes:
-    lines = ",\n".join(map(_ENCODER.encode, objects))
-    return f'{{"id":"{bundle_id}","objects":[\n{lines}\n],"type":"bundle"}}\n'.encode()
+    lines = b",\n".join(orjson.dumps(one, option=orjson.OPT_SORT_KEYS) for one in objects)
+    return b'{"id":"%s","objects":[\n%s\n],"type":"bundle"}\n' % (bundle_id.encode(), lines)
 
 
 Key = tuple[str, str]
@@ -164,7 +165,7 @@ def _observed(member: Row, refs: dict[str, str], key: Key) -> Object:
         entity_id,
         first_observed=timestamp(member["first_seen"]),
         last_observed=timestamp(member["last_seen"]),
-        number_observed=member["complaints"] + member["calls"],
+        number_observed=min(member["complaints"] + member["calls"], MOST),
         object_refs=[refs[entity_id]],
     )
 
@@ -220,7 +221,7 @@ def _sighting(
         sighting_of_ref=infrastructure,
         observed_data_refs=[one["id"] for one in observed],
         where_sighted_refs=[one["id"] for one in orgs],
-        count=facts.row["complaints"] + facts.row["calls"],
+        count=min(facts.row["complaints"] + facts.row["calls"], MOST),
         **_interval(facts.row),
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import ipaddress
 import json
 import uuid
@@ -70,7 +71,14 @@ def timestamp(moment: datetime, precision: str = "microseconds") -> str:
 
 def own_id(kind: str, *parts: str) -> str:
     """A lasting id of an object that is no observable, from what makes it the one it is."""
-    return f"{kind}--{uuid.uuid5(NAMESPACE, json.dumps([kind, *parts]))}"
+    return f"{kind}--{_uuid5(NAMESPACE, json.dumps([kind, *parts]))}"
+
+
+def _uuid5(namespace: uuid.UUID, name: str) -> str:
+    """As `uuid.uuid5` (RFC 9562 section 5.5), in half the time: each object has one."""
+    digest = hashlib.sha1(namespace.bytes + name.encode(), usedforsecurity=False).hexdigest()
+    variant = "89ab"[int(digest[16], 16) & 3]
+    return f"{digest[:8]}-{digest[8:12]}-5{digest[13:16]}-{variant}{digest[17:20]}-{digest[20:32]}"
 
 
 def observable(entity_id: str) -> Object:
@@ -100,7 +108,7 @@ def observable(entity_id: str) -> Object:
 def _sco(kind: str, contributing: dict[str, str]) -> Object:
     """An observable whose id is made of `contributing` in canonical JSON (RFC 8785)."""
     name = json.dumps(contributing, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
-    sco_id = f"{kind}--{uuid.uuid5(SCO_NAMESPACE, name)}"
+    sco_id = f"{kind}--{_uuid5(SCO_NAMESPACE, name)}"
     return {"type": kind, "spec_version": "2.1", "id": sco_id, **contributing}
 
 

@@ -6,85 +6,84 @@ or a mention names are not in it, nor a victim's.
 
 from __future__ import annotations
 
-import io
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterable, Iterator
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from reports import redaction, tables
-from reports.graph_files import EDGE, NODE, gexf, graphml
-from reports.layout import Point
+from reports.graph_files import EDGES, NODES, PLACED, gexf, graphml
 from reports.tables import Run
 from schemas.tables import ENTITIES, LINKS, MEMBERS, SUPPLIERS
 
-Row = dict[str, Any]
-
 NODES_FILE = "graph/nodes.parquet"
 
-_TYPES = {"string": pa.string(), "long": pa.int64(), "double": pa.float64(), "boolean": pa.bool_()}
-NODES = pa.schema([("id", pa.string()), *((name, _TYPES[kind]) for name, kind in NODE)])
-"""What is known of a node in every format."""
-PLACED = pa.schema([*NODES, ("x", pa.float64()), ("y", pa.float64())])
-"""graph/nodes.parquet: `x` and `y` are the place in the picture of the cluster, from 0 to 1."""
-EDGES = pa.schema(
-    [
-        ("source", pa.string()),
-        ("target", pa.string()),
-        *((name, _TYPES[kind]) for name, kind in EDGE),
-        ("reason", pa.string()),
-    ]
-)
+REASONED = pa.schema([*EDGES, ("reason", pa.string())])
 """graph/edges.parquet."""
+ROW_GROUP = 131_072
+"""Rows of a row group, which shows in the bytes."""
 
 
-def write(
-    run: Run, places: Mapping[str, Point], *, redact: bool = False
-) -> Iterator[tuple[str, bytes]]:
-    """The four files, by name. Holds the graph's rows as Arrow, and one file at a time.
-
-    `redact` leaves out of reasons what analysts wrote.
-    """
-    node_table, edge_table = nodes(run), edges(run)
-    if redact:
-        at = edge_table.schema.get_field_index("reason")
-        edge_table = edge_table.set_column(at, "reason", redaction.reasons(edge_table["reason"]))
-    yield "graph/graph.graphml", _joined(graphml(_rows(node_table), _rows(edge_table)))
-    yield "graph/graph.gexf", _joined(gexf(_rows(node_table), _rows(edge_table)))
-    yield NODES_FILE, _parquet(_placed(node_table, places))
-    yield "graph/edges.parquet", _parquet(edge_table)
+def graphml_file(run: Run) -> Iterator[bytes | memoryview]:
+    """graph/graph.graphml, in pieces."""
+    return graphml(nodes(run), edges(run))
 
 
-def _placed(node_table: pa.Table, places: Mapping[str, Point]) -> pa.Table:
-    found = [places.get(one, (None, None)) for one in node_table["id"].to_pylist()]
-    axes = [pa.array([point[axis] for point in found], pa.float64()) for axis in (0, 1)]
+def gexf_file(run: Run) -> Iterator[bytes | memoryview]:
+    """graph/graph.gexf, in pieces."""
+    return gexf(nodes(run), edges(run))
+
+
+def edges_file(run: Run, *, redact: bool = False) -> memoryview:
+    """graph/edges.parquet; `redact` leaves out of reasons what analysts wrote."""
+    found = edges(run)
+    return _parquet((_redacted(one) for one in found) if redact else found, REASONED)
+
+
+def nodes_file(run: Run, places: pa.Table) -> memoryview:
+    """graph/nodes.parquet, with the places of those that are in `places` (`places.PLACES`)."""
+    return _parquet((_placed(one, places) for one in nodes(run)), PLACED)
+
+
+def _redacted(edge_table: pa.Table) -> pa.Table:
+    at = edge_table.schema.get_field_index("reason")
+    return edge_table.set_column(at, "reason", redaction.reasons(edge_table["reason"]))
+
+
+def _placed(node_table: pa.Table, places: pa.Table) -> pa.Table:
+    at = pc.index_in(node_table["id"], places["id"].combine_chunks())
+    axes = [places[axis].take(at) for axis in ("x", "y")]
     return pa.table([*node_table.columns, *axes], schema=PLACED)
 
 
-def nodes(run: Run) -> pa.Table:
-    """Every node, in the order of ids, as `NODES`."""
-    members = tables.read(run, MEMBERS)
-    entities = tables.read(run, ENTITIES, where=pc.field("entity_id").isin(_ids(run)))
-    at = pc.index_in(entities["entity_id"], members["entity_id"].combine_chunks())
-    found = {name: members[name].take(at) for name in ("cluster_id", "role", "confidence")}
+def nodes(run: Run) -> Iterator[pa.Table]:
+    """Every node, in the order of ids, as `NODES`, in pieces."""
+    members = tables.read(run, MEMBERS, ["entity_id", "cluster_id", "role", "confidence"])
+    members = members.combine_chunks()
+    wanted = pc.field("entity_id").isin(_ids(run))
     supplier = pa.scalar("supplier", pa.string())
-    columns = {
-        "id": entities["entity_id"],
-        "cluster": found["cluster_id"],
-        "role": pc.fill_null(found["role"], supplier),
-        "confidence": found["confidence"],
-    }
-    return _table(NODES, columns, entities)
+    names = ["entity_id", *(one for one in NODES.names if one in ENTITIES.schema.names)]
+    for entities in tables.in_order(run, ENTITIES, names, wanted):
+        at = pc.index_in(entities["entity_id"], members["entity_id"].combine_chunks())
+        found = {name: members[name].take(at) for name in ("cluster_id", "role", "confidence")}
+        columns = {
+            "id": entities["entity_id"],
+            "cluster": found["cluster_id"],
+            "role": pc.fill_null(found["role"], supplier),
+            "confidence": found["confidence"],
+        }
+        yield _table(NODES, columns, entities)
 
 
-def edges(run: Run) -> pa.Table:
-    """Every edge, in the order of its ends, as `EDGES`."""
+def edges(run: Run) -> Iterator[pa.Table]:
+    """Every edge, in the order of its ends, as `REASONED`, in pieces."""
     ids = _ids(run)
     where = pc.field("entity_a").isin(ids) & pc.field("entity_b").isin(ids)
-    links = tables.read(run, LINKS, where=where)
-    return _table(EDGES, {"source": links["entity_a"], "target": links["entity_b"]}, links)
+    names = ["entity_a", "entity_b", *REASONED.names[2:]]
+    for links in tables.in_order(run, LINKS, names, where):
+        ends = {"source": links["entity_a"], "target": links["entity_b"]}
+        yield _table(REASONED, ends, links)
 
 
 def _table(schema: pa.Schema, columns: dict[str, pa.ChunkedArray], rows: pa.Table) -> pa.Table:
@@ -102,18 +101,6 @@ def _table(schema: pa.Schema, columns: dict[str, pa.ChunkedArray], rows: pa.Tabl
     return pa.table([made[name] for name in schema.names], schema=schema)
 
 
-def _rows(table: pa.Table) -> Iterator[Row]:
-    for batch in table.to_batches(max_chunksize=10_000):
-        yield from batch.to_pylist()
-
-
-def _joined(pieces: Iterator[str]) -> bytes:
-    held = io.BytesIO()
-    for piece in pieces:
-        held.write(piece.encode())
-    return held.getvalue()
-
-
 def _ids(run: Run) -> pa.Array:
     """Ids of members and of suppliers, those of suppliers once."""
     members = tables.read(run, MEMBERS, ["entity_id"])["entity_id"]
@@ -121,7 +108,16 @@ def _ids(run: Run) -> pa.Array:
     return pa.concat_arrays([*members.chunks, suppliers])
 
 
-def _parquet(table: pa.Table) -> bytes:
-    held = io.BytesIO()
-    pq.write_table(table, held, compression="zstd")
-    return held.getvalue()
+def _parquet(pieces: Iterable[pa.Table], schema: pa.Schema) -> memoryview:
+    """One file, in row groups of `ROW_GROUP` however the rows come."""
+    sink = pa.BufferOutputStream()
+    with pq.ParquetWriter(sink, schema, compression="zstd") as writer:
+        waiting = schema.empty_table()
+        for one in pieces:
+            waiting = pa.concat_tables([waiting, one])
+            while waiting.num_rows >= ROW_GROUP:
+                writer.write_table(waiting.slice(0, ROW_GROUP).combine_chunks())
+                waiting = waiting.slice(ROW_GROUP)
+        if waiting.num_rows:
+            writer.write_table(waiting.combine_chunks())
+    return memoryview(sink.getvalue())

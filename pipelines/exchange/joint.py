@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -29,6 +29,7 @@ from transforms.identify.legitimate import KnownLegitimate
 from transforms.joint import contributors
 from transforms.joint.offered import Taken, evidence_of_offer
 from transforms.joint.restored import call_records, complaint_records, evidence_of
+from transforms.output.desk import Desk, Put
 from transforms.output.finish import Finish
 from transforms.output.tally import CountMembers
 from transforms.output.write import WriteTable, parquet_bytes
@@ -166,9 +167,9 @@ def build(pipeline: beam.Pipeline, plan: JointPlan) -> None:
 
 
 def report_of(
-    folder: str, manifest: Manifest, *, own: str, me: str, offers: tuple[Taken, ...]
-) -> Iterator[tuple[str, bytes]]:
-    """Who contributed what, and what people read of the run whose tables are in `folder`."""
+    folder: str, manifest: Manifest, desk: Desk, *, own: str, me: str, offers: tuple[Taken, ...]
+) -> None:
+    """Write who contributed what, and what people read of a run whose tables are in `folder`."""
     members = of_run.read(folder, tables.MEMBERS)
     links = of_run.read(folder, tables.LINKS, ["entity_a", "entity_b"], pc.field("accepted"))
     seen = of_run.read(folder, tables.ENTITIES, ["entity_id", "orgs"])
@@ -179,11 +180,17 @@ def report_of(
     ]
     views = [view.placed(orgs) for view in views]
     by_name = {view.contributor: view for view in views}
-    for table, rows in (
+    made = (
         (CONTRIBUTORS, contributors.contributors(members, orgs, views)),
         (UNION_LINKS, contributors.union_links(members, links, views)),
         (OFFERED_CLUSTERS, contributors.offered_clusters(members, offers, by_name)),
-    ):
+    )
+    for _ in desk.each([partial(_tables, made)], 0):
+        continue
+    site.write(folder, manifest, desk)
+
+
+def _tables(made: Iterable[tuple[tables.Table, pa.Table]], put: Put) -> None:
+    for table, rows in made:
         name = f"{table.name}/part-00000-of-00001.parquet"
-        yield name, parquet_bytes(rows.combine_chunks(), table).to_pybytes()
-    yield from site.write(folder, manifest)
+        put(name, [memoryview(parquet_bytes(rows.combine_chunks(), table))])

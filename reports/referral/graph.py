@@ -5,7 +5,9 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from reports.graph_files import EDGE, NODE, graphml
+import pyarrow as pa
+
+from reports.graph_files import EDGE, EDGES, NODE, NODES, graphml
 from reports.referral.case import Case
 from reports.referral.exhibit import utc
 
@@ -29,7 +31,8 @@ def document(case: Case) -> bytes:
         | {"source": one["entity_a"], "target": one["entity_b"]}
         for one in facts.inside
     ]
-    return "".join(graphml(nodes, edges)).encode()
+    tables = (pa.Table.from_pylist(nodes, NODES), pa.Table.from_pylist(edges, EDGES))
+    return b"".join(graphml(*([one] for one in tables)))
 
 
 def _flat(value: object) -> Any:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from reports import site
 from tests.browser import driver
 from tests.reports.hostile import hostile_run
 from tests.reports.made_up import complaint, entity, member, world, write_run
+from tests.reports.written import report_files
 
 
 @pytest.fixture(scope="session")
@@ -29,7 +29,7 @@ def browser(session_browser):
 
 
 def _written(folder, run, whole, **options):
-    for name, data in site.write(run, whole, **options):
+    for name, data in report_files(run, whole, **options).items():
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(data)

@@ -28,3 +28,9 @@ def test_alarms_do_not_name_decisions():
     told = {"code": "decisions_contradict", "message": "cannot_link A-1 against must_link A-2"}
     found = redaction.alarms([giant, told])
     assert found == [giant, {"code": "decisions_contradict", "message": LEFT_OUT}]
+
+
+def test_a_word_of_a_million_letters_is_looked_at_once():
+    text = "x" * 1_000_000
+    assert redaction.reason(text) == text
+    assert redaction.reason(f"{text} decision of one") == redaction.LEFT_OUT

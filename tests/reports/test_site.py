@@ -10,7 +10,6 @@ import pyarrow.parquet as pq
 import pytest
 from lxml import etree
 
-from reports import site
 from reports.notebook import open_run
 from tests.reports import published
 from tests.reports.hostile import hostile_run
@@ -28,6 +27,7 @@ from tests.reports.made_up import (
     write_run,
 )
 from tests.reports.parsed import Page
+from tests.reports.written import report_files
 
 PHONE, OTHER, SITE = "phone:+18885550123", "phone:+18885550199", "domain:amzn-refund.support"
 TOLD = "They said to call (888) 555-0123 at once, and I did."
@@ -76,14 +76,14 @@ def small_run(folder):
 
 
 def written(run, whole, **options) -> dict[str, str]:
-    found = site.write(run, whole, **options)
-    return {name: data.decode("utf-8", "replace") for name, data in found}
+    found = report_files(run, whole, **options)
+    return {name: data.decode("utf-8", "replace") for name, data in found.items()}
 
 
 def test_same_tables_same_bytes_however_they_are_cut(tmp_path):
     rows, whole = world(12)
     runs = [write_run(tmp_path / str(cut), rows, cut) for cut in (1, 3)]
-    first, second = (dict(site.write(run, json.loads(json.dumps(whole)))) for run in runs)
+    first, second = (report_files(run, json.loads(json.dumps(whole))) for run in runs)
     assert first == second
     assert len(first) == 1 + 12 * 5 + 4
 
@@ -121,7 +121,7 @@ def test_a_redacted_copy_holds_no_narrative_and_no_record_id(tmp_path):
 
 def test_a_number_that_only_a_caller_id_names_is_nowhere(tmp_path):
     run, whole = small_run(tmp_path / "r")
-    assert not [name for name, data in site.write(run, whole) if b"2125550111" in data]
+    assert not [name for name, data in report_files(run, whole).items() if b"2125550111" in data]
 
 
 def test_every_table_says_what_its_rows_are_cited_from(tmp_path):
@@ -142,7 +142,7 @@ ENDINGS = ["csv", "gexf", "graphml", "stix.json"]
 
 def test_every_cluster_can_be_taken_along_in_every_format(tmp_path):
     rows, whole = world(40)
-    files = dict(site.write(write_run(tmp_path / "r", rows), whole))
+    files = report_files(write_run(tmp_path / "r", rows), whole)
     for row in rows["clusters"]:
         stem, members = f"report/clusters/{row['cluster_id']}", row["size"]
         assert (
@@ -170,7 +170,7 @@ def test_a_giant_cluster_is_drawn_as_far_as_it_can_be_read(tmp_path):
         "links": [link(a, b) for a, b in pairwise(ids)],
         "clusters": [cluster("c-1", size=size)],
     }
-    files = dict(site.write(write_run(tmp_path / "r", rows), manifest()))
+    files = report_files(write_run(tmp_path / "r", rows), manifest())
     html = files["report/clusters/c-1.html"].decode()
     page = Page(html)
     assert sum("role" in found and found["role"] == "img" for _, found in page.elements) == 1_001
@@ -241,7 +241,7 @@ def test_a_spreadsheet_sees_no_formula(tmp_path):
 def test_networkx_opens_the_graphs(tmp_path, kind):
     for make in (small_run, hostile_run):
         run, whole = make(tmp_path / make.__name__)
-        for name, data in site.write(run, whole):
+        for name, data in report_files(run, whole).items():
             if name.endswith(kind):
                 graph = getattr(nx, f"read_{kind}")(io.BytesIO(data))
                 assert graph.number_of_nodes() >= 1
@@ -252,7 +252,7 @@ def test_the_whole_graph_is_the_same_in_every_format(tmp_path):
     rows, whole = world(6)
     run = write_run(tmp_path / "r", rows)
     (tmp_path / "r" / "manifest.json").write_text(json.dumps(whole))
-    found = dict(site.write(run, whole))
+    found = report_files(run, whole)
     opened = open_run(run)
     nodes = pq.read_table(io.BytesIO(found["graph/nodes.parquet"]))
     edges = pq.read_table(io.BytesIO(found["graph/edges.parquet"]))
@@ -324,7 +324,7 @@ def test_graphs_are_valid_by_the_published_schemas(tmp_path, kind):
     runs = [(write_run(tmp_path / "w", rows), whole), hostile_run(tmp_path / "h")]
     checked = 0
     for run, manifested in runs:
-        for name, data in site.write(run, manifested):
+        for name, data in report_files(run, manifested).items():
             if name.endswith(kind):
                 # The schema has positions in its own namespace; Gephi writes and reads them in viz.
                 content = data.replace(b"<viz:position", b"<position")

@@ -13,7 +13,7 @@ import pyarrow as pa
 from apache_beam.io.filesystems import FileSystems
 
 from transforms.alerts.lines import lines
-from transforms.output.publish import is_local
+from transforms.output.files import is_local
 
 FOLDER = "alerts"
 

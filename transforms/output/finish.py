@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import apache_beam as beam
 
 from schemas.manifest import Manifest, OutputFile
 from transforms.accounting import Run, Tally, manifest, with_rows
+from transforms.output.desk import Desk, OneProcess, Processes, local_desk
+from transforms.output.files import Pieces, is_local
 from transforms.output.publish import publish
-from transforms.output.write import write_file
+from transforms.output.write import write_object
 
-Report = Callable[[str, Manifest], Iterator[tuple[str, bytes]]]
-"""Makes files, by name within the run, from the folder of the written tables and the manifest."""
+Report = Callable[[str, Manifest, Desk], None]
+"""Writes files at a desk, from the folder of the written tables and the manifest."""
 
 
 class _Finish(beam.DoFn):
@@ -32,19 +38,36 @@ class _Finish(beam.DoFn):
         inputs = [with_rows(digest, counted) for digest in digests]
         written = list(outputs)
         draft = manifest(run, inputs, written, counted)
-        for name, content in self._report(run.staging, draft):
-            written.append(write_file(content, run.staging, name, 0))
+        with _desk(run.staging) as desk:
+            self._report(run.staging, draft, desk)
+            written += desk.written
         final = manifest(run, inputs, written, counted)
         names = [one["name"] for one in written]
         publish(run.staging, run.output, names, final)
         yield final
 
 
+@contextmanager
+def _desk(staging: str) -> Iterator[OneProcess | Processes]:
+    """Several processes for a disk; one, which has Beam, for an object store."""
+    if is_local(staging):
+        Path(staging).mkdir(parents=True, exist_ok=True)
+        with local_desk(staging) as desk:
+            yield desk
+    else:
+        with tempfile.TemporaryDirectory() as scratch:
+            yield OneProcess(partial(_put_object, staging), scratch)
+
+
+def _put_object(folder: str, pieces: Pieces, name: str) -> OutputFile:
+    return write_object(pieces, folder, name)
+
+
 @dataclass(eq=False)
 class Finish(beam.PTransform):
     """Digests, tallies and OutputFiles (a dict of PCollections) to one published Manifest.
 
-    `runs` has the one Run of a window. What `report` makes is written and listed beside the tables.
+    `runs` has the one Run of a window. What `report` writes is listed beside the tables.
     """
 
     runs: beam.PCollection

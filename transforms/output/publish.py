@@ -13,14 +13,10 @@ from pathlib import Path
 from apache_beam.io.filesystems import FileSystems
 
 from schemas.manifest import NAME, Manifest
+from transforms.output.files import is_local
 
 REPLACED = ".replaced"
 """What is added to the name of an older run while a newer one takes its place."""
-
-
-def is_local(path: str) -> bool:
-    """Whether a path is on this machine rather than in an object store."""
-    return "://" not in path
 
 
 def staging_folder(output: str, token: str) -> str:

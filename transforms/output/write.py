@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import apache_beam as beam
@@ -16,6 +16,7 @@ from apache_beam.io.filesystems import FileSystems
 from schemas.manifest import OutputFile
 from schemas.tables import Table
 from transforms.accounting import Run
+from transforms.output.files import Pieces, copied, is_local, write_local
 from transforms.packing import Piece, packed, unpacked
 from transforms.shuffle import split, table_of
 
@@ -46,13 +47,16 @@ def parquet_bytes(rows: pa.Table, table: Table) -> pa.Buffer:
 
 def write_file(content: bytes | pa.Buffer, folder: str, name: str, rows: int) -> OutputFile:
     """Write one output below `folder`, replacing what a failed try left there."""
-    path = FileSystems.join(folder, *name.split("/"))
-    view = memoryview(content)
-    with FileSystems.create(path) as sink:
-        sink.write(view)
-    return OutputFile(
-        name=name, bytes=len(view), sha256=hashlib.sha256(view).hexdigest(), rows=rows
-    )
+    if is_local(folder):
+        Path(folder).mkdir(parents=True, exist_ok=True)
+        return write_local([memoryview(content)], folder, name, rows)
+    return write_object([memoryview(content)], folder, name, rows)
+
+
+def write_object(pieces: Pieces, folder: str, name: str, rows: int = 0) -> OutputFile:
+    """As `files.write_local`, through Beam: below a folder of an object store."""
+    with FileSystems.create(FileSystems.join(folder, *name.split("/"))) as sink:
+        return copied(pieces, sink, name, rows)
 
 
 class _Place(beam.DoFn):

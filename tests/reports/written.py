@@ -1,0 +1,20 @@
+"""The files of a report, by name, as one process makes them."""
+
+from tempfile import TemporaryDirectory
+
+from reports import site
+from schemas.manifest import OutputFile
+from transforms.output.desk import OneProcess
+
+
+def report_files(run, whole, **options) -> dict[str, bytes]:
+    """The content of each file below the run's folder."""
+    found: dict[str, bytes] = {}
+
+    def kept(pieces, name: str) -> OutputFile:
+        found[name] = b"".join(pieces)
+        return {"name": name, "bytes": len(found[name]), "sha256": "", "rows": 0}
+
+    with TemporaryDirectory() as scratch:
+        site.write(run, whole, OneProcess(kept, scratch), **options)
+    return found
