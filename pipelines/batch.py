@@ -33,7 +33,7 @@ from transforms.output.desk import Desk
 from transforms.output.finish import Finish
 from transforms.output.metrics import ShowCounters
 from transforms.output.tally import CountMembers, CountRead, CountRejects
-from transforms.output.write import WriteTable
+from transforms.output.write import WriteTables
 from transforms.privacy.rejected import mask_rejects, stated_in_rejects
 from transforms.privacy.withhold import Withhold
 from transforms.read.files import InputFile
@@ -115,22 +115,19 @@ def build(pipeline: beam.Pipeline, plan: Plan) -> None:
     shown_mentions = found.classified | "Mentions" >> beam.Map(mentions, numbers)  # MENTION
     rejects = refused | "Mask rejects" >> beam.Map(mask_rejects, numbers)  # REJECT
 
-    outputs: Mapping[tables.Table, beam.PCollection[pa.RecordBatch]] = {
-        tables.COMPLAINTS: kept_complaints,
-        tables.CALLS: kept_calls,
-        tables.MENTIONS: shown_mentions,
-        tables.ENTITIES: found.entities,
-        tables.LINKS: found.links,
-        tables.CLUSTERS: told.clusters,
-        tables.MEMBERS: told.members,
-        tables.SUPPLIERS: told.suppliers,
-        tables.LINEAGE: found.lineage,
-        tables.REJECTS: rejects,
+    outputs: Mapping[str, beam.PCollection[pa.RecordBatch]] = {
+        tables.COMPLAINTS.name: kept_complaints,
+        tables.CALLS.name: kept_calls,
+        tables.MENTIONS.name: shown_mentions,
+        tables.ENTITIES.name: found.entities,
+        tables.LINKS.name: found.links,
+        tables.CLUSTERS.name: told.clusters,
+        tables.MEMBERS.name: told.members,
+        tables.SUPPLIERS.name: told.suppliers,
+        tables.LINEAGE.name: found.lineage,
+        tables.REJECTS.name: rejects,
     }
-    written = [
-        batches | f"Write {table.name}" >> WriteTable(table, start, plan.shards)
-        for table, batches in outputs.items()
-    ] | "All outputs" >> beam.Flatten()  # OutputFile
+    written = outputs | "Write tables" >> WriteTables(start, plan.shards)  # OutputFile
     tallies = (
         read["complaints"] | "Count complaints" >> CountRead(RecordKind.COMPLAINT),
         read["calls"] | "Count calls" >> CountRead(RecordKind.CALL),

@@ -48,7 +48,7 @@ from transforms.output.desk import Desk
 from transforms.output.finish import Finish
 from transforms.output.metrics import ShowCounters
 from transforms.output.tally import CountAccepted, CountMembers, CountRead, CountRejects
-from transforms.output.write import WriteTable
+from transforms.output.write import WriteTables
 from transforms.privacy.rejected import mask_rejects
 from transforms.read.reader import CALLS, COMPLAINTS
 from transforms.read.reader import REJECTS as UNREAD
@@ -186,18 +186,15 @@ class Look(beam.PTransform):
     ) -> None:
         """A snapshot, as a run of its own."""
         told = summarise_clusters(found, in_force, self.weights)
-        outputs: Mapping[tables.Table, beam.PCollection[pa.RecordBatch]] = {
-            tables.ENTITIES: found.entities,
-            tables.LINKS: found.links,
-            tables.CLUSTERS: told.clusters,
-            tables.MEMBERS: told.members,
-            tables.SUPPLIERS: told.suppliers,
-            tables.LINEAGE: found.lineage,
+        outputs: Mapping[str, beam.PCollection[pa.RecordBatch]] = {
+            tables.ENTITIES.name: found.entities,
+            tables.LINKS.name: found.links,
+            tables.CLUSTERS.name: told.clusters,
+            tables.MEMBERS.name: told.members,
+            tables.SUPPLIERS.name: told.suppliers,
+            tables.LINEAGE.name: found.lineage,
         }
-        written = [
-            batches | f"Write {table.name}" >> WriteTable(table, runs, self.shards)
-            for table, batches in outputs.items()
-        ] | "All outputs" >> beam.Flatten()  # OutputFile
+        written = outputs | "Write tables" >> WriteTables(runs, self.shards)  # OutputFile
         tallies = (
             kept[TALLIES],
             kept[RECORDS] | "Count records" >> beam.FlatMap(count_live),

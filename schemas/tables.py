@@ -42,3 +42,5 @@ ALL = (
     REJECTS,
 )
 """Every table of a run, in the order a reader meets them."""
+
+NAMED = {table.name: table for table in ALL}

@@ -32,7 +32,7 @@ from transforms.joint.restored import call_records, complaint_records, evidence_
 from transforms.output.desk import Desk, Put
 from transforms.output.finish import Finish
 from transforms.output.tally import CountMembers
-from transforms.output.write import WriteTable, parquet_bytes
+from transforms.output.write import WriteTables, parquet_bytes
 from transforms.shuffle import batches_of
 
 
@@ -117,7 +117,7 @@ def build(pipeline: beam.Pipeline, plan: JointPlan) -> None:
     own = pipeline | "Own run" >> beam.Create([plan.own], reshuffle=False)
     start = pipeline | "Start" >> beam.Create([plan.run], reshuffle=False)  # one Run
     kept = {
-        table: own | f"Own {table.name}" >> beam.FlatMap(rows_of_run, table)
+        table.name: own | f"Own {table.name}" >> beam.FlatMap(rows_of_run, table)
         for table in (tables.COMPLAINTS, tables.CALLS, tables.REJECTS)
     }
     evidence = (
@@ -126,28 +126,25 @@ def build(pipeline: beam.Pipeline, plan: JointPlan) -> None:
         | "Offers" >> beam.Create(list(plan.offers), reshuffle=False)
         | "Offered evidence" >> beam.FlatMap(offered_evidence, plan.private),
     ) | "All evidence" >> beam.Flatten()  # EVIDENCE
-    in_force = (kept[tables.COMPLAINTS], kept[tables.CALLS]) | "Decisions" >> Decisions(
+    in_force = (kept[tables.COMPLAINTS.name], kept[tables.CALLS.name]) | "Decisions" >> Decisions(
         plan.decisions, None, start
     )  # one InForce
     previous = start | "Previous members" >> PreviousMembers(plan.previous_members)  # PREVIOUS
     found = find_clusters(evidence, start, in_force, previous, plan.known, follows=True)
     told = summarise_clusters(found, in_force, plan.weights)
     nobody = np.empty(0, np.int64)
-    outputs: Mapping[tables.Table, beam.PCollection[pa.RecordBatch]] = {
+    outputs: Mapping[str, beam.PCollection[pa.RecordBatch]] = {
         **kept,
-        tables.MENTIONS: found.classified | "Mentions" >> beam.Map(mentions, nobody),
-        tables.ENTITIES: (found.entities, own | "Withheld" >> beam.FlatMap(withheld))
+        tables.MENTIONS.name: found.classified | "Mentions" >> beam.Map(mentions, nobody),
+        tables.ENTITIES.name: (found.entities, own | "Withheld" >> beam.FlatMap(withheld))
         | "All entities" >> beam.Flatten(),
-        tables.LINKS: found.links,
-        tables.CLUSTERS: told.clusters,
-        tables.MEMBERS: told.members,
-        tables.SUPPLIERS: told.suppliers,
-        tables.LINEAGE: found.lineage,
+        tables.LINKS.name: found.links,
+        tables.CLUSTERS.name: told.clusters,
+        tables.MEMBERS.name: told.members,
+        tables.SUPPLIERS.name: told.suppliers,
+        tables.LINEAGE.name: found.lineage,
     }
-    written = [
-        batches | f"Write {table.name}" >> WriteTable(table, start, 1)
-        for table, batches in outputs.items()
-    ] | "All outputs" >> beam.Flatten()  # OutputFile
+    written = outputs | "Write tables" >> WriteTables(start, 1)  # OutputFile
     counted = [
         *tallies_of(plan.manifest),
         *(((rows_of("offer"), str(one["label"])), int(one["rows"])) for one in plan.offer_files),

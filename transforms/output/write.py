@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 from apache_beam.io.filesystems import FileSystems
 
 from schemas.manifest import OutputFile
-from schemas.tables import Table
+from schemas.tables import NAMED, Table
 from transforms.accounting import Run
 from transforms.output.files import Pieces, copied, is_local, write_local
 from transforms.packing import Piece, packed, unpacked
@@ -59,61 +59,70 @@ def write_object(pieces: Pieces, folder: str, name: str, rows: int = 0) -> Outpu
         return copied(pieces, sink, name, rows)
 
 
+_Shard = tuple[str, int]
+"""The name of a table, and which of its files."""
+
+
 class _Place(beam.DoFn):
     def __init__(self, table: Table, shards: int) -> None:
         self._table = table
         self._shards = shards
 
-    def process(self, batch: pa.RecordBatch) -> Iterator[tuple[int, Piece]]:
+    def process(self, batch: pa.RecordBatch) -> Iterator[tuple[_Shard, Piece]]:
         for shard, piece in split(batch, self._table.key, self._shards):
-            yield shard, packed(piece, self._table.schema)
+            yield (self._table.name, shard), packed(piece, self._table.schema)
 
 
 class _Write(beam.DoFn):
-    def __init__(self, table: Table, shards: int) -> None:
-        self._table = table
+    def __init__(self, shards: int) -> None:
         self._shards = shards
 
-    def process(self, keyed: tuple[int, Iterable[Piece | Run]]) -> Iterator[OutputFile]:
-        shard, placed = keyed
+    def process(self, keyed: tuple[_Shard, Iterable[Piece | Run]]) -> Iterator[OutputFile]:
+        (name, shard), placed = keyed
+        table = NAMED[name]
         batches: list[pa.RecordBatch] = []
         run: Run | None = None
         for one in placed:
             if isinstance(one, Run):
                 run = one
             else:
-                batches.append(unpacked(one, self._table.schema))
+                batches.append(unpacked(one, table.schema))
         if run is None:  # nobody asked for the tables of this window
             return
-        rows = table_of(batches, self._table.schema)
-        name = f"{self._table.name}/part-{shard:05d}-of-{self._shards:05d}.parquet"
-        yield write_file(parquet_bytes(rows, self._table), run.staging, name, rows.num_rows)
+        rows = table_of(batches, table.schema)
+        path = f"{name}/part-{shard:05d}-of-{self._shards:05d}.parquet"
+        yield write_file(parquet_bytes(rows, table), run.staging, path, rows.num_rows)
 
 
-def _every_shard(run: Run, shards: int) -> Iterator[tuple[int, Run]]:
-    for shard in range(shards):
-        yield shard, run
+def _every_shard(run: Run, names: Iterable[str], shards: int) -> Iterator[tuple[_Shard, Run]]:
+    for name in names:
+        for shard in range(shards):
+            yield (name, shard), run
 
 
 @dataclass(eq=False)
-class WriteTable(beam.PTransform):
-    """RecordBatches of `table` to `shards` sorted files below the run's staging folder.
+class WriteTables(beam.PTransform):
+    """RecordBatches of tables to `shards` sorted files of each, below the run's staging folder.
 
-    `runs` has the one Run of a window; a window without one is not written. A shard without rows
-    is: a reader then finds the schema of an empty table. Yields OutputFile.
+    Input: a dict of PCollections by the name of their table. `runs` has the one Run of a window; a
+    window without one is not written. A shard without rows is: a reader then finds the schema of
+    an empty table. Yields OutputFile.
     """
 
-    table: Table
     runs: beam.PCollection
     shards: int
 
-    def expand(self, batches: beam.PCollection) -> Any:
+    def expand(self, batches: Mapping[str, beam.PCollection]) -> Any:
         """Place rows by hash of the whole key, so that no hot identifier fills one shard; write."""
-        placed = batches | "Place" >> beam.ParDo(_Place(self.table, self.shards))
-        wanted = self.runs | "Every shard" >> beam.FlatMap(_every_shard, self.shards)
+        placed = [
+            rows | f"Place {name}" >> beam.ParDo(_Place(NAMED[name], self.shards))
+            for name, rows in batches.items()
+        ]
+        every = beam.FlatMap(_every_shard, list(batches), self.shards)
+        wanted = self.runs | "Every shard" >> every
         return (
-            (placed, wanted)
+            (*placed, wanted)
             | beam.Flatten()
             | beam.GroupByKey()
-            | "Write" >> beam.ParDo(_Write(self.table, self.shards))
+            | "Write" >> beam.ParDo(_Write(self.shards))
         )

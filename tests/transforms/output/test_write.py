@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from schemas.tables import ALL, COMPLAINTS, MEMBERS
 from tests.transforms.made_up_tables import rows_of
 from transforms.accounting import Run
-from transforms.output.write import WriteTable, _Place, in_order, parquet_bytes, write_file
+from transforms.output.write import WriteTables, _Place, in_order, parquet_bytes, write_file
 from transforms.shuffle import hash_columns, split
 
 EACH = pytest.mark.parametrize("table", ALL, ids=[table.name for table in ALL])
@@ -84,7 +84,7 @@ def written(folder, batches, shards):
     with beam.Pipeline("FnApiRunner") as pipeline:
         runs = pipeline | "Runs" >> beam.Create([Run(str(folder), "out", {})], reshuffle=False)
         rows = pipeline | beam.Create(batches, reshuffle=False)
-        lines = rows | WriteTable(MEMBERS, runs, shards)
+        lines = {MEMBERS.name: rows} | WriteTables(runs, shards)
         assert_that(lines, lambda found: len(found) == shards or pytest.fail(repr(found)))
     return {path.name: path.read_bytes() for path in sorted((folder / "members").iterdir())}
 
@@ -113,7 +113,7 @@ def test_shards_fill_evenly_however_hot_a_key_is(tmp_path):
     ]
     batch = pa.RecordBatch.from_pylist(rows, pa.schema(COMPLAINTS.schema))
     sizes = [piece.num_rows for _, piece in split(batch, COMPLAINTS.key, 4)]
-    placed = [shard for shard, _ in _Place(COMPLAINTS, 4).process(batch)]
+    placed = [shard for (_, shard), _ in _Place(COMPLAINTS, 4).process(batch)]
     assert placed == [0, 1, 2, 3]
     assert max(sizes) < 1.2 * min(sizes)
 
