@@ -16,6 +16,8 @@ from phonenumbers.phonemetadata import PhoneMetadata, PhoneNumberDesc
 from transforms.identify.automata import Automaton, automaton
 from transforms.identify.digits import Array, Digits
 
+NANP = "1"
+"""Country code of the North American numbering plan."""
 _TOLL_FREE_CODE = "8(?:00|33|44|55|66|77|88)"
 _AREA_CODE = "[2-9][0-9]{2}"
 NANP_TOLL_FREE = rf"(?:1[-. ]{{1,2}})?\(?{_TOLL_FREE_CODE}.*"

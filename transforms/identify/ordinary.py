@@ -7,9 +7,7 @@ here: a number that is not valid needs the library's reason.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator
-from functools import cache
 from typing import NamedTuple
 
 import numpy as np
@@ -18,15 +16,13 @@ import pyarrow.compute as pc
 
 from transforms.identify import numbering
 from transforms.identify.digits import Array, Digits, digits_of, together
-from transforms.identify.numbering import KINDS, NANP_SHAPED, Plan
+from transforms.identify.numbering import KINDS, NANP, NANP_SHAPED, NANP_TOLL_FREE, Plan
+from transforms.identify.places import compiled, matches
 from transforms.identify.trunk import asks_for_trunk
 
 _SHAPE = r"^[( ]{0,2}\+?[( ]{0,2}[0-9](?:[-. ()/]{0,3}[0-9]){6,17}$"
 _OTHERS = r"^[0-9]{7,15}\.0$|/[0-9 ]*/"
 """A spreadsheet's float, and what may be a date."""
-
-_FEW = 200
-"""Texts for which compiling a pattern for RE2 costs more than Python's own, kept compiled."""
 
 
 class Ordinary(NamedTuple):
@@ -84,48 +80,59 @@ def read(raw: pa.Array, region: pa.Array) -> Ordinary:
 
     `raw` is not null and has no white space around it; `region` may be null.
     """
-    shaped = _matches(raw, _SHAPE) & ~_matches(raw, _OTHERS)
+    shaped = matches(raw, _SHAPE) & ~matches(raw, _OTHERS)
     rows = np.flatnonzero(shaped)
     if not len(rows):
         return _gathered([], [])
     written = raw.take(pa.array(rows))
     numbers = digits_of(written)
-    signed = _matches(written, r"\+")
+    signed = matches(written, r"\+")
     parts = list(_international(rows[signed], numbers.only(signed)))
     home = region.take(pa.array(rows)).dictionary_encode()
     indices = pc.fill_null(home.indices, -1).to_numpy(zero_copy_only=False)
-    foreign = _matches(written, f"^(?:{NANP_SHAPED})$") | _matches(written, numbering.coded())
+    american = matches(written, f"^(?:{NANP_SHAPED})$")
+    foreign = american & matches(written, f"^{NANP_TOLL_FREE}")
     for at, name in enumerate(home.dictionary.to_pylist()):
         if plan := numbering.plan(name):
             own = (indices == at) & ~signed
-            if plan.code != "1":
+            if plan.code != NANP:
                 own &= ~foreign
             parts += _dialled(plan, rows[own], numbers.only(own))
     typed: list[_Typed] = []
     unclaimed: list[_Part] = []
     for part in _by_code(parts):
         _claim(part, typed, unclaimed)
-    return _gathered(typed, unclaimed)
+    found = _gathered(typed, unclaimed)
+    elsewhere = np.zeros(len(raw), bool)
+    elsewhere[rows[american | matches(written, numbering.coded())]] = True
+    return _sure(found, elsewhere)
 
 
-def _matches(texts: pa.Array, pattern: str) -> Array:
-    """Whether a pattern occurs in each text, all ASCII."""
-    if len(texts) < _FEW:
-        search = _compiled(pattern).search
-        return np.array([search(text) is not None for text in texts.to_pylist()], bool)
-    return pc.match_substring_regex(texts, pattern).to_numpy(zero_copy_only=False)
-
-
-@cache
-def _compiled(pattern: str) -> re.Pattern[str]:
-    return re.compile(pattern, re.ASCII)
+def _sure(found: Ordinary, elsewhere: Array) -> Ordinary:
+    """What was read, without national numbers that another plan may have written."""
+    doubted = found.national & elsewhere[found.rows]
+    at = np.flatnonzero(doubted)
+    home = pc.starts_with(found.e164.take(pa.array(at)), f"+{NANP}")
+    doubted[at] = ~home.to_numpy(zero_copy_only=False)
+    if not doubted.any():
+        return found
+    kept = np.flatnonzero(~doubted)
+    picked = pa.array(kept)
+    return found._replace(
+        rows=found.rows[kept],
+        e164=found.e164.take(picked),
+        region=found.region.take(picked),
+        line_type=found.line_type.take(picked),
+        national=found.national[kept],
+        complete=found.complete[kept],
+    )
 
 
 def _ahead(numbers: Digits, prefix: str) -> Array:
     """How many digits of each number a prefix takes, 0 where it is not there."""
     if not prefix or prefix.isdigit():
         return np.where(numbers.begin_with(prefix), len(prefix), 0)
-    match = _compiled(prefix).match
+    match = compiled(prefix).match
     found = (match(text) for text in numbers.texts().to_pylist())
     return np.array([one.end() if one else 0 for one in found], np.intp)
 
@@ -186,7 +193,7 @@ def _significant(plan: Plan, rows: Array, numbers: Digits, *, national: bool) ->
     left = numbers.lengths - bare.ahead
     numbers = numbers.behind(np.where(plan.keeps(left), bare.ahead, 0))
     complete = bare.ahead > 0
-    if not plan.trunk or not national or plan.code == "1":
+    if not plan.trunk or not national or plan.code == NANP:
         complete = np.ones(len(rows), bool)
     part = _Part(rows, plan.code, numbers, np.full(len(rows), national), complete)
     if bare.unclear.any():

@@ -13,6 +13,8 @@ import pyarrow.compute as pc
 FEW = 24
 """Texts for which compiling a pattern for RE2 costs more than Python's own, kept compiled."""
 
+_FEW_SHORT = 200
+"""The same, of texts of a few words that a pattern is asked of."""
 _FIRST, _LAST = 0xFE, 0xFF
 """Bytes that stand in no UTF-8: they mark where a match begins and ends."""
 _MARKED = bytes((_FIRST, *b"\\0", _LAST))
@@ -52,7 +54,7 @@ def places(texts: pa.Array, pattern: str) -> Places:
 
 
 def _by_python(texts: pa.Array, pattern: str) -> Places:
-    find = _compiled(pattern).finditer
+    find = compiled(pattern).finditer
     found = [
         (row, *match.span())
         for row, text in enumerate(texts.to_pylist())
@@ -66,8 +68,17 @@ def _by_python(texts: pa.Array, pattern: str) -> Places:
 
 
 @cache
-def _compiled(pattern: str) -> re.Pattern[str]:
+def compiled(pattern: str) -> re.Pattern[str]:
+    """A pattern of ours on ASCII, by Python."""
     return re.compile(pattern, re.ASCII)
+
+
+def matches(texts: pa.Array, pattern: str) -> Array:
+    """Whether a pattern occurs in each text, all ASCII and without nulls."""
+    if len(texts) < _FEW_SHORT:
+        search = compiled(pattern).search
+        return np.array([search(text) is not None for text in texts.to_pylist()], bool)
+    return pc.match_substring_regex(texts, pattern).to_numpy(zero_copy_only=False)
 
 
 def buffers(texts: pa.Array) -> tuple[Array, Array]:
