@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import shutil
 import sys
 import webbrowser
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ from pipelines import finished
 from pipelines.options import UsageError
 from reports import site, small_counts, whole_graph
 from schemas.manifest import Manifest
-from transforms.output.desk import local_desk
+from transforms.output.desk import JobError, local_desk
 
 INDEX = "report/index.html"
 NODES = whole_graph.NODES_FILE
@@ -86,7 +87,7 @@ def _write(arguments: argparse.Namespace, source: Path, manifest: Manifest, out:
     floor = arguments.suppress_below
     if floor is None:
         floor = small_counts.SUPPRESS_BELOW if arguments.redact else 0
-    nodes = source / NODES
+    nodes, made = source / NODES, not out.exists()
     try:
         out.mkdir(parents=True, exist_ok=True)
         with local_desk(str(out)) as desk:
@@ -100,7 +101,11 @@ def _write(arguments: argparse.Namespace, source: Path, manifest: Manifest, out:
                 # Another report of a run keeps the places of its pictures.
                 before=str(nodes) if nodes.is_file() else None,
             )
-    except OSError as error:
+    except (OSError, JobError) as error:
+        if made:
+            shutil.rmtree(out, ignore_errors=True)
+        if isinstance(error, JobError):
+            raise UsageError(f"{out}: {error}") from None
         raise UsageError(f"{error.filename or out}: {error.strerror}") from None
     return out
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
 from typing import Any
 
+import pyarrow as pa
 import pyarrow.compute as pc
 
 from reports import tables, text
@@ -23,7 +25,7 @@ PRIORITY = (
     ("cluster_id", "ascending"),
 )
 _PLAIN_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
-_COLUMNS = (
+COLUMNS = (
     "name",
     "size",
     "complaints",
@@ -38,6 +40,7 @@ _COLUMNS = (
     "status",
     "confidence",
 )
+"""What the index page shows of a cluster."""
 
 Row = dict[str, Any]
 
@@ -62,11 +65,12 @@ class Page:
 class ClusterTable:
     """All clusters by priority with their lineage events, and where each is described.
 
+    `table` has the columns that were asked for: a row as a dict takes ten times its memory.
     `own` are the clusters with a page of their own, `single` those of one that share pages;
     `pages` gives the address of each, from the folder of the clusters' pages.
     """
 
-    rows: list[Row]
+    table: pa.Table
     events: dict[str, str]
     own: list[str]
     single: list[str]
@@ -93,12 +97,17 @@ class ClusterTable:
     @cached_property
     def sizes(self) -> dict[str, int]:
         """Members by cluster id."""
-        return {row["cluster_id"]: row["size"] for row in self.rows}
+        sizes = self.table["size"].to_pylist()
+        return dict(zip(self.table["cluster_id"].to_pylist(), sizes, strict=True))
 
     @property
     def newest(self) -> datetime | None:
         """When the newest record of a cluster was made."""
-        return max((row["last_seen"] for row in self.rows), default=None)
+        return max(self.table["last_seen"].to_pylist(), default=None)
+
+    def first(self, limit: int) -> list[Row]:
+        """The first clusters as rows."""
+        return tables.rows(self.table.slice(0, limit))
 
     def data(self) -> dict[str, object]:
         """What the script reads: texts in lists, and rows of numbers that point into them."""
@@ -124,7 +133,8 @@ class ClusterTable:
                 statuses.place(one["status"]),
                 events.place(self.events.get(one["cluster_id"], "")),
             ]
-            for one in self.rows
+            for batch in self.table.to_batches(max_chunksize=1_000)
+            for one in tables.rows(batch)
         ]
         words = {"orgs": orgs, "brands": brands, "countries": countries}
         words |= {"statuses": statuses, "events": events}
@@ -144,13 +154,15 @@ class _Words:
         return [self.place(word) for word in words or []]
 
 
-def cluster_table(run: Run, pages: int | None) -> ClusterTable:
+def cluster_table(run: Run, pages: int | None, columns: Sequence[str] = COLUMNS) -> ClusterTable:
     """Every cluster of a run; the first `pages` of two or more, and of one, are described."""
     limit = max(tables.count(run, CLUSTERS), 1)
-    rows = tables.top(run, CLUSTERS, PRIORITY, limit, columns=_COLUMNS).to_pylist()
-    several = [row["cluster_id"] for row in rows if row["size"] > 1]
-    single = [row["cluster_id"] for row in rows if row["size"] == 1]
-    return ClusterTable(rows, events(run), several[:pages], single[:pages])
+    more = (*columns, "size", "last_seen")
+    table = tables.top(run, CLUSTERS, PRIORITY, limit, columns=more)
+    ids, sizes = table["cluster_id"].to_pylist(), table["size"].to_pylist()
+    several = [one for one, size in zip(ids, sizes, strict=True) if size > 1]
+    single = [one for one, size in zip(ids, sizes, strict=True) if size == 1]
+    return ClusterTable(table, events(run), several[:pages], single[:pages])
 
 
 def events(run: Run) -> dict[str, str]:

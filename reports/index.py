@@ -64,7 +64,7 @@ def render(
     suppressed = pc.field("status") == Status.SUPPRESSED
     over_time = [by_day := trend(run), *([trend(run, 7)] if by_day.earlier else [])]
     changes = _changes(run)
-    ids = [row["cluster_id"] for row in clusters.rows]
+    ids = clusters.table["cluster_id"].to_pylist()
     hubs = _suppressed(run)
     if redact:
         hubs = [one | {"reason": redaction.reason(one["reason"])} for one in hubs]
@@ -81,10 +81,10 @@ def render(
         rejects=rejects,
         rejects_more=rejects_more,
         losses=losses,
-        first_rows=clusters.rows[:FIRST_ROWS],
+        first_rows=clusters.first(FIRST_ROWS),
         alarms=redaction.alarms(manifest["alarms"]) if redact else manifest["alarms"],
         pages=clusters.pages,
-        cluster_total=len(clusters.rows),
+        cluster_total=clusters.table.num_rows,
         linked_total=tables.count(run, CLUSTERS, pc.field("size") > 1),
         newest=clusters.newest,
         events=[one for one in LineageEvent if one != LineageEvent.ENDED],

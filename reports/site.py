@@ -65,7 +65,7 @@ def write(
     run before, whose pictures' places are kept.
     """
     report = _Report(str(run), manifest, pages, redact, suppress_below, before)
-    table = cluster_table(run, pages)
+    table = cluster_table(run, pages, ())
     members = sum(table.sizes[one] for page in table.described for one in page.ids)
     stood = list(desk.each(_jobs(report, table, desk.scratch), members * MEMBER_SECONDS))
     found = pa.concat_tables([one for one in stood if one is not None] or [places.table({})])

@@ -31,7 +31,7 @@ _PARQUET = ds.ParquetFileFormat(
         pre_buffer=False, use_buffered_stream=True
     )
 )
-_ONE_BY_ONE = {"batch_readahead": 1, "fragment_readahead": 1}
+_ONE_BY_ONE = {"batch_readahead": 1, "fragment_readahead": 1, "batch_size": 32_768}
 """Reading far ahead takes twice the memory and no less time."""
 
 

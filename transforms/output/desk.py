@@ -30,8 +30,11 @@ Job = Callable[[Put], T]
 Write = Callable[[Pieces, str], OutputFile]
 """Writes the pieces of a file of this name."""
 
-WORTH = 4.0
-"""CPU seconds of all jobs from which on processes are started: each takes one to start."""
+WORTH = 30.0
+"""CPU seconds of all jobs from which on processes are started.
+
+Each takes two to load its modules and templates, and as much memory as one job.
+"""
 
 
 class Desk(Protocol):
