@@ -257,7 +257,9 @@ def beam_flags(rest: Sequence[str], prog: str) -> tuple[str, ...]:
         _BeamArgumentParser,
     )
 
-    from transforms import shuffle  # noqa: F401, PLC0415 - declares --partitions to Beam
+    # They declare --partitions and --contraction-rounds to Beam.
+    from transforms import shuffle  # noqa: F401, PLC0415
+    from transforms.graph import largest_component  # noqa: F401, PLC0415
 
     class Strict(StrictParser, _BeamArgumentParser):
         """Beam's own parser, which its option classes need, with strict errors."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import sys
+from collections.abc import Sequence
 from importlib import metadata
 from pathlib import Path
 
@@ -15,15 +16,27 @@ from pipelines.options import BatchOptions, UsageError
 from transforms.accounting import Run
 from transforms.decisions import decision_file
 from transforms.graph import priority
+from transforms.graph.contraction import rounds_for
+from transforms.graph.largest_component import MOST_ROUNDS
 from transforms.identify import legitimate
 from transforms.output.files import is_local
 from transforms.output.publish import staging_folder
 from transforms.read.errors import InputError
+from transforms.read.files import InputFile
 from transforms.read.options import ReadOptions
 from transforms.read.recognise import plan as recognise
 
 DEPENDED_ON = ("ringtrace", "apache-beam", "networkx", "phonenumbers", "pyarrow", "tldextract")
 """Packages whose version can change what a run finds."""
+
+CONTRACTION = "--contraction-rounds"
+
+BYTES_AN_EDGE = 200
+"""Bytes of an input for each edge of its graph, at least: a complaint of 470 bytes names about two
+identifiers that a scammer must hold, a call of 200 at most one (docs/scale.md)."""
+
+PACKED = 8
+"""Times that a compressed file is larger when it is read, at most as far as was seen."""
 
 
 def make_plan(options: BatchOptions, token: str) -> Plan:
@@ -70,6 +83,15 @@ def make_plan(options: BatchOptions, token: str) -> Plan:
             },
         ),
     )
+
+
+def contraction(files: Sequence[InputFile], given: Sequence[str]) -> list[str]:
+    """The flag that says how far the graph of the files is contracted, unless it is `given`."""
+    if any(one.partition("=")[0] == CONTRACTION for one in given):
+        return []
+    plain = sum(one.size * (1 if one.compression == "none" else PACKED) for one in files)
+    rounds = min(rounds_for(plain // BYTES_AN_EDGE), MOST_ROUNDS)
+    return [f"{CONTRACTION}={rounds}"]
 
 
 def read_text(path: str) -> str:

@@ -7,6 +7,9 @@ from datetime import UTC, datetime
 import pytest
 
 from pipelines.options import UsageError, parse
+from pipelines.plan import contraction
+from schemas.kinds import RecordKind
+from transforms.read.files import InputFile
 
 LEAST = ["--complaints", "a.csv", "--output", "out"]
 
@@ -186,3 +189,22 @@ def test_a_bad_count_of_partitions_is_refused(count, capsys):
 def test_partitions_are_a_beam_option():
     asked = parse(["--complaints", "c", "--output", "o", "--partitions=64"])
     assert "--partitions=64" in asked.beam
+
+
+@pytest.mark.parametrize("count", ["-1", "x", "17"])
+def test_a_bad_count_of_contraction_rounds_is_refused(count):
+    with pytest.raises((SystemExit, UsageError)):
+        parse(["--complaints", "c", "--output", "o", f"--contraction-rounds={count}"])
+
+
+def test_contraction_rounds_are_chosen_from_the_size_of_the_files_unless_given():
+    def flags(size, compression="none", given=()):
+        file = InputFile("f", "f", RecordKind.CALL, "jsonl", compression, size)
+        return contraction([file], given)
+
+    assert flags(10**9) == ["--contraction-rounds=0"]
+    assert flags(10**12) == ["--contraction-rounds=6"]
+    assert flags(10**12, "gzip") > flags(10**12)
+    assert flags(10**30) == ["--contraction-rounds=16"]
+    assert flags(10**12, given=["--contraction-rounds=2"]) == []
+    assert flags(10**12, given=["--contraction-rounds", "2"]) == []

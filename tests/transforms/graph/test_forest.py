@@ -17,7 +17,7 @@ from transforms.graph.components import components
 from transforms.graph.contraction import Components, both_ways, follow, name, relabel, tell
 from transforms.graph.forest import EDGE, LABEL, Forest, OverBudgetError, SpanningForest
 from transforms.graph.incidence import INCIDENCE
-from transforms.graph.largest_component import record_edges, tallies
+from transforms.graph.largest_component import record_edges, sizes, tallies
 
 NODES = st.integers(0, 30) | st.sampled_from((1 << 62, (1 << 63) - 1))
 EDGES = st.lists(st.tuples(NODES, NODES), max_size=60)
@@ -163,7 +163,8 @@ def test_the_largest_component_counts_entities_not_records(pairs):
         [one for one in part if not isinstance(one, tuple)]
         for part in nx.connected_components(graph)
     ]
-    assert dict(tallies(whole)) == {
+    whole.fold()
+    assert dict(tallies(sizes(whole.node, whole.root))) == {
         ("components", "entities"): sum(map(len, parts)),
         ("components", "components"): len(parts),
         ("components", "largest"): max(map(len, parts), default=0),
