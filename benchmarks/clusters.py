@@ -30,11 +30,13 @@ WORLDS = {
     "120 rings": [*COMPLAINTS, "--operations", "120"],
     "50 rings": [*COMPLAINTS, "--operations", "50"],
     "120 rings, noise 2": [*COMPLAINTS, "--operations", "120", "--noise", "2"],
+    "50 rings, noise 2": [*COMPLAINTS, "--operations", "50", "--noise", "2"],
     "120 rings, no calls": [*COMPLAINTS, "--operations", "120", "--calls-per-complaint", "0"],
     "120 rings, pooled": [*COMPLAINTS, "--operations", "120", "--profile", "pooled"],
     "one dominant of 60": [*COMPLAINTS, "--operations", "60", "--dominant", "0.35"],
     "5 rings": [*COMPLAINTS, "--operations", "5"],
     "25 rings, 3,000": ["--complaints", "3000", "--operations", "25"],
+    "5 rings, 300": ["--complaints", "300", "--operations", "5"],
     "5 rings, 300, clean": ["--complaints", "300", "--operations", "5", "--noise", "0"],
 }
 SEEDS = (1001,)
