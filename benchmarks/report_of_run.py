@@ -42,7 +42,8 @@ def main(run: str, counts: list[int]) -> None:
         size = sum(size for _, size in files.values()) / 1e6
         used = f"{found.wall:.1f} | {found.cpu:.1f} | {found.peak:.0f}"
         print(f"| {count} | {used} | {len(files):,} | {size:.0f} | {os.getloadavg()[0]:.1f} |")
-    print("the same bytes" if len(outputs) == 1 else "DIFFERENT BYTES")
+    if len(counts) != 1:
+        print("the same bytes" if len(outputs) == 1 else "DIFFERENT BYTES")
 
 
 if __name__ == "__main__":
