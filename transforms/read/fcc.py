@@ -40,6 +40,8 @@ FIELDS = {
 }
 """The names of the JSON export, and the CSV export's names of the same columns."""
 HEADER = tuple(FIELDS.values())
+TELLING = frozenset(("caller_id_number", "issue_type", "type_of_call_or_messge"))
+"""Names of the JSON export of which an object has one at least: what is not said is left out."""
 
 _ISO_DATE = re.compile(r"(\d{4})-(\d{2})-(\d{2})(?:[T ](\d{2}:\d{2}:\d{2})(?:\.\d{1,6})?)?Z?")
 _US_DATE = re.compile(

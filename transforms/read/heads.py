@@ -134,7 +134,7 @@ def _objects(file: InputFile, rows: Sequence[Record], array: bool = False) -> In
         return None
     if "identity" in keys and not keys & {"complaint_id", "call_id"}:
         return replace(file, format=passport.NAME)
-    if {"caller_id_number", "issue_date"} <= keys:
+    if "issue_date" in keys and not keys.isdisjoint(fcc.TELLING):
         if not array:
             raise UnrecognisedError("FCC complaints, but not as a JSON array or CSV export")
         return replace(file, format=fcc.NAME)

@@ -118,10 +118,10 @@ def test_nothing_is_written_for_a_run_that_was_given_up(tmp_path):
 
 
 SLEEPER = """
-import sys, time
-from functools import partial
+import signal, sys
 from transforms.output.desk import local_desk
 from tests.transforms.output.test_desk import waiting
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in the background ignores it
 with local_desk(sys.argv[1], 2) as desk:
     for _ in desk.each([waiting] * 9, 99):
         pass
