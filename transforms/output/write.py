@@ -26,22 +26,27 @@ ROW_GROUP = 131_072
 
 def in_order(rows: pa.Table, table: Table) -> pa.Table:
     """Rows sorted by the table's key, ties by every other column that can be sorted."""
+    return rows.take(_order(rows, table)).combine_chunks()
+
+
+def _order(rows: pa.Table, table: Table) -> pa.Array:
     sortable = [one.name for one in table.schema if not pa.types.is_nested(one.type)]
     names = [*table.key, *(name for name in sortable if name not in table.key)]
-    order = pc.sort_indices(rows, sort_keys=[(name, "ascending") for name in names])
-    return rows.take(order).combine_chunks()
+    return pc.sort_indices(rows, sort_keys=[(name, "ascending") for name in names])
 
 
 def parquet_bytes(rows: pa.Table, table: Table) -> pa.Buffer:
-    """One Parquet file of sorted rows, zstd, contract documentation in its schema."""
+    """One Parquet file of sorted rows, zstd, contract documentation in its schema.
+
+    Beside the rows it holds one row group of them in order.
+    """
     sink = pa.BufferOutputStream()
-    pq.write_table(
-        in_order(rows, table).cast(table.schema),
-        sink,
-        compression="zstd",
-        row_group_size=ROW_GROUP,
-        write_page_index=True,
-    )
+    order = _order(rows, table)
+    options = {"compression": "zstd", "write_page_index": True}
+    with pq.ParquetWriter(sink, table.schema, **options) as writer:
+        for start in range(0, max(rows.num_rows, 1), ROW_GROUP):  # an empty table has one too
+            group = rows.take(order.slice(start, ROW_GROUP)).combine_chunks()
+            writer.write_table(group.cast(table.schema), row_group_size=ROW_GROUP)
     return sink.getvalue()
 
 
@@ -90,6 +95,7 @@ class _Write(beam.DoFn):
         if run is None:  # nobody asked for the tables of this window
             return
         rows = table_of(batches, table.schema)
+        batches.clear()
         path = f"{name}/part-{shard:05d}-of-{self._shards:05d}.parquet"
         yield write_file(parquet_bytes(rows, table), run.staging, path, rows.num_rows)
 
