@@ -13,18 +13,9 @@ from functools import cache
 import phonenumbers as pn
 from phonenumbers.phonemetadata import NumberFormat, PhoneMetadata
 
-_TYPES = (
-    "premium_rate",
-    "toll_free",
-    "shared_cost",
-    "voip",
-    "personal_number",
-    "pager",
-    "uan",
-    "voicemail",
-    "fixed_line",
-    "mobile",
-)
+from transforms.identify.numbering import BEFORE_FIXED, FIXED, MOBILE
+
+_TYPES = (*BEFORE_FIXED, FIXED, MOBILE)
 _FIRST_GROUP = r"\1"
 _GROUP = re.compile(r"\\\d")
 

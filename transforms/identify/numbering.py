@@ -30,7 +30,7 @@ NANP_SHAPED = rf"{NANP_SURE}|{_AREA_CODE}[-.][0-9]{{3}}[-.][0-9]{{4}}"
 """The same, and a grouping that North America is known for."""
 
 FIXED, MOBILE, EITHER = "fixed_line", "mobile", "fixed_line_or_mobile"
-_BEFORE_FIXED = (
+BEFORE_FIXED = (
     "premium_rate",
     "toll_free",
     "shared_cost",
@@ -43,7 +43,7 @@ _BEFORE_FIXED = (
 """Line types in the order in which libphonenumber tries them, before fixed lines and mobiles."""
 
 
-KINDS = ("", *_BEFORE_FIXED, FIXED, MOBILE, EITHER)
+KINDS = ("", *BEFORE_FIXED, FIXED, MOBILE, EITHER)
 """Line types by their number; the first stands for none."""
 LONGEST = 18
 """Digits of a number that a plan is asked for."""
@@ -122,7 +122,7 @@ class Plan:
         return np.array([KINDS.index(self._kind(held)) for held in sets], np.int8)
 
     def _kind(self, held: set[str]) -> str:
-        for kind in _BEFORE_FIXED:
+        for kind in BEFORE_FIXED:
             if kind in held:
                 return kind
         if FIXED in held:
@@ -205,7 +205,7 @@ def _metadata(region: str) -> PhoneMetadata:
 
 def _plan(metadata: PhoneMetadata) -> Plan:
     general = metadata.general_desc
-    types = ((kind, _desc(getattr(metadata, kind))) for kind in (*_BEFORE_FIXED, FIXED, MOBILE))
+    types = ((kind, _desc(getattr(metadata, kind))) for kind in (*BEFORE_FIXED, FIXED, MOBILE))
     return Plan(
         metadata.id,
         str(pn.country_code_for_region(metadata.id)),
