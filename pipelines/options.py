@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import argparse
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -206,6 +206,15 @@ def with_runner(flags: tuple[str, ...], runner: str) -> tuple[str, ...]:
     return flags if named else (*flags, f"--runner={runner}")
 
 
+JOB_SERVERS = frozenset(["portablerunner", "flinkrunner", "sparkrunner"])
+"""Runners that hand a pipeline to a job server, which is mostly Java's; in lower case."""
+
+
+def has_job_server(flags: Iterable[str]) -> bool:
+    """Whether Beam's flags name a runner with a job server."""
+    return not JOB_SERVERS.isdisjoint(word.lower() for flag in flags for word in flag.split("="))
+
+
 EPILOG = "Any Beam option may follow, such as --runner=FlinkRunner or --project=NAME."
 
 
@@ -257,7 +266,8 @@ def beam_flags(rest: Sequence[str], prog: str) -> tuple[str, ...]:
         _BeamArgumentParser,
     )
 
-    # They declare --partitions and --contraction-rounds to Beam.
+    # They declare Flink's options, --partitions and --contraction-rounds to Beam.
+    from pipelines import flink_options  # noqa: F401, PLC0415
     from transforms import shuffle  # noqa: F401, PLC0415
     from transforms.graph import largest_component  # noqa: F401, PLC0415
 

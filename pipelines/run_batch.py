@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import logging
 import sys
 import uuid
 from collections.abc import Sequence
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from pipelines.options import BatchOptions, UsageError, parse
 from pipelines.progress import Progress, silenced
+from pipelines.quiet import quieten
 
 if TYPE_CHECKING:
     from apache_beam import Pipeline
@@ -46,9 +46,7 @@ def run(options: BatchOptions) -> int:
     # Beam's check of how steps fit together is for who writes them: a tenth of an empty run.
     flags = [*options.beam, "--no_pipeline_type_check"]
     if not options.debug:
-        # Beam logs the data that a step failed on; a victim's words do not belong in a log.
-        logging.getLogger().setLevel(logging.CRITICAL)
-        flags.append("--default_sdk_harness_log_level=CRITICAL")
+        flags += quieten(flags)
     with output_folder.held(options.output):
         output_folder.check(options.output, overwrite=options.overwrite)
         plan = make_plan(options, uuid.uuid4().hex[:12])

@@ -4,12 +4,12 @@
 
 from __future__ import annotations
 
-import logging
 import sys
 from collections.abc import Sequence
 
-from pipelines.options import UsageError
+from pipelines.options import UsageError, has_job_server
 from pipelines.progress import Progress
+from pipelines.quiet import quieten
 from pipelines.stream_options import StreamOptions, parse
 
 
@@ -28,12 +28,11 @@ def run(options: StreamOptions) -> int:
     Raises:
         UsageError: for what the user must mend, before anything is written.
     """
-    if not options.debug:
-        # Beam logs the data that a step failed on; a victim's words do not belong in a log.
-        logging.getLogger().setLevel(logging.CRITICAL)
     if options.local:
         from pipelines.watch.loop import watch
 
+        if not options.debug:
+            quieten(())
         return watch(options)
     return submit(options)
 
@@ -47,6 +46,7 @@ def submit(options: StreamOptions) -> int:
     import apache_beam as beam
     from apache_beam.options.pipeline_options import PipelineOptions, TestOptions
 
+    from pipelines.flink_options import for_a_stream
     from pipelines.job_server import PATIENCE, check_job_server
     from pipelines.queue_source import queue
     from pipelines.run_batch import outline
@@ -55,7 +55,9 @@ def submit(options: StreamOptions) -> int:
 
     flags = [PATIENCE, *options.beam, "--streaming"]
     if not options.debug:
-        flags.append("--default_sdk_harness_log_level=CRITICAL")
+        flags += quieten(flags)
+    if has_job_server(flags):
+        flags += for_a_stream(flags)
     source = queue(options, reading(options))
     plan = engine_plan(options, source)
     try:

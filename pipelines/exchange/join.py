@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import logging
 import sys
 import uuid
 from collections import Counter
@@ -129,14 +128,14 @@ def _carry_out(
     from pipelines.exchange.joint import JointPlan, build  # noqa: PLC0415
     from pipelines.options import LOCAL_RUNNER  # noqa: PLC0415
     from pipelines.progress import Progress  # noqa: PLC0415
+    from pipelines.quiet import quieten  # noqa: PLC0415
     from pipelines.run_batch import carry_out  # noqa: PLC0415
     from transforms.accounting import Run  # noqa: PLC0415
     from transforms.output.publish import staging_folder  # noqa: PLC0415
 
     flags = [f"--runner={LOCAL_RUNNER}"]
     if not arguments.debug:
-        logging.getLogger().setLevel(logging.CRITICAL)
-        flags.append("--default_sdk_harness_log_level=CRITICAL")
+        flags += quieten(flags)
     output, offers = arguments.output, taken_in.offers
     follows = previous.find(arguments.previous or arguments.run)
     known = plan.known_legitimate(tuple(arguments.known_legitimate))

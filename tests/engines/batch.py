@@ -1,6 +1,8 @@
-"""What the tests of batch on an engine share."""
+"""What the tests of pipelines on an engine share."""
 
 from pathlib import Path
+
+from pipelines.flink_options import for_a_stream
 
 
 def engine_flags(address: str) -> list[str]:
@@ -10,6 +12,12 @@ def engine_flags(address: str) -> list[str]:
         "--environment_type=LOOPBACK",
         f"--job_endpoint={address}",
     ]
+
+
+def stream_flags(address: str) -> list[str]:
+    """Beam options of a stream that is sent to a job server."""
+    flags = engine_flags(address)
+    return [*flags, "--streaming", *for_a_stream(flags)]
 
 
 def files_of(folder: Path) -> dict[str, bytes]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -44,3 +45,20 @@ def prism(tmp_path_factory):
 def flink(tmp_path_factory):
     """The address of a Flink job server."""
     yield from _up(servers.flink, tmp_path_factory)
+
+
+@pytest.fixture
+def topic(request):
+    """The name of a topic that no other test uses."""
+    return re.sub(r"[^\w.-]", "-", request.node.name)
+
+
+@pytest.fixture(
+    params=[
+        pytest.param("prism", marks=pytest.mark.prism),
+        pytest.param("flink", marks=pytest.mark.flink),
+    ]
+)
+def engine(request):
+    """The address of each engine's job server in turn."""
+    return request.getfixturevalue(request.param)

@@ -9,7 +9,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 JVM = ("-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xss512k", "-Xmx256m")
@@ -25,6 +25,20 @@ def free_port() -> int:
     with socket.socket() as one:
         one.bind(("127.0.0.1", 0))
         return int(one.getsockname()[1])
+
+
+def wait_for(port: int, seconds: float = 60) -> None:
+    """Wait until something listens on a port of this machine.
+
+    Raises:
+        ServerError: if nothing does in time.
+    """
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        with suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
+            return
+        time.sleep(0.1)
+    raise ServerError(f"nothing listens on port {port}")
 
 
 def java(folder: Path, main: str, *arguments: str, heap: Sequence[str] = JVM) -> list[str]:
@@ -85,3 +99,22 @@ def stop(process: subprocess.Popen[bytes], grace: float = 10) -> None:
         except subprocess.TimeoutExpired:
             continue
     process.wait()
+
+
+def named(words: str) -> list[int]:
+    """The ids of the processes whose command line holds these words."""
+    found = []
+    for line in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            command = line.read_bytes().replace(b"\0", b" ").decode(errors="replace")
+        except OSError:
+            continue  # it ended meanwhile
+        if words in command:
+            found.append(int(line.parent.name))
+    return found
+
+
+def children(parent: int) -> list[int]:
+    """The ids of the processes that a process has started and that still run."""
+    lists = Path(f"/proc/{parent}/task").glob("*/children")
+    return [int(one) for line in lists for one in line.read_text().split()]

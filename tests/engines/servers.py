@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from tests.engines import cache
-from tests.engines.processes import JVM, free_port, java, running
+from tests.engines.processes import JVM, free_port, java, running, wait_for
 
 HOST = "127.0.0.1"
 
@@ -32,6 +34,16 @@ transaction.state.log.replication.factor=1
 transaction.state.log.min.isr=1
 group.initial.rebalance.delay.ms=0
 """
+
+_OPENED = [
+    f"--add-opens=java.base/{package}=ALL-UNNAMED"
+    for package in (
+        *("java.lang", "java.lang.reflect", "java.io", "java.net", "java.nio", "sun.nio.ch"),
+        *("java.text", "java.time", "java.util", "java.util.concurrent"),
+        *("java.util.concurrent.atomic", "java.util.concurrent.locks"),
+    )
+]
+"""What Flink's own start scripts open to it (env.java.opts.all of its config.yaml)."""
 
 
 @contextmanager
@@ -73,6 +85,7 @@ def beam_kafka(folder: Path, port: int = 0) -> Iterator[str]:
             f"--defaultEnvironmentConfig={started[1]}",
         )
         with running(service, folder / "expansion.log", r"kafka_read:v1[\s\S]*\n\s*beam:"):
+            wait_for(port)  # it lists what it offers before it listens
             yield f"{HOST}:{port}"
 
 
@@ -90,9 +103,27 @@ def flink(folder: Path, port: int = 0) -> Iterator[str]:
     """Beam's Flink job server with an embedded cluster; yields its address."""
     lib = cache.jars("flink")
     port = port or free_port()
-    (jar,) = lib.iterdir()
-    command = ["java", *JVM, "-Xmx1g", "-jar", str(jar)]
-    command += ["--flink-master=[local]", f"--job-host={HOST}", f"--job-port={port}"]
-    command += ["--artifact-port=0", "--expansion-port=0", f"--artifacts-dir={folder / 'staged'}"]
+    command = java(
+        lib,
+        "org.apache.beam.runners.flink.FlinkJobServerDriver",
+        "--flink-master=[local]",
+        f"--job-host={HOST}",
+        f"--job-port={port}",
+        "--artifact-port=0",
+        "--expansion-port=0",
+        f"--artifacts-dir={folder / 'staged'}",
+        heap=(*JVM, *_OPENED, "-Xmx1g", "-Xss4m"),  # it walks a pipeline by recursion
+    )
     with running(command, folder / "flink.log", r"JobService started on"):
+        yield f"{HOST}:{port}"
+
+
+@contextmanager
+def workers(folder: Path) -> Iterator[str]:
+    """A pool that starts Python workers as processes of their own; yields its address."""
+    port = free_port()
+    pool = [sys.executable, "-m", "apache_beam.runners.worker.worker_pool_main"]
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    command = [*pool, f"--service_port={port}"]
+    with running(command, folder / "pool.log", r"Started worker pool", environment={"PATH": path}):
         yield f"{HOST}:{port}"

@@ -28,17 +28,9 @@ def local(tmp_path_factory):
 
 
 @pytest.mark.parametrize("world", ["simulated", "examples"])
-@pytest.mark.parametrize(
-    "engine",
-    [
-        pytest.param("prism", marks=pytest.mark.prism),
-        pytest.param("flink", marks=pytest.mark.flink),
-    ],
-)
-def test_batch_on_an_engine_equals_batch_here(request, tmp_path, local, engine, world):
+def test_batch_on_an_engine_equals_batch_here(engine, tmp_path, local, world):
     flags, expected = local[world]
-    address = request.getfixturevalue(engine)
-    run(tmp_path / "run", *flags, *engine_flags(address))
+    run(tmp_path / "run", *flags, *engine_flags(engine))
     found = files_of(tmp_path / "run")
     assert sorted(found) == sorted(expected)
     assert [name for name, content in found.items() if content != expected[name]] == []

@@ -1,0 +1,20 @@
+"""What is offered as an option of Flink is one of its job server."""
+
+import grpc
+import pytest
+from apache_beam.portability.api import beam_job_api_pb2, beam_job_api_pb2_grpc
+
+from pipelines.flink_options import NUMBERS, SWITCHES, TEXTS
+
+pytestmark = pytest.mark.flink
+
+
+def test_the_job_server_describes_every_option(flink):
+    with grpc.insecure_channel(flink) as channel:
+        server = beam_job_api_pb2_grpc.JobServiceStub(channel)
+        told = server.DescribePipelineOptions(beam_job_api_pb2.DescribePipelineOptionsRequest())
+    kinds = {one.name: one.type for one in told.options}
+    kind = beam_job_api_pb2.PipelineOptionType
+    assert {kinds.get(name) for name in NUMBERS} == {kind.INTEGER}
+    assert {kinds.get(name) for name in TEXTS} == {kind.STRING}
+    assert {kinds.get(name) for name in SWITCHES} == {kind.BOOLEAN}
