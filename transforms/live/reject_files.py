@@ -35,8 +35,11 @@ def segments(rejects: pa.RecordBatch) -> Iterator[tuple[str, pa.RecordBatch]]:
 
 
 def file_name(source: str, position: int) -> str:
-    """The file of a source's rejects around a position, named so that it leads nowhere else."""
-    plain = _SAFE.sub("_", source).strip("._")[-60:]
+    """The file of a source's rejects around a position, named so that it leads nowhere else.
+
+    What reads a folder of Parquet passes over names that begin with a dot or an underscore.
+    """
+    plain = _SAFE.sub("_", source)[-60:].strip("._")
     digest = xxhash.xxh3_64_hexdigest(source.encode())[:8]
     return f"{REJECTS.name}/{plain}-{digest}-{position // SEGMENT:08d}.parquet"
 
