@@ -3,11 +3,13 @@
     python -m benchmarks.stream --minutes 60 --rate 10             a watched folder
     python -m benchmarks.stream --minutes 60 --rate 10 --kafka     a broker (Java 17, Maven)
     python -m benchmarks.stream --minutes 10 --rate 5 --prism      a broker, Prism (and Go)
+    python -m benchmarks.stream --minutes 10 --rate 5 --flink      a broker, Flink
 
 Complaints name callback numbers of a pool, at `rate` a second. Every five to fifteen seconds two
 more, of two organisations, name a number that nobody named before: the time from the second one to
-the alert that both report it is the latency. CPU is that of the stream with all that runs it: on
-Prism the engine, and the Java worker that reads the topic; never the broker's.
+the alert that both report it is the latency. CPU is that of the stream with all that runs it: the
+engine, and the Java worker that reads the topic; never the broker's. Memory is that of the stream,
+and of Flink, in which the state lies; what a checkpoint of Flink takes is its newest one on disk.
 """
 
 from __future__ import annotations
@@ -21,7 +23,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from subprocess import Popen
@@ -32,8 +34,12 @@ POOL = 2_000
 PROBE_SECONDS = (5.0, 15.0)
 """Least and longest time between two probes, which so keep no step with the ticks."""
 
+FLINK = "FlinkJobServerDriver"
 DRAIN_SECONDS = 120
 """Longest wait for the last alerts when nothing is sent any more."""
+
+ENGINES = ("--job_port", FLINK, "fn.harness")
+"""What the command lines of Prism, Flink and the Java worker hold."""
 
 TICKS = os.sysconf("SC_CLK_TCK")
 PAGE = os.sysconf("SC_PAGE_SIZE")
@@ -93,18 +99,36 @@ def topic(work: Path) -> Iterator[tuple[list[str], Send]]:
 @contextmanager
 def on_prism(work: Path) -> Iterator[tuple[list[str], Send]]:
     """A topic, read by Beam's own source on Prism."""
-    from tests.engines import servers  # noqa: PLC0415 - needs Java and Go
+    from tests.engines import servers  # noqa: PLC0415 - needs Go
+
+    (work / "prism").mkdir()
+    with servers.prism(work / "prism") as address, on_engine(work, address) as found:
+        yield found
+
+
+@contextmanager
+def on_flink(work: Path) -> Iterator[tuple[list[str], Send]]:
+    """A topic, read by Beam's own source on a Flink that keeps its checkpoints in `work`."""
+    from tests.engines import servers  # noqa: PLC0415 - needs Java
+
+    (work / "flink").mkdir()
+    kept = f"--state_backend_storage_path=file://{work}/checkpoints"
+    with (
+        servers.flink(work / "flink") as address,
+        on_engine(work, address, "--state_backend=filesystem", kept) as found,
+    ):
+        yield found
+
+
+@contextmanager
+def on_engine(work: Path, address: str, *more: str) -> Iterator[tuple[list[str], Send]]:
+    """A topic, read by Beam's own source on the engine of a job server."""
+    from tests.engines import servers  # noqa: PLC0415 - needs Java
     from tests.engines.batch import engine_flags  # noqa: PLC0415
 
-    for name in ("prism", "beam-kafka"):
-        (work / name).mkdir()
-    with (
-        topic(work) as (flags, send),
-        servers.prism(work / "prism") as prism,
-        servers.beam_kafka(work / "beam-kafka") as kafka,
-    ):
-        engine = [*engine_flags(prism), "--kafka-commit", "no", "--kafka-expansion", kafka]
-        yield [*flags, *engine], send
+    (work / "beam-kafka").mkdir()
+    with topic(work) as (flags, send), servers.beam_kafka(work / "beam-kafka") as kafka:
+        yield [*flags, *engine_flags(address), *more, "--kafka-expansion", kafka], send
 
 
 def used(process: int) -> tuple[float, float]:
@@ -123,9 +147,32 @@ def counted(stream: int) -> list[int]:
             command = (path / "cmdline").read_text()
         except OSError:
             continue  # it has ended
-        if parent == me and ("--job_port" in command or "fn.harness" in command):
+        if parent == me and any(one in command for one in ENGINES):
             found.append(int(path.name))
     return found
+
+
+def is_flink(process: int) -> bool:
+    """Whether a process is Flink."""
+    return FLINK in Path(f"/proc/{process}/cmdline").read_text()
+
+
+def checkpoint(work: Path) -> float:
+    """MiB of the newest whole checkpoint of Flink, 0 without one."""
+    while True:
+        with suppress(FileNotFoundError):  # Flink has replaced it meanwhile
+            whole = (work / "checkpoints").glob("*/chk-*/_metadata")
+            found = {path.stat().st_mtime: path for path in whole}
+            if not found:
+                return 0.0
+            newest = found[max(found)]
+            files = [*newest.parent.iterdir(), *newest.parents[1].glob("shared/*")]
+            return sum(one.stat().st_size for one in files) / 2**20
+
+
+def quarters(values: list[float]) -> str:
+    """Of values over time the first, the last, and those between at each quarter."""
+    return " ".join(f"{values[int(part * (len(values) - 1) / 4)]:.1f}" for part in range(5))
 
 
 def told(output: Path) -> dict[str, float]:
@@ -152,6 +199,7 @@ def main(arguments: list[str]) -> None:
     place = parser.add_mutually_exclusive_group()
     place.add_argument("--kafka", dest="source", action="store_const", const=topic)
     place.add_argument("--prism", dest="source", action="store_const", const=on_prism)
+    place.add_argument("--flink", dest="source", action="store_const", const=on_flink)
     options = parser.parse_args(arguments)
     with ExitStack() as stack:
         work = Path(stack.enter_context(tempfile.TemporaryDirectory()))
@@ -178,10 +226,12 @@ def measure(process: Popen[bytes], send: Send, output: Path, options: argparse.N
     chance = random.Random(SEED)
     asked: dict[str, float] = {}
     memory: list[float] = []
+    kept: list[float] = []
     number, sent, next_probe = 0, 0.0, 0.0
     warm_up(process, send, output)
     begun = time.time()
     processes = counted(process.pid)
+    holders = [one for one in processes if one == process.pid or is_flink(one)]
     before = sum(used(one)[0] for one in processes)
     while (now := time.time()) < begun + options.minutes * 60:
         if process.poll() is not None:
@@ -199,7 +249,8 @@ def measure(process: Popen[bytes], send: Send, output: Path, options: argparse.N
             rows += [row(number, "amazon", probe), row(number + 1, "microsoft", probe)]
             number += 2
             asked[probe] = now
-            memory.append(used(process.pid)[1])
+            memory.append(sum(used(one)[1] for one in holders))
+            kept.append(checkpoint(output.parent))
         send(rows)
         time.sleep(max(0.0, 1 - (time.time() - now)))
     cpu = sum(used(one)[0] for one in processes) - before
@@ -211,12 +262,13 @@ def measure(process: Popen[bytes], send: Send, output: Path, options: argparse.N
     process.wait()
     late = sorted(heard[one] - asked[one] for one in asked if one in heard)
     p99 = late[min(len(late) - 1, int(0.99 * len(late)))]
-    quarters = [memory[int(part * (len(memory) - 1) / 4)] for part in range(5)]
     print(f"minutes {minutes:.1f}, complaints {number}, CPU s {cpu:.0f}")
     print(f"complaints per CPU second {number / cpu:.1f}")
     print(f"alert latency s: median {statistics.median(late):.1f}, p99 {p99:.1f}")
     print(f"alerts told {len(late)} of {len(asked)}")
-    print(f"MiB at each quarter: {' '.join(f'{one:.0f}' for one in quarters)}")
+    print(f"MiB at each quarter: {quarters(memory)}")
+    if any(kept):
+        print(f"MiB of a checkpoint at each quarter: {quarters(kept)}")
 
 
 if __name__ == "__main__":

@@ -55,8 +55,8 @@ def add_queues(parser: argparse.ArgumentParser) -> None:
     kafka.add_argument(
         "--kafka-commit",
         choices=["yes", "no"],
-        default="yes",
-        help="no for an engine that cannot commit, such as Prism (default: yes)",
+        help="whether the engine commits the group's offsets, which neither Prism nor Flink's job "
+        "server can (default: yes on Dataflow, no elsewhere)",
     )
     kafka.add_argument(
         "--kafka-start",

@@ -54,11 +54,22 @@ def _kafka(options: StreamOptions, reading: ReadOptions, clock: Clock) -> beam.P
         topics={kind: topic for kind, topic in topics.items() if topic},
         policy=TIMESTAMPS[options.kafka_timestamps],
         start=start,
-        commit=options.kafka_commit == "yes",
+        commit=_commits(options),
         expansion=options.kafka_expansion,
         decoder=_decoder(options),
     )
     return FromKafka(kafka, reading, clock)
+
+
+def _commits(options: StreamOptions) -> bool:
+    """Whether Beam commits offsets, for which it needs stable input.
+
+    Prism does not have it, and Flink's portable runner not beside a source that it splits: 2.62.0
+    fails at each checkpoint, "State backend must be locked when retrieving the current key".
+    """
+    if options.kafka_commit is None:
+        return any("DataflowRunner" in flag for flag in options.beam)
+    return options.kafka_commit == "yes"
 
 
 def _pubsub(options: StreamOptions, reading: ReadOptions, clock: Clock) -> beam.PTransform:

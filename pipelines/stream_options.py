@@ -44,7 +44,7 @@ class StreamOptions:
     kafka_calls: tuple[str, ...]
     kafka_alerts: str | None
     kafka_group: str
-    kafka_commit: str
+    kafka_commit: str | None
     kafka_start: str
     kafka_timestamps: str
     kafka_config: str | None

@@ -1,4 +1,4 @@
-"""The broker keeps what it is given, and Beam's own source reads it live on Prism."""
+"""The broker keeps what it is given, and Beam's own source reads it live on an engine."""
 
 import json
 import threading
@@ -10,7 +10,7 @@ from apache_beam.io.kafka import ReadFromKafka
 from apache_beam.options.pipeline_options import PipelineOptions
 
 from tests.engines import servers
-from tests.engines.batch import engine_flags
+from tests.engines.batch import stream_flags
 from tests.engines.topics import read_all, send
 
 pytestmark = pytest.mark.kafka
@@ -29,8 +29,7 @@ def _append(pair, path):
         file.write(json.dumps([one.decode() for one in pair]) + "\n")
 
 
-@pytest.mark.prism
-def test_prism_reads_a_topic_as_it_grows(kafka, beam_kafka, prism, tmp_path):
+def test_an_engine_reads_a_topic_as_it_grows(kafka, beam_kafka, engine, topic, tmp_path):
     seen = tmp_path / "seen.jsonl"
     seen.touch()
 
@@ -40,12 +39,12 @@ def test_prism_reads_a_topic_as_it_grows(kafka, beam_kafka, prism, tmp_path):
     def sent(numbers):
         return [(f"k{number}".encode(), f"v{number}".encode()) for number in numbers]
 
-    send(kafka, "live", sent(range(50)))
-    pipeline = beam.Pipeline(options=PipelineOptions([*engine_flags(prism), "--streaming"]))
-    settings = {"bootstrap.servers": kafka, "auto.offset.reset": "earliest", "group.id": "live"}
+    send(kafka, topic, sent(range(50)))
+    pipeline = beam.Pipeline(options=PipelineOptions(stream_flags(engine)))
+    settings = {"bootstrap.servers": kafka, "auto.offset.reset": "earliest", "group.id": topic}
     (
         pipeline
-        | ReadFromKafka(settings, ["live"], expansion_service=beam_kafka)
+        | ReadFromKafka(settings, [topic], expansion_service=beam_kafka)
         | beam.Map(_append, str(seen))
     )
     result = pipeline.run()
@@ -53,7 +52,7 @@ def test_prism_reads_a_topic_as_it_grows(kafka, beam_kafka, prism, tmp_path):
         for total in (50, 80):
             _until(lambda total=total: len(read()) >= total, 90)
             if total == 50:
-                send(kafka, "live", sent(range(50, 80)))
+                send(kafka, topic, sent(range(50, 80)))
     finally:
         result.cancel()
     assert read() == sorted([f"k{number}", f"v{number}"] for number in range(80))

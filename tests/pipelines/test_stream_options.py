@@ -76,9 +76,22 @@ def test_where_kafka_is_read_from(tmp_path):
     assert source.start == 1772323200000
     assert source.policy == "CreateTime"
     assert source.topics == {RecordKind.COMPLAINT: ("complaints",)}
-    assert source.commit
     assert queue(parse([*words, "--kafka-start", "latest"]), ReadOptions()).kafka.start is None
-    assert not queue(parse([*words, "--kafka-commit", "no"]), ReadOptions()).kafka.commit
+
+
+@pytest.mark.parametrize(
+    ("flags", "commits"),
+    [
+        ([], False),
+        (["--runner=FlinkRunner"], False),
+        (["--runner=DataflowRunner"], True),
+        (["--runner", "DataflowRunner"], True),
+        (["--runner=DataflowRunner", "--kafka-commit", "no"], False),
+        (["--kafka-commit", "yes"], True),
+    ],
+)
+def test_offsets_are_committed_where_the_engine_can(flags, commits):
+    assert queue(parse([*KAFKA, *OUT, *flags]), ReadOptions()).kafka.commit is commits
 
 
 @pytest.mark.parametrize("content", ["hunter2", "sasl_password = ['hunter2']"])

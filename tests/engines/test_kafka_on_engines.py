@@ -16,11 +16,11 @@ from pipelines.stream_options import parse
 from pipelines.stream_plan import engine_plan, reading
 from pipelines.streaming import build
 from schemas.reject import Code
-from tests.engines.batch import engine_flags
+from tests.engines.batch import stream_flags
 from tests.engines.topics import read_all, send
 from tests.pipelines.watch.test_alerts import CALLS, INNOCENT, KNOWN, NEW, told
 
-pytestmark = [pytest.mark.kafka, pytest.mark.prism]
+pytestmark = pytest.mark.kafka
 LONGEST = 240
 """Seconds until a stream must have told what there is."""
 
@@ -75,10 +75,10 @@ def alerts_sent(kafka, topic):
     return {key.decode(): json.loads(value) for key, value in read_all(kafka, topic)}
 
 
-def streamed(words, prism, enough):
-    """Run a stream on Prism until it has told enough."""
-    flags = [*engine_flags(prism), "--streaming"]
-    options = parse([*map(str, words), "--kafka-commit", "no", *flags])
+def streamed(words, engine, enough):
+    """Run a stream on an engine until it has told enough."""
+    flags = stream_flags(engine)
+    options = parse([*map(str, words), *flags])
     pipeline = beam.Pipeline(options=PipelineOptions(flags))
     build(pipeline, engine_plan(options, queue(options, reading(options))))
     result = pipeline.run()
@@ -91,47 +91,48 @@ def streamed(words, prism, enough):
     assert enough()
 
 
-def test_alerts_of_a_topic_are_in_a_topic_once(kafka, beam_kafka, prism, tmp_path):
+def test_alerts_of_a_topic_are_in_a_topic_once(kafka, beam_kafka, engine, topic, tmp_path):
     rows = [*KNOWN, *NEW, *NEW, *INNOCENT]
-    send(kafka, "calls-in", [line(row) for row in CALLS])
-    send(kafka, "in", [line(row, row["source_org"]) for row in rows])
+    send(kafka, f"{topic}-calls", [line(row) for row in CALLS])
+    send(kafka, topic, [line(row, row["source_org"]) for row in rows])
     expected = {
         ("threshold", "phone:+18555550106"),
         ("several_orgs", "phone:+18445550107"),
     }
     words = [
-        *("--kafka-servers", kafka, "--kafka-complaints", "in", "--kafka-calls", "calls-in"),
-        *("--kafka-alerts", "told", "--kafka-expansion", beam_kafka, "--every", 5),
+        *("--kafka-servers", kafka, "--kafka-complaints", topic),
+        *("--kafka-calls", f"{topic}-calls"),
+        *("--kafka-alerts", f"{topic}-told", "--kafka-expansion", beam_kafka, "--every", 5),
         *("--output", tmp_path / "out"),
     ]
-    streamed(words, prism, lambda: len(read_all(kafka, "told")) >= len(expected))
-    sent = alerts_sent(kafka, "told")
+    streamed(words, engine, lambda: len(read_all(kafka, f"{topic}-told")) >= len(expected))
+    sent = alerts_sent(kafka, f"{topic}-told")
     assert told(sent) == expected
     assert all(key == alert["alert_id"] for key, alert in sent.items())
-    assert len(read_all(kafka, "told")) == len(sent)
+    assert len(read_all(kafka, f"{topic}-told")) == len(sent)
 
 
 def test_avro_values_of_a_topic_raise_the_same_alerts_and_what_is_none_is_rejected(
-    kafka, beam_kafka, prism, tmp_path
+    kafka, beam_kafka, engine, topic, tmp_path
 ):
     (tmp_path / "complaint.avsc").write_text(json.dumps(SCHEMA))
-    send(kafka, "avro-in", [(b"k", b"\0no Avro"), *map(avro, [*KNOWN, *NEW, *INNOCENT])])
+    send(kafka, topic, [(b"k", b"\0no Avro"), *map(avro, [*KNOWN, *NEW, *INNOCENT])])
     words = [
-        *("--kafka-servers", kafka, "--kafka-complaints", "avro-in", "--encoding"),
+        *("--kafka-servers", kafka, "--kafka-complaints", topic, "--encoding"),
         *("avro-confluent", "--avro-schema", tmp_path / "complaint.avsc"),
-        *("--kafka-alerts", "avro-told", "--kafka-expansion", beam_kafka, "--every", 5),
+        *("--kafka-alerts", f"{topic}-told", "--kafka-expansion", beam_kafka, "--every", 5),
         *("--output", tmp_path / "out"),
     ]
 
     def enough():
         rejects = list((tmp_path / "out" / "rejects").glob("*.parquet"))
-        return rejects and len(read_all(kafka, "avro-told")) >= 2
+        return rejects and len(read_all(kafka, f"{topic}-told")) >= 2
 
-    streamed(words, prism, enough)
-    assert told(alerts_sent(kafka, "avro-told")) == {
+    streamed(words, engine, enough)
+    assert told(alerts_sent(kafka, f"{topic}-told")) == {
         ("threshold", "phone:+18555550106"),
         ("several_orgs", "phone:+18445550107"),
     }
     (reject,) = ds.dataset(tmp_path / "out" / "rejects").to_table().to_pylist()
-    assert reject["source"].startswith("kafka:avro-in:")
+    assert reject["source"].startswith(f"kafka:{topic}:")
     assert reject["code"] == Code.BAD_ENCODING

@@ -1,24 +1,23 @@
-"""The stream on Prism: its state, ticks by the clock, and a look at each in one place."""
+"""The stream on an engine: its state, ticks by the clock, and a look at each in one place."""
 
 import json
 import time
 from dataclasses import dataclass
 
 import apache_beam as beam
-import pytest
 from apache_beam.options.pipeline_options import PipelineOptions
 
 from pipelines.stream_options import parse
 from pipelines.stream_plan import engine_plan
 from pipelines.streaming import build
 from schemas.kinds import RecordKind
+from tests.engines.batch import stream_flags
 from tests.pipelines.watch.test_alerts import CALLS, INNOCENT, KNOWN, NEW, alerts_in, told
 from transforms.live.keep import TICKS
 from transforms.live.messages import Decoder, Message, queues
 from transforms.live.ticks import Clock
 from transforms.read.options import ReadOptions
 
-pytestmark = pytest.mark.prism
 LONGEST = 150
 """Seconds until a tick must have told what there is."""
 
@@ -52,12 +51,11 @@ def enough(output):
     return len(alerts_in(output)) >= 2 and len(list((output / "snapshots").glob("2*"))) >= 2
 
 
-def test_alerts_are_told_once_and_snapshots_come_by_the_clock(prism, tmp_path):
+def test_alerts_are_told_once_and_snapshots_come_by_the_clock(engine, tmp_path):
     output = tmp_path / "live"
     words = ["--kafka-servers", "b:1", "--kafka-complaints", "t", "--output", str(output)]
     options = parse([*words, "--runner=PortableRunner"])
-    runner = ["--runner=PortableRunner", f"--job_endpoint={prism}", "--environment_type=LOOPBACK"]
-    pipeline = beam.Pipeline(options=PipelineOptions([*runner, "--streaming"]))
+    pipeline = beam.Pipeline(options=PipelineOptions(stream_flags(engine)))
     build(pipeline, engine_plan(options, Source()))
     result = pipeline.run()
     try:
