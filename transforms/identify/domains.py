@@ -77,6 +77,13 @@ def suffix(host: str) -> str:
     return _suffixes()(host).suffix
 
 
+@lru_cache(maxsize=REMEMBERED)
+def hosted(host: str) -> bool:
+    """Whether a host is a customer's of a platform that the Public Suffix List has, as web.app."""
+    found = _suffixes()(host)
+    return found.is_private and "." in found.suffix and bool(found.domain)
+
+
 def canonical_ip(text: str) -> str | None:
     """The address in canonical form (RFC 5952), or None where it is none or is not routed."""
     try:

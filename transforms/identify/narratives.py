@@ -16,8 +16,10 @@ from transforms.identify import (
     payees_in_text,
     phones,
     remote_access,
+    said_addresses,
     sighted,
     urls,
+    vanity,
 )
 from transforms.identify.agreement import NARRATIVE
 from transforms.identify.context import REACH, REACH_AFTER, role_beside
@@ -45,6 +47,8 @@ def _chats(text: str) -> Iterator[Found]:
 
 _FINDERS: tuple[tuple[str, Callable[[str], Iterable[Found]]], ...] = (
     (emails.HINT, emails.in_text),
+    (said_addresses.HINT, said_addresses.in_text),
+    (vanity.HINT, vanity.in_text),
     (urls.CHAT_HINT, _chats),
     (remote_access.HINT, remote_access.in_text),
     *payees_in_text.FINDERS,

@@ -132,7 +132,7 @@ def chats(text: str) -> Iterator[tuple[int, int, str]]:
 
 
 def _found(match: re.Match[str], offset: int, whole: int | None) -> Found | None:
-    named = _named(match["host"])
+    named = of_host(match["host"])
     if named is None:
         return None
     kind, value, how = named
@@ -146,7 +146,7 @@ def _found(match: re.Match[str], offset: int, whole: int | None) -> Found | None
 
 
 @lru_cache(maxsize=1 << 14)
-def _named(written: str) -> tuple[EntityKind, str, str | None] | None:
+def of_host(written: str) -> tuple[EntityKind, str, str | None] | None:
     """What a host names, and `look_alike:BRAND` where it imitates one."""
     host = domains.refang(written)
     if address := domains.canonical_ip(host):
@@ -183,6 +183,8 @@ def _plausible(text: str, match: re.Match[str]) -> bool:
     if written not in (written.lower(), written.upper()) and not written[1:].islower():
         return False
     if _LEADS.search(text, max(0, match.start() - 40), match.start()):
+        return True
+    if domains.hosted(host):
         return True
     if ending not in _PLAIN_SUFFIXES:
         return False

@@ -30,8 +30,10 @@ from transforms.identify import (
     payees_in_text,
     phones,
     remote_access,
+    said_addresses,
     spoken,
     urls,
+    vanity,
 )
 from transforms.identify.evidence import complaint_evidence
 from transforms.identify.searched import SEARCHED
@@ -72,7 +74,7 @@ PIECES = (
     "http://a.", "www.", "[.]", "anydesk ", "anydesk 1", "bc1q", "888-555-0123 ", "my name is Al ",
     "badge 12 ", "routing 1 account ", "sort code ", "1/", "1,", "é", "😀", "\n", "\x00", "٣", "Ａ",
     "your account ", "order has been ", "telegram @", "t.me/", "solana ", "area code 315, ",
-    "I repeat ",
+    "I repeat ", "a dot ", "visit a dash ", " dot b at ", "1-800-A", "800-AMAZO", "a.web.app ",
 )  # fmt: skip
 
 
@@ -121,7 +123,7 @@ def reference() -> float:
 def test_no_text_raises(text):
     for read in READERS:
         read(text)
-    for find in (urls, emails, remote_access, payees_in_text, agents):
+    for find in (urls, emails, remote_access, payees_in_text, agents, said_addresses, vanity):
         for found in find.in_text(text):
             assert 0 <= found.start < found.end <= len(text)
     for run in spoken.runs(text):

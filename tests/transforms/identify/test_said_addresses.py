@@ -1,0 +1,110 @@
+"""Addresses as they are said, and toll-free numbers as they are spelled, in narratives."""
+
+from __future__ import annotations
+
+import pyarrow as pa
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from schemas.kinds import Role
+from transforms.identify import emails, narratives, said_addresses, urls, vanity
+
+
+def named(text):
+    found = narratives.find(pa.array([text]), pa.array(["US"]), pa.array(["amazon"]))
+    for value, start, end in zip(
+        *(found[c].to_pylist() for c in ("raw", "start", "end")), strict=True
+    ):
+        assert text[start:end] == value
+    return list(zip(found["kind"].to_pylist(), found["value"].to_pylist(), strict=True))
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        ("mail help.desk (at) gmail dot com.", [("email", "help.desk@gmail.com")]),
+        ("email help desk at gmail dot com", [("email", "desk@gmail.com")]),
+        ("his e-mail is jane dot doe at gmail dot com", [("email", "jane.doe@gmail.com")]),
+        ("ms_help7 at outlook dot com wrote", [("email", "ms_help7@outlook.com")]),
+        ("escriba a soporte99 arroba correo punto es", [("email", "soporte99@correo.es")]),
+        ("go to refund dash help dot com now", [("domain", "refund-help.com")]),
+        ("www dot evil dash shop dot co dot uk", [("domain", "evil-shop.co.uk")]),
+        ("I look at bargains dot com every day", []),
+        ("it was a dot com company", []),
+        ("dial 855 dot 555 dot 0123", [("phone", "+18555550123")]),
+        ("press the dot at the end", []),
+    ],
+)  # fmt: skip
+def test_what_is_said(text, wanted):
+    assert named(text) == wanted
+
+
+def test_a_victims_address_that_is_said_is_the_victims_own():
+    texts = pa.array(["My email is jane at gmail dot com.", "My email is jane@gmail.com."])
+    found = narratives.find(texts, pa.array(["US"] * 2), pa.array(["amazon"] * 2))
+    assert found["role"].to_pylist() == [Role.VICTIM.value] * 2
+    assert found["value"].to_pylist() == ["jane@gmail.com"] * 2
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        ("call 1-800-AMAZON1 now", [("phone", "+18002629661")]),
+        ("call 1 (888) GET-HELP.", [("phone", "+18884384357")]),
+        ("855-4-AMAZON said so", [("phone", "+18554262966")]),
+        ("call 1-800-MICROSOFT", []),
+        ("they have 1-800-NUMBERS", []),
+        ("PAY 800 DOLLARS OR", []),
+        ("order 800-12345AB", []),
+        ("I paid $800-DOLLARS", []),
+    ],
+)
+def test_what_is_spelled(text, wanted):
+    assert named(text) == wanted
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        ("then amzn-secure.web.app opened", [("domain", "amzn-secure.web.app")]),
+        ("it was help.pages.dev again", [("domain", "help.pages.dev")]),
+        ("I called web.app about it", []),
+    ],
+)
+def test_a_customer_of_a_platform_is_no_joint_of_sentences(text, wanted):
+    assert named(text) == wanted
+
+
+SAID = st.sampled_from(
+    [
+        "jane",
+        "a1",
+        " at ",
+        " (at) ",
+        "@",
+        " dot ",
+        ".",
+        " dash ",
+        "gmail",
+        "com",
+        "co",
+        "uk",
+        "site ",
+    ]
+)
+
+
+@given(st.lists(SAID, max_size=14).map("".join))
+def test_what_is_found_stands_where_it_is_said_and_reads_as_if_it_were_written(text):
+    for one in said_addresses.in_text(text):
+        assert 0 <= one.start < one.end <= len(text)
+        again = emails.in_text(one.value) if one.kind == "email" else urls.from_field(one.value)
+        assert [other.value for other in again] == [one.value]
+
+
+@given(st.text("180-. ()ABC", max_size=24))
+def test_a_spelled_number_is_one_of_its_code(text):
+    for one in vanity.in_text(text):
+        assert one.value.startswith("+18")
+        assert len(one.value) == 12

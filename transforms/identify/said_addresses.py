@@ -1,0 +1,95 @@
+"""Addresses written as they are said: 'help.desk at gmail dot com', 'visit refunds dot com'.
+
+Victims write them so to keep a form from refusing them, and transcripts have them so.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from schemas.kinds import EntityKind, Role
+from transforms.identify import domains, urls
+from transforms.identify.found import Found
+
+HINT = r"(?i)\s(?:dot|punto|punkt)\s\pL"
+"""RE2: without a match of this, a text holds no such address."""
+
+_DOT = r"\s(?:dot|punto|punkt)\s"
+_DASH = r"\s(?:dash|hyphen|minus|gui[oó]n|bindestrich)\s"
+_LABEL = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
+_NAME = rf"{_LABEL}(?:{_DASH}{_LABEL}){{0,3}}"
+_HOST = rf"{_NAME}(?:(?:{_DOT}|\.){_NAME}){{0,3}}{_DOT}[a-z]{{2,18}}"
+_LOCAL = rf"[a-z0-9_](?:[a-z0-9._+-]|{_DOT}|{_DASH}|\sunderscore\s){{0,62}}"
+_AT = r"(?P<sign>@|\s?[\[({]\s?(?:@|at)\s?[\])}]\s?|\s(?:at|arroba)\s)"
+_MAIL = re.compile(
+    rf"(?<![\w.%+@-])(?P<local>{_LOCAL}){_AT}(?P<host>{_HOST})(?![\w@-])", re.IGNORECASE
+)
+_SITE = re.compile(rf"(?<![\w@.+%-])(?P<host>{_HOST})(?![\w@-])", re.IGNORECASE)
+_MAIL_WORDS = re.compile(r"\b(?:e-?mail|mail|correo|address|wrote|write|paypal|zelle)\b", re.I)
+_SITE_WORDS = re.compile(
+    r"\b(?:web ?sites?|site|url|link|page|visit(?:ed)?|go(?:ing)? to|went to"
+    r"|log(?:ged)? (?:in|on)to|open(?:ed)?|browse[dr]?|download(?:ed)?"
+    r"|web|p[aá]gina|sitio|enlace|(?:web)?seite)\b"
+    r"(?:\s(?:called|named|is|was|at|to|it|the|a|on|from|es|de|ist)){0,2}\W{1,3}$",
+    re.IGNORECASE,
+)
+_BEFORE = 40
+"""Characters before an address in which a word says what it is."""
+_LONGEST_LOCAL = 64
+"""Characters (RFC 5321 section 4.5.3.1.1)."""
+_WORD_SIGN = re.compile(r"\s(?:at|arroba)\s", re.IGNORECASE)
+
+
+def in_text(text: str) -> Iterator[Found]:
+    """E-mail addresses and hosts of which at least the last dot is said.
+
+    A sign in brackets, or a name that no word is, makes an address; where 'at' is a mere word, so
+    does only a text that speaks of mail right before. A host alone counts after a word such as
+    'site' or 'visit', or with its 'www'. Values are those of `emails` and `urls`.
+    """
+    done = 0
+    for match in _MAIL.finditer(text):
+        if (mail := _mail(text, match)) is not None:
+            done = match.end()
+            yield mail
+    for match in _SITE.finditer(text, done):
+        if (site := _site(text, match)) is not None:
+            yield site
+
+
+def _mail(text: str, match: re.Match[str]) -> Found | None:
+    local = _written(match["local"]).strip(".").lower()
+    before = text[max(0, match.start() - _BEFORE) : match.start()]
+    named = any(not one.isalpha() for one in local) or _MAIL_WORDS.search(before)
+    if _WORD_SIGN.fullmatch(match["sign"]) and not named:
+        return None
+    host = _host(match["host"])
+    if host is None or not 0 < len(local) <= _LONGEST_LOCAL:
+        return None
+    value = f"{local}@{host}"
+    return Found(match.start(), match.end(), EntityKind.EMAIL, value, Role.SENDER)
+
+
+def _site(text: str, match: re.Match[str]) -> Found | None:
+    host = _host(match["host"])
+    before = text[max(0, match.start() - _BEFORE) : match.start()]
+    if host is None or not (host.startswith("www.") or _SITE_WORDS.search(before)):
+        return None
+    if (named := urls.of_host(host)) is None:
+        return None
+    kind, value, how = named
+    return Found(match.start(), match.end(), kind, value, Role.LURE_SITE, how=how)
+
+
+def _host(said: str) -> str | None:
+    """A host that has a registrable domain, or None."""
+    host = domains.canonical_host(_written(said))
+    return host if host and domains.registrable(host) else None
+
+
+def _written(said: str) -> str:
+    """What was said, in signs."""
+    text = re.sub(_DOT, ".", said, flags=re.IGNORECASE)
+    text = re.sub(_DASH, "-", text, flags=re.IGNORECASE)
+    return re.sub(r"\sunderscore\s", "_", text, flags=re.IGNORECASE)
