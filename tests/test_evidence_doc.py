@@ -12,6 +12,7 @@ from tests.transforms.made_up_evidence import evidence, piece
 from transforms.graph.assign import NODE, assign, nodes_of
 from transforms.graph.classify import classify
 from transforms.graph.cluster_records import cluster_records
+from transforms.graph.cluster_totals import add_up
 from transforms.graph.clusters import summarise
 from transforms.graph.corroboration import SUPPLIED
 from transforms.graph.decide import decide_entities, decide_links
@@ -164,7 +165,7 @@ def test_the_members_of_the_example(example):
     _, inside = decide_links(links, assignment)
     records, _ = cluster_records(seen.sightings, assignment)
     clusters, found = summarise(
-        pa.Table.from_batches([members]), pa.Table.from_batches([inside]), records
+        pa.Table.from_batches([members]), pa.Table.from_batches([inside]), add_up(records)
     )
     assert clusters["size"].to_pylist() == [3]
     expected = {row["member"]: row for row in rows("member", "tie")}
