@@ -18,6 +18,7 @@ from transforms.graph.corroboration import SUPPLIED
 from transforms.graph.decide import decide_entities, decide_links
 from transforms.graph.incidence import incidences
 from transforms.graph.links import pairs
+from transforms.graph.paired import add_up as add_up_pairs
 from transforms.graph.reach import reaches
 from transforms.graph.weigh import weigh
 from transforms.graph.weighing import WIDEST
@@ -124,7 +125,7 @@ def example():
     for one in found:
         one.pop("status")
     seen = classify(evidence(found), load("entity_id,reason\n", "none.csv"))
-    links = weigh(pairs(seen.sightings)[0]).combine_chunks().to_batches()[0]
+    links = weigh(add_up_pairs(pairs(seen.sightings)[0])).combine_chunks().to_batches()[0]
     entities = seen.entities.combine_chunks().to_batches()[0]
     nodes = pa.Table.from_batches([nodes_of(entities)], NODE)
     named = incidences(seen.sightings, WIDEST)
