@@ -31,7 +31,7 @@ from schemas.tables import ALL
 from transforms import packing, shuffle
 from transforms.graph.activity import ACTIVITY, activity
 from transforms.graph.entities import judge
-from transforms.graph.weigh import PAIR
+from transforms.graph.paired import PAIRED
 from transforms.identify import legitimate
 from transforms.identify.evidence import call_evidence
 from transforms.output import write
@@ -45,7 +45,7 @@ STEPS = {
         "calls": CALL_ACCEPTED,
         "evidence": EVIDENCE,
         "classified evidence": CLASSIFIED,
-        "pairs": PAIR,
+        "pairs": PAIRED,
         **{f"written {table.name}": table.schema for table in ALL},
     }.items()
 }

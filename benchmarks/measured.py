@@ -33,8 +33,8 @@ class CommandFailedError(Exception):
     """A measured command that did not end with 0; says the last that it wrote."""
 
 
-def run(command: Sequence[str]) -> Measured:
-    """Run a command to its end.
+def run(command: Sequence[str], samples: list[tuple[float, int]] | None = None) -> Measured:
+    """Run a command to its end; `samples` gets what it held: (monotonic clock, bytes).
 
     Raises:
         CommandFailedError: if it does not end with 0.
@@ -42,7 +42,7 @@ def run(command: Sequence[str]) -> Measured:
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
         started = time.perf_counter()
         process = subprocess.Popen(command, stdout=out, stderr=err)
-        sampler = _Peak(process.pid)
+        sampler = _Peak(process.pid, samples)
         sampler.start()
         _, status, used = os.wait4(process.pid, 0)
         wall = time.perf_counter() - started
@@ -61,15 +61,19 @@ def run(command: Sequence[str]) -> Measured:
 class _Peak(threading.Thread):
     """Adds up what a process and its descendants hold, until `over`."""
 
-    def __init__(self, root: int) -> None:
+    def __init__(self, root: int, samples: list[tuple[float, int]] | None) -> None:
         super().__init__(daemon=True)
         self.over = threading.Event()
         self.bytes = 0
         self._root = root
+        self._samples = samples
 
     def run(self) -> None:
         while not self.over.wait(SECONDS_A_SAMPLE):
-            self.bytes = max(self.bytes, sum(map(_resident, _tree(self._root))))
+            held = sum(map(_resident, _tree(self._root)))
+            self.bytes = max(self.bytes, held)
+            if self._samples is not None:
+                self._samples.append((time.monotonic(), held))
 
 
 def _tree(root: int) -> list[int]:

@@ -12,11 +12,13 @@ from tests.transforms.made_up_evidence import evidence, piece
 from transforms.graph.assign import NODE, assign, nodes_of
 from transforms.graph.classify import classify
 from transforms.graph.cluster_records import cluster_records
+from transforms.graph.cluster_totals import add_up
 from transforms.graph.clusters import summarise
 from transforms.graph.corroboration import SUPPLIED
 from transforms.graph.decide import decide_entities, decide_links
 from transforms.graph.incidence import incidences
 from transforms.graph.links import pairs
+from transforms.graph.paired import add_up as add_up_pairs
 from transforms.graph.reach import reaches
 from transforms.graph.weigh import weigh
 from transforms.graph.weighing import WIDEST
@@ -123,7 +125,7 @@ def example():
     for one in found:
         one.pop("status")
     seen = classify(evidence(found), load("entity_id,reason\n", "none.csv"))
-    links = weigh(pairs(seen.sightings)[0]).combine_chunks().to_batches()[0]
+    links = weigh(add_up_pairs(pairs(seen.sightings)[0])).combine_chunks().to_batches()[0]
     entities = seen.entities.combine_chunks().to_batches()[0]
     nodes = pa.Table.from_batches([nodes_of(entities)], NODE)
     named = incidences(seen.sightings, WIDEST)
@@ -164,7 +166,7 @@ def test_the_members_of_the_example(example):
     _, inside = decide_links(links, assignment)
     records, _ = cluster_records(seen.sightings, assignment)
     clusters, found = summarise(
-        pa.Table.from_batches([members]), pa.Table.from_batches([inside]), records
+        pa.Table.from_batches([members]), pa.Table.from_batches([inside]), add_up(records)
     )
     assert clusters["size"].to_pylist() == [3]
     expected = {row["member"]: row for row in rows("member", "tie")}

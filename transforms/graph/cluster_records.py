@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import apache_beam as beam
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -14,6 +15,7 @@ from schemas.cluster import SUPPLIER
 from schemas.field import AMOUNT, TIMESTAMP
 from schemas.kinds import SUPPLIER_KINDS, EntityKind, Status
 from transforms.graph.assignment import ABSENT, cluster_ids, look_up
+from transforms.graph.cluster_totals import add_up
 from transforms.scripts.spelt import GAP
 from transforms.shuffle import MAIN, Keyed, PerPartition, batches_of, hash_text
 
@@ -55,14 +57,18 @@ def cluster_records(evidence: pa.Table, assignment: pa.RecordBatch) -> tuple[pa.
         return CLUSTER_RECORD.empty_table(), SUPPLY.empty_table()
     cluster, _ = look_up(assignment, hash_text(evidence["entity_id"]))
     member = cluster != ABSENT
-    rows = evidence.filter(pa.array(member))
-    rows = rows.append_column("cluster_id", cluster_ids(cluster[member]))
+    distinct, of = np.unique(cluster[member], return_inverse=True)
+    rows = evidence.select(_READ).filter(pa.array(member))
+    rows = rows.append_column("cluster_id", cluster_ids(distinct).take(pa.array(of)))
     records = rows.select(CLUSTER_RECORD.names)
     key = ["cluster_id", "record_kind", "source_org", "record_id"]
     rest = [name for name in CLUSTER_RECORD.names if name not in key]
     once = records.group_by(key, use_threads=False).aggregate([(name, "min") for name in rest])
     once = once.rename_columns([name.removesuffix("_min") for name in once.column_names])
     return once.select(CLUSTER_RECORD.names).cast(CLUSTER_RECORD), _supplies(evidence, rows)
+
+
+_READ = ["group_id", *CLUSTER_RECORD.names[1:]]
 
 
 def _supplies(evidence: pa.Table, members: pa.Table) -> pa.Table:
@@ -120,7 +126,7 @@ SUPPLIES = "supplies"
 
 def _records(evidence: pa.RecordBatch, assignment: pa.RecordBatch) -> Iterator[Any]:
     records, supplies = cluster_records(pa.Table.from_batches([evidence]), assignment)
-    yield from batches_of(records)
+    yield from batches_of(add_up(records))
     for batch in batches_of(supplies):
         yield beam.pvalue.TaggedOutput(SUPPLIES, batch)
 
@@ -131,12 +137,12 @@ def _suppliers(supplies: pa.Table) -> Iterator[pa.RecordBatch]:
 
 @dataclass(eq=False)
 class ClusterRecords(beam.PTransform):
-    """CLASSIFIED batches of whole groups to outputs MAIN (CLUSTER_RECORD) and SUPPLIES (SUPPLY)."""
+    """CLASSIFIED batches of whole groups to outputs MAIN (CLUSTER_TOTAL) and SUPPLIES (SUPPLY)."""
 
     assignment: beam.pvalue.AsSingleton
 
     def expand(self, evidence: beam.PCollection) -> Any:
-        """Batch by batch; see `cluster_records`."""
+        """Batch by batch; see `cluster_records` and `add_up`."""
         step = beam.FlatMap(_records, self.assignment)
         return evidence | step.with_outputs(SUPPLIES, main=MAIN)
 

@@ -3,25 +3,25 @@
 from __future__ import annotations
 
 import math
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from decimal import Decimal, localcontext
 from functools import partial
 from itertools import pairwise
 from typing import Any
 
 import apache_beam as beam
 import networkx as nx
+import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from schemas import epoch
 from schemas.cluster import CLUSTER, MEMBER
 from schemas.decision import DecisionKind
 from transforms.decisions.rulings import NO_DECISIONS, InForce
 from transforms.graph import priority
-from transforms.graph.cluster_records import CLUSTER_RECORD
+from transforms.graph.cluster_totals import CLUSTER_TOTAL, Facts, facts
 from transforms.graph.decide import CLUSTER_LINK, MEMBERSHIP
 from transforms.shuffle import Keyed, PerPartition, batches_of
 
@@ -38,6 +38,9 @@ RETURNED = 1.0
 
 WEAKEST = 5
 """Bridges that a cluster reports."""
+
+ROWS = 20_000
+"""Rows of clusters that are Python's at a time; a cluster of more is alone."""
 
 EXACT_BRIDGES = 20_000
 """Links above which bridges are not looked for: a cluster that large is an alarm, not a case."""
@@ -114,67 +117,41 @@ def member_rows(cluster_id: str, members: Sequence[Row], held_together: Shape) -
 def cluster_row(
     cluster_id: str,
     members: Sequence[Row],
-    records: Sequence[Row],
+    records: Facts,
     held_together: Shape,
     certainty: Sequence[float],
     status: str = CANDIDATE,
 ) -> dict[str, Any]:
-    """A CLUSTER row, not yet ranked, of a cluster's MEMBERSHIP, CLUSTER_RECORD and MEMBER rows."""
-    complaints = [one for one in records if one["record_kind"] == "complaint"]
-    victims = {one["victim_key"] for one in records} - {None}
-    brands = _most_frequent(one["brand"] for one in records)
-    orgs = sorted({one["source_org"] for one in records})
+    """A CLUSTER row, not yet ranked, of a cluster's MEMBERSHIP rows, records and certainty."""
+    brands = [brand for brand, _ in sorted(records.brands.items(), key=_most_first)]
     sure = math.fsum(certainty) / len(certainty)
     return {
         "cluster_id": cluster_id,
         "name": _name(members, brands),
         "size": len(members),
-        "complaints": len(complaints),
-        "calls": len(records) - len(complaints),
-        "victims": len(victims),
+        "complaints": records.complaints,
+        "calls": records.calls,
+        "victims": records.victims,
         "countries": [
             {"country": country, "complaints": count}
-            for country, count in _counts(one["victim_country"] for one in complaints)
+            for country, count in sorted(records.countries.items(), key=_most_first)
         ],
-        "orgs": orgs,
+        "orgs": records.orgs,
         "brands": brands,
-        "losses": _losses(complaints),
-        "first_seen": min(one["observed_at"] for one in records),
-        "last_seen": max(one["observed_at"] for one in records),
+        "losses": [
+            {"currency": currency, "amount": amount, "complaints": count}
+            for currency, (amount, count) in sorted(records.losses.items())
+        ],
+        "first_seen": records.first_seen,
+        "last_seen": records.last_seen,
         "status": status,
         "confidence": sure,
         "weakest_bridges": list(held_together.bridges),
     }
 
 
-def _counts(values: Iterable[str | None]) -> list[tuple[str, int]]:
-    counted = Counter(value for value in values if value is not None)
-    return sorted(counted.items(), key=_most_first)
-
-
 def _most_first(counted: tuple[str, int]) -> tuple[int, str]:
     return -counted[1], counted[0]
-
-
-def _most_frequent(values: Iterable[str | None]) -> list[str]:
-    return [value for value, _ in _counts(values)]
-
-
-def _losses(complaints: Sequence[Row]) -> list[Row]:
-    stated = [one for one in complaints if one["loss_amount"] is not None and one["loss_currency"]]
-    by_currency: dict[str, list[Any]] = {}
-    for one in stated:
-        by_currency.setdefault(one["loss_currency"], []).append(one["loss_amount"])
-    return [
-        {"currency": currency, "amount": exact_sum(amounts), "complaints": len(amounts)}
-        for currency, amounts in sorted(by_currency.items())
-    ]
-
-
-def exact_sum(amounts: Iterable[Decimal]) -> Decimal:
-    """The sum to the last of AMOUNT's decimals; Decimal's own 28 digits would round it."""
-    with localcontext(prec=76):
-        return sum(amounts, Decimal(0))
 
 
 def _seniority(member: Row) -> tuple[int, datetime, str]:
@@ -190,11 +167,11 @@ def _name(members: Sequence[Row], brands: Sequence[str]) -> str:
 def summarise(
     members: pa.Table,
     links: pa.Table,
-    records: pa.Table,
+    totals: pa.Table,
     decided: InForce = NO_DECISIONS,
     weights: priority.Weights | None = None,
 ) -> tuple[pa.Table, pa.Table]:
-    """MEMBERSHIP, accepted LINK and CLUSTER_RECORD rows of whole clusters to CLUSTER and MEMBER.
+    """MEMBERSHIP, accepted LINK and CLUSTER_TOTAL rows of whole clusters to CLUSTER and MEMBER.
 
     What analysts decided must be linked holds like `DECIDED` records' worth of evidence, and two
     epochs of one identifier like `RETURNED`. Without
@@ -207,7 +184,7 @@ def summarise(
         {one.entity_a for one in decided.of(kind)}
         for kind in (DecisionKind.CONFIRM, DecisionKind.DISPUTE)
     )
-    links_of, records_of = _rows_by_cluster(links), _rows_by_cluster(records)
+    links_of, records_of = _rows_by_cluster(links), facts(totals)
     clusters: list[Row] = []
     all_members: list[Row] = []
     for cluster_id, those in sorted(by_cluster.items()):
@@ -221,7 +198,8 @@ def summarise(
         certainty = [one["confidence"] for one in rows]
         seen = records_of[cluster_id]
         cluster = cluster_row(cluster_id, those, seen, held_together, certainty, status)
-        parts = priority.parts(cluster, those, seen, decided.when or cluster["last_seen"], by)
+        when = decided.when or seen.last_seen
+        parts = priority.parts(cluster, those, seen.complained, when, by)
         ranked = {"priority": priority.total(parts), "priority_parts": parts}
         clusters.append(cluster | ranked)
         all_members.extend(rows)
@@ -262,20 +240,37 @@ MEMBERS = "members"
 def _summaries(
     members: pa.Table,
     links: pa.Table,
-    records: pa.Table,
+    totals: pa.Table,
     decided: InForce,
     *,
     weights: priority.Weights,
 ) -> Iterator[Any]:
-    clusters, all_members = summarise(members, links, records, decided, weights)
-    yield from batches_of(clusters)
-    for batch in batches_of(all_members):
-        yield beam.pvalue.TaggedOutput(MEMBERS, batch)
+    for those, tied, added in in_turn((members, links, totals)):
+        clusters, all_members = summarise(those, tied, added, decided, weights)
+        yield from batches_of(clusters)
+        for batch in batches_of(all_members):
+            yield beam.pvalue.TaggedOutput(MEMBERS, batch)
+
+
+def in_turn(tables: Sequence[pa.Table], rows: int = ROWS) -> Iterator[list[pa.Table]]:
+    """Tables cut alike by `cluster_id` into whole clusters, so many at a time that have `rows`."""
+    ids = pa.concat_arrays([one["cluster_id"].combine_chunks() for one in tables]).unique()
+    at = [pc.index_in(one["cluster_id"], ids).to_numpy() for one in tables]
+    ends = np.cumsum(sum(np.bincount(one, minlength=len(ids)) for one in at))
+    part = (ends - 1) // rows
+    orders = [np.argsort(one, kind="stable") for one in at]
+    parts = [part[one[order]] for one, order in zip(at, orders, strict=True)]
+    for number in np.unique(part):
+        bounds = [np.searchsorted(one, [number, number + 1]) for one in parts]
+        yield [
+            table.take(pa.array(order[start:end]))
+            for table, order, (start, end) in zip(tables, orders, bounds, strict=True)
+        ]
 
 
 @dataclass(eq=False)
 class Summarise(beam.PTransform):
-    """MEMBERSHIP, CLUSTER_LINK and CLUSTER_RECORD batches to MAIN (CLUSTER) and MEMBERS (MEMBER).
+    """MEMBERSHIP, CLUSTER_LINK and CLUSTER_TOTAL batches to MAIN (CLUSTER) and MEMBERS (MEMBER).
 
     Input: a dict of PCollections named `members`, `links` and `records`. `decided` is the
     one InForce.
@@ -290,7 +285,7 @@ class Summarise(beam.PTransform):
         keyed = {
             "members": Keyed(MEMBERSHIP, key),
             "links": Keyed(CLUSTER_LINK, key),
-            "records": Keyed(CLUSTER_RECORD, key),
+            "records": Keyed(CLUSTER_TOTAL, key),
         }
         return inputs | PerPartition(
             keyed, partial(_summaries, weights=self.weights), (MEMBERS,), self.decided

@@ -2,7 +2,7 @@
 
 A record is one piece of evidence however many entities it names: each pair in a record of k
 entities weighs 1/(k-1), so that every entity gets one record's worth of links from it (Newman,
-Phys. Rev. E 64, 016132, 2001). What pairs add up to is in `weigh`.
+Phys. Rev. E 64, 016132, 2001). What pairs add up to is in `paired` and `weigh`.
 """
 
 from __future__ import annotations
@@ -19,8 +19,9 @@ import pyarrow.compute as pc
 from schemas.kinds import HARD_ROLES, SUPPLIER_KINDS, RecordKind, Status
 from transforms.graph.activity import record_keys
 from transforms.graph.incidence import incidences
+from transforms.graph.paired import PAIR, PAIRED, add_up
 from transforms.graph.reach import reaches
-from transforms.graph.weigh import PAIR, weigh
+from transforms.graph.weigh import weigh
 from transforms.graph.weighing import MILLION, WIDEST
 from transforms.shuffle import MAIN, Keyed, PerPartition, batches_of
 
@@ -54,17 +55,21 @@ def pairs(evidence: pa.Table) -> tuple[pa.Table, int]:
     micros = np.where(
         both, MILLION // np.maximum(hard_sizes[group] - 1, 1), MILLION // (counts[group] - 1)
     )
-    ids = named["entity_id"].combine_chunks()
+    ids = named["entity_id"].combine_chunks().dictionary_encode()
     columns = {
         "entity_a": ids.take(pa.array(first)),
         "entity_b": ids.take(pa.array(second)),
         "hard": both,
-        "micros": micros,
+        "micros": pa.array(micros, pa.int32()),
     }
-    facts = groups.take(pa.array(group))
-    columns |= {name: facts[name] for name in PAIR.names[4:]}
+    at = pa.array(group)
+    columns |= {name: _coded(groups[name].combine_chunks()).take(at) for name in PAIR.names[4:]}
     too_wide = int(((hard_sizes > WIDEST) | (counts > 3 * WIDEST)).sum())
     return pa.table(columns, schema=PAIR), too_wide
+
+
+def _coded(column: pa.Array) -> pa.Array:
+    return column.dictionary_encode() if pa.types.is_string(column.type) else column
 
 
 def _named(evidence: pa.Table) -> pa.Table:
@@ -130,7 +135,7 @@ INCIDENCES, REACHES, TALLIES = "incidences", "reaches", "tallies"
 def _pairs(batch: pa.RecordBatch) -> Iterator[Any]:
     evidence = pa.Table.from_batches([batch])
     found, too_wide = pairs(evidence)
-    yield from batches_of(found)
+    yield from batches_of(add_up(found))
     yield beam.pvalue.TaggedOutput(TALLIES, (("links", "records_too_wide"), too_wide))
     for rows in batches_of(incidences(evidence, WIDEST)):
         yield beam.pvalue.TaggedOutput(INCIDENCES, rows)
@@ -150,11 +155,11 @@ class Link(beam.PTransform):
     """
 
     def expand(self, evidence: beam.PCollection) -> dict[str, beam.PCollection]:
-        """Pair within each piece of evidence, then add up each pair."""
+        """Pair within each piece of evidence, add up where it is, then weigh each pair."""
         paired = evidence | "Pair" >> beam.FlatMap(_pairs).with_outputs(
             INCIDENCES, REACHES, TALLIES, main=MAIN
         )
-        pair = {"pairs": Keyed(PAIR, ("entity_a", "entity_b"))}
+        pair = {"pairs": Keyed(PAIRED, ("entity_a", "entity_b"))}
         links = {"pairs": paired[MAIN]} | "Weigh" >> PerPartition(pair, _links)
         beside = {name: paired[name] for name in (INCIDENCES, REACHES, TALLIES)}
         return {"links": links} | beside

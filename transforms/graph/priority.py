@@ -10,11 +10,14 @@ import math
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from importlib import resources
 from typing import Any
 
-from schemas.kinds import EntityKind, RecordKind, Role
+import numpy as np
+from numpy.typing import NDArray
+
+from schemas.kinds import EntityKind, Role
 
 Row = Mapping[str, Any]
 
@@ -24,6 +27,9 @@ PARTS = ("victims", "losses", "companies", "recency", "growth", "confidence", "j
 SCALE = ("victims", "losses", "half_life_days", "growth_days")
 DEFAULT = "default"
 """The key of [jurisdiction] for regions that are not in it."""
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
 
 
 class WeightsError(ValueError):
@@ -86,13 +92,18 @@ def _numbers(
 
 
 def parts(
-    cluster: Row, members: Iterable[Row], records: Sequence[Row], when: datetime, by: Weights
+    cluster: Row,
+    members: Iterable[Row],
+    complained: NDArray[np.int64],
+    when: datetime,
+    by: Weights,
 ) -> list[Row]:
     """The parts of a cluster's priority, in the order of `PARTS`: part, value, weight, points.
 
     `cluster` has what a CLUSTER row says of victims, complaints, losses, orgs, last_seen and
-    confidence; `members` are MEMBERSHIP rows, `records` CLUSTER_RECORD rows; `when` is the moment
-    that recency and growth are seen from. Points add up to the priority, 0 to 100.
+    confidence; `members` are MEMBERSHIP rows, `complained` the moments of the complaints in
+    microseconds since 1970; `when` is the moment that recency and growth are seen from. Points add
+    up to the priority, 0 to 100.
     """
     scale = by.scale
     lost = sum(by.usd.get(one["currency"], 0.0) * float(one["amount"]) for one in cluster["losses"])
@@ -102,7 +113,7 @@ def parts(
         "losses": _log_share(lost, scale["losses"]),
         "companies": float(len(cluster["orgs"]) > 1),
         "recency": 2 ** -(age / scale["half_life_days"]),
-        "growth": _growth(records, when, timedelta(days=scale["growth_days"])),
+        "growth": _growth(complained, when, timedelta(days=scale["growth_days"])),
         "confidence": cluster["confidence"],
         "jurisdiction": _reach(members, by.jurisdiction),
     }
@@ -127,16 +138,14 @@ def _log_share(value: float, full: float) -> float:
     return min(math.log1p(value) / math.log1p(full), 1.0)
 
 
-def _growth(records: Iterable[Row], when: datetime, span: timedelta) -> float:
+def _growth(complained: NDArray[np.int64], when: datetime, span: timedelta) -> float:
     """Complaints of the last span against those of it and the span before; 0 where there are none.
 
     One is added to the whole, so that a single complaint is not growth in full.
     """
-    seen = [
-        one["observed_at"] for one in records if one["record_kind"] == str(RecordKind.COMPLAINT)
-    ]
-    late = sum(when - span < one for one in seen)
-    before = sum(when - 2 * span < one <= when - span for one in seen)
+    now, ago = (when - _EPOCH) // _MICROSECOND, span // _MICROSECOND
+    late = int((complained > now - ago).sum())
+    before = int(((complained > now - 2 * ago) & (complained <= now - ago)).sum())
     return late / (late + before + 1)
 
 

@@ -15,6 +15,7 @@ from transforms.graph.classify import classify
 from transforms.graph.corroboration import SUPPLIED, supplied
 from transforms.graph.incidence import INCIDENCE, incidences
 from transforms.graph.links import pairs
+from transforms.graph.paired import add_up as add_up_pairs
 from transforms.graph.reach import REACH, reaches
 from transforms.graph.weigh import weigh
 from transforms.graph.weighing import WIDEST
@@ -27,7 +28,7 @@ NOBODY = load("entity_id,reason\n", "none.csv")
 def clustered(rows):
     result = classify(classified(rows).drop_columns("status"), NOBODY)
     nodes = [nodes_of(batch) for batch in result.entities.combine_chunks().to_batches()]
-    links = weigh(pairs(result.sightings)[0]).combine_chunks().to_batches()
+    links = weigh(add_up_pairs(pairs(result.sightings)[0])).combine_chunks().to_batches()
     return result, assign(
         pa.Table.from_batches(nodes, NODE),
         incidences(result.sightings, WIDEST),

@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 from decimal import Decimal, localcontext
+from itertools import pairwise
 
 import networkx as nx
 import pyarrow as pa
@@ -13,7 +14,8 @@ from schemas.cluster import CLUSTER, MEMBER
 from schemas.kinds import Status
 from tests.transforms.made_up_evidence import DAY, MONEY
 from transforms.graph.cluster_records import CLUSTER_RECORD
-from transforms.graph.clusters import WEAKEST, confidence, exact_sum, shape, summarise
+from transforms.graph.cluster_totals import CLUSTER_TOTAL, add_up, facts
+from transforms.graph.clusters import WEAKEST, confidence, in_turn, shape, summarise
 from transforms.graph.decide import CLUSTER_LINK, MEMBERSHIP
 
 NAMES = tuple(f"phone:+1888555010{digit}" for digit in range(8))
@@ -100,13 +102,20 @@ RECORDS = st.lists(
 )
 
 
-def tables(graph, rows):
+def totals_of(records, cuts=()):
+    """CLUSTER_TOTAL rows of records that are cut into shares at some places."""
+    places = [0, *sorted(cuts), records.num_rows]
+    shares = [records.slice(start, end - start) for start, end in pairwise(places)]
+    return pa.concat_tables([add_up(one) for one in shares])
+
+
+def tables(graph, rows, cuts=()):
     members, links = graph
     numbered = [row | {"cluster_id": "c-1", "record_id": f"r{n}"} for n, row in enumerate(rows)]
     return (
         pa.Table.from_pylist([membership(one) for one in members], MEMBERSHIP),
         pa.Table.from_pylist([link | {"cluster_id": "c-1"} for link in links], CLUSTER_LINK),
-        pa.Table.from_pylist(numbered, CLUSTER_RECORD),
+        totals_of(pa.Table.from_pylist(numbered, CLUSTER_RECORD), cuts),
     )
 
 
@@ -116,8 +125,9 @@ def shuffled(table, random):
 
 @settings(deadline=None)
 @given(connected(), RECORDS, st.randoms())
-def test_a_cluster_is_the_sum_of_its_records_in_any_order(graph, rows, random):
-    given_tables = tables(graph, rows)
+def test_a_cluster_is_the_sum_of_its_records_in_any_order_and_shares(graph, rows, random):
+    cuts = [random.randint(0, len(rows)) for _ in range(random.randint(0, 3))]
+    given_tables = tables(graph, rows, cuts)
     clusters, members = summarise(*given_tables)
     assert clusters.schema.equals(CLUSTER)
     assert members.schema.equals(MEMBER)
@@ -150,20 +160,49 @@ def test_a_cluster_is_the_sum_of_its_records_in_any_order(graph, rows, random):
     assert 0 <= one["priority"] <= 100
     assert sum(each["points"] for each in one["priority_parts"]) == pytest.approx(one["priority"])
     assert 0 <= one["confidence"] <= 1
+    complained = facts(given_tables[2])["c-1"].complained
+    assert sorted(complained.tolist()) == sorted(
+        pa.scalar(row["observed_at"], pa.timestamp("us", "UTC")).value for row in complaints
+    )
     again = summarise(*(shuffled(table, random) for table in given_tables))
     key = [("entity_id", "ascending")]
     assert (again[0], again[1].sort_by(key)) == (clusters, members.sort_by(key))
 
 
+def losses(amounts):
+    rows = [
+        {
+            "cluster_id": "c-1",
+            "record_kind": "complaint",
+            "source_org": "amazon",
+            "observed_at": DAY,
+            "loss_amount": one,
+            "loss_currency": "USD",
+        }
+        for one in amounts
+    ]
+    return facts(add_up(pa.Table.from_pylist(rows, CLUSTER_RECORD)))["c-1"].losses
+
+
 def test_losses_add_up_to_the_last_decimal():
     most = Decimal("9999999999999.999999999999999999")
-    assert exact_sum([most] * 1000) == Decimal("9999999999999999.999999999999999000")
-    assert exact_sum([MONEY, most]) == Decimal(10) ** 13
-    assert exact_sum([]) == 0
+    assert losses([most] * 1000) == {"USD": (Decimal("9999999999999999.999999999999999000"), 1000)}
+    assert losses([MONEY, most]) == {"USD": (Decimal(10) ** 13, 2)}
+    assert losses([None]) == {}
 
 
 def test_the_most_that_can_be_lost_fits_for_a_million_complaints():
-    total = exact_sum([Decimal("9999999999999.999999999999999999")] * 1_000_000)
+    (most,) = pa.array([Decimal("9999999999999.999999999999999999")], pa.decimal128(38, 18))
+    rows = CLUSTER_TOTAL.empty_table().to_pydict() | {
+        "cluster_id": pa.repeat("c-1", 1_000_000),
+        "record_kind": pa.repeat("complaint", 1_000_000),
+        "loss_amount": pa.repeat(most, 1_000_000),
+        "loss_currency": pa.repeat("USD", 1_000_000),
+    }
+    nothing = {name: pa.nulls(1_000_000) for name, column in rows.items() if column == []}
+    table = pa.table(rows | nothing).cast(CLUSTER_TOTAL)
+    ((total, _),) = facts(table)["c-1"].losses.values()
+    assert total == Decimal("9999999999999999999.999999999999")
     assert pa.scalar(total, CLUSTER.field("losses").type.value_type.field("amount").type)
 
 
@@ -174,7 +213,7 @@ def test_several_clusters_are_summarised_apart():
     clusters, lone = summarise(
         pa.Table.from_pylist(members, MEMBERSHIP),
         CLUSTER_LINK.empty_table(),
-        pa.Table.from_pylist(rows, CLUSTER_RECORD),
+        totals_of(pa.Table.from_pylist(rows, CLUSTER_RECORD)),
     )
     assert clusters["size"].to_pylist() == [1, 1]
     assert lone["confidence"].to_pylist() == [0.5, 0.875]
@@ -183,3 +222,44 @@ def test_several_clusters_are_summarised_apart():
 
 def test_confidence_rises_and_stays_in_bounds():
     assert (confidence(0), confidence(1), confidence(2)) == (0, 0.5, 0.75)
+
+
+@given(
+    st.lists(st.lists(st.sampled_from("abcdefg"), max_size=12), min_size=3, max_size=3),
+    st.integers(1, 9),
+)
+def test_clusters_come_whole_and_a_few_at_a_time(named, rows):
+    given_tables = [
+        pa.table({"cluster_id": pa.array(ids, pa.string()), "row": pa.array(range(len(ids)))})
+        for ids in named
+    ]
+    seen, parts = set(), list(in_turn(given_tables, rows))
+    for part in parts:
+        clusters = set().union(*(one["cluster_id"].to_pylist() for one in part))
+        assert not clusters & seen
+        seen |= clusters
+        assert len(clusters) == 1 or sum(one.num_rows for one in part) < 2 * rows + max(
+            sum(ids.count(one) for ids in named) for one in clusters
+        )
+    for which, ids in enumerate(named):
+        found = [row for part in parts for row in part[which].to_pylist()]
+        assert sorted((row["row"], row["cluster_id"]) for row in found) == list(enumerate(ids))
+
+
+@settings(deadline=None)
+@given(st.integers(1, 2000), st.integers(1, 50))
+def test_calls_travel_as_their_victims(calls, victims):
+    rows = [
+        {
+            "cluster_id": "c-1",
+            "record_kind": "call",
+            "source_org": "amazon",
+            "record_id": f"k{n}",
+            "observed_at": DAY + timedelta(seconds=n),
+            "victim_key": f"amazon|v{n % victims}",
+        }
+        for n in range(calls)
+    ]
+    (total,) = add_up(pa.Table.from_pylist(rows, CLUSTER_RECORD)).to_pylist()
+    assert total["records"] == calls
+    assert len(total["victims"]) == min(calls, victims)

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from schemas.kinds import HARD_ROLES, SUPPLIER_KINDS, Role, Status, Strength
 from tests.transforms.made_up_evidence import PHONES, classified, piece, records, with_statuses
 from transforms.graph.links import pairs
-from transforms.graph.weigh import PAIR, weigh
+from transforms.graph.paired import PAIR, add_up
+from transforms.graph.weigh import weigh
 from transforms.graph.weighing import MILLION, WIDEST
 
 
@@ -94,6 +95,10 @@ def by_pair(table):
     )
 
 
+def links_of(rows):
+    return weigh(add_up(pairs(classified(rows))[0]))
+
+
 SUPPRESSED = st.sets(st.sampled_from(PHONES), max_size=2)
 
 
@@ -105,7 +110,7 @@ def test_pairs_and_links_are_those_of_the_rules(rows, suppressed):
     assert too_wide == 0
     expected = naive_pairs(rows)
     assert by_pair(found) == by_pair(pa.Table.from_pylist(expected, PAIR))
-    assert by_pair(weigh(found)) == naive_links(expected)
+    assert by_pair(weigh(add_up(found))) == naive_links(expected)
 
 
 @settings(max_examples=50, deadline=None)
@@ -116,7 +121,30 @@ def test_the_order_of_the_rows_never_matters(rows, random):
     random.shuffle(rows)
     assert by_pair(pairs(classified(rows))[0]) == by_pair(first)
     turned = first.take(pa.array(random.sample(range(first.num_rows), first.num_rows), pa.int64()))
-    assert by_pair(weigh(turned)) == by_pair(weigh(first))
+    assert by_pair(weigh(add_up(turned))) == by_pair(weigh(add_up(first)))
+
+
+@settings(max_examples=50, deadline=None)
+@given(records(), st.integers(1, 4), st.randoms())
+def test_any_shares_of_the_records_add_up_to_the_same_links(rows, shares, random):
+    rows = with_statuses(rows, set())
+    share = {row["group_id"]: random.randrange(shares) for row in rows}
+    parts = [[row for row in rows if share[row["group_id"]] == n] for n in range(shares)]
+    added = pa.concat_tables([add_up(pairs(classified(those))[0]) for those in parts])
+    turned = added.take(pa.array(random.sample(range(added.num_rows), added.num_rows), pa.int64()))
+    assert by_pair(weigh(turned)) == naive_links(naive_pairs(rows))
+
+
+def test_a_pair_of_many_calls_travels_as_its_victims():
+    rows = [
+        piece(entity, role, f"k{n}", victim_key=f"amazon|v{n % 40}")
+        for n in range(1000)
+        for entity, role in ((PHONES[0], Role.CALLBACK), ("carrier:acme", Role.SIGNALLING))
+    ]
+    (added,) = add_up(pairs(classified(rows))[0]).to_pylist()
+    assert (added["records"], len(added["victims"]), len(added["group_ids"])) == (1000, 40, 10)
+    (link,) = links_of(rows).to_pylist()
+    assert (link["records"], link["victims"], link["weight"]) == (1000, 40, 40)
 
 
 @settings(max_examples=50, deadline=None)
@@ -124,7 +152,7 @@ def test_the_order_of_the_rows_never_matters(rows, random):
 def test_caller_ids_and_mentions_alone_never_make_a_hard_pair(rows):
     found, _ = pairs(classified(with_statuses(rows, set())))
     assert not any(found["hard"].to_pylist())
-    assert set(weigh(found)["strength"].to_pylist()) <= {Strength.SOFT}
+    assert set(weigh(add_up(found))["strength"].to_pylist()) <= {Strength.SOFT}
 
 
 @settings(max_examples=50, deadline=None)
@@ -132,14 +160,14 @@ def test_caller_ids_and_mentions_alone_never_make_a_hard_pair(rows):
 def test_suppressed_entities_link_nothing_and_carry_nothing(rows, suppressed):
     rows = with_statuses(rows, suppressed)
     left = [row for row in rows if row["entity_id"] not in suppressed]
-    with_them, without = (weigh(pairs(classified(those))[0]) for those in (rows, left))
+    with_them, without = (links_of(those) for those in (rows, left))
     assert by_pair(with_them) == by_pair(without)
 
 
 @pytest.mark.parametrize("k", [2, 3, 7, WIDEST])
 def test_a_record_of_k_entities_gives_each_of_them_one_records_worth(k):
     rows = [piece(f"phone:+1888555{n:04d}", Role.CALLBACK) for n in range(k)]
-    links = weigh(pairs(classified(rows))[0]).to_pylist()
+    links = links_of(rows).to_pylist()
     assert len(links) == k * (k - 1) // 2
     worth = defaultdict(float)
     for link in links:
@@ -164,7 +192,7 @@ def weight_of(*those):
         for record, who in those
         for entity in PHONES[:2]
     ]
-    (link,) = weigh(pairs(classified(rows))[0]).to_pylist()
+    (link,) = links_of(rows).to_pylist()
     return link
 
 
@@ -180,7 +208,7 @@ def test_soft_evidence_adds_no_weight_to_a_hard_pair_but_is_counted():
     a, b = PHONES[:2]
     rows = [piece(a, Role.CALLBACK), piece(b, Role.CALLBACK)]
     rows += [piece(a, Role.CALLBACK, "c2"), piece(b, Role.CALLER_ID, "c2")]
-    (link,) = weigh(pairs(classified(rows))[0]).to_pylist()
+    (link,) = links_of(rows).to_pylist()
     assert (link["weight"], link["strength"]) == (1, Strength.HARD)
     assert (link["records"], link["complaints"], link["record_ids"]) == (
         2,
@@ -192,10 +220,10 @@ def test_soft_evidence_adds_no_weight_to_a_hard_pair_but_is_counted():
 def test_a_call_and_its_complaint_are_one_piece_of_evidence():
     rows = [piece(PHONES[0], Role.CALLBACK)]
     rows += [piece(PHONES[1], Role.CALLBACK, "k1", group_id="amazon|c1")]
-    (link,) = weigh(pairs(classified(rows))[0]).to_pylist()
+    (link,) = links_of(rows).to_pylist()
     assert (link["weight"], link["records"], link["complaints"], link["calls"]) == (1, 1, 1, 1)
 
 
 def test_nothing_in_nothing_out():
     found, too_wide = pairs(classified([]))
-    assert (found.num_rows, too_wide, weigh(found).num_rows) == (0, 0, 0)
+    assert (found.num_rows, too_wide, weigh(add_up(found)).num_rows) == (0, 0, 0)

@@ -3,6 +3,7 @@
 from datetime import timedelta
 from decimal import Decimal
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -19,12 +20,13 @@ BASE = {
     "confidence": 0.5,
 }
 NUMBER = {"kind": "phone", "role": "callback", "region": "GB"}
-SEEN = [{"record_kind": "complaint", "observed_at": DAY - timedelta(days=20)}]
+SEEN = [DAY - timedelta(days=20)]
 WHEN = DAY + timedelta(days=7)
 
 
-def points(members=(NUMBER,), records=SEEN, when=WHEN, by=None, **fields):
-    found = parts(BASE | fields, members, records, when, by or shipped())
+def points(members=(NUMBER,), complained=SEEN, when=WHEN, by=None, **fields):
+    moments = np.array([one.timestamp() * 1_000_000 for one in complained], np.int64)
+    found = parts(BASE | fields, members, moments, when, by or shipped())
     assert [one["part"] for one in found] == list(PARTS)
     return total(found), {one["part"]: one for one in found}
 
@@ -57,7 +59,7 @@ def test_the_points_add_up_and_stay_in_bounds(victims, lost, orgs, sure, days, w
         ("losses", {"losses": [{"currency": "GBP", "amount": Decimal(500), "complaints": 1}]}),
         ("companies", {"orgs": ["amazon", "microsoft"]}),
         ("recency", {"last_seen": DAY + timedelta(days=1)}),
-        ("growth", {"records": [*SEEN, SEEN[0] | {"observed_at": WHEN}]}),
+        ("growth", {"complained": [*SEEN, WHEN]}),
         ("confidence", {"confidence": 0.6}),
         ("jurisdiction", {"members": [NUMBER, NUMBER | {"region": "US"}]}),
         ("jurisdiction", {"members": [NUMBER, NUMBER | {"role": "caller_id", "region": "ZZ"}]}),
