@@ -23,6 +23,7 @@ from transforms.accounting import Run
 from transforms.decisions.decision_file import Decision
 from transforms.decisions.in_force import CountDecisions, Decisions
 from transforms.deduplicate import Deduplicate
+from transforms.graph.known_islands import File, KnownIslands
 from transforms.graph.lineage import PreviousMembers
 from transforms.graph.priority import Weights
 from transforms.identify.evidence import Evidence, mentions
@@ -53,6 +54,7 @@ class Plan:
     known: KnownLegitimate
     as_of: datetime | None
     previous_members: tuple[str, ...]
+    previous_islands: tuple[File, ...]
     previous_nodes: str | None
     decisions: tuple[Decision, ...]
     weights: Weights
@@ -94,11 +96,13 @@ def build(pipeline: beam.Pipeline, plan: Plan) -> None:
         plan.decisions, plan.as_of, start
     )  # one InForce
     previous = start | "Previous members" >> PreviousMembers(plan.previous_members)  # PREVIOUS
+    islands = start | "Previous islands" >> KnownIslands(plan.previous_islands)  # ISLAND, tallies
     found = find_clusters(
         evidence,
         start,
         in_force,
         previous,
+        islands[MAIN],
         plan.known,
         follows=bool(plan.previous_members),
     )
@@ -125,6 +129,7 @@ def build(pipeline: beam.Pipeline, plan: Plan) -> None:
         tables.MEMBERS.name: told.members,
         tables.SUPPLIERS.name: told.suppliers,
         tables.LINEAGE.name: found.lineage,
+        tables.ISLANDS.name: found.islands,
         tables.REJECTS.name: rejects,
     }
     written = outputs | "Write tables" >> WriteTables(start, plan.shards)  # OutputFile
@@ -137,6 +142,8 @@ def build(pipeline: beam.Pipeline, plan: Plan) -> None:
         one_complaint["tallies"],
         one_call["tallies"],
         *found.tallies,
+        found.searched,
+        islands["tallies"],
         in_force | "Count decisions" >> CountDecisions(),
         told.clusters | "Count members" >> CountMembers(),
     ) | "All tallies" >> beam.Flatten()  # ((group, name), count)

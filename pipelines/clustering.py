@@ -7,7 +7,7 @@ from typing import Any
 
 import apache_beam as beam
 
-from transforms.graph.assign import Assign
+from transforms.graph.assign import ISLANDS, Assign
 from transforms.graph.classify import FOUND_ENTITIES, HIDDEN, Classify
 from transforms.graph.cluster_records import SUPPLIES, ClusterRecords, Suppliers
 from transforms.graph.clusters import MEMBERS, Summarise
@@ -38,10 +38,14 @@ class Clustered:
     """CLUSTER_LINK."""
     lineage: beam.PCollection
     """LINEAGE."""
+    islands: beam.PCollection
+    """ISLAND."""
     assigned: beam.pvalue.AsSingleton
     """One ASSIGNMENT."""
     tallies: tuple[beam.PCollection, ...]
     """((group, name), count)."""
+    searched: beam.PCollection
+    """((group, name), count) of islands, which depend on what was known of them."""
 
 
 @dataclass(frozen=True)
@@ -61,6 +65,7 @@ def find_clusters(
     start: beam.PCollection,
     in_force: beam.PCollection,
     previous: beam.PCollection,
+    islands: beam.PCollection,
     known: KnownLegitimate,
     *,
     follows: bool,
@@ -68,7 +73,7 @@ def find_clusters(
     """EVIDENCE batches to what they amount to, window by window.
 
     `start` has one element a window, `in_force` one InForce; `previous` the PREVIOUS batches of the
-    run that this one `follows`.
+    run that this one `follows`, `islands` its ISLAND batches.
     """
     decided = beam.pvalue.AsSingleton(in_force)
     classified: Any = evidence | "Classify" >> Classify(
@@ -80,9 +85,11 @@ def find_clusters(
         "named": linked[INCIDENCES],
         "reached": linked[REACHES],
         "links": linked["links"],
+        "known": islands,
     }
     hanging = linked[INCIDENCES] | "Largest component" >> LargestComponent()  # tallies
-    kept = graph | "Assign" >> Assign(decided, start) | "Keep ids" >> KeepIds(previous, follows)
+    found: Any = graph | "Assign" >> Assign(decided, start)  # ASSIGNMENT, ISLAND, tallies
+    kept = found[MAIN] | "Keep ids" >> KeepIds(previous, follows)
     assigned = beam.pvalue.AsSingleton(kept[MAIN])  # one ASSIGNMENT
 
     entities = classified[FOUND_ENTITIES] | "Decide entities" >> DecideEntities(assigned, decided)
@@ -95,8 +102,10 @@ def find_clusters(
         links=links[MAIN],
         cluster_links=links[CLUSTER_LINKS],
         lineage=kept[EVENTS],
+        islands=found[ISLANDS],
         assigned=assigned,
         tallies=(linked["tallies"], hanging, kept["tallies"]),
+        searched=found["tallies"],
     )
 
 

@@ -63,6 +63,7 @@ def make_plan(options: BatchOptions, token: str) -> Plan:
         known=known_legitimate(options.known_legitimate),
         as_of=options.as_of,
         previous_members=follows.members,
+        previous_islands=follows.islands,
         previous_nodes=follows.nodes,
         decisions=decisions_in(options.decisions),
         weights=weights_in(options.weights),

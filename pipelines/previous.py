@@ -11,18 +11,21 @@ from pipelines.options import UsageError
 from reports.whole_graph import NODES_FILE
 from schemas import CONTRACT_VERSION
 from schemas.manifest import NAME
-from schemas.tables import MEMBERS
+from schemas.tables import ISLANDS, MEMBERS
+from transforms.graph.known_islands import File
 
 
 @dataclass(frozen=True)
 class Previous:
     """The id of a finished run and the paths of its members/ files; of none, if it follows none.
 
-    `nodes` is the file that has the places of its pictures, where it has one.
+    `islands` are its islands/ files and their digests, where it has any, and `nodes` is the file
+    that has the places of its pictures, where it has one.
     """
 
     run_id: str | None = None
     members: tuple[str, ...] = ()
+    islands: tuple[File, ...] = ()
     nodes: str | None = None
 
 
@@ -39,7 +42,7 @@ def find(folder: str | None) -> Previous:
         with FileSystems.open(path) as file:
             manifest = json.loads(file.read())
         version, run_id = manifest["contract_version"], str(manifest["run_id"])
-        names = [str(one["name"]) for one in manifest["outputs"]]
+        digests = {str(one["name"]): str(one["sha256"]) for one in manifest["outputs"]}
     except (OSError, ValueError, KeyError, TypeError):
         raise UsageError(
             f"{folder}: --previous is no finished run: it has no {NAME} that can be read; give the "
@@ -50,9 +53,12 @@ def find(folder: str | None) -> Previous:
             f"{folder}: --previous is of contract version {version}, this is {CONTRACT_VERSION}; "
             "run without --previous once"
         )
-    members = sorted(name for name in names if name.startswith(f"{MEMBERS.name}/"))
-    paths = [FileSystems.join(folder.rstrip("/"), *name.split("/")) for name in members]
+    base = folder.rstrip("/")
+    files = {name: FileSystems.join(base, *name.split("/")) for name in sorted(digests)}
+    paths = [path for name, path in files.items() if name.startswith(f"{MEMBERS.name}/")]
     if not paths or not all(FileSystems.exists(one) for one in paths):
         raise UsageError(f"{folder}: --previous lacks its {MEMBERS.name}/; give a whole run")
-    nodes = FileSystems.join(folder.rstrip("/"), *NODES_FILE.split("/"))
-    return Previous(run_id, tuple(paths), nodes if NODES_FILE in names else None)
+    islands = [
+        (path, digests[name]) for name, path in files.items() if name.startswith(f"{ISLANDS.name}/")
+    ]
+    return Previous(run_id, tuple(paths), tuple(islands), files.get(NODES_FILE))

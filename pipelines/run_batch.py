@@ -39,7 +39,7 @@ def run(options: BatchOptions) -> int:
     import apache_beam as beam
     from apache_beam.options.pipeline_options import PipelineOptions, TestOptions
 
-    from pipelines import output_folder
+    from pipelines import output_folder, searched
     from pipelines.batch import build
     from pipelines.plan import contraction, make_plan
 
@@ -69,6 +69,8 @@ def run(options: BatchOptions) -> int:
     elif options.no_wait:
         progress.say(f"the runner has the job; it will write {options.output}")
     else:
+        for line in searched.lines(options.output):
+            progress.say(line)
         progress.done(options.output)
     return 0
 

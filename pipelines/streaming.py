@@ -24,6 +24,7 @@ from transforms.alerts.raise_alerts import RaiseAlerts
 from transforms.alerts.rules import Rules
 from transforms.decisions.decision_file import Decision
 from transforms.decisions.in_force import CountDecisions, Decisions
+from transforms.graph.known_islands import KnownIslands
 from transforms.graph.priority import Weights
 from transforms.identify.legitimate import KnownLegitimate
 from transforms.identify.stated import without_victims
@@ -146,11 +147,14 @@ class Look(beam.PTransform):
         victims = beam.pvalue.AsSingleton(stated | "Stated numbers" >> VictimNumbers(start))
         evidence = evidence | "Without victims" >> beam.Map(without_victims, victims)
         previous = start | "Known clusters" >> KnownMembers(self.previous)  # PREVIOUS
+        # What a tick knows of islands is what the one before it met.
+        nothing = start | "No islands" >> KnownIslands(())
         found = find_clusters(
             evidence,
             start,
             in_force,
             previous,
+            nothing[MAIN],
             self.known,
             follows=self.previous is not None,
         )

@@ -30,6 +30,7 @@ _ABOUT = {
     "members": "Which identifier is in which cluster.",
     "suppliers": "A shared soft identifier and each cluster that it serves.",
     "lineage": "What became of each cluster since the previous run.",
+    "islands": "What a later run with `--previous` need not search again.",
     "rejects": "Rows that were refused, each with the reason; they can be mended and fed back in.",
 }
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
-from schemas import call, cluster, complaint, entity, link, mention, reject
+from schemas import call, cluster, complaint, entity, island, link, mention, reject
 
 
 @dataclass(frozen=True)
@@ -27,6 +27,7 @@ CLUSTERS = Table("clusters", cluster.CLUSTER, cluster.CLUSTER_KEY)
 MEMBERS = Table("members", cluster.MEMBER, cluster.MEMBER_KEY)
 SUPPLIERS = Table("suppliers", cluster.SUPPLIER, cluster.SUPPLIER_KEY)
 LINEAGE = Table("lineage", cluster.LINEAGE, cluster.LINEAGE_KEY)
+ISLANDS = Table("islands", island.ISLAND, island.ISLAND_KEY)
 REJECTS = Table("rejects", reject.REJECT, reject.REJECT_KEY)
 
 ALL = (
@@ -39,6 +40,7 @@ ALL = (
     MEMBERS,
     SUPPLIERS,
     LINEAGE,
+    ISLANDS,
     REJECTS,
 )
 """Every table of a run, in the order a reader meets them."""

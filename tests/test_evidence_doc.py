@@ -63,7 +63,7 @@ def test_every_constant_has_its_value_and_a_reason():
     named = set(
         re.findall(
             r"`((?:weighing|joining|communities|adoption|corroboration|resettling|fingerprints"
-            r"|families|told|witnesses|returning)\.[A-Z_]+)`",
+            r"|families|told|witnesses|returning|islands)\.[A-Z_]+)`",
             PAGE,
         )
     )
@@ -80,6 +80,7 @@ def _is_number(value):
     [
         "joining",
         "communities",
+        "islands",
         "adoption",
         "corroboration",
         "resettling",

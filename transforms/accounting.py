@@ -21,6 +21,12 @@ LARGEST_SHARE = 0.25
 SMALLEST_ALARM = 200
 """Members below which the largest cluster is no alarm, whatever its share."""
 
+FILES_REFUSED = ("islands", "files_refused")
+"""Files of islands of the previous run that are not what it wrote."""
+
+ISLANDS_REFUSED = ("islands", "refused")
+"""Islands of the previous run for which its files told what cannot be."""
+
 
 @dataclass(frozen=True)
 class Run:
@@ -82,6 +88,13 @@ def alarms(tallies: Mapping[tuple[str, str], int]) -> list[Alarm]:
         found.append(
             Alarm(code="wide_records", message=f"{wide} records name too many identifiers to link")
         )
+    files, islands = tallies.get(FILES_REFUSED, 0), tallies.get(ISLANDS_REFUSED, 0)
+    if files or islands:
+        message = (
+            f"{files} files and {islands} islands of the previous run are not what it wrote; "
+            "they were not used, and what they held was clustered anew"
+        )
+        found.append(Alarm(code="islands_refused", message=message))
     found.extend(
         Alarm(code="decisions_contradict", message=f"decisions contradict each other: {name}")
         for group, name in sorted(tallies)

@@ -124,7 +124,7 @@ def _carry_out(
     import apache_beam as beam  # noqa: PLC0415 - a refusal must not wait for Beam
     from apache_beam.options.pipeline_options import PipelineOptions  # noqa: PLC0415
 
-    from pipelines import output_folder, plan, previous  # noqa: PLC0415
+    from pipelines import output_folder, plan, previous, searched  # noqa: PLC0415
     from pipelines.exchange.joint import JointPlan, build  # noqa: PLC0415
     from pipelines.options import LOCAL_RUNNER  # noqa: PLC0415
     from pipelines.progress import Progress  # noqa: PLC0415
@@ -151,6 +151,7 @@ def _carry_out(
             known=known.merged(carried(arguments.run)),
             private=private,
             previous_members=follows.members,
+            previous_islands=follows.islands,
             decisions=decisions,
             weights=weights,
             run=Run(
@@ -176,6 +177,8 @@ def _carry_out(
         build(pipeline, joint)
         status = carry_out(pipeline, joint.run, progress, debug=arguments.debug)
     if status == 0:
+        for line in searched.lines(output):
+            progress.say(line)
         progress.done(output)
     return status
 

@@ -22,6 +22,7 @@ from schemas.manifest import Manifest
 from transforms.accounting import Run, Tally, rows_of
 from transforms.decisions.decision_file import Decision
 from transforms.decisions.in_force import CountDecisions, Decisions
+from transforms.graph.known_islands import File, KnownIslands
 from transforms.graph.lineage import PreviousMembers
 from transforms.graph.priority import Weights
 from transforms.identify.evidence import brands_of, mentions
@@ -33,7 +34,7 @@ from transforms.output.desk import Desk, Put
 from transforms.output.finish import Finish
 from transforms.output.tally import CountMembers
 from transforms.output.write import WriteTables, parquet_bytes
-from transforms.shuffle import batches_of
+from transforms.shuffle import MAIN, batches_of
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,7 @@ class JointPlan:
     known: KnownLegitimate
     private: frozenset[str]
     previous_members: tuple[str, ...]
+    previous_islands: tuple[File, ...]
     decisions: tuple[Decision, ...]
     weights: Weights
     run: Run
@@ -130,7 +132,10 @@ def build(pipeline: beam.Pipeline, plan: JointPlan) -> None:
         plan.decisions, None, start
     )  # one InForce
     previous = start | "Previous members" >> PreviousMembers(plan.previous_members)  # PREVIOUS
-    found = find_clusters(evidence, start, in_force, previous, plan.known, follows=True)
+    islands = start | "Previous islands" >> KnownIslands(plan.previous_islands)  # ISLAND, tallies
+    found = find_clusters(
+        evidence, start, in_force, previous, islands[MAIN], plan.known, follows=True
+    )
     told = summarise_clusters(found, in_force, plan.weights)
     nobody = np.empty(0, np.int64)
     outputs: Mapping[str, beam.PCollection[pa.RecordBatch]] = {
@@ -143,6 +148,7 @@ def build(pipeline: beam.Pipeline, plan: JointPlan) -> None:
         tables.MEMBERS.name: told.members,
         tables.SUPPLIERS.name: told.suppliers,
         tables.LINEAGE.name: found.lineage,
+        tables.ISLANDS.name: found.islands,
     }
     written = outputs | "Write tables" >> WriteTables(start, 1)  # OutputFile
     counted = [
@@ -152,6 +158,8 @@ def build(pipeline: beam.Pipeline, plan: JointPlan) -> None:
     tallies = (
         pipeline | "Counted before" >> beam.Create(counted, reshuffle=False),
         *found.tallies,
+        found.searched,
+        islands["tallies"],
         in_force | "Count decisions" >> CountDecisions(),
         told.clusters | "Count members" >> CountMembers(),
     ) | "All tallies" >> beam.Flatten()  # ((group, name), count)

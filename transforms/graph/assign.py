@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import apache_beam as beam
 import numpy as np
@@ -16,6 +17,7 @@ import pyarrow.compute as pc
 from schemas import epoch
 from schemas.decision import DecisionKind
 from schemas.field import TIMESTAMP
+from schemas.island import ISLAND
 from schemas.kinds import EntityKind, Status
 from transforms.decisions.rulings import NO_DECISIONS, InForce
 from transforms.graph.assignment import ASSIGNMENT
@@ -23,10 +25,14 @@ from transforms.graph.binding import bind
 from transforms.graph.communities import communities
 from transforms.graph.corroboration import SUPPLIED, Suppliers, supplied, suppliers_by_node
 from transforms.graph.incidence import INCIDENCE, numbered
+from transforms.graph.islands import Island, Islands, Memo
+from transforms.graph.known_islands import known, told, worked
 from transforms.graph.reach import REACH, countries_by_node, dialled_by_node
 from transforms.graph.returning import epochs
 from transforms.graph.witnesses import BUSINESS_LINES, Lines
-from transforms.shuffle import hash_text, table_of
+from transforms.shuffle import MAIN, batches_of, hash_text, table_of
+
+ISLANDS, TALLIES = "islands", "tallies"
 
 NODE = pa.schema(
     [
@@ -68,12 +74,14 @@ def assign(
     supplies: pa.Table,
     reached: pa.Table,
     decided: InForce = NO_DECISIONS,
+    memo: Memo | None = None,
 ) -> pa.RecordBatch:
     """NODE, INCIDENCE, SUPPLIED and REACH rows of the whole graph to ASSIGNMENT.
 
-    Decisions bind it. A cluster is named after its anchor, the member seen first (ties: the
-    smallest hash), so that its id outlives most changes. Evidence on entities that are not nodes
-    falls away.
+    Decisions bind it; `memo` saves it the search of islands that are known.
+
+    A cluster is named after its anchor, the member seen first (ties: the smallest hash), so that
+    its id outlives most changes. Evidence on entities that are not nodes falls away.
 
     Raises:
         ValueError: if two entities hash alike; their evidence cannot be told apart.
@@ -92,20 +100,16 @@ def assign(
     kinds = suppliers_by_node(supplies, node).kinds
     witnesses = Suppliers((*kinds, countries_by_node(reached, node)))
     pairs = epochs(nodes["bare"].to_numpy()[order], first_seen)
-    found = communities(evidence, witnesses, held, lines, pairs)
+    islands = Islands(node, memo or Memo())
+    found = communities(evidence, witnesses, held, lines, pairs, islands)
     must, cannot = (
         _numbers(decided.pairs(kind), node)
         for kind in (DecisionKind.MUST_LINK, DecisionKind.CANNOT_LINK)
     )
     found = bind(found, evidence, must, cannot)
     anchor = _anchors(node, first_seen, found.label)
-    return pa.RecordBatch.from_arrays(
-        [
-            pa.array(one)
-            for one in (node, anchor, found.hub, found.spread, found.doubted, found.returned)
-        ],
-        schema=ASSIGNMENT,
-    )
+    columns = (node, anchor, found.hub, found.spread, found.doubted, found.returned)
+    return pa.RecordBatch.from_arrays([pa.array(one) for one in columns], schema=ASSIGNMENT)
 
 
 def _numbers(pairs: Sequence[tuple[str, str]], node: np.ndarray) -> list[tuple[int, int]]:
@@ -124,17 +128,30 @@ def _anchors(node: np.ndarray, first_seen: np.ndarray, label: np.ndarray) -> np.
     return np.array([anchor_of[one] for one in label.tolist()], np.int64)
 
 
-def _graph(
-    keyed: tuple[int, Mapping[str, Iterable[pa.RecordBatch]]], decided: InForce
-) -> Iterator[pa.RecordBatch]:
-    _, parts = keyed
-    yield assign(
-        table_of(parts["nodes"], NODE),
-        table_of(parts["named"], INCIDENCE),
-        table_of(parts["supplies"], SUPPLIED),
-        table_of(parts["reached"], REACH),
-        decided,
-    )
+class _Cluster(beam.DoFn):
+    """Knows the islands of the window before, so that the ticks of a stream need them once."""
+
+    def __init__(self) -> None:
+        self._before: Mapping[str, Island] = {}
+
+    def process(
+        self, keyed: tuple[int, Mapping[str, Iterable[pa.RecordBatch]]], decided: InForce
+    ) -> Iterator[Any]:
+        _, parts = keyed
+        memo = Memo({**known(table_of(parts["known"], ISLAND)), **self._before})
+        yield assign(
+            table_of(parts["nodes"], NODE),
+            table_of(parts["named"], INCIDENCE),
+            table_of(parts["supplies"], SUPPLIED),
+            table_of(parts["reached"], REACH),
+            decided,
+            memo,
+        )
+        self._before = memo.met
+        for batch in batches_of(told(memo.met)):
+            yield beam.pvalue.TaggedOutput(ISLANDS, batch)
+        for tally in worked(memo):
+            yield beam.pvalue.TaggedOutput(TALLIES, tally)
 
 
 def _started(_: object) -> tuple[int, None]:
@@ -147,20 +164,22 @@ def _together(batch: pa.RecordBatch) -> tuple[int, pa.RecordBatch]:
 
 @dataclass(eq=False)
 class Assign(beam.PTransform):
-    """FOUND (`entities`), INCIDENCE (`named`), REACH (`reached`), LINK (`links`) to one ASSIGNMENT.
+    """FOUND (`entities`), INCIDENCE (`named`), REACH (`reached`), LINK (`links`), ISLAND (`known`).
 
-    `decided` is the one InForce, `start` has one element a window.
+    To outputs MAIN (one ASSIGNMENT), ISLANDS (ISLAND) and TALLIES. `decided` is the one InForce,
+    `start` has one element a window; `known` are the islands of an earlier run.
     """
 
     decided: beam.pvalue.AsSingleton
     start: beam.PCollection
 
-    def expand(self, inputs: Mapping[str, beam.PCollection]) -> beam.PCollection:
+    def expand(self, inputs: Mapping[str, beam.PCollection]) -> Any:
         """Bring the whole graph to one place as integers, and cluster there."""
         parts = {
             "nodes": inputs["entities"] | "Nodes" >> beam.Map(nodes_of),
             "named": inputs["named"],
             "reached": inputs["reached"],
+            "known": inputs["known"],
             "supplies": inputs["links"] | "Supplies" >> beam.Map(supplied),
         }
         placed = {
@@ -169,4 +188,5 @@ class Assign(beam.PTransform):
         }
         # An empty run has an assignment too: the steps that look into it wait for one.
         placed["start"] = self.start | "One place to start" >> beam.Map(_started)
-        return placed | beam.CoGroupByKey() | "Cluster" >> beam.FlatMap(_graph, self.decided)
+        step = beam.ParDo(_Cluster(), self.decided).with_outputs(ISLANDS, TALLIES, main=MAIN)
+        return placed | beam.CoGroupByKey() | "Cluster" >> step

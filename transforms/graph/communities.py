@@ -15,8 +15,9 @@ import numpy as np
 from transforms.graph.adoption import adopt, established
 from transforms.graph.corroboration import Suppliers
 from transforms.graph.incidence import Incidence, Ties, ties
+from transforms.graph.islands import Islands, density
 from transforms.graph.joining import join
-from transforms.graph.modularity import fitted_resolution, leiden, smallest_members
+from transforms.graph.modularity import fitted_resolution, smallest_members
 from transforms.graph.resettling import resettle
 from transforms.graph.returning import Epochs, follow
 from transforms.graph.witnesses import Lines, doubted
@@ -32,7 +33,7 @@ A chain of identifiers that one record misplaced is seen whole only at its own s
 """
 
 PASSES = 4
-"""Times the whole is done, hubs of the pass before left out and the resolution fitted to it."""
+"""Times the whole is done at most, hubs of the pass before left out and the resolution fitted."""
 
 HUB_SHARE = 0.5
 """An entity with less than this share of its ties in its main cluster ties none of them."""
@@ -64,23 +65,34 @@ class Communities:
 
 
 def communities(
-    evidence: Incidence, suppliers: Suppliers, held: np.ndarray, lines: Lines, pairs: Epochs
+    evidence: Incidence,
+    suppliers: Suppliers,
+    held: np.ndarray,
+    lines: Lines,
+    pairs: Epochs,
+    islands: Islands | None = None,
 ) -> Communities:
     """Cluster the nodes; `held` is how many records show each in a role it must really hold.
 
-    `pairs` is what came back after a gap. Every node gets a community; a hub is alone in its own,
-    and so is a line that is doubted.
+    `pairs` is what came back after a gap, `islands` searches graphs over the nodes. Every node gets
+    a community; a hub is alone in its own, and so is a line that is doubted.
     """
+    islands = islands or Islands(np.arange(evidence.nodes))
     everything = evidence.without(np.zeros(evidence.nodes, bool))
     whole = ties(everything, np.arange(evidence.nodes))
     hub = suspects(whole, evidence.nodes)
     label, spread = np.arange(evidence.nodes), np.zeros(evidence.nodes)
     resolution = FIRST_RESOLUTION
+    before: tuple[float, bytes] | None = None
     for _ in range(PASSES):
         trusted = everything.without(hub)
         graph = ties(trusted, np.arange(evidence.nodes))
-        joined = join(trusted, suppliers, leiden(graph, evidence.nodes, resolution))
-        settled = _resettled(trusted, suppliers, graph, joined, resolution)
+        fine = density(graph, resolution)
+        if before == (fine, hub.tobytes()):
+            break  # the pass before decides this one too
+        before = fine, hub.tobytes()
+        joined = join(trusted, suppliers, islands.leiden(graph, fine))
+        settled = _resettled(trusted, suppliers, graph, joined, fine, islands)
         label = adopt(trusted, suppliers, join(trusted, suppliers, settled))
         fitted = fitted_resolution(graph, label)
         resolution = max(1.0, FINER * fitted) if fitted is not None else resolution
@@ -102,12 +114,17 @@ def communities(
 
 
 def _resettled(
-    evidence: Incidence, suppliers: Suppliers, graph: Ties, label: np.ndarray, resolution: float
+    evidence: Incidence,
+    suppliers: Suppliers,
+    graph: Ties,
+    label: np.ndarray,
+    fine: float,
+    islands: Islands,
 ) -> np.ndarray:
     """The labelling after pieces of each community, and then single nodes, went where they fit."""
     for scale in PIECES:
         inside = graph.of(label[graph.a] == label[graph.b])
-        pieces = leiden(inside, len(label), scale * resolution)
+        pieces = islands.leiden(inside, scale * fine)
         label = resettle(evidence, suppliers, label, pieces)
     return resettle(evidence, suppliers, label, np.arange(len(label)))
 

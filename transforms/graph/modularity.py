@@ -24,17 +24,27 @@ def leiden(graph: Ties, nodes: int, resolution: float) -> np.ndarray:
         ends = np.concatenate([graph.a, graph.b]), np.concatenate([graph.b, graph.a])
         weight = np.concatenate([graph.weight, graph.weight])
         matrix = coo_array((weight, ends), shape=(nodes, nodes)).tocsr()
-        _, found = graspologic_native.leiden_csr(
-            matrix.indptr.astype(np.int64),
-            matrix.indices.astype(np.int32),
-            matrix.data.astype(np.float64),
-            nodes,
-            resolution=resolution,
-            iterations=ITERATIONS,
-            seed=SEED,
-        )
-        label[np.fromiter(found.keys(), np.int64)] = nodes + np.fromiter(found.values(), np.int64)
+        label = search(matrix.indptr, matrix.indices, matrix.data, resolution)
     return smallest_members(label)
+
+
+def search(
+    pointers: np.ndarray, columns: np.ndarray, weight: np.ndarray, resolution: float
+) -> np.ndarray:
+    """A community number per row of a symmetric matrix of ties in CSR form."""
+    nodes = len(pointers) - 1
+    _, found = graspologic_native.leiden_csr(
+        pointers.astype(np.int64, copy=False),
+        columns.astype(np.int32, copy=False),
+        weight.astype(np.float64, copy=False),
+        nodes,
+        resolution=resolution,
+        iterations=ITERATIONS,
+        seed=SEED,
+    )
+    label = np.arange(nodes)
+    label[np.fromiter(found.keys(), np.int64)] = nodes + np.fromiter(found.values(), np.int64)
+    return label
 
 
 def smallest_members(label: np.ndarray) -> np.ndarray:
