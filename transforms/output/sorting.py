@@ -15,7 +15,6 @@ import pyarrow.compute as pc
 
 from schemas.tables import Table
 from transforms.packing import Piece, Place, packed, unpacked
-from transforms.shuffle import table_of
 
 ROW_GROUP = 131_072
 """Rows a Parquet row group, fixed because it shows in the bytes."""
@@ -82,7 +81,7 @@ class Sorted:
         yield from _grouped(_merged(self._parts, self._table))
 
     def _taken(self) -> pa.Table:
-        rows = table_of(self._waiting, self._table.schema)
+        rows = pa.Table.from_batches(self._waiting, self._table.schema).combine_chunks()
         self._waiting.clear()
         self._bytes = 0
         return rows
