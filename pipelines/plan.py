@@ -25,15 +25,21 @@ from transforms.read.errors import InputError
 from transforms.read.files import InputFile
 from transforms.read.options import ReadOptions
 from transforms.read.recognise import plan as recognise
+from transforms.shuffle import MOST_PARTITIONS, PARTITIONS
 
 DEPENDED_ON = ("ringtrace", "apache-beam", "networkx", "phonenumbers", "pyarrow", "tldextract")
 """Packages whose version can change what a run finds."""
 
 CONTRACTION = "--contraction-rounds"
+CUT = "--partitions"
 
 BYTES_AN_EDGE = 200
 """Bytes of an input for each edge of its graph, at least: a complaint of 470 bytes names about two
 identifiers that a scammer must hold, a call of 200 at most one (docs/scale.md)."""
+
+BYTES_A_PARTITION = 32 << 20
+"""Bytes of an input that a partition of it may hold: what a worker makes of them is some ten times
+that (docs/scale.md). Many more partitions than that cost, as each batch is cut into all of them."""
 
 PACKED = 8
 """Times that a compressed file is larger when it is read, at most as far as was seen."""
@@ -86,13 +92,19 @@ def make_plan(options: BatchOptions, token: str) -> Plan:
     )
 
 
-def contraction(files: Sequence[InputFile], given: Sequence[str]) -> list[str]:
-    """The flag that says how far the graph of the files is contracted, unless it is `given`."""
-    if any(one.partition("=")[0] == CONTRACTION for one in given):
-        return []
+def sized(files: Sequence[InputFile], given: Sequence[str]) -> list[str]:
+    """The flags that follow from the size of the files, but for those that are `given`.
+
+    They say how far the graph is contracted, and what a step is cut into; no result depends on
+    either.
+    """
     plain = sum(one.size * (1 if one.compression == "none" else PACKED) for one in files)
-    rounds = min(rounds_for(plain // BYTES_AN_EDGE), MOST_ROUNDS)
-    return [f"{CONTRACTION}={rounds}"]
+    flags = {
+        CONTRACTION: min(rounds_for(plain // BYTES_AN_EDGE), MOST_ROUNDS),
+        CUT: min(max(plain // BYTES_A_PARTITION, PARTITIONS), MOST_PARTITIONS),
+    }
+    named = {one.partition("=")[0] for one in given}
+    return [f"{flag}={count}" for flag, count in flags.items() if flag not in named]
 
 
 def read_text(path: str) -> str:

@@ -41,7 +41,7 @@ def run(options: BatchOptions) -> int:
 
     from pipelines import output_folder, searched
     from pipelines.batch import build
-    from pipelines.plan import contraction, make_plan
+    from pipelines.plan import make_plan, sized
 
     # Beam's check of how steps fit together is for who writes them: a tenth of an empty run.
     flags = [*options.beam, "--no_pipeline_type_check"]
@@ -50,7 +50,7 @@ def run(options: BatchOptions) -> int:
     with output_folder.held(options.output):
         output_folder.check(options.output, overwrite=options.overwrite)
         plan = make_plan(options, uuid.uuid4().hex[:12])
-        flags += contraction(plan.files, options.beam)
+        flags += sized(plan.files, options.beam)
         try:
             pipeline = beam.Pipeline(options=PipelineOptions(flags))
         except Exception as error:

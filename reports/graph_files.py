@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from reports.lookup import Lookup
 from reports.xml_text import content, joined, values
 
 Attributes = tuple[tuple[str, str], ...]
@@ -84,7 +85,7 @@ def graphml(nodes: Iterable[pa.Table], edges: Iterable[pa.Table]) -> Iterator[by
     for one in _batches(nodes):
         ids.append(one["id"])
         yield content(_graphml_nodes(one, np.arange(before, before := before + one.num_rows)))
-    known = pa.concat_arrays(ids)
+    known = Lookup(pa.concat_arrays(ids))
     numbers = pc.cast(pa.array(np.arange(before)), _STRING)
     for one in _batches(edges):
         yield content(_graphml_edges(one, known, numbers))
@@ -113,7 +114,7 @@ def several(
     """
     of_nodes, of_edges = (np.array([one[at] for one in sizes], np.int64) for at in (0, 1))
     within, counted = _numbered(of_nodes), _numbered(of_edges)
-    ids = nodes["id"].combine_chunks() if nodes.num_rows else pa.array([], _STRING)
+    ids = Lookup(nodes["id"])
     numbers = pc.cast(pa.array(within), _STRING)
     made: list[list[pa.Array]] = [[], [], [], []]
     before = 0
@@ -181,9 +182,9 @@ def _graphml_nodes(batch: pa.RecordBatch, numbers: Numbers) -> pa.Array:
     return joined('<node id="n', number, '">', *told, "</node>\n")
 
 
-def _graphml_edges(batch: pa.RecordBatch, ids: pa.Array, numbers: pa.Array) -> pa.Array:
+def _graphml_edges(batch: pa.RecordBatch, ids: Lookup, numbers: pa.Array) -> pa.Array:
     """Edges between the nodes of these ids, which have these numbers."""
-    source, target = (numbers.take(pc.index_in(batch[end], ids)) for end in ("source", "target"))
+    source, target = (numbers.take(ids.indices(batch[end])) for end in ("source", "target"))
     told = _told(_DATA, "edge", EDGE, _columns(batch))
     return joined('<edge source="n', source, '" target="n', target, '">', *told, "</edge>\n")
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +21,7 @@ from numpy.typing import NDArray
 
 from reports import evidence, tables
 from reports.cluster_facts import DRAWN_SUPPLIERS, OTHERS_LIMIT, PHONE
+from reports.lookup import Lookup
 from reports.places import PLACES
 from reports.tables import Run
 from schemas import epoch
@@ -114,11 +116,12 @@ class _Map:
 
     def __init__(self, ids: pa.Array, groups: Groups) -> None:
         self.ids = ids
+        self._known = Lookup(ids)
         self._groups = np.append(groups, -1)
 
     def groups(self, column: pa.Array) -> Groups:
         """The group of each id of a column, -1 of those that are in none."""
-        return self._groups[pc.fill_null(pc.index_in(column, self.ids), -1).to_numpy()]
+        return self._groups[self._known.places(column)]
 
 
 @dataclass(frozen=True)
@@ -128,6 +131,10 @@ class _Several:
     ids: pa.Array
     starts: Groups
     wanted_by: Groups
+
+    @cached_property
+    def _known(self) -> Lookup:
+        return Lookup(self.ids)
 
     @classmethod
     def of(cls, pairs: Iterable[pa.Table]) -> _Several:
@@ -140,9 +147,9 @@ class _Several:
 
     def parts(self, batch: pa.RecordBatch, column: str) -> Part:
         """The rows of a batch whose id is wanted, once for each group."""
-        places = pc.index_in(batch[column], self.ids)
-        rows = np.flatnonzero(places.is_valid())
-        of = places.drop_null().to_numpy()
+        places = self._known.places(batch[column])
+        rows = np.flatnonzero(places >= 0)
+        of = places[rows]
         counts = self.starts[of + 1] - self.starts[of]
         within = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
         groups = self.wanted_by[np.repeat(self.starts[of], counts) + within]
@@ -152,7 +159,7 @@ class _Several:
         """Whether each id is wanted by the group beside it."""
         size = int(self.wanted_by.max(initial=0)) + 2
         of = np.repeat(np.arange(len(self.ids)), np.diff(self.starts))
-        places = pc.fill_null(pc.index_in(column, self.ids), -1).to_numpy().astype(np.int64)
+        places = self._known.places(column)
         return np.isin(places * size + groups, of * size + self.wanted_by) & (groups >= 0)
 
 
@@ -220,6 +227,7 @@ class _Links:
     def __init__(self, run: Run, members: _Map, drawn: _Several, everyone: pa.RecordBatch) -> None:
         self._run, self._members, self._drawn = run, members, drawn
         self._everyone = everyone
+        self._known = Lookup(everyone["entity_id"])
         self._ends: list[Groups] = [np.empty((0, 2), np.int64)]
 
     def parts(self) -> Iterator[Part]:
@@ -232,7 +240,7 @@ class _Links:
             other = (of_b >= 0) & (of_a != of_b) & (hard | self._drawn.wanted(a, of_b))
             for ends, groups in ((b, np.where(one, of_a, -1)), (a, np.where(other, of_b, -1))):
                 yield batch, groups
-                at = pc.fill_null(pc.index_in(ends, self._everyone["entity_id"]), -1).to_numpy()
+                at = self._known.places(ends)
                 far = (groups >= 0) & (at >= 0) & (self._members.groups(ends) != groups)
                 pairs = np.column_stack([at[far], groups[far]])
                 self._ends.append(np.unique(pairs, axis=0))

@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 
 from reports import redaction, tables
 from reports.graph_files import EDGES, NODES, PLACED, gexf, graphml
+from reports.lookup import Lookup
 from reports.tables import Run
 from schemas.tables import ENTITIES, LINKS, MEMBERS, SUPPLIERS
 
@@ -61,11 +62,12 @@ def nodes(run: Run) -> Iterator[pa.Table]:
     """Every node, in the order of ids, as `NODES`, in pieces."""
     members = tables.read(run, MEMBERS, ["entity_id", "cluster_id", "role", "confidence"])
     members = members.combine_chunks()
+    known = Lookup(members["entity_id"])
     wanted = pc.field("entity_id").isin(_ids(run))
     supplier = pa.scalar("supplier", pa.string())
     names = ["entity_id", *(one for one in NODES.names if one in ENTITIES.schema.names)]
     for entities in tables.in_order(run, ENTITIES, names, wanted):
-        at = pc.index_in(entities["entity_id"], members["entity_id"].combine_chunks())
+        at = known.indices(entities["entity_id"])
         found = {name: members[name].take(at) for name in ("cluster_id", "role", "confidence")}
         columns = {
             "id": entities["entity_id"],

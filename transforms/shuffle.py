@@ -21,7 +21,9 @@ from apache_beam.options.pipeline_options import PipelineOptions
 from transforms.packing import Piece, packed, unpacked
 
 PARTITIONS = 16
-"""Pieces that a keyed step is cut into unless `--partitions` says otherwise."""
+"""Pieces that a keyed step is cut into unless `--partitions` says otherwise.
+
+A batch run has more of them for a larger input (`pipelines.plan`)."""
 
 MOST_PARTITIONS = 65_536
 
@@ -129,7 +131,8 @@ class ShuffleOptions(PipelineOptions):
             type=_partition_count,
             default=PARTITIONS,
             help="pieces that a keyed step is cut into: the most workers that can share one, and "
-            "what one of them holds; no result depends on it",
+            "what one of them holds; no result depends on it (a batch run has more for a larger "
+            "input)",
         )
 
 

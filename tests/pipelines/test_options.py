@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pytest
 
 from pipelines.options import UsageError, parse
-from pipelines.plan import contraction
+from pipelines.plan import sized
 from schemas.kinds import RecordKind
 from transforms.read.files import InputFile
 
@@ -197,14 +197,25 @@ def test_a_bad_count_of_contraction_rounds_is_refused(count):
         parse(["--complaints", "c", "--output", "o", f"--contraction-rounds={count}"])
 
 
-def test_contraction_rounds_are_chosen_from_the_size_of_the_files_unless_given():
-    def flags(size, compression="none", given=()):
-        file = InputFile("f", "f", RecordKind.CALL, "jsonl", compression, size)
-        return contraction([file], given)
+def flags(size, compression="none", given=()):
+    file = InputFile("f", "f", RecordKind.CALL, "jsonl", compression, size)
+    return dict(one.split("=") for one in sized([file], given))
 
-    assert flags(10**9) == ["--contraction-rounds=0"]
-    assert flags(10**12) == ["--contraction-rounds=6"]
-    assert flags(10**12, "gzip") > flags(10**12)
-    assert flags(10**30) == ["--contraction-rounds=16"]
-    assert flags(10**12, given=["--contraction-rounds=2"]) == []
-    assert flags(10**12, given=["--contraction-rounds", "2"]) == []
+
+def test_contraction_rounds_are_chosen_from_the_size_of_the_files_unless_given():
+    rounds = "--contraction-rounds"
+    assert flags(10**9)[rounds] == "0"
+    assert flags(10**12)[rounds] == "6"
+    assert int(flags(10**12, "gzip")[rounds]) > int(flags(10**12)[rounds])
+    assert flags(10**30)[rounds] == "16"
+    assert rounds not in flags(10**12, given=["--contraction-rounds=2"])
+    assert rounds not in flags(10**12, given=["--contraction-rounds", "2"])
+
+
+def test_partitions_are_as_many_as_bound_what_one_holds_unless_given():
+    assert flags(0)["--partitions"] == flags(10**8)["--partitions"] == "16"
+    assert flags(32 * 2**20 * 100)["--partitions"] == "100"
+    assert flags(32 * 2**20 * 100, "zstd")["--partitions"] == "800"
+    assert flags(10**30)["--partitions"] == "65536"
+    assert "--partitions" not in flags(10**12, given=["--partitions=2"])
+    assert "--contraction-rounds" in flags(10**12, given=["--partitions", "2"])

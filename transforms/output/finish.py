@@ -16,6 +16,7 @@ from schemas.manifest import Manifest, OutputFile
 from transforms.accounting import Run, Tally, manifest, with_rows
 from transforms.output.desk import Desk, OneProcess, Processes, local_desk
 from transforms.output.files import Pieces, is_local
+from transforms.output.memory import give_back
 from transforms.output.publish import publish
 from transforms.output.write import write_object
 
@@ -38,6 +39,7 @@ class _Finish(beam.DoFn):
         inputs = [with_rows(digest, counted) for digest in digests]
         written = list(outputs)
         draft = manifest(run, inputs, written, counted)
+        give_back()
         with _desk(run.staging) as desk:
             self._report(run.staging, draft, desk)
             written += desk.written

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any
+from tempfile import TemporaryFile
+from typing import IO, Any
 
 import apache_beam as beam
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from apache_beam.io.filesystems import FileSystems
 
@@ -17,22 +18,17 @@ from schemas.manifest import OutputFile
 from schemas.tables import NAMED, Table
 from transforms.accounting import Run
 from transforms.output.files import Pieces, copied, is_local, write_local
+from transforms.output.sorting import ROW_GROUP, Sorted, order_of, row_groups
 from transforms.packing import Piece, packed, unpacked
-from transforms.shuffle import split, table_of
+from transforms.shuffle import split
 
-ROW_GROUP = 131_072
-"""Rows a Parquet row group, fixed because it shows in the bytes."""
+COPIED = 1 << 20
+"""Bytes of a file that are held while it is copied to where it belongs."""
 
 
 def in_order(rows: pa.Table, table: Table) -> pa.Table:
     """Rows sorted by the table's key, ties by every other column that can be sorted."""
-    return rows.take(_order(rows, table)).combine_chunks()
-
-
-def _order(rows: pa.Table, table: Table) -> pa.Array:
-    sortable = [one.name for one in table.schema if not pa.types.is_nested(one.type)]
-    names = [*table.key, *(name for name in sortable if name not in table.key)]
-    return pc.sort_indices(rows, sort_keys=[(name, "ascending") for name in names])
+    return rows.take(order_of(rows, table)).combine_chunks()
 
 
 def parquet_bytes(rows: pa.Table, table: Table) -> pa.Buffer:
@@ -41,21 +37,44 @@ def parquet_bytes(rows: pa.Table, table: Table) -> pa.Buffer:
     Beside the rows it holds one row group of them in order.
     """
     sink = pa.BufferOutputStream()
-    order = _order(rows, table)
+    write_groups(sink, row_groups(rows, table), table)
+    return sink.getvalue()
+
+
+def write_groups(sink: IO[bytes] | pa.NativeFile, groups: Iterable[pa.Table], table: Table) -> None:
+    """Row groups as one Parquet file."""
     options = {"compression": "zstd", "write_page_index": True}
     with pq.ParquetWriter(sink, table.schema, **options) as writer:
-        for start in range(0, max(rows.num_rows, 1), ROW_GROUP):  # an empty table has one too
-            group = rows.take(order.slice(start, ROW_GROUP)).combine_chunks()
+        for group in groups:
             writer.write_table(group.cast(table.schema), row_group_size=ROW_GROUP)
-    return sink.getvalue()
 
 
 def write_file(content: bytes | pa.Buffer, folder: str, name: str, rows: int) -> OutputFile:
     """Write one output below `folder`, replacing what a failed try left there."""
+    return _write([memoryview(content)], folder, name, rows)
+
+
+def _write(pieces: Pieces, folder: str, name: str, rows: int) -> OutputFile:
     if is_local(folder):
         Path(folder).mkdir(parents=True, exist_ok=True)
-        return write_local([memoryview(content)], folder, name, rows)
-    return write_object([memoryview(content)], folder, name, rows)
+        return write_local(pieces, folder, name, rows)
+    return write_object(pieces, folder, name, rows)
+
+
+def write_sorted(rows: Sorted, table: Table, folder: str, name: str) -> OutputFile:
+    """Write rows as one Parquet file below `folder`, by way of a file without a name."""
+    with TemporaryFile(dir=scratch(folder)) as file:
+        write_groups(file, rows.groups(), table)
+        file.seek(0)
+        return _write(iter(partial(file.read, COPIED), b""), folder, name, rows.count)
+
+
+def scratch(folder: str) -> str | None:
+    """Where files without a name may lie while `folder` is written: its own disk, if it has one."""
+    if not is_local(folder):
+        return None
+    Path(folder).mkdir(parents=True, exist_ok=True)
+    return folder
 
 
 def write_object(pieces: Pieces, folder: str, name: str, rows: int = 0) -> OutputFile:
@@ -85,19 +104,21 @@ class _Write(beam.DoFn):
     def process(self, keyed: tuple[_Shard, Iterable[Piece | Run]]) -> Iterator[OutputFile]:
         (name, shard), placed = keyed
         table = NAMED[name]
-        batches: list[pa.RecordBatch] = []
+        pieces: list[Piece] = []
         run: Run | None = None
         for one in placed:
             if isinstance(one, Run):
                 run = one
             else:
-                batches.append(unpacked(one, table.schema))
+                pieces.append(one)
         if run is None:  # nobody asked for the tables of this window
             return
-        rows = table_of(batches, table.schema)
-        batches.clear()
         path = f"{name}/part-{shard:05d}-of-{self._shards:05d}.parquet"
-        yield write_file(parquet_bytes(rows, table), run.staging, path, rows.num_rows)
+        with TemporaryFile(dir=scratch(run.staging)) as file:
+            rows = Sorted(table, file)
+            while pieces:
+                rows.add(unpacked(pieces.pop(), table.schema))
+            yield write_sorted(rows, table, run.staging, path)
 
 
 def _every_shard(run: Run, names: Iterable[str], shards: int) -> Iterator[tuple[_Shard, Run]]:

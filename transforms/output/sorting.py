@@ -1,0 +1,146 @@
+"""Rows of a table in order, however many: sorted parts on disk, merged into row groups.
+
+What is held is one part while rows come, and a little of every part while they go. The groups are
+those of a sort in memory: rows that are equal in all that is sorted by may differ in lists alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import BinaryIO
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from schemas.tables import Table
+from transforms.packing import Piece, Place, packed, unpacked
+
+ROW_GROUP = 131_072
+"""Rows a Parquet row group, fixed because it shows in the bytes."""
+
+PART = 128 << 20
+"""Bytes of rows, as Arrow holds them, that are sorted in memory."""
+
+STEP = 2_048
+"""Rows of a part that are read at a time, at least."""
+
+HELD = 2 * ROW_GROUP
+"""Rows of all parts together that are merged at a time, at least."""
+
+
+def order_of(rows: pa.Table, table: Table) -> pa.Array:
+    """Row numbers by the table's key, ties by every other column that can be sorted."""
+    sortable = [one.name for one in table.schema if not pa.types.is_nested(one.type)]
+    names = [*table.key, *(name for name in sortable if name not in table.key)]
+    return pc.sort_indices(rows, sort_keys=[(name, "ascending") for name in names])
+
+
+def row_groups(rows: pa.Table, table: Table) -> Iterator[pa.Table]:
+    """The rows in order, `ROW_GROUP` at a time; one empty group if there are none."""
+    order = order_of(rows, table)
+    for start in range(0, max(rows.num_rows, 1), ROW_GROUP):
+        yield rows.take(order.slice(start, ROW_GROUP)).combine_chunks()
+
+
+class Sorted:
+    """Rows of a table that come in any order and go in order.
+
+    `file` is an open one, in which parts are put down; rows of less than `part` bytes never are.
+    """
+
+    def __init__(self, table: Table, file: BinaryIO, part: int = PART) -> None:
+        self.count = 0
+        self._table = table
+        self._part = part
+        self._file = file
+        self._end = 0
+        self._waiting: list[pa.RecordBatch] = []
+        self._bytes = 0
+        self._parts: list[list[Piece]] = []
+
+    def add(self, batch: pa.RecordBatch) -> None:
+        """Take rows.
+
+        Raises:
+            OSError: if the file cannot be written.
+        """
+        self.count += batch.num_rows
+        self._waiting.append(batch)
+        self._bytes += batch.nbytes
+        if self._bytes >= self._part:
+            self._put_down()
+
+    def groups(self) -> Iterator[pa.Table]:
+        """All rows in order, `ROW_GROUP` at a time; one empty group if there are none. Once."""
+        if not self._parts:
+            yield from row_groups(self._taken(), self._table)
+            return
+        if self._waiting:
+            self._put_down()
+        yield from _grouped(_merged(self._parts, self._table))
+
+    def _taken(self) -> pa.Table:
+        rows = pa.Table.from_batches(self._waiting, self._table.schema).combine_chunks()
+        self._waiting.clear()
+        self._bytes = 0
+        return rows
+
+    def _put_down(self) -> None:
+        """Sort what waits and put it on disk as one part."""
+        rows = self._taken()
+        order = order_of(rows, self._table)
+        part = []
+        for start in range(0, rows.num_rows, STEP):
+            (batch,) = rows.take(order.slice(start, STEP)).combine_chunks().to_batches()
+            content = packed(batch, self._table.schema).read()
+            self._file.write(content)
+            part.append(Piece(Place(self._file.fileno(), self._end, len(content))))
+            self._end += len(content)
+        self._file.flush()
+        self._parts.append(part)
+
+
+def _merged(parts: list[list[Piece]], table: Table) -> Iterator[pa.Table]:
+    """The rows of sorted parts in order, in tables of whatever size."""
+    hold = max(STEP, HELD // len(parts))
+    left = [iter(part) for part in parts]
+    held = [table.schema.empty_table() for _ in parts]
+    whole = [False] * len(parts)
+    while True:
+        for n, pieces in enumerate(left):
+            while held[n].num_rows < hold and not whole[n]:
+                piece = next(pieces, None)
+                whole[n] = piece is None
+                if piece is not None:
+                    more = pa.Table.from_batches([unpacked(piece, table.schema)])
+                    held[n] = pa.concat_tables([held[n], more])
+        rows = pa.concat_tables(held).combine_chunks()
+        if not rows.num_rows:
+            return
+        ends = np.cumsum([one.num_rows for one in held])
+        order = order_of(rows, table)
+        # What is behind the last row held of a part may come after rows that are not yet read.
+        last = [end - 1 for end, all_read in zip(ends, whole, strict=True) if not all_read]
+        known = np.flatnonzero(np.isin(order.to_numpy(), last))
+        sure = order.slice(0, known[0] + 1) if len(known) else order
+        yield rows.take(sure)
+        of = np.searchsorted(ends, sure.to_numpy(), side="right")
+        gone = np.bincount(of, minlength=len(parts))
+        held = [one.slice(count) for one, count in zip(held, gone, strict=True)]
+
+
+def _grouped(tables: Iterable[pa.Table]) -> Iterator[pa.Table]:
+    waiting: list[pa.Table] = []
+    count = 0
+    for one in tables:
+        waiting.append(one)
+        count += one.num_rows
+        if count >= ROW_GROUP:
+            rows = pa.concat_tables(waiting)
+            while count >= ROW_GROUP:
+                yield rows.slice(0, ROW_GROUP).combine_chunks()
+                rows, count = rows.slice(ROW_GROUP), count - ROW_GROUP
+            waiting = [rows.combine_chunks()]
+    if count:
+        yield pa.concat_tables(waiting).combine_chunks()
