@@ -25,7 +25,7 @@ from transforms.graph.corroboration import SUPPLIED, Suppliers, supplied, suppli
 from transforms.graph.incidence import INCIDENCE, numbered
 from transforms.graph.reach import REACH, countries_by_node, dialled_by_node
 from transforms.graph.returning import epochs
-from transforms.graph.witnesses import BUSINESS_LINES, Lines
+from transforms.graph.witnesses import BUSINESS_LINES, Lines, victims_by_node
 from transforms.shuffle import hash_text, table_of
 
 NODE = pa.schema(
@@ -36,12 +36,14 @@ NODE = pa.schema(
         ("held", pa.int64()),
         ("phone", pa.bool_()),
         ("private", pa.bool_()),
+        ("told_by", pa.int64()),
     ]
 )
 """An infrastructure entity.
 
 `bare` is the hash of the id without its epoch; `held` counts the records that show it in a hard
-role; `private` is a phone that a private person may hold, by its type.
+role, `told_by` the victims who suffered those; `private` is a phone that a private person may hold,
+by its type.
 """
 
 
@@ -58,6 +60,7 @@ def nodes_of(found: pa.RecordBatch) -> pa.RecordBatch:
         kept["held"],
         phone,
         pc.and_(phone, pc.invert(business)),
+        kept["told_by"],
     ]
     return pa.RecordBatch.from_arrays(columns, schema=NODE)
 
@@ -88,7 +91,8 @@ def assign(
     phone, private = (
         nodes[name].to_numpy(zero_copy_only=False)[order] for name in ("phone", "private")
     )
-    lines = Lines(phone, private & (dialled_by_node(reached, node) == 0))
+    alone = nodes["told_by"].to_numpy()[order] - victims_by_node(evidence)
+    lines = Lines(phone, private & (dialled_by_node(reached, node) == 0), np.maximum(alone, 0))
     kinds = suppliers_by_node(supplies, node).kinds
     witnesses = Suppliers((*kinds, countries_by_node(reached, node)))
     pairs = epochs(nodes["bare"].to_numpy()[order], first_seen)
