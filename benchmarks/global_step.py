@@ -49,8 +49,9 @@ def world(records: int) -> tuple[pa.Table, pa.Table]:
     every = np.unique(identifier)
     none = pa.array(np.zeros(len(every), bool))
     first_seen = pa.array(rng.integers(0, 180 * DAY, len(every)))
+    held = pa.array(every % 5 + 1)
     nodes = pa.table(
-        [_hash(every), _hash(every), first_seen, pa.array(every % 5 + 1), none, none],
+        [_hash(every), _hash(every), first_seen, held, none, none, held],
         names=NODE.names,
     ).cast(NODE)
     return nodes, named

@@ -25,8 +25,9 @@ def holders(plan: Plan) -> dict[str, int]:
 class Ties:
     """What records have tied so far: a union-find forest over each ring's own identifiers.
 
-    Identifiers that serve two rings are in no ring's truth and tie nothing. One that is only ever
-    named beside another ring's is left out: no evidence tells which of the two it belongs to.
+    Identifiers that serve two rings are in no ring's truth and tie nothing. One that nothing ties
+    to its ring but records that name another ring's too is left out: no evidence tells which of the
+    two it belongs to, and a record that names it alone ties it to neither.
     """
 
     plan: Plan
@@ -41,7 +42,7 @@ class Ties:
         for one in owned:
             root = self._root(one)
             self.parents[root] = self._root(first.setdefault(owners[one], one))
-        if len(first) == 1:
+        if len(first) == 1 and len(set(owned)) > 1:
             self.sure.update(owned)
 
     def _root(self, one: str) -> str:

@@ -25,7 +25,7 @@ def no_suppliers(nodes):
 
 def no_lines(nodes):
     """Lines where nothing is a phone."""
-    return Lines(np.zeros(nodes, bool), np.zeros(nodes, bool))
+    return Lines(np.zeros(nodes, bool), np.zeros(nodes, bool), np.zeros(nodes, np.int64))
 
 
 def no_epochs():

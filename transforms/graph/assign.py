@@ -29,7 +29,7 @@ from transforms.graph.islands import Island, Islands, Memo
 from transforms.graph.known_islands import known, told, worked
 from transforms.graph.reach import REACH, countries_by_node, dialled_by_node
 from transforms.graph.returning import epochs
-from transforms.graph.witnesses import BUSINESS_LINES, Lines
+from transforms.graph.witnesses import BUSINESS_LINES, Lines, victims_by_node
 from transforms.shuffle import MAIN, batches_of, hash_text, table_of
 
 ISLANDS, TALLIES = "islands", "tallies"
@@ -42,12 +42,14 @@ NODE = pa.schema(
         ("held", pa.int64()),
         ("phone", pa.bool_()),
         ("private", pa.bool_()),
+        ("told_by", pa.int64()),
     ]
 )
 """An infrastructure entity.
 
 `bare` is the hash of the id without its epoch; `held` counts the records that show it in a hard
-role; `private` is a phone that a private person may hold, by its type.
+role, `told_by` the victims who suffered those; `private` is a phone that a private person may hold,
+by its type.
 """
 
 
@@ -64,6 +66,7 @@ def nodes_of(found: pa.RecordBatch) -> pa.RecordBatch:
         kept["held"],
         phone,
         pc.and_(phone, pc.invert(business)),
+        kept["told_by"],
     ]
     return pa.RecordBatch.from_arrays(columns, schema=NODE)
 
@@ -96,7 +99,8 @@ def assign(
     phone, private = (
         nodes[name].to_numpy(zero_copy_only=False)[order] for name in ("phone", "private")
     )
-    lines = Lines(phone, private & (dialled_by_node(reached, node) == 0))
+    alone = nodes["told_by"].to_numpy()[order] - victims_by_node(evidence)
+    lines = Lines(phone, private & (dialled_by_node(reached, node) == 0), np.maximum(alone, 0))
     kinds = suppliers_by_node(supplies, node).kinds
     witnesses = Suppliers((*kinds, countries_by_node(reached, node)))
     pairs = epochs(nodes["bare"].to_numpy()[order], first_seen)

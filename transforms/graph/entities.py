@@ -24,6 +24,7 @@ FOUND = pa.schema(
         *ENTITY,
         column("role", pa.string(), "Most frequent role, hard ones first.", values=tuple(Role)),
         column("held", pa.int64(), "Records that show it in a hard role."),
+        column("told_by", pa.int64(), "Victims, by pseudonym, whose records show that."),
     ]
 )
 """ENTITY with what clustering needs to know of it."""
@@ -71,10 +72,17 @@ def judge(
 def _count(activity: pa.Table) -> pa.Table:
     """Sums and extremes of each entity, in columns of the names of ACTIVITY."""
     smallest = ("kind", "first_seen", "place", "region", "line_type")
-    added = activity.group_by("entity_id", use_threads=False).aggregate(
-        [(name, "min") for name in smallest]
-        + [("last_seen", "max"), ("source_org", "distinct"), ("victim", "count_distinct")]
-        + [(name, "sum") for name in COUNTS]
+    nobody = pa.scalar(None, activity["victim"].type)
+    told_by = pc.if_else(pc.greater(activity["held"], 0), activity["victim"], nobody)
+    added = (
+        activity.append_column("told_by", told_by)
+        .group_by("entity_id", use_threads=False)
+        .aggregate(
+            [(name, "min") for name in smallest]
+            + [("last_seen", "max"), ("source_org", "distinct")]
+            + [(name, "count_distinct") for name in ("victim", "told_by")]
+            + [(name, "sum") for name in COUNTS]
+        )
     )
     return added.rename_columns([_named(name) for name in added.column_names])
 
@@ -205,5 +213,6 @@ def _entities(counted: pa.Table, status: pa.Array, reason: pa.Array, roles: pa.A
         "epoch": turns,
         "role": roles,
         "held": counted["held"],
+        "told_by": counted["told_by"],
     }
     return pa.table(columns, schema=FOUND)

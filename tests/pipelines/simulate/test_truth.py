@@ -31,7 +31,7 @@ def test_operations_are_the_largest_components_of_each_rings_own_records(records
                 by_ring[OWNERS[one]].append(one)
         for held in by_ring.values():
             nx.add_path(graph, held)
-        if len(by_ring) == 1:
+        if len(by_ring) == 1 and any(len(set(held)) > 1 for held in by_ring.values()):
             sure.update(*by_ring.values())
     operations = defaultdict(set)
     for one, operation in rows(records):
@@ -56,6 +56,13 @@ def test_what_nothing_ties_to_the_largest_part_is_left_out():
     assert rows(parts) == [("id-1", "ring-1"), ("id-10", "ring-1"), ("id-7", "ring-1")]
 
 
+def test_who_names_it_alone_does_not_tie_what_only_stands_beside_anothers():
+    beside = [["id-1", "id-7"], ["id-7", "id-10", "id-2"], ["id-10"]]
+    assert rows(beside) == [("id-1", "ring-1"), ("id-7", "ring-1")]
+    assert ("id-10", "ring-1") in rows([*beside, ["id-10", "id-1"]])
+
+
 def test_rows_are_sorted_by_id():
-    ids = [one for one, _ in rows([["id-9", "id-3"], ["id-1"], ["id-13"]])]
+    ids = [one for one, _ in rows([["id-9", "id-3"], ["id-13", "id-1"], ["id-8", "id-2"]])]
     assert ids == sorted(ids)
+    assert len(ids) == 6

@@ -77,11 +77,8 @@ def test_what_is_always_named_together_is_one_cluster_named_after_the_oldest(cou
 
 
 def test_hashes_that_collide_stop_the_run():
-    nodes = pa.Table.from_pylist(
-        [{"node": 7, "bare": 7, "first_seen": DAY, "held": 1, "phone": False, "private": False}]
-        * 2,
-        NODE,
-    )
+    one = {"node": 7, "bare": 7, "first_seen": DAY, "held": 1, "told_by": 1}
+    nodes = pa.Table.from_pylist([one | {"phone": False, "private": False}] * 2, NODE)
     with pytest.raises(ValueError, match="share a 63-bit hash"):
         assign(nodes, INCIDENCE.empty_table(), SUPPLIED.empty_table(), REACH.empty_table())
 

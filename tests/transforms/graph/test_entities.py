@@ -74,6 +74,8 @@ def test_classification_by_the_rules_in_any_order(rows, known, random):
         assert one["first_seen"] == min(row["observed_at"] for row in mine)
         assert one["last_seen"] == max(row["observed_at"] for row in mine)
         assert (one["role"] in HARD_ROLES) == (one["held"] > 0)
+        tellers = {row["victim_key"] for row in mine if row["role"] in HARD_ROLES} - {None}
+        assert one["told_by"] == len(tellers)
 
     victims = [one for one in shown.values() if one["status"] == Status.VICTIM_SIDE]
     assert len(victims) == len(hidden)

@@ -7,9 +7,10 @@ from hypothesis import strategies as st
 
 from tests.transforms.made_up_evidence import DAY
 from transforms.graph.incidence import INCIDENCE, numbered
-from transforms.graph.witnesses import BESIDE, VICTIMS, Lines, doubted
+from transforms.graph.witnesses import BESIDE, VICTIMS, Lines, doubted, victims_by_node
 
 NODES = 8
+NOBODY = np.zeros(NODES, np.int64)
 
 
 def evidence(groups, victims):
@@ -29,15 +30,16 @@ def evidence(groups, victims):
     st.lists(st.integers(0, 4), min_size=12, max_size=12),
     st.sets(st.integers(0, NODES - 1)),
     st.sets(st.integers(0, NODES - 1)),
+    st.lists(st.integers(0, 2), min_size=NODES, max_size=NODES),
 )
 def test_whom_two_victims_tie_to_those_who_stay_and_nobody_else(
-    groups, label, victims, private, business
+    groups, label, victims, private, business, alone
 ):
     label = np.array(label)
     mask = np.isin(np.arange(NODES), list(private))
     phones = private | business
     phone = np.isin(np.arange(NODES), list(phones))
-    gone = doubted(evidence(groups, victims), label, Lines(phone, mask))
+    gone = doubted(evidence(groups, victims), label, Lines(phone, mask, np.array(alone)))
 
     def witnesses(one, most=NODES, *, anywhere=False):
         return {
@@ -55,17 +57,17 @@ def test_whom_two_victims_tie_to_those_who_stay_and_nobody_else(
         if not mask[one] or not shared:
             assert not gone[one]
         else:
-            least = VICTIMS if witnesses(one, most=1) else BESIDE
             near, all_who_name_it = witnesses(one), witnesses(one, anywhere=True)
-            enough = len(near) >= least and 2 * len(near) > len(all_who_name_it)
-            assert gone[one] == (not enough)
+            sole = witnesses(one, most=1)
+            enough = len(near) + alone[one] >= VICTIMS if sole else len(near) >= BESIDE
+            assert gone[one] == (not enough or 2 * len(near) <= len(all_who_name_it))
 
 
 def test_a_line_that_only_a_doubted_line_ties_goes_too():
     groups = [{0, 1}, {1, 2}, {3, 4}, {3, 4}]
     label = np.array([0, 0, 0, 3, 3, 5, 6, 7])
     private = np.array([True, True, False, True, False, False, False, False])
-    gone = doubted(evidence(groups, [1, 2, 3, 4]), label, Lines(private, private))
+    gone = doubted(evidence(groups, [1, 2, 3, 4]), label, Lines(private, private, NOBODY))
     assert gone.tolist() == [True, True, False, False, False, False, False, False]
 
 
@@ -74,11 +76,11 @@ def test_a_line_that_only_stands_beside_other_numbers_is_doubted():
     groups = [{0, 1, 2}, {0, 1, 2}, {0, 2}, {0, 2}]
     label = np.array([0, 0, 0, *range(3, NODES)])
     phone, private = (np.isin(np.arange(NODES), those) for those in ([0, 1], [1]))
-    doubt = doubted(evidence(groups, [1, 2, 3, 4]), label, Lines(phone, private))
+    doubt = doubted(evidence(groups, [1, 2, 3, 4]), label, Lines(phone, private, NOBODY))
     assert np.flatnonzero(doubt).tolist() == [1]
     for more in ({1, 2}, {0, 1, 2}):
         told = evidence([*groups, more], [1, 2, 3, 4, 5])
-        assert not doubted(told, label, Lines(phone, private)).any()
+        assert not doubted(told, label, Lines(phone, private, NOBODY)).any()
 
 
 def test_a_line_that_as_many_name_elsewhere_is_doubted():
@@ -87,6 +89,29 @@ def test_a_line_that_as_many_name_elsewhere_is_doubted():
     label = np.array([0, 0, 2, *range(3, NODES)])
     line = np.arange(NODES) == 1
     assert (
-        doubted(evidence(groups, [1, 2, 3, 4]), label, Lines(line, line)).tolist() == line.tolist()
+        doubted(evidence(groups, [1, 2, 3, 4]), label, Lines(line, line, NOBODY)).tolist()
+        == line.tolist()
     )
-    assert not doubted(evidence([*groups, {0, 1}], [1, 2, 3, 4, 5]), label, Lines(line, line)).any()
+    assert not doubted(
+        evidence([*groups, {0, 1}], [1, 2, 3, 4, 5]), label, Lines(line, line, NOBODY)
+    ).any()
+
+
+def test_who_names_a_line_alone_bears_out_one_who_names_no_other_phone():
+    label, line = np.array([0, 0, 0, *range(3, NODES)]), np.arange(NODES) == 1
+    phone = np.isin(np.arange(NODES), [1, 2])
+    for other, doubts in ((0, False), (2, True)):
+        told = evidence([{other, 1}, {0, 2}, {0, 2}], [1, 2, 3])
+        for alone, doubt in ((0, True), (1, doubts)):
+            found = doubted(told, label, Lines(phone, line, line * alone))
+            assert found.tolist() == (line & doubt).tolist()
+
+
+@given(
+    st.lists(st.sets(st.integers(0, NODES - 1), min_size=2, max_size=4), max_size=12),
+    st.lists(st.integers(0, 4), min_size=12, max_size=12),
+)
+def test_victims_are_counted_once_a_node(groups, victims):
+    found = victims_by_node(evidence(groups, victims))
+    for node in range(NODES):
+        assert found[node] == len({victims[g] for g, those in enumerate(groups) if node in those})
