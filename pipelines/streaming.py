@@ -32,17 +32,21 @@ from transforms.identify.strays import VictimNumbers
 from transforms.live.expiry import longest
 from transforms.live.keep import (
     BLOCKS,
+    PRINTED,
     RECORDS,
     REJECTED,
+    SAID,
     STATED,
     TICKS,
     Show,
     ShowRefused,
     count_live,
     young,
+    young_printed,
 )
 from transforms.live.known import KnownMembers
 from transforms.live.reject_files import WriteRejects
+from transforms.live.said import Words
 from transforms.live.snapshot import SnapshotRuns, Snapshots
 from transforms.live.stated import still_stated
 from transforms.output.desk import Desk
@@ -53,6 +57,7 @@ from transforms.output.write import WriteTables
 from transforms.privacy.rejected import mask_rejects
 from transforms.read.reader import CALLS, COMPLAINTS
 from transforms.read.reader import REJECTS as UNREAD
+from transforms.scripts.transform import ScriptsUnread
 from transforms.shuffle import MAIN
 from transforms.validate.transform import ACCEPTED, REJECTS, TALLIES, Validate
 
@@ -97,7 +102,7 @@ def build(pipeline: beam.Pipeline, plan: StreamPlan) -> None:
     arrived = {BLOCKS: blocks, REJECTED: refused, TICKS: read[TICKS]}
     kept = (
         arrived | "Keep" >> plan.keep
-    )  # LIVE, RECORD, STATED_AT, REJECT, tallies: a window a tick
+    )  # LIVE, RECORD, STATED_AT, LIVE_PRINTED, SAID, REJECT, tallies: a window a tick
 
     alerts = kept | "Look" >> plan.look  # ALERT
     if plan.once is not None:
@@ -140,7 +145,12 @@ class Look(beam.PTransform):
         start = kept[TICKS]  # one Tick
         in_force = (kept[RECORDS],) | "Decisions" >> Decisions(self.decisions, None, start)
         decided = beam.pvalue.AsSingleton(in_force)
-        evidence = kept[MAIN] | "Expire" >> beam.Map(young, decided, self.days)  # EVIDENCE
+        texts = kept[PRINTED] | "Expire prints" >> beam.Map(young_printed, decided, self.days)
+        words = beam.pvalue.AsSingleton(kept[SAID] | "Words" >> Words(start))  # one WORDED batch
+        evidence = (
+            kept[MAIN] | "Expire" >> beam.Map(young, decided, self.days),
+            texts | "Scripts" >> ScriptsUnread(start, words),
+        ) | "All evidence" >> beam.Flatten()  # EVIDENCE
         stated = kept[STATED] | "Still stated" >> beam.Map(
             still_stated, decided, longest(self.days)
         )  # STATED

@@ -16,11 +16,12 @@ import pyarrow as pa
 
 from pipelines.options import UsageError
 from pipelines.watch.folder import Picked, as_json, from_json
-from transforms.live.block import RECORD, SHOWN, Block, settle
+from transforms.live.block import SCHEMAS, Block, nothing, settle
 from transforms.live.keep_here import Alive
-from transforms.live.stated import STATED_AT
 
-VERSION = 3
+VERSION = 4
+SINCE = {3: 3, VERSION: len(SCHEMAS)}
+"""Versions that are read, and how many of a block's tables each has: the rest is empty."""
 FOLDER = "state"
 
 FILES = 256
@@ -81,7 +82,7 @@ class State:
         blocks = []
         for path in (wholes[-1], *parts):
             block, told = _read(path)
-            if told["version"] != VERSION:
+            if block is None:
                 raise self._other()
             blocks.append(block)
         self._files, self._rows = len(parts), sum(map(_rows, blocks[1:]))
@@ -98,31 +99,41 @@ class State:
 
 
 def _rows(block: Block) -> int:
-    return sum(batch.num_rows for batch in block)
+    """Rows that stand for records: what was said of one is settled into few."""
+    return sum(batch.num_rows for batch in block._replace(said=nothing().said))
 
 
 def _write(path: Path, block: Block, told: Mapping[str, object]) -> None:
-    """The three tables of a block, each as one Arrow stream, one after the other."""
+    """The tables of a block, each as one Arrow stream, one after the other."""
     text = json.dumps(told, sort_keys=True).encode()
     records = block.records.replace_schema_metadata({_TOLD: text})
     with path.open("wb") as file:
-        for batch in (records, block.shown, block.stated):
+        for batch in _tables(block._replace(records=records)):
             with pa.ipc.new_stream(file, batch.schema) as writer:
                 writer.write_batch(batch)
         file.flush()
         os.fsync(file.fileno())
 
 
-def _read(path: Path) -> tuple[Block, dict[str, Any]]:
-    tables, text = [], b""
+def _tables(block: Block) -> tuple[pa.RecordBatch, ...]:
+    return block
+
+
+def _read(path: Path) -> tuple[Block | None, dict[str, Any]]:
+    """A block, none if it is of a version that is not read, and the rest of the state."""
+    told: dict[str, Any] = {}
+    tables: list[pa.RecordBatch] = []
     with path.open("rb") as file:
-        for schema in (RECORD, SHOWN, STATED_AT):
+        while not told or len(tables) < SINCE[told["version"]]:
             with pa.ipc.open_stream(file) as reader:
-                text = (reader.schema.metadata or {}).get(_TOLD, text)
+                if not told:
+                    told = json.loads((reader.schema.metadata or {})[_TOLD])
+                    if told["version"] not in SINCE:
+                        return None, told
                 columns = reader.read_next_batch().columns
-                tables.append(pa.RecordBatch.from_arrays(columns, schema=schema))
+                tables.append(pa.RecordBatch.from_arrays(columns, schema=SCHEMAS[len(tables)]))
                 reader.read_all()
-    return Block(*tables), json.loads(text)
+    return Block(*tables, *nothing()[len(tables) :]), told
 
 
 def _sync(path: Path) -> None:

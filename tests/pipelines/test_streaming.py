@@ -4,6 +4,7 @@ from collections import Counter
 from dataclasses import dataclass
 
 import apache_beam as beam
+import pyarrow.dataset as ds
 from apache_beam.metrics import MetricsFilter
 from apache_beam.runners.direct.direct_runner import BundleBasedDirectRunner
 
@@ -14,14 +15,30 @@ from pipelines.watch.folder import Folder
 from schemas.kinds import RecordKind
 from tests.pipelines.live_events import Live
 from tests.pipelines.running import jsonl, run
-from tests.pipelines.watch.test_alerts import CALLS, INNOCENT, KNOWN, NEW, alerts_in, told
+from tests.pipelines.watch.test_alerts import (
+    CALLS,
+    INNOCENT,
+    KNOWN,
+    NEW,
+    OLD,
+    alerts_in,
+    report,
+    told,
+)
 from tests.pipelines.watch.test_watch import files_of
+from tests.transforms.scripts.texts import SCRIPT, own
 from transforms.live.keep import TICKS
 from transforms.live.keep_here import Alive, KeepHere
 from transforms.live.ticks import Tick
 from transforms.output.metrics import NAMESPACE
 from transforms.read.options import ReadOptions
 from transforms.read.some import ReadShards
+
+SCRIPTED = [
+    report(100 + n, OLD["AB"[n % 2]][0], day=2 + n, narrative=f"{own(n)} {SCRIPT}")
+    for n in range(6)
+]
+"""Two rings whose victims heard one script."""
 
 
 def counters(result):
@@ -35,16 +52,17 @@ def counters(result):
 
 def test_late_and_repeated_records_live_give_the_batch_runs_clusters_and_alerts_once(tmp_path):
     run(tmp_path / "known", "--complaints", jsonl(tmp_path / "known.jsonl", KNOWN))
-    everything = jsonl(tmp_path / "all.jsonl", [*KNOWN, *NEW, *INNOCENT])
+    everything = jsonl(tmp_path / "all.jsonl", [*KNOWN, *NEW, *INNOCENT, *SCRIPTED])
     calls = jsonl(tmp_path / "calls.jsonl", CALLS)
     flags = ["--previous", tmp_path / "known"]
     run(tmp_path / "batch", "--complaints", everything, "--calls", calls, *flags)
     complaint, call = RecordKind.COMPLAINT, RecordKind.CALL
     events = [
-        (complaint, [*NEW[3:], *INNOCENT]),
+        (complaint, [*NEW[3:], *INNOCENT, *SCRIPTED[:3]]),
         (call, CALLS[5:]),
         Tick(100, snapshot=False),
         (complaint, [*KNOWN[::-1], *NEW[:5], {"complaint_id": 7}]),  # late, repeated, poison
+        (complaint, [*SCRIPTED[2:]]),
         (call, CALLS),
         Tick(110, snapshot=False),
         Tick(120, snapshot=True),
@@ -58,6 +76,8 @@ def test_late_and_repeated_records_live_give_the_batch_runs_clusters_and_alerts_
     (snapshot,) = (output / "snapshots").iterdir()
     assert snapshot.name == "1970-01-01T00-02-00Z"
     assert files_of(snapshot) == files_of(tmp_path / "batch")
+    templates = ds.dataset(snapshot / "suppliers").to_table()["template"].to_pylist()
+    assert templates == [SCRIPT.replace("1", "#")] * 2
     assert told(alerts_in(output)) == {
         ("joined_cluster", "phone:+18665550105"),
         ("threshold", "phone:+18555550106"),

@@ -1,6 +1,7 @@
 """Blocks: records that arrived together and what they show, and how blocks become one.
 
-A stream does not keep the records, only who they are and what they show: no narrative stays.
+A stream does not keep the records, only who they are and what they show: of a narrative its
+fingerprints stay, and words only as `said` has it.
 """
 
 from __future__ import annotations
@@ -16,12 +17,14 @@ import pyarrow.compute as pc
 from schemas.call import CALL_KEY
 from schemas.complaint import COMPLAINT_KEY
 from schemas.field import TIMESTAMP
-from schemas.kinds import RecordKind
+from schemas.kinds import EntityKind, RecordKind
 from schemas.mention import EVIDENCE
 from transforms.deduplicate import CALLS_BY, COMPLAINTS_BY, content_hashes, winners
 from transforms.identify.evidence import call_evidence, complaint_evidence
-from transforms.live.expiry import MICROSECONDS_A_DAY, longest
+from transforms.live.expiry import MICROSECONDS_A_DAY, lives, longest
+from transforms.live.said import SAID, said, settled
 from transforms.live.stated import STATED_AT, latest, since, stated_at, stated_in_refused
+from transforms.scripts.marked import MARKED, READ, marked
 from transforms.shuffle import hash_columns
 
 RECORD = pa.schema(
@@ -43,20 +46,39 @@ KEY = ("record_kind", "source_org", "record_id")
 SHOWN = pa.schema([("row", pa.int32()), *EVIDENCE])
 """EVIDENCE with the row of the block's records that it was read from."""
 
+PRINTED = pa.schema([("row", pa.int32()), *MARKED])
+"""MARKED with the row of the block's records whose narrative it is of."""
+
+SCHEMAS = (RECORD, SHOWN, STATED_AT, PRINTED, SAID)
+"""Those of a block."""
+
 
 class Block(NamedTuple):
-    """RECORD rows, each id once, the SHOWN rows of their evidence, and STATED_AT rows.
+    """RECORD rows, each id once, and what they show: evidence and fingerprints.
 
-    What is stated stands for itself: the row that stated it may be refused, or replaced.
+    What is stated and what was said stand for themselves: the row that stated it may be refused,
+    or replaced, and who said it may be anybody.
     """
 
     records: pa.RecordBatch
     shown: pa.RecordBatch
     stated: pa.RecordBatch
+    printed: pa.RecordBatch
+    said: pa.RecordBatch
 
 
 PIECE = 8_192
 """Records of a block as it is stored and as it travels."""
+
+SAID_A_RECORD = 16
+"""Times as many rows of what was said are in a piece."""
+
+SAID_PARTITION = 0
+"""Where all that was said is brought together.
+
+By fingerprint it would be in all partitions, and every record that comes would be cut into as many
+pieces. It is the smallest part of what one worker holds at a tick.
+"""
 
 _WINS = [("received_at", "descending"), ("duration_seconds", "descending")]
 
@@ -90,7 +112,11 @@ def block_of(accepted: pa.RecordBatch, kind: RecordKind) -> Block:
     evidence = call_evidence(kept) if kind is RecordKind.CALL else complaint_evidence(kept)
     row = pc.index_in(_names(evidence), _names(records))
     shown = pa.RecordBatch.from_arrays([row, *evidence.columns], schema=SHOWN)
-    return Block(records, shown, stated_at(accepted, kind))
+    read = _empty(READ) if kind is RecordKind.CALL else marked(kept)
+    row = pc.index_in(_names(read, "complaint_id"), _names(records))
+    printed = pa.RecordBatch.from_arrays([row, *read.select(MARKED.names).columns], schema=PRINTED)
+    told = said(read, when.take(row))
+    return Block(records, shown, stated_at(accepted, kind), printed, told)
 
 
 def refused_block(rejects: pa.RecordBatch, now: datetime) -> Block:
@@ -98,13 +124,13 @@ def refused_block(rejects: pa.RecordBatch, now: datetime) -> Block:
     return nothing()._replace(stated=stated_in_refused(rejects, now))
 
 
-def _names(rows: pa.RecordBatch) -> pa.Array:
-    return pc.binary_join_element_wise(rows["source_org"], rows["record_id"], "|")
+def _names(rows: pa.RecordBatch, record_id: str = "record_id") -> pa.Array:
+    return pc.binary_join_element_wise(rows["source_org"], rows[record_id], "|")
 
 
 def nothing() -> Block:
     """A block that holds nothing."""
-    return Block(*(_empty(schema) for schema in (RECORD, SHOWN, STATED_AT)))
+    return Block(*(_empty(schema) for schema in SCHEMAS))
 
 
 def _empty(schema: pa.Schema) -> pa.RecordBatch:
@@ -115,35 +141,46 @@ def partitions_of(block: Block, partitions: int) -> Iterator[tuple[int, Block]]:
     """Cut a block by hash of the record's id, or of the stated number, into (partition, block)."""
     owner = (hash_columns(block.records, KEY) >> 40) % partitions
     of_stated = (hash_columns(block.stated, ("entity_id",)) >> 40) % partitions
-    for partition in np.union1d(owner, of_stated).tolist():
-        rows, stated = np.flatnonzero(owner == partition), np.flatnonzero(of_stated == partition)
-        yield partition, _taken(block, rows, stated)
+    of_said = np.full(block.said.num_rows, SAID_PARTITION)
+    for partition in np.unique(np.concatenate([owner, of_stated, of_said])).tolist():
+        yield (
+            partition,
+            _taken(
+                block, *(np.flatnonzero(one == partition) for one in (owner, of_stated, of_said))
+            ),
+        )
 
 
 def pieces(block: Block) -> Iterator[Block]:
     """A block cut into ones of at most `PIECE` rows; nothing for an empty one."""
-    records, stated = block.records.num_rows, block.stated.num_rows
-    for start in range(0, max(records, stated), PIECE):
-        end = start + PIECE
-        rows = np.arange(min(start, records), min(end, records))
-        yield _taken(block, rows, np.arange(min(start, stated), min(end, stated)))
+    counts = (block.records.num_rows, block.stated.num_rows, block.said.num_rows)
+    sizes = (PIECE, PIECE, PIECE * SAID_A_RECORD)
+    for number in range(max(-(-count // size) for count, size in zip(counts, sizes, strict=True))):
+        yield _taken(
+            block,
+            *(
+                np.arange(min(number * size, count), min((number + 1) * size, count))
+                for count, size in zip(counts, sizes, strict=True)
+            ),
+        )
 
 
-def _taken(block: Block, rows: np.ndarray, stated: np.ndarray) -> Block:
-    kept = block.stated.take(pa.array(stated))
-    return Block(*taken(block.records, block.shown, rows), kept)
+def _taken(block: Block, rows: np.ndarray, stated: np.ndarray, told: np.ndarray) -> Block:
+    records = block.records.take(pa.array(rows))
+    shown, printed = (
+        of_rows(one, rows, block.records.num_rows) for one in (block.shown, block.printed)
+    )
+    kept = block.stated.take(pa.array(stated)), block.said.take(pa.array(told))
+    return Block(records, shown, kept[0], printed, kept[1])
 
 
-def taken(
-    records: pa.RecordBatch, shown: pa.RecordBatch, rows: np.ndarray
-) -> tuple[pa.RecordBatch, pa.RecordBatch]:
-    """Some records, by ascending row, and their evidence."""
-    place = np.full(records.num_rows, -1, np.int32)
+def of_rows(shown: pa.RecordBatch, rows: np.ndarray, count: int) -> pa.RecordBatch:
+    """Of SHOWN or PRINTED rows of `count` records those of some, by ascending number."""
+    place = np.full(count, -1, np.int32)
     place[rows] = np.arange(len(rows), dtype=np.int32)
     now = place[shown["row"].to_numpy()]
     kept = shown.filter(pa.array(now >= 0))
-    kept = kept.set_column(0, SHOWN.field("row"), pa.array(now[now >= 0]))
-    return records.take(pa.array(rows)), kept
+    return kept.set_column(0, shown.schema.field("row"), pa.array(now[now >= 0]))
 
 
 def joined(blocks: Sequence[Block]) -> Block:
@@ -151,18 +188,22 @@ def joined(blocks: Sequence[Block]) -> Block:
     if not blocks:
         return nothing()
     sizes = [one.records.num_rows for one in blocks]
-    starts = np.cumsum([0, *sizes[:-1]])
-    moved = [
-        one.shown.set_column(
-            0, SHOWN.field("row"), pc.add(one.shown["row"], pa.scalar(start, pa.int32()))
-        )
-        for start, one in zip(starts.tolist(), blocks, strict=True)
-    ]
+    starts = np.cumsum([0, *sizes[:-1]]).tolist()
     return Block(
         _one([one.records for one in blocks], RECORD),
-        _one(moved, SHOWN),
+        _one([_moved(one.shown, start) for start, one in zip(starts, blocks, strict=True)], SHOWN),
         _one([one.stated for one in blocks], STATED_AT),
+        _one(
+            [_moved(one.printed, start) for start, one in zip(starts, blocks, strict=True)],
+            PRINTED,
+        ),
+        _one([one.said for one in blocks], SAID),
     )
+
+
+def _moved(shown: pa.RecordBatch, start: int) -> pa.RecordBatch:
+    row = pc.add(shown["row"], pa.scalar(start, pa.int32()))
+    return shown.set_column(0, shown.schema.field("row"), row)
 
 
 def _one(batches: list[pa.RecordBatch], schema: pa.Schema) -> pa.RecordBatch:
@@ -182,31 +223,47 @@ def settle(blocks: Sequence[Block], days: Mapping[str, int]) -> Settled:
     """
     whole = joined(blocks)
     arrived = whole.records.num_rows
-    stated = latest([whole.stated])
+    stated, told = latest([whole.stated]), _still_said(whole, days)
     if not arrived:
-        return Settled(whole._replace(stated=stated), 0, 0)
+        return Settled(whole._replace(stated=stated, said=told), 0, 0)
     first = winners(pa.Table.from_batches([whole.records]), KEY, _WINS)
-    unique = taken(whole.records, whole.shown, first)
-    newest = pc.max(unique[0]["received_at"]).as_py()
-    when = unique[0]["received_at"].cast(pa.int64()).to_numpy()
+    unique = whole.records.take(pa.array(first))
+    newest = pc.max(unique["received_at"]).as_py()
+    when = unique["received_at"].cast(pa.int64()).to_numpy()
     alive = np.flatnonzero(when >= when.max() - longest(days) * MICROSECONDS_A_DAY)
-    records, shown = taken(*unique, alive)
+    kept = first[alive]
+    records = whole.records.take(pa.array(kept))
+    shown, printed = (of_rows(one, kept, arrived) for one in (whole.shown, whole.printed))
+    kinds = shown["kind"], pa.repeat(str(EntityKind.SCRIPT), printed.num_rows)
     return Settled(
-        Block(records, _alive(records, shown, days), since(stated, newest, longest(days))),
+        Block(
+            records,
+            _alive(records, shown, kinds[0], days),
+            since(stated, newest, longest(days)),
+            _alive(records, printed, kinds[1], days),
+            told,
+        ),
         duplicates=arrived - len(first),
         expired=len(first) - len(alive),
     )
 
 
+def _still_said(whole: Block, days: Mapping[str, int]) -> pa.RecordBatch:
+    """What was said within a script's life, behind the newest record or person."""
+    newest = [
+        pc.max(rows["received_at"].cast(pa.int64())).as_py() or 0
+        for rows in (whole.records, whole.said)
+    ]
+    return settled(whole.said, max(newest) - days[EntityKind.SCRIPT] * MICROSECONDS_A_DAY)
+
+
 def _alive(
-    records: pa.RecordBatch, shown: pa.RecordBatch, days: Mapping[str, int]
+    records: pa.RecordBatch, shown: pa.RecordBatch, kinds: pa.Array, days: Mapping[str, int]
 ) -> pa.RecordBatch:
-    """The evidence that is younger than its kind's life, by the day of its record."""
+    """What is younger than the life of its kind, by the day of its record."""
     if not shown.num_rows:
         return shown
     when = records["received_at"].cast(pa.int64()).to_numpy()
     age = when.max() - when[shown["row"].to_numpy()]
-    kinds = shown["kind"].dictionary_encode()
-    lives = np.array([days[kind] for kind in kinds.dictionary.to_pylist()], np.int64)
-    life = lives[kinds.indices.to_numpy()] * MICROSECONDS_A_DAY
-    return shown if (age <= life).all() else shown.filter(pa.array(age <= life))
+    young = age <= lives(kinds, days)
+    return shown if young.all() else shown.filter(pa.array(young))

@@ -8,6 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import numpy as np
+import pyarrow as pa
+
 from schemas.kinds import EntityKind
 
 MICROSECONDS_A_DAY = 86_400_000_000
@@ -27,9 +30,19 @@ DAYS: Mapping[str, int] = {
     EntityKind.CARRIER: 90,
     EntityKind.IP: 90,
 }
-"""Days for which a sighting of each kind counts, behind the newest record of the stream."""
+"""Days for which a sighting of each kind counts, behind the newest record of the stream.
+
+Of a script they are those of the fingerprints of a narrative, and of the words that are kept.
+"""
 
 
 def longest(days: Mapping[str, int]) -> int:
     """Days for which a record is remembered, so that its duplicate is known as one."""
     return max(days.values())
+
+
+def lives(kinds: pa.Array, days: Mapping[str, int]) -> np.ndarray:
+    """The microseconds for which each of these kinds counts."""
+    named = kinds.dictionary_encode()
+    each = np.array([days[kind] for kind in named.dictionary.to_pylist()], np.int64)
+    return each[named.indices.to_numpy()] * MICROSECONDS_A_DAY

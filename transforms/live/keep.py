@@ -18,7 +18,7 @@ from apache_beam.coders import PickleCoder
 from apache_beam.transforms.userstate import BagStateSpec, ReadModifyWriteStateSpec
 
 from schemas.field import TIMESTAMP
-from schemas.kinds import RecordKind
+from schemas.kinds import EntityKind, RecordKind
 from schemas.mention import EVIDENCE
 from transforms.accounting import Tally
 from transforms.decisions.rulings import InForce
@@ -31,20 +31,25 @@ from transforms.live.block import (
     refused_block,
     settle,
 )
-from transforms.live.expiry import MICROSECONDS_A_DAY
+from transforms.live.expiry import lives
 from transforms.live.ticks import Tick, windows
 from transforms.output.metrics import show
 from transforms.output.tally import PLURAL
+from transforms.scripts.marked import MARKED
 from transforms.shuffle import MAIN, PARTITIONS, batches_of, split
 
 LIVE = pa.schema([*EVIDENCE, ("received_at", TIMESTAMP)])
 """EVIDENCE with the time of its record, from which its age counts."""
+
+LIVE_PRINTED = pa.schema([*MARKED, ("received_at", TIMESTAMP)])
+"""MARKED with that time."""
 
 PARTITION = tuple[int, Any]
 """The type that keeps the key of state an integer on every runner."""
 
 BLOCKS, TICKS = "blocks", "ticks"
 RECORDS, STATED, REJECTED, TALLIES = "records", "stated", "rejected", "tallies"
+PRINTED, SAID = "printed", "said"
 
 
 class _Show(beam.DoFn):
@@ -135,19 +140,22 @@ def show_settled(done: Settled) -> None:
 
 
 def handed_out(blocks: Iterable[Block], duplicates: int, expired: int) -> Iterator[Any]:
-    """What is alive in a partition as outputs of its step: LIVE, RECORD, STATED_AT, tallies."""
+    """What is alive in a partition as outputs of its step; see `Keep`."""
     yield beam.pvalue.TaggedOutput(TALLIES, (("live", "duplicates"), duplicates))
     yield beam.pvalue.TaggedOutput(TALLIES, (("live", "expired"), expired))
     for one in blocks:
         yield beam.pvalue.TaggedOutput(RECORDS, one.records)
         yield beam.pvalue.TaggedOutput(STATED, one.stated)
         yield from batches_of(pa.Table.from_batches([live(one.records, one.shown)]))
+        for name, rows in ((PRINTED, live(one.records, one.printed)), (SAID, one.said)):
+            if rows.num_rows:
+                yield beam.pvalue.TaggedOutput(name, rows)
 
 
 def live(records: pa.RecordBatch, shown: pa.RecordBatch) -> pa.RecordBatch:
-    """SHOWN rows and their RECORD rows to LIVE rows."""
+    """RECORD rows and their SHOWN rows to LIVE rows, or PRINTED rows to LIVE_PRINTED ones."""
     when = records["received_at"].take(shown["row"])
-    return pa.RecordBatch.from_arrays([*shown.columns[1:], when], schema=LIVE)
+    return shown.append_column("received_at", when).drop_columns(["row"])
 
 
 @dataclass(eq=False)
@@ -155,8 +163,9 @@ class Keep(beam.PTransform):
     """BLOCKS ((partition, Block)), REJECTED (REJECT) and TICKS to what is alive at each tick.
 
     Outputs, in the tick's window: MAIN (LIVE batches), RECORDS (RECORD batches), STATED (STATED_AT
-    batches), REJECTED (REJECT batches that came since the last tick), TALLIES and TICKS. `days` is
-    for how long each kind of identifier counts.
+    batches), PRINTED (LIVE_PRINTED batches), SAID (SAID batches), REJECTED (REJECT batches that
+    came since the last tick), TALLIES and TICKS. `days` is for how long each kind of identifier
+    counts.
     """
 
     days: Mapping[str, int]
@@ -170,10 +179,10 @@ class Keep(beam.PTransform):
             split, ("source",)
         ).with_output_types(PARTITION)
         step = beam.ParDo(_Keep(self.days)).with_outputs(
-            RECORDS, STATED, REJECTED, TALLIES, main=MAIN
+            RECORDS, STATED, PRINTED, SAID, REJECTED, TALLIES, main=MAIN
         )
         kept = (inputs[BLOCKS], refused, asked) | "Together" >> beam.Flatten() | "Keep" >> step
-        names = (MAIN, RECORDS, STATED, REJECTED, TALLIES)
+        names = (MAIN, RECORDS, STATED, PRINTED, SAID, REJECTED, TALLIES)
         outputs = {name: kept[name] for name in names} | {TICKS: inputs[TICKS]}
         return {name: one | f"Window of {name}" >> windows() for name, one in outputs.items()}
 
@@ -183,15 +192,25 @@ def young(rows: pa.RecordBatch, decided: InForce, days: Mapping[str, int]) -> pa
 
     A partition's own newest record is never newer than that of all, so state holds at least this.
     """
-    evidence = rows.select(EVIDENCE.names)
+    return _young(rows, rows["kind"], decided, days).select(EVIDENCE.names)
+
+
+def young_printed(
+    rows: pa.RecordBatch, decided: InForce, days: Mapping[str, int]
+) -> pa.RecordBatch:
+    """LIVE_PRINTED rows to MARKED rows, those that have not expired by `decided.when`."""
+    kinds = pa.repeat(str(EntityKind.SCRIPT), rows.num_rows)
+    return _young(rows, kinds, decided, days).select(MARKED.names)
+
+
+def _young(
+    rows: pa.RecordBatch, kinds: pa.Array, decided: InForce, days: Mapping[str, int]
+) -> pa.RecordBatch:
     if decided.when is None or not rows.num_rows:
-        return evidence
+        return rows
     now = int(decided.when.timestamp()) * 1_000_000 + decided.when.microsecond
-    age = pc.subtract(pa.scalar(now, pa.int64()), rows["received_at"].cast(pa.int64()))
-    kinds = rows["kind"].dictionary_encode()
-    lives = pa.array([days[kind] for kind in kinds.dictionary.to_pylist()], pa.int64())
-    life = pc.multiply(lives.take(kinds.indices), MICROSECONDS_A_DAY)
-    return evidence.filter(pc.less_equal(age, life))
+    age = now - rows["received_at"].cast(pa.int64()).to_numpy()
+    return rows.filter(pa.array(age <= lives(kinds, days)))
 
 
 def count_live(records: pa.RecordBatch) -> Iterator[Tally]:

@@ -11,14 +11,17 @@ import apache_beam as beam
 from transforms.live.block import Block, joined, nothing, pieces, settle
 from transforms.live.keep import (
     BLOCKS,
+    PRINTED,
     RECORDS,
     REJECTED,
+    SAID,
     STATED,
     TALLIES,
     TICKS,
     handed_out,
     show_settled,
 )
+from transforms.live.said import without_others
 from transforms.shuffle import MAIN
 
 
@@ -33,9 +36,10 @@ class Alive:
 
     def take(self, blocks: Sequence[Block], days: Mapping[str, int]) -> None:
         """Settle what came with what is there."""
-        self.fresh = joined(blocks)
-        done = settle([self.block, self.fresh], days)
+        fresh = joined(blocks)
+        done = settle([self.block, fresh], days)
         self.block = done.block
+        self.fresh = fresh._replace(said=without_others(fresh.said, done.block.said))
         self.duplicates += done.duplicates
         self.expired += done.expired
         show_settled(done)
@@ -65,6 +69,7 @@ class KeepHere(beam.PTransform):
     def expand(self, inputs: Mapping[str, beam.PCollection]) -> Any:
         """Settle what came with what was, and hand it out."""
         step = beam.ParDo(_Settle(self.alive, self.days), beam.pvalue.AsIter(inputs[BLOCKS]))
-        kept = inputs[TICKS] | "Settle" >> step.with_outputs(RECORDS, STATED, TALLIES, main=MAIN)
-        outputs = {name: kept[name] for name in (MAIN, RECORDS, STATED, TALLIES)}
+        names = (RECORDS, STATED, PRINTED, SAID, TALLIES)
+        kept = inputs[TICKS] | "Settle" >> step.with_outputs(*names, main=MAIN)
+        outputs = {name: kept[name] for name in (MAIN, *names)}
         return outputs | {REJECTED: inputs[REJECTED], TICKS: inputs[TICKS]}

@@ -16,11 +16,11 @@ import apache_beam as beam
 import pyarrow as pa
 from apache_beam.options.pipeline_options import PipelineOptions
 
-from transforms.live.keep import RECORDS, REJECTED, STATED, TALLIES, TICKS
+from transforms.live.keep import PRINTED, RECORDS, REJECTED, SAID, STATED, TALLIES, TICKS
 from transforms.live.rerun import ALONE, Rerun
 from transforms.shuffle import MAIN
 
-NAMES = (MAIN, RECORDS, STATED, REJECTED, TALLIES, TICKS)
+NAMES = (MAIN, RECORDS, STATED, PRINTED, SAID, REJECTED, TALLIES, TICKS)
 
 
 def _named(value: Any, name: str) -> tuple[int, tuple[str, Any]]:

@@ -14,53 +14,62 @@ from transforms.scripts.fingerprints import SHINGLE, fingerprints
 from transforms.scripts.words import words
 from transforms.shuffle import hash_columns, hash_text
 
-_KEPT = pa.schema(
+MARKED = pa.schema(
     [
         ("source_org", pa.string()),
         ("complaint_id", pa.string()),
         ("observed_at", TIMESTAMP),
         ("victim_country", pa.string()),
         ("victim_id", pa.string()),
-        ("narrative", pa.string()),
-    ]
-)
-
-MARKED = pa.schema(
-    [
-        *_KEPT,
         ("victim", pa.int64()),
         ("teller", pa.int64()),
         ("values", pa.list_(pa.int64())),
-        ("starts", pa.list_(pa.int32())),
-        ("ends", pa.list_(pa.int32())),
         ("words", pa.list_(pa.int32())),
     ]
 )
-"""A complaint with the fingerprints of its narrative, in their order.
+"""A complaint with the fingerprints of its narrative, in their order, and nothing that it says.
 
-`starts` and `ends` are where a fingerprint's words stand in the narrative, in code points, and
-`words` the number of its first word. `victim` tells victims apart, a record without a pseudonym
-being a victim of its own; `teller` takes equal narratives without a pseudonym for one person's.
+`words` is the number of a fingerprint's first word. `victim` tells victims apart, a record without
+a pseudonym being a victim of its own; `teller` takes equal narratives without a pseudonym for one
+person's.
+"""
+
+READ = pa.schema(
+    [
+        *MARKED,
+        ("narrative", pa.string()),
+        ("starts", pa.list_(pa.int32())),
+        ("ends", pa.list_(pa.int32())),
+    ]
+)
+"""A MARKED row beside its narrative.
+
+`starts` and `ends` are where a fingerprint's words stand in it, in code points.
 """
 
 
 def marked(complaints: pa.RecordBatch) -> pa.RecordBatch:
-    """COMPLAINT_ACCEPTED rows to MARKED rows, of those with a fingerprint."""
+    """COMPLAINT_ACCEPTED rows to READ rows, of those with a fingerprint."""
     spelt = words(complaints["narrative"])
     found = fingerprints(spelt)
     bounds = np.searchsorted(found.text, np.arange(complaints.num_rows + 1)).astype(np.int32)
     last = found.word + SHINGLE - 1
     within = (found.word - spelt.bounds[found.text]).astype(np.int32)
-    lists = [found.value, spelt.start[found.word], spelt.end[last], within]
+    places = {"starts": spelt.start[found.word], "ends": spelt.end[last]}
+    lists = {"values": found.value, "words": within, **places}
     named = mask(complaints["victim_id"])
     key = hash_columns(complaints, ["source_org", "victim_id"])
     record = hash_columns(complaints, ["source_org", "complaint_id"])
     text = hash_text(complaints["narrative"])
-    columns = [complaints[name] for name in _KEPT.names if name != "observed_at"]
-    columns.insert(2, observed_at(complaints))
-    columns += [pa.array(np.where(named, key, other)) for other in (record, text)]
-    columns += [pa.ListArray.from_arrays(pa.array(bounds), pa.array(one)) for one in lists]
-    rows = pa.RecordBatch.from_arrays(columns, schema=MARKED)
+    made = {
+        "observed_at": observed_at(complaints),
+        "victim": pa.array(np.where(named, key, record)),
+        "teller": pa.array(np.where(named, key, text)),
+    }
+    for name, one in lists.items():
+        made[name] = pa.ListArray.from_arrays(pa.array(bounds), pa.array(one))
+    columns = [made[name] if name in made else complaints[name] for name in READ.names]
+    rows = pa.RecordBatch.from_arrays(columns, schema=READ)
     return rows.filter(pa.array(np.diff(bounds) > 0))
 
 

@@ -14,7 +14,7 @@ from transforms.scripts.families import place_in
 from transforms.scripts.fingerprints import SHINGLE
 from transforms.scripts.marked import MARKED, flat, marks
 from transforms.scripts.spelt import GAP
-from transforms.scripts.words import words
+from transforms.scripts.worded import worded
 
 SHORTEST = 12
 """Shared words that a text must hold of a script; fewer are everybody's phrases."""
@@ -62,55 +62,74 @@ def held(rows: pa.RecordBatch, family: pa.RecordBatch) -> Held:
 
 
 def told(rows: pa.RecordBatch, family: pa.RecordBatch) -> pa.RecordBatch:
-    """MARKED rows and FAMILY rows to EVIDENCE rows: one for each family that a narrative holds.
+    """READ rows and FAMILY rows to EVIDENCE rows: one for each family that a narrative holds.
 
     `start` and `end` are where its first and its last shared words stand. `raw` are the words
     between them that `SHOWN` tellers have in common, numbers masked: never one victim's own.
     """
     found = held(rows, family)
-    word, order = flat(rows, "words")[found.order], found.order
-    at = place_in(family["value"].to_numpy(), flat(rows, "values")[order])
-    widely = family["tellers"].to_numpy()[at] >= SHOWN
-    raws = shown(rows["narrative"], found, word, widely)
-    where = flat(rows, "starts")[order[found.first]], flat(rows, "ends")[order[found.last]]
+    wide = np.flatnonzero(place_in(_wide(family), flat(rows, "values")) >= 0)
+    raws = shown(rows, found, _wide(family), worded(rows, wide))
+    where = [
+        pa.array(flat(rows, name)[found.order[at]], pa.int32())
+        for name, at in (("starts", found.first), ("ends", found.last))
+    ]
     return _evidence(rows, found, where, raws)
 
 
-def shown(texts: pa.Array, found: Held, word: np.ndarray, widely: np.ndarray) -> pa.Array:
-    """The words of each passage that is held, with a `GAP` for those that are not widely shared.
+def told_unread(
+    rows: pa.RecordBatch, family: pa.RecordBatch, known: pa.RecordBatch
+) -> pa.RecordBatch:
+    """As `told`, of MARKED rows whose narratives are gone: `start` and `end` are null.
 
-    Of each fingerprint in `found.order`, `word` is the number of its first word in its text, and
-    `widely` whether `SHINGLE` words from there on are widely shared.
+    `known` are the WORDED rows of what is widely shared; what is not in it is a gap.
     """
-    rows, text = np.unique(found.row, return_inverse=True)
-    said = words(texts.take(pa.array(rows)))
-    begin = said.bounds[text] + word[found.first]
-    size = np.minimum(said.bounds[text] + word[found.last] + SHINGLE, said.bounds[text + 1]) - begin
+    found = held(rows, family)
+    nowhere = [pa.nulls(len(found.row), pa.int32())] * 2
+    return _evidence(rows, found, nowhere, shown(rows, found, _wide(family), known))
+
+
+def _wide(family: pa.RecordBatch) -> np.ndarray:
+    """The fingerprints that `SHOWN` tellers have, sorted."""
+    wide: np.ndarray = family["value"].to_numpy()[family["tellers"].to_numpy() >= SHOWN]
+    return wide
+
+
+def shown(rows: pa.RecordBatch, found: Held, wide: np.ndarray, known: pa.RecordBatch) -> pa.Array:
+    """The words of each passage that is held, with a `GAP` for those that are not in `wide`.
+
+    `known` are WORDED rows, those of `wide` among them.
+    """
+    value, word = flat(rows, "values")[found.order], flat(rows, "words")[found.order]
+    size = word[found.last] + SHINGLE - word[found.first]
     starts = np.concatenate([[0], np.cumsum(size)])
-    passage = np.repeat(np.arange(len(size)), size)
-    covered = np.zeros(starts[-1] + SHINGLE, bool)
     counts = found.last - found.first + 1
     of = np.repeat(np.arange(len(counts)), counts)
     at = np.arange(len(of)) + np.repeat(found.first - np.cumsum(counts) + counts, counts)
     place = starts[of] + word[at] - word[found.first][of]
+    which = np.where(
+        place_in(wide, value[at]) >= 0, place_in(known["value"].to_numpy(), value[at]), -1
+    )
+    split = pc.list_flatten(pc.split_pattern(known["words"], " ")).dictionary_encode()
+    numbers = split.indices.to_numpy().reshape(-1, SHINGLE)
+    number = np.full(starts[-1], -1)
     for step in range(SHINGLE):
-        covered[place[widely[at]] + step] = True
-    covered = covered[: starts[-1]]
+        number[place[which >= 0] + step] = numbers[which[which >= 0], step]
+    covered = number >= 0
     # Of the words in a row that are not shown, the first stands for all as the gap.
     alone = covered | np.append(True, covered[:-1])[: len(covered)]
     alone[starts[:-1]] = True
-    number = said.word[np.arange(starts[-1]) + (begin - starts[:-1])[passage]]
-    number = np.where(covered, number, len(said.spellings))[alone]
-    spellings = pa.concat_arrays([said.spellings, pa.array([GAP])])
+    number = np.where(covered, number, len(split.dictionary))[alone]
+    spellings = pa.concat_arrays([split.dictionary, pa.array([GAP])])
     bounds = np.concatenate([[0], np.cumsum(alone)])[starts].astype(np.int32)
     lists = pa.ListArray.from_arrays(pa.array(bounds), spellings.take(pa.array(number)))
     return pc.binary_join(lists, " ")
 
 
 def _evidence(
-    rows: pa.RecordBatch, found: Held, where: tuple[np.ndarray, np.ndarray], raws: pa.Array
+    rows: pa.RecordBatch, found: Held, where: list[pa.Array], raws: pa.Array
 ) -> pa.RecordBatch:
-    told_in = rows.select(MARKED.names[:6]).take(pa.array(found.row))
+    told_in = rows.select(MARKED.names[:5]).take(pa.array(found.row))
     count = told_in.num_rows
     values = {
         "entity_id": pa.array([f"{EntityKind.SCRIPT}:{one:016x}" for one in found.family.tolist()]),
@@ -122,8 +141,8 @@ def _evidence(
         "observed_at": told_in["observed_at"],
         "victim_country": told_in["victim_country"],
         "field": pa.repeat("narrative", count),
-        "start": pa.array(where[0], pa.int32()),
-        "end": pa.array(where[1], pa.int32()),
+        "start": where[0],
+        "end": where[1],
         "raw": raws,
         "confidence": pa.repeat(pa.scalar(CONFIDENCE, pa.float32()), count),
         "group_id": pc.binary_join_element_wise(

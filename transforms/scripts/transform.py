@@ -17,7 +17,7 @@ import pyarrow as pa
 from transforms.scripts.families import HEARD, counted, families, passages
 from transforms.scripts.heard import Pass, each, followers, heard, table, together
 from transforms.scripts.marked import marked
-from transforms.scripts.told import told
+from transforms.scripts.told import told, told_unread
 from transforms.shuffle import PARTITIONS, cut, table_of
 
 Batches = list[pa.RecordBatch]
@@ -54,6 +54,14 @@ def _told(rows: pa.RecordBatch, family: Batches) -> Iterator[pa.RecordBatch]:
         yield found
 
 
+def _told_unread(
+    rows: pa.RecordBatch, family: Batches, known: pa.RecordBatch
+) -> Iterator[pa.RecordBatch]:
+    found = told_unread(rows, family[0], known)
+    if found.num_rows:
+        yield found
+
+
 @dataclass(eq=False)
 class Scripts(beam.PTransform):
     """COMPLAINT_ACCEPTED batches, each complaint once, to EVIDENCE batches of `script:` entities.
@@ -65,15 +73,40 @@ class Scripts(beam.PTransform):
 
     def expand(self, complaints: beam.PCollection) -> Any:
         """See `families`."""
-        texts = complaints | "Mark" >> beam.Map(marked)  # MARKED
+        texts = complaints | "Mark" >> beam.Map(marked)  # READ
+        family = texts | "Find" >> _Find(self.start)  # one FAMILY batch
+        return texts | "Tell" >> beam.FlatMap(_told, *_lists(family))
+
+
+@dataclass(eq=False)
+class ScriptsUnread(beam.PTransform):
+    """As `Scripts`, of MARKED batches whose narratives are gone.
+
+    `known` is one batch of WORDED rows: what is widely shared, and so may be shown.
+    """
+
+    start: beam.PCollection
+    known: beam.pvalue.AsSingleton
+
+    def expand(self, texts: beam.PCollection) -> Any:
+        """See `families`."""
+        family = texts | "Find" >> _Find(self.start)
+        return texts | "Tell" >> beam.FlatMap(_told_unread, *_lists(family), self.known)
+
+
+@dataclass(eq=False)
+class _Find(beam.PTransform):
+    """MARKED batches to one FAMILY batch."""
+
+    start: beam.PCollection
+
+    def expand(self, texts: beam.PCollection) -> Any:
+        """Three passes, each of which needs what the one before it found."""
         shared = texts | "Share" >> _Count(each)
         followed = texts | "Follow" >> _Count(followers, shared)
         passage = self.start | "Passages" >> beam.Map(_passages, *_lists(shared, followed))
         heard_both = texts | "Hear both" >> _Count(together, passage)
-        family = self.start | "Families" >> beam.Map(
-            _families, *_lists(shared, passage, heard_both)
-        )
-        return texts | "Tell" >> beam.FlatMap(_told, *_lists(family))
+        return self.start | "Families" >> beam.Map(_families, *_lists(shared, passage, heard_both))
 
 
 def _lists(*known: beam.PCollection) -> list[beam.pvalue.AsList]:

@@ -96,21 +96,56 @@ class NoScripts(beam.PTransform):
         return complaints | beam.FlatMap(lambda _: ())
 
 
-def test_of_a_world_of_calls_and_complaints_only_scripts_are_missing(tmp_path, monkeypatch):
-    simulate(World(seed=78, complaints=500, operations=8), tmp_path / "world")
-    monkeypatch.setattr("pipelines.batch.Scripts", NoScripts)
-    paths = [tmp_path / "world" / kind for kind in ("complaints", "calls")]
-    run(tmp_path / "batch", "--complaints", paths[0], "--calls", paths[1])
-    parts = [([], []) for _ in range(4)]
-    for place, path in enumerate(paths):
-        rows = [
-            json.loads(line) for one in path.iterdir() for line in one.read_bytes().splitlines()
-        ]
-        random.Random(place).shuffle(rows)
-        for number, part in enumerate(parts):
-            part[place].extend(rows[number :: len(parts)])
-    snapshot, _ = ticks_over(parts, tmp_path / "stream", *FOR_EVER)
-    assert files_of(snapshot) == files_of(tmp_path / "batch")
+TIPPED = (0, 9)
+"""Seeds of worlds in which scripts tip ties; `python -m benchmarks.ticks --worlds 30` has more."""
+
+
+@pytest.fixture(scope="module", params=TIPPED)
+def tipped(request, tmp_path_factory):
+    """The rows of a world, and its batch run's files: others than those without scripts."""
+    folder = tmp_path_factory.mktemp("tipped")
+    simulate(World(seed=request.param, complaints=110, operations=4), folder / "world")
+    paths = [folder / "world" / kind for kind in ("complaints", "calls")]
+    flags = ["--complaints", paths[0], "--calls", paths[1]]
+    run(folder / "run", *flags)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr("pipelines.batch.Scripts", NoScripts)
+        run(folder / "without", *flags)
+    whole, without = (files_of(folder / name) for name in ("run", "without"))
+    named = [name for name in whole if name.startswith(("members/", "clusters/"))]
+    assert all(whole[name] != without.get(name) for name in named)
+    templates = ds.dataset(folder / "run" / "suppliers").to_table()["template"]
+    assert templates.null_count < len(templates)
+    rows = [
+        [json.loads(line) for one in path.iterdir() for line in one.read_bytes().splitlines()]
+        for path in paths
+    ]
+    return rows, whole
+
+
+@settings(
+    max_examples=2, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(st.randoms(use_true_random=False), st.integers(2, 4))
+def test_where_scripts_tip_ties_any_order_duplication_and_batching_is_the_batch_run(
+    tipped, tmp_path_factory, chance: random.Random, count
+):
+    rows, whole = tipped
+    parts = [([], []) for _ in range(count)]
+    for place, those in enumerate(rows):
+        older = [older_version(row) for row in chance.choices(those, k=3)] if not place else []
+        coming = those + older + chance.choices(those, k=chance.randint(0, 20))
+        chance.shuffle(coming)
+        for row in coming:
+            chance.choice(parts)[place].append(row)
+    snapshot, _ = ticks_over(parts, tmp_path_factory.mktemp("stream"), *FOR_EVER)
+    assert files_of(snapshot) == whole
+
+
+def older_version(row):
+    """The same complaint as it was before it was mended, with more of a script."""
+    before = datetime.fromisoformat(row["received_at"]) - timedelta(seconds=1)
+    return row | {"received_at": before.isoformat(), "narrative": 2 * (row.get("narrative") or "")}
 
 
 def test_what_is_older_than_its_life_is_in_no_snapshot_and_leaves_the_state(tmp_path):

@@ -12,13 +12,20 @@ from pipelines.watch import state as module
 from pipelines.watch.folder import Picked
 from pipelines.watch.state import FILES, FOLDER, State
 from tests.transforms.live.made_up_blocks import block, said
+from tests.transforms.scripts.texts import SCRIPT, own
 from transforms.live.expiry import DAYS, longest
+from transforms.scripts.told import SHOWN
 
 
 def arrived(number: int, records: int, day: int):
     """A block of records, some of which came before, and how far was read."""
     rows = [
-        {"id": f"c{(number + n) % 20}", "day": day + n % 3, "numbers": [f"+188855501{n:02d}"]}
+        {
+            "id": f"c{(number + n) % 20}",
+            "day": day + n % 3,
+            "numbers": [f"+188855501{n:02d}"],
+            "narrative": SCRIPT,
+        }
         for n in range(records)
     ]
     return block(*rows), {"complaints/a.jsonl": Picked(1, 2, 3, number, 5)}
@@ -110,7 +117,47 @@ def test_what_expired_leaves_the_disk_when_the_whole_is_written(tmp_path):
     assert State(str(tmp_path), DAYS).alive.expired == 1
 
 
+def test_words_that_few_share_are_never_on_disk(tmp_path):
+    state = State(str(tmp_path), DAYS)
+
+    def written():
+        return b"".join(path.read_bytes() for path in (tmp_path / FOLDER).iterdir())
+
+    for number in range(SHOWN):
+        assert b"recent order of a" not in written()
+        text = f"{own(number)} {SCRIPT}"
+        state.alive.take([block({"id": f"c{number}", "day": 0, "narrative": text})], DAYS)
+        state.commit({})
+    assert b"recent order of a" in written()
+    assert b"aword" not in written()
+    assert shown(State(str(tmp_path), DAYS)) == shown(state)
+
+
+def test_the_version_before_is_taken_over_without_fingerprints(tmp_path):
+    state = State(str(tmp_path), DAYS)
+    ticked(state, 0, 3, 0)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(module, "VERSION", 3)
+        patched.setattr(module, "_tables", lambda block: block[:3])
+        patched.setattr(state, "tick", 0)
+        state.commit(state.picked)
+    again = State(str(tmp_path), DAYS)
+    assert again.alive.block.records == state.alive.block.records
+    assert again.alive.block.stated == state.alive.block.stated
+    assert not again.alive.block.printed.num_rows
+    assert not again.alive.block.said.num_rows
+    ticked(again, 7, 2, 1)
+    assert again.alive.block.printed.num_rows == 2
+    assert shown(State(str(tmp_path), DAYS)) == shown(again)
+
+
 def test_a_state_of_another_version_is_refused(tmp_path):
     (tmp_path / FOLDER / "000000000001").mkdir(parents=True)
     with pytest.raises(UsageError, match="of another version"):
         State(str(tmp_path), DAYS)
+    newer = State(str(tmp_path / "newer"), DAYS)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(module, "VERSION", module.VERSION + 1)
+        ticked(newer, 0, 3, 0)
+    with pytest.raises(UsageError, match="of another version"):
+        State(str(tmp_path / "newer"), DAYS)

@@ -43,8 +43,8 @@ def block(*rows: dict) -> Block:
 
 
 def said(one: Block) -> set[tuple]:
-    """What a block holds, whatever its order: ids and times, and the evidence of each."""
-    records, shown, _ = one
+    """What a block holds, whatever its order: ids and times, evidence and prints, words."""
+    records, shown, _, printed, words = one
     ids = records["record_id"].to_pylist()
     told = {
         (name, when) for name, when in zip(ids, records["received_at"].to_pylist(), strict=True)
@@ -53,4 +53,7 @@ def said(one: Block) -> set[tuple]:
     pairs = list(zip(rows, entities, strict=True))
     assert all(shown["record_id"][at].as_py() == ids[row] for at, row in enumerate(rows))
     assert len(set(pairs)) == len(pairs)  # no evidence twice
-    return told | {(ids[row], entity) for row, entity in pairs}
+    prints = [(ids[line["row"]], *line["values"], *line["words"]) for line in printed.to_pylist()]
+    assert [one[0] for one in prints] == printed["complaint_id"].to_pylist()
+    people = {tuple(line.values()) for line in words.to_pylist()}
+    return told | {(ids[row], entity) for row, entity in pairs} | set(prints) | people

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from schemas.kinds import EntityKind, RecordKind
 from tests.transforms.live.made_up_blocks import START, accepted, block, said
+from tests.transforms.scripts.texts import SCRIPT, own
 from transforms.decisions.rulings import InForce
 from transforms.deduplicate import unique_complaints
 from transforms.identify.evidence import complaint_evidence
@@ -25,8 +26,13 @@ from transforms.live.block import (
 )
 from transforms.live.expiry import DAYS, longest
 from transforms.live.keep import live, young
+from transforms.live.said import with_words
 from transforms.read.records import Origin, Record
 from transforms.read.rejects import reject, reject_rows
+from transforms.scripts import told
+
+MANY = told.SHOWN
+"""People who must have the same words."""
 
 NUMBERS = ["(888) 555-0123", "(888) 555-0124", "(877) 555-0199"]
 IBAN = "GB29NWBK60161331926819"
@@ -37,12 +43,37 @@ def record(id_, day, number=0, **more):
 
 
 def test_a_block_keeps_ids_and_evidence_and_no_narrative():
-    one = block(record("c1", 0, narrative="they said call (877) 555-0199 now", payees=[IBAN]))
+    fresh = block(record("c1", 0, narrative="they said call (877) 555-0199 now", payees=[IBAN]))
+    one = settle([fresh], DAYS).block
     entities = set(one[1]["entity_id"].to_pylist())
     assert {"phone:+18885550123", f"account:iban:{IBAN}"} <= entities
     assert "narrative" not in RECORD.names
-    assert "they said" not in repr(one[0].to_pylist()) + repr(one[1].to_pylist())
+    assert "they said" not in repr([batch.to_pylist() for batch in one])
     assert one[1].schema == SHOWN
+    assert one.printed.num_rows == 1
+
+
+def test_words_stay_when_enough_people_have_them_and_go_with_them():
+    def words_of(*blocks, life=DAYS[EntityKind.SCRIPT]):
+        kept = settle(blocks, DAYS | {EntityKind.SCRIPT: life}).block
+        return " ".join(with_words([kept.said])["words"].to_pylist()), kept
+
+    people = [
+        block(record(f"c{n}", n, narrative=f"{own(n)} {SCRIPT}", victim=f"v{n}"))
+        for n in range(MANY)
+    ]
+    few, kept = words_of(*people[1:])
+    assert not few
+    enough, kept = words_of(kept, people[0])
+    assert "recent order of a" in enough
+    assert "word" not in enough  # of one person each
+    again = block(record("c9", 9, narrative=SCRIPT, victim="v1"))
+    assert not words_of(*people[1:], again)[0]  # one of them, a second time
+    later = block(record("late", MANY + 6, narrative=own(9)))
+    gone, left = words_of(kept, later, life=7)
+    assert not gone
+    assert left.printed["complaint_id"].to_pylist() == ["c4", "late"]
+    assert left.records.num_rows == MANY + 1
 
 
 def test_of_two_versions_the_later_one_stays_with_its_evidence_alone():
@@ -89,6 +120,8 @@ rows = st.lists(
         st.integers(0, 500),
         st.integers(0, 2),
         position=st.integers(1, 9),
+        narrative=st.sampled_from([None, SCRIPT, f"{own(1)} {SCRIPT}", own(2)]),
+        victim=st.sampled_from([None, "v1", "v2", "v3", "v4", "v5", "v6"]),
     ),
     min_size=1,
     max_size=12,
@@ -112,12 +145,20 @@ def test_any_order_batching_and_number_of_settlings_gives_the_same(records, chan
 def test_state_is_bounded_over_a_year():
     state, sizes, newest = [], [], 0
     for day in range(0, 730, 10):
-        batch = block(*(record(f"c{day}-{n}", day, n % 3) for n in range(5)))
+        batch = block(
+            *(
+                record(f"c{day}-{n}", day, n % 3, narrative=f"{SCRIPT} {own(day + n)}")
+                for n in range(5)
+            )
+        )
         state = list(pieces(settle([*state, batch], {"phone": 90} | dict.fromkeys(DAYS, 90)).block))
-        sizes.append(sum(one.records.num_rows for one in state))
+        sizes.append([sum(one[table].num_rows for one in state) for table in (0, 3, 4)])
         newest = day
     assert newest == 720
-    assert max(sizes) == sizes[-1] == 10 * 5
+    assert [one[:2] for one in sizes[9:]] == [[10 * 5, 10 * 5]] * len(sizes[9:])
+    # Of the script the newest people are enough; of their own words each has a row.
+    own_words = 10 * 5 * len(own(0).split())
+    assert max(one[2] for one in sizes) < own_words + len(SCRIPT.split()) * 2 * MANY
 
 
 def stated(*blocks):

@@ -15,7 +15,7 @@ from apache_beam.testing.util import assert_that
 from apache_beam.transforms.window import TimestampedValue
 
 from schemas.alert import ALERT
-from schemas.kinds import RecordKind
+from schemas.kinds import EntityKind, RecordKind
 from tests.transforms.alerts.made_up_held import held
 from tests.transforms.live.made_up_blocks import START, accepted, block
 from transforms.alerts.once import Once
@@ -24,6 +24,7 @@ from transforms.decisions.rulings import InForce
 from transforms.live.expiry import DAYS
 from transforms.live.keep import (
     BLOCKS,
+    PRINTED,
     RECORDS,
     REJECTED,
     TALLIES,
@@ -38,6 +39,12 @@ from transforms.read.records import Origin, Record
 from transforms.read.rejects import reject, reject_rows
 from transforms.shuffle import MAIN
 
+COLUMNS = {
+    RECORDS: "record_id",
+    MAIN: "entity_id",
+    PRINTED: "complaint_id",
+    REJECTED: "position",
+}
 NUMBER, OTHER = "(888) 555-0123", "(888) 555-0199"
 
 
@@ -99,13 +106,12 @@ def seen(events, days=None):
         if name == TALLIES:
             yield second, batch[0][1], batch[1]
         else:
-            column = {RECORDS: "record_id", MAIN: "entity_id", REJECTED: "position"}[name]
+            column = COLUMNS[name]
             for value in batch[column].to_pylist():
                 yield second, name, value
 
     lines = [
-        kept[name] | f"Tell {name}" >> beam.FlatMap(told, name)
-        for name in (RECORDS, MAIN, REJECTED, TALLIES)
+        kept[name] | f"Tell {name}" >> beam.FlatMap(told, name) for name in (*COLUMNS, TALLIES)
     ]
 
     together = tuple(lines) | beam.Flatten() | beam.WindowInto(beam.window.GlobalWindows())
@@ -165,15 +171,17 @@ def test_what_is_too_late_is_counted_and_not_there():
 
 def test_over_a_year_state_holds_what_a_life_of_a_quarter_leaves(monkeypatch):
     monkeypatch.setattr("transforms.live.keep.PARTITIONS", 1)  # each forgets by its own newest
-    days = dict.fromkeys(DAYS, 90)
+    days = dict.fromkeys(DAYS, 90) | {EntityKind.SCRIPT: 30}
     fortnights = range(0, 365, 14)
     events = []
     for day in fortnights:
-        events += [accepted(row(f"c{day}", day)), Tick(10 + day, snapshot=False)]
+        one = row(f"c{day}", day, narrative=f"they told me on day {day} to pay")
+        events += [accepted(one), Tick(10 + day, snapshot=False)]
     found = seen(events, days)
     for day in fortnights:
         alive = [f"c{one}" for one in fortnights if day - 90 <= one <= day]
         assert found[10 + day][RECORDS] == sorted(alive)
+        assert found[10 + day][PRINTED] == sorted(alive[-3:])
         assert found[10 + day]["expired"] == day // 14 + 1 - len(alive)
 
 

@@ -1,14 +1,16 @@
 """What is shown of a script: the words of many, never of one."""
 
+import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from schemas.kinds import Role
 from tests.transforms.scripts.texts import SCRIPT, complaints, own
 from transforms.scripts.heard import families_of
-from transforms.scripts.marked import marked
+from transforms.scripts.marked import MARKED, marked, marks
 from transforms.scripts.spelt import GAP
-from transforms.scripts.told import SHOWN, told
+from transforms.scripts.told import SHOWN, told, told_unread
+from transforms.scripts.worded import worded
 
 
 def evidence(texts, victims=()):
@@ -62,6 +64,24 @@ def test_every_word_shown_was_said_by_enough(cuts):
     for one in evidence(texts):
         for word in one["raw"].split():
             assert word == GAP or sum(word in text.split() for text in texts) >= SHOWN
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    st.lists(st.tuples(st.integers(0, 20), st.integers(5, 30), st.integers(0, 3)), max_size=16),
+)
+def test_from_fingerprints_and_shared_words_the_same_is_told_but_for_places(cuts):
+    said = SCRIPT.replace("1", "#").split()
+    texts = [" ".join([*said[a : a + n], own(who), *said[a : a + n]]) for a, n, who in cuts]
+    rows = marked(complaints(texts))
+    family = families_of(rows)
+    wide = family["value"].to_numpy()[family["tellers"].to_numpy() >= SHOWN]
+    known = worded(rows, np.flatnonzero(np.isin(marks(rows).value, wide)))
+    places = ["start", "end"]
+    expected = told(rows, family).drop_columns(places)
+    assert told_unread(rows.select(MARKED.names), family, known).drop_columns(places) == expected
+    nothing = told_unread(rows.select(MARKED.names), family, known.slice(0, 0))
+    assert set(nothing["raw"].to_pylist()) <= {GAP}
 
 
 def test_digits_are_never_shown():
