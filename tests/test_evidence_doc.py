@@ -16,6 +16,7 @@ from transforms.graph.cluster_totals import add_up
 from transforms.graph.clusters import summarise
 from transforms.graph.corroboration import SUPPLIED
 from transforms.graph.decide import decide_entities, decide_links
+from transforms.graph.epochs import shipped
 from transforms.graph.incidence import incidences
 from transforms.graph.links import pairs
 from transforms.graph.paired import add_up as add_up_pairs
@@ -97,6 +98,15 @@ def test_no_constant_is_left_out(module):
         if name.isupper() and _is_number(value) and name != "ROUNDS"
     }
     assert numbers <= page
+
+
+def test_every_life_is_told():
+    """ "180 for a messenger's handle, 365 for an email address or an account:upi" and the others."""
+    (told,) = re.findall(r"`transforms/data/lives.toml`: (.*?) are not\s+passed on", PAGE, re.S)
+    lives = {}
+    for days, kinds in re.findall(r"(\d+)(?: days)? for ([^0-9;]+)", told):
+        lives |= {kind: int(days) for kind in shipped() if re.search(rf"\b{kind}\b", kinds)}
+    assert lives == shipped()
 
 
 def test_every_role_has_its_strength():

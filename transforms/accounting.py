@@ -74,14 +74,17 @@ def alarms(tallies: Mapping[tuple[str, str], int]) -> list[Alarm]:
     """What an analyst must know before trusting the run."""
     found: list[Alarm] = []
     members = tallies.get(("clusters", "members"), 0)
-    largest = max((n for (group, _), n in tallies.items() if group == "cluster_sizes"), default=0)
+    sizes = [(-n, name) for (group, name), n in tallies.items() if group == "cluster_sizes"]
+    size, name = min(sizes, default=(0, ""))
+    largest = -size
     if largest >= SMALLEST_ALARM and largest > LARGEST_SHARE * members:
         together = tallies.get(("components", "largest"), 0)
         found.append(
             Alarm(
                 code="giant_cluster",
-                message=f"the largest cluster holds {largest} of {members} members; "
-                f"before any tie is doubted, {together} identifiers hang together",
+                message=f"the largest cluster, {name}, holds {largest} of {members} members; "
+                f"before any tie is doubted, {together} identifiers hang together. It may weld "
+                "strangers: look at its weakest bridges before anything is handed out",
             )
         )
     if wide := tallies.get(("links", "records_too_wide"), 0):

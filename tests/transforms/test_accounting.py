@@ -104,6 +104,7 @@ def test_a_giant_cluster_is_an_alarm_however_clusters_are_batched(sizes, alarmed
     apart = add_up(*(count_members(clusters(*sizes).slice(n, 1)) for n in range(len(sizes))))
     for tallies in (together, apart):
         assert [one["code"] for one in alarms(tallies)] == ["giant_cluster"] * alarmed
+    assert alarms(together) == alarms(apart)
 
 
 def test_the_alarm_says_how_much_hung_together_before():

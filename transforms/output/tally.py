@@ -38,12 +38,12 @@ def count_rejects(batch: pa.RecordBatch) -> Iterator[Tally]:
 
 
 def count_members(batch: pa.RecordBatch) -> Iterator[Tally]:
-    """Members in all, and in each cluster of a CLUSTER batch."""
+    """Members in all, clusters, and the members of the largest (ties: smallest id) of a batch."""
     yield ("clusters", "members"), pc.sum(batch["size"]).as_py() or 0
     yield ("clusters", "clusters"), batch.num_rows
     largest = pc.max(batch["size"]).as_py()
     if largest:
-        name = batch["cluster_id"][pc.index(batch["size"], largest).as_py()].as_py()
+        name = pc.min(batch["cluster_id"].filter(pc.equal(batch["size"], largest))).as_py()
         yield ("cluster_sizes", name), largest
 
 

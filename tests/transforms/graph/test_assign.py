@@ -2,15 +2,18 @@
 
 from datetime import timedelta
 
+import apache_beam as beam
 import numpy as np
 import pyarrow as pa
 import pytest
+from apache_beam.pvalue import AsSingleton
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from schemas.kinds import Role, Status
 from tests.transforms.made_up_evidence import DAY, classified, piece, records
-from transforms.graph.assign import NODE, assign, nodes_of
+from transforms.decisions.rulings import NO_DECISIONS
+from transforms.graph.assign import ISLANDS, NODE, TALLIES, Assign, assign, nodes_of
 from transforms.graph.classify import classify
 from transforms.graph.corroboration import SUPPLIED, supplied
 from transforms.graph.incidence import INCIDENCE, incidences
@@ -20,7 +23,8 @@ from transforms.graph.reach import REACH, reaches
 from transforms.graph.weigh import weigh
 from transforms.graph.weighing import WIDEST
 from transforms.identify.legitimate import load
-from transforms.shuffle import hash_text
+from transforms.live.rerun import Rerun
+from transforms.shuffle import MAIN, hash_text
 
 NOBODY = load("entity_id,reason\n", "none.csv")
 
@@ -118,3 +122,52 @@ def test_three_victims_beside_another_number_or_a_call_make_it_one():
     assert private_line("c0", "c1") == (False, True)
     assert private_line("c0", "c1", "c2") == (True, False)
     assert private_line("c0", calls=("c0",)) == (True, False)
+
+
+def test_a_tick_takes_over_what_the_one_before_met():
+    """The same rows at the next tick need no search, and give the same."""
+    result, alone = clustered(rings(4))
+    given = {
+        "entities": result.entities.combine_chunks().to_batches(),
+        "named": incidences(result.sightings, WIDEST).combine_chunks().to_batches(),
+        "links": weigh(pairs(result.sightings)[0]).combine_chunks().to_batches(),
+        "reached": reaches(result.sightings).combine_chunks().to_batches(),
+        "known": [],
+    }
+    pipeline = beam.Pipeline()
+    start = pipeline | beam.Impulse()
+    rows = {name: start | name >> beam.FlatMap(_these, batches) for name, batches in given.items()}
+    decided = start | "Decided" >> beam.FlatMap(_these, [NO_DECISIONS])
+    found = rows | Assign(AsSingleton(decided), start)
+    heard = {name: _Heard() for name in (MAIN, ISLANDS, TALLIES)}
+    for name, one in heard.items():
+        _ = found[name] | f"Hear {name}" >> beam.ParDo(one)
+    steps = Rerun(pipeline)
+    ticks = []
+    for _ in range(2):
+        steps.run(b"")
+        ticks.append({name: one.taken() for name, one in heard.items()})
+    first, second = ticks
+    assert first[MAIN] == second[MAIN] == [alone]
+    assert first[ISLANDS] == second[ISLANDS]
+    islands = sum(batch.num_rows for batch in first[ISLANDS])
+    assert islands
+    nothing = {("islands", name): 0 for name in ("clustered", "taken_over", "refused")}
+    assert dict(first[TALLIES]) == nothing | {("islands", "clustered"): islands}
+    assert dict(second[TALLIES]) == nothing | {("islands", "taken_over"): islands}
+
+
+def _these(_, values):
+    return values
+
+
+class _Heard(beam.DoFn):
+    def __init__(self):
+        self._values = []
+
+    def process(self, value):
+        self._values.append(value)
+
+    def taken(self):
+        found, self._values = self._values, []
+        return found

@@ -6,6 +6,7 @@ from itertools import pairwise
 
 import numpy as np
 import pyarrow as pa
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -140,3 +141,33 @@ def test_lives_say_why():
     lives = shipped()
     assert lives["phone"] == 45
     assert "wallet" not in lives
+
+
+@pytest.mark.parametrize(
+    ("entity", "days"),
+    [
+        (PHONE, 45),
+        ("domain:amzn-refund.support", 80),
+        ("handle:telegram:agent", 180),
+        (MAIL, 365),
+        ("account:upi:name@bank", 365),
+        (BANK, None),
+        ("wallet:btc:1BoatSLRHtKNngkdXEeobR76b53LETtpyT", None),
+        ("remote:anydesk:123456789", None),
+    ],
+)
+def test_each_kind_is_passed_on_after_its_own_life(entity, days):
+    """To the day and the microsecond, with the lives that ship."""
+
+    def ids(gap):
+        rows = [
+            piece(entity, Role.CALLBACK, f"c{n}", observed_at=DAY + n * gap, kind=kind)
+            for n, kind in enumerate([entity.partition(":")[0]] * 2)
+        ]
+        found = classify(evidence(rows), NOBODY, shipped()).entities["entity_id"]
+        return sorted(found.to_pylist())
+
+    life = timedelta(days=days if days is not None else 10_000)
+    assert ids(life) == [entity]
+    after = ids(life + timedelta(microseconds=1))
+    assert after == ([entity] if days is None else [entity, f"{entity}#2"])

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from schemas.kinds import EntityKind, RecordKind
 from tests.transforms.live.made_up_blocks import START, accepted, block, said
+from tests.transforms.made_up_evidence import piece
 from tests.transforms.scripts.texts import SCRIPT, own
 from transforms.decisions.rulings import InForce
 from transforms.deduplicate import unique_complaints
@@ -25,7 +26,7 @@ from transforms.live.block import (
     settle,
 )
 from transforms.live.expiry import DAYS, longest
-from transforms.live.keep import live, young
+from transforms.live.keep import LIVE, live, young
 from transforms.live.said import with_words
 from transforms.read.records import Origin, Record
 from transforms.read.rejects import reject, reject_rows
@@ -84,6 +85,20 @@ def test_of_two_versions_the_later_one_stays_with_its_evidence_alone():
         assert done.duplicates == 1
     both = accepted(record("c1", 0, 0), record("c1", 1, 1))
     assert said(block_of(both, RecordKind.COMPLAINT)) == said(late)
+
+
+def test_every_kind_counts_to_the_last_microsecond_of_its_life():
+    now = START + timedelta(days=400)
+    moment = timedelta(microseconds=1)
+    rows = [
+        piece(f"{kind}:x", "callback", f"c{n}") | {"received_at": now - timedelta(days=life) - over}
+        for kind, life in DAYS.items()
+        for n, over in enumerate((moment, timedelta(0)))
+    ]
+    (batch,) = pa.Table.from_pylist(rows, LIVE).to_batches()
+    left = young(batch, InForce(when=now), DAYS)
+    assert left["entity_id"].to_pylist() == [f"{kind}:x" for kind in EntityKind]
+    assert set(left["record_id"].to_pylist()) == {"c1"}
 
 
 def test_evidence_expires_by_kind_and_records_by_the_longest_life():
