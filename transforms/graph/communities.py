@@ -77,7 +77,8 @@ def communities(
     label, spread = np.arange(evidence.nodes), np.zeros(evidence.nodes)
     resolution = FIRST_RESOLUTION
     for _ in range(PASSES):
-        trusted = everything.without(hub)
+        out = hub
+        trusted = everything.without(out)
         graph = ties(trusted, np.arange(evidence.nodes))
         joined = join(trusted, suppliers, leiden(graph, evidence.nodes, resolution))
         settled = _resettled(trusted, suppliers, graph, joined, resolution)
@@ -95,6 +96,9 @@ def communities(
         hub = (spread > 1 - HUB_SHARE) & (held >= HUB_RECORDS)
         hub &= beyond_noise(spread, weight, misled) > np.log(max(evidence.nodes, 1)) + HUB_SURPRISE
     left = everything.without(hub)
+    if (out & ~hub).any():
+        # What is no hub after all was alone in the last pass, and so was what it alone ties.
+        label = adopt(left, suppliers, join(left, suppliers, label))
     label, returned = follow(left, suppliers, label, pairs)
     doubt = doubted(left, label, lines.but(hub))
     alone = np.where(hub | doubt, evidence.nodes + np.arange(evidence.nodes), label)
