@@ -85,7 +85,8 @@ def communities(
     resolution = FIRST_RESOLUTION
     before: tuple[float, bytes] | None = None
     for _ in range(PASSES):
-        trusted = everything.without(hub)
+        out = hub
+        trusted = everything.without(out)
         graph = ties(trusted, np.arange(evidence.nodes))
         fine = density(graph, resolution)
         if before == (fine, hub.tobytes()):
@@ -107,6 +108,9 @@ def communities(
         hub = (spread > 1 - HUB_SHARE) & (held >= HUB_RECORDS)
         hub &= beyond_noise(spread, weight, misled) > np.log(max(evidence.nodes, 1)) + HUB_SURPRISE
     left = everything.without(hub)
+    if (out & ~hub).any():
+        # What is no hub after all was alone in the last pass, and so was what it alone ties.
+        label = adopt(left, suppliers, join(left, suppliers, label))
     label, returned = follow(left, suppliers, label, pairs)
     doubt = doubted(left, label, lines.but(hub))
     alone = np.where(hub | doubt, evidence.nodes + np.arange(evidence.nodes), label)

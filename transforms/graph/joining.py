@@ -8,7 +8,8 @@ more than chance and noise explain, and either
   leaves such a tie, while two rings that work side by side would have been named together more.
 
 Their suppliers have a say too. A handover may rest on a single record where the suppliers of both
-agree; no tie between established communities counts where they disagree.
+agree; no tie between established communities counts where they disagree, by more than there are
+records that tie them.
 
 Whatever chance says, a community most of whose records name another follows it. One record by
 itself never joins two established communities; one that is not established yet may follow it.
@@ -44,6 +45,12 @@ SURE = 0.95
 
 UNLIKE = 3.0
 """Nats by which their suppliers must speak for two customers for two sides to disagree."""
+
+OUTWEIGHS = 1.0
+"""Nats by which a record's worth more than `APART` outweighs suppliers that speak for two.
+
+Of thousands of records the suppliers of two parts of one customer never agree to the last one.
+"""
 
 RARELY, PRIOR_TIES = 0.1, 10.0
 """Share of the ties that are true before any is looked at, and how many ties that is worth."""
@@ -130,7 +137,7 @@ def _scores(between: Ties, active: _Activity, likeness: np.ndarray) -> np.ndarra
     surprise = np.where(weight > chance, weight * np.log(weight / chance) - weight + chance, 0)
     share = weight / active.shared(between.a, between.b)
     agree = probability(likeness) >= SURE
-    disagree = likeness < -UNLIKE
+    disagree = likeness + OUTWEIGHS * np.maximum(between.apart - APART, 0) < -UNLIKE
     several = between.victims >= 2
     beyond_chance = surprise > np.log(max(len(weight), 2)) + SURPRISE
     apart = (between.apart >= APART) & (between.apart > EXCESS * chance)

@@ -6,9 +6,11 @@ from hypothesis import strategies as st
 from scipy.sparse import csr_array
 
 from tests.transforms.graphs import evidence, no_epochs, no_lines, no_suppliers, parts
+from transforms.graph import communities as recipe
+from transforms.graph import joining
 from transforms.graph.communities import communities
 from transforms.graph.corroboration import Suppliers
-from transforms.graph.incidence import INCIDENCE, numbered
+from transforms.graph.incidence import INCIDENCE, numbered, ties
 
 A, B = {0, 1, 2}, {3, 4, 5}
 
@@ -126,6 +128,16 @@ def test_the_middle_of_a_star_is_no_hub(leaves):
     assert len(parts(found.label)) == 1
 
 
+def test_what_is_no_hub_after_all_is_not_alone(monkeypatch):
+    """It was left out of the last pass, of one pass as a suspect."""
+    monkeypatch.setattr(recipe, "PASSES", 1)
+    groups = [{0, leaf} for leaf in range(1, 41)] * 2
+    found = cluster(groups, 41)
+    assert recipe.suspects(ties(evidence(groups, 41), np.arange(41)), 41)[0]
+    assert not found.hub.any()
+    assert parts(found.label) == {frozenset(range(41))}
+
+
 def test_a_number_hands_over_to_the_next():
     """Two halves of one ring's life share little, but what they share is all there is."""
     groups = [A] * 8 + [B] * 8 + [{0, 3}, {1, 4}]
@@ -159,6 +171,23 @@ def test_suppliers_that_disagree_keep_apart_what_several_victims_name():
     unlike[:3, 0] = unlike[3:6, 1] = unlike[6:, 2] = 8
     label = cluster(groups, 12, days, suppliers=Suppliers((csr_array(unlike),) * 2)).label
     assert label[0] != label[3]
+
+
+def test_independent_records_outweigh_suppliers_that_hardly_disagree():
+    across = [{0, 3}, {1, 4}, {2, 5}, {0, 4}, {1, 5}, {2, 3}]
+    label = np.array([0, 0, 0, 3, 3, 3])
+    joined = set()
+    for used in (1, 2, 4, 8, 16):
+        trunks = Suppliers((csr_array(np.kron(np.eye(2), [[used]] * 3)),))
+        for more in range(1, 5):
+            named = evidence(([A, B] * 10 + across) * more, 6)
+            (apart,) = ties(named, label).apart
+            (likeness,) = trunks.likeness(label, np.array([0]), np.array([3]))
+            outweighed = likeness + joining.OUTWEIGHS * (apart - joining.APART) >= -joining.UNLIKE
+            found = joining.join(named, trunks, label)
+            assert (found[0] == found[3]) == outweighed
+            joined.add((bool(outweighed), bool(likeness < -joining.UNLIKE)))
+    assert {(True, True), (False, True)} <= joined
 
 
 @given(st.randoms(use_true_random=False))
