@@ -4,7 +4,8 @@ Three simulated worlds (N complaints without calls, 2 N without calls, N with fo
 10,000 by default) are run by the batch pipeline, and the differences between them give CPU, peak
 memory and shuffled bytes by complaint and by call. With --day the constants are put to the days
 that docs/scale.md speaks of. `--hot CALLS` measures one partition instead: what it holds when one
-caller id made that many calls.
+caller id made that many calls, and what the owners of a pair and of a cluster hold when so many
+calls went to one number by way of one carrier.
 """
 
 from __future__ import annotations
@@ -26,16 +27,22 @@ from benchmarks import measured
 from pipelines.cli import main as ringtrace
 from schemas.call import CALL_ACCEPTED
 from schemas.complaint import COMPLAINT_ACCEPTED
+from schemas.kinds import Role, Status
 from schemas.mention import CLASSIFIED, EVIDENCE
 from schemas.tables import ALL
 from transforms import packing, shuffle
+from transforms.graph import cluster_totals, paired
 from transforms.graph.activity import ACTIVITY, activity
+from transforms.graph.assignment import ASSIGNMENT
+from transforms.graph.cluster_records import cluster_records
 from transforms.graph.entities import judge
+from transforms.graph.links import pairs
 from transforms.graph.paired import PAIRED
 from transforms.identify import legitimate
 from transforms.identify.evidence import call_evidence
 from transforms.output import write
 from transforms.packing import Piece
+from transforms.shuffle import hash_text
 
 CALLS = 4
 STEPS = {
@@ -180,6 +187,62 @@ def hot(calls: int, victims: int) -> dict[str, float]:
     }
 
 
+SHARES = 16
+"""Partitions that the records of a hot pair lie in."""
+
+
+def hot_pair(calls: int, victims: int) -> dict[str, float]:
+    """Bytes that travel to the owners of a pair and of a cluster, and that these hold in Arrow."""
+    pairs_packed = pairs_held = records_packed = records_held = 0
+    for share in range(SHARES):
+        numbers = range(share, calls, SHARES)
+        rows = [
+            {
+                "call_id": f"k{n}",
+                "source_org": "amazon",
+                "started_at": 1_767_225_600_000_000 + n * 1_000_000,
+                "direction": "outbound",
+                "calling_number": f"+1212{7_000_000 + n % 1_000_000}",
+                "called_number": "+18882040123",
+                "carrier": "acme",
+                "victim_id": f"v{n % victims}",
+                "victim_country": "US",
+                "source": "made up",
+                "position": n + 1,
+                "format": "jsonl",
+            }
+            for n in numbers
+        ]
+        evidence = pa.Table.from_batches(
+            [call_evidence(pa.RecordBatch.from_pylist(rows, CALL_ACCEPTED))]
+        )
+        evidence = evidence.filter(pc.not_equal(evidence["role"], Role.VICTIM))
+        status = pa.repeat(str(Status.INFRASTRUCTURE), evidence.num_rows)
+        classified = evidence.append_column(CLASSIFIED.field("status"), status)
+        found = paired.add_up(pairs(classified)[0])
+        node = hash_text(pa.array(["phone:+18882040123"]))
+        columns = [node, [1], [False], [0.0], [False], [False]]
+        assignment = pa.RecordBatch.from_arrays(
+            [pa.array(one, kind.type) for one, kind in zip(columns, ASSIGNMENT, strict=True)],
+            schema=ASSIGNMENT,
+        )
+        totals = cluster_totals.add_up(cluster_records(classified, assignment)[0])
+        pairs_packed += _packed(found)
+        pairs_held += found.nbytes
+        records_packed += _packed(totals)
+        records_held += totals.nbytes
+    return {
+        "pair, as it travels": pairs_packed,
+        "pair, as its owner holds it": pairs_held,
+        "cluster, as it travels": records_packed,
+        "cluster, as its owner holds it": records_held,
+    }
+
+
+def _packed(table: pa.Table) -> int:
+    return sum(len(packing.packed(one, table.schema).read()) for one in table.to_batches())
+
+
 def main() -> None:
     """Print the constants, and what the days cost."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.cost", description=__doc__)
@@ -193,18 +256,20 @@ def main() -> None:
         one_run(asked.one)
         return
     if asked.hot:
-        for name, value in hot(asked.hot, asked.victims or asked.hot).items():
+        victims = asked.victims or asked.hot
+        found = hot(asked.hot, victims) | hot_pair(asked.hot, victims)
+        for name, value in found.items():
             print(f"{name}: {value:,} ({value / asked.hot:,.0f} a call)")
         return
-    found = measure(asked.size)
-    for name, one in found.items():
+    units = measure(asked.size)
+    for name, one in units.items():
         each = f"{one.complaint:,.6g} a complaint, {one.call:,.6g} a call"
         print(f"{name}: {one.fixed:,.6g} fixed, {each}")
     if asked.day:
         for day, (complaints, calls) in DAYS.items():
-            hours = found["cpu"].of(complaints, calls) / 3600
-            carried = found["shuffled"].of(complaints, calls) / 2**30
-            local = found["peak"].of(complaints, calls) / 2**30
+            hours = units["cpu"].of(complaints, calls) / 3600
+            carried = units["shuffled"].of(complaints, calls) / 2**30
+            local = units["peak"].of(complaints, calls) / 2**30
             print(
                 f"{day}: {hours:,.1f} core hours, {carried:,.1f} GiB shuffled, "
                 f"{local:,.1f} GiB where one process holds it all"

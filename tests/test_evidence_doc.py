@@ -101,7 +101,7 @@ def test_no_constant_is_left_out(module):
 
 
 def test_every_life_is_told():
-    """ "180 for a messenger's handle, 365 for an email address or an account:upi" and the others."""
+    """ "180 for a messenger's handle, 365 for an address or an account:upi" and the others."""
     (told,) = re.findall(r"`transforms/data/lives.toml`: (.*?) are not\s+passed on", PAGE, re.S)
     lives = {}
     for days, kinds in re.findall(r"(\d+)(?: days)? for ([^0-9;]+)", told):
