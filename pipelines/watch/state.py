@@ -16,8 +16,9 @@ import pyarrow as pa
 
 from pipelines.options import UsageError
 from pipelines.watch.folder import Picked, as_json, from_json
-from transforms.live.block import SCHEMAS, Block, nothing, settle
+from transforms.live.block import SCHEMAS, Block, nothing
 from transforms.live.keep_here import Alive
+from transforms.live.settle import settle
 
 VERSION = 4
 SINCE = {3: 3, VERSION: len(SCHEMAS)}

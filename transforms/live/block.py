@@ -1,4 +1,4 @@
-"""Blocks: records that arrived together and what they show, and how blocks become one.
+"""Blocks: records that arrived together, and what they show.
 
 A stream does not keep the records, only who they are and what they show: of a narrative its
 fingerprints stay, and words only as `said` has it.
@@ -6,7 +6,7 @@ fingerprints stay, and words only as `said` has it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
@@ -17,13 +17,12 @@ import pyarrow.compute as pc
 from schemas.call import CALL_KEY
 from schemas.complaint import COMPLAINT_KEY
 from schemas.field import TIMESTAMP
-from schemas.kinds import EntityKind, RecordKind
+from schemas.kinds import RecordKind
 from schemas.mention import EVIDENCE
 from transforms.deduplicate import CALLS_BY, COMPLAINTS_BY, content_hashes, winners
 from transforms.identify.evidence import call_evidence, complaint_evidence
-from transforms.live.expiry import MICROSECONDS_A_DAY, lives, longest
-from transforms.live.said import SAID, said, settled
-from transforms.live.stated import STATED_AT, latest, since, stated_at, stated_in_refused
+from transforms.live.said import SAID, said
+from transforms.live.stated import STATED_AT, stated_at, stated_in_refused
 from transforms.scripts.marked import MARKED, READ, marked
 from transforms.shuffle import hash_columns
 
@@ -77,18 +76,8 @@ SAID_PARTITION = 0
 """Where all that was said is brought together.
 
 By fingerprint it would be in all partitions, and every record that comes would be cut into as many
-pieces. It is the smallest part of what one worker holds at a tick.
+pieces. One worker holds it at a tick in any case.
 """
-
-_WINS = [("received_at", "descending"), ("duration_seconds", "descending")]
-
-
-class Settled(NamedTuple):
-    """Blocks as one, and how many records were left out: older versions, and expired ones."""
-
-    block: Block
-    duplicates: int
-    expired: int
 
 
 def block_of(accepted: pa.RecordBatch, kind: RecordKind) -> Block:
@@ -138,7 +127,10 @@ def _empty(schema: pa.Schema) -> pa.RecordBatch:
 
 
 def partitions_of(block: Block, partitions: int) -> Iterator[tuple[int, Block]]:
-    """Cut a block by hash of the record's id, or of the stated number, into (partition, block)."""
+    """Cut a block by hash of the record's id, or of the stated number, into (partition, block).
+
+    What was said is in `SAID_PARTITION`.
+    """
     owner = (hash_columns(block.records, KEY) >> 40) % partitions
     of_stated = (hash_columns(block.stated, ("entity_id",)) >> 40) % partitions
     of_said = np.full(block.said.num_rows, SAID_PARTITION)
@@ -152,7 +144,7 @@ def partitions_of(block: Block, partitions: int) -> Iterator[tuple[int, Block]]:
 
 
 def pieces(block: Block) -> Iterator[Block]:
-    """A block cut into ones of at most `PIECE` rows; nothing for an empty one."""
+    """A block cut into ones of `PIECE` records at most; nothing for an empty one."""
     counts = (block.records.num_rows, block.stated.num_rows, block.said.num_rows)
     sizes = (PIECE, PIECE, PIECE * SAID_A_RECORD)
     for number in range(max(-(-count // size) for count, size in zip(counts, sizes, strict=True))):
@@ -213,57 +205,3 @@ def _one(batches: list[pa.RecordBatch], schema: pa.Schema) -> pa.RecordBatch:
         for column in table.columns
     ]
     return pa.RecordBatch.from_arrays(arrays, schema=schema)
-
-
-def settle(blocks: Sequence[Block], days: Mapping[str, int]) -> Settled:
-    """Blocks as one: each id once, and nothing that has expired (`expiry`).
-
-    Age is counted back from the newest record of these blocks. The result depends on the set of
-    records alone, not on their order or on how they lie in blocks.
-    """
-    whole = joined(blocks)
-    arrived = whole.records.num_rows
-    stated, told = latest([whole.stated]), _still_said(whole, days)
-    if not arrived:
-        return Settled(whole._replace(stated=stated, said=told), 0, 0)
-    first = winners(pa.Table.from_batches([whole.records]), KEY, _WINS)
-    unique = whole.records.take(pa.array(first))
-    newest = pc.max(unique["received_at"]).as_py()
-    when = unique["received_at"].cast(pa.int64()).to_numpy()
-    alive = np.flatnonzero(when >= when.max() - longest(days) * MICROSECONDS_A_DAY)
-    kept = first[alive]
-    records = whole.records.take(pa.array(kept))
-    shown, printed = (of_rows(one, kept, arrived) for one in (whole.shown, whole.printed))
-    kinds = shown["kind"], pa.repeat(str(EntityKind.SCRIPT), printed.num_rows)
-    return Settled(
-        Block(
-            records,
-            _alive(records, shown, kinds[0], days),
-            since(stated, newest, longest(days)),
-            _alive(records, printed, kinds[1], days),
-            told,
-        ),
-        duplicates=arrived - len(first),
-        expired=len(first) - len(alive),
-    )
-
-
-def _still_said(whole: Block, days: Mapping[str, int]) -> pa.RecordBatch:
-    """What was said within a script's life, behind the newest record or person."""
-    newest = [
-        pc.max(rows["received_at"].cast(pa.int64())).as_py() or 0
-        for rows in (whole.records, whole.said)
-    ]
-    return settled(whole.said, max(newest) - days[EntityKind.SCRIPT] * MICROSECONDS_A_DAY)
-
-
-def _alive(
-    records: pa.RecordBatch, shown: pa.RecordBatch, kinds: pa.Array, days: Mapping[str, int]
-) -> pa.RecordBatch:
-    """What is younger than the life of its kind, by the day of its record."""
-    if not shown.num_rows:
-        return shown
-    when = records["received_at"].cast(pa.int64()).to_numpy()
-    age = when.max() - when[shown["row"].to_numpy()]
-    young = age <= lives(kinds, days)
-    return shown if young.all() else shown.filter(pa.array(young))

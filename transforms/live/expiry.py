@@ -1,7 +1,7 @@
 """How long evidence counts: what bounds the state of a stream.
 
 A year for what a scammer must hold, so that the epochs of a number that has changed hands
-(`graph.epochs`) are still told apart; a quarter for suppliers, which only describe.
+(`graph.epochs`) are still told apart; a quarter for suppliers and scripts, which only describe.
 """
 
 from __future__ import annotations

@@ -24,14 +24,13 @@ from transforms.accounting import Tally
 from transforms.decisions.rulings import InForce
 from transforms.live.block import (
     Block,
-    Settled,
     block_of,
     partitions_of,
     pieces,
     refused_block,
-    settle,
 )
 from transforms.live.expiry import lives
+from transforms.live.settle import Settled, settle
 from transforms.live.ticks import Tick, windows
 from transforms.output.metrics import show
 from transforms.output.tally import PLURAL

@@ -8,7 +8,7 @@ from typing import Any
 
 import apache_beam as beam
 
-from transforms.live.block import Block, joined, nothing, pieces, settle
+from transforms.live.block import Block, joined, nothing, pieces
 from transforms.live.keep import (
     BLOCKS,
     PRINTED,
@@ -22,6 +22,7 @@ from transforms.live.keep import (
     show_settled,
 )
 from transforms.live.said import without_others
+from transforms.live.settle import settle
 from transforms.shuffle import MAIN
 
 

@@ -23,11 +23,11 @@ from transforms.live.block import (
     partitions_of,
     pieces,
     refused_block,
-    settle,
 )
 from transforms.live.expiry import DAYS, longest
 from transforms.live.keep import LIVE, live, young
 from transforms.live.said import with_words
+from transforms.live.settle import settle
 from transforms.read.records import Origin, Record
 from transforms.read.rejects import reject, reject_rows
 from transforms.scripts import told
