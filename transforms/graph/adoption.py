@@ -27,8 +27,9 @@ A record that names k members ties k - 1 of them to the first.
 def established(evidence: Incidence, label: np.ndarray) -> np.ndarray:
     """Mask over labels: which communities hold together even without any one record."""
     cluster = label[evidence.node]
-    key, named = np.unique(np.stack([evidence.group, cluster]), axis=1, return_counts=True)
-    inside = np.bincount(key[1], named - 1, minlength=len(label))
+    labels = int(label.max(initial=0)) + 1
+    key, named = np.unique(evidence.group * labels + cluster, return_counts=True)
+    inside = np.bincount(key % labels, named - 1, minlength=len(label))
     size = np.bincount(label, minlength=len(label))
     return inside - (size - 1) >= REDUNDANT
 

@@ -44,9 +44,9 @@ def _once(
     between = ties(evidence, piece)
     one = np.concatenate([between.a, between.b])
     there = label[np.concatenate([between.b, between.a])]
-    key, at = np.unique(np.stack([one, there]), axis=1, return_inverse=True)
-    one, there = key
-    weight = np.bincount(at.ravel(), np.concatenate([between.weight, between.weight]), len(one))
+    key, at = np.unique(one * len(label) + there, return_inverse=True)
+    one, there = np.divmod(key, max(len(label), 1))
+    weight = np.bincount(at, np.concatenate([between.weight, between.weight]), len(one))
     score = TIE * weight + suppliers.fit(piece, label, one, there)
     own = there == label[one]
     staying = np.full(len(label), np.inf)
