@@ -95,7 +95,7 @@ def _jobs(report: _Report, table: ClusterTable, scratch: str) -> Iterator[Job]:
     yield partial(_graph, report.run, redact=report.redact)
     joint = joint_page.gather(report.run, report.manifest)
     moment = _moment(report.manifest, table)
-    groups = list(_groups(table))
+    groups = list(in_groups(table))
     sources, before = [report.run] * len(groups), report.before
     if len(groups) > 1:
         wanted = [[one for page in group for one in page.ids] for group in groups]
@@ -113,7 +113,7 @@ def _jobs(report: _Report, table: ClusterTable, scratch: str) -> Iterator[Job]:
         yield partial(_clusters, source, group, context, moment, before)
 
 
-def _groups(table: ClusterTable) -> Iterator[list[Page]]:
+def in_groups(table: ClusterTable) -> Iterator[list[Page]]:
     """Pages cut into groups of about `AT_A_TIME` members, in their order."""
     sizes = [sum(table.sizes[one] for one in page.ids) for page in table.described]
     most = max(AT_A_TIME, sum(sizes) // MOST_GROUPS + 1)
