@@ -38,15 +38,14 @@ Columns = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]
 """value, victim, teller, and microseconds since the epoch."""
 
 
-def said(read: pa.RecordBatch, when: pa.Array) -> pa.RecordBatch:
-    """READ rows, received `when`, to SAID rows with all their words."""
+def said(read: pa.RecordBatch) -> pa.RecordBatch:
+    """READ rows to SAID rows with all their words."""
     found = marks(read)
     known = worded(read, np.arange(len(found.value)))
     at = place_in(known["value"].to_numpy(), found.value)
     columns = [
         pa.array(found.value),
-        *(read[name].take(pa.array(found.row)) for name in ("victim", "teller")),
-        when.take(pa.array(found.row)).cast(TIMESTAMP),
+        *(read[name].take(pa.array(found.row)) for name in ("victim", "teller", "received_at")),
         known["words"].take(pa.array(at)),
     ]
     return pa.RecordBatch.from_arrays(columns, schema=SAID)

@@ -37,6 +37,7 @@ person's.
 READ = pa.schema(
     [
         *MARKED,
+        ("received_at", TIMESTAMP),
         ("narrative", pa.string()),
         ("starts", pa.list_(pa.int32())),
         ("ends", pa.list_(pa.int32())),

@@ -130,7 +130,7 @@ def test_a_tick_takes_over_what_the_one_before_met():
     given = {
         "entities": result.entities.combine_chunks().to_batches(),
         "named": incidences(result.sightings, WIDEST).combine_chunks().to_batches(),
-        "links": weigh(pairs(result.sightings)[0]).combine_chunks().to_batches(),
+        "links": weigh(add_up_pairs(pairs(result.sightings)[0])).combine_chunks().to_batches(),
         "reached": reaches(result.sightings).combine_chunks().to_batches(),
         "known": [],
     }
