@@ -59,7 +59,7 @@ def test_what_is_said_is_each_fingerprint_with_its_words_and_numbers_masked():
     text = "please call 202 555 0123 to cancel the order of a phone"
     one = accepted({"id": "c1", "day": 0, "narrative": text}, {"id": "c2", "day": 1})
     read = marked(one)
-    told = said(read, one["received_at"].take(pa.array([0]))).to_pylist()
+    told = said(read).to_pylist()
     assert [line["value"] for line in told] == read["values"][0].as_py()
     spelt = text.replace("202 555 0123", "#")
     assert all(len(line["words"].split()) == 4 and line["words"] in spelt for line in told)
