@@ -8,20 +8,25 @@ of Arrow IPC. Beam's local runner keeps all of them in memory until they are rea
 from __future__ import annotations
 
 import copyreg
+import mmap
 import os
 import tempfile
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from threading import Lock
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 
 SMALLEST = 1 << 10
 """Bytes of the smallest piece that is put on disk."""
+
+LARGE = 1 << 20
+"""Bytes of the smallest array that is."""
 
 _CODEC = pa.Codec("zstd", 1)
 _LENGTH = 8
@@ -87,7 +92,8 @@ def unpacked(piece: Piece, schema: pa.Schema) -> pa.RecordBatch:
     return pa.ipc.read_record_batch(_CODEC.decompress(view[_LENGTH:], size), schema)
 
 
-Pickled = tuple[Callable[..., Any], tuple[Any, ...]]
+Pickled = tuple[Any, ...]
+"""What `copyreg` wants: a function, its arguments, and maybe a state."""
 
 
 class _Travelling:
@@ -147,7 +153,7 @@ class Spill:
 
     @contextmanager
     def holding(self) -> Iterator[None]:
-        """While this lasts, pieces that Beam pickles go into the file.
+        """While this lasts, pieces and large arrays that Beam pickles go into the file.
 
         Raises:
             OSError: if the folder cannot be written.
@@ -155,20 +161,46 @@ class Spill:
         with tempfile.TemporaryFile(dir=self._folder, buffering=0) as file:
             self._file = file.fileno()
             copyreg.pickle(Piece, self._put)
+            copyreg.pickle(np.ndarray, self._put_array)
             try:
                 yield
             finally:
-                del copyreg.dispatch_table[Piece]
+                del copyreg.dispatch_table[Piece], copyreg.dispatch_table[np.ndarray]
 
     def _put(self, piece: Piece) -> Pickled:
         content = piece.content
         if not isinstance(content, bytes) or len(content) < SMALLEST:
             return Piece, (content,)
+        piece.content = Place(self._file, self._write(content), len(content))
+        return Piece, (piece.content,)
+
+    def _put_array(self, array: np.ndarray) -> Pickled:
+        """An array as Beam keeps it: one that is a side input is kept as long as the run takes."""
+        if array.nbytes < LARGE or array.dtype.hasobject:
+            return tuple(array.__reduce__())
+        start = self._write(np.ascontiguousarray(array).data.cast("B"), mmap.ALLOCATIONGRANULARITY)
+        place = Place(self._file, start, array.nbytes)
+        return _mapped, (place, os.getpid(), array.dtype, array.shape)
+
+    def _write(self, content: bytes | memoryview, multiple: int = 1) -> int:
+        """Put down at a multiple of so many bytes; where."""
         with self._lock:
-            start = self._end
-            self._end += len(content)
+            start = -(-self._end // multiple) * multiple
+            self._end = start + len(content)
         view = memoryview(content)
         while view:
             view = view[os.pwrite(self._file, view, start + len(content) - len(view)) :]
-        piece.content = Place(self._file, start, len(content))
-        return Piece, (piece.content,)
+        return start
+
+
+def _mapped(place: Place, process: int, kind: np.dtype, shape: tuple[int, ...]) -> np.ndarray:
+    """An array that lies in the file; what is written to it is not.
+
+    Raises:
+        OSError: in another process, where the place means nothing.
+    """
+    if process != os.getpid():
+        raise OSError("a spilled array is only there for the process that put it down")
+    access = mmap.ACCESS_COPY
+    mapped = mmap.mmap(place.file, place.size, access=access, offset=place.start)
+    return np.frombuffer(mapped, kind).reshape(shape)

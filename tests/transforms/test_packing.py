@@ -2,6 +2,7 @@
 
 import pickle
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -80,3 +81,28 @@ def test_a_piece_that_was_cut_off_is_an_error(tmp_path):
         file.flush()
         with pytest.raises(OSError, match="not whole"):
             Piece(Place(file.fileno(), 2, 9)).read()
+
+
+def test_while_a_spill_holds_large_arrays_lie_in_its_file(tmp_path):
+    large = np.arange(300_000).reshape(2, 150_000)
+    turned = large.T
+    odd = np.array(["x" * 10] * 200_000, object)
+    with Spill(str(tmp_path)).holding():
+        assert len(pickle.dumps(large)) < 1000
+        found, again, other = pickle.loads(pickle.dumps((large, turned, odd), 5))  # noqa: S301
+        small = pickle.loads(pickle.dumps(large[:, :9]))  # noqa: S301
+    assert np.array_equal(found, large)
+    assert np.array_equal(again, turned)
+    assert np.array_equal(small, large[:, :9])
+    assert other.tolist() == odd.tolist()
+    found[0, 0] = 7
+    assert large[0, 0] == 0
+    assert len(pickle.dumps(large)) > large.nbytes
+
+
+def test_a_spilled_array_is_none_in_another_process(tmp_path, monkeypatch):
+    with Spill(str(tmp_path)).holding():
+        told = pickle.dumps(np.zeros(1 << 20))
+        monkeypatch.setattr("os.getpid", int)
+        with pytest.raises(OSError, match="spilled"):
+            pickle.loads(told)  # noqa: S301
