@@ -37,7 +37,7 @@ def lines(blocks: Iterable[bytes], first_line: int = 1) -> Iterator[Record]:
             held, size = following, len(following)
     if fault:
         yield Record(position, held[:HELD_BYTES], size, fault, offset)
-    elif size:
+    elif size and not (position == 1 and held == _BOM):
         yield _line(position, held, size, offset)
 
 

@@ -1,7 +1,7 @@
 """Physical lines, in bounded memory."""
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from schemas.reject import Code
@@ -20,6 +20,7 @@ def split(blocks):
 
 
 @given(pieces)
+@example([b"\xef\xbb\xbf"])
 def test_as_bytes_split_does(blocks):
     found = list(lines(blocks))
     assert [line.data for line in found] == split(blocks)
