@@ -36,7 +36,7 @@ test: $(READY)  ## run the tests
 
 test-engines: $(READY)  ## run the tests on Prism, Kafka and Flink (Java 17, Maven, Go)
 	@echo "Fetching the engines once (350 MB and a Go build); a test whose engine is missing says why"
-	@$(BIN)/python -m pytest -m 'prism or flink or kafka' -rs tests/engines
+	@$(BIN)/python -m pytest -m 'prism or flink or kafka' -rs -n 2 --dist loadfile tests/engines
 
 engines-up: $(READY)  ## bring up Kafka, Beam's Kafka expansion service, Prism and Flink
 	@$(BIN)/python -m tests.engines.up
