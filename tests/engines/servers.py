@@ -35,15 +35,18 @@ transaction.state.log.min.isr=1
 group.initial.rebalance.delay.ms=0
 """
 
-_OPENED = [
-    f"--add-opens=java.base/{package}=ALL-UNNAMED"
-    for package in (
-        *("java.lang", "java.lang.reflect", "java.io", "java.net", "java.nio", "sun.nio.ch"),
-        *("java.text", "java.time", "java.util", "java.util.concurrent"),
-        *("java.util.concurrent.atomic", "java.util.concurrent.locks"),
-    )
-]
-"""What Flink's own start scripts open to it (env.java.opts.all of its config.yaml)."""
+FLINK = "org.apache.beam.runners.flink.FlinkJobServerDriver"
+"""The main class of Beam's job server for Flink."""
+
+OPENED = (
+    *("java.lang", "java.lang.reflect", "java.io", "java.net", "java.nio", "sun.nio.ch"),
+    *("java.text", "java.time", "java.util", "java.util.concurrent"),
+    *("java.util.concurrent.atomic", "java.util.concurrent.locks"),
+)
+"""Packages that Flink's own start scripts open to it (env.java.opts.all of its config.yaml)."""
+
+STACK = "-Xss4m"
+"""For Beam's job server, which walks a pipeline by recursion."""
 
 
 @contextmanager
@@ -103,16 +106,17 @@ def flink(folder: Path, port: int = 0) -> Iterator[str]:
     """Beam's Flink job server with an embedded cluster; yields its address."""
     lib = cache.jars("flink")
     port = port or free_port()
+    opened = [f"--add-opens=java.base/{package}=ALL-UNNAMED" for package in OPENED]
     command = java(
         lib,
-        "org.apache.beam.runners.flink.FlinkJobServerDriver",
+        FLINK,
         "--flink-master=[local]",
         f"--job-host={HOST}",
         f"--job-port={port}",
         "--artifact-port=0",
         "--expansion-port=0",
         f"--artifacts-dir={folder / 'staged'}",
-        heap=(*JVM, *_OPENED, "-Xmx1g", "-Xss4m"),  # it walks a pipeline by recursion
+        heap=(*JVM, *opened, "-Xmx1g", STACK),
     )
     with running(command, folder / "flink.log", r"JobService started on"):
         yield f"{HOST}:{port}"

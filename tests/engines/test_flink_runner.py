@@ -1,0 +1,30 @@
+"""FlinkRunner itself, which starts the job server that it is given, and a Flink in it."""
+
+import pytest
+
+from tests.engines.batch import files_of
+from tests.engines.cache import MissingEngineError
+from tests.engines.flink_jar import flink_jar
+from tests.engines.servers import STACK
+from tests.pipelines.running import EXAMPLES, run
+
+
+@pytest.fixture
+def jar(tmp_path):
+    """The job server's jar."""
+    try:
+        return flink_jar(tmp_path / "job-server.jar")
+    except MissingEngineError as error:
+        pytest.skip(str(error))
+
+
+@pytest.mark.flink
+def test_a_batch_run_by_flink_runner_equals_one_here(tmp_path, jar, monkeypatch):
+    monkeypatch.setenv("JAVA_TOOL_OPTIONS", STACK)
+    flags = ["--complaints", *sorted(EXAMPLES.glob("*.csv"))]
+    run(tmp_path / "here", *flags)
+    flink = ["--runner=FlinkRunner", "--flink_master=[local]", f"--flink_job_server_jar={jar}"]
+    run(tmp_path / "flink", *flags, *flink)
+    expected, found = files_of(tmp_path / "here"), files_of(tmp_path / "flink")
+    assert sorted(found) == sorted(expected)
+    assert [name for name, content in found.items() if content != expected[name]] == []
