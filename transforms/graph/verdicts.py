@@ -36,6 +36,9 @@ WITHHELD = pa.schema(
 )
 """A victim's own identifier and a record that names it, so that it can be taken out there."""
 
+_EVER = -(1 << 31)
+"""Before any day that an epoch begins with."""
+
 
 def tell(evidence: pa.Table, verdicts: pa.Table) -> tuple[pa.Table, pa.Table]:
     """EVIDENCE rows and the VERDICT rows on all that they name, to CLASSIFIED and WITHHELD rows.
@@ -45,8 +48,10 @@ def tell(evidence: pa.Table, verdicts: pa.Table) -> tuple[pa.Table, pa.Table]:
     """
     if not evidence.num_rows:
         return CLASSIFIED.empty_table(), WITHHELD.empty_table()
-    order = [("entity_id", "ascending"), ("begins", "ascending")]
-    verdicts = verdicts.take(pc.sort_indices(verdicts, sort_keys=order, null_placement="at_start"))
+    since = pc.fill_null(verdicts["begins"], _EVER)
+    keys = verdicts.select(["entity_id"]).append_column("since", since)
+    order = [("entity_id", "ascending"), ("since", "ascending")]
+    verdicts = verdicts.take(pc.sort_indices(keys, sort_keys=order))
     ids, begins = verdicts["entity_id"].combine_chunks(), verdicts["begins"].combine_chunks()
     named = evidence["entity_id"].combine_chunks()
     at = pc.index_in(named, ids)  # the first epoch of each
