@@ -15,8 +15,9 @@ def lines(folder: str) -> Iterator[str]:
     with FileSystems.open(FileSystems.join(folder.rstrip("/"), NAME)) as file:
         manifest = json.loads(file.read())
     told = manifest["tallies"].get("islands", {})
-    known = told.get("taken_over", 0)
-    yield f"{told.get('clustered', 0)} islands clustered, {known} taken over from the previous run"
+    follows = manifest["options"].get("previous") is not None
+    known = f", {told.get('taken_over', 0)} taken over from the previous run"
+    yield f"{told.get('clustered', 0)} islands clustered{known if follows else ''}"
     for alarm in manifest["alarms"]:
         if alarm["code"] == "islands_refused":
             yield f"warning: {alarm['message']}"

@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +47,16 @@ def call(number: int, **fields: Any) -> dict[str, Any]:
         "started_at": "2024-03-01T09:30:00Z",
         "victim_country": "US",
     } | fields
+
+
+def three_quarters(world: Path) -> datetime:
+    """The moment by which three quarters of a simulated world's complaints had come."""
+    received = sorted(
+        datetime.fromisoformat(json.loads(line)["received_at"])
+        for path in (world / "complaints").iterdir()
+        for line in path.read_text(encoding="utf-8").splitlines()
+    )
+    return received[len(received) * 3 // 4]
 
 
 def run(output: Path, *flags: object) -> dict[str, Any]:

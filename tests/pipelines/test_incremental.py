@@ -3,7 +3,7 @@
 import hashlib
 import json
 import shutil
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 import pyarrow.parquet as pq
 import pytest
@@ -13,7 +13,7 @@ from pipelines.simulate.generate import simulate
 from pipelines.simulate.world import World
 from schemas.manifest import NAME
 from schemas.tables import ALL, ISLANDS
-from tests.pipelines.running import read, run, whole
+from tests.pipelines.running import read, run, three_quarters, whole
 
 
 @pytest.fixture(scope="module")
@@ -23,12 +23,7 @@ def days(tmp_path_factory):
     simulate(World(seed=23, complaints=600, operations=15), folder / "world")
     world = folder / "world"
     given = ["--complaints", world / "complaints", "--calls", world / "calls"]
-    received = sorted(
-        datetime.fromisoformat(json.loads(line)["received_at"])
-        for path in (world / "complaints").iterdir()
-        for line in path.read_text(encoding="utf-8").splitlines()
-    )
-    day = received[len(received) * 3 // 4]
+    day = three_quarters(world)
     run(folder / "first", *given, "--as-of", day.isoformat())
     after = [*given, "--as-of", (day + timedelta(days=1)).isoformat()]
     manifest = run(folder / "second", *after, "--previous", folder / "first")

@@ -3,7 +3,7 @@
 import csv
 import json
 from collections import Counter
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 import pytest
 
@@ -12,7 +12,7 @@ from pipelines.simulate.generate import simulate
 from pipelines.simulate.world import World
 from schemas import CONTRACT_VERSION
 from schemas.tables import CLUSTERS, LINEAGE, MEMBERS, SUPPLIERS
-from tests.pipelines.running import complaint, jsonl, read, run
+from tests.pipelines.running import complaint, jsonl, read, run, three_quarters
 from transforms.scoring.survival import survival
 
 
@@ -23,12 +23,7 @@ def days(tmp_path_factory):
     simulate(World(seed=23, complaints=1500, operations=30), folder / "world")
     world = folder / "world"
     given = ["--complaints", world / "complaints", "--calls", world / "calls"]
-    received = sorted(
-        datetime.fromisoformat(json.loads(line)["received_at"])
-        for path in (world / "complaints").iterdir()
-        for line in path.read_text(encoding="utf-8").splitlines()
-    )
-    day = received[len(received) * 3 // 4]
+    day = three_quarters(world)
     run(folder / "first", *given, "--as-of", day.isoformat())
     after = ["--as-of", (day + timedelta(days=1)).isoformat(), "--previous", folder / "first"]
     manifest = run(folder / "second", *given, *after)
