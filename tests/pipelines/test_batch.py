@@ -16,7 +16,17 @@ import pytest
 from pipelines.simulate.generate import simulate
 from pipelines.simulate.world import World
 from schemas.kinds import SUPPLIER_KINDS, Status, Strength
-from schemas.tables import ALL, CLUSTERS, ENTITIES, LINKS, MEMBERS, MENTIONS, REJECTS, SUPPLIERS
+from schemas.tables import (
+    ALL,
+    CLUSTERS,
+    COMPLAINTS,
+    ENTITIES,
+    LINKS,
+    MEMBERS,
+    MENTIONS,
+    REJECTS,
+    SUPPLIERS,
+)
 from tests.pipelines.running import (
     EXAMPLES,
     call,
@@ -289,6 +299,39 @@ def test_records_made_to_leak_a_victim_do_not(tmp_path):
     hidden = [row for row in entities.values() if row["status"] == Status.VICTIM_SIDE]
     assert len(hidden) >= 2
     assert all(row["value"] is None for row in hidden)
+
+
+SAID = {
+    "my email is quillfeather at gmail dot com ok": ["quillfeather"],
+    "my email is quillfeather [at] gmail [dot] com ok": ["quillfeather"],
+    "my email is quillfeather(at)gmail.com ok": ["quillfeather"],
+    "my email is quill dot feather at gmail dot com, I said Quill.Feather@gmail.com": ["feather"],
+    "mi correo es quillfeather arroba gmail punto com": ["quillfeather"],
+    "my website is quillfeather dot com": ["quillfeather"],
+    "my number is two zero two, four five six, one four one four. They rang": ["four one"],
+    "my number is double two zero two four five six one four one": ["four five six"],
+    "mi numero es dos cero dos cuatro cinco seis uno cuatro uno cuatro": ["cuatro cinco"],
+    "my number is 2O2-456-I4I4. They rang": ["I4I4", "2O2"],
+    "my number is ２０２ー４５６ー１４１４. They rang": ["４５６"],
+    "my business number is 1-800-QUILLED. They rang": ["QUILLED"],
+}
+"""What a victim says of their own, and what of it must not be left."""
+
+
+def test_what_victims_say_in_words_letters_and_disguises_is_in_no_file(tmp_path):
+    callback = [{"raw": SUSPECT, "role": "callback"}]
+    told = [complaint(n, phone_numbers=callback, narrative=one) for n, one in enumerate(SAID)]
+    refused = [row | {"complaint_id": f"r{n}", "received_at": "x"} for n, row in enumerate(told)]
+    output = tmp_path / "run"
+    manifest = run(output, "--complaints", jsonl(tmp_path / "all.jsonl", [*told, *refused]))
+    assert manifest["counts"]["complaints"]["rejected"] == len(SAID)
+    kept = read(output, COMPLAINTS)["narrative"].to_pylist()
+    raw = read(output, REJECTS)["raw"].to_pylist()
+    assert len(kept) == len(raw) == len(SAID)
+    assert all(one.startswith(("my ", "mi ")) for one in kept)
+    everything = text_of(output)
+    for words in (one for left in SAID.values() for one in left):
+        assert words not in everything and json.dumps(words)[1:-1] not in "".join(raw)
 
 
 def test_messy_input_reconciles(tmp_path):

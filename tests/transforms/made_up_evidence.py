@@ -77,6 +77,8 @@ def records(draw: st.DrawFn, roles: tuple[str, ...] = PHONE_ROLES) -> list[dict[
         for place, entity in enumerate(draw(st.lists(st.sampled_from(PHONES), max_size=4))):
             role = draw(st.sampled_from(roles))
             where = {"field": f"phone_numbers[{place}]"}
+            if not call and draw(st.booleans()):
+                where = {"field": "narrative", "start": 20 * place, "end": 20 * place + 12}
             rows.append(piece(entity, role, record, **told, **where))
         if call:
             for supplier in draw(st.lists(st.sampled_from(SUPPLIERS), max_size=2, unique=True)):

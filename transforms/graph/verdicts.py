@@ -12,6 +12,7 @@ from schemas.mention import CLASSIFIED
 from transforms.columns import mask
 from transforms.graph.epochs import turns
 from transforms.graph.incidence import MICROSECONDS_A_DAY
+from transforms.identify.agreement import NARRATIVE
 
 VERDICT = pa.schema(
     [
@@ -32,9 +33,15 @@ WITHHELD = pa.schema(
         ("record_kind", pa.string()),
         ("record_id", pa.string()),
         ("entity_id", pa.string()),
+        ("start", pa.int32()),
+        ("end", pa.int32()),
     ]
 )
-"""A victim's own identifier and a record that names it, so that it can be taken out there."""
+"""A victim's own identifier and a record that names it, so that it can be taken out there.
+
+`start` and `end` are code points of the narrative, null where another field names it: what is said,
+spelled or disguised there can be told by its place alone.
+"""
 
 _EVER = -(1 << 31)
 """Before any day that an epoch begins with."""
@@ -68,10 +75,17 @@ def tell(evidence: pa.Table, verdicts: pa.Table) -> tuple[pa.Table, pa.Table]:
     status = verdicts["status"].combine_chunks().take(pa.array(row))
     classified = evidence.append_column(CLASSIFIED.field("status"), status)
     victims = mask(pc.equal(status, Status.VICTIM_SIDE))
-    own = evidence.filter(pa.array(victims))
+    return classified.filter(pa.array(~victims)), _withheld(evidence.filter(pa.array(victims)))
+
+
+def _withheld(own: pa.Table) -> pa.Table:
+    """Evidence of victims' own identifiers to WITHHELD rows, each once."""
+    told = pc.fill_null(pc.equal(own["field"], NARRATIVE), False)
+    for name in ("start", "end"):
+        place = pc.if_else(told, own[name], pa.scalar(None, pa.int32()))
+        own = own.set_column(own.schema.get_field_index(name), WITHHELD.field(name), place)
     places = own.select(WITHHELD.names).group_by(WITHHELD.names, use_threads=False).aggregate([])
-    withheld = places.select(WITHHELD.names).cast(WITHHELD)
-    return classified.filter(pa.array(~victims)), withheld
+    return places.select(WITHHELD.names).cast(WITHHELD)
 
 
 def _renamed(evidence: pa.Table, named: pa.Array, passed: np.ndarray) -> pa.Table:

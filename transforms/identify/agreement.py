@@ -9,8 +9,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from schemas.kinds import Role
+from transforms.identify.haystack import holds
 from transforms.identify.may_hold import may_hold
-from transforms.identify.needles import holds, needles
+from transforms.identify.needles import needles
 from transforms.identify.own import Own
 from transforms.identify.repeats import distinct_rows
 

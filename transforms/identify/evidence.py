@@ -14,7 +14,8 @@ from schemas.kinds import EntityKind, RecordKind, Role
 from schemas.mention import EVIDENCE, MENTION
 from transforms.identify import impersonation
 from transforms.identify.brands import known
-from transforms.identify.needles import mask, needles, spans
+from transforms.identify.haystack import mask, spans
+from transforms.identify.needles import needles
 from transforms.identify.sightings import call_sightings, complaint_sightings
 from transforms.identify.strays import strays
 

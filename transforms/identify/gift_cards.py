@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from transforms.identify.needles import mask
+from transforms.identify.haystack import mask
 from transforms.identify.payees import GIFT_CARD
 
 _HINT = r"(?i)card|karte|tarjeta|carte|gutschein|voucher|steam|itunes|google ?play|vanilla|neosurf"

@@ -22,7 +22,7 @@ _ID = rf"(?:^|:)[0-9]{{{SHORTEST},}}$"
 
 
 def may_hold(values: Own, wanted: Own) -> Array:
-    """Which values may hold, as `needles.holds` has it, what is wanted in their row.
+    """Which values may hold, as `haystack.holds` has it, what is wanted in their row.
 
     Nothing slips. Digits, and a number whose plan adds no digits of its own, are found by the last
     ones in values of ASCII; all else may be held.

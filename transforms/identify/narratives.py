@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 from schemas.kinds import EntityKind, Role
 from transforms.identify import (
     agents,
+    disguised,
     emails,
     numbers_in_text,
     payees_in_text,
@@ -49,6 +50,7 @@ _FINDERS: tuple[tuple[str, Callable[[str], Iterable[Found]]], ...] = (
     (emails.HINT, emails.in_text),
     (said_addresses.HINT, said_addresses.in_text),
     (vanity.HINT, vanity.in_text),
+    (disguised.HINT, disguised.in_text),
     (urls.CHAT_HINT, _chats),
     (remote_access.HINT, remote_access.in_text),
     *payees_in_text.FINDERS,

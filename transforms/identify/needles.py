@@ -1,47 +1,34 @@
-"""What identifies a victim, and where it stands in a text, in any written form.
+"""What identifies a victim, as it is looked for in texts: digits, or letters and digits.
 
-Digits are compared, not spellings: whatever stands between the digits of a number, and whatever
-prefix goes before them. Finding too much costs little; finding too little leaks.
+Digits are compared, not spellings, whatever prefix goes before them. `haystack` finds them.
 """
 
 from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
-from functools import cache, cached_property, lru_cache
+from collections.abc import Iterable, Iterator
+from functools import cache, lru_cache
 from typing import NamedTuple
 
-import numpy as np
 import phonenumbers as pn
 from phonenumbers.phonemetadata import PhoneMetadata
 
 from transforms.identify.searched import SEARCHED
 
-WIDEST_GAP = 8
-"""Characters between two digits of one written number: 'dash', a line break, brackets."""
-WIDEST_GAP_IN_WORDS = 4
-"""Characters between two letters of one written identifier: an IBAN's blanks, '[.]'."""
 SHORTEST = 6
 """Characters of the shortest identifier that is looked for outside its own field."""
+LONGEST_SPELLED = 40
+"""Characters of a number that is spelled, '1-800-FLOWERS', looked for as it was written."""
 LOCAL = 7
 """Digits of a North American subscriber number written without its area code."""
 NANP = "1"
 """Country code of the North American numbering plan."""
-APART = 4
-"""Characters between a local number and the digits before or after it."""
 
-MASK = "#"
+_SPELLED = re.compile(r"\d{3}.*[^\W\d_]{3}")
 _FOREIGN_DIGIT = re.compile(r"(?![0-9])\d")
 _FINAL = "\u03a3"
 """The letter whose lower case depends on where it stands."""
-_LONG = 1_000
-"""Characters of a text from which on needles are looked for by columns."""
-
-_NO_DIGITS = bytes(c for c in range(256) if not chr(c).isdecimal() or c > 127)
-_NO_WORDS = bytes(c for c in range(256) if not chr(c).isalnum() or c > 127)
-"""Bytes that are no digits, and neither letters nor digits, of ASCII."""
 
 
 class Needle(NamedTuple):
@@ -62,121 +49,9 @@ def needles(identifiers: Iterable[str], as_written: Iterable[str] = ()) -> Needl
         wanted.update(_of_number(value) if value.startswith("+") else [Needle(_compact(value))])
     for text in as_written:
         wanted.update(_of_number(text[:SEARCHED]))
+        if _SPELLED.search(text[:LONGEST_SPELLED]):
+            wanted.add(Needle(_compact(text[:LONGEST_SPELLED])))
     return frozenset(needle for needle in wanted if len(needle.text) >= SHORTEST)
-
-
-def mask(text: str, spans: Iterable[tuple[int, int]]) -> str:
-    """The text with the letters and digits of each span (code points) replaced by '#'."""
-    held = list(spans)
-    if not held:
-        return text
-    hidden = bytearray(len(text))
-    for start, end in held:
-        size = min(end, len(text)) - max(0, start)
-        if size > 0:
-            hidden[max(0, start) : max(0, start) + size] = b"\1" * size
-    pairs = zip(text, hidden, strict=True)
-    return "".join([MASK if hide and c.isalnum() else c for c, hide in pairs])
-
-
-def spans(text: str, wanted: Needles) -> Iterator[tuple[int, int]]:
-    """Start and end, in code points, of every place where a wanted identifier stands."""
-    if not wanted or (text.isascii() and not _may_hold(text, wanted)):
-        return
-    plain = _plain(text)
-    numbers = _Kept.of(plain, str.isdecimal, WIDEST_GAP)
-    words: _Kept | None = None
-    for needle in wanted:
-        if needle.text.isdigit():
-            yield from numbers.places(needle)
-        else:
-            words = words or _Kept.of(plain, str.isalnum, WIDEST_GAP_IN_WORDS)
-            yield from words.places(needle)
-
-
-def _may_hold(text: str, wanted: Needles) -> bool:
-    """Whether the letters or digits of a wanted identifier follow each other in ASCII text."""
-    data = text.encode()
-    digits = data.translate(None, _NO_DIGITS)
-    words: bytes | None = None
-    for needle in wanted:
-        if needle.text.isdigit():
-            if needle.text.encode() in digits:
-                return True
-            continue
-        words = words or data.lower().translate(None, _NO_WORDS)
-        if needle.text.encode() in words:
-            return True
-    return False
-
-
-def holds(value: str, wanted: Needles) -> bool:
-    """Whether a wanted identifier stands in another one's canonical value."""
-    if value[:1] == "+" and value[1:].isdecimal():
-        return any(needle.text in value and not needle.alone for needle in wanted)
-    return any(spans(value, wanted))
-
-
-@dataclass(frozen=True)
-class _Kept:
-    """The characters of a text that count, where they stand, and how far apart they may be."""
-
-    text: str
-    at: list[int]
-    widest: int
-
-    @classmethod
-    def of(cls, plain: str, counts: Callable[[str], bool], widest: int) -> _Kept:
-        """The characters of a text, plain in the sense of `_plain`, that count."""
-        at = [i for i, c in enumerate(plain) if counts(c)]
-        return cls("".join([plain[i] for i in at]), at, widest)
-
-    def places(self, needle: Needle) -> Iterator[tuple[int, int]]:
-        """Where a needle stands; places that overlap may come as one."""
-        if len(self.text) > _LONG:
-            yield from self._places(needle)
-            return
-        at = self.at
-        first = self.text.find(needle.text)
-        while first >= 0:
-            last = first + len(needle.text) - 1
-            close = all(at[i + 1] - at[i] <= self.widest + 1 for i in range(first, last))
-            if close and (not needle.alone or _apart(at, first, last)):
-                yield at[first], at[last] + 1
-            first = self.text.find(needle.text, first + 1)
-
-    def _places(self, needle: Needle) -> Iterator[tuple[int, int]]:
-        """The same in a long text, of which every character may begin a needle."""
-        code, at, wide = self._columns
-        size = len(needle.text)
-        count = max(0, len(code) - size + 1)
-        here = np.ones(count, bool)
-        for place, character in enumerate(needle.text):
-            here &= code[place : place + count] == ord(character)
-        first = np.flatnonzero(here)
-        last = first + size - 1
-        kept = wide[last] == wide[first]
-        if needle.alone:
-            far = np.diff(at, prepend=-APART - 1, append=at[-1] + APART + 1) > APART
-            kept &= far[first] & far[last + 1]
-        starts, ends = at[first[kept]], at[last[kept]] + 1
-        apart = np.append(True, starts[1:] > ends[:-1])[: len(starts)]
-        final = np.append(apart[1:], True)[: len(starts)]
-        yield from zip(starts[apart].tolist(), ends[final].tolist(), strict=True)
-
-    @cached_property
-    def _columns(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Code points, where they stand, and how many gaps before each are too wide."""
-        code = np.frombuffer(self.text.encode("utf-32-le"), np.uint32)
-        at = np.array(self.at)
-        return code, at, np.cumsum(np.diff(at, prepend=at[0]) > self.widest + 1)
-
-
-def _apart(at: list[int], first: int, last: int) -> bool:
-    """Whether a short number stands by itself and is no part of a longer one."""
-    before = first == 0 or at[first] - at[first - 1] > APART
-    after = last + 1 == len(at) or at[last + 1] - at[last] > APART
-    return before and after
 
 
 @lru_cache(maxsize=1 << 16)
@@ -230,7 +105,7 @@ def plain_codes() -> frozenset[str]:
     return frozenset(codes)
 
 
-def _plain(text: str) -> str:
+def plain(text: str) -> str:
     """Lower case, and every decimal digit of Unicode as the ASCII one; same length."""
     if text.isascii():
         return text.lower()
@@ -245,8 +120,8 @@ def _as_ascii(digit: re.Match[str]) -> str:
 
 
 def _digits(text: str) -> str:
-    return "".join(c for c in _plain(text) if "0" <= c <= "9")
+    return "".join(c for c in plain(text) if "0" <= c <= "9")
 
 
 def _compact(text: str) -> str:
-    return "".join(c for c in _plain(text) if c.isalnum())
+    return "".join(c for c in plain(text) if c.isalnum())

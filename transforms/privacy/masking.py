@@ -16,6 +16,7 @@ from transforms.columns import mask as true
 from transforms.identify import own
 from transforms.identify.brands import known as known_brand
 from transforms.identify.gift_cards import without_card_payees, without_codes
+from transforms.identify.haystack import blot
 from transforms.identify.impersonation import reasons
 from transforms.identify.searched import shown
 from transforms.identify.sightings import unread_counts
@@ -28,17 +29,22 @@ _LISTS = ("urls", "emails", "remote_access", "payments")
 
 
 def withhold(
-    batch: pa.RecordBatch, victim_numbers_by_row: Sequence[Collection[str]]
+    batch: pa.RecordBatch,
+    victim_numbers_by_row: Sequence[Collection[str]],
+    told_by_row: Sequence[Sequence[tuple[int, int]]] = (),
 ) -> pa.RecordBatch:
     """Complaints as they may be kept: `COMPLAINT_ACCEPTED` to `COMPLAINT`.
 
-    `victim_numbers_by_row` holds each row's victim-side identifiers, as E.164 or as entity ids.
+    `victim_numbers_by_row` holds each row's victim-side identifiers, as E.164 or as entity ids, and
+    `told_by_row` where they were read in its narrative, code points: words, letters and disguises
+    are found by nothing else.
     Numbers that the complaint itself gives the role `victim` are taken out whether read or not.
     `numbers_withheld` counts the entries of phone_numbers that went, or one where the narrative
     alone named the victim's number. Of a long text, what is not `searched` is not kept.
     """
     told = reasons(batch["claimed_brand"], batch["narrative"])
-    batch = _shown(batch)
+    given = batch["narrative"]
+    batch = _shown(_blotted(batch, told_by_row))
     numbers = own.of_complaints(batch)
     stated = numbers.own().by_row(len(batch))
     wanted = [
@@ -53,7 +59,7 @@ def withhold(
         for name in _LISTS:
             by_item = [wanted[row] for row in items(columns[name]).rows]
             columns[name] = _in_items(columns[name], partial(masked, wanted=by_item))
-    only_told = pc.fill_null(pc.not_equal(columns["narrative"], batch["narrative"]), False)
+    only_told = pc.fill_null(pc.not_equal(columns["narrative"], shown(given)), False)
     columns["numbers_withheld"] = pc.max_element_wise(withheld, only_told.cast(pa.int32()))
     columns["numbers_unread"] = unread_counts(numbers, len(batch))
     columns["impersonation"] = told
@@ -115,6 +121,18 @@ def _without_codes(column: pa.Array) -> pa.Array:
         return column
     counts = np.bincount(np.array(listed.rows, np.int64), minlength=len(column))
     return _lists(column, without_card_payees(listed.values), counts)
+
+
+def _blotted(batch: pa.RecordBatch, places: Sequence[Sequence[tuple[int, int]]]) -> pa.RecordBatch:
+    """The complaints with '#' at those places of their narratives."""
+    if not any(places):
+        return batch
+    texts = batch["narrative"].to_pylist()
+    for row, hidden in enumerate(places):
+        if hidden:
+            texts[row] = blot(texts[row], hidden)
+    at = batch.schema.get_field_index("narrative")
+    return batch.set_column(at, batch.schema.field(at), pa.array(texts, pa.string()))
 
 
 def _shown(batch: pa.RecordBatch) -> pa.RecordBatch:

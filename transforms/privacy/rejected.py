@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from schemas.kinds import RecordKind
-from transforms.identify.needles import mask, needles, spans
+from schemas.kinds import RecordKind, Role
+from transforms.identify import narratives
+from transforms.identify.haystack import mask, spans
+from transforms.identify.needles import needles
+from transforms.identify.searched import EDGE, SEARCHED
 from transforms.identify.stated import of_numbers
 from transforms.identify.strays import strays
-from transforms.privacy.rejected_text import mask_reject_raw, stated_numbers
+from transforms.privacy.escapes import masked_as, read
+from transforms.privacy.rejected_text import Told, country_of, mask_reject_raw, stated_numbers
+
+_COUNTRY = "US"
+"""Under whose plan numbers of a row are read that names no country."""
 
 
 def stated_in_rejects(rejects: pa.RecordBatch) -> pa.RecordBatch:
@@ -23,16 +33,49 @@ def mask_rejects(rejects: pa.RecordBatch, own: np.ndarray) -> pa.RecordBatch:
 
     `own` holds the numbers that accepted records state as a victim's (`strays.written_forms`).
     """
-    raw = [
-        None if text is None else mask_reject_raw(text, RecordKind(kind))
-        for text, kind in zip(
-            rejects["raw"].to_pylist(), rejects["record_kind"].to_pylist(), strict=True
-        )
-    ]
-    known = strays(pa.array(raw, pa.string()), own)
-    raw = [
-        text if text is None or not digits else mask(text, spans(text, needles(digits)))
-        for text, digits in zip(raw, known, strict=True)
-    ]
+    column = rejects["raw"]
+    written = column.drop_null().to_pylist()
+    kinds = rejects["record_kind"].filter(pc.is_valid(column)).to_pylist()
+    as_read = [read(text) for text in written]
+    masked = _masked([one.text for one in as_read], kinds, own)
+    raw = [masked_as(*one) for one in zip(written, as_read, masked, strict=True)]
     at = rejects.schema.get_field_index("raw")
-    return rejects.set_column(at, rejects.schema.field(at), pa.array(raw, pa.string()))
+    kept = pc.replace_with_mask(column, pc.is_valid(column), pa.array(raw, pa.string()))
+    return rejects.set_column(at, rejects.schema.field(at), kept)
+
+
+def _masked(texts: Sequence[str], kinds: Sequence[str], own: np.ndarray) -> list[str]:
+    """Each text masked, at the same length."""
+    told = _told(texts, kinds)
+    masked = [
+        mask_reject_raw(text, RecordKind(kind), told.get(row, ()))
+        for row, (text, kind) in enumerate(zip(texts, kinds, strict=True))
+    ]
+    known = strays(pa.array(masked, pa.string()), own)
+    return [
+        mask(text, spans(text, needles(digits))) if digits else text
+        for text, digits in zip(masked, known, strict=True)
+    ]
+
+
+def _told(texts: Sequence[str], kinds: Sequence[str]) -> dict[int, list[Told]]:
+    """By row, what the words of each complaint call the victim's own."""
+    pieces = [
+        (row, begin, text[begin : begin + SEARCHED])
+        for row, (text, kind) in enumerate(zip(texts, kinds, strict=True))
+        if kind == RecordKind.COMPLAINT
+        for begin in range(0, max(1, len(text) - EDGE), SEARCHED - EDGE)
+    ]
+    if not pieces:
+        return {}
+    rows, begins, parts = zip(*pieces, strict=True)
+    regions = [country_of(texts[row]) or _COUNTRY for row in rows]
+    nowhere = pa.nulls(len(parts), pa.string())
+    found = narratives.find(pa.array(parts), pa.array(regions), nowhere)
+    found = found.filter(pc.equal(found["role"], Role.VICTIM.value))
+    told: dict[int, list[Told]] = {}
+    names = ("row", "start", "end", "kind", "value")
+    for at, start, end, kind, value in zip(*(found[n].to_pylist() for n in names), strict=True):
+        begin = begins[at]
+        told.setdefault(rows[at], []).append((begin + start, begin + end, f"{kind}:{value}"))
+    return told

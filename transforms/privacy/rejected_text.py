@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import islice
 
-from schemas.kinds import SUSPECTS, RecordKind, Role
-from transforms.identify import numbers_in_text, phones
-from transforms.identify.context import role_of
-from transforms.identify.needles import MASK, mask, needles, spans
+from schemas.kinds import SUSPECTS, RecordKind
+from transforms.identify import phones
+from transforms.identify.haystack import MASK, blot, mask, spans
+from transforms.identify.needles import needles
 
 _AROUND = 300
 """Characters around a victim's role in which its number stands, in JSON that has lost a brace."""
@@ -39,31 +39,39 @@ _NUMBERED = re.compile(rb"(?:\d[^\d]{0,3}){6}")
 _MOMENT = re.compile(r"\d{1,3}(?:\.\d{1,3}){3}$|\d{4}-\d{2}-\d{2}|\d{4}/\d{2}/\d{2}|\d{10}\.\d+")
 
 
-def mask_reject_raw(text: str, kind: str) -> str:
+Told = tuple[int, int, str]
+"""Start and end, code points, of what a text calls the victim's own, and its entity id."""
+
+
+def mask_reject_raw(text: str, kind: str, told: Iterable[Told] = ()) -> str:
     """The text of a rejected complaint or call (`RecordKind`) with '#' for the victim's numbers.
 
     Masked, at the same length, are the numbers of objects with the role `victim`, the victim's side
     of a call (both sides where its direction cannot be read), parts of a token that hold any
-    number, numbers that a narrative calls the victim's own, and every other place where the same
-    digits stand.
+    number, what a narrative calls the victim's own (`told`), and every other place where the same
+    stands.
     """
-    if kind == RecordKind.CALL:
-        written = list(_of_call(text))
-    else:
-        written = [*_of_role(text), *_of_narrative(text)]
-    if len(set(written)) > _MOST_NUMBERS:
+    written = list(_of_call(text) if kind == RecordKind.CALL else _of_role(text))
+    here = list(told)
+    own = {entity for _, _, entity in here}
+    text = blot(text, ((start, end) for start, end, _ in here))
+    if len(set(written)) + len(own) > _MOST_NUMBERS:
         return _DIGIT.sub(MASK, text)
-    country = _COUNTRY.search(text)
-    region = country["country"] if country else None
+    region = country_of(text)
     read = [phones.read_one(number, region).e164 or number for number in written]
-    hidden = spans(text, needles((), [*read, *written]))
+    hidden = spans(text, needles(own, [*read, *written]))
     return mask(text, [*hidden, *(_packed(text) if kind == RecordKind.CALL else ())])
+
+
+def country_of(text: str) -> str | None:
+    """The victim's country that a rejected row names, ISO 3166-1 alpha-2."""
+    country = _COUNTRY.search(text)
+    return country["country"] if country else None
 
 
 def stated_numbers(text: str, kind: str) -> Iterator[str]:
     """E.164 of the numbers that a rejected row's own fields state as the victim's."""
-    country = _COUNTRY.search(text)
-    region = country["country"] if country else None
+    region = country_of(text)
     known = kind == RecordKind.COMPLAINT or _DIRECTION.search(text)
     written = (_of_call(text) if kind == RecordKind.CALL else _of_role(text)) if known else ()
     for number in islice(dict.fromkeys(written), _MOST_NUMBERS):
@@ -91,13 +99,6 @@ def _of_role(text: str) -> Iterator[str]:
         start = opening if opening >= 0 else max(0, match.start() - _AROUND)
         end = closing if closing >= 0 else match.end() + _AROUND
         yield from (raw["value"] for raw in _RAW.finditer(text, start, end))
-
-
-def _of_narrative(text: str) -> Iterator[str]:
-    country = _COUNTRY.search(text)
-    for span, reading in numbers_in_text.find_one(text, country["country"] if country else "US"):
-        if reading.e164 and role_of(text, *span) is Role.VICTIM:
-            yield reading.e164
 
 
 def _of_call(text: str) -> Iterator[str]:

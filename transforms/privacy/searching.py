@@ -1,7 +1,7 @@
 """Which texts can hold an identifier: a look at whole columns before a look at characters.
 
 Most texts hold none, and to go through one character by character costs a hundred times what it
-costs to see that. What is passed over here surely holds nothing; the rest is for `needles.spans`.
+costs to see that. What is passed over here surely holds nothing; the rest is for `haystack.spans`.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from transforms.identify.needles import mask, spans
+from transforms.identify.haystack import mask, spans
 from transforms.privacy.sought import Sought
 
 _STRANGE = re.compile(r"[^\x00-\x7f]")
@@ -46,7 +46,7 @@ def _of_ascii(text: str) -> bool:
 
 
 def holding(texts: pa.Array, wanted: Sequence[Sought]) -> dict[int, list[tuple[int, int]]]:
-    """The rows whose text holds a wanted identifier, and where (see `needles.spans`)."""
+    """The rows whose text holds a wanted identifier, and where (see `haystack.spans`)."""
     found = {
         row: list(spans(texts[row].as_py(), wanted[row].needles)) for row in may_hold(texts, wanted)
     }

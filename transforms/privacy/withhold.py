@@ -50,14 +50,13 @@ def kept_complaints(
     `numbers` holds all victims' numbers (`strays.written_forms`): another record's victim is
     nobody to show here either.
     """
-    own = _by_record(withheld, RecordKind.COMPLAINT)
+    own, places = _by_record(withheld, RecordKind.COMPLAINT), _places(withheld)
     for batch in batches_of(complaints):
         more = _found(batch, _SEARCHED, numbers)
-        hidden = [
-            (*own.get(key, ()), *digits)
-            for key, digits in zip(_keys(batch, "complaint_id"), more, strict=True)
-        ]
-        yield _masked(withhold(batch, hidden), ("victim_id",), hidden)
+        keys = list(_keys(batch, "complaint_id"))
+        hidden = [(*own.get(key, ()), *digits) for key, digits in zip(keys, more, strict=True)]
+        told = [places.get(key, ()) for key in keys]
+        yield _masked(withhold(batch, hidden, told), ("victim_id",), hidden)
 
 
 def kept_calls(
@@ -139,6 +138,16 @@ def _by_record(withheld: pa.Table, kind: RecordKind) -> dict[tuple[str, str], li
     ):
         own.setdefault((org, record), []).append(entity)
     return own
+
+
+def _places(withheld: pa.Table) -> dict[tuple[str, str], list[tuple[int, int]]]:
+    """Where the narrative of each complaint names what is a victim's, in code points."""
+    rows = withheld.filter(pc.is_valid(withheld["start"]))
+    told: dict[tuple[str, str], list[tuple[int, int]]] = {}
+    columns = (rows[name].to_pylist() for name in (*WITHHELD_KEY, "start", "end"))
+    for org, record, start, end in zip(*columns, strict=True):
+        told.setdefault((org, record), []).append((start, end))
+    return told
 
 
 @dataclass(eq=False)

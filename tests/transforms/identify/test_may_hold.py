@@ -8,8 +8,9 @@ import pyarrow as pa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from transforms.identify.haystack import holds
 from transforms.identify.may_hold import may_hold
-from transforms.identify.needles import holds, needles
+from transforms.identify.needles import needles
 from transforms.identify.own import Own
 
 REGIONS = ("US", "GB", "AR", "MX", "IN", "DE", "BR", "IT")

@@ -5,8 +5,9 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from transforms.identify import needles
-from transforms.identify.needles import Needle, mask, spans
+from transforms.identify import haystack
+from transforms.identify.haystack import mask, spans
+from transforms.identify.needles import Needle
 
 TEXTS = st.text(st.sampled_from("111123a٣ -.xé"), max_size=60)
 WANTED = st.frozensets(
@@ -23,12 +24,12 @@ WANTED = st.frozensets(
 @given(TEXTS, WANTED)
 def test_by_columns_as_one_by_one(text, wanted):
     one_by_one = list(spans(text, wanted))
-    shortest = needles._LONG
+    shortest = haystack._LONG
     try:
-        needles._LONG = 0
+        haystack._LONG = 0
         by_columns = list(spans(text, wanted))
     finally:
-        needles._LONG = shortest
+        haystack._LONG = shortest
     assert mask(text, by_columns) == mask(text, one_by_one)
     assert bool(by_columns) == bool(one_by_one)
 

@@ -9,8 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from transforms.graph.verdicts import WITHHELD
-from transforms.identify import needles as looked_for
-from transforms.identify.needles import mask, needles, spans
+from transforms.identify import haystack as looked_in
+from transforms.identify.haystack import mask, spans
+from transforms.identify.needles import needles
 from transforms.identify.strays import _ENOUGH, _candidates, _Union, strays, written_forms
 
 NUMBERS = ("+12025550143", "+442079460018", "+5491123456789", "+919876543210", "+61491570006")
@@ -98,13 +99,13 @@ def test_no_number_is_passed_over(text):
 
 @given(TEXTS, st.lists(st.sampled_from(["5550123", "2025550123", "1234567", "ab1234"]), max_size=3))
 def test_no_victims_digits_are_passed_over(text, digits):
-    """`needles.spans` gives up early only where nothing stands."""
+    """`haystack.spans` gives up early only where nothing stands."""
     for inside in ("", *digits, *(d[:3] + "-" + d[3:] for d in digits)):
         whole = f"{text}{inside}{text[:3]}"
         wanted = needles(["phone:+1" + d for d in digits if d.isdigit()], digits)
         early = list(spans(whole, wanted))
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(looked_for, "_may_hold", lambda *_: True)
+            patch.setattr(looked_in, "_may_hold", lambda *_: True)
             assert sorted(early) == sorted(spans(whole, wanted))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import phonenumbers as pn
 import pytest
 from hypothesis import given
@@ -11,8 +12,10 @@ from schemas.call import CALL
 from schemas.complaint import COMPLAINT
 from tests.transforms.identify.test_phones import EXAMPLES, FORMATS
 from tests.transforms.made_up_records import calls, complaints, number
-from transforms.identify.needles import mask
+from tests.transforms.privacy.test_rejected import rejects
+from transforms.identify.haystack import mask
 from transforms.privacy.masking import suspect_calls, withhold
+from transforms.privacy.rejected import mask_rejects
 from transforms.privacy.rejected_text import mask_reject_raw
 
 VICTIM, SUSPECT = "+14156667777", "+18885550123"
@@ -127,6 +130,40 @@ def test_other_identifiers_of_the_victim(entity, text, expected):
     assert kept["narrative"].to_pylist() == [expected]
 
 
+@pytest.mark.parametrize(
+    "said",
+    [
+        "jane at home dot org",
+        "Jane [at] home [dot] org",
+        "jane(at)home.org",
+        "jane arroba home punto org",
+        "jane underscore at home . org",
+    ],
+)
+@pytest.mark.parametrize("padding", ["", "at the dot " * 200], ids=["short", "long"])
+def test_an_address_is_found_as_it_is_said(said, padding):
+    text = f"{padding}I am {said} you know"
+    kept = withhold(complaints({"narrative": text}), [{"email:jane@home.org"}])
+    (shown,) = kept["narrative"].to_pylist()
+    assert "jane" not in shown.lower() and "home" not in shown and "org" not in shown
+    assert shown.startswith(f"{padding}I am ") and shown.endswith(" you know")
+
+
+def test_what_the_narrative_was_read_to_say_goes_whole():
+    text = "my number is two one two, five five five and my mail"
+    kept = withhold(complaints({"narrative": text}, {}), [(), ()], [[(13, 40)], []])
+    assert kept["narrative"].to_pylist()[0] == f"my number is {'#' * 27} and my mail"
+    assert kept["numbers_withheld"].to_pylist() == [1, 0]
+
+
+def test_a_number_is_taken_out_as_its_field_spells_it():
+    batch = complaints(
+        {"narrative": "mine: 800flowers1", "phone_numbers": [number("800-FLOWERS1", "victim")]}
+    )
+    (one,) = withhold(batch, [()]).to_pylist()
+    assert one["narrative"] == "mine: ###########"
+
+
 def test_a_slice_is_withheld_alike():
     batch = complaints(
         {"phone_numbers": [number("x")]},
@@ -196,7 +233,8 @@ REJECTS = [
 
 @pytest.mark.parametrize(("raw", "expected", "kind"), REJECTS)
 def test_rejected_text(raw, expected, kind):
-    assert mask_reject_raw(raw, kind) == expected
+    masked = mask_rejects(rejects(raw, kind=kind), np.empty(0, np.int64))
+    assert masked["raw"].to_pylist() == [expected]
 
 
 @given(st.text(max_size=200), st.sampled_from(["complaint", "call"]))

@@ -5,7 +5,8 @@ import pyarrow as pa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from transforms.identify.needles import SHORTEST, mask, needles, spans
+from transforms.identify.haystack import mask, spans
+from transforms.identify.needles import SHORTEST, needles
 from transforms.privacy.searching import holding, masked, may_hold
 from transforms.privacy.sought import Sought
 
