@@ -18,7 +18,7 @@ from transforms.scripts.families import HEARD, counted, families, passages
 from transforms.scripts.heard import Pass, each, followers, heard, table, together
 from transforms.scripts.marked import marked
 from transforms.scripts.told import told, told_unread
-from transforms.shuffle import PARTITIONS, cut, table_of
+from transforms.shuffle import ShuffleOptions, cut, table_of
 
 Batches = list[pa.RecordBatch]
 
@@ -34,14 +34,15 @@ def _families(_: object, shared: Batches, passage: Batches, together: Batches) -
 class _Heard(beam.DoFn):
     """MARKED batches to (partition of a, HEARD batch)."""
 
-    def __init__(self, step: Pass) -> None:
+    def __init__(self, step: Pass, partitions: int) -> None:
         self._step = step
+        self._partitions = partitions
 
     def process(
         self, rows: pa.RecordBatch, known: Any = ()
     ) -> Iterator[tuple[int, pa.RecordBatch]]:
         found = heard(rows, self._step(rows, known))
-        yield from cut(found, (found["a"].to_numpy() >> 40) % PARTITIONS)
+        yield from cut(found, (found["a"].to_numpy() >> 40) % self._partitions)
 
 
 def _counted(keyed: tuple[int, Iterable[pa.RecordBatch]]) -> Iterator[pa.RecordBatch]:
@@ -123,9 +124,10 @@ class _Count(beam.PTransform):
     def expand(self, texts: beam.PCollection) -> beam.PCollection:
         """Bring each pair together and count who has it."""
         side = _lists(self.known) if self.known is not None else []
+        partitions = texts.pipeline.options.view_as(ShuffleOptions).partitions
         return (
             texts
-            | "Pairs" >> beam.ParDo(_Heard(self.step), *side)
+            | "Pairs" >> beam.ParDo(_Heard(self.step, partitions), *side)
             | "Together" >> beam.GroupByKey()
             | "Count" >> beam.FlatMap(_counted)
         )
