@@ -56,6 +56,8 @@ def mask(text: str, spans: Iterable[tuple[int, int]]) -> str:
 def blot(text: str, spans: Iterable[tuple[int, int]]) -> str:
     """As `mask`, but a span with letters in it goes whole: lengths of words tell digits."""
     held = list(spans)
+    if not held:
+        return text
     hidden = list(mask(text, held))
     for start, end in held:
         if any(map(str.isalpha, text[start:end])):

@@ -21,6 +21,7 @@ from transforms.identify.impersonation import reasons
 from transforms.identify.searched import shown
 from transforms.identify.sightings import unread_counts
 from transforms.lists import items
+from transforms.privacy.papers import without_papers
 from transforms.privacy.searching import holding, masked
 from transforms.privacy.sought import Sought
 
@@ -63,7 +64,7 @@ def withhold(
     columns["numbers_withheld"] = pc.max_element_wise(withheld, only_told.cast(pa.int32()))
     columns["numbers_unread"] = unread_counts(numbers, len(batch))
     columns["impersonation"] = told
-    columns["narrative"] = without_codes(columns["narrative"])
+    columns["narrative"] = without_papers(without_codes(columns["narrative"]))
     columns["payments"] = _without_codes(columns["payments"])
     return pa.RecordBatch.from_arrays([columns[f.name] for f in COMPLAINT], schema=COMPLAINT)
 

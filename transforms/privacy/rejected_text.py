@@ -15,6 +15,7 @@ from schemas.kinds import SUSPECTS, RecordKind
 from transforms.identify import phones
 from transforms.identify.haystack import MASK, blot, mask, spans
 from transforms.identify.needles import needles
+from transforms.privacy import papers
 
 _AROUND = 300
 """Characters around a victim's role in which its number stands, in JSON that has lost a brace."""
@@ -48,19 +49,20 @@ def mask_reject_raw(text: str, kind: str, told: Iterable[Told] = ()) -> str:
 
     Masked, at the same length, are the numbers of objects with the role `victim`, the victim's side
     of a call (both sides where its direction cannot be read), parts of a token that hold any
-    number, what a narrative calls the victim's own (`told`), and every other place where the same
-    stands.
+    number, what a narrative calls the victim's own (`told`), every other place where the same
+    stands, and numbers of a complaint's cards and papers.
     """
-    written = list(_of_call(text) if kind == RecordKind.CALL else _of_role(text))
+    written = set(_of_call(text) if kind == RecordKind.CALL else _of_role(text))
     here = list(told)
     own = {entity for _, _, entity in here}
     text = blot(text, ((start, end) for start, end, _ in here))
-    if len(set(written)) + len(own) > _MOST_NUMBERS:
+    if len(written) + len(own) > _MOST_NUMBERS:
         return _DIGIT.sub(MASK, text)
     region = country_of(text)
     read = [phones.read_one(number, region).e164 or number for number in written]
     hidden = spans(text, needles(own, [*read, *written]))
-    return mask(text, [*hidden, *(_packed(text) if kind == RecordKind.CALL else ())])
+    more = _packed(text) if kind == RecordKind.CALL else papers.numbers(text)
+    return mask(text, [*hidden, *more])
 
 
 def country_of(text: str) -> str | None:
