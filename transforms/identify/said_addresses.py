@@ -51,9 +51,15 @@ def in_text(text: str) -> Iterator[Found]:
     done = 0
     for match in _MAIL.finditer(text):
         if (mail := _mail(text, match)) is not None:
+            yield from _sites(text, done, match.start())
             done = match.end()
             yield mail
-    for match in _SITE.finditer(text, done):
+    yield from _sites(text, done, len(text))
+
+
+def _sites(text: str, start: int, end: int) -> Iterator[Found]:
+    """The hosts alone that stand between two places."""
+    for match in _SITE.finditer(text, start, end):
         if (site := _site(text, match)) is not None:
             yield site
 

@@ -30,6 +30,10 @@ def named(text):
         ("escriba a soporte99 arroba correo punto es", [("email", "soporte99@correo.es")]),
         ("go to refund dash help dot com now", [("domain", "refund-help.com")]),
         ("www dot evil dash shop dot co dot uk", [("domain", "evil-shop.co.uk")]),
+        (
+            "The site is refunds dot com, mail jane dot doe at gmail dot com or visit evil dot top",
+            [("domain", "refunds.com"), ("email", "jane.doe@gmail.com"), ("domain", "evil.top")],
+        ),
         ("I look at bargains dot com every day", []),
         ("it was a dot com company", []),
         ("dial 855 dot 555 dot 0123", [("phone", "+18555550123")]),
@@ -45,6 +49,14 @@ def test_a_victims_address_that_is_said_is_the_victims_own():
     found = narratives.find(texts, pa.array(["US"] * 2), pa.array(["amazon"] * 2))
     assert found["role"].to_pylist() == [Role.VICTIM.value] * 2
     assert found["value"].to_pylist() == ["jane@gmail.com"] * 2
+
+
+def test_a_victims_site_that_is_said_before_an_address_is_the_victims_own():
+    text = "My website is janes-bakery dot com, his email is ms_help7 at outlook dot com."
+    found = narratives.find(pa.array([text]), pa.array(["US"]), pa.array(["amazon"]))
+    roles = dict(zip(found["value"].to_pylist(), found["role"].to_pylist(), strict=True))
+    assert roles["janes-bakery.com"] == Role.VICTIM.value
+    assert roles["ms_help7@outlook.com"] != Role.VICTIM.value
 
 
 @pytest.mark.parametrize(
