@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from transforms.graph import weighing
 from transforms.graph.adoption import adopt, established
 from transforms.graph.corroboration import Suppliers
 from transforms.graph.incidence import Incidence, Ties, ties
@@ -150,10 +151,10 @@ def spreads(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Per node, the share of its ties outside the community that has most of them; and all ties.
 
-    With a mask of nodes only ties to these count.
+    With a mask of nodes only ties to these count. A half is exactly that: it decides who is a hub.
     """
     node, far = np.concatenate([graph.a, graph.b]), np.concatenate([graph.b, graph.a])
-    weight = np.concatenate([graph.weight, graph.weight])
+    weight = np.rint(weighing.PARTS * np.concatenate([graph.weight, graph.weight]))
     if counts is not None:
         node, far, weight = node[counts[far]], far[counts[far]], weight[counts[far]]
     other = label[far]
@@ -165,7 +166,7 @@ def spreads(
     part = np.bincount(np.cumsum(starts) - 1, weight[order]) if len(order) else np.empty(0)
     most = np.zeros(len(label))
     np.maximum.at(most, pair[0][starts], part)
-    return np.where(total > 0, 1 - most / np.where(total > 0, total, 1), 0), total
+    return np.where(total > 0, 1 - most / np.where(total > 0, total, 1), 0), total / weighing.PARTS
 
 
 def beyond_noise(spread: np.ndarray, weight: np.ndarray, misled: float) -> np.ndarray:

@@ -1,7 +1,7 @@
 import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from scipy.sparse import csr_array
 
@@ -235,6 +235,20 @@ def test_a_few_records_that_mislead_make_no_hub_of_what_one_ring_holds():
     groups = [ring for ring in rings for _ in range(8)]
     groups += [{0, 80}, {0, 80}, {0, 9}, {0, 21}, {0, 33}, {80}, {80}]
     assert not cluster(groups, 81).hub.any()
+
+
+@given(st.lists(st.integers(1, 19), min_size=1, max_size=8))
+@example([4, 5])
+@example([1, 2, 6])
+def test_a_half_of_the_ties_is_exactly_that(beside):
+    most = max(beside)
+    one, other = range(1, most + 1), range(most + 1, 2 * most + 1)
+    groups = [{0, *side[:count]} for count in beside for side in (one, other)]
+    label = np.array([0, *[1] * most, *[most + 1] * most])
+    graph = ties(evidence(groups, len(label)), np.arange(len(label)))
+    spread, weight = recipe.spreads(graph, label)
+    assert spread[0] == recipe.HUB_SHARE
+    assert weight[0] == pytest.approx(len(groups))
 
 
 def test_what_fits_nowhere_is_a_hub_though_it_was_seen_little():
