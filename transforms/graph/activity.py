@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 from schemas.field import TIMESTAMP
 from schemas.kinds import HARD_ROLES, RecordKind, Role
 from transforms.graph.incidence import MICROSECONDS_A_DAY
+from transforms.graph.weighing import WIDEST
 from transforms.identify.stated import STATED_FIELDS
 from transforms.shuffle import hash_text
 
@@ -21,7 +22,9 @@ ROLES = tuple(sorted(str(role) for role in Role))
 SIGHTED = tuple(f"as_{role}" for role in ROLES)
 """Columns of ACTIVITY: sightings in each role."""
 
-COUNTS = ("complaints", "calls", "held", "own", "stated", *SIGHTED)
+_RECORDS = ("complaints", "calls", "held", "told", "own", "stated")
+
+COUNTS = (*_RECORDS, *SIGHTED)
 """Columns of ACTIVITY that add up."""
 
 ACTIVITY = pa.schema(
@@ -45,8 +48,9 @@ ACTIVITY = pa.schema(
 """What one identifier did to one victim, as one organisation saw it on one day (UTC).
 
 `share` is the partition of records that this was counted in; `victim` is a hash, null where there
-is no pseudonym. `complaints` to `stated` count records: those that show it held, call it the
-victim's own, and state so in a field. `place` is the smallest place that it was read at.
+is no pseudonym. `complaints` to `stated` count records: those that show it held, do so and are no
+copied list, call it the victim's own, and state so in a field. `place` is the smallest place that
+it was read at.
 """
 
 _KEY = ["entity", "victim", "org", "day"]
@@ -75,6 +79,7 @@ def activity(sightings: pa.Table, share: int = 0) -> pa.Table:
     hard = pc.is_in(role, pa.array([str(one) for one in HARD_ROLES]))
     own = pc.equal(role, Role.VICTIM)
     stated = pc.and_(own, _stated(sightings["field"].combine_chunks()))
+    told = pc.and_(hard, pa.array(_told(sightings, entity, hard)))
     none, never = pa.scalar(None, record.type), pa.scalar(None, seen.type)
     columns = {
         "entity": entity.indices,
@@ -97,6 +102,7 @@ def activity(sightings: pa.Table, share: int = 0) -> pa.Table:
         "complaints": pc.if_else(complaint, record, none),
         "calls": pc.if_else(complaint, none, record),
         "held": pc.if_else(hard, record, none),
+        "told": pc.if_else(told, record, none),
         "own": pc.if_else(own, record, none),
         "stated": pc.if_else(stated, record, none),
     }
@@ -108,7 +114,7 @@ def activity(sightings: pa.Table, share: int = 0) -> pa.Table:
         .aggregate(
             [(name, "min") for name in smallest]
             + [("seen", "max"), ("when_held", "max")]
-            + [(name, "count_distinct") for name in COUNTS[:5]]
+            + [(name, "count_distinct") for name in _RECORDS]
             + [(name, "sum") for name in SIGHTED]
         )
     )
@@ -128,9 +134,21 @@ def activity(sightings: pa.Table, share: int = 0) -> pa.Table:
         "region": added["region_min"],
         "line_type": added["line_type_min"],
     }
-    found |= {name: added[f"{name}_count_distinct"].cast(pa.int32()) for name in COUNTS[:5]}
+    found |= {name: added[f"{name}_count_distinct"].cast(pa.int32()) for name in _RECORDS}
     found |= {name: added[f"{name}_sum"].cast(pa.int32()) for name in SIGHTED}
     return pa.table(found, schema=ACTIVITY)
+
+
+def _told(sightings: pa.Table, entity: pa.DictionaryArray, hard: pa.Array) -> np.ndarray:
+    """Mask of the sightings whose piece of evidence shows at most `WIDEST` identifiers held."""
+    group = sightings["group_id"].combine_chunks().dictionary_encode()
+    of, groups = group.indices.to_numpy(), len(group.dictionary)
+    held = hard.to_numpy(zero_copy_only=False)
+    wide = np.bincount(of[held], minlength=groups) > WIDEST
+    rows = np.flatnonzero(held & wide[of])
+    # Few are, if any: these alone are counted without what they name twice.
+    pair = np.unique(np.stack([of[rows], entity.indices.to_numpy()[rows]]), axis=1)
+    return (np.bincount(pair[0], minlength=groups) <= WIDEST)[of]
 
 
 def _stated(field: pa.Array) -> pa.Array:

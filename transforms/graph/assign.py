@@ -48,8 +48,8 @@ NODE = pa.schema(
 """An infrastructure entity.
 
 `bare` is the hash of the id without its epoch; `held` counts the records that show it in a hard
-role, `told_by` the victims who suffered those; `private` is a phone that a private person may hold,
-by its type.
+role, `told_by` the victims who suffered those that are no copied lists; `private` is a phone that a
+private person may hold, by its type.
 """
 
 

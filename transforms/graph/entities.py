@@ -24,7 +24,7 @@ FOUND = pa.schema(
         *ENTITY,
         column("role", pa.string(), "Most frequent role, hard ones first.", values=tuple(Role)),
         column("held", pa.int64(), "Records that show it in a hard role."),
-        column("told_by", pa.int64(), "Victims, by pseudonym, whose records show that."),
+        column("told_by", pa.int64(), "Victims, by pseudonym, who show that in no copied list."),
     ]
 )
 """ENTITY with what clustering needs to know of it."""
@@ -73,7 +73,7 @@ def _count(activity: pa.Table) -> pa.Table:
     """Sums and extremes of each entity, in columns of the names of ACTIVITY."""
     smallest = ("kind", "first_seen", "place", "region", "line_type")
     nobody = pa.scalar(None, activity["victim"].type)
-    told_by = pc.if_else(pc.greater(activity["held"], 0), activity["victim"], nobody)
+    told_by = pc.if_else(pc.greater(activity["told"], 0), activity["victim"], nobody)
     added = (
         activity.append_column("told_by", told_by)
         .group_by("entity_id", use_threads=False)

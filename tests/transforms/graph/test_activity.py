@@ -4,15 +4,17 @@ from datetime import timedelta
 
 import pyarrow as pa
 import pyarrow.compute as pc
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from schemas.kinds import Role
 from schemas.mention import EVIDENCE
 from tests.transforms.made_up_evidence import DAY, evidence, piece, records
-from transforms.graph.activity import ACTIVITY, COUNTS, activity
+from transforms.graph.activity import ACTIVITY, SIGHTED, activity
 from transforms.graph.entities import NOTHING_LAPSES, judge
 from transforms.graph.verdicts import tell
+from transforms.graph.weighing import WIDEST
 from transforms.identify import legitimate
 
 HOT = "phone:+18885550100"
@@ -35,6 +37,17 @@ def test_a_number_in_many_calls_is_a_row_for_each_victim_and_day():
     assert added.num_rows == 7 * 3
     assert sum(added["calls"].to_pylist()) == 4_200
     assert added.nbytes < evidence(calls).nbytes / 100
+
+
+@pytest.mark.parametrize(("named", "told_by"), [(WIDEST, 2), (WIDEST + 1, 1)])
+def test_a_copied_list_tells_of_no_line(named, told_by):
+    ids = [HOT, *(f"phone:+1888555{1000 + n}" for n in range(named - 1))]
+    listed = [piece(one, Role.CALLBACK, "c1", victim_key="v1") for one in [*ids, *ids]]
+    heard = [piece("domain:x.top", Role.CALLER_ID, "c1", victim_key="v1")]
+    alone = [piece(HOT, Role.CALLBACK, "c2", victim_key="v2")]
+    found, _ = judge(activity(evidence([*listed, *heard, *alone])), NOBODY, NOTHING_LAPSES)
+    (line,) = found.filter(pc.equal(found["entity_id"], HOT)).to_pylist()
+    assert (line["held"], line["told_by"]) == (2, told_by)
 
 
 @settings(deadline=None, max_examples=60)
@@ -61,5 +74,5 @@ def test_records_counted_apart_are_judged_as_if_together(rows, shares):
 @given(records(roles=ROLES))
 def test_every_sighting_is_counted_in_its_role(rows):
     added = activity(evidence(rows))
-    total = sum(sum(added[name].to_pylist()) for name in COUNTS[5:])
+    total = sum(sum(added[name].to_pylist()) for name in SIGHTED)
     assert total == len(rows)
