@@ -20,7 +20,7 @@ class Previous:
     """The id of a finished run and the paths of its members/ files; of none, if it follows none.
 
     `islands` are its islands/ files and their digests, where it has any, and `nodes` is the file
-    that has the places of its pictures, where it has one.
+    that has the places of its pictures, where it is still there.
     """
 
     run_id: str | None = None
@@ -61,4 +61,7 @@ def find(folder: str | None) -> Previous:
     islands = [
         (path, digests[name]) for name, path in files.items() if name.startswith(f"{ISLANDS.name}/")
     ]
-    return Previous(run_id, tuple(paths), tuple(islands), files.get(NODES_FILE))
+    # Without them members stand elsewhere in their pictures; that is no reason to fail at the end.
+    nodes = files.get(NODES_FILE)
+    drawn = nodes if nodes is not None and FileSystems.exists(nodes) else None
+    return Previous(run_id, tuple(paths), tuple(islands), drawn)

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import shutil
 from collections import Counter
 from datetime import timedelta
 
@@ -73,6 +74,16 @@ def test_a_run_can_follow_the_one_that_it_replaces(tmp_path):
     run(out, "--complaints", rows)
     run(out, "--complaints", rows, "--previous", out, "--overwrite")
     assert read(out, LINEAGE)["event"].to_pylist() == ["unchanged"]
+
+
+def test_a_run_whose_report_was_cleared_away_can_be_followed(tmp_path):
+    number = {"raw": "+1 888 555 0100", "role": "callback"}
+    rows = jsonl(tmp_path / "rows.jsonl", [complaint(1, phone_numbers=[number])])
+    run(tmp_path / "first", "--complaints", rows)
+    for one in ("graph", "report"):
+        shutil.rmtree(tmp_path / "first" / one)
+    run(tmp_path / "second", "--complaints", rows, "--previous", tmp_path / "first")
+    assert read(tmp_path / "second", LINEAGE)["event"].to_pylist() == ["unchanged"]
 
 
 def test_what_is_no_run_is_refused(tmp_path, capsys):
