@@ -33,6 +33,9 @@ _TOLD = b"ringtrace"
 
 _WHOLE, _PART = ".whole.arrow", ".part.arrow"
 
+_BROKEN = (OSError, ValueError, KeyError, TypeError, StopIteration, pa.ArrowException)
+"""What reading a file that was not written so makes Arrow and JSON stumble on."""
+
 
 class State:
     """Below the stream's output: a file a tick, readable by its owner alone."""
@@ -82,7 +85,13 @@ class State:
         parts = [path for path in paths if path > wholes[-1]]
         blocks = []
         for path in (wholes[-1], *parts):
-            block, told = _read(path)
+            try:
+                block, told = _read(path)
+            except _BROKEN:
+                raise UsageError(
+                    f"{path}: cannot be read as the state of a stream; put a copy in its place, or "
+                    "give a new --output, and the watched folder is read anew"
+                ) from None
             if block is None:
                 raise self._other()
             blocks.append(block)

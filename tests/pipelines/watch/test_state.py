@@ -151,6 +151,19 @@ def test_the_version_before_is_taken_over_without_fingerprints(tmp_path):
     assert shown(State(str(tmp_path), DAYS)) == shown(again)
 
 
+@pytest.mark.parametrize("left", [0, 1, 100, 0.5, 0.99])
+def test_a_damaged_state_is_named(tmp_path, left):
+    ticked(State(str(tmp_path), DAYS), 0, 3, 0)
+    (path,) = (tmp_path / FOLDER).iterdir()
+    content = path.read_bytes()
+    path.write_bytes(content[: left if isinstance(left, int) else int(left * len(content))])
+    with pytest.raises(UsageError, match=f"{path.name}: cannot be read"):
+        State(str(tmp_path), DAYS)
+    path.write_bytes(b"x" * len(content))
+    with pytest.raises(UsageError, match=f"{path.name}: cannot be read"):
+        State(str(tmp_path), DAYS)
+
+
 def test_a_state_of_another_version_is_refused(tmp_path):
     (tmp_path / FOLDER / "000000000001").mkdir(parents=True)
     with pytest.raises(UsageError, match="of another version"):
