@@ -64,7 +64,7 @@ def record_keys(sightings: pa.Table) -> pa.Array:
 
 
 def activity(sightings: pa.Table, share: int = 0) -> pa.Table:
-    """EVIDENCE rows of whole records to ACTIVITY rows, each key once."""
+    """EVIDENCE rows of whole groups to ACTIVITY rows, each key once."""
     if not sightings.num_rows:
         return ACTIVITY.empty_table()
     entity, org, victim = (

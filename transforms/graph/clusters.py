@@ -40,7 +40,7 @@ WEAKEST = 5
 """Bridges that a cluster reports."""
 
 ROWS = 20_000
-"""Rows of clusters that are Python's at a time; a cluster of more is alone."""
+"""Rows of clusters that are Python's at a time, beside those of one more; each comes whole."""
 
 EXACT_BRIDGES = 20_000
 """Links above which bridges are not looked for: a cluster that large is an alarm, not a case."""
