@@ -50,11 +50,12 @@ def render(
     *,
     redact: bool = False,
     suppress_below: int = 0,
+    scratch: str | None = None,
 ) -> bytes:
     """The page, for a run's tables, its manifest and its clusters.
 
     `redact` leaves out record ids and what analysts wrote, `suppress_below` counts of victims by
-    country that are smaller.
+    country that are smaller. `scratch` is a folder for what is sorted by way of the disk.
 
     Raises FileNotFoundError where a table's folder is missing, KeyError where the manifest is
     not whole.
@@ -103,7 +104,9 @@ def render(
         data=Markup("\n").join(
             [
                 page.packed_island("clusters-data", clusters.data()),
-                page.packed_island("search-data", search_index(run, ids, redact=redact)),
+                page.packed_island(
+                    "search-data", search_index(run, ids, redact=redact, scratch=scratch)
+                ),
             ]
         ),
     )

@@ -32,12 +32,14 @@ _KEY = ("source_org", "record_id")
 _FOUND = Table("found", _RECORD, tuple(_RECORD.names))
 
 
-def search_index(run: Run, cluster_ids: list[str], *, redact: bool) -> dict[str, object]:
+def search_index(
+    run: Run, cluster_ids: list[str], *, redact: bool, scratch: str | None = None
+) -> dict[str, object]:
     """Identifiers, record ids and reasons, as columns; a cluster is its place in `cluster_ids`.
 
     A complaint that names no member is there with no cluster, after the records that do.
     `more_records` counts what `RECORD_LIMIT` left out; `redact` leaves out all of them, and what
-    analysts wrote.
+    analysts wrote. Of many records, rows lie in `scratch` for a while.
     """
     members = tables.read(run, MEMBERS, ["entity_id", "cluster_id"])
     places = pc.index_in(members["cluster_id"], pa.array(cluster_ids, pa.string()))
@@ -53,7 +55,7 @@ def search_index(run: Run, cluster_ids: list[str], *, redact: bool) -> dict[str,
     reasons = suppressed["reason"].to_pylist()
     if redact:
         reasons = [redaction.reason(one) for one in reasons]
-    found = _records(run, entity_ids, at) if not redact else (_RECORD.empty_table(), 0)
+    found = _records(run, entity_ids, at, scratch) if not redact else (_RECORD.empty_table(), 0)
     return {
         "ids": [text.plain(one, ID_LIMIT) for one in members["entity_id"].to_pylist()],
         "clusters": places.to_pylist(),
@@ -73,13 +75,15 @@ def _columns(shown: pa.Table, total: int) -> dict[str, object]:
     }
 
 
-def _records(run: Run, entity_ids: pa.Array, places: pa.Array) -> tuple[pa.Table, int]:
+def _records(
+    run: Run, entity_ids: pa.Array, places: pa.Array, scratch: str | None
+) -> tuple[pa.Table, int]:
     """Each record that names a member, once for each of its clusters, then the other complaints.
 
     The first `RECORD_LIMIT` of them, and how many there are.
     """
     known = Lookup(entity_ids)
-    with TemporaryFile() as file:
+    with TemporaryFile(dir=scratch) as file:
         rows = Sorted(_FOUND, file)
         for batch in tables.batches(run, MENTIONS, ["entity_id", *_KEY]):
             clusters = places.take(known.indices(batch["entity_id"]))

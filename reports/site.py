@@ -91,7 +91,7 @@ Job = partial[pa.Table | None]
 
 def _jobs(report: _Report, table: ClusterTable, scratch: str) -> Iterator[Job]:
     """The long ones first, so that no process is left alone with one."""
-    yield partial(_index, report)
+    yield partial(_index, report, scratch)
     yield partial(_graph, report.run, redact=report.redact)
     joint = joint_page.gather(report.run, report.manifest)
     moment = _moment(report.manifest, table)
@@ -133,7 +133,7 @@ def _of(joint: Joint, ids: Sequence[str]) -> Joint:
     return replace(joint, parts={one: joint.parts[one] for one in ids if one in joint.parts})
 
 
-def _index(report: _Report, put: Put) -> None:
+def _index(report: _Report, scratch: str, put: Put) -> None:
     table = cluster_table(report.run, report.pages)
     joint = joint_page.gather(report.run, report.manifest)
     content = index.render(
@@ -143,6 +143,7 @@ def _index(report: _Report, put: Put) -> None:
         joint,
         redact=report.redact,
         suppress_below=report.suppress_below,
+        scratch=scratch,
     )
     put("report/index.html", [content])
 

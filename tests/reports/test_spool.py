@@ -1,6 +1,7 @@
 """What is spooled for a group of clusters says of them what the whole run says."""
 
 import random
+import tempfile
 from dataclasses import fields
 
 import pyarrow as pa
@@ -126,6 +127,16 @@ def test_the_report_is_the_same_however_it_is_cut_and_shared(tmp_path, monkeypat
         assert sorted(one["name"] for one in desk.written) == sorted(whole_files)
         assert all((out / name).read_bytes() == data for name, data in whole_files.items())
         monkeypatch.undo()
+
+
+def test_a_report_lays_nothing_down_but_beside_the_run(tmp_path, monkeypatch):
+    run, whole = hostile_run(tmp_path / "hostile")
+    out = tmp_path / "out"
+    out.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "full"))  # no such folder
+    with local_desk(str(out), 1) as desk:
+        site.write(run, whole, desk)
+    assert "report/index.html" in {one["name"] for one in desk.written}
 
 
 def test_rows_come_in_order_whatever_file_they_are_in(tmp_path):
