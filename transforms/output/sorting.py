@@ -19,14 +19,17 @@ from transforms.packing import Piece, Place, packed, unpacked
 ROW_GROUP = 131_072
 """Rows a Parquet row group, fixed because it shows in the bytes."""
 
+GROUP_BYTES = 256 << 20
+"""Bytes of text of a row group, so that a column of long texts can be held and written."""
+
 PART = 128 << 20
 """Bytes of rows, as Arrow holds them, that are sorted in memory."""
 
-STEP = 2_048
-"""Rows of a part that are read at a time, at least."""
+STEP, STEP_BYTES = 2_048, 2 << 20
+"""Rows of a part that are read at a time, and bytes of them, about."""
 
-HELD = 2 * ROW_GROUP
-"""Rows of all parts together that are merged at a time, at least."""
+HELD, HELD_BYTES = 2 * ROW_GROUP, 128 << 20
+"""Rows of all parts together that are merged at a time, and bytes of them, about."""
 
 
 def order_of(rows: pa.Table, table: Table) -> pa.Array:
@@ -37,10 +40,34 @@ def order_of(rows: pa.Table, table: Table) -> pa.Array:
 
 
 def row_groups(rows: pa.Table, table: Table) -> Iterator[pa.Table]:
-    """The rows in order, `ROW_GROUP` at a time; one empty group if there are none."""
+    """The rows in order, cut as `_room` says; one empty group if there are none."""
     order = order_of(rows, table)
-    for start in range(0, max(rows.num_rows, 1), ROW_GROUP):
-        yield rows.take(order.slice(start, ROW_GROUP)).combine_chunks()
+    sizes = _text_bytes(rows)[order.to_numpy()]
+    start = 0
+    while True:
+        count = _room(sizes[start:], 0, 0)
+        yield rows.take(order.slice(start, count)).combine_chunks()
+        start += count
+        if start >= rows.num_rows:
+            return
+
+
+def _room(sizes: np.ndarray, count: int, size: int) -> int:
+    """How many of the next rows go into a row group of so many rows and bytes of text.
+
+    At most `ROW_GROUP` and `GROUP_BYTES`, but one row at least. It depends on the rows alone.
+    """
+    fits = int(np.searchsorted(np.cumsum(sizes), GROUP_BYTES - size, side="right"))
+    return max(min(fits, ROW_GROUP - count), int(not count))
+
+
+def _text_bytes(rows: pa.Table) -> np.ndarray:
+    """Bytes of the texts of each row, lists apart."""
+    found = np.zeros(rows.num_rows, np.int64)
+    for column in rows.columns:
+        if pa.types.is_string(column.type):
+            found += pc.fill_null(pc.binary_length(column), 0).to_numpy()
+    return found
 
 
 class Sorted:
@@ -72,7 +99,7 @@ class Sorted:
             self._put_down()
 
     def groups(self) -> Iterator[pa.Table]:
-        """All rows in order, `ROW_GROUP` at a time; one empty group if there are none. Once."""
+        """All rows in order, as `row_groups` has them. Once."""
         if not self._parts:
             yield from row_groups(self._taken(), self._table)
             return
@@ -91,8 +118,9 @@ class Sorted:
         rows = self._taken()
         order = order_of(rows, self._table)
         part = []
-        for start in range(0, rows.num_rows, STEP):
-            (batch,) = rows.take(order.slice(start, STEP)).combine_chunks().to_batches()
+        step = max(1, min(STEP, rows.num_rows * STEP_BYTES // max(1, rows.nbytes)))
+        for start in range(0, rows.num_rows, step):
+            (batch,) = rows.take(order.slice(start, step)).combine_chunks().to_batches()
             content = packed(batch, self._table.schema).read()
             self._file.write(content)
             part.append(Piece(Place(self._file.fileno(), self._end, len(content))))
@@ -103,13 +131,13 @@ class Sorted:
 
 def _merged(parts: list[list[Piece]], table: Table) -> Iterator[pa.Table]:
     """The rows of sorted parts in order, in tables of whatever size."""
-    hold = max(STEP, HELD // len(parts))
+    hold, weight = max(STEP, HELD // len(parts)), HELD_BYTES // len(parts)
     left = [iter(part) for part in parts]
     held = [table.schema.empty_table() for _ in parts]
     whole = [False] * len(parts)
     while True:
         for n, pieces in enumerate(left):
-            while held[n].num_rows < hold and not whole[n]:
+            while _wants(held[n], hold, weight) and not whole[n]:
                 piece = next(pieces, None)
                 whole[n] = piece is None
                 if piece is not None:
@@ -130,17 +158,27 @@ def _merged(parts: list[list[Piece]], table: Table) -> Iterator[pa.Table]:
         held = [one.slice(count) for one, count in zip(held, gone, strict=True)]
 
 
+def _wants(held: pa.Table, rows: int, size: int) -> bool:
+    """Whether more of a part is to be read; one row is held at least."""
+    return held.num_rows < rows and (not held.num_rows or held.nbytes < size)
+
+
 def _grouped(tables: Iterable[pa.Table]) -> Iterator[pa.Table]:
+    """Rows in order, in tables of whatever size, to row groups."""
     waiting: list[pa.Table] = []
-    count = 0
+    count = size = 0
     for one in tables:
-        waiting.append(one)
-        count += one.num_rows
-        if count >= ROW_GROUP:
-            rows = pa.concat_tables(waiting)
-            while count >= ROW_GROUP:
-                yield rows.slice(0, ROW_GROUP).combine_chunks()
-                rows, count = rows.slice(ROW_GROUP), count - ROW_GROUP
-            waiting = [rows.combine_chunks()]
+        sizes = _text_bytes(one)
+        start = 0
+        while start < one.num_rows:
+            room = min(_room(sizes[start:], count, size), one.num_rows - start)
+            if room:
+                waiting.append(one.slice(start, room))
+            count += room
+            size += int(sizes[start : start + room].sum())
+            start += room
+            if start < one.num_rows or count == ROW_GROUP:
+                yield pa.concat_tables(waiting).combine_chunks()
+                waiting, count, size = [], 0, 0
     if count:
         yield pa.concat_tables(waiting).combine_chunks()

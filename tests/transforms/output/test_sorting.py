@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from schemas.tables import ALL, MEMBERS
+from schemas.tables import ALL, MEMBERS, REJECTS
 from tests.transforms.made_up_tables import rows_of
 from transforms.output import sorting
-from transforms.output.sorting import Sorted, row_groups
+from transforms.output.sorting import Sorted, order_of, row_groups
 
 EACH = pytest.mark.parametrize("table", ALL, ids=[table.name for table in ALL])
 
@@ -38,6 +38,7 @@ def test_parts_on_disk_make_the_groups_of_a_sort_in_memory(table, tmp_path_facto
         for batch in rows.slice(start, end - start).to_batches()
     ]
     small = {"ROW_GROUP": data.draw(st.integers(1, 5)), "STEP": 1, "HELD": 2}
+    small |= {"GROUP_BYTES": data.draw(st.sampled_from((0, 20, 60, 1_000)))}
     with mock.patch.multiple(sorting, **small):
         found, count = groups(table, batches, tmp_path_factory.mktemp("parts"), 1)
         expected = list(row_groups(rows, table))
@@ -56,6 +57,27 @@ def test_many_rows_of_many_parts(tmp_path):
         found, _ = groups(MEMBERS, batches, tmp_path, 20_000)
     assert [one for group in found for one in group["entity_id"].to_pylist()] == sorted(ids)
     assert {one.num_rows for one in found} == {1_000}
+
+
+def test_long_texts_are_held_and_written_by_their_bytes(tmp_path):
+    rows = [{"raw": "x" * 60_000, "position": n % 7, "source": f"s{n}"} for n in range(300)]
+    batches = pa.Table.from_pylist(rows, REJECTS.schema).to_batches(max_chunksize=10)
+    seen: list[int] = []
+
+    def noted(held, table):
+        seen.append(held.nbytes)
+        return order_of(held, table)
+
+    small = {"GROUP_BYTES": 1 << 20, "HELD_BYTES": 2 << 20, "STEP_BYTES": 1 << 17}
+    with mock.patch.multiple(sorting, **small), mock.patch.object(sorting, "order_of", noted):
+        found, _ = groups(REJECTS, batches, tmp_path, 3 << 20)
+        whole = list(row_groups(pa.Table.from_batches(batches), REJECTS))
+    assert {one.num_rows for one in found} == {17, 300 % 17}
+    assert max(seen[:-1]) < 5 << 20
+    assert [one.num_rows for one in whole] == [one.num_rows for one in found]
+    assert [one for group in found for one in group["source"].to_pylist()] == [
+        one for group in whole for one in group["source"].to_pylist()
+    ]
 
 
 def test_a_few_rows_never_reach_the_disk(tmp_path):
