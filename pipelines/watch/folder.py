@@ -31,7 +31,8 @@ UNFINISHED = 10.0
 """Seconds after which a last line without an end is taken for whole."""
 
 AT_ONCE = 256 * 1024 * 1024
-"""Bytes of new files that one tick reads: what is left waits for the next one."""
+"""Bytes of new files that one tick reads: what is left waits for the next one. One that has no
+lines to be cut at is read whole."""
 
 
 @dataclass(frozen=True)
@@ -90,7 +91,7 @@ class Folder:
                     continue
                 start = Picked(seen.st_ino, seen.st_size, seen.st_mtime_ns, 0, 1)
                 quiet = math.inf if final else self._clock() - seen.st_mtime
-                found = self._read(kind, name, path, start, before, quiet)
+                found = self._read(kind, name, path, start, before, quiet, left)
             except OSError:
                 continue  # gone, or not ours to read yet
             except InputError as error:
@@ -100,7 +101,7 @@ class Folder:
             if found is not None:
                 parts, now[name] = found
                 shards += parts
-                left -= seen.st_size - (before.offset if before else 0)
+                left -= now[name].offset - (before.offset if before else 0)
         return News(tuple(shards), tuple(rejects), now)
 
     def _files(self) -> Iterator[tuple[RecordKind, str, Path]]:
@@ -120,8 +121,11 @@ class Folder:
         start: Picked,
         before: Picked | None,
         quiet: float,
+        most: int,
     ) -> tuple[list[Shard], Picked] | None:
         """The parts to read of one file and how far they go; nothing if it is still being written.
+
+        Of lines not many more than `most` bytes are read.
 
         Raises:
             InputError: if it has no format that is read.
@@ -137,7 +141,7 @@ class Folder:
             at = start
             if before is not None and 0 < before.offset < start.size:  # it has grown
                 at = replace(start, offset=before.offset, line=before.line)
-            return _lines(file, at, whole=quiet >= UNFINISHED)
+            return _lines(file, at, most, whole=quiet >= UNFINISHED)
         if quiet < QUIET:
             return None
         _, shards = scan(file)
@@ -149,12 +153,14 @@ def _has_line(path: Path) -> bool:
         return b"\n" in stream.read(1 << 20)
 
 
-def _lines(file: InputFile, at: Picked, *, whole: bool) -> tuple[list[Shard], Picked] | None:
+def _lines(
+    file: InputFile, at: Picked, most: int, *, whole: bool
+) -> tuple[list[Shard], Picked] | None:
     """Whole lines from where reading stopped; with `whole` also a last one that has no end."""
     shards: list[Shard] = []
     offset, line = at.offset, at.line
     with Path(file.path).open("rb") as stream:
-        while offset < at.size:
+        while offset < min(at.size, at.offset + most):
             stream.seek(offset)
             block = stream.read(min(SHARD_BYTES, at.size - offset))
             end = block.rfind(b"\n") + 1
@@ -165,7 +171,7 @@ def _lines(file: InputFile, at: Picked, *, whole: bool) -> tuple[list[Shard], Pi
             shards.append(Shard(file, offset, offset + end, line))
             line += block.count(b"\n", 0, end)
             offset += end
-    if offset < at.size:  # the rest of a line is still to come: look again
+    if offset < at.size:  # the rest of a line is still to come, or of the file: look again
         at = replace(at, size=offset)
     return shards, replace(at, offset=offset, line=line)
 

@@ -51,6 +51,27 @@ def test_a_file_is_picked_up_once(watched):
     assert ids(look.look(again.picked)) == ["c3"]
 
 
+def test_a_large_file_is_read_over_several_ticks(watched, monkeypatch):
+    folder, look, clock = watched
+    monkeypatch.setattr("pipelines.watch.folder.AT_ONCE", 300)
+    monkeypatch.setattr("pipelines.watch.folder.SHARD_BYTES", 200)
+    put(folder / "a.jsonl", lines(*range(20)), clock.now - 60)
+    put(folder / "b.jsonl", lines(20), clock.now - 60)
+    seen: list[str] = []
+    first_lines: list[int] = []
+    picked: dict = {}
+    ticks = 0
+    while news := look.look(picked):
+        picked = from_json(json.loads(json.dumps(as_json(news.picked))))
+        assert sum(shard.end - shard.start for shard in news.shards) <= 300 + 200
+        first_lines += [shard.first_line for shard in news.shards if "a.jsonl" in shard.file.path]
+        seen += ids(news)
+        ticks += 1
+    assert seen == [f"c{n}" for n in range(21)]
+    assert ticks > 4
+    assert first_lines == sorted(set(first_lines))
+
+
 def test_growing_json_lines_are_read_on_and_keep_their_line_numbers(watched):
     folder, look, clock = watched
     path = folder / "a.jsonl"
