@@ -45,3 +45,70 @@ def test_rules_are_in_lower_case():
 def test_accents_and_capitals(text, role):
     start = text.index("888")
     assert role_of(text, start, start + 12) == role
+
+
+OWN = {
+    EntityKind.EMAIL: [
+        "My PayPal email {} was charged",
+        "my zelle is {}",
+        "My Apple ID {} was locked",
+        "please email me: {}",
+        "Sie schrieben an meine Adresse {}",
+        "entraron en mi cuenta de correo {}",
+    ],
+    EntityKind.PHONE: [
+        "I am at {}",
+        "mon tél. est {}",
+        "mi bizum es {}",
+        "my Zelle number is {}",
+        "my WhatsApp: {}",
+        "my whatsapp is https://wa.me/{}",
+    ],
+    EntityKind.ACCOUNT: ["meine IBAN ist {}", "mi IBAN es {}", "mon IBAN: {}", "mera UPI {}"],
+    EntityKind.HANDLE: [
+        "my cashapp is {}",
+        "My Cash App tag {}",
+        "my Telegram handle @{}",
+        "they wrote to my telegram t.me/{}",
+    ],
+    EntityKind.DOMAIN: [
+        "my blog is at {}",
+        "our online store, {}",
+        "my website's address is {}",
+        "I own {}",
+        "they said {} which I own expires",
+        "that {} belongs to me",
+        "mi página web es {}",
+        "meine Webseite ist {}",
+        "mon site web est {}",
+        "my facebook is {}",
+    ],
+}
+"""What people say before or after what is their own, by its kind."""
+
+
+@pytest.mark.parametrize(
+    ("kind", "text"), [(k, text) for k, texts in OWN.items() for text in texts]
+)
+def test_what_people_call_their_own_is_the_victims(kind, text):
+    place = text.index("{}")
+    assert role_of(text.format("x1"), place, place + 2, kind) is Role.VICTIM
+
+
+@pytest.mark.parametrize(
+    ("kind", "text"),
+    [
+        (EntityKind.EMAIL, "my PayPal was charged, they wrote from {}"),
+        (EntityKind.EMAIL, "to email us at {}"),
+        (EntityKind.EMAIL, "their email {}"),
+        (EntityKind.PHONE, "on my WhatsApp from {}"),
+        (EntityKind.PHONE, "I am on the Do Not Call list. {} called"),
+        (EntityKind.ACCOUNT, "I paid by my Zelle to {}"),
+        (EntityKind.HANDLE, "on my telegram he wrote as {}"),
+        (EntityKind.DOMAIN, "I run the file from the site {}"),
+        (EntityKind.DOMAIN, "he opened my website and then {}"),
+    ],
+)
+def test_what_stands_near_ones_own_is_not(kind, text):
+    place = text.index("{}")
+    assert role_of(text.format("x1"), place, place + 2, kind) is not Role.VICTIM
