@@ -13,6 +13,7 @@ from functools import cached_property
 
 import numpy as np
 
+from transforms.identify import encoded
 from transforms.identify.needles import Needle, Needles, plain
 
 WIDEST_GAP = 8
@@ -20,7 +21,7 @@ WIDEST_GAP = 8
 WIDEST_GAP_IN_WORDS = 4
 """Characters between two letters of one written identifier: an IBAN's blanks, '[.]'."""
 WIDEST_GAP_SAID = 16
-"""The same where its signs are said, and gone: ' underscore ', '[ dot ]'."""
+"""The same where its signs are said or encoded, and gone: ' underscore ', '[ dot ]', '%5B.%5D'."""
 APART = 4
 """Characters between a local number and the digits before or after it."""
 
@@ -70,11 +71,12 @@ def spans(text: str, wanted: Needles) -> Iterator[tuple[int, int]]:
     if not wanted or (text.isascii() and not _may_hold(text, wanted)):
         return
     low = plain(text)
-    numbers = _Kept.of(low, str.isdecimal, WIDEST_GAP)
+    numbers = [_Kept.of(one, str.isdecimal, WIDEST_GAP) for one in _as_read(low)]
     words: tuple[_Kept, ...] = ()
     for needle in wanted:
         if needle.text.isdigit():
-            yield from numbers.places(needle)
+            for digits in numbers:
+                yield from digits.places(needle)
             continue
         words = words or tuple(_words(low))
         for kept in words:
@@ -82,11 +84,17 @@ def spans(text: str, wanted: Needles) -> Iterator[tuple[int, int]]:
 
 
 def _words(low: str) -> Iterator[_Kept]:
-    """The letters and digits of a plain text, and those without the signs that it says."""
+    """The letters and digits of a plain text, and those without the signs it says or encodes."""
     yield _Kept.of(low, str.isalnum, WIDEST_GAP_IN_WORDS)
-    written = _SAID.sub(_blank, low)
+    written = _SAID.sub(_blank, _as_read(low)[-1])
     if written != low:
         yield _Kept.of(written, str.isalnum, WIDEST_GAP_SAID)
+
+
+def _as_read(low: str) -> tuple[str, ...]:
+    """A plain text, and where it encodes characters, what it reads as, at the same length."""
+    read = encoded.in_place(low)
+    return (low,) if read == low else (low, read.lower())
 
 
 def _blank(word: re.Match[str]) -> str:
@@ -95,17 +103,16 @@ def _blank(word: re.Match[str]) -> str:
 
 def _may_hold(text: str, wanted: Needles) -> bool:
     """Whether the letters or digits of a wanted identifier follow each other in ASCII text."""
-    data = text.encode()
-    digits = data.translate(None, _NO_DIGITS)
+    texts = _as_read(text.lower())
+    digits = [one.encode().translate(None, _NO_DIGITS) for one in texts]
     words: tuple[bytes, ...] = ()
     for needle in wanted:
         if needle.text.isdigit():
-            if needle.text.encode() in digits:
+            if any(needle.text.encode() in one for one in digits):
                 return True
             continue
         words = words or tuple(
-            one.encode().translate(None, _NO_WORDS)
-            for one in (text.lower(), _SAID.sub("", text.lower()))
+            one.encode().translate(None, _NO_WORDS) for one in (texts[0], _SAID.sub("", texts[-1]))
         )
         if any(needle.text.encode() in one for one in words):
             return True

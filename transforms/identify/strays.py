@@ -19,6 +19,7 @@ import phonenumbers as pn
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from transforms.identify import encoded
 from transforms.identify.needles import plain_code
 from transforms.shuffle import hash_text
 
@@ -122,7 +123,8 @@ def _candidates(text: str) -> Iterator[str]:
         yield alone[1]
         return
     plain = text if text.isascii() else unicodedata.normalize("NFKC", text)
-    for close in _CLOSE.findall(plain):
+    read = encoded.read(plain)
+    for close in (*_CLOSE.findall(plain), *(_CLOSE.findall(read) if read != plain else ())):
         runs = _RUN.findall(close)
         for first in range(len(runs)):
             digits = ""

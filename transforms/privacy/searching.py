@@ -12,6 +12,7 @@ from collections.abc import Sequence
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from transforms.identify import encoded
 from transforms.identify.haystack import mask, spans
 from transforms.privacy.sought import Sought
 
@@ -22,27 +23,29 @@ def may_hold(texts: pa.Array, wanted: Sequence[Sought]) -> list[int]:
     """The rows whose text may hold one of the identifiers that are wanted in that row.
 
     A number is its digits in their order, whatever stands between them; of a text with digits other
-    than ASCII's, and of an identifier with letters, nothing is said.
+    than ASCII's or encoded ones, and of an identifier with letters, nothing is said.
     """
     searched = [row for row, needle in enumerate(wanted) if needle]
     if not searched:
         return []
     those = texts.take(pa.array(searched, pa.int64()))
     digits = pc.replace_substring_regex(those, "[^0-9]+", "")
-    plain = pc.string_is_ascii(those)
+    plain = pc.and_(
+        pc.string_is_ascii(those), pc.invert(pc.match_substring_regex(those, encoded.HINT))
+    )
     return [
         row
-        for row, kept, ascii_only in zip(
+        for row, kept, as_written in zip(
             searched, digits.to_pylist(), plain.to_pylist(), strict=True
         )
         if kept is not None
-        and (wanted[row].may_stand_in(kept) or not (ascii_only or _of_ascii(texts[row].as_py())))
+        and (wanted[row].may_stand_in(kept) or not (as_written or _as_written(texts[row].as_py())))
     ]
 
 
-def _of_ascii(text: str) -> bool:
-    """Whether every digit of a text is one of ASCII's."""
-    return not any(map(str.isdecimal, _STRANGE.findall(text)))
+def _as_written(text: str) -> bool:
+    """Whether every digit of a text is one of ASCII's, and stands for itself."""
+    return encoded.read(text) == text and not any(map(str.isdecimal, _STRANGE.findall(text)))
 
 
 def holding(texts: pa.Array, wanted: Sequence[Sought]) -> dict[int, list[tuple[int, int]]]:

@@ -97,6 +97,12 @@ def test_no_number_is_passed_over(text):
         assert pc.match_substring_regex(pa.array([text]), _ENOUGH).to_pylist() == [True]
 
 
+@pytest.mark.parametrize("text", ["?t=%2B1%20202%20555%200123", "202&#45;555&#45;0123"])
+def test_a_number_is_seen_as_the_web_encodes_it(text):
+    own = forms_of("+12025550123")
+    assert "2025550123" in {one[-10:] for one in strays(pa.array([text]), own)[0]}
+
+
 @given(TEXTS, st.lists(st.sampled_from(["5550123", "2025550123", "1234567", "ab1234"]), max_size=3))
 def test_no_victims_digits_are_passed_over(text, digits):
     """`haystack.spans` gives up early only where nothing stands."""

@@ -130,6 +130,31 @@ def test_other_identifiers_of_the_victim(entity, text, expected):
     assert kept["narrative"].to_pylist() == [expected]
 
 
+@pytest.mark.parametrize("padding", ["", "at the dot " * 200], ids=["short", "long"])
+@pytest.mark.parametrize(
+    "written",
+    ["jane%40home.org", "jane&#64;home.org", "j%61ne&commat;home&#x2e;org", "%6aane@home%2Eorg"],
+)
+def test_an_address_is_found_as_the_web_encodes_it(written, padding):
+    text = f"{padding}I am {written} you know"
+    kept = withhold(complaints({"narrative": text}), [{"email:jane@home.org"}])
+    (shown,) = kept["narrative"].to_pylist()
+    assert "ne" not in shown and "home" not in shown and "org" not in shown
+    assert shown.startswith(f"{padding}I am ") and shown.endswith(" you know")
+
+
+@pytest.mark.parametrize(
+    "written",
+    ["+1%20415%20666%207777", "%28415%29+666-7777", "415&#45;666&#45;7777", "4%315-666-7777"],
+)
+def test_a_number_is_found_as_the_web_encodes_it(written):
+    links = {"urls": [f"https://evil.example/?t={written}"]}
+    kept = withhold(complaints(links, links), [{f"phone:{VICTIM}"}, ()])
+    hidden, shown = (row["urls"][0] for row in kept.to_pylist())
+    assert "77" not in hidden and "15" not in hidden
+    assert shown == links["urls"][0]
+
+
 @pytest.mark.parametrize(
     "said",
     [

@@ -31,6 +31,9 @@ PIECES = st.sampled_from(
         "+44",
         "jo@example.org",
         "call",
+        "%20",
+        "&#50;",
+        "jo%40example.org",
         "é",
     )
 )
