@@ -334,6 +334,19 @@ def test_what_victims_say_in_words_letters_and_disguises_is_in_no_file(tmp_path)
         assert words not in everything and json.dumps(words)[1:-1] not in "".join(raw)
 
 
+def test_whom_a_link_was_sent_to_is_nobody_to_name(tmp_path):
+    link = "https://evil-refund.support/p?e=quillfeather@gmail.com"
+    rows = [
+        complaint(1, narrative=f"They sent me to {link} and took over"),
+        complaint(2, narrative=f"They sent me to {link.replace('@', '%40')}", urls=[link]),
+        complaint(3, received_at="x", narrative=link),
+    ]
+    output = tmp_path / "run"
+    run(output, "--complaints", jsonl(tmp_path / "all.jsonl", rows))
+    assert "quillfeather" not in text_of(output)
+    assert read(output, MEMBERS)["entity_id"].to_pylist() == ["domain:evil-refund.support"]
+
+
 def test_messy_input_reconciles(tmp_path):
     lines = [
         json.dumps(complaint(1)),

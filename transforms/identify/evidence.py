@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 
 from schemas.kinds import EntityKind, RecordKind, Role
 from schemas.mention import EVIDENCE, MENTION
-from transforms.identify import impersonation
+from transforms.identify import impersonation, link_addresses
 from transforms.identify.brands import known
 from transforms.identify.haystack import mask, spans
 from transforms.identify.needles import needles
@@ -70,7 +70,7 @@ def mentions(classified: pa.RecordBatch, own: np.ndarray) -> pa.RecordBatch:
     """CLASSIFIED rows to MENTION rows, without those that read as the victim's side.
 
     The text around an identifier, such as the rest of a web address, can hold a victim's number:
-    those of `own` (`strays.written_forms`) are masked in it.
+    those of `own` (`strays.written_forms`) are masked in it, and addresses in a link.
     """
     shown = classified.filter(pc.not_equal(classified["role"], Role.VICTIM))
     around = pc.if_else(
@@ -81,7 +81,8 @@ def mentions(classified: pa.RecordBatch, own: np.ndarray) -> pa.RecordBatch:
         mask(text, spans(text, needles(digits))) if digits else text
         for text, digits in zip(shown["raw"].to_pylist(), strays(around, own), strict=True)
     ]
-    columns = {name: shown[name] for name in MENTION.names} | {"raw": pa.array(raw, pa.string())}
+    raw = link_addresses.without(pa.array(raw, pa.string()))
+    columns = {name: shown[name] for name in MENTION.names} | {"raw": raw}
     return pa.RecordBatch.from_pydict(columns, schema=MENTION)
 
 

@@ -13,7 +13,7 @@ from schemas.call import CALL
 from schemas.complaint import COMPLAINT
 from schemas.kinds import Role
 from transforms.columns import mask as true
-from transforms.identify import own
+from transforms.identify import link_addresses, own
 from transforms.identify.brands import known as known_brand
 from transforms.identify.gift_cards import without_card_payees, without_codes
 from transforms.identify.haystack import blot
@@ -41,7 +41,8 @@ def withhold(
     are found by nothing else.
     Numbers that the complaint itself gives the role `victim` are taken out whether read or not.
     `numbers_withheld` counts the entries of phone_numbers that went, or one where the narrative
-    alone named the victim's number. Of a long text, what is not `searched` is not kept.
+    alone named the victim's number. Of a long text, what is not `searched` is not kept. An address
+    in a link goes too: it is that of whoever the link was sent to.
     """
     told = reasons(batch["claimed_brand"], batch["narrative"])
     given = batch["narrative"]
@@ -64,7 +65,9 @@ def withhold(
     columns["numbers_withheld"] = pc.max_element_wise(withheld, only_told.cast(pa.int32()))
     columns["numbers_unread"] = unread_counts(numbers, len(batch))
     columns["impersonation"] = told
-    columns["narrative"] = without_papers(without_codes(columns["narrative"]))
+    told_of = link_addresses.without(columns["narrative"])
+    columns["narrative"] = without_papers(without_codes(told_of))
+    columns["urls"] = _in_items(columns["urls"], link_addresses.without)
     columns["payments"] = _without_codes(columns["payments"])
     return pa.RecordBatch.from_arrays([columns[f.name] for f in COMPLAINT], schema=COMPLAINT)
 

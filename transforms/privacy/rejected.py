@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from schemas.kinds import RecordKind, Role
-from transforms.identify import narratives
+from transforms.identify import link_addresses, narratives
 from transforms.identify.haystack import mask, spans
 from transforms.identify.needles import needles
 from transforms.identify.searched import EDGE, SEARCHED
@@ -51,10 +51,10 @@ def _masked(texts: Sequence[str], kinds: Sequence[str], own: np.ndarray) -> list
         mask_reject_raw(text, RecordKind(kind), told.get(row, ()))
         for row, (text, kind) in enumerate(zip(texts, kinds, strict=True))
     ]
-    known = strays(pa.array(masked, pa.string()), own)
+    shown = link_addresses.without(pa.array(masked, pa.string()))
     return [
         mask(text, spans(text, needles(digits))) if digits else text
-        for text, digits in zip(masked, known, strict=True)
+        for text, digits in zip(shown.to_pylist(), strays(shown, own), strict=True)
     ]
 
 

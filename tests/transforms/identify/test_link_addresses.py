@@ -1,0 +1,42 @@
+"""An address in a link is its victim's, however it is encoded; one beside a link is not in it."""
+
+import pyarrow as pa
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from transforms.identify import link_addresses
+
+HIDDEN = [
+    ("https://evil.example/p?e=jane@home.org&x=1", "https://evil.example/p?e=####@####.###&x=1"),
+    ("go to evil.example/jane%40home.org now", "go to evil.example/####%######.### now"),
+    ("hxxps://evil[.]example/#jane&#64;home.org", "hxxps://evil[.]example/#####&###;####.###"),
+]
+
+
+@pytest.mark.parametrize(("text", "shown"), HIDDEN)
+def test_an_address_in_a_link_is_masked(text, shown):
+    assert link_addresses.without(pa.array([text, None])).to_pylist() == [shown, None]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "jane@home.org",
+        "mail jane@home.org or https://evil.example/x",
+        "https://paypal.com@evil.example/login",
+        "a@home.org/b@home.org",
+        "https://evil.example/@jane",
+        "and/or jane@home.org",
+    ],
+)
+def test_what_is_no_part_of_a_link_stays(text):
+    assert link_addresses.without(pa.array([text])).to_pylist() == [text]
+
+
+@given(st.lists(st.text(st.sampled_from("a1.@/?#%40&;: -"), max_size=40), max_size=4))
+def test_nothing_but_letters_and_digits_changes(texts):
+    shown = link_addresses.without(pa.array(texts, pa.string())).to_pylist()
+    for text, masked in zip(texts, shown, strict=True):
+        assert len(text) == len(masked)
+        assert all(new in (old, "#") for old, new in zip(text, masked, strict=True))

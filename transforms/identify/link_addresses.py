@@ -1,0 +1,58 @@
+"""E-mail addresses within web addresses: of whom a link was sent to, as far as anybody can tell.
+
+A link of a scam carries its victim's address, so that its page greets them: it names no sender.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from transforms.identify import domains
+from transforms.identify.haystack import mask
+
+_LONGEST = 2_048
+"""Characters of a web address that are read."""
+_BREAKS = " \t\r\n<>\"'"
+"""What ends a web address."""
+_AT = r"(?:@|%40|&#64;|&#x40;|&commat;)"
+_HINT = rf"(?i)[/?#][^\s<>\"']*{_AT}"
+"""RE2: without a match of this, a text holds no such address."""
+_REST = re.compile(
+    rf"(?://[^\s<>\"'/?#]{{1,{_LONGEST}}}|(?<![\w@.+%/-]){domains.HOST}(?::\d{{1,5}})?)"
+    rf"(?P<rest>[/?#][^\s<>\"']{{1,{_LONGEST}}})",
+    re.IGNORECASE,
+)
+_ADDRESS = re.compile(
+    rf"(?<![\w.+-])[\w.+-]{{1,64}}{_AT}[\w-]{{1,63}}(?:\.[\w-]{{1,63}}){{1,5}}", re.IGNORECASE
+)
+_BARE = re.compile(rf"[(\[]{{0,2}}{domains.HOST}(?::\d{{1,5}})?[/?][^@]*", re.IGNORECASE)
+
+
+def inside(text: str, place: int) -> bool:
+    """Whether a place of a text is within a web address, with or without its scheme."""
+    low = max(0, place - _LONGEST)
+    begin = max(low, *(text.rfind(sign, low, place) + 1 for sign in _BREAKS))
+    before = text[begin:place]
+    return "//" in before or _BARE.fullmatch(before) is not None
+
+
+def without(texts: pa.Array) -> pa.Array:
+    """Strings or null with '#' for the addresses in their links, at the same length."""
+    held = np.flatnonzero(pc.fill_null(pc.match_substring_regex(texts, _HINT), False))
+    if not len(held):
+        return texts
+    told = texts.to_pylist()
+    for row in held.tolist():
+        told[row] = mask(told[row], _spans(told[row]))
+    return pa.array(told, pa.string())
+
+
+def _spans(text: str) -> Iterator[tuple[int, int]]:
+    for link in _REST.finditer(text):
+        for address in _ADDRESS.finditer(text, *link.span("rest")):
+            yield address.span()
