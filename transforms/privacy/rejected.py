@@ -9,15 +9,24 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from schemas.kinds import RecordKind, Role
+from schemas.reject import Code
 from transforms.identify import link_addresses, narratives
+from transforms.identify.gift_cards import without_codes
 from transforms.identify.haystack import mask, spans
 from transforms.identify.needles import needles
 from transforms.identify.searched import EDGE, SEARCHED
 from transforms.identify.stated import of_numbers
 from transforms.identify.strays import strays
 from transforms.privacy.escapes import masked_as, read
-from transforms.privacy.rejected_text import Told, country_of, mask_reject_raw, stated_numbers
+from transforms.privacy.rejected_text import (
+    Told,
+    country_of,
+    mask_reject_raw,
+    stated_numbers,
+    told_by_fields,
+)
 
+_BAD_ID = pa.array([str(Code.VICTIM_ID_IS_CONTACT), str(Code.ID_IS_CONTACT)])
 _COUNTRY = "US"
 """Under whose plan numbers of a row are read that names no country."""
 
@@ -35,20 +44,27 @@ def mask_rejects(rejects: pa.RecordBatch, own: np.ndarray) -> pa.RecordBatch:
     """
     column = rejects["raw"]
     written = column.drop_null().to_pylist()
-    kinds = rejects["record_kind"].filter(pc.is_valid(column)).to_pylist()
+    rows = rejects.filter(pc.is_valid(column))
     as_read = [read(text) for text in written]
-    masked = _masked([one.text for one in as_read], kinds, own)
+    texts = [one.text for one in as_read]
+    told = [
+        list(told_by_fields(text, bad_id=bad_id))
+        for text, bad_id in zip(texts, pc.is_in(rows["code"], _BAD_ID).to_pylist(), strict=True)
+    ]
+    masked = _masked(texts, rows["record_kind"].to_pylist(), told, own)
     raw = [masked_as(*one) for one in zip(written, as_read, masked, strict=True)]
     at = rejects.schema.get_field_index("raw")
     kept = pc.replace_with_mask(column, pc.is_valid(column), pa.array(raw, pa.string()))
     return rejects.set_column(at, rejects.schema.field(at), kept)
 
 
-def _masked(texts: Sequence[str], kinds: Sequence[str], own: np.ndarray) -> list[str]:
-    """Each text masked, at the same length."""
+def _masked(
+    texts: Sequence[str], kinds: Sequence[str], named: Sequence[list[Told]], own: np.ndarray
+) -> list[str]:
+    """Each text masked, at the same length; `named` is what fields' names call the victim's own."""
     told = _told(texts, kinds)
     masked = [
-        mask_reject_raw(text, RecordKind(kind), told.get(row, ()))
+        _without_codes(mask_reject_raw(text, RecordKind(kind), (*named[row], *told.get(row, ()))))
         for row, (text, kind) in enumerate(zip(texts, kinds, strict=True))
     ]
     shown = link_addresses.without(pa.array(masked, pa.string()))
@@ -56,6 +72,11 @@ def _masked(texts: Sequence[str], kinds: Sequence[str], own: np.ndarray) -> list
         mask(text, spans(text, needles(digits))) if digits else text
         for text, digits in zip(shown.to_pylist(), strays(shown, own), strict=True)
     ]
+
+
+def _without_codes(text: str) -> str:
+    """A row without the codes of gift cards that one quoted text of it tells."""
+    return '"'.join(without_codes(pa.array(text.split('"'))).to_pylist())
 
 
 def _told(texts: Sequence[str], kinds: Sequence[str]) -> dict[int, list[Told]]:

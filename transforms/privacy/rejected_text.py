@@ -16,10 +16,12 @@ from transforms.identify import phones
 from transforms.identify.haystack import MASK, blot, mask, spans
 from transforms.identify.needles import needles
 from transforms.privacy import papers
+from transforms.validate.ids import CONTACT
 
 _AROUND = 300
 """Characters around a victim's role in which its number stands, in JSON that has lost a brace."""
-_QUOTE = r"(?:\\{0,3}[\"'])?"
+_QUOTE = r"(?:\\{0,3}[\"']{1,2})?"
+"""In JSON, in JSON that is a string of JSON, and in a cell of CSV."""
 _VALUE = rf"\s{{0,5}}[:=]\s{{0,5}}{_QUOTE}(?P<value>[^\"'{{}}\[\]\\]{{1,80}})"
 _VICTIM = re.compile(rf"role{_QUOTE}\s{{0,5}}[:=]\s{{0,5}}{_QUOTE}victim", re.IGNORECASE)
 _RAW = re.compile(rf"raw{_QUOTE}{_VALUE}", re.IGNORECASE)
@@ -30,6 +32,18 @@ _DIRECTION = re.compile(
 _COUNTRY = re.compile(
     rf"victim_country{_QUOTE}\s{{0,5}}[:=]\s{{0,5}}{_QUOTE}(?P<country>[A-Z]{{2}})\b"
 )
+_WHOSE = r"(?:victim|complainant|consumer|customer)"
+_WHAT = (
+    r"(?:e_?mail|phone|telephone|tel|mobile|cell|msisdn|number|contact|name|address|account|iban)"
+)
+_WITHIN = r"(?:\s{0,5}:\s{0,5}\{[^:{}]{1,40})?"
+_THEIRS = re.compile(
+    rf"[\"'](?:{_WHOSE}_?{_WHAT}\w{{0,20}}|victim){_QUOTE}{_WITHIN}{_VALUE}", re.IGNORECASE
+)
+"""A field that the contract does not know, and whose name says that it is the victim's."""
+_ID = re.compile(rf"[\"'](?:victim|complaint|call)_id{_QUOTE}{_VALUE}", re.IGNORECASE)
+_CELL = re.compile(r"(?:^|,)\"?(?P<value>[^,\"]{1,80})\"?(?=,|$)")
+_CONTACT = re.compile(CONTACT)
 _NUMBER = re.compile(r"(?<![\w.:-])\+?\(?\d(?:[\s().-]{0,2}\d){6,17}(?![\w:])")
 _DIGIT = re.compile(r"\d")
 _MOST_NUMBERS = 100
@@ -49,8 +63,8 @@ def mask_reject_raw(text: str, kind: str, told: Iterable[Told] = ()) -> str:
 
     Masked, at the same length, are the numbers of objects with the role `victim`, the victim's side
     of a call (both sides where its direction cannot be read), parts of a token that hold any
-    number, what a narrative calls the victim's own (`told`), every other place where the same
-    stands, and numbers of a complaint's cards and papers.
+    number, what a narrative or a field's name calls the victim's own (`told`), every other place
+    where the same stands, and numbers of a complaint's cards and papers.
     """
     written = set(_of_call(text) if kind == RecordKind.CALL else _of_role(text))
     here = list(told)
@@ -63,6 +77,18 @@ def mask_reject_raw(text: str, kind: str, told: Iterable[Told] = ()) -> str:
     hidden = spans(text, needles(own, [*read, *written]))
     more = _packed(text) if kind == RecordKind.CALL else papers.numbers(text)
     return mask(text, [*hidden, *more])
+
+
+def told_by_fields(text: str, *, bad_id: bool = False) -> Iterator[Told]:
+    """What stands in fields that are named as the victim's, and in ids that are contacts.
+
+    `bad_id`: the row was refused for such an id, so that it may be any cell of a row of CSV.
+    """
+    ids = [*_ID.finditer(text), *(_CELL.finditer(text) if bad_id and text[:1] != "{" else ())]
+    contacts = [one for one in ids if _CONTACT.search(one["value"])]
+    for one in (*_THEIRS.finditer(text), *contacts):
+        value = one["value"].strip()
+        yield *one.span("value"), f"email:{value.lower()}" if "@" in value else value
 
 
 def country_of(text: str) -> str | None:
@@ -100,7 +126,8 @@ def _of_role(text: str) -> Iterator[str]:
         closing = text.find("}", match.end(), match.end() + _AROUND)
         start = opening if opening >= 0 else max(0, match.start() - _AROUND)
         end = closing if closing >= 0 else match.end() + _AROUND
-        yield from (raw["value"] for raw in _RAW.finditer(text, start, end))
+        told = [raw["value"] for raw in _RAW.finditer(text, start, end)]
+        yield from told or (number[0] for number in _NUMBER.finditer(text, start, end))
 
 
 def _of_call(text: str) -> Iterator[str]:

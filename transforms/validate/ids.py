@@ -12,8 +12,8 @@ from schemas.reject import Code
 from transforms import columns
 from transforms.validate.checking import Checking
 
-CONTACT = r"@[^@\s]+\.|^\+\d[\d\s().-]{6,}$|^\(?\d{3}\)?[ .-]\d{3}[ .-]\d{4}$"
-"""What looks like an e-mail address or a phone number."""
+CONTACT = r"@[^@\s]+\.|^\+\d[\d\s().-]{6,}$|^\(?\d{3}\)?[ .-]\d{3}[ .-]\d{4}$|###"
+"""What looks like an e-mail address or a phone number, or was one before it was masked."""
 
 _SLUG = r"^[a-z0-9][a-z0-9._-]{0,63}$"
 _ID = r"^[^\x00-\x1f\x7f]{1,256}$"

@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pyarrow as pa
+import pytest
 
 from schemas.reject import REJECT, Code
 from tests.transforms.privacy.test_withhold import OWN, VICTIM
@@ -49,3 +50,52 @@ def test_a_rows_own_victim_is_masked_without_any_other():
 def test_a_row_without_text_stays_without():
     batch = pa.RecordBatch.from_pylist([rejects("x").to_pylist()[0] | {"raw": None}], REJECT)
     assert mask_rejects(batch, OWN)["raw"].to_pylist() == [None]
+
+
+def masked(raw, code=Code.BAD_TIMESTAMP):
+    batch = pa.RecordBatch.from_pylist([rejects(raw).to_pylist()[0] | {"code": code}], REJECT)
+    (shown,) = mask_rejects(batch, NOTHING)["raw"].to_pylist()
+    assert len(shown) == len(raw)
+    return shown
+
+
+@pytest.mark.parametrize(
+    ("raw", "shown"),
+    [
+        ('v,x,"[{""raw"":""2024561414"",""role"":""victim""}]"',
+         'v,x,"[{""raw"":""##########"",""role"":""victim""}]"'),
+        ('{"phone_numbers":[{"raw":[2024561414],"role":"victim"}]}',
+         '{"phone_numbers":[{"raw":[##########],"role":"victim"}]}'),
+        ('{"victim_id":"jane@home.org"}', '{"victim_id":"#############"}'),
+        ('{"victim_id":"(202) 456-1414","x":"202-456-1414"}',
+         '{"victim_id":"(###) ###-####","x":"###-###-####"}'),
+        ('{"complaint_id":"jane@home.org"}', '{"complaint_id":"#############"}'),
+        ('{"victim_phone":"2024561414"}', '{"victim_phone":"##########"}'),
+        ('{"Customer_Email": "jane@home.org"}', '{"Customer_Email": "#############"}'),
+        ('{"victim":{"phone":"2024561414"}}', '{"victim":{"phone":"##########"}}'),
+        ('{"narrative":"gift card 6011 2345 6789 0123"}',
+         '{"narrative":"gift card #### #### #### ####"}'),
+    ],
+)  # fmt: skip
+def test_what_a_field_says_is_the_victims_is_masked(raw, shown):
+    assert masked(raw) == shown
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        '{"victim_id":"v-77","victim_country":"US","victim_region":"Texas"}',
+        '{"complaint_id":"2024561414"}',
+        '{"customer_service":"2024561414"}',
+        '{"narrative":"the victim: he called 202-456-1414"}',
+        '{"payments":[{"method":"gift card"},{"payee":"GB29 NWBK 6016 1331 9268 19"}]}',
+        "8885550123,jane@home.org",
+    ],
+)
+def test_what_is_not_said_to_be_the_victims_stays(raw):
+    assert masked(raw) == raw
+
+
+def test_an_id_that_is_a_contact_is_masked_in_a_row_of_csv():
+    raw = 'c1,amazon,jane@home.org,"call 202-456-1414"'
+    assert masked(raw, Code.VICTIM_ID_IS_CONTACT) == raw.replace("jane@home.org", "#" * 13)

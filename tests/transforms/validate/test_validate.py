@@ -37,6 +37,7 @@ COMPLAINT_FAULTS = [
     ("complaint_id", "jane@example.org", Code.ID_IS_CONTACT),
     ("victim_id", "+1 202 555 0143", Code.VICTIM_ID_IS_CONTACT),
     ("victim_id", "(202) 555-0143", Code.VICTIM_ID_IS_CONTACT),
+    ("victim_id", "(###) ###-####", Code.VICTIM_ID_IS_CONTACT),
     ("victim_country", "UK", Code.BAD_COUNTRY),
     ("victim_country", "USA", Code.BAD_COUNTRY),
     ("loss_amount", "NaN", Code.BAD_AMOUNT),
