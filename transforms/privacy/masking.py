@@ -101,7 +101,7 @@ def suspect_calls(batch: pa.RecordBatch) -> pa.RecordBatch:
     columns["brand"] = known_brand(batch["caller_name"])
     sides = own.sides(batch, readings).by_row(len(batch))
     wanted = [Sought((), written) for written in sides]
-    for name in ("suspect_number", "trunk", "carrier", "orig_id"):
+    for name in ("complaint_id", "suspect_number", "trunk", "carrier", "orig_id"):
         columns[name] = masked(shown(columns[name]), wanted)
     return pa.RecordBatch.from_arrays([columns[f.name] for f in CALL], schema=CALL)
 

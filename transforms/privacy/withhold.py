@@ -38,7 +38,7 @@ _SEARCHED = (
 )
 """Fields of a complaint in which a victim's number can stand."""
 
-_SIGNALLED = ("victim_id", "suspect_number", "orig_id", "carrier", "trunk")
+_SIGNALLED = ("victim_id", "complaint_id", "suspect_number", "orig_id", "carrier", "trunk")
 """Fields of a call in which it can."""
 
 

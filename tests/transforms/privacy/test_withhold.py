@@ -81,7 +81,7 @@ def test_a_spoofed_victims_number_is_no_suspect():
     assert "8882223344" not in digits_of([one])
 
 
-@pytest.mark.parametrize("name", ["trunk", "carrier", "orig_id", "victim_id"])
+@pytest.mark.parametrize("name", ["trunk", "carrier", "orig_id", "victim_id", "complaint_id"])
 def test_signalling_hides_victims_too(name):
     batch = calls({"direction": "inbound", "calling_number": SUSPECT, name: f"x-{VICTIM[1:]}-y"})
     (one,) = kept(batch, withheld(), OWN)
