@@ -18,9 +18,11 @@ from transforms.identify.brands import known as known_brand
 from transforms.identify.gift_cards import without_card_payees, without_codes
 from transforms.identify.haystack import blot
 from transforms.identify.impersonation import reasons
+from transforms.identify.narratives import TRANSCRIBED
 from transforms.identify.searched import shown
 from transforms.identify.sightings import unread_counts
 from transforms.lists import items
+from transforms.privacy import unread
 from transforms.privacy.papers import without_papers
 from transforms.privacy.searching import holding, masked
 from transforms.privacy.sought import Sought
@@ -46,7 +48,7 @@ def withhold(
     """
     told = reasons(batch["claimed_brand"], batch["narrative"])
     given = batch["narrative"]
-    batch = _shown(_blotted(batch, told_by_row))
+    batch = _without_unread(_shown(_blotted(batch, told_by_row)))
     numbers = own.of_complaints(batch)
     stated = numbers.own().by_row(len(batch))
     wanted = [
@@ -135,8 +137,19 @@ def _blotted(batch: pa.RecordBatch, places: Sequence[Sequence[tuple[int, int]]])
     for row, hidden in enumerate(places):
         if hidden:
             texts[row] = blot(texts[row], hidden)
+    return _told(batch, pa.array(texts, pa.string()))
+
+
+def _without_unread(batch: pa.RecordBatch) -> pa.RecordBatch:
+    """The complaints without what is `unread`; in transcripts 'my number' is the caller's."""
+    told = batch["narrative"]
+    spoken = pc.is_in(batch["source_org"], pa.array(sorted(TRANSCRIBED)))
+    return _told(batch, pc.if_else(spoken, told, unread.without(told)))
+
+
+def _told(batch: pa.RecordBatch, narrative: pa.Array) -> pa.RecordBatch:
     at = batch.schema.get_field_index("narrative")
-    return batch.set_column(at, batch.schema.field(at), pa.array(texts, pa.string()))
+    return batch.set_column(at, batch.schema.field(at), narrative)
 
 
 def _shown(batch: pa.RecordBatch) -> pa.RecordBatch:

@@ -17,6 +17,7 @@ from transforms.identify.needles import needles
 from transforms.identify.searched import EDGE, SEARCHED
 from transforms.identify.stated import of_numbers
 from transforms.identify.strays import strays
+from transforms.privacy import unread
 from transforms.privacy.escapes import masked_as, read
 from transforms.privacy.rejected_text import (
     Told,
@@ -67,7 +68,7 @@ def _masked(
         _without_codes(mask_reject_raw(text, RecordKind(kind), (*named[row], *told.get(row, ()))))
         for row, (text, kind) in enumerate(zip(texts, kinds, strict=True))
     ]
-    shown = link_addresses.without(pa.array(masked, pa.string()))
+    shown = unread.without(link_addresses.without(pa.array(masked, pa.string())))
     return [
         mask(text, spans(text, needles(digits))) if digits else text
         for text, digits in zip(shown.to_pylist(), strays(shown, own), strict=True)

@@ -1,0 +1,77 @@
+"""What no finder reads goes where its victim calls it their own, and nowhere else."""
+
+import pyarrow as pa
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.transforms.made_up_records import complaints
+from transforms.privacy import unread
+from transforms.privacy.masking import withhold
+
+OWN = [
+    ("my email is ", "jane at gmail com", " and"),
+    ("my email is ", "jane doe @ gmail . com", ""),
+    ("my e-mail: ", "jane&#64;home.org", " ok"),
+    ("my email is ", "ｊａｎｅ＠ｈｏｍｅ．ｏｒｇ", ""),
+    ("my email address is ", "jane@\nhome.org", ""),
+    ("mon adresse est ", "jane arobase orange point fr", ""),
+    ("mi correo es ", "jane (arroba) gmail (punto) com", ""),
+    ("my number is ", "two oh two four five six twenty one oh seven", ", they"),
+    ("my number is ", "two-oh-two, 456, twenty-one thirty-three", ". They"),
+    ("mon numéro est ", "zéro six douze trente-quatre cinquante-six soixante-dix-huit", ""),
+    ("mi número es ", "seis doce treinta y cuatro cincuenta y seis setenta y ocho", "."),
+    ("meine Handynummer ist ", "null eins sieben einundzwanzig dreiundvierzig fünf sechs", "."),
+]
+"""What stands before, what goes whole, and what stands behind."""
+
+
+@pytest.mark.parametrize(("before", "own", "behind"), OWN)
+def test_what_is_like_a_number_or_an_address_goes_whole(before, own, behind):
+    shown = unread.without(pa.array([before + own + behind, None])).to_pylist()
+    assert shown == [f"{before}{'#' * len(own)}{behind}", None]
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("my number is ²⁰²-⁴⁵⁶-²¹²⁷ ok", "my number is ###-###-#### ok"),
+        ("my number is 202_456_2131", "my number is ###_###_####"),
+        ("my SSN is 078-05-1120.", "my SSN is ###-##-####."),
+        ("my bank account 021000021 / 77889944", "my bank account ######### / ########"),
+    ],
+)
+def test_digits_go_without_their_signs(text, shown):
+    assert unread.without(pa.array([text])).to_pylist() == [shown]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "my email is blocked at work",
+        "my email was hacked by someone at amazon support",
+        "my phone is one of two that rang",
+        "my account was charged 500 dollars",
+        "They called my phone and said call 888-222-3344",
+        "my phone. 888-222-3344 called me",
+        "they called my cell from 888-222-3344",
+        "their number is two oh two four five six twenty one oh seven",
+    ],
+)
+def test_what_is_not_called_ones_own_stays(text):
+    assert unread.without(pa.array([text])).to_pylist() == [text]
+
+
+def test_in_a_transcript_the_number_is_the_callers():
+    told = "my number is two oh two four five six twenty one oh seven"
+    rows = [{"narrative": told, "source_org": org} for org in ("amazon", "ftc-pone")]
+    kept = withhold(complaints(*rows), [(), ()])
+    hidden, shown = kept["narrative"].to_pylist()
+    assert (hidden, shown) == (f"my number is {'#' * 44}", told)
+    assert kept["numbers_withheld"].to_pylist() == [1, 0]
+
+
+@given(st.text(st.sampled_from("my number email is 0twone@.#\n"), max_size=80))
+def test_every_place_is_within_its_text(text):
+    for start, end in unread.places(text):
+        assert 0 <= start < end <= len(text)

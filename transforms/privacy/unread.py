@@ -1,0 +1,99 @@
+"""What victims call their own in a form that no finder reads.
+
+Numbers said in tens or in French, digits in circles, an account without its bank, an address
+without its dots: it names nobody, but whoever sees it knows. So whatever is like a number or an
+address goes that stands right behind 'my number is'.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from transforms.identify.folded import lower
+from transforms.identify.haystack import blot
+
+_MINE = r"(?:my|our|mis?|mein(?:e[rnm]?)?|unsere?|mon|ma|notre)"
+_KIND = (
+    r"(?:(?:own|home|house|cell|cellular|mobile|work|office|business|personal|private|direct|phone"
+    r"|telephone|whats ?app|social|security|bank|checking|savings|credit|debit|card|account) ){0,4}"
+)
+_NUMBERED = (
+    r"(?:number|no|phone|cell|mobile|telephone|whats ?app|ssn|social security|account|acct|card"
+    r"|n[uú]mero|tel[eé]fono|m[oó]vil|celular|cuenta|tarjeta|\pL{0,16}nummer|handy|telefon|konto"
+    r"|karte|num[ée]ro|portable|t[ée]l[ée]phone|t[ée]l|fixe|compte|carte)"
+    r"(?: (?:de|d['’]) ?\pL{1,12})?"
+)
+_ADDRESSED = (
+    r"(?:e-?mail|mail|gmail|correo(?: electr[oó]nico)?|adresse|courriel|m[ée]l)"
+    r"(?:[ -](?:address|adresse|id))?"
+)
+_IS = r"(?:(?: (?:number|no|is|was|es|era|ist|war|lautet|est|était)){1,2},?)?[\s:=#(\"'“<-]{1,4}"
+_HINT = rf"(?i)\b{_MINE} {_KIND}(?:\pL{{1,12}} )?(?:{_NUMBERED}|{_ADDRESSED}){_IS}"
+"""RE2: without a match of this, a text calls nothing one's own."""
+
+_LETTER = r"[^\W\d_]"
+_DIGIT = r"[\d²³¹⁰⁴-⁹₀-₉①-⑨⓪❶-❾➀-➈➊-➒]"
+_WORDS = (
+    "zero oh o one two three four five six seven eight nine ten eleven twelve thirteen fourteen"
+    " fifteen sixteen seventeen eighteen nineteen twenty thirty forty fifty sixty seventy eighty"
+    " ninety hundred double triple and cero uno un dos tres cuatro cinco seis siete ocho nueve diez"
+    " once doce trece catorce quince veinte treinta cuarenta cincuenta sesenta setenta ochenta"
+    " noventa cien y null eins zwei zwo drei vier fünf sechs sieben acht neun zehn elf zwölf zéro"
+    " deux trois quatre cinq sept huit neuf dix onze douze treize quatorze quinze seize vingt"
+    " vingts trente quarante cinquante soixante et"
+)
+_SAID = (
+    rf"(?:{_LETTER}{{0,12}}(?:zig|ßig|zehn)|dieci\w{{4,6}}|veinti\w{{3,6}}|{'|'.join(_WORDS.split())})"
+    r"(?![^\W_])"
+)
+_ONE = rf"(?:{_DIGIT}|{_SAID})"
+_NUMBER = re.compile(rf"{_ONE}(?:[\W_]{{0,3}}{_ONE}){{5,30}}")
+"""At least six digits or words for them, as a local number has."""
+_SIGN = r"(?:@|＠|&#64;|&commat;|%40)"
+_SPOKEN = r"[\[(]?(?:at|arroba|arobase)[\])]?"
+_DOT = r"\s?[\[(]?\s?(?:\.|．|dot|punto|punkt|point)\s?[\])]?\s?"
+_PROVIDER = (
+    r"(?:gmail|yahoo|hotmail|outlook|aol|icloud|live|msn|gmx|web|orange|wanadoo|free|proton)"
+)
+_END = rf"(?:(?:{_DOT}|\s)(?:com|net|org|edu|gov)|{_DOT}[a-z]{{2}})(?!\w)"
+_ADDRESS = re.compile(
+    rf"(?:[^\s@]{{1,64}}\s){{0,2}}[^\s@]{{0,64}}?\s?{_SIGN}\s?[^\s@,;]{{2,64}}(?:{_END})?"
+    rf"|(?:[^\s@]{{1,64}}\s){{1,3}}{_SPOKEN}\s(?:{_PROVIDER}(?:{_END})?"
+    rf"|[\w-]{{1,64}}{_END})"
+)
+
+
+def _cue(what: str) -> re.Pattern[str]:
+    pattern = rf" {_KIND}(?:\pL{{1,12}} )?{what}{_IS}"
+    return re.compile(pattern.replace(r"\pL", _LETTER))
+
+
+_OWN = re.compile(rf"(?<!\w){_MINE}(?= )")
+_FORMS = ((_cue(_NUMBERED), _NUMBER), (_cue(_ADDRESSED), _ADDRESS))
+
+
+def places(text: str) -> Iterator[tuple[int, int]]:
+    """Start and end of what looks like a number or an address right behind 'my number is'."""
+    low = lower(text)
+    for own in _OWN.finditer(low):
+        for cue, form in _FORMS:
+            named = cue.match(low, own.end())
+            value = form.match(low, named.end()) if named else None
+            if value:
+                yield value.span()
+
+
+def without(texts: pa.Array) -> pa.Array:
+    """Strings or null with '#' for all of such places, at the same length."""
+    held = np.flatnonzero(pc.fill_null(pc.match_substring_regex(texts, _HINT), False))
+    if not len(held):
+        return texts
+    told = texts.to_pylist()
+    for row in held.tolist():
+        told[row] = blot(told[row], list(places(told[row])))
+    return pa.array(told, pa.string())
