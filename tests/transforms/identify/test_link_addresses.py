@@ -10,6 +10,11 @@ from transforms.identify import link_addresses
 HIDDEN = [
     ("https://evil.example/p?e=jane@home.org&x=1", "https://evil.example/p?e=####@####.###&x=1"),
     ("go to evil.example/jane%40home.org now", "go to evil.example/####%######.### now"),
+    ("https://evil.example/#amFuZUBob21lLm9yZw==", "https://evil.example/###################=="),
+    (
+        "https://evil.example/?e=amFuZUBob21lLm9yZw&x",
+        "https://evil.example/?e=##################&x",
+    ),
     ("hxxps://evil[.]example/#jane&#64;home.org", "hxxps://evil[.]example/#####&###;####.###"),
 ]
 
@@ -27,6 +32,8 @@ def test_an_address_in_a_link_is_masked(text, shown):
         "https://paypal.com@evil.example/login",
         "a@home.org/b@home.org",
         "https://evil.example/@jane",
+        "https://evil.example/?token=c29tZXRoaW5nIGVsc2UK",
+        "https://evil.example/a-long-name-of-a-page/of-some-sort",
         "and/or jane@home.org",
     ],
 )
