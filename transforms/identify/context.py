@@ -94,7 +94,8 @@ def _cue(clause: str, family: EntityKind, suspect_speaks: bool) -> Cue | None:
                 best = (gap, cue)
     if best is None:
         return None
-    if best[1] is Cue.VICTIM and family is EntityKind.PHONE and cues.retold().search(clause):
+    quoted = cues.retold().get(family)
+    if best[1] is Cue.VICTIM and quoted and quoted.search(clause):
         return Cue.WANTED
     return best[1]
 

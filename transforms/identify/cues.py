@@ -66,9 +66,13 @@ def after() -> tuple[Rule, ...]:
 
 
 @cache
-def retold() -> re.Pattern[str]:
-    """A complaint that quotes the caller's own "call me back at"."""
-    return _compiled(_either(load("cues.toml")["retold"][0]["phrases"]))
+def retold() -> dict[EntityKind, re.Pattern[str]]:
+    """By kind of identifier: a complaint quotes the caller's own "call me back at"."""
+    return {
+        EntityKind(kind): _compiled(_either(rule["phrases"]))
+        for rule in load("cues.toml")["retold"]
+        for kind in rule["kinds"]
+    }
 
 
 def _word(phrases: Iterable[str]) -> re.Pattern[str]:

@@ -26,7 +26,7 @@ def test_every_rule_has_its_place():
 def test_rules_are_in_lower_case():
     """They are held against text in lower case: a capital would never match."""
     for rule in (*(r for some in cues.before().values() for r in some), *cues.spoken(),
-                 *cues.after(), (None, cues.retold())):  # fmt: skip
+                 *cues.after(), *cues.retold().items()):  # fmt: skip
         letters = re.sub(r"\\[A-Za-z]", "", rule[1].pattern)
         assert letters == letters.lower()
 
@@ -112,3 +112,22 @@ def test_what_people_call_their_own_is_the_victims(kind, text):
 def test_what_stands_near_ones_own_is_not(kind, text):
     place = text.index("{}")
     assert role_of(text.format("x1"), place, place + 2, kind) is not Role.VICTIM
+
+
+@pytest.mark.parametrize(
+    ("kind", "text", "role"),
+    [
+        (EntityKind.PHONE, "The pop-up said call our number {}", Role.CALLBACK),
+        (EntityKind.PHONE, "please contact our office number {}", Role.CALLBACK),
+        (EntityKind.EMAIL, "it said: write to our email {}", Role.SENDER),
+        (EntityKind.DOMAIN, "The pop-up said to visit our website {}", Role.LURE_SITE),
+        (EntityKind.DOMAIN, "they told me to log in to our site {}", Role.LURE_SITE),
+        (EntityKind.PHONE, "scammers call our number {}", Role.VICTIM),
+        (EntityKind.PHONE, "they kept trying to call our home phone {}", Role.VICTIM),
+        (EntityKind.EMAIL, "they write to our email {}", Role.VICTIM),
+        (EntityKind.DOMAIN, "customers who visit our website {}", Role.VICTIM),
+    ],
+)
+def test_our_own_is_the_scammers_where_they_bid_to_use_it(kind, text, role):
+    place = text.index("{}")
+    assert role_of(text.format("x1"), place, place + 2, kind) is role
