@@ -32,8 +32,15 @@ _ADDRESSED = (
     r"(?:e-?mail|mail|gmail|correo(?: electr[oó]nico)?|adresse|courriel|m[ée]l)"
     r"(?:[ -](?:address|adresse|id))?"
 )
+_PLACED = (
+    r"(?:web ?site|site(?: web| internet)?|domain|web ?page|homepage|blog|shop|p[aá]gina(?: web)?"
+    r"|sitio(?: web)?|dominio|tienda|web ?seite|internetseite|domaine|facebook|instagram|linkedin"
+    r"|twitter|tiktok|snapchat|telegram|venmo|paypal|cash ?app|wallet|monedero|ethereum|bitcoin|upi"
+    r"|iban)"
+    r"(?: (?:name|handle|tag|account|user ?name|page|profile|link|address|id))?"
+)
 _IS = r"(?:(?: (?:number|no|is|was|es|era|ist|war|lautet|est|était)){1,2},?)?[\s:=#(\"'“<-]{1,4}"
-_HINT = rf"(?i)\b{_MINE} {_KIND}(?:\pL{{1,12}} )?(?:{_NUMBERED}|{_ADDRESSED}){_IS}"
+_HINT = rf"(?i)\b{_MINE} {_KIND}(?:\pL{{1,12}} )?(?:{_NUMBERED}|{_ADDRESSED}|{_PLACED}){_IS}"
 """RE2: without a match of this, a text calls nothing one's own."""
 
 _LETTER = r"[^\W\d_]"
@@ -67,6 +74,12 @@ _ADDRESS = re.compile(
     rf"|[\w-]{{1,64}}{_END})"
 )
 
+_PLACE = re.compile(
+    r"(?:https?://)?[\w-]{1,63}(?:\.[\w-]{1,63}){1,5}(?:/[^\s\"'<>]{0,200})?|[@$][\w.-]{2,64}"
+    r"|(?=[a-z]{0,40}\d)[a-z0-9]{20,64}"
+)
+"""A site, a name with its sign, or the letters and digits of a wallet or account."""
+
 
 def _cue(what: str) -> re.Pattern[str]:
     pattern = rf" {_KIND}(?:\pL{{1,12}} )?{what}{_IS}"
@@ -74,13 +87,19 @@ def _cue(what: str) -> re.Pattern[str]:
 
 
 _OWN = re.compile(rf"(?<!\w){_MINE}(?= )")
-_FORMS = ((_cue(_NUMBERED), _NUMBER), (_cue(_ADDRESSED), _ADDRESS))
+_BID = re.compile(
+    r"(?:call|dial|contact|text|reach|visit|go to|log ?in to|open|mail|write to|reply to) $"
+)
+"""What a scammer says before 'our number'."""
+_FORMS = ((_cue(_NUMBERED), _NUMBER), (_cue(_ADDRESSED), _ADDRESS), (_cue(_PLACED), _PLACE))
 
 
 def places(text: str) -> Iterator[tuple[int, int]]:
     """Start and end of what looks like a number or an address right behind 'my number is'."""
     low = lower(text)
     for own in _OWN.finditer(low):
+        if own[0] == "our" and _BID.search(low, max(0, own.start() - 10), own.start()):
+            continue
         for cue, form in _FORMS:
             named = cue.match(low, own.end())
             value = form.match(low, named.end()) if named else None
