@@ -104,6 +104,7 @@ def test_what_people_call_their_own_is_the_victims(kind, text):
         (EntityKind.PHONE, "on my WhatsApp from {}"),
         (EntityKind.PHONE, "I am on the Do Not Call list. {} called"),
         (EntityKind.ACCOUNT, "I paid by my Zelle to {}"),
+        (EntityKind.ACCOUNT, "mein Konto ist leer, überwiesen an {}"),
         (EntityKind.HANDLE, "on my telegram he wrote as {}"),
         (EntityKind.DOMAIN, "I run the file from the site {}"),
         (EntityKind.DOMAIN, "he opened my website and then {}"),
