@@ -13,6 +13,7 @@ from transforms.identify import (
     agents,
     disguised,
     emails,
+    mailboxes,
     numbers_in_text,
     payees_in_text,
     phones,
@@ -151,8 +152,15 @@ class _Roles:
             return row, NARRATIVE, text, found, found.role, MENTIONED_CONFIDENCE, True
         role = self.of(row, found.start, found.end, found.kind)
         if role is None:
-            return row, NARRATIVE, text, found, found.role, MENTIONED_CONFIDENCE, False
+            return row, NARRATIVE, text, found, _unstated(found), MENTIONED_CONFIDENCE, False
         return row, NARRATIVE, text, found, role, STATED_CONFIDENCE, True
+
+
+def _unstated(found: Found) -> Role:
+    """The role of what a text names without saying whose it is: a mailbox may be its writer's."""
+    if found.kind is EntityKind.EMAIL and mailboxes.is_anybodys(found.value):
+        return Role.MENTIONED
+    return found.role
 
 
 def _free(hits: pa.RecordBatch, found: dict[int, list[Found]]) -> np.ndarray:

@@ -47,7 +47,7 @@ def withhold(
     in a link goes too: it is that of whoever the link was sent to.
     """
     told = reasons(batch["claimed_brand"], batch["narrative"])
-    given = batch["narrative"]
+    as_given = batch["narrative"]
     batch = _without_unread(_shown(_blotted(batch, told_by_row)))
     numbers = own.of_complaints(batch)
     stated = numbers.own().by_row(len(batch))
@@ -63,7 +63,7 @@ def withhold(
         for name in _LISTS:
             by_item = [wanted[row] for row in items(columns[name]).rows]
             columns[name] = _in_items(columns[name], partial(masked, wanted=by_item))
-    only_told = pc.fill_null(pc.not_equal(columns["narrative"], shown(given)), False)
+    only_told = pc.fill_null(pc.not_equal(columns["narrative"], shown(as_given)), False)
     columns["numbers_withheld"] = pc.max_element_wise(withheld, only_told.cast(pa.int32()))
     columns["numbers_unread"] = unread_counts(numbers, len(batch))
     columns["impersonation"] = told

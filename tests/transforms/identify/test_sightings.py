@@ -202,3 +202,23 @@ def test_signalling():
         (ID_C, "victim"),
         (f"trunk:amazon:sip-{C}", "victim"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("text", "role"),
+    [
+        ("I bought it with jane@gmail.com on amazon", "mentioned"),
+        ("Sincerely, Jane Doe, jane@gmail.com", "mentioned"),
+        ("Jane Doe, jane_doe at mail dot comcast dot net", "mentioned"),
+        ("I got an invoice, jane@gmail.com, for 399 dollars", "mentioned"),
+        ("The email was received by jane@gmail.com", "victim"),
+        ("The e-mail came from jane@gmail.com", "sender"),
+        ("Me escribieron desde jane@gmail.com", "sender"),
+        ("Geschrieben hat mir jane@gmail.com", "sender"),
+        ("Le courriel venait de jane@gmail.com", "sender"),
+        ("The man gave his address, they used jane@gmail.com", "sender"),
+        ("I got an invoice, billing@refund-desk.help, for 399 dollars", "sender"),
+    ],
+)
+def test_a_mailbox_that_anybody_may_have_is_a_senders_only_where_that_is_said(text, role):
+    assert [one for _, one, _ in seen(complaints({"narrative": text}))] == [role]
