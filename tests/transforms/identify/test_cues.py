@@ -50,6 +50,9 @@ def test_accents_and_capitals(text, role):
 OWN = {
     EntityKind.EMAIL: [
         "My PayPal email {} was charged",
+        "You may contact my daughter Mary {}",
+        "Please write to my son's email {}",
+        "or contact my wife at {}",
         "my zelle is {}",
         "My Apple ID {} was locked",
         "please email me: {}",
@@ -101,6 +104,8 @@ def test_what_people_call_their_own_is_the_victims(kind, text):
         (EntityKind.EMAIL, "my PayPal was charged, they wrote from {}"),
         (EntityKind.EMAIL, "to email us at {}"),
         (EntityKind.EMAIL, "their email {}"),
+        (EntityKind.EMAIL, "my mother got one from {}"),
+        (EntityKind.EMAIL, "my mother received {}"),
         (EntityKind.PHONE, "on my WhatsApp from {}"),
         (EntityKind.PHONE, "I am on the Do Not Call list. {} called"),
         (EntityKind.ACCOUNT, "I paid by my Zelle to {}"),
