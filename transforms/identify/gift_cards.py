@@ -5,11 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from transforms.identify.haystack import mask
+from transforms.identify import hiding
 from transforms.identify.payees import GIFT_CARD
 
 _HINT = r"(?i)card|karte|tarjeta|carte|gutschein|voucher|steam|itunes|google ?play|vanilla|neosurf"
@@ -44,14 +43,7 @@ def _behind_cards(text: str) -> Iterator[tuple[int, int]]:
 
 def without_codes(texts: pa.Array) -> pa.Array:
     """Texts with the codes of gift cards masked, each at its length."""
-    told = pc.fill_null(pc.match_substring_regex(texts, _HINT), False)
-    rows = np.flatnonzero(told.to_numpy(zero_copy_only=False))
-    if not len(rows):
-        return texts
-    words = texts.to_pylist()
-    for row in rows.tolist():
-        words[row] = mask(words[row], codes(words[row]))
-    return pa.array(words, pa.string())
+    return hiding.without(texts, _HINT, codes)
 
 
 def without_card_payees(payments: pa.Array) -> pa.Array:

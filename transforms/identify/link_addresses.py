@@ -9,12 +9,9 @@ import base64
 import re
 from collections.abc import Iterator
 
-import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from transforms.identify import domains
-from transforms.identify.haystack import mask
+from transforms.identify import domains, hiding
 
 _LONGEST = 2_048
 """Characters of a web address that are read."""
@@ -47,13 +44,7 @@ def inside(text: str, place: int) -> bool:
 
 def without(texts: pa.Array) -> pa.Array:
     """Strings or null with '#' for the addresses in their links, at the same length."""
-    held = np.flatnonzero(pc.fill_null(pc.match_substring_regex(texts, _HINT), False))
-    if not len(held):
-        return texts
-    told = texts.to_pylist()
-    for row in held.tolist():
-        told[row] = mask(told[row], _spans(told[row]))
-    return pa.array(told, pa.string())
+    return hiding.without(texts, _HINT, _spans)
 
 
 def _spans(text: str) -> Iterator[tuple[int, int]]:

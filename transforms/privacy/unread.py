@@ -10,10 +10,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
+from transforms.identify import hiding
 from transforms.identify.folded import lower
 from transforms.identify.haystack import blot
 
@@ -109,10 +108,4 @@ def places(text: str) -> Iterator[tuple[int, int]]:
 
 def without(texts: pa.Array) -> pa.Array:
     """Strings or null with '#' for all of such places, at the same length."""
-    held = np.flatnonzero(pc.fill_null(pc.match_substring_regex(texts, _HINT), False))
-    if not len(held):
-        return texts
-    told = texts.to_pylist()
-    for row in held.tolist():
-        told[row] = blot(told[row], list(places(told[row])))
-    return pa.array(told, pa.string())
+    return hiding.without(texts, _HINT, places, blot)
