@@ -5,25 +5,20 @@ A narrative names its writer's own mailbox as often as the scammer's, and names 
 
 from __future__ import annotations
 
-import csv
-import io
 from functools import cache
-from importlib import resources
 
-from transforms.identify import domains
-from transforms.identify.legitimate import OWN_MAIL, SHIPPED
+from transforms.identify import domains, legitimate
+
+_DOMAIN = "domain:"
 
 
 @cache
 def hosts() -> frozenset[str]:
     """Registrable domains of the shipped list at which anybody may have a mailbox."""
-    text = resources.files("transforms").joinpath("data", SHIPPED).read_text(encoding="utf-8")
-    rows = csv.DictReader(io.StringIO(text))
-    return frozenset(
-        row["entity_id"].removeprefix("domain:")
-        for row in rows
-        if row["entity_id"].startswith("domain:") and row["category"] not in OWN_MAIL
-    )
+    known = legitimate.shipped()
+    listed = {one.removeprefix(_DOMAIN) for one in known.entity_ids if one.startswith(_DOMAIN)}
+    registries = {one for one in listed if one.startswith("*.")}
+    return frozenset(listed - known.mail_hosts - registries)
 
 
 def is_anybodys(address: str) -> bool:
