@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import chain, islice
 
 import numpy as np
 import pyarrow as pa
@@ -65,9 +66,10 @@ def _masked(
     """Each text masked, at the same length; `named` is what fields' names call the victim's own."""
     told = _told(texts, kinds)
     masked = [
-        _without_codes(mask_reject_raw(text, RecordKind(kind), (*named[row], *told.get(row, ()))))
+        mask_reject_raw(text, RecordKind(kind), (*named[row], *told.get(row, ())))
         for row, (text, kind) in enumerate(zip(texts, kinds, strict=True))
     ]
+    masked = _without_codes(masked)
     shown = unread.without(link_addresses.without(pa.array(masked, pa.string())))
     return [
         mask(text, spans(text, needles(digits))) if digits else text
@@ -75,9 +77,11 @@ def _masked(
     ]
 
 
-def _without_codes(text: str) -> str:
-    """A row without the codes of gift cards that one quoted text of it tells."""
-    return '"'.join(without_codes(pa.array(text.split('"'))).to_pylist())
+def _without_codes(texts: Sequence[str]) -> list[str]:
+    """Rows without the codes of gift cards that one quoted text of theirs tells."""
+    parts = [text.split('"') for text in texts]
+    kept = iter(without_codes(pa.array(chain.from_iterable(parts), pa.string())).to_pylist())
+    return ['"'.join(islice(kept, len(one))) for one in parts]
 
 
 def _told(texts: Sequence[str], kinds: Sequence[str]) -> dict[int, list[Told]]:
