@@ -12,11 +12,12 @@ from collections.abc import Iterator
 
 from schemas.kinds import Role
 from transforms.identify import noise, phones
+from transforms.identify.disguises import LOOK_ALIKES
 from transforms.identify.found import Found
 from transforms.identify.reading import VALID
 
-_ANY = "[0-9OoIl|SBZ]"
-HINT = r"[0-9][OoIl|SBZ]|\b[OoIl|SBZ]{1,3}[0-9]"
+_ANY = f"[0-9{LOOK_ALIKES}]"
+HINT = rf"[0-9][{LOOK_ALIKES}]|\b[{LOOK_ALIKES}]{{1,3}}[0-9]"
 """RE2: without a match of this, a text holds no such number."""
 _INTERNATIONAL = rf"\+[1-9][0-9]{{0,2}}(?:[-. ]\(?{_ANY}{{2,6}}\)?){{2,6}}"
 _AREA = f"[2-9]{_ANY}{{2}}"

@@ -10,11 +10,14 @@ _EXTENSION = re.compile(
     r"[\s,;.(-]{0,6}(?:;ext=|e?xt(?:n|ensi[oó]n?)?|int|доб|anexo|x|#)[\s.:,]{0,6}\d{1,20}#?\)?\s*$",
     re.IGNORECASE,
 )
-_LOOKS_LIKE = str.maketrans("OoIl|SBZ", "00111582")
-"""Latin letters for the digits that they look like; lower-case s, b and z do not."""
-_LOOK_ALIKES = frozenset("OoIl|SBZ")
-_NUMBER_OF_LOOK_ALIKES = re.compile(r"[+(]{0,2}[\dOoIl|SBZ](?:[-. ()/]{0,3}[\dOoIl|SBZ]){6,17}")
-_START = re.compile(r"[\d+]|(?<![^\W\d_])[OoIl|SBZ]{1,3}(?=[-. ()]{0,2}\d)")
+LOOK_ALIKES = "OoIl|SBZ"
+"""Latin letters that look like digits; lower-case s, b and z do not."""
+_LOOKS_LIKE = str.maketrans(LOOK_ALIKES, "00111582")
+_LOOK_ALIKES = frozenset(LOOK_ALIKES)
+_NUMBER_OF_LOOK_ALIKES = re.compile(
+    rf"[+(]{{0,2}}[\d{LOOK_ALIKES}](?:[-. ()/]{{0,3}}[\d{LOOK_ALIKES}]){{6,17}}"
+)
+_START = re.compile(rf"[\d+]|(?<![^\W\d_])[{LOOK_ALIKES}]{{1,3}}(?=[-. ()]{{0,2}}\d)")
 _LEAST_DIGITS = 5
 """Plain digits of a number with look-alikes in it: with fewer it may be a word."""
 _VANITY_DIGITS = 8

@@ -13,7 +13,7 @@ from functools import cached_property
 
 import numpy as np
 
-from transforms.identify import encoded
+from transforms.identify import encoded, signs
 from transforms.identify.needles import Needle, Needles, plain
 
 WIDEST_GAP = 8
@@ -30,8 +30,7 @@ _LONG = 1_000
 """Characters of a text from which on needles are looked for by columns."""
 
 _SAID = re.compile(
-    r"(?<![^\W_])(?:at|arroba|dot|punto|punkt|dash|hyphen|minus|gui[oó]n|bindestrich|underscore)"
-    r"(?![^\W_])"
+    rf"(?<![^\W_])(?:{signs.AT}|{signs.DOT}|{signs.DASH}|{signs.UNDERSCORE})(?![^\W_])"
 )
 """Words for the signs of an address, in lower case."""
 

@@ -9,19 +9,21 @@ import re
 from collections.abc import Iterator
 
 from schemas.kinds import EntityKind, Role
-from transforms.identify import domains, urls
+from transforms.identify import domains, signs, urls
 from transforms.identify.found import Found
 
-HINT = r"(?i)\s(?:dot|punto|punkt)\s\pL"
+HINT = rf"(?i)\s(?:{signs.DOT})\s\pL"
 """RE2: without a match of this, a text holds no such address."""
 
-_DOT = r"\s(?:dot|punto|punkt)\s"
-_DASH = r"\s(?:dash|hyphen|minus|gui[oó]n|bindestrich)\s"
+_DOT = rf"\s(?:{signs.DOT})\s"
+_DASH = rf"\s(?:{signs.DASH})\s"
+_UNDERSCORE = rf"\s{signs.UNDERSCORE}\s"
 _LABEL = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
 _NAME = rf"{_LABEL}(?:{_DASH}{_LABEL}){{0,3}}"
 _HOST = rf"{_NAME}(?:(?:{_DOT}|\.){_NAME}){{0,3}}{_DOT}[a-z]{{2,18}}"
-_LOCAL = rf"[a-z0-9_](?:[a-z0-9._+-]|{_DOT}|{_DASH}|\sunderscore\s){{0,62}}"
-_AT = r"(?P<sign>@|\s?[\[({]\s?(?:@|at)\s?[\])}]\s?|\s(?:at|arroba)\s)"
+_LOCAL = rf"[a-z0-9_](?:[a-z0-9._+-]|{_DOT}|{_DASH}|{_UNDERSCORE}){{0,62}}"
+_SAID_AT = rf"\s(?:{signs.AT})\s"
+_AT = rf"(?P<sign>@|\s?[\[({{]\s?(?:@|at)\s?[\])}}]\s?|{_SAID_AT})"
 _MAIL = re.compile(
     rf"(?<![\w.%+@-])(?P<local>{_LOCAL}){_AT}(?P<host>{_HOST})(?![\w@-])", re.IGNORECASE
 )
@@ -38,7 +40,7 @@ _BEFORE = 40
 """Characters before an address in which a word says what it is."""
 _LONGEST_LOCAL = 64
 """Characters (RFC 5321 section 4.5.3.1.1)."""
-_WORD_SIGN = re.compile(r"\s(?:at|arroba)\s", re.IGNORECASE)
+_WORD_SIGN = re.compile(_SAID_AT, re.IGNORECASE)
 
 
 def in_text(text: str) -> Iterator[Found]:
@@ -98,4 +100,4 @@ def _written(said: str) -> str:
     """What was said, in signs."""
     text = re.sub(_DOT, ".", said, flags=re.IGNORECASE)
     text = re.sub(_DASH, "-", text, flags=re.IGNORECASE)
-    return re.sub(r"\sunderscore\s", "_", text, flags=re.IGNORECASE)
+    return re.sub(_UNDERSCORE, "_", text, flags=re.IGNORECASE)
