@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import re
+import sys
 import tempfile
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -28,7 +29,10 @@ _OUTER = ("pipelines/cli.py", "pipelines/run_batch.py", "pipelines/batch.py")
 def record(command: list[str], out: Path, form: str) -> None:
     """Run a command under py-spy."""
     flags = ["--rate", str(SAMPLES_A_SECOND), "--format", form, "--output", str(out)]
-    measured.run(["py-spy", "record", *flags, "--subprocesses", "--", *command])
+    py_spy = Path(sys.executable).with_name("py-spy")
+    if not py_spy.exists():
+        sys.exit("py-spy is not installed: pip install '.[bench]'")
+    measured.run([str(py_spy), "record", *flags, "--subprocesses", "--", *command])
 
 
 def shares(stacks: Iterable[str]) -> Counter[str]:
