@@ -66,7 +66,7 @@ def settled(rows: pa.RecordBatch, oldest: int) -> pa.RecordBatch:
     value = columns[0]
     begin = np.flatnonzero(np.append(True, value[1:] != value[:-1]))
     sizes = np.diff(np.append(begin, len(value)))
-    many = np.repeat(sizes >= SHOWN, sizes)
+    many = np.repeat(sizes > 1, sizes)
     few, wide = _few(columns, np.flatnonzero(many))
     kept = np.sort(np.concatenate([np.flatnonzero(~many), few]))
     known = with_words([rows])
