@@ -20,6 +20,7 @@ from transforms.identify.stated import of_numbers
 from transforms.identify.strays import strays
 from transforms.privacy import unread
 from transforms.privacy.escapes import masked_as, read
+from transforms.privacy.rejected_cells import header_of, told_by_columns
 from transforms.privacy.rejected_text import (
     Told,
     country_of,
@@ -49,9 +50,11 @@ def mask_rejects(rejects: pa.RecordBatch, own: np.ndarray) -> pa.RecordBatch:
     rows = rejects.filter(pc.is_valid(column))
     as_read = [read(text) for text in written]
     texts = [one.text for one in as_read]
+    headers = {one: header_of(one) for one in rows["format"].unique().to_pylist()}
+    bad_ids = pc.is_in(rows["code"], _BAD_ID).to_pylist()
     told = [
-        list(told_by_fields(text, bad_id=bad_id))
-        for text, bad_id in zip(texts, pc.is_in(rows["code"], _BAD_ID).to_pylist(), strict=True)
+        [*told_by_fields(text, bad_id=bad_id), *told_by_columns(text, headers[written_as])]
+        for text, bad_id, written_as in zip(texts, bad_ids, rows["format"].to_pylist(), strict=True)
     ]
     masked = _masked(texts, rows["record_kind"].to_pylist(), told, own)
     raw = [masked_as(*one) for one in zip(written, as_read, masked, strict=True)]

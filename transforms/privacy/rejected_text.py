@@ -37,13 +37,14 @@ _WHAT = (
     r"(?:e_?mail|phone|telephone|tel|mobile|cell|msisdn|number|contact|name|address|account|iban)"
 )
 _WITHIN = r"(?:\s{0,5}:\s{0,5}\{[^:{}]{1,40})?"
-_THEIRS = re.compile(
-    rf"[\"'](?:{_WHOSE}_?{_WHAT}\w{{0,20}}|victim){_QUOTE}{_WITHIN}{_VALUE}", re.IGNORECASE
-)
-"""A field that the contract does not know, and whose name says that it is the victim's."""
+_FIELD = rf"(?:{_WHOSE}_?{_WHAT}\w{{0,20}}|victim)"
+THEIR_FIELD = re.compile(_FIELD, re.IGNORECASE)
+"""The name of a field that the contract does not know, and that says that it is the victim's."""
+_THEIRS = re.compile(rf"[\"']{_FIELD}{_QUOTE}{_WITHIN}{_VALUE}", re.IGNORECASE)
 _ID = re.compile(rf"[\"'](?:victim|complaint|call)_id{_QUOTE}{_VALUE}", re.IGNORECASE)
 _CELL = re.compile(r"(?:^|,)\"?(?P<value>[^,\"]{1,80})\"?(?=,|$)")
-_CONTACT = re.compile(CONTACT)
+CONTACT_ID = re.compile(CONTACT)
+"""An id that says how to reach somebody."""
 _NUMBER = re.compile(r"(?<![\w.:-])\+?\(?\d(?:[\s().-]{0,2}\d){6,17}(?![\w:])")
 _DIGIT = re.compile(r"\d")
 _MOST_NUMBERS = 100
@@ -85,10 +86,14 @@ def told_by_fields(text: str, *, bad_id: bool = False) -> Iterator[Told]:
     `bad_id`: the row was refused for such an id, so that it may be any cell of a row of CSV.
     """
     ids = [*_ID.finditer(text), *(_CELL.finditer(text) if bad_id and text[:1] != "{" else ())]
-    contacts = [one for one in ids if _CONTACT.search(one["value"])]
+    contacts = [one for one in ids if CONTACT_ID.search(one["value"])]
     for one in (*_THEIRS.finditer(text), *contacts):
-        value = one["value"].strip()
-        yield *one.span("value"), f"email:{value.lower()}" if "@" in value else value
+        yield *one.span("value"), told_as(one["value"].strip())
+
+
+def told_as(value: str) -> str:
+    """What a field holds as the entity that is looked for in the rest of its row."""
+    return f"email:{value.lower()}" if "@" in value else value
 
 
 def country_of(text: str) -> str | None:

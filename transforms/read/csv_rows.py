@@ -88,20 +88,28 @@ def split_cells(record: str) -> list[str]:
     """The cells of one record whose quotes are closed."""
     if '"' not in record:
         return record.split(",")
-    cells: list[str] = []
+    return [cell for _, _, cell in parted(record)]
+
+
+def parted(record: str) -> Iterator[tuple[int, int, str]]:
+    """Each cell of one record: start and end, code points, of what is written for it, and the cell.
+
+    The quotes around a cell are outside of its place; one that is never closed ends the record.
+    """
     at, end = 0, len(record)
     while at <= end:
+        start = stop = at
         cell = ""
         if record[at : at + 1] == '"':
             start = at + 1
             quote = record.find('"', start)
             while quote >= 0 and record[quote + 1 : quote + 2] == '"':
                 quote = record.find('"', quote + 2)
-            quote = end if quote < 0 else quote
-            cell = record[start:quote].replace('""', '"')
-            at = quote + 1
+            stop = end if quote < 0 else quote
+            cell = record[start:stop].replace('""', '"')
+            at = stop + 1
         comma = record.find(",", at)
         comma = end if comma < 0 else comma
-        cells.append(cell + record[at:comma])
+        behind = record[at:comma]
+        yield start, comma if behind else stop, cell + behind
         at = comma + 1
-    return cells

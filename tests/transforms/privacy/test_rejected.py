@@ -99,3 +99,44 @@ def test_what_is_not_said_to_be_the_victims_stays(raw):
 def test_an_id_that_is_a_contact_is_masked_in_a_row_of_csv():
     raw = 'c1,amazon,jane@home.org,"call 202-456-1414"'
     assert masked(raw, Code.VICTIM_ID_IS_CONTACT) == raw.replace("jane@home.org", "#" * 13)
+
+
+HEADER = "csv:complaint_id,victim_phone,narrative,Customer_Name"
+
+
+def masked_csv(raw, header=HEADER):
+    batch = pa.RecordBatch.from_pylist([rejects(raw).to_pylist()[0] | {"format": header}], REJECT)
+    (shown,) = mask_rejects(batch, NOTHING)["raw"].to_pylist()
+    assert len(shown) == len(raw)
+    return shown
+
+
+@pytest.mark.parametrize(
+    ("raw", "shown"),
+    [
+        ('c1,202-456-1414,"he said ""hi"", called",Jane Doe',
+         'c1,###-###-####,"he said ""hi"", called",########'),
+        ('c1,"2024561414","call me at 202.456.1414",',
+         'c1,"##########","call me at ###.###.####",'),
+        ('c1,,he called from 888-555-0123,"Doe, Jane"',
+         'c1,,he called from 888-555-0123,"#########"'),
+        ("jane@home.org,,text,", "#############,,text,"),
+        ("c1,extra,2024561414,text,Jane", "c1,#####,##########,####,####"),
+        ("2024561414,text,Jane", "##########,####,####"),
+        ('c1,"never closed, 2024561414,text,Jane', '##,"##################################'),
+    ],
+)  # fmt: skip
+def test_what_the_header_of_a_csv_file_says_is_the_victims_is_masked(raw, shown):
+    assert masked_csv(raw) == shown
+
+
+@pytest.mark.parametrize(
+    ("raw", "header"),
+    [
+        ("c1,888-555-0123,text", "csv:complaint_id,caller,narrative"),
+        ("c1,text,888-555-0123,more", "csv:complaint_id,narrative,caller"),
+        ("888-555-0123,Jane", "ftc_dnc"),
+    ],
+)
+def test_cells_of_other_columns_stay(raw, header):
+    assert masked_csv(raw, header) == raw

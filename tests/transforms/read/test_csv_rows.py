@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from schemas.reject import Code
 from transforms.read import csv_rows
-from transforms.read.csv_rows import left_open, records, split_cells
+from transforms.read.csv_rows import left_open, parted, records, split_cells
 from transforms.read.lines import lines
 from transforms.read.text_rows import join_cells
 
@@ -35,6 +35,16 @@ def test_cells_are_those_of_the_csv_module(line):
         if record.fault is None:
             row = record.data.decode()
             assert [split_cells(row)] == list(csv.reader([row]))
+
+
+@given(text)
+def test_a_cell_stands_at_its_place_and_only_quotes_and_commas_between(row):
+    done = 0
+    for start, end, cell in parted(row):
+        assert not set(row[done:start]) - set('",')
+        assert row[start:end].replace('"', "") == cell.replace('"', "")
+        done = end
+    assert not set(row[done:]) - {'"'}
 
 
 @given(text)
