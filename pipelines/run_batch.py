@@ -39,7 +39,7 @@ def run(options: BatchOptions) -> int:
     import apache_beam as beam
     from apache_beam.options.pipeline_options import PipelineOptions, TestOptions
 
-    from pipelines import output_folder, searched
+    from pipelines import exposed, output_folder, searched
     from pipelines.batch import build
     from pipelines.plan import make_plan, sized
 
@@ -57,6 +57,8 @@ def run(options: BatchOptions) -> int:
             # The runner's check of its own options, which know nothing of the input.
             raise UsageError(f"Beam options: {' '.join(str(error).split())}") from None
         progress = Progress(sys.stderr)
+        if exposed.listens(pipeline.options):
+            progress.say(exposed.WARNING)
         progress.say(f"reading {len(plan.files)} file{'' if len(plan.files) == 1 else 's'}")
         build(pipeline, plan)
         status = carry_out(
