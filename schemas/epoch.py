@@ -7,8 +7,11 @@ import re
 import pyarrow as pa
 import pyarrow.compute as pc
 
-_MARK = r"^((?:phone|domain|email|handle|account):.*)#([2-9]|[1-9]\d+)$"
+_KINDS = "(?:phone|domain|email|handle|account)"
+_TURN = r"[2-9]|[1-9]\d+"
+_MARK = rf"^({_KINDS}:.*)#({_TURN})$"
 """No id of these kinds ends so by itself: none of them ends in digits after a `#`."""
+_NUMBERED = rf"^{_KINDS}:.*#(?P<number>{_TURN})$"
 
 
 def bare(entity_id: str) -> str:
@@ -30,3 +33,9 @@ def named(entity_id: str, epoch: int) -> str:
 def bare_ids(column: pa.Array | pa.ChunkedArray) -> pa.Array | pa.ChunkedArray:
     """`bare` of a column of ids."""
     return pc.replace_substring_regex(column, _MARK, r"\1")
+
+
+def numbers(column: pa.Array) -> pa.Array:
+    """`number` of a column of ids."""
+    named = pc.struct_field(pc.extract_regex(column, _NUMBERED), "number")
+    return pc.fill_null(pc.cast(named, pa.int64()), 1)

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from schemas.epoch import bare, bare_ids, named, number
+from schemas.epoch import bare, bare_ids, named, number, numbers
 
 IDS = st.sampled_from(
     ("phone:+18885550123", "email:a#2@b.example", "account:upi:x@y", "domain:a.example")
@@ -18,6 +18,7 @@ def test_there_and_back(entity_id, epoch):
     one = named(entity_id, epoch)
     assert (bare(one), number(one)) == (entity_id, epoch)
     assert bare_ids(pa.array([one, entity_id, None])).to_pylist() == [entity_id, entity_id, None]
+    assert numbers(pa.array([one, entity_id])).to_pylist() == [epoch, 1]
 
 
 @pytest.mark.parametrize(
@@ -27,3 +28,4 @@ def test_there_and_back(entity_id, epoch):
 def test_what_is_no_epoch_is_left(one):
     assert (bare(one), number(one)) == (one, 1)
     assert bare_ids(pa.array([one])).to_pylist() == [one]
+    assert numbers(pa.array([one])).to_pylist() == [1]

@@ -184,35 +184,44 @@ def _records(count: int) -> str:
 
 def _entities(counted: pa.Table, status: pa.Array, reason: pa.Array, roles: pa.Array) -> pa.Table:
     own = mask(pc.equal(status, Status.VICTIM_SIDE))
-    ids = counted["entity_id"].to_pylist()
-    kinds = counted["kind"].to_pylist()
-    values: list[str | None] = [epoch.bare(one).partition(":")[2] for one in ids]
-    turns = [epoch.number(one) for one in ids]
-    first = counted["place"].to_pylist()
-    for row in np.flatnonzero(own):
-        # Named after the first place that holds it: a hash of the number could be reversed.
-        place = f"{kinds[row]}|{first[row]}".encode()
-        ids[row] = f"{kinds[row]}:withheld-{xxhash.xxh3_64_hexdigest(place)}"
-        values[row] = None
-    orgs = [sorted(one) for one in counted["source_org"].to_pylist()]
+    ids = counted["entity_id"].combine_chunks()
+    kinds = counted["kind"].combine_chunks()
+    # Named after the first place that holds it: a hash of the number could be reversed.
+    withheld = [
+        f"{kind}:withheld-{xxhash.xxh3_64_hexdigest(f'{kind}|{place}'.encode())}"
+        for kind, place in zip(
+            kinds.filter(pa.array(own)).to_pylist(),
+            counted["place"].filter(pa.array(own)).to_pylist(),
+            strict=True,
+        )
+    ]
+    values = pc.replace_substring_regex(epoch.bare_ids(ids), r"^[^:]*:", "")
     nothing = pa.scalar(None, pa.string())
     columns = {
-        "entity_id": ids,
+        "entity_id": pc.replace_with_mask(ids, pa.array(own), pa.array(withheld, pa.string())),
         "kind": kinds,
-        "value": values,
+        "value": pc.if_else(pa.array(own), nothing, values),
         "first_seen": counted["first_seen"],
         "last_seen": counted["last_seen"],
         "complaints": counted["complaints"],
         "calls": counted["calls"],
         "victims": counted["victim"],
-        "orgs": orgs,
+        "orgs": _in_order(counted["source_org"].combine_chunks()),
         "region": pc.if_else(pa.array(own), nothing, counted["region"].combine_chunks()),
         "line_type": pc.if_else(pa.array(own), nothing, counted["line_type"].combine_chunks()),
         "status": status,
         "reason": reason,
-        "epoch": turns,
+        "epoch": epoch.numbers(ids),
         "role": roles,
         "held": counted["held"],
         "told_by": counted["told_by"],
     }
     return pa.table(columns, schema=FOUND)
+
+
+def _in_order(lists: pa.ListArray) -> pa.ListArray:
+    """Each list of texts sorted."""
+    parts = pa.table({"row": pc.list_parent_indices(lists), "one": pc.list_flatten(lists)})
+    ordered = parts.sort_by([("row", "ascending"), ("one", "ascending")])["one"].combine_chunks()
+    lengths = np.append(0, pc.list_value_length(lists).to_numpy())
+    return pa.ListArray.from_arrays(np.cumsum(lengths).astype(np.int32), ordered)
