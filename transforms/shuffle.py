@@ -107,8 +107,9 @@ def cut(batch: pa.RecordBatch, owner: np.ndarray) -> Iterator[tuple[int, pa.Reco
     order = np.argsort(owner.astype(np.uint16), kind="stable")
     placed = owner[order]
     starts = np.flatnonzero(np.append(True, placed[1:] != placed[:-1]))
+    rows = batch.take(pa.array(order))
     for start, end in zip(starts, [*starts[1:], len(placed)], strict=True):
-        yield int(placed[start]), batch.take(pa.array(order[start:end]))
+        yield int(placed[start]), rows.slice(start, end - start)
 
 
 def table_of(batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> pa.Table:
