@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from pipelines.options import BatchOptions, UsageError, parse
 from pipelines.progress import Progress, silenced
 from pipelines.quiet import quieten
+from transforms.garbage import loading, working
 
 if TYPE_CHECKING:
     from apache_beam import Pipeline
@@ -24,7 +25,8 @@ if TYPE_CHECKING:
 def main(arguments: Sequence[str], prog: str = "ringtrace batch") -> int:
     """Run one batch; returns the exit status: 0 done, 1 failed, 2 wrong usage."""
     try:
-        return run(parse(arguments, prog))
+        with loading():
+            return run(parse(arguments, prog))
     except UsageError as error:
         sys.stderr.write(f"{error}\n")
         return 2
@@ -87,7 +89,8 @@ def carry_out(
     steps = [step.full_label for step in pipeline.transforms_stack[0].parts]
     try:
         quiet = nullcontext() if debug else silenced()
-        with progress.following(steps), quiet, spilling(pipeline.options, run.output):
+        spilled = spilling(pipeline.options, run.output)
+        with working(), progress.following(steps), quiet, spilled:
             result = pipeline.run()
             if wait:
                 result.wait_until_finish()

@@ -11,12 +11,14 @@ from pipelines.options import UsageError, has_job_server
 from pipelines.progress import Progress
 from pipelines.quiet import quieten
 from pipelines.stream_options import StreamOptions, parse
+from transforms.garbage import loading, working
 
 
 def main(arguments: Sequence[str], prog: str = "ringtrace stream") -> int:
     """Run one stream; returns the exit status: 0 stopped or done, 1 failed, 2 wrong usage."""
     try:
-        return run(parse(arguments, prog))
+        with loading():
+            return run(parse(arguments, prog))
     except UsageError as error:
         sys.stderr.write(f"{error}\n")
         return 2
@@ -70,9 +72,10 @@ def submit(options: StreamOptions) -> int:
     try:
         build(pipeline, plan)
         progress.say(f"streaming from {options.source} to {options.output}")
-        result = pipeline.run()
-        if not options.no_wait:
-            result.wait_until_finish()
+        with working():
+            result = pipeline.run()
+            if not options.no_wait:
+                result.wait_until_finish()
     except (Exception, KeyboardInterrupt) as error:
         if options.debug:
             raise

@@ -30,6 +30,7 @@ from pipelines.watch.state import State
 from pipelines.watch.topics import TopicFeed, topics_of
 from transforms.alerts.files import FOLDER as ALERTS
 from transforms.alerts.webhook import FOLDER as DELIVERED
+from transforms.garbage import working
 from transforms.live.keep_here import KeepHere
 from transforms.live.rerun import ALONE, Rerun
 from transforms.live.snapshot import FOLDER as SNAPSHOTS
@@ -168,7 +169,8 @@ def watch(options: StreamOptions) -> int:
         stream = Watch(options, progress)
         progress.say(f"watching {source}; stop with Ctrl-C")
         try:
-            owed = stream.run(stopping)
+            with working():
+                owed = stream.run(stopping)
         except Exception as error:
             if options.debug:
                 raise

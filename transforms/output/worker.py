@@ -12,7 +12,9 @@ import sys
 from pathlib import Path
 from traceback import extract_tb
 from types import TracebackType
+from typing import BinaryIO
 
+from transforms.garbage import working
 from transforms.output.desk import Failed
 
 
@@ -21,6 +23,11 @@ def main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a Ctrl-C is the run's, which then ends our input
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # what a library prints is no answer
+    with working():
+        _answer(answers)
+
+
+def _answer(answers: BinaryIO) -> None:
     while True:
         try:
             call = pickle.load(sys.stdin.buffer)  # noqa: S301 - from the process that started us
