@@ -7,6 +7,8 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Sequence
 
+from transforms.garbage import working
+
 HELP = """\
 usage: ringtrace COMMAND ...
 
@@ -142,7 +144,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if command is None:
         sys.stderr.write(f"ringtrace: unknown command {words[0]!r}; see ringtrace --help\n")
         return 2
-    return command(words[1:])
+    with working():
+        return command(words[1:])
 
 
 if __name__ == "__main__":
