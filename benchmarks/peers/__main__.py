@@ -1,9 +1,10 @@
-"""ringtrace beside what else one could run: `python -m benchmarks.peers [--markdown] [N ...]`.
+"""ringtrace beside what else one could run: `python -m benchmarks.peers [--keep DIR] [N ...]`.
 
 Each size is a simulated world of N complaints with 1.25 calls each (default 20,000 and 200,000;
 1,000,000 takes long). Whole runs: `ringtrace batch`, the script that one would write instead, and
-the floor. Components alone, from the mentions of the run: networkx, scipy, Splink, GraphFrames. CPU
-is the figure to compare; wall clock also tells what else the machine did.
+the floor; beside them what starting takes, and what the report's bytes take. Components alone, from
+the mentions of the run: networkx, scipy, Splink, GraphFrames. CPU is the figure to compare; wall
+clock also tells what else the machine did.
 """
 
 from __future__ import annotations
@@ -62,6 +63,20 @@ def whole_runs(size: int, folder: Path) -> Iterator[Line]:
     found = measured.run(python("benchmarks.peers.floor", files, folder / "run", folder / "floor"))
     own = json.loads(found.output)
     yield Line("floor", size, own["wall"], own["cpu"], found.peak, "checks and links nothing")
+    found = measured.run(python("benchmarks.peers.again", folder / "run", folder / "again"))
+    own = json.loads(found.output)
+    note = "written again, composed by nobody"
+    yield Line("the report's files", size, own["wall"], own["cpu"], found.peak, note)
+
+
+def empty_run() -> Line:
+    """A run over a file of no rows: what starting takes."""
+    with tempfile.TemporaryDirectory() as folder:
+        nothing = Path(folder) / "nothing.jsonl"
+        nothing.touch()
+        words = ["--complaints", nothing, "--output", Path(folder) / "run"]
+        found = measured.run(python("pipelines.cli", "batch", *words))
+    return Line("ringtrace, no rows", 0, found.wall, found.cpu, found.peak, "starts and ends")
 
 
 def components(size: int, folder: Path) -> Iterator[Line]:
@@ -118,7 +133,7 @@ def main() -> None:
     parser.add_argument("sizes", metavar="N", type=int, nargs="*", default=list(SIZES))
     parser.add_argument("--keep", metavar="DIR", type=Path, help="keep the runs there, by size")
     asked = parser.parse_args()
-    lines: list[Line] = []
+    lines = [empty_run()]
     for size in asked.sizes:
         folder = asked.keep / str(size) if asked.keep else Path(tempfile.mkdtemp())
         shutil.rmtree(folder, ignore_errors=True)
