@@ -71,6 +71,12 @@ class Suppliers:
 
     kinds: tuple[csr_array, ...]
 
+    def added(self, label: np.ndarray) -> Suppliers:
+        """The rows of each label added up; what a record counts is `TEMPER`."""
+        nodes = len(label)
+        adds = csr_array((np.ones(nodes), (label, np.arange(nodes))), shape=(nodes, nodes))
+        return Suppliers(tuple((adds @ one * TEMPER).sorted_indices() for one in self.kinds))
+
     def likeness(self, label: np.ndarray, a: np.ndarray, b: np.ndarray) -> np.ndarray:
         """For pairs of clusters: log-odds, in nats, that they buy from the same suppliers.
 
@@ -79,57 +85,78 @@ class Suppliers:
         frequencies times `CONCENTRATION` (the Dirichlet-multinomial; Good, The Estimation of
         Probabilities, 1965). 0 where nothing is known.
         """
-        found = np.zeros(len(a))
-        for one in self.kinds:
-            records = _by(label) @ one * TEMPER
-            found += _bayes(records[a], records[b], _frequency(one))
-        return found
+        clusters = self.added(label)
+        return clusters.fit(clusters, a, b, np.zeros(len(a), bool))
 
-    def fit(self, piece: np.ndarray, label: np.ndarray, a: np.ndarray, b: np.ndarray) -> np.ndarray:
-        """For pieces a and clusters b, of a labelling that they refine: the same log-odds.
+    def fit(self, pieces: Suppliers, a: np.ndarray, b: np.ndarray, own: np.ndarray) -> np.ndarray:
+        """For pieces a and clusters b, both `added` up: the same log-odds.
 
-        A piece is held against its own cluster without itself.
+        Where a piece is its cluster's `own`, it is held against the cluster without it.
         """
-        own = csr_array((label[a] == b).astype(np.float64)[:, None])
         found = np.zeros(len(a))
-        for one in self.kinds:
-            pieces, clusters = (_by(of) @ one * TEMPER for of in (piece, label))
-            mine = pieces[a]
-            found += _bayes(mine, clusters[b] - mine.multiply(own), _frequency(one))
+        for piece, cluster in zip(pieces.kinds, self.kinds, strict=True):
+            found += _bayes(piece, a, cluster, b, own.astype(np.float64))
         return found
 
 
-def _by(label: np.ndarray) -> csr_array:
-    """A matrix that adds up the rows of each label."""
-    nodes = len(label)
-    return csr_array((np.ones(nodes), (label, np.arange(nodes))), shape=(nodes, nodes))
+def _total(records: csr_array) -> np.ndarray:
+    """The sum of each row."""
+    return np.asarray(records.sum(axis=1)).ravel()
 
 
 def _frequency(records: csr_array) -> np.ndarray:
     """The share of each supplier in all records."""
     total = np.asarray(records.sum(axis=0)).ravel()
-    return total / max(total.sum(), 1)
+    return total / (total.sum() or 1.0)
 
 
-def _bayes(ones: csr_array, others: csr_array, frequency: np.ndarray) -> np.ndarray:
-    """Log Bayes factors of each row of one against that of the other; see `Suppliers.likeness`."""
-    prior = CONCENTRATION * frequency
-    first, second = (np.asarray(each.sum(axis=1)).ravel() for each in (ones, others))
+def _bayes(
+    ones: csr_array,
+    a: np.ndarray,
+    others: csr_array,
+    b: np.ndarray,
+    own: np.ndarray,
+) -> np.ndarray:
+    """Log Bayes factors of each row a of `ones` against row b of `others` less `own` times row a.
+
+    See `Suppliers.likeness`.
+    """
+    found = np.zeros(len(a))
+    first = _total(ones)[a]
+    second = _total(others)[b] - own * first
+    # Where one of the two has no record, nothing speaks for or against them.
+    told = np.flatnonzero((first > 0) & (second > 0))
+    first, second = first[told], second[told]
     # Where only one of the two uses a supplier, its terms cancel: only shared ones are left.
-    row, column, one = _entries(ones.multiply(others.sign()))
-    _, _, other = _entries(others.multiply(ones.sign()))
-    alpha = prior[column]
+    row, column, one, other = _shared(ones[a[told]], others[b[told]])
+    other -= own[told][row] * one
+    left = other > 0
+    row, one, other = row[left], one[left], other[left]
+    alpha = CONCENTRATION * _frequency(others)[column[left]]
     term = gammaln(alpha + one + other) + gammaln(alpha)
     term -= gammaln(alpha + one) + gammaln(alpha + other)
     whole = gammaln(CONCENTRATION + first) + gammaln(CONCENTRATION + second)
     whole -= gammaln(CONCENTRATION + first + second) + gammaln(CONCENTRATION)
-    return np.bincount(row, term, ones.shape[0]) + whole
+    found[told] = np.bincount(row, term, len(told)) + whole
+    return found
 
 
-def _entries(matrix: csr_array) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Row, column and value of what is not 0, by row and column."""
-    ordered = matrix.tocsr().sorted_indices().tocoo()
-    return ordered.coords[0], ordered.coords[1], ordered.data
+def _shared(
+    ones: csr_array, others: csr_array
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Row, column and both values, where both matrices of sorted rows have one."""
+    keys = [_places(each) for each in (ones, others)]
+    at = np.searchsorted(keys[1], keys[0])
+    at[at == len(keys[1])] = 0
+    both = keys[1][at] == keys[0] if len(keys[1]) else np.zeros(len(at), bool)
+    row, column = np.divmod(keys[0][both], max(ones.shape[1], 1))
+    return row, column, ones.data[both], others.data[at[both]]
+
+
+def _places(matrix: csr_array) -> np.ndarray:
+    """Row and column of each value as one number."""
+    rows = np.repeat(np.arange(matrix.shape[0]), np.diff(matrix.indptr))
+    return rows * matrix.shape[1] + matrix.indices
 
 
 def suppliers_by_node(rows: pa.Table, node: np.ndarray) -> Suppliers:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import numpy as np
 
 from transforms.graph.corroboration import Suppliers
-from transforms.graph.incidence import Incidence, ties
+from transforms.graph.incidence import Incidence, Ties, ties
 from transforms.graph.modularity import smallest_members
 
 TIE = 4.0
@@ -30,8 +30,9 @@ def resettle(
 
     All move at once, by where the others were before, so that the order does not matter.
     """
+    between, told = ties(evidence, piece), suppliers.added(piece)
     for _ in range(ROUNDS):
-        moved = _once(evidence, suppliers, label, piece)
+        moved = _once(between, told, suppliers, label, piece)
         if (moved == label).all():
             break
         label = moved
@@ -39,16 +40,15 @@ def resettle(
 
 
 def _once(
-    evidence: Incidence, suppliers: Suppliers, label: np.ndarray, piece: np.ndarray
+    between: Ties, told: Suppliers, suppliers: Suppliers, label: np.ndarray, piece: np.ndarray
 ) -> np.ndarray:
-    between = ties(evidence, piece)
     one = np.concatenate([between.a, between.b])
     there = label[np.concatenate([between.b, between.a])]
     key, at = np.unique(one * len(label) + there, return_inverse=True)
     one, there = np.divmod(key, max(len(label), 1))
     weight = np.bincount(at, np.concatenate([between.weight, between.weight]), len(one))
-    score = TIE * weight + suppliers.fit(piece, label, one, there)
     own = there == label[one]
+    score = TIE * weight + suppliers.added(label).fit(told, one, there, own)
     staying = np.full(len(label), np.inf)
     staying[one[own]] = score[own]
     goal = label.copy()
