@@ -13,6 +13,8 @@ from transforms.identify.payees import GIFT_CARD
 
 _HINT = r"(?i)card|karte|tarjeta|carte|gutschein|voucher|steam|itunes|google ?play|vanilla|neosurf"
 """RE2: without a match of this, a text tells of no gift card."""
+_GROUPS = "[A-Z0-9]{4,5}(?:[ -]?[A-Z0-9]{4,5}){2}"
+"""RE2: what every code begins with."""
 _CARD = re.compile(_HINT)
 _CODE = re.compile(
     r"(?<![A-Za-z0-9+])(?=[A-Z0-9 -]{0,19}\d)"
@@ -43,7 +45,7 @@ def _behind_cards(text: str) -> Iterator[tuple[int, int]]:
 
 def without_codes(texts: pa.Array) -> pa.Array:
     """Texts with the codes of gift cards masked, each at its length."""
-    return hiding.without(texts, _HINT, codes)
+    return hiding.without(texts, (_HINT, _GROUPS), codes)
 
 
 def without_card_payees(payments: pa.Array) -> pa.Array:

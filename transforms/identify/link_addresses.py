@@ -44,7 +44,7 @@ def inside(text: str, place: int) -> bool:
 
 def without(texts: pa.Array) -> pa.Array:
     """Strings or null with '#' for the addresses in their links, at the same length."""
-    return hiding.without(texts, _HINT, _spans)
+    return hiding.without(texts, (_HINT,), _spans)
 
 
 def _spans(text: str) -> Iterator[tuple[int, int]]:

@@ -50,7 +50,7 @@ def numbers(text: str) -> Iterator[tuple[int, int]]:
 
 def without_papers(texts: pa.Array) -> pa.Array:
     """Texts with those numbers masked, each at its length; null stays null."""
-    return hiding.without(texts, HINT, numbers)
+    return hiding.without(texts, (HINT,), numbers)
 
 
 def _passes_luhn(written: str) -> bool:
