@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
+from itertools import chain
 from typing import NamedTuple
 
 import numpy as np
@@ -82,6 +84,12 @@ def sides(batch: pa.RecordBatch, readings: dict[str, pa.StructArray]) -> Own:
     order = np.argsort(held, kind="stable")
     numbers = pa.concat_arrays([one.numbers for one in both])
     return Own(held[order], numbers.take(pa.array(order)))
+
+
+def given(by_row: Sequence[Collection[str]]) -> Own:
+    """The numbers of each row."""
+    rows = np.repeat(np.arange(len(by_row)), np.array([len(one) for one in by_row], np.int64))
+    return Own(rows, pa.array(chain.from_iterable(by_row), pa.string()))
 
 
 def _own(rows: pa.Array, written: pa.Array, theirs: pa.Array) -> Own:

@@ -50,19 +50,16 @@ def withhold(
     as_given = batch["narrative"]
     batch = _without_unread(_shown(_blotted(batch, told_by_row)))
     numbers = own.of_complaints(batch)
-    stated = numbers.own().by_row(len(batch))
-    wanted = [
-        Sought(given, theirs) for given, theirs in zip(victim_numbers_by_row, stated, strict=True)
-    ]
+    wanted = Sought(len(batch), own.given(victim_numbers_by_row), numbers.own())
     kept, withheld = _without_numbers(batch, wanted)
     columns = {name: batch[name] for name in batch.schema.names}
     columns["phone_numbers"] = kept
-    if any(wanted):
+    if wanted.any_in.any():
         for name in _TEXTS:
             columns[name] = masked(columns[name], wanted)
         for name in _LISTS:
-            by_item = [wanted[row] for row in items(columns[name]).rows]
-            columns[name] = _in_items(columns[name], partial(masked, wanted=by_item))
+            rows = np.array(items(columns[name]).rows, np.int64)
+            columns[name] = _in_items(columns[name], partial(masked, wanted=wanted, rows=rows))
     only_told = pc.fill_null(pc.not_equal(columns["narrative"], shown(as_given)), False)
     columns["numbers_withheld"] = pc.max_element_wise(withheld, only_told.cast(pa.int32()))
     columns["numbers_unread"] = unread_counts(numbers, len(batch))
@@ -101,20 +98,19 @@ def suspect_calls(batch: pa.RecordBatch) -> pa.RecordBatch:
         nothing,
     )
     columns["brand"] = known_brand(batch["caller_name"])
-    sides = own.sides(batch, readings).by_row(len(batch))
-    wanted = [Sought((), written) for written in sides]
+    wanted = Sought(len(batch), own.given([]), own.sides(batch, readings))
     for name in ("complaint_id", "suspect_number", "trunk", "carrier", "orig_id"):
         columns[name] = masked(shown(columns[name]), wanted)
     return pa.RecordBatch.from_arrays([columns[f.name] for f in CALL], schema=CALL)
 
 
-def _without_numbers(batch: pa.RecordBatch, wanted: Sequence[Sought]) -> tuple[pa.Array, pa.Array]:
+def _without_numbers(batch: pa.RecordBatch, wanted: Sought) -> tuple[pa.Array, pa.Array]:
     """phone_numbers without the victim's, and how many entries of each row went."""
     column = batch["phone_numbers"]
     numbers = items(column)
     keep = ~true(pc.equal(numbers.field("role"), Role.VICTIM.value))
-    keep[list(holding(numbers.field("raw"), [wanted[row] for row in numbers.rows]))] = False
     rows = np.array(numbers.rows, np.int64)
+    keep[list(holding(numbers.field("raw"), wanted, rows))] = False
     withheld = np.bincount(rows[~keep], minlength=len(batch)).astype(np.int32)
     counts = np.bincount(rows[keep], minlength=len(batch))
     return _lists(column, numbers.values.filter(pa.array(keep)), counts), pa.array(withheld)

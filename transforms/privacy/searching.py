@@ -7,40 +7,44 @@ costs to see that. What is passed over here surely holds nothing; the rest is fo
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from transforms.identify import encoded
-from transforms.identify.haystack import mask, spans
+from transforms.identify.haystack import spans
+from transforms.identify.hiding import hidden
+from transforms.identify.needles import SHORTEST
 from transforms.privacy.sought import Sought
+
+Array = np.ndarray
 
 _STRANGE = re.compile(r"[^\x00-\x7f]")
 
 
-def may_hold(texts: pa.Array, wanted: Sequence[Sought]) -> list[int]:
-    """The rows whose text may hold one of the identifiers that are wanted in that row.
+def may_hold(texts: pa.Array, wanted: Sought, rows: Array) -> list[int]:
+    """The places of texts that may hold one of the identifiers that are wanted in their row.
 
     A number is its digits in their order, whatever stands between them; of a text with digits other
-    than ASCII's or encoded ones, and of an identifier with letters, nothing is said.
+    than ASCII's or encoded ones, and of an identifier with letters, nothing is said. `rows` says
+    whose text each is.
     """
-    searched = [row for row, needle in enumerate(wanted) if needle]
-    if not searched:
+    # No identifier is shorter, and no text has more characters than bytes.
+    long = pc.fill_null(pc.greater_equal(pc.binary_length(texts), SHORTEST), False)
+    at = np.flatnonzero(wanted.any_in[rows] & long.to_numpy(zero_copy_only=False))
+    if not len(at):
         return []
-    those = texts.take(pa.array(searched, pa.int64()))
-    digits = pc.replace_substring_regex(those, "[^0-9]+", "")
+    those, rows = texts.take(pa.array(at)), rows[at]
+    maybe = wanted.odd_in[rows] | wanted.ending_in(those, rows)
     plain = pc.and_(
         pc.string_is_ascii(those), pc.invert(pc.match_substring_regex(those, encoded.HINT))
     )
-    return [
-        row
-        for row, kept, as_written in zip(
-            searched, digits.to_pylist(), plain.to_pylist(), strict=True
-        )
-        if kept is not None
-        and (wanted[row].may_stand_in(kept) or not (as_written or _as_written(texts[row].as_py())))
-    ]
+    strange = np.flatnonzero(~maybe & ~plain.to_numpy(zero_copy_only=False))
+    told = those.take(pa.array(strange)).to_pylist()
+    maybe[strange] = [not _as_written(text) for text in told]
+    found: list[int] = at[maybe].tolist()
+    return found
 
 
 def _as_written(text: str) -> bool:
@@ -48,20 +52,21 @@ def _as_written(text: str) -> bool:
     return encoded.read(text) == text and not any(map(str.isdecimal, _STRANGE.findall(text)))
 
 
-def holding(texts: pa.Array, wanted: Sequence[Sought]) -> dict[int, list[tuple[int, int]]]:
-    """The rows whose text holds a wanted identifier, and where (see `haystack.spans`)."""
+def holding(texts: pa.Array, wanted: Sought, rows: Array) -> dict[int, list[tuple[int, int]]]:
+    """The texts that hold an identifier wanted in their row, and where (see `haystack.spans`)."""
+    maybe = may_hold(texts, wanted, rows)
+    told = texts.take(pa.array(maybe, pa.int64())).to_pylist()
     found = {
-        row: list(spans(texts[row].as_py(), wanted[row].needles)) for row in may_hold(texts, wanted)
+        at: list(spans(text, wanted.needles(row)))
+        for at, text, row in zip(maybe, told, rows[maybe].tolist(), strict=True)
     }
-    return {row: places for row, places in found.items() if places}
+    return {at: places for at, places in found.items() if places}
 
 
-def masked(texts: pa.Array, wanted: Sequence[Sought]) -> pa.Array:
-    """The texts with each row's wanted identifiers masked in them."""
-    found = holding(texts, wanted)
-    if not found:
-        return texts
-    told = texts.to_pylist()
-    for row, places in found.items():
-        told[row] = mask(told[row], places)
-    return pa.array(told, pa.string())
+def masked(texts: pa.Array, wanted: Sought, rows: Array | None = None) -> pa.Array:
+    """The texts with the identifiers masked in them that are wanted in their row.
+
+    Without `rows` there is one text for each row.
+    """
+    whose = np.arange(len(texts)) if rows is None else rows
+    return hidden(texts, holding(texts, wanted, whose))

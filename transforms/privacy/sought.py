@@ -1,57 +1,92 @@
-"""What is looked for in the texts of one record: cheap to make, since most of it is never found."""
+"""What is looked for in the texts of each record: cheap to make, since most of it is never found.
+
+Nearly all of it are phone numbers, which end in the same digits in every form. So a column of texts
+is passed over where none of these stand.
+"""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable
-from functools import lru_cache
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from transforms.identify.needles import SHORTEST, Needles, needles
+from transforms.identify.own import Own
+from transforms.identify.places import buffers
 
-_NUMBER = re.compile(r"(?:phone:)?\+([0-9]{7,15})")
+Array = np.ndarray
+
+_NUMBER = r"^(?:phone:)?\+[0-9]{7,15}$"
+"""RE2: an E.164 number; in every form of it its last digits are the last ones."""
+_ID = rf"(?:^|:)[0-9]{{{SHORTEST},}}$"
+_WRITTEN = rf"^[0-9]{{{SHORTEST},}}$"
+"""RE2: an identifier, or a number as it was written, of which nothing but its digits is looked for.
+
+Zeros before them may be left out, and the last ones stay.
+"""
+_ENDINGS = 10**SHORTEST
 
 
 class Sought:
-    """A victim's identifiers, as E.164 or entity ids, and numbers as they were written."""
+    """By row of `count`, victims' identifiers, E.164 or entity ids, and numbers as written."""
 
-    __slots__ = ("_identifiers", "_needles", "_written", "ends")
+    def __init__(self, count: int, identifiers: Own, written: Own) -> None:
+        self._parts = (identifiers, written)
+        self._needles: dict[int, Needles] = {}
+        self.any_in = np.zeros(count, bool)
+        """The rows in which anything is looked for."""
+        self.odd_in = np.zeros(count, bool)
+        """Those in which anything is of which no digits are known that stand in every form."""
+        endings = []
+        for part, plain in ((identifiers, _ID), (written, _WRITTEN)):
+            known = _matching(part.numbers, f"{_NUMBER}|{plain}")
+            self.any_in[part.rows] = True
+            self.odd_in[part.rows[~known]] = True
+            last = pc.utf8_slice_codeunits(part.numbers.filter(pa.array(known)), -SHORTEST, None)
+            endings.append(part.rows[known] * _ENDINGS + last.cast(pa.int64()).to_numpy())
+        self._endings = np.unique(np.concatenate(endings))
 
-    def __init__(self, identifiers: Iterable[str] = (), written: Iterable[str] = ()) -> None:
-        self._identifiers = tuple(identifiers)
-        self._written = tuple(written)
-        self._needles: Needles | None = None
-        self.ends = _ends(self._identifiers + self._written)
-        """Digits of which some stand in every text that holds it; None where nothing is known."""
+    def needles(self, row: int) -> Needles:
+        """Every form of what is looked for in a row."""
+        if row not in self._needles:
+            self._needles[row] = needles(*(_of_row(part, row) for part in self._parts))
+        return self._needles[row]
 
-    def __bool__(self) -> bool:
-        return bool(self._identifiers or self._written)
+    def ending_in(self, texts: pa.Array, rows: Array) -> Array:
+        """Which texts, each of its row, have the last digits of what is looked for in their row.
 
-    @property
-    def needles(self) -> Needles:
-        """Every form of it."""
-        if self._needles is None:
-            self._needles = needles(self._identifiers, self._written)
-        return self._needles
-
-    def may_stand_in(self, digits: str) -> bool:
-        """Whether a text of ASCII with these digits may hold it."""
-        if self.ends is None:
-            return any(not one.text.isdigit() or one.text in digits for one in self.needles)
-        return any(end in digits for end in self.ends)
+        Whatever stands between the digits of a text; those of ASCII alone are digits here.
+        """
+        found = np.zeros(len(texts), bool)
+        if not len(self._endings):
+            return found
+        text, endings = _endings(texts)
+        wanted = rows[text] * _ENDINGS + endings
+        at = np.minimum(np.searchsorted(self._endings, wanted), len(self._endings) - 1)
+        found[text[self._endings[at] == wanted]] = True
+        return found
 
 
-def _ends(identifiers: tuple[str, ...]) -> tuple[str, ...] | None:
-    found = []
-    for one in identifiers:
-        end = _end(one)
-        if end is None:
-            return None
-        found.append(end)
-    return tuple(found)
+def _endings(texts: pa.Array) -> tuple[Array, Array]:
+    """Every `SHORTEST` digits in a row of strings without nulls: of which text, and as a number."""
+    offsets, data = buffers(texts)
+    value = data - ord("0")
+    at = np.flatnonzero(value < len("0123456789"))
+    text = np.repeat(np.arange(len(texts)), np.diff(np.searchsorted(at, offsets)))
+    digits = value[at].astype(np.int64)
+    count = max(0, len(at) - SHORTEST + 1)
+    number = np.zeros(count, np.int64)
+    for place in range(SHORTEST):
+        number = number * 10 + digits[place : place + count]
+    whole = text[:count] == text[len(text) - count :]
+    return text[:count][whole], number[whole]
 
 
-@lru_cache(maxsize=1 << 16)
-def _end(identifier: str) -> str | None:
-    """The last digits of an E.164 number: in every form of it they are the last ones."""
-    number = _NUMBER.fullmatch(identifier)
-    return number[1][-SHORTEST:] if number else None
+def _matching(texts: pa.Array, pattern: str) -> Array:
+    return pc.match_substring_regex(texts, pattern).to_numpy(zero_copy_only=False)
+
+
+def _of_row(part: Own, row: int) -> list[str]:
+    first, end = np.searchsorted(part.rows, (row, row + 1)).tolist()
+    held: list[str] = part.numbers[first:end].to_pylist()
+    return held

@@ -14,6 +14,7 @@ from schemas.call import CALL_ACCEPTED, CALL_KEY
 from schemas.complaint import COMPLAINT_ACCEPTED, COMPLAINT_KEY
 from schemas.kinds import RecordKind
 from transforms.graph.verdicts import WITHHELD
+from transforms.identify import own
 from transforms.identify.searched import searched, shown
 from transforms.identify.strays import strays
 from transforms.lists import items
@@ -50,11 +51,11 @@ def kept_complaints(
     `numbers` holds all victims' numbers (`strays.written_forms`): another record's victim is
     nobody to show here either.
     """
-    own, places = _by_record(withheld, RecordKind.COMPLAINT), _places(withheld)
+    theirs, places = _by_record(withheld, RecordKind.COMPLAINT), _places(withheld)
     for batch in batches_of(complaints):
         more = _found(batch, _SEARCHED, numbers)
         keys = list(_keys(batch, "complaint_id"))
-        hidden = [(*own.get(key, ()), *digits) for key, digits in zip(keys, more, strict=True)]
+        hidden = [(*theirs.get(key, ()), *digits) for key, digits in zip(keys, more, strict=True)]
         told = [places.get(key, ()) for key in keys]
         yield _masked(withhold(batch, hidden, told), ("victim_id",), hidden)
 
@@ -66,11 +67,11 @@ def kept_calls(
 
     A caller id that some record knows as a victim's own number is spoofed: it is left out.
     """
-    own = _by_record(withheld, RecordKind.CALL)
+    theirs = _by_record(withheld, RecordKind.CALL)
     for batch in batches_of(calls):
         kept = suspect_calls(batch)
         suspects = kept["suspect_number"].to_pylist()
-        hidden = [own.get(key, ()) for key in _keys(batch, "call_id")]
+        hidden = [theirs.get(key, ()) for key in _keys(batch, "call_id")]
         spoofed = [f"phone:{one}" in those for one, those in zip(suspects, hidden, strict=True)]
         shown = pc.if_else(pa.array(spoofed), pa.scalar(None, pa.string()), kept["suspect_number"])
         kept = _with(kept, "suspect_number", shown)
@@ -112,7 +113,7 @@ def _masked(
     batch: pa.RecordBatch, names: Sequence[str], hidden: Sequence[Sequence[str]]
 ) -> pa.RecordBatch:
     """The named text columns with each row's hidden identifiers masked in them."""
-    wanted = [Sought(those) for those in hidden]
+    wanted = Sought(len(hidden), own.given(hidden), own.given([]))
     for name in names:
         batch = _with(batch, name, masked(shown(batch[name]), wanted))
     return batch
