@@ -8,8 +8,7 @@ in which that country writes them.
 from __future__ import annotations
 
 import re
-import unicodedata
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache, lru_cache
 
@@ -19,27 +18,17 @@ import phonenumbers as pn
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from transforms.identify import encoded
+from transforms.identify import candidates
+from transforms.identify.candidates import LONGEST, SHORTEST
 from transforms.identify.needles import plain_code
 from transforms.shuffle import hash_text
 
-SHORTEST = 7
-"""Digits of the shortest form that is looked for: fewer are an amount or a year."""
-LONGEST = 18
-"""Digits of the longest form: 15 (E.164) after an international prefix."""
-PIECES = 6
-"""Runs of digits that one number is written in."""
 PREFIXES = ("", "00", "011")
 """What is dialled before a country code: ITU-T E.123, and North America."""
 
 FEW = 1 << 16
 """Hashes that wait before they are sorted in, at least."""
-
-_ENOUGH = rf"[0-9](?:[^0-9A-Za-z_]{{0,3}}[0-9]){{{SHORTEST - 1}}}|[^\x00-\x7f]"
-"""RE2: without a match of this, no number is written in a text."""
-_ALONE = re.compile(rf"\+?(\d{{{SHORTEST},{LONGEST}}})", re.ASCII)
 _RUN = re.compile(r"\d+", re.ASCII)
-_CLOSE = re.compile(r"\d+(?:[^\w]{1,3}\d+)*", re.ASCII)
 
 
 def written_forms(victims: pa.RecordBatch) -> np.ndarray:
@@ -97,43 +86,21 @@ def _among(hashes: np.ndarray, own: np.ndarray) -> np.ndarray:
 def strays(texts: pa.Array, own: np.ndarray) -> list[tuple[str, ...]]:
     """The digits in each text that are a form of a victim's number; `own` as `written_forms`."""
     found: list[tuple[str, ...]] = [()] * len(texts)
-    if not len(own):
-        return found
-    rows = np.flatnonzero(pc.fill_null(pc.match_substring_regex(texts, _ENOUGH), False))
-    encoded = texts.take(pa.array(rows)).dictionary_encode()
-    places: list[int] = []
-    candidates: list[str] = []
-    for place, text in enumerate(encoded.dictionary.to_pylist()):
-        for digits in set(_candidates(text)):
-            places.append(place)
-            candidates.append(digits)
-    hashes = hash_text(pa.array(candidates, pa.string()))
-    hits: dict[int, list[str]] = {}
-    for at in np.flatnonzero(_among(hashes, own)):
-        hits.setdefault(places[at], []).append(candidates[at])
-    for row, place in zip(rows.tolist(), encoded.indices.to_pylist(), strict=True):
-        if place in hits:
-            found[row] = tuple(sorted(hits[place]))
+    for row, digits in in_some(texts, own).items():
+        found[row] = digits
     return found
 
 
-def _candidates(text: str) -> Iterator[str]:
-    """Runs of digits, alone and joined to those that follow closely."""
-    if alone := _ALONE.fullmatch(text):
-        yield alone[1]
-        return
-    plain = text if text.isascii() else unicodedata.normalize("NFKC", text)
-    read = encoded.read(plain)
-    for close in (*_CLOSE.findall(plain), *(_CLOSE.findall(read) if read != plain else ())):
-        runs = _RUN.findall(close)
-        for first in range(len(runs)):
-            digits = ""
-            for run in runs[first : first + PIECES]:
-                digits += run
-                if len(digits) > LONGEST:
-                    break
-                if len(digits) >= SHORTEST:
-                    yield digits
+def in_some(texts: pa.Array, own: np.ndarray) -> dict[int, tuple[str, ...]]:
+    """The same for the rows that have any."""
+    if not len(own):
+        return {}
+    rows, digits = candidates.in_texts(texts)
+    held = np.flatnonzero(_among(hash_text(digits), own))
+    hits: dict[int, set[str]] = {}
+    for row, one in zip(rows[held].tolist(), digits.take(pa.array(held)).to_pylist(), strict=True):
+        hits.setdefault(row, set()).add(one)
+    return {row: tuple(sorted(those)) for row, those in hits.items()}
 
 
 _Waiting = tuple[np.ndarray, list[np.ndarray], int]

@@ -16,7 +16,7 @@ from schemas.kinds import RecordKind
 from transforms.graph.verdicts import WITHHELD
 from transforms.identify import own
 from transforms.identify.searched import searched, shown
-from transforms.identify.strays import strays
+from transforms.identify.strays import in_some
 from transforms.lists import items
 from transforms.privacy.masking import suspect_calls, withhold
 from transforms.privacy.searching import masked
@@ -84,29 +84,30 @@ def _found(
     batch: pa.RecordBatch, names: Sequence[str], numbers: np.ndarray
 ) -> list[tuple[str, ...]]:
     """The digits of victims' numbers in the named columns of each row."""
-    rows: list[int] = []
+    rows: list[np.ndarray] = []
     texts: list[pa.Array] = []
     for name in names:
         where, parts = _texts(batch[name])
         for part in parts:
-            rows.extend(where)
+            rows.append(where)
             texts.append(part)
+    row_of = np.concatenate(rows)
     found: dict[int, set[str]] = {}
-    for row, digits in zip(rows, strays(searched(pa.concat_arrays(texts)), numbers), strict=True):
-        if digits:
-            found.setdefault(row, set()).update(digits)
+    for at, digits in in_some(searched(pa.concat_arrays(texts)), numbers).items():
+        found.setdefault(int(row_of[at]), set()).update(digits)
     return [tuple(sorted(found.get(row, ()))) for row in range(batch.num_rows)]
 
 
-def _texts(column: pa.Array) -> tuple[Sequence[int], list[pa.Array]]:
+def _texts(column: pa.Array) -> tuple[np.ndarray, list[pa.Array]]:
     """The texts of a column of text, or of lists of text or of structs, and their rows."""
     if not pa.types.is_list(column.type):
-        return range(len(column)), [column]
+        return np.arange(len(column)), [column]
     listed = items(column)
+    rows = np.array(listed.rows, np.int64)
     if not pa.types.is_struct(column.type.value_type):
-        return listed.rows, [listed.values]
+        return rows, [listed.values]
     fields = [one.name for one in column.type.value_type if pa.types.is_string(one.type)]
-    return listed.rows, [listed.field(name) for name in fields]
+    return rows, [listed.field(name) for name in fields]
 
 
 def _masked(

@@ -9,10 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from transforms.graph.verdicts import WITHHELD
+from transforms.identify import candidates
 from transforms.identify import haystack as looked_in
 from transforms.identify.haystack import mask, spans
 from transforms.identify.needles import needles
-from transforms.identify.strays import _ENOUGH, _candidates, _Union, strays, written_forms
+from transforms.identify.strays import _Union, strays, written_forms
 
 NUMBERS = ("+12025550143", "+442079460018", "+5491123456789", "+919876543210", "+61491570006")
 FORMATS = (
@@ -93,8 +94,22 @@ TEXTS = st.text(st.sampled_from("0123456789 -+().ab４²é\n"), max_size=40)
 @given(TEXTS)
 def test_no_number_is_passed_over(text):
     """The test for whole columns never passes over a text that has a candidate."""
-    if any(_candidates(text)):
-        assert pc.match_substring_regex(pa.array([text]), _ENOUGH).to_pylist() == [True]
+    if any(candidates.in_text(text)):
+        assert pc.match_substring_regex(pa.array([text]), candidates.ENOUGH).to_pylist() == [True]
+
+
+CODED = st.lists(
+    st.sampled_from(["%20", "&#45;", "_", "..", "x", "\x1c", *"0123456789 -é"]), max_size=60
+)
+
+
+@given(st.lists(st.none() | TEXTS | CODED.map("".join)), st.sampled_from([1, 50, 1 << 22]))
+def test_columns_hold_what_their_texts_do(texts, size):
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(candidates, "_BYTES", size)
+        rows, digits = candidates.in_texts(pa.array(["", *texts], pa.string()).slice(1))
+    every = {(row, one) for row, text in enumerate(texts) for one in candidates.in_text(text or "")}
+    assert set(zip(rows.tolist(), digits.to_pylist(), strict=True)) == every
 
 
 @pytest.mark.parametrize("text", ["?t=%2B1%20202%20555%200123", "202&#45;555&#45;0123"])
