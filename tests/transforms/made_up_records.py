@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
 from datetime import UTC, datetime
+from itertools import chain
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 
 from schemas.call import CALL_ACCEPTED
 from schemas.complaint import COMPLAINT_ACCEPTED
+from transforms.identify.own import Own
 
 RECEIVED = datetime(2024, 3, 1, 12, tzinfo=UTC)
 _ORIGIN = {"source_org": "amazon", "source": "f", "position": 1, "format": "jsonl"}
@@ -30,3 +34,9 @@ def calls(*rows: dict[str, Any]) -> pa.RecordBatch:
     defaults = _ORIGIN | {"started_at": RECEIVED, "victim_country": "US"}
     filled = [defaults | {"call_id": f"k{i}"} | row for i, row in enumerate(rows)]
     return pa.RecordBatch.from_pylist(filled, schema=CALL_ACCEPTED)
+
+
+def victims(by_row: Sequence[Collection[str]]) -> Own:
+    """The identifiers of victims that each row must not show."""
+    rows = np.repeat(np.arange(len(by_row)), np.array([len(one) for one in by_row], np.int64))
+    return Own(rows, pa.array(chain.from_iterable(by_row), pa.string()))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
-from itertools import chain
 from typing import NamedTuple
 
 import numpy as np
@@ -80,16 +78,18 @@ def sides(batch: pa.RecordBatch, readings: dict[str, pa.StructArray]) -> Own:
         theirs = pc.fill_null(pc.not_equal(batch["direction"], suspects.value), True)
         written = pc.coalesce(pc.struct_field(readings[name], "e164"), batch[name])
         both.append(_own(rows, written, theirs))
-    held = np.concatenate([one.rows for one in both])
-    order = np.argsort(held, kind="stable")
-    numbers = pa.concat_arrays([one.numbers for one in both])
-    return Own(held[order], numbers.take(pa.array(order)))
+    return together(*both)
 
 
-def given(by_row: Sequence[Collection[str]]) -> Own:
-    """The numbers of each row."""
-    rows = np.repeat(np.arange(len(by_row)), np.array([len(one) for one in by_row], np.int64))
-    return Own(rows, pa.array(chain.from_iterable(by_row), pa.string()))
+NOBODY = Own(np.zeros(0, np.int64), pa.array([], pa.string()))
+
+
+def together(*parts: Own) -> Own:
+    """The numbers of all parts; those of one row in the order of the parts."""
+    rows = np.concatenate([part.rows for part in parts])
+    order = np.argsort(rows, kind="stable")
+    numbers = pa.concat_arrays([part.numbers for part in parts])
+    return Own(rows[order], numbers.take(pa.array(order)))
 
 
 def _own(rows: pa.Array, written: pa.Array, theirs: pa.Array) -> Own:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Mapping
 from functools import partial
 
 import numpy as np
@@ -17,6 +17,7 @@ from transforms.identify import link_addresses, own
 from transforms.identify.brands import known as known_brand
 from transforms.identify.gift_cards import without_card_payees, without_codes
 from transforms.identify.haystack import blot
+from transforms.identify.hiding import Spans, hidden
 from transforms.identify.impersonation import reasons
 from transforms.identify.narratives import TRANSCRIBED
 from transforms.identify.searched import shown
@@ -33,14 +34,14 @@ _LISTS = ("urls", "emails", "remote_access", "payments")
 
 def withhold(
     batch: pa.RecordBatch,
-    victim_numbers_by_row: Sequence[Collection[str]],
-    told_by_row: Sequence[Sequence[tuple[int, int]]] = (),
+    victims: own.Own,
+    told_at: Mapping[int, Spans] | None = None,
 ) -> pa.RecordBatch:
     """Complaints as they may be kept: `COMPLAINT_ACCEPTED` to `COMPLAINT`.
 
-    `victim_numbers_by_row` holds each row's victim-side identifiers, as E.164 or as entity ids, and
-    `told_by_row` where they were read in its narrative, code points: words, letters and disguises
-    are found by nothing else.
+    `victims` holds each row's victim-side identifiers, as E.164 or as entity ids, and `told_at`, by
+    row, where they were read in its narrative, code points: words, letters and disguises are found
+    by nothing else.
     Numbers that the complaint itself gives the role `victim` are taken out whether read or not.
     `numbers_withheld` counts the entries of phone_numbers that went, or one where the narrative
     alone named the victim's number. Of a long text, what is not `searched` is not kept. An address
@@ -48,9 +49,9 @@ def withhold(
     """
     told = reasons(batch["claimed_brand"], batch["narrative"])
     as_given = batch["narrative"]
-    batch = _without_unread(_shown(_blotted(batch, told_by_row)))
+    batch = _without_unread(_shown(_told(batch, hidden(as_given, told_at or {}, blot))))
     numbers = own.of_complaints(batch)
-    wanted = Sought(len(batch), own.given(victim_numbers_by_row), numbers.own())
+    wanted = Sought(len(batch), victims, numbers.own())
     kept, withheld = _without_numbers(batch, wanted)
     columns = {name: batch[name] for name in batch.schema.names}
     columns["phone_numbers"] = kept
@@ -98,7 +99,7 @@ def suspect_calls(batch: pa.RecordBatch) -> pa.RecordBatch:
         nothing,
     )
     columns["brand"] = known_brand(batch["caller_name"])
-    wanted = Sought(len(batch), own.given([]), own.sides(batch, readings))
+    wanted = Sought(len(batch), own.NOBODY, own.sides(batch, readings))
     for name in ("complaint_id", "suspect_number", "trunk", "carrier", "orig_id"):
         columns[name] = masked(shown(columns[name]), wanted)
     return pa.RecordBatch.from_arrays([columns[f.name] for f in CALL], schema=CALL)
@@ -110,7 +111,9 @@ def _without_numbers(batch: pa.RecordBatch, wanted: Sought) -> tuple[pa.Array, p
     numbers = items(column)
     keep = ~true(pc.equal(numbers.field("role"), Role.VICTIM.value))
     rows = np.array(numbers.rows, np.int64)
-    keep[list(holding(numbers.field("raw"), wanted, rows))] = False
+    others = np.flatnonzero(keep)
+    raw = numbers.field("raw").take(pa.array(others))
+    keep[others[list(holding(raw, wanted, rows[others]))]] = False
     withheld = np.bincount(rows[~keep], minlength=len(batch)).astype(np.int32)
     counts = np.bincount(rows[keep], minlength=len(batch))
     return _lists(column, numbers.values.filter(pa.array(keep)), counts), pa.array(withheld)
@@ -123,17 +126,6 @@ def _without_codes(column: pa.Array) -> pa.Array:
         return column
     counts = np.bincount(np.array(listed.rows, np.int64), minlength=len(column))
     return _lists(column, without_card_payees(listed.values), counts)
-
-
-def _blotted(batch: pa.RecordBatch, places: Sequence[Sequence[tuple[int, int]]]) -> pa.RecordBatch:
-    """The complaints with '#' at those places of their narratives."""
-    if not any(places):
-        return batch
-    texts = batch["narrative"].to_pylist()
-    for row, hidden in enumerate(places):
-        if hidden:
-            texts[row] = blot(texts[row], hidden)
-    return _told(batch, pa.array(texts, pa.string()))
 
 
 def _without_unread(batch: pa.RecordBatch) -> pa.RecordBatch:

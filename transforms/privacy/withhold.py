@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 import apache_beam as beam
 import numpy as np
@@ -13,17 +14,17 @@ import pyarrow.compute as pc
 from schemas.call import CALL_ACCEPTED, CALL_KEY
 from schemas.complaint import COMPLAINT_ACCEPTED, COMPLAINT_KEY
 from schemas.kinds import RecordKind
+from transforms.columns import mask as true
 from transforms.graph.verdicts import WITHHELD
-from transforms.identify import own
+from transforms.identify.own import NOBODY, Own, together
 from transforms.identify.searched import searched, shown
 from transforms.identify.strays import in_some
 from transforms.lists import items
 from transforms.privacy.masking import suspect_calls, withhold
+from transforms.privacy.named import WITHHELD_KEY, Named
 from transforms.privacy.searching import masked
 from transforms.privacy.sought import Sought
 from transforms.shuffle import Keyed, PerPartition, batches_of
-
-WITHHELD_KEY = ("source_org", "record_id")
 
 _SEARCHED = (
     "victim_id",
@@ -51,13 +52,11 @@ def kept_complaints(
     `numbers` holds all victims' numbers (`strays.written_forms`): another record's victim is
     nobody to show here either.
     """
-    theirs, places = _by_record(withheld, RecordKind.COMPLAINT), _places(withheld)
     for batch in batches_of(complaints):
-        more = _found(batch, _SEARCHED, numbers)
-        keys = list(_keys(batch, "complaint_id"))
-        hidden = [(*theirs.get(key, ()), *digits) for key, digits in zip(keys, more, strict=True)]
-        told = [places.get(key, ()) for key in keys]
-        yield _masked(withhold(batch, hidden, told), ("victim_id",), hidden)
+        named = Named(batch, "complaint_id", withheld)
+        found = _found(batch, _SEARCHED, numbers)
+        hidden = together(named.own(RecordKind.COMPLAINT), found)
+        yield _masked(withhold(batch, hidden, named.places()), ("victim_id",), hidden)
 
 
 def kept_calls(
@@ -67,22 +66,23 @@ def kept_calls(
 
     A caller id that some record knows as a victim's own number is spoofed: it is left out.
     """
-    theirs = _by_record(withheld, RecordKind.CALL)
     for batch in batches_of(calls):
         kept = suspect_calls(batch)
-        suspects = kept["suspect_number"].to_pylist()
-        hidden = [theirs.get(key, ()) for key in _keys(batch, "call_id")]
-        spoofed = [f"phone:{one}" in those for one, those in zip(suspects, hidden, strict=True)]
-        shown = pc.if_else(pa.array(spoofed), pa.scalar(None, pa.string()), kept["suspect_number"])
-        kept = _with(kept, "suspect_number", shown)
-        more = _found(kept, _SIGNALLED, numbers)
-        hidden = [(*those, *digits) for those, digits in zip(hidden, more, strict=True)]
+        own = Named(batch, "call_id", withheld).own(RecordKind.CALL)
+        kept = _with(kept, "suspect_number", _without_spoofed(kept["suspect_number"], own))
+        hidden = together(own, _found(kept, _SIGNALLED, numbers))
         yield _masked(kept, _SIGNALLED, hidden)
 
 
-def _found(
-    batch: pa.RecordBatch, names: Sequence[str], numbers: np.ndarray
-) -> list[tuple[str, ...]]:
+def _without_spoofed(suspects: pa.Array, own: Own) -> pa.Array:
+    """Suspects' numbers, null where they are the victim's of their row."""
+    theirs = pc.binary_join_element_wise("phone:", suspects.take(pa.array(own.rows)), "")
+    spoofed = np.zeros(len(suspects), bool)
+    spoofed[own.rows[true(pc.equal(theirs, own.numbers))]] = True
+    return pc.if_else(pa.array(spoofed), pa.scalar(None, pa.string()), suspects)
+
+
+def _found(batch: pa.RecordBatch, names: Sequence[str], numbers: np.ndarray) -> Own:
     """The digits of victims' numbers in the named columns of each row."""
     rows: list[np.ndarray] = []
     texts: list[pa.Array] = []
@@ -91,11 +91,16 @@ def _found(
         for part in parts:
             rows.append(where)
             texts.append(part)
-    row_of = np.concatenate(rows)
-    found: dict[int, set[str]] = {}
-    for at, digits in in_some(searched(pa.concat_arrays(texts)), numbers).items():
-        found.setdefault(int(row_of[at]), set()).update(digits)
-    return [tuple(sorted(found.get(row, ()))) for row in range(batch.num_rows)]
+    found = in_some(searched(pa.concat_arrays(texts)), numbers)
+    at = np.repeat(
+        np.array(list(found), np.int64), np.array(list(map(len, found.values())), np.int64)
+    )
+    row, digits = (
+        np.concatenate(rows)[at],
+        pa.array(chain.from_iterable(found.values()), pa.string()),
+    )
+    order = np.argsort(row, kind="stable")
+    return Own(row[order], digits.take(pa.array(order)))
 
 
 def _texts(column: pa.Array) -> tuple[np.ndarray, list[pa.Array]]:
@@ -110,11 +115,9 @@ def _texts(column: pa.Array) -> tuple[np.ndarray, list[pa.Array]]:
     return rows, [listed.field(name) for name in fields]
 
 
-def _masked(
-    batch: pa.RecordBatch, names: Sequence[str], hidden: Sequence[Sequence[str]]
-) -> pa.RecordBatch:
+def _masked(batch: pa.RecordBatch, names: Sequence[str], hidden: Own) -> pa.RecordBatch:
     """The named text columns with each row's hidden identifiers masked in them."""
-    wanted = Sought(len(hidden), own.given(hidden), own.given([]))
+    wanted = Sought(len(batch), hidden, NOBODY)
     for name in names:
         batch = _with(batch, name, masked(shown(batch[name]), wanted))
     return batch
@@ -123,33 +126,6 @@ def _masked(
 def _with(batch: pa.RecordBatch, name: str, column: pa.Array) -> pa.RecordBatch:
     at = batch.schema.get_field_index(name)
     return batch.set_column(at, batch.schema.field(at), column)
-
-
-def _keys(batch: pa.RecordBatch, id_field: str) -> Iterator[tuple[str, str]]:
-    return zip(batch["source_org"].to_pylist(), batch[id_field].to_pylist(), strict=True)
-
-
-def _by_record(withheld: pa.Table, kind: RecordKind) -> dict[tuple[str, str], list[str]]:
-    rows = withheld.filter(pc.equal(withheld["record_kind"], str(kind)))
-    own: dict[tuple[str, str], list[str]] = {}
-    for org, record, entity in zip(
-        rows["source_org"].to_pylist(),
-        rows["record_id"].to_pylist(),
-        rows["entity_id"].to_pylist(),
-        strict=True,
-    ):
-        own.setdefault((org, record), []).append(entity)
-    return own
-
-
-def _places(withheld: pa.Table) -> dict[tuple[str, str], list[tuple[int, int]]]:
-    """Where the narrative of each complaint names what is a victim's, in code points."""
-    rows = withheld.filter(pc.is_valid(withheld["start"]))
-    told: dict[tuple[str, str], list[tuple[int, int]]] = {}
-    columns = (rows[name].to_pylist() for name in (*WITHHELD_KEY, "start", "end"))
-    for org, record, start, end in zip(*columns, strict=True):
-        told.setdefault((org, record), []).append((start, end))
-    return told
 
 
 @dataclass(eq=False)

@@ -18,7 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from schemas.reject import RAW_LIMIT
-from tests.transforms.made_up_records import complaints, number
+from tests.transforms.made_up_records import complaints, number, victims
 from transforms.graph.verdicts import WITHHELD
 from transforms.identify import (
     agents,
@@ -136,7 +136,7 @@ def test_what_is_not_searched_is_not_kept_and_that_is_said(before):
     """Nor a number that begins where the search ends."""
     text = ("x " * SEARCHED)[: SEARCHED - before] + "415-666-7777" + " y" * SEARCHED
     batch = complaints({"narrative": text, "urls": [text], "claimed_brand": text})
-    kept = withhold(batch, [("+14156667777",)]).to_pylist()[0]
+    kept = withhold(batch, victims([("+14156667777",)])).to_pylist()[0]
     for shown in (kept["narrative"], kept["urls"][0], kept["claimed_brand"]):
         assert "415" not in shown and "777" not in shown
         assert len(shown) < SEARCHED
@@ -145,11 +145,11 @@ def test_what_is_not_searched_is_not_kept_and_that_is_said(before):
 
 def test_a_text_of_the_longest_that_is_searched_is_kept():
     text = "x" * SEARCHED
-    assert withhold(complaints({"narrative": text}), [()])["narrative"][0].as_py() == text
+    assert withhold(complaints({"narrative": text}), victims([()]))["narrative"][0].as_py() == text
 
 
 def masking(text: str) -> object:
-    return withhold(complaints({"narrative": text, "urls": [text]}), [("+14156667777",)])
+    return withhold(complaints({"narrative": text, "urls": [text]}), victims([("+14156667777",)]))
 
 
 def keeping(text: str) -> object:

@@ -7,7 +7,7 @@ import pytest
 
 from benchmarks import impersonation as measured
 from schemas.complaint import IMPERSONATION
-from tests.transforms.made_up_records import complaints
+from tests.transforms.made_up_records import complaints, victims
 from tests.transforms.real_data import real
 from transforms.identify import impersonation
 from transforms.privacy.masking import withhold
@@ -77,7 +77,7 @@ def test_a_gift_cards_code_is_not_kept():
         "wanted Google Play cards: XKCD-1234-5678-ABCD and 1234 5678 9012 3456, call 888-555-0123"
     )
     payment = {"method": "gift_card", "payee": "AQ12 3456 7890", "amount": None, "currency": None}
-    kept = withhold(complaints({"narrative": text, "payments": [payment]}, {}), [(), ()])
+    kept = withhold(complaints({"narrative": text, "payments": [payment]}, {}), victims([(), ()]))
     told = kept["narrative"].to_pylist()[0]
     assert told == text.translate(str.maketrans("XKCDAB", "######")).replace(
         "1234", "####"
@@ -92,7 +92,7 @@ def test_an_unknown_claim_is_nobodys_brand():
 
 def test_it_is_kept_with_the_complaint():
     batch = complaints({"narrative": "Amazon called from 888-555-0123", "claimed_brand": "Apple"})
-    kept = withhold(batch, [()])["impersonation"].to_pylist()[0]
+    kept = withhold(batch, victims([()]))["impersonation"].to_pylist()[0]
     assert [(one["name"], one["field"], one["start"]) for one in kept] == [
         ("apple", "claimed_brand", 0),
         ("amazon", "narrative", 0),

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from schemas.call import CALL
 from schemas.complaint import COMPLAINT
 from tests.transforms.identify.test_phones import EXAMPLES, FORMATS
-from tests.transforms.made_up_records import calls, complaints, number
+from tests.transforms.made_up_records import calls, complaints, number, victims
 from tests.transforms.privacy.test_rejected import rejects
 from transforms.identify.haystack import mask
 from transforms.privacy.masking import suspect_calls, withhold
@@ -53,7 +53,7 @@ def test_no_spelling_survives_in_a_narrative(example, form, joint, wide):
     text = " and ".join(spellings)
     text = text.translate(WIDE) if wide else text
     batch = complaints({"narrative": text, "victim_country": region})
-    kept = withhold(batch, [{e164}])
+    kept = withhold(batch, victims([{e164}]))
     masked = kept["narrative"].to_pylist()[0]
     assert len(masked) == len(text)
     assert national not in digits(masked)
@@ -81,7 +81,7 @@ def test_every_field_is_masked_and_nothing_else():
             "payments": [payment],
         },
     )
-    kept = withhold(batch, [set(), {VICTIM}])
+    kept = withhold(batch, victims([set(), {VICTIM}]))
     assert kept.schema == COMPLAINT
     kept.validate(full=True)
     first, second = kept.to_pylist()
@@ -108,7 +108,7 @@ def test_numbers_that_the_record_gives_the_victim_go_without_being_told():
             "phone_numbers": [number("0171/2345678", "victim"), number("5550123", "victim")],
         }
     )
-    kept = withhold(batch, [set()]).to_pylist()[0]
+    kept = withhold(batch, victims([set()])).to_pylist()[0]
     assert kept["narrative"] == "0### ####### or +49 ### ####### or ### ## ##"
     assert kept["phone_numbers"] == []
 
@@ -126,7 +126,7 @@ IBAN = "#### #### #### #### #### ##"
     ],
 )  # fmt: skip
 def test_other_identifiers_of_the_victim(entity, text, expected):
-    kept = withhold(complaints({"narrative": text}), [{entity}])
+    kept = withhold(complaints({"narrative": text}), victims([{entity}]))
     assert kept["narrative"].to_pylist() == [expected]
 
 
@@ -137,7 +137,7 @@ def test_other_identifiers_of_the_victim(entity, text, expected):
 )
 def test_an_address_is_found_as_the_web_encodes_it(written, padding):
     text = f"{padding}I am {written} you know"
-    kept = withhold(complaints({"narrative": text}), [{"email:jane@home.org"}])
+    kept = withhold(complaints({"narrative": text}), victims([{"email:jane@home.org"}]))
     (shown,) = kept["narrative"].to_pylist()
     assert "ne" not in shown and "home" not in shown and "org" not in shown
     assert shown.startswith(f"{padding}I am ") and shown.endswith(" you know")
@@ -149,7 +149,7 @@ def test_an_address_is_found_as_the_web_encodes_it(written, padding):
 )
 def test_a_number_is_found_as_the_web_encodes_it(written):
     links = {"urls": [f"https://evil.example/?t={written}"]}
-    kept = withhold(complaints(links, links), [{f"phone:{VICTIM}"}, ()])
+    kept = withhold(complaints(links, links), victims([{f"phone:{VICTIM}"}, ()]))
     hidden, shown = (row["urls"][0] for row in kept.to_pylist())
     assert "77" not in hidden and "15" not in hidden
     assert shown == links["urls"][0]
@@ -168,7 +168,7 @@ def test_a_number_is_found_as_the_web_encodes_it(written):
 @pytest.mark.parametrize("padding", ["", "at the dot " * 200], ids=["short", "long"])
 def test_an_address_is_found_as_it_is_said(said, padding):
     text = f"{padding}I am {said} you know"
-    kept = withhold(complaints({"narrative": text}), [{"email:jane@home.org"}])
+    kept = withhold(complaints({"narrative": text}), victims([{"email:jane@home.org"}]))
     (shown,) = kept["narrative"].to_pylist()
     assert "jane" not in shown.lower() and "home" not in shown and "org" not in shown
     assert shown.startswith(f"{padding}I am ") and shown.endswith(" you know")
@@ -176,7 +176,7 @@ def test_an_address_is_found_as_it_is_said(said, padding):
 
 def test_what_the_narrative_was_read_to_say_goes_whole():
     text = "my number is two one two, five five five and my mail"
-    kept = withhold(complaints({"narrative": text}, {}), [(), ()], [[(13, 40)], []])
+    kept = withhold(complaints({"narrative": text}, {}), victims([(), ()]), {0: [(13, 40)]})
     assert kept["narrative"].to_pylist()[0] == f"my number is {'#' * 27} and my mail"
     assert kept["numbers_withheld"].to_pylist() == [1, 0]
 
@@ -185,7 +185,7 @@ def test_a_number_is_taken_out_as_its_field_spells_it():
     batch = complaints(
         {"narrative": "mine: 800flowers1", "phone_numbers": [number("800-FLOWERS1", "victim")]}
     )
-    (one,) = withhold(batch, [()]).to_pylist()
+    (one,) = withhold(batch, victims([()])).to_pylist()
     assert one["narrative"] == "mine: ###########"
 
 
@@ -194,9 +194,9 @@ def test_a_slice_is_withheld_alike():
         {"phone_numbers": [number("x")]},
         {"phone_numbers": [number(VICTIM, "victim"), number(SUSPECT)], "urls": ["a.com"]},
     )
-    whole = withhold(batch, [set(), {VICTIM}])
-    assert withhold(batch.slice(1), [{VICTIM}]).equals(whole.slice(1))
-    assert len(withhold(batch.slice(2), [])) == 0
+    whole = withhold(batch, victims([set(), {VICTIM}]))
+    assert withhold(batch.slice(1), victims([{VICTIM}])).equals(whole.slice(1))
+    assert len(withhold(batch.slice(2), victims([]))) == 0
 
 
 def test_calls_lose_the_victims_side():

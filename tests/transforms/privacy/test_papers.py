@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.transforms.made_up_records import complaints
+from tests.transforms.made_up_records import complaints, victims
 from transforms.privacy.masking import withhold
 from transforms.privacy.papers import numbers, without_papers
 
@@ -42,7 +42,7 @@ OTHERS = [
 def test_what_is_read_out_is_not_kept(text):
     (kept,) = without_papers(pa.array([text])).to_pylist()
     assert not re.search(r"\d", kept) and len(kept) == len(text)
-    shown = withhold(complaints({"narrative": text}), [()])["narrative"].to_pylist()
+    shown = withhold(complaints({"narrative": text}), victims([()]))["narrative"].to_pylist()
     assert shown == [kept]
 
 

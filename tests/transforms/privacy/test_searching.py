@@ -6,7 +6,7 @@ import pyarrow as pa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from transforms.identify import own
+from tests.transforms.made_up_records import victims
 from transforms.identify.haystack import mask, spans
 from transforms.identify.needles import SHORTEST, needles
 from transforms.privacy.searching import holding, masked, may_hold
@@ -54,7 +54,7 @@ TEXTS = st.none() | st.lists(PIECES, max_size=8).map("".join) | st.text(max_size
 
 
 def sought(rows):
-    return Sought(len(rows), *(own.given([row[part] for row in rows]) for part in (0, 1)))
+    return Sought(len(rows), *(victims([row[part] for row in rows]) for part in (0, 1)))
 
 
 @given(st.lists(st.tuples(TEXTS, WANTED), max_size=8))

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.transforms.made_up_records import complaints
+from tests.transforms.made_up_records import complaints, victims
 from transforms.privacy import unread
 from transforms.privacy.masking import withhold
 
@@ -76,7 +76,7 @@ def test_what_is_not_called_ones_own_stays(text):
 def test_in_a_transcript_the_number_is_the_callers():
     told = "my number is two oh two four five six twenty one oh seven"
     rows = [{"narrative": told, "source_org": org} for org in ("amazon", "ftc-pone")]
-    kept = withhold(complaints(*rows), [(), ()])
+    kept = withhold(complaints(*rows), victims([(), ()]))
     hidden, shown = kept["narrative"].to_pylist()
     assert (hidden, shown) == (f"my number is {'#' * 44}", told)
     assert kept["numbers_withheld"].to_pylist() == [1, 0]
