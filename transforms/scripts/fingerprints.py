@@ -39,10 +39,12 @@ def fingerprints(words: Words) -> Fingerprints:
     """Winnow the shingles of each text; a text shorter than a shingle has none."""
     sizes = np.maximum(np.diff(words.bounds) - SHINGLE + 1, 0)
     text = np.repeat(np.arange(len(sizes)), sizes)
-    within = np.arange(len(text)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
-    word = words.bounds[text] + within
+    ends = np.cumsum(sizes)
+    word = np.arange(len(text)) + np.repeat(words.bounds[:-1] - ends + sizes, sizes)
     value = _hashed(words.hashes(), word)
-    kept = np.unique(_winnowed(text, value))
+    is_kept = np.zeros(len(value), bool)
+    is_kept[_winnowed(np.repeat(ends - sizes, sizes), np.repeat(ends, sizes) - 1, value)] = True
+    kept = np.flatnonzero(is_kept)
     return Fingerprints(text[kept], word[kept], value[kept])
 
 
@@ -57,12 +59,12 @@ def _hashed(hashes: np.ndarray, word: np.ndarray) -> np.ndarray:
     return (mixed & _POSITIVE).astype(np.int64)
 
 
-def _winnowed(text: np.ndarray, value: np.ndarray) -> np.ndarray:
-    """The place of the smallest of every window of one text, the last of equals."""
-    count = len(value)
-    first = np.searchsorted(text, text)
-    last = np.searchsorted(text, text, side="right") - 1
-    start = np.arange(count)
+def _winnowed(first: np.ndarray, last: np.ndarray, value: np.ndarray) -> np.ndarray:
+    """The place of the smallest of every window of one text, the last of equals.
+
+    `first` and `last` are the places of the first and the last shingle of each one's text.
+    """
+    start = np.arange(len(value))
     # A text with fewer shingles than a window has one window.
     start = start[(start + WINDOW - 1 <= last) | (start == first)]
     best = start
