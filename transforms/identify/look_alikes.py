@@ -49,7 +49,12 @@ def imitated(domain: str) -> str | None:
     name = domain[: -len(ending) - 1] if ending else domain
     shown = _unicode(name)
     skeletons = _skeletons(shown)
+    # Whatever the rules below find stands in one of these, and most names are in none.
+    forms = (name, shown, *skeletons)
+    anywhere = "\n".join((*forms, *(form.replace("-", "") for form in forms)))
     for look, brand in _looks():
+        if look not in anywhere:
+            continue
         if name == look and _OWN_SUFFIX.fullmatch(ending):
             return None
         if _names(shown, look) or any(_disguised(one, shown, look) for one in skeletons):

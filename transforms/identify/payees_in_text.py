@@ -127,11 +127,12 @@ def _handle(start: int, end: int, value: str) -> Found:
     return Found(start, end, EntityKind.HANDLE, value, Role.MENTIONED)
 
 
+HANDLE_HINT = r"\$[A-Za-z]|(?i:telegram|t\.me/|chat\.whatsapp)"
 FINDERS: tuple[tuple[str, Callable[[str], Iterator[Found]]], ...] = (
     (r"[A-Za-z]{2}[0-9]{2}[ -]?[A-Za-z0-9]{4}", _ibans),
-    (r"[A-Za-z0-9._-]@[A-Za-z]", _upi),
+    (r"[A-Za-z0-9._-]@[A-Za-z][A-Za-z0-9]+(?:[^A-Za-z0-9_.@-]|\.(?:[^A-Za-z0-9_]|$)|$)", _upi),
     (r"(?i)routing|\baba\b|\brtn\b|sort ?code|[a-z]{4}0[a-z0-9]{6}", _national),
     (wallets.HINT, _wallets),
-    (r"\$[A-Za-z]|(?i:telegram|t\.me/|chat\.whatsapp)", _handles),
+    (HANDLE_HINT, _handles),
 )
 """Finders, and RE2: without a match of it, a text holds nothing for a finder."""

@@ -144,6 +144,6 @@ def _value(tool: str, session: str) -> str | None:
         return f"{tool}:{session.lower()}"
     digits = _DIGITS.sub("", session)
     least, most = TOOLS.get(tool, (6, 12))
-    if not least <= len(digits) <= most or len(set(digits)) == 1:
+    if not least <= len(digits) <= most or digits.count(digits[0]) == len(digits):
         return None
     return f"{tool}:{digits}" if tool and _READABLE.fullmatch(session) else None

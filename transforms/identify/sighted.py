@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from operator import itemgetter
 
 import numpy as np
 import pyarrow as pa
@@ -41,13 +42,18 @@ def of_found(sightings: Iterable[One]) -> pa.RecordBatch:
     held = list(sightings)
     if not held:
         return pa.RecordBatch.from_pylist([], SIGHTED)
-    rows, fields, texts, found, roles, confidence, stated = zip(*held, strict=True)
-    columns: dict[str, object] = dict(zip(Found._fields, zip(*found, strict=True), strict=True))
+    # To turn tuples with zip makes an iterator of each, which the garbage collector goes through.
+    rows, fields, texts, found, roles, confidence, stated = (
+        list(map(itemgetter(at), held)) for at in range(len(held[0]))
+    )
+    columns: dict[str, object] = {
+        name: list(map(itemgetter(at), found)) for at, name in enumerate(Found._fields)
+    }
     worth = np.array(confidence) * np.array(columns.pop("plausibility"))
     columns |= {
         "row": rows,
         "field": fields,
-        "raw": [text[start:end] for text, (start, end, *_) in zip(texts, found, strict=True)],
+        "raw": [text[one.start : one.end] for text, one in zip(texts, found, strict=True)],
         "role": roles,
         "stated": stated,
         "confidence": worth,

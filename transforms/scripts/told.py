@@ -48,7 +48,7 @@ def held(rows: pa.RecordBatch, family: pa.RecordBatch) -> Held:
     at = place_in(family["value"].to_numpy(), found.value)
     known = np.flatnonzero(at >= 0)
     of = family["family"].to_numpy()[at[known]]
-    by_family = np.lexsort((known, of, found.row[known]))
+    by_family = np.lexsort((of, found.row[known]))  # stable: by place within
     order, of = known[by_family], of[by_family]
     row, word = found.row[order], flat(rows, "words")[order]
     first = np.flatnonzero(np.append(True, (row[1:] != row[:-1]) | (of[1:] != of[:-1]))[: len(row)])
