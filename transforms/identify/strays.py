@@ -7,28 +7,21 @@ in which that country writes them.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import cache, lru_cache
 
 import apache_beam as beam
 import numpy as np
-import phonenumbers as pn
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from transforms.identify import candidates
-from transforms.identify.candidates import LONGEST, SHORTEST
-from transforms.identify.needles import plain_code
+from transforms.identify.dialled import forms
 from transforms.shuffle import hash_text
 
-PREFIXES = ("", "00", "011")
-"""What is dialled before a country code: ITU-T E.123, and North America."""
-
+_PHONE = "phone:"
 FEW = 1 << 16
 """Hashes that wait before they are sorted in, at least."""
-_RUN = re.compile(r"\d+", re.ASCII)
 
 
 def written_forms(victims: pa.RecordBatch) -> np.ndarray:
@@ -37,38 +30,15 @@ def written_forms(victims: pa.RecordBatch) -> np.ndarray:
     The numbers are those in its column `entity_id`. The number itself, with its plus, is among
     the forms: digits that merely look like another country's number are not it.
     """
-    ids = pc.unique(victims["entity_id"]).to_pylist()
-    forms = [form for one in ids if one.startswith("phone:") for form in _forms(one[6:])]
-    return _once(hash_text(pa.array(forms, pa.string())))
+    ids = pc.unique(victims["entity_id"])
+    numbers = ids.filter(pc.starts_with(ids, _PHONE))
+    return _once(hash_text(forms(pc.utf8_slice_codeunits(numbers, len(_PHONE), None))))
 
 
 def _once(hashes: np.ndarray) -> np.ndarray:
     """Each hash once, sorted; np.unique finds them by a table of its own, 20 times slower."""
     ordered = np.sort(hashes)
     return ordered[np.append(ordered[:-1] != ordered[1:], np.ones(len(ordered[-1:]), bool))]
-
-
-@lru_cache(maxsize=1 << 16)
-def _forms(e164: str) -> tuple[str, ...]:
-    code = plain_code(e164)
-    if code:
-        national = e164[1 + len(code) :]
-        dialled = _trunk_prefix(code) + national
-    else:
-        number = pn.parse(e164)
-        code, national = str(number.country_code), pn.national_significant_number(number)
-        shown = pn.format_number(number, pn.PhoneNumberFormat.NATIONAL)
-        dialled = "".join(_RUN.findall(shown))
-    forms = [national, "0" + national, dialled]
-    forms += [f"{prefix}{code}{national}" for prefix in PREFIXES]
-    return (e164, *(form for form in forms if SHORTEST <= len(form) <= LONGEST))
-
-
-@cache
-def _trunk_prefix(code: str) -> str:
-    """What is dialled before a national number of a country code, empty for nothing."""
-    region = pn.region_code_for_country_code(int(code))
-    return pn.ndd_prefix_for_region(region, True) or ""
 
 
 def are_held(ids: pa.Array, own: np.ndarray) -> np.ndarray:
