@@ -41,9 +41,8 @@ def validate_calls(
     return batch.finish(CALL_ACCEPTED, RecordKind.CALL)
 
 
-def _own_numbers(batch: Checking) -> Iterator[tuple[int, str | None]]:
+def _own_numbers(batch: Checking) -> Iterator[tuple[np.ndarray, pa.Array]]:
     for name, suspects in SUSPECTS.items():
         theirs = ~columns.mask(pc.equal(batch.typed["direction"], suspects.value))
         rows = np.flatnonzero(theirs)
-        raws = batch.rows[name].take(pa.array(rows)).to_pylist()
-        yield from zip(rows.tolist(), raws, strict=True)
+        yield rows, batch.rows[name].take(pa.array(rows))

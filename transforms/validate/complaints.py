@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 from datetime import datetime
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -49,10 +50,9 @@ def validate_complaints(
     return batch.finish(COMPLAINT_ACCEPTED, RecordKind.COMPLAINT)
 
 
-def _own_numbers(batch: Checking) -> Iterator[tuple[int, str | None]]:
+def _own_numbers(batch: Checking) -> Iterator[tuple[np.ndarray, pa.Array]]:
     lists = batch.typed["phone_numbers"]
     rows = rows_of(lists)
     items = lists.flatten()
     own = columns.mask(pc.equal(pc.struct_field(items, "role"), str(Role.VICTIM)))
-    raws = pc.struct_field(items, "raw").filter(pa.array(own)).to_pylist()
-    yield from zip(rows[own].tolist(), raws, strict=True)
+    yield rows[own], pc.struct_field(items, "raw").filter(pa.array(own))

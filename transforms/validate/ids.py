@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.compute as pc
 
 from schemas.reject import Code
@@ -49,13 +50,27 @@ def ids(batch: Checking, id_field: str) -> None:
     )
 
 
-def own_id(batch: Checking, id_field: str, victims: Iterable[tuple[int, str | None]]) -> None:
-    """Refuse ids that hold a victim's number of their own row; `victims` are (row, raw number)."""
+def own_id(batch: Checking, id_field: str, victims: Iterable[tuple[np.ndarray, pa.Array]]) -> None:
+    """Refuse ids that hold a victim's number of their own row; `victims` are rows, raw numbers."""
     digits = pc.replace_substring_regex(batch.typed[id_field], r"\D", "").to_pylist()
     bad = np.zeros(len(digits), bool)
-    for row, number in victims:
-        own = _NO_DIGIT.sub("", number or "")[-_NATIONAL:]
-        bad[row] |= len(own) >= _LEAST and own in (digits[row] or "")
+    for rows, numbers in victims:
+        bad[
+            [
+                row
+                for row, own in zip(rows.tolist(), _digits(numbers).to_pylist(), strict=True)
+                if own and len(own) >= _LEAST and own in (digits[row] or "")
+            ]
+        ] = True
     batch.refuse(
         bad, Code.ID_IS_CONTACT, id_field, "holds the victim's number; ids are shown, so change it"
     )
+
+
+def _digits(numbers: pa.Array) -> pa.Array:
+    """The last digits of each number; RE2 knows those of ASCII alone."""
+    digits = pc.replace_substring_regex(numbers, r"\D", "")
+    foreign = pc.fill_null(pc.invert(pc.string_is_ascii(numbers)), False)
+    others = [_NO_DIGIT.sub("", one) for one in numbers.filter(foreign).to_pylist()]
+    digits = pc.replace_with_mask(digits, foreign, pa.array(others, pa.string()))
+    return pc.utf8_slice_codeunits(digits, -_NATIONAL, None)
