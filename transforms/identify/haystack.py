@@ -41,28 +41,34 @@ _NO_WORDS = bytes(c for c in range(256) if not chr(c).isalnum() or c > 127)
 
 def mask(text: str, spans: Iterable[tuple[int, int]]) -> str:
     """The text with the letters and digits of each span (code points) replaced by '#'."""
-    held = list(spans)
-    if not held:
-        return text
-    hidden = bytearray(len(text))
-    for start, end in held:
-        size = min(end, len(text)) - max(0, start)
-        if size > 0:
-            hidden[max(0, start) : max(0, start) + size] = b"\1" * size
-    pairs = zip(text, hidden, strict=True)
-    return "".join([MASK if hide and c.isalnum() else c for c, hide in pairs])
+    return _replaced(text, spans, _masked)
 
 
 def blot(text: str, spans: Iterable[tuple[int, int]]) -> str:
     """As `mask`, but a span with letters in it goes whole: lengths of words tell digits."""
     held = list(spans)
-    if not held:
-        return text
-    hidden = list(mask(text, held))
-    for start, end in held:
-        if any(map(str.isalpha, text[start:end])):
-            hidden[start:end] = MASK * len(hidden[start:end])
-    return "".join(hidden)
+    lettered = [(start, end) for start, end in held if any(map(str.isalpha, text[start:end]))]
+    return _replaced(mask(text, held), lettered, _blotted)
+
+
+def _replaced(text: str, spans: Iterable[tuple[int, int]], instead: Callable[[str], str]) -> str:
+    """The text with something, as long, instead of what stands in the spans, each place once."""
+    pieces: list[str] = []
+    done = 0
+    for start, end in sorted(spans):
+        first, last = max(start, done), min(end, len(text))
+        if first < last:
+            pieces += (text[done:first], instead(text[first:last]))
+            done = last
+    return "".join((*pieces, text[done:])) if pieces else text
+
+
+def _masked(part: str) -> str:
+    return "".join([MASK if c.isalnum() else c for c in part])
+
+
+def _blotted(part: str) -> str:
+    return MASK * len(part)
 
 
 def spans(text: str, wanted: Needles) -> Iterator[tuple[int, int]]:

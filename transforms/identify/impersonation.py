@@ -20,7 +20,7 @@ from schemas.complaint import IMPERSONATION
 from schemas.kinds import TOLD
 from transforms.identify.brands import canonical
 from transforms.identify.folded import fold_pattern, folded
-from transforms.identify.places import Places, cut, distinct, places
+from transforms.identify.places import Places, cut, distinct, places, seldom
 from transforms.identify.repeats import distinct_rows, given_to_all
 from transforms.identify.rules import load
 from transforms.identify.searched import SEARCHED
@@ -202,7 +202,9 @@ def _told(texts: pa.Array, passes: Sequence[tuple[int, ...]]) -> _Told:
 
 def _of_pass(words: pa.Array, numbers: tuple[int, ...]) -> tuple[Places, Array]:
     """The places of the rules of one pass, and which rule each is of."""
-    at = places(words, _pattern(numbers))
+    # Most texts name a brand, and few of them tell any one of the others.
+    find = places if rules()[numbers[0]].what == BRAND else seldom
+    at = find(words, _pattern(numbers))
     if len(numbers) == 1:
         return at, np.full(len(at.rows), numbers[0])
     texts, which = distinct(cut(words, at))

@@ -53,6 +53,15 @@ def places(texts: pa.Array, pattern: str) -> Places:
     return Places(rows, starts, ends)
 
 
+def seldom(texts: pa.Array, pattern: str) -> Places:
+    """As `places`, of a pattern that few of the texts hold: to see that one does not is cheaper."""
+    if len(texts) < FEW:
+        return _by_python(texts, pattern)
+    rows = np.flatnonzero(pc.fill_null(pc.match_substring_regex(texts, pattern), False))
+    found = places(texts.take(pa.array(rows)), pattern)
+    return found._replace(rows=rows[found.rows])
+
+
 def _by_python(texts: pa.Array, pattern: str) -> Places:
     find = compiled(pattern).finditer
     found = [
