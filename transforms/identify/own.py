@@ -29,13 +29,6 @@ class Own(NamedTuple):
     rows: Array
     numbers: pa.Array
 
-    def by_row(self, count: int) -> list[list[str]]:
-        """The numbers of each of `count` rows."""
-        held: list[list[str]] = [[] for _ in range(count)]
-        for row, number in zip(self.rows.tolist(), self.numbers.to_pylist(), strict=True):
-            held[row].append(number)
-        return held
-
 
 class Numbers(NamedTuple):
     """The phone_numbers of complaints: the items, their rows and regions, and what they read as."""
@@ -97,13 +90,3 @@ def _own(rows: pa.Array, written: pa.Array, theirs: pa.Array) -> Own:
     said = pc.fill_null(pc.not_equal(written, ""), False)
     kept = pc.and_(theirs, said)
     return Own(rows.filter(kept).to_numpy(), written.filter(kept))
-
-
-def own_numbers(batch: pa.RecordBatch) -> list[list[str]]:
-    """Each complaint's numbers that it gives the role `victim`: E.164, else as written."""
-    return of_complaints(batch).own().by_row(len(batch))
-
-
-def victim_sides(batch: pa.RecordBatch) -> list[list[str]]:
-    """Each call's numbers that are, or may be, the victim's: E.164, else as written."""
-    return sides(batch, of_calls(batch)).by_row(len(batch))

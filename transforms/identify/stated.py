@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 
 from schemas.kinds import SUSPECTS, EntityKind, RecordKind, Role
 from transforms.identify import phones
-from transforms.identify.own import own_numbers
+from transforms.identify.own import of_complaints
 from transforms.identify.strays import are_held, strays
 
 STATED = pa.schema([pa.field("entity_id", pa.string(), nullable=False)])
@@ -40,8 +40,8 @@ def stated(batch: pa.RecordBatch, kind: RecordKind) -> pa.RecordBatch:
 def stated_by_row(batch: pa.RecordBatch, kind: RecordKind) -> Iterator[tuple[int, str]]:
     """The same as (row of the batch, number); a number that is not E.164 is as it was written."""
     if kind is RecordKind.COMPLAINT:
-        for row, own in enumerate(own_numbers(batch)):
-            yield from ((row, number) for number in own)
+        own = of_complaints(batch).own()
+        yield from zip(own.rows.tolist(), own.numbers.to_pylist(), strict=True)
         return
     for name, suspects in SUSPECTS.items():
         theirs = pc.fill_null(pc.not_equal(batch["direction"], suspects.value), False)
