@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from transforms.identify import impersonation
 from transforms.identify.folded import fold, folded
-from transforms.identify.places import FEW, Places, cut, places
+from transforms.identify.places import FEW, Places, cut, places, seldom
 
 PATTERNS = (r"\d+", r"\b(?:a|ab)\b", r"a(?:\W{1,3}\w+){0,4}?\W{1,3}b", r"é|\d", r"[^a]b?")
 TEXTS = st.lists(
@@ -30,12 +30,13 @@ def by_hand(texts, pattern):
 
 @settings(deadline=None)
 @given(TEXTS, st.sampled_from(PATTERNS))
+@pytest.mark.parametrize("find", [places, seldom])
 @pytest.mark.parametrize("copies", [1, FEW])
-def test_as_python_finds_them(copies, texts, pattern):
+def test_as_python_finds_them(copies, find, texts, pattern):
     if pattern.startswith(r"\b") or "W" in pattern:
         texts = [text and fold(text) for text in texts]
     many = pa.array(texts * copies, pa.string())
-    found = places(many, pattern)
+    found = find(many, pattern)
     assert list(zip(*(c.tolist() for c in found), strict=True)) == by_hand(texts * copies, pattern)
     words = cut(many, found).to_pylist()
     encoded = [(text or "").encode() for text in texts * copies]

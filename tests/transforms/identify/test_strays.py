@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from transforms.graph.verdicts import WITHHELD
-from transforms.identify import candidates
+from transforms.identify import candidates, dialled
 from transforms.identify import haystack as looked_in
 from transforms.identify.haystack import mask, spans
 from transforms.identify.needles import needles
@@ -86,6 +86,15 @@ def test_other_kinds_of_identifier_have_no_forms():
         for one in ("email:2025550143@sms.example", "remote:anydesk:123456789")
     ]
     assert len(written_forms(pa.RecordBatch.from_pylist(rows, WITHHELD))) == 0
+
+
+def test_forms_by_columns_are_those_of_each_number():
+    examples = [pn.example_number(region) for region in sorted(pn.SUPPORTED_REGIONS)]
+    examples += [pn.example_number_for_non_geo_entity(800), pn.example_number("US")]
+    numbers = [pn.format_number(one, pn.PhoneNumberFormat.E164) for one in examples if one]
+    every = {form for one in numbers for form in dialled._of_one(one)}
+    long = {form for form in every if dialled.SHORTEST <= len(form) <= dialled.LONGEST}
+    assert set(dialled.forms(pa.array(numbers)).to_pylist()) == long | set(numbers)
 
 
 TEXTS = st.text(st.sampled_from("0123456789 -+().ab４²é\n"), max_size=40)

@@ -1,6 +1,7 @@
 """What no finder reads goes where its victim calls it their own, and nowhere else."""
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -86,3 +87,19 @@ def test_in_a_transcript_the_number_is_the_callers():
 def test_every_place_is_within_its_text(text):
     for start, end in unread.places(text):
         assert 0 <= start < end <= len(text)
+
+
+WORDS = (
+    "my our mein unsere mon own home cell phone account number no is was: mail gmail e-mail address"
+    " correo electrónico Kontonummer nummer número de d'appel page web site telegram name handle"
+    " wallet IBAN ist = ( “ - , 5550123 xylophone"
+).split()
+
+
+@given(st.lists(st.sampled_from(WORDS), max_size=9).map(" ".join))
+def test_the_cheap_hint_is_there_wherever_the_true_one_is(text):
+    exact, rough = (
+        pc.match_substring_regex(pa.array([text]), hint)[0].as_py()
+        for hint in (unread._HINT, unread._ROUGHLY)
+    )
+    assert rough or not exact

@@ -95,5 +95,11 @@ def test_records_of_the_other_kind_with_the_same_id_are_not_confused():
     assert [each["raw"] for each in one["phone_numbers"]] == [VICTIM]
 
 
+def test_a_record_that_is_there_twice_hides_it_both_times():
+    batch = complaints(*[{"complaint_id": "c0", "urls": [f"https://x.example/{VICTIM}"]}] * 2)
+    for one in kept(batch, withheld("c1", "c0")):
+        assert "2024561414" not in digits_of([one])
+
+
 def test_nothing_in_nothing_out():
     assert list(kept_complaints(complaints().schema.empty_table(), withheld(), NOTHING)) == []
