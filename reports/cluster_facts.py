@@ -6,18 +6,20 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
+from itertools import chain
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from reports import tables
+from reports.cluster_links import links
 from reports.evidence import Reading, readings
 from reports.script_wordings import Wordings, wordings
-from reports.tables import Run
+from reports.tables import Numbers, Run
 from schemas import epoch
-from schemas.kinds import Strength
-from schemas.tables import CALLS, CLUSTERS, ENTITIES, LINEAGE, LINKS, MEMBERS, MENTIONS, SUPPLIERS
+from schemas.tables import CALLS, CLUSTERS, ENTITIES, LINEAGE, MEMBERS, MENTIONS, SUPPLIERS
 
 Row = dict[str, Any]
 
@@ -53,51 +55,77 @@ class Facts:
     readings: list[Reading]
 
 
+@dataclass(frozen=True)
+class Gathered:
+    """Clusters, and the rows of all their `members` and `inside` as tables, in their order."""
+
+    facts: list[Facts]
+    members: pa.Table
+    inside: pa.Table
+
+
 def gather(run: Run, cluster_ids: Sequence[str], *, narratives: bool) -> list[Facts]:
     """Facts of the clusters, in the order given. Holds these clusters' rows, not the tables."""
+    return gathered(run, cluster_ids, narratives=narratives).facts
+
+
+def gathered(run: Run, cluster_ids: Sequence[str], *, narratives: bool) -> Gathered:
+    """As `gather`, with tables."""
     ids = pa.array(cluster_ids, pa.string())
     here = pc.field("cluster_id").isin(ids)
     rows = {row["cluster_id"]: row for row in tables.rows(tables.read(run, CLUSTERS, where=here))}
-    members = _members(run, here)
-    cluster_of = {one["entity_id"]: one["cluster_id"] for one in members}
-    names = pa.array(sorted(cluster_of), pa.string())
-    suppliers = _suppliers(run, here)
-    inside, near, soft = _links(run, names, suppliers, cluster_of)
+    members, of = _members(run, here, ids)
+    names = members["entity_id"].combine_chunks()
+    cluster_of = dict(zip(names.to_pylist(), members["cluster_id"].to_pylist(), strict=True))
+    suppliers = _by_cluster(_suppliers(run, here))
+    drawn = {one["entity_id"] for used in suppliers.values() for one in used[:DRAWN_SUPPLIERS]}
+    found = links(run, members, of, sorted(drawn), len(ids))
     days, roles = _sightings(run, names)
     carriers = _carriers(run, names)
-    scripts = wordings(run, suppliers, cluster_of)
-    found = _by(readings(run, names, narratives=narratives), lambda one: cluster_of[one.entity_id])
+    scripts = wordings(run, chain.from_iterable(suppliers.values()), members)
+    read = _by(readings(run, names, narratives=narratives), lambda one: cluster_of[one.entity_id])
     lineage = _by_cluster(tables.rows(tables.read(run, LINEAGE, where=here)))
-    of_members = _by_cluster(members)
-    of_suppliers = _by_cluster(suppliers)
-    return [
+    of_members = tables.lists(members, of, len(ids))
+    facts = [
         Facts(
             row=rows[one],
             lineage=lineage.get(one, []),
-            members=of_members.get(one, []),
-            inside=inside.get(one, []),
-            near=near.get(one, []),
-            soft=soft.get(one, []),
-            suppliers=of_suppliers.get(one, []),
+            members=of_members[place],
+            inside=found.inside[place],
+            near=found.near[place],
+            soft=found.soft[place],
+            suppliers=suppliers.get(one, []),
             scripts=scripts.get(one, {}),
             days=days,
             roles=roles,
             carriers=carriers,
-            readings=found.get(one, []),
+            readings=read.get(one, []),
         )
-        for one in cluster_ids
+        for place, one in enumerate(cluster_ids)
     ]
+    return Gathered(facts, members, found.table)
 
 
-def _members(run: Run, here: pc.Expression) -> list[Row]:
-    """Members with their entities, those that most records name first."""
+def _members(run: Run, here: pc.Expression, ids: pa.Array) -> tuple[pa.Table, Numbers]:
+    """Members with their entities, by cluster, those that most records name first.
+
+    With each, the place of its cluster.
+    """
     members = tables.read(run, MEMBERS, where=here)
-    named = pc.field("entity_id").isin(members["entity_id"].combine_chunks())
-    entities = {
-        one["entity_id"]: one for one in tables.rows(tables.read(run, ENTITIES, where=named))
+    named = members["entity_id"].combine_chunks()
+    entities = tables.read(run, ENTITIES, where=pc.field("entity_id").isin(named))
+    joined = entities.take(pc.index_in(named, entities["entity_id"].combine_chunks()))
+    for one in MEMBERS.schema:
+        if one.name not in joined.schema.names:
+            joined = joined.append_column(one, members[one.name])
+    sorting = {
+        "of": pc.index_in(members["cluster_id"], ids),
+        "records": pc.add(joined["complaints"], joined["calls"]),
+        "id": members["entity_id"],
     }
-    joined = [entities[one["entity_id"]] | one for one in tables.rows(members)]
-    return sorted(joined, key=lambda one: (-one["complaints"] - one["calls"], one["entity_id"]))
+    keys = [("of", "ascending"), ("records", "descending"), ("id", "ascending")]
+    order = pc.sort_indices(pa.table(sorting), sort_keys=keys)
+    return joined.take(order), sorting["of"].take(order).to_numpy().astype(np.int64)
 
 
 def _suppliers(run: Run, here: pc.Expression) -> list[Row]:
@@ -113,45 +141,6 @@ def _suppliers(run: Run, here: pc.Expression) -> list[Row]:
         ids = (other["cluster_id"] for other in serves[one["entity_id"]])
         one["others"] = [other for other in ids if other != one["cluster_id"]][:OTHERS_LIMIT]
     return sorted(rows, key=lambda one: (-one["records"], one["entity_id"]))
-
-
-def _links(
-    run: Run, members: pa.Array, suppliers: list[Row], cluster_of: dict[str, str]
-) -> tuple[dict[str, list[Row]], dict[str, list[Row]], dict[str, list[Row]]]:
-    """Links between members, hard ones that were not accepted, and soft ones to suppliers."""
-    used = _by_cluster(suppliers).values()
-    first = {one["entity_id"] for rows in used for one in rows[:DRAWN_SUPPLIERS]}
-    supplying = pa.array(sorted(first), pa.string())
-    a_in, b_in = (pc.field(name).isin(members) for name in ("entity_a", "entity_b"))
-    a_soft, b_soft = (pc.field(name).isin(supplying) for name in ("entity_a", "entity_b"))
-    hard = pc.field("strength") == Strength.HARD
-    where = (a_in & b_in) | (hard & (a_in | b_in)) | (a_in & b_soft) | (b_in & a_soft)
-    rows = tables.rows(tables.read(run, LINKS, where=where))
-    ends = {end for one in rows for end in (one["entity_a"], one["entity_b"])}
-    strangers = pa.array(sorted(ends - cluster_of.keys()), pa.string())
-    elsewhere = tables.read(
-        run, MEMBERS, ["entity_id", "cluster_id"], pc.field("entity_id").isin(strangers)
-    )
-    every = cluster_of | {one["entity_id"]: one["cluster_id"] for one in tables.rows(elsewhere)}
-    inside, near, soft = (defaultdict[str, list[Row]](list) for _ in range(3))
-    for one in rows:
-        a, b = one["entity_a"], one["entity_b"]
-        at_a, at_b = every.get(a), every.get(b)
-        if at_a is not None and at_a == at_b:
-            inside[at_a].append(one)
-            continue
-        for here, there, at, other in ((a, b, at_a, at_b), (b, a, at_b, at_a)):
-            if here not in cluster_of or at is None:
-                continue
-            if one["strength"] == Strength.SOFT:
-                if other is None:
-                    soft[at].append(one | {"here": here, "there": there})
-            elif other is not None:
-                near[at].append(one | {"here": here, "there": there, "cluster_id": other})
-    for found in (inside, near, soft):
-        for links in found.values():
-            links.sort(key=lambda one: (-one["weight"], one["entity_a"], one["entity_b"]))
-    return inside, near, soft
 
 
 _SIGHTED = ["entity_id", "role", "day"]

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping
 from datetime import datetime
-from typing import Any
+from typing import NamedTuple
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -47,8 +47,7 @@ _ORDER = [
 ]
 
 
-@dataclass(frozen=True)
-class Reading:
+class Reading(NamedTuple):
     """A row of mentions/: an identifier read in one place of one record.
 
     `before` and `after` are the words around it in the narrative, masked as complaints/ is; both
@@ -77,9 +76,10 @@ def readings(run: Run, entity_ids: pa.Array, *, narratives: bool) -> list[Readin
     The newest are taken, those in a narrative first; without `narratives` none is quoted.
     """
     found = _sample(run, pc.field("entity_id").isin(entity_ids))
-    rows = tables.rows(found.select(SHOWN))
-    told = _narratives(run, rows) if narratives else {}
-    return [replace(Reading(**row), **_around(row, told)) for row in rows]
+    columns = [tables.values(found[name]) for name in SHOWN]
+    read = [Reading(*row) for row in zip(*columns, strict=True)]
+    told = _narratives(run, read) if narratives else {}
+    return [_quoted(one, told) for one in read]
 
 
 def _sample(run: Run, where: pc.Expression) -> pa.Table:
@@ -88,56 +88,52 @@ def _sample(run: Run, where: pc.Expression) -> pa.Table:
     for batch in tables.batches(run, MENTIONS, SHOWN, where):
         told = pc.cast(pc.fill_null(pc.equal(batch["field"], NARRATIVE), False), pa.int8())
         part = pa.Table.from_batches([batch]).append_column("told", told)
-        pool = pa.concat_tables([best, part]).sort_by(_ORDER)
+        pool = pa.concat_tables([best, part]).combine_chunks()
         best = pool.take(_first_records(pool))
     return best
 
 
-def _first_records(ordered: pa.Table) -> pa.Array:
-    """Positions of the first `PER_ORG` records of each identifier and organisation."""
-    names = ("entity_id", "source_org", "record_id")
-    columns = [ordered[name].to_pylist() for name in names]
-    kept: list[int] = []
-    group, seen = (None, None), set[str]()
-    for place, (entity_id, org, record_id) in enumerate(zip(*columns, strict=True)):
-        if group != (entity_id, org):
-            group, seen = (entity_id, org), set()
-        if len(seen) < PER_ORG and record_id not in seen:
-            seen.add(record_id)
-            kept.append(place)
-    return pa.array(kept, pa.int64())
+def _first_records(pool: pa.Table) -> pa.Array:
+    """The rows of the first `PER_ORG` records of each identifier and organisation, in order."""
+    order = pc.sort_indices(pool, sort_keys=_ORDER)
+    names = ["entity_id", "source_org", "record_id"]
+    rows = pool.select(names).take(order).append_column("at", pa.array(np.arange(len(order))))
+    records = rows.group_by(names).aggregate([("at", "min")]).sort_by("at_min").combine_chunks()
+    new = np.arange(len(records)) == 0
+    for name in names[:2]:
+        column = records[name].combine_chunks()
+        new[1:] |= np.asarray(pc.not_equal(column.slice(1), column.slice(0, len(column) - 1)))
+    numbers = np.arange(len(new))
+    starts = numbers[new]
+    first = numbers - starts[np.cumsum(new) - 1] < PER_ORG
+    return order.take(records["at_min"].filter(pa.array(first)))
 
 
-def _narratives(run: Run, rows: list[dict[str, object]]) -> dict[tuple[object, object], str]:
+def _narratives(run: Run, read: Iterable[Reading]) -> dict[tuple[str, str], str]:
     """Narratives of the complaints in which something was read there, by organisation and id."""
     wanted = {
-        (one["source_org"], one["record_id"])
-        for one in rows
-        if one["field"] == NARRATIVE and one["record_kind"] == RecordKind.COMPLAINT
+        (one.source_org, one.record_id)
+        for one in read
+        if one.field == NARRATIVE and one.record_kind == RecordKind.COMPLAINT
     }
-    ids = pa.array(sorted({str(record_id) for _, record_id in wanted}), pa.string())
+    ids = pa.array(sorted({record_id for _, record_id in wanted}), pa.string())
     where = pc.field("complaint_id").isin(ids) & pc.field("narrative").is_valid()
     told = {}
-    for batch in tables.batches(
-        run, COMPLAINTS, ["source_org", "complaint_id", "narrative"], where
-    ):
-        for one in tables.rows(batch):
-            if (key := (one["source_org"], one["complaint_id"])) in wanted:
-                told[key] = one["narrative"]
+    names = ["source_org", "complaint_id", "narrative"]
+    for batch in tables.batches(run, COMPLAINTS, names, where):
+        columns = (batch[name].to_pylist() for name in names)
+        for org, complaint_id, narrative in zip(*columns, strict=True):
+            if (org, complaint_id) in wanted:
+                told[org, complaint_id] = narrative
     return told
 
 
-def _around(row: Mapping[str, object], told: Mapping[tuple[object, object], str]) -> dict[str, Any]:
-    """The words around a reading; none where the narrative does not hold it at that place."""
-    narrative = told.get((row["source_org"], row["record_id"]))
-    start, end = row["start"], row["end"]
-    if row["field"] != NARRATIVE or narrative is None:
-        return {}
-    if not isinstance(start, int) or not isinstance(end, int):
-        return {}
-    if narrative[start:end] != row["raw"]:
-        return {}
-    return {
-        "before": narrative[max(start - AROUND, 0) : start],
-        "after": narrative[end : end + AROUND],
-    }
+def _quoted(one: Reading, told: Mapping[tuple[str, str], str]) -> Reading:
+    """A reading with the words around it; without where no narrative holds it at that place."""
+    if one.field != NARRATIVE or one.start is None or one.end is None:
+        return one
+    narrative = told.get((one.source_org, one.record_id))
+    if narrative is None or narrative[one.start : one.end] != one.raw:
+        return one
+    before = narrative[max(one.start - AROUND, 0) : one.start]
+    return one._replace(before=before, after=narrative[one.end : one.end + AROUND])

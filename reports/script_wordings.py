@@ -45,28 +45,51 @@ class Script:
     more: int
 
 
-def wordings(
-    run: Run, suppliers: Iterable[Row], cluster_of: Mapping[str, str]
-) -> dict[str, Wordings]:
-    """For each cluster the wordings told in records that name one of its members."""
+def wordings(run: Run, suppliers: Iterable[Row], members: pa.Table) -> dict[str, Wordings]:
+    """For each cluster the wordings told in records that name one of its members.
+
+    `members` are those of the clusters, with columns `entity_id` and `cluster_id`.
+    """
     ids = {one["entity_id"] for one in suppliers if one["kind"] == EntityKind.SCRIPT}
     if not ids:
         return {}
-    is_script = pc.field("entity_id").isin(pa.array(sorted(ids), pa.string()))
-    key = ["source_org", "record_kind", "record_id"]
-    told = tables.read(run, MENTIONS, [*key, "entity_id", "raw"], is_script)
-    of_record: dict[tuple[str, ...], set[str]] = defaultdict(set)
-    records = pc.field("record_id").isin(told["record_id"].unique())
-    members = pc.field("entity_id").isin(pa.array(sorted(cluster_of), pa.string()))
-    for batch in tables.batches(run, MENTIONS, [*key, "entity_id"], records & members):
-        for one in tables.rows(batch):
-            of_record[tuple(one[name] for name in key)].add(cluster_of[one["entity_id"]])
+    told = _told(run, pa.array(sorted(ids), pa.string()))
+    naming = _naming(run, told["record_id"].unique(), members.select(["entity_id", "cluster_id"]))
+    both = told.join(naming, keys=_RECORD, join_type="inner")
+    counted = both.group_by(["cluster_id", "entity_id", "raw"]).aggregate([([], "count_all")])
     found: dict[str, Wordings] = defaultdict(lambda: defaultdict(Counter))
-    for one in tables.rows(told):
-        for cluster_id in of_record.get(tuple(one[name] for name in key), ()):
-            if one["raw"]:
-                found[cluster_id][one["entity_id"]][one["raw"][:SHOWN]] += 1
+    columns = (counted[name].to_pylist() for name in counted.column_names)
+    for cluster_id, script, raw, count in zip(*columns, strict=True):
+        found[cluster_id][script][raw] = count
     return found
+
+
+_RECORD = ["source_org", "record_kind", "record_id"]
+
+
+def _told(run: Run, scripts: pa.Array) -> pa.Table:
+    """Where these scripts were read, and as far as it is compared, what was told there."""
+    where = pc.field("entity_id").isin(scripts) & (pc.binary_length(pc.field("raw")) > 0)
+    names = [*_RECORD, "entity_id", "raw"]
+    found = tables.batches(run, MENTIONS, names, where)
+    schema = pa.schema([MENTIONS.schema.field(one) for one in names])
+    rows = pa.Table.from_batches(found, schema)
+    shown = pc.utf8_slice_codeunits(rows["raw"], 0, SHOWN)
+    return rows.set_column(names.index("raw"), "raw", shown)
+
+
+def _naming(run: Run, records: pa.Array, members: pa.Table) -> pa.Table:
+    """Which of these records name members of which clusters, each once."""
+    ids = members["entity_id"].combine_chunks()
+    where = pc.field("record_id").isin(records) & pc.field("entity_id").isin(ids)
+    names = [*_RECORD, "cluster_id"]
+    schema = pa.schema([(one, pa.string()) for one in names])
+    found = schema.empty_table()
+    for batch in tables.batches(run, MENTIONS, [*_RECORD, "entity_id"], where):
+        of = members["cluster_id"].take(pc.index_in(batch["entity_id"], ids))
+        part = pa.table([*(batch[one] for one in _RECORD), of], schema=schema)
+        found = pa.concat_tables([found, part.group_by(names).aggregate([])])
+    return found.group_by(names).aggregate([])
 
 
 def scripts(suppliers: Iterable[Row], told: Wordings) -> list[Script]:
