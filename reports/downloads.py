@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
-from functools import lru_cache
-from typing import Any
+from itertools import islice
 
 import pyarrow as pa
 
 from reports import graph_files, spreadsheet, stix
-from reports.cluster_facts import Facts
+from reports.cluster_facts import Gathered
 from reports.cluster_table import page_name
-from reports.graph_files import EDGE, EDGES, NODE, PLACED
+from reports.flat import flat_to_seconds
+from reports.graph_files import EDGES, NODES, PLACED
 from reports.layout import Point
 from transforms.output.desk import Put
 
-Row = dict[str, Any]
-
+_OF = {"id": "entity_id", "cluster": "cluster_id"}
+"""Attributes of a node that a member's row calls otherwise."""
+_NOWHERE = ("", (None, None))
 _COLUMNS = (
     "cluster_id",
     "entity_id",
@@ -39,61 +40,45 @@ _COLUMNS = (
 
 
 def write(
-    clusters: Sequence[Facts],
+    clusters: Gathered,
     places: Mapping[str, tuple[str, Point]],
     moment: datetime,
     run_id: str,
     put: Put,
 ) -> None:
     """Four files a cluster; `places` are those of members in its picture."""
-    sizes = [(len(one.members), len(one.inside)) for one in clusters]
-    members = [row for one in clusters for row in one.members]
-    links = [row for one in clusters for row in one.inside]
-    graphs = graph_files.several(_nodes(members, places), _edges(links), sizes)
-    for facts, (graphml, gexf) in zip(clusters, graphs, strict=True):
+    sizes = [(len(one.members), len(one.inside)) for one in clusters.facts]
+    nodes, edges = _nodes(clusters.members, places), _edges(clusters.inside)
+    graphs = graph_files.several(nodes, edges, sizes)
+    rows = _rows(clusters.members)
+    for facts, (graphml, gexf) in zip(clusters.facts, graphs, strict=True):
         stem = f"report/clusters/{page_name(facts.row['cluster_id'])}"
         put(f"{stem}.graphml", graphml)
         put(f"{stem}.gexf", gexf)
-        put(f"{stem}.csv", [_csv(facts.members)])
+        put(f"{stem}.csv", [spreadsheet.write(_COLUMNS, islice(rows, len(facts.members)))])
         put(f"{stem}.stix.json", [stix.bundle(facts, moment, run_id)])
 
 
-def _csv(members: list[Row]) -> bytes:
-    return spreadsheet.write(_COLUMNS, [[_flat(one[name]) for name in _COLUMNS] for one in members])
+def _rows(members: pa.Table) -> Iterator[tuple[object, ...]]:
+    """Rows of the spreadsheets, those of one cluster after those of another."""
+    columns = (flat_to_seconds(members[name]).to_pylist() for name in _COLUMNS)
+    return zip(*columns, strict=True)
 
 
-def _nodes(members: Sequence[Row], places: Mapping[str, tuple[str, Point]]) -> pa.Table:
-    at = [places.get(one["entity_id"]) for one in members]
-    columns = [
-        [one["entity_id"] for one in members],
-        *(_column(members, "cluster_id" if name == "cluster" else name) for name, _ in NODE),
-        # GEXF has y upwards, a page downwards.
-        [None if one is None else round(1600 * one[1][0], 1) for one in at],
-        [None if one is None else -round(1000 * one[1][1], 1) for one in at],
-    ]
-    return _table(columns, PLACED)
+def _nodes(members: pa.Table, places: Mapping[str, tuple[str, Point]]) -> pa.Table:
+    points = [places.get(one, _NOWHERE)[1] for one in members["entity_id"].to_pylist()]
+    columns = {name: flat_to_seconds(members[_OF.get(name, name)]) for name in NODES.names}
+    # GEXF has y upwards, a page downwards.
+    columns["x"] = _axis(None if x is None else round(1600 * x, 1) for x, _ in points)
+    columns["y"] = _axis(None if y is None else -round(1000 * y, 1) for _, y in points)
+    return pa.table(columns, schema=PLACED)
 
 
-def _edges(links: Sequence[Row]) -> pa.Table:
-    ends = ([one[end] for one in links] for end in ("entity_a", "entity_b"))
-    return _table([*ends, *(_column(links, name) for name, _ in EDGE)], EDGES)
+def _edges(links: pa.Table) -> pa.Table:
+    names = {"source": "entity_a", "target": "entity_b"}
+    columns = {name: flat_to_seconds(links[names.get(name, name)]) for name in EDGES.names}
+    return pa.table(columns, schema=EDGES)
 
 
-def _table(columns: Iterable[list[object]], schema: pa.Schema) -> pa.Table:
-    arrays = [pa.array(one, kind.type) for one, kind in zip(columns, schema, strict=True)]
-    return pa.table(arrays, schema=schema)
-
-
-def _column(rows: Sequence[Row], name: str) -> list[object]:
-    return [_flat(one[name]) for one in rows]
-
-
-def _flat(value: object) -> object:
-    if isinstance(value, list):
-        return "; ".join(value)
-    return _moment_of(value) if isinstance(value, datetime) else value
-
-
-@lru_cache(maxsize=65_536)
-def _moment_of(value: datetime) -> str:
-    return f"{value:%Y-%m-%dT%H:%M:%SZ}"
+def _axis(values: Iterable[float | None]) -> pa.Array:
+    return pa.array(values, pa.float64())

@@ -10,7 +10,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from reports.cluster_facts import Facts
+from reports.cluster_facts import Facts, Gathered
 from schemas.manifest import Alarm
 
 Row = dict[str, Any]
@@ -46,6 +46,14 @@ def facts(whole: Facts) -> Facts:
         soft=_told(whole.soft),
         readings=[],
     )
+
+
+def gathered(whole: Gathered) -> Gathered:
+    """Clusters as `facts` leaves them, their table of members too."""
+    reasons = [reason(one) for one in whole.members["reason"].to_pylist()]
+    at = whole.members.schema.get_field_index("reason")
+    members = whole.members.set_column(at, "reason", pa.array(reasons, pa.string()))
+    return replace(whole, facts=[facts(one) for one in whole.facts], members=members)
 
 
 def _told(rows: Iterable[Row]) -> list[Row]:

@@ -23,7 +23,7 @@ from reports import (
     single_page,
     whole_graph,
 )
-from reports.cluster_facts import gather
+from reports.cluster_facts import gathered
 from reports.cluster_page import Context
 from reports.cluster_table import ClusterTable, Page, cluster_table
 from reports.joint_page import Joint
@@ -168,11 +168,11 @@ def _clusters(
 ) -> pa.Table:
     """Pages and downloads of some clusters; returns where their members stand."""
     ids = [one for page in group for one in page.ids]
-    gathered = gather(source, ids, narratives=not context.redact)
-    found = {one.row["cluster_id"]: one for one in gathered}
+    whole = gathered(source, ids, narratives=not context.redact)
     if context.redact:
-        found = {one: redaction.facts(facts) for one, facts in found.items()}
-    stood = places.of(source, before, [m["entity_id"] for one in gathered for m in one.members])
+        whole = redaction.gathered(whole)
+    found = dict(zip(ids, whole.facts, strict=True))
+    stood = places.of(source, before, whole.members["entity_id"].to_pylist())
     kept: dict[str, tuple[str, Point]] = {}
     for page in group:
         content = [found[one] for one in page.ids]
@@ -183,7 +183,7 @@ def _clusters(
         drawn = placed(facts, stood.of(one["entity_id"] for one in facts.members))
         kept |= {one: (facts.row["cluster_id"], point) for one, point in drawn.items()}
         put(f"report/clusters/{page.name}.html", [cluster_page.render(facts, drawn, context)])
-    downloads.write([found[one] for one in ids], kept, moment, context.run_id, put)
+    downloads.write(whole, kept, moment, context.run_id, put)
     return places.table(kept)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 
 from reports.text import plain
 
@@ -23,7 +24,10 @@ def write(header: Sequence[str], rows: Iterable[Sequence[object]]) -> bytes:
 
 
 def _cell(value: object) -> object:
-    if not isinstance(value, str):
-        return value
+    return _harmless(value) if isinstance(value, str) else value
+
+
+@lru_cache(maxsize=16_384)
+def _harmless(value: str) -> str:
     text = plain(value, TEXT_LIMIT)
     return f"'{text}" if text.lstrip().startswith(_FORMULA) else text

@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from reports import redaction, tables
+from reports.flat import flat
 from reports.graph_files import EDGES, NODES, PLACED, gexf, graphml
 from reports.lookup import Lookup
 from reports.tables import Run
@@ -90,17 +91,8 @@ def edges(run: Run) -> Iterator[pa.Table]:
 
 def _table(schema: pa.Schema, columns: dict[str, pa.ChunkedArray], rows: pa.Table) -> pa.Table:
     """Columns made and taken over: organisations joined, times as ISO 8601 text."""
-    made = dict(columns)
-    for one in schema:
-        if one.name in made:
-            continue
-        column = rows[one.name]
-        if pa.types.is_list(column.type):
-            column = pc.binary_join(column, "; ")
-        elif pa.types.is_timestamp(column.type):
-            column = pc.strftime(column, "%Y-%m-%dT%H:%M:%SZ")
-        made[one.name] = column
-    return pa.table([made[name] for name in schema.names], schema=schema)
+    made = {one: columns[one] if one in columns else flat(rows[one]) for one in schema.names}
+    return pa.table(made, schema=schema)
 
 
 def _ids(run: Run) -> pa.Array:
