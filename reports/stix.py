@@ -21,7 +21,8 @@ the validator of OASIS; `stix_check` does so for a bundle that is to be sealed.
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from functools import lru_cache
+from typing import Any, NamedTuple
 
 import orjson
 
@@ -53,12 +54,12 @@ def bundle(facts: Facts, moment: datetime, run_id: str, tlp: str = DEFAULT_TLP) 
     Raises KeyError for an unknown TLP level.
     """
     tlp_object = marking(tlp)
-    key = (run_id, facts.row["cluster_id"])
     author = _author()
     marked = {"object_marking_refs": [tlp_object["id"]]}
     made_at = timestamp(moment, "milliseconds")
     times = {"created": made_at, "modified": made_at}
-    made = {**times, "created_by_ref": author["id"], **marked}
+    made = times | marked | {"created_by_ref": author["id"], "lang": "en"}
+    key = Key(run_id, facts.row["cluster_id"], made)
     orgs = [_organisation(one) for one in facts.row["orgs"]]
     people = [one | marked | times for one in (author, *orgs)]
     observables = {one["entity_id"]: observable(one["entity_id"]) for one in facts.members}
@@ -80,9 +81,9 @@ def bundle(facts: Facts, moment: datetime, run_id: str, tlp: str = DEFAULT_TLP) 
     ]
     sighting = _sighting(facts, infrastructure["id"], observed, orgs, key)
     said = [infrastructure, *observed, *ties, sighting, _note(infrastructure["id"], key)]
-    content = [*people, *(one | marked for one in distinct), *(one | made for one in said)]
-    whole = [tlp_object, *content, _grouping(facts, content, key) | made]
-    return _written(own_id("bundle", *key, tlp), whole)
+    content = [*people, *(one | marked for one in distinct), *said]
+    whole = [tlp_object, *content, _grouping(facts, content, key)]
+    return _written(own_id("bundle", key.run_id, key.cluster_id, tlp), whole)
 
 
 def _written(bundle_id: str, objects: list[Object]) -> bytes:
@@ -90,16 +91,20 @@ def _written(bundle_id: str, objects: list[Object]) -> bytes:
     return b'{"id":"%s","objects":[\n%s\n],"type":"bundle"}\n' % (bundle_id.encode(), lines)
 
 
-Key = tuple[str, str]
-"""Run and cluster: what the ids of a bundle's objects hang on."""
+class Key(NamedTuple):
+    """Run and cluster, what the ids of a bundle's objects hang on; and what all of them say."""
+
+    run_id: str
+    cluster_id: str
+    made: Object
 
 
 def _object(kind: str, key: Key, *parts: str, **properties: object) -> Object:
     return {
         "type": kind,
         "spec_version": "2.1",
-        "id": own_id(kind, *key, *parts),
-        "lang": "en",
+        "id": own_id(kind, key.run_id, key.cluster_id, *parts),
+        **key.made,
         **properties,
     }
 
@@ -144,7 +149,7 @@ def _infrastructure(facts: Facts, key: Key) -> Object:
         **_interval(row),
         external_references=[
             {"source_name": "ringtrace", "external_id": row["cluster_id"]},
-            {"source_name": "ringtrace run", "external_id": key[0]},
+            {"source_name": "ringtrace run", "external_id": key.run_id},
         ],
     )
 
@@ -245,4 +250,9 @@ def _percent(share: float) -> int:
 
 
 def _listed(orgs: list[str]) -> str:
+    return _joined(tuple(orgs))
+
+
+@lru_cache(maxsize=4_096)
+def _joined(orgs: tuple[str, ...]) -> str:
     return ", ".join(plain(one, 40) for one in orgs)
