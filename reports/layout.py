@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import eigh, orthogonal_procrustes
 from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components, shortest_path
+from scipy.sparse.csgraph import shortest_path
 from scipy.spatial.distance import cdist
 from threadpoolctl import ThreadpoolController
 
@@ -86,11 +86,14 @@ def _distances(
     rows, columns = np.array(list(lengths) or np.empty((0, 2)), dtype=np.int64).T
     size = len(names)
     graph = coo_array((list(lengths.values()), (rows, columns)), shape=(size, size)).tocsr()
-    count, of = connected_components(graph, directed=False)
-    parts: list[list[int]] = [[] for _ in range(count)]
-    for place, part in enumerate(of):
-        parts[part].append(place)
-    return shortest_path(graph, directed=False), parts
+    distances = shortest_path(graph, directed=False)
+    parts: list[list[int]] = []
+    left = np.ones(size, np.bool_)
+    while left.any():
+        part = np.isfinite(distances[left.argmax()])
+        parts.append(np.flatnonzero(part).tolist())
+        left &= ~part
+    return distances, parts
 
 
 def _length(weight: float) -> float:
@@ -118,12 +121,13 @@ def _settled(start: Array, wanted: Array, hold: Array, held_at: Array, unit: flo
     """
     weights, wanted = _weights(wanted), np.where(np.isfinite(wanted), wanted, 0)
     solve = np.linalg.inv(np.diag(weights.sum(1)) - weights + hold)
+    drawn, held = -weights * wanted, hold @ held_at
     places = start
     for _ in range(ITERATIONS):
-        pull = -weights * wanted / np.maximum(cdist(places, places), 1e-9)
+        pull = drawn / np.maximum(cdist(places, places), 1e-9)
         np.fill_diagonal(pull, 0)
         np.fill_diagonal(pull, -pull.sum(1))
-        moved = solve @ (pull @ places + hold @ held_at)
+        moved = solve @ (pull @ places + held)
         step, places = float(np.abs(moved - places).max()), moved
         if step < SETTLED * unit:
             break

@@ -42,13 +42,26 @@ def sides(
     `links` are the cluster's accepted links. The part of the bridge's entity_a comes first.
     """
     cut = _ends(bridge)
-    graph = nx.Graph()
-    graph.add_nodes_from(members)
-    graph.add_edges_from(_ends(link) for link in links if _ends(link) != cut)
-    near = nx.node_connected_component(graph, cut[0])
-    if cut[1] in near:
+    near: dict[str, list[str]] = {one: [] for one in members}
+    for link in links:
+        a, b = _ends(link)
+        if (a, b) != cut:
+            near.setdefault(a, []).append(b)
+            near.setdefault(b, []).append(a)
+    part = _reached(near, cut[0])
+    if cut[1] in part:
         return None
-    return sorted(near), sorted(nx.node_connected_component(graph, cut[1]))
+    return sorted(part), sorted(_reached(near, cut[1]))
+
+
+def _reached(near: Mapping[str, Sequence[str]], start: str) -> set[str]:
+    """All that hangs together with `start`."""
+    found, waiting = {start}, [start]
+    while waiting:
+        more = [one for one in near[waiting.pop()] if one not in found]
+        found.update(more)
+        waiting += more
+    return found
 
 
 def _ends(link: Row) -> tuple[str, str]:
