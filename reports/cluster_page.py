@@ -6,6 +6,7 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from reports import drawings, page, rows, text
@@ -95,6 +96,8 @@ def render(facts: Facts, places: Mapping[str, Point], context: Context) -> bytes
         most_country=max((count or 0 for _, count in by_country), default=0),
         bridges=bridges(facts),
         decisions=decisions(facts),
+        handover_rows=rows.handovers(lives.handovers),
+        variants=rows.variants,
         near=(near := facts.near[:NEAR_LIMIT]),
         near_rows=rows.near(near, context.pages),
         links=(links := facts.inside[:LINK_LIMIT]),
@@ -241,16 +244,20 @@ def _sighted(row: Row | None) -> str:
 
 
 def _span(row: Row) -> str:
-    """From when to when, by day; strftime takes four times as long."""
-    return f"{row['first_seen'].isoformat()[:10]} to {row['last_seen'].isoformat()[:10]}"
+    """From when to when, by day."""
+    return f"{text.plain_day(row['first_seen'])} to {text.plain_day(row['last_seen'])}"
 
 
 def _evidence(row: Row) -> str:
-    orgs = ", ".join(text.plain(one, 40) for one in row["orgs"][:4])
     return (
-        f"{row['complaints']} complaints, {row['calls']} calls, {row['victims']} victims; {orgs}; "
-        f"{_span(row)}; weight {row['weight']:.2f}"
+        f"{row['complaints']} complaints, {row['calls']} calls, {row['victims']} victims; "
+        f"{_first_orgs(tuple(row['orgs'][:4]))}; {_span(row)}; weight {row['weight']:.2f}"
     )
+
+
+@lru_cache(maxsize=4_096)
+def _first_orgs(orgs: tuple[str, ...]) -> str:
+    return ", ".join(text.plain(one, 40) for one in orgs)
 
 
 def _verdict(row: Row) -> str:

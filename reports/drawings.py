@@ -85,10 +85,11 @@ class _Written(svg.Element):
 def _lines(drawn: Picture) -> Iterable[svg.Element]:
     """All lines of a style and width as one path; `graph.js` draws those of a selection again."""
     traced: dict[tuple[str, bool, float], list[str]] = {}
-    for one in drawn.lines:
-        a, b = drawn.nodes[one.a], drawn.nodes[one.b]
-        like = (one.style, a.supplier or b.supplier, one.width)
-        traced.setdefault(like, []).append(f"M{a.x} {a.y}L{b.x} {b.y}")
+    at = [f"{one.x} {one.y}" for one in drawn.nodes]
+    supplier = [one.supplier for one in drawn.nodes]
+    for a, b, width, style in drawn.lines:
+        like = (style, supplier[a] or supplier[b], width)
+        traced.setdefault(like, []).append(f"M{at[a]}L{at[b]}")
     for (style, to_supplier, width), steps in traced.items():
         classes = [style, *(["to-supplier"] if to_supplier else [])]
         yield svg.Path(class_=classes, stroke_width=width, d=[_Traced("".join(steps))])

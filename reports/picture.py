@@ -8,7 +8,8 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from functools import lru_cache
+from typing import Any, Literal, NamedTuple
 
 from reports import text
 from reports.cluster_facts import DRAWN_SUPPLIERS, Facts
@@ -29,8 +30,7 @@ LETTER = 5.6
 """Width of a letter of a label, in units of the picture (10 px sans serif)."""
 
 
-@dataclass(frozen=True)
-class Node:
+class Node(NamedTuple):
     """A member or a supplier."""
 
     entity_id: str
@@ -43,8 +43,7 @@ class Node:
     about: str
 
 
-@dataclass(frozen=True)
-class Line:
+class Line(NamedTuple):
     """A link between two nodes, as places in `Picture.nodes`."""
 
     a: int
@@ -113,7 +112,9 @@ def picture(facts: Facts, places: Mapping[str, Point]) -> Picture:
     at = {one.entity_id: place for place, one in enumerate(nodes)}
     weakest = {(one["entity_a"], one["entity_b"]) for one in facts.row["weakest_bridges"] or []}
     inside = [one for one in facts.inside if one["entity_a"] in at and one["entity_b"] in at]
-    links = sorted([*inside, *soft], key=_doubted)
+    every = [*inside, *soft]
+    links = [one for one in every if one["accepted"]]
+    links += [one for one in every if not one["accepted"]]
     return Picture(
         nodes=nodes,
         lines=[_line(one, at, weakest) for one in links[:LINK_LIMIT]],
@@ -122,10 +123,6 @@ def picture(facts: Facts, places: Mapping[str, Point]) -> Picture:
         left_out=max(len(links) - LINK_LIMIT, 0),
         undrawn=len(facts.members) - len(members),
     )
-
-
-def _doubted(link: Row) -> bool:
-    return not link["accepted"]
 
 
 def _member(row: Row, point: Point, most: int, crowd: float) -> Node:
@@ -191,10 +188,15 @@ def _line(row: Row, at: dict[str, int], weakest: set[tuple[str, str]]) -> Line:
     return Line(
         a=at[row["entity_a"]],
         b=at[row["entity_b"]],
-        # In halves, so that lines of a width can be drawn together.
-        width=round(1.4 + 1.4 * math.log1p(row["weight"])) / 2,
+        width=_width(row["weight"]),
         style=style,
     )
+
+
+@lru_cache(maxsize=4_096)
+def _width(weight: float) -> float:
+    """In halves, so that lines of a width can be drawn together."""
+    return round(1.4 + 1.4 * math.log1p(weight)) / 2
 
 
 def _labels(nodes: Iterable[Node]) -> list[Label]:
@@ -218,7 +220,7 @@ def _labels(nodes: Iterable[Node]) -> list[Label]:
         )
         for anchor, x, y, left in spots:
             box = (left, y - 9, left + wide, y + 2)
-            if box[0] < 0 or box[2] > WIDTH or any(_overlap(box, other) for other in taken):
+            if box[0] < 0 or box[2] > WIDTH or _covers(box, taken):
                 continue
             taken.append(box)
             labels.append(Label(place, round(x, 1), round(y, 1), anchor, short))
@@ -229,5 +231,7 @@ def _labels(nodes: Iterable[Node]) -> list[Label]:
 Box = tuple[float, float, float, float]
 
 
-def _overlap(a: Box, b: Box) -> bool:
-    return a[0] < b[2] and b[0] < a[2] and a[1] < b[3] and b[1] < a[3]
+def _covers(box: Box, taken: Iterable[Box]) -> bool:
+    """Whether a box lies over any that is taken."""
+    left, top, right, bottom = box
+    return any(left < c and a < right and top < d and b < bottom for a, b, c, d in taken)

@@ -8,13 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from markupsafe import Markup, escape
 
 from reports.evidence import Reading
 from reports.phrases import cluster_link, identifier, names, where_read
+from reports.script_wordings import SHOWN, Variant
 from reports.text import NOT_KNOWN, fraction, number, utc, visible
+from reports.timeline import Handover
 
 Row = Mapping[str, Any]
 
@@ -90,7 +93,7 @@ def links(rows: Iterable[Row], *, redact: bool) -> Markup:
     """Links between members; a reader outside does not see the ids of their records."""
     return _safe(
         f'<tr><th scope="row">{identifier(one["entity_a"])}<br>{identifier(one["entity_b"])}</th>'
-        f"<td>{escape(one['strength'])}</td>"
+        f"<td>{_word(one['strength'])}</td>"
         f'<td class="num">{fraction(one["weight"])}</td>'
         f'<td class="num">{number(one["complaints"])}</td>'
         f'<td class="num">{number(one["calls"])}</td>'
@@ -119,7 +122,7 @@ def near(rows: Iterable[Row], pages: Mapping[str, str]) -> Markup:
 def suppliers(rows: Iterable[Row], pages: Mapping[str, str]) -> Markup:
     """Suppliers, each with other clusters that it serves."""
     return _safe(
-        f'<tr><th scope="row">{identifier(one["entity_id"])}</th><td>{escape(one["kind"])}</td>'
+        f'<tr><th scope="row">{identifier(one["entity_id"])}</th><td>{_word(one["kind"])}</td>'
         f'<td class="num">{number(one["records"])}</td><td class="num">{number(one["clusters"])}'
         f"</td><td>{', '.join(cluster_link(other, pages) for other in one['others']) or NOT_KNOWN}"
         "</td></tr>"
@@ -131,11 +134,41 @@ def readings(rows: Iterable[Reading]) -> Markup:
     """Where identifiers were read."""
     return _safe(
         f'<tr><th scope="row">{identifier(one.entity_id)}</th>'
-        f'<td>{visible(one.source_org, 40)}<span class="sub">{escape(one.record_kind)} '
+        f'<td>{visible(one.source_org, 40)}<span class="sub">{_word(one.record_kind)} '
         f'{identifier(one.record_id)}</span></td><td class="time">{utc(one.observed_at)}</td>'
-        f'<td>{escape(one.role)}</td>\n<td class="told">{where_read(one)}</td></tr>\n'
+        f'<td>{_word(one.role)}</td>\n<td class="told">{where_read(one)}</td></tr>\n'
         for one in rows
     )
+
+
+def handovers(rows: Iterable[Handover]) -> Markup:
+    """Identifiers that gave way to others."""
+    return _safe(
+        f'<tr><th scope="row">{identifier(one.before)}</th><td class="time">{utc(one.last_seen)}'
+        f'</td><td>{identifier(one.after)}</td><td class="time">{utc(one.first_seen)}</td></tr>'
+        for one in rows
+    )
+
+
+def variants(rows: Iterable[Variant]) -> Markup:
+    """Wordings of a script, marked where the template has other words."""
+    return _safe(
+        f'<tr><th scope="row">{"".join(map(_piece, one.pieces))}</th>'
+        f'<td class="num">{number(one.told)}</td></tr>'
+        for one in rows
+    )
+
+
+def _piece(piece: tuple[str, bool]) -> str:
+    words, differs = piece
+    shown = visible(words, SHOWN)
+    return f"<mark>{shown}</mark> " if differs else f"{shown} "
+
+
+@lru_cache(maxsize=4_096)
+def _word(word: str) -> Markup:
+    """One of the few words that a column has."""
+    return escape(word)
 
 
 def _sub(inner: str) -> str:

@@ -6,6 +6,7 @@ import difflib
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import pyarrow as pa
@@ -29,7 +30,7 @@ SHOWN = 2_000
 class Variant:
     """One wording: pieces as (text, whether the template has them otherwise)."""
 
-    pieces: list[tuple[str, bool]]
+    pieces: tuple[tuple[str, bool], ...]
     told: int
 
 
@@ -115,11 +116,13 @@ def scripts(suppliers: Iterable[Row], told: Wordings) -> list[Script]:
     return found
 
 
-def _compared(template: str, wording: str) -> list[tuple[str, bool]]:
+@lru_cache(maxsize=1_024)
+def _compared(template: str, wording: str) -> tuple[tuple[str, bool], ...]:
+    """A script is read out for many clusters: most wordings come again."""
     words = wording.split()
     matcher = difflib.SequenceMatcher(None, template.split(), words, autojunk=False)
-    return [
+    return tuple(
         (" ".join(words[start:end]), tag != "equal")
         for tag, _, _, start, end in matcher.get_opcodes()
         if end > start
-    ]
+    )

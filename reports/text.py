@@ -1,6 +1,7 @@
 """How values are written for people: hostile text made harmless, numbers, money and times.
 
-Every function but `plain` and `short` gives HTML that is safe to place inside an element.
+Every function but `plain`, `short` and `plain_day` gives HTML that is safe to place inside an
+element.
 """
 
 from __future__ import annotations
@@ -97,6 +98,12 @@ def utc(moment: datetime | None) -> Markup:
         return NOT_KNOWN
     stamp = moment.isoformat(timespec="seconds").replace("+00:00", "Z")
     return Markup(f"<time>{stamp}</time>")  # noqa: S704 - digits, colons, a letter
+
+
+@lru_cache(maxsize=65_536)
+def plain_day(moment: datetime) -> str:
+    """The date of a time, ISO 8601, as text; strftime takes four times as long."""
+    return moment.isoformat()[:10]
 
 
 def day(moment: datetime | None) -> Markup:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections import Counter
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from functools import cached_property
 from typing import Any
 
 from reports.cluster_facts import Facts
+from reports.text import plain_day
 
 Row = dict[str, Any]
 
@@ -71,38 +72,56 @@ def timeline(facts: Facts) -> Timeline:
     start = min(one["first_seen"] for one in shown).date()
     end = max(one["last_seen"] for one in shown).date() + timedelta(days=1)
     days = max((end - start).days, 1)
-    scale = (WIDTH - LABELS) / days
+    grid = _Grid(start, (WIDTH - LABELS) / days, math.ceil(days / STEPS))
     place = {one["entity_id"]: TOP + n * ROW for n, one in enumerate(shown)}
-    lives = [_life(one, place[one["entity_id"]], start, scale, days, facts) for one in shown]
+    lives = [_life(one, place[one["entity_id"]], grid, facts) for one in shown]
     return Timeline(
         lives=lives,
-        ticks=_ticks(start, end, scale),
-        handovers=_handovers(facts, shown, place, start, scale),
+        ticks=_ticks(start, end, grid.scale),
+        handovers=_handovers(facts, shown, place, grid),
         height=TOP + len(shown) * ROW + 4,
         left_out=len(facts.members) - len(shown),
     )
 
 
-def _life(one: Row, y: int, start: date, scale: float, days: int, facts: Facts) -> Life:
-    step = math.ceil(days / STEPS)
-    cells: Counter[int] = Counter()
-    for day, count in facts.days.get(one["entity_id"], Counter()).items():
-        cells[(day - start).days // step] += count
-    most = max(cells.values(), default=1)
-    x = LABELS + (one["first_seen"].date() - start).days * scale
-    lasted = (one["last_seen"].date() - one["first_seen"].date()).days + 1
+@dataclass(frozen=True)
+class _Grid:
+    """Days from `start`, each `scale` wide; readings are counted in cells of `step` days."""
+
+    start: date
+    scale: float
+    step: int
+
+    def x(self, day: date, after: int = 0) -> float:
+        """Where a day starts, or one so many days after it."""
+        return LABELS + ((day - self.start).days + after) * self.scale
+
+    @cached_property
+    def cell(self) -> float:
+        """How wide a cell is drawn."""
+        return round(max(self.step * self.scale - 0.5, 1.5), 1)
+
+
+def _life(one: Row, y: int, grid: _Grid, facts: Facts) -> Life:
+    first, last = one["first_seen"].date(), one["last_seen"].date()
+    counts: dict[int, int] = {}
+    for day, count in facts.days.get(one["entity_id"], {}).items():
+        at = (day - grid.start).days // grid.step
+        counts[at] = counts.get(at, 0) + count
+    most = max(counts.values(), default=1)
+    lasted = (last - first).days + 1
     boxes: dict[int, list[tuple[float, float]]] = {}
-    for at, count in sorted(cells.items()):
-        box = (round(LABELS + at * step * scale, 1), round(max(step * scale - 0.5, 1.5), 1))
+    for at, count in sorted(counts.items()):
+        box = (round(LABELS + at * grid.step * grid.scale, 1), grid.cell)
         boxes.setdefault(math.ceil(SHADES * count / most), []).append(box)
     return Life(
         entity_id=one["entity_id"],
         kind=one["kind"],
         y=y,
-        x=round(x, 1),
-        width=round(max(lasted * scale, 2), 1),
+        x=round(grid.x(first), 1),
+        width=round(max(lasted * grid.scale, 2), 1),
         shades=sorted(boxes.items()),
-        about=f"{one['first_seen']:%Y-%m-%d} to {one['last_seen']:%Y-%m-%d}, {lasted} days",
+        about=f"{plain_day(one['first_seen'])} to {plain_day(one['last_seen'])}, {lasted} days",
     )
 
 
@@ -118,29 +137,27 @@ def _ticks(start: date, end: date, scale: float) -> list[tuple[float, str]]:
 
 
 def _handovers(
-    facts: Facts, shown: list[Row], place: dict[str, int], start: date, scale: float
+    facts: Facts, shown: list[Row], place: dict[str, int], grid: _Grid
 ) -> list[Handover]:
     """Pairs of one kind, linked or with a neighbour in common, of which one follows the other.
 
-    Each gives way to one and follows one at most; the shortest gaps are paired first.
+    Each gives way to one and follows one at most; the shortest gaps are paired first. `shown` are
+    the members by first sight.
     """
     linked: dict[str, set[str]] = {one["entity_id"]: set() for one in facts.members}
     for one in facts.inside:
         linked[one["entity_a"]].add(one["entity_b"])
         linked[one["entity_b"]].add(one["entity_a"])
     pairs = []
-    for after in shown:
+    for rank, after in enumerate(shown):
         near = linked[after["entity_id"]]
-        for before in shown:
-            gap = after["first_seen"] - before["last_seen"]
-            follows = before["first_seen"] < after["first_seen"]
-            follows = follows and before["last_seen"] < after["last_seen"]
-            follows = follows and before["kind"] == after["kind"]
-            if not follows or not -OVERLAP_DAYS <= gap.days <= HANDOVER_DAYS:
+        for before in shown[:rank]:
+            if not _follows(before, after):
                 continue
             direct = before["entity_id"] in near
             if direct or near & linked[before["entity_id"]]:
-                order = (not direct, abs(gap), before["entity_id"], after["entity_id"])
+                gap = abs(after["first_seen"] - before["last_seen"])
+                order = (not direct, gap, before["entity_id"], after["entity_id"])
                 pairs.append((order, before, after))
     gave: set[str] = set()
     took: set[str] = set()
@@ -150,21 +167,26 @@ def _handovers(
             continue
         gave.add(before["entity_id"])
         took.add(after["entity_id"])
-        found.append(_handover(before, after, place, start, scale))
+        found.append(_handover(before, after, place, grid))
     return sorted(found, key=lambda one: (one.first_seen, one.after))
 
 
-def _handover(
-    before: Row, after: Row, place: dict[str, int], start: date, scale: float
-) -> Handover:
-    x1 = LABELS + ((before["last_seen"].date() - start).days + 1) * scale
-    x2 = LABELS + (after["first_seen"].date() - start).days * scale
+def _follows(before: Row, after: Row) -> bool:
+    if before["kind"] != after["kind"]:
+        return False
+    if before["first_seen"] >= after["first_seen"] or before["last_seen"] >= after["last_seen"]:
+        return False
+    gap = after["first_seen"] - before["last_seen"]
+    return -OVERLAP_DAYS <= gap.days <= HANDOVER_DAYS
+
+
+def _handover(before: Row, after: Row, place: dict[str, int], grid: _Grid) -> Handover:
     y1, y2 = (place[one["entity_id"]] + ROW // 2 for one in (before, after))
     return Handover(
         before=before["entity_id"],
         after=after["entity_id"],
         last_seen=before["last_seen"],
         first_seen=after["first_seen"],
-        start=(round(x1, 1), y1),
-        end=(round(x2, 1), y2),
+        start=(round(grid.x(before["last_seen"].date(), 1), 1), y1),
+        end=(round(grid.x(after["first_seen"].date()), 1), y2),
     )
