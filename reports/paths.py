@@ -7,8 +7,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
-import networkx as nx
-
 Row = Mapping[str, Any]
 
 
@@ -18,6 +16,8 @@ def strongest_path(links: Iterable[Row], a: str, b: str) -> list[Row]:
     A link of weight w is taken to hold with 1 - 2^-w (docs/evidence.md), and a path with the
     product of its links. Of equals, the same one is found for any order of the links.
     """
+    import networkx as nx  # noqa: PLC0415 - a process that writes pages has no use for it
+
     graph = nx.Graph()
     for link in sorted(links, key=_ends):
         graph.add_edge(

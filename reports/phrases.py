@@ -60,8 +60,8 @@ def where_read(one: Reading) -> Markup:
     """What was read, in the words around it, and where."""
     raw = f"<mark>{text.visible(one.raw, 200)!s}</mark>"
     if one.before is not None:
-        before = f"… {text.visible(one.before, 200)!s}" if one.before else ""
-        after = f"{text.visible(one.after, 200)!s} …" if one.after else ""
+        before = f"… {text.visible_once(one.before, 200)!s}" if one.before else ""
+        after = f"{text.visible_once(one.after, 200)!s} …" if one.after else ""
         raw = f"<q>{before}{raw}{after}</q>"
     span = "" if one.start is None else f" {one.start} to {one.end}"
     return _safe(f'{raw}<span class="sub">{text.visible(one.field, 60)!s}{span}</span>')

@@ -9,8 +9,8 @@ from __future__ import annotations
 import errno
 import os
 from collections.abc import Iterator, Sequence
-from datetime import UTC
-from itertools import pairwise
+from datetime import UTC, datetime
+from itertools import pairwise, repeat
 from typing import Any
 
 import numpy as np
@@ -27,6 +27,8 @@ Numbers = NDArray[np.int64]
 Order = Sequence[tuple[str, str]]
 """Columns to sort by, each `ascending` or `descending`; the last must make rows unique."""
 
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
 SPOOLED = ".spooled"
 """How a folder is called that holds some rows of a run for a moment, as Arrow's own files."""
 
@@ -35,6 +37,8 @@ _PARQUET = ds.ParquetFileFormat(
         pre_buffer=False, use_buffered_stream=True
     )
 )
+ENOUGH = 8_192
+"""Rows of a batch that need no others beside them: what is done with a batch has its own cost."""
 _ONE_BY_ONE = {"batch_readahead": 1, "fragment_readahead": 1, "batch_size": 32_768}
 """Reading far ahead takes twice the memory and no less time."""
 
@@ -53,11 +57,24 @@ def dataset(run: Run, table: Table) -> ds.Dataset:
 def batches(
     run: Run, table: Table, columns: Sequence[str], where: pc.Expression | None = None
 ) -> Iterator[pa.RecordBatch]:
-    """The non-empty batches of the chosen columns, of the rows that `where` wants."""
+    """The non-empty batches of the chosen columns, of the rows that `where` wants.
+
+    Where it wants few, those of several batches come together.
+    """
     found = dataset(run, table)
+    waiting: list[pa.RecordBatch] = []
     for batch in found.to_batches(columns=list(columns), filter=where, **_ONE_BY_ONE):
         if batch.num_rows:
-            yield batch
+            waiting.append(batch)
+        if sum(one.num_rows for one in waiting) >= ENOUGH:
+            yield _joined(waiting)
+            waiting = []
+    if waiting:
+        yield _joined(waiting)
+
+
+def _joined(found: list[pa.RecordBatch]) -> pa.RecordBatch:
+    return pa.concat_batches(found) if len(found) > 1 else found[0]
 
 
 def read(
@@ -77,7 +94,8 @@ def rows(table: pa.Table | pa.RecordBatch) -> list[dict[str, Any]]:
     """Rows as dicts. As Arrow's to_pylist, which takes four times as long."""
     names = table.schema.names
     columns = [values(table[name]) for name in names]
-    return [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
+    named = map(zip, repeat(names), zip(*columns, strict=True))
+    return [dict(row) for row in named]
 
 
 def values(column: pa.Array | pa.ChunkedArray) -> list[Any]:
@@ -85,8 +103,9 @@ def values(column: pa.Array | pa.ChunkedArray) -> list[Any]:
     if column.type != TIMESTAMP:
         return column.to_pylist()
     known = column.unique()
-    found = known.cast(pa.timestamp("us")).to_numpy(zero_copy_only=False).tolist()
-    moments = [None if one is None else one.replace(tzinfo=UTC) for one in found]
+    since = known.cast(pa.int64()).cast(pa.duration("us"))
+    found = since.to_numpy(zero_copy_only=False).tolist()
+    moments = [None if one is None else _EPOCH + one for one in found]
     return [moments[place] for place in pc.index_in(column, known).to_pylist()]
 
 

@@ -34,8 +34,11 @@ def visible(text: str | None, limit: int = TEXT_LIMIT) -> Markup:
     neither reorder what stands beside them nor hide (UTS 39, Unicode security mechanisms).
     `<bdi>` isolates the direction of the letters that remain.
     """
-    if not text:
-        return NOT_KNOWN
+    return NOT_KNOWN if not text else visible_once(text, limit)
+
+
+def visible_once(text: str, limit: int = TEXT_LIMIT) -> Markup:
+    """As `visible`, for a text that hardly comes again: it is not kept."""
     shown = text[:limit]
     if shown.isprintable():
         body = str(escape(shown))
