@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache, lru_cache
+from itertools import chain
 
 import svg
 from markupsafe import Markup, escape
@@ -171,21 +172,25 @@ def timeline(drawn: Timeline) -> Markup:
         f"Lives of {len(drawn.lives)} identifiers with {len(drawn.handovers)} handovers; "
         "the dates are in the table of identifiers"
     )
-    parts: list[svg.Element] = []
-    for x, day in drawn.ticks:
-        parts.append(svg.Line(class_=["tick"], x1=x, x2=x, y1=16, y2=drawn.height))
-        parts.append(svg.Text(class_=["day"], x=x + 3, y=12, text=day))
-    parts.append(_Written(markup="".join(map(_life, drawn.lives))))
-    parts.append(_Written(markup="".join(map(_handover, drawn.handovers))))
+    ticks = (_tick_form() % (x, x, drawn.height, x + 3, day) for x, day in drawn.ticks)
+    rows = map(_life, drawn.lives)
+    handovers = map(_handover, drawn.handovers)
     return _whole(
         svg.SVG(
             class_=["timeline"],
             viewBox=svg.ViewBoxSpec(0, 0, TIMELINE_WIDTH, drawn.height),
             width=TIMELINE_WIDTH,
-            elements=parts,
+            elements=[_Written(markup="".join(chain(ticks, rows, handovers)))],
             extra={"role": "img", "aria-label": said},
         )
     )
+
+
+@cache
+def _tick_form() -> str:
+    """A line at the start of a day, and the day."""
+    line = svg.Line(class_=["tick"], x1=_N, x2=_N, y1=16, y2=_N)
+    return f"{line}{svg.Text(class_=['day'], x=_N, y=12, text=_TEXT)}"
 
 
 def _life(one: Life) -> str:

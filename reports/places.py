@@ -62,8 +62,13 @@ def of(source: str, before: str | None, entity_ids: Sequence[str]) -> Places:
 
 def table(places: Mapping[str, tuple[str, Point]]) -> pa.Table:
     """Places as `PLACES`."""
-    rows = [
-        {"id": one, "cluster": cluster_id, "x": x, "y": y}
-        for one, (cluster_id, (x, y)) in places.items()
+    points = [point for _, point in places.values()]
+    columns = [
+        list(places),
+        [cluster_id for cluster_id, _ in places.values()],
+        [x for x, _ in points],
+        [y for _, y in points],
     ]
-    return pa.Table.from_pylist(rows, PLACES.schema)
+    schema = PLACES.schema
+    arrays = [pa.array(one, kind.type) for one, kind in zip(columns, schema, strict=True)]
+    return pa.table(arrays, schema=schema)

@@ -264,11 +264,14 @@ class _Links:
             hard = pc.equal(batch["strength"], Strength.HARD).to_numpy(zero_copy_only=False)
             one = (of_a >= 0) & (hard | (of_a == of_b) | self._drawn.wanted(b, of_a))
             other = (of_b >= 0) & (of_a != of_b) & (hard | self._drawn.wanted(a, of_b))
-            for ends, groups in ((b, np.where(one, of_a, -1)), (a, np.where(other, of_b, -1))):
+            for ends, of_ends, groups in (
+                (b, of_b, np.where(one, of_a, -1)),
+                (a, of_a, np.where(other, of_b, -1)),
+            ):
                 yield batch, groups
-                at = self._known.places(ends)
-                far = (groups >= 0) & (at >= 0) & (self._members.groups(ends) != groups)
-                pairs = np.column_stack([at[far], groups[far]])
+                out = np.flatnonzero((groups >= 0) & (of_ends != groups))
+                at = self._known.places(ends.take(pa.array(out)))
+                pairs = np.column_stack([at, groups[out]])[at >= 0]
                 self._ends.append(np.unique(pairs, axis=0))
 
     def ends(self) -> Part:

@@ -16,7 +16,13 @@ from reports.text import plain
 
 def joined(*pieces: pa.Array | str) -> pa.Array:
     """Rows of text from their pieces, of which one is a column; null where a piece is."""
-    return pc.binary_join_element_wise(*pieces, "")
+    merged: list[pa.Array | str] = []
+    for one in pieces:
+        if merged and isinstance(one, str) and isinstance(merged[-1], str):
+            merged[-1] += one
+        else:
+            merged.append(one)
+    return pc.binary_join_element_wise(*merged, "")
 
 
 def content(rows: pa.Array) -> memoryview:
@@ -44,9 +50,9 @@ _ODD = np.array([not re.fullmatch(_PLAIN, chr(one)) for one in range(256)])
 def values(column: pa.Array) -> pa.Array:
     """Values as XML has them."""
     if pa.types.is_floating(column.type):  # shortest digits, as Python and XML Schema have them
-        return pa.array(
-            [None if one is None else str(one) for one in column.to_pylist()], pa.string()
-        )
+        known = column.dictionary_encode()
+        shown = [str(one) for one in known.dictionary.to_pylist()]
+        return pa.array(shown, pa.string()).take(known.indices)
     if not pa.types.is_string(column.type):
         return pc.cast(column, pa.string())
     longest = pc.max(pc.binary_length(column)).as_py() or 0
