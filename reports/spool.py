@@ -43,9 +43,6 @@ Groups = NDArray[np.int64]
 Part = tuple[pa.RecordBatch, Groups]
 """Rows, and the group that each is for; those of -1 are for none."""
 
-HELD = 12 << 20
-"""Bytes of rows that are cut together: a group is read the faster, the fewer its pieces."""
-
 _OPTIONS = pa.ipc.IpcWriteOptions(compression="lz4")
 
 
@@ -105,36 +102,13 @@ class _Cut:
                 path.mkdir(parents=True)
                 sink = pa.ipc.new_file(str(path / "rows.arrow"), schema, options=_OPTIONS)
                 writers.append(stack.enter_context(sink))
-            for rows, groups in _together(parts):
+            for batch, groups in parts:
                 order = np.argsort(groups, kind="stable")
                 bounds = np.searchsorted(groups[order], every)
-                ordered = rows.take(pa.array(order))
+                rows = batch.take(pa.array(order[bounds[0] :]))
                 for group in np.flatnonzero(np.diff(bounds)):
-                    start, end = bounds[group : group + 2]
-                    writers[group].write_batch(ordered.slice(start, end - start))
-
-
-def _together(parts: Iterable[Part]) -> Iterator[Part]:
-    """The wanted rows of parts, those of small ones together."""
-    waiting: list[Part] = []
-    held = 0
-    for batch, groups in parts:
-        wanted = np.flatnonzero(groups >= 0)
-        if not len(wanted):
-            continue
-        rows = batch.take(pa.array(wanted)) if len(wanted) < len(groups) else batch
-        waiting.append((rows, groups[wanted]))
-        held += rows.nbytes
-        if held >= HELD:
-            yield _joined(waiting)
-            waiting, held = [], 0
-    if waiting:
-        yield _joined(waiting)
-
-
-def _joined(parts: Sequence[Part]) -> Part:
-    rows = pa.concat_batches([rows for rows, _ in parts])
-    return rows, np.concatenate([groups for _, groups in parts])
+                    start, end = bounds[group : group + 2] - bounds[0]
+                    writers[group].write_batch(rows.slice(start, end - start))
 
 
 class _Map:
