@@ -6,7 +6,6 @@ same bytes. Nothing here knows Beam: the processes do not load it.
 
 from __future__ import annotations
 
-import gc
 import os
 import pickle
 import subprocess
@@ -58,9 +57,7 @@ class OneProcess:
     def each(self, jobs: Iterable[Job[T]], seconds: float) -> Iterator[T]:  # noqa: ARG002
         """As `Desk`."""
         for job in jobs:
-            with _uncollected():
-                result = job(self._put)
-            yield result
+            yield job(self._put)
 
     def _put(self, name: str, pieces: Pieces) -> None:
         self.written.append(self.write(pieces, name))
@@ -129,19 +126,6 @@ class Failed:
 
     kind: str
     where: str
-
-
-@contextmanager
-def _uncollected() -> Iterator[None]:
-    """Jobs hold many rows and leave no cycles: to look for some takes an eighth of their time."""
-    if not gc.isenabled():
-        yield
-        return
-    gc.disable()
-    try:
-        yield
-    finally:
-        gc.enable()
 
 
 def _written(folder: str, pieces: Pieces, name: str) -> OutputFile:

@@ -1,6 +1,5 @@
 """A report's files are the same wherever its jobs are done, and a failed job fails the run."""
 
-import gc
 import os
 import signal
 import subprocess
@@ -36,10 +35,6 @@ def loaded(put):
     return sorted({one.partition(".")[0] for one in sys.modules})
 
 
-def collecting(put):
-    return gc.isenabled()
-
-
 def jobs(count):
     return [partial(job, f"file-{n}", n * 1_000) for n in range(count)]
 
@@ -67,14 +62,6 @@ def test_any_number_of_processes_writes_the_same_in_the_same_order(tmp_path):
         found[count] = written, below(tmp_path / str(count))
     assert found[1] == found[2] == found[3]
     assert len(found[1][0]) == len(found[1][1]) == 14
-
-
-@pytest.mark.parametrize("count", [1, 2])
-def test_no_cycles_are_looked_for_in_a_job_and_again_after_it(tmp_path, count):
-    assert done(tmp_path / "r", count, [collecting])[0] == [False]
-    with pytest.raises((ValueError, JobError)):
-        done(tmp_path / "r", count, [failing])
-    assert gc.isenabled()
 
 
 def test_little_work_starts_no_process(tmp_path):
