@@ -34,8 +34,8 @@ def found(
     """By row, ascending, what `places` finds in strings or null, where it finds anything."""
     rows = np.arange(len(texts))
     for hint in hints:
-        hinted = pc.match_substring_regex(texts.take(pa.array(rows)), hint) if len(rows) else []
-        rows = rows[np.flatnonzero(pc.fill_null(hinted, False))] if len(rows) else rows
+        hinted = pc.match_substring_regex(texts.take(pa.array(rows)), hint)
+        rows = rows[np.flatnonzero(pc.fill_null(hinted, False))]
     held = zip(rows.tolist(), texts.take(pa.array(rows)).to_pylist(), strict=True)
     spans = ((row, list(places(text))) for row, text in held)
     return {row: those for row, those in spans if those}

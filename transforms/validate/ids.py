@@ -55,13 +55,9 @@ def own_id(batch: Checking, id_field: str, victims: Iterable[tuple[np.ndarray, p
     digits = pc.replace_substring_regex(batch.typed[id_field], r"\D", "").to_pylist()
     bad = np.zeros(len(digits), bool)
     for rows, numbers in victims:
-        bad[
-            [
-                row
-                for row, own in zip(rows.tolist(), _digits(numbers).to_pylist(), strict=True)
-                if own and len(own) >= _LEAST and own in (digits[row] or "")
-            ]
-        ] = True
+        for row, own in zip(rows.tolist(), _digits(numbers).to_pylist(), strict=True):
+            if own and len(own) >= _LEAST and own in (digits[row] or ""):
+                bad[row] = True
     batch.refuse(
         bad, Code.ID_IS_CONTACT, id_field, "holds the victim's number; ids are shown, so change it"
     )
