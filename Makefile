@@ -71,8 +71,7 @@ pictures: $(READY)  ## take the pictures of the README again, in a Chromium
 	@$(BIN)/python -m benchmarks.pictures
 
 schemas: $(READY)  ## write the published contracts again after a change of schemas/ or options
-	@$(BIN)/python -m schemas.json_schema docs/schemas
-	@$(BIN)/python -m schemas.markdown docs/data-contract.md
+	@$(BIN)/python -m schemas.contract_docs docs
 	@$(BIN)/python -m pipelines.flex_template deploy/dataflow
 
 clean:  ## remove what these commands made

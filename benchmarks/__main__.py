@@ -8,12 +8,28 @@ import sys
 from benchmarks import batch, clusters, impersonation, overlap, phones, report, scripts, survival
 
 batch.main()
+
+
 clusters.main()
+
+
 phones.main()
+
+
 impersonation.main()
+
+
 scripts.main()
+
+
 report.main()
+
+
 survival.main()
+
+
 overlap.main(100_000)
+
+
 for module in ("benchmarks.peers", "benchmarks.flame"):
     subprocess.run([sys.executable, "-m", module], check=True)

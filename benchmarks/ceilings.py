@@ -24,16 +24,17 @@ import pyarrow.dataset as ds
 from benchmarks import clusters
 from pipelines import cli
 from schemas import epoch
+from transforms.arrow_util import hash_text
+from transforms.clustering_metrics import compare
 from transforms.graph import assign
-from transforms.graph.corroboration import Suppliers, suppliers_by_node
-from transforms.graph.incidence import Incidence, numbered
-from transforms.graph.modularity import smallest_members
-from transforms.graph.reach import countries_by_node
-from transforms.graph.resettling import resettle
-from transforms.scoring.metrics import compare
-from transforms.shuffle import hash_text
+from transforms.graph.incidence import Incidence, countries_by_node, numbered
+from transforms.graph.leiden import smallest_members
+from transforms.graph.refinement import resettle
+from transforms.graph.supplier_likelihood import Suppliers, suppliers_by_node
 
 WORLDS = ("120 rings, noise 2", "50 rings, noise 2", "120 rings, no calls", "one dominant of 60")
+
+
 SEEDS = (7001,)
 
 

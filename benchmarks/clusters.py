@@ -21,11 +21,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.dataset as ds
 
-from schemas.kinds import Strength
-from transforms.graph.components import components
-from transforms.scoring.metrics import compare
+from schemas.enums import Strength
+from transforms.clustering_metrics import compare
+from transforms.graph.connected_components import components
 
 COMPLAINTS = ["--complaints", "15000"]
+
+
 WORLDS = {
     "120 rings": [*COMPLAINTS, "--operations", "120"],
     "50 rings": [*COMPLAINTS, "--operations", "50"],
@@ -39,8 +41,14 @@ WORLDS = {
     "5 rings, 300": ["--complaints", "300", "--operations", "5"],
     "5 rings, 300, clean": ["--complaints", "300", "--operations", "5", "--noise", "0"],
 }
+
+
 SEEDS = (1001,)
+
+
 BASELINES = ("components", "components, at most 20 links", "Leiden, unweighted")
+
+
 HEADS = (
     "ringtrace",
     "precision",

@@ -3,8 +3,9 @@
 Twice as many edges as nodes (default 10 million nodes, 20 million edges) in blocks of 65,536:
 random pairs, scam-like (complaints that name a few of a ring's identifiers) and chains (each number
 met with the next alone). Three ways, each in a process of its own: the CombineFn of
-`transforms.graph.forest` over 16 parts that are then merged, scipy on the whole at once, and rounds
-of contraction before the CombineFn. With --beam the same through Beam's local runner.
+`transforms.graph.connected_components` over 16 parts that are then merged, scipy on the whole at
+once, and rounds of contraction before the CombineFn. With --beam the same through Beam's local
+runner.
 """
 
 from __future__ import annotations
@@ -20,13 +21,25 @@ import pyarrow as pa
 from apache_beam.options.pipeline_options import PipelineOptions
 
 from benchmarks import measured
-from transforms.graph.components import components
-from transforms.graph.contraction import Components, both_ways, name, relabel, tell
-from transforms.graph.forest import EDGE, SpanningForest
-from transforms.shuffle import batches_of, hash_numbers, split
+from transforms.arrow_util import hash_numbers
+from transforms.graph.connected_components import (
+    EDGE,
+    Components,
+    SpanningForest,
+    both_ways,
+    components,
+    name,
+    relabel,
+    tell,
+)
+from transforms.shuffle import batches_of, split
 
 NODES = 10_000_000
+
+
 PARTS = 16
+
+
 ROUNDS = 2
 
 

@@ -27,24 +27,25 @@ from benchmarks import measured
 from pipelines.cli import main as ringtrace
 from schemas.call import CALL_ACCEPTED
 from schemas.complaint import COMPLAINT_ACCEPTED
-from schemas.kinds import Role, Status
+from schemas.enums import Role, Status
 from schemas.mention import CLASSIFIED, EVIDENCE
 from schemas.tables import ALL
-from transforms import packing, shuffle
-from transforms.graph import cluster_totals, paired
+from transforms import batch_codec, shuffle
+from transforms.arrow_util import hash_text
+from transforms.batch_codec import Piece
+from transforms.extract import allowlist
+from transforms.extract.evidence import call_evidence
+from transforms.graph import cluster_summary, link_weights
 from transforms.graph.activity import ACTIVITY, activity
-from transforms.graph.assignment import ASSIGNMENT
-from transforms.graph.cluster_records import cluster_records
+from transforms.graph.assign import ASSIGNMENT
 from transforms.graph.entities import judge
+from transforms.graph.link_weights import PAIRED
 from transforms.graph.links import pairs
-from transforms.graph.paired import PAIRED
-from transforms.identify import legitimate
-from transforms.identify.evidence import call_evidence
-from transforms.output import write
-from transforms.packing import Piece
-from transforms.shuffle import hash_text
+from transforms.graph.suppliers import cluster_records
 
 CALLS = 4
+
+
 STEPS = {
     tuple(schema.names): name
     for name, schema in {
@@ -56,6 +57,8 @@ STEPS = {
         **{f"written {table.name}": table.schema for table in ALL},
     }.items()
 }
+
+
 DAYS = {
     "a company's day": (200_000, 250_000),
     "a day of 1M complaints and 100M calls": (1_000_000, 100_000_000),
@@ -78,16 +81,16 @@ class Cost:
 def one_run(world: Path) -> None:
     """Run the pipeline in this process and print the bytes that its shuffles carried, by step."""
     carried: Counter[str] = Counter()
-    plain = shuffle.packed
+    plain = batch_codec.packed
 
     def counted(batch: pa.RecordBatch, schema: pa.Schema) -> Piece:
         piece = plain(batch, schema)
         carried[STEPS.get(tuple(schema.names), "other")] += len(piece.read())
         return piece
 
-    packing.packed = counted
-    shuffle.packed = counted
-    write.packed = counted
+    batch_codec.packed = counted
+    batch_codec.packed = counted
+    batch_codec.packed = counted
     flags = ["--complaints", f"{world}/complaints", "--output", f"{world}/run"]
     flags += ["--calls", f"{world}/calls"] if list(world.glob("calls/*")) else []
     if ringtrace(["batch", *flags]):
@@ -162,19 +165,19 @@ def hot(calls: int, victims: int) -> dict[str, float]:
         }
         for n in range(calls)
     ]
-    added: list[packing.Piece] = []
+    added: list[batch_codec.Piece] = []
     evidence_bytes = 0
     for start in range(0, calls, 8192):
         batch = pa.RecordBatch.from_pylist(rows[start : start + 8192], CALL_ACCEPTED)
         evidence = call_evidence(batch)
         caller = evidence.filter(pc.equal(evidence["role"], "caller_id"))
-        evidence_bytes += len(packing.packed(caller, EVIDENCE).read())
+        evidence_bytes += len(batch_codec.packed(caller, EVIDENCE).read())
         pieces = activity(pa.Table.from_batches([caller])).to_batches()
-        added += [packing.packed(piece, ACTIVITY) for piece in pieces]
+        added += [batch_codec.packed(piece, ACTIVITY) for piece in pieces]
     del rows
     before = pa.total_allocated_bytes()
-    table = shuffle.table_of((packing.unpacked(one, ACTIVITY) for one in added), ACTIVITY)
-    judge(table, legitimate.shipped())
+    table = shuffle.table_of((batch_codec.unpacked(one, ACTIVITY) for one in added), ACTIVITY)
+    judge(table, allowlist.shipped())
     peak = pa.default_memory_pool().max_memory() - before
     return {
         "calls": calls,
@@ -219,14 +222,14 @@ def hot_pair(calls: int, victims: int) -> dict[str, float]:
         evidence = evidence.filter(pc.not_equal(evidence["role"], Role.VICTIM))
         status = pa.repeat(str(Status.INFRASTRUCTURE), evidence.num_rows)
         classified = evidence.append_column(CLASSIFIED.field("status"), status)
-        found = paired.add_up(pairs(classified)[0])
+        found = link_weights.add_up(pairs(classified)[0])
         node = hash_text(pa.array(["phone:+18882040123"]))
         columns = [node, [1], [False], [0.0], [False], [False]]
         assignment = pa.RecordBatch.from_arrays(
             [pa.array(one, kind.type) for one, kind in zip(columns, ASSIGNMENT, strict=True)],
             schema=ASSIGNMENT,
         )
-        totals = cluster_totals.add_up(cluster_records(classified, assignment)[0])
+        totals = cluster_summary.add_up(cluster_records(classified, assignment)[0])
         pairs_packed += _packed(found)
         pairs_held += found.nbytes
         records_packed += _packed(totals)
@@ -240,7 +243,7 @@ def hot_pair(calls: int, victims: int) -> dict[str, float]:
 
 
 def _packed(table: pa.Table) -> int:
-    return sum(len(packing.packed(one, table.schema).read()) for one in table.to_batches())
+    return sum(len(batch_codec.packed(one, table.schema).read()) for one in table.to_batches())
 
 
 def main() -> None:

@@ -13,10 +13,12 @@ import tempfile
 from importlib import resources
 from pathlib import Path
 
-from pipelines import evaluate
-from transforms.identify import legitimate
+from pipelines.commands import evaluate
+from transforms.extract import allowlist
 
 WORLD = "--complaints 2000 --operations 20".split()
+
+
 AT = "2026-01-01T00:00:00Z"
 
 
@@ -67,7 +69,7 @@ def told(folder: Path, *names: str) -> None:
         found = evaluate.evaluate(
             evaluate._members(folder / name),
             evaluate._truth(world / "truth.csv"),
-            legitimate.shipped(),
+            allowlist.shipped(),
             evaluate._ids(world / "victims.csv"),
             evaluate._ids(world / "innocents.csv"),
         )

@@ -19,10 +19,18 @@ from benchmarks import measured
 from benchmarks.worlds import inputs, world
 
 SAMPLES_A_SECOND = 50
+
+
 SHOWN = 25
+
+
 _FRAME = re.compile(r"\(([\w./<>-]+\.py):\d+\)")
+
+
 _OURS = re.compile(r"^(?:pipelines|reports|schemas|transforms)/")
-_OUTER = ("pipelines/cli.py", "pipelines/run_batch.py", "pipelines/batch.py")
+
+
+_OUTER = ("pipelines/cli.py", "pipelines/batch/__main__.py", "pipelines/batch/pipeline.py")
 """Modules of ringtrace that only call the rest, through Beam."""
 
 
@@ -53,7 +61,7 @@ def _at_work(frames: list[str]) -> str:
         return ours[-1]
     if any(path.startswith("apache_beam/runners/") for path in paths):
         return "Beam: running"
-    return "Beam: building the pipeline" if "pipelines/batch.py" in paths else "other"
+    return "Beam: building the pipeline" if "pipelines/batch/pipeline.py" in paths else "other"
 
 
 def table(found: Counter[str]) -> Iterator[str]:

@@ -17,16 +17,23 @@ import numpy as np
 import pyarrow as pa
 
 from benchmarks import measured
+from transforms.arrow_util import hash_numbers
 from transforms.graph.assign import NODE, assign
-from transforms.graph.corroboration import SUPPLIED
-from transforms.graph.incidence import INCIDENCE
-from transforms.graph.reach import REACH
-from transforms.shuffle import hash_numbers
+from transforms.graph.incidence import INCIDENCE, REACH
+from transforms.graph.supplier_likelihood import SUPPLIED
 
 SIZES = (50_000, 200_000)
+
+
 RECORDS_A_RING = 165
+
+
 HELD = 30
+
+
 DAY = 86_400_000_000
+
+
 MISLEADS = 0.05
 
 

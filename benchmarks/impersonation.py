@@ -22,9 +22,11 @@ from typing import NamedTuple
 import pyarrow as pa
 
 from benchmarks.records import REAL
-from transforms.identify import impersonation
+from transforms.extract import impersonation
 
 LABELS = Path(__file__).with_name("campaign_labels.csv")
+
+
 TRANSCRIPTS = REAL / "robocall_transcripts" / "transcripts.csv"
 
 

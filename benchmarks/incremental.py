@@ -25,8 +25,8 @@ from schemas.tables import ALL, ISLANDS
 
 def one(arguments: Sequence[str]) -> None:
     """A batch run in this process; the CPU seconds of its global step, and of it all, as JSON."""
-    from pipelines.run_batch import main as batch  # noqa: PLC0415 - other processes measure only
-    from transforms.graph import assign as step  # noqa: PLC0415
+    from pipelines.batch.__main__ import main as batch
+    from transforms.graph import assign as step
 
     whole, spent = step.assign, [0.0]
 

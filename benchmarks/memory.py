@@ -22,7 +22,8 @@ from pathlib import Path
 
 from benchmarks import measured
 from benchmarks.worlds import inputs, world
-from pipelines import run_batch
+from pipelines import progress
+from pipelines.batch import __main__
 from pipelines.progress import BUNDLES, Progress, step_of
 
 REPORT = "Finish"
@@ -70,8 +71,8 @@ def one_run(folder: Path, output: Path, notes: Path) -> int:
             yield
             logger.removeHandler(handler)
 
-    run_batch.Progress = Noted  # type: ignore[misc]
-    status = run_batch.main([*inputs(folder), "--output", str(output), "--overwrite"])
+    progress.Progress = Noted  # type: ignore[misc]
+    status = __main__.main([*inputs(folder), "--output", str(output), "--overwrite"])
     with notes.open("a") as file:
         file.write(f"{time.monotonic()}\t{time.process_time()}\tend\n")
     return status

@@ -17,9 +17,9 @@ import pyarrow.compute as pc
 from benchmarks import impersonation
 from benchmarks import phones as speed
 from benchmarks.records import REAL, accepted
-from schemas.kinds import RecordKind
-from transforms.identify import numbers_in_text, phones
-from transforms.lists import items
+from schemas.enums import RecordKind
+from transforms.arrow_util import items
+from transforms.phone import find, normalize
 from transforms.read.options import ReadOptions
 
 ABOUT = """\
@@ -33,10 +33,11 @@ Wuppertal's `(0202) 4561414`: the former is read, at less confidence, with the l
 `202-456-1414` and `91 98765 43210`, which either plan may have written, are refused there.
 
 `international` and `national` are literal readings. The other ways, and what each is worth, are
-`transforms.identify.reading.How`. A refused number stays on its complaint, is counted in
+`transforms.phone.normalize.How`. A refused number stays on its complaint, is counted in
 `numbers_unread`, and enters no graph. `too_long` and `not_a_number` fields are searched for
 several numbers after.
 """
+
 
 SOURCES = (
     ("FTC Do Not Call", "ftc_dnc/dnc_complaint_numbers_2019-12-16.csv", RecordKind.COMPLAINT),
@@ -85,11 +86,13 @@ The rest is read by phonenumbers itself: unusual shapes, trunk prefixes that rew
 what another plan than the victim's country's may have written.
 """
 
+
 LABELLED = """
 Labels: brand and lures of each of the 87 campaigns, by hand (`benchmarks/campaign_labels.csv`);
 a transcript that is cut before the brand is said counts as missed. A few rules were mended after a
 first look at these transcripts, so the figures flatter them. Other languages have no labelled set.
 """
+
 
 PASSPORTS = """\
 ## PASSporTs: which claims are read
@@ -113,6 +116,7 @@ A refused row's token is Base64, in which no number can be seen: its parts that 
 masked.
 """
 
+
 BOUNDS = """
 ## Bounds
 
@@ -135,7 +139,7 @@ def _format(name: str) -> str:
 
 def outcomes(raw: pa.Array, region: pa.Array) -> Counter[str]:
     """How many numbers of a column were read in which way, or refused for which reason."""
-    read = phones.normalise(raw, region)
+    read = normalize.normalise(raw, region)
     said = pc.coalesce(
         pc.binary_join_element_wise("read", pc.struct_field(read, "how"), ": "),
         pc.binary_join_element_wise("refused", pc.struct_field(read, "reason"), ": "),
@@ -167,7 +171,7 @@ def _agreement() -> None:
         expected = case["expected_real_metadata"]
         region = None if case["region"] in ("ZZ", None) else case["region"]
         wanted = expected.get("e164") if expected.get("valid") else None
-        ours = phones.read_one(case["input"] or "", region)
+        ours = normalize.read_one(case["input"] or "", region)
         parsed += 1
         if ours.e164 != wanted:
             different += 1
@@ -177,7 +181,7 @@ def _agreement() -> None:
         if case["leniency"] != "VALID":
             continue
         region = None if case["region"] in ("ZZ", None) else case["region"]
-        hits = [(s.start, s.end, r.e164) for s, r in numbers_in_text.find_one(case["text"], region)]
+        hits = [(s.start, s.end, r.e164) for s, r in find.find_number(case["text"], region)]
         found += 1
         missed += hits != [
             (one["start"], one["end"], one["e164"]) for one in case["expected_real_metadata"]
@@ -204,7 +208,7 @@ def _recall() -> None:
     ours: Counter[str] = Counter()
     theirs: Counter[str] = Counter()
     for batch in batches:
-        hits = numbers_in_text.find(batch["narrative"], batch["victim_country"])
+        hits = find.find_numbers(batch["narrative"], batch["victim_country"])
         ours.update(hits["e164"].to_pylist())
         pairs = zip(
             batch["narrative"].to_pylist(), batch["victim_country"].to_pylist(), strict=True

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from reports.exchange import intersection
+from reports.exchange import victim_overlap
 
 
 def timed(name: str, work: Callable[[], Any]) -> Any:
@@ -20,12 +20,12 @@ def timed(name: str, work: Callable[[], Any]) -> Any:
 
 def main(people: int) -> None:
     """Two sets of `people` numbers, a tenth of them shared, through all three letters."""
-    session, a, b = bytes(32), intersection.new_secret(), intersection.new_secret()
+    session, a, b = bytes(32), victim_overlap.new_secret(), victim_overlap.new_secret()
     asked = [f"+1202{n:07d}" for n in range(people)]
     answered = [f"+1202{n:07d}" for n in range(people - people // 10, 2 * people - people // 10)]
-    points = timed("ask", lambda: intersection.ask(a, session, asked))
-    again, tags = timed("answer", lambda: intersection.answer(b, session, points, answered))
-    shared = timed("count", lambda: intersection.count(a, session, again, tags))
+    points = timed("ask", lambda: victim_overlap.ask(a, session, asked))
+    again, tags = timed("answer", lambda: victim_overlap.answer(b, session, points, answered))
+    shared = timed("count", lambda: victim_overlap.count(a, session, again, tags))
     print(f"{people} against {people}, each letter of {len(points)} elements: {shared} shared")
     if shared != people // 10:
         sys.exit(f"{people // 10} are shared")

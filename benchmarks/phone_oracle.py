@@ -2,8 +2,8 @@
 
 A draw is an example number of some region and type, half the time with digits changed, in some
 written form, under its own region, a common one, or none. A column of draws is read by
-`transforms.identify.ordinary`, and each number alone by phonenumbers; what either reads must be the
-same.
+`transforms.phone.normalize_columns`, and each number alone by phonenumbers; what either reads must
+be the same.
 """
 
 from __future__ import annotations
@@ -15,9 +15,11 @@ from random import Random
 import phonenumbers as pn
 import pyarrow as pa
 
-from transforms.identify import ordinary
+from transforms.phone import normalize_columns
 
 BATCH = 10_000
+
+
 COMMON = tuple(
     """
     US CA GB DE ES IN AU FR IT NL BE AT CH IE PT PL SE DK GR CZ RO HU NZ ZA NG PK BD PH SG MY HK
@@ -25,13 +27,19 @@ COMMON = tuple(
     """.split()
 )
 """Regions of victims, of operators, and of large populations."""
+
+
 _KINDS = [kind for kind in pn.PhoneNumberType.values() if kind != pn.PhoneNumberType.UNKNOWN]
+
+
 _FORMS = (
     pn.PhoneNumberFormat.E164,
     pn.PhoneNumberFormat.INTERNATIONAL,
     pn.PhoneNumberFormat.NATIONAL,
     pn.PhoneNumberFormat.NATIONAL,
 )
+
+
 _PREFIXES = ("", "", "", "", "00", "011", "0011", "0", "1")
 
 
@@ -89,7 +97,7 @@ def main() -> None:
     for _ in range(0, draws, BATCH):
         drawn = [draw(rng, known) for _ in range(BATCH)]
         texts, regions = zip(*drawn, strict=True)
-        ours = ordinary.read(pa.array(texts), pa.array(regions, pa.string()))
+        ours = normalize_columns.read(pa.array(texts), pa.array(regions, pa.string()))
         columns = (ours.e164, ours.region, ours.line_type)
         found = dict(
             zip(

@@ -20,10 +20,15 @@ import phonenumbers as pn
 import pyarrow as pa
 
 from benchmarks.records import REAL, simulated
-from transforms.identify import careful, numbers_in_text, phones, sightings
+from transforms.extract.fields import call_sightings, complaint_sightings
+from transforms.phone import find, normalize
 
 RUNS = 3
+
+
 COMPLAINTS = 20_000
+
+
 TEXTS = 5_000
 """Texts that the matcher is given: it is slow."""
 
@@ -47,7 +52,7 @@ def seconds(work: Callable[[], object]) -> float:
     """CPU seconds of the best of RUNS runs, none of which remembers an earlier one."""
     best = float("inf")
     for _ in range(RUNS):
-        for remembered in (phones._read, careful.verified):
+        for remembered in (normalize._read, find.verified):
             remembered.cache_clear()
         gc.collect()
         started = time.process_time()
@@ -61,7 +66,7 @@ def fields(raw: list[str]) -> tuple[float, float]:
     column, region = pa.array(raw), pa.array(["US"] * len(raw))
     return (
         seconds(lambda: [by_phonenumbers(text, "US") for text in raw]),
-        seconds(lambda: phones.normalise(column, region)),
+        seconds(lambda: normalize.normalise(column, region)),
     )
 
 
@@ -70,7 +75,7 @@ def texts(narrative: pa.Array, region: pa.Array) -> tuple[float, float]:
     pairs = list(zip(narrative.to_pylist(), region.to_pylist(), strict=True))
     return (
         seconds(lambda: [list(pn.PhoneNumberMatcher(text, where)) for text, where in pairs]),
-        seconds(lambda: numbers_in_text.find(narrative, region)),
+        seconds(lambda: find.find_numbers(narrative, region)),
     )
 
 
@@ -100,8 +105,8 @@ def main() -> None:
             spoken = pa.array([row["transcript"] for row in csv.DictReader(file)])
         _line("transcripts", len(spoken), *texts(spoken, pa.array(["US"] * len(spoken))))
     for what, records, work in (
-        ("complaints, all identifiers", complaints, sightings.complaint_sightings),
-        ("calls, all identifiers", calls, sightings.call_sightings),
+        ("complaints, all identifiers", complaints, complaint_sightings),
+        ("calls, all identifiers", calls, call_sightings),
     ):
         _line(what, len(records), None, seconds(lambda w=work, r=records: w(r)))
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from pipelines.run_batch import main as batch
+from pipelines.batch.__main__ import main as batch
 from pipelines.simulate.generate import simulate
 from pipelines.simulate.world import World
 from reports import tables
@@ -23,10 +23,18 @@ from schemas.tables import CLUSTERS
 from tests.browser.driver import Browser, missing
 
 PLACE = Path("docs/img")
+
+
 WIDTH, HEIGHT = 1280, 960
+
+
 COLOURS = 256
 """Of a palette: a page of text and a few colours needs no more, and a third of the bytes."""
+
+
 READY = "document.documentElement.dataset.ready"
+
+
 YESTERDAY = "2025-06-20T00:00:00Z"
 
 

@@ -11,13 +11,12 @@ from pathlib import Path
 import pyarrow as pa
 
 from pipelines.cli import main as ringtrace
-from schemas.kinds import RecordKind
+from schemas.enums import RecordKind
+from transforms.read.detect import plan
 from transforms.read.options import ReadOptions
-from transforms.read.reader import COMPLAINTS, REJECTS, read_shard
-from transforms.read.recognise import plan
+from transforms.read.read_records import COMPLAINTS, REJECTS, read_shard
 from transforms.read.shards import scan
-from transforms.validate.calls import validate_calls
-from transforms.validate.complaints import validate_complaints
+from transforms.validate import validate_calls, validate_complaints
 
 REAL = Path(__file__).resolve().parents[2] / "shared" / "data"
 """Public records beside the project; see DESIGN.md."""

@@ -13,8 +13,8 @@ from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
 
-from reports import index, site
-from reports.cluster_table import cluster_table
+from reports.html import index_page, site
+from reports.html.cluster_table import cluster_table
 from schemas.manifest import Manifest
 from tests.browser import driver
 from tests.reports.made_up import (
@@ -32,8 +32,14 @@ from tests.reports.made_up import (
 from tests.reports.written import report_files
 
 CLUSTERS = 10_000
+
+
 OPENINGS = 7
+
+
 BRANDS = ("Amazon", "Microsoft", "PayPal", "Norton", "Geek Squad")
+
+
 COUNTRIES = ("US", "GB", "DE", "CA", "AU", "ES")
 
 
@@ -130,6 +136,8 @@ const until = (what) => new Promise((go) => {
   done([drawn, window.readyAt, found - start, sorted - sorting, paged]);
 })();
 """
+
+
 _WATCH = """
 new MutationObserver(() => { window.readyAt ??= performance.now(); })
   .observe(document, { attributes: true, subtree: true, attributeFilter: ['data-ready'] });
@@ -149,7 +157,7 @@ def main(clusters: int = CLUSTERS) -> None:
         rows, whole = made_up(clusters)
         run = write_run(folder / "run", rows)
         start = time.perf_counter()
-        page = index.render(run, whole, cluster_table(run, site.PAGES))
+        page = index_page.render(run, whole, cluster_table(run, site.PAGES))
         took = time.perf_counter() - start
         (folder / "index.html").write_bytes(page)
         print(f"| report, {clusters:,} clusters, {len(rows['entities']):,} identifiers | |")

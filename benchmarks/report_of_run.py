@@ -13,12 +13,12 @@ import tempfile
 from pathlib import Path
 
 from benchmarks import measured
-from transforms.output.desk import local_desk, processors
+from transforms.write.job_pool import local_desk, processors
 
 
 def written(run: str, processes: int) -> str:
     """Write the report, and give up its files: a digest of each in JSON."""
-    from reports import site  # noqa: PLC0415 - the process that only measures holds none of it
+    from reports.html import site
 
     manifest = json.loads(Path(run, "manifest.json").read_bytes())
     with (

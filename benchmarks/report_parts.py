@@ -23,10 +23,11 @@ import pyarrow.compute as pc
 
 from benchmarks import measured
 from schemas.tables import ALL, Table
-from transforms.output.sorting import Sorted
-from transforms.output.write import write_sorted
+from transforms.write.parquet_files import Sorted
+from transforms.write.tables import write_sorted
 
 PARTS = ("search", "graph", "spool")
+
 
 IDS = (
     *("entity_id", "entity_a", "entity_b", "cluster_id"),
@@ -48,7 +49,7 @@ def several(run: Path, times: int, folder: Path) -> None:
 
 
 def _copied(run: Path, table: Table, copy: int) -> Iterator[pa.RecordBatch]:
-    from reports import tables  # noqa: PLC0415 - the process that only measures holds none of it
+    from reports import tables
 
     for batch in tables.batches(run, table, table.schema.names):
         columns = dict(zip(table.schema.names, batch.columns, strict=True))
@@ -60,9 +61,10 @@ def _copied(run: Path, table: Table, copy: int) -> Iterator[pa.RecordBatch]:
 
 def made(run: str, part: str) -> str:
     """Make one part; a digest of it."""
-    from reports import search_index, site, whole_graph  # noqa: PLC0415 - as above
-    from reports.cluster_table import cluster_table  # noqa: PLC0415
-    from reports.spool import spool  # noqa: PLC0415
+    from reports.export import whole_graph
+    from reports.html import index_page, site
+    from reports.html.cluster_table import cluster_table
+    from reports.html.partition import spool
 
     digest = hashlib.sha256()
     if part == "graph":
@@ -74,7 +76,7 @@ def made(run: str, part: str) -> str:
     if part == "search":
         ids = table.table["cluster_id"].to_pylist()
         return hashlib.sha256(
-            json.dumps(search_index.search_index(run, ids, redact=False)).encode()
+            json.dumps(index_page.search_index(run, ids, redact=False)).encode()
         ).hexdigest()
     wanted = [[one for page in group for one in page.ids] for group in site.in_groups(table)]
     with tempfile.TemporaryDirectory(dir=Path(run).parent) as folder:

@@ -17,15 +17,18 @@ import numpy as np
 import pyarrow as pa
 
 from benchmarks.records import REAL, accepted
-from transforms.scoring.metrics import compare
-from transforms.scripts.families import ALIKE
-from transforms.scripts.heard import families_of
-from transforms.scripts.marked import marked
-from transforms.scripts.spelt import spelt
-from transforms.scripts.told import held
+from transforms.call_scripts.families import ALIKE, families_of
+from transforms.call_scripts.fingerprints import marked
+from transforms.call_scripts.matches import held
+from transforms.call_scripts.tokens import spelt
+from transforms.clustering_metrics import compare
 
 TRANSCRIPTS = REAL / "robocall_transcripts" / "transcripts.csv"
+
+
 LABELS = Path(__file__).with_name("script_labels.csv")
+
+
 SHARES = (0.5, 0.6, 0.8, 0.95)
 """Other values of `families.ALIKE`: the last comes close to single recordings."""
 

@@ -31,19 +31,31 @@ from subprocess import Popen
 from pipelines.simulate.world import World
 
 POOL = 2_000
+
+
 PROBE_SECONDS = (5.0, 15.0)
 """Least and longest time between two probes, which so keep no step with the ticks."""
 
+
 FLINK = "FlinkJobServerDriver"
+
+
 DRAIN_SECONDS = 120
 """Longest wait for the last alerts when nothing is sent any more."""
+
 
 ENGINES = ("--job_port", FLINK, "fn.harness")
 """What the command lines of Prism, Flink and the Java worker hold."""
 
+
 TICKS = os.sysconf("SC_CLK_TCK")
+
+
 PAGE = os.sysconf("SC_PAGE_SIZE")
+
+
 SEED = World().seed
+
 
 Send = Callable[[list[bytes]], None]
 
@@ -85,8 +97,8 @@ def _written(write: Callable[[bytes], object], rows: list[bytes]) -> None:
 @contextmanager
 def topic(work: Path) -> Iterator[tuple[list[str], Send]]:
     """A topic of a broker of its own."""
-    from tests.engines import servers  # noqa: PLC0415 - needs Java
-    from tests.engines.topics import send  # noqa: PLC0415
+    from tests.engines import servers
+    from tests.engines.topics import send
 
     (work / "broker").mkdir()
     with servers.kafka(work / "broker") as address:
@@ -99,7 +111,7 @@ def topic(work: Path) -> Iterator[tuple[list[str], Send]]:
 @contextmanager
 def on_prism(work: Path) -> Iterator[tuple[list[str], Send]]:
     """A topic, read by Beam's own source on Prism."""
-    from tests.engines import servers  # noqa: PLC0415 - needs Go
+    from tests.engines import servers
 
     (work / "prism").mkdir()
     with servers.prism(work / "prism") as address, on_engine(work, address) as found:
@@ -109,7 +121,7 @@ def on_prism(work: Path) -> Iterator[tuple[list[str], Send]]:
 @contextmanager
 def on_flink(work: Path) -> Iterator[tuple[list[str], Send]]:
     """A topic, read by Beam's own source on a Flink that keeps its checkpoints in `work`."""
-    from tests.engines import servers  # noqa: PLC0415 - needs Java
+    from tests.engines import servers
 
     (work / "flink").mkdir()
     kept = f"--state_backend_storage_path=file://{work}/checkpoints"
@@ -123,8 +135,8 @@ def on_flink(work: Path) -> Iterator[tuple[list[str], Send]]:
 @contextmanager
 def on_engine(work: Path, address: str, *more: str) -> Iterator[tuple[list[str], Send]]:
     """A topic, read by Beam's own source on the engine of a job server."""
-    from tests.engines import servers  # noqa: PLC0415 - needs Java
-    from tests.engines.batch import engine_flags  # noqa: PLC0415
+    from tests.engines import servers
+    from tests.engines.batch import engine_flags
 
     (work / "beam-kafka").mkdir()
     with topic(work) as (flags, send), servers.beam_kafka(work / "beam-kafka") as kafka:

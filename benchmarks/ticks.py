@@ -28,18 +28,22 @@ from benchmarks import measured, worlds
 from pipelines.progress import Progress
 from pipelines.simulate.generate import simulate
 from pipelines.simulate.world import World
-from pipelines.stream_options import parse
-from pipelines.watch.folder import Folder
-from pipelines.watch.loop import Watch
-from pipelines.watch.state import FOLDER, State
-from schemas.kinds import EntityKind
+from pipelines.streaming.options import parse
+from pipelines.streaming.watch import Watch
+from pipelines.streaming.watch_sources import Folder
+from pipelines.streaming.watch_state import FOLDER, State
+from schemas.enums import EntityKind
 from schemas.tables import MEMBERS
-from transforms.live.expiry import DAYS
+from transforms.call_scripts.fingerprints import READ
 from transforms.read.options import ReadOptions
-from transforms.scripts.marked import READ
+from transforms.stream.state import DAYS
 
 KEEP = ["--keep", *(f"{kind}=36500" for kind in EntityKind)]
+
+
 TICKS = 5
+
+
 COMING = 10
 """Complaints that come before each tick that is measured."""
 
@@ -51,7 +55,7 @@ def unmarked(_: pa.RecordBatch) -> pa.RecordBatch:
 
 def scripts(*, there: bool) -> AbstractContextManager[object]:
     """A stream with scripts, or without."""
-    return nullcontext() if there else patch("transforms.live.block.marked", unmarked)
+    return nullcontext() if there else patch("transforms.stream.delta.marked", unmarked)
 
 
 def stream(watched: Path, output: Path) -> Callable[..., None]:

@@ -9,6 +9,8 @@ from pathlib import Path
 from benchmarks import measured
 
 WORLDS = Path(os.environ.get("RINGTRACE_WORLDS", "runs/worlds"))
+
+
 COMPLAINTS_AN_OPERATION = 165
 
 

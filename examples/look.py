@@ -9,7 +9,7 @@ from pathlib import Path
 import pyarrow.compute as pc
 import pyarrow.dataset as ds
 
-from schemas.kinds import Status
+from schemas.enums import Status
 
 
 def summary(run: Path) -> str:

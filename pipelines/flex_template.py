@@ -14,18 +14,26 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pipelines import options, run_batch, run_stream, stream_options
+from pipelines.batch import __main__ as batch
+from pipelines.batch import options as batch_options
+from pipelines.streaming import __main__ as stream
+from pipelines.streaming.options import add_arguments
 
 SEVERAL = ";"
 """Between the values of a parameter that takes several: gcloud has other uses for the comma."""
 
+
 IMAGE = "RINGTRACE_IMAGE"
 """Environment variable in the image: its own name, for the workers to run the same one."""
+
 
 LAUNCHER_ONLY = frozenset({"help", "config", "debug", "no_wait", "watch", "stop_after_idle"})
 """Options that make no sense in a template: they are about the machine that starts it."""
 
+
 _TYPES = {"DIR": "GCS_READ_FOLDER", "FILE": "GCS_READ_FILE"}
+
+
 _NAMED = {
     "output": "GCS_WRITE_FOLDER",
     "pubsub_complaints": "PUBSUB_SUBSCRIPTION",
@@ -52,15 +60,15 @@ TEMPLATES = {
         name="ringtrace batch",
         description="Complaint files and call records in, clusters of scam infrastructure out",
         streaming=False,
-        add_arguments=options.add_arguments,
-        main=run_batch.main,
+        add_arguments=batch_options.add_arguments,
+        main=batch.main,
     ),
     "stream": Template(
         name="ringtrace stream",
         description="Complaints and calls from Pub/Sub or Kafka in, alerts and snapshots out",
         streaming=True,
-        add_arguments=stream_options.add_arguments,
-        main=run_stream.main,
+        add_arguments=add_arguments,
+        main=stream.main,
     ),
 }
 

@@ -24,6 +24,7 @@ from reports.signing import KeyFileError
 
 HOME_VARIABLE = "RINGTRACE_HOME"
 
+
 ORG = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 """An organisation's slug, as source_org has it: no name of a folder can climb out with it."""
 

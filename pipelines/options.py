@@ -9,12 +9,11 @@ from __future__ import annotations
 import argparse
 import tomllib
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NoReturn
 
-from schemas.kinds import Direction
+from schemas.enums import Direction
 
 LOCAL_RUNNER = "FnApiRunner"
 """Beam's in-process runner by name: `DirectRunner` picks another engine on another machine."""
@@ -33,30 +32,6 @@ class StrictParser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         """Raise instead of printing the whole usage."""
         raise UsageError(f"{self.prog}: {message} (see {self.prog} --help)")
-
-
-@dataclass(frozen=True)
-class BatchOptions:
-    """What one batch run was asked to do."""
-
-    complaints: tuple[str, ...]
-    calls: tuple[str, ...]
-    output: str
-    known_legitimate: tuple[str, ...]
-    previous: str | None
-    decisions: str | None
-    weights: str | None
-    as_of: datetime | None
-    complaints_format: str | None
-    calls_format: str | None
-    calls_direction: str | None
-    source_org: str | None
-    passport_keys: tuple[str, ...]
-    shards: int
-    overwrite: bool
-    debug: bool
-    no_wait: bool
-    beam: tuple[str, ...]
 
 
 def moment(text: str) -> datetime:
@@ -114,19 +89,6 @@ def add_known_legitimate(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The flags of `ringtrace batch`."""
-    add_inputs(parser)
-    parser.add_argument("--output", metavar="DIR", help="folder of the run; must not exist yet")
-    parser.add_argument(
-        "--overwrite", action="store_true", help="replace an earlier run in the output folder"
-    )
-    parser.add_argument(
-        "--as-of", type=moment, metavar="TIME", help="leave out what was received later than this"
-    )
-    add_reading(parser)
-
-
 def add_reading(parser: argparse.ArgumentParser) -> None:
     """The flags that a batch and a stream have in common."""
     add_known_legitimate(parser)
@@ -160,23 +122,6 @@ def add_reading(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--config", metavar="TOML", help="a file with any of these options")
     parser.add_argument("--debug", action="store_true", help="show tracebacks and Beam's own log")
-
-
-def parse(arguments: Sequence[str], prog: str = "ringtrace batch") -> BatchOptions:
-    """Command line to options.
-
-    Raises:
-        UsageError: for an unknown flag, a bad value, or a missing --complaints or --output.
-    """
-    parser = StrictParser(prog=prog, description=__doc__.partition("\n")[0], epilog=EPILOG)
-    add_arguments(parser)
-    # The flags first, or a misspelt --complaints would be called a missing one.
-    fields, flags = with_config(parser, arguments)
-    if not fields["complaints"] and not fields["calls"]:
-        parser.error("give --complaints or --calls")
-    if not fields["output"]:
-        parser.error("give --output")
-    return BatchOptions(**fields, beam=with_runner(flags, LOCAL_RUNNER))
 
 
 def with_config(
@@ -261,15 +206,13 @@ def beam_flags(rest: Sequence[str], prog: str) -> tuple[str, ...]:
     Raises:
         UsageError: for one that it does not know.
     """
-    from apache_beam.options.pipeline_options import (  # noqa: PLC0415 - --help need not wait
+    from apache_beam.options.pipeline_options import (
         PipelineOptions,
         _BeamArgumentParser,
     )
 
     # They declare Flink's options, --partitions and --contraction-rounds to Beam.
-    from pipelines import flink_options  # noqa: F401, PLC0415
-    from transforms import shuffle  # noqa: F401, PLC0415
-    from transforms.graph import largest_component  # noqa: F401, PLC0415
+    from transforms.graph import connected_components  # noqa: F401
 
     class Strict(StrictParser, _BeamArgumentParser):
         """Beam's own parser, which its option classes need, with strict errors."""

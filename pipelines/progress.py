@@ -48,7 +48,7 @@ class Progress:
                 with _watched(steps, _Lines(screen, time.monotonic).show):
                     yield
                 return
-            from rich.console import Console  # noqa: PLC0415 - a terminal alone needs it
+            from rich.console import Console
 
             with Console(file=screen).status("starting") as status, _watched(steps, status.update):
                 yield

@@ -16,21 +16,22 @@ import pyarrow as pa
 
 from pipelines.options import UsageError
 from reports.referral.material import Key, Place
-from schemas.kinds import RecordKind
+from schemas.enums import RecordKind
 from schemas.manifest import Manifest
 from transforms.deduplicate import unique_calls, unique_complaints
-from transforms.read.errors import InputError
+from transforms.read.detect import plan
 from transforms.read.files import InputFile
-from transforms.read.options import ReadOptions
-from transforms.read.reader import TAGS, read_shard
-from transforms.read.recognise import plan
+from transforms.read.options import InputError, ReadOptions
+from transforms.read.read_records import TAGS, read_shard
 from transforms.read.shards import scan
-from transforms.validate.calls import validate_calls
-from transforms.validate.complaints import validate_complaints
+from transforms.validate import validate_calls, validate_complaints
 
 OFFER = "offer"
+
+
 OFFERED = re.compile(r"offer-(?P<offer>[0-9a-f]{12})-(?P<row>[1-9]\d*)-[1-9]\d*")
-"""What stands for a record's id in the evidence of an offer (`transforms.joint.offered`)."""
+"""What stands for a record's id in the evidence of an offer (`transforms.joint`)."""
+
 
 ID = {RecordKind.COMPLAINT: "complaint_id", RecordKind.CALL: "call_id"}
 

@@ -1,30 +1,45 @@
 """What an entity is, why it is in its cluster, and what ties it to another: from a run's tables.
 
-Everything here is plain data, fit for JSON; `reports.explain_text` writes it for people.
+Everything here is plain data, fit for JSON; `reports.explain` writes it for people.
+
+An explanation as lines for a terminal; hostile text can neither colour nor reorder them.
+
+Which entity of a run a person means, however they write it.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from reports import tables
-from reports.doubts import entity_doubts, link_doubts
-from reports.paths import likelihood, sides, strongest_path
+from reports.link_evidence import (
+    Pieces,
+    entity_doubts,
+    likelihood,
+    link_doubts,
+    pieces_naming,
+    shares,
+    sides,
+    strongest_path,
+)
 from reports.tables import Run
-from reports.weight_parts import Pieces, pieces_naming, shares
 from schemas import epoch
-from schemas.kinds import Strength
-from schemas.tables import CLUSTERS, ENTITIES, LINKS, MEMBERS, MENTIONS
+from schemas.complaint import COMPLAINT_ACCEPTED
+from schemas.enums import EntityKind, Role, Strength
+from schemas.tables import CLUSTERS, COMPLAINTS, ENTITIES, LINKS, MEMBERS, MENTIONS
+from transforms.extract.fields import complaint_sightings
 
 Row = Mapping[str, Any]
 
+
 STRONGEST = 5
 """Links of each sort that are shown."""
+
 
 SHOWN_MEMBERS = 5
 """Members of a part that are named, those of most complaints first."""
@@ -178,3 +193,243 @@ def _plain(row: Row) -> dict[str, Any]:
         name: value.isoformat() if name in ("first_seen", "last_seen") else value
         for name, value in row.items()
     }
+
+
+RAW = 80
+"""Characters of a record's own text that are shown."""
+
+
+RECORDS = 10
+"""Records of a link that are shown."""
+
+
+def lines(told: Row) -> Iterator[str]:
+    """The explanation, one line after the other."""
+    yield from _entity(told["entity"])
+    if told["held_by"]:
+        yield ""
+        yield "Why it is there: its strongest links in the cluster"
+        for link in told["held_by"]:
+            yield from _link_lines(link, told["entity"]["entity_id"])
+    yield from _doubts(told["doubts"], "")
+    if "path" in told:
+        yield from _path_lines(told)
+    if told["rejected"]:
+        yield ""
+        shown = len(told["rejected"])
+        yield f"Not accepted: {shown} of {told['rejected_in_all']} links nearby"
+        for link in told["rejected"]:
+            where = f"in {link['other_cluster']}" if link["other_cluster"] else "in no cluster"
+            yield (
+                f"  {_safe(link['other'])} ({where}): {link['strength']}, weight "
+                f"{link['weight']:.2f}, {link['records']} records: {_safe(link['reason'], 300)}"
+            )
+    if told["cluster"]:
+        yield from _cluster_lines(told["cluster"])
+
+
+def _entity(entity: Row) -> Iterator[str]:
+    yield _safe(entity["entity_id"], 300)
+    yield f"  {entity['status']}: {_safe(entity['reason'], 500)}"
+    place = ", ".join(one for one in (entity["region"], entity["line_type"]) if one)
+    yield (
+        f"  {entity['complaints']} complaints, {entity['calls']} calls, {entity['victims']} known "
+        f"victims, seen by {', '.join(entity['orgs'])}" + (f"; {place}" if place else "")
+    )
+    yield f"  from {entity['first_seen']} to {entity['last_seen']}"
+    if entity["epochs"]:
+        others = ", ".join(_safe(one, 300) for one in entity["epochs"])
+        yield f"  held apart from {others}: the same identifier, maybe of another holder"
+    if entity["roles"]:
+        roles = ", ".join(f"{role} {count}" for role, count in entity["roles"].items())
+        yield f"  read as {roles}"
+    member = entity["member"]
+    if member:
+        yield (
+            f"  in cluster {member['cluster_id']} as {member['role']}, confidence "
+            f"{member['confidence']:.3f}" + (", a bridge" if member["bridge"] else "")
+        )
+    else:
+        yield "  in no cluster"
+
+
+def _path_lines(told: Row) -> Iterator[str]:
+    yield ""
+    yield "The other end"
+    yield from _entity(told["other"])
+    yield ""
+    path = told["path"]
+    if not path["links"]:
+        yield "No evidence path between the two"
+        return
+    sort = "accepted" if path["accepted"] else "holds no cluster together: not all accepted"
+    yield (
+        f"Strongest evidence path: {len(path['links'])} links, likelihood "
+        f"{path['likelihood']:.3f} ({sort})"
+    )
+    at = told["entity"]["entity_id"]
+    for link in path["links"]:
+        yield from _link_lines(link, at)
+        at = link["entity_b"] if link["entity_a"] == at else link["entity_a"]
+
+
+def _link_lines(link: Row, near: str) -> Iterator[str]:
+    far = link["entity_b"] if link["entity_a"] == near else link["entity_a"]
+    counted = [part for part in link["parts"] if part["counted"]]
+    sum_of = " + ".join(f"1/{part['identifiers'] - 1}" for part in counted[:RECORDS])
+    more = " + ..." if len(counted) > RECORDS else ""
+    yield f"  {_safe(near)} - {_safe(far)}"
+    yield (
+        f"    {link['strength']}, weight {link['weight']:.3f}"
+        + (f" = {sum_of}{more}" if sum_of else "")
+        + f"; {link['victims']} known victims, {', '.join(link['orgs'])}; "
+        + f"{link['first_seen']} to {link['last_seen']}; {_safe(link['reason'], 300)}"
+    )
+    for part in link["parts"][:RECORDS]:
+        yield (
+            f"    record {_safe(part['record'])} ({part['observed_at']}), victim {part['victim']}: "
+            f"names {part['identifiers']}"
+            + ("" if part["counted"] else "; not counted, the same victim says as much elsewhere")
+        )
+        for row in part["read"]:
+            yield f"      {_reading(row)}"
+    if len(link["parts"]) > RECORDS:
+        yield f"    and {len(link['parts']) - RECORDS} more records; --json has all"
+    yield from _doubts(link["doubts"], "    ")
+
+
+def _reading(row: Row) -> str:
+    record = (
+        "" if row["record_kind"] == "complaint" else f"{row['record_kind']} {row['record_id']} "
+    )
+    offsets = "" if row["start"] is None else f" {row['start']}-{row['end']}"
+    place = f"{record}{row['field'] or 'record'}{offsets}"
+    also = f", or {row['also_read_as']}" if row["also_read_as"] else ""
+    return (
+        f"{_safe(row['entity_id'])} as {row['role']} in {_safe(place)}: "
+        f'"{_safe(row["raw"] or "")}" ({row["confidence"]:.2f}{also})'
+    )
+
+
+def _doubts(doubts: list[str], indent: str) -> Iterator[str]:
+    if doubts:
+        yield f"{indent}To be wrong:"
+        yield from (f"{indent}  - {_safe(one, 300)}" for one in doubts)
+
+
+def _cluster_lines(cluster: Row) -> Iterator[str]:
+    yield ""
+    yield (
+        f"Cluster {cluster['cluster_id']}, {_safe(cluster['name'])}: {cluster['size']} members, "
+        f"{cluster['complaints']} complaints, {cluster['victims']} known victims, "
+        f"{', '.join(cluster['orgs'])}; {cluster['status']}, priority {cluster['priority']:.0f}, "
+        f"confidence {cluster['confidence']:.2f}"
+    )
+    if cluster["priority_parts"]:
+        points = (f"{one['part']} {one['points']:.1f}" for one in cluster["priority_parts"])
+        yield f"  priority is {' + '.join(points)}"
+    if cluster["weakest_bridges"]:
+        yield "Weakest bridges"
+    for bridge in cluster["weakest_bridges"]:
+        ends = f"{_safe(bridge['entity_a'])} - {_safe(bridge['entity_b'])}"
+        yield f"  {ends}, weight {bridge['weight']:.2f}"
+        parts = [
+            f"{one['size']} ({', '.join(_safe(name) for name in one['best_known'])}"
+            + (", ...)" if one["size"] > len(one["best_known"]) else ")")
+            for one in bridge["falls_into"]
+        ]
+        if parts:
+            yield f"    cut here and it falls into {' and '.join(parts)}"
+
+
+def _safe(text: str, limit: int = RAW) -> str:
+    """The text cut, with what a terminal would obey or hide spelled out (UTS 39)."""
+    shown = "".join(one if one.isprintable() else f"<U+{ord(one):04X}>" for one in text[:limit])
+    return shown if len(text) <= limit else f"{shown}..."
+
+
+LONGEST = 500
+"""Characters of a name that are looked at."""
+
+
+_SPECIFIC = (
+    EntityKind.EMAIL,
+    EntityKind.ACCOUNT,
+    EntityKind.WALLET,
+    EntityKind.REMOTE,
+    EntityKind.PHONE,
+    EntityKind.URL,
+    EntityKind.DOMAIN,
+)
+"""Where a text reads as several things that are in the run, the first of these is meant."""
+
+
+class NotNamedError(ValueError):
+    """A text that names no entity of the run, or several; the message is for its author."""
+
+
+def find(run: Run, written: str) -> str:
+    """The id of the one entity of a run that `written` names.
+
+    Any form will do that the pipeline itself would read in a record: an id, `(888) 555-0123`,
+    `hxxps://refund[.]example/pay`, an IBAN with blanks. National numbers are read as in the
+    countries of the run's victims.
+
+    Raises:
+        NotNamedError: for none, or for several of one kind.
+    """
+    text = written.strip()[:LONGEST]
+    candidates = pa.array(sorted({text, *_typed(text), *_read(text, _countries(run))}), pa.string())
+    found = _there(run, pc.field("entity_id").isin(candidates))
+    if not found:
+        # An id without its scheme, such as a remote-access id whose tool is not told.
+        bare = ":" + "".join(text.split())
+        found = _there(run, pc.ends_with(pc.field("entity_id"), bare)) if len(bare) > 1 else []
+    if text in found:
+        return text
+    for kind in (*_SPECIFIC, *(other for other in EntityKind if other not in _SPECIFIC)):
+        of_kind = [one for one in found if one.startswith(f"{kind}:")]
+        if len(of_kind) == 1:
+            return of_kind[0]
+        if of_kind:
+            raise NotNamedError(f"{written!r} can be {', '.join(of_kind)}: name one of them")
+    raise NotNamedError(f"{written!r} is nothing that this run found; see its entities/")
+
+
+def _there(run: Run, wanted: pc.Expression) -> list[str]:
+    return tables.read(run, ENTITIES, ["entity_id"], wanted)["entity_id"].to_pylist()
+
+
+def _typed(text: str) -> list[str]:
+    return [f"{kind}:{text}" for kind in EntityKind]
+
+
+def _countries(run: Run) -> list[str | None]:
+    """The victims' countries; the last is unknown, for what needs none."""
+    found = tables.tally(run, COMPLAINTS, ("victim_country",))["victim_country"].to_pylist()
+    return [*(one for one in found if one is not None), None]
+
+
+def _read(text: str, countries: list[str | None]) -> list[str]:
+    """What the pipeline would read in a complaint that has `text` in every field."""
+    moment = pa.scalar(0, COMPLAINT_ACCEPTED.field("received_at").type).as_py()
+    complaints = [
+        {
+            "complaint_id": str(row),
+            "source_org": "asked",
+            "received_at": moment,
+            "source": "",
+            "position": 0,
+            "format": "",
+            "victim_country": country,
+            "phone_numbers": [{"raw": text, "role": str(Role.CALLBACK)}],
+            "urls": [text],
+            "emails": [text],
+            "payments": [{"method": None, "payee": text, "amount": None, "currency": None}],
+            "remote_access": [{"tool": None, "id": text}],
+            "narrative": text,
+        }
+        for row, country in enumerate(countries)
+    ]
+    sighted = complaint_sightings(pa.RecordBatch.from_pylist(complaints, COMPLAINT_ACCEPTED))
+    return sighted["entity_id"].to_pylist()

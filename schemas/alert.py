@@ -9,6 +9,8 @@ import pyarrow as pa
 from schemas.field import TIMESTAMP, field
 
 _STRING = pa.string()
+
+
 _STRINGS = pa.list_(_STRING)
 
 
@@ -42,4 +44,6 @@ ALERT = pa.schema(
     ]
 )
 """One line of JSON; never about a suppressed, uncorroborated or victim-side identifier."""
+
+
 ALERT_KEY = ("alert_id",)

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import pyarrow as pa
 
+from schemas.enums import EntityKind, LineageEvent, Role, Status
 from schemas.field import AMOUNT, TIMESTAMP, field
-from schemas.kinds import EntityKind, LineageEvent, Role, Status
 
 _STRING = pa.string()
+
+
 _STRINGS = pa.list_(_STRING)
+
 
 _LOSSES = pa.list_(
     pa.struct(
@@ -19,6 +22,8 @@ _LOSSES = pa.list_(
         ]
     )
 )
+
+
 _COUNTRIES = pa.list_(
     pa.struct(
         [
@@ -27,6 +32,8 @@ _COUNTRIES = pa.list_(
         ]
     )
 )
+
+
 _BRIDGES = pa.list_(
     pa.struct(
         [
@@ -38,6 +45,7 @@ _BRIDGES = pa.list_(
     )
 )
 
+
 _PARTS = pa.list_(
     pa.struct(
         [
@@ -48,6 +56,7 @@ _PARTS = pa.list_(
         ]
     )
 )
+
 
 CLUSTER = pa.schema(
     [
@@ -71,7 +80,10 @@ CLUSTER = pa.schema(
     ]
 )
 """clusters/: one row a cluster; a cluster of one is a cluster."""
+
+
 CLUSTER_KEY = ("cluster_id",)
+
 
 MEMBER = pa.schema(
     [
@@ -83,7 +95,10 @@ MEMBER = pa.schema(
     ]
 )
 """members/: which entity is in which cluster."""
+
+
 MEMBER_KEY = ("entity_id",)
+
 
 SUPPLIER = pa.schema(
     [
@@ -97,7 +112,10 @@ SUPPLIER = pa.schema(
     ]
 )
 """suppliers/: a soft entity (trunk, orig_id, carrier, script, ip) and each cluster it serves."""
+
+
 SUPPLIER_KEY = ("entity_id", "cluster_id")
+
 
 LINEAGE = pa.schema(
     [
@@ -110,4 +128,6 @@ LINEAGE = pa.schema(
     ]
 )
 """lineage/: what became of each cluster since the previous run."""
+
+
 LINEAGE_KEY = ("cluster_id", "event")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pyarrow as pa
 
+from schemas.enums import NUMBER_ROLES, TOLD, Channel
 from schemas.field import AMOUNT, TIMESTAMP, field
-from schemas.kinds import NUMBER_ROLES, TOLD, Channel
 
 _STRING = pa.string()
 
@@ -70,6 +70,7 @@ def _fields(timestamp: pa.DataType, amount: pa.DataType) -> list[pa.Field]:
 COMPLAINT_INPUT = pa.schema(_fields(TIMESTAMP, AMOUNT))
 """The input contract: the fields of one complaint."""
 
+
 ORIGIN = [
     field("source", _STRING, "File the row came from.", required=True),
     field("position", pa.int64(), "1-based line, or Parquet row, it starts on.", required=True),
@@ -77,19 +78,23 @@ ORIGIN = [
 ]
 """Where a row came from; travels with it until it is accepted."""
 
+
 LOOSE_EXTRA = [
     *ORIGIN,
     field("raw", pa.binary(), "The row as it was read, for rejects.", required=True),
     field("unknown", pa.list_(_STRING), "Names of fields that the contract does not know."),
 ]
 
+
 COMPLAINT_LOOSE = pa.schema(
     [f.with_nullable(True) for f in _fields(_STRING, _STRING)] + LOOSE_EXTRA
 )
 """What every reader yields: the contract's fields, scalars still text, plus their origin."""
 
+
 COMPLAINT_ACCEPTED = pa.schema(list(COMPLAINT_INPUT) + ORIGIN)
 """Validated rows inside the pipeline, before the victim's numbers are taken out."""
+
 
 IMPERSONATION = pa.list_(
     pa.struct(
@@ -106,6 +111,7 @@ IMPERSONATION = pa.list_(
 )
 """Whom a complaint says was impersonated and how: names and places, no text."""
 
+
 COMPLAINT = pa.schema(
     [
         *COMPLAINT_INPUT,
@@ -115,4 +121,6 @@ COMPLAINT = pa.schema(
     ]
 )
 """complaints/: accepted rows without the victim's numbers, masked in place in the narrative."""
+
+
 COMPLAINT_KEY = ("source_org", "complaint_id")

@@ -24,6 +24,7 @@ class DecisionKind(StrEnum):
 PAIRED = (DecisionKind.MUST_LINK, DecisionKind.CANNOT_LINK)
 """Kinds that are about two entities."""
 
+
 DECISION = pa.schema(
     [
         field("decision_id", _STRING, "Unique in its file.", required=True),

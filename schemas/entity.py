@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pyarrow as pa
 
+from schemas.enums import EntityKind, Status
 from schemas.field import TIMESTAMP, field
-from schemas.kinds import EntityKind, Status
 
 _STRING = pa.string()
+
 
 ENTITY = pa.schema(
     [
@@ -28,4 +29,6 @@ ENTITY = pa.schema(
     ]
 )
 """entities/: every identifier, whatever its status; nothing is suppressed silently."""
+
+
 ENTITY_KEY = ("entity_id",)

@@ -8,7 +8,10 @@ from schemas.field import TIMESTAMP, field
 from schemas.tables import Table
 
 _STRING = pa.string()
+
+
 _STRINGS = pa.list_(_STRING)
+
 
 CONTRIBUTOR = pa.schema(
     [
@@ -20,6 +23,7 @@ CONTRIBUTOR = pa.schema(
     ]
 )
 """contributors/: each member of a cluster with everybody who saw it."""
+
 
 UNION_LINK = pa.schema(
     [
@@ -43,6 +47,7 @@ UNION_LINK = pa.schema(
     ]
 )
 """union_links/: what only the union of the contributors' evidence reveals."""
+
 
 TAKEN = pa.schema(
     [
@@ -85,8 +90,13 @@ TAKEN = pa.schema(
 A person who reported to two organisations is in the counts of both.
 """
 
+
 CONTRIBUTORS = Table("contributors", CONTRIBUTOR, ("entity_id", "contributor"))
+
+
 UNION_LINKS = Table(
     "union_links", UNION_LINK, ("cluster_id", "kind", "entity_a", "entity_b", "part_a", "part_b")
 )
+
+
 OFFERED_CLUSTERS = Table("offered_clusters", TAKEN, ("contributor", "part"))

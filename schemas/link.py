@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pyarrow as pa
 
+from schemas.enums import Strength
 from schemas.field import TIMESTAMP, field
-from schemas.kinds import Strength
 
 _STRING = pa.string()
+
 
 LINK = pa.schema(
     [
@@ -28,4 +29,6 @@ LINK = pa.schema(
     ]
 )
 """links/: every pair of entities that some record names together."""
+
+
 LINK_KEY = ("entity_a", "entity_b")

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pyarrow as pa
 
+from schemas.enums import EntityKind, RecordKind, Role, Status
 from schemas.field import AMOUNT, TIMESTAMP, field
-from schemas.kinds import EntityKind, RecordKind, Role, Status
 
 _STRING = pa.string()
+
 
 _FIELDS = [
     field("entity_id", _STRING, "Canonical id, such as phone:+18885550123.", required=True),
@@ -32,9 +33,13 @@ _FIELDS = [
     field("extension", _STRING, "Extension written behind a phone number."),
 ]
 
+
 MENTION = pa.schema(_FIELDS)
 """mentions/: where every identifier was read. Victim-side readings are not in it."""
+
+
 MENTION_KEY = ("entity_id", "source_org", "record_kind", "record_id", "field", "start")
+
 
 SIGHTING = pa.schema(
     [
@@ -51,6 +56,7 @@ SIGHTING = pa.schema(
 `org|call|call_id` for a call on its own.
 """
 
+
 EVIDENCE = pa.schema(
     [
         *SIGHTING,
@@ -60,6 +66,7 @@ EVIDENCE = pa.schema(
     ]
 )
 """A sighting with what its record says of the scam, so that clusters need no join."""
+
 
 CLASSIFIED = pa.schema(
     [*EVIDENCE, field("status", _STRING, "Status of the entity.", values=tuple(Status))]

@@ -7,10 +7,11 @@ from enum import StrEnum
 import pyarrow as pa
 
 from schemas.complaint import ORIGIN
+from schemas.enums import RecordKind, Stage
 from schemas.field import field
-from schemas.kinds import RecordKind, Stage
 
 _STRING = pa.string()
+
 
 RAW_LIMIT = 65_536
 """Bytes of a rejected row that are kept; the position finds the rest in its source."""
@@ -62,4 +63,6 @@ REJECT = pa.schema(
     ]
 )
 """rejects/: what was refused; can be mended and fed back in."""
+
+
 REJECT_KEY = ("source", "position", "code")

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
-from schemas import call, cluster, complaint, entity, island, link, mention, reject
+from schemas import call, cluster, complaint, component, entity, link, mention, reject
 
 
 @dataclass(frozen=True)
@@ -19,16 +19,37 @@ class Table:
 
 
 COMPLAINTS = Table("complaints", complaint.COMPLAINT, complaint.COMPLAINT_KEY)
+
+
 CALLS = Table("calls", call.CALL, call.CALL_KEY)
+
+
 MENTIONS = Table("mentions", mention.MENTION, mention.MENTION_KEY)
+
+
 ENTITIES = Table("entities", entity.ENTITY, entity.ENTITY_KEY)
+
+
 LINKS = Table("links", link.LINK, link.LINK_KEY)
+
+
 CLUSTERS = Table("clusters", cluster.CLUSTER, cluster.CLUSTER_KEY)
+
+
 MEMBERS = Table("members", cluster.MEMBER, cluster.MEMBER_KEY)
+
+
 SUPPLIERS = Table("suppliers", cluster.SUPPLIER, cluster.SUPPLIER_KEY)
+
+
 LINEAGE = Table("lineage", cluster.LINEAGE, cluster.LINEAGE_KEY)
-ISLANDS = Table("islands", island.ISLAND, island.ISLAND_KEY)
+
+
+ISLANDS = Table("islands", component.ISLAND, component.ISLAND_KEY)
+
+
 REJECTS = Table("rejects", reject.REJECT, reject.REJECT_KEY)
+
 
 ALL = (
     COMPLAINTS,
@@ -44,5 +65,6 @@ ALL = (
     REJECTS,
 )
 """Every table of a run, in the order a reader meets them."""
+
 
 NAMED = {table.name: table for table in ALL}

@@ -7,26 +7,35 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from schemas.kinds import HARD_ROLES, Role
+from schemas.enums import HARD_ROLES, Role
 from tests.transforms.made_up_evidence import evidence, piece
+from transforms.extract.allowlist import load
 from transforms.graph.assign import NODE, assign, nodes_of
-from transforms.graph.classify import classify
-from transforms.graph.cluster_records import cluster_records
-from transforms.graph.cluster_totals import add_up
-from transforms.graph.clusters import summarise
-from transforms.graph.corroboration import SUPPLIED
-from transforms.graph.decide import decide_entities, decide_links
+from transforms.graph.cluster_summary import add_up, summarise
+from transforms.graph.entities import classify
 from transforms.graph.epochs import shipped
-from transforms.graph.incidence import incidences
+from transforms.graph.final_status import decide_entities, decide_links
+from transforms.graph.incidence import incidences, reaches
+from transforms.graph.link_weights import WIDEST, weigh
+from transforms.graph.link_weights import add_up as add_up_pairs
 from transforms.graph.links import pairs
-from transforms.graph.paired import add_up as add_up_pairs
-from transforms.graph.reach import reaches
-from transforms.graph.weigh import weigh
-from transforms.graph.weighing import WIDEST
-from transforms.identify.legitimate import load
+from transforms.graph.supplier_likelihood import SUPPLIED
+from transforms.graph.suppliers import cluster_records
 
-ROOMS = dict.fromkeys(("fingerprints", "families", "told"), "scripts")
-"""Where the modules of the constants are, if not with the graph."""
+PACKAGES = {
+    "link_weights": "graph",
+    "communities": "graph",
+    "leiden": "graph",
+    "refinement": "graph",
+    "supplier_likelihood": "graph",
+    "fingerprints": "call_scripts",
+    "families": "call_scripts",
+    "matches": "call_scripts",
+}
+"""The modules whose constants the page gives, and their packages below transforms/."""
+
+DECIDES_NOTHING = {"MERGE_ROUNDS", "MOVE_ROUNDS", "DIGEST"}
+"""Bounds that no run reaches, and the length of a digest."""
 
 PAGE = (Path(__file__).parents[1] / "docs" / "evidence.md").read_text(encoding="utf-8")
 
@@ -56,18 +65,11 @@ def test_every_constant_has_its_value_and_a_reason():
     told = {row["constant"].strip("`"): row for row in rows("constant", "value")}
     for name, row in told.items():
         module, _, constant = name.partition(".")
-        room = import_module(f"transforms.{ROOMS.get(module, 'graph')}.{module}")
-        value = getattr(room, constant)
+        value = getattr(import_module(f"transforms.{PACKAGES[module]}.{module}"), constant)
         several = value if isinstance(value, tuple) else (value,)
         assert tuple(map(float, row["value"].split(", "))) == several, name
         assert row["reason or source"]
-    named = set(
-        re.findall(
-            r"`((?:weighing|joining|communities|adoption|corroboration|resettling|fingerprints"
-            r"|families|told|witnesses|returning|islands)\.[A-Z_]+)`",
-            PAGE,
-        )
-    )
+    named = set(re.findall(rf"`((?:{'|'.join(PACKAGES)})\.[A-Z_]+)`", PAGE))
     assert named == set(told)
 
 
@@ -76,26 +78,14 @@ def _is_number(value):
     return all(isinstance(one, int | float) for one in several)
 
 
-@pytest.mark.parametrize(
-    "module",
-    [
-        "joining",
-        "communities",
-        "islands",
-        "adoption",
-        "corroboration",
-        "resettling",
-        "witnesses",
-        "returning",
-    ],
-)
+@pytest.mark.parametrize("module", ["communities", "leiden", "refinement", "supplier_likelihood"])
 def test_no_constant_is_left_out(module):
     page = {row["constant"].strip("`") for row in rows("constant", "value")}
     known = vars(import_module(f"transforms.graph.{module}"))
     numbers = {
         f"{module}.{name}"
         for name, value in known.items()
-        if name.isupper() and _is_number(value) and name != "ROUNDS"
+        if name.isupper() and _is_number(value) and name not in DECIDES_NOTHING
     }
     assert numbers <= page
 

@@ -14,13 +14,16 @@ import xxhash
 
 from schemas.call import CALL_ACCEPTED, CALL_KEY
 from schemas.complaint import COMPLAINT_ACCEPTED, COMPLAINT_KEY, ORIGIN
-from schemas.kinds import RecordKind
-from transforms.shuffle import Keyed, PerPartition, batches_of, hash_columns
+from schemas.enums import RecordKind
+from transforms.arrow_util import hash_columns
+from transforms.shuffle import Keyed, PerPartition, batches_of
 
 _ORIGIN = {one.name for one in ORIGIN}
 
+
 COMPLAINTS_BY = [("received_at", "descending")]
 """Which of several complaints with one id wins, before the content decides."""
+
 
 CALLS_BY = [("started_at", "descending"), ("duration_seconds", "descending")]
 """Of several legs of one call the latest, and then the longest, stands for the call."""

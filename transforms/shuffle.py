@@ -14,63 +14,26 @@ from typing import Any
 import apache_beam as beam
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
-import xxhash
 from apache_beam.options.pipeline_options import PipelineOptions
 
-from transforms.packing import Piece, packed, unpacked
+from transforms.arrow_util import hash_columns
+from transforms.batch_codec import Piece, packed, unpacked
 
 PARTITIONS = 16
 """Pieces that a keyed step is cut into unless `--partitions` says otherwise.
 
-A batch run has more of them for a larger input (`pipelines.plan`)."""
+A batch run has more of them for a larger input (`pipelines.batch.plan`)."""
+
 
 MOST_PARTITIONS = 65_536
+
 
 MAIN = "main"
 """Name of the untagged output of a `PerPartition` that has several."""
 
+
 _Placed = tuple[int, Piece]
 """Which input of a `PerPartition`, and a piece of it."""
-
-_POSITIVE = (1 << 63) - 1
-
-
-def hash_text(values: pa.Array) -> np.ndarray:
-    """xxh3-64 of each text, cut to the 63 bits that Beam's integer coder holds; null is 0."""
-    encoded = pc.dictionary_encode(pc.cast(values, pa.binary()))
-    if isinstance(encoded, pa.ChunkedArray):
-        encoded = encoded.combine_chunks()
-    digest = xxhash.xxh3_64_intdigest
-    hashed = [digest(value) & _POSITIVE for value in encoded.dictionary.to_pylist()]
-    indices = pc.fill_null(encoded.indices, len(hashed)).to_numpy(zero_copy_only=False)
-    return np.array([*hashed, 0], np.int64)[indices]
-
-
-def hash_numbers(values: pa.Array) -> np.ndarray:
-    """The 63-bit mix of each whole number (the finaliser of SplitMix64); null is 0."""
-    mixed = pc.fill_null(values, 0).to_numpy().astype(np.uint64)
-    for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB)):
-        mixed = (mixed ^ (mixed >> np.uint64(shift))) * np.uint64(factor)
-    return ((mixed ^ (mixed >> np.uint64(31))) & np.uint64(_POSITIVE)).astype(np.int64)
-
-
-def mixed(first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    """One 63-bit hash of two such hashes, in their order."""
-    total = first.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15) + second.astype(np.uint64)
-    total = (total ^ (total >> np.uint64(32))) * np.uint64(0x94D049BB133111EB)
-    return ((total ^ (total >> np.uint64(29))) & np.uint64(_POSITIVE)).astype(np.int64)
-
-
-def hash_columns(batch: pa.RecordBatch | pa.Table, names: Sequence[str]) -> np.ndarray:
-    """One 63-bit hash a row over several columns of text or whole numbers."""
-    total = np.zeros(batch.num_rows, np.uint64)
-    for name in names:
-        column = batch[name]
-        one = hash_numbers(column) if pa.types.is_integer(column.type) else hash_text(column)
-        # Multiplying by an odd constant between columns makes the order of the columns matter.
-        total = total * np.uint64(0x9E3779B97F4A7C15) + one.astype(np.uint64)
-    return (total & np.uint64(_POSITIVE)).astype(np.int64)
 
 
 def owners(batch: pa.RecordBatch | pa.Table, names: Sequence[str], partitions: int) -> np.ndarray:

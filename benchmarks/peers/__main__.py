@@ -30,6 +30,8 @@ from benchmarks.peers import edges
 from benchmarks.worlds import inputs, world
 
 SIZES = (20_000, 200_000)
+
+
 PEERS = {"networkx": "networkx", "scipy": "scipy", "splink": "splink", "graphframes": "graphframes"}
 """Programs that find components, and the module that each needs."""
 

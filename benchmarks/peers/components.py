@@ -7,8 +7,6 @@ from Maven Central). Printed are the seconds from the file to the labels as JSON
 of Python, but with that of DuckDB or Spark.
 """
 
-# ruff: noqa: PLC0415 - each peer is loaded only where it is asked for
-
 from __future__ import annotations
 
 import json

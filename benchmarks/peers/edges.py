@@ -10,10 +10,10 @@ import pyarrow.compute as pc
 import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 
-from schemas.kinds import HARD_ROLES
-from transforms.graph.activity import record_keys
-from transforms.scoring.metrics import compare
-from transforms.shuffle import hash_text
+from schemas.enums import HARD_ROLES
+from transforms.arrow_util import hash_text
+from transforms.clustering_metrics import compare
+from transforms.graph.links import record_keys
 
 
 def write_edges(run: Path, target: Path) -> int:

@@ -25,7 +25,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from schemas.tables import ALL
-from transforms.output.write import ROW_GROUP
+from transforms.write.parquet_files import ROW_GROUP
 
 
 def read(folder: Path) -> pa.Table:

@@ -1,8 +1,14 @@
-"""`ringtrace exchange offer`: what may leave of a run, as one signed file for one organisation."""
+"""`ringtrace exchange offer`: what may leave of a run, as one signed file for one organisation.
+
+`ringtrace exchange revoke`: take an offer back; who is sent this takes its evidence out.
+
+`ringtrace exchange show`: all that an offer says, as text, and who signed it.
+"""
 
 from __future__ import annotations
 
 import argparse
+import hashlib
 import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -11,20 +17,21 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipelines import key_store
-from pipelines.exchange import files, own_victims
+from pipelines.exchange import signed_files
 from pipelines.options import UsageError, moment
-from reports import tables
-from reports.exchange import canonical, make_offer
-from reports.exchange import policy as policies
-from reports.exchange.make_offer import Parties
-from schemas.offer import Offer
+from reports import signing, tables
+from reports.exchange import offer, read_offer
+from reports.exchange import offer as policies
+from reports.exchange.offer import Parties, make_offer
+from reports.exchange.read_offer import OfferError
+from schemas.offer import Offer, Revocation
 from schemas.tables import CALLS, CLUSTERS, COMPLAINTS, ENTITIES, MEMBERS, MENTIONS
-from transforms.joint.restored import call_records, complaint_records, evidence_of
+from transforms.joint import call_records, complaint_records, evidence_of
 
 OFFER = "offer.json"
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
+def add_offer_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the flags of `ringtrace exchange offer` on `parser`."""
     parser.add_argument("run", metavar="RUN", help="folder of a finished run")
     parser.add_argument("--to", metavar="ORG", required=True, help="slug of the recipient")
@@ -46,18 +53,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def run(arguments: argparse.Namespace) -> int:
+def write_offer(arguments: argparse.Namespace) -> int:
     """Write the offer and its signature; 0 when done.
 
     Raises:
         UsageError: for a run, a policy or a folder that cannot be used.
     """
     folder = arguments.run
-    if files.manifest_of(folder)["options"].get("offers"):
+    if signed_files.manifest_of(folder)["options"].get("offers"):
         raise UsageError(f"{folder}: is joined with others' offers; offer from your own run alone")
     policy = _policy(arguments.policy)
     evidence = evidence_of_run(folder)
-    sender = files.own_org(arguments.sender, set(evidence["source_org"].to_pylist()), folder)
+    sender = signed_files.own_org(arguments.sender, set(evidence["source_org"].to_pylist()), folder)
     recipient = key_store.org_slug(arguments.to)
     if sender == recipient:
         raise UsageError(f"{sender} is both --from and --to; name the other organisation in --to")
@@ -66,20 +73,20 @@ def run(arguments: argparse.Namespace) -> int:
         sender, recipient, _time(issued), _time(issued + timedelta(days=policy.days_valid))
     )
     members = tables.read(folder, MEMBERS)
-    offer, left = make_offer.make(
+    offer, left = make_offer(
         members,
         tables.read(folder, ENTITIES, ["entity_id", "status"]),
         tables.read(folder, CLUSTERS, ["cluster_id", "status"]),
         evidence.filter(pc.equal(evidence["source_org"], sender)),
-        own_victims.among(members["entity_id"].to_pylist(), arguments.victims),
+        signed_files.among(members["entity_id"].to_pylist(), arguments.victims),
         policy,
         parties,
     )
     if not offer.entities:
         raise UsageError(f"{folder}: nothing in it may leave under this policy: {_told(left)}")
-    output = files.new_folder(arguments.output)
+    output = signed_files.new_folder(arguments.output)
     key = key_store.own_key(arguments.key)
-    path = files.write_signed(output, OFFER, canonical.write(offer), key)
+    path = signed_files.write_signed(output, OFFER, signing.write(offer), key)
     sys.stdout.write("\n".join(summary(path, offer, left)) + "\n")
     return 0
 
@@ -99,7 +106,7 @@ def evidence_of_run(folder: str) -> pa.Table:
     )
 
 
-def summary(path: Path, offer: Offer, left: make_offer.Left) -> list[str]:
+def summary(path: Path, offer: Offer, left: offer.Left) -> list[str]:
     """What leaves and what does not, in a few lines for who must answer for it."""
     reports = sum(one.reports for one in offer.evidence)
     shown = sum(1 for one in offer.clusters if one.countries)
@@ -113,7 +120,7 @@ def summary(path: Path, offer: Offer, left: make_offer.Left) -> list[str]:
     ]
 
 
-def _told(left: make_offer.Left) -> str:
+def _told(left: offer.Left) -> str:
     return ", ".join(f"{count} {why}" for why, count in left.reasons.items()) or "nothing"
 
 
@@ -123,7 +130,7 @@ def _time(when: datetime) -> str:
 
 def _policy(path: str | None) -> policies.Policy:
     if path is None:
-        return policies.shipped()
+        return policies.shipped_policy()
     try:
         return policies.load(Path(path).read_text(encoding="utf-8"), path)
     except OSError as error:
@@ -131,3 +138,70 @@ def _policy(path: str | None) -> policies.Policy:
     except (UnicodeDecodeError, policies.PolicyError) as error:
         told = str(error) if isinstance(error, policies.PolicyError) else f"{path}: not UTF-8 text"
         raise UsageError(told) from None
+
+
+REVOCATION = "revocation.json"
+
+
+def add_revoke_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the flags of `ringtrace exchange revoke` on `parser`."""
+    parser.add_argument("offer", metavar="OFFER", help="folder of an offer that you made")
+    parser.add_argument("--output", metavar="DIR", required=True, help="new folder to write")
+    parser.add_argument("--key", metavar="PEM", help="private key to sign with (default: your own)")
+    parser.add_argument(
+        "--issued-at", type=moment, metavar="TIME", help="when it is issued (default: now)"
+    )
+
+
+def revoke_offer(arguments: argparse.Namespace) -> int:
+    """Write the revocation and its signature; 0 when done.
+
+    Raises:
+        UsageError: for an offer that is not one's own, or a folder that cannot be used.
+    """
+    key = key_store.own_key(arguments.key, make=False)
+    path, content, signature = signed_files.read_signed(arguments.offer, ("offer.json",))
+    try:
+        # Whoever holds the key may revoke what it signed: the offer itself says for whom.
+        read_offer.signer_of(content, signature, {"own": [key.public_key()]})
+        offer = read_offer.parse(content, read_offer.sender_of(content))
+    except OfferError as error:
+        raise UsageError(f"{path}: {error}") from None
+    issued = (arguments.issued_at or datetime.now(UTC)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    revoked = (hashlib.sha256(content).hexdigest(),)
+    told = Revocation(offer.sender, offer.recipient, issued, revoked)
+    folder = signed_files.new_folder(arguments.output)
+    written = signed_files.write_signed(folder, REVOCATION, signing.write(told), key)
+    sys.stdout.write(
+        f"{written}: revokes the offer of {offer.issued_at} to {offer.recipient}; mail it and "
+        f"{written.name}.sig to them\n"
+    )
+    return 0
+
+
+def add_show_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the flags of `ringtrace exchange show` on `parser`."""
+    parser.add_argument("offer", metavar="OFFER", help="folder of an offer, yours or another's")
+    parser.add_argument("--key", metavar="PEM", help="the private key that signed it, if not yours")
+
+
+def show_offer(arguments: argparse.Namespace) -> int:
+    """Print it; 0 when done.
+
+    Raises:
+        UsageError: if nobody that is trusted signed it, or it is no offer.
+    """
+    path, content, signature = signed_files.read_signed(arguments.offer, ("offer.json",))
+    trusted = key_store.trusted_keys()
+    own = arguments.key is not None or key_store.own_path().exists()
+    # An offer of one's own says itself who made it; a slug cannot be the empty text.
+    mine = {"": [key_store.own_key(arguments.key, make=False).public_key()]} if own else {}
+    try:
+        org, key_id = read_offer.signer_of(content, signature, trusted | mine)
+        found = read_offer.parse(content, org or read_offer.sender_of(content))
+    except OfferError as error:
+        raise UsageError(f"{path}: {error}") from None
+    if not isinstance(found, Offer):
+        raise UsageError(f"{path}: is a revocation, not an offer")
+    sys.stdout.write("\n".join([*offer.lines(found), "", f"signed by {key_id}"]) + "\n")
+    return 0

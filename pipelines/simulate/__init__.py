@@ -1,6 +1,6 @@
 """Simulated worlds: two companies' complaints and calls about rings whose truth is known."""
 
-from pipelines.simulate.command import add_arguments, run
+from pipelines.simulate.__main__ import add_arguments, run
 from pipelines.simulate.generate import simulate
 from pipelines.simulate.world import World
 

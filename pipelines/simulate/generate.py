@@ -15,13 +15,19 @@ from typing import Any, BinaryIO
 
 import orjson
 
-from pipelines.simulate import calls, drafts, narratives, noise, reports
-from pipelines.simulate.drafts import Victim
-from pipelines.simulate.noise import BANK_LINES, BRAND_DOMAINS, BRAND_LINES
-from pipelines.simulate.reports import Scene
-from pipelines.simulate.rings import Ring, plan
-from pipelines.simulate.truth import Ties, holders
-from pipelines.simulate.world import COUNTRIES, COUNTRY_WEIGHTS, RATES, START, World
+from pipelines.simulate import complaints, narratives
+from pipelines.simulate.complaints import BANK_LINES, BRAND_DOMAINS, BRAND_LINES, Scene, Victim
+from pipelines.simulate.world import (
+    COUNTRIES,
+    COUNTRY_WEIGHTS,
+    RATES,
+    START,
+    Ring,
+    Ties,
+    World,
+    holders,
+    plan,
+)
 
 VICTIMS = "victims.csv"
 
@@ -65,7 +71,7 @@ def simulate(world: World, folder: Path) -> None:
     """
     rng = Random(world.seed)
     the_plan = plan(rng, world, narratives.SCRIPTS)
-    scene = Scene(rng, world, the_plan, noise.bystanders(rng, the_plan))
+    scene = Scene(rng, world, the_plan, complaints.bystanders(rng, the_plan))
     ties = Ties(the_plan)
     with ExitStack() as stack:
         files: dict[tuple[str, str], BinaryIO] = {}
@@ -141,7 +147,7 @@ def _reports(scene: Scene, day: int, due: list[_Report]) -> Iterator[_Report]:
             country = rng.choice(ring.countries)
         else:
             country = rng.choices(COUNTRIES, COUNTRY_WEIGHTS)[0]
-        number = noise.stranger(rng, plan, country)
+        number = complaints.stranger(rng, plan, country)
         victim = Victim(_pseudonym(rng), country, number, narratives.language(rng, country))
         yield _Report(day, ring, victim, org)
 
@@ -168,20 +174,21 @@ def _write_report(
     received_at = START + timedelta(seconds=int(moment * 86_400))
     planted: dict[str, str] = {}
     if ring is None:
-        draft = reports.nuisance(scene, victim)
+        draft = complaints.nuisance_complaint(scene, victim)
     else:
         # A ring stops within the day; its last victims still name what it held at the end.
-        draft = reports.scam(scene, ring, victim, org, min(moment, ring.end))
-        planted = noise.confuse(rng, scene.world, draft)
+        draft = complaints.scam(scene, ring, victim, org, min(moment, ring.end))
+        planted = complaints.confuse(rng, scene.world, draft)
     complaint_id = writer.next_id("complaints", org)
-    record = drafts.finish(rng, draft, complaint_id, org, received_at)
+    record = complaints.finish_complaint(rng, draft, complaint_id, org, received_at)
     writer.write("complaints", record)
     tied = list(draft.named)
-    for call, named, linked in reports.calls_about(scene, draft, ring, moment):
+    for call, named, linked in complaints.calls_about(scene, draft, ring, moment):
         owner = complaint_id if linked else None
-        started_at = calls.before(rng, received_at)
+        started_at = complaints.before(rng, received_at)
         writer.write(
-            "calls", calls.finish(call, writer.next_id("calls", org), org, started_at, owner)
+            "calls",
+            complaints.finish_call(call, writer.next_id("calls", org), org, started_at, owner),
         )
         planted[f"phone:{victim.number}"] = "victim's own number"
         if linked:

@@ -8,8 +8,8 @@ from random import Random
 
 from schwifty import IBAN
 
-from pipelines.simulate import numbers
-from schemas.kinds import Role
+from pipelines.simulate import phone_numbers
+from schemas.enums import Role
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,12 +27,26 @@ class Identifier:
 
 
 FREEMAIL = ("gmail.com", "outlook.com", "yahoo.com", "proton.me", "gmx.de")
+
+
 _LURES = "amzn amazn prime-care ms-defender win-secure mcrsoft azure-help order-refund".split()
+
+
 _TASKS = "refund support helpdesk billing verify renewal claims unlock protect cancel".split()
+
+
 _SUFFIXES = "com net support online site info co.uk de es xyz live help".split()
+
+
 _HOSTING = ("azurewebsites.net", "pages.dev", "web.app")
+
+
 _MAIL_NAMES = "refund.desk order.help billing.team ms.support claims.dept care.center".split()
+
+
 _UPI_HANDLES = ("okaxis", "ybl", "oksbi", "paytm")
+
+
 _BASE58 = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
 
 
@@ -78,7 +92,7 @@ def _bitcoin(rng: Random) -> str:
 
 def _routing(rng: Random) -> str:
     """A routing number with its ABA check digit (weights 3, 7, 1)."""
-    body = rng.choice(("02", "06", "11", "12", "26")) + numbers.digits(rng, 6)
+    body = rng.choice(("02", "06", "11", "12", "26")) + phone_numbers.digits(rng, 6)
     total = sum(int(d) * w for d, w in zip(body, (3, 7, 1) * 3, strict=False))
     return f"{body}{-total % 10}"
 

@@ -11,11 +11,9 @@ from typing import Any
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from reports import signing
-from reports.exchange import canonical
-from reports.exchange.canonical import NotCanonicalError
-from reports.exchange.policy import MAY_LEAVE
-from schemas.codes import COUNTRIES, CURRENCIES
-from schemas.kinds import HARD_ROLES, RecordKind
+from reports.exchange.offer import MAY_LEAVE
+from reports.signing import NotCanonicalError
+from schemas.enums import COUNTRIES, CURRENCIES, HARD_ROLES, RecordKind
 from schemas.offer import (
     FORMAT,
     LONGEST_ID,
@@ -27,21 +25,32 @@ from schemas.offer import (
     Revocation,
     Tlp,
 )
-from transforms.graph.weighing import WIDEST
+from transforms.graph.link_weights import WIDEST
 
 MAX_BYTES = 256 * 2**20
 """Longest file that is read."""
 
+
 MOST_REPORTS = 5_000_000
 """Reports that one offer may count: each becomes a row of evidence."""
+
 
 AHEAD = timedelta(days=1)
 """How far another's clock may be ahead of ours."""
 
+
 _SLUG = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
+
+
 _TIME = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}Z")
+
+
 _WEEK = re.compile(r"(\d{4})-W(\d{2})")
+
+
 _PHONE = re.compile(r"phone:\+[1-9]\d{6,14}(#\d{1,4})?")
+
+
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 
 
@@ -74,13 +83,13 @@ def parse(content: bytes, signed_by: str) -> Offer | Revocation:
         OfferError: naming the first field that is wrong.
     """
     try:
-        value = canonical.parse(content)
+        value = signing.parse(content)
         if not isinstance(value, dict) or value.get("format") not in (FORMAT, REVOCATION):
             raise OfferError("is neither an offer nor a revocation")
         if repr(value.get("version")) != repr(VERSION):
             raise OfferError(f"is of a version that is not read here; ask for version {VERSION}")
         kind: type[Any] = Offer if value["format"] == FORMAT else Revocation
-        found: Offer | Revocation = canonical.into(kind, value)
+        found: Offer | Revocation = signing.into(kind, value)
     except NotCanonicalError as error:
         raise OfferError(str(error)) from None
     _check_parties(found, signed_by)
@@ -98,7 +107,7 @@ def sender_of(content: bytes) -> str:
         OfferError: if it says nothing.
     """
     try:
-        value = canonical.parse(content)
+        value = signing.parse(content)
     except NotCanonicalError as error:
         raise OfferError(str(error)) from None
     if not isinstance(value, dict) or not isinstance(value.get("sender"), str):

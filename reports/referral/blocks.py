@@ -1,12 +1,19 @@
 """The document as plain blocks: one content, of which the HTML and the PDF are two renderings.
 
 Every text in a block is text, hostile or not; the renderers escape it.
+
+How the document words sums and counts, and the sentence that every draft carries.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any
+
+from reports.referral.losses import written
+from reports.text import plain
 
 
 @dataclass(frozen=True)
@@ -73,3 +80,26 @@ class Section:
     def anchor(self) -> str:
         """Its place in the page."""
         return f"section-{self.number}"
+
+
+DRAFT = (
+    "Statutes, periods and forms in this package are data with a public source and a day. They are "
+    "drafts for counsel and never legal advice."
+)
+
+
+def draft(recipient: Mapping[str, Any]) -> str:
+    """`DRAFT`, and who has checked a recipient's rows, as counsel wrote into them."""
+    name = plain(recipient.get("checked_by", ""), 120).strip()
+    return f"{DRAFT} {f'Checked by {name}.' if name else 'No lawyer has checked them.'}"
+
+
+def money(amount: Decimal) -> str:
+    """Digits in groups of three, as law reports print sums; exact."""
+    whole, _, cents = written(amount).partition(".")
+    return f"{int(whole):,}.{cents}"
+
+
+def counted(count: int, noun: str) -> str:
+    """A number with its noun."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"

@@ -1,9 +1,12 @@
-"""A case: the material of one referral, with everything that was worked out from it once."""
+"""A case: the material of one referral, with everything that was worked out from it once.
+
+Victims whom two organisations share, as counted by private set intersection, in joint totals.
+"""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -12,20 +15,20 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from reports import tables
-from reports.evidence import Reading, readings
-from reports.exchange.suppression import Shown
-from reports.exchange.suppression import shown as small_counts
+from reports.cluster_data import Reading, readings
+from reports.exchange.offer import Shown
+from reports.exchange.offer import shown as small_counts
+from reports.export.stix import TLP_LEVELS
+from reports.figures.timeline import Handover, timeline
 from reports.referral import losses
-from reports.referral.gate import Bridge, Obstacle, Override, bridges, level
+from reports.referral.blocking_checks import Bridge, Obstacle, Override, bridges, level
+from reports.referral.blocks import counted
 from reports.referral.losses import Rate
 from reports.referral.material import Material
 from reports.referral.providers import Group, groups
 from reports.referral.reference import Reference
-from reports.referral.shared_victims import Shared, told
-from reports.stix_parts import TLP_LEVELS
 from reports.tables import Run
-from reports.timeline import Handover, timeline
-from schemas.kinds import Status
+from schemas.enums import Status
 from schemas.tables import ENTITIES, MENTIONS
 
 Row = dict[str, Any]
@@ -183,3 +186,57 @@ def _left_out(run: Run, material: Material) -> LeftOut:
 
 def _most_named(one: Row) -> tuple[int, str]:
     return -one["named"], one["entity_id"]
+
+
+@dataclass(frozen=True)
+class Shared:
+    """One signed count; `shared` is None under the floor. The letter goes into the package.
+
+    `by` is what was compared, `day` when it was counted, `signer` the id of the key that signed.
+    """
+
+    organisation: str
+    by: str
+    shared: int | None
+    floor: int
+    day: str
+    signer: str
+    letter: bytes
+    signature: bytes
+
+    @property
+    def words(self) -> str:
+        """The count in words."""
+        return f"fewer than {self.floor}" if self.shared is None else str(self.shared)
+
+
+def at_most(total: int, found: Sequence[Shared]) -> int:
+    """Distinct victims at most, where `total` counts each organisation's for itself.
+
+    Whoever is at two organisations whose overlap was counted is taken off once. What is under a
+    floor, and whoever gave two organisations different numbers, is still counted twice.
+    """
+    return total - sum(one.shared or 0 for one in found)
+
+
+def told(total: int, own: int, found: Sequence[Shared], *, joint: bool) -> str:
+    """How many victims there are, in one sentence that doubles nobody without saying so."""
+    if not joint:
+        return f"{counted(total, 'distinct victim')}"
+    sides = f"{own} of the records of this package's maker and {total - own} that offers count"
+    if not found:
+        return (
+            f"{counted(total, 'victim')}, {sides}; whoever reported to both is counted twice, and "
+            "how many did is not known"
+        )
+    both = ", ".join(f"{one.words} shared with {one.organisation}" for one in found)
+    return f"At most {counted(at_most(total, found), 'distinct victim')}: {sides}, {both}"
+
+
+def files(found: Sequence[Shared]) -> dict[str, bytes]:
+    """The signed letters by path in the package."""
+    made: dict[str, bytes] = {}
+    for number, one in enumerate(found, 1):
+        path = f"data/overlaps/{number:02d}-result.json"
+        made |= {path: one.letter, f"{path}.sig": one.signature}
+    return made

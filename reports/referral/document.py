@@ -4,13 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from reports.cluster_page import sentence
-from reports.referral import closing_sections, evidence_sections, victim_sections
-from reports.referral.blocks import Block, Grid, Notice, Points, Section
+from reports.cluster_data import sentence
+from reports.referral.blocks import Block, Grid, Notice, Points, Section, counted, draft, money
 from reports.referral.case import Case
-from reports.referral.doubts import against
-from reports.referral.exhibit import Exhibit, utc
-from reports.referral.words import counted, draft, money
+from reports.referral.exculpatory import against
+from reports.referral.exhibits import Exhibit, utc
+from reports.referral.sections import (
+    asks,
+    changes,
+    chronology,
+    elements,
+    excerpts,
+    exhibits,
+    infrastructure,
+    limits,
+    links,
+    victims,
+)
 from reports.text import plain
 
 HANDLING = {
@@ -28,20 +38,20 @@ def sections(case: Case, made: Sequence[Exhibit]) -> list[Section]:
     parts = [
         ("Cover and handling", _cover(case)),
         ("Summary for the charging decision", _summary(case)),
-        ("Subjects and infrastructure, by role", evidence_sections.infrastructure(case)),
-        ("Victims and losses, by jurisdiction", victim_sections.victims(case)),
-        ("Link analysis", evidence_sections.links(case)),
-        ("Chronology", evidence_sections.chronology(case)),
-        ("Elements matrix", closing_sections.elements(case)),
+        ("Subjects and infrastructure, by role", infrastructure(case)),
+        ("Victims and losses, by jurisdiction", victims(case)),
+        ("Link analysis", links(case)),
+        ("Chronology", chronology(case)),
+        ("Elements matrix", elements(case)),
         ("What speaks against it", against(case)),
-        ("Limits and confidence", closing_sections.limits(case)),
-        ("What is asked of the recipient", closing_sections.asks(case)),
-        ("Exhibits, custody and verification", closing_sections.exhibits(case, made)),
+        ("Limits and confidence", limits(case)),
+        ("What is asked of the recipient", asks(case)),
+        ("Exhibits, custody and verification", exhibits(case, made)),
     ]
     if case.excerpts:
-        parts.append(("Narrative excerpts", closing_sections.excerpts(case)))
+        parts.append(("Narrative excerpts", excerpts(case)))
     if case.earlier is not None:
-        parts.append(("Changes since the earlier referral", closing_sections.changes(case)))
+        parts.append(("Changes since the earlier referral", changes(case)))
     return [Section(number, title, blocks) for number, (title, blocks) in enumerate(parts)]
 
 

@@ -10,9 +10,11 @@ from datetime import date
 from decimal import ROUND_HALF_EVEN, Decimal, InvalidOperation, localcontext
 
 from reports.referral.material import Material
-from schemas.codes import CURRENCIES
+from schemas.enums import CURRENCIES
 
 RATE_COLUMNS = ("date", "from", "to", "rate", "source")
+
+
 _DIGITS = 76
 """Twice AMOUNT's 38, so that no sum or product is rounded on the way."""
 

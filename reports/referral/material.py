@@ -17,13 +17,15 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from reports import tables
-from reports.cluster_facts import Facts, gather
+from reports.cluster_data import Facts, gather
 from reports.tables import Run
 from schemas.joint import OFFERED_CLUSTERS, UNION_LINKS
 from schemas.manifest import Manifest
 from schemas.tables import CALLS, CLUSTERS, COMPLAINTS, MENTIONS
 
 Row = dict[str, Any]
+
+
 Key = tuple[str, str, str]
 """Kind of record, organisation, record id."""
 

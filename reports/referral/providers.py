@@ -12,12 +12,13 @@ from typing import Any
 from schwifty import IBAN
 from schwifty.exceptions import SchwiftyException
 
-from reports.cluster_facts import Facts
+from reports.cluster_data import Facts
 from reports.referral.reference import Reference
 from schemas import epoch
-from schemas.kinds import EntityKind
+from schemas.enums import EntityKind
 
 Row = dict[str, Any]
+
 
 NANP = ("US", "CA")
 """Where toll-free numbers are assigned by responsible organisations (47 CFR 52.101)."""

@@ -16,12 +16,14 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.x509 import Certificate
 
 from reports import signing
-from reports.referral import seal, time_stamp
-from reports.referral.time_stamp import Stamp
+from reports.referral import seal
+from reports.referral.seal import Stamp
 from reports.signing import SignatureError
 
 SEAL_LIMIT = 256 * 1024 * 1024
 """Bytes of a seal that are read; it has 68 bytes for every 4,096 of the package."""
+
+
 TOKEN_LIMIT = 1024 * 1024
 
 
@@ -199,6 +201,6 @@ def _time_stamp(
             verdict.findings.append(Finding(seal.TOKEN, "is missing: there is no time stamp"))
         return
     try:
-        verdict.time_stamp = time_stamp.read(token, content, roots)
-    except time_stamp.StampError as error:
+        verdict.time_stamp = seal.read(token, content, roots)
+    except seal.StampError as error:
         verdict.findings.append(Finding(seal.TOKEN, str(error)))

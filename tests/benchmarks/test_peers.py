@@ -94,12 +94,12 @@ def test_a_command_that_fails_says_so():
 def test_time_belongs_to_the_innermost_module_of_ours():
     beam = "f (apache_beam/runners/portability/fn_runner.py:1)"
     stacks = [
-        f"main (pipelines/cli.py:1);{beam};g (transforms/identify/phones.py:2);h (re.py:1) 3",
+        f"main (pipelines/cli.py:1);{beam};g (transforms/phone/normalize.py:2);h (re.py:1) 3",
         f"main (pipelines/cli.py:1);{beam} 2",
         "main (pipelines/cli.py:1);load (<frozen importlib._bootstrap>:1) 4",
     ]
     assert shares(stacks) == {
-        "transforms/identify/phones.py": 3,
+        "transforms/phone/normalize.py": 3,
         "Beam: running": 2,
         "start-up: imports": 4,
     }

@@ -11,6 +11,8 @@ from tests.browser.driver import Browser
 from tests.reports.made_up import world
 
 READY = "document.documentElement.dataset.ready"
+
+
 WCAG = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
 
 

@@ -4,15 +4,18 @@ import apache_beam as beam
 import pytest
 from apache_beam.options.pipeline_options import PipelineOptions
 
-from pipelines.batch import build
+from pipelines.batch.options import parse
+from pipelines.batch.pipeline import build
+from pipelines.batch.plan import make_plan
 from pipelines.flex_template import launch
-from pipelines.options import parse
-from pipelines.plan import make_plan
 from tests.pipelines.running import complaint, jsonl
 
 pytestmark = pytest.mark.dataflow
 
+
 IMAGE = "europe-docker.pkg.dev/made-up/images/ringtrace:1"
+
+
 JOB = [
     "--runner=DataflowRunner",
     "--dry_run=True",

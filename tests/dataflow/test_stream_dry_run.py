@@ -6,15 +6,17 @@ from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.portability.api import beam_runner_api_pb2
 
 from pipelines.flex_template import launch
-from pipelines.queue_source import queue
-from pipelines.run_stream import main
-from pipelines.stream_options import parse
-from pipelines.stream_plan import engine_plan, reading
-from pipelines.streaming import build
+from pipelines.streaming.__main__ import main
+from pipelines.streaming.options import parse
+from pipelines.streaming.pipeline import build
+from pipelines.streaming.plan import engine_plan, queue, reading
 
 pytestmark = pytest.mark.dataflow
 
+
 IMAGE = "europe-docker.pkg.dev/made-up/images/ringtrace:1"
+
+
 JOB = [
     "--runner=DataflowRunner",
     "--dry_run=True",
@@ -22,7 +24,11 @@ JOB = [
     "--region=europe-west1",
     "--temp_location=gs://made-up/temp",
 ]
+
+
 NAMES = {"complaints": "subscriptions", "calls": "subscriptions", "alerts": "topics"}
+
+
 UNBOUNDED = beam_runner_api_pb2.IsBounded.UNBOUNDED
 
 

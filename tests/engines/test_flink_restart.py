@@ -20,8 +20,12 @@ from tests.engines.topics import read_all, send
 from tests.pipelines.running import ROOT
 
 pytestmark = [pytest.mark.kafka, pytest.mark.flink]
+
+
 LONGEST = 240
 """Seconds until a stream must have told what there is."""
+
+
 RESTORED = "CheckpointCoordinator - Restoring job"
 """What Flink says when a job begins with the state of a checkpoint."""
 

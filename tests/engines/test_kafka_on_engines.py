@@ -11,16 +11,17 @@ import pyarrow.dataset as ds
 import pytest
 from apache_beam.options.pipeline_options import PipelineOptions
 
-from pipelines.queue_source import queue
-from pipelines.stream_options import parse
-from pipelines.stream_plan import engine_plan, reading
-from pipelines.streaming import build
+from pipelines.streaming.options import parse
+from pipelines.streaming.pipeline import build
+from pipelines.streaming.plan import engine_plan, queue, reading
 from schemas.reject import Code
 from tests.engines.batch import stream_flags
 from tests.engines.topics import read_all, send
 from tests.pipelines.watch.test_alerts import CALLS, INNOCENT, KNOWN, NEW, told
 
 pytestmark = pytest.mark.kafka
+
+
 LONGEST = 240
 """Seconds until a stream must have told what there is."""
 

@@ -17,7 +17,11 @@ from tests.engines.topics import partition_of, read_all, send
 from tests.pipelines.running import ROOT, complaint, run
 
 pytestmark = pytest.mark.kafka
+
+
 NUMBERS = 12
+
+
 HALF = 36
 
 

@@ -7,16 +7,15 @@ from dataclasses import dataclass
 import apache_beam as beam
 from apache_beam.options.pipeline_options import PipelineOptions
 
-from pipelines.stream_options import parse
-from pipelines.stream_plan import engine_plan
-from pipelines.streaming import build
-from schemas.kinds import RecordKind
+from pipelines.streaming.options import parse
+from pipelines.streaming.pipeline import build
+from pipelines.streaming.plan import engine_plan
+from schemas.enums import RecordKind
 from tests.engines.batch import stream_flags
 from tests.pipelines.watch.test_alerts import CALLS, INNOCENT, KNOWN, NEW, alerts_in, told
-from transforms.live.keep import TICKS
-from transforms.live.messages import Decoder, Message, queues
-from transforms.live.ticks import Clock
 from transforms.read.options import ReadOptions
+from transforms.stream.sources import Decoder, Message, queues
+from transforms.stream.state import TICKS, Clock
 
 LONGEST = 150
 """Seconds until a tick must have told what there is."""

@@ -12,12 +12,13 @@ from pathlib import Path
 
 import pytest
 
-from reports import stix
-from reports.cluster_facts import gather
+from reports.cluster_data import gather
+from reports.export import stix
 from tests.reports.made_up import world, write_run
 from tests.reports.test_stix import EVERY_KIND, every_kind
 
 PYCTI = os.environ.get("RINGTRACE_PYCTI")
+
 
 pytestmark = pytest.mark.skipif(PYCTI is None, reason="pycti is elsewhere: make test-opencti")
 

@@ -11,11 +11,10 @@ import apache_beam as beam
 from apache_beam.testing.test_stream import TestStream
 from apache_beam.transforms.window import TimestampedValue
 
-from schemas.kinds import RecordKind
-from transforms.live.keep import TICKS
-from transforms.live.messages import Decoder, Message, queues
-from transforms.live.ticks import Tick
+from schemas.enums import RecordKind
 from transforms.read.options import ReadOptions
+from transforms.stream.sources import Decoder, Message, queues
+from transforms.stream.state import TICKS, Tick
 
 Event = Tick | tuple[RecordKind, list[dict[str, Any]]]
 

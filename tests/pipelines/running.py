@@ -15,11 +15,13 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.dataset as ds
 
-from pipelines.run_batch import main
+from pipelines.batch.__main__ import main
 from schemas.manifest import NAME
 from schemas.tables import ALL, Table
 
 ROOT = Path(__file__).resolve().parents[2]
+
+
 EXAMPLES = ROOT / "examples"
 
 

@@ -15,7 +15,7 @@ import pytest
 
 from pipelines.simulate.generate import simulate
 from pipelines.simulate.world import World
-from schemas.kinds import SUPPLIER_KINDS, Status, Strength
+from schemas.enums import SUPPLIER_KINDS, Status, Strength
 from schemas.tables import (
     ALL,
     CLUSTERS,
@@ -40,7 +40,7 @@ from tests.pipelines.running import (
 )
 from tests.transforms.read.reading import zstd
 from tests.transforms.real_data import real
-from transforms.identify import legitimate
+from transforms.extract import allowlist
 from transforms.shuffle import PerPartition
 
 SMALL = World(seed=7, complaints=150, operations=12)
@@ -185,7 +185,7 @@ def victims_of(folder):
 def test_no_victims_number_is_in_any_file(world):
     folder, output = world
     listed = (folder / "legitimate.csv").read_text(encoding="utf-8")
-    known = legitimate.shipped().merged(legitimate.load(listed, "legitimate.csv"))
+    known = allowlist.shipped().merged(allowlist.load(listed, "legitimate.csv"))
     published = {one.partition(":")[2] for one in known.entity_ids}
     own = {raw for raw in victims_of(folder) if raw.startswith("+")} - published
     assert len(own) > 500
@@ -200,9 +200,9 @@ def test_nobody_known_legitimate_is_a_member(world):
     folder, output = world
     members = set(read(output, MEMBERS)["entity_id"].to_pylist())
     entities = {row["entity_id"]: row for row in read(output, ENTITIES).to_pylist()}
-    assert not [one for one in legitimate.shipped().entity_ids if one in members]
+    assert not [one for one in allowlist.shipped().entity_ids if one in members]
     with (folder / "legitimate.csv").open(encoding="utf-8") as file:
-        listed = [legitimate.canonical(row["entity_id"]) for row in csv.DictReader(file)]
+        listed = [allowlist.canonical(row["entity_id"]) for row in csv.DictReader(file)]
     seen = [entities[one] for one in listed if one in entities]
     assert seen
     assert {row["status"] for row in seen} == {Status.SUPPRESSED}

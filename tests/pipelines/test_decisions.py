@@ -2,11 +2,13 @@
 
 import pytest
 
-from pipelines.run_batch import main
+from pipelines.batch.__main__ import main
 from schemas.tables import CLUSTERS, ENTITIES, LINKS, MEMBERS
 from tests.pipelines.running import complaint, jsonl, read, run
 
 HEADER = "decision_id,kind,entity_a,entity_b,author,reason,decided_at,expires_at\n"
+
+
 PHONES = [f"+1888555010{digit}" for digit in range(8)]
 
 

@@ -10,6 +10,8 @@ from schemas.tables import CLUSTERS, ENTITIES, LINEAGE, LINKS, MEMBERS, MENTIONS
 from tests.pipelines.running import complaint, jsonl, read, run
 
 NUMBER, ALICE, BOB = "+18885550100", "+18885550111", "+18885550122"
+
+
 SECOND = f"phone:{NUMBER}#2"
 
 

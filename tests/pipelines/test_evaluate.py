@@ -11,18 +11,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipelines import evaluate
 from pipelines.cli import main
-from pipelines.splink_clusters import INSTALL, splink_clusters
+from pipelines.commands import evaluate
+from pipelines.commands.evaluate import INSTALL, splink_clusters
 from schemas.cluster import MEMBER
 from schemas.entity import ENTITY
 from schemas.link import LINK
 from tests.pipelines.running import complaint, jsonl
 from tests.pipelines.running import run as batch
-from transforms.identify import legitimate
-from transforms.scoring.baselines import SPLINK_THRESHOLD, baselines, match_probability
+from transforms.clustering_metrics import SPLINK_THRESHOLD, baselines, match_probability
+from transforms.extract import allowlist
 
-KNOWN = legitimate.load("entity_id,reason\n+18008291040,IRS\n", "known.csv")
+KNOWN = allowlist.load("entity_id,reason\n+18008291040,IRS\n", "known.csv")
 
 
 def members(clusters):

@@ -9,6 +9,8 @@ from schemas.tables import COMPLAINTS, ENTITIES, LINKS, MENTIONS
 from tests.pipelines.running import complaint, jsonl, read, run
 
 PHONE, ACCOUNT = "phone:+18885550123", "account:iban:GB29NWBK60161331926819"
+
+
 TOLD = {
     "victim_id": "v1",
     "narrative": "They said call back (888) 555-0123 \x1b[31mor lose it",
@@ -16,13 +18,19 @@ TOLD = {
     "payments": [{"method": "bank", "payee": "GB29 NWBK 6016 1331 9268 19"}],
     "urls": ["hxxp://amzn-refund[.]support/pay"],
 }
+
+
 OTHER = TOLD | {"victim_id": "v2", "source_org": "microsoft", "urls": []}
+
+
 FORGED = {
     "phone_numbers": [
         {"raw": "+1 888 555 0123", "role": "callback"},
         {"raw": "+1 212 555 0199", "role": "caller_id"},
     ]
 }
+
+
 LONE = {"emails": ["pay@lone-refund.support"]}
 
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from pipelines import batch
-from pipelines.run_batch import main
+from pipelines.batch import pipeline
+from pipelines.batch.__main__ import main
 
 LISTENING = "0A"
 """The state of a socket in /proc/net/tcp (Linux, include/net/tcp_states.h)."""
@@ -46,7 +46,7 @@ def test_a_run_opens_no_port_unless_told_to(tmp_path, monkeypatch, capfd, flags,
     def looking(*_rest, **_named):
         seen.write_text(" ".join(ports() - before))
 
-    monkeypatch.setattr(batch, "report", looking)
+    monkeypatch.setattr(pipeline, "report", looking)
     words = ["--complaints", str(tmp_path / "in.jsonl"), "--output", str(tmp_path / "run")]
     assert main([*words, *flags]) == 0
     assert bool(seen.read_text()) is opens

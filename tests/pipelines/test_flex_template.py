@@ -6,12 +6,15 @@ import tomllib
 
 import pytest
 
-from pipelines import flex_template, stream_options
+from pipelines import flex_template
+from pipelines.batch.options import parse
 from pipelines.flex_template import SEVERAL, TEMPLATES, launch, metadata, words
-from pipelines.options import parse
+from pipelines.streaming import options as options_module
 from tests.pipelines.running import ROOT
 
 DATAFLOW = ROOT / "deploy" / "dataflow"
+
+
 TYPES = {
     "TEXT",
     "BOOLEAN",
@@ -75,7 +78,7 @@ def test_parameters_of_a_stream_become_its_options():
     }
     line = [f"--{name}={value}" for name, value in parameters.items()]
     made = words(TEMPLATES["stream"], [*line, "--runner=DataflowRunner"])
-    options = stream_options.parse(made)
+    options = options_module.parse(made)
     assert (options.source, options.every) == ("pubsub", 60)
     assert options.keep == {"phone": 90, "domain": 30}
     assert options.pubsub_alerts == parameters["pubsub_alerts"]

@@ -6,7 +6,7 @@ import pytest
 
 from pipelines.flink_options import CHECKPOINT, for_a_stream
 from pipelines.options import beam_flags
-from pipelines.quiet import quieten
+from pipelines.runner import quieten
 
 FLUSHED = "--finish_bundle_before_checkpointing"
 

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from pipelines.cli import main
-from pipelines.health import troubles
+from pipelines.commands.health import troubles
 
 
 def manifest(read=1000, rejected=0, alarms=()):

@@ -8,7 +8,7 @@ from datetime import timedelta
 import pyarrow.parquet as pq
 import pytest
 
-from pipelines.run_batch import main
+from pipelines.batch.__main__ import main
 from pipelines.simulate.generate import simulate
 from pipelines.simulate.world import World
 from schemas.manifest import NAME

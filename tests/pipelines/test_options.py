@@ -6,9 +6,10 @@ from datetime import UTC, datetime
 
 import pytest
 
-from pipelines.options import UsageError, parse
-from pipelines.plan import sized
-from schemas.kinds import RecordKind
+from pipelines.batch.options import parse
+from pipelines.batch.plan import sized
+from pipelines.options import UsageError
+from schemas.enums import RecordKind
 from transforms.read.files import InputFile
 
 LEAST = ["--complaints", "a.csv", "--output", "out"]

@@ -8,13 +8,13 @@ from datetime import timedelta
 
 import pytest
 
-from pipelines.run_batch import main
+from pipelines.batch.__main__ import main
 from pipelines.simulate.generate import simulate
 from pipelines.simulate.world import World
 from schemas import CONTRACT_VERSION
 from schemas.tables import CLUSTERS, LINEAGE, MEMBERS, SUPPLIERS
 from tests.pipelines.running import complaint, jsonl, read, run, three_quarters
-from transforms.scoring.survival import survival
+from transforms.clustering_metrics import survival
 
 
 @pytest.fixture(scope="module")

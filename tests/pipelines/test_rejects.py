@@ -7,13 +7,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from pipelines import rejects
 from pipelines.cli import main
+from pipelines.commands import rejects
 from schemas.reject import Code
 from tests.pipelines.running import EXAMPLES, call, complaint, jsonl, run
 from tests.transforms.real_data import real
+from transforms.read.detect import plan
 from transforms.read.options import ReadOptions
-from transforms.read.recognise import plan
 
 
 def why(folder):

@@ -13,7 +13,7 @@ import pytest
 from pipelines import cli
 from pipelines.simulate.generate import simulate
 from pipelines.simulate.world import World
-from reports.layout import WIDE
+from reports.figures.graph_layout import WIDE
 from schemas.decision import DECISION, DecisionKind
 from schemas.manifest import NAME
 from schemas.tables import CALLS, CLUSTERS, COMPLAINTS, MEMBERS, MENTIONS, REJECTS
@@ -21,6 +21,8 @@ from tests.pipelines.running import read, run
 from tests.reports.parsed import Page
 
 AUTHOR = "Dr Fischer-Lindqvist"
+
+
 REASON = "as record amazon CO000000007 says"
 
 

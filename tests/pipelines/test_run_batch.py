@@ -9,9 +9,10 @@ import time
 
 import pytest
 
-from pipelines import batch, output_folder
+from pipelines import run_folder
+from pipelines.batch import pipeline
+from pipelines.batch.__main__ import main
 from pipelines.options import UsageError
-from pipelines.run_batch import main
 from tests.pipelines.running import ROOT, command, complaint, jsonl, run, whole
 
 SECRET = "+12024561414"
@@ -121,19 +122,20 @@ def test_a_lock_that_was_taken_away_is_no_lock(tmp_path, monkeypatch):
         lock.unlink()
         flock(file, how)
 
-    monkeypatch.setattr(output_folder.fcntl, "flock", late)
-    with pytest.raises(UsageError, match="another run"), output_folder.held(str(tmp_path / "run")):
+    monkeypatch.setattr(run_folder.fcntl, "flock", late)
+    with pytest.raises(UsageError, match="another run"), run_folder.held(str(tmp_path / "run")):
         pass
 
 
 POISON = """
 import sys
-from pipelines import batch, run_batch
+from pipelines.batch import __main__ as run_batch
+from pipelines.batch import pipeline
 
 def poisoned(rows):
     raise ValueError(f"cannot read {rows.to_pylist()}")
 
-batch.mentions = lambda rows, own: poisoned(rows)
+pipeline.mentions = lambda rows, own: poisoned(rows)
 sys.exit(run_batch.main(sys.argv[1:]))
 """
 
@@ -162,7 +164,7 @@ def test_debug_shows_the_failure(tmp_path, reports, monkeypatch):
     def poisoned(rows, own):
         raise ValueError(f"cannot read {rows.num_rows} rows")
 
-    monkeypatch.setattr(batch, "mentions", poisoned)
+    monkeypatch.setattr(pipeline, "mentions", poisoned)
     with pytest.raises(Exception, match="cannot read"):
         main(["--complaints", str(reports), "--output", str(tmp_path / "run"), "--debug"])
     assert [path.name for path in tmp_path.iterdir()] == ["reports.jsonl"]

@@ -5,9 +5,9 @@ import pyarrow.compute as pc
 from schemas.tables import CLUSTERS, COMPLAINTS, MEMBERS, MENTIONS, SUPPLIERS
 from tests.pipelines.running import complaint, jsonl, read, run
 from tests.transforms.scripts.texts import SCRIPT, complaints, own
-from transforms.scripts.heard import families_of
-from transforms.scripts.marked import marked
-from transforms.scripts.told import told
+from transforms.call_scripts.families import families_of
+from transforms.call_scripts.fingerprints import marked
+from transforms.call_scripts.matches import told
 
 
 def world(narrative):

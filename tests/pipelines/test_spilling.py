@@ -5,8 +5,8 @@ import copyreg
 import pytest
 from apache_beam.options.pipeline_options import PipelineOptions
 
-from pipelines.spilling import spilling
-from transforms.packing import Piece
+from pipelines.runner import spilling
+from transforms.batch_codec import Piece
 
 
 @pytest.mark.parametrize(

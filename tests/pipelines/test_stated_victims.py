@@ -5,13 +5,17 @@ from __future__ import annotations
 import pyarrow.parquet as pq
 import pytest
 
-from schemas.kinds import Status
+from schemas.enums import Status
 from schemas.tables import ENTITIES
 from tests.pipelines.running import call, complaint, jsonl, read, run
 from tests.pipelines.watch.test_watch import stream
 
 REPLACED, REFUSED, CALLED, INSIDE = "2024561411", "2024561412", "2024561413", "2024561416"
+
+
 SUSPECT = "+18882223344"
+
+
 READABLE = {".json", ".jsonl", ".html"}
 
 

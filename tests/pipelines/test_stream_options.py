@@ -6,14 +6,16 @@ import pytest
 from apache_beam.options.pipeline_options import PortableOptions
 
 from pipelines.options import UsageError
-from pipelines.queue_source import kafka_settings, queue
-from pipelines.run_stream import main
-from pipelines.stream_options import parse
-from schemas.kinds import RecordKind
-from transforms.live.messages import Encoding
+from pipelines.streaming.__main__ import main
+from pipelines.streaming.options import parse
+from pipelines.streaming.plan import kafka_settings, queue
+from schemas.enums import RecordKind
 from transforms.read.options import ReadOptions
+from transforms.stream.sources import Encoding
 
 KAFKA = ["--kafka-servers", "b1:9092,b2:9092", "--kafka-complaints", "complaints"]
+
+
 OUT = ["--output", "out", "--runner=FlinkRunner"]
 
 

@@ -8,11 +8,11 @@ import pyarrow.dataset as ds
 from apache_beam.metrics import MetricsFilter
 from apache_beam.runners.direct.direct_runner import BundleBasedDirectRunner
 
-from pipelines.stream_options import parse
-from pipelines.stream_plan import days, engine_plan, make_plan
-from pipelines.streaming import build
-from pipelines.watch.folder import Folder
-from schemas.kinds import RecordKind
+from pipelines.streaming.options import parse
+from pipelines.streaming.pipeline import build
+from pipelines.streaming.plan import days, engine_plan, make_plan
+from pipelines.streaming.watch_sources import Folder
+from schemas.enums import RecordKind
 from tests.pipelines.live_events import Live
 from tests.pipelines.running import jsonl, run
 from tests.pipelines.watch.test_alerts import (
@@ -27,12 +27,10 @@ from tests.pipelines.watch.test_alerts import (
 )
 from tests.pipelines.watch.test_watch import files_of
 from tests.transforms.scripts.texts import SCRIPT, own
-from transforms.live.keep import TICKS
-from transforms.live.keep_here import Alive, KeepHere
-from transforms.live.ticks import Tick
-from transforms.output.metrics import NAMESPACE
+from transforms.counters import NAMESPACE
 from transforms.read.options import ReadOptions
-from transforms.read.some import ReadShards
+from transforms.read.read_records import ReadShards
+from transforms.stream.state import TICKS, Alive, KeepHere, Tick
 
 SCRIPTED = [
     report(100 + n, OLD["AB"[n % 2]][0], day=2 + n, narrative=f"{own(n)} {SCRIPT}")

@@ -8,18 +8,24 @@ import apache_beam as beam
 import pytest
 from apache_beam.runners.direct.direct_runner import BundleBasedDirectRunner
 
-from pipelines.stream_options import parse
-from pipelines.stream_plan import engine_plan
-from pipelines.streaming import build
-from schemas.kinds import RecordKind
+from pipelines.streaming.options import parse
+from pipelines.streaming.pipeline import build
+from pipelines.streaming.plan import engine_plan
+from schemas.enums import RecordKind
 from tests.pipelines.live_events import Live
 from tests.pipelines.running import jsonl, run
 from tests.pipelines.watch.test_alerts import KNOWN, OLD, clusters_of, moment, report
-from transforms.live.ticks import Tick
+from transforms.stream.state import Tick
 
 COMPLAINT = RecordKind.COMPLAINT
+
+
 A, B = OLD["A"][0], OLD["B"][0]
+
+
 NEW, OTHER = "(855) 555-0106", "(866) 555-0199"
+
+
 ENTITY = "phone:+18555550106"
 
 
@@ -77,8 +83,14 @@ def numbered(first, callbacks, days, org="amazon"):
 
 
 FIVE = numbered(100, [NEW], [9] * 5)
+
+
 BOTH = [*numbered(100, [NEW], [9]), *numbered(200, [NEW], [9], "microsoft")]
+
+
 SUDDEN = [*numbered(100, [NEW], [1, 5]), *numbered(200, [NEW], [12] * 12)]
+
+
 JOINS = numbered(100, [A, NEW], [8] * 3)
 
 

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from pipelines.run_batch import main
+from pipelines.batch.__main__ import main
 from schemas.tables import CLUSTERS
 from tests.pipelines.running import ROOT, complaint, jsonl, read, run
 

@@ -182,8 +182,14 @@ def call(call_id: str, **changed) -> dict:
 
 
 _WORDS = "amzn refund secure help desk verify msft support renew order care billing".split()
+
+
 _BRANDS = ("Amazon", "Microsoft", "Norton", "Geek Squad", "PayPal")
+
+
 _COUNTRIES = ("US", "GB", "DE", "CA", "AU", "ES")
+
+
 _LINES = ("toll_free", "voip", "mobile", "fixed_line")
 
 

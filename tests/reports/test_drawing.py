@@ -7,13 +7,12 @@ from xml.etree import ElementTree
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reports import drawings
-from reports.cluster_table import cluster_table
-from reports.index import render
-from reports.layout import positions
-from reports.picture import Label, Node, Picture
-from reports.places import Places
-from reports.trends import trend
+from reports.figures import svg
+from reports.figures.graph_figure import Label, Node, Picture, Places
+from reports.figures.graph_layout import positions
+from reports.html.cluster_table import cluster_table
+from reports.html.index_page import render
+from reports.run_summary import trend
 from tests.reports.made_up import START, complaint, manifest, write_run
 
 NODES = [f"phone:+1888555{n:04d}" for n in range(12)]
@@ -90,7 +89,7 @@ def test_hostile_words_cannot_leave_their_attribute():
     evil = 'domain:" onload="alert(1)"><script>&amp;'
     node = Node(evil, 'x" y="', 1, 2, 5, bridge=True, supplier=False, about=evil)
     drawn = Picture([node], [], [], [Label(0, 1, 2, "start", evil)], 0, 0)
-    root = ElementTree.fromstring(drawings.graph(drawn, 1))  # noqa: S314 - our own
+    root = ElementTree.fromstring(svg.graph(drawn, 1))  # noqa: S314 - our own
     group = next(one for one in root.iter() if one.get("role") == "img")
     assert group.get("aria-label") == f"{evil}: {evil}"
     assert group.get("class") == "node k-other bridge"

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from reports.flat import flat, flat_to_seconds
+from reports.tables import flat, flat_to_seconds
 from schemas.field import TIMESTAMP
 
 MOMENTS = [

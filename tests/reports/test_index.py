@@ -9,18 +9,10 @@ from importlib.resources import files
 
 import pytest
 
-from reports.cluster_table import cluster_table
-from reports.index import FIRST_ROWS, SUPPRESSED_LIMIT, render
+from reports.html.cluster_table import cluster_table
+from reports.html.index_page import FIRST_ROWS, SUPPRESSED_LIMIT, render
 from tests.reports.hostile import hostile_run
-from tests.reports.made_up import (
-    cluster,
-    complaint,
-    entity,
-    manifest,
-    reject,
-    world,
-    write_run,
-)
+from tests.reports.made_up import cluster, complaint, entity, manifest, reject, world, write_run
 from tests.reports.parsed import Page
 
 
@@ -148,7 +140,7 @@ def test_a_manifest_that_is_not_whole_is_an_error(tmp_path):
 
 
 def test_rendering_needs_no_pipeline_engine():
-    check = "import sys, reports.index; sys.exit('apache_beam' in sys.modules)"
+    check = "import sys, reports.html.index_page; sys.exit('apache_beam' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", check], check=False).returncode == 0
 
 

@@ -7,10 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reports import lookup
-from reports.lookup import Lookup
+from reports import tables
+from reports.tables import Lookup
 
 IDS = st.lists(st.text("abü#:😀", max_size=3), unique=True)
+
+
 COLUMN = st.lists(st.none() | st.text("abü#:😀", max_size=3))
 
 
@@ -33,7 +35,7 @@ def test_texts_of_one_hash_are_told_apart(ids, column, hashes):
         return len(text) % hashes
 
     found = Lookup(pa.chunked_array([ids], pa.string()))
-    with mock.patch.object(lookup.xxhash, "xxh3_64_intdigest", few):
+    with mock.patch.object(tables.xxhash, "xxh3_64_intdigest", few):
         at = found._by_hash(pa.array(column, pa.string())) if ids else None
     if at is not None:
         assert found._places[at].tolist() == told(ids, column)

@@ -7,9 +7,11 @@ import networkx as nx
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reports.paths import likelihood, sides, strongest_path
+from reports.link_evidence import likelihood, sides, strongest_path
 
 NAMES = "abcdef"
+
+
 PAIRS = list(itertools.combinations(NAMES, 2))
 
 

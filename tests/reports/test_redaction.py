@@ -1,8 +1,8 @@
 import pyarrow as pa
 import pytest
 
-from reports import redaction
-from reports.redaction import LEFT_OUT
+from reports import disclosure_control
+from reports.disclosure_control import LEFT_OUT
 
 
 @pytest.mark.parametrize(
@@ -18,19 +18,19 @@ from reports.redaction import LEFT_OUT
     ],
 )
 def test_what_analysts_wrote_is_left_out(reason, left):
-    assert redaction.reason(reason) == left
+    assert disclosure_control.reason(reason) == left
     column = pa.chunked_array([[reason]])
-    assert redaction.reasons(column).to_pylist() == [left]
+    assert disclosure_control.reasons(column).to_pylist() == [left]
 
 
 def test_alarms_do_not_name_decisions():
     giant = {"code": "giant_cluster", "message": "one holds 12 %"}
     told = {"code": "decisions_contradict", "message": "cannot_link A-1 against must_link A-2"}
-    found = redaction.alarms([giant, told])
+    found = disclosure_control.alarms([giant, told])
     assert found == [giant, {"code": "decisions_contradict", "message": LEFT_OUT}]
 
 
 def test_a_word_of_a_million_letters_is_looked_at_once():
     text = "x" * 1_000_000
-    assert redaction.reason(text) == text
-    assert redaction.reason(f"{text} decision of one") == redaction.LEFT_OUT
+    assert disclosure_control.reason(text) == text
+    assert disclosure_control.reason(f"{text} decision of one") == disclosure_control.LEFT_OUT

@@ -2,8 +2,8 @@ from unittest import mock
 
 import pytest
 
-from reports import search_index as module
-from reports.search_index import search_index
+from reports.html import index_page as module
+from reports.html.index_page import search_index
 from tests.reports.made_up import complaint, entity, mention, write_run
 
 PHONE = "phone:+18885550123"
@@ -71,7 +71,7 @@ def test_as_many_records_as_there_is_room_for_are_those_that_come_first(tmp_path
     told += sorted((f"a-{record}", None) for record, named in RECORDS if not named)
     with (
         mock.patch.object(module, "RECORD_LIMIT", limit),
-        mock.patch.multiple("transforms.output.sorting", ROW_GROUP=size, STEP=1, HELD=size),
+        mock.patch.multiple("transforms.write.parquet_files", ROW_GROUP=size, STEP=1, HELD=size),
     ):
         found = search_index(run, ["c-0", "c-1"], redact=False)
     shown = list(zip(found["records"], found["record_clusters"], strict=True))

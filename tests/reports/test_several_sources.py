@@ -4,11 +4,12 @@ from datetime import timedelta
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reports.several_sources import Sighting, shared_entities
-from schemas.kinds import Status
+from reports.run_summary import Sighting, shared_entities
+from schemas.enums import Status
 from tests.reports.made_up import START, entity, member, mention, write_run
 
 IDS = [f"phone:+1888555010{n}" for n in range(4)]
+
 
 mentions = st.lists(
     st.builds(

@@ -14,9 +14,17 @@ from hypothesis import strategies as st
 from reports import signing
 
 KEY = ed25519.Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
+
+
 OTHER = ed25519.Ed25519PrivateKey.from_private_bytes(bytes(range(1, 33)))
+
+
 CONTENT = b'{"format":"something"}'
+
+
 SIGNED = signing.sign(CONTENT, KEY)
+
+
 TRUSTED = [OTHER.public_key(), KEY.public_key()]
 
 

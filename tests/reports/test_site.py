@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 from lxml import etree
 
-from reports.notebook import open_run
+from reports.run import open_run
 from tests.reports import published
 from tests.reports.hostile import hostile_run
 from tests.reports.made_up import (
@@ -30,6 +30,8 @@ from tests.reports.parsed import Page
 from tests.reports.written import report_files
 
 PHONE, OTHER, SITE = "phone:+18885550123", "phone:+18885550199", "domain:amzn-refund.support"
+
+
 TOLD = "They said to call (888) 555-0123 at once, and I did."
 
 
@@ -286,7 +288,7 @@ def test_a_notebook_gets_arrow_pandas_and_networkx(tmp_path, monkeypatch):
     assert sorted(opened.cluster("c-1")) == [PHONE, OTHER]
     with pytest.raises(KeyError):
         opened.table("nothing")
-    monkeypatch.setattr("reports.notebook.find_spec", {}.get)
+    monkeypatch.setattr("reports.run.find_spec", {}.get)
     with pytest.raises(ModuleNotFoundError, match=r"ringtrace\[notebook\]"):
         opened.frame("entities")
 

@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reports.small_counts import suppressed
+from reports.disclosure_control import suppressed
 
 COUNTS = st.lists(st.integers(0, 30), max_size=8)
 

@@ -8,9 +8,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from reports import places, site, tables
-from reports.cluster_facts import gather
-from reports.spool import spool
+from reports import tables
+from reports.cluster_data import gather
+from reports.figures import graph_figure
+from reports.html import site
+from reports.html.partition import spool
 from schemas.field import TIMESTAMP
 from schemas.tables import ALL, LINKS
 from tests.reports.hostile import hostile_run
@@ -27,7 +29,7 @@ from tests.reports.made_up import (
     write_run,
 )
 from tests.reports.written import report_files
-from transforms.output.desk import local_desk
+from transforms.write.job_pool import local_desk
 
 
 def tangled():
@@ -102,13 +104,13 @@ def test_a_group_has_the_places_of_the_run_before(tmp_path):
     run = write_run(tmp_path / "run", rows)
     ids = [one["entity_id"] for one in rows["members"]]
     stood = {one: ("c-before", (n / 100, 0.5)) for n, one in enumerate(ids[::2])}
-    pq.write_table(places.table(stood), tmp_path / "nodes.parquet")
-    before = places.dataset(str(tmp_path / "nodes.parquet"))
+    pq.write_table(graph_figure.table(stood), tmp_path / "nodes.parquet")
+    before = graph_figure.dataset(str(tmp_path / "nodes.parquet"))
     groups = [[one["cluster_id"]] for one in rows["clusters"]]
     found = {}
     for folder in spool(run, groups, str(tmp_path), before):
-        found |= places.of(folder, None, ids).of_entity
-    assert found == stood == places.of("run", str(tmp_path / "nodes.parquet"), ids).of_entity
+        found |= graph_figure.of(folder, None, ids).of_entity
+    assert found == stood == graph_figure.of("run", str(tmp_path / "nodes.parquet"), ids).of_entity
 
 
 @pytest.mark.parametrize("redact", [False, True])

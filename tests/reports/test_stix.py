@@ -14,13 +14,14 @@ from stix2.exceptions import STIXError
 from stix2.registry import STIX2_OBJ_MAPS
 from stix2validator import ValidationOptions, validate_string
 
-from reports import stix, stix_check
-from reports.cluster_facts import Facts, gather
-from reports.stix_parts import TLP_LEVELS, marking, observable
+from reports.cluster_data import Facts, gather
+from reports.export import stix
+from reports.export.stix import TLP_LEVELS, marking, observable
 from tests.reports.hostile import HOSTILE
 from tests.reports.made_up import cluster, entity, lineage, link, member, supplier, world, write_run
 
 MOMENT = datetime(2026, 3, 20, 6, 0, tzinfo=UTC)
+
 
 EVERY_KIND = {
     "phone:+18885550123": "phone-number",
@@ -161,6 +162,8 @@ def test_only_accepted_links_are_told(run):
 
 
 TIMES = st.datetimes(datetime(1990, 1, 1), datetime(2100, 1, 1), timezones=st.just(UTC))
+
+
 COUNTS = st.integers(1, 10**9 - 1)
 
 
@@ -195,17 +198,17 @@ def test_whatever_the_tables_hold_is_strictly_valid(facts, moment):
 
 def test_a_bundle_that_is_to_be_sealed_is_checked(tmp_path):
     made = stix.bundle(every_kind(tmp_path / "run"), MOMENT, "run-1")
-    assert stix_check.checked(made) == made
+    assert stix.checked(made) == made
     with pytest.raises(STIXError):
-        stix_check.checked(made.replace(b'"number_observed":1', b'"number_observed":0'))
+        stix.checked(made.replace(b'"number_observed":1', b'"number_observed":0'))
 
 
 def test_without_the_library_the_error_names_the_extra():
     code = (
         "import sys; sys.modules['stix2'] = None\n"
-        "from reports import stix_check\n"
-        "try: stix_check.checked(b'{}')\n"
-        "except stix_check.MissingStixError as e: print(e)\n"
+        "from reports.export import stix\n"
+        "try: stix.checked(b'{}')\n"
+        "except stix.MissingStixError as e: print(e)\n"
     )
     told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert "pip install 'ringtrace[referral]'" in told.stdout

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reports import tables
-from schemas.kinds import EntityKind, Status
+from schemas.enums import EntityKind, Status
 from schemas.tables import CLUSTERS, ENTITIES
 from tests.reports.made_up import entity, write_run
 

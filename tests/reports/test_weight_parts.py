@@ -6,8 +6,8 @@ import pytest
 from pipelines.simulate.generate import simulate
 from pipelines.simulate.world import World
 from reports import tables
-from reports.weight_parts import pieces_naming, sum_of
-from schemas.kinds import Strength
+from reports.link_evidence import pieces_naming, sum_of
+from schemas.enums import Strength
 from schemas.tables import LINKS
 from tests.pipelines.running import run
 

@@ -2,9 +2,9 @@
 
 from tempfile import TemporaryDirectory
 
-from reports import site
+from reports.html import site
 from schemas.manifest import OutputFile
-from transforms.output.desk import OneProcess
+from transforms.write.job_pool import OneProcess
 
 
 def report_files(run, whole, **options) -> dict[str, bytes]:

@@ -1,6 +1,7 @@
 """What is published of the contracts: JSON Schema in docs/schemas and docs/data-contract.md."""
 
 import ast
+import subprocess
 import sys
 from pathlib import Path
 
@@ -8,23 +9,31 @@ import pyarrow as pa
 import pytest
 from jsonschema import Draft202012Validator
 
-from schemas import field, json_schema, markdown, sent
+from schemas import contract_docs, field
 from schemas.alert import ALERT
 from schemas.call import CALL_ACCEPTED, CALL_INPUT, CALL_LOOSE
 from schemas.complaint import COMPLAINT_ACCEPTED, COMPLAINT_INPUT, COMPLAINT_LOOSE
 from schemas.tables import ALL
 
 ROOT = Path(__file__).parents[2]
+
+
 INPUTS = {"input/complaint": COMPLAINT_INPUT, "input/call": CALL_INPUT}
+
+
 PUBLISHED = INPUTS | {f"output/{table.name}": table.schema for table in ALL}
 PUBLISHED["stream/alert"] = ALERT
+
+
 INSIDE = {
     "complaint loose": COMPLAINT_LOOSE,
     "complaint accepted": COMPLAINT_ACCEPTED,
     "call loose": CALL_LOOSE,
     "call accepted": CALL_ACCEPTED,
 }
-EXPORTED = json_schema.export()
+
+
+EXPORTED = contract_docs.export()
 
 
 def all_fields(fields: list[pa.Field]) -> list[pa.Field]:
@@ -57,7 +66,7 @@ def is_valid(name: str, value: object) -> bool:
 
 
 def test_json_schema_files_are_current(tmp_path):
-    json_schema.main(str(tmp_path))
+    contract_docs.write_schemas(str(tmp_path))
 
     def texts(folder: Path) -> dict[str, str]:
         paths = folder.rglob("*.json")
@@ -67,7 +76,7 @@ def test_json_schema_files_are_current(tmp_path):
 
 
 def test_data_contract_page_is_current():
-    assert (ROOT / "docs/data-contract.md").read_text(encoding="utf-8") == markdown.page()
+    assert (ROOT / "docs/data-contract.md").read_text(encoding="utf-8") == contract_docs.page()
 
 
 @pytest.mark.parametrize("name", [*PUBLISHED, *INSIDE])
@@ -78,12 +87,12 @@ def test_every_field_has_a_meaning(name):
 
 @pytest.mark.parametrize("name", PUBLISHED)
 def test_every_field_is_on_the_page(name):
-    page = markdown.contract(PUBLISHED[name])
+    page = contract_docs.contract(PUBLISHED[name])
     assert page.count("\n") == 2 + len(all_fields(list(PUBLISHED[name])))
     assert all(field.doc(one) in page for one in all_fields(list(PUBLISHED[name])))
 
 
-@pytest.mark.parametrize("name", sent.SENT)
+@pytest.mark.parametrize("name", contract_docs.SENT)
 def test_the_schema_of_what_is_sent_is_closed(name):
     """A contract grows; a signed file has every field and no other (tests/reports/exchange)."""
     Draft202012Validator.check_schema(EXPORTED[name])
@@ -116,14 +125,19 @@ def test_key_columns_are_in_the_table(table):
 
 def test_a_type_that_no_contract_uses_is_refused():
     with pytest.raises(TypeError, match="duration"):
-        json_schema.type_schema(pa.duration("s"))
+        contract_docs.type_schema(pa.duration("s"))
 
 
-@pytest.mark.parametrize("module", [json_schema, markdown])
-def test_the_commands_write_what_they_make(module, tmp_path):
-    target = tmp_path / "out"
-    module.main(str(target))
-    assert target.exists()
+def test_the_command_writes_what_is_published(tmp_path):
+    (tmp_path / "schemas").mkdir()
+    words = [sys.executable, "-m", "schemas.contract_docs", str(tmp_path)]
+    subprocess.run(words, check=True, cwd=ROOT)
+    written = {one.relative_to(tmp_path) for one in tmp_path.rglob("*.*")}
+    docs = ROOT / "docs"
+    published = {one.relative_to(docs) for one in (docs / "schemas").rglob("*.json")}
+    assert written == published | {Path("data-contract.md")}
+    for one in written:
+        assert (tmp_path / one).read_bytes() == (docs / one).read_bytes(), one
 
 
 def test_schemas_import_only_themselves_pyarrow_and_the_standard_library():

@@ -3,10 +3,9 @@
 import numpy as np
 from scipy.sparse import csr_array
 
-from transforms.graph.corroboration import Suppliers
 from transforms.graph.incidence import Incidence
-from transforms.graph.returning import Epochs
-from transforms.graph.witnesses import Lines
+from transforms.graph.refinement import Epochs, Lines
+from transforms.graph.supplier_likelihood import Suppliers
 
 
 def evidence(groups, nodes, victims=None, days=None):

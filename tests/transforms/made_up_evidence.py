@@ -9,12 +9,18 @@ from typing import Any
 import pyarrow as pa
 from hypothesis import strategies as st
 
-from schemas.kinds import Role, Status
+from schemas.enums import Role, Status
 from schemas.mention import CLASSIFIED, EVIDENCE
 
 DAY = datetime(2024, 3, 1, tzinfo=UTC)
+
+
 PHONES = tuple(f"phone:+1888555010{digit}" for digit in range(6))
+
+
 SUPPLIERS = ("carrier:acme", "trunk:amazon:t1")
+
+
 PHONE_ROLES = (Role.CALLBACK, Role.CALLER_ID, Role.MENTIONED)
 
 

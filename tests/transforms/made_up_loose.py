@@ -85,6 +85,8 @@ SOUND_COMPLAINT = {
     "loss_amount": "12.50",
     "loss_currency": "USD",
 }
+
+
 SOUND_CALL = {
     "call_id": "k1",
     "source_org": "amazon",
@@ -110,4 +112,6 @@ def _sound(schema: pa.Schema, sound: dict[str, str]) -> dict[str, object]:
 
 
 COMPLAINT_ROWS = st.lists(_row(COMPLAINT_LOOSE, SOUND_COMPLAINT), max_size=5)
+
+
 CALL_ROWS = st.lists(_row(CALL_LOOSE, SOUND_CALL), max_size=5)

@@ -12,9 +12,11 @@ import pyarrow as pa
 
 from schemas.call import CALL_ACCEPTED
 from schemas.complaint import COMPLAINT_ACCEPTED
-from transforms.identify.own import Own
+from transforms.victims.own_numbers import Own
 
 RECEIVED = datetime(2024, 3, 1, 12, tzinfo=UTC)
+
+
 _ORIGIN = {"source_org": "amazon", "source": "f", "position": 1, "format": "jsonl"}
 
 

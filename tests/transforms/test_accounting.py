@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from schemas.cluster import CLUSTER
 from schemas.reject import REJECT
 from tests.transforms.made_up_evidence import DAY
-from transforms.accounting import SMALLEST_ALARM, Run, alarms, counts, manifest, with_rows
-from transforms.output.tally import count_members, count_read, count_rejects
+from transforms.counters import count_members, count_read, count_rejects
+from transforms.manifest import SMALLEST_ALARM, Run, alarms, counts, manifest, with_rows
 
 RUN = Run("/aside", "/run", {"ringtrace": "1"}, {"shards": 1})
 

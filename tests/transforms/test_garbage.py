@@ -5,7 +5,7 @@ import weakref
 
 import pytest
 
-from transforms.garbage import ALLOCATIONS, loading, working
+from transforms.gc_tuning import ALLOCATIONS, loading, working
 
 
 class Holder:

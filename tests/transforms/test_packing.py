@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.transforms.test_shuffle import ROWS, SCHEMA, batch
-from transforms.packing import Piece, Place, Spill, packed, unpacked
+from transforms.batch_codec import Piece, Place, Spill, packed, unpacked
 
 
 @given(ROWS, st.integers(0, 30))

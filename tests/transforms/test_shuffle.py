@@ -8,18 +8,15 @@ from apache_beam.testing.util import assert_that
 from hypothesis import given
 from hypothesis import strategies as st
 
-from transforms.shuffle import (
-    Keyed,
-    PerPartition,
-    batches_of,
-    hash_columns,
-    hash_text,
-    split,
-    table_of,
-)
+from transforms.arrow_util import hash_columns, hash_text
+from transforms.shuffle import Keyed, PerPartition, batches_of, split, table_of
 
 SCHEMA = pa.schema([("a", pa.string()), ("b", pa.string()), ("n", pa.int64())])
+
+
 CELLS = st.none() | st.sampled_from(("", "x", "y", "xy")) | st.text(max_size=3)
+
+
 ROWS = st.lists(st.tuples(CELLS, CELLS), max_size=30)
 
 

@@ -9,23 +9,28 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from schemas.enums import HARD_ROLES, RecordKind, Role
 from schemas.field import TIMESTAMP
-from schemas.kinds import HARD_ROLES, RecordKind, Role
+from transforms.arrow_util import hash_text
 from transforms.graph.incidence import MICROSECONDS_A_DAY
-from transforms.graph.weighing import WIDEST
-from transforms.identify.stated import STATED_FIELDS
-from transforms.shuffle import hash_text
+from transforms.graph.link_weights import WIDEST
+from transforms.graph.links import record_keys
+from transforms.victims.stated_numbers import STATED_FIELDS
 
 ROLES = tuple(sorted(str(role) for role in Role))
 """Roles in the order that decides between equally frequent ones."""
 
+
 SIGHTED = tuple(f"as_{role}" for role in ROLES)
 """Columns of ACTIVITY: sightings in each role."""
 
+
 _RECORDS = ("complaints", "calls", "held", "told", "own", "stated")
+
 
 COUNTS = (*_RECORDS, *SIGHTED)
 """Columns of ACTIVITY that add up."""
+
 
 ACTIVITY = pa.schema(
     [
@@ -53,14 +58,8 @@ copied list, call it the victim's own, and state so in a field. `place` is the s
 it was read at.
 """
 
+
 _KEY = ["entity", "victim", "org", "day"]
-
-
-def record_keys(sightings: pa.Table) -> pa.Array:
-    """One text a record: kind, organisation and id."""
-    return pc.binary_join_element_wise(
-        sightings["record_kind"], sightings["source_org"], sightings["record_id"], "|"
-    ).combine_chunks()
 
 
 def activity(sightings: pa.Table, share: int = 0) -> pa.Table:

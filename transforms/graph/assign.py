@@ -1,6 +1,10 @@
 """The global step: every infrastructure entity to exactly one cluster, or marked as a hub.
 
 It works on integer ids: 63-bit hashes of entity ids and of the evidence that names them.
+
+Which cluster each entity is in: the one small table that the global step gives to the others.
+
+must_link and cannot_link bind the communities, whatever the evidence says.
 """
 
 from __future__ import annotations
@@ -10,29 +14,38 @@ from dataclasses import dataclass
 from typing import Any
 
 import apache_beam as beam
+import networkx as nx
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from schemas import epoch
+from schemas.component import ISLAND
 from schemas.decision import DecisionKind
+from schemas.enums import EntityKind, Status
 from schemas.field import TIMESTAMP
-from schemas.island import ISLAND
-from schemas.kinds import EntityKind, Status
-from transforms.decisions.rulings import NO_DECISIONS, InForce
-from transforms.graph.assignment import ASSIGNMENT
-from transforms.graph.binding import bind
-from transforms.graph.communities import communities
-from transforms.graph.corroboration import SUPPLIED, Suppliers, supplied, suppliers_by_node
-from transforms.graph.incidence import INCIDENCE, numbered
-from transforms.graph.islands import Island, Islands, Memo
-from transforms.graph.known_islands import known, told, worked
-from transforms.graph.reach import REACH, countries_by_node, dialled_by_node
-from transforms.graph.returning import epochs
-from transforms.graph.witnesses import BUSINESS_LINES, Lines, victims_by_node
-from transforms.shuffle import MAIN, batches_of, hash_text, table_of
+from transforms.arrow_util import hash_text
+from transforms.decisions import NO_DECISIONS, InForce
+from transforms.graph.communities import Communities, communities
+from transforms.graph.connected_components import components
+from transforms.graph.incidence import (
+    INCIDENCE,
+    REACH,
+    Incidence,
+    Ties,
+    countries_by_node,
+    dialled_by_node,
+    numbered,
+    ties,
+)
+from transforms.graph.leiden import Island, Islands, Memo, known, smallest_members, told, worked
+from transforms.graph.link_weights import MILLION
+from transforms.graph.refinement import BUSINESS_LINES, Lines, epochs, victims_by_node
+from transforms.graph.supplier_likelihood import SUPPLIED, Suppliers, supplied, suppliers_by_node
+from transforms.shuffle import MAIN, batches_of, table_of
 
 ISLANDS, TALLIES = "islands", "tallies"
+
 
 NODE = pa.schema(
     [
@@ -194,3 +207,115 @@ class Assign(beam.PTransform):
         placed["start"] = self.start | "One place to start" >> beam.Map(_started)
         step = beam.ParDo(_Cluster(), self.decided).with_outputs(ISLANDS, TALLIES, main=MAIN)
         return placed | beam.CoGroupByKey() | "Cluster" >> step
+
+
+ASSIGNMENT = pa.schema(
+    [
+        ("node", pa.int64()),
+        ("cluster", pa.int64()),
+        ("hub", pa.bool_()),
+        ("spread", pa.float64()),
+        ("doubted", pa.bool_()),
+        ("returned", pa.bool_()),
+    ]
+)
+"""Rows sorted by node, the 63-bit hash of an entity id.
+
+`cluster` is the hash of the cluster's anchor, or of that of the previous run's cluster that it
+follows. `hub` marks an entity that was seen with so many clusters that it ties none; `spread` is
+the share of its evidence outside its main cluster. `doubted` marks a line that may be a private
+person's and is alone since one victim's word is not enough, `returned` what is in its cluster for
+its other epoch's sake.
+"""
+
+
+ABSENT = -1
+
+
+def cluster_id(number: int) -> str:
+    """A cluster's number as the id that people see."""
+    return f"c-{number:016x}"
+
+
+def cluster_number(text: str) -> int:
+    """The number of a cluster id.
+
+    Raises:
+        ValueError: if the text is no cluster id.
+    """
+    number = int(text.removeprefix("c-"), 16)
+    if cluster_id(number) != text or number >> 63:
+        raise ValueError("no cluster id")
+    return number
+
+
+def cluster_ids(clusters: np.ndarray) -> pa.Array:
+    """Cluster ids as text, null where a row has no cluster."""
+    return pa.array(
+        [cluster_id(one) if one >= 0 else None for one in clusters.tolist()], pa.string()
+    )
+
+
+def look_up(assignment: pa.RecordBatch, nodes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """(cluster or ABSENT, hub) of each node; a node that was not clustered is ABSENT."""
+    known = assignment["node"].to_numpy()
+    if not len(known):
+        return np.full(len(nodes), ABSENT), np.zeros(len(nodes), bool)
+    at = np.minimum(np.searchsorted(known, nodes), len(known) - 1)
+    found = known[at] == nodes
+    hub = marked(assignment, nodes, "hub")
+    cluster = np.where(found & ~hub, assignment["cluster"].to_numpy()[at], ABSENT)
+    return cluster, hub
+
+
+def marked(assignment: pa.RecordBatch, nodes: np.ndarray, mark: str) -> np.ndarray:
+    """Whether each node has a mark, a boolean column; a node that was not clustered has none."""
+    known = assignment["node"].to_numpy()
+    if not len(known):
+        return np.zeros(len(nodes), bool)
+    at = np.minimum(np.searchsorted(known, nodes), len(known) - 1)
+    return assignment[mark].to_numpy(zero_copy_only=False)[at] & (known[at] == nodes)
+
+
+Pairs = Sequence[tuple[int, int]]
+
+
+def bind(found: Communities, evidence: Incidence, must: Pairs, cannot: Pairs) -> Communities:
+    """The communities with every pair of node numbers of `must` in one, and of `cannot` in two.
+
+    Communities that must be one are merged; a hub that must be linked is no hub. Two nodes that
+    cannot be in one are kept apart by a minimum cut of the ties between them (Ford and Fulkerson
+    1956), in whole millionths, so that the weakest links give way; of equal cuts, the one that
+    takes least to the second node's side. What must be linked is never cut: `must` and `cannot`
+    must not contradict each other.
+    """
+    if not must and not cannot:
+        return found
+    hub = found.hub.copy()
+    ends = np.array(must, np.int64).reshape(-1, 2)
+    hub[ends] = False
+    label = components(len(found.label), found.label[ends[:, 0]], found.label[ends[:, 1]])
+    label = smallest_members(label[found.label])
+    graph = ties(evidence.without(hub), np.arange(evidence.nodes)) if cannot else None
+    for a, b in sorted(cannot):
+        if graph is not None and label[a] == label[b]:
+            away = _side(graph, label, must, a, b)
+            label[away] = label.max() + 1
+    alone = np.bincount(label, minlength=len(label))[label] == 1
+    label = smallest_members(label)
+    return Communities(label, hub, found.spread, found.doubted & alone, found.returned & ~alone)
+
+
+def _side(graph: Ties, label: np.ndarray, must: Pairs, a: int, b: int) -> list[int]:
+    """The nodes that go with b when it is cut from a."""
+    inside = (label[graph.a] == label[a]) & (label[graph.b] == label[a])
+    network = nx.Graph()
+    network.add_nodes_from((a, b))
+    edges = zip(graph.a[inside].tolist(), graph.b[inside].tolist(), strict=True)
+    for (one, other), weight in zip(edges, graph.weight[inside].tolist(), strict=True):
+        network.add_edge(one, other, capacity=round(weight * MILLION))
+    for one, other in must:
+        if label[one] == label[a]:
+            network.add_edge(one, other, capacity=float("inf"))
+    _, (_, side) = nx.minimum_cut(network, a, b)
+    return sorted(side)

@@ -12,20 +12,27 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from transforms.graph import weighing
-from transforms.graph.adoption import adopt, established
-from transforms.graph.corroboration import Suppliers
+from transforms.graph import link_weights
 from transforms.graph.incidence import Incidence, Ties, ties
-from transforms.graph.islands import Islands, density
-from transforms.graph.joining import join
-from transforms.graph.modularity import fitted_resolution, smallest_members
-from transforms.graph.resettling import resettle
-from transforms.graph.returning import Epochs, follow
-from transforms.graph.witnesses import Lines, doubted
+from transforms.graph.leiden import Islands, density, fitted_resolution, smallest_members
+from transforms.graph.refinement import (
+    Epochs,
+    Lines,
+    adopt,
+    doubted,
+    established,
+    follow,
+    join,
+    resettle,
+)
+from transforms.graph.supplier_likelihood import Suppliers
 
 FIRST_RESOLUTION = 8.0
+
+
 FINER = 8.0
 """Times the fitted resolution: splitting too far is mended by joining, merging is not."""
+
 
 PIECES = (1.0, 3.0, 8.0, 32.0)
 """Times the resolution of the communities, for the pieces that may leave one for another.
@@ -33,17 +40,22 @@ PIECES = (1.0, 3.0, 8.0, 32.0)
 A chain of identifiers that one record misplaced is seen whole only at its own scale.
 """
 
+
 PASSES = 4
 """Times the whole is done at most, hubs of the pass before left out and the resolution fitted."""
+
 
 HUB_SHARE = 0.5
 """An entity with less than this share of its ties in its main cluster ties none of them."""
 
+
 SUSPECT_SHARE, SUSPECT_TIES = 0.02, 16
 """Share of the weight of all ties, and ties, from which an entity is left out of the first pass."""
 
+
 HUB_RECORDS = 5
 """Records below which nothing is called a hub."""
+
 
 HUB_SURPRISE = 1.0
 """Log-likelihood by which a hub must beat noise, over what testing every entity already costs."""
@@ -54,8 +66,8 @@ class Communities:
     """Per node: its community (smallest node number in it), whether it is a hub, and its spread.
 
     `spread` is the share of a node's ties that go outside its main community. `doubted` are lines
-    that are alone because one victim's word is not enough (`transforms.graph.witnesses`). What is
-    `returned` is in its community for its other epoch's sake (`transforms.graph.returning`).
+    that are alone because one victim's word is not enough (`transforms.graph.refinement`). What is
+    `returned` is in its community for its other epoch's sake (`transforms.graph.refinement`).
     """
 
     label: np.ndarray
@@ -154,7 +166,7 @@ def spreads(
     With a mask of nodes only ties to these count. A half is exactly that: it decides who is a hub.
     """
     node, far = np.concatenate([graph.a, graph.b]), np.concatenate([graph.b, graph.a])
-    weight = np.rint(weighing.PARTS * np.concatenate([graph.weight, graph.weight]))
+    weight = np.rint(link_weights.PARTS * np.concatenate([graph.weight, graph.weight]))
     if counts is not None:
         node, far, weight = node[counts[far]], far[counts[far]], weight[counts[far]]
     other = label[far]
@@ -166,7 +178,9 @@ def spreads(
     part = np.bincount(np.cumsum(starts) - 1, weight[order]) if len(order) else np.empty(0)
     most = np.zeros(len(label))
     np.maximum.at(most, pair[0][starts], part)
-    return np.where(total > 0, 1 - most / np.where(total > 0, total, 1), 0), total / weighing.PARTS
+    return np.where(
+        total > 0, 1 - most / np.where(total > 0, total, 1), 0
+    ), total / link_weights.PARTS
 
 
 def beyond_noise(spread: np.ndarray, weight: np.ndarray, misled: float) -> np.ndarray:

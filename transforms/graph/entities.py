@@ -1,9 +1,22 @@
-"""What each identifier is, over all records that name it, and what may be said of it."""
+"""What each identifier is, over all records that name it, and what may be said of it.
+
+Every sighting with what its identifier is, over all records that name it.
+
+Sightings stay with their records: what travels to the owner of an identifier is what they add up to
+(`activity`), and back to each share of the records comes what it is (`verdicts`). A number that ten
+million calls name so takes a row for each of its victims and days, not one for each call.
+
+What was found of identifiers, told back to the records that name them.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
 
+import apache_beam as beam
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -11,13 +24,18 @@ import xxhash
 
 from schemas import epoch
 from schemas.entity import ENTITY
+from schemas.enums import SUPPLIER_KINDS, Role, Status
 from schemas.field import field as column
-from schemas.kinds import SUPPLIER_KINDS, Role, Status
-from transforms.columns import mask
+from schemas.mention import CLASSIFIED, EVIDENCE
+from transforms.casts import mask
+from transforms.decisions import NO_DECISIONS, InForce
+from transforms.extract.allowlist import KnownLegitimate
+from transforms.extract.reconcile import NARRATIVE
 from transforms.graph import epochs
-from transforms.graph.activity import ACTIVITY, COUNTS, main_roles
-from transforms.graph.verdicts import VERDICT
-from transforms.identify.legitimate import KnownLegitimate
+from transforms.graph.activity import ACTIVITY, COUNTS, activity, main_roles
+from transforms.graph.epochs import turns
+from transforms.graph.incidence import MICROSECONDS_A_DAY
+from transforms.shuffle import MAIN, Keyed, PerPartition, ShuffleOptions, batches_of, partition_of
 
 FOUND = pa.schema(
     [
@@ -32,6 +50,7 @@ FOUND = pa.schema(
 
 NOTHING_LAPSES: epochs.Lives = {}
 """No identifier is ever passed on."""
+
 
 OUTWEIGHED = 3
 """Records that show a suspect's hold, for each that reads as a victim's, to overrule a reading."""
@@ -225,3 +244,181 @@ def _in_order(lists: pa.ListArray) -> pa.ListArray:
     ordered = parts.sort_by([("row", "ascending"), ("one", "ascending")])["one"].combine_chunks()
     lengths = np.append(0, pc.list_value_length(lists).to_numpy())
     return pa.ListArray.from_arrays(np.cumsum(lengths).astype(np.int32), ordered)
+
+
+FOUND_ENTITIES, HIDDEN, ACTIVITIES = "found_entities", "hidden", "activities"
+
+
+GROUP = ("group_id",)
+
+
+@dataclass(frozen=True)
+class Classified:
+    """FOUND, CLASSIFIED and WITHHELD rows."""
+
+    entities: pa.Table
+    sightings: pa.Table
+    withheld: pa.Table
+
+
+def classify(
+    sightings: pa.Table, known: KnownLegitimate, lives: epochs.Lives = NOTHING_LAPSES
+) -> Classified:
+    """All EVIDENCE rows of some entities at once; see `judge`."""
+    entities, verdicts = judge(activity(sightings), known, lives)
+    return Classified(entities, *tell(sightings, verdicts))
+
+
+def _added(evidence: pa.Table, *, partitions: int) -> Iterator[Any]:
+    yield from evidence.to_batches()
+    share = partition_of(evidence, GROUP, partitions)
+    for batch in batches_of(activity(evidence, share)):
+        yield beam.pvalue.TaggedOutput(ACTIVITIES, batch)
+
+
+def _judged(
+    added: pa.Table,
+    decided: InForce = NO_DECISIONS,
+    *,
+    known: KnownLegitimate,
+    lives: epochs.Lives,
+) -> Iterator[Any]:
+    entities, verdicts = judge(added, decided.known(known), lives)
+    yield from batches_of(verdicts)
+    for batch in batches_of(entities):
+        yield beam.pvalue.TaggedOutput(FOUND_ENTITIES, batch)
+
+
+def _told(evidence: pa.Table, verdicts: pa.Table) -> Iterator[Any]:
+    classified, withheld = tell(evidence, verdicts)
+    yield from classified.combine_chunks().to_batches()
+    for batch in batches_of(withheld):
+        yield beam.pvalue.TaggedOutput(HIDDEN, batch)
+
+
+@dataclass(eq=False)
+class Classify(beam.PTransform):
+    """EVIDENCE batches to a dict: MAIN (CLASSIFIED), FOUND_ENTITIES (FOUND), HIDDEN (WITHHELD).
+
+    Every batch of MAIN holds whole groups: all evidence of the records that are one piece of it.
+    `decided` is the one InForce, whose legitimate entities are suppressed too.
+    """
+
+    known: KnownLegitimate
+    decided: beam.pvalue.AsSingleton
+    lives: epochs.Lives = field(default_factory=epochs.shipped)
+
+    def expand(self, evidence: beam.PCollection) -> dict[str, Any]:
+        """Add up by record, judge by identifier, tell the records."""
+        partitions = evidence.pipeline.options.view_as(ShuffleOptions).partitions
+        grouped = Keyed(EVIDENCE, GROUP)
+        added = {"evidence": evidence} | "Add up" >> PerPartition(
+            {"evidence": grouped},
+            partial(_added, partitions=partitions),
+            (ACTIVITIES,),
+            partitions=partitions,
+        )
+        judged = {"added": added[ACTIVITIES]} | "Judge" >> PerPartition(
+            {"added": Keyed(ACTIVITY, ("entity_id",))},
+            partial(_judged, known=self.known, lives=self.lives),
+            (FOUND_ENTITIES,),
+            self.decided,
+        )
+        parts = {"evidence": added[MAIN], "verdicts": judged[MAIN]}
+        told = parts | "Tell" >> PerPartition(
+            {"evidence": grouped, "verdicts": Keyed(VERDICT, ("share",), placed=True)},
+            _told,
+            (HIDDEN,),
+            partitions=partitions,
+        )
+        return {
+            MAIN: told[MAIN],
+            HIDDEN: told[HIDDEN],
+            FOUND_ENTITIES: judged[FOUND_ENTITIES],
+        }
+
+
+VERDICT = pa.schema(
+    [
+        ("entity_id", pa.string()),
+        ("share", pa.int32()),
+        ("begins", pa.int32()),
+        ("status", pa.string()),
+    ]
+)
+"""The status of one epoch of an identifier, for one share of the records.
+
+`entity_id` is the bare one; `begins` is the day that the epoch begins with, null for the first.
+"""
+
+
+WITHHELD = pa.schema(
+    [
+        ("source_org", pa.string()),
+        ("record_kind", pa.string()),
+        ("record_id", pa.string()),
+        ("entity_id", pa.string()),
+        ("start", pa.int32()),
+        ("end", pa.int32()),
+    ]
+)
+"""A victim's own identifier and a record that names it, so that it can be taken out there.
+
+`start` and `end` are code points of the narrative, null where another field names it: what is said,
+spelled or disguised there can be told by its place alone.
+"""
+
+
+_EVER = -(1 << 31)
+"""Before any day that an epoch begins with."""
+
+
+def tell(evidence: pa.Table, verdicts: pa.Table) -> tuple[pa.Table, pa.Table]:
+    """EVIDENCE rows and the VERDICT rows on all that they name, to CLASSIFIED and WITHHELD rows.
+
+    Raises:
+        ValueError: if nothing was found of an identifier.
+    """
+    if not evidence.num_rows:
+        return CLASSIFIED.empty_table(), WITHHELD.empty_table()
+    since = pc.fill_null(verdicts["begins"], _EVER)
+    keys = verdicts.select(["entity_id"]).append_column("since", since)
+    order = [("entity_id", "ascending"), ("since", "ascending")]
+    verdicts = verdicts.take(pc.sort_indices(keys, sort_keys=order))
+    ids, begins = verdicts["entity_id"].combine_chunks(), verdicts["begins"].combine_chunks()
+    named = evidence["entity_id"].combine_chunks()
+    at = pc.index_in(named, ids)  # the first epoch of each
+    if at.null_count:
+        raise ValueError("evidence of an identifier that was not judged")
+    row = at.to_numpy().astype(np.int64)
+    later = np.flatnonzero(mask(pc.is_valid(begins)))
+    if len(later):
+        of = pc.index_in(ids.take(pa.array(later)), ids).to_numpy()
+        day = evidence["observed_at"].cast(pa.int64()).to_numpy() // MICROSECONDS_A_DAY
+        passed = turns(row, day, of, begins.take(pa.array(later)).to_numpy()) - 1
+        row = row + passed
+        evidence = _renamed(evidence, named, passed)
+    status = verdicts["status"].combine_chunks().take(pa.array(row))
+    classified = evidence.append_column(CLASSIFIED.field("status"), status)
+    victims = mask(pc.equal(status, Status.VICTIM_SIDE))
+    return classified.filter(pa.array(~victims)), _withheld(evidence.filter(pa.array(victims)))
+
+
+def _withheld(own: pa.Table) -> pa.Table:
+    """Evidence of victims' own identifiers to WITHHELD rows, each once."""
+    told = pc.fill_null(pc.equal(own["field"], NARRATIVE), False)
+    for name in ("start", "end"):
+        place = pc.if_else(told, own[name], pa.scalar(None, pa.int32()))
+        own = own.set_column(own.schema.get_field_index(name), WITHHELD.field(name), place)
+    places = own.select(WITHHELD.names).group_by(WITHHELD.names, use_threads=False).aggregate([])
+    return places.select(WITHHELD.names).cast(WITHHELD)
+
+
+def _renamed(evidence: pa.Table, named: pa.Array, passed: np.ndarray) -> pa.Table:
+    """Evidence with the ids of its epochs; `passed` counts those that were over."""
+    rows = np.flatnonzero(passed)
+    ids = named.take(pa.array(rows)).to_pylist()
+    epochs = [epoch.named(one, 1 + int(n)) for one, n in zip(ids, passed[rows], strict=True)]
+    marked = pc.replace_with_mask(named, pa.array(passed > 0), pa.array(epochs, pa.string()))
+    place = evidence.schema.get_field_index("entity_id")
+    return evidence.set_column(place, evidence.schema.field(place), marked)

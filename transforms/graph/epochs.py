@@ -21,6 +21,7 @@ from transforms.graph.incidence import MICROSECONDS_A_DAY
 
 SHIPPED = "lives.toml"
 
+
 Lives = Mapping[str, float]
 """Days by kind, or by kind and scheme; what is not in it lasts."""
 

@@ -19,10 +19,11 @@ import pyarrow.parquet as pq
 from apache_beam.io.filesystems import FileSystems
 
 from schemas.cluster import LINEAGE
-from schemas.kinds import LineageEvent
-from transforms.accounting import Tally
-from transforms.graph.assignment import ASSIGNMENT, cluster_id, cluster_number
-from transforms.shuffle import MAIN, batches_of, hash_text, table_of
+from schemas.enums import LineageEvent
+from transforms.arrow_util import hash_text
+from transforms.graph.assign import ASSIGNMENT, cluster_id, cluster_number
+from transforms.manifest import Tally
+from transforms.shuffle import MAIN, batches_of, table_of
 
 PREVIOUS = pa.schema([("node", pa.int64()), ("cluster", pa.int64())])
 """A member of a cluster of the previous run, as `ASSIGNMENT` has it."""

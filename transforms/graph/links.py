@@ -2,7 +2,7 @@
 
 A record is one piece of evidence however many entities it names: each pair in a record of k
 entities weighs 1/(k-1), so that every entity gets one record's worth of links from it (Newman,
-Phys. Rev. E 64, 016132, 2001). What pairs add up to is in `paired` and `weigh`.
+Phys. Rev. E 64, 016132, 2001). What pairs add up to is in `link_weights`.
 """
 
 from __future__ import annotations
@@ -16,14 +16,17 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from schemas.kinds import HARD_ROLES, SUPPLIER_KINDS, RecordKind, Status
-from transforms.graph.activity import record_keys
-from transforms.graph.incidence import incidences
-from transforms.graph.paired import PAIR, PAIRED, add_up
-from transforms.graph.reach import reaches
-from transforms.graph.weigh import weigh
-from transforms.graph.weighing import MILLION, WIDEST
+from schemas.enums import HARD_ROLES, SUPPLIER_KINDS, RecordKind, Status
+from transforms.graph.incidence import incidences, reaches
+from transforms.graph.link_weights import MILLION, PAIR, PAIRED, WIDEST, add_up, weigh
 from transforms.shuffle import MAIN, Keyed, PerPartition, batches_of
+
+
+def record_keys(sightings: pa.Table) -> pa.Array:
+    """One text a record: kind, organisation and id."""
+    return pc.binary_join_element_wise(
+        sightings["record_kind"], sightings["source_org"], sightings["record_id"], "|"
+    ).combine_chunks()
 
 
 def pairs(evidence: pa.Table) -> tuple[pa.Table, int]:

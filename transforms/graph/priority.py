@@ -17,18 +17,27 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from schemas.kinds import EntityKind, Role
+from schemas.enums import EntityKind, Role
 
 Row = Mapping[str, Any]
 
+
 SHIPPED = "priority.toml"
 
+
 PARTS = ("victims", "losses", "companies", "recency", "growth", "confidence", "jurisdiction")
+
+
 SCALE = ("victims", "losses", "half_life_days", "growth_days")
+
+
 DEFAULT = "default"
 """The key of [jurisdiction] for regions that are not in it."""
 
+
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
 _MICROSECOND = timedelta(microseconds=1)
 
 

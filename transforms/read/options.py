@@ -1,10 +1,13 @@
-"""What the user says about the inputs beyond their names."""
+"""What the user says about the inputs beyond their names.
+
+The error that only the user can mend.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from schemas.kinds import RecordKind
+from schemas.enums import RecordKind
 
 
 @dataclass(frozen=True)
@@ -25,3 +28,19 @@ class ReadOptions:
     def format_for(self, kind: RecordKind) -> str | None:
         """The format that the user named for files of this kind."""
         return self.complaints_format if kind == RecordKind.COMPLAINT else self.calls_format
+
+
+class InputError(Exception):
+    """An input that cannot be read as asked: no such file, unknown format, wrong kind.
+
+    `str()` is one line, `path: problem; remedy`.
+    """
+
+    def __init__(self, path: str, problem: str, remedy: str) -> None:
+        super().__init__(path, problem, remedy)
+        self.path = path
+        self.problem = problem
+        self.remedy = remedy
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.problem}; {self.remedy}"

@@ -1,15 +1,18 @@
-"""Rejects: the refused row, the reason, and enough of it to mend and feed back in."""
+"""Rejects: the refused row, the reason, and enough of it to mend and feed back in.
+
+rejects/ read again: each row with the adapter that first read it.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import pyarrow as pa
 
-from schemas.kinds import RecordKind, Stage
+from schemas.enums import RecordKind, Stage
 from schemas.reject import RAW_LIMIT, REJECT, Code
-from transforms.read.records import Origin, Record
+from transforms.read.framing import Origin, Record
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,3 +87,42 @@ def reject_rows(rejects: Sequence[Reject]) -> pa.RecordBatch:
         "message": [one.message for one in rejects],
     }
     return pa.RecordBatch.from_pydict(columns, schema=REJECT)
+
+
+NAME = "rejects"
+
+
+NEEDED = ("record_kind", "format", "raw", "raw_encoding", "raw_bytes")
+"""The columns of a reject that reading it again needs."""
+
+
+def is_rejects(schema: pa.Schema) -> bool:
+    """Whether a Parquet file is one of rejects/."""
+    return {"code", "stage", *NEEDED} <= set(schema.names) <= set(REJECT.names)
+
+
+def _record(position: int, row: dict[str, object]) -> Record:
+    try:
+        data = decode_raw(str(row["raw"] or ""), str(row["raw_encoding"]))
+    except (LookupError, UnicodeEncodeError):
+        return Record(position, b"", 0, Code.BAD_ENCODING)
+    size = row["raw_bytes"]
+    if len(data) > RAW_LIMIT - 4 and isinstance(size, int) and size > len(data):
+        return Record(position, data, size, Code.ROW_TOO_LARGE)
+    return Record(position, data, len(data))
+
+
+def blocks(
+    source: str, kind: RecordKind, batch: pa.RecordBatch, first: int
+) -> Iterator[tuple[Origin, list[Record]]]:
+    """The rows of one record kind, grouped by format; `first` is the batch's first row.
+
+    Rows of the other kind are left out: they are read when the file is given for that
+    kind. A row of which only the head was kept stays ROW_TOO_LARGE.
+    """
+    by_format: dict[str, list[Record]] = {}
+    for position, row in enumerate(batch.select(NEEDED).to_pylist(), first):
+        if row["record_kind"] == kind:
+            by_format.setdefault(str(row["format"]), []).append(_record(position, row))
+    for name, records in by_format.items():
+        yield Origin(source, name, kind), records

@@ -8,11 +8,10 @@ from dataclasses import dataclass
 
 import pyarrow.parquet as pq
 
-from transforms.read import csv_rows
-from transforms.read.files import InputFile
-from transforms.read.formats import Layout, layout
-from transforms.read.lines import lines
-from transforms.read.streams import open_raw, raw_blocks
+from transforms.read import framing
+from transforms.read.adapters.registry import Layout, layout
+from transforms.read.files import InputFile, open_raw, raw_blocks
+from transforms.read.framing import lines
 
 SHARD_BYTES = 16 * 1024 * 1024
 
@@ -96,7 +95,7 @@ def _record_starts(blocks: Iterator[bytes], shard_bytes: int) -> Iterator[tuple[
     """As `_line_starts`, by the splitter that reading uses."""
     yield 0, 1
     wanted = shard_bytes
-    for record in csv_rows.records(lines(blocks)):
+    for record in framing.records(lines(blocks)):
         if record.offset >= wanted:
             yield record.offset, record.position
             wanted = record.offset + shard_bytes

@@ -12,6 +12,8 @@ from pipelines import cli, key_store
 from reports import signing
 
 ISSUED = "2026-06-01T00:00:00Z"
+
+
 NOW = "2026-06-02T00:00:00Z"
 
 

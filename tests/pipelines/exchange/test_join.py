@@ -7,9 +7,10 @@ from collections import defaultdict
 
 import pytest
 
-from pipelines import evaluate, key_store
+from pipelines import key_store
+from pipelines.commands import evaluate
 from reports import signing
-from reports.exchange import canonical, read_offer
+from reports.exchange import read_offer
 from schemas import epoch
 from schemas.joint import CONTRIBUTORS, OFFERED_CLUSTERS, UNION_LINKS
 from schemas.offer import CountryCount, OfferedCluster, OfferedEntity, OfferedEvidence
@@ -17,7 +18,7 @@ from schemas.tables import ALL, CLUSTERS, ENTITIES, LINEAGE, LINKS, MEMBERS, MEN
 from tests.pipelines.exchange.conftest import NOW, ringtrace, rows
 from tests.pipelines.running import jsonl, read, whole
 from tests.pipelines.running import run as batch
-from transforms.identify import legitimate
+from transforms.extract import allowlist
 
 
 @pytest.fixture(scope="session")
@@ -73,7 +74,7 @@ def test_the_union_is_better_than_either_alone_and_harms_nobody(world, joined):
     truth = evaluate._truth(world.truth)
     victims = evaluate._ids(world.folder / "victims.csv")
     innocents = evaluate._ids(world.folder / "innocents.csv")
-    known = legitimate.shipped()
+    known = allowlist.shipped()
     score, innocent = {}, {}
     for name, run in (
         ("amazon", world.amazon.run),
@@ -310,7 +311,7 @@ def test_a_trusted_partner_cannot_speak_for_another(world, offered, at, tmp_path
     at(world.microsoft)
     key = key_store.own_key()
     value = dataclasses.replace(offer_of(offer), sender="fcc")
-    signed(offer, canonical.write(value), key)
+    signed(offer, signing.write(value), key)
     at(world.amazon)
     refused(world, capsys, tmp_path, [offer], "says that it is fcc's, but microsoft signed it")
 
@@ -398,8 +399,12 @@ def test_what_bound_the_run_must_be_given_again(world, at, tmp_path, capsys):
 # -- what an offer cannot do ---------------------------------------------------------------------
 
 BRAND_LINE = "phone:+18882804331"
+
+
 HELD = "refund2025550173@scam-help.support"
 """An address with a victim's number in it."""
+
+
 HOSTILE = (
     'handle:telegram:=HYPERLINK("http://x")',
     "handle:telegram:<script>alert(1)</script>",
@@ -420,7 +425,7 @@ def test_a_hostile_offer_names_no_innocent_and_breaks_nothing(world, offered, at
         clusters=(OfferedCluster((CountryCount("US", 9),), 0, (), 1),),
     )
     at(world.microsoft)
-    folder = signed(tmp_path / "hostile", canonical.write(offer), key_store.own_key())
+    folder = signed(tmp_path / "hostile", signing.write(offer), key_store.own_key())
     at(world.amazon)
     mine = tmp_path / "victims.csv"
     mine.write_text("phone,country\n(202) 555-0173,US\n")

@@ -9,14 +9,15 @@ import pytest
 
 from pipelines import key_store
 from reports import signing, tables
-from reports.exchange import canonical
+from schemas.enums import HARD_ROLES
 from schemas.joint import CONTRIBUTORS
-from schemas.kinds import HARD_ROLES
 from schemas.tables import MEMBERS, MENTIONS
 from tests.pipelines.exchange.conftest import NOW, ringtrace, rows
 from tests.pipelines.exchange.test_joint_referral import AGREED, Joint
 
 SHARED = 9
+
+
 AT = ["--at", "2026-06-03T00:00:00Z"]
 
 
@@ -144,7 +145,7 @@ def test_a_count_of_something_else_is_refused(counted, tmp_path, capsys):
         assert not (tmp_path / "p").exists()
 
     def again(**changes):
-        content = canonical.write(value | changes)
+        content = signing.write(value | changes)
         return content, signing.sign(content, key)
 
     other = {"agreed": "all", "entities": [], "offer": None}

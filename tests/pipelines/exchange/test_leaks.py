@@ -13,7 +13,6 @@ import pytest
 from tests.leaks import hidden, layers, number_forms
 from tests.pipelines.exchange.conftest import rows
 from tests.pipelines.exchange.test_joint_referral import AGREED
-from tests.pipelines.exchange.test_joint_totals import counted  # noqa: F401 - a fixture
 from tests.reports.referral.made_up_case import case_of, package_of
 from tests.reports.referral.made_up_case import rows as made_up_rows
 
@@ -37,7 +36,7 @@ def found_in(files, secrets):
 
 
 @pytest.fixture(scope="module")
-def sent(counted, tmp_path_factory):  # noqa: F811
+def sent(counted, tmp_path_factory):
     """Every file that leaves either company in a joint referral, by name."""
     package = tmp_path_factory.mktemp("sent") / "p"
     assert counted.referral(package, *AGREED, "--overlap", counted.result) == 0
@@ -50,7 +49,7 @@ def sent(counted, tmp_path_factory):  # noqa: F811
     }
 
 
-def test_no_number_of_a_victim_in_any_form_is_in_what_is_sent(counted, sent):  # noqa: F811
+def test_no_number_of_a_victim_in_any_form_is_in_what_is_sent(counted, sent):
     secrets = set()
     for file in counted.files:
         with file.open() as lines:
@@ -60,7 +59,7 @@ def test_no_number_of_a_victim_in_any_form_is_in_what_is_sent(counted, sent):  #
     assert found_in(sent, secrets) == []
 
 
-def test_no_pseudonym_and_no_record_of_the_partners_is_in_what_is_sent(counted, sent):  # noqa: F811
+def test_no_pseudonym_and_no_record_of_the_partners_is_in_what_is_sent(counted, sent):
     world = counted.world
     secrets = {row.get("victim_id") for one in (world.amazon, world.microsoft)
                for path in (one.complaints, one.calls) for row in rows(path)}  # fmt: skip

@@ -12,7 +12,8 @@ import xxhash
 
 from pipelines import key_store
 from reports import signing, tables
-from reports.exchange import canonical, policy, read_offer
+from reports.exchange import read_offer
+from reports.exchange.offer import shipped_policy
 from schemas.tables import ENTITIES, MEMBERS, MENTIONS
 from tests.pipelines.exchange.conftest import ISSUED, ringtrace, rows
 from tests.pipelines.running import ROOT, complaint, jsonl
@@ -124,7 +125,7 @@ def test_every_field_that_leaves_is_in_the_table_and_every_row_of_the_table_leav
 
 
 def test_only_sure_infrastructure_leaves(world, offered):
-    rules = policy.shipped()
+    rules = shipped_policy()
     entities = {
         one["entity_id"]: one for one in tables.read(world.microsoft.run, ENTITIES).to_pylist()
     }
@@ -153,7 +154,7 @@ def test_the_same_run_gives_the_same_bytes_and_they_are_canonical(offered):
     for name in ("offer.json", "offer.json.sig"):
         assert (one / name).read_bytes() == (other / name).read_bytes()
     content = (one / "offer.json").read_bytes()
-    assert canonical.write(json.loads(content)) == content
+    assert signing.write(json.loads(content)) == content
 
 
 def test_the_recipient_can_read_it(world, offered, at):
@@ -165,13 +166,13 @@ def test_the_recipient_can_read_it(world, offered, at):
     assert org == "microsoft"
     assert signer == signing.key_id(trusted["microsoft"][0])
     offer = read_offer.parse(content, org)
-    assert canonical.write(offer) == content
+    assert signing.write(offer) == content
     read_offer.check_for(offer, "amazon", read_offer.moment(ISSUED))
 
 
 def test_victims_by_country_are_those_of_the_records_and_none_under_k(world, offered):
     """Counted anew from the company's files, of the offer's identifiers."""
-    k = policy.shipped().k
+    k = shipped_policy().k
     offer = of(offered())
     assert any(one["countries"] for one in offer["clusters"])
     mentions = tables.read(world.microsoft.run, MENTIONS)

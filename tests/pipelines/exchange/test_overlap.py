@@ -7,7 +7,6 @@ import pytest
 
 from pipelines import key_store
 from reports import signing
-from reports.exchange import canonical
 from tests.pipelines.exchange.conftest import Company, befriend, ringtrace
 
 AT = "2026-06-02T00:00:00Z"
@@ -106,7 +105,7 @@ def test_under_the_floor_no_count_is_told(desks, tmp_path, capsys):
 def resigned(folder, name, key=None, **changes):
     """The letter with other fields, signed by whoever sits here."""
     path = folder / name
-    content = canonical.write(json.loads(path.read_bytes()) | changes)
+    content = signing.write(json.loads(path.read_bytes()) | changes)
     path.write_bytes(content)
     path.with_name(f"{name}.sig").write_bytes(signing.sign(content, key or key_store.own_key()))
 

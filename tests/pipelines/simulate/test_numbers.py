@@ -7,11 +7,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.simulate import numbers, plans
+from pipelines.simulate import phone_numbers
 from pipelines.simulate.world import COUNTRIES
 
 SEEDS = st.integers(0, 2**32)
+
+
 LINES = st.sampled_from(["service", "geographic"])
+
+
 PLACES = st.sampled_from(COUNTRIES)
 
 
@@ -28,63 +32,75 @@ def asked(code, national):
     return phonenumbers.is_valid_number(parsed), told
 
 
-@given(st.sampled_from(sorted(numbers.CALLING_CODES.values())), st.integers(10**5, 10**12).map(str))
+@given(
+    st.sampled_from(sorted(phone_numbers.CALLING_CODES.values())),
+    st.integers(10**5, 10**12).map(str),
+)
 def test_any_number_is_as_the_library_says(code, national):
-    assert (plans.is_valid(code, national), plans.written(code, national)) == asked(code, national)
+    assert (
+        phone_numbers.is_assigned(code, national),
+        phone_numbers.written(code, national),
+    ) == asked(code, national)
 
 
 @given(SEEDS, PLACES, LINES)
 def test_numbers_that_worlds_ask_for_are_as_the_library_says(seed, country, line):
     rng = Random(seed)
-    prefix, rest = rng.choice(numbers.PREFIXES[country, line])
-    code, national = numbers.CALLING_CODES[country], f"{prefix}{numbers.digits(rng, rest)}"
-    assert (plans.is_valid(code, national), plans.written(code, national)) == asked(code, national)
+    prefix, rest = rng.choice(phone_numbers.PREFIXES[country, line])
+    code, national = (
+        phone_numbers.CALLING_CODES[country],
+        f"{prefix}{phone_numbers.digits(rng, rest)}",
+    )
+    assert (
+        phone_numbers.is_assigned(code, national),
+        phone_numbers.written(code, national),
+    ) == asked(code, national)
 
 
 @given(SEEDS, PLACES, LINES)
 def test_drawn_numbers_are_valid_in_their_country(seed, country, line):
-    number = numbers.draw(Random(seed), country, line)
+    number = phone_numbers.draw(Random(seed), country, line)
     parsed = phonenumbers.parse(number)
     assert phonenumbers.is_valid_number(parsed)
-    assert str(parsed.country_code) == numbers.CALLING_CODES[country]
+    assert str(parsed.country_code) == phone_numbers.CALLING_CODES[country]
 
 
 @given(SEEDS, PLACES, PLACES, LINES)
 def test_any_way_of_writing_leads_back(seed, home, victims, line):
     rng = Random(seed)
-    number = numbers.draw(rng, home, line)
+    number = phone_numbers.draw(rng, home, line)
     for _ in range(5):
-        assert e164(numbers.write(rng, number, victims), victims) == number
+        assert e164(phone_numbers.write(rng, number, victims), victims) == number
 
 
 @given(SEEDS, PLACES)
 def test_neighbours_share_all_but_four_digits(seed, country):
     rng = Random(seed)
-    number = numbers.draw(rng, country, "geographic")
-    other = numbers.neighbour(rng, number)
+    number = phone_numbers.draw(rng, country, "geographic")
+    other = phone_numbers.neighbour(rng, number)
     assert other[:-4] == number[:-4]
     assert other != number
-    assert numbers.is_valid(other)
+    assert phone_numbers.is_valid(other)
 
 
 @given(SEEDS, PLACES)
 def test_mistyped_differs_in_one_digit(seed, country):
     rng = Random(seed)
-    number = numbers.draw(rng, country, "service")
-    wrong = numbers.mistype(rng, number)
+    number = phone_numbers.draw(rng, country, "service")
+    wrong = phone_numbers.mistype(rng, number)
     assert len(wrong) == len(number)
     assert sum(a != b for a, b in zip(wrong, number, strict=True)) == 1
 
 
 def test_blocks_are_consecutive():
-    block = numbers.following("+18885550190", 12)
+    block = phone_numbers.following("+18885550190", 12)
     assert block == [f"+1888555{n:04}" for n in range(190, 202)]
 
 
-@pytest.mark.parametrize("key", numbers.PREFIXES)
+@pytest.mark.parametrize("key", phone_numbers.PREFIXES)
 def test_every_prefix_has_valid_numbers(key):
     rng = Random(1)
-    for prefix, rest in numbers.PREFIXES[key]:
-        start = f"+{numbers.CALLING_CODES[key[0]]}{prefix}"
-        tries = (f"{start}{numbers.digits(rng, rest)}" for _ in range(200))
-        assert any(map(numbers.is_valid, tries)), start
+    for prefix, rest in phone_numbers.PREFIXES[key]:
+        start = f"+{phone_numbers.CALLING_CODES[key[0]]}{prefix}"
+        tries = (f"{start}{phone_numbers.digits(rng, rest)}" for _ in range(200))
+        assert any(map(phone_numbers.is_valid, tries)), start

@@ -6,11 +6,14 @@ import networkx as nx
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.simulate.rings import Plan
-from pipelines.simulate.truth import Ties
+from pipelines.simulate.world import Plan, Ties
 
 OWNERS = {f"id-{n}": f"ring-{n % 3}" for n in range(15)}
+
+
 SHARED = frozenset({"id-0", "id-4"})
+
+
 RECORDS = st.lists(st.lists(st.sampled_from([*OWNERS, "nobody's"]), max_size=5), max_size=20)
 
 

@@ -12,10 +12,13 @@ import jsonschema
 import phonenumbers
 import pytest
 
-from pipelines.simulate import World, add_arguments, run, simulate
-from pipelines.simulate.noise import BANK_LINES, BRAND_DOMAINS, BRAND_LINES
-from schemas.json_schema import export
-from transforms.identify import domains, legitimate, payees, remote_access
+from pipelines.simulate.__main__ import add_arguments, run
+from pipelines.simulate.complaints import BANK_LINES, BRAND_DOMAINS, BRAND_LINES
+from pipelines.simulate.generate import simulate
+from pipelines.simulate.world import World
+from schemas.contract_docs import export
+from transforms.extract import allowlist
+from transforms.extract.kinds import domain, payment_account, remote_access
 
 
 @pytest.fixture(scope="module", params=["chained", "pooled"])
@@ -58,14 +61,14 @@ def stated(complaint):
                 continue
             yield f"phone:{phonenumbers.format_number(parsed, 0)}"
     for payment in complaint.get("payments", []):
-        found = payees.from_field(payment["method"], payment["payee"], region)
+        found = payment_account.from_field(payment["method"], payment["payee"], region)
         yield f"{found.kind}:{found.value}"
     for session in complaint.get("remote_access", []):
         found = remote_access.from_field(session["tool"], session["id"])
         yield f"{found.kind}:{found.value}"
     for url in complaint.get("urls", []):
-        host = re.sub(r"^\w+://", "", domains.refang(url)).partition("/")[0]
-        yield f"domain:{domains.registrable(host)}"
+        host = re.sub(r"^\w+://", "", domain.refang(url)).partition("/")[0]
+        yield f"domain:{domain.registrable(host)}"
     for address in complaint.get("emails", []):
         yield f"email:{address}"
 
@@ -137,7 +140,7 @@ def test_real_lines_are_on_the_shipped_list(world):
     ids = [f"phone:{line}" for line in {**BRAND_LINES, **BANK_LINES}.values()]
     ids += [f"domain:{domain}" for domain in BRAND_DOMAINS]
     assert sorted(ids) == [one for one, _ in table(world, "legitimate")]
-    assert set(ids) <= set(legitimate.shipped().entity_ids)
+    assert set(ids) <= set(allowlist.shipped().entity_ids)
 
 
 def test_victims_are_really_in_it(world):

@@ -11,11 +11,15 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.run_stream import main
+from pipelines.streaming.__main__ import main
 from tests.pipelines.running import ROOT, call, complaint, jsonl, run
 
 IRS = "800-829-1040"  # on the shipped list
+
+
 SPOOFED, VICTIM, SECRET = "(888) 555-0177", "+12025550147", "my name is Jane Roe"
+
+
 OLD = {"A": ("(888) 555-0101", "(888) 555-0102"), "B": ("(877) 555-0103", "(877) 555-0104")}
 
 
@@ -36,12 +40,16 @@ def report(number: int, *callbacks: str, day: int, org: str = "amazon", **more):
 
 
 KNOWN = [report(n, *OLD["A" if n < 4 else "B"], day=1 + n % 4) for n in range(8)]
+
+
 NEW = [
     *(report(n, OLD["A"][0], "(866) 555-0105", day=8) for n in range(20, 23)),  # joins A
     *(report(n, "(855) 555-0106", day=9) for n in range(30, 35)),  # crosses the threshold
     report(40, "(844) 555-0107", day=9),
     report(41, "(844) 555-0107", day=9, org="microsoft"),  # both report it
 ]
+
+
 INNOCENT = [
     *(report(n, IRS, day=9) for n in range(50, 60)),
     *(
@@ -51,6 +59,8 @@ INNOCENT = [
     *(report(n, VICTIM, day=9) for n in range(70, 80)),
     report(80, day=9, others=[{"raw": VICTIM, "role": "victim"}]),
 ]
+
+
 CALLS = [
     call(n, started_at=moment(9), direction="inbound", calling_number=SPOOFED, attestation="A",
          called_number=VICTIM)

@@ -6,10 +6,10 @@ import os
 
 import pytest
 
-from pipelines.watch.folder import QUIET, UNFINISHED, Folder, as_json, from_json
+from pipelines.streaming.watch_sources import QUIET, UNFINISHED, Folder, as_json, from_json
 from tests.pipelines.running import complaint, jsonl
 from transforms.read.options import ReadOptions
-from transforms.read.reader import read_shard
+from transforms.read.read_records import read_shard
 
 
 class Clock:
@@ -53,8 +53,8 @@ def test_a_file_is_picked_up_once(watched):
 
 def test_a_large_file_is_read_over_several_ticks(watched, monkeypatch):
     folder, look, clock = watched
-    monkeypatch.setattr("pipelines.watch.folder.AT_ONCE", 300)
-    monkeypatch.setattr("pipelines.watch.folder.SHARD_BYTES", 200)
+    monkeypatch.setattr("pipelines.streaming.watch_sources.BYTES_AT_ONCE", 300)
+    monkeypatch.setattr("pipelines.streaming.watch_sources.SHARD_BYTES", 200)
     put(folder / "a.jsonl", lines(*range(20)), clock.now - 60)
     put(folder / "b.jsonl", lines(20), clock.now - 60)
     seen: list[str] = []

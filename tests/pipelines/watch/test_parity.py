@@ -16,15 +16,15 @@ from hypothesis import strategies as st
 from pipelines.progress import Progress
 from pipelines.simulate.generate import simulate
 from pipelines.simulate.world import World
-from pipelines.stream_options import parse
-from pipelines.watch.folder import Folder
-from pipelines.watch.loop import Watch
-from pipelines.watch.state import State
+from pipelines.streaming.options import parse
+from pipelines.streaming.watch import Watch
+from pipelines.streaming.watch_sources import Folder
+from pipelines.streaming.watch_state import State
 from tests.pipelines.running import complaint, jsonl, run
 from tests.pipelines.watch.test_alerts import CALLS, INNOCENT, KNOWN, NEW, report
 from tests.pipelines.watch.test_watch import FOR_EVER, files_of
-from transforms.live.expiry import DAYS, longest
 from transforms.read.options import ReadOptions
+from transforms.stream.state import DAYS, longest
 
 VERSIONS = [
     report(1, "(844) 555-0107", day=7),  # an older version of KNOWN's c1 and of NEW's c40 ...
@@ -32,9 +32,15 @@ VERSIONS = [
     report(60, "(888) 555-0102", day=20),  # ... and a newer one of a caller id's
     complaint(90, received_at="never"),
 ]
+
+
 START = datetime(2024, 1, 1, tzinfo=UTC)
+
+
 MANY = 24
 """Records of a step."""
+
+
 ROWS = [*KNOWN, *NEW, *INNOCENT, *VERSIONS]
 
 
@@ -109,7 +115,7 @@ def tipped(request, tmp_path_factory):
     flags = ["--complaints", paths[0], "--calls", paths[1]]
     run(folder / "run", *flags)
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr("pipelines.batch.Scripts", NoScripts)
+        patched.setattr("pipelines.batch.pipeline.Scripts", NoScripts)
         run(folder / "without", *flags)
     whole, without = (files_of(folder / name) for name in ("run", "without"))
     named = [name for name in whole if name.startswith(("members/", "clusters/"))]

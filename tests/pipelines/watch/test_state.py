@@ -8,13 +8,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipelines.options import UsageError
-from pipelines.watch import state as module
-from pipelines.watch.folder import Picked
-from pipelines.watch.state import FILES, FOLDER, State
+from pipelines.streaming import watch_state as module
+from pipelines.streaming.watch_sources import Picked
+from pipelines.streaming.watch_state import FILES, FOLDER, State
 from tests.transforms.live.made_up_blocks import block, said
 from tests.transforms.scripts.texts import SCRIPT, own
-from transforms.live.expiry import DAYS, longest
-from transforms.scripts.told import SHOWN
+from transforms.call_scripts.matches import SHOWN
+from transforms.stream.state import DAYS, longest
 
 
 def arrived(number: int, records: int, day: int):

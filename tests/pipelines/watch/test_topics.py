@@ -5,7 +5,7 @@ import json
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.watch.topics import _line
+from pipelines.streaming.watch_sources import _line
 
 VALUES = st.recursive(
     st.none() | st.integers() | st.text(),

@@ -9,15 +9,17 @@ from threading import Thread
 import pyarrow.dataset as ds
 import pytest
 
-from pipelines.run_stream import main
 from pipelines.simulate.generate import simulate
 from pipelines.simulate.world import World
-from schemas.kinds import EntityKind
+from pipelines.streaming.__main__ import main
+from schemas.enums import EntityKind
 from schemas.manifest import NAME
 from schemas.tables import CLUSTERS, ENTITIES, LINEAGE, LINKS, MEMBERS, REJECTS, SUPPLIERS
 from tests.pipelines.running import command, complaint, jsonl, run
 
 SNAPSHOT = (ENTITIES, LINKS, CLUSTERS, MEMBERS, SUPPLIERS, LINEAGE)
+
+
 FOR_EVER = ["--keep", *(f"{kind}=36500" for kind in EntityKind)]
 
 

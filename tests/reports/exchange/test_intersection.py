@@ -8,18 +8,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reports.exchange import intersection
-from reports.exchange.intersection import LetterError
+from reports.exchange import victim_overlap
+from reports.exchange.victim_overlap import LetterError
 from schemas.overlap import LARGEST, POINT_BYTES, SMALLEST, TAG_BYTES
 
 SESSION = bytes(32)
 
 
 def counted(asked, answered):
-    a, b = intersection.new_secret(), intersection.new_secret()
-    points = intersection.ask(a, SESSION, asked)
-    again, tags = intersection.answer(b, SESSION, points, answered)
-    return intersection.count(a, SESSION, again, tags)
+    a, b = victim_overlap.new_secret(), victim_overlap.new_secret()
+    points = victim_overlap.ask(a, SESSION, asked)
+    again, tags = victim_overlap.answer(b, SESSION, points, answered)
+    return victim_overlap.count(a, SESSION, again, tags)
 
 
 def people(*numbers):
@@ -51,24 +51,26 @@ def test_random_overlaps():
 def test_the_hash_to_the_group_is_that_of_rfc_9496():
     """Appendix A.3, the first input."""
     label = b"Ristretto is traditionally a short shot of espresso coffee"
-    point = intersection.group().crypto_core_ristretto255_from_hash(hashlib.sha512(label).digest())
+    point = victim_overlap.group().crypto_core_ristretto255_from_hash(
+        hashlib.sha512(label).digest()
+    )
     assert point.hex() == "3066f82a1a747d45120d1740f14358531a8f04bbffe6a819f86dfe50f44a0a46"
 
 
 def test_sizes_are_hidden_and_what_is_shown_is_of_one_session():
-    secret = intersection.new_secret()
-    few, many = (intersection.ask(secret, SESSION, people(*range(n))) for n in (3, 900))
+    secret = victim_overlap.new_secret()
+    few, many = (victim_overlap.ask(secret, SESSION, people(*range(n))) for n in (3, 900))
     assert len(few) == len(many) == SMALLEST
-    again = intersection.ask(secret, secrets.token_bytes(32), people(*range(900)))
+    again = victim_overlap.ask(secret, secrets.token_bytes(32), people(*range(900)))
     assert not set(many) & set(again)
     # With the same secret and session only the true elements return: the others are new each time.
     assert len(set(few) & set(many)) == 3
 
 
 def test_the_order_of_what_was_asked_is_gone():
-    a, b = intersection.new_secret(), intersection.new_secret()
-    points = intersection.ask(a, SESSION, people(*range(100)))
-    again, tags = intersection.answer(b, SESSION, points, people(1))
+    a, b = victim_overlap.new_secret(), victim_overlap.new_secret()
+    points = victim_overlap.ask(a, SESSION, people(*range(100)))
+    again, tags = victim_overlap.answer(b, SESSION, points, people(1))
     assert again == sorted(again)
     assert tags == sorted(tags)
     assert not set(points) & set(again)
@@ -77,16 +79,16 @@ def test_the_order_of_what_was_asked_is_gone():
 @pytest.mark.parametrize("size", [0, 1, 1000, SMALLEST // 2, SMALLEST + 1, LARGEST * 2, -1024])
 def test_a_size_that_no_set_has(size):
     with pytest.raises(LetterError):
-        intersection.check_size(size)
+        victim_overlap.check_size(size)
 
 
 def test_more_than_the_partner_can_have_is_refused():
-    intersection.check_size(2048, 2048)
+    victim_overlap.check_size(2048, 2048)
     with pytest.raises(LetterError, match="more than 2000"):
-        intersection.check_size(2048, 2000)
+        victim_overlap.check_size(2048, 2000)
 
 
-POINTS = intersection.ask(intersection.new_secret(), SESSION, people(*range(5)))
+POINTS = victim_overlap.ask(victim_overlap.new_secret(), SESSION, people(*range(5)))
 
 
 @pytest.mark.parametrize(
@@ -101,24 +103,24 @@ POINTS = intersection.ask(intersection.new_secret(), SESSION, people(*range(5)))
 )
 def test_a_cheating_size_is_refused(parts, word):
     with pytest.raises(LetterError, match=word):
-        intersection.parted(intersection.joined(parts), POINT_BYTES, SMALLEST)
+        victim_overlap.parted(victim_overlap.joined(parts), POINT_BYTES, SMALLEST)
 
 
 @pytest.mark.parametrize("text", ["*", "A", "=" * 8, "AA==AA=="])
 def test_what_is_not_base64(text):
     with pytest.raises(LetterError):
-        intersection.parted(text, TAG_BYTES, SMALLEST)
+        victim_overlap.parted(text, TAG_BYTES, SMALLEST)
 
 
 @pytest.mark.parametrize("point", [bytes(32), b"\xff" * 32, b"\1" + bytes(31), bytes(31)])
 def test_what_is_no_point_of_the_group_is_refused(point):
     with pytest.raises(LetterError, match="none of the group"):
-        intersection.masked(intersection.new_secret(), [point])
+        victim_overlap.masked(victim_overlap.new_secret(), [point])
 
 
 @given(st.integers(0, 3_000_000))
 def test_the_filled_up_size_holds_all_and_is_allowed(count):
-    size = intersection.padded_size(count)
+    size = victim_overlap.padded_size(count)
     assert size >= count
-    intersection.check_size(size)
+    victim_overlap.check_size(size)
     assert size == SMALLEST or size < 2 * count

@@ -6,13 +6,16 @@ from datetime import UTC, datetime
 import pyarrow as pa
 import pytest
 
-from reports.exchange import make_offer, policy
-from reports.exchange.make_offer import Parties
+from reports.exchange.offer import Parties, make_offer, shipped_policy
 from schemas.cluster import MEMBER
 from schemas.mention import EVIDENCE
 
 PARTIES = Parties("amazon", "microsoft", "2026-06-01T00:00:00Z", "2026-07-01T00:00:00Z")
-RULES = replace(policy.shipped(), least_reports=1, confidence_floor=0.5)
+
+
+RULES = replace(shipped_policy(), least_reports=1, confidence_floor=0.5)
+
+
 A, B, C, D = (f"phone:+1888555010{n}" for n in range(4))
 
 
@@ -53,7 +56,7 @@ def offer(rows, clusters=None, rules=RULES, private=(), status=None, confidence=
         for e, c in clusters.items()
     ]
     states = {"c-1": "candidate", "c-2": "candidate"} | (status or {})
-    return make_offer.make(
+    return make_offer(
         pa.Table.from_pylist(members, MEMBER),
         pa.table({"entity_id": list(clusters), "status": ["infrastructure"] * len(clusters)}),
         pa.table({"cluster_id": list(states), "status": list(states.values())}),

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
 from reports import signing
-from reports.exchange import canonical, read_offer
+from reports.exchange import read_offer
 from reports.exchange.read_offer import OfferError
-from schemas import json_schema
+from schemas import contract_docs
 from schemas.offer import (
     CountryCount,
     Offer,
@@ -25,8 +25,14 @@ from schemas.offer import (
 )
 
 KEY = signing.make_key()
+
+
 OTHER = signing.make_key()
+
+
 TRUSTED = {"microsoft": [KEY.public_key()], "fcc": [OTHER.public_key()]}
+
+
 OFFER = Offer(
     sender="microsoft",
     recipient="amazon",
@@ -44,12 +50,16 @@ OFFER = Offer(
     ),
     clusters=(OfferedCluster((CountryCount("US", 9),), 7, (OfferedLoss(3000, "USD"),), 1),),
 )
+
+
 REVOKED = Revocation("microsoft", "amazon", "2026-06-02T00:00:00Z", ("a" * 64,))
+
+
 NOW = datetime(2026, 6, 2, tzinfo=UTC)
 
 
 def plain(value=OFFER):
-    return json.loads(canonical.write(value))
+    return json.loads(signing.write(value))
 
 
 def refused(content, word="."):
@@ -62,12 +72,12 @@ def refused(content, word="."):
 
 @pytest.mark.parametrize("value", [OFFER, REVOKED])
 def test_what_was_written_is_read(value):
-    assert read_offer.parse(canonical.write(value), "microsoft") == value
+    assert read_offer.parse(signing.write(value), "microsoft") == value
 
 
 @pytest.mark.parametrize(("name", "value"), [("offer", OFFER), ("revocation", REVOKED)])
 def test_the_published_schema_allows_it_and_nothing_more(name, value):
-    schema = Draft202012Validator(json_schema.export()[f"exchange/{name}"])
+    schema = Draft202012Validator(contract_docs.export()[f"exchange/{name}"])
     whole = plain(value)
     assert schema.is_valid(whole)
     for holder, step in leaves(whole):
@@ -80,7 +90,7 @@ def test_the_published_schema_allows_it_and_nothing_more(name, value):
 
 
 def test_the_signature_says_who_sent_it():
-    content = canonical.write(OFFER)
+    content = signing.write(OFFER)
     org, signer = read_offer.signer_of(content, signing.sign(content, KEY), TRUSTED)
     assert (org, signer) == ("microsoft", signing.key_id(KEY.public_key()))
     with pytest.raises(OfferError, match="not trusted"):
@@ -91,7 +101,7 @@ def test_the_signature_says_who_sent_it():
 
 def test_one_trusted_organisation_cannot_speak_for_another():
     with pytest.raises(OfferError, match="but fcc signed it"):
-        read_offer.parse(canonical.write(OFFER), "fcc")
+        read_offer.parse(signing.write(OFFER), "fcc")
 
 
 @pytest.mark.parametrize(
@@ -205,7 +215,7 @@ def test_broken_and_deep_json(content):
 
 
 def test_one_value_has_one_form():
-    content = canonical.write(OFFER)
+    content = signing.write(OFFER)
     refused(content.replace(b'"k":5', b'"k":6,"k":5'), "canonical")
     refused(content.replace(b'"k":5', b'"k": 5'), "canonical")
     refused(content.replace(b'"k":5', b'"k":5.0'), "canonical|whole")
@@ -225,7 +235,7 @@ def test_any_value_anywhere_is_refused_or_read_as_it_is(data):
     holder, step = data.draw(st.sampled_from(spots))
     holder[step] = data.draw(scalars | st.lists(scalars, max_size=2))
     try:
-        content = canonical.write(whole)
+        content = signing.write(whole)
     except (ValueError, UnicodeEncodeError):
         return
     try:
@@ -233,7 +243,7 @@ def test_any_value_anywhere_is_refused_or_read_as_it_is(data):
     except OfferError as error:
         assert "\n" not in str(error)
     else:
-        assert canonical.write(offer) == content
+        assert signing.write(offer) == content
 
 
 def leaves(value):

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.optimize import linprog
 
-from reports.exchange import policy, suppression
-from reports.exchange.suppression import NOTHING, shown
+from reports.exchange import offer
+from reports.exchange.offer import NOTHING, shown
 
 COUNTRIES = ("AU", "CA", "DE", "US")
 
@@ -106,7 +106,9 @@ def test_examples():
     assert shown({}, 5) == NOTHING
 
 
-RULES = policy.shipped()
+RULES = offer.shipped_policy()
+
+
 WIDE = shown({"US": 30, "CA": 20}, 5)
 
 
@@ -116,19 +118,19 @@ def amounts(*texts):
 
 def test_losses_are_rounded_and_want_k_victims():
     stated = {"USD": amounts("1000.55", "900", "800", "700", "600"), "CAD": amounts("9000") * 4}
-    (one,) = suppression.losses(stated, WIDE, RULES)
+    (one,) = offer.losses(stated, WIDE, RULES)
     assert (one.currency, one.amount) == ("USD", 4000)
 
 
 def test_a_sum_that_is_one_victims_is_not_shown():
-    assert suppression.losses({"USD": amounts("90000", *["1"] * 9)}, WIDE, RULES) == ()
+    assert offer.losses({"USD": amounts("90000", *["1"] * 9)}, WIDE, RULES) == ()
 
 
 def test_a_currency_does_not_betray_a_hidden_country():
     hidden = shown({"US": 30, "CA": 8, "DE": 2}, 5)
     stated = {"USD": amounts("900") * 9, "CAD": amounts("900") * 8, "EUR": amounts("900") * 8}
-    assert [one.currency for one in suppression.losses(stated, hidden, RULES)] == ["USD"]
-    assert suppression.losses(stated, NOTHING, RULES) == ()
+    assert [one.currency for one in offer.losses(stated, hidden, RULES)] == ["USD"]
+    assert offer.losses(stated, NOTHING, RULES) == ()
 
 
 @pytest.mark.parametrize(
@@ -151,7 +153,7 @@ def test_a_policy_is_refused_by_key(change, word):
 
     text = resources.files("reports.exchange").joinpath("policy.toml").read_text()
     assert change[0] in text
-    with pytest.raises(policy.PolicyError) as error:
-        policy.load(text.replace(*change), "p.toml")
+    with pytest.raises(offer.PolicyError) as error:
+        offer.load(text.replace(*change), "p.toml")
     assert str(error.value).startswith("p.toml: ")
     assert word in str(error.value)

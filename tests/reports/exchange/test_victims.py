@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reports.exchange.victims import VictimsFileError, load
+from reports.exchange.victim_overlap import VictimsFileError, load
 
 
 @pytest.mark.parametrize(

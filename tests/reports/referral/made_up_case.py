@@ -4,7 +4,7 @@ from datetime import timedelta
 from decimal import Decimal
 
 from reports import signing
-from reports.referral import gate, package, reference
+from reports.referral import blocking_checks, package, reference
 from reports.referral.case import build
 from reports.referral.material import Place, collect, wanted
 from tests.reports.made_up import (
@@ -20,7 +20,7 @@ from tests.reports.made_up import (
     supplier,
     write_run,
 )
-from transforms.identify import legitimate
+from transforms.extract import allowlist
 
 IDS = [
     "phone:+18885550123",
@@ -29,7 +29,11 @@ IDS = [
     "remote:anydesk:123456789",
     "email:x@gmail.com",
 ]
+
+
 ROLES = ["callback", "payee", "lure_site", "operator", "sender"]
+
+
 KEY = signing.make_key()
 
 
@@ -77,7 +81,7 @@ def case_of(folder, tables, recipient="us-fbi-ic3", **given):
     places = {key: Place("made-up.jsonl", "a" * 64, n, 0) for n, key in enumerate(keys, 1)}
     found = collect(folder, manifest(), "c-1", places, START + timedelta(days=30))
     chosen = reference.load(recipient)
-    stops = gate.obstacles(found.facts, legitimate.shipped(), 2, 3)
+    stops = blocking_checks.obstacles(found.facts, allowlist.shipped(), 2, 3)
     options = {
         "obstacles": stops,
         "override": None,

@@ -2,10 +2,10 @@
 
 import pytest
 
-from reports.cluster_facts import gather
-from reports.referral import gate
+from reports.cluster_data import gather
+from reports.referral import blocking_checks
 from tests.reports.made_up import cluster, entity, lineage, link, member, write_run
-from transforms.identify import legitimate
+from transforms.extract import allowlist
 
 
 def facts_of(folder, ids, links, status="confirmed"):
@@ -20,10 +20,12 @@ def facts_of(folder, ids, links, status="confirmed"):
 
 
 def codes(facts, side=2, small=3):
-    return [one.code for one in gate.obstacles(facts, legitimate.shipped(), side, small)]
+    return [one.code for one in blocking_checks.obstacles(facts, allowlist.shipped(), side, small)]
 
 
 A, B, C, D, E, F = (f"phone:+1888555010{n}" for n in range(6))
+
+
 RING = [(A, B), (B, C), (A, C)]
 
 
@@ -34,13 +36,13 @@ def test_a_confirmed_ring_may_go(tmp_path):
 @pytest.mark.parametrize("status", ["candidate", "anything"])
 def test_without_a_confirmation_nobody_can_answer(tmp_path, status):
     facts = facts_of(tmp_path, [A, B, C], RING, status)
-    (one,) = gate.obstacles(facts, legitimate.shipped(), 2, 3)
+    (one,) = blocking_checks.obstacles(facts, allowlist.shipped(), 2, 3)
     assert one.code == "not_confirmed" and not one.answerable
 
 
 def test_a_dispute_can_be_answered_for(tmp_path):
     facts = facts_of(tmp_path, [A, B, C], RING, "disputed")
-    (one,) = gate.obstacles(facts, legitimate.shipped(), 2, 3)
+    (one,) = blocking_checks.obstacles(facts, allowlist.shipped(), 2, 3)
     assert one.code == "disputed" and one.answerable
 
 
@@ -64,11 +66,11 @@ def test_two_parts_on_one_link_are_refused_and_a_loose_end_is_not(tmp_path):
 
 def test_links_that_were_not_accepted_hold_nothing(tmp_path):
     facts = facts_of(tmp_path, [A, B, C, D], [*RING, (C, D), (A, D)])
-    assert gate.bridges(facts) == []
+    assert blocking_checks.bridges(facts) == []
     next(one for one in facts.inside if {one["entity_a"], one["entity_b"]} == {A, D})[
         "accepted"
     ] = False
-    (one,) = gate.bridges(facts)
+    (one,) = blocking_checks.bridges(facts)
     assert one.side == [D]
 
 
@@ -77,5 +79,5 @@ def test_a_void_offer_stops_it_whoever_answers(tmp_path):
 
     facts = case_of(tmp_path / "run", rows()).material.facts
     offered = [{"contributor": "fcc", "tlp": "TLP:GREEN", "offer": digest} for digest in "ab"]
-    (one,) = gate.obstacles(facts, legitimate.shipped(), 2, 3, offered, {"a": "revoked"})
+    (one,) = blocking_checks.obstacles(facts, allowlist.shipped(), 2, 3, offered, {"a": "revoked"})
     assert one.code == "void_offer" and not one.answerable and "fcc" in one.text

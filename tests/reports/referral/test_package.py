@@ -9,8 +9,8 @@ import networkx as nx
 import pytest
 from pymisp import MISPEvent
 
-from reports.referral import changes, gate, pdf_blocks
-from reports.referral.pdf_fonts import MONO, PROSE, register
+from reports.referral import blocking_checks, package, pdf
+from reports.referral.pdf import MONO, PROSE, register
 from tests.reports.parsed import Page
 from tests.reports.referral.made_up_case import IDS, ROLES, case_of, package_of, rows, written
 from tests.reports.test_stix import problems
@@ -33,7 +33,7 @@ def test_hostile_texts_stay_text_in_every_file(tmp_path, evil):
     tables = rows(ids, name=evil, brands=[evil], orgs=["amazon", evil])
     for one in tables["links"]:
         one["reason"] = evil
-    override = gate.Override(evil, evil)
+    override = blocking_checks.Override(evil, evil)
     files = package_of(case_of(tmp_path / "run", tables, override=override))
     assert bagit.Bag(str(written(tmp_path / "bag", files))).validate()
     assert problems(files["data/cluster.stix.json"]) == []
@@ -72,9 +72,9 @@ def test_the_same_case_gives_the_same_bytes_and_another_key_changes_two_files(tm
 
 def test_what_the_fonts_lack_is_spelled_out():
     register()
-    assert pdf_blocks.shown("a\u05d0<", PROSE) == "a[U+05D0]&lt;"
-    assert pdf_blocks.shown("सहायता", PROSE) == "सहायता"
-    assert pdf_blocks.shown("phone:+1", MONO) == "phone:+1"
+    assert pdf.shown("a\u05d0<", PROSE) == "a[U+05D0]&lt;"
+    assert pdf.shown("सहायता", PROSE) == "सहायता"
+    assert pdf.shown("phone:+1", MONO) == "phone:+1"
 
 
 def test_caller_ids_alone_are_counted_and_named_nowhere(tmp_path):
@@ -114,22 +114,22 @@ def test_small_groups_of_victims_are_not_told_apart(tmp_path):
 
 
 def test_differences_name_members_losses_and_roles(tmp_path):
-    before = changes.facts(case_of(tmp_path / "1", rows()), {})
+    before = package.package_facts(case_of(tmp_path / "1", rows()), {})
     tables = rows([*IDS[:4], "handle:telegram:x"], [*ROLES[:3], "payee", "sender"], victims=4)
-    now = changes.facts(case_of(tmp_path / "2", tables), {})
+    now = package.package_facts(case_of(tmp_path / "2", tables), {})
     now["losses"] = {"USD": "30.00"}
-    told = changes.differences(before, now)
+    told = package.differences(before, now)
     assert ("victims", "3", "4") in told
     assert ("loss in USD", "20.20", "30.00") in told
     assert ("member handle:telegram:x", "not in it", "added as sender") in told
     assert ("member email:x@gmail.com", "in it", "removed") in told
     assert ("role of remote:anydesk:123456789", "operator", "payee") in told
-    assert changes.differences(before, before) == []
+    assert package.differences(before, before) == []
 
 
 def test_machine_facts_are_json(tmp_path):
     files = package_of(case_of(tmp_path / "run", rows()))
-    facts = json.loads(files[changes.FACTS])
+    facts = json.loads(files[package.FACTS])
     assert facts["losses"] == {"USD": "20.20"} and set(facts["members"]) == set(IDS)
 
 

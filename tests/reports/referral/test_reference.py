@@ -4,8 +4,8 @@ import re
 
 import pytest
 
-from reports.referral import certificates, reference
-from reports.referral.matrix import holdings
+from reports.referral import drafts, reference
+from reports.referral.sections import holdings
 from tests.reports.referral.made_up_case import case_of, rows
 
 CODES = "in-cbi us-fbi-ic3 uk-report-fraud ca-rcmp au-reportcyber de-bka es-policia".split()
@@ -19,7 +19,7 @@ def test_there_are_seven_recipients():
 def test_every_recipient_has_offences_asks_and_known_certificates(code):
     one = reference.load(code)
     assert one.offences and one.recipient["asks"]
-    assert set(one.recipient["certificates"]) <= set(certificates.KNOWN)
+    assert set(one.recipient["certificates"]) <= set(drafts.KNOWN)
     assert set(one.digests) == {f"{name}.toml" for name in reference.FILES}
 
 

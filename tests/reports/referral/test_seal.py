@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reports.referral import bag, seal
+from reports.referral import package, seal
 
 FILES = {"bagit.txt": b"x", "data/a.csv": b"y" * 9_000, "data/empty": b""}
 
@@ -137,7 +137,7 @@ def test_openssl_reads_the_time_stamp_query(tmp_path):
 
 
 def test_the_bag_counts_its_payload():
-    tags = bag.tag_files({"data/a": b"xyz", "data/b": b""}, {"Source-Organization": "amazon"})
+    tags = package.tag_files({"data/a": b"xyz", "data/b": b""}, {"Source-Organization": "amazon"})
     assert b"Payload-Oxum: 3.2\n" in tags["bag-info.txt"]
     assert tags["manifest-sha256.txt"].count(b"\n") == 2
     assert b"  manifest-sha256.txt\n" in tags["tagmanifest-sha256.txt"]

@@ -8,13 +8,15 @@ import pytest
 
 from pipelines import cli
 from reports import signing
-from reports.referral import seal, time_stamp
+from reports.referral import seal
 from reports.referral.verify import verify
 from tests.reports.referral.made_up_case import KEY, case_of, package_of, rows, written
 
 pytestmark = pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl is not installed")
 
+
 UNREADABLE = "cannot be read as an RFC 3161 time stamp in DER; see what openssl ts -verify says"
+
 
 CONFIG = """
 [req]
@@ -85,7 +87,7 @@ def token(authority, package):
 
 
 def roots(authority):
-    return time_stamp.authorities(authority.root.read_bytes())
+    return seal.authorities(authority.root.read_bytes())
 
 
 def checked(package, token, given):

@@ -2,10 +2,14 @@
 
 from datetime import UTC, datetime, timedelta
 
-from transforms.alerts.held import Held
+from transforms.alerts.rules import Held
 
 START = datetime(2026, 3, 1, 12, tzinfo=UTC)
+
+
 KNOWN = "c-00000000000000aa"
+
+
 OTHER = "c-00000000000000bb"
 
 

@@ -8,11 +8,14 @@ from hypothesis import strategies as st
 
 from schemas.alert import AlertKind
 from tests.transforms.alerts.made_up_held import KNOWN, OTHER, START, at, held
-from transforms.alerts.held import SAMPLE
-from transforms.alerts.rules import HISTORY, RULES, Rules, burst, raised, threshold
+from transforms.alerts.rules import HISTORY, RULES, SAMPLE, Rules, burst, raised, threshold
 
 DAY = 24.0
+
+
 FIVE = Rules(records=5, within=timedelta(hours=24))
+
+
 EVER = START - timedelta(days=10_000)
 
 

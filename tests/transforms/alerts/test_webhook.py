@@ -9,9 +9,8 @@ import requests
 
 from schemas.alert import ALERT
 from tests.transforms.alerts.made_up_held import held
-from transforms.alerts.address import check_url
 from transforms.alerts.rules import Rules, several_orgs
-from transforms.alerts.webhook import TRIES, WebhookError, _post, post
+from transforms.alerts.sinks import TRIES, WebhookError, _post, check_url, post
 
 
 @pytest.fixture

@@ -12,13 +12,14 @@ from hypothesis import strategies as st
 
 from schemas.decision import DecisionKind
 from tests.transforms.graphs import evidence, no_epochs, no_lines, no_suppliers
-from transforms.decisions.decision_file import Decision, DecisionError, load
-from transforms.decisions.rulings import in_force
-from transforms.graph.binding import bind
+from transforms.decisions import Decision, DecisionError, in_force, load
+from transforms.graph.assign import bind
 from transforms.graph.communities import Communities, communities
 from transforms.graph.incidence import ties
 
 WHEN = datetime(2024, 3, 1, tzinfo=UTC)
+
+
 ROW = {
     "decision_id": "d1",
     "kind": "must_link",
@@ -129,6 +130,8 @@ def test_contradictions_are_reported_and_the_safer_one_holds():
 
 
 names = st.sampled_from("abcdef")
+
+
 links = st.lists(
     st.tuples(st.sampled_from(("must_link", "cannot_link")), names, names).filter(
         lambda one: one[1] != one[2]

@@ -8,17 +8,20 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from schemas.kinds import Role
+from schemas.enums import Role
 from schemas.mention import EVIDENCE
 from tests.transforms.made_up_evidence import DAY, evidence, piece, records
+from transforms.extract import allowlist
 from transforms.graph.activity import ACTIVITY, SIGHTED, activity
-from transforms.graph.entities import NOTHING_LAPSES, judge
-from transforms.graph.verdicts import tell
-from transforms.graph.weighing import WIDEST
-from transforms.identify import legitimate
+from transforms.graph.entities import NOTHING_LAPSES, judge, tell
+from transforms.graph.link_weights import WIDEST
 
 HOT = "phone:+18885550100"
-NOBODY = legitimate.load("entity_id,reason\n", "none.csv")
+
+
+NOBODY = allowlist.load("entity_id,reason\n", "none.csv")
+
+
 ROLES = (Role.CALLBACK, Role.CALLER_ID, Role.VICTIM, Role.PAYEE)
 
 

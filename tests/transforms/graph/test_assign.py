@@ -10,21 +10,20 @@ from apache_beam.pvalue import AsSingleton
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from schemas.kinds import Role, Status
+from schemas.enums import Role, Status
 from tests.transforms.made_up_evidence import DAY, classified, piece, records
-from transforms.decisions.rulings import NO_DECISIONS
+from transforms.arrow_util import hash_text
+from transforms.decisions import NO_DECISIONS
+from transforms.extract.allowlist import load
 from transforms.graph.assign import ISLANDS, NODE, TALLIES, Assign, assign, nodes_of
-from transforms.graph.classify import classify
-from transforms.graph.corroboration import SUPPLIED, supplied
-from transforms.graph.incidence import INCIDENCE, incidences
+from transforms.graph.entities import classify
+from transforms.graph.incidence import INCIDENCE, REACH, incidences, reaches
+from transforms.graph.link_weights import WIDEST, weigh
+from transforms.graph.link_weights import add_up as add_up_pairs
 from transforms.graph.links import pairs
-from transforms.graph.paired import add_up as add_up_pairs
-from transforms.graph.reach import REACH, reaches
-from transforms.graph.weigh import weigh
-from transforms.graph.weighing import WIDEST
-from transforms.identify.legitimate import load
-from transforms.live.rerun import Rerun
-from transforms.shuffle import MAIN, hash_text
+from transforms.graph.supplier_likelihood import SUPPLIED, supplied
+from transforms.shuffle import MAIN
+from transforms.stream.in_process import Rerun
 
 NOBODY = load("entity_id,reason\n", "none.csv")
 

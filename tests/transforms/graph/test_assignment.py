@@ -5,7 +5,7 @@ import pyarrow as pa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from transforms.graph.assignment import ABSENT, ASSIGNMENT, cluster_ids, look_up
+from transforms.graph.assign import ABSENT, ASSIGNMENT, cluster_ids, look_up
 
 NODES = st.dictionaries(
     st.integers(0, 2**63 - 1), st.tuples(st.integers(0, 2**63 - 1), st.booleans()), max_size=8

@@ -7,11 +7,11 @@ import pyarrow as pa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from schemas.kinds import SUPPLIER_KINDS, Status
+from schemas.enums import SUPPLIER_KINDS, Status
 from tests.transforms.graph.test_decide import assignment
 from tests.transforms.made_up_evidence import PHONES, SUPPLIERS, classified, records, with_statuses
-from transforms.graph.assignment import cluster_ids
-from transforms.graph.cluster_records import CLUSTER_RECORD, SUPPLY, cluster_records, suppliers
+from transforms.graph.assign import cluster_ids
+from transforms.graph.suppliers import CLUSTER_RECORD, SUPPLY, cluster_records, suppliers
 
 CLUSTERS = st.dictionaries(
     st.sampled_from(PHONES), st.tuples(st.integers(1, 2), st.just(False)), max_size=6

@@ -11,12 +11,20 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from schemas.cluster import CLUSTER, MEMBER
-from schemas.kinds import Status
+from schemas.enums import Status
 from tests.transforms.made_up_evidence import DAY, MONEY
-from transforms.graph.cluster_records import CLUSTER_RECORD
-from transforms.graph.cluster_totals import CLUSTER_TOTAL, add_up, facts
-from transforms.graph.clusters import WEAKEST, confidence, in_turn, shape, summarise
-from transforms.graph.decide import CLUSTER_LINK, MEMBERSHIP
+from transforms.graph.cluster_summary import (
+    CLUSTER_TOTAL,
+    WEAKEST,
+    add_up,
+    confidence,
+    facts,
+    in_turn,
+    shape,
+    summarise,
+)
+from transforms.graph.final_status import CLUSTER_LINK, MEMBERSHIP
+from transforms.graph.suppliers import CLUSTER_RECORD
 
 NAMES = tuple(f"phone:+1888555010{digit}" for digit in range(8))
 

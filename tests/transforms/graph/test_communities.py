@@ -7,10 +7,10 @@ from scipy.sparse import csr_array
 
 from tests.transforms.graphs import evidence, no_epochs, no_lines, no_suppliers, parts
 from transforms.graph import communities as recipe
-from transforms.graph import joining
+from transforms.graph import refinement
 from transforms.graph.communities import communities
-from transforms.graph.corroboration import Suppliers
 from transforms.graph.incidence import INCIDENCE, numbered, ties
+from transforms.graph.supplier_likelihood import Suppliers
 
 A, B = {0, 1, 2}, {3, 4, 5}
 
@@ -183,10 +183,12 @@ def test_independent_records_outweigh_suppliers_that_hardly_disagree():
             named = evidence(([A, B] * 10 + across) * more, 6)
             (apart,) = ties(named, label).apart
             (likeness,) = trunks.likeness(label, np.array([0]), np.array([3]))
-            outweighed = likeness + joining.OUTWEIGHS * (apart - joining.APART) >= -joining.UNLIKE
-            found = joining.join(named, trunks, label)
+            outweighed = (
+                likeness + refinement.OUTWEIGHS * (apart - refinement.APART) >= -refinement.UNLIKE
+            )
+            found = refinement.join(named, trunks, label)
             assert (found[0] == found[3]) == outweighed
-            joined.add((bool(outweighed), bool(likeness < -joining.UNLIKE)))
+            joined.add((bool(outweighed), bool(likeness < -refinement.UNLIKE)))
     assert {(True, True), (False, True)} <= joined
 
 

@@ -5,7 +5,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from transforms.graph.components import components
+from transforms.graph.connected_components import components
 
 
 @st.composite

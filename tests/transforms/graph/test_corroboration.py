@@ -9,10 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.sparse import csr_array
 
-from schemas.kinds import SUPPLIER_KINDS, Strength
+from schemas.enums import SUPPLIER_KINDS, Strength
 from schemas.link import LINK
-from transforms.graph.corroboration import CONCENTRATION, TEMPER, Suppliers, supplied
-from transforms.graph.joining import RARELY, probability
+from transforms.graph.refinement import RARELY, probability
+from transforms.graph.supplier_likelihood import CONCENTRATION, TEMPER, Suppliers, supplied
 
 RECORDS = st.lists(st.lists(st.integers(0, 6), min_size=4, max_size=4), min_size=5, max_size=5)
 

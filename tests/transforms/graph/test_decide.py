@@ -5,13 +5,13 @@ import pyarrow as pa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from schemas.kinds import Status, Strength
+from schemas.enums import Status, Strength
 from schemas.link import LINK
 from tests.transforms.made_up_evidence import DAY, PHONES, SUPPLIERS
-from transforms.graph.assignment import ASSIGNMENT, cluster_ids
-from transforms.graph.decide import RETURNED, decide_entities, decide_links
+from transforms.arrow_util import hash_text
+from transforms.graph.assign import ASSIGNMENT, cluster_ids
 from transforms.graph.entities import FOUND
-from transforms.shuffle import hash_text
+from transforms.graph.final_status import RETURNED, decide_entities, decide_links
 
 STATUSES = (Status.INFRASTRUCTURE, Status.UNCORROBORATED, Status.SUPPRESSED)
 

@@ -7,14 +7,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from schemas.kinds import HARD_ROLES, SUPPLIER_KINDS, Role, Status
+from schemas.enums import HARD_ROLES, SUPPLIER_KINDS, Role, Status
 from tests.transforms.made_up_evidence import PHONE_ROLES, PHONES, evidence, piece, records
-from transforms.graph.classify import classify
-from transforms.graph.entities import OUTWEIGHED
-from transforms.identify import legitimate
+from transforms.extract import allowlist
+from transforms.graph.entities import OUTWEIGHED, classify
 
-NOBODY = legitimate.load("entity_id,reason\n", "none.csv")
-KNOWN = legitimate.load(f"entity_id,reason\n{PHONES[0]},a bank\n", "known.csv")
+NOBODY = allowlist.load("entity_id,reason\n", "none.csv")
+
+
+KNOWN = allowlist.load(f"entity_id,reason\n{PHONES[0]},a bank\n", "known.csv")
+
+
 ROLES = (*PHONE_ROLES, Role.VICTIM)
 
 

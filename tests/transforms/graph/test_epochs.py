@@ -11,18 +11,25 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from schemas import epoch
-from schemas.kinds import HARD_ROLES, Role, Status
+from schemas.enums import HARD_ROLES, Role, Status
 from schemas.mention import EVIDENCE
 from tests.transforms.made_up_evidence import DAY, evidence, piece
+from transforms.extract import allowlist
 from transforms.graph.activity import activity
-from transforms.graph.classify import classify
+from transforms.graph.entities import classify
 from transforms.graph.epochs import begun, shipped
-from transforms.identify import legitimate
 
 PHONE, MAIL, BANK = "phone:+18885550100", "email:a@b.example", "account:iban:DE02120300000000202051"
+
+
 LIVES = {"phone": 45.0, "email": 100.0}
+
+
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-NOBODY = legitimate.load("entity_id,reason\n", "none.csv")
+
+
+NOBODY = allowlist.load("entity_id,reason\n", "none.csv")
+
 
 ROWS = st.lists(
     st.tuples(
@@ -118,7 +125,7 @@ def twice(*more):
 
 
 def test_a_known_line_is_suppressed_in_all_its_epochs():
-    known = legitimate.load(f"entity_id,reason\n{PHONE},a bank\n", "known.csv")
+    known = allowlist.load(f"entity_id,reason\n{PHONE},a bank\n", "known.csv")
     (row,) = classify(evidence(twice()), known, LIVES).entities.to_pylist()
     assert (row["entity_id"], row["status"], row["complaints"]) == (PHONE, Status.SUPPRESSED, 2)
 

@@ -12,14 +12,29 @@ from apache_beam.testing.util import assert_that
 from hypothesis import given
 from hypothesis import strategies as st
 
-from transforms.graph import contraction, forest
-from transforms.graph.components import components
-from transforms.graph.contraction import Components, both_ways, follow, name, relabel, tell
-from transforms.graph.forest import EDGE, LABEL, Forest, OverBudgetError, SpanningForest
+from transforms.graph import connected_components
+from transforms.graph.connected_components import (
+    EDGE,
+    LABEL,
+    Components,
+    Forest,
+    OverBudgetError,
+    SpanningForest,
+    both_ways,
+    components,
+    follow,
+    name,
+    record_edges,
+    relabel,
+    sizes,
+    tallies,
+    tell,
+)
 from transforms.graph.incidence import INCIDENCE
-from transforms.graph.largest_component import record_edges, sizes, tallies
 
 NODES = st.integers(0, 30) | st.sampled_from((1 << 62, (1 << 63) - 1))
+
+
 EDGES = st.lists(st.tuples(NODES, NODES), max_size=60)
 
 
@@ -90,7 +105,7 @@ def test_a_chain_shrinks_at_least_as_the_plan_counts_on():
     left = list(pairwise(node))
     for _ in range(3):
         fewer, _ = one_round(left)
-        assert len(fewer) < len(left) / contraction.SHRINKS
+        assert len(fewer) < len(left) / connected_components.SHRINKS
         left = fewer
 
 
@@ -123,18 +138,18 @@ def test_more_than_the_budget_fails_and_says_what_to_do():
 
 
 def test_rounds_follow_from_the_size():
-    assert contraction.rounds_for(10, 10) == 0
-    assert contraction.rounds_for(11, 10) == 1
-    assert contraction.rounds_for(25, 10) == 1
-    assert contraction.rounds_for(91, 10) == 3
+    assert connected_components.rounds_for(10, 10) == 0
+    assert connected_components.rounds_for(11, 10) == 1
+    assert connected_components.rounds_for(25, 10) == 1
+    assert connected_components.rounds_for(91, 10) == 3
 
 
 def test_folding_is_not_quadratic(monkeypatch):
-    monkeypatch.setattr(forest, "BUFFERED", 50)
+    monkeypatch.setattr(connected_components, "BUFFERED", 50)
     folded = []
     plain = Forest.fold
 
-    def fold(self, budget=forest.BUDGET):
+    def fold(self, budget=connected_components.BUDGET):
         folded.append(len(self.node) + sum(len(a) for a, _ in self.waiting))
         plain(self, budget)
 

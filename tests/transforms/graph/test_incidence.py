@@ -5,15 +5,17 @@ import pyarrow as pa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.kinds import Role, Status
+from schemas.enums import Role, Status
 from schemas.mention import CLASSIFIED
 from tests.transforms.graphs import evidence
+from transforms.arrow_util import hash_text
 from transforms.graph.incidence import INCIDENCE, incidences, numbered, ties
-from transforms.shuffle import hash_text
 
 GROUPS = st.lists(
     st.tuples(st.sets(st.integers(0, 6), min_size=1, max_size=5), st.integers(0, 3)), max_size=12
 )
+
+
 LABELS = st.lists(st.integers(0, 3), min_size=7, max_size=7)
 
 

@@ -10,13 +10,20 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from schemas.island import ISLAND
+from schemas.component import ISLAND
 from tests.transforms.graphs import evidence, parts
 from transforms.graph.incidence import ties
-from transforms.graph.islands import Island, Islands, Memo, density
-from transforms.graph.known_islands import known, read_islands, told
-from transforms.graph.modularity import leiden
-from transforms.graph.split import Split
+from transforms.graph.leiden import (
+    Island,
+    Islands,
+    Memo,
+    Split,
+    density,
+    known,
+    leiden,
+    read_islands,
+    told,
+)
 
 HASHES = np.sort(np.random.default_rng(5).integers(0, 2**62, 40))
 

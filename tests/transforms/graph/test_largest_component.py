@@ -7,8 +7,8 @@ import pytest
 from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.testing.util import assert_that, equal_to
 
+from transforms.graph.connected_components import LargestComponent
 from transforms.graph.incidence import INCIDENCE
-from transforms.graph.largest_component import LargestComponent
 
 
 def named(group, node):

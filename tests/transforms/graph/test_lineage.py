@@ -7,8 +7,8 @@ import pyarrow as pa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from schemas.kinds import LineageEvent
-from transforms.graph.assignment import ASSIGNMENT, cluster_id, cluster_number
+from schemas.enums import LineageEvent
+from transforms.graph.assign import ASSIGNMENT, cluster_id, cluster_number
 from transforms.graph.lineage import PREVIOUS, keep_ids, lineage, since_previous
 
 LABELS = st.lists(st.integers(-1, 5), min_size=12, max_size=12)

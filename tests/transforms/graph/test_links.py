@@ -8,12 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from schemas.kinds import HARD_ROLES, SUPPLIER_KINDS, Role, Status, Strength
+from schemas.enums import HARD_ROLES, SUPPLIER_KINDS, Role, Status, Strength
 from tests.transforms.made_up_evidence import PHONES, classified, piece, records, with_statuses
+from transforms.graph.link_weights import MILLION, PAIR, WIDEST, add_up, weigh
 from transforms.graph.links import pairs
-from transforms.graph.paired import PAIR, add_up
-from transforms.graph.weigh import weigh
-from transforms.graph.weighing import MILLION, WIDEST
 
 
 def naive_pairs(rows):

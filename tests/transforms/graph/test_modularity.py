@@ -4,7 +4,7 @@ import pytest
 
 from tests.transforms.graphs import evidence, parts
 from transforms.graph.incidence import ties
-from transforms.graph.modularity import fitted_resolution, leiden, smallest_members
+from transforms.graph.leiden import fitted_resolution, leiden, smallest_members
 
 
 def ring_of_cliques(cliques, size):

@@ -19,8 +19,14 @@ BASE = {
     "last_seen": DAY,
     "confidence": 0.5,
 }
+
+
 NUMBER = {"kind": "phone", "role": "callback", "region": "GB"}
+
+
 SEEN = [DAY - timedelta(days=20)]
+
+
 WHEN = DAY + timedelta(days=7)
 
 

@@ -7,10 +7,10 @@ import pyarrow as pa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from schemas.kinds import HARD_ROLES, Role, Status
+from schemas.enums import HARD_ROLES, Role, Status
 from tests.transforms.made_up_evidence import classified, piece, records, with_statuses
-from transforms.graph.reach import countries_by_node, dialled_by_node, reaches
-from transforms.shuffle import hash_text
+from transforms.arrow_util import hash_text
+from transforms.graph.incidence import countries_by_node, dialled_by_node, reaches
 
 
 @settings(deadline=None, max_examples=60)

@@ -6,10 +6,12 @@ from hypothesis import strategies as st
 from scipy.sparse import csr_array
 
 from tests.transforms.graphs import evidence, no_suppliers, parts
-from transforms.graph.corroboration import Suppliers
-from transforms.graph.resettling import resettle
+from transforms.graph.refinement import resettle
+from transforms.graph.supplier_likelihood import Suppliers
 
 A, B, STRAY = [0, 1, 2], [3, 4, 5], 6
+
+
 LABEL = np.array([0, 0, 0, 3, 3, 3, 0])
 """The stray stands with A."""
 

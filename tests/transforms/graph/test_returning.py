@@ -6,13 +6,18 @@ from hypothesis import strategies as st
 from scipy.sparse import csr_array
 
 from tests.transforms.graphs import evidence, no_suppliers, parts
-from transforms.graph.adoption import established
-from transforms.graph.corroboration import Suppliers
-from transforms.graph.returning import Epochs, epochs, follow
+from transforms.graph.refinement import Epochs, epochs, established, follow
+from transforms.graph.supplier_likelihood import Suppliers
 
 A, B, NODES = [0, 1, 2], [3, 4, 5], 30
+
+
 LABEL = np.array([0, 0, 0, 3, 3, 3, *range(6, NODES)])
+
+
 LOOSE = 6
+
+
 GROUPS = [set(A)] * 4 + [set(B)] * 4
 
 

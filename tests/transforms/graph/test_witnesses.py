@@ -7,9 +7,11 @@ from hypothesis import strategies as st
 
 from tests.transforms.made_up_evidence import DAY
 from transforms.graph.incidence import INCIDENCE, numbered
-from transforms.graph.witnesses import BESIDE, VICTIMS, Lines, doubted, victims_by_node
+from transforms.graph.refinement import BESIDE, VICTIMS, Lines, doubted, victims_by_node
 
 NODES = 8
+
+
 NOBODY = np.zeros(NODES, np.int64)
 
 

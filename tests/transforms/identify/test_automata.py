@@ -10,14 +10,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from transforms.identify import numbering
-from transforms.identify.automata import automaton
-from transforms.identify.digits import digits_of
+from transforms.phone import numbering_plan
+from transforms.phone.numbering_plan import automaton, digits_of
 
 PATTERNS = (
     "", "1", r"\d", "[2-9]", "[13-57]{2}", r"(?:1|2(?:3|4[5-7])?)\d{1,3}", r"0?1\d?", "12{0,2}3",
     r"(?:1|11)(?:1|2)", r"(?:\d{2}|3){2}", "5|6|", r"(?:800|9[0-46-9]\d)\d{4,6}", "[59]47(?:1|)",
 )  # fmt: skip
+
+
 DIGITS = st.lists(st.text(st.sampled_from("0123456789"), max_size=9), min_size=1, max_size=30)
 
 
@@ -41,12 +42,12 @@ def test_any_other_sign_is_an_error(pattern):
 
 def test_every_plan_that_the_library_has_is_one():
     for region in pn.SUPPORTED_REGIONS:
-        plan = numbering.plan(region)
+        plan = numbering_plan.plan(region)
         example = pn.national_significant_number(pn.example_number(region))
         numbers = digits_of(pa.array([example, example + "12345678"]))
         assert plan.is_general(numbers).tolist() == [True, False]
         assert plan.kinds(numbers).tolist()[1] == 0
-        claims = numbering.claims(plan.code)
+        claims = numbering_plan.claims(plan.code)
         assert plan in claims.plans
         claims.begun(numbers)
 

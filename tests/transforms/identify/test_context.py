@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.kinds import EntityKind, Role
+from schemas.enums import EntityKind, Role
 from tests.transforms.real_data import real
-from transforms.identify.context import _clauses, role_of
-from transforms.identify.numbers_in_text import find_one
+from transforms.extract.roles import _clauses, role_of
+from transforms.phone.find import find_number
 
 NUMBER = "888-555-0123"
 
@@ -177,7 +177,7 @@ def test_every_number_of_the_transcripts_is_a_callback():
     roles = [
         role_of(text, *span, suspect_speaks=True)
         for text in texts
-        for span, _ in find_one(text, "US")
+        for span, _ in find_number(text, "US")
     ]
     assert len(roles) > 90
     assert set(roles) == {Role.CALLBACK}

@@ -6,18 +6,18 @@ import re
 
 import pytest
 
-from schemas.kinds import EntityKind, Role
-from transforms.identify import cues
-from transforms.identify.context import role_of
-from transforms.identify.rules import load
+from schemas.enums import EntityKind, Role
+from transforms.extract import roles
+from transforms.extract.roles import role_of
+from transforms.reference_data import load
 
 
 def test_every_rule_has_its_place():
     rules = load("cues.toml")
     assert set(rules) == {"parts", "before", "spoken", "after", "retold"}
     kinds = [kind for rule in rules["before"] for kind in rule["kinds"]]
-    assert {EntityKind(kind) for kind in kinds} == set(cues.before())
-    assert sum(map(len, cues.before().values())) == len(kinds)
+    assert {EntityKind(kind) for kind in kinds} == set(roles.leading_cues())
+    assert sum(map(len, roles.leading_cues().values())) == len(kinds)
     used = {part for rule in rules["before"] + rules["spoken"] + rules["after"] + rules["retold"]
             for phrase in rule["phrases"] for part in re.findall("<([A-Z]+)>", phrase)}  # fmt: skip
     assert used == set(rules["parts"])
@@ -25,8 +25,8 @@ def test_every_rule_has_its_place():
 
 def test_rules_are_in_lower_case():
     """They are held against text in lower case: a capital would never match."""
-    for rule in (*(r for some in cues.before().values() for r in some), *cues.spoken(),
-                 *cues.after(), *cues.retold().items()):  # fmt: skip
+    for rule in (*(r for some in roles.leading_cues().values() for r in some), *roles.spoken(),
+                 *roles.after(), *roles.retold().items()):  # fmt: skip
         letters = re.sub(r"\\[A-Za-z]", "", rule[1].pattern)
         assert letters == letters.lower()
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from transforms.identify import disguised
+from transforms.extract.kinds import obfuscated_phone
 
 READ = [
     ("call 8OO-555-O1l9 now", "+18005550119", "8OO-555-O1l9"),
@@ -20,7 +20,7 @@ READ = [
 
 @pytest.mark.parametrize(("text", "number", "raw"), READ)
 def test_numbers_with_letters_for_digits(text, number, raw):
-    (one,) = disguised.in_text(text)
+    (one,) = obfuscated_phone.look_alike_numbers(text)
     assert (one.value, text[one.start : one.end], one.how) == (number, raw, "look_alike")
 
 
@@ -45,12 +45,12 @@ def test_numbers_with_letters_for_digits(text, number, raw):
     ],
 )
 def test_what_may_be_something_else_is_none(text):
-    assert list(disguised.in_text(text)) == []
+    assert list(obfuscated_phone.look_alike_numbers(text)) == []
 
 
 @given(st.text(st.sampled_from("+1(8OoIl|SBZ) -.a#@0259"), max_size=60))
 def test_what_is_found_stands_in_the_text_and_is_hinted_at(text):
-    for one in disguised.in_text(text):
+    for one in obfuscated_phone.look_alike_numbers(text):
         assert 0 <= one.start < one.end <= len(text)
         assert one.value.startswith("+")
-        assert re.search(disguised.HINT, text)
+        assert re.search(obfuscated_phone.LOOK_ALIKE_HINT, text)

@@ -6,12 +6,13 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from schemas.kinds import Role
+from schemas.enums import Role
 from schemas.mention import CLASSIFIED, EVIDENCE, MENTION
 from tests.transforms.made_up_evidence import PHONES, piece
 from tests.transforms.made_up_records import calls, complaints, number
 from tests.transforms.privacy.test_withhold import OWN
-from transforms.identify.evidence import call_evidence, complaint_evidence, mentions
+from transforms.extract.evidence import call_evidence, complaint_evidence
+from transforms.redact.records import mentions
 
 NOTHING = np.empty(0, np.int64)
 

@@ -1,7 +1,7 @@
 """Any input, up to a megabyte: nothing raises, and nothing takes over 50 ms.
 
 What is bounded: a number field is read up to 250 code points, a web address up to 2,048, a payee
-or a session up to 500, a text up to `searched.SEARCHED` (12,000) and 500 candidates; what
+or a session up to 500, a text up to `text_masking.SEARCHED` (12,000) and 500 candidates; what
 is behind that is not kept, and the text says so.
 """
 
@@ -19,42 +19,41 @@ from hypothesis import strategies as st
 
 from schemas.reject import RAW_LIMIT
 from tests.transforms.made_up_records import complaints, number, victims
-from transforms.graph.verdicts import WITHHELD
-from transforms.identify import (
-    agents,
-    emails,
-    impersonation,
-    narratives,
-    numbers_in_text,
-    payees,
-    payees_in_text,
-    phones,
+from transforms.extract import impersonation
+from transforms.extract.evidence import complaint_evidence
+from transforms.extract.kinds import (
+    agent_id,
+    email,
+    obfuscated_phone,
+    payment_account,
     remote_access,
-    said_addresses,
-    spoken,
-    urls,
-    vanity,
+    url,
 )
-from transforms.identify.evidence import complaint_evidence
-from transforms.identify.searched import SEARCHED
-from transforms.identify.strays import strays, written_forms
-from transforms.privacy.masking import withhold
-from transforms.privacy.rejected_text import mask_reject_raw
-from transforms.privacy.withhold import kept_complaints
+from transforms.extract.narrative import find_in_narratives
+from transforms.graph.entities import WITHHELD
+from transforms.phone import find, normalize, spoken
+from transforms.redact.records import kept_complaints, withhold
+from transforms.redact.rejects import mask_reject_raw
+from transforms.text_masking import SEARCHED
+from transforms.victims.number_index import strays, written_forms
 
 MEGABYTE = 1 << 20
+
+
 LIMIT = 0.050 * float(os.environ.get("RINGTRACE_SLOW_MACHINE", "1"))
 """Seconds of CPU; the variable is for machines that are slower than a laptop."""
+
+
 IDLE = 0.0014
 """CPU seconds of `reference` on an idle machine."""
 
 
 def narrative(text: str) -> object:
-    return list(narratives.find(pa.array([text]), pa.array(["US"]), pa.array(["amazon"])))
+    return list(find_in_narratives(pa.array([text]), pa.array(["US"]), pa.array(["amazon"])))
 
 
 def number_field(text: str) -> object:
-    return phones.normalise(pa.array([text]), pa.array(["US"]))
+    return normalize.normalise(pa.array([text]), pa.array(["US"]))
 
 
 def lures(text: str) -> object:
@@ -65,10 +64,12 @@ READERS: tuple[Callable[[str], object], ...] = (
     number_field,
     narrative,
     lures,
-    lambda text: list(urls.from_field(text)),
+    lambda text: list(url.from_field(text)),
     lambda text: remote_access.from_field("anydesk", text),
-    lambda text: payees.from_field("bank", text, "US"),
+    lambda text: payment_account.from_field("bank", text, "US"),
 )
+
+
 PIECES = (
     "1", "1 ", "1-", "+1 ", "(", "a.", "a@", "@", "order 1", "one ", "double ", "0x", "GB29 ", "$a",
     "http://a.", "www.", "[.]", "anydesk ", "anydesk 1", "bc1q", "888-555-0123 ", "my name is Al ",
@@ -123,8 +124,17 @@ def reference() -> float:
 def test_no_text_raises(text):
     for read in READERS:
         read(text)
-    for find in (urls, emails, remote_access, payees_in_text, agents, said_addresses, vanity):
-        for found in find.in_text(text):
+    for read in (
+        url.in_text,
+        email.in_text,
+        remote_access.in_text,
+        payment_account.in_text,
+        agent_id.in_text,
+        email.spelled_out_addresses,
+        obfuscated_phone.look_alike_numbers,
+        obfuscated_phone.vanity_numbers,
+    ):
+        for found in read(text):
             assert 0 <= found.start < found.end <= len(text)
     for run in spoken.runs(text):
         assert len(run.plain) == len(run.starts) == len(run.ends)
@@ -180,10 +190,12 @@ def refused_call(text: str) -> object:
 def among_others(text: str) -> object:
     """A text in a column, which the numbers of the others are found in without it."""
     others = [f"call me at 866-212-{i}" for i in range(7000, 7030)]
-    return numbers_in_text.find(pa.array([text, *others]), pa.array(["US"] * 31))
+    return find.find_numbers(pa.array([text, *others]), pa.array(["US"] * 31))
 
 
 OWN = written_forms(pa.RecordBatch.from_pydict({"entity_id": ["phone:+14156667777"]}))
+
+
 STEPS: tuple[Callable[[str], object], ...] = (
     masking,
     keeping,
@@ -193,6 +205,8 @@ STEPS: tuple[Callable[[str], object], ...] = (
     refused_call,
     among_others,
 )
+
+
 MORE = (
     *PIECES, "eight ", "1.", "(1)", "[1]", "7 ", "a1", "-1-", "９", "1é", "deadbeef", "4156667777 ",
     "my number is 4156667777 ", "4156667", "111111a", "gift card ", "Amazon ", "a.b/1?",

@@ -7,18 +7,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.kinds import Role
+from schemas.enums import Role
 from tests.transforms.real_data import real
-from transforms.identify import (
-    agents,
-    brands,
-    domains,
-    emails,
-    payees,
-    payees_in_text,
+from transforms.extract import impersonation
+from transforms.extract.kinds import (
+    agent_id,
+    crypto_wallet,
+    domain,
+    email,
+    payment_account,
     remote_access,
-    urls,
-    wallets,
+    url,
 )
 
 
@@ -48,7 +47,7 @@ def ids(found) -> list[str]:
     ],
 )
 def test_url_field(text, expected):
-    found = next(urls.from_field(text), None)
+    found = next(url.from_field(text), None)
     assert (found and found.entity_id) == expected
     if found:
         assert found.role is Role.LURE_SITE
@@ -70,11 +69,11 @@ def test_url_field(text, expected):
     ],
 )
 def test_urls_in_text(text, expected):
-    assert sorted(ids(urls.in_text(text))) == sorted(expected)
+    assert sorted(ids(url.in_text(text))) == sorted(expected)
 
 
 def test_a_bare_name_is_only_mentioned():
-    assert [f.role for f in urls.in_text("evil-refund.com or https://evil.com")] == [
+    assert [f.role for f in url.in_text("evil-refund.com or https://evil.com")] == [
         Role.MENTIONED,
         Role.LURE_SITE,
     ]
@@ -90,7 +89,7 @@ def test_a_bare_name_is_only_mentioned():
     ],
 )
 def test_links_that_call_a_phone(link, number):
-    assert urls.phone_of(link) == number
+    assert url.phone_of(link) == number
 
 
 @pytest.mark.parametrize(
@@ -105,7 +104,7 @@ def test_links_that_call_a_phone(link, number):
     ],
 )
 def test_emails(text, expected):
-    assert ids(emails.in_text(text)) == expected
+    assert ids(email.in_text(text)) == expected
 
 
 @pytest.mark.parametrize(
@@ -164,7 +163,7 @@ def test_remote_access_in_text():
     ],
 )  # fmt: skip
 def test_payee_field(method, payee, expected):
-    found = payees.from_field(method, payee, "US")
+    found = payment_account.from_field(method, payee, "US")
     assert (found and found.entity_id) == expected
     if found:
         assert found.role is Role.PAYEE
@@ -175,7 +174,7 @@ def test_payees_in_text():
         "wire to GB29 NWBK 6016 1331 9268 19 from me, or name@ybl, or "
         "bc1ql49ydapnjafl5t2cp9zqpjwe6pdgmxy98859v2, Cash App $scammer, not name@example"
     )
-    assert ids(payees_in_text.in_text(text)) == [
+    assert ids(payment_account.in_text(text)) == [
         "account:iban:GB29NWBK60161331926819",
         "account:upi:name@ybl",
         "wallet:btc:bc1ql49ydapnjafl5t2cp9zqpjwe6pdgmxy98859v2",
@@ -188,9 +187,9 @@ ETHER = "0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed"
 
 
 def test_ethereum_checksum():
-    assert wallets.canonical(ETHER) == f"eth:{ETHER.lower()}"
-    assert wallets.canonical(ETHER.lower()) == f"eth:{ETHER.lower()}"
-    assert wallets.canonical(ETHER.replace("aA", "Aa")) is None
+    assert crypto_wallet.canonical(ETHER) == f"eth:{ETHER.lower()}"
+    assert crypto_wallet.canonical(ETHER.lower()) == f"eth:{ETHER.lower()}"
+    assert crypto_wallet.canonical(ETHER.replace("aA", "Aa")) is None
 
 
 @given(st.sampled_from([
@@ -200,13 +199,13 @@ def test_ethereum_checksum():
     "34xp4vRoCGJym3xR7yCVPFHoCNxv4Twseo",
 ]), st.data())  # fmt: skip
 def test_no_address_survives_a_changed_letter(address, data):
-    assert wallets.canonical(address)
+    assert crypto_wallet.canonical(address)
     place = data.draw(st.integers(4, len(address) - 1))
     letter = data.draw(
         st.sampled_from([c for c in "acdefhjkmnpqrtuvwxy" if c != address[place].lower()])
     )
     letter = letter.upper() if address.isupper() else letter
-    assert wallets.canonical(address[:place] + letter + address[place + 1 :]) is None
+    assert crypto_wallet.canonical(address[:place] + letter + address[place + 1 :]) is None
 
 
 @pytest.mark.real
@@ -220,24 +219,24 @@ def test_real_wallets():
     }
     for line in real("wallets/blockchain_valid.ioc").read_text("utf-8").splitlines():
         name, _, address = line.strip().partition(" ")
-        value = wallets.canonical(address)
+        value = crypto_wallet.canonical(address)
         assert (value or "").partition(":")[0] == coins.get(name, "")
 
 
 @given(st.text(max_size=200))
 def test_finders_take_any_text_and_slice_it(text):
-    for find in (urls.in_text, emails.in_text, remote_access.in_text, payees_in_text.in_text):
+    for find in (url.in_text, email.in_text, remote_access.in_text, payment_account.in_text):
         for found in find(text):
             assert 0 <= found.start < found.end <= len(text)
-    payees.from_field("bank", text, "US")
-    list(urls.from_field(text))
+    payment_account.from_field("bank", text, "US")
+    list(url.from_field(text))
     remote_access.from_field("anydesk", text)
 
 
 def test_private_addresses_are_nobodys():
-    assert domains.canonical_ip("10.0.0.1") is None
-    assert domains.canonical_ip("::ffff:198.51.100.7") == "198.51.100.7"
-    assert domains.canonical_ip("999.1.1.1") is None
+    assert domain.canonical_ip("10.0.0.1") is None
+    assert domain.canonical_ip("::ffff:198.51.100.7") == "198.51.100.7"
+    assert domain.canonical_ip("999.1.1.1") is None
 
 
 @pytest.mark.parametrize(
@@ -259,8 +258,8 @@ def test_private_addresses_are_nobodys():
     ],
 )  # fmt: skip
 def test_accounts_and_handles_in_text(text, expected):
-    assert ids(payees_in_text.in_text(text)) == expected
-    for one in payees_in_text.in_text(text):
+    assert ids(payment_account.in_text(text)) == expected
+    for one in payment_account.in_text(text):
         assert one.role is Role.MENTIONED
 
 
@@ -269,10 +268,12 @@ def test_solana_where_it_is_named():
     lines = real("wallets/blockchain_valid.ioc").read_text("utf-8").splitlines()
     known = [line.split()[1] for line in lines if line.startswith("solana")]
     for address in known:
-        assert not list(wallets.in_text(f"pay to {address}"))
-        if wallets.is_solana(address):
-            assert [w for *_, w in wallets.in_text(f"my solana: {address}")] == [f"sol:{address}"]
-    assert sum(map(wallets.is_solana, known)) >= 3
+        assert not list(crypto_wallet.in_text(f"pay to {address}"))
+        if crypto_wallet.is_solana(address):
+            assert [w for *_, w in crypto_wallet.in_text(f"my solana: {address}")] == [
+                f"sol:{address}"
+            ]
+    assert sum(map(crypto_wallet.is_solana, known)) >= 3
 
 
 @pytest.mark.parametrize(
@@ -285,7 +286,7 @@ def test_solana_where_it_is_named():
     ],
 )
 def test_agents(text, expected):
-    assert ids(agents.in_text(text)) == expected
+    assert ids(agent_id.in_text(text)) == expected
 
 
 @pytest.mark.parametrize(
@@ -303,7 +304,7 @@ def test_agents(text, expected):
     ],
 )
 def test_look_alikes_and_short_links(link, expected, how):
-    found = next(urls.from_field(link))
+    found = next(url.from_field(link))
     assert (found.entity_id, found.how) == (expected, how)
 
 
@@ -317,6 +318,6 @@ def test_brands():
         ["Amazon Prime support", "MICROSOFT Windows", "I.R.S", None, "  ", "Acme  Power & Light",
          "startups", "Social Security Administration"]
     )  # fmt: skip
-    assert brands.canonical(claimed).to_pylist() == [
+    assert impersonation.canonical(claimed).to_pylist() == [
         "amazon", "microsoft", "irs", None, None, "acme_power_light", "startups", "ssa",
     ]  # fmt: skip

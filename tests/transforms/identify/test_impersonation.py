@@ -9,8 +9,8 @@ from benchmarks import impersonation as measured
 from schemas.complaint import IMPERSONATION
 from tests.transforms.made_up_records import complaints, victims
 from tests.transforms.real_data import real
-from transforms.identify import impersonation
-from transforms.privacy.masking import withhold
+from transforms.extract import impersonation
+from transforms.redact.records import withhold
 
 
 def told(text: str, claimed: str | None = None) -> list[tuple[str, str, str]]:

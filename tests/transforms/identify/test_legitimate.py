@@ -12,14 +12,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from transforms.identify import domains, legitimate
-from transforms.identify.legitimate import LegitimateListError, load, shipped
+from transforms.extract import allowlist
+from transforms.extract.allowlist import LegitimateListError, load, shipped
+from transforms.extract.kinds import domain
 
 ROWS = list(
     csv.DictReader(
         resources.files("transforms").joinpath("data/known_legitimate.csv").read_text().splitlines()
     )
 )
+
+
 KNOWN = shipped()
 
 
@@ -33,7 +36,7 @@ def test_shipped_rows_are_sorted_unique_and_sourced():
     for row in ROWS:
         assert row["source"].startswith("https://"), row
         assert row["reason"], row
-        assert row["category"] in legitimate.CATEGORIES, row
+        assert row["category"] in allowlist.CATEGORIES, row
 
 
 def test_shipped_numbers_are_valid():
@@ -49,7 +52,7 @@ def test_shipped_domains_are_registrable_and_no_suffix_of_customers():
     for row in ROWS:
         kind, _, value = row["entity_id"].partition(":")
         if kind == "domain" and not value.startswith("*."):
-            assert domains.registrable(value) == value, row
+            assert domain.registrable(value) == value, row
 
 
 @pytest.mark.parametrize(
@@ -211,11 +214,11 @@ def test_merged_keeps_both_and_the_users_reason():
 @given(st.text(max_size=40))
 def test_any_text_is_an_id_or_one_clear_line(text):
     try:
-        entity_id = legitimate.canonical(text)
+        entity_id = allowlist.canonical(text)
     except LegitimateListError as error:
         assert str(error)
     else:
-        assert legitimate.canonical(entity_id) == entity_id
+        assert allowlist.canonical(entity_id) == entity_id
 
 
 @pytest.mark.real

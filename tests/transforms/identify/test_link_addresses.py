@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from transforms.identify import link_addresses
+from transforms.extract.kinds import email
 
 HIDDEN = [
     ("https://evil.example/p?e=jane@home.org&x=1", "https://evil.example/p?e=####@####.###&x=1"),
@@ -21,7 +21,7 @@ HIDDEN = [
 
 @pytest.mark.parametrize(("text", "shown"), HIDDEN)
 def test_an_address_in_a_link_is_masked(text, shown):
-    assert link_addresses.without(pa.array([text, None])).to_pylist() == [shown, None]
+    assert email.without(pa.array([text, None])).to_pylist() == [shown, None]
 
 
 @pytest.mark.parametrize(
@@ -38,12 +38,12 @@ def test_an_address_in_a_link_is_masked(text, shown):
     ],
 )
 def test_what_is_no_part_of_a_link_stays(text):
-    assert link_addresses.without(pa.array([text])).to_pylist() == [text]
+    assert email.without(pa.array([text])).to_pylist() == [text]
 
 
 @given(st.lists(st.text(st.sampled_from("a1.@/?#%40&;: -"), max_size=40), max_size=4))
 def test_nothing_but_letters_and_digits_changes(texts):
-    shown = link_addresses.without(pa.array(texts, pa.string())).to_pylist()
+    shown = email.without(pa.array(texts, pa.string())).to_pylist()
     for text, masked in zip(texts, shown, strict=True):
         assert len(text) == len(masked)
         assert all(new in (old, "#") for old, new in zip(text, masked, strict=True))

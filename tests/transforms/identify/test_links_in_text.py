@@ -5,11 +5,11 @@ from __future__ import annotations
 import pyarrow as pa
 import pytest
 
-from transforms.identify import narratives
+from transforms.extract import narrative
 
 
 def named(text):
-    found = narratives.find(pa.array([text]), pa.array(["US"]), pa.array(["amazon"]))
+    found = narrative.find_in_narratives(pa.array([text]), pa.array(["US"]), pa.array(["amazon"]))
     return list(zip(found["kind"].to_pylist(), found["value"].to_pylist(), strict=True))
 
 

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from transforms.identify.look_alikes import imitated
-from transforms.identify.rules import load
+from transforms.extract.kinds.domain import imitated
+from transforms.reference_data import load
 
 
 @pytest.mark.parametrize(

@@ -8,17 +8,19 @@ import pyarrow as pa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from transforms.identify.haystack import holds
-from transforms.identify.may_hold import may_hold
-from transforms.identify.needles import needles
-from transforms.identify.own import Own
+from transforms.victims.identifier_matcher import holds, needles
+from transforms.victims.own_numbers import Own, may_hold
 
 REGIONS = ("US", "GB", "AR", "MX", "IN", "DE", "BR", "IT")
+
+
 NUMBERS = [
     pn.format_number(number, form)
     for number in map(pn.example_number, REGIONS)
     for form in (pn.PhoneNumberFormat.E164, pn.PhoneNumberFormat.NATIONAL)
 ]
+
+
 VICTIMS = st.one_of(
     st.sampled_from(NUMBERS),
     st.from_regex(r"\+[0-9]{7,15}\Z"),

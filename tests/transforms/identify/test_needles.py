@@ -5,11 +5,13 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from transforms.identify import haystack
-from transforms.identify.haystack import mask, spans
-from transforms.identify.needles import Needle
+from transforms.text_masking import mask
+from transforms.victims import identifier_matcher
+from transforms.victims.identifier_matcher import Needle, spans
 
 TEXTS = st.text(st.sampled_from("111123a٣ -.xé"), max_size=60)
+
+
 WANTED = st.frozensets(
     st.builds(
         Needle,
@@ -24,12 +26,12 @@ WANTED = st.frozensets(
 @given(TEXTS, WANTED)
 def test_by_columns_as_one_by_one(text, wanted):
     one_by_one = list(spans(text, wanted))
-    shortest = haystack._LONG
+    shortest = identifier_matcher._LONG
     try:
-        haystack._LONG = 0
+        identifier_matcher._LONG = 0
         by_columns = list(spans(text, wanted))
     finally:
-        haystack._LONG = shortest
+        identifier_matcher._LONG = shortest
     assert mask(text, by_columns) == mask(text, one_by_one)
     assert bool(by_columns) == bool(one_by_one)
 

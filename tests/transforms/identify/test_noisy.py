@@ -8,12 +8,20 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from transforms.identify import noise, noisy
-from transforms.identify.places import buffers
-from transforms.identify.runs import groups
+from transforms.arrow_util import buffers
+from transforms.phone import false_positives, false_positives_columns
+from transforms.phone.digit_runs import groups
 
 SIGNS = "0123456789 -./,:;#=$%()+\n\tABGZabx°é"
-WORDS = (*noise.LABELS, *noise.LABELS_REST, *(one.strip("?") for one in noise.CURRENCIES))
+
+
+WORDS = (
+    *false_positives.LABELS,
+    *false_positives.LABELS_REST,
+    *(one.strip("?") for one in false_positives.CURRENCIES),
+)
+
+
 PIECES = st.one_of(
     st.text(st.sampled_from(SIGNS), max_size=6),
     st.text(st.sampled_from("0123456789"), min_size=1, max_size=9),
@@ -22,10 +30,12 @@ PIECES = st.one_of(
     "GB29 NWBK 6016 1331 9268 19", "4111 1111 1111 1111", "4111-1111-1111-1111", "10.0.0.1",
     "112-1234567-1234567", "$ 5", "ref. :# 123-4567")),
 )  # fmt: skip
+
+
 KINDS = (
-    (noisy.may_be_bare, noise.without_bare),
-    (noisy.may_be_mixed, noise.without_mixed),
-    (noisy.may_be_labelled, noise.without_ids),
+    (false_positives_columns.may_be_bare, false_positives.without_bare),
+    (false_positives_columns.may_be_mixed, false_positives.without_mixed),
+    (false_positives_columns.may_be_labelled, false_positives.without_ids),
 )
 
 

@@ -14,11 +14,11 @@ from hypothesis import strategies as st
 
 from tests.transforms.identify.test_phones import EXAMPLES
 from tests.transforms.real_data import real
-from transforms.identify.numbers_in_text import HIT, find, find_one
+from transforms.phone.find import HIT, find_number, find_numbers
 
 
 def numbers(text: str, region: str | None = "US") -> list[str | None]:
-    return [reading.e164 for _, reading in find_one(text, region)]
+    return [reading.e164 for _, reading in find_number(text, region)]
 
 
 @pytest.mark.parametrize(
@@ -66,7 +66,7 @@ def test_traps(text, expected):
 )
 def test_finds_what_the_matcher_misses(text, number, raw):
     assert not list(pn.PhoneNumberMatcher(text, "US"))
-    ((span, reading),) = find_one(text, "US")
+    ((span, reading),) = find_number(text, "US")
     assert (reading.e164, text[span.start : span.end]) == (number, raw)
 
 
@@ -85,7 +85,7 @@ def test_a_number_said_twice_is_found_twice():
     ],
 )
 def test_digits_said_in_other_languages(text, region, number):
-    ((_, reading),) = find_one(text, region)
+    ((_, reading),) = find_number(text, region)
     assert (reading.e164, reading.how) == (number, "spelled")
     assert reading.confidence < 1
 
@@ -126,7 +126,7 @@ def test_finds_what_the_matcher_finds_at_the_same_place(example, form, before, a
     region, number = example
     text = " ".join([*before, pn.format_number(number, form), *after])
     oracle = [(m.start, m.end) for m in pn.PhoneNumberMatcher(text, region)]
-    found = find_one(text, region)
+    found = find_number(text, region)
     assert [tuple(span) for span, _ in found] == oracle
     assert all(r.e164 == pn.format_number(number, pn.PhoneNumberFormat.E164) for _, r in found)
 
@@ -134,7 +134,7 @@ def test_finds_what_the_matcher_finds_at_the_same_place(example, form, before, a
 @given(st.text(alphabet="0123456789+-(). /x,\n#ab", max_size=80))
 def test_offsets_slice_the_text_and_hits_do_not_overlap(text):
     last = 0
-    for span, reading in find_one(text, "US"):
+    for span, reading in find_number(text, "US"):
         assert last <= span.start < span.end <= len(text)
         assert reading.e164
         last = span.end
@@ -143,7 +143,7 @@ def test_offsets_slice_the_text_and_hits_do_not_overlap(text):
 def test_a_column_has_a_row_for_every_hit():
     text = pa.array([None, "call 888-555-0123 or +44 20 7946 0958", "", "call 888-555-0123"])
     region = pa.array(["US", "US", "US", None])
-    hits = find(text, region)
+    hits = find_numbers(text, region)
     assert hits.schema == HIT
     assert hits["row"].to_pylist() == [1, 1]
     assert hits["e164"].to_pylist() == ["+18885550123", "+442079460958"]
@@ -158,7 +158,7 @@ def test_a_column_has_a_row_for_every_hit():
 def test_a_megabyte_takes_linear_time(evil):
     def seconds(text: str) -> float:
         start = time.perf_counter()
-        find_one(text, "US")
+        find_number(text, "US")
         return time.perf_counter() - start
 
     assert seconds(evil) < 100 * max(seconds(evil[: len(evil) // 8]), 0.05)
@@ -171,7 +171,7 @@ def test_agrees_with_libphonenumbers_own_cases():
         if case["leniency"] != "VALID" or not case["same_in_both"]:
             continue
         region = None if case["region"] in ("ZZ", None) else case["region"]
-        found = [(s.start, s.end, r.e164) for s, r in find_one(case["text"], region)]
+        found = [(s.start, s.end, r.e164) for s, r in find_number(case["text"], region)]
         wanted = [(m["start"], m["end"], m["e164"]) for m in case["expected_real_metadata"]]
         assert found == wanted, case["text"]
 

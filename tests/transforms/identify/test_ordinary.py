@@ -11,9 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from benchmarks.phone_oracle import COMMON, draw, examples, oracle
-from transforms.identify import numbers_in_text, ordinary, phones
+from transforms.phone import find, normalize, normalize_columns
 
 KNOWN = examples()
+
+
 FORMS = (
     pn.PhoneNumberFormat.E164,
     pn.PhoneNumberFormat.INTERNATIONAL,
@@ -23,7 +25,7 @@ FORMS = (
 
 
 def columns(texts, regions):
-    read = ordinary.read(pa.array(texts, pa.string()), pa.array(regions, pa.string()))
+    read = normalize_columns.read(pa.array(texts, pa.string()), pa.array(regions, pa.string()))
     kept = (read.e164, read.region, read.line_type)
     rows = zip(*(c.to_pylist() for c in kept), read.national.tolist(), strict=True)
     return read, dict(zip(read.rows.tolist(), rows, strict=True))
@@ -63,9 +65,9 @@ def test_random_draws(seed):
 def test_a_column_is_read_as_its_numbers_are_one_by_one(seed):
     rng = Random(seed)
     texts, regions = zip(*[draw(rng, KNOWN) for _ in range(40)], strict=True)
-    read = phones.normalise(pa.array(texts), pa.array(regions, pa.string())).to_pylist()
+    read = normalize.normalise(pa.array(texts), pa.array(regions, pa.string())).to_pylist()
     for text, region, one in zip(texts, regions, read, strict=True):
-        alone = phones.read_one(text, region)
+        alone = normalize.read_one(text, region)
         assert one == pytest.approx(alone._asdict()), (text, region)
 
 
@@ -77,8 +79,8 @@ def test_a_column_of_texts_is_searched_as_they_are_one_by_one(seed):
     texts = [f"they said {text} and {other}, ok" for text, other in zip(*[
         [text for text, _ in drawn[half::2]] for half in (0, 1)], strict=True)]  # fmt: skip
     regions = [region for _, region in drawn[::2]]
-    found = numbers_in_text.find(pa.array(texts), pa.array(regions, pa.string())).to_pylist()
+    found = find.find_numbers(pa.array(texts), pa.array(regions, pa.string())).to_pylist()
     for row, (text, region) in enumerate(zip(texts, regions, strict=True)):
         hits = [(one["start"], one["end"], one["e164"]) for one in found if one["row"] == row]
-        alone = numbers_in_text.find_one(text, region)
+        alone = find.find_number(text, region)
         assert hits == [(*span, reading.e164) for span, reading in alone]

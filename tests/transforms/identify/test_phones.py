@@ -13,8 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.transforms.real_data import real
-from transforms.identify import phones
-from transforms.identify.phones import How, read_one
+from transforms.phone import normalize
+from transforms.phone.normalize import How, read_one
 
 EXAMPLES = [
     (region, number)
@@ -22,12 +22,15 @@ EXAMPLES = [
     for kind in (pn.PhoneNumberType.FIXED_LINE, pn.PhoneNumberType.MOBILE)
     if (number := pn.example_number_for_type(region, kind)) and pn.is_valid_number(number)
 ]
+
+
 FORMATS = (
     pn.PhoneNumberFormat.E164,
     pn.PhoneNumberFormat.INTERNATIONAL,
     pn.PhoneNumberFormat.NATIONAL,
     pn.PhoneNumberFormat.RFC3966,
 )
+
 
 OURS_IS_BETTER = {
     "0900 332 6005a": "a letter after a whole number is no vanity digit",
@@ -162,8 +165,8 @@ def test_what_else_a_reading_says():
 def test_a_column_is_read_as_its_values_are_one_by_one():
     raw = pa.array(["888-555-0123", None, "888-555-0123", "0800-723-4567", "x"])
     region = pa.array(["US", "US", None, "DE", "US"])
-    read = phones.normalise(raw, region)
-    assert read.type == phones.READING
+    read = normalize.normalise(raw, region)
+    assert read.type == normalize.READING
     assert read.null_count == 0
     assert pc.struct_field(read, "e164").to_pylist() == [
         "+18885550123",
@@ -172,8 +175,8 @@ def test_a_column_is_read_as_its_values_are_one_by_one():
         "+498007234567",
         None,
     ]
-    assert phones.normalise(raw.slice(3), region.slice(3)).equals(read.slice(3))
-    assert len(phones.normalise(raw.slice(5), region.slice(5))) == 0
+    assert normalize.normalise(raw.slice(3), region.slice(3)).equals(read.slice(3))
+    assert len(normalize.normalise(raw.slice(5), region.slice(5))) == 0
 
 
 @pytest.mark.real
@@ -193,7 +196,7 @@ def test_the_ftc_file_gives_thirteen_thousand_numbers():
     path = real("ftc_dnc/dnc_complaint_numbers_2019-12-16.csv")
     with path.open(newline="", encoding="utf-8") as file:
         raw = [row["Company_Phone_Number"] for row in csv.DictReader(file)]
-    read = phones.normalise(pa.array(raw), pa.array(["US"] * len(raw)))
+    read = normalize.normalise(pa.array(raw), pa.array(["US"] * len(raw)))
     numbers = pc.struct_field(read, "e164")
     assert pc.count_distinct(numbers).as_py() >= 13_000
     reasons = set(pc.struct_field(read, "reason").to_pylist())
@@ -203,7 +206,7 @@ def test_the_ftc_file_gives_thirteen_thousand_numbers():
 @pytest.mark.real
 def test_the_spanish_list_has_as_many_valid_numbers_as_it_says():
     raw = real("phone_lists/es_reported.txt").read_text("utf-8").split()
-    read = phones.normalise(pa.array(raw), pa.array(["ES"] * len(raw)))
+    read = normalize.normalise(pa.array(raw), pa.array(["ES"] * len(raw)))
     assert pc.struct_field(read, "e164").null_count == pytest.approx(1_908, abs=20)
 
 

@@ -9,11 +9,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from transforms.identify import impersonation
-from transforms.identify.folded import fold, folded
-from transforms.identify.places import FEW, Places, cut, places, seldom
+from transforms.arrow_util import FEW, Places, cut, places, seldom
+from transforms.extract import impersonation
+from transforms.text_util import fold, folded
 
 PATTERNS = (r"\d+", r"\b(?:a|ab)\b", r"a(?:\W{1,3}\w+){0,4}?\W{1,3}b", r"é|\d", r"[^a]b?")
+
+
 TEXTS = st.lists(
     st.one_of(st.none(), st.text(st.sampled_from("aab 1.\n\x00é😀_"), max_size=30)), max_size=12
 )

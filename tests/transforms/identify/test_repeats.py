@@ -6,7 +6,7 @@ import pyarrow as pa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from transforms.identify.repeats import distinct_rows, given_to_all
+from transforms.arrow_util import distinct_rows, given_to_all
 
 CELLS = st.one_of(st.none(), st.sampled_from("ab"))
 

@@ -7,12 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.kinds import Role
-from transforms.identify import emails, narratives, said_addresses, urls, vanity
+from schemas.enums import Role
+from transforms.extract import narrative
+from transforms.extract.kinds import email, obfuscated_phone, url
 
 
 def named(text):
-    found = narratives.find(pa.array([text]), pa.array(["US"]), pa.array(["amazon"]))
+    found = narrative.find_in_narratives(pa.array([text]), pa.array(["US"]), pa.array(["amazon"]))
     for value, start, end in zip(
         *(found[c].to_pylist() for c in ("raw", "start", "end")), strict=True
     ):
@@ -46,14 +47,14 @@ def test_what_is_said(text, wanted):
 
 def test_a_victims_address_that_is_said_is_the_victims_own():
     texts = pa.array(["My email is jane at gmail dot com.", "My email is jane@gmail.com."])
-    found = narratives.find(texts, pa.array(["US"] * 2), pa.array(["amazon"] * 2))
+    found = narrative.find_in_narratives(texts, pa.array(["US"] * 2), pa.array(["amazon"] * 2))
     assert found["role"].to_pylist() == [Role.VICTIM.value] * 2
     assert found["value"].to_pylist() == ["jane@gmail.com"] * 2
 
 
 def test_a_victims_site_that_is_said_before_an_address_is_the_victims_own():
     text = "My website is janes-bakery dot com, his email is ms_help7 at outlook dot com."
-    found = narratives.find(pa.array([text]), pa.array(["US"]), pa.array(["amazon"]))
+    found = narrative.find_in_narratives(pa.array([text]), pa.array(["US"]), pa.array(["amazon"]))
     roles = dict(zip(found["value"].to_pylist(), found["role"].to_pylist(), strict=True))
     assert roles["janes-bakery.com"] == Role.VICTIM.value
     assert roles["ms_help7@outlook.com"] != Role.VICTIM.value
@@ -109,14 +110,14 @@ SAID = st.sampled_from(
 
 @given(st.lists(SAID, max_size=14).map("".join))
 def test_what_is_found_stands_where_it_is_said_and_reads_as_if_it_were_written(text):
-    for one in said_addresses.in_text(text):
+    for one in email.spelled_out_addresses(text):
         assert 0 <= one.start < one.end <= len(text)
-        again = emails.in_text(one.value) if one.kind == "email" else urls.from_field(one.value)
+        again = email.in_text(one.value) if one.kind == "email" else url.from_field(one.value)
         assert [other.value for other in again] == [one.value]
 
 
 @given(st.text("180-. ()ABC", max_size=24))
 def test_a_spelled_number_is_one_of_its_code(text):
-    for one in vanity.in_text(text):
+    for one in obfuscated_phone.vanity_numbers(text):
         assert one.value.startswith("+18")
         assert len(one.value) == 12

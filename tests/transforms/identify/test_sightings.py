@@ -9,12 +9,13 @@ import pytest
 
 from schemas.mention import SIGHTING
 from tests.transforms.made_up_records import RECEIVED, calls, complaints, number
-from transforms.identify import own, sightings
-from transforms.identify.sightings import call_sightings, complaint_sightings
+from transforms.extract import fields
+from transforms.extract.fields import call_sightings, complaint_sightings
+from transforms.victims import own_numbers
 
 
 def unread_counts(batch):
-    return sightings.unread_counts(own.of_complaints(batch), len(batch))
+    return fields.unread_counts(own_numbers.of_complaints(batch), len(batch))
 
 
 def seen(batch) -> list[tuple[str, str, str]]:
@@ -23,6 +24,8 @@ def seen(batch) -> list[tuple[str, str, str]]:
 
 
 A, B, C = "888-555-0123", "888-555-0124", "415-666-7777"
+
+
 ID_A, ID_B, ID_C = "phone:+18885550123", "phone:+18885550124", "phone:+14156667777"
 
 

@@ -5,14 +5,16 @@ from __future__ import annotations
 import pyarrow as pa
 import pytest
 
-from schemas.kinds import RecordKind, Role
+from schemas.enums import RecordKind, Role
 from schemas.mention import EVIDENCE
 from tests.transforms.made_up_evidence import piece
 from tests.transforms.made_up_records import calls, complaints, number
-from transforms.identify.stated import of_numbers, stated, without_victims
-from transforms.identify.strays import written_forms
+from transforms.victims.number_index import written_forms
+from transforms.victims.stated_numbers import of_numbers, stated, without_victims
 
 VICTIM = "+12025550143"
+
+
 OWN = written_forms(of_numbers(iter([VICTIM])))
 
 

@@ -8,14 +8,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from transforms.graph.verdicts import WITHHELD
-from transforms.identify import candidates, dialled
-from transforms.identify import haystack as looked_in
-from transforms.identify.haystack import mask, spans
-from transforms.identify.needles import needles
-from transforms.identify.strays import _Union, strays, written_forms
+from transforms.graph.entities import WITHHELD
+from transforms.text_masking import mask
+from transforms.victims import identifier_matcher as looked_in
+from transforms.victims import number_index
+from transforms.victims.identifier_matcher import needles, spans
+from transforms.victims.number_index import _Union, strays, written_forms
 
 NUMBERS = ("+12025550143", "+442079460018", "+5491123456789", "+919876543210", "+61491570006")
+
+
 FORMATS = (
     pn.PhoneNumberFormat.E164,
     pn.PhoneNumberFormat.INTERNATIONAL,
@@ -92,9 +94,9 @@ def test_forms_by_columns_are_those_of_each_number():
     examples = [pn.example_number(region) for region in sorted(pn.SUPPORTED_REGIONS)]
     examples += [pn.example_number_for_non_geo_entity(800), pn.example_number("US")]
     numbers = [pn.format_number(one, pn.PhoneNumberFormat.E164) for one in examples if one]
-    every = {form for one in numbers for form in dialled._of_one(one)}
-    long = {form for form in every if dialled.SHORTEST <= len(form) <= dialled.LONGEST}
-    assert set(dialled.forms(pa.array(numbers)).to_pylist()) == long | set(numbers)
+    every = {form for one in numbers for form in number_index._of_one(one)}
+    long = {form for form in every if number_index.SHORTEST <= len(form) <= number_index.LONGEST}
+    assert set(number_index.forms(pa.array(numbers)).to_pylist()) == long | set(numbers)
 
 
 TEXTS = st.text(st.sampled_from("0123456789 -+().ab４²é\n"), max_size=40)
@@ -103,8 +105,8 @@ TEXTS = st.text(st.sampled_from("0123456789 -+().ab４²é\n"), max_size=40)
 @given(TEXTS)
 def test_no_number_is_passed_over(text):
     """The test for whole columns never passes over a text that has a candidate."""
-    if any(candidates.in_text(text)):
-        assert pc.match_substring_regex(pa.array([text]), candidates.ENOUGH).to_pylist() == [True]
+    if any(number_index.in_text(text)):
+        assert pc.match_substring_regex(pa.array([text]), number_index.ENOUGH).to_pylist() == [True]
 
 
 CODED = st.lists(
@@ -115,9 +117,11 @@ CODED = st.lists(
 @given(st.lists(st.none() | TEXTS | CODED.map("".join)), st.sampled_from([1, 50, 1 << 22]))
 def test_columns_hold_what_their_texts_do(texts, size):
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(candidates, "_BYTES", size)
-        rows, digits = candidates.in_texts(pa.array(["", *texts], pa.string()).slice(1))
-    every = {(row, one) for row, text in enumerate(texts) for one in candidates.in_text(text or "")}
+        patched.setattr(number_index, "_BYTES", size)
+        rows, digits = number_index.in_texts(pa.array(["", *texts], pa.string()).slice(1))
+    every = {
+        (row, one) for row, text in enumerate(texts) for one in number_index.in_text(text or "")
+    }
     assert set(zip(rows.tolist(), digits.to_pylist(), strict=True)) == every
 
 
@@ -129,7 +133,7 @@ def test_a_number_is_seen_as_the_web_encodes_it(text):
 
 @given(TEXTS, st.lists(st.sampled_from(["5550123", "2025550123", "1234567", "ab1234"]), max_size=3))
 def test_no_victims_digits_are_passed_over(text, digits):
-    """`haystack.spans` gives up early only where nothing stands."""
+    """`identifier_matcher.spans` gives up early only where nothing stands."""
     for inside in ("", *digits, *(d[:3] + "-" + d[3:] for d in digits)):
         whole = f"{text}{inside}{text[:3]}"
         wanted = needles(["phone:+1" + d for d in digits if d.isdigit()], digits)

@@ -14,16 +14,28 @@ from hypothesis import strategies as st
 from benchmarks.phone_oracle import draw, examples
 from tests.transforms.identify.test_hostile_input import PIECES
 from tests.transforms.real_data import real
-from transforms.identify import careful, noise, numbers_in_text, quiet, runs, written
-from transforms.identify.places import FEW, Points, buffers, ranges
-from transforms.identify.reading import Reading
+from transforms.arrow_util import FEW, Points, buffers, ranges
+from transforms.phone import (
+    digit_runs,
+    false_positives,
+    false_positives_columns,
+    find,
+    find_columns,
+)
+from transforms.phone.normalize import Reading
 
 KNOWN = examples()
+
+
 REGIONS = ("US", "GB", "DE", "ES", "IN", "FR", None)
+
+
 NUMBERS = (
     "(866) 212-7251", "1-888-555-0123", "+44 20 7946 0018", "931-28-77-34", "08007234567",
     "0341 5550 0123", "184 932 776", "00442079460018", "8662127251", "+1 (202) 456-1414",
 )  # fmt: skip
+
+
 AROUND = (
     *PIECES, " ", " ", " ", ", ", ". ", "$", "€ 5", "é", "ß ", "“", "” ", "’", "–", "\u00a0",
     "5 ", "12/3/2020 ", "12:30 ", "7:5:3", "$499.99 ", "1,299.00 USD", "order #", "id ",
@@ -39,14 +51,14 @@ AROUND = (
 def alone(texts, regions):
     rows = []
     for row, (text, region) in enumerate(zip(texts, regions, strict=True)):
-        for span, reading in numbers_in_text.find_one(text, region) if text else ():
+        for span, reading in find.find_number(text, region) if text else ():
             rows.append((row, *span, text[span.start : span.end], *reading))
     return rows
 
 
 def found(texts, regions):
-    hits = numbers_in_text.find(pa.array(texts, pa.string()), pa.array(regions, pa.string()))
-    assert hits.schema.equals(numbers_in_text.HIT)
+    hits = find.find_numbers(pa.array(texts, pa.string()), pa.array(regions, pa.string()))
+    assert hits.schema.equals(find.HIT)
     return [tuple(one.values()) for one in hits.to_pylist()]
 
 
@@ -84,17 +96,17 @@ def test_what_is_blanked_is_what_is_blanked_in_each_text(seed):
     texts = ["".join(rng.choices((*AROUND, *NUMBERS), k=rng.randint(1, 9))) for _ in range(2 * FEW)]
     column = pa.array(texts)
     offsets, data = buffers(column)
-    stretches, _ = runs.runs(data, runs.groups(data, offsets), careful.JOIN, careful.SHORTEST)
-    stretches = stretches.only(~runs.hold_foreign_digits(column)[stretches.rows])
+    stretches, _ = digit_runs.runs(data, digit_runs.groups(data, offsets), find.JOIN, find.SHORTEST)
+    stretches = stretches.only(~digit_runs.hold_foreign_digits(column)[stretches.rows])
     points = Points(column)
-    bare = quiet.without_addresses(column, points, np.unique(stretches.rows))
-    parts = quiet.quiet(bare, points, stretches, offsets[1:])
+    bare = false_positives_columns.without_addresses(column, points, np.unique(stretches.rows))
+    parts = false_positives_columns.quiet(bare, points, stretches, offsets[1:])
     blanked = bare.copy()
     sizes = np.diff(parts.offsets)
     blanked[ranges(parts.starts, sizes)] = parts.data
     for row in np.unique(stretches.rows).tolist():
-        spans = [m.span() for m in careful.DIGITS_ENOUGH.finditer(texts[row])]
-        (one,) = noise.blank([texts[row]], [spans])
+        spans = [m.span() for m in find.DIGITS_ENOUGH.finditer(texts[row])]
+        (one,) = false_positives.blank([texts[row]], [spans])
         assert blanked[offsets[row] : offsets[row + 1]].tobytes() == in_bytes(texts[row], one)
 
 
@@ -109,7 +121,7 @@ def test_most_texts_are_decided_by_columns():
     texts = pa.array(
         [f"They told me to call (866) 212-{i}. The bank knows." for i in range(7000, 7100)]
     )
-    read = written.read(texts, pa.array(["US"] * 100), numbers_in_text._RULES, np.zeros(100, bool))
+    read = find_columns.read(texts, pa.array(["US"] * 100), find._RULES, np.zeros(100, bool))
     assert not read.left.any() and len(read.raw) == 100
 
 
@@ -131,4 +143,4 @@ def test_the_transcripts_as_text_by_text():
 
 
 def test_the_fields_of_a_hit_are_those_of_a_reading():
-    assert tuple(numbers_in_text.HIT.names[4:]) == Reading._fields
+    assert tuple(find.HIT.names[4:]) == Reading._fields

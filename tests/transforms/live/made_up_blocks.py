@@ -5,8 +5,8 @@ from datetime import UTC, datetime, timedelta
 import pyarrow as pa
 
 from schemas.complaint import COMPLAINT_ACCEPTED
-from schemas.kinds import RecordKind
-from transforms.live.block import Block, block_of
+from schemas.enums import RecordKind
+from transforms.stream.delta import Block, block_of
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 

@@ -8,14 +8,17 @@ import pyarrow as pa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from schemas.kinds import EntityKind, RecordKind
+from schemas.enums import EntityKind, RecordKind
 from tests.transforms.live.made_up_blocks import START, accepted, block, said
 from tests.transforms.made_up_evidence import piece
 from tests.transforms.scripts.texts import SCRIPT, own
-from transforms.decisions.rulings import InForce
+from transforms.call_scripts import matches
+from transforms.decisions import InForce
 from transforms.deduplicate import unique_complaints
-from transforms.identify.evidence import complaint_evidence
-from transforms.live.block import (
+from transforms.extract.evidence import complaint_evidence
+from transforms.read.framing import Origin, Record
+from transforms.read.rejects import reject, reject_rows
+from transforms.stream.delta import (
     RECORD,
     SHOWN,
     block_of,
@@ -23,19 +26,17 @@ from transforms.live.block import (
     partitions_of,
     pieces,
     refused_block,
+    with_words,
 )
-from transforms.live.expiry import DAYS, longest
-from transforms.live.keep import LIVE, live, young
-from transforms.live.said import with_words
-from transforms.live.settle import settle
-from transforms.read.records import Origin, Record
-from transforms.read.rejects import reject, reject_rows
-from transforms.scripts import told
+from transforms.stream.state import DAYS, LIVE, live, longest, settle, young
 
-MANY = told.SHOWN
+MANY = matches.SHOWN
 """People who must have the same words."""
 
+
 NUMBERS = ["(888) 555-0123", "(888) 555-0124", "(877) 555-0199"]
+
+
 IBAN = "GB29NWBK60161331926819"
 
 

@@ -15,15 +15,18 @@ from apache_beam.testing.util import assert_that
 from apache_beam.transforms.window import TimestampedValue
 
 from schemas.alert import ALERT
-from schemas.kinds import EntityKind, RecordKind
+from schemas.enums import EntityKind, RecordKind
 from tests.transforms.alerts.made_up_held import held
 from tests.transforms.live.made_up_blocks import START, accepted, block
-from transforms.alerts.once import Once
+from transforms.alerts.raise_alerts import Once
 from transforms.alerts.rules import Rules, several_orgs
-from transforms.decisions.rulings import InForce
-from transforms.live.expiry import DAYS
-from transforms.live.keep import (
+from transforms.decisions import InForce
+from transforms.read.framing import Origin, Record
+from transforms.read.rejects import reject, reject_rows
+from transforms.shuffle import MAIN
+from transforms.stream.state import (
     BLOCKS,
+    DAYS,
     PRINTED,
     RECORDS,
     REJECTED,
@@ -31,13 +34,12 @@ from transforms.live.keep import (
     TICKS,
     Keep,
     Show,
+    Tick,
     live,
+    ticks_of,
+    windows,
     young,
 )
-from transforms.live.ticks import Tick, ticks_of, windows
-from transforms.read.records import Origin, Record
-from transforms.read.rejects import reject, reject_rows
-from transforms.shuffle import MAIN
 
 COLUMNS = {
     RECORDS: "record_id",
@@ -45,6 +47,8 @@ COLUMNS = {
     PRINTED: "complaint_id",
     REJECTED: "position",
 }
+
+
 NUMBER, OTHER = "(888) 555-0123", "(888) 555-0199"
 
 
@@ -170,7 +174,7 @@ def test_what_is_too_late_is_counted_and_not_there():
 
 
 def test_over_a_year_state_holds_what_a_life_of_a_quarter_leaves(monkeypatch):
-    monkeypatch.setattr("transforms.live.keep.PARTITIONS", 1)  # each forgets by its own newest
+    monkeypatch.setattr("transforms.stream.state.PARTITIONS", 1)  # each forgets by its own newest
     days = dict.fromkeys(DAYS, 90) | {EntityKind.SCRIPT: 30}
     fortnights = range(0, 365, 14)
     events = []
@@ -210,7 +214,7 @@ def test_an_alert_is_told_at_one_tick_alone():
 
 
 def test_ticks_by_the_clock_skip_what_was_slept_through(monkeypatch):
-    monkeypatch.setattr("transforms.live.ticks.time.time", lambda: 1000.0)
+    monkeypatch.setattr("transforms.stream.state.time.time", lambda: 1000.0)
     pulses = [second + 0.5 for second in range(960, 1000)]
     found = [tick for pulse in pulses for tick in ticks_of(pulse, 10, 60)]
     assert [(one.second, one.snapshot) for one in found] == [(960, True), (990, False)]

@@ -6,9 +6,9 @@ import pytest
 from schemas.manifest import NAME
 from tests.pipelines.running import jsonl, run
 from tests.pipelines.watch.test_alerts import KNOWN, NEW
-from transforms.live import known
-from transforms.live.known import KnownMembers, read_known
-from transforms.live.rerun import Rerun
+from transforms.stream import snapshots
+from transforms.stream.in_process import Rerun
+from transforms.stream.snapshots import KnownMembers, read_known
 
 
 class Heard(beam.DoFn):
@@ -33,7 +33,7 @@ def ticks_on(folder):
 
 
 def test_a_run_that_is_replaced_is_known_from_the_next_tick_on(tmp_path, monkeypatch):
-    monkeypatch.setattr(known, "PAUSE", 0.0)
+    monkeypatch.setattr(snapshots, "PAUSE", 0.0)
     folder = tmp_path / "run"
     run(folder, "--complaints", jsonl(tmp_path / "a.jsonl", KNOWN))
     ticks = ticks_on(str(folder))

@@ -11,12 +11,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.kinds import RecordKind
+from schemas.enums import RecordKind
 from schemas.reject import Code
 from tests.pipelines.running import call, complaint
-from transforms.live import kafka, pubsub
-from transforms.live.messages import Decoder, Encoding, Message, read
 from transforms.read.options import ReadOptions
+from transforms.stream import sources
+from transforms.stream.sources import Decoder, Encoding, Message, read
 
 SCHEMA = {
     "type": "record",
@@ -36,8 +36,14 @@ SCHEMA = {
         {"name": "urls", "type": {"type": "array", "items": "string"}, "default": []},
     ],
 }
+
+
 AVRO = Decoder(Encoding.AVRO, json.dumps(SCHEMA))
+
+
 CONFLUENT = Decoder(Encoding.AVRO_CONFLUENT, json.dumps(SCHEMA))
+
+
 ROW = {
     "complaint_id": "c1",
     "source_org": "amazon",
@@ -139,11 +145,11 @@ def test_calls_are_read_too():
 def test_a_kafka_record_and_a_pubsub_message_as_messages():
     header = SimpleNamespace(key="source_org", value=b"amazon")
     record = SimpleNamespace(topic="t", partition=3, offset=42, value=b"{}", headers=[header])
-    assert kafka.message_of(record) == Message("kafka:t:3", 42, b"{}", "amazon")
+    assert sources.kafka_message(record) == Message("kafka:t:3", 42, b"{}", "amazon")
     record = SimpleNamespace(topic="t", partition=3, offset=43, value=None, headers=None)
-    assert kafka.message_of(record) == Message("kafka:t:3", 43, b"")
+    assert sources.kafka_message(record) == Message("kafka:t:3", 43, b"")
     name = "projects/p/subscriptions/s"
     one = SimpleNamespace(message_id="123", data=b"{}", attributes={"source_org": "ftc"})
-    assert pubsub.message_of(one, name) == Message("pubsub:s", 123, b"{}", "ftc")
+    assert sources.pubsub_message(one, name) == Message("pubsub:s", 123, b"{}", "ftc")
     other = SimpleNamespace(message_id="", data=b"{}", attributes=None)
-    assert 0 <= pubsub.message_of(other, name).position < 1 << 63
+    assert 0 <= sources.pubsub_message(other, name).position < 1 << 63

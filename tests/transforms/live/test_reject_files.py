@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from transforms.live.reject_files import file_name
+from transforms.stream.snapshots import file_name
 
 
 @given(st.text(), st.integers(0, 10**9))

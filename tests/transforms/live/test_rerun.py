@@ -9,7 +9,7 @@ from apache_beam.transforms.userstate import BagStateSpec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from transforms.live.rerun import Rerun, UnsupportedStepError
+from transforms.stream.in_process import Rerun, UnsupportedStepError
 
 
 class Heard(beam.DoFn):

@@ -8,11 +8,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.transforms.live.made_up_blocks import accepted
-from transforms.live.said import SAID, said, settled, with_words, without_others
-from transforms.scripts.marked import marked
-from transforms.scripts.told import SHOWN
+from transforms.call_scripts.fingerprints import marked
+from transforms.call_scripts.matches import SHOWN
+from transforms.stream.delta import SAID, said, settled, with_words, without_others
 
 PEOPLE = st.integers(1, SHOWN + 2)
+
+
 HEARD = st.lists(st.tuples(st.integers(1, 3), PEOPLE, PEOPLE, st.integers(0, 20)), max_size=60)
 
 

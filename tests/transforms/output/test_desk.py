@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from transforms.output import desk as module
-from transforms.output.desk import JobError, Processes, local_desk
-from transforms.output.files import write_local
+from transforms.write import job_pool as module
+from transforms.write.job_pool import JobError, Processes, local_desk
+from transforms.write.parquet_files import write_local
 
 
 def job(name, size, put):
@@ -121,7 +121,7 @@ def test_nothing_is_written_for_a_run_that_was_given_up(tmp_path):
 
 SLEEPER = """
 import signal, sys
-from transforms.output.desk import local_desk
+from transforms.write.job_pool import local_desk
 from tests.transforms.output.test_desk import waiting
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in the background ignores it
 with local_desk(sys.argv[1], 2) as desk:

@@ -5,7 +5,7 @@ import ctypes
 import numpy as np
 import pyarrow as pa
 
-from transforms.output.memory import give_back
+from transforms.gc_tuning import give_back
 
 
 def test_what_is_in_use_stays():

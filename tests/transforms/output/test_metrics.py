@@ -4,11 +4,11 @@ import apache_beam as beam
 from apache_beam.metrics import MetricsFilter
 from apache_beam.options.pipeline_options import PipelineOptions
 
-from pipelines.batch import build
-from pipelines.options import parse
-from pipelines.plan import make_plan
+from pipelines.batch.options import parse
+from pipelines.batch.pipeline import build
+from pipelines.batch.plan import make_plan
 from tests.pipelines.running import call, complaint, jsonl, whole
-from transforms.output.metrics import COUNTERS, NAMESPACE
+from transforms.counters import COUNTERS, NAMESPACE
 
 
 def test_counters_of_a_run_equal_its_manifest(tmp_path):

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from schemas.manifest import NAME
-from transforms.output import publish as module
-from transforms.output.publish import manifest_bytes, publish, recover, staging_folder
-from transforms.output.write import write_file
+from transforms.write import publish as module
+from transforms.write.publish import manifest_bytes, publish, recover, staging_folder
+from transforms.write.tables import write_file
 
 STEPS = 40
 

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from schemas.tables import ALL, MEMBERS, REJECTS
 from tests.transforms.made_up_tables import rows_of
-from transforms.output import sorting
-from transforms.output.sorting import Sorted, order_of, row_groups
+from transforms.write import parquet_files
+from transforms.write.parquet_files import Sorted, order_of, row_groups
 
 EACH = pytest.mark.parametrize("table", ALL, ids=[table.name for table in ALL])
 
@@ -39,7 +39,7 @@ def test_parts_on_disk_make_the_groups_of_a_sort_in_memory(table, tmp_path_facto
     ]
     small = {"ROW_GROUP": data.draw(st.integers(1, 5)), "STEP": 1, "HELD": 2}
     small |= {"GROUP_BYTES": data.draw(st.sampled_from((0, 20, 60, 1_000)))}
-    with mock.patch.multiple(sorting, **small):
+    with mock.patch.multiple(parquet_files, **small):
         found, count = groups(table, batches, tmp_path_factory.mktemp("parts"), 1)
         expected = list(row_groups(rows, table))
     assert count == rows.num_rows
@@ -53,7 +53,7 @@ def test_many_rows_of_many_parts(tmp_path):
     rows |= {"confidence": [0.5] * 30_000, "bridge": [False] * 30_000}
     batches = pa.Table.from_pydict(rows, MEMBERS.schema).to_batches(max_chunksize=500)
     small = {"ROW_GROUP": 1_000, "STEP": 100, "HELD": 700}
-    with mock.patch.multiple(sorting, **small):
+    with mock.patch.multiple(parquet_files, **small):
         found, _ = groups(MEMBERS, batches, tmp_path, 20_000)
     assert [one for group in found for one in group["entity_id"].to_pylist()] == sorted(ids)
     assert {one.num_rows for one in found} == {1_000}
@@ -69,7 +69,10 @@ def test_long_texts_are_held_and_written_by_their_bytes(tmp_path):
         return order_of(held, table)
 
     small = {"GROUP_BYTES": 1 << 20, "HELD_BYTES": 2 << 20, "STEP_BYTES": 1 << 17}
-    with mock.patch.multiple(sorting, **small), mock.patch.object(sorting, "order_of", noted):
+    with (
+        mock.patch.multiple(parquet_files, **small),
+        mock.patch.object(parquet_files, "order_of", noted),
+    ):
         found, _ = groups(REJECTS, batches, tmp_path, 3 << 20)
         whole = list(row_groups(pa.Table.from_batches(batches), REJECTS))
     assert {one.num_rows for one in found} == {17, 300 % 17}

@@ -13,9 +13,10 @@ from hypothesis import strategies as st
 
 from schemas.tables import ALL, COMPLAINTS, MEMBERS
 from tests.transforms.made_up_tables import rows_of
-from transforms.accounting import Run
-from transforms.output.write import WriteTables, _Place, in_order, parquet_bytes, write_file
-from transforms.shuffle import hash_columns, split
+from transforms.arrow_util import hash_columns
+from transforms.manifest import Run
+from transforms.shuffle import split
+from transforms.write.tables import WriteTables, _Place, in_order, parquet_bytes, write_file
 
 EACH = pytest.mark.parametrize("table", ALL, ids=[table.name for table in ALL])
 

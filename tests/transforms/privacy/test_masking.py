@@ -13,10 +13,9 @@ from schemas.complaint import COMPLAINT
 from tests.transforms.identify.test_phones import EXAMPLES, FORMATS
 from tests.transforms.made_up_records import calls, complaints, number, victims
 from tests.transforms.privacy.test_rejected import rejects
-from transforms.identify.haystack import mask
-from transforms.privacy.masking import suspect_calls, withhold
-from transforms.privacy.rejected import mask_rejects
-from transforms.privacy.rejected_text import mask_reject_raw
+from transforms.redact.records import suspect_calls, withhold
+from transforms.redact.rejects import mask_reject_raw, mask_rejects
+from transforms.text_masking import mask
 
 VICTIM, SUSPECT = "+14156667777", "+18885550123"
 

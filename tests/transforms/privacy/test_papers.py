@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.transforms.made_up_records import complaints, victims
-from transforms.privacy.masking import withhold
-from transforms.privacy.papers import numbers, without_papers
+from transforms.redact.records import withhold
+from transforms.redact.sensitive_text import numbers, without_papers
 
 READ_OUT = [
     "visa 4111 1111 1111 1111 it",
@@ -24,6 +24,8 @@ READ_OUT = [
     "my SIN 046 454 286",
     "my national insurance number is QQ 12 34 56 C",
 ]
+
+
 OTHERS = [
     "call 888-555-0123 or +1 888 555 0123",
     "order 4111 1111 1111 1112",

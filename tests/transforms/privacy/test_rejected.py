@@ -8,9 +8,9 @@ import pytest
 
 from schemas.reject import REJECT, Code
 from tests.transforms.privacy.test_withhold import OWN, VICTIM
-from transforms.privacy.rejected import mask_rejects
-from transforms.read.records import Origin, Record
+from transforms.read.framing import Origin, Record
 from transforms.read.rejects import reject, reject_rows
+from transforms.redact.rejects import mask_rejects
 
 NOTHING = np.empty(0, np.int64)
 

@@ -7,12 +7,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.transforms.made_up_records import victims
-from transforms.identify.haystack import mask, spans
-from transforms.identify.needles import SHORTEST, needles
-from transforms.privacy.searching import holding, masked, may_hold
-from transforms.privacy.sought import Sought
+from transforms.redact.records import Sought, holding, masked, may_hold
+from transforms.text_masking import mask
+from transforms.victims.identifier_matcher import SHORTEST, needles, spans
 
 NUMBERS = ("+12125550123", "+442079460958", "+5491123456789", "+34935779397")
+
+
 WANTED = st.tuples(
     st.lists(
         st.sampled_from(
@@ -31,6 +32,8 @@ WANTED = st.tuples(
         max_size=1,
     ),
 )
+
+
 PIECES = st.sampled_from(
     (
         "212",
@@ -50,6 +53,8 @@ PIECES = st.sampled_from(
         "é",
     )
 )
+
+
 TEXTS = st.none() | st.lists(PIECES, max_size=8).map("".join) | st.text(max_size=12)
 
 

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.transforms.made_up_records import complaints, victims
-from transforms.privacy import unread
-from transforms.privacy.masking import withhold
+from transforms.redact import sensitive_text
+from transforms.redact.records import withhold
 
 OWN = [
     ("my email is ", "jane at gmail com", " and"),
@@ -35,7 +35,7 @@ OWN = [
 
 @pytest.mark.parametrize(("before", "own", "behind"), OWN)
 def test_what_is_like_a_number_or_an_address_goes_whole(before, own, behind):
-    shown = unread.without(pa.array([before + own + behind, None])).to_pylist()
+    shown = sensitive_text.without(pa.array([before + own + behind, None])).to_pylist()
     assert shown == [f"{before}{'#' * len(own)}{behind}", None]
 
 
@@ -49,7 +49,7 @@ def test_what_is_like_a_number_or_an_address_goes_whole(before, own, behind):
     ],
 )
 def test_digits_go_without_their_signs(text, shown):
-    assert unread.without(pa.array([text])).to_pylist() == [shown]
+    assert sensitive_text.without(pa.array([text])).to_pylist() == [shown]
 
 
 @pytest.mark.parametrize(
@@ -71,7 +71,7 @@ def test_digits_go_without_their_signs(text, shown):
     ],
 )
 def test_what_is_not_called_ones_own_stays(text):
-    assert unread.without(pa.array([text])).to_pylist() == [text]
+    assert sensitive_text.without(pa.array([text])).to_pylist() == [text]
 
 
 def test_in_a_transcript_the_number_is_the_callers():
@@ -85,7 +85,7 @@ def test_in_a_transcript_the_number_is_the_callers():
 
 @given(st.text(st.sampled_from("my number email is 0twone@.#\n"), max_size=80))
 def test_every_place_is_within_its_text(text):
-    for start, end in unread.places(text):
+    for start, end in sensitive_text.places(text):
         assert 0 <= start < end <= len(text)
 
 
@@ -100,6 +100,6 @@ WORDS = (
 def test_the_cheap_hint_is_there_wherever_the_true_one_is(text):
     exact, rough = (
         pc.match_substring_regex(pa.array([text]), hint)[0].as_py()
-        for hint in (unread._HINT, unread._ROUGHLY)
+        for hint in (sensitive_text._HINT, sensitive_text._ROUGHLY)
     )
     assert rough or not exact

@@ -7,11 +7,13 @@ import pytest
 from schemas.call import CALL
 from schemas.complaint import COMPLAINT
 from tests.transforms.made_up_records import calls, complaints, number
-from transforms.graph.verdicts import WITHHELD
-from transforms.identify.strays import written_forms
-from transforms.privacy.withhold import kept_calls, kept_complaints
+from transforms.graph.entities import WITHHELD
+from transforms.redact.records import kept_calls, kept_complaints
+from transforms.victims.number_index import written_forms
 
 VICTIM, SUSPECT = "+12024561414", "+18882223344"
+
+
 NOTHING = np.empty(0, np.int64)
 
 

@@ -6,8 +6,9 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from transforms.read.reader import read_shard
-from transforms.read.recognise import ReadOptions, plan
+from transforms.read.detect import plan
+from transforms.read.options import ReadOptions
+from transforms.read.read_records import read_shard
 from transforms.read.shards import SHARD_BYTES, scan
 
 DATA = Path(__file__).resolve().parents[4] / "shared" / "data"

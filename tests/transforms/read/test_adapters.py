@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from schemas.complaint import COMPLAINT_INPUT
 from tests.transforms.read.reading import read
-from transforms.read import fcc, ftc_foia
+from transforms.read.adapters import fcc_complaints, ftc_sentinel
+from transforms.read.adapters.base import join_cells
 from transforms.read.rejects import decode_raw, encode_raw
-from transforms.read.text_rows import join_cells
 
 
 def written(tmp_path, text, name="a.csv"):
@@ -28,13 +28,13 @@ def test_every_minute_of_the_twelve_hour_clock(hour, minute):
     half = "pm" if hour >= 12 else "am"
     wanted = f"{hour:02}:{minute:02}:00"
     for text in (f"{hour % 12 or 12}:{minute:02} {half}", f"{hour:02}:{minute:02}"):
-        assert fcc.clock(text) == wanted
-    assert fcc.clock(f"{hour % 12 or 12}:{minute:02} {half[0].upper()}.m.") == wanted
+        assert fcc_complaints.clock(text) == wanted
+    assert fcc_complaints.clock(f"{hour % 12 or 12}:{minute:02} {half[0].upper()}.m.") == wanted
 
 
 @pytest.mark.parametrize("text", [None, "None", "", "25:00", "1:60 pm", "p.m.", "1:00 xm"])
 def test_what_is_no_time_of_day(text):
-    assert fcc.clock(text) is None
+    assert fcc_complaints.clock(text) is None
 
 
 @pytest.mark.parametrize(
@@ -49,11 +49,11 @@ def test_what_is_no_time_of_day(text):
     ],
 )
 def test_fcc_moments(date, time, wanted):
-    assert fcc.moment(date, time) == wanted
+    assert fcc_complaints.moment(date, time) == wanted
 
 
 def test_fcc_csv(tmp_path):
-    cells = dict.fromkeys(fcc.HEADER, "None") | {
+    cells = dict.fromkeys(fcc_complaints.HEADER, "None") | {
         "Ticket ID": "1",
         "Ticket Created": "08/13/2021 05:01:02 PM +0000",
         "Date of Issue": "08/12/2021",
@@ -61,7 +61,7 @@ def test_fcc_csv(tmp_path):
         "Type of Call or Messge": "Text Message",
         "Caller ID Number": "203-760-1637",
     }
-    text = join_cells(fcc.HEADER) + "\n" + join_cells(list(cells.values())) + "\n"
+    text = join_cells(fcc_complaints.HEADER) + "\n" + join_cells(list(cells.values())) + "\n"
     (row,) = read(written(tmp_path, text))[0]["complaints"]
     assert row["received_at"] == "2021-08-13T17:01:02Z"
     assert row["occurred_at"] == "2021-08-12T18:53:00Z"
@@ -71,6 +71,8 @@ def test_fcc_csv(tmp_path):
 
 
 FCC_PLACE = '"SOUTHBURY, CT 06712\n(41.4, -73.2)"'
+
+
 FCC_TICKETS = st.fixed_dictionaries(
     {
         "id": st.integers(1, 10**8).map(str),
@@ -114,15 +116,15 @@ def fcc_cells(ticket):
     cells = ticket | dates
     return [
         FCC_PLACE if name == "location_1" else join_cells([cells[name] or ""])
-        for name in fcc.FIELDS
+        for name in fcc_complaints.FIELDS
     ]
 
 
 @settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(FCC_TICKETS, min_size=1, max_size=5, unique_by=lambda one: one["id"]), st.randoms())
 def test_both_exports_of_the_fcc_give_the_same_records(tmp_path, tickets, random):
-    order = random.sample(range(len(fcc.HEADER)), len(fcc.HEADER))
-    lines = [[fcc.HEADER[at] for at in order]]
+    order = random.sample(range(len(fcc_complaints.HEADER)), len(fcc_complaints.HEADER))
+    lines = [[fcc_complaints.HEADER[at] for at in order]]
     lines += [[fcc_cells(one)[at] for at in order] for one in tickets]
     text = "\ufeff" + "\r\n".join(",".join(cells) for cells in lines)
     from_csv, _ = read(written(tmp_path, text))
@@ -147,11 +149,11 @@ def test_both_exports_of_the_fcc_give_the_same_records(tmp_path, tickets, random
     ],
 )
 def test_foia_numbers_are_zipped(area, number, extension, wanted):
-    assert ftc_foia.company_numbers(area, number, extension) == wanted
+    assert ftc_sentinel.company_numbers(area, number, extension) == wanted
 
 
 def test_foia_with_an_extension_column(tmp_path):
-    header = [f" {name}" for name in ftc_foia.HEADER_WITH_EXTENSION]
+    header = [f" {name}" for name in ftc_sentinel.HEADER_WITH_EXTENSION]
     row = ["1", "05/28/2014", "A", "ID", "Caf\u00e9", "989", "9414313", "5", "Phone", "9043"]
     text = join_cells(header) + "\n" + join_cells(row)
     found, _ = read(written(tmp_path, text.encode("mac_roman")))

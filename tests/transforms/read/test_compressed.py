@@ -12,6 +12,8 @@ ROWS = [
     json.dumps({"complaint_id": f"{n}", "source_org": "x", "narrative": f"{n * 7919 % 104729}"})
     for n in range(60_000)
 ]
+
+
 DATA = ("\n".join(ROWS) + "\n").encode()
 
 

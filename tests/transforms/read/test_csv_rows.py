@@ -7,10 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.reject import Code
-from transforms.read import csv_rows
-from transforms.read.csv_rows import left_open, parted, records, split_cells
-from transforms.read.lines import lines
-from transforms.read.text_rows import join_cells
+from transforms.read import framing
+from transforms.read.adapters.base import join_cells
+from transforms.read.framing import left_open, lines, parted, records, split_cells
 
 text = st.text(alphabet='ab,"\n', max_size=24)
 
@@ -77,7 +76,7 @@ def test_a_stray_quote_swallows_nothing():
 
 
 def test_a_quoted_cell_may_hold_lines_up_to_the_limit():
-    inner = "\n" * (csv_rows.MAX_OPEN_LINES - 1)
+    inner = "\n" * (framing.MAX_OPEN_LINES - 1)
     (whole,) = cut(f'"{inner}",b\n')
     assert split_cells(whole.data.decode()) == [inner, "b"]
     assert cut(f'"{inner}\n",b\n')[0].fault == Code.BROKEN_CSV

@@ -6,17 +6,21 @@ import random
 import pytest
 
 from tests.transforms.read.reading import COMPRESS, read
-from transforms.read import asterisk, fcc, ftc_dnc, ftc_foia
-from transforms.read.errors import InputError
-from transforms.read.text_rows import join_cells
+from transforms.read.adapters import asterisk_cdr, fcc_complaints, ftc_do_not_call, ftc_sentinel
+from transforms.read.adapters.base import join_cells
+from transforms.read.options import InputError
 
 SAMPLES = {
     "jsonl": b'{"complaint_id":"1","received_at":"x","payments":[{"amount":1.5}]}\n' * 20,
     "array": b"[" + b",".join([b'{"complaint_id":"1","urls":["a,{}"]}'] * 20) + b"]",
-    "dnc": "\r\n".join([join_cells(ftc_dnc.HEADER), *["1,2,3,4,5,6,7,Y"] * 20]).encode(),
-    "foia": "\n".join([join_cells(ftc_foia.HEADER), *['1,2,3,4,"I,S",6|7,8|,9,0'] * 20]).encode(),
+    "dnc": "\r\n".join([join_cells(ftc_do_not_call.HEADER), *["1,2,3,4,5,6,7,Y"] * 20]).encode(),
+    "foia": "\n".join(
+        [join_cells(ftc_sentinel.HEADER), *['1,2,3,4,"I,S",6|7,8|,9,0'] * 20]
+    ).encode(),
     "fcc": b'[{"id":"1","issue_date":"x","caller_id_number":"None"}]',
-    "fcc csv": "\n".join([join_cells(fcc.HEADER), *[",".join("abcdefghijklmn")] * 9]).encode(),
+    "fcc csv": "\n".join(
+        [join_cells(fcc_complaints.HEADER), *[",".join("abcdefghijklmn")] * 9]
+    ).encode(),
     "csv": b"complaint_id,source_org,received_at,urls\n" + b'1,x,t,"[""a""]"\n' * 20,
 }
 
@@ -68,4 +72,4 @@ def test_no_row_of_a_call_log_is_lost_to_a_stray_quote(tmp_path):
     assert [one["position"] for one in found["calls"]] == [1, 3, 4]
     assert [one["code"] for one in found["rejects"]] == ["broken_csv"]
     assert {one["trunk"] for one in found["calls"]} == {"trunk"}
-    assert len(asterisk.HEADER) == 18
+    assert len(asterisk_cdr.HEADER) == 18

@@ -6,10 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.reject import Code
-from transforms.read import json_array
-from transforms.read.json_array import elements
-from transforms.read.records import MAX_ROW_BYTES
-from transforms.read.streams import DamagedStreamError
+from transforms.read import framing
+from transforms.read.files import DamagedStreamError
+from transforms.read.framing import MAX_ROW_BYTES, elements
 
 objects = st.lists(
     st.dictionaries(
@@ -66,7 +65,7 @@ def test_an_array_that_is_cut_ends_in_one_fault():
 
 
 def test_a_huge_element_is_refused_in_bounded_memory(monkeypatch):
-    monkeypatch.setattr(json_array, "MAX_ROW_BYTES", 1_000)
+    monkeypatch.setattr(framing, "MAX_ROW_BYTES", 1_000)
     data = b'[{"a":1},{"b":"' + b"x" * 5_000 + b'"},{"c":2}]'
     found = list(elements(blocks_of(data, 300)))
     assert found[0].data == b'{"a":1}'

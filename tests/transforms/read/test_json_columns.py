@@ -7,19 +7,23 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from schemas.kinds import RecordKind
-from transforms.read import json_columns, jsonl
-from transforms.read.records import Origin, Record
+from schemas.enums import RecordKind
+from transforms.read.adapters import contract_json
+from transforms.read.framing import Origin, Record
 
 TEXT = (
     st.none()
     | st.text(max_size=5)
     | st.sampled_from(("", "\u0000", "é\u2028", "\U0001f600", '"\\'))
 )
+
+
 NUMBER = st.sampled_from(
     ("0", "-0", "62", "-7", "007", "1.50", "1e3", "1E400", "NaN", '"12.5"', '"x"', "null",
      "9223372036854775807", "9223372036854775808", "true")
 )  # fmt: skip
+
+
 ODD = st.sampled_from(
     (
         b"",
@@ -81,7 +85,9 @@ def records(lines):
 
 
 def carefully(kind, rows):
-    return jsonl.read_objects(origin(kind), rows, [jsonl._parsed(one.data) for one in rows])
+    return contract_json.read_objects(
+        origin(kind), rows, [contract_json._parsed(one.data) for one in rows]
+    )
 
 
 @given(st.lists(objects() | objects() | objects() | ODD, max_size=4))
@@ -90,7 +96,7 @@ def carefully(kind, rows):
 @example([b'{"loss_amount":1}', b'{"loss_amount":-0}'])
 def test_both_parsers_agree_on_every_row(lines):
     rows = records(lines)
-    batch, rejects = jsonl.read(origin(RecordKind.COMPLAINT), rows)
+    batch, rejects = contract_json.read(origin(RecordKind.COMPLAINT), rows)
     expected, refused = carefully(RecordKind.COMPLAINT, rows)
     assert rejects == refused
     assert batch.to_pylist() == expected.to_pylist()
@@ -101,7 +107,7 @@ def test_both_parsers_agree_on_every_row(lines):
 @pytest.mark.parametrize("amount", ["62", '"62"', "null"])
 def test_plain_rows_do_take_the_fast_way(amount):
     line = f'{{"call_id":"c","started_at":"2026-01-01T00:00:00Z","duration_seconds":{amount}}}'
-    found = json_columns.columns(RecordKind.CALL, records([line.encode()] * 3))
+    found = contract_json.plain_columns(RecordKind.CALL, records([line.encode()] * 3))
     assert found is not None
     assert found["duration_seconds"].to_pylist() == [json.loads(amount) and "62"] * 3
     assert found["duration_seconds"].type == pa.string()
@@ -110,4 +116,4 @@ def test_plain_rows_do_take_the_fast_way(amount):
 @pytest.mark.parametrize("line", [b'{"strange":1}', b'{"call_id":"\\ud800"}', b'{"call_id":1}'])
 def test_one_row_that_is_not_plain_sends_all_the_careful_way(line):
     rows = records([b'{"call_id":"c"}', line])
-    assert json_columns.columns(RecordKind.CALL, rows) is None
+    assert contract_json.plain_columns(RecordKind.CALL, rows) is None

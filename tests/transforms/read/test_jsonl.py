@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.kinds import RecordKind
-from transforms.read import jsonl
-from transforms.read.json_value import MAX_DEPTH, BrokenJsonError, parse, parse_exact
-from transforms.read.records import Origin, Record
+from schemas.enums import RecordKind
+from transforms.read.adapters import contract_json
+from transforms.read.framing import Origin, Record
+from transforms.read.json_values import MAX_DEPTH, BrokenJsonError, parse, parse_exact
 
 ORIGIN = Origin("a.jsonl", "jsonl", RecordKind.COMPLAINT)
 
@@ -18,7 +18,7 @@ ORIGIN = Origin("a.jsonl", "jsonl", RecordKind.COMPLAINT)
 def read(*lines, kind=RecordKind.COMPLAINT, source_org=None):
     origin = Origin("a.jsonl", "jsonl", kind)
     records = [Record(n, line, len(line)) for n, line in enumerate(lines, 1)]
-    batch, rejects = jsonl.read(origin, records, source_org)
+    batch, rejects = contract_json.read(origin, records, source_org)
     batch.validate(full=True)
     return batch.to_pylist(), rejects
 

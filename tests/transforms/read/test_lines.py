@@ -5,10 +5,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from schemas.reject import Code
-from transforms.read import lines as module
-from transforms.read.lines import lines
-from transforms.read.records import HELD_BYTES, MAX_ROW_BYTES
-from transforms.read.streams import DamagedStreamError
+from transforms.read import framing as module
+from transforms.read.files import DamagedStreamError
+from transforms.read.framing import HELD_BYTES, MAX_ROW_BYTES, lines
 
 pieces = st.lists(st.binary(max_size=6).map(lambda b: b.replace(b"\0", b"\n")), max_size=8)
 

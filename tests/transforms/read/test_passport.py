@@ -7,19 +7,23 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.kinds import RecordKind
+from schemas.enums import RecordKind
 from tests.transforms.made_up_records import calls
-from transforms.identify.evidence import call_evidence
-from transforms.identify.sightings import call_sightings
-from transforms.identify.stated import stated
-from transforms.privacy.masking import suspect_calls
-from transforms.privacy.rejected_text import mask_reject_raw
-from transforms.read.passport import read
-from transforms.read.records import Origin, Record
-from transforms.validate.calls import validate_calls
+from transforms.extract.evidence import call_evidence
+from transforms.extract.fields import call_sightings
+from transforms.read.adapters.shaken_passport import read
+from transforms.read.framing import Origin, Record
+from transforms.redact.records import suspect_calls
+from transforms.redact.rejects import mask_reject_raw
+from transforms.validate import validate_calls
+from transforms.victims.stated_numbers import stated
 
 ORIGIN = Origin("a", "passport", RecordKind.CALL)
+
+
 HEADER = {"alg": "ES256", "ppt": "shaken", "typ": "passport", "x5u": "https://x/y.pem"}
+
+
 CLAIMS = {
     "attest": "A",
     "dest": {"tn": ["12155550131"]},

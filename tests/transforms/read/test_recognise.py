@@ -8,14 +8,25 @@ import pyarrow.parquet as pq
 import pytest
 
 from tests.transforms.read.reading import COMPRESS
-from transforms.read import asterisk, contract_csv, fcc, ftc_dnc, ftc_foia, transcripts
-from transforms.read.errors import InputError
+from transforms.read.adapters import (
+    asterisk_cdr,
+    contract_csv,
+    fcc_complaints,
+    ftc_do_not_call,
+    ftc_sentinel,
+    ftc_transcripts,
+)
+from transforms.read.adapters.base import join_cells
+from transforms.read.detect import plan
 from transforms.read.files import labels, match
-from transforms.read.recognise import ReadOptions, plan
-from transforms.read.text_rows import join_cells
+from transforms.read.options import InputError, ReadOptions
 
 COMPLAINT = b'{"complaint_id":"1","source_org":"x","received_at":"2024-01-01T00:00:00Z"}\n'
+
+
 CALL = b'{"call_id":"1","source_org":"x","started_at":"2024-01-01T00:00:00Z"}\n'
+
+
 CDR = '"","1","2","hq","","SIP/a-1","","Dial","","2017-06-20 09:49:22","","",10,0,"","","1.0",""\n'
 
 
@@ -50,17 +61,17 @@ def written(tmp_path, data, name="data"):
         (b'{"narrative":"' + b"x" * 100_000, False, "jsonl"),
         (b"[" + COMPLAINT + b"]", False, "json"),
         (b'[{"caller_id_number":"1","issue_date":"2"}]', False, "fcc"),
-        (join_cells(fcc.HEADER) + "\n", False, "fcc"),
-        (join_cells(ftc_dnc.HEADER) + "\r\n", False, "ftc-dnc"),
-        (join_cells(ftc_dnc.HEADER).upper() + "\n", False, "ftc-dnc"),
-        (join_cells(ftc_foia.HEADER), False, "ftc-foia"),
-        (join_cells(ftc_foia.HEADER_WITH_EXTENSION), False, "ftc-foia"),
-        (join_cells(transcripts.HEADER), False, "transcripts"),
+        (join_cells(fcc_complaints.HEADER) + "\n", False, "fcc"),
+        (join_cells(ftc_do_not_call.HEADER) + "\r\n", False, "ftc-dnc"),
+        (join_cells(ftc_do_not_call.HEADER).upper() + "\n", False, "ftc-dnc"),
+        (join_cells(ftc_sentinel.HEADER), False, "ftc-foia"),
+        (join_cells(ftc_sentinel.HEADER_WITH_EXTENSION), False, "ftc-foia"),
+        (join_cells(ftc_transcripts.HEADER), False, "transcripts"),
         ("complaint_id,source_org,received_at\n1,x,y\n", False, "csv"),
         ("call_id,source_org,started_at\n", True, "csv"),
         (CDR, True, "asterisk"),
         ("broken\n" + CDR, True, "asterisk"),
-        (join_cells(asterisk.HEADER) + "\n", True, "asterisk"),
+        (join_cells(asterisk_cdr.HEADER) + "\n", True, "asterisk"),
         ('{"identity":"x"}\n', True, "passport"),
         ("Identity: eyJh.eyJi.c;info=<x>\n", True, "passport"),
         (b"", False, "empty"),
@@ -82,7 +93,7 @@ def test_formats_are_told_by_their_head(tmp_path, data, calls, wanted):
         (COMPLAINT, True, "give it with --complaints"),
         (CALL, False, "give it with --calls"),
         (CDR, False, "give it with --calls"),
-        (join_cells(ftc_dnc.HEADER), True, "give it with --complaints"),
+        (join_cells(ftc_do_not_call.HEADER), True, "give it with --complaints"),
         ("call_id,source_org,started_at\n", False, "give it with --calls"),
         ("complaint_id,source_org,narrative\n", False, "missing columns received_at"),
         ("complaint_id,source_org,received_at,url,url\n", False, "two columns of one name"),

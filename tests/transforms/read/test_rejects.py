@@ -3,12 +3,12 @@
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from schemas.kinds import RecordKind
+from schemas.enums import RecordKind
 from schemas.reject import REJECT, Code
 from tests.transforms.read.reading import read
-from transforms.read import asterisk, ftc_foia
+from transforms.read.adapters import asterisk_cdr, ftc_sentinel
+from transforms.read.adapters.base import join_cells
 from transforms.read.rejects import Reject, reject_rows
-from transforms.read.text_rows import join_cells
 
 
 def one(position, format_, raw, kind=RecordKind.COMPLAINT, size=None):
@@ -22,14 +22,14 @@ def fed_back(tmp_path, rejects, **how):
 
 
 def test_each_row_is_read_by_its_own_adapter(tmp_path):
-    foia = join_cells(ftc_foia.HEADER_WITH_EXTENSION)
+    foia = join_cells(ftc_sentinel.HEADER_WITH_EXTENSION)
     rejects = [
         one(1, "jsonl", b'{"complaint_id":"1"}'),
         one(2, "ftc-dnc", b"1,a,b,c,d,e,f,Y"),
         one(3, f"ftc-foia:{foia}", b"1,05/28/2014,A,ID,Caf\x8e,989,9414313,5,Phone,9043"),
         one(4, "csv:received_at,complaint_id", b"t,9"),
         one(5, "fcc", b'{"id":"7"}'),
-        one(6, "asterisk", b",".join([b"x"] * len(asterisk.HEADER)), RecordKind.CALL),
+        one(6, "asterisk", b",".join([b"x"] * len(asterisk_cdr.HEADER)), RecordKind.CALL),
         one(7, "nonsense", b"x"),
         one(8, "asterisk", b"x"),
         one(9, "jsonl", b'{"complaint_id":"' + b"x" * 70_000, size=70_017),

@@ -10,10 +10,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.transforms.read.reading import read
-from transforms.read.recognise import ReadOptions, plan
+from transforms.read.detect import plan
+from transforms.read.options import ReadOptions
 from transforms.read.shards import scan
 
 once_a_test = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
+
 
 json_lines = st.lists(
     st.sampled_from(
@@ -21,6 +23,8 @@ json_lines = st.lists(
     ),
     max_size=12,
 )
+
+
 csv_lines = st.lists(
     st.sampled_from(["a,b,c", '"a,b', 'x",y', 'a,"b ""q""",c', "", 'a,b,"', '"a\nb",c,d', "é"]),
     max_size=14,

@@ -7,8 +7,9 @@ import pytest
 from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.testing.util import assert_that, equal_to
 
-from transforms.read.recognise import ReadOptions, plan
-from transforms.read.transform import ReadRecords
+from transforms.read.detect import plan
+from transforms.read.options import ReadOptions
+from transforms.read.read_records import ReadRecords
 
 
 def positions(batch):

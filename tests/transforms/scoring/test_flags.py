@@ -1,4 +1,4 @@
-from transforms.scoring.flags import Flags, flags
+from transforms.clustering_metrics import Flags, flags
 
 
 def test_precision_counts_what_serves_two_and_recall_what_serves_three():

@@ -5,9 +5,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from transforms.scoring.baselines import MOST_LINKS, baselines
-from transforms.scoring.intervals import _contributions, intervals
-from transforms.scoring.metrics import bcubed, contingency, pairwise
+from transforms.clustering_metrics import (
+    MOST_LINKS,
+    _contributions,
+    baselines,
+    bcubed,
+    contingency,
+    intervals,
+    pairwise,
+)
 
 LABELS = st.lists(st.tuples(st.integers(0, 5), st.integers(0, 5)), min_size=1, max_size=30)
 

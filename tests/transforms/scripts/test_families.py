@@ -9,10 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.transforms.scripts.texts import OTHER, SCRIPT, complaints, own
-from transforms.scripts.families import COUNTED, HEARD, counted
-from transforms.scripts.heard import families_of
-from transforms.scripts.marked import MARKED, marked
-from transforms.scripts.told import held
+from transforms.call_scripts.families import COUNTED, HEARD, counted, families_of
+from transforms.call_scripts.fingerprints import MARKED, marked
+from transforms.call_scripts.matches import held
 
 
 def families(texts, victims=()):

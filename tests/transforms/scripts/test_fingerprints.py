@@ -3,8 +3,8 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from transforms.scripts.fingerprints import SHINGLE, WINDOW, fingerprints
-from transforms.scripts.words import words
+from transforms.call_scripts.fingerprints import SHINGLE, WINDOW, fingerprints
+from transforms.call_scripts.tokens import words
 
 TEXTS = st.lists(
     st.lists(st.sampled_from("abcdef"), max_size=14).map(" ".join), min_size=1, max_size=4
@@ -45,6 +45,8 @@ def test_the_smallest_of_every_window_is_kept(texts):
 
 
 AROUND = st.tuples(*[st.lists(st.sampled_from("uvwxyz"), max_size=5) for _ in range(4)])
+
+
 PASSAGE = st.lists(st.sampled_from("abcdefgh"), min_size=SHINGLE + WINDOW - 1, max_size=12)
 
 

@@ -4,13 +4,12 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from schemas.kinds import Role
+from schemas.enums import Role
 from tests.transforms.scripts.texts import SCRIPT, complaints, own
-from transforms.scripts.heard import families_of
-from transforms.scripts.marked import MARKED, marked, marks
-from transforms.scripts.spelt import GAP
-from transforms.scripts.told import SHOWN, told, told_unread
-from transforms.scripts.worded import worded
+from transforms.call_scripts.families import families_of
+from transforms.call_scripts.fingerprints import MARKED, marked, marks, worded
+from transforms.call_scripts.matches import SHOWN, told, told_unread
+from transforms.call_scripts.tokens import GAP
 
 
 def evidence(texts, victims=()):

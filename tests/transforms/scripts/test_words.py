@@ -5,8 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from xxhash import xxh3_64_intdigest
 
-from transforms.scripts.spelt import LONGEST, NUMBER, spelt
-from transforms.scripts.words import words
+from transforms.call_scripts.tokens import LONGEST, NUMBER, spelt, words
 
 
 def said(text):

@@ -9,13 +9,13 @@ from hypothesis import given, settings
 
 from schemas.call import CALL_ACCEPTED, CALL_LOOSE
 from schemas.complaint import COMPLAINT_ACCEPTED, COMPLAINT_LOOSE
-from schemas.kinds import Stage
+from schemas.enums import Stage
 from schemas.reject import REJECT, Code
 from tests.transforms.made_up_loose import CALL_ROWS, COMPLAINT_ROWS, call, complaint
-from transforms.validate.calls import validate_calls
-from transforms.validate.complaints import validate_complaints
+from transforms.validate import validate_calls, validate_complaints
 
 AS_OF = datetime(2024, 6, 1, tzinfo=UTC)
+
 
 COMPLAINT_FAULTS = [
     ("complaint_id", None, Code.MISSING_FIELD),
@@ -48,6 +48,8 @@ COMPLAINT_FAULTS = [
     ("payments", [{"amount": "1"}, {"amount": "Infinity"}], Code.BAD_AMOUNT),
     ("phone_numbers", [{"raw": "1", "role": "customer"}], Code.BAD_VALUE),
 ]
+
+
 CALL_FAULTS = [
     ("call_id", None, Code.MISSING_FIELD),
     ("source_org", "", Code.MISSING_FIELD),

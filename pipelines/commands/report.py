@@ -1,0 +1,122 @@
+"""`ringtrace report RUN`: where the report of a run is; write it anew, or for a reader outside."""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import sys
+import webbrowser
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipelines import run_folder
+from pipelines.options import UsageError
+from reports import disclosure_control
+from reports.export import whole_graph
+from reports.html import site
+from schemas.manifest import Manifest
+from transforms.write.job_pool import JobError, local_desk
+
+INDEX = "report/index.html"
+
+
+NODES = whole_graph.NODES_FILE
+
+
+@dataclass(frozen=True)
+class Limit:
+    """How many, None for all."""
+
+    most: int | None
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the flags of `ringtrace report` on `parser`."""
+    parser.add_argument("run", metavar="RUN", help="folder of a finished run")
+    parser.add_argument("--open", action="store_true", help="open it in the web browser")
+    parser.add_argument(
+        "--redact",
+        action="store_true",
+        help="for a reader outside: no narratives, no record ids, nothing that analysts wrote, "
+        "small counts hidden",
+    )
+    parser.add_argument(
+        "--output", metavar="DIR", help="write it here instead (RUN-redacted with --redact)"
+    )
+    parser.add_argument(
+        "--pages",
+        type=_limit,
+        metavar="N|all",
+        help="clusters with a page of their own, by priority, and of one that are described on "
+        f"shared pages (default {site.PAGES})",
+    )
+    parser.add_argument(
+        "--suppress-below",
+        type=int,
+        metavar="N",
+        help="hide counts of victims by country below N "
+        f"(default 0; {disclosure_control.SUPPRESS_BELOW} with --redact)",
+    )
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Say where the report is, having written it where anything about it was asked for.
+
+    The report inside a run is never rewritten: the manifest vouches for its bytes.
+
+    Raises:
+        UsageError: if RUN is no finished run, or DIR holds something.
+    """
+    source = Path(arguments.run)
+    manifest = run_folder.manifest(source)
+    changed = (arguments.output, arguments.pages, arguments.suppress_below)
+    if not arguments.redact and changed == (None,) * 3:
+        index = source / INDEX
+        if not index.is_file():
+            raise UsageError(f"{source}: has no {INDEX}; write one with --output DIR")
+    else:
+        if not (arguments.output or arguments.redact):
+            raise UsageError("--pages and --suppress-below need --output DIR")
+        redacted = source.resolve().with_name(f"{source.resolve().name}-redacted")
+        index = _write(arguments, source, manifest, Path(arguments.output or redacted)) / INDEX
+    sys.stdout.write(f"{index}\n")
+    if arguments.open:
+        webbrowser.open(index.resolve().as_uri())
+    return 0
+
+
+def _write(arguments: argparse.Namespace, source: Path, manifest: Manifest, out: Path) -> Path:
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise UsageError(f"{out}: exists and is not an empty folder; name a new one")
+    floor = arguments.suppress_below
+    if floor is None:
+        floor = disclosure_control.SUPPRESS_BELOW if arguments.redact else 0
+    nodes, made = source / NODES, not out.exists()
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        with local_desk(str(out)) as desk:
+            site.write(
+                str(source),
+                manifest,
+                desk,
+                pages=site.PAGES if arguments.pages is None else arguments.pages.most,
+                redact=arguments.redact,
+                suppress_below=floor,
+                # Another report of a run keeps the places of its pictures.
+                before=str(nodes) if nodes.is_file() else None,
+            )
+    except (OSError, JobError) as error:
+        if made:
+            shutil.rmtree(out, ignore_errors=True)
+        if isinstance(error, JobError):
+            raise UsageError(f"{out}: {error}") from None
+        raise UsageError(f"{error.filename or out}: {error.strerror}") from None
+    return out
+
+
+def _limit(text: str) -> Limit:
+    if text == "all":
+        return Limit(None)
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"{text!r} is neither a number nor 'all'")
+    return Limit(int(text))

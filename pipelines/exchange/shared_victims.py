@@ -1,0 +1,128 @@
+"""Signed counts of shared victims, held against the cluster that a referral is of."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+from pipelines import key_store
+from pipelines.exchange import overlap, signed_files
+from pipelines.exchange.overlap import RESULT
+from pipelines.options import UsageError
+from reports.exchange import read_offer, victim_overlap
+from reports.exchange.read_offer import OfferError
+from reports.exchange.victim_overlap import LetterError
+from reports.html.joint_page import digest
+from reports.referral.case import Shared
+from schemas.manifest import Manifest
+from schemas.overlap import Result
+
+_NOT_COUNTED = "is no count that was made here; `ringtrace exchange overlap count` makes one"
+
+
+@dataclass(frozen=True)
+class Counted:
+    """A count that was made here: the letter, and the cluster that it was about."""
+
+    path: Path
+    result: Result
+    signer: str
+    letter: bytes
+    signature: bytes
+    cluster_id: str
+    members: list[str]
+
+
+def counted(given: str, key: Ed25519PublicKey, offers: Sequence[tuple[str, str]]) -> Counted:
+    """The signed count at `given`; `offers` are the senders and digests that a run is joined with.
+
+    Raises:
+        UsageError: for one that another key signed, that is about no cluster or another offer, or
+            that was not made here.
+    """
+    path, content, signature = signed_files.read_signed(given, (RESULT,))
+    try:
+        _, signer = read_offer.signer_of(content, signature, {"own": [key]})
+        result = victim_overlap.read(Result, content, read_offer.sender_of(content))
+    except (OfferError, LetterError) as error:
+        raise UsageError(f"{path}: {error}") from None
+    if result.about.offer is None:
+        raise UsageError(f"{path}: is about all victims, not about a cluster; ask with --run")
+    if (result.recipient, result.about.offer) not in offers:
+        raise UsageError(f"{path}: is about an offer that this run was not joined with")
+    kept = overlap.read_state(overlap.result_state_path(result.session), path, _NOT_COUNTED)
+    if kept.get("result") != hashlib.sha256(content).hexdigest():
+        raise UsageError(f"{path}: {_NOT_COUNTED}")
+    return Counted(path, result, signer, content, signature, kept["cluster_id"], kept["members"])
+
+
+def read(
+    paths: Sequence[str],
+    key: Ed25519PublicKey,
+    manifest: Manifest,
+    cluster_id: str,
+    members: list[str],
+) -> list[Shared]:
+    """The counts in `paths` for a referral of one cluster, by organisation.
+
+    Raises:
+        UsageError: for one that does not hold, is not about this cluster, or is there twice.
+    """
+    offers: Any = manifest["options"].get("offers") or []
+    taken = [(one["sender"], one["sha256"]) for one in offers]
+    found: dict[str, Shared] = {}
+    for one in (counted(path, key, taken) for path in paths):
+        if one.cluster_id != cluster_id:
+            raise UsageError(f"{one.path}: is about another cluster than {cluster_id}")
+        if one.members != sorted(members):
+            raise UsageError(f"{one.path}: {cluster_id} has other members since; ask anew")
+        org = one.result.recipient
+        if org in found:
+            raise UsageError(f"{one.path}: counts {org} twice; give the newest alone")
+        found[org] = Shared(
+            organisation=org,
+            by=one.result.by,
+            shared=one.result.shared,
+            floor=one.result.floor,
+            day=one.result.issued_at,
+            signer=one.signer,
+            letter=one.letter,
+            signature=one.signature,
+        )
+    return [found[org] for org in sorted(found)]
+
+
+def for_join(
+    paths: Sequence[str], key: str | None, offers: Sequence[tuple[str, str]]
+) -> list[dict[str, Any]]:
+    """The counts in `paths` as the manifest of a joint run keeps them, for its pages.
+
+    Raises:
+        UsageError: for one that does not hold.
+    """
+    if not paths:
+        return []
+    public = key_store.own_key(key, make=False).public_key()
+    return sorted((_told(counted(path, public, offers)) for path in paths), key=_place)
+
+
+def _place(one: dict[str, Any]) -> tuple[str, str, str]:
+    return one["cluster_id"], one["organisation"], one["sha256"]
+
+
+def _told(one: Counted) -> dict[str, Any]:
+    return {
+        "by": one.result.by,
+        "cluster_id": one.cluster_id,
+        "counted_at": one.result.issued_at,
+        "floor": one.result.floor,
+        "members": digest(one.members),
+        "organisation": one.result.recipient,
+        "sha256": hashlib.sha256(one.letter).hexdigest(),
+        "shared": one.result.shared,
+    }

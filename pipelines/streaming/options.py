@@ -1,0 +1,342 @@
+"""The flags of `ringtrace stream`: where records come from, what is told of them, and where.
+
+The flags of `ringtrace stream` for Kafka and Pub/Sub.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NoReturn
+
+from pipelines.options import (
+    EPILOG,
+    LOCAL_RUNNER,
+    StrictParser,
+    UsageError,
+    add_reading,
+    moment,
+    with_config,
+    with_runner,
+)
+from schemas.enums import EntityKind
+from transforms.alerts.sinks import check_url
+
+LONGEST_LIFE = 36_500
+
+
+@dataclass(frozen=True)
+class StreamOptions:
+    """What one stream was asked to do."""
+
+    source: str
+    """watch, kafka or pubsub."""
+    watch: str | None
+    output: str
+    stop_after_idle: float | None
+    every: int
+    snapshot_every: int
+    keep: Mapping[str, int]
+    alert_records: int
+    alert_hours: int
+    referred: str | None
+    webhook: str | None
+    kafka_servers: str | None
+    kafka_complaints: tuple[str, ...]
+    kafka_calls: tuple[str, ...]
+    kafka_alerts: str | None
+    kafka_group: str
+    kafka_commit: str | None
+    kafka_start: str
+    kafka_timestamps: str
+    kafka_config: str | None
+    kafka_expansion: str | None
+    pubsub_complaints: str | None
+    pubsub_calls: str | None
+    pubsub_alerts: str | None
+    pubsub_id_label: str | None
+    pubsub_timestamp_attribute: str | None
+    encoding: str
+    avro_schema: str | None
+    known_legitimate: tuple[str, ...]
+    previous: str | None
+    decisions: str | None
+    weights: str | None
+    complaints_format: str | None
+    calls_format: str | None
+    calls_direction: str | None
+    source_org: str | None
+    passport_keys: tuple[str, ...]
+    shards: int
+    no_wait: bool
+    debug: bool
+    beam: tuple[str, ...]
+
+    @property
+    def local(self) -> bool:
+        """Whether the stream is a process on this machine, with its state on disk."""
+        return f"--runner={LOCAL_RUNNER}" in self.beam
+
+
+def seconds(text: str) -> int:
+    """A whole number of seconds from 1 to a week."""
+    if not text.isdecimal() or not 1 <= int(text) <= 604_800:
+        raise argparse.ArgumentTypeError(f"'{text}' is not a whole number from 1 to 604800")
+    return int(text)
+
+
+def at_least_two(text: str) -> int:
+    """A whole number from 2 to 100,000."""
+    if not text.isdecimal() or not 2 <= int(text) <= 100_000:
+        raise argparse.ArgumentTypeError(f"'{text}' is not a whole number from 2 to 100000")
+    return int(text)
+
+
+def life(text: str) -> str:
+    """`KIND=DAYS`, as it was given."""
+    kind, _, days = text.partition("=")
+    if kind not in tuple(EntityKind) or not days.isdecimal() or not 1 <= int(days) <= LONGEST_LIFE:
+        raise argparse.ArgumentTypeError(
+            f"'{text}' is not KIND=DAYS, such as phone=90; kinds: {', '.join(EntityKind)}"
+        )
+    return text
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The flags of `ringtrace stream`."""
+    parser.add_argument(
+        "--watch",
+        metavar="DIR",
+        help="a folder whose complaints/ and calls/ are watched for files, on this machine",
+    )
+    parser.add_argument("--output", metavar="DIR", help="folder of alerts, snapshots and rejects")
+    parser.add_argument(
+        "--stop-after-idle",
+        type=seconds,
+        metavar="SECONDS",
+        help="write a last snapshot and end when nothing has come for so long",
+    )
+    parser.add_argument(
+        "--every",
+        type=seconds,
+        default=10,
+        metavar="SECONDS",
+        help="least time between two looks at the evidence as a whole (default: 10)",
+    )
+    parser.add_argument(
+        "--snapshot-every",
+        type=seconds,
+        default=3600,
+        metavar="SECONDS",
+        help="least time between two snapshots (default: 3600)",
+    )
+    parser.add_argument(
+        "--keep",
+        type=life,
+        nargs="+",
+        action="extend",
+        default=[],
+        metavar="KIND=DAYS",
+        help="for how long a kind of identifier counts, such as phone=90",
+    )
+    add_alerts(parser)
+    add_queues(parser)
+    add_reading(parser)
+
+
+def add_alerts(parser: argparse.ArgumentParser) -> None:
+    """The flags that say what raises an alert and who is told."""
+    parser.add_argument(
+        "--alert-records",
+        type=at_least_two,
+        default=5,
+        metavar="N",
+        help="records of one identifier within the window that raise an alert (default: 5)",
+    )
+    parser.add_argument(
+        "--alert-hours",
+        type=seconds,
+        default=24,
+        metavar="HOURS",
+        help="the window of --alert-records (default: 24)",
+    )
+    parser.add_argument(
+        "--referred",
+        metavar="FILE",
+        help="CSV cluster_id,referred_at of clusters to watch for new activity",
+    )
+    parser.add_argument(
+        "--webhook", metavar="URL", help="also post each alert there as JSON; https, or localhost"
+    )
+
+
+def parse(arguments: Sequence[str], prog: str = "ringtrace stream") -> StreamOptions:
+    """Command line to options.
+
+    Raises:
+        UsageError: for an unknown flag, a bad value, or no source or --output.
+    """
+    parser = StrictParser(prog=prog, description=__doc__.partition("\n")[0], epilog=EPILOG)
+    add_arguments(parser)
+    fields, flags = with_config(parser, arguments)
+    source = check_queues(fields, parser.error)
+    if not fields["output"]:
+        parser.error("give --output")
+    if fields["webhook"] and (problem := check_url(fields["webhook"])):
+        parser.error(f"--webhook: {problem}")
+    named = any(flag.partition("=")[0] == "--runner" for flag in flags)
+    if source == "watch" or (source == "kafka" and not named):
+        flags = _local(flags)
+        if fields["encoding"] != "json":
+            parser.error("--encoding: json alone, unless --runner names an engine")
+    elif not named:
+        parser.error("give --runner=DataflowRunner: Pub/Sub is read there alone")
+    elif fields["stop_after_idle"] is not None:
+        parser.error("--stop-after-idle: not with --runner; drain the job instead")
+    return StreamOptions(**fields | {"keep": _days(fields["keep"])}, source=source, beam=flags)
+
+
+def _local(flags: tuple[str, ...]) -> tuple[str, ...]:
+    flags = with_runner(flags, LOCAL_RUNNER)
+    if f"--runner={LOCAL_RUNNER}" not in flags:
+        raise UsageError(
+            f"--watch: runs on this machine alone, with --runner={LOCAL_RUNNER}; for another "
+            "runner let the records come from Kafka or Pub/Sub"
+        )
+    return flags
+
+
+def _days(given: Sequence[str]) -> dict[str, int]:
+    pairs: list[tuple[str, Any]] = [tuple(one.split("=")) for one in given]  # type: ignore[misc]
+    return {kind: int(days) for kind, days in pairs}
+
+
+QUEUES = ("kafka", "pubsub")
+
+
+TIMESTAMPS = {"processing": "ProcessingTime", "create": "CreateTime", "append": "LogAppendTime"}
+"""What `--kafka-timestamps` takes, as Beam names it."""
+
+
+_NAME = r"[A-Za-z0-9._-]{1,249}"
+"""A Kafka topic or group."""
+
+
+_RESOURCE = r"projects/[a-z0-9.:-]{6,63}/%s/[A-Za-z][A-Za-z0-9._~+%%-]{2,254}"
+
+
+_PATTERNS = {
+    "kafka_servers": (r"[^\s,:]+:\d+(,[^\s,:]+:\d+)*", "HOST:PORT[,HOST:PORT]"),
+    "kafka_complaints": (_NAME, "a topic's name"),
+    "kafka_calls": (_NAME, "a topic's name"),
+    "kafka_alerts": (_NAME, "a topic's name"),
+    "kafka_group": (_NAME, "a consumer group's name"),
+    "kafka_expansion": (r"[^\s,:]+:\d+", "HOST:PORT"),
+    "pubsub_complaints": (_RESOURCE % "subscriptions", "projects/PROJECT/subscriptions/NAME"),
+    "pubsub_calls": (_RESOURCE % "subscriptions", "projects/PROJECT/subscriptions/NAME"),
+    "pubsub_alerts": (_RESOURCE % "topics", "projects/PROJECT/topics/NAME"),
+}
+
+
+def from_when(text: str) -> str:
+    """`earliest`, `latest`, or a time with a zone."""
+    if text not in ("earliest", "latest"):
+        moment(text)
+    return text
+
+
+def add_queues(parser: argparse.ArgumentParser) -> None:
+    """Where records come from, and where alerts go, other than files."""
+    kafka = parser.add_argument_group(
+        "Kafka (ringtrace[kafka]; with --runner Java where the job starts)"
+    )
+    kafka.add_argument("--kafka-servers", metavar="HOST:PORT,...", help="its brokers")
+    many: dict[str, Any] = {"nargs": "+", "action": "extend", "default": [], "metavar": "TOPIC"}
+    kafka.add_argument("--kafka-complaints", **many, help="topics of complaints")
+    kafka.add_argument("--kafka-calls", **many, help="topics of call records")
+    kafka.add_argument("--kafka-alerts", metavar="TOPIC", help="also send each alert there")
+    kafka.add_argument(
+        "--kafka-group",
+        default="ringtrace",
+        metavar="ID",
+        help="consumer group, whose offsets are committed (default: ringtrace)",
+    )
+    kafka.add_argument(
+        "--kafka-commit",
+        choices=["yes", "no"],
+        help="whether the engine commits the group's offsets, which neither Prism nor Flink's job "
+        "server can (default: yes on Dataflow, no elsewhere)",
+    )
+    kafka.add_argument(
+        "--kafka-start",
+        type=from_when,
+        default="earliest",
+        metavar="WHERE",
+        help="where a group without offsets starts: earliest, latest or a time (default: earliest)",
+    )
+    kafka.add_argument(
+        "--kafka-timestamps",
+        choices=list(TIMESTAMPS),
+        default="processing",
+        help="what moves the watermark; snapshots wait for it (default: processing)",
+    )
+    kafka.add_argument(
+        "--kafka-config",
+        metavar="TOML",
+        help='more settings of the client, such as security_protocol = "SASL_SSL"',
+    )
+    kafka.add_argument(
+        "--kafka-expansion",
+        metavar="HOST:PORT",
+        help="a running expansion service, if Beam is not to start one",
+    )
+    pubsub = parser.add_argument_group("Pub/Sub (needs --runner=DataflowRunner and ringtrace[gcp])")
+    pubsub.add_argument("--pubsub-complaints", metavar="NAME", help="subscription of complaints")
+    pubsub.add_argument("--pubsub-calls", metavar="NAME", help="subscription of call records")
+    pubsub.add_argument("--pubsub-alerts", metavar="NAME", help="topic to also send each alert to")
+    pubsub.add_argument(
+        "--pubsub-id-label", metavar="NAME", help="attribute that Pub/Sub knows duplicates by"
+    )
+    pubsub.add_argument(
+        "--pubsub-timestamp-attribute",
+        metavar="NAME",
+        help="attribute with the time that moves the watermark; snapshots wait for it",
+    )
+    queues = parser.add_argument_group("both")
+    queues.add_argument(
+        "--encoding",
+        choices=["json", "avro", "avro-confluent"],
+        default="json",
+        help="of a message's value (default: json)",
+    )
+    queues.add_argument("--avro-schema", metavar="FILE", help="the Avro schema (.avsc) of values")
+
+
+def check_queues(fields: Mapping[str, Any], error: Callable[[str], NoReturn]) -> str:
+    """The one source that was named: `watch`, `kafka` or `pubsub`; otherwise tells `error`."""
+    for name, (pattern, wanted) in _PATTERNS.items():
+        given = fields[name]
+        for one in given if isinstance(given, tuple) else (given,):
+            if one is not None and not re.fullmatch(pattern, one):
+                error(f"--{name.replace('_', '-')}: {one!r} is not {wanted}")
+    topics = (*fields["kafka_complaints"], *fields["kafka_calls"])
+    if len(set(topics)) < len(topics):
+        error("--kafka-complaints and --kafka-calls: a topic is named twice")
+    read = [one for one in QUEUES if fields[f"{one}_complaints"] or fields[f"{one}_calls"]]
+    named = [*(["watch"] if fields["watch"] else []), *read]
+    if len(named) != 1:
+        error(
+            "give one source: --watch DIR, --kafka-complaints and --kafka-calls, or "
+            "--pubsub-complaints and --pubsub-calls"
+        )
+    (source,) = named
+    if (source == "kafka" or fields["kafka_alerts"]) and not fields["kafka_servers"]:
+        error("give --kafka-servers")
+    if source == "watch" and (fields["kafka_alerts"] or fields["pubsub_alerts"]):
+        error("--watch tells files and a --webhook alone; --kafka-alerts and --pubsub-alerts "
+              "need a source of their kind")  # fmt: skip
+    if fields["encoding"] != "json" and not fields["avro_schema"]:
+        error(f"--encoding {fields['encoding']}: give --avro-schema")
+    return source

@@ -1,0 +1,1 @@
+"""The graph and its clusters in the formats of other tools."""

@@ -1,0 +1,1 @@
+"""Pictures as SVG: the graph of a cluster, and its timeline."""

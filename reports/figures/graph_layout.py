@@ -1,0 +1,255 @@
+"""Where the members of a cluster stand in its picture: computed beforehand, the same every time.
+
+A cluster keeps its shape from day to day: where a run follows another, members that were in the
+picture before stay where they are; when new ones come, put beside what they are linked with, the
+old ones are held near their places. A first picture starts from the classical scaling of the
+graph's distances, turned so that each member points where its id says.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.linalg import eigh, orthogonal_procrustes
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import shortest_path
+from scipy.spatial.distance import cdist
+from threadpoolctl import ThreadpoolController
+
+Point = tuple[float, float]
+
+Array = NDArray[np.float64]
+
+
+WIDE = 1.6
+"""Width of the picture for a height of 1; places are shares of its width and height."""
+
+ITERATIONS = 60
+"""More of them move no member of the measured clusters by a hundredth of the picture."""
+
+SETTLED = 1e-4
+"""A step that moves no member by more, in lengths of a link, is the last."""
+
+HOLD = 1.0
+"""How strongly a member is held at its old place, in shares of its pull to all others.
+
+On ten clusters that changed between two days of a simulated world, the median member moved by
+5 % of the picture's height at 0.3, 2 % at 1 and 1 % at 3; without the old places, by 26 %.
+"""
+
+LEAST_KNOWN = 0.5
+"""Share of members with an old place below which a picture is made anew."""
+
+
+def positions(
+    nodes: Sequence[str],
+    edges: Iterable[tuple[str, str, float]],
+    before: Mapping[str, Point] | None = None,
+) -> dict[str, Point]:
+    """Places of `nodes`, from (0, 0) to (1, 1), for edges (a, b, weight).
+
+    `before` has the places of the last picture, of these and any other nodes. Without it, each
+    connected part is laid out by itself, the parts beside each other, the largest first.
+    """
+    with _one_thread().limit(limits=1):
+        return _positions(sorted(nodes), edges, before)
+
+
+@cache
+def _one_thread() -> ThreadpoolController:
+    """What keeps linear algebra in one thread.
+
+    Small matrices gain nothing from more (100 members took 94 ms of two busy cores, and 6 ms of
+    one), and how a sum is cut among threads changes its last bits, so the bytes of the report.
+    """
+    return ThreadpoolController()
+
+
+def _positions(
+    names: list[str], edges: Iterable[tuple[str, str, float]], before: Mapping[str, Point] | None
+) -> dict[str, Point]:
+    distances, parts = _distances(names, sorted(edges))
+    known = {one: before[one] for one in names if one in before} if before else {}
+    if len(known) > 1 and len(known) >= LEAST_KNOWN * len(names):
+        places = _kept(names, distances, known)
+    else:
+        order = sorted(parts, key=lambda part: (-len(part), part[0]))
+        places = _packed([(part, _first(names, distances, part)) for part in order], len(names))
+    return {name: (float(x), float(y)) for name, (x, y) in zip(names, places, strict=True)}
+
+
+def _distances(
+    names: list[str], edges: list[tuple[str, str, float]]
+) -> tuple[Array, list[list[int]]]:
+    """Lengths of the shortest ways, infinite between parts; and the parts, as sorted indices."""
+    at = {name: place for place, name in enumerate(names)}
+    lengths = {(at[a], at[b]): _length(weight) for a, b, weight in edges}
+    rows, columns = np.array(list(lengths) or np.empty((0, 2)), dtype=np.int64).T
+    size = len(names)
+    graph = coo_array((list(lengths.values()), (rows, columns)), shape=(size, size)).tocsr()
+    distances = shortest_path(graph, directed=False)
+    parts: list[list[int]] = []
+    left = np.ones(size, np.bool_)
+    while left.any():
+        part = np.isfinite(distances[left.argmax()])
+        parts.append(np.flatnonzero(part).tolist())
+        left &= ~part
+    return distances, parts
+
+
+def _length(weight: float) -> float:
+    """Well-evidenced links are shorter, at most by half."""
+    return 0.5 + 0.5 / (1 + math.log1p(max(weight, 0)))
+
+
+def _first(names: list[str], distances: Array, part: list[int]) -> Array:
+    """A connected part by itself, in units of links."""
+    if len(part) == 1:
+        return np.zeros((1, 2))
+    wanted = distances[np.ix_(part, part)]
+    start = _scaled(wanted, [names[one] for one in part])
+    # Adding 1 lifts the kernel of the Laplacian, the constant vectors, and leaves them in place.
+    return _settled(start, wanted, np.full((len(part), len(part)), 1 / len(part)), start * 0)
+
+
+def _settled(start: Array, wanted: Array, hold: Array, held_at: Array, unit: float = 1.0) -> Array:
+    """Stress majorization: distances in the picture follow those in the graph.
+
+    Gansner, Koren and North (2004), with their weights d^-2, of which an infinite distance has
+    none. `hold` is added to the Laplacian, and pulls to `held_at`: a diagonal of it holds places.
+    networkx has the same measure as `kamada_kawai_layout`, which takes 12 s for 500 members where
+    this takes half of one.
+    """
+    weights, wanted = _weights(wanted), np.where(np.isfinite(wanted), wanted, 0)
+    solve = np.linalg.inv(np.diag(weights.sum(1)) - weights + hold)
+    drawn, held = -weights * wanted, hold @ held_at
+    places = start
+    for _ in range(ITERATIONS):
+        pull = drawn / np.maximum(cdist(places, places), 1e-9)
+        np.fill_diagonal(pull, 0)
+        np.fill_diagonal(pull, -pull.sum(1))
+        moved = solve @ (pull @ places + held)
+        step, places = float(np.abs(moved - places).max()), moved
+        if step < SETTLED * unit:
+            break
+    return np.asarray(places)
+
+
+def _weights(wanted: Array) -> Array:
+    weights = np.zeros_like(wanted)
+    np.power(wanted, -2, out=weights, where=wanted > 0)
+    return weights
+
+
+def _scaled(distances: Array, names: list[str]) -> Array:
+    """Classical scaling (Torgerson 1952) to the plane, turned and mirrored as the ids say.
+
+    Each id has a direction and a weight, both from its digest. The weights fall off so steeply
+    that a few members decide, and a member that comes or goes is seldom one of them.
+    """
+    squared = distances**2
+    centred = squared - squared.mean(0) - squared.mean(1)[:, None] + squared.mean()
+    top = [max(len(names) - 2, 0), len(names) - 1]
+    values, vectors = eigh(-centred / 2, subset_by_index=top)
+    plane = vectors * np.sqrt(np.maximum(values, 1e-9))
+    turn, _ = orthogonal_procrustes(plane, np.array([_pull(one) for one in names]))
+    return np.asarray(plane @ turn)
+
+
+def _pull(entity_id: str) -> Point:
+    """A direction, times a heavy-tailed weight."""
+    digest = hashlib.sha256(entity_id.encode("utf-8", "replace")).digest()
+    angle, share = (int.from_bytes(digest[at : at + 4]) / 2**32 for at in (0, 4))
+    weight = (share + 2**-20) ** -2
+    return weight * math.cos(2 * math.pi * angle), weight * math.sin(2 * math.pi * angle)
+
+
+def _kept(names: list[str], distances: Array, known: Mapping[str, Point]) -> Array:
+    """Old members held near their places, new ones beside their neighbours."""
+    old = np.array([name in known for name in names])
+    places = np.full((len(names), 2), np.nan)
+    places[old] = [known[name] for name in names if name in known]
+    if old.all():
+        return places
+    places[:, 0] *= WIDE
+    unit = _unit(places[old], distances[np.ix_(old, old)])
+    for one in np.flatnonzero(~old):
+        places[one] = _beside(places, distances[one], unit, _pull(names[one]))
+    wanted = distances * unit
+    hold = np.diag(np.where(old, HOLD * np.maximum(_weights(wanted).sum(1), 1e-9), 0))
+    # A new part that nothing ties to an old member has nothing to hold it but this.
+    loose = ~old & ~np.isfinite(distances[:, old]).any(1)
+    hold[loose, loose] = 1
+    places = _settled(places, wanted, hold, places, unit)
+    return _folded(places / (WIDE, 1))
+
+
+def _folded(places: Array) -> Array:
+    """Places past an edge as in a mirror there: cut off, they would stand in a line on it."""
+    return np.asarray(1 - np.abs(places % 2 - 1))
+
+
+def _unit(places: Array, distances: Array) -> float:
+    """The length of a link of 1 in the old picture: least stress over the old members."""
+    apart, wanted = cdist(places, places), np.where(np.isfinite(distances), distances, 0)
+    weights = _weights(wanted)
+    most = (weights * wanted**2).sum()
+    return max(float((weights * wanted * apart).sum() / most), 1e-3) if most else 0.1
+
+
+def _beside(places: Array, distances: Array, unit: float, towards: Point) -> Array:
+    """A place for a newcomer: by its nearest neighbours, or where the picture is emptiest."""
+    placed = ~np.isnan(places[:, 0])
+    there = placed & np.isfinite(distances)
+    if there.any():
+        nearest = distances[there].min()
+        middle = places[there & (distances <= nearest + 1e-9)].mean(0)
+        return np.asarray(middle + np.array(towards) / math.hypot(*towards) * unit * nearest / 2)
+    x, y = np.meshgrid(np.linspace(0.04, 0.96, 13) * WIDE, np.linspace(0.06, 0.94, 9))
+    spots = np.column_stack([x.ravel(), y.ravel()])
+    return np.asarray(spots[cdist(spots, places[placed]).min(1).argmax()])
+
+
+def _packed(parts: Sequence[tuple[list[int], Array]], size: int) -> Array:
+    """Parts laid in rows as words are, each in a box as large as its members need."""
+    places = np.empty((size, 2))
+    if len(parts) == 1:
+        part, found = parts[0]
+        places[part] = _fitted(found, WIDE, 1.0, 0.0) / (WIDE, 1)
+        return places
+    sides = [math.sqrt(len(part)) + 1 if len(part) > 1 else 1.0 for part, _ in parts]
+    corners, width, height = min(
+        (_shelves(sides, width) for width in np.linspace(max(sides), sum(sides), 40)),
+        key=lambda one: max(one[1] / WIDE, one[2]),
+    )
+    scale = max(width / WIDE, height)
+    shift = ((scale * WIDE - width) / 2, (scale - height) / 2)
+    for (part, found), side, corner in zip(parts, sides, corners, strict=True):
+        places[part] = (_fitted(found, side, side, 0.5) + corner + shift) / (scale * WIDE, scale)
+    return places
+
+
+def _shelves(sides: list[float], width: float) -> tuple[list[Point], float, float]:
+    """Corners of square boxes in rows of at most `width`, and how wide and high they are."""
+    corners: list[Point] = []
+    x = y = height = widest = 0.0
+    for side in sides:
+        if x and x + side > width + 1e-9:
+            x, y, height = 0.0, y + height, 0.0
+        corners.append((x, y))
+        x, height = x + side, max(height, side)
+        widest = max(widest, x)
+    return corners, widest, y + height
+
+
+def _fitted(places: Array, width: float, height: float, margin: float) -> Array:
+    """Places stretched to a box from (0, 0), with a margin; one place stands in its middle."""
+    least, span = places.min(0), np.ptp(places, axis=0)
+    inner = np.array([width - 2 * margin, height - 2 * margin])
+    share = np.where(span > 1e-9, (places - least) / np.maximum(span, 1e-9), 0.5)
+    return np.asarray(share * inner + margin)

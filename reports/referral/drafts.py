@@ -1,0 +1,169 @@
+"""Drafts to each provider: preserve, and say later by legal process who held what.
+
+Draft certificates for the person who can sign them, and the hash report that goes with them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Mapping
+from datetime import datetime, timedelta, timezone
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+from jinja2 import Environment, StrictUndefined, Template
+
+from reports.export import spreadsheet
+from reports.referral.case import Case
+from reports.referral.exhibits import utc
+from reports.referral.providers import Group, Held
+from reports.text import plain
+
+_WANTED = {
+    "carrier": (
+        "subscriber and billing records, and those of any reseller",
+        "assignment and porting history of the number",
+        "call detail records, in and out, with forwarding and SIP signalling and IP addresses",
+        "for calls that only show the number: where they entered your network (traceback)",
+    ),
+    "bank": (
+        "account opening and know-your-customer records",
+        "statements, and credits and debits with counterparties",
+        "log-in records with IP addresses and devices",
+        "what is left in the account: please consider a freeze under your own law",
+    ),
+    "wallet": (
+        "know-your-customer records of whom the address was assigned to, or paid out to",
+        "deposits, withdrawals and log-in records",
+    ),
+    "remote-access": (
+        "licence, account and payment records of the id",
+        "connections from and to the id, with times and IP addresses",
+        "installations and aliases of the same device",
+    ),
+    "registrar": (
+        "registrant, account and payment records, also of the reseller",
+        "log-in records with IP addresses; changes of name servers and contacts",
+        "other names of the same account; hosting records and content, where you host",
+    ),
+    "mail": (
+        "account records, recovery addresses and numbers",
+        "log-in records with IP addresses",
+        "message headers, and content as the law allows",
+    ),
+    "messenger": (
+        "account records, the number behind the handle",
+        "log-in records with IP addresses; changes of the handle",
+    ),
+}
+_WANTED["payment-service"] = _WANTED["bank"]
+
+
+_UNSAFE = re.compile(r"[^a-z0-9]+")
+
+
+def request_drafts(case: Case) -> dict[str, bytes]:
+    """A text file a provider, by path in the package, the most urgent first."""
+    return {
+        f"data/requests/{number:02d}-{_slug(group)}.txt": _draft(case, group)
+        for number, group in enumerate(case.groups, 1)
+    }
+
+
+def _slug(group: Group) -> str:
+    words = _UNSAFE.sub("-", group.provider.name.lower()).strip("-")[:48].strip("-")
+    return f"{group.provider.kind}-{words or 'provider'}"
+
+
+def _draft(case: Case, group: Group) -> bytes:
+    text = _request_template().render(
+        provider=_Plain(group.provider.name, group.provider.found_by),
+        recipient=case.reference.recipient,
+        code=plain(case.code, 200),
+        tlp=case.tlp.upper(),
+        clock=group.clock,
+        wanted=_WANTED.get(group.provider.kind, _WANTED["carrier"]),
+        held=[_held(case, one) for one in group.held],
+    )
+    return text.encode()
+
+
+class _Plain:
+    """A provider's texts, made plain: a carrier's name comes from call records."""
+
+    def __init__(self, name: str, found_by: str) -> None:
+        self.name = plain(name, 200)
+        self.found_by = plain(found_by, 200)
+
+
+def _held(case: Case, held: Held) -> dict[str, Any]:
+    one = held.member
+    return {
+        "entity_id": plain(one["entity_id"], 300),
+        "number": case.number[one["entity_id"]],
+        "role": one["role"],
+        "first": utc(one["first_seen"]),
+        "last": utc(one["last_seen"]),
+        "complaints": one["complaints"],
+        "calls": one["calls"],
+        "first_until": _day(held.first_until),
+        "last_until": _day(held.last_until),
+    }
+
+
+def _day(moment: datetime | None) -> str:
+    return f"{moment:%Y-%m-%d}" if moment else "not known, ask at once"
+
+
+@cache
+def _request_template() -> Template:
+    source = files("reports.referral").joinpath("templates", "request.txt")
+    # Plain text: nothing to escape for, and all that is filled in was made plain.
+    environment = Environment(  # noqa: S701
+        undefined=StrictUndefined, keep_trailing_newline=True, lstrip_blocks=True, trim_blocks=True
+    )
+    return environment.from_string(source.read_text(encoding="utf-8"))
+
+
+IST = timezone(timedelta(hours=5, minutes=30), "IST")
+"""Indian Standard Time, which has no summer time."""
+
+
+KNOWN = ("us-fre-902", "in-bsa-63")
+"""US Federal Rules of Evidence 902(13), (14); Bharatiya Sakshya Adhiniyam, 2023, section 63(4)."""
+
+
+def certificate_drafts(case: Case, records: Mapping[str, bytes], version: str) -> dict[str, bytes]:
+    """The recipient's certificates and the hash report of `records`, by path in the package."""
+    moment = case.material.moment
+    made = {"data/certificates/hash-report.csv": _hash_report(records, moment)}
+    for name in case.reference.recipient["certificates"]:
+        if name in KNOWN:
+            text = _certificate_template(name).render(
+                code=plain(case.code, 200),
+                version=version,
+                files=len(records),
+                ist=f"{moment.astimezone(IST):%d/%m/%Y %H:%M:%S}",
+            )
+            made[f"data/certificates/{name}.txt"] = text.encode()
+    return made
+
+
+def _hash_report(records: Mapping[str, bytes], moment: datetime) -> bytes:
+    header = ("file", "bytes", "algorithm", "hash", "as_of_utc", "as_of_ist")
+    times = (f"{moment:%Y-%m-%dT%H:%M:%SZ}", f"{moment.astimezone(IST):%d/%m/%Y %H:%M:%S}")
+    rows = (
+        (path, len(content), "SHA-256", hashlib.sha256(content).hexdigest(), *times)
+        for path, content in sorted(records.items())
+    )
+    return spreadsheet.write(header, rows)
+
+
+@cache
+def _certificate_template(name: str) -> Template:
+    source = files("reports.referral").joinpath("templates", f"{name}.txt")
+    # Plain text: nothing to escape for, and all that is filled in was made plain.
+    environment = Environment(undefined=StrictUndefined, keep_trailing_newline=True)  # noqa: S701
+    return environment.from_string(source.read_text(encoding="utf-8"))

@@ -1,0 +1,206 @@
+"""What speaks against the case: the section that a defence would write."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+from reports.link_evidence import REASSIGNED_DAYS, SURE, entity_doubts
+from reports.referral.blocks import Block, Grid, Points, Text
+from reports.referral.case import Case
+from reports.text import plain
+from schemas.enums import EntityKind
+
+SHOWN = 12
+"""Rows of a table here; the exhibits hold all."""
+
+
+_OWNERS = {
+    EntityKind.PHONE: "A number can be leased by the day, forwarded, or taken over by malware; its "
+    "subscriber can be a reseller's customer who knows nothing.",
+    EntityKind.ACCOUNT: "An account can be a money mule's, who can be a victim, or be opened in a "
+    "stolen name.",
+    EntityKind.WALLET: "A wallet address can be an exchange's or a payment processor's own.",
+    EntityKind.EMAIL: "A mailbox can be broken into, and a sender's address can be forged.",
+    EntityKind.DOMAIN: "A site can be hacked, or its name registered in a stolen identity.",
+    EntityKind.URL: "A page can stand on a hacked site.",
+    EntityKind.REMOTE: "A remote-access id is of a machine, which can be hired or broken into.",
+    EntityKind.HANDLE: "A chat handle can be given up and taken by somebody else.",
+}
+
+
+def against(case: Case) -> list[Block]:
+    """The exculpatory section."""
+    return [
+        *_spoofing(case),
+        *_owners(case),
+        *_recycled(case),
+        *_rejected(case),
+        *_thin(case),
+        *_innocent(case),
+    ]
+
+
+def _spoofing(case: Case) -> list[Block]:
+    roles = case.material.facts.roles
+    both = [one for one in case.number if "caller_id" in roles.get(one, ())]
+    return [
+        Text(
+            "Spoofing. A caller id can be forged, whatever its attestation. No identifier is in "
+            "this referral because it was a caller id. "
+            f"{len(both)} of the {len(case.number)} members were seen as a caller id too "
+            f"({_numbered(case, both)}): calls that show them may not be from their holder. "
+            f"The same records name {case.left_out.caller_ids} numbers as caller ids alone; they "
+            "are named nowhere here, since their subscribers may be innocent."
+        )
+    ]
+
+
+def _owners(case: Case) -> list[Block]:
+    kinds = list(dict.fromkeys(one["kind"] for one in case.material.facts.members))
+    points = [_OWNERS[EntityKind(kind)] for kind in kinds if kind in _OWNERS]
+    return [
+        Text("Innocent holders. Nothing here says who holds an identifier. For each kind:"),
+        Points(points),
+    ]
+
+
+def _recycled(case: Case) -> list[Block]:
+    rows = []
+    for entity_id in case.number:
+        days = sorted(case.material.facts.days.get(entity_id, {}))
+        gap = max(((b - a).days for a, b in pairwise(days)), default=0)
+        if entity_id.startswith("phone:") and gap >= REASSIGNED_DAYS:
+            at = next((a, b) for a, b in pairwise(days) if (b - a).days == gap)
+            rows.append((str(case.number[entity_id]), plain(entity_id), *map(str, at), str(gap)))
+    told = (
+        "Recycled numbers. A US number can go to another subscriber 45 days after it is given up "
+        "(47 CFR § 52.15(f)(1)(ii)). "
+    )
+    if not rows:
+        return [Text(f"{told}No member number was silent for that long between two records.")]
+    return [
+        Text(
+            f"{told}{len(rows)} member numbers were silent for that long; the later records may "
+            "be of another holder."
+        ),
+        Grid(
+            "Numbers with a silence of 45 days or more",
+            ("No.", "Number", "Last before", "First after", "Days"),
+            rows[:SHOWN],
+            (0.08, 0.42, 0.18, 0.18, 0.14),
+            ids=(1,),
+            numbers=(0, 4),
+        ),
+    ]
+
+
+def _rejected(case: Case) -> list[Block]:
+    near = case.material.facts.near
+    if not near:
+        return [Text("Rejected links. No link to an identifier outside the cluster was rejected.")]
+    rows = [
+        (
+            plain(one["here"], 60),
+            plain(one["there"], 60),
+            str(one["complaints"]),
+            plain(one["reason"]),
+        )
+        for one in near[:SHOWN]
+    ]
+    return [
+        Text(
+            f"Rejected links. {len(near)} links from a member to an identifier outside were seen "
+            "and not believed. They show that the same records can name strangers (Exhibit 7)."
+        ),
+        Grid(
+            "Links that were not believed, those of most evidence first",
+            ("Member", "Outside", "Complaints", "Why not"),
+            rows,
+            (0.26, 0.26, 0.12, 0.36),
+            ids=(0, 1),
+            numbers=(2,),
+        ),
+    ]
+
+
+def _thin(case: Case) -> list[Block]:
+    roles, held = case.material.facts.roles, case.material.facts.inside
+    rows = []
+    for one in case.material.facts.members:
+        entity_id = one["entity_id"]
+        links = [
+            link
+            for link in held
+            if link["accepted"] and entity_id in (link["entity_a"], link["entity_b"])
+        ]
+        asked = one | {"member": one, "roles": roles.get(entity_id, {})}
+        found = entity_doubts(asked, links)
+        if found:
+            rows.append(
+                (str(case.number[entity_id]), plain(entity_id, 60), plain("; ".join(found), 400))
+            )
+    unsure = sorted(
+        {
+            one["entity_id"]
+            for one in case.material.sightings
+            if one["confidence"] < SURE or one["also_read_as"]
+        }
+    )
+    best = {
+        one["entity_id"]
+        for one in case.material.sightings
+        if one["confidence"] >= SURE and not one["also_read_as"]
+    }
+    misread = [one for one in unsure if one not in best]
+    blocks: list[Block] = [
+        Text(
+            f"Thin evidence. {len(rows)} members have a weakness of their own, listed below. "
+            f"{len(misread)} members were only ever read with doubt ({_numbered(case, misread)})."
+        )
+    ]
+    if rows:
+        blocks.append(
+            Grid(
+                "Members and what would have to be wrong for their membership to be wrong",
+                ("No.", "Member", "Doubt"),
+                rows,
+                (0.07, 0.33, 0.6),
+                ids=(1,),
+                numbers=(0,),
+            )
+        )
+    return blocks
+
+
+def _innocent(case: Case) -> list[Block]:
+    left = case.left_out.suppressed
+    if not left:
+        return [Text("Left out. The records name no identifier that is known to be legitimate.")]
+    rows = [
+        (plain(one["entity_id"], 60), str(one["named"]), plain(one["reason"]))
+        for one in left[:SHOWN]
+    ]
+    return [
+        Text(
+            f"Left out. The same records name {len(left)} identifiers that are known to be "
+            "legitimate, or are named by too many to mean anything. They are not accused."
+        ),
+        Grid(
+            "Identifiers in the same records that are not accused",
+            ("Identifier", "Readings", "Why it is left out"),
+            rows,
+            (0.36, 0.12, 0.52),
+            ids=(0,),
+            numbers=(1,),
+        ),
+    ]
+
+
+def _numbered(case: Case, ids: list[str]) -> str:
+    """Numbers of members in Exhibit 2."""
+    if not ids:
+        return "none"
+    numbers = sorted(case.number[one] for one in ids)
+    shown = ", ".join(map(str, numbers[:40]))
+    more = f" and {len(numbers) - 40} more" if len(numbers) > 40 else ""
+    return f"No. {shown}{more} of Exhibit 2"

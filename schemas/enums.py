@@ -1,0 +1,171 @@
+"""The closed vocabularies of the contracts (DESIGN.md sections 3 to 6).
+
+Closed code lists of other standards: countries and currencies.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class RecordKind(StrEnum):
+    """What a record is: a customer's complaint or a call's metadata."""
+
+    COMPLAINT = "complaint"
+    CALL = "call"
+
+
+class Channel(StrEnum):
+    """How the scam reached the victim."""
+
+    PHONE_INBOUND = "phone_inbound"
+    PHONE_CALLBACK = "phone_callback"
+    POPUP = "popup"
+    EMAIL = "email"
+    SMS = "sms"
+    WEB = "web"
+    OTHER = "other"
+
+
+class Role(StrEnum):
+    """The part an identifier plays in the record that names it."""
+
+    CALLBACK = "callback"
+    CALLER_ID = "caller_id"
+    MENTIONED = "mentioned"
+    VICTIM = "victim"
+    PAYEE = "payee"
+    OPERATOR = "operator"
+    LURE_SITE = "lure_site"
+    SENDER = "sender"
+    SIGNALLING = "signalling"
+
+
+NUMBER_ROLES = (Role.CALLBACK, Role.CALLER_ID, Role.MENTIONED, Role.VICTIM)
+"""The roles that the input contract knows for a phone number."""
+
+
+TOLD = ("brand", "lure", "gift_card")
+"""What a complaint tells of an impersonation: by whom, by which story, paid how."""
+
+
+HARD_ROLES = (Role.CALLBACK, Role.PAYEE, Role.OPERATOR, Role.LURE_SITE, Role.SENDER)
+"""Roles in which the scammer must really hold the identifier, or the scam cannot pay.
+
+A caller id can be forged and a mentioned number can be anybody's (DESIGN.md section 6).
+"""
+
+
+class EntityKind(StrEnum):
+    """The namespaces of entity ids; an id is `kind:value`, or `kind:scheme:value`."""
+
+    PHONE = "phone"
+    DOMAIN = "domain"
+    URL = "url"
+    EMAIL = "email"
+    REMOTE = "remote"
+    ACCOUNT = "account"
+    WALLET = "wallet"
+    HANDLE = "handle"
+    SCRIPT = "script"
+    ORIG_ID = "orig_id"
+    TRUNK = "trunk"
+    CARRIER = "carrier"
+    IP = "ip"
+
+
+SUPPLIER_KINDS = (
+    EntityKind.SCRIPT,
+    EntityKind.ORIG_ID,
+    EntityKind.TRUNK,
+    EntityKind.CARRIER,
+    EntityKind.IP,
+)
+"""Kinds shared by a supplier's customers: they describe a cluster and never merge two."""
+
+
+class Status(StrEnum):
+    """What may be said of an entity."""
+
+    INFRASTRUCTURE = "infrastructure"
+    SUPPRESSED = "suppressed"
+    UNCORROBORATED = "uncorroborated"
+    VICTIM_SIDE = "victim_side"
+
+
+class Strength(StrEnum):
+    """Whether a link can hold a cluster together (hard) or only describes it (soft)."""
+
+    HARD = "hard"
+    SOFT = "soft"
+
+
+class Attestation(StrEnum):
+    """SHAKEN attestation levels (ATIS-1000074): full, partial, gateway."""
+
+    A = "A"
+    B = "B"
+    C = "C"
+
+
+class Direction(StrEnum):
+    """Who called: inbound, the suspect called the victim; outbound, the victim called back."""
+
+    INBOUND = "inbound"
+    OUTBOUND = "outbound"
+
+
+SUSPECTS = {
+    "calling_number": Direction.INBOUND,
+    "called_number": Direction.OUTBOUND,
+    "diverted_from": Direction.OUTBOUND,
+}
+"""The numbers of a call, and the direction in which each is not the victim's; in any other it is or
+may be. An inbound call that was diverted was made to the victim's own other number."""
+
+
+class LineageEvent(StrEnum):
+    """What became of a cluster since the previous run."""
+
+    BORN = "born"
+    GREW = "grew"
+    MERGED = "merged"
+    SPLIT = "split"
+    UNCHANGED = "unchanged"
+    ENDED = "ended"
+
+
+class Stage(StrEnum):
+    """The step at which a row was rejected."""
+
+    READ = "read"
+    VALIDATE = "validate"
+
+
+COUNTRIES = frozenset(
+    """
+    AD AE AF AG AI AL AM AO AQ AR AS AT AU AW AX AZ BA BB BD BE BF BG BH BI BJ BL BM BN BO BQ BR BS
+    BT BV BW BY BZ CA CC CD CF CG CH CI CK CL CM CN CO CR CU CV CW CX CY CZ DE DJ DK DM DO DZ EC EE
+    EG EH ER ES ET FI FJ FK FM FO FR GA GB GD GE GF GG GH GI GL GM GN GP GQ GR GS GT GU GW GY HK HM
+    HN HR HT HU ID IE IL IM IN IO IQ IR IS IT JE JM JO JP KE KG KH KI KM KN KP KR KW KY KZ LA LB LC
+    LI LK LR LS LT LU LV LY MA MC MD ME MF MG MH MK ML MM MN MO MP MQ MR MS MT MU MV MW MX MY MZ NA
+    NC NE NF NG NI NL NO NP NR NU NZ OM PA PE PF PG PH PK PL PM PN PR PS PT PW PY QA RE RO RS RU RW
+    SA SB SC SD SE SG SH SI SJ SK SL SM SN SO SR SS ST SV SX SY SZ TC TD TF TG TH TJ TK TL TM TN TO
+    TR TT TV TW TZ UA UG UM US UY UZ VA VC VE VG VI VN VU WF WS YE YT ZA ZM ZW
+    """.split()
+)
+"""ISO 3166-1 alpha-2, officially assigned codes."""
+
+
+CURRENCIES = frozenset(
+    """
+    AED AFN ALL AMD AOA ARS AUD AWG AZN BAM BBD BDT BGN BHD BIF BMD BND BOB BRL BSD BTN BWP BYN BZD
+    CAD CDF CHF CLP CNY COP CRC CUP CVE CZK DJF DKK DOP DZD EGP ERN ETB EUR FJD FKP GBP GEL GHS GIP
+    GMD GNF GTQ GYD HKD HNL HTG HUF IDR ILS INR IQD IRR ISK JMD JOD JPY KES KGS KHR KMF KPW KRW KWD
+    KYD KZT LAK LBP LKR LRD LSL LYD MAD MDL MGA MKD MMK MNT MOP MRU MUR MVR MWK MXN MYR MZN NAD NGN
+    NIO NOK NPR NZD OMR PAB PEN PGK PHP PKR PLN PYG QAR RON RSD RUB RWF SAR SBD SCR SDG SEK SGD SHP
+    SLE SOS SRD SSP STN SVC SYP SZL THB TJS TMT TND TOP TRY TTD TWD TZS UAH UGX USD UYU UZS VED VES
+    VND VUV WST XAF XCD XCG XOF XPF YER ZAR ZMW ZWG
+    """.split()
+)
+"""ISO 4217, currencies in circulation, with BGN and CUP which old complaints still use."""

@@ -1,1 +1,0 @@
-"""Analysts' decisions: read, checked, and in force or not."""

@@ -1,0 +1,1 @@
+"""Kinds of identifiers, a module each."""

@@ -1,0 +1,292 @@
+"""Host names: mended, checked, and cut to the registrable domain.
+
+Domains that look like a brand's: by letters of other scripts, by digits, by the name in them.
+"""
+
+from __future__ import annotations
+
+import csv
+import ipaddress
+import re
+import unicodedata
+from functools import cache, lru_cache
+from importlib import resources
+
+import idna
+import tldextract
+
+from transforms.reference_data import load
+
+REMEMBERED = 1 << 14
+"""Distinct hosts that a worker remembers: most are of few brands and mail providers."""
+
+
+LONGEST_HOST = 253
+"""Characters of a host name (RFC 1035 section 2.3.4)."""
+
+
+DOT = r"(?:\.|\s?[\[({]\s?(?:\.|dot|punto|punkt|point)\s?[\])}]\s?|。|．)"
+"""A dot as written, or as defanged so that nobody follows the link."""
+
+
+LABEL = r"[^\W_](?:[\w-]{0,61}[^\W_])?"
+
+
+HOST = rf"{LABEL}(?:{DOT}{LABEL}){{1,10}}"
+
+
+_DOT = re.compile(DOT, re.IGNORECASE)
+
+
+_ASCII_LABEL = re.compile(r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?")
+
+
+_UNROUTED = tuple(
+    ipaddress.ip_network(block)
+    for block in (
+        "0.0.0.0/8",
+        "10.0.0.0/8",
+        "100.64.0.0/10",
+        "127.0.0.0/8",
+        "169.254.0.0/16",
+        "172.16.0.0/12",
+        "192.168.0.0/16",
+        "224.0.0.0/3",
+        "::/127",
+        "fc00::/7",
+        "fe80::/10",
+        "ff00::/8",
+    )
+)
+"""Addresses that everybody's own network has (RFC 6890): they tie strangers together."""
+
+
+def refang(text: str) -> str:
+    """The text with defanged dots, colons and schemes as they were."""
+    text = _DOT.sub(".", text).replace("[:]", ":").replace("[@]", "@").replace("[/]", "/")
+    return re.sub(r"^\s*h[tx]{2}p(s?)\s?:\s?//", r"http\1://", text, flags=re.IGNORECASE)
+
+
+@lru_cache(maxsize=REMEMBERED)
+def canonical_host(host: str) -> str | None:
+    """The host in lower-case ASCII (IDNA 2008, RFC 5891), or None where it is not one."""
+    host = refang(host).strip().rstrip(".").lower()
+    if not host or len(host) > LONGEST_HOST:
+        return None
+    if not host.isascii():
+        try:
+            host = idna.encode(host, uts46=True).decode()
+        except (idna.IDNAError, UnicodeError):
+            return None
+    return host if all(map(_ASCII_LABEL.fullmatch, host.split("."))) else None
+
+
+@lru_cache(maxsize=REMEMBERED)
+def registrable(host: str) -> str | None:
+    """The registrable domain of a host by the Public Suffix List with its private section.
+
+    None for a host without a known public suffix, and for a public suffix itself.
+    """
+    return _suffixes()(host).top_domain_under_public_suffix or None
+
+
+@lru_cache(maxsize=REMEMBERED)
+def suffix(host: str) -> str:
+    """The public suffix of a host; empty where it has none that is known."""
+    return _suffixes()(host).suffix
+
+
+@lru_cache(maxsize=REMEMBERED)
+def hosted(host: str) -> bool:
+    """Whether a host is a customer's of a platform that the Public Suffix List has, as web.app."""
+    found = _suffixes()(host)
+    return found.is_private and "." in found.suffix and bool(found.domain)
+
+
+def canonical_ip(text: str) -> str | None:
+    """The address in canonical form (RFC 5952), or None where it is none or is not routed."""
+    try:
+        address = ipaddress.ip_address(text.strip().strip("[]").partition("%")[0])
+    except ValueError:
+        return None
+    if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped:
+        address = address.ipv4_mapped
+    if any(address in block for block in _UNROUTED):
+        return None
+    return address.compressed
+
+
+@cache
+def _suffixes() -> tldextract.TLDExtract:
+    """The list that ships with tldextract: no cache folder, never the network."""
+    return tldextract.TLDExtract(
+        cache_dir=None, suffix_list_urls=(), include_psl_private_domains=True
+    )
+
+
+_CONFUSABLE = str.maketrans(
+    {
+        "а": "a", "е": "e", "о": "o", "р": "p", "с": "c", "у": "y", "х": "x", "і": "i", "ї": "i",
+        "ј": "j", "ѕ": "s", "һ": "h", "ԁ": "d", "ԛ": "q", "ԝ": "w", "к": "k", "м": "m", "т": "t",
+        "п": "n", "в": "b", "ո": "n", "ս": "u", "օ": "o", "α": "a", "ε": "e", "ο": "o", "ρ": "p",
+        "ν": "v", "υ": "u", "ι": "i", "κ": "k", "τ": "t", "χ": "x", "η": "n", "ɑ": "a", "ɡ": "g",
+        "ı": "i", "ł": "l", "ø": "o", "đ": "d", "ħ": "h", "0": "o", "1": "l", "3": "e", "4": "a",
+        "5": "s", "7": "t", "8": "b", "9": "g", "@": "a", "$": "s", "|": "l",
+    }
+)  # fmt: skip
+"""Letters and digits for the Latin letter that they look like: of Unicode TS 39, those in use."""
+
+
+_PAIRS = (("rn", "m"), ("vv", "w"), ("cl", "d"))
+
+
+_OWN_SUFFIX = re.compile(r"com|net|org|[a-z]{2}|com?\.[a-z]{2}")
+"""Suffixes under which a brand's exact name is the brand's own."""
+
+
+_PARTS = re.compile(r"[-_.]")
+
+
+_SHORT = 5
+"""Letters of a name that counts only as a whole word: `apple`, but not `pineapple`."""
+
+
+_SURE = 7
+"""Letters of a name of which one letter off is no other word by accident."""
+
+
+@lru_cache(maxsize=1 << 14)
+def imitated(domain: str) -> str | None:
+    """The brand that a registrable domain (ASCII, lower case) looks like, unless it is its own.
+
+    A false flag names an innocent, so a brand's name among other words counts only where all of
+    them are words that such sites use (`nortonrose.com` is a law firm), unless it is in disguise:
+    in letters of another script, or digits. Domains that are known to be somebody else's, or on
+    the known-legitimate list, look like nobody.
+    """
+    if domain in _innocent():
+        return None
+    ending = suffix(domain)
+    name = domain[: -len(ending) - 1] if ending else domain
+    shown = _unicode(name)
+    skeletons = _skeletons(shown)
+    # Whatever the rules below find stands in one of these, and most names are in none.
+    forms = (name, shown, *skeletons)
+    anywhere = "\n".join((*forms, *(form.replace("-", "") for form in forms)))
+    for look, brand in _looks():
+        if look not in anywhere:
+            continue
+        if name == look and _OWN_SUFFIX.fullmatch(ending):
+            return None
+        if _names(shown, look) or any(_disguised(one, shown, look) for one in skeletons):
+            return brand
+    return _near(shown)
+
+
+def _near(shown: str) -> str | None:
+    """The brand of which a word of the name is one slip away, the other words being lures."""
+    words = _PARTS.split(shown)
+    for word in words:
+        if len(word) <= _SHORT:
+            continue
+        others = [one for one in words if one != word]
+        if not all(map(_is_lure, others)):
+            continue
+        for look, brand in _looks():
+            if len(look) <= _SHORT or word == look or not _one_letter_off(word, look):
+                continue
+            if others or len(look) >= _SURE or _is_typo(word, look):
+                return brand
+    return None
+
+
+def _names(shown: str, look: str) -> bool:
+    """Whether the name is the brand's and words of lures, parted or not."""
+    words = _PARTS.split(shown)
+    if look in words:
+        return all(_is_lure(word) for word in words if word != look)
+    if len(look) <= _SHORT:
+        return False
+    before, found, after = shown.replace("-", "").partition(look)
+    return bool(found) and _is_lure(before) and _is_lure(after)
+
+
+def _disguised(skeleton: str, shown: str, look: str) -> bool:
+    """Whether the brand's name is seen but not written, as a word or, if long, anywhere."""
+    if look in shown:
+        return False
+    if look in _PARTS.split(skeleton):
+        return True
+    return len(look) > _SHORT and look in skeleton.replace("-", "")
+
+
+def _is_lure(text: str) -> bool:
+    """Whether a text is nothing, digits, or made of words that such sites use."""
+    return _lures().fullmatch(text) is not None
+
+
+@cache
+def _lures() -> re.Pattern[str]:
+    words = load("look_alikes.toml")["lures"]
+    return re.compile(rf"(?:{'|'.join(sorted(words, key=len, reverse=True))}|\d)*")
+
+
+@cache
+def _innocent() -> frozenset[str]:
+    """Domains of others, and those of the known-legitimate list."""
+    text = resources.files("transforms").joinpath("data/known_legitimate.csv").read_text("utf-8")
+    listed = (row["entity_id"].partition(":") for row in csv.DictReader(text.splitlines()))
+    known = {value for kind, _, value in listed if kind == "domain"}
+    others = {one["domain"] for one in load("look_alikes.toml")["innocent"]}
+    return frozenset(known | others)
+
+
+def _is_typo(word: str, look: str) -> bool:
+    """Whether a letter is doubled or two neighbours changed places, as in no other word."""
+    if len(word) == len(look):
+        return sorted(word) == sorted(look)
+    doubled = re.sub(r"(.)\1+", r"\1", word)
+    return len(word) > len(look) and doubled == re.sub(r"(.)\1+", r"\1", look)
+
+
+def _one_letter_off(word: str, look: str) -> bool:
+    """Whether a word is a name with one letter lost, added, changed, or swapped with the next."""
+    if word[0] != look[0] or abs(len(word) - len(look)) > 1:
+        return False
+    same = 0
+    while same < min(len(word), len(look)) and word[same] == look[same]:
+        same += 1
+    rest, wanted = word[same:], look[same:]
+    swapped = len(rest) > 1 and rest[1::-1] + rest[2:] == wanted
+    return rest[1:] == wanted[1:] or rest[1:] == wanted or rest == wanted[1:] or swapped
+
+
+def _skeletons(shown: str) -> set[str]:
+    """The name as it looks in Latin letters, with and without letters that look like pairs."""
+    plain = unicodedata.normalize("NFKD", shown.lower())
+    plain = "".join(c for c in plain if not unicodedata.combining(c)).translate(_CONFUSABLE)
+    found = {plain, plain.replace("l", "i"), plain.replace("i", "l")}
+    for pair, letter in _PAIRS:
+        found |= {one.replace(pair, letter) for one in list(found)}
+    return found | {shown}
+
+
+def _unicode(name: str) -> str:
+    """A name with its punycode labels (RFC 3492) as they are shown."""
+    if "xn--" not in name:
+        return name
+    try:
+        return idna.decode(name)
+    except (idna.IDNAError, UnicodeError):
+        return name
+
+
+@cache
+def _looks() -> tuple[tuple[str, str], ...]:
+    """Names in domains and their brands, the longest first."""
+    pairs = [(look, b["name"]) for b in load("brands.toml")["brand"] for look in b.get("look", ())]
+    return tuple(sorted(pairs, key=_longest))
+
+
+def _longest(pair: tuple[str, str]) -> tuple[int, str]:
+    return -len(pair[0]), pair[0]

@@ -1,0 +1,176 @@
+"""Remote-access sessions: the ids and relay hosts by which an operator is reached."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from functools import lru_cache
+
+from schemas.enums import EntityKind, Role
+from transforms.extract.kinds import domain
+from transforms.extract.mention import Found
+
+TOOLS = {
+    "anydesk": (9, 10),
+    "teamviewer": (8, 10),
+    "ultraviewer": (7, 9),
+    "rustdesk": (8, 10),
+    "supremo": (9, 9),
+    "zohoassist": (8, 10),
+    "iperius": (8, 10),
+    "alpemix": (7, 10),
+    "hoptodesk": (8, 10),
+    "awesun": (9, 9),
+    "aeroadmin": (7, 9),
+    "logmein": (6, 9),
+    "quickassist": (6, 6),
+}
+"""Products and the least and most digits of their ids, by the vendors' manuals."""
+
+
+HOSTED = {"screenconnect": ("screenconnect.com", "hostedrmm.com"), "connectwise": ()}
+"""Products that are reached by a host of the operator's own instead of an id."""
+
+
+_ALIASES = {
+    "connectwise": "screenconnect",
+    "connectwisecontrol": "screenconnect",
+    "zoho": "zohoassist",
+    "tv": "teamviewer",
+    "logmeinrescue": "logmein",
+    "microsoftquickassist": "quickassist",
+}
+
+
+MAX_LENGTH = 500
+"""Characters of a field that are read."""
+
+
+_ONE_TIME = frozenset({"quickassist", "logmein"})
+"""Products whose codes live for minutes and are dealt out again: they identify nobody."""
+
+
+_NAMES = (
+    "anydesk", "any desk", "teamviewer", "team viewer", "ultraviewer", "ultra viewer", "rustdesk",
+    "rust desk", "supremo", "zohoassist", "zoho assist", "iperius", "alpemix", "hoptodesk",
+    "hop to desk", "awesun", "awe sun", "aeroadmin", "aero admin",
+)  # fmt: skip
+"""Products as they are written before an id, in lower case."""
+
+
+HINT = (
+    r"(?i)any\s?desk|viewer|rust\s?desk|supremo|zoho|iperius|alpemix|hop\s?to\s?desk|awe\s?sun"
+    r"|aero\s?admin|@ad\b|screenconnect|hostedrmm|[?&]h="
+)
+"""RE2: without a match of this, a text holds no session."""
+
+
+_REACH = 60
+"""Characters between a product's name and its id."""
+
+
+_ID = re.compile(r"(?<![\d+$(])(?P<id>\d(?:[ .-]?\d){6,9})(?![\d-])")
+
+
+_FIRST_DIGIT = re.compile(r"\d")
+
+
+_ALIAS = re.compile(r"(?<![\w.@-])(?P<id>[A-Za-z0-9._-]{2,40}@ad)(?![\w.@-])", re.IGNORECASE)
+
+
+_RELAY = re.compile(
+    r"(?<![\w.-])(?P<host>(?:[a-z0-9-]{1,63}(?:\.|\[\.\])){1,3}(?:screenconnect|hostedrmm)(?:\."
+    r"|\[\.\])com)",
+    re.IGNORECASE,
+)
+
+
+_RELAYS = ("screenconnect", "hostedrmm")
+
+
+_LAUNCH = re.compile(rf"[?&]h=(?P<host>{domain.HOST})(?=&(?:amp;)?[a-z]=)", re.IGNORECASE)
+"""What a ScreenConnect client is started with: the operator's own relay, on its own domain."""
+
+
+_DIGITS = re.compile(r"\D")
+
+
+_READABLE = re.compile(r"[\d\s.-]+")
+
+
+def from_field(tool: str | None, session: str | None) -> Found | None:
+    """The id of a field, whose tool is named beside it; None where it is none."""
+    if not tool or not session:
+        return None
+    value = _value(_product(tool[:MAX_LENGTH]), session[:MAX_LENGTH].strip())
+    return Found(0, len(session), EntityKind.REMOTE, value, Role.OPERATOR) if value else None
+
+
+@lru_cache(maxsize=1 << 10)
+def _product(tool: str) -> str:
+    """The one name of a product."""
+    name = re.sub(r"[\W_]", "", tool.lower())
+    return _ALIASES.get(name, name)
+
+
+def in_text(text: str) -> Iterator[Found]:
+    """The ids that stand near their product's name, and relay hosts.
+
+    Most ids in a narrative are the victim's own, read out to the operator: the role is only
+    `mentioned` until context says whose it is.
+    """
+    for tool, match in _ids(text):
+        if value := _value(tool, match["id"]):
+            yield Found(*match.span("id"), EntityKind.REMOTE, value, Role.MENTIONED)
+    low = text.lower()
+    for match in _ALIAS.finditer(text) if "@ad" in low else ():
+        value = f"anydesk:{match['id'].lower()}"
+        yield Found(*match.span("id"), EntityKind.REMOTE, value, Role.MENTIONED)
+    for match in _RELAY.finditer(text) if any(name in low for name in _RELAYS) else ():
+        value = f"screenconnect:{domain.refang(match['host']).lower()}"
+        yield Found(*match.span("host"), EntityKind.REMOTE, value, Role.OPERATOR)
+    for match in _LAUNCH.finditer(text) if "h=" in low else ():
+        if value := _value("screenconnect", match["host"]):
+            yield Found(*match.span("host"), EntityKind.REMOTE, value, Role.OPERATOR)
+
+
+def _ids(text: str) -> Iterator[tuple[str, re.Match[str]]]:
+    """The id that stands nearest behind each product's name, on its line."""
+    low = text.lower()
+    if len(low) != len(text):
+        low = text
+    names = sorted(_named(low))
+    for place, (_, after, tool) in enumerate(names):
+        following = names[place + 1][0] if place + 1 < len(names) else len(text)
+        reach = min(following, after + _REACH)
+        digit = _FIRST_DIGIT.search(text, after, reach)
+        if digit is None or "\n" in text[after : digit.start()]:
+            continue
+        if match := _ID.match(text, digit.start()):
+            yield tool, match
+
+
+def _named(low: str) -> Iterator[tuple[int, int, str]]:
+    """Where products are named: start, end, and the product."""
+    for name in _NAMES:
+        at = low.find(name)
+        while at >= 0:
+            end = at + len(name)
+            if not (at and low[at - 1].isalnum()) and not low[end : end + 1].isalnum():
+                yield at, end, name.replace(" ", "")
+            at = low.find(name, end)
+
+
+def _value(tool: str, session: str) -> str | None:
+    if tool in _ONE_TIME:
+        return None
+    if tool in HOSTED:
+        host = domain.canonical_host(re.sub(r"^\w+://", "", domain.refang(session)).split("/")[0])
+        return f"{tool}:{host}" if host and domain.registrable(host) else None
+    if tool == "anydesk" and _ALIAS.fullmatch(session):
+        return f"{tool}:{session.lower()}"
+    digits = _DIGITS.sub("", session)
+    least, most = TOOLS.get(tool, (6, 12))
+    if not least <= len(digits) <= most or digits.count(digits[0]) == len(digits):
+        return None
+    return f"{tool}:{digits}" if tool and _READABLE.fullmatch(session) else None

@@ -1,1 +1,0 @@
-"""One organisation's run and what others offer it, as one body of evidence."""

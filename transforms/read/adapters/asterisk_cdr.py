@@ -1,0 +1,89 @@
+"""Asterisk call detail records as cdr_csv writes them, no header.
+
+https://docs.asterisk.org/Configuration/Reporting/Call-Detail-Records-CDR/. Each row is one
+leg; the legs of one call share its uniqueid, and are made one call at a later step. Times
+are taken as UTC (`usegmtime=yes` in cdr.conf makes them so).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from transforms.read.adapters.base import TextRows, build, constant
+from transforms.read.adapters.ftc_do_not_call import content_ids, utc
+
+NAME = "asterisk"
+
+
+SOURCE_ORG = "asterisk"
+
+
+HEADER = (
+    "accountcode",
+    "src",
+    "dst",
+    "dcontext",
+    "clid",
+    "channel",
+    "dstchannel",
+    "lastapp",
+    "lastdata",
+    "start",
+    "answer",
+    "end",
+    "duration",
+    "billsec",
+    "disposition",
+    "amaflags",
+    "uniqueid",
+    "userfield",
+)
+
+
+FEWEST_COLUMNS = 16
+"""uniqueid and userfield are options of cdr.conf."""
+
+
+_TIME = re.compile(r"\d{4}-\d{2}-\d{2} \d{2}:\d{2}:\d{2}")
+
+
+_TRUNK = r"^(?:SIP|PJSIP|IAX2|DAHDI|OOH323)/(?P<trunk>[^@]{1,64})-[0-9a-f]{1,16}$"
+
+
+def looks_like(cells: Sequence[str]) -> bool:
+    """Whether the cells of a row are in the places of a call record."""
+    if not FEWEST_COLUMNS <= len(cells) <= len(HEADER):
+        return False
+    started, duration, billed = cells[9], cells[12], cells[13]
+    return bool(_TIME.fullmatch(started)) and duration.isdecimal() and billed.isdecimal()
+
+
+def _trunk(channel: pa.Array) -> pa.Array:
+    """The peer in `SIP/peer-0000001f`, but not a local extension (digits alone)."""
+    peer = pc.struct_field(pc.extract_regex(channel, pattern=_TRUNK), "trunk")
+    return pc.if_else(pc.match_substring_regex(peer, r"^\d{1,6}$"), None, peer)
+
+
+def convert(
+    rows: TextRows, source_org: str | None = None, direction: str | None = None
+) -> pa.RecordBatch:
+    """CALL_LOOSE rows; the duration is the time talked (billsec), without ringing.
+
+    A call record does not say which side is the suspect's: `direction` is the user's word.
+    """
+    count = len(rows.records)
+    columns = {
+        "call_id": pc.coalesce(rows.column("uniqueid"), content_ids(rows.cells, "cdr-")),
+        "source_org": constant(source_org or SOURCE_ORG, count),
+        "started_at": utc(rows.column("start")),
+        "duration_seconds": rows.column("billsec"),
+        "direction": constant(direction, count),
+        "calling_number": rows.column("src"),
+        "called_number": rows.column("dst"),
+        "trunk": _trunk(rows.column("channel")),
+    }
+    return build(rows.origin, rows.records, columns)

@@ -1,0 +1,58 @@
+"""The input contract as CSV: a column a field, lists as JSON text, an empty cell absent."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import pyarrow as pa
+
+from schemas.enums import RecordKind
+from transforms.read import json_values
+from transforms.read.adapters import contract_json
+from transforms.read.adapters.base import TextRows
+from transforms.read.adapters.contract_json import Type
+from transforms.read.json_values import BrokenJsonError
+from transforms.read.rejects import Reject
+
+NAME = "csv"
+
+
+REQUIRED = {
+    RecordKind.COMPLAINT: ("complaint_id", "source_org", "received_at"),
+    RecordKind.CALL: ("call_id", "source_org", "started_at"),
+}
+
+
+def missing(names: Iterable[str], kind: RecordKind, source_org: str | None) -> list[str]:
+    """Required columns that are not among `names`; `source_org` stands in for its column."""
+    given = {*names, "source_org"} if source_org is not None else set(names)
+    return [name for name in REQUIRED[kind] if name not in given]
+
+
+def _object(names: Iterable[str], cells: Iterable[str], lists: set[str]) -> dict[str, Any]:
+    """The fields of one row. Raises BrokenJsonError for a list that is not JSON."""
+    row: dict[str, Any] = {}
+    for name, cell in zip(names, cells, strict=True):
+        if cell and name in lists:
+            try:
+                row[name] = json_values.parse_exact(cell.encode())
+            except BrokenJsonError as broken:
+                raise BrokenJsonError(broken.code, f"{name} is not a JSON list", name) from None
+        elif cell:
+            row[name] = cell
+    return row
+
+
+def convert(rows: TextRows, source_org: str | None = None) -> tuple[pa.RecordBatch, list[Reject]]:
+    """Loose rows and rejects, by the same checks as JSON Lines."""
+    known = contract_json.FIELDS[rows.origin.kind]
+    lists = {name for name, one in known.types.items() if one in (Type.TEXTS, Type.OBJECTS)}
+    names = rows.cells.schema.names
+    objects: list[dict[str, Any] | BrokenJsonError] = []
+    for cells in zip(*rows.cells.to_pydict().values(), strict=True):
+        try:
+            objects.append(_object(names, cells, lists))
+        except BrokenJsonError as broken:
+            objects.append(broken)
+    return contract_json.read_objects(rows.origin, rows.records, objects, source_org)

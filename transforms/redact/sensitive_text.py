@@ -1,0 +1,237 @@
+"""Numbers of a victim's papers that are read out to a caller: payment cards and social security.
+
+They tie nobody to a scam, and whoever reads them can use them, so no text is kept with one in it.
+
+What victims call their own in a form that no finder reads.
+
+Numbers said in tens or in French, digits in circles, an account without its bank, an address
+without its dots: it names nobody, but whoever sees it knows. So whatever is like a number or an
+address goes that stands right behind 'my number is'.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from transforms import text_masking
+from transforms.text_masking import blot
+from transforms.text_util import lower
+
+HINT = (
+    r"[0-9]{4}[ -]?[0-9]{4}[ -]?[0-9]{4}|3[47][0-9]{2}[ -]?[0-9]{6}|[0-9]{3}-[0-9]{2}-[0-9]{4}"
+    r"|(?i)\b(?:ssn|social|sin|nino?|ni number|national insurance)\b"
+)
+"""RE2: without a match of this, a text holds no such number."""
+
+
+_CARD = re.compile(
+    r"(?<![\w+.-])(?:\d{4}(?P<sign>[ -]?)\d{4}(?P=sign)\d{4}(?P=sign)\d{4}"
+    r"|3[47]\d{2}[ -]?\d{6}[ -]?\d{5})(?![\w-])"
+)
+"""Fifteen or sixteen digits as cards print them (ISO/IEC 7812)."""
+
+
+_ISSUED = re.compile(r"4|5[1-5]|2[2-7]|3[47]|6011|6[45]|35")
+"""What numbers of cards begin with: Visa, Mastercard, American Express, Discover, JCB."""
+
+
+_SSN = r"(?!000|666|9)\d{3}%s(?!00)\d{2}%s(?!0000)\d{4}(?![\w-])"
+"""Social security numbers as the SSA issues them (20 CFR 422.103; none begin with 9)."""
+
+
+_HYPHENED = re.compile(r"(?<![\w+.-])" + _SSN % ("-", "-"))
+
+
+_LABELLED = re.compile(
+    r"\b(?:ssn|my social|social (?:security|insurance)(?: number| no\.?| #)?|(?-i:SIN|NINO?)"
+    r"|ni number|national insurance(?: number| no\.?)?)\b[^\d\n]{0,20}?"
+    r"(?P<number>\d{3}[ -]?\d{2}[ -]?\d{4}|\d{3}[ -]?\d{3}[ -]?\d{3}"
+    r"|\b[A-Z]{2} ?\d{2} ?\d{2} ?\d{2} ?[A-D])(?![\w-])",
+    re.IGNORECASE,
+)
+"""A number that is named as that of the United States, of Canada (SIN) or the UK (NINO)."""
+
+
+def numbers(text: str) -> Iterator[tuple[int, int]]:
+    """Start and end, code points, of every number of a card or of social security."""
+    for card in _CARD.finditer(text):
+        if _ISSUED.match(card[0]) and _passes_luhn(card[0]):
+            yield card.span()
+    for number in _HYPHENED.finditer(text):
+        yield number.span()
+    for named in _LABELLED.finditer(text):
+        yield named.span("number")
+
+
+def without_papers(texts: pa.Array) -> pa.Array:
+    """Texts with those numbers masked, each at its length; null stays null."""
+    return text_masking.without(texts, (HINT,), numbers)
+
+
+def _passes_luhn(written: str) -> bool:
+    """Whether the check digit is right (ISO/IEC 7812-1 annex B)."""
+    digits = [int(one) for one in reversed(written) if one.isdecimal()]
+    doubled = [digit * 2 - 9 * (digit > 4) for digit in digits[1::2]]
+    return (sum(digits[::2]) + sum(doubled)) % 10 == 0
+
+
+_MINE = r"(?:my|our|mis?|mein(?:e[rnm]?)?|unsere?|mon|ma|notre)"
+
+
+_KIND = (
+    r"(?:(?:own|home|house|cell|cellular|mobile|work|office|business|personal|private|direct|phone"
+    r"|telephone|whats ?app|social|security|bank|checking|savings|credit|debit|card|account) ){0,4}"
+)
+
+
+_NUMBER_WORDS = (
+    r"(?:number|no|phone|cell|mobile|telephone|whats ?app|ssn|social security|account|acct|card"
+    r"|n[uú]mero|tel[eé]fono|m[oó]vil|celular|cuenta|tarjeta|\pL{0,16}nummer|handy|telefon|konto"
+    r"|karte|num[ée]ro|portable|t[ée]l[ée]phone|t[ée]l|fixe|compte|carte)"
+)
+
+
+_NUMBERED = _NUMBER_WORDS + r"(?: (?:de|d['’]) ?\pL{1,12})?"
+
+
+_ADDRESS_WORDS = r"(?:e-?mail|mail|gmail|correo(?: electr[oó]nico)?|adresse|courriel|m[ée]l)"
+
+
+_ADDRESSED = _ADDRESS_WORDS + r"(?:[ -](?:address|adresse|id))?"
+
+
+_PLACE_WORDS = (
+    r"(?:web ?site|site(?: web| internet)?|domain|web ?page|homepage|blog|shop|p[aá]gina(?: web)?"
+    r"|sitio(?: web)?|dominio|tienda|web ?seite|internetseite|domaine|facebook|instagram|linkedin"
+    r"|twitter|tiktok|snapchat|telegram|venmo|paypal|cash ?app|wallet|monedero|ethereum|bitcoin|upi"
+    r"|iban)"
+)
+
+
+_PLACED = (
+    _PLACE_WORDS + r"(?: (?:name|handle|tag|account|user ?name|page|profile|link|address|id))?"
+)
+
+
+_IS = r"(?:(?: (?:number|no|is|was|es|era|ist|war|lautet|est|était)){1,2},?)?[\s:=#(\"'“<-]{1,4}"
+
+
+_HINT = rf"(?i)\b{_MINE} {_KIND}(?:\pL{{1,12}} )?(?:{_NUMBERED}|{_ADDRESSED}|{_PLACED}){_IS}"
+"""RE2: without a match of this, a text calls nothing one's own."""
+
+
+_ROUGHLY = (
+    (
+        rf"(?i)\b{_MINE} {_KIND}(?:[^ ]+ )?(?:{_NUMBER_WORDS}|{_ADDRESS_WORDS}|{_PLACE_WORDS})"
+        r"[\s:=#(\"'“<-]"
+    )
+    .replace("{0,4}", "*")
+    .replace(r"\pL{0,16}", "[^ ]*")
+)
+"""RE2: the same without what counts letters or is left out as well, which takes a twentieth.
+
+It matches wherever `_HINT` does: each of its endings begins with a sign of the last class.
+"""
+
+
+_LETTER = r"[^\W\d_]"
+
+
+_DIGIT = r"[\d²³¹⁰⁴-⁹₀-₉①-⑨⓪❶-❾➀-➈➊-➒]"
+
+
+_WORDS = (
+    "zero oh o one two three four five six seven eight nine ten eleven twelve thirteen fourteen"
+    " fifteen sixteen seventeen eighteen nineteen twenty thirty forty fifty sixty seventy eighty"
+    " ninety hundred double triple and cero uno un dos tres cuatro cinco seis siete ocho nueve diez"
+    " once doce trece catorce quince veinte treinta cuarenta cincuenta sesenta setenta ochenta"
+    " noventa cien y null eins zwei zwo drei vier fünf sechs sieben acht neun zehn elf zwölf zéro"
+    " deux trois quatre cinq sept huit neuf dix onze douze treize quatorze quinze seize vingt"
+    " vingts trente quarante cinquante soixante et"
+)
+
+
+_SAID = (
+    rf"(?:{_LETTER}{{0,12}}(?:zig|ßig|zehn)|dieci\w{{4,6}}|veinti\w{{3,6}}|{'|'.join(_WORDS.split())})"
+    r"(?![^\W_])"
+)
+
+
+_ONE = rf"(?:{_DIGIT}|{_SAID})"
+
+
+_NUMBER = re.compile(rf"{_ONE}(?:[\W_]{{0,3}}{_ONE}){{5,30}}")
+"""At least six digits or words for them, as a local number has."""
+
+
+_SIGN = r"(?:@|＠|&#64;|&commat;|%40)"
+
+
+_SPOKEN = r"[\[(]?(?:at|arroba|arobase)[\])]?"
+
+
+_DOT = r"\s?[\[(]?\s?(?:\.|．|dot|punto|punkt|point)\s?[\])]?\s?"
+
+
+_PROVIDER = (
+    r"(?:gmail|yahoo|hotmail|outlook|aol|icloud|live|msn|gmx|web|orange|wanadoo|free|proton)"
+)
+
+
+_END = rf"(?:(?:{_DOT}|\s)(?:com|net|org|edu|gov)|{_DOT}[a-z]{{2}})(?!\w)"
+
+
+_ADDRESS = re.compile(
+    rf"(?:[^\s@]{{1,64}}\s){{0,2}}[^\s@]{{0,64}}?\s?{_SIGN}\s?[^\s@,;]{{2,64}}(?:{_END})?"
+    rf"|(?:[^\s@]{{1,64}}\s){{1,3}}{_SPOKEN}\s(?:{_PROVIDER}(?:{_END})?"
+    rf"|[\w-]{{1,64}}{_END})"
+)
+
+
+_PLACE = re.compile(
+    r"(?:https?://)?[\w-]{1,63}(?:\.[\w-]{1,63}){1,5}(?:/[^\s\"'<>]{0,200})?|[@$][\w.-]{2,64}"
+    r"|(?=[a-z]{0,40}\d)[a-z0-9]{20,64}"
+)
+"""A site, a name with its sign, or the letters and digits of a wallet or account."""
+
+
+def _cue(what: str) -> re.Pattern[str]:
+    pattern = rf" {_KIND}(?:\pL{{1,12}} )?{what}{_IS}"
+    return re.compile(pattern.replace(r"\pL", _LETTER))
+
+
+_OWN = re.compile(rf"(?<!\w){_MINE}(?= )")
+
+
+_BID = re.compile(
+    r"(?:call|dial|contact|text|reach|visit|go to|log ?in to|open|mail|write to|reply to) $"
+)
+"""What a scammer says before 'our number'."""
+
+
+_FORMS = ((_cue(_NUMBERED), _NUMBER), (_cue(_ADDRESSED), _ADDRESS), (_cue(_PLACED), _PLACE))
+
+
+def places(text: str) -> Iterator[tuple[int, int]]:
+    """Start and end of what looks like a number or an address right behind 'my number is'."""
+    low = lower(text)
+    for own in _OWN.finditer(low):
+        if own[0] == "our" and _BID.search(low, max(0, own.start() - 10), own.start()):
+            continue
+        for cue, form in _FORMS:
+            named = cue.match(low, own.end())
+            value = form.match(low, named.end()) if named else None
+            if value:
+                yield value.span()
+
+
+def without(texts: pa.Array) -> pa.Array:
+    """Strings or null with '#' for all of such places, at the same length."""
+    found = text_masking.found(texts, (_ROUGHLY,), places)
+    rows = pa.array(list(found), pa.int64())
+    own = rows.filter(pc.match_substring_regex(texts.take(rows), _HINT)).to_pylist()
+    return text_masking.hidden(texts, {row: found[row] for row in own}, blot)

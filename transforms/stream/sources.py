@@ -1,0 +1,350 @@
+"""Messages of a queue as loose rows: JSON or Avro values, one record a message.
+
+Kafka as a source, through Beam's ReadFromKafka, which needs Java where the job starts.
+
+Pub/Sub as a source, through Beam's ReadFromPubSub, on Dataflow.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from enum import StrEnum
+from functools import cached_property, partial
+from typing import Any, NamedTuple
+
+import apache_beam as beam
+import fastavro
+import orjson
+import pyarrow as pa
+import xxhash
+from apache_beam.io.kafka import ReadFromKafka
+from apache_beam.transforms.window import GlobalWindow
+from apache_beam.utils.windowed_value import WindowedValue
+
+from schemas.enums import RecordKind
+from schemas.reject import Code
+from transforms.read.adapters import contract_json
+from transforms.read.framing import MAX_ROW_BYTES, Origin, Record
+from transforms.read.options import ReadOptions
+from transforms.read.read_records import REJECTS, TAGS
+from transforms.read.rejects import Reject, reject, reject_rows
+from transforms.stream.state import TICKS, Clock
+
+BATCH = 4_096
+"""Messages that are read together, within one bundle."""
+
+
+CONFLUENT = 5
+"""Bytes before the value in the wire format of Confluent's schema registry: 0, and a schema id."""
+
+
+ORG = "source_org"
+"""The header, or attribute, that names the organisation of a value that does not."""
+
+
+class Encoding(StrEnum):
+    """What a message's value is."""
+
+    JSON = "json"
+    AVRO = "avro"
+    AVRO_CONFLUENT = "avro-confluent"
+
+
+class Message(NamedTuple):
+    """One message: where it stands in its queue, its value, and who sent it if a header says so."""
+
+    source: str
+    position: int
+    data: bytes
+    org: str | None = None
+
+
+@dataclass(frozen=True)
+class Decoder:
+    """Values to what is read as JSON. `schema` is Avro's own JSON, for both of the Avro encodings.
+
+    An Avro object container file (Avro 1.12, "Object Container Files") brings its own schema.
+    """
+
+    encoding: Encoding = Encoding.JSON
+    schema: str | None = None
+
+    @cached_property
+    def _parsed(self) -> Any:
+        return fastavro.parse_schema(orjson.loads(self.schema or "null"))
+
+    def json(self, data: bytes) -> bytes:
+        """The value as JSON.
+
+        Raises:
+            ValueError: if it is no Avro value of the schema, or not exactly one.
+        """
+        if self.encoding is Encoding.JSON:
+            return data
+        try:
+            return orjson.dumps(_plain(self._value(data)))
+        except Exception as error:  # fastavro raises whatever a broken value makes it stumble on
+            raise ValueError("no Avro value of the schema") from error
+
+    def _value(self, data: bytes) -> Any:
+        if data.startswith(b"Obj\x01"):
+            (only,) = fastavro.reader(io.BytesIO(data))
+            return only
+        start = CONFLUENT if self.encoding is Encoding.AVRO_CONFLUENT else 0
+        if start and data[:1] != b"\0":
+            raise ValueError("no schema id")
+        stream = io.BytesIO(data[start:])
+        value = fastavro.schemaless_reader(stream, self._parsed)
+        if stream.read(1):
+            raise ValueError("more than one value")
+        return value
+
+
+def _plain(value: Any) -> Any:
+    """An Avro value as the input contract writes it: times in ISO 8601, decimals as digits."""
+    if isinstance(value, dict):
+        return {name: _plain(one) for name, one in value.items()}
+    if isinstance(value, list):
+        return [_plain(one) for one in value]
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).isoformat()
+    if isinstance(value, date):
+        return value.isoformat()
+    return format(value, "f") if isinstance(value, Decimal) else value
+
+
+def read(
+    messages: Sequence[Message], kind: RecordKind, decoder: Decoder, options: ReadOptions
+) -> Iterator[tuple[str, pa.RecordBatch]]:
+    """Messages to batches of COMPLAINT_LOOSE ("complaints") or CALL_LOOSE ("calls"), or REJECT.
+
+    Every message is in exactly one of them. One without a value, as a compacted topic has, is
+    rejected: it names no record.
+    """
+    groups: dict[tuple[str, str | None], list[Message]] = {}
+    for one in messages:
+        groups.setdefault((one.source, one.org), []).append(one)
+    for (source, org), group in groups.items():
+        origin = Origin(source, "jsonl", kind)
+        records: list[Record] = []
+        refused: list[Reject] = []
+        for one in group:
+            record, code = _record(one, decoder)
+            if code is None:
+                records.append(record)
+            else:
+                message = "the message holds no value that is read"
+                refused.append(reject(origin, record, code, message))
+        rows, rejects = contract_json.read(origin, records, org or options.source_org)
+        if rows.num_rows:
+            yield TAGS[kind], rows
+        if refused or rejects:
+            yield REJECTS, reject_rows([*refused, *rejects])
+
+
+def _record(one: Message, decoder: Decoder) -> tuple[Record, Code | None]:
+    whole = Record(one.position, one.data, len(one.data))
+    if len(one.data) > MAX_ROW_BYTES:
+        return whole, Code.ROW_TOO_LARGE
+    if not one.data.strip():
+        return whole, Code.NOT_AN_OBJECT
+    try:
+        return whole._replace(data=decoder.json(one.data)), None
+    except ValueError:
+        return whole, Code.BAD_ENCODING
+
+
+class _Read(beam.DoFn):
+    """Collects the messages of a bundle, and reads up to `BATCH` of them at once."""
+
+    def __init__(self, kind: RecordKind, decoder: Decoder, options: ReadOptions) -> None:
+        self._kind, self._decoder, self._options = kind, decoder, options
+        self._held: list[Message] = []
+        self._since: Any = None
+
+    def start_bundle(self) -> None:
+        self._held, self._since = [], None
+
+    def process(self, one: Message, at: Any = beam.DoFn.TimestampParam) -> Iterator[Any]:
+        self._held.append(one)
+        self._since = at if self._since is None else min(self._since, at)
+        if len(self._held) >= BATCH:
+            for tag, batch in self._flush():
+                yield beam.pvalue.TaggedOutput(tag, batch)
+
+    def finish_bundle(self) -> Iterator[Any]:
+        since = self._since
+        for tag, batch in self._flush():
+            value = WindowedValue(batch, since, (GlobalWindow(),))
+            yield beam.pvalue.TaggedOutput(tag, value)
+
+    def _flush(self) -> list[tuple[str, pa.RecordBatch]]:
+        held, self._held = self._held, []
+        return list(read(held, self._kind, self._decoder, self._options))
+
+
+@dataclass(eq=False)
+class ReadMessages(beam.PTransform):
+    """Messages, in the global window, to outputs named as `read` names them."""
+
+    kind: RecordKind
+    decoder: Decoder
+    options: ReadOptions
+
+    def expand(self, messages: beam.PCollection) -> Any:
+        """A batch of each bundle, or of every `BATCH` messages."""
+        step = beam.ParDo(_Read(self.kind, self.decoder, self.options))
+        return messages | step.with_outputs(TAGS[self.kind], REJECTS)
+
+
+def queues(
+    begin: beam.pvalue.PBegin,
+    read_queue: Mapping[RecordKind, beam.PTransform],
+    decoder: Decoder,
+    options: ReadOptions,
+) -> dict[str, Any]:
+    """PCollections complaints, calls and rejects of the queues of Messages that there are."""
+    found: dict[str, Any] = {}
+    rejects = []
+    for kind, tag in TAGS.items():
+        if kind in read_queue:
+            rows = (
+                begin
+                | f"Queue of {tag}" >> read_queue[kind]
+                | f"Read {tag}" >> ReadMessages(kind, decoder, options)
+            )
+            found[tag] = rows[tag]
+            rejects.append(rows[REJECTS])
+        else:
+            found[tag] = begin | f"No {tag}" >> beam.Create([], reshuffle=False)
+    return found | {REJECTS: tuple(rejects) | "Unread" >> beam.Flatten()}
+
+
+@dataclass(frozen=True)
+class Kafka:
+    """Where a Kafka is and how it is read: `config` is the consumer's, `start` in milliseconds.
+
+    `expansion` is the address of a running expansion service, where Beam is not to start its own.
+    """
+
+    config: Mapping[str, str]
+    topics: Mapping[RecordKind, tuple[str, ...]]
+    policy: str = ReadFromKafka.processing_time_policy
+    start: int | None = None
+    commit: bool = False
+    expansion: str | None = None
+    decoder: Decoder = field(default_factory=Decoder)
+
+
+def kafka_message(record: Any) -> Message:
+    """A Kafka record with its metadata: the place is topic, partition and offset, which are one."""
+    headers = {one.key: one.value for one in record.headers or ()}
+    org = headers.get(ORG)
+    return Message(
+        source=f"kafka:{record.topic}:{record.partition}",
+        position=record.offset,
+        data=record.value or b"",
+        org=org.decode("utf-8", "replace") if org else None,
+    )
+
+
+@dataclass(eq=False)
+class _Topics(beam.PTransform):
+    kafka: Kafka
+    topics: tuple[str, ...]
+
+    def expand(self, begin: beam.pvalue.PBegin) -> Any:
+        return (
+            begin
+            | ReadFromKafka(
+                dict(self.kafka.config),
+                list(self.topics),
+                start_read_time=self.kafka.start,
+                commit_offset_in_finalize=self.kafka.commit,
+                timestamp_policy=self.kafka.policy,
+                with_metadata=True,
+                expansion_service=self.kafka.expansion,
+            )
+            | "Message" >> beam.Map(kafka_message)
+        )
+
+
+@dataclass(eq=False)
+class FromKafka(beam.PTransform):
+    """Topics of complaints and of calls, and ticks by the clock."""
+
+    kafka: Kafka
+    options: ReadOptions
+    clock: Clock
+
+    def expand(self, begin: beam.pvalue.PBegin) -> dict[str, Any]:
+        """PCollections complaints, calls (loose batches), rejects and ticks."""
+        topics = {kind: _Topics(self.kafka, names) for kind, names in self.kafka.topics.items()}
+        read = queues(begin, topics, self.kafka.decoder, self.options)
+        return read | {TICKS: begin | "Clock" >> self.clock}
+
+
+_POSITIVE = (1 << 63) - 1
+
+
+@dataclass(frozen=True)
+class PubSub:
+    """Subscriptions, `projects/P/subscriptions/S`, and the attributes that Beam reads by."""
+
+    subscriptions: Mapping[RecordKind, str]
+    id_label: str | None = None
+    timestamp_attribute: str | None = None
+    decoder: Decoder = field(default_factory=Decoder)
+
+
+def pubsub_message(message: Any, subscription: str) -> Message:
+    """A PubsubMessage; its place is its id, a number, or a hash of it."""
+    name = message.message_id or ""
+    plain = name.isdecimal() and int(name) <= _POSITIVE
+    content = name.encode() or message.data or b""
+    return Message(
+        source=f"pubsub:{subscription.rpartition('/')[2]}",
+        position=int(name) if plain else xxhash.xxh3_64_intdigest(content) & _POSITIVE,
+        data=message.data or b"",
+        org=(message.attributes or {}).get(ORG),
+    )
+
+
+@dataclass(eq=False)
+class _Subscription(beam.PTransform):
+    pubsub: PubSub
+    subscription: str
+
+    def expand(self, begin: beam.pvalue.PBegin) -> Any:
+        from apache_beam.io.gcp.pubsub import ReadFromPubSub
+
+        return (
+            begin
+            | ReadFromPubSub(
+                subscription=self.subscription,
+                id_label=self.pubsub.id_label,
+                with_attributes=True,
+                timestamp_attribute=self.pubsub.timestamp_attribute,
+            )
+            | "Message" >> beam.Map(partial(pubsub_message, subscription=self.subscription))
+        )
+
+
+@dataclass(eq=False)
+class FromPubSub(beam.PTransform):
+    """Subscriptions of complaints and of calls, and ticks by the clock."""
+
+    pubsub: PubSub
+    options: ReadOptions
+    clock: Clock
+
+    def expand(self, begin: beam.pvalue.PBegin) -> dict[str, Any]:
+        """PCollections complaints, calls (loose batches), rejects and ticks."""
+        names = self.pubsub.subscriptions
+        read_queue = {kind: _Subscription(self.pubsub, name) for kind, name in names.items()}
+        read = queues(begin, read_queue, self.pubsub.decoder, self.options)
+        return read | {TICKS: begin | "Clock" >> self.clock}

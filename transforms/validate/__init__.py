@@ -1,1 +1,0 @@
-"""Validation: loose rows in; each ends accepted, or rejected with the code of its first fault."""

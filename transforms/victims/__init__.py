@@ -1,0 +1,1 @@
+"""What is a victim's own, and where it stands in other text."""
