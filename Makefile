@@ -44,18 +44,18 @@ engines-up: $(READY)  ## bring up Kafka, Beam's Kafka expansion service, Prism a
 test-dataflow:  ## hold both pipelines against the Dataflow runner, offline (apache-beam[gcp], 826 MB)
 	@test -x $(DATAFLOW)/bin/python || $(PYTHON) -m venv $(DATAFLOW)
 	@$(DATAFLOW)/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[dev,gcp]'
-	@$(DATAFLOW)/bin/python -m pytest -m dataflow tests/dataflow
+	@$(DATAFLOW)/bin/python -m pytest -m dataflow tests/engines/dataflow
 
 test-airflow:  ## load the example DAG as Airflow does
 	@test -x $(AIRFLOW)/bin/python || $(PYTHON) -m venv $(AIRFLOW)
 	@$(AIRFLOW)/bin/python -m pip install --quiet --disable-pip-version-check 'apache-airflow==3.1.8' 'hypothesis>=6.150,<7' 'pytest>=9,<10'
 	@AIRFLOW_HOME=$(AIRFLOW)/home $(AIRFLOW)/bin/airflow db migrate >$(AIRFLOW)/migrate.log 2>&1 || { tail -5 $(AIRFLOW)/migrate.log; exit 1; }
-	@AIRFLOW_HOME=$(AIRFLOW)/home $(AIRFLOW)/bin/python -m pytest -m airflow tests/deploy/test_airflow.py
+	@AIRFLOW_HOME=$(AIRFLOW)/home $(AIRFLOW)/bin/python -m pytest -m airflow tests/end_to_end/test_airflow.py
 
 test-opencti: $(READY)  ## parse the STIX bundles with OpenCTI's own client (pycti, 130 MB)
 	@test -x $(OPENCTI)/bin/python || $(PYTHON) -m venv $(OPENCTI)
 	@$(OPENCTI)/bin/python -m pip install --quiet --disable-pip-version-check 'pycti>=7,<8'
-	@RINGTRACE_PYCTI=$(OPENCTI)/bin/python $(BIN)/python -m pytest -rs tests/opencti
+	@RINGTRACE_PYCTI=$(OPENCTI)/bin/python $(BIN)/python -m pytest -rs tests/engines/opencti
 
 check: $(READY)  ## lint, types, import direction
 	@$(BIN)/ruff check .

@@ -126,7 +126,7 @@ the first 11,800 code points are kept and then `[N more characters, not read]`: 
 searched for a victim's number is shown nowhere, and the text says how much went. Of a refused row
 64 KiB are kept, and all of that is searched.
 
-`tests/transforms/identify/test_hostile_input.py` holds each step that touches a text (numbers,
+`tests/unit/transforms/extract/test_hostile_input.py` holds each step that touches a text (numbers,
 other identifiers, impersonation, the evidence of a complaint, masking, victims' digits in what is
 kept and in refused rows, what a refused row shows) to 50 ms of CPU for a megabyte of one piece or
 of mixed pieces, and to raise nothing.

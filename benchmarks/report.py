@@ -17,7 +17,7 @@ from reports.html import index_page, site
 from reports.html.cluster_table import cluster_table
 from schemas.manifest import Manifest
 from tests.browser import driver
-from tests.reports.made_up import (
+from tests.support.report_tables import (
     START,
     cluster,
     complaint,
@@ -29,7 +29,7 @@ from tests.reports.made_up import (
     mention,
     write_run,
 )
-from tests.reports.written import report_files
+from tests.support.written_report import report_files
 
 CLUSTERS = 10_000
 

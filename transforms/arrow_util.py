@@ -277,3 +277,30 @@ def hash_columns(batch: pa.RecordBatch | pa.Table, names: Sequence[str]) -> np.n
         # Multiplying by an odd constant between columns makes the order of the columns matter.
         total = total * np.uint64(0x9E3779B97F4A7C15) + one.astype(np.uint64)
     return (total & np.uint64(_POSITIVE)).astype(np.int64)
+
+
+def sorted_lookup(keys: Array, wanted: Array) -> tuple[Array, Array]:
+    """Finds each wanted value among sorted distinct keys.
+
+    Returns its place among the keys and whether it is there; where it is not, the place is that of
+    some other key (0 where there are none).
+    """
+    if not len(keys):
+        return np.zeros(len(wanted), np.int64), np.zeros(len(wanted), bool)
+    places = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)
+    return places, keys[places] == wanted
+
+
+def group_starts(*columns: Array) -> Array:
+    """The rows at which a new combination of values begins, in columns sorted by it."""
+    count = len(columns[0])
+    changed = np.zeros(count, bool)
+    changed[:1] = True
+    for column in columns:
+        changed[1:] |= column[1:] != column[:-1]
+    return np.flatnonzero(changed)
+
+
+def sum_by_group(group: Array, values: Array, count: int) -> Array:
+    """Whole numbers added up by group, of `count` groups; exact while a sum is below 2^53."""
+    return np.bincount(group, values, minlength=count).astype(np.int64)

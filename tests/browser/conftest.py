@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from tests.browser import driver
-from tests.reports.hostile import hostile_run
-from tests.reports.made_up import complaint, entity, member, world, write_run
-from tests.reports.written import report_files
+from tests.support.hostile_text import hostile_run
+from tests.support.report_tables import complaint, entity, member, world, write_run
+from tests.support.written_report import report_files
 
 
 @pytest.fixture(scope="session")

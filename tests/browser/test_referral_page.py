@@ -4,7 +4,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 
 from tests.browser.test_report import WCAG
-from tests.reports.referral.made_up_case import case_of, package_of, rows
+from tests.support.made_up_case import case_of, package_of, rows
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 
 from tests.browser.driver import Browser
-from tests.reports.made_up import world
+from tests.support.report_tables import world
 
 READY = "document.documentElement.dataset.ready"
 

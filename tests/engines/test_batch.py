@@ -5,7 +5,7 @@ import pytest
 from pipelines.simulate.generate import simulate
 from pipelines.simulate.world import World
 from tests.engines.batch import engine_flags, files_of
-from tests.pipelines.running import EXAMPLES, run
+from tests.support.run_pipeline import EXAMPLES, run
 
 
 @pytest.fixture(scope="module")

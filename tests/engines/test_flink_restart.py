@@ -17,7 +17,7 @@ from tests.engines import servers
 from tests.engines.processes import children, named
 from tests.engines.test_stream import HALF, alerts_in, flags, lines, told
 from tests.engines.topics import read_all, send
-from tests.pipelines.running import ROOT
+from tests.support.run_pipeline import ROOT
 
 pytestmark = [pytest.mark.kafka, pytest.mark.flink]
 

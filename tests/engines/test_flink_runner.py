@@ -6,7 +6,7 @@ from tests.engines.batch import files_of
 from tests.engines.cache import MissingEngineError
 from tests.engines.flink_jar import flink_jar
 from tests.engines.servers import STACK
-from tests.pipelines.running import EXAMPLES, run
+from tests.support.run_pipeline import EXAMPLES, run
 
 
 @pytest.fixture

@@ -15,9 +15,9 @@ from pipelines.streaming.options import parse
 from pipelines.streaming.pipeline import build
 from pipelines.streaming.plan import engine_plan, queue, reading
 from schemas.reject import Code
+from tests.end_to_end.streaming.test_alerts import CALLS, INNOCENT, KNOWN, NEW, told
 from tests.engines.batch import stream_flags
 from tests.engines.topics import read_all, send
-from tests.pipelines.watch.test_alerts import CALLS, INNOCENT, KNOWN, NEW, told
 
 pytestmark = pytest.mark.kafka
 

@@ -14,7 +14,7 @@ from kafka.admin import KafkaAdminClient
 from pipelines.cli import main
 from schemas.reject import Code
 from tests.engines.topics import partition_of, read_all, send
-from tests.pipelines.running import ROOT, complaint, run
+from tests.support.run_pipeline import ROOT, complaint, run
 
 pytestmark = pytest.mark.kafka
 

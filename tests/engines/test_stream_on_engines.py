@@ -11,8 +11,8 @@ from pipelines.streaming.options import parse
 from pipelines.streaming.pipeline import build
 from pipelines.streaming.plan import engine_plan
 from schemas.enums import RecordKind
+from tests.end_to_end.streaming.test_alerts import CALLS, INNOCENT, KNOWN, NEW, alerts_in, told
 from tests.engines.batch import stream_flags
-from tests.pipelines.watch.test_alerts import CALLS, INNOCENT, KNOWN, NEW, alerts_in, told
 from transforms.read.options import ReadOptions
 from transforms.stream.sources import Decoder, Message, queues
 from transforms.stream.state import TICKS, Clock

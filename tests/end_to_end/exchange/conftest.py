@@ -1,0 +1,88 @@
+"""Two companies of one simulated world, each with its own run and its own keys."""
+
+from __future__ import annotations
+
+import pytest
+
+from pipelines import key_store
+from reports import signing
+from tests.support.exchange_world import ISSUED, Company, Counted, World, ringtrace
+
+
+@pytest.fixture(scope="session")
+def world(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("world")
+    made = "--complaints 900 --operations 8 --seed 7".split()
+    assert ringtrace("simulate", folder / "in", *made) == 0
+    companies = []
+    for org in ("amazon", "microsoft"):
+        one = Company(
+            org=org,
+            home=folder / f"home-{org}",
+            complaints=folder / "in" / "complaints" / f"{org}.jsonl",
+            calls=folder / "in" / "calls" / f"{org}.jsonl",
+            run=folder / org,
+        )
+        files = ["--complaints", one.complaints, "--calls", one.calls]
+        assert ringtrace("batch", *files, "--output", one.run) == 0
+        companies.append(one)
+    whole = World(folder / "in", *companies)
+    befriend(whole.amazon, whole.microsoft)
+    befriend(whole.microsoft, whole.amazon)
+    return whole
+
+
+def befriend(one: Company, other: Company) -> None:
+    """Each trusts the other's key, as two people would do over the telephone."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(key_store.HOME_VARIABLE, str(other.home))
+        key = key_store.own_key().public_key()
+        patch.setenv(key_store.HOME_VARIABLE, str(one.home))
+        pem = one.home / "theirs.pem"
+        one.home.mkdir(exist_ok=True)
+        pem.write_bytes(signing.public_pem(key))
+        mark = ["--fingerprint", signing.key_id(key)]
+        assert ringtrace("keys", "trust", other.org, pem, *mark) == 0
+
+
+@pytest.fixture
+def at(monkeypatch):
+    """Sit at a company's desk: its keys are one's own."""
+
+    def sit(company: Company) -> None:
+        monkeypatch.setenv(key_store.HOME_VARIABLE, str(company.home))
+
+    return sit
+
+
+@pytest.fixture
+def offered(world, at, tmp_path):
+    """An offer of microsoft's to amazon."""
+
+    def make(name="offer", **changes):
+        at(world.microsoft)
+        flags = {"--to": "amazon", "--output": tmp_path / name, "--issued-at": ISSUED} | changes
+        words = [word for flag in flags.items() for word in flag]
+        assert ringtrace("exchange", "offer", world.microsoft.run, *words) == 0
+        return tmp_path / name
+
+    return make
+
+
+@pytest.fixture(scope="module")
+def counted(world, tmp_path_factory):
+    with pytest.MonkeyPatch.context() as patch:
+        made = Counted(world, patch, tmp_path_factory.mktemp("counted"))
+        # The partner trusts this desk's key for the time being.
+        made.at("amazon")
+        key = key_store.own_key().public_key()
+        made.at("microsoft")
+        key_store.trust("amazon", key)
+        flags = ["--run", world.microsoft.run, "--offer", made.offer, "--again"]
+        made.letter("answer", made.folder / "1", made.files[1], *flags, out="2", org="microsoft")
+        made.letter("count", made.folder / "2", out="3")
+        made.at("microsoft")
+        key_store.distrust("amazon", signing.key_id(key))
+        made.at("amazon")
+        made.result = made.folder / "3"
+        yield made

@@ -1,0 +1,482 @@
+"""`ringtrace exchange join`: better than either alone, undone without a trace, fooled by nobody."""
+
+import dataclasses
+import json
+import shutil
+from collections import defaultdict
+
+import pytest
+
+from pipelines import key_store
+from pipelines.commands import evaluate
+from reports import signing
+from reports.exchange import read_offer
+from schemas import epoch
+from schemas.joint import CONTRIBUTORS, OFFERED_CLUSTERS, UNION_LINKS
+from schemas.offer import CountryCount, OfferedCluster, OfferedEntity, OfferedEvidence
+from schemas.tables import ALL, CLUSTERS, ENTITIES, LINEAGE, LINKS, MEMBERS, MENTIONS
+from tests.support.exchange_world import NOW, ringtrace, rows
+from tests.support.run_pipeline import jsonl, read, whole
+from tests.support.run_pipeline import run as batch
+from transforms.extract import allowlist
+
+
+@pytest.fixture(scope="session")
+def joined(world, tmp_path_factory):
+    """Amazon's run joined with microsoft's offer, each at their own desk."""
+    folder = tmp_path_factory.mktemp("joined")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(key_store.HOME_VARIABLE, str(world.microsoft.home))
+        made = [
+            "--to",
+            "amazon",
+            "--output",
+            folder / "offer",
+            "--issued-at",
+            "2026-05-01T00:00:00Z",
+        ]
+        assert ringtrace("exchange", "offer", world.microsoft.run, *made) == 0
+        patch.setenv(key_store.HOME_VARIABLE, str(world.amazon.home))
+        words = [world.amazon.run, folder / "offer", "--output", folder / "run", "--at", AT]
+        assert ringtrace("exchange", "join", *words) == 0
+    return folder
+
+
+AT = "2026-05-02T00:00:00Z"
+
+
+def members(run):
+    table = read(run, MEMBERS)
+    return dict(zip(table["entity_id"].to_pylist(), table["cluster_id"].to_pylist(), strict=True))
+
+
+def offer_of(folder):
+    return read_offer.parse((folder / "offer.json").read_bytes(), "microsoft")
+
+
+def known(view, entity_id):
+    """What a view says of an id of the joint run, whose epochs are counted anew."""
+    those = [one for one in view if epoch.bare(one) == epoch.bare(entity_id)]
+    return view.get(those[0] if len(those) == 1 else entity_id)
+
+
+def partition(of):
+    parts = defaultdict(set)
+    for entity_id, cluster in of.items():
+        parts[cluster].add(entity_id)
+    return {frozenset(part) for part in parts.values()}
+
+
+# -- what comes out ------------------------------------------------------------------------------
+
+
+def test_the_union_is_better_than_either_alone_and_harms_nobody(world, joined):
+    truth = evaluate._truth(world.truth)
+    victims = evaluate._ids(world.folder / "victims.csv")
+    innocents = evaluate._ids(world.folder / "innocents.csv")
+    known = allowlist.shipped()
+    score, innocent = {}, {}
+    for name, run in (
+        ("amazon", world.amazon.run),
+        ("microsoft", world.microsoft.run),
+        ("joint", joined / "run"),
+    ):
+        found = evaluate.evaluate(evaluate._members(run), truth, known, victims, innocents)
+        assert (found.known_legitimate, found.victim_side) == (0, 0)
+        innocent[name] = found.innocent
+        score[name] = found.agreement
+    # A line that no list names can be taken for a scammer's; joining must not add to those.
+    assert innocent["joint"] <= innocent["amazon"] + innocent["microsoft"]
+    for alone in ("amazon", "microsoft"):
+        assert score["joint"].bcubed.f1 > score[alone].bcubed.f1 + 0.05
+        assert score["joint"].bcubed.recall > score[alone].bcubed.recall
+    assert score["joint"].bcubed.precision > 0.9
+
+
+def test_a_run_comes_out_that_every_command_can_read(world, joined, capsys):
+    manifest = whole(joined / "run")
+    (told,) = manifest["options"]["offers"]
+    assert told["sender"] == "microsoft"
+    assert manifest["options"]["own_run"] == whole(world.amazon.run)["run_id"]
+    assert [one["name"] for one in manifest["inputs"] if one["kind"] == "offer"] == [
+        f"offer-microsoft-{told['sha256'][:12]}.json"
+    ]
+    both = read(joined / "run", LINKS).to_pylist()
+    link = max(
+        (one for one in both if one["accepted"] and len(one["orgs"]) == 2),
+        key=lambda one: one["weight"],
+    )
+    capsys.readouterr()
+    words = ["explain", joined / "run", link["entity_a"], link["entity_b"], "--json"]
+    assert ringtrace(*words) == 0
+    told = json.loads(capsys.readouterr().out)
+    parts = [part for one in told["path"]["links"] for part in one["parts"]]
+    assert {part["record"].partition("|")[0] for part in parts} == {"amazon", "microsoft"}
+    assert sum(part["share"] for part in parts if part["counted"]) == pytest.approx(link["weight"])
+    assert ringtrace("report", joined / "run") == 0
+
+
+def test_every_member_says_who_saw_it(world, joined):
+    offer = offer_of(joined / "offer")
+    own, said = members(world.amazon.run), {one.entity_id: one for one in offer.entities}
+    told = read(joined / "run", CONTRIBUTORS).to_pylist()
+    seen = defaultdict(set)
+    for one in told:
+        seen[one["entity_id"]].add(one["contributor"])
+        if one["contributor"] == "amazon":
+            assert one["part"] == known(own, one["entity_id"])
+        else:
+            assert one["part"] == str(known(said, one["entity_id"]).cluster)
+    joint = members(joined / "run")
+    assert set(seen) == set(joint)
+    for entity_id, orgs in seen.items():
+        assert "microsoft" not in orgs or known(said, entity_id) is not None
+    theirs = {epoch.bare(one) for one, orgs in seen.items() if "microsoft" in orgs}
+    assert theirs == {epoch.bare(one) for one in said} & {epoch.bare(one) for one in joint}
+    assert {frozenset(orgs) for orgs in seen.values()} == {
+        frozenset(one) for one in (["amazon"], ["microsoft"], ["amazon", "microsoft"])
+    }
+
+
+def test_what_only_the_union_reveals_is_listed_and_nothing_else(world, joined):
+    views = [
+        members(world.amazon.run),
+        {one.entity_id: one.cluster for one in offer_of(joined / "offer").entities},
+    ]
+    seen = {one["entity_id"]: one["orgs"] for one in read(joined / "run", ENTITIES).to_pylist()}
+    placed = [
+        {one: known(view, one) for one, orgs in seen.items() if org in orgs}
+        for org, view in zip(("amazon", "microsoft"), views, strict=True)
+    ]
+    joint = members(joined / "run")
+    listed = read(joined / "run", UNION_LINKS).to_pylist()
+
+    def together(a, b):
+        return any(view.get(a) is not None and view[a] == view.get(b) for view in placed)
+
+    accepted = [
+        (one["entity_a"], one["entity_b"])
+        for one in read(joined / "run", LINKS).to_pylist()
+        if one["accepted"]
+    ]
+    links = {(one["entity_a"], one["entity_b"]) for one in listed if one["kind"] == "link"}
+    assert links == {pair for pair in accepted if not together(*pair)}
+    shared = [one for one in listed if one["kind"] == "shared"]
+    assert shared
+    for one in shared:
+        a = {e for e, part in placed[0].items() if part == one["part_a"] and e in joint}
+        b = {e for e, part in placed[1].items() if str(part) == one["part_b"] and e in joint}
+        inside = {e for e, cluster in joint.items() if cluster == one["cluster_id"]}
+        assert len(a & b & inside) == one["shared_in_all"]
+        assert set(one["shared"]) <= a & b & inside
+        assert (a - b) & inside
+        assert (b - a) & inside
+
+
+def test_the_offers_own_words_on_its_clusters_are_kept_beside(joined):
+    offer = offer_of(joined / "offer")
+    told = {one["part"]: one for one in read(joined / "run", OFFERED_CLUSTERS).to_pylist()}
+    assert len(told) == len(offer.clusters)
+    for one in offer.clusters:
+        row = told[str(one.number)]
+        assert [(c["country"], c["victims"]) for c in row["countries"]] == [
+            (c.country, c.victims) for c in one.countries
+        ]
+        assert row["tlp"] == offer.tlp
+
+
+def test_ids_and_lineage_go_on(world, joined):
+    own, joint = members(world.amazon.run), members(joined / "run")
+    kept = set(own.values()) & set(joint.values())
+    assert len(kept) > len(set(own.values())) / 2
+    events = defaultdict(set)
+    for one in read(joined / "run", LINEAGE).to_pylist():
+        events[one["event"]].add(one["cluster_id"])
+    assert events["merged"]
+    assert events["unchanged"] | events["grew"]
+    assert set(joint.values()) - kept <= events["born"] | events["split"] | events["merged"]
+
+
+def test_without_the_offer_its_evidence_is_out_again(world, joined, at, tmp_path):
+    at(world.amazon)
+    words = [world.amazon.run, "--output", tmp_path / "run", "--previous", joined / "run"]
+    assert ringtrace("exchange", "join", *words) == 0
+    whole(tmp_path / "run")
+    same = [table for table in ALL if table not in (LINEAGE, CLUSTERS, MEMBERS)]
+    for table in (*same, MENTIONS):
+        if table.name != "suppliers":  # it names clusters, which follow the joint run's ids
+            assert read(tmp_path / "run", table).equals(read(world.amazon.run, table)), table.name
+    assert partition(members(tmp_path / "run")) == partition(members(world.amazon.run))
+    assert "split" in read(tmp_path / "run", LINEAGE)["event"].to_pylist()
+
+
+def test_a_run_without_offers_is_ones_own_to_the_byte(world, at, tmp_path):
+    at(world.amazon)
+    assert ringtrace("exchange", "join", world.amazon.run, "--output", tmp_path / "run") == 0
+    for table in ALL:
+        if table is not LINEAGE:
+            name = f"{table.name}/part-00000-of-00001.parquet"
+            assert (tmp_path / "run" / name).read_bytes() == (
+                world.amazon.run / name
+            ).read_bytes(), name
+
+
+# -- what is refused -----------------------------------------------------------------------------
+
+
+def refused(world, capsys, tmp_path, offers, word, *flags):
+    """One line that names a file, exit status 2, and nothing written."""
+    output = tmp_path / "refused"
+    words = [world.amazon.run, *offers, "--output", output, "--at", NOW, *flags]
+    capsys.readouterr()
+    assert ringtrace("exchange", "join", *words) == 2
+    said = capsys.readouterr()
+    assert word in said.err
+    assert said.err.count("\n") == 1
+    assert said.out == ""
+    assert not output.exists()
+    return said.err
+
+
+def signed(folder, content, key):
+    folder.mkdir(exist_ok=True)
+    (folder / "offer.json").write_bytes(content)
+    (folder / "offer.json.sig").write_bytes(signing.sign(content, key))
+    return folder
+
+
+def test_an_altered_a_cut_and_an_unsigned_offer(world, offered, at, tmp_path, capsys):
+    offer = offered()
+    at(world.amazon)
+    path = offer / "offer.json"
+    content = path.read_bytes()
+    for broken in (
+        content[:-1],
+        content[: len(content) // 2],
+        content.replace(b'"US"', b'"GB"', 1),
+    ):
+        path.write_bytes(broken)
+        said = refused(world, capsys, tmp_path, [offer], "altered")
+        assert str(path) in said
+    path.write_bytes(content)
+    (offer / "offer.json.sig").unlink()
+    refused(world, capsys, tmp_path, [offer], "is not signed")
+    refused(world, capsys, tmp_path, [tmp_path / "absent"], "No such file")
+
+
+def test_a_key_that_nobody_trusts(world, offered, at, tmp_path, capsys):
+    offer = offered()
+    stranger = signing.make_key()
+    signed(offer, (offer / "offer.json").read_bytes(), stranger)
+    at(world.amazon)
+    said = refused(world, capsys, tmp_path, [offer], "not trusted")
+    assert signing.key_id(stranger.public_key()) in said
+
+
+def test_one_for_somebody_else_and_one_of_tomorrow(world, offered, at, tmp_path, capsys):
+    other = offered("other", **{"--to": "ftc"})
+    early = offered("early", **{"--issued-at": "2026-09-01T00:00:00Z"})
+    at(world.amazon)
+    refused(world, capsys, tmp_path, [other], "is for ftc, not for amazon")
+    refused(world, capsys, tmp_path, [early], "in the future")
+
+
+def left_out(world, capsys, run, offers, why, *flags):
+    """The join is done without the offer, which terminal and manifest say."""
+    words = [world.amazon.run, *offers, "--output", run, "--at", NOW, *flags]
+    capsys.readouterr()
+    assert ringtrace("exchange", "join", *words) == 0
+    assert f"{why}; its evidence is left out\n" in capsys.readouterr().err
+    options = whole(run)["options"]
+    assert options["offers"] == []
+    assert [(one["sender"], one["why"]) for one in options["offers_left_out"]] == [
+        ("microsoft", why)
+    ]
+    for table in (MENTIONS, MEMBERS, LINKS):
+        name = f"{table.name}/part-00000-of-00001.parquet"
+        assert (run / name).read_bytes() == (world.amazon.run / name).read_bytes()
+
+
+def test_an_expired_one_is_left_out_and_the_join_goes_on(world, offered, at, tmp_path, capsys):
+    late = offered("late", **{"--issued-at": "2026-01-01T00:00:00Z"})
+    at(world.amazon)
+    left_out(world, capsys, tmp_path / "run", [late], "expired at 2026-01-31T00:00:00Z")
+    # What is void must still be signed, and whole.
+    (late / "offer.json").write_bytes((late / "offer.json").read_bytes()[:-1])
+    refused(world, capsys, tmp_path, [late], "altered")
+
+
+def test_a_trusted_partner_cannot_speak_for_another(world, offered, at, tmp_path, capsys):
+    offer = offered()
+    at(world.microsoft)
+    key = key_store.own_key()
+    value = dataclasses.replace(offer_of(offer), sender="fcc")
+    signed(offer, signing.write(value), key)
+    at(world.amazon)
+    refused(world, capsys, tmp_path, [offer], "says that it is fcc's, but microsoft signed it")
+
+
+def test_two_of_one_sender_and_the_runs_own_organisation(world, offered, at, tmp_path, capsys):
+    one, two = offered("one"), offered("two", **{"--issued-at": "2026-06-01T01:00:00Z"})
+    at(world.amazon)
+    refused(world, capsys, tmp_path, [one, two], "give the newest alone")
+    at(world.microsoft)
+    made = ["--to", "microsoft", "--from", "amazon", "--output", tmp_path / "mine"]
+    assert ringtrace("exchange", "offer", world.amazon.run, *made, "--issued-at", NOW) == 0
+    mine = key_store.own_key().public_key()
+    key_store.trust("amazon", mine)
+    flags = ["--output", tmp_path / "x", "--at", NOW]
+    run = tmp_path / "both"
+    files = [world.amazon.complaints, world.microsoft.complaints]
+    batch(run, "--complaints", *files)
+    capsys.readouterr()
+    words = [run, tmp_path / "mine", *flags, "--from", "microsoft"]
+    assert ringtrace("exchange", "join", *words) == 2
+    assert "would count twice" in capsys.readouterr().err
+    key_store.distrust("amazon", None)
+
+
+def test_an_older_one_is_not_taken_after_a_newer(
+    world, joined, offered, at, tmp_path, monkeypatch, capsys
+):
+    """The run of `joined` took the offer of May: one of April comes too late."""
+    older = offered("older", **{"--issued-at": "2026-04-30T00:00:00Z"})
+    twin = offered("twin", **{"--issued-at": "2026-05-01T00:00:00Z"})
+    at(world.amazon)
+    flags = ["--at", "2026-05-03T00:00:00Z"]
+    refused(world, capsys, tmp_path, [older], "is older than the offer of 2026-05-01", *flags)
+    (world.amazon.home / "offers" / "microsoft.json").write_text("{")
+    refused(world, capsys, tmp_path, [twin], "cannot be read", *flags)
+    (world.amazon.home / "offers" / "microsoft.json").unlink()
+
+
+def test_a_revoked_one_is_not_taken_and_the_revocation_stays(
+    world, offered, at, tmp_path, monkeypatch, capsys
+):
+    offer = offered()
+    words = [offer, "--output", tmp_path / "revocation", "--issued-at", NOW]
+    assert ringtrace("exchange", "revoke", *words) == 0
+    home = tmp_path / "home"
+    shutil.copytree(world.amazon.home, home)
+    at(world.amazon)
+    assert ringtrace("exchange", "revoke", offer, "--output", tmp_path / "no") == 2
+    assert "not trusted" in capsys.readouterr().err
+    monkeypatch.setenv(key_store.HOME_VARIABLE, str(home))
+    both = [offer, tmp_path / "revocation"]
+    left_out(world, capsys, tmp_path / "one", both, "revoked")
+    left_out(world, capsys, tmp_path / "two", [offer], "revoked")
+
+
+def test_a_joint_run_is_neither_offered_nor_joined_again(world, joined, at, tmp_path, capsys):
+    at(world.amazon)
+    flags = ["--output", tmp_path / "out"]
+    assert ringtrace("exchange", "join", joined / "run", *flags) == 2
+    assert "is joined already" in capsys.readouterr().err
+    assert ringtrace("exchange", "offer", joined / "run", "--to", "ftc", *flags) == 2
+    assert "offer from your own run alone" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+def test_what_bound_the_run_must_be_given_again(world, at, tmp_path, capsys):
+    at(world.amazon)
+    some = jsonl(tmp_path / "c.jsonl", rows(world.amazon.complaints)[:40])
+    listed = tmp_path / "bank.csv"
+    listed.write_text("entity_id,reason\n+18005551234,a bank\n")
+    decided = tmp_path / "decided.csv"
+    decided.write_text(
+        "decision_id,kind,entity_a,entity_b,author,reason,decided_at,expires_at\n"
+        "d1,dispute,+18005551234,,ann,unclear,2025-01-01T00:00:00Z,\n"
+    )
+    for flag, file in (("--known-legitimate", listed), ("--decisions", decided)):
+        run = tmp_path / flag
+        batch(run, "--complaints", some, flag, file)
+        capsys.readouterr()
+        assert ringtrace("exchange", "join", run, "--output", tmp_path / "out") == 2
+        assert f"was made with {flag} {file.name}; give it" in capsys.readouterr().err
+        assert not (tmp_path / "out").exists()
+
+
+# -- what an offer cannot do ---------------------------------------------------------------------
+
+BRAND_LINE = "phone:+18882804331"
+
+
+HELD = "refund2025550173@scam-help.support"
+"""An address with a victim's number in it."""
+
+
+HOSTILE = (
+    'handle:telegram:=HYPERLINK("http://x")',
+    "handle:telegram:<script>alert(1)</script>",
+    "handle:telegram:../../../../tmp/evil",
+    "handle:telegram:%s%n{0}",
+)
+
+
+def test_a_hostile_offer_names_no_innocent_and_breaks_nothing(world, offered, at, tmp_path, capsys):
+    """A known line, a victim's number and hostile texts, by a partner whose key is trusted."""
+    value = offer_of(offered())
+    victim = "phone:+12025550173"
+    ids = sorted([BRAND_LINE, victim, *HOSTILE, "phone:+18775550199", f"email:{HELD}"])
+    offer = dataclasses.replace(
+        value,
+        entities=tuple(OfferedEntity(one, "callback", 99, 1) for one in ids),
+        evidence=(OfferedEvidence(tuple(range(len(ids))), "complaint", 9, "2026-W09"),),
+        clusters=(OfferedCluster((CountryCount("US", 9),), 0, (), 1),),
+    )
+    at(world.microsoft)
+    folder = signed(tmp_path / "hostile", signing.write(offer), key_store.own_key())
+    at(world.amazon)
+    mine = tmp_path / "victims.csv"
+    mine.write_text("phone,country\n(202) 555-0173,US\n")
+    run = tmp_path / "run"
+    some = jsonl(tmp_path / "c.jsonl", rows(world.amazon.complaints)[:60])
+    batch(run, "--complaints", some)
+    words = [run, folder, "--output", tmp_path / "joint", "--at", NOW, "--victims", mine]
+    assert ringtrace("exchange", "join", *words) == 0
+    said = capsys.readouterr().out
+    assert "microsoft names 2 identifiers of your own victims: left out" in said
+    joint = members(tmp_path / "joint")
+    assert BRAND_LINE not in joint
+    assert victim not in joint
+    assert f"email:{HELD}" not in joint
+    assert "phone:+18775550199" in joint
+    status = {
+        one["entity_id"]: one["status"] for one in read(tmp_path / "joint", ENTITIES).to_pylist()
+    }
+    assert status[BRAND_LINE] == "suppressed"
+    assert victim not in status
+    pages = b"".join(path.read_bytes() for path in (tmp_path / "joint").rglob("*.html"))
+    assert b"<script>alert(1)" not in pages
+    tables = [path.read_text() for path in (tmp_path / "joint").rglob("*.csv")]
+    assert not [text for text in tables if '"=HYPERLINK' in text or "\n=HYPERLINK" in text]
+    (world.amazon.home / "offers" / "microsoft.json").unlink()
+
+
+# -- what people read ----------------------------------------------------------------------------
+
+
+def test_the_report_shows_who_saw_what_and_what_only_the_union_reveals(joined):
+    index = (joined / "run/report/index.html").read_text()
+    assert 'id="joint"' in index and "is in this run" in index
+    union = read(joined / "run", UNION_LINKS).to_pylist()
+    offered = read(joined / "run", OFFERED_CLUSTERS).to_pylist()
+    kinds = {one["kind"] for one in union}
+    assert "shared" in kinds
+    for one in union:
+        page = joined / f"run/report/clusters/{one['cluster_id']}.html"
+        text = page.read_text()
+        joint = text.partition('id="joint"')[2].partition("</section>")[0]
+        assert "own records alone" in joint
+        told = one["part_a"] or one["entity_a"].partition(":")[2]
+        assert told in joint
+        for row in offered:
+            if one["cluster_id"] in row["cluster_ids"]:
+                assert row["tlp"] in joint
+    who = read(joined / "run", CONTRIBUTORS).to_pylist()
+    cluster = union[0]["cluster_id"]
+    page = (joined / f"run/report/clusters/{cluster}.html").read_text()
+    seen = page.partition("Who saw it, in which cluster")[2].partition("</table>")[0]
+    for one in who:
+        if one["cluster_id"] == cluster:
+            assert one["entity_id"].partition(":")[2] in seen and one["contributor"] in seen

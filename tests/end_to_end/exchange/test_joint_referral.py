@@ -1,0 +1,105 @@
+"""Two companies, one case: from raw files by way of an offer to a package that holds."""
+
+import csv
+import hashlib
+import io
+import json
+
+import bagit
+import pytest
+
+from pipelines import key_store
+from tests.support.exchange_world import AGREED, Joint, ringtrace, rows
+from tests.unit.reports.export.test_stix import problems
+
+
+def exhibit(package, number):
+    (path,) = (package / "data/exhibits").glob(f"{number:02d}-*.csv")
+    return list(csv.DictReader(io.StringIO(path.read_text(encoding="utf-8-sig"))))
+
+
+@pytest.fixture(scope="module")
+def joint(world, tmp_path_factory):
+    with pytest.MonkeyPatch.context() as patch:
+        made = Joint(world, patch, tmp_path_factory.mktemp("joint"))
+        assert made.referral(made.package, *AGREED) == 0
+        yield made
+
+
+def test_what_was_received_under_a_marking_is_not_passed_on_unasked(joint, tmp_path, capsys):
+    assert joint.referral(tmp_path / "p") == 1
+    assert "handling: the offer of microsoft is TLP:AMBER+STRICT" in capsys.readouterr().err
+
+
+def test_the_package_holds_and_says_who_agreed(joint, capsys):
+    assert ringtrace("verify", joint.package) == 0
+    assert "holds: " in capsys.readouterr().out
+    page = (joint.package / "data/referral.html").read_text()
+    assert "microsoft agreed on 1 June 2026" in page and "TLP:AMBER+STRICT" in page
+    assert bagit.Bag(str(joint.package)).validate()
+    assert problems((joint.package / "data/cluster.stix.json").read_bytes()) == []
+
+
+def test_the_strictest_marking_binds_every_file(joint):
+    facts = json.loads((joint.package / "data/package.json").read_bytes())
+    assert facts["tlp"] == "amber+strict"
+    first = json.loads((joint.package / "data/cluster.stix.json").read_bytes())["objects"][0]
+    assert first["name"] == "TLP:AMBER+STRICT"
+    event = json.loads((joint.package / "data/cluster.misp.json").read_bytes())["Event"]
+    assert event["Tag"] == [{"name": "tlp:amber+strict"}]
+
+
+def test_rows_point_into_ones_own_files_and_into_the_offer(joint):
+    offer = json.loads((joint.offer / "offer.json").read_bytes())
+    orgs, own = set(), joint.world.amazon.complaints
+    named = {}
+    for row in exhibit(joint.package, 3):
+        named.setdefault(row["record"], set()).add(row["identifier"].partition("#")[0])
+    for row in exhibit(joint.package, 1):
+        orgs.add(row["organisation"])
+        at = int(row["position"]) - 1
+        if row["organisation"] == "microsoft":
+            counted = offer["evidence"][at]
+            told = {offer["entities"][one]["entity_id"] for one in counted["entities"]}
+            assert named[row["row"]] <= {one.partition("#")[0] for one in told}
+            assert row["file"].startswith("offer-microsoft-")
+        else:
+            source = joint.world.amazon.calls if row["kind"] == "call" else own
+            assert rows(source)[at][f"{row['kind']}_id"] == row["record_id"]
+    assert orgs == {"amazon", "microsoft"}
+
+
+def test_no_byte_of_the_partners_victims_is_in_it(joint):
+    victims = {row["victim_id"] for row in rows(joint.world.microsoft.complaints)}
+    ids = {row["complaint_id"] for row in rows(joint.world.microsoft.complaints)}
+    secrets = {one.encode() for one in victims | ids if one}
+    own = {row["complaint_id"].encode() for row in rows(joint.world.amazon.complaints)}
+    secrets -= own
+    assert len(secrets) > 100
+    for path in joint.package.rglob("*"):
+        if path.is_file():
+            content = path.read_bytes()
+            assert not [one for one in secrets if one in content], path
+
+
+def test_the_offers_own_counts_stand_beside(joint):
+    page = (joint.package / "data/referral.html").read_text()
+    assert "What offers of other organisations say" in page
+
+
+def test_a_void_offer_is_in_no_referral(joint, tmp_path, capsys):
+    late = ["--at", "2026-07-01T00:00:00Z"]
+    assert joint.referral(tmp_path / "p", *AGREED, *late) == 1
+    said = capsys.readouterr().err
+    assert "void_offer: the offer of microsoft in it is void (expired at 2026-07-01" in said
+    assert "override" not in said
+    record = key_store.home() / "offers/microsoft.json"
+    before = record.read_text()
+    sha256 = hashlib.sha256((joint.offer / "offer.json").read_bytes()).hexdigest()
+    record.write_text(json.dumps(json.loads(before) | {"revoked": [sha256]}))
+    try:
+        assert joint.referral(tmp_path / "p", *AGREED) == 1
+    finally:
+        record.write_text(before)
+    assert "is void (revoked)" in capsys.readouterr().err
+    assert not (tmp_path / "p").exists()

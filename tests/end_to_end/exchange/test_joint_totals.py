@@ -1,0 +1,133 @@
+"""Victims on both sides: counted of one cluster, and taken off its total in a referral."""
+
+import csv
+import json
+
+from pipelines import key_store
+from reports import signing
+from tests.support.exchange_world import AGREED, NOW, SHARED, ringtrace
+
+
+def test_only_victims_of_the_cluster_are_compared(counted):
+    told = json.loads((counted.result / "result.json").read_bytes())
+    assert len(counted.own) > 2 * SHARED and len(counted.other) > SHARED
+    assert told["shared"] == SHARED
+
+
+def test_the_referral_prints_the_count_and_doubles_nobody(counted, tmp_path, capsys):
+    package = tmp_path / "p"
+    assert counted.referral(package, *AGREED, "--overlap", counted.result) == 0
+    facts = json.loads((package / "data/package.json").read_bytes())
+    total = counted.cluster["victims"]
+    assert facts["victims"] == total and facts["victims_at_most"] == total - SHARED
+    assert facts["overlaps"]["microsoft"]["shared"] == SHARED
+    page = (package / "data/referral.html").read_text()
+    assert f"At most {total - SHARED} distinct victims" in page
+    assert f"{SHARED} shared with microsoft" in page
+    assert f"{total} distinct victims" not in page
+    for name in ("result.json", "result.json.sig"):
+        assert (package / f"data/overlaps/01-{name}").read_bytes() == (
+            counted.result / name
+        ).read_bytes()
+    assert ringtrace("verify", package) == 0
+
+
+def test_without_a_count_the_total_says_that_some_are_counted_twice(counted, tmp_path):
+    assert counted.referral(tmp_path / "p", *AGREED) == 0
+    page = (tmp_path / "p/data/referral.html").read_text()
+    assert "how many did is not known" in page
+    assert "distinct victim" not in page.split("Victims by country")[0].split("Summary")[-1]
+
+
+def test_a_count_of_something_else_is_refused(counted, tmp_path, capsys):
+    path = counted.result / "result.json"
+    whole, signature = path.read_bytes(), (counted.result / "result.json.sig").read_bytes()
+    value = json.loads(whole)
+    state = next((counted.folder / "home/overlap").glob("counted-*.json"))
+    kept = state.read_text()
+    key = key_store.own_key()
+
+    def refused(content, signed, word, **changed):
+        (tmp_path / "r").mkdir(exist_ok=True)
+        (tmp_path / "r/result.json").write_bytes(content)
+        (tmp_path / "r/result.json.sig").write_bytes(signed)
+        state.write_text(json.dumps(json.loads(kept) | changed))
+        capsys.readouterr()
+        status = counted.referral(tmp_path / "p", *AGREED, "--overlap", tmp_path / "r")
+        state.write_text(kept)
+        said = capsys.readouterr().err
+        assert status == 2 and word in said and said.count("\n") == 1
+        assert not (tmp_path / "p").exists()
+
+    def again(**changes):
+        content = signing.write(value | changes)
+        return content, signing.sign(content, key)
+
+    other = {"agreed": "all", "entities": [], "offer": None}
+    refused(whole.replace(b'"shared":9', b'"shared":8'), signature, "altered")
+    refused(whole, signing.sign(whole, signing.make_key()), "not trusted")
+    refused(*again(shared=8), "no count that was made here")
+    refused(*again(shared=3), "shared")
+    refused(*again(about=other), "is about all victims")
+    refused(*again(about=value["about"] | {"offer": "0" * 64}), "not joined with")
+    refused(*again(recipient="fcc"), "not joined with")
+    refused(whole, signature, "another cluster", cluster_id="c-0")
+    refused(whole, signature, "other members since", members=["phone:+18885550123"])
+    refused(b"garbage", signing.sign(b"garbage", key), "is not JSON")
+    refused(b"x" * 5_000_000, signature, "altered")
+    both = ["--overlap", counted.result, counted.result]
+    assert counted.referral(tmp_path / "p", *AGREED, *both) == 2
+    assert "twice" in capsys.readouterr().err
+    assert counted.referral(tmp_path / "p", *AGREED, "--overlap", tmp_path / "absent") == 2
+
+
+def test_questions_that_cannot_be_put(counted, tmp_path, capsys):
+    run, cluster_id = counted.run, counted.cluster["cluster_id"]
+    one = {"--run": run, "--cluster": cluster_id, "--offer": counted.offer}
+    for changes, word in (
+        ({"--cluster": "c-none"}, "has no cluster 'c-none'"),
+        ({"--run": tmp_path}, "is no finished run"),
+        ({"--run": counted.world.amazon.run}, "not joined"),
+        ({"--offer": tmp_path}, "offer.json"),
+    ):
+        given = [word for flag in (one | changes).items() for word in flag]
+        words = [counted.files[0], "--by", "phone", "--to", "microsoft", *given]
+        capsys.readouterr()
+        counted.letter("ask", *words, out="no", status=2)
+        assert word in capsys.readouterr().err
+        assert not (counted.folder / "no").exists()
+    plain = tmp_path / "plain.csv"
+    plain.write_text("phone\n+12025550001\n")
+    given = [word for flag in one.items() for word in flag]
+    for words, word in (
+        ([plain, *given], "victim_id"),
+        ([counted.files[0], "--run", run], "give all three"),
+    ):
+        counted.letter("ask", *words, "--by", "phone", "--to", "microsoft", out="no", status=2)
+        assert word in capsys.readouterr().err
+
+
+def test_the_letters_of_a_cluster_hold_nothing_of_a_victim_nor_the_clusters_id(counted):
+    with counted.files[0].open() as file:
+        ids = {row["victim_id"] for row in csv.DictReader(file)}
+    for path in (counted.folder / name for name in ("1/request.json", "2/answer.json")):
+        content = path.read_bytes()
+        assert not [one for one in ids if one.encode() in content]
+        assert b"202555" not in content
+        assert counted.cluster["cluster_id"][2:].encode() not in content
+
+
+def test_a_joint_run_tells_it_on_the_clusters_page(counted, tmp_path):
+    counted.at("amazon")
+    words = ["exchange", "join", counted.world.amazon.run, counted.offer, "--at", NOW]
+    words += ["--decisions", counted.run.parent / "decisions.csv", "--overlap", counted.result]
+    assert ringtrace(*words, "--output", tmp_path / "run") == 0
+    cluster, total = counted.cluster["cluster_id"], counted.cluster["victims"]
+    page = (tmp_path / f"run/report/clusters/{cluster}.html").read_text()
+    assert f"{SHARED} victims are on both sides" in page
+    assert f"at most {total - SHARED} distinct victims, of {total} counted" in page
+    others = [one for one in (tmp_path / "run/report/clusters").glob("*.html")
+              if one.stem != cluster]  # fmt: skip
+    assert not [one for one in others if "are on both sides" in one.read_text()]
+    wrong = [*words[:-2], "--overlap", tmp_path, "--output", tmp_path / "no"]
+    assert ringtrace(*wrong) == 2 and not (tmp_path / "no").exists()

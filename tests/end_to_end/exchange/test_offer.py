@@ -1,0 +1,280 @@
+"""`ringtrace exchange offer`: what leaves is what docs/exchange.md says, to the byte."""
+
+import base64
+import hashlib
+import json
+import re
+from pathlib import Path
+
+import phonenumbers
+import pytest
+import xxhash
+
+from pipelines import key_store
+from reports import signing, tables
+from reports.exchange import read_offer
+from reports.exchange.offer import shipped_policy
+from schemas.tables import ENTITIES, MEMBERS, MENTIONS
+from tests.support.exchange_world import ISSUED, ringtrace, rows
+from tests.support.run_pipeline import ROOT, complaint, jsonl
+from tests.support.run_pipeline import run as batch
+
+DOC = (ROOT / "docs" / "exchange.md").read_text(encoding="utf-8")
+
+
+def of(folder):
+    return json.loads((folder / "offer.json").read_bytes())
+
+
+def forbidden(company):
+    """Every value of a company's own records that must not leave, with where it stands."""
+    for kind, path in (("complaint", company.complaints), ("call", company.calls)):
+        for row in rows(path):
+            yield f"{kind}_id", row[f"{kind}_id"]
+            yield "victim_id", row.get("victim_id")
+            for number in row.get("phone_numbers") or []:
+                if number.get("role") == "victim":
+                    yield "victim number", number["raw"]
+            own = {"inbound": "called_number", "outbound": "calling_number"}.get(
+                row.get("direction")
+            )
+            if own:
+                yield "victim number", row.get(own)
+            yield "narrative", row.get("narrative")
+
+
+def numbers_in(values):
+    """Digits of the numbers, in full and as their country writes them."""
+    found = set()
+    for country, raw in values:
+        digits = re.sub(r"\D", "", raw)
+        found.add(digits)
+        try:
+            number = phonenumbers.parse(raw, country)
+        except phonenumbers.NumberParseException:
+            continue
+        found.add(f"{number.country_code}{number.national_number}")
+        found.add(str(number.national_number))
+    return {one for one in found if len(one) >= 7}
+
+
+def test_no_byte_comes_from_a_victim_or_a_record(world, offered):
+    content = (offered() / "offer.json").read_bytes()
+    text = content.decode()
+    values = list(forbidden(world.microsoft))
+    kinds = {kind for kind, value in values if value}
+    assert kinds == {"complaint_id", "call_id", "victim_id", "victim number", "narrative"}
+    ids = {value for kind, value in values if value and kind.endswith("_id")}
+    assert not [one for one in ids if one in text]
+    words = {
+        " ".join(window)
+        for kind, value in values
+        if kind == "narrative" and value
+        for said in [value.split()]
+        for window in (said[at : at + 3] for at in range(len(said) - 2))
+    }
+    assert len(words) > 1000
+    assert not [one for one in words if one in text]
+    # Their raw forms are given with the victim's country, which the simulator writes.
+    raws = {
+        (country, value)
+        for kind, value in values
+        if kind == "victim number" and value
+        for country in ("US", "GB", "DE", "CA", "AU", "ES")
+    }
+    # In another country's reading a victim's number can be the scammer's: only their own count.
+    own = {re.sub(r"\D", "", value) for _, value in raws} - {""}
+    ours = [re.sub(r"\D", "", one["entity_id"]) for one in of_text(text)["entities"]]
+    assert not [one for one in own if len(one) >= 7 and any(one in digits for digits in ours)]
+    digests = {
+        form
+        for value in ids | own
+        for raw in (value.encode(),)
+        for form in (
+            hashlib.sha256(raw).hexdigest(),
+            hashlib.sha1(raw, usedforsecurity=False).hexdigest(),
+            hashlib.md5(raw, usedforsecurity=False).hexdigest(),
+            base64.b64encode(hashlib.sha256(raw).digest()).decode().rstrip("="),
+            xxhash.xxh3_64_hexdigest(raw),
+            str(xxhash.xxh3_64_intdigest(raw)),
+        )
+    }
+    assert not [one for one in digests if one in text]
+
+
+def of_text(text):
+    return json.loads(text)
+
+
+def paths(value, here=""):
+    """Every path of an offer, lists without their places."""
+    if isinstance(value, dict):
+        for name, one in value.items():
+            yield from paths(one, f"{here}.{name}".lstrip("."))
+    elif isinstance(value, list):
+        for one in value:
+            yield from paths(one, f"{here}[]")
+    else:
+        yield here
+
+
+def test_every_field_that_leaves_is_in_the_table_and_every_row_of_the_table_leaves(offered):
+    leaving = DOC.partition("## What leaves")[2].partition("\n## ")[0]
+    listed = set(re.findall(r"^\| `([^`]+)` \|", leaving, re.MULTILINE))
+    assert set(paths(of(offered()))) == listed
+
+
+def test_only_sure_infrastructure_leaves(world, offered):
+    rules = shipped_policy()
+    entities = {
+        one["entity_id"]: one for one in tables.read(world.microsoft.run, ENTITIES).to_pylist()
+    }
+    members = {
+        one["entity_id"]: one for one in tables.read(world.microsoft.run, MEMBERS).to_pylist()
+    }
+    offer = of(offered())
+    assert len(offer["entities"]) > 20
+    for one in offer["entities"]:
+        entity_id = one["entity_id"]
+        assert entities[entity_id]["status"] == "infrastructure"
+        assert members[entity_id]["confidence"] >= rules.confidence_floor
+        assert entity_id.partition(":")[0] in rules.kinds
+    stayed = {"victim_side", "suppressed", "uncorroborated"}
+    assert {one["status"] for one in entities.values()} >= stayed
+    text = json.dumps(offer)
+    for entity_id, one in entities.items():
+        if one["status"] in stayed and len(one["value"] or "") > 6:
+            assert json.dumps(entity_id) not in text
+    # Nor a cluster's id: it is a digest of a member that need not be on offer.
+    assert not [one for one in members.values() if one["cluster_id"][2:] in text]
+
+
+def test_the_same_run_gives_the_same_bytes_and_they_are_canonical(offered):
+    one, other = offered("one"), offered("other")
+    for name in ("offer.json", "offer.json.sig"):
+        assert (one / name).read_bytes() == (other / name).read_bytes()
+    content = (one / "offer.json").read_bytes()
+    assert signing.write(json.loads(content)) == content
+
+
+def test_the_recipient_can_read_it(world, offered, at):
+    folder = offered()
+    at(world.amazon)
+    content, signature = ((folder / f"offer.json{s}").read_bytes() for s in ("", ".sig"))
+    trusted = {"microsoft": key_store.trusted("microsoft")}
+    org, signer = read_offer.signer_of(content, signature, trusted)
+    assert org == "microsoft"
+    assert signer == signing.key_id(trusted["microsoft"][0])
+    offer = read_offer.parse(content, org)
+    assert signing.write(offer) == content
+    read_offer.check_for(offer, "amazon", read_offer.moment(ISSUED))
+
+
+def test_victims_by_country_are_those_of_the_records_and_none_under_k(world, offered):
+    """Counted anew from the company's files, of the offer's identifiers."""
+    k = shipped_policy().k
+    offer = of(offered())
+    assert any(one["countries"] for one in offer["clusters"])
+    mentions = tables.read(world.microsoft.run, MENTIONS)
+    hard = {"callback", "payee", "operator", "lure_site", "sender"}
+    complaints = {row["complaint_id"]: row for row in rows(world.microsoft.complaints)}
+    calls = {row["call_id"]: row for row in rows(world.microsoft.calls)}
+    cluster_of = {one["entity_id"]: one["cluster"] for one in offer["entities"]}
+    countries = {}
+    for row in mentions.to_pylist():
+        cluster = cluster_of.get(row["entity_id"])
+        if cluster is None or row["role"] not in hard:
+            continue
+        record = (complaints if row["record_kind"] == "complaint" else calls)[row["record_id"]]
+        piece = record.get("complaint_id") or row["record_id"]
+        who = record.get("victim_id") or piece
+        countries.setdefault(cluster, {}).setdefault(who, set()).add(row["victim_country"])
+    for one in offer["clusters"]:
+        counted = [min(c for c in those if c) for those in countries[one["number"]].values()]
+        for shown in one["countries"]:
+            assert shown["victims"] == counted.count(shown["country"]) >= k
+        if one["elsewhere"] is not None:
+            assert sum(c["victims"] for c in one["countries"]) + one["elsewhere"] == len(counted)
+
+
+def test_an_identifier_that_holds_a_victims_id_stays(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv(key_store.HOME_VARIABLE, str(tmp_path / "home"))
+    reports = [
+        complaint(
+            number,
+            victim_id=f"victim{number}",
+            phone_numbers=[{"raw": "(877) 242-7372", "role": "callback"}],
+            emails=["victim3@scam-help.support", "desk@scam-help.support"],
+            urls=["https://scam-help.support/"],
+        )
+        for number in range(6)
+    ]
+    batch(tmp_path / "run", "--complaints", jsonl(tmp_path / "c.jsonl", reports))
+    flags = ["--to", "microsoft", "--output", tmp_path / "offer"]
+    assert ringtrace("exchange", "offer", tmp_path / "run", *flags) == 0
+    ids = {one["entity_id"] for one in of(tmp_path / "offer")["entities"]}
+    assert "email:desk@scam-help.support" in ids
+    assert "email:victim3@scam-help.support" not in ids
+    assert "holds an id" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("flags", "word"),
+    [
+        (["--to", "../up"], "slug"),
+        (["--to", "microsoft"], "both --from and --to"),
+        (["--to", "amazon", "--policy", "absent.toml"], "absent.toml"),
+        (["--to", "amazon", "--from", "A B"], "slug"),
+        (["--to", "amazon", "--key", "absent.pem"], "absent.pem"),
+        (["--to", "amazon", "--nonsense"], "--nonsense"),
+        ([], "--to"),
+    ],
+)
+def test_wrong_usage_is_one_line_and_writes_nothing(world, at, tmp_path, capsys, flags, word):
+    at(world.microsoft)
+    output = tmp_path / "offer"
+    assert ringtrace("exchange", "offer", world.microsoft.run, "--output", output, *flags) == 2
+    said = capsys.readouterr().err
+    assert word in said
+    assert said.count("\n") == 1
+    assert not (output / "offer.json").exists()
+
+
+def test_a_folder_that_is_no_run_and_one_that_is_not_empty(world, at, tmp_path, capsys):
+    at(world.microsoft)
+    flags = ["--to", "amazon", "--output", tmp_path]
+    assert ringtrace("exchange", "offer", tmp_path, *flags) == 2
+    assert "is no finished run" in capsys.readouterr().err
+    Path(tmp_path / "there").write_text("")
+    assert ringtrace("exchange", "offer", world.microsoft.run, *flags) == 2
+    assert "is not empty" in capsys.readouterr().err
+
+
+def test_own_victims_stay_whatever_a_record_says(world, offered, tmp_path):
+    before = {one["entity_id"] for one in of(offered("before"))["entities"]}
+    phone = min(one for one in before if one.startswith("phone:"))
+    email = min(one for one in before if one.startswith("email:"))
+    listed = tmp_path / "victims.csv"
+    listed.write_text(f"phone,email\n{phone[6:].partition('#')[0]},{email[6:].partition('#')[0]}\n")
+    after = {one["entity_id"] for one in of(offered("after", **{"--victims": listed}))["entities"]}
+    assert before - after == {phone, email}
+
+
+def test_it_can_be_read_before_it_is_mailed_and_after(world, offered, at, tmp_path, capsys):
+    folder = offered()
+    offer = of(folder)
+    for company in (world.microsoft, world.amazon):
+        at(company)
+        capsys.readouterr()
+        assert ringtrace("exchange", "show", folder) == 0
+        told = capsys.readouterr().out
+        assert "offer of microsoft to amazon, TLP:AMBER+STRICT" in told
+        assert all(one["entity_id"] in told for one in offer["entities"])
+        assert told.isprintable() or set(told) - {"\n"} <= {c for c in told if c.isprintable()}
+        for one in offer["clusters"]:
+            for seen in one["countries"]:
+                assert f"{seen['country']} {seen['victims']}" in told
+    path = folder / "offer.json"
+    path.write_bytes(path.read_bytes().replace(b'"US"', b'"GB"', 1))
+    assert ringtrace("exchange", "show", folder) == 2
+    assert "altered" in capsys.readouterr().err

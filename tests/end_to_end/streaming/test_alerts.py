@@ -1,0 +1,221 @@
+"""Alerts of a watched folder: raised by what they name, of nobody innocent, each once."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from pipelines.streaming.__main__ import main
+from tests.support.run_pipeline import ROOT, call, complaint, jsonl, run
+
+IRS = "800-829-1040"  # on the shipped list
+
+
+SPOOFED, VICTIM, SECRET = "(888) 555-0177", "+12025550147", "my name is Jane Roe"
+
+
+OLD = {"A": ("(888) 555-0101", "(888) 555-0102"), "B": ("(877) 555-0103", "(877) 555-0104")}
+
+
+def moment(day: int, hour: int = 9) -> str:
+    return f"2026-03-{day:02d}T{hour:02d}:00:00Z"
+
+
+def report(number: int, *callbacks: str, day: int, org: str = "amazon", **more):
+    numbers = [{"raw": one, "role": "callback"} for one in callbacks]
+    return complaint(
+        number,
+        source_org=org,
+        received_at=moment(day, number % 24),
+        victim_id=f"v{number}",
+        phone_numbers=[*numbers, *more.pop("others", ())],
+        **more,
+    )
+
+
+KNOWN = [report(n, *OLD["A" if n < 4 else "B"], day=1 + n % 4) for n in range(8)]
+
+
+NEW = [
+    *(report(n, OLD["A"][0], "(866) 555-0105", day=8) for n in range(20, 23)),  # joins A
+    *(report(n, "(855) 555-0106", day=9) for n in range(30, 35)),  # crosses the threshold
+    report(40, "(844) 555-0107", day=9),
+    report(41, "(844) 555-0107", day=9, org="microsoft"),  # both report it
+]
+
+
+INNOCENT = [
+    *(report(n, IRS, day=9) for n in range(50, 60)),
+    *(
+        report(n, day=9, others=[{"raw": SPOOFED, "role": "caller_id"}], narrative=SECRET)
+        for n in range(60, 70)
+    ),
+    *(report(n, VICTIM, day=9) for n in range(70, 80)),
+    report(80, day=9, others=[{"raw": VICTIM, "role": "victim"}]),
+]
+
+
+CALLS = [
+    call(n, started_at=moment(9), direction="inbound", calling_number=SPOOFED, attestation="A",
+         called_number=VICTIM)
+    for n in range(10)
+]  # fmt: skip
+
+
+def stream(watched: Path, output: Path, *flags: object) -> dict[str, dict]:
+    """Watch until idle; the alerts by id."""
+    words = ["--watch", watched, "--output", output, "--stop-after-idle", 1, "--every", 1, *flags]
+    assert main([*map(str, words)]) == 0
+    return alerts_in(output)
+
+
+def alerts_in(output: Path) -> dict[str, dict]:
+    lines = [path.read_text() for path in sorted((output / "alerts").glob("*.jsonl"))]
+    return {one["alert_id"]: one for one in map(json.loads, lines)}
+
+
+def told(alerts: dict[str, dict]) -> set[tuple]:
+    return {(one["kind"], one["entity_id"]) for one in alerts.values()}
+
+
+@pytest.fixture(scope="module")
+def known(tmp_path_factory):
+    """A batch run that knows two clusters."""
+    folder = tmp_path_factory.mktemp("known")
+    run(folder / "run", "--complaints", jsonl(folder / "known.jsonl", KNOWN))
+    return folder / "run"
+
+
+@pytest.fixture
+def watched(tmp_path):
+    for name in ("complaints", "calls"):
+        (tmp_path / "in" / name).mkdir(parents=True)
+    return tmp_path / "in"
+
+
+def clusters_of(folder: Path) -> dict[str, str]:
+    import pyarrow.dataset as ds
+
+    rows = ds.dataset(folder / "members").to_table().to_pylist()
+    return {one["entity_id"]: one["cluster_id"] for one in rows}
+
+
+def test_each_alert_is_raised_and_nobody_innocent_is_named(known, watched, tmp_path):
+    jsonl(watched / "complaints" / "a.jsonl", [*KNOWN, *NEW, *INNOCENT])
+    jsonl(watched / "calls" / "a.jsonl", CALLS)
+    alerts = stream(watched, tmp_path / "out", "--previous", known)
+    assert told(alerts) == {
+        ("joined_cluster", "phone:+18665550105"),
+        ("threshold", "phone:+18555550106"),
+        ("several_orgs", "phone:+18445550107"),
+    }
+    before = clusters_of(known)
+    (joined,) = (one for one in alerts.values() if one["kind"] == "joined_cluster")
+    assert joined["known_clusters"] == [before["phone:+18885550101"]]
+    assert joined["tied_to"] == ["phone:+18885550101"]
+    assert joined["record_ids"] == ["amazon|c22", "amazon|c21", "amazon|c20"]
+    text = "".join(path.read_text() for path in (tmp_path / "out" / "alerts").iterdir())
+    for secret in ("555-0177", "5550177", "5550147", "8291040", "Jane"):
+        assert secret not in text
+    assert not re.search(r"\bv\d", text)
+
+
+def test_late_and_repeated_records_raise_nothing_twice(known, watched, tmp_path):
+    output = tmp_path / "out"
+    jsonl(watched / "complaints" / "a.jsonl", [*KNOWN, *NEW])
+    first = stream(watched, output, "--previous", known)
+    files = {path.name: path.read_bytes() for path in (output / "alerts").iterdir()}
+    late = [report(n, "(855) 555-0106", day=9) for n in range(90, 92)]  # before the newest
+    jsonl(watched / "complaints" / "b.jsonl", [*NEW, *late])
+    assert stream(watched, output, "--previous", known) == first
+    assert {path.name: path.read_bytes() for path in (output / "alerts").iterdir()} == files
+
+
+def test_clusters_that_would_merge_and_a_referred_one_that_wakes(known, watched, tmp_path):
+    before = clusters_of(known)
+    a, b = before["phone:+18885550101"], before["phone:+18775550103"]
+    assert a != b
+    referred = tmp_path / "referred.csv"
+    referred.write_text(f"cluster_id,referred_at\n{a},{moment(7)}\n")
+    decisions = tmp_path / "decisions.csv"
+    decisions.write_text(
+        "decision_id,kind,entity_a,entity_b,author,reason,decided_at,expires_at\n"
+        f"d1,must_link,+18885550101,+18775550103,ann,same voice,{moment(5)},\n"
+    )
+    across = [report(n, OLD["A"][0], OLD["B"][0], day=8) for n in range(20, 26)]
+    jsonl(watched / "complaints" / "a.jsonl", [*KNOWN, *across])
+    flags = ["--previous", known, "--referred", referred, "--decisions", decisions]
+    alerts = stream(watched, tmp_path / "out", *flags)
+    (merge,) = (one for one in alerts.values() if one["kind"] == "clusters_merge")
+    assert merge["known_clusters"] == sorted([a, b])
+    assert set(merge["tied_to"]) == {"phone:+18885550101", "phone:+18775550103"}
+    (awake,) = (one for one in alerts.values() if one["kind"] == "referred_awake")
+    assert awake["known_clusters"] == [a]
+    assert awake["observed_at"] == "2026-03-08T00:00:00Z"
+
+
+@pytest.mark.parametrize(
+    ("content", "problem"),
+    [
+        ("cluster,when\n", "first line must be cluster_id,referred_at"),
+        ("cluster_id,referred_at\nc-1,2026-03-01T00:00:00Z\n", "row 2, cluster_id"),
+        ("cluster_id,referred_at\nc-00000000000000aa,yesterday\n", "row 2, referred_at"),
+        ("cluster_id,referred_at\nc-00000000000000aa,2026-03-01\n", "with a zone"),
+    ],
+)
+def test_a_wrong_file_of_referrals_is_one_line(content, problem, watched, tmp_path, capsys):
+    path = tmp_path / "referred.csv"
+    path.write_text(content)
+    words = ["--watch", str(watched), "--output", str(tmp_path / "o"), "--referred", str(path)]
+    assert main(words) == 2
+    error = capsys.readouterr().err
+    assert problem in error
+    assert len(error.splitlines()) == 1
+
+
+def test_killed_at_any_moment_no_alert_is_lost_or_doubled(known, watched, tmp_path):
+    whole = tmp_path / "whole"
+    for name in ("complaints", "calls"):
+        (whole / name).mkdir(parents=True)
+    parts = [[*KNOWN, *NEW[:3]], [*NEW[3:6], *INNOCENT], [*NEW[6:9]], [*NEW[9:]]]
+    for number, rows in enumerate(parts):
+        jsonl(whole / "complaints" / f"{number}.jsonl", rows)
+    wanted = stream(whole, tmp_path / "wanted", "--previous", known)
+    output = tmp_path / "out"
+    words = ["stream", "--watch", watched, "--output", output, "--every", 1, "--previous", known]
+    for number, rows in enumerate(parts):
+        jsonl(watched / "complaints" / f"{number}.jsonl", rows)
+        with subprocess.Popen(
+            [sys.executable, "-m", "pipelines.cli", *map(str, words)],
+            cwd=ROOT, stderr=subprocess.PIPE, text=True, env=os.environ,
+        ) as process:  # fmt: skip
+            assert process.stderr is not None
+            assert "watching" in process.stderr.readline()
+            time.sleep(0.4 + number)  # while it reads, counts or writes
+            process.send_signal(signal.SIGKILL)
+    alerts = stream(watched, output, "--previous", known)
+    assert alerts.keys() == wanted.keys()
+    assert told(alerts) == told(wanted)
+    assert not [path for path in (output / "alerts").iterdir() if not path.name.endswith(".jsonl")]
+
+
+def test_a_burst_against_its_own_history_is_told_with_its_day_and_once(watched, tmp_path):
+    quiet = [report(n, "(866) 555-0199", day=1 + 4 * n) for n in range(2)]
+    sudden = [report(100 + n, "(866) 555-0199", day=12) for n in range(12)]
+    jsonl(watched / "complaints" / "a.jsonl", [*quiet, *sudden])
+    alerts = stream(watched, tmp_path / "out")
+    (burst,) = (one for one in alerts.values() if one["kind"] == "burst")
+    assert burst["entity_id"] == "phone:+18665550199"
+    assert burst["reason"] == "12 records on 2026-03-12, after 2 in 11 days"
+    assert (burst["records"], burst["victims"], burst["orgs"]) == (14, 14, ["amazon"])
+    assert set(burst["record_ids"]) < {f"amazon|c{100 + n}" for n in range(12)}
+    more = [report(200 + n, "(866) 555-0199", day=12) for n in range(3)]
+    jsonl(watched / "complaints" / "b.jsonl", more)
+    again = stream(watched, tmp_path / "out")
+    assert [one for one in again.values() if one["kind"] == "burst"] == [burst]

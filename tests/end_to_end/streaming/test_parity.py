@@ -1,0 +1,172 @@
+"""Parity: whatever came when, how often and beside what, the last snapshot is the batch run."""
+
+import json
+import random
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from io import StringIO
+from typing import Any
+
+import apache_beam as beam
+import pyarrow.dataset as ds
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from pipelines.progress import Progress
+from pipelines.simulate.generate import simulate
+from pipelines.simulate.world import World
+from pipelines.streaming.options import parse
+from pipelines.streaming.watch import Watch
+from pipelines.streaming.watch_sources import Folder
+from pipelines.streaming.watch_state import State
+from tests.end_to_end.streaming.test_alerts import CALLS, INNOCENT, KNOWN, NEW, report
+from tests.end_to_end.streaming.test_watch import FOR_EVER, files_of
+from tests.support.run_pipeline import complaint, jsonl, run
+from transforms.read.options import ReadOptions
+from transforms.stream.state import DAYS, longest
+
+VERSIONS = [
+    report(1, "(844) 555-0107", day=7),  # an older version of KNOWN's c1 and of NEW's c40 ...
+    report(40, "(888) 555-0101", day=2),
+    report(60, "(888) 555-0102", day=20),  # ... and a newer one of a caller id's
+    complaint(90, received_at="never"),
+]
+
+
+START = datetime(2024, 1, 1, tzinfo=UTC)
+
+
+MANY = 24
+"""Records of a step."""
+
+
+ROWS = [*KNOWN, *NEW, *INNOCENT, *VERSIONS]
+
+
+def ticks_over(parts, output, *flags):
+    """A tick of a stream over each part: the last one's snapshot, and the records alive at each.
+
+    Every other tick is after a restart.
+    """
+    watched = output / "in"
+    for kind in ("complaints", "calls"):
+        (watched / kind).mkdir(parents=True)
+    options = parse(["--watch", str(watched), "--output", str(output / "out"), *flags])
+    picked, sizes, stream = {}, [], None
+    for number, (complaints, calls) in enumerate(parts, 1):
+        jsonl(watched / "complaints" / f"{number}.jsonl", complaints)
+        jsonl(watched / "calls" / f"{number}.jsonl", calls)
+        stream = Watch(options, Progress(StringIO())) if number % 2 else stream
+        news = Folder(str(watched), ReadOptions()).look(picked, final=True)
+        stream.tick(news, snapshot=number == len(parts))
+        picked = news.picked
+        sizes.append(State(str(output / "out"), DAYS).alive.block.records.num_rows)
+    (snapshot,) = (output / "out" / "snapshots").iterdir()
+    return snapshot, sizes
+
+
+@pytest.fixture(scope="module")
+def batch(tmp_path_factory):
+    """The files of the batch run."""
+    folder = tmp_path_factory.mktemp("batch")
+    complaints, calls = jsonl(folder / "c.jsonl", ROWS), jsonl(folder / "k.jsonl", CALLS)
+    run(folder / "run", "--complaints", complaints, "--calls", calls)
+    return files_of(folder / "run")
+
+
+@settings(
+    max_examples=3, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(st.randoms(use_true_random=False), st.integers(1, 3))
+def test_any_order_lateness_duplication_and_batching_ends_in_the_batch_runs_clusters(
+    batch, tmp_path_factory, chance: random.Random, count
+):
+    parts = [([], []) for _ in range(count)]
+    for place, rows in enumerate((ROWS, CALLS)):
+        coming = rows + chance.choices(rows, k=chance.randint(0, 10))
+        chance.shuffle(coming)
+        for row in coming:
+            chance.choice(parts)[place].append(row)
+    snapshot, _ = ticks_over(parts, tmp_path_factory.mktemp("stream"))
+    assert files_of(snapshot) == batch
+
+
+@dataclass(eq=False)
+class NoScripts(beam.PTransform):
+    """In place of `Scripts`: nothing is compared."""
+
+    start: Any
+
+    def expand(self, complaints):
+        return complaints | beam.FlatMap(lambda _: ())
+
+
+TIPPED = (0, 9)
+"""Seeds of worlds in which scripts tip ties; `python -m benchmarks.ticks --worlds 30` has more."""
+
+
+@pytest.fixture(scope="module", params=TIPPED)
+def tipped(request, tmp_path_factory):
+    """The rows of a world, and its batch run's files: others than those without scripts."""
+    folder = tmp_path_factory.mktemp("tipped")
+    simulate(World(seed=request.param, complaints=110, operations=4), folder / "world")
+    paths = [folder / "world" / kind for kind in ("complaints", "calls")]
+    flags = ["--complaints", paths[0], "--calls", paths[1]]
+    run(folder / "run", *flags)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr("pipelines.batch.pipeline.Scripts", NoScripts)
+        run(folder / "without", *flags)
+    whole, without = (files_of(folder / name) for name in ("run", "without"))
+    named = [name for name in whole if name.startswith(("members/", "clusters/"))]
+    assert all(whole[name] != without.get(name) for name in named)
+    templates = ds.dataset(folder / "run" / "suppliers").to_table()["template"]
+    assert templates.null_count < len(templates)
+    rows = [
+        [json.loads(line) for one in path.iterdir() for line in one.read_bytes().splitlines()]
+        for path in paths
+    ]
+    return rows, whole
+
+
+@settings(
+    max_examples=2, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(st.randoms(use_true_random=False), st.integers(2, 4))
+def test_where_scripts_tip_ties_any_order_duplication_and_batching_is_the_batch_run(
+    tipped, tmp_path_factory, chance: random.Random, count
+):
+    rows, whole = tipped
+    parts = [([], []) for _ in range(count)]
+    for place, those in enumerate(rows):
+        older = [older_version(row) for row in chance.choices(those, k=3)] if not place else []
+        coming = those + older + chance.choices(those, k=chance.randint(0, 20))
+        chance.shuffle(coming)
+        for row in coming:
+            chance.choice(parts)[place].append(row)
+    snapshot, _ = ticks_over(parts, tmp_path_factory.mktemp("stream"), *FOR_EVER)
+    assert files_of(snapshot) == whole
+
+
+def older_version(row):
+    """The same complaint as it was before it was mended, with more of a script."""
+    before = datetime.fromisoformat(row["received_at"]) - timedelta(seconds=1)
+    return row | {"received_at": before.isoformat(), "narrative": 2 * (row.get("narrative") or "")}
+
+
+def test_what_is_older_than_its_life_is_in_no_snapshot_and_leaves_the_state(tmp_path):
+    half = longest(DAYS) // 2
+    steps = [[named_on(step * half, step, n) for n in range(MANY)] for step in range(5)]
+    last, sizes = ticks_over([(rows, []) for rows in steps], tmp_path)
+    assert sizes == [MANY, 2 * MANY, 3 * MANY, 3 * MANY, 3 * MANY]
+    named = ds.dataset(last / "entities").to_table()["entity_id"].to_pylist()
+    assert {one[11:14] for one in named} == {"202", "203", "204"}
+
+
+def named_on(day, step, number):
+    """A complaint that names a number of its own."""
+    return complaint(
+        1000 * step + number,
+        received_at=(START + timedelta(days=day)).isoformat(),
+        phone_numbers=[{"raw": f"+188820{step}{number:04d}", "role": "callback"}],
+    )

@@ -1,0 +1,129 @@
+"""`ringtrace stream --watch` end to end: the batch run's clusters, whatever came when."""
+
+import json
+import random
+import time
+from pathlib import Path
+from threading import Thread
+
+import pyarrow.dataset as ds
+import pytest
+
+from pipelines.simulate.generate import simulate
+from pipelines.simulate.world import World
+from pipelines.streaming.__main__ import main
+from schemas.enums import EntityKind
+from schemas.manifest import NAME
+from schemas.tables import CLUSTERS, ENTITIES, LINEAGE, LINKS, MEMBERS, REJECTS, SUPPLIERS
+from tests.support.run_pipeline import command, complaint, jsonl, run
+
+SNAPSHOT = (ENTITIES, LINKS, CLUSTERS, MEMBERS, SUPPLIERS, LINEAGE)
+
+
+FOR_EVER = ["--keep", *(f"{kind}=36500" for kind in EntityKind)]
+
+
+def stream(watched: Path, output: Path, *flags: object) -> Path:
+    """Watch until idle, in this process; returns the newest snapshot."""
+    words = ["--watch", watched, "--output", output, "--stop-after-idle", 1, "--every", 1, *flags]
+    assert main([*map(str, words)]) == 0
+    return sorted((output / "snapshots").iterdir())[-1]
+
+
+def files_of(folder: Path) -> dict[str, bytes]:
+    """The bytes of a snapshot's tables, or of a run's same ones."""
+    paths = [path for table in SNAPSHOT for path in (folder / table.name).iterdir()]
+    return {str(path.relative_to(folder)): path.read_bytes() for path in sorted(paths)}
+
+
+@pytest.fixture
+def watched(tmp_path):
+    for name in ("complaints", "calls"):
+        (tmp_path / "in" / name).mkdir(parents=True)
+    return tmp_path / "in"
+
+
+def test_restarts_order_and_duplicates_do_not_show_in_the_snapshot(watched, tmp_path):
+    simulate(World(seed=5, complaints=80, operations=6), tmp_path / "world")
+    whole = tmp_path / "batch"
+    run(whole, "--complaints", tmp_path / "world/complaints", "--calls", tmp_path / "world/calls")
+    chance = random.Random(2)
+    for kind in ("complaints", "calls"):
+        paths = sorted((tmp_path / "world" / kind).iterdir())
+        rows = [json.loads(line) for path in paths for line in path.read_text().splitlines()]
+        chance.shuffle(rows)
+        half = len(rows) // 2
+        jsonl(watched / kind / "first.jsonl", rows[:half])
+        jsonl(tmp_path / f"{kind}.jsonl", rows[half - 5 :])  # five of them a second time
+    stream(watched, tmp_path / "out", *FOR_EVER)
+    for kind in ("complaints", "calls"):
+        (watched / kind / "first.jsonl").unlink()  # what was picked up is not needed any more
+        (tmp_path / f"{kind}.jsonl").rename(watched / kind / "second.jsonl")
+    last = stream(watched, tmp_path / "out", *FOR_EVER)
+    assert files_of(last) == files_of(whole)
+    manifest = json.loads((last / NAME).read_text())
+    assert manifest["tallies"]["live"]["duplicates"] >= 10
+    before = files_of(whole)
+    assert files_of(stream(watched, tmp_path / "out", *FOR_EVER)) == before  # nothing came
+    left = sorted(path.name for path in (tmp_path / "out" / "state").iterdir())
+    assert left == ["000000000002.whole.arrow", "000000000003.part.arrow"]
+
+
+def test_a_stream_goes_on_from_tick_to_tick(watched, tmp_path):
+    rows = [complaint(n, phone_numbers=[{"raw": "(888) 555-0123", "role": "callback"}])
+            for n in range(9)]  # fmt: skip
+    output = tmp_path / "out"
+
+    def feed():
+        for part in range(3):
+            while part and not list((output / "state").glob(f"{part:012d}.*")):
+                time.sleep(0.05)
+            jsonl(watched / "complaints" / f"{part}.jsonl", rows[3 * part : 3 * part + 3])
+
+    feeding = Thread(target=feed)
+    feeding.start()
+    last = stream(watched, output, "--stop-after-idle", 5, "--snapshot-every", 1)
+    feeding.join()
+    run(tmp_path / "batch", "--complaints", jsonl(tmp_path / "all.jsonl", rows))
+    assert len(list((output / "snapshots").iterdir())) >= 3
+    assert files_of(last) == files_of(tmp_path / "batch")
+    assert {path.name[:2] for path in (output / "alerts").iterdir()} == {"a-"}
+
+
+def test_poison_goes_to_rejects_once_and_the_rest_goes_on(watched, tmp_path):
+    good = complaint(1, phone_numbers=[{"raw": "(888) 555-0123", "role": "callback"}])
+    victim = complaint(2, phone_numbers=[{"raw": "+12025550147", "role": "victim"}])
+    late = complaint(3, received_at="2079-01-01T00:00:00Z")
+    path = jsonl(watched / "complaints" / "a.jsonl", [good, victim, late])
+    with path.open("ab") as file:
+        file.write(b'{"complaint_id": \xff}\n{"narrative": "call 202-555-0147", "x": \n')
+    output = tmp_path / "out"
+    last = stream(watched, output)
+    rows = ds.dataset(output / "rejects", schema=REJECTS.schema).to_table().to_pylist()
+    codes = {(one["position"], one["code"]) for one in rows}
+    assert codes == {(3, "after_as_of"), (4, "bad_encoding"), (5, "broken_json")}
+    assert "555-0147" not in repr(rows)  # another record says whose it is
+    assert ds.dataset(last / "members").to_table()["entity_id"].to_pylist() == [
+        "phone:+18885550123"
+    ]
+    (watched / "complaints" / "a.jsonl").touch()  # read again: nothing is there twice
+    again = stream(watched, output)
+    assert ds.dataset(output / "rejects").to_table().num_rows == 3
+    assert files_of(again) == files_of(last)
+
+
+def test_wrong_usage_is_one_line(watched, tmp_path):
+    for words, told in (
+        (["--output", tmp_path / "o"], "give one source"),
+        (["--watch", watched], "give --output"),
+        (["--watch", tmp_path, "--output", tmp_path / "o"], "has no folder complaints or calls"),
+        (["--watch", watched, "--output", tmp_path / "o", "--keep", "phone=x"], "KIND=DAYS"),
+        (["--watch", watched, "--output", tmp_path / "o", "--every", "0"], "from 1 to 604800"),
+        (["--watch", watched, "--output", tmp_path / "o", "--runner=FlinkRunner"], "alone"),
+        (["--watch", watched, "--output", tmp_path / "o", "--previous", watched], "no finished"),
+        (["--watch", watched, "--output", tmp_path / "o", "--wach", "x"], "unknown option --wach"),
+    ):
+        done = command("stream", *words)
+        assert done.returncode == 2
+        assert told in done.stderr
+        assert len(done.stderr.splitlines()) == 1

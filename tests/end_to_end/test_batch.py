@@ -1,0 +1,433 @@
+"""The batch pipeline end to end: nothing lost, nobody harmed, the same bytes however it is run."""
+
+import csv
+import gzip
+import json
+import random
+import re
+from collections import Counter
+
+import phonenumbers as pn
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+import pytest
+
+from pipelines.simulate.generate import simulate
+from pipelines.simulate.world import World
+from schemas.enums import SUPPLIER_KINDS, Status, Strength
+from schemas.tables import (
+    ALL,
+    CLUSTERS,
+    COMPLAINTS,
+    ENTITIES,
+    LINKS,
+    MEMBERS,
+    MENTIONS,
+    REJECTS,
+    SUPPLIERS,
+)
+from tests.support.read_files import zstd
+from tests.support.real_data import real
+from tests.support.run_pipeline import (
+    EXAMPLES,
+    call,
+    command,
+    complaint,
+    jsonl,
+    read,
+    run,
+    tables,
+    whole,
+)
+from transforms.extract import allowlist
+from transforms.shuffle import PerPartition
+
+SMALL = World(seed=7, complaints=150, operations=12)
+
+
+def objects(path):
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+
+
+def files_of(output, names=None):
+    """The bytes of a run's tables."""
+    folders = [table.name for table in ALL if names is None or table.name in names]
+    paths = sorted(path for name in folders for path in (output / name).iterdir())
+    return {str(path.relative_to(output)): path.read_bytes() for path in paths}
+
+
+def text_of(output):
+    """Everything that a run's files say, as one text."""
+    said = [repr(table.to_pylist()) for table in tables(output).values()]
+    others = ("manifest.json", "report/index.html")
+    return "\n".join(said + [(output / name).read_text(encoding="utf-8") for name in others])
+
+
+# -- the same bytes ---------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory):
+    """(complaints, calls, files, run) of a small world with some rows that are rejected."""
+    folder = tmp_path_factory.mktemp("small")
+    simulate(SMALL, folder / "world")
+    rows = {
+        kind: [row for path in sorted((folder / "world" / kind).iterdir()) for row in objects(path)]
+        for kind in ("complaints", "calls")
+    }
+    bad = ({"received_at": "now"}, {"victim_country": "UK"}, {"loss_amount": "NaN"})
+    rows["complaints"] += [rows["complaints"][0] | one for one in bad]
+    rows["complaints"].append(rows["complaints"][1])
+    files = {kind: jsonl(folder / f"{kind}.jsonl", those) for kind, those in rows.items()}
+    run(folder / "run", *given(files))
+    return rows["complaints"], rows["calls"], files, folder / "run"
+
+
+def given(files):
+    return ["--complaints", files["complaints"], "--calls", files["calls"]]
+
+
+def cut(rows, folder):
+    """The rows shuffled and cut into a file of each layout."""
+    folder.mkdir()
+    random.Random(3).shuffle(rows)
+    parts = [rows[start::5] for start in range(5)]
+    lines = ["".join(json.dumps(row) + "\n" for row in part).encode() for part in parts]
+    (folder / "a.jsonl").write_bytes(lines[0])
+    (folder / "b.jsonl.gz").write_bytes(gzip.compress(lines[1]))
+    (folder / "c.jsonl.zst").write_bytes(zstd(lines[2]))
+    names = sorted({name for row in parts[3] for name in row})
+    columns = {name: [row.get(name) for row in parts[3]] for name in names}
+    pq.write_table(pa.table(columns), folder / "d.parquet", row_group_size=20)
+    with (folder / "e.csv").open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, sorted({name for row in parts[4] for name in row}))
+        writer.writeheader()
+        for row in parts[4]:
+            writer.writerow(
+                {
+                    name: json.dumps(one) if isinstance(one, list) else one
+                    for name, one in row.items()
+                }
+            )
+    return folder
+
+
+def reasons(output):
+    columns = read(output, REJECTS).select(["record_kind", "stage", "code", "field", "message"])
+    return Counter(tuple(row.values()) for row in columns.to_pylist())
+
+
+def test_order_files_layouts_and_partitions_do_not_show(small, tmp_path, monkeypatch):
+    complaints, calls, _, first = small
+    outputs, _, partitions = PerPartition.__init__.__defaults__
+    assert partitions != 5
+    monkeypatch.setattr(PerPartition.__init__, "__defaults__", (outputs, None, 5))
+    files = {
+        "complaints": cut(list(complaints), tmp_path / "complaints"),
+        "calls": cut(list(calls), tmp_path / "calls"),
+    }
+    second = tmp_path / "run"
+    manifest = run(second, *given(files))
+    assert len(manifest["inputs"]) == 10
+    names = {table.name for table in ALL} - {"rejects"}
+    assert files_of(second, names) == files_of(first, names)
+    assert reasons(second) == reasons(first)
+    assert sum(reasons(second).values()) == 3
+    assert manifest["counts"] == whole(first)["counts"]
+
+
+def test_several_processes_write_the_same_bytes(small, tmp_path):
+    *_, files, first = small
+    several = ["--direct_num_workers=2", "--direct_running_mode=multi_processing"]
+    output = tmp_path / "run"
+    done = command("batch", *given(files), "--output", output, *several)
+    assert done.returncode == 0, done.stderr
+    # A slow machine is told which step is on; nobody is told of Beam's own doings.
+    assert all(line.startswith("ringtrace: ") for line in done.stderr.splitlines())
+    whole(output)
+    assert files_of(output) == files_of(first)
+    assert (output / "manifest.json").read_bytes() == (first / "manifest.json").read_bytes()
+    assert (output / "report/index.html").read_bytes() == (first / "report/index.html").read_bytes()
+
+
+# -- no harm, in a world with known truth --------------------------------------------------------
+
+SEEN_IN_EVERY_WORLD = "8882804331"
+"""A published line of Amazon, which is spoofed in every simulated world: it is not hidden."""
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory):
+    """(folder of a simulated world, folder of its run)."""
+    folder = tmp_path_factory.mktemp("world")
+    simulate(World(complaints=1500), folder / "world")
+    legit = folder / "world/legitimate.csv"
+    inputs = {kind: folder / "world" / kind for kind in ("complaints", "calls")}
+    run(folder / "run", *given(inputs), "--known-legitimate", legit)
+    return folder / "world", folder / "run"
+
+
+def victims_of(folder):
+    """Every number that the records of a world state as the victim's."""
+    own = set()
+    for path in (folder / "complaints").iterdir():
+        for row in objects(path):
+            numbers = row.get("phone_numbers") or []
+            own |= {one["raw"] for one in numbers if one["role"] == "victim"}
+    for path in (folder / "calls").iterdir():
+        for row in objects(path):
+            side = "called_number" if row.get("direction") == "inbound" else "calling_number"
+            own.add(row.get(side))
+    return own - {None}
+
+
+def test_no_victims_number_is_in_any_file(world):
+    folder, output = world
+    listed = (folder / "legitimate.csv").read_text(encoding="utf-8")
+    known = allowlist.shipped().merged(allowlist.load(listed, "legitimate.csv"))
+    published = {one.partition(":")[2] for one in known.entity_ids}
+    own = {raw for raw in victims_of(folder) if raw.startswith("+")} - published
+    assert len(own) > 500
+    runs = set(re.findall(r"\d(?:[\s().-]{0,3}\d){5,20}", text_of(output)))
+    digits = "\n".join("".join(c for c in run if c.isdigit()) for run in runs)
+    assert SEEN_IN_EVERY_WORLD in digits
+    national = {pn.national_significant_number(pn.parse(raw)) for raw in own}
+    assert not [number for number in national if number in digits]
+
+
+def test_nobody_known_legitimate_is_a_member(world):
+    folder, output = world
+    members = set(read(output, MEMBERS)["entity_id"].to_pylist())
+    entities = {row["entity_id"]: row for row in read(output, ENTITIES).to_pylist()}
+    assert not [one for one in allowlist.shipped().entity_ids if one in members]
+    with (folder / "legitimate.csv").open(encoding="utf-8") as file:
+        listed = [allowlist.canonical(row["entity_id"]) for row in csv.DictReader(file)]
+    seen = [entities[one] for one in listed if one in entities]
+    assert seen
+    assert {row["status"] for row in seen} == {Status.SUPPRESSED}
+    with (folder / "victims.csv").open(encoding="utf-8") as file:
+        assert not members & {row["entity_id"] for row in csv.DictReader(file)}
+
+
+def holds_together(output):
+    """What must be true of the tables of every run."""
+    entities = {row["entity_id"]: row for row in read(output, ENTITIES).to_pylist()}
+    members = read(output, MEMBERS).to_pylist()
+    clusters = {row["cluster_id"]: row for row in read(output, CLUSTERS).to_pylist()}
+    cluster_of = {row["entity_id"]: row["cluster_id"] for row in members}
+    assert len(cluster_of) == len(members)
+    infrastructure = {
+        one for one, row in entities.items() if row["status"] == Status.INFRASTRUCTURE
+    }
+    assert cluster_of.keys() == infrastructure
+    assert Counter(cluster_of.values()) == {one: row["size"] for one, row in clusters.items()}
+    for link in read(output, LINKS).to_pylist():
+        ends = link["entity_a"], link["entity_b"]
+        assert ends[0] < ends[1]
+        assert set(ends) <= entities.keys()
+        where = [cluster_of.get(end) for end in ends]
+        together = where[0] is not None and where[0] == where[1]
+        assert link["accepted"] == (together and link["strength"] == Strength.HARD)
+        assert link["reason"]
+    for mention in read(output, MENTIONS).to_pylist():
+        assert entities[mention["entity_id"]]["status"] != Status.VICTIM_SIDE
+        assert mention["role"] != "victim"
+    for supplier in read(output, SUPPLIERS).to_pylist():
+        assert supplier["kind"] in SUPPLIER_KINDS
+        assert supplier["cluster_id"] in clusters
+    return entities, clusters
+
+
+def test_the_tables_of_a_world_agree_with_each_other(world):
+    _, clusters = holds_together(world[1])
+    assert max(row["size"] for row in clusters.values()) > 2
+
+
+def test_the_examples_show_the_find_across_sources(tmp_path):
+    run(tmp_path / "run", "--complaints", EXAMPLES / "*.csv")
+    entities, _ = holds_together(tmp_path / "run")
+    for number in ("+13152328257", "+17144064370", "+19494475846"):
+        one = entities[f"phone:{number}"]
+        assert one["status"] == Status.INFRASTRUCTURE
+        assert len(one["orgs"]) > 1
+    assert entities["phone:+18008291040"]["status"] == Status.SUPPRESSED
+
+
+# -- no harm, in records made to do it --------------------------------------------------------
+
+VICTIM, OTHER_VICTIM, SUSPECT = "+12024561414", "+12027621401", "+18882223344"
+
+
+def test_records_made_to_leak_a_victim_do_not(tmp_path):
+    callback = [{"raw": SUSPECT, "role": "callback"}]
+    rows = [
+        complaint(1, phone_numbers=[*callback, {"raw": VICTIM, "role": "Victim"}]),
+        complaint(2, phone_numbers=[{"raw": "(202) 456-1414", "role": "caller_id"}]),
+        complaint(3, phone_numbers=callback, narrative="someone at 202.456.1414 heard it too"),
+        complaint(4, urls=["https://evil.support/p?tel=2024561414"]),
+        complaint(5, payments=[{"method": "zelle", "payee": "202-456-1414"}]),
+        complaint(6, phone_numbers=callback, claimed_brand="Police 2024561414"),
+        complaint(7, received_at="now", phone_numbers=[{"raw": VICTIM, "role": "caller_id"}]),
+        complaint(8, victim_id="2024561414", victim_region="202 456 1414", language=VICTIM),
+        complaint(9, phone_numbers=callback, narrative=f"my own number is {OTHER_VICTIM}"),
+    ]
+    reports = jsonl(tmp_path / "reports.jsonl", rows)
+    with reports.open("a", encoding="utf-8") as file:
+        file.write('{"complaint_id": "10", "phone_numbers": [{"raw": "202-456-1414"\n')
+    sides = {"inbound": (SUSPECT, OTHER_VICTIM), "outbound": (OTHER_VICTIM, SUSPECT)}
+    numbers = [
+        {"direction": way, "calling_number": calling, "called_number": called}
+        for way, (calling, called) in sides.items()
+    ]
+    calls = [call(n, **one) for n, one in enumerate(numbers)]
+    calls += [
+        call(3, direction="inbound", calling_number=VICTIM, called_number="+12025550143"),
+        call(4, calling_number=VICTIM, called_number=OTHER_VICTIM, trunk="t-2024561414"),
+        call(5, started_at="x", calling_number=VICTIM, called_number=OTHER_VICTIM),
+    ]
+    given_calls = jsonl(tmp_path / "calls.jsonl", calls)
+    output = tmp_path / "run"
+    manifest = run(output, "--complaints", reports, "--calls", given_calls)
+    assert manifest["counts"]["complaints"]["rejected"] == 2
+    assert manifest["counts"]["calls"]["rejected"] == 1
+    said = "".join(c for c in text_of(output) if c.isdigit())
+    for number in (VICTIM, OTHER_VICTIM):
+        assert number[2:] not in said
+    entities, _ = holds_together(output)
+    assert entities[f"phone:{SUSPECT}"]["status"] == Status.INFRASTRUCTURE
+    hidden = [row for row in entities.values() if row["status"] == Status.VICTIM_SIDE]
+    assert len(hidden) >= 2
+    assert all(row["value"] is None for row in hidden)
+
+
+SAID = {
+    "my email is quillfeather at gmail dot com ok": ["quillfeather"],
+    "my email is quillfeather [at] gmail [dot] com ok": ["quillfeather"],
+    "my email is quillfeather(at)gmail.com ok": ["quillfeather"],
+    "my email is quill dot feather at gmail dot com, I said Quill.Feather@gmail.com": ["feather"],
+    "mi correo es quillfeather arroba gmail punto com": ["quillfeather"],
+    "my website is quillfeather dot com": ["quillfeather"],
+    "my number is two zero two, four five six, one four one four. They rang": ["four one"],
+    "my number is double two zero two four five six one four one": ["four five six"],
+    "mi numero es dos cero dos cuatro cinco seis uno cuatro uno cuatro": ["cuatro cinco"],
+    "my number is 2O2-456-I4I4. They rang": ["I4I4", "2O2"],
+    "my number is ２０２ー４５６ー１４１４. They rang": ["４５６"],
+    "my business number is 1-800-QUILLED. They rang": ["QUILLED"],
+}
+"""What a victim says of their own, and what of it must not be left."""
+
+
+def test_what_victims_say_in_words_letters_and_disguises_is_in_no_file(tmp_path):
+    callback = [{"raw": SUSPECT, "role": "callback"}]
+    told = [complaint(n, phone_numbers=callback, narrative=one) for n, one in enumerate(SAID)]
+    refused = [row | {"complaint_id": f"r{n}", "received_at": "x"} for n, row in enumerate(told)]
+    output = tmp_path / "run"
+    manifest = run(output, "--complaints", jsonl(tmp_path / "all.jsonl", [*told, *refused]))
+    assert manifest["counts"]["complaints"]["rejected"] == len(SAID)
+    kept = read(output, COMPLAINTS)["narrative"].to_pylist()
+    raw = read(output, REJECTS)["raw"].to_pylist()
+    assert len(kept) == len(raw) == len(SAID)
+    assert all(one.startswith(("my ", "mi ")) for one in kept)
+    everything = text_of(output)
+    for words in (one for left in SAID.values() for one in left):
+        assert words not in everything and json.dumps(words)[1:-1] not in "".join(raw)
+
+
+def test_whom_a_link_was_sent_to_is_nobody_to_name(tmp_path):
+    link = "https://evil-refund.support/p?e=quillfeather@gmail.com"
+    rows = [
+        complaint(1, narrative=f"They sent me to {link} and took over"),
+        complaint(2, narrative=f"They sent me to {link.replace('@', '%40')}", urls=[link]),
+        complaint(3, received_at="x", narrative=link),
+    ]
+    output = tmp_path / "run"
+    run(output, "--complaints", jsonl(tmp_path / "all.jsonl", rows))
+    assert "quillfeather" not in text_of(output)
+    assert read(output, MEMBERS)["entity_id"].to_pylist() == ["domain:evil-refund.support"]
+
+
+def test_messy_input_reconciles(tmp_path):
+    lines = [
+        json.dumps(complaint(1)),
+        json.dumps(complaint(1)),
+        json.dumps(complaint(1, received_at="2024-03-02T00:00:00.1234567Z", victim_country="us")),
+        "",
+        "{broken",
+        "[1, 2]",
+        "null",
+        '{"complaint_id": "nul\\u0000"}',
+        json.dumps(complaint(2, loss_amount=float("nan"))),
+        json.dumps(complaint(3, loss_amount="1e400", loss_currency="USD")),
+        json.dumps(complaint(4, loss_amount="9" * 20, loss_currency="USD")),
+        json.dumps(complaint(5, received_at="2024-02-30T00:00:00Z")),
+        json.dumps(complaint(6, surprise=1, channel="pigeon")),
+        json.dumps(complaint(7, phone_numbers=[{"raw": "not a number", "role": "callback"}])),
+        json.dumps(complaint(8, phone_numbers="+18882223344")),
+        "\x00\x00\x00",
+    ]
+    reports = tmp_path / "reports.jsonl"
+    reports.write_bytes("\n".join(lines).encode() + b"\n\xff\xfe\n" + lines[0].encode())
+    manifest = run(tmp_path / "run", "--complaints", reports)
+    count = manifest["counts"]["complaints"]
+    assert (count["read"], count["accepted"], count["duplicates"]) == (17, 3, 3)
+    rejects = read(tmp_path / "run", REJECTS).to_pylist()
+    assert [row["position"] for row in rejects] == sorted({row["position"] for row in rejects})
+    assert manifest["tallies"]["complaint_unknown_fields"] == {"surprise": 1}
+    assert manifest["tallies"]["complaint_words_coerced"] == {"channel": 1}
+    (kept,) = [
+        row
+        for row in tables(tmp_path / "run")["complaints"].to_pylist()
+        if row["complaint_id"] == "c1"
+    ]
+    assert (kept["received_at"].microsecond, kept["victim_country"]) == (123456, "US")
+
+
+# -- rejects, and real data --------------------------------------------------------------------
+
+
+def test_a_runs_rejects_can_be_given_to_the_next(tmp_path):
+    rows = [
+        complaint(1),
+        complaint(2, received_at="2024-03-01T09:30:00"),
+        complaint(3, source_org=None),
+    ]
+    reports = jsonl(tmp_path / "reports.jsonl", rows)
+    bad_call = jsonl(tmp_path / "calls.jsonl", [call(1, started_at="x"), call(2)])
+    run(tmp_path / "one", "--complaints", reports, "--calls", bad_call, "--shards", "3")
+    rejects = tmp_path / "one/rejects"
+    assert len(list(rejects.iterdir())) == 3
+    again = run(
+        tmp_path / "two", "--complaints", rejects, "--calls", rejects, "--source-org", "amazon"
+    )
+    assert again["counts"]["complaints"] == {
+        "read": 2, "accepted": 1, "duplicates": 0, "rejected": 1,
+    }  # fmt: skip
+    assert again["counts"]["calls"] == {"read": 1, "accepted": 0, "duplicates": 0, "rejected": 1}
+
+
+@pytest.mark.real
+def test_real_files_of_five_formats_in_one_run(tmp_path):
+    complaints = [
+        real("ftc_dnc/dnc_complaint_numbers_2019-12-16.csv"),
+        real("ftc_foia/FTC_5114-71014.csv"),
+        real("robocall_transcripts/transcripts.csv"),
+        real("fcc/fcc_unwanted_calls_2rows.json"),
+    ]
+    manifest = run(tmp_path / "run", "--complaints", *complaints, "--calls", real("cdr/cdr.csv"))
+    rows = {one["format"]: one["rows"] for one in manifest["inputs"]}
+    assert (rows["ftc-dnc"], rows["ftc-foia"], rows["transcripts"], rows["fcc"]) == (
+        20_532,
+        7_982,
+        568,
+        2,
+    )
+    assert rows["asterisk"] == 218
+    assert manifest["counts"]["complaints"]["read"] == 20_532 + 7_982 + 568 + 2
+    entities, _ = holds_together(tmp_path / "run")
+    assert entities["phone:+18008291040"]["status"] == Status.SUPPRESSED
+    assert "known legitimate" in entities["phone:+18008291040"]["reason"]
+    mentions = read(tmp_path / "run", MENTIONS)
+    of_dnc = pc.match_substring_regex(mentions["record_id"], "^dnc-")
+    phones = mentions.filter(pc.and_(of_dnc, pc.equal(mentions["kind"], "phone")))
+    assert len(phones["entity_id"].unique()) >= 13_000

@@ -1,0 +1,139 @@
+"""A number that is passed on: two rings that held it one after the other stay two."""
+
+import csv
+import json
+
+import pytest
+
+from pipelines.cli import main
+from schemas.tables import CLUSTERS, ENTITIES, LINEAGE, LINKS, MEMBERS, MENTIONS
+from tests.support.run_pipeline import complaint, jsonl, read, run
+
+NUMBER, ALICE, BOB = "+18885550100", "+18885550111", "+18885550122"
+
+
+SECOND = f"phone:{NUMBER}#2"
+
+
+def told(number, when, *raws):
+    return complaint(
+        number,
+        received_at=when,
+        victim_id=f"v{number}",
+        phone_numbers=[{"raw": raw, "role": "callback"} for raw in raws],
+    )
+
+
+def rows():
+    """The first ring holds NUMBER in January, the second one in June."""
+    early = [told(n, f"2024-01-0{n}T10:00:00Z", NUMBER, ALICE) for n in range(1, 5)]
+    return early + [told(n, f"2024-06-0{n - 4}T10:00:00Z", NUMBER, BOB) for n in range(5, 9)]
+
+
+def decisions(path, **fields):
+    row = {"decision_id": "d1", "author": "a", "reason": "r", "decided_at": "2024-07-01T00:00:00Z"}
+    return jsonl(path, [row | fields])
+
+
+def clusters(folder):
+    members = read(folder, MEMBERS)
+    return dict(zip(*(members[name].to_pylist() for name in members.column_names[:2]), strict=True))
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("epochs")
+    jsonl(folder / "rows.jsonl", rows())
+    run(folder / "run", "--complaints", folder / "rows.jsonl")
+    return folder
+
+
+def test_two_holders_are_two_clusters(world):
+    of = clusters(world / "run")
+    assert of[f"phone:{NUMBER}"] == of[f"phone:{ALICE}"] != of[SECOND] == of[f"phone:{BOB}"]
+    row = {one["entity_id"]: one for one in read(world / "run", ENTITIES).to_pylist()}[SECOND]
+    assert (row["value"], row["epoch"], row["complaints"]) == (NUMBER, 2, 4)
+    assert "seen again after 149 days" in row["reason"]
+    ends = {(one["entity_a"], one["entity_b"]) for one in read(world / "run", LINKS).to_pylist()}
+    assert ends == {(f"phone:{NUMBER}", f"phone:{ALICE}"), (SECOND, f"phone:{BOB}")}
+    assert read(world / "run", MENTIONS)["entity_id"].to_pylist().count(SECOND) == 4
+
+
+def test_other_evidence_ties_them_again(world, tmp_path):
+    more = [told(n, f"2024-06-1{n - 9}T10:00:00Z", ALICE, BOB) for n in range(9, 13)]
+    # ALICE is seen again after the same gap: it is another epoch itself, and ties nothing back.
+    run(tmp_path / "run", "--complaints", jsonl(tmp_path / "a.jsonl", rows() + more))
+    of = clusters(tmp_path / "run")
+    assert of[SECOND] == of[f"phone:{ALICE}#2"] != of[f"phone:{ALICE}"]
+    account = [{"method": "bank", "payee": "GB29NWBK60161331926819"}]
+    paid = [one | {"payments": account} for one in rows()]
+    run(tmp_path / "paid", "--complaints", jsonl(tmp_path / "b.jsonl", paid))
+    of = clusters(tmp_path / "paid")
+    assert of[SECOND] == of[f"phone:{NUMBER}"]
+
+
+def test_the_known_legitimate_number_is_nobodys_in_any_epoch(world, tmp_path):
+    listed = tmp_path / "known.csv"
+    listed.write_text(f"entity_id,reason\n{NUMBER},a bank\n")
+    run(tmp_path / "run", "--complaints", world / "rows.jsonl", "--known-legitimate", listed)
+    assert not {SECOND, f"phone:{NUMBER}"} & clusters(tmp_path / "run").keys()
+
+
+@pytest.mark.parametrize("entity", [f"phone:{NUMBER}", SECOND])
+def test_legitimate_by_decision(world, tmp_path, entity):
+    """The bare id means the number whoever holds it; a marked one means that holder alone."""
+    made = decisions(tmp_path / "d.jsonl", kind="legitimate", entity_a=entity)
+    run(tmp_path / "run", "--complaints", world / "rows.jsonl", "--decisions", made)
+    there = clusters(tmp_path / "run").keys()
+    assert SECOND not in there
+    assert (f"phone:{NUMBER}" in there) == (entity == SECOND)
+
+
+def test_decisions_on_pairs_name_an_epoch(world, tmp_path):
+    made = decisions(
+        tmp_path / "d.jsonl", kind="must_link", entity_a=f"phone:{NUMBER}", entity_b=SECOND
+    )
+    run(tmp_path / "run", "--complaints", world / "rows.jsonl", "--decisions", made)
+    assert len(set(clusters(tmp_path / "run").values())) == 1
+    made = decisions(tmp_path / "c.jsonl", kind="confirm", entity_a=f"phone:{NUMBER}")
+    run(tmp_path / "two", "--complaints", world / "rows.jsonl", "--decisions", made)
+    of = clusters(tmp_path / "two")
+    status = {
+        one["cluster_id"]: one["status"] for one in read(tmp_path / "two", CLUSTERS).to_pylist()
+    }
+    assert status[of[f"phone:{NUMBER}"]] == "confirmed"
+    assert status[of[SECOND]] == "candidate"
+
+
+def test_lineage_keeps_the_first_and_bears_the_second(world, tmp_path):
+    run(tmp_path / "old", "--complaints", jsonl(tmp_path / "a.jsonl", rows()[:4]))
+    run(tmp_path / "new", "--complaints", world / "rows.jsonl", "--previous", tmp_path / "old")
+    old, new = clusters(tmp_path / "old"), clusters(tmp_path / "new")
+    assert new[f"phone:{NUMBER}"] == old[f"phone:{NUMBER}"]
+    events = {
+        one["cluster_id"]: one["event"] for one in read(tmp_path / "new", LINEAGE).to_pylist()
+    }
+    assert events == {old[f"phone:{NUMBER}"]: "unchanged", new[SECOND]: "born"}
+
+
+def test_explain_names_the_other_holder(world, capsys):
+    for one, other in ((NUMBER, SECOND), (SECOND, f"phone:{NUMBER}")):
+        assert main(["explain", str(world / "run"), one]) == 0
+        assert f"held apart from {other}:" in capsys.readouterr().out
+    assert main(["explain", str(world / "run"), NUMBER, SECOND]) == 0
+    assert "No evidence path" in capsys.readouterr().out
+
+
+def test_harm_is_counted_in_every_epoch(world, tmp_path, capsys):
+    for name, header in (("truth", "operation"), ("victims", "reason")):
+        with (tmp_path / name).open("w", newline="") as file:
+            csv.writer(file).writerows([("entity_id", header), (f"phone:{NUMBER}", "x")])
+    told_by = [
+        "--victims",
+        str(tmp_path / "victims"),
+        "--known-legitimate",
+        str(tmp_path / "victims"),
+    ]
+    assert main(["evaluate", str(world / "run"), str(tmp_path / "truth"), *told_by, "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert (found["victim_side"], found["known_legitimate"]) == (2, 2)

@@ -1,0 +1,226 @@
+"""Evaluation: scores over the truth, harm counts, and refusals that say what is wrong."""
+
+import argparse
+import json
+import sys
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pipelines.cli import main
+from pipelines.commands import evaluate
+from pipelines.commands.evaluate import INSTALL, splink_clusters
+from schemas.cluster import MEMBER
+from schemas.entity import ENTITY
+from schemas.link import LINK
+from tests.support.run_pipeline import complaint, jsonl
+from tests.support.run_pipeline import run as batch
+from transforms.clustering_metrics import SPLINK_THRESHOLD, baselines, match_probability
+from transforms.extract import allowlist
+
+KNOWN = allowlist.load("entity_id,reason\n+18008291040,IRS\n", "known.csv")
+
+
+def members(clusters):
+    rows = [{"entity_id": one, "cluster_id": cluster} for one, cluster in clusters.items()]
+    return pa.Table.from_pylist(
+        rows, pa.schema([("entity_id", pa.string()), ("cluster_id", pa.string())])
+    )
+
+
+def test_perfect():
+    truth = {"a": "r1", "b": "r1", "c": "r2"}
+    result = evaluate.evaluate(members({"a": "x", "b": "x", "c": "y"}), truth, KNOWN)
+    assert result.agreement.bcubed.f1 == 1
+    assert (result.missing, result.unjudged, result.operations, result.clusters) == (0, 0, 2, 2)
+    assert (result.known_legitimate, result.victim_side, result.innocent) == (0, None, None)
+
+
+def test_missing_ones_stand_alone_and_cost_recall():
+    truth = {"a": "r1", "b": "r1", "c": "r1", "d": "r1"}
+    result = evaluate.evaluate(members({"a": "x", "b": "x"}), truth, KNOWN)
+    assert result.missing == 2
+    assert result.agreement.bcubed.precision == 1
+    assert result.agreement.bcubed.recall == pytest.approx((2 / 4 + 2 / 4 + 1 / 4 + 1 / 4) / 4)
+    assert result.agreement.pairwise.recall == pytest.approx(1 / 6)
+
+
+def test_unknown_members_are_counted_and_not_judged():
+    result = evaluate.evaluate(members({"a": "x", "q": "x", "z": "y"}), {"a": "r1"}, KNOWN)
+    assert result.unjudged == 2
+    assert result.agreement.bcubed.f1 == 1
+
+
+def test_harms():
+    table = members({"phone:+18008291040": "x", "v": "x", "i": "x", "j": "alone"})
+    result = evaluate.evaluate(table, {"v": "r"}, KNOWN, ["v", "w"], ["i", "j"])
+    assert (result.known_legitimate, result.victim_side, result.innocent) == (1, 1, 1)
+
+
+def test_empty_run():
+    result = evaluate.evaluate(members({}), {"a": "r", "b": "r"}, KNOWN)
+    assert (result.missing, result.clusters) == (2, 0)
+
+
+@pytest.fixture
+def run_folder(tmp_path):
+    folder = tmp_path / "run" / "members"
+    folder.mkdir(parents=True)
+    row = {"role": "callback", "confidence": 1.0, "bridge": False}
+    ids = {"phone:+18005550100": "x", "phone:+18005550101": "x"}
+    rows = [{**row, "entity_id": one, "cluster_id": cluster} for one, cluster in ids.items()]
+    pq.write_table(pa.Table.from_pylist(rows, MEMBER), folder / "part-0.parquet")
+    (tmp_path / "truth.csv").write_text(
+        "entity_id,operation\nphone:+18005550100,r1\nphone:+18005550101,r1\n"
+    )
+    return tmp_path
+
+
+def call(*arguments):
+    parser = argparse.ArgumentParser()
+    evaluate.add_arguments(parser)
+    return evaluate.run(parser.parse_args([str(one) for one in arguments]))
+
+
+def test_prints_plain_lines(run_folder, capsys):
+    assert call(run_folder / "run", run_folder / "truth.csv") == 0
+    assert "B-cubed F1\t1.0000\n" in capsys.readouterr().out
+
+
+def test_a_terminal_gets_a_table(run_folder, capsys, monkeypatch):
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    assert call(run_folder / "run", run_folder / "truth.csv") == 0
+    assert "Agreement with the truth" in capsys.readouterr().out
+
+
+def test_prints_json(run_folder, capsys):
+    victims = run_folder / "victims.csv"
+    victims.write_text("entity_id,reason\nphone:+18005550101,own\n")
+    files = ["--victims", victims, "--innocents", victims, "--known-legitimate", victims]
+    assert call(run_folder / "run", run_folder / "truth.csv", "--json", *files) == 0
+    report = json.loads(capsys.readouterr().out)
+    assert report["agreement"]["bcubed"]["f1"] == 1
+    assert report["victim_side"] == report["known_legitimate"] == report["innocent"] == 1
+
+
+@pytest.mark.parametrize(
+    ("paths", "text", "message"),
+    [
+        ("nowhere truth.csv", None, "is no finished run"),
+        ("run nowhere.csv", None, "No such file"),
+        ("run bad.csv", "entity_id,ring\na,b\n", "has no column operation"),
+        ("run bad.csv", "entity_id,operation\na\n", "line 2: has too few columns"),
+        ("run bad.csv", "entity_id,operation\na,b\na,c\n", "a is in two operations"),
+        ("run bad.csv", "", "has no column entity_id, operation"),
+    ],
+)
+def test_refusals_are_one_line(run_folder, capsys, paths, text, message):
+    run, truth = paths.split()
+    if text is not None:
+        (run_folder / truth).write_text(text)
+    assert call(run_folder / run, run_folder / truth) == 2
+    error = capsys.readouterr().err
+    assert message in error
+    assert error.count("\n") == 1
+
+
+def test_a_broken_list_is_refused(run_folder, capsys):
+    (run_folder / "known.csv").write_text("entity_id,reason\n8008291040,IRS\n")
+    arguments = ["--known-legitimate", run_folder / "known.csv"]
+    assert call(run_folder / "run", run_folder / "truth.csv", *arguments) == 2
+    assert "line 2: '8008291040' has no country" in capsys.readouterr().err
+
+
+def test_a_broken_run_is_refused(run_folder, capsys):
+    (run_folder / "run" / "members" / "part-0.parquet").write_bytes(b"PAR1 no")
+    assert call(run_folder / "run", run_folder / "truth.csv") == 2
+    assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_baselines_and_survival_are_told(tmp_path, capfd):
+    rows = [
+        complaint(
+            n,
+            victim_id=f"v{n}",
+            phone_numbers=[{"raw": "+1 888 555 0100", "role": "callback"}],
+            emails=["pay@amzn-refund.support"],
+        )
+        for n in range(3)
+    ]
+    batch(tmp_path / "run", "--complaints", jsonl(tmp_path / "rows.jsonl", rows))
+    capfd.readouterr()
+    truth = tmp_path / "truth.csv"
+    ids = ("phone:+18885550100", "email:pay@amzn-refund.support")
+    truth.write_text("entity_id,operation\n" + "".join(f"{one},r1\n" for one in ids))
+    words = ["evaluate", str(tmp_path / "run"), str(truth), "--baselines"]
+    words += ["--previous", str(tmp_path / "run")]
+    assert main([*words, "--json"]) == 0
+    told = json.loads(capfd.readouterr().out)
+    assert told["survival"] == {"operations": 1, "kept": 1}
+    assert told["intervals"]["bcubed"] == [1.0, 1.0]
+    assert [one["bcubed"]["f1"] for one in told["baselines"].values()] == [1.0] * 4
+    assert main(words) == 0
+    text = capfd.readouterr().out
+    assert "baseline components: B-cubed F1, pairwise F1\t1.0000, 1.0000" in text
+    assert "  of these with the same id\t1" in text
+
+
+def test_without_the_package_splink_says_what_to_install(run_folder, capsys, monkeypatch):
+    monkeypatch.setitem(sys.modules, "splink", None)
+    told = ["evaluate", str(run_folder / "run"), str(run_folder / "truth.csv"), "--splink"]
+    links = pa.Table.from_pylist([], LINK)
+    entities = pa.Table.from_pylist([], ENTITY)
+    for name, table in (("links", links), ("entities", entities)):
+        (run_folder / "run" / name).mkdir()
+        pq.write_table(table, run_folder / "run" / name / "part-0.parquet")
+    assert main(told) == 2
+    assert capsys.readouterr().err == f"ringtrace evaluate: {INSTALL}\n"
+
+
+@given(
+    st.dictionaries(
+        st.tuples(st.integers(0, 11), st.integers(0, 11)).filter(lambda ends: ends[0] < ends[1]),
+        st.sampled_from([0.1, 0.5, 1.0, 1.5, 2.0]),
+        max_size=20,
+    )
+)
+@settings(max_examples=10, deadline=None)
+def test_splink_itself_finds_what_its_rule_finds(links):
+    pytest.importorskip("splink")
+    ends = np.array(sorted(links), np.int64).reshape(-1, 2)
+    weight = np.array([links[tuple(pair)] for pair in ends.tolist()])
+    a, b = ends[:, 0], ends[:, 1]
+    rule = dict(baselines(a, b, weight, 12))["components of likely pairs, as Splink"]
+    itself = splink_clusters(a, b, match_probability(weight), 12, SPLINK_THRESHOLD)
+    assert (rule[:, None] == rule).tolist() == (itself[:, None] == itself).tolist()
+
+
+def test_hubs_are_judged(tmp_path, capfd):
+    """One line that victims of four rings call, and a list that says so."""
+    rows = []
+    for number in range(120):
+        ring = number % 4
+        raws = [f"+188855501{10 * ring + number // 4 % 3:02}", f"+188855501{10 * ring + 5:02}"]
+        if number % 5 == 0:
+            raws.append("+18885550199")
+        named = [{"raw": raw, "role": "callback"} for raw in raws]
+        rows.append(complaint(number, victim_id=f"v{number}", phone_numbers=named))
+    run = tmp_path / "run"
+    batch(run, "--complaints", jsonl(tmp_path / "rows.jsonl", rows))
+    truth, hubs = tmp_path / "truth.csv", tmp_path / "hubs.csv"
+    truth.write_text("entity_id,operation\nphone:+18885550100,r0\n")
+    hubs.write_text("entity_id,holders\nphone:+18885550199,4\nphone:+18885550177,9\n")
+    assert main(["evaluate", str(run), str(truth), "--hubs", str(hubs), "--json"]) == 0
+    told = json.loads(capfd.readouterr().out)["hubs"]
+    assert told == {
+        "flagged": 1, "right": 1, "wanted": 1, "found": 1, "precision": 1.0, "recall": 1.0
+    }  # fmt: skip
+    assert main(["evaluate", str(run), str(truth), "--hubs", str(hubs)]) == 0
+    assert "called a hub\t1\n" in capfd.readouterr().out
+    hubs.write_text("entity_id,holders\nphone:+1,many\n")
+    assert main(["evaluate", str(run), str(truth), "--hubs", str(hubs)]) == 2
+    assert "'many' is no number of operations" in capfd.readouterr().err

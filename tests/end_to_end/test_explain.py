@@ -1,0 +1,141 @@
+"""`ringtrace explain`: what is said is in the records, and nothing a terminal would obey."""
+
+import json
+
+import pytest
+
+from pipelines.cli import main
+from schemas.tables import COMPLAINTS, ENTITIES, LINKS, MENTIONS
+from tests.support.run_pipeline import complaint, jsonl, read, run
+
+PHONE, ACCOUNT = "phone:+18885550123", "account:iban:GB29NWBK60161331926819"
+
+
+TOLD = {
+    "victim_id": "v1",
+    "narrative": "They said call back (888) 555-0123 \x1b[31mor lose it",
+    "phone_numbers": [{"raw": "(888) 555-0123", "role": "callback"}],
+    "payments": [{"method": "bank", "payee": "GB29 NWBK 6016 1331 9268 19"}],
+    "urls": ["hxxp://amzn-refund[.]support/pay"],
+}
+
+
+OTHER = TOLD | {"victim_id": "v2", "source_org": "microsoft", "urls": []}
+
+
+FORGED = {
+    "phone_numbers": [
+        {"raw": "+1 888 555 0123", "role": "callback"},
+        {"raw": "+1 212 555 0199", "role": "caller_id"},
+    ]
+}
+
+
+LONE = {"emails": ["pay@lone-refund.support"]}
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("explain")
+    rows = [complaint(n, **one) for n, one in enumerate((TOLD, TOLD, OTHER, FORGED, LONE))]
+    run(folder / "run", "--complaints", jsonl(folder / "complaints.jsonl", rows))
+    return folder / "run"
+
+
+def explained(captured, *words):
+    assert main(["explain", *map(str, words)]) == 0
+    return captured.readouterr().out
+
+
+def told(captured, *words):
+    return json.loads(explained(captured, *words, "--json"))
+
+
+@pytest.mark.parametrize(
+    ("written", "entity_id"),
+    [
+        ("(888) 555-0123", PHONE),
+        ("1-888-555-0123", PHONE),
+        (PHONE, PHONE),
+        ("gb29 nwbk 6016 1331 9268 19", ACCOUNT),
+        ("amzn-refund[.]support", "domain:amzn-refund.support"),
+        ("https://www.amzn-refund.support/pay?x=1", "domain:amzn-refund.support"),
+        ("Pay@lone-refund.support", "email:pay@lone-refund.support"),
+    ],
+)
+def test_any_written_form_is_accepted(small, capsys, written, entity_id):
+    assert told(capsys, small, written)["entity"]["entity_id"] == entity_id
+
+
+def test_every_link_is_split_into_its_records(small, capsys):
+    explanation = told(capsys, small, PHONE, ACCOUNT)
+    path = explanation["path"]
+    assert path["accepted"]
+    (link,) = path["links"]
+    counted = [part for part in link["parts"] if part["counted"]]
+    assert sum(part["share"] for part in counted) == link["weight"] == 1.5
+    assert [part["record"] for part in counted] == ["microsoft|c2", "amazon|c0"]
+    assert [part["record"] for part in link["parts"] if not part["counted"]] == ["amazon|c1"]
+    known = read(small, MENTIONS).to_pylist()
+    texts = {row["complaint_id"]: row["narrative"] for row in read(small, COMPLAINTS).to_pylist()}
+    for part in link["parts"]:
+        for one in part["read"]:
+            assert any(
+                all(row[name] == one[name] for name in ("field", "start", "raw")) for row in known
+            )
+            if one["field"] == "narrative":
+                assert texts[one["record_id"]][one["start"] : one["end"]] == one["raw"]
+
+
+def test_what_was_turned_down_is_said(small, capsys):
+    explanation = told(capsys, small, PHONE)
+    assert {row["other"] for row in explanation["rejected"]} == {"phone:+12125550199"}
+    assert all(not row["accepted"] and row["reason"] for row in explanation["rejected"])
+    links = [row for row in read(small, LINKS).to_pylist() if PHONE in row.values()]
+    assert explanation["rejected_in_all"] == sum(not row["accepted"] for row in links)
+
+
+def test_a_caller_id_is_in_no_cluster_and_its_path_is_not_accepted(small, capsys):
+    explanation = told(capsys, small, "+12125550199", ACCOUNT)
+    assert explanation["entity"]["member"] is None
+    assert explanation["cluster"] is None
+    assert not explanation["path"]["accepted"]
+    assert any(
+        "forged" in doubt for link in explanation["path"]["links"] for doubt in link["doubts"]
+    )
+
+
+def test_without_evidence_there_is_no_path(small, capsys):
+    assert "No evidence path" in explained(capsys, small, PHONE, "pay@lone-refund.support")
+
+
+def test_a_bridge_says_what_the_cluster_falls_into(tmp_path, capfd):
+    number = {"raw": "+1 888 555 0100", "role": "callback"}
+    rows = [
+        complaint(n, phone_numbers=[number, {"raw": f"+1 888 555 010{n}", "role": "callback"}])
+        for n in (1, 2)
+    ]
+    run(tmp_path / "run", "--complaints", jsonl(tmp_path / "complaints.jsonl", rows))
+    text = explained(capfd, tmp_path / "run", "+1 888 555 0100")
+    assert "cut here and it falls into 2 (phone:+18885550100, phone:+1888555010" in text
+
+
+def test_every_entity_can_be_explained_and_no_control_character_is_shown(small, capsys):
+    for one in read(small, ENTITIES)["entity_id"].to_pylist():
+        text = explained(capsys, small, one)
+        assert all(line.isprintable() for line in text.splitlines())
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["nowhere", "a"], "is no finished run"),
+        (["RUN", "+1 999 999 9999"], "is nothing that this run found"),
+        (["RUN", PHONE, "(888) 555-0123"], "are the same"),
+    ],
+)
+def test_wrong_usage_is_one_line(small, capsys, words, says):
+    assert main(["explain", *(str(small) if one == "RUN" else one for one in words)]) == 2
+    error = capsys.readouterr().err
+    assert says in error
+    assert error.count("\n") == 1

@@ -1,0 +1,116 @@
+"""A run that takes islands over from the day before gives what a run without them gives."""
+
+import hashlib
+import json
+import shutil
+from datetime import timedelta
+
+import pyarrow.parquet as pq
+import pytest
+
+from pipelines.batch.__main__ import main
+from pipelines.simulate.generate import simulate
+from pipelines.simulate.world import World
+from schemas.manifest import NAME
+from schemas.tables import ALL, ISLANDS
+from tests.support.run_pipeline import read, run, three_quarters, whole
+
+
+@pytest.fixture(scope="module")
+def days(tmp_path_factory):
+    """(flags of the second day, the first day's run, the second's, its manifest)."""
+    folder = tmp_path_factory.mktemp("days")
+    simulate(World(seed=23, complaints=600, operations=15), folder / "world")
+    world = folder / "world"
+    given = ["--complaints", world / "complaints", "--calls", world / "calls"]
+    day = three_quarters(world)
+    run(folder / "first", *given, "--as-of", day.isoformat())
+    after = [*given, "--as-of", (day + timedelta(days=1)).isoformat()]
+    manifest = run(folder / "second", *after, "--previous", folder / "first")
+    return after, folder / "first", folder / "second", manifest
+
+
+def files(folder):
+    """The bytes of a run's tables, by name."""
+    paths = [path for table in ALL for path in (folder / table.name).iterdir()]
+    return {str(path.relative_to(folder)): path.read_bytes() for path in paths}
+
+
+def islands_of(folder):
+    (path,) = (folder / ISLANDS.name).iterdir()
+    return path
+
+
+def relisted(folder):
+    """A forger's manifest, which has the digest of what is there."""
+    manifest = json.loads((folder / NAME).read_bytes())
+    for line in manifest["outputs"]:
+        if line["name"].startswith(f"{ISLANDS.name}/"):
+            content = (folder / line["name"]).read_bytes()
+            line |= {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
+    (folder / NAME).write_text(json.dumps(manifest), encoding="utf-8")
+
+
+def test_most_islands_of_a_day_are_taken_over(days):
+    _, first, second, manifest = days
+    told = manifest["tallies"]["islands"]
+    assert told["taken_over"] > told["clustered"] > 0
+    before, now = (set(read(one, ISLANDS)["fingerprint"].to_pylist()) for one in (first, second))
+    assert told == {"taken_over": len(now & before), "clustered": len(now - before)}
+    assert whole(first)["tallies"]["islands"] == {"clustered": len(before)}
+    assert not any(alarm["code"] == "islands_refused" for alarm in manifest["alarms"])
+
+
+def without(folder):
+    """As a run of an earlier version, which wrote none."""
+    shutil.rmtree(folder / ISLANDS.name)
+    manifest = json.loads((folder / NAME).read_bytes())
+    kept = [one for one in manifest["outputs"] if not one["name"].startswith(f"{ISLANDS.name}/")]
+    (folder / NAME).write_text(json.dumps(manifest | {"outputs": kept}), encoding="utf-8")
+
+
+def cut(folder):
+    path = islands_of(folder)
+    path.write_bytes(path.read_bytes()[:-100])
+
+
+def one_part_each(folder):
+    """A forger's islands, each of which is one community and better than any can be."""
+    path = islands_of(folder)
+    rows = pq.read_table(path)
+    forged = [row | {"parts": [0] * len(row["parts"]), "quality": 1e9} for row in rows.to_pylist()]
+    pq.write_table(type(rows).from_pylist(forged, rows.schema), path)
+    relisted(folder)
+
+
+@pytest.mark.parametrize(
+    ("damage", "says"),
+    [
+        (without, None),
+        (cut, "1 files and 0 islands"),
+        (one_part_each, "0 files and "),
+    ],
+)
+def test_whatever_became_of_them_the_tables_are_the_same(days, tmp_path, capsys, damage, says):
+    after, first, second, manifest = days
+    shutil.copytree(first, tmp_path / "first")
+    damage(tmp_path / "first")
+    flags = [*after, "--previous", tmp_path / "first", "--output", tmp_path / "second"]
+    assert main([*map(str, flags)]) == 0
+    found = whole(tmp_path / "second")
+    assert files(tmp_path / "second") == files(second)
+    assert found["run_id"] == manifest["run_id"]
+    told = [one["message"] for one in found["alarms"] if one["code"] == "islands_refused"]
+    assert [says in one for one in told] == ([True] if says else [])
+    counted = found["tallies"]["islands"]
+    assert counted["clustered"] + counted.get("taken_over", 0) == read(second, ISLANDS).num_rows
+    error = capsys.readouterr().err
+    assert f"{counted['clustered']} islands clustered" in error
+    assert all(one in error for one in told)
+
+
+def test_nothing_is_left_to_search_where_nothing_came(days, tmp_path, capsys):
+    after, _, second, _ = days
+    again = run(tmp_path / "again", *after, "--previous", second)
+    assert again["tallies"]["islands"] == {"taken_over": read(second, ISLANDS).num_rows}
+    assert "0 islands clustered" in capsys.readouterr().err

@@ -1,0 +1,109 @@
+"""`--previous`: a day's new complaints keep the ids of clusters that did not truly change."""
+
+import csv
+import json
+import shutil
+from collections import Counter
+from datetime import timedelta
+
+import pytest
+
+from pipelines.batch.__main__ import main
+from pipelines.simulate.generate import simulate
+from pipelines.simulate.world import World
+from schemas import CONTRACT_VERSION
+from schemas.tables import CLUSTERS, LINEAGE, MEMBERS, SUPPLIERS
+from tests.support.run_pipeline import complaint, jsonl, read, run, three_quarters
+from transforms.clustering_metrics import survival
+
+
+@pytest.fixture(scope="module")
+def days(tmp_path_factory):
+    """(truth, yesterday's run, today's run, today's manifest)."""
+    folder = tmp_path_factory.mktemp("days")
+    simulate(World(seed=23, complaints=1500, operations=30), folder / "world")
+    world = folder / "world"
+    given = ["--complaints", world / "complaints", "--calls", world / "calls"]
+    day = three_quarters(world)
+    run(folder / "first", *given, "--as-of", day.isoformat())
+    after = ["--as-of", (day + timedelta(days=1)).isoformat(), "--previous", folder / "first"]
+    manifest = run(folder / "second", *given, *after)
+    with (world / "truth.csv").open(encoding="utf-8") as file:
+        truth = {row["entity_id"]: row["operation"] for row in csv.DictReader(file)}
+    return truth, folder / "first", folder / "second", manifest
+
+
+def clusters_of(folder):
+    return {row["entity_id"]: row["cluster_id"] for row in read(folder, MEMBERS).to_pylist()}
+
+
+def test_ids_of_what_did_not_truly_change_survive(days):
+    truth, first, second, manifest = days
+    assert manifest["tallies"]["since_previous"]["members_new"] > 0
+
+    survived = survival(truth, clusters_of(first), clusters_of(second))
+    assert survived.operations > 20
+    assert survived.kept >= 0.95 * survived.operations
+
+
+def test_the_ids_are_the_same_everywhere_and_lineage_names_them_all(days):
+    _, first, second, manifest = days
+    ids = set(clusters_of(second).values())
+    assert set(read(second, CLUSTERS)["cluster_id"].to_pylist()) == ids
+    assert set(read(second, SUPPLIERS)["cluster_id"].to_pylist()) <= ids
+    earlier = set(clusters_of(first).values())
+    rows = read(second, LINEAGE).to_pylist()
+    assert {row["cluster_id"] for row in rows} == ids | earlier
+    assert {row["cluster_id"] for row in rows if row["event"] == "ended"} == earlier - ids
+    told = manifest["tallies"]["since_previous"]
+    assert told["ids_kept"] == len(ids & earlier)
+    events = Counter(row["event"] for row in rows)
+    assert {f"clusters_{event}": count for event, count in events.items()} == {
+        name: count for name, count in told.items() if name.startswith("clusters_")
+    }
+    assert (
+        manifest["options"]["previous"]
+        == json.loads((first / "manifest.json").read_text(encoding="utf-8"))["run_id"]
+    )
+
+
+def test_a_run_can_follow_the_one_that_it_replaces(tmp_path):
+    number = {"raw": "+1 888 555 0100", "role": "callback"}
+    rows = jsonl(tmp_path / "rows.jsonl", [complaint(1, phone_numbers=[number])])
+    out = tmp_path / "run"
+    run(out, "--complaints", rows)
+    run(out, "--complaints", rows, "--previous", out, "--overwrite")
+    assert read(out, LINEAGE)["event"].to_pylist() == ["unchanged"]
+
+
+def test_a_run_whose_report_was_cleared_away_can_be_followed(tmp_path):
+    number = {"raw": "+1 888 555 0100", "role": "callback"}
+    rows = jsonl(tmp_path / "rows.jsonl", [complaint(1, phone_numbers=[number])])
+    run(tmp_path / "first", "--complaints", rows)
+    for one in ("graph", "report"):
+        shutil.rmtree(tmp_path / "first" / one)
+    run(tmp_path / "second", "--complaints", rows, "--previous", tmp_path / "first")
+    assert read(tmp_path / "second", LINEAGE)["event"].to_pylist() == ["unchanged"]
+
+
+def test_what_is_no_run_is_refused(tmp_path, capsys):
+    rows = jsonl(tmp_path / "rows.jsonl", [complaint(1)])
+    (tmp_path / "empty").mkdir()
+    other = tmp_path / "other"
+    other.mkdir()
+    whole = {"contract_version": CONTRACT_VERSION, "run_id": "r", "outputs": []}
+    for manifest, says in (
+        (None, "is no finished run"),
+        ("{", "is no finished run"),
+        ("[]", "is no finished run"),
+        (json.dumps(whole | {"contract_version": 99}), "is of contract version 99"),
+        (json.dumps(whole), "lacks its members/"),
+    ):
+        if manifest is not None:
+            (other / "manifest.json").write_text(manifest, encoding="utf-8")
+        flags = ["--complaints", rows, "--output", tmp_path / "out", "--previous", other]
+        assert main([str(one) for one in flags]) == 2
+        error = capsys.readouterr().err
+        assert says in error
+        assert error.count("\n") == 1
+        assert not (tmp_path / "out").exists()

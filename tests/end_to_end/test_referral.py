@@ -1,0 +1,305 @@
+"""From the raw files of two simulated companies to a package that others' tools accept."""
+
+import csv
+import io
+import json
+import re
+import shutil
+import subprocess
+from collections import Counter
+from decimal import Decimal
+
+import bagit
+import networkx as nx
+import pyarrow.compute as pc
+import pytest
+from pymisp import MISPEvent
+
+from pipelines import cli
+from reports import tables
+from schemas.tables import CLUSTERS, MEMBERS
+from tests.support.run_pipeline import command, run
+from tests.unit.reports.export.test_stix import problems
+
+RECIPIENTS = "in-cbi us-fbi-ic3 uk-report-fraud ca-rcmp au-reportcyber de-bka es-policia".split()
+
+
+class Office:
+    """A world of two companies, a run on it, and what a referral needs."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        self.world, self.run = folder / "world", folder / "run"
+        sizes = ["--complaints", "260", "--operations", "4", "--days", "90", "--seed", "5"]
+        assert cli.main(["simulate", str(self.world), *sizes]) == 0
+        with (self.world / "truth.csv").open() as file:
+            rows = list(csv.DictReader(file))
+        of = {}
+        for row in rows:
+            if row["entity_id"].startswith(("phone:", "account:", "remote:")):
+                of.setdefault(row["operation"], []).append(row["entity_id"])
+        confirmed, disputed = sorted(of)[:2]
+        lines = ["decision_id,kind,entity_a,entity_b,author,reason,decided_at,expires_at"]
+        lines += [
+            f"C-{n},confirm,{one},,Priya Rao,seen by both,2024-01-01T00:00:00Z,"
+            for n, one in enumerate(sorted(of[confirmed]))
+        ]
+        lines += [
+            f"D-{n},dispute,{one},,Tom Lee,a customer wrote in,2024-01-01T00:00:00Z,"
+            for n, one in enumerate(sorted(of[disputed]))
+        ]
+        self.decisions = folder / "decisions.csv"
+        self.decisions.write_text("\n".join(lines) + "\n")
+        self.inputs = ["--complaints", self.world / "complaints", "--calls", self.world / "calls"]
+        run(self.run, *self.inputs, "--decisions", self.decisions)
+
+    def cluster(self, status):
+        where = pc.field("status") == status
+        rows = tables.read(self.run, CLUSTERS, where=where).to_pylist()
+        return max(rows, key=lambda one: (one["size"], one["cluster_id"]))
+
+    def referral(self, output, *more, recipient="us-fbi-ic3", status="confirmed"):
+        words = [self.run, "--cluster", self.cluster(status)["cluster_id"], *self.inputs]
+        words += ["--recipient", recipient, "--output", output, *more]
+        return cli.main(["referral", *map(str, words)])
+
+
+@pytest.fixture(scope="module")
+def office(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("office")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("RINGTRACE_HOME", str(folder / "home"))
+        made = Office(folder)
+        made.override = ["--override-by", "Ada Cole", "--override-reason", "counsel agreed"]
+        made.package = folder / "package"
+        assert made.referral(made.package, "--decisions", made.decisions, *made.override) == 0
+        yield made
+
+
+def exhibit(package, number):
+    (path,) = (package / "data/exhibits").glob(f"{number:02d}-*.csv")
+    return list(csv.DictReader(io.StringIO(path.read_text(encoding="utf-8-sig"))))
+
+
+def everything(package):
+    return {
+        str(path.relative_to(package)): path.read_bytes()
+        for path in sorted(package.rglob("*"))
+        if path.is_file()
+    }
+
+
+def test_a_package_verifies_with_nothing_but_the_public_key(office, tmp_path, capsys):
+    public = tmp_path / "pub.pem"
+    assert cli.main(["keys", "export", "--output", str(public)]) == 0
+    capsys.readouterr()
+    told = command(
+        "verify", office.package, "--key", public, RINGTRACE_HOME=str(tmp_path / "nobody")
+    )
+    assert told.returncode == 0, told.stdout
+    assert "holds: " in told.stdout and office.cluster("confirmed")["cluster_id"] in told.stdout
+
+
+def test_another_key_is_not_enough(office, tmp_path):
+    other = {"RINGTRACE_HOME": str(tmp_path / "other")}
+    assert command("keys", "make", **other).returncode == 0
+    assert command("keys", "export", "--output", tmp_path / "o.pem", **other).returncode == 0
+    told = command("verify", office.package, "--key", tmp_path / "o.pem", **other)
+    assert told.returncode == 1
+    assert "does not hold" in told.stdout and "not trusted" in told.stdout
+
+
+def test_the_same_run_gives_the_same_package_byte_for_byte(office, tmp_path):
+    words = [office.run, "--cluster", office.cluster("confirmed")["cluster_id"], *office.inputs]
+    words += ["--decisions", office.decisions, *office.override, "--recipient", "us-fbi-ic3"]
+    told = command("referral", *words, "--output", tmp_path / "again", PYTHONHASHSEED="7")
+    assert told.returncode == 0, told.stderr
+    assert everything(tmp_path / "again") == everything(office.package)
+
+
+def test_others_validators_accept_it(office):
+    assert bagit.Bag(str(office.package)).validate()
+    assert problems((office.package / "data/cluster.stix.json").read_bytes()) == []
+    event = MISPEvent()
+    event.load((office.package / "data/cluster.misp.json").read_text())
+    kinds = event.describe_types["category_type_mappings"]
+    members = office.cluster("confirmed")["size"]
+    assert len(event.attributes) == members
+    for one in event.attributes:
+        assert one.type in kinds[one.category] and not one.to_ids
+    graph = nx.read_graphml(office.package / "data/cluster.graphml")
+    assert len(graph) == members
+
+
+def test_every_exhibit_row_points_into_the_raw_files(office):
+    digests = {
+        one["name"]: one["sha256"]
+        for one in json.loads((office.run / "manifest.json").read_bytes())["inputs"]
+    }
+    records = {row["row"]: row for row in exhibit(office.package, 1)}
+    lines = {name: (office.world / name).read_text().splitlines() for name in digests}
+    for row in records.values():
+        raw = json.loads(lines[row["file"]][int(row["position"]) - 1])
+        assert raw[f"{row['kind']}_id"] == row["record_id"]
+        assert raw["source_org"] == row["organisation"]
+    for number in range(1, 11):
+        for row in exhibit(office.package, number):
+            of = records[row["record"]]
+            assert row["file_sha256"] == digests[row["file"]]
+            assert (row["file"], row["position"]) == (of["file"], of["position"])
+
+
+def test_losses_reconcile_to_the_cent(office):
+    told = {one["currency"]: one["amount"] for one in office.cluster("confirmed")["losses"] or []}
+    rows = Counter()
+    for row in exhibit(office.package, 5):
+        rows[row["currency"]] += Decimal(row["amount"])
+    assert told and rows == told
+    facts = json.loads((office.package / "data/package.json").read_bytes())
+    assert {currency: Decimal(amount) for currency, amount in facts["losses"].items()} == told
+
+
+def test_no_byte_of_a_victim_is_in_it(office):
+    members = set(
+        tables.read(
+            office.run,
+            MEMBERS,
+            ["entity_id"],
+            pc.field("cluster_id") == office.cluster("confirmed")["cluster_id"],
+        )["entity_id"].to_pylist()
+    )
+    with (office.world / "victims.csv").open() as file:
+        secrets = {row["entity_id"].partition(":")[2] for row in csv.DictReader(file)}
+    for kind in ("complaints", "calls"):
+        for path in (office.world / kind).glob("*.jsonl"):
+            for line in path.read_text().splitlines():
+                row = json.loads(line)
+                secrets.add(row.get("victim_id"))
+                secrets.update(
+                    part for part in (row.get("narrative") or "").split(". ") if len(part) > 20
+                )
+                own = [
+                    one["raw"] for one in row.get("phone_numbers") or [] if one["role"] == "victim"
+                ]
+                side = "called_number" if row.get("direction") == "inbound" else "calling_number"
+                own += [row[side]] if row.get(side) else []
+                secrets.update(one for one in own if f"phone:{one}" not in members)
+    secrets = {one.encode() for one in secrets if one and len(one) > 4}
+    assert len(secrets) > 500
+    for path, content in everything(office.package).items():
+        found = [one for one in secrets if one in content]
+        assert not found, (path, found[:3])
+
+
+def test_the_override_and_the_confirmation_are_printed(office):
+    page = (office.package / "data/referral.html").read_text()
+    assert "Priya Rao" in page
+    facts = json.loads((office.package / "data/package.json").read_bytes())
+    if facts["override"] is not None:
+        assert "Ada Cole" in page and "counsel agreed" in page
+
+
+@pytest.mark.parametrize("recipient", RECIPIENTS)
+def test_there_are_seven_recipients(office, tmp_path, recipient):
+    assert office.referral(tmp_path / "p", *office.override, recipient=recipient) == 0
+    page = (tmp_path / "p/data/referral.html").read_text()
+    assert "Elements matrix" in page and "never legal advice" in page
+    assert "No lawyer has checked them." in page
+    matrix = page.split("6. Elements matrix</h2>")[1].split("</section>")[0]
+    captions = re.findall(r"<caption>(.*?)</caption>", matrix, re.DOTALL)
+    assert captions
+    for caption in captions:
+        assert re.search(r"Written from https://\S+ on 20\d\d-\d\d-\d\d\.", caption)
+    drafts = list((tmp_path / "p/data").glob("requests/*.txt"))
+    drafts += (tmp_path / "p/data").glob("certificates/*.txt")
+    assert len(drafts) > 3
+    for one in drafts:
+        text = one.read_text()
+        assert text.startswith("DRAFT - ") and "NOT LEGAL ADVICE" in text.partition("\n")[0], one
+        unknown = "no period is known here" in text
+        assert unknown or re.search(r"Source: .*\n?.*\(written down 20\d\d-", text), one
+    for row in exhibit(tmp_path / "p", 10):
+        assert bool(row["rule_source"]) == bool(row["rule_date"])
+    assert (tmp_path / "p/data/certificates/in-bsa-63.txt").exists() == (recipient == "in-cbi")
+    assert (tmp_path / "p/data/certificates/hash-report.csv").exists()
+
+
+def test_what_nobody_confirmed_is_refused_whoever_answers(office, tmp_path, capsys):
+    assert office.referral(tmp_path / "p", *office.override, status="candidate") == 1
+    assert "not_confirmed" in capsys.readouterr().err
+    assert not (tmp_path / "p").exists()
+
+
+def test_a_dispute_is_refused_unless_somebody_answers_for_it(office, tmp_path, capsys):
+    assert office.referral(tmp_path / "p", status="disputed") == 1
+    assert "disputed" in capsys.readouterr().err
+    assert office.referral(tmp_path / "p", *office.override, status="disputed") == 0
+    page = (tmp_path / "p/data/referral.html").read_text()
+    assert "Ada Cole" in page and "counsel agreed" in page and "dispute" in page
+
+
+def test_inputs_that_changed_are_refused(office, tmp_path, capsys):
+    shutil.copytree(office.world, tmp_path / "world")
+    path = tmp_path / "world/complaints/amazon.jsonl"
+    path.write_bytes(path.read_bytes() + b"\n")
+    words = ["--complaints", tmp_path / "world/complaints", "--calls", tmp_path / "world/calls"]
+    cluster_id = office.cluster("confirmed")["cluster_id"]
+    whole = [office.run, "--cluster", cluster_id, "--recipient", "in-cbi", *words]
+    assert cli.main(["referral", *map(str, whole), "--output", str(tmp_path / "p")]) == 2
+    assert "is not what the run read" in capsys.readouterr().err
+
+
+def test_a_later_referral_says_what_changed(office, tmp_path):
+    flags = ["--decisions", office.decisions, *office.override]
+    later = tmp_path / "later"
+    when = ["--as-of", "2030-01-01T00:00:00Z"]
+    assert office.referral(later, *flags, *when, "--supersedes", office.package) == 0
+    facts = json.loads((later / "data/package.json").read_bytes())
+    assert facts["supersedes"] is not None
+    changes = (later / "data/changes.csv").read_text()
+    assert "as of" in changes and "2030-01-01" in changes
+    assert "Supersedes." in (later / "data/referral.html").read_text()
+    assert command("verify", later).returncode == 0
+
+
+def test_losses_are_converted_only_by_a_dated_rate(office, tmp_path, capsys):
+    rates = tmp_path / "rates.csv"
+    currencies = [one["currency"] for one in office.cluster("confirmed")["losses"]]
+    rows = [f"2025-04-30,{one},EUR,0.5,ECB reference rates" for one in currencies if one != "EUR"]
+    rates.write_text("date,from,to,rate,source\n" + "\n".join(rows) + "\n")
+    assert office.referral(tmp_path / "p", *office.override, "--rates", rates) == 0
+    assert "ECB reference rates" in (tmp_path / "p/data/referral.html").read_text()
+    rates.write_text("date,from,to,rate,source\n2025-04-30,USD,EUR,0,ECB\n")
+    assert office.referral(tmp_path / "q", *office.override, "--rates", rates) == 2
+    assert "row 2, rate" in capsys.readouterr().err
+
+
+def test_narratives_are_quoted_only_on_request_and_masked(office, tmp_path):
+    assert not list((office.package / "data/exhibits").glob("11-*"))
+    assert office.referral(tmp_path / "p", *office.override, "--excerpts") == 0
+    assert exhibit(tmp_path / "p", 11)
+
+
+@pytest.mark.skipif(shutil.which("pdftotext") is None, reason="pdftotext is not installed")
+def test_the_pdf_says_what_the_page_says(office):
+    path = office.package / "data/referral.pdf"
+    told = subprocess.run(
+        ["pdftotext", "-layout", path, "-"], capture_output=True, text=True, check=True
+    ).stdout
+    page = (office.package / "data/referral.html").read_text()
+    squeezed = "".join(told.split())
+    for title in ("Summary for the charging decision", "What speaks against it", "Elements matrix"):
+        assert title in told and title in page
+    for row in exhibit(office.package, 2)[:20]:
+        assert row["identifier"] in page
+        assert row["identifier"][:20] in squeezed
+    fonts = subprocess.run(["pdffonts", path], capture_output=True, text=True, check=True).stdout
+    assert "Mukta" in fonts
+
+
+def test_the_pdf_can_be_found_ones_way_in(office):
+    content = (office.package / "data/referral.pdf").read_bytes()
+    assert b"/Lang (en)" in content and b"/DisplayDocTitle true" in content
+    assert b"/Outlines" in content
+    page = (office.package / "data/referral.html").read_text()
+    assert content.count(b"/Subtype /Link") == page.count('<li><a href="#section-')

@@ -1,0 +1,184 @@
+"""Rejected rows written out, mended, and read again."""
+
+import csv
+import json
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from pipelines.cli import main
+from pipelines.commands import rejects
+from schemas.reject import Code
+from tests.support.real_data import real
+from tests.support.run_pipeline import EXAMPLES, call, complaint, jsonl, run
+from transforms.read.detect import plan
+from transforms.read.options import ReadOptions
+
+
+def why(folder):
+    with (folder / "why.csv").open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def line_of(folder, row):
+    return (folder / row["file"]).read_bytes().splitlines()[int(row["line"]) - 1]
+
+
+def reject(**fields):
+    return {
+        "source": "a.jsonl",
+        "position": 1,
+        "format": "jsonl",
+        "record_kind": "complaint",
+        "raw": "{}",
+        "raw_encoding": "utf-8",
+        "raw_bytes": 2,
+        "code": "bad_value",
+        "field": "x",
+        "message": "m",
+    } | fields
+
+
+def mend(folder, *pairs):
+    for path in folder.rglob("*"):
+        if path.is_file():
+            content = path.read_bytes()
+            for old, new in pairs:
+                content = content.replace(old, new)
+            path.write_bytes(content)
+
+
+def test_a_mended_row_of_each_layout_is_accepted(tmp_path):
+    late, sound = "2024-03-01 half past nine", "2024-03-01T09:30:00Z"
+    said = 'said "hello",\nthen = hung up'
+    rows = [complaint(n, received_at=late, narrative=said) for n in range(8)]
+    given = tmp_path / "given"
+    given.mkdir()
+    jsonl(given / "lines.jsonl", rows[:2])
+    (given / "array.json").write_text(json.dumps(rows[2:4], indent=2))
+    pq.write_table(pa.Table.from_pylist(rows[4:6]), given / "rows.parquet")
+    with (given / "cells.csv").open("w", newline="") as file:
+        writer = csv.DictWriter(file, list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows[6:])
+    header, first, *_ = (EXAMPLES / "ftc_dnc_excerpt.csv").read_text().splitlines()
+    day = first.split(",")[1].split(" ")[0]
+    (given / "dnc.csv").write_text(f"{header}\n{first.replace(day, 'someday', 1)}\n")
+    calls = jsonl(tmp_path / "calls.jsonl", [call(1, started_at=late), call(2)])
+
+    output, out = tmp_path / "run", tmp_path / "out"
+    manifest = run(output, "--complaints", given, "--calls", calls)
+    assert manifest["counts"]["complaints"]["rejected"] == 9
+    assert main(["rejects", str(output), "--output", str(out)]) == 0
+
+    told = why(out)
+    assert len(told) == 10
+    assert {row["file"] for row in told} == {
+        "calls/calls.jsonl",
+        "complaints/array.jsonl",
+        "complaints/cells.csv",
+        "complaints/dnc.csv",
+        "complaints/lines.jsonl",
+        "complaints/rows.jsonl",
+    }
+    for row in told:
+        assert (row["code"], row["message"][:12]) == ("bad_timestamp", "not an ISO 8")
+        marker = b"someday" if row["file"].endswith("dnc.csv") else late.encode()
+        assert marker in line_of(out, row)
+
+    mend(out / "complaints", (late.encode(), sound.encode()), (b"someday", day.encode()))
+    mend(out / "calls", (late.encode(), sound.encode()))
+    again = run(tmp_path / "again", "--complaints", out / "complaints", "--calls", out / "calls")
+    assert again["counts"]["complaints"] == {
+        "read": 9, "accepted": 9, "duplicates": 0, "rejected": 0,
+    }  # fmt: skip
+    assert again["counts"]["calls"]["accepted"] == 1
+
+
+@pytest.mark.real
+def test_the_fcc_export_comes_back_as_the_array_that_it_was(tmp_path):
+    source = json.loads(real("fcc/fcc_unwanted_calls_2rows.json").read_text())
+    rows = [
+        reject(format="fcc", raw=json.dumps(one, indent=1), raw_bytes=1, position=n)
+        for n, one in enumerate(source, 1)
+    ]
+    assert rejects.write(rows, tmp_path / "out") == 2
+    path = tmp_path / "out/complaints/a.json"
+    assert json.loads(path.read_text()) == source
+    (found,) = plan([str(path)], [], ReadOptions())
+    assert found.format == "fcc"
+    assert [line_of(tmp_path / "out", row) for row in why(tmp_path / "out")] == [b"{", b"{"]
+
+
+@pytest.mark.parametrize("name", ["ftc_dnc", "ftc_foia_irs", "ftc_point_of_no_entry"])
+def test_every_csv_comes_back_under_a_header_that_is_recognised(tmp_path, name):
+    (given,) = plan([str(EXAMPLES / f"{name}_excerpt.csv")], [], ReadOptions())
+    row = reject(format=given.format, raw="a,b", raw_bytes=3)
+    assert rejects.write([row], tmp_path / "out") == 1
+    (found,) = plan([str(tmp_path / "out/complaints/a.csv")], [], ReadOptions())
+    assert (found.format, found.has_header) == (given.format, True)
+
+
+def test_bytes_that_are_not_utf_8_come_back_as_they_were(tmp_path):
+    raw = b'{"narrative": "caf\x8e"}'
+    rows = [reject(raw=raw.decode("latin-1"), raw_encoding="latin-1", raw_bytes=len(raw))]
+    rejects.write(rows, tmp_path)
+    assert (tmp_path / "complaints/a.jsonl").read_bytes() == raw + b"\n"
+
+
+def test_a_row_kept_in_part_or_not_at_all_is_told_of_and_not_written(tmp_path):
+    rows = [
+        reject(position=1, raw='{"a": 1', raw_bytes=70_000),
+        reject(position=2, raw="", raw_bytes=0),
+        reject(position=3, raw=None, raw_bytes=9),
+    ]
+    assert rejects.write(rows, tmp_path) == 0
+    assert [path.name for path in tmp_path.iterdir()] == ["why.csv"]
+    assert [(row["file"], row["line"], row["position"]) for row in why(tmp_path)] == [
+        ("", "", "1"),
+        ("", "", "2"),
+        ("", "", "3"),
+    ]
+
+
+def test_a_quote_never_closed_stands_last(tmp_path):
+    cells = "csv:complaint_id,source_org,received_at"
+    rows = [
+        reject(format=cells, position=1, raw='"1,amazon,x', raw_bytes=11, code=Code.BROKEN_CSV),
+        reject(format=cells, position=2, raw="2,amazon,x", raw_bytes=10),
+    ]
+    rejects.write(rows, tmp_path)
+    text = (tmp_path / "complaints/a.csv").read_text()
+    assert text == 'complaint_id,source_org,received_at\n2,amazon,x\n"1,amazon,x\n'
+    assert [(row["position"], row["line"]) for row in why(tmp_path)] == [("2", "2"), ("1", "3")]
+
+
+@pytest.mark.parametrize(
+    "source", ["../../etc/passwd", "/etc/passwd", "..", "", "=cmd|x", "a\x00b\n", "ü" * 300, ".csv"]
+)
+def test_a_source_leads_nowhere_else_and_is_no_formula(tmp_path, source):
+    out = tmp_path / "out"
+    rejects.write([reject(source=source), reject(source=source + "?")], out)
+    files = sorted(path for path in tmp_path.rglob("*") if path.is_file())
+    assert len(files) == 3
+    assert all(path.parent in (out, out / "complaints") for path in files)
+    with (out / "why.csv").open(encoding="utf-8", newline="") as file:
+        cells = [cell for row in list(csv.reader(file))[1:] for cell in row]
+    assert not any(cell.startswith(("=", "+", "-", "@")) for cell in cells)
+
+
+def test_wrong_usage_is_one_line(tmp_path, capsys):
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full/x").touch()
+    (tmp_path / "run").mkdir()
+    for words, told in (
+        ([tmp_path / "run"], "--output"),
+        ([tmp_path / "run", "--output", tmp_path / "new"], "no finished run"),
+    ):
+        assert main(["rejects", *map(str, words)]) == 2
+        (line,) = capsys.readouterr().err.splitlines()
+        assert told in line
+    (tmp_path / "run/manifest.json").write_text("{}")
+    assert main(["rejects", str(tmp_path / "run"), "--output", str(tmp_path / "full")]) == 2
+    assert "not an empty folder" in capsys.readouterr().err

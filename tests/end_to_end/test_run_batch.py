@@ -1,0 +1,198 @@
+"""A run from outside: wrong usage is one line, failures tell no data, kills leave no half run."""
+
+import fcntl
+import random
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from pipelines import run_folder
+from pipelines.batch import pipeline
+from pipelines.batch.__main__ import main
+from pipelines.options import UsageError
+from tests.support.run_pipeline import ROOT, command, complaint, jsonl, run, whole
+
+SECRET = "+12024561414"
+
+
+@pytest.fixture
+def reports(tmp_path):
+    numbers = [{"raw": "+18882223344", "role": "callback"}, {"raw": SECRET, "role": "victim"}]
+    rows = [complaint(n, phone_numbers=numbers, narrative=f"my secret {n}") for n in range(3)]
+    return jsonl(tmp_path / "reports.jsonl", rows)
+
+
+def one_line(done, *words):
+    assert done.returncode == 2, done.stderr
+    assert done.stdout == ""
+    (line,) = done.stderr.splitlines()
+    assert "Traceback" not in line
+    for word in words:
+        assert word in line
+    return line
+
+
+def refused(capsys, arguments, *words):
+    capsys.readouterr()
+    assert main(list(map(str, arguments))) == 2
+    printed = capsys.readouterr()
+    (line,) = printed.err.splitlines()
+    for word in words:
+        assert word in line
+
+
+@pytest.mark.parametrize("module", ["pipelines.cli", "pipelines.batch"])
+def test_wrong_usage_in_a_process_of_its_own(tmp_path, module):
+    words = ["batch"] if module == "pipelines.cli" else []
+    output = tmp_path / "run"
+    missing = ["--complaints", tmp_path / "none.csv", "--output", output]
+    one_line(command(*words, *missing, module=module), "none.csv", "no such file")
+    assert list(tmp_path.iterdir()) == []
+    one_line(command(*words, "--nonsense", module=module), "--help")
+
+
+def test_wrong_usage_is_one_line_and_writes_nothing(tmp_path, capsys, reports):
+    output = tmp_path / "run"
+    given = ["--complaints", reports, "--output", output]
+    garbage = tmp_path / "garbage.bin"
+    garbage.write_bytes(random.Random(1).randbytes(4096))
+    refused(capsys, ["--complaints", garbage, "--output", output], "garbage.bin", "known formats")
+    refused(capsys, ["--calls", reports, "--output", output], "reports.jsonl", "--complaints")
+    refused(capsys, [*given, "--runner=NoSuchRunner"], "NoSuchRunner")
+    refused(capsys, [*given, "--runner=DataflowRunner"], "Beam options")
+    refused(capsys, [*given, "--known-legitimate", tmp_path / "none"], "No such file")
+    refused(capsys, [*given, "--complaints-format", "no-such"], "no such format")
+    refused(capsys, [*given[:2], "--output", reports / "x"], "give a folder that can be made")
+    refused(capsys, [*given[:2], "--output", reports], "exists and is not a run")
+    assert not output.exists()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["garbage.bin", "reports.jsonl"]
+
+
+def test_an_output_that_holds_something_is_kept(tmp_path, capsys, reports):
+    output = tmp_path / "run"
+    output.mkdir()
+    (output / "thesis.txt").write_text("mine")
+    for flags in ([], ["--overwrite"]):
+        refused(capsys, ["--complaints", reports, "--output", output, *flags], "is not a run")
+    assert [path.name for path in output.iterdir()] == ["thesis.txt"]
+
+
+def test_a_run_is_replaced_only_when_told(tmp_path, capsys, reports):
+    output = tmp_path / "run"
+    first = run(output, "--complaints", reports)
+    refused(capsys, ["--complaints", reports, "--output", output], "--overwrite")
+    assert whole(output) == first
+    more = jsonl(tmp_path / "more.jsonl", [complaint(9)])
+    second = run(output, "--complaints", reports, more, "--overwrite")
+    assert (first["counts"]["complaints"]["read"], second["counts"]["complaints"]["read"]) == (3, 4)
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "more.jsonl",
+        "reports.jsonl",
+        "run",
+    ]
+
+
+def test_an_empty_folder_and_nothing_to_read_make_a_whole_run(tmp_path):
+    (tmp_path / "run").mkdir()
+    (tmp_path / "empty.jsonl").touch()
+    manifest = run(tmp_path / "run", "--complaints", tmp_path / "empty.jsonl")
+    assert manifest["counts"]["complaints"] == dict.fromkeys(
+        ("accepted", "duplicates", "read", "rejected"), 0
+    )
+    assert all(line["rows"] == 0 for line in manifest["outputs"])
+
+
+def test_two_runs_do_not_write_to_one_output(tmp_path, reports):
+    output = tmp_path / "run"
+    with (tmp_path / ".run.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        done = command("batch", "--complaints", reports, "--output", output)
+    one_line(done, "another run is writing there")
+    assert not output.exists()
+
+
+def test_a_lock_that_was_taken_away_is_no_lock(tmp_path, monkeypatch):
+    lock = tmp_path / ".run.lock"
+    flock = fcntl.flock
+
+    def late(file, how):
+        lock.unlink()
+        flock(file, how)
+
+    monkeypatch.setattr(run_folder.fcntl, "flock", late)
+    with pytest.raises(UsageError, match="another run"), run_folder.held(str(tmp_path / "run")):
+        pass
+
+
+POISON = """
+import sys
+from pipelines.batch import __main__ as run_batch
+from pipelines.batch import pipeline
+
+def poisoned(rows):
+    raise ValueError(f"cannot read {rows.to_pylist()}")
+
+pipeline.mentions = lambda rows, own: poisoned(rows)
+sys.exit(run_batch.main(sys.argv[1:]))
+"""
+
+
+@pytest.mark.parametrize(
+    "flags", [(), ("--direct_num_workers=2", "--direct_running_mode=multi_processing")]
+)
+def test_a_failure_tells_where_and_no_data(tmp_path, reports, flags):
+    words = ["--complaints", reports, "--output", tmp_path / "run", *flags]
+    done = subprocess.run(
+        [sys.executable, "-c", POISON, *map(str, words)],
+        cwd=ROOT,
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 1
+    told = done.stdout + done.stderr
+    assert "ringtrace: failed: " in told
+    assert not any(word in told for word in ("8882223344", "2024561414", "secret", "Traceback"))
+    assert [path.name for path in tmp_path.iterdir()] == ["reports.jsonl"]
+
+
+def test_debug_shows_the_failure(tmp_path, reports, monkeypatch):
+    def poisoned(rows, own):
+        raise ValueError(f"cannot read {rows.num_rows} rows")
+
+    monkeypatch.setattr(pipeline, "mentions", poisoned)
+    with pytest.raises(Exception, match="cannot read"):
+        main(["--complaints", str(reports), "--output", str(tmp_path / "run"), "--debug"])
+    assert [path.name for path in tmp_path.iterdir()] == ["reports.jsonl"]
+
+
+def killed_at(seconds, output, *flags):
+    words = [sys.executable, "-m", "pipelines.cli", "batch", "--output", output, *flags]
+    process = subprocess.Popen(
+        list(map(str, words)), cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    time.sleep(seconds)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+
+
+def test_kill_9_at_any_moment_leaves_a_whole_run_or_none(tmp_path, reports):
+    output = tmp_path / "run"
+    flags = ["--complaints", reports]
+    moments = random.Random()
+    for _ in range(2):
+        killed_at(moments.uniform(0.8, 2.6), output, *flags)
+        if output.exists():
+            whole(output)
+    first = run(output, *flags, "--overwrite")
+    names = ["reports.jsonl", "run"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == names
+    for _ in range(2):
+        killed_at(moments.uniform(0.8, 2.6), output, *flags, "--overwrite", "--shards", "2")
+        assert whole(output)["run_id"]
+    assert run(output, *flags, "--overwrite") == first
+    assert sorted(path.name for path in tmp_path.iterdir()) == names

@@ -1,0 +1,60 @@
+"""Script families in a run: suppliers and mentions show them, and no cluster changes."""
+
+import pyarrow.compute as pc
+
+from schemas.tables import CLUSTERS, COMPLAINTS, MEMBERS, MENTIONS, SUPPLIERS
+from tests.support.run_pipeline import complaint, jsonl, read, run
+from tests.support.script_texts import SCRIPT, complaints, own
+from transforms.call_scripts.families import families_of
+from transforms.call_scripts.fingerprints import marked
+from transforms.call_scripts.matches import told
+
+
+def world(narrative):
+    """Two rings of six victims each, all of whom heard one script."""
+    rows = []
+    for number in range(12):
+        ring = number % 2
+        raws = (f"+1888555010{ring}", f"+1888555010{ring + 2}")
+        numbers = [{"raw": raw, "role": "callback"} for raw in raws]
+        rows.append(
+            complaint(number, victim_id=f"v{number}", phone_numbers=numbers)
+            | ({"narrative": f"{own(number)} {SCRIPT} {own(number)}"} if narrative else {})
+        )
+    return rows
+
+
+def test_a_script_names_its_clusters_and_joins_none(tmp_path):
+    with_script, without = tmp_path / "with", tmp_path / "without"
+    run(with_script, "--complaints", jsonl(tmp_path / "a.jsonl", world(True)))
+    run(without, "--complaints", jsonl(tmp_path / "b.jsonl", world(False)))
+    assert read(with_script, MEMBERS).equals(read(without, MEMBERS))
+    assert read(with_script, CLUSTERS).num_rows == 2
+    suppliers = read(with_script, SUPPLIERS).to_pylist()
+    assert {one["kind"] for one in suppliers} == {"script"}
+    assert [one["clusters"] for one in suppliers] == [2, 2]
+    assert [one["records"] for one in suppliers] == [6, 6]
+    assert {one["template"] for one in suppliers} == {SCRIPT.replace("1", "#")}
+    assert read(without, SUPPLIERS).num_rows == 0
+
+
+def test_mentions_say_where_it_was_told(tmp_path):
+    run(tmp_path / "run", "--complaints", jsonl(tmp_path / "a.jsonl", world(True)))
+    rows = read(tmp_path / "run", COMPLAINTS)
+    narrative = dict(
+        zip(rows["complaint_id"].to_pylist(), rows["narrative"].to_pylist(), strict=True)
+    )
+    mentions = read(tmp_path / "run", MENTIONS)
+    found = mentions.filter(pc.equal(mentions["kind"], "script")).to_pylist()
+    assert len(found) == 12
+    for one in found:
+        assert narrative[one["record_id"]][one["start"] : one["end"]] == SCRIPT
+
+
+def test_partitions_find_what_one_place_finds(tmp_path):
+    """The pipeline against the same passes on one table."""
+    texts = [f"{own(number)} {SCRIPT} {own(number)}" for number in range(12)]
+    rows = marked(complaints(texts))
+    expected = {one["entity_id"] for one in told(rows, families_of(rows)).to_pylist()}
+    run(tmp_path / "run", "--complaints", jsonl(tmp_path / "a.jsonl", world(True)))
+    assert set(read(tmp_path / "run", SUPPLIERS)["entity_id"].to_pylist()) == expected

@@ -1,0 +1,102 @@
+"""A victim's number that any row states is withheld everywhere, in whatever it stands."""
+
+from __future__ import annotations
+
+import pyarrow.parquet as pq
+import pytest
+
+from schemas.enums import Status
+from schemas.tables import ENTITIES
+from tests.end_to_end.streaming.test_watch import stream
+from tests.support.run_pipeline import call, complaint, jsonl, read, run
+
+REPLACED, REFUSED, CALLED, INSIDE = "2024561411", "2024561412", "2024561413", "2024561416"
+
+
+SUSPECT = "+18882223344"
+
+
+READABLE = {".json", ".jsonl", ".html"}
+
+
+def told(number, role="callback"):
+    return {"phone_numbers": [{"raw": f"+1{number}", "role": role}]}
+
+
+def reports():
+    """Complaints that state victims' numbers in rows that count for nothing else, and name them."""
+    return [
+        complaint(1, **told(REPLACED, "victim")),
+        complaint(1, received_at="2024-03-02T09:30:00Z", **told(SUSPECT[2:])),
+        complaint(2, received_at="never", **told(REFUSED, "victim")),
+        complaint(3, **told(INSIDE, "victim")),
+        *(complaint(4 + n, **told(REPLACED)) for n in range(3)),
+        *(complaint(8 + n, **told(REFUSED)) for n in range(3)),
+        *(complaint(12 + n, **told(CALLED)) for n in range(3)),
+        *(
+            complaint(20 + n, emails=[f"jo.{INSIDE}@evil.support", f"{INSIDE[3:]}x@evil.support"],
+                      urls=[f"https://{INSIDE}.evil-help.com/a", f"http://a{INSIDE}.com"],
+                      payments=[{"method": "upi", "payee": f"{INSIDE}@ybl"}],
+                      **told(SUSPECT[2:]))
+            for n in range(3)
+        ),
+    ]  # fmt: skip
+
+
+def calls():
+    """A call that states a victim's number, and the later version that replaces it."""
+    return [
+        call(1, direction="inbound", calling_number=SUSPECT, called_number=CALLED),
+        call(1, started_at="2024-03-02T09:30:00Z", direction="inbound", calling_number=SUSPECT),
+    ]
+
+
+def said_in(folder):
+    """Everything that the files below a folder say, as one text."""
+    files = [path for path in sorted(folder.rglob("*")) if path.is_file()]
+    tables = [path for path in files if path.suffix == ".parquet"]
+    texts = (path.read_text(encoding="utf-8") for path in files if path.suffix in READABLE)
+    return "\n".join([*(repr(pq.read_table(path).to_pylist()) for path in tables), *texts])
+
+
+def assert_withheld(output):
+    """No number of a victim stands in any file, and the suspects' do."""
+    said = "".join(c for c in said_in(output) if c.isdigit())
+    for number in (REPLACED, REFUSED, CALLED, INSIDE):
+        assert number not in said, number
+    entities = {row["entity_id"]: row for row in read(output, ENTITIES).to_pylist()}
+    assert entities[f"phone:{SUSPECT}"]["status"] == Status.INFRASTRUCTURE
+    assert "domain:evil-help.com" in entities
+    hidden = [row["kind"] for row in entities.values() if row["status"] == Status.VICTIM_SIDE]
+    assert sorted(hidden) == ["account", "domain", "email", *["phone"] * 4]
+
+
+def test_no_row_is_too_unimportant_to_be_heard(tmp_path):
+    output = tmp_path / "run"
+    run(
+        output,
+        *("--complaints", jsonl(tmp_path / "reports.jsonl", reports())),
+        *("--calls", jsonl(tmp_path / "calls.jsonl", calls())),
+    )
+    assert_withheld(output)
+
+
+@pytest.mark.parametrize("first", ["stated", "named"])
+def test_a_stream_hears_them_too_whatever_came_first(first, tmp_path):
+    watched, output = tmp_path / "in", tmp_path / "out"
+    for name in ("complaints", "calls"):
+        (watched / name).mkdir(parents=True)
+    stated, named = reports()[:4], reports()[4:]
+    parts = [stated, named] if first == "stated" else [named, stated]
+    jsonl(watched / "complaints" / "0.jsonl", parts[0])
+    if first == "stated":
+        jsonl(watched / "calls" / "0.jsonl", calls())
+    stream(watched, output)
+    jsonl(watched / "complaints" / "1.jsonl", parts[1])
+    if first == "named":
+        jsonl(watched / "calls" / "0.jsonl", calls())
+    last = stream(watched, output)
+    assert_withheld(last)
+    for folder in ("alerts", "rejects"):
+        said = said_in(output / folder)
+        assert not [number for number in (REPLACED, REFUSED, CALLED) if number in said], folder

@@ -1,0 +1,51 @@
+"""`--weights`: one file ranks the clusters, and the manifest says which."""
+
+import re
+
+import pytest
+
+from pipelines.batch.__main__ import main
+from schemas.tables import CLUSTERS
+from tests.support.run_pipeline import ROOT, complaint, jsonl, read, run
+
+SHIPPED = (ROOT / "transforms" / "data" / "priority.toml").read_text(encoding="utf-8")
+
+
+def rows():
+    for number, day in ((1, "01"), (2, "15"), (3, "29")):
+        phone = {"raw": f"+1 888 555 010{number}", "role": "callback"}
+        yield complaint(number, phone_numbers=[phone], received_at=f"2024-03-{day}T09:30:00Z")
+
+
+def test_recency_is_seen_from_the_newest_record(tmp_path):
+    run(tmp_path / "run", "--complaints", jsonl(tmp_path / "rows.jsonl", rows()))
+    recency = {
+        row["name"][-1]: part["value"]
+        for row in read(tmp_path / "run", CLUSTERS).to_pylist()
+        for part in row["priority_parts"]
+        if part["part"] == "recency"
+    }
+    assert recency == {"1": 0.25, "2": 0.5, "3": 1.0}
+
+
+def test_a_file_of_weights_ranks(tmp_path):
+    file = tmp_path / "mine.toml"
+    weights, _, rest = SHIPPED.partition("[scale]")
+    alone = re.sub(r"(?m)^(?!recency)(\w+) = \d+", r"\1 = 0", weights)
+    file.write_text(f"{alone}[scale]{rest}", encoding="utf-8")
+    given = jsonl(tmp_path / "rows.jsonl", rows())
+    manifest = run(tmp_path / "run", "--complaints", given, "--weights", file)
+    priority = {
+        row["name"][-1]: row["priority"] for row in read(tmp_path / "run", CLUSTERS).to_pylist()
+    }
+    assert priority == pytest.approx({"1": 25, "2": 50, "3": 100})
+    assert manifest["options"]["weights"]["name"] == "mine.toml"
+
+
+def test_a_bad_file_is_refused_in_one_line(tmp_path, capsys):
+    file = tmp_path / "mine.toml"
+    file.write_text(SHIPPED.replace("victims = 30", "victims = -1"))
+    given = jsonl(tmp_path / "rows.jsonl", rows())
+    flags = ["--complaints", given, "--weights", file, "--output", tmp_path / "run"]
+    assert main([str(one) for one in flags]) == 2
+    assert capsys.readouterr().err == (f"{file}: [weights] victims: must be 0 or more\n")

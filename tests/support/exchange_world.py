@@ -1,0 +1,154 @@
+import dataclasses
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pipelines import cli, key_store
+from reports import tables
+from schemas.enums import HARD_ROLES
+from schemas.joint import CONTRIBUTORS
+from schemas.tables import CLUSTERS, MEMBERS, MENTIONS
+from tests.end_to_end.exchange.conftest import befriend
+
+ISSUED = "2026-06-01T00:00:00Z"
+
+
+NOW = "2026-06-02T00:00:00Z"
+
+
+@dataclass(frozen=True)
+class Company:
+    org: str
+    home: Path
+    complaints: Path
+    calls: Path
+    run: Path
+
+
+@dataclass(frozen=True)
+class World:
+    folder: Path
+    amazon: Company
+    microsoft: Company
+
+    @property
+    def truth(self) -> Path:
+        return self.folder / "truth.csv"
+
+
+def ringtrace(*words: object) -> int:
+    return cli.main([str(word) for word in words])
+
+
+def rows(path: Path) -> list[dict]:
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+AGREED = ["--override-by", "Ada Cole", "--override-reason", "microsoft agreed on 1 June 2026"]
+
+
+class Joint:
+    """A joint run of amazon with microsoft's offer, of which one joint cluster is confirmed."""
+
+    def __init__(self, world, patch, folder):
+        self.world, self.run, self.package = world, folder / "run", folder / "package"
+        self.offer = folder / "offer"
+        patch.setenv(key_store.HOME_VARIABLE, str(world.microsoft.home))
+        words = ["exchange", "offer", world.microsoft.run, "--to", "amazon"]
+        assert ringtrace(*words, "--output", self.offer, "--issued-at", ISSUED) == 0
+        # A desk of its own: offers are taken in the order of their days, for good.
+        desk = dataclasses.replace(world.amazon, home=folder / "home")
+        befriend(desk, world.microsoft)
+        patch.setenv(key_store.HOME_VARIABLE, str(desk.home))
+        first = folder / "first"
+        words = ["exchange", "join", world.amazon.run, self.offer, "--at", NOW]
+        assert ringtrace(*words, "--output", first) == 0
+        who = tables.read(first, CONTRIBUTORS, ["entity_id", "cluster_id", "contributor"])
+        by = {}
+        for one in who.to_pylist():
+            by.setdefault(one["cluster_id"], {}).setdefault(one["contributor"], []).append(
+                one["entity_id"]
+            )
+        both = [one for one in by.values() if set(one) == {"amazon", "microsoft"}]
+        largest = max(both, key=lambda one: sum(map(len, one.values())))
+        ids = sorted({each for those in largest.values() for each in those})
+        decisions = folder / "decisions.csv"
+        lines = ["decision_id,kind,entity_a,entity_b,author,reason,decided_at,expires_at"]
+        lines += [
+            f"C-{n},confirm,{one},,Priya Rao,seen by both,2024-01-01T00:00:00Z,"
+            for n, one in enumerate(ids)
+            if "#" not in one
+        ]
+        decisions.write_text("\n".join(lines) + "\n")
+        assert ringtrace(*words, "--decisions", decisions, "--output", self.run) == 0
+        where = pc.field("status") == "confirmed"
+        found = tables.read(self.run, CLUSTERS, where=where).to_pylist()
+        self.cluster = max(found, key=lambda one: (one["size"], one["cluster_id"]))
+
+    def referral(self, output, *more):
+        words = ["referral", self.run, "--cluster", self.cluster["cluster_id"]]
+        words += ["--complaints", self.world.amazon.complaints, "--calls", self.world.amazon.calls]
+        when = [] if "--at" in more else ["--at", NOW]
+        return ringtrace(*words, "--recipient", "in-cbi", "--output", output, *when, *more)
+
+
+SHARED = 9
+
+
+AT = ["--at", "2026-06-03T00:00:00Z"]
+
+
+def victims(company, run, named):
+    """Pseudonyms in the raw files of the company's records that name an identifier, hard roles."""
+    where = pc.field("entity_id").isin(pa.array(sorted(named))) & (
+        pc.field("source_org") == company.org
+    )
+    found = tables.read(run, MENTIONS, ["record_kind", "record_id", "role"], where).to_pylist()
+    raw = {row["complaint_id"]: row for row in rows(company.complaints)}
+    raw |= {row["call_id"]: row for row in rows(company.calls)}
+    ids = {one["record_id"] for one in found if one["role"] in HARD_ROLES}
+    return sorted({raw[one].get("victim_id") for one in ids} - {None})
+
+
+def people(path, numbered):
+    lines = [f"{who},(202) 555-{number:04d},US" for who, number in numbered.items()]
+    path.write_text("\n".join(["victim_id,phone,country", *lines]) + "\n")
+    return path
+
+
+class Counted(Joint):
+    """The joint run, with the victims of its cluster on both sides, of whom SHARED are shared."""
+
+    def __init__(self, world, patch, folder):
+        super().__init__(world, patch, folder)
+        self.folder, self.patch = folder, patch
+        cluster_id = self.cluster["cluster_id"]
+        here = pc.field("cluster_id") == cluster_id
+        members = tables.read(self.run, MEMBERS, ["entity_id"], here)["entity_id"].to_pylist()
+        theirs = here & (pc.field("contributor") == "microsoft")
+        offered = tables.read(self.run, CONTRIBUTORS, ["entity_id"], theirs)["entity_id"]
+        self.own = victims(world.amazon, self.run, members)
+        self.other = victims(world.microsoft, world.microsoft.run, offered.to_pylist())
+        both = {who: n for n, who in enumerate(self.own)}
+        # Everybody else of the partner's has a number of an own victim, too: none may count.
+        everybody = sorted({row.get("victim_id") for row in rows(world.microsoft.complaints)})
+        strangers = [one for one in everybody if one and one not in self.other]
+        numbers = {who: n for n, who in enumerate(strangers[: len(self.own)])}
+        numbers |= {who: n for n, who in enumerate(self.other[:SHARED])}
+        numbers |= {who: 5000 + n for n, who in enumerate(self.other[SHARED:])}
+        self.files = people(folder / "a.csv", both), people(folder / "m.csv", numbers)
+        one = ["--run", self.run, "--cluster", cluster_id, "--offer", self.offer]
+        self.letter("ask", self.files[0], "--by", "phone", "--to", "microsoft", *one, out="1")
+
+    def at(self, org):
+        home = self.folder / "home" if org == "amazon" else self.world.microsoft.home
+        self.patch.setenv(key_store.HOME_VARIABLE, str(home))
+        return ["--from", org, *AT]
+
+    def letter(self, move, *words, out, org="amazon", status=0):
+        words = ["exchange", "overlap", move, *words, *self.at(org), "--output", self.folder / out]
+        assert ringtrace(*words) == status
+        return self.folder / out

@@ -1,0 +1,72 @@
+"""Looking for a value in bytes as a leak would hide it: written otherwise, packed, or hashed."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import hashlib
+import io
+import re
+import zlib
+from collections.abc import Iterator
+from urllib.parse import quote
+
+import phonenumbers
+import pyarrow.parquet as pq
+
+_STREAM = re.compile(rb"stream\r?\n(.*?)\r?\nendstream", re.DOTALL)
+
+_SHOWN = re.compile(rb"\((?:[^()\\]|\\.)*\)")
+
+
+def number_forms(raw: str, country: str) -> set[str]:
+    """The ways in which a person or a program writes a number."""
+    number = phonenumbers.parse(raw, country)
+    national = str(number.national_number)
+    kinds = phonenumbers.PhoneNumberFormat
+    written = {
+        phonenumbers.format_number(number, one)
+        for one in (kinds.E164, kinds.INTERNATIONAL, kinds.NATIONAL, kinds.RFC3966)
+    }
+    parts = [national[:3], national[3:6], national[6:]]
+    return written | {raw, national} | {sign.join(parts) for sign in "-. /\u00a0\u2011"}
+
+
+def hidden(value: str) -> set[bytes]:
+    """A value as it is, escaped, encoded and hashed."""
+    found = {value.encode(), value.encode("utf-16-be"), value.encode("utf-16-le")}
+    found |= {quote(value).encode(), value.encode().hex().encode()}
+    for one in (value, f"phone:{value}"):
+        raw = one.encode()
+        found.add(base64.b64encode(raw).rstrip(b"="))
+        for name in ("md5", "sha1", "sha256"):
+            digest = hashlib.new(name, raw, usedforsecurity=False).digest()
+            found |= {digest, digest.hex().encode(), base64.b64encode(digest).rstrip(b"=")}
+    return {one for one in found if len(one) >= 5}
+
+
+def layers(name: str, content: bytes) -> Iterator[bytes]:
+    """The bytes of a file, and those packed inside: gzip, streams of a PDF, columns of Parquet."""
+    yield content
+    if content[:2] == b"\x1f\x8b":
+        yield gzip.decompress(content)
+    if content[:4] == b"%PDF":
+        for stream in _STREAM.findall(content):
+            yield from _stream(stream)
+    if content[:4] == b"PAR1":
+        table = pq.read_table(io.BytesIO(content))
+        yield "\n".join(str(table[column].to_pylist()) for column in table.column_names).encode()
+
+
+def _stream(stream: bytes) -> Iterator[bytes]:
+    raw = stream.strip()
+    for unpack in (lambda one: zlib.decompress(base64.a85decode(one, adobe=False)),
+                   zlib.decompress):  # fmt: skip
+        try:
+            plain = unpack(raw.removesuffix(b"~>"))
+        except (ValueError, zlib.error):
+            continue
+        yield plain
+        # A font can cut words into pieces: what is shown, joined.
+        yield b"".join(one[1:-1] for one in _SHOWN.findall(plain))
+        return

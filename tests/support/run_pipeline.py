@@ -1,0 +1,109 @@
+"""What the tests of runs share: small inputs, a run, and what it holds."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.dataset as ds
+
+from pipelines.batch.__main__ import main
+from schemas.manifest import NAME
+from schemas.tables import ALL, Table
+from tests.support.real_data import ROOT
+
+EXAMPLES = ROOT / "examples"
+
+
+def jsonl(path: Path, rows: Iterable[Mapping[str, Any]]) -> Path:
+    """Rows as JSON Lines."""
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    return path
+
+
+def complaint(number: int, **fields: Any) -> dict[str, Any]:
+    """A complaint of the input contract."""
+    return {
+        "complaint_id": f"c{number}",
+        "source_org": "amazon",
+        "received_at": "2024-03-01T09:30:00Z",
+        "victim_country": "US",
+    } | fields
+
+
+def call(number: int, **fields: Any) -> dict[str, Any]:
+    """A call of the input contract."""
+    return {
+        "call_id": f"k{number}",
+        "source_org": "amazon",
+        "started_at": "2024-03-01T09:30:00Z",
+        "victim_country": "US",
+    } | fields
+
+
+def three_quarters(world: Path) -> datetime:
+    """The moment by which three quarters of a simulated world's complaints had come."""
+    received = sorted(
+        datetime.fromisoformat(json.loads(line)["received_at"])
+        for path in (world / "complaints").iterdir()
+        for line in path.read_text(encoding="utf-8").splitlines()
+    )
+    return received[len(received) * 3 // 4]
+
+
+def run(output: Path, *flags: object) -> dict[str, Any]:
+    """Run a batch in this process and hold its manifest against its files."""
+    assert main([*map(str, flags), "--output", str(output)]) == 0
+    return whole(output)
+
+
+def whole(output: Path) -> dict[str, Any]:
+    """The manifest of a run, every file of which is there and as it says, and no other."""
+    manifest = json.loads((output / NAME).read_bytes())
+    for line in manifest["outputs"]:
+        content = (output / line["name"]).read_bytes()
+        assert len(content) == line["bytes"]
+        assert hashlib.sha256(content).hexdigest() == line["sha256"]
+    there = {str(path.relative_to(output)) for path in output.rglob("*") if path.is_file()}
+    assert there == {NAME, *(line["name"] for line in manifest["outputs"])}
+    for kind, count in manifest["counts"].items():
+        assert count["read"] == count["accepted"] + count["duplicates"] + count["rejected"]
+        rows = sum(one["rows"] for one in manifest["inputs"] if f"{one['kind']}s" == kind)
+        assert rows == count["read"]
+        assert ds.dataset(output / kind).count_rows() == count["accepted"]
+    assert ds.dataset(output / "rejects").count_rows() == sum(
+        count["rejected"] for count in manifest["counts"].values()
+    )
+    return manifest
+
+
+def read(output: Path, table: Table) -> pa.Table:
+    """One table of a run, sorted by its key."""
+    found = ds.dataset(output / table.name, schema=table.schema).to_table()
+    return found.sort_by([(name, "ascending") for name in table.key])
+
+
+def tables(output: Path) -> dict[str, pa.Table]:
+    """All tables of a run."""
+    return {table.name: read(output, table) for table in ALL}
+
+
+def command(*words: object, module: str = "pipelines.cli", **environment: str) -> Any:
+    """Run the command line in a process of its own."""
+    return subprocess.run(
+        [sys.executable, "-m", module, *map(str, words)],
+        cwd=ROOT,
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        env=os.environ | environment,
+    )

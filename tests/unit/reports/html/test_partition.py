@@ -1,0 +1,167 @@
+"""What is spooled for a group of clusters says of them what the whole run says."""
+
+import random
+import tempfile
+from dataclasses import fields
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from reports import tables
+from reports.cluster_data import gather
+from reports.figures import graph_figure
+from reports.html import site
+from reports.html.partition import spool
+from schemas.field import TIMESTAMP
+from schemas.tables import ALL, LINKS
+from tests.support.hostile_text import hostile_run
+from tests.support.report_tables import (
+    START,
+    call,
+    complaint,
+    entity,
+    link,
+    member,
+    mention,
+    supplier,
+    world,
+    write_run,
+)
+from tests.support.written_report import report_files
+from transforms.write.job_pool import local_desk
+
+
+def tangled():
+    """A world whose clusters share suppliers, scripts, records, carriers and links."""
+    chance = random.Random(5)
+    rows, whole = world(12)
+    ids = [one["entity_id"] for one in rows["members"]]
+    clusters = [one["cluster_id"] for one in rows["clusters"]]
+    again = f"{ids[0]}#2"
+    rows["entities"] += [entity(again), entity("orig_id:forged", status="uncorroborated")]
+    rows["members"].append(member(again, clusters[5]))
+    rows["clusters"][5]["size"] += 1
+    pairs = {(one["entity_a"], one["entity_b"]) for one in rows["links"]}
+    for strength in ("hard", "soft"):
+        for _ in range(60):
+            a, b = sorted(chance.sample(ids, 2))
+            if (a, b) not in pairs:
+                pairs.add((a, b))
+                rows["links"].append(link(a, b, accepted=False, strength=strength))
+    for n, cluster_id in enumerate(clusters):
+        for other in chance.sample(range(9), 8):
+            named = f"trunk:t-{other}"
+            rows["suppliers"].append(supplier(named, cluster_id, records=chance.randrange(4)))
+            ends = sorted((chance.choice(ids), named))
+            if tuple(ends) not in pairs:
+                pairs.add(tuple(ends))
+                rows["links"].append(link(*ends, accepted=False, strength="soft"))
+        rows["suppliers"].append(supplier("script:1f", cluster_id, template="pay # now"))
+        rows["suppliers"][-1]["kind"] = "script"
+        for m in range(3):
+            record = f"S-{n}-{m}"
+            told = f"they said pay now, {chance.choice('abc')}"
+            rows["complaints"].append(complaint(record, narrative=told))
+            rows["mentions"] += [
+                mention("script:1f", record, raw=f"pay # now {m}", field="narrative"),
+                mention(ids[n], record, field="narrative", start=10, end=13, raw="pay"),
+                mention(chance.choice(ids), record, field="urls"),
+            ]
+    numbers = [one.removeprefix("phone:") for one in ids if one.startswith("phone:")]
+    rows["calls"] = [
+        call(f"k-{n}", suspect_number=number, carrier=f"Carrier {n % 5}" if n % 4 else None)
+        for n, number in enumerate([*numbers, "+15550000000"])
+    ]
+    return rows, whole
+
+
+def facts(source, ids):
+    return {one.row["cluster_id"]: one for one in gather(source, ids, narratives=True)}
+
+
+@pytest.mark.parametrize("size", [1, 4])
+def test_a_group_is_gathered_as_from_the_whole_run(tmp_path, size):
+    rows, _ = tangled()
+    run = write_run(tmp_path / "run", rows, 3)
+    ids = [one["cluster_id"] for one in rows["clusters"]][:9]
+    groups = [ids[start : start + size] for start in range(0, len(ids), size)]
+    folders = spool(run, groups, str(tmp_path))
+    shown = set()
+    for folder, group in zip(folders, groups, strict=True):
+        spooled, whole = facts(folder, group), facts(run, group)
+        for cluster_id in group:
+            for one in fields(spooled[cluster_id]):
+                if found := getattr(whole[cluster_id], one.name):
+                    shown.add(one.name)
+                assert getattr(spooled[cluster_id], one.name) == found, one.name
+        assert tables.count(folder, LINKS) < tables.count(run, LINKS)
+    assert shown == {one.name for one in fields(whole[cluster_id])}
+
+
+def test_a_group_has_the_places_of_the_run_before(tmp_path):
+    rows, _ = world(4)
+    run = write_run(tmp_path / "run", rows)
+    ids = [one["entity_id"] for one in rows["members"]]
+    stood = {one: ("c-before", (n / 100, 0.5)) for n, one in enumerate(ids[::2])}
+    pq.write_table(graph_figure.table(stood), tmp_path / "nodes.parquet")
+    before = graph_figure.dataset(str(tmp_path / "nodes.parquet"))
+    groups = [[one["cluster_id"]] for one in rows["clusters"]]
+    found = {}
+    for folder in spool(run, groups, str(tmp_path), before):
+        found |= graph_figure.of(folder, None, ids).of_entity
+    assert found == stood == graph_figure.of("run", str(tmp_path / "nodes.parquet"), ids).of_entity
+
+
+@pytest.mark.parametrize("redact", [False, True])
+def test_the_report_is_the_same_however_it_is_cut_and_shared(tmp_path, monkeypatch, redact):
+    rows, whole = tangled()
+    run = write_run(tmp_path / "run", rows, 2)
+    for made in ((run, whole), hostile_run(tmp_path / "hostile")):
+        whole_files = report_files(*made, redact=redact)
+        monkeypatch.setattr(site, "AT_A_TIME", 20)
+        assert report_files(*made, redact=redact) == whole_files
+        out = tmp_path / f"out-{made[0].name}"
+        out.mkdir()
+        with local_desk(str(out), 2) as desk:
+            desk.worth = 0.0
+            site.write(*made, desk, redact=redact)
+        assert sorted(one["name"] for one in desk.written) == sorted(whole_files)
+        assert all((out / name).read_bytes() == data for name, data in whole_files.items())
+        monkeypatch.undo()
+
+
+def test_a_report_lays_nothing_down_but_beside_the_run(tmp_path, monkeypatch):
+    run, whole = hostile_run(tmp_path / "hostile")
+    out = tmp_path / "out"
+    out.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "full"))  # no such folder
+    with local_desk(str(out), 1) as desk:
+        site.write(run, whole, desk)
+    assert "report/index.html" in {one["name"] for one in desk.written}
+
+
+def test_rows_come_in_order_whatever_file_they_are_in(tmp_path):
+    chance = random.Random(2)
+    ends = {(f"phone:{chance.randrange(40):03d}", f"url:{n}") for n in range(400)}
+    whole = pa.Table.from_pylist([link(a, b) for a, b in sorted(ends)], LINKS.schema)
+    columns = ["entity_a", "entity_b", "weight"]
+    for files in (1, 4):
+        folder = tmp_path / str(files)
+        (folder / "links").mkdir(parents=True)
+        shard = [chance.randrange(files) for _ in range(whole.num_rows)]
+        for one in range(files):
+            part = whole.filter(pa.array([at == one for at in shard]))
+            pq.write_table(part, folder / "links" / f"{one}.parquet", row_group_size=7)
+        found = list(tables.in_order(folder, LINKS, columns))
+        assert len(found) > 5
+        assert pa.concat_tables(found).to_pylist() == whole.select(columns).to_pylist()
+
+
+def test_rows_are_as_arrow_has_them():
+    rows, _ = world(3)
+    for table in ALL:
+        whole = pa.Table.from_pylist(rows.get(table.name, []), table.schema)
+        assert tables.rows(whole) == whole.to_pylist()
+    times = pa.array([None, START], TIMESTAMP)
+    assert tables.rows(pa.table({"at": times})) == [{"at": None}, {"at": START}]

@@ -1,0 +1,84 @@
+from unittest import mock
+
+import pytest
+
+from reports.html import index_page as module
+from reports.html.index_page import search_index
+from tests.support.report_tables import complaint, entity, mention, write_run
+
+PHONE = "phone:+18885550123"
+
+
+def run_of(folder):
+    rows = {
+        "entities": [entity(PHONE)],
+        "members": [
+            {
+                "entity_id": PHONE,
+                "cluster_id": "c-1",
+                "role": "callback",
+                "confidence": 1.0,
+                "bridge": False,
+            }
+        ],
+        "mentions": [mention(PHONE, "a-1"), mention("phone:+12125550100", "a-2")],
+        "complaints": [complaint("a-1"), complaint("a-2"), complaint("a-3")],
+    }
+    return write_run(folder, rows)
+
+
+def test_every_accepted_complaint_is_found_by_its_id(tmp_path):
+    found = search_index(run_of(tmp_path), ["c-1"], redact=False)
+    told = zip(found["records"], found["record_clusters"], strict=True)
+    assert list(told) == [("a-1", 0), ("a-2", None), ("a-3", None)]
+
+
+def test_a_redacted_copy_finds_no_record(tmp_path):
+    assert search_index(run_of(tmp_path), ["c-1"], redact=True)["records"] == []
+
+
+def several(folder, records):
+    """A run in which each of several numbers of two clusters is named by some records."""
+    members = [f"phone:+1888555{n:04d}" for n in range(4)]
+    rows = {
+        "entities": [entity(one) for one in members],
+        "members": [
+            {
+                "entity_id": one,
+                "cluster_id": f"c-{n % 2}",
+                "role": "callback",
+                "confidence": 1.0,
+                "bridge": False,
+            }
+            for n, one in enumerate(members)
+        ],
+        "mentions": [
+            mention(members[n], f"a-{record}") for record, named in records for n in sorted(named)
+        ],
+        "complaints": [complaint(f"a-{record}") for record, _ in records],
+    }
+    return write_run(folder, rows)
+
+
+RECORDS = [(record, {n for n in range(4) if record >> n & 1}) for record in range(16)]
+
+
+@pytest.mark.parametrize("limit", [1, 7, 15, 22, 23, 24, 100])
+@pytest.mark.parametrize("size", [1, 3, 1000])
+def test_as_many_records_as_there_is_room_for_are_those_that_come_first(tmp_path, limit, size):
+    run = several(tmp_path, RECORDS)
+    told = sorted({(f"a-{record}", n % 2) for record, named in RECORDS for n in named})
+    told += sorted((f"a-{record}", None) for record, named in RECORDS if not named)
+    with (
+        mock.patch.object(module, "RECORD_LIMIT", limit),
+        mock.patch.multiple("transforms.write.parquet_files", ROW_GROUP=size, STEP=1, HELD=size),
+    ):
+        found = search_index(run, ["c-0", "c-1"], redact=False)
+    shown = list(zip(found["records"], found["record_clusters"], strict=True))
+    assert shown == told[:limit]
+    assert found["more_records"] == max(len(told) - limit, 0)
+
+
+def test_nothing_is_found_of_nothing(tmp_path):
+    found = search_index(several(tmp_path, []), ["c-0", "c-1"], redact=False)
+    assert (found["records"], found["more_records"]) == ([], 0)

@@ -1,0 +1,83 @@
+"""What a referral is refused for."""
+
+import pytest
+
+from reports.cluster_data import gather
+from reports.referral import blocking_checks
+from tests.support.report_tables import cluster, entity, lineage, link, member, write_run
+from transforms.extract import allowlist
+
+
+def facts_of(folder, ids, links, status="confirmed"):
+    tables = {
+        "clusters": [cluster("c-1", status=status, size=len(ids))],
+        "members": [member(one, "c-1") for one in ids],
+        "entities": [entity(one) for one in ids],
+        "links": [link(a, b) for a, b in links],
+        "lineage": [lineage("c-1")],
+    }
+    return gather(write_run(folder / "run", tables), ["c-1"], narratives=False)[0]
+
+
+def codes(facts, side=2, small=3):
+    return [one.code for one in blocking_checks.obstacles(facts, allowlist.shipped(), side, small)]
+
+
+A, B, C, D, E, F = (f"phone:+1888555010{n}" for n in range(6))
+
+
+RING = [(A, B), (B, C), (A, C)]
+
+
+def test_a_confirmed_ring_may_go(tmp_path):
+    assert codes(facts_of(tmp_path, [A, B, C], RING)) == []
+
+
+@pytest.mark.parametrize("status", ["candidate", "anything"])
+def test_without_a_confirmation_nobody_can_answer(tmp_path, status):
+    facts = facts_of(tmp_path, [A, B, C], RING, status)
+    (one,) = blocking_checks.obstacles(facts, allowlist.shipped(), 2, 3)
+    assert one.code == "not_confirmed" and not one.answerable
+
+
+def test_a_dispute_can_be_answered_for(tmp_path):
+    facts = facts_of(tmp_path, [A, B, C], RING, "disputed")
+    (one,) = blocking_checks.obstacles(facts, allowlist.shipped(), 2, 3)
+    assert one.code == "disputed" and one.answerable
+
+
+@pytest.mark.parametrize("known", ["phone:+18882804331", "domain:amazon.com"])
+def test_a_brand_is_refused_in_every_epoch(tmp_path, known):
+    assert codes(facts_of(tmp_path / "1", [A, B, known], [(A, B), (B, known), (A, known)])) == [
+        "known_legitimate"
+    ]
+    later = f"{known}#2"
+    assert codes(facts_of(tmp_path / "2", [A, B, later], [(A, B), (B, later), (A, later)])) == [
+        "known_legitimate"
+    ]
+
+
+def test_two_parts_on_one_link_are_refused_and_a_loose_end_is_not(tmp_path):
+    two = [*RING, (C, D), (D, E), (E, F), (D, F)]
+    assert codes(facts_of(tmp_path / "1", [A, B, C, D, E, F], two)) == ["single_bridge"]
+    assert codes(facts_of(tmp_path / "2", [A, B, C, D], [*RING, (C, D)])) == []
+    assert codes(facts_of(tmp_path / "3", [A, B], [(A, B)])) == ["single_bridge"]
+
+
+def test_links_that_were_not_accepted_hold_nothing(tmp_path):
+    facts = facts_of(tmp_path, [A, B, C, D], [*RING, (C, D), (A, D)])
+    assert blocking_checks.bridges(facts) == []
+    next(one for one in facts.inside if {one["entity_a"], one["entity_b"]} == {A, D})[
+        "accepted"
+    ] = False
+    (one,) = blocking_checks.bridges(facts)
+    assert one.side == [D]
+
+
+def test_a_void_offer_stops_it_whoever_answers(tmp_path):
+    from tests.support.made_up_case import case_of, rows
+
+    facts = case_of(tmp_path / "run", rows()).material.facts
+    offered = [{"contributor": "fcc", "tlp": "TLP:GREEN", "offer": digest} for digest in "ab"]
+    (one,) = blocking_checks.obstacles(facts, allowlist.shipped(), 2, 3, offered, {"a": "revoked"})
+    assert one.code == "void_offer" and not one.answerable and "fcc" in one.text

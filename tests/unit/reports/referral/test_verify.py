@@ -1,0 +1,209 @@
+"""Verification: every altered, missing or added byte is named, and nothing outside is opened."""
+
+import json
+import os
+import shutil
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from reports import signing
+from reports.referral import seal
+from reports.referral.verify import verify
+from tests.support.made_up_case import KEY, case_of, package_of, rows, written
+
+PUBLIC = KEY.public_key()
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory):
+    return package_of(case_of(tmp_path_factory.mktemp("case") / "run", rows()))
+
+
+@pytest.fixture
+def package(files, tmp_path):
+    return written(tmp_path / "package", files)
+
+
+def found(folder, keys=(PUBLIC,)):
+    return {(one.path, one.what) for one in verify(folder, keys).findings}
+
+
+def paths(folder):
+    return {path for path, _ in found(folder)}
+
+
+def test_a_package_as_it_was_made_holds(package, files):
+    verdict = verify(package, [PUBLIC])
+    assert verdict.holds and verdict.findings == []
+    assert verdict.signer == signing.key_id(PUBLIC)
+    assert verdict.files == len(files) - 3
+    assert verdict.package["recipient"] == "us-fbi-ic3"
+
+
+@settings(
+    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(data=st.data())
+def test_any_altered_byte_is_named_with_its_place(package, files, data):
+    name = data.draw(st.sampled_from(sorted(one for one in files if files[one])))
+    at = data.draw(st.integers(0, len(files[name]) - 1))
+    flip = data.draw(st.integers(1, 255))
+    content = bytearray(files[name])
+    content[at] ^= flip
+    (package / name).write_bytes(content)
+    try:
+        verdict = verify(package, [PUBLIC])
+    finally:
+        (package / name).write_bytes(files[name])
+    assert not verdict.holds
+    if name not in seal.UNSEALED:
+        (one,) = verdict.findings
+        assert one.path == name
+        start, end = (int(word) for word in one.what.split(" bytes ")[1].split(" to "))
+        assert start <= at <= end < len(content) and end - start < seal.CHUNK
+    elif name != seal.QUERY:
+        assert {one.path for one in verdict.findings} & {seal.SEAL, seal.SIGNATURE, seal.QUERY}
+
+
+def test_neighbouring_places_are_one_range_and_distant_ones_two(package, files):
+    path = "data/cluster.stix.json"
+    content = bytearray(files[path])
+    for at in (0, 4_096, 5_000, 12_288):
+        content[at] ^= 1
+    (package / path).write_bytes(content)
+    assert found(package) == {
+        (path, "was altered somewhere in bytes 0 to 8191"),
+        (path, "was altered somewhere in bytes 12288 to 16383"),
+    }
+
+
+@pytest.mark.parametrize("cut", [1, 4_096, 5_000])
+def test_truncation_is_named(package, files, cut):
+    path = "data/cluster.stix.json"
+    size = len(files[path]) - cut
+    (package / path).write_bytes(files[path][:-cut])
+    assert found(package) == {(path, f"ends {cut} bytes early, at byte {size}")}
+
+
+def test_an_emptied_file_is_named(package, files):
+    (package / "bagit.txt").write_bytes(b"")
+    size = len(files["bagit.txt"])
+    assert found(package) == {("bagit.txt", f"ends {size} bytes early, at byte 0")}
+
+
+def test_what_is_put_behind_is_named(package, files):
+    path = "data/cluster.stix.json"
+    (package / path).write_bytes(files[path] + b"more")
+    size = len(files[path])
+    assert found(package) == {(path, f"has 4 bytes too many, from byte {size}")}
+
+
+def test_missing_and_added_files_are_named(package):
+    (package / "data/referral.pdf").unlink()
+    (package / "data/exhibits/99-new.csv").write_bytes(b"abc")
+    (package / "data/deep").mkdir()
+    (package / "data/deep/.hidden").write_bytes(b"")
+    told = dict(found(package))
+    assert told["data/exhibits/99-new.csv"] == "was added (3 bytes)"
+    assert told["data/deep/.hidden"] == "was added (0 bytes)"
+    assert told["data/referral.pdf"].startswith("is missing")
+    assert len(told) == 3
+
+
+def test_a_file_swapped_for_a_link_is_not_followed(package, files, tmp_path):
+    outside = tmp_path / "outside"
+    outside.write_bytes(files["bagit.txt"])
+    (package / "bagit.txt").unlink()
+    (package / "bagit.txt").symlink_to(outside)
+    told = found(package)
+    assert ("bagit.txt", "is a symbolic link, which no package has; it was not followed") in told
+    assert any(path == "bagit.txt" and "missing" in what for path, what in told)
+
+
+def test_a_folder_swapped_for_a_link_is_not_followed(package, tmp_path):
+    shutil.move(package / "data/exhibits", tmp_path / "elsewhere")
+    (package / "data/exhibits").symlink_to(tmp_path / "elsewhere")
+    told = dict(found(package))
+    assert "symbolic link" in told["data/exhibits"]
+    assert told["data/exhibits/01-records.csv"].startswith("is missing")
+
+
+def test_a_pipe_is_not_read(package):
+    os.mkfifo(package / "data/pipe")
+    assert ("data/pipe", "is no ordinary file; it was not read") in found(package)
+
+
+def test_the_seal_as_a_link_is_no_seal(package, tmp_path):
+    shutil.move(package / seal.SEAL, tmp_path / "seal")
+    (package / seal.SEAL).symlink_to(tmp_path / "seal")
+    assert not verify(package, [PUBLIC]).holds
+
+
+def test_a_manifest_that_names_a_path_outside_opens_nothing(package, tmp_path):
+    (tmp_path / "x").write_bytes(b"secret")
+    whole = json.loads((package / seal.SEAL).read_bytes())
+    whole["files"].insert(0, seal.entry("../x", b"secret"))
+    whole["files"].sort(key=lambda one: one["path"])
+    whole["merkle_root"] = seal.merkle_root(whole["files"])
+    forged = json.dumps(whole).encode()
+    (package / seal.SEAL).write_bytes(forged)
+    (package / seal.SIGNATURE).write_bytes(signing.sign(forged, KEY))
+    told = dict(found(package))
+    assert "'../x'" in told[seal.SEAL] and "not allowed" in told[seal.SEAL]
+
+
+def test_a_package_made_anew_with_another_key_does_not_hold(package):
+    other = signing.make_key()
+    path = package / "data/README.txt"
+    path.write_bytes(path.read_bytes().replace(b"A lead, not proof.", b"Proof."))
+    names = sorted(p for p in package.rglob("*") if p.is_file())
+    content = {str(p.relative_to(package)): p.read_bytes() for p in names}
+    forged = seal.make(
+        {name: one for name, one in content.items() if name not in seal.UNSEALED}, {}
+    )
+    (package / seal.SEAL).write_bytes(forged)
+    (package / seal.SIGNATURE).write_bytes(signing.sign(forged, other))
+    (package / seal.QUERY).write_bytes(seal.time_stamp_query(forged))
+    verdict = verify(package, [PUBLIC])
+    assert not verdict.holds and verdict.signer is None
+    assert [one.path for one in verdict.findings] == [seal.SEAL]
+    assert verify(package, [other.public_key()]).holds
+
+
+def test_a_signature_of_another_package_does_not_hold(package, tmp_path):
+    """A replay: the seal and signature of an earlier package over a later one's files."""
+    tables = rows()
+    tables["members"][0]["confidence"] = 0.5
+    earlier = package_of(case_of(tmp_path / "run", tables))
+    for name in (seal.SEAL, seal.SIGNATURE, seal.QUERY):
+        (package / name).write_bytes(earlier[name])
+    verdict = verify(package, [PUBLIC])
+    assert verdict.signer == signing.key_id(PUBLIC)
+    assert "data/exhibits/02-identifiers.csv" in paths(package)
+    (package / seal.SIGNATURE).unlink()
+    assert not verify(package, [PUBLIC]).holds
+
+
+def test_a_signature_file_that_says_the_same_in_other_bytes_is_named(package):
+    path = package / seal.SIGNATURE
+    whole = path.read_bytes()
+    letters = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
+    end = whole.index(b'=="') - 1
+    # The last letter before the padding has four bits that no reader of base64 looks at.
+    other = letters[letters.index(whole[end]) ^ 1]
+    for again in (whole + b" ", whole[:end] + bytes([other]) + whole[end + 1 :]):
+        path.write_bytes(again)
+        verdict = verify(package, [PUBLIC])
+        assert [one.path for one in verdict.findings] == [seal.SIGNATURE]
+        assert not verdict.holds
+
+
+def test_without_a_key_nobody_vouches(package):
+    verdict = verify(package, [])
+    assert not verdict.holds and verdict.signer is None
+
+
+def test_a_folder_without_a_seal_is_no_package(tmp_path):
+    assert dict(found(tmp_path))[seal.SEAL].startswith("is missing")

@@ -1,0 +1,147 @@
+"""What is published of the contracts: JSON Schema in docs/schemas and docs/data-contract.md."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+from jsonschema import Draft202012Validator
+
+from schemas import contract_docs, field
+from schemas.alert import ALERT
+from schemas.call import CALL_ACCEPTED, CALL_INPUT, CALL_LOOSE
+from schemas.complaint import COMPLAINT_ACCEPTED, COMPLAINT_INPUT, COMPLAINT_LOOSE
+from schemas.tables import ALL
+from tests.support.real_data import ROOT
+
+INPUTS = {"input/complaint": COMPLAINT_INPUT, "input/call": CALL_INPUT}
+
+
+PUBLISHED = INPUTS | {f"output/{table.name}": table.schema for table in ALL}
+PUBLISHED["stream/alert"] = ALERT
+
+
+INSIDE = {
+    "complaint loose": COMPLAINT_LOOSE,
+    "complaint accepted": COMPLAINT_ACCEPTED,
+    "call loose": CALL_LOOSE,
+    "call accepted": CALL_ACCEPTED,
+}
+
+
+EXPORTED = contract_docs.export()
+
+
+def all_fields(fields: list[pa.Field]) -> list[pa.Field]:
+    found = []
+    for one in fields:
+        kind = one.type
+        while pa.types.is_list(kind):
+            kind = kind.value_type
+        found.append(one)
+        if pa.types.is_struct(kind):
+            found += all_fields(list(kind.fields))
+    return found
+
+
+def example(schema: dict) -> object:
+    """A value that a JSON Schema of ours allows."""
+    if "enum" in schema:
+        return schema["enum"][0]
+    kind = schema["type"] if isinstance(schema["type"], str) else schema["type"][0]
+    if kind == "object":
+        return {name: example(one) for name, one in schema["properties"].items()}
+    if kind == "array":
+        return [example(schema["items"])]
+    plain = {"string": "2026-03-01T08:30:00Z", "integer": 1, "number": 1.5, "boolean": True}
+    return plain[kind]
+
+
+def is_valid(name: str, value: object) -> bool:
+    return Draft202012Validator(EXPORTED[name]).is_valid(value)
+
+
+def test_json_schema_files_are_current(tmp_path):
+    contract_docs.write_schemas(str(tmp_path))
+
+    def texts(folder: Path) -> dict[str, str]:
+        paths = folder.rglob("*.json")
+        return {str(path.relative_to(folder)): path.read_text() for path in paths}
+
+    assert texts(ROOT / "docs/schemas") == texts(tmp_path)
+
+
+def test_data_contract_page_is_current():
+    assert (ROOT / "docs/data-contract.md").read_text(encoding="utf-8") == contract_docs.page()
+
+
+@pytest.mark.parametrize("name", [*PUBLISHED, *INSIDE])
+def test_every_field_has_a_meaning(name):
+    fields = all_fields(list((PUBLISHED | INSIDE)[name]))
+    assert [one.name for one in fields if not field.doc(one)] == []
+
+
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_every_field_is_on_the_page(name):
+    page = contract_docs.contract(PUBLISHED[name])
+    assert page.count("\n") == 2 + len(all_fields(list(PUBLISHED[name])))
+    assert all(field.doc(one) in page for one in all_fields(list(PUBLISHED[name])))
+
+
+@pytest.mark.parametrize("name", contract_docs.SENT)
+def test_the_schema_of_what_is_sent_is_closed(name):
+    """A contract grows; a signed file has every field and no other."""
+    Draft202012Validator.check_schema(EXPORTED[name])
+    assert EXPORTED[name]["additionalProperties"] is False
+    assert set(EXPORTED[name]["required"]) == set(EXPORTED[name]["properties"])
+
+
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_json_schema_is_valid_and_tells_right_from_wrong(name):
+    schema = EXPORTED[name]
+    Draft202012Validator.check_schema(schema)
+    right = example(schema)
+    assert is_valid(name, right)
+    assert is_valid(name, {one: right[one] for one in schema["required"]})
+    assert is_valid(name, right | {"a_field_of_tomorrow": 1})
+    for one in schema["required"]:
+        assert not is_valid(name, {k: v for k, v in right.items() if k != one})
+        assert not is_valid(name, right | {one: None})
+    for one, of in schema["properties"].items():
+        assert is_valid(name, right | {one: None}) == (one not in schema["required"])
+        assert not is_valid(name, right | {one: {"not": ["this"]}})
+        if "enum" in of:
+            assert not is_valid(name, right | {one: "no such value"})
+
+
+@pytest.mark.parametrize("table", ALL, ids=lambda table: table.name)
+def test_key_columns_are_in_the_table(table):
+    assert set(table.key) <= set(table.schema.names)
+
+
+def test_a_type_that_no_contract_uses_is_refused():
+    with pytest.raises(TypeError, match="duration"):
+        contract_docs.type_schema(pa.duration("s"))
+
+
+def test_the_command_writes_what_is_published(tmp_path):
+    (tmp_path / "schemas").mkdir()
+    words = [sys.executable, "-m", "schemas.contract_docs", str(tmp_path)]
+    subprocess.run(words, check=True, cwd=ROOT)
+    written = {one.relative_to(tmp_path) for one in tmp_path.rglob("*.*")}
+    docs = ROOT / "docs"
+    published = {one.relative_to(docs) for one in (docs / "schemas").rglob("*.json")}
+    assert written == published | {Path("data-contract.md")}
+    for one in written:
+        assert (tmp_path / one).read_bytes() == (docs / one).read_bytes(), one
+
+
+def test_schemas_import_only_themselves_pyarrow_and_the_standard_library():
+    allowed = set(sys.stdlib_module_names) | {"schemas", "pyarrow"}
+    for path in (ROOT / "schemas").glob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            names = [one.name for one in node.names] if isinstance(node, ast.Import) else []
+            names += [node.module] if isinstance(node, ast.ImportFrom) else []
+            assert {name.partition(".")[0] for name in names} <= allowed, path.name

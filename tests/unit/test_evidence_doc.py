@@ -1,0 +1,180 @@
+"""docs/evidence.md says what the code does: its constants, roles and worked example, recomputed."""
+
+import re
+from importlib import import_module
+
+import pyarrow as pa
+import pytest
+
+from schemas.enums import HARD_ROLES, Role
+from tests.support.made_up_evidence import evidence, piece
+from tests.support.real_data import ROOT
+from transforms.extract.allowlist import load
+from transforms.graph.assign import NODE, assign, nodes_of
+from transforms.graph.cluster_summary import add_up, summarise
+from transforms.graph.entities import classify
+from transforms.graph.epochs import shipped
+from transforms.graph.final_status import decide_entities, decide_links
+from transforms.graph.incidence import incidences, reaches
+from transforms.graph.link_weights import WIDEST, weigh
+from transforms.graph.link_weights import add_up as add_up_pairs
+from transforms.graph.links import pairs
+from transforms.graph.supplier_likelihood import SUPPLIED
+from transforms.graph.suppliers import cluster_records
+
+PACKAGES = {
+    "link_weights": "graph",
+    "communities": "graph",
+    "leiden": "graph",
+    "refinement": "graph",
+    "supplier_likelihood": "graph",
+    "fingerprints": "call_scripts",
+    "families": "call_scripts",
+    "matches": "call_scripts",
+}
+"""The modules whose constants the page gives, and their packages below transforms/."""
+
+
+DECIDES_NOTHING = {"MERGE_ROUNDS", "MOVE_ROUNDS", "DIGEST"}
+"""Bounds that no run reaches, and the length of a digest."""
+
+
+PAGE = (ROOT / "docs" / "evidence.md").read_text(encoding="utf-8")
+
+
+def rows(*columns):
+    """The rows of the page's table with these first columns."""
+    lines = iter(PAGE.splitlines())
+    for line in lines:
+        cells = [cell.strip() for cell in line.strip("|").split("|")]
+        if line.startswith("|") and cells[: len(columns)] == list(columns):
+            next(lines)
+            return _body(lines, cells)
+    raise AssertionError(f"no table {columns}")
+
+
+def _body(lines, header):
+    found = []
+    for line in lines:
+        if not line.startswith("|"):
+            break
+        cells = (cell.strip() for cell in line.strip("|").split("|"))
+        found.append(dict(zip(header, cells, strict=True)))
+    return found
+
+
+def test_every_constant_has_its_value_and_a_reason():
+    told = {row["constant"].strip("`"): row for row in rows("constant", "value")}
+    for name, row in told.items():
+        module, _, constant = name.partition(".")
+        value = getattr(import_module(f"transforms.{PACKAGES[module]}.{module}"), constant)
+        several = value if isinstance(value, tuple) else (value,)
+        assert tuple(map(float, row["value"].split(", "))) == several, name
+        assert row["reason or source"]
+    named = set(re.findall(rf"`((?:{'|'.join(PACKAGES)})\.[A-Z_]+)`", PAGE))
+    assert named == set(told)
+
+
+def _is_number(value):
+    several = value if isinstance(value, tuple) else (value,)
+    return all(isinstance(one, int | float) for one in several)
+
+
+@pytest.mark.parametrize("module", ["communities", "leiden", "refinement", "supplier_likelihood"])
+def test_no_constant_is_left_out(module):
+    page = {row["constant"].strip("`") for row in rows("constant", "value")}
+    known = vars(import_module(f"transforms.graph.{module}"))
+    numbers = {
+        f"{module}.{name}"
+        for name, value in known.items()
+        if name.isupper() and _is_number(value) and name not in DECIDES_NOTHING
+    }
+    assert numbers <= page
+
+
+def test_every_life_is_told():
+    """ "180 for a messenger's handle, 365 for an address or an account:upi" and the others."""
+    (told,) = re.findall(r"`transforms/data/lives.toml`: (.*?) are not\s+passed on", PAGE, re.S)
+    lives = {}
+    for days, kinds in re.findall(r"(\d+)(?: days)? for ([^0-9;]+)", told):
+        lives |= {kind: int(days) for kind in shipped() if re.search(rf"\b{kind}\b", kinds)}
+    assert lives == shipped()
+
+
+def test_every_role_has_its_strength():
+    told = {row["role"].strip("`"): row["strength"] for row in rows("role", "strength")}
+    assert set(told) == set(Role)
+    assert {role for role, strength in told.items() if strength == "hard"} == set(HARD_ROLES)
+
+
+KINDS = {"callback": "phone", "payee": "account", "lure_site": "domain", "caller_id": "phone"}
+
+
+@pytest.fixture(scope="module")
+def example():
+    found = [
+        piece(
+            f"{kind}:{row[role]}",
+            role,
+            row["record"],
+            source_org=row["company"],
+            victim_key=f"{row['company']}|{row['victim']}",
+            field=role,
+        )
+        for row in rows("record", "company")
+        for role, kind in KINDS.items()
+        if row[role]
+    ]
+    for one in found:
+        one.pop("status")
+    seen = classify(evidence(found), load("entity_id,reason\n", "none.csv"))
+    links = weigh(add_up_pairs(pairs(seen.sightings)[0])).combine_chunks().to_batches()[0]
+    entities = seen.entities.combine_chunks().to_batches()[0]
+    nodes = pa.Table.from_batches([nodes_of(entities)], NODE)
+    named = incidences(seen.sightings, WIDEST)
+    return (
+        seen,
+        entities,
+        links,
+        assign(nodes, named, SUPPLIED.empty_table(), reaches(seen.sightings)),
+    )
+
+
+def test_the_links_of_the_example(example):
+    _, _, links, assignment = example
+    decided, _ = decide_links(links, assignment)
+    told = [
+        {
+            "entity_a": row["entity_a"],
+            "entity_b": row["entity_b"],
+            "weight": str(row["weight"]),
+            "victims": str(row["victims"]),
+            "companies": str(len(row["orgs"])),
+            "strength": row["strength"],
+            "accepted": "yes" if row["accepted"] else "no",
+        }
+        for row in decided.to_pylist()
+    ]
+    expected = rows("entity_a", "entity_b")
+
+    def ends(row):
+        return row["entity_a"], row["entity_b"]
+
+    assert sorted(told, key=ends) == sorted(expected, key=ends)
+
+
+def test_the_members_of_the_example(example):
+    seen, entities, links, assignment = example
+    _, members = decide_entities(entities, assignment)
+    _, inside = decide_links(links, assignment)
+    records, _ = cluster_records(seen.sightings, assignment)
+    clusters, found = summarise(
+        pa.Table.from_batches([members]), pa.Table.from_batches([inside]), add_up(records)
+    )
+    assert clusters["size"].to_pylist() == [3]
+    expected = {row["member"]: row for row in rows("member", "tie")}
+    assert set(found["entity_id"].to_pylist()) == set(expected)
+    for row in found.to_pylist():
+        told = expected[row["entity_id"]]
+        assert row["confidence"] == pytest.approx(1 - 2 ** -float(told["tie"]))
+        assert f"{row['confidence']:.3f}" == told["confidence"]

@@ -1,0 +1,89 @@
+"""The webhook: retried, idempotent, never in clear to another machine."""
+
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pyarrow as pa
+import pytest
+import requests
+
+from schemas.alert import ALERT
+from tests.support.made_up_held import held
+from transforms.alerts.rules import Rules, several_orgs
+from transforms.alerts.sinks import TRIES, WebhookError, _post, check_url, post
+
+
+@pytest.fixture
+def hook():
+    """(url, what it was asked, statuses to answer with; then 200)."""
+    asked, answers = [], []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self):
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            asked.append((self.headers["Idempotency-Key"], body))
+            self.send_response(answers.pop(0) if answers else 200)
+            self.send_header("Location", "http://elsewhere.example/")
+            self.end_headers()
+
+        def log_message(self, *_):
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}/", asked, answers
+    server.shutdown()
+
+
+def test_it_is_asked_again_with_the_same_key_until_it_takes_the_alert(hook):
+    url, asked, answers = hook
+    answers += [503, 429, 500]
+    pauses = []
+    post(url, "a-1", b"{}\n", pause=pauses.append)
+    assert asked == [("a-1", b"{}\n")] * 4
+    assert pauses == [0.5, 1, 2]
+
+
+@pytest.mark.parametrize("status", [400, 401, 301, 302])
+def test_a_refusal_or_a_redirect_is_not_asked_again(hook, status):
+    url, asked, answers = hook
+    answers.append(status)
+    with pytest.raises(WebhookError, match=str(status)):
+        post(url, "a-1", b"{}", pause=pytest.fail)
+    assert len(asked) == 1
+
+
+def test_it_gives_up_in_the_end():
+    tries = []
+
+    def send(*_, **__):
+        tries.append(1)
+        raise requests.ConnectionError("victim data")
+
+    with pytest.raises(WebhookError) as error:
+        post("http://localhost/", "a-1", b"", send, tries.extend and (lambda _: None))
+    assert len(tries) == TRIES
+    assert "victim" not in str(error.value)
+
+
+def test_what_was_delivered_is_not_sent_again(hook, tmp_path):
+    url, asked, answers = hook
+    alerts = list(several_orgs(held(0, 1, orgs=["amazon", "microsoft"]), Rules()))
+    batch = pa.RecordBatch.from_pylist(alerts, ALERT)
+    answers.append(400)
+    with pytest.raises(WebhookError):
+        list(_post(batch, url, str(tmp_path / "delivered"), owe=False))
+    answers.append(400)
+    assert not list(_post(batch, url, str(tmp_path / "delivered"), owe=True))
+    for delivered in (1, 0):
+        assert len(list(_post(batch, url, str(tmp_path / "delivered"), owe=True))) == delivered
+    assert len(asked) == 3
+
+
+def test_where_alerts_may_be_sent():
+    assert check_url("https://hooks.example/x") is None
+    assert check_url("http://localhost:8000/x") is None
+    assert "in clear" in check_url("http://hooks.example/x")
+    assert "in clear" in check_url("http://localhost.example/x")
+    for other in ("ftp://x.example", "hooks.example", "https://", "file:///etc/passwd"):
+        assert "is no http" in check_url(other)

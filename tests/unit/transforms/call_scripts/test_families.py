@@ -1,0 +1,130 @@
+"""Families of texts that share a script: whoever tells it, in any order, at any size."""
+
+import time
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.support.script_texts import OTHER, SCRIPT, complaints, own
+from transforms.call_scripts.families import COUNTED, HEARD, counted, families_of
+from transforms.call_scripts.fingerprints import MARKED, marked
+from transforms.call_scripts.matches import held
+
+
+def families(texts, victims=()):
+    """The families that each text holds."""
+    rows = marked(complaints(texts, victims))
+    found = held(rows, families_of(rows))
+    ids = rows["complaint_id"].to_pylist()
+    told = {f"c{number:04}": set() for number in range(len(texts))}
+    for row, family in zip(found.row.tolist(), found.family.tolist(), strict=True):
+        told[ids[row]].add(family)
+    return list(told.values())
+
+
+def test_fragments_that_start_and_stop_anywhere_are_one_family():
+    said = SCRIPT.split()
+    cuts = [(0, 20), (5, 30), (8, 26), (0, 30), (12, 30), (3, 22)]
+    found = families([" ".join(said[a:b]) for a, b in cuts])
+    assert all(len(one) == 1 for one in found)
+    assert len(set.union(*found)) == 1
+
+
+def test_slots_may_differ():
+    texts = [SCRIPT.replace("a phone", thing) for thing in ("a laptop", "two tickets", "a phone")]
+    found = families([text for text in texts for _ in range(3)])
+    assert set.intersection(*found)
+
+
+def test_two_scripts_are_two_families():
+    found = families([SCRIPT] * 3 + [OTHER] * 3)
+    assert len(set.union(*found)) == 2
+    assert not found[0] & found[3]
+
+
+def test_a_phrase_that_everybody_uses_joins_nothing():
+    phrase = "please help me get my money back before it is too late for my family and me"
+    texts = [f"{script} {phrase}" for script in (SCRIPT, OTHER, own(1, 8) * 2) for _ in range(4)]
+    found = families(texts)
+    common = set.intersection(*found)
+    assert len(common) == 1
+    assert len(found[0] - common) == 1
+    assert found[0] - common != found[4] - common
+
+
+def test_one_victim_alone_has_no_family():
+    assert families([SCRIPT] * 4, ["v1"] * 4) == [set()] * 4
+    assert all(families([SCRIPT] * 4, ["v1", "v1", "v2", "v2"]))
+
+
+def test_without_a_pseudonym_each_record_counts():
+    assert all(families([SCRIPT] * 2, [None] * 2))
+
+
+def test_short_phrases_are_no_script():
+    assert families(["they told me to call back at once please"] * 5) == [set()] * 5
+
+
+TEXTS = st.lists(
+    st.tuples(st.sampled_from((SCRIPT, OTHER)), st.integers(0, 12), st.integers(8, 30)),
+    max_size=12,
+).map(lambda cuts: [" ".join(script.split()[a : a + n]) for script, a, n in cuts])
+
+
+@settings(deadline=None, max_examples=40)
+@given(TEXTS, st.randoms(use_true_random=False))
+def test_the_order_of_the_records_does_not_matter(texts, random):
+    rows = marked(complaints(texts)).to_pylist()
+    expected = families_of(pa.RecordBatch.from_pylist(rows, MARKED))
+    random.shuffle(rows)
+    assert families_of(pa.RecordBatch.from_pylist(rows, MARKED)).equals(expected)
+
+
+def test_later_records_do_not_rename_a_family():
+    before = set.union(*families([SCRIPT] * 3))
+    assert set.union(*families([SCRIPT] * 3 + [f"{SCRIPT} {own(1)}"] * 5 + [SCRIPT] * 9)) >= before
+
+
+def test_no_text_gives_no_family():
+    assert families([]) == []
+    assert families([None, "", "hm"]) == [set()] * 3
+
+
+@pytest.mark.parametrize(
+    "text", [SCRIPT, " ".join(f"w{a}x w{b}y" for a in range(8) for b in range(9))]
+)
+def test_copies_cost_in_proportion(text):
+    def seconds(count):
+        rows = marked(complaints([text] * 10))
+        many = pa.Table.from_batches([rows] * (count // 10)).combine_chunks().to_batches()[0]
+        place = MARKED.get_field_index("victim")
+        many = many.set_column(place, MARKED.field("victim"), pa.array(np.arange(count)))
+        start = time.process_time()
+        families_of(many)
+        return time.process_time() - start
+
+    seconds(1000)
+    small, large = seconds(2000), seconds(20_000)
+    assert large < 40 * small + 0.5  # ten times the copies; all pairs would be a hundred
+
+
+SMALL = st.integers(0, 3)
+
+
+@settings(deadline=None, max_examples=300)
+@given(st.lists(st.tuples(SMALL, SMALL, SMALL, SMALL | st.integers(10, 12), st.integers(0, 5))))
+def test_pairs_are_counted_as_sets_would(rows):
+    heard = pa.Table.from_pylist([dict(zip(HEARD.names, row, strict=True)) for row in rows], HEARD)
+    expected = []
+    for a, b in sorted({row[:2] for row in rows}):
+        those = [row[2:] for row in rows if row[:2] == (a, b)]
+        victims = {victim for victim, _, _ in those}
+        firsts = sorted(min(at for v, _, at in those if v == who) for who in victims)
+        if len(victims) > 1:
+            tellers = {teller for _, teller, _ in those}
+            expected.append((a, b, len(victims), len(tellers), firsts[1]))
+    found = counted(heard).to_pylist()
+    assert sorted(tuple(row[name] for name in COUNTED.names) for row in found) == expected

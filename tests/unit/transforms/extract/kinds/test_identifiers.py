@@ -1,0 +1,323 @@
+"""Web addresses, e-mail addresses, remote-access ids, payees, wallets and brands."""
+
+from __future__ import annotations
+
+import pyarrow as pa
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from schemas.enums import Role
+from tests.support.real_data import real
+from transforms.extract import impersonation
+from transforms.extract.kinds import (
+    agent_id,
+    crypto_wallet,
+    domain,
+    email,
+    payment_account,
+    remote_access,
+    url,
+)
+
+
+def ids(found) -> list[str]:
+    return [one.entity_id for one in found]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("https://www.amzn-refund.support/a?b", "domain:amzn-refund.support"),
+        ("hxxps://amzn-refund[.]support/x", "domain:amzn-refund.support"),
+        ("hxxp[:]//login(dot)evil[.]co[.]uk", "domain:evil.co.uk"),
+        ("http://amazon.com@evil.com/x", "domain:evil.com"),
+        ("http://amazon.com:443@evil.com/x", "domain:evil.com"),
+        ("EVIL.COM.", "domain:evil.com"),
+        ("foo.github.io/login", "domain:foo.github.io"),
+        ("https://bücher.example.com", "domain:example.com"),
+        ("http://münchen-hilfe.de/", "domain:xn--mnchen-hilfe-dlb.de"),
+        ("http://198.51.100.7:8080/x", "ip:198.51.100.7"),
+        ("https://[2001:db8::1]/x", "ip:2001:db8::1"),
+        ("http://192.168.0.1/", None),
+        ("github.io", None),
+        ("not a link", None),
+        ("x.notatld", None),
+        ("", None),
+    ],
+)
+def test_url_field(text, expected):
+    found = next(url.from_field(text), None)
+    assert (found and found.entity_id) == expected
+    if found:
+        assert found.role is Role.LURE_SITE
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("they called me.It was late", []),
+        ("they told me.so I left", []),
+        ("run file.py and setup.sh", []),
+        ("version 1.2.3 of e.g. this", []),
+        ("mail bob@evil.com now", []),
+        ("go to evil.de now", ["domain:evil.de"]),
+        ("at evil-refund.com, they", ["domain:evil-refund.com"]),
+        ("see evil[.]support", ["domain:evil.support"]),
+        ("(https://evil.com/a).", ["domain:evil.com"]),
+        ("www.evil.in and https://evil.xyz", ["domain:evil.in", "domain:evil.xyz"]),
+    ],
+)
+def test_urls_in_text(text, expected):
+    assert sorted(ids(url.in_text(text))) == sorted(expected)
+
+
+def test_a_bare_name_is_only_mentioned():
+    assert [f.role for f in url.in_text("evil-refund.com or https://evil.com")] == [
+        Role.MENTIONED,
+        Role.LURE_SITE,
+    ]
+
+
+@pytest.mark.parametrize(
+    ("link", "number"),
+    [
+        ("tel:+1-888-555-0123", "+1-888-555-0123"),
+        ("https://wa.me/18885550123", "+18885550123"),
+        ("https://api.whatsapp.com/send?phone=18885550123", "+18885550123"),
+        ("https://evil.com/18885550123", None),
+    ],
+)
+def test_links_that_call_a_phone(link, number):
+    assert url.phone_of(link) == number
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("A.B+c@Evil.COM", ["email:a.b+c@evil.com"]),
+        ("a[at]evil[dot]com", ["email:a@evil.com"]),
+        ("a@bücher.de.", ["email:a@xn--bcher-kva.de"]),
+        ("name@okhdfcbank", []),
+        ("a@b", []),
+        ("a@@b.com", []),
+    ],
+)
+def test_emails(text, expected):
+    assert ids(email.in_text(text)) == expected
+
+
+@pytest.mark.parametrize(
+    ("tool", "session", "expected"),
+    [
+        ("AnyDesk", "123 456 789", "remote:anydesk:123456789"),
+        ("Team Viewer", "1 234 567 890", "remote:teamviewer:1234567890"),
+        ("anydesk", "scammer@ad", "remote:anydesk:scammer@ad"),
+        ("ScreenConnect", "https://x1.screenconnect.com/join",
+         "remote:screenconnect:x1.screenconnect.com"),
+        ("anydesk", "000000000", None),
+        ("anydesk", "12", None),
+        ("anydesk", "my phone 415 666", None),
+        ("quick_assist", "123456", None),
+        (None, "123456789", None),
+        ("anydesk", None, None),
+    ],
+)  # fmt: skip
+def test_remote_access_field(tool, session, expected):
+    found = remote_access.from_field(tool, session)
+    assert (found and found.entity_id) == expected
+
+
+def test_remote_access_in_text():
+    text = "AnyDesk ID 123 456 789, later TeamViewer: 1 234 567 890 and x1.screenconnect.com"
+    assert ids(remote_access.in_text(text)) == [
+        "remote:anydesk:123456789",
+        "remote:teamviewer:1234567890",
+        "remote:screenconnect:x1.screenconnect.com",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("method", "payee", "expected"),
+    [
+        ("bank", "GB29 NWBK 6016 1331 9268 19", "account:iban:GB29NWBK60161331926819"),
+        ("bank", "GB28 NWBK 6016 1331 9268 19", None),
+        ("upi", "Name@OkHdfcBank", "account:upi:name@okhdfcbank"),
+        ("bank", "routing 021000021 account 123456789", "account:us:021000021:123456789"),
+        ("bank", "60-16-13 31926819", "account:uk:601613:31926819"),
+        ("bank", "HDFC0001234 A/c 50100012345678", "account:ifsc:HDFC0001234:50100012345678"),
+        ("bank", "Acme LLC, 1234567", "account:bank:acme-llc-1234567"),
+        ("bank", "Acme LLC", None),
+        ("crypto", "1FeexV6bAHb8ybZjqQMjJrcCrHGW9sb6uF",
+         "wallet:btc:1FeexV6bAHb8ybZjqQMjJrcCrHGW9sb6uF"),
+        ("crypto", "1FeexV6bAHb8ybZjqQMjJrcCrHGW9sb6uG", None),
+        ("telegram", "@Scam_Mer", "handle:telegram:scam_mer"),
+        ("cash_app", "$Scammer", "handle:cashapp:$scammer"),
+        ("zelle", "pay@evil.com", "email:pay@evil.com"),
+        ("zelle", "(888) 555-0123", "phone:+18885550123"),
+        ("zelle", "John Smith", None),
+        ("paypal", "@scammer1", "handle:paypal:scammer1"),
+        ("gift_card", "AQ12 3456 7890 1234", None),
+        ("Google Play", "GB29 NWBK 6016 1331 9268 19", None),
+        (None, None, None),
+    ],
+)  # fmt: skip
+def test_payee_field(method, payee, expected):
+    found = payment_account.from_field(method, payee, "US")
+    assert (found and found.entity_id) == expected
+    if found:
+        assert found.role is Role.PAYEE
+
+
+def test_payees_in_text():
+    text = (
+        "wire to GB29 NWBK 6016 1331 9268 19 from me, or name@ybl, or "
+        "bc1ql49ydapnjafl5t2cp9zqpjwe6pdgmxy98859v2, Cash App $scammer, not name@example"
+    )
+    assert ids(payment_account.in_text(text)) == [
+        "account:iban:GB29NWBK60161331926819",
+        "account:upi:name@ybl",
+        "wallet:btc:bc1ql49ydapnjafl5t2cp9zqpjwe6pdgmxy98859v2",
+        "handle:cashapp:$scammer",
+    ]
+
+
+ETHER = "0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed"
+"""The first example of EIP-55."""
+
+
+def test_ethereum_checksum():
+    assert crypto_wallet.canonical(ETHER) == f"eth:{ETHER.lower()}"
+    assert crypto_wallet.canonical(ETHER.lower()) == f"eth:{ETHER.lower()}"
+    assert crypto_wallet.canonical(ETHER.replace("aA", "Aa")) is None
+
+
+@given(st.sampled_from([
+    "bc1qw508d6qejxtdg4y5r3zarvary0c5xw7kv8f3t4",
+    "BC1SW50QGDZ25J",
+    "bc1p0xlxvlhemja6c4dqv22uapctqupfhlxm9h8z3k2e72q4k9hcz7vqzk5jj0",
+    "34xp4vRoCGJym3xR7yCVPFHoCNxv4Twseo",
+]), st.data())  # fmt: skip
+def test_no_address_survives_a_changed_letter(address, data):
+    assert crypto_wallet.canonical(address)
+    place = data.draw(st.integers(4, len(address) - 1))
+    letter = data.draw(
+        st.sampled_from([c for c in "acdefhjkmnpqrtuvwxy" if c != address[place].lower()])
+    )
+    letter = letter.upper() if address.isupper() else letter
+    assert crypto_wallet.canonical(address[:place] + letter + address[place + 1 :]) is None
+
+
+@pytest.mark.real
+def test_real_wallets():
+    coins = {
+        "bitcoin": "btc",
+        "ethereum": "eth",
+        "litecoin": "ltc",
+        "tron": "tron",
+        "ripple": "xrp",
+    }
+    for line in real("wallets/blockchain_valid.ioc").read_text("utf-8").splitlines():
+        name, _, address = line.strip().partition(" ")
+        value = crypto_wallet.canonical(address)
+        assert (value or "").partition(":")[0] == coins.get(name, "")
+
+
+@given(st.text(max_size=200))
+def test_finders_take_any_text_and_slice_it(text):
+    for find in (url.in_text, email.in_text, remote_access.in_text, payment_account.in_text):
+        for found in find(text):
+            assert 0 <= found.start < found.end <= len(text)
+    payment_account.from_field("bank", text, "US")
+    list(url.from_field(text))
+    remote_access.from_field("anydesk", text)
+
+
+def test_private_addresses_are_nobodys():
+    assert domain.canonical_ip("10.0.0.1") is None
+    assert domain.canonical_ip("::ffff:198.51.100.7") == "198.51.100.7"
+    assert domain.canonical_ip("999.1.1.1") is None
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("routing number 021000021, account number 1234567890",
+         ["account:us:021000021:1234567890"]),
+        ("routing number 021000022, account number 1234567890", []),
+        ("sort code 12-34-56 account 12345678", ["account:uk:123456:12345678"]),
+        ("A/C 123456789012 IFSC HDFC0001234", ["account:ifsc:HDFC0001234:123456789012"]),
+        ("IFSC HDFC0001234", []),
+        ("write on Telegram to @Scam_Mer or t.me/other_one",
+         ["handle:telegram:other_one", "handle:telegram:scam_mer"]),
+        ("join chat.whatsapp.com/AbCdEfGhIjKlMnOpQrStUv",
+         ["handle:whatsapp:AbCdEfGhIjKlMnOpQrStUv"]),
+        ("XRP rMQ98K56yXJbDGv49ZSmW51sLn94Xe1mu1",
+         ["wallet:xrp:rMQ98K56yXJbDGv49ZSmW51sLn94Xe1mu1"]),
+        ("XRP rMQ98K56yXJbDGv49ZSmW51sLn94Xe1mu2", []),
+    ],
+)  # fmt: skip
+def test_accounts_and_handles_in_text(text, expected):
+    assert ids(payment_account.in_text(text)) == expected
+    for one in payment_account.in_text(text):
+        assert one.role is Role.MENTIONED
+
+
+@pytest.mark.real
+def test_solana_where_it_is_named():
+    lines = real("wallets/blockchain_valid.ioc").read_text("utf-8").splitlines()
+    known = [line.split()[1] for line in lines if line.startswith("solana")]
+    for address in known:
+        assert not list(crypto_wallet.in_text(f"pay to {address}"))
+        if crypto_wallet.is_solana(address):
+            assert [w for *_, w in crypto_wallet.in_text(f"my solana: {address}")] == [
+                f"sol:{address}"
+            ]
+    assert sum(map(crypto_wallet.is_solana, known)) >= 3
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("Officer Amanda Barnes, badge number DC-4411", ["handle:agent:amanda-barnes:dc4411"]),
+        ("My name is Michael Brown. Badge ID 77123", ["handle:agent:michael-brown:77123"]),
+        ("Officer Amanda Barnes", []),
+        ("badge number 77123", []),
+    ],
+)
+def test_agents(text, expected):
+    assert ids(agent_id.in_text(text)) == expected
+
+
+@pytest.mark.parametrize(
+    ("link", "expected", "how"),
+    [
+        ("https://bit.ly/3xYz?a=1", "url:bit.ly/3xYz", None),
+        ("bit[.]ly/AbC", "url:bit.ly/AbC", None),
+        ("http://amazon.com@evil.com/x", "domain:evil.com", None),
+        ("http://\u0430mazon.com/", "domain:xn--mazon-3ve.com", "look_alike:amazon"),
+        ("paypa1.com", "domain:paypa1.com", "look_alike:paypal"),
+        ("rnicrosoft.com/x", "domain:rnicrosoft.com", "look_alike:microsoft"),
+        ("amzn-refund.support", "domain:amzn-refund.support", "look_alike:amazon"),
+        ("amazon.de", "domain:amazon.de", None),
+        ("pineapple.com", "domain:pineapple.com", None),
+    ],
+)
+def test_look_alikes_and_short_links(link, expected, how):
+    found = next(url.from_field(link))
+    assert (found.entity_id, found.how) == (expected, how)
+
+
+def test_a_relay_on_the_operators_own_domain():
+    text = "ran https://evil.support/Bin/Client.exe?h=relay.evil.support&p=8041&k=x"
+    assert "remote:screenconnect:relay.evil.support" in ids(remote_access.in_text(text))
+
+
+def test_brands():
+    claimed = pa.array(
+        ["Amazon Prime support", "MICROSOFT Windows", "I.R.S", None, "  ", "Acme  Power & Light",
+         "startups", "Social Security Administration"]
+    )  # fmt: skip
+    assert impersonation.canonical(claimed).to_pylist() == [
+        "amazon", "microsoft", "irs", None, None, "acme_power_light", "startups", "ssa",
+    ]  # fmt: skip

@@ -1,0 +1,235 @@
+"""The known-legitimate list: what ships, what a user may add, what it covers."""
+
+import csv
+import pickle
+import re
+from importlib import resources
+
+import phonenumbers
+import pyarrow as pa
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.support.real_data import real
+from transforms.extract import allowlist
+from transforms.extract.allowlist import LegitimateListError, load, shipped
+from transforms.extract.kinds import domain
+
+ROWS = list(
+    csv.DictReader(
+        resources.files("transforms").joinpath("data/known_legitimate.csv").read_text().splitlines()
+    )
+)
+
+
+KNOWN = shipped()
+
+
+def reasons(known, *entity_ids):
+    return known.reasons(pa.array(entity_ids, pa.string())).to_pylist()
+
+
+def test_shipped_rows_are_sorted_unique_and_sourced():
+    ids = [row["entity_id"] for row in ROWS]
+    assert ids == sorted(set(ids))
+    for row in ROWS:
+        assert row["source"].startswith("https://"), row
+        assert row["reason"], row
+        assert row["category"] in allowlist.CATEGORIES, row
+
+
+def test_shipped_numbers_are_valid():
+    for row in ROWS:
+        kind, _, value = row["entity_id"].partition(":")
+        if kind == "phone":
+            number = phonenumbers.parse(value)
+            assert phonenumbers.is_valid_number(number), row
+            assert phonenumbers.format_number(number, 0) == value, row
+
+
+def test_shipped_domains_are_registrable_and_no_suffix_of_customers():
+    for row in ROWS:
+        kind, _, value = row["entity_id"].partition(":")
+        if kind == "domain" and not value.startswith("*."):
+            assert domain.registrable(value) == value, row
+
+
+@pytest.mark.parametrize(
+    "entity_id",
+    [
+        "phone:+18008291040",
+        "phone:+12023243000",
+        "phone:+18003664484",
+        "phone:+18002752273",
+        "phone:+18882804331",
+        "phone:+18006427676",
+        "phone:+443001232040",
+        "phone:+18884958501",
+        "domain:anydesk.com",
+        "domain:gmail.com",
+        "domain:bit.ly",
+        "domain:wa.me",
+        "email:someone@amazon.com",
+        "email:no-reply@mail.irs.gov",
+        "email:no-reply@anydesk.com",
+        "email:dse@eumail.docusign.net",
+        "domain:fema.gov",
+        "domain:cityofboston.gov",
+        "domain:leeds.gov.uk",
+        "domain:www.gov.uk",
+        "domain:refund.amazon",
+        "email:clerk@court.state.gov",
+        "email:someone@met.police.uk",
+    ],
+)
+def test_known(entity_id):
+    assert reasons(KNOWN, entity_id) != [None]
+
+
+@pytest.mark.parametrize(
+    "entity_id",
+    [
+        "email:refunds@gmail.com",
+        "email:x@t-online.de",
+        "email:x@movistar.es",
+        "email:x@zoho.com",
+        "email:x@tenant.onmicrosoft.com",
+        "email:x@att.com.evil.example",
+        "email:x@notamazon.com",
+        "domain:azurewebsites.net",
+        "domain:amazon.com.evil.support",
+        "domain:gov.support",
+        "domain:irs-gov.com",
+        "domain:fema.gov.example",
+        "email:x@irs.gov.example",
+        "phone:+18885550123",
+        "remote:anydesk:123456789",
+    ],
+)
+def test_not_known(entity_id):
+    assert reasons(KNOWN, entity_id) == [None]
+
+
+def test_every_listed_id_is_found_in_place_and_nulls_stay():
+    ids = [*KNOWN.entity_ids, None, "phone:+18885550123"]
+    found = reasons(KNOWN, *ids)
+    assert found == [*KNOWN.why, None, None]
+    assert reasons(KNOWN) == []
+
+
+def test_chunks_and_pickles():
+    again = pickle.loads(pickle.dumps(KNOWN))  # noqa: S301
+    chunked = pa.chunked_array([["domain:gmail.com"], ["x"]])
+    assert again == KNOWN
+    assert again.reasons(chunked).to_pylist() == ["freemail", None]
+
+
+@pytest.mark.parametrize(
+    ("text", "entity_id"),
+    [
+        ("+1 (800) 829-1040", "phone:+18008291040"),
+        ("phone:+18008291040", "phone:+18008291040"),
+        ("Example.ORG", "domain:example.org"),
+        ("domain:example.co.uk", "domain:example.co.uk"),
+        ("Help@Example.org", "email:help@example.org"),
+        ("remote:anydesk:123456789", "remote:anydesk:123456789"),
+    ],
+)
+def test_bare_values_become_ids(text, entity_id):
+    known = load(f"entity_id,reason\n{text},ours\n", "mine.csv")
+    assert known.entity_ids == (entity_id,)
+    assert known.why == ("ours",)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("8008291040", "has no country"),
+        ("0800 123 456", "has no country"),
+        ("+1234567", "no possible phone number"),
+        ("+", "no phone number"),
+        ("1930", "has no country"),
+        ("www.example.org", "'example.org' would be"),
+        ("azurewebsites.net", "no registrable domain"),
+        ("localhost", "no registrable domain"),
+        ("me@localhost", "no e-mail address"),
+        ("@example.org", "no e-mail address"),
+        ("fax:+18008291040", "'fax' is none of"),
+        (" ", "entity_id is empty"),
+    ],
+)
+def test_what_cannot_be_read_is_refused_by_row(text, message):
+    with pytest.raises(LegitimateListError, match=r"^mine\.csv, line 3: ") as error:
+        load(f"entity_id,reason\n+18008291040,IRS\n{text},x\n", "mine.csv")
+    assert message in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_header_and_category_are_checked():
+    with pytest.raises(LegitimateListError, match="the first line must be entity_id,reason"):
+        load("+18008291040,IRS\n", "mine.csv")
+    with pytest.raises(LegitimateListError, match="category 'bnak' is none of"):
+        load("entity_id,reason,category\nexample.org,x,bnak\n", "mine.csv")
+    with pytest.raises(LegitimateListError, match=r"^mine\.csv, line 1: "):
+        load('entity_id,reason\n"broken,x\n', "mine.csv")
+
+
+def test_a_whole_registry_only_where_nobody_else_can_register():
+    text = "entity_id,reason,category\n*.gov.br,ours,government\n"
+    known = load(text, "mine.csv")
+    assert known.entity_ids == ("domain:*.gov.br",)
+    assert reasons(known, "domain:receita.gov.br", "email:x@y.gov.br", "domain:gov.com") == [
+        "ours",
+        "mailbox at gov.br",
+        None,
+    ]
+    with pytest.raises(LegitimateListError, match="a whole registry needs a category"):
+        load("entity_id,reason\n*.com,x\n", "mine.csv")
+    with pytest.raises(LegitimateListError, match="no registry's suffix"):
+        load("entity_id,reason,category\n*.example.com,x,brand\n", "mine.csv")
+
+
+def test_mailboxes_only_where_the_category_says_so():
+    text = "entity_id,reason,category\nexample.org,x,bank\nexample.net,x,\n"
+    known = load(text, "mine.csv")
+    assert reasons(known, "email:a@sub.example.org", "email:a@example.net") == [
+        "mailbox at example.org",
+        None,
+    ]
+
+
+def test_merged_keeps_both_and_the_users_reason():
+    mine = load("entity_id,reason\n+18008291040,my reason\nexample.org,ours\n", "mine.csv")
+    both = KNOWN.merged(mine)
+    assert reasons(both, "phone:+18008291040", "domain:example.org", "domain:gmail.com") == [
+        "my reason",
+        "ours",
+        "freemail",
+    ]
+    assert both.mail_hosts == KNOWN.mail_hosts
+    assert list(both.entity_ids) == sorted(both.entity_ids)
+
+
+@given(st.text(max_size=40))
+def test_any_text_is_an_id_or_one_clear_line(text):
+    try:
+        entity_id = allowlist.canonical(text)
+    except LegitimateListError as error:
+        assert str(error)
+    else:
+        assert allowlist.canonical(entity_id) == entity_id
+
+
+@pytest.mark.real
+def test_real_lines_that_are_spoofed_in_real_complaints_are_known():
+    foia = real("ftc_foia/FTC_5114-71014.csv").read_text(encoding="mac_roman")
+    digits = re.sub(r"[^0-9|,\n]", "", foia)
+    for line in ("8008291040", "2023243000", "8003664484"):
+        area, rest = line[:3], line[3:]
+        assert line in digits or (area in digits and rest in digits)
+        assert reasons(KNOWN, f"phone:+1{line}") != [None]
+    dnc = real("ftc_dnc/dnc_complaint_numbers_2019-12-16.csv").read_text()
+    for line in ("8002752273", "8006927753", "8009452000", "8004321000", "8009505114"):
+        assert f"\n{line}," in dnc
+        assert reasons(KNOWN, f"phone:+1{line}") != [None]

@@ -1,0 +1,91 @@
+"""Sightings carry what their record says; mentions show nothing of the victim."""
+
+from decimal import Decimal
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from schemas.enums import Role
+from schemas.mention import CLASSIFIED, EVIDENCE, MENTION
+from tests.support.made_up_evidence import PHONES, piece
+from tests.support.made_up_records import calls, complaints, number
+from tests.unit.transforms.redact.test_withhold import OWN
+from transforms.extract.evidence import call_evidence, complaint_evidence
+from transforms.redact.records import mentions
+
+NOTHING = np.empty(0, np.int64)
+
+
+def test_each_sighting_bears_the_brand_and_loss_of_its_own_record():
+    one = {"phone_numbers": [number("+18882223344", "callback")], "claimed_brand": "Amazon"}
+    rows = [
+        one | {"loss_amount": Decimal("12.50"), "loss_currency": "USD"},
+        {"claimed_brand": "Microsoft"},
+        one | {"claimed_brand": "I.R.S.", "source_org": "ftc", "complaint_id": "c0"},
+    ]
+    found = complaint_evidence(complaints(*rows))
+    assert found.schema.equals(EVIDENCE)
+    said = [
+        (
+            row["source_org"],
+            row["record_id"],
+            row["brand"],
+            row["loss_amount"],
+            row["loss_currency"],
+        )
+        for row in found.to_pylist()
+    ]
+    assert said == [
+        ("amazon", "c0", "amazon", Decimal("12.50"), "USD"),
+        ("ftc", "c0", "irs", None, None),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("claim", "brand"),
+    [
+        ("called me on 202-456-1414", None),
+        ("Amazon 2024561414", "amazon"),
+        ("2.0.2.4.5.6.1414", None),
+        ("Studio 54 of 1977", "studio_54_of_1977"),
+        (None, None),
+    ],
+)
+def test_a_claim_with_a_number_in_it_is_no_brand(claim, brand):
+    row = {"phone_numbers": [number("+18882223344", "callback")], "claimed_brand": claim}
+    assert complaint_evidence(complaints(row))["brand"].to_pylist() == [brand]
+
+
+def test_a_call_says_nothing_of_brand_or_loss():
+    found = call_evidence(calls({"direction": "inbound", "calling_number": "+18882223344"}))
+    assert found.schema.equals(EVIDENCE)
+    assert found.select(["brand", "loss_amount"]).to_pylist() == [
+        {"brand": None, "loss_amount": None}
+    ]
+
+
+def shown(*rows, own=NOTHING):
+    found = mentions(pa.RecordBatch.from_pylist(list(rows), CLASSIFIED), own)
+    assert found.schema.equals(MENTION)
+    return found.to_pylist()
+
+
+def test_readings_as_the_victims_are_not_shown():
+    rows = shown(piece(PHONES[0], Role.CALLBACK), piece(PHONES[0], Role.VICTIM, "c2"))
+    assert [row["record_id"] for row in rows] == ["c1"]
+
+
+def test_the_text_around_an_identifier_hides_victims_numbers():
+    address = "https://evil.support/p?phone=2024561414"
+    row = piece("domain:evil.support", Role.LURE_SITE, raw=address)
+    assert shown(row)[0]["raw"] == address
+    (masked,) = shown(row, own=OWN)
+    assert masked["raw"] == "https://evil.support/p?phone=##########"
+    assert masked["entity_id"] == "domain:evil.support"
+
+
+def test_nothing_in_nothing_out():
+    assert shown(own=OWN) == []
+    assert complaint_evidence(complaints()).num_rows == 0
+    assert call_evidence(calls()).num_rows == 0

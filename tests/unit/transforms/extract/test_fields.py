@@ -1,0 +1,227 @@
+"""Records to sightings."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pyarrow.compute as pc
+import pytest
+
+from schemas.mention import SIGHTING
+from tests.support.made_up_records import RECEIVED, calls, complaints, number
+from transforms.extract import fields
+from transforms.extract.fields import call_sightings, complaint_sightings
+from transforms.victims import own_numbers
+
+
+def unread_counts(batch):
+    return fields.unread_counts(own_numbers.of_complaints(batch), len(batch))
+
+
+def seen(batch) -> list[tuple[str, str, str]]:
+    rows = complaint_sightings(batch).to_pylist()
+    return [(r["entity_id"], r["role"], r["field"]) for r in rows]
+
+
+A, B, C = "888-555-0123", "888-555-0124", "415-666-7777"
+
+
+ID_A, ID_B, ID_C = "phone:+18885550123", "phone:+18885550124", "phone:+14156667777"
+
+
+def test_every_field_is_named_and_sliced():
+    narrative = f"Ü They said call {A}. Go to hxxps://evil[.]support/x"
+    batch = complaints(
+        {
+            "narrative": narrative,
+            "phone_numbers": [number("x"), number(f" ({B[:3]}) {B[4:]}", "callback")],
+            "urls": ["evil.support", None, f"tel:{C}"],
+            "emails": ["Help@Evil.support"],
+            "remote_access": [{"tool": "AnyDesk", "id": "123 456 789"}],
+            "payments": [{"method": "upi", "payee": "xy@ybl", "amount": None, "currency": None}],
+        }
+    )
+    table = complaint_sightings(batch)
+    assert table.schema == SIGHTING
+    table.validate(full=True)
+    assert seen(batch) == [
+        (ID_B, "callback", "phone_numbers[1]"),
+        ("domain:evil.support", "lure_site", "urls[0]"),
+        ("domain:evil.support", "lure_site", "narrative"),
+        (ID_C, "callback", "urls[2]"),
+        ("email:help@evil.support", "sender", "emails[0]"),
+        ("remote:anydesk:123456789", "operator", "remote_access[0].id"),
+        ("account:upi:xy@ybl", "payee", "payments[0].payee"),
+        (ID_A, "callback", "narrative"),
+    ]
+    for row in table.to_pylist():
+        if row["field"] == "narrative":
+            assert narrative[row["start"] : row["end"]] == row["raw"]
+    assert unread_counts(batch).to_pylist() == [1]
+
+
+def test_the_victims_number_anywhere_is_the_victims_everywhere():
+    batch = complaints(
+        {"narrative": f"call {A}", "phone_numbers": [number(A, "callback"), number(A, "victim")]},
+        {"narrative": f"call {A}", "phone_numbers": [number(A, "callback")]},
+        {"narrative": f"my number is {A}", "phone_numbers": [number(A, "callback")]},
+    )
+    assert [role for _, role, _ in seen(batch)] == ["victim"] * 3 + ["callback"] * 2 + [
+        "victim"
+    ] * 2
+
+
+def test_what_is_named_by_the_victims_number_is_the_victims():
+    digits = C.replace("-", "")
+    batch = complaints(
+        {
+            "phone_numbers": [number(C, "victim")],
+            "emails": [f"{digits}@txt.example.com"],
+            "payments": [
+                {"method": "cashapp", "payee": f"$u{digits}", "amount": None, "currency": None}
+            ],
+        }
+    )
+    assert {role for _, role, _ in seen(batch)} == {"victim"}
+
+
+def test_an_unread_number_of_the_victim_counts_too():
+    batch = complaints(
+        {"phone_numbers": [number("4156667", "victim")], "emails": ["4156667@x.example.com"]}
+    )
+    assert seen(batch) == [("email:4156667@x.example.com", "victim", "emails[0]")]
+
+
+def test_a_narrative_number_takes_its_fields_role():
+    batch = complaints(
+        {"narrative": f"I was told to call {A}", "phone_numbers": [number(A, "caller_id")]}
+    )
+    assert [role for _, role, _ in seen(batch)] == ["caller_id", "caller_id"]
+
+
+def test_a_number_said_to_be_genuine_is_no_callback():
+    batch = complaints({"narrative": f"call {A}. Later I saw that the real Amazon number is {A}"})
+    assert [role for _, role, _ in seen(batch)] == ["mentioned", "mentioned"]
+
+
+def test_several_numbers_in_one_field():
+    batch = complaints({"phone_numbers": [number(f"{A} / {B}", "callback")]})
+    table = complaint_sightings(batch).to_pylist()
+    assert [(r["entity_id"], r["raw"], r["role"]) for r in table] == [
+        (ID_A, A, "callback"),
+        (ID_B, B, "callback"),
+    ]
+    assert unread_counts(batch).to_pylist() == [0]
+
+
+def test_a_session_id_is_not_also_a_phone():
+    batch = complaints({"narrative": "AnyDesk ID 888 555 0123"})
+    assert seen(batch) == [("remote:anydesk:8885550123", "mentioned", "narrative")]
+
+
+def test_the_domain_of_an_address_is_not_also_a_site():
+    batch = complaints({"narrative": "The e-mail came from care[at]yahoo.com."})
+    assert seen(batch) == [("email:care@yahoo.com", "sender", "narrative")]
+
+
+@pytest.mark.parametrize(
+    ("occurred", "observed"),
+    [
+        (None, RECEIVED),
+        (RECEIVED - timedelta(days=2), RECEIVED - timedelta(days=2)),
+        (RECEIVED + timedelta(days=2), RECEIVED),
+    ],
+)
+def test_when_it_was_observed(occurred, observed):
+    batch = complaints({"occurred_at": occurred, "phone_numbers": [number(A, "callback")]})
+    assert complaint_sightings(batch)["observed_at"].to_pylist() == [observed]
+
+
+def test_group_and_victim_keys():
+    table = complaint_sightings(
+        complaints(
+            {"victim_id": "v1", "phone_numbers": [number(A)]}, {"phone_numbers": [number(A)]}
+        )
+    )
+    assert table["group_id"].to_pylist() == ["amazon|c0", "amazon|c1"]
+    assert table["victim_key"].to_pylist() == ["amazon|v1", None]
+    assert table["role"].to_pylist() == ["mentioned"] * 2
+
+
+def test_transcripts_are_the_suspects_words():
+    words = {"source_org": "ftc-pone", "narrative": f"My direct phone number is {A}"}
+    assert seen(complaints(words)) == [(ID_A, "callback", "narrative")]
+    assert seen(complaints({"narrative": words["narrative"]})) == [(ID_A, "victim", "narrative")]
+
+
+def test_a_slice_gives_its_rows_sightings():
+    batch = complaints(
+        {"phone_numbers": [number(A)]},
+        {"phone_numbers": None, "narrative": f"call {B}"},
+        {"phone_numbers": [number("x"), number(C)], "urls": ["a.com"]},
+    )
+    whole = complaint_sightings(batch)
+    part = complaint_sightings(batch.slice(1))
+    assert part.equals(whole.filter(pc.not_equal(whole["record_id"], "c0")))
+    assert len(complaint_sightings(batch.slice(3))) == 0
+    assert unread_counts(batch.slice(1)).to_pylist() == [0, 1]
+
+
+def test_calls_by_direction():
+    sides = {"calling_number": A, "called_number": C}
+    batch = calls(
+        {**sides, "direction": "inbound", "complaint_id": "c9"},
+        {"calling_number": C, "called_number": A, "direction": "outbound"},
+        sides,
+        {"calling_number": A, "called_number": A, "direction": "inbound"},
+    )
+    rows = call_sightings(batch).to_pylist()
+    assert [(r["entity_id"], r["role"], r["field"], r["group_id"]) for r in rows] == [
+        (ID_A, "caller_id", "calling_number", "amazon|c9"),
+        (ID_C, "victim", "called_number", "amazon|c9"),
+        (ID_C, "victim", "calling_number", "amazon|call|k1"),
+        (ID_A, "callback", "called_number", "amazon|call|k1"),
+        (ID_A, "victim", "calling_number", "amazon|call|k3"),
+        (ID_A, "victim", "called_number", "amazon|call|k3"),
+    ]
+
+
+def test_signalling():
+    batch = calls(
+        {
+            "orig_id": "DEADBEEF-1",
+            "carrier": "Foo Tel, Inc.",
+            "trunk": "TG 7",
+            "source_ip": "2001:DB8:0::1",
+        },
+        {"source_ip": "10.0.0.1", "trunk": f"sip-{C}", "called_number": C, "direction": "inbound"},
+    )
+    rows = call_sightings(batch).to_pylist()
+    assert [(r["entity_id"], r["role"]) for r in rows] == [
+        ("orig_id:deadbeef-1", "signalling"),
+        ("carrier:foo-tel-inc", "signalling"),
+        ("trunk:amazon:tg-7", "signalling"),
+        ("ip:2001:db8::1", "signalling"),
+        (ID_C, "victim"),
+        (f"trunk:amazon:sip-{C}", "victim"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "role"),
+    [
+        ("I bought it with jane@gmail.com on amazon", "mentioned"),
+        ("Sincerely, Jane Doe, jane@gmail.com", "mentioned"),
+        ("Jane Doe, jane_doe at mail dot comcast dot net", "mentioned"),
+        ("I got an invoice, jane@gmail.com, for 399 dollars", "mentioned"),
+        ("The email was received by jane@gmail.com", "victim"),
+        ("The e-mail came from jane@gmail.com", "sender"),
+        ("Me escribieron desde jane@gmail.com", "sender"),
+        ("Geschrieben hat mir jane@gmail.com", "sender"),
+        ("Le courriel venait de jane@gmail.com", "sender"),
+        ("The man gave his address, they used jane@gmail.com", "sender"),
+        ("I got an invoice, billing@refund-desk.help, for 399 dollars", "sender"),
+    ],
+)
+def test_a_mailbox_that_anybody_may_have_is_a_senders_only_where_that_is_said(text, role):
+    assert [one for _, one, _ in seen(complaints({"narrative": text}))] == [role]

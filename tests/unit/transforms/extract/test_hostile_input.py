@@ -1,0 +1,231 @@
+"""Any input, up to a megabyte: nothing raises, and nothing takes over 50 ms.
+
+What is bounded: a number field is read up to 250 code points, a web address up to 2,048, a payee
+or a session up to 500, a text up to `text_masking.SEARCHED` (12,000) and 500 candidates; what
+is behind that is not kept, and the text says so.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import time
+from collections.abc import Callable
+
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from schemas.reject import RAW_LIMIT
+from tests.support.made_up_records import complaints, number, victims
+from transforms.extract import impersonation
+from transforms.extract.evidence import complaint_evidence
+from transforms.extract.kinds import (
+    agent_id,
+    email,
+    obfuscated_phone,
+    payment_account,
+    remote_access,
+    url,
+)
+from transforms.extract.narrative import find_in_narratives
+from transforms.graph.entities import WITHHELD
+from transforms.phone import find, normalize, spoken
+from transforms.redact.records import kept_complaints, withhold
+from transforms.redact.rejects import mask_reject_raw
+from transforms.text_masking import SEARCHED
+from transforms.victims.number_index import strays, written_forms
+
+MEGABYTE = 1 << 20
+
+
+LIMIT = 0.050 * float(os.environ.get("RINGTRACE_SLOW_MACHINE", "1"))
+"""Seconds of CPU; the variable is for machines that are slower than a laptop."""
+
+
+IDLE = 0.0014
+"""CPU seconds of `reference` on an idle machine."""
+
+
+def narrative(text: str) -> object:
+    return list(find_in_narratives(pa.array([text]), pa.array(["US"]), pa.array(["amazon"])))
+
+
+def number_field(text: str) -> object:
+    return normalize.normalise(pa.array([text]), pa.array(["US"]))
+
+
+def lures(text: str) -> object:
+    return impersonation.reasons(pa.array([text]), pa.array([text]))
+
+
+READERS: tuple[Callable[[str], object], ...] = (
+    number_field,
+    narrative,
+    lures,
+    lambda text: list(url.from_field(text)),
+    lambda text: remote_access.from_field("anydesk", text),
+    lambda text: payment_account.from_field("bank", text, "US"),
+)
+
+
+PIECES = (
+    "1", "1 ", "1-", "+1 ", "(", "a.", "a@", "@", "order 1", "one ", "double ", "0x", "GB29 ", "$a",
+    "http://a.", "www.", "[.]", "anydesk ", "anydesk 1", "bc1q", "888-555-0123 ", "my name is Al ",
+    "badge 12 ", "routing 1 account ", "sort code ", "1/", "1,", "é", "😀", "\n", "\x00", "٣", "Ａ",
+    "your account ", "order has been ", "telegram @", "t.me/", "solana ", "area code 315, ",
+    "I repeat ", "a dot ", "visit a dash ", " dot b at ", "1-800-A", "800-AMAZO", "a.web.app ",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("piece", PIECES)
+def test_a_megabyte_of_one_piece(piece):
+    text = piece * (MEGABYTE // len(piece))
+    for read in READERS:
+        read(piece)
+        assert seconds(read, text) < LIMIT, read
+
+
+def test_a_megabyte_of_mixed_pieces():
+    rng = random.Random(1)
+    for _ in range(4):
+        some = rng.sample(PIECES, 4)
+        text = "".join(rng.choices(some, k=MEGABYTE // 6))[:MEGABYTE]
+        for read in READERS:
+            assert seconds(read, text) < LIMIT, (some, read)
+
+
+def seconds(read: Callable[[str], object], text: str) -> float:
+    """CPU seconds of the fastest of some calls, as an idle machine would take them."""
+    best = float("inf")
+    for _ in range(8):
+        slowness = reference()
+        started = time.process_time()
+        read(text)
+        best = min(best, (time.process_time() - started) / max(1.0, slowness, reference()))
+        if best < LIMIT:
+            break
+    return best
+
+
+def reference() -> float:
+    """How much slower than idle the machine is now: a busy one gives a process less of a core."""
+    started = time.process_time()
+    found = 0
+    for counted in range(20_000):
+        found += len(str(counted))
+    assert found
+    return (time.process_time() - started) / IDLE
+
+
+@settings(deadline=None, max_examples=40)
+@given(st.text(max_size=400))
+def test_no_text_raises(text):
+    for read in READERS:
+        read(text)
+    for read in (
+        url.in_text,
+        email.in_text,
+        remote_access.in_text,
+        payment_account.in_text,
+        agent_id.in_text,
+        email.spelled_out_addresses,
+        obfuscated_phone.look_alike_numbers,
+        obfuscated_phone.vanity_numbers,
+    ):
+        for found in read(text):
+            assert 0 <= found.start < found.end <= len(text)
+    for run in spoken.runs(text):
+        assert len(run.plain) == len(run.starts) == len(run.ends)
+        assert run.ends[-1] <= len(text)
+
+
+@pytest.mark.parametrize("before", [0, 5, 20, 5000])
+def test_what_is_not_searched_is_not_kept_and_that_is_said(before):
+    """Nor a number that begins where the search ends."""
+    text = ("x " * SEARCHED)[: SEARCHED - before] + "415-666-7777" + " y" * SEARCHED
+    batch = complaints({"narrative": text, "urls": [text], "claimed_brand": text})
+    kept = withhold(batch, victims([("+14156667777",)])).to_pylist()[0]
+    for shown in (kept["narrative"], kept["urls"][0], kept["claimed_brand"]):
+        assert "415" not in shown and "777" not in shown
+        assert len(shown) < SEARCHED
+        assert shown.endswith(f" [{len(text) - SEARCHED + 200} more characters, not read]")
+
+
+def test_a_text_of_the_longest_that_is_searched_is_kept():
+    text = "x" * SEARCHED
+    assert withhold(complaints({"narrative": text}), victims([()]))["narrative"][0].as_py() == text
+
+
+def masking(text: str) -> object:
+    return withhold(complaints({"narrative": text, "urls": [text]}), victims([("+14156667777",)]))
+
+
+def keeping(text: str) -> object:
+    nobody = pa.table({name: pa.array([], pa.string()) for name in WITHHELD.names})
+    batch = complaints({"narrative": text, "emails": [text]})
+    return list(kept_complaints(pa.Table.from_batches([batch]), nobody, OWN))
+
+
+def evidence(text: str) -> object:
+    row = {"narrative": text, "phone_numbers": [number(text[:500])]}
+    return complaint_evidence(complaints(row))
+
+
+def refused(text: str) -> object:
+    """A refused row, as much of it as is kept."""
+    raw = text.encode()[:RAW_LIMIT].decode(errors="ignore")
+    return strays(pa.array([raw]), OWN)
+
+
+def refused_complaint(text: str) -> object:
+    return mask_reject_raw(text.encode()[:RAW_LIMIT].decode(errors="ignore"), "complaint")
+
+
+def refused_call(text: str) -> object:
+    return mask_reject_raw(text.encode()[:RAW_LIMIT].decode(errors="ignore"), "call")
+
+
+def among_others(text: str) -> object:
+    """A text in a column, which the numbers of the others are found in without it."""
+    others = [f"call me at 866-212-{i}" for i in range(7000, 7030)]
+    return find.find_numbers(pa.array([text, *others]), pa.array(["US"] * 31))
+
+
+OWN = written_forms(pa.RecordBatch.from_pydict({"entity_id": ["phone:+14156667777"]}))
+
+
+STEPS: tuple[Callable[[str], object], ...] = (
+    masking,
+    keeping,
+    evidence,
+    refused,
+    refused_complaint,
+    refused_call,
+    among_others,
+)
+
+
+MORE = (
+    *PIECES, "eight ", "1.", "(1)", "[1]", "7 ", "a1", "-1-", "９", "1é", "deadbeef", "4156667777 ",
+    "my number is 4156667777 ", "4156667", "111111a", "gift card ", "Amazon ", "a.b/1?",
+    "bc1qar0srrr7xfkvy5l643lydnw9re59gtzzwf5mdq ", "DE89370400440532013000 ", "(1-", "1111111 ",
+    'role":"victim","raw":"4156667777"}', 'calling_number":"4156667777",', "eyJ", "eyJkZXN0Ijp7",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("piece", MORE)
+def test_a_megabyte_through_the_steps_that_keep_it(piece):
+    text = piece * (MEGABYTE // len(piece.encode()))
+    for step in STEPS:
+        step(piece)
+        assert seconds(step, text) < LIMIT, step
+
+
+def test_a_megabyte_of_mixed_pieces_through_the_steps_that_keep_it():
+    rng = random.Random(2)
+    for some in (["(", "1-"], ["calling_number:", "1", "2 ", "3"], rng.sample(MORE, 4)):
+        text = "".join(rng.choices(some, k=MEGABYTE // 6))[:MEGABYTE]
+        for step in STEPS:
+            assert seconds(step, text) < LIMIT, (some, step)

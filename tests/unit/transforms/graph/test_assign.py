@@ -1,0 +1,172 @@
+"""The global step: each infrastructure entity in one cluster that is named after its anchor."""
+
+from datetime import timedelta
+
+import apache_beam as beam
+import numpy as np
+import pyarrow as pa
+import pytest
+from apache_beam.pvalue import AsSingleton
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from schemas.enums import Role, Status
+from tests.support.made_up_evidence import DAY, classified, piece, records
+from transforms.arrow_util import hash_text
+from transforms.decisions import NO_DECISIONS
+from transforms.extract.allowlist import load
+from transforms.graph.assign import ISLANDS, NODE, TALLIES, Assign, assign, nodes_of
+from transforms.graph.entities import classify
+from transforms.graph.incidence import INCIDENCE, REACH, incidences, reaches
+from transforms.graph.link_weights import WIDEST, weigh
+from transforms.graph.link_weights import add_up as add_up_pairs
+from transforms.graph.links import pairs
+from transforms.graph.supplier_likelihood import SUPPLIED, supplied
+from transforms.shuffle import MAIN
+from transforms.stream.in_process import Rerun
+
+NOBODY = load("entity_id,reason\n", "none.csv")
+
+
+def clustered(rows):
+    result = classify(classified(rows).drop_columns("status"), NOBODY)
+    nodes = [nodes_of(batch) for batch in result.entities.combine_chunks().to_batches()]
+    links = weigh(add_up_pairs(pairs(result.sightings)[0])).combine_chunks().to_batches()
+    return result, assign(
+        pa.Table.from_batches(nodes, NODE),
+        incidences(result.sightings, WIDEST),
+        pa.Table.from_batches([supplied(batch) for batch in links], SUPPLIED),
+        reaches(result.sightings),
+    )
+
+
+@settings(deadline=None, max_examples=50)
+@given(records(), st.randoms())
+def test_exactly_the_infrastructure_is_assigned_in_any_order(rows, random):
+    result, found = clustered(rows)
+    infrastructure = [
+        row for row in result.entities.to_pylist() if row["status"] == Status.INFRASTRUCTURE
+    ]
+    nodes = hash_text(pa.array([row["entity_id"] for row in infrastructure], pa.string()))
+    assert found["node"].to_pylist() == sorted(nodes.tolist())
+    assert set(found["cluster"].to_pylist()) <= set(nodes.tolist())
+    first_seen = dict(
+        zip(nodes.tolist(), (row["first_seen"] for row in infrastructure), strict=True)
+    )
+    members = {}
+    for row in found.to_pylist():
+        members.setdefault(row["cluster"], []).append(row["node"])
+    for anchor, those in members.items():
+        assert anchor == min(those, key=lambda node: (first_seen[node], node))
+    random.shuffle(rows)
+    assert clustered(rows)[1] == found
+
+
+def rings(count):
+    return [
+        piece(f"phone:+1888{ring:03d}{n:04d}", Role.CALLBACK, f"c{ring}-{m}", observed_at=seen)
+        for ring in range(count)
+        for m in range(4)
+        for n, seen in enumerate((DAY, DAY - timedelta(days=1), DAY))
+    ]
+
+
+@pytest.mark.parametrize("count", [1, 2, 5, 30])
+def test_what_is_always_named_together_is_one_cluster_named_after_the_oldest(count):
+    _, found = clustered(rings(count))
+    second = hash_text(pa.array([f"phone:+1888{ring:03d}0001" for ring in range(count)]))
+    assert sorted(found["cluster"].to_pylist()) == sorted(second.tolist() * 3)
+    assert not any(found["hub"].to_pylist())
+
+
+def test_hashes_that_collide_stop_the_run():
+    one = {"node": 7, "bare": 7, "first_seen": DAY, "held": 1, "told_by": 1}
+    nodes = pa.Table.from_pylist([one | {"phone": False, "private": False}] * 2, NODE)
+    with pytest.raises(ValueError, match="share a 63-bit hash"):
+        assign(nodes, INCIDENCE.empty_table(), SUPPLIED.empty_table(), REACH.empty_table())
+
+
+def test_nothing_in_nothing_out():
+    found = assign(*(schema.empty_table() for schema in (NODE, INCIDENCE, SUPPLIED, REACH)))
+    assert found.num_rows == 0
+    assert np.array_equal(found["node"].to_numpy(), np.empty(0, np.int64))
+
+
+def private_line(*records, calls=()):
+    """A ring whose members many victims name, and a line of its own kind named in some records."""
+    line, ring = (
+        "phone:+12125550199",
+        ("phone:+18885550100", "account:iban:DE1", "domain:a.support"),
+    )
+    told = [
+        piece(one, Role.PAYEE, f"c{record}", line_type="toll_free")
+        for record in range(6)
+        for one in ring
+    ]
+    told += [piece(line, Role.CALLBACK, record, line_type="fixed_line") for record in records]
+    told += [
+        piece(line, Role.CALLBACK, f"k{record}", group_id=f"amazon|{record}") for record in calls
+    ]
+    _, found = clustered(told)
+    node = int(hash_text(pa.array([line]))[0])
+    row = next(row for row in found.to_pylist() if row["node"] == node)
+    return len(set(found["cluster"].to_pylist())) == 1, row["doubted"]
+
+
+def test_a_private_line_is_no_member_on_one_victims_word():
+    assert private_line("c0") == (False, True)
+
+
+def test_three_victims_beside_another_number_or_a_call_make_it_one():
+    assert private_line("c0", "c1") == (False, True)
+    assert private_line("c0", "c1", "c2") == (True, False)
+    assert private_line("c0", calls=("c0",)) == (True, False)
+
+
+def test_a_tick_takes_over_what_the_one_before_met():
+    """The same rows at the next tick need no search, and give the same."""
+    result, alone = clustered(rings(4))
+    given = {
+        "entities": result.entities.combine_chunks().to_batches(),
+        "named": incidences(result.sightings, WIDEST).combine_chunks().to_batches(),
+        "links": weigh(add_up_pairs(pairs(result.sightings)[0])).combine_chunks().to_batches(),
+        "reached": reaches(result.sightings).combine_chunks().to_batches(),
+        "known": [],
+    }
+    pipeline = beam.Pipeline()
+    start = pipeline | beam.Impulse()
+    rows = {name: start | name >> beam.FlatMap(_these, batches) for name, batches in given.items()}
+    decided = start | "Decided" >> beam.FlatMap(_these, [NO_DECISIONS])
+    found = rows | Assign(AsSingleton(decided), start)
+    heard = {name: _Heard() for name in (MAIN, ISLANDS, TALLIES)}
+    for name, one in heard.items():
+        _ = found[name] | f"Hear {name}" >> beam.ParDo(one)
+    steps = Rerun(pipeline)
+    ticks = []
+    for _ in range(2):
+        steps.run(b"")
+        ticks.append({name: one.taken() for name, one in heard.items()})
+    first, second = ticks
+    assert first[MAIN] == second[MAIN] == [alone]
+    assert first[ISLANDS] == second[ISLANDS]
+    islands = sum(batch.num_rows for batch in first[ISLANDS])
+    assert islands
+    nothing = {("islands", name): 0 for name in ("clustered", "taken_over", "refused")}
+    assert dict(first[TALLIES]) == nothing | {("islands", "clustered"): islands}
+    assert dict(second[TALLIES]) == nothing | {("islands", "taken_over"): islands}
+
+
+def _these(_, values):
+    return values
+
+
+class _Heard(beam.DoFn):
+    def __init__(self):
+        self._values = []
+
+    def process(self, value):
+        self._values.append(value)
+
+    def taken(self):
+        found, self._values = self._values, []
+        return found

@@ -1,0 +1,50 @@
+"""Countries and calls are counted once a piece of evidence, whatever the order."""
+
+from collections import Counter
+
+import numpy as np
+import pyarrow as pa
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from schemas.enums import HARD_ROLES, Role, Status
+from tests.support.made_up_evidence import classified, piece, records, with_statuses
+from transforms.arrow_util import hash_text
+from transforms.graph.incidence import countries_by_node, dialled_by_node, reaches
+
+
+@settings(deadline=None, max_examples=60)
+@given(records(), st.randoms())
+def test_every_piece_of_evidence_counts_once(drawn, random):
+    rows = with_statuses(drawn, set())
+    held = [
+        row for row in rows if row["status"] == Status.INFRASTRUCTURE and row["role"] in HARD_ROLES
+    ]
+    country, called = {}, set()
+    for row in held:
+        key = row["entity_id"], row["group_id"]
+        country[key] = min(row["victim_country"], country.get(key, "ZZ"))
+        if row["record_kind"] == "call":
+            called.add(key)
+    names = sorted({entity for entity, _ in country})
+    node = np.sort(hash_text(pa.array(names, pa.string())))
+    found = reaches(classified(rows))
+    by = countries_by_node(found, node).sum(axis=1)
+    dialled = dialled_by_node(found, node)
+    many, calls = Counter(one for one, _ in country), Counter(one for one, _ in called)
+    for name in names:
+        at = int(np.searchsorted(node, hash_text(pa.array([name]))[0]))
+        assert (by[at], dialled[at]) == (many[name], calls[name])
+    assert len(set(country.values())) == countries_by_node(found, node).shape[1]
+    random.shuffle(rows)
+    order = [("node", "ascending"), ("country", "ascending")]
+    assert reaches(classified(rows)).sort_by(order) == found.sort_by(order)
+
+
+def test_a_country_that_is_not_known_tells_nothing():
+    rows = [piece("phone:+18885550100", Role.CALLBACK, victim_country=None)]
+    found = reaches(classified(rows))
+    assert found["country"].to_pylist() == [None]
+    node = hash_text(pa.array(["phone:+18885550100"]))
+    assert countries_by_node(found, node).shape == (1, 0)
+    assert countries_by_node(found, node[:0]).shape == (0, 0)

@@ -1,0 +1,273 @@
+"""What a cluster amounts to: its weak points by brute force, its losses exactly."""
+
+from datetime import timedelta
+from decimal import Decimal, localcontext
+from itertools import pairwise
+
+import networkx as nx
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from schemas.cluster import CLUSTER, MEMBER
+from schemas.enums import Status
+from tests.support.made_up_evidence import DAY, MONEY
+from transforms.graph.cluster_summary import (
+    CLUSTER_TOTAL,
+    WEAKEST,
+    add_up,
+    confidence,
+    facts,
+    in_turn,
+    shape,
+    summarise,
+)
+from transforms.graph.final_status import CLUSTER_LINK, MEMBERSHIP
+from transforms.graph.suppliers import CLUSTER_RECORD
+
+NAMES = tuple(f"phone:+1888555010{digit}" for digit in range(8))
+
+
+@st.composite
+def connected(draw):
+    """A connected graph on some of NAMES: members, and links with weights."""
+    members = NAMES[: draw(st.integers(1, len(NAMES)))]
+    pairs = {(members[draw(st.integers(0, n - 1))], members[n]) for n in range(1, len(members))}
+    more = st.tuples(st.sampled_from(members), st.sampled_from(members))
+    pairs |= {
+        tuple(sorted(pair)) for pair in draw(st.lists(more, max_size=6)) if len(set(pair)) > 1
+    }
+    weights = st.integers(1, 5).map(lambda n: n / 2)
+    return members, [
+        {"entity_a": a, "entity_b": b, "weight": draw(weights)} for a, b in sorted(pairs)
+    ]
+
+
+def pieces(members, links):
+    graph = nx.Graph()
+    graph.add_nodes_from(members)
+    graph.add_edges_from((link["entity_a"], link["entity_b"]) for link in links)
+    return list(nx.connected_components(graph))
+
+
+@settings(deadline=None)
+@given(connected(), st.randoms())
+def test_weak_points_are_those_whose_removal_splits(graph, random):
+    members, links = graph
+    found = shape(members, links)
+    for one in members:
+        rest = [other for other in members if other != one]
+        left = [link for link in links if one not in (link["entity_a"], link["entity_b"])]
+        assert (one in found.cut_vertices) == (len(pieces(rest, left)) > 1)
+        tied = [link["weight"] for link in links if one in (link["entity_a"], link["entity_b"])]
+        assert found.tie[one] == pytest.approx(sum(tied))
+    bridges = []
+    for link in links:
+        parts = pieces(members, [other for other in links if other is not link])
+        if len(parts) > 1:
+            bridges.append(link | {"smaller_side": min(map(len, parts))})
+    bridges.sort(key=lambda link: (link["weight"], link["entity_a"], link["entity_b"]))
+    assert list(found.bridges) == bridges[:WEAKEST]
+    random.shuffle(links)
+    assert shape(random.sample(members, len(members)), links) == found
+
+
+def membership(entity, cluster="c-1", **fields):
+    return {
+        "entity_id": entity,
+        "kind": "phone",
+        "value": entity.partition(":")[2],
+        "first_seen": DAY,
+        "last_seen": DAY,
+        "complaints": 1,
+        "calls": 0,
+        "victims": 0,
+        "orgs": ["amazon"],
+        "status": str(Status.INFRASTRUCTURE),
+        "reason": "",
+        "cluster_id": cluster,
+        "role": "callback",
+        "held": 1,
+    } | fields
+
+
+RECORDS = st.lists(
+    st.fixed_dictionaries(
+        {
+            "record_kind": st.sampled_from(("complaint", "call")),
+            "source_org": st.sampled_from(("amazon", "microsoft")),
+            "observed_at": st.integers(0, 9).map(lambda days: DAY + timedelta(days)),
+            "victim_key": st.none() | st.sampled_from(("amazon|v1", "amazon|v2")),
+            "victim_country": st.none() | st.sampled_from(("US", "DE", "AU")),
+            "brand": st.none() | st.sampled_from(("amazon", "irs")),
+            "loss_amount": st.none() | st.integers(0, 10**31 - 1).map(lambda n: n * MONEY),
+            "loss_currency": st.none() | st.sampled_from(("USD", "EUR")),
+        }
+    ),
+    min_size=1,
+    max_size=8,
+)
+
+
+def totals_of(records, cuts=()):
+    """CLUSTER_TOTAL rows of records that are cut into shares at some places."""
+    places = [0, *sorted(cuts), records.num_rows]
+    shares = [records.slice(start, end - start) for start, end in pairwise(places)]
+    return pa.concat_tables([add_up(one) for one in shares])
+
+
+def tables(graph, rows, cuts=()):
+    members, links = graph
+    numbered = [row | {"cluster_id": "c-1", "record_id": f"r{n}"} for n, row in enumerate(rows)]
+    return (
+        pa.Table.from_pylist([membership(one) for one in members], MEMBERSHIP),
+        pa.Table.from_pylist([link | {"cluster_id": "c-1"} for link in links], CLUSTER_LINK),
+        totals_of(pa.Table.from_pylist(numbered, CLUSTER_RECORD), cuts),
+    )
+
+
+def shuffled(table, random):
+    return table.take(pa.array(random.sample(range(table.num_rows), table.num_rows), pa.int64()))
+
+
+@settings(deadline=None)
+@given(connected(), RECORDS, st.randoms())
+def test_a_cluster_is_the_sum_of_its_records_in_any_order_and_shares(graph, rows, random):
+    cuts = [random.randint(0, len(rows)) for _ in range(random.randint(0, 3))]
+    given_tables = tables(graph, rows, cuts)
+    clusters, members = summarise(*given_tables)
+    assert clusters.schema.equals(CLUSTER)
+    assert members.schema.equals(MEMBER)
+    (one,) = clusters.to_pylist()
+    complaints = [row for row in rows if row["record_kind"] == "complaint"]
+    assert (one["size"], one["complaints"]) == (len(graph[0]), len(complaints))
+    assert one["calls"] == len(rows) - len(complaints)
+    assert one["victims"] == len({row["victim_key"] for row in rows} - {None})
+    assert one["orgs"] == sorted({row["source_org"] for row in rows})
+    assert one["first_seen"] == min(row["observed_at"] for row in rows)
+    assert one["last_seen"] == max(row["observed_at"] for row in rows)
+    told = {each["country"]: each["complaints"] for each in one["countries"]}
+    countries = [row["victim_country"] for row in complaints if row["victim_country"]]
+    assert told == {country: countries.count(country) for country in set(countries)}
+    brands = [row["brand"] for row in rows if row["brand"]]
+    assert one["brands"] == sorted(set(brands), key=lambda name: (-brands.count(name), name))
+    with localcontext(prec=60):
+        for currency in ("EUR", "USD"):
+            stated = [
+                row["loss_amount"]
+                for row in complaints
+                if row["loss_amount"] is not None and row["loss_currency"] == currency
+            ]
+            losses = [each for each in one["losses"] if each["currency"] == currency]
+            assert losses == (
+                [{"currency": currency, "amount": sum(stated), "complaints": len(stated)}]
+                if stated
+                else []
+            )
+    assert 0 <= one["priority"] <= 100
+    assert sum(each["points"] for each in one["priority_parts"]) == pytest.approx(one["priority"])
+    assert 0 <= one["confidence"] <= 1
+    complained = facts(given_tables[2])["c-1"].complained
+    assert sorted(complained.tolist()) == sorted(
+        pa.scalar(row["observed_at"], pa.timestamp("us", "UTC")).value for row in complaints
+    )
+    again = summarise(*(shuffled(table, random) for table in given_tables))
+    key = [("entity_id", "ascending")]
+    assert (again[0], again[1].sort_by(key)) == (clusters, members.sort_by(key))
+
+
+def losses(amounts):
+    rows = [
+        {
+            "cluster_id": "c-1",
+            "record_kind": "complaint",
+            "source_org": "amazon",
+            "observed_at": DAY,
+            "loss_amount": one,
+            "loss_currency": "USD",
+        }
+        for one in amounts
+    ]
+    return facts(add_up(pa.Table.from_pylist(rows, CLUSTER_RECORD)))["c-1"].losses
+
+
+def test_losses_add_up_to_the_last_decimal():
+    most = Decimal("9999999999999.999999999999999999")
+    assert losses([most] * 1000) == {"USD": (Decimal("9999999999999999.999999999999999000"), 1000)}
+    assert losses([MONEY, most]) == {"USD": (Decimal(10) ** 13, 2)}
+    assert losses([None]) == {}
+
+
+def test_the_most_that_can_be_lost_fits_for_a_million_complaints():
+    (most,) = pa.array([Decimal("9999999999999.999999999999999999")], pa.decimal128(38, 18))
+    rows = CLUSTER_TOTAL.empty_table().to_pydict() | {
+        "cluster_id": pa.repeat("c-1", 1_000_000),
+        "record_kind": pa.repeat("complaint", 1_000_000),
+        "loss_amount": pa.repeat(most, 1_000_000),
+        "loss_currency": pa.repeat("USD", 1_000_000),
+    }
+    nothing = {name: pa.nulls(1_000_000) for name, column in rows.items() if column == []}
+    table = pa.table(rows | nothing).cast(CLUSTER_TOTAL)
+    ((total, _),) = facts(table)["c-1"].losses.values()
+    assert total == Decimal("9999999999999999999.999999999999")
+    assert pa.scalar(total, CLUSTER.field("losses").type.value_type.field("amount").type)
+
+
+def test_several_clusters_are_summarised_apart():
+    members = [membership(NAMES[0], "c-1"), membership(NAMES[1], "c-2", held=3)]
+    record = {"record_kind": "complaint", "source_org": "amazon", "observed_at": DAY}
+    rows = [record | {"cluster_id": f"c-{n}", "record_id": f"r{n}"} for n in (1, 2)]
+    clusters, lone = summarise(
+        pa.Table.from_pylist(members, MEMBERSHIP),
+        CLUSTER_LINK.empty_table(),
+        totals_of(pa.Table.from_pylist(rows, CLUSTER_RECORD)),
+    )
+    assert clusters["size"].to_pylist() == [1, 1]
+    assert lone["confidence"].to_pylist() == [0.5, 0.875]
+    assert lone["bridge"].to_pylist() == [False, False]
+
+
+def test_confidence_rises_and_stays_in_bounds():
+    assert (confidence(0), confidence(1), confidence(2)) == (0, 0.5, 0.75)
+
+
+@given(
+    st.lists(st.lists(st.sampled_from("abcdefg"), max_size=12), min_size=3, max_size=3),
+    st.integers(1, 9),
+)
+def test_clusters_come_whole_and_a_few_at_a_time(named, rows):
+    given_tables = [
+        pa.table({"cluster_id": pa.array(ids, pa.string()), "row": pa.array(range(len(ids)))})
+        for ids in named
+    ]
+    seen, parts = set(), list(in_turn(given_tables, rows))
+    for part in parts:
+        clusters = set().union(*(one["cluster_id"].to_pylist() for one in part))
+        assert not clusters & seen
+        seen |= clusters
+        assert len(clusters) == 1 or sum(one.num_rows for one in part) < 2 * rows + max(
+            sum(ids.count(one) for ids in named) for one in clusters
+        )
+    for which, ids in enumerate(named):
+        found = [row for part in parts for row in part[which].to_pylist()]
+        assert sorted((row["row"], row["cluster_id"]) for row in found) == list(enumerate(ids))
+
+
+@settings(deadline=None)
+@given(st.integers(1, 2000), st.integers(1, 50))
+def test_calls_travel_as_their_victims(calls, victims):
+    rows = [
+        {
+            "cluster_id": "c-1",
+            "record_kind": "call",
+            "source_org": "amazon",
+            "record_id": f"k{n}",
+            "observed_at": DAY + timedelta(seconds=n),
+            "victim_key": f"amazon|v{n % victims}",
+        }
+        for n in range(calls)
+    ]
+    (total,) = add_up(pa.Table.from_pylist(rows, CLUSTER_RECORD)).to_pylist()
+    assert total["records"] == calls
+    assert len(total["victims"]) == min(calls, victims)

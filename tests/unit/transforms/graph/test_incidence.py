@@ -1,0 +1,137 @@
+from collections import defaultdict
+
+import numpy as np
+import pyarrow as pa
+from hypothesis import given
+from hypothesis import strategies as st
+
+from schemas.enums import Role, Status
+from schemas.mention import CLASSIFIED
+from tests.support.graphs import evidence
+from transforms.arrow_util import hash_text
+from transforms.graph.incidence import INCIDENCE, incidences, numbered, ties
+
+GROUPS = st.lists(
+    st.tuples(st.sets(st.integers(0, 6), min_size=1, max_size=5), st.integers(0, 3)), max_size=12
+)
+
+
+LABELS = st.lists(st.integers(0, 3), min_size=7, max_size=7)
+
+
+def naive(groups, label):
+    """Ties by their definition, pair by pair and victim by victim."""
+    best, hanging = {}, defaultdict(lambda: defaultdict(float))
+    size = np.bincount(label, minlength=7)
+    for nodes, victim in groups:
+        named = defaultdict(list)
+        for node in nodes:
+            named[label[node]].append(node)
+        for a in named:
+            for b in named:
+                if a < b:
+                    worth = 1 / (len(named) - 1)
+                    if worth > best.get((a, b, victim), (0,))[0]:
+                        best[a, b, victim] = (worth, named[a], named[b])
+    for (a, b, _), (worth, *sides) in best.items():
+        for side in sides:
+            if len(side) == 1 and size[label[side[0]]] > 1:
+                hanging[a, b][side[0]] += worth
+    weight, victims = defaultdict(float), defaultdict(int)
+    for (a, b, _), (worth, *_) in best.items():
+        weight[a, b] += worth
+        victims[a, b] += 1
+    return {
+        pair: (weight[pair], victims[pair], weight[pair] - max(hanging[pair].values(), default=0))
+        for pair in weight
+    }
+
+
+@given(GROUPS, LABELS)
+def test_ties_are_what_their_definition_says(groups, label):
+    found = ties(
+        evidence([nodes for nodes, _ in groups], 7, [v for _, v in groups]), np.array(label)
+    )
+    got = {
+        (a, b): (weight, victims, apart)
+        for a, b, weight, victims, apart in zip(
+            found.a.tolist(),
+            found.b.tolist(),
+            found.weight.tolist(),
+            found.victims.tolist(),
+            found.apart.tolist(),
+            strict=True,
+        )
+    }
+    wanted = naive(groups, label)
+    assert set(got) == set(wanted)
+    for pair, numbers in wanted.items():
+        np.testing.assert_allclose(got[pair][:2], numbers[:2])
+        # Which of a victim's equal records stands for him may differ; the bound may not.
+        assert got[pair][2] >= -1e-9
+
+
+def test_each_record_of_k_nodes_gives_each_node_one_records_worth():
+    found = ties(evidence([{0, 1, 2, 3}], 4), np.arange(4))
+    worth = np.bincount(found.a, found.weight, 4) + np.bincount(found.b, found.weight, 4)
+    np.testing.assert_allclose(worth, 1)
+
+
+def test_a_tie_through_one_of_several_members_hangs_on_it():
+    label = np.array([0, 0, 2, 2])
+    found = ties(evidence([{0, 2}, {0, 3}, {0, 2}], 4), label)
+    assert found.weight.tolist() == [3]
+    assert found.apart.tolist() == [0]
+    found = ties(evidence([{0, 2}, {1, 3}, {0, 2}], 4), label)
+    assert found.apart.tolist() == [1]
+
+
+def row(entity, group, role=Role.CALLBACK, status=Status.INFRASTRUCTURE, victim=None, day=1):
+    empty = dict.fromkeys(CLASSIFIED.names)
+    return empty | {
+        "entity_id": entity,
+        "kind": "phone",
+        "role": str(role),
+        "source_org": "a",
+        "record_kind": "complaint",
+        "record_id": group,
+        "observed_at": day * 86_400_000_000,
+        "confidence": 1.0,
+        "group_id": group,
+        "victim_key": victim,
+        "status": str(status),
+    }
+
+
+def test_only_what_a_suspect_must_hold_counts():
+    rows = [
+        row("phone:+1", "g"),
+        row("phone:+2", "g", day=2),
+        row("phone:+3", "g", role=Role.CALLER_ID),
+        row("phone:+4", "g", status=Status.SUPPRESSED),
+        row("phone:+5", "alone"),
+        *(row(f"phone:+{n}", "wide") for n in range(10, 14)),
+    ]
+    found = incidences(pa.Table.from_pylist(rows, CLASSIFIED), widest=3)
+    assert set(found["node"].to_pylist()) == set(hash_text(pa.array(["phone:+1", "phone:+2"])))
+    assert len(set(found["group"].to_pylist())) == 1
+    assert {time.day for time in found["observed_at"].to_pylist()} == {2}
+
+
+def test_numbering_drops_what_is_no_node():
+    node = np.sort(hash_text(pa.array(["x", "y"])))
+    rows = pa.table(
+        {
+            "group": [5, 5, 9],
+            "node": hash_text(pa.array(["x", "z", "y"])),
+            "victim": [1, 1, 2],
+            "observed_at": pa.array([0, 0, 86_400_000_000], pa.int64()).cast(
+                INCIDENCE.field("observed_at").type
+            ),
+        },
+        schema=INCIDENCE,
+    )
+    found = numbered(rows, node)
+    assert found.nodes == 2
+    assert sorted(found.group.tolist()) == [0, 1]
+    assert found.day.tolist() == [0.0, 1.0]

@@ -1,0 +1,58 @@
+import networkx as nx
+import numpy as np
+import pytest
+
+from tests.support.graphs import evidence, parts
+from transforms.graph.incidence import ties
+from transforms.graph.leiden import fitted_resolution, leiden, smallest_members
+
+
+def ring_of_cliques(cliques, size):
+    groups = [
+        {base + i, base + j}
+        for base in range(0, cliques * size, size)
+        for i in range(size)
+        for j in range(i)
+    ]
+    groups += [{c * size, ((c + 1) % cliques) * size + 1} for c in range(cliques)]
+    return ties(evidence(groups, cliques * size), np.arange(cliques * size))
+
+
+def test_leiden_finds_cliques_and_is_repeatable():
+    graph = ring_of_cliques(8, 6)
+    label = leiden(graph, 48, 1.0)
+    assert parts(label) == {frozenset(range(6 * c, 6 * c + 6)) for c in range(8)}
+    assert (leiden(graph, 48, 1.0) == label).all()
+
+
+def test_leiden_is_about_as_good_as_networkx_louvain():
+    graph = nx.gnm_random_graph(60, 200, seed=3)
+    found = ties(evidence([set(edge) for edge in graph.edges], 60), np.arange(60))
+    ours = nx.community.modularity(graph, parts(leiden(found, 60, 1.0)))
+    theirs = nx.community.modularity(graph, nx.community.louvain_communities(graph, seed=1))
+    assert ours > theirs - 0.03
+
+
+def test_a_finer_resolution_gives_more_parts():
+    graph = ring_of_cliques(30, 4)
+    counts = [len(parts(leiden(graph, 120, resolution))) for resolution in (0.1, 1.0, 4.0)]
+    assert counts == sorted(counts)
+    assert counts[-1] == 30
+
+
+def test_the_fitted_resolution_grows_with_the_number_of_communities():
+    few, many = ring_of_cliques(4, 6), ring_of_cliques(40, 6)
+    resolutions = [
+        fitted_resolution(few, np.arange(24) // 6),
+        fitted_resolution(many, np.arange(240) // 6),
+    ]
+    assert resolutions[0] < resolutions[1]
+
+
+@pytest.mark.parametrize("label", [np.zeros(24, int), np.arange(24)])
+def test_a_degenerate_partition_fits_nothing(label):
+    assert fitted_resolution(ring_of_cliques(4, 6), label) is None
+
+
+def test_labels_are_the_smallest_members():
+    assert smallest_members(np.array([9, 4, 9, 4, 7])).tolist() == [0, 1, 0, 1, 4]

@@ -1,0 +1,227 @@
+"""Pairs and weights against the rules told in plain Python, row by row."""
+
+from collections import defaultdict
+from itertools import combinations
+
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from schemas.enums import HARD_ROLES, SUPPLIER_KINDS, Role, Status, Strength
+from tests.support.made_up_evidence import PHONES, classified, piece, records, with_statuses
+from transforms.graph.link_weights import MILLION, PAIR, WIDEST, add_up, weigh
+from transforms.graph.links import pairs
+
+
+def naive_pairs(rows):
+    groups = defaultdict(list)
+    for row in rows:
+        if row["status"] != Status.SUPPRESSED:
+            groups[row["group_id"]].append(row)
+    found = []
+    for group, those in groups.items():
+        hard = {row["entity_id"] for row in those if row["role"] in HARD_ROLES}
+        named = sorted({row["entity_id"] for row in those})
+        if len(hard) > WIDEST or len(named) > 3 * WIDEST:
+            continue
+        calls = {row["record_id"] for row in those if row["record_kind"] == "call"}
+        facts = {
+            "group_id": group,
+            "complaint": any(row["record_kind"] == "complaint" for row in those),
+            "calls": len(calls),
+            "victim_key": min(
+                (row["victim_key"] for row in those if row["victim_key"]), default=None
+            ),
+            "source_org": min(row["source_org"] for row in those),
+            "observed_at": min(row["observed_at"] for row in those),
+        }
+        for a, b in combinations(named, 2):
+            sides = [(a in hard, kind_of(a)), (b in hard, kind_of(b))]
+            both = a in hard and b in hard
+            lone = any(
+                kind in SUPPLIER_KINDS and not other_hard
+                for (_, kind), (other_hard, _) in (sides, sides[::-1])
+            )
+            if lone and not both:
+                continue
+            micros = MILLION // (len(hard) - 1 if both else len(named) - 1)
+            found.append({"entity_a": a, "entity_b": b, "hard": both, "micros": micros} | facts)
+    return found
+
+
+def kind_of(entity):
+    return entity.partition(":")[0]
+
+
+def naive_links(found):
+    by_pair = defaultdict(list)
+    for one in found:
+        by_pair[one["entity_a"], one["entity_b"]].append(one)
+    links = []
+    for (a, b), those in sorted(by_pair.items()):
+        telling = [one for one in those if one["hard"]] or those
+        worth = defaultdict(int)
+        for one in telling:
+            who = one["victim_key"] or f"group|{one['group_id']}"
+            worth[who] = max(worth[who], one["micros"])
+        groups = sorted({one["group_id"] for one in those})
+        links.append(
+            {
+                "entity_a": a,
+                "entity_b": b,
+                "weight": sum(worth.values()) / MILLION,
+                "complaints": sum(one["complaint"] for one in those),
+                "calls": sum(one["calls"] for one in those),
+                "victims": len({one["victim_key"] for one in those} - {None}),
+                "orgs": sorted({one["source_org"] for one in those}),
+                "first_seen": min(one["observed_at"] for one in those),
+                "last_seen": max(one["observed_at"] for one in those),
+                "strength": Strength.HARD if any(one["hard"] for one in those) else Strength.SOFT,
+                "record_ids": groups[:10],
+                "records": len(groups),
+                "accepted": False,
+                "reason": "",
+            }
+        )
+    return links
+
+
+def by_pair(table):
+    return sorted(
+        table.to_pylist(), key=lambda row: (row["entity_a"], row["entity_b"], row.get("group_id"))
+    )
+
+
+def links_of(rows):
+    return weigh(add_up(pairs(classified(rows))[0]))
+
+
+SUPPRESSED = st.sets(st.sampled_from(PHONES), max_size=2)
+
+
+@settings(max_examples=50, deadline=None)
+@given(records(), SUPPRESSED)
+def test_pairs_and_links_are_those_of_the_rules(rows, suppressed):
+    rows = with_statuses(rows, suppressed)
+    found, too_wide = pairs(classified(rows))
+    assert too_wide == 0
+    expected = naive_pairs(rows)
+    assert by_pair(found) == by_pair(pa.Table.from_pylist(expected, PAIR))
+    assert by_pair(weigh(add_up(found))) == naive_links(expected)
+
+
+@settings(max_examples=50, deadline=None)
+@given(records(), st.randoms())
+def test_the_order_of_the_rows_never_matters(rows, random):
+    rows = with_statuses(rows, set())
+    first = pairs(classified(rows))[0]
+    random.shuffle(rows)
+    assert by_pair(pairs(classified(rows))[0]) == by_pair(first)
+    turned = first.take(pa.array(random.sample(range(first.num_rows), first.num_rows), pa.int64()))
+    assert by_pair(weigh(add_up(turned))) == by_pair(weigh(add_up(first)))
+
+
+@settings(max_examples=50, deadline=None)
+@given(records(), st.integers(1, 4), st.randoms())
+def test_any_shares_of_the_records_add_up_to_the_same_links(rows, shares, random):
+    rows = with_statuses(rows, set())
+    share = {row["group_id"]: random.randrange(shares) for row in rows}
+    parts = [[row for row in rows if share[row["group_id"]] == n] for n in range(shares)]
+    added = pa.concat_tables([add_up(pairs(classified(those))[0]) for those in parts])
+    turned = added.take(pa.array(random.sample(range(added.num_rows), added.num_rows), pa.int64()))
+    assert by_pair(weigh(turned)) == naive_links(naive_pairs(rows))
+
+
+def test_a_pair_of_many_calls_travels_as_its_victims():
+    rows = [
+        piece(entity, role, f"k{n}", victim_key=f"amazon|v{n % 40}")
+        for n in range(1000)
+        for entity, role in ((PHONES[0], Role.CALLBACK), ("carrier:acme", Role.SIGNALLING))
+    ]
+    (added,) = add_up(pairs(classified(rows))[0]).to_pylist()
+    assert (added["records"], len(added["victims"]), len(added["group_ids"])) == (1000, 40, 10)
+    (link,) = links_of(rows).to_pylist()
+    assert (link["records"], link["victims"], link["weight"]) == (1000, 40, 40)
+
+
+@settings(max_examples=50, deadline=None)
+@given(records(roles=(Role.CALLER_ID, Role.MENTIONED)))
+def test_caller_ids_and_mentions_alone_never_make_a_hard_pair(rows):
+    found, _ = pairs(classified(with_statuses(rows, set())))
+    assert not any(found["hard"].to_pylist())
+    assert set(weigh(add_up(found))["strength"].to_pylist()) <= {Strength.SOFT}
+
+
+@settings(max_examples=50, deadline=None)
+@given(records(), SUPPRESSED)
+def test_suppressed_entities_link_nothing_and_carry_nothing(rows, suppressed):
+    rows = with_statuses(rows, suppressed)
+    left = [row for row in rows if row["entity_id"] not in suppressed]
+    with_them, without = (links_of(those) for those in (rows, left))
+    assert by_pair(with_them) == by_pair(without)
+
+
+@pytest.mark.parametrize("k", [2, 3, 7, WIDEST])
+def test_a_record_of_k_entities_gives_each_of_them_one_records_worth(k):
+    rows = [piece(f"phone:+1888555{n:04d}", Role.CALLBACK) for n in range(k)]
+    links = links_of(rows).to_pylist()
+    assert len(links) == k * (k - 1) // 2
+    worth = defaultdict(float)
+    for link in links:
+        worth[link["entity_a"]] += link["weight"]
+        worth[link["entity_b"]] += link["weight"]
+    assert len(worth) == k
+    assert all(total == pytest.approx(1, abs=k / MILLION) for total in worth.values())
+
+
+def test_a_copied_list_is_counted_and_links_nothing():
+    rows = [piece(f"phone:+1888555{n:04d}", Role.CALLBACK) for n in range(WIDEST + 1)]
+    found, too_wide = pairs(classified(rows))
+    assert (found.num_rows, too_wide) == (0, 1)
+    rows = [piece(f"phone:+1888555{n:04d}", Role.MENTIONED) for n in range(3 * WIDEST + 1)]
+    found, too_wide = pairs(classified(rows))
+    assert (found.num_rows, too_wide) == (0, 1)
+
+
+def weight_of(*those):
+    rows = [
+        piece(entity, Role.CALLBACK, record, victim_key=who)
+        for record, who in those
+        for entity in PHONES[:2]
+    ]
+    (link,) = links_of(rows).to_pylist()
+    return link
+
+
+def test_a_victim_who_reports_twice_counts_once():
+    assert weight_of(("c1", "amazon|v1"), ("c2", "amazon|v1"))["weight"] == 1
+    assert weight_of(("c1", "amazon|v1"), ("c2", "amazon|v2"))["weight"] == 2
+    assert weight_of(("c1", None), ("c2", None))["weight"] == 2
+    both = weight_of(("c1", "amazon|v1"), ("c2", "amazon|v1"))
+    assert (both["records"], both["victims"], both["complaints"]) == (2, 1, 2)
+
+
+def test_soft_evidence_adds_no_weight_to_a_hard_pair_but_is_counted():
+    a, b = PHONES[:2]
+    rows = [piece(a, Role.CALLBACK), piece(b, Role.CALLBACK)]
+    rows += [piece(a, Role.CALLBACK, "c2"), piece(b, Role.CALLER_ID, "c2")]
+    (link,) = links_of(rows).to_pylist()
+    assert (link["weight"], link["strength"]) == (1, Strength.HARD)
+    assert (link["records"], link["complaints"], link["record_ids"]) == (
+        2,
+        2,
+        ["amazon|c1", "amazon|c2"],
+    )
+
+
+def test_a_call_and_its_complaint_are_one_piece_of_evidence():
+    rows = [piece(PHONES[0], Role.CALLBACK)]
+    rows += [piece(PHONES[1], Role.CALLBACK, "k1", group_id="amazon|c1")]
+    (link,) = links_of(rows).to_pylist()
+    assert (link["weight"], link["records"], link["complaints"], link["calls"]) == (1, 1, 1, 1)
+
+
+def test_nothing_in_nothing_out():
+    found, too_wide = pairs(classified([]))
+    assert (found.num_rows, too_wide, weigh(add_up(found)).num_rows) == (0, 0, 0)

@@ -1,0 +1,140 @@
+"""Priority: its parts add up, each moves it the right way, and the file says how much."""
+
+from datetime import timedelta
+from decimal import Decimal
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.support.made_up_evidence import DAY
+from transforms.graph.priority import PARTS, WeightsError, load, parts, shipped, total
+
+BASE = {
+    "victims": 3,
+    "complaints": 4,
+    "losses": [{"currency": "USD", "amount": Decimal(500), "complaints": 1}],
+    "orgs": ["amazon"],
+    "last_seen": DAY,
+    "confidence": 0.5,
+}
+
+
+NUMBER = {"kind": "phone", "role": "callback", "region": "GB"}
+
+
+SEEN = [DAY - timedelta(days=20)]
+
+
+WHEN = DAY + timedelta(days=7)
+
+
+def points(members=(NUMBER,), complained=SEEN, when=WHEN, by=None, **fields):
+    moments = np.array([one.timestamp() * 1_000_000 for one in complained], np.int64)
+    found = parts(BASE | fields, members, moments, when, by or shipped())
+    assert [one["part"] for one in found] == list(PARTS)
+    return total(found), {one["part"]: one for one in found}
+
+
+@given(
+    st.integers(0, 10**7),
+    st.decimals(0, 10**12, places=2),
+    st.sampled_from((["amazon"], ["amazon", "microsoft"])),
+    st.floats(0, 1),
+    st.integers(-400, 400),
+    st.dictionaries(st.sampled_from(PARTS), st.floats(0.01, 10), min_size=7),
+)
+def test_the_points_add_up_and_stay_in_bounds(victims, lost, orgs, sure, days, weights):
+    by = type(shipped())(**{**vars(shipped()), "weights": weights})
+    losses = [{"currency": "USD", "amount": lost, "complaints": 1}]
+    when = DAY + timedelta(days=days)
+    priority, of = points(
+        victims=victims, losses=losses, orgs=orgs, confidence=sure, when=when, by=by
+    )
+    assert 0 <= priority <= 100
+    assert sum(one["points"] for one in of.values()) == pytest.approx(priority)
+    assert all(0 <= one["value"] <= 1 for one in of.values())
+
+
+@pytest.mark.parametrize(
+    ("part", "more"),
+    [
+        ("victims", {"victims": 9}),
+        ("victims", {"complaints": 9}),
+        ("losses", {"losses": [{"currency": "GBP", "amount": Decimal(500), "complaints": 1}]}),
+        ("companies", {"orgs": ["amazon", "microsoft"]}),
+        ("recency", {"last_seen": DAY + timedelta(days=1)}),
+        ("growth", {"complained": [*SEEN, WHEN]}),
+        ("confidence", {"confidence": 0.6}),
+        ("jurisdiction", {"members": [NUMBER, NUMBER | {"region": "US"}]}),
+        ("jurisdiction", {"members": [NUMBER, NUMBER | {"role": "caller_id", "region": "ZZ"}]}),
+    ],
+)
+def test_each_part_moves_it_alone(part, more):
+    few = (NUMBER | {"region": "ZZ"}, NUMBER)
+    low, before = points(members=few)
+    high, after = points(**({"members": few} | more))
+    assert high > low
+    assert [one for one in PARTS if before[one] != after[one]] == [part]
+
+
+def test_recency_halves_in_its_half_life():
+    assert points(when=DAY)[1]["recency"]["value"] == 1
+    assert points(when=DAY + timedelta(days=14))[1]["recency"]["value"] == 0.5
+    assert points(when=DAY - timedelta(days=14))[1]["recency"]["value"] == 1
+
+
+def test_a_currency_without_a_rate_counts_nothing():
+    lost = [{"currency": "ZWG", "amount": Decimal(10**9), "complaints": 1}]
+    assert points(losses=lost)[1]["losses"]["value"] == 0
+
+
+GOOD = """
+[weights]
+victims = 1
+losses = 0
+companies = 0
+recency = 0
+growth = 0
+confidence = 0
+jurisdiction = 0
+[scale]
+victims = 10
+losses = 10
+half_life_days = 1
+growth_days = 1
+[usd]
+[jurisdiction]
+default = 0
+"""
+
+
+def test_weights_can_be_changed():
+    only_victims = load(GOOD, "w.toml")
+    priority, of = points(by=only_victims, victims=10)
+    assert priority == 100
+    assert of["victims"]["points"] == 100
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "says"),
+    [
+        ("victims = 1\n", "victims = -1\n", "[weights] victims: must be 0 or more"),
+        ("victims = 1\n", "victims = true\n", "[weights] victims: not a number"),
+        ("victims = 1\n", "victims = inf\n", "[weights] victims: must be 0 or more"),
+        ("victims = 1\n", "victims = 0\n", "[weights]: all are 0"),
+        ("victims = 1\n", "", "[weights] victims: is missing"),
+        ("victims = 1\n", "victims = 1\nvictim = 1\n", "[weights] victim: no such key"),
+        ("half_life_days = 1", "half_life_days = 0", "[scale]: none may be 0"),
+        ("default = 0", "US = 1", "[jurisdiction]: give a default"),
+        ("default = 0", "default = 2", "[jurisdiction]: give a default"),
+        ("[usd]", "[eur]", "no such table [eur]"),
+        ("[usd]\n", "", "there must be a table [usd]"),
+        ("[usd]", "[usd", "not TOML"),
+    ],
+)
+def test_a_file_that_cannot_be_used_says_where(old, new, says):
+    with pytest.raises(WeightsError, match=r"^w\.toml: ") as error:
+        load(GOOD.replace(old, new, 1), "w.toml")
+    assert says in str(error.value)

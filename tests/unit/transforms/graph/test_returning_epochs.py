@@ -1,0 +1,86 @@
+"""What came back follows its other epoch only where the rest shows the same hands."""
+
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.sparse import csr_array
+
+from tests.support.graphs import evidence, no_suppliers, parts
+from transforms.graph.refinement import Epochs, epochs, established, follow
+from transforms.graph.supplier_likelihood import Suppliers
+
+A, B, NODES = [0, 1, 2], [3, 4, 5], 30
+
+
+LABEL = np.array([0, 0, 0, 3, 3, 3, *range(6, NODES)])
+
+
+LOOSE = 6
+
+
+GROUPS = [set(A)] * 4 + [set(B)] * 4
+
+
+def suppliers(loose):
+    """A's trunk is the first, B's the second; the loose node's is `loose`."""
+    records = np.zeros((NODES, 12))
+    records[A, 0] = records[B, 1] = 12
+    records[np.arange(10, 20), np.arange(2, 12)] = 30
+    records[LOOSE, loose] = 12
+    return Suppliers((csr_array(records),) * 3)
+
+
+def followed(pairs, of, label=LABEL):
+    before, after = np.array(pairs, np.int64).reshape(-1, 2).T
+    return follow(evidence(GROUPS, NODES), of, label, Epochs(before, after))
+
+
+def test_a_loose_end_follows_where_suppliers_agree_either_way_in_time():
+    for pair in ((0, LOOSE), (LOOSE, 0)):
+        label, returned = followed([pair], suppliers(0))
+        assert label[LOOSE] == label[0] != label[3]
+        assert np.flatnonzero(returned).tolist() == [LOOSE]
+
+
+def test_it_stays_alone_where_they_say_nothing_or_disagree():
+    for of in (suppliers(1), no_suppliers(NODES)):
+        label, returned = followed([(0, LOOSE)], of)
+        assert (label == LABEL).all()
+        assert not returned.any()
+
+
+def test_where_all_others_came_back_to_the_same_hands_it_needs_no_more():
+    """The share of identifiers that came back to their holders is learnt from the others."""
+    others = [(0, 1), (1, 2), (3, 4), (4, 5)] * 60
+    label, _ = followed([*others, (0, LOOSE)], no_suppliers(NODES))
+    assert label[LOOSE] == label[0]
+
+
+def test_two_established_communities_never_become_one():
+    label, returned = followed([(0, 3)] + [(0, 1)] * 200, suppliers(0))
+    assert parts(label) == parts(LABEL)
+    assert not returned.any()
+
+
+def test_a_loose_end_between_two_follows_the_likelier_and_welds_nothing():
+    label, _ = followed([(0, LOOSE), (LOOSE, 3)], suppliers(1))
+    assert label[LOOSE] == label[3] != label[0]
+
+
+def test_epochs_follow_each_other_in_time():
+    found = epochs(np.array([7, 8, 7, 9, 7]), np.array([5, 1, 2, 3, 9]))
+    assert list(zip(found.before.tolist(), found.after.tolist(), strict=True)) == [(2, 0), (0, 4)]
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(st.tuples(st.integers(0, 9), st.integers(0, 9)), max_size=12),
+    st.integers(0, 11),
+    st.randoms(),
+)
+def test_the_order_of_pairs_does_not_matter_and_firm_ground_keeps_apart(pairs, loose, random):
+    first, _ = followed(pairs, suppliers(loose))
+    random.shuffle(pairs)
+    assert (followed(pairs, suppliers(loose))[0] == first).all()
+    firm = np.flatnonzero(established(evidence(GROUPS, NODES), LABEL))
+    assert len(set(first[firm].tolist())) == len(firm)

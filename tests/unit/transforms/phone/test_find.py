@@ -1,0 +1,190 @@
+"""Numbers found in text, against libphonenumber's matcher."""
+
+from __future__ import annotations
+
+import csv
+import json
+import time
+
+import phonenumbers as pn
+import pyarrow as pa
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.support.real_data import real
+from tests.unit.transforms.phone.test_normalize import EXAMPLES
+from transforms.phone.find import HIT, find_number, find_numbers
+
+
+def numbers(text: str, region: str | None = "US") -> list[str | None]:
+    return [reading.e164 for _, reading in find_number(text, region)]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("7/18/2023 7/17/2023 17244428039", ["+17244428039"]),
+        ("800-833-304-1447", []),
+        ("833-304-143 04-1447", []),
+        ("order 112-1234567-1234567 for $1,888,555.01", []),
+        ("case number 8885550123", []),
+        ("Bestellnummer: 8885550123", []),
+        ("card 4111 1111 1111 1111", []),
+        ("UPS 1Z999AA10123456784", []),
+        ("GB29 NWBK 6016 1331 9268 19", []),
+        ("http://x.com/8885550123 a8885550123@x.com", []),
+        ("on 2012-01-02 08:00 from 192.168.100.200", []),
+        ("I paid 8885550123 dollars", []),
+        ("ref 888-555-0123 888-555-0199", ["+18885550123", "+18885550199"]),
+        ("(888) 555-0123/(888)555-0124", ["+18885550123", "+18885550124"]),
+        ("+1888-555-0123+1888-555-0124", ["+18885550123", "+18885550124"]),
+        ("on 2/3/2023 888 555 0124", ["+18885550124"]),
+        ("call 888-555-0123\n888-555-0124", ["+18885550123", "+18885550124"]),
+        ("wa.me/18885550123", ["+18885550123"]),
+        ("Call +1 (888) 555-0123 ext 45 now", ["+18885550123"]),
+    ],
+)
+def test_traps(text, expected):
+    assert numbers(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "number", "raw"),
+    [
+        ("from area code 315, 232-8257 again", "+13152328257", "315, 232-8257"),
+        ("call 888 dash 555 dash 0123 now", "+18885550123", "888 dash 555 dash 0123"),
+        ("call 888 dot 555 dot 0123", "+18885550123", "888 dot 555 dot 0123"),
+        ("8 8 8, 5 5 5, 0 1 2 3. I repeat", "+18885550123", "8 8 8, 5 5 5, 0 1 2 3"),
+        (
+            "number is one eight hundred five five five oh one double two thanks",
+            "+18005550122",
+            "one eight hundred five five five oh one double two",
+        ),
+        ("on 7/18/2023 7/17/2023 17244428039 rang", "+17244428039", "17244428039"),
+    ],
+)
+def test_finds_what_the_matcher_misses(text, number, raw):
+    assert not list(pn.PhoneNumberMatcher(text, "US"))
+    ((span, reading),) = find_number(text, "US")
+    assert (reading.e164, text[span.start : span.end]) == (number, raw)
+
+
+def test_a_number_said_twice_is_found_twice():
+    text = "call 888-555-0123, I repeat, eight eight eight five five five zero one two three"
+    assert numbers(text) == ["+18885550123"] * 2
+
+
+@pytest.mark.parametrize(
+    ("text", "region", "number"),
+    [
+        ("mi número es seis uno dos tres cuatro cinco seis siete ocho", "ES", "+34612345678"),
+        ("null drei null eins zwei drei vier fünf sechs sieben", "DE", "+49301234567"),
+        ("zéro six un deux trois quatre cinq six sept huit", "FR", "+33612345678"),
+        ("nau aath saat chhe paanch char teen do ek shunya par call karo", "IN", "+919876543210"),
+    ],
+)
+def test_digits_said_in_other_languages(text, region, number):
+    ((_, reading),) = find_number(text, region)
+    assert (reading.e164, reading.how) == (number, "spelled")
+    assert reading.confidence < 1
+
+
+NOISE = (
+    "order 112-1234567-1234567", "order number 8885550123", "case #415-666-7777-1",
+    "invoice no. 4156667777", "tracking 1Z999AA10123456784", "USPS 9400 1000 0000 0000 0000 00",
+    "on 2023-07-18 10:30", "paid $2,125,551,234", "2125551234 dollars",
+    "GB29 NWBK 6016 1331 9268 19",
+    "DE89 3704 0044 0532 0130 00", "card 4111 1111 1111 1111", "account number 2125551234",
+    "routing 021000021 account 2125551234", "IP 212.555.123.4", "AnyDesk 123 456 789",
+    "reference 2125551234", "badge number 2125551234", "ticket: 4156667777", "SSN 212-55-1234",
+    "txn 2125551234", "Bestellnummer 2125551234", "Konto-Nr 2125551234", "pedido 2125551234",
+    "zip 10001-2345", "policy 415 666 7777", "IMEI 490154203237518", "model A2125551234",
+    "https://x.com/p/2125551234", "mail 2125551234@x.com",
+)  # fmt: skip
+
+
+def test_fewer_false_numbers_than_the_matcher():
+    ours = {text for text in NOISE if numbers(text)}
+    theirs = {text for text in NOISE if list(pn.PhoneNumberMatcher(text, "US"))}
+    assert len(theirs) >= 12
+    assert ours <= {"policy 415 666 7777"}
+
+
+WORDS = st.lists(
+    st.sampled_from("they said to call me now please at noon é 我".split()), max_size=6
+)
+
+
+@given(
+    st.sampled_from(EXAMPLES),
+    st.sampled_from([pn.PhoneNumberFormat.E164, pn.PhoneNumberFormat.INTERNATIONAL]),
+    WORDS,
+    WORDS,
+)
+def test_finds_what_the_matcher_finds_at_the_same_place(example, form, before, after):
+    region, number = example
+    text = " ".join([*before, pn.format_number(number, form), *after])
+    oracle = [(m.start, m.end) for m in pn.PhoneNumberMatcher(text, region)]
+    found = find_number(text, region)
+    assert [tuple(span) for span, _ in found] == oracle
+    assert all(r.e164 == pn.format_number(number, pn.PhoneNumberFormat.E164) for _, r in found)
+
+
+@given(st.text(alphabet="0123456789+-(). /x,\n#ab", max_size=80))
+def test_offsets_slice_the_text_and_hits_do_not_overlap(text):
+    last = 0
+    for span, reading in find_number(text, "US"):
+        assert last <= span.start < span.end <= len(text)
+        assert reading.e164
+        last = span.end
+
+
+def test_a_column_has_a_row_for_every_hit():
+    text = pa.array([None, "call 888-555-0123 or +44 20 7946 0958", "", "call 888-555-0123"])
+    region = pa.array(["US", "US", "US", None])
+    hits = find_numbers(text, region)
+    assert hits.schema == HIT
+    assert hits["row"].to_pylist() == [1, 1]
+    assert hits["e164"].to_pylist() == ["+18885550123", "+442079460958"]
+    assert hits["raw"].to_pylist() == ["888-555-0123", "+44 20 7946 0958"]
+
+
+@pytest.mark.parametrize(
+    "evil",
+    ["1" * 10**6, "1 " * 500_000, "a." * 500_000, "(" * 10**6, "+1 " * 300_000, "order " * 160_000],
+    ids=["digits", "spaced", "dots", "brackets", "pluses", "labels"],
+)
+def test_a_megabyte_takes_linear_time(evil):
+    def seconds(text: str) -> float:
+        start = time.perf_counter()
+        find_number(text, "US")
+        return time.perf_counter() - start
+
+    assert seconds(evil) < 100 * max(seconds(evil[: len(evil) // 8]), 0.05)
+
+
+@pytest.mark.real
+def test_agrees_with_libphonenumbers_own_cases():
+    for line in real("libphonenumber/matcher_cases_small.jsonl").read_text("utf-8").splitlines():
+        case = json.loads(line)
+        if case["leniency"] != "VALID" or not case["same_in_both"]:
+            continue
+        region = None if case["region"] in ("ZZ", None) else case["region"]
+        found = [(s.start, s.end, r.e164) for s, r in find_number(case["text"], region)]
+        wanted = [(m["start"], m["end"], m["e164"]) for m in case["expected_real_metadata"]]
+        assert found == wanted, case["text"]
+
+
+@pytest.mark.real
+def test_finds_the_matchers_numbers_in_the_transcripts():
+    with real("robocall_transcripts/transcripts.csv").open(newline="", encoding="utf-8") as file:
+        texts = [row["transcript"] for row in csv.DictReader(file)]
+    ours = {number for text in texts for number in numbers(text)}
+    oracle = {
+        pn.format_number(match.number, pn.PhoneNumberFormat.E164)
+        for text in texts
+        for match in pn.PhoneNumberMatcher(text, "US")
+    }
+    assert len(oracle) == 24
+    assert ours == oracle

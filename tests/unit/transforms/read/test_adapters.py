@@ -1,0 +1,259 @@
+"""Adapters: what the real files do not show."""
+
+import json
+from datetime import date, datetime
+from decimal import Decimal
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from schemas.complaint import COMPLAINT_INPUT
+from tests.support.read_files import read
+from transforms.read.adapters import fcc_complaints, ftc_sentinel
+from transforms.read.adapters.base import join_cells
+from transforms.read.rejects import decode_raw, encode_raw
+
+
+def written(tmp_path, text, name="a.csv"):
+    path = tmp_path / name
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    return path
+
+
+@given(st.integers(0, 23), st.integers(0, 59))
+def test_every_minute_of_the_twelve_hour_clock(hour, minute):
+    half = "pm" if hour >= 12 else "am"
+    wanted = f"{hour:02}:{minute:02}:00"
+    for text in (f"{hour % 12 or 12}:{minute:02} {half}", f"{hour:02}:{minute:02}"):
+        assert fcc_complaints.clock(text) == wanted
+    assert fcc_complaints.clock(f"{hour % 12 or 12}:{minute:02} {half[0].upper()}.m.") == wanted
+
+
+@pytest.mark.parametrize("text", [None, "None", "", "25:00", "1:60 pm", "p.m.", "1:00 xm"])
+def test_what_is_no_time_of_day(text):
+    assert fcc_complaints.clock(text) is None
+
+
+@pytest.mark.parametrize(
+    ("date", "time", "wanted"),
+    [
+        ("2021-08-12T00:00:00.000", "1:17 p.m.", "2021-08-12T13:17:00Z"),
+        ("08/12/2021", "None", "2021-08-12T00:00:00Z"),
+        ("08/12/2021 05:01:02 PM +0000", None, "2021-08-12T17:01:02Z"),
+        ("2021-08-12T17:01:02", None, "2021-08-12T17:01:02Z"),
+        ("soon", "1:17 pm", "soon"),
+        (None, "1:17 pm", None),
+    ],
+)
+def test_fcc_moments(date, time, wanted):
+    assert fcc_complaints.moment(date, time) == wanted
+
+
+def test_fcc_csv(tmp_path):
+    cells = dict.fromkeys(fcc_complaints.HEADER, "None") | {
+        "Ticket ID": "1",
+        "Ticket Created": "08/13/2021 05:01:02 PM +0000",
+        "Date of Issue": "08/12/2021",
+        "Time of Issue": "6:53 pm",
+        "Type of Call or Messge": "Text Message",
+        "Caller ID Number": "203-760-1637",
+    }
+    text = join_cells(fcc_complaints.HEADER) + "\n" + join_cells(list(cells.values())) + "\n"
+    (row,) = read(written(tmp_path, text))[0]["complaints"]
+    assert row["received_at"] == "2021-08-13T17:01:02Z"
+    assert row["occurred_at"] == "2021-08-12T18:53:00Z"
+    assert row["channel"] == "sms"
+    assert row["phone_numbers"] == [{"raw": "203-760-1637", "role": "caller_id"}]
+    assert row["victim_region"] is None
+
+
+FCC_PLACE = '"SOUTHBURY, CT 06712\n(41.4, -73.2)"'
+
+
+FCC_TICKETS = st.fixed_dictionaries(
+    {
+        "id": st.integers(1, 10**8).map(str),
+        "issue_date": st.dates(date(2014, 1, 1), date(2026, 1, 1)),
+        "issue_time": st.sampled_from(("1:17 p.m.", "6:53 pm", "12:00 A.M.", "None", "noon", None)),
+        "issue_type": st.sampled_from(("Phone", "Internet")),
+        "method": st.sampled_from(("Wired", "Wireless (cell phone/other mobile device)", None)),
+        "issue": st.sampled_from(("Unwanted Calls", "Robocalls, scams")),
+        "caller_id_number": st.sampled_from(("203-760-1637", "None", None, "Unknown 5")),
+        "type_of_call_or_messge": st.sampled_from(
+            ("Prerecorded Voice", "Live Voice", "Text Message", "Abandoned Calls", None)
+        ),
+        "advertiser_business_phone_number": st.sampled_from(("203-760-1637", "None", None)),
+        "city": st.sampled_from(("SOUTHBURY", None)),
+        "state": st.sampled_from(("CT", "None", None)),
+        "zip": st.just("06712"),
+        "ticket_created": st.none() | st.datetimes(datetime(2014, 1, 1), datetime(2026, 1, 1)),
+    }
+)
+"""What the two published records and the column names of the CSV export let a ticket be."""
+
+
+def fcc_json(ticket):
+    """One as the API writes it: what is not said is left out, dates are ISO 8601."""
+    created, day = ticket["ticket_created"], ticket["issue_date"]
+    whole = {
+        "ticket_created": created and f"{created:%Y-%m-%dT%H:%M:%S}.000",
+        "issue_date": f"{day:%Y-%m-%d}T00:00:00.000",
+    }
+    place = {"location_1": {"latitude": "41.4", "longitude": "-73.2"}}
+    return {name: value for name, value in (ticket | whole | place).items() if value is not None}
+
+
+def fcc_cells(ticket):
+    """One as the CSV export writes it, by its own column names."""
+    created, day = ticket["ticket_created"], ticket["issue_date"]
+    dates = {
+        "ticket_created": created and created.strftime("%m/%d/%Y %I:%M:%S %p +0000"),
+        "issue_date": day.strftime("%m/%d/%Y"),
+    }
+    cells = ticket | dates
+    return [
+        FCC_PLACE if name == "location_1" else join_cells([cells[name] or ""])
+        for name in fcc_complaints.FIELDS
+    ]
+
+
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(FCC_TICKETS, min_size=1, max_size=5, unique_by=lambda one: one["id"]), st.randoms())
+def test_both_exports_of_the_fcc_give_the_same_records(tmp_path, tickets, random):
+    order = random.sample(range(len(fcc_complaints.HEADER)), len(fcc_complaints.HEADER))
+    lines = [[fcc_complaints.HEADER[at] for at in order]]
+    lines += [[fcc_cells(one)[at] for at in order] for one in tickets]
+    text = "\ufeff" + "\r\n".join(",".join(cells) for cells in lines)
+    from_csv, _ = read(written(tmp_path, text))
+    from_json, _ = read(written(tmp_path, json.dumps([fcc_json(one) for one in tickets]), "a.json"))
+    assert from_csv["rejects"] == from_json["rejects"] == []
+    own = {"raw": None, "source": None, "format": None, "position": None}
+    rows = [[row | own for row in one["complaints"]] for one in (from_csv, from_json)]
+    assert rows[0] == rows[1]
+    assert len(rows[0]) == len(tickets)
+    assert [row["complaint_id"] for row in rows[0]] == [one["id"] for one in tickets]
+
+
+@pytest.mark.parametrize(
+    ("area", "number", "extension", "wanted"),
+    [
+        ("876|", "3866740|", None, ["8763866740"]),
+        ("|206", "|2599918", None, ["2062599918"]),
+        ("202|469", "5068435", None, ["2025068435", "469"]),
+        (None, "911", None, ["911"]),
+        ("202", "5068435", "12|", ["2025068435 ext. 12"]),
+        (None, None, "7", []),
+    ],
+)
+def test_foia_numbers_are_zipped(area, number, extension, wanted):
+    assert ftc_sentinel.company_numbers(area, number, extension) == wanted
+
+
+def test_foia_with_an_extension_column(tmp_path):
+    header = [f" {name}" for name in ftc_sentinel.HEADER_WITH_EXTENSION]
+    row = ["1", "05/28/2014", "A", "ID", "Caf\u00e9", "989", "9414313", "5", "Phone", "9043"]
+    text = join_cells(header) + "\n" + join_cells(row)
+    found, _ = read(written(tmp_path, text.encode("mac_roman")))
+    (one,) = found["complaints"]
+    assert one["phone_numbers"] == [{"raw": "9899414313 ext. 5", "role": "mentioned"}]
+    assert one["claimed_brand"] == "Caf\u00e9"
+
+
+def test_contract_csv(tmp_path):
+    header = "complaint_id,source_org,received_at,loss_amount,phone_numbers,urls,note\n"
+    numbers = '"[{""raw"":""1"",""role"":""callback""}]"'
+    text = (
+        header
+        + f"1,x,t,0.10,{numbers},,n\n"
+        + '2,x,t,,"[] , ""complaint_id"":""9""",,\n'
+        + "3,x,t,,,[1],\n"
+        + "4,x,t\n"
+        + "5,x,t,,,,\xff\n"
+        + "6,x,\0,,,,\n"
+    )
+    found, _ = read(written(tmp_path, text.encode("latin-1")))
+    (row,) = found["complaints"]
+    assert row["phone_numbers"] == [{"raw": "1", "role": "callback"}]
+    assert (row["loss_amount"], row["urls"], row["unknown"]) == ("0.10", None, ["note"])
+    assert [(one["position"], one["code"], one["field"]) for one in found["rejects"]] == [
+        (3, "broken_json", "phone_numbers"),
+        (4, "wrong_type", "urls"),
+        (5, "broken_csv", None),
+        (6, "bad_encoding", None),
+        (7, "broken_csv", None),
+    ]
+    latin = found["rejects"][3]
+    assert decode_raw(latin["raw"], latin["raw_encoding"]) == b"5,x,t,,,,\xff"
+
+
+def test_parquet_of_the_contract_itself(tmp_path):
+    rows = [
+        {
+            "complaint_id": "1",
+            "source_org": "x",
+            "received_at": 0,
+            "narrative": "\u00e9",
+            "phone_numbers": [{"raw": "1", "role": "callback"}],
+            "payments": [{"method": "bank", "payee": None, "amount": None, "currency": None}],
+            "loss_amount": Decimal("12.5"),
+        },
+        {"complaint_id": "2", "source_org": "x", "received_at": 1_500_000},
+    ]
+    table = pa.Table.from_pylist(rows, schema=COMPLAINT_INPUT)
+    table = table.append_column("extra", pa.array([1, 2]))
+    path = tmp_path / "a.parquet"
+    pq.write_table(table, path)
+    first, second = read(path)[0]["complaints"]
+    assert first["received_at"].startswith("1970-01-01T00:00:00")
+    assert second["received_at"].startswith("1970-01-01T00:00:01.5")
+    assert float(first["loss_amount"]) == 12.5
+    assert first["phone_numbers"] == [{"raw": "1", "role": "callback"}]
+    assert first["payments"][0]["method"] == "bank"
+    assert (first["unknown"], first["format"], second["position"]) == (["extra"], "parquet", 2)
+    again = written(tmp_path, first["raw"], "again.jsonl")
+    (same,) = read(again)[0]["complaints"]
+    ours = {"source", "format", "raw", "unknown"}
+    assert {k: v for k, v in same.items() if k not in ours} == {
+        k: v for k, v in first.items() if k not in ours
+    }
+
+
+def test_parquet_text_that_is_not_utf8_is_one_reject(tmp_path):
+    bad = pa.array([b"1", b"\xff", b"3"], pa.binary()).view(pa.string())
+    fine = ["1", "2", "3"]
+    path = tmp_path / "a.parquet"
+    pq.write_table(pa.table({"complaint_id": bad, "source_org": fine, "received_at": fine}), path)
+    found, _ = read(path)
+    assert [row["complaint_id"] for row in found["complaints"]] == ["1", "3"]
+    assert [(one["position"], one["code"]) for one in found["rejects"]] == [(2, "bad_encoding")]
+
+
+@pytest.mark.parametrize("number", ["NaN", "0.1", "1e300"])
+def test_parquet_floats_are_not_lost(tmp_path, number):
+    path = tmp_path / "a.parquet"
+    columns = {name: ["1"] for name in ("call_id", "source_org", "started_at")}
+    pq.write_table(pa.table(columns | {"duration_seconds": [float(number)]}), path)
+    (row,) = read(path, calls=True)[0]["calls"]
+    assert repr(float(row["duration_seconds"])) == repr(float(number))
+
+
+@given(st.binary(max_size=100))
+def test_raw_comes_back(raw):
+    assert decode_raw(*encode_raw(raw)) == raw
+
+
+def test_a_cut_between_bytes_of_a_character_stays_utf8():
+    text, encoding = encode_raw("\u00e9".encode() * 40_000 + b"x")
+    assert encoding == "utf-8"
+    text, encoding = encode_raw(b"x" + "\u00e9".encode() * 40_000)
+    assert (encoding, len(text.encode())) == ("utf-8", 65_535)
+
+
+def test_json_array_of_the_contract(tmp_path):
+    rows = [{"complaint_id": str(n), "source_org": "x"} for n in range(5)]
+    found, _ = read(written(tmp_path, json.dumps(rows, indent=1)))
+    assert [row["complaint_id"] for row in found["complaints"]] == list("01234")
+    assert [row["position"] for row in found["complaints"]] == [1, 2, 3, 4, 5]

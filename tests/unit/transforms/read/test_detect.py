@@ -1,0 +1,185 @@
+"""Which files a pattern means, and which format each has."""
+
+import json
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from tests.support.read_files import COMPRESS
+from transforms.read.adapters import (
+    asterisk_cdr,
+    contract_csv,
+    fcc_complaints,
+    ftc_do_not_call,
+    ftc_sentinel,
+    ftc_transcripts,
+)
+from transforms.read.adapters.base import join_cells
+from transforms.read.detect import plan
+from transforms.read.files import labels, match
+from transforms.read.options import InputError, ReadOptions
+
+COMPLAINT = b'{"complaint_id":"1","source_org":"x","received_at":"2024-01-01T00:00:00Z"}\n'
+
+
+CALL = b'{"call_id":"1","source_org":"x","started_at":"2024-01-01T00:00:00Z"}\n'
+
+
+CDR = '"","1","2","hq","","SIP/a-1","","Dial","","2017-06-20 09:49:22","","",10,0,"","","1.0",""\n'
+
+
+def format_of(path, calls=False, **options):
+    patterns = [str(path)]
+    (file,) = plan([] if calls else patterns, patterns if calls else [], ReadOptions(**options))
+    return file.format
+
+
+def refusal(path, calls=False, **options):
+    with pytest.raises(InputError) as caught:
+        format_of(path, calls, **options)
+    message = str(caught.value)
+    assert "\n" not in message
+    return message
+
+
+def written(tmp_path, data, name="data"):
+    path = tmp_path / name
+    path.write_bytes(data if isinstance(data, bytes) else data.encode())
+    return path
+
+
+@pytest.mark.parametrize(
+    ("data", "calls", "wanted"),
+    [
+        (COMPLAINT, False, "jsonl"),
+        (CALL, True, "jsonl"),
+        (b"\n\nnonsense\n" + COMPLAINT, False, "jsonl"),
+        (b"\xef\xbb\xbf" + COMPLAINT, False, "jsonl"),
+        (b"{broken\n{also broken\n", True, "jsonl"),
+        (b'{"narrative":"' + b"x" * 100_000, False, "jsonl"),
+        (b"[" + COMPLAINT + b"]", False, "json"),
+        (b'[{"caller_id_number":"1","issue_date":"2"}]', False, "fcc"),
+        (join_cells(fcc_complaints.HEADER) + "\n", False, "fcc"),
+        (join_cells(ftc_do_not_call.HEADER) + "\r\n", False, "ftc-dnc"),
+        (join_cells(ftc_do_not_call.HEADER).upper() + "\n", False, "ftc-dnc"),
+        (join_cells(ftc_sentinel.HEADER), False, "ftc-foia"),
+        (join_cells(ftc_sentinel.HEADER_WITH_EXTENSION), False, "ftc-foia"),
+        (join_cells(ftc_transcripts.HEADER), False, "transcripts"),
+        ("complaint_id,source_org,received_at\n1,x,y\n", False, "csv"),
+        ("call_id,source_org,started_at\n", True, "csv"),
+        (CDR, True, "asterisk"),
+        ("broken\n" + CDR, True, "asterisk"),
+        (join_cells(asterisk_cdr.HEADER) + "\n", True, "asterisk"),
+        ('{"identity":"x"}\n', True, "passport"),
+        ("Identity: eyJh.eyJi.c;info=<x>\n", True, "passport"),
+        (b"", False, "empty"),
+        (b" \n\n", True, "empty"),
+    ],
+)
+def test_formats_are_told_by_their_head(tmp_path, data, calls, wanted):
+    path = written(tmp_path, data)
+    assert format_of(path, calls) == wanted
+    if wanted != "empty" and len(path.read_bytes()) > 100:
+        for name, pack in COMPRESS.items():
+            whole = path.read_bytes()
+            assert format_of(written(tmp_path, pack(whole), name), calls) == wanted
+
+
+@pytest.mark.parametrize(
+    ("data", "calls", "part"),
+    [
+        (COMPLAINT, True, "give it with --complaints"),
+        (CALL, False, "give it with --calls"),
+        (CDR, False, "give it with --calls"),
+        (join_cells(ftc_do_not_call.HEADER), True, "give it with --complaints"),
+        ("call_id,source_org,started_at\n", False, "give it with --calls"),
+        ("complaint_id,source_org,narrative\n", False, "missing columns received_at"),
+        ("complaint_id,source_org,received_at,url,url\n", False, "two columns of one name"),
+        (b'{"foo":1}\n', False, "without any field of the contract"),
+        ("some text\n", False, "known formats of complaints are jsonl, json, parquet, csv"),
+        (COMPLAINT.decode().encode("utf-16"), False, "UTF-16"),
+        (COMPLAINT.decode().encode("utf-16-le"), False, "NUL"),
+        (bytes(range(256)) * 10, False, "not a known format"),
+        (b"PK\x03\x04....", False, "zip"),
+        (b"BZh9....", False, "bzip2"),
+        (b"\n" * 70_000 + COMPLAINT, False, "not a known format"),
+        (b"PAR1....", False, "damaged Parquet"),
+        (b"[1,2]", False, "not of objects"),
+    ],
+)
+def test_what_is_not_recognised_is_one_clear_line(tmp_path, data, calls, part):
+    assert part in refusal(written(tmp_path, data), calls)
+
+
+def test_a_named_format_must_fit(tmp_path):
+    path = written(tmp_path, COMPLAINT)
+    assert "not ftc-dnc" in refusal(path, complaints_format="ftc-dnc")
+    assert "no such format" in refusal(path, complaints_format="nonsense")
+    assert "no such format" in refusal(path, complaints_format="asterisk")
+    assert format_of(path, complaints_format="jsonl") == "jsonl"
+    assert format_of(written(tmp_path, b'{"foo":1}'), complaints_format="jsonl") == "jsonl"
+
+
+def test_source_org_stands_in_for_its_column(tmp_path):
+    path = written(tmp_path, "complaint_id,received_at\n")
+    assert format_of(path, source_org="x") == "csv"
+    assert contract_csv.NAME == "csv"
+
+
+def test_parquet_of_another_schema_names_the_columns(tmp_path):
+    path = tmp_path / "a.parquet"
+    pq.write_table(pa.table({"complaint_id": ["1"], "x": [1]}), path)
+    assert "missing columns source_org, received_at" in refusal(path)
+    naive = pa.array([0], pa.timestamp("us"))
+    table = {"complaint_id": [1], "source_org": ["x"], "received_at": naive}
+    pq.write_table(pa.table(table), path)
+    assert "another type than the contract's: complaint_id, received_at" in refusal(path)
+
+
+def test_parquet_may_hold_any_bytes(tmp_path):
+    path = tmp_path / "a.parquet"
+    columns = {name: ["\0" * 50_000] for name in ("complaint_id", "source_org", "received_at")}
+    pq.write_table(pa.table(columns), path, compression="none", use_dictionary=False)
+    assert format_of(path) == "parquet"
+
+
+def test_patterns_mean_files_each_once(tmp_path, monkeypatch):
+    for name in ("a.csv", "s/b.csv", "s/[x]/c.csv", ".hid", "s/_tmp/d", "manifest.json", "s/.h/e"):
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"x")
+    (tmp_path / "link.csv").symlink_to(tmp_path / "a.csv")
+
+    def names(*patterns):
+        return [str(Path(one.path).relative_to(tmp_path)) for one in match(patterns)]
+
+    root = str(tmp_path)
+    everything = ["a.csv", "s/[x]/c.csv", "s/b.csv"]
+    assert names(root) == names(root + "/") == names(root + "/**") == everything
+    assert names(root + "/*.csv") == ["a.csv"]
+    assert names(root + "/s", root + "/s/../s/b.csv") == ["s/[x]/c.csv", "s/b.csv"]
+    assert names(root + "/s/[x]") == names(root + "/s/[x]/c.csv") == ["s/[x]/c.csv"]
+    assert names(root + "/.hid") == [".hid"]
+    monkeypatch.chdir(tmp_path)
+    assert names("a.csv") == ["a.csv"]
+    (tmp_path / "empty").mkdir()
+    for nothing in ("/none", "/*.json", "/empty"):
+        with pytest.raises(InputError, match="no such file"):
+            match([root + nothing])
+
+
+def test_labels_are_the_shortest_unique_tails():
+    found = labels(["/a/x/1.csv", "/a/y/1.csv", "/a/2.csv", "/b/a/2.csv"])
+    assert found == {
+        "/a/x/1.csv": "x/1.csv",
+        "/a/y/1.csv": "y/1.csv",
+        "/a/2.csv": "/a/2.csv",
+        "/b/a/2.csv": "b/a/2.csv",
+    }
+
+
+def test_no_field_of_the_message_comes_from_a_row(tmp_path):
+    secret = json.dumps({"name": "Jane Roe"}).encode()
+    assert "Jane" not in refusal(written(tmp_path, secret))

@@ -1,0 +1,75 @@
+"""Damaged and hostile files: one clear line, or rows and rejects; never another exception."""
+
+import gzip
+import random
+
+import pytest
+
+from tests.support.read_files import COMPRESS, read
+from transforms.read.adapters import asterisk_cdr, fcc_complaints, ftc_do_not_call, ftc_sentinel
+from transforms.read.adapters.base import join_cells
+from transforms.read.options import InputError
+
+SAMPLES = {
+    "jsonl": b'{"complaint_id":"1","received_at":"x","payments":[{"amount":1.5}]}\n' * 20,
+    "array": b"[" + b",".join([b'{"complaint_id":"1","urls":["a,{}"]}'] * 20) + b"]",
+    "dnc": "\r\n".join([join_cells(ftc_do_not_call.HEADER), *["1,2,3,4,5,6,7,Y"] * 20]).encode(),
+    "foia": "\n".join(
+        [join_cells(ftc_sentinel.HEADER), *['1,2,3,4,"I,S",6|7,8|,9,0'] * 20]
+    ).encode(),
+    "fcc": b'[{"id":"1","issue_date":"x","caller_id_number":"None"}]',
+    "fcc csv": "\n".join(
+        [join_cells(fcc_complaints.HEADER), *[",".join("abcdefghijklmn")] * 9]
+    ).encode(),
+    "csv": b"complaint_id,source_org,received_at,urls\n" + b'1,x,t,"[""a""]"\n' * 20,
+}
+
+
+@pytest.mark.parametrize("name", SAMPLES)
+def test_flipped_cut_and_spliced_bytes(tmp_path, name):
+    chance = random.Random(name)
+    path = tmp_path / "a"
+    for round_ in range(60):
+        data = bytearray(SAMPLES[name])
+        for _ in range(chance.randrange(1, 6)):
+            at = chance.randrange(len(data))
+            data[at : at + chance.randrange(3)] = chance.choice(
+                [b"\0", b'"', b"{", b"]", b"\xff", b"\n", b",", b"\\ud800", b"\x00\xfe", b""]
+            )
+        stored = bytes(data[: chance.randrange(1, len(data))] if round_ % 3 == 0 else data)
+        if round_ % 5 == 0:
+            pack = chance.choice(list(COMPRESS.values()))(stored)
+            stored = pack[: chance.randrange(4, len(pack))]
+        path.write_bytes(stored)
+        try:
+            whole, _ = read(path)
+            cut, _ = read(path, shard_bytes=50)
+        except InputError as error:
+            assert "\n" not in str(error)
+        else:
+            assert whole == cut
+
+
+def test_a_row_of_fifty_megabytes_costs_one_reject(tmp_path):
+    row = b'{"complaint_id":"1"}\n'
+    path = tmp_path / "a.gz"
+    large = b'{"complaint_id":"2","narrative":"' + b"x" * (50 << 20) + b'"}\n'
+    path.write_bytes(gzip.compress(row + large + row, 1))
+    found, _ = read(path)
+    assert [one["position"] for one in found["complaints"]] == [1, 3]
+    (reject,) = found["rejects"]
+    assert (reject["position"], reject["code"]) == (2, "row_too_large")
+    assert reject["raw_bytes"] == len(large) - 1
+    assert len(reject["raw"]) == 65_536
+
+
+def test_no_row_of_a_call_log_is_lost_to_a_stray_quote(tmp_path):
+    row = ",".join(["", "1", "2", "hq", "x", "SIP/trunk-0000001f", "", "Dial", ""])
+    row += ",2017-06-20 09:49:22,,,10,0,BUSY,,1.0,"
+    path = tmp_path / "a.csv"
+    path.write_text("\n".join([row, '"' + row, row, row]))
+    found, _ = read(path, calls=True)
+    assert [one["position"] for one in found["calls"]] == [1, 3, 4]
+    assert [one["code"] for one in found["rejects"]] == ["broken_csv"]
+    assert {one["trunk"] for one in found["calls"]} == {"trunk"}
+    assert len(asterisk_cdr.HEADER) == 18

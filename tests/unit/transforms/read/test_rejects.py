@@ -1,0 +1,75 @@
+"""Rejects, fed back in."""
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from schemas.enums import RecordKind
+from schemas.reject import REJECT, Code
+from tests.support.read_files import read
+from transforms.read.adapters import asterisk_cdr, ftc_sentinel
+from transforms.read.adapters.base import join_cells
+from transforms.read.rejects import Reject, reject_rows
+
+
+def one(position, format_, raw, kind=RecordKind.COMPLAINT, size=None):
+    return Reject("f", position, format_, kind, raw, Code.BAD_VALUE, "m", size=size)
+
+
+def fed_back(tmp_path, rejects, **how):
+    path = tmp_path / "rejects.parquet"
+    pq.write_table(pa.Table.from_batches([reject_rows(rejects)]), path)
+    return read(path, **how)[0]
+
+
+def test_each_row_is_read_by_its_own_adapter(tmp_path):
+    foia = join_cells(ftc_sentinel.HEADER_WITH_EXTENSION)
+    rejects = [
+        one(1, "jsonl", b'{"complaint_id":"1"}'),
+        one(2, "ftc-dnc", b"1,a,b,c,d,e,f,Y"),
+        one(3, f"ftc-foia:{foia}", b"1,05/28/2014,A,ID,Caf\x8e,989,9414313,5,Phone,9043"),
+        one(4, "csv:received_at,complaint_id", b"t,9"),
+        one(5, "fcc", b'{"id":"7"}'),
+        one(6, "asterisk", b",".join([b"x"] * len(asterisk_cdr.HEADER)), RecordKind.CALL),
+        one(7, "nonsense", b"x"),
+        one(8, "asterisk", b"x"),
+        one(9, "jsonl", b'{"complaint_id":"' + b"x" * 70_000, size=70_017),
+        one(10, "csv:a,a", b"1,2"),
+        one(11, "parquet", b'{"complaint_id":"p"}'),
+        one(12, "", b"x"),
+    ]
+    found = fed_back(tmp_path, rejects)
+    rows = {row["position"]: row for row in found["complaints"]}
+    assert set(rows) == {1, 2, 3, 4, 5, 11}
+    assert rows[3]["claimed_brand"] == "Caf\u00e9"
+    assert (rows[4]["complaint_id"], rows[4]["received_at"]) == ("9", "t")
+    assert rows[5]["complaint_id"] == "7"
+    assert {row["position"]: row["code"] for row in found["rejects"]} == {
+        7: "bad_value",
+        8: "bad_value",
+        9: "row_too_large",
+        10: "bad_value",
+        12: "bad_value",
+    }
+    assert [row["position"] for row in fed_back(tmp_path, rejects, calls=True)["calls"]] == [6]
+
+
+def test_what_reading_rejects_can_be_mended_and_read(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_text('received_at,complaint_id,source_org\nt,1,x\nt,"2,x\nt,3\n')
+    first, _ = read(path)
+    assert [row["position"] for row in first["rejects"]] == [3, 4]
+    mended = [row | {"raw": f"t,{n},x"} for n, row in enumerate(first["rejects"], 2)]
+    table = pa.Table.from_pylist(mended, schema=REJECT)
+    again = tmp_path / "mended.parquet"
+    pq.write_table(table, again)
+    second, _ = read(again)
+    assert [row["complaint_id"] for row in second["complaints"]] == ["2", "3"]
+    assert not second["rejects"]
+
+
+def test_messages_hold_nothing_from_the_row(tmp_path):
+    path = tmp_path / "a.jsonl"
+    path.write_text('{"complaint_id":"1"}\n{"complaint_id":["secret"]}\n{"secret\n["secret"]\n')
+    found, _ = read(path)
+    assert len(found["rejects"]) == 3
+    assert not any("secret" in row["message"] for row in found["rejects"])

@@ -1,0 +1,81 @@
+"""Shards: whatever their size, the same rows; and the digest of the stored bytes."""
+
+import gzip
+import hashlib
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tests.support.read_files import read
+from transforms.read.detect import plan
+from transforms.read.options import ReadOptions
+from transforms.read.shards import scan
+
+once_a_test = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
+
+
+json_lines = st.lists(
+    st.sampled_from(
+        ['{"complaint_id":"é"}', '{"complaint_id":"2","urls":["x"]}', "", "  ", "{", "[]", "\r"]
+    ),
+    max_size=12,
+)
+
+
+csv_lines = st.lists(
+    st.sampled_from(["a,b,c", '"a,b', 'x",y', 'a,"b ""q""",c', "", 'a,b,"', '"a\nb",c,d', "é"]),
+    max_size=14,
+)
+
+
+def whole_and_cut(path, size):
+    whole, shards = read(path)
+    assert len(shards) <= 1
+    cut, _ = read(path, shard_bytes=size)
+    return whole, cut
+
+
+@once_a_test
+@given(json_lines, st.integers(1, 60), st.sampled_from(["\n", "\r\n"]), st.booleans())
+def test_json_lines(tmp_path, lines, size, end, ended):
+    path = tmp_path / "a"
+    first = '{"complaint_id":"1","narrative":"x"}'
+    path.write_bytes(end.join([first, *lines, ""] if ended else [first, *lines]).encode())
+    whole, cut = whole_and_cut(path, size)
+    assert whole == cut
+    rows = sum(bool(line.strip()) for line in lines) + 1
+    assert len(whole["complaints"]) + len(whole["rejects"]) == rows
+
+
+@once_a_test
+@given(csv_lines, st.integers(1, 60), st.sampled_from(["\n", "\r\n"]))
+def test_csv(tmp_path, lines, size, end):
+    path = tmp_path / "a"
+    path.write_bytes(end.join(["complaint_id,source_org,received_at", *lines]).encode())
+    whole, cut = whole_and_cut(path, size)
+    assert whole == cut
+
+
+@pytest.mark.parametrize("size", [1, 1000, 10**9])
+def test_parquet(tmp_path, size):
+    path = tmp_path / "a.parquet"
+    ids = [str(n) for n in range(100)]
+    table = pa.table({"complaint_id": ids, "source_org": ids, "received_at": ids})
+    pq.write_table(table, path, row_group_size=7)
+    whole, cut = whole_and_cut(path, size)
+    assert whole == cut
+    assert [row["complaint_id"] for row in cut["complaints"]] == ids
+    assert [row["position"] for row in cut["complaints"]] == list(range(1, 101))
+
+
+@pytest.mark.parametrize("pack", [bytes, gzip.compress])
+def test_the_digest_is_of_the_stored_bytes(tmp_path, pack):
+    data = pack(b'{"complaint_id":"1"}\n' * 5_000)
+    path = tmp_path / "a"
+    path.write_bytes(data)
+    (file,) = plan([str(path)], [], ReadOptions())
+    digest, _ = scan(file, 1_000)
+    assert digest == (hashlib.sha256(data).hexdigest(), len(data))

@@ -1,0 +1,266 @@
+"""No spelling of a victim's number survives."""
+
+from __future__ import annotations
+
+import numpy as np
+import phonenumbers as pn
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from schemas.call import CALL
+from schemas.complaint import COMPLAINT
+from tests.support.made_up_records import calls, complaints, number, victims
+from tests.unit.transforms.phone.test_normalize import EXAMPLES, FORMATS
+from tests.unit.transforms.redact.test_rejects import rejects
+from transforms.redact.records import suspect_calls, withhold
+from transforms.redact.rejects import mask_reject_raw, mask_rejects
+from transforms.text_masking import mask
+
+VICTIM, SUSPECT = "+14156667777", "+18885550123"
+
+
+def digits(text: str) -> str:
+    return "".join(c for c in text if c.isdigit())
+
+
+@given(st.text(max_size=60), st.lists(st.tuples(st.integers(-5, 70), st.integers(-5, 70))))
+def test_mask_keeps_the_length_and_all_outside(text, spans):
+    masked = mask(text, spans)
+    assert len(masked) == len(text)
+    inside = {i for start, end in spans for i in range(start, end)}
+    for i, (old, new) in enumerate(zip(text, masked, strict=True)):
+        assert new == ("#" if i in inside and old.isalnum() else old)
+
+
+WIDE = str.maketrans("0123456789", "０１２３４５６７８９")
+
+
+@given(
+    st.sampled_from(EXAMPLES),
+    st.sampled_from(FORMATS),
+    st.sampled_from(["", " ", "-", ".", " - ", " dash ", "\n", "\u200b", "_"]),
+    st.booleans(),
+)
+def test_no_spelling_survives_in_a_narrative(example, form, joint, wide):
+    region, number_ = example
+    e164 = pn.format_number(number_, pn.PhoneNumberFormat.E164)
+    national = pn.national_significant_number(number_)
+    if len(national) < 6:
+        return
+    spellings = [pn.format_number(number_, form), joint.join(national)]
+    text = " and ".join(spellings)
+    text = text.translate(WIDE) if wide else text
+    batch = complaints({"narrative": text, "victim_country": region})
+    kept = withhold(batch, victims([{e164}]))
+    masked = kept["narrative"].to_pylist()[0]
+    assert len(masked) == len(text)
+    assert national not in digits(masked)
+    shown = digits(pn.format_number(number_, pn.PhoneNumberFormat.NATIONAL)).lstrip("0")
+    assert shown not in digits(masked)
+    assert kept["numbers_withheld"].to_pylist() == [1]
+
+
+def test_every_field_is_masked_and_nothing_else():
+    payment = {"method": "zelle", "payee": "415.6667777", "amount": None, "currency": None}
+    batch = complaints(
+        {"complaint_id": "other", "narrative": "call 415-666-7777"},
+        {
+            "claimed_brand": "amazon 4156667777",
+            "narrative": "666-7777, call 888-666-7777 or 888-555-0123",
+            "phone_numbers": [
+                number("(415) 666-7777", "caller_id"),
+                number("+1 888 555 0123", "callback"),
+                number("55-51", "victim"),
+                number("nothing"),
+            ],
+            "urls": ["tel:4156667777", "https://evil.com/415-666-7777", None],
+            "emails": ["4156667777@x.com"],
+            "remote_access": [{"tool": "anydesk", "id": "415 666 7777"}, None],
+            "payments": [payment],
+        },
+    )
+    kept = withhold(batch, victims([set(), {VICTIM}]))
+    assert kept.schema == COMPLAINT
+    kept.validate(full=True)
+    first, second = kept.to_pylist()
+    assert first["narrative"] == "call 415-666-7777"
+    assert first["phone_numbers"] is None
+    assert second["claimed_brand"] == "amazon ##########"
+    assert second["narrative"] == "###-####, call 888-666-7777 or 888-555-0123"
+    assert second["phone_numbers"] == [number("+1 888 555 0123", "callback"), number("nothing")]
+    assert second["urls"] == ["tel:##########", "https://evil.com/###-###-####", None]
+    assert second["emails"] == ["##########@x.com"]
+    assert second["remote_access"] == [
+        {"tool": "anydesk", "id": "### ### ####"},
+        {"tool": None, "id": None},
+    ]
+    assert second["payments"] == [payment | {"payee": "###.#######"}]
+    assert (second["numbers_withheld"], second["numbers_unread"]) == (2, 2)
+
+
+def test_numbers_that_the_record_gives_the_victim_go_without_being_told():
+    batch = complaints(
+        {
+            "narrative": "0171 2345678 or +49 171 2345678 or 555 01 23",
+            "victim_country": "DE",
+            "phone_numbers": [number("0171/2345678", "victim"), number("5550123", "victim")],
+        }
+    )
+    kept = withhold(batch, victims([set()])).to_pylist()[0]
+    assert kept["narrative"] == "0### ####### or +49 ### ####### or ### ## ##"
+    assert kept["phone_numbers"] == []
+
+
+IBAN = "#### #### #### #### #### ##"
+
+
+@pytest.mark.parametrize(
+    ("entity", "text", "expected"),
+    [
+        ("email:me@home.org", "write Me@Home.org", "write ##@####.###"),
+        ("remote:anydesk:123456789", "id 123 456 789", "id ### ### ###"),
+        ("account:iban:GB29NWBK60161331926819", "GB29 NWBK 6016 1331 9268 19", IBAN),
+        ("phone:+14156667777", "415 666 7777", "### ### ####"),
+    ],
+)  # fmt: skip
+def test_other_identifiers_of_the_victim(entity, text, expected):
+    kept = withhold(complaints({"narrative": text}), victims([{entity}]))
+    assert kept["narrative"].to_pylist() == [expected]
+
+
+@pytest.mark.parametrize("padding", ["", "at the dot " * 200], ids=["short", "long"])
+@pytest.mark.parametrize(
+    "written",
+    ["jane%40home.org", "jane&#64;home.org", "j%61ne&commat;home&#x2e;org", "%6aane@home%2Eorg"],
+)
+def test_an_address_is_found_as_the_web_encodes_it(written, padding):
+    text = f"{padding}I am {written} you know"
+    kept = withhold(complaints({"narrative": text}), victims([{"email:jane@home.org"}]))
+    (shown,) = kept["narrative"].to_pylist()
+    assert "ne" not in shown and "home" not in shown and "org" not in shown
+    assert shown.startswith(f"{padding}I am ") and shown.endswith(" you know")
+
+
+@pytest.mark.parametrize(
+    "written",
+    ["+1%20415%20666%207777", "%28415%29+666-7777", "415&#45;666&#45;7777", "4%315-666-7777"],
+)
+def test_a_number_is_found_as_the_web_encodes_it(written):
+    links = {"urls": [f"https://evil.example/?t={written}"]}
+    kept = withhold(complaints(links, links), victims([{f"phone:{VICTIM}"}, ()]))
+    hidden, shown = (row["urls"][0] for row in kept.to_pylist())
+    assert "77" not in hidden and "15" not in hidden
+    assert shown == links["urls"][0]
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "jane at home dot org",
+        "Jane [at] home [dot] org",
+        "jane(at)home.org",
+        "jane arroba home punto org",
+        "jane underscore at home . org",
+    ],
+)
+@pytest.mark.parametrize("padding", ["", "at the dot " * 200], ids=["short", "long"])
+def test_an_address_is_found_as_it_is_said(said, padding):
+    text = f"{padding}I am {said} you know"
+    kept = withhold(complaints({"narrative": text}), victims([{"email:jane@home.org"}]))
+    (shown,) = kept["narrative"].to_pylist()
+    assert "jane" not in shown.lower() and "home" not in shown and "org" not in shown
+    assert shown.startswith(f"{padding}I am ") and shown.endswith(" you know")
+
+
+def test_what_the_narrative_was_read_to_say_goes_whole():
+    text = "my number is two one two, five five five and my mail"
+    kept = withhold(complaints({"narrative": text}, {}), victims([(), ()]), {0: [(13, 40)]})
+    assert kept["narrative"].to_pylist()[0] == f"my number is {'#' * 27} and my mail"
+    assert kept["numbers_withheld"].to_pylist() == [1, 0]
+
+
+def test_a_number_is_taken_out_as_its_field_spells_it():
+    batch = complaints(
+        {"narrative": "mine: 800flowers1", "phone_numbers": [number("800-FLOWERS1", "victim")]}
+    )
+    (one,) = withhold(batch, victims([()])).to_pylist()
+    assert one["narrative"] == "mine: ###########"
+
+
+def test_a_slice_is_withheld_alike():
+    batch = complaints(
+        {"phone_numbers": [number("x")]},
+        {"phone_numbers": [number(VICTIM, "victim"), number(SUSPECT)], "urls": ["a.com"]},
+    )
+    whole = withhold(batch, victims([set(), {VICTIM}]))
+    assert withhold(batch.slice(1), victims([{VICTIM}])).equals(whole.slice(1))
+    assert len(withhold(batch.slice(2), victims([]))) == 0
+
+
+def test_calls_lose_the_victims_side():
+    batch = calls(
+        {"direction": "inbound", "calling_number": "8885550123", "called_number": "4156667777",
+         "trunk": "t4156667777", "carrier": "c"},
+        {"direction": "outbound", "calling_number": "4156667777", "called_number": "888 555 0123"},
+        {"direction": None, "calling_number": "8885550123", "called_number": "4156667777"},
+        {"direction": "inbound", "calling_number": "4156667777", "called_number": "415 666 7777"},
+        {"direction": "inbound", "calling_number": "Anonymous", "called_number": None},
+        {"direction": "outbound", "calling_number": None, "called_number": None},
+    )  # fmt: skip
+    kept = suspect_calls(batch)
+    assert kept.schema == CALL
+    kept.validate(full=True)
+    assert kept["suspect_number"].to_pylist() == [SUSPECT, SUSPECT, None, None, "Anonymous", None]
+    assert kept["suspect_role"].to_pylist() == [
+        "caller_id", "callback", None, "caller_id", "caller_id", "callback",
+    ]  # fmt: skip
+    assert kept["trunk"].to_pylist()[0] == "t##########"
+    assert kept["carrier"].to_pylist()[0] == "c"
+
+
+REJECTS = [
+    (
+        '{"phone_numbers":[{"raw":"(415) 666-7777","role":"victim"},{"raw":"888-555-0123"}],'
+        '"n":"+1 415.666.7777"',
+        '{"phone_numbers":[{"raw":"(###) ###-####","role":"victim"},{"raw":"888-555-0123"}],'
+        '"n":"+1 ###.###.####"',
+        "complaint",
+    ),
+    (
+        '"role" : "victim", "raw" : 4156667777, x',
+        '"role" : "victim", "raw" : ##########, x',
+        "complaint",
+    ),
+    (
+        '{"narrative":"called me on 415-666-7777, call 888-555-0123"',
+        '{"narrative":"called me on ###-###-####, call 888-555-0123"',
+        "complaint",
+    ),
+    (
+        '{"direction":"inbound","calling_number":"8885550123","called_number":"4156667777"',
+        '{"direction":"inbound","calling_number":"8885550123","called_number":"##########"',
+        "call",
+    ),
+    (
+        '{"calling_number":"8885550123","called_number":"4156667777","started_at":"2024-01-01T00"',
+        '{"calling_number":"##########","called_number":"##########","started_at":"2024-01-01T00"',
+        "call",
+    ),
+    (
+        "1,amazon,2024-01-01T00:00:00Z,+1 888 555 0123,4156667777,203.0.113.9",
+        "1,amazon,2024-01-01T00:00:00Z,+1 ### ### ####,##########,203.0.113.9",
+        "call",
+    ),
+]
+
+
+@pytest.mark.parametrize(("raw", "expected", "kind"), REJECTS)
+def test_rejected_text(raw, expected, kind):
+    masked = mask_rejects(rejects(raw, kind=kind), np.empty(0, np.int64))
+    assert masked["raw"].to_pylist() == [expected]
+
+
+@given(st.text(max_size=200), st.sampled_from(["complaint", "call"]))
+def test_rejected_text_of_any_kind_keeps_its_length(text, kind):
+    assert len(mask_reject_raw(text, kind)) == len(text)

@@ -1,0 +1,142 @@
+"""Rejected rows keep no number that some record states as a victim's."""
+
+import json
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from schemas.reject import REJECT, Code
+from tests.unit.transforms.redact.test_withhold import OWN, VICTIM
+from transforms.read.framing import Origin, Record
+from transforms.read.rejects import reject, reject_rows
+from transforms.redact.rejects import mask_rejects
+
+NOTHING = np.empty(0, np.int64)
+
+
+def rejects(*raws, kind="complaint"):
+    origin = Origin("f", "jsonl", kind)
+    records = [Record(n, raw.encode(), len(raw)) for n, raw in enumerate(raws, 1)]
+    return reject_rows([reject(origin, one, Code.BROKEN_JSON, "broken") for one in records])
+
+
+def test_a_number_stated_elsewhere_is_masked_at_the_same_length():
+    raws = [
+        '{"complaint_id": "1", "caller": "202-456-1414"',
+        "plain +12024561414 text",
+        "no 1 here",
+    ]
+    before = rejects(*raws)
+    after = mask_rejects(before, OWN)
+    assert after.schema == REJECT
+    assert after["raw"].to_pylist() == [
+        '{"complaint_id": "1", "caller": "###-###-####"',
+        "plain +########### text",
+        "no 1 here",
+    ]
+    others = [name for name in REJECT.names if name != "raw"]
+    assert after.select(others) == before.select(others)
+    assert mask_rejects(before, NOTHING)["raw"] == before["raw"]
+
+
+def test_a_rows_own_victim_is_masked_without_any_other():
+    raw = json.dumps({"phone_numbers": [{"raw": VICTIM, "role": "victim"}]})
+    (masked,) = mask_rejects(rejects(raw), NOTHING)["raw"].to_pylist()
+    assert "2024561414" not in masked
+    assert len(masked) == len(raw)
+
+
+def test_a_row_without_text_stays_without():
+    batch = pa.RecordBatch.from_pylist([rejects("x").to_pylist()[0] | {"raw": None}], REJECT)
+    assert mask_rejects(batch, OWN)["raw"].to_pylist() == [None]
+
+
+def masked(raw, code=Code.BAD_TIMESTAMP):
+    batch = pa.RecordBatch.from_pylist([rejects(raw).to_pylist()[0] | {"code": code}], REJECT)
+    (shown,) = mask_rejects(batch, NOTHING)["raw"].to_pylist()
+    assert len(shown) == len(raw)
+    return shown
+
+
+@pytest.mark.parametrize(
+    ("raw", "shown"),
+    [
+        ('v,x,"[{""raw"":""2024561414"",""role"":""victim""}]"',
+         'v,x,"[{""raw"":""##########"",""role"":""victim""}]"'),
+        ('{"phone_numbers":[{"raw":[2024561414],"role":"victim"}]}',
+         '{"phone_numbers":[{"raw":[##########],"role":"victim"}]}'),
+        ('{"victim_id":"jane@home.org"}', '{"victim_id":"#############"}'),
+        ('{"victim_id":"(202) 456-1414","x":"202-456-1414"}',
+         '{"victim_id":"(###) ###-####","x":"###-###-####"}'),
+        ('{"complaint_id":"jane@home.org"}', '{"complaint_id":"#############"}'),
+        ('{"victim_phone":"2024561414"}', '{"victim_phone":"##########"}'),
+        ('{"Customer_Email": "jane@home.org"}', '{"Customer_Email": "#############"}'),
+        ('{"victim":{"phone":"2024561414"}}', '{"victim":{"phone":"##########"}}'),
+        ('{"narrative":"gift card 6011 2345 6789 0123"}',
+         '{"narrative":"gift card #### #### #### ####"}'),
+    ],
+)  # fmt: skip
+def test_what_a_field_says_is_the_victims_is_masked(raw, shown):
+    assert masked(raw) == shown
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        '{"victim_id":"v-77","victim_country":"US","victim_region":"Texas"}',
+        '{"complaint_id":"2024561414"}',
+        '{"customer_service":"2024561414"}',
+        '{"narrative":"the victim: he called 202-456-1414"}',
+        '{"payments":[{"method":"gift card"},{"payee":"GB29 NWBK 6016 1331 9268 19"}]}',
+        "8885550123,jane@home.org",
+    ],
+)
+def test_what_is_not_said_to_be_the_victims_stays(raw):
+    assert masked(raw) == raw
+
+
+def test_an_id_that_is_a_contact_is_masked_in_a_row_of_csv():
+    raw = 'c1,amazon,jane@home.org,"call 202-456-1414"'
+    assert masked(raw, Code.VICTIM_ID_IS_CONTACT) == raw.replace("jane@home.org", "#" * 13)
+
+
+HEADER = "csv:complaint_id,victim_phone,narrative,Customer_Name"
+
+
+def masked_csv(raw, header=HEADER):
+    batch = pa.RecordBatch.from_pylist([rejects(raw).to_pylist()[0] | {"format": header}], REJECT)
+    (shown,) = mask_rejects(batch, NOTHING)["raw"].to_pylist()
+    assert len(shown) == len(raw)
+    return shown
+
+
+@pytest.mark.parametrize(
+    ("raw", "shown"),
+    [
+        ('c1,202-456-1414,"he said ""hi"", called",Jane Doe',
+         'c1,###-###-####,"he said ""hi"", called",########'),
+        ('c1,"2024561414","call me at 202.456.1414",',
+         'c1,"##########","call me at ###.###.####",'),
+        ('c1,,he called from 888-555-0123,"Doe, Jane"',
+         'c1,,he called from 888-555-0123,"#########"'),
+        ("jane@home.org,,text,", "#############,,text,"),
+        ("c1,extra,2024561414,text,Jane", "c1,#####,##########,####,####"),
+        ("2024561414,text,Jane", "##########,####,####"),
+        ('c1,"never closed, 2024561414,text,Jane', '##,"##################################'),
+    ],
+)  # fmt: skip
+def test_what_the_header_of_a_csv_file_says_is_the_victims_is_masked(raw, shown):
+    assert masked_csv(raw) == shown
+
+
+@pytest.mark.parametrize(
+    ("raw", "header"),
+    [
+        ("c1,888-555-0123,text", "csv:complaint_id,caller,narrative"),
+        ("c1,text,888-555-0123,more", "csv:complaint_id,narrative,caller"),
+        ("888-555-0123,Jane", "ftc_dnc"),
+    ],
+)
+def test_cells_of_other_columns_stay(raw, header):
+    assert masked_csv(raw, header) == raw

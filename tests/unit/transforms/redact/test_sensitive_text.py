@@ -1,0 +1,105 @@
+"""What no finder reads goes where its victim calls it their own, and nowhere else."""
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.support.made_up_records import complaints, victims
+from transforms.redact import sensitive_text
+from transforms.redact.records import withhold
+
+OWN = [
+    ("my email is ", "jane at gmail com", " and"),
+    ("my email is ", "jane doe @ gmail . com", ""),
+    ("my e-mail: ", "jane&#64;home.org", " ok"),
+    ("my email is ", "ｊａｎｅ＠ｈｏｍｅ．ｏｒｇ", ""),
+    ("my email address is ", "jane@\nhome.org", ""),
+    ("mon adresse est ", "jane arobase orange point fr", ""),
+    ("mi correo es ", "jane (arroba) gmail (punto) com", ""),
+    ("my number is ", "two oh two four five six twenty one oh seven", ", they"),
+    ("my number is ", "two-oh-two, 456, twenty-one thirty-three", ". They"),
+    ("mi página web es ", "jane-doe.es", ", la copiaron"),
+    ("meine Webseite ist ", "https://jane-doe.de/kontakt", ""),
+    ("mon site web est ", "jane-doe.fr", ""),
+    ("my venmo is ", "@jane-doe", " and"),
+    ("my paypal is ", "paypal.me/jane", ""),
+    ("my ethereum address ", "0x8617E340B3D1B0E2bE5A5Bd1f7B1d5F3a2D4C5e6", ""),
+    ("mon numéro est ", "zéro six douze trente-quatre cinquante-six soixante-dix-huit", ""),
+    ("mi número es ", "seis doce treinta y cuatro cincuenta y seis setenta y ocho", "."),
+    ("meine Handynummer ist ", "null eins sieben einundzwanzig dreiundvierzig fünf sechs", "."),
+]
+"""What stands before, what goes whole, and what stands behind."""
+
+
+@pytest.mark.parametrize(("before", "own", "behind"), OWN)
+def test_what_is_like_a_number_or_an_address_goes_whole(before, own, behind):
+    shown = sensitive_text.without(pa.array([before + own + behind, None])).to_pylist()
+    assert shown == [f"{before}{'#' * len(own)}{behind}", None]
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("my number is ²⁰²-⁴⁵⁶-²¹²⁷ ok", "my number is ###-###-#### ok"),
+        ("my number is 202_456_2131", "my number is ###_###_####"),
+        ("my SSN is 078-05-1120.", "my SSN is ###-##-####."),
+        ("my bank account 021000021 / 77889944", "my bank account ######### / ########"),
+    ],
+)
+def test_digits_go_without_their_signs(text, shown):
+    assert sensitive_text.without(pa.array([text])).to_pylist() == [shown]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "my email is blocked at work",
+        "my email was hacked by someone at amazon support",
+        "my website was cloned by them",
+        "my paypal. evil.example took it",
+        "my facebook account was used to write",
+        "my phone is one of two that rang",
+        "my account was charged 500 dollars",
+        "They called my phone and said call 888-222-3344",
+        "my phone. 888-222-3344 called me",
+        "they called my cell from 888-222-3344",
+        "please call our number two oh two four five six twenty one oh seven",
+        "it said visit our website jane-doe.es",
+        "their number is two oh two four five six twenty one oh seven",
+    ],
+)
+def test_what_is_not_called_ones_own_stays(text):
+    assert sensitive_text.without(pa.array([text])).to_pylist() == [text]
+
+
+def test_in_a_transcript_the_number_is_the_callers():
+    told = "my number is two oh two four five six twenty one oh seven"
+    rows = [{"narrative": told, "source_org": org} for org in ("amazon", "ftc-pone")]
+    kept = withhold(complaints(*rows), victims([(), ()]))
+    hidden, shown = kept["narrative"].to_pylist()
+    assert (hidden, shown) == (f"my number is {'#' * 44}", told)
+    assert kept["numbers_withheld"].to_pylist() == [1, 0]
+
+
+@given(st.text(st.sampled_from("my number email is 0twone@.#\n"), max_size=80))
+def test_every_place_is_within_its_text(text):
+    for start, end in sensitive_text.places(text):
+        assert 0 <= start < end <= len(text)
+
+
+WORDS = (
+    "my our mein unsere mon own home cell phone account number no is was: mail gmail e-mail address"
+    " correo electrónico Kontonummer nummer número de d'appel page web site telegram name handle"
+    " wallet IBAN ist = ( “ - , 5550123 xylophone"
+).split()
+
+
+@given(st.lists(st.sampled_from(WORDS), max_size=9).map(" ".join))
+def test_the_cheap_hint_is_there_wherever_the_true_one_is(text):
+    exact, rough = (
+        pc.match_substring_regex(pa.array([text]), hint)[0].as_py()
+        for hint in (sensitive_text._HINT, sensitive_text._ROUGHLY)
+    )
+    assert rough or not exact

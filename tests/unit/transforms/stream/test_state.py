@@ -1,0 +1,220 @@
+"""State on a stream: late and repeated records, ticks that fire once, nothing that waits."""
+
+import json
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import partial
+from pathlib import Path
+from tempfile import NamedTemporaryFile
+
+import apache_beam as beam
+import pyarrow as pa
+from apache_beam.runners.direct.direct_runner import BundleBasedDirectRunner
+from apache_beam.testing.test_stream import TestStream
+from apache_beam.testing.util import assert_that
+from apache_beam.transforms.window import TimestampedValue
+
+from schemas.alert import ALERT
+from schemas.enums import EntityKind, RecordKind
+from tests.support.made_up_blocks import START, accepted, block
+from tests.support.made_up_held import held
+from transforms.alerts.raise_alerts import Once
+from transforms.alerts.rules import Rules, several_orgs
+from transforms.decisions import InForce
+from transforms.read.framing import Origin, Record
+from transforms.read.rejects import reject, reject_rows
+from transforms.shuffle import MAIN
+from transforms.stream.state import (
+    BLOCKS,
+    DAYS,
+    PRINTED,
+    RECORDS,
+    REJECTED,
+    TALLIES,
+    TICKS,
+    Keep,
+    Show,
+    Tick,
+    live,
+    ticks_of,
+    windows,
+    young,
+)
+
+COLUMNS = {
+    RECORDS: "record_id",
+    MAIN: "entity_id",
+    PRINTED: "complaint_id",
+    REJECTED: "position",
+}
+
+
+NUMBER, OTHER = "(888) 555-0123", "(888) 555-0199"
+
+
+def row(id_, day, number=NUMBER, **more):
+    return {"id": id_, "day": day, "numbers": [number]} | more
+
+
+@dataclass(eq=False)
+class Events(beam.PTransform):
+    """A TestStream: batches of accepted complaints, rejects, and ticks by their second."""
+
+    events: tuple
+
+    def expand(self, begin):
+        stream = TestStream()
+        for one in self.events:
+            if isinstance(one, Tick):
+                stream.advance_watermark_to(one.second)
+                stream.add_elements([TimestampedValue(one, one.second)])
+                stream.advance_watermark_to(one.second + 1)
+            else:
+                stream.add_elements([one])
+        return begin | stream.advance_watermark_to_infinity()
+
+
+def collected(pipeline, values):
+    """Run, and what a PCollection held."""
+    with NamedTemporaryFile() as file:
+        assert_that(values, partial(write_to, file.name))
+        pipeline.run().wait_until_finish()
+        return json.loads(Path(file.name).read_text())
+
+
+def write_to(name, values):
+    Path(name).write_text(json.dumps(list(values)))
+
+
+def of(kind, name):
+    def chosen(event):
+        return isinstance(event, kind) and (kind is Tick or ("code" in event.schema.names) == name)
+
+    return chosen
+
+
+def seen(events, days=None):
+    """By second of the tick: ids of records, entity ids, positions of rejects, and counts."""
+    pipeline = beam.Pipeline(runner=BundleBasedDirectRunner())
+    stream = pipeline | Events(tuple(events))
+    kept = {
+        BLOCKS: stream
+        | "Rows" >> beam.Filter(of(pa.RecordBatch, False))
+        | Show(RecordKind.COMPLAINT),
+        REJECTED: stream | "Rejects" >> beam.Filter(of(pa.RecordBatch, True)),
+        TICKS: stream | "Ticks" >> beam.Filter(of(Tick, None)),
+    } | Keep(days or DAYS)
+
+    def told(batch, name, window=beam.DoFn.WindowParam):
+        second = int(window.start.micros // 1_000_000)
+        if name == TALLIES:
+            yield second, batch[0][1], batch[1]
+        else:
+            column = COLUMNS[name]
+            for value in batch[column].to_pylist():
+                yield second, name, value
+
+    lines = [
+        kept[name] | f"Tell {name}" >> beam.FlatMap(told, name) for name in (*COLUMNS, TALLIES)
+    ]
+
+    together = tuple(lines) | beam.Flatten() | beam.WindowInto(beam.window.GlobalWindows())
+    found = {}
+    for second, name, value in collected(pipeline, together):
+        found.setdefault(second, {}).setdefault(name, []).append(value)
+    return {
+        second: {
+            name: sum(values) if name in ("duplicates", "expired") else sorted(values)
+            for name, values in one.items()
+        }
+        for second, one in found.items()
+    }
+
+
+def test_a_tick_has_all_that_came_before_it_and_fires_once():
+    events = [
+        accepted(row("c1", 3), row("c2", 3, OTHER)),
+        Tick(10, snapshot=False),
+        accepted(row("c3", 5)),
+        Tick(20, snapshot=True),
+    ]
+    found = seen(events)
+    assert found[10][RECORDS] == ["c1", "c2"]
+    assert found[20][RECORDS] == ["c1", "c2", "c3"]
+    assert found[20][MAIN] == ["phone:+18885550123"] * 2 + ["phone:+18885550199"]
+
+
+def test_late_records_are_in_the_next_tick_and_repeated_ones_in_none_twice():
+    events = [
+        accepted(row("c1", 30)),
+        Tick(10, snapshot=False),
+        accepted(row("late", 1, OTHER), row("c1", 30)),
+        Tick(20, snapshot=False),
+        accepted(row("c1", 31, OTHER)),  # a newer version
+        Tick(30, snapshot=False),
+    ]
+    found = seen(events)
+    assert found[20][RECORDS] == ["c1", "late"]
+    assert found[20][MAIN] == ["phone:+18885550123", "phone:+18885550199"]
+    assert found[30][MAIN] == ["phone:+18885550199"] * 2
+    assert [found[second]["duplicates"] for second in (10, 20, 30)] == [0, 1, 2]
+
+
+def test_what_is_too_late_is_counted_and_not_there():
+    days = dict.fromkeys(DAYS, 90)
+    events = [accepted(row("c", 0), row("c", 91)), Tick(10, snapshot=False)]
+    assert seen(events, days)[10][MAIN] == ["phone:+18885550123"]
+    # Of ids in other partitions the newest record of all decides, a step later.
+    both = block(row("old", 0), row("new", 91, OTHER))
+    rows = live(both.records, both.shown)
+    assert rows.num_rows == 2
+    left = young(rows, InForce(when=START + timedelta(days=91)), days)
+    assert left["record_id"].to_pylist() == ["new"]
+    assert young(rows, InForce(when=START + timedelta(days=90)), days).num_rows == 2
+
+
+def test_over_a_year_state_holds_what_a_life_of_a_quarter_leaves(monkeypatch):
+    monkeypatch.setattr("transforms.stream.state.PARTITIONS", 1)  # each forgets by its own newest
+    days = dict.fromkeys(DAYS, 90) | {EntityKind.SCRIPT: 30}
+    fortnights = range(0, 365, 14)
+    events = []
+    for day in fortnights:
+        one = row(f"c{day}", day, narrative=f"they told me on day {day} to pay")
+        events += [accepted(one), Tick(10 + day, snapshot=False)]
+    found = seen(events, days)
+    for day in fortnights:
+        alive = [f"c{one}" for one in fortnights if day - 90 <= one <= day]
+        assert found[10 + day][RECORDS] == sorted(alive)
+        assert found[10 + day][PRINTED] == sorted(alive[-3:])
+        assert found[10 + day]["expired"] == day // 14 + 1 - len(alive)
+
+
+def test_rejects_are_handed_out_once():
+    refused = reject_rows(
+        [reject(Origin("t", "jsonl", RecordKind.COMPLAINT), Record(7, b"", 0), "broken_json", "no")]
+    )
+    found = seen([refused, Tick(10, snapshot=False), Tick(20, snapshot=False)])
+    assert found[10][REJECTED] == [7]
+    assert REJECTED not in found[20]
+
+
+def test_an_alert_is_told_at_one_tick_alone():
+    (one,) = several_orgs(held(0, 1, orgs=["amazon", "microsoft"]), Rules())
+    (other,) = several_orgs(held(0, 1, orgs=["amazon", "ftc"]), Rules())
+    batches = [pa.RecordBatch.from_pylist(rows, ALERT) for rows in ([one, one], [one, other])]
+    pipeline = beam.Pipeline(runner=BundleBasedDirectRunner())
+    stream = TestStream()
+    for second, batch in zip((10, 20), batches, strict=True):
+        stream.advance_watermark_to(second)
+        stream.add_elements([TimestampedValue(batch, second)])
+        stream.advance_watermark_to(second + 1)
+    told = pipeline | stream.advance_watermark_to_infinity() | windows() | Once()
+    ids = told | beam.FlatMap(lambda batch: batch["alert_id"].to_pylist())
+    assert sorted(collected(pipeline, ids)) == sorted([one["alert_id"], other["alert_id"]])
+
+
+def test_ticks_by_the_clock_skip_what_was_slept_through(monkeypatch):
+    monkeypatch.setattr("transforms.stream.state.time.time", lambda: 1000.0)
+    pulses = [second + 0.5 for second in range(960, 1000)]
+    found = [tick for pulse in pulses for tick in ticks_of(pulse, 10, 60)]
+    assert [(one.second, one.snapshot) for one in found] == [(960, True), (990, False)]

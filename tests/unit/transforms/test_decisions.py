@@ -1,0 +1,229 @@
+"""Decisions: what a file must hold, which bind, and what they do to communities."""
+
+import itertools
+import json
+from datetime import UTC, datetime, timedelta
+
+import networkx as nx
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from schemas.decision import DecisionKind
+from tests.support.graphs import evidence, no_epochs, no_lines, no_suppliers
+from transforms.decisions import Decision, DecisionError, in_force, load
+from transforms.graph.assign import bind
+from transforms.graph.communities import Communities, communities
+from transforms.graph.incidence import ties
+
+WHEN = datetime(2024, 3, 1, tzinfo=UTC)
+
+
+ROW = {
+    "decision_id": "d1",
+    "kind": "must_link",
+    "entity_a": "+18885550101",
+    "entity_b": "Amzn-Refund.support",
+    "author": "anna",
+    "reason": "same payee",
+    "decided_at": "2024-03-01T00:00:00Z",
+    "expires_at": "",
+}
+
+
+def as_csv(*rows):
+    lines = [",".join(ROW), *(",".join((ROW | row).values()) for row in rows)]
+    return "\n".join(lines) + "\n"
+
+
+def test_csv_and_json_lines_say_the_same():
+    (one,) = load(as_csv({}), "d.csv")
+    assert one.entity_a == "phone:+18885550101"
+    assert one.entity_b == "domain:amzn-refund.support"
+    assert one.decided_at == WHEN
+    assert one.expires_at is None
+    assert load(json.dumps(ROW | {"expires_at": None}), "d.jsonl") == (one,)
+    assert load("\ufeff" + as_csv({}), "d.csv") == (one,)
+
+
+@pytest.mark.parametrize(
+    ("row", "says"),
+    [
+        ({"kind": "maybe"}, "row 2, kind: 'maybe' is none of legitimate"),
+        ({"entity_a": ""}, "row 2, entity_a: is empty"),
+        ({"entity_b": ""}, "row 2, entity_b: must_link is about two entities"),
+        ({"entity_b": "+18885550101"}, "row 2, entity_b: must_link is about two entities"),
+        ({"kind": "confirm"}, "row 2, entity_b: confirm is about one entity"),
+        ({"entity_a": "8885550101"}, "row 2, entity_a: '8885550101' has no country"),
+        ({"author": " "}, "row 2, author: is empty"),
+        ({"reason": "x" * 501}, "row 2, reason: is not one line of at most 500"),
+        ({"decided_at": "yesterday"}, "row 2, decided_at: 'yesterday' is not an ISO 8601 time"),
+        ({"decided_at": "2024-03-01"}, "row 2, decided_at: '2024-03-01' has no zone"),
+        ({"expires_at": "2024-02-01T00:00:00Z"}, "row 2, expires_at: is not after decided_at"),
+    ],
+)
+def test_what_cannot_be_used_is_told_with_its_place(row, says):
+    with pytest.raises(DecisionError, match=r"^d\.csv, ") as error:
+        load(as_csv(row), "d.csv")
+    assert says in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        as_csv({}, {}),
+        "entity_a,kind\na,b\n",
+        as_csv({}).rstrip() + ",more\n",
+        '{"decision_id": 1}',
+        "{",
+        '{"other": "x"}',
+    ],
+)
+def test_a_file_that_is_none_is_refused(text):
+    with pytest.raises(DecisionError, match=r"^d: |^d, row "):
+        load(text, "d")
+
+
+def decision(name, kind, a, b=None, **more):
+    given = {"author": "anna", "reason": "r", "decided_at": WHEN, "expires_at": None} | more
+    return Decision(decision_id=name, kind=DecisionKind(kind), entity_a=a, entity_b=b, **given)
+
+
+def test_expired_and_later_decisions_have_no_say():
+    ends = WHEN + timedelta(days=10)
+    one = decision("d1", "confirm", "a", expires_at=ends)
+    for as_of, newest, binding, expired, later in (
+        (None, ends - timedelta(seconds=1), 1, 0, 0),
+        (None, ends, 0, 1, 0),
+        (None, WHEN - timedelta(days=1), 1, 0, 0),
+        (None, None, 1, 0, 0),
+        (ends, WHEN, 0, 1, 0),
+        (WHEN, ends, 1, 0, 0),
+        (WHEN - timedelta(days=1), ends, 0, 0, 1),
+    ):
+        found = in_force([one], as_of, newest)
+        assert (len(found.binding), found.expired, found.later) == (binding, expired, later)
+
+
+def test_contradictions_are_reported_and_the_safer_one_holds():
+    found = in_force(
+        [
+            decision("d1", "must_link", "a", "b"),
+            decision("d2", "must_link", "b", "c"),
+            decision("d3", "cannot_link", "c", "a"),
+            decision("d4", "must_link", "x", "y"),
+            decision("d5", "confirm", "p"),
+            decision("d6", "dispute", "p"),
+            decision("d7", "legitimate", "q"),
+            decision("d8", "must_link", "y", "q"),
+        ],
+        None,
+        None,
+    )
+    assert [one.decision_id for one in found.binding] == ["d3", "d4", "d6", "d7"]
+    assert found.contradictions == (
+        "cannot_link d3 against must_link d1, d2",
+        "dispute d6 against confirm d5",
+        "legitimate d7 against must_link d8",
+    )
+
+
+names = st.sampled_from("abcdef")
+
+
+links = st.lists(
+    st.tuples(st.sampled_from(("must_link", "cannot_link")), names, names).filter(
+        lambda one: one[1] != one[2]
+    ),
+    max_size=8,
+)
+
+
+@given(links, st.randoms())
+def test_what_binds_never_contradicts_itself(drawn, random):
+    given_ = [decision(f"d{n}", *one) for n, one in enumerate(drawn)]
+    found = in_force(given_, None, None)
+    graph = nx.Graph(found.pairs(DecisionKind.MUST_LINK))
+    cannot = found.pairs(DecisionKind.CANNOT_LINK)
+    assert not any(a in graph and b in graph and nx.has_path(graph, a, b) for a, b in cannot)
+    whole = nx.Graph([(a, b) for kind, a, b in drawn if kind == "must_link"])
+    torn = any(
+        kind == "cannot_link" and a in whole and b in whole and nx.has_path(whole, a, b)
+        for kind, a, b in drawn
+    )
+    assert bool(found.contradictions) == torn
+    random.shuffle(given_)
+    assert in_force(given_, None, None) == found
+
+
+@st.composite
+def bound(draw):
+    nodes = draw(st.integers(2, 8))
+    groups = draw(st.lists(st.sets(st.integers(0, nodes - 1), min_size=2, max_size=4), max_size=12))
+    pair = st.tuples(st.integers(0, nodes - 1), st.integers(0, nodes - 1))
+    pairs = draw(st.lists(pair.filter(lambda one: one[0] != one[1]), max_size=5))
+    must, cannot = [], []
+    for number, (a, b) in enumerate(pairs):
+        graph = nx.Graph(must)
+        graph.add_nodes_from(range(nodes))
+        if number % 2 and not nx.has_path(graph, a, b):
+            cannot.append((a, b))
+        elif not cannot:
+            must.append((a, b))
+    return (
+        nodes,
+        groups,
+        must,
+        [(a, b) for a, b in cannot if not nx.has_path(_linked(nodes, must), a, b)],
+    )
+
+
+def _linked(nodes, must):
+    graph = nx.Graph(must)
+    graph.add_nodes_from(range(nodes))
+    return graph
+
+
+@settings(deadline=None, max_examples=60)
+@given(bound())
+def test_decisions_bind_the_communities(drawn):
+    nodes, groups, must, cannot = drawn
+    named = evidence(groups, nodes)
+    held = np.bincount(named.node, minlength=nodes)
+    free = communities(named, no_suppliers(nodes), held, no_lines(nodes), no_epochs())
+    label = bind(free, named, must, cannot).label
+    assert all(label[a] == label[b] for a, b in must)
+    assert all(label[a] != label[b] for a, b in cannot)
+    again = bind(free, named, must[::-1], [*reversed(cannot)])
+    assert (again.label == label).all()
+    if not must and not cannot:
+        assert (label == free.label).all()
+
+
+def one_community(nodes):
+    none = np.zeros(nodes, bool)
+    return Communities(np.zeros(nodes, np.int64), none, np.zeros(nodes), none, none)
+
+
+def test_the_weakest_link_gives_way():
+    named = evidence([{0, 1}] * 3 + [{1, 2}] + [{2, 3}] * 3, 4)
+    assert bind(one_community(4), named, [], [(0, 3)]).label.tolist() == [0, 0, 2, 2]
+
+
+@settings(deadline=None, max_examples=60)
+@given(bound())
+def test_no_cut_is_lighter(drawn):
+    nodes, groups, _, _ = drawn
+    named = evidence(groups, nodes)
+    label = bind(one_community(nodes), named, [], [(0, nodes - 1)]).label
+    graph = ties(named, np.arange(nodes))
+
+    def cut(side):
+        return graph.weight[side[graph.a] != side[graph.b]].sum()
+
+    every = (
+        np.array([False, *inner, True])
+        for inner in itertools.product((False, True), repeat=nodes - 2)
+    )
+    assert cut(label == label[-1]) == pytest.approx(min(map(cut, every)), abs=1e-4)

@@ -1,0 +1,182 @@
+"""Validation: every row ends accepted or rejected, and each fault has its own code."""
+
+from collections import Counter
+from datetime import UTC, datetime
+
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+
+from schemas.call import CALL_ACCEPTED, CALL_LOOSE
+from schemas.complaint import COMPLAINT_ACCEPTED, COMPLAINT_LOOSE
+from schemas.enums import Stage
+from schemas.reject import REJECT, Code
+from tests.support.made_up_loose import CALL_ROWS, COMPLAINT_ROWS, call, complaint
+from transforms.validate import validate_calls, validate_complaints
+
+AS_OF = datetime(2024, 6, 1, tzinfo=UTC)
+
+
+COMPLAINT_FAULTS = [
+    ("complaint_id", None, Code.MISSING_FIELD),
+    ("complaint_id", "  ", Code.MISSING_FIELD),
+    ("complaint_id", "x" * 257, Code.BAD_VALUE),
+    ("complaint_id", "a\nb", Code.BAD_VALUE),
+    ("source_org", None, Code.MISSING_FIELD),
+    ("source_org", "Amazon Inc.", Code.BAD_VALUE),
+    ("source_org", "a|b", Code.BAD_VALUE),
+    ("received_at", None, Code.MISSING_FIELD),
+    ("received_at", "2024-03-01T09:30:00", Code.BAD_TIMESTAMP),
+    ("received_at", "1970-01-01T00:00:00Z", Code.IMPOSSIBLE_DATE),
+    ("received_at", "0000-01-01T00:00:00Z", Code.IMPOSSIBLE_DATE),
+    ("received_at", "2024-07-01T00:00:00Z", Code.AFTER_AS_OF),
+    ("occurred_at", "last week", Code.BAD_TIMESTAMP),
+    ("occurred_at", "2200-01-01T00:00:00Z", Code.IMPOSSIBLE_DATE),
+    ("victim_id", "jane@example.org", Code.VICTIM_ID_IS_CONTACT),
+    ("complaint_id", "+1 202 555 0143", Code.ID_IS_CONTACT),
+    ("complaint_id", "jane@example.org", Code.ID_IS_CONTACT),
+    ("victim_id", "+1 202 555 0143", Code.VICTIM_ID_IS_CONTACT),
+    ("victim_id", "(202) 555-0143", Code.VICTIM_ID_IS_CONTACT),
+    ("victim_id", "(###) ###-####", Code.VICTIM_ID_IS_CONTACT),
+    ("victim_country", "UK", Code.BAD_COUNTRY),
+    ("victim_country", "USA", Code.BAD_COUNTRY),
+    ("loss_amount", "NaN", Code.BAD_AMOUNT),
+    ("loss_amount", "-1", Code.BAD_AMOUNT),
+    ("loss_amount", "1e400", Code.BAD_AMOUNT),
+    ("loss_amount", "9" * 30, Code.BAD_AMOUNT),
+    ("loss_currency", "dollars", Code.BAD_CURRENCY),
+    ("payments", [{"amount": "1"}, {"amount": "Infinity"}], Code.BAD_AMOUNT),
+    ("phone_numbers", [{"raw": "1", "role": "customer"}], Code.BAD_VALUE),
+]
+
+
+CALL_FAULTS = [
+    ("call_id", None, Code.MISSING_FIELD),
+    ("source_org", "", Code.MISSING_FIELD),
+    ("started_at", "noon", Code.BAD_TIMESTAMP),
+    ("started_at", "2024-07-01T00:00:00Z", Code.AFTER_AS_OF),
+    ("duration_seconds", "-1", Code.BAD_VALUE),
+    ("duration_seconds", "nan", Code.BAD_VALUE),
+    ("victim_country", "XX", Code.BAD_COUNTRY),
+    ("victim_id", "+442079460000", Code.VICTIM_ID_IS_CONTACT),
+]
+
+
+@pytest.mark.parametrize(
+    ("faults", "sound", "schema", "validate"),
+    [
+        (COMPLAINT_FAULTS, complaint, COMPLAINT_LOOSE, validate_complaints),
+        (CALL_FAULTS, call, CALL_LOOSE, validate_calls),
+    ],
+    ids=["complaints", "calls"],
+)
+def test_one_bad_row_of_each_kind_among_good_ones(faults, sound, schema, validate):
+    rows, expected = [], []
+    for position, (name, value, code) in enumerate(faults, 1):
+        rows.append(sound(position=2 * position - 1))
+        rows.append(sound(position=2 * position, raw=b"row %d" % position) | {name: value})
+        expected.append((2 * position, code, name, f"row {position}"))
+    batch = pa.RecordBatch.from_pylist(rows, schema)
+    accepted, rejects, _ = validate(batch, AS_OF)
+    assert accepted["position"].to_pylist() == list(range(1, 2 * len(faults), 2))
+    found = [
+        (one["position"], one["code"], one["field"].partition("[")[0], one["raw"])
+        for one in rejects.to_pylist()
+    ]
+    assert found == expected
+    assert {one["stage"] for one in rejects.to_pylist()} == {Stage.VALIDATE}
+
+
+READ_BY_READERS = {
+    Code.BAD_ENCODING,
+    Code.BROKEN_JSON,
+    Code.NOT_AN_OBJECT,
+    Code.BROKEN_CSV,
+    Code.BROKEN_TOKEN,
+    Code.ROW_TOO_LARGE,
+    Code.TRUNCATED_FILE,
+    Code.UNREADABLE_FILE,
+    Code.WRONG_TYPE,
+}
+
+
+def test_every_code_of_validation_is_reached_above():
+    reached = {code for _, _, code in COMPLAINT_FAULTS + CALL_FAULTS}
+    assert reached == set(Code) - READ_BY_READERS
+
+
+CASES = [
+    (COMPLAINT_ROWS, COMPLAINT_LOOSE, COMPLAINT_ACCEPTED, validate_complaints),
+    (CALL_ROWS, CALL_LOOSE, CALL_ACCEPTED, validate_calls),
+]
+
+
+def hold(rows, loose, schema, validate):
+    padded = pa.RecordBatch.from_pylist(rows[:1] + rows + rows[:1], loose)
+    batch = padded.slice(min(1, len(rows)), len(rows))
+    accepted, rejects, _ = validate(batch, AS_OF)
+    assert accepted.schema.equals(schema, check_metadata=True)
+    assert rejects.schema == REJECT
+    accepted.validate(full=True)
+    rejects.validate(full=True)
+    assert accepted.num_rows + rejects.num_rows == len(rows)
+    for one in schema:
+        assert one.nullable or accepted[one.name].null_count == 0
+    alone = [validate(batch.slice(row, 1), AS_OF) for row in range(len(rows))]
+    assert [row for one in alone for row in one[0].to_pylist()] == accepted.to_pylist()
+    assert [row for one in alone for row in one[1].to_pylist()] == rejects.to_pylist()
+
+
+@settings(max_examples=60, deadline=None)
+@given(COMPLAINT_ROWS)
+def test_any_complaints_are_accepted_or_rejected_each_on_its_own(rows):
+    hold(rows, *CASES[0][1:])
+
+
+@settings(max_examples=60, deadline=None)
+@given(CALL_ROWS)
+def test_any_calls_are_accepted_or_rejected_each_on_its_own(rows):
+    hold(rows, *CASES[1][1:])
+
+
+def test_messages_hold_nothing_of_the_row():
+    batch = pa.RecordBatch.from_pylist(
+        [complaint() | {name: value} for name, value, _ in COMPLAINT_FAULTS], COMPLAINT_LOOSE
+    )
+    _, rejects, _ = validate_complaints(batch, AS_OF)
+    given_values = {
+        value for _, value, _ in COMPLAINT_FAULTS if isinstance(value, str) and len(value) > 3
+    }
+    for message in rejects["message"].to_pylist():
+        assert not any(value in message for value in given_values)
+    by_fault = Counter(zip(*(rejects[name].to_pylist() for name in ("code", "field")), strict=True))
+    messages = set(
+        zip(*(rejects[name].to_pylist() for name in ("code", "field", "message")), strict=True)
+    )
+    assert len(messages) == len(by_fault)
+
+
+def test_a_role_in_capitals_is_still_the_victims():
+    numbers = [{"raw": "+12025550143", "role": "Victim"}, {"raw": "+18885550123", "role": None}]
+    batch = pa.RecordBatch.from_pylist([complaint(phone_numbers=numbers)], COMPLAINT_LOOSE)
+    accepted, _, _ = validate_complaints(batch)
+    assert [one["role"] for one in accepted["phone_numbers"][0].as_py()] == ["victim", "mentioned"]
+
+
+def test_strange_words_of_open_vocabularies_are_counted_not_refused():
+    batch = pa.RecordBatch.from_pylist([complaint(channel="pigeon")], COMPLAINT_LOOSE)
+    accepted, _, coerced = validate_complaints(batch)
+    assert accepted["channel"].to_pylist() == ["other"]
+    assert coerced == {"channel": 1}
+    batch = pa.RecordBatch.from_pylist([call(direction="sideways", attestation="Z")], CALL_LOOSE)
+    accepted, _, coerced = validate_calls(batch)
+    assert accepted["direction"].to_pylist() == [None]
+    assert coerced == {"direction": 1, "attestation": 1}
+
+
+def test_lists_stand_by_their_own_rows():
+    first = [{"raw": "1", "role": "callback"}, {"raw": "2", "role": None}]
+    rows = [complaint(phone_numbers=one) for one in (None, first, [], None, first[:1])]
+    accepted, _, _ = validate_complaints(pa.RecordBatch.from_pylist(rows, COMPLAINT_LOOSE))
+    raws = [[one["raw"] for one in those or []] for those in accepted["phone_numbers"].to_pylist()]
+    assert raws == [[], ["1", "2"], [], [], ["1"]]

@@ -1,0 +1,62 @@
+"""What records state of their victims' numbers, and the evidence that shows one."""
+
+from __future__ import annotations
+
+import pyarrow as pa
+import pytest
+
+from schemas.enums import RecordKind, Role
+from schemas.mention import EVIDENCE
+from tests.support.made_up_evidence import piece
+from tests.support.made_up_records import calls, complaints, number
+from transforms.victims.number_index import written_forms
+from transforms.victims.stated_numbers import of_numbers, stated, without_victims
+
+VICTIM = "+12025550143"
+
+
+OWN = written_forms(of_numbers(iter([VICTIM])))
+
+
+def test_only_what_a_field_states():
+    rows = complaints(
+        {"phone_numbers": [number(VICTIM, "victim"), number("+18882223344", "callback")]},
+        {"phone_numbers": [number("unreadable", "victim")], "narrative": "my number is 2025550144"},
+    )
+    assert stated(rows, RecordKind.COMPLAINT)["entity_id"].to_pylist() == [f"phone:{VICTIM}"]
+    two = {"calling_number": "+18882223344", "called_number": VICTIM}
+    for direction, wanted in (("inbound", VICTIM), ("outbound", "+18882223344"), (None, None)):
+        found = stated(calls(two | {"direction": direction}), RecordKind.CALL)
+        assert found["entity_id"].to_pylist() == ([f"phone:{wanted}"] if wanted else [])
+
+
+@pytest.mark.parametrize(
+    ("entity", "theirs"),
+    [
+        (f"phone:{VICTIM}", True),
+        ("phone:+2025550143", False),  # Egypt: the digits of the national form
+        ("email:jo2025550143@x.com", True),
+        ("email:jo25550143@x.com", False),
+        ("handle:telegram:a_202_555_0143", True),
+        ("domain:12025550143.com", True),
+        ("url:wa.me/12025550143", True),
+        ("account:upi:2025550143@ybl", True),
+        ("account:us:021000021:2025550143", False),
+        ("remote:anydesk:2025550143", False),
+    ],
+)
+def test_what_shows_a_victims_number_is_the_victims(entity, theirs):
+    row = pa.RecordBatch.from_pylist([piece(entity, Role.CALLBACK)], EVIDENCE)
+    row = row.set_column(
+        row.schema.get_field_index("kind"),
+        row.schema.field("kind"),
+        pa.array([entity.partition(":")[0]]),
+    )
+    (role,) = without_victims(row, OWN)["role"].to_pylist()
+    assert role == (Role.VICTIM if theirs else Role.CALLBACK)
+
+
+def test_without_victims_or_evidence_nothing_changes():
+    row = pa.RecordBatch.from_pylist([piece(f"phone:{VICTIM}", Role.CALLBACK)], EVIDENCE)
+    assert without_victims(row, OWN[:0]) is row
+    assert without_victims(row[:0], OWN).num_rows == 0

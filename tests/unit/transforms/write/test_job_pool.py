@@ -1,0 +1,172 @@
+"""A report's files are the same wherever its jobs are done, and a failed job fails the run."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from transforms.write import job_pool as module
+from transforms.write.job_pool import JobError, Processes, local_desk
+from transforms.write.parquet_files import write_local
+
+
+def job(name, size, put):
+    put(f"a/{name}", [b"x" * size, memoryview(b"y")])
+    put(f"b/c/{name}", [])
+    return name, os.getpid()
+
+
+def failing(put):
+    put("half", [b"victim"])
+    raise ValueError("a victim's words")
+
+
+def ending(put):
+    os._exit(1)
+
+
+def loaded(put):
+    sys.stdout.write("what a library prints is no answer")
+    return sorted({one.partition(".")[0] for one in sys.modules})
+
+
+def jobs(count):
+    return [partial(job, f"file-{n}", n * 1_000) for n in range(count)]
+
+
+def done(folder, count, wanted, seconds=99.0):
+    folder.mkdir(exist_ok=True)
+    with local_desk(str(folder), count) as desk:
+        answers = list(desk.each(wanted, seconds))
+    return answers, desk.written
+
+
+def below(folder):
+    paths = (path for path in folder.rglob("*") if path.is_file())
+    return {str(path.relative_to(folder)): path.read_bytes() for path in paths}
+
+
+def test_any_number_of_processes_writes_the_same_in_the_same_order(tmp_path):
+    found = {}
+    for count in (1, 2, 3):
+        answers, written = done(tmp_path / str(count), count, jobs(7))
+        assert [name for name, _ in answers] == [f"file-{n}" for n in range(7)]
+        used = {process for _, process in answers}
+        assert (used == {os.getpid()}) == (count == 1)
+        assert len(used) <= count
+        found[count] = written, below(tmp_path / str(count))
+    assert found[1] == found[2] == found[3]
+    assert len(found[1][0]) == len(found[1][1]) == 14
+
+
+def test_little_work_starts_no_process(tmp_path):
+    answers, _ = done(tmp_path / "r", 4, jobs(3), seconds=module.WORTH - 0.1)
+    assert {process for _, process in answers} == {os.getpid()}
+
+
+def test_a_process_loads_no_beam_and_may_print(tmp_path):
+    (answer,), _ = done(tmp_path / "r", 2, [loaded])
+    assert "transforms" in answer
+    assert "apache_beam" not in answer
+
+
+@pytest.mark.parametrize(
+    ("wanted", "said"),
+    [(failing, r"ValueError in test_desk\.py:\d+"), (ending, "ended before its time")],
+)
+def test_a_job_that_fails_fails_the_run_and_says_nothing_of_its_data(tmp_path, wanted, said):
+    others = children()  # a browser of other tests, for one
+    with pytest.raises(JobError, match=said) as raised:
+        done(tmp_path / "r", 2, [*jobs(2), wanted, *jobs(50)])
+    assert "victim" not in str(raised.value)
+    assert children() <= others
+
+
+def test_jobs_that_cannot_be_made_leave_no_process(tmp_path):
+    def broken():
+        yield from jobs(2)
+        raise KeyboardInterrupt
+
+    others = children()
+    with pytest.raises(KeyboardInterrupt):
+        done(tmp_path / "r", 2, broken())
+    assert children() <= others
+    assert not list((tmp_path / "r").glob(".scratch-*"))
+
+
+def test_where_no_process_can_be_had_jobs_are_done_here(tmp_path, monkeypatch):
+    for python in ("/nowhere/python", "/bin/false"):
+        monkeypatch.setattr(module.sys, "executable", python)
+        answers, written = done(tmp_path / Path(python).name, 2, jobs(3))
+        assert {process for _, process in answers} == {os.getpid()}
+        assert len(written) == 6
+
+
+def test_nothing_is_written_for_a_run_that_was_given_up(tmp_path):
+    (tmp_path / "gone").mkdir()
+    desk = Processes(str(tmp_path / "gone"), "", 1)
+    (tmp_path / "gone").rmdir()
+    with pytest.raises(FileNotFoundError):
+        list(desk.each(jobs(1), 0))
+    assert not (tmp_path / "gone").exists()
+    with pytest.raises(FileNotFoundError):
+        write_local([b"1"], str(tmp_path / "gone"), "a/b/c")
+    assert not (tmp_path / "gone").exists()
+
+
+SLEEPER = """
+import signal, sys
+from transforms.write.job_pool import local_desk
+from tests.unit.transforms.write.test_job_pool import waiting
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in the background ignores it
+with local_desk(sys.argv[1], 2) as desk:
+    for _ in desk.each([waiting] * 9, 99):
+        pass
+"""
+
+
+def waiting(put):
+    put(f"waits-{os.getpid()}", [b""])
+    time.sleep(0.5)
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_no_process_outlives_the_run(tmp_path, how):
+    path = {**os.environ, "PYTHONPATH": str(Path.cwd())}
+    run = subprocess.Popen(
+        [sys.executable, "-c", SLEEPER, str(tmp_path)],
+        env=path,
+        start_new_session=True,
+        stderr=subprocess.DEVNULL,
+    )
+    soon = time.monotonic() + 60
+    while len(list(tmp_path.glob("waits-*"))) < 2 and time.monotonic() < soon:
+        time.sleep(0.05)
+    workers = [int(one.name.removeprefix("waits-")) for one in tmp_path.glob("waits-*")]
+    assert len(workers) == 2
+    if how == signal.SIGINT:  # a Ctrl-C goes to all of them
+        os.killpg(run.pid, how)
+    else:
+        run.send_signal(how)
+    assert run.wait(30) != 0
+    soon = time.monotonic() + 30
+    while any(Path(f"/proc/{one}").exists() for one in workers) and time.monotonic() < soon:
+        time.sleep(0.05)
+    assert not [one for one in workers if Path(f"/proc/{one}").exists()]
+
+
+def children():
+    found = set()
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = stat.read_text().rpartition(")")[2].split()
+        except OSError:
+            continue
+        if int(fields[1]) == os.getpid() and fields[0] != "Z":
+            found.add(stat.parent.name)
+    return found

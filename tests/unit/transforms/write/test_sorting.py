@@ -1,0 +1,91 @@
+"""Rows sorted by way of parts on disk are those of a sort in memory, group by group."""
+
+from itertools import pairwise
+from tempfile import TemporaryFile
+from unittest import mock
+
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from schemas.tables import ALL, MEMBERS, REJECTS
+from tests.support.made_up_tables import rows_of
+from transforms.write import parquet_files
+from transforms.write.parquet_files import Sorted, order_of, row_groups
+
+EACH = pytest.mark.parametrize("table", ALL, ids=[table.name for table in ALL])
+
+
+def groups(table, batches, folder, part):
+    with TemporaryFile(dir=folder) as file:
+        rows = Sorted(table, file, part)
+        for batch in batches:
+            rows.add(batch)
+        return list(rows.groups()), rows.count
+
+
+@EACH
+@settings(max_examples=10, deadline=None)
+@given(data=st.data())
+def test_parts_on_disk_make_the_groups_of_a_sort_in_memory(table, tmp_path_factory, data):
+    rows = pa.Table.from_pylist(data.draw(rows_of(table)), table.schema)
+    places = st.lists(st.integers(0, rows.num_rows), max_size=6)
+    cuts = [0, *sorted(data.draw(places)), rows.num_rows]
+    batches = [
+        batch
+        for start, end in pairwise(cuts)
+        for batch in rows.slice(start, end - start).to_batches()
+    ]
+    small = {"ROW_GROUP": data.draw(st.integers(1, 5)), "STEP": 1, "HELD": 2}
+    small |= {"GROUP_BYTES": data.draw(st.sampled_from((0, 20, 60, 1_000)))}
+    with mock.patch.multiple(parquet_files, **small):
+        found, count = groups(table, batches, tmp_path_factory.mktemp("parts"), 1)
+        expected = list(row_groups(rows, table))
+    assert count == rows.num_rows
+    assert [one.num_rows for one in found] == [one.num_rows for one in expected]
+    assert all(one.equals(other) for one, other in zip(found, expected, strict=True))
+
+
+def test_many_rows_of_many_parts(tmp_path):
+    ids = [f"phone:+1888{n * 7919 % 30_011:07d}" for n in range(30_000)]
+    rows = {"entity_id": ids, "cluster_id": ["c-1"] * 30_000, "role": ["callback"] * 30_000}
+    rows |= {"confidence": [0.5] * 30_000, "bridge": [False] * 30_000}
+    batches = pa.Table.from_pydict(rows, MEMBERS.schema).to_batches(max_chunksize=500)
+    small = {"ROW_GROUP": 1_000, "STEP": 100, "HELD": 700}
+    with mock.patch.multiple(parquet_files, **small):
+        found, _ = groups(MEMBERS, batches, tmp_path, 20_000)
+    assert [one for group in found for one in group["entity_id"].to_pylist()] == sorted(ids)
+    assert {one.num_rows for one in found} == {1_000}
+
+
+def test_long_texts_are_held_and_written_by_their_bytes(tmp_path):
+    rows = [{"raw": "x" * 60_000, "position": n % 7, "source": f"s{n}"} for n in range(300)]
+    batches = pa.Table.from_pylist(rows, REJECTS.schema).to_batches(max_chunksize=10)
+    seen: list[int] = []
+
+    def noted(held, table):
+        seen.append(held.nbytes)
+        return order_of(held, table)
+
+    small = {"GROUP_BYTES": 1 << 20, "HELD_BYTES": 2 << 20, "STEP_BYTES": 1 << 17}
+    with (
+        mock.patch.multiple(parquet_files, **small),
+        mock.patch.object(parquet_files, "order_of", noted),
+    ):
+        found, _ = groups(REJECTS, batches, tmp_path, 3 << 20)
+        whole = list(row_groups(pa.Table.from_batches(batches), REJECTS))
+    assert {one.num_rows for one in found} == {17, 300 % 17}
+    assert max(seen[:-1]) < 5 << 20
+    assert [one.num_rows for one in whole] == [one.num_rows for one in found]
+    assert [one for group in found for one in group["source"].to_pylist()] == [
+        one for group in whole for one in group["source"].to_pylist()
+    ]
+
+
+def test_a_few_rows_never_reach_the_disk(tmp_path):
+    with TemporaryFile(dir=tmp_path) as file:
+        rows = Sorted(MEMBERS, file)
+        rows.add(pa.RecordBatch.from_pylist([], MEMBERS.schema))
+        (one,) = rows.groups()
+        assert (one.num_rows, file.tell()) == (0, 0)

@@ -1,0 +1,125 @@
+"""Written tables: every one of them, empty and full, the same bytes for the same rows."""
+
+import hashlib
+from io import BytesIO
+
+import apache_beam as beam
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from apache_beam.testing.util import assert_that
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from schemas.tables import ALL, COMPLAINTS, MEMBERS
+from tests.support.made_up_tables import rows_of
+from transforms.arrow_util import hash_columns
+from transforms.manifest import Run
+from transforms.shuffle import split
+from transforms.write.tables import WriteTables, _Place, in_order, parquet_bytes, write_file
+
+EACH = pytest.mark.parametrize("table", ALL, ids=[table.name for table in ALL])
+
+
+def read(content):
+    return pq.read_table(BytesIO(content))
+
+
+@EACH
+@settings(max_examples=8, deadline=None)
+@given(data=st.data())
+def test_the_same_rows_in_any_order_are_the_same_bytes(table, data):
+    rows = data.draw(rows_of(table))
+    content = parquet_bytes(pa.Table.from_pylist(rows, table.schema), table).to_pybytes()
+    found = read(content)
+    assert [one.metadata for one in found.schema] == [one.metadata for one in table.schema]
+    assert found.schema.names == table.schema.names
+    found = found.cast(table.schema)
+    assert sorted(map(repr, found.to_pylist())) == sorted(
+        map(repr, pa.Table.from_pylist(rows, table.schema).to_pylist())
+    )
+    shuffled = pa.Table.from_pylist(data.draw(st.permutations(rows)), table.schema)
+    halves = pa.concat_tables([shuffled.slice(0, 3), shuffled.slice(3)])
+    assert parquet_bytes(halves, table).to_pybytes() == content
+
+
+@EACH
+@settings(max_examples=5, deadline=None)
+@given(data=st.data())
+def test_rows_come_sorted_by_key(table, data):
+    rows = data.draw(rows_of(table, least=2))
+    ordered = in_order(pa.Table.from_pylist(rows, table.schema), table).select(table.key)
+    keys = [tuple(row.values()) for row in ordered.to_pylist()]
+
+    def nulls_last(key):
+        return [(value is None, value if value is not None else 0) for value in key]
+
+    assert keys == sorted(keys, key=nulls_last)
+
+
+def test_a_written_file_is_what_its_line_says(tmp_path):
+    line = write_file(b"content", str(tmp_path), "members/part.parquet", 3)
+    assert (tmp_path / "members/part.parquet").read_bytes() == b"content"
+    digest = hashlib.sha256(b"content").hexdigest()
+    assert line == {"name": "members/part.parquet", "bytes": 7, "sha256": digest, "rows": 3}
+    again = write_file(b"other", str(tmp_path), "members/part.parquet", 1)
+    assert (tmp_path / "members/part.parquet").read_bytes() == b"other"
+    assert again["bytes"] == 5
+
+
+def members(count):
+    rows = [
+        {
+            "entity_id": f"phone:+1888{n:07d}",
+            "cluster_id": f"c-{n}",
+            "role": "callback",
+            "confidence": 0.5,
+            "bridge": False,
+        }
+        for n in range(count)
+    ]
+    return pa.Table.from_pylist(rows, MEMBERS.schema)
+
+
+def written(folder, batches, shards):
+    with beam.Pipeline("FnApiRunner") as pipeline:
+        runs = pipeline | "Runs" >> beam.Create([Run(str(folder), "out", {})], reshuffle=False)
+        rows = pipeline | beam.Create(batches, reshuffle=False)
+        lines = {MEMBERS.name: rows} | WriteTables(runs, shards)
+        assert_that(lines, lambda found: len(found) == shards or pytest.fail(repr(found)))
+    return {path.name: path.read_bytes() for path in sorted((folder / "members").iterdir())}
+
+
+def test_shards_part_the_rows_and_batches_do_not_show(tmp_path):
+    table = members(100)
+    turned = table.take(pa.array(range(99, -1, -1)))
+    whole = written(tmp_path / "a", table.to_batches(), 3)
+    cut = written(tmp_path / "b", turned.to_batches(max_chunksize=7), 3)
+    assert whole == cut
+    assert list(whole) == [f"part-0000{n}-of-00003.parquet" for n in range(3)]
+    parts = [read(content) for content in whole.values()]
+    assert all(part.num_rows for part in parts)
+    assert pa.concat_tables(parts).sort_by("entity_id").equals(table)
+
+
+def test_an_empty_table_is_written_in_every_shard(tmp_path):
+    files = written(tmp_path, [], 2)
+    assert [read(content).num_rows for content in files.values()] == [0, 0]
+    assert all(read(content).schema.equals(MEMBERS.schema) for content in files.values())
+
+
+def test_shards_fill_evenly_however_hot_a_key_is(tmp_path):
+    rows = [
+        {"source_org": "amazon", "complaint_id": f"c{n}", "received_at": 0} for n in range(4000)
+    ]
+    batch = pa.RecordBatch.from_pylist(rows, pa.schema(COMPLAINTS.schema))
+    sizes = [piece.num_rows for _, piece in split(batch, COMPLAINTS.key, 4)]
+    placed = [shard for (_, shard), _ in _Place(COMPLAINTS, 4).process(batch)]
+    assert placed == [0, 1, 2, 3]
+    assert max(sizes) < 1.2 * min(sizes)
+
+
+@EACH
+def test_every_tables_key_can_be_placed(table):
+    batch = pa.RecordBatch.from_pylist([], table.schema)
+    assert len(hash_columns(batch, table.key)) == 0
