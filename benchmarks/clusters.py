@@ -22,11 +22,10 @@ import pyarrow.compute as pc
 import pyarrow.dataset as ds
 
 from schemas.enums import Strength
-from transforms.clustering_metrics import compare
-from transforms.graph.connected_components import components
+from transforms.clustering_metrics import compare_clusterings
+from transforms.graph.connected_components import component_labels
 
 COMPLAINTS = ["--complaints", "15000"]
-
 
 WORLDS = {
     "120 rings": [*COMPLAINTS, "--operations", "120"],
@@ -42,12 +41,9 @@ WORLDS = {
     "5 rings, 300, clean": ["--complaints", "300", "--operations", "5", "--noise", "0"],
 }
 
-
 SEEDS = (1001,)
 
-
 BASELINES = ("components", "components, at most 20 links", "Leiden, unweighted")
-
 
 HEADS = (
     "ringtrace",
@@ -65,7 +61,7 @@ HEADS = (
 
 
 def scores(flags: list[str], seed: int, folder: Path) -> list[float]:
-    """What a line of the table holds, in the order of `HEADS`."""
+    """Returns a line of the table, in the order of `HEADS`."""
     world, run = folder / "world", folder / "run"
     ring = [sys.executable, "-m", "pipelines.cli"]
     _run([*ring, "simulate", str(world), "--seed", str(seed), *flags])
@@ -104,7 +100,7 @@ def trusted(run: Path, truth: Path) -> float:
         for name in ("entity_a", "entity_b")
     )
     true = (a >= 0) & (b >= 0) & (operations[a] == operations[b])
-    return compare(operations, components(len(ids), a[true], b[true])).bcubed.f1
+    return compare_clusterings(operations, component_labels(len(ids), a[true], b[true])).bcubed.f1
 
 
 def _run(command: list[str]) -> str:

@@ -18,7 +18,6 @@ from transforms.extract import allowlist
 
 WORLD = "--complaints 2000 --operations 20".split()
 
-
 AT = "2026-01-01T00:00:00Z"
 
 
@@ -43,7 +42,7 @@ def main(folder: Path) -> None:
         files += ["--calls", world / f"calls/{org}.jsonl"]
         name = "pooled" if org == "*" else org
         ringtrace(home, "batch", *files, "--output", folder / name)
-    told(folder, "amazon", "microsoft", "pooled")
+    print_scores(folder, "amazon", "microsoft", "pooled")
     ringtrace(microsoft, "keys", "export", "--output", folder / "m.pem")
     mark = ringtrace(microsoft, "keys").split()[1]
     ringtrace(amazon, "keys", "trust", "microsoft", folder / "m.pem", "--fingerprint", mark)
@@ -58,20 +57,20 @@ def main(folder: Path) -> None:
         ringtrace(microsoft, "exchange", "offer", folder / "microsoft", *made,
                   "--output", folder / f"offer-{hour}")  # fmt: skip
         ringtrace(amazon, "exchange", "join", folder / "amazon", folder / f"offer-{hour}",
-                  "--output", folder / name, "--at", "2026-01-02T00:00:00Z")  # fmt: skip
-        told(folder, name)
+                  "--output", folder / name, "--now", "2026-01-02T00:00:00Z")  # fmt: skip
+        print_scores(folder, name)
 
 
-def told(folder: Path, *names: str) -> None:
+def print_scores(folder: Path, *names: str) -> None:
     """The quality of each run, a line each."""
     world = folder / "in"
     for name in names:
         found = evaluate.evaluate(
-            evaluate._members(folder / name),
-            evaluate._truth(world / "truth.csv"),
-            allowlist.shipped(),
-            evaluate._ids(world / "victims.csv"),
-            evaluate._ids(world / "innocents.csv"),
+            evaluate.read_members(folder / name),
+            evaluate.read_truth(world / "truth.csv"),
+            allowlist.shipped_allowlist(),
+            evaluate.read_ids(world / "victims.csv"),
+            evaluate.read_ids(world / "innocents.csv"),
         )
         score = found.agreement.bcubed
         harms = (found.known_legitimate, found.victim_side, found.innocent)

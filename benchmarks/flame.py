@@ -20,15 +20,11 @@ from benchmarks.worlds import inputs, world
 
 SAMPLES_A_SECOND = 50
 
-
 SHOWN = 25
-
 
 _FRAME = re.compile(r"\(([\w./<>-]+\.py):\d+\)")
 
-
 _OURS = re.compile(r"^(?:pipelines|reports|schemas|transforms)/")
-
 
 _OUTER = ("pipelines/cli.py", "pipelines/batch/__main__.py", "pipelines/batch/pipeline.py")
 """Modules of ringtrace that only call the rest, through Beam."""

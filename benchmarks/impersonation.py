@@ -26,7 +26,6 @@ from transforms.extract import impersonation
 
 LABELS = Path(__file__).with_name("campaign_labels.csv")
 
-
 TRANSCRIPTS = REAL / "robocall_transcripts" / "transcripts.csv"
 
 
@@ -66,8 +65,8 @@ def _judged() -> Iterator[tuple[str, set[str], set[str]]]:
     known = [row for row in _rows(TRANSCRIPTS) if row["campaign_id"] in labels]
     texts = pa.array([row["transcript"] for row in known], pa.string())
     nothing = pa.nulls(len(texts), pa.string())
-    named = impersonation.brands(nothing, texts).to_pylist()
-    told = impersonation.reasons(nothing, texts).to_pylist()
+    named = impersonation.infer_brands(nothing, texts).to_pylist()
+    told = impersonation.find_impersonation(nothing, texts).to_pylist()
     for row, brand, found in zip(known, named, told, strict=True):
         label = labels[row["campaign_id"]]
         yield "brand", {label["brand"]} - {""}, {brand} - {None}

@@ -24,7 +24,7 @@ from benchmarks import measured
 from benchmarks.worlds import inputs, world
 from pipelines import progress
 from pipelines.batch import __main__
-from pipelines.progress import BUNDLES, Progress, step_of
+from pipelines.progress import BUNDLE_LOGGER, Progress, step_number
 
 REPORT = "Finish"
 """The step that writes the report."""
@@ -49,7 +49,7 @@ class _Noting(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """One line: clock, CPU seconds until then, step. A stage of no step makes a constant."""
-        if step := step_of(self._steps, str(record.args)):
+        if step := step_number(self._steps, str(record.args)):
             name = self._steps[step - 1]
             self._notes.write(f"{time.monotonic()}\t{time.process_time()}\t{name}\n")
 
@@ -63,7 +63,7 @@ def one_run(folder: Path, output: Path, notes: Path) -> int:
         @contextmanager
         def following(self, steps: Sequence[str]) -> Iterator[None]:
             """While this lasts, the local runner's stages are noted."""
-            logger = logging.getLogger(BUNDLES)
+            logger = logging.getLogger(BUNDLE_LOGGER)
             handler = _Noting(steps, notes)
             logger.addHandler(handler)
             logger.setLevel(logging.DEBUG)

@@ -14,11 +14,10 @@ import phonenumbers as pn
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from benchmarks import impersonation
-from benchmarks import phones as speed
+from benchmarks import impersonation, phones as speed
 from benchmarks.records import REAL, accepted
 from schemas.enums import RecordKind
-from transforms.arrow_util import items
+from transforms.arrow_util import list_items
 from transforms.phone import find, normalize
 from transforms.read.options import ReadOptions
 
@@ -26,18 +25,17 @@ ABOUT = """\
 # Numbers of the real sources, by outcome
 
 Written by `python -m benchmarks.numbers > docs/numbers.md` from the public records that
-`../shared/data/README.md` describes. A number is read only where it is valid in exactly one
+`examples/README.md` names, whole. A number is read only where it is valid in exactly one
 plausible numbering plan; everything else is refused with its reason, and no E.164 is guessed.
 A German victim's `(202) 456-1414` is grouped as only North America groups it, and lacks the zero of
 Wuppertal's `(0202) 4561414`: the former is read, at less confidence, with the latter beside it.
 `202-456-1414` and `91 98765 43210`, which either plan may have written, are refused there.
 
 `international` and `national` are literal readings. The other ways, and what each is worth, are
-`transforms.phone.normalize.How`. A refused number stays on its complaint, is counted in
+`transforms.phone.normalize.ReadingMethod`. A refused number stays on its complaint, is counted in
 `numbers_unread`, and enters no graph. `too_long` and `not_a_number` fields are searched for
 several numbers after.
 """
-
 
 SOURCES = (
     ("FTC Do Not Call", "ftc_dnc/dnc_complaint_numbers_2019-12-16.csv", RecordKind.COMPLAINT),
@@ -56,7 +54,7 @@ def columns() -> Iterator[tuple[str, pa.Array, pa.Array]]:
         options = ReadOptions(calls_format=None if complaint else _format(name), source_org="acme")
         batches = [batch for _, batch in accepted(*files, options)]
         if complaint:
-            parts = [(items(b["phone_numbers"]), b["victim_country"]) for b in batches]
+            parts = [(list_items(b["phone_numbers"]), b["victim_country"]) for b in batches]
             raw = pa.concat_arrays([one.field("raw") for one, _ in parts])
             region = [country.take(pa.array(one.rows, pa.int64())) for one, country in parts]
             yield f"{name}, phone_numbers", raw, pa.concat_arrays(region)
@@ -86,13 +84,11 @@ The rest is read by phonenumbers itself: unusual shapes, trunk prefixes that rew
 what another plan than the victim's country's may have written.
 """
 
-
 LABELLED = """
 Labels: brand and lures of each of the 87 campaigns, by hand (`benchmarks/campaign_labels.csv`);
 a transcript that is cut before the brand is said counts as missed. A few rules were mended after a
 first look at these transcripts, so the figures flatter them. Other languages have no labelled set.
 """
-
 
 PASSPORTS = """\
 ## PASSporTs: which claims are read
@@ -116,7 +112,6 @@ A refused row's token is Base64, in which no number can be seen: its parts that 
 masked.
 """
 
-
 BOUNDS = """
 ## Bounds
 
@@ -138,8 +133,8 @@ def _format(name: str) -> str:
 
 
 def outcomes(raw: pa.Array, region: pa.Array) -> Counter[str]:
-    """How many numbers of a column were read in which way, or refused for which reason."""
-    read = normalize.normalise(raw, region)
+    """Counts the numbers of a column by the way they were read, or the reason of refusal."""
+    read = normalize.normalize_numbers(raw, region)
     said = pc.coalesce(
         pc.binary_join_element_wise("read", pc.struct_field(read, "how"), ": "),
         pc.binary_join_element_wise("refused", pc.struct_field(read, "reason"), ": "),
@@ -171,7 +166,7 @@ def _agreement() -> None:
         expected = case["expected_real_metadata"]
         region = None if case["region"] in ("ZZ", None) else case["region"]
         wanted = expected.get("e164") if expected.get("valid") else None
-        ours = normalize.read_one(case["input"] or "", region)
+        ours = normalize.normalize_number(case["input"] or "", region)
         parsed += 1
         if ours.e164 != wanted:
             different += 1
@@ -181,7 +176,9 @@ def _agreement() -> None:
         if case["leniency"] != "VALID":
             continue
         region = None if case["region"] in ("ZZ", None) else case["region"]
-        hits = [(s.start, s.end, r.e164) for s, r in find.find_number(case["text"], region)]
+        hits = [
+            (s.start, s.end, r.e164) for s, r in find.find_numbers_in_text(case["text"], region)
+        ]
         found += 1
         missed += hits != [
             (one["start"], one["end"], one["e164"]) for one in case["expected_real_metadata"]
@@ -201,7 +198,7 @@ def _why(text: str) -> str:
 
 
 def _recall() -> None:
-    """What the matcher finds in the transcripts, and what we find."""
+    """Compares the numbers that the matcher and we find in the transcripts."""
     batches = [
         batch for _, batch in accepted([str(REAL / "robocall_transcripts" / "transcripts.csv")], [])
     ]

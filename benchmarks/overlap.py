@@ -23,9 +23,11 @@ def main(people: int) -> None:
     session, a, b = bytes(32), victim_overlap.new_secret(), victim_overlap.new_secret()
     asked = [f"+1202{n:07d}" for n in range(people)]
     answered = [f"+1202{n:07d}" for n in range(people - people // 10, 2 * people - people // 10)]
-    points = timed("ask", lambda: victim_overlap.ask(a, session, asked))
-    again, tags = timed("answer", lambda: victim_overlap.answer(b, session, points, answered))
-    shared = timed("count", lambda: victim_overlap.count(a, session, again, tags))
+    points = timed("ask", lambda: victim_overlap.request_points(a, session, asked))
+    again, tags = timed(
+        "answer", lambda: victim_overlap.answer_points(b, session, points, answered)
+    )
+    shared = timed("count", lambda: victim_overlap.count_shared(a, session, again, tags))
     print(f"{people} against {people}, each letter of {len(points)} elements: {shared} shared")
     if shared != people // 10:
         sys.exit(f"{people // 10} are shared")

@@ -19,7 +19,6 @@ from transforms.phone import normalize_columns
 
 BATCH = 10_000
 
-
 COMMON = tuple(
     """
     US CA GB DE ES IN AU FR IT NL BE AT CH IE PT PL SE DK GR CZ RO HU NZ ZA NG PK BD PH SG MY HK
@@ -28,9 +27,7 @@ COMMON = tuple(
 )
 """Regions of victims, of operators, and of large populations."""
 
-
 _KINDS = [kind for kind in pn.PhoneNumberType.values() if kind != pn.PhoneNumberType.UNKNOWN]
-
 
 _FORMS = (
     pn.PhoneNumberFormat.E164,
@@ -38,7 +35,6 @@ _FORMS = (
     pn.PhoneNumberFormat.NATIONAL,
     pn.PhoneNumberFormat.NATIONAL,
 )
-
 
 _PREFIXES = ("", "", "", "", "00", "011", "0011", "0", "1")
 
@@ -97,7 +93,7 @@ def main() -> None:
     for _ in range(0, draws, BATCH):
         drawn = [draw(rng, known) for _ in range(BATCH)]
         texts, regions = zip(*drawn, strict=True)
-        ours = normalize_columns.read(pa.array(texts), pa.array(regions, pa.string()))
+        ours = normalize_columns.normalize_plain(pa.array(texts), pa.array(regions, pa.string()))
         columns = (ours.e164, ours.region, ours.line_type)
         found = dict(
             zip(

@@ -4,8 +4,8 @@
 
 Fields: the numbers of the FTC file; phonenumbers parses, validates, formats and types each one.
 Texts: simulated narratives and the FTC's transcripts, each with its region; phonenumbers runs
-PhoneNumberMatcher at VALID. Whole records: everything that `complaint_sightings` and
-`call_sightings` do. CPU seconds of one core, the best of several runs, caches emptied before each.
+PhoneNumberMatcher at VALID. Whole records: everything that `complaint_mentions` and
+`call_mentions` do. CPU seconds of one core, the best of several runs, caches emptied before each.
 """
 
 from __future__ import annotations
@@ -20,14 +20,12 @@ import phonenumbers as pn
 import pyarrow as pa
 
 from benchmarks.records import REAL, simulated
-from transforms.extract.fields import call_sightings, complaint_sightings
+from transforms.extract.fields import call_mentions, complaint_mentions
 from transforms.phone import find, normalize
 
 RUNS = 3
 
-
 COMPLAINTS = 20_000
-
 
 TEXTS = 5_000
 """Texts that the matcher is given: it is slow."""
@@ -52,7 +50,7 @@ def seconds(work: Callable[[], object]) -> float:
     """CPU seconds of the best of RUNS runs, none of which remembers an earlier one."""
     best = float("inf")
     for _ in range(RUNS):
-        for remembered in (normalize._read, find.verified):
+        for remembered in (normalize._normalize_cached, find._read_verified):
             remembered.cache_clear()
         gc.collect()
         started = time.process_time()
@@ -66,7 +64,7 @@ def fields(raw: list[str]) -> tuple[float, float]:
     column, region = pa.array(raw), pa.array(["US"] * len(raw))
     return (
         seconds(lambda: [by_phonenumbers(text, "US") for text in raw]),
-        seconds(lambda: normalize.normalise(column, region)),
+        seconds(lambda: normalize.normalize_numbers(column, region)),
     )
 
 
@@ -105,8 +103,8 @@ def main() -> None:
             spoken = pa.array([row["transcript"] for row in csv.DictReader(file)])
         _line("transcripts", len(spoken), *texts(spoken, pa.array(["US"] * len(spoken))))
     for what, records, work in (
-        ("complaints, all identifiers", complaints, complaint_sightings),
-        ("calls, all identifiers", calls, call_sightings),
+        ("complaints, all identifiers", complaints, complaint_mentions),
+        ("calls, all identifiers", calls, call_mentions),
     ):
         _line(what, len(records), None, seconds(lambda w=work, r=records: w(r)))
 

@@ -24,16 +24,12 @@ from tests.browser.driver import Browser, missing
 
 PLACE = Path("docs/img")
 
-
 WIDTH, HEIGHT = 1280, 960
-
 
 COLOURS = 256
 """Of a palette: a page of text and a few colours needs no more, and a third of the bytes."""
 
-
 READY = "document.documentElement.dataset.ready"
-
 
 YESTERDAY = "2025-06-20T00:00:00Z"
 
@@ -69,7 +65,7 @@ def _run(*flags: str) -> None:
 
 def _ranked(run: Path) -> list[dict]:
     """Clusters with a bridge that are large enough to see and small enough to read."""
-    rows = tables.read(run, CLUSTERS).to_pylist()
+    rows = tables.read_table(run, CLUSTERS).to_pylist()
     found = [row for row in rows if 15 <= row["size"] <= 45 and row["weakest_bridges"]]
     return sorted(found, key=lambda row: (-row["priority"], row["cluster_id"]))
 

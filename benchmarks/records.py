@@ -12,14 +12,14 @@ import pyarrow as pa
 
 from pipelines.cli import main as ringtrace
 from schemas.enums import RecordKind
-from transforms.read.detect import plan
+from transforms.read.detect import plan_input_files
 from transforms.read.options import ReadOptions
 from transforms.read.read_records import COMPLAINTS, REJECTS, read_shard
-from transforms.read.shards import scan
+from transforms.read.shards import scan_file
 from transforms.validate import validate_calls, validate_complaints
 
 REAL = Path(__file__).resolve().parents[2] / "shared" / "data"
-"""Public records beside the project; see DESIGN.md."""
+"""Public records beside the checkout, where they are there."""
 
 
 def accepted(
@@ -27,8 +27,8 @@ def accepted(
 ) -> Iterator[tuple[RecordKind, pa.RecordBatch]]:
     """Batches of COMPLAINT_ACCEPTED and CALL_ACCEPTED of every file, in the order of its rows."""
     options = options or ReadOptions()
-    for file in plan(complaints, calls, options):
-        for shard in scan(file)[1]:
+    for file in plan_input_files(complaints, calls, options):
+        for shard in scan_file(file)[1]:
             for tag, batch in read_shard(shard, options):
                 if tag == REJECTS:
                     continue

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from reports.html import index_page, site
 from reports.html.cluster_table import cluster_table
+from reports.run import Run
 from schemas.manifest import Manifest
 from tests.browser import driver
 from tests.support.report_tables import (
@@ -33,12 +34,9 @@ from tests.support.written_report import report_files
 
 CLUSTERS = 10_000
 
-
 OPENINGS = 7
 
-
 BRANDS = ("Amazon", "Microsoft", "PayPal", "Norton", "Geek Squad")
-
 
 COUNTRIES = ("US", "GB", "DE", "CA", "AU", "ES")
 
@@ -137,7 +135,6 @@ const until = (what) => new Promise((go) => {
 })();
 """
 
-
 _WATCH = """
 new MutationObserver(() => { window.readyAt ??= performance.now(); })
   .observe(document, { attributes: true, subtree: true, attributeFilter: ['data-ready'] });
@@ -157,7 +154,8 @@ def main(clusters: int = CLUSTERS) -> None:
         rows, whole = made_up(clusters)
         run = write_run(folder / "run", rows)
         start = time.perf_counter()
-        page = index_page.render(run, whole, cluster_table(run, site.PAGES))
+        clusters_shown = cluster_table(run, site.PAGE_LIMIT)
+        page = index_page.render_index_page(Run(str(run), whole), clusters_shown)
         took = time.perf_counter() - start
         (folder / "index.html").write_bytes(page)
         print(f"| report, {clusters:,} clusters, {len(rows['entities']):,} identifiers | |")

@@ -17,20 +17,18 @@ import numpy as np
 import pyarrow as pa
 
 from benchmarks.records import REAL, accepted
-from transforms.call_scripts.families import ALIKE, families_of
-from transforms.call_scripts.fingerprints import marked
-from transforms.call_scripts.matches import held
-from transforms.call_scripts.tokens import spelt
-from transforms.clustering_metrics import compare
+from transforms.call_scripts.families import MIN_SHARE, find_families
+from transforms.call_scripts.fingerprints import fingerprint_rows
+from transforms.call_scripts.matches import match_families
+from transforms.call_scripts.tokens import tokenize_text
+from transforms.clustering_metrics import compare_clusterings
 
 TRANSCRIPTS = REAL / "robocall_transcripts" / "transcripts.csv"
 
-
 LABELS = Path(__file__).with_name("script_labels.csv")
 
-
 SHARES = (0.5, 0.6, 0.8, 0.95)
-"""Other values of `families.ALIKE`: the last comes close to single recordings."""
+"""Other values of `families.MIN_SHARE`: the last comes close to single recordings."""
 
 
 def truth() -> tuple[list[str], np.ndarray, np.ndarray]:
@@ -50,9 +48,9 @@ def truth() -> tuple[list[str], np.ndarray, np.ndarray]:
     return files, np.array(campaigns), np.array(scripts)
 
 
-def found(rows: pa.RecordBatch, share: float = ALIKE) -> dict[str, str]:
+def found(rows: pa.RecordBatch, share: float = MIN_SHARE) -> dict[str, str]:
     """The family of which each narrative holds most, by complaint id."""
-    which = held(rows, families_of(rows, share))
+    which = match_families(rows, find_families(rows, share))
     ids = rows["complaint_id"].to_pylist()
     best: dict[str, tuple[int, int]] = {}
     for row, family, words in zip(
@@ -65,7 +63,7 @@ def found(rows: pa.RecordBatch, share: float = ALIKE) -> dict[str, str]:
 def _line(name: str, campaigns: np.ndarray, scripts: np.ndarray, label: np.ndarray) -> None:
     told = []
     for of in (campaigns, scripts):
-        agreed = compare(of, label)
+        agreed = compare_clusterings(of, label)
         told += [agreed.bcubed.f1, agreed.pairwise.precision, agreed.pairwise.recall]
     print(f"{name:<34}" + "".join(f"{one:>8.3f}" for one in told))
 
@@ -78,10 +76,10 @@ def main() -> None:
     files, campaigns, scripts = truth()
     table = pa.Table.from_batches([rows for _, rows in accepted([str(TRANSCRIPTS)], [])])
     complaints = table.combine_chunks().to_batches()[0]
-    rows = marked(complaints)
+    rows = fingerprint_rows(complaints)
     ids, texts = (complaints[name].to_pylist() for name in ("complaint_id", "narrative"))
     exact = {
-        one: " ".join(word for word, _, _ in spelt(text or ""))
+        one: " ".join(word for word, _, _ in tokenize_text(text or ""))
         for one, text in zip(ids, texts, strict=True)
     }
     alone = {one: f"alone {one}" for one in files}

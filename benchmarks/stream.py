@@ -32,30 +32,22 @@ from pipelines.simulate.world import World
 
 POOL = 2_000
 
-
 PROBE_SECONDS = (5.0, 15.0)
 """Least and longest time between two probes, which so keep no step with the ticks."""
 
-
 FLINK = "FlinkJobServerDriver"
-
 
 DRAIN_SECONDS = 120
 """Longest wait for the last alerts when nothing is sent any more."""
 
-
 ENGINES = ("--job_port", FLINK, "fn.harness")
 """What the command lines of Prism, Flink and the Java worker hold."""
 
-
 TICKS = os.sysconf("SC_CLK_TCK")
-
 
 PAGE = os.sysconf("SC_PAGE_SIZE")
 
-
 SEED = World().seed
-
 
 Send = Callable[[list[bytes]], None]
 
@@ -165,7 +157,7 @@ def counted(stream: int) -> list[int]:
 
 
 def is_flink(process: int) -> bool:
-    """Whether a process is Flink."""
+    """Returns whether a process is Flink."""
     return FLINK in Path(f"/proc/{process}/cmdline").read_text()
 
 
@@ -187,8 +179,8 @@ def quarters(values: list[float]) -> str:
     return " ".join(f"{values[int(part * (len(values) - 1) / 4)]:.1f}" for part in range(5))
 
 
-def told(output: Path) -> dict[str, float]:
-    """When each number was told of as reported by both, by the number."""
+def alert_times(output: Path) -> dict[str, float]:
+    """Returns the time of the alert for each number that both organisations report."""
     found = {}
     for path in (output / "alerts").glob("a-*.jsonl"):
         alert = json.loads(path.read_bytes())
@@ -197,7 +189,7 @@ def told(output: Path) -> dict[str, float]:
     return found
 
 
-def said(output: Path) -> str:
+def last_log_line(output: Path) -> str:
     """The last line of a stream's log."""
     return ((output.parent / "log").read_text().splitlines() or ["nothing was said"])[-1]
 
@@ -207,7 +199,7 @@ def main(arguments: list[str]) -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.stream")
     parser.add_argument("--minutes", type=float, default=60)
     parser.add_argument("--rate", type=float, default=5)
-    parser.add_argument("--every", type=int, default=10)
+    parser.add_argument("--tick-interval", type=int, default=10)
     place = parser.add_mutually_exclusive_group()
     place.add_argument("--kafka", dest="source", action="store_const", const=topic)
     place.add_argument("--prism", dest="source", action="store_const", const=on_prism)
@@ -217,7 +209,7 @@ def main(arguments: list[str]) -> None:
         work = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         flags, send = stack.enter_context((options.source or folder)(work))
         command = [sys.executable, "-m", "pipelines.cli", "stream", *flags]
-        command += ["--output", str(work / "out"), "--every", str(options.every)]
+        command += ["--output", str(work / "out"), "--tick-interval", str(options.tick_interval)]
         log = stack.enter_context((work / "log").open("w+"))
         process = Popen(command, stderr=log)
         stack.callback(process.kill)
@@ -229,7 +221,7 @@ def warm_up(process: Popen[bytes], send: Send, output: Path) -> None:
     first = callback(POOL - 1)
     send([row(-2, "amazon", first), row(-3, "microsoft", first)])
     until = time.time() + DRAIN_SECONDS
-    while first not in told(output) and process.poll() is None and time.time() < until:
+    while first not in alert_times(output) and process.poll() is None and time.time() < until:
         time.sleep(1)
 
 
@@ -247,7 +239,7 @@ def measure(process: Popen[bytes], send: Send, output: Path, options: argparse.N
     before = sum(used(one)[0] for one in processes)
     while (now := time.time()) < begun + options.minutes * 60:
         if process.poll() is not None:
-            sys.exit(f"the stream ended with {process.returncode}: {said(output)}")
+            sys.exit(f"the stream ended with {process.returncode}: {last_log_line(output)}")
         due = int((now - begun) * options.rate) - int(sent * options.rate)
         sent = now - begun
         rows = []
@@ -268,7 +260,7 @@ def measure(process: Popen[bytes], send: Send, output: Path, options: argparse.N
     cpu = sum(used(one)[0] for one in processes) - before
     minutes = (time.time() - begun) / 60
     until = time.time() + DRAIN_SECONDS
-    while not asked.keys() <= (heard := told(output)).keys() and time.time() < until:
+    while not asked.keys() <= (heard := alert_times(output)).keys() and time.time() < until:
         time.sleep(1)
     process.terminate()
     process.wait()

@@ -10,7 +10,6 @@ from benchmarks import measured
 
 WORLDS = Path(os.environ.get("RINGTRACE_WORLDS", "runs/worlds"))
 
-
 COMPLAINTS_AN_OPERATION = 165
 
 

@@ -1,4 +1,4 @@
-"""Say in a few lines what a run found, and where to look: `python -m examples.look RUN`."""
+"""Summarizes a run in a few lines, for the demo: `python -m examples.look RUN`."""
 
 from __future__ import annotations
 
@@ -13,21 +13,22 @@ from schemas.enums import Status
 
 
 def summary(run: Path) -> str:
-    """What the demo prints."""
+    """Returns the summary."""
     manifest = json.loads((run / "manifest.json").read_text(encoding="utf-8"))
     count = manifest["counts"]["complaints"]
     entities = ds.dataset(run / "entities").to_table(
         columns=["entity_id", "kind", "complaints", "orgs", "status", "reason"]
     )
     phones = entities.filter(pc.equal(entities["kind"], "phone"))
-    held = phones.filter(pc.equal(phones["status"], str(Status.INFRASTRUCTURE)))
-    shared = held.filter(pc.greater(pc.list_value_length(held["orgs"]), 1)).sort_by("entity_id")
+    infrastructure = phones.filter(pc.equal(phones["status"], str(Status.INFRASTRUCTURE)))
+    several = pc.greater(pc.list_value_length(infrastructure["orgs"]), 1)
+    shared = infrastructure.filter(several).sort_by("entity_id")
     known = phones.filter(pc.equal(phones["status"], str(Status.SUPPRESSED)))
     lines = [
         "",
         f"{count['read']:,} complaints read: {count['accepted']:,} accepted, "
         f"{count['duplicates']:,} duplicates, {count['rejected']:,} rejected",
-        f"{phones.num_rows:,} phone numbers: {held.num_rows:,} held by a suspect, "
+        f"{phones.num_rows:,} phone numbers: {infrastructure.num_rows:,} held by a suspect, "
         f"{known.num_rows:,} known legitimate and suppressed, the rest uncorroborated",
         "",
         "Called back from robocall recordings, and complained about by consumers:",

@@ -1,8 +1,8 @@
-"""Cut the excerpts in this folder from the whole public files.
+"""Cuts the excerpts in this folder from the whole public files.
 
     python examples/make_excerpts.py [SOURCES] [TARGET]
 
-SOURCES defaults to ../shared/data beside the project, TARGET to this folder. The same sources
+SOURCES defaults to shared/data beside the checkout, TARGET to this folder. The same sources
 always give the same bytes: rows are kept whole and in their order, never edited, but for the
 one column of the transcripts that README.md names.
 """
@@ -31,7 +31,7 @@ _NANP = re.compile(r"\(?([2-9]\d{2})\)?[ .-]?(\d{3})[ .-]?(\d{4})(?!\d)")
 
 
 def thin(rows: list[bytes], wanted: int, keep: Callable[[bytes], bool]) -> list[bytes]:
-    """Every row that `keep` wants, and evenly spaced others up to `wanted`, in their order."""
+    """Returns every row that `keep` wants, and evenly spaced others up to `wanted`, in order."""
     kept = {place for place, row in enumerate(rows) if keep(row)}
     others = [place for place in range(len(rows)) if place not in kept]
     room = max(wanted - len(kept), 0)
@@ -40,12 +40,12 @@ def thin(rows: list[bytes], wanted: int, keep: Callable[[bytes], bool]) -> list[
 
 
 def spoken_numbers(transcripts: bytes) -> set[bytes]:
-    """Ten-digit North American numbers written in the transcripts."""
+    """Returns the ten-digit North American numbers that are written in the transcripts."""
     return {"".join(groups).encode() for groups in _NANP.findall(transcripts.decode())}
 
 
 def do_not_call(whole: bytes, called_back: set[bytes]) -> bytes:
-    """Keep the numbers that recordings ask to call, exact copies and unreadable numbers."""
+    """Keeps the numbers that recordings ask to call, exact copies and unreadable numbers."""
     header, *rows = whole.splitlines(keepends=True)
     copies = Counter(rows)
 
@@ -58,7 +58,7 @@ def do_not_call(whole: bytes, called_back: set[bytes]) -> bytes:
 
 
 def foia(whole: bytes) -> bytes:
-    """Keep the rows with several numbers, the IRS line and letters outside ASCII."""
+    """Keeps the rows with several numbers, the IRS line and letters outside ASCII."""
     header, *rows = whole.splitlines(keepends=True)
 
     def keep(row: bytes) -> bool:
@@ -69,7 +69,7 @@ def foia(whole: bytes) -> bytes:
 
 
 def transcripts_without_labels(whole: bytes) -> bytes:
-    """Every transcript, with campaign_id emptied: the labels are not the FTC's work."""
+    """Returns every transcript, with campaign_id emptied: the labels are not the FTC's work."""
     header, *rows = csv.reader(io.StringIO(whole.decode(), newline=""))
     column = header.index("campaign_id")
     for row in rows:
@@ -80,7 +80,7 @@ def transcripts_without_labels(whole: bytes) -> bytes:
 
 
 def main(sources: Path, target: Path) -> None:
-    """Write the three excerpts into `target`; raises FileNotFoundError for a missing source."""
+    """Writes the three excerpts into `target`; raises FileNotFoundError for a missing source."""
     dnc = (sources / "ftc_dnc/dnc_complaint_numbers_2019-12-16.csv").read_bytes()
     irs = (sources / "ftc_foia/FTC_5114-71014.csv").read_bytes()
     spoken = (sources / "robocall_transcripts/transcripts.csv").read_bytes()

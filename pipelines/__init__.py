@@ -1,11 +1,16 @@
-"""What you run: batch and the other commands, their options and the command line."""
+"""The programs: `ringtrace batch`, `stream` and the other commands.
+
+In come command lines and files; out come runs, reports, packages and offers on disk. The command
+line is in `cli`, its commands in `commands`; the pipelines of `batch`, `streaming` and `exchange`
+are made of the steps in `transforms`.
+"""
 
 import logging
 
 
-def _telling(record: logging.LogRecord) -> bool:
-    """Beam says at import that it lacks a Google library which nothing here needs."""
+def _is_useful(record: logging.LogRecord) -> bool:
+    """Drops what Beam logs at import: it lacks a Google library that nothing here needs."""
     return not record.getMessage().startswith("apitools not found")
 
 
-logging.getLogger().addFilter(_telling)
+logging.getLogger().addFilter(_is_useful)

@@ -1,4 +1,4 @@
-"""The command line: `ringtrace COMMAND ...`."""
+"""Runs the command line `ringtrace COMMAND ...`."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import sys
 from collections.abc import Sequence
 
 from pipelines.commands import COMMANDS, Group
-from transforms.gc_tuning import working
+from transforms.gc_tuning import gc_tuned
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; returns the exit status."""
+    """Runs one command; returns the exit status."""
     words = list(sys.argv[1:] if arguments is None else arguments)
     if not words or words[0] in ("-h", "--help", "help"):
         (sys.stdout if words else sys.stderr).write(usage())
@@ -19,12 +19,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if command is None:
         sys.stderr.write(f"ringtrace: unknown command {words[0]!r}; see ringtrace --help\n")
         return 2
-    with working():
+    with gc_tuned():
         return command(words[1:])
 
 
 def usage() -> str:
-    """The text of `ringtrace --help`: every command, by group."""
+    """Returns the text of `ringtrace --help`: every command, by group."""
     width = max(len(one.name) for one in COMMANDS)
     lines = ["usage: ringtrace COMMAND ..."]
     for group in Group:

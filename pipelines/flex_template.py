@@ -14,25 +14,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pipelines.batch import __main__ as batch
-from pipelines.batch import options as batch_options
+from pipelines.batch import __main__ as batch, options as batch_options
 from pipelines.streaming import __main__ as stream
 from pipelines.streaming.options import add_arguments
 
-SEVERAL = ";"
-"""Between the values of a parameter that takes several: gcloud has other uses for the comma."""
+VALUE_SEPARATOR = ";"
+"""The separator of a parameter's several values: gcloud has other uses for the comma."""
 
-
-IMAGE = "RINGTRACE_IMAGE"
+IMAGE_VARIABLE = "RINGTRACE_IMAGE"
 """Environment variable in the image: its own name, for the workers to run the same one."""
-
 
 LAUNCHER_ONLY = frozenset({"help", "config", "debug", "no_wait", "watch", "stop_after_idle"})
 """Options that make no sense in a template: they are about the machine that starts it."""
 
-
 _TYPES = {"DIR": "GCS_READ_FOLDER", "FILE": "GCS_READ_FILE"}
-
 
 _NAMED = {
     "output": "GCS_WRITE_FOLDER",
@@ -45,7 +40,7 @@ _NAMED = {
 
 @dataclass(frozen=True)
 class Template:
-    """One pipeline as a template."""
+    """A pipeline as a template."""
 
     name: str
     description: str
@@ -73,52 +68,52 @@ TEMPLATES = {
 }
 
 
-def actions(template: Template) -> dict[str, argparse.Action]:
-    """The options that are parameters of a template, by the parameter's name."""
+def template_options(template: Template) -> dict[str, argparse.Action]:
+    """Returns the options that are parameters of a template, by the parameter's name."""
     parser = argparse.ArgumentParser(add_help=False)
     template.add_arguments(parser)
     return {one.dest: one for one in parser._actions if one.dest not in LAUNCHER_ONLY}
 
 
-def metadata(template: Template) -> dict[str, Any]:
-    """What Dataflow needs to know of a template (metadata.json)."""
+def template_metadata(template: Template) -> dict[str, Any]:
+    """Returns the description of a template for Dataflow (metadata.json)."""
     return {
         "name": template.name,
         "description": template.description,
         "streaming": template.streaming,
         "parameters": [
             _parameter(name, action, optional=name not in template.required)
-            for name, action in actions(template).items()
+            for name, action in template_options(template).items()
         ],
     }
 
 
 def _parameter(name: str, action: argparse.Action, *, optional: bool) -> dict[str, Any]:
     described = (action.help or "").replace("%%", "%")
-    said: dict[str, Any] = {
+    parameter: dict[str, Any] = {
         "name": name,
         "label": name.replace("_", " ").capitalize(),
         "helpText": f"{described[:1].upper()}{described[1:]}",
         "isOptional": optional,
     }
     if isinstance(action.default, list):
-        several = f"{said['helpText']}; several with {SEVERAL} between them"
-        return said | {"helpText": several, "paramType": "TEXT"}
+        several = f"{parameter['helpText']}; several with {VALUE_SEPARATOR} between them"
+        return parameter | {"helpText": several, "paramType": "TEXT"}
     if isinstance(action.default, bool):
-        return said | {"paramType": "BOOLEAN"}
+        return parameter | {"paramType": "BOOLEAN"}
     if action.choices is not None:
         choices = [{"value": str(one), "label": str(one)} for one in action.choices]
-        return said | {"paramType": "ENUM", "enumOptions": choices}
+        return parameter | {"paramType": "ENUM", "enumOptions": choices}
     kind = _NAMED.get(name) or _TYPES.get(str(action.metavar), "TEXT")
-    return said | {"paramType": kind}
+    return parameter | {"paramType": kind}
 
 
-def words(template: Template, arguments: Iterable[str]) -> list[str]:
-    """A pipeline's command line from the `--name=value` that Dataflow's launcher calls it with.
+def pipeline_arguments(template: Template, arguments: Iterable[str]) -> list[str]:
+    """Returns a pipeline's command line for the `--name=value` of Dataflow's launcher.
 
     What is no parameter is Beam's, and stays as it is.
     """
-    known = actions(template)
+    known = template_options(template)
     made: list[str] = []
     for argument in arguments:
         name, equals, value = argument.removeprefix("--").partition("=")
@@ -129,26 +124,26 @@ def words(template: Template, arguments: Iterable[str]) -> list[str]:
             made += [action.option_strings[0]] if value.lower() == "true" else []
         elif isinstance(action.default, list):
             flag = action.option_strings[0]
-            made += [f"{flag}={one}" for one in value.split(SEVERAL) if one]
+            made += [f"{flag}={one}" for one in value.split(VALUE_SEPARATOR) if one]
         else:
             made.append(f"{action.option_strings[0]}={value}")
     return made
 
 
 def launch(pipeline: str, arguments: Sequence[str]) -> int:
-    """Hand the job to Dataflow and return: the launcher's machine must not wait for it."""
+    """Hands the job to Dataflow without waiting for it; returns the exit status."""
     template = TEMPLATES[pipeline]
-    line = [*words(template, arguments), "--no-wait"]
-    image = os.environ.get(IMAGE)
+    line = [*pipeline_arguments(template, arguments), "--no-wait"]
+    image = os.environ.get(IMAGE_VARIABLE)
     if image and not any(one.startswith("--sdk_container_image") for one in line):
         line.append(f"--sdk_container_image={image}")
     return template.main(line)
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Write `<pipeline>.json` for each pipeline into the folder that is named."""
+    """Writes `<pipeline>.json` for each pipeline into the folder that is named."""
     for pipeline, template in TEMPLATES.items():
-        text = json.dumps(metadata(template), indent=2) + "\n"
+        text = json.dumps(template_metadata(template), indent=2) + "\n"
         (Path(arguments[0]) / f"{pipeline}.json").write_text(text, encoding="utf-8")
     return 0
 

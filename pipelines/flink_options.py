@@ -1,4 +1,4 @@
-"""The options of Flink's job server that a stream needs, and what a stream sets by itself.
+"""Declares Flink's options to Beam, and those that a stream sets by itself.
 
 Beam's Python knows few of them: it asks the job server for the others when the job is handed over,
 after ringtrace has refused what nobody knows.
@@ -23,6 +23,7 @@ NUMBERS = {
     "max_bundle_size": "most elements of a bundle",
     "max_bundle_time_mills": "most milliseconds of a bundle",
 }
+
 TEXTS = {
     "checkpointing_mode": "EXACTLY_ONCE or AT_LEAST_ONCE",
     "state_backend": "rocksdb or filesystem",
@@ -31,6 +32,7 @@ TEXTS = {
     "execution_mode_for_batch": "PIPELINED, or BATCH: a stage begins when the one before has ended",
     "flink_conf_dir": "the folder of Flink's own settings",
 }
+
 SWITCHES = {
     "allow_non_restored_state": "pass over state of the savepoint that no step asks for",
     "externalized_checkpoints_enabled": "keep checkpoints where a new job can be given them",
@@ -40,7 +42,7 @@ SWITCHES = {
     "object_reuse": "pass objects on without copying",
 }
 
-CHECKPOINT = 10_000
+CHECKPOINT_MILLIS = 10_000
 """Milliseconds between checkpoints where the user gives none, as between two ticks."""
 
 
@@ -57,8 +59,8 @@ class FlinkJobOptions(PipelineOptions):
             parser.add_argument(f"--{name}", action="store_const", const=True, help=about)
 
 
-def for_a_stream(flags: Sequence[str]) -> list[str]:
-    """What a stream on Flink sets where its flags do not: checkpoints, and bundles that end before.
+def stream_flags(flags: Sequence[str]) -> list[str]:
+    """Returns the flags that a stream on Flink needs: checkpoints, and bundles that end before.
 
     Without checkpoints a source that is read as a splittable DoFn runs while Flink ends its
     operators (`DoFnOperator.finish`); bundles of the steps chained to it then end only when they
@@ -67,5 +69,7 @@ def for_a_stream(flags: Sequence[str]) -> list[str]:
     a checkpoint in the second after the start would leave it waiting for ever.
     """
     given = PipelineOptions(list(flags)).view_as(FlinkJobOptions)
-    every = [] if given.checkpointing_interval else [f"--checkpointing_interval={CHECKPOINT}"]
+    every = (
+        [] if given.checkpointing_interval else [f"--checkpointing_interval={CHECKPOINT_MILLIS}"]
+    )
     return [*every, "--finish_bundle_before_checkpointing"]

@@ -24,13 +24,12 @@ from reports.signing import KeyFileError
 
 HOME_VARIABLE = "RINGTRACE_HOME"
 
-
 ORG = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
-"""An organisation's slug, as source_org has it: no name of a folder can climb out with it."""
+"""An organisation's slug, as source_org has it: as the name of a folder it leads nowhere else."""
 
 
 def home() -> Path:
-    """The folder of the keys; it need not exist yet."""
+    """Returns the folder of the keys; it need not exist yet."""
     named = os.environ.get(HOME_VARIABLE)
     return (
         Path(named) if named else Path(platformdirs.user_config_dir("ringtrace", appauthor=False))
@@ -38,14 +37,14 @@ def home() -> Path:
 
 
 def own_path() -> Path:
-    """Where the user's own private key is kept."""
+    """Returns the path of the user's own private key."""
     return home() / "own.pem"
 
 
 def own_key(given: str | Path | None = None, *, make: bool = True) -> Ed25519PrivateKey:
-    """The private key of the file `given` (`--key FILE`), or the user's own.
+    """Returns the private key of the file `given` (`--key FILE`), or the user's own.
 
-    Their own is made where there is none yet, and the terminal says so.
+    Their own is made where there is none yet, which is reported on stderr.
 
     Raises:
         UsageError: if the file cannot be used, or there is none and `make` is false.
@@ -61,8 +60,8 @@ def own_key(given: str | Path | None = None, *, make: bool = True) -> Ed25519Pri
 
 
 def _made(path: Path) -> bool:
-    """Write a new private key unless another process was first; whether this one did."""
-    pem = signing.private_pem(signing.make_key())
+    """Writes a new private key unless another process was first; returns whether this one did."""
+    pem = signing.private_pem(signing.make_signing_key())
     aside = path.with_name(f".{uuid.uuid4().hex}.pem")
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -89,27 +88,27 @@ def _private(path: Path) -> Ed25519PrivateKey:
     try:
         with path.open("rb") as file:
             mode = os.fstat(file.fileno()).st_mode
-            content = file.read(signing.MAX_BYTES + 1)
+            content = file.read(signing.MAX_SIGNATURE_BYTES + 1)
     except OSError as error:
         raise UsageError(f"{path}: {error.strerror}; see ringtrace keys make") from None
     if mode & (stat.S_IRWXG | stat.S_IRWXO):
         raise UsageError(f"{path}: others than its owner can read this key; run chmod 600 {path}")
     try:
-        return signing.read_private(content, str(path))
+        return signing.read_private_key(content, str(path))
     except KeyFileError as error:
         raise UsageError(str(error)) from None
 
 
 def public_key(path: str | Path) -> Ed25519PublicKey:
-    """The public key of a PEM file.
+    """Reads the public key of a PEM file.
 
     Raises:
         UsageError: if the file cannot be used.
     """
     try:
         with Path(path).open("rb") as file:
-            content = file.read(signing.MAX_BYTES + 1)
-        return signing.read_public(content, str(path))
+            content = file.read(signing.MAX_SIGNATURE_BYTES + 1)
+        return signing.read_public_key(content, str(path))
     except OSError as error:
         raise UsageError(f"{path}: {error.strerror}; give a partner's public key in PEM") from None
     except KeyFileError as error:
@@ -117,7 +116,7 @@ def public_key(path: str | Path) -> Ed25519PublicKey:
 
 
 def org_slug(text: str) -> str:
-    """An organisation's slug.
+    """Returns an organisation's slug as it is.
 
     Raises:
         UsageError: for any other text.
@@ -131,31 +130,31 @@ def org_slug(text: str) -> str:
 
 
 def trusted(org: str) -> list[Ed25519PublicKey]:
-    """The trusted keys of an organisation, in order of their ids; none if it has none."""
+    """Reads the trusted keys of an organisation, in order of their ids; none if it has none."""
     folder = home() / "trusted" / org_slug(org)
     return [public_key(path) for path in sorted(folder.glob("*.pem"))]
 
 
 def trusted_orgs() -> list[str]:
-    """Organisations of which a key is trusted, sorted."""
+    """Returns the organisations of which a key is trusted, sorted."""
     folder = home() / "trusted"
     names = (path.name for path in folder.glob("*") if any(path.glob("*.pem")))
     return sorted(name for name in names if ORG.fullmatch(name))
 
 
 def trusted_keys() -> dict[str, list[Ed25519PublicKey]]:
-    """The trusted keys by organisation."""
+    """Reads the trusted keys by organisation."""
     return {org: trusted(org) for org in trusted_orgs()}
 
 
 def known_keys() -> list[Ed25519PublicKey]:
-    """Every key whose signature means something here: the own one, if made, and the trusted."""
+    """Reads every key whose signature counts here: the own one, if made, and the trusted."""
     own = [_private(own_path()).public_key()] if own_path().exists() else []
     return own + [key for org in trusted_orgs() for key in trusted(org)]
 
 
 def trust(org: str, key: Ed25519PublicKey) -> bool:
-    """Trust a key as the organisation's; false if it was trusted already.
+    """Trusts a key as the organisation's; returns False if it was trusted already.
 
     Raises:
         UsageError: if the key is another organisation's already, or cannot be written.
@@ -176,7 +175,7 @@ def trust(org: str, key: Ed25519PublicKey) -> bool:
 
 
 def distrust(org: str, signer: str | None) -> list[str]:
-    """Trust the organisation's key `signer` no longer, or all of its keys; the ids of those.
+    """Trusts the organisation's key `signer` no longer, or all of its keys; returns their ids.
 
     Raises:
         UsageError: if no such key is trusted.

@@ -1,41 +1,77 @@
-"""The flags of `ringtrace batch`: our own, then whatever Beam runner options remain.
+"""Parses command lines strictly: what commands have in common, and Beam's own options.
 
-Parsing is strict. Beam drops a flag that it does not know without a word; a run with a misspelt
-`--known-legitimate` would then name an innocent line, so an unknown flag ends the program.
+Beam drops a flag that it does not know without a word; a run with a misspelled `--known-legitimate`
+would then name an innocent line, so an unknown flag ends the program.
 """
 
 from __future__ import annotations
 
 import argparse
+import sys
 import tomllib
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, NamedTuple, NoReturn
 
 from schemas.enums import Direction
+from transforms.gc_tuning import gc_paused
 
 LOCAL_RUNNER = "FnApiRunner"
 """Beam's in-process runner by name: `DirectRunner` picks another engine on another machine."""
 
+JOB_SERVERS = frozenset(["portablerunner", "flinkrunner", "sparkrunner"])
+"""Runners that hand a pipeline to a job server, which is mostly Java's; in lower case."""
+
+EPILOG = "Any Beam option may follow, such as --runner=FlinkRunner or --project=NAME."
+
 
 class UsageError(Exception):
-    """What the user must mend; one line, exit status 2."""
+    """An error that the user must correct; its message is one line, the exit status 2."""
 
 
 class StrictParser(argparse.ArgumentParser):
-    """A parser without abbreviations, whose complaint is one line."""
+    """A parser without abbreviations, whose error is one line."""
 
     def __init__(self, **settings: Any) -> None:
         super().__init__(allow_abbrev=False, **settings)
 
     def error(self, message: str) -> NoReturn:
-        """Raise instead of printing the whole usage."""
+        """Raises a UsageError instead of printing the whole usage."""
         raise UsageError(f"{self.prog}: {message} (see {self.prog} --help)")
 
 
+class Subcommand(NamedTuple):
+    """A word behind a command, its line in --help, its flags, and the function that does the work.
+
+    The function of one that has subcommands itself is `run_subcommand`.
+    """
+
+    name: str
+    summary: str
+    add_arguments: Callable[[argparse.ArgumentParser], None]
+    run: Callable[[argparse.Namespace], int]
+
+
+def add_subcommands(
+    parser: argparse.ArgumentParser, subcommands: Iterable[Subcommand], *, required: bool = True
+) -> None:
+    """Declares subcommands; parsing puts the innermost that is chosen into `subcommand`."""
+    subparsers = parser.add_subparsers(metavar="WORD", required=required)
+    for one in subcommands:
+        below = subparsers.add_parser(one.name, help=one.summary, description=one.summary)
+        one.add_arguments(below)
+        below.set_defaults(subcommand=one)
+
+
+def run_subcommand(arguments: argparse.Namespace, default: Subcommand | None = None) -> int:
+    """Runs the innermost subcommand that was chosen, or `default`; returns the exit status."""
+    chosen: Any = getattr(arguments, "subcommand", default)
+    return int(chosen.run(arguments))
+
+
 def moment(text: str) -> datetime:
-    """An ISO 8601 time with a zone, in UTC."""
+    """Parses an ISO 8601 time with a zone, as the `type` of a flag; returns it in UTC."""
     try:
         time = datetime.fromisoformat(text)
     except ValueError:
@@ -46,29 +82,29 @@ def moment(text: str) -> datetime:
 
 
 def shard_count(text: str) -> int:
-    """A whole number from 1 to 10,000."""
+    """Parses a whole number from 1 to 10,000, as the `type` of a flag."""
     if not text.isdecimal() or not 1 <= int(text) <= 10_000:
         raise argparse.ArgumentTypeError(f"'{text}' is not a whole number from 1 to 10000")
     return int(text)
 
 
-def many(metavar: str) -> dict[str, Any]:
-    """Settings of a flag that takes several values and may be given again."""
+def repeatable(metavar: str) -> dict[str, Any]:
+    """Returns the settings of a flag that takes several values and may be repeated."""
     return {"nargs": "+", "action": "extend", "default": [], "metavar": metavar}
 
 
 def add_inputs(parser: argparse.ArgumentParser) -> None:
-    """The flags that name records."""
+    """Declares the flags that name records."""
     parser.add_argument(
         "--complaints",
-        **many("GLOB"),
+        **repeatable("GLOB"),
         help="complaint files, folders or globs; also gs:// and s3://",
     )
-    parser.add_argument("--calls", **many("GLOB"), help="call record files, folders or globs")
+    parser.add_argument("--calls", **repeatable("GLOB"), help="call record files, folders or globs")
 
 
 def add_formats(parser: argparse.ArgumentParser) -> None:
-    """The flags that say how records are to be read."""
+    """Declares the flags that say how records are to be read."""
     parser.add_argument(
         "--complaints-format", metavar="NAME", help="format of --complaints, if not recognised"
     )
@@ -81,16 +117,16 @@ def add_formats(parser: argparse.ArgumentParser) -> None:
 
 
 def add_known_legitimate(parser: argparse.ArgumentParser) -> None:
-    """The flag that names who must not be accused."""
+    """Declares the flag that names who must not be accused."""
     parser.add_argument(
         "--known-legitimate",
-        **many("FILE"),
+        **repeatable("FILE"),
         help="CSV entity_id,reason of identifiers never to name, added to the shipped list",
     )
 
 
-def add_reading(parser: argparse.ArgumentParser) -> None:
-    """The flags that a batch and a stream have in common."""
+def add_run_options(parser: argparse.ArgumentParser) -> None:
+    """Declares the flags that a batch and a stream have in common."""
     add_known_legitimate(parser)
     add_formats(parser)
     parser.add_argument(
@@ -100,7 +136,9 @@ def add_reading(parser: argparse.ArgumentParser) -> None:
         "--decisions", metavar="FILE", help="CSV or JSON Lines of analysts' decisions, which bind"
     )
     parser.add_argument(
-        "--weights", metavar="FILE", help="TOML of what ranks clusters, in place of the shipped one"
+        "--priority-weights",
+        metavar="FILE",
+        help="TOML of what ranks clusters, in place of the shipped one",
     )
     parser.add_argument(
         "--calls-direction",
@@ -109,7 +147,7 @@ def add_reading(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--passport-keys",
-        **many("PEM"),
+        **repeatable("PEM"),
         help="public keys or certificates; PASSporTs that none of them signed are rejected",
     )
     parser.add_argument(
@@ -124,12 +162,14 @@ def add_reading(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--debug", action="store_true", help="show tracebacks and Beam's own log")
 
 
-def with_config(
-    parser: StrictParser, arguments: Sequence[str]
-) -> tuple[dict[str, Any], tuple[str, ...]]:
-    """The values of a parser with `--config`, lists as tuples, and Beam's flags.
+def parse_with_beam(parser: StrictParser, arguments: Sequence[str]) -> argparse.Namespace:
+    """Parses the flags of a parser that has `--config`, and takes what is left as Beam's.
 
-    What the command line says outweighs the TOML file.
+    What the command line gives outweighs the TOML file.
+
+    Returns:
+        The values, lists as tuples; `beam`, Beam's flags; and `usage_error`, which raises a
+        UsageError of its message.
 
     Raises:
         UsageError: for a flag that neither knows, or a value that cannot be.
@@ -138,29 +178,57 @@ def with_config(
     if first.config:
         parser.set_defaults(**_from_toml(first.config, parser))
     known, rest = parser.parse_known_args(arguments)
-    flags = beam_flags(rest, parser.prog)
     fields = vars(known)
-    fields.pop("config")
+    del fields["config"]
     lists = {name: tuple(value) for name, value in fields.items() if isinstance(value, list)}
-    return fields | lists, flags
+    beam = beam_flags(rest, parser.prog)
+    return argparse.Namespace(**fields | lists, beam=beam, usage_error=parser.error)
 
 
-def with_runner(flags: tuple[str, ...], runner: str) -> tuple[str, ...]:
-    """Beam's flags with a runner, where they name none."""
+def run_command(
+    name: str, summary: str, module: Any, arguments: Sequence[str], *, takes_beam_options: bool
+) -> int:
+    """Parses the arguments of `ringtrace NAME` and runs it; returns the exit status.
+
+    Args:
+        name: Of the command.
+        summary: Its description in --help.
+        module: Has `add_arguments(parser)` and `run(arguments)`.
+        arguments: What follows the command's name.
+        takes_beam_options: Flags that it does not know go to Beam, and there is `--config`.
+    """
+    parser = StrictParser(prog=f"ringtrace {name}", description=summary)
+    module.add_arguments(parser)
+    try:
+        if not takes_beam_options:
+            return int(module.run(parser.parse_args(arguments)))
+        parser.epilog = EPILOG
+        with gc_paused():
+            return int(module.run(parse_with_beam(parser, arguments)))
+    except UsageError as error:
+        sys.stderr.write(f"{error}\n")
+    except ValueError as error:
+        from reports.run import RunError  # loads Arrow, which not every command needs
+
+        if not isinstance(error, RunError):
+            raise
+        sys.stderr.write(f"{error}\n")
+    except FileNotFoundError as error:
+        if error.filename is None or takes_beam_options:
+            raise
+        sys.stderr.write(f"{error.filename}: {error.strerror}\n")
+    return 2
+
+
+def with_default_runner(flags: tuple[str, ...], runner: str) -> tuple[str, ...]:
+    """Returns Beam's flags with `runner`, where they name none."""
     named = any(flag.partition("=")[0] == "--runner" for flag in flags)
     return flags if named else (*flags, f"--runner={runner}")
 
 
-JOB_SERVERS = frozenset(["portablerunner", "flinkrunner", "sparkrunner"])
-"""Runners that hand a pipeline to a job server, which is mostly Java's; in lower case."""
-
-
 def has_job_server(flags: Iterable[str]) -> bool:
-    """Whether Beam's flags name a runner with a job server."""
+    """Returns whether Beam's flags name a runner with a job server."""
     return not JOB_SERVERS.isdisjoint(word.lower() for flag in flags for word in flag.split("="))
-
-
-EPILOG = "Any Beam option may follow, such as --runner=FlinkRunner or --project=NAME."
 
 
 def _from_toml(path: str, parser: argparse.ArgumentParser) -> dict[str, Any]:
@@ -201,18 +269,21 @@ def _toml_value(path: str, name: str, action: argparse.Action, value: Any) -> An
 
 
 def beam_flags(rest: Sequence[str], prog: str) -> tuple[str, ...]:
-    """The remaining flags, if Beam knows every one of them.
+    """Returns the flags as they are, if Beam knows every one of them.
+
+    Args:
+        rest: flags that are not ringtrace's.
+        prog: the program that an error names.
 
     Raises:
         UsageError: for one that it does not know.
     """
-    from apache_beam.options.pipeline_options import (
-        PipelineOptions,
-        _BeamArgumentParser,
-    )
+    from apache_beam.options.pipeline_options import PipelineOptions, _BeamArgumentParser
 
     # They declare Flink's options, --partitions and --contraction-rounds to Beam.
-    from transforms.graph import connected_components  # noqa: F401
+    from pipelines import flink_options  # noqa: F401
+    from transforms import shuffle  # noqa: F401
+    from transforms.graph import rounds_for  # noqa: F401
 
     class Strict(StrictParser, _BeamArgumentParser):
         """Beam's own parser, which its option classes need, with strict errors."""

@@ -1,4 +1,4 @@
-"""Say what a run is doing: a live line on a terminal, plain lines elsewhere."""
+"""Shows what a run is doing: a live line on a terminal, plain lines elsewhere."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import TextIO
 
 SECONDS_A_LINE = 10
-"""Least time between two plain lines of progress."""
+"""Least seconds between two plain lines of progress."""
 
-BUNDLES = "apache_beam.runners.portability.fn_api_runner.fn_runner.run_bundle"
+BUNDLE_LOGGER = "apache_beam.runners.portability.fn_api_runner.fn_runner.run_bundle"
 """The logger on which Beam's local runner names each stage that it runs."""
 
 _STDERR = 2
@@ -29,13 +29,13 @@ class Progress:
         self._started = time.monotonic()
 
     def say(self, line: str) -> None:
-        """One plain line."""
+        """Writes one plain line."""
         self._stream.write(f"ringtrace: {line}\n")
         self._stream.flush()
 
     @contextmanager
     def following(self, steps: Sequence[str]) -> Iterator[None]:
-        """Show which of the pipeline's `steps`, in their order, the run has reached."""
+        """Shows which of the pipeline's `steps`, in their order, the run has reached."""
         try:
             # A handle of its own: the run may turn the usual one away.
             descriptor = os.dup(self._stream.fileno())
@@ -45,7 +45,7 @@ class Progress:
             return
         with os.fdopen(descriptor, "w") as screen:
             if not screen.isatty():
-                with _watched(steps, _Lines(screen, time.monotonic).show):
+                with _watched(steps, ProgressLines(screen, time.monotonic).show):
                     yield
                 return
             from rich.console import Console
@@ -54,11 +54,11 @@ class Progress:
                 yield
 
     def done(self, output: str) -> None:
-        """Say where the run is and how long it took."""
+        """Writes where the run is and how long it took."""
         self.say(f"done in {time.monotonic() - self._started:.1f} s: {output}")
 
 
-class _Lines:
+class ProgressLines:
     """Plain lines, so few that a scheduler's log stays readable."""
 
     def __init__(self, stream: TextIO, clock: Callable[[], float]) -> None:
@@ -67,7 +67,7 @@ class _Lines:
         self._last = clock()
 
     def show(self, line: str) -> None:
-        """Write the line, unless one was written in the last ten seconds."""
+        """Writes the line, unless one was written in the last ten seconds."""
         now = self._clock()
         if now - self._last >= SECONDS_A_LINE:
             self._last = now
@@ -76,7 +76,7 @@ class _Lines:
 
 
 class _Reached(logging.Handler):
-    """Hears from Beam's local runner which stage it runs; other runners say nothing here."""
+    """Receives from Beam's local runner which stage it runs; other runners log nothing here."""
 
     def __init__(self, steps: Sequence[str], show: Callable[[str], object]) -> None:
         super().__init__(logging.DEBUG)
@@ -85,15 +85,15 @@ class _Reached(logging.Handler):
         self._begun: set[int] = set()
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Show the step that the stage belongs to, the first time that one of its stages runs."""
-        step = step_of(self._steps, str(record.args))
+        """Shows the step that the stage belongs to, the first time that one of its stages runs."""
+        step = step_number(self._steps, str(record.args))
         if step and step not in self._begun:
             self._begun.add(step)
             self._show(f"step {len(self._begun)} of {len(self._steps)}: {self._steps[step - 1]}")
 
 
-def step_of(steps: Sequence[str], stage: str) -> int:
-    """The number, from 1, of the first of `steps` that a runner's name of a stage holds; else 0.
+def step_number(steps: Sequence[str], stage: str) -> int:
+    """Returns the number, from 1, of the first of `steps` in a runner's name of a stage; else 0.
 
     Stages are named by their transforms, `Write links/Read` or `ref_..._Write-links-Read_12`. One
     that starts from nothing only makes a constant, except the first, which reads.
@@ -109,7 +109,7 @@ def step_of(steps: Sequence[str], stage: str) -> int:
 
 @contextmanager
 def _watched(steps: Sequence[str], show: Callable[[str], object]) -> Iterator[None]:
-    logger = logging.getLogger(BUNDLES)
+    logger = logging.getLogger(BUNDLE_LOGGER)
     handler, level, propagate = _Reached(steps, show), logger.level, logger.propagate
     logger.addHandler(handler)
     logger.setLevel(logging.DEBUG)
@@ -123,8 +123,8 @@ def _watched(steps: Sequence[str], show: Callable[[str], object]) -> Iterator[No
 
 
 @contextmanager
-def silenced() -> Iterator[None]:
-    """Nothing that this process or its workers write to stderr is seen until the block ends.
+def suppress_stderr() -> Iterator[None]:
+    """Discards what this process and its workers write to stderr until the block ends.
 
     Beam's workers write there what a step failed on, whatever the level of the log, and a victim's
     words do not belong on a screen or in a scheduler's log.

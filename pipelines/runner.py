@@ -1,51 +1,101 @@
-"""Keep Beam's logs quiet: what a step failed on is a victim's words, which no log may hold.
+"""Runs pipelines on their runner, and says what became of them.
 
-Whether what a local run holds can be reached over the network while it runs.
-
-What a stream that is handed to a job server needs beyond Beam's defaults.
-
-Whether what travels between steps may wait on disk instead of in memory.
+What a step fails on is a victim's words, which no log may hold: Beam's logs and those of its
+workers are suppressed, and a failure is reported by its kind and its place alone.
 """
 
 from __future__ import annotations
 
 import logging
 import socket
+import sys
 from collections.abc import Iterable
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
+import apache_beam as beam
 from apache_beam.options.pipeline_options import (
     DirectOptions,
     PipelineOptions,
     PortableOptions,
     StandardOptions,
+    TestOptions,
 )
 
+from pipelines import run_folder
 from pipelines.options import LOCAL_RUNNER, UsageError, has_job_server
-from transforms.batch_codec import Spill
-from transforms.write.parquet_files import is_local
+from pipelines.progress import Progress, suppress_stderr
+from transforms.batch_codec import SpillFile
+from transforms.gc_tuning import gc_tuned
+from transforms.manifest import RunSettings
+from transforms.write import is_local
+
+OPEN_PORTS_WARNING = (
+    "Beam's workers listen on every network interface, without a password, while this runs, and "
+    "victims' data passes there: keep it behind a firewall, or leave --direct_running_mode out"
+)
+
+JOB_SERVER_TIMEOUT = "--job_server_timeout=31536000"
+"""Seconds, a year, for which a job is followed: Beam's 300 end a stream that goes on."""
+
+CONNECT_SECONDS = 10
+"""Seconds within which a job server must take a connection."""
+
+IN_PROCESS_MODES = ("in_memory", "multi_threading")
+"""Modes of the local runner in which every step runs in this process."""
 
 
-def quieten(flags: Iterable[str]) -> list[str]:
-    """Silence this process; the flags that silence the workers of a pipeline with these flags.
+def suppress_logs(flags: Iterable[str]) -> list[str]:
+    """Suppresses the logs of this process; returns the flags that do so in a pipeline's workers.
 
-    A job server reads the level as Java does, which knows no CRITICAL. At ERROR a worker says what
-    the engine is told in any case when a step fails: the traceback.
+    A job server reads the level as Java does, which knows no CRITICAL. At ERROR a worker logs what
+    the engine is given in any case when a step fails: the traceback.
+
+    Args:
+        flags: Beam's flags of the pipeline.
     """
     logging.getLogger().setLevel(logging.CRITICAL)
     level = "ERROR" if has_job_server(flags) else "CRITICAL"
     return [f"--default_sdk_harness_log_level={level}"]
 
 
-WARNING = (
-    "Beam's workers listen on every network interface, without a password, while this runs, and "
-    "victims' data passes there: keep it behind a firewall, or leave --direct_running_mode out"
-)
+def make_pipeline(flags: list[str]) -> beam.Pipeline:
+    """Returns an empty pipeline with Beam's flags.
+
+    Raises:
+        UsageError: where the runner refuses them.
+    """
+    try:
+        options = PipelineOptions(flags)
+        check_job_server(options)
+        return beam.Pipeline(options=options)
+    except UsageError:
+        raise
+    except Exception as error:
+        # The runner's check of its own options, which know nothing of the input.
+        raise UsageError(f"Beam options: {' '.join(str(error).split())}") from None
 
 
-def listens(options: PipelineOptions) -> bool:
-    """Whether Beam's local runner opens ports, as it does but where its worker is this process.
+def check_job_server(options: PipelineOptions) -> None:
+    """Connects to the job server that is named, if any; Beam would wait as long as for a job.
+
+    Raises:
+        UsageError: if it takes no connection.
+    """
+    endpoint = options.view_as(PortableOptions).job_endpoint
+    if not endpoint or endpoint == "embed":
+        return
+    host, _, port = endpoint.rpartition(":")
+    try:
+        socket.create_connection((host, int(port)), timeout=CONNECT_SECONDS).close()
+    except (OSError, ValueError, OverflowError):
+        raise UsageError(
+            f"--job_endpoint {endpoint}: nobody answers there; start the job server, or correct it"
+        ) from None
+
+
+def opens_ports(options: PipelineOptions) -> bool:
+    """Returns whether Beam's local runner opens ports: always, unless its worker is this process.
 
     apache_beam/runners/portability/fn_api_runner/worker_handlers.py, Beam 2.77: `[::]:0`.
     """
@@ -53,43 +103,80 @@ def listens(options: PipelineOptions) -> bool:
     return options.view_as(StandardOptions).runner == LOCAL_RUNNER and mode != "in_memory"
 
 
-PATIENCE = "--job_server_timeout=31536000"
-"""Seconds, a year, for which a job is followed: Beam's 300 end a stream that goes on."""
-
-
-ANSWER = 10
-"""Seconds within which a job server must take a connection."""
-
-
-def check_job_server(options: PipelineOptions) -> None:
-    """Whether a job server that is named takes connections; Beam would wait as long as for a job.
+def run_pipeline(
+    pipeline: beam.Pipeline, run: RunSettings, progress: Progress, *, debug: bool, wait: bool = True
+) -> int:
+    """Runs a pipeline that publishes `run`; returns the exit status, 0 or 1.
 
     Raises:
-        UsageError: if it does not.
+        BaseException: the error that the pipeline failed on, with `debug`.
     """
-    endpoint = options.view_as(PortableOptions).job_endpoint
-    if not endpoint or endpoint == "embed":
-        return
-    host, _, port = endpoint.rpartition(":")
+    steps = [step.full_label for step in pipeline.transforms_stack[0].parts]
     try:
-        socket.create_connection((host, int(port)), timeout=ANSWER).close()
-    except (OSError, ValueError, OverflowError):
-        raise UsageError(
-            f"--job_endpoint {endpoint}: nobody answers there; start the job server, or mend it"
-        ) from None
+        silence = nullcontext() if debug else suppress_stderr()
+        shuffle = shuffle_on_disk(pipeline.options, run.output)
+        with gc_tuned(), progress.following(steps), silence, shuffle:
+            result = pipeline.run()
+            if wait:
+                result.wait_until_finish()
+    except (Exception, KeyboardInterrupt) as error:
+        run_folder.discard_staging(run.staging)
+        return report_failure(error, debug=debug)
+    return 0
 
 
-IN_PROCESS = ("in_memory", "multi_threading")
-"""Modes of the local runner in which every step runs in this process."""
-
-
-def spilling(options: PipelineOptions, output: str) -> AbstractContextManager[None]:
-    """The time in which a local run keeps its shuffles on the disk of `output`.
+def shuffle_on_disk(options: PipelineOptions, output: str) -> AbstractContextManager[None]:
+    """Returns the context in which a local run keeps its shuffles on the disk of `output`.
 
     Other runners keep them themselves, and a worker process of its own could not read the file.
     """
     runner = options.view_as(StandardOptions).runner
     mode = options.view_as(DirectOptions).direct_running_mode
-    if runner != LOCAL_RUNNER or mode not in IN_PROCESS or not is_local(output):
+    if runner != LOCAL_RUNNER or mode not in IN_PROCESS_MODES or not is_local(output):
         return nullcontext()
-    return Spill(str(Path(output).resolve().parent)).holding()
+    return SpillFile(str(Path(output).resolve().parent)).spilling()
+
+
+def report_failure(error: BaseException, *, debug: bool) -> int:
+    """Writes what failed to stderr; returns the exit status 1.
+
+    Raises:
+        BaseException: the error itself, with `debug`.
+    """
+    if debug:
+        raise error
+    sys.stderr.write(f"ringtrace: failed: {describe_error(error)}; --debug shows more\n")
+    return 1
+
+
+def describe_error(error: BaseException) -> str:
+    """Returns the kind and the place of an error, without its text, which may hold data."""
+    while error.__cause__ is not None:
+        error = error.__cause__
+    where = error.__traceback__
+    while where is not None and where.tb_next is not None:
+        where = where.tb_next
+    place = f" in {Path(where.tb_frame.f_code.co_filename).name}:{where.tb_lineno}" if where else ""
+    return f"{type(error).__name__}{place}"
+
+
+def report_success(
+    options: PipelineOptions, progress: Progress, output: str, *, wait: bool, lines: Iterable[str]
+) -> None:
+    """Writes what became of a job that did not fail.
+
+    Args:
+        options: the pipeline's.
+        progress: what to write to.
+        output: the folder of the run.
+        wait: whether the job has ended, and is not only with its runner.
+        lines: what there is to say of a job that has ended; read then alone.
+    """
+    if options.view_as(TestOptions).dry_run:
+        progress.say("the runner would take this job; nothing was run")
+    elif not wait:
+        progress.say(f"the runner has the job; it will write {output}")
+    else:
+        for line in lines:
+            progress.say(line)
+        progress.done(output)

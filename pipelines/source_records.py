@@ -1,4 +1,4 @@
-"""Where each record of a run lies in its input files, which are read again.
+"""The source of each record of a run: its input file, which is read again, and its row.
 
 The tables hold no positions, since they are the same however the inputs are cut into files. A file
 that is not byte for byte what the run read is refused.
@@ -15,84 +15,86 @@ from typing import Any
 import pyarrow as pa
 
 from pipelines.options import UsageError
-from reports.referral.material import Key, Place
+from reports.referral import RecordKey, RecordSource
 from schemas.enums import RecordKind
 from schemas.manifest import Manifest
 from transforms.deduplicate import unique_calls, unique_complaints
-from transforms.read.detect import plan
-from transforms.read.files import InputFile
-from transforms.read.options import InputError, ReadOptions
-from transforms.read.read_records import TAGS, read_shard
-from transforms.read.shards import scan
+from transforms.read import (
+    TAGS,
+    InputError,
+    InputFile,
+    ReadOptions,
+    plan_input_files,
+    read_shard,
+    scan_file,
+)
 from transforms.validate import validate_calls, validate_complaints
 
-OFFER = "offer"
+OFFER_KIND = "offer"
 
-
-OFFERED = re.compile(r"offer-(?P<offer>[0-9a-f]{12})-(?P<row>[1-9]\d*)-[1-9]\d*")
+OFFERED_RECORD_ID = re.compile(r"offer-(?P<offer>[0-9a-f]{12})-(?P<row>[1-9]\d*)-[1-9]\d*")
 """What stands for a record's id in the evidence of an offer (`transforms.joint`)."""
 
+ID_FIELDS = {RecordKind.COMPLAINT: "complaint_id", RecordKind.CALL: "call_id"}
 
-ID = {RecordKind.COMPLAINT: "complaint_id", RecordKind.CALL: "call_id"}
 
-
-def locate(
+def locate_records(
     manifest: Manifest,
     complaints: Sequence[str],
     calls: Sequence[str],
-    wanted: Set[Key],
+    wanted: Set[RecordKey],
     reading: ReadOptions,
-) -> dict[Key, Place]:
-    """The place of every wanted record, the one that the run kept where its id is given twice.
+) -> dict[RecordKey, RecordSource]:
+    """Returns the source of every wanted record; of an id given twice, the row that the run kept.
 
     Raises:
         UsageError: for an input that is not byte for byte what the run read, or is missing.
     """
     try:
-        files = plan(complaints, calls, reading)
+        files = plan_input_files(complaints, calls, reading)
     except InputError as error:
         raise UsageError(str(error)) from None
-    digests = _checked(manifest, files)
+    digests = _checked_digests(manifest, files)
     given = manifest["options"].get("as_of")
     as_of = datetime.fromisoformat(given) if isinstance(given, str) else None
-    found = offered(manifest, wanted)
+    sources = _offered_sources(manifest, wanted)
     for kind in RecordKind:
-        of_kind = {(org, record) for one, org, record in wanted - found.keys() if one == kind}
+        of_kind = {(org, record) for one, org, record in wanted - sources.keys() if one == kind}
         if of_kind:
-            found |= _places(kind, files, digests, of_kind, reading, as_of)
-    if lost := sorted(wanted - found.keys()):
+            sources |= _input_sources(kind, files, digests, of_kind, reading, as_of)
+    if lost := sorted(wanted - sources.keys()):
         raise UsageError(
             f"--complaints, --calls: {len(lost)} records of the cluster are not in these files; "
             "give all files that the run read, and the formats and --source-org that it was given"
         )
-    return found
+    return sources
 
 
-def offered(manifest: Manifest, wanted: Set[Key]) -> dict[Key, Place]:
-    """The places, in the offers of a joint run, of what stands there for records.
+def _offered_sources(manifest: Manifest, wanted: Set[RecordKey]) -> dict[RecordKey, RecordSource]:
+    """Returns the sources, in the offers of a joint run, of what their evidence counts.
 
     The manifest vouches for an offer, whose signature `exchange join` checked; an offer counts
     people, and the organisation that sent it finds the records.
     """
     listed: Any = manifest["options"].get("offers") or []
     digests = {(one["sender"], one["sha256"][:12]): one["sha256"] for one in listed}
-    names = {one["sha256"]: one["name"] for one in manifest["inputs"] if one["kind"] == OFFER}
-    found = {}
+    names = {one["sha256"]: one["name"] for one in manifest["inputs"] if one["kind"] == OFFER_KIND}
+    sources = {}
     for key in wanted:
         _, org, record = key
-        told = OFFERED.fullmatch(record)
-        sha256 = digests.get((org, told["offer"])) if told else None
-        if told and sha256:
-            found[key] = Place(names.get(sha256, OFFER), sha256, int(told["row"]), 0)
-    return found
+        match = OFFERED_RECORD_ID.fullmatch(record)
+        sha256 = digests.get((org, match["offer"])) if match else None
+        if match and sha256:
+            sources[key] = RecordSource(names.get(sha256, OFFER_KIND), sha256, int(match["row"]), 0)
+    return sources
 
 
-def _checked(manifest: Manifest, files: Sequence[InputFile]) -> dict[tuple[str, str], str]:
-    """SHA-256 by kind and label of the files, which must be those of the manifest."""
+def _checked_digests(manifest: Manifest, files: Sequence[InputFile]) -> dict[tuple[str, str], str]:
+    """Returns the SHA-256 of the files, which must be those of the manifest, by kind and label."""
     known = Counter((one["kind"], one["sha256"]) for one in manifest["inputs"])
     digests = {}
     for file in files:
-        (sha256, _), _ = scan(file)
+        (sha256, _), _ = scan_file(file)
         if not known[str(file.kind), sha256]:
             raise UsageError(
                 f"{file.path}: is not what the run read (SHA-256 {sha256}); give the inputs as "
@@ -103,14 +105,14 @@ def _checked(manifest: Manifest, files: Sequence[InputFile]) -> dict[tuple[str, 
     return digests
 
 
-def _places(
+def _input_sources(
     kind: RecordKind,
     files: Sequence[InputFile],
     digests: dict[tuple[str, str], str],
     wanted: Set[tuple[str, str]],
     reading: ReadOptions,
     as_of: datetime | None,
-) -> dict[Key, Place]:
+) -> dict[RecordKey, RecordSource]:
     batches = [
         batch
         for file in files
@@ -125,7 +127,7 @@ def _places(
     kept, _ = unique_calls(rows) if kind is RecordKind.CALL else unique_complaints(rows)
     columns = [kept[name].to_pylist() for name in ("source", "position")]
     return {
-        (str(kind), org, record): Place(
+        (str(kind), org, record): RecordSource(
             file=source,
             sha256=digests[str(kind), source],
             position=position,
@@ -142,9 +144,9 @@ def _accepted(
     as_of: datetime | None,
     wanted: Set[tuple[str, str]],
 ) -> Iterator[pa.RecordBatch]:
-    """Accepted rows of a file that are among the wanted."""
+    """Yields the accepted rows of a file that are among the wanted."""
     validate = validate_calls if kind is RecordKind.CALL else validate_complaints
-    _, shards = scan(file)
+    _, shards = scan_file(file)
     for shard in shards:
         for tag, batch in read_shard(shard, reading):
             if tag == TAGS[kind]:
@@ -154,4 +156,4 @@ def _accepted(
 
 
 def _ids(rows: Any, kind: RecordKind) -> list[tuple[str, str]]:
-    return list(zip(rows["source_org"].to_pylist(), rows[ID[kind]].to_pylist(), strict=True))
+    return list(zip(rows["source_org"].to_pylist(), rows[ID_FIELDS[kind]].to_pylist(), strict=True))

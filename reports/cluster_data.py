@@ -1,10 +1,7 @@
-"""What the tables say of some clusters: everything that their pages show, gathered in one pass.
+"""Everything that the pages and files of some clusters show, read from a run in one pass.
 
-The links that pages of clusters show: between members, to other clusters, to suppliers.
-
-Where identifiers were read: a few readings of each, with the words around them.
-
-How the scripts that a cluster reads out were worded, and what differs between the wordings.
+In: a run and cluster ids. Out: `ClusterFacts`, one a cluster: its members, its links, its suppliers
+and the scripts that it reads out, and a few places where each identifier was read.
 """
 
 from __future__ import annotations
@@ -26,8 +23,8 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from reports import tables, text
-from reports.tables import Numbers, Run
-from schemas import epoch
+from reports.tables import IntArray, RunFolder
+from schemas.entity import without_epoch
 from schemas.enums import EntityKind, RecordKind, Strength
 from schemas.tables import (
     CALLS,
@@ -40,30 +37,90 @@ from schemas.tables import (
     MENTIONS,
     SUPPLIERS,
 )
+from transforms.extract.kinds.registry import BY_KIND
 
 Row = dict[str, Any]
 
-
-PHONE = "phone:"
-
+PHONE_PREFIX = "phone:"
 
 DRAWN_SUPPLIERS = 6
-"""Suppliers of a cluster, those of most records first, whose links are held and drawn."""
-
+"""Suppliers of a cluster, those of most records first, whose links are read and drawn."""
 
 OTHERS_LIMIT = 6
-"""Clusters that a shared supplier also serves, by name; all are counted."""
+"""Other clusters of a shared supplier that are named; all are counted."""
+
+_MENTIONED = ["entity_id", "role", "day"]
+
+_ENDS = ("entity_a", "entity_b")
+
+_OF = "of"
+
+_KNOWN = ["entity_id", "cluster_id"]
+
+READINGS_PER_ORG = 2
+"""Records of one identifier and organisation that are shown, narratives first."""
+
+QUOTED_AROUND = 90
+"""Characters of a narrative that are shown on either side of what was read."""
+
+NARRATIVE = "narrative"
+
+EVIDENCE_COLUMNS = (
+    "entity_id",
+    "source_org",
+    "record_kind",
+    "record_id",
+    "role",
+    "observed_at",
+    "victim_country",
+    "field",
+    "start",
+    "end",
+    "raw",
+    "confidence",
+)
+
+_ORDER = [
+    ("entity_id", "ascending"),
+    ("source_org", "ascending"),
+    ("in_narrative", "descending"),
+    ("observed_at", "descending"),
+    ("record_id", "ascending"),
+    ("field", "ascending"),
+    ("start", "ascending"),
+]
+
+RowView = Mapping[str, Any]
+
+WordingCounts = dict[str, Counter[str]]
+"""By script, records of each wording; a wording has only words that many victims share."""
+
+VARIANT_LIMIT = 6
+
+WORDING_LIMIT = 2_000
+"""Characters of a wording that are compared."""
+
+_RECORD = ["source_org", "record_kind", "record_id"]
+
+_PLAIN_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
 @dataclass(frozen=True)
-class Facts:
-    """One cluster: its row, and what other tables say of it.
+class ClusterFacts:
+    """One cluster: its row, and the rows of other tables that are about it.
 
-    `members` are rows of members/ with those of entities/, most records first; `inside` the links
-    between them; `near` hard links from a member to another cluster's that were not accepted, each
-    with `here`, `there` and `cluster_id`; `soft` the links from members to the first suppliers.
-    `suppliers` have the ids of other clusters that use them in `others`; `scripts` has the wordings
-    told of those that are scripts.
+    Attributes:
+        members: rows of members/ with those of entities/, most records first.
+        inside: links between them.
+        near: hard links from a member to one of another cluster, which were not accepted, each with
+            `here`, `there` and `cluster_id`.
+        soft: links from members to the first suppliers.
+        suppliers: rows of suppliers/, with the ids of other clusters that use them in `others`.
+        scripts: the wordings of those suppliers that are scripts.
+        days: mentions of each identifier by UTC day; of other clusters too, as `roles`, `carriers`.
+        roles: mentions of each identifier by role.
+        carriers: carriers that handed over the calls of each number, sorted.
+        readings: a sample of the mentions of the members.
     """
 
     row: Row
@@ -73,7 +130,7 @@ class Facts:
     near: list[Row]
     soft: list[Row]
     suppliers: list[Row]
-    scripts: Wordings
+    scripts: WordingCounts
     days: dict[str, Counter[date]]
     roles: dict[str, Counter[str]]
     carriers: dict[str, list[str]]
@@ -81,38 +138,45 @@ class Facts:
 
 
 @dataclass(frozen=True)
-class Gathered:
-    """Clusters, and the rows of all their `members` and `inside` as tables, in their order."""
+class ClusterBatch:
+    """Clusters, and all rows of `members` and `inside` as tables, in the order of the clusters."""
 
-    facts: list[Facts]
+    facts: list[ClusterFacts]
     members: pa.Table
     inside: pa.Table
 
 
-def gather(run: Run, cluster_ids: Sequence[str], *, narratives: bool) -> list[Facts]:
-    """Facts of the clusters, in the order given. Holds these clusters' rows, not the tables."""
-    return gathered(run, cluster_ids, narratives=narratives).facts
+def gather_facts(
+    run: RunFolder, cluster_ids: Sequence[str], *, narratives: bool
+) -> list[ClusterFacts]:
+    """Reads the facts of clusters, in the order given; `narratives` lets readings quote them."""
+    return gather_batch(run, cluster_ids, narratives=narratives).facts
 
 
-def gathered(run: Run, cluster_ids: Sequence[str], *, narratives: bool) -> Gathered:
-    """As `gather`, with tables."""
+def gather_batch(run: RunFolder, cluster_ids: Sequence[str], *, narratives: bool) -> ClusterBatch:
+    """Reads clusters as `gather_facts`, with tables. Holds the rows of these clusters alone."""
     ids = pa.array(cluster_ids, pa.string())
     here = pc.field("cluster_id").isin(ids)
-    rows = {row["cluster_id"]: row for row in tables.rows(tables.read(run, CLUSTERS, where=here))}
+    rows = {
+        row["cluster_id"]: row
+        for row in tables.to_dicts(tables.read_table(run, CLUSTERS, where=here))
+    }
     members, of = _members(run, here, ids)
     names = members["entity_id"].combine_chunks()
     cluster_of = dict(zip(names.to_pylist(), members["cluster_id"].to_pylist(), strict=True))
     suppliers = _by_cluster(_suppliers(run, here))
     drawn = {one["entity_id"] for used in suppliers.values() for one in used[:DRAWN_SUPPLIERS]}
-    found = links(run, members, of, sorted(drawn), len(ids))
-    days, roles = _sightings(run, names)
+    found = gather_links(run, members, of, sorted(drawn), len(ids))
+    days, roles = _mention_counts(run, names)
     carriers = _carriers(run, names)
-    scripts = wordings(run, chain.from_iterable(suppliers.values()), members)
-    read = _by(readings(run, names, narratives=narratives), lambda one: cluster_of[one.entity_id])
-    lineage = _by_cluster(tables.rows(tables.read(run, LINEAGE, where=here)))
-    of_members = tables.lists(members, of, len(ids))
+    scripts = script_wordings(run, chain.from_iterable(suppliers.values()), members)
+    read = _by(
+        sample_readings(run, names, narratives=narratives), lambda one: cluster_of[one.entity_id]
+    )
+    lineage = _by_cluster(tables.to_dicts(tables.read_table(run, LINEAGE, where=here)))
+    of_members = tables.dicts_by_group(members, of, len(ids))
     facts = [
-        Facts(
+        ClusterFacts(
             row=rows[one],
             lineage=lineage.get(one, []),
             members=of_members[place],
@@ -128,17 +192,17 @@ def gathered(run: Run, cluster_ids: Sequence[str], *, narratives: bool) -> Gathe
         )
         for place, one in enumerate(cluster_ids)
     ]
-    return Gathered(facts, members, found.table)
+    return ClusterBatch(facts, members, found.table)
 
 
-def _members(run: Run, here: pc.Expression, ids: pa.Array) -> tuple[pa.Table, Numbers]:
-    """Members with their entities, by cluster, those that most records name first.
+def _members(run: RunFolder, here: pc.Expression, ids: pa.Array) -> tuple[pa.Table, IntArray]:
+    """Reads members with their entities, by cluster, most records first.
 
-    With each, the place of its cluster.
+    Returns them, and the place of each one's cluster.
     """
-    members = tables.read(run, MEMBERS, where=here)
+    members = tables.read_table(run, MEMBERS, where=here)
     named = members["entity_id"].combine_chunks()
-    entities = tables.read(run, ENTITIES, where=pc.field("entity_id").isin(named))
+    entities = tables.read_table(run, ENTITIES, where=pc.field("entity_id").isin(named))
     joined = entities.take(pc.index_in(named, entities["entity_id"].combine_chunks()))
     for one in MEMBERS.schema:
         if one.name not in joined.schema.names:
@@ -153,55 +217,52 @@ def _members(run: Run, here: pc.Expression, ids: pa.Array) -> tuple[pa.Table, Nu
     return joined.take(order), sorting["of"].take(order).to_numpy().astype(np.int64)
 
 
-def _suppliers(run: Run, here: pc.Expression) -> list[Row]:
-    """Suppliers of the clusters, those of most records first, with others that they serve."""
-    rows = tables.rows(tables.read(run, SUPPLIERS, where=here))
+def _suppliers(run: RunFolder, here: pc.Expression) -> list[Row]:
+    """Returns the suppliers of the clusters, most records first, with others that they serve."""
+    rows = tables.to_dicts(tables.read_table(run, SUPPLIERS, where=here))
     wanted = pa.array(sorted({one["entity_id"] for one in rows}), pa.string())
-    every = tables.read(
+    every = tables.read_table(
         run, SUPPLIERS, ["entity_id", "cluster_id", "records"], pc.field("entity_id").isin(wanted)
     )
     order = [("records", "descending"), ("cluster_id", "ascending")]
-    serves = _by(tables.rows(every.sort_by(order)), lambda one: one["entity_id"])
+    serves = _by(tables.to_dicts(every.sort_by(order)), lambda one: one["entity_id"])
     for one in rows:
         ids = (other["cluster_id"] for other in serves[one["entity_id"]])
         one["others"] = [other for other in ids if other != one["cluster_id"]][:OTHERS_LIMIT]
     return sorted(rows, key=lambda one: (-one["records"], one["entity_id"]))
 
 
-_SIGHTED = ["entity_id", "role", "day"]
-
-
-def _sightings(
-    run: Run, members: pa.Array
+def _mention_counts(
+    run: RunFolder, members: pa.Array
 ) -> tuple[dict[str, Counter[date]], dict[str, Counter[str]]]:
-    """Readings of each member by UTC day, and by role."""
+    """Counts the mentions of each member by UTC day, and by role."""
     days: dict[str, Counter[date]] = defaultdict(Counter)
     roles: dict[str, Counter[str]] = defaultdict(Counter)
     where = pc.field("entity_id").isin(members)
-    for batch in tables.batches(run, MENTIONS, ["entity_id", "role", "observed_at"], where):
+    for batch in tables.table_batches(run, MENTIONS, ["entity_id", "role", "observed_at"], where):
         day = pc.cast(batch["observed_at"], pa.date32(), safe=False)
         table = pa.table({"entity_id": batch["entity_id"], "role": batch["role"], "day": day})
-        grouped = table.group_by(_SIGHTED).aggregate([([], "count_all")])
-        columns = [grouped[name].to_pylist() for name in (*_SIGHTED, "count_all")]
+        grouped = table.group_by(_MENTIONED).aggregate([([], "count_all")])
+        columns = [grouped[name].to_pylist() for name in (*_MENTIONED, "count_all")]
         for entity_id, role, at, count in zip(*columns, strict=True):
             days[entity_id][at] += count
             roles[entity_id][role] += count
     return days, roles
 
 
-def _carriers(run: Run, members: pa.Array) -> dict[str, list[str]]:
-    """Carriers that handed over the calls of each member number, whoever held it, sorted."""
+def _carriers(run: RunFolder, members: pa.Array) -> dict[str, list[str]]:
+    """Returns the carriers that handed over the calls of each member number, in any epoch of it."""
     found: dict[str, set[str]] = defaultdict(set)
     holders: dict[str, list[str]] = defaultdict(list)
     for one in members.to_pylist():
-        if one.startswith(PHONE):
-            holders[epoch.bare(one).removeprefix(PHONE)].append(one)
+        if one.startswith(PHONE_PREFIX):
+            holders[without_epoch(one).removeprefix(PHONE_PREFIX)].append(one)
     where = pc.field("suspect_number").isin(pa.array(sorted(holders), pa.string()))
     where &= pc.field("carrier").is_valid()
     columns = ["suspect_number", "carrier"]
-    for batch in tables.batches(run, CALLS, columns, where):
+    for batch in tables.table_batches(run, CALLS, columns, where):
         pairs = pa.Table.from_batches([batch]).group_by(columns).aggregate([])
-        for one in tables.rows(pairs):
+        for one in tables.to_dicts(pairs):
             for holder in holders[one["suspect_number"]]:
                 found[holder].add(one["carrier"])
     return {number: sorted(carriers) for number, carriers in found.items()}
@@ -218,17 +279,11 @@ def _by(rows: Iterable[Any], key: Any) -> dict[str, list[Any]]:
     return found
 
 
-_ENDS = ("entity_a", "entity_b")
-
-
-_OF = "of"
-
-
 @dataclass(frozen=True)
-class Links:
-    """Lists of links, one list a cluster, the best-evidenced first; `Facts` says what each is.
+class ClusterLinks:
+    """Lists of links as `ClusterFacts` has them, one list a cluster, the best-evidenced first.
 
-    `table` are the rows of `inside`, those of one cluster after those of another.
+    `table` has the rows of `inside`, those of one cluster after those of another.
     """
 
     inside: list[list[Row]]
@@ -237,15 +292,19 @@ class Links:
     table: pa.Table
 
 
-def links(
-    run: Run, members: pa.Table, of: Numbers, suppliers: Sequence[str], clusters: int
-) -> Links:
-    """The links of so many clusters.
+def gather_links(
+    run: RunFolder, members: pa.Table, of: IntArray, suppliers: Sequence[str], clusters: int
+) -> ClusterLinks:
+    """Reads the links of clusters.
 
-    `members` are their members with columns `entity_id` and `cluster_id`, and `of` has the place
-    of each one's cluster, from 0. Soft links are those to any of `suppliers`.
+    Args:
+        run: the run.
+        members: their members, with columns `entity_id` and `cluster_id`.
+        of: the place of each member's cluster, from 0.
+        suppliers: ids of those whose links to members are read as soft links.
+        clusters: how many clusters there are.
     """
-    rows = _read(run, members["entity_id"].combine_chunks(), pa.array(suppliers, pa.string()))
+    rows = _read_links(run, members["entity_id"].combine_chunks(), pa.array(suppliers, pa.string()))
     every = pa.concat_tables([members.select(_KNOWN), _elsewhere(run, rows, members)])
     known = every["entity_id"].combine_chunks()
     places = np.full(every.num_rows + 1, -1)
@@ -266,7 +325,7 @@ def links(
         near.append(_chosen(rows, own & clustered & ~is_soft, ends | {"cluster_id": other}))
         soft.append(_chosen(rows, own & ~clustered & is_soft, ends))
     inside = _ranked(_chosen(rows, within, {_OF: pa.array(of_a)}))
-    return Links(
+    return ClusterLinks(
         inside=_cut(inside, clusters),
         near=_cut(_ranked(pa.concat_tables(near)), clusters),
         soft=_cut(_ranked(pa.concat_tables(soft)), clusters),
@@ -274,24 +333,21 @@ def links(
     )
 
 
-_KNOWN = ["entity_id", "cluster_id"]
-
-
-def _read(run: Run, members: pa.Array, suppliers: pa.Array) -> pa.Table:
-    """Links between members, hard ones to any other, and those to suppliers."""
+def _read_links(run: RunFolder, members: pa.Array, suppliers: pa.Array) -> pa.Table:
+    """Reads links between members, hard ones to any other, and those to suppliers."""
     a_in, b_in = (pc.field(end).isin(members) for end in _ENDS)
     a_soft, b_soft = (pc.field(end).isin(suppliers) for end in _ENDS)
     hard = pc.field("strength") == Strength.HARD
     where = (a_in & b_in) | (hard & (a_in | b_in)) | (a_in & b_soft) | (b_in & a_soft)
-    found = tables.batches(run, LINKS, LINKS.schema.names, where)
+    found = tables.table_batches(run, LINKS, LINKS.schema.names, where)
     return pa.Table.from_batches(found, LINKS.schema)
 
 
-def _elsewhere(run: Run, rows: pa.Table, members: pa.Table) -> pa.Table:
-    """The ends of links that are members of other clusters."""
+def _elsewhere(run: RunFolder, rows: pa.Table, members: pa.Table) -> pa.Table:
+    """Reads the memberships of ends that are in other clusters."""
     ends = pa.concat_arrays([rows[end].combine_chunks() for end in _ENDS]).unique()
     strangers = ends.filter(pc.invert(pc.is_in(ends, members["entity_id"].combine_chunks())))
-    return tables.read(run, MEMBERS, _KNOWN, pc.field("entity_id").isin(strangers))
+    return tables.read_table(run, MEMBERS, _KNOWN, pc.field("entity_id").isin(strangers))
 
 
 def _mask(column: pa.ChunkedArray) -> NDArray[np.bool_]:
@@ -299,68 +355,27 @@ def _mask(column: pa.ChunkedArray) -> NDArray[np.bool_]:
 
 
 def _chosen(rows: pa.Table, wanted: NDArray[np.bool_], more: dict[str, pa.Array]) -> pa.Table:
-    """The wanted rows, with more columns."""
+    """Returns the wanted rows, with more columns."""
     for name, column in more.items():
         rows = rows.append_column(name, column)
     return rows.filter(pa.array(wanted))
 
 
 def _ranked(rows: pa.Table) -> pa.Table:
-    """By cluster, the best-evidenced first."""
+    """Sorts links by cluster, the best-evidenced first."""
     order = [(_OF, "ascending"), ("weight", "descending"), *((one, "ascending") for one in _ENDS)]
     return rows.sort_by(order)
 
 
 def _cut(rows: pa.Table, clusters: int) -> list[list[Row]]:
-    return tables.lists(rows.drop_columns(_OF), rows[_OF].to_numpy(), clusters)
-
-
-PER_ORG = 2
-"""Readings of one identifier that are shown for each organisation, narratives first."""
-
-
-AROUND = 90
-"""Characters of a narrative on either side of what was read."""
-
-
-RAW_LIMIT = 200
-
-
-NARRATIVE = "narrative"
-
-
-EVIDENCE_COLUMNS = (
-    "entity_id",
-    "source_org",
-    "record_kind",
-    "record_id",
-    "role",
-    "observed_at",
-    "victim_country",
-    "field",
-    "start",
-    "end",
-    "raw",
-    "confidence",
-)
-
-
-_ORDER = [
-    ("entity_id", "ascending"),
-    ("source_org", "ascending"),
-    ("told", "descending"),
-    ("observed_at", "descending"),
-    ("record_id", "ascending"),
-    ("field", "ascending"),
-    ("start", "ascending"),
-]
+    return tables.dicts_by_group(rows.drop_columns(_OF), rows[_OF].to_numpy(), clusters)
 
 
 class Reading(NamedTuple):
     """A row of mentions/: an identifier read in one place of one record.
 
-    `before` and `after` are the words around it in the narrative, masked as complaints/ is; both
-    are None where the record has no narrative or the reader may not see it.
+    `before` and `after` are the words around it, masked as complaints/ is; None where it was not
+    read in a narrative, or narratives are withheld.
     """
 
     entity_id: str
@@ -379,33 +394,33 @@ class Reading(NamedTuple):
     after: str | None = None
 
 
-def readings(run: Run, entity_ids: pa.Array, *, narratives: bool) -> list[Reading]:
-    """`PER_ORG` readings of each identifier and organisation, by identifier.
+def sample_readings(run: RunFolder, entity_ids: pa.Array, *, narratives: bool) -> list[Reading]:
+    """Reads `READINGS_PER_ORG` records of each identifier and organisation, by identifier.
 
     The newest are taken, those in a narrative first; without `narratives` none is quoted.
     """
     found = _sample(run, pc.field("entity_id").isin(entity_ids))
-    columns = [tables.values(found[name]) for name in EVIDENCE_COLUMNS]
+    columns = [tables.column_values(found[name]) for name in EVIDENCE_COLUMNS]
     read = [Reading(*row) for row in zip(*columns, strict=True)]
-    told = _narratives(run, read) if narratives else {}
-    return [_quoted(one, told) for one in read]
+    found_narratives = _narratives(run, read) if narratives else {}
+    return [_quoted(one, found_narratives) for one in read]
 
 
-def _sample(run: Run, where: pc.Expression) -> pa.Table:
+def _sample(run: RunFolder, where: pc.Expression) -> pa.Table:
     schema = pa.schema(
-        [*(MENTIONS.schema.field(name) for name in EVIDENCE_COLUMNS), ("told", pa.int8())]
+        [*(MENTIONS.schema.field(name) for name in EVIDENCE_COLUMNS), ("in_narrative", pa.int8())]
     )
     best = schema.empty_table()
-    for batch in tables.batches(run, MENTIONS, EVIDENCE_COLUMNS, where):
-        told = pc.cast(pc.fill_null(pc.equal(batch["field"], NARRATIVE), False), pa.int8())
-        part = pa.Table.from_batches([batch]).append_column("told", told)
+    for batch in tables.table_batches(run, MENTIONS, EVIDENCE_COLUMNS, where):
+        in_narrative = pc.cast(pc.fill_null(pc.equal(batch["field"], NARRATIVE), False), pa.int8())
+        part = pa.Table.from_batches([batch]).append_column("in_narrative", in_narrative)
         pool = pa.concat_tables([best, part]).combine_chunks()
         best = pool.take(_first_records(pool))
     return best
 
 
 def _first_records(pool: pa.Table) -> pa.Array:
-    """The rows of the first `PER_ORG` records of each identifier and organisation, in order."""
+    """Returns the rows of the first records of each identifier and organisation, in order."""
     order = pc.sort_indices(pool, sort_keys=_ORDER)
     names = ["entity_id", "source_org", "record_id"]
     rows = pool.select(names).take(order).append_column("at", pa.array(np.arange(len(order))))
@@ -416,12 +431,12 @@ def _first_records(pool: pa.Table) -> pa.Array:
         new[1:] |= np.asarray(pc.not_equal(column.slice(1), column.slice(0, len(column) - 1)))
     numbers = np.arange(len(new))
     starts = numbers[new]
-    first = numbers - starts[np.cumsum(new) - 1] < PER_ORG
+    first = numbers - starts[np.cumsum(new) - 1] < READINGS_PER_ORG
     return order.take(records["at_min"].filter(pa.array(first)))
 
 
-def _narratives(run: Run, read: Iterable[Reading]) -> dict[tuple[str, str], str]:
-    """Narratives of the complaints in which something was read there, by organisation and id."""
+def _narratives(run: RunFolder, read: Iterable[Reading]) -> dict[tuple[str, str], str]:
+    """Reads the narratives in which something was read, by organisation and complaint id."""
     wanted = {
         (one.source_org, one.record_id)
         for one in read
@@ -429,52 +444,41 @@ def _narratives(run: Run, read: Iterable[Reading]) -> dict[tuple[str, str], str]
     }
     ids = pa.array(sorted({record_id for _, record_id in wanted}), pa.string())
     where = pc.field("complaint_id").isin(ids) & pc.field("narrative").is_valid()
-    told = {}
+    narratives = {}
     names = ["source_org", "complaint_id", "narrative"]
-    for batch in tables.batches(run, COMPLAINTS, names, where):
+    for batch in tables.table_batches(run, COMPLAINTS, names, where):
         columns = (batch[name].to_pylist() for name in names)
         for org, complaint_id, narrative in zip(*columns, strict=True):
             if (org, complaint_id) in wanted:
-                told[org, complaint_id] = narrative
-    return told
+                narratives[org, complaint_id] = narrative
+    return narratives
 
 
-def _quoted(one: Reading, told: Mapping[tuple[str, str], str]) -> Reading:
-    """A reading with the words around it; without where no narrative holds it at that place."""
+def _quoted(one: Reading, narratives: Mapping[tuple[str, str], str]) -> Reading:
+    """Returns a reading with the words around it, if a narrative has it at that place."""
     if one.field != NARRATIVE or one.start is None or one.end is None:
         return one
-    narrative = told.get((one.source_org, one.record_id))
+    narrative = narratives.get((one.source_org, one.record_id))
     if narrative is None or narrative[one.start : one.end] != one.raw:
         return one
-    before = narrative[max(one.start - AROUND, 0) : one.start]
-    return one._replace(before=before, after=narrative[one.end : one.end + AROUND])
-
-
-RowView = Mapping[str, Any]
-
-
-Wordings = dict[str, Counter[str]]
-"""By script, how often each wording was told; a wording has only words that many victims share."""
-
-
-VARIANTS = 6
-
-
-WORDING_LIMIT = 2_000
-"""Characters of a wording that are compared."""
+    before = narrative[max(one.start - QUOTED_AROUND, 0) : one.start]
+    return one._replace(before=before, after=narrative[one.end : one.end + QUOTED_AROUND])
 
 
 @dataclass(frozen=True)
 class Variant:
-    """One wording: pieces as (text, whether the template has them otherwise)."""
+    """One wording: pieces as (text, whether it differs from the template), and records of it."""
 
     pieces: tuple[tuple[str, bool], ...]
-    told: int
+    records: int
 
 
 @dataclass(frozen=True)
 class Script:
-    """A script that a cluster shares: its template, and the commonest wordings told here."""
+    """A script that a cluster reads out: its template, and its commonest wordings there.
+
+    `more` counts the wordings past `variants`.
+    """
 
     entity_id: str
     template: str
@@ -484,63 +488,66 @@ class Script:
     more: int
 
 
-def wordings(run: Run, suppliers: Iterable[RowView], members: pa.Table) -> dict[str, Wordings]:
-    """For each cluster the wordings told in records that name one of its members.
+def script_wordings(
+    run: RunFolder, suppliers: Iterable[RowView], members: pa.Table
+) -> dict[str, WordingCounts]:
+    """Counts, for each cluster, the wordings in records that name one of its members.
 
     `members` are those of the clusters, with columns `entity_id` and `cluster_id`.
     """
     ids = {one["entity_id"] for one in suppliers if one["kind"] == EntityKind.SCRIPT}
     if not ids:
         return {}
-    told = _told(run, pa.array(sorted(ids), pa.string()))
-    naming = _naming(run, told["record_id"].unique(), members.select(["entity_id", "cluster_id"]))
-    both = told.join(naming, keys=_RECORD, join_type="inner")
+    mentions = _script_mentions(run, pa.array(sorted(ids), pa.string()))
+    naming = _records_of_members(
+        run, mentions["record_id"].unique(), members.select(["entity_id", "cluster_id"])
+    )
+    both = mentions.join(naming, keys=_RECORD, join_type="inner")
     counted = both.group_by(["cluster_id", "entity_id", "raw"]).aggregate([([], "count_all")])
-    found: dict[str, Wordings] = defaultdict(lambda: defaultdict(Counter))
+    found: dict[str, WordingCounts] = defaultdict(lambda: defaultdict(Counter))
     columns = (counted[name].to_pylist() for name in counted.column_names)
     for cluster_id, script, raw, count in zip(*columns, strict=True):
         found[cluster_id][script][raw] = count
     return found
 
 
-_RECORD = ["source_org", "record_kind", "record_id"]
-
-
-def _told(run: Run, scripts: pa.Array) -> pa.Table:
-    """Where these scripts were read, and as far as it is compared, what was told there."""
+def _script_mentions(run: RunFolder, scripts: pa.Array) -> pa.Table:
+    """Reads the mentions of these scripts, wordings cut to `WORDING_LIMIT`."""
     where = pc.field("entity_id").isin(scripts) & (pc.binary_length(pc.field("raw")) > 0)
     names = [*_RECORD, "entity_id", "raw"]
-    found = tables.batches(run, MENTIONS, names, where)
+    found = tables.table_batches(run, MENTIONS, names, where)
     schema = pa.schema([MENTIONS.schema.field(one) for one in names])
     rows = pa.Table.from_batches(found, schema)
     shown = pc.utf8_slice_codeunits(rows["raw"], 0, WORDING_LIMIT)
     return rows.set_column(names.index("raw"), "raw", shown)
 
 
-def _naming(run: Run, records: pa.Array, members: pa.Table) -> pa.Table:
-    """Which of these records name members of which clusters, each once."""
+def _records_of_members(run: RunFolder, records: pa.Array, members: pa.Table) -> pa.Table:
+    """Returns which of these records name members of which clusters, each once."""
     ids = members["entity_id"].combine_chunks()
     where = pc.field("record_id").isin(records) & pc.field("entity_id").isin(ids)
     names = [*_RECORD, "cluster_id"]
     schema = pa.schema([(one, pa.string()) for one in names])
     found = schema.empty_table()
-    for batch in tables.batches(run, MENTIONS, [*_RECORD, "entity_id"], where):
+    for batch in tables.table_batches(run, MENTIONS, [*_RECORD, "entity_id"], where):
         of = members["cluster_id"].take(pc.index_in(batch["entity_id"], ids))
         part = pa.table([*(batch[one] for one in _RECORD), of], schema=schema)
         found = pa.concat_tables([found, part.group_by(names).aggregate([])])
     return found.group_by(names).aggregate([])
 
 
-def scripts(suppliers: Iterable[RowView], told: Wordings) -> list[Script]:
-    """The scripts among a cluster's suppliers, with what was told of each."""
+def compare_scripts(suppliers: Iterable[RowView], wordings: WordingCounts) -> list[Script]:
+    """Returns the scripts among suppliers, their wordings compared with the template."""
     found = []
     for one in suppliers:
         if one["kind"] != EntityKind.SCRIPT:
             continue
-        counted = told.get(one["entity_id"], Counter())
+        counted = wordings.get(one["entity_id"], Counter())
         order = sorted(counted.items(), key=lambda wording: (-wording[1], wording[0]))
         template = (one["template"] or (order[0][0] if order else ""))[:WORDING_LIMIT]
-        variants = [Variant(_compared(template, raw), count) for raw, count in order[:VARIANTS]]
+        variants = [
+            Variant(_compared(template, raw), count) for raw, count in order[:VARIANT_LIMIT]
+        ]
         found.append(
             Script(
                 entity_id=one["entity_id"],
@@ -548,7 +555,7 @@ def scripts(suppliers: Iterable[RowView], told: Wordings) -> list[Script]:
                 records=one["records"],
                 clusters=one["clusters"],
                 variants=variants,
-                more=max(len(order) - VARIANTS, 0),
+                more=max(len(order) - VARIANT_LIMIT, 0),
             )
         )
     return found
@@ -556,7 +563,7 @@ def scripts(suppliers: Iterable[RowView], told: Wordings) -> list[Script]:
 
 @lru_cache(maxsize=1_024)
 def _compared(template: str, wording: str) -> tuple[tuple[str, bool], ...]:
-    """A script is read out for many clusters: most wordings come again."""
+    """Splits a wording by whether the template has it; cached, since clusters share scripts."""
     words = wording.split()
     matcher = difflib.SequenceMatcher(None, template.split(), words, autojunk=False)
     return tuple(
@@ -566,34 +573,22 @@ def _compared(template: str, wording: str) -> tuple[tuple[str, bool], ...]:
     )
 
 
-_NOUNS = {
-    "phone": ("phone number", "phone numbers"),
-    "domain": ("domain", "domains"),
-    "url": ("web address", "web addresses"),
-    "email": ("e-mail address", "e-mail addresses"),
-    "remote": ("remote-access id", "remote-access ids"),
-    "account": ("bank or payment account", "bank or payment accounts"),
-    "wallet": ("wallet", "wallets"),
-    "handle": ("chat handle", "chat handles"),
-}
-
-
-def sentence(facts: Facts) -> str:
-    """What the cluster is, in one sentence, as text."""
+def cluster_sentence(facts: ClusterFacts) -> str:
+    """Describes the cluster in one sentence of plain text."""
     row = facts.row
     counted = Counter(one["kind"] for one in facts.members)
     parts = []
     for kind, count in counted.most_common():
-        one, several = _NOUNS.get(kind, (kind, kind))
-        parts.append(f"{count} {one if count == 1 else several}")
+        row_of_kind = BY_KIND[kind]
+        parts.append(f"{count} {row_of_kind.noun if count == 1 else row_of_kind.nouns}")
     brands = [text.plain(one, 40) for one in row["brands"][:3]]
-    posing = f" used by callers who posed as {_listed(brands)}" if brands else ""
-    orgs = _listed([text.plain(one, 40) for one in row["orgs"][:4]])
+    posing = f" used by callers who posed as {joined_words(brands)}" if brands else ""
+    orgs = joined_words([text.plain(one, 40) for one in row["orgs"][:4]])
     joined = "held together by" if row["size"] > 1 else "named by"
     return (
-        f"{_listed(parts).capitalize()}{posing}, {joined} "
+        f"{joined_words(parts).capitalize()}{posing}, {joined} "
         f"{_count(row['complaints'], 'complaint')} and {_count(row['calls'], 'call')} of {orgs} "
-        f"from {_span(row)}."
+        f"from {day_span(row)}."
     )
 
 
@@ -601,20 +596,21 @@ def _count(number: int, noun: str) -> str:
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
-def _listed(words: list[str]) -> str:
+def joined_words(words: list[str]) -> str:
+    """Joins words with commas and a last "and"."""
     return " and ".join(filter(None, [", ".join(words[:-1]), *words[-1:]]))
 
 
-def _span(row: Row) -> str:
-    """From when to when, by day."""
+def day_span(row: Row) -> str:
+    """Returns the days from first to last seen."""
     return f"{text.plain_day(row['first_seen'])} to {text.plain_day(row['last_seen'])}"
 
 
-_PLAIN_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
-
-
 def page_name(cluster_id: str) -> str:
-    """File name, without its ending, of a cluster's page: its id, or a digest of a strange one."""
+    """Returns the file name, without its ending, of a cluster's page.
+
+    It is the id, or a digest of one that is no plain file name.
+    """
     if _PLAIN_ID.fullmatch(cluster_id):
         return cluster_id
     return "x-" + hashlib.sha256(cluster_id.encode("utf-8", "replace")).hexdigest()[:24]

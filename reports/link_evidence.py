@@ -1,15 +1,16 @@
-"""A link's weight split into the records behind it, recomputed from a run's mentions.
+"""The evidence for links and memberships, recomputed from a run's mentions.
 
-What would have to be wrong for a link, or a membership, to be wrong.
-
-The strongest chain of evidence between two entities, and where a cluster would fall apart.
+Splits a link's weight into the records behind it, says what would have to be wrong for a link or a
+membership to be wrong, and finds the strongest path between two entities and the two sides of a
+bridge.
 """
 
 from __future__ import annotations
 
 import math
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from itertools import pairwise
 from typing import Any
@@ -18,31 +19,40 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from reports import tables
-from reports.tables import Run
+from reports.tables import RunFolder
 from schemas.enums import HARD_ROLES, EntityKind, RecordKind, Role, Status
 from schemas.tables import CALLS, COMPLAINTS, ENTITIES, MENTIONS, Table
-from transforms.graph.link_weights import MILLION, WIDEST
+from transforms.graph.link_weights import MAX_HARD_ENTITIES, MILLION
 
 Row = Mapping[str, Any]
-
 
 Key = tuple[str, str, str]
 """Kind of record, organisation, id."""
 
-
 HARD = frozenset(str(role) for role in HARD_ROLES)
 
+KNOWN_LEGITIMATE = "known legitimate"
+"""Start of the reason of entities that are suppressed before linking; hubs are after it."""
 
-KNOWN = "known legitimate"
-"""How the reason starts of what is suppressed before anything is linked; hubs come later."""
+SURE_CONFIDENCE = 0.9
+"""Confidence of a reading below which it is named as a doubt."""
+
+REASSIGNED_DAYS = 45
+"""Least days before a US number is given to another subscriber (47 CFR 52.15(f)(1)(ii))."""
 
 
 @dataclass(frozen=True)
-class Part:
-    """One piece of evidence for a link: a complaint with the calls that name it, or a call.
+class EvidenceRecord:
+    """A record of evidence for a link: a complaint with the calls that name it, or a call.
 
-    `share` is 1/(k-1) for the k identifiers it names; `counted` is false where another record of
-    the same victim says as much or more. `mentions` are where both ends were read.
+    Attributes:
+        record: its id, with the organisation.
+        victim: who reported it; the record itself where that is not known.
+        hard: whether both ends have a hard role in it.
+        k: how many identifiers it names.
+        share: its part of the weight, 1/(k-1).
+        counted: whether it counts: of one victim's records that with the largest share does.
+        mentions: where both ends were read.
     """
 
     record: str
@@ -56,39 +66,45 @@ class Part:
 
 
 @dataclass(frozen=True)
-class Pieces:
-    """Pieces of evidence by their id: mentions, and who suffered them."""
+class Evidence:
+    """Records of evidence by id: their mentions, their victims.
+
+    `linking` are the entities that links were made of: all but the known-legitimate.
+    """
 
     mentions: Mapping[str, list[Row]]
     victims: Mapping[str, str]
     linking: frozenset[str]
-    """Entities that links were made of: all but the known-legitimate."""
 
-    def parts(self, a: str, b: str) -> list[Part]:
-        """What the link of a and b is made of, heaviest first; hard ones alone if there are any."""
-        found = [part for piece in self.mentions if (part := self._part(piece, a, b))]
+    def parts(self, a: str, b: str) -> list[EvidenceRecord]:
+        """Returns the records of a link, heaviest first; hard ones alone if there are any."""
+        found = [part for record in self.mentions if (part := self._record(record, a, b))]
         if any(part.hard for part in found):
             found = [part for part in found if part.hard]
         found.sort(key=_heaviest_first)
-        heard: set[str] = set()
+        victims: set[str] = set()
         parts = []
         for part in found:
-            parts.append(_counted(part, part.victim not in heard))
-            heard.add(part.victim)
+            parts.append(replace(part, counted=part.victim not in victims))
+            victims.add(part.victim)
         return parts
 
-    def _part(self, piece: str, a: str, b: str) -> Part | None:
-        rows = [row for row in self.mentions[piece] if row["entity_id"] in self.linking]
+    def _record(self, record: str, a: str, b: str) -> EvidenceRecord | None:
+        rows = [row for row in self.mentions[record] if row["entity_id"] in self.linking]
         named = {row["entity_id"] for row in rows}
         hard = {row["entity_id"] for row in rows if row["role"] in HARD}
-        if not {a, b} <= named or len(hard) > WIDEST or len(named) > 3 * WIDEST:
+        if (
+            not {a, b} <= named
+            or len(hard) > MAX_HARD_ENTITIES
+            or len(named) > 3 * MAX_HARD_ENTITIES
+        ):
             return None
         both = {a, b} <= hard
         k = len(hard) if both else len(named)
-        return Part(
-            record=piece,
+        return EvidenceRecord(
+            record=record,
             observed_at=min(row["observed_at"] for row in rows),
-            victim=self.victims.get(piece, piece),
+            victim=self.victims.get(record, record),
             hard=both,
             k=k,
             share=MILLION // (k - 1) / MILLION,
@@ -97,53 +113,51 @@ class Pieces:
         )
 
 
-def _heaviest_first(part: Part) -> tuple[float, datetime, str]:
+def _heaviest_first(part: EvidenceRecord) -> tuple[float, datetime, str]:
     return -part.share, part.observed_at, part.record
 
 
-def _counted(part: Part, counted: bool) -> Part:
-    return Part(**{**vars(part), "counted": counted})
-
-
-def pieces_naming(run: Run, entity_ids: Iterable[str]) -> Pieces:
-    """The pieces of evidence that name two or more of `entity_ids`, whole."""
+def gather_evidence(run: RunFolder, entity_ids: Iterable[str]) -> Evidence:
+    """Reads the records that name two or more of `entity_ids`, with all their mentions."""
     wanted = pc.field("entity_id").isin(pa.array(sorted(set(entity_ids)), pa.string()))
-    rows = tables.read(run, MENTIONS, where=wanted).to_pylist()
+    rows = tables.read_table(run, MENTIONS, where=wanted).to_pylist()
     calls = _records(run, CALLS, "call_id", _ids(rows, RecordKind.CALL))
-    named: dict[tuple[str, str], set[str]] = {}
+    named: defaultdict[tuple[str, str], set[str]] = defaultdict(set)
     for row in rows:
-        named.setdefault(_piece(row, calls), set()).add(row["entity_id"])
-    return _whole(run, {piece for piece, those in named.items() if len(those) > 1})
+        named[_evidence_key(row, calls)].add(row["entity_id"])
+    return _whole(run, {record for record, ids in named.items() if len(ids) > 1})
 
 
-def _whole(run: Run, shared: set[tuple[str, str]]) -> Pieces:
-    """All mentions of the records of some pieces of evidence, given as `_piece` does."""
+def _whole(run: RunFolder, shared: set[tuple[str, str]]) -> Evidence:
+    """Reads all mentions of some records of evidence, given as by `_evidence_key`."""
     ids = sorted({record_id for _, record_id in shared})
     complaints = _records(run, COMPLAINTS, "complaint_id", ids)
     calls = _records(run, CALLS, "call_id", ids) | _records(run, CALLS, "complaint_id", ids)
-    # An offer's evidence is of no record that is here: its ids are those of the pieces themselves.
+    # The records of an offer are not in the run's tables: its mentions have the ids of evidence.
     here = {key[2] for key in (*complaints, *calls)}
     record_ids = pa.array(sorted(here.union(ids)), pa.string())
-    mentions: dict[str, list[Row]] = {}
+    mentions: defaultdict[str, list[Row]] = defaultdict(list)
     victims: dict[str, str] = {}
-    rows = tables.read(run, MENTIONS, where=pc.field("record_id").isin(record_ids)).to_pylist()
+    rows = tables.read_table(
+        run, MENTIONS, where=pc.field("record_id").isin(record_ids)
+    ).to_pylist()
     for row in rows:
-        piece = _piece(row, calls)
-        if piece in shared:
-            mentions.setdefault(piece[0], []).append(row)
+        record_key = _evidence_key(row, calls)
+        if record_key in shared:
+            mentions[record_key[0]].append(row)
             record = calls.get(_key(row)) or complaints.get(_key(row))
             if record is not None and record["victim_id"] is not None:
                 who = f"{row['source_org']}|{record['victim_id']}"
-                victims[piece[0]] = min(who, victims.get(piece[0], who))
-    return Pieces(mentions, victims, _linking(run, mentions.values()))
+                victims[record_key[0]] = min(who, victims.get(record_key[0], who))
+    return Evidence(mentions, victims, _linking(run, mentions.values()))
 
 
 def _key(row: Row) -> Key:
     return row["record_kind"], row["source_org"], row["record_id"]
 
 
-def _piece(row: Row, calls: Mapping[Key, Row]) -> tuple[str, str]:
-    """The piece of evidence that a mention is of (`schemas.mention.SIGHTING`), and its record."""
+def _evidence_key(row: Row, calls: Mapping[Key, Row]) -> tuple[str, str]:
+    """Returns the id of the evidence that a mention is of, and that of its record."""
     if row["record_kind"] == RecordKind.COMPLAINT:
         return f"{row['source_org']}|{row['record_id']}", row["record_id"]
     call = calls.get(_key(row))
@@ -156,8 +170,8 @@ def _ids(rows: Iterable[Row], kind: RecordKind) -> list[str]:
     return sorted({row["record_id"] for row in rows if row["record_kind"] == kind})
 
 
-def _records(run: Run, table: Table, by: str, ids: list[str]) -> dict[Key, Row]:
-    """Rows of complaints/ or calls/ whose `by` is one of `ids`."""
+def _records(run: RunFolder, table: Table, by: str, ids: list[str]) -> dict[Key, Row]:
+    """Reads rows of complaints/ or calls/ whose column `by` is one of `ids`."""
     if not ids:
         return {}
     call = table is CALLS
@@ -165,28 +179,23 @@ def _records(run: Run, table: Table, by: str, ids: list[str]) -> dict[Key, Row]:
     columns = ["source_org", name, "victim_id", *(["complaint_id"] if call else [])]
     kind = str(RecordKind.CALL if call else RecordKind.COMPLAINT)
     where = pc.field(by).isin(pa.array(ids, pa.string()))
-    rows = tables.read(run, table, columns, where).to_pylist()
+    rows = tables.read_table(run, table, columns, where).to_pylist()
     return {(kind, row["source_org"], row[name]): row for row in rows}
 
 
-def _linking(run: Run, groups: Iterable[list[Row]]) -> frozenset[str]:
+def _linking(run: RunFolder, groups: Iterable[list[Row]]) -> frozenset[str]:
     ids = pa.array(sorted({row["entity_id"] for rows in groups for row in rows}), pa.string())
     where = pc.field("entity_id").isin(ids)
-    found = tables.read(run, ENTITIES, ["entity_id", "status", "reason"], where).to_pylist()
+    found = tables.read_table(run, ENTITIES, ["entity_id", "status", "reason"], where).to_pylist()
     return frozenset(row["entity_id"] for row in found if not _left_out(row))
 
 
 def _left_out(row: Row) -> bool:
-    return row["status"] == Status.SUPPRESSED and row["reason"].startswith(KNOWN)
+    return row["status"] == Status.SUPPRESSED and row["reason"].startswith(KNOWN_LEGITIMATE)
 
 
-def sum_of(parts: Iterable[Part]) -> float:
-    """The weight that the counted parts make."""
-    return sum(round(part.share * MILLION) for part in parts if part.counted) / MILLION
-
-
-def shares(parts: Iterable[Part]) -> Iterator[Row]:
-    """Parts as rows for JSON; victims are numbered, since their pseudonyms explain nothing."""
+def evidence_rows(parts: Iterable[EvidenceRecord]) -> Iterator[Row]:
+    """Yields parts as rows for JSON, victims numbered: their pseudonyms explain nothing."""
     numbers: dict[str, int] = {}
     for part in parts:
         yield {
@@ -205,16 +214,8 @@ def shares(parts: Iterable[Part]) -> Iterator[Row]:
         }
 
 
-SURE = 0.9
-"""Confidence of a reading below which the reading itself is a doubt."""
-
-
-REASSIGNED_DAYS = 45
-"""Least days before a US number is given to another subscriber (47 CFR 52.15(f)(1)(ii))."""
-
-
-def link_doubts(link: Row, parts: Sequence[Part]) -> list[str]:
-    """The ways in which a link could mislead, the one that needs least first."""
+def link_doubts(link: Row, parts: Sequence[EvidenceRecord]) -> list[str]:
+    """Lists what would have to be wrong for a link to be wrong, the least first."""
     counted = [part for part in parts if part.counted]
     found: list[str] = []
     if len(counted) == 1:
@@ -244,8 +245,8 @@ def link_doubts(link: Row, parts: Sequence[Part]) -> list[str]:
     return found
 
 
-def _readings(parts: Sequence[Part]) -> list[str]:
-    """Ends that were only ever read with doubt."""
+def _readings(parts: Sequence[EvidenceRecord]) -> list[str]:
+    """Lists the ends that were only ever read with doubt."""
     best: dict[str, Row] = {}
     for part in parts:
         for row in part.mentions:
@@ -255,7 +256,7 @@ def _readings(parts: Sequence[Part]) -> list[str]:
     found = []
     for entity_id, row in sorted(best.items()):
         other = f", which may also be {row['also_read_as']}" if row["also_read_as"] else ""
-        if row["confidence"] < SURE or other:
+        if row["confidence"] < SURE_CONFIDENCE or other:
             found.append(
                 f"the reading of {entity_id} (confidence {row['confidence']:.2f}{other}) would "
                 "have to be wrong"
@@ -264,13 +265,18 @@ def _readings(parts: Sequence[Part]) -> list[str]:
 
 
 def _longest_gap(moments: Sequence[datetime]) -> int:
-    """Whole days of the longest time without a record."""
+    """Returns the whole days of the longest time without a record."""
     order = sorted(one.astimezone(UTC) for one in moments)
     return max((int((b - a).days) for a, b in pairwise(order)), default=0)
 
 
-def entity_doubts(entity: Row, held: Sequence[Row]) -> list[str]:
-    """The ways in which a membership could mislead."""
+def entity_doubts(entity: Row, accepted: Sequence[Row]) -> list[str]:
+    """Lists what would have to be wrong for a membership to be wrong.
+
+    Args:
+        entity: a row of entities/ with its `roles` and its row of members/ as `member`.
+        accepted: its accepted links.
+    """
     found: list[str] = []
     member = entity["member"]
     if member is None:
@@ -280,8 +286,8 @@ def entity_doubts(entity: Row, held: Sequence[Row]) -> list[str]:
         found.append("it was a caller id too: some of its records may be of calls that forged it")
     if entity["complaints"] + entity["calls"] == 1:
         found.append("one record names it: one mistyped character would make it a stranger's")
-    if len(held) == 1:
-        far = {held[0]["entity_a"], held[0]["entity_b"]} - {entity["entity_id"]}
+    if len(accepted) == 1:
+        far = set(_ends(accepted[0])) - {entity["entity_id"]}
         found.append(f"it hangs on one link alone, to {far.pop()}")
     if member["bridge"]:
         found.append("the cluster falls apart without it: it may serve two call centers (a mule)")
@@ -289,10 +295,10 @@ def entity_doubts(entity: Row, held: Sequence[Row]) -> list[str]:
 
 
 def strongest_path(links: Iterable[Row], a: str, b: str) -> list[Row]:
-    """The LINK rows of the path from a to b that is most likely to hold; empty where none is.
+    """Returns the links of the most likely path from a to b; none if there is no path.
 
-    A link of weight w is taken to hold with 1 - 2^-w (docs/evidence.md), and a path with the
-    product of its links. Of equals, the same one is found for any order of the links.
+    A link of weight w is right with probability 1 - 2^-w (docs/evidence.md), a path with the
+    product over its links. Of equal paths, the same one is found for any order of `links`.
     """
     import networkx as nx
 
@@ -307,15 +313,15 @@ def strongest_path(links: Iterable[Row], a: str, b: str) -> list[Row]:
     return [graph[near][far]["link"] for near, far in pairwise(path)]
 
 
-def likelihood(path: Iterable[Row]) -> float:
-    """The product of 1 - 2^-w over the links of a path."""
+def path_likelihood(path: Iterable[Row]) -> float:
+    """Returns the product of 1 - 2^-w over the links of a path."""
     return math.prod(1 - 2 ** -link["weight"] for link in path)
 
 
-def sides(
+def split_at_bridge(
     members: Sequence[str], links: Sequence[Row], bridge: Row
 ) -> tuple[list[str], list[str]] | None:
-    """The two parts that a cluster falls into when `bridge` is cut; None where it holds.
+    """Returns the two parts of a cluster without `bridge`; None if it stays in one.
 
     `links` are the cluster's accepted links. The part of the bridge's entity_a comes first.
     """
@@ -333,7 +339,7 @@ def sides(
 
 
 def _reached(near: Mapping[str, Sequence[str]], start: str) -> set[str]:
-    """All that hangs together with `start`."""
+    """Returns everything that is connected with `start`."""
     found, waiting = {start}, [start]
     while waiting:
         more = [one for one in near[waiting.pop()] if one not in found]

@@ -1,17 +1,15 @@
-"""Ed25519 keys and detached signatures (RFC 8032), for whatever leaves an organisation.
+"""Ed25519 keys and detached signatures (RFC 8032), and the canonical JSON that is signed.
 
-The signature is over the file's own bytes, so that anybody can check it without ringtrace:
+A signature is over the file's own bytes, so that anybody can check it without ringtrace:
 
     openssl pkeyutl -verify -pubin -inkey theirs.pem -rawin -in FILE -sigfile RAW
 
 where RAW is `signature` of the signature file, decoded from base64. A signed file must therefore
 say itself what it is; every format of ringtrace does, in its first lines.
 
-One form of bytes for one value: JSON as RFC 8785 orders and writes it, whole numbers alone.
-
-Whoever reads such a file holds it against what it would itself have written. So blanks, a second
-key of the same name, NaN, a fraction and every other way to say one thing twice are refused, and
-no two readers can see two things in one signed file.
+Canonical JSON is as RFC 8785 orders and writes it, with whole numbers alone. A reader compares a
+file with what it would itself have written, so that blanks, a key twice, NaN, a fraction and every
+other second way to write a value are refused: no two readers see two things in one signed file.
 """
 
 from __future__ import annotations
@@ -29,26 +27,23 @@ from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
-from schemas.offer import MOST
+from schemas.offer import MAX_INTEGER
 
-FORMAT = "ringtrace-signature"
+SIGNATURE_FORMAT = "ringtrace-signature"
 
-
-VERSION = 1
-
+SIGNATURE_VERSION = 1
 
 ALGORITHM = "Ed25519"
 
+SIGNATURE_SUFFIX = ".sig"
+"""Added to the name of a file to name its signature file."""
 
-SUFFIX = ".sig"
-"""What is added to the name of a file to name its signature file."""
-
-
-MAX_BYTES = 4_096
+MAX_SIGNATURE_BYTES = 4_096
 """Longest signature or key file that is read."""
 
-
 _FIELDS = ("algorithm", "format", "key_id", "signature", "version")
+
+T = TypeVar("T")
 
 
 class KeyFileError(ValueError):
@@ -56,7 +51,7 @@ class KeyFileError(ValueError):
 
 
 class SignatureError(ValueError):
-    """A signature that does not hold; the message says why, in words that follow a file's name."""
+    """A signature that cannot be accepted; the message says why, after a file's name."""
 
 
 class BrokenSignatureError(SignatureError):
@@ -75,13 +70,13 @@ class WrongSignatureError(SignatureError):
     """The signature does not fit the content: one of the two was altered."""
 
 
-def make_key() -> Ed25519PrivateKey:
-    """A new key pair, from the operating system's randomness."""
+def make_signing_key() -> Ed25519PrivateKey:
+    """Makes a key pair from the operating system's randomness."""
     return Ed25519PrivateKey.generate()
 
 
 def key_id(key: Ed25519PublicKey) -> str:
-    """The fingerprint: SHA-256 of the key's SubjectPublicKeyInfo (RFC 8410), 64 hex digits.
+    """Returns the fingerprint: SHA-256 of SubjectPublicKeyInfo (RFC 8410), 64 hex digits.
 
     The same as `openssl pkey -pubin -in KEY -outform DER | sha256sum`.
     """
@@ -92,23 +87,21 @@ def key_id(key: Ed25519PublicKey) -> str:
 
 
 def private_pem(key: Ed25519PrivateKey) -> bytes:
-    """The private key as PKCS 8 PEM, not encrypted."""
+    """Returns the private key as PKCS 8 PEM, not encrypted."""
     return key.private_bytes(
-        serialization.Encoding.PEM,
-        serialization.PrivateFormat.PKCS8,
-        serialization.NoEncryption(),
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
 
 
 def public_pem(key: Ed25519PublicKey) -> bytes:
-    """The public key as SubjectPublicKeyInfo PEM."""
+    """Returns the public key as SubjectPublicKeyInfo PEM."""
     return key.public_bytes(
         serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
     )
 
 
-def read_private(content: bytes, name: str) -> Ed25519PrivateKey:
-    """The private key of a PEM file called `name`.
+def read_private_key(content: bytes, name: str) -> Ed25519PrivateKey:
+    """Reads the private key of a PEM file called `name`.
 
     Raises:
         KeyFileError: if it holds none that can be used.
@@ -125,8 +118,8 @@ def read_private(content: bytes, name: str) -> Ed25519PrivateKey:
     return key
 
 
-def read_public(content: bytes, name: str) -> Ed25519PublicKey:
-    """The public key of a PEM file called `name`.
+def read_public_key(content: bytes, name: str) -> Ed25519PublicKey:
+    """Reads the public key of a PEM file called `name`.
 
     Raises:
         KeyFileError: if it holds none that can be used.
@@ -144,24 +137,24 @@ def read_public(content: bytes, name: str) -> Ed25519PublicKey:
 
 
 def _check_size(content: bytes, name: str) -> None:
-    if len(content) > MAX_BYTES:
+    if len(content) > MAX_SIGNATURE_BYTES:
         raise KeyFileError(f"{name}: is too large for a key")
 
 
-def sign(content: bytes, key: Ed25519PrivateKey) -> bytes:
-    """The detached signature file of `content`: JSON, the same for the same content and key."""
+def sign_detached(content: bytes, key: Ed25519PrivateKey) -> bytes:
+    """Returns the signature file of `content`: JSON, the same for the same content and key."""
     fields = {
         "algorithm": ALGORITHM,
-        "format": FORMAT,
+        "format": SIGNATURE_FORMAT,
         "key_id": key_id(key.public_key()),
         "signature": base64.b64encode(key.sign(content)).decode(),
-        "version": VERSION,
+        "version": SIGNATURE_VERSION,
     }
     return (json.dumps(fields, indent=2, sort_keys=True) + "\n").encode()
 
 
-def verify(content: bytes, signature: bytes, trusted: Iterable[Ed25519PublicKey]) -> str:
-    """The key id of the trusted key whose detached `signature` file fits `content`.
+def verify_detached(content: bytes, signature: bytes, trusted: Iterable[Ed25519PublicKey]) -> str:
+    """Returns the id of the trusted key whose `signature` file fits `content`.
 
     Raises:
         BrokenSignatureError: if it is no signature file.
@@ -182,9 +175,9 @@ def verify(content: bytes, signature: bytes, trusted: Iterable[Ed25519PublicKey]
 
 
 def _fields(signature: bytes) -> tuple[str, bytes]:
-    """Key id and raw signature of a signature file, which must hold nothing else."""
+    """Returns key id and raw signature of a signature file, which must have nothing else."""
     broken = BrokenSignatureError("has a signature file that is none of ringtrace's")
-    if len(signature) > MAX_BYTES:
+    if len(signature) > MAX_SIGNATURE_BYTES:
         raise broken
     try:
         fields: Any = json.loads(signature)
@@ -193,12 +186,13 @@ def _fields(signature: bytes) -> tuple[str, bytes]:
     if not isinstance(fields, dict) or tuple(sorted(fields)) != _FIELDS:
         raise broken
     if (fields["format"], repr(fields["version"]), fields["algorithm"]) != (
-        FORMAT,
-        repr(VERSION),
+        SIGNATURE_FORMAT,
+        repr(SIGNATURE_VERSION),
         ALGORITHM,
     ):
         raise BrokenSignatureError(
-            f"is not signed by {ALGORITHM} in version {VERSION}, which is all that is read here"
+            f"is not signed by {ALGORITHM} in version {SIGNATURE_VERSION}, "
+            "which is all that is read here"
         )
     signer, encoded = fields["key_id"], fields["signature"]
     if not isinstance(signer, str) or not re.fullmatch(r"[0-9a-f]{64}", signer):
@@ -210,15 +204,12 @@ def _fields(signature: bytes) -> tuple[str, bytes]:
     return signer, raw
 
 
-T = TypeVar("T")
-
-
 class NotCanonicalError(ValueError):
     """Bytes that are no canonical JSON of the expected kind; says why, after a file's name."""
 
 
-def write(value: Any) -> bytes:
-    """Canonical bytes of a dataclass or of plain JSON values."""
+def canonical_json(value: Any) -> bytes:
+    """Returns the canonical bytes of a dataclass or of plain JSON values."""
     whole = dataclasses.is_dataclass(value) and not isinstance(value, type)
     plain = dataclasses.asdict(value) if whole else value
     return json.dumps(
@@ -226,15 +217,15 @@ def write(value: Any) -> bytes:
     ).encode()
 
 
-def parse(content: bytes) -> Any:
-    """The value that canonical bytes stand for.
+def parse_canonical_json(content: bytes) -> Any:
+    """Returns the value of canonical bytes.
 
     Raises:
-        NotCanonicalError: if `write` would write it otherwise.
+        NotCanonicalError: if `canonical_json` would write it otherwise.
     """
     try:
         value = json.loads(content)
-        same = write(value) == content
+        same = canonical_json(value) == content
     except (ValueError, RecursionError):
         raise NotCanonicalError("is not JSON") from None
     if not same:
@@ -242,8 +233,8 @@ def parse(content: bytes) -> Any:
     return value
 
 
-def into(kind: type[T], value: Any, where: str = "") -> T:
-    """A dataclass from plain values: every field there, no other, each of its type.
+def dataclass_from_json(kind: type[T], value: Any, where: str = "") -> T:
+    """Makes a dataclass from plain values: every field there, no other, each of its type.
 
     Raises:
         NotCanonicalError: naming the first field that is wrong.
@@ -252,9 +243,9 @@ def into(kind: type[T], value: Any, where: str = "") -> T:
         raise NotCanonicalError(f"{where or 'it'} is not an object")
     hints = get_type_hints(kind)
     for name in sorted(set(value) ^ set(hints)):
-        said = "has an unknown field" if name in value else "lacks"
         # The name of an unknown field is hostile text: it is not repeated.
-        raise NotCanonicalError(f"{where or 'it'} {said}{'' if name in value else f' {name}'}")
+        problem = "has an unknown field" if name in value else f"lacks {name}"
+        raise NotCanonicalError(f"{where or 'it'} {problem}")
     return kind(
         **{
             name: _typed(hint, value[name], f"{where}.{name}".lstrip("."))
@@ -272,10 +263,10 @@ def _typed(hint: Any, value: Any, where: str) -> Any:
     if isinstance(hint, UnionType):
         return None if value is None else _typed(get_args(hint)[0], value, where)
     if dataclasses.is_dataclass(hint):
-        return into(hint, value, where)  # type: ignore[arg-type]
+        return dataclass_from_json(hint, value, where)  # type: ignore[arg-type]
     if hint is int:
-        if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= MOST:
-            raise NotCanonicalError(f"{where} is not a whole number from 0 to {MOST}")
+        if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= MAX_INTEGER:
+            raise NotCanonicalError(f"{where} is not a whole number from 0 to {MAX_INTEGER}")
     elif not isinstance(value, str):
         raise NotCanonicalError(f"{where} is not a text")
     return value

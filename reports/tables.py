@@ -1,11 +1,8 @@
-"""Reading the tables of a finished run, a batch at a time where a table can be large.
+"""The tables of a run, read a batch at a time where a table can be large.
 
-A run is a local folder or an object-store URL that pyarrow knows; its folders are those of
-`schemas.tables`. Every function gives the same answer however a table is cut into files.
-
-Columns of a run's tables as columns of plain values: for formats that know no lists.
-
-Ids found in columns of a table's batches, without a table of all ids for every batch.
+Every function takes a `reports.run.Run` or the path of a folder that has the folders of
+`schemas.tables`, local or an object-store URL that pyarrow knows. Its answer does not depend on how
+a table is cut into files. `IdIndex` finds the ids of a batch among all ids of a table.
 """
 
 from __future__ import annotations
@@ -28,23 +25,20 @@ from numpy.typing import NDArray
 
 from schemas.field import TIMESTAMP
 from schemas.tables import Table
+from transforms.arrow_util import group_offsets, sorted_lookup
 
-Run = str | os.PathLike[str]
+RunFolder = str | os.PathLike[str]
+"""A `Run`, or the path of the folder that its tables are in."""
 
+IntArray = NDArray[np.int64]
 
-Numbers = NDArray[np.int64]
-
-
-Order = Sequence[tuple[str, str]]
+SortOrder = Sequence[tuple[str, str]]
 """Columns to sort by, each `ascending` or `descending`; the last must make rows unique."""
-
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
-
-SPOOLED = ".spooled"
-"""How a folder is called that holds some rows of a run for a moment, as Arrow's own files."""
-
+PARTITION_SUFFIX = ".partition"
+"""End of the name of a folder that has part of a run's rows for a while, as Arrow IPC files."""
 
 _PARQUET = ds.ParquetFileFormat(
     default_fragment_scan_options=ds.ParquetFragmentScanOptions(
@@ -52,19 +46,24 @@ _PARQUET = ds.ParquetFileFormat(
     )
 )
 
-
-ENOUGH = 8_192
-"""Rows of a batch that need no others beside them: what is done with a batch has its own cost."""
-
+LEAST_BATCH_ROWS = 8_192
+"""Rows below which batches are joined: handling a batch has a cost of its own."""
 
 _ONE_BY_ONE = {"batch_readahead": 1, "fragment_readahead": 1, "batch_size": 32_768}
 """Reading far ahead takes twice the memory and no less time."""
 
+HASHED_AT_A_TIME = 65_536
+"""Ids that are Python objects at a time, while they are hashed."""
 
-def dataset(run: Run, table: Table) -> ds.Dataset:
-    """The files of one table of a run; raises FileNotFoundError where its folder is missing."""
+
+def table_dataset(run: RunFolder, table: Table) -> ds.Dataset:
+    """Opens the files of one table.
+
+    Raises:
+        FileNotFoundError: if the run has no folder of that table.
+    """
     whole = os.fspath(run).rstrip("/")
-    form = ds.IpcFileFormat() if whole.endswith(SPOOLED) else _PARQUET
+    form = ds.IpcFileFormat() if whole.endswith(PARTITION_SUFFIX) else _PARQUET
     try:
         return ds.dataset(f"{whole}/{table.name}", schema=table.schema, format=form)
     except FileNotFoundError:
@@ -72,19 +71,19 @@ def dataset(run: Run, table: Table) -> ds.Dataset:
         raise FileNotFoundError(errno.ENOENT, why, whole) from None
 
 
-def batches(
-    run: Run, table: Table, columns: Sequence[str], where: pc.Expression | None = None
+def table_batches(
+    run: RunFolder, table: Table, columns: Sequence[str], where: pc.Expression | None = None
 ) -> Iterator[pa.RecordBatch]:
-    """The non-empty batches of the chosen columns, of the rows that `where` wants.
+    """Yields the chosen columns of the rows that match `where`, in non-empty batches.
 
-    Where it wants few, those of several batches come together.
+    Batches that are left with few rows are joined.
     """
-    found = dataset(run, table)
+    found = table_dataset(run, table)
     waiting: list[pa.RecordBatch] = []
     for batch in found.to_batches(columns=list(columns), filter=where, **_ONE_BY_ONE):
         if batch.num_rows:
             waiting.append(batch)
-        if sum(one.num_rows for one in waiting) >= ENOUGH:
+        if sum(one.num_rows for one in waiting) >= LEAST_BATCH_ROWS:
             yield _joined(waiting)
             waiting = []
     if waiting:
@@ -95,29 +94,29 @@ def _joined(found: list[pa.RecordBatch]) -> pa.RecordBatch:
     return pa.concat_batches(found) if len(found) > 1 else found[0]
 
 
-def read(
-    run: Run,
+def read_table(
+    run: RunFolder,
     table: Table,
     columns: Sequence[str] | None = None,
     where: pc.Expression | None = None,
 ) -> pa.Table:
-    """The rows that `where` wants, sorted by those of the table's key columns that are read."""
+    """Reads the rows that match `where`, sorted by what `columns` has of the table's key."""
     names = list(table.schema.names if columns is None else columns)
     order = [(name, "ascending") for name in table.key if name in names]
-    found = dataset(run, table).to_table(columns=names, filter=where, **_ONE_BY_ONE)
+    found = table_dataset(run, table).to_table(columns=names, filter=where, **_ONE_BY_ONE)
     return found.sort_by(order) if order else found
 
 
-def rows(table: pa.Table | pa.RecordBatch) -> list[dict[str, Any]]:
-    """Rows as dicts. As Arrow's to_pylist, which takes four times as long."""
+def to_dicts(table: pa.Table | pa.RecordBatch) -> list[dict[str, Any]]:
+    """Returns rows as dicts, as Arrow's `to_pylist`, which takes four times as long."""
     names = table.schema.names
-    columns = [values(table[name]) for name in names]
+    columns = [column_values(table[name]) for name in names]
     named = map(zip, repeat(names), zip(*columns, strict=True))
     return [dict(row) for row in named]
 
 
-def values(column: pa.Array | pa.ChunkedArray) -> list[Any]:
-    """The values of a column; of times, most of what that takes, each is made once."""
+def column_values(column: pa.Array | pa.ChunkedArray) -> list[Any]:
+    """Returns the values of a column as Python objects; equal times are made once."""
     if column.type != TIMESTAMP:
         return column.to_pylist()
     known = column.unique()
@@ -127,24 +126,24 @@ def values(column: pa.Array | pa.ChunkedArray) -> list[Any]:
     return [moments[place] for place in pc.index_in(column, known).to_pylist()]
 
 
-def lists(table: pa.Table, of: Numbers, count: int) -> list[list[dict[str, Any]]]:
-    """Rows as dicts, in a list for each number from 0 to `count`; `of` has theirs, ascending."""
-    found = rows(table)
-    bounds = np.searchsorted(of, np.arange(count + 1)).tolist()
+def dicts_by_group(table: pa.Table, of: IntArray, count: int) -> list[list[dict[str, Any]]]:
+    """Returns rows as dicts, a list for each of `count` groups; `of` has the groups, ascending."""
+    found = to_dicts(table)
+    bounds = group_offsets(of, count).tolist()
     return [found[start:end] for start, end in pairwise(bounds)]
 
 
-def in_order(
-    run: Run, table: Table, columns: Sequence[str], where: pc.Expression | None = None
+def read_in_key_order(
+    run: RunFolder, table: Table, columns: Sequence[str], where: pc.Expression | None = None
 ) -> Iterator[pa.Table]:
-    """The rows that `where` wants by the table's key, which `columns` has, in pieces.
+    """Yields the rows that match `where` in the order of the table's key, which `columns` has.
 
-    Each file of a run is sorted. Of several, what lies before the least of their last rows is
-    brought together, so that little more is held than a batch of each.
+    Each file is sorted by it. A merge of several holds little more than a batch of each: what lies
+    before the least of their last rows is complete.
     """
     readers = [
         one.to_batches(schema=table.schema, columns=list(columns), filter=where, **_ONE_BY_ONE)
-        for one in dataset(run, table).get_fragments()
+        for one in table_dataset(run, table).get_fragments()
     ]
     if len(readers) == 1:
         yield from (pa.Table.from_batches([one]) for one in readers[0] if one.num_rows)
@@ -168,46 +167,46 @@ def in_order(
             yield ready.sort_by(order)
 
 
-def count(run: Run, table: Table, where: pc.Expression | None = None) -> int:
-    """How many rows `where` wants; all, from the files' footers, where it is not given."""
-    return int(dataset(run, table).count_rows(filter=where))
+def count_rows(run: RunFolder, table: Table, where: pc.Expression | None = None) -> int:
+    """Counts the rows that match `where`; without it all, from the footers of the files."""
+    return int(table_dataset(run, table).count_rows(filter=where))
 
 
-def top(
-    run: Run,
+def top_rows(
+    run: RunFolder,
     table: Table,
-    order: Order,
+    order: SortOrder,
     limit: int,
     *,
     columns: Sequence[str] = (),
     where: pc.Expression | None = None,
 ) -> pa.Table:
-    """The first `limit` rows in `order`, with its columns and `columns`.
+    """Reads the first `limit` rows in `order`: the columns of it, and `columns`.
 
     Holds no more than `limit` rows and a batch.
     """
     names = list(dict.fromkeys([*(name for name, _ in order), *columns]))
     best = pa.schema([table.schema.field(name) for name in names]).empty_table()
-    for batch in batches(run, table, names, where):
+    for batch in table_batches(run, table, names, where):
         pool = pa.concat_tables([best, pa.Table.from_batches([batch])])
-        best = first(pool, order, limit)
+        best = first_rows(pool, order, limit)
     return best
 
 
-def first(rows: pa.Table, order: Order, limit: int) -> pa.Table:
-    """The first `limit` rows in `order`, sorted."""
+def first_rows(rows: pa.Table, order: SortOrder, limit: int) -> pa.Table:
+    """Returns the first `limit` rows in `order`."""
     keys = list(order)
     return rows.take(pc.select_k_unstable(rows, k=limit, sort_keys=keys)).sort_by(keys)
 
 
-def tally(
-    run: Run, table: Table, by: Sequence[str], where: pc.Expression | None = None
+def count_by(
+    run: RunFolder, table: Table, by: Sequence[str], where: pc.Expression | None = None
 ) -> pa.Table:
-    """Rows for each combination of `by`, in a column `rows`; sorted by `by`."""
+    """Counts rows by each combination of `by`, in a column `rows`; sorted by `by`."""
     keys = list(by)
     schema = pa.schema([*(table.schema.field(name) for name in keys), pa.field("rows", pa.int64())])
     total = schema.empty_table()
-    for batch in batches(run, table, keys, where):
+    for batch in table_batches(run, table, keys, where):
         part = pa.Table.from_batches([batch]).group_by(keys).aggregate([([], "count_all")])
         both = pa.concat_tables([total, part.rename_columns([*keys, "rows"]).cast(schema)])
         summed = both.group_by(keys).aggregate([("rows", "sum")])
@@ -215,8 +214,8 @@ def tally(
     return total.sort_by([(name, "ascending") for name in keys])
 
 
-def flat(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Lists of texts joined, times as ISO 8601 text to the microsecond; others as they are."""
+def flatten_column(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Returns lists of texts joined and times as ISO 8601 to the microsecond; the rest as it is."""
     if pa.types.is_list(column.type):
         return pc.binary_join(column, "; ")
     if pa.types.is_timestamp(column.type):
@@ -224,29 +223,24 @@ def flat(column: pa.ChunkedArray) -> pa.ChunkedArray:
     return column
 
 
-def flat_to_seconds(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    """As `flat`, but times to the second."""
+def flatten_column_to_seconds(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Returns a column as `flatten_column` does, but times to the second."""
     if pa.types.is_timestamp(column.type):
         return pc.binary_replace_slice(_stamp(column), 19, 26, "Z")
-    return flat(column)
+    return flatten_column(column)
 
 
 def _stamp(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Times in UTC without their zone: those with it are written in five times as long."""
+    """Returns times as text without their zone: Arrow takes five times as long to write it."""
     text = pc.cast(column.cast(pa.timestamp("us")), pa.string())
     return pc.binary_replace_slice(text, 10, 11, "T")
 
 
-AT_A_TIME = 65_536
-"""Ids that are hashed at a time: they are Python's meanwhile."""
+class IdIndex:
+    """Finds ids among distinct ids, such as those of a table's batches among all of a run.
 
-
-class Lookup:
-    """Distinct ids, and the place of each.
-
-    Tables are sorted, so that the ids of a batch often lie close together among all ids, and only
-    those from its least to its greatest are looked through. Where they do not, they are found by
-    their hashes, which are sorted once.
+    Tables are sorted, so that the ids of a batch often lie close together, and only those from its
+    least to its greatest are searched. Where they do not, hashes are, which are sorted once.
     """
 
     def __init__(self, ids: pa.Array | pa.ChunkedArray) -> None:
@@ -256,7 +250,7 @@ class Lookup:
         self._places = np.append(order.to_numpy().astype(np.int64), -1)
 
     def places(self, column: pa.Array | pa.ChunkedArray) -> NDArray[np.int64]:
-        """Where among the ids each value of a column is; -1 for one that is not, or is null."""
+        """Returns the place of each value among the ids; -1 for null or an unknown one."""
         ends = pc.min_max(column)
         if not ends["min"].is_valid or not len(self):
             return np.full(len(column), -1, np.int64)
@@ -267,12 +261,12 @@ class Lookup:
         return self._places[self._by_hash(_whole(column))]
 
     def indices(self, column: pa.Array | pa.ChunkedArray) -> pa.Array:
-        """The same as a column to take by, null for a value that is not among the ids."""
+        """Returns the places as a column to take by, null for null or an unknown value."""
         places = self.places(column)
         return pa.array(places, mask=places < 0)
 
     def _in_order(self, column: pa.Array, start: int, stop: int) -> NDArray[np.int64]:
-        """Where each value is in the order of ids, if at all between these."""
+        """Returns the place of each value in the order of ids, if it is between these."""
         found = pc.index_in(column, self._sorted.slice(start, stop - start))
         return pc.fill_null(pc.add(found.cast(pa.int64()), start), -1).to_numpy()
 
@@ -280,8 +274,8 @@ class Lookup:
         encoded = column.dictionary_encode()
         values, (hashes, at) = encoded.dictionary, self._hashes
         wanted = _hashed(values)
-        near = np.minimum(np.searchsorted(hashes, wanted), len(hashes) - 1)
-        found = np.where(hashes[near] == wanted, at[near], -1)
+        near, is_known = sorted_lookup(hashes, wanted)
+        found = np.where(is_known, at[near], -1)
         known = np.flatnonzero(found >= 0)
         same = pc.equal(values.take(pa.array(known)), self._sorted.take(pa.array(found[known])))
         # Two texts can have one hash.
@@ -301,7 +295,7 @@ class Lookup:
         return len(self._sorted)
 
     def __getitem__(self, place: int) -> str:
-        """An id by its place in the order of ids."""
+        """Returns an id by its place in their order, for `bisect`."""
         return str(self._sorted[place])
 
 
@@ -311,7 +305,7 @@ def _whole(column: pa.Array | pa.ChunkedArray) -> pa.Array:
 
 def _hashed(values: pa.Array) -> NDArray[np.uint64]:
     hashes = np.empty(len(values), np.uint64)
-    for start in range(0, len(values), AT_A_TIME):
-        texts = values.slice(start, AT_A_TIME).cast(pa.binary()).to_pylist()
+    for start in range(0, len(values), HASHED_AT_A_TIME):
+        texts = values.slice(start, HASHED_AT_A_TIME).cast(pa.binary()).to_pylist()
         hashes[start : start + len(texts)] = [xxhash.xxh3_64_intdigest(one) for one in texts]
     return hashes

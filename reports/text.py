@@ -1,7 +1,6 @@
-"""How values are written for people: hostile text made harmless, numbers, money and times.
+"""Values as people read them: hostile text made harmless, numbers, money and times.
 
-Every function but `plain`, `short` and `plain_day` gives HTML that is safe to place inside an
-element.
+Every function but `plain`, `short_id` and `plain_day` returns HTML that is safe inside an element.
 """
 
 from __future__ import annotations
@@ -14,20 +13,22 @@ from functools import lru_cache
 from markupsafe import Markup, escape
 
 NARROW_SPACE = "\u202f"
-"""Groups the digits of numbers (ISO 80000-1 section 7.3.1: a small space, not a mark)."""
+"""Between groups of digits (ISO 80000-1 section 7.3.1: a small space, not a mark)."""
 
 TEXT_LIMIT = 160
-"""Characters of one text that are shown; what follows is counted."""
+"""Characters of one text that are shown; the rest is counted."""
 
 SHORT_LIMIT = 32
 """Characters of an id beside a drawing."""
 
 NOT_KNOWN = Markup('<span class="none">–</span>')
 
+_CUT = Markup('<span class="cut">… {} more characters</span>')
+
 
 @lru_cache(maxsize=65_536)
 def visible(text: str | None, limit: int = TEXT_LIMIT) -> Markup:
-    """Text from a complaint: escaped, isolated, cut, with invisible characters spelled out.
+    """Returns text from a complaint escaped, isolated, cut, invisible characters spelled out.
 
     Control, format and bidirectional characters (anything that `str.isprintable` denies: Unicode
     categories C and Z but the plain space) are shown as U+202E and the like, so that they can
@@ -38,7 +39,7 @@ def visible(text: str | None, limit: int = TEXT_LIMIT) -> Markup:
 
 
 def visible_once(text: str, limit: int = TEXT_LIMIT) -> Markup:
-    """As `visible`, for a text that hardly comes again: it is not kept."""
+    """Returns text as `visible` does, but does not cache it: for text that is shown once."""
     shown = text[:limit]
     if shown.isprintable():
         body = str(escape(shown))
@@ -49,11 +50,8 @@ def visible_once(text: str, limit: int = TEXT_LIMIT) -> Markup:
     return isolated + _CUT.format(number(rest)) if rest else isolated
 
 
-_CUT = Markup('<span class="cut">… {} more characters</span>')
-
-
 def plain(text: str | None, limit: int = TEXT_LIMIT) -> str:
-    """As `visible`, as text without markup: for data blocks, SVG titles and attributes."""
+    """Returns text as `visible` does, without markup: for data, SVG titles and attributes."""
     shown = (text or "")[:limit]
     if not shown.isprintable():
         shown = "".join(c if c.isprintable() else f"[U+{ord(c):04X}]" for c in shown)
@@ -61,8 +59,8 @@ def plain(text: str | None, limit: int = TEXT_LIMIT) -> str:
     return f"{shown}… {rest} more characters" if rest > 0 else shown
 
 
-def short(entity_id: str, limit: int = SHORT_LIMIT) -> str:
-    """An entity id without its kind, cut in the middle: both ends tell ids apart."""
+def short_id(entity_id: str, limit: int = SHORT_LIMIT) -> str:
+    """Returns an entity id without its kind, cut in the middle: both ends distinguish ids."""
     value = plain(entity_id.partition(":")[2] or entity_id)
     half = limit // 2
     return value if len(value) <= limit else f"{value[:half]}…{value[half + 1 - limit :]}"
@@ -74,20 +72,20 @@ def _code_point(character: str) -> Markup:
 
 @lru_cache(maxsize=4_096)
 def number(value: int | None) -> Markup:
-    """A whole number, digits in groups of three."""
+    """Writes a whole number, digits in groups of three."""
     return NOT_KNOWN if value is None else _grouped(f"{value:,d}")
 
 
 @lru_cache(maxsize=16_384)
 def fraction(value: float | None, digits: int = 2) -> Markup:
-    """A number with fixed digits after the point; unknown where it is not finite."""
+    """Writes a number with fixed digits after the point; not known if it is not finite."""
     if value is None or not math.isfinite(value):
         return NOT_KNOWN
     return _grouped(f"{value:,.{digits}f}")
 
 
 def money(amount: Decimal | None) -> Markup:
-    """An exact amount: two digits after the point, or as many as it has. Never rounded."""
+    """Writes an exact amount: two digits after the point, or as many as it has."""
     if amount is None:
         return NOT_KNOWN
     whole, _, cents = f"{amount:,f}".partition(".")
@@ -96,7 +94,7 @@ def money(amount: Decimal | None) -> Markup:
 
 @lru_cache(maxsize=65_536)
 def utc(moment: datetime | None) -> Markup:
-    """A time in UTC to the second, ISO 8601."""
+    """Writes a time in UTC to the second, ISO 8601."""
     if moment is None:
         return NOT_KNOWN
     stamp = moment.isoformat(timespec="seconds").replace("+00:00", "Z")
@@ -105,12 +103,12 @@ def utc(moment: datetime | None) -> Markup:
 
 @lru_cache(maxsize=65_536)
 def plain_day(moment: datetime) -> str:
-    """The date of a time, ISO 8601, as text; strftime takes four times as long."""
+    """Returns the date of a time, ISO 8601, as text; strftime takes four times as long."""
     return moment.isoformat()[:10]
 
 
 def day(moment: datetime | None) -> Markup:
-    """The date of a time in UTC, ISO 8601."""
+    """Writes the date of a time in UTC, ISO 8601."""
     return NOT_KNOWN if moment is None else Markup("<time>{}</time>").format(f"{moment:%Y-%m-%d}")
 
 

@@ -1,6 +1,7 @@
-"""The contracts: Arrow schemas and enumerations that every other room builds on.
+"""The contracts: Arrow schemas, closed vocabularies, and the files that organisations exchange.
 
-Nothing in here imports the rest of ringtrace, and nothing in here opens a file.
+In: nothing; no module here imports the rest of ringtrace, and only `contract_docs` writes files.
+Out: one contract a module, its key, and in `tables` the tables of a run by name.
 """
 
 CONTRACT_VERSION = 1

@@ -1,4 +1,4 @@
-"""The alert: what an analyst should know of at once, each told once."""
+"""The alert: what an analyst should know of at once, each raised once."""
 
 from __future__ import annotations
 
@@ -10,12 +10,11 @@ from schemas.field import TIMESTAMP, field
 
 _STRING = pa.string()
 
-
 _STRINGS = pa.list_(_STRING)
 
 
 class AlertKind(StrEnum):
-    """What an alert can tell."""
+    """Reasons for an alert."""
 
     THRESHOLD = "threshold"
     SEVERAL_ORGS = "several_orgs"
@@ -44,6 +43,5 @@ ALERT = pa.schema(
     ]
 )
 """One line of JSON; never about a suppressed, uncorroborated or victim-side identifier."""
-
 
 ALERT_KEY = ("alert_id",)

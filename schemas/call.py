@@ -36,18 +36,14 @@ def _fields(timestamp: pa.DataType, duration: pa.DataType) -> list[pa.Field]:
 CALL_INPUT = pa.schema(_fields(TIMESTAMP, pa.float64()))
 """The input contract: the fields of one call record."""
 
-
 CALL_LOOSE = pa.schema([f.with_nullable(True) for f in _fields(_STRING, _STRING)] + LOOSE_EXTRA)
-"""What every reader yields: the contract's fields, all still text, plus their origin."""
-
+"""Rows of every reader: the contract's fields, all still text, plus their origin."""
 
 CALL_ACCEPTED = pa.schema(list(CALL_INPUT) + ORIGIN)
 """Validated rows inside the pipeline, before the victim's number is taken out."""
 
-
 _NOT_KEPT = {"calling_number", "called_number", "diverted_from", "caller_name"}
 """Numbers, of which one side is the victim's; and a name, which may be an innocent's."""
-
 
 CALL = pa.schema(
     [f for f in CALL_INPUT if f.name not in _NOT_KEPT]
@@ -58,6 +54,5 @@ CALL = pa.schema(
     ]
 )
 """calls/: accepted rows; the victim's side of the call is in no output."""
-
 
 CALL_KEY = ("source_org", "call_id")

@@ -9,9 +9,7 @@ from schemas.field import AMOUNT, TIMESTAMP, field
 
 _STRING = pa.string()
 
-
 _STRINGS = pa.list_(_STRING)
-
 
 _LOSSES = pa.list_(
     pa.struct(
@@ -23,7 +21,6 @@ _LOSSES = pa.list_(
     )
 )
 
-
 _COUNTRIES = pa.list_(
     pa.struct(
         [
@@ -32,7 +29,6 @@ _COUNTRIES = pa.list_(
         ]
     )
 )
-
 
 _BRIDGES = pa.list_(
     pa.struct(
@@ -45,7 +41,6 @@ _BRIDGES = pa.list_(
     )
 )
 
-
 _PARTS = pa.list_(
     pa.struct(
         [
@@ -56,7 +51,6 @@ _PARTS = pa.list_(
         ]
     )
 )
-
 
 CLUSTER = pa.schema(
     [
@@ -81,9 +75,7 @@ CLUSTER = pa.schema(
 )
 """clusters/: one row a cluster; a cluster of one is a cluster."""
 
-
 CLUSTER_KEY = ("cluster_id",)
-
 
 MEMBER = pa.schema(
     [
@@ -96,9 +88,7 @@ MEMBER = pa.schema(
 )
 """members/: which entity is in which cluster."""
 
-
 MEMBER_KEY = ("entity_id",)
-
 
 SUPPLIER = pa.schema(
     [
@@ -113,9 +103,7 @@ SUPPLIER = pa.schema(
 )
 """suppliers/: a soft entity (trunk, orig_id, carrier, script, ip) and each cluster it serves."""
 
-
 SUPPLIER_KEY = ("entity_id", "cluster_id")
-
 
 LINEAGE = pa.schema(
     [
@@ -128,6 +116,5 @@ LINEAGE = pa.schema(
     ]
 )
 """lineage/: what became of each cluster since the previous run."""
-
 
 LINEAGE_KEY = ("cluster_id", "event")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pyarrow as pa
 
-from schemas.enums import NUMBER_ROLES, TOLD, Channel
+from schemas.enums import IMPERSONATION_ASPECTS, NUMBER_ROLES, Channel
 from schemas.field import AMOUNT, TIMESTAMP, field
 
 _STRING = pa.string()
@@ -70,14 +70,12 @@ def _fields(timestamp: pa.DataType, amount: pa.DataType) -> list[pa.Field]:
 COMPLAINT_INPUT = pa.schema(_fields(TIMESTAMP, AMOUNT))
 """The input contract: the fields of one complaint."""
 
-
 ORIGIN = [
     field("source", _STRING, "File the row came from.", required=True),
     field("position", pa.int64(), "1-based line, or Parquet row, it starts on.", required=True),
     field("format", _STRING, "Adapter that read it.", required=True),
 ]
-"""Where a row came from; travels with it until it is accepted."""
-
+"""Origin of a row; travels with it until it is accepted."""
 
 LOOSE_EXTRA = [
     *ORIGIN,
@@ -85,21 +83,18 @@ LOOSE_EXTRA = [
     field("unknown", pa.list_(_STRING), "Names of fields that the contract does not know."),
 ]
 
-
 COMPLAINT_LOOSE = pa.schema(
     [f.with_nullable(True) for f in _fields(_STRING, _STRING)] + LOOSE_EXTRA
 )
-"""What every reader yields: the contract's fields, scalars still text, plus their origin."""
-
+"""Rows of every reader: the contract's fields, scalars still text, plus their origin."""
 
 COMPLAINT_ACCEPTED = pa.schema(list(COMPLAINT_INPUT) + ORIGIN)
 """Validated rows inside the pipeline, before the victim's numbers are taken out."""
 
-
 IMPERSONATION = pa.list_(
     pa.struct(
         [
-            field("what", _STRING, "What was told.", required=True, values=TOLD),
+            field("what", _STRING, "What was told.", required=True, values=IMPERSONATION_ASPECTS),
             field("name", _STRING, "Canonical brand, lure or gift card.", required=True),
             field("field", _STRING, "Field that tells it.", required=True),
             field(
@@ -111,7 +106,6 @@ IMPERSONATION = pa.list_(
 )
 """Whom a complaint says was impersonated and how: names and places, no text."""
 
-
 COMPLAINT = pa.schema(
     [
         *COMPLAINT_INPUT,
@@ -121,6 +115,5 @@ COMPLAINT = pa.schema(
     ]
 )
 """complaints/: accepted rows without the victim's numbers, masked in place in the narrative."""
-
 
 COMPLAINT_KEY = ("source_org", "complaint_id")

@@ -1,4 +1,4 @@
-"""The island: a part of the graph that hangs together, and the communities found in it."""
+"""The connected component, and the communities found in it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import pyarrow as pa
 
 from schemas.field import field
 
-ISLAND = pa.schema(
+COMPONENT = pa.schema(
     [
         field(
             "fingerprint",
@@ -23,7 +23,6 @@ ISLAND = pa.schema(
         field("quality", pa.float64(), "Modularity times the weight of all ties.", required=True),
     ]
 )
-"""islands/: what a later run need not search again; it tells nothing that members/ does not."""
+"""islands/: what a later run need not search again; it adds nothing to members/."""
 
-
-ISLAND_KEY = ("fingerprint",)
+COMPONENT_KEY = ("fingerprint",)

@@ -1,4 +1,4 @@
-"""The published contracts: one Markdown page for people, JSON Schema for teams without Arrow.
+"""Publishes the contracts: one Markdown page for people, JSON Schema for teams without Arrow.
 
 `python -m schemas.contract_docs docs` writes docs/data-contract.md and, below docs/schemas, one
 JSON Schema (draft 2020-12) a contract. The schemas of tables come from the Arrow schemas, those of
@@ -18,14 +18,16 @@ from typing import Any, get_args, get_origin, get_type_hints
 
 import pyarrow as pa
 
-from schemas import CONTRACT_VERSION, enums, field, manifest
+from schemas import CONTRACT_VERSION, enums, manifest
 from schemas.alert import ALERT, ALERT_KEY
 from schemas.call import CALL_INPUT, CALL_KEY
 from schemas.complaint import COMPLAINT_INPUT, COMPLAINT_KEY
-from schemas.offer import MOST, Offer, Revocation, Tlp
+from schemas.field import allowed_values, field_doc
+from schemas.manifest import MANIFEST_NAME
+from schemas.offer import MAX_INTEGER, Offer, Revocation, Tlp
 from schemas.overlap import Answer, Request, Result
 from schemas.reject import Code
-from schemas.tables import ALL
+from schemas.tables import ALL_TABLES
 
 _ABOUT = {
     "complaints": "Accepted complaints, the victim's own numbers taken out.",
@@ -41,7 +43,6 @@ _ABOUT = {
     "rejects": "Rows that were refused, each with the reason; they can be mended and fed back in.",
 }
 
-
 _VOCABULARIES: tuple[type[StrEnum], ...] = (
     enums.EntityKind,
     enums.Status,
@@ -50,7 +51,6 @@ _VOCABULARIES: tuple[type[StrEnum], ...] = (
     enums.LineageEvent,
     Code,
 )
-
 
 _INTRODUCTION = f"""\
 # Data contract, version {CONTRACT_VERSION}
@@ -66,7 +66,7 @@ kept in `rejects/`. A time is ISO 8601 with a zone, or an Arrow timestamp. An am
 number or a string of digits.
 
 **Output** is one folder a run: a folder of Parquet files (zstd) a table, sorted by its key, and
-`{manifest.NAME}`, which is written last. The same records give the same tables, byte for byte, in
+`{MANIFEST_NAME}`, which is written last. The same records give the same tables, byte for byte, in
 any order, cut into any files, on any runner.
 
 An **entity id** is `kind:value` or `kind:scheme:value`: `phone:+18885550123`,
@@ -75,9 +75,85 @@ An **entity id** is `kind:value` or `kind:scheme:value`: `phone:+18885550123`,
 `handle:telegram:name`.
 """
 
+_DRAFT = "https://json-schema.org/draft/2020-12/schema"
+
+EXCHANGE_FILES: dict[str, type[Any]] = {
+    "exchange/offer": Offer,
+    "exchange/revocation": Revocation,
+    "exchange/overlap-request": Request,
+    "exchange/overlap-answer": Answer,
+    "exchange/overlap-result": Result,
+}
+"""Files that organisations exchange, by the name of their published schema."""
+
+_FIXED = ("format", "version")
+
+_PATTERNS = {
+    "sender": r"^[a-z0-9][a-z0-9._-]{0,63}$",
+    "recipient": r"^[a-z0-9][a-z0-9._-]{0,63}$",
+    "issued_at": r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}Z$",
+    "expires_at": r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}Z$",
+    "week": r"^\d{4}-W\d{2}$",
+}
+
+
+def markdown_page() -> str:
+    """Returns the whole page."""
+    parts = [_INTRODUCTION, "## Input: complaint\n"]
+    parts += [
+        f"Key: {key_text(COMPLAINT_KEY)}.\n",
+        contract_table(COMPLAINT_INPUT),
+        "## Input: call\n",
+    ]
+    parts += [f"Key: {key_text(CALL_KEY)}.\n", contract_table(CALL_INPUT)]
+    for one in ALL_TABLES:
+        parts += [f"## Output: {one.name}/\n", _ABOUT[one.name] + f" Key: {key_text(one.key)}.\n"]
+        parts.append(contract_table(one.schema))
+    parts.append(f"## Output: {MANIFEST_NAME}\n")
+    typed = ("Manifest", "RecordCounts", "Counts", "InputFile", "OutputFile", "Alarm")
+    parts += [_typed(getattr(manifest, name)) for name in typed]
+    parts.append("## Stream: alert\n")
+    parts += [
+        f"One line of JSON in a file of its own. Key: {key_text(ALERT_KEY)}.\n",
+        contract_table(ALERT),
+    ]
+    parts.append("## Vocabularies\n")
+    parts += [_vocabulary(words) for words in _VOCABULARIES]
+    return "\n".join(parts)
+
+
+def json_schemas() -> dict[str, dict[str, Any]]:
+    """Returns every contract by name: inputs, output tables, a stream's alert, exchanged files."""
+    contracts = {"input/complaint": COMPLAINT_INPUT, "input/call": CALL_INPUT}
+    contracts |= {f"output/{table.name}": table.schema for table in ALL_TABLES}
+    contracts["stream/alert"] = ALERT
+    objects = {name: object_schema(list(schema)) for name, schema in contracts.items()}
+    objects |= {name: dataclass_schema(kind) for name, kind in EXCHANGE_FILES.items()}
+    return {
+        name: {
+            "$schema": _DRAFT,
+            "title": f"ringtrace {name}, contract version {CONTRACT_VERSION}",
+            **schema,
+        }
+        for name, schema in objects.items()
+    }
+
+
+def write_markdown(path: str) -> None:
+    """Writes `markdown_page()` to `path`."""
+    Path(path).write_text(markdown_page(), encoding="utf-8")
+
+
+def write_schemas(folder: str) -> None:
+    """Writes `json_schemas()` below `folder`, one JSON file a contract."""
+    for name, schema in json_schemas().items():
+        path = Path(folder, f"{name}.schema.json")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(schema, indent=2, ensure_ascii=False) + "\n")
+
 
 def type_name(kind: pa.DataType) -> str:
-    """The name of an Arrow type as this page writes it."""
+    """Returns the name of an Arrow type as the page writes it."""
     if pa.types.is_list(kind):
         return f"list of {type_name(kind.value_type)}"
     if pa.types.is_struct(kind):
@@ -89,85 +165,44 @@ def type_name(kind: pa.DataType) -> str:
     return str(kind)
 
 
-def rows(fields: list[pa.Field], inside: str = "") -> Iterator[tuple[str, ...]]:
-    """Name, type, required, meaning and allowed values, with the fields of records in them."""
+def field_rows(fields: list[pa.Field], inside: str = "") -> Iterator[tuple[str, ...]]:
+    """Yields name, type, required, meaning and allowed values, also of the fields of records."""
     for one in fields:
         name = inside + one.name
-        allowed = ", ".join(f"`{value}`" for value in field.values(one))
+        allowed = ", ".join(f"`{value}`" for value in allowed_values(one))
         required = "" if one.nullable else "yes"
-        yield f"`{name}`", type_name(one.type), required, field.doc(one), allowed
+        yield f"`{name}`", type_name(one.type), required, field_doc(one), allowed
         kind, mark = one.type, ""
         while pa.types.is_list(kind):
             kind, mark = kind.value_type, mark + "[]"
         if pa.types.is_struct(kind):
-            yield from rows(list(kind.fields), f"{name}{mark}.")
+            yield from field_rows(list(kind.fields), f"{name}{mark}.")
 
 
-def table(header: tuple[str, ...], lines: Iterator[tuple[str, ...]]) -> str:
-    """A Markdown table; a bar inside a cell is escaped."""
+def markdown_table(header: tuple[str, ...], lines: Iterator[tuple[str, ...]]) -> str:
+    """Writes a Markdown table; a bar inside a cell is escaped."""
     written = [header, ("---",) * len(header), *lines]
     cells = ([cell.replace("|", "\\|") for cell in line] for line in written)
     return "\n".join("| " + " | ".join(line) + " |" for line in cells) + "\n"
 
 
-def contract(schema: pa.Schema) -> str:
-    """The fields of one contract as a Markdown table."""
+def contract_table(schema: pa.Schema) -> str:
+    """Writes the fields of one contract as a Markdown table."""
     header = ("field", "type", "required", "meaning", "allowed values")
-    return table(header, rows(list(schema)))
+    return markdown_table(header, field_rows(list(schema)))
 
 
-def key(columns: tuple[str, ...]) -> str:
-    """Columns that make a row unique, as text."""
+def key_text(columns: tuple[str, ...]) -> str:
+    """Writes the columns that make a row unique as text."""
     return ", ".join(f"`{name}`" for name in columns)
 
 
-def _vocabulary(words: type[StrEnum]) -> str:
-    about = (words.__doc__ or "").strip().splitlines()[0]
-    values = ", ".join(f"`{word}`" for word in words)
-    return f"**{words.__name__}.** {about} {values}.\n"
-
-
-def _hint(kind: object) -> str:
-    if (origin := get_origin(kind)) is not None:
-        inside = ", ".join(_hint(one) for one in get_args(kind))
-        return f"{origin.__name__}[{inside}]"
-    return getattr(kind, "__name__", str(kind))
-
-
-def _typed(of: type) -> str:
-    about = (of.__doc__ or "").strip().splitlines()[0]
-    lines = ((f"`{name}`", f"`{_hint(kind)}`") for name, kind in get_type_hints(of).items())
-    return f"**{of.__name__}.** {about}\n\n{table(('key', 'type'), lines)}"
-
-
-def page() -> str:
-    """The whole page."""
-    parts = [_INTRODUCTION, "## Input: complaint\n"]
-    parts += [f"Key: {key(COMPLAINT_KEY)}.\n", contract(COMPLAINT_INPUT), "## Input: call\n"]
-    parts += [f"Key: {key(CALL_KEY)}.\n", contract(CALL_INPUT)]
-    for one in ALL:
-        parts += [f"## Output: {one.name}/\n", _ABOUT[one.name] + f" Key: {key(one.key)}.\n"]
-        parts.append(contract(one.schema))
-    parts.append(f"## Output: {manifest.NAME}\n")
-    typed = ("Manifest", "RecordCounts", "Counts", "InputFile", "OutputFile", "Alarm")
-    parts += [_typed(getattr(manifest, name)) for name in typed]
-    parts.append("## Stream: alert\n")
-    parts += [f"One line of JSON in a file of its own. Key: {key(ALERT_KEY)}.\n", contract(ALERT)]
-    parts.append("## Vocabularies\n")
-    parts += [_vocabulary(words) for words in _VOCABULARIES]
-    return "\n".join(parts)
-
-
-def write_markdown(path: str) -> None:
-    """Write `page()` to `path`."""
-    Path(path).write_text(page(), encoding="utf-8")
-
-
-_DRAFT = "https://json-schema.org/draft/2020-12/schema"
-
-
 def type_schema(kind: pa.DataType) -> dict[str, Any]:
-    """JSON Schema of one Arrow type; raises TypeError for a type no contract uses."""
+    """Returns the JSON Schema of one Arrow type.
+
+    Raises:
+        TypeError: for a type that no contract uses.
+    """
     if pa.types.is_string(kind):
         return {"type": "string"}
     if pa.types.is_boolean(kind):
@@ -188,70 +223,23 @@ def type_schema(kind: pa.DataType) -> dict[str, Any]:
 
 
 def object_schema(fields: list[pa.Field]) -> dict[str, Any]:
-    """JSON Schema of an object with these fields; an optional field may also be null."""
+    """Returns the JSON Schema of an object; an optional field may also be null."""
     properties: dict[str, Any] = {}
     for one in fields:
         schema = type_schema(one.type)
-        if allowed := field.values(one):
+        if allowed := allowed_values(one):
             schema["enum"] = [*allowed, None] if one.nullable else allowed
         if one.nullable:
             types = schema["type"]
             schema["type"] = [*(types if isinstance(types, list) else [types]), "null"]
-        text = " ".join(filter(None, [field.doc(one), schema.pop("description", "")]))
+        text = " ".join(filter(None, [field_doc(one), schema.pop("description", "")]))
         properties[one.name] = {**schema, "description": text}
     required = [one.name for one in fields if not one.nullable]
     return {"type": "object", "properties": properties, "required": required}
 
 
-def export() -> dict[str, dict[str, Any]]:
-    """Every contract by name: the inputs, each output table, a stream's alert, what is sent."""
-    contracts = {"input/complaint": COMPLAINT_INPUT, "input/call": CALL_INPUT}
-    contracts |= {f"output/{table.name}": table.schema for table in ALL}
-    contracts["stream/alert"] = ALERT
-    objects = {name: object_schema(list(schema)) for name, schema in contracts.items()}
-    objects |= {name: object_of(kind) for name, kind in SENT.items()}
-    return {
-        name: {
-            "$schema": _DRAFT,
-            "title": f"ringtrace {name}, contract version {CONTRACT_VERSION}",
-            **schema,
-        }
-        for name, schema in objects.items()
-    }
-
-
-def write_schemas(folder: str) -> None:
-    """Write `export()` below `folder`, one JSON file a contract."""
-    for name, schema in export().items():
-        path = Path(folder, f"{name}.schema.json")
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(schema, indent=2, ensure_ascii=False) + "\n")
-
-
-SENT: dict[str, type[Any]] = {
-    "exchange/offer": Offer,
-    "exchange/revocation": Revocation,
-    "exchange/overlap-request": Request,
-    "exchange/overlap-answer": Answer,
-    "exchange/overlap-result": Result,
-}
-"""What is sent, by the name of its published schema."""
-
-
-_FIXED = ("format", "version")
-
-
-_PATTERNS = {
-    "sender": r"^[a-z0-9][a-z0-9._-]{0,63}$",
-    "recipient": r"^[a-z0-9][a-z0-9._-]{0,63}$",
-    "issued_at": r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}Z$",
-    "expires_at": r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}Z$",
-    "week": r"^\d{4}-W\d{2}$",
-}
-
-
-def object_of(kind: type[Any]) -> dict[str, Any]:
-    """JSON Schema of a dataclass: every field is there, and no other."""
+def dataclass_schema(kind: type[Any]) -> dict[str, Any]:
+    """Returns the JSON Schema of a dataclass: every field is there, and no other."""
     hints = get_type_hints(kind)
     properties = {name: _json_type(name, hint) for name, hint in hints.items()}
     for one in dataclasses.fields(kind):
@@ -267,15 +255,34 @@ def object_of(kind: type[Any]) -> dict[str, Any]:
     }
 
 
+def _vocabulary(words: type[StrEnum]) -> str:
+    about = (words.__doc__ or "").strip().splitlines()[0]
+    values = ", ".join(f"`{word}`" for word in words)
+    return f"**{words.__name__}.** {about} {values}.\n"
+
+
+def _hint(kind: object) -> str:
+    if (origin := get_origin(kind)) is not None:
+        inside = ", ".join(_hint(one) for one in get_args(kind))
+        return f"{origin.__name__}[{inside}]"
+    return getattr(kind, "__name__", str(kind))
+
+
+def _typed(of: type) -> str:
+    about = (of.__doc__ or "").strip().splitlines()[0]
+    lines = ((f"`{name}`", f"`{_hint(kind)}`") for name, kind in get_type_hints(of).items())
+    return f"**{of.__name__}.** {about}\n\n{markdown_table(('key', 'type'), lines)}"
+
+
 def _json_type(name: str, hint: Any) -> dict[str, Any]:
     if get_origin(hint) is tuple:
         return {"type": "array", "items": _json_type("", get_args(hint)[0])}
     if isinstance(hint, UnionType):
         return {"anyOf": [_json_type(name, get_args(hint)[0]), {"type": "null"}]}
     if dataclasses.is_dataclass(hint):
-        return object_of(hint)  # type: ignore[arg-type]
+        return dataclass_schema(hint)  # type: ignore[arg-type]
     if hint is int:
-        return {"type": "integer", "minimum": 0, "maximum": MOST}
+        return {"type": "integer", "minimum": 0, "maximum": MAX_INTEGER}
     if name == "tlp":
         return {"enum": [str(label) for label in Tlp]}
     return {"type": "string"} | ({"pattern": _PATTERNS[name]} if name in _PATTERNS else {})

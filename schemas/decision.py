@@ -1,4 +1,4 @@
-"""The decision: an analyst's word on one or two entities, which binds every later run."""
+"""The decision of an analyst on one or two entities, which binds every later run."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _STRING = pa.string()
 
 
 class DecisionKind(StrEnum):
-    """What an analyst can decide."""
+    """Kinds of decisions."""
 
     LEGITIMATE = "legitimate"
     CONFIRM = "confirm"
@@ -21,9 +21,8 @@ class DecisionKind(StrEnum):
     DISPUTE = "dispute"
 
 
-PAIRED = (DecisionKind.MUST_LINK, DecisionKind.CANNOT_LINK)
+PAIR_DECISIONS = (DecisionKind.MUST_LINK, DecisionKind.CANNOT_LINK)
 """Kinds that are about two entities."""
-
 
 DECISION = pa.schema(
     [

@@ -1,14 +1,19 @@
-"""The entity: one identifier, over all records that name it."""
+"""The entity: one identifier, over all records that name it.
+
+Reads and writes epochs in entity ids: `phone:+18885550123`, after a long gap the same + `#2`.
+"""
 
 from __future__ import annotations
 
+import re
+
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from schemas.enums import EntityKind, Status
 from schemas.field import TIMESTAMP, field
 
 _STRING = pa.string()
-
 
 ENTITY = pa.schema(
     [
@@ -30,5 +35,40 @@ ENTITY = pa.schema(
 )
 """entities/: every identifier, whatever its status; nothing is suppressed silently."""
 
-
 ENTITY_KEY = ("entity_id",)
+
+_KINDS = "(?:phone|domain|email|handle|account)"
+
+_TURN = r"[2-9]|[1-9]\d+"
+
+_MARK = rf"^({_KINDS}:.*)#({_TURN})$"
+"""No id of these kinds ends so by itself: none of them ends in digits after a `#`."""
+
+_NUMBERED = rf"^{_KINDS}:.*#(?P<number>{_TURN})$"
+
+
+def without_epoch(entity_id: str) -> str:
+    """Returns the id without its epoch, which all holders of the identifier have in common."""
+    return re.sub(_MARK, r"\1", entity_id)
+
+
+def epoch_number(entity_id: str) -> int:
+    """Returns the epoch that an id names; 1 for the first, whose id has no mark."""
+    match = re.match(_MARK, entity_id)
+    return int(match[2]) if match else 1
+
+
+def with_epoch(entity_id: str, epoch: int) -> str:
+    """Returns the id of an epoch of an id without one."""
+    return entity_id if epoch == 1 else f"{entity_id}#{epoch}"
+
+
+def without_epochs(column: pa.Array | pa.ChunkedArray) -> pa.Array | pa.ChunkedArray:
+    """Applies `without_epoch` to a column of ids."""
+    return pc.replace_substring_regex(column, _MARK, r"\1")
+
+
+def id_epochs(column: pa.Array) -> pa.Array:
+    """Applies `epoch_number` to a column of ids."""
+    matched = pc.struct_field(pc.extract_regex(column, _NUMBERED), "number")
+    return pc.fill_null(pc.cast(matched, pa.int64()), 1)

@@ -1,7 +1,4 @@
-"""The closed vocabularies of the contracts (DESIGN.md sections 3 to 6).
-
-Closed code lists of other standards: countries and currencies.
-"""
+"""The closed vocabularies of the contracts, ISO codes among them."""
 
 from __future__ import annotations
 
@@ -9,14 +6,14 @@ from enum import StrEnum
 
 
 class RecordKind(StrEnum):
-    """What a record is: a customer's complaint or a call's metadata."""
+    """Kinds of records: a customer's complaint, or a call's metadata."""
 
     COMPLAINT = "complaint"
     CALL = "call"
 
 
 class Channel(StrEnum):
-    """How the scam reached the victim."""
+    """Ways in which the scam reached the victim."""
 
     PHONE_INBOUND = "phone_inbound"
     PHONE_CALLBACK = "phone_callback"
@@ -44,15 +41,13 @@ class Role(StrEnum):
 NUMBER_ROLES = (Role.CALLBACK, Role.CALLER_ID, Role.MENTIONED, Role.VICTIM)
 """The roles that the input contract knows for a phone number."""
 
-
-TOLD = ("brand", "lure", "gift_card")
-"""What a complaint tells of an impersonation: by whom, by which story, paid how."""
-
+IMPERSONATION_ASPECTS = ("brand", "lure", "gift_card")
+"""Aspects of an impersonation that a complaint states: by whom, by which story, paid how."""
 
 HARD_ROLES = (Role.CALLBACK, Role.PAYEE, Role.OPERATOR, Role.LURE_SITE, Role.SENDER)
 """Roles in which the scammer must really hold the identifier, or the scam cannot pay.
 
-A caller id can be forged and a mentioned number can be anybody's (DESIGN.md section 6).
+A caller id can be forged and a mentioned number can be anybody's.
 """
 
 
@@ -85,7 +80,7 @@ SUPPLIER_KINDS = (
 
 
 class Status(StrEnum):
-    """What may be said of an entity."""
+    """The final status of an entity."""
 
     INFRASTRUCTURE = "infrastructure"
     SUPPRESSED = "suppressed"
@@ -94,7 +89,7 @@ class Status(StrEnum):
 
 
 class Strength(StrEnum):
-    """Whether a link can hold a cluster together (hard) or only describes it (soft)."""
+    """Strength of a link: hard holds a cluster together, soft only describes it."""
 
     HARD = "hard"
     SOFT = "soft"
@@ -109,13 +104,13 @@ class Attestation(StrEnum):
 
 
 class Direction(StrEnum):
-    """Who called: inbound, the suspect called the victim; outbound, the victim called back."""
+    """Direction of a call: inbound from the suspect to the victim, outbound the other way."""
 
     INBOUND = "inbound"
     OUTBOUND = "outbound"
 
 
-SUSPECTS = {
+SUSPECT_NUMBER_DIRECTIONS = {
     "calling_number": Direction.INBOUND,
     "called_number": Direction.OUTBOUND,
     "diverted_from": Direction.OUTBOUND,
@@ -125,7 +120,7 @@ may be. An inbound call that was diverted was made to the victim's own other num
 
 
 class LineageEvent(StrEnum):
-    """What became of a cluster since the previous run."""
+    """A change of a cluster since the previous run."""
 
     BORN = "born"
     GREW = "grew"
@@ -155,7 +150,6 @@ COUNTRIES = frozenset(
     """.split()
 )
 """ISO 3166-1 alpha-2, officially assigned codes."""
-
 
 CURRENCIES = frozenset(
     """

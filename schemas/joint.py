@@ -1,4 +1,4 @@
-"""What a joint run has beside the tables of every run: who contributed what."""
+"""The tables of a joint run beside those of every run: who contributed what."""
 
 from __future__ import annotations
 
@@ -9,9 +9,7 @@ from schemas.tables import Table
 
 _STRING = pa.string()
 
-
 _STRINGS = pa.list_(_STRING)
-
 
 CONTRIBUTOR = pa.schema(
     [
@@ -23,7 +21,6 @@ CONTRIBUTOR = pa.schema(
     ]
 )
 """contributors/: each member of a cluster with everybody who saw it."""
-
 
 UNION_LINK = pa.schema(
     [
@@ -46,10 +43,9 @@ UNION_LINK = pa.schema(
         field("shared_in_all", pa.int64(), "Members of both.", required=True),
     ]
 )
-"""union_links/: what only the union of the contributors' evidence reveals."""
+"""union_links/: links that only the union of the contributors' evidence reveals."""
 
-
-TAKEN = pa.schema(
+OFFERED_CLUSTER = pa.schema(
     [
         field("contributor", _STRING, "Who offered it.", required=True),
         field("part", _STRING, "A cluster of the offer, as a number in it.", required=True),
@@ -85,18 +81,15 @@ TAKEN = pa.schema(
         field("offer", _STRING, "SHA-256 of the offer.", required=True),
     ]
 )
-"""offered_clusters/: what each offer says of its clusters, and which joint ones hold them.
+"""offered_clusters/: the clusters of each offer, and the joint clusters of their members.
 
 A person who reported to two organisations is in the counts of both.
 """
 
-
 CONTRIBUTORS = Table("contributors", CONTRIBUTOR, ("entity_id", "contributor"))
-
 
 UNION_LINKS = Table(
     "union_links", UNION_LINK, ("cluster_id", "kind", "entity_a", "entity_b", "part_a", "part_b")
 )
 
-
-OFFERED_CLUSTERS = Table("offered_clusters", TAKEN, ("contributor", "part"))
+OFFERED_CLUSTERS = Table("offered_clusters", OFFERED_CLUSTER, ("contributor", "part"))

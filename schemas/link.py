@@ -1,4 +1,4 @@
-"""The link: two entities seen together, the evidence for it, and what was decided."""
+"""The link: two entities seen together, the evidence for it, and whether it is accepted."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from schemas.enums import Strength
 from schemas.field import TIMESTAMP, field
 
 _STRING = pa.string()
-
 
 LINK = pa.schema(
     [
@@ -29,6 +28,5 @@ LINK = pa.schema(
     ]
 )
 """links/: every pair of entities that some record names together."""
-
 
 LINK_KEY = ("entity_a", "entity_b")

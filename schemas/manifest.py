@@ -1,11 +1,11 @@
-"""manifest.json: what a run read, with what options, and what it wrote."""
+"""manifest.json: the inputs, options and outputs of a run."""
 
 from __future__ import annotations
 
 from typing import TypedDict
 
-NAME = "manifest.json"
-"""File name; its presence says that a run is whole."""
+MANIFEST_NAME = "manifest.json"
+"""File name; its presence shows that a run is whole."""
 
 
 class Counts(TypedDict):

@@ -9,7 +9,6 @@ from schemas.field import AMOUNT, TIMESTAMP, field
 
 _STRING = pa.string()
 
-
 _FIELDS = [
     field("entity_id", _STRING, "Canonical id, such as phone:+18885550123.", required=True),
     field("kind", _STRING, "Namespace of the id.", required=True, values=tuple(EntityKind)),
@@ -33,15 +32,12 @@ _FIELDS = [
     field("extension", _STRING, "Extension written behind a phone number."),
 ]
 
-
 MENTION = pa.schema(_FIELDS)
 """mentions/: where every identifier was read. Victim-side readings are not in it."""
 
-
 MENTION_KEY = ("entity_id", "source_org", "record_kind", "record_id", "field", "start")
 
-
-SIGHTING = pa.schema(
+MENTION_DRAFT = pa.schema(
     [
         *_FIELDS,
         field("group_id", _STRING, "Record that is one piece of evidence.", required=True),
@@ -56,17 +52,15 @@ SIGHTING = pa.schema(
 `org|call|call_id` for a call on its own.
 """
 
-
 EVIDENCE = pa.schema(
     [
-        *SIGHTING,
+        *MENTION_DRAFT,
         field("brand", _STRING, "Brand that the record says the caller claimed."),
         field("loss_amount", AMOUNT, "Loss that the complaint states."),
         field("loss_currency", _STRING, "ISO 4217 code of loss_amount."),
     ]
 )
-"""A sighting with what its record says of the scam, so that clusters need no join."""
-
+"""A mention draft with what its record says of the scam, so that clusters need no join."""
 
 CLASSIFIED = pa.schema(
     [*EVIDENCE, field("status", _STRING, "Status of the entity.", values=tuple(Status))]

@@ -12,13 +12,15 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 FORMAT = "ringtrace-offer"
+
 REVOCATION = "ringtrace-revocation"
+
 VERSION = 1
 
-MOST = 2**53 - 1
+MAX_INTEGER = 2**53 - 1
 """The largest number that every JSON reader holds exactly (RFC 7493 section 2.2)."""
 
-LONGEST_ID = 400
+MAX_ENTITY_ID_LENGTH = 400
 """Characters of the longest entity id that is offered or taken."""
 
 
@@ -57,7 +59,7 @@ class OfferedEntity:
 
 @dataclass(frozen=True)
 class OfferedEvidence:
-    """How many people reported these identifiers together, and in no other way, in one week.
+    """The number of people who reported just these identifiers together in one week.
 
     `entities` are places in the offer's list of them, rising. `kind` is complaint (with the calls
     that belong to it) or call. `week` is an ISO 8601 week such as 2026-W09. A person counts once
@@ -80,7 +82,7 @@ class CountryCount:
 
 @dataclass(frozen=True)
 class OfferedLoss:
-    """What at least k victims of a cluster say that they lost, in whole units, rounded."""
+    """The loss that at least k victims of a cluster report, in whole units, rounded."""
 
     amount: int
     currency: str
@@ -88,7 +90,7 @@ class OfferedLoss:
 
 @dataclass(frozen=True)
 class OfferedCluster:
-    """What one of the sender's clusters did. `elsewhere` are the victims of all other countries.
+    """One of the sender's clusters. `elsewhere` are the victims of all other countries.
 
     Both are absent where no table can be shown without showing a small cell.
     """

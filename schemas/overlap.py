@@ -10,25 +10,30 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 REQUEST = "ringtrace-overlap-request"
+
 ANSWER = "ringtrace-overlap-answer"
+
 RESULT = "ringtrace-overlap-result"
+
 VERSION = 2
 
 POINT_BYTES = 32
 """An element of ristretto255 (RFC 9496)."""
+
 TAG_BYTES = 16
 """A tag: two of 4 million differ, but for a chance of 2 to the power of -84."""
 
-SMALLEST = 1_024
+MIN_SET_SIZE = 1_024
 """Least size of either side: below, a request could be a question about one person."""
-LARGEST = 2**22
 
-COMPARED = ("phone", "email")
+MAX_SET_SIZE = 2**22
+
+COMPARED_KINDS = ("phone", "email")
 
 
 @dataclass(frozen=True)
 class About:
-    """Whose victims are compared, told in words that both sides can check.
+    """The victims that are compared, in words that both sides can check.
 
     With `offer`, the SHA-256 of an offer of the answerer's, `entities` are places in its list of
     identifiers: the answerer's set are its victims that the offer counts for any of them, and the
@@ -43,7 +48,7 @@ class About:
 
 @dataclass(frozen=True, kw_only=True)
 class Letter:
-    """What every letter says. `session` is 32 random bytes in hex, the asker's."""
+    """Fields of every letter. `session` is 32 random bytes in hex, the asker's."""
 
     issued_at: str
     recipient: str

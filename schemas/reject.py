@@ -12,13 +12,12 @@ from schemas.field import field
 
 _STRING = pa.string()
 
-
 RAW_LIMIT = 65_536
 """Bytes of a rejected row that are kept; the position finds the rest in its source."""
 
 
 class Code(StrEnum):
-    """Why a row was rejected."""
+    """Reasons for which a row is rejected."""
 
     BAD_ENCODING = "bad_encoding"
     BROKEN_JSON = "broken_json"
@@ -62,7 +61,6 @@ REJECT = pa.schema(
         field("message", _STRING, "Reason for people; holds nothing from the row.", required=True),
     ]
 )
-"""rejects/: what was refused; can be mended and fed back in."""
-
+"""rejects/: what was refused; can be corrected and fed back in."""
 
 REJECT_KEY = ("source", "position", "code")

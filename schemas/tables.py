@@ -1,4 +1,4 @@
-"""The tables of one run: what each folder of the output contract holds."""
+"""The tables of one run, one for each folder of the output contract."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
-from schemas import call, cluster, complaint, component, entity, link, mention, reject
+from schemas import call, cluster, complaint, component, link, mention, reject
+from schemas.entity import ENTITY, ENTITY_KEY
 
 
 @dataclass(frozen=True)
@@ -20,38 +21,27 @@ class Table:
 
 COMPLAINTS = Table("complaints", complaint.COMPLAINT, complaint.COMPLAINT_KEY)
 
-
 CALLS = Table("calls", call.CALL, call.CALL_KEY)
-
 
 MENTIONS = Table("mentions", mention.MENTION, mention.MENTION_KEY)
 
-
-ENTITIES = Table("entities", entity.ENTITY, entity.ENTITY_KEY)
-
+ENTITIES = Table("entities", ENTITY, ENTITY_KEY)
 
 LINKS = Table("links", link.LINK, link.LINK_KEY)
 
-
 CLUSTERS = Table("clusters", cluster.CLUSTER, cluster.CLUSTER_KEY)
-
 
 MEMBERS = Table("members", cluster.MEMBER, cluster.MEMBER_KEY)
 
-
 SUPPLIERS = Table("suppliers", cluster.SUPPLIER, cluster.SUPPLIER_KEY)
-
 
 LINEAGE = Table("lineage", cluster.LINEAGE, cluster.LINEAGE_KEY)
 
-
-ISLANDS = Table("islands", component.ISLAND, component.ISLAND_KEY)
-
+COMPONENTS = Table("islands", component.COMPONENT, component.COMPONENT_KEY)
 
 REJECTS = Table("rejects", reject.REJECT, reject.REJECT_KEY)
 
-
-ALL = (
+ALL_TABLES = (
     COMPLAINTS,
     CALLS,
     MENTIONS,
@@ -61,10 +51,9 @@ ALL = (
     MEMBERS,
     SUPPLIERS,
     LINEAGE,
-    ISLANDS,
+    COMPONENTS,
     REJECTS,
 )
 """Every table of a run, in the order a reader meets them."""
 
-
-NAMED = {table.name: table for table in ALL}
+TABLES_BY_NAME = {table.name: table for table in ALL_TABLES}

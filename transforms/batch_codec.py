@@ -1,8 +1,8 @@
-"""Batches as they travel: compressed, and in a local run put down on disk.
+"""Encodes record batches for a shuffle: zstd over Arrow IPC, in a local run spilled to disk.
 
-A piece of a shuffle, and a batch between two steps that a runner does not fuse, is one zstd block
-of Arrow IPC. Beam's local runner keeps all of them in memory until they are read; while
-`Spill.holding` lasts, it keeps their places in a file instead.
+Beam's local runner keeps every batch of a shuffle, and every batch between two steps that it does
+not fuse, in memory until it is read; while `SpillFile.spilling` lasts, it keeps references into a
+file instead.
 """
 
 from __future__ import annotations
@@ -22,23 +22,24 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-SMALLEST = 1 << 10
-"""Bytes of the smallest piece that is put on disk."""
+MIN_SPILLED_BATCH_BYTES = 1 << 10
+"""Encoded batches below this size stay in memory."""
 
-
-LARGE = 1 << 20
-"""Bytes of the smallest array that is."""
-
+MIN_SPILLED_ARRAY_BYTES = 1 << 20
+"""Arrays below this size stay in memory."""
 
 _CODEC = pa.Codec("zstd", 1)
 
-_LENGTH = 8
-"""Bytes in front of a packed batch that say how long it is unpacked."""
+_LENGTH_BYTES = 8
+"""Bytes in front of an encoded batch that give its decompressed size."""
+
+_Reduced = tuple[Any, ...]
+"""The value of a `copyreg` reducer: a function, its arguments, and maybe a state."""
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """Bytes in an open file of this process."""
+class SpillRef:
+    """A range of bytes in an open file of this process."""
 
     file: int
     start: int
@@ -46,19 +47,19 @@ class Place:
 
 
 @dataclass(slots=True)
-class Piece:
-    """A packed batch, or where it lies. Only `unpacked` with the batch's schema reads it.
+class EncodedBatch:
+    """A compressed batch, or a reference to it; `decode_batch` reads it, given its schema.
 
-    Once it has been put down on disk it holds its place alone.
+    Once it has been spilled it holds the reference alone.
     """
 
-    content: bytes | Place
+    content: bytes | SpillRef
 
-    def read(self) -> bytes:
-        """The packed batch.
+    def to_bytes(self) -> bytes:
+        """Returns the compressed batch.
 
         Raises:
-            OSError: if its file is shorter than it was.
+            OSError: if the spill file is shorter than it was.
         """
         if isinstance(self.content, bytes):
             return self.content
@@ -67,14 +68,14 @@ class Piece:
         while size:
             part = os.pread(file, size, start)
             if not part:
-                raise OSError("a spilled piece is not whole")
+                raise OSError("a spilled batch is not whole")
             parts.append(part)
             start, size = start + len(part), size - len(part)
         return b"".join(parts)
 
 
-def packed(batch: pa.RecordBatch, schema: pa.Schema) -> Piece:
-    """A batch of `schema` as compressed bytes.
+def encode_batch(batch: pa.RecordBatch, schema: pa.Schema) -> EncodedBatch:
+    """Compresses a batch of `schema`.
 
     Raises:
         ValueError: if the batch has another schema.
@@ -84,68 +85,21 @@ def packed(batch: pa.RecordBatch, schema: pa.Schema) -> Piece:
     if not batch.num_rows:  # Arrow cuts a slice out of its buffers unless nothing is left of it
         batch = pa.RecordBatch.from_pylist([], batch.schema)
     message = batch.serialize()
-    length = message.size.to_bytes(_LENGTH, "big")
-    return Piece(length + _CODEC.compress(message, asbytes=True))
+    length = message.size.to_bytes(_LENGTH_BYTES, "big")
+    return EncodedBatch(length + _CODEC.compress(message, asbytes=True))
 
 
-def unpacked(piece: Piece, schema: pa.Schema) -> pa.RecordBatch:
-    """The batch that `packed` was given."""
-    view = memoryview(piece.read())
-    size = int.from_bytes(view[:_LENGTH], "big")
-    return pa.ipc.read_record_batch(_CODEC.decompress(view[_LENGTH:], size), schema)
+def decode_batch(encoded: EncodedBatch, schema: pa.Schema) -> pa.RecordBatch:
+    """Returns the batch that `encode_batch` was given."""
+    view = memoryview(encoded.to_bytes())
+    size = int.from_bytes(view[:_LENGTH_BYTES], "big")
+    return pa.ipc.read_record_batch(_CODEC.decompress(view[_LENGTH_BYTES:], size), schema)
 
 
-Pickled = tuple[Any, ...]
-"""What `copyreg` wants: a function, its arguments, and maybe a state."""
-
-
-class _Travelling:
-    """How a batch is pickled, each once while it lives.
-
-    Beam encodes a batch wherever it counts its bytes: before it writes it and after it read it.
-    """
-
-    def __init__(self) -> None:
-        self._ways: dict[int, tuple[weakref.ref[pa.RecordBatch], tuple[bytes, Piece]]] = {}
-
-    def __call__(self, batch: pa.RecordBatch) -> Pickled:
-        """The batch as `_arrived` reads it."""
-        known = self._ways.get(id(batch))
-        if known is not None and known[0]() is batch:
-            return _arrived, known[1]
-        way = batch.schema.serialize().to_pybytes(), packed(batch, batch.schema)
-        self.remember(batch, way)
-        return _arrived, way
-
-    def remember(self, batch: pa.RecordBatch, way: tuple[bytes, Piece]) -> None:
-        """What the batch is pickled as from now on."""
-        key = id(batch)
-        self._ways[key] = weakref.ref(batch, partial(self._forget, key)), way
-
-    def _forget(self, key: int, gone: weakref.ref[pa.RecordBatch]) -> None:
-        # Another batch may live at the same address by now.
-        if key in self._ways and self._ways[key][0] is gone:
-            del self._ways[key]
-
-
-def _arrived(schema: bytes, piece: Piece) -> pa.RecordBatch:
-    batch = unpacked(piece, pa.ipc.read_schema(pa.py_buffer(schema)))
-    _TRAVELLING.remember(batch, (schema, piece))
-    return batch
-
-
-_TRAVELLING = _Travelling()
-
-
-# Between two steps that a runner does not fuse, Beam pickles a batch. Arrow's own way sends it as
-# it lies in memory, and a slice with all that it was cut from.
-copyreg.pickle(pa.RecordBatch, _TRAVELLING)
-
-
-class Spill:
+class SpillFile:
     """A file without a name, so that nothing is left of it however the process ends.
 
-    For runners whose steps all run in this process: a place means nothing in another one.
+    For runners whose steps all run in this process: a `SpillRef` means nothing in another one.
     """
 
     def __init__(self, folder: str) -> None:
@@ -155,40 +109,40 @@ class Spill:
         self._file = -1
 
     @contextmanager
-    def holding(self) -> Iterator[None]:
-        """While this lasts, pieces and large arrays that Beam pickles go into the file.
+    def spilling(self) -> Iterator[None]:
+        """Moves encoded batches and large arrays into the file whenever Beam pickles them.
 
         Raises:
             OSError: if the folder cannot be written.
         """
         with tempfile.TemporaryFile(dir=self._folder, buffering=0) as file:
             self._file = file.fileno()
-            copyreg.pickle(Piece, self._put)
-            copyreg.pickle(np.ndarray, self._put_array)
+            copyreg.pickle(EncodedBatch, self._reduce_batch)
+            copyreg.pickle(np.ndarray, self._reduce_array)
             try:
                 yield
             finally:
-                del copyreg.dispatch_table[Piece], copyreg.dispatch_table[np.ndarray]
+                del copyreg.dispatch_table[EncodedBatch], copyreg.dispatch_table[np.ndarray]
 
-    def _put(self, piece: Piece) -> Pickled:
-        content = piece.content
-        if not isinstance(content, bytes) or len(content) < SMALLEST:
-            return Piece, (content,)
-        piece.content = Place(self._file, self._write(content), len(content))
-        return Piece, (piece.content,)
+    def _reduce_batch(self, encoded: EncodedBatch) -> _Reduced:
+        content = encoded.content
+        if not isinstance(content, bytes) or len(content) < MIN_SPILLED_BATCH_BYTES:
+            return EncodedBatch, (content,)
+        encoded.content = SpillRef(self._file, self._append(content), len(content))
+        return EncodedBatch, (encoded.content,)
 
-    def _put_array(self, array: np.ndarray) -> Pickled:
-        """An array as Beam keeps it: one that is a side input is kept as long as the run takes."""
-        if array.nbytes < LARGE or array.dtype.hasobject:
+    def _reduce_array(self, array: np.ndarray) -> _Reduced:
+        """Spills a large array: Beam keeps one that is a side input for as long as the run."""
+        if array.nbytes < MIN_SPILLED_ARRAY_BYTES or array.dtype.hasobject:
             return tuple(array.__reduce__())
-        start = self._write(np.ascontiguousarray(array).data.cast("B"), mmap.ALLOCATIONGRANULARITY)
-        place = Place(self._file, start, array.nbytes)
-        return _mapped, (place, os.getpid(), array.dtype, array.shape)
+        start = self._append(np.ascontiguousarray(array).data.cast("B"), mmap.ALLOCATIONGRANULARITY)
+        reference = SpillRef(self._file, start, array.nbytes)
+        return _map_array, (reference, os.getpid(), array.dtype, array.shape)
 
-    def _write(self, content: bytes | memoryview, multiple: int = 1) -> int:
-        """Put down at a multiple of so many bytes; where."""
+    def _append(self, content: bytes | memoryview, alignment: int = 1) -> int:
+        """Writes the content at a multiple of `alignment` bytes; returns its start."""
         with self._lock:
-            start = -(-self._end // multiple) * multiple
+            start = -(-self._end // alignment) * alignment
             self._end = start + len(content)
         view = memoryview(content)
         while view:
@@ -196,14 +150,59 @@ class Spill:
         return start
 
 
-def _mapped(place: Place, process: int, kind: np.dtype, shape: tuple[int, ...]) -> np.ndarray:
-    """An array that lies in the file; what is written to it is not.
+def _map_array(
+    reference: SpillRef, process: int, kind: np.dtype, shape: tuple[int, ...]
+) -> np.ndarray:
+    """Maps a spilled array copy-on-write.
 
     Raises:
-        OSError: in another process, where the place means nothing.
+        OSError: in another process than the one that spilled it.
     """
     if process != os.getpid():
-        raise OSError("a spilled array is only there for the process that put it down")
+        raise OSError("a spilled array is only there for the process that spilled it")
     access = mmap.ACCESS_COPY
-    mapped = mmap.mmap(place.file, place.size, access=access, offset=place.start)
+    mapped = mmap.mmap(reference.file, reference.size, access=access, offset=reference.start)
     return np.frombuffer(mapped, kind).reshape(shape)
+
+
+class _BatchPickler:
+    """Pickles batches in their encoded form, each encoded once while it lives.
+
+    Beam encodes a batch wherever it counts its bytes: before it writes it and after it read it.
+    """
+
+    def __init__(self) -> None:
+        self._encoded: dict[int, tuple[weakref.ref[pa.RecordBatch], tuple[bytes, EncodedBatch]]]
+        self._encoded = {}
+
+    def __call__(self, batch: pa.RecordBatch) -> _Reduced:
+        """Reduces a batch to the arguments of `_unpickle_batch`."""
+        known = self._encoded.get(id(batch))
+        if known is not None and known[0]() is batch:
+            return _unpickle_batch, known[1]
+        arguments = batch.schema.serialize().to_pybytes(), encode_batch(batch, batch.schema)
+        self.remember(batch, arguments)
+        return _unpickle_batch, arguments
+
+    def remember(self, batch: pa.RecordBatch, arguments: tuple[bytes, EncodedBatch]) -> None:
+        """Keeps the encoded form of a batch for as long as the batch lives."""
+        key = id(batch)
+        self._encoded[key] = weakref.ref(batch, partial(self._forget, key)), arguments
+
+    def _forget(self, key: int, gone: weakref.ref[pa.RecordBatch]) -> None:
+        # Another batch may live at the same address by now.
+        if key in self._encoded and self._encoded[key][0] is gone:
+            del self._encoded[key]
+
+
+def _unpickle_batch(schema: bytes, encoded: EncodedBatch) -> pa.RecordBatch:
+    batch = decode_batch(encoded, pa.ipc.read_schema(pa.py_buffer(schema)))
+    _BATCH_PICKLER.remember(batch, (schema, encoded))
+    return batch
+
+
+_BATCH_PICKLER = _BatchPickler()
+
+# Between two steps that a runner does not fuse, Beam pickles a batch. Arrow's own way sends it as
+# it lies in memory, and a slice with all that it was cut from.
+copyreg.pickle(pa.RecordBatch, _BATCH_PICKLER)

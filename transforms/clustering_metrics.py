@@ -1,17 +1,13 @@
-"""How well a clustering agrees with the truth: all from one contingency table.
+"""Measures of a clustering against the truth, and what simpler methods make of the same links.
 
-Labels are arrays of any one type, one label an item; equal labels are one cluster.
-
-What simpler methods make of the same links: the measure of what clustering is worth.
-
-Whether what is called a hub is one: precision and recall of the flags.
-
-How sure a score is: bootstrap intervals over the true clusters.
-
-Items of one true cluster stand or fall together, so whole true clusters are drawn (a cluster
-bootstrap; Davison and Hinkley, Bootstrap Methods and their Application, 1997, section 3.8).
-
-Whether clusters keep their ids from one run to the next, by the truth rather than by overlap.
+- Agreement (`compare_clusterings`): all measures come from one contingency table. Labels are arrays
+  of any one type, one label an item; equal labels are one cluster.
+- Bootstrap intervals: items of one true cluster are not independent, so whole true clusters are
+  drawn (a cluster bootstrap; Davison and Hinkley, Bootstrap Methods and their Application, 1997,
+  section 3.8).
+- Hub flags: their precision and recall.
+- Id survival: whether clusters keep their ids from run to run, by the truth rather than by overlap.
+- Baselines: the measure of what clustering is worth.
 """
 
 from __future__ import annotations
@@ -25,11 +21,32 @@ import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
-from transforms.graph.connected_components import components
+from transforms.graph.connected_components import component_labels
 from transforms.graph.incidence import Ties
-from transforms.graph.leiden import leiden
+from transforms.graph.leiden import find_communities
 
 Labels = npt.NDArray[Any]
+
+MAX_LINKS = 20
+"""Links above which the capped baseline leaves an identifier out, as a hub."""
+
+SPLINK_THRESHOLD = 0.5
+"""Match probability from which Splink's clustering, connected components, uses a pair."""
+
+RIGHT_OPERATIONS, WANTED_OPERATIONS = 2, 3
+"""Operations from which an identifier is rightly flagged as a hub, and from which it must be.
+
+An identifier that serves two may belong to one of them for the most part.
+"""
+
+BOOTSTRAP_DRAWS = 2000
+
+INTERVAL_LEVEL = 0.95
+
+BOOTSTRAP_SEED = 1
+
+MIN_SHOWN_MEMBERS = 2
+"""Members of an operation that show which cluster is its own; a single one could be misplaced."""
 
 
 @dataclass(frozen=True)
@@ -48,10 +65,10 @@ class Score:
 
 @dataclass(frozen=True)
 class Agreement:
-    """Every measure of one clustering against the truth.
+    """All measures of one clustering against the truth.
 
     `split` counts true clusters whose items lie in several clusters, `merged` counts clusters
-    that hold items of several true ones.
+    with items of several true ones.
     """
 
     items: int
@@ -63,135 +80,16 @@ class Agreement:
     merged: int
 
 
-def contingency(truth: Labels, predicted: Labels) -> sparse.csr_array:
-    """Items by true cluster (rows) and predicted cluster (columns), both in label order.
+@dataclass(frozen=True)
+class F1Intervals:
+    """The central 95 % of the F1 of bootstrap draws: low, high."""
 
-    Raises ValueError if the two are not of one length.
-    """
-    if truth.shape != predicted.shape:
-        raise ValueError(f"{truth.size} true labels but {predicted.size} predicted ones")
-    rows, row_of = np.unique(truth, return_inverse=True)
-    columns, column_of = np.unique(predicted, return_inverse=True)
-    ones = np.ones(truth.size, dtype=np.int64)
-    shape = (rows.size, columns.size)
-    table = sparse.coo_array((ones, (row_of, column_of)), shape=shape).tocsr()
-    table.sum_duplicates()
-    return table
-
-
-def compare(truth: Labels, predicted: Labels) -> Agreement:
-    """All measures; raises ValueError if the two are not of one length."""
-    table = contingency(truth, predicted)
-    columns = _sums(table, 0)
-    spread = np.diff(table.indptr)
-    return Agreement(
-        items=truth.size,
-        pairwise=pairwise(table),
-        bcubed=bcubed(table),
-        adjusted_rand=adjusted_rand(table),
-        largest_share=float(columns.max() / truth.size) if truth.size else 0.0,
-        split=int((spread > 1).sum()),
-        merged=int((np.bincount(table.indices, minlength=columns.size) > 1).sum()),
-    )
-
-
-def pairwise(table: sparse.csr_array) -> Score:
-    """Of the pairs put together, how many belong together, and the reverse.
-
-    Where there is no pair to judge, nothing is wrong: 1.
-    """
-    together = _pairs(table.data)
-    return Score(
-        _ratio(together, _pairs(_sums(table, 0))), _ratio(together, _pairs(_sums(table, 1)))
-    )
-
-
-def bcubed(table: sparse.csr_array) -> Score:
-    """Precision and recall averaged over items (Bagga and Baldwin 1998; Amigo et al. 2009).
-
-    1 for no items.
-    """
-    cells = table.tocoo()
-    counts = cells.data.astype(np.float64)
-    items = counts.sum()
-    if not items:
-        return Score(1.0, 1.0)
-    squares = counts * counts
-    return Score(
-        float((squares / _sums(table, 0)[cells.col]).sum() / items),
-        float((squares / _sums(table, 1)[cells.row]).sum() / items),
-    )
-
-
-def adjusted_rand(table: sparse.csr_array) -> float:
-    """The Rand index adjusted for chance (Hubert and Arabie 1985); 1 for equal clusterings.
-
-    Also 1 where chance alone leaves no room, as when both put everything into one cluster.
-    """
-    together = _pairs(table.data)
-    true_pairs, predicted_pairs = _pairs(_sums(table, 1)), _pairs(_sums(table, 0))
-    all_pairs = _pairs(np.asarray([table.sum()]))
-    if not all_pairs:
-        return 1.0
-    expected = true_pairs * predicted_pairs / all_pairs
-    most = (true_pairs + predicted_pairs) / 2
-    return float((together - expected) / (most - expected)) if most != expected else 1.0
-
-
-def _sums(table: sparse.csr_array, axis: int) -> npt.NDArray[np.int64]:
-    return np.asarray(table.sum(axis=axis)).ravel()
-
-
-def _pairs(counts: npt.NDArray[np.int64]) -> float:
-    """Pairs within clusters of these sizes; in floats, as squares of millions overflow sums."""
-    sizes = counts.astype(np.float64)
-    return float((sizes * (sizes - 1) / 2).sum())
-
-
-def _ratio(part: float, whole: float) -> float:
-    return part / whole if whole else 1.0
-
-
-MOST_LINKS = 20
-"""Links above which the capped method leaves an identifier out, as a hub."""
-
-
-SPLINK_THRESHOLD = 0.5
-"""Match probability from which Splink's clustering, connected components, uses a pair."""
-
-
-def baselines(
-    a: np.ndarray, b: np.ndarray, weight: np.ndarray, nodes: int
-) -> Iterator[tuple[str, np.ndarray]]:
-    """(method, label of each node) over links a < b, in sorted order, with weights.
-
-    A link of weight w is a match with probability 1 - 2^-w (docs/evidence.md).
-    """
-    yield "components", components(nodes, a, b)
-    degree = np.bincount(a, minlength=nodes) + np.bincount(b, minlength=nodes)
-    capped = (degree[a] <= MOST_LINKS) & (degree[b] <= MOST_LINKS)
-    yield f"components, at most {MOST_LINKS} links", components(nodes, a[capped], b[capped])
-    likely = match_probability(weight) >= SPLINK_THRESHOLD
-    yield "components of likely pairs, as Splink", components(nodes, a[likely], b[likely])
-    ones = np.ones(len(a))
-    plain = Ties(a, b, ones, np.ones(len(a), np.int64), ones)
-    yield "Leiden, unweighted", leiden(plain, nodes, 1.0)
-
-
-def match_probability(weight: np.ndarray) -> np.ndarray:
-    """Of links with these weights, as of members (docs/evidence.md): 1 - 2^-weight."""
-    return 1 - 2.0**-weight
-
-
-SEVERAL, MANY = 2, 3
-"""Operations that an identifier must serve to be rightly called a hub, and not to be missed.
-
-What serves two alone may belong to one of them for the most part.
-"""
+    bcubed: tuple[float, float]
+    pairwise: tuple[float, float]
 
 
 @dataclass(frozen=True)
-class Flags:
+class HubFlags:
     """Flagged identifiers, those of them that are right, what should be flagged, and what was."""
 
     flagged: int
@@ -210,64 +108,194 @@ class Flags:
         return self.found / self.wanted if self.wanted else 1.0
 
 
-def flags(flagged: Collection[str], holders: Mapping[str, int], seen: Collection[str]) -> Flags:
-    """Compare `flagged` with how many operations each identifier serves.
+@dataclass(frozen=True)
+class IdSurvival:
+    """Operations that both runs show, and those whose main cluster has one id in both."""
 
-    `seen` are the identifiers with as many records as a hub must have: no other is missed.
+    operations: int
+    kept: int
+
+
+def contingency(truth: Labels, predicted: Labels) -> sparse.csr_array:
+    """Returns items by true cluster (rows) and predicted cluster (columns), both in label order.
+
+    Raises:
+        ValueError: if the two are not of one length.
     """
-    wanted = {one for one, count in holders.items() if count >= MANY and one in set(seen)}
-    return Flags(
-        flagged=len(flagged),
-        right=sum(holders.get(one, 0) >= SEVERAL for one in flagged),
-        wanted=len(wanted),
-        found=len(wanted & set(flagged)),
+    if truth.shape != predicted.shape:
+        raise ValueError(f"{truth.size} true labels but {predicted.size} predicted ones")
+    rows, row_of = np.unique(truth, return_inverse=True)
+    columns, column_of = np.unique(predicted, return_inverse=True)
+    ones = np.ones(truth.size, dtype=np.int64)
+    shape = (rows.size, columns.size)
+    table = sparse.coo_array((ones, (row_of, column_of)), shape=shape).tocsr()
+    table.sum_duplicates()
+    return table
+
+
+def compare_clusterings(truth: Labels, predicted: Labels) -> Agreement:
+    """Measures a clustering against the truth.
+
+    Raises:
+        ValueError: if the two are not of one length.
+    """
+    table = contingency(truth, predicted)
+    columns = _sums(table, 0)
+    spread = np.diff(table.indptr)
+    return Agreement(
+        items=truth.size,
+        pairwise=pairwise_score(table),
+        bcubed=bcubed_score(table),
+        adjusted_rand=adjusted_rand(table),
+        largest_share=float(columns.max() / truth.size) if truth.size else 0.0,
+        split=int((spread > 1).sum()),
+        merged=int((np.bincount(table.indices, minlength=columns.size) > 1).sum()),
     )
 
 
-DRAWS = 2000
+def pairwise_score(table: sparse.csr_array) -> Score:
+    """Scores the pairs that are put together against those that belong together.
+
+    Each share is 1 where there is no pair.
+    """
+    together = _pairs(table.data)
+    return Score(
+        _ratio(together, _pairs(_sums(table, 0))), _ratio(together, _pairs(_sums(table, 1)))
+    )
 
 
-LEVEL = 0.95
+def bcubed_score(table: sparse.csr_array) -> Score:
+    """Returns precision and recall averaged over items (Bagga and Baldwin 1998; Amigo et al. 2009).
+
+    1 for no items.
+    """
+    cells = table.tocoo()
+    counts = cells.data.astype(np.float64)
+    items = counts.sum()
+    if not items:
+        return Score(1.0, 1.0)
+    squares = counts * counts
+    return Score(
+        float((squares / _sums(table, 0)[cells.col]).sum() / items),
+        float((squares / _sums(table, 1)[cells.row]).sum() / items),
+    )
 
 
-SEED = 1
+def adjusted_rand(table: sparse.csr_array) -> float:
+    """Returns the Rand index adjusted for chance (Hubert and Arabie 1985); 1 for equal clusterings.
+
+    Also 1 where chance alone leaves no room, as when both put everything into one cluster.
+    """
+    together = _pairs(table.data)
+    true_pairs, predicted_pairs = _pairs(_sums(table, 1)), _pairs(_sums(table, 0))
+    all_pairs = _pairs(np.asarray([table.sum()]))
+    if not all_pairs:
+        return 1.0
+    expected = true_pairs * predicted_pairs / all_pairs
+    most = (true_pairs + predicted_pairs) / 2
+    return float((together - expected) / (most - expected)) if most != expected else 1.0
 
 
-@dataclass(frozen=True)
-class Intervals:
-    """The central 95 % of the F1 of bootstrap draws: low, high."""
-
-    bcubed: tuple[float, float]
-    pairwise: tuple[float, float]
-
-
-def intervals(truth: Labels, predicted: Labels) -> Intervals:
-    """Intervals of both F1; the same for the same labels, whatever the order of the items.
+def bootstrap_intervals(truth: Labels, predicted: Labels) -> F1Intervals:
+    """Returns intervals of both F1; the same for the same labels, whatever the order of the items.
 
     A pair of two true clusters that the prediction put together counts half for each.
     """
     table = contingency(truth, predicted)
     clusters = table.shape[0]
     if not clusters:
-        return Intervals((1.0, 1.0), (1.0, 1.0))
+        return F1Intervals((1.0, 1.0), (1.0, 1.0))
     chance = np.full(clusters, 1 / clusters)
-    drawn = np.random.default_rng(SEED).multinomial(clusters, chance, DRAWS).astype(np.float64)
+    drawn = (
+        np.random.default_rng(BOOTSTRAP_SEED)
+        .multinomial(clusters, chance, BOOTSTRAP_DRAWS)
+        .astype(np.float64)
+    )
     # Sorted by what they contribute, since labels could name the true clusters in any order.
-    share = _contributions(table)
+    share = item_contributions(table)
     sums = drawn @ share[np.lexsort(share.T)]
     items, precise, recalled, together, put, true = sums.T
-    return Intervals(
+    return F1Intervals(
         _central(_f1(precise / items, recalled / items)),
         _central(_f1(_ratios(together, put), _ratios(together, true))),
     )
 
 
-def _contributions(table: sparse.csr_array) -> np.ndarray:
-    """Of each true cluster: items, B-cubed precision and recall, pairs together, put and true."""
+def score_hub_flags(
+    flagged: Collection[str], holders: Mapping[str, int], seen: Collection[str]
+) -> HubFlags:
+    """Compares `flagged` with how many operations each identifier serves.
+
+    `seen` are the identifiers with as many records as a hub must have: no other is missed.
+    """
+    wanted = {
+        one for one, count in holders.items() if count >= WANTED_OPERATIONS and one in set(seen)
+    }
+    return HubFlags(
+        flagged=len(flagged),
+        right=sum(holders.get(one, 0) >= RIGHT_OPERATIONS for one in flagged),
+        wanted=len(wanted),
+        found=len(wanted & set(flagged)),
+    )
+
+
+def id_survival(
+    truth: Mapping[str, str], before: Mapping[str, str], now: Mapping[str, str]
+) -> IdSurvival:
+    """Compares two runs' cluster by entity id, given the operation by entity id.
+
+    The main cluster of an operation holds most of its identifiers; of equals the smaller id. An
+    operation counts where `MIN_SHOWN_MEMBERS` of its identifiers or more are in one cluster in both
+    runs.
+    """
+    earlier, later = _main_clusters(truth, before), _main_clusters(truth, now)
+    comparable = earlier.keys() & later.keys()
+    return IdSurvival(len(comparable), sum(earlier[one] == later[one] for one in comparable))
+
+
+def baseline_clusterings(
+    a: np.ndarray, b: np.ndarray, weight: np.ndarray, nodes: int
+) -> Iterator[tuple[str, np.ndarray]]:
+    """Yields (method, label of each node) over links a < b, in sorted order, with weights.
+
+    A link of weight w is a match with probability 1 - 2^-w (docs/evidence.md).
+    """
+    yield "components", component_labels(nodes, a, b)
+    degree = np.bincount(a, minlength=nodes) + np.bincount(b, minlength=nodes)
+    capped = (degree[a] <= MAX_LINKS) & (degree[b] <= MAX_LINKS)
+    yield f"components, at most {MAX_LINKS} links", component_labels(nodes, a[capped], b[capped])
+    likely = match_probability(weight) >= SPLINK_THRESHOLD
+    yield "components of likely pairs, as Splink", component_labels(nodes, a[likely], b[likely])
+    ones = np.ones(len(a))
+    plain = Ties(a, b, ones, np.ones(len(a), np.int64), ones)
+    yield "Leiden, unweighted", find_communities(plain, nodes, 1.0)
+
+
+def match_probability(weight: np.ndarray) -> np.ndarray:
+    """Returns 1 - 2^-weight, as the confidence of members is (docs/evidence.md)."""
+    return 1 - 2.0**-weight
+
+
+def _sums(table: sparse.csr_array, axis: int) -> npt.NDArray[np.int64]:
+    return np.asarray(table.sum(axis=axis)).ravel()
+
+
+def _pairs(counts: npt.NDArray[np.int64]) -> float:
+    """Counts pairs within clusters of these sizes; in floats, as squares of millions overflow."""
+    sizes = counts.astype(np.float64)
+    return float((sizes * (sizes - 1) / 2).sum())
+
+
+def _ratio(part: float, whole: float) -> float:
+    return part / whole if whole else 1.0
+
+
+def item_contributions(table: sparse.csr_array) -> np.ndarray:
+    """Returns, by true cluster: items, B-cubed precision and recall; pairs together, put, true."""
     cells = table.tocoo()
     count = cells.data.astype(np.float64)
-    size = np.asarray(table.sum(axis=1)).ravel().astype(np.float64)
-    found = np.asarray(table.sum(axis=0)).ravel().astype(np.float64)[cells.col]
+    size = _sums(table, 1).astype(np.float64)
+    found = _sums(table, 0).astype(np.float64)[cells.col]
     columns = [count, count * count / found, count * count / size[cells.row]]
     columns += [count * (count - 1) / 2, count * (found - 1) / 2]
     summed = [np.bincount(cells.row, column, len(size)) for column in columns]
@@ -284,36 +312,11 @@ def _f1(precision: np.ndarray, recall: np.ndarray) -> np.ndarray:
 
 
 def _central(values: np.ndarray) -> tuple[float, float]:
-    low, high = np.quantile(values, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+    low, high = np.quantile(values, [(1 - INTERVAL_LEVEL) / 2, (1 + INTERVAL_LEVEL) / 2])
     return float(low), float(high)
 
 
-SHOWS = 2
-"""Members of an operation that show which cluster is its own; one could have strayed."""
-
-
-@dataclass(frozen=True)
-class Survival:
-    """Operations that both runs show, and those whose main cluster has one id in both."""
-
-    operations: int
-    kept: int
-
-
-def survival(
-    truth: Mapping[str, str], before: Mapping[str, str], now: Mapping[str, str]
-) -> Survival:
-    """Compare two runs' cluster by entity id, given the operation by entity id.
-
-    The main cluster of an operation holds most of its identifiers; of equals the smaller id. An
-    operation is judged where `SHOWS` of its identifiers or more are in one cluster in both runs.
-    """
-    earlier, later = _main(truth, before), _main(truth, now)
-    judged = earlier.keys() & later.keys()
-    return Survival(len(judged), sum(earlier[one] == later[one] for one in judged))
-
-
-def _main(truth: Mapping[str, str], clusters: Mapping[str, str]) -> dict[str, str]:
+def _main_clusters(truth: Mapping[str, str], clusters: Mapping[str, str]) -> dict[str, str]:
     seen: defaultdict[str, Counter[str]] = defaultdict(Counter)
     for entity_id, operation in truth.items():
         if entity_id in clusters:
@@ -321,5 +324,5 @@ def _main(truth: Mapping[str, str], clusters: Mapping[str, str]) -> dict[str, st
     return {
         operation: min(one for one, count in counts.items() if count == max(counts.values()))
         for operation, counts in seen.items()
-        if max(counts.values()) >= SHOWS
+        if max(counts.values()) >= MIN_SHOWN_MEMBERS
     }

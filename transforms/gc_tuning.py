@@ -1,60 +1,59 @@
-"""How often Python looks for objects that hold each other and nothing else.
+"""Tunes Python's garbage collector for a long run, and returns unused memory to the system.
 
-Beam, Arrow and a pipeline's graph are 300,000 objects that never go, and Python goes through all of
+Beam, Arrow and a pipeline's graph are 300,000 objects that never go, and Python searches all of
 them again and again: 12 s of 121 s of CPU in a run of 200,000 complaints (`gc.callbacks`).
-
-Memory that nothing uses any more, given back to the system.
 """
 
 from __future__ import annotations
 
-import ctypes
 import gc
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
-import pyarrow as pa
+GEN0_THRESHOLD = 10_000
+"""Net allocations of container objects that start a collection of the youngest generation.
 
-ALLOCATIONS = 10_000
-"""Objects made and not gone, of those that can hold others, from which the youngest are looked at.
-
-Python's own is 700 to 2,000; what is made of so many more is small beside a batch.
+Python's own default is 700 to 2,000; what is made of so many more is small beside a batch.
 """
 
 
 @contextmanager
-def loading() -> Iterator[None]:
-    """A time in which modules are loaded and a graph is built: nothing is looked for."""
-    looked = gc.isenabled()
+def gc_paused() -> Iterator[None]:
+    """Pauses collection while modules are loaded and a graph is built."""
+    enabled = gc.isenabled()
     gc.disable()
     try:
         yield
     finally:
-        if looked:
+        if enabled:
             gc.enable()
 
 
 @contextmanager
-def working() -> Iterator[None]:
-    """A time in which what was there at its start is passed over, and the rest looked at seldom."""
-    looked, thresholds = gc.isenabled(), gc.get_threshold()
+def gc_tuned() -> Iterator[None]:
+    """Exempts the objects that exist at the start from collection, and collects the rest seldom."""
+    enabled, thresholds = gc.isenabled(), gc.get_threshold()
     gc.freeze()
-    gc.set_threshold(ALLOCATIONS, *thresholds[1:])
+    gc.set_threshold(GEN0_THRESHOLD, *thresholds[1:])
     gc.enable()
     try:
         yield
     finally:
-        if not looked:
+        if not enabled:
             gc.disable()
         gc.set_threshold(*thresholds)
         gc.unfreeze()
 
 
-def give_back() -> None:
-    """Let go of what Python, Arrow and the C library keep for themselves.
+def release_memory() -> None:
+    """Returns memory that Python, Arrow and the C library keep unused to the system.
 
     The report's processes take memory of their own, while this one only waits for them.
     """
+    import ctypes  # here, so that `ringtrace --help`, which only tunes, loads neither
+
+    import pyarrow as pa
+
     gc.collect()
     pa.default_memory_pool().release_unused()
     with suppress(OSError, AttributeError):  # glibc alone has it

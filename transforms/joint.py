@@ -1,15 +1,13 @@
-"""One organisation's run and what others offer it, as one body of evidence.
+"""Joint clustering: one organisation's run and the offers it accepted, as one body of evidence.
 
-Who contributed what to a joint cluster, and what nobody could have seen alone.
+The evidence of a finished run is rebuilt from its tables (`evidence_from_tables`), and an offer's
+counts become pieces of evidence (`evidence_of_offer`). Each report that an offer counts is one
+person's, and names what it names; so each becomes one piece of evidence of a victim of its own.
+Nothing is made up: what a count does not state (day, country, loss, words, who it was) stays
+unknown, and where one person reported more than once the offer has counted them once already.
 
-An offer's counts as pieces of evidence: as many as the offer counts, and no other.
-
-Each report that an offer counts is one person's, and names what it names; so each becomes one
-piece of evidence of a victim of its own. Nothing is made up to get there: what a count does not
-tell (day, country, loss, words, who it was) stays unknown, and where one person reported more than
-once the offer has counted them once already.
-
-The evidence of a finished run, made again from its tables: what mentions/ and records say.
+From the clusters of both follow the tables of who contributed what, and of the links that no
+contributor could have found alone.
 """
 
 from __future__ import annotations
@@ -24,75 +22,107 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from schemas import epoch
+from schemas.entity import without_epoch
 from schemas.enums import EntityKind, RecordKind
-from schemas.joint import CONTRIBUTOR, TAKEN, UNION_LINK
+from schemas.joint import CONTRIBUTOR, OFFERED_CLUSTER, UNION_LINK
 from schemas.mention import EVIDENCE
 from schemas.offer import Offer
+from transforms.arrow_util import batch_of_rows, table_of_rows
 from transforms.phone import normalize
 
 Row = Mapping[str, Any]
 
+NAMED_MEMBERS = 10
+"""Shared members that a row names, smallest first."""
 
-SHOWN = 10
-"""Shared members that are named, smallest first."""
+OFFER_FIELD = "offer"
+"""The `field` of the mentions of an offer's evidence."""
+
+_MIDDLE = 4
+"""Thursday: no day of an ISO week is further from it than three, and its year is the week's."""
+
+RECORD = pa.schema(
+    [
+        ("record_kind", pa.string()),
+        ("source_org", pa.string()),
+        ("record_id", pa.string()),
+        ("victim_id", pa.string()),
+        ("complaint_id", pa.string()),
+        ("brand", pa.string()),
+        ("loss_amount", EVIDENCE.field("loss_amount").type),
+        ("loss_currency", pa.string()),
+    ]
+)
+"""The fields of a complaint or call beside its identifiers; `complaint_id` is a call's."""
 
 
 @dataclass(frozen=True)
-class View:
-    """How one contributor alone clusters the identifiers that it shows."""
+class ContributorView:
+    """The clusters of one contributor alone (`part_of`), and its confidence, by entity id."""
 
     contributor: str
     part_of: Mapping[str, str]
     confidence: Mapping[str, float]
 
-    def placed(self, orgs: Mapping[str, Sequence[str]]) -> View:
-        """The view in the joint run's ids, of what the contributor saw itself (`orgs` by id).
+    def in_joint_ids(self, orgs: Mapping[str, Sequence[str]]) -> ContributorView:
+        """Returns the view in the joint run's ids, of entities that the contributor saw (`orgs`).
 
-        A gap that one side saw can be filled by the other, so that epochs are counted otherwise:
-        where the contributor knows a single epoch of an identifier, that is meant.
+        A gap in one side's records can be filled by the other's, so that epochs are numbered
+        otherwise: where the contributor knows a single epoch of an identifier, that is taken.
         """
         epochs: defaultdict[str, list[str]] = defaultdict(list)
         for entity_id in self.part_of:
-            epochs[epoch.bare(entity_id)].append(entity_id)
+            epochs[without_epoch(entity_id)].append(entity_id)
         of: dict[str, str] = {}
         for entity_id, those in orgs.items():
-            known = epochs.get(epoch.bare(entity_id), [])
+            known = epochs.get(without_epoch(entity_id), [])
             if self.contributor in those and known:
                 only = known[0] if len(known) == 1 else entity_id
                 if only in self.part_of:
                     of[entity_id] = only
-        return View(
+        return ContributorView(
             self.contributor,
             {one: self.part_of[other] for one, other in of.items()},
             {one: self.confidence[other] for one, other in of.items()},
         )
 
 
-def own_view(contributor: str, members: pa.Table) -> View:
-    """The view of one's own run, from its MEMBER rows."""
+@dataclass(frozen=True)
+class AcceptedOffer:
+    """An offer that was accepted: its content, and the SHA-256 of its bytes."""
+
+    offer: Offer
+    sha256: str
+
+    def record_id(self, row: int, count: int) -> str:
+        """Returns the record id of an offer's evidence, by row and count, both from 1."""
+        return f"offer-{self.sha256[:12]}-{row}-{count}"
+
+
+def own_view(contributor: str, members: pa.Table) -> ContributorView:
+    """Returns the view of one's own run, from its MEMBER rows."""
     rows = members.select(["entity_id", "cluster_id", "confidence"]).to_pylist()
-    return View(
+    return ContributorView(
         contributor,
         {row["entity_id"]: row["cluster_id"] for row in rows},
         {row["entity_id"]: row["confidence"] for row in rows},
     )
 
 
-def offered_view(taken: Taken) -> View:
-    """The view of an offer's sender."""
+def offered_view(taken: AcceptedOffer) -> ContributorView:
+    """Returns the view of an offer's sender."""
     entities = taken.offer.entities
-    return View(
+    return ContributorView(
         taken.offer.sender,
         {one.entity_id: str(one.cluster) for one in entities},
         {one.entity_id: one.confidence / 100 for one in entities},
     )
 
 
-def contributors(
-    members: pa.Table, orgs: Mapping[str, Sequence[str]], views: Sequence[View]
+def contributor_rows(
+    members: pa.Table, orgs: Mapping[str, Sequence[str]], views: Sequence[ContributorView]
 ) -> pa.Table:
-    """MEMBER rows of the joint run, with who saw each entity, to CONTRIBUTOR rows."""
+    """Converts MEMBER rows of the joint run, with who saw each entity, to CONTRIBUTOR rows."""
     by_name = {view.contributor: view for view in views}
     rows = [
         {
@@ -105,75 +135,23 @@ def contributors(
         for row in members.to_pylist()
         for org in sorted(orgs[row["entity_id"]])
     ]
-    return pa.Table.from_pylist(rows, CONTRIBUTOR)
+    return table_of_rows(rows, CONTRIBUTOR)
 
 
-def union_links(members: pa.Table, accepted: pa.Table, views: Sequence[View]) -> pa.Table:
-    """MEMBER rows and accepted LINK rows of the joint run to UNION_LINK rows."""
-    cluster_of = dict(
-        zip(members["entity_id"].to_pylist(), members["cluster_id"].to_pylist(), strict=True)
-    )
-    rows = [*_links(accepted, cluster_of, views), *_shared(cluster_of, views)]
-    return pa.Table.from_pylist(rows, UNION_LINK)
-
-
-def _links(
-    accepted: pa.Table, cluster_of: Mapping[str, str], views: Sequence[View]
-) -> Iterator[Row]:
-    """Accepted links whose ends no contributor has in one cluster."""
-    for a, b in zip(
-        accepted["entity_a"].to_pylist(), accepted["entity_b"].to_pylist(), strict=True
-    ):
-        parts = [(view.part_of.get(a), view.part_of.get(b)) for view in views]
-        if not any(one is not None and one == other for one, other in parts):
-            yield {
-                "cluster_id": cluster_of[a],
-                "kind": "link",
-                "entity_a": a,
-                "entity_b": b,
-                "shared": [],
-                "shared_in_all": 0,
-            }
-
-
-def _shared(cluster_of: Mapping[str, str], views: Sequence[View]) -> Iterator[Row]:
-    """Pairs of clusters of two contributors that are one for the members they share."""
-    for one, other in combinations(views, 2):
-        first, second = _parts(one, cluster_of), _parts(other, cluster_of)
-        both: defaultdict[tuple[str, str, str], list[str]] = defaultdict(list)
-        for entity_id in sorted(one.part_of.keys() & other.part_of.keys() & cluster_of.keys()):
-            cluster = cluster_of[entity_id]
-            both[cluster, one.part_of[entity_id], other.part_of[entity_id]].append(entity_id)
-        for (cluster, a, b), shared in sorted(both.items()):
-            if first[cluster, a] > len(shared) < second[cluster, b]:
-                yield {
-                    "cluster_id": cluster,
-                    "kind": "shared",
-                    "contributor_a": one.contributor,
-                    "part_a": a,
-                    "contributor_b": other.contributor,
-                    "part_b": b,
-                    "shared": shared[:SHOWN],
-                    "shared_in_all": len(shared),
-                }
-
-
-def _parts(view: View, cluster_of: Mapping[str, str]) -> Mapping[tuple[str, str], int]:
-    """Members of each of a contributor's clusters inside each joint one."""
-    counts: defaultdict[tuple[str, str], int] = defaultdict(int)
-    for entity_id, part in view.part_of.items():
-        if entity_id in cluster_of:
-            counts[cluster_of[entity_id], part] += 1
-    return counts
-
-
-def offered_clusters(
-    members: pa.Table, offers: Iterable[Taken], views: Mapping[str, View]
+def union_link_rows(
+    members: pa.Table, accepted: pa.Table, views: Sequence[ContributorView]
 ) -> pa.Table:
-    """MEMBER rows of the joint run and the offers in it, with their placed views, to TAKEN rows."""
-    cluster_of = dict(
-        zip(members["entity_id"].to_pylist(), members["cluster_id"].to_pylist(), strict=True)
-    )
+    """Converts MEMBER rows and accepted LINK rows of the joint run to UNION_LINK rows."""
+    cluster_of = _clusters_of_members(members)
+    rows = [*_new_links(accepted, cluster_of, views), *_shared_clusters(cluster_of, views)]
+    return table_of_rows([dict.fromkeys(UNION_LINK.names) | one for one in rows], UNION_LINK)
+
+
+def offered_cluster_rows(
+    members: pa.Table, offers: Iterable[AcceptedOffer], views: Mapping[str, ContributorView]
+) -> pa.Table:
+    """Converts MEMBER rows of the joint run and its offers, with views, to OFFERED_CLUSTER rows."""
+    cluster_of = _clusters_of_members(members)
     rows = []
     for taken in offers:
         sizes = Counter(entity.cluster for entity in taken.offer.entities)
@@ -199,57 +177,39 @@ def offered_clusters(
                     "offer": taken.sha256,
                 }
             )
-    return pa.Table.from_pylist(rows, TAKEN)
+    return table_of_rows(rows, OFFERED_CLUSTER)
 
 
-FIELD = "offer"
-"""Where the mentions of an offer's evidence say that they were read."""
-
-
-_MIDDLE = 4
-"""Thursday: no day of an ISO week is further from it than three, and its year is the week's."""
-
-
-@dataclass(frozen=True)
-class Taken:
-    """An offer that was accepted: its content, and the SHA-256 of its bytes."""
-
-    offer: Offer
-    sha256: str
-
-    def record_id(self, row: int, count: int) -> str:
-        """What stands for a record's id in the evidence of the offer; both are from 1."""
-        return f"offer-{self.sha256[:12]}-{row}-{count}"
-
-
-def middle_of(week: str) -> datetime:
-    """The middle of an ISO 8601 week such as 2026-W09, in UTC."""
+def middle_of_week(week: str) -> datetime:
+    """Returns the middle of an ISO 8601 week such as 2026-W09, in UTC."""
     year, number = (int(part) for part in week.split("-W"))
     return datetime.combine(date.fromisocalendar(year, number, _MIDDLE), time(12), UTC)
 
 
-def evidence_of_offer(taken: Taken, rows: int = 65_536) -> Iterator[pa.RecordBatch]:
-    """An accepted offer to EVIDENCE batches of about `rows` rows."""
+def evidence_of_offer(taken: AcceptedOffer, rows: int = 65_536) -> Iterator[pa.RecordBatch]:
+    """Yields an accepted offer to EVIDENCE batches of about `rows` rows."""
     offer = taken.offer
-    # Epochs are told apart anew, in what both sides saw.
-    ids = [epoch.bare(one.entity_id) for one in offer.entities]
-    regions = _regions(ids)
-    held: list[dict[str, object]] = []
+    # Epochs are found anew, in the evidence of both sides.
+    ids = [without_epoch(one.entity_id) for one in offer.entities]
+    regions = _phone_regions(ids)
+    absent: dict[str, object] = dict.fromkeys(EVIDENCE.names)
+    pending: list[dict[str, object]] = []
     for row, counted in enumerate(offer.evidence, 1):
         for count in range(1, counted.reports + 1):
             record = taken.record_id(row, count)
             alone = counted.kind == str(RecordKind.CALL)
             piece = "|".join([offer.sender, *(["call"] if alone else []), record])
-            held.extend(
-                {
+            pending.extend(
+                absent
+                | {
                     "entity_id": ids[at],
                     "kind": ids[at].partition(":")[0],
                     "role": offer.entities[at].role,
                     "source_org": offer.sender,
                     "record_kind": counted.kind,
                     "record_id": record,
-                    "observed_at": middle_of(counted.week),
-                    "field": FIELD,
+                    "observed_at": middle_of_week(counted.week),
+                    "field": OFFER_FIELD,
                     "confidence": offer.entities[at].confidence / 100,
                     "group_id": piece,
                     "victim_key": piece,
@@ -258,40 +218,15 @@ def evidence_of_offer(taken: Taken, rows: int = 65_536) -> Iterator[pa.RecordBat
                 }
                 for at in counted.entities
             )
-            if len(held) >= rows:
-                yield pa.RecordBatch.from_pylist(held, EVIDENCE)
-                held = []
-    if held:
-        yield pa.RecordBatch.from_pylist(held, EVIDENCE)
-
-
-def _regions(entity_ids: list[str]) -> list[tuple[str | None, str | None]]:
-    """Region and line type of the phone numbers among entity ids; of others, neither."""
-    kind = f"{EntityKind.PHONE}:"
-    raw = pa.array([one[len(kind) :] if one.startswith(kind) else None
-                    for one in entity_ids], pa.string())  # fmt: skip
-    readings = normalize.normalise(raw, pa.nulls(len(raw), pa.string()))
-    columns = (pc.struct_field(readings, name).to_pylist() for name in ("region", "line_type"))
-    return list(zip(*columns, strict=True))
-
-
-RECORD = pa.schema(
-    [
-        ("record_kind", pa.string()),
-        ("source_org", pa.string()),
-        ("record_id", pa.string()),
-        ("victim_id", pa.string()),
-        ("complaint_id", pa.string()),
-        ("brand", pa.string()),
-        ("loss_amount", EVIDENCE.field("loss_amount").type),
-        ("loss_currency", pa.string()),
-    ]
-)
-"""What a complaint or a call says beside its identifiers; `complaint_id` is a call's complaint."""
+            if len(pending) >= rows:
+                yield batch_of_rows(pending, EVIDENCE)
+                pending = []
+    if pending:
+        yield batch_of_rows(pending, EVIDENCE)
 
 
 def complaint_records(complaints: pa.Table, brands: pa.Array | None = None) -> pa.Table:
-    """COMPLAINT rows, with the canonical brand of each if wanted, to RECORD rows."""
+    """Converts COMPLAINT rows, with the canonical brand of each if wanted, to RECORD rows."""
     nothing = pa.nulls(complaints.num_rows, pa.string())
     columns = [
         pa.repeat(pa.scalar(str(RecordKind.COMPLAINT)), complaints.num_rows),
@@ -307,7 +242,7 @@ def complaint_records(complaints: pa.Table, brands: pa.Array | None = None) -> p
 
 
 def call_records(calls: pa.Table) -> pa.Table:
-    """CALL rows to RECORD rows."""
+    """Converts CALL rows to RECORD rows."""
     columns = [
         pa.repeat(pa.scalar(str(RecordKind.CALL)), calls.num_rows),
         calls["source_org"],
@@ -319,11 +254,11 @@ def call_records(calls: pa.Table) -> pa.Table:
     return pa.table(dict(zip(RECORD.names, columns, strict=True)), schema=RECORD)
 
 
-def evidence_of(mentions: pa.Table, records: pa.Table, entities: pa.Table) -> pa.Table:
-    """MENTION rows with the RECORD rows they are of and the ENTITY rows they name, to EVIDENCE.
+def evidence_from_tables(mentions: pa.Table, records: pa.Table, entities: pa.Table) -> pa.Table:
+    """Rebuilds EVIDENCE rows from MENTION rows, the RECORD rows and the ENTITY rows they name.
 
-    The pieces of evidence and the victims' keys are those of `schemas.mention.SIGHTING`. What a run
-    withholds is in none of its tables, so no victim's own identifier comes back.
+    The pieces of evidence and the victims' keys are those of `schemas.mention.MENTION_DRAFT`. What
+    a run withholds is in none of its tables, so no victim's own identifier comes back.
 
     Raises:
         ValueError: if a mention is of a record that is not there.
@@ -350,6 +285,74 @@ def evidence_of(mentions: pa.Table, records: pa.Table, entities: pa.Table) -> pa
         "loss_currency": of["loss_currency"],
     }
     return pa.table({name: columns[name] for name in EVIDENCE.names}, schema=EVIDENCE)
+
+
+def _clusters_of_members(members: pa.Table) -> dict[str, str]:
+    return dict(
+        zip(members["entity_id"].to_pylist(), members["cluster_id"].to_pylist(), strict=True)
+    )
+
+
+def _new_links(
+    accepted: pa.Table, cluster_of: Mapping[str, str], views: Sequence[ContributorView]
+) -> Iterator[dict[str, Any]]:
+    """Yields accepted links whose ends no contributor has in one cluster."""
+    for a, b in zip(
+        accepted["entity_a"].to_pylist(), accepted["entity_b"].to_pylist(), strict=True
+    ):
+        parts = [(view.part_of.get(a), view.part_of.get(b)) for view in views]
+        if not any(one is not None and one == other for one, other in parts):
+            yield {
+                "cluster_id": cluster_of[a],
+                "kind": "link",
+                "entity_a": a,
+                "entity_b": b,
+                "shared": [],
+                "shared_in_all": 0,
+            }
+
+
+def _shared_clusters(
+    cluster_of: Mapping[str, str], views: Sequence[ContributorView]
+) -> Iterator[dict[str, Any]]:
+    """Yields pairs of clusters of two contributors that are one for the members they share."""
+    for one, other in combinations(views, 2):
+        first, second = _parts(one, cluster_of), _parts(other, cluster_of)
+        both: defaultdict[tuple[str, str, str], list[str]] = defaultdict(list)
+        for entity_id in sorted(one.part_of.keys() & other.part_of.keys() & cluster_of.keys()):
+            cluster = cluster_of[entity_id]
+            both[cluster, one.part_of[entity_id], other.part_of[entity_id]].append(entity_id)
+        for (cluster, a, b), shared in sorted(both.items()):
+            if first[cluster, a] > len(shared) < second[cluster, b]:
+                yield {
+                    "cluster_id": cluster,
+                    "kind": "shared",
+                    "contributor_a": one.contributor,
+                    "part_a": a,
+                    "contributor_b": other.contributor,
+                    "part_b": b,
+                    "shared": shared[:NAMED_MEMBERS],
+                    "shared_in_all": len(shared),
+                }
+
+
+def _parts(view: ContributorView, cluster_of: Mapping[str, str]) -> Mapping[tuple[str, str], int]:
+    """Returns members of each of a contributor's clusters inside each joint one."""
+    counts: defaultdict[tuple[str, str], int] = defaultdict(int)
+    for entity_id, part in view.part_of.items():
+        if entity_id in cluster_of:
+            counts[cluster_of[entity_id], part] += 1
+    return counts
+
+
+def _phone_regions(entity_ids: list[str]) -> list[tuple[str | None, str | None]]:
+    """Returns region and line type of the phone numbers among entity ids; of others, neither."""
+    kind = f"{EntityKind.PHONE}:"
+    raw = pa.array([one[len(kind) :] if one.startswith(kind) else None
+                    for one in entity_ids], pa.string())  # fmt: skip
+    readings = normalize.normalize_numbers(raw, pa.nulls(len(raw), pa.string()))
+    columns = (pc.struct_field(readings, name).to_pylist() for name in ("region", "line_type"))
+    return list(zip(*columns, strict=True))
 
 
 def _keys(rows: pa.Table) -> pa.ChunkedArray:

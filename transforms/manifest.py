@@ -1,4 +1,4 @@
-"""The accounting of a run: what it read and wrote, reconciled, and what to be wary of."""
+"""Accounts for a run: what it read and wrote, reconciled, and the alarms an analyst must see."""
 
 from __future__ import annotations
 
@@ -12,29 +12,25 @@ from schemas import CONTRACT_VERSION
 from schemas.enums import RecordKind
 from schemas.manifest import Alarm, Counts, InputFile, Manifest, OutputFile
 
-Tally = tuple[tuple[str, str], int]
+CounterValue = tuple[tuple[str, str], int]
 """((group, name), count): what the steps count as they go."""
 
+GIANT_CLUSTER_SHARE = 0.25
+"""Share of all members above which the largest cluster is an alarm: a giant component."""
 
-LARGEST_SHARE = 0.25
-"""Share of all members above which the largest cluster is an alarm: GRAPH.md's giant component."""
-
-
-SMALLEST_ALARM = 200
+GIANT_CLUSTER_MIN_MEMBERS = 200
 """Members below which the largest cluster is no alarm, whatever its share."""
 
+COMPONENT_FILES_REFUSED = ("islands", "files_refused")
+"""Counts files of components of the previous run that are not what it wrote."""
 
-FILES_REFUSED = ("islands", "files_refused")
-"""Files of islands of the previous run that are not what it wrote."""
-
-
-ISLANDS_REFUSED = ("islands", "refused")
-"""Islands of the previous run for which its files told what cannot be."""
+COMPONENTS_REFUSED = ("islands", "refused")
+"""Counts components of the previous run whose files state the impossible."""
 
 
 @dataclass(frozen=True)
-class Run:
-    """What a manifest says of a run before anything was read."""
+class RunSettings:
+    """The facts of a run before anything was read: where it is written, versions, options."""
 
     staging: str
     output: str
@@ -42,47 +38,47 @@ class Run:
     options: Mapping[str, object] = field(default_factory=dict)
 
 
-def rows_of(kind: str) -> str:
-    """The group of the tallies of rows by file; one file can be read for both kinds of record."""
+def rows_by_file_group(kind: str) -> str:
+    """Returns the group of the counters of rows by file; a file can be read for both kinds."""
     return f"{kind}_rows"
 
 
-_TOLD_ELSEWHERE = (
+_REPORTED_ELSEWHERE = (
     "complaints",
     "calls",
-    rows_of(RecordKind.COMPLAINT),
-    rows_of(RecordKind.CALL),
+    rows_by_file_group(RecordKind.COMPLAINT),
+    rows_by_file_group(RecordKind.CALL),
     "cluster_sizes",
 )
-"""Groups of tallies that the manifest tells under other names."""
+"""Groups of counters that the manifest has under other names."""
 
 
-def counts(tallies: Mapping[tuple[str, str], int], kind: str) -> Counts:
-    """The accounting of one record kind.
+def reconciled_counts(counters: Mapping[tuple[str, str], int], kind: str) -> Counts:
+    """Returns the accounting of one record kind.
 
     Raises:
         ValueError: if a row was lost or counted twice.
     """
     count = Counts(
-        read=tallies.get((kind, "read"), 0),
-        accepted=tallies.get((kind, "accepted"), 0),
-        duplicates=tallies.get((kind, "duplicates"), 0),
-        rejected=tallies.get((kind, "rejected"), 0),
+        read=counters.get((kind, "read"), 0),
+        accepted=counters.get((kind, "accepted"), 0),
+        duplicates=counters.get((kind, "duplicates"), 0),
+        rejected=counters.get((kind, "rejected"), 0),
     )
     if count["read"] != count["accepted"] + count["duplicates"] + count["rejected"]:
         raise ValueError(f"the accounting of {kind} does not reconcile: {count}")
     return count
 
 
-def alarms(tallies: Mapping[tuple[str, str], int]) -> list[Alarm]:
-    """What an analyst must know before trusting the run."""
+def find_alarms(counters: Mapping[tuple[str, str], int]) -> list[Alarm]:
+    """Returns what an analyst must know before trusting the run."""
     found: list[Alarm] = []
-    members = tallies.get(("clusters", "members"), 0)
-    sizes = [(-n, name) for (group, name), n in tallies.items() if group == "cluster_sizes"]
+    members = counters.get(("clusters", "members"), 0)
+    sizes = [(-n, name) for (group, name), n in counters.items() if group == "cluster_sizes"]
     size, name = min(sizes, default=(0, ""))
     largest = -size
-    if largest >= SMALLEST_ALARM and largest > LARGEST_SHARE * members:
-        together = tallies.get(("components", "largest"), 0)
+    if largest >= GIANT_CLUSTER_MIN_MEMBERS and largest > GIANT_CLUSTER_SHARE * members:
+        together = counters.get(("components", "largest"), 0)
         found.append(
             Alarm(
                 code="giant_cluster",
@@ -91,37 +87,38 @@ def alarms(tallies: Mapping[tuple[str, str], int]) -> list[Alarm]:
                 "strangers: look at its weakest bridges before anything is handed out",
             )
         )
-    if wide := tallies.get(("links", "records_too_wide"), 0):
+    if wide := counters.get(("links", "records_too_wide"), 0):
         found.append(
             Alarm(code="wide_records", message=f"{wide} records name too many identifiers to link")
         )
-    files, islands = tallies.get(FILES_REFUSED, 0), tallies.get(ISLANDS_REFUSED, 0)
-    if files or islands:
+    files = counters.get(COMPONENT_FILES_REFUSED, 0)
+    components = counters.get(COMPONENTS_REFUSED, 0)
+    if files or components:
         message = (
-            f"{files} files and {islands} islands of the previous run are not what it wrote; "
+            f"{files} files and {components} islands of the previous run are not what it wrote; "
             "they were not used, and what they held was clustered anew"
         )
         found.append(Alarm(code="islands_refused", message=message))
     found.extend(
         Alarm(code="decisions_contradict", message=f"decisions contradict each other: {name}")
-        for group, name in sorted(tallies)
+        for group, name in sorted(counters)
         if group == "decision_contradictions"
     )
     return found
 
 
-def manifest(
-    run: Run,
+def build_manifest(
+    run: RunSettings,
     inputs: Iterable[InputFile],
     outputs: Iterable[OutputFile],
-    tallies: Mapping[tuple[str, str], int],
+    counters: Mapping[tuple[str, str], int],
 ) -> Manifest:
-    """The manifest of a run; the same inputs, options and versions give the same one."""
+    """Builds the manifest of a run; the same inputs, options and versions give the same one."""
     read = sorted(inputs, key=_input_order)
-    accounting = {kind: counts(tallies, kind) for kind in ("complaints", "calls")}
+    accounting = {kind: reconciled_counts(counters, kind) for kind in ("complaints", "calls")}
     grouped: dict[str, dict[str, int]] = {}
-    for (group, name), count in sorted(tallies.items()):
-        if group not in _TOLD_ELSEWHERE and count:
+    for (group, name), count in sorted(counters.items()):
+        if group not in _REPORTED_ELSEWHERE and count:
             grouped.setdefault(group, {})[name] = count
     identity = repr((read, sorted(run.options.items()), sorted(run.versions.items())))
     return Manifest(
@@ -133,7 +130,7 @@ def manifest(
         outputs=sorted(outputs, key=_output_order),
         counts={"complaints": accounting["complaints"], "calls": accounting["calls"]},
         tallies=grouped,
-        alarms=alarms(tallies),
+        alarms=find_alarms(counters),
     )
 
 
@@ -145,13 +142,15 @@ def _output_order(one: OutputFile) -> str:
     return one["name"]
 
 
-def with_rows(digest: Mapping[str, Any], tallies: Mapping[tuple[str, str], int]) -> InputFile:
-    """The manifest's line on one input file, from its digest and the rows counted."""
+def input_file_entry(
+    digest: Mapping[str, Any], counters: Mapping[tuple[str, str], int]
+) -> InputFile:
+    """Builds the manifest's line on one input file, from its digest and the rows counted."""
     return InputFile(
         name=digest["label"],
         kind=digest["kind"],
         format=digest["format"],
         bytes=digest["bytes"],
         sha256=digest["sha256"],
-        rows=tallies.get((rows_of(digest["kind"]), digest["label"]), 0),
+        rows=counters.get((rows_by_file_group(digest["kind"]), digest["label"]), 0),
     )

@@ -1,4 +1,4 @@
-"""Rules that are data: the TOML files of transforms/data."""
+"""Reads the rules that are data: the TOML files of transforms/data."""
 
 from __future__ import annotations
 
@@ -9,7 +9,12 @@ from typing import Any
 
 
 @cache
-def load(name: str) -> dict[str, Any]:
-    """A file of transforms/data, parsed; raises FileNotFoundError or tomllib.TOMLDecodeError."""
+def load_reference_data(name: str) -> dict[str, Any]:
+    """Parses a file of transforms/data.
+
+    Raises:
+        FileNotFoundError: if there is no such file.
+        tomllib.TOMLDecodeError: if it is no TOML.
+    """
     text = resources.files("transforms").joinpath("data", name).read_text(encoding="utf-8")
     return tomllib.loads(text)

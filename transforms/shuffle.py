@@ -1,7 +1,7 @@
-"""Move record batches, not rows, to the worker that owns their key.
+"""Moves record batches, not rows, to the worker that owns their key.
 
-Beam's Python cost is per element, so a batch is cut into one piece a partition, the pieces travel,
-and the owner of a partition works on all of it at once as one table. `packing` says how it travels.
+Beam's Python cost is per element, so a batch is cut into one part a partition, the parts travel
+encoded (`batch_codec`), and the owner of a partition works on all of it at once as one table.
 """
 
 from __future__ import annotations
@@ -16,73 +16,21 @@ import numpy as np
 import pyarrow as pa
 from apache_beam.options.pipeline_options import PipelineOptions
 
-from transforms.arrow_util import hash_columns
-from transforms.batch_codec import Piece, packed, unpacked
+from transforms.arrow_util import group_starts, hash_columns
+from transforms.batch_codec import EncodedBatch, decode_batch, encode_batch
 
 PARTITIONS = 16
-"""Pieces that a keyed step is cut into unless `--partitions` says otherwise.
+"""Partitions of a keyed step unless `--partitions` says otherwise.
 
 A batch run has more of them for a larger input (`pipelines.batch.plan`)."""
 
-
-MOST_PARTITIONS = 65_536
-
+MAX_PARTITIONS = 65_536
 
 MAIN = "main"
 """Name of the untagged output of a `PerPartition` that has several."""
 
-
-_Placed = tuple[int, Piece]
-"""Which input of a `PerPartition`, and a piece of it."""
-
-
-def owners(batch: pa.RecordBatch | pa.Table, names: Sequence[str], partitions: int) -> np.ndarray:
-    """The partition of each row, by hash of `names`."""
-    # The high bits: a partition must not see hashes that agree in their low ones.
-    return (hash_columns(batch, names) >> 40) % partitions
-
-
-def partition_of(rows: pa.Table, names: Sequence[str], partitions: int) -> int:
-    """The one partition that the rows of a table that was brought together by `names` are in."""
-    return int(owners(rows.slice(0, 1), names, partitions)[0]) if rows.num_rows else 0
-
-
-def split(
-    batch: pa.RecordBatch, names: Sequence[str], partitions: int = PARTITIONS
-) -> Iterator[tuple[int, pa.RecordBatch]]:
-    """Cut a batch by hash of `names` into (partition, rows); every row lands in exactly one."""
-    if batch.num_rows == 0:
-        return
-    if partitions == 1:
-        yield 0, batch
-        return
-    yield from cut(batch, owners(batch, names, partitions))
-
-
-def cut(batch: pa.RecordBatch, owner: np.ndarray) -> Iterator[tuple[int, pa.RecordBatch]]:
-    """The rows of each owner (below `MOST_PARTITIONS`), in their order; nothing for no rows."""
-    if not batch.num_rows:
-        return
-    if (owner == owner[0]).all():
-        yield int(owner[0]), batch
-        return
-    # Numbers of 16 bits are sorted by their digits, larger ones by comparing.
-    order = np.argsort(owner.astype(np.uint16), kind="stable")
-    placed = owner[order]
-    starts = np.flatnonzero(np.append(True, placed[1:] != placed[:-1]))
-    rows = batch.take(pa.array(order))
-    for start, end in zip(starts, [*starts[1:], len(placed)], strict=True):
-        yield int(placed[start]), rows.slice(start, end - start)
-
-
-def table_of(batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> pa.Table:
-    """All batches as one table of single-chunk columns, in whatever order they came."""
-    return pa.Table.from_batches(batches, schema).combine_chunks()
-
-
-def batches_of(table: pa.Table, rows: int = 65_536) -> Iterator[pa.RecordBatch]:
-    """A table as batches small enough to travel; nothing for an empty table."""
-    return (batch for batch in table.to_batches(max_chunksize=rows) if batch.num_rows)
+_TaggedBatch = tuple[int, EncodedBatch]
+"""The place of an input among those of a `PerPartition`, and a batch of it."""
 
 
 class ShuffleOptions(PipelineOptions):
@@ -100,61 +48,27 @@ class ShuffleOptions(PipelineOptions):
         )
 
 
-def _partition_count(text: str) -> int:
-    if not text.isdecimal() or not 1 <= int(text) <= MOST_PARTITIONS:
-        problem = f"'{text}' is not a whole number from 1 to {MOST_PARTITIONS}"
-        raise argparse.ArgumentTypeError(problem)
-    return int(text)
-
-
-class _Split(beam.DoFn):
-    def __init__(self, keyed: Keyed, which: int, partitions: int) -> None:
-        self._keyed = keyed
-        self._which = which
-        self._partitions = partitions
-
-    def process(self, batch: pa.RecordBatch) -> Iterator[tuple[int, _Placed]]:
-        for partition, piece in self._keyed.cut(batch, self._partitions):
-            yield partition, (self._which, packed(piece, self._keyed.schema))
-
-
-class _Apply(beam.DoFn):
-    def __init__(self, work: Callable[..., Iterable[Any]], schemas: Sequence[pa.Schema]) -> None:
-        self._work = work
-        self._schemas = schemas
-
-    def process(self, keyed: tuple[int, Iterable[_Placed]], side: Any = None) -> Iterable[Any]:
-        batches: list[list[pa.RecordBatch]] = [[] for _ in self._schemas]
-        for which, piece in keyed[1]:
-            batches[which].append(unpacked(piece, self._schemas[which]))
-        tables = [
-            table_of(those, schema) for those, schema in zip(batches, self._schemas, strict=True)
-        ]
-        batches.clear()
-        return self._work(*tables) if side is None else self._work(*tables, side)
-
-
 @dataclass(frozen=True)
-class Keyed:
+class KeyedInput:
     """One input of `PerPartition`: the schema of its batches, and the columns of its key.
 
-    With `placed` the one column named holds the partition itself.
+    With `by_number` the one column named holds the partition itself.
     """
 
     schema: pa.Schema
     names: tuple[str, ...]
-    placed: bool = False
+    by_number: bool = False
 
-    def cut(self, batch: pa.RecordBatch, partitions: int) -> Iterator[tuple[int, pa.RecordBatch]]:
-        """A batch as (partition, rows)."""
-        if self.placed:
-            return cut(batch, batch[self.names[0]].to_numpy())
-        return split(batch, self.names, partitions)
+    def split(self, batch: pa.RecordBatch, partitions: int) -> Iterator[tuple[int, pa.RecordBatch]]:
+        """Yields a batch as (partition, rows)."""
+        if self.by_number:
+            return split_by_partition(batch, batch[self.names[0]].to_numpy())
+        return split_by_key(batch, self.names, partitions)
 
 
 @dataclass(eq=False)
 class PerPartition(beam.PTransform):
-    """Bring rows with equal keys together and apply `work` to one partition after another.
+    """Brings rows with equal keys together and applies `work` to one partition after another.
 
     Input: a dict of PCollections of RecordBatches, as `inputs` describes them. `work` gets a Table
     for each of `inputs` in their order, then the side input if any, and yields elements, or
@@ -163,21 +77,21 @@ class PerPartition(beam.PTransform):
     many there are.
     """
 
-    inputs: Mapping[str, Keyed]
+    inputs: Mapping[str, KeyedInput]
     work: Callable[..., Iterable[Any]]
     outputs: tuple[str, ...] = ()
     side: Any = None
     partitions: int | None = None
 
     def expand(self, batches: Mapping[str, beam.PCollection]) -> Any:
-        """Split each input, bring partitions together, apply."""
+        """Splits each input, brings partitions together, applies `work`."""
         options = next(iter(batches.values())).pipeline.options.view_as(ShuffleOptions)
         partitions = self.partitions or options.partitions
-        pieces = [
+        parts = [
             batches[name] | f"Split {name}" >> beam.ParDo(_Split(one, which, partitions))
             for which, (name, one) in enumerate(self.inputs.items())
         ]
-        together = pieces[0] if len(pieces) == 1 else tuple(pieces) | "Beside" >> beam.Flatten()
+        together = parts[0] if len(parts) == 1 else tuple(parts) | "Beside" >> beam.Flatten()
         schemas = [one.schema for one in self.inputs.values()]
         side = () if self.side is None else (self.side,)
         applied = beam.ParDo(_Apply(self.work, schemas), *side)
@@ -187,3 +101,93 @@ class PerPartition(beam.PTransform):
             | "Apply"
             >> (applied.with_outputs(*self.outputs, main=MAIN) if self.outputs else applied)
         )
+
+
+def split_by_key(
+    batch: pa.RecordBatch, names: Sequence[str], partitions: int = PARTITIONS
+) -> Iterator[tuple[int, pa.RecordBatch]]:
+    """Cuts a batch by hash of `names` into (partition, rows); every row lands in exactly one."""
+    if batch.num_rows == 0:
+        return
+    if partitions == 1:
+        yield 0, batch
+        return
+    yield from split_by_partition(batch, partition_numbers(batch, names, partitions))
+
+
+def split_by_partition(
+    batch: pa.RecordBatch, partition: np.ndarray
+) -> Iterator[tuple[int, pa.RecordBatch]]:
+    """Cuts a batch by the partition (below `MAX_PARTITIONS`) of each row into (partition, rows).
+
+    Rows keep their order; a batch of no rows yields nothing.
+    """
+    if not batch.num_rows:
+        return
+    if (partition == partition[0]).all():
+        yield int(partition[0]), batch
+        return
+    # Numbers of 16 bits are sorted by their digits, larger ones by comparing.
+    order = np.argsort(partition.astype(np.uint16), kind="stable")
+    ordered = partition[order]
+    starts = group_starts(ordered)
+    rows = batch.take(pa.array(order))
+    for start, end in zip(starts, [*starts[1:], len(ordered)], strict=True):
+        yield int(ordered[start]), rows.slice(start, end - start)
+
+
+def partition_numbers(
+    batch: pa.RecordBatch | pa.Table, names: Sequence[str], partitions: int
+) -> np.ndarray:
+    """Returns the partition of each row, by hash of `names`."""
+    # The high bits: a partition must not see hashes that agree in their low ones.
+    return (hash_columns(batch, names) >> 40) % partitions
+
+
+def partition_of(rows: pa.Table, names: Sequence[str], partitions: int) -> int:
+    """Returns the one partition of all rows of a table that was brought together by `names`."""
+    return int(partition_numbers(rows.slice(0, 1), names, partitions)[0]) if rows.num_rows else 0
+
+
+def table_of(batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> pa.Table:
+    """Joins batches to one table of single-chunk columns, in whatever order they came."""
+    return pa.Table.from_batches(batches, schema).combine_chunks()
+
+
+def batches_of(table: pa.Table, rows: int = 65_536) -> Iterator[pa.RecordBatch]:
+    """Cuts a table into batches small enough to travel; none for an empty table."""
+    return (batch for batch in table.to_batches(max_chunksize=rows) if batch.num_rows)
+
+
+def _partition_count(text: str) -> int:
+    if not text.isdecimal() or not 1 <= int(text) <= MAX_PARTITIONS:
+        problem = f"'{text}' is not a whole number from 1 to {MAX_PARTITIONS}"
+        raise argparse.ArgumentTypeError(problem)
+    return int(text)
+
+
+class _Split(beam.DoFn):
+    def __init__(self, keyed: KeyedInput, which: int, partitions: int) -> None:
+        self._keyed = keyed
+        self._which = which
+        self._partitions = partitions
+
+    def process(self, batch: pa.RecordBatch) -> Iterator[tuple[int, _TaggedBatch]]:
+        for partition, rows in self._keyed.split(batch, self._partitions):
+            yield partition, (self._which, encode_batch(rows, self._keyed.schema))
+
+
+class _Apply(beam.DoFn):
+    def __init__(self, work: Callable[..., Iterable[Any]], schemas: Sequence[pa.Schema]) -> None:
+        self._work = work
+        self._schemas = schemas
+
+    def process(self, keyed: tuple[int, Iterable[_TaggedBatch]], side: Any = None) -> Iterable[Any]:
+        batches: list[list[pa.RecordBatch]] = [[] for _ in self._schemas]
+        for which, encoded in keyed[1]:
+            batches[which].append(decode_batch(encoded, self._schemas[which]))
+        tables = [
+            table_of(those, schema) for those, schema in zip(batches, self._schemas, strict=True)
+        ]
+        batches.clear()
+        return self._work(*tables) if side is None else self._work(*tables, side)

@@ -1,8 +1,7 @@
-"""A column of texts without what must not be kept: only texts with a hint are looked at in full.
+"""Masks spans of text, at its length, and limits how much of a text is searched and so kept.
 
-How much of a text is searched for identifiers, and so how much of it may be kept.
-
-What was not searched may hold a victim's number, so nothing of it is shown.
+Spans are (start, end) in code points. Functions of columns look in full only at texts with a hint.
+Text beyond the search limit may contain a victim's number, so none of it is kept.
 """
 
 from __future__ import annotations
@@ -15,38 +14,11 @@ import pyarrow.compute as pc
 
 MASK = "#"
 
+SEARCH_LIMIT = 12_000
+"""Code points of a text that are searched, about four pages."""
 
-def mask(text: str, spans: Iterable[tuple[int, int]]) -> str:
-    """The text with the letters and digits of each span (code points) replaced by '#'."""
-    return _replaced(text, spans, _masked)
-
-
-def blot(text: str, spans: Iterable[tuple[int, int]]) -> str:
-    """As `mask`, but a span with letters in it goes whole: lengths of words tell digits."""
-    held = list(spans)
-    lettered = [(start, end) for start, end in held if any(map(str.isalpha, text[start:end]))]
-    return _replaced(mask(text, held), lettered, _blotted)
-
-
-def _replaced(text: str, spans: Iterable[tuple[int, int]], instead: Callable[[str], str]) -> str:
-    """The text with something, as long, instead of what stands in the spans, each place once."""
-    pieces: list[str] = []
-    done = 0
-    for start, end in sorted(spans):
-        first, last = max(start, done), min(end, len(text))
-        if first < last:
-            pieces += (text[done:first], instead(text[first:last]))
-            done = last
-    return "".join((*pieces, text[done:])) if pieces else text
-
-
-def _masked(part: str) -> str:
-    return "".join([MASK if c.isalnum() else c for c in part])
-
-
-def _blotted(part: str) -> str:
-    return MASK * len(part)
-
+SEARCH_EDGE = 200
+"""Code points before that limit in which an identifier may begin whose end is not seen."""
 
 Span = tuple[int, int]
 """Start and end, code points."""
@@ -54,71 +26,99 @@ Span = tuple[int, int]
 Spans = Iterable[Span]
 
 
-def without(
+def mask_spans(text: str, spans: Spans) -> str:
+    """Replaces the letters and digits of each span with '#'."""
+    return _replace_spans(text, spans, _mask_alphanumerics)
+
+
+def mask_spans_fully(text: str, spans: Spans) -> str:
+    """Masks spans, those with letters with their blanks and signs: lengths of words tell digits."""
+    every = list(spans)
+    lettered = [(start, end) for start, end in every if any(map(str.isalpha, text[start:end]))]
+    return _replace_spans(mask_spans(text, every), lettered, _mask_all)
+
+
+def mask_found(
     texts: pa.Array,
     hints: tuple[str, ...],
-    places: Callable[[str], Spans],
-    hide: Callable[[str, Spans], str] = mask,
+    find: Callable[[str], Spans],
+    hide: Callable[[str, Spans], str] = mask_spans,
 ) -> pa.Array:
-    """Strings or null, each at its length, with what `places` finds of them hidden.
-
-    `hints` are RE2: without a match of each of them, a text holds no such place.
-    """
-    return hidden(texts, found(texts, hints, places), hide)
+    """Masks what `find` finds in strings or null; see `find_spans_by_row`."""
+    return mask_rows(texts, find_spans_by_row(texts, hints, find), hide)
 
 
-def found(
-    texts: pa.Array, hints: tuple[str, ...], places: Callable[[str], Spans]
+def find_spans_by_row(
+    texts: pa.Array, hints: tuple[str, ...], find: Callable[[str], Spans]
 ) -> dict[int, list[Span]]:
-    """By row, ascending, what `places` finds in strings or null, where it finds anything."""
+    """Returns what `find` finds in strings or null, by row, ascending, where it finds anything.
+
+    Args:
+        texts: Strings or null.
+        hints: RE2 patterns, each of which matches every text in which `find` finds anything.
+        find: Returns the spans in one text.
+    """
     rows = np.arange(len(texts))
     for hint in hints:
         hinted = pc.match_substring_regex(texts.take(pa.array(rows)), hint)
         rows = rows[np.flatnonzero(pc.fill_null(hinted, False))]
-    held = zip(rows.tolist(), texts.take(pa.array(rows)).to_pylist(), strict=True)
-    spans = ((row, list(places(text))) for row, text in held)
+    searched = zip(rows.tolist(), texts.take(pa.array(rows)).to_pylist(), strict=True)
+    spans = ((row, list(find(text))) for row, text in searched)
     return {row: those for row, those in spans if those}
 
 
-def hidden(
-    texts: pa.Array,
-    places: Mapping[int, Spans],
-    hide: Callable[[str, Spans], str] = mask,
+def mask_rows(
+    texts: pa.Array, spans: Mapping[int, Spans], hide: Callable[[str, Spans], str] = mask_spans
 ) -> pa.Array:
-    """Strings or null with what stands at places, by row and ascending, hidden."""
-    if not places:
+    """Masks spans, by row and ascending, in strings or null."""
+    if not spans:
         return texts
-    rows = np.fromiter(places, np.int64, len(places))
-    told = texts.take(pa.array(rows)).to_pylist()
-    shown = [hide(text, those) for text, those in zip(told, places.values(), strict=True)]
+    rows = np.fromiter(spans, np.int64, len(spans))
+    some = texts.take(pa.array(rows)).to_pylist()
+    masked = [hide(text, those) for text, those in zip(some, spans.values(), strict=True)]
     changed = np.zeros(len(texts), bool)
     changed[rows] = True
-    return pc.replace_with_mask(texts, pa.array(changed), pa.array(shown, pa.string()))
+    return pc.replace_with_mask(texts, pa.array(changed), pa.array(masked, pa.string()))
 
 
-SEARCHED = 12_000
-"""Code points of a text that are searched, about four pages."""
-
-EDGE = 200
-"""Code points before that end in which an identifier may begin whose end is not seen."""
-
-
-def searched(texts: pa.Array) -> pa.Array:
-    """What is searched of each text, strings or null."""
-    return pc.utf8_slice_codeunits(texts, 0, SEARCHED) if _any_longer(texts) else texts
+def cut_to_search_limit(texts: pa.Array) -> pa.Array:
+    """Returns the part of each text, or null, that is searched."""
+    limited = _any_beyond_limit(texts)
+    return pc.utf8_slice_codeunits(texts, 0, SEARCH_LIMIT) if limited else texts
 
 
-def shown(texts: pa.Array) -> pa.Array:
-    """Texts without what is not searched, and the edge before it; each says how much went."""
-    return pa.array(map(_shown, texts.to_pylist()), pa.string()) if _any_longer(texts) else texts
+def truncate_unsearched(texts: pa.Array) -> pa.Array:
+    """Cuts what is not searched, and the edge before it, off texts; each says how much went."""
+    limited = _any_beyond_limit(texts)
+    return pa.array(map(_truncate, texts.to_pylist()), pa.string()) if limited else texts
 
 
-def _shown(text: str | None) -> str | None:
-    if text is None or len(text) <= SEARCHED:
+def _replace_spans(text: str, spans: Spans, replace: Callable[[str], str]) -> str:
+    """Replaces what is in spans with text of its length, where they overlap once."""
+    pieces: list[str] = []
+    done = 0
+    for start, end in sorted(spans):
+        first, last = max(start, done), min(end, len(text))
+        if first < last:
+            pieces += (text[done:first], replace(text[first:last]))
+            done = last
+    return "".join((*pieces, text[done:])) if pieces else text
+
+
+def _mask_alphanumerics(part: str) -> str:
+    return "".join([MASK if c.isalnum() else c for c in part])
+
+
+def _mask_all(part: str) -> str:
+    return MASK * len(part)
+
+
+def _truncate(text: str | None) -> str | None:
+    if text is None or len(text) <= SEARCH_LIMIT:
         return text
-    kept = SEARCHED - EDGE
+    kept = SEARCH_LIMIT - SEARCH_EDGE
     return f"{text[:kept]} [{len(text) - kept} more characters, not read]"
 
 
-def _any_longer(texts: pa.Array) -> bool:
-    return (pc.max(pc.binary_length(texts)).as_py() or 0) > SEARCHED
+def _any_beyond_limit(texts: pa.Array) -> bool:
+    return (pc.max(pc.binary_length(texts)).as_py() or 0) > SEARCH_LIMIT

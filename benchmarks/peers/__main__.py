@@ -31,7 +31,6 @@ from benchmarks.worlds import inputs, world
 
 SIZES = (20_000, 200_000)
 
-
 PEERS = {"networkx": "networkx", "scipy": "scipy", "splink": "splink", "graphframes": "graphframes"}
 """Programs that find components, and the module that each needs."""
 
@@ -65,10 +64,6 @@ def whole_runs(size: int, folder: Path) -> Iterator[Line]:
     found = measured.run(python("benchmarks.peers.floor", files, folder / "run", folder / "floor"))
     own = json.loads(found.output)
     yield Line("floor", size, own["wall"], own["cpu"], found.peak, "checks and links nothing")
-    found = measured.run(python("benchmarks.peers.again", folder / "run", folder / "again"))
-    own = json.loads(found.output)
-    note = "written again, composed by nobody"
-    yield Line("the report's files", size, own["wall"], own["cpu"], found.peak, note)
 
 
 def empty_run() -> Line:

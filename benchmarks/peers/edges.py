@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 
 from schemas.enums import HARD_ROLES
 from transforms.arrow_util import hash_text
-from transforms.clustering_metrics import compare
+from transforms.clustering_metrics import compare_clusterings
 from transforms.graph.links import record_keys
 
 
@@ -31,7 +31,7 @@ def write_edges(run: Path, target: Path) -> int:
 
 
 def same_partition(one: Path, other: Path) -> bool:
-    """Whether two files of `node` and `label` part the same nodes in the same way."""
+    """Returns whether two files of `node` and `label` part the same nodes in the same way."""
     first, second = (_labels(path) for path in (one, other))
     if not np.array_equal(first[0], second[0]):
         return False
@@ -53,4 +53,4 @@ def bcubed(entities: list[str], clusters: list[str], truth: dict[str, str]) -> f
     found = dict(zip(entities, clusters, strict=True))
     ids = sorted(truth)
     told = np.array([found.get(one, f"alone {one}") for one in ids])
-    return compare(np.array([truth[one] for one in ids]), told).bcubed.f1
+    return compare_clusterings(np.array([truth[one] for one in ids]), told).bcubed.f1

@@ -24,8 +24,8 @@ import pyarrow.parquet as pq
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from schemas.tables import ALL
-from transforms.write.parquet_files import ROW_GROUP
+from schemas.tables import ALL_TABLES
+from transforms.write.parquet_files import ROW_GROUP_ROWS
 
 
 def read(folder: Path) -> pa.Table:
@@ -51,7 +51,7 @@ def _one(text: str | None) -> str | None:
 
 
 def components(record: pa.Array, number: pa.Array) -> int:
-    """How many components records and numbers make."""
+    """Counts the components of records and numbers."""
     named = pc.is_valid(number)
     ends = [pc.filter(one, named).dictionary_encode() for one in (record, number)]
     a, b = (end.indices.to_numpy() for end in ends)
@@ -77,7 +77,7 @@ def floor(world: Path, tables: dict[str, pa.Table], out: Path) -> None:
             table,
             out / f"{name}.parquet",
             compression="zstd",
-            row_group_size=ROW_GROUP,
+            row_group_size=ROW_GROUP_ROWS,
             write_page_index=True,
         )
 
@@ -86,7 +86,9 @@ def main() -> None:
     """Print the time of the work itself."""
     world, run, out = map(Path, sys.argv[1:])
     out.mkdir(parents=True, exist_ok=True)
-    tables = {one.name: ds.dataset(run / one.name).to_table().combine_chunks() for one in ALL}
+    tables = {
+        one.name: ds.dataset(run / one.name).to_table().combine_chunks() for one in ALL_TABLES
+    }
     wall, cpu = time.perf_counter(), time.process_time()
     floor(world, tables, out)
     print(json.dumps({"wall": time.perf_counter() - wall, "cpu": time.process_time() - cpu}))

@@ -1,4 +1,4 @@
-"""An Airflow DAG (Airflow 3) that runs ringtrace every day and holds the run to its thresholds.
+"""An Airflow DAG (Airflow 3) that runs ringtrace every day and checks the run against thresholds.
 
 Set the Airflow variables `ringtrace_home` (a checkout with its .venv), `ringtrace_input` and
 `ringtrace_runs`; see docs/operations.md.

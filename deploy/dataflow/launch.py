@@ -1,4 +1,4 @@
-"""What Dataflow's template launcher runs: it starts the pipeline that the image is for."""
+"""The program that Dataflow's template launcher runs: starts the pipeline of the image."""
 
 import os
 import sys

@@ -1,117 +1,59 @@
-"""Run the batch pipeline: options to a plan, the plan to a published run."""
+"""`ringtrace batch`, also as `python -m pipelines.batch`."""
 
 from __future__ import annotations
 
+import argparse
 import sys
 import uuid
 from collections.abc import Sequence
-from contextlib import nullcontext
-from pathlib import Path
-from typing import TYPE_CHECKING
 
-from pipelines.batch.options import BatchOptions, parse
-from pipelines.options import UsageError
-from pipelines.progress import Progress, silenced
-from transforms.gc_tuning import loading, working
+from pipelines.batch.options import add_arguments, batch_options
+from pipelines.options import run_command
+from transforms.gc_tuning import gc_tuned
 
-if TYPE_CHECKING:
-    from apache_beam import Pipeline
-
-    from transforms.manifest import Run
+__all__ = ["add_arguments", "main", "run"]
 
 
-def main(arguments: Sequence[str], prog: str = "ringtrace batch") -> int:
-    """Run one batch; returns the exit status: 0 done, 1 failed, 2 wrong usage."""
-    try:
-        with loading():
-            return run(parse(arguments, prog))
-    except UsageError as error:
-        sys.stderr.write(f"{error}\n")
-        return 2
-
-
-def run(options: BatchOptions) -> int:
-    """Plan and run.
+def run(arguments: argparse.Namespace) -> int:
+    """Plans and runs one batch; returns the exit status: 0 done, 1 failed.
 
     Raises:
-        UsageError: for what the user must mend, before anything is written.
+        UsageError: for what the user must correct, before anything is written.
     """
-    import apache_beam as beam
-    from apache_beam.options.pipeline_options import PipelineOptions, TestOptions
-
+    options = batch_options(arguments)
+    # Beam is loaded after the options are known to be good, and not for --help.
     from pipelines import run_folder, runner
     from pipelines.batch.pipeline import build
-    from pipelines.batch.plan import make_plan, sized
-    from pipelines.runner import quieten
+    from pipelines.batch.plan import flags_for_size, make_plan
+    from pipelines.progress import Progress
 
     # Beam's check of how steps fit together is for who writes them: a tenth of an empty run.
     flags = [*options.beam, "--no_pipeline_type_check"]
     if not options.debug:
-        flags += quieten(flags)
-    with run_folder.held(options.output):
-        run_folder.check(options.output, overwrite=options.overwrite)
+        flags += runner.suppress_logs(flags)
+    with run_folder.lock_output(options.output):
+        run_folder.check_output(options.output, overwrite=options.overwrite)
         plan = make_plan(options, uuid.uuid4().hex[:12])
-        flags += sized(plan.files, options.beam)
-        try:
-            pipeline = beam.Pipeline(options=PipelineOptions(flags))
-        except Exception as error:
-            # The runner's check of its own options, which know nothing of the input.
-            raise UsageError(f"Beam options: {' '.join(str(error).split())}") from None
+        pipeline = runner.make_pipeline(flags + flags_for_size(plan.files, options.beam))
         progress = Progress(sys.stderr)
-        if runner.listens(pipeline.options):
-            progress.say(runner.WARNING)
+        if runner.opens_ports(pipeline.options):
+            progress.say(runner.OPEN_PORTS_WARNING)
         progress.say(f"reading {len(plan.files)} file{'' if len(plan.files) == 1 else 's'}")
         build(pipeline, plan)
-        status = carry_out(
-            pipeline, plan.run, progress, debug=options.debug, wait=not options.no_wait
-        )
-    if status:
-        return status
-    if pipeline.options.view_as(TestOptions).dry_run:
-        progress.say("the runner would take this job; nothing was run")
-    elif options.no_wait:
-        progress.say(f"the runner has the job; it will write {options.output}")
-    else:
-        for line in run_folder.lines(options.output):
-            progress.say(line)
-        progress.done(options.output)
-    return 0
+        wait = not options.no_wait
+        status = runner.run_pipeline(pipeline, plan.run, progress, debug=options.debug, wait=wait)
+    if status == 0:
+        summary = run_folder.summary_lines(options.output)
+        runner.report_success(pipeline.options, progress, options.output, wait=wait, lines=summary)
+    return status
 
 
-def carry_out(
-    pipeline: Pipeline, run: Run, progress: Progress, *, debug: bool, wait: bool = True
-) -> int:
-    """Run a pipeline that publishes `run`; returns the exit status, 0 or 1."""
-    from pipelines import run_folder
-    from pipelines.runner import spilling
-
-    steps = [step.full_label for step in pipeline.transforms_stack[0].parts]
-    try:
-        quiet = nullcontext() if debug else silenced()
-        spilled = spilling(pipeline.options, run.output)
-        with working(), progress.following(steps), quiet, spilled:
-            result = pipeline.run()
-            if wait:
-                result.wait_until_finish()
-    except (Exception, KeyboardInterrupt) as error:
-        run_folder.discard(run.staging)
-        if debug:
-            raise
-        sys.stderr.write(f"ringtrace: failed: {outline(error)}; --debug shows more\n")
-        return 1
-    return 0
-
-
-def outline(error: BaseException) -> str:
-    """The kind of an error and where it was raised: never its text, which may hold data."""
-    while error.__cause__ is not None:
-        error = error.__cause__
-    where = error.__traceback__
-    while where is not None and where.tb_next is not None:
-        where = where.tb_next
-    place = f" in {Path(where.tb_frame.f_code.co_filename).name}:{where.tb_lineno}" if where else ""
-    return f"{type(error).__name__}{place}"
+def main(arguments: Sequence[str]) -> int:
+    """Runs `ringtrace batch` with these arguments; returns the exit status."""
+    with gc_tuned():
+        module = sys.modules[__name__]
+        return run_command("batch", "", module, arguments, takes_beam_options=True)
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:], prog="python -m pipelines.batch"))
+    sys.exit(main(sys.argv[1:]))

@@ -6,20 +6,19 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from pipelines.options import (
-    EPILOG,
     LOCAL_RUNNER,
     StrictParser,
     add_inputs,
-    add_reading,
+    add_run_options,
     moment,
-    with_config,
-    with_runner,
+    parse_with_beam,
+    with_default_runner,
 )
 
 
 @dataclass(frozen=True)
 class BatchOptions:
-    """What one batch run was asked to do."""
+    """The checked options of one batch run."""
 
     complaints: tuple[str, ...]
     calls: tuple[str, ...]
@@ -27,7 +26,7 @@ class BatchOptions:
     known_legitimate: tuple[str, ...]
     previous: str | None
     decisions: str | None
-    weights: str | None
+    priority_weights: str | None
     as_of: datetime | None
     complaints_format: str | None
     calls_format: str | None
@@ -42,7 +41,7 @@ class BatchOptions:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The flags of `ringtrace batch`."""
+    """Declares the flags of `ringtrace batch`."""
     add_inputs(parser)
     parser.add_argument("--output", metavar="DIR", help="folder of the run; must not exist yet")
     parser.add_argument(
@@ -51,21 +50,33 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--as-of", type=moment, metavar="TIME", help="leave out what was received later than this"
     )
-    add_reading(parser)
+    add_run_options(parser)
 
 
-def parse(arguments: Sequence[str], prog: str = "ringtrace batch") -> BatchOptions:
-    """Command line to options.
+def batch_options(arguments: argparse.Namespace) -> BatchOptions:
+    """Checks parsed flags.
+
+    Args:
+        arguments: as `parse_with_beam` returns them.
+
+    Raises:
+        UsageError: without --complaints and --calls, or without --output.
+    """
+    fields = dict(vars(arguments))
+    usage_error = fields.pop("usage_error")
+    if not fields["complaints"] and not fields["calls"]:
+        usage_error("give --complaints or --calls")
+    if not fields["output"]:
+        usage_error("give --output")
+    return BatchOptions(**fields | {"beam": with_default_runner(fields["beam"], LOCAL_RUNNER)})
+
+
+def parse(arguments: Sequence[str]) -> BatchOptions:
+    """Parses the arguments of `ringtrace batch`.
 
     Raises:
         UsageError: for an unknown flag, a bad value, or a missing --complaints or --output.
     """
-    parser = StrictParser(prog=prog, description=__doc__.partition("\n")[0], epilog=EPILOG)
+    parser = StrictParser(prog="ringtrace batch")
     add_arguments(parser)
-    # The flags first, or a misspelt --complaints would be called a missing one.
-    fields, flags = with_config(parser, arguments)
-    if not fields["complaints"] and not fields["calls"]:
-        parser.error("give --complaints or --calls")
-    if not fields["output"]:
-        parser.error("give --output")
-    return BatchOptions(**fields, beam=with_runner(flags, LOCAL_RUNNER))
+    return batch_options(parse_with_beam(parser, arguments))

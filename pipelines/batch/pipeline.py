@@ -1,7 +1,4 @@
-"""The batch pipeline: complaint files and call records in, clusters and a report out.
-
-`python -m pipelines.batch` and `ringtrace batch` are the same program.
-"""
+"""The batch pipeline: complaint files and call records in, clusters and a report out."""
 
 from __future__ import annotations
 
@@ -13,147 +10,178 @@ from functools import partial
 import apache_beam as beam
 import pyarrow as pa
 
-from reports.html import site
+from reports.html import write_report_pages
+from reports.run import Run
 from schemas import tables
 from schemas.enums import RecordKind
 from schemas.manifest import Manifest
-from transforms.call_scripts.transform import Scripts
+from transforms.call_scripts import Scripts
 from transforms.counters import CountMembers, CountRead, CountRejects, ShowCounters
-from transforms.decisions import CountDecisions, Decision, Decisions
+from transforms.decisions import CountDecisions, Decision, ResolveDecisions
 from transforms.deduplicate import Deduplicate
-from transforms.extract.allowlist import KnownLegitimate
-from transforms.extract.evidence import Evidence
-from transforms.graph.leiden import File, KnownIslands
-from transforms.graph.lineage import PreviousMembers
-from transforms.graph.priority import Weights
-from transforms.graph.transform import find_clusters, summarise_clusters
-from transforms.manifest import Run
-from transforms.read.files import InputFile
-from transforms.read.options import ReadOptions
-from transforms.read.read_records import ReadRecords
-from transforms.redact.records import Withhold, mentions
-from transforms.redact.rejects import mask_rejects, stated_in_rejects
+from transforms.extract import Evidence, KnownLegitimate
+from transforms.graph import (
+    FileDigest,
+    PriorityWeights,
+    ReadComponentCache,
+    ReadPreviousMembers,
+    find_clusters,
+    summarize_clusters,
+)
+from transforms.manifest import RunSettings
+from transforms.read import InputFile, ReadOptions, ReadRecords
+from transforms.redact import (
+    RedactRecords,
+    mask_rejects,
+    redact_mentions,
+    stated_victim_numbers_in_rejects,
+)
 from transforms.shuffle import MAIN
-from transforms.validate import ACCEPTED, REJECTS, TALLIES, Validate
-from transforms.victims.number_index import VictimNumbers
-from transforms.victims.stated_numbers import Stated, without_victims
-from transforms.write.job_pool import Desk
-from transforms.write.publish import Finish
-from transforms.write.tables import WriteTables
+from transforms.validate import ACCEPTED, COUNTERS, REJECTS, Validate
+from transforms.victims import CollectStatedNumbers, VictimNumbers, assign_victim_roles
+from transforms.write import JobPool, PublishRun, WriteTables
 
 
 @dataclass(frozen=True)
-class Plan:
-    """Everything that one batch run needs to know, files already recognised."""
+class BatchPlan:
+    """Everything that one batch run needs to know, with its files recognised."""
 
     files: tuple[InputFile, ...]
     reading: ReadOptions
     known: KnownLegitimate
     as_of: datetime | None
     previous_members: tuple[str, ...]
-    previous_islands: tuple[File, ...]
+    previous_components: tuple[FileDigest, ...]
     previous_nodes: str | None
     decisions: tuple[Decision, ...]
-    weights: Weights
+    weights: PriorityWeights
     shards: int
-    run: Run
+    run: RunSettings
 
 
-def build(pipeline: beam.Pipeline, plan: Plan) -> None:
-    """Add the whole batch run to a pipeline. Elements are Arrow RecordBatches unless said."""
+def build(pipeline: beam.Pipeline, plan: BatchPlan) -> None:
+    """Adds the whole batch run to a pipeline.
+
+    The comment behind a step names its elements: Arrow RecordBatches with the schema of that name
+    (`schemas`), unless it says otherwise.
+    """
+    start = pipeline | "Start" >> beam.Create([plan.run], reshuffle=False)  # one Run
+
+    # Read, validate and deduplicate the records.
     read = pipeline | "Read" >> ReadRecords(plan.files, plan.reading)  # *_LOOSE, REJECT, digests
     complaints = read["complaints"] | "Validate complaints" >> Validate(
         RecordKind.COMPLAINT, plan.as_of
-    )  # COMPLAINT_ACCEPTED, REJECT, tallies
-    calls = read["calls"] | "Validate calls" >> Validate(RecordKind.CALL, plan.as_of)
-    one_complaint = complaints[ACCEPTED] | "One complaint an id" >> Deduplicate(
+    )  # COMPLAINT_ACCEPTED, REJECT, counters
+    calls = read["calls"] | "Validate calls" >> Validate(
+        RecordKind.CALL, plan.as_of
+    )  # CALL_ACCEPTED, REJECT, counters
+    unique_complaints = complaints[ACCEPTED] | "One complaint an id" >> Deduplicate(
         RecordKind.COMPLAINT
-    )  # COMPLAINT_ACCEPTED, tallies
-    one_call = calls[ACCEPTED] | "One call an id" >> Deduplicate(RecordKind.CALL)
-
-    start = pipeline | "Start" >> beam.Create([plan.run], reshuffle=False)  # one Run
-    refused = (
+    )  # COMPLAINT_ACCEPTED, counters
+    unique_calls = calls[ACCEPTED] | "One call an id" >> Deduplicate(
+        RecordKind.CALL
+    )  # CALL_ACCEPTED, counters
+    unmasked_rejects = (
         read["rejects"],
         complaints[REJECTS],
         calls[REJECTS],
-    ) | "All rejects" >> beam.Flatten()  # REJECT, not yet masked
+    ) | "All rejects" >> beam.Flatten()  # REJECT
+
+    # Extract the evidence, without what a record states to be a victim's.
     stated = (
-        complaints[ACCEPTED] | "Stated in complaints" >> Stated(RecordKind.COMPLAINT),
-        calls[ACCEPTED] | "Stated in calls" >> Stated(RecordKind.CALL),
-        refused | "Stated in rejects" >> beam.Map(stated_in_rejects),
+        complaints[ACCEPTED] | "Stated in complaints" >> CollectStatedNumbers(RecordKind.COMPLAINT),
+        calls[ACCEPTED] | "Stated in calls" >> CollectStatedNumbers(RecordKind.CALL),
+        unmasked_rejects | "Stated in rejects" >> beam.Map(stated_victim_numbers_in_rejects),
     ) | "All stated" >> beam.Flatten()  # STATED
-    victims = beam.pvalue.AsSingleton(stated | "Stated numbers" >> VictimNumbers(start))
-    evidence = (
-        one_complaint[MAIN] | "Complaint evidence" >> Evidence(RecordKind.COMPLAINT),
-        one_call[MAIN] | "Call evidence" >> Evidence(RecordKind.CALL),
-        one_complaint[MAIN] | "Scripts" >> Scripts(start),
+    stated_numbers = beam.pvalue.AsSingleton(stated | "Stated numbers" >> VictimNumbers(start))
+    all_evidence = (
+        unique_complaints[MAIN] | "Complaint evidence" >> Evidence(RecordKind.COMPLAINT),
+        unique_calls[MAIN] | "Call evidence" >> Evidence(RecordKind.CALL),
+        unique_complaints[MAIN] | "Scripts" >> Scripts(start),
     ) | "All evidence" >> beam.Flatten()  # EVIDENCE
-    evidence = evidence | "Without victims" >> beam.Map(without_victims, victims)
-    in_force = (one_complaint[MAIN], one_call[MAIN]) | "Decisions" >> Decisions(
+    evidence = all_evidence | "Without victims" >> beam.Map(
+        assign_victim_roles, stated_numbers
+    )  # EVIDENCE
+
+    # Cluster it, as analysts decided and as the previous run numbered the clusters.
+    in_force = (unique_complaints[MAIN], unique_calls[MAIN]) | "Decisions" >> ResolveDecisions(
         plan.decisions, plan.as_of, start
-    )  # one InForce
-    previous = start | "Previous members" >> PreviousMembers(plan.previous_members)  # PREVIOUS
-    islands = start | "Previous islands" >> KnownIslands(plan.previous_islands)  # ISLAND, tallies
-    found = find_clusters(
+    )  # one DecisionsInForce
+    previous = start | "Previous members" >> ReadPreviousMembers(plan.previous_members)  # PREVIOUS
+    components = start | "Previous components" >> ReadComponentCache(
+        plan.previous_components
+    )  # COMPONENT, counters
+    clustered = find_clusters(
         evidence,
         start,
         in_force,
         previous,
-        islands[MAIN],
+        components[MAIN],
         plan.known,
         follows=bool(plan.previous_members),
     )
-    told = summarise_clusters(found, in_force, plan.weights)
+    summaries = summarize_clusters(clustered, in_force, plan.weights)
 
-    hidden = (found.hidden, stated) | "All victims" >> beam.Flatten()
-    numbers = beam.pvalue.AsSingleton(hidden | "Victims' numbers" >> VictimNumbers(start))
-    kept_complaints = {"records": one_complaint[MAIN], "withheld": found.hidden} | (
-        "Withhold from complaints" >> Withhold(RecordKind.COMPLAINT, numbers)
+    # Withhold victims' identifiers from what is written.
+    withheld = (clustered.withheld, stated) | "All victims" >> beam.Flatten()  # WITHHELD, STATED
+    victim_numbers = beam.pvalue.AsSingleton(withheld | "Victims' numbers" >> VictimNumbers(start))
+    redacted_complaints = {"records": unique_complaints[MAIN], "withheld": clustered.withheld} | (
+        "Withhold from complaints" >> RedactRecords(RecordKind.COMPLAINT, victim_numbers)
     )  # COMPLAINT
-    kept_calls = {"records": one_call[MAIN], "withheld": found.hidden} | (
-        "Withhold from calls" >> Withhold(RecordKind.CALL, numbers)
+    redacted_calls = {"records": unique_calls[MAIN], "withheld": clustered.withheld} | (
+        "Withhold from calls" >> RedactRecords(RecordKind.CALL, victim_numbers)
     )  # CALL
-    shown_mentions = found.classified | "Mentions" >> beam.Map(mentions, numbers)  # MENTION
-    rejects = refused | "Mask rejects" >> beam.Map(mask_rejects, numbers)  # REJECT
+    redacted_mentions = clustered.classified | "Mentions" >> beam.Map(
+        redact_mentions, victim_numbers
+    )  # MENTION
+    masked_rejects = unmasked_rejects | "Mask rejects" >> beam.Map(
+        mask_rejects, victim_numbers
+    )  # REJECT
 
+    # Write the tables, then the report and the manifest.
     outputs: Mapping[str, beam.PCollection[pa.RecordBatch]] = {
-        tables.COMPLAINTS.name: kept_complaints,
-        tables.CALLS.name: kept_calls,
-        tables.MENTIONS.name: shown_mentions,
-        tables.ENTITIES.name: found.entities,
-        tables.LINKS.name: found.links,
-        tables.CLUSTERS.name: told.clusters,
-        tables.MEMBERS.name: told.members,
-        tables.SUPPLIERS.name: told.suppliers,
-        tables.LINEAGE.name: found.lineage,
-        tables.ISLANDS.name: found.islands,
-        tables.REJECTS.name: rejects,
+        tables.COMPLAINTS.name: redacted_complaints,
+        tables.CALLS.name: redacted_calls,
+        tables.MENTIONS.name: redacted_mentions,
+        tables.ENTITIES.name: clustered.entities,
+        tables.LINKS.name: clustered.links,
+        tables.CLUSTERS.name: summaries.clusters,
+        tables.MEMBERS.name: summaries.members,
+        tables.SUPPLIERS.name: summaries.suppliers,
+        tables.LINEAGE.name: clustered.lineage,
+        tables.COMPONENTS.name: clustered.components,
+        tables.REJECTS.name: masked_rejects,
     }
     written = outputs | "Write tables" >> WriteTables(start, plan.shards)  # OutputFile
-    tallies = (
+    counters = (
         read["complaints"] | "Count complaints" >> CountRead(RecordKind.COMPLAINT),
         read["calls"] | "Count calls" >> CountRead(RecordKind.CALL),
-        rejects | "Count rejects" >> CountRejects(),
-        complaints[TALLIES],
-        calls[TALLIES],
-        one_complaint["tallies"],
-        one_call["tallies"],
-        *found.tallies,
-        found.searched,
-        islands["tallies"],
+        masked_rejects | "Count rejects" >> CountRejects(),
+        complaints[COUNTERS],
+        calls[COUNTERS],
+        unique_complaints["counters"],
+        unique_calls["counters"],
+        *clustered.counters,
+        clustered.cache_counters,
+        components["counters"],
         in_force | "Count decisions" >> CountDecisions(),
-        told.clusters | "Count members" >> CountMembers(),
-    ) | "All tallies" >> beam.Flatten()  # ((group, name), count)
-    _ = tallies | "Show counters" >> ShowCounters()
-    gathered = {"digests": read["digests"], "tallies": tallies, "outputs": written}
-    _ = gathered | "Finish" >> Finish(
-        start, partial(report, previous=plan.previous_nodes)
-    )  # Manifest
+        summaries.clusters | "Count members" >> CountMembers(),
+    ) | "All counters" >> beam.Flatten()  # ((group, name), count)
+    _ = counters | "Show counters" >> ShowCounters()
+    gathered = {"digests": read["digests"], "counters": counters, "outputs": written}
+    report = partial(write_report, previous=plan.previous_nodes)
+    _ = gathered | "Finish" >> PublishRun(start, report)  # Manifest
 
 
-def report(folder: str, manifest: Manifest, desk: Desk, previous: str | None = None) -> None:
-    """Write what people read of a run whose tables are in `folder`.
+def write_report(
+    folder: str, manifest: Manifest, pool: JobPool, previous: str | None = None
+) -> None:
+    """Writes the report of a run whose tables are in `folder`.
 
-    Pictures keep the places of `previous`, the graph/nodes.parquet of an earlier run.
+    Args:
+        folder: where the run is written, before it is published.
+        manifest: of the run.
+        pool: writes the files.
+        previous: the graph/nodes.parquet of an earlier run, whose places its figures keep.
     """
-    site.write(folder, manifest, desk, before=previous)
+    write_report_pages(Run(folder, manifest), pool, before=previous)

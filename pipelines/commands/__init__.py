@@ -1,13 +1,13 @@
 """The commands of `ringtrace`, a module each and a row each in `COMMANDS`.
 
-A command's module has `add_arguments(parser)`, which declares its flags, and `run(arguments)`,
-which does the work and returns the exit status: 0 done, 1 failed, 2 wrong usage. It is imported
-when its command is called and not before, so that `ringtrace --help` loads none of them.
+A command's module has two functions: `add_arguments(parser)` declares its flags; `run(arguments)`
+does the work and returns the exit status: 0 done, 1 failed, 2 wrong usage, for which it may raise
+UsageError instead. It is imported when its command is called and not before, so that
+`ringtrace --help` loads none of them.
 """
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -27,37 +27,34 @@ class Group(StrEnum):
 class Command:
     """A command: its name, its line in `ringtrace --help`, and the module that does the work.
 
-    A module that `parses_beam_options` has `main(arguments)` instead: what it does not know itself
-    is for Beam's own parser.
+    The module is the one of its name in this package unless `elsewhere` names another.
+
+    One that `takes_beam_options` has a flag `--config`, and passes flags that it does not know
+    itself on to Beam.
     """
 
     name: str
     group: Group
     summary: str
-    module: str
-    parses_beam_options: bool = False
+    elsewhere: str = ""
+    takes_beam_options: bool = False
+
+    @property
+    def module(self) -> str:
+        """The dotted name of the module that does the work."""
+        return self.elsewhere or f"{__name__}.{self.name}"
 
     def __call__(self, arguments: Sequence[str]) -> int:
-        """Parse the arguments and do the work; returns the exit status."""
-        module = import_module(self.module)
-        if self.parses_beam_options:
-            return int(module.main(arguments))
-        from pipelines.options import StrictParser, UsageError
+        """Parses the arguments and does the work; returns the exit status."""
+        from pipelines.options import run_command
 
-        parser = StrictParser(prog=f"ringtrace {self.name}")
-        module.add_arguments(parser)
-        try:
-            return int(module.run(parser.parse_args(arguments)))
-        except UsageError as error:
-            sys.stderr.write(f"{error}\n")
-        except FileNotFoundError as error:
-            if error.filename is None:
-                raise
-            sys.stderr.write(f"{error.filename}: {error.strerror}\n")
-        return 2
-
-
-_HERE = "pipelines.commands"
+        return run_command(
+            self.name,
+            self.summary,
+            import_module(self.module),
+            arguments,
+            takes_beam_options=self.takes_beam_options,
+        )
 
 
 COMMANDS = (
@@ -66,14 +63,14 @@ COMMANDS = (
         Group.RUN,
         "complaint files and call records in, clusters and a report out",
         "pipelines.batch.__main__",
-        parses_beam_options=True,
+        takes_beam_options=True,
     ),
     Command(
         "stream",
         Group.RUN,
         "records as they arrive in, alerts and snapshots of the clusters out",
         "pipelines.streaming.__main__",
-        parses_beam_options=True,
+        takes_beam_options=True,
     ),
     Command(
         "simulate",
@@ -82,52 +79,26 @@ COMMANDS = (
         "pipelines.simulate.__main__",
     ),
     Command(
-        "report",
-        Group.READ,
-        "where the report of a run is; write it anew, or for a reader outside",
-        f"{_HERE}.report",
+        "report", Group.READ, "where the report of a run is; write it anew, or for a reader outside"
     ),
     Command(
-        "explain",
-        Group.READ,
-        "what an identifier is, why it is in its cluster, what ties two",
-        f"{_HERE}.explain",
+        "explain", Group.READ, "what an identifier is, why it is in its cluster, what ties two"
     ),
-    Command("evaluate", Group.READ, "score a run against known answers", f"{_HERE}.evaluate"),
+    Command("evaluate", Group.READ, "score a run against known answers"),
+    Command("referral", Group.SHARE, "one confirmed cluster as a sealed package for one recipient"),
+    Command("verify", Group.SHARE, "whether a referral package is what was sealed, and by whom"),
     Command(
-        "referral",
-        Group.SHARE,
-        "one confirmed cluster as a sealed package for one recipient",
-        f"{_HERE}.referral",
-    ),
-    Command(
-        "verify",
-        Group.SHARE,
-        "whether a referral package is what was sealed, and by whom",
-        f"{_HERE}.verify",
-    ),
-    Command(
-        "exchange",
-        Group.SHARE,
-        "offers to other organisations, and joint clusters with theirs",
-        f"{_HERE}.exchange",
+        "exchange", Group.SHARE, "offers to other organisations, and joint clusters with theirs"
     ),
     Command(
         "keys",
         Group.OPERATE,
         "the key that signs what leaves, and the partners' keys that are trusted",
-        f"{_HERE}.keys",
     ),
     Command(
         "health",
         Group.OPERATE,
-        "hold a finished run to thresholds, for a scheduler to raise the alarm",
-        f"{_HERE}.health",
+        "check a finished run against thresholds, for a scheduler to raise the alarm",
     ),
-    Command(
-        "rejects",
-        Group.OPERATE,
-        "export rejected rows to fix and re-import",
-        f"{_HERE}.rejects",
-    ),
+    Command("rejects", Group.OPERATE, "export rejected rows to fix and re-import"),
 )

@@ -3,20 +3,9 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
-from typing import NamedTuple
 
 from pipelines.exchange import join, offer, overlap
-
-
-class Subcommand(NamedTuple):
-    """A word behind `ringtrace exchange`, its line in --help, its flags, and what it does."""
-
-    name: str
-    summary: str
-    add_arguments: Callable[[argparse.ArgumentParser], None]
-    run: Callable[[argparse.Namespace], int]
-
+from pipelines.options import Subcommand, add_subcommands, run_subcommand
 
 SUBCOMMANDS = (
     Subcommand(
@@ -34,8 +23,8 @@ SUBCOMMANDS = (
     Subcommand(
         "join",
         "offers put together with a run of one's own, as a run.",
-        join.add_arguments,
-        join.run,
+        join.add_join_arguments,
+        join.join_offers,
     ),
     Subcommand(
         "revoke",
@@ -46,25 +35,21 @@ SUBCOMMANDS = (
     Subcommand(
         "overlap",
         "how many victims two organisations share, and nothing more.",
-        overlap.add_arguments,
-        overlap.run,
+        overlap.add_overlap_arguments,
+        run_subcommand,
     ),
 )
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the subcommands of `ringtrace exchange` on `parser`."""
-    subparsers = parser.add_subparsers(metavar="WORD", required=True)
-    for one in SUBCOMMANDS:
-        below = subparsers.add_parser(one.name, help=one.summary, description=one.summary)
-        one.add_arguments(below)
-        below.set_defaults(subcommand=one)
+    """Declares the subcommands of `ringtrace exchange`."""
+    add_subcommands(parser, SUBCOMMANDS)
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Carry out the chosen subcommand; returns the exit status.
+    """Runs the chosen subcommand; returns the exit status.
 
     Raises:
-        UsageError: for what the user must mend.
+        UsageError: for what the user must correct.
     """
-    return int(arguments.subcommand.run(arguments))
+    return run_subcommand(arguments)

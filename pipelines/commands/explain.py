@@ -1,19 +1,18 @@
-"""`ringtrace explain RUN ENTITY [ENTITY]`: what it is, why it is there, what ties the two."""
+"""`ringtrace explain RUN ENTITY [ENTITY]`: explains an identifier, or the link between two."""
 
 from __future__ import annotations
 
 import argparse
 import json
 import sys
-from pathlib import Path
 
 from pipelines.options import UsageError
-from reports.explain import NotNamedError, explain, find, lines
-from schemas.manifest import NAME
+from reports.explain import NotNamedError, explain, explanation_lines, find_entity
+from reports.run import Run
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the flags of `ringtrace explain` on `parser`."""
+    """Declares the flags of `ringtrace explain`."""
     parser.add_argument("run", metavar="RUN", help="folder of a finished run")
     parser.add_argument("a", metavar="ENTITY", help="in any form, such as '(888) 555-0123'")
     parser.add_argument("b", metavar="ENTITY", nargs="?", help="another: how the two are tied")
@@ -21,25 +20,24 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Explain; 0 when done.
+    """Prints the explanation; returns the exit status 0.
 
     Raises:
-        UsageError: if RUN is no finished run, or holds no such entity.
+        RunError: if RUN is no finished run.
+        UsageError: if it holds no such entity.
     """
-    folder = arguments.run
-    if not (Path(folder) / NAME).is_file():
-        raise UsageError(f"{folder}: is no finished run: it has no {NAME}")
+    finished = Run.open(arguments.run)
     try:
-        a = find(folder, arguments.a)
-        b = find(folder, arguments.b) if arguments.b is not None else None
+        a = find_entity(finished, arguments.a)
+        b = find_entity(finished, arguments.b) if arguments.b is not None else None
     except NotNamedError as error:
-        raise UsageError(f"{folder}: {error}") from None
+        raise UsageError(f"{arguments.run}: {error}") from None
     if a == b:
         raise UsageError(f"{arguments.a} and {arguments.b} are the same: {a}; name another")
-    told = explain(folder, a, b)
+    explanation = explain(finished, a, b)
     if arguments.json:
-        text = json.dumps(told, indent=2, ensure_ascii=True, default=str)
+        text = json.dumps(explanation, indent=2, ensure_ascii=True, default=str)
     else:
-        text = "\n".join(lines(told))
+        text = "\n".join(explanation_lines(explanation))
     sys.stdout.write(text + "\n")
     return 0

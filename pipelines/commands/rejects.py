@@ -1,7 +1,7 @@
-"""`ringtrace rejects RUN --output DIR`: the rejected rows as files to mend and read again.
+"""`ringtrace rejects RUN --output DIR`: exports the rejected rows, to correct and read again.
 
-`DIR/complaints` and `DIR/calls` hold one file for each source, in the format it was read in;
-`DIR/why.csv` says of every row where it stands and what is wrong with it.
+`DIR/complaints` and `DIR/calls` have one file for each source, in the format it was read in;
+`DIR/why.csv` names the place of every row and what is wrong with it.
 """
 
 from __future__ import annotations
@@ -16,63 +16,52 @@ from pathlib import Path
 from typing import Any
 
 from pipelines.options import UsageError
-from reports import tables
+from reports.run import Run
 from schemas.enums import RecordKind
-from schemas.manifest import NAME
 from schemas.reject import Code
 from schemas.tables import REJECTS
-from transforms.read.adapters.base import join_cells
-from transforms.read.adapters.registry import FORMATS, Layout
-from transforms.read.framing import split_cells
-from transforms.read.rejects import decode_raw
+from transforms.read import ADAPTERS_BY_NAME, Layout, decode_raw, join_cells, split_cells
 
 Row = Mapping[str, Any]
-
 
 WHY = ("file", "line", "source", "position", "code", "field", "message")
 """Columns of why.csv; `file` and `line` are empty for a row whose text was not kept whole."""
 
-
 FOLDERS = {RecordKind.COMPLAINT: "complaints", RecordKind.CALL: "calls"}
-
 
 _SUFFIX = re.compile(r"(\.(jsonl|ndjson|json|csv|txt|parquet|gz|zst))+$", re.IGNORECASE)
 
-
 _UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
 
-
 _LONGEST_NAME = 100
-
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 """First characters that make a spreadsheet run a cell as a formula (OWASP, CSV injection)."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the flags of `ringtrace rejects` on `parser`."""
+    """Declares the flags of `ringtrace rejects`."""
     parser.add_argument("run", metavar="RUN", help="folder of a finished run")
     parser.add_argument("--output", metavar="DIR", required=True, help="folder to write, new")
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Write the rejects of a run out; 0 when done.
+    """Exports the rejects of a run; returns the exit status 0.
 
     Raises:
-        UsageError: if RUN is no finished run, or DIR exists and is not an empty folder.
+        RunError: if RUN is no finished run.
+        UsageError: if DIR exists and is not an empty folder.
     """
     out = Path(arguments.output)
-    if not (Path(arguments.run) / NAME).is_file():
-        raise UsageError(f"{arguments.run}: is no finished run: it has no {NAME}")
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise UsageError(f"{out}: exists and is not an empty folder; name a new one")
-    rows = tables.read(arguments.run, REJECTS).to_pylist()
+    rows = Run.open(arguments.run).table(REJECTS).to_pylist()
     try:
-        kept = write(rows, out)
+        kept = write_rejects(rows, out)
     except OSError as error:
         raise UsageError(f"{error.filename or out}: {error.strerror}") from None
     sys.stdout.write(
-        f"{out}: {kept} of {len(rows)} rejected rows can be mended here; {out / 'why.csv'} says "
+        f"{out}: {kept} of {len(rows)} rejected rows can be corrected here; {out / 'why.csv'} says "
         "what is wrong\n"
     )
     flags = [f"--{one} {out / one}" for one in ("complaints", "calls") if (out / one).exists()]
@@ -81,32 +70,34 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def write(rows: Iterable[Row], out: Path) -> int:
-    """Write REJECT rows below `out`; returns how many of them stand in a file."""
+def write_rejects(rows: Iterable[Row], out: Path) -> int:
+    """Writes REJECT rows below `out`; returns how many of them are in a file."""
     out.mkdir(parents=True, exist_ok=True)
-    told: list[tuple[object, ...]] = []
+    reasons: list[tuple[object, ...]] = []
     taken: set[str] = set()
     kept = 0
     for (kind, source, written), group in groupby(sorted(rows, key=_order), key=_file):
-        mendable: list[tuple[Row, bytes]] = []
+        correctable: list[tuple[Row, bytes]] = []
         for row in group:
             if (data := _whole(row)) is None:
-                told.append(_why("", "", row))
+                reasons.append(_why("", "", row))
             else:
-                mendable.append((row, data))
-        if not mendable:
+                correctable.append((row, data))
+        if not correctable:
             continue
-        content, lines, extension = _content(written, [data for _, data in mendable])
+        content, lines, extension = _content(written, [data for _, data in correctable])
         name = _name(f"{FOLDERS[RecordKind(kind)]}/{_safe(source)}", extension, taken)
         path = out / name
         path.parent.mkdir(exist_ok=True)
         path.write_bytes(content)
-        told += [_why(name, line, row) for line, (row, _) in zip(lines, mendable, strict=True)]
-        kept += len(mendable)
+        reasons += [
+            _why(name, line, row) for line, (row, _) in zip(lines, correctable, strict=True)
+        ]
+        kept += len(correctable)
     with (out / "why.csv").open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(WHY)
-        writer.writerows(told)
+        writer.writerows(reasons)
     return kept
 
 
@@ -120,25 +111,26 @@ def _order(row: Row) -> tuple[tuple[str, str, str], bool, int]:
 
 
 def _whole(row: Row) -> bytes | None:
-    """The bytes of a row, unless only its head was kept, or nothing."""
+    """Returns the bytes of a row, unless only its head was kept, or nothing."""
     data = decode_raw(row["raw"] or "", row["raw_encoding"])
     return data if data.strip() and len(data) >= row["raw_bytes"] else None
 
 
 def _content(written: str, rows: Sequence[bytes]) -> tuple[bytes, list[int], str]:
-    """A file of one format: its bytes, the line on which each row starts, its extension."""
+    """Returns a file of one format: its bytes, the line on which each row starts, its extension."""
     name, _, cells = written.partition(":")
-    known = FORMATS.get(name)
+    known = ADAPTERS_BY_NAME.get(name)
     if known is not None and known.layout is Layout.CSV:
         if all(data.lstrip().startswith(b"{") for data in rows):
-            # Only the FCC's records come as objects, too: those of its JSON export, an array.
+            # A format of CSV may have an export as JSON, too: one array of objects.
             lines = [b"[", *_separated(rows), b"]"]
             return b"\n".join(lines) + b"\n", list(_starts(lines))[1:-1], ".json"
         header = join_cells(split_cells(cells) if cells else known.header).encode()
         lines = [header, *rows]
         return b"\n".join(lines) + b"\n", list(_starts(lines))[1:], ".csv"
     flat = [b" ".join(data.splitlines()) for data in rows]
-    extension = ".jsonl" if name in ("jsonl", "json", "parquet") else ".txt"
+    is_objects = known is not None and known.read is not None and known.detect_line is None
+    extension = ".jsonl" if is_objects else ".txt"
     return b"\n".join(flat) + b"\n", list(_starts(flat)), extension
 
 
@@ -155,7 +147,7 @@ def _starts(parts: Iterable[bytes]) -> Iterator[int]:
 
 
 def _safe(source: str) -> str:
-    """A source's label as a file name that leads nowhere else."""
+    """Returns a source's label as a file name that leads nowhere else."""
     plain = _UNSAFE.sub("_", _SUFFIX.sub("", source)).strip("._-")
     return plain[-_LONGEST_NAME:] or "rejects"
 
@@ -175,5 +167,5 @@ def _why(file: str, line: object, row: Row) -> tuple[object, ...]:
 
 
 def _plain(cell: str) -> str:
-    """The cell as text that no spreadsheet takes for a formula."""
+    """Returns the cell as text that no spreadsheet takes for a formula."""
     return f"'{cell}" if cell.startswith(_FORMULA) else cell

@@ -1,4 +1,4 @@
-"""`ringtrace report RUN`: where the report of a run is; write it anew, or for a reader outside."""
+"""`ringtrace report RUN`: finds the report of a run, or writes it anew, also for outsiders."""
 
 from __future__ import annotations
 
@@ -9,29 +9,25 @@ import webbrowser
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipelines import run_folder
 from pipelines.options import UsageError
 from reports import disclosure_control
-from reports.export import whole_graph
-from reports.html import site
-from schemas.manifest import Manifest
-from transforms.write.job_pool import JobError, local_desk
+from reports.export import NODES_FILE
+from reports.html import PAGE_LIMIT, write_report_pages
+from reports.run import Run
+from transforms.write import JobError, local_job_pool
 
 INDEX = "report/index.html"
 
 
-NODES = whole_graph.NODES_FILE
-
-
 @dataclass(frozen=True)
 class Limit:
-    """How many, None for all."""
+    """A limit, None for all."""
 
     most: int | None
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the flags of `ringtrace report` on `parser`."""
+    """Declares the flags of `ringtrace report`."""
     parser.add_argument("run", metavar="RUN", help="folder of a finished run")
     parser.add_argument("--open", action="store_true", help="open it in the web browser")
     parser.add_argument(
@@ -48,7 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=_limit,
         metavar="N|all",
         help="clusters with a page of their own, by priority, and of one that are described on "
-        f"shared pages (default {site.PAGES})",
+        f"shared pages (default {PAGE_LIMIT})",
     )
     parser.add_argument(
         "--suppress-below",
@@ -60,15 +56,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Say where the report is, having written it where anything about it was asked for.
+    """Prints where the report is; writes it first, where anything about it was asked for.
 
     The report inside a run is never rewritten: the manifest vouches for its bytes.
 
     Raises:
-        UsageError: if RUN is no finished run, or DIR holds something.
+        RunError: if RUN is no finished run.
+        UsageError: if DIR holds something.
     """
-    source = Path(arguments.run)
-    manifest = run_folder.manifest(source)
+    finished = Run.open(arguments.run)
+    source = Path(finished)
     changed = (arguments.output, arguments.pages, arguments.suppress_below)
     if not arguments.redact and changed == (None,) * 3:
         index = source / INDEX
@@ -78,30 +75,29 @@ def run(arguments: argparse.Namespace) -> int:
         if not (arguments.output or arguments.redact):
             raise UsageError("--pages and --suppress-below need --output DIR")
         redacted = source.resolve().with_name(f"{source.resolve().name}-redacted")
-        index = _write(arguments, source, manifest, Path(arguments.output or redacted)) / INDEX
+        index = _write(arguments, finished, Path(arguments.output or redacted)) / INDEX
     sys.stdout.write(f"{index}\n")
     if arguments.open:
         webbrowser.open(index.resolve().as_uri())
     return 0
 
 
-def _write(arguments: argparse.Namespace, source: Path, manifest: Manifest, out: Path) -> Path:
+def _write(arguments: argparse.Namespace, finished: Run, out: Path) -> Path:
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise UsageError(f"{out}: exists and is not an empty folder; name a new one")
-    floor = arguments.suppress_below
-    if floor is None:
-        floor = disclosure_control.SUPPRESS_BELOW if arguments.redact else 0
-    nodes, made = source / NODES, not out.exists()
+    smallest = arguments.suppress_below
+    if smallest is None:
+        smallest = disclosure_control.SUPPRESS_BELOW if arguments.redact else 0
+    nodes, made = Path(finished, NODES_FILE), not out.exists()
     try:
         out.mkdir(parents=True, exist_ok=True)
-        with local_desk(str(out)) as desk:
-            site.write(
-                str(source),
-                manifest,
-                desk,
-                pages=site.PAGES if arguments.pages is None else arguments.pages.most,
+        with local_job_pool(str(out)) as pool:
+            write_report_pages(
+                finished,
+                pool,
+                pages=PAGE_LIMIT if arguments.pages is None else arguments.pages.most,
                 redact=arguments.redact,
-                suppress_below=floor,
+                suppress_below=smallest,
                 # Another report of a run keeps the places of its pictures.
                 before=str(nodes) if nodes.is_file() else None,
             )

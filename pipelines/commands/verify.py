@@ -1,4 +1,4 @@
-"""`ringtrace verify DIR`: whether a referral package is what was sealed, and by whom."""
+"""`ringtrace verify DIR`: compares a referral package with its seal, and names who signed it."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from pipelines import key_store
 from pipelines.options import UsageError
 from reports.text import plain
 
-SHOWN = 200
+FINDINGS_LIMIT = 200
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the flags of `ringtrace verify` on `parser`."""
+    """Declares the flags of `ringtrace verify` on `parser`."""
     parser.add_argument("folder", metavar="DIR", help="a referral package")
     parser.add_argument(
         "--key",
@@ -32,12 +32,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Say what was found; 0 when everything holds, 1 when anything does not.
+    """Prints the findings; returns 0 when everything holds, 1 when anything does not.
 
     Raises:
         UsageError: if DIR or the key cannot be read.
     """
-    from reports.referral import seal, verify
+    from reports.referral import MissingTimeStampLibraryError, verify_package
 
     folder = Path(arguments.folder)
     if not folder.is_dir():
@@ -45,44 +45,46 @@ def run(arguments: argparse.Namespace) -> int:
     keys = [key_store.public_key(arguments.key)] if arguments.key else key_store.known_keys()
     roots = _authorities(arguments.authority) if arguments.authority else []
     try:
-        verdict = verify.verify(folder, keys, roots)
-    except seal.NoStampLibraryError as error:
+        result = verify_package(folder, keys, roots)
+    except MissingTimeStampLibraryError as error:
         raise UsageError(str(error)) from None
     except OSError as error:
         raise UsageError(f"{error.filename or folder}: {error.strerror}") from None
-    if verdict.package:
-        _say(f"package      {_told(verdict.package.get('reference'))}")
-        _say(f"seen from    {_told(verdict.package.get('as_of'))}")
-        _say(f"supersedes   {_told(verdict.package.get('supersedes') or 'nothing')}")
-        _say(f"Merkle root  {verdict.package['merkle_root']}")
-    _say(f"seal         {verdict.seal_sha256 or 'none'}")
-    _say(f"signed by    {verdict.signer or 'no key that is trusted here'}")
-    _say(f"time stamp   {_told(verdict.time_stamp.words) if verdict.time_stamp else 'none'}")
-    for one in verdict.findings[:SHOWN]:
-        _say(f"WRONG  {_told(one.path)}: {one.what}")
-    if len(verdict.findings) > SHOWN:
-        _say(f"WRONG  and {len(verdict.findings) - SHOWN} more")
-    if verdict.holds:
-        _say(f"holds: {verdict.files} files are as they were sealed")
+    if result.package:
+        _print_line(f"package      {_printable(result.package.get('reference'))}")
+        _print_line(f"seen from    {_printable(result.package.get('as_of'))}")
+        _print_line(f"supersedes   {_printable(result.package.get('supersedes') or 'nothing')}")
+        _print_line(f"Merkle root  {result.package['merkle_root']}")
+    _print_line(f"seal         {result.seal_sha256 or 'none'}")
+    _print_line(f"signed by    {result.signer or 'no key that is trusted here'}")
+    _print_line(
+        f"time stamp   {_printable(result.time_stamp.text) if result.time_stamp else 'none'}"
+    )
+    for one in result.findings[:FINDINGS_LIMIT]:
+        _print_line(f"WRONG  {_printable(one.path)}: {one.what}")
+    if len(result.findings) > FINDINGS_LIMIT:
+        _print_line(f"WRONG  and {len(result.findings) - FINDINGS_LIMIT} more")
+    if result.holds:
+        _print_line(f"holds: {result.files} files are as they were sealed")
         return 0
-    _say("does not hold")
+    _print_line("does not hold")
     return 1
 
 
 def _authorities(path: str) -> list[Certificate]:
-    from reports.referral import seal
+    from reports.referral import load_authorities
 
     try:
-        return seal.authorities(Path(path).read_bytes())
+        return load_authorities(Path(path).read_bytes())
     except OSError as error:
         raise UsageError(f"{path}: {error.strerror}; give certificates in PEM") from None
     except ValueError:
         raise UsageError(f"{path}: holds no certificate in PEM") from None
 
 
-def _told(value: object) -> str:
+def _printable(value: object) -> str:
     return plain(str(value), 300)
 
 
-def _say(line: str) -> None:
+def _print_line(line: str) -> None:
     sys.stdout.write(f"{line}\n")

@@ -1,1 +1,5 @@
-"""`ringtrace exchange`: offers to other organisations, and joint clusters with theirs."""
+"""The exchange with other organisations: `ringtrace exchange`.
+
+In come finished runs and signed files of partners; out go signed offers, revocations and letters
+about shared victims, and joint runs. Nothing of a victim leaves in clear.
+"""

@@ -1,9 +1,4 @@
-"""`ringtrace exchange offer`: what may leave of a run, as one signed file for one organisation.
-
-`ringtrace exchange revoke`: take an offer back; who is sent this takes its evidence out.
-
-`ringtrace exchange show`: all that an offer says, as text, and who signed it.
-"""
+"""`ringtrace exchange offer`, `show` and `revoke`: makes, prints and takes back a signed offer."""
 
 from __future__ import annotations
 
@@ -18,21 +13,33 @@ import pyarrow.compute as pc
 
 from pipelines import key_store
 from pipelines.exchange import signed_files
+from pipelines.exchange.signed_files import utc_text
 from pipelines.options import UsageError, moment
 from reports import signing, tables
-from reports.exchange import offer, read_offer
-from reports.exchange import offer as policies
-from reports.exchange.offer import Parties, make_offer
-from reports.exchange.read_offer import OfferError
+from reports.exchange import (
+    OfferError,
+    OfferPolicy,
+    OfferPolicyError,
+    Parties,
+    Withheld,
+    load_policy,
+    make_offer,
+    offer_lines,
+    parse_offer,
+    sender_of,
+    shipped_policy,
+    signer_of,
+)
+from reports.run import Run
 from schemas.offer import Offer, Revocation
 from schemas.tables import CALLS, CLUSTERS, COMPLAINTS, ENTITIES, MEMBERS, MENTIONS
-from transforms.joint import call_records, complaint_records, evidence_of
+from transforms.joint import call_records, complaint_records, evidence_from_tables
 
-OFFER = "offer.json"
+OFFER, REVOCATION = "offer.json", "revocation.json"
 
 
 def add_offer_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the flags of `ringtrace exchange offer` on `parser`."""
+    """Declares the flags of `ringtrace exchange offer`."""
     parser.add_argument("run", metavar="RUN", help="folder of a finished run")
     parser.add_argument("--to", metavar="ORG", required=True, help="slug of the recipient")
     parser.add_argument(
@@ -54,13 +61,13 @@ def add_offer_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def write_offer(arguments: argparse.Namespace) -> int:
-    """Write the offer and its signature; 0 when done.
+    """Writes the offer and its signature; returns the exit status 0.
 
     Raises:
         UsageError: for a run, a policy or a folder that cannot be used.
     """
     folder = arguments.run
-    if signed_files.manifest_of(folder)["options"].get("offers"):
+    if Run.open(folder).manifest["options"].get("offers"):
         raise UsageError(f"{folder}: is joined with others' offers; offer from your own run alone")
     policy = _policy(arguments.policy)
     evidence = evidence_of_run(folder)
@@ -70,81 +77,59 @@ def write_offer(arguments: argparse.Namespace) -> int:
         raise UsageError(f"{sender} is both --from and --to; name the other organisation in --to")
     issued = (arguments.issued_at or datetime.now(UTC)).replace(microsecond=0)
     parties = Parties(
-        sender, recipient, _time(issued), _time(issued + timedelta(days=policy.days_valid))
+        sender, recipient, utc_text(issued), utc_text(issued + timedelta(days=policy.days_valid))
     )
-    members = tables.read(folder, MEMBERS)
+    members = tables.read_table(folder, MEMBERS)
     offer, left = make_offer(
         members,
-        tables.read(folder, ENTITIES, ["entity_id", "status"]),
-        tables.read(folder, CLUSTERS, ["cluster_id", "status"]),
+        tables.read_table(folder, ENTITIES, ["entity_id", "status"]),
+        tables.read_table(folder, CLUSTERS, ["cluster_id", "status"]),
         evidence.filter(pc.equal(evidence["source_org"], sender)),
-        signed_files.among(members["entity_id"].to_pylist(), arguments.victims),
+        signed_files.ids_of_victims(members["entity_id"].to_pylist(), arguments.victims),
         policy,
         parties,
     )
     if not offer.entities:
-        raise UsageError(f"{folder}: nothing in it may leave under this policy: {_told(left)}")
+        raise UsageError(
+            f"{folder}: nothing in it may leave under this policy: {_reasons_text(left)}"
+        )
     output = signed_files.new_folder(arguments.output)
     key = key_store.own_key(arguments.key)
-    path = signed_files.write_signed(output, OFFER, signing.write(offer), key)
-    sys.stdout.write("\n".join(summary(path, offer, left)) + "\n")
+    path = signed_files.write_signed(output, OFFER, signing.canonical_json(offer), key)
+    sys.stdout.write("\n".join(offer_summary(path, offer, left)) + "\n")
     return 0
 
 
-def evidence_of_run(folder: str) -> pa.Table:
-    """The EVIDENCE rows of a finished run, without brands."""
-    complaints = tables.read(
-        folder,
-        COMPLAINTS,
-        ["source_org", "complaint_id", "victim_id", "loss_amount", "loss_currency"],
-    )
-    calls = tables.read(folder, CALLS, ["source_org", "call_id", "victim_id", "complaint_id"])
-    return evidence_of(
-        tables.read(folder, MENTIONS),
-        pa.concat_tables([complaint_records(complaints), call_records(calls)]),
-        tables.read(folder, ENTITIES, ["entity_id", "region", "line_type"]),
-    )
+def add_show_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declares the flags of `ringtrace exchange show`."""
+    parser.add_argument("offer", metavar="OFFER", help="folder of an offer, yours or another's")
+    parser.add_argument("--key", metavar="PEM", help="the private key that signed it, if not yours")
 
 
-def summary(path: Path, offer: Offer, left: offer.Left) -> list[str]:
-    """What leaves and what does not, in a few lines for who must answer for it."""
-    reports = sum(one.reports for one in offer.evidence)
-    shown = sum(1 for one in offer.clusters if one.countries)
-    return [
-        f"{path}: for {offer.recipient}, {offer.tlp}, until {offer.expires_at}",
-        f"  leaves: {len(offer.entities)} identifiers of {len(offer.clusters)} clusters; "
-        f"{reports} reports as {len(offer.evidence)} counts by kind and week",
-        f"  victims by country: of {shown} clusters, counts of {offer.terms.k} and more alone",
-        f"  stays: {_told(left)}",
-        f"  mail {path.name} and {path.name}.sig together",
-    ]
+def show_offer(arguments: argparse.Namespace) -> int:
+    """Prints an offer as text; returns the exit status 0.
 
-
-def _told(left: offer.Left) -> str:
-    return ", ".join(f"{count} {why}" for why, count in left.reasons.items()) or "nothing"
-
-
-def _time(when: datetime) -> str:
-    return when.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-def _policy(path: str | None) -> policies.Policy:
-    if path is None:
-        return policies.shipped_policy()
+    Raises:
+        UsageError: if nobody that is trusted signed it, or it is no offer.
+    """
+    path, content, signature = signed_files.read_signed(arguments.offer, (OFFER,))
+    trusted = key_store.trusted_keys()
+    own = arguments.key is not None or key_store.own_path().exists()
+    # An offer of one's own says itself who made it; a slug cannot be the empty text.
+    mine = {"": [key_store.own_key(arguments.key, make=False).public_key()]} if own else {}
     try:
-        return policies.load(Path(path).read_text(encoding="utf-8"), path)
-    except OSError as error:
-        raise UsageError(f"{path}: {error.strerror}; give a TOML file") from None
-    except (UnicodeDecodeError, policies.PolicyError) as error:
-        told = str(error) if isinstance(error, policies.PolicyError) else f"{path}: not UTF-8 text"
-        raise UsageError(told) from None
-
-
-REVOCATION = "revocation.json"
+        org, key_id = signer_of(content, signature, trusted | mine)
+        found = parse_offer(content, org or sender_of(content))
+    except OfferError as error:
+        raise UsageError(f"{path}: {error}") from None
+    if not isinstance(found, Offer):
+        raise UsageError(f"{path}: is a revocation, not an offer")
+    sys.stdout.write("\n".join([*offer_lines(found), "", f"signed by {key_id}"]) + "\n")
+    return 0
 
 
 def add_revoke_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the flags of `ringtrace exchange revoke` on `parser`."""
+    """Declares the flags of `ringtrace exchange revoke`."""
     parser.add_argument("offer", metavar="OFFER", help="folder of an offer that you made")
     parser.add_argument("--output", metavar="DIR", required=True, help="new folder to write")
     parser.add_argument("--key", metavar="PEM", help="private key to sign with (default: your own)")
@@ -154,24 +139,24 @@ def add_revoke_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def revoke_offer(arguments: argparse.Namespace) -> int:
-    """Write the revocation and its signature; 0 when done.
+    """Writes the revocation and its signature; returns the exit status 0.
 
     Raises:
         UsageError: for an offer that is not one's own, or a folder that cannot be used.
     """
     key = key_store.own_key(arguments.key, make=False)
-    path, content, signature = signed_files.read_signed(arguments.offer, ("offer.json",))
+    path, content, signature = signed_files.read_signed(arguments.offer, (OFFER,))
     try:
         # Whoever holds the key may revoke what it signed: the offer itself says for whom.
-        read_offer.signer_of(content, signature, {"own": [key.public_key()]})
-        offer = read_offer.parse(content, read_offer.sender_of(content))
+        signer_of(content, signature, {"own": [key.public_key()]})
+        offer = parse_offer(content, sender_of(content))
     except OfferError as error:
         raise UsageError(f"{path}: {error}") from None
-    issued = (arguments.issued_at or datetime.now(UTC)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    issued = utc_text(arguments.issued_at or datetime.now(UTC))
     revoked = (hashlib.sha256(content).hexdigest(),)
-    told = Revocation(offer.sender, offer.recipient, issued, revoked)
+    revocation = Revocation(offer.sender, offer.recipient, issued, revoked)
     folder = signed_files.new_folder(arguments.output)
-    written = signed_files.write_signed(folder, REVOCATION, signing.write(told), key)
+    written = signed_files.write_signed(folder, REVOCATION, signing.canonical_json(revocation), key)
     sys.stdout.write(
         f"{written}: revokes the offer of {offer.issued_at} to {offer.recipient}; mail it and "
         f"{written.name}.sig to them\n"
@@ -179,29 +164,47 @@ def revoke_offer(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def add_show_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the flags of `ringtrace exchange show` on `parser`."""
-    parser.add_argument("offer", metavar="OFFER", help="folder of an offer, yours or another's")
-    parser.add_argument("--key", metavar="PEM", help="the private key that signed it, if not yours")
+def evidence_of_run(folder: str) -> pa.Table:
+    """Returns the EVIDENCE rows of a finished run, without brands."""
+    complaints = tables.read_table(
+        folder,
+        COMPLAINTS,
+        ["source_org", "complaint_id", "victim_id", "loss_amount", "loss_currency"],
+    )
+    calls = tables.read_table(folder, CALLS, ["source_org", "call_id", "victim_id", "complaint_id"])
+    return evidence_from_tables(
+        tables.read_table(folder, MENTIONS),
+        pa.concat_tables([complaint_records(complaints), call_records(calls)]),
+        tables.read_table(folder, ENTITIES, ["entity_id", "region", "line_type"]),
+    )
 
 
-def show_offer(arguments: argparse.Namespace) -> int:
-    """Print it; 0 when done.
+def offer_summary(path: Path, offer: Offer, left: Withheld) -> list[str]:
+    """Returns what leaves and what does not, in a few lines for the person who answers for it."""
+    reports = sum(one.reports for one in offer.evidence)
+    shown = sum(1 for one in offer.clusters if one.countries)
+    return [
+        f"{path}: for {offer.recipient}, {offer.tlp}, until {offer.expires_at}",
+        f"  leaves: {len(offer.entities)} identifiers of {len(offer.clusters)} clusters; "
+        f"{reports} reports as {len(offer.evidence)} counts by kind and week",
+        f"  victims by country: of {shown} clusters, counts of {offer.terms.k} and more alone",
+        f"  stays: {_reasons_text(left)}",
+        f"  mail {path.name} and {path.name}.sig together",
+    ]
 
-    Raises:
-        UsageError: if nobody that is trusted signed it, or it is no offer.
-    """
-    path, content, signature = signed_files.read_signed(arguments.offer, ("offer.json",))
-    trusted = key_store.trusted_keys()
-    own = arguments.key is not None or key_store.own_path().exists()
-    # An offer of one's own says itself who made it; a slug cannot be the empty text.
-    mine = {"": [key_store.own_key(arguments.key, make=False).public_key()]} if own else {}
+
+def _reasons_text(left: Withheld) -> str:
+    return ", ".join(f"{count} {why}" for why, count in left.reasons.items()) or "nothing"
+
+
+def _policy(path: str | None) -> OfferPolicy:
+    if path is None:
+        return shipped_policy()
     try:
-        org, key_id = read_offer.signer_of(content, signature, trusted | mine)
-        found = read_offer.parse(content, org or read_offer.sender_of(content))
-    except OfferError as error:
-        raise UsageError(f"{path}: {error}") from None
-    if not isinstance(found, Offer):
-        raise UsageError(f"{path}: is a revocation, not an offer")
-    sys.stdout.write("\n".join([*offer.lines(found), "", f"signed by {key_id}"]) + "\n")
-    return 0
+        return load_policy(Path(path).read_text(encoding="utf-8"), path)
+    except OSError as error:
+        raise UsageError(f"{path}: {error.strerror}; give a TOML file") from None
+    except UnicodeDecodeError:
+        raise UsageError(f"{path}: not UTF-8 text") from None
+    except OfferPolicyError as error:
+        raise UsageError(str(error)) from None

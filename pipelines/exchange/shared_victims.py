@@ -1,4 +1,4 @@
-"""Signed counts of shared victims, held against the cluster that a referral is of."""
+"""Signed counts of shared victims that were computed here, for a referral and a joint run."""
 
 from __future__ import annotations
 
@@ -14,20 +14,18 @@ from pipelines import key_store
 from pipelines.exchange import overlap, signed_files
 from pipelines.exchange.overlap import RESULT
 from pipelines.options import UsageError
-from reports.exchange import read_offer, victim_overlap
-from reports.exchange.read_offer import OfferError
-from reports.exchange.victim_overlap import LetterError
-from reports.html.joint_page import digest
-from reports.referral.case import Shared
+from reports.exchange import LetterError, OfferError, read_letter, sender_of, signer_of
+from reports.html import members_digest
+from reports.referral import SharedVictims
 from schemas.manifest import Manifest
 from schemas.overlap import Result
 
-_NOT_COUNTED = "is no count that was made here; `ringtrace exchange overlap count` makes one"
+_NOT_COUNTED = "is no count that was made here; `ringtrace exchange overlap compute` makes one"
 
 
 @dataclass(frozen=True)
-class Counted:
-    """A count that was made here: the letter, and the cluster that it was about."""
+class SharedCount:
+    """A count that was made here: the letter, and the cluster that it is about."""
 
     path: Path
     result: Result
@@ -38,8 +36,15 @@ class Counted:
     members: list[str]
 
 
-def counted(given: str, key: Ed25519PublicKey, offers: Sequence[tuple[str, str]]) -> Counted:
-    """The signed count at `given`; `offers` are the senders and digests that a run is joined with.
+def read_shared_count(
+    given: str, key: Ed25519PublicKey, offers: Sequence[tuple[str, str]]
+) -> SharedCount:
+    """Reads a signed count.
+
+    Args:
+        given: the letter, or its folder.
+        key: that must have signed it.
+        offers: senders and SHA-256 of those that the run is joined with.
 
     Raises:
         UsageError: for one that another key signed, that is about no cluster or another offer, or
@@ -47,8 +52,8 @@ def counted(given: str, key: Ed25519PublicKey, offers: Sequence[tuple[str, str]]
     """
     path, content, signature = signed_files.read_signed(given, (RESULT,))
     try:
-        _, signer = read_offer.signer_of(content, signature, {"own": [key]})
-        result = victim_overlap.read(Result, content, read_offer.sender_of(content))
+        _, signer = signer_of(content, signature, {"own": [key]})
+        result = read_letter(Result, content, sender_of(content))
     except (OfferError, LetterError) as error:
         raise UsageError(f"{path}: {error}") from None
     if result.about.offer is None:
@@ -58,25 +63,27 @@ def counted(given: str, key: Ed25519PublicKey, offers: Sequence[tuple[str, str]]
     kept = overlap.read_state(overlap.result_state_path(result.session), path, _NOT_COUNTED)
     if kept.get("result") != hashlib.sha256(content).hexdigest():
         raise UsageError(f"{path}: {_NOT_COUNTED}")
-    return Counted(path, result, signer, content, signature, kept["cluster_id"], kept["members"])
+    return SharedCount(
+        path, result, signer, content, signature, kept["cluster_id"], kept["members"]
+    )
 
 
-def read(
+def shared_counts_for_referral(
     paths: Sequence[str],
     key: Ed25519PublicKey,
     manifest: Manifest,
     cluster_id: str,
     members: list[str],
-) -> list[Shared]:
-    """The counts in `paths` for a referral of one cluster, by organisation.
+) -> list[SharedVictims]:
+    """Reads the counts in `paths` for a referral of one cluster, in order of organisations.
 
     Raises:
         UsageError: for one that does not hold, is not about this cluster, or is there twice.
     """
     offers: Any = manifest["options"].get("offers") or []
     taken = [(one["sender"], one["sha256"]) for one in offers]
-    found: dict[str, Shared] = {}
-    for one in (counted(path, key, taken) for path in paths):
+    found: dict[str, SharedVictims] = {}
+    for one in (read_shared_count(path, key, taken) for path in paths):
         if one.cluster_id != cluster_id:
             raise UsageError(f"{one.path}: is about another cluster than {cluster_id}")
         if one.members != sorted(members):
@@ -84,7 +91,7 @@ def read(
         org = one.result.recipient
         if org in found:
             raise UsageError(f"{one.path}: counts {org} twice; give the newest alone")
-        found[org] = Shared(
+        found[org] = SharedVictims(
             organisation=org,
             by=one.result.by,
             shared=one.result.shared,
@@ -97,10 +104,10 @@ def read(
     return [found[org] for org in sorted(found)]
 
 
-def for_join(
+def shared_counts_for_join(
     paths: Sequence[str], key: str | None, offers: Sequence[tuple[str, str]]
 ) -> list[dict[str, Any]]:
-    """The counts in `paths` as the manifest of a joint run keeps them, for its pages.
+    """Reads the counts in `paths` as the manifest of a joint run has them, for its pages.
 
     Raises:
         UsageError: for one that does not hold.
@@ -108,20 +115,22 @@ def for_join(
     if not paths:
         return []
     public = key_store.own_key(key, make=False).public_key()
-    return sorted((_told(counted(path, public, offers)) for path in paths), key=_place)
+    return sorted(
+        (_manifest_entry(read_shared_count(path, public, offers)) for path in paths), key=_sort_key
+    )
 
 
-def _place(one: dict[str, Any]) -> tuple[str, str, str]:
+def _sort_key(one: dict[str, Any]) -> tuple[str, str, str]:
     return one["cluster_id"], one["organisation"], one["sha256"]
 
 
-def _told(one: Counted) -> dict[str, Any]:
+def _manifest_entry(one: SharedCount) -> dict[str, Any]:
     return {
         "by": one.result.by,
         "cluster_id": one.cluster_id,
         "counted_at": one.result.issued_at,
         "floor": one.result.floor,
-        "members": digest(one.members),
+        "members": members_digest(one.members),
         "organisation": one.result.recipient,
         "sha256": hashlib.sha256(one.letter).hexdigest(),
         "shared": one.result.shared,

@@ -1,7 +1,10 @@
-"""Simulated worlds: two companies' complaints and calls about rings whose truth is known."""
+"""Simulated worlds: two companies' complaints and calls about rings whose truth is known.
 
-from pipelines.simulate.__main__ import add_arguments, run
+In comes a `World` (seed, size, noise); `simulate` writes complaints and calls in the input
+contract, and the truth that `ringtrace evaluate` scores a run against.
+"""
+
 from pipelines.simulate.generate import simulate
 from pipelines.simulate.world import World
 
-__all__ = ["World", "add_arguments", "run", "simulate"]
+__all__ = ["World", "simulate"]

@@ -1,50 +1,22 @@
-"""`python -m pipelines.simulate OUT`.
-
-`ringtrace simulate OUT`: the flags, and what they ask for.
-"""
+"""`ringtrace simulate OUT`, also as `python -m pipelines.simulate`."""
 
 from __future__ import annotations
 
 import argparse
 import re
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import get_args
 
+from pipelines.options import UsageError, run_command
 from pipelines.simulate.generate import simulate
 from pipelines.simulate.world import Profile, World
-
-
-def _count(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"{text} is less than 1")
-    return number
-
-
-def _rate(text: str) -> float:
-    number = float(text)
-    if not 0 <= number < 1000:
-        raise argparse.ArgumentTypeError(f"{text} is not between 0 and 1000")
-    return number
-
-
-def _share(text: str) -> float:
-    number = float(text)
-    if not 0 <= number < 1:
-        raise argparse.ArgumentTypeError(f"{text} is not a share from 0 to below 1")
-    return number
-
-
-def _slug(text: str) -> str:
-    """An organisation; it names files, so it may hold nothing that leads elsewhere."""
-    if not re.fullmatch(r"[a-z0-9][a-z0-9_-]{0,63}", text):
-        raise argparse.ArgumentTypeError(f"{text!r} is not made of a-z, 0-9, _ and - alone")
-    return text
+from transforms.gc_tuning import gc_tuned
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the flags of `ringtrace simulate` on `parser`."""
+    """Declares the flags of `ringtrace simulate`."""
     world = World()
     parser.add_argument("out", metavar="OUT", type=Path, help="folder to write, new or empty")
     parser.add_argument("--seed", type=int, default=world.seed, help="(default: %(default)s)")
@@ -89,10 +61,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Write the world; 0 when done, 1 when it cannot be written, 2 when OUT is not empty."""
+    """Writes the world; returns the exit status: 0 done, 1 cannot be written.
+
+    Raises:
+        UsageError: if OUT is not empty.
+    """
     out: Path = arguments.out
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        return _fail(f"{out}: exists and is not an empty folder; name a new one", 2)
+        raise UsageError(f"{out}: exists and is not an empty folder; name a new one")
     world = World(
         seed=arguments.seed,
         complaints=arguments.complaints,
@@ -107,17 +83,46 @@ def run(arguments: argparse.Namespace) -> int:
     try:
         simulate(world, out)
     except OSError as error:
-        return _fail(f"{error.filename or out}: {error.strerror}", 1)
+        sys.stderr.write(f"ringtrace simulate: {error.filename or out}: {error.strerror}\n")
+        return 1
     sys.stdout.write(f"{out}: {world.complaints} complaints of {world.operations} operations\n")
     return 0
 
 
-def _fail(message: str, status: int) -> int:
-    sys.stderr.write(f"ringtrace simulate: {message}\n")
-    return status
+def main(arguments: Sequence[str]) -> int:
+    """Runs `ringtrace simulate` with these arguments; returns the exit status."""
+    with gc_tuned():
+        module = sys.modules[__name__]
+        return run_command("simulate", "", module, arguments, takes_beam_options=False)
+
+
+def _count(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{text} is less than 1")
+    return number
+
+
+def _rate(text: str) -> float:
+    number = float(text)
+    if not 0 <= number < 1000:
+        raise argparse.ArgumentTypeError(f"{text} is not between 0 and 1000")
+    return number
+
+
+def _share(text: str) -> float:
+    number = float(text)
+    if not 0 <= number < 1:
+        raise argparse.ArgumentTypeError(f"{text} is not a share from 0 to below 1")
+    return number
+
+
+def _slug(text: str) -> str:
+    """Parses an organisation, which names files: it must not lead out of the folder."""
+    if not re.fullmatch(r"[a-z0-9][a-z0-9_-]{0,63}", text):
+        raise argparse.ArgumentTypeError(f"{text!r} is not made of a-z, 0-9, _ and - alone")
+    return text
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(prog="python -m pipelines.simulate", description=__doc__)
-    add_arguments(parser)
-    sys.exit(run(parser.parse_args()))
+    sys.exit(main(sys.argv[1:]))

@@ -1,10 +1,7 @@
-"""One complaint in the making: how an identifier gets into its fields and its narrative.
+"""Reports of a simulated world: complaints, the calls behind them, and what misleads in both.
 
-Call records: spoofed calls in, call-backs out, over trunks that rings share.
-
-What a complaint holds besides a ring's own identifiers: everything that must not mislead.
-
-One report: which identifiers of which rings a victim names, and the calls behind it.
+A complaint names identifiers of one ring, sometimes of two, in its fields, its narrative or both;
+besides them it has brands' real lines, the victim's own identifiers and forged caller ids.
 """
 
 from __future__ import annotations
@@ -18,24 +15,60 @@ from typing import Any
 from pipelines.simulate import narratives, phone_numbers
 from pipelines.simulate.identifiers import Identifier
 from pipelines.simulate.narratives import Phrases
-from pipelines.simulate.world import COUNTRIES, RATES, Plan, Ring, World, chance
+from pipelines.simulate.world import COUNTRIES, RATES, Ring, RingPlan, World, chance
 from schemas.enums import Channel, Role
 
 CURRENCIES = {"US": "USD", "GB": "GBP", "CA": "CAD", "AU": "AUD", "DE": "EUR", "ES": "EUR"}
 
+BRAND_LINES = {
+    "Amazon": "+18882804331",
+    "Microsoft": "+18006427676",
+    "PayPal": "+18882211161",
+    "Apple": "+18002752273",
+}
+"""Support lines that the brands publish; all are on the known-legitimate list."""
+
+BANK_LINES = {
+    "Chase": "+18009359935",
+    "Bank of America": "+18004321000",
+    "Wells Fargo": "+18008693557",
+    "the IRS": "+18008291040",
+}
+
+BRAND_DOMAINS = ("amazon.com", "microsoft.com", "paypal.com", "anydesk.com", "teamviewer.com")
 
 _OFFSETS = {"US": -5, "GB": 0, "CA": -4, "AU": 10, "DE": 1, "ES": 1}
 
-
 _TOOLS = {"anydesk": ("AnyDesk", "anydesk", "Any Desk"), "teamviewer": ("TeamViewer", "teamviewer")}
 
-
 _PATHS = ("", "/", "/refund", "/support/form?case=", "/login.html")
+
+_ATTESTATIONS = ("A", "B", "C", None)
+
+_ATTESTATION_WEIGHTS = (25, 25, 25, 25)
+"""Robocallers get A about as often as others: attestation is no proof."""
+
+_ROLE_RATES = {
+    Role.CALLBACK: 0.75,
+    Role.PAYEE: 0.3,
+    Role.OPERATOR: 0.35,
+    Role.LURE_SITE: 0.3,
+    Role.SENDER: 0.2,
+}
+"""The share of complaints that name an identifier of the ring, by role."""
+
+_MOST_NAMED = 4
+
+_CALLER_ID_RATE = 0.45
+
+_OUTBOUND_RATE = 0.45
+
+_LINKED_RATE = 0.7
 
 
 @dataclass(frozen=True)
 class Victim:
-    """Who reports: the organisation's pseudonym, the country and their own number in E.164."""
+    """A person who reports: the organisation's pseudonym, and their own number in E.164."""
 
     victim_id: str
     country: str
@@ -45,7 +78,7 @@ class Victim:
 
 @dataclass
 class Draft:
-    """A complaint before it is written down; `named` are the ids it states in hard roles."""
+    """A complaint before it is written; `named` are the ids that it states in hard roles."""
 
     victim: Victim
     phrases: Phrases
@@ -61,97 +94,145 @@ class Draft:
     loss: str | None = None
 
 
-def state(rng: Random, draft: Draft, one: Identifier, typo: float = 0.0) -> None:
-    """Put an identifier of a ring into `draft`: in its field, in the narrative, or in both.
+@dataclass(frozen=True)
+class Bystanders:
+    """Numbers of people who have nothing to do with any ring."""
 
-    A number or a remote-access id that stands in the narrative alone has no certain role, so it is
-    not counted as named; a web site or a mailbox is. `typo` is the chance of one wrong digit.
+    businesses: tuple[str, ...]
+    telemarketers: tuple[str, ...]
+    unlisted: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Scene:
+    """The random numbers, the world and the people that every report is drawn from."""
+
+    rng: Random
+    world: World
+    plan: RingPlan
+    people: Bystanders
+
+    def happens(self, rate: float) -> bool:
+        """Draws whether something of a rate of `RATES` happens now."""
+        return self.rng.random() < chance(self.world, rate)
+
+    def rings_on(self, day: float) -> list[Ring]:
+        """Returns the rings that work on `day`."""
+        return [ring for ring in self.plan.rings if ring.start <= day < ring.end]
+
+
+def bystanders(rng: Random, plan: RingPlan) -> Bystanders:
+    """Draws innocent lines that malice names, telemarketers' caller ids, and unlisted lines.
+
+    The last are a courier's and a local bank's: published, but on no known-legitimate list, and
+    named as the number to call by victims of every ring.
     """
-    where = rng.random()
-    field_too, text_too = where < 0.88, where > 0.6
-    written = one.value
-    if one.role is Role.CALLBACK:
-        mistyped = rng.random() < typo
-        number = phone_numbers.mistype(rng, one.value) if mistyped else one.value
-        written = phone_numbers.write(rng, number, draft.victim.country)
-        if field_too:
-            draft.numbers.append({"raw": written, "role": "callback"})
-        if mistyped:
-            field_too = False
-    elif one.role is Role.PAYEE:
-        field_too = True
-        draft.payments.append(_payment(rng, draft, one))
-    elif one.role is Role.OPERATOR:
-        written = _spaced(rng, one.value)
-        if field_too:
-            draft.remote.append({"tool": one.detail, "id": written})
-    elif one.role is Role.LURE_SITE:
-        written = url(rng, one.value)
-        if field_too:
-            draft.urls.append(written)
-        field_too = True
-    elif one.role is Role.SENDER:
-        written = one.value.replace("@", "[at]") if rng.random() < 0.05 else one.value
-        if field_too:
-            draft.emails.append(one.value)
-        field_too = field_too or written == one.value
-    if text_too:
-        draft.sentences.append(sentence(rng, draft, one, written))
-    if field_too:
-        draft.named.append(one.entity_id)
+    lines = [stranger_number(rng, plan, rng.choice(COUNTRIES)) for _ in range(63)]
+    return Bystanders(tuple(lines[:20]), tuple(lines[20:60]), tuple(lines[60:]))
 
 
-def sentence(rng: Random, draft: Draft, one: Identifier, written: str) -> str:
-    """A sentence in the victim's language that states `one` as `written`."""
-    variants: tuple[str, ...] = getattr(draft.phrases, one.role.value)
-    tool = rng.choice(_TOOLS[one.detail]) if one.role is Role.OPERATOR else ""
-    return rng.choice(variants).format(x=written, tool=tool)
+def stranger_number(rng: Random, plan: RingPlan, country: str) -> str:
+    """Draws a number in `country` that no ring uses."""
+    while True:
+        number = phone_numbers.draw_number(rng, country, "geographic")
+        if f"phone:{number}" not in plan.owners:
+            return number
 
 
-def url(rng: Random, host: str) -> str:
-    """A web address on `host` as victims paste it: whole, bare, or defanged."""
+def spoofed_number(rng: Random, plan: RingPlan, victim: Victim) -> str:
+    """Draws a forged caller id: the victim's neighbour, a random subscriber, or a brand's line."""
     style = rng.random()
-    www = "www." if rng.random() < 0.3 and host.count(".") == 1 else ""
-    path = rng.choice(_PATHS)
-    if path.endswith("="):
-        path += phone_numbers.digits(rng, 6)
-    if style < 0.15:
-        return f"hxxps://{www}{host.replace('.', '[.]')}{path}"
-    if style < 0.4:
-        return f"{www}{host}{path}"
-    return f"https://{www}{host}{path}"
+    if style < 0.1:
+        return rng.choice(list(BRAND_LINES.values()))
+    if style < 0.5:
+        return phone_numbers.neighbour(rng, victim.number)
+    return stranger_number(rng, plan, victim.country if style < 0.9 else "US")
 
 
-def _spaced(rng: Random, number: str) -> str:
-    if rng.random() < 0.5:
-        return number
-    head = len(number) % 3
-    groups = [number[i : i + 3] for i in range(head, len(number), 3)]
-    return " ".join([number[:head], *groups] if head else groups)
+def scam_complaint(scene: Scene, ring: Ring, victim: Victim, org: str, day: float) -> Draft:
+    """Returns a complaint about `ring` on `day`, with whatever misleads in it."""
+    rng, plan = scene.rng, scene.plan
+    brand = org.title() if rng.random() < 0.75 else rng.choice(ring.brands)
+    draft = begin_complaint(rng, victim, brand, rng.choice(ring.scripts))
+    draft.channel = rng.choices(tuple(Channel), (50, 15, 12, 10, 6, 5, 2))[0].value
+    _state_identifiers(scene, draft, ring, day, _MOST_NAMED)
+    if rng.random() < _CALLER_ID_RATE:
+        add_number(rng, draft, spoofed_number(rng, plan, victim), Role.CALLER_ID)
+    if scene.happens(RATES.two_rings):
+        draft.sentences.append(rng.choice(draft.phrases.second_ring))
+        _state_identifiers(scene, draft, rng.choice(scene.rings_on(day) or [ring]), day, 2)
+    if scene.happens(RATES.copied_list):
+        add_copied_list(rng, draft, scene.rings_on(day) or [ring], day)
+    if scene.happens(RATES.malicious):
+        accuse_business(rng, draft, scene.people)
+    if scene.happens(RATES.unlisted_line):
+        add_unlisted_line(rng, draft, scene.people)
+    draft.sentences.append(rng.choice(draft.phrases.ending))
+    return draft
 
 
-def _payment(rng: Random, draft: Draft, one: Identifier) -> dict[str, str]:
-    payee = one.value
-    if one.entity_id.startswith("account:iban:") and rng.random() < 0.5:
-        payee = " ".join(payee[i : i + 4] for i in range(0, len(payee), 4))
-    if one.detail == "crypto":
-        coin = one.entity_id.split(":")[1].upper()
-        amount, currency = f"{rng.uniform(0.005, 0.9):.6f}", coin
-    else:
-        amount, currency = price(rng), CURRENCIES[draft.victim.country]
-        draft.loss = amount
-    return {"method": one.detail, "payee": payee, "amount": amount, "currency": currency}
+def nuisance_complaint(scene: Scene, victim: Victim) -> Draft:
+    """Returns a complaint about telemarketing: a caller id, no brand."""
+    draft = begin_complaint(scene.rng, victim, None, None)
+    caller = scene.rng.choice(scene.people.telemarketers)
+    add_number(scene.rng, draft, caller, Role.CALLER_ID)
+    return draft
 
 
-def price(rng: Random) -> str:
-    """An amount of money: lognormal around 800, two decimals."""
-    return f"{min(rng.lognormvariate(6.7, 1.1), 250_000):.2f}"
+def calls_about(
+    scene: Scene, draft: Draft, ring: Ring | None, day: float
+) -> Iterator[tuple[dict[str, Any], list[str], bool]]:
+    """Yields the calls behind a report.
+
+    Each comes with the ids that it names in a hard role, and whether its complaint is known.
+    """
+    rng, victim = scene.rng, draft.victim
+    mean = scene.world.calls_per_complaint
+    for _ in range(int(mean) + (rng.random() < mean % 1)):
+        linked = rng.random() < _LINKED_RATE
+        if ring is None:
+            caller = rng.choice(scene.people.telemarketers)
+            yield nuisance_call(rng, victim, caller), [], linked
+        elif rng.random() >= _OUTBOUND_RATE:
+            yield inbound_call(rng, scene.plan, victim, ring), [], linked
+        elif scene.happens(RATES.legitimate_call_back):
+            line = rng.choice([*BRAND_LINES.values(), *BANK_LINES.values()])
+            yield outbound_call(rng, victim, line), [], linked
+        else:
+            one = _called(scene, draft, ring, day)
+            if one is not None:
+                number = one.removeprefix("phone:")
+                yield outbound_call(rng, victim, number), [one], linked
+
+
+def add_misleading(rng: Random, world: World, draft: Draft) -> dict[str, str]:
+    """Adds real lines, domains and the victim's own identifiers to `draft`.
+
+    Returns the victim-side entity ids that were planted, each with the reason.
+    """
+    country = draft.victim.country
+    if rng.random() < chance(world, RATES.brand_as_callback):
+        add_number(rng, draft, rng.choice(list(BRAND_LINES.values())), Role.CALLBACK)
+    if rng.random() < chance(world, RATES.brand_mentioned):
+        add_number(rng, draft, rng.choice(list(BRAND_LINES.values())), Role.MENTIONED)
+    if rng.random() < chance(world, RATES.legitimate_call_back):
+        who, line = rng.choice(list({**BRAND_LINES, **BANK_LINES}.items()))
+        written = phone_numbers.write_number(rng, line, country)
+        draft.sentences.append(rng.choice(draft.phrases.called_bank).format(who=who, x=written))
+        if rng.random() < 0.5:
+            draft.numbers.append({"raw": written, "role": Role.MENTIONED.value})
+    if rng.random() < chance(world, RATES.brand_domain):
+        domain = rng.choice(BRAND_DOMAINS)
+        draft.urls.append(write_url(rng, domain))
+        if rng.random() < 0.3:
+            draft.emails.append(f"no-reply@{domain}")
+    return _add_victim_identifiers(rng, world, draft)
 
 
 def finish_complaint(
     rng: Random, draft: Draft, complaint_id: str, source_org: str, received_at: datetime
 ) -> dict[str, Any]:
-    """The complaint in the input contract (DESIGN.md section 3); absent fields are left out."""
+    """Returns the complaint in the input contract, without absent fields."""
     victim = draft.victim
     zone = timezone(timedelta(hours=_OFFSETS[victim.country]))
     local = received_at.astimezone(zone) if rng.random() < 0.5 else received_at
@@ -178,43 +259,6 @@ def finish_complaint(
     return {name: value for name, value in record.items() if value not in (None, [], "")}
 
 
-def begin(rng: Random, victim: Victim, brand: str | None, script: int | None) -> Draft:
-    """A draft that opens with who called and, mostly, what script they read out."""
-    phrases = narratives.PHRASES[victim.language]
-    draft = Draft(victim, phrases, brand=brand)
-    if brand is None or script is None:
-        draft.sentences.append(rng.choice(phrases.nuisance))
-        return draft
-    draft.sentences.append(rng.choice(phrases.opening).format(brand=brand))
-    if rng.random() < 0.6:
-        money = f"{price(rng)} {CURRENCIES[victim.country]}"
-        draft.sentences.append(narratives.quote(rng, phrases.scripts[script], money))
-    return draft
-
-
-_ATTESTATIONS = ("A", "B", "C", None)
-
-
-_ATTESTATION_WEIGHTS = (25, 25, 25, 25)
-"""Robocallers get A about as often as others: attestation is no proof (DESIGN.md section 6)."""
-
-
-def inbound(rng: Random, plan: Plan, victim: Victim, ring: Ring) -> dict[str, Any]:
-    """A call from `ring` under a forged caller id."""
-    caller = spoofed(rng, plan, victim)
-    return {**_ends(rng, victim, "inbound", caller), **_signalling(rng, victim, ring)}
-
-
-def outbound(rng: Random, victim: Victim, number: str) -> dict[str, Any]:
-    """A call from the victim to `number`, a ring's or anybody's."""
-    return _ends(rng, victim, "outbound", number)
-
-
-def nuisance_call(rng: Random, victim: Victim, caller: str) -> dict[str, Any]:
-    """A telemarketer's call."""
-    return _ends(rng, victim, "inbound", caller)
-
-
 def finish_call(
     call: dict[str, Any],
     call_id: str,
@@ -222,7 +266,7 @@ def finish_call(
     started_at: datetime,
     complaint_id: str | None,
 ) -> dict[str, Any]:
-    """The call in the input contract (DESIGN.md section 3); absent fields are left out."""
+    """Returns the call in the input contract, without absent fields."""
     head = {
         "call_id": call_id,
         "source_org": source_org,
@@ -232,126 +276,145 @@ def finish_call(
     return {name: value for name, value in record.items() if value is not None}
 
 
-def before(rng: Random, received_at: datetime) -> datetime:
-    """When a call took place that a complaint of `received_at` is about."""
+def time_of_call(rng: Random, received_at: datetime) -> datetime:
+    """Draws the time of a call that a complaint of `received_at` is about."""
     return received_at - timedelta(seconds=rng.randrange(600, 90_000))
 
 
-def _ends(rng: Random, victim: Victim, direction: str, suspect: str) -> dict[str, Any]:
-    raw = suspect if rng.random() < 0.7 else phone_numbers.write(rng, suspect, victim.country)
-    calling, called = (raw, victim.number) if direction == "inbound" else (victim.number, raw)
-    return {
-        "duration_seconds": int(rng.expovariate(1 / 400)),
-        "direction": direction,
-        "calling_number": calling,
-        "called_number": called,
-        "victim_id": victim.victim_id,
-        "victim_country": victim.country,
-    }
+def begin_complaint(rng: Random, victim: Victim, brand: str | None, script: int | None) -> Draft:
+    """Returns a draft that opens with the caller and, mostly, the script that they read out."""
+    phrases = narratives.PHRASES[victim.language]
+    draft = Draft(victim, phrases, brand=brand)
+    if brand is None or script is None:
+        draft.sentences.append(rng.choice(phrases.nuisance))
+        return draft
+    draft.sentences.append(rng.choice(phrases.opening).format(brand=brand))
+    if rng.random() < 0.6:
+        money = f"{draw_price(rng)} {CURRENCIES[victim.country]}"
+        draft.sentences.append(narratives.quote(rng, phrases.scripts[script], money))
+    return draft
 
 
-def _signalling(rng: Random, victim: Victim, ring: Ring) -> dict[str, Any]:
-    """What the network saw of an inbound call; SHAKEN exists in the US and Canada only."""
-    shaken = victim.country in ("US", "CA")
-    level = rng.choices(_ATTESTATIONS, _ATTESTATION_WEIGHTS)[0] if shaken else None
-    trunk = rng.choice(ring.trunks)
-    return {
-        "attestation": level,
-        "orig_id": rng.choice(ring.orig_ids) if level else None,
-        "carrier": rng.choice(ring.carriers),
-        "trunk": trunk if rng.random() < 0.6 else None,
-        "source_ip": f"198.51.100.{int(trunk[-2:])}" if rng.random() < 0.2 else None,
-    }
+def state_identifier(rng: Random, draft: Draft, one: Identifier, typo: float = 0.0) -> None:
+    """Adds an identifier of a ring to `draft`: to its field, to the narrative, or to both.
 
-
-BRAND_LINES = {
-    "Amazon": "+18882804331",
-    "Microsoft": "+18006427676",
-    "PayPal": "+18882211161",
-    "Apple": "+18002752273",
-}
-"""Support lines that the brands publish; all are on the known-legitimate list."""
-
-
-BANK_LINES = {
-    "Chase": "+18009359935",
-    "Bank of America": "+18004321000",
-    "Wells Fargo": "+18008693557",
-    "the IRS": "+18008291040",
-}
-
-
-BRAND_DOMAINS = ("amazon.com", "microsoft.com", "paypal.com", "anydesk.com", "teamviewer.com")
-
-
-@dataclass(frozen=True)
-class Bystanders:
-    """Numbers of people who have nothing to do with any ring."""
-
-    businesses: tuple[str, ...]
-    telemarketers: tuple[str, ...]
-    unlisted: tuple[str, ...]
-
-
-def bystanders(rng: Random, plan: Plan) -> Bystanders:
-    """Innocent business lines that malice names, telemarketers' caller ids, and unlisted lines.
-
-    The last are a courier's and a local bank's: published, but on no known-legitimate list, and
-    named as the number to call by victims of every ring.
+    A number or a remote-access id that stands in the narrative alone has no certain role, so it is
+    not counted as named; a web site or a mailbox is. `typo` is the chance of one wrong digit.
     """
-    lines = [stranger(rng, plan, rng.choice(COUNTRIES)) for _ in range(63)]
-    return Bystanders(tuple(lines[:20]), tuple(lines[20:60]), tuple(lines[60:]))
+    where = rng.random()
+    field_too, text_too = where < 0.88, where > 0.6
+    written = one.value
+    if one.role is Role.CALLBACK:
+        mistyped = rng.random() < typo
+        number = phone_numbers.mistype(rng, one.value) if mistyped else one.value
+        written = phone_numbers.write_number(rng, number, draft.victim.country)
+        if field_too:
+            draft.numbers.append({"raw": written, "role": "callback"})
+        if mistyped:
+            field_too = False
+    elif one.role is Role.PAYEE:
+        field_too = True
+        draft.payments.append(_payment(rng, draft, one))
+    elif one.role is Role.OPERATOR:
+        written = _spaced(rng, one.value)
+        if field_too:
+            draft.remote.append({"tool": one.detail, "id": written})
+    elif one.role is Role.LURE_SITE:
+        written = write_url(rng, one.value)
+        if field_too:
+            draft.urls.append(written)
+        field_too = True
+    elif one.role is Role.SENDER:
+        written = one.value.replace("@", "[at]") if rng.random() < 0.05 else one.value
+        if field_too:
+            draft.emails.append(one.value)
+        field_too = field_too or written == one.value
+    if text_too:
+        draft.sentences.append(write_sentence(rng, draft, one, written))
+    if field_too:
+        draft.named.append(one.entity_id)
 
 
-def stranger(rng: Random, plan: Plan, country: str) -> str:
-    """A number in `country` that no ring holds."""
-    while True:
-        number = phone_numbers.draw(rng, country, "geographic")
-        if f"phone:{number}" not in plan.owners:
-            return number
+def write_sentence(rng: Random, draft: Draft, one: Identifier, written: str) -> str:
+    """Returns a sentence in the victim's language that states `one` as `written`."""
+    variants: tuple[str, ...] = getattr(draft.phrases, one.role.value)
+    tool = rng.choice(_TOOLS[one.detail]) if one.role is Role.OPERATOR else ""
+    return rng.choice(variants).format(x=written, tool=tool)
 
 
-def spoofed(rng: Random, plan: Plan, victim: Victim) -> str:
-    """A forged caller id: the victim's neighbour, a random subscriber, or a brand's own line."""
+def write_url(rng: Random, host: str) -> str:
+    """Returns a web address on `host` as victims paste it: whole, bare, or defanged."""
     style = rng.random()
-    if style < 0.1:
-        return rng.choice(list(BRAND_LINES.values()))
-    if style < 0.5:
-        return phone_numbers.neighbour(rng, victim.number)
-    return stranger(rng, plan, victim.country if style < 0.9 else "US")
+    www = "www." if rng.random() < 0.3 and host.count(".") == 1 else ""
+    path = rng.choice(_PATHS)
+    if path.endswith("="):
+        path += phone_numbers.digits(rng, 6)
+    if style < 0.15:
+        return f"hxxps://{www}{host.replace('.', '[.]')}{path}"
+    if style < 0.4:
+        return f"{www}{host}{path}"
+    return f"https://{www}{host}{path}"
 
 
-def confuse(rng: Random, world: World, draft: Draft) -> dict[str, str]:
-    """Add real lines, domains and the victim's own identifiers to `draft`.
-
-    Returns the victim-side entity ids that were planted, each with the reason.
-    """
-    country = draft.victim.country
-    if rng.random() < chance(world, RATES.brand_as_callback):
-        add_number(rng, draft, rng.choice(list(BRAND_LINES.values())), Role.CALLBACK)
-    if rng.random() < chance(world, RATES.brand_mentioned):
-        add_number(rng, draft, rng.choice(list(BRAND_LINES.values())), Role.MENTIONED)
-    if rng.random() < chance(world, RATES.legitimate_call_back):
-        who, line = rng.choice(list({**BRAND_LINES, **BANK_LINES}.items()))
-        written = phone_numbers.write(rng, line, country)
-        draft.sentences.append(rng.choice(draft.phrases.called_bank).format(who=who, x=written))
-        if rng.random() < 0.5:
-            draft.numbers.append({"raw": written, "role": Role.MENTIONED.value})
-    if rng.random() < chance(world, RATES.brand_domain):
-        domain = rng.choice(BRAND_DOMAINS)
-        draft.urls.append(url(rng, domain))
-        if rng.random() < 0.3:
-            draft.emails.append(f"no-reply@{domain}")
-    return _name_victim(rng, world, draft)
+def draw_price(rng: Random) -> str:
+    """Draws an amount of money: lognormal around 800, two decimals."""
+    return f"{min(rng.lognormvariate(6.7, 1.1), 250_000):.2f}"
 
 
 def add_number(rng: Random, draft: Draft, number: str, role: Role) -> None:
-    """Put `number` into the phone_numbers of `draft`, as the victim writes it."""
-    raw = phone_numbers.write(rng, number, draft.victim.country)
+    """Adds `number` to the phone_numbers of `draft`, as the victim writes it."""
+    raw = phone_numbers.write_number(rng, number, draft.victim.country)
     draft.numbers.append({"raw": raw, "role": role.value})
 
 
-def _name_victim(rng: Random, world: World, draft: Draft) -> dict[str, str]:
+def add_copied_list(rng: Random, draft: Draft, rings: list[Ring], day: float) -> None:
+    """Adds ten and more numbers of several rings, as copied from a list on the web."""
+    for _ in range(rng.randint(10, 16)):
+        one = rng.choice(rings).pick(rng, Role.CALLBACK, day)
+        if one is not None:
+            add_number(rng, draft, one.value, rng.choice((Role.CALLBACK, Role.MENTIONED)))
+
+
+def add_unlisted_line(rng: Random, draft: Draft, people: Bystanders) -> None:
+    """Adds a line as the number to call back that is nobody's scam."""
+    add_number(rng, draft, rng.choice(people.unlisted), Role.CALLBACK)
+
+
+def accuse_business(rng: Random, draft: Draft, people: Bystanders) -> None:
+    """Adds an innocent business as the number to call back."""
+    add_number(rng, draft, rng.choice(people.businesses), Role.CALLBACK)
+
+
+def inbound_call(rng: Random, plan: RingPlan, victim: Victim, ring: Ring) -> dict[str, Any]:
+    """Returns a call from `ring` under a forged caller id."""
+    caller = spoofed_number(rng, plan, victim)
+    return {**_ends(rng, victim, "inbound", caller), **_signalling(rng, victim, ring)}
+
+
+def outbound_call(rng: Random, victim: Victim, number: str) -> dict[str, Any]:
+    """Returns a call from the victim to `number`, a ring's or anybody's."""
+    return _ends(rng, victim, "outbound", number)
+
+
+def nuisance_call(rng: Random, victim: Victim, caller: str) -> dict[str, Any]:
+    """Returns a telemarketer's call."""
+    return _ends(rng, victim, "inbound", caller)
+
+
+def _state_identifiers(scene: Scene, draft: Draft, ring: Ring, day: float, most: int) -> None:
+    """Adds one to `most` of the identifiers that `ring` uses on `day`."""
+    rng = scene.rng
+    roles = [role for role, rate in _ROLE_RATES.items() if rng.random() < rate]
+    rng.shuffle(roles)
+    picked = [ring.pick(rng, role, day) for role in (roles or [Role.CALLBACK])[:most]]
+    if rng.random() < 0.1:
+        picked.append(ring.pick(rng, Role.CALLBACK, day))
+    for one in dict.fromkeys(picked):
+        if one is not None:
+            state_identifier(rng, draft, one, chance(scene.world, RATES.mistyped))
+
+
+def _add_victim_identifiers(rng: Random, world: World, draft: Draft) -> dict[str, str]:
     victim, phrases = draft.victim, draft.phrases
     rate = chance(world, RATES.victim_named)
     planted: dict[str, str] = {}
@@ -360,7 +423,7 @@ def _name_victim(rng: Random, world: World, draft: Draft) -> dict[str, str]:
         add_number(rng, draft, victim.number, Role.VICTIM)
         planted[number] = "victim's own number"
     if rng.random() < rate:
-        written = phone_numbers.write(rng, victim.number, victim.country)
+        written = phone_numbers.write_number(rng, victim.number, victim.country)
         draft.sentences.append(rng.choice(phrases.victim_number).format(x=written))
         planted[number] = "victim's own number"
     if rng.random() < rate / 2:
@@ -375,137 +438,60 @@ def _name_victim(rng: Random, world: World, draft: Draft) -> dict[str, str]:
     return planted
 
 
-def copy_list(rng: Random, draft: Draft, rings: list[Ring], day: float) -> None:
-    """Ten and more numbers of several rings, as copied from a list on the web."""
-    for _ in range(rng.randint(10, 16)):
-        one = rng.choice(rings).pick(rng, Role.CALLBACK, day)
-        if one is not None:
-            add_number(rng, draft, one.value, rng.choice((Role.CALLBACK, Role.MENTIONED)))
+def _spaced(rng: Random, number: str) -> str:
+    if rng.random() < 0.5:
+        return number
+    head = len(number) % 3
+    groups = [number[i : i + 3] for i in range(head, len(number), 3)]
+    return " ".join([number[:head], *groups] if head else groups)
 
 
-def name_unlisted(rng: Random, draft: Draft, people: Bystanders) -> None:
-    """Name a line as the number to call back that is nobody's scam."""
-    add_number(rng, draft, rng.choice(people.unlisted), Role.CALLBACK)
-
-
-def accuse(rng: Random, draft: Draft, people: Bystanders) -> None:
-    """Name an innocent business as the number to call back."""
-    add_number(rng, draft, rng.choice(people.businesses), Role.CALLBACK)
-
-
-_ROLE_RATES = {
-    Role.CALLBACK: 0.75,
-    Role.PAYEE: 0.3,
-    Role.OPERATOR: 0.35,
-    Role.LURE_SITE: 0.3,
-    Role.SENDER: 0.2,
-}
-"""How often a complaint names what the ring holds, by role."""
-
-
-_MOST_NAMED = 4
-
-
-_CALLER_ID_RATE = 0.45
-
-
-_OUTBOUND_RATE = 0.45
-
-
-_LINKED_RATE = 0.7
-
-
-@dataclass(frozen=True)
-class Scene:
-    """What every report is drawn from."""
-
-    rng: Random
-    world: World
-    plan: Plan
-    people: Bystanders
-
-    def happens(self, rate: float) -> bool:
-        """Whether something of a rate of `RATES` happens now."""
-        return self.rng.random() < chance(self.world, rate)
-
-    def rings_on(self, day: float) -> list[Ring]:
-        """Rings that work on `day`."""
-        return [ring for ring in self.plan.rings if ring.start <= day < ring.end]
-
-
-def nuisance_complaint(scene: Scene, victim: Victim) -> Draft:
-    """A complaint about telemarketing: a caller id, no brand."""
-    draft = begin(scene.rng, victim, None, None)
-    caller = scene.rng.choice(scene.people.telemarketers)
-    add_number(scene.rng, draft, caller, Role.CALLER_ID)
-    return draft
-
-
-def scam(scene: Scene, ring: Ring, victim: Victim, org: str, day: float) -> Draft:
-    """A complaint about `ring` on `day`, with whatever misleads in it."""
-    rng, plan = scene.rng, scene.plan
-    brand = org.title() if rng.random() < 0.75 else rng.choice(ring.brands)
-    draft = begin(rng, victim, brand, rng.choice(ring.scripts))
-    draft.channel = rng.choices(tuple(Channel), (50, 15, 12, 10, 6, 5, 2))[0].value
-    _name(scene, draft, ring, day, _MOST_NAMED)
-    if rng.random() < _CALLER_ID_RATE:
-        add_number(rng, draft, spoofed(rng, plan, victim), Role.CALLER_ID)
-    if scene.happens(RATES.two_rings):
-        draft.sentences.append(rng.choice(draft.phrases.second_ring))
-        _name(scene, draft, rng.choice(scene.rings_on(day) or [ring]), day, 2)
-    if scene.happens(RATES.copied_list):
-        copy_list(rng, draft, scene.rings_on(day) or [ring], day)
-    if scene.happens(RATES.malicious):
-        accuse(rng, draft, scene.people)
-    if scene.happens(RATES.unlisted_line):
-        name_unlisted(rng, draft, scene.people)
-    draft.sentences.append(rng.choice(draft.phrases.ending))
-    return draft
-
-
-def _name(scene: Scene, draft: Draft, ring: Ring, day: float, most: int) -> None:
-    """State one to `most` of the identifiers that `ring` holds on `day`."""
-    rng = scene.rng
-    roles = [role for role, rate in _ROLE_RATES.items() if rng.random() < rate]
-    rng.shuffle(roles)
-    picked = [ring.pick(rng, role, day) for role in (roles or [Role.CALLBACK])[:most]]
-    if rng.random() < 0.1:
-        picked.append(ring.pick(rng, Role.CALLBACK, day))
-    for one in dict.fromkeys(picked):
-        if one is not None:
-            state(rng, draft, one, chance(scene.world, RATES.mistyped))
-
-
-def calls_about(
-    scene: Scene, draft: Draft, ring: Ring | None, day: float
-) -> Iterator[tuple[dict[str, Any], list[str], bool]]:
-    """The calls behind a report.
-
-    Each with the ids that it names in a hard role, and whether the company knows its complaint.
-    """
-    rng, victim = scene.rng, draft.victim
-    mean = scene.world.calls_per_complaint
-    for _ in range(int(mean) + (rng.random() < mean % 1)):
-        linked = rng.random() < _LINKED_RATE
-        if ring is None:
-            caller = rng.choice(scene.people.telemarketers)
-            yield nuisance_call(rng, victim, caller), [], linked
-        elif rng.random() >= _OUTBOUND_RATE:
-            yield inbound(rng, scene.plan, victim, ring), [], linked
-        elif scene.happens(RATES.legitimate_call_back):
-            line = rng.choice([*BRAND_LINES.values(), *BANK_LINES.values()])
-            yield outbound(rng, victim, line), [], linked
-        else:
-            one = _called(scene, draft, ring, day)
-            if one is not None:
-                number = one.removeprefix("phone:")
-                yield outbound(rng, victim, number), [one], linked
+def _payment(rng: Random, draft: Draft, one: Identifier) -> dict[str, str]:
+    payee = one.value
+    if one.entity_id.startswith("account:iban:") and rng.random() < 0.5:
+        payee = " ".join(payee[i : i + 4] for i in range(0, len(payee), 4))
+    if one.detail == "crypto":
+        coin = one.entity_id.split(":")[1].upper()
+        amount, currency = f"{rng.uniform(0.005, 0.9):.6f}", coin
+    else:
+        amount, currency = draw_price(rng), CURRENCIES[draft.victim.country]
+        draft.loss = amount
+    return {"method": one.detail, "payee": payee, "amount": amount, "currency": currency}
 
 
 def _called(scene: Scene, draft: Draft, ring: Ring, day: float) -> str | None:
-    """The call-back number of a call: one that the complaint names, else one alive."""
+    """Returns the call-back number of a call: one that the complaint names, else one alive."""
     named = [one for one in draft.named if one.startswith("phone:")]
     if named:
         return named[0]
     one = ring.pick(scene.rng, Role.CALLBACK, day)
     return one.entity_id if one else None
+
+
+def _ends(rng: Random, victim: Victim, direction: str, suspect: str) -> dict[str, Any]:
+    raw = (
+        suspect if rng.random() < 0.7 else phone_numbers.write_number(rng, suspect, victim.country)
+    )
+    calling, called = (raw, victim.number) if direction == "inbound" else (victim.number, raw)
+    return {
+        "duration_seconds": int(rng.expovariate(1 / 400)),
+        "direction": direction,
+        "calling_number": calling,
+        "called_number": called,
+        "victim_id": victim.victim_id,
+        "victim_country": victim.country,
+    }
+
+
+def _signalling(rng: Random, victim: Victim, ring: Ring) -> dict[str, Any]:
+    """Returns the network fields of an inbound call; SHAKEN exists in the US and Canada only."""
+    shaken = victim.country in ("US", "CA")
+    level = rng.choices(_ATTESTATIONS, _ATTESTATION_WEIGHTS)[0] if shaken else None
+    trunk = rng.choice(ring.trunks)
+    return {
+        "attestation": level,
+        "orig_id": rng.choice(ring.orig_ids) if level else None,
+        "carrier": rng.choice(ring.carriers),
+        "trunk": trunk if rng.random() < 0.6 else None,
+        "source_ip": f"198.51.100.{int(trunk[-2:])}" if rng.random() < 0.2 else None,
+    }

@@ -1,4 +1,4 @@
-"""The world, day by day, straight to disk: memory holds the rings, never the records."""
+"""Writes a simulated world day by day, with the rings in memory and never the records."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ from pipelines.simulate.world import (
     Ring,
     Ties,
     World,
-    holders,
-    plan,
+    plan_rings,
+    rings_served,
 )
 
 VICTIMS = "victims.csv"
@@ -41,7 +41,7 @@ class _Writer:
     count: dict[tuple[str, str], int] = field(default_factory=lambda: defaultdict(int))
 
     def next_id(self, kind: str, org: str) -> str:
-        """An id unique within `org`; other organisations use the same ones."""
+        """Returns an id unique within `org`; other organisations use the same ones."""
         self.count[kind, org] += 1
         return f"{kind[:2].upper()}{self.count[kind, org]:09}"
 
@@ -52,7 +52,7 @@ class _Writer:
 
 @dataclass(frozen=True)
 class _Report:
-    """Who reports what to whom, from `day` on; without a ring it is telemarketing."""
+    """A victim who reports a ring to an organisation on `day`; without a ring, telemarketing."""
 
     day: int
     ring: Ring | None
@@ -61,7 +61,7 @@ class _Report:
 
 
 def simulate(world: World, folder: Path) -> None:
-    """Write `world` below `folder` in the input contract (DESIGN.md section 3).
+    """Writes `world` below `folder` in the input contract.
 
     complaints/ORG.jsonl and calls/ORG.jsonl; truth.csv (`entity_id,operation`, see `Ties`);
     as `entity_id,reason`, legitimate.csv (real lines and sites that occur), victims.csv (what is
@@ -70,7 +70,7 @@ def simulate(world: World, folder: Path) -> None:
     Equal worlds give equal bytes. Raises OSError where `folder` cannot be written.
     """
     rng = Random(world.seed)
-    the_plan = plan(rng, world, narratives.SCRIPTS)
+    the_plan = plan_rings(rng, world, narratives.SCRIPTS)
     scene = Scene(rng, world, the_plan, complaints.bystanders(rng, the_plan))
     ties = Ties(the_plan)
     with ExitStack() as stack:
@@ -89,7 +89,7 @@ def simulate(world: World, folder: Path) -> None:
     legitimate += [(f"domain:{domain}", "the brand's own site") for domain in BRAND_DOMAINS]
     innocent = [(f"phone:{number}", "named by malice") for number in scene.people.businesses]
     innocent += [(f"phone:{number}", "an unlisted line") for number in scene.people.unlisted]
-    hubs = holders(the_plan)
+    hubs = rings_served(the_plan)
     hubs |= {f"phone:{number}": len(the_plan.rings) for number in scene.people.unlisted}
     _write_csv(folder / "truth.csv", ("entity_id", "operation"), ties.rows())
     _write_csv(folder / "legitimate.csv", ("entity_id", "reason"), sorted(legitimate))
@@ -118,22 +118,22 @@ def _write_days(scene: Scene, ties: Ties, writer: _Writer) -> None:
             if scene.happens(RATES.duplicate):
                 resent.append(record)
             if scene.happens(RATES.copycat):
-                resent.append(_copied(scene, writer, record))
+                resent.append(_copycat(scene, writer, record))
             if report.ring is not None and scene.happens(RATES.second_report):
-                later.append(_again(scene, day, report))
+                later.append(_second_report(scene, day, report))
         for record in resent:
             writer.write("complaints", record)
 
 
-def _copied(scene: Scene, writer: _Writer, record: dict[str, Any]) -> dict[str, Any]:
-    """Somebody else sends the same complaint, as if it were their own, perhaps elsewhere."""
+def _copycat(scene: Scene, writer: _Writer, record: dict[str, Any]) -> dict[str, Any]:
+    """Returns the same complaint as somebody else sends it as their own, perhaps elsewhere."""
     org = scene.rng.choice(scene.world.organisations)
     mine = {"source_org": org, "complaint_id": writer.next_id("complaints", org)}
     return record | mine | {"victim_id": _pseudonym(scene.rng)}
 
 
 def _reports(scene: Scene, day: int, due: list[_Report]) -> Iterator[_Report]:
-    """Endless reports of one day: first those who come back, then new victims."""
+    """Yields reports of one day without end: first those who come back, then new victims."""
     yield from due
     rng, plan, world = scene.rng, scene.plan, scene.world
     shares = dict(zip((ring.name for ring in plan.rings), plan.shares, strict=True))
@@ -147,7 +147,7 @@ def _reports(scene: Scene, day: int, due: list[_Report]) -> Iterator[_Report]:
             country = rng.choice(ring.countries)
         else:
             country = rng.choices(COUNTRIES, COUNTRY_WEIGHTS)[0]
-        number = complaints.stranger(rng, plan, country)
+        number = complaints.stranger_number(rng, plan, country)
         victim = Victim(_pseudonym(rng), country, number, narratives.language(rng, country))
         yield _Report(day, ring, victim, org)
 
@@ -156,8 +156,8 @@ def _pseudonym(rng: Random) -> str:
     return f"v{rng.getrandbits(64):016x}"
 
 
-def _again(scene: Scene, day: int, report: _Report) -> _Report:
-    """The same person days later, perhaps to a company that knows them by another pseudonym."""
+def _second_report(scene: Scene, day: int, report: _Report) -> _Report:
+    """Returns a later report of the same person, perhaps to a company with another pseudonym."""
     rng = scene.rng
     org = rng.choice(scene.world.organisations)
     same = org == report.org
@@ -168,7 +168,7 @@ def _again(scene: Scene, day: int, report: _Report) -> _Report:
 def _write_report(
     scene: Scene, ties: Ties, writer: _Writer, day: int, report: _Report
 ) -> dict[str, Any]:
-    """Write one complaint and its calls; returns the complaint as written."""
+    """Writes one complaint and its calls; returns the complaint as written."""
     rng, ring, victim, org = scene.rng, report.ring, report.victim, report.org
     moment = day + rng.random()
     received_at = START + timedelta(seconds=int(moment * 86_400))
@@ -177,15 +177,15 @@ def _write_report(
         draft = complaints.nuisance_complaint(scene, victim)
     else:
         # A ring stops within the day; its last victims still name what it held at the end.
-        draft = complaints.scam(scene, ring, victim, org, min(moment, ring.end))
-        planted = complaints.confuse(rng, scene.world, draft)
+        draft = complaints.scam_complaint(scene, ring, victim, org, min(moment, ring.end))
+        planted = complaints.add_misleading(rng, scene.world, draft)
     complaint_id = writer.next_id("complaints", org)
     record = complaints.finish_complaint(rng, draft, complaint_id, org, received_at)
     writer.write("complaints", record)
     tied = list(draft.named)
     for call, named, linked in complaints.calls_about(scene, draft, ring, moment):
         owner = complaint_id if linked else None
-        started_at = complaints.before(rng, received_at)
+        started_at = complaints.time_of_call(rng, received_at)
         writer.write(
             "calls",
             complaints.finish_call(call, writer.next_id("calls", org), org, started_at, owner),

@@ -1,4 +1,4 @@
-"""What a ring holds besides phone numbers: payees, remote-access ids, lure sites, mailboxes."""
+"""Identifiers of a ring other than numbers: payees, remote-access ids, lure sites, mailboxes."""
 
 from __future__ import annotations
 
@@ -28,42 +28,35 @@ class Identifier:
 
 FREEMAIL = ("gmail.com", "outlook.com", "yahoo.com", "proton.me", "gmx.de")
 
-
 _LURES = "amzn amazn prime-care ms-defender win-secure mcrsoft azure-help order-refund".split()
-
 
 _TASKS = "refund support helpdesk billing verify renewal claims unlock protect cancel".split()
 
-
 _SUFFIXES = "com net support online site info co.uk de es xyz live help".split()
-
 
 _HOSTING = ("azurewebsites.net", "pages.dev", "web.app")
 
-
 _MAIL_NAMES = "refund.desk order.help billing.team ms.support claims.dept care.center".split()
 
-
 _UPI_HANDLES = ("okaxis", "ybl", "oksbi", "paytm")
-
 
 _BASE58 = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
 
 
 def callback(number: str) -> Identifier:
-    """A number that victims are told to call."""
+    """Returns a number that victims are told to call."""
     return Identifier(f"phone:{number}", Role.CALLBACK, number)
 
 
 def lure_site(rng: Random) -> Identifier:
-    """A web site that victims are sent to, one in ten below a hosting platform's suffix."""
+    """Draws a web site that victims are sent to, one in ten below a hosting platform's suffix."""
     name = f"{rng.choice(_LURES)}-{rng.choice(_TASKS)}{rng.randrange(10_000)}"
     suffix = rng.choice(_HOSTING if rng.random() < 0.1 else _SUFFIXES)
     return Identifier(f"domain:{name}.{suffix}", Role.LURE_SITE, f"{name}.{suffix}")
 
 
 def sender(rng: Random) -> Identifier:
-    """A mailbox of the ring, at a freemail host or a domain of its own."""
+    """Draws a mailbox of the ring, at a freemail host or a domain of its own."""
     if rng.random() < 0.7:
         address = f"{rng.choice(_MAIL_NAMES)}{rng.randrange(100_000)}@{rng.choice(FREEMAIL)}"
     else:
@@ -72,14 +65,14 @@ def sender(rng: Random) -> Identifier:
 
 
 def operator(rng: Random) -> Identifier:
-    """The scammer's own id in a remote-access tool; both tools use 9 or 10 digits."""
+    """Draws the scammer's own id in a remote-access tool; both tools use 9 or 10 digits."""
     tool = "anydesk" if rng.random() < 0.65 else "teamviewer"
     number = str(rng.randrange(100_000_000, 2_000_000_000))
     return Identifier(f"remote:{tool}:{number}", Role.OPERATOR, number, tool)
 
 
 def _bitcoin(rng: Random) -> str:
-    """A pay-to-public-key-hash address in Base58Check: version 0, hash, four bytes of checksum."""
+    """Draws a pay-to-public-key-hash address in Base58Check: version 0, hash, 4-byte checksum."""
     body = b"\x00" + rng.randbytes(20)
     check = hashlib.sha256(hashlib.sha256(body).digest()).digest()[:4]
     rest, text = int.from_bytes(body + check), ""
@@ -91,14 +84,14 @@ def _bitcoin(rng: Random) -> str:
 
 
 def _routing(rng: Random) -> str:
-    """A routing number with its ABA check digit (weights 3, 7, 1)."""
+    """Draws a routing number with its ABA check digit (weights 3, 7, 1)."""
     body = rng.choice(("02", "06", "11", "12", "26")) + phone_numbers.digits(rng, 6)
     total = sum(int(d) * w for d, w in zip(body, (3, 7, 1) * 3, strict=False))
     return f"{body}{-total % 10}"
 
 
 def payee(rng: Random) -> Identifier:
-    """A mule's account or wallet."""
+    """Draws a mule's account or wallet."""
     kind = rng.random()
     if kind < 0.4:
         iban = str(IBAN.random(rng.choice(("GB", "DE", "ES", "FR")), random=rng))

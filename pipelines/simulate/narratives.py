@@ -1,4 +1,4 @@
-"""What victims write, and the scripts that scammers read out, in four languages.
+"""Sentences of victims, and the scripts that scammers read out, in four languages.
 
 Every sentence is one of a few variants, so that texts of one script are near-duplicates and not
 copies. `{x}` stands for an identifier as the victim writes it.
@@ -80,19 +80,13 @@ EN = Phrases(
         "I had to open {x} and fill in a form.",
         "The refund form was at {x}.",
     ),
-    sender=(
-        "The e-mail came from {x}.",
-        "They wrote to me from {x}.",
-    ),
+    sender=("The e-mail came from {x}.", "They wrote to me from {x}."),
     victim_number=(
         "My number is {x}.",
         "You can reach me at {x}.",
         "They called my cell phone {x}.",
     ),
-    victim_remote=(
-        "I read him my {tool} id {x}.",
-        "My {tool} ID is {x}.",
-    ),
+    victim_remote=("I read him my {tool} id {x}.", "My {tool} ID is {x}."),
     victim_email=("My email is {x}.", "Please reply to my email {x}."),
     called_bank=(
         "I then called {who} on {x} and they confirmed it was a scam.",
@@ -235,7 +229,7 @@ SCRIPTS = len(EN.scripts)
 
 
 def language(rng: Random, country: str) -> str:
-    """The language of a complaint from `country`."""
+    """Draws the language of a complaint from `country`."""
     if country == "US" and rng.random() < _SPANISH_IN_US:
         return "es"
     if country == "CA" and rng.random() < _FRENCH_IN_CA:
@@ -244,7 +238,7 @@ def language(rng: Random, country: str) -> str:
 
 
 def quote(rng: Random, script: str, price: str) -> str:
-    """The script as a victim remembers it: a price, sometimes a few words lost."""
+    """Returns the script as a victim remembers it: with a price, sometimes a few words lost."""
     words = script.format(price=price).split(" ")
     if rng.random() < 0.4:
         lost = rng.randrange(len(words))

@@ -1,9 +1,8 @@
 """Phone numbers of six countries: drawn valid, and written as people write them.
 
-libphonenumber's answers for one number at a time, from its metadata without its generality.
-
-A world asks for millions of numbers in E.164, of which only the digits differ; the library parses
-each anew. The rules are those of `phonenumbers.phonenumberutil`, and a test holds both to the same.
+A world asks for millions of numbers in E.164, of which only the digits differ, and libphonenumber
+parses each anew. The rules here are those of `phonenumbers.phonenumberutil`, one number at a time
+and from the same metadata; a test holds both equal.
 """
 
 from __future__ import annotations
@@ -17,13 +16,11 @@ from typing import Literal
 import phonenumbers as pn
 from phonenumbers.phonemetadata import NumberFormat, PhoneMetadata
 
-from transforms.phone.numbering_plan import BEFORE_FIXED, FIXED, MOBILE
+from transforms.phone import FIXED, MOBILE, SPECIAL_LINE_TYPES
 
 Line = Literal["service", "geographic"]
 
-
 CALLING_CODES = {"US": "1", "CA": "1", "GB": "44", "AU": "61", "DE": "49", "ES": "34"}
-
 
 PREFIXES: dict[tuple[str, Line], tuple[tuple[str, int], ...]] = {
     ("US", "service"): tuple((p, 7) for p in ("800", "833", "844", "855", "866", "877", "888")),
@@ -45,23 +42,23 @@ PREFIXES: dict[tuple[str, Line], tuple[tuple[str, int], ...]] = {
 
 
 def digits(rng: Random, count: int) -> str:
-    """`count` random decimal digits."""
+    """Draws `count` random decimal digits."""
     return str(rng.randrange(10**count)).zfill(count)
 
 
 def is_valid(number: str) -> bool:
-    """Whether an E.164 number is in an assigned range of libphonenumber's metadata."""
+    """Returns whether an E.164 number is in an assigned range of libphonenumber's metadata."""
     return is_assigned(*_parts(number))
 
 
 def _parts(number: str) -> tuple[str, str]:
-    """The country code and the national number of an E.164 number of the six countries."""
+    """Returns the country code and the national number of an E.164 number of the six countries."""
     width = 2 if number[1] == "1" else 3
     return number[1:width], number[width:]
 
 
-def draw(rng: Random, country: str, line: Line) -> str:
-    """A valid number of `country` in E.164. Whose it really is, nobody knows: it is chance."""
+def draw_number(rng: Random, country: str, line: Line) -> str:
+    """Draws a valid number of `country` in E.164; it may by chance be a real one."""
     while True:
         prefix, rest = rng.choice(PREFIXES[country, line])
         number = f"+{CALLING_CODES[country]}{prefix}{digits(rng, rest)}"
@@ -70,13 +67,13 @@ def draw(rng: Random, country: str, line: Line) -> str:
 
 
 def following(number: str, count: int) -> list[str]:
-    """Up to `count` valid numbers from `number` on, one after the other: a leased block."""
+    """Returns up to `count` valid consecutive numbers from `number` on: a leased block."""
     block = (f"+{int(number[1:]) + step}" for step in range(count))
     return [one for one in block if is_valid(one)]
 
 
 def neighbour(rng: Random, number: str) -> str:
-    """A number that shares all but the last four digits: the victim's own area and exchange."""
+    """Draws a number that differs in the last four digits: of the same area and exchange."""
     while True:
         other = number[:-4] + digits(rng, 4)
         if other != number and is_valid(other):
@@ -84,7 +81,7 @@ def neighbour(rng: Random, number: str) -> str:
 
 
 def mistype(rng: Random, number: str) -> str:
-    """`number` with one of its last seven digits wrong; it may be valid, or not."""
+    """Returns `number` with one of its last seven digits wrong; it may be valid, or not."""
     place = len(number) - rng.randint(1, 7)
     wrong = str((int(number[place]) + rng.randint(1, 9)) % 10)
     return number[:place] + wrong + number[place + 1 :]
@@ -92,11 +89,11 @@ def mistype(rng: Random, number: str) -> str:
 
 @lru_cache(maxsize=50_000)
 def _formats(number: str) -> tuple[str, str]:
-    return written(*_parts(number))
+    return national_and_international(*_parts(number))
 
 
-def write(rng: Random, number: str, country: str) -> str:
-    """`number` as somebody in `country` writes it, national where it is of that country.
+def write_number(rng: Random, number: str, country: str) -> str:
+    """Returns `number` as somebody in `country` writes it, national where it is of that country.
 
     Punctuation varies; the digits always lead back to `number` with `country` as the region.
     """
@@ -118,18 +115,16 @@ def write(rng: Random, number: str, country: str) -> str:
     return "1-" + "-".join(bare)
 
 
-_TYPES = (*BEFORE_FIXED, FIXED, MOBILE)
-
+_TYPES = (*SPECIAL_LINE_TYPES, FIXED, MOBILE)
 
 _FIRST_GROUP = r"\1"
-
 
 _GROUP = re.compile(r"\\\d")
 
 
 @dataclass(frozen=True)
 class _Region:
-    """What tells that a number is one region's: how it begins, if that says so, and its types."""
+    """The patterns of one region's numbers: of their start, if that decides, and by length."""
 
     start: re.Pattern[str] | None
     by_length: dict[int, re.Pattern[str]]
@@ -141,7 +136,7 @@ class _Region:
 
 @dataclass(frozen=True)
 class Layout:
-    """How numbers are written that begin like `start` and look like `whole`.
+    """A layout of numbers that begin like `start` and look like `whole`.
 
     `text` has a field for each group of `whole`.
     """
@@ -151,7 +146,7 @@ class Layout:
     text: str
 
     def of(self, national: str) -> str | None:
-        """The number so written, or None where the layout is another's."""
+        """Returns the number in this layout, or None where the layout is another's."""
         if self.start is not None and not self.start.match(national):
             return None
         found = self.whole.fullmatch(national)
@@ -159,7 +154,7 @@ class Layout:
 
 
 def is_assigned(code: str, national: str) -> bool:
-    """Whether a national number of a country code is in an assigned range."""
+    """Returns whether a national number of a country code is in an assigned range."""
     for region in _regions(code):
         if region.start is None:
             if region.has(national):
@@ -169,8 +164,8 @@ def is_assigned(code: str, national: str) -> bool:
     return False
 
 
-def written(code: str, national: str) -> tuple[str, str]:
-    """A national number of a country code as its own country writes it, and as others do."""
+def national_and_international(code: str, national: str) -> tuple[str, str]:
+    """Returns a national number as the country of the code writes it, and as others do."""
     at_home, abroad = _layouts(code)
     return _laid_out(at_home, national), f"+{code} {_laid_out(abroad, national)}"
 
@@ -213,7 +208,7 @@ def _region(name: str) -> _Region:
 
 @cache
 def _layouts(code: str) -> tuple[tuple[Layout, ...], tuple[Layout, ...]]:
-    """The layouts at home and abroad, in the order in which they are tried."""
+    """Returns the layouts at home and abroad, in the order in which they are tried."""
     metadata = _metadata(pn.region_code_for_country_code(int(code)))
     at_home = tuple(_layout(one, at_home=True) for one in metadata.number_format)
     abroad = metadata.intl_number_format or metadata.number_format

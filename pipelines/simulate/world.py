@@ -1,8 +1,6 @@
-"""What a simulated world is made of: its size, its seed and how much of it is noise.
+"""The plan of a simulated world: its size and noise, its rings and what they use, and the truth.
 
-The plan of every ring: what it holds, from when to when, and whom it shares with others.
-
-The truth of a world: which identifiers belong to one operation, and that evidence shows it.
+The truth says which identifiers belong to one operation, as far as the evidence shows it.
 """
 
 from __future__ import annotations
@@ -22,20 +20,17 @@ from pipelines.simulate.identifiers import Identifier
 from schemas.enums import Role
 
 Profile = Literal["chained", "pooled"]
-"""How a ring holds its identifiers.
+"""The ways in which a ring uses its identifiers.
 
 `chained`: each is alive for a while and hands over to the next, so that only neighbours in time
 are ever named together. `pooled`: a stable pool, few of it popular, all alive throughout.
 """
 
-
 START = datetime(2025, 1, 1, tzinfo=UTC)
 """Day 0 of every world."""
 
-
 COUNTRIES = ("US", "GB", "CA", "AU", "DE", "ES")
-"""The six countries of the first joint referral (DESIGN.md section 1)."""
-
+"""The six countries of the first joint referral."""
 
 COUNTRY_WEIGHTS = (50, 15, 10, 8, 10, 7)
 
@@ -61,10 +56,10 @@ class World:
 
 @dataclass(frozen=True)
 class Noise:
-    """Rates a complaint (or, where said, an identifier): what misleads a clustering.
+    """Rates, for each complaint or identifier, of what misleads a clustering.
 
     At noise 1 about 7 % of the weight of hard links runs between rings, at noise 2 about twice
-    that: 4 to 7 % were enough to weld 90 % of complaints into one component (GRAPH.md).
+    that: 4 to 7 % were enough to weld 90 % of complaints into one component.
     """
 
     two_rings: float = 0.02
@@ -89,7 +84,7 @@ RATES = Noise()
 
 
 def chance(world: World, rate: float) -> float:
-    """A rate of `RATES` as it applies in `world`, at most one half."""
+    """Returns a rate of `RATES` as it applies in `world`, at most one half."""
     return min(rate * world.noise, 0.5)
 
 
@@ -100,8 +95,7 @@ MEDIAN_LIFE = {
     Role.LURE_SITE: 21.0,
     Role.SENDER: 40.0,
 }
-"""Median days that a ring uses one identifier; callback numbers burn in two weeks (DESIGN.md 1)."""
-
+"""Median days that a ring uses one identifier; callback numbers burn in two weeks."""
 
 _MAKERS = {
     Role.PAYEE: identifiers.payee,
@@ -110,12 +104,9 @@ _MAKERS = {
     Role.SENDER: identifiers.sender,
 }
 
-
 _BRANDS = ("Amazon", "Microsoft", "PayPal", "Norton")
 
-
 _LIFE_SPREAD = 0.5
-
 
 _RETIREMENT = 30.0
 """Days that a burnt number rests at least; US carriers age them 45 to 90 (47 CFR 52.15(f)),
@@ -127,16 +118,16 @@ class Slot:
     """A place that one identifier fills at a time: the i-th from day `starts[i]` on."""
 
     starts: tuple[float, ...]
-    held: tuple[Identifier, ...]
+    identifiers: tuple[Identifier, ...]
 
     def at(self, day: float) -> Identifier:
-        """The identifier that fills it on `day`."""
-        return self.held[max(bisect_right(self.starts, day) - 1, 0)]
+        """Returns the identifier that fills it on `day`."""
+        return self.identifiers[max(bisect_right(self.starts, day) - 1, 0)]
 
 
 @dataclass(frozen=True, slots=True)
 class Ring:
-    """One operation: when it works, where, under whose name, and with what."""
+    """One operation: its time, countries, brands, suppliers and identifiers."""
 
     name: str
     start: float
@@ -151,7 +142,7 @@ class Ring:
     popularity: dict[Role, tuple[float, ...]]
 
     def pick(self, rng: Random, role: Role, day: float) -> Identifier | None:
-        """One identifier in `role` that is alive on `day`, if the ring has any."""
+        """Draws one identifier in `role` that is alive on `day`, if the ring has any."""
         slots = self.slots[role]
         if not slots:
             return None
@@ -159,7 +150,7 @@ class Ring:
 
 
 @dataclass(frozen=True)
-class Plan:
+class RingPlan:
     """All rings with their shares of the complaints, and what belongs to no single one."""
 
     rings: tuple[Ring, ...]
@@ -170,7 +161,7 @@ class Plan:
 
 @dataclass
 class _Market:
-    """What rings buy and sell: fresh identifiers, mules, numbers that others have burnt."""
+    """The market of rings: fresh identifiers, mules, numbers that others have burnt."""
 
     rng: Random
     world: World
@@ -180,7 +171,7 @@ class _Market:
     burnt: list[tuple[float, Identifier]] = field(default_factory=list)
 
     def supply(self, ring: str, role: Role, day: float, lease: Iterator[str]) -> Identifier:
-        """One identifier for `ring` from `day` on: now and then a mule's or a recycled one."""
+        """Draws an identifier for `ring` from `day` on, now and then a mule's or a recycled one."""
         used: list[Identifier] = []
         if role is Role.PAYEE and self.rng.random() < chance(self.world, RATES.mule):
             used = self.mules
@@ -207,14 +198,14 @@ class _Market:
 
 
 def _leased(rng: Random, countries: list[str]) -> Iterator[str]:
-    """Numbers as a ring leases them, without end: three in ten from consecutive blocks."""
+    """Yields numbers as a ring leases them, without end: three in ten from consecutive blocks."""
     while True:
-        first = phone_numbers.draw(rng, rng.choice(countries), "service")
+        first = phone_numbers.draw_number(rng, rng.choice(countries), "service")
         yield from phone_numbers.following(first, 12 if rng.random() < 0.035 else 1)
 
 
 def _lives(rng: Random, role: Role, start: float, end: float) -> list[float]:
-    """Days on which a slot is refilled: lognormal lives around the role's median."""
+    """Draws the days on which a slot is refilled: lognormal lives around the role's median."""
     days = [start]
     life = MEDIAN_LIFE[role]
     now = start - rng.random() * life
@@ -227,7 +218,7 @@ def _lives(rng: Random, role: Role, start: float, end: float) -> list[float]:
 
 
 def _counts(rng: Random, size: float) -> dict[Role, int]:
-    """Slots by role for a ring of `size` expected complaints: larger rings hold more at once."""
+    """Draws the slots by role for a ring of `size` expected complaints: larger rings use more."""
     more = int(log1p(size) / 2)
     return {
         Role.CALLBACK: min(rng.randint(1, 1 + more), 4),
@@ -241,7 +232,7 @@ def _counts(rng: Random, size: float) -> dict[Role, int]:
 def _slots(
     market: _Market, ring: str, span: tuple[float, float], size: float, lease: Iterator[str]
 ) -> dict[Role, tuple[Slot, ...]]:
-    """A ring's slots by role over the days of `span`.
+    """Draws a ring's slots by role over the days of `span`.
 
     A pooled ring has more of them, each filled once and for all.
     """
@@ -252,16 +243,16 @@ def _slots(
         made = []
         for _ in range(count if chained else count * rng.randint(2, 4)):
             starts = _lives(rng, role, *span) if chained else [span[0]]
-            held = [market.supply(ring, role, day, lease) for day in starts]
+            filled = [market.supply(ring, role, day, lease) for day in starts]
             if role is Role.CALLBACK:
-                market.burnt.extend(zip([*starts[1:], span[1]], held, strict=True))
-            made.append(Slot(tuple(starts), tuple(held)))
+                market.burnt.extend(zip([*starts[1:], span[1]], filled, strict=True))
+            made.append(Slot(tuple(starts), tuple(filled)))
         slots[role] = tuple(made)
     return slots
 
 
 def _suppliers(rng: Random) -> tuple[list[str], list[str], list[str]]:
-    """Carriers, trunks and SHAKEN origination ids (UUIDs, RFC 8588) that all rings buy from."""
+    """Draws carriers, trunks and SHAKEN origination ids (UUIDs, RFC 8588) that all rings use."""
     carriers = [f"carrier-{n:02}" for n in range(10)]
     trunks = [f"TG{rng.randrange(1000, 9999)}-{n:02}" for n in range(24)]
     tokens = (rng.randbytes(16).hex() for _ in range(30))
@@ -269,7 +260,7 @@ def _suppliers(rng: Random) -> tuple[list[str], list[str], list[str]]:
 
 
 def _shares(rng: Random, world: World) -> list[float]:
-    """Heavy-tailed sizes: a shifted Zipf law over the rank, the dominant ring on top."""
+    """Draws heavy-tailed sizes: a shifted Zipf law over the rank, the dominant ring on top."""
     raw = [1 / (rank + 3) ** 0.9 for rank in range(world.operations)]
     rng.shuffle(raw)
     if world.dominant and world.operations > 1:
@@ -280,8 +271,8 @@ def _shares(rng: Random, world: World) -> list[float]:
     return [one / total for one in raw]
 
 
-def plan(rng: Random, world: World, scripts: int) -> Plan:
-    """All rings of `world`; `scripts` is how many call scripts there are to share."""
+def plan_rings(rng: Random, world: World, scripts: int) -> RingPlan:
+    """Draws all rings of `world`; `scripts` is how many call scripts there are to share."""
     market = _Market(rng, world)
     suppliers = _suppliers(rng)
     shares = _shares(rng, world)
@@ -289,13 +280,13 @@ def plan(rng: Random, world: World, scripts: int) -> Plan:
         _ring(market, f"ring-{number:03}", share * world.complaints, scripts, suppliers)
         for number, share in enumerate(shares, 1)
     ]
-    return Plan(tuple(rings), tuple(shares), market.owners, frozenset(market.shared))
+    return RingPlan(tuple(rings), tuple(shares), market.owners, frozenset(market.shared))
 
 
 def _ring(
     market: _Market, name: str, size: float, scripts: int, suppliers: tuple[list[str], ...]
 ) -> Ring:
-    """One ring of `size` expected complaints; small ones do not last all days."""
+    """Draws one ring of `size` expected complaints; small ones do not last all days."""
     rng, world = market.rng, market.world
     pooled = world.profile == "pooled"
     length = world.days * (1.0 if pooled else min(1.0, 0.25 + log1p(size) / 8))
@@ -323,13 +314,13 @@ def _ring(
     )
 
 
-def holders(plan: Plan) -> dict[str, int]:
-    """How many rings each identifier serves that serves two or more: mules and what is recycled."""
+def rings_served(plan: RingPlan) -> dict[str, int]:
+    """Counts the rings that each mule or recycled identifier serves, of two and more."""
     rings: dict[str, set[str]] = {}
     for ring in plan.rings:
         for slots in ring.slots.values():
             for slot in slots:
-                for one in slot.held:
+                for one in slot.identifiers:
                     if one.entity_id in plan.shared:
                         rings.setdefault(one.entity_id, set()).add(ring.name)
     return {one: len(names) for one, names in sorted(rings.items()) if len(names) > 1}
@@ -337,19 +328,19 @@ def holders(plan: Plan) -> dict[str, int]:
 
 @dataclass
 class Ties:
-    """What records have tied so far: a union-find forest over each ring's own identifiers.
+    """The ties of the records so far: a union-find forest over each ring's own identifiers.
 
     Identifiers that serve two rings are in no ring's truth and tie nothing. One that nothing ties
     to its ring but records that name another ring's too is left out: no evidence tells which of the
     two it belongs to, and a record that names it alone ties it to neither.
     """
 
-    plan: Plan
+    plan: RingPlan
     parents: dict[str, str] = field(default_factory=dict)
     sure: set[str] = field(default_factory=set)
 
     def add(self, entity_ids: Iterable[str]) -> None:
-        """One record (with its calls) names these in hard roles."""
+        """Adds one record (with its calls), which names these in hard roles."""
         owners, shared = self.plan.owners, self.plan.shared
         owned = [one for one in entity_ids if one in owners and one not in shared]
         first: dict[str, str] = {}
@@ -368,7 +359,7 @@ class Ties:
         return one
 
     def rows(self) -> Iterator[tuple[str, str]]:
-        """`(entity_id, operation)`, sorted by id.
+        """Yields `(entity_id, operation)`, sorted by id.
 
         Of a ring whose records fall into parts that nothing ties, only the largest part is in the
         truth: no evidence says whose the others are.

@@ -1,7 +1,4 @@
-"""The flags of `ringtrace stream`: where records come from, what is told of them, and where.
-
-The flags of `ringtrace stream` for Kafka and Pub/Sub.
-"""
+"""The options of `ringtrace stream`: a folder, Kafka or Pub/Sub in, alerts and snapshots out."""
 
 from __future__ import annotations
 
@@ -12,33 +9,54 @@ from dataclasses import dataclass
 from typing import Any, NoReturn
 
 from pipelines.options import (
-    EPILOG,
     LOCAL_RUNNER,
     StrictParser,
     UsageError,
-    add_reading,
+    add_run_options,
     moment,
-    with_config,
-    with_runner,
+    parse_with_beam,
+    repeatable,
+    with_default_runner,
 )
 from schemas.enums import EntityKind
-from transforms.alerts.sinks import check_url
 
-LONGEST_LIFE = 36_500
+MOST_RETENTION_DAYS = 36_500
+
+QUEUES = ("kafka", "pubsub")
+
+TIMESTAMPS = {"processing": "ProcessingTime", "create": "CreateTime", "append": "LogAppendTime"}
+"""The values of `--kafka-timestamps`, and Beam's names for them."""
+
+_KAFKA_NAME = r"[A-Za-z0-9._-]{1,249}"
+"""A Kafka topic or group."""
+
+_PUBSUB_NAME = r"projects/[a-z0-9.:-]{6,63}/%s/[A-Za-z][A-Za-z0-9._~+%%-]{2,254}"
+
+_PATTERNS = {
+    "kafka_servers": (r"[^\s,:]+:\d+(,[^\s,:]+:\d+)*", "HOST:PORT[,HOST:PORT]"),
+    "kafka_complaints": (_KAFKA_NAME, "a topic's name"),
+    "kafka_calls": (_KAFKA_NAME, "a topic's name"),
+    "kafka_alerts": (_KAFKA_NAME, "a topic's name"),
+    "kafka_group": (_KAFKA_NAME, "a consumer group's name"),
+    "kafka_expansion": (r"[^\s,:]+:\d+", "HOST:PORT"),
+    "pubsub_complaints": (_PUBSUB_NAME % "subscriptions", "projects/PROJECT/subscriptions/NAME"),
+    "pubsub_calls": (_PUBSUB_NAME % "subscriptions", "projects/PROJECT/subscriptions/NAME"),
+    "pubsub_alerts": (_PUBSUB_NAME % "topics", "projects/PROJECT/topics/NAME"),
+}
 
 
 @dataclass(frozen=True)
 class StreamOptions:
-    """What one stream was asked to do."""
+    """The checked options of one stream."""
 
     source: str
     """watch, kafka or pubsub."""
     watch: str | None
     output: str
     stop_after_idle: float | None
-    every: int
+    tick_interval: int
     snapshot_every: int
-    keep: Mapping[str, int]
+    retention: Mapping[str, int]
     alert_records: int
     alert_hours: int
     referred: str | None
@@ -63,7 +81,7 @@ class StreamOptions:
     known_legitimate: tuple[str, ...]
     previous: str | None
     decisions: str | None
-    weights: str | None
+    priority_weights: str | None
     complaints_format: str | None
     calls_format: str | None
     calls_direction: str | None
@@ -76,28 +94,39 @@ class StreamOptions:
 
     @property
     def local(self) -> bool:
-        """Whether the stream is a process on this machine, with its state on disk."""
+        """True for a process on this machine, with its state on disk."""
         return f"--runner={LOCAL_RUNNER}" in self.beam
 
 
-def seconds(text: str) -> int:
-    """A whole number of seconds from 1 to a week."""
+def up_to_a_week(text: str) -> int:
+    """Parses a whole number from 1 to 604,800, the seconds of a week, as the `type` of a flag."""
     if not text.isdecimal() or not 1 <= int(text) <= 604_800:
         raise argparse.ArgumentTypeError(f"'{text}' is not a whole number from 1 to 604800")
     return int(text)
 
 
 def at_least_two(text: str) -> int:
-    """A whole number from 2 to 100,000."""
+    """Parses a whole number from 2 to 100,000, as the `type` of a flag."""
     if not text.isdecimal() or not 2 <= int(text) <= 100_000:
         raise argparse.ArgumentTypeError(f"'{text}' is not a whole number from 2 to 100000")
     return int(text)
 
 
-def life(text: str) -> str:
-    """`KIND=DAYS`, as it was given."""
+def start_position(text: str) -> str:
+    """Checks `earliest`, `latest` or a time with a zone, as the `type` of a flag."""
+    if text not in ("earliest", "latest"):
+        moment(text)
+    return text
+
+
+def retention(text: str) -> str:
+    """Checks `KIND=DAYS`, as the `type` of a flag; returns the text."""
     kind, _, days = text.partition("=")
-    if kind not in tuple(EntityKind) or not days.isdecimal() or not 1 <= int(days) <= LONGEST_LIFE:
+    if (
+        kind not in tuple(EntityKind)
+        or not days.isdecimal()
+        or not 1 <= int(days) <= MOST_RETENTION_DAYS
+    ):
         raise argparse.ArgumentTypeError(
             f"'{text}' is not KIND=DAYS, such as phone=90; kinds: {', '.join(EntityKind)}"
         )
@@ -105,7 +134,7 @@ def life(text: str) -> str:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The flags of `ringtrace stream`."""
+    """Declares the flags of `ringtrace stream`."""
     parser.add_argument(
         "--watch",
         metavar="DIR",
@@ -114,40 +143,40 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--output", metavar="DIR", help="folder of alerts, snapshots and rejects")
     parser.add_argument(
         "--stop-after-idle",
-        type=seconds,
+        type=up_to_a_week,
         metavar="SECONDS",
         help="write a last snapshot and end when nothing has come for so long",
     )
     parser.add_argument(
-        "--every",
-        type=seconds,
+        "--tick-interval",
+        type=up_to_a_week,
         default=10,
         metavar="SECONDS",
-        help="least time between two looks at the evidence as a whole (default: 10)",
+        help="least time between two ticks, which look at all evidence (default: 10)",
     )
     parser.add_argument(
         "--snapshot-every",
-        type=seconds,
+        type=up_to_a_week,
         default=3600,
         metavar="SECONDS",
         help="least time between two snapshots (default: 3600)",
     )
     parser.add_argument(
-        "--keep",
-        type=life,
+        "--retention",
+        type=retention,
         nargs="+",
         action="extend",
         default=[],
         metavar="KIND=DAYS",
         help="for how long a kind of identifier counts, such as phone=90",
     )
-    add_alerts(parser)
-    add_queues(parser)
-    add_reading(parser)
+    add_alert_options(parser)
+    add_queue_options(parser)
+    add_run_options(parser)
 
 
-def add_alerts(parser: argparse.ArgumentParser) -> None:
-    """The flags that say what raises an alert and who is told."""
+def add_alert_options(parser: argparse.ArgumentParser) -> None:
+    """Declares the flags that say what raises an alert, and who receives it."""
     parser.add_argument(
         "--alert-records",
         type=at_least_two,
@@ -157,7 +186,7 @@ def add_alerts(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--alert-hours",
-        type=seconds,
+        type=up_to_a_week,
         default=24,
         metavar="HOURS",
         help="the window of --alert-records (default: 24)",
@@ -172,90 +201,14 @@ def add_alerts(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def parse(arguments: Sequence[str], prog: str = "ringtrace stream") -> StreamOptions:
-    """Command line to options.
-
-    Raises:
-        UsageError: for an unknown flag, a bad value, or no source or --output.
-    """
-    parser = StrictParser(prog=prog, description=__doc__.partition("\n")[0], epilog=EPILOG)
-    add_arguments(parser)
-    fields, flags = with_config(parser, arguments)
-    source = check_queues(fields, parser.error)
-    if not fields["output"]:
-        parser.error("give --output")
-    if fields["webhook"] and (problem := check_url(fields["webhook"])):
-        parser.error(f"--webhook: {problem}")
-    named = any(flag.partition("=")[0] == "--runner" for flag in flags)
-    if source == "watch" or (source == "kafka" and not named):
-        flags = _local(flags)
-        if fields["encoding"] != "json":
-            parser.error("--encoding: json alone, unless --runner names an engine")
-    elif not named:
-        parser.error("give --runner=DataflowRunner: Pub/Sub is read there alone")
-    elif fields["stop_after_idle"] is not None:
-        parser.error("--stop-after-idle: not with --runner; drain the job instead")
-    return StreamOptions(**fields | {"keep": _days(fields["keep"])}, source=source, beam=flags)
-
-
-def _local(flags: tuple[str, ...]) -> tuple[str, ...]:
-    flags = with_runner(flags, LOCAL_RUNNER)
-    if f"--runner={LOCAL_RUNNER}" not in flags:
-        raise UsageError(
-            f"--watch: runs on this machine alone, with --runner={LOCAL_RUNNER}; for another "
-            "runner let the records come from Kafka or Pub/Sub"
-        )
-    return flags
-
-
-def _days(given: Sequence[str]) -> dict[str, int]:
-    pairs: list[tuple[str, Any]] = [tuple(one.split("=")) for one in given]  # type: ignore[misc]
-    return {kind: int(days) for kind, days in pairs}
-
-
-QUEUES = ("kafka", "pubsub")
-
-
-TIMESTAMPS = {"processing": "ProcessingTime", "create": "CreateTime", "append": "LogAppendTime"}
-"""What `--kafka-timestamps` takes, as Beam names it."""
-
-
-_NAME = r"[A-Za-z0-9._-]{1,249}"
-"""A Kafka topic or group."""
-
-
-_RESOURCE = r"projects/[a-z0-9.:-]{6,63}/%s/[A-Za-z][A-Za-z0-9._~+%%-]{2,254}"
-
-
-_PATTERNS = {
-    "kafka_servers": (r"[^\s,:]+:\d+(,[^\s,:]+:\d+)*", "HOST:PORT[,HOST:PORT]"),
-    "kafka_complaints": (_NAME, "a topic's name"),
-    "kafka_calls": (_NAME, "a topic's name"),
-    "kafka_alerts": (_NAME, "a topic's name"),
-    "kafka_group": (_NAME, "a consumer group's name"),
-    "kafka_expansion": (r"[^\s,:]+:\d+", "HOST:PORT"),
-    "pubsub_complaints": (_RESOURCE % "subscriptions", "projects/PROJECT/subscriptions/NAME"),
-    "pubsub_calls": (_RESOURCE % "subscriptions", "projects/PROJECT/subscriptions/NAME"),
-    "pubsub_alerts": (_RESOURCE % "topics", "projects/PROJECT/topics/NAME"),
-}
-
-
-def from_when(text: str) -> str:
-    """`earliest`, `latest`, or a time with a zone."""
-    if text not in ("earliest", "latest"):
-        moment(text)
-    return text
-
-
-def add_queues(parser: argparse.ArgumentParser) -> None:
-    """Where records come from, and where alerts go, other than files."""
+def add_queue_options(parser: argparse.ArgumentParser) -> None:
+    """Declares the flags of sources of records and recipients of alerts other than files."""
     kafka = parser.add_argument_group(
         "Kafka (ringtrace[kafka]; with --runner Java where the job starts)"
     )
     kafka.add_argument("--kafka-servers", metavar="HOST:PORT,...", help="its brokers")
-    many: dict[str, Any] = {"nargs": "+", "action": "extend", "default": [], "metavar": "TOPIC"}
-    kafka.add_argument("--kafka-complaints", **many, help="topics of complaints")
-    kafka.add_argument("--kafka-calls", **many, help="topics of call records")
+    kafka.add_argument("--kafka-complaints", **repeatable("TOPIC"), help="topics of complaints")
+    kafka.add_argument("--kafka-calls", **repeatable("TOPIC"), help="topics of call records")
     kafka.add_argument("--kafka-alerts", metavar="TOPIC", help="also send each alert there")
     kafka.add_argument(
         "--kafka-group",
@@ -271,7 +224,7 @@ def add_queues(parser: argparse.ArgumentParser) -> None:
     )
     kafka.add_argument(
         "--kafka-start",
-        type=from_when,
+        type=start_position,
         default="earliest",
         metavar="WHERE",
         help="where a group without offsets starts: earliest, latest or a time (default: earliest)",
@@ -314,8 +267,13 @@ def add_queues(parser: argparse.ArgumentParser) -> None:
     queues.add_argument("--avro-schema", metavar="FILE", help="the Avro schema (.avsc) of values")
 
 
-def check_queues(fields: Mapping[str, Any], error: Callable[[str], NoReturn]) -> str:
-    """The one source that was named: `watch`, `kafka` or `pubsub`; otherwise tells `error`."""
+def chosen_source(fields: Mapping[str, Any], error: Callable[[str], NoReturn]) -> str:
+    """Returns the one source that the flags name: `watch`, `kafka` or `pubsub`.
+
+    Args:
+        fields: the values of all flags.
+        error: raises for its message.
+    """
     for name, (pattern, wanted) in _PATTERNS.items():
         given = fields[name]
         for one in given if isinstance(given, tuple) else (given,):
@@ -335,8 +293,64 @@ def check_queues(fields: Mapping[str, Any], error: Callable[[str], NoReturn]) ->
     if (source == "kafka" or fields["kafka_alerts"]) and not fields["kafka_servers"]:
         error("give --kafka-servers")
     if source == "watch" and (fields["kafka_alerts"] or fields["pubsub_alerts"]):
-        error("--watch tells files and a --webhook alone; --kafka-alerts and --pubsub-alerts "
-              "need a source of their kind")  # fmt: skip
+        error(
+            "--watch sends alerts to files and a --webhook alone; --kafka-alerts and "
+            "--pubsub-alerts need a source of their kind"
+        )
     if fields["encoding"] != "json" and not fields["avro_schema"]:
         error(f"--encoding {fields['encoding']}: give --avro-schema")
     return source
+
+
+def stream_options(arguments: argparse.Namespace) -> StreamOptions:
+    """Checks parsed flags.
+
+    Args:
+        arguments: as `parse_with_beam` returns them.
+
+    Raises:
+        UsageError: without one source or --output, or for flags that do not go together.
+    """
+    fields = dict(vars(arguments))
+    usage_error, flags = fields.pop("usage_error"), fields.pop("beam")
+    from transforms.alerts import webhook_url_problem  # with Beam, as --help need not
+
+    source = chosen_source(fields, usage_error)
+    if not fields["output"]:
+        usage_error("give --output")
+    if fields["webhook"] and (problem := webhook_url_problem(fields["webhook"])):
+        usage_error(f"--webhook: {problem}")
+    named = any(flag.partition("=")[0] == "--runner" for flag in flags)
+    if source == "watch" or (source == "kafka" and not named):
+        flags = _on_this_machine(flags)
+        if fields["encoding"] != "json":
+            usage_error("--encoding: json alone, unless --runner names an engine")
+    elif not named:
+        usage_error("give --runner=DataflowRunner: Pub/Sub is read there alone")
+    elif fields["stop_after_idle"] is not None:
+        usage_error("--stop-after-idle: not with --runner; drain the job instead")
+    days = dict(one.split("=") for one in fields["retention"])
+    fields["retention"] = {kind: int(count) for kind, count in days.items()}
+    return StreamOptions(**fields, source=source, beam=flags)
+
+
+def parse(arguments: Sequence[str]) -> StreamOptions:
+    """Parses the arguments of `ringtrace stream`.
+
+    Raises:
+        UsageError: for an unknown flag, a bad value, or no source or --output.
+    """
+    parser = StrictParser(prog="ringtrace stream")
+    add_arguments(parser)
+    return stream_options(parse_with_beam(parser, arguments))
+
+
+def _on_this_machine(flags: tuple[str, ...]) -> tuple[str, ...]:
+    """Returns Beam's flags with the local runner; raises UsageError where they name another."""
+    flags = with_default_runner(flags, LOCAL_RUNNER)
+    if f"--runner={LOCAL_RUNNER}" not in flags:
+        raise UsageError(
+            f"--watch: runs on this machine alone, with --runner={LOCAL_RUNNER}; for another "
+            "runner let the records come from Kafka or Pub/Sub"
+        )
+    return flags

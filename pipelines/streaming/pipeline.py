@@ -1,7 +1,7 @@
 """The streaming pipeline: records as they arrive in, alerts and snapshots of the clusters out.
 
-At every tick the evidence that is alive is handed to the steps of the batch run, in a window of its
-own. `python -m pipelines.streaming` and `ringtrace stream` are the same program.
+At every tick the evidence that is alive goes through the steps of the batch run, in a window of its
+own.
 """
 
 from __future__ import annotations
@@ -16,215 +16,250 @@ import pyarrow as pa
 from schemas import tables
 from schemas.enums import RecordKind
 from schemas.manifest import Manifest
-from transforms.alerts.raise_alerts import RaiseAlerts
-from transforms.alerts.rules import Rules, SeenAgainst
-from transforms.call_scripts.transform import ScriptsUnread
+from transforms.alerts import AlertRules, CollectKnownClusters, RaiseAlerts
+from transforms.call_scripts import ScriptsFromFingerprints
 from transforms.counters import CountAccepted, CountMembers, CountRead, CountRejects, ShowCounters
-from transforms.decisions import CountDecisions, Decision, Decisions
-from transforms.extract.allowlist import KnownLegitimate
-from transforms.graph.leiden import KnownIslands
-from transforms.graph.priority import Weights
-from transforms.graph.transform import Clustered, find_clusters, summarise_clusters
-from transforms.manifest import Tally
-from transforms.read.read_records import CALLS, COMPLAINTS
-from transforms.read.read_records import REJECTS as UNREAD
-from transforms.redact.rejects import mask_rejects
+from transforms.decisions import CountDecisions, Decision, ResolveDecisions
+from transforms.extract import KnownLegitimate
+from transforms.graph import (
+    ClusteredWindow,
+    PriorityWeights,
+    ReadComponentCache,
+    find_clusters,
+    summarize_clusters,
+)
+from transforms.manifest import CounterValue
+from transforms.read import CALLS, COMPLAINTS, REJECTS as UNREAD
+from transforms.redact import mask_rejects
 from transforms.shuffle import MAIN
-from transforms.stream.delta import Words, still_stated
-from transforms.stream.snapshots import KnownMembers, SnapshotRuns, Snapshots, WriteRejects
-from transforms.stream.state import (
-    BLOCKS,
-    PRINTED,
+from transforms.stream import (
+    DELTAS,
+    FINGERPRINTS,
+    PHRASES,
     RECORDS,
     REJECTED,
-    SAID,
     STATED,
     TICKS,
-    Show,
-    ShowRefused,
-    count_live,
-    longest,
-    young,
-    young_printed,
+    CollectPhrases,
+    KnownMembers,
+    RecordsToDeltas,
+    RejectsToDeltas,
+    SnapshotOptions,
+    SnapshotRuns,
+    WriteRejects,
+    count_live_records,
+    longest_retention,
+    unexpired_evidence,
+    unexpired_fingerprints,
+    unexpired_stated,
 )
-from transforms.validate import ACCEPTED, REJECTS, TALLIES, Validate
-from transforms.victims.number_index import VictimNumbers
-from transforms.victims.stated_numbers import without_victims
-from transforms.write.job_pool import Desk
-from transforms.write.publish import Finish
-from transforms.write.tables import WriteTables
+from transforms.validate import ACCEPTED, COUNTERS, REJECTS, Validate
+from transforms.victims import VictimNumbers, assign_victim_roles
+from transforms.write import JobPool, PublishRun, WriteTables
 
-AHEAD = timedelta(days=1)
-"""How far before the clock a record may be: clocks differ, and a far future would age the rest."""
+MOST_AHEAD = timedelta(days=1)
+"""Most that a record may be ahead of the clock: clocks differ, and a far future ages the rest."""
 
 
 @dataclass(frozen=True)
 class StreamPlan:
     """Everything that a stream needs to know.
 
-    `source` gives the PCollections complaints and calls (loose batches), rejects, and ticks; `keep`
-    is `Keep`, or what stands in for it where the runner has no state of its own, and `look` is
-    `Look`, or what runs it at one place. `tell` names who is told of alerts; `once` holds back
-    those of earlier ticks, where the sinks do not.
+    Attributes:
+        source: gives the PCollections complaints and calls (loose batches), rejects, and ticks.
+        keep: `KeepState`, or a replacement where the runner has no state of its own.
+        analyze: `AnalyzeTick`, or what runs it on one worker.
+        drop_repeated: drops the alerts of earlier ticks, where the sinks do not.
+        sinks: the recipients of alerts, by name.
     """
 
     source: beam.PTransform
     keep: beam.PTransform
-    look: beam.PTransform
-    once: beam.PTransform | None
-    tell: Mapping[str, beam.PTransform]
+    analyze: beam.PTransform
+    drop_repeated: beam.PTransform | None
+    sinks: Mapping[str, beam.PTransform]
 
 
 def build(pipeline: beam.Pipeline, plan: StreamPlan) -> None:
-    """Add the whole stream to a pipeline. Elements are Arrow RecordBatches unless said."""
+    """Adds the whole stream to a pipeline.
+
+    The comment behind a step names its elements: Arrow RecordBatches with the schema of that name
+    (`schemas`), unless it says otherwise.
+    """
+    # Read and validate the records.
     read = pipeline | "Read" >> plan.source  # *_LOOSE, REJECT, Tick
     complaints = read[COMPLAINTS] | "Validate complaints" >> Validate(
-        RecordKind.COMPLAINT, ahead=AHEAD
+        RecordKind.COMPLAINT, ahead=MOST_AHEAD
     )  # COMPLAINT_ACCEPTED, REJECT
-    calls = read[CALLS] | "Validate calls" >> Validate(RecordKind.CALL, ahead=AHEAD)
-    refused = (
+    calls = read[CALLS] | "Validate calls" >> Validate(
+        RecordKind.CALL, ahead=MOST_AHEAD
+    )  # CALL_ACCEPTED, REJECT
+    unmasked_rejects = (
         read[UNREAD],
         complaints[REJECTS],
         calls[REJECTS],
-    ) | "All rejects" >> beam.Flatten()  # REJECT, not yet masked
-    blocks = (
-        complaints[ACCEPTED] | "Complaint evidence" >> Show(RecordKind.COMPLAINT),
-        calls[ACCEPTED] | "Call evidence" >> Show(RecordKind.CALL),
-        refused | "Stated in rejects" >> ShowRefused(),
-    ) | "All evidence" >> beam.Flatten()  # (partition, Block)
-    arrived = {BLOCKS: blocks, REJECTED: refused, TICKS: read[TICKS]}
-    kept = (
-        arrived | "Keep" >> plan.keep
-    )  # LIVE, RECORD, STATED_AT, LIVE_PRINTED, SAID, REJECT, tallies: a window a tick
+    ) | "All rejects" >> beam.Flatten()  # REJECT
 
-    alerts = kept | "Look" >> plan.look  # ALERT
-    if plan.once is not None:
-        alerts = alerts | "Once" >> plan.once
-    for name, sink in plan.tell.items():
-        _ = alerts | f"Tell {name}" >> sink
+    # Extract the evidence, add it to the state, and take out what is alive at every tick.
+    deltas = (
+        complaints[ACCEPTED] | "Complaint evidence" >> RecordsToDeltas(RecordKind.COMPLAINT),
+        calls[ACCEPTED] | "Call evidence" >> RecordsToDeltas(RecordKind.CALL),
+        unmasked_rejects | "Stated in rejects" >> RejectsToDeltas(),
+    ) | "All evidence" >> beam.Flatten()  # (partition, delta)
+    arrived = {DELTAS: deltas, REJECTED: unmasked_rejects, TICKS: read[TICKS]}
+    alive = arrived | "Keep" >> plan.keep  # a window a tick, see `AnalyzeTick`
 
-    tallies = (
+    # Cluster it, and send the alerts that are new.
+    alerts = alive | "Analyze" >> plan.analyze  # ALERT
+    if plan.drop_repeated is not None:
+        alerts = alerts | "Drop repeated" >> plan.drop_repeated
+    for name, sink in plan.sinks.items():
+        _ = alerts | f"Send to {name}" >> sink
+
+    # Count, for the engine's own dashboard.
+    counters = (
         read[COMPLAINTS] | "Count complaints" >> CountRead(RecordKind.COMPLAINT),
         read[CALLS] | "Count calls" >> CountRead(RecordKind.CALL),
         complaints[ACCEPTED] | "Count accepted complaints" >> CountAccepted(RecordKind.COMPLAINT),
         calls[ACCEPTED] | "Count accepted calls" >> CountAccepted(RecordKind.CALL),
-        refused | "Count rejects" >> CountRejects(),
-    ) | "All tallies" >> beam.Flatten()  # ((group, name), count)
-    _ = tallies | "Show counters" >> ShowCounters()
-    _ = alerts | "Count alerts" >> beam.FlatMap(_told) | "Show alerts" >> ShowCounters()
-    _ = read[TICKS] | "Count ticks" >> beam.FlatMap(_ticked) | "Show ticks" >> ShowCounters()
+        unmasked_rejects | "Count rejects" >> CountRejects(),
+    ) | "All counters" >> beam.Flatten()  # ((group, name), count)
+    _ = counters | "Show counters" >> ShowCounters()
+    _ = alerts | "Count alerts" >> beam.FlatMap(_count_alerts) | "Show alerts" >> ShowCounters()
+    _ = read[TICKS] | "Count ticks" >> beam.FlatMap(_count_ticks) | "Show ticks" >> ShowCounters()
 
 
 @dataclass(eq=False)
-class Look(beam.PTransform):
-    """What `Keep` hands out to ALERT batches, window by window; rejects and snapshots are written.
+class AnalyzeTick(beam.PTransform):
+    """Converts the state of each tick to ALERT batches; writes rejects and due snapshots.
 
     These are the steps of the batch run on what is alive. Without `snapshots` none is written, and
-    what only they hold is not worked out.
+    what only they contain is not computed.
     """
 
     output: str
     known: KnownLegitimate
     previous: str | None
     decisions: tuple[Decision, ...]
-    weights: Weights
+    weights: PriorityWeights
     days: Mapping[str, int]
     shards: int
-    snapshots: Snapshots | None
-    rules: Rules
+    snapshots: SnapshotOptions | None
+    rules: AlertRules
 
-    def expand(self, kept: Mapping[str, beam.PCollection]) -> beam.PCollection:
-        """Cluster, raise alerts, write what is due."""
-        start = kept[TICKS]  # one Tick
-        in_force = (kept[RECORDS],) | "Decisions" >> Decisions(self.decisions, None, start)
+    def expand(self, alive: Mapping[str, beam.PCollection]) -> beam.PCollection:
+        """Clusters what is alive, raises alerts, writes what is due.
+
+        Args:
+            alive: LIVE, RECORD, STATED_AT, LIVE_FINGERPRINTS, PHRASES, REJECT and counters, a
+                window for each tick.
+        """
+        start = alive[TICKS]  # one Tick
+        in_force = (alive[RECORDS],) | "Decisions" >> ResolveDecisions(
+            self.decisions, None, start
+        )  # one DecisionsInForce
         decided = beam.pvalue.AsSingleton(in_force)
-        texts = kept[PRINTED] | "Expire prints" >> beam.Map(young_printed, decided, self.days)
-        words = beam.pvalue.AsSingleton(kept[SAID] | "Words" >> Words(start))  # one WORDED batch
-        evidence = (
-            kept[MAIN] | "Expire" >> beam.Map(young, decided, self.days),
-            texts | "Scripts" >> ScriptsUnread(start, words),
+
+        # Drop what has expired, and what a record states to be a victim's.
+        fingerprints = alive[FINGERPRINTS] | "Expire prints" >> beam.Map(
+            unexpired_fingerprints, decided, self.days
+        )
+        phrases = beam.pvalue.AsSingleton(
+            alive[PHRASES] | "Words" >> CollectPhrases(start)
+        )  # one batch
+        all_evidence = (
+            alive[MAIN] | "Expire" >> beam.Map(unexpired_evidence, decided, self.days),
+            fingerprints | "Scripts" >> ScriptsFromFingerprints(start, phrases),
         ) | "All evidence" >> beam.Flatten()  # EVIDENCE
-        stated = kept[STATED] | "Still stated" >> beam.Map(
-            still_stated, decided, longest(self.days)
+        stated = alive[STATED] | "Still stated" >> beam.Map(
+            unexpired_stated, decided, longest_retention(self.days)
         )  # STATED
-        victims = beam.pvalue.AsSingleton(stated | "Stated numbers" >> VictimNumbers(start))
-        evidence = evidence | "Without victims" >> beam.Map(without_victims, victims)
+        stated_numbers = beam.pvalue.AsSingleton(stated | "Stated numbers" >> VictimNumbers(start))
+        evidence = all_evidence | "Without victims" >> beam.Map(
+            assign_victim_roles, stated_numbers
+        )  # EVIDENCE
+
+        # Cluster it. What a tick knows of components is what the one before it met.
         previous = start | "Known clusters" >> KnownMembers(self.previous)  # PREVIOUS
-        # What a tick knows of islands is what the one before it met.
-        nothing = start | "No islands" >> KnownIslands(())
-        found = find_clusters(
+        no_components = start | "No components" >> ReadComponentCache(())
+        clustered = find_clusters(
             evidence,
             start,
             in_force,
             previous,
-            nothing[MAIN],
+            no_components[MAIN],
             self.known,
             follows=self.previous is not None,
         )
 
-        known = start | "Seen against" >> SeenAgainst(previous, decided)  # one Known
-        told = {
-            "members": found.memberships,
-            "evidence": found.classified,
-            "links": found.cluster_links,
-            "events": found.lineage,
+        # Raise alerts.
+        known = start | "Seen against" >> CollectKnownClusters(previous, decided)  # one Known
+        changes = {
+            "members": clustered.memberships,
+            "evidence": clustered.classified,
+            "links": clustered.cluster_links,
+            "events": clustered.lineage,
         }
-        alerts = told | "Alerts" >> RaiseAlerts(self.rules, beam.pvalue.AsSingleton(known))  # ALERT
+        alerts = changes | "Alerts" >> RaiseAlerts(
+            self.rules, beam.pvalue.AsSingleton(known)
+        )  # ALERT
 
-        hidden = (found.hidden, stated) | "All victims" >> beam.Flatten()
-        numbers = beam.pvalue.AsSingleton(hidden | "Victims' numbers" >> VictimNumbers(start))
+        # Write the rejects, without victims' numbers, and a snapshot where one is due.
+        withheld = (clustered.withheld, stated) | "All victims" >> beam.Flatten()
+        victim_numbers = beam.pvalue.AsSingleton(
+            withheld | "Victims' numbers" >> VictimNumbers(start)
+        )
         _ = (
-            kept[REJECTED]
-            | "Mask rejects" >> beam.Map(mask_rejects, numbers)
+            alive[REJECTED]
+            | "Mask rejects" >> beam.Map(mask_rejects, victim_numbers)
             | "Write rejects" >> WriteRejects(self.output)
         )
-
         if self.snapshots is not None:
             runs = start | "Snapshot" >> SnapshotRuns(self.snapshots)  # one Run, where one is due
-            self._write(kept, found, in_force, runs)
+            self._write_snapshots(alive, clustered, in_force, runs)
         return alerts
 
-    def _write(
+    def _write_snapshots(
         self,
-        kept: Mapping[str, beam.PCollection],
-        found: Clustered,
+        alive: Mapping[str, beam.PCollection],
+        clustered: ClusteredWindow,
         in_force: beam.PCollection,
         runs: beam.PCollection,
     ) -> None:
-        """A snapshot, as a run of its own."""
-        told = summarise_clusters(found, in_force, self.weights)
+        """Writes each snapshot as a run of its own."""
+        summaries = summarize_clusters(clustered, in_force, self.weights)
         outputs: Mapping[str, beam.PCollection[pa.RecordBatch]] = {
-            tables.ENTITIES.name: found.entities,
-            tables.LINKS.name: found.links,
-            tables.CLUSTERS.name: told.clusters,
-            tables.MEMBERS.name: told.members,
-            tables.SUPPLIERS.name: told.suppliers,
-            tables.LINEAGE.name: found.lineage,
+            tables.ENTITIES.name: clustered.entities,
+            tables.LINKS.name: clustered.links,
+            tables.CLUSTERS.name: summaries.clusters,
+            tables.MEMBERS.name: summaries.members,
+            tables.SUPPLIERS.name: summaries.suppliers,
+            tables.LINEAGE.name: clustered.lineage,
         }
         written = outputs | "Write tables" >> WriteTables(runs, self.shards)  # OutputFile
-        tallies = (
-            kept[TALLIES],
-            kept[RECORDS] | "Count records" >> beam.FlatMap(count_live),
-            *found.tallies,
+        counters = (
+            alive[COUNTERS],
+            alive[RECORDS] | "Count records" >> beam.FlatMap(count_live_records),
+            *clustered.counters,
             in_force | "Count decisions" >> CountDecisions(),
-            told.clusters | "Count members" >> CountMembers(),
-        ) | "All tallies" >> beam.Flatten()  # ((group, name), count)
-        digests = kept[TICKS] | "No files" >> beam.FlatMap(_nothing)
-        gathered = {"digests": digests, "tallies": tallies, "outputs": written}
-        _ = gathered | "Finish" >> Finish(runs, _no_report)  # Manifest
+            summaries.clusters | "Count members" >> CountMembers(),
+        ) | "All counters" >> beam.Flatten()  # ((group, name), count)
+        digests = alive[TICKS] | "No files" >> beam.FlatMap(_no_digests)
+        gathered = {"digests": digests, "counters": counters, "outputs": written}
+        _ = gathered | "Finish" >> PublishRun(runs, _no_report)  # Manifest
 
 
-def _told(alerts: pa.RecordBatch) -> Iterator[Tally]:
+def _count_alerts(alerts: pa.RecordBatch) -> Iterator[CounterValue]:
     yield ("alerts", "told"), alerts.num_rows
 
 
-def _ticked(_: object) -> Iterator[Tally]:
+def _count_ticks(_: object) -> Iterator[CounterValue]:
     yield ("live", "ticks"), 1
 
 
-def _nothing(_: object) -> Iterator[Mapping[str, object]]:
+def _no_digests(_: object) -> Iterator[Mapping[str, object]]:
     yield from ()
 
 
-def _no_report(_: str, __: Manifest, ___: Desk) -> None:
-    """A snapshot is tables alone."""
+def _no_report(_: str, __: Manifest, ___: JobPool) -> None:
+    """Writes nothing: a snapshot is tables alone."""

@@ -1,8 +1,6 @@
-"""From the options of a stream to its plan: lists read and checked before anything starts.
+"""Makes the plan of a stream: its source, its alerts and the steps of a tick.
 
-From the options of a stream to its queue: Kafka's or Pub/Sub's, with ticks by the clock.
-
-The file that names the clusters that were referred, and when.
+All lists and settings are read and checked before anything starts.
 """
 
 from __future__ import annotations
@@ -19,92 +17,123 @@ from typing import Any
 
 import apache_beam as beam
 
-from pipelines.batch import plan
-from pipelines.batch.plan import read_text
+from pipelines.batch.plan import find_previous, package_versions
 from pipelines.options import UsageError
 from pipelines.streaming.options import TIMESTAMPS, StreamOptions
-from pipelines.streaming.pipeline import Look, StreamPlan
+from pipelines.streaming.pipeline import AnalyzeTick, StreamPlan
+from pipelines.user_files import (
+    file_digest,
+    read_decisions,
+    read_known_legitimate,
+    read_text,
+    read_weights,
+)
 from schemas.enums import RecordKind
-from transforms.alerts.raise_alerts import Once
-from transforms.alerts.rules import Rules
-from transforms.alerts.sinks import PostAlerts, SendAlerts, ToKafka, ToPubSub, WriteAlerts
-from transforms.graph.assign import cluster_number
-from transforms.read.options import ReadOptions
-from transforms.stream.in_process import LookAtOnePlace
-from transforms.stream.snapshots import Snapshots
-from transforms.stream.sources import Decoder, Encoding
-from transforms.stream.state import DAYS, Clock, Keep
+from transforms.alerts import (
+    AlertRules,
+    DropRepeatedAlerts,
+    PostAlertsToWebhook,
+    SendAlertsToKafka,
+    WriteAlertFiles,
+    WriteAlertsToKafka,
+    WriteAlertsToPubSub,
+)
+from transforms.graph import cluster_number
+from transforms.read import ReadOptions
+from transforms.stream import (
+    RETENTION_DAYS,
+    Clock,
+    Decoder,
+    Encoding,
+    KeepState,
+    RunOnOneWorker,
+    SnapshotOptions,
+)
+
+REFERRED_COLUMNS = ("cluster_id", "referred_at")
+"""The columns of the file of `--referred`."""
 
 
-def reading(options: StreamOptions) -> ReadOptions:
-    """What the user says about the inputs."""
+def read_options(options: StreamOptions) -> ReadOptions:
+    """Returns what the options say of the format of records."""
     return ReadOptions(
         complaints_format=options.complaints_format,
         calls_format=options.calls_format,
         source_org=options.source_org,
         calls_direction=options.calls_direction,
-        passport_keys=tuple(plan.read_text(path) for path in options.passport_keys),
+        passport_keys=tuple(read_text(path) for path in options.passport_keys),
     )
 
 
-def days(options: StreamOptions) -> dict[str, int]:
-    """For how long each kind of identifier counts."""
-    return {str(kind): options.keep.get(kind, life) for kind, life in DAYS.items()}
+def retention_days(options: StreamOptions) -> dict[str, int]:
+    """Returns for how many days each kind of identifier counts."""
+    return {str(kind): options.retention.get(kind, life) for kind, life in RETENTION_DAYS.items()}
 
 
-def make_plan(
+def watch_plan(
     options: StreamOptions, source: beam.PTransform, keep: beam.PTransform, *, snapshot: bool
 ) -> StreamPlan:
-    """The plan of ticks on this machine, with or without one; the ledger of alerts is on its disk.
+    """Returns the plan of a tick on this machine, where the ledger of alerts is on disk.
+
+    Args:
+        options: of the stream.
+        source: of the tick's records.
+        keep: adds them to the state.
+        snapshot: whether the tick writes one.
 
     Raises:
         UsageError: for a file that is missing or cannot be used.
     """
-    whole = look(options)
-    shown = whole if snapshot else replace(whole, snapshots=None)
-    return StreamPlan(source, keep, shown, once=None, tell=sinks(options))
+    analyze = tick_analysis(options)
+    if not snapshot:
+        analyze = replace(analyze, snapshots=None)
+    return StreamPlan(source, keep, analyze, drop_repeated=None, sinks=alert_sinks(options))
 
 
 def engine_plan(options: StreamOptions, source: beam.PTransform) -> StreamPlan:
-    """The plan of a stream on an engine that keeps state.
+    """Returns the plan of a stream on an engine that keeps state.
 
     Raises:
         UsageError: for a file that is missing or cannot be used.
     """
     return StreamPlan(
-        source, Keep(days(options)), LookAtOnePlace(look(options)), Once(), sinks(options)
+        source,
+        KeepState(retention_days(options)),
+        RunOnOneWorker(tick_analysis(options)),
+        DropRepeatedAlerts(),
+        alert_sinks(options),
     )
 
 
-def look(options: StreamOptions) -> Look:
-    """Look at every list before the stream starts.
+def tick_analysis(options: StreamOptions) -> AnalyzeTick:
+    """Reads every list that the options name; returns the steps of a tick.
 
     Raises:
         UsageError: for a file that is missing or cannot be used.
     """
-    plan.find(options.previous)
-    told = {
+    find_previous(options.previous)
+    recorded = {
         "alert_hours": options.alert_hours,
         "alert_records": options.alert_records,
         "calls_direction": options.calls_direction,
-        "decisions": plan.told(options.decisions),
-        "keep": days(options),
+        "decisions": file_digest(options.decisions),
         "known_legitimate": [Path(path).name for path in options.known_legitimate],
-        "referred": plan.told(options.referred),
+        "priority_weights": file_digest(options.priority_weights),
+        "referred": file_digest(options.referred),
+        "retention": retention_days(options),
         "source_org": options.source_org,
-        "weights": plan.told(options.weights),
     }
     output = options.output.rstrip("/")
-    return Look(
+    return AnalyzeTick(
         output=output,
-        known=plan.known_legitimate(options.known_legitimate),
+        known=read_known_legitimate(options.known_legitimate),
         previous=options.previous,
-        decisions=plan.decisions_in(options.decisions),
-        weights=plan.weights_in(options.weights),
-        days=days(options),
+        decisions=read_decisions(options.decisions),
+        weights=read_weights(options.priority_weights),
+        days=retention_days(options),
         shards=options.shards,
-        snapshots=Snapshots(output, plan.versions(), told),
-        rules=Rules(
+        snapshots=SnapshotOptions(output, package_versions(), recorded),
+        rules=AlertRules(
             records=options.alert_records,
             within=timedelta(hours=options.alert_hours),
             referred=read_referred(options.referred),
@@ -112,39 +141,39 @@ def look(options: StreamOptions) -> Look:
     )
 
 
-def sinks(options: StreamOptions) -> dict[str, beam.PTransform]:
-    """Who is told of alerts: files always, and what the options name."""
+def alert_sinks(options: StreamOptions) -> dict[str, beam.PTransform]:
+    """Returns the recipients of alerts by name: files always, and those that the options name."""
     output = options.output.rstrip("/")
-    told: dict[str, beam.PTransform] = {"files": WriteAlerts(output)}
+    sinks: dict[str, beam.PTransform] = {"files": WriteAlertFiles(output)}
     if options.webhook:
-        told["webhook"] = PostAlerts(options.webhook, output, owe=options.local)
+        sinks["webhook"] = PostAlertsToWebhook(options.webhook, output, owe=options.local)
     if options.kafka_alerts and options.local:
-        told["Kafka"] = SendAlerts(
+        sinks["Kafka"] = SendAlertsToKafka(
             options.kafka_servers or "", options.kafka_alerts, output, client_settings(options)
         )
     elif options.kafka_alerts:
-        told["Kafka"] = ToKafka(
+        sinks["Kafka"] = WriteAlertsToKafka(
             kafka_settings(options), options.kafka_alerts, options.kafka_expansion
         )
     if options.pubsub_alerts:
-        told["Pub/Sub"] = ToPubSub(options.pubsub_alerts)
-    return told
+        sinks["Pub/Sub"] = WriteAlertsToPubSub(options.pubsub_alerts)
+    return sinks
 
 
-def queue(options: StreamOptions, reading: ReadOptions) -> beam.PTransform:
-    """The source that the options name.
+def queue_source(options: StreamOptions, reading: ReadOptions) -> beam.PTransform:
+    """Returns the source that the options name: Kafka or Pub/Sub, with ticks by the clock.
 
     Raises:
         UsageError: if a file of settings or a schema cannot be used, or an extra is not installed.
     """
-    clock = Clock(options.every, options.snapshot_every)
+    clock = Clock(options.tick_interval, options.snapshot_every)
     if options.source == "kafka":
         return _kafka(options, reading, clock)
     return _pubsub(options, reading, clock)
 
 
 def _kafka(options: StreamOptions, reading: ReadOptions, clock: Clock) -> beam.PTransform:
-    from transforms.stream.sources import FromKafka, Kafka
+    from transforms.stream import FromKafka, KafkaSource
 
     start = None
     if options.kafka_start not in ("earliest", "latest"):
@@ -154,11 +183,8 @@ def _kafka(options: StreamOptions, reading: ReadOptions, clock: Clock) -> beam.P
         "auto.offset.reset": "earliest" if start is not None else options.kafka_start,
         "enable.auto.commit": "false",
     }
-    topics = {
-        RecordKind.COMPLAINT: options.kafka_complaints,
-        RecordKind.CALL: options.kafka_calls,
-    }
-    kafka = Kafka(
+    topics = {RecordKind.COMPLAINT: options.kafka_complaints, RecordKind.CALL: options.kafka_calls}
+    kafka = KafkaSource(
         config=config,
         topics={kind: topic for kind, topic in topics.items() if topic},
         policy=TIMESTAMPS[options.kafka_timestamps],
@@ -171,7 +197,7 @@ def _kafka(options: StreamOptions, reading: ReadOptions, clock: Clock) -> beam.P
 
 
 def _commits(options: StreamOptions) -> bool:
-    """Whether Beam commits offsets, for which it needs stable input.
+    """Returns whether Beam commits offsets, for which it needs stable input.
 
     Prism does not have it, and Flink's portable runner not beside a source that it splits: 2.62.0
     fails at each checkpoint, "State backend must be locked when retrieving the current key".
@@ -182,7 +208,7 @@ def _commits(options: StreamOptions) -> bool:
 
 
 def _pubsub(options: StreamOptions, reading: ReadOptions, clock: Clock) -> beam.PTransform:
-    from transforms.stream.sources import FromPubSub, PubSub
+    from transforms.stream import FromPubSub, PubSubSource
 
     try:
         import_module("google.cloud.pubsub")
@@ -190,11 +216,8 @@ def _pubsub(options: StreamOptions, reading: ReadOptions, clock: Clock) -> beam.
         raise UsageError(
             "--pubsub-complaints: Pub/Sub is not installed; pip install 'ringtrace[gcp]'"
         ) from None
-    names = {
-        RecordKind.COMPLAINT: options.pubsub_complaints,
-        RecordKind.CALL: options.pubsub_calls,
-    }
-    pubsub = PubSub(
+    names = {RecordKind.COMPLAINT: options.pubsub_complaints, RecordKind.CALL: options.pubsub_calls}
+    pubsub = PubSubSource(
         subscriptions={kind: name for kind, name in names.items() if name},
         id_label=options.pubsub_id_label,
         timestamp_attribute=options.pubsub_timestamp_attribute,
@@ -204,12 +227,12 @@ def _pubsub(options: StreamOptions, reading: ReadOptions, clock: Clock) -> beam.
 
 
 def kafka_settings(options: StreamOptions) -> dict[str, str]:
-    """Settings of Kafka's Java client: the brokers, and what `--kafka-config` adds.
+    """Returns the settings of Kafka's Java client: the brokers, and what `--kafka-config` adds.
 
     `security_protocol` and `"security.protocol"` are one name.
 
     Raises:
-        UsageError: if it is no TOML of plain values, which are not said: one may be a password.
+        UsageError: if it is no TOML of plain values; it names no value: one may be a password.
     """
     settings = {"bootstrap.servers": options.kafka_servers or ""}
     path = options.kafka_config
@@ -226,7 +249,7 @@ def kafka_settings(options: StreamOptions) -> dict[str, str]:
 
 
 def client_settings(options: StreamOptions) -> dict[str, Any]:
-    """The same for kafka-python, without the brokers: its names have `_`, its values types."""
+    """Returns `kafka_settings` for kafka-python: its names have `_` and its values types."""
     plain: dict[str, Any] = {"true": True, "false": False}
     return {
         name.replace(".", "_"): plain.get(value, int(value) if value.isdecimal() else value)
@@ -245,16 +268,13 @@ def _decoder(options: StreamOptions) -> Decoder:
     try:
         fastavro.parse_schema(json.loads(text))
     except (ValueError, fastavro.schema.SchemaParseException) as error:
-        told = " ".join(str(error).split())[:200]
-        raise UsageError(f"{options.avro_schema}: is no Avro schema: {told}") from None
+        why = " ".join(str(error).split())[:200]
+        raise UsageError(f"{options.avro_schema}: is no Avro schema: {why}") from None
     return Decoder(encoding, text)
 
 
-COLUMNS = ("cluster_id", "referred_at")
-
-
 def read_referred(path: str | None) -> dict[str, datetime]:
-    """Cluster id to the time of its last referral; nothing without a file.
+    """Reads the time of the last referral by cluster id; returns nothing without a file.
 
     Raises:
         UsageError: naming the file, the row, the field and what to do.
@@ -262,8 +282,8 @@ def read_referred(path: str | None) -> dict[str, datetime]:
     if path is None:
         return {}
     reader = csv.DictReader(io.StringIO(read_text(path)))
-    if tuple(reader.fieldnames or ()) != COLUMNS:
-        raise UsageError(f"{path}: the first line must be {','.join(COLUMNS)}")
+    if tuple(reader.fieldnames or ()) != REFERRED_COLUMNS:
+        raise UsageError(f"{path}: the first line must be {','.join(REFERRED_COLUMNS)}")
     found: dict[str, datetime] = {}
     for row in reader:
         place = f"{path}, row {reader.line_num}"
@@ -274,12 +294,12 @@ def read_referred(path: str | None) -> dict[str, datetime]:
             raise UsageError(
                 f"{place}, cluster_id: {name[:40]!r} is no cluster id; copy it from the report"
             ) from None
-        when = _moment(row["referred_at"], place)
+        when = _referred_at(row["referred_at"], place)
         found[name] = max(when, found.get(name, when))
     return found
 
 
-def _moment(text: str | None, place: str) -> datetime:
+def _referred_at(text: str | None, place: str) -> datetime:
     try:
         when = datetime.fromisoformat((text or "").strip())
     except ValueError:

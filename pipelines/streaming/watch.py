@@ -1,4 +1,4 @@
-"""Watch a folder: look, run one tick of the pipeline on what is new, make its state the one."""
+"""Runs a stream on this machine: polls, runs a tick of the pipeline on what is new, commits."""
 
 from __future__ import annotations
 
@@ -17,49 +17,49 @@ import apache_beam as beam
 from apache_beam.options.pipeline_options import PipelineOptions
 
 from pipelines import run_folder
-from pipelines.batch.__main__ import outline
 from pipelines.options import UsageError
-from pipelines.progress import Progress, silenced
+from pipelines.progress import Progress, suppress_stderr
+from pipelines.runner import report_failure
 from pipelines.streaming.options import StreamOptions
 from pipelines.streaming.pipeline import build
-from pipelines.streaming.plan import days, make_plan, reading
+from pipelines.streaming.plan import read_options, retention_days, watch_plan
 from pipelines.streaming.watch_sources import (
     FOLDERS,
-    Due,
-    Folder,
-    News,
+    DueTick,
+    NewRecords,
     OneTick,
-    Picked,
+    ReadPosition,
     TopicFeed,
-    topics_of,
+    WatchedFolder,
+    topics_from_options,
 )
-from pipelines.streaming.watch_state import FOLDER as STATE
-from pipelines.streaming.watch_state import State
-from transforms.alerts.sinks import ALERTS_FOLDER as ALERTS
-from transforms.alerts.sinks import DELIVERED_FOLDER as DELIVERED
-from transforms.gc_tuning import working
-from transforms.stream.in_process import ALONE, Rerun
-from transforms.stream.snapshots import FOLDER as SNAPSHOTS
-from transforms.stream.state import KeepHere, Tick
-from transforms.write.publish import recover
+from pipelines.streaming.watch_state import STATE_FOLDER as STATE, StreamState
+from transforms.alerts import ALERTS_FOLDER as ALERTS, DELIVERED_FOLDER as DELIVERED
+from transforms.gc_tuning import gc_tuned
+from transforms.stream import (
+    SINGLE_PARTITION_OPTIONS,
+    SNAPSHOTS_FOLDER as SNAPSHOTS,
+    InProcessRunner,
+    KeepStateInMemory,
+    Tick,
+)
+from transforms.write import recover_output
 
-SHOWN = 10
-"""Alerts of a tick that are said; the files hold all."""
+MOST_ALERTS_SHOWN = 10
+"""Alerts of a tick that are shown; the files have all."""
 
+RETRY_SECONDS = 60
+"""Seconds after which an alert that a webhook did not take is sent again, if nothing comes."""
 
-AGAIN = 60
-"""Seconds after which a webhook that did not take an alert is asked again, if nothing comes."""
-
-
-LOOK = 0.5
-"""Seconds between two looks at the folder."""
+POLL_SECONDS = 0.5
+"""Seconds between two polls."""
 
 
 class Feed(Protocol):
-    """Where records come from."""
+    """A source of records."""
 
-    def look(self, picked: Mapping[str, Picked], *, final: bool = False) -> News:
-        """What has come since `picked`."""
+    def poll(self, positions: Mapping[str, ReadPosition], *, final: bool = False) -> NewRecords:
+        """Returns what has come since `positions`; a `final` poll waits for nothing more."""
 
 
 class Watch:
@@ -68,71 +68,73 @@ class Watch:
     def __init__(self, options: StreamOptions, progress: Progress) -> None:
         self._options = options
         self._progress = progress
-        self._reading = reading(options)
-        self._state = State(options.output, days(options))
+        self._reading = read_options(options)
+        self._state = StreamState(options.output, retention_days(options))
         self._feed: Feed = (
-            Folder(options.watch, self._reading)
+            WatchedFolder(options.watch, self._reading)
             if options.watch
-            else TopicFeed(topics_of(options), str(Path(options.output, STATE)))
+            else TopicFeed(topics_from_options(options), str(Path(options.output, STATE)))
         )
         self._steps = {snapshot: self._built(snapshot=snapshot) for snapshot in (False, True)}
         self._last = Tick(0, snapshot=False)
         self._snapshot_at = 0
         self._changed = self._state.tick > 0
-        self._alerts = files_in(options.output, ALERTS)
+        self._alerts = alert_files(options.output, ALERTS)
         recover_snapshots(options.output)
 
-    def _built(self, *, snapshot: bool) -> Rerun:
-        keep = KeepHere(days(self._options), self._state.alive)
-        plan = make_plan(self._options, OneTick(self._reading), keep, snapshot=snapshot)
-        pipeline = beam.Pipeline(options=PipelineOptions([*ALONE, *self._options.beam]))
+    def _built(self, *, snapshot: bool) -> InProcessRunner:
+        keep = KeepStateInMemory(retention_days(self._options), self._state.alive)
+        plan = watch_plan(self._options, OneTick(self._reading), keep, snapshot=snapshot)
+        pipeline = beam.Pipeline(
+            options=PipelineOptions([*SINGLE_PARTITION_OPTIONS, *self._options.beam])
+        )
         build(pipeline, plan)
-        return Rerun(pipeline)
+        return InProcessRunner(pipeline)
 
     def run(self, stopping: threading.Event) -> int:
-        """Until told to stop, or idle for long enough; then a last snapshot.
+        """Runs ticks until stopped, or idle for long enough; then writes a last snapshot.
 
         Returns how many alerts the webhook has not taken.
         """
-        quiet_since = time.monotonic()
+        idle_since = time.monotonic()
         while not stopping.is_set():
             idle = self._options.stop_after_idle
-            ending = idle is not None and time.monotonic() - quiet_since >= idle
-            news = self._feed.look(self._state.picked, final=ending)
+            ending = idle is not None and time.monotonic() - idle_since >= idle
+            news = self._feed.poll(self._state.positions, final=ending)
             if news:
                 if self._wait(stopping):
-                    news = self._feed.look(self._state.picked, final=ending)
+                    news = self._feed.poll(self._state.positions, final=ending)
                 self.tick(news, snapshot=time.time() >= self._snapshot_at)
-                quiet_since = time.monotonic()
-            elif self._owed() and time.time() >= self._last.second + AGAIN:
-                self.tick(News((), (), self._state.picked), snapshot=False)
+                idle_since = time.monotonic()
+            elif self._owed() and time.time() >= self._last.second + RETRY_SECONDS:
+                self.tick(NewRecords((), (), self._state.positions), snapshot=False)
             elif ending:
                 break
             else:
-                stopping.wait(LOOK)
+                stopping.wait(POLL_SECONDS)
         if self._changed:
-            self.tick(News((), (), self._state.picked), snapshot=True)
+            self.tick(NewRecords((), (), self._state.positions), snapshot=True)
         for steps in self._steps.values():
             steps.close()
         return self._owed()
 
     def _wait(self, stopping: threading.Event) -> bool:
-        """Until the next tick is due; whether that took a while."""
-        left = self._last.second + self._options.every - time.time()
+        """Waits until the next tick is due; returns whether it had to."""
+        left = self._last.second + self._options.tick_interval - time.time()
         if left > 0:
             stopping.wait(left)
         return left > 0
 
-    def tick(self, news: News, *, snapshot: bool) -> None:
-        """Look at what is alive with what is new, and make that the state that counts."""
+    def tick(self, news: NewRecords, *, snapshot: bool) -> None:
+        """Analyzes what is alive with what is new, and commits that as the state."""
         # Never two ticks in one second, also where a clock is set back.
         second = max(int(time.time()), self._last.second + 1)
         tick = Tick(second, snapshot)
         started = time.monotonic()
-        with nullcontext() if self._options.debug else silenced():
-            self._steps[snapshot].run(Due(news, tick))
-        self._state.commit(news.picked)
-        self._say_alerts()
+        with nullcontext() if self._options.debug else suppress_stderr():
+            self._steps[snapshot].run(DueTick(news, tick))
+        self._state.commit(news.positions)
+        self._show_alerts()
         self._last = tick
         self._changed = not snapshot
         if snapshot:
@@ -143,26 +145,26 @@ class Watch:
         self._progress.say(f"{what} ({time.monotonic() - started:.1f} s)")
 
     def _owed(self) -> int:
-        """Alerts that the webhook, if there is one, has not taken."""
+        """Counts the alerts that the webhook, if there is one, has not taken."""
         if not self._options.webhook:
             return 0
-        return len(self._alerts - files_in(self._options.output, DELIVERED))
+        return len(self._alerts - alert_files(self._options.output, DELIVERED))
 
-    def _say_alerts(self) -> None:
-        names = files_in(self._options.output, ALERTS)
+    def _show_alerts(self) -> None:
+        names = alert_files(self._options.output, ALERTS)
         new = sorted(names - self._alerts)
         self._alerts = names
-        for name in new[:SHOWN]:
+        for name in new[:MOST_ALERTS_SHOWN]:
             line = json.loads(Path(self._options.output, ALERTS, name).read_bytes())
             about = line["entity_id"] or line["cluster_id"]
-            told = f"alert: {line['kind']}: {about}: {line['reason']}"
-            self._progress.say("".join(one if one.isprintable() else "?" for one in told))
-        if len(new) > SHOWN:
-            self._progress.say(f"{len(new) - SHOWN} more alerts are in {ALERTS}/")
+            text = f"alert: {line['kind']}: {about}: {line['reason']}"
+            self._progress.say("".join(one if one.isprintable() else "?" for one in text))
+        if len(new) > MOST_ALERTS_SHOWN:
+            self._progress.say(f"{len(new) - MOST_ALERTS_SHOWN} more alerts are in {ALERTS}/")
 
 
-def watch(options: StreamOptions) -> int:
-    """Run a stream over a watched folder; returns the exit status.
+def run_watch(options: StreamOptions) -> int:
+    """Runs a stream over a watched folder or Kafka topics; returns the exit status.
 
     Raises:
         UsageError: if a folder or a list cannot be used.
@@ -173,17 +175,14 @@ def watch(options: StreamOptions) -> int:
         if not any(Path(source, one).is_dir() for one in FOLDERS.values()):
             raise UsageError(f"{source}: has no folder {' or '.join(FOLDERS.values())}; make one")
     progress = Progress(sys.stderr)
-    with run_folder.held(options.output), stopped_by_signals() as stopping:
+    with run_folder.lock_output(options.output), stop_on_signals() as stopping:
         stream = Watch(options, progress)
         progress.say(f"watching {source}; stop with Ctrl-C")
         try:
-            with working():
+            with gc_tuned():
                 owed = stream.run(stopping)
         except Exception as error:
-            if options.debug:
-                raise
-            sys.stderr.write(f"ringtrace: failed: {outline(error)}; --debug shows more\n")
-            return 1
+            return report_failure(error, debug=options.debug)
     if owed:
         sys.stderr.write(
             f"ringtrace: the webhook has not taken {owed} alerts; they are in {ALERTS}/, and are "
@@ -195,8 +194,8 @@ def watch(options: StreamOptions) -> int:
 
 
 @contextmanager
-def stopped_by_signals() -> Iterator[threading.Event]:
-    """An event that Ctrl-C or a scheduler's SIGTERM sets, in place of ending the process."""
+def stop_on_signals() -> Iterator[threading.Event]:
+    """Yields an event that Ctrl-C or a scheduler's SIGTERM sets, instead of ending the process."""
     stopping = threading.Event()
 
     def stop(_: int, __: FrameType | None) -> None:
@@ -210,12 +209,12 @@ def stopped_by_signals() -> Iterator[threading.Event]:
             signal.signal(one, handler)
 
 
-def files_in(output: str, folder: str) -> set[str]:
-    """The names of the alerts that are written, or delivered."""
+def alert_files(output: str, folder: str) -> set[str]:
+    """Returns the names of the alerts in a folder of the output: written, or delivered."""
     return {path.name for path in Path(output, folder).glob("a-*.jsonl")}
 
 
 def recover_snapshots(output: str) -> None:
-    """Clear away what a killed stream left of a snapshot that it was writing."""
+    """Removes what a killed stream left of a snapshot that it was writing."""
     for left in sorted(Path(output, SNAPSHOTS).glob(".*.staging-*")):
-        recover(str(left.with_name(left.name.removeprefix(".").partition(".staging-")[0])))
+        recover_output(str(left.with_name(left.name.removeprefix(".").partition(".staging-")[0])))

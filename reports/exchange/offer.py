@@ -1,15 +1,9 @@
-"""From a run's tables to an offer: what may leave, counted, and nothing else.
+"""Offers: the policy of what may leave, a run's tables under it, and their text for a reader.
 
-An offer as lines of text, for whoever must answer for sending or believing it.
-
-The policy file: what may leave in an offer.
-
-Victims by country, so that no small count can be read off, nor subtracted from the rest.
-
-Statistical disclosure control for one table with a total (Hundepool et al., Statistical
-Disclosure Control, 2012, chapter 4): cells under k are not shown (primary suppression), and neither
-is a larger one beside them (complementary), so that what is left over when the shown cells are
-taken from the total says little of either.
+Counts of victims are under statistical disclosure control for one table with a total (Hundepool et
+al., Statistical Disclosure Control, 2012, chapter 4): cells under k are not shown (primary
+suppression), and neither is a larger one beside them (complementary), so that what is left over
+when the shown cells are taken from the total says little of either.
 """
 
 from __future__ import annotations
@@ -28,10 +22,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from reports.text import plain
-from schemas import epoch
-from schemas.enums import HARD_ROLES, SUPPLIER_KINDS, EntityKind, RecordKind, Status
+from schemas.entity import without_epoch
+from schemas.enums import HARD_ROLES, EntityKind, RecordKind, Status
 from schemas.offer import (
-    LONGEST_ID,
+    MAX_ENTITY_ID_LENGTH,
     CountryCount,
     Offer,
     OfferedCluster,
@@ -41,24 +35,56 @@ from schemas.offer import (
     Terms,
     Tlp,
 )
-from transforms.graph.link_weights import WIDEST
+from transforms.extract.kinds.registry import BY_KIND
+from transforms.graph.link_weights import MAX_HARD_ENTITIES
 
 Row = Mapping[str, Any]
 
-
 DISPUTED, CONFIRMED = "disputed", "confirmed"
-
+"""Statuses of a cluster that an analyst decided on."""
 
 SHORTEST_ECHO = 4
 """Characters of a victim's or a record's id below which a likeness says nothing."""
 
+HARD_ROLE_NAMES = frozenset(str(role) for role in HARD_ROLES)
 
-HARD = frozenset(str(role) for role in HARD_ROLES)
+SHIPPED_POLICY = "policy.toml"
+
+OFFERABLE_KINDS = tuple(str(kind) for kind in EntityKind if BY_KIND[kind].offered)
+"""Kinds that a policy can name: suppliers serve others too, and are nobody's to denounce."""
+
+SMALLEST_K = 3
+"""The least that any statistical office uses as a threshold for counts of people."""
+
+EURO = frozenset("AT BE BG CY DE EE ES FI FR GR HR IE IT LT LU LV MT NL PT SI SK".split())
+"""Countries whose currency is the euro (ECB, January 2026)."""
+
+SMALLEST_TABLE = 2
+"""Times k that the victims of a table must be, for any of it to be shown."""
+
+
+class OfferPolicyError(ValueError):
+    """A policy that cannot be used; the message is for its author."""
+
+
+@dataclass(frozen=True)
+class OfferPolicy:
+    """The keys of a policy file, checked; see policy.toml."""
+
+    k: int
+    confidence_floor: float
+    least_reports: int
+    kinds: tuple[str, ...]
+    confirmed_only: bool
+    tlp: Tlp
+    days_valid: int
+    loss_unit: int
+    loss_dominance: float
 
 
 @dataclass(frozen=True)
 class Parties:
-    """Who offers to whom, and for how long; times are ISO 8601 in UTC to the second."""
+    """Sender, recipient and validity of an offer; times are ISO 8601 in UTC to the second."""
 
     sender: str
     recipient: str
@@ -67,7 +93,7 @@ class Parties:
 
 
 @dataclass(frozen=True)
-class Report:
+class EvidenceReport:
     """One piece of evidence: a complaint with its calls, or a call alone."""
 
     group: str
@@ -78,10 +104,49 @@ class Report:
 
 
 @dataclass(frozen=True)
-class Left:
-    """Members that stay at home, by the first reason that keeps them."""
+class Withheld:
+    """Counts of members that are not offered, by the first reason against it."""
 
     reasons: Mapping[str, int]
+
+
+@dataclass(frozen=True)
+class DisclosedCounts:
+    """The shown part of a table of victims by country; `elsewhere` is None where nothing is."""
+
+    countries: tuple[CountryCount, ...]
+    elsewhere: int | None
+
+
+NOTHING_DISCLOSED = DisclosedCounts((), None)
+
+
+def shipped_policy() -> OfferPolicy:
+    """Returns the policy that ships with ringtrace."""
+    text = resources.files("reports.exchange").joinpath(SHIPPED_POLICY).read_text(encoding="utf-8")
+    return load_policy(text, SHIPPED_POLICY)
+
+
+def load_policy(text: str, name: str) -> OfferPolicy:
+    """Loads a policy in TOML; every key must be there, so that nothing leaves by oversight.
+
+    Raises:
+        PolicyError: naming the file, the key and what it takes.
+    """
+    try:
+        keys = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise OfferPolicyError(f"{name}: not TOML: {error}") from None
+    for key in sorted(set(keys) ^ set(_CHECKS)):
+        problem = "no such key" if key in keys else "is missing"
+        raise OfferPolicyError(f"{name}: {key[:40]!r} {problem}; a policy has {', '.join(_CHECKS)}")
+    checked = {}
+    for key, (check, wanted) in _CHECKS.items():
+        try:
+            checked[key] = check(keys[key])
+        except (TypeError, ValueError):
+            raise OfferPolicyError(f"{name}: {key}: not {wanted}") from None
+    return OfferPolicy(**checked)
 
 
 def make_offer(
@@ -90,16 +155,16 @@ def make_offer(
     clusters: pa.Table,
     evidence: pa.Table,
     private: frozenset[str],
-    policy: Policy,
+    policy: OfferPolicy,
     parties: Parties,
-) -> tuple[Offer, Left]:
-    """MEMBER, ENTITY, CLUSTER and EVIDENCE rows of a run to an offer under `policy`.
+) -> tuple[Offer, Withheld]:
+    """Makes an offer under `policy` of a run's MEMBER, ENTITY, CLUSTER and EVIDENCE rows.
 
     `private` are entity ids that must not leave, such as the organisation's own victims'.
     """
-    held = evidence.filter(pc.is_in(evidence["role"], pa.array(sorted(HARD))))
-    chosen, left = _chosen(members, entities, clusters, held, private, policy)
-    shown = held.filter(pc.is_in(held["entity_id"], pa.array(sorted(chosen), pa.string())))
+    evidence = evidence.filter(pc.is_in(evidence["role"], pa.array(sorted(HARD_ROLE_NAMES))))
+    chosen, left = _chosen(members, entities, clusters, evidence, private, policy)
+    shown = evidence.filter(pc.is_in(evidence["entity_id"], pa.array(sorted(chosen), pa.string())))
     number = _numbers(chosen)
     ids = sorted(chosen)
     offered = tuple(
@@ -125,80 +190,15 @@ def make_offer(
             loss_unit=policy.loss_unit,
         ),
         entities=offered,
-        evidence=_counted(reports(shown), cluster_of, {one: at for at, one in enumerate(ids)}),
+        evidence=_counted(
+            evidence_reports(shown), cluster_of, {one: at for at, one in enumerate(ids)}
+        ),
         clusters=_clusters(shown, cluster_of, policy),
     ), left
 
 
-def _chosen(
-    members: pa.Table,
-    entities: pa.Table,
-    clusters: pa.Table,
-    held: pa.Table,
-    private: frozenset[str],
-    policy: Policy,
-) -> tuple[dict[str, Row], Left]:
-    """Members that may leave, by id, and why the others may not."""
-    status = dict(_pairs(clusters, "cluster_id", "status"))
-    infrastructure = dict(_pairs(entities, "entity_id", "status"))
-    told = held.group_by("entity_id").aggregate([("group_id", "count_distinct")])
-    counts = dict(_pairs(told, "entity_id", "group_id_count_distinct"))
-    echoes = _echoes(held)
-    chosen: dict[str, Row] = {}
-    reasons: Counter[str] = Counter()
-    for one in members.to_pylist():
-        entity_id = one["entity_id"]
-        of_cluster = status[one["cluster_id"]]
-        why = (
-            "not infrastructure"
-            if infrastructure.get(entity_id) != str(Status.INFRASTRUCTURE)
-            or one["role"] not in HARD
-            else "kind that does not leave"
-            if entity_id.partition(":")[0] not in policy.kinds or len(entity_id) > LONGEST_ID
-            else "disputed or not confirmed cluster"
-            if of_cluster == DISPUTED or (policy.confirmed_only and of_cluster != CONFIRMED)
-            else "below the confidence floor"
-            if one["confidence"] < policy.confidence_floor
-            else "too few reports"
-            if counts.get(entity_id, 0) < policy.least_reports
-            else "a victim's own, or holds an id of a victim or a record"
-            if epoch.bare(entity_id) in private or not echoes.isdisjoint(_words(entity_id))
-            else None
-        )
-        if why is None:
-            chosen[entity_id] = one
-        else:
-            reasons[why] += 1
-    return chosen, Left(dict(sorted(reasons.items())))
-
-
-def _pairs(table: pa.Table, key: str, value: str) -> Iterable[tuple[Any, Any]]:
-    return zip(table[key].to_pylist(), table[value].to_pylist(), strict=True)
-
-
-def _echoes(held: pa.Table) -> set[str]:
-    """Ids of victims and records, in lower case, that no identifier on offer may hold."""
-    records = pc.unique(held["record_id"]).to_pylist()
-    victims = pc.unique(held["victim_key"]).to_pylist()
-    ids = (*records, *(one.partition("|")[2] for one in victims if one is not None))
-    return {one.lower() for one in ids if len(one) >= SHORTEST_ECHO}
-
-
-def _words(entity_id: str) -> set[str]:
-    value = entity_id.lower()
-    return {value, value.partition(":")[2], *re.split(r"[^\w-]+", value), *re.split(r"\W+", value)}
-
-
-def _numbers(chosen: Mapping[str, Row]) -> dict[str, int]:
-    """The run's clusters numbered from 1 by their first member on offer."""
-    numbers: dict[str, int] = {}
-    for entity_id in sorted(chosen):
-        numbers.setdefault(chosen[entity_id]["cluster_id"], len(numbers) + 1)
-    return numbers
-
-
-def reports(shown: pa.Table) -> list[Report]:
-    """EVIDENCE rows to the pieces of evidence that they are of, in sorted order."""
+def evidence_reports(shown: pa.Table) -> list[EvidenceReport]:
+    """Groups EVIDENCE rows by the pieces of evidence that they are of, in sorted order."""
     groups: defaultdict[str, list[Row]] = defaultdict(list)
     columns = ["group_id", "entity_id", "record_kind", "observed_at", "victim_key"]
     for row in shown.select(columns).to_pylist():
@@ -208,7 +208,7 @@ def reports(shown: pa.Table) -> list[Report]:
         complaint = any(row["record_kind"] == str(RecordKind.COMPLAINT) for row in rows)
         victims = sorted({row["victim_key"] for row in rows} - {None})
         found.append(
-            Report(
+            EvidenceReport(
                 group=group,
                 # Without a pseudonym each piece of evidence is taken as a victim of its own.
                 who=victims[0] if victims else group,
@@ -217,77 +217,61 @@ def reports(shown: pa.Table) -> list[Report]:
                 named=frozenset(row["entity_id"] for row in rows),
             )
         )
-    return [one for one in found if len(one.named) <= WIDEST]
+    return [one for one in found if len(one.named) <= MAX_HARD_ENTITIES]
 
 
 def iso_week(moment: datetime) -> str:
-    """The ISO 8601 week of a time, such as 2026-W09."""
+    """Returns the ISO 8601 week of a time, such as 2026-W09."""
     year, week, _ = moment.isocalendar()
     return f"{year:04d}-W{week:02d}"
 
 
-def _counted(
-    reports: Iterable[Report], cluster_of: Mapping[str, int], place: Mapping[str, int]
-) -> tuple[OfferedEvidence, ...]:
-    """Reports as counts. A person counts once for each cluster, by the report that names most."""
-    touched: defaultdict[str, set[int]] = defaultdict(set)
-    counts: Counter[tuple[str, str, tuple[int, ...]]] = Counter()
-    for one in sorted(reports, key=_fullest_first):
-        clusters = {cluster_of[entity_id] for entity_id in one.named}
-        if touched[one.who].isdisjoint(clusters):
-            touched[one.who] |= clusters
-            counts[one.week, one.kind, tuple(sorted(place[i] for i in one.named))] += 1
-    return tuple(
-        OfferedEvidence(entities=named, kind=kind, reports=count, week=week)
-        for (week, kind, named), count in sorted(counts.items())
-    )
+def disclose_counts(victims: Mapping[str | None, int], k: int) -> DisclosedCounts:
+    """Returns what may be shown of victims by country (None: unknown) with the threshold `k`.
+
+    Countries of k victims or more are shown with their exact count, the rest as one sum. If any
+    country is not shown, neither is the smallest of those with more than k, and every other with
+    as many. So whoever knows the rule and the total cannot tell which country of the rest is the
+    large one: each can have had none, or more than k. Of fewer than 2k victims nothing is shown.
+    """
+    cells = {country: count for country, count in victims.items() if count > 0}
+    total = sum(cells.values())
+    unknown = cells.pop(None, 0)
+    if total < SMALLEST_TABLE * k:
+        return NOTHING_DISCLOSED
+    named = {str(country): count for country, count in cells.items() if count >= k}
+    if len(named) < len(cells) or 0 < unknown < k:
+        hidden = min((count for count in named.values() if count > k), default=None)
+        named = {c: n for c, n in named.items() if hidden is not None and n != hidden}
+    counts = tuple(CountryCount(country, count) for country, count in sorted(named.items()))
+    return DisclosedCounts(counts, total - sum(named.values()))
 
 
-def _fullest_first(report: Report) -> tuple[int, str, str]:
-    return -len(report.named), report.week, report.group
+def disclose_losses(
+    by_victim: Mapping[str, Sequence[Decimal]], seen: DisclosedCounts, policy: OfferPolicy
+) -> tuple[OfferedLoss, ...]:
+    """Returns what may be shown of losses by currency, from each victim's own sum.
+
+    A currency says where somebody lives. It is shown where at least k victims state it, none of
+    them has more than `loss_dominance` of the sum, and its country is among those that are shown.
+    """
+    countries = {one.country for one in seen.countries}
+    found = []
+    for currency, amounts in sorted(by_victim.items()):
+        total = sum(amounts, Decimal(0))
+        at_home = bool(countries & EURO) if currency == "EUR" else currency[:2] in countries
+        if len(amounts) < policy.k or not at_home or total <= 0:
+            continue
+        if max(amounts) > total * Decimal(str(policy.loss_dominance)):
+            continue
+        units = int((total / policy.loss_unit).to_integral_value())
+        if units:
+            found.append(OfferedLoss(units * policy.loss_unit, currency))
+    return tuple(found)
 
 
-def _clusters(
-    shown: pa.Table, cluster_of: Mapping[str, int], policy: Policy
-) -> tuple[OfferedCluster, ...]:
-    """Victims by country and losses of each cluster, of the identifiers on offer alone."""
-    country: dict[int, dict[str, str | None]] = {one: {} for one in set(cluster_of.values())}
-    lost: dict[int, dict[tuple[str, str], dict[str, Decimal]]] = {one: {} for one in country}
-    columns = ["entity_id", "group_id", "victim_key", "victim_country", "record_kind"]
-    for row in shown.select([*columns, "loss_amount", "loss_currency"]).to_pylist():
-        cluster = cluster_of[row["entity_id"]]
-        who = row["victim_key"] or row["group_id"]
-        told = [one for one in (country[cluster].get(who), row["victim_country"]) if one]
-        country[cluster][who] = min(told) if told else None
-        if row["loss_amount"] is not None and row["loss_currency"]:
-            sums = lost[cluster].setdefault((row["loss_currency"], who), {})
-            sums[row["group_id"]] = row["loss_amount"]
-    return tuple(
-        _cluster(number, Counter(country[number].values()), lost[number], policy)
-        for number in sorted(country)
-    )
-
-
-def _cluster(
-    number: int,
-    victims: Mapping[str | None, int],
-    lost: Mapping[tuple[str, str], Mapping[str, Decimal]],
-    policy: Policy,
-) -> OfferedCluster:
-    seen = shown(victims, policy.k)
-    by_currency: defaultdict[str, list[Decimal]] = defaultdict(list)
-    for (currency, _), sums in sorted(lost.items()):
-        by_currency[currency].append(sum(sums.values(), Decimal(0)))
-    return OfferedCluster(
-        countries=seen.countries,
-        elsewhere=seen.elsewhere,
-        losses=losses(by_currency, seen, policy),
-        number=number,
-    )
-
-
-def lines(offer: Offer) -> Iterator[str]:
-    """All that an offer says, cluster by cluster; hostile text made harmless."""
+def offer_lines(offer: Offer) -> Iterator[str]:
+    """Yields all that an offer says as lines, cluster by cluster; hostile text made harmless."""
     terms = offer.terms
     yield f"offer of {offer.sender} to {offer.recipient}, {offer.tlp}"
     yield f"issued {offer.issued_at}, void from {offer.expires_at}"
@@ -314,74 +298,9 @@ def lines(offer: Offer) -> Iterator[str]:
         yield f"cluster {cluster.number}: {reports[cluster.number]} reports{when}"
         yield f"  victims: {_victims(cluster)}"
         if cluster.losses:
-            told = ", ".join(f"{one.amount} {one.currency}" for one in cluster.losses)
-            yield f"  losses, rounded: {told}"
+            losses = ", ".join(f"{one.amount} {one.currency}" for one in cluster.losses)
+            yield f"  losses, rounded: {losses}"
         yield from members[cluster.number]
-
-
-def _victims(cluster: OfferedCluster) -> str:
-    if cluster.elsewhere is None:
-        return "too few to be told"
-    told = [f"{one.country} {one.victims}" for one in cluster.countries]
-    return ", ".join([*told, f"elsewhere or unknown {cluster.elsewhere}"])
-
-
-SHIPPED = "policy.toml"
-
-
-MAY_LEAVE = tuple(str(kind) for kind in EntityKind if kind not in SUPPLIER_KINDS)
-"""Kinds that a policy can name: suppliers serve others too, and are nobody's to denounce."""
-
-
-SMALLEST_K = 3
-"""The least that any statistical office uses as a threshold for counts of people."""
-
-
-class PolicyError(ValueError):
-    """A policy that cannot be used; the message is for its author."""
-
-
-@dataclass(frozen=True)
-class Policy:
-    """The keys of a policy file, checked; see policy.toml."""
-
-    k: int
-    confidence_floor: float
-    least_reports: int
-    kinds: tuple[str, ...]
-    confirmed_only: bool
-    tlp: Tlp
-    days_valid: int
-    loss_unit: int
-    loss_dominance: float
-
-
-def shipped_policy() -> Policy:
-    """The policy that ships with ringtrace."""
-    text = resources.files("reports.exchange").joinpath(SHIPPED).read_text(encoding="utf-8")
-    return load(text, SHIPPED)
-
-
-def load(text: str, name: str) -> Policy:
-    """A policy in TOML; every key must be there, so that nothing leaves by oversight.
-
-    Raises:
-        PolicyError: naming the file, the key and what it takes.
-    """
-    try:
-        keys = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise PolicyError(f"{name}: not TOML: {error}") from None
-    for key in sorted(set(keys) ^ set(_CHECKS)):
-        said = "no such key" if key in keys else "is missing"
-        raise PolicyError(f"{name}: {key[:40]!r} {said}; a policy has {', '.join(_CHECKS)}")
-    checked = {}
-    for key, (check, wanted) in _CHECKS.items():
-        try:
-            checked[key] = check(keys[key])
-        except (TypeError, ValueError):
-            raise PolicyError(f"{name}: {key}: not {wanted}") from None
-    return Policy(**checked)
 
 
 def _whole(low: int, high: int) -> tuple[Callable[[Any], int], str]:
@@ -403,7 +322,7 @@ def _share(low: float, high: float) -> tuple[Callable[[Any], float], str]:
 
 
 def _kinds(value: Any) -> tuple[str, ...]:
-    if not isinstance(value, list) or not value or not set(value) <= set(MAY_LEAVE):
+    if not isinstance(value, list) or not value or not set(value) <= set(OFFERABLE_KINDS):
         raise ValueError
     return tuple(sorted(set(value)))
 
@@ -418,7 +337,7 @@ _CHECKS: dict[str, tuple[Callable[[Any], Any], str]] = {
     "k": _whole(SMALLEST_K, 1000),
     "confidence_floor": _share(0.5, 0.99),
     "least_reports": _whole(1, 1000),
-    "kinds": (_kinds, f"a list of {', '.join(MAY_LEAVE)}"),
+    "kinds": (_kinds, f"a list of {', '.join(OFFERABLE_KINDS)}"),
     "confirmed_only": (_flag, "true or false"),
     "tlp": (Tlp, f"one of {', '.join(Tlp)}"),
     "days_valid": _whole(1, 366),
@@ -427,64 +346,136 @@ _CHECKS: dict[str, tuple[Callable[[Any], Any], str]] = {
 }
 
 
-EURO = frozenset("AT BE BG CY DE EE ES FI FR GR HR IE IT LT LU LV MT NL PT SI SK".split())
-"""Countries whose currency is the euro (ECB, January 2026)."""
+def _chosen(
+    members: pa.Table,
+    entities: pa.Table,
+    clusters: pa.Table,
+    evidence: pa.Table,
+    private: frozenset[str],
+    policy: OfferPolicy,
+) -> tuple[dict[str, Row], Withheld]:
+    """Returns the members that may leave, by id, and why the others may not."""
+    status = dict(_pairs(clusters, "cluster_id", "status"))
+    infrastructure = dict(_pairs(entities, "entity_id", "status"))
+    groups = evidence.group_by("entity_id").aggregate([("group_id", "count_distinct")])
+    counts = dict(_pairs(groups, "entity_id", "group_id_count_distinct"))
+    echoes = _echoes(evidence)
+    chosen: dict[str, Row] = {}
+    reasons: Counter[str] = Counter()
+    for one in members.to_pylist():
+        entity_id = one["entity_id"]
+        of_cluster = status[one["cluster_id"]]
+        why = (
+            "not infrastructure"
+            if infrastructure.get(entity_id) != str(Status.INFRASTRUCTURE)
+            or one["role"] not in HARD_ROLE_NAMES
+            else "kind that does not leave"
+            if entity_id.partition(":")[0] not in policy.kinds
+            or len(entity_id) > MAX_ENTITY_ID_LENGTH
+            else "disputed or not confirmed cluster"
+            if of_cluster == DISPUTED or (policy.confirmed_only and of_cluster != CONFIRMED)
+            else "below the confidence floor"
+            if one["confidence"] < policy.confidence_floor
+            else "too few reports"
+            if counts.get(entity_id, 0) < policy.least_reports
+            else "a victim's own, or holds an id of a victim or a record"
+            if without_epoch(entity_id) in private or not echoes.isdisjoint(_words(entity_id))
+            else None
+        )
+        if why is None:
+            chosen[entity_id] = one
+        else:
+            reasons[why] += 1
+    return chosen, Withheld(dict(sorted(reasons.items())))
 
 
-@dataclass(frozen=True)
-class Shown:
-    """What is shown of a table of victims by country; `elsewhere` is None where nothing is."""
-
-    countries: tuple[CountryCount, ...]
-    elsewhere: int | None
+def _pairs(table: pa.Table, key: str, value: str) -> Iterable[tuple[Any, Any]]:
+    return zip(table[key].to_pylist(), table[value].to_pylist(), strict=True)
 
 
-NOTHING = Shown((), None)
+def _echoes(evidence: pa.Table) -> set[str]:
+    """Returns ids of victims and records, in lower case; no identifier on offer may contain one."""
+    records = pc.unique(evidence["record_id"]).to_pylist()
+    victims = pc.unique(evidence["victim_key"]).to_pylist()
+    ids = (*records, *(one.partition("|")[2] for one in victims if one is not None))
+    return {one.lower() for one in ids if len(one) >= SHORTEST_ECHO}
 
 
-SMALLEST_TABLE = 2
-"""Times k that the victims of a table must be, for any of it to be shown."""
+def _words(entity_id: str) -> set[str]:
+    value = entity_id.lower()
+    return {value, value.partition(":")[2], *re.split(r"[^\w-]+", value), *re.split(r"\W+", value)}
 
 
-def shown(victims: Mapping[str | None, int], k: int) -> Shown:
-    """What may be shown of victims by country (None: unknown) with the threshold `k`.
-
-    Countries of k victims or more are shown with their exact count, the rest as one sum. If any
-    country is not shown, neither is the smallest of those with more than k, and every other with
-    as many. So whoever knows the rule and the total cannot tell which country of the rest is the
-    large one: each can have had none, or more than k. Of fewer than 2k victims nothing is shown.
-    """
-    cells = {country: count for country, count in victims.items() if count > 0}
-    total = sum(cells.values())
-    unknown = cells.pop(None, 0)
-    if total < SMALLEST_TABLE * k:
-        return NOTHING
-    named = {str(country): count for country, count in cells.items() if count >= k}
-    if len(named) < len(cells) or 0 < unknown < k:
-        hidden = min((count for count in named.values() if count > k), default=None)
-        named = {c: n for c, n in named.items() if hidden is not None and n != hidden}
-    counts = tuple(CountryCount(country, count) for country, count in sorted(named.items()))
-    return Shown(counts, total - sum(named.values()))
+def _numbers(chosen: Mapping[str, Row]) -> dict[str, int]:
+    """Numbers the run's clusters from 1 by their first member on offer."""
+    numbers: dict[str, int] = {}
+    for entity_id in sorted(chosen):
+        numbers.setdefault(chosen[entity_id]["cluster_id"], len(numbers) + 1)
+    return numbers
 
 
-def losses(
-    by_victim: Mapping[str, Sequence[Decimal]], seen: Shown, policy: Policy
-) -> tuple[OfferedLoss, ...]:
-    """What may be shown of the losses by currency, each victim's own sum once.
+def _counted(
+    reports: Iterable[EvidenceReport], cluster_of: Mapping[str, int], place: Mapping[str, int]
+) -> tuple[OfferedEvidence, ...]:
+    """Counts reports; a person counts once for each cluster, by the report that names most."""
+    touched: defaultdict[str, set[int]] = defaultdict(set)
+    counts: Counter[tuple[str, str, tuple[int, ...]]] = Counter()
+    for one in sorted(reports, key=_fullest_first):
+        clusters = {cluster_of[entity_id] for entity_id in one.named}
+        if touched[one.who].isdisjoint(clusters):
+            touched[one.who] |= clusters
+            counts[one.week, one.kind, tuple(sorted(place[i] for i in one.named))] += 1
+    return tuple(
+        OfferedEvidence(entities=named, kind=kind, reports=count, week=week)
+        for (week, kind, named), count in sorted(counts.items())
+    )
 
-    A currency says where somebody lives. It is shown where at least k victims state it, none of
-    them has more than `loss_dominance` of the sum, and its country is among those that are shown.
-    """
-    countries = {one.country for one in seen.countries}
-    found = []
-    for currency, amounts in sorted(by_victim.items()):
-        total = sum(amounts, Decimal(0))
-        at_home = bool(countries & EURO) if currency == "EUR" else currency[:2] in countries
-        if len(amounts) < policy.k or not at_home or total <= 0:
-            continue
-        if max(amounts) > total * Decimal(str(policy.loss_dominance)):
-            continue
-        units = int((total / policy.loss_unit).to_integral_value())
-        if units:
-            found.append(OfferedLoss(units * policy.loss_unit, currency))
-    return tuple(found)
+
+def _fullest_first(report: EvidenceReport) -> tuple[int, str, str]:
+    return -len(report.named), report.week, report.group
+
+
+def _clusters(
+    shown: pa.Table, cluster_of: Mapping[str, int], policy: OfferPolicy
+) -> tuple[OfferedCluster, ...]:
+    """Returns victims by country and losses of each cluster, of the identifiers on offer alone."""
+    country: dict[int, dict[str, str | None]] = {one: {} for one in set(cluster_of.values())}
+    lost: dict[int, dict[tuple[str, str], dict[str, Decimal]]] = {one: {} for one in country}
+    columns = ["entity_id", "group_id", "victim_key", "victim_country", "record_kind"]
+    for row in shown.select([*columns, "loss_amount", "loss_currency"]).to_pylist():
+        cluster = cluster_of[row["entity_id"]]
+        who = row["victim_key"] or row["group_id"]
+        stated = [one for one in (country[cluster].get(who), row["victim_country"]) if one]
+        country[cluster][who] = min(stated, default=None)
+        if row["loss_amount"] is not None and row["loss_currency"]:
+            sums = lost[cluster].setdefault((row["loss_currency"], who), {})
+            sums[row["group_id"]] = row["loss_amount"]
+    return tuple(
+        _cluster(number, Counter(country[number].values()), lost[number], policy)
+        for number in sorted(country)
+    )
+
+
+def _cluster(
+    number: int,
+    victims: Mapping[str | None, int],
+    lost: Mapping[tuple[str, str], Mapping[str, Decimal]],
+    policy: OfferPolicy,
+) -> OfferedCluster:
+    seen = disclose_counts(victims, policy.k)
+    by_currency: defaultdict[str, list[Decimal]] = defaultdict(list)
+    for (currency, _), sums in sorted(lost.items()):
+        by_currency[currency].append(sum(sums.values(), Decimal(0)))
+    return OfferedCluster(
+        countries=seen.countries,
+        elsewhere=seen.elsewhere,
+        losses=disclose_losses(by_currency, seen, policy),
+        number=number,
+    )
+
+
+def _victims(cluster: OfferedCluster) -> str:
+    if cluster.elsewhere is None:
+        return "too few to be told"
+    countries = [f"{one.country} {one.victims}" for one in cluster.countries]
+    return ", ".join([*countries, f"elsewhere or unknown {cluster.elsewhere}"])

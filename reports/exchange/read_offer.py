@@ -1,4 +1,4 @@
-"""What another organisation sent, taken for hostile until its signature and every field holds."""
+"""Reader of offers and revocations, hostile until signature and every field are checked."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from typing import Any
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from reports import signing
-from reports.exchange.offer import MAY_LEAVE
+from reports.exchange.offer import OFFERABLE_KINDS
 from reports.signing import NotCanonicalError
 from schemas.enums import COUNTRIES, CURRENCIES, HARD_ROLES, RecordKind
 from schemas.offer import (
     FORMAT,
-    LONGEST_ID,
+    MAX_ENTITY_ID_LENGTH,
     REVOCATION,
     VERSION,
     Offer,
@@ -25,49 +25,44 @@ from schemas.offer import (
     Revocation,
     Tlp,
 )
-from transforms.graph.link_weights import WIDEST
+from transforms.graph.link_weights import MAX_HARD_ENTITIES
 
-MAX_BYTES = 256 * 2**20
+MAX_OFFER_BYTES = 256 * 2**20
 """Longest file that is read."""
 
-
-MOST_REPORTS = 5_000_000
+MAX_REPORTS = 5_000_000
 """Reports that one offer may count: each becomes a row of evidence."""
 
-
-AHEAD = timedelta(days=1)
+CLOCK_TOLERANCE = timedelta(days=1)
 """How far another's clock may be ahead of ours."""
-
 
 _SLUG = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 
-
 _TIME = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}Z")
-
 
 _WEEK = re.compile(r"(\d{4})-W(\d{2})")
 
-
 _PHONE = re.compile(r"phone:\+[1-9]\d{6,14}(#\d{1,4})?")
-
 
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 
 
 class OfferError(ValueError):
-    """What is wrong with a file that was sent, in words that follow its name."""
+    """An error in a file that was sent; the message follows the file's name."""
 
 
 def signer_of(
     content: bytes, signature: bytes, trusted: Mapping[str, Sequence[Ed25519PublicKey]]
 ) -> tuple[str, str]:
-    """The organisation whose trusted key signed `content`, and the key's id.
+    """Returns the organisation whose trusted key signed `content`, and the key's id.
 
     Raises:
         OfferError: if none did.
     """
     try:
-        signer = signing.verify(content, signature, [k for keys in trusted.values() for k in keys])
+        signer = signing.verify_detached(
+            content, signature, [k for keys in trusted.values() for k in keys]
+        )
     except signing.UnknownKeyError as error:
         raise OfferError(f"{error}; see ringtrace keys trust") from None
     except signing.SignatureError as error:
@@ -76,20 +71,20 @@ def signer_of(
     return org, signer
 
 
-def parse(content: bytes, signed_by: str) -> Offer | Revocation:
-    """The offer or revocation in signed bytes, every field checked.
+def parse_offer(content: bytes, signed_by: str) -> Offer | Revocation:
+    """Parses the offer or revocation in signed bytes, and checks every field.
 
     Raises:
         OfferError: naming the first field that is wrong.
     """
     try:
-        value = signing.parse(content)
+        value = signing.parse_canonical_json(content)
         if not isinstance(value, dict) or value.get("format") not in (FORMAT, REVOCATION):
             raise OfferError("is neither an offer nor a revocation")
         if repr(value.get("version")) != repr(VERSION):
             raise OfferError(f"is of a version that is not read here; ask for version {VERSION}")
         kind: type[Any] = Offer if value["format"] == FORMAT else Revocation
-        found: Offer | Revocation = signing.into(kind, value)
+        found: Offer | Revocation = signing.dataclass_from_json(kind, value)
     except NotCanonicalError as error:
         raise OfferError(str(error)) from None
     _check_parties(found, signed_by)
@@ -101,13 +96,13 @@ def parse(content: bytes, signed_by: str) -> Offer | Revocation:
 
 
 def sender_of(content: bytes) -> str:
-    """Who an offer that one signed oneself says it is from.
+    """Returns the sender that an offer names, for one that was signed here.
 
     Raises:
         OfferError: if it says nothing.
     """
     try:
-        value = signing.parse(content)
+        value = signing.parse_canonical_json(content)
     except NotCanonicalError as error:
         raise OfferError(str(error)) from None
     if not isinstance(value, dict) or not isinstance(value.get("sender"), str):
@@ -115,30 +110,36 @@ def sender_of(content: bytes) -> str:
     return str(value["sender"])
 
 
-def check_for(found: Offer | Revocation, me: str, now: datetime) -> None:
-    """Whether it is for `me`, and issued by `now`.
+def check_offer_addressee(found: Offer | Revocation, me: str, now: datetime) -> None:
+    """Checks that an offer or revocation is for `me`, and issued by `now`.
 
     Raises:
         OfferError: if not.
     """
     if found.recipient != me:
         raise OfferError(f"is for {found.recipient}, not for {me}")
-    if moment(found.issued_at) > now + AHEAD:
+    if parse_moment(found.issued_at) > now + CLOCK_TOLERANCE:
         raise OfferError(f"was issued in the future, at {found.issued_at}")
 
 
-def expired(offer: Offer, now: datetime) -> bool:
-    """Whether an offer is void at `now`, as it is from its last moment on."""
-    return moment(offer.expires_at) <= now
+def offer_expired(offer: Offer, now: datetime) -> bool:
+    """Returns True if an offer is void at `now`, as it is from its last moment on."""
+    return parse_moment(offer.expires_at) <= now
 
 
-def moment(text: str) -> datetime:
-    """A time of an offer."""
+def parse_moment(text: str) -> datetime:
+    """Parses a time of an offer.
+
+    Raises:
+        ValueError: if it is not written as YYYY-MM-DDTHH:MM:SSZ, or there is no such time.
+    """
+    if not _TIME.fullmatch(text):
+        raise ValueError("not a time in UTC to the second")
     return datetime.strptime(text, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
 
 
-def monday(week: str) -> date:
-    """The first day of an ISO 8601 week.
+def week_start(week: str) -> date:
+    """Returns the first day of an ISO 8601 week.
 
     Raises:
         ValueError: if there is no such week.
@@ -161,9 +162,8 @@ def _check_parties(found: Offer | Revocation, signed_by: str) -> None:
         raise OfferError(f"says that it is {found.sender}'s, but {signed_by} signed it")
     times = [found.issued_at, *([found.expires_at] if isinstance(found, Offer) else [])]
     for name, text in zip(("issued_at", "expires_at"), times, strict=False):
-        _need(_TIME.fullmatch(text), name)
         try:
-            moment(text)
+            parse_moment(text)
         except ValueError:
             raise OfferError(f"has a field {name} that is no time") from None
 
@@ -181,7 +181,7 @@ def _check_offer(offer: Offer) -> None:
     for at, evidence in enumerate(offer.evidence):
         _check_evidence(evidence, len(offer.entities), offer.issued_at, f"evidence[{at}]")
     _need(_rising([(one.week, one.kind, one.entities) for one in offer.evidence]), "evidence")
-    _need(sum(one.reports for one in offer.evidence) <= MOST_REPORTS, "evidence[].reports")
+    _need(sum(one.reports for one in offer.evidence) <= MAX_REPORTS, "evidence[].reports")
     for at, cluster in enumerate(offer.clusters):
         _check_cluster(cluster, at + 1, offer.terms.k, f"clusters[{at}]")
     _need({one.cluster for one in offer.entities} == {c.number for c in offer.clusters}, "clusters")
@@ -189,7 +189,7 @@ def _check_offer(offer: Offer) -> None:
 
 def _is_id(entity_id: str) -> bool:
     kind, _, value = entity_id.partition(":")
-    if kind not in MAY_LEAVE or not value or len(entity_id) > LONGEST_ID:
+    if kind not in OFFERABLE_KINDS or not value or len(entity_id) > MAX_ENTITY_ID_LENGTH:
         return False
     if kind == "phone":
         return _PHONE.fullmatch(entity_id) is not None
@@ -201,12 +201,17 @@ def _rising(values: Sequence[Any]) -> bool:
 
 
 def _check_evidence(one: OfferedEvidence, entities: int, issued_at: str, where: str) -> None:
-    _need(1 <= len(one.entities) <= WIDEST and _rising(one.entities), f"{where}.entities")
+    _need(
+        1 <= len(one.entities) <= MAX_HARD_ENTITIES and _rising(one.entities), f"{where}.entities"
+    )
     _need(one.entities[-1] < entities, f"{where}.entities")
     _need(one.kind in tuple(RecordKind), f"{where}.kind")
     _need(one.reports >= 1, f"{where}.reports")
     try:
-        _need(date(2000, 1, 1) <= monday(one.week) <= moment(issued_at).date(), f"{where}.week")
+        _need(
+            date(2000, 1, 1) <= week_start(one.week) <= parse_moment(issued_at).date(),
+            f"{where}.week",
+        )
     except ValueError as error:
         if isinstance(error, OfferError):
             raise

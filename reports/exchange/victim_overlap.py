@@ -1,7 +1,8 @@
-"""Private set intersection cardinality: how many elements two sets share, and nothing else.
+"""Count of the victims that two organisations share: their victims, the protocol, its letters.
 
-The protocol of De Cristofaro, Gasti and Tsudik, "Fast and Private Computation of Cardinality of Set
-Intersection and Union" (CANS 2012, figure 1), on ristretto255 (RFC 9496) by libsodium:
+Private set intersection cardinality says how many elements two sets share, and nothing else. The
+protocol is that of De Cristofaro, Gasti and Tsudik, "Fast and Private Computation of Cardinality of
+Set Intersection and Union" (CANS 2012, figure 1), on ristretto255 (RFC 9496) by libsodium:
 
     asker                                 answerer
     secret a;  a H(x) for each x   --->
@@ -13,18 +14,8 @@ was; the answerer sees elements masked with a secret. Secure against parties tha
 protocol and then try to learn more, under the one-more gap Diffie-Hellman assumption with H and T
 as random oracles.
 
-The letters of an overlap count, taken for hostile until every field of them holds.
-
-One's own victims' numbers and addresses, normalised so that two organisations write them alike.
-
-The file stays with the organisation. CSV with a header: `phone`, `email`, or both, `country` (ISO
-3166-1 alpha-2) for numbers that are not written with a country code, and `victim_id`, the pseudonym
-of the organisation's records, where victims are chosen by what they reported.
-
-- A number is read as ringtrace reads every number, and written as E.164: `(201) 555-0123` of a US
-  victim is `+12015550123`.
-- An address is NFKC, without blanks at its ends, in lower case, its domain in ASCII (IDNA 2008).
-  Nothing is guessed: dots and `+tags` before the `@` stay, since not every host ignores them.
+Letters carry points and tags between the organisations. They are hostile until every field of them
+is checked. The file of victims stays with the organisation.
 """
 
 from __future__ import annotations
@@ -47,12 +38,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from reports import signing
-from reports.exchange.read_offer import AHEAD, moment
+from reports.exchange.read_offer import CLOCK_TOLERANCE, parse_moment
 from reports.signing import NotCanonicalError
 from schemas.overlap import (
-    COMPARED,
-    LARGEST,
-    SMALLEST,
+    COMPARED_KINDS,
+    MAX_SET_SIZE,
+    MIN_SET_SIZE,
     TAG_BYTES,
     VERSION,
     About,
@@ -63,219 +54,28 @@ from schemas.overlap import (
 from transforms.extract.kinds import domain
 from transforms.phone import normalize
 
+Letter = TypeVar("Letter", Request, Answer, Result)
+
+LETTER_VALIDITY = timedelta(days=14)
+"""How long a letter may be under way."""
+
+ABOUT = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
+
+LEAST_FLOOR, MOST_FLOOR = 3, 1_000
+
 _TO_GROUP = b"ringtrace overlap v1 element "
 
-
 _TO_TAG = b"ringtrace overlap v1 tag "
+
+_HEX = re.compile(r"[0-9a-f]{64}")
 
 
 class LetterError(ValueError):
     """Points or tags that are not what was declared; the words follow a file's name."""
 
 
-class NoLibraryError(ImportError):
+class MissingOverlapLibraryError(ImportError):
     """The package with the group is not installed."""
-
-
-def group() -> ModuleType:
-    """The ristretto255 functions of libsodium.
-
-    Raises:
-        NoLibraryError: if they are not installed.
-    """
-    try:
-        import rbcl
-    except ImportError:
-        raise NoLibraryError(
-            "counting shared victims needs the package rbcl: pip install 'ringtrace[overlap]'"
-        ) from None
-    return rbcl
-
-
-def padded_size(count: int) -> int:
-    """The size that a set of `count` elements is filled up to: a power of two."""
-    return max(SMALLEST, 1 << max(count - 1, 0).bit_length())
-
-
-def check_size(size: int, largest: int = LARGEST) -> None:
-    """Raise LetterError unless `size` is one that a set can be filled up to, and no larger."""
-    if size < SMALLEST or size & (size - 1):
-        raise LetterError(f"has a size that is not a power of two from {SMALLEST}")
-    if size > min(largest, LARGEST):
-        raise LetterError(f"is of {size} elements; more than {largest} are not compared here")
-
-
-def new_secret() -> bytes:
-    """A random scalar."""
-    return bytes(group().crypto_core_ristretto255_scalar_random())
-
-
-def element(session: bytes, value: str) -> bytes:
-    """The group element of a value in one session: of no use in any other."""
-    digest = hashlib.sha512(_TO_GROUP + session + value.encode()).digest()
-    return bytes(group().crypto_core_ristretto255_from_hash(digest))
-
-
-def masked(secret: bytes, points: Iterable[bytes]) -> list[bytes]:
-    """Each point times the secret.
-
-    Raises:
-        LetterError: for what is no element of the group, or its identity.
-    """
-    multiply = group().crypto_scalarmult_ristretto255
-    try:
-        return [bytes(multiply(secret, point)) for point in points]
-    except (RuntimeError, TypeError, ValueError):
-        raise LetterError("holds a point that is none of the group") from None
-
-
-def ask(secret: bytes, session: bytes, values: Iterable[str]) -> list[bytes]:
-    """The asker's points: values masked, filled up with random ones, sorted."""
-    points = masked(secret, (element(session, value) for value in sorted(set(values))))
-    random = group().crypto_core_ristretto255_random
-    return sorted(
-        [*points, *(bytes(random()) for _ in range(padded_size(len(points)) - len(points)))]
-    )
-
-
-def answer(
-    secret: bytes, session: bytes, points: Sequence[bytes], values: Iterable[str]
-) -> tuple[list[bytes], list[bytes]]:
-    """The answerer's points and tags, sorted: the order of what was asked is gone."""
-    again = sorted(masked(secret, points))
-    own = masked(secret, (element(session, value) for value in sorted(set(values))))
-    tags = {tag(session, point) for point in own}
-    while len(tags) < padded_size(len(own)):
-        tags.add(random_tag())
-    return again, sorted(tags)
-
-
-def tag(session: bytes, point: bytes) -> bytes:
-    """The tag of a value masked by the answerer."""
-    return hashlib.sha256(_TO_TAG + session + point).digest()[:TAG_BYTES]
-
-
-def random_tag() -> bytes:
-    """A tag of nobody."""
-    return bytes(group().crypto_core_ristretto255_random())[:TAG_BYTES]
-
-
-def count(secret: bytes, session: bytes, points: Sequence[bytes], tags: Iterable[bytes]) -> int:
-    """How many of the asker's values are among the answerer's."""
-    inverse = bytes(group().crypto_core_ristretto255_scalar_invert(secret))
-    there = set(tags)
-    return sum(tag(session, point) in there for point in masked(inverse, points))
-
-
-def joined(parts: Sequence[bytes]) -> str:
-    """Points or tags as base64."""
-    return base64.b64encode(b"".join(parts)).decode()
-
-
-def parted(text: str, each: int, size: int) -> list[bytes]:
-    """Points or tags of `each` bytes from base64: `size` of them, sorted and all different.
-
-    Raises:
-        LetterError: for any other.
-    """
-    try:
-        whole = base64.b64decode(text, validate=True)
-    except (binascii.Error, ValueError):
-        raise LetterError("holds what is not base64") from None
-    if len(whole) != each * size:
-        raise LetterError(f"declares {size} elements and holds {len(whole) / each:g}")
-    parts = [whole[at : at + each] for at in range(0, len(whole), each)]
-    if any(a >= b for a, b in pairwise(parts)):
-        raise LetterError("holds an element twice, or elements that are not sorted")
-    return parts
-
-
-Letter = TypeVar("Letter", Request, Answer, Result)
-
-
-VALID = timedelta(days=14)
-"""How long a letter may be under way."""
-
-
-ABOUT = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
-
-
-LEAST_FLOOR, MOST_FLOOR = 3, 1_000
-
-
-_HEX = re.compile(r"[0-9a-f]{64}")
-
-
-_TIME = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}Z")
-
-
-def read(kind: type[Letter], content: bytes, signed_by: str) -> Letter:
-    """A signed letter of one kind, every field of it checked.
-
-    Raises:
-        LetterError: naming what is wrong.
-    """
-    try:
-        value: Any = signing.parse(content)
-        wanted = kind.__dataclass_fields__["format"].default
-        if not isinstance(value, dict) or value.get("format") != wanted:
-            raise LetterError(f"is no {wanted}")
-        if repr(value.get("version")) != repr(VERSION):
-            raise LetterError(f"is of a version that is not read here; ask for version {VERSION}")
-        letter = signing.into(kind, value)
-    except NotCanonicalError as error:
-        raise LetterError(str(error)) from None
-    if letter.sender != signed_by:
-        raise LetterError(f"is signed by {signed_by}, who is not its sender")
-    _check_form(letter.issued_at)
-    _need(_HEX.fullmatch(letter.session), "session")
-    if isinstance(letter, Answer):
-        _need(_HEX.fullmatch(letter.request), "request")
-        check_size(letter.size)
-        return letter
-    _check_about(letter.about)
-    _need(letter.by in COMPARED, "by")
-    _need(LEAST_FLOOR <= letter.floor <= MOST_FLOOR, "floor")
-    if isinstance(letter, Request):
-        check_size(letter.size)
-        return letter
-    _need(_HEX.fullmatch(letter.answer), "answer")
-    _need(letter.shared is None or letter.shared >= letter.floor, "shared")
-    return letter
-
-
-def check_for(letter: Request | Answer | Result, me: str, now: datetime) -> None:
-    """Whether a letter is for `me`, and was under way for no longer than it may be.
-
-    Raises:
-        LetterError: if not.
-    """
-    if letter.recipient != me:
-        raise LetterError(f"is not for {me}")
-    if not now - VALID <= moment(letter.issued_at) <= now + AHEAD:
-        raise LetterError(
-            f"was issued at {letter.issued_at}; a letter is good for {VALID.days} days"
-        )
-
-
-def _check_about(about: About) -> None:
-    _need(ABOUT.fullmatch(about.agreed), "about.agreed")
-    _need(about.offer is None or _HEX.fullmatch(about.offer), "about.offer")
-    _need((about.offer is None) == (not about.entities), "about.entities")
-    _need(all(a < b for a, b in pairwise(about.entities)), "about.entities")
-
-
-def _need(holds: object, field: str) -> None:
-    if not holds:
-        raise LetterError(f"has a field {field} that is not as it must be")
-
-
-def _check_form(text: str) -> None:
-    _need(_TIME.fullmatch(text), "issued_at")
-    try:
-        moment(text)
-    except ValueError:
-        raise LetterError("has a field issued_at that is no time") from None
 
 
 class VictimsFileError(ValueError):
@@ -306,13 +106,13 @@ class Victims:
         return frozenset(one for one in self.addresses if one)
 
     def entity_ids(self) -> frozenset[str]:
-        """They as entity ids, which must be in nobody's cluster."""
+        """Returns numbers and addresses as entity ids, which must be in nobody's cluster."""
         return frozenset(f"phone:{one}" for one in self.phones) | frozenset(
             f"email:{one}" for one in self.emails
         )
 
     def of(self, people: Collection[str], by: str) -> frozenset[str]:
-        """One value, the smallest, of each of `people` that has any: nobody counts twice.
+        """Returns one value of each of `people` that has any, the smallest: nobody counts twice.
 
         Raises:
             VictimsFileError: if the file has no pseudonyms.
@@ -327,8 +127,18 @@ class Victims:
         return frozenset(least.values())
 
 
-def load(text: str, name: str) -> Victims:
-    """The victims in a CSV text called `name`.
+def load_victim_file(text: str, name: str) -> Victims:
+    """Loads the victims in a CSV text called `name`, written so that two organisations agree.
+
+    The header has `phone`, `email`, or both; `country` (ISO 3166-1 alpha-2) for numbers without a
+    country code; `victim_id`, the pseudonym of the organisation's records, where victims are chosen
+    by what they reported.
+
+    - A number is read as ringtrace reads every number, and written as E.164: `(201) 555-0123` of a
+      US victim is `+12015550123`.
+    - An address is NFKC, without blanks at its ends, in lower case, its domain in ASCII (IDNA
+      2008). Nothing is guessed: dots and `+tags` before the `@` stay, since not every host ignores
+      them.
 
     Raises:
         VictimsFileError: if it has no column `phone` or `email`, or a row of another length.
@@ -356,10 +166,174 @@ def load(text: str, name: str) -> Victims:
     return Victims(ids, numbers, addresses, bad_numbers + bad_addresses)
 
 
+def ristretto255() -> ModuleType:
+    """Returns the ristretto255 functions of libsodium.
+
+    Raises:
+        NoLibraryError: if they are not installed.
+    """
+    try:
+        import rbcl
+    except ImportError:
+        raise MissingOverlapLibraryError(
+            "counting shared victims needs the package rbcl: pip install 'ringtrace[overlap]'"
+        ) from None
+    return rbcl
+
+
+def padded_size(count: int) -> int:
+    """Returns the size that a set of `count` elements is filled up to: a power of two."""
+    return max(MIN_SET_SIZE, 1 << max(count - 1, 0).bit_length())
+
+
+def check_size(size: int, largest: int = MAX_SET_SIZE) -> None:
+    """Raises LetterError unless `size` is one that a set can be filled up to, and no larger."""
+    if size < MIN_SET_SIZE or size & (size - 1):
+        raise LetterError(f"has a size that is not a power of two from {MIN_SET_SIZE}")
+    if size > min(largest, MAX_SET_SIZE):
+        raise LetterError(f"is of {size} elements; more than {largest} are not compared here")
+
+
+def new_secret() -> bytes:
+    """Returns a random scalar."""
+    return bytes(ristretto255().crypto_core_ristretto255_scalar_random())
+
+
+def group_element(session: bytes, value: str) -> bytes:
+    """Returns the group element of a value in one session; it is of no use in any other."""
+    digest = hashlib.sha512(_TO_GROUP + session + value.encode()).digest()
+    return bytes(ristretto255().crypto_core_ristretto255_from_hash(digest))
+
+
+def mask_points(secret: bytes, points: Iterable[bytes]) -> list[bytes]:
+    """Multiplies each point by the secret.
+
+    Raises:
+        LetterError: for what is no element of the group, or its identity.
+    """
+    multiply = ristretto255().crypto_scalarmult_ristretto255
+    try:
+        return [bytes(multiply(secret, point)) for point in points]
+    except (RuntimeError, TypeError, ValueError):
+        raise LetterError("holds a point that is none of the group") from None
+
+
+def request_points(secret: bytes, session: bytes, values: Iterable[str]) -> list[bytes]:
+    """Returns the asker's points: values masked, filled up with random ones, sorted."""
+    points = mask_points(secret, (group_element(session, value) for value in sorted(set(values))))
+    random = ristretto255().crypto_core_ristretto255_random
+    return sorted(
+        [*points, *(bytes(random()) for _ in range(padded_size(len(points)) - len(points)))]
+    )
+
+
+def answer_points(
+    secret: bytes, session: bytes, points: Sequence[bytes], values: Iterable[str]
+) -> tuple[list[bytes], list[bytes]]:
+    """Returns the answerer's points and tags, sorted, so that the order of the request is lost."""
+    again = sorted(mask_points(secret, points))
+    own = mask_points(secret, (group_element(session, value) for value in sorted(set(values))))
+    tags = {element_tag(session, point) for point in own}
+    while len(tags) < padded_size(len(own)):
+        tags.add(random_tag())
+    return again, sorted(tags)
+
+
+def element_tag(session: bytes, point: bytes) -> bytes:
+    """Returns the tag of a value masked by the answerer."""
+    return hashlib.sha256(_TO_TAG + session + point).digest()[:TAG_BYTES]
+
+
+def random_tag() -> bytes:
+    """Returns a random tag, of no value."""
+    return bytes(ristretto255().crypto_core_ristretto255_random())[:TAG_BYTES]
+
+
+def count_shared(
+    secret: bytes, session: bytes, points: Sequence[bytes], tags: Iterable[bytes]
+) -> int:
+    """Returns how many of the asker's values are among the answerer's."""
+    inverse = bytes(ristretto255().crypto_core_ristretto255_scalar_invert(secret))
+    there = set(tags)
+    return sum(element_tag(session, point) in there for point in mask_points(inverse, points))
+
+
+def encode_elements(parts: Sequence[bytes]) -> str:
+    """Encodes points or tags as base64."""
+    return base64.b64encode(b"".join(parts)).decode()
+
+
+def decode_elements(text: str, each: int, size: int) -> list[bytes]:
+    """Decodes `size` points or tags of `each` bytes from base64, sorted and all different.
+
+    Raises:
+        LetterError: for any other.
+    """
+    try:
+        whole = base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError):
+        raise LetterError("holds what is not base64") from None
+    if len(whole) != each * size:
+        raise LetterError(f"declares {size} elements and holds {len(whole) / each:g}")
+    parts = [whole[at : at + each] for at in range(0, len(whole), each)]
+    if any(a >= b for a, b in pairwise(parts)):
+        raise LetterError("holds an element twice, or elements that are not sorted")
+    return parts
+
+
+def read_letter(kind: type[Letter], content: bytes, signed_by: str) -> Letter:
+    """Reads a signed letter of one kind, and checks every field.
+
+    Raises:
+        LetterError: naming what is wrong.
+    """
+    try:
+        value: Any = signing.parse_canonical_json(content)
+        wanted = kind.__dataclass_fields__["format"].default
+        if not isinstance(value, dict) or value.get("format") != wanted:
+            raise LetterError(f"is no {wanted}")
+        if repr(value.get("version")) != repr(VERSION):
+            raise LetterError(f"is of a version that is not read here; ask for version {VERSION}")
+        letter = signing.dataclass_from_json(kind, value)
+    except NotCanonicalError as error:
+        raise LetterError(str(error)) from None
+    if letter.sender != signed_by:
+        raise LetterError(f"is signed by {signed_by}, who is not its sender")
+    _check_issued_at(letter.issued_at)
+    _need(_HEX.fullmatch(letter.session), "session")
+    if isinstance(letter, Answer):
+        _need(_HEX.fullmatch(letter.request), "request")
+        check_size(letter.size)
+        return letter
+    _check_about(letter.about)
+    _need(letter.by in COMPARED_KINDS, "by")
+    _need(LEAST_FLOOR <= letter.floor <= MOST_FLOOR, "floor")
+    if isinstance(letter, Request):
+        check_size(letter.size)
+        return letter
+    _need(_HEX.fullmatch(letter.answer), "answer")
+    _need(letter.shared is None or letter.shared >= letter.floor, "shared")
+    return letter
+
+
+def check_letter_addressee(letter: Request | Answer | Result, me: str, now: datetime) -> None:
+    """Checks that a letter is for `me`, and was under way for no longer than it may be.
+
+    Raises:
+        LetterError: if not.
+    """
+    if letter.recipient != me:
+        raise LetterError(f"is not for {me}")
+    if not now - LETTER_VALIDITY <= parse_moment(letter.issued_at) <= now + CLOCK_TOLERANCE:
+        raise LetterError(
+            f"was issued at {letter.issued_at}; a letter is good for {LETTER_VALIDITY.days} days"
+        )
+
+
 def _numbers(cells: list[str], countries: list[str]) -> tuple[tuple[str | None, ...], int]:
     raw = pa.array([cell or None for cell in cells], pa.string())
     where = pa.array([one.upper() or None for one in countries], pa.string())
-    read = pc.struct_field(normalize.normalise(raw, where), "e164")
+    read = pc.struct_field(normalize.normalize_numbers(raw, where), "e164")
     return tuple(read.to_pylist()), read.null_count - raw.null_count
 
 
@@ -374,3 +348,22 @@ def _address(cell: str) -> str | None:
     if canonical is None or any(character.isspace() for character in local):
         return None
     return f"{local.lower()}@{canonical}"
+
+
+def _check_about(about: About) -> None:
+    _need(ABOUT.fullmatch(about.agreed), "about.agreed")
+    _need(about.offer is None or _HEX.fullmatch(about.offer), "about.offer")
+    _need((about.offer is None) == (not about.entities), "about.entities")
+    _need(all(a < b for a, b in pairwise(about.entities)), "about.entities")
+
+
+def _check_issued_at(text: str) -> None:
+    try:
+        parse_moment(text)
+    except ValueError:
+        raise LetterError("has a field issued_at that is no time") from None
+
+
+def _need(holds: object, field: str) -> None:
+    if not holds:
+        raise LetterError(f"has a field {field} that is not as it must be")

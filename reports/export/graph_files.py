@@ -3,8 +3,6 @@
 networkx writes both too, but puts the day into a GEXF and holds the document as a tree. What is
 written is valid by the schemas of both formats: in GraphML an id must be a name token, so that
 nodes are numbered there and carry their entity id as `label`.
-
-Columns of values as XML has them, and rows of markup made of them, without a loop over rows.
 """
 
 from __future__ import annotations
@@ -19,157 +17,143 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from reports.tables import Lookup
+from reports.export.graph_tables import (
+    EDGE_ATTRIBUTES,
+    NODE_ATTRIBUTES,
+    Attributes,
+    ClusterExport,
+    GraphExport,
+)
+from reports.tables import IdIndex
 from reports.text import plain
-
-Attributes = tuple[tuple[str, str], ...]
-"""Names and types: string, long, double or boolean, which both formats know."""
-
-
-NODE: Attributes = (
-    ("kind", "string"),
-    ("status", "string"),
-    ("cluster", "string"),
-    ("role", "string"),
-    ("confidence", "double"),
-    ("complaints", "long"),
-    ("calls", "long"),
-    ("victims", "long"),
-    ("orgs", "string"),
-    ("region", "string"),
-    ("line_type", "string"),
-    ("first_seen", "string"),
-    ("last_seen", "string"),
-)
-
-
-EDGE: Attributes = (
-    ("weight", "double"),
-    ("strength", "string"),
-    ("accepted", "boolean"),
-    ("complaints", "long"),
-    ("calls", "long"),
-    ("victims", "long"),
-    ("orgs", "string"),
-    ("first_seen", "string"),
-    ("last_seen", "string"),
-)
-
 
 _STRING = pa.string()
 
+_GRAPHML_NODE: Attributes = (("label", "string"), *NODE_ATTRIBUTES)
 
-_TYPES = {"string": _STRING, "long": pa.int64(), "double": pa.float64(), "boolean": pa.bool_()}
+GEXF_NAMESPACE = "http://www.gexf.net/1.2draft"
+"""Every Gephi reads this version, and its published schema describes it."""
 
-
-NODES = pa.schema([("id", pa.string()), *((name, _TYPES[kind]) for name, kind in NODE)])
-"""What is known of a node in every format."""
-
-
-PLACED = pa.schema([*NODES, ("x", pa.float64()), ("y", pa.float64())])
-"""Nodes with their places in a picture, or without."""
-
-
-EDGES = pa.schema(
-    [
-        ("source", pa.string()),
-        ("target", pa.string()),
-        *((name, _TYPES[kind]) for name, kind in EDGE),
-    ]
-)
-"""What is known of an edge in every format."""
-
-
-_GRAPHML_NODE: Attributes = (("label", "string"), *NODE)
-
-
-GEXF = "http://www.gexf.net/1.2draft"
-"""The version that every Gephi reads, and that its published schema describes."""
-
-
-AT_A_TIME = 8_192
-"""Rows whose text is made at once."""
-
+ROWS_AT_A_TIME = 8_192
+"""Rows that are written at a time."""
 
 Numbers = NDArray[np.int64]
 
+_GRAPHML_END = b"</graph>\n</graphml>\n"
 
-def graphml(nodes: Iterable[pa.Table], edges: Iterable[pa.Table]) -> Iterator[bytes | memoryview]:
-    """A GraphML document (graphml.graphdrawing.org), in pieces; an edge's ends must be nodes.
+_GEXF_EDGES = b"</nodes>\n<edges>\n"
 
-    `nodes` are as `NODES`, `edges` as `EDGES`; both may have more.
+_GEXF_END = b"</edges>\n</graph>\n</gexf>\n"
+
+_GEXF_EDGE: Attributes = tuple(one for one in EDGE_ATTRIBUTES if one[0] != "weight")
+"""Without the weight, which GEXF has as an attribute of the edge itself."""
+
+_DATA = '<data key="%s">%s</data>'
+
+_VALUE = '<attvalue for="%s" value="%s"/>'
+
+VALUE_LIMIT = 1_000
+"""Characters of a value that are written; the rest is counted."""
+
+_PLAIN = f"^[ !#-%'-;=?-~]{{0,{VALUE_LIMIT}}}$"
+"""Text that XML takes as it is: printable ASCII without &, <, > and the quote."""
+
+_ODD = np.array([not re.fullmatch(_PLAIN, chr(one)) for one in range(256)])
+"""For each byte, whether such text never has it."""
+
+
+def graphml_document(
+    nodes: Iterable[pa.Table], edges: Iterable[pa.Table]
+) -> Iterator[bytes | memoryview]:
+    """Yields a GraphML document (graphml.graphdrawing.org), in pieces; edges' ends must be nodes.
+
+    `nodes` are as `NODE_SCHEMA`, `edges` as `EDGE_SCHEMA`; both may have more.
     """
     yield _graphml_head()
     ids = [pa.array([], _STRING)]
     before = 0
     for one in _batches(nodes):
         ids.append(one["id"])
-        yield content(_graphml_nodes(one, np.arange(before, before := before + one.num_rows)))
-    known = Lookup(pa.concat_arrays(ids))
+        yield text_bytes(_graphml_nodes(one, np.arange(before, before := before + one.num_rows)))
+    known = IdIndex(pa.concat_arrays(ids))
     numbers = pc.cast(pa.array(np.arange(before)), _STRING)
     for one in _batches(edges):
-        yield content(_graphml_edges(one, known, numbers))
+        yield text_bytes(_graphml_edges(one, known, numbers))
     yield _GRAPHML_END
 
 
-def gexf(nodes: Iterable[pa.Table], edges: Iterable[pa.Table]) -> Iterator[bytes | memoryview]:
-    """A GEXF document (gexf.net, 1.2), in pieces, with places where nodes have `x` and `y`."""
+def gexf_document(
+    nodes: Iterable[pa.Table], edges: Iterable[pa.Table]
+) -> Iterator[bytes | memoryview]:
+    """Yields a GEXF document (gexf.net, 1.2), in pieces, with positions if nodes have them."""
     yield _gexf_head()
     for one in _batches(nodes):
-        yield content(_gexf_nodes(one))
+        yield text_bytes(_gexf_nodes(one))
     yield _GEXF_EDGES
     before = 0
     for one in _batches(edges):
-        yield content(_gexf_edges(one, np.arange(before, before := before + one.num_rows)))
+        yield text_bytes(_gexf_edges(one, np.arange(before, before := before + one.num_rows)))
     yield _GEXF_END
 
 
-def several(
-    nodes: pa.Table, edges: pa.Table, sizes: Sequence[tuple[int, int]]
-) -> Iterator[tuple[list[bytes | memoryview], list[bytes | memoryview]]]:
-    """GraphML and GEXF of several graphs with no node in common, each in pieces.
+def graph_graphml(graph: GraphExport) -> Iterator[bytes | memoryview]:
+    """Yields the GraphML document of a whole run, in pieces."""
+    return graphml_document(graph.nodes(), graph.edges())
 
-    Their rows follow each other, as many of each table as `sizes` says: the text of all is made
-    at once, since most graphs are small.
+
+def graph_gexf(graph: GraphExport) -> Iterator[bytes | memoryview]:
+    """Yields the GEXF document of a whole run, in pieces."""
+    return gexf_document(graph.nodes(), graph.edges())
+
+
+def cluster_graphml(export: ClusterExport) -> Iterator[list[bytes | memoryview]]:
+    """Yields a GraphML document a cluster, in pieces.
+
+    The text of all is made at once, since most clusters are small.
     """
-    of_nodes, of_edges = (np.array([one[at] for one in sizes], np.int64) for at in (0, 1))
-    within, counted = _numbered(of_nodes), _numbered(of_edges)
-    ids = Lookup(nodes["id"])
-    numbers = pc.cast(pa.array(within), _STRING)
-    made: list[list[pa.Array]] = [[], [], [], []]
-    before = 0
-    for one in _batches([nodes]):
-        made[0].append(_graphml_nodes(one, within[before : before + one.num_rows]))
-        made[1].append(_gexf_nodes(one))
-        before += one.num_rows
-    before = 0
-    for one in _batches([edges]):
-        made[2].append(_graphml_edges(one, ids, numbers))
-        made[3].append(_gexf_edges(one, counted[before : before + one.num_rows]))
-        before += one.num_rows
-    counts = (of_nodes, of_nodes, of_edges, of_edges)
-    cut = [_cut(rows, of) for rows, of in zip(made, counts, strict=True)]
-    for graphml_nodes, gexf_nodes, graphml_edges, gexf_edges in zip(*cut, strict=True):
-        yield (
-            [_graphml_head(), *graphml_nodes, *graphml_edges, _GRAPHML_END],
-            [_gexf_head(), *gexf_nodes, _GEXF_EDGES, *gexf_edges, _GEXF_END],
-        )
+    within = _numbered(export.node_counts)
+    ids, numbers = IdIndex(export.nodes["id"]), pc.cast(pa.array(within), _STRING)
+    nodes = [_graphml_nodes(one, within[rows]) for one, rows in _placed_batches(export.nodes)]
+    edges = [_graphml_edges(one, ids, numbers) for one in _batches([export.edges])]
+    for of_nodes, of_edges in zip(
+        _cut(nodes, export.node_counts), _cut(edges, export.edge_counts), strict=True
+    ):
+        yield [_graphml_head(), *of_nodes, *of_edges, _GRAPHML_END]
 
 
-def _numbered(sizes: Numbers) -> Numbers:
-    """0, 1, 2 and so on, from the start for each graph."""
-    return np.arange(sizes.sum()) - np.repeat(np.cumsum(sizes) - sizes, sizes)
+def cluster_gexf(export: ClusterExport) -> Iterator[list[bytes | memoryview]]:
+    """Yields a GEXF document a cluster, as `cluster_graphml`."""
+    within = _numbered(export.edge_counts)
+    nodes = [_gexf_nodes(one) for one in _batches([export.nodes])]
+    edges = [_gexf_edges(one, within[rows]) for one, rows in _placed_batches(export.edges)]
+    for of_nodes, of_edges in zip(
+        _cut(nodes, export.node_counts), _cut(edges, export.edge_counts), strict=True
+    ):
+        yield [_gexf_head(), *of_nodes, _GEXF_EDGES, *of_edges, _GEXF_END]
 
 
-def _cut(made: Sequence[pa.Array], sizes: Numbers) -> Iterator[list[memoryview]]:
-    """Rows of text in pieces of so many rows each, as they lie in memory."""
+def _placed_batches(table: pa.Table) -> Iterator[tuple[pa.RecordBatch, slice]]:
+    """Yields the batches of a table, each with where its rows are."""
+    start = 0
+    for batch in _batches([table]):
+        yield batch, slice(start, start := start + batch.num_rows)
+
+
+def _numbered(sizes: list[int]) -> Numbers:
+    """Returns 0, 1, 2 and so on, from the start for each graph."""
+    ends = np.cumsum(sizes, dtype=np.int64)
+    return np.arange(sum(sizes)) - np.repeat(ends - sizes, sizes)
+
+
+def _cut(made: Sequence[pa.Array], sizes: list[int]) -> Iterator[list[memoryview]]:
+    """Cuts rows of text into pieces of so many rows each, as they are in memory."""
     waiting = list(made)
-    for size in sizes.tolist():
+    for size in sizes:
         pieces: list[memoryview] = []
         left = size
         while left:
             first = waiting[0]
-            pieces.append(content(first.slice(0, left)))
+            pieces.append(text_bytes(first.slice(0, left)))
             if len(first) > left:
                 waiting[0] = first.slice(left)
             else:
@@ -182,7 +166,7 @@ def _cut(made: Sequence[pa.Array], sizes: Numbers) -> Iterator[list[memoryview]]
 def _graphml_head() -> bytes:
     keys = "".join(
         f'<key id="{scope}_{name}" for="{scope}" attr.name="{name}" attr.type="{kind}"/>\n'
-        for scope, attributes in (("node", _GRAPHML_NODE), ("edge", EDGE))
+        for scope, attributes in (("node", _GRAPHML_NODE), ("edge", EDGE_ATTRIBUTES))
         for name, kind in attributes
     )
     return (
@@ -192,21 +176,20 @@ def _graphml_head() -> bytes:
     ).encode()
 
 
-_GRAPHML_END = b"</graph>\n</graphml>\n"
-
-
 def _graphml_nodes(batch: pa.RecordBatch, numbers: Numbers) -> pa.Array:
     columns = {"label": batch["id"], **_columns(batch)}
-    told = _told(_DATA, "node", _GRAPHML_NODE, columns)
+    attributes = _attribute_text(_DATA, "node", _GRAPHML_NODE, columns)
     number = pc.cast(pa.array(numbers), _STRING)
-    return joined('<node id="n', number, '">', *told, "</node>\n")
+    return join_text('<node id="n', number, '">', *attributes, "</node>\n")
 
 
-def _graphml_edges(batch: pa.RecordBatch, ids: Lookup, numbers: pa.Array) -> pa.Array:
-    """Edges between the nodes of these ids, which have these numbers."""
+def _graphml_edges(batch: pa.RecordBatch, ids: IdIndex, numbers: pa.Array) -> pa.Array:
+    """Writes edges between the nodes of these ids, which have these numbers."""
     source, target = (numbers.take(ids.indices(batch[end])) for end in ("source", "target"))
-    told = _told(_DATA, "edge", EDGE, _columns(batch))
-    return joined('<edge source="n', source, '" target="n', target, '">', *told, "</edge>\n")
+    attributes = _attribute_text(_DATA, "edge", EDGE_ATTRIBUTES, _columns(batch))
+    return join_text(
+        '<edge source="n', source, '" target="n', target, '">', *attributes, "</edge>\n"
+    )
 
 
 @cache
@@ -218,51 +201,42 @@ def _gexf_head() -> bytes:
             for name, kind in names
         )
         + "</attributes>\n"
-        for scope, names in (("node", NODE), ("edge", _GEXF_EDGE))
+        for scope, names in (("node", NODE_ATTRIBUTES), ("edge", _GEXF_EDGE))
     )
     return (
         '<?xml version="1.0" encoding="UTF-8"?>\n'
-        f'<gexf xmlns="{GEXF}" xmlns:viz="{GEXF}/viz" version="1.2">\n'
+        f'<gexf xmlns="{GEXF_NAMESPACE}" xmlns:viz="{GEXF_NAMESPACE}/viz" version="1.2">\n'
         "<meta><creator>ringtrace</creator></meta>\n"
         '<graph defaultedgetype="undirected" mode="static">\n'
         f"{attributes}<nodes>\n"
     ).encode()
 
 
-_GEXF_EDGES = b"</nodes>\n<edges>\n"
-
-
-_GEXF_END = b"</edges>\n</graph>\n</gexf>\n"
-
-
 def _gexf_nodes(batch: pa.RecordBatch) -> pa.Array:
-    name = values(batch["id"])
-    told = _told(_VALUE, "node", NODE, _columns(batch))
+    name = xml_values(batch["id"])
+    attributes = _attribute_text(_VALUE, "node", NODE_ATTRIBUTES, _columns(batch))
     start = ('<node id="', name, '" label="', name, '"><attvalues>')
-    return joined(*start, *told, "</attvalues>", _place(batch), "</node>\n")
+    return join_text(*start, *attributes, "</attvalues>", _position(batch), "</node>\n")
 
 
 def _gexf_edges(batch: pa.RecordBatch, numbers: Numbers) -> pa.Array:
     number = pc.cast(pa.array(numbers), _STRING)
-    ends = ('" source="', values(batch["source"]), '" target="', values(batch["target"]))
-    start = ('<edge id="', number, *ends, '" weight="', values(batch["weight"]), '"><attvalues>')
-    told = _told(_VALUE, "edge", _GEXF_EDGE, _columns(batch))
-    return joined(*start, *told, "</attvalues></edge>\n")
-
-
-_GEXF_EDGE: Attributes = tuple(one for one in EDGE if one[0] != "weight")
-"""GEXF has the weight as an attribute of the edge itself."""
-
-
-_DATA = '<data key="%s">%s</data>'
-
-
-_VALUE = '<attvalue for="%s" value="%s"/>'
+    ends = ('" source="', xml_values(batch["source"]), '" target="', xml_values(batch["target"]))
+    start = (
+        '<edge id="',
+        number,
+        *ends,
+        '" weight="',
+        xml_values(batch["weight"]),
+        '"><attvalues>',
+    )
+    attributes = _attribute_text(_VALUE, "edge", _GEXF_EDGE, _columns(batch))
+    return join_text(*start, *attributes, "</attvalues></edge>\n")
 
 
 def _batches(tables: Iterable[pa.Table]) -> Iterator[pa.RecordBatch]:
     for table in tables:
-        for batch in table.to_batches(max_chunksize=AT_A_TIME):
+        for batch in table.to_batches(max_chunksize=ROWS_AT_A_TIME):
             if batch.num_rows:
                 yield batch
 
@@ -271,29 +245,29 @@ def _columns(batch: pa.RecordBatch) -> dict[str, pa.Array]:
     return dict(zip(batch.schema.names, batch.columns, strict=True))
 
 
-def _told(
+def _attribute_text(
     form: str, scope: str, attributes: Attributes, columns: dict[str, pa.Array]
 ) -> Iterator[pa.Array | str]:
-    """What is known of nodes or edges, `form` for each attribute that is."""
+    """Yields the attributes of nodes or edges in `form`, without those that are null."""
     for name, _ in attributes:
         before, after = (form % (f"{scope}_{name}", "\0")).split("\0")
-        text = values(columns[name])
+        text = xml_values(columns[name])
         if text.null_count:
-            yield pc.fill_null(joined(before, text, after), "")
+            yield pc.fill_null(join_text(before, text, after), "")
         else:
             yield from (before, text, after)
 
 
-def _place(nodes: pa.RecordBatch) -> pa.Array | str:
-    """Where nodes stand; nothing of those that stand nowhere."""
+def _position(nodes: pa.RecordBatch) -> pa.Array | str:
+    """Writes the positions of nodes; nothing of those that have none."""
     if "x" not in nodes.schema.names:
         return ""
-    x, y = values(nodes["x"]), values(nodes["y"])
-    return pc.fill_null(joined('<viz:position x="', x, '" y="', y, '" z="0.0"/>'), "")
+    x, y = xml_values(nodes["x"]), xml_values(nodes["y"])
+    return pc.fill_null(join_text('<viz:position x="', x, '" y="', y, '" z="0.0"/>'), "")
 
 
-def joined(*pieces: pa.Array | str) -> pa.Array:
-    """Rows of text from their pieces, of which one is a column; null where a piece is."""
+def join_text(*pieces: pa.Array | str) -> pa.Array:
+    """Joins pieces to rows of text, of which one is a column; null where a piece is."""
     merged: list[pa.Array | str] = []
     for one in pieces:
         if merged and isinstance(one, str) and isinstance(merged[-1], str):
@@ -303,13 +277,13 @@ def joined(*pieces: pa.Array | str) -> pa.Array:
     return pc.binary_join_element_wise(*merged, "")
 
 
-def content(rows: pa.Array) -> memoryview:
-    """Rows of text, one after another, as they lie in memory."""
+def text_bytes(rows: pa.Array) -> memoryview:
+    """Returns rows of text, one after another, as they are in memory."""
     return memoryview(_letters(rows).data)
 
 
 def _letters(rows: pa.Array) -> NDArray[np.uint8]:
-    """The bytes of all texts of a column."""
+    """Returns the bytes of all texts of a column."""
     _, offsets, content = rows.buffers()
     if content is None:
         return np.empty(0, np.uint8)
@@ -317,20 +291,8 @@ def _letters(rows: pa.Array) -> NDArray[np.uint8]:
     return np.frombuffer(content, np.uint8)[first:last]
 
 
-LONGEST = 1_000
-"""Characters of a value; what follows is counted."""
-
-
-_PLAIN = f"^[ !#-%'-;=?-~]{{0,{LONGEST}}}$"
-"""Text that XML takes as it is: printable ASCII, of which &, <, > and the quote are written out."""
-
-
-_ODD = np.array([not re.fullmatch(_PLAIN, chr(one)) for one in range(256)])
-"""Which bytes such text never has."""
-
-
-def values(column: pa.Array) -> pa.Array:
-    """Values as XML has them."""
+def xml_values(column: pa.Array) -> pa.Array:
+    """Returns values as XML has them."""
     if pa.types.is_floating(column.type):  # shortest digits, as Python and XML Schema have them
         known = column.dictionary_encode()
         shown = [str(one) for one in known.dictionary.to_pylist()]
@@ -338,14 +300,14 @@ def values(column: pa.Array) -> pa.Array:
     if not pa.types.is_string(column.type):
         return pc.cast(column, pa.string())
     longest = pc.max(pc.binary_length(column)).as_py() or 0
-    if longest <= LONGEST and not _ODD[_letters(column)].any():
+    if longest <= VALUE_LIMIT and not _ODD[_letters(column)].any():
         return column
     odd = pc.fill_null(pc.invert(pc.match_substring_regex(column, _PLAIN)), False)
-    mended = [_escaped(one) for one in column.filter(odd).to_pylist()]
-    return pc.replace_with_mask(column, odd, pa.array(mended, pa.string()))
+    escaped = [_escaped(one) for one in column.filter(odd).to_pylist()]
+    return pc.replace_with_mask(column, odd, pa.array(escaped, pa.string()))
 
 
 @lru_cache(maxsize=65_536)
 def _escaped(value: str) -> str:
-    """XML 1.0 (section 2.2) cannot write most control characters, so `plain` spells them out."""
-    return escape(plain(value, limit=LONGEST), {'"': "&quot;"})
+    """Escapes a text; `plain` spells out control characters, which XML 1.0 (2.2) cannot have."""
+    return escape(plain(value, limit=VALUE_LIMIT), {'"': "&quot;"})

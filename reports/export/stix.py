@@ -14,12 +14,8 @@ What is what (docs/referral.md says why):
 Suppliers, caller ids and victims are not in it: they can be innocent.
 
 Objects are written as the standard has them, without the library that would check each as it is
-made: that took nine tenths of the time. The tests hold every kind of object against the library and
-the validator of OASIS; `stix_check` does so for a bundle that is to be sealed.
-
-A STIX bundle held against the library of OASIS before it is sealed into a referral.
-
-STIX 2.1 building blocks: how identifiers become observables, ids, and TLP 2.0 markings.
+made: that took nine tenths of the time. The tests check every kind of object against the library
+and the validator of OASIS, and `check_with_stix2` checks a bundle that is to be sealed.
 """
 
 from __future__ import annotations
@@ -28,26 +24,25 @@ import hashlib
 import ipaddress
 import json
 import uuid
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any, NamedTuple
 
 import orjson
 
-from reports.cluster_data import Facts
+from reports.cluster_data import ClusterFacts
+from reports.export.graph_tables import ClusterExport
 from reports.text import plain
-from schemas import epoch
-from schemas.enums import EntityKind
+from schemas.entity import without_epoch
+from transforms.extract.kinds.registry import lookup_kind
 
 Row = dict[str, Any]
 
-
 DEFAULT_TLP = "amber"
 
-
-MOST = 999_999_999
+MAX_COUNT = 999_999_999
 """The largest count that STIX 2.1 knows (sections 4.14 and 5.2)."""
-
 
 LIMITS = (
     "A cluster is a lead, not proof. Numbers are forged, leased and passed on: establish who held "
@@ -55,26 +50,65 @@ LIMITS = (
     "shared suppliers, known-legitimate identifiers and everything of victims are left out."
 )
 
+StixObject = dict[str, Any]
 
-def bundle(facts: Facts, moment: datetime, run_id: str, tlp: str = DEFAULT_TLP) -> bytes:
-    """The bundle of a cluster as JSON in UTF-8, an object a line: the same bytes for the same rows.
+SCO_NAMESPACE = uuid.UUID("00abedb4-aa42-466c-9c01-fed23315a9b7")
+"""Namespace of the ids of cyber-observable objects (STIX 2.1 section 2.9)."""
 
-    `moment` is the time of the run (its --as-of, or its newest record); it is when every object
-    was made and modified. Ids hold the run, so that no object is ever silently another. `tlp` is
-    one of `stix.TLP_LEVELS`.
+NAMESPACE = uuid.uuid5(uuid.NAMESPACE_DNS, "ringtrace")
+"""Namespace of the ids of all other objects: section 2.9 forbids `SCO_NAMESPACE` for them."""
 
-    Raises KeyError for an unknown TLP level.
+_SCO, _OWN = SCO_NAMESPACE.bytes, NAMESPACE.bytes
+
+_CANONICAL = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), sort_keys=True)
+
+OPENCTI = "extension-definition--f93e2c80-4231-4f9a-af8b-95c9bd566a82"
+"""The extension under which OpenCTI defines observables that STIX 2.1 lacks (STIX_EXT_OCTI_SCO)."""
+
+TLP_EXTENSION = "extension-definition--60a3c5c5-0d10-413e-aab3-9e08dde9e88d"
+"""TLP 2.0 for STIX 2.1 (OASIS cti-stix-common-objects, extension-definition-specifications)."""
+
+_TLP_IDS = {
+    "clear": "94868c89-83c2-464b-929b-a1a8aa3c8487",
+    "green": "bab4a63c-aed9-4cf5-a766-dfca5abac2bb",
+    "amber": "55d920b0-5e8b-4f79-9ee9-91f868d9b421",
+    "amber+strict": "939a9414-2ddd-4d32-a0cd-375ea402b003",
+    "red": "e828b379-4e03-4974-9ac4-e53a884c97c1",
+}
+
+TLP_LEVELS = tuple(_TLP_IDS)
+"""TLP 2.0 (FIRST, August 2022), the widest circle first."""
+
+_OPENCTI = ("phone-number", "cryptocurrency-wallet")
+"""Types of OpenCTI's observables with a `value`."""
+
+
+def stix_bundle(
+    facts: ClusterFacts, moment: datetime, run_id: str, tlp: str = DEFAULT_TLP
+) -> bytes:
+    """Returns the bundle of a cluster as UTF-8 JSON, an object a line: same rows, same bytes.
+
+    Ids depend on the run, so that no object is ever silently another.
+
+    Args:
+        facts: the cluster.
+        moment: the time of the run; every object was created and modified then.
+        run_id: the run.
+        tlp: one of `TLP_LEVELS`.
+
+    Raises:
+        KeyError: for an unknown TLP level.
     """
-    tlp_object = marking(tlp)
+    tlp_object = tlp_marking(tlp)
     author = _author()
     marked = {"object_marking_refs": [tlp_object["id"]]}
-    made_at = timestamp(moment, "milliseconds")
+    made_at = stix_timestamp(moment, "milliseconds")
     times = {"created": made_at, "modified": made_at}
     made = times | marked | {"created_by_ref": author["id"], "lang": "en"}
-    key = Key(run_id, facts.row["cluster_id"], made)
+    key = BundleKey(run_id, facts.row["cluster_id"], made)
     orgs = [_organisation(one) for one in facts.row["orgs"]]
     people = [one | marked | times for one in (author, *orgs)]
-    observables = {one["entity_id"]: observable(one["entity_id"]) for one in facts.members}
+    observables = {one["entity_id"]: stix_observable(one["entity_id"]) for one in facts.members}
     # Two epochs of a number are one observable.
     distinct = {one["id"]: one for one in observables.values()}.values()
     refs = {entity_id: one["id"] for entity_id, one in observables.items()}
@@ -91,60 +125,66 @@ def bundle(facts: Facts, moment: datetime, run_id: str, tlp: str = DEFAULT_TLP) 
             if one["accepted"] and refs[one["entity_a"]] != refs[one["entity_b"]]
         ),
     ]
-    sighting = _sighting(facts, infrastructure["id"], observed, orgs, key)
-    said = [infrastructure, *observed, *ties, sighting, _note(infrastructure["id"], key)]
-    content = [*people, *(one | marked for one in distinct), *said]
+    sighting = _seen_by_orgs(facts, infrastructure["id"], observed, orgs, key)
+    own = [infrastructure, *observed, *ties, sighting, _note(infrastructure["id"], key)]
+    content = [*people, *(one | marked for one in distinct), *own]
     whole = [tlp_object, *content, _grouping(facts, content, key)]
-    return _written(own_id("bundle", key.run_id, key.cluster_id, tlp), whole)
+    return _written(stix_id("bundle", key.run_id, key.cluster_id, tlp), whole)
 
 
-def _written(bundle_id: str, objects: list[Object]) -> bytes:
+def cluster_stix(export: ClusterExport) -> Iterator[list[bytes]]:
+    """Yields the bundle of each cluster."""
+    for facts in export.batch.facts:
+        yield [stix_bundle(facts, export.moment, export.run_id)]
+
+
+def _written(bundle_id: str, objects: list[StixObject]) -> bytes:
     lines = b",\n".join(orjson.dumps(one, option=orjson.OPT_SORT_KEYS) for one in objects)
     return b'{"id":"%s","objects":[\n%s\n],"type":"bundle"}\n' % (bundle_id.encode(), lines)
 
 
-class Key(NamedTuple):
-    """Run and cluster, what the ids of a bundle's objects hang on; and what all of them say."""
+class BundleKey(NamedTuple):
+    """Run and cluster, which ids of a bundle's objects depend on, and properties of them all."""
 
     run_id: str
     cluster_id: str
-    made: Object
+    made: StixObject
 
 
-def _object(kind: str, key: Key, *parts: str, **properties: object) -> Object:
+def _object(kind: str, key: BundleKey, *parts: str, **properties: object) -> StixObject:
     return {
         "type": kind,
         "spec_version": "2.1",
-        "id": own_id(kind, key.run_id, key.cluster_id, *parts),
+        "id": stix_id(kind, key.run_id, key.cluster_id, *parts),
         **key.made,
         **properties,
     }
 
 
-def _author() -> Object:
+def _author() -> StixObject:
     name = "ringtrace"
     return {
         "type": "identity",
         "spec_version": "2.1",
-        "id": own_id("identity", "system", name),
+        "id": stix_id("identity", "system", name),
         "name": name,
         "identity_class": "system",
         "description": "Software that clusters the infrastructure of impersonation scams.",
     }
 
 
-def _organisation(slug: str) -> Object:
+def _organisation(slug: str) -> StixObject:
     return {
         "type": "identity",
         "spec_version": "2.1",
-        "id": own_id("identity", "organization", slug),
+        "id": stix_id("identity", "organization", slug),
         "name": plain(slug),
         "identity_class": "organization",
         "description": "Reported complaints or calls of its customers.",
     }
 
 
-def _infrastructure(facts: Facts, key: Key) -> Object:
+def _infrastructure(facts: ClusterFacts, key: BundleKey) -> StixObject:
     row = facts.row
     brands = ", ".join(plain(one, 40) for one in row["brands"][:5]) or "none stated"
     return _object(
@@ -166,28 +206,28 @@ def _infrastructure(facts: Facts, key: Key) -> Object:
     )
 
 
-def _interval(row: Row) -> Object:
-    """first_seen and last_seen; a last_seen at the very same moment must be left out."""
-    found = {"first_seen": timestamp(row["first_seen"])}
+def _interval(row: Row) -> StixObject:
+    """Returns first_seen and last_seen; the latter must be left out if it is the same moment."""
+    found = {"first_seen": stix_timestamp(row["first_seen"])}
     if row["last_seen"] > row["first_seen"]:
-        found["last_seen"] = timestamp(row["last_seen"])
+        found["last_seen"] = stix_timestamp(row["last_seen"])
     return found
 
 
-def _observed(member: Row, refs: dict[str, str], key: Key) -> Object:
+def _observed(member: Row, refs: dict[str, str], key: BundleKey) -> StixObject:
     entity_id = member["entity_id"]
     return _object(
         "observed-data",
         key,
         entity_id,
-        first_observed=timestamp(member["first_seen"]),
-        last_observed=timestamp(member["last_seen"]),
-        number_observed=min(member["complaints"] + member["calls"], MOST),
+        first_observed=stix_timestamp(member["first_seen"]),
+        last_observed=stix_timestamp(member["last_seen"]),
+        number_observed=min(member["complaints"] + member["calls"], MAX_COUNT),
         object_refs=[refs[entity_id]],
     )
 
 
-def _member(member: Row, infrastructure: str, observed: str, key: Key) -> Object:
+def _member(member: Row, infrastructure: str, observed: str, key: BundleKey) -> StixObject:
     return _object(
         "relationship",
         key,
@@ -203,7 +243,7 @@ def _member(member: Row, infrastructure: str, observed: str, key: Key) -> Object
     )
 
 
-def _link(link: Row, refs: dict[str, str], key: Key) -> Object:
+def _link(link: Row, refs: dict[str, str], key: BundleKey) -> StixObject:
     a, b = link["entity_a"], link["entity_b"]
     return _object(
         "relationship",
@@ -221,33 +261,37 @@ def _link(link: Row, refs: dict[str, str], key: Key) -> Object:
     )
 
 
-def _span(row: Row) -> Object:
-    """start_time and stop_time; a stop must be later than its start (STIX 2.1 section 5.1)."""
-    found = {"start_time": timestamp(row["first_seen"])}
+def _span(row: Row) -> StixObject:
+    """Returns start_time and stop_time; a stop must be later (STIX 2.1 section 5.1)."""
+    found = {"start_time": stix_timestamp(row["first_seen"])}
     if row["last_seen"] > row["first_seen"]:
-        found["stop_time"] = timestamp(row["last_seen"])
+        found["stop_time"] = stix_timestamp(row["last_seen"])
     return found
 
 
-def _sighting(
-    facts: Facts, infrastructure: str, observed: list[Object], orgs: list[Object], key: Key
-) -> Object:
+def _seen_by_orgs(
+    facts: ClusterFacts,
+    infrastructure: str,
+    observed: list[StixObject],
+    orgs: list[StixObject],
+    key: BundleKey,
+) -> StixObject:
     return _object(
         "sighting",
         key,
         sighting_of_ref=infrastructure,
         observed_data_refs=[one["id"] for one in observed],
         where_sighted_refs=[one["id"] for one in orgs],
-        count=min(facts.row["complaints"] + facts.row["calls"], MOST),
+        count=min(facts.row["complaints"] + facts.row["calls"], MAX_COUNT),
         **_interval(facts.row),
     )
 
 
-def _note(infrastructure: str, key: Key) -> Object:
+def _note(infrastructure: str, key: BundleKey) -> StixObject:
     return _object("note", key, abstract="Limits", content=LIMITS, object_refs=[infrastructure])
 
 
-def _grouping(facts: Facts, content: list[Object], key: Key) -> Object:
+def _grouping(facts: ClusterFacts, content: list[StixObject], key: BundleKey) -> StixObject:
     return _object(
         "grouping",
         key,
@@ -274,8 +318,8 @@ class MissingStixError(RuntimeError):
     """The `stix2` library is not installed; the message says how to get it."""
 
 
-def checked(bundle: bytes) -> bytes:
-    """The bundle, every object of which stix2 has taken.
+def check_with_stix2(bundle: bytes) -> bytes:
+    """Returns the bundle if stix2 accepts every object of it.
 
     Raises:
         MissingStixError: without the extra `referral`.
@@ -292,59 +336,8 @@ def checked(bundle: bytes) -> bytes:
     return bundle
 
 
-Object = dict[str, Any]
-
-
-SCO_NAMESPACE = uuid.UUID("00abedb4-aa42-466c-9c01-fed23315a9b7")
-"""Namespace of the ids of cyber-observable objects (STIX 2.1 section 2.9)."""
-
-
-NAMESPACE = uuid.uuid5(uuid.NAMESPACE_DNS, "ringtrace")
-"""Namespace of the ids of all other objects: section 2.9 forbids `SCO_NAMESPACE` for them."""
-
-
-_SCO, _OWN = SCO_NAMESPACE.bytes, NAMESPACE.bytes
-
-
-_CANONICAL = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), sort_keys=True)
-
-
-OPENCTI = "extension-definition--f93e2c80-4231-4f9a-af8b-95c9bd566a82"
-"""The extension under which OpenCTI defines observables that STIX 2.1 lacks (STIX_EXT_OCTI_SCO)."""
-
-
-TLP_EXTENSION = "extension-definition--60a3c5c5-0d10-413e-aab3-9e08dde9e88d"
-"""TLP 2.0 for STIX 2.1 (OASIS cti-stix-common-objects, extension-definition-specifications)."""
-
-
-_TLP_IDS = {
-    "clear": "94868c89-83c2-464b-929b-a1a8aa3c8487",
-    "green": "bab4a63c-aed9-4cf5-a766-dfca5abac2bb",
-    "amber": "55d920b0-5e8b-4f79-9ee9-91f868d9b421",
-    "amber+strict": "939a9414-2ddd-4d32-a0cd-375ea402b003",
-    "red": "e828b379-4e03-4974-9ac4-e53a884c97c1",
-}
-
-
-TLP_LEVELS = tuple(_TLP_IDS)
-"""TLP 2.0 (FIRST, August 2022), the widest circle first."""
-
-
-_NATIVE: dict[str, str] = {
-    EntityKind.DOMAIN: "domain-name",
-    EntityKind.URL: "url",
-    EntityKind.EMAIL: "email-addr",
-}
-
-
-_OPENCTI: dict[str, str] = {
-    EntityKind.PHONE: "phone-number",
-    EntityKind.WALLET: "cryptocurrency-wallet",
-}
-
-
-def marking(tlp: str) -> Object:
-    """The published marking object of a TLP 2.0 level; its id and time are OASIS's."""
+def tlp_marking(tlp: str) -> StixObject:
+    """Returns the published marking object of a TLP 2.0 level; its id and time are OASIS's."""
     return {
         "type": "marking-definition",
         "spec_version": "2.1",
@@ -356,62 +349,62 @@ def marking(tlp: str) -> Object:
 
 
 @lru_cache(maxsize=16_384)
-def timestamp(moment: datetime, precision: str = "microseconds") -> str:
-    """RFC 3339 in UTC (section 3.2), of one length, so that texts sort as their times do.
+def stix_timestamp(moment: datetime, precision: str = "microseconds") -> str:
+    """Returns RFC 3339 in UTC (section 3.2), of one length, so that texts sort as times do.
 
     `created` and `modified` are to the millisecond (section 3.4).
     """
     return moment.astimezone(UTC).isoformat(timespec=precision).removesuffix("+00:00") + "Z"
 
 
-def own_id(kind: str, *parts: str) -> str:
-    """A lasting id of an object that is no observable, from what makes it the one it is."""
+def stix_id(kind: str, *parts: str) -> str:
+    """Returns the lasting id of an object that is no observable, from what identifies it."""
     name = ", ".join(map(_quoted, (kind, *parts)))
     return f"{kind}--{_uuid5(_OWN, f'[{name}]')}"
 
 
 @lru_cache(maxsize=16_384)
 def _quoted(text: str) -> str:
-    """A text as JSON; most are parts of several ids."""
+    """Returns a text as JSON; cached, since most are parts of several ids."""
     return json.dumps(text)
 
 
 def _uuid5(namespace: bytes, name: str) -> str:
-    """As `uuid.uuid5` (RFC 9562 section 5.5), in half the time: each object has one."""
+    """Returns `uuid.uuid5` (RFC 9562 section 5.5) in half the time: each object has one."""
     digest = hashlib.sha1(namespace + name.encode(), usedforsecurity=False).hexdigest()
     variant = "89ab"[int(digest[16], 16) & 3]
     return f"{digest[:8]}-{digest[8:12]}-5{digest[13:16]}-{variant}{digest[17:20]}-{digest[20:32]}"
 
 
-def observable(entity_id: str) -> Object:
-    """The cyber-observable of an entity id, with the id that STIX gives it everywhere.
+def stix_observable(entity_id: str) -> StixObject:
+    """Returns the cyber-observable of an entity id, with the id that STIX gives it everywhere.
 
     Phone numbers, wallets and IBANs are OpenCTI's observables, with its extension and, as in
     pycti, their `value` (or `iban`) for id. Accounts with a service (remote-access ids, UPI,
     handles) are user-account objects whose `user_id` keeps the service: `anydesk:123456789`. Their
     account_type is left out: its vocabulary knows none of these services.
     """
-    kind, _, value = epoch.bare(entity_id).partition(":")
-    if kind in _NATIVE:
-        return _sco(_NATIVE[kind], {"value": value})
-    if kind == EntityKind.IP:
+    kind, _, value = without_epoch(entity_id).partition(":")
+    row = lookup_kind(kind, value)
+    stix = row.stix if row else "user-account"
+    if stix == "user-account":
+        return _sco(stix, {"user_id": value})
+    if stix == "ip-addr":
         family = ipaddress.ip_address(value).version
         return _sco(f"ipv{family}-addr", {"value": value})
-    if kind == EntityKind.WALLET:
+    if stix == "bank-account":
+        iban = value.partition(":")[2]
+        return _sco(stix, {"iban": iban}) | {"value": iban} | _new_sco()
+    if stix == "cryptocurrency-wallet":
         value = value.partition(":")[2]
-    if kind in _OPENCTI:
-        return _sco(_OPENCTI[kind], {"value": value}) | _new_sco()
-    scheme, _, rest = value.partition(":")
-    if kind == EntityKind.ACCOUNT and scheme == "iban":
-        return _sco("bank-account", {"iban": rest}) | {"value": rest} | _new_sco()
-    return _sco("user-account", {"user_id": value})
+    return _sco(stix, {"value": value}) | (_new_sco() if stix in _OPENCTI else {})
 
 
-def _sco(kind: str, contributing: dict[str, str]) -> Object:
-    """An observable whose id is made of `contributing` in canonical JSON (RFC 8785)."""
+def _sco(kind: str, contributing: dict[str, str]) -> StixObject:
+    """Makes an observable whose id is made of `contributing` in canonical JSON (RFC 8785)."""
     sco_id = f"{kind}--{_uuid5(_SCO, _CANONICAL.encode(contributing))}"
     return {"type": kind, "spec_version": "2.1", "id": sco_id, **contributing}
 
 
-def _new_sco() -> Object:
+def _new_sco() -> StixObject:
     return {"extensions": {OPENCTI: {"extension_type": "new-sco"}}}

@@ -1,8 +1,7 @@
-"""The picture of a cluster: what stands where, how large, and which lines join it.
+"""The figure of a cluster's graph: positions and sizes of nodes, lines and labels.
 
-`reports/figures/svg.py` draws it.
-
-The places that members had in the pictures of an earlier run, from its graph/nodes.parquet.
+`member_positions` lays members out, near where an earlier run's graph/nodes.parquet has them;
+`graph_figure` adds suppliers, lines and labels, and `reports.figures.svg` draws the result.
 """
 
 from __future__ import annotations
@@ -19,38 +18,42 @@ import pyarrow.compute as pc
 import pyarrow.dataset as ds
 
 from reports import tables, text
-from reports.cluster_data import DRAWN_SUPPLIERS, Facts
-from reports.figures.graph_layout import Point, positions
+from reports.cluster_data import DRAWN_SUPPLIERS, ClusterFacts
+from reports.figures.graph_layout import Point, layout_positions
 from schemas.tables import Table
+from transforms.extract.kinds.registry import BY_KIND
 
 Row = dict[str, Any]
 
-
 Anchor = Literal["start", "end", "middle"]
-
 
 WIDTH, HEIGHT = 1000, 620
 
-
 MARGIN = 34
 
+DRAWN_MEMBERS = 1_000
+"""Members that are drawn, most records first: of more, none could be made out."""
 
-DRAWN_LIMIT = 1_000
-"""Members that are drawn, those that most records name first: more could not be told apart."""
-
-
-LINK_LIMIT = 2_500
+DRAWN_LINKS = 2_500
 """Lines that are drawn, the best-evidenced first."""
-
 
 LABEL_LIMIT = 60
 
-
 LABEL_LENGTH = 26
 
-
 LETTER = 5.6
-"""Width of a letter of a label, in units of the picture (10 px sans serif)."""
+"""Width of a letter of a label, in units of the figure (10 px sans serif)."""
+
+Box = tuple[float, float, float, float]
+
+NODE_POSITIONS = Table(
+    "places",
+    pa.schema(
+        [("id", pa.string()), ("cluster", pa.string()), ("x", pa.float64()), ("y", pa.float64())]
+    ),
+    ("id",),
+)
+"""The position of each entity, from 0 to 1, in the figure of which cluster."""
 
 
 class Node(NamedTuple):
@@ -67,7 +70,7 @@ class Node(NamedTuple):
 
 
 class Line(NamedTuple):
-    """A link between two nodes, as places in `Picture.nodes`."""
+    """A link between two nodes, by their places in `GraphFigure.nodes`."""
 
     a: int
     b: int
@@ -77,7 +80,7 @@ class Line(NamedTuple):
 
 @dataclass(frozen=True)
 class Label:
-    """The value of a node, written where it covers no other; `node` is its place in the picture."""
+    """The value of a node, where it covers no other; `node` is its place in the figure."""
 
     node: int
     x: float
@@ -87,10 +90,10 @@ class Label:
 
 
 @dataclass(frozen=True)
-class Picture:
+class GraphFigure:
     """Everything that is drawn, `links` being the rows behind `lines`.
 
-    `left_out` counts lines past `LINK_LIMIT`, `undrawn` members past `DRAWN_LIMIT`.
+    `left_out` counts lines past `DRAWN_LINKS`, `undrawn` members past `DRAWN_MEMBERS`.
     """
 
     nodes: list[Node]
@@ -101,26 +104,28 @@ class Picture:
     undrawn: int
 
 
-def placed(facts: Facts, before: Mapping[str, Point]) -> dict[str, Point]:
-    """Where the drawn members stand, from (0, 0) to (1, 1), by their accepted links.
+def member_positions(facts: ClusterFacts, before: Mapping[str, Point]) -> dict[str, Point]:
+    """Lays the drawn members out by their accepted links, from (0, 0) to (1, 1).
 
-    `before` has the places of those that the last picture had.
+    `before` has the positions of those that were in the last figure.
     """
-    shown = [one["entity_id"] for one in facts.members[:DRAWN_LIMIT]]
+    shown = [one["entity_id"] for one in facts.members[:DRAWN_MEMBERS]]
     drawn = set(shown)
     ends = ((one["entity_a"], one["entity_b"], one["weight"]) for one in _accepted(facts))
-    return positions(shown, [one for one in ends if one[0] in drawn and one[1] in drawn], before)
+    return layout_positions(
+        shown, [one for one in ends if one[0] in drawn and one[1] in drawn], before
+    )
 
 
-def _accepted(facts: Facts) -> Iterable[Row]:
+def _accepted(facts: ClusterFacts) -> Iterable[Row]:
     return (one for one in facts.inside if one["accepted"])
 
 
-def picture(facts: Facts, places: Mapping[str, Point]) -> Picture:
-    """The picture of a cluster: members at their places, suppliers around them."""
+def graph_figure(facts: ClusterFacts, positions: Mapping[str, Point]) -> GraphFigure:
+    """Makes the figure of a cluster: members at their positions, suppliers around them."""
     points = {
         one: (MARGIN + x * (WIDTH - 2 * MARGIN), MARGIN + y * (HEIGHT - 2 * MARGIN))
-        for one, (x, y) in places.items()
+        for one, (x, y) in positions.items()
     }
     members = [one for one in facts.members if one["entity_id"] in points]
     most = max(one["complaints"] + one["calls"] for one in members)
@@ -138,12 +143,12 @@ def picture(facts: Facts, places: Mapping[str, Point]) -> Picture:
     every = [*inside, *soft]
     links = [one for one in every if one["accepted"]]
     links += [one for one in every if not one["accepted"]]
-    return Picture(
+    return GraphFigure(
         nodes=nodes,
-        lines=[_line(one, at, weakest) for one in links[:LINK_LIMIT]],
-        links=links[:LINK_LIMIT],
+        lines=[_line(one, at, weakest) for one in links[:DRAWN_LINKS]],
+        links=links[:DRAWN_LINKS],
         labels=_labels([one for one in nodes if not one.supplier]),
-        left_out=max(len(links) - LINK_LIMIT, 0),
+        left_out=max(len(links) - DRAWN_LINKS, 0),
         undrawn=len(facts.members) - len(members),
     )
 
@@ -165,7 +170,7 @@ def _member(row: Row, point: Point, most: int, crowd: float) -> Node:
 
 
 def _supplier(row: Row, place: int, count: int, users: list[tuple[float, float]]) -> Node:
-    """On the rim, in the order of records: soft links must not pull members together."""
+    """Places a supplier on the rim, in the order of records: soft links must not pull members."""
     angle = 2 * math.pi * (place + 0.5) / count
     middle = (WIDTH / 2, HEIGHT / 2)
     if users:
@@ -186,14 +191,9 @@ def _supplier(row: Row, place: int, count: int, users: list[tuple[float, float]]
     )
 
 
-_CORNERS = {"domain": (4, 45), "url": (4, 45), "email": (4, 0), "remote": (3, -90)}
-_CORNERS |= {"account": (6, 0), "wallet": (6, 0), "handle": (5, -90)}
-"""Shapes of the same area for each kind: number of corners, and where the first one points."""
-
-
 def corners(kind: str, radius: float) -> list[Point]:
-    """The corners of a kind's shape, of the area of a circle of this radius; none of a circle."""
-    count, turn = _CORNERS.get(kind, (0, 0))
+    """Returns the corners of a kind's shape, of the area of a circle of `radius`; none for one."""
+    count, turn = BY_KIND[kind].shape if kind in BY_KIND else (0, 0)
     if not count:
         return []
     area = count * math.sin(2 * math.pi / count) / 2
@@ -209,21 +209,18 @@ def _line(row: Row, at: dict[str, int], weakest: set[tuple[str, str]]) -> Line:
     else:
         style = "weakest" if pair in weakest or pair[::-1] in weakest else "hard"
     return Line(
-        a=at[row["entity_a"]],
-        b=at[row["entity_b"]],
-        width=_width(row["weight"]),
-        style=style,
+        a=at[row["entity_a"]], b=at[row["entity_b"]], width=_width(row["weight"]), style=style
     )
 
 
 @lru_cache(maxsize=4_096)
 def _width(weight: float) -> float:
-    """In halves, so that lines of a width can be drawn together."""
+    """Returns a width in halves, so that lines of a width can be drawn together."""
     return round(1.4 + 1.4 * math.log1p(weight)) / 2
 
 
 def _labels(nodes: Iterable[Node]) -> list[Label]:
-    """Labels beside their nodes, right, left, below or above, left out where all are taken."""
+    """Puts labels right, left, below or above their nodes; none where all four are taken."""
     nodes = list(nodes)
     taken = [
         (one.x - one.radius, one.y - one.radius, one.x + one.radius, one.y + one.radius)
@@ -233,7 +230,7 @@ def _labels(nodes: Iterable[Node]) -> list[Label]:
     for place, one in enumerate(nodes):
         if len(labels) == LABEL_LIMIT:
             break
-        short = text.short(one.entity_id, LABEL_LENGTH)
+        short = text.short_id(one.entity_id, LABEL_LENGTH)
         wide, gap = len(short) * LETTER, one.radius + 3
         spots: tuple[tuple[Anchor, float, float, float], ...] = (
             ("start", one.x + gap, one.y + 3.5, one.x + gap),
@@ -251,11 +248,8 @@ def _labels(nodes: Iterable[Node]) -> list[Label]:
     return labels
 
 
-Box = tuple[float, float, float, float]
-
-
 def _covers(box: Box, taken: Iterable[Box]) -> bool:
-    """Whether a box lies over any that is taken."""
+    """Returns whether a box overlaps any that is taken."""
     left, top, right, bottom = box
     for a, b, c, d in taken:  # noqa: SIM110 - any() of a generator takes twice as long
         if left < c and a < right and top < d and b < bottom:
@@ -263,24 +257,14 @@ def _covers(box: Box, taken: Iterable[Box]) -> bool:
     return False
 
 
-PLACES = Table(
-    "places",
-    pa.schema(
-        [("id", pa.string()), ("cluster", pa.string()), ("x", pa.float64()), ("y", pa.float64())]
-    ),
-    ("id",),
-)
-"""Where each entity stood, and in the picture of which cluster; from 0 to 1."""
-
-
 @dataclass(frozen=True)
-class Places:
-    """Where each entity stood, and in the picture of which cluster."""
+class NodePositions:
+    """The position of each entity, and the cluster in whose figure it was."""
 
     of_entity: Mapping[str, tuple[str, Point]] = field(default_factory=dict)
 
     def of(self, entity_ids: Iterable[str]) -> dict[str, Point]:
-        """Places of those that were in one picture: where several merge, in that of the most."""
+        """Returns the positions in one figure: if several merge, in that with most of them."""
         pictures: dict[str, dict[str, Point]] = defaultdict(dict)
         for one in entity_ids:
             if one in self.of_entity:
@@ -289,35 +273,38 @@ class Places:
         return min(pictures.items(), key=lambda one: (-len(one[1]), one[0]), default=("", {}))[1]
 
 
-def dataset(path: str) -> ds.Dataset | None:
-    """The nodes of a graph/nodes.parquet; None where it is older than their places."""
+def positions_dataset(path: str) -> ds.Dataset | None:
+    """Opens a graph/nodes.parquet; None if it is from before it had positions."""
     nodes = ds.dataset(path, format="parquet")
-    return nodes if set(PLACES.schema.names) <= set(nodes.schema.names) else None
+    return nodes if set(NODE_POSITIONS.schema.names) <= set(nodes.schema.names) else None
 
 
-def of(source: str, before: str | None, entity_ids: Sequence[str]) -> Places:
-    """The places of some entities in a graph/nodes.parquet, or else in a spooled `source`."""
-    if source.endswith(tables.SPOOLED):
-        nodes = tables.dataset(source, PLACES)
-    elif before is None or (nodes := dataset(before)) is None:
-        return Places()
+def read_positions(source: str, before: str | None, entity_ids: Sequence[str]) -> NodePositions:
+    """Reads positions of entities from a part of a run (`partition_run`), or else from `before`.
+
+    `before` is a graph/nodes.parquet.
+    """
+    if source.endswith(tables.PARTITION_SUFFIX):
+        nodes = tables.table_dataset(source, NODE_POSITIONS)
+    elif before is None or (nodes := positions_dataset(before)) is None:
+        return NodePositions()
     wanted = pc.field("id").isin(pa.array(entity_ids, pa.string()))
     where = pc.field("x").is_valid() & wanted
-    rows = nodes.to_table(columns=PLACES.schema.names, filter=where)
-    ids, clusters, xs, ys = (rows[name].to_pylist() for name in PLACES.schema.names)
+    rows = nodes.to_table(columns=NODE_POSITIONS.schema.names, filter=where)
+    ids, clusters, xs, ys = (rows[name].to_pylist() for name in NODE_POSITIONS.schema.names)
     points = zip(xs, ys, strict=True)
-    return Places(dict(zip(ids, zip(clusters, points, strict=True), strict=True)))
+    return NodePositions(dict(zip(ids, zip(clusters, points, strict=True), strict=True)))
 
 
-def table(places: Mapping[str, tuple[str, Point]]) -> pa.Table:
-    """Places as `PLACES`."""
-    points = [point for _, point in places.values()]
+def positions_table(positions: Mapping[str, tuple[str, Point]]) -> pa.Table:
+    """Returns positions as `NODE_POSITIONS`."""
+    points = [point for _, point in positions.values()]
     columns = [
-        list(places),
-        [cluster_id for cluster_id, _ in places.values()],
+        list(positions),
+        [cluster_id for cluster_id, _ in positions.values()],
         [x for x, _ in points],
         [y for _, y in points],
     ]
-    schema = PLACES.schema
+    schema = NODE_POSITIONS.schema
     arrays = [pa.array(one, kind.type) for one, kind in zip(columns, schema, strict=True)]
     return pa.table(arrays, schema=schema)

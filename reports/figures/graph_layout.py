@@ -1,9 +1,9 @@
-"""Where the members of a cluster stand in its picture: computed beforehand, the same every time.
+"""The layout of a cluster's figure: computed beforehand, the same for the same graph every time.
 
 A cluster keeps its shape from day to day: where a run follows another, members that were in the
-picture before stay where they are; when new ones come, put beside what they are linked with, the
-old ones are held near their places. A first picture starts from the classical scaling of the
-graph's distances, turned so that each member points where its id says.
+figure before stay near their places, and new ones are put beside what they are linked with. A first
+layout starts from the classical scaling of the graph's distances, turned so that each member points
+where its id says.
 """
 
 from __future__ import annotations
@@ -25,35 +25,34 @@ Point = tuple[float, float]
 
 Array = NDArray[np.float64]
 
-
 WIDE = 1.6
-"""Width of the picture for a height of 1; places are shares of its width and height."""
+"""Width of the figure for a height of 1; places are shares of its width and height."""
 
 ITERATIONS = 60
-"""More of them move no member of the measured clusters by a hundredth of the picture."""
+"""More of them moved no member of the measured clusters by a hundredth of the figure."""
 
 SETTLED = 1e-4
-"""A step that moves no member by more, in lengths of a link, is the last."""
+"""The last step moves no member by more, in lengths of a link."""
 
 HOLD = 1.0
-"""How strongly a member is held at its old place, in shares of its pull to all others.
+"""Pull of a member to its old place, in shares of its pull to all others.
 
 On ten clusters that changed between two days of a simulated world, the median member moved by
-5 % of the picture's height at 0.3, 2 % at 1 and 1 % at 3; without the old places, by 26 %.
+5 % of the figure's height at 0.3, 2 % at 1 and 1 % at 3; without the old places, by 26 %.
 """
 
 LEAST_KNOWN = 0.5
-"""Share of members with an old place below which a picture is made anew."""
+"""Share of members with an old place below which a layout starts anew."""
 
 
-def positions(
+def layout_positions(
     nodes: Sequence[str],
     edges: Iterable[tuple[str, str, float]],
     before: Mapping[str, Point] | None = None,
 ) -> dict[str, Point]:
-    """Places of `nodes`, from (0, 0) to (1, 1), for edges (a, b, weight).
+    """Lays `nodes` out from (0, 0) to (1, 1), for edges (a, b, weight).
 
-    `before` has the places of the last picture, of these and any other nodes. Without it, each
+    `before` has the places in the last figure, of these and any other nodes. Without it, each
     connected part is laid out by itself, the parts beside each other, the largest first.
     """
     with _one_thread().limit(limits=1):
@@ -62,7 +61,7 @@ def positions(
 
 @cache
 def _one_thread() -> ThreadpoolController:
-    """What keeps linear algebra in one thread.
+    """Returns a controller that keeps linear algebra in one thread.
 
     Small matrices gain nothing from more (100 members took 94 ms of two busy cores, and 6 ms of
     one), and how a sum is cut among threads changes its last bits, so the bytes of the report.
@@ -76,17 +75,17 @@ def _positions(
     distances, parts = _distances(names, sorted(edges))
     known = {one: before[one] for one in names if one in before} if before else {}
     if len(known) > 1 and len(known) >= LEAST_KNOWN * len(names):
-        places = _kept(names, distances, known)
+        places = _relaid(names, distances, known)
     else:
         order = sorted(parts, key=lambda part: (-len(part), part[0]))
-        places = _packed([(part, _first(names, distances, part)) for part in order], len(names))
+        places = _in_rows([(part, _first(names, distances, part)) for part in order], len(names))
     return {name: (float(x), float(y)) for name, (x, y) in zip(names, places, strict=True)}
 
 
 def _distances(
     names: list[str], edges: list[tuple[str, str, float]]
 ) -> tuple[Array, list[list[int]]]:
-    """Lengths of the shortest ways, infinite between parts; and the parts, as sorted indices."""
+    """Returns shortest path lengths, infinite between parts, and the parts as sorted indices."""
     at = {name: place for place, name in enumerate(names)}
     lengths = {(at[a], at[b]): _length(weight) for a, b, weight in edges}
     rows, columns = np.array(list(lengths) or np.empty((0, 2)), dtype=np.int64).T
@@ -103,12 +102,12 @@ def _distances(
 
 
 def _length(weight: float) -> float:
-    """Well-evidenced links are shorter, at most by half."""
+    """Returns the length of a link: well-evidenced ones are shorter, at most by half."""
     return 0.5 + 0.5 / (1 + math.log1p(max(weight, 0)))
 
 
 def _first(names: list[str], distances: Array, part: list[int]) -> Array:
-    """A connected part by itself, in units of links."""
+    """Lays out a connected part by itself, in units of links."""
     if len(part) == 1:
         return np.zeros((1, 2))
     wanted = distances[np.ix_(part, part)]
@@ -117,23 +116,23 @@ def _first(names: list[str], distances: Array, part: list[int]) -> Array:
     return _settled(start, wanted, np.full((len(part), len(part)), 1 / len(part)), start * 0)
 
 
-def _settled(start: Array, wanted: Array, hold: Array, held_at: Array, unit: float = 1.0) -> Array:
-    """Stress majorization: distances in the picture follow those in the graph.
+def _settled(start: Array, wanted: Array, hold: Array, anchor: Array, unit: float = 1.0) -> Array:
+    """Moves places by stress majorization, so that their distances follow those in the graph.
 
     Gansner, Koren and North (2004), with their weights d^-2, of which an infinite distance has
-    none. `hold` is added to the Laplacian, and pulls to `held_at`: a diagonal of it holds places.
+    none. `hold` is added to the Laplacian, and pulls to `anchor`: a diagonal of it keeps places.
     networkx has the same measure as `kamada_kawai_layout`, which takes 12 s for 500 members where
     this takes half of one.
     """
     weights, wanted = _weights(wanted), np.where(np.isfinite(wanted), wanted, 0)
     solve = np.linalg.inv(np.diag(weights.sum(1)) - weights + hold)
-    drawn, held = -weights * wanted, hold @ held_at
+    drawn, pull_back = -weights * wanted, hold @ anchor
     places = start
     for _ in range(ITERATIONS):
         pull = drawn / np.maximum(cdist(places, places), 1e-9)
         np.fill_diagonal(pull, 0)
         np.fill_diagonal(pull, -pull.sum(1))
-        moved = solve @ (pull @ places + held)
+        moved = solve @ (pull @ places + pull_back)
         step, places = float(np.abs(moved - places).max()), moved
         if step < SETTLED * unit:
             break
@@ -147,7 +146,7 @@ def _weights(wanted: Array) -> Array:
 
 
 def _scaled(distances: Array, names: list[str]) -> Array:
-    """Classical scaling (Torgerson 1952) to the plane, turned and mirrored as the ids say.
+    """Scales distances to the plane (Torgerson 1952), turned and mirrored as the ids say.
 
     Each id has a direction and a weight, both from its digest. The weights fall off so steeply
     that a few members decide, and a member that comes or goes is seldom one of them.
@@ -162,15 +161,15 @@ def _scaled(distances: Array, names: list[str]) -> Array:
 
 
 def _pull(entity_id: str) -> Point:
-    """A direction, times a heavy-tailed weight."""
+    """Returns the direction of an id, times a heavy-tailed weight."""
     digest = hashlib.sha256(entity_id.encode("utf-8", "replace")).digest()
     angle, share = (int.from_bytes(digest[at : at + 4]) / 2**32 for at in (0, 4))
     weight = (share + 2**-20) ** -2
     return weight * math.cos(2 * math.pi * angle), weight * math.sin(2 * math.pi * angle)
 
 
-def _kept(names: list[str], distances: Array, known: Mapping[str, Point]) -> Array:
-    """Old members held near their places, new ones beside their neighbours."""
+def _relaid(names: list[str], distances: Array, known: Mapping[str, Point]) -> Array:
+    """Keeps old members near their places and puts new ones beside their neighbours."""
     old = np.array([name in known for name in names])
     places = np.full((len(names), 2), np.nan)
     places[old] = [known[name] for name in names if name in known]
@@ -182,7 +181,7 @@ def _kept(names: list[str], distances: Array, known: Mapping[str, Point]) -> Arr
         places[one] = _beside(places, distances[one], unit, _pull(names[one]))
     wanted = distances * unit
     hold = np.diag(np.where(old, HOLD * np.maximum(_weights(wanted).sum(1), 1e-9), 0))
-    # A new part that nothing ties to an old member has nothing to hold it but this.
+    # Nothing else keeps a new part in place that has no path to an old member.
     loose = ~old & ~np.isfinite(distances[:, old]).any(1)
     hold[loose, loose] = 1
     places = _settled(places, wanted, hold, places, unit)
@@ -190,12 +189,12 @@ def _kept(names: list[str], distances: Array, known: Mapping[str, Point]) -> Arr
 
 
 def _folded(places: Array) -> Array:
-    """Places past an edge as in a mirror there: cut off, they would stand in a line on it."""
+    """Mirrors places past an edge: cut off, they would stand in a line on it."""
     return np.asarray(1 - np.abs(places % 2 - 1))
 
 
 def _unit(places: Array, distances: Array) -> float:
-    """The length of a link of 1 in the old picture: least stress over the old members."""
+    """Returns the length of a link of 1 in the old figure, of least stress for its members."""
     apart, wanted = cdist(places, places), np.where(np.isfinite(distances), distances, 0)
     weights = _weights(wanted)
     most = (weights * wanted**2).sum()
@@ -203,7 +202,7 @@ def _unit(places: Array, distances: Array) -> float:
 
 
 def _beside(places: Array, distances: Array, unit: float, towards: Point) -> Array:
-    """A place for a newcomer: by its nearest neighbours, or where the picture is emptiest."""
+    """Returns the place of a new member: by its neighbours, or where the figure is emptiest."""
     placed = ~np.isnan(places[:, 0])
     there = placed & np.isfinite(distances)
     if there.any():
@@ -215,8 +214,8 @@ def _beside(places: Array, distances: Array, unit: float, towards: Point) -> Arr
     return np.asarray(spots[cdist(spots, places[placed]).min(1).argmax()])
 
 
-def _packed(parts: Sequence[tuple[list[int], Array]], size: int) -> Array:
-    """Parts laid in rows as words are, each in a box as large as its members need."""
+def _in_rows(parts: Sequence[tuple[list[int], Array]], size: int) -> Array:
+    """Lays parts in rows as words are, each in a box as large as its members need."""
     places = np.empty((size, 2))
     if len(parts) == 1:
         part, found = parts[0]
@@ -235,7 +234,7 @@ def _packed(parts: Sequence[tuple[list[int], Array]], size: int) -> Array:
 
 
 def _shelves(sides: list[float], width: float) -> tuple[list[Point], float, float]:
-    """Corners of square boxes in rows of at most `width`, and how wide and high they are."""
+    """Returns corners of square boxes in rows of at most `width`, and their width and height."""
     corners: list[Point] = []
     x = y = height = widest = 0.0
     for side in sides:
@@ -248,7 +247,7 @@ def _shelves(sides: list[float], width: float) -> tuple[list[Point], float, floa
 
 
 def _fitted(places: Array, width: float, height: float, margin: float) -> Array:
-    """Places stretched to a box from (0, 0), with a margin; one place stands in its middle."""
+    """Stretches places to a box from (0, 0) with a margin; a single one goes to its middle."""
     least, span = places.min(0), np.ptp(places, axis=0)
     inner = np.array([width - 2 * margin, height - 2 * margin])
     share = np.where(span > 1e-9, (places - least) / np.maximum(span, 1e-9), 0.5)

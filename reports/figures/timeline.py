@@ -1,4 +1,4 @@
-"""When each identifier was in use, and where one took over from another."""
+"""The time in which each identifier was in use, and where one took over from another."""
 
 from __future__ import annotations
 
@@ -8,31 +8,25 @@ from datetime import date, datetime, timedelta
 from functools import cached_property
 from typing import Any
 
-from reports.cluster_data import Facts
+from reports.cluster_data import ClusterFacts
 from reports.text import plain_day
 
 Row = dict[str, Any]
 
-
 ROW_LIMIT = 80
 
-
-LABELS, WIDTH, ROW, TOP = 250, 1000, 17, 24
+LABEL_WIDTH, TIMELINE_WIDTH, ROW_HEIGHT, AXIS_HEIGHT = 250, 1000, 17, 24
 """Widths of the label column and of the whole, heights of a row and of the axis, in px."""
 
-
-STEPS = 120
-
+CELL_LIMIT = 120
 
 SHADES = 3
 
-
 HANDOVER_DAYS = 21
-"""A successor appears at most this long after the last sight of its predecessor.
+"""Most days between the last record of an identifier and the first of its successor.
 
 Callback numbers live for about two weeks; the next one is in place by then.
 """
-
 
 OVERLAP_DAYS = 7
 
@@ -67,7 +61,7 @@ class Handover:
 
 @dataclass(frozen=True)
 class Timeline:
-    """Rows by first sight, ticks as (x, label), handovers, and the rows left out."""
+    """Rows by first record, ticks as (x, label), handovers, and the count of rows left out."""
 
     lives: list[Life]
     ticks: list[tuple[float, str]]
@@ -76,21 +70,21 @@ class Timeline:
     left_out: int
 
 
-def timeline(facts: Facts) -> Timeline:
-    """The lives of the members that most records name, the earliest first."""
+def build_timeline(facts: ClusterFacts) -> Timeline:
+    """Makes rows of the members that most records name, the earliest first."""
     shown = facts.members[:ROW_LIMIT]
     shown = sorted(shown, key=lambda one: (one["first_seen"], one["entity_id"]))
     start = min(one["first_seen"] for one in shown).date()
     end = max(one["last_seen"] for one in shown).date() + timedelta(days=1)
     days = max((end - start).days, 1)
-    grid = _Grid(start, (WIDTH - LABELS) / days, math.ceil(days / STEPS))
-    place = {one["entity_id"]: TOP + n * ROW for n, one in enumerate(shown)}
+    grid = _Grid(start, (TIMELINE_WIDTH - LABEL_WIDTH) / days, math.ceil(days / CELL_LIMIT))
+    place = {one["entity_id"]: AXIS_HEIGHT + n * ROW_HEIGHT for n, one in enumerate(shown)}
     lives = [_life(one, place[one["entity_id"]], grid, facts) for one in shown]
     return Timeline(
         lives=lives,
         ticks=_ticks(start, end, grid.scale),
         handovers=_handovers(facts, shown, place, grid),
-        height=TOP + len(shown) * ROW + 4,
+        height=AXIS_HEIGHT + len(shown) * ROW_HEIGHT + 4,
         left_out=len(facts.members) - len(shown),
     )
 
@@ -104,16 +98,16 @@ class _Grid:
     step: int
 
     def x(self, day: date, after: int = 0) -> float:
-        """Where a day starts, or one so many days after it."""
-        return LABELS + ((day - self.start).days + after) * self.scale
+        """Returns where a day starts, or one so many days after it."""
+        return LABEL_WIDTH + ((day - self.start).days + after) * self.scale
 
     @cached_property
     def cell(self) -> float:
-        """How wide a cell is drawn."""
+        """Width of a cell."""
         return round(max(self.step * self.scale - 0.5, 1.5), 1)
 
 
-def _life(one: Row, y: int, grid: _Grid, facts: Facts) -> Life:
+def _life(one: Row, y: int, grid: _Grid, facts: ClusterFacts) -> Life:
     first, last = one["first_seen"].date(), one["last_seen"].date()
     counts: dict[int, int] = {}
     for day, count in facts.days.get(one["entity_id"], {}).items():
@@ -123,7 +117,7 @@ def _life(one: Row, y: int, grid: _Grid, facts: Facts) -> Life:
     lasted = (last - first).days + 1
     boxes: dict[int, list[tuple[float, float]]] = {}
     for at, count in sorted(counts.items()):
-        box = (round(LABELS + at * grid.step * grid.scale, 1), grid.cell)
+        box = (round(LABEL_WIDTH + at * grid.step * grid.scale, 1), grid.cell)
         boxes.setdefault(math.ceil(SHADES * count / most), []).append(box)
     return Life(
         entity_id=one["entity_id"],
@@ -137,23 +131,23 @@ def _life(one: Row, y: int, grid: _Grid, facts: Facts) -> Life:
 
 
 def _ticks(start: date, end: date, scale: float) -> list[tuple[float, str]]:
-    """First days of months, thinned to at most twelve; weeks of a short life."""
+    """Returns first days of months, at most twelve, or of weeks for a short time."""
     if (end - start).days <= 62:
         days = [start + timedelta(days=n) for n in range(0, (end - start).days, 7)]
     else:
         months = range(start.year * 12 + start.month, end.year * 12 + end.month)
         days = [date(month // 12, month % 12 + 1, 1) for month in months]
     step = math.ceil(len(days) / 12) or 1
-    return [(round(LABELS + (day - start).days * scale, 1), f"{day}") for day in days[::step]]
+    return [(round(LABEL_WIDTH + (day - start).days * scale, 1), f"{day}") for day in days[::step]]
 
 
 def _handovers(
-    facts: Facts, shown: list[Row], place: dict[str, int], grid: _Grid
+    facts: ClusterFacts, shown: list[Row], place: dict[str, int], grid: _Grid
 ) -> list[Handover]:
-    """Pairs of one kind, linked or with a neighbour in common, of which one follows the other.
+    """Pairs members of one kind, linked or with a neighbour in common, if one follows the other.
 
     Each gives way to one and follows one at most; the shortest gaps are paired first. `shown` are
-    the members by first sight.
+    the members by first record.
     """
     linked: dict[str, set[str]] = {one["entity_id"]: set() for one in facts.members}
     for one in facts.inside:
@@ -192,7 +186,7 @@ def _follows(before: Row, after: Row) -> bool:
 
 
 def _handover(before: Row, after: Row, place: dict[str, int], grid: _Grid) -> Handover:
-    y1, y2 = (place[one["entity_id"]] + ROW // 2 for one in (before, after))
+    y1, y2 = (place[one["entity_id"]] + ROW_HEIGHT // 2 for one in (before, after))
     return Handover(
         before=before["entity_id"],
         after=after["entity_id"],

@@ -1,4 +1,4 @@
-"""The table of all clusters: compact rows that the index page's script sorts and filters."""
+"""The table of all clusters that the index page sorts and filters, and the plan of their pages."""
 
 from __future__ import annotations
 
@@ -13,19 +13,13 @@ import pyarrow.compute as pc
 
 from reports import tables, text
 from reports.cluster_data import page_name
-from reports.tables import Run
+from reports.tables import RunFolder
 from schemas.enums import LineageEvent
 from schemas.tables import CLUSTERS, LINEAGE
 
 NAME_LIMIT = 80
 
-
-PRIORITY = (
-    ("priority", "descending"),
-    ("complaints", "descending"),
-    ("cluster_id", "ascending"),
-)
-
+PRIORITY = (("priority", "descending"), ("complaints", "descending"), ("cluster_id", "ascending"))
 
 COLUMNS = (
     "name",
@@ -42,22 +36,17 @@ COLUMNS = (
     "status",
     "confidence",
 )
-"""What the index page shows of a cluster."""
-
+"""Columns of clusters/ that the index page shows."""
 
 Row = dict[str, Any]
 
-
-SHARED = 100
-"""Clusters of one on a page that they share."""
+SINGLES_PER_PAGE = 100
+"""Clusters of one on a page."""
 
 
 @dataclass(frozen=True)
-class Page:
-    """A page below report/clusters/, and the clusters that it describes.
-
-    It is of one cluster, or where it is `shared` of several of one member each.
-    """
+class PagePlan:
+    """A page below report/clusters/ and its clusters: one, or several of one member (`shared`)."""
 
     name: str
     ids: list[str]
@@ -68,9 +57,11 @@ class Page:
 class ClusterTable:
     """All clusters by priority with their lineage events, and where each is described.
 
-    `table` has the columns that were asked for: a row as a dict takes ten times its memory.
-    `own` are the clusters with a page of their own, `single` those of one that share pages;
-    `pages` gives the address of each, from the folder of the clusters' pages.
+    Attributes:
+        table: the columns that were asked for; rows as dicts would take ten times its memory.
+        events: lineage event by cluster id.
+        own: clusters with a page of their own.
+        single: clusters of one that share pages.
     """
 
     table: pa.Table
@@ -80,7 +71,7 @@ class ClusterTable:
 
     @cached_property
     def pages(self) -> dict[str, str]:
-        """Address by cluster id."""
+        """Address of each described cluster, from the folder of their pages."""
         return {
             one: f"{page.name}.html#{page_name(one)}" if page.shared else f"{page.name}.html"
             for page in self.described
@@ -88,12 +79,16 @@ class ClusterTable:
         }
 
     @cached_property
-    def described(self) -> list[Page]:
-        """The pages of clusters, in their order: their own first, then those that they share."""
-        own = [Page(page_name(one), [one], shared=False) for one in self.own]
-        starts = range(0, len(self.single), SHARED)
+    def described(self) -> list[PagePlan]:
+        """Pages in their order: of one cluster first, then shared ones."""
+        own = [PagePlan(page_name(one), [one], shared=False) for one in self.own]
+        starts = range(0, len(self.single), SINGLES_PER_PAGE)
         return own + [
-            Page(f"single-{at // SHARED + 1:04d}", self.single[at : at + SHARED], shared=True)
+            PagePlan(
+                f"single-{at // SINGLES_PER_PAGE + 1:04d}",
+                self.single[at : at + SINGLES_PER_PAGE],
+                shared=True,
+            )
             for at in starts
         ]
 
@@ -105,15 +100,15 @@ class ClusterTable:
 
     @property
     def newest(self) -> datetime | None:
-        """When the newest record of a cluster was made."""
+        """Time of the newest record of any cluster."""
         return max(self.table["last_seen"].to_pylist(), default=None)
 
     def first(self, limit: int) -> list[Row]:
-        """The first clusters as rows."""
-        return tables.rows(self.table.slice(0, limit))
+        """Returns the first clusters as rows."""
+        return tables.to_dicts(self.table.slice(0, limit))
 
     def data(self) -> dict[str, object]:
-        """What the script reads: texts in lists, and rows of numbers that point into them."""
+        """Returns what `table.js` reads: lists of texts, and rows that point into them."""
         orgs, brands = _Words(), _Words()
         countries, statuses, events = _Words(), _Words(), _Words()
         rows = [
@@ -126,7 +121,7 @@ class ClusterTable:
                 one["complaints"],
                 one["calls"],
                 one["victims"],
-                losses(one),
+                main_loss(one),
                 _day(one["first_seen"]),
                 _day(one["last_seen"]),
                 round(one["confidence"], 2),
@@ -137,7 +132,7 @@ class ClusterTable:
                 events.place(self.events.get(one["cluster_id"], "")),
             ]
             for batch in self.table.to_batches(max_chunksize=1_000)
-            for one in tables.rows(batch)
+            for one in tables.to_dicts(batch)
         ]
         words = {"orgs": orgs, "brands": brands, "countries": countries}
         words |= {"statuses": statuses, "events": events}
@@ -145,7 +140,7 @@ class ClusterTable:
 
 
 class _Words:
-    """Texts, each written once and known by its place."""
+    """Texts, each stored once and known by its place."""
 
     def __init__(self) -> None:
         self.places: dict[str, int] = {}
@@ -157,26 +152,28 @@ class _Words:
         return [self.place(word) for word in words or []]
 
 
-def cluster_table(run: Run, pages: int | None, columns: Sequence[str] = COLUMNS) -> ClusterTable:
-    """Every cluster of a run; the first `pages` of two or more, and of one, are described."""
-    limit = max(tables.count(run, CLUSTERS), 1)
+def cluster_table(
+    run: RunFolder, pages: int | None, columns: Sequence[str] = COLUMNS
+) -> ClusterTable:
+    """Reads all clusters; the first `pages` of two or more, and as many of one, are described."""
+    limit = max(tables.count_rows(run, CLUSTERS), 1)
     more = (*columns, "size", "last_seen")
-    table = tables.top(run, CLUSTERS, PRIORITY, limit, columns=more)
+    table = tables.top_rows(run, CLUSTERS, PRIORITY, limit, columns=more)
     ids, sizes = table["cluster_id"].to_pylist(), table["size"].to_pylist()
     several = [one for one, size in zip(ids, sizes, strict=True) if size > 1]
     single = [one for one, size in zip(ids, sizes, strict=True) if size == 1]
-    return ClusterTable(table, events(run), several[:pages], single[:pages])
+    return ClusterTable(table, lineage_events(run), several[:pages], single[:pages])
 
 
-def events(run: Run) -> dict[str, str]:
-    """The lineage event of each cluster of this run; `ended` ones are of the run before."""
+def lineage_events(run: RunFolder) -> dict[str, str]:
+    """Reads the lineage event of each cluster; ended ones are of the run before and left out."""
     here = pc.field("event") != LineageEvent.ENDED
-    found = tables.read(run, LINEAGE, ["cluster_id", "event"], here)
+    found = tables.read_table(run, LINEAGE, ["cluster_id", "event"], here)
     return dict(zip(found["cluster_id"].to_pylist(), found["event"].to_pylist(), strict=True))
 
 
-def losses(row: Row) -> str:
-    """The loss that most complaints state, in whole units, and how many currencies follow.
+def main_loss(row: Row) -> str:
+    """Returns the loss that most complaints state, in whole units, and the other currencies' count.
 
     Currencies are not added up: a rate of exchange would be a guess.
     """

@@ -1,11 +1,8 @@
 """report/index.html: what one run found and what became of every row, on one page.
 
-The page is a function of the tables and the manifest alone: no clock, no machine, no network.
-
-What the index page can find: identifiers and record ids, each with its clusters.
-
-Identifiers that only a caller id or a mention names are not in it: a forged number may be an
-innocent subscriber's.
+The page is a function of the tables and the manifest alone: no clock, no machine, no network. Its
+search finds identifiers and record ids, but none that only a caller id or a mention names: a forged
+number may be an innocent subscriber's.
 """
 
 from __future__ import annotations
@@ -22,55 +19,56 @@ from markupsafe import Markup
 
 from reports import disclosure_control, run_summary, tables, text
 from reports.figures import svg
-from reports.html.cluster_table import ClusterTable, losses
+from reports.html.cluster_table import ClusterTable, main_loss
 from reports.html.joint_page import Joint
-from reports.html.render import packed_island, render_template
-from reports.run_summary import breakdowns, shared_entities, trend
-from reports.tables import Lookup, Run
+from reports.html.render import embed_compressed_json, render_template
+from reports.run import Run
+from reports.run_summary import complaint_breakdowns, record_trend, shared_entities
+from reports.tables import IdIndex, RunFolder
 from schemas.enums import LineageEvent, Status
-from schemas.manifest import Manifest
 from schemas.tables import CLUSTERS, COMPLAINTS, ENTITIES, LINEAGE, MEMBERS, MENTIONS, Table
-from transforms.write.parquet_files import Sorted
+from transforms.write.parquet_files import ExternalSorter
 
 FIRST_ROWS = 50
 """Clusters in the page itself, for a reader without scripts; the script draws as many at once."""
 
-
 SUPPRESSED_LIMIT = 50
-
 
 SHARED_LIMIT = 200
 
-
 SHARED_OPEN = 12
-"""Of those seen by several sources, how many stand open; the rest unfold."""
-
+"""Shared entities that are shown at once; the rest unfold."""
 
 REJECT_LIMIT = 50
 
-
 BREAKDOWN_LIMIT = 8
-
 
 MOVED_LIMIT = 50
 
-
-_SUPPRESSED = (
-    ("complaints", "descending"),
-    ("calls", "descending"),
-    ("entity_id", "ascending"),
-)
-
+_SUPPRESSED = (("complaints", "descending"), ("calls", "descending"), ("entity_id", "ascending"))
 
 _STEPS = {1: "day", 7: "week"}
 
-
 _SUPPRESSED_COLUMNS = ("kind", "orgs", "reason")
 
+ID_LIMIT = 120
 
-def render(
+SEARCHED_SUPPRESSED_LIMIT = 20_000
+
+RECORD_LIMIT = 500_000
+"""Record ids in the page: about 3 MB of it, compressed."""
+
+_RECORD = pa.schema(
+    [("source_org", pa.string()), ("record_id", pa.string()), ("cluster", pa.int32())]
+)
+
+_KEY = ("source_org", "record_id")
+
+_FOUND = Table("found", _RECORD, tuple(_RECORD.names))
+
+
+def render_index_page(
     run: Run,
-    manifest: Manifest,
     clusters: ClusterTable,
     joint: Joint | None = None,
     *,
@@ -78,59 +76,67 @@ def render(
     suppress_below: int = 0,
     scratch: str | None = None,
 ) -> bytes:
-    """The page, for a run's tables, its manifest and its clusters.
+    """Renders the page of a run as UTF-8.
 
-    `redact` leaves out record ids and what analysts wrote, `suppress_below` counts of victims by
-    country that are smaller. `scratch` is a folder for what is sorted by way of the disk.
+    Args:
+        run: the run.
+        clusters: its clusters.
+        joint: what offers brought, in a joint run.
+        redact: leaves out record ids and what analysts wrote.
+        suppress_below: smallest count of victims by country that is shown.
+        scratch: folder for what is sorted on disk.
 
-    Raises FileNotFoundError where a table's folder is missing, KeyError where the manifest is
-    not whole.
+    Raises:
+        FileNotFoundError: if a table's folder is missing.
+        KeyError: if the manifest is not complete.
     """
     shared, shared_total = shared_entities(run, SHARED_LIMIT)
     rejects, rejects_more = run_summary.rejects_by_code(run, REJECT_LIMIT)
     suppressed = pc.field("status") == Status.SUPPRESSED
-    over_time = [by_day := trend(run), *([trend(run, 7)] if by_day.earlier else [])]
+    over_time = [by_day := record_trend(run), *([record_trend(run, 7)] if by_day.earlier else [])]
     changes = _changes(run)
     ids = clusters.table["cluster_id"].to_pylist()
     hubs = _suppressed(run)
     if redact:
-        hubs = [one | {"reason": disclosure_control.reason(one["reason"])} for one in hubs]
+        hubs = [one | {"reason": disclosure_control.redact_reason(one["reason"])} for one in hubs]
     return render_template(
         "index.html",
-        ["unpack.js", "table.js", "search.js", "cite.js"],
-        manifest=manifest,
+        ["embedded_data.js", "table.js", "search.js", "cite.js"],
+        manifest=(manifest := run.manifest),
         joint=joint,
         redacted=redact,
         options={name: _json(value) for name, value in sorted(manifest["options"].items())},
-        accounts=run_summary.accounts(run, manifest),
+        accounts=run_summary.check_accounting(run),
         kinds=run_summary.entities_by_kind(run),
         statuses=list(Status),
         rejects=rejects,
         rejects_more=rejects_more,
-        losses=losses,
+        losses=main_loss,
         first_rows=clusters.first(FIRST_ROWS),
-        alarms=disclosure_control.alarms(manifest["alarms"]) if redact else manifest["alarms"],
+        alarms=disclosure_control.redact_alarms(manifest["alarms"])
+        if redact
+        else manifest["alarms"],
         pages=clusters.pages,
         cluster_total=clusters.table.num_rows,
-        linked_total=tables.count(run, CLUSTERS, pc.field("size") > 1),
+        linked_total=tables.count_rows(run, CLUSTERS, pc.field("size") > 1),
         newest=clusters.newest,
         events=[one for one in LineageEvent if one != LineageEvent.ENDED],
         changes=[(one, changes[one]) for one in LineageEvent if changes[one]],
         compared=any(one != LineageEvent.BORN for one in changes),
         moved=_moved(run),
-        trends=[(one, svg.trend(one, _STEPS[one.step])) for one in over_time],
+        trends=[(one, svg.trend_svg(one, _STEPS[one.step])) for one in over_time],
         steps=_STEPS,
-        share=svg.share,
-        breakdowns=breakdowns(run, BREAKDOWN_LIMIT, suppress_below),
+        share=svg.share_bar,
+        breakdowns=complaint_breakdowns(run, BREAKDOWN_LIMIT, suppress_below),
         shared=shared,
         shared_open=SHARED_OPEN,
         shared_total=shared_total,
         suppressed=hubs,
-        suppressed_total=tables.count(run, ENTITIES, suppressed),
+        suppressed_total=tables.count_rows(run, ENTITIES, suppressed),
         data=Markup("\n").join(
             [
-                packed_island("clusters-data", clusters.data()),
-                packed_island(
+                embed_compressed_json("clusters-data", clusters.data()),
+                embed_compressed_json(
                     "search-data", search_index(run, ids, redact=redact, scratch=scratch)
                 ),
             ]
@@ -138,65 +144,44 @@ def render(
     )
 
 
-def _suppressed(run: Run) -> list[dict[str, Any]]:
-    """Suppressed entities, those of most complaints first."""
+def _suppressed(run: RunFolder) -> list[dict[str, Any]]:
+    """Reads suppressed entities, most complaints first."""
     where = pc.field("status") == Status.SUPPRESSED
     more = _SUPPRESSED_COLUMNS
-    found = tables.top(run, ENTITIES, _SUPPRESSED, SUPPRESSED_LIMIT, columns=more, where=where)
+    found = tables.top_rows(run, ENTITIES, _SUPPRESSED, SUPPRESSED_LIMIT, columns=more, where=where)
     return found.to_pylist()
 
 
-def _changes(run: Run) -> Counter[str]:
-    """Clusters by what happened to them since the run before."""
-    rows = tables.tally(run, LINEAGE, ["event"]).to_pylist()
+def _changes(run: RunFolder) -> Counter[str]:
+    """Counts clusters by what happened to them since the run before."""
+    rows = tables.count_by(run, LINEAGE, ["event"]).to_pylist()
     return Counter({one["event"]: one["rows"] for one in rows})
 
 
-def _moved(run: Run) -> list[dict[str, object]]:
-    """The first clusters that merged, split or ended, with where they went."""
+def _moved(run: RunFolder) -> list[dict[str, object]]:
+    """Reads the first clusters that merged, split or ended, with where they went."""
     moved = pc.field("event").isin([LineageEvent.MERGED, LineageEvent.SPLIT, LineageEvent.ENDED])
     order = (("event", "ascending"), ("cluster_id", "ascending"))
     more = ("from_ids", "to_ids")
-    return tables.top(run, LINEAGE, order, MOVED_LIMIT, columns=more, where=moved).to_pylist()
+    return tables.top_rows(run, LINEAGE, order, MOVED_LIMIT, columns=more, where=moved).to_pylist()
 
 
 def _json(value: object) -> str:
     return json.dumps(value, ensure_ascii=False, sort_keys=True, default=str)
 
 
-ID_LIMIT = 120
-
-
-SEARCHED_SUPPRESSED_LIMIT = 20_000
-
-
-RECORD_LIMIT = 500_000
-"""Record ids in the page: about 3 MB of it, packed."""
-
-
-_RECORD = pa.schema(
-    [("source_org", pa.string()), ("record_id", pa.string()), ("cluster", pa.int32())]
-)
-
-
-_KEY = ("source_org", "record_id")
-
-
-_FOUND = Table("found", _RECORD, tuple(_RECORD.names))
-
-
 def search_index(
-    run: Run, cluster_ids: list[str], *, redact: bool, scratch: str | None = None
+    run: RunFolder, cluster_ids: list[str], *, redact: bool, scratch: str | None = None
 ) -> dict[str, object]:
-    """Identifiers, record ids and reasons, as columns; a cluster is its place in `cluster_ids`.
+    """Returns identifiers, record ids and reasons as columns; clusters by place in `cluster_ids`.
 
-    A complaint that names no member is there with no cluster, after the records that do.
-    `more_records` counts what `RECORD_LIMIT` left out; `redact` leaves out all of them, and what
-    analysts wrote. Of many records, rows lie in `scratch` for a while.
+    Complaints that name no member have no cluster and come last; `more_records` counts the records
+    past `RECORD_LIMIT`. `redact` leaves out all records and what analysts wrote. Many records are
+    sorted in files in `scratch`.
     """
-    members = tables.read(run, MEMBERS, ["entity_id", "cluster_id"])
+    members = tables.read_table(run, MEMBERS, ["entity_id", "cluster_id"])
     places = pc.index_in(members["cluster_id"], pa.array(cluster_ids, pa.string()))
-    suppressed = tables.top(
+    suppressed = tables.top_rows(
         run,
         ENTITIES,
         (("complaints", "descending"), ("entity_id", "ascending")),
@@ -207,8 +192,10 @@ def search_index(
     entity_ids, at = members["entity_id"].combine_chunks(), places.combine_chunks()
     reasons = suppressed["reason"].to_pylist()
     if redact:
-        reasons = [disclosure_control.reason(one) for one in reasons]
-    found = _records(run, entity_ids, at, scratch) if not redact else (_RECORD.empty_table(), 0)
+        reasons = [disclosure_control.redact_reason(one) for one in reasons]
+    found = (
+        _record_clusters(run, entity_ids, at, scratch) if not redact else (_RECORD.empty_table(), 0)
+    )
     return {
         "ids": [text.plain(one, ID_LIMIT) for one in members["entity_id"].to_pylist()],
         "clusters": places.to_pylist(),
@@ -228,23 +215,23 @@ def _columns(shown: pa.Table, total: int) -> dict[str, object]:
     }
 
 
-def _records(
-    run: Run, entity_ids: pa.Array, places: pa.Array, scratch: str | None
+def _record_clusters(
+    run: RunFolder, entity_ids: pa.Array, places: pa.Array, scratch: str | None
 ) -> tuple[pa.Table, int]:
-    """Each record that names a member, once for each of its clusters, then the other complaints.
+    """Returns records by cluster, then complaints of no cluster: the first, and how many there are.
 
-    The first `RECORD_LIMIT` of them, and how many there are.
+    A record that names members of several clusters is there once for each.
     """
-    known = Lookup(entity_ids)
+    known = IdIndex(entity_ids)
     with TemporaryFile(dir=scratch) as file:
-        rows = Sorted(_FOUND, file)
-        for batch in tables.batches(run, MENTIONS, ["entity_id", *_KEY]):
+        rows = ExternalSorter(_FOUND, file)
+        for batch in tables.table_batches(run, MENTIONS, ["entity_id", *_KEY]):
             clusters = places.take(known.indices(batch["entity_id"]))
             part = pa.table([batch["source_org"], batch["record_id"], clusters], schema=_RECORD)
             named = part.filter(pc.field("cluster").is_valid())
             for once in named.group_by(_RECORD.names).aggregate([]).to_batches():
                 rows.add(once)
-        for batch in tables.batches(run, COMPLAINTS, ["source_org", "complaint_id"]):
+        for batch in tables.table_batches(run, COMPLAINTS, ["source_org", "complaint_id"]):
             nowhere = pa.nulls(batch.num_rows, pa.int32())
             rows.add(pa.RecordBatch.from_arrays([*batch.columns, nowhere], schema=_RECORD))
         named, others = _First(), _First()
@@ -260,10 +247,10 @@ def _records(
 
 
 def _once(rows: pa.Table, before: int) -> tuple[pa.Array, pa.Array]:
-    """Which sorted rows are the first of their record and cluster, and which of no cluster.
+    """Returns which sorted rows are the first of a record and cluster, and which of no cluster.
 
     A complaint's own row has no cluster and is the last of its record. The first `before` rows are
-    only there to be compared with.
+    there for comparison alone.
     """
     new_record, new_cluster = np.ones((2, rows.num_rows), bool)
     for name in _KEY:
@@ -279,14 +266,14 @@ def _once(rows: pa.Table, before: int) -> tuple[pa.Array, pa.Array]:
 
 
 class _First:
-    """The first `RECORD_LIMIT` of rows that come in order, and how many came."""
+    """The first `RECORD_LIMIT` of rows that come in order, and the number of all."""
 
     def __init__(self) -> None:
         self.rows = _RECORD.empty_table()
         self.total = 0
 
     def add(self, more: pa.Table) -> None:
-        """Take rows that come after those that were taken."""
+        """Adds rows that come after those before."""
         kept = more.slice(0, max(RECORD_LIMIT - self.total, 0))
         self.rows = pa.concat_tables([self.rows, kept])
         self.total += more.num_rows

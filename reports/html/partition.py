@@ -1,8 +1,8 @@
-"""The rows of a run cut by groups of clusters: one pass a table, however many groups there are.
+"""Cuts a run into parts for groups of clusters, in one pass a table however many groups there are.
 
-Each group becomes a folder that is read as a run is (`tables.SPOOLED`), with all that `gather`
-looks for there and little else. Rows pass a batch at a time; what is held are the members of the
-run, its suppliers, and which record names which group.
+Each part is a folder that is read as a run is (`tables.PARTITION_SUFFIX`), with all that
+`gather_batch` reads for its group and little else. Rows pass a batch at a time; what stays in
+memory are the members of the run, its suppliers, and which record names members of which group.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ import pyarrow.dataset as ds
 from numpy.typing import NDArray
 
 from reports import cluster_data, tables
-from reports.cluster_data import DRAWN_SUPPLIERS, OTHERS_LIMIT, PHONE
-from reports.figures.graph_figure import PLACES
-from reports.tables import Lookup, Run
-from schemas import epoch
+from reports.cluster_data import DRAWN_SUPPLIERS, OTHERS_LIMIT, PHONE_PREFIX
+from reports.figures.graph_figure import NODE_POSITIONS
+from reports.tables import IdIndex, RunFolder
+from schemas.entity import without_epoch
 from schemas.enums import EntityKind, Strength
 from schemas.tables import (
     CALLS,
@@ -40,31 +40,37 @@ from schemas.tables import (
 
 Groups = NDArray[np.int64]
 
-
-Part = tuple[pa.RecordBatch, Groups]
-"""Rows, and the group that each is for; those of -1 are for none."""
-
+GroupedRows = tuple[pa.RecordBatch, Groups]
+"""Rows, and the group that each goes to; -1 for none."""
 
 _OPTIONS = pa.ipc.IpcWriteOptions(compression="lz4")
 
+_PAIR = pa.schema([("id", pa.string()), ("group", pa.int64())])
 
-def spool(
-    run: Run, groups: Sequence[Sequence[str]], folder: str, before: ds.Dataset | None = None
+_NARRATIVES = ("source_org", "complaint_id", "narrative")
+
+_CARRIED = ("suspect_number", "carrier")
+
+
+def partition_run(
+    run: RunFolder, groups: Sequence[Sequence[str]], folder: str, before: ds.Dataset | None = None
 ) -> list[str]:
-    """Folders below `folder`, one for each group of cluster ids, in their order.
+    """Writes a folder below `folder` for each group of cluster ids; returns them in their order.
 
-    `before` are the places of an earlier run; a group has those of its members.
+    `before` are the node positions of an earlier run; a part has those of its members.
     """
-    clusters = _Map(
+    clusters = _GroupOf(
         pa.array([one for group in groups for one in group], pa.string()),
         np.repeat(np.arange(len(groups)), [len(group) for group in groups]),
     )
-    cut = _Cut([f"{folder}/group-{place:04d}{tables.SPOOLED}" for place in range(len(groups))])
-    all_members = tables.read(run, MEMBERS).combine_chunks()
+    cut = _Cut(
+        [f"{folder}/group-{place:04d}{tables.PARTITION_SUFFIX}" for place in range(len(groups))]
+    )
+    all_members = tables.read_table(run, MEMBERS).combine_chunks()
     (everyone,) = all_members.to_batches() or [_empty(MEMBERS)]
     of_member = clusters.groups(everyone["cluster_id"])
     here = pa.array(of_member >= 0)
-    members = _Map(everyone["entity_id"].filter(here), of_member[of_member >= 0])
+    members = _GroupOf(everyone["entity_id"].filter(here), of_member[of_member >= 0])
     for table in (CLUSTERS, LINEAGE):
         cut.write(table, _by(run, table, "cluster_id", clusters))
     cut.write(ENTITIES, _by(run, ENTITIES, "entity_id", members))
@@ -77,9 +83,9 @@ def spool(
     cut.write(
         MENTIONS, _mentions(run, members, suppliers.scripts, naming), cluster_data.EVIDENCE_COLUMNS
     )
-    cut.write(COMPLAINTS, _told(run, _Several.of(naming)), _NARRATIVES)
+    cut.write(COMPLAINTS, _complaints(run, _GroupsOf.of(naming)), _NARRATIVES)
     cut.write(CALLS, _carriers(run, members), _CARRIED)
-    cut.write(PLACES, _places(before, members))
+    cut.write(NODE_POSITIONS, _positions(before, members))
     return cut.folders
 
 
@@ -89,14 +95,14 @@ def _empty(table: Table) -> pa.RecordBatch:
 
 @dataclass(frozen=True)
 class _Cut:
-    """The folders of the groups."""
+    """The folders of the parts."""
 
     folders: list[str]
 
     def write(
-        self, table: Table, parts: Iterable[Part], columns: Sequence[str] | None = None
+        self, table: Table, parts: Iterable[GroupedRows], columns: Sequence[str] | None = None
     ) -> None:
-        """Rows into one file of each group."""
+        """Writes rows to a file in each folder."""
         schema = pa.schema([table.schema.field(one) for one in columns or table.schema.names])
         every = np.arange(len(self.folders) + 1)
         with ExitStack() as stack:
@@ -115,21 +121,21 @@ class _Cut:
                     writers[group].write_batch(rows.slice(start, end - start))
 
 
-class _Map:
+class _GroupOf:
     """Ids, each with the one group that it belongs to."""
 
     def __init__(self, ids: pa.Array, groups: Groups) -> None:
         self.ids = ids
-        self._known = Lookup(ids)
+        self._known = IdIndex(ids)
         self._groups = np.append(groups, -1)
 
     def groups(self, column: pa.Array) -> Groups:
-        """The group of each id of a column, -1 of those that are in none."""
+        """Returns the group of each id of a column, -1 if it is in none."""
         return self._groups[self._known.places(column)]
 
 
 @dataclass(frozen=True)
-class _Several:
+class _GroupsOf:
     """Ids, each with the groups that want it: those from its start to the next one's."""
 
     ids: pa.Array
@@ -137,20 +143,20 @@ class _Several:
     wanted_by: Groups
 
     @cached_property
-    def _known(self) -> Lookup:
-        return Lookup(self.ids)
+    def _known(self) -> IdIndex:
+        return IdIndex(self.ids)
 
     @classmethod
-    def of(cls, pairs: Iterable[pa.Table]) -> _Several:
-        """From columns `id` and `group`; a pair may be there many times."""
+    def of(cls, pairs: Iterable[pa.Table]) -> _GroupsOf:
+        """Makes it from tables of `id` and `group`; a pair may be there many times."""
         whole = pa.concat_tables([_PAIR.empty_table(), *pairs]).group_by(_PAIR.names).aggregate([])
         once = whole.sort_by([(name, "ascending") for name in _PAIR.names]).combine_chunks()
         ids = once["id"].combine_chunks().dictionary_encode()
         starts = np.searchsorted(ids.indices.to_numpy(), np.arange(len(ids.dictionary) + 1))
         return cls(ids.dictionary, starts, once["group"].to_numpy())
 
-    def parts(self, batch: pa.RecordBatch, column: str) -> Part:
-        """The rows of a batch whose id is wanted, once for each group."""
+    def parts(self, batch: pa.RecordBatch, column: str) -> GroupedRows:
+        """Returns the rows of a batch whose id is wanted, once for each group."""
         places = self._known.places(batch[column])
         rows = np.flatnonzero(places >= 0)
         of = places[rows]
@@ -160,48 +166,45 @@ class _Several:
         return batch.take(pa.array(np.repeat(rows, counts))), groups
 
     def wanted(self, column: pa.Array, groups: Groups) -> NDArray[np.bool_]:
-        """Whether each id is wanted by the group beside it."""
+        """Returns whether each id is wanted by the group beside it."""
         size = int(self.wanted_by.max(initial=0)) + 2
         of = np.repeat(np.arange(len(self.ids)), np.diff(self.starts))
         places = self._known.places(column)
         return np.isin(places * size + groups, of * size + self.wanted_by) & (groups >= 0)
 
 
-_PAIR = pa.schema([("id", pa.string()), ("group", pa.int64())])
-
-
 def _pairs(ids: pa.Array, groups: Groups) -> pa.Table:
-    """Ids with the groups that want them, each once."""
+    """Returns ids with the groups that want them, each once."""
     kept = groups >= 0
     found = pa.table([ids.filter(pa.array(kept)), groups[kept]], schema=_PAIR)
     return found.group_by(_PAIR.names).aggregate([])
 
 
-def _by(run: Run, table: Table, column: str, ids: _Map) -> Iterator[Part]:
-    for batch in tables.batches(run, table, table.schema.names):
+def _by(run: RunFolder, table: Table, column: str, ids: _GroupOf) -> Iterator[GroupedRows]:
+    for batch in tables.table_batches(run, table, table.schema.names):
         yield batch, ids.groups(batch[column])
 
 
 class _Suppliers:
-    """Suppliers: who wants to know of which, and which of them are scripts."""
+    """Suppliers: which groups want which, and which of them are scripts."""
 
-    def __init__(self, run: Run, clusters: _Map) -> None:
+    def __init__(self, run: RunFolder, clusters: _GroupOf) -> None:
         names = ["entity_id", "kind", "cluster_id", "records"]
-        rows = tables.read(run, SUPPLIERS, names).combine_chunks()
+        rows = tables.read_table(run, SUPPLIERS, names).combine_chunks()
         self._clusters = clusters
         groups = clusters.groups(rows["cluster_id"].combine_chunks())
         ids = rows["entity_id"].combine_chunks()
-        self._used = _Several.of([_pairs(ids, groups)])
+        self._used = _GroupsOf.of([_pairs(ids, groups)])
         script = pc.equal(rows["kind"], EntityKind.SCRIPT).combine_chunks()
         self.scripts = ids.filter(pc.and_(script, pa.array(groups >= 0))).unique()
         own = rows.filter(pa.array(groups >= 0))
         drawn = _firsts(own, "cluster_id", "entity_id", DRAWN_SUPPLIERS)
         at = clusters.groups(drawn["cluster_id"].combine_chunks())
-        self.drawn = _Several.of([_pairs(drawn["entity_id"].combine_chunks(), at)])
+        self.drawn = _GroupsOf.of([_pairs(drawn["entity_id"].combine_chunks(), at)])
         self._first = _firsts(rows, "entity_id", "cluster_id", OTHERS_LIMIT + 1)
 
-    def parts(self, run: Run) -> Iterator[Part]:
-        """Those of each group's clusters, and of other clusters the first that share one."""
+    def parts(self, run: RunFolder) -> Iterator[GroupedRows]:
+        """Yields those of each group's clusters, and the first other clusters that share one."""
         yield from _by(run, SUPPLIERS, "cluster_id", self._clusters)
         for batch in self._first.combine_chunks().to_batches():
             rows, groups = self._used.parts(batch, "entity_id")
@@ -215,7 +218,7 @@ class _Suppliers:
 
 
 def _firsts(rows: pa.Table, of: str, then: str, limit: int) -> pa.Table:
-    """The first `limit` rows of each `of`, by most records, then by `then`."""
+    """Returns the first `limit` rows of each `of`, by most records, then by `then`."""
     order = [(of, "ascending"), ("records", "descending"), (then, "ascending")]
     rows = rows.sort_by(order).combine_chunks()
     if not rows.num_rows:
@@ -226,17 +229,19 @@ def _firsts(rows: pa.Table, of: str, then: str, limit: int) -> pa.Table:
 
 
 class _Links:
-    """Links to the groups that show them, and the ends of them that are not of the group."""
+    """Links for the groups that show them, and the memberships of ends outside the group."""
 
-    def __init__(self, run: Run, members: _Map, drawn: _Several, everyone: pa.RecordBatch) -> None:
+    def __init__(
+        self, run: RunFolder, members: _GroupOf, drawn: _GroupsOf, everyone: pa.RecordBatch
+    ) -> None:
         self._run, self._members, self._drawn = run, members, drawn
         self._everyone = everyone
-        self._known = Lookup(everyone["entity_id"])
+        self._known = IdIndex(everyone["entity_id"])
         self._ends: list[Groups] = [np.empty((0, 2), np.int64)]
 
-    def parts(self) -> Iterator[Part]:
-        """Links between members, hard ones to any other, and those to suppliers that are drawn."""
-        for batch in tables.batches(self._run, LINKS, LINKS.schema.names):
+    def parts(self) -> Iterator[GroupedRows]:
+        """Yields links between members, hard ones to any other, and those to drawn suppliers."""
+        for batch in tables.table_batches(self._run, LINKS, LINKS.schema.names):
             a, b = batch["entity_a"], batch["entity_b"]
             of_a, of_b = self._members.groups(a), self._members.groups(b)
             hard = pc.equal(batch["strength"], Strength.HARD).to_numpy(zero_copy_only=False)
@@ -252,46 +257,45 @@ class _Links:
                 pairs = np.column_stack([at, groups[out]])[at >= 0]
                 self._ends.append(np.unique(pairs, axis=0))
 
-    def ends(self) -> Part:
-        """Members that links lead to out of a group."""
+    def ends(self) -> GroupedRows:
+        """Returns the members that links lead to out of a group."""
         pairs = np.unique(np.concatenate(self._ends), axis=0)
         return self._everyone.take(pa.array(pairs[:, 0])), pairs[:, 1]
 
 
-def _mentions(run: Run, members: _Map, scripts: pa.Array, naming: list[pa.Table]) -> Iterator[Part]:
-    """Mentions of members, and of scripts in the records that name one; `naming` gets these."""
-    for batch in tables.batches(run, MENTIONS, cluster_data.EVIDENCE_COLUMNS):
+def _mentions(
+    run: RunFolder, members: _GroupOf, scripts: pa.Array, naming: list[pa.Table]
+) -> Iterator[GroupedRows]:
+    """Yields mentions of members, and of scripts in the records that name one.
+
+    Adds to `naming` which records name members of which groups.
+    """
+    for batch in tables.table_batches(run, MENTIONS, cluster_data.EVIDENCE_COLUMNS):
         groups = members.groups(batch["entity_id"])
         naming.append(_pairs(batch["record_id"], groups))
         yield batch, groups
     if len(scripts):
-        told = _Several.of(naming)
+        groups_of_record = _GroupsOf.of(naming)
         of_scripts = pc.field("entity_id").isin(scripts)
-        for batch in tables.batches(run, MENTIONS, cluster_data.EVIDENCE_COLUMNS, of_scripts):
-            yield told.parts(batch, "record_id")
+        for batch in tables.table_batches(run, MENTIONS, cluster_data.EVIDENCE_COLUMNS, of_scripts):
+            yield groups_of_record.parts(batch, "record_id")
 
 
-def _told(run: Run, naming: _Several) -> Iterator[Part]:
-    """Narratives of the complaints that name a member."""
-    told = pc.field("narrative").is_valid()
-    for batch in tables.batches(run, COMPLAINTS, _NARRATIVES, told):
+def _complaints(run: RunFolder, naming: _GroupsOf) -> Iterator[GroupedRows]:
+    """Yields the narratives of complaints that name a member."""
+    has_narrative = pc.field("narrative").is_valid()
+    for batch in tables.table_batches(run, COMPLAINTS, _NARRATIVES, has_narrative):
         yield naming.parts(batch, "complaint_id")
 
 
-_NARRATIVES = ("source_org", "complaint_id", "narrative")
-
-
-_CARRIED = ("suspect_number", "carrier")
-
-
-def _carriers(run: Run, members: _Map) -> Iterator[Part]:
-    """Who handed over calls of members' numbers, each once."""
-    phones = members.ids.filter(pc.starts_with(members.ids, PHONE))
-    numbers = [epoch.bare(one).removeprefix(PHONE) for one in phones.to_pylist()]
-    wanted = _Several.of([_pairs(pa.array(numbers, pa.string()), members.groups(phones))])
+def _carriers(run: RunFolder, members: _GroupOf) -> Iterator[GroupedRows]:
+    """Yields the carriers that handed over calls of members' numbers, each once."""
+    phones = members.ids.filter(pc.starts_with(members.ids, PHONE_PREFIX))
+    numbers = [without_epoch(one).removeprefix(PHONE_PREFIX) for one in phones.to_pylist()]
+    wanted = _GroupsOf.of([_pairs(pa.array(numbers, pa.string()), members.groups(phones))])
     pairs = pa.schema([CALLS.schema.field(name) for name in _CARRIED]).empty_table()
     carried = pc.field("carrier").is_valid()
-    for batch in tables.batches(run, CALLS, _CARRIED, carried):
+    for batch in tables.table_batches(run, CALLS, _CARRIED, carried):
         known = batch.filter(pc.is_in(batch["suspect_number"], wanted.ids))
         both = pa.concat_tables([pairs, pa.Table.from_batches([known])])
         pairs = both.group_by(list(_CARRIED)).aggregate([])
@@ -299,8 +303,8 @@ def _carriers(run: Run, members: _Map) -> Iterator[Part]:
         yield wanted.parts(batch, "suspect_number")
 
 
-def _places(before: ds.Dataset | None, members: _Map) -> Iterator[Part]:
+def _positions(before: ds.Dataset | None, members: _GroupOf) -> Iterator[GroupedRows]:
     if before is not None:
-        stood = pc.field("x").is_valid()
-        for batch in before.to_batches(columns=PLACES.schema.names, filter=stood):
+        drawn = pc.field("x").is_valid()
+        for batch in before.to_batches(columns=NODE_POSITIONS.schema.names, filter=drawn):
             yield batch, members.groups(batch["id"])

@@ -1,9 +1,8 @@
-"""One self-contained HTML page, under a policy that forbids everything it does not hold.
+"""Self-contained HTML pages from the templates, and the markup that these repeat.
 
-The policy lets through this page's own style and scripts by their digests and no request at all,
-so that hostile text that slipped through escaping could neither run nor call out.
-
-Pieces of markup that the templates repeat, as filters: all is safe inside an element.
+A page's policy (CSP) lets through its own style and scripts by their digests and no request at all,
+so that hostile text that slipped through escaping could neither run nor call out. Filters return
+markup that is safe inside an element.
 """
 
 from __future__ import annotations
@@ -23,18 +22,24 @@ from markupsafe import Markup, escape
 from reports import text
 from reports.cluster_data import Reading
 
+_NONE = "'none'"
+
+NAME_LIMIT = 60
+
+LINK_LIMIT = 80
+
 
 def render_template(name: str, scripts: Sequence[str] = (), **values: object) -> bytes:
-    """The page of `templates/NAME`, with `page.css` and `assets/` scripts inline, as UTF-8.
+    """Renders `templates/NAME` with `page.css` and `assets/` scripts inline, as UTF-8.
 
-    A template ends its body with `scripts`, so that what they look for is there.
+    A template ends its body with `scripts`, so that the elements they look for exist.
     """
     return _template(name).render(**_own(tuple(scripts)), **values).encode()
 
 
 @cache
 def _own(scripts: tuple[str, ...]) -> dict[str, Markup]:
-    """What a page holds of ours: its style, its scripts, and the policy that lets in no other."""
+    """Returns the page's style, its scripts, and the policy that allows no others."""
     style = _source("templates", "page.css")
     code = [_source("assets", one) for one in scripts]
     policy = "; ".join(
@@ -54,19 +59,16 @@ def _own(scripts: tuple[str, ...]) -> dict[str, Markup]:
     }
 
 
-_NONE = "'none'"
-
-
-def island(identifier: str, value: object) -> Markup:
-    """Data for a script as an inert JSON block; no character in it can end the block."""
+def embed_json(identifier: str, value: object) -> Markup:
+    """Returns data for a script as an inert JSON block; no character in it can end the block."""
     return _block(identifier, "application/json", _json(value).replace("<", "\\u003c"))
 
 
-def packed_island(identifier: str, value: object) -> Markup:
-    """As `island`, but gzip in base64: for data that would make the page large."""
+def embed_compressed_json(identifier: str, value: object) -> Markup:
+    """Returns data as `embed_json`, but gzip in base64, for data that would make the page large."""
     # Level 6: the level that costs least for its size on such data. No name, no time.
-    packed = gzip.compress(_json(value).encode(), compresslevel=6, mtime=0)
-    return _block(identifier, "text/plain", base64.b64encode(packed).decode())
+    compressed = gzip.compress(_json(value).encode(), compresslevel=6, mtime=0)
+    return _block(identifier, "text/plain", base64.b64encode(compressed).decode())
 
 
 def _block(identifier: str, kind: str, body: str) -> Markup:
@@ -79,10 +81,10 @@ def _json(value: object) -> str:
 
 
 class _Rows(Environment):
-    """An environment where a dotted name is a key of a row first: rows are most of what is read."""
+    """An environment where a dotted name is a row's key first: most of what it reads are rows."""
 
     def getattr(self, obj: Any, attribute: str) -> Any:
-        """As Jinja's, which tries attributes first and pays for an exception a key."""
+        """Looks a name up; Jinja tries attributes first, at the cost of an exception a key."""
         if type(obj) is dict and attribute in obj:
             return obj[attribute]
         return super().getattr(obj, attribute)
@@ -100,18 +102,18 @@ def _environment() -> Environment:
     environment.filters |= {
         "visible": text.visible,
         "plain": text.plain,
-        "short": text.short,
+        "short": text.short_id,
         "n": text.number,
         "fraction": text.fraction,
         "money": text.money,
         "utc": text.utc,
         "day": text.day,
         "id": identifier,
-        "names": names,
+        "names": name_list,
         "linked": cluster_link,
         "where_read": where_read,
     }
-    environment.globals |= {"shown_of": shown_of, "cited": cited}
+    environment.globals |= {"shown_of": shown_of_total, "cited": citation_start}
     return environment
 
 
@@ -126,24 +128,18 @@ def _source(folder: str, name: str) -> str:
 
 
 def _digest(source: str) -> str:
-    """The source expression that lets one inline block through (CSP Level 3, section 2.3.1)."""
+    """Returns the expression that allows one inline block (CSP Level 3, section 2.3.1)."""
     return f"'sha256-{base64.b64encode(hashlib.sha256(source.encode()).digest()).decode()}'"
-
-
-NAME_LIMIT = 60
-
-
-LINK_LIMIT = 80
 
 
 @lru_cache(maxsize=16_384)
 def identifier(value: str | None) -> Markup:
-    """An identifier or another id, in letters of one width."""
+    """Renders an identifier or another id, in letters of one width."""
     return _safe(f'<span class="id">{text.visible(value)!s}</span>')
 
 
-def names(values: Sequence[str], limit: int = 6) -> Markup:
-    """A list in words, the first `limit` of it."""
+def name_list(values: Sequence[str], limit: int = 6) -> Markup:
+    """Renders the first `limit` of a list, and how many more there are."""
     return _names(tuple(values[:limit]), max(len(values) - limit, 0))
 
 
@@ -156,8 +152,8 @@ def _names(values: tuple[str, ...], more: int) -> Markup:
     return _safe(shown + rest)
 
 
-def shown_of(shown: int, total: int, what: str) -> str:
-    """How many of how many are shown."""
+def shown_of_total(shown: int, total: int, what: str) -> str:
+    """Says how many of how many are shown."""
     if total > shown:
         return f"The first {text.number(shown)} of {text.number(total)} {what}."
     return f"{text.number(total)} {what}."
@@ -166,20 +162,20 @@ def shown_of(shown: int, total: int, what: str) -> str:
 def cluster_link(
     cluster_id: str, pages: Mapping[str, str], folder: str = "", name: str | None = None
 ) -> Markup:
-    """A cluster by its id, or `name`, as a link where it is described."""
+    """Renders a cluster's id, or `name`, as a link if it is described."""
     shown = text.visible(name or cluster_id, LINK_LIMIT)
     page = pages.get(cluster_id)
     return shown if page is None else _safe(f'<a href="{escape(folder + page)}">{shown!s}</a>')
 
 
-def cited(run_id: str, cluster_id: str | None = None) -> str:
-    """How a citation starts, as text; `assets/cite.js` adds the rest."""
+def citation_start(run_id: str, cluster_id: str | None = None) -> str:
+    """Returns the start of a citation as text; `assets/cite.js` adds the rest."""
     whose = "" if cluster_id is None else f", cluster {text.plain(cluster_id)}"
     return f"ringtrace {text.plain(run_id)}{whose}: "
 
 
 def where_read(one: Reading) -> Markup:
-    """What was read, in the words around it, and where."""
+    """Renders what was read, the words around it, and where."""
     raw = f"<mark>{text.visible(one.raw, 200)!s}</mark>"
     if one.before is not None:
         before = f"… {text.visible_once(one.before, 200)!s}" if one.before else ""

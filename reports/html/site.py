@@ -1,7 +1,7 @@
-"""Everything a run writes for people: the index, the clusters' pages and downloads, the graph.
+"""Everything that a run writes for people: the index, pages and files of clusters, the graph.
 
-It is cut into jobs that need nothing of each other, so that they can be shared among processes
-(`transforms.write.job_pool`). A job names its tables by their folder and is small where it travels.
+It is cut into jobs that need nothing of each other, so that processes can share them
+(`transforms.write.job_pool`). A job names its tables by their folder, so that it is small to send.
 """
 
 from __future__ import annotations
@@ -14,97 +14,95 @@ from functools import partial
 import pyarrow as pa
 
 from reports import disclosure_control
-from reports.cluster_data import gathered
-from reports.export import downloads, whole_graph
+from reports.cluster_data import gather_batch
+from reports.export import parquet, registry
+from reports.export.graph_tables import ClusterExport, GraphExport
 from reports.figures import graph_figure
-from reports.figures.graph_figure import placed
+from reports.figures.graph_figure import member_positions
 from reports.figures.graph_layout import Point
 from reports.html import cluster_page, index_page, joint_page
-from reports.html.cluster_page import Context
-from reports.html.cluster_table import ClusterTable, Page, cluster_table
+from reports.html.cluster_page import PageContext
+from reports.html.cluster_table import ClusterTable, PagePlan, cluster_table
 from reports.html.joint_page import Joint
-from reports.html.partition import spool
-from reports.tables import Run
-from schemas.manifest import Manifest
-from transforms.write.job_pool import Desk, Put
+from reports.html.partition import partition_run
+from reports.run import Run
+from transforms.write.job_pool import JobPool, PutFile
 
-PAGES = 10_000
-"""Clusters of two or more that have a page of their own unless it is said otherwise, by priority;
-and as many clusters of one are described on the pages that they share.
+PAGE_LIMIT = 10_000
+"""Clusters of two or more with a page of their own by default, by priority; as many clusters of one
+are described on shared pages.
 
 `python -m benchmarks.report`: a page with its downloads takes about 8 ms and 100 kB.
 """
 
-
-AT_A_TIME = 1_000
-"""Members whose rows a process holds together; a cluster of more is held whole."""
-
+MEMBERS_AT_A_TIME = 1_000
+"""Members whose rows are in a process's memory together; a larger cluster is there alone."""
 
 MOST_GROUPS = 256
-"""Groups that clusters are cut into: each has a file open while a table is cut."""
-
+"""Groups of clusters: each has a file open while a table is partitioned."""
 
 MEMBER_SECONDS = 0.001
-"""CPU that a member's part of its cluster's files takes, roughly."""
+"""CPU seconds of the files of a cluster, for each member, roughly."""
+
+Job = partial[pa.Table | None]
+"""Writes files by the `PutFile` that it is given; those of clusters return node positions."""
 
 
-def write(
+def write_report_pages(
     run: Run,
-    manifest: Manifest,
-    desk: Desk,
+    pool: JobPool,
     *,
-    pages: int | None = PAGES,
+    pages: int | None = PAGE_LIMIT,
     redact: bool = False,
     suppress_below: int = 0,
     before: str | None = None,
 ) -> None:
-    """Write all files at `desk`.
+    """Writes report/ and graph/ of a run.
 
-    `pages` is how many clusters are described, None for all. `redact` leaves out narratives, record
-    ids and what analysts wrote, for a reader outside; `before` is the graph/nodes.parquet of the
-    run before, whose pictures' places are kept.
+    Args:
+        run: the run; its tables must be written.
+        pool: runs the jobs and keeps the files.
+        pages: how many clusters are described, None for all.
+        redact: leaves out narratives, record ids and what analysts wrote, for a reader outside.
+        suppress_below: smallest count of victims by country that is shown.
+        before: graph/nodes.parquet of the run before, whose node positions are kept.
     """
-    report = _Report(str(run), manifest, pages, redact, suppress_below, before)
+    report = _Report(run, pages, redact, suppress_below, before)
     table = cluster_table(run, pages, ())
     members = sum(table.sizes[one] for page in table.described for one in page.ids)
-    stood = list(desk.each(_jobs(report, table, desk.scratch), members * MEMBER_SECONDS))
-    found = pa.concat_tables([one for one in stood if one is not None] or [graph_figure.table({})])
-    for _ in desk.each([partial(_nodes, report.run, found)], 0):
+    results = pool.run(_jobs(report, table, pool.scratch), members * MEMBER_SECONDS)
+    positions = [one for one in results if one is not None] or [graph_figure.positions_table({})]
+    for _ in pool.run([partial(_nodes, run, pa.concat_tables(positions))], 0):
         continue
 
 
 @dataclass(frozen=True)
 class _Report:
-    """What is asked for."""
+    """The arguments of `write_report_pages`."""
 
-    run: str
-    manifest: Manifest
+    run: Run
     pages: int | None
     redact: bool
     suppress_below: int
     before: str | None
 
 
-Job = partial[pa.Table | None]
-"""Writes files by the `Put` that it is given; those of clusters return where members stand."""
-
-
 def _jobs(report: _Report, table: ClusterTable, scratch: str) -> Iterator[Job]:
-    """The long ones first, so that no process is left alone with one."""
+    """Yields the jobs, long ones first, so that none is left over at the end."""
     yield partial(_index, report, scratch)
     yield partial(_graph, report.run, redact=report.redact)
-    joint = joint_page.gather(report.run, report.manifest)
-    moment = _moment(report.manifest, table)
-    groups = list(in_groups(table))
-    sources, before = [report.run] * len(groups), report.before
+    joint = joint_page.gather_joint(report.run)
+    moment = _moment(report.run, table)
+    groups = list(group_pages(table))
+    sources, before = [report.run.folder] * len(groups), report.before
     if len(groups) > 1:
         wanted = [[one for page in group for one in page.ids] for group in groups]
-        stood = None if before is None else graph_figure.dataset(before)
-        sources, before = spool(report.run, wanted, scratch, stood), None
+        positions = None if before is None else graph_figure.positions_dataset(before)
+        sources, before = partition_run(report.run, wanted, scratch, positions), None
     for group, source in zip(groups, sources, strict=True):
         ids = [one for page in group for one in page.ids]
-        context = Context(
-            run_id=report.manifest["run_id"],
+        context = PageContext(
+            run_id=report.run.run_id,
             pages=table.pages,
             redact=report.redact,
             suppress_below=report.suppress_below,
@@ -113,18 +111,18 @@ def _jobs(report: _Report, table: ClusterTable, scratch: str) -> Iterator[Job]:
         yield partial(_clusters, source, group, context, moment, before)
 
 
-def in_groups(table: ClusterTable) -> Iterator[list[Page]]:
-    """Pages cut into groups of about `AT_A_TIME` members, in their order."""
+def group_pages(table: ClusterTable) -> Iterator[list[PagePlan]]:
+    """Yields pages in groups of about `MEMBERS_AT_A_TIME` members, in their order."""
     sizes = [sum(table.sizes[one] for one in page.ids) for page in table.described]
-    most = max(AT_A_TIME, sum(sizes) // MOST_GROUPS + 1)
-    group: list[Page] = []
-    held = 0
+    most = max(MEMBERS_AT_A_TIME, sum(sizes) // MOST_GROUPS + 1)
+    group: list[PagePlan] = []
+    members = 0
     for page, size in zip(table.described, sizes, strict=True):
-        if group and held + size > most:
+        if group and members + size > most:
             yield group
-            group, held = [], 0
+            group, members = [], 0
         group.append(page)
-        held += size
+        members += size
     if group:
         yield group
 
@@ -133,12 +131,11 @@ def _of(joint: Joint, ids: Sequence[str]) -> Joint:
     return replace(joint, parts={one: joint.parts[one] for one in ids if one in joint.parts})
 
 
-def _index(report: _Report, scratch: str, put: Put) -> None:
+def _index(report: _Report, scratch: str, put: PutFile) -> None:
     table = cluster_table(report.run, report.pages)
-    joint = joint_page.gather(report.run, report.manifest)
-    content = index_page.render(
+    joint = joint_page.gather_joint(report.run)
+    content = index_page.render_index_page(
         report.run,
-        report.manifest,
         table,
         joint,
         redact=report.redact,
@@ -148,50 +145,47 @@ def _index(report: _Report, scratch: str, put: Put) -> None:
     put("report/index.html", [content])
 
 
-def _graph(run: str, put: Put, *, redact: bool) -> None:
-    put("graph/graph.graphml", whole_graph.graphml_file(run))
-    put("graph/graph.gexf", whole_graph.gexf_file(run))
-    put("graph/edges.parquet", [whole_graph.edges_file(run, redact=redact)])
+def _graph(run: Run, put: PutFile, *, redact: bool) -> None:
+    registry.write_graph_files(GraphExport(run, redact), put)
 
 
-def _nodes(run: str, stood: pa.Table, put: Put) -> None:
-    put(whole_graph.NODES_FILE, [whole_graph.nodes_file(run, stood)])
+def _nodes(run: Run, positions: pa.Table, put: PutFile) -> None:
+    put(parquet.NODES_FILE, parquet.nodes_parquet(GraphExport(run), positions))
 
 
 def _clusters(
     source: str,
-    group: Sequence[Page],
-    context: Context,
+    group: Sequence[PagePlan],
+    context: PageContext,
     moment: datetime,
     before: str | None,
-    put: Put,
+    put: PutFile,
 ) -> pa.Table:
-    """Pages and downloads of some clusters; returns where their members stand."""
+    """Writes pages and downloads of some clusters; returns the positions of their members."""
     ids = [one for page in group for one in page.ids]
-    whole = gathered(source, ids, narratives=not context.redact)
+    whole = gather_batch(source, ids, narratives=not context.redact)
     if context.redact:
-        whole = disclosure_control.gathered(whole)
+        whole = disclosure_control.redact_batch(whole)
     found = dict(zip(ids, whole.facts, strict=True))
-    stood = graph_figure.of(source, before, whole.members["entity_id"].to_pylist())
-    kept: dict[str, tuple[str, Point]] = {}
+    earlier = graph_figure.read_positions(source, before, whole.members["entity_id"].to_pylist())
+    positions: dict[str, tuple[str, Point]] = {}
     for page in group:
         content = [found[one] for one in page.ids]
         if page.shared:
-            put(
-                f"report/clusters/{page.name}.html", [cluster_page.render_singles(content, context)]
-            )
-            continue
-        (facts,) = content
-        drawn = placed(facts, stood.of(one["entity_id"] for one in facts.members))
-        kept |= {one: (facts.row["cluster_id"], point) for one, point in drawn.items()}
-        put(f"report/clusters/{page.name}.html", [cluster_page.render(facts, drawn, context)])
-    downloads.write(whole, kept, moment, context.run_id, put)
-    return graph_figure.table(kept)
+            html = cluster_page.render_singles_page(content, context)
+        else:
+            (facts,) = content
+            drawn = member_positions(facts, earlier.of(one["entity_id"] for one in facts.members))
+            positions |= {one: (facts.row["cluster_id"], point) for one, point in drawn.items()}
+            html = cluster_page.render_cluster_page(facts, drawn, context)
+        put(f"report/clusters/{page.name}.html", [html])
+    registry.write_cluster_files(ClusterExport(whole, positions, moment, context.run_id), put)
+    return graph_figure.positions_table(positions)
 
 
-def _moment(manifest: Manifest, table: ClusterTable) -> datetime:
-    """The run's --as-of, or else its newest record: when a bundle says that it was made."""
-    as_of = manifest["options"].get("as_of")
+def _moment(run: Run, table: ClusterTable) -> datetime:
+    """Returns the run's --as-of, or else its newest record: when a bundle says it was made."""
+    as_of = run.manifest["options"].get("as_of")
     if isinstance(as_of, str):
         return datetime.fromisoformat(as_of)
     return table.newest or datetime.min.replace(tzinfo=UTC)

@@ -1,8 +1,6 @@
-"""The document as plain blocks: one content, of which the HTML and the PDF are two renderings.
+"""The document as plain blocks, which the HTML and the PDF both render, and its number formats.
 
-Every text in a block is text, hostile or not; the renderers escape it.
-
-How the document words sums and counts, and the sentence that every draft carries.
+Texts in a block can be hostile; the renderers escape them.
 """
 
 from __future__ import annotations
@@ -12,7 +10,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
-from reports.referral.losses import written
+from reports.referral.losses import format_amount
 from reports.text import plain
 
 
@@ -82,24 +80,24 @@ class Section:
         return f"section-{self.number}"
 
 
-DRAFT = (
+DRAFT_NOTICE = (
     "Statutes, periods and forms in this package are data with a public source and a day. They are "
     "drafts for counsel and never legal advice."
 )
 
 
-def draft(recipient: Mapping[str, Any]) -> str:
-    """`DRAFT`, and who has checked a recipient's rows, as counsel wrote into them."""
+def draft_notice(recipient: Mapping[str, Any]) -> str:
+    """Returns `DRAFT_NOTICE`, and the name in the recipient's checked_by."""
     name = plain(recipient.get("checked_by", ""), 120).strip()
-    return f"{DRAFT} {f'Checked by {name}.' if name else 'No lawyer has checked them.'}"
+    return f"{DRAFT_NOTICE} {f'Checked by {name}.' if name else 'No lawyer has checked them.'}"
 
 
-def money(amount: Decimal) -> str:
-    """Digits in groups of three, as law reports print sums; exact."""
-    whole, _, cents = written(amount).partition(".")
+def format_money(amount: Decimal) -> str:
+    """Formats an amount, exact, with its digits in groups of three."""
+    whole, _, cents = format_amount(amount).partition(".")
     return f"{int(whole):,}.{cents}"
 
 
-def counted(count: int, noun: str) -> str:
-    """A number with its noun."""
+def format_count(count: int, noun: str) -> str:
+    """Returns a number with its noun, such as 3 complaints."""
     return f"{count} {noun}" if count == 1 else f"{count} {noun}s"

@@ -1,29 +1,49 @@
-"""The referral as sections of blocks: what the HTML and the PDF both say."""
+"""The referral as sections of blocks, and as one self-contained HTML page of them.
+
+The page's policy lets nothing run or load.
+"""
 
 from __future__ import annotations
 
+import base64
+import hashlib
 from collections.abc import Sequence
+from functools import cache
+from importlib.resources import files
 
-from reports.cluster_data import sentence
-from reports.referral.blocks import Block, Grid, Notice, Points, Section, counted, draft, money
+from jinja2 import Environment, FunctionLoader, StrictUndefined
+from markupsafe import Markup
+
+from reports import text
+from reports.cluster_data import cluster_sentence
+from reports.referral.blocks import (
+    Block,
+    Grid,
+    Notice,
+    Points,
+    Section,
+    draft_notice,
+    format_count,
+    format_money,
+)
 from reports.referral.case import Case
-from reports.referral.exculpatory import against
-from reports.referral.exhibits import Exhibit, utc
+from reports.referral.exculpatory import exculpatory_section
+from reports.referral.exhibits import Exhibit, format_utc
 from reports.referral.sections import (
-    asks,
-    changes,
-    chronology,
-    elements,
-    excerpts,
-    exhibits,
-    infrastructure,
-    limits,
-    links,
-    victims,
+    changes_section,
+    chronology_section,
+    elements_matrix,
+    excerpts_section,
+    exhibits_section,
+    infrastructure_section,
+    limits_section,
+    links_section,
+    requests_section,
+    victims_section,
 )
 from reports.text import plain
 
-HANDLING = {
+TLP_HANDLING = {
     "clear": "May be shared without restriction.",
     "green": "May be shared within the recipient's community, not publicly.",
     "amber": "Need to know, within the recipient's organisation and its clients.",
@@ -33,25 +53,25 @@ HANDLING = {
 """TLP 2.0 in short (FIRST, August 2022)."""
 
 
-def sections(case: Case, made: Sequence[Exhibit]) -> list[Section]:
-    """The whole document, the cover first."""
+def document_sections(case: Case, made: Sequence[Exhibit]) -> list[Section]:
+    """Returns the whole document, the cover first."""
     parts = [
         ("Cover and handling", _cover(case)),
         ("Summary for the charging decision", _summary(case)),
-        ("Subjects and infrastructure, by role", infrastructure(case)),
-        ("Victims and losses, by jurisdiction", victims(case)),
-        ("Link analysis", links(case)),
-        ("Chronology", chronology(case)),
-        ("Elements matrix", elements(case)),
-        ("What speaks against it", against(case)),
-        ("Limits and confidence", limits(case)),
-        ("What is asked of the recipient", asks(case)),
-        ("Exhibits, custody and verification", exhibits(case, made)),
+        ("Subjects and infrastructure, by role", infrastructure_section(case)),
+        ("Victims and losses, by jurisdiction", victims_section(case)),
+        ("Link analysis", links_section(case)),
+        ("Chronology", chronology_section(case)),
+        ("Elements matrix", elements_matrix(case)),
+        ("What speaks against it", exculpatory_section(case)),
+        ("Limits and confidence", limits_section(case)),
+        ("What is asked of the recipient", requests_section(case)),
+        ("Exhibits, custody and verification", exhibits_section(case, made)),
     ]
     if case.excerpts:
-        parts.append(("Narrative excerpts", excerpts(case)))
+        parts.append(("Narrative excerpts", excerpts_section(case)))
     if case.earlier is not None:
-        parts.append(("Changes since the earlier referral", changes(case)))
+        parts.append(("Changes since the earlier referral", changes_section(case)))
     return [Section(number, title, blocks) for number, (title, blocks) in enumerate(parts)]
 
 
@@ -67,9 +87,9 @@ def _cover(case: Case) -> list[Block]:
                 ("From", ", ".join(plain(one, 60) for one in row["orgs"])),
                 ("Subject", plain(row["name"])),
                 ("Reference", plain(case.code, 200)),
-                ("Seen from", f"{utc(case.material.moment)}"),
-                ("Handling", f"TLP:{case.tlp.upper()}. {HANDLING[case.tlp]}"),
-                ("Cluster", f"{row['cluster_id']}, run {case.material.manifest['run_id']}"),
+                ("Seen from", f"{format_utc(case.moment)}"),
+                ("Handling", f"TLP:{case.tlp.upper()}. {TLP_HANDLING[case.tlp]}"),
+                ("Cluster", f"{row['cluster_id']}, run {case.manifest['run_id']}"),
                 ("Confirmed by", confirmed or _decided(case)),
             ],
             (0.2, 0.8),
@@ -79,7 +99,7 @@ def _cover(case: Case) -> list[Block]:
             "It says which identifiers hang together and on what evidence. It names no person. "
             "Establish who held an identifier at the time before anybody acts on it.",
         ),
-        Notice("Drafts.", draft(case.reference.recipient)),
+        Notice("Drafts.", draft_notice(case.reference.recipient)),
     ]
     if case.override is not None:
         reasons = "; ".join(plain(one.text, 400) for one in case.obstacles)
@@ -102,28 +122,29 @@ def _cover(case: Case) -> list[Block]:
 
 
 def _decided(case: Case) -> str:
-    told = case.material.manifest["options"].get("decisions")
-    if isinstance(told, dict):
-        return f"an analyst's decision in {plain(told.get('name'))}, SHA-256 {told.get('sha256')}"
+    decisions = case.manifest["options"].get("decisions")
+    if isinstance(decisions, dict):
+        name, sha256 = plain(decisions.get("name")), decisions.get("sha256")
+        return f"an analyst's decision in {name}, SHA-256 {sha256}"
     return "nobody"
 
 
 def _summary(case: Case) -> list[Block]:
     row = case.row
     sums = [
-        f"{currency} {money(amount)} stated by {counted(count, 'complaint')}"
+        f"{currency} {format_money(amount)} stated by {format_count(count, 'complaint')}"
         for currency, (amount, count) in case.totals.items()
     ]
-    payees = sum(1 for one in case.material.facts.members if one["role"] == "payee")
+    payees = sum(1 for one in case.facts.members if one["role"] == "payee")
     phones = sum(1 for one in case.number if one.startswith("phone:"))
     points = [
-        sentence(case.material.facts),
+        cluster_sentence(case.facts),
         _where(case),
         f"Losses: {'; '.join(sums) or 'none stated'}. Currencies are not added up.",
-        f"To be followed up first: {counted(phones, 'phone number')} and "
-        f"{counted(payees, 'payee account or wallet')}; each must have had a holder.",
-        f"That the members belong to one operation is {case.reference.word(row['confidence'])}, "
-        "by the method of section 8.",
+        f"To be followed up first: {format_count(phones, 'phone number')} and "
+        f"{format_count(payees, 'payee account or wallet')}; each must have had a holder.",
+        "That the members belong to one operation is "
+        f"{case.reference.likelihood_wording(row['confidence'])}, by the method of section 8.",
     ]
     points.append(_clock(case))
     return [Points(points)]
@@ -136,20 +157,62 @@ def _where(case: Case) -> str:
 
 
 def _clock(case: Case) -> str:
-    """What the retention clocks say of the day of the referral."""
-    moment = case.material.moment
+    """Sums the retention clocks up, as of the day of the referral."""
+    moment = case.moment
     ends = [
         end
         for group in case.groups
-        for one in group.held
+        for one in group.members
         for end in (one.first_until, one.last_until)
         if end is not None
     ]
     gone = sum(1 for end in ends if end <= moment)
     coming = min((end for end in ends if end > moment), default=None)
     soonest = f"; the next may be gone on {coming:%Y-%m-%d}" if coming else ""
-    unknown = sum(len(group.held) for group in case.groups if group.next_expiry is None)
+    unknown = sum(len(group.members) for group in case.groups if group.next_expiry is None)
     return (
         f"Under the clocks of section 9, records of {gone} of {len(ends)} first and last days may "
         f"be gone already{soonest}. For {unknown} identifiers no period is known: ask at once."
     )
+
+
+def render_html(sections: Sequence[Section], name: str, tlp: str) -> bytes:
+    """Renders the page as UTF-8."""
+    style = _source("referral.css")
+    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    policy = f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
+    page = (
+        _environment()
+        .get_template("referral.html")
+        .render(
+            sections=sections,
+            name=name,
+            tlp=tlp.upper(),
+            kind_of=_kind_of,
+            style=Markup(style),  # noqa: S704 - our own file, not data
+            policy=Markup(policy),  # noqa: S704 - a digest and keywords
+        )
+    )
+    return page.encode()
+
+
+def _kind_of(block: Block) -> str:
+    return type(block).__name__
+
+
+@cache
+def _environment() -> Environment:
+    environment = Environment(
+        autoescape=True,
+        loader=FunctionLoader(_source),
+        lstrip_blocks=True,
+        trim_blocks=True,
+        undefined=StrictUndefined,
+    )
+    environment.filters |= {"visible": text.visible, "plain": text.plain}
+    return environment
+
+
+@cache
+def _source(name: str) -> str:
+    return files("reports.referral").joinpath("templates", name).read_text(encoding="utf-8")

@@ -1,7 +1,4 @@
-"""Drafts to each provider: preserve, and say later by legal process who held what.
-
-Draft certificates for the person who can sign them, and the hash report that goes with them.
-"""
+"""Drafts that others sign: requests to providers, and certificates with their hash report."""
 
 from __future__ import annotations
 
@@ -12,16 +9,20 @@ from datetime import datetime, timedelta, timezone
 from functools import cache
 from importlib.resources import files
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from jinja2 import Environment, StrictUndefined, Template
 
 from reports.export import spreadsheet
 from reports.referral.case import Case
-from reports.referral.exhibits import utc
-from reports.referral.providers import Group, Held
+from reports.referral.exhibits import format_utc
+from reports.referral.providers import ProviderGroup, RetainedMember
 from reports.text import plain
 
-_WANTED = {
+IST = timezone(timedelta(hours=5, minutes=30), "IST")
+"""Indian Standard Time, which has no summer time."""
+
+_RECORDS_ASKED_FOR = {
     "carrier": (
         "subscriber and billing records, and those of any reseller",
         "assignment and porting history of the number",
@@ -58,34 +59,50 @@ _WANTED = {
         "log-in records with IP addresses; changes of the handle",
     ),
 }
-_WANTED["payment-service"] = _WANTED["bank"]
 
+_RECORDS_ASKED_FOR["payment-service"] = _RECORDS_ASKED_FOR["bank"]
 
 _UNSAFE = re.compile(r"[^a-z0-9]+")
 
 
 def request_drafts(case: Case) -> dict[str, bytes]:
-    """A text file a provider, by path in the package, the most urgent first."""
+    """Drafts a request to each provider, by path in the package, the most urgent first."""
     return {
         f"data/requests/{number:02d}-{_slug(group)}.txt": _draft(case, group)
         for number, group in enumerate(case.groups, 1)
     }
 
 
-def _slug(group: Group) -> str:
+def certificate_drafts(case: Case, records: Mapping[str, bytes], version: str) -> dict[str, bytes]:
+    """Drafts the recipient's certificates, and the hash report of `records`, by path."""
+    moment = case.moment
+    made = {"data/certificates/hash-report.csv": _hash_report(records, moment)}
+    zone = ZoneInfo(case.reference.recipient["time_zone"])
+    for name, template in case.reference.certificates.items():
+        text = template.render(
+            code=plain(case.code, 200),
+            version=version,
+            files=len(records),
+            local_time=f"{moment.astimezone(zone):%d/%m/%Y %H:%M:%S}",
+        )
+        made[f"data/certificates/{name}.txt"] = text.encode()
+    return made
+
+
+def _slug(group: ProviderGroup) -> str:
     words = _UNSAFE.sub("-", group.provider.name.lower()).strip("-")[:48].strip("-")
     return f"{group.provider.kind}-{words or 'provider'}"
 
 
-def _draft(case: Case, group: Group) -> bytes:
+def _draft(case: Case, group: ProviderGroup) -> bytes:
     text = _request_template().render(
         provider=_Plain(group.provider.name, group.provider.found_by),
         recipient=case.reference.recipient,
         code=plain(case.code, 200),
         tlp=case.tlp.upper(),
         clock=group.clock,
-        wanted=_WANTED.get(group.provider.kind, _WANTED["carrier"]),
-        held=[_held(case, one) for one in group.held],
+        wanted=_RECORDS_ASKED_FOR.get(group.provider.kind, _RECORDS_ASKED_FOR["carrier"]),
+        members=[_member_fields(case, one) for one in group.members],
     )
     return text.encode()
 
@@ -98,18 +115,18 @@ class _Plain:
         self.found_by = plain(found_by, 200)
 
 
-def _held(case: Case, held: Held) -> dict[str, Any]:
-    one = held.member
+def _member_fields(case: Case, retained: RetainedMember) -> dict[str, Any]:
+    one = retained.member
     return {
         "entity_id": plain(one["entity_id"], 300),
         "number": case.number[one["entity_id"]],
         "role": one["role"],
-        "first": utc(one["first_seen"]),
-        "last": utc(one["last_seen"]),
+        "first": format_utc(one["first_seen"]),
+        "last": format_utc(one["last_seen"]),
         "complaints": one["complaints"],
         "calls": one["calls"],
-        "first_until": _day(held.first_until),
-        "last_until": _day(held.last_until),
+        "first_until": _day(retained.first_until),
+        "last_until": _day(retained.last_until),
     }
 
 
@@ -127,30 +144,6 @@ def _request_template() -> Template:
     return environment.from_string(source.read_text(encoding="utf-8"))
 
 
-IST = timezone(timedelta(hours=5, minutes=30), "IST")
-"""Indian Standard Time, which has no summer time."""
-
-
-KNOWN = ("us-fre-902", "in-bsa-63")
-"""US Federal Rules of Evidence 902(13), (14); Bharatiya Sakshya Adhiniyam, 2023, section 63(4)."""
-
-
-def certificate_drafts(case: Case, records: Mapping[str, bytes], version: str) -> dict[str, bytes]:
-    """The recipient's certificates and the hash report of `records`, by path in the package."""
-    moment = case.material.moment
-    made = {"data/certificates/hash-report.csv": _hash_report(records, moment)}
-    for name in case.reference.recipient["certificates"]:
-        if name in KNOWN:
-            text = _certificate_template(name).render(
-                code=plain(case.code, 200),
-                version=version,
-                files=len(records),
-                ist=f"{moment.astimezone(IST):%d/%m/%Y %H:%M:%S}",
-            )
-            made[f"data/certificates/{name}.txt"] = text.encode()
-    return made
-
-
 def _hash_report(records: Mapping[str, bytes], moment: datetime) -> bytes:
     header = ("file", "bytes", "algorithm", "hash", "as_of_utc", "as_of_ist")
     times = (f"{moment:%Y-%m-%dT%H:%M:%SZ}", f"{moment.astimezone(IST):%d/%m/%Y %H:%M:%S}")
@@ -158,12 +151,4 @@ def _hash_report(records: Mapping[str, bytes], moment: datetime) -> bytes:
         (path, len(content), "SHA-256", hashlib.sha256(content).hexdigest(), *times)
         for path, content in sorted(records.items())
     )
-    return spreadsheet.write(header, rows)
-
-
-@cache
-def _certificate_template(name: str) -> Template:
-    source = files("reports.referral").joinpath("templates", f"{name}.txt")
-    # Plain text: nothing to escape for, and all that is filled in was made plain.
-    environment = Environment(undefined=StrictUndefined, keep_trailing_newline=True)  # noqa: S701
-    return environment.from_string(source.read_text(encoding="utf-8"))
+    return spreadsheet.csv_bytes(header, rows)

@@ -1,35 +1,21 @@
-"""What speaks against the case: the section that a defence would write."""
+"""The exculpatory section: what a defence would say against the case."""
 
 from __future__ import annotations
 
 from itertools import pairwise
 
-from reports.link_evidence import REASSIGNED_DAYS, SURE, entity_doubts
+from reports.link_evidence import REASSIGNED_DAYS, SURE_CONFIDENCE, entity_doubts
 from reports.referral.blocks import Block, Grid, Points, Text
 from reports.referral.case import Case
 from reports.text import plain
-from schemas.enums import EntityKind
+from transforms.extract.kinds.registry import BY_KIND
 
-SHOWN = 12
+TABLE_LIMIT = 12
 """Rows of a table here; the exhibits hold all."""
 
 
-_OWNERS = {
-    EntityKind.PHONE: "A number can be leased by the day, forwarded, or taken over by malware; its "
-    "subscriber can be a reseller's customer who knows nothing.",
-    EntityKind.ACCOUNT: "An account can be a money mule's, who can be a victim, or be opened in a "
-    "stolen name.",
-    EntityKind.WALLET: "A wallet address can be an exchange's or a payment processor's own.",
-    EntityKind.EMAIL: "A mailbox can be broken into, and a sender's address can be forged.",
-    EntityKind.DOMAIN: "A site can be hacked, or its name registered in a stolen identity.",
-    EntityKind.URL: "A page can stand on a hacked site.",
-    EntityKind.REMOTE: "A remote-access id is of a machine, which can be hired or broken into.",
-    EntityKind.HANDLE: "A chat handle can be given up and taken by somebody else.",
-}
-
-
-def against(case: Case) -> list[Block]:
-    """The exculpatory section."""
+def exculpatory_section(case: Case) -> list[Block]:
+    """Returns the exculpatory section."""
     return [
         *_spoofing(case),
         *_owners(case),
@@ -41,7 +27,7 @@ def against(case: Case) -> list[Block]:
 
 
 def _spoofing(case: Case) -> list[Block]:
-    roles = case.material.facts.roles
+    roles = case.facts.roles
     both = [one for one in case.number if "caller_id" in roles.get(one, ())]
     return [
         Text(
@@ -49,15 +35,15 @@ def _spoofing(case: Case) -> list[Block]:
             "this referral because it was a caller id. "
             f"{len(both)} of the {len(case.number)} members were seen as a caller id too "
             f"({_numbered(case, both)}): calls that show them may not be from their holder. "
-            f"The same records name {case.left_out.caller_ids} numbers as caller ids alone; they "
-            "are named nowhere here, since their subscribers may be innocent."
+            f"The same records name {case.not_accused.caller_ids} numbers as caller ids alone; "
+            "they are named nowhere here, since their subscribers may be innocent."
         )
     ]
 
 
 def _owners(case: Case) -> list[Block]:
-    kinds = list(dict.fromkeys(one["kind"] for one in case.material.facts.members))
-    points = [_OWNERS[EntityKind(kind)] for kind in kinds if kind in _OWNERS]
+    kinds = list(dict.fromkeys(one["kind"] for one in case.facts.members))
+    points = [BY_KIND[kind].caution for kind in kinds if BY_KIND[kind].caution]
     return [
         Text("Innocent holders. Nothing here says who holds an identifier. For each kind:"),
         Points(points),
@@ -67,26 +53,26 @@ def _owners(case: Case) -> list[Block]:
 def _recycled(case: Case) -> list[Block]:
     rows = []
     for entity_id in case.number:
-        days = sorted(case.material.facts.days.get(entity_id, {}))
+        days = sorted(case.facts.days.get(entity_id, {}))
         gap = max(((b - a).days for a, b in pairwise(days)), default=0)
         if entity_id.startswith("phone:") and gap >= REASSIGNED_DAYS:
             at = next((a, b) for a, b in pairwise(days) if (b - a).days == gap)
             rows.append((str(case.number[entity_id]), plain(entity_id), *map(str, at), str(gap)))
-    told = (
+    rule = (
         "Recycled numbers. A US number can go to another subscriber 45 days after it is given up "
         "(47 CFR § 52.15(f)(1)(ii)). "
     )
     if not rows:
-        return [Text(f"{told}No member number was silent for that long between two records.")]
+        return [Text(f"{rule}No member number was silent for that long between two records.")]
     return [
         Text(
-            f"{told}{len(rows)} member numbers were silent for that long; the later records may "
+            f"{rule}{len(rows)} member numbers were silent for that long; the later records may "
             "be of another holder."
         ),
         Grid(
             "Numbers with a silence of 45 days or more",
             ("No.", "Number", "Last before", "First after", "Days"),
-            rows[:SHOWN],
+            rows[:TABLE_LIMIT],
             (0.08, 0.42, 0.18, 0.18, 0.14),
             ids=(1,),
             numbers=(0, 4),
@@ -95,7 +81,7 @@ def _recycled(case: Case) -> list[Block]:
 
 
 def _rejected(case: Case) -> list[Block]:
-    near = case.material.facts.near
+    near = case.facts.near
     if not near:
         return [Text("Rejected links. No link to an identifier outside the cluster was rejected.")]
     rows = [
@@ -105,7 +91,7 @@ def _rejected(case: Case) -> list[Block]:
             str(one["complaints"]),
             plain(one["reason"]),
         )
-        for one in near[:SHOWN]
+        for one in near[:TABLE_LIMIT]
     ]
     return [
         Text(
@@ -124,32 +110,32 @@ def _rejected(case: Case) -> list[Block]:
 
 
 def _thin(case: Case) -> list[Block]:
-    roles, held = case.material.facts.roles, case.material.facts.inside
+    roles = case.facts.roles
     rows = []
-    for one in case.material.facts.members:
+    for one in case.facts.members:
         entity_id = one["entity_id"]
         links = [
             link
-            for link in held
+            for link in case.facts.inside
             if link["accepted"] and entity_id in (link["entity_a"], link["entity_b"])
         ]
         asked = one | {"member": one, "roles": roles.get(entity_id, {})}
-        found = entity_doubts(asked, links)
-        if found:
+        doubts = entity_doubts(asked, links)
+        if doubts:
             rows.append(
-                (str(case.number[entity_id]), plain(entity_id, 60), plain("; ".join(found), 400))
+                (str(case.number[entity_id]), plain(entity_id, 60), plain("; ".join(doubts), 400))
             )
     unsure = sorted(
         {
             one["entity_id"]
-            for one in case.material.sightings
-            if one["confidence"] < SURE or one["also_read_as"]
+            for one in case.records.mentions
+            if one["confidence"] < SURE_CONFIDENCE or one["also_read_as"]
         }
     )
     best = {
         one["entity_id"]
-        for one in case.material.sightings
-        if one["confidence"] >= SURE and not one["also_read_as"]
+        for one in case.records.mentions
+        if one["confidence"] >= SURE_CONFIDENCE and not one["also_read_as"]
     }
     misread = [one for one in unsure if one not in best]
     blocks: list[Block] = [
@@ -173,12 +159,12 @@ def _thin(case: Case) -> list[Block]:
 
 
 def _innocent(case: Case) -> list[Block]:
-    left = case.left_out.suppressed
+    left = case.not_accused.suppressed
     if not left:
         return [Text("Left out. The records name no identifier that is known to be legitimate.")]
     rows = [
         (plain(one["entity_id"], 60), str(one["named"]), plain(one["reason"]))
-        for one in left[:SHOWN]
+        for one in left[:TABLE_LIMIT]
     ]
     return [
         Text(
@@ -197,7 +183,7 @@ def _innocent(case: Case) -> list[Block]:
 
 
 def _numbered(case: Case, ids: list[str]) -> str:
-    """Numbers of members in Exhibit 2."""
+    """Returns the numbers of members in Exhibit 2, 40 at most."""
     if not ids:
         return "none"
     numbers = sorted(case.number[one] for one in ids)

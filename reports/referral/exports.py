@@ -1,7 +1,4 @@
-"""The cluster as GraphML: members and the links that hold them together.
-
-The cluster as a MISP event (MISP core format, draft-dulaunoy-misp-core-format).
-"""
+"""The cluster for machines: GraphML, and MISP (draft-dulaunoy-misp-core-format)."""
 
 from __future__ import annotations
 
@@ -11,62 +8,58 @@ from typing import Any
 
 import pyarrow as pa
 
-from reports.export.graph_files import EDGE, EDGES, NODE, NODES, graphml
-from reports.export.stix import own_id
+from reports.export.graph_files import graphml_document
+from reports.export.graph_tables import EDGE_ATTRIBUTES, EDGE_SCHEMA, NODE_ATTRIBUTES, NODE_SCHEMA
+from reports.export.stix import stix_id
 from reports.referral.case import Case
-from reports.referral.exhibits import utc
+from reports.referral.exhibits import format_utc
 from reports.text import plain
-from schemas import epoch
+from schemas.entity import without_epoch
+from schemas.enums import EntityKind
+from transforms.extract.kinds.registry import lookup_kind
 
 Row = dict[str, Any]
 
 
-def document(case: Case) -> bytes:
-    """The document. A link between members that was not accepted is in it, `accepted` false.
+def cluster_graphml(case: Case) -> bytes:
+    """Writes members and their links as GraphML; `accepted` is false for a link not accepted.
 
     Links to identifiers outside are in Exhibit 7 alone: a graph is loaded and looked at without the
     words beside it, and a stranger in it would look like a member.
     """
-    facts = case.material.facts
+    facts = case.facts
     nodes = [
-        {name: _flat(one[name]) for name, _ in NODE if name in one}
+        {name: _flat(one[name]) for name, _ in NODE_ATTRIBUTES if name in one}
         | {"id": one["entity_id"], "cluster": one["cluster_id"]}
         for one in facts.members
     ]
     edges = [
-        {name: _flat(one[name]) for name, _ in EDGE}
+        {name: _flat(one[name]) for name, _ in EDGE_ATTRIBUTES}
         | {"source": one["entity_a"], "target": one["entity_b"]}
         for one in facts.inside
     ]
-    tables = (pa.Table.from_pylist(nodes, NODES), pa.Table.from_pylist(edges, EDGES))
-    return b"".join(graphml(*([one] for one in tables)))
+    tables = (pa.Table.from_pylist(nodes, NODE_SCHEMA), pa.Table.from_pylist(edges, EDGE_SCHEMA))
+    return b"".join(graphml_document(*([one] for one in tables)))
 
 
 def _flat(value: object) -> Any:
     if isinstance(value, list):
         return "; ".join(value)
-    return utc(value) if isinstance(value, datetime) else value
+    return format_utc(value) if isinstance(value, datetime) else value
 
 
-_TYPES = {
-    "phone": ("phone-number", "Other"),
-    "domain": ("domain", "Network activity"),
-    "url": ("url", "Network activity"),
-    "email": ("email", "Network activity"),
-}
+_WITHOUT_SCHEME = (EntityKind.ACCOUNT, EntityKind.WALLET)
+"""Kinds whose scheme is no part of the value where MISP has a type for them."""
 
 
-_COINS = ("btc", "xmr", "dash")
-
-
-def event(case: Case) -> bytes:
-    """The event as JSON. No attribute asks to be blocked or detected: `to_ids` is false.
+def cluster_misp_event(case: Case) -> bytes:
+    """Writes a MISP event as JSON; no attribute asks to be blocked or detected (`to_ids` is false).
 
     `distribution` is 0 (this organisation only): the TLP tag says who else may have it.
     """
-    row, moment = case.row, case.material.moment
+    row, moment = case.row, case.moment
     stamp = str(int(moment.timestamp()))
-    key = (case.material.manifest["run_id"], row["cluster_id"])
+    key = (case.manifest["run_id"], row["cluster_id"])
     org = ", ".join(plain(one, 60) for one in row["orgs"])
     made = {
         "uuid": _uuid("misp-event", *key),
@@ -79,7 +72,7 @@ def event(case: Case) -> bytes:
         "distribution": "0",
         "Orgc": {"name": org, "uuid": _uuid("misp-org", org)},
         "Tag": [{"name": f"tlp:{case.tlp}"}],
-        "Attribute": [_attribute(case, one, key, stamp) for one in case.material.facts.members],
+        "Attribute": [_attribute(case, one, key, stamp) for one in case.facts.members],
     }
     text = json.dumps({"Event": made}, indent=1, sort_keys=True, ensure_ascii=False)
     return text.encode() + b"\n"
@@ -107,22 +100,14 @@ def _attribute(case: Case, member: Row, key: tuple[str, str], stamp: str) -> Row
 
 
 def _typed(entity_id: str) -> tuple[str, str, str]:
-    """MISP type, category and value of an entity id."""
-    kind, _, value = epoch.bare(entity_id).partition(":")
-    if kind in _TYPES:
-        return *_TYPES[kind], value
-    scheme, _, rest = value.partition(":")
-    if kind == "wallet":
-        return (scheme, "Financial fraud", rest) if scheme in _COINS else _other(value, kind)
-    if kind == "account":
-        name = "iban" if scheme == "iban" else "bank-account-nr"
-        return name, "Financial fraud", rest
-    return _other(value, kind)
-
-
-def _other(value: str, kind: str) -> tuple[str, str, str]:
-    return "other", "Financial fraud" if kind == "wallet" else "Other", value
+    """Returns the MISP type, category and value of an entity id."""
+    kind, _, value = without_epoch(entity_id).partition(":")
+    row = lookup_kind(kind, value)
+    name, category = row.misp if row else ("other", "Other")
+    if name != "other" and kind in _WITHOUT_SCHEME:
+        value = value.partition(":")[2]
+    return name, category, value
 
 
 def _uuid(*parts: str) -> str:
-    return own_id(*parts).rpartition("--")[2]
+    return stix_id(*parts).rpartition("--")[2]

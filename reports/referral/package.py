@@ -1,8 +1,6 @@
-"""A case as a package: every file of it by path, the same bytes for the same case and key.
+"""The files of a package, a sealed BagIt bag (RFC 8493), and the facts of it for machines.
 
-A BagIt bag (RFC 8493) around the payload, the same bytes for the same payload.
-
-What a package says of itself for machines, and what changed since an earlier one.
+The same case and key give the same bytes.
 """
 
 from __future__ import annotations
@@ -16,12 +14,15 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from reports import signing
 from reports.export import spreadsheet, stix
-from reports.referral import case as case_module
-from reports.referral import drafts, exhibits, exports, html, pdf, seal
-from reports.referral.case import Case, at_most
-from reports.referral.document import sections
-from reports.referral.losses import written
+from reports.referral import case as case_module, drafts, exhibits, exports, pdf, seal
+from reports.referral.case import Case, victims_at_most
+from reports.referral.document import document_sections, render_html
+from reports.referral.losses import format_amount
 from reports.text import plain
+
+FACTS_FILE = "data/package.json"
+
+FACTS_FORMAT, FACTS_VERSION = "ringtrace-referral", 1
 
 README = """\
 Criminal referral package {code}
@@ -42,102 +43,7 @@ or, without ringtrace, the bag with any BagIt tool (RFC 8493) and seal.json agai
 A lead, not proof. No person is named. Drafts are for counsel and never legal advice.
 """
 
-
-def files(case: Case, key: Ed25519PrivateKey, versions: dict[str, str]) -> dict[str, bytes]:
-    """Files by path within the package.
-
-    Raises:
-        stix_check.MissingStixError, pdf.MissingPdfError: without the extra `referral`.
-    """
-    payload = _payload(case, versions)
-    day, name = case.date, case.reference.recipient["name"]
-    info = {
-        "Source-Organization": ", ".join(plain(one, 60) for one in case.row["orgs"]),
-        "Bagging-Date": day,
-        "External-Identifier": plain(case.code),
-        "External-Description": f"Criminal referral to {name}",
-        "Bag-Software-Agent": f"ringtrace {versions.get('ringtrace', '')}".strip(),
-    }
-    made = payload | tag_files(payload, info)
-    sealed = seal.make(
-        made,
-        {
-            "reference": case.code,
-            "recipient": case.reference.recipient["code"],
-            "cluster_id": case.row["cluster_id"],
-            "run_id": case.material.manifest["run_id"],
-            "as_of": case.material.moment.isoformat(),
-            "tlp": case.tlp,
-            "supersedes": case.earlier.seal_sha256 if case.earlier else None,
-        },
-    )
-    return made | {
-        seal.SEAL: sealed,
-        seal.SIGNATURE: signing.sign(sealed, key),
-        seal.QUERY: seal.time_stamp_query(sealed),
-    }
-
-
-def _payload(case: Case, versions: dict[str, str]) -> dict[str, bytes]:
-    made = exhibits.exhibits(case)
-    told = sections(case, made)
-    facts, row = case.material.facts, case.row
-    records = {one.path: exhibits.csv(one) for one in made}
-    records["data/exhibits/data-dictionary.csv"] = exhibits.dictionary(made)
-    records["data/referral.html"] = html.render(told, row["name"], case.tlp)
-    records["data/referral.pdf"] = pdf.render(told, row["name"], case.tlp, case.code)
-    records["data/cluster.stix.json"] = stix.checked(
-        stix.bundle(facts, case.material.moment, case.material.manifest["run_id"], case.tlp)
-    )
-    records["data/cluster.misp.json"] = exports.event(case)
-    records["data/cluster.graphml"] = exports.document(case)
-    if case.earlier is not None:
-        records["data/changes.csv"] = spreadsheet.write(
-            ("what", "before", "now"), case.earlier.changes
-        )
-    records |= case_module.files(case.shared)
-    signed = drafts.certificate_drafts(case, records, versions.get("ringtrace", ""))
-    text = README.format(code=case.code, tlp=case.tlp.upper())
-    return (
-        records
-        | signed
-        | drafts.request_drafts(case)
-        | {
-            FACTS: encoded(package_facts(case, versions)),
-            "data/README.txt": text.encode(),
-        }
-    )
-
-
 DECLARATION = b"BagIt-Version: 1.0\nTag-File-Character-Encoding: UTF-8\n"
-
-
-def tag_files(payload: Mapping[str, bytes], info: Mapping[str, str]) -> dict[str, bytes]:
-    """The tag files of a bag whose payload files are below `data/`; `info` is bag-info.txt."""
-    total = sum(len(content) for content in payload.values())
-    told = {**info, "Payload-Oxum": f"{total}.{len(payload)}"}
-    tags = {
-        "bagit.txt": DECLARATION,
-        "bag-info.txt": "".join(f"{key}: {value}\n" for key, value in told.items()).encode(),
-        "manifest-sha256.txt": manifest(payload),
-    }
-    return tags | {"tagmanifest-sha256.txt": manifest(tags)}
-
-
-def manifest(files: Mapping[str, bytes]) -> bytes:
-    """A line a file: SHA-256, two spaces, path."""
-    lines = (
-        f"{hashlib.sha256(content).hexdigest()}  {path}\n"
-        for path, content in sorted(files.items())
-    )
-    return "".join(lines).encode()
-
-
-FACTS = "data/package.json"
-
-
-FORMAT, VERSION = "ringtrace-referral", 1
-
 
 _COMPARED = (
     "status",
@@ -153,17 +59,73 @@ _COMPARED = (
 )
 
 
+def package_files(case: Case, key: Ed25519PrivateKey, versions: dict[str, str]) -> dict[str, bytes]:
+    """Returns the files of a package by path.
+
+    Raises:
+        stix_check.MissingStixError, pdf.MissingPdfError: without the extra `referral`.
+    """
+    payload = _payload(case, versions)
+    day, name = case.date, case.reference.recipient["name"]
+    info = {
+        "Source-Organization": ", ".join(plain(one, 60) for one in case.row["orgs"]),
+        "Bagging-Date": day,
+        "External-Identifier": plain(case.code),
+        "External-Description": f"Criminal referral to {name}",
+        "Bag-Software-Agent": f"ringtrace {versions.get('ringtrace', '')}".strip(),
+    }
+    made = payload | bag_tag_files(payload, info)
+    sealed = seal.make_seal(
+        made,
+        {
+            "reference": case.code,
+            "recipient": case.reference.recipient["code"],
+            "cluster_id": case.row["cluster_id"],
+            "run_id": case.manifest["run_id"],
+            "as_of": case.moment.isoformat(),
+            "tlp": case.tlp,
+            "supersedes": case.earlier.seal_sha256 if case.earlier else None,
+        },
+    )
+    return made | {
+        seal.SEAL_FILE: sealed,
+        seal.SIGNATURE_FILE: signing.sign_detached(sealed, key),
+        seal.QUERY_FILE: seal.time_stamp_query(sealed),
+    }
+
+
+def bag_tag_files(payload: Mapping[str, bytes], info: Mapping[str, str]) -> dict[str, bytes]:
+    """Returns the tag files of a bag with its payload below `data/`; `info` is bag-info.txt."""
+    total = sum(len(content) for content in payload.values())
+    bag_info = {**info, "Payload-Oxum": f"{total}.{len(payload)}"}
+    tags = {
+        "bagit.txt": DECLARATION,
+        "bag-info.txt": "".join(f"{key}: {value}\n" for key, value in bag_info.items()).encode(),
+        "manifest-sha256.txt": bag_manifest(payload),
+    }
+    return tags | {"tagmanifest-sha256.txt": bag_manifest(tags)}
+
+
+def bag_manifest(files: Mapping[str, bytes]) -> bytes:
+    """Writes a line for each file: SHA-256, two spaces, path."""
+    lines = (
+        f"{hashlib.sha256(content).hexdigest()}  {path}\n"
+        for path, content in sorted(files.items())
+    )
+    return "".join(lines).encode()
+
+
 def package_facts(case: Case, versions: dict[str, str]) -> dict[str, Any]:
-    """The facts of a case, plain data: what package.json holds and the next referral compares."""
-    row, manifest = case.row, case.material.manifest
+    """Returns the facts of a case, for package.json and for the next referral to compare."""
+    row, manifest = case.row, case.manifest
     return {
-        "format": FORMAT,
-        "version": VERSION,
+        "format": FACTS_FORMAT,
+        "version": FACTS_VERSION,
         "reference": case.code,
         "recipient": case.reference.recipient["code"],
         "cluster_id": row["cluster_id"],
         "run_id": manifest["run_id"],
-        "as_of": case.material.moment.isoformat(),
+        "as_of": case.moment.isoformat(),
         "tlp": case.tlp,
         "status": row["status"],
         "override": None
@@ -177,15 +139,15 @@ def package_facts(case: Case, versions: dict[str, str]) -> dict[str, Any]:
         "members": {
             one["entity_id"]: {
                 "role": one["role"],
-                "likelihood": case.reference.word(one["confidence"]),
+                "likelihood": case.reference.likelihood_wording(one["confidence"]),
             }
-            for one in case.material.facts.members
+            for one in case.facts.members
         },
-        "links": sum(1 for one in case.material.facts.inside if one["accepted"]),
+        "links": sum(1 for one in case.facts.inside if one["accepted"]),
         "complaints": row["complaints"],
         "calls": row["calls"],
         "victims": row["victims"],
-        "victims_at_most": at_most(row["victims"], case.shared),
+        "victims_at_most": victims_at_most(row["victims"], case.shared),
         "overlaps": {
             one.organisation: {
                 "by": one.by,
@@ -196,7 +158,9 @@ def package_facts(case: Case, versions: dict[str, str]) -> dict[str, Any]:
             for one in case.shared
         },
         "organisations": row["orgs"],
-        "losses": {currency: written(amount) for currency, (amount, _) in case.totals.items()},
+        "losses": {
+            currency: format_amount(amount) for currency, (amount, _) in case.totals.items()
+        },
         "inputs": [
             {name: one[name] for name in ("name", "kind", "sha256", "rows")}
             for one in manifest["inputs"]
@@ -217,19 +181,19 @@ def package_facts(case: Case, versions: dict[str, str]) -> dict[str, Any]:
     }
 
 
-def encoded(found: dict[str, Any]) -> bytes:
-    """Facts as JSON, sorted."""
+def encode_facts(found: dict[str, Any]) -> bytes:
+    """Writes facts as JSON, sorted."""
     return (json.dumps(found, indent=1, sort_keys=True, ensure_ascii=False) + "\n").encode()
 
 
-def differences(before: dict[str, Any], now: dict[str, Any]) -> list[tuple[str, str, str]]:
-    """What changed from one referral's facts to the next: (what, before, now)."""
+def fact_differences(before: dict[str, Any], now: dict[str, Any]) -> list[tuple[str, str, str]]:
+    """Returns the changes from one referral's facts to the next: (what, before, now)."""
     found = [
         (name.replace("_", " "), str(before.get(name)), str(now.get(name)))
         for name in _COMPARED
         if before.get(name) != now.get(name)
     ]
-    found += _mapped("loss in", before.get("losses"), now["losses"])
+    found += _mapping_differences("loss in", before.get("losses"), now["losses"])
     was, are = before.get("members") or {}, now["members"]
     found += [
         (f"member {one}", "not in it", f"added as {are[one]['role']}")
@@ -248,7 +212,38 @@ def differences(before: dict[str, Any], now: dict[str, Any]) -> list[tuple[str, 
     return found
 
 
-def _mapped(
+def _payload(case: Case, versions: dict[str, str]) -> dict[str, bytes]:
+    made = exhibits.make_exhibits(case)
+    document = document_sections(case, made)
+    facts, row = case.facts, case.row
+    records = {one.path: exhibits.exhibit_csv(one) for one in made}
+    records["data/exhibits/data-dictionary.csv"] = exhibits.data_dictionary(made)
+    records["data/referral.html"] = render_html(document, row["name"], case.tlp)
+    records["data/referral.pdf"] = pdf.render_pdf(document, row["name"], case.tlp, case.code)
+    records["data/cluster.stix.json"] = stix.check_with_stix2(
+        stix.stix_bundle(facts, case.moment, case.manifest["run_id"], case.tlp)
+    )
+    records["data/cluster.misp.json"] = exports.cluster_misp_event(case)
+    records["data/cluster.graphml"] = exports.cluster_graphml(case)
+    if case.earlier is not None:
+        records["data/changes.csv"] = spreadsheet.csv_bytes(
+            ("what", "before", "now"), case.earlier.changes
+        )
+    records |= case_module.overlap_files(case.shared)
+    signed = drafts.certificate_drafts(case, records, versions.get("ringtrace", ""))
+    text = README.format(code=case.code, tlp=case.tlp.upper())
+    return (
+        records
+        | signed
+        | drafts.request_drafts(case)
+        | {
+            FACTS_FILE: encode_facts(package_facts(case, versions)),
+            "data/README.txt": text.encode(),
+        }
+    )
+
+
+def _mapping_differences(
     word: str, before: dict[str, str] | None, now: dict[str, str]
 ) -> list[tuple[str, str, str]]:
     was = before or {}

@@ -1,17 +1,8 @@
-"""The referral as PDF: the same blocks, fonts embedded, the same bytes for the same content.
+"""The referral as PDF by reportlab; the same content gives the same bytes on every machine.
 
-A character that the fonts lack is spelled out as [U+05D0]; the HTML has it as it is.
-
-The link chart: the picture of the report's page, with the numbers of Exhibit 2 in it.
-
-Blocks of the document as reportlab's flowables.
-
-The link chart as a reportlab drawing.
-
-The fonts of the PDF, embedded from packages: no machine's own fonts can change its bytes.
-
-Mukta (SIL Open Font License) covers Latin and Devanagari; IBM Plex Mono (the same licence) keeps 0
-and O apart in identifiers.
+Fonts are embedded from packages, so that a machine's own fonts change nothing. Mukta (SIL Open Font
+License) covers Latin and Devanagari; IBM Plex Mono (the same licence) keeps 0 and O apart in
+identifiers. A character that the fonts lack is spelled out as [U+05D0]; the HTML has it as it is.
 """
 
 from __future__ import annotations
@@ -24,34 +15,34 @@ from importlib.resources import files
 from typing import Any
 from xml.sax.saxutils import escape
 
-from reports.figures.graph_figure import HEIGHT, WIDTH, picture, placed
 from reports.referral.blocks import Block, Chart, Grid, Notice, Points, Section, Text
-from reports.referral.case import Case
 from reports.text import plain
+from transforms.extract.kinds.registry import BY_KIND
+
+PROSE, BOLD, MONO = "Mukta", "Mukta-SemiBold", "IBMPlexMono"
+
+_FILES = {
+    PROSE: ("fontpkg_mukta", "Mukta-Regular.ttf"),
+    BOLD: ("fontpkg_mukta", "Mukta-SemiBold.ttf"),
+    MONO: ("fontpkg_ibm_plex_mono", "IBMPlexMono-Regular.ttf"),
+}
 
 MARGIN = 54.0
 """Points; 0.75 inch, which fits A4 and Letter."""
 
-
 INSET = 6.0
 """What reportlab's frame keeps free inside the margin."""
+
+_INDIC = range(0x0900, 0x0E00)
+"""Scripts whose textss join or move: shaped by HarfBuzz. Latin is not, for its ornaments."""
 
 
 class MissingPdfError(RuntimeError):
     """A library or font for the PDF is not installed; the message says how to get it."""
 
 
-@dataclass(frozen=True)
-class _Letter:
-    """What stands on every page."""
-
-    title: str
-    tlp: str
-    code: str
-
-
-def render(sections: Sequence[Section], name: str, tlp: str, code: str) -> bytes:
-    """The document on A4.
+def render_pdf(sections: Sequence[Section], name: str, tlp: str, code: str) -> bytes:
+    """Renders the document on A4.
 
     Raises:
         MissingPdfError: without the extra `referral`.
@@ -61,15 +52,15 @@ def render(sections: Sequence[Section], name: str, tlp: str, code: str) -> bytes
         from reportlab.pdfgen.canvas import Canvas
         from reportlab.platypus import SimpleDocTemplate
 
-        register()
+        register_fonts()
     except ImportError as error:
         raise MissingPdfError(
             f"the PDF needs {error.name}: pip install 'ringtrace[referral]'"
         ) from None
-    held = io.BytesIO()
+    content = io.BytesIO()
     width = A4[0] - 2 * (MARGIN + INSET)
     document = SimpleDocTemplate(
-        held,
+        content,
         pagesize=A4,
         leftMargin=MARGIN,
         rightMargin=MARGIN,
@@ -81,20 +72,52 @@ def render(sections: Sequence[Section], name: str, tlp: str, code: str) -> bytes
         subject=code,
         lang="en",
     )
-    letter = _Letter(plain(name, 80), tlp.upper(), code)
-    frame = _Frame(letter)
+    texts = _PageTexts(plain(name, 80), tlp.upper(), code)
+    frame = _Frame(texts)
     maker = partial(Canvas, initialFontName=PROSE)
     document.build(
-        _story(sections, letter, width), onFirstPage=frame, onLaterPages=frame, canvasmaker=maker
+        _story(sections, texts, width), onFirstPage=frame, onLaterPages=frame, canvasmaker=maker
     )
-    return held.getvalue()
+    return content.getvalue()
+
+
+def register_fonts() -> None:
+    """Registers the fonts with reportlab, once.
+
+    Raises:
+        ImportError: if a package is missing.
+    """
+    from reportlab.pdfbase import pdfmetrics
+    from reportlab.pdfbase.ttfonts import TTFont
+
+    known = pdfmetrics.getRegisteredFontNames()
+    for name, (package, file) in _FILES.items():
+        if name not in known:
+            path = files(package).joinpath("files", file)
+            pdfmetrics.registerFont(TTFont(name, str(path), shapable=name == PROSE))
+
+
+def paragraph_markup(words: str, font: str, limit: int = 4_000) -> str:
+    """Escapes a text for reportlab's paragraphs, and spells out what the font lacks."""
+    covered = _covered(font)
+    spelled = "".join(c if ord(c) in covered else f"[U+{ord(c):04X}]" for c in plain(words, limit))
+    return escape(spelled)
+
+
+@dataclass(frozen=True)
+class _PageTexts:
+    """The texts of every page's header and footer."""
+
+    title: str
+    tlp: str
+    code: str
 
 
 @dataclass(frozen=True)
 class _Frame:
     """TLP at the right of header and footer, 12 points (TLP 2.0), reference and page number."""
 
-    letter: _Letter
+    texts: _PageTexts
 
     def __call__(self, canvas: Any, document: Any) -> None:
         canvas.setViewerPreference("DisplayDocTitle", "true")
@@ -102,19 +125,19 @@ class _Frame:
         canvas.saveState()
         canvas.setFont(BOLD, 12)
         for y in (height - 40, 24):
-            canvas.drawRightString(width - MARGIN - INSET, y, f"TLP:{self.letter.tlp}")
+            canvas.drawRightString(width - MARGIN - INSET, y, f"TLP:{self.texts.tlp}")
         canvas.setFont(PROSE, 8)
         canvas.drawString(MARGIN + INSET, height - 40, "Criminal referral. A lead, not proof.")
-        canvas.drawString(MARGIN + INSET, 24, f"{self.letter.code[:90]}   page {document.page}")
+        canvas.drawString(MARGIN + INSET, 24, f"{self.texts.code[:90]}   page {document.page}")
         canvas.restoreState()
 
 
-def _story(sections: Sequence[Section], letter: _Letter, width: float) -> list[Any]:
+def _story(sections: Sequence[Section], texts: _PageTexts, width: float) -> list[Any]:
     from reportlab.platypus import PageBreak
 
     story: list[Any] = [
-        paragraph("Criminal referral", "title"),
-        paragraph(shown(letter.title, PROSE), "body"),
+        _paragraph("Criminal referral", "title"),
+        _paragraph(paragraph_markup(texts.title, PROSE), "body"),
     ]
     for section in sections:
         if section.number == 1:
@@ -122,16 +145,16 @@ def _story(sections: Sequence[Section], letter: _Letter, width: float) -> list[A
         if section.number:
             title = f"{section.number}. {section.title}"
             story.append(_bookmark(section.anchor, title))
-            story.append(paragraph(shown(title, BOLD), "heading"))
+            story.append(_paragraph(paragraph_markup(title, BOLD), "heading"))
         for block in section.blocks:
-            story.extend(flowables(block, width))
+            story.extend(_flowables(block, width))
         if not section.number:
             story.extend(_contents(sections))
     return story
 
 
 def _bookmark(anchor: str, title: str) -> Any:
-    """A place that the outline and the contents lead to; it takes no room."""
+    """Returns a target for outline and contents that takes no room."""
     from reportlab.platypus import Flowable
 
     class Bookmark(Flowable):
@@ -151,53 +174,11 @@ def _bookmark(anchor: str, title: str) -> Any:
 
 def _contents(sections: Sequence[Section]) -> list[Any]:
     lines = [
-        f'<a href="#{one.anchor}">{shown(f"{one.number}. {one.title}", PROSE)}</a>'
+        f'<a href="#{one.anchor}">{paragraph_markup(f"{one.number}. {one.title}", PROSE)}</a>'
         for one in sections
         if one.number
     ]
-    return [
-        paragraph("Contents", "caption"),
-        *(paragraph(line, "cell") for line in lines),
-    ]
-
-
-def link_chart(case: Case) -> Chart:
-    """The members and what holds them together; suppliers and rejected links are not drawn."""
-    facts = case.material.facts
-    drawn = picture(facts, placed(facts, {}))
-    weakest = {tuple(sorted((b.link["entity_a"], b.link["entity_b"]))) for b in case.bridges}
-    lines = []
-    for one in drawn.lines:
-        a, b = drawn.nodes[one.a], drawn.nodes[one.b]
-        if a.supplier or b.supplier or one.style not in ("hard", "weakest"):
-            continue
-        alone = tuple(sorted((a.entity_id, b.entity_id))) in weakest
-        lines.append((a.x, a.y, b.x, b.y, one.width, alone))
-    nodes = [
-        (one.x, one.y, max(one.radius, 8.5), one.kind, str(case.number[one.entity_id]), one.bridge)
-        for one in drawn.nodes
-        if not one.supplier
-    ]
-    return Chart(
-        caption=(
-            f"Link chart of {len(nodes)} of {len(facts.members)} members. Numbers are rows of "
-            "Exhibit 2. Lines join members that the same records name, thicker with more "
-            "evidence; a dashed line holds a member, or a part, alone. A ring marks a member "
-            "without which the cluster falls apart. Exhibit 4 holds the same as a table."
-        ),
-        width=WIDTH,
-        height=HEIGHT,
-        lines=lines,
-        nodes=nodes,
-        kinds=list(dict.fromkeys(one[3] for one in nodes)),
-    )
-
-
-def shown(words: str, font: str, limit: int = 4_000) -> str:
-    """Text as markup of reportlab's paragraphs: escaped, what the font lacks spelled out."""
-    covered = _covered(font)
-    spelled = "".join(c if ord(c) in covered else f"[U+{ord(c):04X}]" for c in plain(words, limit))
-    return escape(spelled)
+    return [_paragraph("Contents", "caption"), *(_paragraph(line, "cell") for line in lines)]
 
 
 @cache
@@ -259,12 +240,8 @@ def _styles() -> dict[str, Any]:
     }
 
 
-_INDIC = range(0x0900, 0x0E00)
-"""Scripts whose letters join or move: shaped by HarfBuzz. Latin is not, for its ornaments."""
-
-
-def paragraph(markup: str, style: str) -> Any:
-    """A paragraph of one of `_styles`, shaped where its script needs that."""
+def _paragraph(markup: str, style: str) -> Any:
+    """Returns a paragraph of one of `_styles`, shaped where its script needs that."""
     from reportlab.lib.styles import ParagraphStyle
     from reportlab.platypus import Paragraph
 
@@ -274,17 +251,16 @@ def paragraph(markup: str, style: str) -> Any:
     return Paragraph(markup, chosen)
 
 
-def flowables(block: Block, width: float) -> list[Any]:
-    """A block as what reportlab lays out, `width` points wide."""
+def _flowables(block: Block, width: float) -> list[Any]:
+    """Returns a block as what reportlab lays out, `width` points wide."""
     from reportlab.platypus import ListFlowable, ListItem
 
-    _styles()
     match block:
         case Text():
-            return [paragraph(shown(block.text, PROSE), "body")]
+            return [_paragraph(paragraph_markup(block.text, PROSE), "body")]
         case Points():
             items = [
-                ListItem(paragraph(shown(one, PROSE), "body"), leftIndent=14)
+                ListItem(_paragraph(paragraph_markup(one, PROSE), "body"), leftIndent=14)
                 for one in block.points
             ]
             return [
@@ -293,28 +269,25 @@ def flowables(block: Block, width: float) -> list[Any]:
                 )
             ]
         case Notice():
-            words = (
-                f'<font name="{BOLD}">{shown(block.word, BOLD)}</font> {shown(block.text, PROSE)}'
-            )
-            return [paragraph(words, "notice")]
+            word = f'<font name="{BOLD}">{paragraph_markup(block.word, BOLD)}</font>'
+            return [_paragraph(f"{word} {paragraph_markup(block.text, PROSE)}", "notice")]
         case Grid():
             return _grid(block, width)
         case Chart():
-            drawing = chart(block, width)
-            return [drawing, paragraph(shown(block.caption, PROSE), "cell")]
+            drawing = _chart_drawing(block, width)
+            return [drawing, _paragraph(paragraph_markup(block.caption, PROSE), "cell")]
 
 
 def _grid(block: Grid, width: float) -> list[Any]:
     from reportlab.lib.colors import HexColor
     from reportlab.platypus import LongTable
 
-    _styles()
     headed = bool(block.header[0])
     rows: list[list[Any]] = []
     if headed:
         rows.append(
             [
-                paragraph(shown(cell, BOLD), "right" if at in block.numbers else "head")
+                _paragraph(paragraph_markup(cell, BOLD), "right" if at in block.numbers else "head")
                 for at, cell in enumerate(block.header)
             ]
         )
@@ -322,7 +295,7 @@ def _grid(block: Grid, width: float) -> list[Any]:
         [_cell(block, at, cell, headed=headed) for at, cell in enumerate(row)] for row in block.rows
     )
     if not block.rows:
-        none = paragraph("none", "cell")
+        none = _paragraph("none", "cell")
         rows.append([none, *("" for _ in block.header[1:])])
     rule = HexColor("#c9cdd3")
     style = [
@@ -343,33 +316,20 @@ def _grid(block: Grid, width: float) -> list[Any]:
         spaceAfter=8,
         hAlign="LEFT",
     )
-    return [paragraph(shown(block.caption, BOLD, 600), "caption"), table]
+    return [_paragraph(paragraph_markup(block.caption, BOLD, 600), "caption"), table]
 
 
 def _cell(block: Grid, at: int, cell: str, *, headed: bool) -> Any:
-
-    _styles()
     if not headed and at == 0:
-        return paragraph(shown(cell, BOLD), "head")
+        return _paragraph(paragraph_markup(cell, BOLD), "head")
     if at in block.ids:
-        return paragraph(shown(cell, MONO, 1_200), "id")
+        return _paragraph(paragraph_markup(cell, MONO, 1_200), "id")
     style = "number" if at in block.numbers else "cell"
-    return paragraph(shown(cell, PROSE, 1_200), style)
+    return _paragraph(paragraph_markup(cell, PROSE, 1_200), style)
 
 
-_COLOURS = {
-    "phone": "#1f6fc2",
-    "domain": "#7a4bb5",
-    "url": "#7a4bb5",
-    "email": "#b0407f",
-    "remote": "#157f5b",
-    "account": "#a8620a",
-    "wallet": "#7a6a00",
-}
-
-
-def chart(block: Chart, width: float) -> Any:
-    """The chart, `width` points wide, with a legend of kinds below it."""
+def _chart_drawing(block: Chart, width: float) -> Any:
+    """Draws the chart `width` points wide, with a legend of kinds below it."""
     from reportlab.graphics.shapes import Circle, Drawing, Line, Rect, String
     from reportlab.lib.colors import HexColor, white
 
@@ -402,7 +362,7 @@ def chart(block: Chart, width: float) -> Any:
     for x, y, radius, kind, label, bridge in block.nodes:
         at = (x * scale, top - y * scale)
         size = max(radius * scale, 5.5)
-        colour = HexColor(_COLOURS.get(kind, "#4f5762"))
+        colour = HexColor(BY_KIND[kind].colour)
         if bridge:
             drawing.add(
                 Circle(
@@ -423,31 +383,7 @@ def chart(block: Chart, width: float) -> Any:
         )
     at_x = 4.0
     for kind in block.kinds:
-        drawing.add(
-            Circle(at_x, 5, 3, fillColor=HexColor(_COLOURS.get(kind, "#4f5762")), strokeColor=None)
-        )
+        drawing.add(Circle(at_x, 5, 3, fillColor=HexColor(BY_KIND[kind].colour), strokeColor=None))
         drawing.add(String(at_x + 6, 2.5, kind, fontName=PROSE, fontSize=7.5))
         at_x += 62
     return drawing
-
-
-PROSE, BOLD, MONO = "Mukta", "Mukta-SemiBold", "IBMPlexMono"
-
-
-_FILES = {
-    PROSE: ("fontpkg_mukta", "Mukta-Regular.ttf"),
-    BOLD: ("fontpkg_mukta", "Mukta-SemiBold.ttf"),
-    MONO: ("fontpkg_ibm_plex_mono", "IBMPlexMono-Regular.ttf"),
-}
-
-
-def register() -> None:
-    """Make them known to reportlab, once; raises ImportError where a package is missing."""
-    from reportlab.pdfbase import pdfmetrics
-    from reportlab.pdfbase.ttfonts import TTFont
-
-    known = pdfmetrics.getRegisteredFontNames()
-    for name, (package, file) in _FILES.items():
-        if name not in known:
-            path = files(package).joinpath("files", file)
-            pdfmetrics.registerFont(TTFont(name, str(path), shapable=name == PROSE))

@@ -1,4 +1,4 @@
-"""Who keeps the records on an identifier, and until when: provider groups and their clocks."""
+"""The providers that keep records on the members, and the days until which they keep them."""
 
 from __future__ import annotations
 
@@ -12,21 +12,23 @@ from typing import Any
 from schwifty import IBAN
 from schwifty.exceptions import SchwiftyException
 
-from reports.cluster_data import Facts
+from reports.cluster_data import ClusterFacts
 from reports.referral.reference import Reference
-from schemas import epoch
+from schemas.entity import without_epoch
 from schemas.enums import EntityKind
+from transforms.extract.kinds.registry import lookup_kind
 
 Row = dict[str, Any]
-
 
 NANP = ("US", "CA")
 """Where toll-free numbers are assigned by responsible organisations (47 CFR 52.101)."""
 
+_LONG_AGO = datetime(1, 1, 1, tzinfo=UTC)
+
 
 @dataclass(frozen=True)
 class Provider:
-    """Who is asked: `kind` is a class of retention.toml, `country` ISO 3166-1 or None."""
+    """A provider: `kind` is a class of retention.toml, `country` ISO 3166-1 or None."""
 
     name: str
     kind: str
@@ -35,8 +37,8 @@ class Provider:
 
 
 @dataclass(frozen=True)
-class Held:
-    """One identifier at its provider: records of its first and last day are kept until then.
+class RetainedMember:
+    """A member at its provider: records of its first and last day are kept until then.
 
     Both ends are None where no period is known, which means: ask at once.
     """
@@ -47,49 +49,71 @@ class Held:
 
 
 @dataclass(frozen=True)
-class Group:
-    """A provider, the clock that runs there, and the identifiers, the first to expire first."""
+class ProviderGroup:
+    """A provider, its retention clock, and the members there, the first to expire first."""
 
     provider: Provider
     clock: Row
-    held: list[Held]
+    members: list[RetainedMember]
 
     @property
     def next_expiry(self) -> datetime | None:
-        """When the first of the records is gone; None where no period is known."""
-        ends = [one.first_until for one in self.held if one.first_until is not None]
+        """The day on which the first of the records is gone; None where no period is known."""
+        ends = [one.first_until for one in self.members if one.first_until is not None]
         return min(ends, default=None)
 
 
-def groups(facts: Facts, reference: Reference) -> list[Group]:
-    """The members by provider; those whose clock runs out first, or is not known, first."""
+def group_by_provider(facts: ClusterFacts, reference: Reference) -> list[ProviderGroup]:
+    """Groups the members by provider; unknown clocks first, then those that run out first."""
     by_provider: dict[Provider, list[Row]] = defaultdict(list)
     for member in facts.members:
         by_provider[provider_of(member, facts, reference)].append(member)
     found = []
     for provider, members in by_provider.items():
-        clock = reference.clock(provider.kind, provider.country)
-        held = [
-            Held(one, until(one["first_seen"], clock), until(one["last_seen"], clock))
+        clock = reference.retention_clock(provider.kind, provider.country)
+        retained = [
+            RetainedMember(
+                one, retention_end(one["first_seen"], clock), retention_end(one["last_seen"], clock)
+            )
             for one in members
         ]
-        found.append(Group(provider, clock, sorted(held, key=_soonest)))
+        found.append(ProviderGroup(provider, clock, sorted(retained, key=_soonest)))
     return sorted(found, key=_most_urgent)
 
 
-_LONG_AGO = datetime(1, 1, 1, tzinfo=UTC)
+def provider_of(member: Row, facts: ClusterFacts, reference: Reference) -> Provider:
+    """Returns who keeps the records on a member, as far as the identifier and the run show."""
+    bare = without_epoch(member["entity_id"])
+    kind, _, value = bare.partition(":")
+    row = lookup_kind(kind, value)
+    match row.provider if row else None:
+        case "carrier":
+            return _carrier(member, facts.carriers.get(bare, []))
+        case "mail":
+            return _listed(kind, value.rpartition("@")[2], reference) or _registrar(
+                value.rpartition("@")[2]
+            )
+        case "registrar" if kind == EntityKind.URL:
+            host = value.partition("//")[2].partition("/")[0].partition(":")[0]
+            return _registrar(host)
+        case "registrar":
+            return _registrar(value)
+        case "bank":
+            return _bank(value)
+        case "wallet":
+            chain = value.partition(":")[0]
+            return Provider(f"Exchange to be traced ({chain})", "wallet", None, "the chain")
+        case "remote-access" | "messenger" as provider_class:
+            service = value.partition(":")[0]
+            unknown = Provider(
+                f"Operator of {service}", provider_class, None, "the name of the service"
+            )
+            return _listed(kind, service, reference) or unknown
+    return Provider("Provider to be found", "carrier", None, "nothing")
 
 
-def _soonest(one: Held) -> tuple[datetime, str]:
-    return one.first_until or _LONG_AGO, one.member["entity_id"]
-
-
-def _most_urgent(one: Group) -> tuple[datetime, str, str]:
-    return one.next_expiry or _LONG_AGO, one.provider.kind, one.provider.name
-
-
-def until(moment: datetime, clock: Row) -> datetime | None:
-    """The end of a clock that starts at `moment`; months by the calendar, cut to their length."""
+def retention_end(moment: datetime, clock: Row) -> datetime | None:
+    """Returns the end of a clock that starts at `moment`; months by the calendar, cut to length."""
     if "days" in clock:
         return moment + timedelta(days=clock["days"])
     if "months" not in clock:
@@ -100,33 +124,12 @@ def until(moment: datetime, clock: Row) -> datetime | None:
     return moment.replace(year=year, month=month, day=day)
 
 
-def provider_of(member: Row, facts: Facts, reference: Reference) -> Provider:
-    """Who keeps the records on a member, as far as the identifier and the run tell."""
-    bare = epoch.bare(member["entity_id"])
-    kind, _, value = bare.partition(":")
-    match kind:
-        case EntityKind.PHONE:
-            return _carrier(member, facts.carriers.get(bare, []))
-        case EntityKind.EMAIL:
-            return _listed(kind, value.rpartition("@")[2], reference) or _registrar(
-                value.rpartition("@")[2]
-            )
-        case EntityKind.DOMAIN:
-            return _registrar(value)
-        case EntityKind.URL:
-            host = value.partition("//")[2].partition("/")[0].partition(":")[0]
-            return _registrar(host)
-        case EntityKind.ACCOUNT:
-            return _bank(value)
-        case EntityKind.WALLET:
-            chain = value.partition(":")[0]
-            return Provider(f"Exchange to be traced ({chain})", "wallet", None, "the chain")
-        case EntityKind.REMOTE | EntityKind.HANDLE:
-            service = value.partition(":")[0]
-            missing = "remote-access" if kind == EntityKind.REMOTE else "messenger"
-            unknown = Provider(f"Operator of {service}", missing, None, "the name of the service")
-            return _listed(kind, service, reference) or unknown
-    return Provider("Provider to be found", "carrier", None, "nothing")
+def _soonest(one: RetainedMember) -> tuple[datetime, str]:
+    return one.first_until or _LONG_AGO, one.member["entity_id"]
+
+
+def _most_urgent(one: ProviderGroup) -> tuple[datetime, str, str]:
+    return one.next_expiry or _LONG_AGO, one.provider.kind, one.provider.name
 
 
 def _listed(kind: str, match: str, reference: Reference) -> Provider | None:

@@ -1,31 +1,102 @@
-"""What is law, custom or policy and not software: TOML rows, each with its source and date.
+"""The reference data of a referral: law, custom and policy as files, each row with its source.
 
-The files ship as drafts in `reports/referral/data`; `--reference DIR` puts a folder of files of
-the same names in their place, which counsel may have checked.
+A recipient is a folder of files, `recipients/CODE`:
+
+    recipient.toml   its name, what it is asked, and the names of its scale and its certificates
+    offences.toml    offences that it may consider, element by element
+    scales.toml      words for likelihood that no other recipient uses; optional
+    NAME.txt         template of a certificate that no other recipient uses
+
+What recipients share is in `data`: policy.toml, providers.toml, retention.toml, scales.toml, and
+templates of certificates. The shipped files are drafts. `--reference DIR` takes files of `data`
+from DIR, and recipients from DIR/recipients/CODE, in place of shipped ones of the same name.
 """
 
 from __future__ import annotations
 
 import hashlib
+import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from importlib.resources import files
+from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-FILES = ("recipients", "elements", "retention", "providers", "scales", "policy")
+from jinja2 import StrictUndefined, Template, TemplateError
+from jinja2.sandbox import SandboxedEnvironment
+
+from reports.export.stix import TLP_LEVELS
 
 Row = dict[str, Any]
 
-_NEEDED: Mapping[str, tuple[str, ...]] = {
-    "recipients": ("name", "unit", "country", "scale", "time_zone", "certificates", "asks"),
-    "elements": ("recipient", "statute", "note", "elements"),
-    "retention": ("provider", "country", "rule", "preserve"),
-    "providers": ("kind", "match", "name", "country", "class"),
-    "scales": ("name", "words"),
-    "policy": ("tlp", "suppress_below", "bridge_side", "small_cluster"),
+SHARED_FILES = ("policy.toml", "providers.toml", "retention.toml", "scales.toml")
+
+RECIPIENT_FILES = ("recipient.toml", "offences.toml", "scales.toml")
+
+ELEMENTS = ("scheme", "wires", "loss", "money", "organisation", "knowledge", "identity")
+"""What `holds` of an element of an offence can be: evidence that a package has, or lacks."""
+
+CERTIFICATE_FIELDS = ("code", "files", "local_time", "version")
+"""What the template of a certificate can name: the referral's reference, the number of files in the
+hash report, the time that it is seen from in the recipient's time zone, ringtrace's version."""
+
+_SOURCED = {"source": str, "date": str, "checked_by?": str}
+
+_ANY_NAME = "*"
+
+_SCHEMAS: Mapping[str, Any] = {
+    "recipient.toml": {
+        **dict.fromkeys(("name", "unit", "country", "scale", "time_zone"), str),
+        "certificates": [str],
+        "asks": [str],
+        **_SOURCED,
+    },
+    "offences.toml": {
+        "offence": [
+            {
+                "statute": str,
+                "note": str,
+                "elements": [{"text": str, "holds": ELEMENTS}],
+                **_SOURCED,
+            }
+        ]
+    },
+    "policy.toml": {
+        "tlp": TLP_LEVELS,
+        **dict.fromkeys(("suppress_below", "bridge_side", "small_cluster"), int),
+        **_SOURCED,
+    },
+    "providers.toml": {
+        "provider?": [
+            {**dict.fromkeys(("kind", "match", "name", "country", "class"), str), **_SOURCED}
+        ]
+    },
+    "retention.toml": {
+        "clock?": [
+            {
+                **dict.fromkeys(("provider", "country", "rule", "preserve"), str),
+                "months?": int,
+                "days?": int,
+                **_SOURCED,
+            }
+        ]
+    },
+    "scales.toml": {
+        _ANY_NAME: {"name": str, "words": [{"word": str, "low": float, "high": float}], **_SOURCED}
+    },
 }
+"""Schemas by file: a dict is a table, whose fields with ? are optional; a list is a list of one
+kind, which may be empty if of texts; a tuple names the values that there are."""
+
+_TYPE_NAMES = {str: "a text", int: "a whole number", float: "a number"}
+
+_CODE = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
+
+_TEMPLATES = SandboxedEnvironment(undefined=StrictUndefined, keep_trailing_newline=True)
 
 
 class ReferenceFileError(ValueError):
@@ -34,7 +105,10 @@ class ReferenceFileError(ValueError):
 
 @dataclass(frozen=True)
 class Reference:
-    """The rows that one referral is made with; `digests` are the SHA-256 of the files."""
+    """The reference data of one referral.
+
+    `certificates` are the recipient's templates by name, `digests` the SHA-256 of every file used.
+    """
 
     recipient: Row
     offences: list[Row]
@@ -42,20 +116,20 @@ class Reference:
     providers: list[Row]
     scale: Row
     policy: Row
-    digests: dict[str, str] = field(default_factory=dict)
+    certificates: dict[str, Template]
+    digests: dict[str, str]
 
-    def word(self, share: float) -> str:
-        """The estimative word of a likelihood from 0 to 1, with the range that it stands for."""
-        percent = 100 * share
-        best = min(self.scale["words"], key=_Distance(percent))
+    def likelihood_wording(self, share: float) -> str:
+        """Returns the estimative word for a likelihood from 0 to 1, with the range of the word."""
+        best = min(self.scale["words"], key=partial(_distance, 100 * share))
         return f"{best['word']} ({best['low']}–{best['high']} %)"
 
-    def clock(self, provider: str, country: str | None) -> Row:
-        """The retention row of a class of provider in a country, or of any country."""
+    def retention_clock(self, provider: str, country: str | None) -> Row:
+        """Returns the retention row of a class of provider in a country, or else in any country."""
         rows = [one for one in self.clocks if one["provider"] == provider]
-        for wanted in (country, "*"):
+        for place in (country, "*"):
             for one in rows:
-                if one["country"] == wanted:
+                if one["country"] == place:
                     return one
         return {
             "provider": provider,
@@ -67,83 +141,229 @@ class Reference:
         }
 
 
-@dataclass(frozen=True)
-class _Distance:
-    percent: float
-
-    def __call__(self, word: Row) -> tuple[float, float]:
-        return max(word["low"] - self.percent, self.percent - word["high"], 0.0), word["low"]
+def recipient_codes() -> list[str]:
+    """Lists the codes of the recipients that ship, sorted."""
+    return sorted(_recipient_folders(None))
 
 
-def recipients() -> list[str]:
-    """Codes of the recipients that ship, in the order of the file."""
-    return list(tomllib.loads(_shipped("recipients")))
-
-
-def load(recipient: str, folder: str | None = None) -> Reference:
-    """The reference rows for a recipient, from the shipped files or those of `folder`.
+def load_reference(recipient: str, folder: str | None = None) -> Reference:
+    """Loads the reference data for a recipient: the shipped files, or those of `folder` instead.
 
     Raises:
-        ReferenceFileError: for a file or row that cannot be used, or an unknown recipient.
+        ReferenceFileError: for an unknown recipient, a missing or unknown file, or a field that is
+            missing, unknown, of the wrong type, or names what does not exist.
     """
-    texts = {name: _text(name, folder) for name in FILES}
-    rows = {name: _parsed(name, text) for name, text in texts.items()}
-    known = rows["recipients"]
+    own = Path(folder) if folder is not None else None
+    if own is not None:
+        _check_own_folder(own)
+    known = _recipient_folders(own)
     if recipient not in known:
-        raise ReferenceFileError(f"{recipient}: no such recipient; use {', '.join(known)}")
-    chosen = known[recipient] | {"code": recipient}
-    if chosen["scale"] not in rows["scales"]:
-        raise ReferenceFileError(
-            f"recipients.toml, {recipient}, scale: no such scale in scales.toml"
-        )
+        raise ReferenceFileError(f"{recipient}: no such recipient; use {', '.join(sorted(known))}")
+    source = _Files(known[recipient], f"recipients/{recipient}/", _shared_files(own))
+    chosen = source.recipient_table("recipient.toml")
     return Reference(
-        recipient=chosen,
-        offences=[
-            one for one in rows["elements"].get("offence", []) if one["recipient"] == recipient
-        ],
-        clocks=rows["retention"].get("clock", []),
-        providers=rows["providers"].get("provider", []),
-        scale=rows["scales"][chosen["scale"]],
-        policy=rows["policy"],
-        digests={
-            f"{name}.toml": hashlib.sha256(text.encode()).hexdigest()
-            for name, text in sorted(texts.items())
-        },
+        recipient=chosen | {"code": recipient},
+        offences=source.recipient_table("offences.toml")["offence"],
+        clocks=source.shared_table("retention.toml").get("clock", []),
+        providers=source.shared_table("providers.toml").get("provider", []),
+        scale=source.scale(chosen),
+        policy=source.shared_table("policy.toml"),
+        certificates=source.certificates(chosen),
+        digests=dict(sorted(source.digests.items())),
     )
 
 
-def _shipped(name: str) -> str:
-    return files("reports.referral").joinpath("data", f"{name}.toml").read_text(encoding="utf-8")
+@dataclass(frozen=True)
+class _Files:
+    """The folder of a recipient and the shared files, and the digests of those read, by name."""
+
+    home: Traversable
+    prefix: str
+    shared: Mapping[str, Traversable]
+    digests: dict[str, str] = field(default_factory=dict)
+
+    def shared_table(self, name: str) -> Row:
+        """Reads one of `SHARED_FILES`."""
+        return _parsed(self.shared[name], self._text(self.shared[name], name))
+
+    def recipient_table(self, name: str) -> Row:
+        """Reads one of `RECIPIENT_FILES`."""
+        file = self.home / name
+        if not file.is_file():
+            raise ReferenceFileError(
+                f"{file}: is missing; a recipient needs recipient.toml and offences.toml"
+            )
+        table = _parsed(file, self._text(file, self.prefix + name))
+        if "time_zone" in table:
+            _check_time_zone(file, table["time_zone"])
+        return table
+
+    def scale(self, recipient: Row) -> Row:
+        """Reads the scale that a recipient names, its own before a shared one."""
+        scales = self.shared_table("scales.toml")
+        if (self.home / "scales.toml").is_file():
+            scales |= self.recipient_table("scales.toml")
+        name = recipient["scale"]
+        if name not in scales:
+            raise self._unknown("scale", "scale", name, scales)
+        scale: Row = scales[name]
+        return scale
+
+    def certificates(self, recipient: Row) -> dict[str, Template]:
+        """Reads the templates that a recipient names; every file of its folder must be used."""
+        names = [f"{name}.txt" for name in recipient["certificates"]]
+        here = {
+            one.name: one for one in _entries(self.home) if one.name.endswith((".toml", ".txt"))
+        }
+        for name, file in here.items():
+            if name not in (*RECIPIENT_FILES, *names):
+                raise ReferenceFileError(
+                    f"{file}: no such file of a recipient; known are {', '.join(RECIPIENT_FILES)} "
+                    "and a NAME.txt for each of certificates in recipient.toml"
+                )
+            if name.endswith(".txt") and name in self.shared:
+                raise ReferenceFileError(
+                    f"{file}: is in {self.shared[name]}, too; keep one of them"
+                )
+        templates = {}
+        for name in names:
+            if name in here:
+                text = self._text(here[name], self.prefix + name)
+            elif name in self.shared:
+                text = self._text(self.shared[name], name)
+            else:
+                known = [one[:-4] for one in (*here, *self.shared) if one.endswith(".txt")]
+                raise self._unknown("certificates", "certificate", name[:-4], known)
+            templates[name[:-4]] = _template(here.get(name) or self.shared[name], text)
+        return templates
+
+    def _unknown(
+        self, field: str, what: str, name: str, known: Iterable[str]
+    ) -> ReferenceFileError:
+        return ReferenceFileError(
+            f"{self.home / 'recipient.toml'}, {field}: no such {what} {name!r}; known are "
+            f"{', '.join(sorted(known))}"
+        )
+
+    def _text(self, file: Traversable, name: str) -> str:
+        try:
+            content = file.read_bytes()
+            text = content.decode("utf-8-sig")
+        except (OSError, UnicodeDecodeError) as error:
+            raise ReferenceFileError(f"{file}: cannot be read as UTF-8 text: {error}") from None
+        self.digests[name] = hashlib.sha256(content).hexdigest()
+        return text
 
 
-def _text(name: str, folder: str | None) -> str:
-    if folder is None:
-        return _shipped(name)
-    path = Path(folder) / f"{name}.toml"
-    if not path.is_file():
-        return _shipped(name)
+def _shipped(folder: str) -> Traversable:
+    return files("reports.referral").joinpath(folder)
+
+
+def _entries(folder: Traversable) -> list[Traversable]:
+    """Lists what is in a folder, but for hidden files."""
+    if not folder.is_dir():
+        return []
+    return [one for one in folder.iterdir() if one.name[0] not in "._"]
+
+
+def _shared_files(own: Path | None) -> dict[str, Traversable]:
+    """Returns the shared files by name, one's own before shipped ones."""
+    folders = [_shipped("data"), *([own] if own else [])]
+    return {one.name: one for folder in folders for one in _entries(folder) if one.is_file()}
+
+
+def _recipient_folders(own: Path | None) -> dict[str, Traversable]:
+    """Returns the folder of every recipient by its code, one's own before a shipped one."""
+    folders = [_shipped("recipients"), *([own / "recipients"] if own else [])]
+    return {one.name: one for folder in folders for one in _entries(folder) if one.is_dir()}
+
+
+def _check_own_folder(own: Path) -> None:
+    """Refuses a --reference folder with a file that would be ignored, or with none that is used."""
+    takes = f"recipients/CODE/, {', '.join(SHARED_FILES)}, and templates of certificates"
+    if not own.is_dir():
+        raise ReferenceFileError(f"{own}: is no folder; give one of {takes}")
+    used = False
+    for one in _entries(own):
+        ours = one.name == "recipients" if one.is_dir() else one.name in SHARED_FILES
+        if not ours and (one.is_dir() or one.name.endswith(".toml")):
+            raise ReferenceFileError(f"{one}: is not known; a reference folder has {takes}")
+        used |= ours or one.name.endswith(".txt")
+    if not used:
+        raise ReferenceFileError(f"{own}: has no reference file; it can have {takes}")
+    for one in _entries(own / "recipients"):
+        if not one.is_dir() or not _CODE.fullmatch(one.name):
+            raise ReferenceFileError(
+                f"{one}: is no recipient, which is a folder with a name of lower-case letters, "
+                "digits and hyphens"
+            )
+
+
+def _check_time_zone(file: Traversable, name: str) -> None:
     try:
-        return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ReferenceFileError(f"{path}: cannot be read as UTF-8 text: {error}") from None
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError):
+        raise ReferenceFileError(
+            f"{file}, time_zone: {name!r} is not in the time zone database, as Europe/London is"
+        ) from None
 
 
-def _parsed(name: str, text: str) -> Row:
+def _distance(percent: float, word: Row) -> tuple[float, float]:
+    return max(word["low"] - percent, percent - word["high"], 0.0), word["low"]
+
+
+def _template(file: Traversable, text: str) -> Template:
     try:
-        found = tomllib.loads(text)
+        template = _TEMPLATES.from_string(text)
+        template.render(dict.fromkeys(CERTIFICATE_FIELDS, ""))
+    except TemplateError as error:
+        why = " ".join(str(error).split())
+        raise ReferenceFileError(
+            f"{file}: {why}; a certificate can name {', '.join(CERTIFICATE_FIELDS)}"
+        ) from None
+    return template
+
+
+def _parsed(file: Traversable, text: str) -> Row:
+    try:
+        table = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise ReferenceFileError(f"{name}.toml: not TOML: {error}") from None
-    for place, row in _rows(name, found):
-        for key in (*_NEEDED[name], "source", "date"):
-            if key not in row:
-                raise ReferenceFileError(f"{name}.toml, {place}: has no {key}; every row needs it")
-    return found
+        raise ReferenceFileError(f"{file}: not TOML: {error}") from None
+    _check(str(file), _SCHEMAS[file.name], table)
+    return table
 
 
-def _rows(name: str, found: Row) -> list[tuple[str, Row]]:
-    if name == "policy":
-        return [("the file", found)]
-    if name in ("recipients", "scales"):
-        return [(key, row) for key, row in found.items()]
-    listed: list[Row] = next(iter(found.values()), [])
-    return [(f"row {number}", row) for number, row in enumerate(listed, 1)]
+def _check(place: str, schema: Any, value: Any) -> None:
+    """Raises ReferenceFileError unless a value is of a schema of `_SCHEMAS`."""
+    if isinstance(schema, dict):
+        _check_table(place, schema, value)
+    elif isinstance(schema, list):
+        if not isinstance(value, list) or not (value or schema == [str]):
+            raise ReferenceFileError(
+                f"{place}: is not a list of {'texts' if schema == [str] else 'tables'}"
+            )
+        for number, one in enumerate(value, 1):
+            _check(f"{place} {number}", schema[0], one)
+    elif isinstance(schema, tuple):
+        if value not in schema:
+            raise ReferenceFileError(
+                f"{place}: no such name {value!r}; known are {', '.join(schema)}"
+            )
+    elif type(value) is not schema and not (schema is float and type(value) is int):
+        raise ReferenceFileError(f"{place}: is not {_TYPE_NAMES[schema]}")
+
+
+def _check_table(place: str, schema: Mapping[str, Any], value: Any) -> None:
+    if not isinstance(value, dict):
+        raise ReferenceFileError(f"{place}: is not a table")
+    fields = {name.removesuffix("?"): of for name, of in schema.items()}
+    for name, one in value.items():
+        if name not in fields and _ANY_NAME not in fields:
+            raise ReferenceFileError(
+                f"{place}: no such field {name!r}; known are {', '.join(fields)}"
+            )
+        _check(f"{place}, {name}", fields.get(name, fields.get(_ANY_NAME)), one)
+    needed = [name for name in schema if not name.endswith("?") and name != _ANY_NAME]
+    for name in needed:
+        if name not in value:
+            raise ReferenceFileError(f"{place}: has no {name}; it needs {', '.join(needed)}")

@@ -4,8 +4,6 @@ seal.json        what is in the package, file by file and 4,096 bytes by 4,096 b
 seal.json.sig    detached Ed25519 signature over it (reports.signing)
 seal.json.tsq    request for an RFC 3161 time stamp over it, ready to be sent
 seal.json.tsr    room for the answer; the only file that may be put in later
-
-The RFC 3161 time stamp of a seal: what it says, and whether a named authority made it.
 """
 
 from __future__ import annotations
@@ -20,35 +18,38 @@ from typing import Any
 
 from cryptography import x509
 
-FORMAT, VERSION = "ringtrace-referral-seal", 1
+SEAL_FORMAT, SEAL_VERSION = "ringtrace-referral-seal", 1
 
-SEAL, SIGNATURE, QUERY, TOKEN = "seal.json", "seal.json.sig", "seal.json.tsq", "seal.json.tsr"
+SEAL_FILE, SIGNATURE_FILE, QUERY_FILE, TOKEN_FILE = (
+    "seal.json",
+    "seal.json.sig",
+    "seal.json.tsq",
+    "seal.json.tsr",
+)
 
-UNSEALED = (SEAL, SIGNATURE, QUERY, TOKEN)
+UNSEALED = (SEAL_FILE, SIGNATURE_FILE, QUERY_FILE, TOKEN_FILE)
 
 CHUNK = 4_096
 """Bytes of a file that have a digest of their own, so that an altered place can be named."""
-
 
 _PATH = re.compile(r"(?!\.)[A-Za-z0-9._-]+(/(?!\.)[A-Za-z0-9._-]+)*")
 
 _HEX = re.compile(r"[0-9a-f]{64}")
 
-
-Entry = dict[str, Any]
+SealEntry = dict[str, Any]
 
 
 class SealError(ValueError):
     """A seal that is none, or that leads out of its package; the message is one line."""
 
 
-def leaf(data: bytes) -> bytes:
-    """Hash of a leaf (RFC 6962 section 2.1)."""
+def merkle_leaf(data: bytes) -> bytes:
+    """Returns the hash of a leaf (RFC 6962 section 2.1)."""
     return hashlib.sha256(b"\0" + data).digest()
 
 
-def root(leaves: Sequence[bytes]) -> bytes:
-    """Merkle Tree Hash of leaf hashes (RFC 6962 section 2.1)."""
+def merkle_tree_hash(leaves: Sequence[bytes]) -> bytes:
+    """Returns the Merkle Tree Hash of leaf hashes (RFC 6962 section 2.1)."""
     if not leaves:
         return hashlib.sha256(b"").digest()
     level = list(leaves)
@@ -61,31 +62,31 @@ def root(leaves: Sequence[bytes]) -> bytes:
     return level[0]
 
 
-def entry(path: str, content: bytes) -> Entry:
-    """What the seal says of one file."""
+def seal_entry(path: str, content: bytes) -> SealEntry:
+    """Returns the entry of one file in the seal."""
     chunks = [content[at : at + CHUNK] for at in range(0, len(content), CHUNK)]
     return {
         "path": path,
         "bytes": len(content),
         "sha256": hashlib.sha256(content).hexdigest(),
-        "chunks": [leaf(one).hex() for one in chunks],
+        "chunks": [merkle_leaf(one).hex() for one in chunks],
     }
 
 
-def merkle_root(entries: Iterable[Entry]) -> str:
-    """Root over the lines `SHA-256 BYTES PATH` of the files, in order of their paths."""
+def merkle_root(entries: Iterable[SealEntry]) -> str:
+    """Returns the root over the lines `SHA-256 BYTES PATH` of the files, by path."""
     lines = sorted(
         (one["path"], f"{one['sha256']} {one['bytes']} {one['path']}\n") for one in entries
     )
-    return root([leaf(line.encode()) for _, line in lines]).hex()
+    return merkle_tree_hash([merkle_leaf(line.encode()) for _, line in lines]).hex()
 
 
-def make(files: Mapping[str, bytes], package: Mapping[str, object]) -> bytes:
-    """The seal of a package's files; `package` says what it is."""
-    entries = [entry(path, content) for path, content in sorted(files.items())]
+def make_seal(files: Mapping[str, bytes], package: Mapping[str, object]) -> bytes:
+    """Writes the seal of a package's files; `package` are facts of it."""
+    entries = [seal_entry(path, content) for path, content in sorted(files.items())]
     whole = {
-        "format": FORMAT,
-        "version": VERSION,
+        "format": SEAL_FORMAT,
+        "version": SEAL_VERSION,
         "package": dict(package),
         "chunk_bytes": CHUNK,
         "merkle_root": merkle_root(entries),
@@ -94,8 +95,8 @@ def make(files: Mapping[str, bytes], package: Mapping[str, object]) -> bytes:
     return (json.dumps(whole, indent=1, sort_keys=True) + "\n").encode()
 
 
-def parse(content: bytes) -> tuple[dict[str, Any], list[Entry]]:
-    """What a seal says of its package, and its entries.
+def parse_seal(content: bytes) -> tuple[dict[str, Any], list[SealEntry]]:
+    """Parses a seal into the facts of its package, and its entries.
 
     Raises:
         SealError: if it is no seal, or names a path that could lead out of the package.
@@ -104,11 +105,11 @@ def parse(content: bytes) -> tuple[dict[str, Any], list[Entry]]:
         whole = json.loads(content)
     except (ValueError, RecursionError):
         raise SealError("is not JSON") from None
-    if not isinstance(whole, dict) or whole.get("format") != FORMAT:
+    if not isinstance(whole, dict) or whole.get("format") != SEAL_FORMAT:
         raise SealError("is no seal of a referral package")
-    told = [repr(whole.get(name)) for name in ("version", "chunk_bytes")]  # True is 1, too
-    if told != [repr(VERSION), repr(CHUNK)]:
-        raise SealError(f"is not of version {VERSION}, which is all that is read here")
+    form = [repr(whole.get(name)) for name in ("version", "chunk_bytes")]  # True is 1, too
+    if form != [repr(SEAL_VERSION), repr(CHUNK)]:
+        raise SealError(f"is not of version {SEAL_VERSION}, which is all that is read here")
     entries, package = whole.get("files"), whole.get("package")
     if not isinstance(entries, list) or not isinstance(package, dict):
         raise SealError("does not list its files")
@@ -138,7 +139,7 @@ def _check(one: Any) -> None:
 
 
 def time_stamp_query(seal: bytes) -> bytes:
-    """A TimeStampReq in DER (RFC 3161 section 2.4.1): version 1, SHA-256, certificate wanted.
+    """Writes a TimeStampReq in DER (RFC 3161 section 2.4.1), which asks for a certificate.
 
     It has no nonce: the same seal asks the same.
     """
@@ -149,17 +150,17 @@ def time_stamp_query(seal: bytes) -> bytes:
     return b"\x30" + bytes([len(body)]) + body
 
 
-class StampError(ValueError):
+class TimeStampError(ValueError):
     """A time stamp that does not hold; the words follow its file's name."""
 
 
-class NoStampLibraryError(ImportError):
+class MissingTimeStampLibraryError(ImportError):
     """The package that reads time stamps is not installed."""
 
 
 @dataclass(frozen=True)
-class Stamp:
-    """A time stamp of a seal. `checked` is whether a trusted authority's signature holds.
+class TimeStamp:
+    """A time stamp of a seal; `checked` if the signature of a trusted authority holds.
 
     Without the package rfc3161-client nothing but the seal's digest was looked for, and `when` and
     `by` are None.
@@ -170,18 +171,18 @@ class Stamp:
     checked: bool
 
     @property
-    def words(self) -> str:
-        """What was checked and what was not, in words."""
+    def text(self) -> str:
+        """The time, the signer, and what was checked, in words."""
         if self.when is None:
             return "present; its signature was not checked: pip install 'ringtrace[referral]'"
-        told = f"{self.when:%Y-%m-%dT%H:%M:%SZ} by {self.by}"
+        stamped = f"{self.when:%Y-%m-%dT%H:%M:%SZ} by {self.by}"
         if self.checked:
-            return f"{told}; its signature and certificates hold"
-        return f"says {told}; its signature was not checked: give --authority PEM"
+            return f"{stamped}; its signature and certificates hold"
+        return f"says {stamped}; its signature was not checked: give --authority PEM"
 
 
-def authorities(content: bytes) -> list[x509.Certificate]:
-    """The root certificates in a PEM file.
+def load_authorities(content: bytes) -> list[x509.Certificate]:
+    """Reads the root certificates in a PEM file.
 
     Raises:
         ValueError: if it holds none.
@@ -189,8 +190,8 @@ def authorities(content: bytes) -> list[x509.Certificate]:
     return x509.load_pem_x509_certificates(content)
 
 
-def read(token: bytes, seal: bytes, roots: Sequence[x509.Certificate]) -> Stamp:
-    """What a time stamp response says of a seal's bytes, checked where `roots` are given.
+def read_time_stamp(token: bytes, seal: bytes, roots: Sequence[x509.Certificate]) -> TimeStamp:
+    """Reads a time stamp response over a seal's bytes, and checks it where `roots` are given.
 
     Checked are the CMS signature, the chain of certificates to one of `roots`, and that the
     signer's certificate is for time stamping (RFC 3161 section 2.3). No list of revoked
@@ -204,25 +205,25 @@ def read(token: bytes, seal: bytes, roots: Sequence[x509.Certificate]) -> Stamp:
         import rfc3161_client as tsp
     except ImportError:
         if roots:
-            raise NoStampLibraryError(
+            raise MissingTimeStampLibraryError(
                 "checking a time stamp needs rfc3161-client: pip install 'ringtrace[referral]'"
             ) from None
         if hashlib.sha256(seal).digest() not in token:
-            raise StampError("is no time stamp of this seal") from None
-        return Stamp(None, None, checked=False)
+            raise TimeStampError("is no time stamp of this seal") from None
+        return TimeStamp(None, None, checked=False)
     try:
         response = tsp.decode_timestamp_response(token)
         info = response.tst_info
         imprint = info.message_imprint.message
     except ValueError:
-        raise StampError(
+        raise TimeStampError(
             "cannot be read as an RFC 3161 time stamp in DER; see what openssl ts -verify says"
         ) from None
     if imprint != hashlib.sha256(seal).digest():
-        raise StampError("is no time stamp of this seal")
+        raise TimeStampError("is no time stamp of this seal")
     if roots:
         _check_response(tsp, response, seal, roots)
-    return Stamp(info.gen_time.astimezone(UTC), _signer(response), checked=bool(roots))
+    return TimeStamp(info.gen_time.astimezone(UTC), _signer(response), checked=bool(roots))
 
 
 def _check_response(
@@ -233,11 +234,11 @@ def _check_response(
         builder.build().verify_message(response, seal)
     except (tsp.VerificationError, ValueError) as error:
         why = " ".join(str(error).split())[:160]
-        raise StampError(f"does not hold by the authority given: {why}") from None
+        raise TimeStampError(f"does not hold by the authority given: {why}") from None
 
 
 def _signer(response: Any) -> str:
-    """The subject of the certificate that signed, as the response holds it."""
+    """Returns the subject of the certificate that signed."""
     signers = {(one.issuer, one.serial_number) for one in response.signed_data.signer_infos}
     for der in response.signed_data.certificates:
         one = x509.load_der_x509_certificate(der)

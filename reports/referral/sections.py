@@ -1,11 +1,4 @@
-"""Sections of the evidence: infrastructure, links, chronology.
-
-Sections that close the document: elements, limits, what is asked, exhibits and custody.
-
-What the package holds to each element of an offence, and what it does not.
-
-The section of victims and losses: by jurisdiction, converted, offered, and shared.
-"""
+"""The numbered sections of the document, but for the summary and the exculpatory section."""
 
 from __future__ import annotations
 
@@ -14,21 +7,51 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
-from reports.referral.blocks import Block, Grid, Notice, Points, Text, counted, draft, money
+from reports.figures.graph_figure import HEIGHT, WIDTH, graph_figure, member_positions
+from reports.referral.blocks import (
+    Block,
+    Chart,
+    Grid,
+    Notice,
+    Points,
+    Text,
+    draft_notice,
+    format_count,
+    format_money,
+)
 from reports.referral.case import Case
 from reports.referral.exhibits import Exhibit
-from reports.referral.losses import added, converted
-from reports.referral.pdf import link_chart
+from reports.referral.losses import convert, exact_sum
 from reports.text import plain
 from schemas.enums import Role
 
 MEMBER_LIMIT = 150
 """Members that the document lists; Exhibit 2 holds all."""
 
+_ROLES = {
+    "callback": "Numbers that victims were to call back",
+    "caller_id": "Numbers that also called",
+    "mentioned": "Mentioned in calls",
+    "payee": "Accounts, wallets and handles to be paid",
+    "operator": "Operators' remote-access ids",
+    "lure_site": "Sites that victims were sent to",
+    "sender": "Senders of messages",
+    "signalling": "Signalling",
+}
 
-def infrastructure(case: Case) -> list[Block]:
-    """The members, by role."""
-    facts = case.material.facts
+
+@dataclass(frozen=True)
+class ElementEvidence:
+    """The evidence on an element of an offence, its exhibits, and what is missing."""
+
+    text: str
+    exhibits: str
+    missing: str
+
+
+def infrastructure_section(case: Case) -> list[Block]:
+    """Lists the members, by role."""
+    facts = case.facts
     roles = Counter(one["role"] for one in facts.members)
     blocks: list[Block] = [
         Text(
@@ -53,7 +76,7 @@ def infrastructure(case: Case) -> list[Block]:
                     str(one["calls"]),
                     f"{one['first_seen']:%Y-%m-%d}",
                     f"{one['last_seen']:%Y-%m-%d}",
-                    case.reference.word(one["confidence"]),
+                    case.reference.likelihood_wording(one["confidence"]),
                 )
             )
         if rows:
@@ -72,25 +95,40 @@ def infrastructure(case: Case) -> list[Block]:
     return blocks
 
 
-_ROLES = {
-    "callback": "Numbers that victims were to call back",
-    "caller_id": "Numbers that also called",
-    "mentioned": "Mentioned in calls",
-    "payee": "Accounts, wallets and handles to be paid",
-    "operator": "Operators' remote-access ids",
-    "lure_site": "Sites that victims were sent to",
-    "sender": "Senders of messages",
-    "signalling": "Signalling",
-}
+def victims_section(case: Case) -> list[Block]:
+    """Counts victims by country and losses by currency, which add up to the exhibits."""
+    below, seen = case.reference.policy["suppress_below"], case.disclosed
+    rows = [(one.country, str(one.victims)) for one in seen.countries]
+    if seen.elsewhere:
+        rows.append(("Elsewhere, or not known", str(seen.elsewhere)))
+    if not rows:
+        rows = [("Too few to be told by country", str(sum(case.records.victims.values())))]
+    return [
+        Text(
+            f"{case.victims}, by each organisation's own pseudonyms. A country is told apart from "
+            f"{below} victims on, and where one is not, neither is a larger one beside it, so that "
+            f"none can be worked out by subtraction; of fewer than {2 * below} victims no country "
+            "is told. No victim is named or numbered anywhere in this package; the organisations "
+            "find them by the references of Exhibit 1. Single losses are in Exhibit 5 with their "
+            "currency, since restitution needs them."
+        ),
+        Grid("Victims by country", ("Country", "Victims"), rows, (0.75, 0.25), numbers=(1,)),
+        Grid(
+            "Losses by jurisdiction and currency, as the complaints of Exhibit 5 state them",
+            ("Jurisdiction", "Currency", "Amount"),
+            _by_jurisdiction(case),
+            (0.55, 0.15, 0.3),
+            numbers=(2,),
+        ),
+        *_conversion(case),
+        *_offered(case),
+        *_shared(case),
+    ]
 
 
-def _most_first(counted: tuple[str, int]) -> tuple[int, str]:
-    return -counted[1], counted[0]
-
-
-def links(case: Case) -> list[Block]:
-    """What holds the members together, drawn and listed."""
-    facts = case.material.facts
+def links_section(case: Case) -> list[Block]:
+    """Draws and lists the links between the members."""
+    facts = case.facts
     accepted = sorted((one for one in facts.inside if one["accepted"]), key=_heaviest)
     both = sum(1 for one in accepted if len(one["orgs"]) > 1)
     rows = [
@@ -105,17 +143,17 @@ def links(case: Case) -> list[Block]:
         )
         for one in accepted[:15]
     ]
-    held = [one for one in case.bridges if len(one.side) > 1]
-    loose = len(case.bridges) - len(held)
+    wide = [one for one in case.bridges if len(one.side) > 1]
+    loose = len(case.bridges) - len(wide)
     return [
         Text(
             f"{len(accepted)} links hold the {len(facts.members)} members together; {both} of them "
             "were seen by more than one organisation. A link is two identifiers that the same "
             "records name, both in roles that the scammer must really hold. "
             f"{_union(case)}"
-            f"{loose} members hang on one link alone; {len(held)} links hold a larger part alone."
+            f"{loose} members hang on one link alone; {len(wide)} links hold a larger part alone."
         ),
-        link_chart(case),
+        _link_chart(case),
         Grid(
             "The links of most evidence (numbers of Exhibit 2)",
             ("A", "B", "Complaints", "Calls", "Victims", "Seen by", "From and to"),
@@ -126,27 +164,14 @@ def links(case: Case) -> list[Block]:
     ]
 
 
-def _union(case: Case) -> str:
-    if not case.material.union_links:
-        return ""
-    return (
-        f"{case.material.union_links} links only the union of the organisations' evidence "
-        "reveals: none of them has both ends in one cluster of its own. "
-    )
-
-
-def _heaviest(one: dict[str, object]) -> tuple[float, str, str]:
-    return -float(str(one["weight"])), str(one["entity_a"]), str(one["entity_b"])
-
-
-def chronology(case: Case) -> list[Block]:
-    """What happened when."""
+def chronology_section(case: Case) -> list[Block]:
+    """Counts records by month, and lists handovers."""
     months: dict[str, Counter[str]] = {}
-    for one in case.material.in_order:
+    for one in case.records.in_order:
         months.setdefault(f"{one.observed_at:%Y-%m}", Counter())[one.key[0]] += 1
-    born = Counter(f"{one['first_seen']:%Y-%m}" for one in case.material.facts.members)
+    new = Counter(f"{one['first_seen']:%Y-%m}" for one in case.facts.members)
     rows = [
-        (month, str(of["complaint"]), str(of["call"]), str(born[month]))
+        (month, str(of["complaint"]), str(of["call"]), str(new[month]))
         for month, of in sorted(months.items())
     ]
     turns = [
@@ -184,19 +209,20 @@ def chronology(case: Case) -> list[Block]:
     return blocks
 
 
-def elements(case: Case) -> list[Block]:
-    """Offences that may be considered, element by element."""
-    held = holdings(case)
+def elements_matrix(case: Case) -> list[Block]:
+    """Lists offences that may be considered, element by element."""
+    evidence = element_evidence(case)
     blocks: list[Block] = [
         Notice(
             "Draft.",
-            f"{draft(case.reference.recipient)} Which offence is charged is the recipient's.",
+            f"{draft_notice(case.reference.recipient)} "
+            "Which offence is charged is the recipient's.",
         )
     ]
     for offence in case.reference.offences:
         rows = []
         for element in offence["elements"]:
-            one = held[element["holds"]]
+            one = evidence[element["holds"]]
             rows.append((element["text"], one.text, one.exhibits, one.missing))
         note = f" {offence['note']}" if offence["note"] else ""
         blocks.append(
@@ -211,14 +237,65 @@ def elements(case: Case) -> list[Block]:
     return blocks
 
 
-def limits(case: Case) -> list[Block]:
-    """How sure all of it is, in the words of the recipient's scale."""
+def element_evidence(case: Case) -> Mapping[str, ElementEvidence]:
+    """Returns the evidence on each of `reference.ELEMENTS`."""
+    row = case.row
+    brands = ", ".join(plain(one, 40) for one in row["brands"][:6]) or "no brand stated"
+    phones = [one for one in case.number if one.startswith("phone:")]
+    payees = [one for one in case.facts.members if one["role"] == Role.PAYEE]
+    paid = sum(len(one.payments) for one in case.records.in_order)
+    links = sum(1 for one in case.facts.inside if one["accepted"])
+    sums = "; ".join(
+        f"{currency} {format_money(amount)}" for currency, (amount, _) in case.totals.items()
+    )
+    return {
+        "scheme": ElementEvidence(
+            f"{row['complaints']} complaints tell of callers; brands that they claimed to be: "
+            f"{brands}.",
+            "1, 3",
+            "The complaints themselves, from the organisations that hold them.",
+        ),
+        "wires": ElementEvidence(
+            f"{row['calls']} call records and {len(phones)} phone numbers; victims in "
+            f"{case.countries}.",
+            "1, 2, 3",
+            "Carriers' own records of the calls, and from where they were placed.",
+        ),
+        "loss": ElementEvidence(
+            f"Stated losses: {sums or 'none'}.",
+            "5",
+            "Victims' statements and bank records; stated losses are not proven ones.",
+        ),
+        "money": ElementEvidence(
+            f"{len(payees)} accounts and wallets to which victims paid or were to pay; {paid} "
+            "itemised payments.",
+            "2, 6",
+            "Account holders, and where the money went from there.",
+        ),
+        "organisation": ElementEvidence(
+            f"{links} links hold {row['size']} identifiers together; {len(case.handovers)} "
+            "handovers from one identifier to the next.",
+            "4, 9",
+            "How many persons stand behind it. One person can hold many identifiers.",
+        ),
+        "knowledge": ElementEvidence(
+            "Nothing here shows what any person knew or meant.", "none", "All."
+        ),
+        "identity": ElementEvidence(
+            "Nothing here names a person.", "none", "Who held each identifier."
+        ),
+    }
+
+
+def limits_section(case: Case) -> list[Block]:
+    """States the limits and the confidence, in the words of the recipient's scale."""
     scale, row = case.reference.scale, case.row
     words = [(one["word"], f"{one['low']} to {one['high']} %") for one in scale["words"]]
-    counts = case.material.manifest["counts"]["complaints"]
-    alarms = [plain(one["message"], 300) for one in case.material.manifest["alarms"]]
+    counts = case.manifest["counts"]["complaints"]
+    alarms = [plain(one["message"], 300) for one in case.manifest["alarms"]]
     points = [
-        f"That the members belong to one operation is {case.reference.word(row['confidence'])}. "
+        "That the members belong to one operation is "
+        f"{case.reference.likelihood_wording(row['confidence'])}. "
         "The word stands for ringtrace's score (the mean over members of how surely each is tied "
         "to the rest); it is no error rate measured on this case, and says nothing of any person.",
         "It finds what complaints and calls say. Who was not reported is not here.",
@@ -241,8 +318,8 @@ def limits(case: Case) -> list[Block]:
     ]
 
 
-def asks(case: Case) -> list[Block]:
-    """What the recipient is asked to do, and how long each provider keeps records."""
+def requests_section(case: Case) -> list[Block]:
+    """Lists what the recipient is asked to do, and how long each provider keeps records."""
     rows = []
     for number, group in enumerate(case.groups, 1):
         end = group.next_expiry
@@ -250,7 +327,7 @@ def asks(case: Case) -> list[Block]:
             (
                 str(number),
                 plain(group.provider.name, 90),
-                str(len(group.held)),
+                str(len(group.members)),
                 f"{end:%Y-%m-%d}" if end else "ask at once",
                 group.clock["rule"],
             )
@@ -258,8 +335,8 @@ def asks(case: Case) -> list[Block]:
     past = sum(
         1
         for group in case.groups
-        for one in group.held
-        if one.first_until is not None and one.first_until <= case.material.moment
+        for one in group.members
+        if one.first_until is not None and one.first_until <= case.moment
     )
     return [
         Points(list(case.reference.recipient["asks"])),
@@ -283,15 +360,15 @@ def asks(case: Case) -> list[Block]:
     ]
 
 
-def exhibits(case: Case, made: Sequence[Exhibit]) -> list[Block]:
-    """The exhibits, where they come from, and how to check them."""
+def exhibits_section(case: Case, made: Sequence[Exhibit]) -> list[Block]:
+    """Lists the exhibits, their input files, and how to check them."""
     rows = [
         (str(one.number), one.title, one.path.removeprefix("data/"), str(len(one.rows)), one.about)
         for one in made
     ]
     inputs = [
         (plain(one["name"], 60), one["kind"], str(one["rows"]), one["sha256"])
-        for one in case.material.manifest["inputs"]
+        for one in case.manifest["inputs"]
     ]
     return [
         Grid(
@@ -328,12 +405,12 @@ def exhibits(case: Case, made: Sequence[Exhibit]) -> list[Block]:
     ]
 
 
-def excerpts(case: Case) -> list[Block]:
-    """Words of victims around a member, where they were asked for."""
+def excerpts_section(case: Case) -> list[Block]:
+    """Quotes narratives around a member, for --excerpts."""
     rows = [
         (
             str(case.number[one.entity_id]),
-            str(case.material.records[one.record_kind, one.source_org, one.record_id].number),
+            str(case.records.by_key[one.record_kind, one.source_org, one.record_id].number),
             plain(f"{one.before or ''}{one.raw or ''}{one.after or ''}", 300),
         )
         for one in case.excerpts[:60]
@@ -350,8 +427,8 @@ def excerpts(case: Case) -> list[Block]:
     ]
 
 
-def changes(case: Case) -> list[Block]:
-    """What is different from the referral that this one supersedes."""
+def changes_section(case: Case) -> list[Block]:
+    """Lists the changes since the referral that this one supersedes."""
     changes = case.earlier.changes if case.earlier is not None else []
     if not changes:
         return [Text("Nothing changed but the package itself.")]
@@ -365,122 +442,67 @@ def changes(case: Case) -> list[Block]:
     ]
 
 
-@dataclass(frozen=True)
-class Holding:
-    """What is held to an element, where, and what is missing."""
-
-    text: str
-    exhibits: str
-    missing: str
+def _most_first(counted: tuple[str, int]) -> tuple[int, str]:
+    return -counted[1], counted[0]
 
 
-def holdings(case: Case) -> Mapping[str, Holding]:
-    """By the words that `holds` in elements.toml may be."""
-    row = case.row
-    brands = ", ".join(plain(one, 40) for one in row["brands"][:6]) or "no brand stated"
-    phones = [one for one in case.number if one.startswith("phone:")]
-    payees = [one for one in case.material.facts.members if one["role"] == Role.PAYEE]
-    paid = sum(len(one.payments) for one in case.material.in_order)
-    links = sum(1 for one in case.material.facts.inside if one["accepted"])
-    sums = "; ".join(f"{currency} {money(amount)}" for currency, (amount, _) in case.totals.items())
-    return {
-        "scheme": Holding(
-            f"{row['complaints']} complaints tell of callers; brands that they claimed to be: "
-            f"{brands}.",
-            "1, 3",
-            "The complaints themselves, from the organisations that hold them.",
-        ),
-        "wires": Holding(
-            f"{row['calls']} call records and {len(phones)} phone numbers; victims in "
-            f"{case.countries}.",
-            "1, 2, 3",
-            "Carriers' own records of the calls, and from where they were placed.",
-        ),
-        "loss": Holding(
-            f"Stated losses: {sums or 'none'}.",
-            "5",
-            "Victims' statements and bank records; stated losses are not proven ones.",
-        ),
-        "money": Holding(
-            f"{len(payees)} accounts and wallets to which victims paid or were to pay; {paid} "
-            "itemised payments.",
-            "2, 6",
-            "Account holders, and where the money went from there.",
-        ),
-        "organisation": Holding(
-            f"{links} links hold {row['size']} identifiers together; {len(case.handovers)} "
-            "handovers from one identifier to the next.",
-            "4, 9",
-            "How many persons stand behind it. One person can hold many identifiers.",
-        ),
-        "knowledge": Holding("Nothing here shows what any person knew or meant.", "none", "All."),
-        "identity": Holding("Nothing here names a person.", "none", "Who held each identifier."),
-    }
+def _by_jurisdiction(case: Case) -> list[Sequence[str]]:
+    """Returns losses of the shown countries, of the others together, and in total."""
+    shown = [one.country for one in case.disclosed.countries]
+    rest = [of for country, of in case.records.losses.items() if country not in shown]
+    rows: list[Sequence[str]] = []
+    for country in shown:
+        for currency, amount in sorted(case.records.losses.get(country, {}).items()):
+            rows.append((country, currency, format_money(amount)))
+    for currency in case.totals:
+        amounts = [of[currency] for of in rest if currency in of]
+        if amounts:
+            rows.append(("Elsewhere, or not known", currency, format_money(exact_sum(amounts))))
+    for currency, (amount, count) in case.totals.items():
+        rows.append((f"Total, {format_count(count, 'complaint')}", currency, format_money(amount)))
+    return rows
 
 
-def victims(case: Case) -> list[Block]:
-    """Victims by country and losses by currency, which add up to the exhibits."""
-    below, seen = case.reference.policy["suppress_below"], case.cells
-    rows = [(one.country, str(one.victims)) for one in seen.countries]
-    if seen.elsewhere:
-        rows.append(("Elsewhere, or not known", str(seen.elsewhere)))
-    if not rows:
-        rows = [("Too few to be told by country", str(sum(case.material.victims.values())))]
-    return [
-        Text(
-            f"{case.victims}, by each organisation's own pseudonyms. A country is told apart from "
-            f"{below} victims on, and where one is not, neither is a larger one beside it, so that "
-            f"none can be worked out by subtraction; of fewer than {2 * below} victims no country "
-            "is told. No victim is named or numbered anywhere in this package; the organisations "
-            "find them by the references of Exhibit 1. Single losses are in Exhibit 5 with their "
-            "currency, since restitution needs them."
-        ),
-        Grid("Victims by country", ("Country", "Victims"), rows, (0.75, 0.25), numbers=(1,)),
-        Grid(
-            "Losses by jurisdiction and currency, as the complaints of Exhibit 5 state them",
-            ("Jurisdiction", "Currency", "Amount"),
-            _by_jurisdiction(case),
-            (0.55, 0.15, 0.3),
-            numbers=(2,),
-        ),
-        *_conversion(case),
-        *_offered(case),
-        *_shared(case),
-    ]
-
-
-def _shared(case: Case) -> list[Block]:
-    """Signed counts of the victims whom two organisations share."""
-    if not case.shared:
-        return []
-    rows = [
-        (plain(one.organisation, 40), one.by, one.words, one.day, one.signer) for one in case.shared
-    ]
+def _conversion(case: Case) -> list[Block]:
+    if not case.rates:
+        return [Text("Not converted: no rates were given.")]
+    to = next(iter(case.rates.values())).to
+    rows: list[Sequence[str]] = []
+    sums: list[Decimal] = []
+    missing = []
+    for currency, (amount, _) in case.totals.items():
+        if currency == to:
+            sums.append(amount)
+            rows.append((currency, format_money(amount), "1", format_money(amount), ""))
+        elif currency in case.rates:
+            rate = case.rates[currency]
+            sums.append(convert(amount, rate))
+            dated = f"{rate.day}, {plain(rate.source, 80)}"
+            rows.append(
+                (currency, format_money(amount), str(rate.rate), format_money(sums[-1]), dated)
+            )
+        else:
+            missing.append(currency)
+    rows.append(("Total", "", "", f"{to} {format_money(exact_sum(sums))}", ""))
+    lacking = f" Without a rate, and not in it: {', '.join(missing)}." if missing else ""
     return [
         Grid(
-            "Victims on both sides, counted by private set intersection; signed letters in "
-            "overlaps/",
-            ("Shared with", "Compared by", "Victims", "Counted at", "Key that signed"),
+            f"Converted to {to}, each currency once, to the cent, half to even",
+            ("Currency", "Amount", "Rate", f"In {to}", "Day and source of the rate"),
             rows,
-            (0.16, 0.13, 0.14, 0.2, 0.37),
-            ids=(4,),
-            numbers=(2,),
+            (0.12, 0.2, 0.14, 0.24, 0.3),
+            numbers=(1, 2, 3),
         ),
-        Text(
-            "Each side learned the count and not who they are. Whoever gave the two organisations "
-            "different numbers, or none, is not found and is still counted twice: hence at most. "
-            "What a side puts in cannot be seen by the other; docs/exchange.md says what must be "
-            "agreed on paper."
-        ),
+        Text(f"A conversion is for orientation; the amounts above count.{lacking}"),
     ]
 
 
 def _offered(case: Case) -> list[Block]:
-    """What other organisations' offers say of their own victims and losses."""
-    if not case.material.offered:
+    """Lists victims and losses as other organisations' offers state them."""
+    if not case.records.offered:
         return []
     rows = []
-    for one in case.material.offered:
+    for one in case.records.offered:
         countries = [f"{each['country']} {each['victims']}" for each in one["countries"] or []]
         losses = [f"{each['currency']} {each['amount']:,}" for each in one["losses"] or []]
         rows.append(
@@ -511,50 +533,72 @@ def _offered(case: Case) -> list[Block]:
     ]
 
 
-def _by_jurisdiction(case: Case) -> list[Sequence[str]]:
-    """Losses of the shown countries, the others together, and the total, which all add up."""
-    shown = [one.country for one in case.cells.countries]
-    rest = [of for country, of in case.material.losses.items() if country not in shown]
-    rows: list[Sequence[str]] = []
-    for country in shown:
-        for currency, amount in sorted(case.material.losses.get(country, {}).items()):
-            rows.append((country, currency, money(amount)))
-    for currency in case.totals:
-        amounts = [of[currency] for of in rest if currency in of]
-        if amounts:
-            rows.append(("Elsewhere, or not known", currency, money(added(amounts))))
-    for currency, (amount, count) in case.totals.items():
-        rows.append((f"Total, {counted(count, 'complaint')}", currency, money(amount)))
-    return rows
-
-
-def _conversion(case: Case) -> list[Block]:
-    if not case.rates:
-        return [Text("Not converted: no rates were given.")]
-    to = next(iter(case.rates.values())).to
-    rows: list[Sequence[str]] = []
-    sums: list[Decimal] = []
-    missing = []
-    for currency, (amount, _) in case.totals.items():
-        if currency == to:
-            sums.append(amount)
-            rows.append((currency, money(amount), "1", money(amount), ""))
-        elif currency in case.rates:
-            rate = case.rates[currency]
-            sums.append(converted(amount, rate))
-            told = f"{rate.day}, {plain(rate.source, 80)}"
-            rows.append((currency, money(amount), str(rate.rate), money(sums[-1]), told))
-        else:
-            missing.append(currency)
-    rows.append(("Total", "", "", f"{to} {money(added(sums))}", ""))
-    lacking = f" Without a rate, and not in it: {', '.join(missing)}." if missing else ""
+def _shared(case: Case) -> list[Block]:
+    """Lists signed counts of the victims whom two organisations share."""
+    if not case.shared:
+        return []
+    rows = [
+        (plain(one.organisation, 40), one.by, one.text, one.day, one.signer) for one in case.shared
+    ]
     return [
         Grid(
-            f"Converted to {to}, each currency once, to the cent, half to even",
-            ("Currency", "Amount", "Rate", f"In {to}", "Day and source of the rate"),
+            "Victims on both sides, counted by private set intersection; signed letters in "
+            "overlaps/",
+            ("Shared with", "Compared by", "Victims", "Counted at", "Key that signed"),
             rows,
-            (0.12, 0.2, 0.14, 0.24, 0.3),
-            numbers=(1, 2, 3),
+            (0.16, 0.13, 0.14, 0.2, 0.37),
+            ids=(4,),
+            numbers=(2,),
         ),
-        Text(f"A conversion is for orientation; the amounts above count.{lacking}"),
+        Text(
+            "Each side learned the count and not who they are. Whoever gave the two organisations "
+            "different numbers, or none, is not found and is still counted twice: hence at most. "
+            "What a side puts in cannot be seen by the other; docs/exchange.md says what must be "
+            "agreed on paper."
+        ),
     ]
+
+
+def _union(case: Case) -> str:
+    if not case.records.union_links:
+        return ""
+    return (
+        f"{case.records.union_links} links only the union of the organisations' evidence "
+        "reveals: none of them has both ends in one cluster of its own. "
+    )
+
+
+def _heaviest(one: dict[str, object]) -> tuple[float, str, str]:
+    return -float(str(one["weight"])), str(one["entity_a"]), str(one["entity_b"])
+
+
+def _link_chart(case: Case) -> Chart:
+    """Draws the members and the links between them, without suppliers and rejected links."""
+    facts = case.facts
+    drawn = graph_figure(facts, member_positions(facts, {}))
+    weakest = {tuple(sorted((b.link["entity_a"], b.link["entity_b"]))) for b in case.bridges}
+    lines = []
+    for one in drawn.lines:
+        a, b = drawn.nodes[one.a], drawn.nodes[one.b]
+        if a.supplier or b.supplier or one.style not in ("hard", "weakest"):
+            continue
+        alone = tuple(sorted((a.entity_id, b.entity_id))) in weakest
+        lines.append((a.x, a.y, b.x, b.y, one.width, alone))
+    nodes = [
+        (one.x, one.y, max(one.radius, 8.5), one.kind, str(case.number[one.entity_id]), one.bridge)
+        for one in drawn.nodes
+        if not one.supplier
+    ]
+    return Chart(
+        caption=(
+            f"Link chart of {len(nodes)} of {len(facts.members)} members. Numbers are rows of "
+            "Exhibit 2. Lines join members that the same records name, thicker with more "
+            "evidence; a dashed line holds a member, or a part, alone. A ring marks a member "
+            "without which the cluster falls apart. Exhibit 4 holds the same as a table."
+        ),
+        width=WIDTH,
+        height=HEIGHT,
+        lines=lines,
+        nodes=nodes,
+        kinds=list(dict.fromkeys(one[3] for one in nodes)),
+    )

@@ -1,4 +1,4 @@
-"""Whether a package is what was sealed: offline, from the package and a public key alone."""
+"""Verification of a package, offline, from the package and a public key alone."""
 
 from __future__ import annotations
 
@@ -17,14 +17,13 @@ from cryptography.x509 import Certificate
 
 from reports import signing
 from reports.referral import seal
-from reports.referral.seal import Stamp
+from reports.referral.seal import TimeStamp
 from reports.signing import SignatureError
 
-SEAL_LIMIT = 256 * 1024 * 1024
+SEAL_BYTES_LIMIT = 256 * 1024 * 1024
 """Bytes of a seal that are read; it has 68 bytes for every 4,096 of the package."""
 
-
-TOKEN_LIMIT = 1024 * 1024
+TOKEN_BYTES_LIMIT = 1024 * 1024
 
 
 @dataclass(frozen=True)
@@ -36,28 +35,28 @@ class Finding:
 
 
 @dataclass
-class Verdict:
-    """What was found. `signer` is the key id of a trusted key whose signature holds, or None."""
+class VerificationResult:
+    """The findings; `signer` is the id of a trusted key whose signature holds, or None."""
 
     findings: list[Finding] = field(default_factory=list)
     package: dict[str, Any] = field(default_factory=dict)
     seal_sha256: str = ""
     files: int = 0
     signer: str | None = None
-    time_stamp: Stamp | None = None
+    time_stamp: TimeStamp | None = None
 
     @property
     def holds(self) -> bool:
-        """Whether everything is as sealed, by a trusted key."""
+        """True if everything is as sealed, by a trusted key."""
         return not self.findings and self.signer is not None
 
 
-def verify(
+def verify_package(
     folder: Path, trusted: Iterable[Ed25519PublicKey], roots: Sequence[Certificate] = ()
-) -> Verdict:
-    """Compare every byte of a package with its seal, and the seal with its signature.
+) -> VerificationResult:
+    """Compares every byte of a package with its seal, and the seal with its signature.
 
-    A time stamp is held against the authorities `roots`, if there are any.
+    A time stamp is checked against the authorities `roots`, if there are any.
 
     Nothing outside `folder` is ever opened: no link is followed, and paths are those that are
     there, never those that the seal names.
@@ -66,40 +65,42 @@ def verify(
         OSError: if the folder cannot be read.
         NoStampLibraryError: if a time stamp cannot be checked as asked.
     """
-    verdict = Verdict()
+    result = VerificationResult()
     there: dict[str, Path] = {}
-    for path, odd in _walk(folder, ""):
-        if odd:
-            verdict.findings.append(Finding(path, odd))
+    for path, unread in _walk(folder, ""):
+        if unread:
+            result.findings.append(Finding(path, unread))
         else:
             there[path] = folder / path
-    content = _read(there.get(seal.SEAL), SEAL_LIMIT)
+    content = _read(there.get(seal.SEAL_FILE), SEAL_BYTES_LIMIT)
     if content is None:
-        verdict.findings.append(Finding(seal.SEAL, "is missing: this is no referral package"))
-        return verdict
-    verdict.seal_sha256 = hashlib.sha256(content).hexdigest()
-    _signature(verdict, content, _read(there.get(seal.SIGNATURE), signing.MAX_BYTES), trusted)
+        result.findings.append(Finding(seal.SEAL_FILE, "is missing: this is no referral package"))
+        return result
+    result.seal_sha256 = hashlib.sha256(content).hexdigest()
+    _signature(
+        result, content, _read(there.get(seal.SIGNATURE_FILE), signing.MAX_SIGNATURE_BYTES), trusted
+    )
     try:
-        verdict.package, entries = seal.parse(content)
+        result.package, entries = seal.parse_seal(content)
     except seal.SealError as error:
-        verdict.findings.append(Finding(seal.SEAL, str(error)))
-        return verdict
-    verdict.files = len(entries)
+        result.findings.append(Finding(seal.SEAL_FILE, str(error)))
+        return result
+    result.files = len(entries)
     for one in entries:
         file = there.pop(one["path"], None)
         if file is None:
-            verdict.findings.append(Finding(one["path"], f"is missing ({one['bytes']} bytes)"))
+            result.findings.append(Finding(one["path"], f"is missing ({one['bytes']} bytes)"))
         else:
-            verdict.findings.extend(_compared(file, one))
-    _time_stamp(verdict, content, there, roots)
+            result.findings.extend(_compared(file, one))
+    _time_stamp(result, content, there, roots)
     for added in sorted(there.keys() - set(seal.UNSEALED)):
         size = there[added].lstat().st_size
-        verdict.findings.append(Finding(added, f"was added ({size} bytes)"))
-    return verdict
+        result.findings.append(Finding(added, f"was added ({size} bytes)"))
+    return result
 
 
 def _walk(folder: Path, inside: str) -> Iterator[tuple[str, str]]:
-    """Paths below a folder, each with what is odd about it; links are not followed."""
+    """Yields paths below a folder, each with why it is not read, if so; follows no link."""
     with os.scandir(folder) as found:
         entries = sorted(found, key=_name)
     for one in entries:
@@ -123,7 +124,7 @@ def _open(path: Path) -> int:
 
 
 def _read(path: Path | None, limit: int) -> bytes | None:
-    """The file, or None where there is none; what is longer than `limit` is cut and so fails."""
+    """Reads a file, if it is there; what is longer than `limit` is cut and so fails."""
     if path is None:
         return None
     with os.fdopen(_open(path), "rb") as file:
@@ -131,33 +132,35 @@ def _read(path: Path | None, limit: int) -> bytes | None:
 
 
 def _signature(
-    verdict: Verdict,
+    result: VerificationResult,
     content: bytes,
     signature: bytes | None,
     trusted: Iterable[Ed25519PublicKey],
 ) -> None:
     if signature is None:
-        verdict.findings.append(Finding(seal.SIGNATURE, "is missing: nobody vouches for this"))
+        result.findings.append(Finding(seal.SIGNATURE_FILE, "is missing: nobody vouches for this"))
         return
     try:
-        verdict.signer = signing.verify(content, signature, trusted)
+        result.signer = signing.verify_detached(content, signature, trusted)
     except SignatureError as error:
-        verdict.findings.append(Finding(seal.SEAL, str(error)))
+        result.findings.append(Finding(seal.SEAL_FILE, str(error)))
         return
     if not _as_written(signature):
-        verdict.findings.append(Finding(seal.SIGNATURE, "was altered, though its signature holds"))
+        result.findings.append(
+            Finding(seal.SIGNATURE_FILE, "was altered, though its signature holds")
+        )
 
 
 def _as_written(signature: bytes) -> bool:
-    """Whether a signature file is byte for byte as it is made, base64 included."""
+    """Returns True if a signature file is byte for byte as it is made, base64 included."""
     fields = json.loads(signature)
     raw = base64.b64decode(fields["signature"])
     again = fields | {"signature": base64.b64encode(raw).decode()}
     return (json.dumps(again, indent=2, sort_keys=True) + "\n").encode() == signature
 
 
-def _compared(path: Path, one: seal.Entry) -> Iterator[Finding]:
-    """Where a file is not as sealed: ranges of bytes, what is missing at its end or too much."""
+def _compared(path: Path, one: seal.SealEntry) -> Iterator[Finding]:
+    """Yields the differences of a file from its seal: ranges of bytes, and a wrong length."""
     name, whole = one["path"], hashlib.sha256()
     altered: list[list[int]] = []
     size = 0
@@ -167,8 +170,8 @@ def _compared(path: Path, one: seal.Entry) -> Iterator[Finding]:
             whole.update(chunk)
             start, size = number * seal.CHUNK, size + len(chunk)
             end = min(start + seal.CHUNK, one["bytes"])
-            # A piece that is cut short cannot be checked; that it is cut is told below.
-            if len(chunk) < end - start or seal.leaf(chunk[: end - start]).hex() == digest:
+            # A piece that is cut short cannot be checked; that it is cut is reported below.
+            if len(chunk) < end - start or seal.merkle_leaf(chunk[: end - start]).hex() == digest:
                 continue
             if altered and altered[-1][1] == start:
                 altered[-1][1] = end
@@ -188,19 +191,19 @@ def _compared(path: Path, one: seal.Entry) -> Iterator[Finding]:
 
 
 def _time_stamp(
-    verdict: Verdict, content: bytes, there: dict[str, Path], roots: Sequence[Certificate]
+    result: VerificationResult, content: bytes, there: dict[str, Path], roots: Sequence[Certificate]
 ) -> None:
-    query = _read(there.get(seal.QUERY), TOKEN_LIMIT)
+    query = _read(there.get(seal.QUERY_FILE), TOKEN_BYTES_LIMIT)
     if query is None:
-        verdict.findings.append(Finding(seal.QUERY, "is missing"))
+        result.findings.append(Finding(seal.QUERY_FILE, "is missing"))
     elif query != seal.time_stamp_query(content):
-        verdict.findings.append(Finding(seal.QUERY, "does not ask about this seal"))
-    token = _read(there.get(seal.TOKEN), TOKEN_LIMIT)
+        result.findings.append(Finding(seal.QUERY_FILE, "does not ask about this seal"))
+    token = _read(there.get(seal.TOKEN_FILE), TOKEN_BYTES_LIMIT)
     if token is None:
         if roots:
-            verdict.findings.append(Finding(seal.TOKEN, "is missing: there is no time stamp"))
+            result.findings.append(Finding(seal.TOKEN_FILE, "is missing: there is no time stamp"))
         return
     try:
-        verdict.time_stamp = seal.read(token, content, roots)
-    except seal.StampError as error:
-        verdict.findings.append(Finding(seal.TOKEN, str(error)))
+        result.time_stamp = seal.read_time_stamp(token, content, roots)
+    except seal.TimeStampError as error:
+        result.findings.append(Finding(seal.TOKEN_FILE, str(error)))

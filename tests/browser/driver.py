@@ -51,10 +51,10 @@ class Browser:
         )
         self.page: Page = context.new_page()
         self.asked: list[str] = []
-        self.said: list[str] = []
+        self.messages: list[str] = []
         self.page.on("request", lambda request: self.asked.append(request.url))
-        self.page.on("console", lambda message: self.said.append(message.text))
-        self.page.on("pageerror", lambda error: self.said.append(str(error)))
+        self.page.on("console", lambda message: self.messages.append(message.text))
+        self.page.on("pageerror", lambda error: self.messages.append(str(error)))
 
     def fresh(self, *, scripts: bool = True) -> None:
         """A new window at its first size and colours, with or without scripts."""

@@ -21,11 +21,11 @@ def test_axe_finds_nothing(browser, page):
     options = {"runOnly": [*WCAG, "best-practice"], "resultTypes": ["violations"]}
     found = Axe().run(browser.page, options=options).response
     assert found["passes"], "no rule was applied"
-    told = [
+    violations = [
         (one["id"], one["impact"], [node["target"] for node in one["nodes"][:3]])
         for one in found["violations"]
     ]
-    assert told == []
+    assert violations == []
 
 
 def test_it_prints_as_a_document(browser, page):

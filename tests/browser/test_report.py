@@ -12,7 +12,6 @@ from tests.support.report_tables import world
 
 READY = "document.documentElement.dataset.ready"
 
-
 WCAG = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
 
 
@@ -211,12 +210,12 @@ def test_the_graph_works_by_keyboard_alone(page):
     assert first.startswith("phone:")
     page.press("Right")
     page.press("Enter")
-    held = page.text("#panel-title")
-    assert held != first
+    selected = page.text("#panel-title")
+    assert selected != first
     assert page.run("return document.querySelectorAll('[aria-pressed=true]').length") == 1
     assert "weight" in page.text("#panel")
     page.press("Tab")
-    assert page.text("#panel-title") == held
+    assert page.text("#panel-title") == selected
     assert not page.run("return document.activeElement.classList.contains('node')")
 
 
@@ -243,9 +242,9 @@ def test_zoom_stays_within_the_picture(page):
 
 def test_a_citation_names_the_run_the_cluster_and_the_row(page):
     page.click("#identifiers .cite")
-    said = page.text("#cited")
-    assert "ringtrace run-made-up, cluster c-00000000: phone:+18885550000" in said
-    assert said.endswith("; members/, entities/")
+    citation = page.text("#cited")
+    assert "ringtrace run-made-up, cluster c-00000000: phone:+18885550000" in citation
+    assert citation.endswith("; members/, entities/")
     assert page.run("return document.getElementById('cited').checkVisibility()")
     page.press("Escape")
     assert page.text("#cited") == ""
@@ -292,9 +291,9 @@ def test_what_a_row_says_is_cited_under_its_headings(browser, report):
     assert ": cluster c-" in browser.text("#cited")
     assert re.search(r", priority [\d.]+, members \d+, complaints \d+, ", browser.text("#cited"))
     browser.click("#several tbody tr:nth-child(2) .cite")
-    said = browser.text("#cited")
-    assert "seen by several sources: phone:+1" in said
-    assert ", organisation microsoft, complaints 1, calls 0, as callback, first seen 20" in said
+    citation = browser.text("#cited")
+    assert "seen by several sources: phone:+1" in citation
+    assert ", organisation microsoft, complaints 1, calls 0, as callback, first seen 20" in citation
 
 
 def test_nothing_is_asked_of_the_network_and_nothing_is_refused(browser, report, hostile_report):
@@ -304,7 +303,7 @@ def test_nothing_is_asked_of_the_network_and_nothing_is_refused(browser, report,
         opened(browser, one)
     assert len(browser.asked) >= len(pages)
     assert [one for one in browser.asked if not one.startswith("file:")] == []
-    assert browser.said == []
+    assert browser.messages == []
 
 
 def test_the_policy_stops_what_should_slip_through(index):
@@ -323,7 +322,7 @@ def test_the_policy_stops_what_should_slip_through(index):
         "document.body.append(s)"
     )
     assert index.run("return window.ran") is None
-    refused = [one for one in index.said if "Content Security Policy" in one]
+    refused = [one for one in index.messages if "Content Security Policy" in one]
     assert len(refused) == 2
 
 
@@ -360,11 +359,11 @@ def test_axe_finds_nothing(browser, report, scheme, name):
     options = {"runOnly": [*WCAG, "best-practice"], "resultTypes": ["violations"]}
     found = Axe().run(browser.page, options=options).response
     assert found["passes"], "no rule was applied"
-    told = [
+    violations = [
         (one["id"], one["impact"], [node["target"] for node in one["nodes"][:3]])
         for one in found["violations"]
     ]
-    assert told == []
+    assert violations == []
 
 
 def test_print_is_a_clean_document(browser, report):

@@ -17,7 +17,7 @@ from pipelines.simulate.generate import simulate
 from pipelines.simulate.world import World
 from schemas.enums import SUPPLIER_KINDS, Status, Strength
 from schemas.tables import (
-    ALL,
+    ALL_TABLES,
     CLUSTERS,
     COMPLAINTS,
     ENTITIES,
@@ -27,18 +27,18 @@ from schemas.tables import (
     REJECTS,
     SUPPLIERS,
 )
-from tests.support.read_files import zstd
+from tests.support.read_files import compress_zstd
 from tests.support.real_data import real
 from tests.support.run_pipeline import (
     EXAMPLES,
     call,
+    checked_manifest,
     command,
     complaint,
     jsonl,
     read,
     run,
     tables,
-    whole,
 )
 from transforms.extract import allowlist
 from transforms.shuffle import PerPartition
@@ -52,16 +52,16 @@ def objects(path):
 
 def files_of(output, names=None):
     """The bytes of a run's tables."""
-    folders = [table.name for table in ALL if names is None or table.name in names]
+    folders = [table.name for table in ALL_TABLES if names is None or table.name in names]
     paths = sorted(path for name in folders for path in (output / name).iterdir())
     return {str(path.relative_to(output)): path.read_bytes() for path in paths}
 
 
 def text_of(output):
     """Everything that a run's files say, as one text."""
-    said = [repr(table.to_pylist()) for table in tables(output).values()]
+    contents = [repr(table.to_pylist()) for table in tables(output).values()]
     others = ("manifest.json", "report/index.html")
-    return "\n".join(said + [(output / name).read_text(encoding="utf-8") for name in others])
+    return "\n".join(contents + [(output / name).read_text(encoding="utf-8") for name in others])
 
 
 # -- the same bytes ---------------------------------------------------------------------------
@@ -96,7 +96,7 @@ def cut(rows, folder):
     lines = ["".join(json.dumps(row) + "\n" for row in part).encode() for part in parts]
     (folder / "a.jsonl").write_bytes(lines[0])
     (folder / "b.jsonl.gz").write_bytes(gzip.compress(lines[1]))
-    (folder / "c.jsonl.zst").write_bytes(zstd(lines[2]))
+    (folder / "c.jsonl.zst").write_bytes(compress_zstd(lines[2]))
     names = sorted({name for row in parts[3] for name in row})
     columns = {name: [row.get(name) for row in parts[3]] for name in names}
     pq.write_table(pa.table(columns), folder / "d.parquet", row_group_size=20)
@@ -130,11 +130,11 @@ def test_order_files_layouts_and_partitions_do_not_show(small, tmp_path, monkeyp
     second = tmp_path / "run"
     manifest = run(second, *given(files))
     assert len(manifest["inputs"]) == 10
-    names = {table.name for table in ALL} - {"rejects"}
+    names = {table.name for table in ALL_TABLES} - {"rejects"}
     assert files_of(second, names) == files_of(first, names)
     assert reasons(second) == reasons(first)
     assert sum(reasons(second).values()) == 3
-    assert manifest["counts"] == whole(first)["counts"]
+    assert manifest["counts"] == checked_manifest(first)["counts"]
 
 
 def test_several_processes_write_the_same_bytes(small, tmp_path):
@@ -143,9 +143,9 @@ def test_several_processes_write_the_same_bytes(small, tmp_path):
     output = tmp_path / "run"
     done = command("batch", *given(files), "--output", output, *several)
     assert done.returncode == 0, done.stderr
-    # A slow machine is told which step is on; nobody is told of Beam's own doings.
+    # A slow machine shows which step is on; Beam's own log is never shown.
     assert all(line.startswith("ringtrace: ") for line in done.stderr.splitlines())
-    whole(output)
+    checked_manifest(output)
     assert files_of(output) == files_of(first)
     assert (output / "manifest.json").read_bytes() == (first / "manifest.json").read_bytes()
     assert (output / "report/index.html").read_bytes() == (first / "report/index.html").read_bytes()
@@ -185,7 +185,9 @@ def victims_of(folder):
 def test_no_victims_number_is_in_any_file(world):
     folder, output = world
     listed = (folder / "legitimate.csv").read_text(encoding="utf-8")
-    known = allowlist.shipped().merged(allowlist.load(listed, "legitimate.csv"))
+    known = allowlist.shipped_allowlist().merged(
+        allowlist.parse_allowlist(listed, "legitimate.csv")
+    )
     published = {one.partition(":")[2] for one in known.entity_ids}
     own = {raw for raw in victims_of(folder) if raw.startswith("+")} - published
     assert len(own) > 500
@@ -200,9 +202,9 @@ def test_nobody_known_legitimate_is_a_member(world):
     folder, output = world
     members = set(read(output, MEMBERS)["entity_id"].to_pylist())
     entities = {row["entity_id"]: row for row in read(output, ENTITIES).to_pylist()}
-    assert not [one for one in allowlist.shipped().entity_ids if one in members]
+    assert not [one for one in allowlist.shipped_allowlist().entity_ids if one in members]
     with (folder / "legitimate.csv").open(encoding="utf-8") as file:
-        listed = [allowlist.canonical(row["entity_id"]) for row in csv.DictReader(file)]
+        listed = [allowlist.canonical_entity_id(row["entity_id"]) for row in csv.DictReader(file)]
     seen = [entities[one] for one in listed if one in entities]
     assert seen
     assert {row["status"] for row in seen} == {Status.SUPPRESSED}
@@ -291,9 +293,9 @@ def test_records_made_to_leak_a_victim_do_not(tmp_path):
     manifest = run(output, "--complaints", reports, "--calls", given_calls)
     assert manifest["counts"]["complaints"]["rejected"] == 2
     assert manifest["counts"]["calls"]["rejected"] == 1
-    said = "".join(c for c in text_of(output) if c.isdigit())
+    digits = "".join(c for c in text_of(output) if c.isdigit())
     for number in (VICTIM, OTHER_VICTIM):
-        assert number[2:] not in said
+        assert number[2:] not in digits
     entities, _ = holds_together(output)
     assert entities[f"phone:{SUSPECT}"]["status"] == Status.INFRASTRUCTURE
     hidden = [row for row in entities.values() if row["status"] == Status.VICTIM_SIDE]
@@ -301,7 +303,7 @@ def test_records_made_to_leak_a_victim_do_not(tmp_path):
     assert all(row["value"] is None for row in hidden)
 
 
-SAID = {
+STATED_WORDS = {
     "my email is quillfeather at gmail dot com ok": ["quillfeather"],
     "my email is quillfeather [at] gmail [dot] com ok": ["quillfeather"],
     "my email is quillfeather(at)gmail.com ok": ["quillfeather"],
@@ -320,17 +322,21 @@ SAID = {
 
 def test_what_victims_say_in_words_letters_and_disguises_is_in_no_file(tmp_path):
     callback = [{"raw": SUSPECT, "role": "callback"}]
-    told = [complaint(n, phone_numbers=callback, narrative=one) for n, one in enumerate(SAID)]
-    refused = [row | {"complaint_id": f"r{n}", "received_at": "x"} for n, row in enumerate(told)]
+    accepted = [
+        complaint(n, phone_numbers=callback, narrative=one) for n, one in enumerate(STATED_WORDS)
+    ]
+    refused = [
+        row | {"complaint_id": f"r{n}", "received_at": "x"} for n, row in enumerate(accepted)
+    ]
     output = tmp_path / "run"
-    manifest = run(output, "--complaints", jsonl(tmp_path / "all.jsonl", [*told, *refused]))
-    assert manifest["counts"]["complaints"]["rejected"] == len(SAID)
+    manifest = run(output, "--complaints", jsonl(tmp_path / "all.jsonl", [*accepted, *refused]))
+    assert manifest["counts"]["complaints"]["rejected"] == len(STATED_WORDS)
     kept = read(output, COMPLAINTS)["narrative"].to_pylist()
     raw = read(output, REJECTS)["raw"].to_pylist()
-    assert len(kept) == len(raw) == len(SAID)
+    assert len(kept) == len(raw) == len(STATED_WORDS)
     assert all(one.startswith(("my ", "mi ")) for one in kept)
     everything = text_of(output)
-    for words in (one for left in SAID.values() for one in left):
+    for words in (one for left in STATED_WORDS.values() for one in left):
         assert words not in everything and json.dumps(words)[1:-1] not in "".join(raw)
 
 

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.run_pipeline import ROOT, complaint, jsonl, whole
+from tests.support.real_data import ROOT
+from tests.support.run_pipeline import checked_manifest, complaint, jsonl
 
 SCRIPT = ROOT / "deploy" / "daily.sh"
 
@@ -31,7 +32,7 @@ def daily(tmp_path):
             [SCRIPT, *words], check=False, capture_output=True, text=True, env=os.environ | settings
         )
         assert done.returncode == 0, done.stderr
-        return whole(tmp_path / "runs" / words[0])
+        return checked_manifest(tmp_path / "runs" / words[0])
 
     return run
 

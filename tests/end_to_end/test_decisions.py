@@ -8,7 +8,6 @@ from tests.support.run_pipeline import complaint, jsonl, read, run
 
 HEADER = "decision_id,kind,entity_a,entity_b,author,reason,decided_at,expires_at\n"
 
-
 PHONES = [f"+1888555010{digit}" for digit in range(8)]
 
 
@@ -90,9 +89,7 @@ def test_legitimate_is_suppressed_with_the_reason(tmp_path):
 
 def test_a_contradiction_is_an_alarm_and_welds_nothing(tmp_path):
     manifest, _, members = decided(
-        tmp_path,
-        f"must_link,{PHONES[0]},{PHONES[2]}",
-        f"cannot_link,{PHONES[2]},{PHONES[0]}",
+        tmp_path, f"must_link,{PHONES[0]},{PHONES[2]}", f"cannot_link,{PHONES[2]},{PHONES[0]}"
     )
     assert cluster(members, 0) != cluster(members, 2)
     (alarm,) = manifest["alarms"]

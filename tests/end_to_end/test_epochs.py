@@ -11,11 +11,10 @@ from tests.support.run_pipeline import complaint, jsonl, read, run
 
 NUMBER, ALICE, BOB = "+18885550100", "+18885550111", "+18885550122"
 
-
 SECOND = f"phone:{NUMBER}#2"
 
 
-def told(number, when, *raws):
+def complaint_naming(number, when, *raws):
     return complaint(
         number,
         received_at=when,
@@ -26,8 +25,10 @@ def told(number, when, *raws):
 
 def rows():
     """The first ring holds NUMBER in January, the second one in June."""
-    early = [told(n, f"2024-01-0{n}T10:00:00Z", NUMBER, ALICE) for n in range(1, 5)]
-    return early + [told(n, f"2024-06-0{n - 4}T10:00:00Z", NUMBER, BOB) for n in range(5, 9)]
+    early = [complaint_naming(n, f"2024-01-0{n}T10:00:00Z", NUMBER, ALICE) for n in range(1, 5)]
+    return early + [
+        complaint_naming(n, f"2024-06-0{n - 4}T10:00:00Z", NUMBER, BOB) for n in range(5, 9)
+    ]
 
 
 def decisions(path, **fields):
@@ -60,7 +61,7 @@ def test_two_holders_are_two_clusters(world):
 
 
 def test_other_evidence_ties_them_again(world, tmp_path):
-    more = [told(n, f"2024-06-1{n - 9}T10:00:00Z", ALICE, BOB) for n in range(9, 13)]
+    more = [complaint_naming(n, f"2024-06-1{n - 9}T10:00:00Z", ALICE, BOB) for n in range(9, 13)]
     # ALICE is seen again after the same gap: it is another epoch itself, and ties nothing back.
     run(tmp_path / "run", "--complaints", jsonl(tmp_path / "a.jsonl", rows() + more))
     of = clusters(tmp_path / "run")

@@ -1,6 +1,5 @@
 """Evaluation: scores over the truth, harm counts, and refusals that say what is wrong."""
 
-import argparse
 import json
 import sys
 
@@ -8,21 +7,19 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from pipelines.cli import main
 from pipelines.commands import evaluate
-from pipelines.commands.evaluate import INSTALL, splink_clusters
+from pipelines.commands.evaluate import SPLINK_INSTALL, splink_clusters
 from schemas.cluster import MEMBER
 from schemas.entity import ENTITY
 from schemas.link import LINK
-from tests.support.run_pipeline import complaint, jsonl
-from tests.support.run_pipeline import run as batch
-from transforms.clustering_metrics import SPLINK_THRESHOLD, baselines, match_probability
+from tests.support.run_pipeline import complaint, jsonl, run as batch
+from transforms.clustering_metrics import SPLINK_THRESHOLD, baseline_clusterings, match_probability
 from transforms.extract import allowlist
 
-KNOWN = allowlist.load("entity_id,reason\n+18008291040,IRS\n", "known.csv")
+KNOWN = allowlist.parse_allowlist("entity_id,reason\n+18008291040,IRS\n", "known.csv")
 
 
 def members(clusters):
@@ -81,9 +78,7 @@ def run_folder(tmp_path):
 
 
 def call(*arguments):
-    parser = argparse.ArgumentParser()
-    evaluate.add_arguments(parser)
-    return evaluate.run(parser.parse_args([str(one) for one in arguments]))
+    return main(["evaluate", *map(str, arguments)])
 
 
 def test_prints_plain_lines(run_folder, capsys):
@@ -141,7 +136,7 @@ def test_a_broken_run_is_refused(run_folder, capsys):
     assert capsys.readouterr().err.count("\n") == 1
 
 
-def test_baselines_and_survival_are_told(tmp_path, capfd):
+def test_baselines_and_survival_are_reported(tmp_path, capfd):
     rows = [
         complaint(
             n,
@@ -159,10 +154,10 @@ def test_baselines_and_survival_are_told(tmp_path, capfd):
     words = ["evaluate", str(tmp_path / "run"), str(truth), "--baselines"]
     words += ["--previous", str(tmp_path / "run")]
     assert main([*words, "--json"]) == 0
-    told = json.loads(capfd.readouterr().out)
-    assert told["survival"] == {"operations": 1, "kept": 1}
-    assert told["intervals"]["bcubed"] == [1.0, 1.0]
-    assert [one["bcubed"]["f1"] for one in told["baselines"].values()] == [1.0] * 4
+    printed = json.loads(capfd.readouterr().out)
+    assert printed["survival"] == {"operations": 1, "kept": 1}
+    assert printed["intervals"]["bcubed"] == [1.0, 1.0]
+    assert [one["bcubed"]["f1"] for one in printed["baselines"].values()] == [1.0] * 4
     assert main(words) == 0
     text = capfd.readouterr().out
     assert "baseline components: B-cubed F1, pairwise F1\t1.0000, 1.0000" in text
@@ -171,14 +166,14 @@ def test_baselines_and_survival_are_told(tmp_path, capfd):
 
 def test_without_the_package_splink_says_what_to_install(run_folder, capsys, monkeypatch):
     monkeypatch.setitem(sys.modules, "splink", None)
-    told = ["evaluate", str(run_folder / "run"), str(run_folder / "truth.csv"), "--splink"]
+    printed = ["evaluate", str(run_folder / "run"), str(run_folder / "truth.csv"), "--splink"]
     links = pa.Table.from_pylist([], LINK)
     entities = pa.Table.from_pylist([], ENTITY)
     for name, table in (("links", links), ("entities", entities)):
         (run_folder / "run" / name).mkdir()
         pq.write_table(table, run_folder / "run" / name / "part-0.parquet")
-    assert main(told) == 2
-    assert capsys.readouterr().err == f"ringtrace evaluate: {INSTALL}\n"
+    assert main(printed) == 2
+    assert capsys.readouterr().err == f"{SPLINK_INSTALL}\n"
 
 
 @given(
@@ -194,7 +189,7 @@ def test_splink_itself_finds_what_its_rule_finds(links):
     ends = np.array(sorted(links), np.int64).reshape(-1, 2)
     weight = np.array([links[tuple(pair)] for pair in ends.tolist()])
     a, b = ends[:, 0], ends[:, 1]
-    rule = dict(baselines(a, b, weight, 12))["components of likely pairs, as Splink"]
+    rule = dict(baseline_clusterings(a, b, weight, 12))["components of likely pairs, as Splink"]
     itself = splink_clusters(a, b, match_probability(weight), 12, SPLINK_THRESHOLD)
     assert (rule[:, None] == rule).tolist() == (itself[:, None] == itself).tolist()
 
@@ -215,8 +210,8 @@ def test_hubs_are_judged(tmp_path, capfd):
     truth.write_text("entity_id,operation\nphone:+18885550100,r0\n")
     hubs.write_text("entity_id,holders\nphone:+18885550199,4\nphone:+18885550177,9\n")
     assert main(["evaluate", str(run), str(truth), "--hubs", str(hubs), "--json"]) == 0
-    told = json.loads(capfd.readouterr().out)["hubs"]
-    assert told == {
+    printed = json.loads(capfd.readouterr().out)["hubs"]
+    assert printed == {
         "flagged": 1, "right": 1, "wanted": 1, "found": 1, "precision": 1.0, "recall": 1.0
     }  # fmt: skip
     assert main(["evaluate", str(run), str(truth), "--hubs", str(hubs)]) == 0

@@ -1,4 +1,4 @@
-"""`ringtrace explain`: what is said is in the records, and nothing a terminal would obey."""
+"""`ringtrace explain`: what it states is in the records, and no control character is in it."""
 
 import json
 
@@ -10,7 +10,6 @@ from tests.support.run_pipeline import complaint, jsonl, read, run
 
 PHONE, ACCOUNT = "phone:+18885550123", "account:iban:GB29NWBK60161331926819"
 
-
 TOLD = {
     "victim_id": "v1",
     "narrative": "They said call back (888) 555-0123 \x1b[31mor lose it",
@@ -19,9 +18,7 @@ TOLD = {
     "urls": ["hxxp://amzn-refund[.]support/pay"],
 }
 
-
 OTHER = TOLD | {"victim_id": "v2", "source_org": "microsoft", "urls": []}
-
 
 FORGED = {
     "phone_numbers": [
@@ -29,7 +26,6 @@ FORGED = {
         {"raw": "+1 212 555 0199", "role": "caller_id"},
     ]
 }
-
 
 LONE = {"emails": ["pay@lone-refund.support"]}
 
@@ -47,7 +43,7 @@ def explained(captured, *words):
     return captured.readouterr().out
 
 
-def told(captured, *words):
+def explained_json(captured, *words):
     return json.loads(explained(captured, *words, "--json"))
 
 
@@ -64,11 +60,11 @@ def told(captured, *words):
     ],
 )
 def test_any_written_form_is_accepted(small, capsys, written, entity_id):
-    assert told(capsys, small, written)["entity"]["entity_id"] == entity_id
+    assert explained_json(capsys, small, written)["entity"]["entity_id"] == entity_id
 
 
 def test_every_link_is_split_into_its_records(small, capsys):
-    explanation = told(capsys, small, PHONE, ACCOUNT)
+    explanation = explained_json(capsys, small, PHONE, ACCOUNT)
     path = explanation["path"]
     assert path["accepted"]
     (link,) = path["links"]
@@ -87,8 +83,8 @@ def test_every_link_is_split_into_its_records(small, capsys):
                 assert texts[one["record_id"]][one["start"] : one["end"]] == one["raw"]
 
 
-def test_what_was_turned_down_is_said(small, capsys):
-    explanation = told(capsys, small, PHONE)
+def test_rejected_links_are_explained(small, capsys):
+    explanation = explained_json(capsys, small, PHONE)
     assert {row["other"] for row in explanation["rejected"]} == {"phone:+12125550199"}
     assert all(not row["accepted"] and row["reason"] for row in explanation["rejected"])
     links = [row for row in read(small, LINKS).to_pylist() if PHONE in row.values()]
@@ -96,7 +92,7 @@ def test_what_was_turned_down_is_said(small, capsys):
 
 
 def test_a_caller_id_is_in_no_cluster_and_its_path_is_not_accepted(small, capsys):
-    explanation = told(capsys, small, "+12125550199", ACCOUNT)
+    explanation = explained_json(capsys, small, "+12125550199", ACCOUNT)
     assert explanation["entity"]["member"] is None
     assert explanation["cluster"] is None
     assert not explanation["path"]["accepted"]

@@ -5,13 +5,14 @@ import json
 import pytest
 
 from pipelines.cli import main
-from pipelines.commands.health import troubles
+from pipelines.commands.health import find_problems
 
 
 def manifest(read=1000, rejected=0, alarms=()):
     count = {"read": read, "accepted": read - rejected, "duplicates": 0, "rejected": rejected}
     none = dict.fromkeys(count, 0)
-    return {"counts": {"complaints": count, "calls": none}, "alarms": list(alarms)}
+    counts = {"complaints": count, "calls": none}
+    return {"run_id": "r", "contract_version": 1, "counts": counts, "alarms": list(alarms)}
 
 
 @pytest.mark.parametrize(
@@ -28,7 +29,7 @@ def manifest(read=1000, rejected=0, alarms=()):
     ],
 )
 def test_thresholds(now, before, codes):
-    assert [line.partition(":")[0] for line in troubles(now, before)] == codes
+    assert [line.partition(":")[0] for line in find_problems(now, before)] == codes
 
 
 def test_the_command(tmp_path, capsys):

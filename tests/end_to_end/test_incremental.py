@@ -1,4 +1,4 @@
-"""A run that takes islands over from the day before gives what a run without them gives."""
+"""A run that takes components over from the day before gives what a run without them gives."""
 
 import hashlib
 import json
@@ -11,9 +11,9 @@ import pytest
 from pipelines.batch.__main__ import main
 from pipelines.simulate.generate import simulate
 from pipelines.simulate.world import World
-from schemas.manifest import NAME
-from schemas.tables import ALL, ISLANDS
-from tests.support.run_pipeline import read, run, three_quarters, whole
+from schemas.manifest import MANIFEST_NAME
+from schemas.tables import ALL_TABLES, COMPONENTS
+from tests.support.run_pipeline import checked_manifest, read, run, three_quarters
 
 
 @pytest.fixture(scope="module")
@@ -32,51 +32,51 @@ def days(tmp_path_factory):
 
 def files(folder):
     """The bytes of a run's tables, by name."""
-    paths = [path for table in ALL for path in (folder / table.name).iterdir()]
+    paths = [path for table in ALL_TABLES for path in (folder / table.name).iterdir()]
     return {str(path.relative_to(folder)): path.read_bytes() for path in paths}
 
 
-def islands_of(folder):
-    (path,) = (folder / ISLANDS.name).iterdir()
+def components_of(folder):
+    (path,) = (folder / COMPONENTS.name).iterdir()
     return path
 
 
 def relisted(folder):
     """A forger's manifest, which has the digest of what is there."""
-    manifest = json.loads((folder / NAME).read_bytes())
+    manifest = json.loads((folder / MANIFEST_NAME).read_bytes())
     for line in manifest["outputs"]:
-        if line["name"].startswith(f"{ISLANDS.name}/"):
+        if line["name"].startswith(f"{COMPONENTS.name}/"):
             content = (folder / line["name"]).read_bytes()
             line |= {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
-    (folder / NAME).write_text(json.dumps(manifest), encoding="utf-8")
+    (folder / MANIFEST_NAME).write_text(json.dumps(manifest), encoding="utf-8")
 
 
-def test_most_islands_of_a_day_are_taken_over(days):
+def test_most_components_of_a_day_are_taken_over(days):
     _, first, second, manifest = days
     told = manifest["tallies"]["islands"]
     assert told["taken_over"] > told["clustered"] > 0
-    before, now = (set(read(one, ISLANDS)["fingerprint"].to_pylist()) for one in (first, second))
+    before, now = (set(read(one, COMPONENTS)["fingerprint"].to_pylist()) for one in (first, second))
     assert told == {"taken_over": len(now & before), "clustered": len(now - before)}
-    assert whole(first)["tallies"]["islands"] == {"clustered": len(before)}
+    assert checked_manifest(first)["tallies"]["islands"] == {"clustered": len(before)}
     assert not any(alarm["code"] == "islands_refused" for alarm in manifest["alarms"])
 
 
 def without(folder):
     """As a run of an earlier version, which wrote none."""
-    shutil.rmtree(folder / ISLANDS.name)
-    manifest = json.loads((folder / NAME).read_bytes())
-    kept = [one for one in manifest["outputs"] if not one["name"].startswith(f"{ISLANDS.name}/")]
-    (folder / NAME).write_text(json.dumps(manifest | {"outputs": kept}), encoding="utf-8")
+    shutil.rmtree(folder / COMPONENTS.name)
+    manifest = json.loads((folder / MANIFEST_NAME).read_bytes())
+    kept = [one for one in manifest["outputs"] if not one["name"].startswith(f"{COMPONENTS.name}/")]
+    (folder / MANIFEST_NAME).write_text(json.dumps(manifest | {"outputs": kept}), encoding="utf-8")
 
 
 def cut(folder):
-    path = islands_of(folder)
+    path = components_of(folder)
     path.write_bytes(path.read_bytes()[:-100])
 
 
 def one_part_each(folder):
     """A forger's islands, each of which is one community and better than any can be."""
-    path = islands_of(folder)
+    path = components_of(folder)
     rows = pq.read_table(path)
     forged = [row | {"parts": [0] * len(row["parts"]), "quality": 1e9} for row in rows.to_pylist()]
     pq.write_table(type(rows).from_pylist(forged, rows.schema), path)
@@ -85,11 +85,7 @@ def one_part_each(folder):
 
 @pytest.mark.parametrize(
     ("damage", "says"),
-    [
-        (without, None),
-        (cut, "1 files and 0 islands"),
-        (one_part_each, "0 files and "),
-    ],
+    [(without, None), (cut, "1 files and 0 islands"), (one_part_each, "0 files and ")],
 )
 def test_whatever_became_of_them_the_tables_are_the_same(days, tmp_path, capsys, damage, says):
     after, first, second, manifest = days
@@ -97,13 +93,13 @@ def test_whatever_became_of_them_the_tables_are_the_same(days, tmp_path, capsys,
     damage(tmp_path / "first")
     flags = [*after, "--previous", tmp_path / "first", "--output", tmp_path / "second"]
     assert main([*map(str, flags)]) == 0
-    found = whole(tmp_path / "second")
+    found = checked_manifest(tmp_path / "second")
     assert files(tmp_path / "second") == files(second)
     assert found["run_id"] == manifest["run_id"]
     told = [one["message"] for one in found["alarms"] if one["code"] == "islands_refused"]
     assert [says in one for one in told] == ([True] if says else [])
     counted = found["tallies"]["islands"]
-    assert counted["clustered"] + counted.get("taken_over", 0) == read(second, ISLANDS).num_rows
+    assert counted["clustered"] + counted.get("taken_over", 0) == read(second, COMPONENTS).num_rows
     error = capsys.readouterr().err
     assert f"{counted['clustered']} islands clustered" in error
     assert all(one in error for one in told)
@@ -112,5 +108,5 @@ def test_whatever_became_of_them_the_tables_are_the_same(days, tmp_path, capsys,
 def test_nothing_is_left_to_search_where_nothing_came(days, tmp_path, capsys):
     after, _, second, _ = days
     again = run(tmp_path / "again", *after, "--previous", second)
-    assert again["tallies"]["islands"] == {"taken_over": read(second, ISLANDS).num_rows}
+    assert again["tallies"]["islands"] == {"taken_over": read(second, COMPONENTS).num_rows}
     assert "0 islands clustered" in capsys.readouterr().err

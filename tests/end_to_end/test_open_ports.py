@@ -1,4 +1,4 @@
-"""A run opens no port unless it is told to, and then it says so."""
+"""A run opens no port unless it is asked to, and then it warns."""
 
 import json
 from pathlib import Path
@@ -32,7 +32,7 @@ def ports():
 @pytest.mark.parametrize(
     ("flags", "opens"), [([], False), (["--direct_running_mode=multi_threading"], True)]
 )
-def test_a_run_opens_no_port_unless_told_to(tmp_path, monkeypatch, capfd, flags, opens):
+def test_a_run_opens_no_port_unless_asked_to(tmp_path, monkeypatch, capfd, flags, opens):
     complaint = {
         "complaint_id": "c1",
         "source_org": "amazon",
@@ -46,7 +46,7 @@ def test_a_run_opens_no_port_unless_told_to(tmp_path, monkeypatch, capfd, flags,
     def looking(*_rest, **_named):
         seen.write_text(" ".join(ports() - before))
 
-    monkeypatch.setattr(pipeline, "report", looking)
+    monkeypatch.setattr(pipeline, "write_report", looking)
     words = ["--complaints", str(tmp_path / "in.jsonl"), "--output", str(tmp_path / "run")]
     assert main([*words, *flags]) == 0
     assert bool(seen.read_text()) is opens

@@ -14,7 +14,7 @@ from pipelines.simulate.world import World
 from schemas import CONTRACT_VERSION
 from schemas.tables import CLUSTERS, LINEAGE, MEMBERS, SUPPLIERS
 from tests.support.run_pipeline import complaint, jsonl, read, run, three_quarters
-from transforms.clustering_metrics import survival
+from transforms.clustering_metrics import id_survival
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +41,7 @@ def test_ids_of_what_did_not_truly_change_survive(days):
     truth, first, second, manifest = days
     assert manifest["tallies"]["since_previous"]["members_new"] > 0
 
-    survived = survival(truth, clusters_of(first), clusters_of(second))
+    survived = id_survival(truth, clusters_of(first), clusters_of(second))
     assert survived.operations > 20
     assert survived.kept >= 0.95 * survived.operations
 
@@ -94,7 +94,7 @@ def test_what_is_no_run_is_refused(tmp_path, capsys):
     whole = {"contract_version": CONTRACT_VERSION, "run_id": "r", "outputs": []}
     for manifest, says in (
         (None, "is no finished run"),
-        ("{", "is no finished run"),
+        ("{", "is not JSON"),
         ("[]", "is no finished run"),
         (json.dumps(whole | {"contract_version": 99}), "is of contract version 99"),
         (json.dumps(whole), "lacks its members/"),

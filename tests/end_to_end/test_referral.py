@@ -17,11 +17,11 @@ from pymisp import MISPEvent
 
 from pipelines import cli
 from reports import tables
+from reports.referral.reference import recipient_codes
 from schemas.tables import CLUSTERS, MEMBERS
+from tests.support.made_up_case import write_recipient
 from tests.support.run_pipeline import command, run
 from tests.unit.reports.export.test_stix import problems
-
-RECIPIENTS = "in-cbi us-fbi-ic3 uk-report-fraud ca-rcmp au-reportcyber de-bka es-policia".split()
 
 
 class Office:
@@ -55,7 +55,7 @@ class Office:
 
     def cluster(self, status):
         where = pc.field("status") == status
-        rows = tables.read(self.run, CLUSTERS, where=where).to_pylist()
+        rows = tables.read_table(self.run, CLUSTERS, where=where).to_pylist()
         return max(rows, key=lambda one: (one["size"], one["cluster_id"]))
 
     def referral(self, output, *more, recipient="us-fbi-ic3", status="confirmed"):
@@ -161,7 +161,7 @@ def test_losses_reconcile_to_the_cent(office):
 
 def test_no_byte_of_a_victim_is_in_it(office):
     members = set(
-        tables.read(
+        tables.read_table(
             office.run,
             MEMBERS,
             ["entity_id"],
@@ -199,8 +199,8 @@ def test_the_override_and_the_confirmation_are_printed(office):
         assert "Ada Cole" in page and "counsel agreed" in page
 
 
-@pytest.mark.parametrize("recipient", RECIPIENTS)
-def test_there_are_seven_recipients(office, tmp_path, recipient):
+@pytest.mark.parametrize("recipient", recipient_codes())
+def test_every_recipient_can_be_sent_a_package(office, tmp_path, recipient):
     assert office.referral(tmp_path / "p", *office.override, recipient=recipient) == 0
     page = (tmp_path / "p/data/referral.html").read_text()
     assert "Elements matrix" in page and "never legal advice" in page
@@ -222,6 +222,18 @@ def test_there_are_seven_recipients(office, tmp_path, recipient):
         assert bool(row["rule_source"]) == bool(row["rule_date"])
     assert (tmp_path / "p/data/certificates/in-bsa-63.txt").exists() == (recipient == "in-cbi")
     assert (tmp_path / "p/data/certificates/hash-report.csv").exists()
+
+
+def test_a_recipient_of_ones_own_is_a_folder(office, tmp_path):
+    write_recipient(tmp_path / "own/recipients/xx-fraud")
+    own = ["--reference", tmp_path / "own"]
+    assert office.referral(tmp_path / "p", *office.override, *own, recipient="xx-fraud") == 0
+    assert command("verify", tmp_path / "p").returncode == 0
+    made = {one.name for one in (tmp_path / "p/data/certificates").iterdir()}
+    assert made == {"hash-report.csv", "us-fre-902.txt", "xx-oath.txt"}
+    facts = json.loads((tmp_path / "p/data/package.json").read_bytes())
+    assert "recipients/xx-fraud/xx-oath.txt" in facts["reference_files"]
+    assert "Fraud Office, Exampland" in (tmp_path / "p/data/referral.html").read_text()
 
 
 def test_what_nobody_confirmed_is_refused_whoever_answers(office, tmp_path, capsys):

@@ -1,4 +1,4 @@
-"""Rejected rows written out, mended, and read again."""
+"""Rejected rows exported, corrected, and read again."""
 
 import csv
 import json
@@ -12,7 +12,7 @@ from pipelines.commands import rejects
 from schemas.reject import Code
 from tests.support.real_data import real
 from tests.support.run_pipeline import EXAMPLES, call, complaint, jsonl, run
-from transforms.read.detect import plan
+from transforms.read.detect import plan_input_files
 from transforms.read.options import ReadOptions
 
 
@@ -40,7 +40,7 @@ def reject(**fields):
     } | fields
 
 
-def mend(folder, *pairs):
+def correct(folder, *pairs):
     for path in folder.rglob("*"):
         if path.is_file():
             content = path.read_bytes()
@@ -49,10 +49,10 @@ def mend(folder, *pairs):
             path.write_bytes(content)
 
 
-def test_a_mended_row_of_each_layout_is_accepted(tmp_path):
+def test_a_corrected_row_of_each_layout_is_accepted(tmp_path):
     late, sound = "2024-03-01 half past nine", "2024-03-01T09:30:00Z"
-    said = 'said "hello",\nthen = hung up'
-    rows = [complaint(n, received_at=late, narrative=said) for n in range(8)]
+    narrative = 'said "hello",\nthen = hung up'
+    rows = [complaint(n, received_at=late, narrative=narrative) for n in range(8)]
     given = tmp_path / "given"
     given.mkdir()
     jsonl(given / "lines.jsonl", rows[:2])
@@ -72,9 +72,9 @@ def test_a_mended_row_of_each_layout_is_accepted(tmp_path):
     assert manifest["counts"]["complaints"]["rejected"] == 9
     assert main(["rejects", str(output), "--output", str(out)]) == 0
 
-    told = why(out)
-    assert len(told) == 10
-    assert {row["file"] for row in told} == {
+    reasons = why(out)
+    assert len(reasons) == 10
+    assert {row["file"] for row in reasons} == {
         "calls/calls.jsonl",
         "complaints/array.jsonl",
         "complaints/cells.csv",
@@ -82,13 +82,13 @@ def test_a_mended_row_of_each_layout_is_accepted(tmp_path):
         "complaints/lines.jsonl",
         "complaints/rows.jsonl",
     }
-    for row in told:
+    for row in reasons:
         assert (row["code"], row["message"][:12]) == ("bad_timestamp", "not an ISO 8")
         marker = b"someday" if row["file"].endswith("dnc.csv") else late.encode()
         assert marker in line_of(out, row)
 
-    mend(out / "complaints", (late.encode(), sound.encode()), (b"someday", day.encode()))
-    mend(out / "calls", (late.encode(), sound.encode()))
+    correct(out / "complaints", (late.encode(), sound.encode()), (b"someday", day.encode()))
+    correct(out / "calls", (late.encode(), sound.encode()))
     again = run(tmp_path / "again", "--complaints", out / "complaints", "--calls", out / "calls")
     assert again["counts"]["complaints"] == {
         "read": 9, "accepted": 9, "duplicates": 0, "rejected": 0,
@@ -103,37 +103,37 @@ def test_the_fcc_export_comes_back_as_the_array_that_it_was(tmp_path):
         reject(format="fcc", raw=json.dumps(one, indent=1), raw_bytes=1, position=n)
         for n, one in enumerate(source, 1)
     ]
-    assert rejects.write(rows, tmp_path / "out") == 2
+    assert rejects.write_rejects(rows, tmp_path / "out") == 2
     path = tmp_path / "out/complaints/a.json"
     assert json.loads(path.read_text()) == source
-    (found,) = plan([str(path)], [], ReadOptions())
+    (found,) = plan_input_files([str(path)], [], ReadOptions())
     assert found.format == "fcc"
     assert [line_of(tmp_path / "out", row) for row in why(tmp_path / "out")] == [b"{", b"{"]
 
 
 @pytest.mark.parametrize("name", ["ftc_dnc", "ftc_foia_irs", "ftc_point_of_no_entry"])
 def test_every_csv_comes_back_under_a_header_that_is_recognised(tmp_path, name):
-    (given,) = plan([str(EXAMPLES / f"{name}_excerpt.csv")], [], ReadOptions())
+    (given,) = plan_input_files([str(EXAMPLES / f"{name}_excerpt.csv")], [], ReadOptions())
     row = reject(format=given.format, raw="a,b", raw_bytes=3)
-    assert rejects.write([row], tmp_path / "out") == 1
-    (found,) = plan([str(tmp_path / "out/complaints/a.csv")], [], ReadOptions())
+    assert rejects.write_rejects([row], tmp_path / "out") == 1
+    (found,) = plan_input_files([str(tmp_path / "out/complaints/a.csv")], [], ReadOptions())
     assert (found.format, found.has_header) == (given.format, True)
 
 
 def test_bytes_that_are_not_utf_8_come_back_as_they_were(tmp_path):
     raw = b'{"narrative": "caf\x8e"}'
     rows = [reject(raw=raw.decode("latin-1"), raw_encoding="latin-1", raw_bytes=len(raw))]
-    rejects.write(rows, tmp_path)
+    rejects.write_rejects(rows, tmp_path)
     assert (tmp_path / "complaints/a.jsonl").read_bytes() == raw + b"\n"
 
 
-def test_a_row_kept_in_part_or_not_at_all_is_told_of_and_not_written(tmp_path):
+def test_a_row_kept_in_part_or_not_at_all_is_reported_and_not_written(tmp_path):
     rows = [
         reject(position=1, raw='{"a": 1', raw_bytes=70_000),
         reject(position=2, raw="", raw_bytes=0),
         reject(position=3, raw=None, raw_bytes=9),
     ]
-    assert rejects.write(rows, tmp_path) == 0
+    assert rejects.write_rejects(rows, tmp_path) == 0
     assert [path.name for path in tmp_path.iterdir()] == ["why.csv"]
     assert [(row["file"], row["line"], row["position"]) for row in why(tmp_path)] == [
         ("", "", "1"),
@@ -148,7 +148,7 @@ def test_a_quote_never_closed_stands_last(tmp_path):
         reject(format=cells, position=1, raw='"1,amazon,x', raw_bytes=11, code=Code.BROKEN_CSV),
         reject(format=cells, position=2, raw="2,amazon,x", raw_bytes=10),
     ]
-    rejects.write(rows, tmp_path)
+    rejects.write_rejects(rows, tmp_path)
     text = (tmp_path / "complaints/a.csv").read_text()
     assert text == 'complaint_id,source_org,received_at\n2,amazon,x\n"1,amazon,x\n'
     assert [(row["position"], row["line"]) for row in why(tmp_path)] == [("2", "2"), ("1", "3")]
@@ -159,7 +159,7 @@ def test_a_quote_never_closed_stands_last(tmp_path):
 )
 def test_a_source_leads_nowhere_else_and_is_no_formula(tmp_path, source):
     out = tmp_path / "out"
-    rejects.write([reject(source=source), reject(source=source + "?")], out)
+    rejects.write_rejects([reject(source=source), reject(source=source + "?")], out)
     files = sorted(path for path in tmp_path.rglob("*") if path.is_file())
     assert len(files) == 3
     assert all(path.parent in (out, out / "complaints") for path in files)
@@ -172,13 +172,13 @@ def test_wrong_usage_is_one_line(tmp_path, capsys):
     (tmp_path / "full").mkdir()
     (tmp_path / "full/x").touch()
     (tmp_path / "run").mkdir()
-    for words, told in (
+    for words, reasons in (
         ([tmp_path / "run"], "--output"),
         ([tmp_path / "run", "--output", tmp_path / "new"], "no finished run"),
     ):
         assert main(["rejects", *map(str, words)]) == 2
         (line,) = capsys.readouterr().err.splitlines()
-        assert told in line
+        assert reasons in line
     (tmp_path / "run/manifest.json").write_text("{}")
     assert main(["rejects", str(tmp_path / "run"), "--output", str(tmp_path / "full")]) == 2
     assert "not an empty folder" in capsys.readouterr().err

@@ -15,13 +15,12 @@ from pipelines.simulate.generate import simulate
 from pipelines.simulate.world import World
 from reports.figures.graph_layout import WIDE
 from schemas.decision import DECISION, DecisionKind
-from schemas.manifest import NAME
+from schemas.manifest import MANIFEST_NAME
 from schemas.tables import CALLS, CLUSTERS, COMPLAINTS, MEMBERS, MENTIONS, REJECTS
 from tests.support.parsed_page import Page
 from tests.support.run_pipeline import read, run
 
 AUTHOR = "Dr Fischer-Lindqvist"
-
 
 REASON = "as record amazon CO000000007 says"
 
@@ -94,7 +93,7 @@ def places(folder):
     return {one["id"]: (one["x"] * WIDE, one["y"]) for one in rows if one["x"] is not None}
 
 
-def test_a_picture_keeps_its_places_from_day_to_day(days):
+def test_a_figure_keeps_its_positions_from_day_to_day(days):
     first, second, _ = days
     yesterday, today = clusters_of(first), clusters_of(second)
     before, after = places(first), places(second)
@@ -133,7 +132,7 @@ def test_a_copy_for_a_reader_outside_holds_no_record_and_nothing_that_analysts_w
     calls = read(second, CALLS)["call_id"].to_pylist()
     assert len(records) > 300
     files = [path for path in sorted(out.rglob("*")) if path.is_file()]
-    assert not (out / NAME).exists()
+    assert not (out / MANIFEST_NAME).exists()
     for path in files:
         content = (
             str(pq.read_table(path).to_pylist())
@@ -143,7 +142,7 @@ def test_a_copy_for_a_reader_outside_holds_no_record_and_nothing_that_analysts_w
         assert AUTHOR not in content, path
         assert REASON not in content, path
         assert not [one for one in (*records, *calls) if one in content], path
-        assert not [told for told in records.values() if told[:60] in content], path
+        assert not [text for text in records.values() if text[:60] in content], path
     assert (out / "report" / "index.html").is_file()
     assert len(files) > 30
     assert places(out) == places(second)
@@ -198,7 +197,7 @@ def test_the_report_is_shown_and_opened(days, capsys, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "message"),
     [
         (["RUN", "--pages", "many", "--output", "OUT"], "'many' is neither a number nor 'all'"),
         (["RUN", "--pages", "-1", "--output", "OUT"], "neither a number nor 'all'"),
@@ -211,7 +210,7 @@ def test_the_report_is_shown_and_opened(days, capsys, monkeypatch):
         (["BARE"], "has no report/index.html; write one with --output DIR"),
     ],
 )
-def test_a_mistake_gives_one_line(days, tmp_path, capsys, words, said):
+def test_a_mistake_gives_one_line(days, tmp_path, capsys, words, message):
     _, second, _ = days
     names = {"RUN": second, "OUT": tmp_path / "out", "FILE": tmp_path / "file"}
     names["FILE"].write_text("x")
@@ -219,8 +218,8 @@ def test_a_mistake_gives_one_line(days, tmp_path, capsys, words, said):
         names[name] = tmp_path / name
         names[name].mkdir()
     (names["FULL"] / "x").write_text("x")
-    (names["BROKEN"] / NAME).write_text("{")
-    (names["BARE"] / NAME).write_bytes((second / NAME).read_bytes())
+    (names["BROKEN"] / MANIFEST_NAME).write_text("{")
+    (names["BARE"] / MANIFEST_NAME).write_bytes((second / MANIFEST_NAME).read_bytes())
     given = [str(names.get(word, word)).replace("FILE", str(names["FILE"])) for word in words]
     try:
         status = cli.main(["report", *given])
@@ -228,7 +227,7 @@ def test_a_mistake_gives_one_line(days, tmp_path, capsys, words, said):
         status = stopped.code
     assert status == 2
     error = capsys.readouterr().err
-    assert said in error
+    assert message in error
     assert error.count("\n") == 1
 
 
@@ -240,7 +239,7 @@ def test_a_mistake_gives_one_line(days, tmp_path, capsys, words, said):
         ("exchange", "offer", "--to", "microsoft", "--output", "{new}"),
     ],
 )
-def test_a_snapshot_without_records_is_told_in_one_line(days, tmp_path, capsys, command):
+def test_a_snapshot_without_records_is_refused_in_one_line(days, tmp_path, capsys, command):
     snapshot = tmp_path / "snapshot"
     shutil.copytree(days[1], snapshot)
     for table in (COMPLAINTS, CALLS, MENTIONS, REJECTS):

@@ -13,7 +13,8 @@ from pipelines import run_folder
 from pipelines.batch import pipeline
 from pipelines.batch.__main__ import main
 from pipelines.options import UsageError
-from tests.support.run_pipeline import ROOT, command, complaint, jsonl, run, whole
+from tests.support.real_data import ROOT
+from tests.support.run_pipeline import checked_manifest, command, complaint, jsonl, run
 
 SECRET = "+12024561414"
 
@@ -57,9 +58,9 @@ def test_wrong_usage_in_a_process_of_its_own(tmp_path, module):
 def test_wrong_usage_is_one_line_and_writes_nothing(tmp_path, capsys, reports):
     output = tmp_path / "run"
     given = ["--complaints", reports, "--output", output]
-    garbage = tmp_path / "garbage.bin"
-    garbage.write_bytes(random.Random(1).randbytes(4096))
-    refused(capsys, ["--complaints", garbage, "--output", output], "garbage.bin", "known formats")
+    noise = tmp_path / "noise.bin"
+    noise.write_bytes(random.Random(1).randbytes(4096))
+    refused(capsys, ["--complaints", noise, "--output", output], "noise.bin", "known formats")
     refused(capsys, ["--calls", reports, "--output", output], "reports.jsonl", "--complaints")
     refused(capsys, [*given, "--runner=NoSuchRunner"], "NoSuchRunner")
     refused(capsys, [*given, "--runner=DataflowRunner"], "Beam options")
@@ -68,7 +69,7 @@ def test_wrong_usage_is_one_line_and_writes_nothing(tmp_path, capsys, reports):
     refused(capsys, [*given[:2], "--output", reports / "x"], "give a folder that can be made")
     refused(capsys, [*given[:2], "--output", reports], "exists and is not a run")
     assert not output.exists()
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["garbage.bin", "reports.jsonl"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["noise.bin", "reports.jsonl"]
 
 
 def test_an_output_that_holds_something_is_kept(tmp_path, capsys, reports):
@@ -80,11 +81,11 @@ def test_an_output_that_holds_something_is_kept(tmp_path, capsys, reports):
     assert [path.name for path in output.iterdir()] == ["thesis.txt"]
 
 
-def test_a_run_is_replaced_only_when_told(tmp_path, capsys, reports):
+def test_a_run_is_replaced_only_with_overwrite(tmp_path, capsys, reports):
     output = tmp_path / "run"
     first = run(output, "--complaints", reports)
     refused(capsys, ["--complaints", reports, "--output", output], "--overwrite")
-    assert whole(output) == first
+    assert checked_manifest(output) == first
     more = jsonl(tmp_path / "more.jsonl", [complaint(9)])
     second = run(output, "--complaints", reports, more, "--overwrite")
     assert (first["counts"]["complaints"]["read"], second["counts"]["complaints"]["read"]) == (3, 4)
@@ -123,20 +124,23 @@ def test_a_lock_that_was_taken_away_is_no_lock(tmp_path, monkeypatch):
         flock(file, how)
 
     monkeypatch.setattr(run_folder.fcntl, "flock", late)
-    with pytest.raises(UsageError, match="another run"), run_folder.held(str(tmp_path / "run")):
+    with (
+        pytest.raises(UsageError, match="another run"),
+        run_folder.lock_output(str(tmp_path / "run")),
+    ):
         pass
 
 
 POISON = """
 import sys
-from pipelines.batch import __main__ as run_batch
+from pipelines import cli
 from pipelines.batch import pipeline
 
 def poisoned(rows):
     raise ValueError(f"cannot read {rows.to_pylist()}")
 
-pipeline.mentions = lambda rows, own: poisoned(rows)
-sys.exit(run_batch.main(sys.argv[1:]))
+pipeline.redact_mentions = lambda rows, own: poisoned(rows)
+sys.exit(cli.main(["batch", *sys.argv[1:]]))
 """
 
 
@@ -154,9 +158,9 @@ def test_a_failure_tells_where_and_no_data(tmp_path, reports, flags):
         timeout=60,
     )
     assert done.returncode == 1
-    told = done.stdout + done.stderr
-    assert "ringtrace: failed: " in told
-    assert not any(word in told for word in ("8882223344", "2024561414", "secret", "Traceback"))
+    printed = done.stdout + done.stderr
+    assert "ringtrace: failed: " in printed
+    assert not any(word in printed for word in ("8882223344", "2024561414", "secret", "Traceback"))
     assert [path.name for path in tmp_path.iterdir()] == ["reports.jsonl"]
 
 
@@ -164,7 +168,7 @@ def test_debug_shows_the_failure(tmp_path, reports, monkeypatch):
     def poisoned(rows, own):
         raise ValueError(f"cannot read {rows.num_rows} rows")
 
-    monkeypatch.setattr(pipeline, "mentions", poisoned)
+    monkeypatch.setattr(pipeline, "redact_mentions", poisoned)
     with pytest.raises(Exception, match="cannot read"):
         main(["--complaints", str(reports), "--output", str(tmp_path / "run"), "--debug"])
     assert [path.name for path in tmp_path.iterdir()] == ["reports.jsonl"]
@@ -187,12 +191,12 @@ def test_kill_9_at_any_moment_leaves_a_whole_run_or_none(tmp_path, reports):
     for _ in range(2):
         killed_at(moments.uniform(0.8, 2.6), output, *flags)
         if output.exists():
-            whole(output)
+            checked_manifest(output)
     first = run(output, *flags, "--overwrite")
     names = ["reports.jsonl", "run"]
     assert sorted(path.name for path in tmp_path.iterdir()) == names
     for _ in range(2):
         killed_at(moments.uniform(0.8, 2.6), output, *flags, "--overwrite", "--shards", "2")
-        assert whole(output)["run_id"]
+        assert checked_manifest(output)["run_id"]
     assert run(output, *flags, "--overwrite") == first
     assert sorted(path.name for path in tmp_path.iterdir()) == names

@@ -5,9 +5,9 @@ import pyarrow.compute as pc
 from schemas.tables import CLUSTERS, COMPLAINTS, MEMBERS, MENTIONS, SUPPLIERS
 from tests.support.run_pipeline import complaint, jsonl, read, run
 from tests.support.script_texts import SCRIPT, complaints, own
-from transforms.call_scripts.families import families_of
-from transforms.call_scripts.fingerprints import marked
-from transforms.call_scripts.matches import told
+from transforms.call_scripts.families import find_families
+from transforms.call_scripts.fingerprints import fingerprint_rows
+from transforms.call_scripts.matches import script_matches
 
 
 def world(narrative):
@@ -38,7 +38,7 @@ def test_a_script_names_its_clusters_and_joins_none(tmp_path):
     assert read(without, SUPPLIERS).num_rows == 0
 
 
-def test_mentions_say_where_it_was_told(tmp_path):
+def test_mentions_say_where_it_stands(tmp_path):
     run(tmp_path / "run", "--complaints", jsonl(tmp_path / "a.jsonl", world(True)))
     rows = read(tmp_path / "run", COMPLAINTS)
     narrative = dict(
@@ -54,7 +54,7 @@ def test_mentions_say_where_it_was_told(tmp_path):
 def test_partitions_find_what_one_place_finds(tmp_path):
     """The pipeline against the same passes on one table."""
     texts = [f"{own(number)} {SCRIPT} {own(number)}" for number in range(12)]
-    rows = marked(complaints(texts))
-    expected = {one["entity_id"] for one in told(rows, families_of(rows)).to_pylist()}
+    rows = fingerprint_rows(complaints(texts))
+    expected = {one["entity_id"] for one in script_matches(rows, find_families(rows)).to_pylist()}
     run(tmp_path / "run", "--complaints", jsonl(tmp_path / "a.jsonl", world(True)))
     assert set(read(tmp_path / "run", SUPPLIERS)["entity_id"].to_pylist()) == expected

@@ -1,4 +1,4 @@
-"""A victim's number that any row states is withheld everywhere, in whatever it stands."""
+"""A victim's number that any row states is withheld everywhere, in any other identifier too."""
 
 from __future__ import annotations
 
@@ -12,32 +12,30 @@ from tests.support.run_pipeline import call, complaint, jsonl, read, run
 
 REPLACED, REFUSED, CALLED, INSIDE = "2024561411", "2024561412", "2024561413", "2024561416"
 
-
 SUSPECT = "+18882223344"
-
 
 READABLE = {".json", ".jsonl", ".html"}
 
 
-def told(number, role="callback"):
+def phone_number(number, role="callback"):
     return {"phone_numbers": [{"raw": f"+1{number}", "role": role}]}
 
 
 def reports():
     """Complaints that state victims' numbers in rows that count for nothing else, and name them."""
     return [
-        complaint(1, **told(REPLACED, "victim")),
-        complaint(1, received_at="2024-03-02T09:30:00Z", **told(SUSPECT[2:])),
-        complaint(2, received_at="never", **told(REFUSED, "victim")),
-        complaint(3, **told(INSIDE, "victim")),
-        *(complaint(4 + n, **told(REPLACED)) for n in range(3)),
-        *(complaint(8 + n, **told(REFUSED)) for n in range(3)),
-        *(complaint(12 + n, **told(CALLED)) for n in range(3)),
+        complaint(1, **phone_number(REPLACED, "victim")),
+        complaint(1, received_at="2024-03-02T09:30:00Z", **phone_number(SUSPECT[2:])),
+        complaint(2, received_at="never", **phone_number(REFUSED, "victim")),
+        complaint(3, **phone_number(INSIDE, "victim")),
+        *(complaint(4 + n, **phone_number(REPLACED)) for n in range(3)),
+        *(complaint(8 + n, **phone_number(REFUSED)) for n in range(3)),
+        *(complaint(12 + n, **phone_number(CALLED)) for n in range(3)),
         *(
             complaint(20 + n, emails=[f"jo.{INSIDE}@evil.support", f"{INSIDE[3:]}x@evil.support"],
                       urls=[f"https://{INSIDE}.evil-help.com/a", f"http://a{INSIDE}.com"],
                       payments=[{"method": "upi", "payee": f"{INSIDE}@ybl"}],
-                      **told(SUSPECT[2:]))
+                      **phone_number(SUSPECT[2:]))
             for n in range(3)
         ),
     ]  # fmt: skip
@@ -51,8 +49,8 @@ def calls():
     ]
 
 
-def said_in(folder):
-    """Everything that the files below a folder say, as one text."""
+def text_below(folder):
+    """Returns the contents of all readable files below a folder as one text."""
     files = [path for path in sorted(folder.rglob("*")) if path.is_file()]
     tables = [path for path in files if path.suffix == ".parquet"]
     texts = (path.read_text(encoding="utf-8") for path in files if path.suffix in READABLE)
@@ -60,10 +58,10 @@ def said_in(folder):
 
 
 def assert_withheld(output):
-    """No number of a victim stands in any file, and the suspects' do."""
-    said = "".join(c for c in said_in(output) if c.isdigit())
+    """Asserts that files contain the suspects' numbers and no victim's."""
+    text = "".join(c for c in text_below(output) if c.isdigit())
     for number in (REPLACED, REFUSED, CALLED, INSIDE):
-        assert number not in said, number
+        assert number not in text, number
     entities = {row["entity_id"]: row for row in read(output, ENTITIES).to_pylist()}
     assert entities[f"phone:{SUSPECT}"]["status"] == Status.INFRASTRUCTURE
     assert "domain:evil-help.com" in entities
@@ -71,7 +69,7 @@ def assert_withheld(output):
     assert sorted(hidden) == ["account", "domain", "email", *["phone"] * 4]
 
 
-def test_no_row_is_too_unimportant_to_be_heard(tmp_path):
+def test_numbers_of_replaced_and_refused_rows_are_withheld(tmp_path):
     output = tmp_path / "run"
     run(
         output,
@@ -82,7 +80,7 @@ def test_no_row_is_too_unimportant_to_be_heard(tmp_path):
 
 
 @pytest.mark.parametrize("first", ["stated", "named"])
-def test_a_stream_hears_them_too_whatever_came_first(first, tmp_path):
+def test_a_stream_withholds_them_in_any_order(first, tmp_path):
     watched, output = tmp_path / "in", tmp_path / "out"
     for name in ("complaints", "calls"):
         (watched / name).mkdir(parents=True)
@@ -98,5 +96,5 @@ def test_a_stream_hears_them_too_whatever_came_first(first, tmp_path):
     last = stream(watched, output)
     assert_withheld(last)
     for folder in ("alerts", "rejects"):
-        said = said_in(output / folder)
-        assert not [number for number in (REPLACED, REFUSED, CALLED) if number in said], folder
+        text = text_below(output / folder)
+        assert not [number for number in (REPLACED, REFUSED, CALLED) if number in text], folder

@@ -10,8 +10,8 @@ from apache_beam.runners.direct.direct_runner import BundleBasedDirectRunner
 
 from pipelines.streaming.options import parse
 from pipelines.streaming.pipeline import build
-from pipelines.streaming.plan import days, engine_plan, make_plan
-from pipelines.streaming.watch_sources import Folder
+from pipelines.streaming.plan import engine_plan, retention_days, watch_plan
+from pipelines.streaming.watch_sources import WatchedFolder
 from schemas.enums import RecordKind
 from tests.end_to_end.streaming.test_alerts import (
     CALLS,
@@ -20,23 +20,23 @@ from tests.end_to_end.streaming.test_alerts import (
     NEW,
     OLD,
     alerts_in,
+    kinds_of,
     report,
-    told,
 )
 from tests.end_to_end.streaming.test_watch import files_of
-from tests.support.live_events import Live
+from tests.support.queue_events import QueueEvents
 from tests.support.run_pipeline import jsonl, run
 from tests.support.script_texts import SCRIPT, own
 from transforms.counters import NAMESPACE
 from transforms.read.options import ReadOptions
 from transforms.read.read_records import ReadShards
-from transforms.stream.state import TICKS, Alive, KeepHere, Tick
+from transforms.stream.state import TICKS, KeepStateInMemory, LiveState, Tick
 
 SCRIPTED = [
     report(100 + n, OLD["AB"[n % 2]][0], day=2 + n, narrative=f"{own(n)} {SCRIPT}")
     for n in range(6)
 ]
-"""Two rings whose victims heard one script."""
+"""Two rings whose victims report one script."""
 
 
 def counters(result):
@@ -69,14 +69,14 @@ def test_late_and_repeated_records_live_give_the_batch_runs_clusters_and_alerts_
     words = ["--kafka-servers", "b:1", "--kafka-complaints", "t", "--output", output, *flags]
     options = parse([*map(str, words), "--runner=FlinkRunner"])
     pipeline = beam.Pipeline(runner=BundleBasedDirectRunner())
-    build(pipeline, engine_plan(options, Live(events)))
+    build(pipeline, engine_plan(options, QueueEvents(events)))
     pipeline.run().wait_until_finish()
     (snapshot,) = (output / "snapshots").iterdir()
     assert snapshot.name == "1970-01-01T00-02-00Z"
     assert files_of(snapshot) == files_of(tmp_path / "batch")
     templates = ds.dataset(snapshot / "suppliers").to_table()["template"].to_pylist()
     assert templates == [SCRIPT.replace("1", "#")] * 2
-    assert told(alerts_in(output)) == {
+    assert kinds_of(alerts_in(output)) == {
         ("joined_cluster", "phone:+18665550105"),
         ("threshold", "phone:+18555550106"),
         ("several_orgs", "phone:+18445550107"),
@@ -91,13 +91,13 @@ class Files(beam.PTransform):
     folder: str
 
     def expand(self, begin):
-        news = Folder(self.folder, ReadOptions()).look({}, final=True)
+        news = WatchedFolder(self.folder, ReadOptions()).poll({}, final=True)
         shards = begin | "Shards" >> beam.Create(list(news.shards), reshuffle=False)
         tick = begin | "Tick" >> beam.Create([Tick(100, snapshot=True)], reshuffle=False)
         return (shards | ReadShards(ReadOptions())) | {TICKS: tick}
 
 
-def test_an_engine_shows_what_comes_and_what_is_told(tmp_path):
+def test_an_engine_shows_what_comes_and_what_is_raised(tmp_path):
     for name in ("complaints", "calls"):
         (tmp_path / name).mkdir()
     rows = [*KNOWN, *NEW, *NEW[3:5], {"complaint_id": 7}, *INNOCENT]
@@ -105,8 +105,8 @@ def test_an_engine_shows_what_comes_and_what_is_told(tmp_path):
     jsonl(tmp_path / "calls" / "a.jsonl", CALLS)
     options = parse(["--watch", str(tmp_path), "--output", str(tmp_path / "out")])
     pipeline = beam.Pipeline(runner="FnApiRunner")
-    keep = KeepHere(days(options), Alive())
-    build(pipeline, make_plan(options, Files(str(tmp_path)), keep, snapshot=True))
+    keep = KeepStateInMemory(retention_days(options), LiveState())
+    build(pipeline, watch_plan(options, Files(str(tmp_path)), keep, snapshot=True))
     result = pipeline.run()
     result.wait_until_finish()
     assert counters(result) == {

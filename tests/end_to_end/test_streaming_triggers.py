@@ -1,4 +1,4 @@
-"""What each alert waits for, live: nothing one record short, told at the next tick, and once."""
+"""What each alert waits for, live: nothing one record short, raised at the next tick, and once."""
 
 import json
 from dataclasses import dataclass, replace
@@ -13,25 +13,22 @@ from pipelines.streaming.pipeline import build
 from pipelines.streaming.plan import engine_plan
 from schemas.enums import RecordKind
 from tests.end_to_end.streaming.test_alerts import KNOWN, OLD, clusters_of, moment, report
-from tests.support.live_events import Live
+from tests.support.queue_events import QueueEvents
 from tests.support.run_pipeline import jsonl, run
 from transforms.stream.state import Tick
 
 COMPLAINT = RecordKind.COMPLAINT
 
-
 A, B = OLD["A"][0], OLD["B"][0]
 
-
 NEW, OTHER = "(855) 555-0106", "(866) 555-0199"
-
 
 ENTITY = "phone:+18555550106"
 
 
 @dataclass(eq=False)
-class Told(beam.PTransform):
-    """Writes down when which alert was told."""
+class WriteRaised(beam.PTransform):
+    """Writes down when which alert was raised."""
 
     path: str
 
@@ -54,15 +51,15 @@ def known(tmp_path_factory):
     return folder / "run"
 
 
-def told_at(tmp_path, events, *flags):
+def raised_at(tmp_path, events, *flags):
     """(second of the tick, kind, identifier) of what a stream with its own state tells."""
     words = ["--kafka-servers", "b:1", "--kafka-complaints", "t", "--output", tmp_path / "out"]
     options = parse([*map(str, [*words, *flags]), "--runner=FlinkRunner"])
-    path = tmp_path / "told.jsonl"
+    path = tmp_path / "raised.jsonl"
     path.touch()
-    plan = engine_plan(options, Live(list(events)))
+    plan = engine_plan(options, QueueEvents(list(events)))
     pipeline = beam.Pipeline(runner=BundleBasedDirectRunner())
-    build(pipeline, replace(plan, tell={**plan.tell, "test": Told(str(path))}))
+    build(pipeline, replace(plan, sinks={**plan.sinks, "test": WriteRaised(str(path))}))
     pipeline.run().wait_until_finish()
     return [tuple(json.loads(line)) for line in path.read_text().splitlines()]
 
@@ -74,8 +71,8 @@ def ticks(*parts):
         yield Tick(10 * number, snapshot=False)
 
 
-def of(kind, told):
-    return [(second, entity) for second, one, entity in told if one == kind]
+def of(kind, raised):
+    return [(second, entity) for second, one, entity in raised if one == kind]
 
 
 def numbered(first, callbacks, days, org="amazon"):
@@ -84,12 +81,9 @@ def numbered(first, callbacks, days, org="amazon"):
 
 FIVE = numbered(100, [NEW], [9] * 5)
 
-
 BOTH = [*numbered(100, [NEW], [9]), *numbered(200, [NEW], [9], "microsoft")]
 
-
 SUDDEN = [*numbered(100, [NEW], [1, 5]), *numbered(200, [NEW], [12] * 12)]
-
 
 JOINS = numbered(100, [A, NEW], [8] * 3)
 
@@ -98,33 +92,33 @@ JOINS = numbered(100, [A, NEW], [8] * 3)
     ("kind", "records", "last"),
     [("threshold", FIVE, 1), ("several_orgs", BOTH, 1), ("burst", SUDDEN, 9)],
 )
-def test_a_number_is_told_of_at_the_tick_after_its_last_record_and_at_no_other(
+def test_a_number_is_raised_at_the_tick_after_its_last_record_and_at_no_other(
     tmp_path, kind, records, last
 ):
-    told = told_at(tmp_path, ticks(records[:-last], records, records))
-    assert of(kind, told) == [(20, ENTITY)]
-    assert len(set(told)) == len(told)
+    raised = raised_at(tmp_path, ticks(records[:-last], records, records))
+    assert of(kind, raised) == [(20, ENTITY)]
+    assert len(set(raised)) == len(raised)
 
 
-def test_a_new_number_of_a_known_cluster_is_told_of_when_it_is_tied(known, tmp_path):
-    told = told_at(tmp_path, ticks(KNOWN, JOINS, JOINS), "--previous", known)
-    assert of("joined_cluster", told) == [(20, ENTITY)]
+def test_a_new_number_of_a_known_cluster_is_raised_when_it_is_tied(known, tmp_path):
+    raised = raised_at(tmp_path, ticks(KNOWN, JOINS, JOINS), "--previous", known)
+    assert of("joined_cluster", raised) == [(20, ENTITY)]
 
 
-def test_clusters_that_merge_and_a_referred_one_that_wakes_are_told_of_once(known, tmp_path):
+def test_clusters_that_merge_and_a_referred_one_that_wakes_are_raised_once(known, tmp_path):
     before = clusters_of(known)
     (tmp_path / "referred.csv").write_text(
         f"cluster_id,referred_at\n{before['phone:+18885550101']},{moment(7)}\n"
     )
     across = numbered(100, [*OLD["A"], *OLD["B"]], [8] * 12)
     flags = ["--previous", known, "--referred", tmp_path / "referred.csv"]
-    told = told_at(tmp_path, ticks(KNOWN, across, across), *flags)
-    assert [second for second, _ in of("clusters_merge", told)] == [20]
-    assert [second for second, _ in of("referred_awake", told)] == [20]
+    raised = raised_at(tmp_path, ticks(KNOWN, across, across), *flags)
+    assert [second for second, _ in of("clusters_merge", raised)] == [20]
+    assert [second for second, _ in of("referred_awake", raised)] == [20]
 
 
 def test_late_records_count_by_their_own_time(tmp_path):
     newer = numbered(300, ["(844) 555-0107"], [20])
     in_time, too_old = numbered(100, [NEW], [9] * 5), numbered(400, [OTHER], [2] * 5)
-    told = told_at(tmp_path, ticks([*newer, *in_time[:4]], [in_time[4]], too_old))
-    assert of("threshold", told) == [(20, ENTITY)]  # OTHER was over when it came: no news
+    raised = raised_at(tmp_path, ticks([*newer, *in_time[:4]], [in_time[4]], too_old))
+    assert of("threshold", raised) == [(20, ENTITY)]  # OTHER was over when it came: no news

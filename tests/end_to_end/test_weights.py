@@ -1,4 +1,4 @@
-"""`--weights`: one file ranks the clusters, and the manifest says which."""
+"""`--priority-weights`: one file ranks the clusters, and the manifest says which."""
 
 import re
 
@@ -6,7 +6,8 @@ import pytest
 
 from pipelines.batch.__main__ import main
 from schemas.tables import CLUSTERS
-from tests.support.run_pipeline import ROOT, complaint, jsonl, read, run
+from tests.support.real_data import ROOT
+from tests.support.run_pipeline import complaint, jsonl, read, run
 
 SHIPPED = (ROOT / "transforms" / "data" / "priority.toml").read_text(encoding="utf-8")
 
@@ -34,18 +35,18 @@ def test_a_file_of_weights_ranks(tmp_path):
     alone = re.sub(r"(?m)^(?!recency)(\w+) = \d+", r"\1 = 0", weights)
     file.write_text(f"{alone}[scale]{rest}", encoding="utf-8")
     given = jsonl(tmp_path / "rows.jsonl", rows())
-    manifest = run(tmp_path / "run", "--complaints", given, "--weights", file)
+    manifest = run(tmp_path / "run", "--complaints", given, "--priority-weights", file)
     priority = {
         row["name"][-1]: row["priority"] for row in read(tmp_path / "run", CLUSTERS).to_pylist()
     }
     assert priority == pytest.approx({"1": 25, "2": 50, "3": 100})
-    assert manifest["options"]["weights"]["name"] == "mine.toml"
+    assert manifest["options"]["priority_weights"]["name"] == "mine.toml"
 
 
 def test_a_bad_file_is_refused_in_one_line(tmp_path, capsys):
     file = tmp_path / "mine.toml"
     file.write_text(SHIPPED.replace("victims = 30", "victims = -1"))
     given = jsonl(tmp_path / "rows.jsonl", rows())
-    flags = ["--complaints", given, "--weights", file, "--output", tmp_path / "run"]
+    flags = ["--complaints", given, "--priority-weights", file, "--output", tmp_path / "run"]
     assert main([str(one) for one in flags]) == 2
     assert capsys.readouterr().err == (f"{file}: [weights] victims: must be 0 or more\n")

@@ -53,17 +53,17 @@ def jars(engine: str) -> Path:
     """
     tool("java", engine)
     pom = ARTEFACTS / engine / "pom.xml"
-    place = root() / f"{engine}-{_digest(pom)[:12]}"
+    place = root() / f"{engine}-{digest(pom)[:12]}"
     if not place.exists():
         maven = tool("mvn", engine)
         with _aside(place) as aside:
             lib = f"-DoutputDirectory={aside}"
-            _call(engine, [maven, *QUIET, "-f", str(pom), *COPY, lib])
+            _call(engine, [maven, *MAVEN_FLAGS, "-f", str(pom), *COPY, lib])
     _check(engine, place)
     return place
 
 
-QUIET = ("--batch-mode", "--quiet", "--strict-checksums", "-Dstyle.color=never")
+MAVEN_FLAGS = ("--batch-mode", "--quiet", "--strict-checksums", "-Dstyle.color=never")
 COPY = (
     "org.apache.maven.plugins:maven-dependency-plugin:2.8:copy-dependencies",
     "-DincludeScope=runtime",
@@ -77,7 +77,7 @@ def prism() -> Path:
         MissingEngineError: if Go is absent or cannot build it.
     """
     module = ARTEFACTS / "prism"
-    place = root() / f"prism-{_digest(module / 'go.mod', module / 'go.sum')[:12]}"
+    place = root() / f"prism-{digest(module / 'go.mod', module / 'go.sum')[:12]}"
     if not place.exists():
         go = tool("go", "prism")
         with _aside(place) as aside:
@@ -129,14 +129,14 @@ def _check(engine: str, place: Path) -> None:
         # Never seen by us: Maven held it against the digest that is published beside it.
         return
     pinned = {name: digest for digest, name in map(str.split, sums.read_text().splitlines())}
-    there = {path.name: _digest(path) for path in place.iterdir()}
+    there = {path.name: digest(path) for path in place.iterdir()}
     if wrong := sorted(name for name in pinned | there if pinned.get(name) != there.get(name)):
         raise MissingEngineError(
             f"{engine}: {wrong[0]} is not the one that {SUMS} pins; remove {place} to fetch it anew"
         )
 
 
-def _digest(*paths: Path) -> str:
+def digest(*paths: Path) -> str:
     digest = hashlib.sha256()
     for path in paths:
         digest.update(path.read_bytes())

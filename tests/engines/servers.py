@@ -14,10 +14,8 @@ from tests.engines.processes import JVM, free_port, java, running, wait_for
 
 HOST = "127.0.0.1"
 
-
 CLUSTER = "cmluZ3RyYWNlLWVuZ2luZQ"
 """Any 16 bytes in base64."""
-
 
 _KAFKA = """\
 process.roles=broker,controller
@@ -37,10 +35,8 @@ transaction.state.log.min.isr=1
 group.initial.rebalance.delay.ms=0
 """
 
-
 FLINK = "org.apache.beam.runners.flink.FlinkJobServerDriver"
 """The main class of Beam's job server for Flink."""
-
 
 OPENED = (
     *("java.lang", "java.lang.reflect", "java.io", "java.net", "java.nio", "sun.nio.ch"),
@@ -48,7 +44,6 @@ OPENED = (
     *("java.util.concurrent.atomic", "java.util.concurrent.locks"),
 )
 """Packages that Flink's own start scripts open to it (env.java.opts.all of its config.yaml)."""
-
 
 STACK = "-Xss4m"
 """For Beam's job server, which walks a pipeline by recursion."""

@@ -13,10 +13,10 @@ def pinned(tmp_path, monkeypatch):
     monkeypatch.setattr(cache.shutil, "which", lambda name: f"/bin/{name}")
     (artefact := tmp_path / "artefacts" / "toy").mkdir(parents=True)
     (artefact / "pom.xml").write_text("<project/>")
-    place = cache.root() / f"toy-{cache._digest(artefact / 'pom.xml')[:12]}"
+    place = cache.root() / f"toy-{cache.digest(artefact / 'pom.xml')[:12]}"
     place.mkdir(parents=True)
     (place / "toy-1.jar").write_bytes(b"as released")
-    (artefact / cache.SUMS).write_text(f"{cache._digest(place / 'toy-1.jar')}  toy-1.jar\n")
+    (artefact / cache.SUMS).write_text(f"{cache.digest(place / 'toy-1.jar')}  toy-1.jar\n")
     return place
 
 

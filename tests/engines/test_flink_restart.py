@@ -15,16 +15,14 @@ import pytest
 from pipelines.cli import main
 from tests.engines import servers
 from tests.engines.processes import children, named
-from tests.engines.test_stream import HALF, alerts_in, flags, lines, told
+from tests.engines.test_stream import HALF, alert_facts, alerts_in, flags, lines
 from tests.engines.topics import read_all, send
-from tests.support.run_pipeline import ROOT
+from tests.support.real_data import ROOT
 
 pytestmark = [pytest.mark.kafka, pytest.mark.flink]
 
-
 LONGEST = 240
-"""Seconds until a stream must have told what there is."""
-
+"""Seconds until a stream must have sent what there is."""
 
 RESTORED = "CheckpointCoordinator - Restoring job"
 """What Flink says when a job begins with the state of a checkpoint."""
@@ -56,7 +54,7 @@ class Place:
         words = [
             *("stream", "--kafka-servers", self.kafka, "--kafka-complaints", self.topic),
             *("--kafka-alerts", f"{self.topic}-told", "--kafka-expansion", self.expansion),
-            *("--every", "2", "--alert-hours", "240", "--output", str(self.output)),
+            *("--tick-interval", "2", "--alert-hours", "240", "--output", str(self.output)),
             *("--runner=PortableRunner", f"--job_endpoint={job_server}"),
             *("--environment_type=EXTERNAL", f"--environment_config={pool}"),
             *("--checkpointing_interval=2000", "--externalized_checkpoints_enabled"),
@@ -76,16 +74,16 @@ class Place:
     def undisturbed(self):
         """What a stream on this machine tells of the whole topic."""
         assert main(flags(self.kafka, self.topic, self.folder / "calm")) == 0
-        return told(self.folder / "calm")
+        return alert_facts(self.folder / "calm")
 
-    def assert_told(self, expected):
-        """Each alert is told in one file, and in the topic under its id.
+    def assert_sent(self, expected):
+        """Each alert is in one file, and in the topic under its id.
 
         What had been sent since the last checkpoint is sent again, then with what has come since.
         """
         until(lambda: len(alerts_in(self.output)) >= len(expected))
         time.sleep(6)  # a few ticks more, which must tell nothing
-        assert told(self.output) == expected
+        assert alert_facts(self.output) == expected
         sent = {}
         for key, value in read_all(self.kafka, f"{self.topic}-told"):
             sent.setdefault(key.decode(), []).append(value)
@@ -139,7 +137,7 @@ def test_workers_that_are_killed_lose_and_double_no_alert(place, pool, halves, t
         (service,) = named(f"worker_pool_main --service_port={pool.rpartition(':')[2]}")
         kill(children(service))
         send(place.kafka, place.topic, second)
-        place.assert_told(place.undisturbed())
+        place.assert_sent(place.undisturbed())
     assert RESTORED in (tmp_path / "server" / "flink.log").read_text()
 
 
@@ -163,6 +161,6 @@ def test_another_flink_goes_on_from_the_checkpoint_of_one_that_was_killed(
     (tmp_path / "flink-conf.yaml").write_text(f"execution.savepoint.path: {place.checkpoints[-1]}")
     last = f"--flink_conf_dir={tmp_path}"
     with servers.flink(tmp_path / "another") as job_server, place.stream(job_server, pool, last):
-        place.assert_told(place.undisturbed())
+        place.assert_sent(place.undisturbed())
     assert before < len(alerts_in(place.output))
     assert RESTORED in (tmp_path / "another" / "flink.log").read_text()

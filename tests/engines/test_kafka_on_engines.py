@@ -13,17 +13,16 @@ from apache_beam.options.pipeline_options import PipelineOptions
 
 from pipelines.streaming.options import parse
 from pipelines.streaming.pipeline import build
-from pipelines.streaming.plan import engine_plan, queue, reading
+from pipelines.streaming.plan import engine_plan, queue_source, read_options
 from schemas.reject import Code
-from tests.end_to_end.streaming.test_alerts import CALLS, INNOCENT, KNOWN, NEW, told
+from tests.end_to_end.streaming.test_alerts import CALLS, INNOCENT, KNOWN, NEW, kinds_of
 from tests.engines.batch import stream_flags
 from tests.engines.topics import read_all, send
 
 pytestmark = pytest.mark.kafka
 
-
 LONGEST = 240
-"""Seconds until a stream must have told what there is."""
+"""Seconds until a stream must have raised what there is."""
 
 
 def line(row, org=None):
@@ -77,11 +76,11 @@ def alerts_sent(kafka, topic):
 
 
 def streamed(words, engine, enough):
-    """Run a stream on an engine until it has told enough."""
+    """Run a stream on an engine until it has raised enough."""
     flags = stream_flags(engine)
     options = parse([*map(str, words), *flags])
     pipeline = beam.Pipeline(options=PipelineOptions(flags))
-    build(pipeline, engine_plan(options, queue(options, reading(options))))
+    build(pipeline, engine_plan(options, queue_source(options, read_options(options))))
     result = pipeline.run()
     try:
         end = time.monotonic() + LONGEST
@@ -96,21 +95,25 @@ def test_alerts_of_a_topic_are_in_a_topic_once(kafka, beam_kafka, engine, topic,
     rows = [*KNOWN, *NEW, *NEW, *INNOCENT]
     send(kafka, f"{topic}-calls", [line(row) for row in CALLS])
     send(kafka, topic, [line(row, row["source_org"]) for row in rows])
-    expected = {
-        ("threshold", "phone:+18555550106"),
-        ("several_orgs", "phone:+18445550107"),
-    }
+    expected = {("threshold", "phone:+18555550106"), ("several_orgs", "phone:+18445550107")}
     words = [
         *("--kafka-servers", kafka, "--kafka-complaints", topic),
         *("--kafka-calls", f"{topic}-calls"),
-        *("--kafka-alerts", f"{topic}-told", "--kafka-expansion", beam_kafka, "--every", 5),
+        *(
+            "--kafka-alerts",
+            f"{topic}-alerts",
+            "--kafka-expansion",
+            beam_kafka,
+            "--tick-interval",
+            5,
+        ),
         *("--output", tmp_path / "out"),
     ]
-    streamed(words, engine, lambda: len(read_all(kafka, f"{topic}-told")) >= len(expected))
-    sent = alerts_sent(kafka, f"{topic}-told")
-    assert told(sent) == expected
+    streamed(words, engine, lambda: len(read_all(kafka, f"{topic}-alerts")) >= len(expected))
+    sent = alerts_sent(kafka, f"{topic}-alerts")
+    assert kinds_of(sent) == expected
     assert all(key == alert["alert_id"] for key, alert in sent.items())
-    assert len(read_all(kafka, f"{topic}-told")) == len(sent)
+    assert len(read_all(kafka, f"{topic}-alerts")) == len(sent)
 
 
 def test_avro_values_of_a_topic_raise_the_same_alerts_and_what_is_none_is_rejected(
@@ -121,16 +124,23 @@ def test_avro_values_of_a_topic_raise_the_same_alerts_and_what_is_none_is_reject
     words = [
         *("--kafka-servers", kafka, "--kafka-complaints", topic, "--encoding"),
         *("avro-confluent", "--avro-schema", tmp_path / "complaint.avsc"),
-        *("--kafka-alerts", f"{topic}-told", "--kafka-expansion", beam_kafka, "--every", 5),
+        *(
+            "--kafka-alerts",
+            f"{topic}-alerts",
+            "--kafka-expansion",
+            beam_kafka,
+            "--tick-interval",
+            5,
+        ),
         *("--output", tmp_path / "out"),
     ]
 
     def enough():
         rejects = list((tmp_path / "out" / "rejects").glob("*.parquet"))
-        return rejects and len(read_all(kafka, f"{topic}-told")) >= 2
+        return rejects and len(read_all(kafka, f"{topic}-alerts")) >= 2
 
     streamed(words, engine, enough)
-    assert told(alerts_sent(kafka, f"{topic}-told")) == {
+    assert kinds_of(alerts_sent(kafka, f"{topic}-alerts")) == {
         ("threshold", "phone:+18555550106"),
         ("several_orgs", "phone:+18445550107"),
     }

@@ -14,13 +14,12 @@ from kafka.admin import KafkaAdminClient
 from pipelines.cli import main
 from schemas.reject import Code
 from tests.engines.topics import partition_of, read_all, send
-from tests.support.run_pipeline import ROOT, complaint, run
+from tests.support.real_data import ROOT
+from tests.support.run_pipeline import complaint, run
 
 pytestmark = pytest.mark.kafka
 
-
 NUMBERS = 12
-
 
 HALF = 36
 
@@ -44,7 +43,7 @@ def lines():
 def flags(kafka, name, output):
     return [
         *("stream", "--kafka-servers", kafka, "--kafka-complaints", name, "--output", str(output)),
-        *("--kafka-alerts", f"{name}-alerts", "--every", "1", "--stop-after-idle", "3"),
+        *("--kafka-alerts", f"{name}-alerts", "--tick-interval", "1", "--stop-after-idle", "3"),
         *("--alert-hours", "240"),
     ]
 
@@ -59,7 +58,7 @@ def members_in(output):
     return ds.dataset(last / "members").to_table()
 
 
-def told(output):
+def alert_facts(output):
     """What the alerts are about, each once."""
     pairs = [(one["kind"], one["entity_id"]) for one in map(json.loads, alerts_in(output).values())]
     assert len(set(pairs)) == len(pairs)
@@ -72,7 +71,7 @@ def test_killed_and_started_again_it_loses_and_doubles_no_alert(kafka, tmp_path)
     run(tmp_path / "batch", "--complaints", tmp_path / "rows.jsonl")
     send(kafka, "calm", [(None, row) for row in rows])
     assert main(flags(kafka, "calm", tmp_path / "calm")) == 0
-    expected = told(tmp_path / "calm")
+    expected = alert_facts(tmp_path / "calm")
     assert len(expected) == 2 * NUMBERS
 
     rough = tmp_path / "rough"
@@ -87,7 +86,7 @@ def test_killed_and_started_again_it_loses_and_doubles_no_alert(kafka, tmp_path)
         stream.wait()
     assert main(flags(kafka, "rough", rough)) == 0
 
-    assert told(rough) == expected
+    assert alert_facts(rough) == expected
     alerts = alerts_in(rough)
     sent = read_all(kafka, "rough-alerts")
     assert {key.decode() for key, _ in sent} == set(alerts)

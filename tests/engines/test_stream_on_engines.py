@@ -11,14 +11,14 @@ from pipelines.streaming.options import parse
 from pipelines.streaming.pipeline import build
 from pipelines.streaming.plan import engine_plan
 from schemas.enums import RecordKind
-from tests.end_to_end.streaming.test_alerts import CALLS, INNOCENT, KNOWN, NEW, alerts_in, told
+from tests.end_to_end.streaming.test_alerts import CALLS, INNOCENT, KNOWN, NEW, alerts_in, kinds_of
 from tests.engines.batch import stream_flags
 from transforms.read.options import ReadOptions
-from transforms.stream.sources import Decoder, Message, queues
+from transforms.stream.sources import Decoder, Message, read_queues
 from transforms.stream.state import TICKS, Clock
 
 LONGEST = 150
-"""Seconds until a tick must have told what there is."""
+"""Seconds until a tick must have raised what there is."""
 
 
 @dataclass(eq=False)
@@ -41,12 +41,12 @@ class Source(beam.PTransform):
             RecordKind.COMPLAINT: Rows([*KNOWN, *NEW, *NEW, *INNOCENT]),
             RecordKind.CALL: Rows(CALLS),
         }
-        read = queues(begin, rows, Decoder(), ReadOptions())
+        read = read_queues(begin, rows, Decoder(), ReadOptions())
         return read | {TICKS: begin | "Clock" >> Clock(5, 10)}
 
 
 def enough(output):
-    """Whether what there is was told, and snapshots have come by the clock."""
+    """Returns whether all alerts were raised, and snapshots have come by the clock."""
     return len(alerts_in(output)) >= 2 and len(list((output / "snapshots").glob("2*"))) >= 2
 
 
@@ -63,7 +63,7 @@ def test_alerts_are_told_once_and_snapshots_come_by_the_clock(engine, tmp_path):
             time.sleep(1)
     finally:
         result.cancel()
-    assert told(alerts_in(output)) == {
+    assert kinds_of(alerts_in(output)) == {
         ("threshold", "phone:+18555550106"),
         ("several_orgs", "phone:+18445550107"),
     }

@@ -17,7 +17,6 @@ from tests.engines.cache import MissingEngineError
 
 Server = Callable[[Path, int], AbstractContextManager[str]]
 
-
 ENGINES: dict[str, tuple[Server, int, str]] = {
     "kafka": (servers.kafka, 9092, "bootstrap server"),
     "beam-kafka": (servers.beam_kafka, 8097, "expansion service of Beam's Kafka source and sink"),

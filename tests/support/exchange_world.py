@@ -5,16 +5,15 @@ from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
+import pytest
 
 from pipelines import cli, key_store
-from reports import tables
+from reports import signing, tables
 from schemas.enums import HARD_ROLES
 from schemas.joint import CONTRIBUTORS
 from schemas.tables import CLUSTERS, MEMBERS, MENTIONS
-from tests.end_to_end.exchange.conftest import befriend
 
 ISSUED = "2026-06-01T00:00:00Z"
-
 
 NOW = "2026-06-02T00:00:00Z"
 
@@ -43,6 +42,19 @@ def ringtrace(*words: object) -> int:
     return cli.main([str(word) for word in words])
 
 
+def trust_key(one: Company, other: Company) -> None:
+    """`one` trusts the key of `other`, as two people would agree over the telephone."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(key_store.HOME_VARIABLE, str(other.home))
+        key = key_store.own_key().public_key()
+        patch.setenv(key_store.HOME_VARIABLE, str(one.home))
+        pem = one.home / "theirs.pem"
+        one.home.mkdir(exist_ok=True)
+        pem.write_bytes(signing.public_pem(key))
+        mark = ["--fingerprint", signing.key_id(key)]
+        assert ringtrace("keys", "trust", other.org, pem, *mark) == 0
+
+
 def rows(path: Path) -> list[dict]:
     return [json.loads(line) for line in path.read_text().splitlines()]
 
@@ -59,14 +71,14 @@ class Joint:
         patch.setenv(key_store.HOME_VARIABLE, str(world.microsoft.home))
         words = ["exchange", "offer", world.microsoft.run, "--to", "amazon"]
         assert ringtrace(*words, "--output", self.offer, "--issued-at", ISSUED) == 0
-        # A desk of its own: offers are taken in the order of their days, for good.
-        desk = dataclasses.replace(world.amazon, home=folder / "home")
-        befriend(desk, world.microsoft)
-        patch.setenv(key_store.HOME_VARIABLE, str(desk.home))
+        # Keys of its own: offers are accepted in the order of their days, for good.
+        own = dataclasses.replace(world.amazon, home=folder / "home")
+        trust_key(own, world.microsoft)
+        patch.setenv(key_store.HOME_VARIABLE, str(own.home))
         first = folder / "first"
-        words = ["exchange", "join", world.amazon.run, self.offer, "--at", NOW]
+        words = ["exchange", "join", world.amazon.run, self.offer, "--now", NOW]
         assert ringtrace(*words, "--output", first) == 0
-        who = tables.read(first, CONTRIBUTORS, ["entity_id", "cluster_id", "contributor"])
+        who = tables.read_table(first, CONTRIBUTORS, ["entity_id", "cluster_id", "contributor"])
         by = {}
         for one in who.to_pylist():
             by.setdefault(one["cluster_id"], {}).setdefault(one["contributor"], []).append(
@@ -85,20 +97,19 @@ class Joint:
         decisions.write_text("\n".join(lines) + "\n")
         assert ringtrace(*words, "--decisions", decisions, "--output", self.run) == 0
         where = pc.field("status") == "confirmed"
-        found = tables.read(self.run, CLUSTERS, where=where).to_pylist()
+        found = tables.read_table(self.run, CLUSTERS, where=where).to_pylist()
         self.cluster = max(found, key=lambda one: (one["size"], one["cluster_id"]))
 
     def referral(self, output, *more):
         words = ["referral", self.run, "--cluster", self.cluster["cluster_id"]]
         words += ["--complaints", self.world.amazon.complaints, "--calls", self.world.amazon.calls]
-        when = [] if "--at" in more else ["--at", NOW]
+        when = [] if "--now" in more else ["--now", NOW]
         return ringtrace(*words, "--recipient", "in-cbi", "--output", output, *when, *more)
 
 
 SHARED = 9
 
-
-AT = ["--at", "2026-06-03T00:00:00Z"]
+AT = ["--now", "2026-06-03T00:00:00Z"]
 
 
 def victims(company, run, named):
@@ -106,7 +117,9 @@ def victims(company, run, named):
     where = pc.field("entity_id").isin(pa.array(sorted(named))) & (
         pc.field("source_org") == company.org
     )
-    found = tables.read(run, MENTIONS, ["record_kind", "record_id", "role"], where).to_pylist()
+    found = tables.read_table(
+        run, MENTIONS, ["record_kind", "record_id", "role"], where
+    ).to_pylist()
     raw = {row["complaint_id"]: row for row in rows(company.complaints)}
     raw |= {row["call_id"]: row for row in rows(company.calls)}
     ids = {one["record_id"] for one in found if one["role"] in HARD_ROLES}
@@ -127,9 +140,9 @@ class Counted(Joint):
         self.folder, self.patch = folder, patch
         cluster_id = self.cluster["cluster_id"]
         here = pc.field("cluster_id") == cluster_id
-        members = tables.read(self.run, MEMBERS, ["entity_id"], here)["entity_id"].to_pylist()
+        members = tables.read_table(self.run, MEMBERS, ["entity_id"], here)["entity_id"].to_pylist()
         theirs = here & (pc.field("contributor") == "microsoft")
-        offered = tables.read(self.run, CONTRIBUTORS, ["entity_id"], theirs)["entity_id"]
+        offered = tables.read_table(self.run, CONTRIBUTORS, ["entity_id"], theirs)["entity_id"]
         self.own = victims(world.amazon, self.run, members)
         self.other = victims(world.microsoft, world.microsoft.run, offered.to_pylist())
         both = {who: n for n, who in enumerate(self.own)}
@@ -141,7 +154,7 @@ class Counted(Joint):
         numbers |= {who: 5000 + n for n, who in enumerate(self.other[SHARED:])}
         self.files = people(folder / "a.csv", both), people(folder / "m.csv", numbers)
         one = ["--run", self.run, "--cluster", cluster_id, "--offer", self.offer]
-        self.letter("ask", self.files[0], "--by", "phone", "--to", "microsoft", *one, out="1")
+        self.letter("request", self.files[0], "--by", "phone", "--to", "microsoft", *one, out="1")
 
     def at(self, org):
         home = self.folder / "home" if org == "amazon" else self.world.microsoft.home

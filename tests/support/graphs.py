@@ -1,11 +1,35 @@
 """Small graphs for the tests of clustering."""
 
+from dataclasses import dataclass
+
 import numpy as np
+import pyarrow as pa
 from scipy.sparse import csr_array
 
+from transforms.extract.allowlist import KnownLegitimate
+from transforms.graph import epochs
+from transforms.graph.activity import sum_activity
+from transforms.graph.entities import NO_LIFETIMES, annotate_mentions, determine_status
 from transforms.graph.incidence import Incidence
-from transforms.graph.refinement import Epochs, Lines
-from transforms.graph.supplier_likelihood import Suppliers
+from transforms.graph.refinement import EpochPairs, PhoneLines
+from transforms.graph.supplier_likelihood import SupplierCounts
+
+
+@dataclass(frozen=True)
+class ClassifiedEvidence:
+    """CLASSIFIED_ENTITY, CLASSIFIED and WITHHELD rows."""
+
+    entities: pa.Table
+    mentions: pa.Table
+    withheld: pa.Table
+
+
+def classify_evidence(
+    evidence: pa.Table, known: KnownLegitimate, lives: epochs.Lifetimes = NO_LIFETIMES
+) -> ClassifiedEvidence:
+    """Classifies all EVIDENCE rows of some entities at once; see `determine_status`."""
+    entities, statuses = determine_status(sum_activity(evidence), known, lives)
+    return ClassifiedEvidence(entities, *annotate_mentions(evidence, statuses))
 
 
 def evidence(groups, nodes, victims=None, days=None):
@@ -19,17 +43,17 @@ def evidence(groups, nodes, victims=None, days=None):
 
 def no_suppliers(nodes):
     """Suppliers of calls that nobody recorded."""
-    return Suppliers((csr_array((nodes, 1)),))
+    return SupplierCounts((csr_array((nodes, 1)),))
 
 
 def no_lines(nodes):
     """Lines where nothing is a phone."""
-    return Lines(np.zeros(nodes, bool), np.zeros(nodes, bool), np.zeros(nodes, np.int64))
+    return PhoneLines(np.zeros(nodes, bool), np.zeros(nodes, bool), np.zeros(nodes, np.int64))
 
 
 def no_epochs():
     """Epochs where nothing came back."""
-    return Epochs(np.empty(0, np.int64), np.empty(0, np.int64))
+    return EpochPairs(np.empty(0, np.int64), np.empty(0, np.int64))
 
 
 def parts(label):

@@ -2,7 +2,7 @@
 
 from decimal import Decimal
 
-from schemas.tables import ALL
+from schemas.tables import ALL_TABLES
 from tests.support.report_tables import (
     cluster,
     complaint,
@@ -29,7 +29,7 @@ HOSTILE = [
 
 
 def hostile_run(folder):
-    rows = {table.name: [] for table in ALL}
+    rows = {table.name: [] for table in ALL_TABLES}
     for number, evil in enumerate(HOSTILE):
         entity_id, cluster_id = f"domain:{number}{evil}", f"c-{number}{evil}"
         orgs = [evil, f"other{evil}"]
@@ -43,8 +43,8 @@ def hostile_run(folder):
         rows["entities"].append(entity(other, orgs=orgs))
         rows["members"].append(member(other, cluster_id))
         rows["links"].append(link(entity_id, other, orgs=orgs, record_ids=[evil], reason=evil))
-        told = f"SECRET {evil}"
-        rows["complaints"].append(complaint(evil, source_org=evil, narrative=told))
+        narrative = f"SECRET {evil}"
+        rows["complaints"].append(complaint(evil, source_org=evil, narrative=narrative))
         where = {"field": "narrative", "start": 7, "end": 7 + len(evil)}
         rows["mentions"].append(mention(other, evil, source_org=evil, raw=evil, **where))
         rows["mentions"].append(mention(f"script:{evil}", evil, source_org=evil, raw=evil, **where))

@@ -1,4 +1,4 @@
-"""Looking for a value in bytes as a leak would hide it: written otherwise, packed, or hashed."""
+"""Search of files for a value as a leak may hide it: written otherwise, compressed, or hashed."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _SHOWN = re.compile(rb"\((?:[^()\\]|\\.)*\)")
 
 
 def number_forms(raw: str, country: str) -> set[str]:
-    """The ways in which a person or a program writes a number."""
+    """Returns the ways in which a person or a program writes a number."""
     number = phonenumbers.parse(raw, country)
     national = str(number.national_number)
     kinds = phonenumbers.PhoneNumberFormat
@@ -32,8 +32,8 @@ def number_forms(raw: str, country: str) -> set[str]:
     return written | {raw, national} | {sign.join(parts) for sign in "-. /\u00a0\u2011"}
 
 
-def hidden(value: str) -> set[bytes]:
-    """A value as it is, escaped, encoded and hashed."""
+def leak_forms(value: str) -> set[bytes]:
+    """Returns a value as it is, escaped, encoded and hashed."""
     found = {value.encode(), value.encode("utf-16-be"), value.encode("utf-16-le")}
     found |= {quote(value).encode(), value.encode().hex().encode()}
     for one in (value, f"phone:{value}"):
@@ -45,20 +45,20 @@ def hidden(value: str) -> set[bytes]:
     return {one for one in found if len(one) >= 5}
 
 
-def layers(name: str, content: bytes) -> Iterator[bytes]:
-    """The bytes of a file, and those packed inside: gzip, streams of a PDF, columns of Parquet."""
+def decoded_layers(name: str, content: bytes) -> Iterator[bytes]:
+    """Yields the bytes of a file, and those inside: gzip, streams of a PDF, columns of Parquet."""
     yield content
     if content[:2] == b"\x1f\x8b":
         yield gzip.decompress(content)
     if content[:4] == b"%PDF":
         for stream in _STREAM.findall(content):
-            yield from _stream(stream)
+            yield from _decode_stream(stream)
     if content[:4] == b"PAR1":
         table = pq.read_table(io.BytesIO(content))
         yield "\n".join(str(table[column].to_pylist()) for column in table.column_names).encode()
 
 
-def _stream(stream: bytes) -> Iterator[bytes]:
+def _decode_stream(stream: bytes) -> Iterator[bytes]:
     raw = stream.strip()
     for unpack in (lambda one: zlib.decompress(base64.a85decode(one, adobe=False)),
                    zlib.decompress):  # fmt: skip

@@ -5,8 +5,8 @@ from decimal import Decimal
 
 from reports import signing
 from reports.referral import blocking_checks, package, reference
-from reports.referral.case import build
-from reports.referral.material import Place, collect, wanted
+from reports.referral.case import build_case
+from reports.referral.case_records import RecordSource, collect_case_records, member_record_keys
 from tests.support.report_tables import (
     START,
     cluster,
@@ -30,15 +30,13 @@ IDS = [
     "email:x@gmail.com",
 ]
 
-
 ROLES = ["callback", "payee", "lure_site", "operator", "sender"]
 
-
-KEY = signing.make_key()
+KEY = signing.make_signing_key()
 
 
 def rows(ids=tuple(IDS), roles=tuple(ROLES), **changed):
-    """Three complaints name all members of one confirmed cluster; two state a loss."""
+    """Makes a run whose three complaints name all members of one cluster; two state a loss."""
     complaints = [
         complaint(
             f"A-{n}",
@@ -74,14 +72,14 @@ def rows(ids=tuple(IDS), roles=tuple(ROLES), **changed):
     }
 
 
-def case_of(folder, tables, recipient="us-fbi-ic3", **given):
-    """The case of the run's cluster c-1; records lie on the lines of one made-up file."""
+def case_of(folder, tables, recipient="us-fbi-ic3", chosen=None, **given):
+    """Builds the case of the run's cluster c-1; records lie on the lines of one made-up file."""
     write_run(folder, tables)
-    keys = sorted(wanted(folder, "c-1"))
-    places = {key: Place("made-up.jsonl", "a" * 64, n, 0) for n, key in enumerate(keys, 1)}
-    found = collect(folder, manifest(), "c-1", places, START + timedelta(days=30))
-    chosen = reference.load(recipient)
-    stops = blocking_checks.obstacles(found.facts, allowlist.shipped(), 2, 3)
+    keys = sorted(member_record_keys(folder, "c-1"))
+    sources = {key: RecordSource("made-up.jsonl", "a" * 64, n, 0) for n, key in enumerate(keys, 1)}
+    found = collect_case_records(folder, manifest(), "c-1", sources, START + timedelta(days=30))
+    chosen = chosen or reference.load_reference(recipient)
+    stops = blocking_checks.find_obstacles(found.facts, allowlist.shipped_allowlist(), 2, 3)
     options = {
         "obstacles": stops,
         "override": None,
@@ -91,15 +89,49 @@ def case_of(folder, tables, recipient="us-fbi-ic3", **given):
         "earlier": None,
         "shared": [],
     }
-    return build(folder, found, chosen, **(options | given))
+    return build_case(folder, found, chosen, **(options | given))
 
 
 def package_of(case):
-    return package.files(case, KEY, {"ringtrace": "0"})
+    return package.package_files(case, KEY, {"ringtrace": "0"})
+
+
+RECIPIENT = {
+    "recipient.toml": """name = "Fraud Office, Exampland"
+unit = "Cyber"
+country = "XX"
+scale = "ours"
+time_zone = "Asia/Kathmandu"
+certificates = ["xx-oath", "us-fre-902"]
+asks = ["Open a case."]
+source = "https://example.org"
+date = "2026-01-01"
+""",
+    "offences.toml": """[[offence]]
+statute = "Act 1"
+note = ""
+elements = [{ text = "a trick", holds = "scheme" }, { text = "a loss", holds = "loss" }]
+source = "https://example.org"
+date = "2026-01-01"
+""",
+    "scales.toml": """[ours]
+name = "Our own"
+words = [{ word = "surely", low = 50, high = 100 }, { word = "hardly", low = 0, high = 49.5 }]
+source = "https://example.org"
+date = "2026-01-01"
+""",
+    "xx-oath.txt": "DRAFT. I swear: {{ code }}, {{ files }}, {{ local_time }}, {{ version }}.\n",
+}
+"""The files of a made-up recipient."""
+
+
+def write_recipient(folder):
+    """Writes a made-up recipient with a scale and a certificate of its own."""
+    return written(folder, {name: text.encode() for name, text in RECIPIENT.items()})
 
 
 def written(folder, files):
-    """The files of a package in a folder."""
+    """Writes files by path into a folder."""
     for path, content in files.items():
         target = folder / path
         target.parent.mkdir(parents=True, exist_ok=True)

@@ -14,12 +14,9 @@ from schemas.mention import CLASSIFIED, EVIDENCE
 
 DAY = datetime(2024, 3, 1, tzinfo=UTC)
 
-
 PHONES = tuple(f"phone:+1888555010{digit}" for digit in range(6))
 
-
 SUPPLIERS = ("carrier:acme", "trunk:amazon:t1")
-
 
 PHONE_ROLES = (Role.CALLBACK, Role.CALLER_ID, Role.MENTIONED)
 
@@ -68,28 +65,28 @@ def records(draw: st.DrawFn, roles: tuple[str, ...] = PHONE_ROLES) -> list[dict[
         record = f"{'k' if call else 'c'}{number}"
         joined = draw(st.sampled_from(("c0", "c1", "c2"))) if call and draw(st.booleans()) else None
         who = draw(st.none() | st.sampled_from(("v1", "v2")))
-        told = {
+        of_record = {
             "source_org": org,
             "observed_at": DAY + timedelta(days=draw(st.integers(0, 40))),
             "victim_key": who and f"{org}|{who}",
             "victim_country": draw(st.sampled_from(("US", "DE"))),
         }
         if joined:
-            told["group_id"] = f"{org}|{joined}"
+            of_record["group_id"] = f"{org}|{joined}"
         if not call:
-            told["brand"] = draw(st.none() | st.sampled_from(("amazon", "irs")))
-            told["loss_currency"] = draw(st.sampled_from(("USD", "EUR")))
-            told["loss_amount"] = draw(st.none() | st.decimals(0, 10**13 - 1, places=18))
+            of_record["brand"] = draw(st.none() | st.sampled_from(("amazon", "irs")))
+            of_record["loss_currency"] = draw(st.sampled_from(("USD", "EUR")))
+            of_record["loss_amount"] = draw(st.none() | st.decimals(0, 10**13 - 1, places=18))
         for place, entity in enumerate(draw(st.lists(st.sampled_from(PHONES), max_size=4))):
             role = draw(st.sampled_from(roles))
             where = {"field": f"phone_numbers[{place}]"}
             if not call and draw(st.booleans()):
                 where = {"field": "narrative", "start": 20 * place, "end": 20 * place + 12}
-            rows.append(piece(entity, role, record, **told, **where))
+            rows.append(piece(entity, role, record, **of_record, **where))
         if call:
             for supplier in draw(st.lists(st.sampled_from(SUPPLIERS), max_size=2, unique=True)):
                 where = {"field": supplier.partition(":")[0]}
-                rows.append(piece(supplier, Role.SIGNALLING, record, **told, **where))
+                rows.append(piece(supplier, Role.SIGNALLING, record, **of_record, **where))
     return draw(st.permutations(rows))
 
 

@@ -86,7 +86,6 @@ SOUND_COMPLAINT = {
     "loss_currency": "USD",
 }
 
-
 SOUND_CALL = {
     "call_id": "k1",
     "source_org": "amazon",
@@ -112,6 +111,5 @@ def _sound(schema: pa.Schema, sound: dict[str, str]) -> dict[str, object]:
 
 
 COMPLAINT_ROWS = st.lists(_row(COMPLAINT_LOOSE, SOUND_COMPLAINT), max_size=5)
-
 
 CALL_ROWS = st.lists(_row(CALL_LOOSE, SOUND_CALL), max_size=5)

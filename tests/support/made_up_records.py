@@ -12,10 +12,9 @@ import pyarrow as pa
 
 from schemas.call import CALL_ACCEPTED
 from schemas.complaint import COMPLAINT_ACCEPTED
-from transforms.victims.own_numbers import Own
+from transforms.victims.identifier_matcher import RowIdentifiers
 
 RECEIVED = datetime(2024, 3, 1, 12, tzinfo=UTC)
-
 
 _ORIGIN = {"source_org": "amazon", "source": "f", "position": 1, "format": "jsonl"}
 
@@ -38,7 +37,7 @@ def calls(*rows: dict[str, Any]) -> pa.RecordBatch:
     return pa.RecordBatch.from_pylist(filled, schema=CALL_ACCEPTED)
 
 
-def victims(by_row: Sequence[Collection[str]]) -> Own:
+def victims(by_row: Sequence[Collection[str]]) -> RowIdentifiers:
     """The identifiers of victims that each row must not show."""
     rows = np.repeat(np.arange(len(by_row)), np.array([len(one) for one in by_row], np.int64))
-    return Own(rows, pa.array(chain.from_iterable(by_row), pa.string()))
+    return RowIdentifiers(rows, pa.array(chain.from_iterable(by_row), pa.string()))

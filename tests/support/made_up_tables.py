@@ -8,7 +8,7 @@ from typing import Any
 import pyarrow as pa
 from hypothesis import strategies as st
 
-from schemas.field import values
+from schemas.field import allowed_values
 from schemas.tables import Table
 
 
@@ -27,7 +27,7 @@ def _value(one: pa.Field, kind: pa.DataType) -> st.SearchStrategy[Any]:
         return st.integers(0, 8).map(lambda n: n / 8)
     if pa.types.is_decimal(kind):
         return st.decimals(0, 1000, places=18)
-    return st.sampled_from(values(one) or ("", "a", "b", "ü"))
+    return st.sampled_from(allowed_values(one) or ("", "a", "b", "ü"))
 
 
 def rows_of(table: Table, least: int = 0) -> st.SearchStrategy[list[dict[str, Any]]]:

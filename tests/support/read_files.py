@@ -1,21 +1,24 @@
-"""What the tests of reading share: a file read as the pipeline would read it."""
+"""Shared by the tests of reading: a file read as the pipeline would read it."""
 
 import gzip
 
 import pyarrow as pa
 
-from transforms.read.detect import plan
+from transforms.read.adapters import ftc_sentinel
+from transforms.read.detect import plan_input_files
 from transforms.read.options import ReadOptions
 from transforms.read.read_records import read_shard
-from transforms.read.shards import SHARD_BYTES, scan
+from transforms.read.shards import SHARD_BYTES, scan_file
 
 
-def read(path, *, calls=False, shard_bytes=SHARD_BYTES, **options):
+def read_file(path, *, calls=False, shard_bytes=SHARD_BYTES, **options):
     """(rows by tag, shards) of one file, rows as dicts sorted by position."""
     opts = ReadOptions(**options)
     patterns = [str(path)]
-    (file,) = plan([], patterns, opts) if calls else plan(patterns, [], opts)
-    _, shards = scan(file, shard_bytes)
+    (file,) = (
+        plan_input_files([], patterns, opts) if calls else plan_input_files(patterns, [], opts)
+    )
+    _, shards = scan_file(file, shard_bytes)
     found = {"complaints": [], "calls": [], "rejects": []}
     for shard in shards:
         for tag, batch in read_shard(shard, opts):
@@ -26,11 +29,18 @@ def read(path, *, calls=False, shard_bytes=SHARD_BYTES, **options):
     return found, shards
 
 
-def zstd(data: bytes) -> bytes:
+def compress_zstd(data: bytes) -> bytes:
     sink = pa.BufferOutputStream()
     with pa.CompressedOutputStream(sink, "zstd") as stream:
         stream.write(data)
     return sink.getvalue().to_pybytes()
 
 
-COMPRESS = {"gzip": gzip.compress, "zstd": zstd}
+COMPRESS = {"gzip": gzip.compress, "zstd": compress_zstd}
+
+FOIA_HEADER_WITH_EXTENSION = (
+    *ftc_sentinel.HEADER[:7],
+    ftc_sentinel.EXTENSION,
+    *ftc_sentinel.HEADER[7:],
+)
+"""The second layout of the FTC Sentinel releases."""

@@ -8,14 +8,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from schemas.manifest import Manifest
-from schemas.tables import ALL
+from schemas.tables import ALL_TABLES
 
 START = datetime(2026, 3, 1, 8, 30, tzinfo=UTC)
 
 
 def write_run(folder: Path, rows: dict[str, list[dict]], files: int = 1) -> Path:
     """Write every table of a run below `folder`, each cut into `files` files."""
-    for table in ALL:
+    for table in ALL_TABLES:
         whole = pa.Table.from_pylist(rows.get(table.name, []), table.schema)
         whole = whole.sort_by([(name, "ascending") for name in table.key])
         (folder / table.name).mkdir(parents=True)
@@ -183,12 +183,9 @@ def call(call_id: str, **changed) -> dict:
 
 _WORDS = "amzn refund secure help desk verify msft support renew order care billing".split()
 
-
 _BRANDS = ("Amazon", "Microsoft", "Norton", "Geek Squad", "PayPal")
 
-
 _COUNTRIES = ("US", "GB", "DE", "CA", "AU", "ES")
-
 
 _LINES = ("toll_free", "voip", "mobile", "fixed_line")
 
@@ -213,7 +210,7 @@ def _identifiers(number: int, size: int) -> list[tuple[str, str]]:
 
 def world(clusters: int) -> tuple[dict[str, list[dict]], Manifest]:
     """A run of two companies with this many clusters, and its manifest."""
-    rows: dict[str, list[dict]] = {table.name: [] for table in ALL}
+    rows: dict[str, list[dict]] = {table.name: [] for table in ALL_TABLES}
     for number in range(clusters):
         _add_cluster(rows, number, clusters)
     rows["entities"] += [

@@ -16,8 +16,8 @@ import pyarrow as pa
 import pyarrow.dataset as ds
 
 from pipelines.batch.__main__ import main
-from schemas.manifest import NAME
-from schemas.tables import ALL, Table
+from schemas.manifest import MANIFEST_NAME
+from schemas.tables import ALL_TABLES, Table
 from tests.support.real_data import ROOT
 
 EXAMPLES = ROOT / "examples"
@@ -62,18 +62,18 @@ def three_quarters(world: Path) -> datetime:
 def run(output: Path, *flags: object) -> dict[str, Any]:
     """Run a batch in this process and hold its manifest against its files."""
     assert main([*map(str, flags), "--output", str(output)]) == 0
-    return whole(output)
+    return checked_manifest(output)
 
 
-def whole(output: Path) -> dict[str, Any]:
+def checked_manifest(output: Path) -> dict[str, Any]:
     """The manifest of a run, every file of which is there and as it says, and no other."""
-    manifest = json.loads((output / NAME).read_bytes())
+    manifest = json.loads((output / MANIFEST_NAME).read_bytes())
     for line in manifest["outputs"]:
         content = (output / line["name"]).read_bytes()
         assert len(content) == line["bytes"]
         assert hashlib.sha256(content).hexdigest() == line["sha256"]
     there = {str(path.relative_to(output)) for path in output.rglob("*") if path.is_file()}
-    assert there == {NAME, *(line["name"] for line in manifest["outputs"])}
+    assert there == {MANIFEST_NAME, *(line["name"] for line in manifest["outputs"])}
     for kind, count in manifest["counts"].items():
         assert count["read"] == count["accepted"] + count["duplicates"] + count["rejected"]
         rows = sum(one["rows"] for one in manifest["inputs"] if f"{one['kind']}s" == kind)
@@ -93,7 +93,7 @@ def read(output: Path, table: Table) -> pa.Table:
 
 def tables(output: Path) -> dict[str, pa.Table]:
     """All tables of a run."""
-    return {table.name: read(output, table) for table in ALL}
+    return {table.name: read(output, table) for table in ALL_TABLES}
 
 
 def command(*words: object, module: str = "pipelines.cli", **environment: str) -> Any:

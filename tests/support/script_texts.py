@@ -14,12 +14,10 @@ SCRIPT = (
     "press 1 or call us back to cancel the order"
 )
 
-
 OTHER = (
     "your computer is sending error reports to our server please do not turn it off because a "
     "technician must clean it before your bank account is emptied"
 )
-
 
 DAY = datetime(2024, 3, 1, tzinfo=UTC)
 

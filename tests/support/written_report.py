@@ -3,8 +3,9 @@
 from tempfile import TemporaryDirectory
 
 from reports.html import site
+from reports.run import Run
 from schemas.manifest import OutputFile
-from transforms.write.job_pool import OneProcess
+from transforms.write.job_pool import InlinePool
 
 
 def report_files(run, whole, **options) -> dict[str, bytes]:
@@ -16,5 +17,5 @@ def report_files(run, whole, **options) -> dict[str, bytes]:
         return {"name": name, "bytes": len(found[name]), "sha256": "", "rows": 0}
 
     with TemporaryDirectory() as scratch:
-        site.write(run, whole, OneProcess(kept, scratch), **options)
+        site.write_report_pages(Run(str(run), whole), InlinePool(kept, scratch), **options)
     return found

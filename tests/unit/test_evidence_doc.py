@@ -7,19 +7,18 @@ import pyarrow as pa
 import pytest
 
 from schemas.enums import HARD_ROLES, Role
+from tests.support.graphs import classify_evidence
 from tests.support.made_up_evidence import evidence, piece
 from tests.support.real_data import ROOT
-from transforms.extract.allowlist import load
-from transforms.graph.assign import NODE, assign, nodes_of
-from transforms.graph.cluster_summary import add_up, summarise
-from transforms.graph.entities import classify
-from transforms.graph.epochs import shipped
-from transforms.graph.final_status import decide_entities, decide_links
-from transforms.graph.incidence import incidences, reaches
-from transforms.graph.link_weights import WIDEST, weigh
-from transforms.graph.link_weights import add_up as add_up_pairs
-from transforms.graph.links import pairs
-from transforms.graph.supplier_likelihood import SUPPLIED
+from transforms.extract.allowlist import parse_allowlist
+from transforms.graph.assign import NODE, assign_clusters, entity_nodes
+from transforms.graph.cluster_summary import sum_cluster_records, summarize
+from transforms.graph.epochs import shipped_lifetimes
+from transforms.graph.final_status import finalize_entities, finalize_links
+from transforms.graph.incidence import incidences, victim_reach
+from transforms.graph.link_weights import MAX_HARD_ENTITIES, build_links, sum_pairs as add_up_pairs
+from transforms.graph.links import pair_entities
+from transforms.graph.supplier_likelihood import SUPPLIER_USE
 from transforms.graph.suppliers import cluster_records
 
 PACKAGES = {
@@ -34,10 +33,8 @@ PACKAGES = {
 }
 """The modules whose constants the page gives, and their packages below transforms/."""
 
-
-DECIDES_NOTHING = {"MERGE_ROUNDS", "MOVE_ROUNDS", "DIGEST"}
+DECIDES_NOTHING = {"MERGE_ROUNDS", "MOVE_ROUNDS", "FINGERPRINT_BYTES"}
 """Bounds that no run reaches, and the length of a digest."""
-
 
 PAGE = (ROOT / "docs" / "evidence.md").read_text(encoding="utf-8")
 
@@ -92,13 +89,15 @@ def test_no_constant_is_left_out(module):
     assert numbers <= page
 
 
-def test_every_life_is_told():
+def test_every_lifetime_is_documented():
     """ "180 for a messenger's handle, 365 for an address or an account:upi" and the others."""
     (told,) = re.findall(r"`transforms/data/lives.toml`: (.*?) are not\s+passed on", PAGE, re.S)
     lives = {}
     for days, kinds in re.findall(r"(\d+)(?: days)? for ([^0-9;]+)", told):
-        lives |= {kind: int(days) for kind in shipped() if re.search(rf"\b{kind}\b", kinds)}
-    assert lives == shipped()
+        lives |= {
+            kind: int(days) for kind in shipped_lifetimes() if re.search(rf"\b{kind}\b", kinds)
+        }
+    assert lives == shipped_lifetimes()
 
 
 def test_every_role_has_its_strength():
@@ -127,22 +126,24 @@ def example():
     ]
     for one in found:
         one.pop("status")
-    seen = classify(evidence(found), load("entity_id,reason\n", "none.csv"))
-    links = weigh(add_up_pairs(pairs(seen.sightings)[0])).combine_chunks().to_batches()[0]
+    seen = classify_evidence(evidence(found), parse_allowlist("entity_id,reason\n", "none.csv"))
+    links = (
+        build_links(add_up_pairs(pair_entities(seen.mentions)[0])).combine_chunks().to_batches()[0]
+    )
     entities = seen.entities.combine_chunks().to_batches()[0]
-    nodes = pa.Table.from_batches([nodes_of(entities)], NODE)
-    named = incidences(seen.sightings, WIDEST)
+    nodes = pa.Table.from_batches([entity_nodes(entities)], NODE)
+    named = incidences(seen.mentions, MAX_HARD_ENTITIES)
     return (
         seen,
         entities,
         links,
-        assign(nodes, named, SUPPLIED.empty_table(), reaches(seen.sightings)),
+        assign_clusters(nodes, named, SUPPLIER_USE.empty_table(), victim_reach(seen.mentions)),
     )
 
 
 def test_the_links_of_the_example(example):
     _, _, links, assignment = example
-    decided, _ = decide_links(links, assignment)
+    decided, _ = finalize_links(links, assignment)
     told = [
         {
             "entity_a": row["entity_a"],
@@ -165,11 +166,13 @@ def test_the_links_of_the_example(example):
 
 def test_the_members_of_the_example(example):
     seen, entities, links, assignment = example
-    _, members = decide_entities(entities, assignment)
-    _, inside = decide_links(links, assignment)
-    records, _ = cluster_records(seen.sightings, assignment)
-    clusters, found = summarise(
-        pa.Table.from_batches([members]), pa.Table.from_batches([inside]), add_up(records)
+    _, members = finalize_entities(entities, assignment)
+    _, inside = finalize_links(links, assignment)
+    records, _ = cluster_records(seen.mentions, assignment)
+    clusters, found = summarize(
+        pa.Table.from_batches([members]),
+        pa.Table.from_batches([inside]),
+        sum_cluster_records(records),
     )
     assert clusters["size"].to_pylist() == [3]
     expected = {row["member"]: row for row in rows("member", "tie")}

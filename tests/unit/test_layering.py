@@ -1,5 +1,7 @@
-"""Imports run one way, and no module has grown out of being read."""
+"""Imports run one way, files are one idea each, and docstrings say it plainly."""
 
+import ast
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -8,9 +10,19 @@ import pytest
 
 from tests.support.real_data import ROOT
 
-ROOMS = ("schemas", "transforms", "reports", "pipelines")
+PACKAGES = ("schemas", "transforms", "reports", "pipelines")
 
 LONGEST = 700
+"""Lines of a module."""
+
+MOST_MODULES = 230
+"""Modules outside tests and benchmarks; `__init__` files are not counted."""
+
+QUESTION = re.compile(r"(What|Whether|Where|How|Whose|Which|Who|When|Why)\b")
+
+
+def modules() -> list[Path]:
+    return [path for package in PACKAGES for path in (ROOT / package).rglob("*.py")]
 
 
 def test_imports_run_one_way():
@@ -23,9 +35,26 @@ def test_imports_run_one_way():
     assert done.returncode == 0, done.stdout
 
 
-@pytest.mark.parametrize("room", ROOMS)
-def test_modules_are_short_and_say_what_they_are(room):
-    for path in (ROOT / room).rglob("*.py"):
-        text = path.read_text(encoding="utf-8")
-        assert text.startswith('"""'), path
-        assert len(text.splitlines()) <= LONGEST, path
+def test_files_are_few_and_none_is_too_long():
+    others = [*ROOT.glob("*.py"), *ROOT.glob("examples/*.py"), *ROOT.glob("deploy/**/*.py")]
+    counted = [one for one in [*modules(), *others] if one.name != "__init__.py"]
+    assert len(counted) <= MOST_MODULES
+    for path in counted:
+        assert len(path.read_text(encoding="utf-8").splitlines()) <= LONGEST, path
+
+
+def documented(path: Path) -> list[tuple[str, str]]:
+    """(name, docstring) of a module, its classes and its functions."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    nodes = [one for one in ast.walk(tree) if isinstance(one, ast.FunctionDef | ast.ClassDef)]
+    found = [(path.name, ast.get_docstring(tree))]
+    found += [(one.name, ast.get_docstring(one)) for one in nodes]
+    return [(name, text) for name, text in found if text]
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_docstrings_begin_with_a_verb_or_a_noun(package):
+    for path in (ROOT / package).rglob("*.py"):
+        assert path.read_text(encoding="utf-8").startswith(('"""', 'r"""')), path
+        for name, text in documented(path):
+            assert not QUESTION.match(text), f"{path}: {name}: {text.splitlines()[0]}"

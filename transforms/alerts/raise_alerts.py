@@ -1,7 +1,4 @@
-"""The alerts of one tick: by identifier, and by cluster.
-
-Each alert once: what was told at an earlier tick is not told again.
-"""
+"""Raises the alerts of one tick, by identifier and by cluster, each alert once over all ticks."""
 
 from __future__ import annotations
 
@@ -20,67 +17,44 @@ from apache_beam.transforms.window import GlobalWindows
 from schemas.alert import ALERT
 from schemas.cluster import LINEAGE
 from schemas.mention import CLASSIFIED
-from transforms.alerts.rules import TIE, Alert, Known, Rules, held, merges, raised
+from transforms.alerts.rules import (
+    TIE,
+    Alert,
+    AlertRules,
+    KnownClusters,
+    identifier_alerts,
+    identifier_histories,
+    merge_alerts,
+)
+from transforms.arrow_util import batch_of_rows
 from transforms.graph.final_status import CLUSTER_LINK, MEMBERSHIP
-from transforms.shuffle import Keyed, PerPartition, split, table_of
+from transforms.shuffle import KeyedInput, PerPartition, split_by_key, table_of
 
-
-def ties_of(links: pa.RecordBatch) -> pa.RecordBatch:
-    """CLUSTER_LINK rows to TIE rows, one for each end."""
-    a, b, weight = (links[name] for name in ("entity_a", "entity_b", "weight"))
-    columns = [pa.concat_arrays([a, b]), pa.concat_arrays([b, a]), pa.concat_arrays([weight] * 2)]
-    return pa.RecordBatch.from_arrays(columns, schema=TIE)
-
-
-def batch_of(alerts: list[Alert]) -> pa.RecordBatch:
-    """ALERT rows, each id once: of equal ids the one raised first, then by identifier."""
-    once: dict[str, Alert] = {}
-    for one in sorted(alerts, key=_first):
-        once.setdefault(one["alert_id"], one)
-    return pa.RecordBatch.from_pylist(list(once.values()), ALERT)
-
-
-def _first(alert: Alert) -> tuple[datetime, str, str]:
-    return alert["observed_at"], alert["entity_id"] or "", alert["reason"]
-
-
-def _of_entities(
-    members: pa.Table, evidence: pa.Table, ties: pa.Table, known: Known, *, rules: Rules
-) -> Iterator[pa.RecordBatch]:
-    if known.newest is not None:
-        since = known.newest - rules.fresh
-        found = held(members, evidence, ties, known, since)
-        yield batch_of([alert for one in found for alert in raised(one, rules, since)])
-
-
-def _of_clusters(
-    events: pa.Table, members: pa.Table, links: pa.Table, known: Known, *, rules: Rules
-) -> Iterator[pa.RecordBatch]:
-    if known.newest is not None:
-        since = known.newest - rules.fresh
-        yield batch_of(list(merges(events, members, links, known, since)))
+REMEMBERED_SECONDS = 90 * 86_400
+"""Seconds after which an alert that was not raised any more is forgotten; evidence of most kinds
+has expired by then."""
 
 
 @dataclass(eq=False)
 class RaiseAlerts(beam.PTransform):
-    """A dict of `members` (MEMBERSHIP), `evidence` (CLASSIFIED), `links` (CLUSTER_LINK) and
-    `events` (LINEAGE) batches to ALERT batches.
+    """Converts the clusters of a tick to ALERT batches.
 
-    Members alone can raise one: they are infrastructure, not suppressed, and nobody's victim's.
-    `known` is the one `Known`.
-    """  # noqa: D205 - the dict takes more than a line
+    Input: a dict of `members` (MEMBERSHIP), `evidence` (CLASSIFIED), `links` (CLUSTER_LINK) and
+    `events` (LINEAGE) batches. Members alone can raise an alert: they are infrastructure, not
+    suppressed, and nobody's victim's. `known` is the one `KnownClusters`.
+    """
 
-    rules: Rules
+    rules: AlertRules
     known: beam.pvalue.AsSingleton
 
     def expand(self, inputs: Mapping[str, beam.PCollection]) -> Any:
-        """Bring what is known of an identifier together, and what is known of a cluster."""
+        """Brings the rows of an identifier together, and those of a cluster."""
         entity, cluster = ("entity_id",), ("cluster_id",)
-        ties = inputs["links"] | "Ties" >> beam.Map(ties_of)
+        ties = inputs["links"] | "Ties" >> beam.Map(cluster_links_to_ties)
         by_entity = {
-            "members": Keyed(MEMBERSHIP, entity),
-            "evidence": Keyed(CLASSIFIED, entity),
-            "ties": Keyed(TIE, entity),
+            "members": KeyedInput(MEMBERSHIP, entity),
+            "evidence": KeyedInput(CLASSIFIED, entity),
+            "ties": KeyedInput(TIE, entity),
         }
         of_entities = {
             "members": inputs["members"],
@@ -90,9 +64,9 @@ class RaiseAlerts(beam.PTransform):
             by_entity, partial(_of_entities, rules=self.rules), side=self.known
         )
         by_cluster = {
-            "events": Keyed(LINEAGE, cluster),
-            "members": Keyed(MEMBERSHIP, cluster),
-            "links": Keyed(CLUSTER_LINK, cluster),
+            "events": KeyedInput(LINEAGE, cluster),
+            "members": KeyedInput(MEMBERSHIP, cluster),
+            "links": KeyedInput(CLUSTER_LINK, cluster),
         }
         of_clusters = {name: inputs[name] for name in by_cluster} | "By cluster" >> PerPartition(
             by_cluster, partial(_of_clusters, rules=self.rules), side=self.known
@@ -100,48 +74,86 @@ class RaiseAlerts(beam.PTransform):
         return (of_entities, of_clusters) | "All" >> beam.Flatten()
 
 
-REMEMBERED = 90 * 86_400
-"""Seconds after which an alert that was not raised any more is forgotten; evidence of most kinds
-has expired by then."""
+@dataclass(eq=False)
+class DropRepeatedAlerts(beam.PTransform):
+    """Passes on ALERT batches of a tick's window that no earlier tick had, in the global window."""
+
+    def expand(self, alerts: beam.PCollection) -> Any:
+        """Brings a tick's alerts together by id, then compares them with state."""
+        return (
+            alerts
+            | "By id" >> beam.FlatMap(split_by_key, ("alert_id",))
+            | "Of a tick" >> beam.GroupByKey()
+            | "As a list" >> beam.Map(_listed).with_output_types(tuple[int, Any])
+            | "For ever" >> beam.WindowInto(GlobalWindows())
+            | "Once" >> beam.ParDo(_DropRepeated())
+        )
 
 
-class _Once(beam.DoFn):
-    """State of a partition: the ids of alerts that were told, and when each was last raised."""
+def cluster_links_to_ties(links: pa.RecordBatch) -> pa.RecordBatch:
+    """Converts CLUSTER_LINK rows to TIE rows, one for each end."""
+    a, b, weight = (links[name] for name in ("entity_a", "entity_b", "weight"))
+    columns = [pa.concat_arrays([a, b]), pa.concat_arrays([b, a]), pa.concat_arrays([weight] * 2)]
+    return pa.RecordBatch.from_arrays(columns, schema=TIE)
 
-    TOLD = ReadModifyWriteStateSpec("told", PickleCoder())
 
-    def process(
-        self,
-        keyed: tuple[int, list[pa.RecordBatch]],
-        at: Any = beam.DoFn.TimestampParam,
-        state: Any = beam.DoFn.StateParam(TOLD),  # noqa: B008 - how Beam declares state
-    ) -> Iterator[pa.RecordBatch]:
-        now = int(at.micros // 1_000_000)
-        told: dict[str, int] = state.read() or {}
-        rows = batch_of(table_of(keyed[1], ALERT).to_pylist())
-        ids = rows["alert_id"].to_pylist()
-        new = [row for row, one in enumerate(ids) if one not in told]
-        told = {one: then for one, then in told.items() if now - then <= REMEMBERED}
-        state.write(told | dict.fromkeys(ids, now))
-        if new:
-            yield rows.take(pa.array(new))
+def alerts_to_batch(alerts: list[Alert]) -> pa.RecordBatch:
+    """Makes ALERT rows, each id once: of equal ids the one raised first, then by identifier."""
+    once: dict[str, Alert] = {}
+    for one in sorted(alerts, key=_first):
+        once.setdefault(one["alert_id"], one)
+    return batch_of_rows(list(once.values()), ALERT)
+
+
+def _first(alert: Alert) -> tuple[datetime, str, str]:
+    return alert["observed_at"], alert["entity_id"] or "", alert["reason"]
+
+
+def _of_entities(
+    members: pa.Table,
+    evidence: pa.Table,
+    ties: pa.Table,
+    known: KnownClusters,
+    *,
+    rules: AlertRules,
+) -> Iterator[pa.RecordBatch]:
+    if known.newest is not None:
+        since = known.newest - rules.fresh
+        histories = identifier_histories(members, evidence, ties, known, since)
+        yield alerts_to_batch(
+            [alert for one in histories for alert in identifier_alerts(one, rules, since)]
+        )
+
+
+def _of_clusters(
+    events: pa.Table, members: pa.Table, links: pa.Table, known: KnownClusters, *, rules: AlertRules
+) -> Iterator[pa.RecordBatch]:
+    if known.newest is not None:
+        since = known.newest - rules.fresh
+        yield alerts_to_batch(list(merge_alerts(events, members, links, known, since)))
 
 
 def _listed(keyed: tuple[int, Iterable[pa.RecordBatch]]) -> tuple[int, list[pa.RecordBatch]]:
     return keyed[0], list(keyed[1])
 
 
-@dataclass(eq=False)
-class Once(beam.PTransform):
-    """ALERT batches of a tick's window to those that no earlier tick had, in the global window."""
+class _DropRepeated(beam.DoFn):
+    """State of a partition: the ids of alerts that were raised, and when each was raised last."""
 
-    def expand(self, alerts: beam.PCollection) -> Any:
-        """Bring a tick's alerts together by id, then hold them against state."""
-        return (
-            alerts
-            | "By id" >> beam.FlatMap(split, ("alert_id",))
-            | "Of a tick" >> beam.GroupByKey()
-            | "As a list" >> beam.Map(_listed).with_output_types(tuple[int, Any])
-            | "For ever" >> beam.WindowInto(GlobalWindows())
-            | "Once" >> beam.ParDo(_Once())
-        )
+    RAISED = ReadModifyWriteStateSpec("raised", PickleCoder())
+
+    def process(
+        self,
+        keyed: tuple[int, list[pa.RecordBatch]],
+        at: Any = beam.DoFn.TimestampParam,
+        state: Any = beam.DoFn.StateParam(RAISED),  # noqa: B008 - how Beam declares state
+    ) -> Iterator[pa.RecordBatch]:
+        now = int(at.micros // 1_000_000)
+        raised: dict[str, int] = state.read() or {}
+        rows = alerts_to_batch(table_of(keyed[1], ALERT).to_pylist())
+        ids = rows["alert_id"].to_pylist()
+        new = [row for row, one in enumerate(ids) if one not in raised]
+        raised = {one: then for one, then in raised.items() if now - then <= REMEMBERED_SECONDS}
+        state.write(raised | dict.fromkeys(ids, now))
+        if new:
+            yield rows.take(pa.array(new))

@@ -1,10 +1,8 @@
-"""The rules of alerts on one identifier: what in its records is worth a look at once.
+"""Raises alerts on identifiers and clusters whose records are worth a look at once.
 
-What alerts are made of: the records that show an identifier held, by identifier.
-
-What a tick's alerts are seen against: the known clusters, and the newest record.
-
-Known clusters that the evidence would make one.
+An identifier's rules see its history: the records that show it in a role that the scammer must
+really hold. A tick is compared with the clusters of the known run: what is new in one, and which of
+them the evidence would merge.
 """
 
 from __future__ import annotations
@@ -25,27 +23,34 @@ from scipy.special import betainc
 from schemas.alert import AlertKind
 from schemas.enums import HARD_ROLES, LineageEvent
 from schemas.field import TIMESTAMP
-from transforms.arrow_util import hash_text
-from transforms.decisions import InForce
-from transforms.graph.assign import ABSENT, cluster_id, cluster_number
+from transforms.arrow_util import hash_text, sorted_lookup
+from transforms.decisions import DecisionsInForce
+from transforms.graph.assign import NO_CLUSTER, cluster_id, cluster_number
 from transforms.graph.lineage import PREVIOUS
 from transforms.shuffle import table_of
 
-CHANCE = 1e-6
+SAMPLE_SIZE = 10
+"""Record ids, and members, that an alert names."""
+
+BURST_CHANCE = 1e-6
 """Chance that a number's own history gives a day like this one, below which the day is a burst."""
 
+BURST_HISTORY_DAYS = 7
+"""Days of history that a burst is compared with."""
 
-HISTORY = 7
-"""Days of history that a burst is held against."""
-
-
-BEATEN = 10
+THRESHOLD_FACTOR = 10
 """Each level of the threshold is so many times the one before."""
+
+TIE = pa.schema([("entity_id", pa.string()), ("other", pa.string()), ("weight", pa.float64())])
+"""An accepted link, seen from one of its ends."""
+
+Alert = Mapping[str, Any]
+"""One ALERT row."""
 
 
 @dataclass(frozen=True)
-class Rules:
-    """What raises alerts.
+class AlertRules:
+    """Thresholds and lists that decide what raises an alert.
 
     `records` of an identifier within `within` cross the threshold. `referred` is when each
     referred cluster was referred. What was last seen more than `fresh` before the newest record
@@ -58,92 +63,9 @@ class Rules:
     referred: Mapping[str, datetime] = field(default_factory=dict)
 
 
-def threshold(one: Held, rules: Rules) -> Iterator[Alert]:
-    """Named as the scammer's own by N records within the window; again at 10 N, 100 N."""
-    level = rules.records
-    while level <= len(one.at):
-        for last in range(level - 1, len(one.at)):
-            if one.at[last] - one.at[last - level + 1] <= rules.within:
-                reason = f"named by {level} records within {_told(rules.within)}"
-                yield one.alert(AlertKind.THRESHOLD, [one.entity_id, str(level)], reason, last + 1)
-                break
-        level *= BEATEN
-
-
-def several_orgs(one: Held, _: Rules) -> Iterator[Alert]:
-    """Reported by more than one organisation."""
-    orgs = sorted(set(one.orgs))
-    if len(orgs) > 1:
-        last = max(one.orgs.index(org) for org in orgs)
-        reason = f"reported by {', '.join(orgs)}"
-        yield one.alert(AlertKind.SEVERAL_ORGS, [one.entity_id, *orgs], reason, last + 1)
-
-
-def joined_cluster(one: Held, _: Rules) -> Iterator[Alert]:
-    """New, and in a cluster that the known run knows already."""
-    if one.joins:
-        tied = f", tied to {', '.join(one.ties[:3])}" if one.ties else ""
-        yield one.alert(
-            AlertKind.JOINED_CLUSTER,
-            [one.entity_id, one.cluster_id],
-            f"new in the known cluster {one.cluster_id}{tied}",
-            len(one.at),
-            known_clusters=[one.cluster_id],
-            tied_to=list(one.ties),
-        )
-
-
-def burst(one: Held, rules: Rules) -> Iterator[Alert]:
-    """A day (UTC) with more records than its days before explain.
-
-    The days before give a Poisson rate with the prior of Jeffreys; the number of records of the
-    next day is then negative binomial (Gelman et al., Bayesian Data Analysis, 2.6).
-    """
-    counts = Counter(map(datetime.toordinal, one.at))
-    first = min(counts)
-    before = 0
-    for ordinal, count in sorted(counts.items()):
-        days = ordinal - first
-        telling = days >= HISTORY and count >= rules.records
-        if telling and betainc(count, before + 0.5, 1 / (1 + days)) < CHANCE:
-            day = date.fromordinal(ordinal)
-            reason = f"{count} records on {day:%Y-%m-%d}, after {before} in {days} days"
-            key = [one.entity_id, f"{day:%Y-%m-%d}"]
-            yield one.alert(AlertKind.BURST, key, reason, before + count)
-        before += count
-
-
-def referred_awake(one: Held, rules: Rules) -> Iterator[Alert]:
-    """A member of a referred cluster, held by a scammer again after the referral."""
-    for cluster in sorted({one.cluster_id, one.known_cluster or one.cluster_id}):
-        when = rules.referred.get(cluster)
-        awake = [row for row, at in enumerate(one.at) if when is not None and at > when]
-        if awake:
-            yield one.alert(
-                AlertKind.REFERRED_AWAKE,
-                [cluster, f"{when:%Y-%m-%dT%H:%M:%SZ}"],
-                f"the cluster {cluster}, referred on {when:%Y-%m-%d}, is active again",
-                awake[0] + 1,
-                known_clusters=[cluster],
-            )
-
-
-def _told(span: timedelta) -> str:
-    hours = span // timedelta(hours=1)
-    return f"{hours} hours"
-
-
-SAMPLE = 10
-"""Record ids, and members, that an alert names."""
-
-
-Alert = Mapping[str, Any]
-"""One ALERT row."""
-
-
 @dataclass(frozen=True)
-class Held:
-    """An infrastructure identifier in its cluster, and the records that show it held, oldest first.
+class IdentifierHistory:
+    """An infrastructure identifier in its cluster, and the records of its use, oldest first.
 
     `known_cluster` is its cluster in the known run, if it was a member there; `joins` says that it
     was none and is now in a known cluster, whose members `ties` names, strongest first.
@@ -154,7 +76,7 @@ class Held:
     known_cluster: str | None
     joins: bool
     ties: Sequence[str]
-    at: Sequence[datetime]
+    times: Sequence[datetime]
     record_ids: Sequence[str]
     orgs: Sequence[str]
     victims: Sequence[str | None]
@@ -162,7 +84,7 @@ class Held:
     def alert(
         self, kind: AlertKind, key: Sequence[str], reason: str, upto: int, **more: Any
     ) -> Alert:
-        """An alert on the identifier, from its first `upto` records."""
+        """Makes an alert on the identifier, from its first `upto` records."""
         return {
             "alert_id": alert_id(kind, key),
             "kind": str(kind),
@@ -170,120 +92,17 @@ class Held:
             "cluster_id": self.cluster_id,
             "known_clusters": [self.known_cluster] if self.known_cluster else [],
             "reason": reason,
-            "observed_at": self.at[upto - 1],
+            "observed_at": self.times[upto - 1],
             "records": upto,
             "victims": len(set(self.victims[:upto]) - {None}),
             "orgs": sorted(set(self.orgs[:upto])),
-            "record_ids": list(reversed(self.record_ids[max(0, upto - SAMPLE) : upto])),
+            "record_ids": list(reversed(self.record_ids[max(0, upto - SAMPLE_SIZE) : upto])),
             "tied_to": [],
         } | more
 
 
-def alert_id(kind: AlertKind, key: Sequence[str]) -> str:
-    """The same for the same kind and key, on every machine and in every run."""
-    return f"a-{xxhash.xxh3_128_hexdigest(chr(31).join([str(kind), *key]).encode())}"
-
-
-RULES: tuple[Callable[[Held, Rules], Iterator[Alert]], ...] = (
-    threshold,
-    several_orgs,
-    joined_cluster,
-    burst,
-    referred_awake,
-)
-
-
-def raised(one: Held, rules: Rules, since: datetime) -> Iterator[Alert]:
-    """What an identifier raises by a record that is not older than `since`."""
-    for rule in RULES:
-        for alert in rule(one, rules):
-            if alert["observed_at"] >= since:
-                yield alert
-
-
-TIE = pa.schema([("entity_id", pa.string()), ("other", pa.string()), ("weight", pa.float64())])
-"""An accepted link, seen from one of its ends."""
-
-
-def held(
-    members: pa.Table, evidence: pa.Table, ties: pa.Table, known: Known, since: datetime
-) -> list[Held]:
-    """MEMBERSHIP, CLASSIFIED and TIE rows of the same identifiers: those held `since` then.
-
-    Only records that show an identifier in a role that the scammer must really hold count: one that
-    a caller forged, or that somebody merely mentioned, raises nothing.
-    """
-    recent = pc.greater_equal(members["last_seen"], pa.scalar(since, TIMESTAMP))
-    members = members.filter(recent).combine_chunks()
-    if not members.num_rows:
-        return []
-    records = _records(evidence, members["entity_id"].combine_chunks())
-    before = known.clusters_of(members["entity_id"].combine_chunks())
-    numbers = pa.array(
-        [cluster_number(one) for one in members["cluster_id"].to_pylist()], pa.int64()
-    )
-    joins = known.is_cluster(numbers.to_numpy()) & (before == ABSENT)
-    tied = _ties(ties, members["entity_id"].combine_chunks(), known)
-    found = []
-    for row, name in enumerate(members["entity_id"].to_pylist()):
-        of = records.get(name)
-        if of is not None and of["at"][-1] >= since:
-            found.append(
-                Held(
-                    entity_id=name,
-                    cluster_id=members["cluster_id"][row].as_py(),
-                    known_cluster=cluster_id(before[row]) if before[row] != ABSENT else None,
-                    joins=bool(joins[row]),
-                    ties=tied.get(name, ())[:SAMPLE],
-                    **of,
-                )
-            )
-    return found
-
-
-def _records(evidence: pa.Table, entity_ids: pa.Array) -> dict[str, dict[str, list[Any]]]:
-    """Columns of the pieces of evidence that show each of the identifiers held, oldest first."""
-    hard = pc.is_in(evidence["role"], pa.array([str(role) for role in HARD_ROLES]))
-    ours = pc.is_in(evidence["entity_id"], entity_ids)
-    once = (
-        evidence.filter(pc.and_(hard, ours))
-        .group_by(["entity_id", "group_id"], use_threads=False)
-        .aggregate([("observed_at", "min"), ("source_org", "min"), ("victim_key", "min")])
-        .sort_by([(name, "ascending") for name in ("entity_id", "observed_at_min", "group_id")])
-    )
-    columns = {
-        "at": _moments(once["observed_at_min"]),
-        "record_ids": once["group_id"].to_pylist(),
-        "orgs": once["source_org_min"].to_pylist(),
-        "victims": once["victim_key_min"].to_pylist(),
-    }
-    ids = once["entity_id"].to_pylist()
-    starts = [row for row, one in enumerate(ids) if not row or ids[row - 1] != one]
-    return {
-        ids[start]: {name: column[start:end] for name, column in columns.items()}
-        for start, end in zip(starts, [*starts[1:], len(ids)], strict=True)
-    }
-
-
-def _moments(times: pa.ChunkedArray) -> list[datetime]:
-    """TIMESTAMP values as Python has them; four times as fast as Arrow's own way."""
-    naive: list[datetime] = times.cast(pa.timestamp("us")).to_numpy().tolist()
-    return [one.replace(tzinfo=UTC) for one in naive]
-
-
-def _ties(ties: pa.Table, entity_ids: pa.Array, known: Known) -> dict[str, list[str]]:
-    """The known members that each identifier is tied to, strongest first."""
-    rows = ties.filter(pc.is_in(ties["entity_id"], entity_ids)).combine_chunks()
-    old = known.clusters_of(rows["other"].combine_chunks()) != ABSENT
-    rows = rows.filter(pa.array(old)).sort_by([("weight", "descending"), ("other", "ascending")])
-    found: dict[str, list[str]] = {}
-    for name, other in zip(rows["entity_id"].to_pylist(), rows["other"].to_pylist(), strict=True):
-        found.setdefault(name, []).append(other)
-    return found
-
-
 @dataclass(frozen=True)
-class Known:
+class KnownClusters:
     """Members of the known run, by ascending hash, with their clusters; and the newest record."""
 
     node: np.ndarray
@@ -291,47 +110,182 @@ class Known:
     newest: datetime | None
 
     def clusters_of(self, entity_ids: pa.Array) -> np.ndarray:
-        """The known cluster of each identifier, `ABSENT` where it is new."""
-        nodes = hash_text(entity_ids)
+        """Returns the known cluster of each identifier, `NO_CLUSTER` where it is new."""
+        places, known = sorted_lookup(self.node, hash_text(entity_ids))
         if not len(self.node):
-            return np.full(len(nodes), ABSENT)
-        at = np.minimum(np.searchsorted(self.node, nodes), len(self.node) - 1)
-        return np.where(self.node[at] == nodes, self.cluster[at], ABSENT)
+            return np.full(len(places), NO_CLUSTER)
+        return np.where(known, self.cluster[places], NO_CLUSTER)
 
     def is_cluster(self, numbers: np.ndarray) -> np.ndarray:
-        """Whether each number is that of a known cluster."""
+        """Returns whether each number is that of a known cluster."""
         return np.isin(numbers, np.unique(self.cluster))
 
 
-def known_of(previous: Iterable[pa.RecordBatch], newest: datetime | None) -> Known:
-    """PREVIOUS batches as a `Known`."""
-    rows = table_of(previous, PREVIOUS)
-    order = np.argsort(rows["node"].to_numpy())
-    return Known(rows["node"].to_numpy()[order], rows["cluster"].to_numpy()[order], newest)
-
-
-def _known(_: object, previous: Iterable[pa.RecordBatch], decided: InForce) -> Known:
-    return known_of(previous, decided.when)
-
-
 @dataclass(eq=False)
-class SeenAgainst(beam.PTransform):
-    """One element a window to one `Known`, from PREVIOUS batches and the one InForce."""
+class CollectKnownClusters(beam.PTransform):
+    """Makes one `KnownClusters` a window, from PREVIOUS batches and the one DecisionsInForce."""
 
     previous: beam.PCollection
     decided: beam.pvalue.AsSingleton
 
     def expand(self, start: beam.PCollection) -> Any:
-        """Once a window."""
-        return start | beam.Map(_known, beam.pvalue.AsIter(self.previous), self.decided)
+        """Collects once a window."""
+        return start | beam.Map(_collect_known, beam.pvalue.AsIter(self.previous), self.decided)
 
 
-def merges(
-    events: pa.Table, members: pa.Table, links: pa.Table, known: Known, since: datetime
+def known_clusters(previous: Iterable[pa.RecordBatch], newest: datetime | None) -> KnownClusters:
+    """Collects PREVIOUS batches."""
+    rows = table_of(previous, PREVIOUS)
+    order = np.argsort(rows["node"].to_numpy())
+    return KnownClusters(rows["node"].to_numpy()[order], rows["cluster"].to_numpy()[order], newest)
+
+
+def identifier_histories(
+    members: pa.Table, evidence: pa.Table, ties: pa.Table, known: KnownClusters, since: datetime
+) -> list[IdentifierHistory]:
+    """Makes the histories of identifiers that a scammer used `since` then.
+
+    Only records that show an identifier in a role that the scammer must really hold count: one that
+    a caller forged, or that somebody merely mentioned, raises nothing.
+
+    Args:
+        members: MEMBERSHIP rows.
+        evidence: CLASSIFIED rows of the same identifiers.
+        ties: TIE rows of them.
+        known: the clusters of the known run.
+        since: the time before which the last use raises nothing.
+    """
+    recent = pc.greater_equal(members["last_seen"], pa.scalar(since, TIMESTAMP))
+    members = members.filter(recent).combine_chunks()
+    if not members.num_rows:
+        return []
+    entity_ids = members["entity_id"].combine_chunks()
+    records = _records(evidence, entity_ids)
+    before = known.clusters_of(entity_ids)
+    numbers = pa.array(
+        [cluster_number(one) for one in members["cluster_id"].to_pylist()], pa.int64()
+    )
+    joins = known.is_cluster(numbers.to_numpy()) & (before == NO_CLUSTER)
+    tied = _ties(ties, entity_ids, known)
+    histories = []
+    for row, name in enumerate(entity_ids.to_pylist()):
+        columns = records.get(name)
+        if columns is not None and columns["times"][-1] >= since:
+            histories.append(
+                IdentifierHistory(
+                    entity_id=name,
+                    cluster_id=members["cluster_id"][row].as_py(),
+                    known_cluster=cluster_id(before[row]) if before[row] != NO_CLUSTER else None,
+                    joins=bool(joins[row]),
+                    ties=tied.get(name, ())[:SAMPLE_SIZE],
+                    **columns,
+                )
+            )
+    return histories
+
+
+def threshold_alerts(one: IdentifierHistory, rules: AlertRules) -> Iterator[Alert]:
+    """Alerts where N records within the window show its use by a scammer; then 10 N, 100 N."""
+    level = rules.records
+    while level <= len(one.times):
+        for last in range(level - 1, len(one.times)):
+            if one.times[last] - one.times[last - level + 1] <= rules.within:
+                reason = f"named by {level} records within {_hours(rules.within)}"
+                yield one.alert(AlertKind.THRESHOLD, [one.entity_id, str(level)], reason, last + 1)
+                break
+        level *= THRESHOLD_FACTOR
+
+
+def several_orgs_alerts(one: IdentifierHistory, _: AlertRules) -> Iterator[Alert]:
+    """Alerts on what more than one organisation reported."""
+    orgs = sorted(set(one.orgs))
+    if len(orgs) > 1:
+        last = max(one.orgs.index(org) for org in orgs)
+        reason = f"reported by {', '.join(orgs)}"
+        yield one.alert(AlertKind.SEVERAL_ORGS, [one.entity_id, *orgs], reason, last + 1)
+
+
+def joined_cluster_alerts(one: IdentifierHistory, _: AlertRules) -> Iterator[Alert]:
+    """Alerts on what is new, and in a cluster that the known run has already."""
+    if one.joins:
+        tied = f", tied to {', '.join(one.ties[:3])}" if one.ties else ""
+        yield one.alert(
+            AlertKind.JOINED_CLUSTER,
+            [one.entity_id, one.cluster_id],
+            f"new in the known cluster {one.cluster_id}{tied}",
+            len(one.times),
+            known_clusters=[one.cluster_id],
+            tied_to=list(one.ties),
+        )
+
+
+def burst_alerts(one: IdentifierHistory, rules: AlertRules) -> Iterator[Alert]:
+    """Alerts on a day (UTC) with more records than its days before explain.
+
+    The days before give a Poisson rate with the prior of Jeffreys; the number of records of the
+    next day is then negative binomial (Gelman et al., Bayesian Data Analysis, 2.6).
+    """
+    counts = Counter(map(datetime.toordinal, one.times))
+    first = min(counts)
+    before = 0
+    for ordinal, count in sorted(counts.items()):
+        days = ordinal - first
+        telling = days >= BURST_HISTORY_DAYS and count >= rules.records
+        if telling and betainc(count, before + 0.5, 1 / (1 + days)) < BURST_CHANCE:
+            day = date.fromordinal(ordinal)
+            reason = f"{count} records on {day:%Y-%m-%d}, after {before} in {days} days"
+            key = [one.entity_id, f"{day:%Y-%m-%d}"]
+            yield one.alert(AlertKind.BURST, key, reason, before + count)
+        before += count
+
+
+def referred_awake_alerts(one: IdentifierHistory, rules: AlertRules) -> Iterator[Alert]:
+    """Alerts on a member of a referred cluster that a scammer used after the referral."""
+    for cluster in sorted({one.cluster_id, one.known_cluster or one.cluster_id}):
+        when = rules.referred.get(cluster)
+        awake = [row for row, at in enumerate(one.times) if when is not None and at > when]
+        if awake:
+            yield one.alert(
+                AlertKind.REFERRED_AWAKE,
+                [cluster, f"{when:%Y-%m-%dT%H:%M:%SZ}"],
+                f"the cluster {cluster}, referred on {when:%Y-%m-%d}, is active again",
+                awake[0] + 1,
+                known_clusters=[cluster],
+            )
+
+
+RULES: tuple[Callable[[IdentifierHistory, AlertRules], Iterator[Alert]], ...] = (
+    threshold_alerts,
+    several_orgs_alerts,
+    joined_cluster_alerts,
+    burst_alerts,
+    referred_awake_alerts,
+)
+
+
+def identifier_alerts(
+    one: IdentifierHistory, rules: AlertRules, since: datetime
 ) -> Iterator[Alert]:
-    """LINEAGE, MEMBERSHIP and CLUSTER_LINK rows of whole clusters to alerts.
+    """Yields what an identifier raises by a record that is not older than `since`."""
+    for rule in RULES:
+        for alert in rule(one, rules):
+            if alert["observed_at"] >= since:
+                yield alert
+
+
+def merge_alerts(
+    events: pa.Table, members: pa.Table, links: pa.Table, known: KnownClusters, since: datetime
+) -> Iterator[Alert]:
+    """Alerts on known clusters that are one now.
 
     The evidence is the seam: the accepted links between members that were not in one cluster.
+
+    Args:
+        events: LINEAGE rows of whole clusters.
+        members: MEMBERSHIP rows of the same clusters.
+        links: CLUSTER_LINK rows of them.
+        known: the clusters of the known run.
+        since: the time before which the last record at the seam raises nothing.
     """
     for event in events.to_pylist():
         if event["event"] != LineageEvent.MERGED or len(event["from_ids"]) < 2:
@@ -358,15 +312,71 @@ def merges(
             "victims": None,
             "orgs": sorted({org for orgs in seen["orgs"].to_pylist() for org in orgs}),
             "record_ids": [],
-            "tied_to": tied[:SAMPLE],
+            "tied_to": tied[:SAMPLE_SIZE],
         }
 
 
-def _seam(links: pa.Table, known: Known) -> list[tuple[str, str]]:
-    """The ends of the links across, heaviest first."""
+def alert_id(kind: AlertKind, key: Sequence[str]) -> str:
+    """Returns the same id for the same kind and key, on every machine and in every run."""
+    return f"a-{xxhash.xxh3_128_hexdigest(chr(31).join([str(kind), *key]).encode())}"
+
+
+def _hours(span: timedelta) -> str:
+    return f"{span // timedelta(hours=1)} hours"
+
+
+def _records(evidence: pa.Table, entity_ids: pa.Array) -> dict[str, dict[str, list[Any]]]:
+    """Returns columns of the records in which each identifier has a hard role, oldest first."""
+    hard = pc.is_in(evidence["role"], pa.array([str(role) for role in HARD_ROLES]))
+    ours = pc.is_in(evidence["entity_id"], entity_ids)
+    once = (
+        evidence.filter(pc.and_(hard, ours))
+        .group_by(["entity_id", "group_id"], use_threads=False)
+        .aggregate([("observed_at", "min"), ("source_org", "min"), ("victim_key", "min")])
+        .sort_by([(name, "ascending") for name in ("entity_id", "observed_at_min", "group_id")])
+    )
+    columns = {
+        "times": _moments(once["observed_at_min"]),
+        "record_ids": once["group_id"].to_pylist(),
+        "orgs": once["source_org_min"].to_pylist(),
+        "victims": once["victim_key_min"].to_pylist(),
+    }
+    ids = once["entity_id"].to_pylist()
+    starts = [row for row, one in enumerate(ids) if not row or ids[row - 1] != one]
+    return {
+        ids[start]: {name: column[start:end] for name, column in columns.items()}
+        for start, end in zip(starts, [*starts[1:], len(ids)], strict=True)
+    }
+
+
+def _moments(times: pa.ChunkedArray) -> list[datetime]:
+    """Converts TIMESTAMP values to Python's; four times as fast as Arrow's own way."""
+    naive: list[datetime] = times.cast(pa.timestamp("us")).to_numpy().tolist()
+    return [one.replace(tzinfo=UTC) for one in naive]
+
+
+def _ties(ties: pa.Table, entity_ids: pa.Array, known: KnownClusters) -> dict[str, list[str]]:
+    """Returns the known members that each identifier is tied to, strongest first."""
+    rows = ties.filter(pc.is_in(ties["entity_id"], entity_ids)).combine_chunks()
+    old = known.clusters_of(rows["other"].combine_chunks()) != NO_CLUSTER
+    rows = rows.filter(pa.array(old)).sort_by([("weight", "descending"), ("other", "ascending")])
+    tied: dict[str, list[str]] = {}
+    for name, other in zip(rows["entity_id"].to_pylist(), rows["other"].to_pylist(), strict=True):
+        tied.setdefault(name, []).append(other)
+    return tied
+
+
+def _seam(links: pa.Table, known: KnownClusters) -> list[tuple[str, str]]:
+    """Returns the ends of the links across, heaviest first."""
     sides = [known.clusters_of(links[name].combine_chunks()) for name in ("entity_a", "entity_b")]
     across = links.filter(pa.array(np.not_equal(*sides)))
     across = across.sort_by(
         [("weight", "descending"), ("entity_a", "ascending"), ("entity_b", "ascending")]
     )
     return list(zip(across["entity_a"].to_pylist(), across["entity_b"].to_pylist(), strict=True))
+
+
+def _collect_known(
+    _: object, previous: Iterable[pa.RecordBatch], decided: DecisionsInForce
+) -> KnownClusters:
+    return known_clusters(previous, decided.when)

@@ -1,14 +1,8 @@
-"""Alerts as files, one a line of JSON: `cat alerts/*.jsonl` is JSON Lines.
+"""Delivers alerts: to files, a webhook, a Kafka topic or a Pub/Sub topic, each alert once.
 
-The address of a webhook: where alerts may be sent.
-
-An alert as one line of JSON.
-
-Alerts into a queue: a Kafka topic, keyed by alert, or a Pub/Sub topic with its id beside it.
-
-Alerts to a Kafka topic, keyed by their id, so that a compacted topic holds each once.
-
-Alerts to a webhook: retried until it takes them, and never the same one as a new one.
+A file is one line of JSON, so that `cat alerts/*.jsonl` is JSON Lines. A webhook gets a request an
+alert, retried until it takes it. A topic gets a message an alert, keyed by the alert's id, so that
+a compacted topic holds each once.
 """
 
 from __future__ import annotations
@@ -31,10 +25,126 @@ from apache_beam.io.filesystems import FileSystems
 from transforms.write.parquet_files import is_local
 
 ALERTS_FOLDER = "alerts"
+"""Below the output: a file an alert."""
+
+SENT_FOLDER = "sent"
+"""Below the output: a file for each alert that the broker has."""
+
+DELIVERED_FOLDER = "delivered"
+"""Below the output: a file for each alert that the webhook took."""
+
+ID_ATTRIBUTE = "alert_id"
+"""The Pub/Sub attribute by which subscribers recognise an alert that they had."""
+
+BROKER_TIMEOUT_SECONDS = 30
+"""Longest wait for the broker to take an alert."""
+
+WEBHOOK_TIMEOUT_SECONDS = 10
+
+WEBHOOK_TRIES = 6
+
+FIRST_PAUSE_SECONDS = 0.5
+"""Seconds before the second try; each pause is twice the one before: 16 seconds in all."""
+
+_TRY_AGAIN = {408, 425, 429}
+"""Client errors that mean try again (RFC 9110, 8470, 6585)."""
 
 
-def write_alert(folder: str, alert_id: str, line: bytes) -> bool:
-    """Write an alert's file unless it is there; whether it was new.
+class WebhookError(Exception):
+    """A webhook that does not take alerts; the text names no alert."""
+
+
+@dataclass(eq=False)
+class WriteAlertFiles(beam.PTransform):
+    """Writes ALERT batches to files below `output`/alerts; yields the ids of new ones."""
+
+    output: str
+
+    def expand(self, alerts: beam.PCollection) -> Any:
+        """Writes one file an alert."""
+        return alerts | beam.FlatMap(_write_files, FileSystems.join(self.output, ALERTS_FOLDER))
+
+
+@dataclass(eq=False)
+class PostAlertsToWebhook(beam.PTransform):
+    """Posts ALERT batches to a webhook; yields the ids of those that it took now.
+
+    An alert counts as delivered when a file of its id is below `output`/delivered. A crash between
+    the two sends it a second time, with the same Idempotency-Key. When the webhook does not take
+    one the step fails, and is tried again by its runner; with `owe` it goes on, and what is owed is
+    for the next tick, which raises it again.
+    """
+
+    url: str
+    output: str
+    owe: bool = False
+
+    def expand(self, alerts: beam.PCollection) -> Any:
+        """Sends one request an alert."""
+        folder = FileSystems.join(self.output, DELIVERED_FOLDER)
+        return alerts | beam.FlatMap(post_alerts, self.url, folder, owe=self.owe)
+
+
+@dataclass(eq=False)
+class WriteAlertsToKafka(beam.PTransform):
+    """Writes ALERT batches to a topic through Beam, keyed by the alert's id."""
+
+    config: Mapping[str, str]
+    topic: str
+    expansion: str | None = None
+
+    def expand(self, alerts: beam.PCollection) -> Any:
+        """Writes one message an alert."""
+        from apache_beam.io.kafka import WriteToKafka
+
+        keyed = alerts | "Keyed" >> beam.FlatMap(_keyed).with_output_types(tuple[bytes, bytes])
+        config = dict(self.config)
+        return keyed | WriteToKafka(config, self.topic, expansion_service=self.expansion)
+
+
+@dataclass(eq=False)
+class SendAlertsToKafka(beam.PTransform):
+    """Sends ALERT batches to a topic from this process; yields the ids sent now.
+
+    A message's key is the alert's id, its value the alert's line. An alert counts as sent when a
+    file of its id is below `output`/sent. A crash between the two sends it a second time under the
+    same key. A broker that does not take one fails the step.
+    """
+
+    servers: str
+    topic: str
+    output: str
+    settings: Mapping[str, Any]
+
+    def expand(self, alerts: beam.PCollection) -> Any:
+        """Sends one message an alert."""
+        folder = FileSystems.join(self.output, SENT_FOLDER)
+        return alerts | beam.ParDo(_Send(self.servers, self.topic, self.settings, folder))
+
+
+@dataclass(eq=False)
+class WriteAlertsToPubSub(beam.PTransform):
+    """Writes ALERT batches to a topic, `projects/P/topics/T`."""
+
+    topic: str
+
+    def expand(self, alerts: beam.PCollection) -> Any:
+        """Writes one message an alert."""
+        from apache_beam.io.gcp.pubsub import WriteToPubSub
+
+        messages = alerts | "Messages" >> beam.FlatMap(_messages)
+        return messages | WriteToPubSub(self.topic, with_attributes=True)
+
+
+def alert_lines(alerts: pa.RecordBatch) -> Iterator[tuple[str, bytes]]:
+    """Yields ALERT rows as (alert_id, one line of JSON with sorted keys and its end)."""
+    for row in alerts.to_pylist():
+        plain = {name: _plain(value) for name, value in row.items()}
+        yield row["alert_id"], orjson.dumps(plain, option=orjson.OPT_SORT_KEYS) + b"\n"
+
+
+def write_alert_file(folder: str, alert_id: str, line: bytes) -> bool:
+    """Writes an alert's file unless it is there; returns whether it was new.
 
     A file is named after its alert's id, so a retry, a restart or another worker cannot double it,
     and it appears whole.
@@ -59,25 +169,8 @@ def write_alert(folder: str, alert_id: str, line: bytes) -> bool:
     return True
 
 
-def _write(alerts: pa.RecordBatch, folder: str) -> Iterator[str]:
-    for alert_id, line in lines(alerts):
-        if write_alert(folder, alert_id, line):
-            yield alert_id
-
-
-@dataclass(eq=False)
-class WriteAlerts(beam.PTransform):
-    """ALERT batches to files below `output`/alerts; yields the ids of those that were new."""
-
-    output: str
-
-    def expand(self, alerts: beam.PCollection) -> Any:
-        """One file an alert."""
-        return alerts | beam.FlatMap(_write, FileSystems.join(self.output, ALERTS_FOLDER))
-
-
-def check_url(url: str) -> str | None:
-    """What is wrong with a webhook's address, if anything."""
+def webhook_url_problem(url: str) -> str | None:
+    """Returns what is wrong with a webhook's address, if anything."""
     parts = urlsplit(url)
     local = parts.hostname in ("localhost", "127.0.0.1", "::1")
     if parts.scheme not in ("http", "https") or not parts.hostname:
@@ -87,11 +180,63 @@ def check_url(url: str) -> str | None:
     return None
 
 
-def lines(alerts: pa.RecordBatch) -> Iterator[tuple[str, bytes]]:
-    """ALERT rows as (alert_id, one line of JSON with sorted keys and its end)."""
-    for row in alerts.to_pylist():
-        told = {name: _plain(value) for name, value in row.items()}
-        yield row["alert_id"], orjson.dumps(told, option=orjson.OPT_SORT_KEYS) + b"\n"
+def post_alert(
+    url: str,
+    alert_id: str,
+    line: bytes,
+    send: Callable[..., requests.Response] = requests.post,
+    pause: Callable[[float], None] = time.sleep,
+) -> None:
+    """Posts one alert as JSON, with its id as the Idempotency-Key, until the webhook takes it.
+
+    Redirects are not followed: they could lead where nobody agreed to send alerts.
+
+    Raises:
+        WebhookError: if it refuses the alert, or has not taken it after `WEBHOOK_TRIES` tries.
+    """
+    headers = {"Content-Type": "application/json", "Idempotency-Key": alert_id}
+    problem = ""
+    for turn in range(WEBHOOK_TRIES):
+        if turn:
+            pause(FIRST_PAUSE_SECONDS * 2 ** (turn - 1))
+        try:
+            answer = send(
+                url,
+                data=line,
+                headers=headers,
+                timeout=WEBHOOK_TIMEOUT_SECONDS,
+                allow_redirects=False,
+            )
+        except requests.RequestException as error:
+            problem = type(error).__name__
+            continue
+        if answer.ok and not answer.is_redirect:
+            return
+        problem = f"status {answer.status_code}"
+        if answer.status_code < 500 and answer.status_code not in _TRY_AGAIN:
+            break
+    raise WebhookError(f"the webhook did not take an alert: {problem}")
+
+
+def post_alerts(alerts: pa.RecordBatch, url: str, folder: str, *, owe: bool) -> Iterator[str]:
+    """Posts ALERT rows as `PostAlertsToWebhook` does; yields the ids of those taken now."""
+    for alert_id, line in alert_lines(alerts):
+        if FileSystems.exists(FileSystems.join(folder, f"{alert_id}.jsonl")):
+            continue
+        try:
+            post_alert(url, alert_id, line)
+        except WebhookError:
+            if owe:
+                return  # nor would it take the others now
+            raise
+        write_alert_file(folder, alert_id, b"")
+        yield alert_id
+
+
+def _write_files(alerts: pa.RecordBatch, folder: str) -> Iterator[str]:
+    for alert_id, line in alert_lines(alerts):
+        if write_alert_file(folder, alert_id, line):
+            yield alert_id
 
 
 def _plain(value: Any) -> Any:
@@ -100,59 +245,16 @@ def _plain(value: Any) -> Any:
     return value
 
 
-LABEL = "alert_id"
-"""The Pub/Sub attribute that subscribers know an alert again by."""
-
-
 def _keyed(alerts: pa.RecordBatch) -> Iterator[tuple[bytes, bytes]]:
-    for alert_id, line in lines(alerts):
+    for alert_id, line in alert_lines(alerts):
         yield alert_id.encode(), line.rstrip()
-
-
-@dataclass(eq=False)
-class ToKafka(beam.PTransform):
-    """ALERT batches to a topic, keyed by the alert's id: a compacted topic has each once."""
-
-    config: Mapping[str, str]
-    topic: str
-    expansion: str | None = None
-
-    def expand(self, alerts: beam.PCollection) -> Any:
-        """One message an alert."""
-        from apache_beam.io.kafka import WriteToKafka
-
-        keyed = alerts | "Keyed" >> beam.FlatMap(_keyed).with_output_types(tuple[bytes, bytes])
-        config = dict(self.config)
-        return keyed | WriteToKafka(config, self.topic, expansion_service=self.expansion)
 
 
 def _messages(alerts: pa.RecordBatch) -> Iterator[Any]:
     from apache_beam.io.gcp.pubsub import PubsubMessage
 
-    for alert_id, line in lines(alerts):
-        yield PubsubMessage(line.rstrip(), {LABEL: alert_id})
-
-
-@dataclass(eq=False)
-class ToPubSub(beam.PTransform):
-    """ALERT batches to a topic, `projects/P/topics/T`."""
-
-    topic: str
-
-    def expand(self, alerts: beam.PCollection) -> Any:
-        """One message an alert."""
-        from apache_beam.io.gcp.pubsub import WriteToPubSub
-
-        messages = alerts | "Messages" >> beam.FlatMap(_messages)
-        return messages | WriteToPubSub(self.topic, with_attributes=True)
-
-
-SENT_FOLDER = "sent"
-"""Below the output: a file for each alert that the broker has."""
-
-
-SECONDS = 30
-"""Longest wait for the broker to take an alert."""
+    for alert_id, line in alert_lines(alerts):
+        yield PubsubMessage(line.rstrip(), {ID_ATTRIBUTE: alert_id})
 
 
 class _Send(beam.DoFn):
@@ -173,121 +275,14 @@ class _Send(beam.DoFn):
     def process(self, alerts: pa.RecordBatch) -> Iterator[str]:
         waiting = [
             (alert_id, self._producer.send(self._topic, key=alert_id.encode(), value=line))
-            for alert_id, line in lines(alerts)
+            for alert_id, line in alert_lines(alerts)
             if not FileSystems.exists(FileSystems.join(self._folder, f"{alert_id}.jsonl"))
         ]
         for alert_id, taken in waiting:
-            taken.get(timeout=SECONDS)
-            write_alert(self._folder, alert_id, b"")
+            taken.get(timeout=BROKER_TIMEOUT_SECONDS)
+            write_alert_file(self._folder, alert_id, b"")
             yield alert_id
 
     def teardown(self) -> None:
         if self._producer is not None:
             self._producer.close()
-
-
-@dataclass(eq=False)
-class SendAlerts(beam.PTransform):
-    """ALERT batches to a topic: key the alert's id, value its line; yields the ids sent now.
-
-    An alert counts as sent when a file of its id is below `output`/sent. A crash between the two
-    sends it a second time under the same key. A broker that does not take one fails the step.
-    """
-
-    servers: str
-    topic: str
-    output: str
-    settings: Mapping[str, Any]
-
-    def expand(self, alerts: beam.PCollection) -> Any:
-        """One message an alert."""
-        folder = FileSystems.join(self.output, SENT_FOLDER)
-        return alerts | beam.ParDo(_Send(self.servers, self.topic, self.settings, folder))
-
-
-DELIVERED_FOLDER = "delivered"
-"""Below the output: a file for each alert that the webhook took."""
-
-
-TIMEOUT = 10
-
-
-TRIES = 6
-
-
-FIRST_PAUSE = 0.5
-"""Seconds before the second try; each pause is twice the one before: 16 seconds in all."""
-
-
-_LATER = {408, 425, 429}
-"""Client errors that mean try again (RFC 9110, 8470, 6585)."""
-
-
-class WebhookError(Exception):
-    """A webhook that does not take alerts; the text names no alert."""
-
-
-def post(
-    url: str,
-    alert_id: str,
-    line: bytes,
-    send: Callable[..., requests.Response] = requests.post,
-    pause: Callable[[float], None] = time.sleep,
-) -> None:
-    """Post one alert as JSON, with its id as the Idempotency-Key, until the webhook takes it.
-
-    Redirects are not followed: they could lead where nobody agreed to send alerts.
-
-    Raises:
-        WebhookError: if it refuses the alert, or has not taken it after `TRIES` tries.
-    """
-    headers = {"Content-Type": "application/json", "Idempotency-Key": alert_id}
-    problem = ""
-    for turn in range(TRIES):
-        if turn:
-            pause(FIRST_PAUSE * 2 ** (turn - 1))
-        try:
-            answer = send(url, data=line, headers=headers, timeout=TIMEOUT, allow_redirects=False)
-        except requests.RequestException as error:
-            problem = type(error).__name__
-            continue
-        if answer.ok and not answer.is_redirect:
-            return
-        problem = f"status {answer.status_code}"
-        if answer.status_code < 500 and answer.status_code not in _LATER:
-            break
-    raise WebhookError(f"the webhook did not take an alert: {problem}")
-
-
-def _post(alerts: pa.RecordBatch, url: str, folder: str, *, owe: bool) -> Iterator[str]:
-    for alert_id, line in lines(alerts):
-        if FileSystems.exists(FileSystems.join(folder, f"{alert_id}.jsonl")):
-            continue
-        try:
-            post(url, alert_id, line)
-        except WebhookError:
-            if owe:
-                return  # nor would it take the others now
-            raise
-        write_alert(folder, alert_id, b"")
-        yield alert_id
-
-
-@dataclass(eq=False)
-class PostAlerts(beam.PTransform):
-    """ALERT batches to a webhook; yields the ids of those that it took now.
-
-    An alert counts as delivered when a file of its id is below `output`/delivered. A crash between
-    the two sends it a second time, with the same Idempotency-Key. When the webhook does not take
-    one the step fails, and is tried again by its runner; with `owe` it goes on, and what is owed is
-    for the next tick, which raises it again.
-    """
-
-    url: str
-    output: str
-    owe: bool = False
-
-    def expand(self, alerts: beam.PCollection) -> Any:
-        """One request an alert."""
-        folder = FileSystems.join(self.output, DELIVERED_FOLDER)
-        return alerts | beam.FlatMap(_post, self.url, folder, owe=self.owe)

@@ -1,4 +1,4 @@
-"""Where a narrative holds a script, and what may be shown of it."""
+"""Finds the scripts that narratives hold, and the wording of each that may be shown."""
 
 from __future__ import annotations
 
@@ -10,28 +10,33 @@ import pyarrow.compute as pc
 
 from schemas.enums import EntityKind, RecordKind, Role
 from schemas.mention import EVIDENCE
-from transforms.call_scripts.families import place_in
-from transforms.call_scripts.fingerprints import MARKED, SHINGLE, flat, marks, worded
+from transforms.arrow_util import group_starts, sorted_lookup
+from transforms.call_scripts.families import place_or_minus_one
+from transforms.call_scripts.fingerprints import (
+    FINGERPRINT_ROW,
+    SHINGLE,
+    flatten_fingerprints,
+    flatten_list,
+    phrases,
+)
 from transforms.call_scripts.tokens import GAP
 
-SHORTEST = 12
+MIN_WORDS = 12
 """Shared words that a text must hold of a script; fewer are everybody's phrases."""
 
-
-SHOWN = 5
+MIN_TELLERS = 5
 """Tellers who must have the same words for these to be shown; the rest is a gap."""
 
-
 CONFIDENCE = 0.9
-"""That the passage was read out from the script; docs/evidence.md."""
+"""Confidence that the passage was read out from the script; docs/evidence.md."""
 
 
 @dataclass(frozen=True)
-class Held:
-    """Which families the texts of MARKED rows hold, `SHORTEST` words or more of each.
+class FamilyMatches:
+    """The families of which texts hold `MIN_WORDS` words or more.
 
     Of each: the row of its text, the family, how many words of it are shared, and from where to
-    where its fingerprints stand in `order`, the numbers of all known ones in `marks`.
+    where its fingerprints stand in `order`, the numbers of all known ones in `FlatFingerprints`.
     """
 
     row: np.ndarray
@@ -42,74 +47,75 @@ class Held:
     order: np.ndarray
 
 
-def held(rows: pa.RecordBatch, family: pa.RecordBatch) -> Held:
-    """MARKED rows and FAMILY rows to what is held, by row and family."""
-    found = marks(rows)
-    at = place_in(family["value"].to_numpy(), found.value)
-    known = np.flatnonzero(at >= 0)
-    of = family["family"].to_numpy()[at[known]]
-    by_family = np.lexsort((of, found.row[known]))  # stable: by place within
-    order, of = known[by_family], of[by_family]
-    row, word = found.row[order], flat(rows, "words")[order]
-    first = np.flatnonzero(np.append(True, (row[1:] != row[:-1]) | (of[1:] != of[:-1]))[: len(row)])
-    last = np.append(first[1:], len(row))[: len(first)] - 1
-    step = np.minimum(np.diff(word, append=0), SHINGLE)
-    step[last] = SHINGLE
-    words = np.add.reduceat(step, first) if len(first) else np.empty(0, np.int64)
-    long = words >= SHORTEST
-    first, last = first[long], last[long]
-    return Held(row[first], of[first], words[long], first, last, order)
-
-
-def told(rows: pa.RecordBatch, family: pa.RecordBatch) -> pa.RecordBatch:
-    """READ rows and FAMILY rows to EVIDENCE rows: one for each family that a narrative holds.
+def script_matches(rows: pa.RecordBatch, family: pa.RecordBatch) -> pa.RecordBatch:
+    """Turns FINGERPRINT_ROW_WITH_TEXT rows into EVIDENCE rows, one for each family of a narrative.
 
     `start` and `end` are where its first and its last shared words stand. `raw` are the words
-    between them that `SHOWN` tellers have in common, numbers masked: never one victim's own.
+    between them that `MIN_TELLERS` tellers have in common, numbers masked: never one victim's own.
     """
-    found = held(rows, family)
-    wide = np.flatnonzero(place_in(_wide(family), flat(rows, "values")) >= 0)
-    raws = shown(rows, found, _wide(family), worded(rows, wide))
+    found = match_families(rows, family)
+    wide = _widely_shared(family)
+    _, is_wide = sorted_lookup(wide, flatten_list(rows, "values"))
+    raws = visible_wording(rows, found, wide, phrases(rows, np.flatnonzero(is_wide)))
     where = [
-        pa.array(flat(rows, name)[found.order[at]], pa.int32())
+        pa.array(flatten_list(rows, name)[found.order[at]], pa.int32())
         for name, at in (("starts", found.first), ("ends", found.last))
     ]
     return _evidence(rows, found, where, raws)
 
 
-def told_unread(
+def script_matches_without_text(
     rows: pa.RecordBatch, family: pa.RecordBatch, known: pa.RecordBatch
 ) -> pa.RecordBatch:
-    """As `told`, of MARKED rows whose narratives are gone: `start` and `end` are null.
+    """As `script_matches`, of rows whose narratives are gone: `start` and `end` are null.
 
-    `known` are the WORDED rows of what is widely shared; what is not in it is a gap.
+    `known` are the PHRASE rows of what is widely shared; what is not in it is a gap.
     """
-    found = held(rows, family)
+    found = match_families(rows, family)
     nowhere = [pa.nulls(len(found.row), pa.int32())] * 2
-    return _evidence(rows, found, nowhere, shown(rows, found, _wide(family), known))
+    return _evidence(
+        rows, found, nowhere, visible_wording(rows, found, _widely_shared(family), known)
+    )
 
 
-def _wide(family: pa.RecordBatch) -> np.ndarray:
-    """The fingerprints that `SHOWN` tellers have, sorted."""
-    wide: np.ndarray = family["value"].to_numpy()[family["tellers"].to_numpy() >= SHOWN]
-    return wide
+def match_families(rows: pa.RecordBatch, family: pa.RecordBatch) -> FamilyMatches:
+    """Finds the families of FINGERPRINT_ROW rows, by row and family, given the FAMILY rows."""
+    flat = flatten_fingerprints(rows)
+    at, is_known = sorted_lookup(family["value"].to_numpy(), flat.value)
+    known = np.flatnonzero(is_known)
+    of = family["family"].to_numpy()[at[known]]
+    by_family = np.lexsort((of, flat.row[known]))  # stable: by place within
+    order, of = known[by_family], of[by_family]
+    row, word = flat.row[order], flatten_list(rows, "words")[order]
+    first = group_starts(row, of)
+    last = np.append(first[1:], len(row))[: len(first)] - 1
+    step = np.minimum(np.diff(word, append=0), SHINGLE)
+    step[last] = SHINGLE
+    words = np.add.reduceat(step, first) if len(first) else np.empty(0, np.int64)
+    long = words >= MIN_WORDS
+    first, last = first[long], last[long]
+    return FamilyMatches(row[first], of[first], words[long], first, last, order)
 
 
-def shown(rows: pa.RecordBatch, found: Held, wide: np.ndarray, known: pa.RecordBatch) -> pa.Array:
-    """The words of each passage that is held, with a `GAP` for those that are not in `wide`.
+def visible_wording(
+    rows: pa.RecordBatch, found: FamilyMatches, wide: np.ndarray, known: pa.RecordBatch
+) -> pa.Array:
+    """Returns the words of each passage that was found, with a `GAP` for those not in `wide`.
 
-    `known` are WORDED rows, those of `wide` among them.
+    `known` are PHRASE rows, those of `wide` among them.
     """
-    value, word = flat(rows, "values")[found.order], flat(rows, "words")[found.order]
+    value, word = (
+        flatten_list(rows, "values")[found.order],
+        flatten_list(rows, "words")[found.order],
+    )
     size = word[found.last] + SHINGLE - word[found.first]
     starts = np.concatenate([[0], np.cumsum(size)])
     counts = found.last - found.first + 1
     of = np.repeat(np.arange(len(counts)), counts)
     at = np.arange(len(of)) + np.repeat(found.first - np.cumsum(counts) + counts, counts)
     place = starts[of] + word[at] - word[found.first][of]
-    which = np.where(
-        place_in(wide, value[at]) >= 0, place_in(known["value"].to_numpy(), value[at]), -1
-    )
+    _, is_wide = sorted_lookup(wide, value[at])
+    which = np.where(is_wide, place_or_minus_one(known["value"].to_numpy(), value[at]), -1)
     split = pc.list_flatten(pc.split_pattern(known["words"], " ")).dictionary_encode()
     numbers = split.indices.to_numpy().reshape(-1, SHINGLE)
     number = np.full(starts[-1], -1)
@@ -126,29 +132,35 @@ def shown(rows: pa.RecordBatch, found: Held, wide: np.ndarray, known: pa.RecordB
     return pc.binary_join(lists, " ")
 
 
+def _widely_shared(family: pa.RecordBatch) -> np.ndarray:
+    """Returns the fingerprints that `MIN_TELLERS` tellers have, sorted."""
+    wide: np.ndarray = family["value"].to_numpy()[family["tellers"].to_numpy() >= MIN_TELLERS]
+    return wide
+
+
 def _evidence(
-    rows: pa.RecordBatch, found: Held, where: list[pa.Array], raws: pa.Array
+    rows: pa.RecordBatch, found: FamilyMatches, where: list[pa.Array], raws: pa.Array
 ) -> pa.RecordBatch:
-    told_in = rows.select(MARKED.names[:5]).take(pa.array(found.row))
-    count = told_in.num_rows
+    records = rows.select(FINGERPRINT_ROW.names[:5]).take(pa.array(found.row))
+    count = records.num_rows
     values = {
         "entity_id": pa.array([f"{EntityKind.SCRIPT}:{one:016x}" for one in found.family.tolist()]),
         "kind": pa.repeat(str(EntityKind.SCRIPT), count),
         "role": pa.repeat(str(Role.SIGNALLING), count),
-        "source_org": told_in["source_org"],
+        "source_org": records["source_org"],
         "record_kind": pa.repeat(str(RecordKind.COMPLAINT), count),
-        "record_id": told_in["complaint_id"],
-        "observed_at": told_in["observed_at"],
-        "victim_country": told_in["victim_country"],
+        "record_id": records["complaint_id"],
+        "observed_at": records["observed_at"],
+        "victim_country": records["victim_country"],
         "field": pa.repeat("narrative", count),
         "start": where[0],
         "end": where[1],
         "raw": raws,
         "confidence": pa.repeat(pa.scalar(CONFIDENCE, pa.float32()), count),
         "group_id": pc.binary_join_element_wise(
-            told_in["source_org"], told_in["complaint_id"], "|"
+            records["source_org"], records["complaint_id"], "|"
         ),
-        "victim_key": pc.binary_join_element_wise(told_in["source_org"], told_in["victim_id"], "|"),
+        "victim_key": pc.binary_join_element_wise(records["source_org"], records["victim_id"], "|"),
     }
     columns = [
         values[field.name].cast(field.type) if field.name in values else pa.nulls(count, field.type)

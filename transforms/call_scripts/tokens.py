@@ -1,6 +1,6 @@
-"""A column of texts to words with their places: what `spelt` finds, all texts at once.
+"""Splits texts into words with their places, in a form that forgets what differs between victims.
 
-One text to words with their places, in a form that forgets what differs between victims.
+`tokenize` is `tokenize_text` on a whole column at once.
 """
 
 from __future__ import annotations
@@ -13,10 +13,31 @@ import numpy as np
 import pyarrow as pa
 import xxhash
 
+LONGEST = 20_000
+"""Characters of a text that are compared; no script that is read out is longer."""
+
+NUMBER = "#"
+"""The word for every number: an amount, a date, a telephone number, "press one"."""
+
+GAP = "\u2026"
+"""Placeholder, in a wording that is shown, for words that too few share."""
+
+APOSTROPHES = "'\u2019"
+"""Characters that may stand inside a word."""
+
+SPOKEN = frozenset("zero one two three four five six seven eight nine ten".split())
+"""Transcripts write a digit either way."""
+
+_WORD = re.compile(
+    r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]"  # scripts without blanks: a character is a word
+    rf"|[^\W\d_]+(?:[{APOSTROPHES}][^\W\d_]+)*"
+    r"|\d[\d.,:/\-]*"
+)
+
 _TABLED = 0x2100
 """Code points whose class is looked up: Latin, Greek, Cyrillic, Arabic, Indic, and quotation marks.
 
-A text with any other goes by itself through `spelt`.
+A text with any other goes by itself through `tokenize_text`.
 """
 
 _LETTER, _DIGIT, _INSIDE_NUMBER, _APOSTROPHE, _ELSEWHERE = 1, 2, 3, 4, 5
@@ -24,7 +45,7 @@ _LETTER, _DIGIT, _INSIDE_NUMBER, _APOSTROPHE, _ELSEWHERE = 1, 2, 3, 4, 5
 
 
 @dataclass(frozen=True)
-class Words:
+class Tokens:
     """The words of several texts, one text after the other.
 
     `word` is a place in `spellings`; `start` and `end` are places in the text, in code points; the
@@ -44,25 +65,47 @@ class Words:
         return np.array(known, np.uint64)[self.word]
 
 
-def words(texts: pa.Array) -> Words:
-    """The words of each text (`spelt`); none of a null."""
+_TokenColumns = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]
+"""Words: of which text, which, from where to where."""
+
+
+def tokenize(texts: pa.Array) -> Tokens:
+    """Returns the words of each text, as `tokenize_text` does; none of a null."""
     whole = pa.array(texts, pa.string()).fill_null("")
-    points, bounds, first_byte = _points(whole)
+    points, bounds, first_byte = _code_points(whole)
     kinds = np.where(points < _TABLED, _classes()[np.minimum(points, _TABLED - 1)], _ELSEWHERE)
     text = np.repeat(np.arange(len(whole)), np.diff(bounds))
     alone = np.unique(text[kinds == _ELSEWHERE])
     kinds[np.isin(text, alone) if len(alone) else slice(0)] = 0
     within = np.arange(len(points)) - bounds[text]
     kinds[within >= LONGEST] = 0
-    starts, ends = _runs(kinds, within == 0)
-    spellings, word = _spelled(whole, first_byte[starts], first_byte[ends])
+    starts, ends = _word_spans(kinds, within == 0)
+    spellings, word = _number_spellings(whole, first_byte[starts], first_byte[ends])
     found = [(text[starts], word, within[starts], within[starts] + ends - starts)]
-    found += _alone(whole, alone.tolist(), spellings)
-    return _in_order(found, spellings, len(whole))
+    found += _tokenize_one_by_one(whole, alone.tolist(), spellings)
+    return _merge(found, spellings, len(whole))
 
 
-def _points(texts: pa.Array) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Code points of all texts, where each text begins among them, and where each one's bytes do.
+def tokenize_text(text: str) -> list[tuple[str, int, int]]:
+    """Returns the words of one text, in lower case, with start and end; runs of numbers are one."""
+    found: list[tuple[str, int, int]] = []
+    for match in _WORD.finditer(text[:LONGEST]):
+        word = normalize_word(match.group())
+        if word == NUMBER and found and found[-1][0] == NUMBER:
+            found[-1] = (NUMBER, found[-1][1], match.end())
+        else:
+            found.append((word, match.start(), match.end()))
+    return found
+
+
+def normalize_word(word: str) -> str:
+    """Returns a word in lower case, `NUMBER` for a number."""
+    lower = word.lower()
+    return NUMBER if lower[0].isdigit() or lower in SPOKEN else lower
+
+
+def _code_points(texts: pa.Array) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Returns the code points of all texts, where each text begins, and where each one's bytes do.
 
     The second and the third have the end too.
     """
@@ -77,7 +120,7 @@ def _points(texts: pa.Array) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 @cache
 def _classes() -> np.ndarray:
-    """The class of each code point below `_TABLED`, by the same expressions as `spelt`."""
+    """Returns the class of each code point below `_TABLED`, by the regexes of `tokenize_text`."""
     every = "".join(map(chr, range(_TABLED)))
     classes = np.zeros(_TABLED, np.uint8)
     for kind, expression in (
@@ -90,8 +133,8 @@ def _classes() -> np.ndarray:
     return classes
 
 
-def _runs(kinds: np.ndarray, begins: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Where words begin and end, by classes; `begins` marks the first character of each text."""
+def _word_spans(kinds: np.ndarray, begins: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Returns the starts and ends of words; `begins` marks the first character of each text."""
     letter = kinds == _LETTER
     inside = np.flatnonzero(kinds[1:-1] == _APOSTROPHE) + 1
     kept = letter[inside - 1] & letter[inside + 1] & ~begins[inside] & ~begins[inside + 1]
@@ -108,18 +151,18 @@ def _runs(kinds: np.ndarray, begins: np.ndarray) -> tuple[np.ndarray, np.ndarray
     return starts[order], np.concatenate([last, run_last[numbers]])[order]
 
 
-def _stretches(held: np.ndarray, begins: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """First places and the places after the last ones of what is held in a row in one text."""
-    before = np.append(False, held[:-1]) & ~begins
-    first = np.flatnonzero(held & ~before)
-    after = np.append(held[1:] & ~begins[1:], False)[: len(held)]
-    return first, np.flatnonzero(held & ~after) + 1
+def _stretches(mask: np.ndarray, begins: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Returns the starts and ends of the stretches of one text in which `mask` holds."""
+    before = np.append(False, mask[:-1]) & ~begins
+    first = np.flatnonzero(mask & ~before)
+    after = np.append(mask[1:] & ~begins[1:], False)[: len(mask)]
+    return first, np.flatnonzero(mask & ~after) + 1
 
 
-def _spelled(
+def _number_spellings(
     texts: pa.Array, start: np.ndarray, end: np.ndarray
 ) -> tuple[dict[str, int], np.ndarray]:
-    """Spellings with their numbers, and the number of each word, of the bytes it has in `texts`."""
+    """Returns spellings with their numbers, and the number of each word of these bytes."""
     # Every other string of this array is a word, the rest what stands between.
     cuts = np.empty(2 * len(start) + 1, np.int32)
     cuts[:-1:2], cuts[1::2] = start, end
@@ -128,29 +171,28 @@ def _spelled(
     written = pieces.take(pa.array(np.arange(0, len(cuts) - 1, 2))).dictionary_encode()
     spellings: dict[str, int] = {}
     number = [
-        spellings.setdefault(normal(one), len(spellings)) for one in written.dictionary.to_pylist()
+        spellings.setdefault(normalize_word(one), len(spellings))
+        for one in written.dictionary.to_pylist()
     ]
     return spellings, np.array(number, np.int64)[written.indices.to_numpy()]
 
 
-_Found = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]
-"""Words: of which text, which, from where to where."""
-
-
-def _alone(texts: pa.Array, rows: list[int], spellings: dict[str, int]) -> list[_Found]:
-    """The words of texts that go one by one; new spellings are added."""
-    found: list[_Found] = []
+def _tokenize_one_by_one(
+    texts: pa.Array, rows: list[int], spellings: dict[str, int]
+) -> list[_TokenColumns]:
+    """Tokenizes texts that go one by one; new spellings are added."""
+    found: list[_TokenColumns] = []
     for row in rows:
-        said = spelt(texts[row].as_py())
-        numbers = [spellings.setdefault(word, len(spellings)) for word, _, _ in said]
-        start, end = ([one[at] for one in said] for at in (1, 2))
-        columns = ([row] * len(said), numbers, start, end)
+        tokens = tokenize_text(texts[row].as_py())
+        numbers = [spellings.setdefault(word, len(spellings)) for word, _, _ in tokens]
+        start, end = ([one[at] for one in tokens] for at in (1, 2))
+        columns = ([row] * len(tokens), numbers, start, end)
         found.append(tuple(np.array(one, np.int64) for one in columns))  # type: ignore[arg-type]
     return found
 
 
-def _in_order(found: list[_Found], spellings: dict[str, int], count: int) -> Words:
-    """Words by text, with every run of numbers as one."""
+def _merge(found: list[_TokenColumns], spellings: dict[str, int], count: int) -> Tokens:
+    """Returns the words by text, with every run of numbers as one."""
     text, word, start, end = (np.concatenate(column) for column in zip(*found, strict=True))
     if len(found) > 1:
         order = np.argsort(text, kind="stable")
@@ -159,55 +201,10 @@ def _in_order(found: list[_Found], spellings: dict[str, int], count: int) -> Wor
     again = np.append(False, number[1:] & number[:-1] & (text[1:] == text[:-1]))[: len(word)]
     ends = np.append(~again[1:], True)[: len(word)]
     kept = ~again
-    return Words(
+    return Tokens(
         spellings=pa.array(spellings, pa.string()),
         word=word[kept],
         start=start[kept].astype(np.int32),
         end=end[ends].astype(np.int32),
         bounds=np.searchsorted(text[kept], np.arange(count + 1)),
     )
-
-
-LONGEST = 20_000
-"""Characters of a text that are compared; no script that is read out is longer."""
-
-
-NUMBER = "#"
-"""What every number becomes: an amount, a date, a telephone number, "press one"."""
-
-
-GAP = "\u2026"
-"""What stands, in a wording that is shown, for words that too few share."""
-
-
-APOSTROPHES = "'\u2019"
-"""What may stand inside a word."""
-
-
-SPOKEN = frozenset("zero one two three four five six seven eight nine ten".split())
-"""Transcripts write a digit either way."""
-
-
-_WORD = re.compile(
-    r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]"  # scripts without blanks: a character is a word
-    rf"|[^\W\d_]+(?:[{APOSTROPHES}][^\W\d_]+)*"
-    r"|\d[\d.,:/\-]*"
-)
-
-
-def spelt(text: str) -> list[tuple[str, int, int]]:
-    """The words of one text: lower case, every run of numbers as one `NUMBER`; start and end."""
-    found: list[tuple[str, int, int]] = []
-    for match in _WORD.finditer(text[:LONGEST]):
-        word = normal(match.group())
-        if word == NUMBER and found and found[-1][0] == NUMBER:
-            found[-1] = (NUMBER, found[-1][1], match.end())
-        else:
-            found.append((word, match.start(), match.end()))
-    return found
-
-
-def normal(word: str) -> str:
-    """A word in lower case, `NUMBER` for a number."""
-    lower = word.lower()
-    return NUMBER if lower[0].isdigit() or lower in SPOKEN else lower

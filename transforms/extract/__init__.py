@@ -1,1 +1,10 @@
-"""What a record names: identifiers, roles, brands."""
+"""Extraction: accepted records in, mentions and evidence of identifiers out.
+
+`Evidence` is the PTransform: COMPLAINT_ACCEPTED or CALL_ACCEPTED batches in, EVIDENCE out. The
+identifiers of fields and narratives get a kind (`kinds.registry`), a canonical value and a role;
+`find_impersonation` reads who was impersonated, `parse_allowlist` what is known to be legitimate.
+"""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -1,11 +1,8 @@
-"""Identifiers that are known to be legitimate: they are suppressed, whoever complains of them.
+"""Reads lists of identifiers that are known to be legitimate: they are suppressed, always.
 
 A wrong row hides a scammer, so every row of the shipped list names its public source, and a row of
-a user's list that cannot be read as exactly one identifier is refused.
-
-Mailboxes that anybody may have, at a freemail host or a carrier, told from those of a domain.
-
-A narrative names its writer's own mailbox as often as the scammer's, and names it without a word.
+a user's list that cannot be read as exactly one identifier is refused. The list also says at which
+hosts anybody may have a mailbox: a narrative names its writer's own as often as the scammer's.
 """
 
 from __future__ import annotations
@@ -27,9 +24,7 @@ from transforms.extract.kinds import domain
 
 SHIPPED = "known_legitimate.csv"
 
-
 COLUMNS = ("entity_id", "reason", "category", "source")
-
 
 CATEGORIES = (
     "brand",
@@ -43,7 +38,6 @@ CATEGORIES = (
     "platform",
 )
 
-
 OWN_MAIL = frozenset(CATEGORIES) - {"freemail", "carrier"}
 """Categories whose domains only staff and machines send from, so that all mail there is legitimate.
 
@@ -51,13 +45,13 @@ A mailbox at a freemail host or a carrier can be a scammer's, and `no-reply@` a 
 is nobody's: left in, it would weld everybody who ever got its mail.
 """
 
-
-EVERY = "domain:*."
+REGISTRY_PREFIX = "domain:*."
 """Prefix of a row for all domains of a registry, such as `domain:*.gov`."""
-
 
 RESTRICTED = frozenset({"government", "bank", "brand"})
 """Categories that may have a registry of their own, in which nobody else can register."""
+
+_DOMAIN = "domain:"
 
 
 class LegitimateListError(ValueError):
@@ -76,52 +70,38 @@ class KnownLegitimate:
     mail_hosts: frozenset[str]
 
     def merged(self, other: Self) -> KnownLegitimate:
-        """Both lists; where both have an id, `other` gives the reason."""
+        """Merges both lists; where both have an id, `other` gives the reason."""
         rows = dict(zip(self.entity_ids, self.why, strict=True))
         rows |= dict(zip(other.entity_ids, other.why, strict=True))
-        return _listed(rows, self.mail_hosts | other.mail_hosts)
+        return _make_list(rows, self.mail_hosts | other.mail_hosts)
 
     def reasons(self, entity_ids: pa.Array) -> pa.Array:
-        """Why each entity id is legitimate, as string; null where it is not known to be."""
+        """Returns why each entity id is legitimate, as string; null where it is not known to be."""
         listed = pc.take(
             pa.array(self.why, pa.string()),
             pc.index_in(entity_ids, value_set=pa.array(self.entity_ids, pa.string())),
         )
         registries = {
-            one.removeprefix(EVERY): why
+            one.removeprefix(REGISTRY_PREFIX): why
             for one, why in zip(self.entity_ids, self.why, strict=True)
-            if one.startswith(EVERY)
+            if one.startswith(REGISTRY_PREFIX)
         }
         mail = {host: f"mailbox at {host}" for host in (*registries, *self.mail_hosts)}
         return pc.coalesce(
             listed,
-            _below(entity_ids, r"^domain:(?P<host>.+)$", registries),
-            _below(entity_ids, r"^email:[^@]*@(?P<host>[^@]+)$", mail),
+            _reasons_by_host(entity_ids, r"^domain:(?P<host>.+)$", registries),
+            _reasons_by_host(entity_ids, r"^email:[^@]*@(?P<host>[^@]+)$", mail),
         )
 
 
-def _below(entity_ids: pa.Array, pattern: str, owners: Mapping[str, str]) -> pa.Array:
-    """Reasons for ids whose host is, or is anywhere below, one of `owners`."""
-    hosts = pc.struct_field(pc.extract_regex(entity_ids, pattern), "host")
-    distinct = pc.unique(hosts)
-    reasons = pa.array([_owner(host, owners) for host in distinct.to_pylist()], pa.string())
-    return pc.take(reasons, pc.index_in(hosts, value_set=distinct))
-
-
-def _owner(host: str | None, owners: Mapping[str, str]) -> str | None:
-    labels = (host or "").split(".")
-    parents = (".".join(labels[start:]) for start in range(len(labels)))
-    return next((owners[parent] for parent in parents if parent in owners), None)
-
-
-def shipped() -> KnownLegitimate:
-    """The list that ships with ringtrace."""
+def shipped_allowlist() -> KnownLegitimate:
+    """Returns the list that ships with ringtrace."""
     text = resources.files("transforms").joinpath("data", SHIPPED).read_text(encoding="utf-8")
-    return load(text, SHIPPED)
+    return parse_allowlist(text, SHIPPED)
 
 
-def load(text: str, name: str) -> KnownLegitimate:
-    """A list in CSV with the columns `entity_id,reason` and, if wanted, `category`, `source`.
+def parse_allowlist(text: str, name: str) -> KnownLegitimate:
+    """Parses a list in CSV with the columns `entity_id,reason` and, optionally, `category,source`.
 
     Instead of an entity id, a number in E.164 (`+1 800 829 1040`), a registrable domain, an e-mail
     address or a restricted registry (`*.gov`) will do. Raises LegitimateListError, with `name` and
@@ -129,21 +109,79 @@ def load(text: str, name: str) -> KnownLegitimate:
     """
     rows: dict[str, str] = {}
     mail_hosts = set()
-    for line, row in _read(text, name):
+    for line, row in _read_rows(text, name):
         try:
-            entity_id = canonical((row.get("entity_id") or "").strip())
-            category = _category(row)
+            entity_id = canonical_entity_id((row.get("entity_id") or "").strip())
+            category = _parse_category(row)
             whole = _is_registry(entity_id, category)
         except LegitimateListError as error:
             raise LegitimateListError(f"{name}, line {line}: {error}") from None
         rows[entity_id] = (row.get("reason") or "").strip() or "known legitimate"
         if category in OWN_MAIL and entity_id.startswith("domain:") and not whole:
             mail_hosts.add(entity_id.removeprefix("domain:"))
-    return _listed(rows, mail_hosts)
+    return _make_list(rows, mail_hosts)
+
+
+def canonical_entity_id(text: str) -> str:
+    """Returns the entity id of an id, an E.164 number, an e-mail address or a domain.
+
+    For `*.gov`, all domains of a registry, it is `domain:*.gov`.
+
+    Raises LegitimateListError where it is none of these, or could be more than one thing.
+    """
+    kind, colon, value = text.partition(":")
+    if not text:
+        raise LegitimateListError("entity_id is empty")
+    if not colon:
+        kind, value = _infer_kind(text), text
+    elif kind not in tuple(EntityKind):
+        raise LegitimateListError(f"{kind!r} is none of {', '.join(EntityKind)}")
+    if kind == EntityKind.PHONE:
+        return f"phone:{_canonical_phone(value)}"
+    if kind == EntityKind.DOMAIN:
+        return f"domain:{_canonical_domain(value)}"
+    if kind == EntityKind.EMAIL:
+        local, _, host = value.rpartition("@")
+        at = domain.canonical_host(host)
+        if not local or at is None or domain.registrable_domain(at) is None:
+            raise LegitimateListError(f"{value!r} is no e-mail address")
+        return f"email:{local.lower()}@{at}"
+    return text
+
+
+def is_freemail(address: str) -> bool:
+    """Checks whether a canonical address, `local@host`, is at one of `freemail_hosts`."""
+    host = address.rpartition("@")[2]
+    return host in freemail_hosts() or domain.registrable_domain(host) in freemail_hosts()
+
+
+@cache
+def freemail_hosts() -> frozenset[str]:
+    """Returns the registrable domains of the shipped list at which anybody may have a mailbox."""
+    known = shipped_allowlist()
+    listed = {one.removeprefix(_DOMAIN) for one in known.entity_ids if one.startswith(_DOMAIN)}
+    registries = {one for one in listed if one.startswith("*.")}
+    return frozenset(listed - known.mail_hosts - registries)
+
+
+def _reasons_by_host(entity_ids: pa.Array, pattern: str, owners: Mapping[str, str]) -> pa.Array:
+    """Returns reasons for ids whose host is, or is anywhere below, one of `owners`."""
+    hosts = pc.struct_field(pc.extract_regex(entity_ids, pattern), "host")
+    distinct = pc.unique(hosts)
+    reasons = pa.array(
+        [_reason_of_host(host, owners) for host in distinct.to_pylist()], pa.string()
+    )
+    return pc.take(reasons, pc.index_in(hosts, value_set=distinct))
+
+
+def _reason_of_host(host: str | None, owners: Mapping[str, str]) -> str | None:
+    labels = (host or "").split(".")
+    parents = (".".join(labels[start:]) for start in range(len(labels)))
+    return next((owners[parent] for parent in parents if parent in owners), None)
 
 
 def _is_registry(entity_id: str, category: str | None) -> bool:
-    if not entity_id.startswith(EVERY):
+    if not entity_id.startswith(REGISTRY_PREFIX):
         return False
     if category not in RESTRICTED:
         wanted = ", ".join(sorted(RESTRICTED))
@@ -151,7 +189,7 @@ def _is_registry(entity_id: str, category: str | None) -> bool:
     return True
 
 
-def _listed(rows: dict[str, str], mail_hosts: Iterable[str]) -> KnownLegitimate:
+def _make_list(rows: dict[str, str], mail_hosts: Iterable[str]) -> KnownLegitimate:
     ordered = sorted(rows.items())
     return KnownLegitimate(
         tuple(entity_id for entity_id, _ in ordered),
@@ -160,7 +198,7 @@ def _listed(rows: dict[str, str], mail_hosts: Iterable[str]) -> KnownLegitimate:
     )
 
 
-def _read(text: str, name: str) -> Iterator[tuple[int, dict[str, str | None]]]:
+def _read_rows(text: str, name: str) -> Iterator[tuple[int, dict[str, str | None]]]:
     reader = csv.DictReader(io.StringIO(text.removeprefix("\ufeff")), strict=True)
     try:
         if "entity_id" not in (reader.fieldnames or ()):
@@ -173,41 +211,14 @@ def _read(text: str, name: str) -> Iterator[tuple[int, dict[str, str | None]]]:
         raise LegitimateListError(f"{name}, line {max(reader.line_num, 1)}: {error}") from None
 
 
-def _category(row: dict[str, str | None]) -> str | None:
+def _parse_category(row: dict[str, str | None]) -> str | None:
     category = (row.get("category") or "").strip() or None
     if category is not None and category not in CATEGORIES:
         raise LegitimateListError(f"category {category!r} is none of {', '.join(CATEGORIES)}")
     return category
 
 
-def canonical(text: str) -> str:
-    """The entity id that `text` means: an id, an E.164 number, an e-mail address or a domain.
-
-    For `*.gov`, all domains of a registry, it is `domain:*.gov`.
-
-    Raises LegitimateListError where it is none of these, or could be more than one thing.
-    """
-    kind, colon, value = text.partition(":")
-    if not text:
-        raise LegitimateListError("entity_id is empty")
-    if not colon:
-        kind, value = _bare_kind(text), text
-    elif kind not in tuple(EntityKind):
-        raise LegitimateListError(f"{kind!r} is none of {', '.join(EntityKind)}")
-    if kind == EntityKind.PHONE:
-        return f"phone:{_phone(value)}"
-    if kind == EntityKind.DOMAIN:
-        return f"domain:{_domain(value)}"
-    if kind == EntityKind.EMAIL:
-        local, _, host = value.rpartition("@")
-        at = domain.canonical_host(host)
-        if not local or at is None or domain.registrable(at) is None:
-            raise LegitimateListError(f"{value!r} is no e-mail address")
-        return f"email:{local.lower()}@{at}"
-    return text
-
-
-def _bare_kind(text: str) -> str:
+def _infer_kind(text: str) -> str:
     if "@" in text:
         return EntityKind.EMAIL
     if any(c.isalpha() for c in text):
@@ -215,7 +226,7 @@ def _bare_kind(text: str) -> str:
     return EntityKind.PHONE
 
 
-def _phone(text: str) -> str:
+def _canonical_phone(text: str) -> str:
     if not text.strip().startswith("+"):
         raise LegitimateListError(
             f"{text!r} has no country; write it in full, such as +18008291040"
@@ -229,34 +240,16 @@ def _phone(text: str) -> str:
     return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
 
 
-def _domain(text: str) -> str:
+def _canonical_domain(text: str) -> str:
     if text.startswith("*."):
         registry = domain.canonical_host(text.removeprefix("*."))
-        if registry is None or domain.suffix(f"x.{registry}") != registry:
+        if registry is None or domain.public_suffix(f"x.{registry}") != registry:
             raise LegitimateListError(f"{text!r} is no registry's suffix")
         return f"*.{registry}"
     host = domain.canonical_host(text)
-    registrable = domain.registrable(host) if host else None
+    registrable = domain.registrable_domain(host) if host else None
     if registrable is None:
         raise LegitimateListError(f"{text!r} is no registrable domain")
     if registrable != host:
         raise LegitimateListError(f"{text!r} is not registrable; {registrable!r} would be")
     return registrable
-
-
-_DOMAIN = "domain:"
-
-
-@cache
-def hosts() -> frozenset[str]:
-    """Registrable domains of the shipped list at which anybody may have a mailbox."""
-    known = shipped()
-    listed = {one.removeprefix(_DOMAIN) for one in known.entity_ids if one.startswith(_DOMAIN)}
-    registries = {one for one in listed if one.startswith("*.")}
-    return frozenset(listed - known.mail_hosts - registries)
-
-
-def is_anybodys(address: str) -> bool:
-    """Whether an address, `local@host` in its canonical form, is one of those."""
-    host = address.rpartition("@")[2]
-    return host in hosts() or domain.registrable(host) in hosts()

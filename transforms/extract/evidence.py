@@ -1,4 +1,4 @@
-"""Records to pieces of evidence: every sighting, with what its record says of the scam."""
+"""Turns records into pieces of evidence: every mention, with what its record says of the scam."""
 
 from __future__ import annotations
 
@@ -12,54 +12,53 @@ import pyarrow.compute as pc
 from schemas.enums import RecordKind
 from schemas.mention import EVIDENCE
 from transforms.extract import impersonation
-from transforms.extract.fields import call_sightings, complaint_sightings
-from transforms.extract.impersonation import known
+from transforms.extract.fields import call_mentions, complaint_mentions
+from transforms.extract.impersonation import known_brands
 
-NUMBERED = r"(?:\d[^\d]{0,3}){6}"
+_SIX_DIGITS = r"(?:\d[^\d]{0,3}){6}"
 """Six digits close together."""
 
-
-_SAID = ("brand", "loss_amount", "loss_currency")
+_SCAM_COLUMNS = ("brand", "loss_amount", "loss_currency")
 
 
 def complaint_evidence(complaints: pa.RecordBatch) -> pa.RecordBatch:
-    """COMPLAINT_ACCEPTED rows to EVIDENCE rows."""
-    sightings = complaint_sightings(complaints)
-    at = _row_of(sightings, complaints, "complaint_id")
-    said = [
-        brands_of(complaints).take(at),
+    """Turns COMPLAINT_ACCEPTED rows into EVIDENCE rows."""
+    mentions = complaint_mentions(complaints)
+    at = _record_rows(mentions, complaints, "complaint_id")
+    scam = [
+        complaint_brands(complaints).take(at),
         complaints["loss_amount"].take(at),
         complaints["loss_currency"].take(at),
     ]
-    return pa.RecordBatch.from_arrays([*sightings.columns, *said], schema=EVIDENCE)
+    return pa.RecordBatch.from_arrays([*mentions.columns, *scam], schema=EVIDENCE)
 
 
 def call_evidence(calls: pa.RecordBatch) -> pa.RecordBatch:
-    """CALL_ACCEPTED rows to EVIDENCE rows.
+    """Turns CALL_ACCEPTED rows into EVIDENCE rows.
 
-    The name that was shown tells the brand, if it is a known one; a call says nothing of a loss.
+    The brand is the caller name that was shown, if it is a known one; a call has no loss.
     """
-    sightings = call_sightings(calls)
-    said = [pa.nulls(sightings.num_rows, EVIDENCE.field(name).type) for name in _SAID]
+    mentions = call_mentions(calls)
+    scam = [pa.nulls(mentions.num_rows, EVIDENCE.field(name).type) for name in _SCAM_COLUMNS]
     if calls["caller_name"].null_count < len(calls):
-        said[0] = known(calls["caller_name"]).take(_row_of(sightings, calls, "call_id"))
-    return pa.RecordBatch.from_arrays([*sightings.columns, *said], schema=EVIDENCE)
+        scam[0] = known_brands(calls["caller_name"]).take(_record_rows(mentions, calls, "call_id"))
+    return pa.RecordBatch.from_arrays([*mentions.columns, *scam], schema=EVIDENCE)
 
 
-def brands_of(complaints: pa.RecordBatch) -> pa.Array:
-    """Canonical brands, of the narrative where none is claimed.
+def complaint_brands(complaints: pa.RecordBatch) -> pa.Array:
+    """Returns canonical brands, those of the narrative where none is claimed.
 
     A claim that holds a number is no brand, and may hold the victim's.
     """
-    brands = impersonation.brands(complaints["claimed_brand"], complaints["narrative"])
-    numbered = pc.match_substring_regex(brands, NUMBERED)
+    brands = impersonation.infer_brands(complaints["claimed_brand"], complaints["narrative"])
+    numbered = pc.match_substring_regex(brands, _SIX_DIGITS)
     return pc.if_else(pc.fill_null(numbered, False), pa.scalar(None, pa.string()), brands)
 
 
-def _row_of(sightings: pa.RecordBatch, records: pa.RecordBatch, id_field: str) -> pa.Array:
-    """The row of `records` that each sighting was read from."""
+def _record_rows(mentions: pa.RecordBatch, records: pa.RecordBatch, id_field: str) -> pa.Array:
+    """Returns the row of `records` that each mention was read from."""
     names = pc.binary_join_element_wise(records["source_org"], records[id_field], "|")
-    wanted = pc.binary_join_element_wise(sightings["source_org"], sightings["record_id"], "|")
+    wanted = pc.binary_join_element_wise(mentions["source_org"], mentions["record_id"], "|")
     return pc.index_in(wanted, names)
 
 

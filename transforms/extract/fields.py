@@ -1,55 +1,48 @@
-"""Records to sightings: every identifier of a record, where it stands and the part it plays.
+"""Turns records into mentions: every identifier of a record, its place and its role.
 
-Victim-side sightings are among them, so that later steps can keep those identifiers out of
-everything. A number that cannot be read is no sighting; `unread_counts` counts it.
+The victim's own are among them, so that later steps can keep those identifiers out of everything. A
+number that cannot be read is no mention; `count_unreadable_numbers` counts it.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from schemas import mention as schemas_mention
 from schemas.enums import EntityKind, RecordKind, Role
-from schemas.mention import SIGHTING
-from transforms.arrow_util import Items, items
+from transforms.arrow_util import ListItems, list_items
 from transforms.extract import mention, narrative
-from transforms.extract.kinds import domain, email, payment_account, remote_access, url
-from transforms.extract.mention import SIGHTED, Found, One
-from transforms.extract.reconcile import settle
+from transforms.extract.kinds import domain, email, payment_account, phone_link, remote_access, url
+from transforms.extract.mention import MENTION_DRAFT, Match, PlacedMatch
+from transforms.extract.reconcile import reconcile
 from transforms.phone import normalize
 from transforms.victims import own_numbers
 
 FIELD_CONFIDENCE = 0.95
 """A reading of a field that the organisation filled in for it."""
 
-
 SIGNALLING_CONFIDENCE = 0.9
 """A reading of a call's signalling."""
-
 
 SEVERAL_CONFIDENCE = 0.8
 """A number found beside others in one number field."""
 
-
 _ROLES = pa.array([str(role) for role in Role])
 
 
-def complaint_sightings(batch: pa.RecordBatch) -> pa.RecordBatch:
-    """The sightings of a batch of `COMPLAINT_ACCEPTED`, as `SIGHTING`, in the order of its rows."""
-    numbers = own_numbers.of_complaints(batch)
+def complaint_mentions(batch: pa.RecordBatch) -> pa.RecordBatch:
+    """Returns the mentions of `COMPLAINT_ACCEPTED` rows, in their order."""
+    numbers = own_numbers.complaint_numbers(batch)
     found = [
         *_number_fields(numbers),
-        mention.of_found(
-            [
-                *_address_fields(batch),
-                *_remote_fields(batch),
-                *_payment_fields(batch),
-            ]
+        mention.drafts_from_matches(
+            [*_address_fields(batch), *_remote_fields(batch), *_payment_fields(batch)]
         ),
         narrative.find_in_narratives(
             batch["narrative"], batch["victim_country"], batch["source_org"]
@@ -58,18 +51,18 @@ def complaint_sightings(batch: pa.RecordBatch) -> pa.RecordBatch:
     columns = {
         "record_kind": pa.repeat(RecordKind.COMPLAINT.value, len(batch)),
         "record_id": batch["complaint_id"],
-        "observed_at": observed_at(batch),
+        "observed_at": observation_times(batch),
         "group_id": pc.binary_join_element_wise(batch["source_org"], batch["complaint_id"], "|"),
     }
-    return _table(batch, settle(_joined(found), numbers.own()), columns)
+    return _mention_rows(batch, reconcile(_concat(found), numbers.own()), columns)
 
 
-def call_sightings(batch: pa.RecordBatch) -> pa.RecordBatch:
-    """The sightings of a batch of `CALL_ACCEPTED`, as `SIGHTING`, in the order of its rows.
+def call_mentions(batch: pa.RecordBatch) -> pa.RecordBatch:
+    """Returns the mentions of `CALL_ACCEPTED` rows, in their order.
 
-    Where the direction is unknown either number may be the victim's: neither is sighted.
+    Where the direction is unknown either number may be the victim's: neither is mentioned.
     """
-    readings = own_numbers.of_calls(batch)
+    readings = own_numbers.call_readings(batch)
     found = [*_call_numbers(batch, readings), *_signalling(batch)]
     alone = pc.binary_join_element_wise(batch["source_org"], "call", batch["call_id"], "|")
     joint = pc.binary_join_element_wise(batch["source_org"], batch["complaint_id"], "|")
@@ -79,13 +72,24 @@ def call_sightings(batch: pa.RecordBatch) -> pa.RecordBatch:
         "observed_at": batch["started_at"],
         "group_id": pc.coalesce(joint, alone),
     }
-    return _table(batch, settle(_joined(found), own_numbers.sides(batch, readings)), columns)
+    return _mention_rows(
+        batch, reconcile(_concat(found), own_numbers.victim_sides(batch, readings)), columns
+    )
 
 
-def unread_counts(numbers: own_numbers.Numbers, rows: int) -> pa.Array:
-    """Numbers that could not be read, of each of `rows` complaints, int32."""
-    said = pc.not_equal(pc.utf8_trim_whitespace(numbers.raw), "")
-    unread = pc.and_(said, pc.is_null(pc.struct_field(numbers.readings, "e164")))
+def observation_times(batch: pa.RecordBatch) -> pa.Array:
+    """Returns when each scam happened, where that is stated and not later than its report.
+
+    Else the time of the report.
+    """
+    stated = pc.fill_null(pc.less_equal(batch["occurred_at"], batch["received_at"]), False)
+    return pc.if_else(stated, batch["occurred_at"], batch["received_at"])
+
+
+def count_unreadable_numbers(numbers: own_numbers.ComplaintNumbers, rows: int) -> pa.Array:
+    """Counts the numbers that could not be read, of each of `rows` complaints, as int32."""
+    filled = pc.not_equal(pc.utf8_trim_whitespace(numbers.raw), "")
+    unread = pc.and_(filled, pc.is_null(pc.struct_field(numbers.readings, "e164")))
     maybe = _may_be_several(numbers)
     at = [
         row
@@ -94,97 +98,94 @@ def unread_counts(numbers: own_numbers.Numbers, rows: int) -> pa.Array:
             *(one.filter(unread).to_pylist() for one in (numbers.regions, maybe)),
             strict=True,
         )
-        if not (several and _several(raw, region))
+        if not (several and _several_numbers(raw, region))
     ]
     return pa.array(np.bincount(np.array(at, np.int64), minlength=rows).astype(np.int32))
 
 
-def _may_be_several(numbers: own_numbers.Numbers) -> pa.Array:
+def _may_be_several(numbers: own_numbers.ComplaintNumbers) -> pa.Array:
     reason = pc.struct_field(numbers.readings, "reason")
-    return pc.is_in(reason, pa.array(normalize.MAY_BE_SEVERAL))
+    return pc.is_in(reason, pa.array(normalize.MAY_BE_TEXT_REASONS))
 
 
-def _number_fields(numbers: own_numbers.Numbers) -> Iterator[pa.RecordBatch]:
+def _number_fields(numbers: own_numbers.ComplaintNumbers) -> Iterator[pa.RecordBatch]:
     listed, rows, regions, readings = numbers
     raws, given = numbers.raw, listed.field("role")
     roles = pc.if_else(pc.is_in(given, _ROLES), given, Role.MENTIONED.value)
-    fields = mention.places("phone_numbers", listed)
-    yield mention.of_numbers(rows, fields, raws, readings, roles, FIELD_CONFIDENCE)
+    fields = mention.item_field_names("phone_numbers", listed)
+    yield mention.drafts_from_numbers(rows, fields, raws, readings, roles, FIELD_CONFIDENCE)
     maybe = _may_be_several(numbers)
     columns = (rows, fields, raws, regions, roles)
-    yield mention.of_found(
+    yield mention.drafts_from_matches(
         (row, name, raw, one, role, SEVERAL_CONFIDENCE, True)
         for row, name, raw, region, role in zip(
             *(column.filter(maybe).to_pylist() for column in columns), strict=True
         )
-        for one in (_several(raw, region) if raw else ())
+        for one in (_several_numbers(raw, region) if raw else ())
     )
 
 
 @lru_cache(maxsize=1 << 14)
-def _several(raw: str, region: str | None) -> tuple[Found, ...]:
-    """The numbers of a field that holds more than one number."""
-    return tuple(narrative.numbers(raw, region))
+def _several_numbers(raw: str, region: str | None) -> tuple[Match, ...]:
+    """Returns the numbers of a field that holds more than one number."""
+    return tuple(narrative.find_phone_numbers(raw, region))
 
 
-def _address_fields(batch: pa.RecordBatch) -> Iterator[One]:
+def _placed(row: int, field: str, text: str, matches: Iterable[Match]) -> Iterator[PlacedMatch]:
+    for match in matches:
+        yield row, field, text, match, match.role, FIELD_CONFIDENCE, True
+
+
+def _address_fields(batch: pa.RecordBatch) -> Iterator[PlacedMatch]:
     regions = batch["victim_country"].to_pylist()
-    for row, name, text in _texts(batch, "urls"):
-        for found in _of_url(text, regions[row]):
-            yield row, name, text, found, found.role, FIELD_CONFIDENCE, True
-    for row, name, text in _texts(batch, "emails"):
-        for found in _of_email(text):
-            yield row, name, text, found, found.role, FIELD_CONFIDENCE, True
+    for row, field, text in _list_texts(batch, "urls"):
+        yield from _placed(row, field, text, _url_matches(text, regions[row]))
+    for row, field, text in _list_texts(batch, "emails"):
+        yield from _placed(row, field, text, _email_matches(text))
 
 
 @lru_cache(maxsize=1 << 14)
-def _of_url(text: str, region: str | None) -> tuple[Found, ...]:
-    """What a field that should be a web address names: a site, or a phone to call."""
-    number = url.phone_of(text)
+def _url_matches(text: str, region: str | None) -> tuple[Match, ...]:
+    """Reads a field that should be a web address: a site, or a phone to call."""
+    number = phone_link.phone_of_link(text)
     if number is None:
         return tuple(url.from_field(text))
-    reading = normalize.read_one(number, region)
-    return (mention.found(0, len(text), reading, Role.CALLBACK),) if reading.e164 else ()
+    reading = normalize.normalize_number(number, region)
+    return (mention.phone_match(0, len(text), reading, Role.CALLBACK),) if reading.e164 else ()
 
 
 @lru_cache(maxsize=1 << 14)
-def _of_email(text: str) -> tuple[Found, ...]:
-    return tuple(email.in_text(text))
+def _email_matches(text: str) -> tuple[Match, ...]:
+    return tuple(email.find(text))
 
 
-def _texts(batch: pa.RecordBatch, column: str) -> Iterator[tuple[int, str, str]]:
-    listed = items(batch[column])
+def _list_texts(batch: pa.RecordBatch, column: str) -> Iterator[tuple[int, str, str]]:
+    listed = list_items(batch[column])
     for row, place, text in zip(listed.rows, listed.places, listed.values.to_pylist(), strict=True):
         if text:
             yield row, f"{column}[{place}]", text
 
 
-def _remote_fields(batch: pa.RecordBatch) -> Iterator[One]:
-    remote = items(batch["remote_access"])
+def _remote_fields(batch: pa.RecordBatch) -> Iterator[PlacedMatch]:
+    remote = list_items(batch["remote_access"])
     for row, place, tool, session in _pairs(remote, "tool", "id"):
-        if session and (found := remote_access.from_field(tool, session)):
-            yield (
-                row,
-                f"remote_access[{place}].id",
-                session,
-                found,
-                found.role,
-                FIELD_CONFIDENCE,
-                True,
-            )
+        if session and (match := remote_access.from_field(tool, session)):
+            yield from _placed(row, f"remote_access[{place}].id", session, [match])
 
 
-def _payment_fields(batch: pa.RecordBatch) -> Iterator[One]:
+def _payment_fields(batch: pa.RecordBatch) -> Iterator[PlacedMatch]:
     regions = batch["victim_country"].to_pylist()
-    for row, place, method, payee in _pairs(items(batch["payments"]), "method", "payee"):
-        if payee and (found := _payee(method, payee, regions[row])):
-            yield row, f"payments[{place}].payee", payee, found, found.role, FIELD_CONFIDENCE, True
+    for row, place, method, payee in _pairs(list_items(batch["payments"]), "method", "payee"):
+        if payee and (match := _payee_match(method, payee, regions[row])):
+            yield from _placed(row, f"payments[{place}].payee", payee, [match])
 
 
-_payee = lru_cache(maxsize=1 << 14)(payment_account.from_field)
+_payee_match = lru_cache(maxsize=1 << 14)(payment_account.from_field)
 
 
-def _pairs(of: Items, first: str, second: str) -> Iterator[tuple[int, int, str | None, str | None]]:
+def _pairs(
+    of: ListItems, first: str, second: str
+) -> Iterator[tuple[int, int, str | None, str | None]]:
     values = of.field(first).to_pylist(), of.field(second).to_pylist()
     yield from zip(of.rows, of.places, *values, strict=True)
 
@@ -193,13 +194,13 @@ def _call_numbers(
     batch: pa.RecordBatch, readings: dict[str, pa.StructArray]
 ) -> Iterator[pa.RecordBatch]:
     rows = pa.array(np.arange(len(batch)))
-    for name, parts in own_numbers.SIDES.items():
+    for name, parts in own_numbers.CALL_ROLES.items():
         known = pa.array([way.value for way in parts], pa.string())
         roles = pa.array([role.value for role in parts.values()], pa.string())
         role = roles.take(pc.index_in(batch["direction"], known))
         sided = pc.is_valid(role)
         raw, read = batch[name].filter(sided), readings[name].filter(sided)
-        yield mention.of_numbers(
+        yield mention.drafts_from_numbers(
             rows.filter(sided), name, raw, read, role.filter(sided), FIELD_CONFIDENCE
         )
 
@@ -232,7 +233,7 @@ def _signalling(batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
             "stated": True,
             "confidence": SIGNALLING_CONFIDENCE,
         }
-        yield mention.of_columns(len(raw), columns)
+        yield mention.drafts_from_columns(len(raw), columns)
 
 
 def _plain(text: str) -> str | None:
@@ -240,30 +241,28 @@ def _plain(text: str) -> str | None:
 
 
 def _slug(text: str) -> str | None:
-    """A name in one spelling; a trunk's means something in its own organisation only."""
+    """Returns a name in one spelling; a trunk's means something in its own organisation only."""
     return re.sub(r"[\W_]+", "-", text.lower()).strip("-") or None
 
 
-def observed_at(batch: pa.RecordBatch) -> pa.Array:
-    """When the scam happened, where that is said and not later than its report."""
-    said = pc.fill_null(pc.less_equal(batch["occurred_at"], batch["received_at"]), False)
-    return pc.if_else(said, batch["occurred_at"], batch["received_at"])
-
-
-def _joined(parts: list[pa.RecordBatch]) -> pa.RecordBatch:
-    """The parts one after the other."""
-    table = pa.Table.from_batches(parts, schema=SIGHTED).combine_chunks()
+def _concat(parts: list[pa.RecordBatch]) -> pa.RecordBatch:
+    """Concatenates batches."""
+    table = pa.Table.from_batches(parts, schema=MENTION_DRAFT).combine_chunks()
     return pa.RecordBatch.from_arrays(
         [c.chunk(0) if c.num_chunks else pa.array([], c.type) for c in table.columns],
-        schema=SIGHTED,
+        schema=MENTION_DRAFT,
     )
 
 
-def _table(
+def _mention_rows(
     batch: pa.RecordBatch, found: pa.RecordBatch, of_record: dict[str, pa.Array]
 ) -> pa.RecordBatch:
     rows = found["row"]
-    columns = {name: found[name] for name in SIGHTED.names if name in SIGHTING.names}
+    columns = {
+        name: found[name]
+        for name in MENTION_DRAFT.names
+        if name in schemas_mention.MENTION_DRAFT.names
+    }
     columns |= {
         "entity_id": pc.binary_join_element_wise(found["kind"], found["value"], ":"),
         "source_org": batch["source_org"].take(rows),
@@ -273,4 +272,7 @@ def _table(
         ).take(rows),
         **{name: column.take(rows) for name, column in of_record.items()},
     }
-    return pa.RecordBatch.from_arrays([columns[f.name] for f in SIGHTING], schema=SIGHTING)
+    return pa.RecordBatch.from_arrays(
+        [columns[f.name] for f in schemas_mention.MENTION_DRAFT],
+        schema=schemas_mention.MENTION_DRAFT,
+    )

@@ -1,10 +1,9 @@
-"""Whom a complaint says was impersonated, and by which story, with the words that say so.
+"""Finds who was impersonated, by which story and with which gift cards, and the words that say so.
 
 The rules are data (`data/brands.toml`, `lures.toml`, `gift_cards.toml`): patterns in English,
-Spanish, German, French and Hinglish, without accents as the texts are read (`folded`). All brands
-are one pass of RE2 over a column, and so are all gift cards and each lure.
-
-Who the caller claimed to be, by one name for each brand or authority.
+Spanish, German, French and Hinglish, without accents as the texts are read (`fold_column`). All
+brands are one pass of RE2 over a column, and so are all gift cards and each lure. What a field
+claims is read by the words of a brand, and is a slug where it is none that is known.
 """
 
 from __future__ import annotations
@@ -19,25 +18,32 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from schemas.complaint import IMPERSONATION
-from schemas.enums import TOLD
-from transforms.arrow_util import Places, cut, distinct, distinct_rows, given_to_all, places, seldom
-from transforms.reference_data import load
-from transforms.text_masking import SEARCHED
-from transforms.text_util import fold_pattern, folded
+from schemas.enums import IMPERSONATION_ASPECTS
+from transforms.arrow_util import (
+    distinct_rows,
+    distinct_values,
+    group_changes,
+    repeat_for_duplicates,
+)
+from transforms.reference_data import load_reference_data
+from transforms.text_masking import SEARCH_LIMIT
+from transforms.text_spans import Spans, find_rare_spans, find_spans, slice_spans
+from transforms.text_util import fold_column, fold_pattern
 
 LANGUAGES = ("en", "es", "de", "fr", "hi")
 """Languages of the lures; hi is Hindi in Latin letters, mixed with English."""
 
+BRAND, LURE, GIFT_CARD = IMPERSONATION_ASPECTS
+
+MAX_LENGTH = 200
+"""Characters of a claim that are read; also bounds the slug of an unknown brand."""
+
+MAX_SLUG = 40
 
 _MOST = 5
 """Places of one rule in one text that are kept."""
 
-
-BRAND, LURE, GIFT_CARD = TOLD
-
-
 _FEW_WORDS = r"(?:\W{1,3}\w+){0,4}?\W{1,3}"
-
 
 _CLAIMS = frozenset(
     """
@@ -47,37 +53,33 @@ _CLAIMS = frozenset(
 )
 """One of these stands close before the name of the one that calls."""
 
-
 _CALLED = frozenset(
     "called phoned contacted rang googled checked reported llame appele angerufen".split()
 )
 
-
 _SELF = frozenset("i we ich yo je j'ai".split())
 """With one of the former, these make it the one that the victim called."""
 
-
 _CLAUSE = re.compile(r"[.!?\n:\"]")
-
 
 _REACH = 60
 """Characters before a name in which that is looked for."""
 
-
 _CLOSE = 4
-"""Words before a name in which it is said to be the caller's."""
-
+"""Words before a name in which the text says that it is the caller's."""
 
 _GOODS_REACH = 24
 """Characters behind a name in which the words stand that make it one of goods."""
 
+_INITIALS = re.compile(r"\b(\w)\.(?=\w\b)")
+"""The dots of an abbreviation such as I.R.S."""
 
 Array = np.ndarray
 
 
 @dataclass(frozen=True)
-class Rule:
-    """One name and what tells it; `apart` are words behind which it tells of goods.
+class ImpersonationRule:
+    """One name and the pattern of it; behind a brand, the words of `apart` make it one of goods.
 
     The pattern is one for RE2 and Python on folded text, and holds between borders of words.
     """
@@ -89,73 +91,24 @@ class Rule:
 
 
 @cache
-def rules() -> tuple[Rule, ...]:
-    """Every rule, brands first, in the order of the files."""
-    return (*_brands(), *_lures(), *_cards())
+def impersonation_rules() -> tuple[ImpersonationRule, ...]:
+    """Returns every rule, brands first, in the order of the files."""
+    return (*_brand_rules(), *_lure_rules(), *_card_rules())
 
 
-def _brands() -> Iterator[Rule]:
-    for brand in load("brands.toml")["brand"]:
-        apart = "|".join(brand.get("not_before", ()))
-        yield Rule(BRAND, brand["name"], _either(brand["text"]), fold_pattern(apart))
+def find_impersonation(claimed: pa.Array, narrative: pa.Array) -> pa.Array:
+    """Finds what complaints say of the impersonation, as `IMPERSONATION`; strings of one length.
 
-
-def _lures() -> Iterator[Rule]:
-    for lure in load("lures.toml")["lure"]:
-        phrases = [phrase for language in LANGUAGES for phrase in lure.get(language, ())]
-        yield Rule(LURE, lure["name"], _either(map(_spaced, phrases)))
-
-
-def _cards() -> Iterator[Rule]:
-    for card in load("gift_cards.toml")["card"]:
-        yield Rule(GIFT_CARD, card["name"], _either(card["text"]))
-
-
-def _either(patterns: Iterable[str]) -> str:
-    return fold_pattern("|".join(patterns))
-
-
-def _spaced(phrase: str) -> str:
-    return (
-        phrase.replace(" ~ ~ ", " ~ ")
-        .replace(" ~ ", _FEW_WORDS)
-        .replace("~ ", r"(?:\w+\W{1,3}){0,4}?")
-    )
-
-
-@cache
-def _passes() -> tuple[tuple[int, ...], ...]:
-    """The rules, by their number, that one pass over a column looks for together.
-
-    Two brands never share a word, and neither do two gift cards; lures may overlap.
-    """
-    of = {what: [i for i, rule in enumerate(rules()) if rule.what == what] for what in TOLD}
-    return (tuple(of[BRAND]), tuple(of[GIFT_CARD]), *((lure,) for lure in of[LURE]))
-
-
-@cache
-def _pattern(numbers: tuple[int, ...]) -> str:
-    return rf"\b(?:{'|'.join(rules()[i].pattern for i in numbers)})\b"
-
-
-@cache
-def _named(numbers: tuple[int, ...]) -> re.Pattern[str]:
-    """The same, with a group around each rule, which tells them apart."""
-    groups = (f"(?P<_{i}>{rules()[i].pattern})" for i in numbers)
-    return re.compile(rf"(?:{'|'.join(groups)})\b", re.ASCII)
-
-
-def reasons(claimed: pa.Array, narrative: pa.Array) -> pa.Array:
-    """What each complaint says of the impersonation, as `IMPERSONATION`; strings of one length.
-
-    A known brand that is claimed comes first. In the narrative, brands that the caller is said to
+    A known brand that is claimed comes first. In the narrative, brands that the caller claims to
     be come before those that are only named. No gift card's code is kept.
     """
     first, back = distinct_rows((narrative,))
-    told = _told(narrative.take(pa.array(first)), _passes())
-    rows, source = given_to_all(told.at.rows, back, len(first))
-    brands = canonical(claimed)
-    known = pa.array([rule.name for rule in rules() if rule.what == BRAND], pa.string())
+    spans = _find_rules(narrative.take(pa.array(first)), _passes())
+    rows, source = repeat_for_duplicates(spans.at.rows, back, len(first))
+    brands = canonical_brands(claimed)
+    known = pa.array(
+        [rule.name for rule in impersonation_rules() if rule.what == BRAND], pa.string()
+    )
     is_claimed = pc.is_in(brands, known).to_numpy(zero_copy_only=False)
 
     counts = np.bincount(rows, minlength=len(back)) + is_claimed
@@ -167,15 +120,15 @@ def reasons(claimed: pa.Array, narrative: pa.Array) -> pa.Array:
 
     rule = np.zeros(total, np.int64)
     rule[own] = pc.index_in(brands.filter(pa.array(is_claimed)), known).to_numpy()
-    rule[others] = told.rules[source]
+    rule[others] = spans.rules[source]
     places_ = np.zeros((2, total), np.int32)
     places_[1, own] = pc.utf8_length(claimed).filter(pa.array(is_claimed)).to_numpy()
-    places_[:, others] = told.at.starts[source], told.at.ends[source]
+    places_[:, others] = spans.at.starts[source], spans.at.ends[source]
     field = np.where(others, 1, 0)
     picked = pa.array(rule)
     columns = [
-        pa.array([one.what for one in rules()]).take(picked),
-        pa.array([one.name for one in rules()]).take(picked),
+        pa.array([one.what for one in impersonation_rules()]).take(picked),
+        pa.array([one.name for one in impersonation_rules()]).take(picked),
         pa.array(["claimed_brand", "narrative"]).take(pa.array(field)),
         *map(pa.array, places_),
     ]
@@ -183,145 +136,190 @@ def reasons(claimed: pa.Array, narrative: pa.Array) -> pa.Array:
     return pa.ListArray.from_arrays(pa.array(ends, pa.int32()), values)
 
 
-def brands(claimed: pa.Array, narrative: pa.Array) -> pa.Array:
-    """The one brand of each complaint: the claimed one, else the first that the narrative tells."""
-    own = canonical(claimed)
+def infer_brands(claimed: pa.Array, narrative: pa.Array) -> pa.Array:
+    """Returns the one brand of each complaint: the claimed one, else the first of the narrative."""
+    own = canonical_brands(claimed)
     needed = pc.if_else(pc.is_valid(own), pa.scalar(None, pa.string()), narrative)
     encoded = needed.dictionary_encode()
-    told = _told(encoded.dictionary, _passes()[:1])
-    rows, first = np.unique(told.at.rows, return_index=True)
-    names = pa.array([rule.name for rule in rules()]).take(pa.array(told.rules[first]))
+    spans = _find_rules(encoded.dictionary, _passes()[:1])
+    rows, first = np.unique(spans.at.rows, return_index=True)
+    names = pa.array([rule.name for rule in impersonation_rules()]).take(
+        pa.array(spans.rules[first])
+    )
     of_text = names.take(pc.index_in(pa.array(np.arange(len(encoded.dictionary))), pa.array(rows)))
     return pc.coalesce(own, of_text.take(encoded.indices))
 
 
-@dataclass(frozen=True)
-class _Told:
-    """The places of rules in texts, by text: sure brands by place, then by rule and place."""
+def canonical_brands(claimed: pa.Array) -> pa.Array:
+    """Returns the canonical brand of each claim: a known name, else a slug of the text, or null."""
+    encoded = claimed.cast(pa.string()).dictionary_encode()
+    names = [_canonical_brand(text) for text in encoded.dictionary.to_pylist()]
+    return pc.take(pa.array(names, pa.string()), encoded.indices)
 
-    at: Places
+
+def known_brands(claimed: pa.Array) -> pa.Array:
+    """Returns the canonical brand of each claim that names a known one, null for any other.
+
+    A name that is shown with a call may be a person's: only brands of the list come out.
+    """
+    encoded = claimed.cast(pa.string()).dictionary_encode()
+    found = map(_known_brand, encoded.dictionary.to_pylist())
+    return pc.take(pa.array(found, pa.string()), encoded.indices)
+
+
+@dataclass(frozen=True)
+class _RuleSpans:
+    """Spans of rules by text: brands of callers by place, then by rule and place."""
+
+    at: Spans
     rules: Array
 
 
-def _told(texts: pa.Array, passes: Sequence[tuple[int, ...]]) -> _Told:
-    """What each text tells, of the rules of some passes."""
-    words = folded(texts, SEARCHED)
-    found = [_of_pass(words, numbers) for numbers in passes]
-    at = Places(*(np.concatenate(column) for column in zip(*(p for p, _ in found), strict=True)))
+def _find_rules(texts: pa.Array, passes: Sequence[tuple[int, ...]]) -> _RuleSpans:
+    """Finds where the rules of some passes match."""
+    words = fold_column(texts, SEARCH_LIMIT)
+    found = [_find_rules_of_pass(words, numbers) for numbers in passes]
+    at = Spans(*(np.concatenate(column) for column in zip(*(p for p, _ in found), strict=True)))
     rule = np.concatenate([numbers for _, numbers in found])
     order = np.lexsort((at.starts, rule, at.rows))
-    at, rule = at.only(order), rule[order]
-    group = np.concatenate([[True], (np.diff(at.rows) != 0) | (np.diff(rule) != 0)])[: len(rule)]
-    kept = np.arange(len(rule)) - np.flatnonzero(group)[np.cumsum(group) - 1] < _MOST
-    at, rule = at.only(kept), rule[kept]
-    later = np.where(_sure(words, at, rule), -1, rule)
+    at, rule = at.select(order), rule[order]
+    first = group_changes(at.rows, rule)
+    kept = np.arange(len(rule)) - np.flatnonzero(first)[np.cumsum(first) - 1] < _MOST
+    at, rule = at.select(kept), rule[kept]
+    later = np.where(_are_callers(words, at, rule), -1, rule)
     order = np.lexsort((at.starts, later, at.rows))
-    return _Told(at.only(order), rule[order])
+    return _RuleSpans(at.select(order), rule[order])
 
 
-def _of_pass(words: pa.Array, numbers: tuple[int, ...]) -> tuple[Places, Array]:
-    """The places of the rules of one pass, and which rule each is of."""
+def _find_rules_of_pass(words: pa.Array, numbers: tuple[int, ...]) -> tuple[Spans, Array]:
+    """Finds where the rules of one pass match, and the rule of each."""
     # Most texts name a brand, and few of them tell any one of the others.
-    find = places if rules()[numbers[0]].what == BRAND else seldom
+    find = find_spans if impersonation_rules()[numbers[0]].what == BRAND else find_rare_spans
     at = find(words, _pattern(numbers))
     if len(numbers) == 1:
         return at, np.full(len(at.rows), numbers[0])
-    texts, which = distinct(cut(words, at))
+    texts, which = distinct_values(slice_spans(words, at))
     of_text = np.array([_rule_of(numbers, text) for text in texts], np.int64)
     rule = of_text[which] if len(texts) else np.zeros(0, np.int64)
     goods = np.zeros(len(rule), bool)
     for number in numbers:
-        if apart := rules()[number].apart:
+        if apart := impersonation_rules()[number].apart:
             mine = np.flatnonzero(rule == number)
-            behind = Places(at.rows[mine], at.ends[mine], at.ends[mine] + _GOODS_REACH)
-            goods[mine] = _matching(cut(words, behind), rf"\W{{1,3}}(?:{apart})\b")
-    return at.only(~goods), rule[~goods]
+            behind = Spans(at.rows[mine], at.ends[mine], at.ends[mine] + _GOODS_REACH)
+            goods[mine] = _matches_at_start(slice_spans(words, behind), rf"\W{{1,3}}(?:{apart})\b")
+    return at.select(~goods), rule[~goods]
 
 
-def _rule_of(numbers: tuple[int, ...], told: str) -> int:
-    match = _named(numbers).match(told)
+def _rule_of(numbers: tuple[int, ...], written: str) -> int:
+    match = _pattern_with_groups(numbers).match(written)
     return numbers[0] if match is None else int(str(match.lastgroup)[1:])
 
 
-def _matching(texts: pa.Array, pattern: str) -> Array:
-    """Whether a pattern matches at the start of each text."""
-    words, which = distinct(texts)
+def _matches_at_start(texts: pa.Array, pattern: str) -> Array:
+    """Checks whether a pattern matches at the start of each text."""
+    words, which = distinct_values(texts)
     match = re.compile(pattern, re.ASCII).match
-    held = np.array([match(text) is not None for text in words], bool)
-    return held[which] if len(words) else np.zeros(0, bool)
+    does_match = np.array([match(text) is not None for text in words], bool)
+    return does_match[which] if len(words) else np.zeros(0, bool)
 
 
-def _sure(words: pa.Array, at: Places, rule: Array) -> Array:
-    """Which places name a brand that the caller is said to be, where a text names several."""
-    last = sum(one.what == BRAND for one in rules())
+def _are_callers(words: pa.Array, at: Spans, rule: Array) -> Array:
+    """Checks which places name a brand that the caller claims to be, where a text names several."""
+    last = sum(one.what == BRAND for one in impersonation_rules())
     named = np.flatnonzero(rule < last)
     _, back, count = np.unique(at.rows[named], return_inverse=True, return_counts=True)
     several = named[count[back] > 1] if len(named) else named
-    before = Places(at.rows[several], at.starts[several] - _REACH, at.starts[several])
-    texts, which = distinct(cut(words, before))
+    before = Spans(at.rows[several], at.starts[several] - _REACH, at.starts[several])
+    texts, which = distinct_values(slice_spans(words, before))
     is_caller = np.array([_is_caller(text) for text in texts], bool)
-    sure = np.zeros(len(rule), bool)
-    sure[several] = is_caller[which] if len(texts) else False
-    return sure
+    are_callers = np.zeros(len(rule), bool)
+    are_callers[several] = is_caller[which] if len(texts) else False
+    return are_callers
 
 
 def _is_caller(before: str) -> bool:
-    """Whether the words before a brand say that it called, not that the victim called it."""
+    """Checks whether the words before a brand say that it called, not that the victim called it."""
     words = _CLAUSE.split(before)[-1].replace(",", " ").split()
     if not _CALLED.isdisjoint(words) and not _SELF.isdisjoint(words):
         return False
     return not words or not _CLAIMS.isdisjoint(words[-_CLOSE:])
 
 
-MAX_LENGTH = 200
-"""Characters of a claim that are read; also bounds the slug of an unknown brand."""
-
-
-MAX_SLUG = 40
-
-
-_INITIALS = re.compile(r"\b(\w)\.(?=\w\b)")
-"""The dots of an abbreviation such as I.R.S."""
-
-
-def canonical(claimed: pa.Array) -> pa.Array:
-    """The canonical brand of each claim: a known name, else a slug of the text, null for none."""
-    encoded = claimed.cast(pa.string()).dictionary_encode()
-    names = [_one(text) for text in encoded.dictionary.to_pylist()]
-    return pc.take(pa.array(names, pa.string()), encoded.indices)
-
-
-def known(claimed: pa.Array) -> pa.Array:
-    """The canonical brand of each claim that names a known one, null for any other.
-
-    A name that is shown with a call may be a person's: only brands of the list come out.
-    """
-    encoded = claimed.cast(pa.string()).dictionary_encode()
-    found = map(_known, encoded.dictionary.to_pylist())
-    return pc.take(pa.array(found, pa.string()), encoded.indices)
-
-
-def _one(text: str) -> str | None:
-    if brand := _known(text):
+def _canonical_brand(text: str) -> str | None:
+    if brand := _known_brand(text):
         return brand
-    lower = _plain(text)
+    lower = _normalize_claim(text)
     return re.sub(r"[\W_]+", "_", lower)[:MAX_SLUG].strip("_") or None
 
 
-def _known(text: str) -> str | None:
-    match = _rules().search(_plain(text))
+def _known_brand(text: str) -> str | None:
+    match = _claim_pattern().search(_normalize_claim(text))
     return match.lastgroup if match else None
 
 
-def _plain(text: str) -> str:
+def _normalize_claim(text: str) -> str:
     return _INITIALS.sub(r"\1", " ".join(text[:MAX_LENGTH].lower().split()))
 
 
 @cache
-def _rules() -> re.Pattern[str]:
-    """Every brand of data/brands.toml as one pattern with a group for each name."""
+def _claim_pattern() -> re.Pattern[str]:
+    """Returns the words of every brand of data/brands.toml, with a group for each name."""
     groups = (
         f"(?P<{brand['name']}>{'|'.join(re.escape(word) for word in brand['words'])})"
-        for brand in load("brands.toml")["brand"]
+        for brand in load_reference_data("brands.toml")["brand"]
     )
     return re.compile(rf"(?<!\w)(?:{'|'.join(groups)})(?!\w)")
+
+
+def _brand_rules() -> Iterator[ImpersonationRule]:
+    for brand in load_reference_data("brands.toml")["brand"]:
+        apart = "|".join(brand.get("not_before", ()))
+        yield ImpersonationRule(BRAND, brand["name"], _either(brand["text"]), fold_pattern(apart))
+
+
+def _lure_rules() -> Iterator[ImpersonationRule]:
+    for lure in load_reference_data("lures.toml")["lure"]:
+        phrases = [phrase for language in LANGUAGES for phrase in lure.get(language, ())]
+        yield ImpersonationRule(LURE, lure["name"], _either(map(_with_gaps, phrases)))
+
+
+def _card_rules() -> Iterator[ImpersonationRule]:
+    for card in load_reference_data("gift_cards.toml")["card"]:
+        yield ImpersonationRule(GIFT_CARD, card["name"], _either(card["text"]))
+
+
+def _either(patterns: Iterable[str]) -> str:
+    return fold_pattern("|".join(patterns))
+
+
+def _with_gaps(phrase: str) -> str:
+    return (
+        phrase.replace(" ~ ~ ", " ~ ")
+        .replace(" ~ ", _FEW_WORDS)
+        .replace("~ ", r"(?:\w+\W{1,3}){0,4}?")
+    )
+
+
+@cache
+def _passes() -> tuple[tuple[int, ...], ...]:
+    """Returns the rules, by their number, that one pass over a column looks for together.
+
+    Two brands never share a word, and neither do two gift cards; lures may overlap.
+    """
+    of = {
+        what: [i for i, rule in enumerate(impersonation_rules()) if rule.what == what]
+        for what in IMPERSONATION_ASPECTS
+    }
+    return (tuple(of[BRAND]), tuple(of[GIFT_CARD]), *((lure,) for lure in of[LURE]))
+
+
+@cache
+def _pattern(numbers: tuple[int, ...]) -> str:
+    return rf"\b(?:{'|'.join(impersonation_rules()[i].pattern for i in numbers)})\b"
+
+
+@cache
+def _pattern_with_groups(numbers: tuple[int, ...]) -> re.Pattern[str]:
+    """Returns the same with a group around each rule, which tells them apart."""
+    groups = (f"(?P<_{i}>{impersonation_rules()[i].pattern})" for i in numbers)
+    return re.compile(rf"(?:{'|'.join(groups)})\b", re.ASCII)

@@ -1,1 +1,12 @@
-"""From pieces of evidence to clusters: entities, links, communities, what each amounts to."""
+"""The graph: from EVIDENCE batches to entities, links and clusters, window by window.
+
+In: evidence, the decisions in force, and the members and components of a previous run. Out: each
+entity with its status, LINK rows with what was accepted and why, MEMBERSHIP, CLUSTER, MEMBER,
+SUPPLIER and LINEAGE rows, COMPONENT rows for the next run, and counters. `find_clusters` and
+`summarize_clusters` (`transform`) are the whole of it; only the global step (`assign`) runs in one
+place.
+"""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

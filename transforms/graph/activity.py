@@ -1,4 +1,4 @@
-"""Sightings added up before they travel: by identifier, victim, organisation and day.
+"""Activity: mentions added up before they travel, by identifier, victim, organisation and day.
 
 However many calls name one number, what its owner brings together is a row for each victim and day.
 """
@@ -13,24 +13,20 @@ from schemas.enums import HARD_ROLES, RecordKind, Role
 from schemas.field import TIMESTAMP
 from transforms.arrow_util import hash_text
 from transforms.graph.incidence import MICROSECONDS_A_DAY
-from transforms.graph.link_weights import WIDEST
+from transforms.graph.link_weights import MAX_HARD_ENTITIES
 from transforms.graph.links import record_keys
 from transforms.victims.stated_numbers import STATED_FIELDS
 
 ROLES = tuple(sorted(str(role) for role in Role))
 """Roles in the order that decides between equally frequent ones."""
 
+ROLE_COUNTS = tuple(f"as_{role}" for role in ROLES)
+"""Columns of ACTIVITY: mentions in each role."""
 
-SIGHTED = tuple(f"as_{role}" for role in ROLES)
-"""Columns of ACTIVITY: sightings in each role."""
+_RECORDS = ("complaints", "calls", "held", "reported", "own", "stated")
 
-
-_RECORDS = ("complaints", "calls", "held", "told", "own", "stated")
-
-
-COUNTS = (*_RECORDS, *SIGHTED)
+COUNTS = (*_RECORDS, *ROLE_COUNTS)
 """Columns of ACTIVITY that add up."""
-
 
 ACTIVITY = pa.schema(
     [
@@ -50,71 +46,70 @@ ACTIVITY = pa.schema(
         *((name, pa.int32()) for name in COUNTS),
     ]
 )
-"""What one identifier did to one victim, as one organisation saw it on one day (UTC).
+"""The activity of one identifier against one victim, by reporting organisation and day (UTC).
 
 `share` is the partition of records that this was counted in; `victim` is a hash, null where there
-is no pseudonym. `complaints` to `stated` count records: those that show it held, do so and are no
-copied list, call it the victim's own, and state so in a field. `place` is the smallest place that
-it was read at.
+is no pseudonym. `complaints` to `stated` count records: `held` those that show it in a hard role,
+`reported` those of them that are no copied list, `own` those that call it the victim's, `stated`
+those that do so in a field. `place` is the smallest place that it was read at.
 """
 
+_ACTIVITY_KEY = ["entity", "victim", "org", "day"]
 
-_KEY = ["entity", "victim", "org", "day"]
 
-
-def activity(sightings: pa.Table, share: int = 0) -> pa.Table:
-    """EVIDENCE rows of whole groups to ACTIVITY rows, each key once."""
-    if not sightings.num_rows:
+def sum_activity(mentions: pa.Table, share: int = 0) -> pa.Table:
+    """Converts EVIDENCE rows of whole groups to ACTIVITY rows, each key once."""
+    if not mentions.num_rows:
         return ACTIVITY.empty_table()
     entity, org, victim = (
-        sightings[name].combine_chunks().dictionary_encode()
+        mentions[name].combine_chunks().dictionary_encode()
         for name in ("entity_id", "source_org", "victim_key")
     )
-    seen = sightings["observed_at"].combine_chunks()
-    records = record_keys(sightings)
+    seen = mentions["observed_at"].combine_chunks()
+    records = record_keys(mentions)
     record = records.dictionary_encode().indices
-    role = sightings["role"].combine_chunks()
-    complaint = pc.equal(sightings["record_kind"], RecordKind.COMPLAINT).combine_chunks()
+    role = mentions["role"].combine_chunks()
+    complaint = pc.equal(mentions["record_kind"], RecordKind.COMPLAINT).combine_chunks()
     hard = pc.is_in(role, pa.array([str(one) for one in HARD_ROLES]))
     own = pc.equal(role, Role.VICTIM)
-    stated = pc.and_(own, _stated(sightings["field"].combine_chunks()))
-    told = pc.and_(hard, pa.array(_told(sightings, entity, hard)))
+    stated = pc.and_(own, _stated(mentions["field"].combine_chunks()))
+    reported = pc.and_(hard, pa.array(_in_narrow_groups(mentions, entity, hard)))
     none, never = pa.scalar(None, record.type), pa.scalar(None, seen.type)
     columns = {
         "entity": entity.indices,
         "victim": victim.indices,
         "org": org.indices,
         "day": pa.array(seen.cast(pa.int64()).to_numpy() // MICROSECONDS_A_DAY, pa.int32()),
-        "kind": sightings["kind"],
+        "kind": mentions["kind"],
         "seen": seen,
         "when_held": pc.if_else(hard, seen, never),
         "place": pc.binary_join_element_wise(
             records,
-            pc.fill_null(sightings["field"].combine_chunks(), ""),
-            pc.cast(sightings["start"].combine_chunks(), pa.string()),
+            pc.fill_null(mentions["field"].combine_chunks(), ""),
+            pc.cast(mentions["start"].combine_chunks(), pa.string()),
             "|",
             null_handling="replace",
             null_replacement="",
         ),
-        "region": sightings["region"],
-        "line_type": sightings["line_type"],
+        "region": mentions["region"],
+        "line_type": mentions["line_type"],
         "complaints": pc.if_else(complaint, record, none),
         "calls": pc.if_else(complaint, none, record),
         "held": pc.if_else(hard, record, none),
-        "told": pc.if_else(told, record, none),
+        "reported": pc.if_else(reported, record, none),
         "own": pc.if_else(own, record, none),
         "stated": pc.if_else(stated, record, none),
     }
-    columns |= {name: _is(role, of) for name, of in zip(SIGHTED, ROLES, strict=True)}
+    columns |= {name: _is(role, of) for name, of in zip(ROLE_COUNTS, ROLES, strict=True)}
     smallest = ("kind", "seen", "when_held", "place", "region", "line_type")
     added = (
         pa.table(columns)
-        .group_by(_KEY, use_threads=False)
+        .group_by(_ACTIVITY_KEY, use_threads=False)
         .aggregate(
             [(name, "min") for name in smallest]
             + [("seen", "max"), ("when_held", "max")]
             + [(name, "count_distinct") for name in _RECORDS]
-            + [(name, "sum") for name in SIGHTED]
+            + [(name, "sum") for name in ROLE_COUNTS]
         )
     )
     victims = pa.array(hash_text(victim.dictionary), pa.int64())
@@ -134,20 +129,30 @@ def activity(sightings: pa.Table, share: int = 0) -> pa.Table:
         "line_type": added["line_type_min"],
     }
     found |= {name: added[f"{name}_count_distinct"].cast(pa.int32()) for name in _RECORDS}
-    found |= {name: added[f"{name}_sum"].cast(pa.int32()) for name in SIGHTED}
+    found |= {name: added[f"{name}_sum"].cast(pa.int32()) for name in ROLE_COUNTS}
     return pa.table(found, schema=ACTIVITY)
 
 
-def _told(sightings: pa.Table, entity: pa.DictionaryArray, hard: pa.Array) -> np.ndarray:
-    """Mask of the sightings whose piece of evidence shows at most `WIDEST` identifiers held."""
-    group = sightings["group_id"].combine_chunks().dictionary_encode()
+def main_roles(counted: pa.Table) -> pa.Array:
+    """Returns the most frequent role of each row of `ROLE_COUNTS` sums; hard roles come first."""
+    counts = np.stack([counted[name].to_numpy() for name in ROLE_COUNTS], axis=1)
+    hard = np.isin(ROLES, [str(role) for role in HARD_ROLES])
+    ranked = counts * np.where(hard, 1, 0)
+    soft = ~(ranked > 0).any(axis=1)
+    ranked[soft] = counts[soft]
+    return pa.array(ROLES, pa.string()).take(pa.array(ranked.argmax(axis=1)))
+
+
+def _in_narrow_groups(mentions: pa.Table, entity: pa.DictionaryArray, hard: pa.Array) -> np.ndarray:
+    """Masks mentions whose piece of evidence shows at most `MAX_HARD_ENTITIES` in a hard role."""
+    group = mentions["group_id"].combine_chunks().dictionary_encode()
     of, groups = group.indices.to_numpy(), len(group.dictionary)
-    held = hard.to_numpy(zero_copy_only=False)
-    wide = np.bincount(of[held], minlength=groups) > WIDEST
-    rows = np.flatnonzero(held & wide[of])
+    is_hard = hard.to_numpy(zero_copy_only=False)
+    wide = np.bincount(of[is_hard], minlength=groups) > MAX_HARD_ENTITIES
+    rows = np.flatnonzero(is_hard & wide[of])
     # Few are, if any: these alone are counted without what they name twice.
     pair = np.unique(np.stack([of[rows], entity.indices.to_numpy()[rows]]), axis=1)
-    return (np.bincount(pair[0], minlength=groups) <= WIDEST)[of]
+    return (np.bincount(pair[0], minlength=groups) <= MAX_HARD_ENTITIES)[of]
 
 
 def _stated(field: pa.Array) -> pa.Array:
@@ -156,13 +161,3 @@ def _stated(field: pa.Array) -> pa.Array:
 
 def _is(role: pa.Array, wanted: str) -> pa.Array:
     return pc.equal(role, wanted).cast(pa.int8())
-
-
-def main_roles(counted: pa.Table) -> pa.Array:
-    """The most frequent role of each row of sums of `SIGHTED`; any hard role before a soft one."""
-    counts = np.stack([counted[name].to_numpy() for name in SIGHTED], axis=1)
-    hard = np.isin(ROLES, [str(role) for role in HARD_ROLES])
-    ranked = counts * np.where(hard, 1, 0)
-    soft = ~(ranked > 0).any(axis=1)
-    ranked[soft] = counts[soft]
-    return pa.array(ROLES, pa.string()).take(pa.array(ranked.argmax(axis=1)))

@@ -1,10 +1,8 @@
 """The global step: every infrastructure entity to exactly one cluster, or marked as a hub.
 
-It works on integer ids: 63-bit hashes of entity ids and of the evidence that names them.
-
-Which cluster each entity is in: the one small table that the global step gives to the others.
-
-must_link and cannot_link bind the communities, whatever the evidence says.
+It runs in one place, on integers: 63-bit hashes of entity ids and of the evidence that names them.
+Analysts' must_link and cannot_link decisions constrain the communities, against any evidence.
+What comes out is the assignment, the one small table that all later steps look clusters up in.
 """
 
 from __future__ import annotations
@@ -19,33 +17,45 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from schemas import epoch
-from schemas.component import ISLAND
+from schemas.component import COMPONENT
 from schemas.decision import DecisionKind
+from schemas.entity import without_epochs
 from schemas.enums import EntityKind, Status
 from schemas.field import TIMESTAMP
-from transforms.arrow_util import hash_text
-from transforms.decisions import NO_DECISIONS, InForce
-from transforms.graph.communities import Communities, communities
-from transforms.graph.connected_components import components
+from transforms.arrow_util import group_starts, hash_text, sorted_lookup
+from transforms.decisions import NO_DECISIONS, DecisionsInForce
+from transforms.graph.communities import CommunityResult, detect_communities
+from transforms.graph.connected_components import component_labels
 from transforms.graph.incidence import (
     INCIDENCE,
-    REACH,
+    VICTIM_REACH,
     Incidence,
     Ties,
+    call_confirmed_by_node,
+    cluster_ties,
     countries_by_node,
-    dialled_by_node,
-    numbered,
-    ties,
+    incidence_from_rows,
 )
-from transforms.graph.leiden import Island, Islands, Memo, known, smallest_members, told, worked
+from transforms.graph.leiden import (
+    ComponentCache,
+    ComponentCommunities,
+    ComponentSearch,
+    cache_counters,
+    cache_entries,
+    cache_rows,
+    smallest_members,
+)
 from transforms.graph.link_weights import MILLION
-from transforms.graph.refinement import BUSINESS_LINES, Lines, epochs, victims_by_node
-from transforms.graph.supplier_likelihood import SUPPLIED, Suppliers, supplied, suppliers_by_node
+from transforms.graph.refinement import BUSINESS_LINES, PhoneLines, epoch_pairs, victims_by_node
+from transforms.graph.supplier_likelihood import (
+    SUPPLIER_USE,
+    SupplierCounts,
+    supplier_counts_by_node,
+    supplier_use,
+)
 from transforms.shuffle import MAIN, batches_of, table_of
 
-ISLANDS, TALLIES = "islands", "tallies"
-
+COMPONENTS, COUNTERS = "islands", "counters"
 
 NODE = pa.schema(
     [
@@ -55,159 +65,15 @@ NODE = pa.schema(
         ("held", pa.int64()),
         ("phone", pa.bool_()),
         ("private", pa.bool_()),
-        ("told_by", pa.int64()),
+        ("reported_by", pa.int64()),
     ]
 )
 """An infrastructure entity.
 
 `bare` is the hash of the id without its epoch; `held` counts the records that show it in a hard
-role, `told_by` the victims who suffered those that are no copied lists; `private` is a phone that a
-private person may hold, by its type.
+role, `reported_by` the victims of those that are no copied lists; `private` marks a phone that a
+private person may hold, by its line type.
 """
-
-
-def nodes_of(found: pa.RecordBatch) -> pa.RecordBatch:
-    """FOUND rows to NODE rows of those that are infrastructure."""
-    kept = found.filter(pc.equal(found["status"], Status.INFRASTRUCTURE))
-    business = pc.is_in(kept["line_type"], pa.array(BUSINESS_LINES))
-    phone = pc.equal(kept["kind"], str(EntityKind.PHONE))
-    ids = kept["entity_id"]
-    columns = [
-        pa.array(hash_text(ids)),
-        pa.array(hash_text(epoch.bare_ids(ids))),
-        kept["first_seen"],
-        kept["held"],
-        phone,
-        pc.and_(phone, pc.invert(business)),
-        kept["told_by"],
-    ]
-    return pa.RecordBatch.from_arrays(columns, schema=NODE)
-
-
-def assign(
-    nodes: pa.Table,
-    named: pa.Table,
-    supplies: pa.Table,
-    reached: pa.Table,
-    decided: InForce = NO_DECISIONS,
-    memo: Memo | None = None,
-) -> pa.RecordBatch:
-    """NODE, INCIDENCE, SUPPLIED and REACH rows of the whole graph to ASSIGNMENT.
-
-    Decisions bind it; `memo` saves it the search of islands that are known.
-
-    A cluster is named after its anchor, the member seen first (ties: the smallest hash), so that
-    its id outlives most changes. Evidence on entities that are not nodes falls away.
-
-    Raises:
-        ValueError: if two entities hash alike; their evidence cannot be told apart.
-    """
-    order = np.argsort(nodes["node"].to_numpy())
-    node = nodes["node"].to_numpy()[order]
-    if (node[1:] == node[:-1]).any():
-        raise ValueError("two entity ids share a 63-bit hash: the graph would confuse them")
-    first_seen = nodes["first_seen"].cast(pa.int64()).to_numpy()[order]
-    held = nodes["held"].to_numpy()[order]
-    evidence = numbered(named, node)
-    phone, private = (
-        nodes[name].to_numpy(zero_copy_only=False)[order] for name in ("phone", "private")
-    )
-    alone = nodes["told_by"].to_numpy()[order] - victims_by_node(evidence)
-    lines = Lines(phone, private & (dialled_by_node(reached, node) == 0), np.maximum(alone, 0))
-    kinds = suppliers_by_node(supplies, node).kinds
-    witnesses = Suppliers((*kinds, countries_by_node(reached, node)))
-    pairs = epochs(nodes["bare"].to_numpy()[order], first_seen)
-    islands = Islands(node, memo or Memo())
-    found = communities(evidence, witnesses, held, lines, pairs, islands)
-    must, cannot = (
-        _numbers(decided.pairs(kind), node)
-        for kind in (DecisionKind.MUST_LINK, DecisionKind.CANNOT_LINK)
-    )
-    found = bind(found, evidence, must, cannot)
-    anchor = _anchors(node, first_seen, found.label)
-    columns = (node, anchor, found.hub, found.spread, found.doubted, found.returned)
-    return pa.RecordBatch.from_arrays([pa.array(one) for one in columns], schema=ASSIGNMENT)
-
-
-def _numbers(pairs: Sequence[tuple[str, str]], node: np.ndarray) -> list[tuple[int, int]]:
-    """Pairs of entity ids as places in the sorted hashes `node`; those with others fall away."""
-    ends = hash_text(pa.array([one for pair in pairs for one in pair], pa.string()))
-    at = np.searchsorted(node, ends)
-    known = np.append(node, -1)[at] == ends
-    return [(int(at[i]), int(at[i + 1])) for i in range(0, len(at), 2) if known[i] and known[i + 1]]
-
-
-def _anchors(node: np.ndarray, first_seen: np.ndarray, label: np.ndarray) -> np.ndarray:
-    order = np.lexsort((node, first_seen, label))
-    sorted_labels = label[order]
-    firsts = order[np.append(True, sorted_labels[1:] != sorted_labels[:-1])[: len(node)]]
-    anchor_of = dict(zip(label[firsts].tolist(), node[firsts].tolist(), strict=True))
-    return np.array([anchor_of[one] for one in label.tolist()], np.int64)
-
-
-class _Cluster(beam.DoFn):
-    """Knows the islands of the window before, so that the ticks of a stream need them once."""
-
-    def __init__(self) -> None:
-        self._before: Mapping[str, Island] = {}
-
-    def process(
-        self, keyed: tuple[int, Mapping[str, Iterable[pa.RecordBatch]]], decided: InForce
-    ) -> Iterator[Any]:
-        _, parts = keyed
-        memo = Memo({**known(table_of(parts["known"], ISLAND)), **self._before})
-        yield assign(
-            table_of(parts["nodes"], NODE),
-            table_of(parts["named"], INCIDENCE),
-            table_of(parts["supplies"], SUPPLIED),
-            table_of(parts["reached"], REACH),
-            decided,
-            memo,
-        )
-        self._before = memo.met
-        for batch in batches_of(told(memo.met)):
-            yield beam.pvalue.TaggedOutput(ISLANDS, batch)
-        for tally in worked(memo):
-            yield beam.pvalue.TaggedOutput(TALLIES, tally)
-
-
-def _started(_: object) -> tuple[int, None]:
-    return 0, None
-
-
-def _together(batch: pa.RecordBatch) -> tuple[int, pa.RecordBatch]:
-    return 0, batch
-
-
-@dataclass(eq=False)
-class Assign(beam.PTransform):
-    """FOUND (`entities`), INCIDENCE (`named`), REACH (`reached`), LINK (`links`), ISLAND (`known`).
-
-    To outputs MAIN (one ASSIGNMENT), ISLANDS (ISLAND) and TALLIES. `decided` is the one InForce,
-    `start` has one element a window; `known` are the islands of an earlier run.
-    """
-
-    decided: beam.pvalue.AsSingleton
-    start: beam.PCollection
-
-    def expand(self, inputs: Mapping[str, beam.PCollection]) -> Any:
-        """Bring the whole graph to one place as integers, and cluster there."""
-        parts = {
-            "nodes": inputs["entities"] | "Nodes" >> beam.Map(nodes_of),
-            "named": inputs["named"],
-            "reached": inputs["reached"],
-            "known": inputs["known"],
-            "supplies": inputs["links"] | "Supplies" >> beam.Map(supplied),
-        }
-        placed = {
-            name: batches | f"One place for {name}" >> beam.Map(_together)
-            for name, batches in parts.items()
-        }
-        # An empty run has an assignment too: the steps that look into it wait for one.
-        placed["start"] = self.start | "One place to start" >> beam.Map(_started)
-        step = beam.ParDo(_Cluster(), self.decided).with_outputs(ISLANDS, TALLIES, main=MAIN)
-        return placed | beam.CoGroupByKey() | "Cluster" >> step
-
 
 ASSIGNMENT = pa.schema(
     [
@@ -224,21 +90,122 @@ ASSIGNMENT = pa.schema(
 `cluster` is the hash of the cluster's anchor, or of that of the previous run's cluster that it
 follows. `hub` marks an entity that was seen with so many clusters that it ties none; `spread` is
 the share of its evidence outside its main cluster. `doubted` marks a line that may be a private
-person's and is alone since one victim's word is not enough, `returned` what is in its cluster for
-its other epoch's sake.
+person's and is alone since too few victims tie it, `returned` what is in its cluster for
+the sake of its other epoch.
 """
 
+NO_CLUSTER = -1
+"""Stands for the cluster of a node that is in none."""
 
-ABSENT = -1
+NodePairs = Sequence[tuple[int, int]]
+
+
+def entity_nodes(found: pa.RecordBatch) -> pa.RecordBatch:
+    """Converts CLASSIFIED_ENTITY rows to NODE rows of those that are infrastructure."""
+    kept = found.filter(pc.equal(found["status"], Status.INFRASTRUCTURE))
+    business = pc.is_in(kept["line_type"], pa.array(BUSINESS_LINES))
+    phone = pc.equal(kept["kind"], str(EntityKind.PHONE))
+    ids = kept["entity_id"]
+    columns = [
+        pa.array(hash_text(ids)),
+        pa.array(hash_text(without_epochs(ids))),
+        kept["first_seen"],
+        kept["held"],
+        phone,
+        pc.and_(phone, pc.invert(business)),
+        kept["reported_by"],
+    ]
+    return pa.RecordBatch.from_arrays(columns, schema=NODE)
+
+
+def assign_clusters(
+    nodes: pa.Table,
+    named: pa.Table,
+    supplies: pa.Table,
+    reached: pa.Table,
+    decided: DecisionsInForce = NO_DECISIONS,
+    cache: ComponentCache | None = None,
+) -> pa.RecordBatch:
+    """Clusters the whole graph and returns its ASSIGNMENT.
+
+    A cluster is named after its anchor, the member seen first (ties: the smallest hash), so that
+    its id outlives most changes. Evidence on entities that are not nodes is dropped.
+
+    Args:
+        nodes: NODE rows, in any order.
+        named: INCIDENCE rows.
+        supplies: SUPPLIER_USE rows.
+        reached: VICTIM_REACH rows.
+        decided: The decisions whose links constrain the clusters.
+        cache: Communities by component, which need not be searched again.
+
+    Raises:
+        ValueError: if two entities hash alike; their evidence cannot be separated.
+    """
+    order = np.argsort(nodes["node"].to_numpy())
+    node = nodes["node"].to_numpy()[order]
+    if (node[1:] == node[:-1]).any():
+        raise ValueError("two entity ids share a 63-bit hash: the graph would confuse them")
+    first_seen = nodes["first_seen"].cast(pa.int64()).to_numpy()[order]
+    hard_records = nodes["held"].to_numpy()[order]
+    evidence = incidence_from_rows(named, node)
+    phone, private = (
+        nodes[name].to_numpy(zero_copy_only=False)[order] for name in ("phone", "private")
+    )
+    alone = nodes["reported_by"].to_numpy()[order] - victims_by_node(evidence)
+    lines = PhoneLines(
+        phone, private & (call_confirmed_by_node(reached, node) == 0), np.maximum(alone, 0)
+    )
+    kinds = supplier_counts_by_node(supplies, node).kinds
+    suppliers = SupplierCounts((*kinds, countries_by_node(reached, node)))
+    pairs = epoch_pairs(nodes["bare"].to_numpy()[order], first_seen)
+    search = ComponentSearch(node, cache or ComponentCache())
+    found = detect_communities(evidence, suppliers, hard_records, lines, pairs, search)
+    must, cannot = (
+        _node_pairs(decided.pairs(kind), node)
+        for kind in (DecisionKind.MUST_LINK, DecisionKind.CANNOT_LINK)
+    )
+    found = apply_constraints(found, evidence, must, cannot)
+    anchor = _anchors(node, first_seen, found.label)
+    columns = (node, anchor, found.hub, found.spread, found.doubted, found.returned)
+    return pa.RecordBatch.from_arrays([pa.array(one) for one in columns], schema=ASSIGNMENT)
+
+
+def apply_constraints(
+    found: CommunityResult, evidence: Incidence, must: NodePairs, cannot: NodePairs
+) -> CommunityResult:
+    """Joins every pair of node numbers of `must`, and separates every pair of `cannot`.
+
+    Communities that must be one are merged; a hub that must be linked is no hub. Two nodes that
+    cannot be in one are separated by a minimum cut of the ties between them (Ford and Fulkerson
+    1956), in whole millionths, so that the weakest links are cut; of equal cuts, the one that puts
+    least on the second node's side. What must be linked is never cut: `must` and `cannot` must not
+    contradict each other.
+    """
+    if not must and not cannot:
+        return found
+    hub = found.hub.copy()
+    ends = np.array(must, np.int64).reshape(-1, 2)
+    hub[ends] = False
+    label = component_labels(len(found.label), found.label[ends[:, 0]], found.label[ends[:, 1]])
+    label = smallest_members(label[found.label])
+    graph = cluster_ties(evidence.without(hub), np.arange(evidence.nodes)) if cannot else None
+    for a, b in sorted(cannot):
+        if graph is not None and label[a] == label[b]:
+            away = _cut_side(graph, label, must, a, b)
+            label[away] = label.max() + 1
+    alone = np.bincount(label, minlength=len(label))[label] == 1
+    label = smallest_members(label)
+    return CommunityResult(label, hub, found.spread, found.doubted & alone, found.returned & ~alone)
 
 
 def cluster_id(number: int) -> str:
-    """A cluster's number as the id that people see."""
+    """Returns the id of a cluster's number, as it is shown."""
     return f"c-{number:016x}"
 
 
 def cluster_number(text: str) -> int:
-    """The number of a cluster id.
+    """Returns the number of a cluster id.
 
     Raises:
         ValueError: if the text is no cluster id.
@@ -250,64 +217,120 @@ def cluster_number(text: str) -> int:
 
 
 def cluster_ids(clusters: np.ndarray) -> pa.Array:
-    """Cluster ids as text, null where a row has no cluster."""
+    """Returns the ids of clusters, null for NO_CLUSTER."""
     return pa.array(
         [cluster_id(one) if one >= 0 else None for one in clusters.tolist()], pa.string()
     )
 
 
-def look_up(assignment: pa.RecordBatch, nodes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """(cluster or ABSENT, hub) of each node; a node that was not clustered is ABSENT."""
-    known = assignment["node"].to_numpy()
-    if not len(known):
-        return np.full(len(nodes), ABSENT), np.zeros(len(nodes), bool)
-    at = np.minimum(np.searchsorted(known, nodes), len(known) - 1)
-    found = known[at] == nodes
-    hub = marked(assignment, nodes, "hub")
-    cluster = np.where(found & ~hub, assignment["cluster"].to_numpy()[at], ABSENT)
+def clusters_of_nodes(
+    assignment: pa.RecordBatch, nodes: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Returns, per node, its cluster, NO_CLUSTER where it is in none, and whether it is a hub."""
+    if not assignment.num_rows:
+        return np.full(len(nodes), NO_CLUSTER), np.zeros(len(nodes), bool)
+    at, found = sorted_lookup(assignment["node"].to_numpy(), nodes)
+    hub = found & assignment["hub"].to_numpy(zero_copy_only=False)[at]
+    cluster = np.where(found & ~hub, assignment["cluster"].to_numpy()[at], NO_CLUSTER)
     return cluster, hub
 
 
-def marked(assignment: pa.RecordBatch, nodes: np.ndarray, mark: str) -> np.ndarray:
-    """Whether each node has a mark, a boolean column; a node that was not clustered has none."""
-    known = assignment["node"].to_numpy()
-    if not len(known):
+def has_mark(assignment: pa.RecordBatch, nodes: np.ndarray, mark: str) -> np.ndarray:
+    """Returns whether each node has a mark, a boolean column; one that is not assigned has none."""
+    if not assignment.num_rows:
         return np.zeros(len(nodes), bool)
-    at = np.minimum(np.searchsorted(known, nodes), len(known) - 1)
-    return assignment[mark].to_numpy(zero_copy_only=False)[at] & (known[at] == nodes)
+    at, found = sorted_lookup(assignment["node"].to_numpy(), nodes)
+    return found & assignment[mark].to_numpy(zero_copy_only=False)[at]
 
 
-Pairs = Sequence[tuple[int, int]]
+@dataclass(eq=False)
+class AssignClusters(beam.PTransform):
+    """Assigns clusters to the entities of a whole window, in one place.
 
-
-def bind(found: Communities, evidence: Incidence, must: Pairs, cannot: Pairs) -> Communities:
-    """The communities with every pair of node numbers of `must` in one, and of `cannot` in two.
-
-    Communities that must be one are merged; a hub that must be linked is no hub. Two nodes that
-    cannot be in one are kept apart by a minimum cut of the ties between them (Ford and Fulkerson
-    1956), in whole millionths, so that the weakest links give way; of equal cuts, the one that
-    takes least to the second node's side. What must be linked is never cut: `must` and `cannot`
-    must not contradict each other.
+    Input: a dict of CLASSIFIED_ENTITY (`entities`), INCIDENCE (`named`), VICTIM_REACH (`reached`),
+    LINK (`links`) and COMPONENT (`known`, of an earlier run) batches. Outputs: MAIN (one
+    ASSIGNMENT), COMPONENTS (COMPONENT) and COUNTERS. `decided` is the one DecisionsInForce, `start`
+    has one element a window.
     """
-    if not must and not cannot:
-        return found
-    hub = found.hub.copy()
-    ends = np.array(must, np.int64).reshape(-1, 2)
-    hub[ends] = False
-    label = components(len(found.label), found.label[ends[:, 0]], found.label[ends[:, 1]])
-    label = smallest_members(label[found.label])
-    graph = ties(evidence.without(hub), np.arange(evidence.nodes)) if cannot else None
-    for a, b in sorted(cannot):
-        if graph is not None and label[a] == label[b]:
-            away = _side(graph, label, must, a, b)
-            label[away] = label.max() + 1
-    alone = np.bincount(label, minlength=len(label))[label] == 1
-    label = smallest_members(label)
-    return Communities(label, hub, found.spread, found.doubted & alone, found.returned & ~alone)
+
+    decided: beam.pvalue.AsSingleton
+    start: beam.PCollection
+
+    def expand(self, inputs: Mapping[str, beam.PCollection]) -> Any:
+        """Brings the whole graph to one place as integers, and clusters there."""
+        parts = {
+            "nodes": inputs["entities"] | "Nodes" >> beam.Map(entity_nodes),
+            "named": inputs["named"],
+            "reached": inputs["reached"],
+            "known": inputs["known"],
+            "supplies": inputs["links"] | "Supplies" >> beam.Map(supplier_use),
+        }
+        placed = {
+            name: batches | f"One place for {name}" >> beam.Map(_key_batch)
+            for name, batches in parts.items()
+        }
+        # An empty run has an assignment too: the later steps wait for one.
+        placed["start"] = self.start | "One place to start" >> beam.Map(_key_start)
+        step = beam.ParDo(_AssignClusters(), self.decided).with_outputs(
+            COMPONENTS, COUNTERS, main=MAIN
+        )
+        return placed | beam.CoGroupByKey() | "Cluster" >> step
 
 
-def _side(graph: Ties, label: np.ndarray, must: Pairs, a: int, b: int) -> list[int]:
-    """The nodes that go with b when it is cut from a."""
+class _AssignClusters(beam.DoFn):
+    """Keeps the communities of the window before, so that a stream's ticks search no more again."""
+
+    def __init__(self) -> None:
+        self._before: Mapping[str, ComponentCommunities] = {}
+
+    def process(
+        self, keyed: tuple[int, Mapping[str, Iterable[pa.RecordBatch]]], decided: DecisionsInForce
+    ) -> Iterator[Any]:
+        _, parts = keyed
+        cache = ComponentCache(
+            {**cache_entries(table_of(parts["known"], COMPONENT)), **self._before}
+        )
+        yield assign_clusters(
+            table_of(parts["nodes"], NODE),
+            table_of(parts["named"], INCIDENCE),
+            table_of(parts["supplies"], SUPPLIER_USE),
+            table_of(parts["reached"], VICTIM_REACH),
+            decided,
+            cache,
+        )
+        self._before = cache.used
+        for batch in batches_of(cache_rows(cache.used)):
+            yield beam.pvalue.TaggedOutput(COMPONENTS, batch)
+        for counter in cache_counters(cache):
+            yield beam.pvalue.TaggedOutput(COUNTERS, counter)
+
+
+def _key_start(_: object) -> tuple[int, None]:
+    return 0, None
+
+
+def _key_batch(batch: pa.RecordBatch) -> tuple[int, pa.RecordBatch]:
+    return 0, batch
+
+
+def _node_pairs(pairs: Sequence[tuple[str, str]], node: np.ndarray) -> list[tuple[int, int]]:
+    """Converts pairs of entity ids to places in the sorted hashes `node`; drops unknown ones."""
+    ends = hash_text(pa.array([one for pair in pairs for one in pair], pa.string()))
+    at, known = sorted_lookup(node, ends)
+    return [(int(at[i]), int(at[i + 1])) for i in range(0, len(at), 2) if known[i] and known[i + 1]]
+
+
+def _anchors(node: np.ndarray, first_seen: np.ndarray, label: np.ndarray) -> np.ndarray:
+    """Returns, per node, the hash of its cluster's anchor."""
+    order = np.lexsort((node, first_seen, label))
+    firsts = order[group_starts(label[order])]
+    anchor_of = np.empty(len(node), np.int64)
+    anchor_of[label[firsts]] = node[firsts]
+    return anchor_of[label]
+
+
+def _cut_side(graph: Ties, label: np.ndarray, must: NodePairs, a: int, b: int) -> list[int]:
+    """Returns the nodes that go with b when it is cut from a."""
     inside = (label[graph.a] == label[a]) & (label[graph.b] == label[a])
     network = nx.Graph()
     network.add_nodes_from((a, b))

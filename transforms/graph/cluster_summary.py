@@ -1,9 +1,8 @@
-"""What a cluster amounts to: its members, victims, losses, and where it is weakest.
+"""The summary of each cluster: members, victims, losses, and where it is weakest.
 
-The records of clusters added up before they travel, and what they add up to for each cluster.
-
-However many calls a cluster has, what its owner brings together is a row for each organisation and
-share of the records, with the hash of each victim once; a complaint keeps a row of its own.
+The records of clusters are added up before they travel: however many calls a cluster has, what its
+owner brings together is a row for each organisation and partition of the records, with the hash of
+each victim once; a complaint keeps a row of its own.
 """
 
 from __future__ import annotations
@@ -24,55 +23,160 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from schemas import epoch
 from schemas.cluster import CLUSTER, MEMBER
 from schemas.decision import DecisionKind
+from schemas.entity import epoch_number, without_epoch
 from schemas.enums import RecordKind
 from schemas.field import AMOUNT, TIMESTAMP
-from transforms.arrow_util import hash_text
-from transforms.decisions import NO_DECISIONS, InForce
+from transforms.arrow_util import group_offsets, hash_text, table_of_columns, table_of_rows
+from transforms.decisions import NO_DECISIONS, DecisionsInForce
 from transforms.graph import priority
 from transforms.graph.final_status import CLUSTER_LINK, MEMBERSHIP
-from transforms.shuffle import Keyed, PerPartition, batches_of
+from transforms.shuffle import KeyedInput, PerPartition, batches_of
 
 Row = Mapping[str, Any]
 
-
 CANDIDATE, CONFIRMED, DISPUTED = "candidate", "confirmed", "disputed"
-"""Status of a cluster: as analysts decided on any of its members; a dispute outweighs."""
+"""Status of a cluster: what analysts decided on any of its members; a dispute comes first."""
 
+MUST_LINK_WEIGHT = 5.0
+"""Records' worth that a must_link decision counts for."""
 
-DECIDED = 5.0
-"""Records' worth that a must_link decision ties its ends with."""
+EPOCH_WEIGHT = 1.0
+"""Records' worth that ties an identifier that came back to its epoch before."""
 
-
-RETURNED = 1.0
-"""Records' worth by which an identifier that came back holds together with what it was before."""
-
-
-WEAKEST = 5
+REPORTED_BRIDGES = 5
 """Bridges that a cluster reports."""
 
-
-ROWS = 20_000
-"""Rows of clusters that are Python's at a time, beside those of one more; each comes whole."""
-
-
-EXACT_BRIDGES = 20_000
+MAX_BRIDGE_LINKS = 20_000
 """Links above which bridges are not looked for: a cluster that large is an alarm, not a case."""
+
+ROWS_AT_A_TIME = 20_000
+"""Rows of whole clusters that are Python objects at a time, beside those of one more."""
+
+CLUSTER_TOTAL = pa.schema(
+    [
+        ("cluster_id", pa.string()),
+        ("record_kind", pa.string()),
+        ("source_org", pa.string()),
+        ("brand", pa.string()),
+        ("records", pa.int64()),
+        ("first_seen", TIMESTAMP),
+        ("last_seen", TIMESTAMP),
+        ("victims", pa.list_(pa.int64())),
+        ("victim_country", pa.string()),
+        ("loss_amount", AMOUNT),
+        ("loss_currency", pa.string()),
+    ]
+)
+"""A complaint that names a member of a cluster, or all calls of one share of the records that do.
+
+`victims` are hashes, each once. The last three are null for calls.
+"""
+
+MEMBERS = "members"
+
+_CALLS_KEY = ["cluster_id", "record_kind", "source_org", "brand"]
+
+_EXACT_SUM = pa.decimal256(76, AMOUNT.scale)
+"""A type that holds the sum of any number of losses to the last decimal."""
 
 
 @dataclass(frozen=True)
-class Shape:
-    """How the accepted links hold a cluster together."""
+class Cohesion:
+    """Articulation points, weakest bridges, and the weight that ties each member to its cluster."""
 
     cut_vertices: frozenset[str]
     bridges: tuple[Row, ...]
     tie: Mapping[str, float]
 
 
-def shape(members: Iterable[str], links: Sequence[Row]) -> Shape:
-    """Articulation points, the weakest bridges, and the weight that ties each member in."""
+@dataclass
+class ClusterFacts:
+    """The records of one cluster added up.
+
+    `countries` counts complaints, `brands` all records; `losses` has by currency the sum and how
+    many state it. `complaint_times` are in microseconds since 1970, in no order.
+    """
+
+    first_seen: datetime
+    last_seen: datetime
+    orgs: list[str]
+    complaints: int = 0
+    calls: int = 0
+    victims: int = 0
+    countries: dict[str, int] = field(default_factory=dict)
+    brands: dict[str, int] = field(default_factory=dict)
+    losses: dict[str, tuple[Decimal, int]] = field(default_factory=dict)
+    complaint_times: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
+
+
+def sum_cluster_records(records: pa.Table) -> pa.Table:
+    """Converts CLUSTER_RECORD rows, each record once, to CLUSTER_TOTAL rows."""
+    victim = pa.array(
+        hash_text(records["victim_key"]), mask=pc.is_null(records["victim_key"]).to_numpy()
+    )
+    rows = records.append_column("victim", victim)
+    complaint = pc.equal(rows["record_kind"], RecordKind.COMPLAINT)
+    calls = rows.filter(pc.invert(complaint)).group_by(_CALLS_KEY, use_threads=False)
+    added = calls.aggregate(
+        [
+            ([], "count_all"),
+            ("observed_at", "min"),
+            ("observed_at", "max"),
+            ("victim", "distinct", pc.CountOptions(mode="only_valid")),
+        ]
+    )
+    parts = [_complaint_totals(rows.filter(complaint))]
+    if added.num_rows:
+        named = {name: added[name] for name in _CALLS_KEY}
+        named |= {
+            "records": added["count_all"],
+            "first_seen": added["observed_at_min"],
+            "last_seen": added["observed_at_max"],
+            "victims": added["victim_distinct"],
+        }
+        for name in ("victim_country", "loss_amount", "loss_currency"):
+            named[name] = pa.nulls(added.num_rows, CLUSTER_TOTAL.field(name).type)
+        parts.append(pa.table(named).select(CLUSTER_TOTAL.names).cast(CLUSTER_TOTAL))
+    return pa.concat_tables(parts)
+
+
+def cluster_facts(totals: pa.Table) -> Mapping[str, ClusterFacts]:
+    """Converts CLUSTER_TOTAL rows of whole clusters to the facts of each."""
+    if not totals.num_rows:
+        return {}
+    by_cluster = totals.group_by("cluster_id", use_threads=False)
+    spans = by_cluster.aggregate(
+        [("first_seen", "min"), ("last_seen", "max"), ("source_org", "distinct")]
+    )
+    found = {
+        one["cluster_id"]: ClusterFacts(
+            one["first_seen_min"], one["last_seen_max"], sorted(one["source_org_distinct"])
+        )
+        for one in spans.to_pylist()
+    }
+    complaints = totals.filter(pc.equal(totals["record_kind"], RecordKind.COMPLAINT))
+    calls = totals.filter(pc.not_equal(totals["record_kind"], RecordKind.COMPLAINT))
+    for cluster, _, count in _records_by_value(complaints, "record_kind"):
+        found[cluster].complaints = count
+    for cluster, _, count in _records_by_value(calls, "record_kind"):
+        found[cluster].calls += count
+    for cluster, country, count in _records_by_value(complaints, "victim_country"):
+        found[cluster].countries[country] = count
+    for cluster, brand, count in _records_by_value(totals, "brand"):
+        found[cluster].brands[brand] = count
+    for cluster, count in _victims_by_cluster(totals):
+        found[cluster].victims = count
+    for cluster, currency, amount, count in _losses_by_cluster(complaints):
+        found[cluster].losses[currency] = amount, count
+    for cluster, moments in _complaint_times(complaints):
+        found[cluster].complaint_times = moments
+    return found
+
+
+def cluster_cohesion(members: Iterable[str], links: Sequence[Row]) -> Cohesion:
+    """Measures how the accepted links hold a cluster together."""
     graph = nx.Graph()
     graph.add_nodes_from(sorted(members))
     for link in sorted(links, key=_ends):
@@ -80,8 +184,8 @@ def shape(members: Iterable[str], links: Sequence[Row]) -> Shape:
         before = graph[a][b]["weight"] if graph.has_edge(a, b) else 0
         graph.add_edge(a, b, weight=before + link["weight"])
     tie = {node: math.fsum(edge["weight"] for edge in graph[node].values()) for node in graph}
-    if graph.number_of_edges() > EXACT_BRIDGES:
-        return Shape(frozenset(), (), tie)
+    if graph.number_of_edges() > MAX_BRIDGE_LINKS:
+        return Cohesion(frozenset(), (), tie)
     found = sorted(
         (
             {"entity_a": min(a, b), "entity_b": max(a, b), "weight": graph[a][b]["weight"]}
@@ -90,41 +194,32 @@ def shape(members: Iterable[str], links: Sequence[Row]) -> Shape:
         key=_weakest_first,
     )
     weakest = tuple(
-        bridge | {"smaller_side": _smaller_side(graph, bridge)} for bridge in found[:WEAKEST]
+        bridge | {"smaller_side": _smaller_side(graph, bridge)}
+        for bridge in found[:REPORTED_BRIDGES]
     )
-    return Shape(frozenset(nx.articulation_points(graph)), weakest, tie)
+    return Cohesion(frozenset(nx.articulation_points(graph)), weakest, tie)
 
 
-def _ends(link: Row) -> tuple[str, str]:
-    return link["entity_a"], link["entity_b"]
-
-
-def _weakest_first(bridge: Row) -> tuple[float, str, str]:
-    return bridge["weight"], bridge["entity_a"], bridge["entity_b"]
-
-
-def _smaller_side(graph: nx.Graph, bridge: Row) -> int:
-    cut = nx.restricted_view(graph, [], [(bridge["entity_a"], bridge["entity_b"])])
-    whole = len(nx.node_connected_component(graph, bridge["entity_a"]))
-    side = len(nx.node_connected_component(cut, bridge["entity_a"]))
-    return min(side, whole - side)
-
-
-def confidence(tie: float) -> float:
-    """0 for no evidence, halving the doubt with each record's worth: 1 - 2^-tie."""
+def confidence_of_weight(tie: float) -> float:
+    """Returns 1 - 2^-tie: 0 for no evidence, and half the doubt with each record's worth."""
     return 1 - 2**-tie
 
 
-def member_rows(cluster_id: str, members: Sequence[Row], held_together: Shape) -> list[Row]:
-    """MEMBER rows. A cluster of one is as sure as the records that show its one member held."""
+def member_rows(cluster_id: str, members: Sequence[Row], cohesion: Cohesion) -> list[Row]:
+    """Returns MEMBER rows of one cluster's MEMBERSHIP rows.
+
+    The confidence in a cluster of one is that of the records that show its member in a hard role.
+    """
     alone = len(members) == 1
     return [
         {
             "entity_id": one["entity_id"],
             "cluster_id": cluster_id,
             "role": one["role"],
-            "confidence": confidence(one["held"] if alone else held_together.tie[one["entity_id"]]),
-            "bridge": one["entity_id"] in held_together.cut_vertices,
+            "confidence": confidence_of_weight(
+                one["held"] if alone else cohesion.tie[one["entity_id"]]
+            ),
+            "bridge": one["entity_id"] in cohesion.cut_vertices,
         }
         for one in members
     ]
@@ -133,12 +228,12 @@ def member_rows(cluster_id: str, members: Sequence[Row], held_together: Shape) -
 def cluster_row(
     cluster_id: str,
     members: Sequence[Row],
-    records: Facts,
-    held_together: Shape,
+    records: ClusterFacts,
+    cohesion: Cohesion,
     certainty: Sequence[float],
     status: str = CANDIDATE,
 ) -> dict[str, Any]:
-    """A CLUSTER row, not yet ranked, of a cluster's MEMBERSHIP rows, records and certainty."""
+    """Returns a CLUSTER row without its priority; `certainty` is the confidence of each member."""
     brands = [brand for brand, _ in sorted(records.brands.items(), key=_most_first)]
     sure = math.fsum(certainty) / len(certainty)
     return {
@@ -162,114 +257,59 @@ def cluster_row(
         "last_seen": records.last_seen,
         "status": status,
         "confidence": sure,
-        "weakest_bridges": list(held_together.bridges),
+        "weakest_bridges": list(cohesion.bridges),
     }
 
 
-def _most_first(counted: tuple[str, int]) -> tuple[int, str]:
-    return -counted[1], counted[0]
-
-
-def _seniority(member: Row) -> tuple[int, datetime, str]:
-    return -member["complaints"], member["first_seen"], member["entity_id"]
-
-
-def _name(members: Sequence[Row], brands: Sequence[str]) -> str:
-    """The best-attested identifier and the brand most often claimed: a name for people."""
-    best = min(members, key=_seniority)
-    return f"{best['value']} ({brands[0]})" if brands else best["value"]
-
-
-def summarise(
+def summarize(
     members: pa.Table,
     links: pa.Table,
     totals: pa.Table,
-    decided: InForce = NO_DECISIONS,
-    weights: priority.Weights | None = None,
+    decided: DecisionsInForce = NO_DECISIONS,
+    weights: priority.PriorityWeights | None = None,
 ) -> tuple[pa.Table, pa.Table]:
-    """MEMBERSHIP, accepted LINK and CLUSTER_TOTAL rows of whole clusters to CLUSTER and MEMBER.
+    """Summarizes whole clusters of MEMBERSHIP, CLUSTER_LINK and CLUSTER_TOTAL rows.
 
-    What analysts decided must be linked holds like `DECIDED` records' worth of evidence, and two
-    epochs of one identifier like `RETURNED`. Without
-    `weights` the shipped ones rank; recency counts from `decided.when`, or from the last record.
+    A must_link decision counts for `MUST_LINK_WEIGHT` records' worth of evidence, two epochs of one
+    identifier for `EPOCH_WEIGHT`. Without `weights` the shipped ones rank; recency counts from
+    `decided.when`, or from the last record.
+
+    Returns:
+        CLUSTER rows and MEMBER rows.
     """
-    by = weights or priority.shipped()
+    by = weights or priority.shipped_weights()
     by_cluster = _rows_by_cluster(members)
     must = decided.pairs(DecisionKind.MUST_LINK)
     confirmed, disputed = (
         {one.entity_a for one in decided.of(kind)}
         for kind in (DecisionKind.CONFIRM, DecisionKind.DISPUTE)
     )
-    links_of, records_of = _rows_by_cluster(links), facts(totals)
+    links_of, records_of = _rows_by_cluster(links), cluster_facts(totals)
     clusters: list[Row] = []
     all_members: list[Row] = []
     for cluster_id, those in sorted(by_cluster.items()):
         ids = [one["entity_id"] for one in those]
-        beside = [*_decided(must, set(ids)), *_epochs(ids)]
-        held_together = shape(ids, [*links_of.get(cluster_id, []), *beside])
+        beside = [*_must_links(must, set(ids)), *_epoch_links(ids)]
+        cohesion = cluster_cohesion(ids, [*links_of.get(cluster_id, []), *beside])
         status = DISPUTED if disputed.intersection(ids) else CANDIDATE
         if status == CANDIDATE and confirmed.intersection(ids):
             status = CONFIRMED
-        rows = member_rows(cluster_id, those, held_together)
+        rows = member_rows(cluster_id, those, cohesion)
         certainty = [one["confidence"] for one in rows]
         seen = records_of[cluster_id]
-        cluster = cluster_row(cluster_id, those, seen, held_together, certainty, status)
+        cluster = cluster_row(cluster_id, those, seen, cohesion, certainty, status)
         when = decided.when or seen.last_seen
-        parts = priority.parts(cluster, those, seen.complained, when, by)
-        ranked = {"priority": priority.total(parts), "priority_parts": parts}
+        parts = priority.priority_parts(cluster, those, seen.complaint_times, when, by)
+        ranked = {"priority": priority.total_priority(parts), "priority_parts": parts}
         clusters.append(cluster | ranked)
         all_members.extend(rows)
-    return pa.Table.from_pylist(clusters, CLUSTER), pa.Table.from_pylist(all_members, MEMBER)
+    return table_of_rows(clusters, CLUSTER), table_of_rows(all_members, MEMBER)
 
 
-def _decided(must: Sequence[tuple[str, str]], members: set[str]) -> list[Row]:
-    """The must_link decisions inside a cluster, as links."""
-    return [
-        {"entity_a": a, "entity_b": b, "weight": DECIDED}
-        for a, b in must
-        if a in members and b in members
-    ]
-
-
-def _epochs(members: Sequence[str]) -> list[Row]:
-    """The epochs of one identifier inside a cluster, each tied to the next as if by a link."""
-    if not any("#" in one for one in members):
-        return []
-    held = sorted((epoch.bare(one), epoch.number(one), one) for one in members)
-    return [
-        {"entity_a": one, "entity_b": other, "weight": RETURNED}
-        for (bare, _, one), (same, _, other) in pairwise(held)
-        if bare == same
-    ]
-
-
-def _rows_by_cluster(table: pa.Table) -> dict[str, list[Row]]:
-    rows: dict[str, list[Row]] = {}
-    for row in table.to_pylist():
-        rows.setdefault(row["cluster_id"], []).append(row)
-    return rows
-
-
-MEMBERS = "members"
-
-
-def _summaries(
-    members: pa.Table,
-    links: pa.Table,
-    totals: pa.Table,
-    decided: InForce,
-    *,
-    weights: priority.Weights,
-) -> Iterator[Any]:
-    for those, tied, added in in_turn((members, links, totals)):
-        clusters, all_members = summarise(those, tied, added, decided, weights)
-        yield from batches_of(clusters)
-        for batch in batches_of(all_members):
-            yield beam.pvalue.TaggedOutput(MEMBERS, batch)
-
-
-def in_turn(tables: Sequence[pa.Table], rows: int = ROWS) -> Iterator[list[pa.Table]]:
-    """Tables cut alike by `cluster_id` into whole clusters, so many at a time that have `rows`."""
+def split_by_cluster(
+    tables: Sequence[pa.Table], rows: int = ROWS_AT_A_TIME
+) -> Iterator[list[pa.Table]]:
+    """Yields parts of the tables, each of the same whole clusters and of about `rows` rows."""
     ids = pa.concat_arrays([one["cluster_id"].combine_chunks() for one in tables]).unique()
     at = [pc.index_in(one["cluster_id"], ids).to_numpy() for one in tables]
     ends = np.cumsum(sum(np.bincount(one, minlength=len(ids)) for one in at))
@@ -285,91 +325,30 @@ def in_turn(tables: Sequence[pa.Table], rows: int = ROWS) -> Iterator[list[pa.Ta
 
 
 @dataclass(eq=False)
-class Summarise(beam.PTransform):
-    """MEMBERSHIP, CLUSTER_LINK and CLUSTER_TOTAL batches to MAIN (CLUSTER) and MEMBERS (MEMBER).
+class SummarizeClusters(beam.PTransform):
+    """Summarizes clusters; outputs MAIN (CLUSTER) and MEMBERS (MEMBER).
 
-    Input: a dict of PCollections named `members`, `links` and `records`. `decided` is the
-    one InForce.
+    Input: a dict of MEMBERSHIP (`members`), CLUSTER_LINK (`links`) and CLUSTER_TOTAL (`records`)
+    batches. `decided` is the one DecisionsInForce.
     """
 
     decided: beam.pvalue.AsSingleton
-    weights: priority.Weights
+    weights: priority.PriorityWeights
 
     def expand(self, inputs: Mapping[str, beam.PCollection]) -> Any:
-        """Bring all of a cluster together; see `summarise`."""
+        """Brings all of a cluster together; see `summarize`."""
         key = ("cluster_id",)
         keyed = {
-            "members": Keyed(MEMBERSHIP, key),
-            "links": Keyed(CLUSTER_LINK, key),
-            "records": Keyed(CLUSTER_TOTAL, key),
+            "members": KeyedInput(MEMBERSHIP, key),
+            "links": KeyedInput(CLUSTER_LINK, key),
+            "records": KeyedInput(CLUSTER_TOTAL, key),
         }
         return inputs | PerPartition(
             keyed, partial(_summaries, weights=self.weights), (MEMBERS,), self.decided
         )
 
 
-CLUSTER_TOTAL = pa.schema(
-    [
-        ("cluster_id", pa.string()),
-        ("record_kind", pa.string()),
-        ("source_org", pa.string()),
-        ("brand", pa.string()),
-        ("records", pa.int64()),
-        ("first_seen", TIMESTAMP),
-        ("last_seen", TIMESTAMP),
-        ("victims", pa.list_(pa.int64())),
-        ("victim_country", pa.string()),
-        ("loss_amount", AMOUNT),
-        ("loss_currency", pa.string()),
-    ]
-)
-"""A complaint that names a member of a cluster, or all calls of one share of the records that do.
-
-`victims` are hashes, each once. Calls say nothing of the last three.
-"""
-
-
-_CALLS_KEY = ["cluster_id", "record_kind", "source_org", "brand"]
-
-
-_EXACT = pa.decimal256(76, AMOUNT.scale)
-"""Holds the sum of any number of losses to the last decimal."""
-
-
-def add_up(records: pa.Table) -> pa.Table:
-    """CLUSTER_RECORD rows, each record once, to CLUSTER_TOTAL rows."""
-    victim = pa.array(hash_text(records["victim_key"]), mask=~_valid(records["victim_key"]))
-    rows = records.append_column("victim", victim)
-    complaint = pc.equal(rows["record_kind"], RecordKind.COMPLAINT)
-    calls = rows.filter(pc.invert(complaint)).group_by(_CALLS_KEY, use_threads=False)
-    added = calls.aggregate(
-        [
-            ([], "count_all"),
-            ("observed_at", "min"),
-            ("observed_at", "max"),
-            ("victim", "distinct", pc.CountOptions(mode="only_valid")),
-        ]
-    )
-    parts = [_complaints(rows.filter(complaint))]
-    if added.num_rows:
-        named = {name: added[name] for name in _CALLS_KEY}
-        named |= {
-            "records": added["count_all"],
-            "first_seen": added["observed_at_min"],
-            "last_seen": added["observed_at_max"],
-            "victims": added["victim_distinct"],
-        }
-        for name in ("victim_country", "loss_amount", "loss_currency"):
-            named[name] = pa.nulls(added.num_rows, CLUSTER_TOTAL.field(name).type)
-        parts.append(pa.table(named).select(CLUSTER_TOTAL.names).cast(CLUSTER_TOTAL))
-    return pa.concat_tables(parts)
-
-
-def _valid(column: pa.ChunkedArray) -> NDArray[np.bool_]:
-    return pc.is_valid(column).to_numpy()
-
-
-def _complaints(rows: pa.Table) -> pa.Table:
+def _complaint_totals(rows: pa.Table) -> pa.Table:
     victim = rows["victim"].combine_chunks()
     offsets = np.concatenate([[0], np.cumsum(victim.is_valid().to_numpy(zero_copy_only=False))])
     columns = {name: rows[name] for name in CLUSTER_TOTAL.names if name in rows.column_names}
@@ -379,64 +358,11 @@ def _complaints(rows: pa.Table) -> pa.Table:
         "last_seen": rows["observed_at"],
         "victims": pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), victim.drop_null()),
     }
-    return pa.table(columns, schema=CLUSTER_TOTAL)
+    return table_of_columns(columns, CLUSTER_TOTAL)
 
 
-@dataclass
-class Facts:
-    """What the records of one cluster add up to.
-
-    `countries` counts complaints, `brands` all records; `losses` has by currency the sum and how
-    many state it. `complained` are the moments of complaints, microseconds since 1970, in no order.
-    """
-
-    first_seen: datetime
-    last_seen: datetime
-    orgs: list[str]
-    complaints: int = 0
-    calls: int = 0
-    victims: int = 0
-    countries: dict[str, int] = field(default_factory=dict)
-    brands: dict[str, int] = field(default_factory=dict)
-    losses: dict[str, tuple[Decimal, int]] = field(default_factory=dict)
-    complained: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
-
-
-def facts(totals: pa.Table) -> Mapping[str, Facts]:
-    """CLUSTER_TOTAL rows of whole clusters to the facts of each."""
-    if not totals.num_rows:
-        return {}
-    by_cluster = totals.group_by("cluster_id", use_threads=False)
-    spans = by_cluster.aggregate(
-        [("first_seen", "min"), ("last_seen", "max"), ("source_org", "distinct")]
-    )
-    found = {
-        one["cluster_id"]: Facts(
-            one["first_seen_min"], one["last_seen_max"], sorted(one["source_org_distinct"])
-        )
-        for one in spans.to_pylist()
-    }
-    complaints = totals.filter(pc.equal(totals["record_kind"], RecordKind.COMPLAINT))
-    calls = totals.filter(pc.not_equal(totals["record_kind"], RecordKind.COMPLAINT))
-    for cluster, _, count in _counted(complaints, "record_kind"):
-        found[cluster].complaints = count
-    for cluster, _, count in _counted(calls, "record_kind"):
-        found[cluster].calls += count
-    for cluster, country, count in _counted(complaints, "victim_country"):
-        found[cluster].countries[country] = count
-    for cluster, brand, count in _counted(totals, "brand"):
-        found[cluster].brands[brand] = count
-    for cluster, count in _victims(totals):
-        found[cluster].victims = count
-    for cluster, currency, amount, count in _losses(complaints):
-        found[cluster].losses[currency] = amount, count
-    for cluster, moments in _moments(complaints):
-        found[cluster].complained = moments
-    return found
-
-
-def _counted(totals: pa.Table, name: str) -> list[tuple[str, str, int]]:
-    """(cluster, value, records) of each value of a column that is not null."""
+def _records_by_value(totals: pa.Table, name: str) -> list[tuple[str, str, int]]:
+    """Returns (cluster, value, records) of each value of a column that is not null."""
     rows = totals.select(["cluster_id", name, "records"]).filter(pc.is_valid(totals[name]))
     added = rows.group_by(["cluster_id", name], use_threads=False).aggregate([("records", "sum")])
     return _rows(added, "cluster_id", name, "records_sum")
@@ -446,7 +372,7 @@ def _rows(table: pa.Table, *names: str) -> list[Any]:
     return list(zip(*(table[name].to_pylist() for name in names), strict=True))
 
 
-def _victims(totals: pa.Table) -> list[tuple[str, int]]:
+def _victims_by_cluster(totals: pa.Table) -> list[tuple[str, int]]:
     lists = totals["victims"].combine_chunks()
     cluster = totals["cluster_id"].combine_chunks().dictionary_encode()
     of = cluster.indices.take(lists.value_parent_indices())
@@ -456,13 +382,13 @@ def _victims(totals: pa.Table) -> list[tuple[str, int]]:
     return list(zip(names, counted["victim_count_distinct"].to_pylist(), strict=True))
 
 
-def _losses(complaints: pa.Table) -> list[tuple[str, str, Decimal, int]]:
+def _losses_by_cluster(complaints: pa.Table) -> list[tuple[str, str, Decimal, int]]:
     currency = complaints["loss_currency"]
     stated = pc.and_(
         pc.is_valid(complaints["loss_amount"]), pc.fill_null(pc.not_equal(currency, ""), False)
     )
     rows = complaints.select(["cluster_id", "loss_currency", "loss_amount"]).filter(stated)
-    rows = rows.set_column(2, "loss_amount", rows["loss_amount"].cast(_EXACT))
+    rows = rows.set_column(2, "loss_amount", rows["loss_amount"].cast(_EXACT_SUM))
     added = rows.group_by(["cluster_id", "loss_currency"], use_threads=False).aggregate(
         [("loss_amount", "sum"), ("loss_amount", "count")]
     )
@@ -470,11 +396,83 @@ def _losses(complaints: pa.Table) -> list[tuple[str, str, Decimal, int]]:
     return _rows(added, *names)
 
 
-def _moments(complaints: pa.Table) -> list[tuple[str, NDArray[np.int64]]]:
+def _complaint_times(complaints: pa.Table) -> list[tuple[str, NDArray[np.int64]]]:
     cluster = complaints["cluster_id"].combine_chunks().dictionary_encode()
     of = cluster.indices.to_numpy()
     order = np.argsort(of, kind="stable")
     moments = complaints["first_seen"].cast(pa.int64()).to_numpy()[order]
-    starts = np.searchsorted(of[order], np.arange(len(cluster.dictionary) + 1))
+    starts = group_offsets(of[order], len(cluster.dictionary))
     pieces = [moments[start:end] for start, end in pairwise(starts)]
     return list(zip(cluster.dictionary.to_pylist(), pieces, strict=True))
+
+
+def _ends(link: Row) -> tuple[str, str]:
+    return link["entity_a"], link["entity_b"]
+
+
+def _weakest_first(bridge: Row) -> tuple[float, str, str]:
+    return bridge["weight"], bridge["entity_a"], bridge["entity_b"]
+
+
+def _smaller_side(graph: nx.Graph, bridge: Row) -> int:
+    cut = nx.restricted_view(graph, [], [(bridge["entity_a"], bridge["entity_b"])])
+    whole = len(nx.node_connected_component(graph, bridge["entity_a"]))
+    side = len(nx.node_connected_component(cut, bridge["entity_a"]))
+    return min(side, whole - side)
+
+
+def _most_first(counted: tuple[str, int]) -> tuple[int, str]:
+    return -counted[1], counted[0]
+
+
+def _seniority(member: Row) -> tuple[int, datetime, str]:
+    return -member["complaints"], member["first_seen"], member["entity_id"]
+
+
+def _name(members: Sequence[Row], brands: Sequence[str]) -> str:
+    """Names a cluster after its best-attested identifier and the brand most often claimed."""
+    best = min(members, key=_seniority)
+    return f"{best['value']} ({brands[0]})" if brands else best["value"]
+
+
+def _must_links(must: Sequence[tuple[str, str]], members: set[str]) -> list[Row]:
+    """Returns the must_link decisions inside a cluster, as links."""
+    return [
+        {"entity_a": a, "entity_b": b, "weight": MUST_LINK_WEIGHT}
+        for a, b in must
+        if a in members and b in members
+    ]
+
+
+def _epoch_links(members: Sequence[str]) -> list[Row]:
+    """Returns the epochs of one identifier inside a cluster, each linked to the next."""
+    if not any("#" in one for one in members):
+        return []
+    ordered = sorted((without_epoch(one), epoch_number(one), one) for one in members)
+    return [
+        {"entity_a": one, "entity_b": other, "weight": EPOCH_WEIGHT}
+        for (bare, _, one), (same, _, other) in pairwise(ordered)
+        if bare == same
+    ]
+
+
+def _rows_by_cluster(table: pa.Table) -> dict[str, list[Row]]:
+    rows: dict[str, list[Row]] = {}
+    for row in table.to_pylist():
+        rows.setdefault(row["cluster_id"], []).append(row)
+    return rows
+
+
+def _summaries(
+    members: pa.Table,
+    links: pa.Table,
+    totals: pa.Table,
+    decided: DecisionsInForce,
+    *,
+    weights: priority.PriorityWeights,
+) -> Iterator[Any]:
+    for those, tied, added in split_by_cluster((members, links, totals)):
+        clusters, all_members = summarize(those, tied, added, decided, weights)
+        yield from batches_of(clusters)
+        for batch in batches_of(all_members):
+            yield beam.pvalue.TaggedOutput(MEMBERS, batch)

@@ -1,8 +1,8 @@
-"""From the evidence to call centers: fine communities, joined where they must be one, hubs out.
+"""Call centers from the evidence: fine communities, merged where they must be one, without hubs.
 
-GRAPH.md's recipe (communities, then quarantine what belongs to none, then again) with three
+Finds communities, quarantines what belongs to none, and does so again, with three
 changes, measured in docs/decisions.md: the resolution is fitted rather than fixed, communities are
-joined by a test against chance rather than by a size rule, and ties must be independent or a
+merged by a test against chance rather than by a size rule, and ties must be independent or a
 handover in time.
 """
 
@@ -12,62 +12,61 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from transforms.arrow_util import group_changes
 from transforms.graph import link_weights
-from transforms.graph.incidence import Incidence, Ties, ties
-from transforms.graph.leiden import Islands, density, fitted_resolution, smallest_members
-from transforms.graph.refinement import (
-    Epochs,
-    Lines,
-    adopt,
-    doubted,
-    established,
-    follow,
-    join,
-    resettle,
+from transforms.graph.incidence import Incidence, Ties, cluster_ties
+from transforms.graph.leiden import (
+    ComponentSearch,
+    fitted_resolution,
+    rounded_density,
+    smallest_members,
 )
-from transforms.graph.supplier_likelihood import Suppliers
+from transforms.graph.refinement import (
+    EpochPairs,
+    PhoneLines,
+    attach_loose_ends,
+    doubtful_private_lines,
+    established_communities,
+    merge_communities,
+    move_misplaced_pieces,
+    rejoin_epochs,
+)
+from transforms.graph.supplier_likelihood import SupplierCounts
 
 FIRST_RESOLUTION = 8.0
 
+RESOLUTION_FACTOR = 8.0
+"""Times the fitted resolution: merging corrects communities too small, nothing those too large."""
 
-FINER = 8.0
-"""Times the fitted resolution: splitting too far is mended by joining, merging is not."""
-
-
-PIECES = (1.0, 3.0, 8.0, 32.0)
+PIECE_SCALES = (1.0, 3.0, 8.0, 32.0)
 """Times the resolution of the communities, for the pieces that may leave one for another.
 
-A chain of identifiers that one record misplaced is seen whole only at its own scale.
+A chain of identifiers that one record misplaced is one piece only at its own scale.
 """
 
-
-PASSES = 4
-"""Times the whole is done at most, hubs of the pass before left out and the resolution fitted."""
-
+MAX_PASSES = 4
+"""Passes at most, each without the hubs of the pass before and with the resolution fitted."""
 
 HUB_SHARE = 0.5
-"""An entity with less than this share of its ties in its main cluster ties none of them."""
-
+"""An entity with less than this share of its ties in its main cluster is a hub, and ties none."""
 
 SUSPECT_SHARE, SUSPECT_TIES = 0.02, 16
-"""Share of the weight of all ties, and ties, from which an entity is left out of the first pass."""
-
+"""Share of the weight of all ties, and ties, from which the first pass leaves an entity out."""
 
 HUB_RECORDS = 5
 """Records below which nothing is called a hub."""
-
 
 HUB_SURPRISE = 1.0
 """Log-likelihood by which a hub must beat noise, over what testing every entity already costs."""
 
 
 @dataclass(frozen=True)
-class Communities:
+class CommunityResult:
     """Per node: its community (smallest node number in it), whether it is a hub, and its spread.
 
-    `spread` is the share of a node's ties that go outside its main community. `doubted` are lines
-    that are alone because one victim's word is not enough (`transforms.graph.refinement`). What is
-    `returned` is in its community for its other epoch's sake (`transforms.graph.refinement`).
+    `spread` is the share of a node's ties that go outside its main community. `doubted` are private
+    lines that are alone because too few victims tie them; `returned` are nodes that are in their
+    community for the sake of their other epoch (both: `transforms.graph.refinement`).
     """
 
     label: np.ndarray
@@ -77,118 +76,132 @@ class Communities:
     returned: np.ndarray
 
 
-def communities(
+def detect_communities(
     evidence: Incidence,
-    suppliers: Suppliers,
-    held: np.ndarray,
-    lines: Lines,
-    pairs: Epochs,
-    islands: Islands | None = None,
-) -> Communities:
-    """Cluster the nodes; `held` is how many records show each in a role it must really hold.
+    suppliers: SupplierCounts,
+    hard_records: np.ndarray,
+    lines: PhoneLines,
+    pairs: EpochPairs,
+    search: ComponentSearch | None = None,
+) -> CommunityResult:
+    """Clusters the nodes of the evidence.
 
-    `pairs` is what came back after a gap, `islands` searches graphs over the nodes. Every node gets
-    a community; a hub is alone in its own, and so is a line that is doubted.
+    Args:
+        evidence: The pieces of evidence and the nodes they name.
+        suppliers: Supplier and country counts by node.
+        hard_records: Per node, the records that show it in a hard role.
+        lines: The nodes that are phones, and those that may be private.
+        pairs: The epochs of identifiers that came back after a gap.
+        search: Finds communities over these nodes, with what is cached.
+
+    Returns:
+        A community for every node; a hub is alone in its own, and so is a doubted line.
     """
-    islands = islands or Islands(np.arange(evidence.nodes))
+    search = search or ComponentSearch(np.arange(evidence.nodes))
     everything = evidence.without(np.zeros(evidence.nodes, bool))
-    whole = ties(everything, np.arange(evidence.nodes))
-    hub = suspects(whole, evidence.nodes)
+    whole = cluster_ties(everything, np.arange(evidence.nodes))
+    hub = dominant_nodes(whole, evidence.nodes)
     label, spread = np.arange(evidence.nodes), np.zeros(evidence.nodes)
     resolution = FIRST_RESOLUTION
     before: tuple[float, bytes] | None = None
-    for _ in range(PASSES):
+    for _ in range(MAX_PASSES):
         out = hub
         trusted = everything.without(out)
-        graph = ties(trusted, np.arange(evidence.nodes))
-        fine = density(graph, resolution)
+        graph = cluster_ties(trusted, np.arange(evidence.nodes))
+        fine = rounded_density(graph, resolution)
         if before == (fine, hub.tobytes()):
             break  # the pass before decides this one too
         before = fine, hub.tobytes()
-        joined = join(trusted, suppliers, islands.leiden(graph, fine))
-        settled = _resettled(trusted, suppliers, graph, joined, fine, islands)
-        label = adopt(trusted, suppliers, join(trusted, suppliers, settled))
+        joined = merge_communities(trusted, suppliers, search.find_communities(graph, fine))
+        settled = _move_pieces(trusted, suppliers, graph, joined, fine, search)
+        label = attach_loose_ends(
+            trusted, suppliers, merge_communities(trusted, suppliers, settled)
+        )
         fitted = fitted_resolution(graph, label)
-        resolution = max(1.0, FINER * fitted) if fitted is not None else resolution
-        # Without what was left out, whoever it alone ties is loose: only firm ground tells of it.
-        firm = established(trusted, label)[label]
+        resolution = max(1.0, RESOLUTION_FACTOR * fitted) if fitted is not None else resolution
+        # What only the left-out nodes tie is loose now: only ties to established communities count.
+        firm = established_communities(trusted, label)[label]
         spread, weight = (
             np.where(hub, apart, plain)
-            for apart, plain in zip(spreads(whole, label, firm), spreads(whole, label), strict=True)
+            for apart, plain in zip(
+                spread_by_node(whole, label, firm), spread_by_node(whole, label), strict=True
+            )
         )
         crossing = label[graph.a] != label[graph.b]
         misled = (graph.weight[crossing].sum() + 1) / (graph.weight.sum() + 2)
-        hub = (spread > 1 - HUB_SHARE) & (held >= HUB_RECORDS)
-        hub &= beyond_noise(spread, weight, misled) > np.log(max(evidence.nodes, 1)) + HUB_SURPRISE
+        hub = (spread > 1 - HUB_SHARE) & (hard_records >= HUB_RECORDS)
+        hub &= (
+            spread_log_likelihood(spread, weight, misled)
+            > np.log(max(evidence.nodes, 1)) + HUB_SURPRISE
+        )
     left = everything.without(hub)
     if (out & ~hub).any():
         # What is no hub after all was alone in the last pass, and so was what it alone ties.
-        label = adopt(left, suppliers, join(left, suppliers, label))
-    label, returned = follow(left, suppliers, label, pairs)
-    doubt = doubted(left, label, lines.but(hub))
+        label = attach_loose_ends(left, suppliers, merge_communities(left, suppliers, label))
+    label, returned = rejoin_epochs(left, suppliers, label, pairs)
+    doubt = doubtful_private_lines(left, label, lines.without(hub))
     alone = np.where(hub | doubt, evidence.nodes + np.arange(evidence.nodes), label)
-    return Communities(smallest_members(alone), hub, spread, doubt, returned & ~hub & ~doubt)
+    return CommunityResult(smallest_members(alone), hub, spread, doubt, returned & ~hub & ~doubt)
 
 
-def _resettled(
-    evidence: Incidence,
-    suppliers: Suppliers,
-    graph: Ties,
-    label: np.ndarray,
-    fine: float,
-    islands: Islands,
-) -> np.ndarray:
-    """The labelling after pieces of each community, and then single nodes, went where they fit."""
-    for scale in PIECES:
-        inside = graph.of(label[graph.a] == label[graph.b])
-        pieces = islands.leiden(inside, scale * fine)
-        label = resettle(evidence, suppliers, label, pieces)
-    return resettle(evidence, suppliers, label, np.arange(len(label)))
+def dominant_nodes(graph: Ties, nodes: int) -> np.ndarray:
+    """Masks the nodes with so large a share of all ties that they could join everything.
 
-
-def suspects(graph: Ties, nodes: int) -> np.ndarray:
-    """Mask of the nodes that hold so much of all ties that they could hold everything together.
-
-    What is named in most records would make one community of all, and belong to it entirely. So
+    A node that most records name would make one community of all, and belong to it entirely. So
     these are left out until it is seen where their ties go.
     """
     ends, weight = np.concatenate([graph.a, graph.b]), np.concatenate([graph.weight] * 2)
-    held = np.bincount(ends, weight, nodes)
+    total = np.bincount(ends, weight, nodes)
     broad = np.bincount(ends, minlength=nodes) >= SUSPECT_TIES
-    return broad & (held >= SUSPECT_SHARE * graph.weight.sum())
+    return broad & (total >= SUSPECT_SHARE * graph.weight.sum())
 
 
-def spreads(
+def spread_by_node(
     graph: Ties, label: np.ndarray, counts: np.ndarray | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Per node, the share of its ties outside the community that has most of them; and all ties.
+    """Returns, per node, the share of its ties outside its main community, and all its ties.
 
-    With a mask of nodes only ties to these count. A half is exactly that: it decides who is a hub.
+    The main community is the one that has most of its ties. With a mask `counts`, only ties to
+    these nodes count. The share is exact, since a half decides who is a hub.
     """
     node, far = np.concatenate([graph.a, graph.b]), np.concatenate([graph.b, graph.a])
-    weight = np.rint(link_weights.PARTS * np.concatenate([graph.weight, graph.weight]))
+    weight = np.rint(link_weights.PARTS_PER_RECORD * np.concatenate([graph.weight, graph.weight]))
     if counts is not None:
         node, far, weight = node[counts[far]], far[counts[far]], weight[counts[far]]
     other = label[far]
     total = np.bincount(node, weight, len(label))
     order = np.lexsort((other, node))
-    pair = np.stack([node[order], other[order]])
-    starts = np.ones(len(order), bool)
-    starts[1:] = (pair[:, 1:] != pair[:, :-1]).any(axis=0)
+    node, other = node[order], other[order]
+    starts = group_changes(node, other)
     part = np.bincount(np.cumsum(starts) - 1, weight[order]) if len(order) else np.empty(0)
     most = np.zeros(len(label))
-    np.maximum.at(most, pair[0][starts], part)
-    return np.where(
-        total > 0, 1 - most / np.where(total > 0, total, 1), 0
-    ), total / link_weights.PARTS
+    np.maximum.at(most, node[starts], part)
+    spread = np.where(total > 0, 1 - most / np.where(total > 0, total, 1), 0)
+    return spread, total / link_weights.PARTS_PER_RECORD
 
 
-def beyond_noise(spread: np.ndarray, weight: np.ndarray, misled: float) -> np.ndarray:
-    """Log-likelihood ratio, in nats, of a node's spread against the share of ties that mislead.
+def spread_log_likelihood(spread: np.ndarray, weight: np.ndarray, misled: float) -> np.ndarray:
+    """Returns the log-likelihood ratio, in nats, of each node's spread against misleading ties.
 
-    Of a binomial count; 0 where no more of its ties go elsewhere than anybody's. Thus few records
-    that happen to mislead make no hub of what one ring holds.
+    Of a binomial count, with `misled` the share of all ties that mislead; 0 where no more of a
+    node's ties go elsewhere. So a few records that happen to mislead make no hub.
     """
     away = spread * np.log(np.where(spread > 0, spread, 1) / misled)
     home = (1 - spread) * np.log(np.where(spread < 1, 1 - spread, 1) / (1 - misled))
     return np.where(spread > misled, weight * (away + home), 0)
+
+
+def _move_pieces(
+    evidence: Incidence,
+    suppliers: SupplierCounts,
+    graph: Ties,
+    label: np.ndarray,
+    fine: float,
+    search: ComponentSearch,
+) -> np.ndarray:
+    """Moves pieces of communities, coarse ones first and single nodes last, where they fit."""
+    for scale in PIECE_SCALES:
+        inside = graph.where(label[graph.a] == label[graph.b])
+        pieces = search.find_communities(inside, scale * fine)
+        label = move_misplaced_pieces(evidence, suppliers, label, pieces)
+    return move_misplaced_pieces(evidence, suppliers, label, np.arange(len(label)))

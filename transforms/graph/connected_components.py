@@ -1,23 +1,15 @@
-"""Connected components of a graph that one worker cannot hold: contracted first, exact whatever K.
+"""Connected components: of a graph in memory, and of one that is larger than a worker's edges.
 
-A round gives every node the smallest node within two steps, and puts the nodes of one name together
-(Lacki, Mirrokni and Wlodarczyk, arXiv:1807.10727). Names only ever join what is connected, so the
-components of the smaller graph are those of the larger one: rounds save memory and change nothing.
-The number of rounds is fixed when the pipeline is built, since a Beam graph has no loops; what is
-left goes to `connected_components.SpanningForest`, which refuses more than its budget.
+Within one worker, scipy labels arrays (`component_labels`). Beyond, a CombineFn merges star
+forests: each node with the smallest node of its component so far, 16 bytes a node however many
+edges there were, merged in any order to the same forest. A graph whose nodes alone are too many is
+contracted first: a round gives every node the smallest node within two steps and merges the nodes
+that share one (Lacki, Mirrokni and Wlodarczyk, arXiv:1807.10727). Only connected nodes are merged,
+so the result is exact for any number of rounds. The number is fixed when the pipeline is built,
+because a Beam graph has no loops.
 
-Connected components of an undirected graph, as arrays.
-
-Connected components past one worker's edges: a spanning forest that is merged in a tree.
-
-What is known of the edges seen so far is a star forest: each node and its component's smallest
-node, 16 bytes a node however many edges there were. Forests and blocks of edges merge in any order
-to the same forest, so this is a CombineFn, which every runner spreads.
-
-How much of the graph hangs together before any tie is doubted: for the alarm of a giant cluster.
-
-In complaints 4 to 7 % of the links mislead, which welds nine tenths of everything into one
-component (GRAPH.md). Clusters are far smaller where the clustering did its work.
+A run uses this for one alarm: the largest component before any link is doubted. 4 to 7 % of the
+links in complaints mislead, which joins nine tenths of everything into one component.
 """
 
 from __future__ import annotations
@@ -35,172 +27,54 @@ from apache_beam.options.pipeline_options import PipelineOptions
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from transforms.manifest import Tally
-from transforms.shuffle import MAIN, Keyed, PerPartition, batches_of
+from transforms.arrow_util import sorted_lookup
+from transforms.manifest import CounterValue
+from transforms.shuffle import MAIN, KeyedInput, PerPartition, batches_of
 
-SHRINKS = 2.5
-"""Times that a round makes the worst of our graphs smaller: chains of numbers, each met with the
+EDGE = pa.schema([("a", pa.int64()), ("b", pa.int64())])
+"""An edge between two nodes, 63-bit hashes; loops and repeated edges are allowed."""
+
+LABEL = pa.schema([("node", pa.int64()), ("label", pa.int64())])
+"""A node and the smallest node of its component."""
+
+NEIGHBOR_MINIMUM = pa.schema([("node", pa.int64()), ("other", pa.int64()), ("least", pa.int64())])
+"""A node, a neighbor `other`, and the smallest node among that neighbor and its own neighbors."""
+
+NODE_BUDGET = 40_000_000
+"""Nodes of a forest that one worker may hold: 13 GB at the 330 bytes a node of its peak."""
+
+MIN_BUFFERED_EDGES = 4_000_000
+"""Edges that are buffered, at least, before they are folded into the forest."""
+
+BLOCK_ROWS = 1_000_000
+"""Rows of an output batch: an element of a shuffle stays far below Beam's 2 GiB."""
+
+SHRINK_FACTOR = 2.5
+"""Factor by which a round shrinks the worst of our graphs: chains of numbers, each seen with the
 next. In a random order a third of the values are the least of some five in a row, in later rounds a
-little more; that the nodes are hashes is what makes the order random. How other graphs shrink:
-benchmarks/components.py.
+little more; that the nodes are hashes is what makes the order random.
 """
 
+MAX_ROUNDS = 16
+"""Rounds after which hardly anything can be left: each leaves a third or less."""
 
-_HEARD = pa.schema([("node", pa.int64()), ("other", pa.int64()), ("least", pa.int64())])
-"""What a node hears from a neighbour `other`: the smallest of that one's neighbourhood."""
+_RECORD_BIT = np.int64(1 << 62)
+"""The bit that marks a piece of evidence; it is cleared in the hash of an entity."""
 
+LABELS = "labels"
 
-BUDGET = 40_000_000
-"""Nodes of a forest that one worker is trusted with: 13 GB at the 330 bytes a node of its peak."""
-
-
-def rounds_for(edges: int, budget: int = BUDGET) -> int:
-    """Rounds after which what is left of `edges` edges is within `budget`, by `SHRINKS` a round."""
-    if edges <= budget:
-        return 0
-    return math.ceil(math.log(edges / budget, SHRINKS))
+ComponentSizes = tuple[int, int, int]
+"""Entities that evidence ties to others, their components, and the entities of the largest one."""
 
 
-def both_ways(edges: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
-    """EDGE rows seen from either end, loops left out."""
-    a, b = edges["a"].to_numpy(), edges["b"].to_numpy()
-    kept = a != b
-    ends = np.concatenate([a[kept], b[kept]]), np.concatenate([b[kept], a[kept]])
-    yield pa.RecordBatch.from_arrays([pa.array(one) for one in ends], schema=EDGE)
+class OverBudgetError(Exception):
+    """More nodes than one worker may hold; the message says what to do."""
 
 
-def tell(edges: pa.Table) -> pa.Table:
-    """EDGE rows of whole nodes `a`, to _HEARD rows: each tells its neighbours its least one."""
-    once = edges.group_by(["a", "b"], use_threads=False).aggregate([])
-    node, other = once["a"].to_numpy(), once["b"].to_numpy()
-    least = _least(node, other)
-    return pa.table([other, node, least], schema=_HEARD)
+def component_labels(nodes: int, a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Labels each of `nodes` (numbered from 0) with the smallest node of its component.
 
-
-def name(heard: pa.Table) -> tuple[pa.Table, pa.Table]:
-    """_HEARD rows of whole nodes to LABEL rows, and EDGE rows of which `b` has its name already.
-
-    A node's name is the least within two steps. Each edge comes out once, from its smaller end.
-    """
-    node, other = heard["node"].to_numpy(), heard["other"].to_numpy()
-    own = _least(node, np.minimum(other, heard["least"].to_numpy()))
-    names, first = np.unique(node, return_index=True)  # return_index: sorted, not hashed
-    labels = pa.table([names, own[first]], schema=LABEL)
-    once = node < other
-    return labels, pa.table([other[once], own[once]], schema=EDGE)
-
-
-def relabel(edges: pa.Table, labels: pa.Table) -> pa.Table:
-    """EDGE rows whose `a` has a LABEL row, with its name in its place; loops and repeats go."""
-    a = _renamed(edges["a"].to_numpy(), labels)
-    b = edges["b"].to_numpy()
-    kept = a != b
-    named = pa.table([np.minimum(a, b)[kept], np.maximum(a, b)[kept]], schema=EDGE)
-    return named.group_by(["a", "b"], use_threads=False).aggregate([]).cast(EDGE)
-
-
-def follow(members: pa.Table, labels: pa.Table) -> pa.Table:
-    """LABEL rows with the newer name of their label, where it has one."""
-    newer = _renamed(members["label"].to_numpy(), labels)
-    return pa.table([members["node"].to_numpy(), newer], schema=LABEL)
-
-
-def _least(node: np.ndarray, value: np.ndarray) -> np.ndarray:
-    """The smallest of a node and the values in its rows, in each of its rows."""
-    names, at = np.unique(node, return_inverse=True)
-    least = names.copy()
-    np.minimum.at(least, at, value)
-    return least[at]
-
-
-def _renamed(names: np.ndarray, labels: pa.Table) -> np.ndarray:
-    """Each name's label, or itself where it has none."""
-    if not labels.num_rows:
-        return names
-    known = labels["node"].to_numpy()
-    order = np.argsort(known)
-    known, label = known[order], labels["label"].to_numpy()[order]
-    at = np.minimum(np.searchsorted(known, names), len(known) - 1)
-    return np.where(known[at] == names, label[at], names)
-
-
-NAMES = "names"
-
-
-def _tell(edges: pa.Table) -> Iterator[pa.RecordBatch]:
-    yield from batches_of(tell(edges))
-
-
-def _name(heard: pa.Table) -> Iterator[Any]:
-    labels, edges = name(heard)
-    yield from batches_of(edges)
-    for batch in batches_of(labels):
-        yield beam.pvalue.TaggedOutput(NAMES, batch)
-
-
-def _relabel(edges: pa.Table, labels: pa.Table) -> Iterator[pa.RecordBatch]:
-    yield from batches_of(relabel(edges, labels))
-
-
-def _follow(members: pa.Table, labels: pa.Table) -> Iterator[pa.RecordBatch]:
-    yield from batches_of(follow(members, labels))
-
-
-@dataclass(eq=False)
-class Contract(beam.PTransform):
-    """EDGE batches to a dict of fewer EDGE batches (`edges`) and LABEL batches (`labels`)."""
-
-    def expand(self, edges: beam.PCollection) -> dict[str, beam.PCollection]:
-        """One round: three shuffles, of 16 to 24 bytes an edge and direction."""
-        told = {"edges": edges | "Both ways" >> beam.FlatMap(both_ways)} | "Tell" >> PerPartition(
-            {"edges": Keyed(EDGE, ("a",))}, _tell
-        )
-        named = {"heard": told} | "Name" >> PerPartition(
-            {"heard": Keyed(_HEARD, ("node",))}, _name, (NAMES,)
-        )
-        halves = {"edges": named[MAIN], "labels": named[NAMES]}
-        keyed = {"edges": Keyed(EDGE, ("a",)), "labels": Keyed(LABEL, ("node",))}
-        fewer = halves | "Relabel" >> PerPartition(keyed, _relabel)
-        return {"edges": fewer, "labels": named[NAMES]}
-
-
-@dataclass(eq=False)
-class Components(beam.PTransform):
-    """EDGE batches to LABEL batches, every node that has an edge to another once.
-
-    `rounds` of contraction come first; see `rounds_for`. The run fails where more than `budget`
-    nodes are left for one worker.
-    """
-
-    rounds: int = 0
-    budget: int = BUDGET
-
-    def expand(self, edges: beam.PCollection) -> beam.PCollection:
-        """Contract, label what is left, and bring the names of all rounds together."""
-        members: beam.PCollection | None = None
-        keyed = {"members": Keyed(LABEL, ("label",)), "labels": Keyed(LABEL, ("node",))}
-        for number in range(1, self.rounds + 1):
-            contracted = edges | f"Round {number}" >> Contract()
-            edges, labels = contracted["edges"], contracted["labels"]
-            if members is None:
-                members = labels
-                continue
-            both = {"members": members, "labels": labels}
-            members = both | f"Follow {number}" >> PerPartition(keyed, _follow)
-        left = (
-            edges
-            | "Forest" >> beam.CombineGlobally(SpanningForest(self.budget))
-            | "Labels" >> beam.FlatMap(forest_labels)
-        )
-        if members is None:
-            return left
-        return {"members": members, "labels": left} | "Follow" >> PerPartition(keyed, _follow)
-
-
-def components(nodes: int, a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """Label of each of `nodes` (numbered from 0) under edges a[i]-b[i]: its component's minimum.
-
-    The minimum makes the labels the same whatever the order of the edges.
+    The edges are a[i]-b[i]; the labels do not depend on their order.
     """
     ones = np.ones(len(a), np.int8)
     graph = coo_array((ones, (a, b)), shape=(nodes, nodes))
@@ -210,29 +84,9 @@ def components(nodes: int, a: np.ndarray, b: np.ndarray) -> np.ndarray:
     return smallest[label]
 
 
-EDGE = pa.schema([("a", pa.int64()), ("b", pa.int64())])
-"""One edge between two nodes, 63-bit hashes; loops and repeated edges are allowed."""
-
-
-LABEL = pa.schema([("node", pa.int64()), ("label", pa.int64())])
-"""A node and the smallest node of its component."""
-
-
-BUFFERED = 4_000_000
-"""Edges that are gathered, at least, before they are folded into the forest."""
-
-
-BLOCK = 1_000_000
-"""Rows of a batch that comes out: one element of a shuffle stays far below 2 GiB."""
-
-
-class OverBudgetError(Exception):
-    """A graph with more nodes than one worker may hold; says what to do."""
-
-
 @dataclass
-class Forest:
-    """`node` in ascending order and, for each, `root`, the smallest of its component so far.
+class StarForest:
+    """Nodes in ascending order, each with its `root`, the smallest of its component so far.
 
     `waiting` are blocks of edges that are not folded in yet.
     """
@@ -241,8 +95,8 @@ class Forest:
     root: np.ndarray = field(default_factory=lambda: np.empty(0, np.int64))
     waiting: list[tuple[np.ndarray, np.ndarray]] = field(default_factory=list)
 
-    def add(self, a: np.ndarray, b: np.ndarray, budget: int = BUDGET) -> None:
-        """Take edges in, folding when as many wait as are worth it.
+    def add(self, a: np.ndarray, b: np.ndarray, budget: int = NODE_BUDGET) -> None:
+        """Buffers edges, and folds them in when there are many.
 
         The limit grows with the forest: with a fixed one, folding is quadratic in the nodes.
 
@@ -250,11 +104,11 @@ class Forest:
             OverBudgetError: if the forest outgrows `budget` nodes.
         """
         self.waiting.append((a, b))
-        if sum(len(one) for one, _ in self.waiting) > max(BUFFERED, 2 * len(self.node)):
+        if sum(len(one) for one, _ in self.waiting) > max(MIN_BUFFERED_EDGES, 2 * len(self.node)):
             self.fold(budget)
 
-    def fold(self, budget: int = BUDGET) -> None:
-        """Take everything that waits into the forest; raises as `add`."""
+    def fold(self, budget: int = NODE_BUDGET) -> None:
+        """Merges the buffered edges into the forest; raises as `add`."""
         if not self.waiting:
             return
         a = np.concatenate([self.node, *(one for one, _ in self.waiting)])
@@ -268,34 +122,34 @@ class Forest:
                 f"a graph of more than {budget} nodes for one worker: "
                 "ask for more contraction rounds"
             )
-        self.root = self.node[components(len(self.node), at[: len(a)], at[len(a) :])]
+        self.root = self.node[component_labels(len(self.node), at[: len(a)], at[len(a) :])]
 
     def labels(self) -> Iterator[pa.RecordBatch]:
-        """LABEL batches of every node, in ascending order."""
+        """Yields LABEL batches of every node, in ascending order."""
         self.fold()
-        for start in range(0, len(self.node), BLOCK):
-            columns = [pa.array(one[start : start + BLOCK]) for one in (self.node, self.root)]
+        for start in range(0, len(self.node), BLOCK_ROWS):
+            columns = [pa.array(one[start : start + BLOCK_ROWS]) for one in (self.node, self.root)]
             yield pa.RecordBatch.from_arrays(columns, schema=LABEL)
 
 
-class SpanningForest(beam.CombineFn):
-    """EDGE batches to one `Forest`; fails loudly where it outgrows `budget` nodes."""
+class MergeStarForests(beam.CombineFn):
+    """Combines EDGE batches into one `StarForest`; fails where it outgrows `budget` nodes."""
 
-    def __init__(self, budget: int = BUDGET) -> None:
+    def __init__(self, budget: int = NODE_BUDGET) -> None:
         self._budget = budget
 
-    def create_accumulator(self) -> Forest:
-        """No node yet."""
-        return Forest()
+    def create_accumulator(self) -> StarForest:
+        """Returns an empty forest."""
+        return StarForest()
 
-    def add_input(self, forest: Forest, edges: pa.RecordBatch) -> Forest:
-        """Take one batch in."""
+    def add_input(self, forest: StarForest, edges: pa.RecordBatch) -> StarForest:
+        """Adds one batch."""
         forest.add(edges["a"].to_numpy(), edges["b"].to_numpy(), self._budget)
         return forest
 
-    def merge_accumulators(self, forests: Iterable[Forest]) -> Forest:
-        """One forest of all: the others are edges to the largest, which is not folded again."""
-        whole = Forest()
+    def merge_accumulators(self, forests: Iterable[StarForest]) -> StarForest:
+        """Merges all into the largest, which takes the others as edges and is not folded again."""
+        whole = StarForest()
         for one in forests:
             if len(one.node) > len(whole.node):
                 whole, one = one, whole  # noqa: PLW2901 - the two change places
@@ -304,73 +158,148 @@ class SpanningForest(beam.CombineFn):
                     whole.add(a, b, self._budget)
         return whole
 
-    def compact(self, forest: Forest) -> Forest:
-        """Fold before the forest travels: 16 bytes a node are all that does."""
+    def compact(self, forest: StarForest) -> StarForest:
+        """Folds the forest before it travels, at 16 bytes a node."""
         forest.fold(self._budget)
         return forest
 
-    def extract_output(self, forest: Forest) -> Forest:
-        """The whole forest."""
+    def extract_output(self, forest: StarForest) -> StarForest:
+        """Returns the folded forest."""
         forest.fold(self._budget)
         return forest
 
 
-def forest_labels(forest: Forest) -> Iterator[pa.RecordBatch]:
-    """LABEL batches of a forest."""
-    yield from forest.labels()
+def rounds_for(edges: int, budget: int = NODE_BUDGET) -> int:
+    """Returns the rounds after which `edges` edges, by `SHRINK_FACTOR` fewer each, fit `budget`."""
+    if edges <= budget:
+        return 0
+    return math.ceil(math.log(edges / budget, SHRINK_FACTOR))
 
 
-_RECORD = np.int64(1 << 62)
-"""The bit that tells a piece of evidence from an entity; it is taken from both hashes."""
+def both_directions(edges: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
+    """Yields EDGE rows in both directions, without loops."""
+    a, b = edges["a"].to_numpy(), edges["b"].to_numpy()
+    kept = a != b
+    ends = np.concatenate([a[kept], b[kept]]), np.concatenate([b[kept], a[kept]])
+    yield pa.RecordBatch.from_arrays([pa.array(one) for one in ends], schema=EDGE)
 
 
-MOST_ROUNDS = 16
-"""Rounds after which hardly anything can be left: each leaves a third or less."""
+def neighbor_minimums(edges: pa.Table) -> pa.Table:
+    """Sends the smallest node around each `a`, of whole EDGE groups, to its neighbors.
+
+    Returns:
+        NEIGHBOR_MINIMUM rows.
+    """
+    once = edges.group_by(["a", "b"], use_threads=False).aggregate([])
+    node, other = once["a"].to_numpy(), once["b"].to_numpy()
+    least = _group_minimum(node, other)
+    return pa.table([other, node, least], schema=NEIGHBOR_MINIMUM)
+
+
+def two_hop_labels(minimums: pa.Table) -> tuple[pa.Table, pa.Table]:
+    """Labels each node of NEIGHBOR_MINIMUM rows with the smallest node within two steps.
+
+    Returns:
+        LABEL rows, and EDGE rows, each edge once, whose `b` is its smaller end's label.
+    """
+    node, other = minimums["node"].to_numpy(), minimums["other"].to_numpy()
+    own = _group_minimum(node, np.minimum(other, minimums["least"].to_numpy()))
+    nodes, first = np.unique(node, return_index=True)  # return_index: sorted, not hashed
+    labels = pa.table([nodes, own[first]], schema=LABEL)
+    once = node < other
+    return labels, pa.table([other[once], own[once]], schema=EDGE)
+
+
+def relabel_edges(edges: pa.Table, labels: pa.Table) -> pa.Table:
+    """Replaces `a` of EDGE rows by its label; loops and repeats are dropped."""
+    a = _newer_labels(edges["a"].to_numpy(), labels)
+    b = edges["b"].to_numpy()
+    kept = a != b
+    renamed = pa.table([np.minimum(a, b)[kept], np.maximum(a, b)[kept]], schema=EDGE)
+    return renamed.group_by(["a", "b"], use_threads=False).aggregate([]).cast(EDGE)
+
+
+def relabel_members(members: pa.Table, labels: pa.Table) -> pa.Table:
+    """Replaces the label of LABEL rows by its newer label, where it has one."""
+    newer = _newer_labels(members["label"].to_numpy(), labels)
+    return pa.table([members["node"].to_numpy(), newer], schema=LABEL)
+
+
+@dataclass(eq=False)
+class ContractionRound(beam.PTransform):
+    """Contracts EDGE batches to a dict: EDGE batches, fewer (`edges`), and LABEL (`labels`)."""
+
+    def expand(self, edges: beam.PCollection) -> dict[str, beam.PCollection]:
+        """Runs three shuffles, of 16 to 24 bytes an edge and direction."""
+        directed = edges | "Both directions" >> beam.FlatMap(both_directions)
+        minimums = {"edges": directed} | "Neighbor minimums" >> PerPartition(
+            {"edges": KeyedInput(EDGE, ("a",))}, _neighbor_minimums
+        )
+        named = {"minimums": minimums} | "Label" >> PerPartition(
+            {"minimums": KeyedInput(NEIGHBOR_MINIMUM, ("node",))}, _two_hop_labels, (LABELS,)
+        )
+        halves = {"edges": named[MAIN], "labels": named[LABELS]}
+        keyed = {"edges": KeyedInput(EDGE, ("a",)), "labels": KeyedInput(LABEL, ("node",))}
+        fewer = halves | "Relabel" >> PerPartition(keyed, _relabel_edges)
+        return {"edges": fewer, "labels": named[LABELS]}
+
+
+@dataclass(eq=False)
+class ConnectedComponents(beam.PTransform):
+    """Labels EDGE batches: LABEL batches, each node that has an edge to another once.
+
+    `rounds` of contraction come first; see `rounds_for`. Fails where more than `budget` nodes are
+    left for one worker.
+    """
+
+    rounds: int = 0
+    budget: int = NODE_BUDGET
+
+    def expand(self, edges: beam.PCollection) -> beam.PCollection:
+        """Contracts, labels what is left, and carries the labels of all rounds forward."""
+        members: beam.PCollection | None = None
+        keyed = {"members": KeyedInput(LABEL, ("label",)), "labels": KeyedInput(LABEL, ("node",))}
+        for number in range(1, self.rounds + 1):
+            contracted = edges | f"Round {number}" >> ContractionRound()
+            edges, labels = contracted["edges"], contracted["labels"]
+            if members is None:
+                members = labels
+                continue
+            both = {"members": members, "labels": labels}
+            members = both | f"Follow {number}" >> PerPartition(keyed, _relabel_members)
+        left = (
+            edges
+            | "Forest" >> beam.CombineGlobally(MergeStarForests(self.budget))
+            | "Labels" >> beam.FlatMap(StarForest.labels)
+        )
+        if members is None:
+            return left
+        return {"members": members, "labels": left} | "Follow" >> PerPartition(
+            keyed, _relabel_members
+        )
 
 
 def record_edges(named: pa.RecordBatch) -> pa.RecordBatch:
-    """INCIDENCE rows as EDGE rows between a piece of evidence and an entity that it names."""
-    group = named["group"].to_numpy() | _RECORD
-    node = named["node"].to_numpy() & ~_RECORD
+    """Converts INCIDENCE rows to EDGE rows between a piece of evidence and an entity it names."""
+    group = named["group"].to_numpy() | _RECORD_BIT
+    node = named["node"].to_numpy() & ~_RECORD_BIT
     return pa.RecordBatch.from_arrays([pa.array(group), pa.array(node)], schema=EDGE)
 
 
-Sizes = tuple[int, int, int]
-"""Entities that some evidence ties to others, their components, and the largest one's."""
-
-
-def sizes(node: np.ndarray, component: np.ndarray) -> Sizes:
-    """What the nodes of whole components amount to."""
-    _, counts = np.unique(component[node & _RECORD == 0], return_counts=True)
+def component_sizes(node: np.ndarray, component: np.ndarray) -> ComponentSizes:
+    """Counts the entities among the nodes of whole components."""
+    _, counts = np.unique(component[node & _RECORD_BIT == 0], return_counts=True)
     return int(counts.sum()), len(counts), int(counts.max(initial=0))
 
 
-def _of_forest(forest: Forest) -> Iterator[Sizes]:
-    forest.fold()
-    yield sizes(forest.node, forest.root)
-
-
-def _of_labels(labels: pa.Table) -> Iterator[Sizes]:
-    yield sizes(labels["node"].to_numpy(), labels["label"].to_numpy())
-
-
-def _together(parts: Iterable[Sizes]) -> Sizes:
-    held = list(parts)
-    return (
-        sum(n for n, _, _ in held),
-        sum(n for _, n, _ in held),
-        max((n for *_, n in held), default=0),
-    )
-
-
-def tallies(found: Sizes) -> Iterator[Tally]:
-    """The three numbers under their names in the manifest."""
-    for name, count in zip(("entities", "components", "largest"), found, strict=True):
+def size_counters(sizes: ComponentSizes) -> Iterator[CounterValue]:
+    """Yields the three numbers under their names in the manifest."""
+    for name, count in zip(("entities", "components", "largest"), sizes, strict=True):
         yield ("components", name), count
 
 
 class ContractionOptions(PipelineOptions):
-    """A Beam option: how far the graph is contracted before one worker holds what is left."""
+    """Beam option for how far the graph is contracted before one worker holds what is left."""
 
     @classmethod
     def _add_argparse_args(cls, parser: argparse.ArgumentParser) -> None:
@@ -383,33 +312,88 @@ class ContractionOptions(PipelineOptions):
         )
 
 
+@dataclass(eq=False)
+class LargestComponent(beam.PTransform):
+    """Counts `ComponentSizes` of INCIDENCE batches. Fails where a forest outgrows `budget`.
+
+    The pipeline's `ContractionOptions` give the rounds of contraction that come first.
+    """
+
+    budget: int = NODE_BUDGET
+
+    def expand(self, named: beam.PCollection) -> beam.PCollection:
+        """Builds one forest a window; after rounds, labels that are counted in parallel."""
+        rounds = named.pipeline.options.view_as(ContractionOptions).contraction_rounds
+        edges = named | "Edges" >> beam.Map(record_edges)
+        if rounds:
+            labels = {"labels": edges | "Components" >> ConnectedComponents(rounds, self.budget)}
+            counted = labels | "Count" >> PerPartition(
+                {"labels": KeyedInput(LABEL, ("label",))}, _label_sizes
+            )
+            found = counted | "Add up" >> beam.CombineGlobally(_add_sizes).without_defaults()
+        else:
+            forest = beam.CombineGlobally(MergeStarForests(self.budget)).without_defaults()
+            found = edges | "Forest" >> forest | "Count" >> beam.FlatMap(_forest_sizes)
+        return found | "Counters" >> beam.FlatMap(size_counters)
+
+
+def _group_minimum(node: np.ndarray, value: np.ndarray) -> np.ndarray:
+    """Returns, row by row, the smallest of the node and of the values in all rows of that node."""
+    names, at = np.unique(node, return_inverse=True)
+    least = names.copy()
+    np.minimum.at(least, at, value)
+    return least[at]
+
+
+def _newer_labels(nodes: np.ndarray, labels: pa.Table) -> np.ndarray:
+    """Returns each node's label, or the node where it has none."""
+    if not labels.num_rows:
+        return nodes
+    order = np.argsort(labels["node"].to_numpy())
+    known, label = labels["node"].to_numpy()[order], labels["label"].to_numpy()[order]
+    at, labelled = sorted_lookup(known, nodes)
+    return np.where(labelled, label[at], nodes)
+
+
+def _neighbor_minimums(edges: pa.Table) -> Iterator[pa.RecordBatch]:
+    yield from batches_of(neighbor_minimums(edges))
+
+
+def _two_hop_labels(minimums: pa.Table) -> Iterator[Any]:
+    labels, edges = two_hop_labels(minimums)
+    yield from batches_of(edges)
+    for batch in batches_of(labels):
+        yield beam.pvalue.TaggedOutput(LABELS, batch)
+
+
+def _relabel_edges(edges: pa.Table, labels: pa.Table) -> Iterator[pa.RecordBatch]:
+    yield from batches_of(relabel_edges(edges, labels))
+
+
+def _relabel_members(members: pa.Table, labels: pa.Table) -> Iterator[pa.RecordBatch]:
+    yield from batches_of(relabel_members(members, labels))
+
+
 def _rounds(text: str) -> int:
-    if not text.isdecimal() or int(text) > MOST_ROUNDS:
-        problem = f"'{text}' is not a whole number from 0 to {MOST_ROUNDS}"
+    if not text.isdecimal() or int(text) > MAX_ROUNDS:
+        problem = f"'{text}' is not a whole number from 0 to {MAX_ROUNDS}"
         raise argparse.ArgumentTypeError(problem)
     return int(text)
 
 
-@dataclass(eq=False)
-class LargestComponent(beam.PTransform):
-    """INCIDENCE batches to tallies of `Sizes`. Fails where a forest outgrows `budget`.
+def _forest_sizes(forest: StarForest) -> Iterator[ComponentSizes]:
+    forest.fold()
+    yield component_sizes(forest.node, forest.root)
 
-    The pipeline's `ContractionOptions` say how many rounds of contraction come first.
-    """
 
-    budget: int = BUDGET
+def _label_sizes(labels: pa.Table) -> Iterator[ComponentSizes]:
+    yield component_sizes(labels["node"].to_numpy(), labels["label"].to_numpy())
 
-    def expand(self, named: beam.PCollection) -> beam.PCollection:
-        """One forest a window, of 16 bytes a node where it travels; or labels, by component."""
-        rounds = named.pipeline.options.view_as(ContractionOptions).contraction_rounds
-        edges = named | "Edges" >> beam.Map(record_edges)
-        if rounds:
-            labels = {"labels": edges | "Components" >> Components(rounds, self.budget)}
-            counted = labels | "Count" >> PerPartition(
-                {"labels": Keyed(LABEL, ("label",))}, _of_labels
-            )
-            found = counted | "Add up" >> beam.CombineGlobally(_together).without_defaults()
-        else:
-            forest = beam.CombineGlobally(SpanningForest(self.budget)).without_defaults()
-            found = edges | "Forest" >> forest | "Count" >> beam.FlatMap(_of_forest)
-        return found | "Tallies" >> beam.FlatMap(tallies)
+
+def _add_sizes(parts: Iterable[ComponentSizes]) -> ComponentSizes:
+    sizes = list(parts)
+    return (
+        sum(entities for entities, _, _ in sizes),
+        sum(components for _, components, _ in sizes),
+        max((largest for *_, largest in sizes), default=0),
+    )

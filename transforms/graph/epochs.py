@@ -1,7 +1,7 @@
-"""Identifiers that were passed on: what is seen after a long gap is held apart.
+"""Epochs: an identifier that is seen after a long gap counts as another entity.
 
 Numbers are reassigned, domains lapse and are bought again. A gap between two records that show a
-suspect holding an identifier, longer than data/lives.toml gives its kind, starts a new epoch: an
+suspect using an identifier, longer than data/lives.toml gives its kind, starts a new epoch: an
 entity of its own, which only other evidence can tie to the one before.
 """
 
@@ -16,25 +16,19 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from schemas import epoch
+from schemas.entity import with_epoch
+from transforms.arrow_util import group_starts
 from transforms.graph.incidence import MICROSECONDS_A_DAY
 
-SHIPPED = "lives.toml"
+LIFETIMES_FILE = "lives.toml"
 
-
-Lives = Mapping[str, float]
-"""Days by kind, or by kind and scheme; what is not in it lasts."""
-
-
-def shipped() -> Lives:
-    """The lives that ship with ringtrace."""
-    text = resources.files("transforms").joinpath("data", SHIPPED).read_text(encoding="utf-8")
-    return {kind: float(row["days"]) for kind, row in tomllib.loads(text).items()}
+Lifetimes = Mapping[str, float]
+"""Days by kind, or by kind and scheme; a kind that is not in it never lapses."""
 
 
 @dataclass(frozen=True)
-class Begun:
-    """Where epochs but the first begin, sorted: which of `ids`, and the day (UTC, since 1970).
+class EpochStarts:
+    """Starts of all epochs but the first, sorted: which of `ids`, and the day (UTC, since 1970).
 
     `gaps` are the days before each, by the id of the epoch.
     """
@@ -44,22 +38,30 @@ class Begun:
     day: np.ndarray
     gaps: Mapping[str, int]
 
-    def turns(self, entity_ids: pa.Array, days: np.ndarray) -> np.ndarray:
-        """Which epoch of its identifier each row is in; 1 where there is only one."""
+    def epoch_numbers(self, entity_ids: pa.Array, days: np.ndarray) -> np.ndarray:
+        """Numbers, from 1, the epoch of its identifier that each row is in."""
         at = pc.fill_null(pc.index_in(entity_ids, self.ids), -1).to_numpy()
-        return turns(at, days, self.entity, self.day)
+        return epoch_numbers(at, days, self.entity, self.day)
 
 
-def begun(activity: pa.Table, entity_ids: pa.Array, lives: Lives) -> Begun:
-    """Tell the epochs of `entity_ids` apart in ACTIVITY rows of whole entities.
+def shipped_lifetimes() -> Lifetimes:
+    """Returns the lifetimes that ship with ringtrace."""
+    text = (
+        resources.files("transforms").joinpath("data", LIFETIMES_FILE).read_text(encoding="utf-8")
+    )
+    return {kind: float(row["days"]) for kind, row in tomllib.loads(text).items()}
 
-    Only records that show it held say when an identifier was in use; an epoch begins with the day
-    of the first of them. Any other sighting belongs to the epoch that it falls into, or to the
-    first. No life is shorter than a day.
+
+def find_epoch_starts(activity: pa.Table, entity_ids: pa.Array, lives: Lifetimes) -> EpochStarts:
+    """Finds where epochs of `entity_ids` begin, in ACTIVITY rows of whole entities.
+
+    Only records that show it in a hard role date the use of an identifier; an epoch begins with
+    the day of the first of them. Any other mention belongs to the epoch that it falls into, or to
+    the first. No lifetime is shorter than a day.
     """
     kinds = sorted(lives, key=len, reverse=True)
-    mortal = pc.match_substring_regex(entity_ids, f"^({'|'.join(kinds)}):") if kinds else None
-    those = entity_ids.filter(mortal) if mortal is not None else entity_ids[:0]
+    lapses = pc.match_substring_regex(entity_ids, f"^({'|'.join(kinds)}):") if kinds else None
+    those = entity_ids.filter(lapses) if lapses is not None else entity_ids[:0]
     rows = activity.filter(pc.and_(pc.greater(activity["held"], 0),
                                    pc.is_in(activity["entity_id"], those)))  # fmt: skip
     at = pc.index_in(rows["entity_id"], those).combine_chunks().to_numpy()
@@ -68,42 +70,44 @@ def begun(activity: pa.Table, entity_ids: pa.Array, lives: Lives) -> Begun:
     )
     order = np.lexsort((days, at))
     at, days, first, last = at[order], days[order], first[order], last[order]
-    starts = np.flatnonzero(
-        np.append(True, (at[1:] != at[:-1]) | (days[1:] != days[:-1]))[: len(at)]
-    )
+    starts = group_starts(at, days)
     if not len(starts):
-        return Begun(those[:0], np.empty(0, np.int64), np.empty(0, np.int64), {})
+        return EpochStarts(those[:0], np.empty(0, np.int64), np.empty(0, np.int64), {})
     at, days = at[starts], days[starts]
     first, last = np.minimum.reduceat(first, starts), np.maximum.reduceat(last, starts)
-    life = np.array([_life(one, kinds, lives) for one in those.to_pylist()])
+    life = np.array([_lifetime(one, kinds, lives) for one in those.to_pylist()])
     gap = (first[1:] - last[:-1]) / MICROSECONDS_A_DAY
     begins = 1 + np.flatnonzero((at[1:] == at[:-1]) & (gap > life[at[1:]]))
     several, entity = np.unique(at[begins], return_inverse=True)
     ids = those.take(pa.array(several))
     start = days[begins]
-    turn = turns(entity, start, entity, start)
+    number = epoch_numbers(entity, start, entity, start)
     names = ids.to_pylist()
     gaps = {
-        epoch.named(names[one], int(which)): int(length)
-        for one, which, length in zip(entity, turn, gap[begins - 1], strict=True)
+        with_epoch(names[one], int(which)): int(length)
+        for one, which, length in zip(entity, number, gap[begins - 1], strict=True)
     }
-    return Begun(ids, entity, start, gaps)
+    return EpochStarts(ids, entity, start, gaps)
 
 
-def _life(entity_id: str, kinds: list[str], lives: Lives) -> float:
-    return next(lives[kind] for kind in kinds if entity_id.startswith(f"{kind}:"))
+def epoch_numbers(
+    entity: np.ndarray, time: np.ndarray, starting: np.ndarray, start: np.ndarray
+) -> np.ndarray:
+    """Numbers, from 1, the epoch of its entity that each row is in.
 
-
-def turns(entity: np.ndarray, time: np.ndarray, begun: np.ndarray, start: np.ndarray) -> np.ndarray:
-    """Which epoch of its entity each row is in; `begun` and `start` are where new ones begin.
-
-    They come sorted by entity and time.
+    The entities `starting` begin new epochs at `start`, both sorted by entity and time.
     """
-    order = np.lexsort((np.append(np.zeros(len(begun)), np.ones(len(entity))),
-                        np.append(start, time), np.append(begun, entity)))  # fmt: skip
-    starts = order < len(begun)
-    seen = np.cumsum(starts)
-    before = np.searchsorted(begun, np.append(begun, entity)[order])
-    turn = np.empty(len(order), np.int64)
-    turn[order] = 1 + seen - before
-    return turn[len(begun) :]
+    count = len(starting)
+    entities = np.append(starting, entity)
+    order = np.lexsort(
+        (np.append(np.zeros(count), np.ones(len(entity))), np.append(start, time), entities)
+    )
+    started = np.cumsum(order < count)
+    of_others = np.searchsorted(starting, entities[order])
+    number = np.empty(len(order), np.int64)
+    number[order] = 1 + started - of_others
+    return number[count:]
+
+
+def _lifetime(entity_id: str, kinds: list[str], lives: Lifetimes) -> float:
+    return next(lives[kind] for kind in kinds if entity_id.startswith(f"{kind}:"))

@@ -1,4 +1,4 @@
-"""Apply the global step's assignment: the last word on each entity and each link."""
+"""The final status of each entity and each link, by the global step's assignment and decisions."""
 
 from __future__ import annotations
 
@@ -15,22 +15,16 @@ from schemas.decision import DecisionKind
 from schemas.entity import ENTITY
 from schemas.enums import Status, Strength
 from schemas.link import LINK
-from transforms.arrow_util import hash_text
-from transforms.casts import mask
-from transforms.decisions import NO_DECISIONS, InForce
-from transforms.graph.assign import ABSENT, cluster_ids, look_up, marked
+from transforms.arrow_util import batch_of_columns, hash_text, sorted_lookup
+from transforms.casts import true_mask
+from transforms.decisions import NO_DECISIONS, DecisionsInForce
+from transforms.graph.assign import NO_CLUSTER, cluster_ids, clusters_of_nodes, has_mark
 from transforms.shuffle import MAIN
 
 MEMBERSHIP = pa.schema(
-    [
-        *ENTITY,
-        ("cluster_id", pa.string()),
-        ("role", pa.string()),
-        ("held", pa.int64()),
-    ]
+    [*ENTITY, ("cluster_id", pa.string()), ("role", pa.string()), ("held", pa.int64())]
 )
 """An infrastructure entity and its cluster."""
-
 
 CLUSTER_LINK = pa.schema(
     [
@@ -40,78 +34,56 @@ CLUSTER_LINK = pa.schema(
         ("weight", pa.float64()),
     ]
 )
-"""An accepted link, with the cluster that it helps to hold together."""
+"""An accepted link and its cluster."""
+
+MEMBERSHIPS = "memberships"
+
+CLUSTER_LINKS = "cluster_links"
+
+RETURNED_REASON = (
+    "in the cluster of its other epoch: suppliers show that it came back to the same hands"
+)
+
+FinalizeBatch = Callable[
+    [pa.RecordBatch, pa.RecordBatch, DecisionsInForce], tuple[pa.RecordBatch, pa.RecordBatch]
+]
 
 
-RETURNED = "in the cluster of its other epoch: suppliers show that it came back to the same hands"
-
-
-def decide_entities(
-    found: pa.RecordBatch, assignment: pa.RecordBatch, decided: InForce = NO_DECISIONS
+def finalize_entities(
+    found: pa.RecordBatch, assignment: pa.RecordBatch, decided: DecisionsInForce = NO_DECISIONS
 ) -> tuple[pa.RecordBatch, pa.RecordBatch]:
-    """FOUND rows to final ENTITY rows, and MEMBERSHIP rows of those that are in a cluster."""
+    """Converts CLASSIFIED_ENTITY rows to ENTITY rows, and to MEMBERSHIP rows where in a cluster."""
     nodes = hash_text(found["entity_id"])
-    cluster, hub = look_up(assignment, nodes)
-    infrastructure = mask(pc.equal(found["status"], Status.INFRASTRUCTURE))
+    cluster, hub = clusters_of_nodes(assignment, nodes)
+    infrastructure = true_mask(pc.equal(found["status"], Status.INFRASTRUCTURE))
     hub &= infrastructure
     status = pc.if_else(pa.array(hub), str(Status.SUPPRESSED), found["status"])
     reason = pc.if_else(pa.array(hub), _hub_reasons(found, nodes, assignment), found["reason"])
-    back = pa.array(marked(assignment, nodes, "returned"))
-    reason = pc.if_else(back, pc.binary_join_element_wise(reason, RETURNED, "; "), reason)
+    back = pa.array(has_mark(assignment, nodes, "returned"))
+    reason = pc.if_else(back, pc.binary_join_element_wise(reason, RETURNED_REASON, "; "), reason)
     reason = _with_decisions(reason, found["entity_id"], decided)
     columns = {name: found[name] for name in ENTITY.names} | {"status": status, "reason": reason}
-    entities = pa.RecordBatch.from_pydict(columns, schema=ENTITY)
+    entities = batch_of_columns(columns, ENTITY)
     columns |= {"cluster_id": cluster_ids(cluster), "role": found["role"], "held": found["held"]}
-    members = pa.RecordBatch.from_pydict(columns, schema=MEMBERSHIP)
+    members = batch_of_columns(columns, MEMBERSHIP)
     return entities, members.filter(pa.array(infrastructure & ~hub))
 
 
-def _with_decisions(reasons: pa.Array, entity_ids: pa.Array, decided: InForce) -> pa.Array:
-    """Reasons with the decisions on each entity; a legitimate one is the reason already."""
-    named = decided.named()
-    at = mask(pc.is_in(entity_ids, pa.array(sorted(named), pa.string())))
-    if not at.any():
-        return reasons
-    told = reasons.to_pylist()
-    ids = entity_ids.to_pylist()
-    for row in np.flatnonzero(at).tolist():
-        others = [one for one in named[ids[row]] if one.kind is not DecisionKind.LEGITIMATE]
-        told[row] = "; ".join([told[row], *(f"{one.kind} {one.told()}" for one in others)])
-    return pa.array(told, pa.string())
-
-
-def _hub_reasons(found: pa.RecordBatch, nodes: np.ndarray, assignment: pa.RecordBatch) -> pa.Array:
-    known = assignment["node"].to_numpy()
-    if not len(known):
-        return pa.nulls(found.num_rows, pa.string())
-    at = np.minimum(np.searchsorted(known, nodes), len(known) - 1)
-    spread = assignment["spread"].to_numpy()[at]
-    return pa.array(
-        [
-            f"hub: {share:.0%} of its links go outside its main cluster; "
-            f"seen in {complaints} complaints"
-            for share, complaints in zip(spread, found["complaints"].to_pylist(), strict=True)
-        ],
-        pa.string(),
-    )
-
-
-def decide_links(
-    links: pa.RecordBatch, assignment: pa.RecordBatch, decided: InForce = NO_DECISIONS
+def finalize_links(
+    links: pa.RecordBatch, assignment: pa.RecordBatch, decided: DecisionsInForce = NO_DECISIONS
 ) -> tuple[pa.RecordBatch, pa.RecordBatch]:
-    """LINK rows with `accepted` and the reason, and CLUSTER_LINK rows of the accepted ones.
+    """Returns LINK rows with `accepted` and the reason, and CLUSTER_LINK rows of the accepted ones.
 
-    A hard link is accepted when both ends are in one cluster, and the reason names a decision that
-    ties its ends, or keeps their clusters apart. A soft link is never accepted: it
-    describes, and holds nothing together.
+    A hard link is accepted when both ends are in one cluster; the reason names a decision that ties
+    its ends, or separates their clusters. A soft link describes, and is never accepted.
     """
-    cluster_a, hub_a = look_up(assignment, hash_text(links["entity_a"]))
-    cluster_b, hub_b = look_up(assignment, hash_text(links["entity_b"]))
-    hard = mask(pc.equal(links["strength"], Strength.HARD))
-    doubted = marked(assignment, hash_text(links["entity_a"]), "doubted")
-    doubted |= marked(assignment, hash_text(links["entity_b"]), "doubted")
-    together = (cluster_a == cluster_b) & (cluster_a != ABSENT)
-    outside = (cluster_a == ABSENT) | (cluster_b == ABSENT)
+    cluster_a, hub_a = clusters_of_nodes(assignment, hash_text(links["entity_a"]))
+    cluster_b, hub_b = clusters_of_nodes(assignment, hash_text(links["entity_b"]))
+    hard = true_mask(pc.equal(links["strength"], Strength.HARD))
+    doubted = has_mark(assignment, hash_text(links["entity_a"]), "doubted")
+    doubted |= has_mark(assignment, hash_text(links["entity_b"]), "doubted")
+    together = (cluster_a == cluster_b) & (cluster_a != NO_CLUSTER)
+    outside = (cluster_a == NO_CLUSTER) | (cluster_b == NO_CLUSTER)
     accepted = hard & together
     reason = np.select(
         [~hard & together, ~hard, accepted, hub_a | hub_b, outside, doubted],
@@ -125,93 +97,121 @@ def decide_links(
         ],
         "too little evidence to join two clusters",
     ).tolist()
-    _add_apart(reason, cluster_a, cluster_b, hard, assignment, decided)
-    _add_tied(reason, links, decided)
-    told = links.set_column(
+    _explain_cannot_links(reason, cluster_a, cluster_b, hard, assignment, decided)
+    _explain_must_links(reason, links, decided)
+    final = links.set_column(
         links.schema.get_field_index("accepted"), LINK.field("accepted"), pa.array(accepted)
     )
     at = links.schema.get_field_index("reason")
-    told = told.set_column(at, LINK.field("reason"), pa.array(reason, pa.string()))
-    inside = told.append_column("cluster_id", cluster_ids(cluster_a))
+    final = final.set_column(at, LINK.field("reason"), pa.array(reason, pa.string()))
+    inside = final.append_column("cluster_id", cluster_ids(cluster_a))
     inside = inside.filter(pa.array(accepted)).select(CLUSTER_LINK.names)
-    return told, inside.cast(CLUSTER_LINK)
+    return final, inside.cast(CLUSTER_LINK)
 
 
-def _add_apart(
+@dataclass(eq=False)
+class FinalizeEntities(beam.PTransform):
+    """Finalizes CLASSIFIED_ENTITY batches; outputs MAIN (ENTITY), MEMBERSHIPS (MEMBERSHIP)."""
+
+    assignment: beam.pvalue.AsSingleton
+    decided: beam.pvalue.AsSingleton
+
+    def expand(self, found: beam.PCollection) -> Any:
+        """Applies `finalize_entities` to each batch."""
+        step = beam.ParDo(_Finalize(finalize_entities, MEMBERSHIPS), self.assignment, self.decided)
+        return found | step.with_outputs(MEMBERSHIPS, main=MAIN)
+
+
+@dataclass(eq=False)
+class FinalizeLinks(beam.PTransform):
+    """Finalizes LINK batches; outputs MAIN (LINK) and CLUSTER_LINKS (CLUSTER_LINK)."""
+
+    assignment: beam.pvalue.AsSingleton
+    decided: beam.pvalue.AsSingleton
+
+    def expand(self, links: beam.PCollection) -> Any:
+        """Applies `finalize_links` to each batch."""
+        step = beam.ParDo(_Finalize(finalize_links, CLUSTER_LINKS), self.assignment, self.decided)
+        return links | step.with_outputs(CLUSTER_LINKS, main=MAIN)
+
+
+class _Finalize(beam.DoFn):
+    def __init__(self, finalize: FinalizeBatch, beside: str) -> None:
+        self.finalize, self.beside = finalize, beside
+
+    def process(
+        self, batch: pa.RecordBatch, assignment: pa.RecordBatch, decided: DecisionsInForce
+    ) -> Iterator[Any]:
+        final, beside = self.finalize(batch, assignment, decided)
+        yield final
+        yield beam.pvalue.TaggedOutput(self.beside, beside)
+
+
+def _with_decisions(reasons: pa.Array, entity_ids: pa.Array, decided: DecisionsInForce) -> pa.Array:
+    """Returns reasons with the decisions on each entity; a legitimate one is the reason already."""
+    by_entity = decided.by_entity()
+    at = true_mask(pc.is_in(entity_ids, pa.array(sorted(by_entity), pa.string())))
+    if not at.any():
+        return reasons
+    texts = reasons.to_pylist()
+    ids = entity_ids.to_pylist()
+    for row in np.flatnonzero(at).tolist():
+        others = [one for one in by_entity[ids[row]] if one.kind is not DecisionKind.LEGITIMATE]
+        texts[row] = "; ".join([texts[row], *(f"{one.kind} {one.describe()}" for one in others)])
+    return pa.array(texts, pa.string())
+
+
+def _hub_reasons(found: pa.RecordBatch, nodes: np.ndarray, assignment: pa.RecordBatch) -> pa.Array:
+    if not assignment.num_rows:
+        return pa.nulls(found.num_rows, pa.string())
+    at, _ = sorted_lookup(assignment["node"].to_numpy(), nodes)
+    spread = assignment["spread"].to_numpy()[at]
+    return pa.array(
+        [
+            f"hub: {share:.0%} of its links go outside its main cluster; "
+            f"seen in {complaints} complaints"
+            for share, complaints in zip(spread, found["complaints"].to_pylist(), strict=True)
+        ],
+        pa.string(),
+    )
+
+
+def _explain_cannot_links(
     reason: list[str],
     cluster_a: np.ndarray,
     cluster_b: np.ndarray,
     hard: np.ndarray,
     assignment: pa.RecordBatch,
-    decided: InForce,
+    decided: DecisionsInForce,
 ) -> None:
-    """Name the cannot_link decision where it keeps the two clusters of a hard link apart."""
+    """Names the cannot_link decision that separates the two clusters of a hard link."""
     cannot = decided.of(DecisionKind.CANNOT_LINK)
-    near = look_up(assignment, hash_text(pa.array([one.entity_a for one in cannot], pa.string())))
-    far = look_up(assignment, hash_text(pa.array([one.entity_b for one in cannot], pa.string())))
+    near = clusters_of_nodes(
+        assignment, hash_text(pa.array([one.entity_a for one in cannot], pa.string()))
+    )
+    far = clusters_of_nodes(
+        assignment, hash_text(pa.array([one.entity_b for one in cannot], pa.string()))
+    )
     for one, a, b in zip(cannot, near[0].tolist(), far[0].tolist(), strict=True):
         between = ((cluster_a == a) & (cluster_b == b)) | ((cluster_a == b) & (cluster_b == a))
-        for row in np.flatnonzero(between & hard & (a != ABSENT) & (b != ABSENT)).tolist():
-            reason[row] = f"the two clusters are kept apart by cannot_link {one.told()}"
+        for row in np.flatnonzero(between & hard & (a != NO_CLUSTER) & (b != NO_CLUSTER)).tolist():
+            reason[row] = f"the two clusters are kept apart by cannot_link {one.describe()}"
 
 
-def _add_tied(reason: list[str], links: pa.RecordBatch, decided: InForce) -> None:
-    """Name the must_link decision on the two ends of a link."""
+def _explain_must_links(
+    reason: list[str], links: pa.RecordBatch, decided: DecisionsInForce
+) -> None:
+    """Names the must_link decision on the two ends of a link."""
     must = {
         (min(one.entity_a, one.entity_b or ""), max(one.entity_a, one.entity_b or "")): one
         for one in decided.of(DecisionKind.MUST_LINK)
     }
     if not must:
         return
-    first = mask(pc.is_in(links["entity_a"], pa.array(sorted({a for a, _ in must}), pa.string())))
+    first = true_mask(
+        pc.is_in(links["entity_a"], pa.array(sorted({a for a, _ in must}), pa.string()))
+    )
     for row in np.flatnonzero(first).tolist():
         one = must.get((links["entity_a"][row].as_py(), links["entity_b"][row].as_py()))
         if one is not None:
-            reason[row] = f"{reason[row]}; must_link {one.told()}"
-
-
-MEMBERSHIPS = "memberships"
-
-
-CLUSTER_LINKS = "cluster_links"
-
-
-Decide = Callable[[pa.RecordBatch, pa.RecordBatch, InForce], tuple[pa.RecordBatch, pa.RecordBatch]]
-
-
-class _Decide(beam.DoFn):
-    def __init__(self, decide: Decide, beside: str) -> None:
-        self.decide, self.beside = decide, beside
-
-    def process(
-        self, batch: pa.RecordBatch, assignment: pa.RecordBatch, decided: InForce
-    ) -> Iterator[Any]:
-        told, beside = self.decide(batch, assignment, decided)
-        yield told
-        yield beam.pvalue.TaggedOutput(self.beside, beside)
-
-
-@dataclass(eq=False)
-class DecideEntities(beam.PTransform):
-    """FOUND batches to outputs MAIN (ENTITY) and MEMBERSHIPS (MEMBERSHIP)."""
-
-    assignment: beam.pvalue.AsSingleton
-    decided: beam.pvalue.AsSingleton
-
-    def expand(self, found: beam.PCollection) -> Any:
-        """Row by row; see `decide_entities`."""
-        step = beam.ParDo(_Decide(decide_entities, MEMBERSHIPS), self.assignment, self.decided)
-        return found | step.with_outputs(MEMBERSHIPS, main=MAIN)
-
-
-@dataclass(eq=False)
-class DecideLinks(beam.PTransform):
-    """LINK batches to outputs MAIN (LINK, decided) and CLUSTER_LINKS (CLUSTER_LINK)."""
-
-    assignment: beam.pvalue.AsSingleton
-    decided: beam.pvalue.AsSingleton
-
-    def expand(self, links: beam.PCollection) -> Any:
-        """Row by row; see `decide_links`."""
-        step = beam.ParDo(_Decide(decide_links, CLUSTER_LINKS), self.assignment, self.decided)
-        return links | step.with_outputs(CLUSTER_LINKS, main=MAIN)
+            reason[row] = f"{reason[row]}; must_link {one.describe()}"

@@ -1,11 +1,13 @@
-"""Who is named by which piece of evidence: the bipartite graph that clustering works on.
+"""The bipartite graph that clustering works on, and what it gives: ties, and whom entities reached.
 
-Whom an entity reached: where its victims live, and whether they were seen to dial it.
+Rows come from the evidence of whole groups, one group being one piece of evidence. An incidence is
+an infrastructure entity that such a piece shows in a hard role; the pieces that name two entities
+tie them. Beside it, victim reach counts where an entity's victims live and whether a call record
+confirms that it was called.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,7 +17,17 @@ from scipy.sparse import csr_array
 
 from schemas.enums import HARD_ROLES, RecordKind, Status
 from schemas.field import TIMESTAMP
-from transforms.arrow_util import hash_text, ranges
+from transforms.arrow_util import (
+    concat_ranges,
+    group_changes,
+    group_starts,
+    hash_text,
+    pairs_within_groups,
+    sorted_lookup,
+    sum_by_group,
+)
+
+MICROSECONDS_A_DAY = 86_400_000_000
 
 INCIDENCE = pa.schema(
     [
@@ -25,22 +37,71 @@ INCIDENCE = pa.schema(
         ("observed_at", TIMESTAMP),
     ]
 )
-"""One entity in one piece of evidence that shows it held; all ids are 63-bit hashes."""
+"""An entity that a piece of evidence shows in a hard role; all ids are 63-bit hashes."""
+
+VICTIM_REACH = pa.schema(
+    [
+        ("node", pa.int64()),
+        ("country", pa.int64()),
+        ("records", pa.int64()),
+        ("call_confirmed", pa.int64()),
+    ]
+)
+"""Pieces of evidence that show an entity in a hard role, by the victim's country, as 63-bit hashes.
+
+`country` is null where it is not known. `call_confirmed` counts those with a call record of it.
+"""
 
 
-MICROSECONDS_A_DAY = 86_400_000_000
+@dataclass(frozen=True)
+class Incidence:
+    """Pieces of evidence and the nodes they name; each (group, node) once, sorted by both.
+
+    `victim` and `day` are per group: the victim as a number, and the time in days since 1970.
+    """
+
+    group: np.ndarray
+    node: np.ndarray
+    victim: np.ndarray
+    day: np.ndarray
+    nodes: int
+
+    def without(self, gone: np.ndarray) -> Incidence:
+        """Returns the evidence without the nodes of a mask, nor groups that then name one node."""
+        kept = ~gone[self.node]
+        group, node = self.group[kept], self.node[kept]
+        sizes = np.bincount(group, minlength=len(self.victim))
+        tied = sizes[group] > 1
+        return Incidence(group[tied], node[tied], self.victim, self.day, self.nodes)
+
+
+@dataclass(frozen=True)
+class Ties:
+    """Ties between clusters or nodes: pairs a < b, in sorted order.
+
+    `weight` is in records' worth: a record that names k clusters gives each pair of them 1/(k-1).
+    `victims` counts the victims of these records. `independent` is the weight that is left without
+    the one member that most of the tie depends on.
+    """
+
+    a: np.ndarray
+    b: np.ndarray
+    weight: np.ndarray
+    victims: np.ndarray
+    independent: np.ndarray
+
+    def where(self, kept: np.ndarray) -> Ties:
+        """Returns the ties of a mask."""
+        columns = (self.a, self.b, self.weight, self.victims, self.independent)
+        return Ties(*(column[kept] for column in columns))
 
 
 def incidences(evidence: pa.Table, widest: int) -> pa.Table:
-    """CLASSIFIED rows of whole groups to INCIDENCE rows.
+    """Converts CLASSIFIED rows of whole groups to INCIDENCE rows.
 
     Only infrastructure in a hard role counts, and only groups that name two to `widest` of it.
     """
-    held = pc.and_(
-        pc.equal(evidence["status"], Status.INFRASTRUCTURE),
-        pc.is_in(evidence["role"], pa.array([str(role) for role in HARD_ROLES])),
-    )
-    rows = evidence.filter(held)
+    rows = evidence.filter(_is_hard_infrastructure(evidence))
     named = rows.group_by(["group_id", "entity_id"], use_threads=False).aggregate(
         [("victim_key", "min"), ("observed_at", "min")]
     )
@@ -62,33 +123,9 @@ def incidences(evidence: pa.Table, widest: int) -> pa.Table:
     return pa.table(dict(zip(INCIDENCE.names, columns, strict=True)), schema=INCIDENCE)
 
 
-@dataclass(frozen=True)
-class Incidence:
-    """Pieces of evidence and the nodes they name; each (group, node) once, sorted by both.
-
-    `victim` and `day` are per group: who suffered it, as a number, and when, in days.
-    """
-
-    group: np.ndarray
-    node: np.ndarray
-    victim: np.ndarray
-    day: np.ndarray
-    nodes: int
-
-    def without(self, gone: np.ndarray) -> Incidence:
-        """The same evidence without the nodes of a mask, and without groups that name one node."""
-        kept = ~gone[self.node]
-        group, node = self.group[kept], self.node[kept]
-        sizes = np.bincount(group, minlength=len(self.victim))
-        tied = sizes[group] > 1
-        return Incidence(group[tied], node[tied], self.victim, self.day, self.nodes)
-
-
-def numbered(rows: pa.Table, node: np.ndarray) -> Incidence:
-    """INCIDENCE rows as an `Incidence` over the sorted hashes `node`; others fall away."""
-    hashes = rows["node"].to_numpy()
-    at = np.minimum(np.searchsorted(node, hashes), max(len(node) - 1, 0))
-    known = node[at] == hashes if len(node) else np.zeros(len(hashes), bool)
+def incidence_from_rows(rows: pa.Table, node: np.ndarray) -> Incidence:
+    """Converts INCIDENCE rows to an `Incidence` over the sorted hashes `node`; drops others."""
+    at, known = sorted_lookup(node, rows["node"].to_numpy())
     rows, at = rows.filter(pa.array(known)), at[known]
     _, first, group = np.unique(rows["group"].to_numpy(), return_index=True, return_inverse=True)
     order = np.lexsort((at, group))
@@ -97,157 +134,61 @@ def numbered(rows: pa.Table, node: np.ndarray) -> Incidence:
     return Incidence(group[order], at[order], victim, day, len(node))
 
 
-@dataclass(frozen=True)
-class Ties:
-    """What ties clusters (or nodes) together: pairs a < b, in sorted order.
+def cluster_ties(evidence: Incidence, label: np.ndarray) -> Ties:
+    """Sums the ties between the clusters of a labelling of the nodes.
 
-    `weight` is in records' worth: a record that names k clusters gives each pair of them 1/(k-1).
-    `victims` counts who stands behind it. `apart` is the weight that is left when the one member
-    that most of the tie hangs on is taken away.
+    Of one victim's records only the one of the largest share counts for a pair.
     """
-
-    a: np.ndarray
-    b: np.ndarray
-    weight: np.ndarray
-    victims: np.ndarray
-    apart: np.ndarray
-
-    def of(self, kept: np.ndarray) -> Ties:
-        """The ties of a mask."""
-        return Ties(*(one[kept] for one in (self.a, self.b, self.weight, self.victims, self.apart)))
-
-
-def ties(evidence: Incidence, label: np.ndarray) -> Ties:
-    """The ties between clusters under a labelling of the nodes.
-
-    Of one victim's records only the one that says most counts for a pair.
-    """
-    group, cluster, sole = named_clusters(evidence, label)
-    first, second, share = _pairs(group)
+    group, cluster, sole = group_clusters(evidence, label)
+    starts = group_starts(group)
+    sizes = np.diff(np.append(starts, len(group)))
+    first, second, of = pairs_within_groups(starts, sizes)
+    share = (1 / np.maximum(sizes - 1, 1))[of]
     a, b, victim = cluster[first], cluster[second], evidence.victim[group[first]]
-    once = _said_most(a * (len(label) + 1) + b, victim, share, group[first])
-    new = _changes(a[once], b[once])
+    once = _largest_share(a * (len(label) + 1) + b, victim, share, group[first])
+    new = group_changes(a[once], b[once])
     pair, of = np.flatnonzero(new), np.cumsum(new) - 1
     weight = np.bincount(of, share[once], minlength=len(pair))
     victims = np.bincount(of, minlength=len(pair))
-    hanging = np.zeros(len(pair))
+    dependent = np.zeros(len(pair))
     for side in (sole[first][once], sole[second][once]):
-        np.maximum.at(hanging, *_heaviest(of, side, share[once]))
-    return Ties(a[once][pair], b[once][pair], weight, victims, weight - hanging)
+        np.maximum.at(dependent, *_weight_by_sole_member(of, side, share[once]))
+    return Ties(a[once][pair], b[once][pair], weight, victims, weight - dependent)
 
 
-def _said_most(
-    pair: np.ndarray, victim: np.ndarray, share: np.ndarray, group: np.ndarray
-) -> np.ndarray:
-    """Of each pair and victim the row of the largest share (ties: the smallest group), in order."""
-    by_pair = np.argsort(pair, kind="stable")
-    number = np.cumsum(_changes(pair[by_pair])) - 1
-    key = number * (int(victim.max(initial=0)) + 1) + victim[by_pair]
-    by_key = np.argsort(key, kind="stable")
-    order = by_pair[by_key]
-    starts = np.flatnonzero(_changes(key[by_key]))
-    sizes = np.diff(np.append(starts, len(order)))
-    once = order[starts]
-    # Few victims say something of a pair twice: only these are weighed against each other.
-    many = np.flatnonzero(sizes > 1)
-    run = np.repeat(many, sizes[many])
-    rows = order[ranges(starts[many], sizes[many])]
-    best = np.lexsort((group[rows], -share[rows], run))
-    once[many] = rows[best[_changes(run[best])]]
-    return once
-
-
-def named_clusters(
+def group_clusters(
     evidence: Incidence, label: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Each (group, cluster) once, sorted, and the one of several members that it names there.
+    """Lists the clusters that each group names.
 
-    -1 where it names more than one, or where the cluster has no other.
+    Returns:
+        Groups and clusters, each combination once, sorted; and the one member of the cluster that
+        the group names, -1 where it names several or the cluster has no other.
     """
     cluster = label[evidence.node]
     # Groups are in order already, and so are the nodes of each.
     key = evidence.group * (int(cluster.max(initial=0)) + 1) + cluster
     order = np.argsort(key, kind="stable")
     group, cluster, node = evidence.group[order], cluster[order], evidence.node[order]
-    starts = np.flatnonzero(_changes(group, cluster))
+    starts = group_starts(group, cluster)
     sizes = np.diff(np.append(starts, len(group)))
     members = np.bincount(label, minlength=len(label))
-    hangs = (sizes == 1) & (members[cluster[starts]] > 1)
-    return group[starts], cluster[starts], np.where(hangs, node[starts], -1)
+    sole = (sizes == 1) & (members[cluster[starts]] > 1)
+    return group[starts], cluster[starts], np.where(sole, node[starts], -1)
 
 
-def _changes(*columns: np.ndarray) -> np.ndarray:
-    """Where a row differs from the one before; the first row does."""
-    changed = np.zeros(len(columns[0]), bool)
-    changed[:1] = True
-    for column in columns:
-        changed[1:] |= column[1:] != column[:-1]
-    return changed
-
-
-def _pairs(group: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Rows of all pairs inside each run of equal groups, and 1/(k-1) of each run's size k."""
-    starts = np.flatnonzero(_changes(group))
-    sizes = np.diff(np.append(starts, len(group)))
-    parts = list(_pairs_by_size(starts, sizes))
-    if not parts:
-        return np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0)
-    first, second, share = (np.concatenate(column) for column in zip(*parts, strict=True))
-    return first, second, share
-
-
-def _pairs_by_size(
-    starts: np.ndarray, sizes: np.ndarray
-) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
-    for size in np.unique(sizes[sizes > 1]):
-        at = starts[sizes == size]
-        left, right = np.triu_indices(size, 1)
-        share = np.full(len(at) * len(left), 1 / (size - 1))
-        yield (at[:, None] + left).ravel(), (at[:, None] + right).ravel(), share
-
-
-def _heaviest(
-    pair: np.ndarray, node: np.ndarray, weight: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """Pairs, with the weight that hangs on one node each; a pair may come several times."""
-    hangs = node >= 0
-    pair, node, weight = pair[hangs], node[hangs], weight[hangs]
-    order = np.lexsort((node, pair))
-    starts = _changes(pair[order], node[order])
-    total = np.bincount(np.cumsum(starts) - 1, weight[order]) if len(order) else np.empty(0)
-    return pair[order][starts], total
-
-
-REACH = pa.schema(
-    [
-        ("node", pa.int64()),
-        ("country", pa.int64()),
-        ("records", pa.int64()),
-        ("dialled", pa.int64()),
-    ]
-)
-"""Pieces of evidence that show an entity held, by the victim's country; both ids are 63-bit hashes.
-
-`country` is null where it is not known. `dialled` counts those with a call record that does.
-"""
-
-
-def reaches(evidence: pa.Table) -> pa.Table:
-    """CLASSIFIED rows of whole groups to REACH rows, of infrastructure in hard roles."""
-    held = pc.and_(
-        pc.equal(evidence["status"], Status.INFRASTRUCTURE),
-        pc.is_in(evidence["role"], pa.array([str(role) for role in HARD_ROLES])),
-    )
-    rows = evidence.filter(held)
+def victim_reach(evidence: pa.Table) -> pa.Table:
+    """Converts CLASSIFIED rows of whole groups to VICTIM_REACH rows of hard infrastructure."""
+    rows = evidence.filter(_is_hard_infrastructure(evidence))
     called = pc.equal(rows["record_kind"], RecordKind.CALL)
     rows = rows.select(["group_id", "entity_id", "victim_country"]).append_column("called", called)
     once = rows.group_by(["group_id", "entity_id"], use_threads=False).aggregate(
         [("victim_country", "min"), ("called", "any")]
     )
     counted = (
-        once.append_column("dialled", pc.cast(once["called_any"], pa.int64()))
+        once.append_column("call_confirmed", pc.cast(once["called_any"], pa.int64()))
         .group_by(["entity_id", "victim_country_min"], use_threads=False)
-        .aggregate([([], "count_all"), ("dialled", "sum")])
+        .aggregate([([], "count_all"), ("call_confirmed", "sum")])
     )
     country = counted["victim_country_min"]
     known = pc.is_valid(country).combine_chunks()
@@ -257,32 +198,63 @@ def reaches(evidence: pa.Table) -> pa.Table:
             "node": hash_text(counted["entity_id"]),
             "country": pc.if_else(known, named, pa.scalar(None, pa.int64())),
             "records": counted["count_all"],
-            "dialled": counted["dialled_sum"],
+            "call_confirmed": counted["call_confirmed_sum"],
         },
-        schema=REACH,
+        schema=VICTIM_REACH,
     )
 
 
 def countries_by_node(rows: pa.Table, node: np.ndarray) -> csr_array:
-    """REACH rows over the sorted hashes `node`: records by node and country; others fall away."""
+    """Counts the records of VICTIM_REACH rows by sorted hash `node` and country; drops others."""
     rows = rows.filter(pc.is_valid(rows["country"]))
-    at, known = _places(rows, node)
+    at, known = sorted_lookup(node, rows["node"].to_numpy())
     names, column = np.unique(rows["country"].to_numpy()[known], return_inverse=True)
     counts = rows["records"].to_numpy()[known].astype(np.float64)
     return csr_array((counts, (at[known], column)), shape=(len(node), len(names)))
 
 
-def dialled_by_node(rows: pa.Table, node: np.ndarray) -> np.ndarray:
-    """REACH rows over the sorted hashes `node`: how often each was seen to be dialled."""
-    at, known = _places(rows, node)
-    counts = rows["dialled"].to_numpy()[known]
-    return np.bincount(at[known], counts, len(node)).astype(np.int64)
+def call_confirmed_by_node(rows: pa.Table, node: np.ndarray) -> np.ndarray:
+    """Counts the call-confirmed evidence of VICTIM_REACH rows by sorted hash `node`."""
+    at, known = sorted_lookup(node, rows["node"].to_numpy())
+    return sum_by_group(at[known], rows["call_confirmed"].to_numpy()[known], len(node))
 
 
-def _places(rows: pa.Table, node: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Where each row's node stands in `node`, and whether it does."""
-    hashes = rows["node"].to_numpy()
-    if not len(node):
-        return np.zeros(len(hashes), np.int64), np.zeros(len(hashes), bool)
-    at = np.minimum(np.searchsorted(node, hashes), len(node) - 1)
-    return at, node[at] == hashes
+def _is_hard_infrastructure(evidence: pa.Table) -> pa.ChunkedArray:
+    """Returns a mask of the rows that show infrastructure in a hard role."""
+    return pc.and_(
+        pc.equal(evidence["status"], Status.INFRASTRUCTURE),
+        pc.is_in(evidence["role"], pa.array([str(role) for role in HARD_ROLES])),
+    )
+
+
+def _largest_share(
+    pair: np.ndarray, victim: np.ndarray, share: np.ndarray, group: np.ndarray
+) -> np.ndarray:
+    """Returns, by pair and victim, the row of the largest share (ties: the smallest group)."""
+    by_pair = np.argsort(pair, kind="stable")
+    number = np.cumsum(group_changes(pair[by_pair])) - 1
+    key = number * (int(victim.max(initial=0)) + 1) + victim[by_pair]
+    by_key = np.argsort(key, kind="stable")
+    order = by_pair[by_key]
+    starts = group_starts(key[by_key])
+    sizes = np.diff(np.append(starts, len(order)))
+    once = order[starts]
+    # Few victims report a pair twice: only their rows are compared.
+    many = np.flatnonzero(sizes > 1)
+    run = np.repeat(many, sizes[many])
+    rows = order[concat_ranges(starts[many], sizes[many])]
+    best = np.lexsort((group[rows], -share[rows], run))
+    once[many] = rows[best[group_starts(run[best])]]
+    return once
+
+
+def _weight_by_sole_member(
+    pair: np.ndarray, node: np.ndarray, weight: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Returns pairs with the weight that one node carries; a pair may come several times."""
+    named = node >= 0
+    pair, node, weight = pair[named], node[named], weight[named]
+    order = np.lexsort((node, pair))
+    changes = group_changes(pair[order], node[order])
+    total = np.bincount(np.cumsum(changes) - 1, weight[order]) if len(order) else np.empty(0)
+    return pair[order][changes], total

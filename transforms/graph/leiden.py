@@ -1,17 +1,12 @@
-"""Leiden communities, at the resolution that the data itself asks for.
+"""Leiden communities, searched one connected component at a time and kept from run to run.
 
-Leiden island by island, so that an island that did not change need not be searched again.
-
-No community crosses islands, and at a resolution by weight, rather than by share of all ties, the
-search of each depends on nothing else. That resolution is rounded so coarsely that a day's records
-mostly leave it as it was.
-
-The islands of an earlier run: read, refused where they are not what it wrote, and told again.
-
-Ties cut into islands, the connected components, each of which can be searched by itself.
-
-What is said of an island here, its fingerprint, communities and quality, is the same to the last
-bit whatever else the graph holds: nodes and ties keep their order within it.
+No community crosses a component. With a resolution per weight, rather than per share of all ties,
+the search of a component depends on nothing else, and that resolution is rounded so coarsely that a
+day's records mostly leave it as it was. So a component with the fingerprint of one that an earlier
+run searched is not searched again: its communities are read from that run's `islands` table, and
+used only if they have the quality that the table claims. Nodes and ties keep their order within a
+component, which makes fingerprint, communities and quality the same to the last bit whatever else
+the graph holds.
 """
 
 from __future__ import annotations
@@ -33,20 +28,36 @@ from apache_beam.io.filesystems import FileSystems
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from schemas.component import ISLAND
+from schemas.component import COMPONENT
+from transforms.arrow_util import group_offsets
 from transforms.graph.incidence import Ties
-from transforms.manifest import FILES_REFUSED, ISLANDS_REFUSED, Tally
+from transforms.manifest import COMPONENT_FILES_REFUSED, COMPONENTS_REFUSED, CounterValue
 from transforms.shuffle import MAIN, batches_of
 
-SEED = 1
+LEIDEN_SEED = 1
 
-
-ITERATIONS = 2
+LEIDEN_ITERATIONS = 2
 """One iteration under-converges."""
 
+RESOLUTION_STEPS = 4
+"""Steps of the resolution's grid to a doubling."""
 
-def leiden(graph: Ties, nodes: int, resolution: float) -> np.ndarray:
-    """Community of each node (its smallest member's number) by modularity.
+_ENGINE = "graspologic-native"
+
+SEARCH_METHOD = f"1 {LEIDEN_SEED} {LEIDEN_ITERATIONS} {_ENGINE} {version(_ENGINE)}".encode()
+"""The part of every fingerprint that changes with the method, so that no older one matches."""
+
+FINGERPRINT_BYTES = 16
+"""Bytes of a fingerprint: two components share one by chance once in 2^64 components."""
+
+COUNTERS = "counters"
+
+FileDigest = tuple[str, str]
+"""The path of a file and the SHA-256 that the manifest of its run gives it, in hex."""
+
+
+def find_communities(graph: Ties, nodes: int, resolution: float) -> np.ndarray:
+    """Labels each node with the smallest member of its community, by modularity.
 
     Traag, Waltman and van Eck, Scientific Reports 9, 5233 (2019). The same for the same graph: the
     seed is fixed and the ties come sorted. A node without ties is alone.
@@ -56,14 +67,14 @@ def leiden(graph: Ties, nodes: int, resolution: float) -> np.ndarray:
         ends = np.concatenate([graph.a, graph.b]), np.concatenate([graph.b, graph.a])
         weight = np.concatenate([graph.weight, graph.weight])
         matrix = coo_array((weight, ends), shape=(nodes, nodes)).tocsr()
-        label = find_communities(matrix.indptr, matrix.indices, matrix.data, resolution)
+        label = find_csr_communities(matrix.indptr, matrix.indices, matrix.data, resolution)
     return smallest_members(label)
 
 
-def find_communities(
+def find_csr_communities(
     pointers: np.ndarray, columns: np.ndarray, weight: np.ndarray, resolution: float
 ) -> np.ndarray:
-    """A community number per row of a symmetric matrix of ties in CSR form."""
+    """Numbers the communities of a symmetric matrix of ties in CSR form, a number per row."""
     nodes = len(pointers) - 1
     _, found = graspologic_native.leiden_csr(
         pointers.astype(np.int64, copy=False),
@@ -71,8 +82,8 @@ def find_communities(
         weight.astype(np.float64, copy=False),
         nodes,
         resolution=resolution,
-        iterations=ITERATIONS,
-        seed=SEED,
+        iterations=LEIDEN_ITERATIONS,
+        seed=LEIDEN_SEED,
     )
     label = np.arange(nodes)
     label[np.fromiter(found.keys(), np.int64)] = nodes + np.fromiter(found.values(), np.int64)
@@ -80,17 +91,18 @@ def find_communities(
 
 
 def smallest_members(label: np.ndarray) -> np.ndarray:
-    """The same partition, each part labelled with its smallest member."""
+    """Relabels each part of a partition with its smallest member."""
     _, first, part = np.unique(label, return_index=True, return_inverse=True)
     return first[part]
 
 
 def fitted_resolution(graph: Ties, label: np.ndarray) -> float | None:
-    """The resolution at which modularity is the likelihood of this partition; None if degenerate.
+    """Returns the resolution at which modularity is the likelihood of a partition, or None.
 
     Newman, Phys. Rev. E 94, 052315 (2016), equation 15: with the rates of ties inside and between
     communities against chance, (in - between) / (ln in - ln between). It grows with the number of
-    communities, so that many small call centers are told apart as well as few large ones.
+    communities, so that many small call centers are separated as well as few large ones. None where
+    no such resolution exists.
     """
     weight = graph.weight
     degree = np.bincount(graph.a, weight, len(label)) + np.bincount(graph.b, weight, len(label))
@@ -105,15 +117,21 @@ def fitted_resolution(graph: Ties, label: np.ndarray) -> float | None:
     return float((rate_in - rate_between) / (np.log(rate_in) - np.log(rate_between)))
 
 
-STEPS = 4
-"""Steps of the resolution's grid in which it doubles."""
+def rounded_density(graph: Ties, resolution: float) -> float:
+    """Returns the resolution per weight of all ties, rounded to the nearest step of the grid."""
+    whole = float(graph.weight.sum())
+    return (
+        float(2.0 ** (np.round(RESOLUTION_STEPS * np.log2(resolution / whole)) / RESOLUTION_STEPS))
+        if whole
+        else 0.0
+    )
 
 
 @dataclass(frozen=True)
-class Island:
-    """What was found for one island: per node, by hash, the place of the first of its community.
+class ComponentCommunities:
+    """The communities of one component: per node, by hash, the place of its community's first node.
 
-    `quality` is its modularity times the weight of all ties.
+    `quality` is the modularity times the weight of all ties.
     """
 
     part: np.ndarray
@@ -121,167 +139,80 @@ class Island:
 
 
 @dataclass
-class Memo:
-    """What a run need not search, and what it did.
+class ComponentCache:
+    """Communities by component fingerprint: those of earlier runs, and those that this run needed.
 
-    `known` is what was found before, by fingerprint; `met` is what this run needed of it, and what
-    it found itself. `taken_over` and `clustered` count these. What is known and is no partition of
-    its island, or not of the quality that it claims, is `refused` and searched anew.
+    `known` comes from earlier runs; `used` is what this run needed of it, and what it found itself.
+    `taken_over` and `clustered` count these. An entry that is no partition of its component, or not
+    of the quality that it claims, is `refused` and the component searched anew.
     """
 
-    known: Mapping[str, Island] = field(default_factory=dict)
-    met: dict[str, Island] = field(default_factory=dict)
+    known: Mapping[str, ComponentCommunities] = field(default_factory=dict)
+    used: dict[str, ComponentCommunities] = field(default_factory=dict)
     clustered: int = 0
     taken_over: int = 0
     refused: int = 0
 
-    def of(self, key: str) -> Island | None:
-        """What was found for the island with this fingerprint, by this run or before it."""
-        return self.met.get(key) or self.known.get(key)
+    def get(self, key: str) -> ComponentCommunities | None:
+        """Returns the communities of the component with this fingerprint, if they are cached."""
+        return self.used.get(key) or self.known.get(key)
 
-    def meet(self, key: str, found: Island, *, again: bool) -> None:
-        """Note what was found for an island, and whether it was known; the first time counts."""
-        if key not in self.met:
-            self.met[key] = found
-            self.taken_over += again
-            self.clustered += not again
-            self.refused += not again and key in self.known
+    def add(self, key: str, found: ComponentCommunities, *, taken_over: bool) -> None:
+        """Stores the communities of a component, and counts it the first time."""
+        if key not in self.used:
+            self.used[key] = found
+            self.taken_over += taken_over
+            self.clustered += not taken_over
+            self.refused += not taken_over and key in self.known
 
 
 @dataclass(frozen=True)
-class Islands:
-    """Searches graphs over the nodes with these ascending hashes, each island once."""
+class ComponentSearch:
+    """Finds communities in graphs over nodes with these ascending hashes, each component once."""
 
     node: np.ndarray
-    memo: Memo = field(default_factory=Memo)
+    cache: ComponentCache = field(default_factory=ComponentCache)
 
-    def leiden(self, graph: Ties, density: float) -> np.ndarray:
-        """Community of each node (its smallest member's number) by modularity."""
+    def find_communities(self, graph: Ties, density: float) -> np.ndarray:
+        """Labels each node with the smallest member of its community, by modularity."""
         label = np.arange(len(self.node))
         if not len(graph.a):
             return label
-        split = Split.of(graph)
-        part = split.pairs(density)
+        split = ComponentSplit.from_ties(graph)
+        part = split.pair_communities(density)
         keys = dict(split.fingerprints(self.node, density))
-        sound = self._taken_over(split, keys, density, part)
-        split.search([at for at in keys if at not in sound], density, part)
+        cached = self._fill_from_cache(split, keys, density, part)
+        split.search([at for at in keys if at not in cached], density, part)
         quality = split.quality(part, density)
         for at, key in keys.items():
             places = split.places(at)
-            found = Island(part[places] - places.start, float(quality[at]))
-            self.memo.meet(key, found, again=at in sound)
+            found = ComponentCommunities(part[places] - places.start, float(quality[at]))
+            self.cache.add(key, found, taken_over=at in cached)
         label[split.node] = split.node[part]
         return smallest_members(label)
 
-    def _taken_over(
-        self, split: Split, keys: Mapping[int, str], density: float, part: np.ndarray
+    def _fill_from_cache(
+        self, split: ComponentSplit, keys: Mapping[int, str], density: float, part: np.ndarray
     ) -> set[int]:
-        """Write what is known into `part`; the islands for which it holds."""
-        known = {}
+        """Writes cached communities into `part`; returns the components for which they hold."""
+        claimed = {}
         for at, key in keys.items():
-            found = self.memo.of(key)
+            found = self.cache.get(key)
             places = split.places(at)
             if found is not None and len(found.part) == places.stop - places.start:
                 part[places] = places.start + found.part
-                known[at] = found.quality
+                claimed[at] = found.quality
         quality = split.quality(part, density)
-        return {at for at, claimed in known.items() if claimed == quality[at]}
-
-
-def density(graph: Ties, resolution: float) -> float:
-    """The resolution as a share of the weight of all ties, to the nearest step of the grid."""
-    whole = float(graph.weight.sum())
-    return float(2.0 ** (np.round(STEPS * np.log2(resolution / whole)) / STEPS)) if whole else 0.0
-
-
-TALLIES = "tallies"
-
-
-File = tuple[str, str]
-"""The path of a file and the SHA-256 that the manifest of its run has of it, in hex."""
-
-
-def told(met: Mapping[str, Island]) -> pa.Table:
-    """ISLAND rows of what a run met."""
-    parts = [one.part for one in met.values()]
-    ends = np.cumsum([0, *(len(one) for one in parts)])
-    joined = np.concatenate([np.empty(0, np.int64), *parts])
-    columns = [
-        pa.array(list(met), pa.string()),
-        pa.ListArray.from_arrays(pa.array(ends, pa.int32()), pa.array(joined, pa.int32())),
-        pa.array([one.quality for one in met.values()], pa.float64()),
-    ]
-    return pa.table(columns, schema=ISLAND)
-
-
-def known(rows: pa.Table) -> dict[str, Island]:
-    """What ISLAND rows tell; without those whose `parts` are no places of first members."""
-    found = {}
-    columns = (rows["fingerprint"].to_pylist(), rows["parts"], rows["quality"].to_pylist())
-    for key, parts, quality in zip(*columns, strict=True):
-        part = parts.values.to_numpy(zero_copy_only=False).astype(np.int64)
-        place = np.arange(len(part))
-        if (part >= 0).all() and (part <= place).all() and (part[part] == part).all():
-            found[key] = Island(part, quality)
-    return found
-
-
-def worked(memo: Memo) -> Iterator[Tally]:
-    """How many islands were searched, and how many were known."""
-    yield ("islands", "clustered"), memo.clustered
-    yield ("islands", "taken_over"), memo.taken_over
-    yield ISLANDS_REFUSED, memo.refused
-
-
-@dataclass(eq=False)
-class KnownIslands(beam.PTransform):
-    """One element a window to MAIN, the ISLAND batches of `files`, and TALLIES of those refused."""
-
-    files: tuple[File, ...]
-
-    def expand(self, start: beam.PCollection) -> Any:
-        """Read every file."""
-        step = beam.FlatMap(_all_islands, self.files)
-        return start | step.with_outputs(TALLIES, main=MAIN)
-
-
-def _all_islands(_: object, files: tuple[File, ...]) -> Iterator[Any]:
-    for path, digest in files:
-        rows = read_islands(path, digest)
-        if rows is None:
-            yield beam.pvalue.TaggedOutput(TALLIES, (FILES_REFUSED, 1))
-        else:
-            yield from batches_of(rows)
-
-
-def read_islands(path: str, digest: str) -> pa.Table | None:
-    """The ISLAND rows of a file; None if it is gone or not the one with this digest."""
-    try:
-        with FileSystems.open(path) as file:
-            content = file.read()
-        if hashlib.sha256(content).hexdigest() != digest:
-            return None
-        rows = pq.read_table(pa.BufferReader(content), schema=ISLAND).combine_chunks()
-    except (OSError, pa.ArrowException):
-        return None
-    whole = all(not one.null_count for one in (*rows.columns, pc.list_flatten(rows["parts"])))
-    return rows if whole else None
-
-
-METHOD = f"1 {SEED} {ITERATIONS} graspologic-native {version('graspologic-native')}".encode()
-"""What else decides which communities an island has; under another one no fingerprint is known."""
-
-
-DIGEST = 16
-"""Bytes of a fingerprint: two islands share one by chance once in 2^64 islands."""
+        return {at for at, one in claimed.items() if one == quality[at]}
 
 
 @dataclass(frozen=True)
-class Split:
-    """Islands one after the other; a place is a position in `node`, the nodes that have ties.
+class ComponentSplit:
+    """The components of a graph, one after the other.
 
-    Island i has the places `first[i]` to `first[i + 1]`, its nodes in ascending order, and the ties
-    `first_tie[i]` to `first_tie[i + 1]`, between the places `a` < `b`, in sorted order.
+    A place is a position in `node`, the nodes that have ties. Component i has the places `first[i]`
+    to `first[i + 1]`, its nodes in ascending order, and the ties `first_tie[i]` to
+    `first_tie[i + 1]`, between the places `a` < `b`, in sorted order.
     """
 
     node: np.ndarray
@@ -292,35 +223,35 @@ class Split:
     first_tie: np.ndarray
 
     @classmethod
-    def of(cls, graph: Ties) -> Split:
-        """Cut the ties, of which there must be one at least."""
+    def from_ties(cls, graph: Ties) -> ComponentSplit:
+        """Splits ties, of which there must be one at least."""
         tied, ends = np.unique(np.concatenate([graph.a, graph.b]), return_inverse=True)
         a, b = np.split(ends, 2)
-        count, island = connected_components(
+        count, component = connected_components(
             coo_array((np.ones(len(a)), (a, b)), shape=(len(tied), len(tied))), directed=False
         )
-        order = np.argsort(island, kind="stable")
+        order = np.argsort(component, kind="stable")
         place = np.empty(len(tied), np.int64)
         place[order] = np.arange(len(tied))
-        by_island = np.argsort(island[a], kind="stable")
-        starts = np.arange(count + 1)
+        of_tie = component[a]
+        by_component = np.argsort(of_tie, kind="stable")
         return cls(
             node=tied[order],
-            first=np.searchsorted(island[order], starts),
-            a=place[a][by_island],
-            b=place[b][by_island],
-            weight=graph.weight[by_island],
-            first_tie=np.searchsorted(island[a][by_island], starts),
+            first=group_offsets(component[order], count),
+            a=place[a][by_component],
+            b=place[b][by_component],
+            weight=graph.weight[by_component],
+            first_tie=group_offsets(of_tie[by_component], count),
         )
 
-    def places(self, island: int) -> slice:
-        """The places of one island."""
-        return slice(int(self.first[island]), int(self.first[island + 1]))
+    def places(self, component: int) -> slice:
+        """Returns the places of one component."""
+        return slice(int(self.first[component]), int(self.first[component + 1]))
 
-    def pairs(self, density: float) -> np.ndarray:
-        """Per place the first of its community, of islands of one tie; of others, itself.
+    def pair_communities(self, density: float) -> np.ndarray:
+        """Returns, per place, the first of its community in components of one tie; else itself.
 
-        Two nodes, which name nobody else, are together where modularity is better for it.
+        The two nodes of such a component are together where modularity is better for it.
         """
         part = np.arange(len(self.node))
         tie = self.first_tie[:-1][np.diff(self.first_tie) == 1]
@@ -329,9 +260,10 @@ class Split:
         return part
 
     def fingerprints(self, hashes: np.ndarray, density: float) -> Iterator[tuple[int, str]]:
-        """Each island of several ties, and what it shares only with one of the same communities.
+        """Yields each component of several ties with its fingerprint.
 
-        `hashes` are the nodes', in ascending order, by which they are known in other graphs too.
+        Only components of the same communities share one. `hashes` are those of all nodes, in
+        ascending order, by which they are known in other graphs too.
         """
         start = np.repeat(self.first[:-1], np.diff(self.first_tie))
         ends = np.stack([self.a - start, self.b - start], axis=1)
@@ -346,19 +278,19 @@ class Split:
             self.first_tie[1:].tolist(),
             strict=True,
         )
-        for island, (one, end, tie, last) in enumerate(bounds):
+        for component, (one, end, tie, last) in enumerate(bounds):
             if last - tie > 1:
-                found = hashlib.blake2b(digest_size=DIGEST)
+                found = hashlib.blake2b(digest_size=FINGERPRINT_BYTES)
                 found.update(struct.pack("<qqd", end - one, last - tie, density))
-                found.update(METHOD)
+                found.update(SEARCH_METHOD)
                 found.update(members[8 * one : 8 * end])
                 found.update(tied[8 * tie : 8 * last])
                 found.update(weight[8 * tie : 8 * last])
-                yield island, found.hexdigest()
+                yield component, found.hexdigest()
 
-    def search(self, islands: Iterable[int], density: float, part: np.ndarray) -> None:
-        """Write the first of its community into the `part` of each place of these islands."""
-        chosen = np.fromiter(islands, np.int64)
+    def search(self, components: Iterable[int], density: float, part: np.ndarray) -> None:
+        """Searches components, writing the first of its community into the `part` of each place."""
+        chosen = np.fromiter(components, np.int64)
         if not len(chosen):
             return
         mask = np.zeros(len(self.first) - 1, bool)
@@ -369,14 +301,12 @@ class Split:
         size = len(self.node)
         matrix = coo_array((np.tile(weight, 2), both), shape=(size, size)).tocsr()
         pointers, columns = matrix.indptr.astype(np.int64), matrix.indices
-        for island in chosen.tolist():
-            at, tied = (
-                self.places(island),
-                slice(self.first_tie[island], self.first_tie[island + 1]),
-            )
+        for component in chosen.tolist():
+            at = self.places(component)
+            tied = slice(self.first_tie[component], self.first_tie[component + 1])
             rows = pointers[at.start : at.stop + 1]
             inside = slice(rows[0], rows[-1])
-            label = find_communities(
+            label = find_csr_communities(
                 rows - rows[0],
                 columns[inside] - at.start,
                 matrix.data[inside],
@@ -385,14 +315,81 @@ class Split:
             part[at] = at.start + smallest_members(label)
 
     def quality(self, part: np.ndarray, density: float) -> np.ndarray:
-        """Per island, the modularity of its communities times the weight of all ties.
+        """Returns, per component, the modularity of its communities times the weight of all ties.
 
         Newman and Girvan, Phys. Rev. E 69, 026113 (2004), with a resolution.
         """
-        islands, size = len(self.first) - 1, len(self.node)
-        of_tie = np.repeat(np.arange(islands), np.diff(self.first_tie))
-        of_place = np.repeat(np.arange(islands), np.diff(self.first))
-        inside = np.bincount(of_tie, self.weight * (part[self.a] == part[self.b]), islands)
+        count, size = len(self.first) - 1, len(self.node)
+        of_tie = np.repeat(np.arange(count), np.diff(self.first_tie))
+        of_place = np.repeat(np.arange(count), np.diff(self.first))
+        inside = np.bincount(of_tie, self.weight * (part[self.a] == part[self.b]), count)
         degree = np.bincount(self.a, self.weight, size) + np.bincount(self.b, self.weight, size)
-        chance = np.bincount(of_place, np.bincount(part, degree, size) ** 2, islands)
+        chance = np.bincount(of_place, np.bincount(part, degree, size) ** 2, count)
         return inside - density / 4 * chance
+
+
+def cache_rows(used: Mapping[str, ComponentCommunities]) -> pa.Table:
+    """Converts the cache entries that a run used to COMPONENT rows."""
+    parts = [one.part for one in used.values()]
+    ends = np.cumsum([0, *(len(one) for one in parts)])
+    joined = np.concatenate([np.empty(0, np.int64), *parts])
+    columns = [
+        pa.array(list(used), pa.string()),
+        pa.ListArray.from_arrays(pa.array(ends, pa.int32()), pa.array(joined, pa.int32())),
+        pa.array([one.quality for one in used.values()], pa.float64()),
+    ]
+    return pa.table(columns, schema=COMPONENT)
+
+
+def cache_entries(rows: pa.Table) -> dict[str, ComponentCommunities]:
+    """Reads COMPONENT rows, without those whose `parts` are no places of first members."""
+    found = {}
+    columns = (rows["fingerprint"].to_pylist(), rows["parts"], rows["quality"].to_pylist())
+    for key, parts, quality in zip(*columns, strict=True):
+        part = parts.values.to_numpy(zero_copy_only=False).astype(np.int64)
+        place = np.arange(len(part))
+        if (part >= 0).all() and (part <= place).all() and (part[part] == part).all():
+            found[key] = ComponentCommunities(part, quality)
+    return found
+
+
+def cache_counters(cache: ComponentCache) -> Iterator[CounterValue]:
+    """Yields how many components were searched, taken over and refused."""
+    yield ("islands", "clustered"), cache.clustered
+    yield ("islands", "taken_over"), cache.taken_over
+    yield COMPONENTS_REFUSED, cache.refused
+
+
+@dataclass(eq=False)
+class ReadComponentCache(beam.PTransform):
+    """Reads `files`, once a window, to MAIN (COMPONENT batches) and COUNTERS of those refused."""
+
+    files: tuple[FileDigest, ...]
+
+    def expand(self, start: beam.PCollection) -> Any:
+        """Reads every file for the one element of each window."""
+        step = beam.FlatMap(_read_component_files, self.files)
+        return start | step.with_outputs(COUNTERS, main=MAIN)
+
+
+def read_component_file(path: str, digest: str) -> pa.Table | None:
+    """Reads the COMPONENT rows of a file; None if it is gone or has not this digest."""
+    try:
+        with FileSystems.open(path) as file:
+            content = file.read()
+        if hashlib.sha256(content).hexdigest() != digest:
+            return None
+        rows = pq.read_table(pa.BufferReader(content), schema=COMPONENT).combine_chunks()
+    except (OSError, pa.ArrowException):
+        return None
+    whole = all(not one.null_count for one in (*rows.columns, pc.list_flatten(rows["parts"])))
+    return rows if whole else None
+
+
+def _read_component_files(_: object, files: tuple[FileDigest, ...]) -> Iterator[Any]:
+    for path, digest in files:
+        rows = read_component_file(path, digest)
+        if rows is None:
+            yield beam.pvalue.TaggedOutput(COUNTERS, (COMPONENT_FILES_REFUSED, 1))
+        else:
+            yield from batches_of(rows)

@@ -1,8 +1,8 @@
-"""Clusters keep their ids from run to run, and what became of each is told.
+"""Cluster ids kept from run to run, and the events of each cluster.
 
 A cluster of this run takes the id of the previous one with which it shares most members, pairs
-with the greatest overlap first, each id once. Nothing is renumbered silently: what was born, grew,
-merged, split or ended is an event.
+with the greatest overlap first, each id once. No id changes without an event: born, grew, merged,
+split, unchanged or ended.
 """
 
 from __future__ import annotations
@@ -20,13 +20,15 @@ from apache_beam.io.filesystems import FileSystems
 
 from schemas.cluster import LINEAGE
 from schemas.enums import LineageEvent
-from transforms.arrow_util import hash_text
+from transforms.arrow_util import hash_text, table_of_rows
 from transforms.graph.assign import ASSIGNMENT, cluster_id, cluster_number
-from transforms.manifest import Tally
+from transforms.manifest import CounterValue
 from transforms.shuffle import MAIN, batches_of, table_of
 
 PREVIOUS = pa.schema([("node", pa.int64()), ("cluster", pa.int64())])
 """A member of a cluster of the previous run, as `ASSIGNMENT` has it."""
+
+EVENTS, COUNTERS = "events", "counters"
 
 
 @dataclass(frozen=True)
@@ -38,8 +40,11 @@ class Overlaps:
     shared: np.ndarray
 
 
-def overlaps(previous: pa.Table, node: np.ndarray, cluster: np.ndarray) -> Overlaps:
-    """The shared members of PREVIOUS rows and of current (node, cluster) rows; nodes are unique."""
+_ClusterIndex = Mapping[int, list[int]]
+
+
+def cluster_overlaps(previous: pa.Table, node: np.ndarray, cluster: np.ndarray) -> Overlaps:
+    """Counts shared members of PREVIOUS rows and current (node, cluster) rows; nodes are unique."""
     _, before, now = np.intersect1d(
         previous["node"].to_numpy(), node, assume_unique=True, return_indices=True
     )
@@ -49,19 +54,19 @@ def overlaps(previous: pa.Table, node: np.ndarray, cluster: np.ndarray) -> Overl
 
 
 def keep_ids(assignment: pa.RecordBatch, previous: pa.Table) -> pa.RecordBatch:
-    """ASSIGNMENT rows with clusters renamed after those of PREVIOUS rows.
+    """Renames the clusters of ASSIGNMENT rows after those of PREVIOUS rows.
 
     Of equal overlaps, the pair that leaves least over goes first, then the smaller ids. A cluster
     that follows none keeps its own id, unless a previous cluster had that: then it gets another.
     """
     node, cluster, member = _members(assignment)
-    common = overlaps(previous, node[member], cluster[member])
-    names = _greedy(common, _sizes(previous["cluster"].to_numpy()), _sizes(cluster[member]))
+    common = cluster_overlaps(previous, node[member], cluster[member])
+    names = _match_ids(common, _sizes(previous["cluster"].to_numpy()), _sizes(cluster[member]))
     own = np.unique(cluster)
     taken = set(np.unique(previous["cluster"].to_numpy()).tolist())
     for one in own.tolist():
         if one not in names:
-            names[one] = _unused(one, taken)
+            names[one] = _unused_id(one, taken)
             taken.add(names[one])
     renamed = np.array([names[one] for one in own.tolist()], np.int64)
     at = assignment.schema.get_field_index("cluster")
@@ -69,55 +74,19 @@ def keep_ids(assignment: pa.RecordBatch, previous: pa.Table) -> pa.RecordBatch:
     return assignment.set_column(at, ASSIGNMENT.field("cluster"), pa.array(kept))
 
 
-def _members(assignment: pa.RecordBatch) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Nodes, their clusters, and which of them are members: a hub is in no cluster."""
-    hub = assignment["hub"].to_numpy(zero_copy_only=False)
-    return assignment["node"].to_numpy(), assignment["cluster"].to_numpy(), ~hub
-
-
-def _sizes(cluster: np.ndarray) -> dict[int, int]:
-    ids, counts = np.unique(cluster, return_counts=True)
-    return dict(zip(ids.tolist(), counts.tolist(), strict=True))
-
-
-def _greedy(common: Overlaps, before: Mapping[int, int], now: Mapping[int, int]) -> dict[int, int]:
-    """Current cluster to the previous one whose id it takes."""
-    left_over = [
-        before[p] + now[c]
-        for p, c in zip(common.previous.tolist(), common.current.tolist(), strict=True)
-    ]
-    order = np.lexsort((common.current, common.previous, np.array(left_over), -common.shared))
-    names: dict[int, int] = {}
-    given: set[int] = set()
-    for p, c in zip(common.previous[order].tolist(), common.current[order].tolist(), strict=True):
-        if c not in names and p not in given:
-            names[c] = p
-            given.add(p)
-    return names
-
-
-def _unused(own: int, taken: set[int]) -> int:
-    """The id, or the first of those made from it that no cluster has had."""
-    found, turn = own, 0
-    while found in taken:
-        turn += 1
-        found = int(hash_text(pa.array([f"{cluster_id(own)}|{turn}"]))[0])
-    return found
-
-
-def lineage(assignment: pa.RecordBatch, previous: pa.Table) -> pa.Table:
-    """LINEAGE rows of a run whose ASSIGNMENT has the ids that `keep_ids` gave.
+def lineage_events(assignment: pa.RecordBatch, previous: pa.Table) -> pa.Table:
+    """Returns LINEAGE rows of a run whose ASSIGNMENT has the ids that `keep_ids` gave.
 
     Every current cluster has `born` (no member was in a cluster before), `unchanged` or `grew` (all
     it shares is with one previous cluster, and that one with no other), or else `merged` (members
     of several previous clusters) or `split` (of one whose members went to several) or both. Every
     previous id that is no longer in use has `ended`, with the clusters that its members went to.
-    A member that is nobody's now, such as a hub, makes no event; `members_gone` counts it, so that
-    a cluster that shrank can be told from one that is as it was.
+    A member that is in no cluster now, such as a hub, makes no event; `members_gone` counts it, so
+    that a cluster that shrank differs from one that is unchanged.
     """
     node, cluster, member = _members(assignment)
-    common = overlaps(previous, node[member], cluster[member])
-    sources, targets, shared = _both_ways(common)
+    common = cluster_overlaps(previous, node[member], cluster[member])
+    sources, targets, shared = _index_overlaps(common)
     now = _sizes(cluster[member])
     before = _sizes(previous["cluster"].to_numpy())
     same = common.previous == common.current
@@ -137,14 +106,124 @@ def lineage(assignment: pa.RecordBatch, previous: pa.Table) -> pa.Table:
         for one in np.unique(previous["cluster"].to_numpy()).tolist()
         if one not in now
     )
-    return pa.Table.from_pylist(rows, LINEAGE)
+    return table_of_rows(rows, LINEAGE)
 
 
-Links = Mapping[int, list[int]]
+def changes_since_previous(
+    assignment: pa.RecordBatch, previous: pa.Table, events: pa.Table
+) -> Iterator[CounterValue]:
+    """Yields the changes since the previous run: events, ids kept, members new and gone."""
+    group = "since_previous"
+    for event in events["event"].to_pylist():
+        yield (group, f"clusters_{event}"), 1
+    node, cluster, member = _members(assignment)
+    before = previous["cluster"].to_numpy()
+    yield (group, "ids_kept"), len(np.intersect1d(before, cluster[member]))
+    stayed = len(np.intersect1d(previous["node"].to_numpy(), node[member]))
+    yield (group, "members_new"), int(member.sum()) - stayed
+    yield (group, "members_gone"), previous.num_rows - stayed
 
 
-def _both_ways(common: Overlaps) -> tuple[Links, Links, Mapping[int, int]]:
-    """Sources of each current cluster, targets of each previous one, members that were in any."""
+@dataclass(eq=False)
+class ReadPreviousMembers(beam.PTransform):
+    """Reads the PREVIOUS batches of the `members` files, once a window."""
+
+    members: tuple[str, ...]
+
+    def expand(self, start: beam.PCollection) -> Any:
+        """Reads every file for the one element of each window."""
+        return start | beam.FlatMap(_read_member_files, self.members)
+
+
+def read_previous_members(path: str) -> Iterator[pa.RecordBatch]:
+    """Yields one file of a run's members/ to PREVIOUS rows."""
+    with FileSystems.open(path) as file:
+        rows = pq.read_table(pa.BufferReader(file.read()), columns=["entity_id", "cluster_id"])
+    clusters = [cluster_number(one) for one in rows["cluster_id"].to_pylist()]
+    columns = [pa.array(hash_text(rows["entity_id"])), pa.array(clusters, pa.int64())]
+    yield from batches_of(pa.table(columns, schema=PREVIOUS))
+
+
+@dataclass(eq=False)
+class KeepIds(beam.PTransform):
+    """Keeps the ids of one ASSIGNMENT; outputs MAIN (ASSIGNMENT), EVENTS (LINEAGE), COUNTERS.
+
+    `previous` is the PREVIOUS batches of the run that this one follows, if it `follows` one;
+    without it all clusters are born.
+    """
+
+    previous: beam.PCollection
+    follows: bool
+
+    def expand(self, assigned: beam.PCollection) -> Any:
+        """Reads the previous members as a side input; see `keep_ids` and `lineage_events`."""
+        step = beam.ParDo(_KeepIds(follows=self.follows), beam.pvalue.AsIter(self.previous))
+        return assigned | step.with_outputs(EVENTS, COUNTERS, main=MAIN)
+
+
+class _KeepIds(beam.DoFn):
+    def __init__(self, *, follows: bool) -> None:
+        self._follows = follows
+
+    def process(
+        self, assignment: pa.RecordBatch, members: Iterable[pa.RecordBatch]
+    ) -> Iterator[Any]:
+        previous = table_of(members, PREVIOUS)
+        kept = keep_ids(assignment, previous)
+        events = lineage_events(kept, previous)
+        yield kept
+        for batch in batches_of(events):
+            yield beam.pvalue.TaggedOutput(EVENTS, batch)
+        if self._follows:
+            for counter in changes_since_previous(kept, previous, events):
+                yield beam.pvalue.TaggedOutput(COUNTERS, counter)
+
+
+def _read_member_files(_: object, paths: tuple[str, ...]) -> Iterator[pa.RecordBatch]:
+    for path in paths:
+        yield from read_previous_members(path)
+
+
+def _members(assignment: pa.RecordBatch) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Returns nodes, their clusters, and a mask of members: a hub is in no cluster."""
+    hub = assignment["hub"].to_numpy(zero_copy_only=False)
+    return assignment["node"].to_numpy(), assignment["cluster"].to_numpy(), ~hub
+
+
+def _sizes(cluster: np.ndarray) -> dict[int, int]:
+    ids, counts = np.unique(cluster, return_counts=True)
+    return dict(zip(ids.tolist(), counts.tolist(), strict=True))
+
+
+def _match_ids(
+    common: Overlaps, before: Mapping[int, int], now: Mapping[int, int]
+) -> dict[int, int]:
+    """Returns current cluster to the previous one whose id it takes."""
+    left_over = [
+        before[p] + now[c]
+        for p, c in zip(common.previous.tolist(), common.current.tolist(), strict=True)
+    ]
+    order = np.lexsort((common.current, common.previous, np.array(left_over), -common.shared))
+    names: dict[int, int] = {}
+    given: set[int] = set()
+    for p, c in zip(common.previous[order].tolist(), common.current[order].tolist(), strict=True):
+        if c not in names and p not in given:
+            names[c] = p
+            given.add(p)
+    return names
+
+
+def _unused_id(own: int, taken: set[int]) -> int:
+    """Returns the id, or the first of those made from it that no cluster has had."""
+    found, turn = own, 0
+    while found in taken:
+        turn += 1
+        found = int(hash_text(pa.array([f"{cluster_id(own)}|{turn}"]))[0])
+    return found
+
+
+def _index_overlaps(common: Overlaps) -> tuple[_ClusterIndex, _ClusterIndex, Mapping[int, int]]:
+    """Indexes sources and shared members by current cluster, targets by previous one."""
     sources: defaultdict[int, list[int]] = defaultdict(list)
     targets: defaultdict[int, list[int]] = defaultdict(list)
     shared: defaultdict[int, int] = defaultdict(int)
@@ -157,7 +236,7 @@ def _both_ways(common: Overlaps) -> tuple[Links, Links, Mapping[int, int]]:
 
 
 def _events(
-    one: int, size: int, sources: Links, targets: Links, shared: Mapping[int, int]
+    one: int, size: int, sources: _ClusterIndex, targets: _ClusterIndex, shared: Mapping[int, int]
 ) -> Iterator[dict[str, Any]]:
     came = sources.get(one, [])
     torn = [p for p in came if len(targets[p]) > 1]
@@ -179,81 +258,3 @@ def _row(one: int, event: LineageEvent, before: list[int], now: list[int]) -> di
         "from_ids": sorted(cluster_id(p) for p in before),
         "to_ids": sorted(cluster_id(c) for c in now),
     }
-
-
-def since_previous(
-    assignment: pa.RecordBatch, previous: pa.Table, events: pa.Table
-) -> Iterator[Tally]:
-    """The diff since the previous run: events of each sort, ids kept, members come and gone."""
-    group = "since_previous"
-    for event in events["event"].to_pylist():
-        yield (group, f"clusters_{event}"), 1
-    node, cluster, member = _members(assignment)
-    before = previous["cluster"].to_numpy()
-    yield (group, "ids_kept"), len(np.intersect1d(before, cluster[member]))
-    stayed = len(np.intersect1d(previous["node"].to_numpy(), node[member]))
-    yield (group, "members_new"), int(member.sum()) - stayed
-    yield (group, "members_gone"), previous.num_rows - stayed
-
-
-@dataclass(eq=False)
-class PreviousMembers(beam.PTransform):
-    """One element a window to the PREVIOUS batches of the `members` files, once a window."""
-
-    members: tuple[str, ...]
-
-    def expand(self, start: beam.PCollection) -> Any:
-        """Read every file."""
-        return start | beam.FlatMap(_all_members, self.members)
-
-
-def _all_members(_: object, paths: tuple[str, ...]) -> Iterator[pa.RecordBatch]:
-    for path in paths:
-        yield from previous_members(path)
-
-
-def previous_members(path: str) -> Iterator[pa.RecordBatch]:
-    """One file of a run's members/ to PREVIOUS rows."""
-    with FileSystems.open(path) as file:
-        rows = pq.read_table(pa.BufferReader(file.read()), columns=["entity_id", "cluster_id"])
-    clusters = [cluster_number(one) for one in rows["cluster_id"].to_pylist()]
-    columns = [pa.array(hash_text(rows["entity_id"])), pa.array(clusters, pa.int64())]
-    yield from batches_of(pa.table(columns, schema=PREVIOUS))
-
-
-EVENTS, TALLIES = "events", "tallies"
-
-
-class _KeepIds(beam.DoFn):
-    def __init__(self, *, follows: bool) -> None:
-        self._follows = follows
-
-    def process(
-        self, assignment: pa.RecordBatch, members: Iterable[pa.RecordBatch]
-    ) -> Iterator[Any]:
-        previous = table_of(members, PREVIOUS)
-        kept = keep_ids(assignment, previous)
-        events = lineage(kept, previous)
-        yield kept
-        for batch in batches_of(events):
-            yield beam.pvalue.TaggedOutput(EVENTS, batch)
-        if self._follows:
-            for tally in since_previous(kept, previous, events):
-                yield beam.pvalue.TaggedOutput(TALLIES, tally)
-
-
-@dataclass(eq=False)
-class KeepIds(beam.PTransform):
-    """One ASSIGNMENT to outputs MAIN (ASSIGNMENT), EVENTS (LINEAGE) and TALLIES.
-
-    `previous` is the PREVIOUS batches of the run that this one follows, if it `follows` one;
-    without it all clusters are born.
-    """
-
-    previous: beam.PCollection
-    follows: bool
-
-    def expand(self, assigned: beam.PCollection) -> Any:
-        """See the previous members beside the assignment; `keep_ids` and `lineage`."""
-        step = beam.ParDo(_KeepIds(follows=self.follows), beam.pvalue.AsIter(self.previous))
-        return assigned | step.with_outputs(EVENTS, TALLIES, main=MAIN)

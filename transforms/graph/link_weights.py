@@ -1,8 +1,8 @@
 """Weights of links: what each pair of entities in a piece of evidence adds, without Beam.
 
-Pairs are added up before they travel, by pair, strength and organisation, in each share of the
-records: however many calls name a number and its carrier, the owner of that pair gets one row for
-each share, with the hash of each victim once. There the sums become links. A victim who reports
+Pairs are added up before they travel, by pair, strength and organisation, in each partition of the
+records: however many calls name a number and its carrier, the owner of that pair gets one row a
+partition, with the hash of each victim once. There the sums become links. A victim who reports
 twice counts once for a pair. Weights are whole millionths, because sums of integers do not depend
 on their order.
 """
@@ -18,14 +18,27 @@ import pyarrow.compute as pc
 from schemas.enums import Strength
 from schemas.field import TIMESTAMP
 from schemas.link import LINK
-from transforms.arrow_util import hash_text
+from transforms.arrow_util import (
+    group_offsets,
+    group_starts,
+    hash_text,
+    sum_by_group,
+    table_of_columns,
+)
 
-SAMPLE = 10
+SAMPLE_RECORDS = 10
 """Record ids kept on a link, smallest first."""
 
+MILLION = 1_000_000
+"""Weights are whole millionths: sums of integers do not depend on their order."""
+
+MAX_HARD_ENTITIES = 20
+"""A record that names more hard entities is a copied list: it is counted, but links nothing."""
+
+PARTS_PER_RECORD = math.lcm(*range(1, MAX_HARD_ENTITIES))
+"""Each 1/(k-1) of a record is a whole number of its parts, so that sums of these are exact."""
 
 _CODES = pa.dictionary(pa.int32(), pa.string())
-
 
 PAIR = pa.schema(
     [
@@ -43,8 +56,7 @@ PAIR = pa.schema(
 )
 """One pair of entities in one piece of evidence; entity_a is the smaller id. It never travels."""
 
-
-PAIRED = pa.schema(
+PAIR_SUM = pa.schema(
     [
         ("entity_a", pa.string()),
         ("entity_b", pa.string()),
@@ -58,98 +70,50 @@ PAIRED = pa.schema(
         ("group_ids", pa.list_(pa.string())),
         ("unnamed", pa.int64()),
         ("victims", pa.list_(pa.int64())),
-        ("said", pa.list_(pa.int32())),
+        ("most", pa.list_(pa.int32())),
     ]
 )
-"""What the pieces of evidence of one share add up to for one pair, as one organisation saw it.
+"""The sums of one pair over the evidence of one partition, as one organisation reported it.
 
-`records` counts these, and `group_ids` are the smallest of them. `victims` are hashes, each once,
-and `said` the most millionths that a piece of evidence of each gives; `unnamed` is the sum of those
-without a pseudonym, each of which is taken as a victim of its own.
+`records` counts these pieces of evidence, and `group_ids` are the smallest of them. `victims` are
+hashes, each once, and `most` the most millionths that a piece of evidence of each gives; `unnamed`
+is the sum over evidence without a pseudonym, each taken as a victim of its own.
 """
 
 
-def add_up(found: pa.Table) -> pa.Table:
-    """PAIR rows, each piece of evidence once a pair, to PAIRED rows."""
+def sum_pairs(found: pa.Table) -> pa.Table:
+    """Adds up PAIR rows, each piece of evidence once a pair, to PAIR_SUM rows."""
     if not found.num_rows:
-        return PAIRED.empty_table()
+        return PAIR_SUM.empty_table()
     a, b, org = (found[name].combine_chunks() for name in ("entity_a", "entity_b", "source_org"))
     hard = found["hard"].to_numpy()
     code = (_codes(a) * len(b.dictionary) + _codes(b)) * len(org.dictionary) + _codes(org)
     _, first, of = np.unique(code * 2 + hard, return_index=True, return_inverse=True)
     count = len(first)
     order = np.argsort(of, kind="stable")
-    starts = np.searchsorted(of[order], np.arange(count))
+    starts = group_starts(of[order])
     seen = found["observed_at"].cast(pa.int64()).to_numpy()[order]
     micros = found["micros"].to_numpy()
     victim = found["victim_key"].combine_chunks()
     named = victim.indices.is_valid().to_numpy(zero_copy_only=False)
-    columns = {name: found[name].take(pa.array(first)) for name in PAIRED.names[:4]}
+    columns = {name: found[name].take(pa.array(first)) for name in PAIR_SUM.names[:4]}
     columns |= {
         "records": np.bincount(of, minlength=count),
-        "complaints": _sum(of, found["complaint"].to_numpy(), count),
-        "calls": _sum(of, found["calls"].to_numpy(), count),
+        "complaints": sum_by_group(of, found["complaint"].to_numpy(), count),
+        "calls": sum_by_group(of, found["calls"].to_numpy(), count),
         "first_seen": pa.array(np.minimum.reduceat(seen, starts)).cast(TIMESTAMP),
         "last_seen": pa.array(np.maximum.reduceat(seen, starts)).cast(TIMESTAMP),
         "group_ids": _samples(of, found["group_id"].combine_chunks(), count),
-        "unnamed": _sum(of[~named], micros[~named], count),
+        "unnamed": sum_by_group(of[~named], micros[~named], count),
     }
     hashed = hash_text(victim.dictionary)[victim.indices.drop_null().to_numpy()]
-    columns["victims"], columns["said"] = _victims(of[named], hashed, micros[named], count)
-    told = {name: _plain(columns[name]) for name in PAIRED.names}
-    return pa.table(told, schema=PAIRED)
+    columns["victims"], columns["most"] = _victims(of[named], hashed, micros[named], count)
+    plain = {name: _plain(columns[name]) for name in PAIR_SUM.names}
+    return pa.table(plain, schema=PAIR_SUM)
 
 
-def _plain(column: pa.ChunkedArray | pa.Array | np.ndarray) -> pa.ChunkedArray | pa.Array:
-    if isinstance(column, np.ndarray) or not pa.types.is_dictionary(column.type):
-        return column
-    return column.cast(column.type.value_type)
-
-
-def _codes(column: pa.DictionaryArray) -> np.ndarray:
-    return column.indices.to_numpy().astype(np.int64)
-
-
-def _sum(of: np.ndarray, values: np.ndarray, count: int) -> np.ndarray:
-    """Whole numbers added up by pair; doubles hold these exactly below 2^53."""
-    return np.bincount(of, values, minlength=count).astype(np.int64)
-
-
-def _samples(of: np.ndarray, group: pa.DictionaryArray, count: int) -> pa.Array:
-    """The `SAMPLE` smallest groups of each pair."""
-    sorted_ids = pc.sort_indices(group.dictionary).to_numpy()
-    rank = np.empty(len(sorted_ids), np.int64)
-    rank[sorted_ids] = np.arange(len(sorted_ids))
-    ranks = rank[group.indices.to_numpy()]
-    order = np.lexsort((ranks, of))
-    pair = of[order]
-    starts = np.searchsorted(pair, np.arange(count))
-    kept = order[np.arange(len(pair)) - starts[pair] < SAMPLE]
-    texts = group.dictionary.take(pa.array(sorted_ids[ranks[kept]]))
-    return pa.ListArray.from_arrays(_offsets(of[kept], count), texts)
-
-
-def _victims(
-    of: np.ndarray, victim: np.ndarray, micros: np.ndarray, count: int
-) -> tuple[pa.Array, pa.Array]:
-    """The victims of each pair, and the most that is said of each."""
-    order = np.lexsort((-micros, victim, of))
-    pair, who = of[order], victim[order]
-    once = np.ones(len(pair), bool)
-    once[1:] = (pair[1:] != pair[:-1]) | (who[1:] != who[:-1])
-    offsets = _offsets(pair[once], count)
-    return (
-        pa.ListArray.from_arrays(offsets, pa.array(who[once])),
-        pa.ListArray.from_arrays(offsets, pa.array(micros[order][once], pa.int32())),
-    )
-
-
-def _offsets(pair: np.ndarray, count: int) -> pa.Array:
-    return pa.array(np.searchsorted(pair, np.arange(count + 1)), pa.int32())
-
-
-def weigh(found: pa.Table) -> pa.Table:
-    """PAIRED rows of whole pairs to LINK rows, not yet decided (accepted false, reason empty)."""
+def build_links(found: pa.Table) -> pa.Table:
+    """Converts PAIR_SUM rows of whole pairs to LINK rows, not accepted yet and without a reason."""
     if found.num_rows == 0:
         return LINK.empty_table()
     a, ids_a = _ranked(found["entity_a"])
@@ -162,9 +126,9 @@ def weigh(found: pa.Table) -> pa.Table:
     # Soft evidence must not add to the weight of a hard pair.
     strong = hard | ~is_hard[pair]
     victims, weight = _victim_totals(found, pair, strong, count)
-    weight += _sum(pair[strong], found["unnamed"].to_numpy()[strong], count)
+    weight += sum_by_group(pair[strong], found["unnamed"].to_numpy()[strong], count)
     order = np.argsort(pair, kind="stable")
-    starts = np.searchsorted(pair[order], np.arange(count))
+    starts = group_starts(pair[order])
     first, last = (
         found[name].cast(pa.int64()).to_numpy()[order] for name in ("first_seen", "last_seen")
     )
@@ -172,8 +136,8 @@ def weigh(found: pa.Table) -> pa.Table:
         "entity_a": ids_a.take(pa.array(keys // len(ids_b))),
         "entity_b": ids_b.take(pa.array(keys % len(ids_b))),
         "weight": weight / MILLION,
-        "complaints": _sum(pair, found["complaints"].to_numpy(), count),
-        "calls": _sum(pair, found["calls"].to_numpy(), count),
+        "complaints": sum_by_group(pair, found["complaints"].to_numpy(), count),
+        "calls": sum_by_group(pair, found["calls"].to_numpy(), count),
         "victims": victims,
         "orgs": _lists(*_distinct(pair, org, len(orgs)), orgs, count),
         "first_seen": pa.array(np.minimum.reduceat(first, starts)).cast(TIMESTAMP),
@@ -182,41 +146,79 @@ def weigh(found: pa.Table) -> pa.Table:
             pa.array(is_hard.astype(np.int8))
         ),
         "record_ids": _smallest_evidence(found, pair, count),
-        "records": _sum(pair, found["records"].to_numpy(), count),
+        "records": sum_by_group(pair, found["records"].to_numpy(), count),
         "accepted": pa.repeat(pa.scalar(value=False), count),
         "reason": pa.repeat("", count),
     }
-    return pa.table(columns, schema=LINK)
+    return table_of_columns(columns, LINK)
+
+
+def _plain(column: pa.ChunkedArray | pa.Array | np.ndarray) -> pa.ChunkedArray | pa.Array:
+    if isinstance(column, np.ndarray) or not pa.types.is_dictionary(column.type):
+        return column
+    return column.cast(column.type.value_type)
+
+
+def _codes(column: pa.DictionaryArray) -> np.ndarray:
+    return column.indices.to_numpy().astype(np.int64)
+
+
+def _samples(of: np.ndarray, group: pa.DictionaryArray, count: int) -> pa.Array:
+    """Returns the `SAMPLE_RECORDS` smallest groups of each pair."""
+    sorted_ids = pc.sort_indices(group.dictionary).to_numpy()
+    rank = np.empty(len(sorted_ids), np.int64)
+    rank[sorted_ids] = np.arange(len(sorted_ids))
+    ranks = rank[group.indices.to_numpy()]
+    order = np.lexsort((ranks, of))
+    pair = of[order]
+    offsets = group_offsets(pair, count)
+    kept = order[np.arange(len(pair)) - offsets[pair] < SAMPLE_RECORDS]
+    texts = group.dictionary.take(pa.array(sorted_ids[ranks[kept]]))
+    return pa.ListArray.from_arrays(_list_offsets(of[kept], count), texts)
+
+
+def _victims(
+    of: np.ndarray, victim: np.ndarray, micros: np.ndarray, count: int
+) -> tuple[pa.Array, pa.Array]:
+    """Returns the victims of each pair, and the most millionths of each victim."""
+    order = np.lexsort((-micros, victim, of))
+    pair, who = of[order], victim[order]
+    once = group_starts(pair, who)
+    offsets = _list_offsets(pair[once], count)
+    return (
+        pa.ListArray.from_arrays(offsets, pa.array(who[once])),
+        pa.ListArray.from_arrays(offsets, pa.array(micros[order][once], pa.int32())),
+    )
 
 
 def _victim_totals(
     found: pa.Table, pair: np.ndarray, strong: np.ndarray, count: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """How many victims each pair has, and the sum of the most that is said of each of them."""
+    """Returns, by pair, its victims and the sum of the most millionths of each of them."""
     lists = found["victims"].combine_chunks()
     row = lists.value_parent_indices().to_numpy()
     victim, of = lists.flatten().to_numpy(), pair[row]
-    said = np.where(strong[row], found["said"].combine_chunks().flatten().to_numpy(), 0)
+    most = np.where(strong[row], found["most"].combine_chunks().flatten().to_numpy(), 0)
     order = np.lexsort((victim, of))
-    victim, of, said = victim[order], of[order], said[order]
-    starts = np.flatnonzero(_changed(victim) | _changed(of))
+    victim, of, most = victim[order], of[order], most[order]
+    starts = group_starts(victim, of)
     if not len(starts):
         return np.zeros(count, np.int64), np.zeros(count, np.int64)
-    most = np.maximum.reduceat(said, starts)
-    return np.bincount(of[starts], minlength=count), _sum(of[starts], most, count)
+    most = np.maximum.reduceat(most, starts)
+    return np.bincount(of[starts], minlength=count), sum_by_group(of[starts], most, count)
 
 
 def _smallest_evidence(found: pa.Table, pair: np.ndarray, count: int) -> pa.Array:
-    """The `SAMPLE` smallest pieces of evidence of each pair."""
+    """Returns the `SAMPLE_RECORDS` smallest pieces of evidence of each pair."""
     lists = found["group_ids"].combine_chunks()
     group, groups = _ranked(pa.chunked_array([lists.flatten()]))
     of, group = _distinct(pair[lists.value_parent_indices().to_numpy()], group, len(groups))
-    rank = np.arange(len(of)) - np.searchsorted(of, np.arange(count))[of]
-    return _lists(of[rank < SAMPLE], group[rank < SAMPLE], groups, count)
+    rank = np.arange(len(of)) - group_offsets(of, count)[of]
+    return _lists(of[rank < SAMPLE_RECORDS], group[rank < SAMPLE_RECORDS], groups, count)
 
 
 def _ranked(column: pa.ChunkedArray) -> tuple[np.ndarray, pa.Array]:
-    """The place of each text among the sorted distinct ones; and these."""
+    """Returns the rank of each text among the sorted distinct ones, and these."""
     encoded = column.combine_chunks().dictionary_encode()
     order = pc.sort_indices(encoded.dictionary)
     rank = np.empty(len(order), np.int64)
@@ -225,29 +227,17 @@ def _ranked(column: pa.ChunkedArray) -> tuple[np.ndarray, pa.Array]:
 
 
 def _distinct(pair: np.ndarray, code: np.ndarray, codes: int) -> tuple[np.ndarray, np.ndarray]:
-    """Each (pair, code) once, sorted."""
+    """Returns each (pair, code) once, sorted."""
     key = np.sort(pair * max(codes, 1) + code)
-    key = key[_changed(key)]
+    key = key[group_starts(key)]
     return key // max(codes, 1), key % max(codes, 1)
 
 
-def _changed(ordered: np.ndarray) -> np.ndarray:
-    return np.append(True, ordered[1:] != ordered[:-1])[: len(ordered)]
+def _list_offsets(pair: np.ndarray, count: int) -> pa.Array:
+    """Returns the offsets of a list array with one list for each of `count` sorted pairs."""
+    return pa.array(group_offsets(pair, count), pa.int32())
 
 
 def _lists(pair: np.ndarray, code: np.ndarray, texts: pa.Array, count: int) -> pa.Array:
-    """The texts of each pair as a list, of sorted pairs and codes."""
-    offsets = np.searchsorted(pair, np.arange(count + 1)).astype(np.int32)
-    return pa.ListArray.from_arrays(pa.array(offsets), texts.take(pa.array(code)))
-
-
-MILLION = 1_000_000
-"""Weights are whole millionths: sums of integers do not depend on their order."""
-
-
-WIDEST = 20
-"""A record that names more hard entities is a copied list: it is counted, but links nothing."""
-
-
-PARTS = math.lcm(*range(1, WIDEST))
-"""Parts of a record: each 1/(k-1) of it is a whole number of them, and sums of these are exact."""
+    """Returns the texts of each pair as a list, from sorted pairs and codes."""
+    return pa.ListArray.from_arrays(_list_offsets(pair, count), texts.take(pa.array(code)))

@@ -1,8 +1,8 @@
-"""Which entities were seen together, and how much evidence that is.
+"""Links: the pairs of entities in each piece of evidence, added up and weighed.
 
 A record is one piece of evidence however many entities it names: each pair in a record of k
 entities weighs 1/(k-1), so that every entity gets one record's worth of links from it (Newman,
-Phys. Rev. E 64, 016132, 2001). What pairs add up to is in `link_weights`.
+Phys. Rev. E 64, 016132, 2001). The sums are those of `link_weights`.
 """
 
 from __future__ import annotations
@@ -17,44 +17,55 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from schemas.enums import HARD_ROLES, SUPPLIER_KINDS, RecordKind, Status
-from transforms.graph.incidence import incidences, reaches
-from transforms.graph.link_weights import MILLION, PAIR, PAIRED, WIDEST, add_up, weigh
-from transforms.shuffle import MAIN, Keyed, PerPartition, batches_of
+from transforms.arrow_util import pairs_within_groups, without_aggregate_suffixes
+from transforms.graph.incidence import incidences, victim_reach
+from transforms.graph.link_weights import (
+    MAX_HARD_ENTITIES,
+    MILLION,
+    PAIR,
+    PAIR_SUM,
+    build_links,
+    sum_pairs,
+)
+from transforms.shuffle import MAIN, KeyedInput, PerPartition, batches_of
+
+INCIDENCE_ROWS, REACH_ROWS, COUNTERS = "incidences", "reaches", "counters"
 
 
-def record_keys(sightings: pa.Table) -> pa.Array:
-    """One text a record: kind, organisation and id."""
+def record_keys(mentions: pa.Table) -> pa.Array:
+    """Returns one key a record: its kind, organisation and id."""
     return pc.binary_join_element_wise(
-        sightings["record_kind"], sightings["source_org"], sightings["record_id"], "|"
+        mentions["record_kind"], mentions["source_org"], mentions["record_id"], "|"
     ).combine_chunks()
 
 
-def pairs(evidence: pa.Table) -> tuple[pa.Table, int]:
-    """CLASSIFIED rows of whole groups to PAIR rows, and how many groups were too wide to link.
+def pair_entities(evidence: pa.Table) -> tuple[pa.Table, int]:
+    """Converts CLASSIFIED rows of whole groups to PAIR rows; counts the groups too wide to link.
 
     Entities that are suppressed link nothing. In a group, an entity is hard if some record of the
     group shows it in a role that the scammer must really hold. Two hard entities make a hard pair.
     A hard and a soft one make a soft pair, and so do two soft ones unless one is a supplier's:
-    everybody's carrier beside everybody's caller id says nothing.
+    everybody's carrier beside everybody's caller id is no evidence.
     """
-    kept = evidence.filter(pc.not_equal(evidence["status"], Status.SUPPRESSED))
-    if kept.num_rows == 0:
+    rows = evidence.filter(pc.not_equal(evidence["status"], Status.SUPPRESSED))
+    if rows.num_rows == 0:
         return PAIR.empty_table(), 0
-    named, groups = _named(kept), _groups(kept)
+    named, groups = _entities_by_group(rows), _group_totals(rows)
     named = named.sort_by([("group_id", "ascending"), ("entity_id", "ascending")])
     groups = groups.sort_by("group_id")
     by_group = named.group_by("group_id", use_threads=False)
     sizes = by_group.aggregate([([], "count_all"), ("hard", "sum")]).sort_by("group_id")
     hard_sizes = sizes["hard_sum"].to_numpy().astype(np.int64)
     counts = sizes["count_all"].to_numpy()
-    starts = np.concatenate([[0], np.cumsum(counts)[:-1]])
-    narrow = (hard_sizes <= WIDEST) & (counts <= 3 * WIDEST) & (counts > 1)
-    first, second, group = _combinations(starts, counts, narrow)
+    starts = np.cumsum(counts) - counts
+    narrow = (hard_sizes <= MAX_HARD_ENTITIES) & (counts <= 3 * MAX_HARD_ENTITIES) & (counts > 1)
+    first, second, group = pairs_within_groups(starts[narrow], counts[narrow])
+    group = np.flatnonzero(narrow)[group]
     hard = named["hard"].to_numpy(zero_copy_only=False)
     supplier = named["supplier"].to_numpy(zero_copy_only=False)
     both = hard[first] & hard[second]
-    telling = both | ~((supplier[first] & ~hard[second]) | (supplier[second] & ~hard[first]))
-    first, second, group, both = first[telling], second[telling], group[telling], both[telling]
+    kept = both | ~((supplier[first] & ~hard[second]) | (supplier[second] & ~hard[first]))
+    first, second, group, both = first[kept], second[kept], group[kept], both[kept]
     micros = np.where(
         both, MILLION // np.maximum(hard_sizes[group] - 1, 1), MILLION // (counts[group] - 1)
     )
@@ -66,17 +77,48 @@ def pairs(evidence: pa.Table) -> tuple[pa.Table, int]:
         "micros": pa.array(micros, pa.int32()),
     }
     at = pa.array(group)
-    columns |= {name: _coded(groups[name].combine_chunks()).take(at) for name in PAIR.names[4:]}
-    too_wide = int(((hard_sizes > WIDEST) | (counts > 3 * WIDEST)).sum())
+    columns |= {
+        name: _dictionary_encoded(groups[name].combine_chunks()).take(at) for name in PAIR.names[4:]
+    }
+    too_wide = int(((hard_sizes > MAX_HARD_ENTITIES) | (counts > 3 * MAX_HARD_ENTITIES)).sum())
     return pa.table(columns, schema=PAIR), too_wide
 
 
-def _coded(column: pa.Array) -> pa.Array:
-    return column.dictionary_encode() if pa.types.is_string(column.type) else column
+@dataclass(eq=False)
+class BuildLinks(beam.PTransform):
+    """Links the entities of CLASSIFIED batches of whole groups; nothing is accepted yet.
+
+    Output: a dict of `links` (LINK), INCIDENCE_ROWS, REACH_ROWS and COUNTERS.
+    """
+
+    def expand(self, evidence: beam.PCollection) -> dict[str, beam.PCollection]:
+        """Pairs within each piece of evidence, adds up in place, then builds each link."""
+        paired = evidence | "Pair" >> beam.FlatMap(_pairs).with_outputs(
+            INCIDENCE_ROWS, REACH_ROWS, COUNTERS, main=MAIN
+        )
+        pair = {"pairs": KeyedInput(PAIR_SUM, ("entity_a", "entity_b"))}
+        links = {"pairs": paired[MAIN]} | "Build links" >> PerPartition(pair, _links)
+        beside = {name: paired[name] for name in (INCIDENCE_ROWS, REACH_ROWS, COUNTERS)}
+        return {"links": links} | beside
 
 
-def _named(evidence: pa.Table) -> pa.Table:
-    """Each (group, entity) once, with whether it is hard there and whether it is a supplier's."""
+def _pairs(batch: pa.RecordBatch) -> Iterator[Any]:
+    evidence = pa.Table.from_batches([batch])
+    found, too_wide = pair_entities(evidence)
+    yield from batches_of(sum_pairs(found))
+    yield beam.pvalue.TaggedOutput(COUNTERS, (("links", "records_too_wide"), too_wide))
+    for rows in batches_of(incidences(evidence, MAX_HARD_ENTITIES)):
+        yield beam.pvalue.TaggedOutput(INCIDENCE_ROWS, rows)
+    for rows in batches_of(victim_reach(evidence)):
+        yield beam.pvalue.TaggedOutput(REACH_ROWS, rows)
+
+
+def _links(found: pa.Table) -> Iterator[pa.RecordBatch]:
+    yield from batches_of(build_links(found))
+
+
+def _entities_by_group(evidence: pa.Table) -> pa.Table:
+    """Returns each (group, entity) once, whether it is hard there, and whether a supplier's."""
     hard = pc.is_in(evidence["role"], pa.array([str(role) for role in HARD_ROLES]))
     supplier = pc.is_in(evidence["kind"], pa.array([str(kind) for kind in SUPPLIER_KINDS]))
     table = evidence.select(["group_id", "entity_id"])
@@ -84,11 +126,11 @@ def _named(evidence: pa.Table) -> pa.Table:
     named = table.group_by(["group_id", "entity_id"], use_threads=False).aggregate(
         [("hard", "any"), ("supplier", "any")]
     )
-    return named.rename_columns({"hard_any": "hard", "supplier_any": "supplier"})
+    return without_aggregate_suffixes(named)
 
 
-def _groups(evidence: pa.Table) -> pa.Table:
-    """Each group once, with what a piece of evidence counts for."""
+def _group_totals(evidence: pa.Table) -> pa.Table:
+    """Returns each group once, with the totals of its records."""
     complaint = pc.equal(evidence["record_kind"], RecordKind.COMPLAINT)
     calls = pc.if_else(complaint, pa.scalar(None, pa.string()), record_keys(evidence))
     table = evidence.select(["group_id", "victim_key", "source_org", "observed_at"])
@@ -102,67 +144,8 @@ def _groups(evidence: pa.Table) -> pa.Table:
             ("observed_at", "min"),
         ]
     )
-    return groups.rename_columns(
-        [
-            name.removesuffix("_any").removesuffix("_count_distinct").removesuffix("_min")
-            for name in groups.column_names
-        ]
-    )
+    return without_aggregate_suffixes(groups)
 
 
-def _combinations(
-    starts: np.ndarray, counts: np.ndarray, use: np.ndarray
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Row numbers of all pairs inside each group in use, and the group of each pair."""
-    parts: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
-    for size in np.unique(counts[use]):
-        groups = np.flatnonzero(use & (counts == size))
-        left, right = np.triu_indices(size, 1)
-        parts.append(
-            (
-                (starts[groups][:, None] + left).ravel(),
-                (starts[groups][:, None] + right).ravel(),
-                np.repeat(groups, len(left)),
-            )
-        )
-    if not parts:
-        none = np.empty(0, np.int64)
-        return none, none, none
-    first, second, group = (np.concatenate(column) for column in zip(*parts, strict=True))
-    return first, second, group
-
-
-INCIDENCES, REACHES, TALLIES = "incidences", "reaches", "tallies"
-
-
-def _pairs(batch: pa.RecordBatch) -> Iterator[Any]:
-    evidence = pa.Table.from_batches([batch])
-    found, too_wide = pairs(evidence)
-    yield from batches_of(add_up(found))
-    yield beam.pvalue.TaggedOutput(TALLIES, (("links", "records_too_wide"), too_wide))
-    for rows in batches_of(incidences(evidence, WIDEST)):
-        yield beam.pvalue.TaggedOutput(INCIDENCES, rows)
-    for rows in batches_of(reaches(evidence)):
-        yield beam.pvalue.TaggedOutput(REACHES, rows)
-
-
-def _links(found: pa.Table) -> Iterator[pa.RecordBatch]:
-    yield from batches_of(weigh(found))
-
-
-@dataclass(eq=False)
-class Link(beam.PTransform):
-    """CLASSIFIED batches of whole groups to a dict: `links` (LINK), INCIDENCES, REACHES, TALLIES.
-
-    The links are not yet decided.
-    """
-
-    def expand(self, evidence: beam.PCollection) -> dict[str, beam.PCollection]:
-        """Pair within each piece of evidence, add up where it is, then weigh each pair."""
-        paired = evidence | "Pair" >> beam.FlatMap(_pairs).with_outputs(
-            INCIDENCES, REACHES, TALLIES, main=MAIN
-        )
-        pair = {"pairs": Keyed(PAIRED, ("entity_a", "entity_b"))}
-        links = {"pairs": paired[MAIN]} | "Weigh" >> PerPartition(pair, _links)
-        beside = {name: paired[name] for name in (INCIDENCES, REACHES, TALLIES)}
-        return {"links": links} | beside
+def _dictionary_encoded(column: pa.Array) -> pa.Array:
+    return column.dictionary_encode() if pa.types.is_string(column.type) else column

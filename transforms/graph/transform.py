@@ -1,4 +1,4 @@
-"""From evidence to clusters: the steps that a batch run and a stream's snapshot have in common."""
+"""From evidence to clusters: the steps that a batch run and a stream's snapshot share."""
 
 from __future__ import annotations
 
@@ -8,25 +8,30 @@ from typing import Any
 import apache_beam as beam
 
 from transforms.extract.allowlist import KnownLegitimate
-from transforms.graph.assign import ISLANDS, Assign
-from transforms.graph.cluster_summary import MEMBERS, Summarise
+from transforms.graph.assign import COMPONENTS, AssignClusters
+from transforms.graph.cluster_summary import MEMBERS, SummarizeClusters
 from transforms.graph.connected_components import LargestComponent
-from transforms.graph.entities import FOUND_ENTITIES, HIDDEN, Classify
-from transforms.graph.final_status import CLUSTER_LINKS, MEMBERSHIPS, DecideEntities, DecideLinks
+from transforms.graph.entities import CLASSIFIED_ENTITIES, WITHHELD_ROWS, ClassifyEvidence
+from transforms.graph.final_status import (
+    CLUSTER_LINKS,
+    MEMBERSHIPS,
+    FinalizeEntities,
+    FinalizeLinks,
+)
 from transforms.graph.lineage import EVENTS, KeepIds
-from transforms.graph.links import INCIDENCES, REACHES, Link
-from transforms.graph.priority import Weights
-from transforms.graph.suppliers import SUPPLIES, ClusterRecords, Suppliers
+from transforms.graph.links import INCIDENCE_ROWS, REACH_ROWS, BuildLinks
+from transforms.graph.priority import PriorityWeights
+from transforms.graph.suppliers import SUPPLIES, ClusterRecords, SummarizeSuppliers
 from transforms.shuffle import MAIN
 
 
 @dataclass(frozen=True)
-class Clustered:
-    """What the evidence of one window amounts to. Elements are RecordBatches, but the tallies."""
+class ClusteredWindow:
+    """The results of clustering one window. Elements are RecordBatches, except the counters."""
 
     classified: beam.PCollection
     """CLASSIFIED."""
-    hidden: beam.PCollection
+    withheld: beam.PCollection
     """WITHHELD."""
     entities: beam.PCollection
     """ENTITY."""
@@ -38,19 +43,19 @@ class Clustered:
     """CLUSTER_LINK."""
     lineage: beam.PCollection
     """LINEAGE."""
-    islands: beam.PCollection
-    """ISLAND."""
+    components: beam.PCollection
+    """COMPONENT."""
     assigned: beam.pvalue.AsSingleton
     """One ASSIGNMENT."""
-    tallies: tuple[beam.PCollection, ...]
+    counters: tuple[beam.PCollection, ...]
     """((group, name), count)."""
-    searched: beam.PCollection
-    """((group, name), count) of islands, which depend on what was known of them."""
+    cache_counters: beam.PCollection
+    """((group, name), count) of components, which depend on what was cached."""
 
 
 @dataclass(frozen=True)
-class Summarised:
-    """What a run tells of its clusters. Elements are RecordBatches."""
+class SummarizedWindow:
+    """The summaries of clusters. Elements are RecordBatches."""
 
     clusters: beam.PCollection
     """CLUSTER."""
@@ -65,62 +70,74 @@ def find_clusters(
     start: beam.PCollection,
     in_force: beam.PCollection,
     previous: beam.PCollection,
-    islands: beam.PCollection,
+    components: beam.PCollection,
     known: KnownLegitimate,
     *,
     follows: bool,
-) -> Clustered:
-    """EVIDENCE batches to what they amount to, window by window.
+) -> ClusteredWindow:
+    """Clusters EVIDENCE batches, window by window.
 
-    `start` has one element a window, `in_force` one InForce; `previous` the PREVIOUS batches of the
-    run that this one `follows`, `islands` its ISLAND batches.
+    Args:
+        evidence: EVIDENCE batches.
+        start: One element a window.
+        in_force: One DecisionsInForce a window.
+        previous: PREVIOUS batches of the run that this one `follows`.
+        components: COMPONENT batches of that run.
+        known: The known-legitimate list.
+        follows: Whether this run follows another.
     """
     decided = beam.pvalue.AsSingleton(in_force)
-    classified: Any = evidence | "Classify" >> Classify(
+    classified: Any = evidence | "Classify" >> ClassifyEvidence(
         known, decided
-    )  # CLASSIFIED of whole groups, FOUND
-    linked = classified[MAIN] | "Link" >> Link()  # LINK, INCIDENCE, REACH, tallies
+    )  # CLASSIFIED of whole groups, CLASSIFIED_ENTITY
+    linked = classified[MAIN] | "Link" >> BuildLinks()  # LINK, INCIDENCE, VICTIM_REACH, counters
     graph = {
-        "entities": classified[FOUND_ENTITIES],
-        "named": linked[INCIDENCES],
-        "reached": linked[REACHES],
+        "entities": classified[CLASSIFIED_ENTITIES],
+        "named": linked[INCIDENCE_ROWS],
+        "reached": linked[REACH_ROWS],
         "links": linked["links"],
-        "known": islands,
+        "known": components,
     }
-    hanging = linked[INCIDENCES] | "Largest component" >> LargestComponent()  # tallies
-    found: Any = graph | "Assign" >> Assign(decided, start)  # ASSIGNMENT, ISLAND, tallies
+    largest = linked[INCIDENCE_ROWS] | "Largest component" >> LargestComponent()  # counters
+    found: Any = graph | "Assign" >> AssignClusters(decided, start)  # ASSIGNMENT, ISLAND, counters
     kept = found[MAIN] | "Keep ids" >> KeepIds(previous, follows)
     assigned = beam.pvalue.AsSingleton(kept[MAIN])  # one ASSIGNMENT
 
-    entities = classified[FOUND_ENTITIES] | "Decide entities" >> DecideEntities(assigned, decided)
-    links = linked["links"] | "Decide links" >> DecideLinks(assigned, decided)  # LINK, CLUSTER_LINK
-    return Clustered(
+    entities = classified[CLASSIFIED_ENTITIES] | "Finalize entities" >> FinalizeEntities(
+        assigned, decided
+    )
+    links = linked["links"] | "Finalize links" >> FinalizeLinks(
+        assigned, decided
+    )  # LINK, CLUSTER_LINK
+    return ClusteredWindow(
         classified=classified[MAIN],
-        hidden=classified[HIDDEN],
+        withheld=classified[WITHHELD_ROWS],
         entities=entities[MAIN],
         memberships=entities[MEMBERSHIPS],
         links=links[MAIN],
         cluster_links=links[CLUSTER_LINKS],
         lineage=kept[EVENTS],
-        islands=found[ISLANDS],
+        components=found[COMPONENTS],
         assigned=assigned,
-        tallies=(linked["tallies"], hanging, kept["tallies"]),
-        searched=found["tallies"],
+        counters=(linked["counters"], largest, kept["counters"]),
+        cache_counters=found["counters"],
     )
 
 
-def summarise_clusters(
-    found: Clustered, in_force: beam.PCollection, weights: Weights
-) -> Summarised:
-    """Clusters, as they were found, to what a run tells of them; nothing is decided here."""
+def summarize_clusters(
+    found: ClusteredWindow, in_force: beam.PCollection, weights: PriorityWeights
+) -> SummarizedWindow:
+    """Summarizes clusters as they were found; nothing is decided here."""
     records = found.classified | "Cluster records" >> ClusterRecords(found.assigned)
     clusters = {
         "members": found.memberships,
         "links": found.cluster_links,
         "records": records[MAIN],
-    } | "Summarise" >> Summarise(beam.pvalue.AsSingleton(in_force), weights)  # CLUSTER, MEMBER
-    return Summarised(
+    } | "Summarise" >> SummarizeClusters(
+        beam.pvalue.AsSingleton(in_force), weights
+    )  # CLUSTER, MEMBER
+    return SummarizedWindow(
         clusters=clusters[MAIN],
         members=clusters[MEMBERS],
-        suppliers=records[SUPPLIES] | "Suppliers" >> Suppliers(),
+        suppliers=records[SUPPLIES] | "Suppliers" >> SummarizeSuppliers(),
     )

@@ -1,17 +1,7 @@
-"""Numbering plans as tables of states: libphonenumber's metadata, ready for whole columns.
+"""Numbering plans for whole columns of numbers, from the metadata that `phonenumbers` ships.
 
-Every rule is one of `phonenumbers.phonenumberutil`, taken from the metadata that it ships. What is
-not held here is read by that library itself.
-
-Patterns of digits as tables of states: many patterns and a whole column in one pass of numpy.
-
-The patterns of a numbering plan are finite and use few signs, so one table of some hundred states
-decides for all of them at once, digit by digit. It is made of the positions of the patterns
-(Glushkov 1961) and their subsets, in milliseconds, once in a process.
-
-The digits of a column of numbers as one matrix.
-
-Which national numbers are written with a trunk prefix alone, by libphonenumber's formats.
+Every rule is one of `phonenumbers.phonenumberutil`. What is not covered here is left to that
+library. Columns of numbers are matrices of digits, and the patterns of plans are automata.
 """
 
 from __future__ import annotations
@@ -27,36 +17,30 @@ import phonenumbers as pn
 import pyarrow as pa
 from phonenumbers.phonemetadata import NumberFormat, PhoneMetadata, PhoneNumberDesc
 
-from transforms.arrow_util import Array, buffers, ranges
+from transforms.arrow_util import Array, concat_ranges
+from transforms.text_spans import string_buffers
 
 NANP = "1"
 """Country code of the North American numbering plan."""
 
-
 _TOLL_FREE_CODE = "8(?:00|33|44|55|66|77|88)"
-
 
 _AREA_CODE = "[2-9][0-9]{2}"
 
-
 NANP_TOLL_FREE = rf"(?:1[-. ]{{1,2}})?\(?{_TOLL_FREE_CODE}.*"
-"""A number that begins as a toll-free one (47 CFR 52.101)."""
-
+"""A number that begins with a toll-free code (47 CFR 52.101)."""
 
 NANP_SURE = (
     rf"(?:1[-. ]{{1,2}}\(?{_AREA_CODE}\)?|\({_AREA_CODE}\))[-. ]{{0,2}}[0-9]{{3}}[-. ]?[0-9]{{4}}"
 )
-"""A number grouped as only North America groups it."""
-
+"""A number grouped as only North America groups numbers."""
 
 NANP_SHAPED = rf"{NANP_SURE}|{_AREA_CODE}[-.][0-9]{{3}}[-.][0-9]{{4}}"
 """The same, and a grouping that North America is known for."""
 
+FIXED, MOBILE, FIXED_OR_MOBILE = "fixed_line", "mobile", "fixed_line_or_mobile"
 
-FIXED, MOBILE, EITHER = "fixed_line", "mobile", "fixed_line_or_mobile"
-
-
-BEFORE_FIXED = (
+SPECIAL_LINE_TYPES = (
     "premium_rate",
     "toll_free",
     "shared_cost",
@@ -66,20 +50,26 @@ BEFORE_FIXED = (
     "uan",
     "voicemail",
 )
-"""Line types in the order in which libphonenumber tries them, before fixed lines and mobiles."""
+"""Line types that libphonenumber tries, in this order, before fixed lines and mobiles."""
 
+LINE_TYPES = ("", *SPECIAL_LINE_TYPES, FIXED, MOBILE, FIXED_OR_MOBILE)
+"""Line types by index; the first means none."""
 
-KINDS = ("", *BEFORE_FIXED, FIXED, MOBILE, EITHER)
-"""Line types by their number; the first stands for none."""
+END = 10
+"""The symbol after the last digit of a number."""
 
+SYMBOLS = END + 1
+"""Symbols of the automata: ten digits, and the end of a number."""
 
-LONGEST = 18
-"""Digits of a number that a plan is asked for."""
+_LONGEST = 18
+"""Digits of the longest number that a plan is asked about."""
+
+_ANY = (1 << END) - 1
 
 
 @dataclass(frozen=True)
-class Desc:
-    """The numbers of one type: a pattern of the whole number, and its lengths, empty for any."""
+class NumberPattern:
+    """A pattern of whole national numbers of one line type, and their lengths, empty for any."""
 
     pattern: str
     lengths: tuple[int, ...]
@@ -87,10 +77,10 @@ class Desc:
 
 @dataclass(frozen=True)
 class Plan:
-    """How one region writes and numbers.
+    """The numbering plan of one region.
 
-    `idd` and `trunk` match at the start of what is dialled: the international and the national
-    prefix. `rewrites`: the trunk prefix is replaced by something rather than taken away.
+    `idd` and `trunk` match the international and the national prefix at the start of what is
+    dialed. `rewrites`: the trunk prefix is replaced by other digits rather than removed.
     """
 
     region: str
@@ -98,64 +88,64 @@ class Plan:
     idd: str
     trunk: str
     rewrites: bool
-    general: Desc
+    general: NumberPattern
     local_only: tuple[int, ...]
-    types: tuple[tuple[str, Desc], ...]
+    types: tuple[tuple[str, NumberPattern], ...]
     same: bool
-    """Whether fixed lines and mobiles have one pattern."""
+    """True if fixed lines and mobiles have one pattern."""
 
-    def is_general(self, numbers: Digits) -> Array:
-        """As the library asks it while it parses: by the pattern, whatever the length."""
-        return (self._states.matched(numbers) & 1).astype(bool)
+    def is_general(self, numbers: DigitMatrix) -> Array:
+        """Tells which numbers match the general pattern, whatever their length."""
+        return (self._states.match_whole(numbers) & 1).astype(bool)
 
     @property
     def longest(self) -> int:
-        """Digits of its longest numbers."""
+        """The number of digits of its longest numbers."""
         return max(self.general.lengths)
 
-    def keeps(self, lengths: Array) -> Array:
-        """The lengths that a number may have for its trunk prefix to be taken away."""
+    def has_complete_length(self, lengths: Array) -> Array:
+        """Tells for which lengths of a number its trunk prefix is removed."""
         whole = [n for n in self.general.lengths if n not in self.local_only]
         return np.isin(lengths, whole) | (lengths > self.longest)
 
-    def kinds(self, numbers: Digits) -> Array:
-        """The line type of each number, as a place in `KINDS`, by the library's order."""
-        return self._kind_of[self._states.matched(numbers) & self._allowed[numbers.lengths]]
+    def line_types(self, numbers: DigitMatrix) -> Array:
+        """Returns the line type of each number, as an index into `LINE_TYPES`."""
+        return self._kind_of[self._states.match_whole(numbers) & self._allowed[numbers.lengths]]
 
     @cached_property
     def _states(self) -> Automaton:
-        return automaton([one.pattern for one in self._descs])
+        return build_automaton([one.pattern for one in self._descs])
 
     @cached_property
-    def _descs(self) -> tuple[Desc, ...]:
+    def _descs(self) -> tuple[NumberPattern, ...]:
         return (self.general, *(desc for _, desc in self.types))
 
     @cached_property
     def _allowed(self) -> Array:
-        """For each length, the patterns that may have it, as bits."""
-        held = [
+        """The patterns that may have each length, as bits."""
+        bits = [
             sum(1 << i for i, one in enumerate(self._descs) if not one.lengths or n in one.lengths)
-            for n in range(LONGEST + 1)
+            for n in range(_LONGEST + 1)
         ]
-        return np.array(held, np.int64)
+        return np.array(bits, np.int64)
 
     @cached_property
     def _kind_of(self) -> Array:
-        """For each set of patterns that match, as bits, the line type."""
+        """The line type for each set of patterns that match, as bits."""
         names = [kind for kind, _ in self.types]
         sets = (
             {names[i] for i in range(len(names)) if bits >> (i + 1) & 1} if bits & 1 else set()
             for bits in range(1 << (len(names) + 1))
         )
-        return np.array([KINDS.index(self._kind(held)) for held in sets], np.int8)
+        return np.array([LINE_TYPES.index(self._kind(one)) for one in sets], np.int8)
 
-    def _kind(self, held: set[str]) -> str:
-        for kind in BEFORE_FIXED:
-            if kind in held:
+    def _kind(self, matched: set[str]) -> str:
+        for kind in SPECIAL_LINE_TYPES:
+            if kind in matched:
                 return kind
-        if FIXED in held:
-            return EITHER if self.same or MOBILE in held else FIXED
-        return MOBILE if MOBILE in held and not self.same else ""
+        if FIXED in matched:
+            return FIXED_OR_MOBILE if self.same or MOBILE in matched else FIXED
+        return MOBILE if MOBILE in matched and not self.same else ""
 
 
 @dataclass(frozen=True)
@@ -167,145 +157,248 @@ class Claims:
 
     plans: tuple[Plan, ...]
     starts: tuple[int, ...]
-    """The bit of each region's start in `begun`, 0 where it has none."""
+    """The bit of each region's leading digits in `match_start`, 0 where it has none."""
     _begin: Automaton | None
 
-    def begun(self, numbers: Digits) -> Array:
-        """The starts, as bits, that each number begins with."""
+    def match_start(self, numbers: DigitMatrix) -> Array:
+        """Returns the regions' leading digits, as bits, that each number begins with."""
         if self._begin is None:
             return np.zeros(len(numbers), np.int64)
-        return self._begin.begun(numbers)
+        return self._begin.match_start(numbers)
 
 
 @cache
-def plan(region: str | None) -> Plan | None:
-    """The plan of a region, or None where it is not held."""
-    return _plan(_metadata(region)) if region in pn.SUPPORTED_REGIONS else None
+def plan_of_region(region: str | None) -> Plan | None:
+    """Returns the plan of a region, or None where the library has none."""
+    return _to_plan(_metadata(region)) if region in pn.SUPPORTED_REGIONS else None
 
 
 @cache
-def codes() -> Array:
-    """The held country code that three digits begin with, 0 for none."""
-    held = np.zeros(1000, np.intp)
-    for code, regions in pn.COUNTRY_CODE_TO_REGION_CODE.items():
-        if regions[0] != pn.REGION_CODE_FOR_NON_GEO_ENTITY:
-            width = 10 ** (3 - len(str(code)))
-            held[code * width : (code + 1) * width] = code
-    return held
+def main_plan_of_code(code: str) -> Plan:
+    """Returns the plan by which the library parses what follows a country code."""
+    return _to_plan(_main_metadata(code))
 
 
 @cache
-def coded() -> str:
-    """RE2 and Python: digits of which the first group is a country code, with no sign of one."""
-    return rf"^\(?(?:{'|'.join(map(str, sorted(pn.COUNTRY_CODE_TO_REGION_CODE)))})\)?[-. ]"
-
-
-@cache
-def claims(code: str) -> Claims:
-    """The regions of a country code."""
+def claims_of_code(code: str) -> Claims:
+    """Returns how the regions of a country code claim its numbers."""
     regions = [_metadata(one) for one in pn.COUNTRY_CODE_TO_REGION_CODE[int(code)]]
     starts = [one.leading_digits for one in regions if one.leading_digits]
     bits = iter(range(len(starts)))
     return Claims(
-        tuple(map(_plan, regions)),
+        tuple(map(_to_plan, regions)),
         tuple(1 << next(bits) if one.leading_digits else 0 for one in regions),
-        automaton(starts) if starts else None,
+        build_automaton(starts) if starts else None,
     )
 
 
 @cache
-def main_plan(code: str) -> Plan:
-    """The plan by which the library parses what follows a country code."""
-    return _plan(main_metadata(code))
+def country_code_table() -> Array:
+    """Returns the country code that each number of three digits begins with, 0 for none."""
+    table = np.zeros(1000, np.intp)
+    for code, regions in pn.COUNTRY_CODE_TO_REGION_CODE.items():
+        if regions[0] != pn.REGION_CODE_FOR_NON_GEO_ENTITY:
+            width = 10 ** (3 - len(str(code)))
+            table[code * width : (code + 1) * width] = code
+    return table
 
 
-def main_metadata(code: str) -> PhoneMetadata:
-    """The library's own of the main region of a country code."""
-    return _metadata(pn.region_code_for_country_code(int(code)))
+@cache
+def country_code_pattern() -> str:
+    """Returns a pattern (RE2 and Python) of numbers that begin with a country code without plus."""
+    return rf"^\(?(?:{'|'.join(map(str, sorted(pn.COUNTRY_CODE_TO_REGION_CODE)))})\)?[-. ]"
 
 
-def _metadata(region: str) -> PhoneMetadata:
-    """The metadata of a region that the library supports."""
-    metadata = PhoneMetadata.metadata_for_region(region, None)
-    assert metadata is not None, region  # noqa: S101 - regions come from the library's own table
-    return metadata
+def requires_trunk_prefix(code: str, significant: str) -> bool:
+    """Tells whether a national number of a country code is always written with its trunk prefix.
+
+    Decides by the first format that fits the number, as `phonenumbers.phonenumbermatcher` does.
+    """
+    return next((asks for fits, asks in _formats(code) if fits.match(significant)), False)
 
 
-def _plan(metadata: PhoneMetadata) -> Plan:
-    general = metadata.general_desc
-    types = ((kind, _desc(getattr(metadata, kind))) for kind in (*BEFORE_FIXED, FIXED, MOBILE))
-    return Plan(
-        metadata.id,
-        str(pn.country_code_for_region(metadata.id)),
-        metadata.international_prefix or "",
-        metadata.national_prefix_for_parsing or "",
-        bool(metadata.national_prefix_transform_rule),
-        _desc(general) or Desc("", ()),
-        tuple(general.possible_length_local_only) if general else (),
-        tuple((kind, desc) for kind, desc in types if desc),
-        bool(metadata.same_mobile_and_fixed_line_pattern),
-    )
+class DigitMatrix(NamedTuple):
+    """Numbers as a matrix, a column each: digits downwards, then `END`; and how many digits."""
+
+    digits: Array
+    lengths: Array
+
+    def __len__(self) -> int:
+        return len(self.lengths)
+
+    def select(self, which: Array) -> DigitMatrix:
+        """Returns the numbers that a mask or an index selects."""
+        return DigitMatrix(self.digits[:, which], self.lengths[which])
+
+    def drop_leading(self, count: Array | int) -> DigitMatrix:
+        """Returns the numbers without so many of their first digits."""
+        lengths = np.maximum(self.lengths - count, 0)
+        if isinstance(count, int):
+            return DigitMatrix(self.digits[count:], lengths)
+        digits = self.digits
+        for one in np.unique(count[count > 0]).tolist():
+            at = np.flatnonzero(count == one)
+            digits = digits.copy() if digits is self.digits else digits
+            digits[:-one, at] = self.digits[one:, at]
+            digits[-one:, at] = END
+        return DigitMatrix(digits, lengths)
+
+    def start_with(self, digits: str) -> Array:
+        """Tells which numbers begin with the given digits."""
+        if len(digits) > len(self.digits):
+            return np.zeros(len(self), bool)
+        same = np.ones(len(self), bool)
+        for row, digit in zip(self.digits, digits, strict=False):
+            same &= row == int(digit)
+        return same
+
+    def leading_number(self, count: int) -> Array:
+        """Returns the first `count` digits of each number as a number; 0 where it has fewer."""
+        number = np.zeros(len(self), np.int64)
+        for row in self.digits[:count]:
+            number = number * 10 + row
+        return np.where(self.lengths >= count, number, 0)
+
+    def to_strings(self, before: str = "") -> pa.Array:
+        """Returns the numbers as strings, each with `before` in front."""
+        width = len(before) + len(self.digits)
+        signs = np.empty((len(self), width), np.uint8)
+        signs[:, : len(before)] = np.frombuffer(before.encode(), np.uint8)
+        signs[:, len(before) :] = self.digits.T + ord("0")
+        ends = np.concatenate([[0], np.cumsum(self.lengths + len(before))]).astype(np.int32)
+        inside = np.arange(width) < (self.lengths + len(before))[:, None]
+        data = pa.py_buffer(signs[inside])
+        return pa.StringArray.from_buffers(len(self), pa.py_buffer(ends), data)
 
 
-def _desc(desc: PhoneNumberDesc | None) -> Desc | None:
-    if desc is None or not desc.national_number_pattern:
-        return None
-    return Desc(desc.national_number_pattern, tuple(desc.possible_length))
+def digit_matrix(texts: pa.Array) -> DigitMatrix:
+    """Makes a matrix of the ASCII digits of strings without nulls, whatever else they contain."""
+    offsets, data = string_buffers(texts)
+    value = data - ord("0")
+    at = np.flatnonzero(value < END)
+    lengths = np.diff(np.searchsorted(at, offsets))
+    width = int(lengths.max(initial=1))
+    digits = np.full((len(texts), width), END, np.uint8)
+    digits.reshape(-1)[concat_ranges(np.arange(len(texts)) * width, lengths)] = value[at]
+    return DigitMatrix(np.ascontiguousarray(digits.T), lengths)
 
 
-ENDED = 10
-"""Stands behind the last digit of a number."""
-
-
-SIGNS = ENDED + 1
-"""What may stand at a place of a number: a digit, or that it has ended."""
-
-
-_ANY = (1 << ENDED) - 1
+def concat_digits(parts: Sequence[DigitMatrix]) -> DigitMatrix:
+    """Concatenates the numbers of all parts."""
+    width = max(len(part.digits) for part in parts)
+    lengths = np.concatenate([part.lengths for part in parts])
+    digits = np.full((width, len(lengths)), END, np.uint8)
+    done = 0
+    for part in parts:
+        digits[: len(part.digits), done : done + len(part)] = part.digits
+        done += len(part)
+    return DigitMatrix(digits, lengths)
 
 
 @dataclass(frozen=True)
 class Automaton:
-    """`after[state + digit]` is the next state; `ends[state // SIGNS]`: a bit for each pattern."""
+    """Many patterns of digits as one table of states, run over a whole column by numpy.
+
+    `after[state + digit]` is the next state, `ends[state // SYMBOLS]` the patterns that end in it,
+    as bits. The patterns of a numbering plan are finite and use few signs, so some hundred states
+    decide for all of them at once. The states are sets of positions in the patterns (Glushkov
+    1961), made in milliseconds, once in a process.
+    """
 
     after: Array
     ends: Array
 
-    def matched(self, numbers: Digits) -> Array:
-        """The patterns, as bits, that each number is from its first to its last digit."""
-        state = np.full(len(numbers), SIGNS)
-        for digit in numbers.held:
+    def match_whole(self, numbers: DigitMatrix) -> Array:
+        """Returns the patterns, as bits, that match each whole number."""
+        state = np.full(len(numbers), SYMBOLS)
+        for digit in numbers.digits:
             state = self.after[state + digit]
-        return self.ends[state // SIGNS]
+        return self.ends[state // SYMBOLS]
 
-    def begun(self, numbers: Digits) -> Array:
-        """The patterns, as bits, that each number begins with."""
-        state = np.full(len(numbers), SIGNS)
-        found = self.ends[state // SIGNS]
-        for digit in numbers.held:
+    def match_start(self, numbers: DigitMatrix) -> Array:
+        """Returns the patterns, as bits, that match the start of each number."""
+        state = np.full(len(numbers), SYMBOLS)
+        matched = self.ends[state // SYMBOLS]
+        for digit in numbers.digits:
             state = self.after[state + digit]
-            found |= self.ends[state // SIGNS]
-        return found
+            matched |= self.ends[state // SYMBOLS]
+        return matched
 
 
-def automaton(patterns: Sequence[str]) -> Automaton:
-    """The table of at most 63 patterns of digits, classes, groups, choices and counts.
+def build_automaton(patterns: Sequence[str]) -> Automaton:
+    """Builds the automaton of at most 63 patterns of digits, classes, groups, choices and counts.
 
-    Raises ValueError for a pattern with any other sign.
+    Raises:
+        ValueError: A pattern has any other sign.
     """
     made = _Positions(patterns)
     known: dict[frozenset[int], int] = {frozenset(): 0, made.first: 1}
     states = [frozenset[int](), made.first]
     after: list[list[int]] = []
     for state in states:
-        moved = [made.next(state, digit) for digit in range(ENDED)]
+        moved = [made.next(state, digit) for digit in range(END)]
         for one in moved:
             if one not in known:
                 known[one] = len(states)
                 states.append(one)
         after.append([*(known[one] for one in moved), known[state]])
     ends = np.array([made.ends(state) for state in states], np.int64)
-    return Automaton(np.array(after).reshape(-1) * SIGNS, ends)
+    return Automaton(np.array(after).reshape(-1) * SYMBOLS, ends)
+
+
+def _metadata(region: str) -> PhoneMetadata:
+    """Returns the metadata of a region that the library supports."""
+    metadata = PhoneMetadata.metadata_for_region(region, None)
+    assert metadata is not None, region  # noqa: S101 - regions come from the library's own table
+    return metadata
+
+
+def _main_metadata(code: str) -> PhoneMetadata:
+    """Returns the library's metadata of the main region of a country code."""
+    return _metadata(pn.region_code_for_country_code(int(code)))
+
+
+def _to_plan(metadata: PhoneMetadata) -> Plan:
+    general = metadata.general_desc
+    types = (
+        (kind, _to_pattern(getattr(metadata, kind)))
+        for kind in (*SPECIAL_LINE_TYPES, FIXED, MOBILE)
+    )
+    return Plan(
+        metadata.id,
+        str(pn.country_code_for_region(metadata.id)),
+        metadata.international_prefix or "",
+        metadata.national_prefix_for_parsing or "",
+        bool(metadata.national_prefix_transform_rule),
+        _to_pattern(general) or NumberPattern("", ()),
+        tuple(general.possible_length_local_only) if general else (),
+        tuple((kind, desc) for kind, desc in types if desc),
+        bool(metadata.same_mobile_and_fixed_line_pattern),
+    )
+
+
+def _to_pattern(desc: PhoneNumberDesc | None) -> NumberPattern | None:
+    if desc is None or not desc.national_number_pattern:
+        return None
+    return NumberPattern(desc.national_number_pattern, tuple(desc.possible_length))
+
+
+@cache
+def _formats(code: str) -> tuple[tuple[re.Pattern[str], bool], ...]:
+    """Returns the formats of a country code, each with whether it requires the trunk prefix."""
+    formats = _main_metadata(code).number_format
+    return tuple((_fitting(one), _requires_prefix(one)) for one in formats)
+
+
+def _fitting(one: NumberFormat) -> re.Pattern[str]:
+    leading = rf"(?={one.leading_digits_pattern[-1]})" if one.leading_digits_pattern else ""
+    return re.compile(rf"{leading}(?:{one.pattern})\Z")
+
+
+def _requires_prefix(one: NumberFormat) -> bool:
+    rule = one.national_prefix_formatting_rule
+    first_group_only = rule is None or re.fullmatch(r"\(?\\1\)?", rule)
+    return not (first_group_only or one.national_prefix_optional_when_formatting)
 
 
 @dataclass(frozen=True)
@@ -319,7 +412,7 @@ class _Part:
 
 @dataclass
 class _Positions:
-    """The digits of patterns, each at its position: what it may be, and what may follow it."""
+    """The digits of patterns, each at its position: its possible values, and its successors."""
 
     patterns: Sequence[str]
     digits: list[int] = field(default_factory=list)
@@ -336,15 +429,15 @@ class _Positions:
             self.first |= whole.first
 
     def next(self, state: frozenset[int], digit: int) -> frozenset[int]:
-        """The positions that may come after one of a state, read as a digit."""
-        found: set[int] = set()
+        """Returns the positions that may follow those of a state that match a digit."""
+        positions: set[int] = set()
         for one in state:
             if self.digits[one] >= 0 and self.digits[one] >> digit & 1:
-                found |= self.follow[one]
-        return frozenset(found)
+                positions |= self.follow[one]
+        return frozenset(positions)
 
     def ends(self, state: frozenset[int]) -> int:
-        """A bit for each pattern that may end here."""
+        """Returns a bit for each pattern that may end here."""
         return sum(1 << (-1 - self.digits[one]) for one in state if self.digits[one] < 0)
 
     def _choice(self, text: str, at: int) -> tuple[_Part, int]:
@@ -387,7 +480,7 @@ class _Positions:
 
 
 def _end(text: str, at: int) -> int:
-    """Where the sign, class or group ends that begins at a place of a pattern."""
+    """Returns the end of the sign, class or group that begins at a place of a pattern."""
     if text[at] == "[":
         return text.index("]", at) + 1
     if not text.startswith("(?:", at):
@@ -400,22 +493,22 @@ def _end(text: str, at: int) -> int:
 
 
 def _digits(sign: str) -> int:
-    """The digits that a sign or a class stands for, as bits."""
+    """Returns the digits that a sign or a class means, as bits."""
     if sign == r"\d":
         return _ANY
     inside = sign[1:-1] if sign[0] == "[" else sign
-    held = 0
+    bits = 0
     for place, one in enumerate(inside):
         if one == "-":
             for digit in range(int(inside[place - 1]), int(inside[place + 1])):
-                held |= 1 << digit
+                bits |= 1 << digit
         else:
-            held |= 1 << int(one)
-    return held
+            bits |= 1 << int(one)
+    return bits
 
 
 def _count(text: str, at: int) -> tuple[int, int, int]:
-    """How often the part before a place may stand, at least and at most, and where it goes on."""
+    """Returns how often the part before a place may occur, least and most, and where to go on."""
     if text[at : at + 1] == "?":
         return 0, 1, at + 1
     if text[at : at + 1] != "{":
@@ -423,108 +516,3 @@ def _count(text: str, at: int) -> tuple[int, int, int]:
     end = text.index("}", at)
     least, _, most = text[at + 1 : end].partition(",")
     return int(least), int(most or least), end + 1
-
-
-class Digits(NamedTuple):
-    """A number a column, its digits downwards, and then `ENDED`; and how many digits it has."""
-
-    held: Array
-    lengths: Array
-
-    def __len__(self) -> int:
-        return len(self.lengths)
-
-    def only(self, which: Array) -> Digits:
-        """The numbers that a mask or an index picks."""
-        return Digits(self.held[:, which], self.lengths[which])
-
-    def behind(self, count: Array | int) -> Digits:
-        """The numbers without so many of their first digits."""
-        lengths = np.maximum(self.lengths - count, 0)
-        if isinstance(count, int):
-            return Digits(self.held[count:], lengths)
-        held = self.held
-        for one in np.unique(count[count > 0]).tolist():
-            at = np.flatnonzero(count == one)
-            held = held.copy() if held is self.held else held
-            held[:-one, at] = self.held[one:, at]
-            held[-one:, at] = ENDED
-        return Digits(held, lengths)
-
-    def begin_with(self, digits: str) -> Array:
-        """Which numbers begin with the given digits."""
-        if len(digits) > len(self.held):
-            return np.zeros(len(self), bool)
-        same = np.ones(len(self), bool)
-        for held, digit in zip(self.held, digits, strict=False):
-            same &= held == int(digit)
-        return same
-
-    def begin(self, count: int) -> Array:
-        """The first digits of each number as a number; 0 where it has fewer."""
-        found = np.zeros(len(self), np.int64)
-        for held in self.held[:count]:
-            found = found * 10 + held
-        return np.where(self.lengths >= count, found, 0)
-
-    def texts(self, before: str = "") -> pa.Array:
-        """The numbers in writing, each with something before it."""
-        width = len(before) + len(self.held)
-        signs = np.empty((len(self), width), np.uint8)
-        signs[:, : len(before)] = np.frombuffer(before.encode(), np.uint8)
-        signs[:, len(before) :] = self.held.T + ord("0")
-        ends = np.concatenate([[0], np.cumsum(self.lengths + len(before))]).astype(np.int32)
-        inside = np.arange(width) < (self.lengths + len(before))[:, None]
-        data = pa.py_buffer(signs[inside])
-        return pa.StringArray.from_buffers(len(self), pa.py_buffer(ends), data)
-
-
-def digits_of(texts: pa.Array) -> Digits:
-    """The ASCII digits of strings without nulls, whatever else is in them."""
-    offsets, data = buffers(texts)
-    value = data - ord("0")
-    at = np.flatnonzero(value < ENDED)
-    lengths = np.diff(np.searchsorted(at, offsets))
-    width = int(lengths.max(initial=1))
-    held = np.full((len(texts), width), ENDED, np.uint8)
-    places = ranges(np.arange(len(texts)) * width, lengths)
-    held.reshape(-1)[places] = value[at]
-    return Digits(np.ascontiguousarray(held.T), lengths)
-
-
-def together(parts: Sequence[Digits]) -> Digits:
-    """The numbers of all the parts."""
-    width = max(len(part.held) for part in parts)
-    lengths = np.concatenate([part.lengths for part in parts])
-    held = np.full((width, len(lengths)), ENDED, np.uint8)
-    done = 0
-    for part in parts:
-        held[: len(part.held), done : done + len(part)] = part.held
-        done += len(part)
-    return Digits(held, lengths)
-
-
-def asks_for_trunk(code: str, significant: str) -> bool:
-    """Whether a national number of a country code is written with its trunk prefix alone.
-
-    As `phonenumbers.phonenumbermatcher` asks it: by the first format that fits the number.
-    """
-    return next((asks for fits, asks in _formats(code) if fits.match(significant)), False)
-
-
-@cache
-def _formats(code: str) -> tuple[tuple[re.Pattern[str], bool], ...]:
-    """The formats of a country code, and whether a number in each needs the trunk prefix."""
-    formats = main_metadata(code).number_format
-    return tuple((_fitting(one), _asks(one)) for one in formats)
-
-
-def _fitting(one: NumberFormat) -> re.Pattern[str]:
-    leading = rf"(?={one.leading_digits_pattern[-1]})" if one.leading_digits_pattern else ""
-    return re.compile(rf"{leading}(?:{one.pattern})\Z")
-
-
-def _asks(one: NumberFormat) -> bool:
-    rule = one.national_prefix_formatting_rule
-    first_group_only = rule is None or re.fullmatch(r"\(?\\1\)?", rule)
-    return not (first_group_only or one.national_prefix_optional_when_formatting)

@@ -1,7 +1,7 @@
-"""Digits said as words or one by one: 'eight five five', 'double four', '855 dash 555 dot 0123'.
+"""Finds numbers in words or digit by digit: 'eight five five', '855 dash 555 dot 0123'.
 
-A run of them becomes plain digits and punctuation with, for each, its place in the text. English,
-Spanish, German, French, and Hindi in Latin letters; a run is of one language.
+Each becomes plain digits and punctuation with their places in the text. English, Spanish, German,
+French, and Hindi in Latin letters; a number is of one language.
 """
 
 from __future__ import annotations
@@ -38,8 +38,7 @@ _JOINERS = {
 }  # fmt: skip
 """Words for the punctuation between groups."""
 
-
-WORDS: dict[str, dict[str, str]] = {
+_DIGIT_WORDS: dict[str, dict[str, str]] = {
     language: {
         word: str(digit)
         for digit, spellings in enumerate(names.split(" "))
@@ -49,23 +48,39 @@ WORDS: dict[str, dict[str, str]] = {
 }
 """Word to digit, by language."""
 
-
 _NAMED = "|".join(
-    sorted({w for words in WORDS.values() for w in words} - {"do", "no", "un", "che", "sat"})
+    sorted({w for words in _DIGIT_WORDS.values() for w in words} - {"do", "no", "un", "che", "sat"})
 )
 
-HINT = rf"(?i)(?:\b(?:{_NAMED}|double|triple|doble|doppel)\b[ ,.-]{{1,3}}){{2}}" + (
+SPOKEN_HINT = rf"(?i)(?:\b(?:{_NAMED}|double|triple|doble|doppel)\b[ ,.-]{{1,3}}){{2}}" + (
     r"|[0-9]\)? ?(?:dash|hyphen|minus|gui[oó]n|strich|bindestrich|tiret|dot|point|punto|punkt)"
     r" ?[0-9]"
     r"|\b[0-9](?:[-, ]{1,2}[0-9]){6}\b"
 )
-"""RE2 and Python: without a match of this, a text has no run. A cheap test for whole columns."""
+"""RE2 and Python: without a match of this, a text has no spoken number."""
 
+_COMPILED_HINT = re.compile(SPOKEN_HINT)
 
-SHORTEST = 7
+AREA_CODE_HINT = r"area code|digo de |prefijo|vorwahl|indicatif|std code"
+"""RE2 and Python: without a match of this, a text names no area code apart from its number."""
+
+_AREA_CODE = re.compile(
+    r"(?:area code|c[oó]digo de [aá]rea|prefijo|vorwahl|indicatif|std code)\W{1,3}\(?"
+    r"(?P<area>\d{2,5})\)?[,.;:]?\s{1,2}(?:(?:and|then|the|phone|number|is|n[uú]mero|nummer) ){0,4}"
+    r"(?P<rest>\d{3}[-. ]?\d{3,5})(?!\d)",
+    re.IGNORECASE,
+)
+
+_KNOWN_WORDS = frozenset(
+    {*_ZEROS, *_JOINERS}
+    | {word for words in _DIGIT_WORDS.values() for word in words}
+    | {word for words in _REPEATS.values() for word in words}
+)
+
+_MIN_DIGITS = 7
 """Digits of a run: fewer are a count, an age or a price."""
 
-LONGEST = 24
+_MAX_DIGITS = 24
 """Digits of E.164 with an international prefix and an extension."""
 
 _MAX_RUN = 60
@@ -77,8 +92,8 @@ _BETWEEN = re.compile(r"[\s,.()-]{0,4}")
 
 
 @dataclass(frozen=True)
-class Spoken:
-    """A run: `plain` in digits and punctuation, and where each of its characters stood."""
+class SpokenNumber:
+    """A number in digits and punctuation, and the place in the text of each character."""
 
     plain: str
     starts: tuple[int, ...]
@@ -94,41 +109,43 @@ class _Item:
     word: bool
 
 
-def runs(text: str, hint: re.Pattern[str] = re.compile(HINT)) -> Iterator[Spoken]:
-    """The runs of a text that hold seven digits or more and something that is not a plain digit."""
-    if not hint.search(text):
+def find_spoken_numbers(text: str) -> Iterator[SpokenNumber]:
+    """Finds the numbers of seven digits or more that are not all written as digits.
+
+    Consecutive tokens that are digits or known words are one run, which is split by language.
+    """
+    if not _COMPILED_HINT.search(text):
         return
-    held: list[re.Match[str]] = []
+    run: list[re.Match[str]] = []
     for token in _TOKEN.finditer(text):
-        known = token[0][-1] in "0123456789)" or token[0].lower() in _ANY
-        near = not held or _BETWEEN.fullmatch(text, held[-1].end(), token.start())
-        if held and not (known and near and len(held) < _MAX_RUN):
-            yield from _run(held)
-            held = []
+        known = token[0][-1] in "0123456789)" or token[0].lower() in _KNOWN_WORDS
+        near = not run or _BETWEEN.fullmatch(text, run[-1].end(), token.start())
+        if run and not (known and near and len(run) < _MAX_RUN):
+            yield from _numbers_in_run(run)
+            run = []
         if known:
-            held.append(token)
-    if held:
-        yield from _run(held)
+            run.append(token)
+    if run:
+        yield from _numbers_in_run(run)
 
 
-_ANY = frozenset(
-    {*_ZEROS, *_JOINERS}
-    | {word for words in WORDS.values() for word in words}
-    | {word for words in _REPEATS.values() for word in words}
-)
+def find_numbers_with_area_code(text: str) -> Iterator[tuple[int, int, str]]:
+    """Yields numbers whose area code is apart: start, end, and the number in one piece."""
+    for match in _AREA_CODE.finditer(text):
+        yield match.start("area"), match.end("rest"), f"{match['area']}-{match['rest']}"
 
 
-def _run(tokens: list[re.Match[str]]) -> Iterator[Spoken]:
-    """The parts of a run that are of one language: of the language with most digits in them."""
+def _numbers_in_run(tokens: list[re.Match[str]]) -> Iterator[SpokenNumber]:
+    """Yields the numbers of a run in the language that gives most digits."""
     best: list[list[_Item]] = []
-    worded = any(token[0][-1].isalpha() for token in tokens)
-    if not worded and len(tokens) > LONGEST:
+    has_words = any(token[0][-1].isalpha() for token in tokens)
+    if not has_words and len(tokens) > _MAX_DIGITS:
         return
-    for language in WORDS if worded else ("en",):
+    for language in _DIGIT_WORDS if has_words else ("en",):
         parts = [part for part in _parts(tokens, language) if _is_number(part)]
         if _size(parts) > _size(best):
             best = parts
-    yield from map(_spoken, best)
+    yield from map(_to_spoken_number, best)
 
 
 def _size(parts: list[list[_Item]]) -> int:
@@ -136,15 +153,15 @@ def _size(parts: list[list[_Item]]) -> int:
 
 
 def _is_number(items: list[_Item]) -> bool:
-    """Whether enough digits are said, and said in a way that only speech has."""
+    """Tells whether there are enough digits, in a form that only speech has."""
     digits = sum(c.isdigit() for item in items for c in item.text)
     single = all(len(item.text) == 1 for item in items)
-    return SHORTEST <= digits <= LONGEST and (single or any(item.word for item in items))
+    return _MIN_DIGITS <= digits <= _MAX_DIGITS and (single or any(item.word for item in items))
 
 
 def _parts(tokens: list[re.Match[str]], language: str) -> Iterator[list[_Item]]:
-    """The tokens as read in one language, parted by those that are no word of it."""
-    words, repeats = WORDS[language], _REPEATS[language]
+    """Yields the tokens as read in one language, split at those that are no word of it."""
+    words, repeats = _DIGIT_WORDS[language], _REPEATS[language]
     items: list[_Item] = []
     times, since = 1, 0
     for token in tokens:
@@ -169,14 +186,14 @@ def _parts(tokens: list[re.Match[str]], language: str) -> Iterator[list[_Item]]:
 
 
 def _trimmed(items: list[_Item]) -> list[_Item]:
-    """Without the punctuation that nothing follows."""
+    """Removes punctuation at the end."""
     while items and items[-1].text in "-. +":
         items.pop()
     return items
 
 
-def _spoken(items: list[_Item]) -> Spoken:
-    """The items one after the other: words touch, groups of digits keep a blank between them."""
+def _to_spoken_number(items: list[_Item]) -> SpokenNumber:
+    """Joins items to a number: words touch, groups of digits keep a blank between them."""
     plain: list[str] = []
     starts: list[int] = []
     ends: list[int] = []
@@ -192,21 +209,4 @@ def _spoken(items: list[_Item]) -> Spoken:
             starts.append(item.start)
             ends.append(item.end)
         grouped = group
-    return Spoken("".join(plain), tuple(starts), tuple(ends))
-
-
-_AREA_CODE = re.compile(
-    r"(?:area code|c[oó]digo de [aá]rea|prefijo|vorwahl|indicatif|std code)\W{1,3}\(?"
-    r"(?P<area>\d{2,5})\)?[,.;:]?\s{1,2}(?:(?:and|then|the|phone|number|is|n[uú]mero|nummer) ){0,4}"
-    r"(?P<rest>\d{3}[-. ]?\d{3,5})(?!\d)",
-    re.IGNORECASE,
-)
-
-AREA_HINT = r"area code|digo de |prefijo|vorwahl|indicatif|std code"
-"""RE2 and Python: without a match of this, no area code is said apart."""
-
-
-def with_area_codes(text: str) -> Iterator[tuple[int, int, str]]:
-    """Numbers whose area code is said apart: start, end, and the number in one piece."""
-    for match in _AREA_CODE.finditer(text):
-        yield match.start("area"), match.end("rest"), f"{match['area']}-{match['rest']}"
+    return SpokenNumber("".join(plain), tuple(starts), tuple(ends))

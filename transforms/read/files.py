@@ -1,6 +1,6 @@
-"""Files: which ones a pattern means, through Beam FileSystems, and what outputs call them.
+"""Input files: the ones that patterns mean, their names in outputs, and their bytes.
 
-The bytes of a file, through Beam FileSystems, decompressed as far as they can be had.
+All access goes through Beam FileSystems; bytes come decompressed, as far as they can be had.
 """
 
 from __future__ import annotations
@@ -21,13 +21,23 @@ from schemas.enums import RecordKind
 from schemas.reject import Code
 from transforms.read.options import InputError
 
+BLOCK_BYTES = 1024 * 1024
+
+_DECOMPRESS_BYTES = 64 * 1024
+"""Decompressed at a time: a failing read drops so much, which is then read byte by byte."""
+
+COMPRESSION_MAGIC = {b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd"}
+"""First bytes of the compressions that are read: RFC 1952 and RFC 8878."""
+
+_DAMAGE = ("zlib inflate failed", "ZSTD decompress failed")
+
 
 @dataclass(frozen=True)
 class InputFile:
-    """One file of a run: where it is, what it is called in outputs, and what it holds.
+    """One file of a run: its place, its name in outputs, and the format of what it holds.
 
     `header` is the column names of a CSV file, empty for other layouts; `has_header` says
-    whether its first record is one.
+    whether its first record is one, `in_array` whether its rows are elements of a JSON array.
     """
 
     path: str
@@ -38,51 +48,25 @@ class InputFile:
     size: int
     header: tuple[str, ...] = ()
     has_header: bool = False
+    in_array: bool = False
 
 
-def _is_local(path: str) -> bool:
-    return FileSystems.get_scheme(path) is None
+class DamagedStreamError(Exception):
+    """A compressed stream that ends early (TRUNCATED_FILE) or is corrupt (UNREADABLE_FILE)."""
+
+    def __init__(self, code: Code) -> None:
+        super().__init__(code)
+        self.code = code
 
 
-def _hidden(path: str, folder: str) -> bool:
-    below = path[len(folder) :].strip("/").split("/")
-    return any(part.startswith((".", "_")) for part in below) or below[-1] == manifest.NAME
-
-
-def _escape(path: str) -> str:
-    return re.sub(r"([*?\[])", r"[\1]", path)
-
-
-def _list(pattern: str) -> list[FileMetadata]:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", FutureWarning)  # Beam builds a regex with '[[]' in it
-        return list(FileSystems.match([pattern])[0].metadata_list)
-
-
-def _files_below(folder: str) -> list[FileMetadata]:
-    return [one for one in _list(f"{_escape(folder)}/**") if not _hidden(one.path, folder)]
-
-
-def _match_one(pattern: str) -> list[FileMetadata]:
-    folder = pattern.rstrip("/")
-    if FileSystems.exists(pattern):
-        if below := _files_below(folder):
-            return below
-        if _is_local(pattern) and Path(pattern).is_dir():
-            return []
-        return _list(_escape(pattern))
-    fixed = re.split(r"[*?\[]", pattern)[0].rpartition("/")[0]
-    asked = pattern.rpartition("/")[2].startswith((".", "_"))
-    found = [one for one in _list(pattern) if asked or not _hidden(one.path, fixed)]
-    return found or _files_below(folder)
-
-
-def match(patterns: Sequence[str]) -> list[FileMetadata]:
-    """The files that globs, plain names and folders mean, each once, sorted by path.
+def match_files(patterns: Sequence[str]) -> list[FileMetadata]:
+    """Lists the files that globs, plain names and folders mean, each once, sorted by path.
 
     A folder means every file below it but hidden ones (a part that starts with '.' or '_')
-    and manifest.json. Local paths come out absolute. Raises InputError for a pattern
-    that means no file or that cannot be listed.
+    and manifest.json. Local paths come out absolute.
+
+    Raises:
+        InputError: for a pattern that means no file or that cannot be listed.
     """
     found: list[FileMetadata] = []
     for pattern in patterns:
@@ -95,13 +79,50 @@ def match(patterns: Sequence[str]) -> list[FileMetadata]:
             raise InputError(pattern, "no such file", "check the name, or quote the pattern")
         found += [FileMetadata(_absolute(one.path), one.size_in_bytes) for one in files]
     distinct: dict[str, FileMetadata] = {}
-    for one in sorted(found, key=_path):
+    for one in sorted(found, key=_path_of):
         distinct.setdefault(_identity(one.path), one)
     return list(distinct.values())
 
 
+def _match_one(pattern: str) -> list[FileMetadata]:
+    folder = pattern.rstrip("/")
+    if FileSystems.exists(pattern):
+        if below := _files_below(folder):
+            return below
+        if _is_local(pattern) and Path(pattern).is_dir():
+            return []
+        return _list_pattern(_escape(pattern))
+    fixed = re.split(r"[*?\[]", pattern)[0].rpartition("/")[0]
+    asked = pattern.rpartition("/")[2].startswith((".", "_"))
+    found = [one for one in _list_pattern(pattern) if asked or not _hidden(one.path, fixed)]
+    return found or _files_below(folder)
+
+
+def _files_below(folder: str) -> list[FileMetadata]:
+    return [one for one in _list_pattern(f"{_escape(folder)}/**") if not _hidden(one.path, folder)]
+
+
+def _list_pattern(pattern: str) -> list[FileMetadata]:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)  # Beam builds a regex with '[[]' in it
+        return list(FileSystems.match([pattern])[0].metadata_list)
+
+
+def _is_local(path: str) -> bool:
+    return FileSystems.get_scheme(path) is None
+
+
+def _hidden(path: str, folder: str) -> bool:
+    below = path[len(folder) :].strip("/").split("/")
+    return any(part.startswith((".", "_")) for part in below) or below[-1] == manifest.MANIFEST_NAME
+
+
+def _escape(path: str) -> str:
+    return re.sub(r"([*?\[])", r"[\1]", path)
+
+
 def _absolute(path: str) -> str:
-    """The path from the root, the folder without links; a link to a file keeps its name."""
+    """Returns the path from the root, its folder without links; a linked file keeps its name."""
     return str(Path(path).parent.resolve() / Path(path).name) if _is_local(path) else path
 
 
@@ -109,12 +130,12 @@ def _identity(path: str) -> str:
     return str(Path(path).resolve()) if _is_local(path) else path
 
 
-def _path(file: FileMetadata) -> str:
+def _path_of(file: FileMetadata) -> str:
     return str(file.path)
 
 
-def labels(paths: Sequence[str]) -> dict[str, str]:
-    """The shortest trailing part of each distinct path that no other one ends with.
+def shortest_labels(paths: Sequence[str]) -> dict[str, str]:
+    """Finds the shortest trailing part of each distinct path that no other one ends with.
 
     Outputs name files by it, so that they do not tell the folders of the machine.
     """
@@ -136,54 +157,36 @@ def labels(paths: Sequence[str]) -> dict[str, str]:
     return named
 
 
-BLOCK_BYTES = 1024 * 1024
+def detect_compression(head: bytes) -> str:
+    """Returns none, gzip or zstd, by a file's first bytes."""
+    return next(
+        (name for magic, name in COMPRESSION_MAGIC.items() if head.startswith(magic)), "none"
+    )
 
 
-_UNPACK_BYTES = 64 * 1024
-"""Decompressed at a time: a failing read drops so much, which is then read byte by byte."""
-
-
-MAGIC = {b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd"}
-"""First bytes of the compressions that are read: RFC 1952 and RFC 8878."""
-
-
-_DAMAGE = ("zlib inflate failed", "ZSTD decompress failed")
-
-
-class DamagedStreamError(Exception):
-    """A compressed stream that ends early (TRUNCATED_FILE) or is corrupt (UNREADABLE_FILE)."""
-
-    def __init__(self, code: Code) -> None:
-        super().__init__(code)
-        self.code = code
-
-
-def compression(head: bytes) -> str:
-    """none, gzip or zstd, by a file's first bytes."""
-    return next((name for magic, name in MAGIC.items() if head.startswith(magic)), "none")
-
-
-def head(path: str, compressed: str, size: int) -> tuple[bytes, bool]:
-    """The first `size` bytes, decompressed, and whether the stream is damaged within them."""
-    held = b""
+def read_head(path: str, compressed: str, size: int) -> tuple[bytes, bool]:
+    """Returns the first `size` bytes, decompressed, and whether the stream is damaged in them."""
+    head = b""
     try:
-        for block in blocks(path, compressed, 0, size if compressed == "none" else None):
-            held += block
-            if len(held) >= size:
+        for block in decompressed_blocks(
+            path, compressed, 0, size if compressed == "none" else None
+        ):
+            head += block
+            if len(head) >= size:
                 break
     except DamagedStreamError:
-        return held[:size], True
-    return held[:size], False
+        return head[:size], True
+    return head[:size], False
 
 
 def open_raw(path: str) -> BinaryIO:
-    """The stored bytes of a file, seekable."""
+    """Opens the stored bytes of a file, seekable."""
     opened = FileSystems.open(path, compression_type=CompressionTypes.UNCOMPRESSED)
     return cast(BinaryIO, opened)
 
 
 def raw_blocks(path: str, start: int = 0, end: int | None = None) -> Iterator[bytes]:
-    """The stored bytes from `start` to before `end`, in blocks of up to `BLOCK_BYTES`."""
+    """Yields the stored bytes from `start` to before `end`, up to `BLOCK_BYTES` at a time."""
     with open_raw(path) as stream:
         if start:
             stream.seek(start)
@@ -193,11 +196,15 @@ def raw_blocks(path: str, start: int = 0, end: int | None = None) -> Iterator[by
             left = left - len(block) if left is not None else None
 
 
-def blocks(path: str, compression: str, start: int = 0, end: int | None = None) -> Iterator[bytes]:
-    """The bytes of a file, decompressed; `start` and `end` are for uncompressed files.
+def decompressed_blocks(
+    path: str, compression: str, start: int = 0, end: int | None = None
+) -> Iterator[bytes]:
+    """Yields the bytes of a file, decompressed; `start` and `end` are for uncompressed files.
 
-    Several gzip members or zstd frames are one stream. Raises DamagedStreamError after the
-    last byte that can be had.
+    Several gzip members or zstd frames are one stream.
+
+    Raises:
+        DamagedStreamError: after the last byte that can be had.
     """
     if compression == "none":
         yield from raw_blocks(path, start, end)
@@ -214,6 +221,12 @@ def blocks(path: str, compression: str, start: int = 0, end: int | None = None) 
     # A read that fails drops what it had decompressed; byte by byte it comes out.
     yield from _salvaged(path, compression, served)
     raise DamagedStreamError(code)
+
+
+def _decompressed(path: str, compression: str) -> Iterator[bytes]:
+    with _decompressor(path, compression) as stream:
+        while block := stream.read(_DECOMPRESS_BYTES):
+            yield block
 
 
 def _salvaged(path: str, compression: str, skip: int) -> Iterator[bytes]:
@@ -234,14 +247,8 @@ def _decompressor(path: str, compression: str) -> pa.CompressedInputStream:
     return pa.CompressedInputStream(pa.PythonFile(open_raw(path), mode="r"), compression)
 
 
-def _decompressed(path: str, compression: str) -> Iterator[bytes]:
-    with _decompressor(path, compression) as stream:
-        while block := stream.read(_UNPACK_BYTES):
-            yield block
-
-
 def _damage(error: OSError) -> Code:
-    """Whether the stream is cut or corrupt; any other failure is raised again."""
+    """Returns whether the stream is cut or corrupt; raises any other failure again."""
     message = str(error)
     if "Truncated compressed stream" in message:
         return Code.TRUNCATED_FILE

@@ -1,42 +1,186 @@
-"""CSV (RFC 4180): lines into records, records into cells.
+"""Framing: the bytes of a file cut into records, which are not understood yet.
 
-The rules are those of Python's csv module: a quote opens a cell only at its start, a doubled
-quote inside is one quote, and what follows a closing quote is taken as it is. A cell
-may hold line ends. The csv module itself is not used because it cannot say where a record
-starts, nor give up on a quote that is never closed.
-
-A JSON array, cut into its elements without holding the array.
-
-An element whose brackets or quotes do not match would swallow what follows. From the first
-such element on, the rest is cut at every `},{` instead: rows that hold no list of objects
-still come out whole, others as pieces that become rejects, and nothing is lost.
-
-Physical lines of a stream of bytes, in bounded memory.
-
-A record: the bytes of one row, cut out of a file but not yet understood.
+Lines, CSV (RFC 4180), JSON arrays and Parquet are cut in bounded memory, and nothing is lost: a
+record that cannot be a row carries the fault.
 """
 
 from __future__ import annotations
 
 import re
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+import pyarrow as pa
+import pyarrow.parquet as pq
+
 from schemas.enums import RecordKind
 from schemas.reject import RAW_LIMIT, Code
-from transforms.read.files import DamagedStreamError
+from transforms.read.files import DamagedStreamError, open_raw
+
+MAX_ROW_BYTES = 8 * 1024 * 1024
+"""A longer row is rejected unread: no complaint is that long, and it would fill the memory."""
+
+KEPT_BYTES = RAW_LIMIT
+"""The part of a row that is too long that is kept for its reject."""
 
 MAX_OPEN_LINES = 1_000
 
-
 MAX_OPEN_BYTES = 1024 * 1024
-"""A cell still open after so much is a stray quote, not text: it may not swallow good rows."""
+"""A cell still open after so much is a lone quote, not text: it must not swallow good rows."""
+
+BATCH_ROWS = 8_192
+
+BATCH_BYTES = 16 * 1024 * 1024
 
 
-def left_open(line: bytes, opened: bool = False) -> bool:
-    """Whether a quoted cell is open at the end of a line, given whether one was at its start."""
+class Record(NamedTuple):
+    """The bytes of one row, as they lie in its file.
+
+    `position` is its 1-based physical line (Parquet row, array element), `size` its true length in
+    bytes (`data` may be cut), `fault` the reason why it cannot be a row, if it cannot, and
+    `offset` the place in the stream of bytes at which it starts, where that is known.
+    """
+
+    position: int
+    data: bytes
+    size: int
+    fault: Code | None = None
+    offset: int = 0
+
+
+@dataclass(frozen=True)
+class Origin:
+    """The source of a block of records, as their rows and rejects name it.
+
+    `format` is the adapter; for a CSV file whose header is not the adapter's own, the
+    header follows after a colon, so that a reject can be read again without its file.
+    """
+
+    source: str
+    format: str
+    kind: RecordKind
+
+
+class DamagedParquetError(Exception):
+    """A Parquet file whose pages cannot be decoded from some row on."""
+
+
+def chunk_records(records: Iterable[Record]) -> Iterator[list[Record]]:
+    """Groups records into runs of up to `BATCH_ROWS` records and about `BATCH_BYTES` bytes."""
+    chunk: list[Record] = []
+    size = 0
+    for record in records:
+        if chunk and (len(chunk) >= BATCH_ROWS or size + len(record.data) > BATCH_BYTES):
+            yield chunk
+            chunk, size = [], 0
+        chunk.append(record)
+        size += len(record.data)
+    if chunk:
+        yield chunk
+
+
+_BOM = b"\xef\xbb\xbf"
+
+
+def physical_lines(blocks: Iterable[bytes], first_line: int = 1) -> Iterator[Record]:
+    """Cuts a stream into lines without LF or CR LF, blank ones too, counted from `first_line`.
+
+    A UTF-8 byte order mark at the start of line 1 is dropped. A line longer than
+    `MAX_ROW_BYTES` comes as its first bytes with ROW_TOO_LARGE. A damaged stream ends in
+    one record with the fault: the line that was cut, or an empty one.
+    """
+    position, kept, size, offset = first_line, b"", 0, 0
+    fault = None
+    source = iter(blocks)
+    while True:
+        try:
+            block = next(source, None)
+        except DamagedStreamError as damage:
+            fault = damage.code
+            break
+        if block is None:
+            break
+        first, *others = block.split(b"\n")
+        kept, size = _extended(kept, size, first)
+        for following in others:
+            yield _line(position, kept, size, offset)
+            position, offset = position + 1, offset + size + 1
+            kept, size = following, len(following)
+    if fault:
+        yield Record(position, kept[:KEPT_BYTES], size, fault, offset)
+    elif size and not (position == 1 and kept == _BOM):
+        yield _line(position, kept, size, offset)
+
+
+def _extended(kept: bytes, size: int, more: bytes) -> tuple[bytes, int]:
+    """Returns the kept bytes and true length of a line after more of it; of a long one the head."""
+    total = size + len(more)
+    if total <= MAX_ROW_BYTES + 1:  # the CR of CR LF is not counted
+        return kept + more, total
+    return (kept + more[:KEPT_BYTES])[:KEPT_BYTES], total
+
+
+def _line(position: int, data: bytes, size: int, offset: int) -> Record:
+    if position == 1 and data.startswith(_BOM):
+        data, size = data[3:], size - 3
+    if size == len(data) and data.endswith(b"\r"):
+        data, size = data[:-1], size - 1
+    if size > MAX_ROW_BYTES:
+        return Record(position, data[:KEPT_BYTES], size, Code.ROW_TOO_LARGE, offset)
+    return Record(position, data, size, None, offset)
+
+
+def csv_records(lines: Iterable[Record]) -> Iterator[Record]:
+    """Joins physical lines to CSV records; blank lines between records are skipped.
+
+    The rules are those of Python's csv module, which cannot say where a record starts, nor give up
+    on a quote that is never closed: a quote opens a cell only at its start, a doubled quote inside
+    is one quote, and what follows a closing quote is taken as it is. A cell may hold line ends.
+
+    A line that opens a quote which no later line closes within `MAX_OPEN_LINES` and
+    `MAX_OPEN_BYTES` comes alone, as BROKEN_CSV, and reading goes on at the next line. Lines
+    that carry a fault pass through. Linear: each line is looked at twice at most.
+    """
+    source = iter(lines)
+    ahead: deque[Record] = deque()
+    # Lines at the front of `ahead` that close no quote, if one is open, and their bytes.
+    barren = barren_bytes = 0
+    while (line := ahead.popleft() if ahead else next(source, None)) is not None:
+        if barren:
+            barren, barren_bytes = barren - 1, barren_bytes - line.size
+        if line.fault is not None:
+            yield line
+            continue
+        if b'"' not in line.data or not leaves_quote_open(line.data):
+            if line.data and not line.data.isspace():
+                yield line
+            continue
+        closed = False
+        while barren + 1 < MAX_OPEN_LINES and line.size + barren_bytes <= MAX_OPEN_BYTES:
+            if barren == len(ahead):
+                following = next(source, None)
+                if following is None:
+                    break
+                ahead.append(following)
+            following = ahead[barren]
+            if following.fault is not None:
+                break
+            if b'"' in following.data and not leaves_quote_open(following.data, opened=True):
+                closed = True
+                break
+            barren, barren_bytes = barren + 1, barren_bytes + following.size
+        if not closed:
+            yield line._replace(fault=Code.BROKEN_CSV)
+            continue
+        data = b"\n".join([line.data, *(ahead.popleft().data for _ in range(barren + 1))])
+        barren = barren_bytes = 0
+        yield Record(line.position, data, len(data))
+
+
+def leaves_quote_open(line: bytes, opened: bool = False) -> bool:
+    """Returns whether a quoted cell is open at a line's end, given whether one is at its start."""
     at = 0
     while True:
         if not opened:
@@ -58,57 +202,15 @@ def left_open(line: bytes, opened: bool = False) -> bool:
             return False
 
 
-def records(lines: Iterable[Record]) -> Iterator[Record]:
-    """Records out of physical lines; blank lines between records are skipped.
-
-    A line that opens a quote which no later line closes within `MAX_OPEN_LINES` and
-    `MAX_OPEN_BYTES` comes alone, as BROKEN_CSV, and reading goes on at the next line. Lines
-    that carry a fault pass through. Linear: each line is looked at twice at most.
-    """
-    source = iter(lines)
-    ahead: deque[Record] = deque()
-    barren = barren_bytes = 0  # lines at the front of `ahead` that close no quote, if one is open
-    while (line := ahead.popleft() if ahead else next(source, None)) is not None:
-        if barren:
-            barren, barren_bytes = barren - 1, barren_bytes - line.size
-        if line.fault is not None:
-            yield line
-            continue
-        if b'"' not in line.data or not left_open(line.data):
-            if line.data and not line.data.isspace():
-                yield line
-            continue
-        closed = False
-        while barren + 1 < MAX_OPEN_LINES and line.size + barren_bytes <= MAX_OPEN_BYTES:
-            if barren == len(ahead):
-                following = next(source, None)
-                if following is None:
-                    break
-                ahead.append(following)
-            following = ahead[barren]
-            if following.fault is not None:
-                break
-            if b'"' in following.data and not left_open(following.data, opened=True):
-                closed = True
-                break
-            barren, barren_bytes = barren + 1, barren_bytes + following.size
-        if not closed:
-            yield line._replace(fault=Code.BROKEN_CSV)
-            continue
-        data = b"\n".join([line.data, *(ahead.popleft().data for _ in range(barren + 1))])
-        barren = barren_bytes = 0
-        yield Record(line.position, data, len(data))
-
-
 def split_cells(record: str) -> list[str]:
-    """The cells of one record whose quotes are closed."""
+    """Returns the cells of one CSV record whose quotes are closed."""
     if '"' not in record:
         return record.split(",")
-    return [cell for _, _, cell in parted(record)]
+    return [cell for _, _, cell in locate_cells(record)]
 
 
-def parted(record: str) -> Iterator[tuple[int, int, str]]:
-    """Each cell of one record: start and end, code points, of what is written for it, and the cell.
+def locate_cells(record: str) -> Iterator[tuple[int, int, str]]:
+    """Yields the start and end of each cell of a CSV record, in code points, and the cell.
 
     The quotes around a cell are outside of its place; one that is never closed ends the record.
     """
@@ -131,14 +233,43 @@ def parted(record: str) -> Iterator[tuple[int, int, str]]:
         at = comma + 1
 
 
-_TOKEN = re.compile(rb'"[^"\\\n]*(?:\\.[^"\\\n]*)*("?)|[\[\]{},]')
+def join_cells(cells: Sequence[str]) -> str:
+    """Joins cells to one CSV record, quoting those that need it."""
+    return ",".join(
+        '"' + cell.replace('"', '""') + '"' if set(cell) & set('",\n\r') else cell for cell in cells
+    )
 
+
+def array_elements(blocks: Iterable[bytes]) -> Iterator[Record]:
+    """Cuts a JSON array into its elements, counted from 1: a whole array may lie on one line.
+
+    An element whose brackets or quotes do not match would swallow what follows. From the first
+    such element on, the rest is cut at every `},{` instead: rows that hold no list of objects
+    still come out whole, others as pieces that become rejects, and nothing is lost.
+
+    An element longer than `MAX_ROW_BYTES` comes as its first bytes, ROW_TOO_LARGE. A
+    damaged stream ends in one record with the fault, which holds the element that was cut.
+    """
+    cutter = _ArrayCutter()
+    waiting = b""
+    try:
+        for block in blocks:
+            yield from cutter.feed(waiting, last=False)
+            waiting = block
+    except DamagedStreamError as damage:
+        yield from cutter.feed(waiting, last=False)
+        yield cutter.rest(damage.code)
+    else:
+        yield from cutter.feed(waiting, last=True)
+
+
+_TOKEN = re.compile(rb'"[^"\\\n]*(?:\\.[^"\\\n]*)*("?)|[\[\]{},]')
 
 _BETWEEN = re.compile(rb"\}\s*,\s*\{")
 
 
-class _Cutter:
-    """The part of the array that is not cut yet, and where in it the next element begins."""
+class _ArrayCutter:
+    """The part of the array that is not cut yet, and the place in it of the next element."""
 
     def __init__(self) -> None:
         self.data = b""
@@ -150,7 +281,7 @@ class _Cutter:
         self.elements = 0
 
     def feed(self, block: bytes, last: bool) -> Iterator[Record]:
-        """The elements that end in this block; `last` says that no block follows."""
+        """Yields the elements that end in this block; `last` says that no block follows."""
         self.data = self.data[self.begin :] + block
         self.at -= self.begin
         self.begin = 0
@@ -203,9 +334,9 @@ class _Cutter:
             yield from self._element(self.begin, self.begin + len(rest.removesuffix(b"]")))
 
     def rest(self, fault: Code) -> Record:
-        """What is not cut yet, as one record with a fault."""
+        """Returns what is not cut yet, as one record with a fault."""
         text = self.data[self.begin :].lstrip()
-        return Record(self.elements + 1, text[:HELD_BYTES], len(text), fault)
+        return Record(self.elements + 1, text[:KEPT_BYTES], len(text), fault)
 
     def _element(self, start: int, end: int) -> Iterator[Record]:
         text = self.data[start:end].strip()
@@ -213,132 +344,36 @@ class _Cutter:
             return
         self.elements += 1
         if len(text) > MAX_ROW_BYTES:
-            yield Record(self.elements, text[:HELD_BYTES], len(text), Code.ROW_TOO_LARGE)
+            yield Record(self.elements, text[:KEPT_BYTES], len(text), Code.ROW_TOO_LARGE)
         else:
             yield Record(self.elements, text, len(text))
 
 
-def elements(blocks: Iterable[bytes]) -> Iterator[Record]:
-    """The elements of an array, counted from 1: a whole array may lie on one line.
+def parquet_batches(
+    path: str, start: int, end: int | None, first: int
+) -> Iterator[tuple[int, pa.RecordBatch]]:
+    """Reads the row groups from `start` to before `end` in batches, each with its first row.
 
-    An element longer than `MAX_ROW_BYTES` comes as its first bytes, ROW_TOO_LARGE. A
-    damaged stream ends in one record with the fault, which holds the element that was cut.
+    Raises:
+        DamagedParquetError: where a page cannot be decoded.
     """
-    cutter = _Cutter()
-    waiting = b""
-    try:
-        for block in blocks:
-            yield from cutter.feed(waiting, last=False)
-            waiting = block
-    except DamagedStreamError as damage:
-        yield from cutter.feed(waiting, last=False)
-        yield cutter.rest(damage.code)
-    else:
-        yield from cutter.feed(waiting, last=True)
-
-
-_BOM = b"\xef\xbb\xbf"
-
-
-def lines(blocks: Iterable[bytes], first_line: int = 1) -> Iterator[Record]:
-    """Every line without its LF or CR LF, blank ones too, counted from `first_line`.
-
-    A UTF-8 byte order mark at the start of line 1 is dropped. A line longer than
-    `MAX_ROW_BYTES` comes as its first bytes with ROW_TOO_LARGE. A damaged stream ends in
-    one record with the fault: the line that was cut, or an empty one.
-    """
-    position, held, size, offset = first_line, b"", 0, 0
-    fault = None
-    source = iter(blocks)
-    while True:
+    with open_raw(path) as stream:
+        file = pq.ParquetFile(stream)
+        groups = list(range(start, file.num_row_groups if end is None else end))
         try:
-            block = next(source, None)
-        except DamagedStreamError as damage:
-            fault = damage.code
-            break
-        if block is None:
-            break
-        first, *others = block.split(b"\n")
-        held, size = _grown(held, size, first)
-        for following in others:
-            yield _line(position, held, size, offset)
-            position, offset = position + 1, offset + size + 1
-            held, size = following, len(following)
-    if fault:
-        yield Record(position, held[:HELD_BYTES], size, fault, offset)
-    elif size and not (position == 1 and held == _BOM):
-        yield _line(position, held, size, offset)
+            for batch in file.iter_batches(BATCH_ROWS, row_groups=groups):
+                for part in _bounded(batch):
+                    yield first, part
+                    first += part.num_rows
+        except (OSError, pa.ArrowException) as error:
+            if getattr(error, "errno", None) is not None:
+                raise
+            raise DamagedParquetError(first) from error
 
 
-def _grown(held: bytes, size: int, more: bytes) -> tuple[bytes, int]:
-    """A line's kept bytes and true length after more of it; too long, only its head is kept."""
-    total = size + len(more)
-    if total <= MAX_ROW_BYTES + 1:  # the CR of CR LF is not counted
-        return held + more, total
-    return (held + more[:HELD_BYTES])[:HELD_BYTES], total
-
-
-def _line(position: int, data: bytes, size: int, offset: int) -> Record:
-    if position == 1 and data.startswith(_BOM):
-        data, size = data[3:], size - 3
-    if size == len(data) and data.endswith(b"\r"):
-        data, size = data[:-1], size - 1
-    if size > MAX_ROW_BYTES:
-        return Record(position, data[:HELD_BYTES], size, Code.ROW_TOO_LARGE, offset)
-    return Record(position, data, size, None, offset)
-
-
-MAX_ROW_BYTES = 8 * 1024 * 1024
-"""A longer row is refused unread: no complaint is that long, and it would fill the memory."""
-
-
-HELD_BYTES = RAW_LIMIT
-"""How much of a row that is too long is kept for its reject."""
-
-
-BATCH_ROWS = 8_192
-
-
-BATCH_BYTES = 16 * 1024 * 1024
-
-
-class Record(NamedTuple):
-    """One row as it lies in the file.
-
-    `position` is its 1-based physical line (Parquet row, array element), `size` its true length in
-    bytes (`data` may be cut), and `fault` says why it cannot be a row, if it cannot.
-    `offset` is where in the stream of bytes it starts, where that is known.
-    """
-
-    position: int
-    data: bytes
-    size: int
-    fault: Code | None = None
-    offset: int = 0
-
-
-@dataclass(frozen=True)
-class Origin:
-    """Where a block of records lies: what its rows and rejects say of their source.
-
-    `format` is the adapter; for a CSV file whose header is not the adapter's own, the
-    header follows after a colon, so that a reject can be read again without its file.
-    """
-
-    source: str
-    format: str
-    kind: RecordKind
-
-
-def chunks(records: Iterable[Record]) -> Iterator[list[Record]]:
-    """Runs of up to `BATCH_ROWS` records and about `BATCH_BYTES` bytes."""
-    chunk: list[Record] = []
-    held = 0
-    for record in records:
-        if chunk and (len(chunk) >= BATCH_ROWS or held + len(record.data) > BATCH_BYTES):
-            yield chunk
-            chunk, held = [], 0
-        chunk.append(record)
-        held += len(record.data)
-    if chunk:
-        yield chunk
+def _bounded(batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
+    """Cuts a batch into parts of about `BATCH_BYTES` bytes."""
+    pieces = min(batch.num_rows, 1 + batch.nbytes // BATCH_BYTES)
+    step = -(-batch.num_rows // pieces) if pieces else 1
+    for start in range(0, batch.num_rows, step):
+        yield batch.slice(start, step)

@@ -1,4 +1,4 @@
-"""One JSON value out of hostile bytes, its numbers exact as text where that is asked."""
+"""JSON values parsed from hostile bytes, with numbers as exact text where that is needed."""
 
 from __future__ import annotations
 
@@ -12,21 +12,20 @@ from schemas.reject import Code
 MAX_DEPTH = 64
 """Deepest nesting that is read; the contract needs three levels."""
 
-
 _SYNTAX = f"not valid JSON, or nested deeper than {MAX_DEPTH} levels"
 
 
-class Number(str):
+class JsonNumber(str):
     """A JSON number (or NaN, Infinity) as it is written."""
 
     __slots__ = ()
 
 
-_EXACT = json.JSONDecoder(parse_float=Number, parse_int=Number, parse_constant=Number)
+_EXACT = json.JSONDecoder(parse_float=JsonNumber, parse_int=JsonNumber, parse_constant=JsonNumber)
 
 
 class BrokenJsonError(Exception):
-    """Bytes that are not the JSON value they should be: the code, why, and the field if known."""
+    """Bytes that are not the JSON value they should be: code, reason, and field if known."""
 
     def __init__(self, code: Code, message: str, field: str | None = None) -> None:
         super().__init__(code, message, field)
@@ -35,29 +34,32 @@ class BrokenJsonError(Exception):
         self.field = field
 
 
-def parse(data: bytes) -> Any:
-    """The value; the last of duplicate keys wins. Raises BrokenJsonError.
+def parse_json(data: bytes) -> Any:
+    """Parses one value; the last of duplicate keys wins.
 
-    Numbers come as int and float, or as `Number` where the fast parser refuses the text
+    Numbers come as int and float, or as `JsonNumber` where the fast parser refuses the text
     (NaN and Infinity, which many writers emit).
+
+    Raises:
+        BrokenJsonError: if the bytes are no JSON value, or one nested too deep.
     """
     try:
         value = orjson.loads(data)
     except orjson.JSONDecodeError:
-        return parse_exact(data)
+        return parse_exact_json(data)
     _check_depth(value, data)
     return value
 
 
-def parse_exact(data: bytes) -> Any:
-    """The value, every number of it a `Number`. Raises BrokenJsonError."""
-    value = _exact(data)
+def parse_exact_json(data: bytes) -> Any:
+    """Parses one value, every number of it to a `JsonNumber`. Raises BrokenJsonError."""
+    value = _parse_exact(data)
     _check_surrogates(value, data)
     _check_depth(value, data)
     return value
 
 
-def _exact(data: bytes) -> Any:
+def _parse_exact(data: bytes) -> Any:
     try:
         text = data.decode()
     except UnicodeDecodeError:

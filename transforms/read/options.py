@@ -1,7 +1,4 @@
-"""What the user says about the inputs beyond their names.
-
-The error that only the user can mend.
-"""
+"""The user's options for reading, and the error that only the user can correct."""
 
 from __future__ import annotations
 
@@ -12,7 +9,7 @@ from schemas.enums import RecordKind
 
 @dataclass(frozen=True)
 class ReadOptions:
-    """How to read; picklable, so keys are PEM texts, not paths.
+    """Options for reading; picklable, so keys are PEM texts, not paths.
 
     A named format is not second-guessed. `source_org` is for sources that do not name
     theirs, `calls_direction` (inbound, outbound) for call records that do not say it. With
@@ -26,7 +23,7 @@ class ReadOptions:
     passport_keys: tuple[str, ...] = ()
 
     def format_for(self, kind: RecordKind) -> str | None:
-        """The format that the user named for files of this kind."""
+        """Returns the format that the user named for files of this kind."""
         return self.complaints_format if kind == RecordKind.COMPLAINT else self.calls_format
 
 

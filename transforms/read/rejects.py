@@ -1,17 +1,15 @@
-"""Rejects: the refused row, the reason, and enough of it to mend and feed back in.
-
-rejects/ read again: each row with the adapter that first read it.
-"""
+"""Rejects: a refused row, the reason, and enough of the row to fix it and feed it back in."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pyarrow as pa
 
 from schemas.enums import RecordKind, Stage
 from schemas.reject import RAW_LIMIT, REJECT, Code
+from transforms.arrow_util import batch_of_columns
 from transforms.read.framing import Origin, Record
 
 
@@ -34,10 +32,10 @@ class Reject:
     size: int | None = None
 
 
-def reject(
+def make_reject(
     origin: Origin, record: Record, code: Code, message: str, field: str | None = None
 ) -> Reject:
-    """The reject of a record that reading refused."""
+    """Makes the reject of a record that reading refused."""
     return Reject(
         source=origin.source,
         position=record.position,
@@ -52,7 +50,7 @@ def reject(
 
 
 def encode_raw(raw: bytes) -> tuple[str, str]:
-    """The first `RAW_LIMIT` bytes as text, and the encoding that gives the bytes back.
+    """Returns the first `RAW_LIMIT` bytes as text, and the encoding that gives the bytes back.
 
     A cut in the middle of a UTF-8 character drops that character.
     """
@@ -66,12 +64,12 @@ def encode_raw(raw: bytes) -> tuple[str, str]:
 
 
 def decode_raw(raw: str, raw_encoding: str) -> bytes:
-    """The bytes that `encode_raw` was given, up to the cut."""
+    """Returns the bytes that `encode_raw` was given, up to the cut."""
     return raw.encode(raw_encoding)
 
 
-def reject_rows(rejects: Sequence[Reject]) -> pa.RecordBatch:
-    """A batch of `schemas.reject.REJECT`, in the order given."""
+def rejects_batch(rejects: Sequence[Reject]) -> pa.RecordBatch:
+    """Builds a batch of `schemas.reject.REJECT`, in the order given."""
     texts = [encode_raw(one.raw) for one in rejects]
     columns = {
         "source": [one.source for one in rejects],
@@ -86,43 +84,4 @@ def reject_rows(rejects: Sequence[Reject]) -> pa.RecordBatch:
         "field": [one.field for one in rejects],
         "message": [one.message for one in rejects],
     }
-    return pa.RecordBatch.from_pydict(columns, schema=REJECT)
-
-
-NAME = "rejects"
-
-
-NEEDED = ("record_kind", "format", "raw", "raw_encoding", "raw_bytes")
-"""The columns of a reject that reading it again needs."""
-
-
-def is_rejects(schema: pa.Schema) -> bool:
-    """Whether a Parquet file is one of rejects/."""
-    return {"code", "stage", *NEEDED} <= set(schema.names) <= set(REJECT.names)
-
-
-def _record(position: int, row: dict[str, object]) -> Record:
-    try:
-        data = decode_raw(str(row["raw"] or ""), str(row["raw_encoding"]))
-    except (LookupError, UnicodeEncodeError):
-        return Record(position, b"", 0, Code.BAD_ENCODING)
-    size = row["raw_bytes"]
-    if len(data) > RAW_LIMIT - 4 and isinstance(size, int) and size > len(data):
-        return Record(position, data, size, Code.ROW_TOO_LARGE)
-    return Record(position, data, len(data))
-
-
-def blocks(
-    source: str, kind: RecordKind, batch: pa.RecordBatch, first: int
-) -> Iterator[tuple[Origin, list[Record]]]:
-    """The rows of one record kind, grouped by format; `first` is the batch's first row.
-
-    Rows of the other kind are left out: they are read when the file is given for that
-    kind. A row of which only the head was kept stays ROW_TOO_LARGE.
-    """
-    by_format: dict[str, list[Record]] = {}
-    for position, row in enumerate(batch.select(NEEDED).to_pylist(), first):
-        if row["record_kind"] == kind:
-            by_format.setdefault(str(row["format"]), []).append(_record(position, row))
-    for name, records in by_format.items():
-        yield Origin(source, name, kind), records
+    return batch_of_columns(columns, REJECT)

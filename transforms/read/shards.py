@@ -1,4 +1,4 @@
-"""Shards: the parts of a file that are read apart, and the file's digest on the way."""
+"""Shards: the parts of a file that are read separately, and the digest of the whole file."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from dataclasses import dataclass
 import pyarrow.parquet as pq
 
 from transforms.read import framing
-from transforms.read.adapters.registry import Layout, layout
+from transforms.read.adapters.base import Layout
+from transforms.read.adapters.registry import file_layout
 from transforms.read.files import InputFile, open_raw, raw_blocks
-from transforms.read.framing import lines
+from transforms.read.framing import physical_lines
 
 SHARD_BYTES = 16 * 1024 * 1024
 
@@ -29,6 +30,36 @@ class Shard:
     first_line: int
 
 
+def scan_file(
+    file: InputFile, shard_bytes: int = SHARD_BYTES
+) -> tuple[tuple[str, int], list[Shard]]:
+    """Scans the stored bytes once: returns (SHA-256 in hex, length), and the file's shards.
+
+    Lines and CSV are cut where a record starts, each shard `shard_bytes` or a little more;
+    Parquet between row groups; compressed files and JSON arrays not at all. Together the
+    shards hold every row, each once.
+    """
+    digest = _Digest()
+    blocks = digest.over(raw_blocks(file.path))
+    kind = file_layout(file)
+    starts: list[tuple[int, int]] = []
+    if file.compression == "none" and kind == Layout.LINES:
+        starts = list(_line_starts(blocks, shard_bytes))
+    elif file.compression == "none" and kind == Layout.CSV:
+        starts = list(_record_starts(blocks, shard_bytes))
+    elif kind in (Layout.PARQUET, Layout.REJECTS):
+        starts = _row_group_starts(file, shard_bytes)
+    elif kind != Layout.EMPTY:
+        starts = [(0, 1)]
+    for _ in blocks:
+        pass  # to the end of the file, for the digest
+    ends = [*(start for start, _ in starts[1:]), None] if starts else []
+    shards = [
+        Shard(file, start, end, line) for (start, line), end in zip(starts, ends, strict=True)
+    ]
+    return (digest.sha256.hexdigest(), digest.bytes), shards
+
+
 class _Digest:
     """SHA-256 and length of the bytes that pass through."""
 
@@ -43,38 +74,8 @@ class _Digest:
             yield block
 
 
-def scan(file: InputFile, shard_bytes: int = SHARD_BYTES) -> tuple[tuple[str, int], list[Shard]]:
-    """One pass over the stored bytes: (SHA-256 in hex, length), and the file's shards.
-
-    Lines and CSV are cut where a record starts, each shard `shard_bytes` or a little more;
-    Parquet between row groups; compressed files and JSON arrays not at all. Together the
-    shards hold every row, each once.
-    """
-    digest = _Digest()
-    blocks = digest.over(raw_blocks(file.path))
-    kind = layout(file)
-    if file.compression == "none" and kind == Layout.LINES:
-        starts = list(_line_starts(blocks, shard_bytes))
-    elif file.compression == "none" and kind == Layout.CSV:
-        starts = list(_record_starts(blocks, shard_bytes))
-    else:
-        for _ in blocks:
-            pass
-        starts = _row_groups(file, shard_bytes) if kind in _BY_GROUPS else [(0, 1)]
-    if kind == Layout.EMPTY:
-        starts = []
-    ends = [*(start for start, _ in starts[1:]), None] if starts else []
-    shards = [
-        Shard(file, start, end, line) for (start, line), end in zip(starts, ends, strict=True)
-    ]
-    return (digest.sha256.hexdigest(), digest.bytes), shards
-
-
-_BY_GROUPS = (Layout.PARQUET, Layout.REJECTS)
-
-
 def _line_starts(blocks: Iterator[bytes], shard_bytes: int) -> Iterator[tuple[int, int]]:
-    """Offset and line of the first line, and of the first one after each `shard_bytes`."""
+    """Yields offset and line of the first line, and of the first one after each `shard_bytes`."""
     yield 0, 1
     offset, line, wanted = 0, 1, shard_bytes
     for block in blocks:
@@ -92,27 +93,27 @@ def _line_starts(blocks: Iterator[bytes], shard_bytes: int) -> Iterator[tuple[in
 
 
 def _record_starts(blocks: Iterator[bytes], shard_bytes: int) -> Iterator[tuple[int, int]]:
-    """As `_line_starts`, by the splitter that reading uses."""
+    """Yields the same of CSV records, by the splitter that reading uses."""
     yield 0, 1
     wanted = shard_bytes
-    for record in framing.records(lines(blocks)):
+    for record in framing.csv_records(physical_lines(blocks)):
         if record.offset >= wanted:
             yield record.offset, record.position
             wanted = record.offset + shard_bytes
 
 
-def _row_groups(file: InputFile, shard_bytes: int) -> list[tuple[int, int]]:
-    """Row group and row at which each shard starts; nothing where there is no row group."""
+def _row_group_starts(file: InputFile, shard_bytes: int) -> list[tuple[int, int]]:
+    """Lists the row group and row at which each shard starts; empty without any row group."""
     with open_raw(file.path) as stream:
         metadata = pq.ParquetFile(stream).metadata
         sizes = [metadata.row_group(i).total_byte_size for i in range(metadata.num_row_groups)]
         rows = [metadata.row_group(i).num_rows for i in range(metadata.num_row_groups)]
     starts: list[tuple[int, int]] = []
-    held, row = 0, 1
+    pending, row = 0, 1
     for group, size in enumerate(sizes):
-        if not starts or held >= shard_bytes:
+        if not starts or pending >= shard_bytes:
             starts.append((group, row))
-            held = 0
-        held += size
+            pending = 0
+        pending += size
         row += rows[group]
     return starts

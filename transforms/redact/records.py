@@ -1,19 +1,7 @@
-"""The victim's own identifiers taken out of what is kept, at the same length.
+"""Redacts the accepted records and mentions: takes out whatever is the victim's own.
 
-What the WITHHELD rows of a record say of it: its victims' identifiers, and where they stand.
-
-Which texts can hold an identifier: a look at whole columns before a look at characters.
-
-Most texts hold none, and to go through one character by character costs a hundred times what it
-costs to see that. What is passed over here surely holds nothing; the rest is for
-`identifier_matcher.spans`.
-
-What is looked for in the texts of each record: cheap to make, since most of it is never found.
-
-Nearly all of it are phone numbers, which end in the same digits in every form. So a column of texts
-is passed over where none of these stand.
-
-The accepted records as they are kept: without what is the victim's own.
+Identifiers are masked at their length, in every field and in any form in which they are written:
+those of the record's WITHHELD rows, and the numbers that any record states as a victim's.
 """
 
 from __future__ import annotations
@@ -33,103 +21,208 @@ from schemas.call import CALL, CALL_ACCEPTED, CALL_KEY
 from schemas.complaint import COMPLAINT, COMPLAINT_ACCEPTED, COMPLAINT_KEY
 from schemas.enums import EntityKind, RecordKind, Role
 from schemas.mention import MENTION
-from transforms import casts, text_util
-from transforms.arrow_util import buffers, distinct_rows, items, ranges
-from transforms.casts import mask as true
-from transforms.extract.fields import unread_counts
-from transforms.extract.impersonation import known as known_brand
-from transforms.extract.impersonation import reasons
+from transforms import text_util
+from transforms.arrow_util import (
+    Array,
+    batch_of_columns,
+    concat_ranges,
+    distinct_rows,
+    list_items,
+    sorted_lookup,
+)
+from transforms.casts import true_mask
+from transforms.extract.fields import count_unreadable_numbers
+from transforms.extract.impersonation import find_impersonation, known_brands
 from transforms.extract.kinds import email
-from transforms.extract.kinds.gift_card import without_card_payees, without_codes
+from transforms.extract.kinds.gift_card import drop_gift_card_payees, mask_gift_card_codes
 from transforms.extract.narrative import TRANSCRIBED
 from transforms.graph.entities import WITHHELD
 from transforms.redact import sensitive_text
-from transforms.redact.sensitive_text import without_papers
-from transforms.shuffle import Keyed, PerPartition, batches_of
-from transforms.text_masking import Spans, blot, hidden, mask, searched, shown
-from transforms.victims import identifier_matcher, own_numbers
-from transforms.victims.identifier_matcher import SHORTEST, Needles, needles, spans
-from transforms.victims.number_index import in_some, strays
-from transforms.victims.own_numbers import NOBODY, Own, together
-
-
-def mentions(classified: pa.RecordBatch, own: np.ndarray) -> pa.RecordBatch:
-    """CLASSIFIED rows to MENTION rows, without those that read as the victim's side.
-
-    The text around an identifier, such as the rest of a web address, can hold a victim's number:
-    those of `own` (`number_index.written_forms`) are masked in it, and addresses in a link.
-    """
-    shown = classified.filter(pc.not_equal(classified["role"], Role.VICTIM))
-    around = pc.if_else(
-        pc.equal(shown["kind"], EntityKind.PHONE), pa.scalar(None, pa.string()), shown["raw"]
-    )
-    shown = _without_alternatives(shown, own)
-    raw = [
-        mask(text, spans(text, needles(digits))) if digits else text
-        for text, digits in zip(shown["raw"].to_pylist(), strays(around, own), strict=True)
-    ]
-    raw = email.without(pa.array(raw, pa.string()))
-    columns = {name: shown[name] for name in MENTION.names} | {"raw": raw}
-    return pa.RecordBatch.from_pydict(columns, schema=MENTION)
-
-
-def _without_alternatives(shown: pa.RecordBatch, own: np.ndarray) -> pa.RecordBatch:
-    """Mentions without a less plausible reading that is a victim's number."""
-    also = shown["also_read_as"]
-    theirs = pa.array([bool(digits) for digits in strays(also, own)], pa.bool_())
-    at = shown.schema.get_field_index("also_read_as")
-    kept = pc.if_else(theirs, pa.scalar(None, pa.string()), also)
-    return shown.set_column(at, shown.schema.field(at), kept)
-
+from transforms.redact.sensitive_text import mask_card_and_ssn_numbers
+from transforms.shuffle import KeyedInput, PerPartition, batches_of
+from transforms.text_masking import (
+    Span,
+    Spans,
+    cut_to_search_limit,
+    mask_rows,
+    mask_spans,
+    mask_spans_fully,
+    truncate_unsearched,
+)
+from transforms.text_spans import string_buffers
+from transforms.victims import own_numbers
+from transforms.victims.identifier_matcher import (
+    MIN_IDENTIFIER_LENGTH,
+    NO_IDENTIFIERS,
+    Patterns,
+    RowIdentifiers,
+    find_identifiers,
+    identifier_patterns,
+    merge_row_identifiers,
+)
+from transforms.victims.number_index import find_victim_digits, find_victim_digits_by_row
 
 _TEXTS = ("claimed_brand", "narrative", "victim_region", "language")
 
-
 _LISTS = ("urls", "emails", "remote_access", "payments")
 
+_COMPLAINT_FIELDS = (
+    "victim_id",
+    "victim_region",
+    "language",
+    "claimed_brand",
+    "narrative",
+    "phone_numbers",
+    "urls",
+    "emails",
+    "remote_access",
+    "payments",
+)
+"""Fields of a complaint that can contain a victim's number."""
 
-def withhold(
+_CALL_FIELDS = ("victim_id", "complaint_id", "suspect_number", "orig_id", "carrier", "trunk")
+"""Fields of a call that can."""
+
+_WITHHELD_KEY = ("source_org", "record_id")
+
+_NUMBER = r"^(?:phone:)?\+[0-9]{7,15}$"
+"""RE2: an E.164 number; it ends in the same digits in every form."""
+
+_ID = rf"(?:^|:)[0-9]{{{MIN_IDENTIFIER_LENGTH},}}$"
+
+_AS_WRITTEN = rf"^[0-9]{{{MIN_IDENTIFIER_LENGTH},}}$"
+"""RE2: an identifier, or a number as written, of which only the digits are looked for.
+
+Zeros before them may be left out; the last digits stay.
+"""
+
+_ENDINGS = 10**MIN_IDENTIFIER_LENGTH
+
+_NOT_ASCII = re.compile(r"[^\x00-\x7f]")
+
+
+@dataclass(eq=False)
+class RedactRecords(beam.PTransform):
+    """Redacts a dict of `records` (unique batches) and `withheld` (WITHHELD batches).
+
+    `numbers` is the side input that `number_index.VictimNumbers` makes.
+    """
+
+    kind: RecordKind
+    numbers: beam.pvalue.AsSingleton
+
+    def expand(self, inputs: Mapping[str, beam.PCollection]) -> beam.PCollection:
+        """Joins each record with its WITHHELD rows, and redacts it."""
+        withheld = KeyedInput(WITHHELD, _WITHHELD_KEY)
+        if self.kind is RecordKind.CALL:
+            keyed = {"records": KeyedInput(CALL_ACCEPTED, CALL_KEY), "withheld": withheld}
+            return inputs | PerPartition(keyed, redact_calls, side=self.numbers)
+        keyed = {"records": KeyedInput(COMPLAINT_ACCEPTED, COMPLAINT_KEY), "withheld": withheld}
+        return inputs | PerPartition(keyed, redact_complaints, side=self.numbers)
+
+
+def redact_mentions(classified: pa.RecordBatch, own: Array) -> pa.RecordBatch:
+    """Turns CLASSIFIED rows into MENTION rows, without those on the victim's side.
+
+    The text around an identifier, such as the rest of a web address, can contain a victim's number:
+    those of `own` (`number_index.hash_dial_formats`) are masked in it, and addresses in a link. So
+    is a less plausible reading that is one of these numbers.
+    """
+    others = classified.filter(pc.not_equal(classified["role"], Role.VICTIM))
+    nothing = pa.scalar(None, pa.string())
+    around = pc.if_else(pc.equal(others["kind"], EntityKind.PHONE), nothing, others["raw"])
+    raw = [
+        mask_spans(text, find_identifiers(text, identifier_patterns(digits))) if digits else text
+        for text, digits in zip(
+            others["raw"].to_pylist(), find_victim_digits(around, own), strict=True
+        )
+    ]
+    also = others["also_read_as"]
+    theirs = pa.array([bool(digits) for digits in find_victim_digits(also, own)], pa.bool_())
+    columns = {name: others[name] for name in MENTION.names}
+    columns["also_read_as"] = pc.if_else(theirs, nothing, also)
+    columns["raw"] = email.mask_link_addresses(pa.array(raw, pa.string()))
+    return batch_of_columns(columns, MENTION)
+
+
+def redact_complaints(
+    complaints: pa.Table, withheld: pa.Table, numbers: Array
+) -> Iterator[pa.RecordBatch]:
+    """Turns COMPLAINT_ACCEPTED and WITHHELD rows of the same records into COMPLAINT rows.
+
+    `numbers` contains all victims' numbers (`number_index.hash_dial_formats`): those of another
+    record's victim are masked here too.
+    """
+    for batch in batches_of(complaints):
+        own = _Withheld(batch, "complaint_id", withheld)
+        digits = _victim_digits_in(batch, _COMPLAINT_FIELDS, numbers)
+        hidden = merge_row_identifiers(own.identifiers(RecordKind.COMPLAINT), digits)
+        kept = withhold_from_complaints(batch, hidden, own.narrative_spans())
+        yield _mask_columns(kept, ("victim_id",), hidden)
+
+
+def redact_calls(calls: pa.Table, withheld: pa.Table, numbers: Array) -> Iterator[pa.RecordBatch]:
+    """Turns CALL_ACCEPTED and WITHHELD rows of the same records into CALL rows.
+
+    A caller id that some record knows as a victim's own number is spoofed: it becomes null.
+    """
+    for batch in batches_of(calls):
+        kept = withhold_from_calls(batch)
+        own = _Withheld(batch, "call_id", withheld).identifiers(RecordKind.CALL)
+        kept = _set_column(kept, "suspect_number", _without_spoofed(kept["suspect_number"], own))
+        hidden = merge_row_identifiers(own, _victim_digits_in(kept, _CALL_FIELDS, numbers))
+        yield _mask_columns(kept, _CALL_FIELDS, hidden)
+
+
+def withhold_from_complaints(
     batch: pa.RecordBatch,
-    victims: own_numbers.Own,
-    told_at: Mapping[int, Spans] | None = None,
+    victims: RowIdentifiers,
+    narrative_spans: Mapping[int, Spans] | None = None,
 ) -> pa.RecordBatch:
-    """Complaints as they may be kept: `COMPLAINT_ACCEPTED` to `COMPLAINT`.
+    """Takes the victim's identifiers out of complaints: `COMPLAINT_ACCEPTED` to `COMPLAINT`.
 
-    `victims` holds each row's victim-side identifiers, as E.164 or as entity ids, and `told_at`, by
-    row, where they were read in its narrative, code points: words, letters and disguises are found
-    by nothing else.
     Numbers that the complaint itself gives the role `victim` are taken out whether read or not.
     `numbers_withheld` counts the entries of phone_numbers that went, or one where the narrative
-    alone named the victim's number. Of a long text, what is not `searched` is not kept. An address
-    in a link goes too: it is that of whoever the link was sent to.
+    alone named the victim's number. Text beyond the search limit goes, and so does an address in a
+    link: it is that of whoever the link was sent to.
+
+    Args:
+        batch: Complaints.
+        victims: The victim-side identifiers of each row, E.164 or entity ids.
+        narrative_spans: Where, by row, they were read in its narrative, code points: numbers in
+            words and letters and obfuscated ones are found by nothing else.
     """
-    told = reasons(batch["claimed_brand"], batch["narrative"])
+    impersonation = find_impersonation(batch["claimed_brand"], batch["narrative"])
     as_given = batch["narrative"]
-    batch = _without_unread(_shown(_told(batch, hidden(as_given, told_at or {}, blot))))
-    numbers = own_numbers.of_complaints(batch)
-    wanted = Sought(len(batch), victims, numbers.own())
+    masked = mask_rows(as_given, narrative_spans or {}, mask_spans_fully)
+    batch = _mask_self_identified(_truncate_texts(_set_column(batch, "narrative", masked)))
+    numbers = own_numbers.complaint_numbers(batch)
+    wanted = RowPatterns(len(batch), victims, numbers.own())
     kept, withheld = _without_numbers(batch, wanted)
     columns = {name: batch[name] for name in batch.schema.names}
     columns["phone_numbers"] = kept
     if wanted.any_in.any():
         for name in _TEXTS:
-            columns[name] = masked(columns[name], wanted)
+            columns[name] = mask_wanted(columns[name], wanted)
         for name in _LISTS:
-            rows = np.array(items(columns[name]).rows, np.int64)
-            columns[name] = _in_items(columns[name], partial(masked, wanted=wanted, rows=rows))
-    only_told = pc.fill_null(pc.not_equal(columns["narrative"], shown(as_given)), False)
-    columns["numbers_withheld"] = pc.max_element_wise(withheld, only_told.cast(pa.int32()))
-    columns["numbers_unread"] = unread_counts(numbers, len(batch))
-    columns["impersonation"] = told
-    told_of = email.without(columns["narrative"])
-    columns["narrative"] = without_papers(without_codes(told_of))
-    columns["urls"] = _in_items(columns["urls"], email.without)
-    columns["payments"] = _without_codes(columns["payments"])
+            rows = np.array(list_items(columns[name]).rows, np.int64)
+            columns[name] = _map_items(
+                columns[name], partial(mask_wanted, wanted=wanted, rows=rows)
+            )
+    changed = pc.not_equal(columns["narrative"], truncate_unsearched(as_given))
+    in_narrative = pc.fill_null(changed, False).cast(pa.int32())
+    columns["numbers_withheld"] = pc.max_element_wise(withheld, in_narrative)
+    columns["numbers_unread"] = count_unreadable_numbers(numbers, len(batch))
+    columns["impersonation"] = impersonation
+    narrative = email.mask_link_addresses(columns["narrative"])
+    columns["narrative"] = mask_card_and_ssn_numbers(mask_gift_card_codes(narrative))
+    columns["urls"] = _map_items(columns["urls"], email.mask_link_addresses)
+    columns["payments"] = _drop_gift_card_codes(columns["payments"])
     return pa.RecordBatch.from_arrays([columns[f.name] for f in COMPLAINT], schema=COMPLAINT)
 
 
-def suspect_calls(batch: pa.RecordBatch) -> pa.RecordBatch:
-    """Calls as they may be kept: `CALL_ACCEPTED` to `CALL`, without the victim's side.
+def withhold_from_calls(batch: pa.RecordBatch) -> pa.RecordBatch:
+    """Takes the victim's side out of calls: `CALL_ACCEPTED` to `CALL`.
 
     The suspect's number is in E.164 where it can be read, else as recorded; null where the
     direction is unknown, and where both sides are one number.
@@ -137,7 +230,7 @@ def suspect_calls(batch: pa.RecordBatch) -> pa.RecordBatch:
     inbound = pc.fill_null(pc.equal(batch["direction"], "inbound"), False)
     outbound = pc.fill_null(pc.equal(batch["direction"], "outbound"), False)
     nothing = pa.scalar(None, pa.string())
-    readings = own_numbers.of_calls(batch)
+    readings = own_numbers.call_readings(batch)
     calling, called = (
         pc.coalesce(pc.struct_field(readings[name], "e164"), batch[name])
         for name in ("calling_number", "called_number")
@@ -149,73 +242,271 @@ def suspect_calls(batch: pa.RecordBatch) -> pa.RecordBatch:
     columns = {name: batch[name] for name in batch.schema.names}
     columns["suspect_number"] = pc.if_else(known, suspect, nothing)
     columns["suspect_role"] = pc.case_when(
-        by_direction,
-        pa.scalar(Role.CALLER_ID.value),
-        pa.scalar(Role.CALLBACK.value),
-        nothing,
+        by_direction, pa.scalar(Role.CALLER_ID.value), pa.scalar(Role.CALLBACK.value), nothing
     )
-    columns["brand"] = known_brand(batch["caller_name"])
-    wanted = Sought(len(batch), own_numbers.NOBODY, own_numbers.sides(batch, readings))
+    columns["brand"] = known_brands(batch["caller_name"])
+    theirs = own_numbers.victim_sides(batch, readings)
+    wanted = RowPatterns(len(batch), NO_IDENTIFIERS, theirs)
     for name in ("complaint_id", "suspect_number", "trunk", "carrier", "orig_id"):
-        columns[name] = masked(shown(columns[name]), wanted)
+        columns[name] = mask_wanted(truncate_unsearched(columns[name]), wanted)
     return pa.RecordBatch.from_arrays([columns[f.name] for f in CALL], schema=CALL)
 
 
-def _without_numbers(batch: pa.RecordBatch, wanted: Sought) -> tuple[pa.Array, pa.Array]:
-    """phone_numbers without the victim's, and how many entries of each row went."""
-    column = batch["phone_numbers"]
-    numbers = items(column)
-    keep = ~true(pc.equal(numbers.field("role"), Role.VICTIM.value))
-    rows = np.array(numbers.rows, np.int64)
-    others = np.flatnonzero(keep)
-    raw = numbers.field("raw").take(pa.array(others))
-    keep[others[list(holding(raw, wanted, rows[others]))]] = False
-    withheld = np.bincount(rows[~keep], minlength=len(batch)).astype(np.int32)
-    counts = np.bincount(rows[keep], minlength=len(batch))
-    return _lists(column, numbers.values.filter(pa.array(keep)), counts), pa.array(withheld)
+class RowPatterns:
+    """The patterns of identifiers that are looked for in the texts of each of `count` rows.
+
+    They are made when a text may contain one, and most do not: nearly all identifiers are phone
+    numbers, which end in the same digits in every form, so texts without these are skipped.
+
+    Args:
+        count: Rows.
+        identifiers: E.164 numbers or entity ids.
+        written: Numbers as written.
+    """
+
+    def __init__(self, count: int, identifiers: RowIdentifiers, written: RowIdentifiers) -> None:
+        self._parts = (identifiers, written)
+        self._patterns: dict[int, Patterns] = {}
+        self.any_in = np.zeros(count, bool)
+        """The rows in which anything is looked for."""
+        self.odd_in = np.zeros(count, bool)
+        """Those with an identifier of which no digits are known that are in every form."""
+        endings = []
+        for part, plain in ((identifiers, _ID), (written, _AS_WRITTEN)):
+            known = _matching(part.identifiers, f"{_NUMBER}|{plain}")
+            self.any_in[part.rows] = True
+            self.odd_in[part.rows[~known]] = True
+            last = pc.utf8_slice_codeunits(
+                part.identifiers.filter(pa.array(known)), -MIN_IDENTIFIER_LENGTH, None
+            )
+            endings.append(part.rows[known] * _ENDINGS + last.cast(pa.int64()).to_numpy())
+        self._endings = np.unique(np.concatenate(endings))
+
+    def patterns(self, row: int) -> Patterns:
+        """Returns every form of what is looked for in a row."""
+        if row not in self._patterns:
+            parts = (_of_row(part, row) for part in self._parts)
+            self._patterns[row] = identifier_patterns(*parts)
+        return self._patterns[row]
+
+    def ending_in(self, texts: pa.Array, rows: Array) -> Array:
+        """Tells which texts contain the last digits of what is looked for in their row.
+
+        Only ASCII digits count, and whatever is between them is ignored.
+        """
+        contain = np.zeros(len(texts), bool)
+        if len(self._endings):
+            text, endings = _digit_windows(texts)
+            contain[text[sorted_lookup(self._endings, rows[text] * _ENDINGS + endings)[1]]] = True
+        return contain
 
 
-def _without_codes(column: pa.Array) -> pa.Array:
-    """A list of payments without the codes of gift cards."""
-    listed = items(column)
-    if not len(listed.values):
-        return column
-    counts = np.bincount(np.array(listed.rows, np.int64), minlength=len(column))
-    return _lists(column, without_card_payees(listed.values), counts)
+def mask_wanted(texts: pa.Array, wanted: RowPatterns, rows: Array | None = None) -> pa.Array:
+    """Masks in each text the identifiers that are wanted in its row.
+
+    Without `rows` there is one text for each row.
+    """
+    whose = np.arange(len(texts)) if rows is None else rows
+    return mask_rows(texts, find_wanted(texts, wanted, whose))
 
 
-def _without_unread(batch: pa.RecordBatch) -> pa.RecordBatch:
-    """The complaints without what is `unread`; in transcripts 'my number' is the caller's."""
-    told = batch["narrative"]
-    spoken = pc.is_in(batch["source_org"], pa.array(sorted(TRANSCRIBED)))
-    return _told(batch, pc.if_else(spoken, told, sensitive_text.without(told)))
+def find_wanted(texts: pa.Array, wanted: RowPatterns, rows: Array) -> dict[int, list[Span]]:
+    """Returns the spans of identifiers wanted in a text's row, by text, where there are any."""
+    maybe = may_contain_wanted(texts, wanted, rows)
+    some = texts.take(pa.array(maybe, pa.int64())).to_pylist()
+    spans = {
+        at: list(find_identifiers(text, wanted.patterns(row)))
+        for at, text, row in zip(maybe, some, rows[maybe].tolist(), strict=True)
+    }
+    return {at: those for at, those in spans.items() if those}
 
 
-def _told(batch: pa.RecordBatch, narrative: pa.Array) -> pa.RecordBatch:
-    at = batch.schema.get_field_index("narrative")
-    return batch.set_column(at, batch.schema.field(at), narrative)
+def may_contain_wanted(texts: pa.Array, wanted: RowPatterns, rows: Array) -> list[int]:
+    """Returns the indices of texts that may contain an identifier wanted in their row.
+
+    There are no false negatives. A look at whole columns takes a hundredth of a search by
+    characters. Texts with digits that are encoded or not in ASCII, and all texts of a row with an
+    identifier with letters, may contain one.
+
+    Args:
+        texts: Strings or null.
+        wanted: The patterns of each row.
+        rows: The row of each text.
+    """
+    # No identifier is shorter, and no text has more characters than bytes.
+    long = pc.fill_null(pc.greater_equal(pc.binary_length(texts), MIN_IDENTIFIER_LENGTH), False)
+    at = np.flatnonzero(wanted.any_in[rows] & long.to_numpy(zero_copy_only=False))
+    if not len(at):
+        return []
+    those, rows = texts.take(pa.array(at)), rows[at]
+    maybe = wanted.odd_in[rows] | wanted.ending_in(those, rows)
+    plain = pc.and_(
+        pc.string_is_ascii(those), pc.invert(pc.match_substring_regex(those, text_util.WEB_ESCAPE))
+    )
+    odd = np.flatnonzero(~maybe & ~plain.to_numpy(zero_copy_only=False))
+    maybe[odd] = [not _digits_are_plain(text) for text in those.take(pa.array(odd)).to_pylist()]
+    indices: list[int] = at[maybe].tolist()
+    return indices
 
 
-def _shown(batch: pa.RecordBatch) -> pa.RecordBatch:
-    """The complaints with nothing in their texts that is not searched."""
-    for name in (*_TEXTS, *_LISTS, "phone_numbers"):
-        at = batch.schema.get_field_index(name)
-        column = shown(batch[name]) if name in _TEXTS else _in_items(batch[name], shown)
-        batch = batch.set_column(at, batch.schema.field(at), column)
-    return batch
-
-
-def _lists(column: pa.Array, values: pa.Array, counts: np.ndarray) -> pa.Array:
-    """A list column of the same type and nulls with other items."""
-    offsets = np.concatenate([[0], np.cumsum(counts)]).astype(np.int32)
-    return pa.ListArray.from_arrays(
-        pa.array(offsets), values, type=column.type, mask=pc.is_null(column)
+def _digits_are_plain(text: str) -> bool:
+    """Tells whether every digit of a text is in ASCII and not encoded."""
+    return text_util.decode_web_escapes(text) == text and not any(
+        map(str.isdecimal, _NOT_ASCII.findall(text))
     )
 
 
-def _in_items(column: pa.Array, work: Callable[[pa.Array], pa.Array]) -> pa.Array:
-    """A list of strings, or of structs, with some work done on every string in it."""
-    listed = items(column)
+def _digit_windows(texts: pa.Array) -> tuple[Array, Array]:
+    """Returns all `MIN_IDENTIFIER_LENGTH` digits in a row of texts: the text, and as a number."""
+    offsets, data = string_buffers(texts)
+    value = data - ord("0")
+    at = np.flatnonzero(value < len("0123456789"))
+    text = np.repeat(np.arange(len(texts)), np.diff(np.searchsorted(at, offsets)))
+    digits = value[at].astype(np.int64)
+    count = max(0, len(at) - MIN_IDENTIFIER_LENGTH + 1)
+    number = np.zeros(count, np.int64)
+    for place in range(MIN_IDENTIFIER_LENGTH):
+        number = number * 10 + digits[place : place + count]
+    whole = text[:count] == text[len(text) - count :]
+    return text[:count][whole], number[whole]
+
+
+def _matching(texts: pa.Array, pattern: str) -> Array:
+    return pc.match_substring_regex(texts, pattern).to_numpy(zero_copy_only=False)
+
+
+def _of_row(part: RowIdentifiers, row: int) -> list[str]:
+    first, end = np.searchsorted(part.rows, (row, row + 1)).tolist()
+    identifiers: list[str] = part.identifiers[first:end].to_pylist()
+    return identifiers
+
+
+class _Withheld:
+    """The WITHHELD rows of the records of a batch: their victims' identifiers, and their places."""
+
+    def __init__(self, batch: pa.RecordBatch, id_field: str, withheld: pa.Table) -> None:
+        count = len(batch)
+        keys = [
+            pa.chunked_array([batch[of_batch], *withheld[name].chunks]).combine_chunks()
+            for of_batch, name in zip(("source_org", id_field), _WITHHELD_KEY, strict=True)
+        ]
+        _, key = distinct_rows(keys)
+        order = np.argsort(key[count:], kind="stable")
+        of_withheld = key[count:][order]
+        first, end = (np.searchsorted(of_withheld, key[:count], side) for side in ("left", "right"))
+        self._rows = np.repeat(np.arange(count), end - first)
+        self._withheld = withheld.take(pa.array(order[concat_ranges(first, end - first)]))
+
+    def identifiers(self, kind: RecordKind) -> RowIdentifiers:
+        """Returns what a batch of records of that kind must not show."""
+        of_kind = true_mask(pc.equal(self._withheld["record_kind"], str(kind)))
+        ids = self._withheld["entity_id"].combine_chunks()
+        return RowIdentifiers(self._rows[of_kind], ids.filter(pa.array(of_kind)))
+
+    def narrative_spans(self) -> dict[int, list[Span]]:
+        """Returns where the narrative of each row names them, in code points."""
+        placed = true_mask(pc.is_valid(self._withheld["start"]))
+        starts, ends = (
+            self._withheld[name].filter(pa.array(placed)).to_pylist() for name in ("start", "end")
+        )
+        spans: dict[int, list[Span]] = {}
+        for row, start, end in zip(self._rows[placed].tolist(), starts, ends, strict=True):
+            spans.setdefault(row, []).append((start, end))
+        return spans
+
+
+def _victim_digits_in(
+    batch: pa.RecordBatch, names: Sequence[str], numbers: Array
+) -> RowIdentifiers:
+    """Returns the digits of victims' numbers in the named columns of each row."""
+    rows: list[Array] = []
+    texts: list[pa.Array] = []
+    for name in names:
+        where, parts = _texts(batch[name])
+        for part in parts:
+            rows.append(where)
+            texts.append(part)
+    found = find_victim_digits_by_row(cut_to_search_limit(pa.concat_arrays(texts)), numbers)
+    counts = np.array([len(digits) for digits in found.values()], np.int64)
+    row = np.concatenate(rows)[np.repeat(np.array(list(found), np.int64), counts)]
+    digits = pa.array(chain.from_iterable(found.values()), pa.string())
+    order = np.argsort(row, kind="stable")
+    return RowIdentifiers(row[order], digits.take(pa.array(order)))
+
+
+def _texts(column: pa.Array) -> tuple[Array, list[pa.Array]]:
+    """Returns the rows and the texts of a column of text, or of lists of text or structs."""
+    if not pa.types.is_list(column.type):
+        return np.arange(len(column)), [column]
+    listed = list_items(column)
+    rows = np.array(listed.rows, np.int64)
+    if not pa.types.is_struct(column.type.value_type):
+        return rows, [listed.values]
+    fields = [one.name for one in column.type.value_type if pa.types.is_string(one.type)]
+    return rows, [listed.field(name) for name in fields]
+
+
+def _without_numbers(batch: pa.RecordBatch, wanted: RowPatterns) -> tuple[pa.Array, pa.Array]:
+    """Returns phone_numbers without the victim's, and how many entries of each row went."""
+    column = batch["phone_numbers"]
+    numbers = list_items(column)
+    keep = ~true_mask(pc.equal(numbers.field("role"), Role.VICTIM.value))
+    rows = np.array(numbers.rows, np.int64)
+    others = np.flatnonzero(keep)
+    raw = numbers.field("raw").take(pa.array(others))
+    keep[others[list(find_wanted(raw, wanted, rows[others]))]] = False
+    withheld = np.bincount(rows[~keep], minlength=len(batch)).astype(np.int32)
+    counts = np.bincount(rows[keep], minlength=len(batch))
+    return _to_lists(column, numbers.values.filter(pa.array(keep)), counts), pa.array(withheld)
+
+
+def _without_spoofed(suspects: pa.Array, own: RowIdentifiers) -> pa.Array:
+    """Returns suspects' numbers, null where they are the victim's of their row."""
+    theirs = pc.binary_join_element_wise("phone:", suspects.take(pa.array(own.rows)), "")
+    spoofed = np.zeros(len(suspects), bool)
+    spoofed[own.rows[true_mask(pc.equal(theirs, own.identifiers))]] = True
+    return pc.if_else(pa.array(spoofed), pa.scalar(None, pa.string()), suspects)
+
+
+def _drop_gift_card_codes(payments: pa.Array) -> pa.Array:
+    """Drops the codes of gift cards from a column of lists of payments."""
+    listed = list_items(payments)
+    if not len(listed.values):
+        return payments
+    counts = np.bincount(np.array(listed.rows, np.int64), minlength=len(payments))
+    return _to_lists(payments, drop_gift_card_payees(listed.values), counts)
+
+
+def _mask_self_identified(batch: pa.RecordBatch) -> pa.RecordBatch:
+    """Masks what complaints call their own; in transcripts 'my number' is the caller's."""
+    narrative = batch["narrative"]
+    transcribed = pc.is_in(batch["source_org"], pa.array(sorted(TRANSCRIBED)))
+    masked = sensitive_text.mask_self_identified(narrative)
+    return _set_column(batch, "narrative", pc.if_else(transcribed, narrative, masked))
+
+
+def _truncate_texts(batch: pa.RecordBatch) -> pa.RecordBatch:
+    """Cuts everything that is not searched off the texts of complaints."""
+    for name in _TEXTS:
+        batch = _set_column(batch, name, truncate_unsearched(batch[name]))
+    for name in (*_LISTS, "phone_numbers"):
+        batch = _set_column(batch, name, _map_items(batch[name], truncate_unsearched))
+    return batch
+
+
+def _mask_columns(
+    batch: pa.RecordBatch, names: Sequence[str], hidden: RowIdentifiers
+) -> pa.RecordBatch:
+    """Masks each row's hidden identifiers in the named text columns."""
+    wanted = RowPatterns(len(batch), hidden, NO_IDENTIFIERS)
+    for name in names:
+        batch = _set_column(batch, name, mask_wanted(truncate_unsearched(batch[name]), wanted))
+    return batch
+
+
+def _map_items(column: pa.Array, work: Callable[[pa.Array], pa.Array]) -> pa.Array:
+    """Applies a function to all strings in a column of lists of strings or structs."""
+    listed = list_items(column)
     if not len(listed.values):
         return column
     values = listed.values
@@ -228,303 +519,17 @@ def _in_items(column: pa.Array, work: Callable[[pa.Array], pa.Array]) -> pa.Arra
     else:
         values = work(values)
     counts = np.bincount(np.array(listed.rows, np.int64), minlength=len(column))
-    return _lists(column, values, counts)
+    return _to_lists(column, values, counts)
 
 
-WITHHELD_KEY = ("source_org", "record_id")
-
-
-class Named:
-    """The WITHHELD rows that are of the records of a batch, by record."""
-
-    def __init__(self, batch: pa.RecordBatch, id_field: str, withheld: pa.Table) -> None:
-        count = len(batch)
-        keys = [
-            pa.chunked_array([batch[of_batch], *withheld[name].chunks]).combine_chunks()
-            for of_batch, name in zip(("source_org", id_field), WITHHELD_KEY, strict=True)
-        ]
-        _, key = distinct_rows(keys)
-        order = np.argsort(key[count:], kind="stable")
-        held = key[count:][order]
-        first, end = (np.searchsorted(held, key[:count], side) for side in ("left", "right"))
-        self._rows = np.repeat(np.arange(count), end - first)
-        self._withheld = withheld.take(pa.array(order[ranges(first, end - first)]))
-
-    def own(self, kind: RecordKind) -> Own:
-        """What a batch of that kind must not show."""
-        of_kind = casts.mask(pc.equal(self._withheld["record_kind"], str(kind)))
-        ids = self._withheld["entity_id"].combine_chunks()
-        return Own(self._rows[of_kind], ids.filter(pa.array(of_kind)))
-
-    def places(self) -> dict[int, list[tuple[int, int]]]:
-        """Where the narrative of each row names it, in code points."""
-        placed = casts.mask(pc.is_valid(self._withheld["start"]))
-        starts, ends = (
-            self._withheld[name].filter(pa.array(placed)).to_pylist() for name in ("start", "end")
-        )
-        told: dict[int, list[tuple[int, int]]] = {}
-        for row, *place in zip(self._rows[placed].tolist(), starts, ends, strict=True):
-            told.setdefault(row, []).append((place[0], place[1]))
-        return told
-
-
-Array = np.ndarray
-
-
-_STRANGE = re.compile(r"[^\x00-\x7f]")
-
-
-def may_hold(texts: pa.Array, wanted: Sought, rows: Array) -> list[int]:
-    """The places of texts that may hold one of the identifiers that are wanted in their row.
-
-    A number is its digits in their order, whatever stands between them; of a text with digits other
-    than ASCII's or encoded ones, and of an identifier with letters, nothing is said. `rows` says
-    whose text each is.
-    """
-    # No identifier is shorter, and no text has more characters than bytes.
-    long = pc.fill_null(pc.greater_equal(pc.binary_length(texts), SHORTEST), False)
-    at = np.flatnonzero(wanted.any_in[rows] & long.to_numpy(zero_copy_only=False))
-    if not len(at):
-        return []
-    those, rows = texts.take(pa.array(at)), rows[at]
-    maybe = wanted.odd_in[rows] | wanted.ending_in(those, rows)
-    plain = pc.and_(
-        pc.string_is_ascii(those), pc.invert(pc.match_substring_regex(those, text_util.HINT))
+def _to_lists(column: pa.Array, values: pa.Array, counts: Array) -> pa.Array:
+    """Makes a list column of the same type and nulls with other items."""
+    offsets = np.concatenate([[0], np.cumsum(counts)]).astype(np.int32)
+    return pa.ListArray.from_arrays(
+        pa.array(offsets), values, type=column.type, mask=pc.is_null(column)
     )
-    strange = np.flatnonzero(~maybe & ~plain.to_numpy(zero_copy_only=False))
-    told = those.take(pa.array(strange)).to_pylist()
-    maybe[strange] = [not _as_written(text) for text in told]
-    found: list[int] = at[maybe].tolist()
-    return found
 
 
-def _as_written(text: str) -> bool:
-    """Whether every digit of a text is one of ASCII's, and stands for itself."""
-    return text_util.read(text) == text and not any(map(str.isdecimal, _STRANGE.findall(text)))
-
-
-def holding(texts: pa.Array, wanted: Sought, rows: Array) -> dict[int, list[tuple[int, int]]]:
-    """The texts that hold an identifier wanted in their row, and the spans where they do."""
-    maybe = may_hold(texts, wanted, rows)
-    told = texts.take(pa.array(maybe, pa.int64())).to_pylist()
-    found = {
-        at: list(spans(text, wanted.needles(row)))
-        for at, text, row in zip(maybe, told, rows[maybe].tolist(), strict=True)
-    }
-    return {at: places for at, places in found.items() if places}
-
-
-def masked(texts: pa.Array, wanted: Sought, rows: Array | None = None) -> pa.Array:
-    """The texts with the identifiers masked in them that are wanted in their row.
-
-    Without `rows` there is one text for each row.
-    """
-    whose = np.arange(len(texts)) if rows is None else rows
-    return hidden(texts, holding(texts, wanted, whose))
-
-
-_NUMBER = r"^(?:phone:)?\+[0-9]{7,15}$"
-"""RE2: an E.164 number; in every form of it its last digits are the last ones."""
-
-
-_ID = rf"(?:^|:)[0-9]{{{SHORTEST},}}$"
-
-
-_WRITTEN = rf"^[0-9]{{{SHORTEST},}}$"
-"""RE2: an identifier, or a number as it was written, of which nothing but its digits is looked for.
-
-Zeros before them may be left out, and the last ones stay.
-"""
-
-
-_ENDINGS = 10**SHORTEST
-
-
-class Sought:
-    """By row of `count`, victims' identifiers, E.164 or entity ids, and numbers as written."""
-
-    def __init__(self, count: int, identifiers: Own, written: Own) -> None:
-        self._parts = (identifiers, written)
-        self._needles: dict[int, Needles] = {}
-        self.any_in = np.zeros(count, bool)
-        """The rows in which anything is looked for."""
-        self.odd_in = np.zeros(count, bool)
-        """Those in which anything is of which no digits are known that stand in every form."""
-        endings = []
-        for part, plain in ((identifiers, _ID), (written, _WRITTEN)):
-            known = _matching(part.numbers, f"{_NUMBER}|{plain}")
-            self.any_in[part.rows] = True
-            self.odd_in[part.rows[~known]] = True
-            last = pc.utf8_slice_codeunits(part.numbers.filter(pa.array(known)), -SHORTEST, None)
-            endings.append(part.rows[known] * _ENDINGS + last.cast(pa.int64()).to_numpy())
-        self._endings = np.unique(np.concatenate(endings))
-
-    def needles(self, row: int) -> Needles:
-        """Every form of what is looked for in a row."""
-        if row not in self._needles:
-            self._needles[row] = identifier_matcher.needles(
-                *(_of_row(part, row) for part in self._parts)
-            )
-        return self._needles[row]
-
-    def ending_in(self, texts: pa.Array, rows: Array) -> Array:
-        """Which texts, each of its row, have the last digits of what is looked for in their row.
-
-        Whatever stands between the digits of a text; those of ASCII alone are digits here.
-        """
-        found = np.zeros(len(texts), bool)
-        if not len(self._endings):
-            return found
-        text, endings = _endings(texts)
-        wanted = rows[text] * _ENDINGS + endings
-        at = np.minimum(np.searchsorted(self._endings, wanted), len(self._endings) - 1)
-        found[text[self._endings[at] == wanted]] = True
-        return found
-
-
-def _endings(texts: pa.Array) -> tuple[Array, Array]:
-    """Every `SHORTEST` digits in a row of strings without nulls: of which text, and as a number."""
-    offsets, data = buffers(texts)
-    value = data - ord("0")
-    at = np.flatnonzero(value < len("0123456789"))
-    text = np.repeat(np.arange(len(texts)), np.diff(np.searchsorted(at, offsets)))
-    digits = value[at].astype(np.int64)
-    count = max(0, len(at) - SHORTEST + 1)
-    number = np.zeros(count, np.int64)
-    for place in range(SHORTEST):
-        number = number * 10 + digits[place : place + count]
-    whole = text[:count] == text[len(text) - count :]
-    return text[:count][whole], number[whole]
-
-
-def _matching(texts: pa.Array, pattern: str) -> Array:
-    return pc.match_substring_regex(texts, pattern).to_numpy(zero_copy_only=False)
-
-
-def _of_row(part: Own, row: int) -> list[str]:
-    first, end = np.searchsorted(part.rows, (row, row + 1)).tolist()
-    held: list[str] = part.numbers[first:end].to_pylist()
-    return held
-
-
-_SEARCHED = (
-    "victim_id",
-    "victim_region",
-    "language",
-    "claimed_brand",
-    "narrative",
-    "phone_numbers",
-    "urls",
-    "emails",
-    "remote_access",
-    "payments",
-)
-"""Fields of a complaint in which a victim's number can stand."""
-
-
-_SIGNALLED = ("victim_id", "complaint_id", "suspect_number", "orig_id", "carrier", "trunk")
-"""Fields of a call in which it can."""
-
-
-def kept_complaints(
-    complaints: pa.Table, withheld: pa.Table, numbers: np.ndarray
-) -> Iterator[pa.RecordBatch]:
-    """COMPLAINT_ACCEPTED and WITHHELD rows of the same records to COMPLAINT rows.
-
-    `numbers` holds all victims' numbers (`number_index.written_forms`): another record's victim is
-    nobody to show here either.
-    """
-    for batch in batches_of(complaints):
-        named = Named(batch, "complaint_id", withheld)
-        found = _found(batch, _SEARCHED, numbers)
-        hidden = together(named.own(RecordKind.COMPLAINT), found)
-        yield _masked(withhold(batch, hidden, named.places()), ("victim_id",), hidden)
-
-
-def kept_calls(
-    calls: pa.Table, withheld: pa.Table, numbers: np.ndarray
-) -> Iterator[pa.RecordBatch]:
-    """CALL_ACCEPTED and WITHHELD rows of the same records to CALL rows.
-
-    A caller id that some record knows as a victim's own number is spoofed: it is left out.
-    """
-    for batch in batches_of(calls):
-        kept = suspect_calls(batch)
-        own = Named(batch, "call_id", withheld).own(RecordKind.CALL)
-        kept = _with(kept, "suspect_number", _without_spoofed(kept["suspect_number"], own))
-        hidden = together(own, _found(kept, _SIGNALLED, numbers))
-        yield _masked(kept, _SIGNALLED, hidden)
-
-
-def _without_spoofed(suspects: pa.Array, own: Own) -> pa.Array:
-    """Suspects' numbers, null where they are the victim's of their row."""
-    theirs = pc.binary_join_element_wise("phone:", suspects.take(pa.array(own.rows)), "")
-    spoofed = np.zeros(len(suspects), bool)
-    spoofed[own.rows[true(pc.equal(theirs, own.numbers))]] = True
-    return pc.if_else(pa.array(spoofed), pa.scalar(None, pa.string()), suspects)
-
-
-def _found(batch: pa.RecordBatch, names: Sequence[str], numbers: np.ndarray) -> Own:
-    """The digits of victims' numbers in the named columns of each row."""
-    rows: list[np.ndarray] = []
-    texts: list[pa.Array] = []
-    for name in names:
-        where, parts = _texts(batch[name])
-        for part in parts:
-            rows.append(where)
-            texts.append(part)
-    found = in_some(searched(pa.concat_arrays(texts)), numbers)
-    at = np.repeat(
-        np.array(list(found), np.int64), np.array(list(map(len, found.values())), np.int64)
-    )
-    row, digits = (
-        np.concatenate(rows)[at],
-        pa.array(chain.from_iterable(found.values()), pa.string()),
-    )
-    order = np.argsort(row, kind="stable")
-    return Own(row[order], digits.take(pa.array(order)))
-
-
-def _texts(column: pa.Array) -> tuple[np.ndarray, list[pa.Array]]:
-    """The texts of a column of text, or of lists of text or of structs, and their rows."""
-    if not pa.types.is_list(column.type):
-        return np.arange(len(column)), [column]
-    listed = items(column)
-    rows = np.array(listed.rows, np.int64)
-    if not pa.types.is_struct(column.type.value_type):
-        return rows, [listed.values]
-    fields = [one.name for one in column.type.value_type if pa.types.is_string(one.type)]
-    return rows, [listed.field(name) for name in fields]
-
-
-def _masked(batch: pa.RecordBatch, names: Sequence[str], hidden: Own) -> pa.RecordBatch:
-    """The named text columns with each row's hidden identifiers masked in them."""
-    wanted = Sought(len(batch), hidden, NOBODY)
-    for name in names:
-        batch = _with(batch, name, masked(shown(batch[name]), wanted))
-    return batch
-
-
-def _with(batch: pa.RecordBatch, name: str, column: pa.Array) -> pa.RecordBatch:
+def _set_column(batch: pa.RecordBatch, name: str, column: pa.Array) -> pa.RecordBatch:
     at = batch.schema.get_field_index(name)
     return batch.set_column(at, batch.schema.field(at), column)
-
-
-@dataclass(eq=False)
-class Withhold(beam.PTransform):
-    """A dict of `records` (unique batches) and `withheld` (WITHHELD batches) to kept batches.
-
-    `numbers` is the side input that `number_index.VictimNumbers` makes.
-    """
-
-    kind: RecordKind
-    numbers: beam.pvalue.AsSingleton
-
-    def expand(self, inputs: Mapping[str, beam.PCollection]) -> beam.PCollection:
-        """Bring each record and what it must not show together."""
-        withheld = Keyed(WITHHELD, WITHHELD_KEY)
-        if self.kind is RecordKind.CALL:
-            keyed = {"records": Keyed(CALL_ACCEPTED, CALL_KEY), "withheld": withheld}
-            return inputs | PerPartition(keyed, kept_calls, side=self.numbers)
-        keyed = {"records": Keyed(COMPLAINT_ACCEPTED, COMPLAINT_KEY), "withheld": withheld}
-        return inputs | PerPartition(keyed, kept_complaints, side=self.numbers)

@@ -1,12 +1,6 @@
-"""Numbers of a victim's papers that are read out to a caller: payment cards and social security.
+"""Masks sensitive text that is no identifier of the graph.
 
-They tie nobody to a scam, and whoever reads them can use them, so no text is kept with one in it.
-
-What victims call their own in a form that no finder reads.
-
-Numbers said in tens or in French, digits in circles, an account without its bank, an address
-without its dots: it names nobody, but whoever sees it knows. So whatever is like a number or an
-address goes that stands right behind 'my number is'.
+Numbers of payment cards and of social security, and contacts that victims call their own.
 """
 
 from __future__ import annotations
@@ -18,15 +12,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from transforms import text_masking
-from transforms.text_masking import blot
-from transforms.text_util import lower
+from transforms.text_masking import mask_spans_fully
+from transforms.text_util import lower_in_place
 
-HINT = (
+_CARD_OR_SSN_HINT = (
     r"[0-9]{4}[ -]?[0-9]{4}[ -]?[0-9]{4}|3[47][0-9]{2}[ -]?[0-9]{6}|[0-9]{3}-[0-9]{2}-[0-9]{4}"
     r"|(?i)\b(?:ssn|social|sin|nino?|ni number|national insurance)\b"
 )
 """RE2: without a match of this, a text holds no such number."""
-
 
 _CARD = re.compile(
     r"(?<![\w+.-])(?:\d{4}(?P<sign>[ -]?)\d{4}(?P=sign)\d{4}(?P=sign)\d{4}"
@@ -34,17 +27,13 @@ _CARD = re.compile(
 )
 """Fifteen or sixteen digits as cards print them (ISO/IEC 7812)."""
 
-
 _ISSUED = re.compile(r"4|5[1-5]|2[2-7]|3[47]|6011|6[45]|35")
-"""What numbers of cards begin with: Visa, Mastercard, American Express, Discover, JCB."""
-
+"""First digits of card numbers: Visa, Mastercard, American Express, Discover, JCB."""
 
 _SSN = r"(?!000|666|9)\d{3}%s(?!00)\d{2}%s(?!0000)\d{4}(?![\w-])"
 """Social security numbers as the SSA issues them (20 CFR 422.103; none begin with 9)."""
 
-
 _HYPHENED = re.compile(r"(?<![\w+.-])" + _SSN % ("-", "-"))
-
 
 _LABELLED = re.compile(
     r"\b(?:ssn|my social|social (?:security|insurance)(?: number| no\.?| #)?|(?-i:SIN|NINO?)"
@@ -55,38 +44,12 @@ _LABELLED = re.compile(
 )
 """A number that is named as that of the United States, of Canada (SIN) or the UK (NINO)."""
 
-
-def numbers(text: str) -> Iterator[tuple[int, int]]:
-    """Start and end, code points, of every number of a card or of social security."""
-    for card in _CARD.finditer(text):
-        if _ISSUED.match(card[0]) and _passes_luhn(card[0]):
-            yield card.span()
-    for number in _HYPHENED.finditer(text):
-        yield number.span()
-    for named in _LABELLED.finditer(text):
-        yield named.span("number")
-
-
-def without_papers(texts: pa.Array) -> pa.Array:
-    """Texts with those numbers masked, each at its length; null stays null."""
-    return text_masking.without(texts, (HINT,), numbers)
-
-
-def _passes_luhn(written: str) -> bool:
-    """Whether the check digit is right (ISO/IEC 7812-1 annex B)."""
-    digits = [int(one) for one in reversed(written) if one.isdecimal()]
-    doubled = [digit * 2 - 9 * (digit > 4) for digit in digits[1::2]]
-    return (sum(digits[::2]) + sum(doubled)) % 10 == 0
-
-
 _MINE = r"(?:my|our|mis?|mein(?:e[rnm]?)?|unsere?|mon|ma|notre)"
-
 
 _KIND = (
     r"(?:(?:own|home|house|cell|cellular|mobile|work|office|business|personal|private|direct|phone"
     r"|telephone|whats ?app|social|security|bank|checking|savings|credit|debit|card|account) ){0,4}"
 )
-
 
 _NUMBER_WORDS = (
     r"(?:number|no|phone|cell|mobile|telephone|whats ?app|ssn|social security|account|acct|card"
@@ -94,15 +57,11 @@ _NUMBER_WORDS = (
     r"|karte|num[ée]ro|portable|t[ée]l[ée]phone|t[ée]l|fixe|compte|carte)"
 )
 
-
 _NUMBERED = _NUMBER_WORDS + r"(?: (?:de|d['’]) ?\pL{1,12})?"
-
 
 _ADDRESS_WORDS = r"(?:e-?mail|mail|gmail|correo(?: electr[oó]nico)?|adresse|courriel|m[ée]l)"
 
-
 _ADDRESSED = _ADDRESS_WORDS + r"(?:[ -](?:address|adresse|id))?"
-
 
 _PLACE_WORDS = (
     r"(?:web ?site|site(?: web| internet)?|domain|web ?page|homepage|blog|shop|p[aá]gina(?: web)?"
@@ -111,20 +70,18 @@ _PLACE_WORDS = (
     r"|iban)"
 )
 
-
 _PLACED = (
     _PLACE_WORDS + r"(?: (?:name|handle|tag|account|user ?name|page|profile|link|address|id))?"
 )
 
-
 _IS = r"(?:(?: (?:number|no|is|was|es|era|ist|war|lautet|est|était)){1,2},?)?[\s:=#(\"'“<-]{1,4}"
 
-
-_HINT = rf"(?i)\b{_MINE} {_KIND}(?:\pL{{1,12}} )?(?:{_NUMBERED}|{_ADDRESSED}|{_PLACED}){_IS}"
+SELF_IDENTIFIED_HINT = (
+    rf"(?i)\b{_MINE} {_KIND}(?:\pL{{1,12}} )?(?:{_NUMBERED}|{_ADDRESSED}|{_PLACED}){_IS}"
+)
 """RE2: without a match of this, a text calls nothing one's own."""
 
-
-_ROUGHLY = (
+SELF_IDENTIFIED_ROUGH_HINT = (
     (
         rf"(?i)\b{_MINE} {_KIND}(?:[^ ]+ )?(?:{_NUMBER_WORDS}|{_ADDRESS_WORDS}|{_PLACE_WORDS})"
         r"[\s:=#(\"'“<-]"
@@ -132,19 +89,16 @@ _ROUGHLY = (
     .replace("{0,4}", "*")
     .replace(r"\pL{0,16}", "[^ ]*")
 )
-"""RE2: the same without what counts letters or is left out as well, which takes a twentieth.
+"""RE2: the same without what counts letters or may be missing, which takes a twentieth of the time.
 
-It matches wherever `_HINT` does: each of its endings begins with a sign of the last class.
+It matches wherever `SELF_IDENTIFIED_HINT` does, whose endings begin with a sign of its last class.
 """
-
 
 _LETTER = r"[^\W\d_]"
 
-
 _DIGIT = r"[\d²³¹⁰⁴-⁹₀-₉①-⑨⓪❶-❾➀-➈➊-➒]"
 
-
-_WORDS = (
+_DIGIT_WORDS = (
     "zero oh o one two three four five six seven eight nine ten eleven twelve thirteen fourteen"
     " fifteen sixteen seventeen eighteen nineteen twenty thirty forty fifty sixty seventy eighty"
     " ninety hundred double triple and cero uno un dos tres cuatro cinco seis siete ocho nueve diez"
@@ -154,43 +108,33 @@ _WORDS = (
     " vingts trente quarante cinquante soixante et"
 )
 
-
-_SAID = (
-    rf"(?:{_LETTER}{{0,12}}(?:zig|ßig|zehn)|dieci\w{{4,6}}|veinti\w{{3,6}}|{'|'.join(_WORDS.split())})"
+_DIGIT_WORD = (
+    rf"(?:{_LETTER}{{0,12}}(?:zig|ßig|zehn)|dieci\w{{4,6}}|veinti\w{{3,6}}|{'|'.join(_DIGIT_WORDS.split())})"
     r"(?![^\W_])"
 )
 
-
-_ONE = rf"(?:{_DIGIT}|{_SAID})"
-
+_ONE = rf"(?:{_DIGIT}|{_DIGIT_WORD})"
 
 _NUMBER = re.compile(rf"{_ONE}(?:[\W_]{{0,3}}{_ONE}){{5,30}}")
 """At least six digits or words for them, as a local number has."""
 
-
 _SIGN = r"(?:@|＠|&#64;|&commat;|%40)"
-
 
 _SPOKEN = r"[\[(]?(?:at|arroba|arobase)[\])]?"
 
-
 _DOT = r"\s?[\[(]?\s?(?:\.|．|dot|punto|punkt|point)\s?[\])]?\s?"
-
 
 _PROVIDER = (
     r"(?:gmail|yahoo|hotmail|outlook|aol|icloud|live|msn|gmx|web|orange|wanadoo|free|proton)"
 )
 
-
 _END = rf"(?:(?:{_DOT}|\s)(?:com|net|org|edu|gov)|{_DOT}[a-z]{{2}})(?!\w)"
-
 
 _ADDRESS = re.compile(
     rf"(?:[^\s@]{{1,64}}\s){{0,2}}[^\s@]{{0,64}}?\s?{_SIGN}\s?[^\s@,;]{{2,64}}(?:{_END})?"
     rf"|(?:[^\s@]{{1,64}}\s){{1,3}}{_SPOKEN}\s(?:{_PROVIDER}(?:{_END})?"
     rf"|[\w-]{{1,64}}{_END})"
 )
-
 
 _PLACE = re.compile(
     r"(?:https?://)?[\w-]{1,63}(?:\.[\w-]{1,63}){1,5}(?:/[^\s\"'<>]{0,200})?|[@$][\w.-]{2,64}"
@@ -206,19 +150,51 @@ def _cue(what: str) -> re.Pattern[str]:
 
 _OWN = re.compile(rf"(?<!\w){_MINE}(?= )")
 
-
 _BID = re.compile(
     r"(?:call|dial|contact|text|reach|visit|go to|log ?in to|open|mail|write to|reply to) $"
 )
-"""What a scammer says before 'our number'."""
-
+"""Words of a scammer before 'our number'."""
 
 _FORMS = ((_cue(_NUMBERED), _NUMBER), (_cue(_ADDRESSED), _ADDRESS), (_cue(_PLACED), _PLACE))
 
 
-def places(text: str) -> Iterator[tuple[int, int]]:
-    """Start and end of what looks like a number or an address right behind 'my number is'."""
-    low = lower(text)
+def mask_card_and_ssn_numbers(texts: pa.Array) -> pa.Array:
+    """Masks numbers of payment cards and of social security in strings or null.
+
+    They tie nobody to a scam, and whoever reads them can use them.
+    """
+    return text_masking.mask_found(texts, (_CARD_OR_SSN_HINT,), card_and_ssn_spans)
+
+
+def mask_self_identified(texts: pa.Array) -> pa.Array:
+    """Masks, in strings or null, contacts that victims call their own and that no finder reads.
+
+    Numbers said in tens or in French, digits in circles, an account without its bank, an address
+    without its dots: they name no entity, but whoever sees them knows. So whatever looks like a
+    number or an address right after 'my number is' goes.
+    """
+    found = text_masking.find_spans_by_row(
+        texts, (SELF_IDENTIFIED_ROUGH_HINT,), self_identified_spans
+    )
+    rows = pa.array(list(found), pa.int64())
+    own = rows.filter(pc.match_substring_regex(texts.take(rows), SELF_IDENTIFIED_HINT)).to_pylist()
+    return text_masking.mask_rows(texts, {row: found[row] for row in own}, mask_spans_fully)
+
+
+def card_and_ssn_spans(text: str) -> Iterator[tuple[int, int]]:
+    """Yields start and end, code points, of every number of a card or of social security."""
+    for card in _CARD.finditer(text):
+        if _ISSUED.match(card[0]) and _passes_luhn(card[0]):
+            yield card.span()
+    for number in _HYPHENED.finditer(text):
+        yield number.span()
+    for named in _LABELLED.finditer(text):
+        yield named.span("number")
+
+
+def self_identified_spans(text: str) -> Iterator[tuple[int, int]]:
+    """Yields start and end of what looks like a number or an address right after 'my number is'."""
+    low = lower_in_place(text)
     for own in _OWN.finditer(low):
         if own[0] == "our" and _BID.search(low, max(0, own.start() - 10), own.start()):
             continue
@@ -229,9 +205,8 @@ def places(text: str) -> Iterator[tuple[int, int]]:
                 yield value.span()
 
 
-def without(texts: pa.Array) -> pa.Array:
-    """Strings or null with '#' for all of such places, at the same length."""
-    found = text_masking.found(texts, (_ROUGHLY,), places)
-    rows = pa.array(list(found), pa.int64())
-    own = rows.filter(pc.match_substring_regex(texts.take(rows), _HINT)).to_pylist()
-    return text_masking.hidden(texts, {row: found[row] for row in own}, blot)
+def _passes_luhn(written: str) -> bool:
+    """Tells whether the check digit is right (ISO/IEC 7812-1 annex B)."""
+    digits = [int(one) for one in reversed(written) if one.isdecimal()]
+    doubled = [digit * 2 - 9 * (digit > 4) for digit in digits[1::2]]
+    return (sum(digits[::2]) + sum(doubled)) % 10 == 0

@@ -1,15 +1,14 @@
-"""Messages of a queue as loose rows: JSON or Avro values, one record a message.
+"""Reads the messages of a queue, Kafka or Pub/Sub, as loose rows: one record a message.
 
-Kafka as a source, through Beam's ReadFromKafka, which needs Java where the job starts.
-
-Pub/Sub as a source, through Beam's ReadFromPubSub, on Dataflow.
+A value is JSON or Avro. Kafka is read through Beam's ReadFromKafka, which needs Java where the job
+starts; Pub/Sub through ReadFromPubSub, on Dataflow.
 """
 
 from __future__ import annotations
 
 import io
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from enum import StrEnum
@@ -31,23 +30,24 @@ from transforms.read.adapters import contract_json
 from transforms.read.framing import MAX_ROW_BYTES, Origin, Record
 from transforms.read.options import ReadOptions
 from transforms.read.read_records import REJECTS, TAGS
-from transforms.read.rejects import Reject, reject, reject_rows
+from transforms.read.rejects import Reject, make_reject, rejects_batch
 from transforms.stream.state import TICKS, Clock
 
-BATCH = 4_096
+BATCH_MESSAGES = 4_096
 """Messages that are read together, within one bundle."""
 
-
-CONFLUENT = 5
+CONFLUENT_PREFIX_BYTES = 5
 """Bytes before the value in the wire format of Confluent's schema registry: 0, and a schema id."""
 
-
-ORG = "source_org"
+ORG_HEADER = "source_org"
 """The header, or attribute, that names the organisation of a value that does not."""
+
+_POSITIVE = (1 << 63) - 1
+"""Mask of the numbers that a position can be."""
 
 
 class Encoding(StrEnum):
-    """What a message's value is."""
+    """Encoding of a message's value."""
 
     JSON = "json"
     AVRO = "avro"
@@ -55,7 +55,7 @@ class Encoding(StrEnum):
 
 
 class Message(NamedTuple):
-    """One message: where it stands in its queue, its value, and who sent it if a header says so."""
+    """One message: its place in its queue, its value, and who sent it if a header says so."""
 
     source: str
     position: int
@@ -65,7 +65,7 @@ class Message(NamedTuple):
 
 @dataclass(frozen=True)
 class Decoder:
-    """Values to what is read as JSON. `schema` is Avro's own JSON, for both of the Avro encodings.
+    """Decodes values to JSON. `schema` is Avro's own JSON, for both of the Avro encodings.
 
     An Avro object container file (Avro 1.12, "Object Container Files") brings its own schema.
     """
@@ -78,7 +78,7 @@ class Decoder:
         return fastavro.parse_schema(orjson.loads(self.schema or "null"))
 
     def json(self, data: bytes) -> bytes:
-        """The value as JSON.
+        """Returns the value as JSON.
 
         Raises:
             ValueError: if it is no Avro value of the schema, or not exactly one.
@@ -86,7 +86,7 @@ class Decoder:
         if self.encoding is Encoding.JSON:
             return data
         try:
-            return orjson.dumps(_plain(self._value(data)))
+            return orjson.dumps(_as_contract_value(self._value(data)))
         except Exception as error:  # fastavro raises whatever a broken value makes it stumble on
             raise ValueError("no Avro value of the schema") from error
 
@@ -94,7 +94,7 @@ class Decoder:
         if data.startswith(b"Obj\x01"):
             (only,) = fastavro.reader(io.BytesIO(data))
             return only
-        start = CONFLUENT if self.encoding is Encoding.AVRO_CONFLUENT else 0
+        start = CONFLUENT_PREFIX_BYTES if self.encoding is Encoding.AVRO_CONFLUENT else 0
         if start and data[:1] != b"\0":
             raise ValueError("no schema id")
         stream = io.BytesIO(data[start:])
@@ -104,23 +104,10 @@ class Decoder:
         return value
 
 
-def _plain(value: Any) -> Any:
-    """An Avro value as the input contract writes it: times in ISO 8601, decimals as digits."""
-    if isinstance(value, dict):
-        return {name: _plain(one) for name, one in value.items()}
-    if isinstance(value, list):
-        return [_plain(one) for one in value]
-    if isinstance(value, datetime):
-        return value.astimezone(UTC).isoformat()
-    if isinstance(value, date):
-        return value.isoformat()
-    return format(value, "f") if isinstance(value, Decimal) else value
-
-
-def read(
+def read_messages(
     messages: Sequence[Message], kind: RecordKind, decoder: Decoder, options: ReadOptions
 ) -> Iterator[tuple[str, pa.RecordBatch]]:
-    """Messages to batches of COMPLAINT_LOOSE ("complaints") or CALL_LOOSE ("calls"), or REJECT.
+    """Converts messages to batches of COMPLAINT_LOOSE or CALL_LOOSE (by their tag), or of REJECT.
 
     Every message is in exactly one of them. One without a value, as a compacted topic has, is
     rejected: it names no record.
@@ -138,76 +125,36 @@ def read(
                 records.append(record)
             else:
                 message = "the message holds no value that is read"
-                refused.append(reject(origin, record, code, message))
-        rows, rejects = contract_json.read(origin, records, org or options.source_org)
+                refused.append(make_reject(origin, record, code, message))
+        named = replace(options, source_org=org or options.source_org)
+        rows, rejects = contract_json.read_records(origin, records, named)
         if rows.num_rows:
             yield TAGS[kind], rows
         if refused or rejects:
-            yield REJECTS, reject_rows([*refused, *rejects])
-
-
-def _record(one: Message, decoder: Decoder) -> tuple[Record, Code | None]:
-    whole = Record(one.position, one.data, len(one.data))
-    if len(one.data) > MAX_ROW_BYTES:
-        return whole, Code.ROW_TOO_LARGE
-    if not one.data.strip():
-        return whole, Code.NOT_AN_OBJECT
-    try:
-        return whole._replace(data=decoder.json(one.data)), None
-    except ValueError:
-        return whole, Code.BAD_ENCODING
-
-
-class _Read(beam.DoFn):
-    """Collects the messages of a bundle, and reads up to `BATCH` of them at once."""
-
-    def __init__(self, kind: RecordKind, decoder: Decoder, options: ReadOptions) -> None:
-        self._kind, self._decoder, self._options = kind, decoder, options
-        self._held: list[Message] = []
-        self._since: Any = None
-
-    def start_bundle(self) -> None:
-        self._held, self._since = [], None
-
-    def process(self, one: Message, at: Any = beam.DoFn.TimestampParam) -> Iterator[Any]:
-        self._held.append(one)
-        self._since = at if self._since is None else min(self._since, at)
-        if len(self._held) >= BATCH:
-            for tag, batch in self._flush():
-                yield beam.pvalue.TaggedOutput(tag, batch)
-
-    def finish_bundle(self) -> Iterator[Any]:
-        since = self._since
-        for tag, batch in self._flush():
-            value = WindowedValue(batch, since, (GlobalWindow(),))
-            yield beam.pvalue.TaggedOutput(tag, value)
-
-    def _flush(self) -> list[tuple[str, pa.RecordBatch]]:
-        held, self._held = self._held, []
-        return list(read(held, self._kind, self._decoder, self._options))
+            yield REJECTS, rejects_batch([*refused, *rejects])
 
 
 @dataclass(eq=False)
 class ReadMessages(beam.PTransform):
-    """Messages, in the global window, to outputs named as `read` names them."""
+    """Converts messages, in the global window, to outputs named as `read_messages` names them."""
 
     kind: RecordKind
     decoder: Decoder
     options: ReadOptions
 
     def expand(self, messages: beam.PCollection) -> Any:
-        """A batch of each bundle, or of every `BATCH` messages."""
+        """Makes a batch of each bundle, or of every `BATCH_MESSAGES` messages."""
         step = beam.ParDo(_Read(self.kind, self.decoder, self.options))
         return messages | step.with_outputs(TAGS[self.kind], REJECTS)
 
 
-def queues(
+def read_queues(
     begin: beam.pvalue.PBegin,
     read_queue: Mapping[RecordKind, beam.PTransform],
     decoder: Decoder,
     options: ReadOptions,
 ) -> dict[str, Any]:
-    """PCollections complaints, calls and rejects of the queues of Messages that there are."""
+    """Reads the queues that there are, to PCollections complaints, calls and rejects."""
     found: dict[str, Any] = {}
     rejects = []
     for kind, tag in TAGS.items():
@@ -225,8 +172,8 @@ def queues(
 
 
 @dataclass(frozen=True)
-class Kafka:
-    """Where a Kafka is and how it is read: `config` is the consumer's, `start` in milliseconds.
+class KafkaSource:
+    """Address and reading of a Kafka: `config` is the consumer's, `start` in milliseconds.
 
     `expansion` is the address of a running expansion service, where Beam is not to start its own.
     """
@@ -241,9 +188,9 @@ class Kafka:
 
 
 def kafka_message(record: Any) -> Message:
-    """A Kafka record with its metadata: the place is topic, partition and offset, which are one."""
+    """Converts a Kafka record with its metadata; its place is topic, partition and offset."""
     headers = {one.key: one.value for one in record.headers or ()}
-    org = headers.get(ORG)
+    org = headers.get(ORG_HEADER)
     return Message(
         source=f"kafka:{record.topic}:{record.partition}",
         position=record.offset,
@@ -253,8 +200,116 @@ def kafka_message(record: Any) -> Message:
 
 
 @dataclass(eq=False)
+class FromKafka(beam.PTransform):
+    """Reads topics of complaints and of calls, and makes ticks by the clock."""
+
+    kafka: KafkaSource
+    options: ReadOptions
+    clock: Clock
+
+    def expand(self, begin: beam.pvalue.PBegin) -> dict[str, Any]:
+        """Returns PCollections complaints, calls (loose batches), rejects and ticks."""
+        topics = {kind: _Topics(self.kafka, names) for kind, names in self.kafka.topics.items()}
+        read = read_queues(begin, topics, self.kafka.decoder, self.options)
+        return read | {TICKS: begin | "Clock" >> self.clock}
+
+
+@dataclass(frozen=True)
+class PubSubSource:
+    """Subscriptions, `projects/P/subscriptions/S`, and the attributes that Beam reads by."""
+
+    subscriptions: Mapping[RecordKind, str]
+    id_label: str | None = None
+    timestamp_attribute: str | None = None
+    decoder: Decoder = field(default_factory=Decoder)
+
+
+def pubsub_message(message: Any, subscription: str) -> Message:
+    """Converts a PubsubMessage; its place is its id, a number, or a hash of it."""
+    name = message.message_id or ""
+    plain = name.isdecimal() and int(name) <= _POSITIVE
+    content = name.encode() or message.data or b""
+    return Message(
+        source=f"pubsub:{subscription.rpartition('/')[2]}",
+        position=int(name) if plain else xxhash.xxh3_64_intdigest(content) & _POSITIVE,
+        data=message.data or b"",
+        org=(message.attributes or {}).get(ORG_HEADER),
+    )
+
+
+@dataclass(eq=False)
+class FromPubSub(beam.PTransform):
+    """Reads subscriptions of complaints and of calls, and makes ticks by the clock."""
+
+    pubsub: PubSubSource
+    options: ReadOptions
+    clock: Clock
+
+    def expand(self, begin: beam.pvalue.PBegin) -> dict[str, Any]:
+        """Returns PCollections complaints, calls (loose batches), rejects and ticks."""
+        names = self.pubsub.subscriptions
+        read_queue = {kind: _Subscription(self.pubsub, name) for kind, name in names.items()}
+        read = read_queues(begin, read_queue, self.pubsub.decoder, self.options)
+        return read | {TICKS: begin | "Clock" >> self.clock}
+
+
+def _as_contract_value(value: Any) -> Any:
+    """Writes an Avro value as the input contract does: times in ISO 8601, decimals as digits."""
+    if isinstance(value, dict):
+        return {name: _as_contract_value(one) for name, one in value.items()}
+    if isinstance(value, list):
+        return [_as_contract_value(one) for one in value]
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).isoformat()
+    if isinstance(value, date):
+        return value.isoformat()
+    return format(value, "f") if isinstance(value, Decimal) else value
+
+
+def _record(one: Message, decoder: Decoder) -> tuple[Record, Code | None]:
+    whole = Record(one.position, one.data, len(one.data))
+    if len(one.data) > MAX_ROW_BYTES:
+        return whole, Code.ROW_TOO_LARGE
+    if not one.data.strip():
+        return whole, Code.NOT_AN_OBJECT
+    try:
+        return whole._replace(data=decoder.json(one.data)), None
+    except ValueError:
+        return whole, Code.BAD_ENCODING
+
+
+class _Read(beam.DoFn):
+    """Collects the messages of a bundle, and reads up to `BATCH_MESSAGES` of them at once."""
+
+    def __init__(self, kind: RecordKind, decoder: Decoder, options: ReadOptions) -> None:
+        self._kind, self._decoder, self._options = kind, decoder, options
+        self._messages: list[Message] = []
+        self._since: Any = None
+
+    def start_bundle(self) -> None:
+        self._messages, self._since = [], None
+
+    def process(self, one: Message, at: Any = beam.DoFn.TimestampParam) -> Iterator[Any]:
+        self._messages.append(one)
+        self._since = at if self._since is None else min(self._since, at)
+        if len(self._messages) >= BATCH_MESSAGES:
+            for tag, batch in self._flush():
+                yield beam.pvalue.TaggedOutput(tag, batch)
+
+    def finish_bundle(self) -> Iterator[Any]:
+        since = self._since
+        for tag, batch in self._flush():
+            value = WindowedValue(batch, since, (GlobalWindow(),))
+            yield beam.pvalue.TaggedOutput(tag, value)
+
+    def _flush(self) -> list[tuple[str, pa.RecordBatch]]:
+        messages, self._messages = self._messages, []
+        return list(read_messages(messages, self._kind, self._decoder, self._options))
+
+
+@dataclass(eq=False)
 class _Topics(beam.PTransform):
-    kafka: Kafka
+    kafka: KafkaSource
     topics: tuple[str, ...]
 
     def expand(self, begin: beam.pvalue.PBegin) -> Any:
@@ -274,49 +329,8 @@ class _Topics(beam.PTransform):
 
 
 @dataclass(eq=False)
-class FromKafka(beam.PTransform):
-    """Topics of complaints and of calls, and ticks by the clock."""
-
-    kafka: Kafka
-    options: ReadOptions
-    clock: Clock
-
-    def expand(self, begin: beam.pvalue.PBegin) -> dict[str, Any]:
-        """PCollections complaints, calls (loose batches), rejects and ticks."""
-        topics = {kind: _Topics(self.kafka, names) for kind, names in self.kafka.topics.items()}
-        read = queues(begin, topics, self.kafka.decoder, self.options)
-        return read | {TICKS: begin | "Clock" >> self.clock}
-
-
-_POSITIVE = (1 << 63) - 1
-
-
-@dataclass(frozen=True)
-class PubSub:
-    """Subscriptions, `projects/P/subscriptions/S`, and the attributes that Beam reads by."""
-
-    subscriptions: Mapping[RecordKind, str]
-    id_label: str | None = None
-    timestamp_attribute: str | None = None
-    decoder: Decoder = field(default_factory=Decoder)
-
-
-def pubsub_message(message: Any, subscription: str) -> Message:
-    """A PubsubMessage; its place is its id, a number, or a hash of it."""
-    name = message.message_id or ""
-    plain = name.isdecimal() and int(name) <= _POSITIVE
-    content = name.encode() or message.data or b""
-    return Message(
-        source=f"pubsub:{subscription.rpartition('/')[2]}",
-        position=int(name) if plain else xxhash.xxh3_64_intdigest(content) & _POSITIVE,
-        data=message.data or b"",
-        org=(message.attributes or {}).get(ORG),
-    )
-
-
-@dataclass(eq=False)
 class _Subscription(beam.PTransform):
-    pubsub: PubSub
+    pubsub: PubSubSource
     subscription: str
 
     def expand(self, begin: beam.pvalue.PBegin) -> Any:
@@ -332,19 +346,3 @@ class _Subscription(beam.PTransform):
             )
             | "Message" >> beam.Map(partial(pubsub_message, subscription=self.subscription))
         )
-
-
-@dataclass(eq=False)
-class FromPubSub(beam.PTransform):
-    """Subscriptions of complaints and of calls, and ticks by the clock."""
-
-    pubsub: PubSub
-    options: ReadOptions
-    clock: Clock
-
-    def expand(self, begin: beam.pvalue.PBegin) -> dict[str, Any]:
-        """PCollections complaints, calls (loose batches), rejects and ticks."""
-        names = self.pubsub.subscriptions
-        read_queue = {kind: _Subscription(self.pubsub, name) for kind, name in names.items()}
-        read = queues(begin, read_queue, self.pubsub.decoder, self.options)
-        return read | {TICKS: begin | "Clock" >> self.clock}

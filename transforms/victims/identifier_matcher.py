@@ -1,11 +1,9 @@
-"""Where a victim's identifiers stand in a text, in any written form.
+"""Finds the identifiers of a victim in text, in any form in which they are written.
 
-Whatever stands between the digits of a number is passed over. Finding too much costs little;
-finding too little leaks.
-
-What identifies a victim, as it is looked for in texts: digits, or letters and digits.
-
-Digits are compared, not spellings, whatever prefix goes before them. `haystack` finds them.
+Identifiers come in as E.164 numbers, entity ids, or numbers as written, and become patterns:
+digits, or letters and digits, without any prefix or punctuation. `find_identifiers` ignores
+whatever stands between the characters of a pattern. A false match masks a few characters too many;
+a missed one leaks a victim's number. `may_contain_identifier` rules most values out by columns.
 """
 
 from __future__ import annotations
@@ -19,257 +17,206 @@ from typing import NamedTuple
 
 import numpy as np
 import phonenumbers as pn
+import pyarrow as pa
+import pyarrow.compute as pc
 from phonenumbers.phonemetadata import PhoneMetadata
 
 from transforms import text_util
-from transforms.text_masking import SEARCHED
+from transforms.arrow_util import Array, concat_ranges
+from transforms.phone import numbering_plan
+from transforms.phone.numbering_plan import NANP, digit_matrix
+from transforms.text_masking import SEARCH_LIMIT
 
-WIDEST_GAP = 8
+MIN_IDENTIFIER_LENGTH = 6
+"""Characters of the shortest identifier that is looked for outside its own field."""
+
+LONG_TEXT = 1_000
+"""Characters of a text from which on patterns are looked for with numpy."""
+
+_WIDEST_GAP = 8
 """Characters between two digits of one written number: 'dash', a line break, brackets."""
 
-
-WIDEST_GAP_IN_WORDS = 4
+_WIDEST_GAP_IN_WORDS = 4
 """Characters between two letters of one written identifier: an IBAN's blanks, '[.]'."""
 
+_WIDEST_GAP_SPOKEN = 16
+"""The same where spoken or encoded signs were removed: ' underscore ', '[ dot ]', '%5B.%5D'."""
 
-WIDEST_GAP_SAID = 16
-"""The same where its signs are said or encoded, and gone: ' underscore ', '[ dot ]', '%5B.%5D'."""
-
-
-APART = 4
+_APART = 4
 """Characters between a local number and the digits before or after it."""
 
+_LONGEST_SPELLED = 40
+"""Characters of a number that is spelled, '1-800-FLOWERS', looked for as it was written."""
 
-_LONG = 1_000
-"""Characters of a text from which on needles are looked for by columns."""
+_LOCAL_DIGITS = 7
+"""Digits of a North American subscriber number written without its area code."""
 
+_COMPARED_DIGITS = 4
+"""Last digits that `may_contain_identifier` compares, of the `MIN_IDENTIFIER_LENGTH` or more."""
 
-_SAID = re.compile(
-    rf"(?<![^\W_])(?:{text_util.AT}|{text_util.DOT}|{text_util.DASH}|{text_util.UNDERSCORE})(?![^\W_])"
+_SIGN_WORDS = re.compile(
+    rf"(?<![^\W_])(?:{text_util.AT_WORDS}|{text_util.DOT_WORDS}|{text_util.DASH_WORDS}|{text_util.UNDERSCORE_WORDS})(?![^\W_])"
 )
 """Words for the signs of an address, in lower case."""
 
-
 _NO_DIGITS = bytes(c for c in range(256) if not chr(c).isdecimal() or c > 127)
-
 
 _NO_WORDS = bytes(c for c in range(256) if not chr(c).isalnum() or c > 127)
 """Bytes that are no digits, and neither letters nor digits, of ASCII."""
 
-
-def spans(text: str, wanted: Needles) -> Iterator[tuple[int, int]]:
-    """Start and end, in code points, of every place where a wanted identifier stands."""
-    if not wanted or (text.isascii() and not _may_hold(text, wanted)):
-        return
-    low = plain(text)
-    numbers = [_Kept.of(one, str.isdecimal, WIDEST_GAP) for one in _as_read(low)]
-    words: tuple[_Kept, ...] = ()
-    for needle in wanted:
-        if needle.text.isdigit():
-            for digits in numbers:
-                yield from digits.places(needle)
-            continue
-        words = words or tuple(_words(low))
-        for kept in words:
-            yield from kept.places(needle)
-
-
-def _words(low: str) -> Iterator[_Kept]:
-    """The letters and digits of a plain text, and those without the signs it says or encodes."""
-    yield _Kept.of(low, str.isalnum, WIDEST_GAP_IN_WORDS)
-    written = _SAID.sub(_blank, _as_read(low)[-1])
-    if written != low:
-        yield _Kept.of(written, str.isalnum, WIDEST_GAP_SAID)
-
-
-def _as_read(low: str) -> tuple[str, ...]:
-    """A plain text, and where it encodes characters, what it reads as, at the same length."""
-    read = text_util.in_place(low)
-    return (low,) if read == low else (low, read.lower())
-
-
-def _blank(word: re.Match[str]) -> str:
-    return " " * len(word[0])
-
-
-def _may_hold(text: str, wanted: Needles) -> bool:
-    """Whether the letters or digits of a wanted identifier follow each other in ASCII text."""
-    texts = _as_read(text.lower())
-    digits = [one.encode().translate(None, _NO_DIGITS) for one in texts]
-    words: tuple[bytes, ...] = ()
-    for needle in wanted:
-        if needle.text.isdigit():
-            if any(needle.text.encode() in one for one in digits):
-                return True
-            continue
-        words = words or tuple(
-            one.encode().translate(None, _NO_WORDS) for one in (texts[0], _SAID.sub("", texts[-1]))
-        )
-        if any(needle.text.encode() in one for one in words):
-            return True
-    return False
-
-
-def holds(value: str, wanted: Needles) -> bool:
-    """Whether a wanted identifier stands in another one's canonical value."""
-    if value[:1] == "+" and value[1:].isdecimal():
-        return any(needle.text in value and not needle.alone for needle in wanted)
-    return any(spans(value, wanted))
-
-
-@dataclass(frozen=True)
-class _Kept:
-    """The characters of a text that count, where they stand, and how far apart they may be."""
-
-    text: str
-    at: list[int]
-    widest: int
-
-    @classmethod
-    def of(cls, low: str, counts: Callable[[str], bool], widest: int) -> _Kept:
-        """The characters of a text, plain in the sense of `plain`, that count."""
-        at = [i for i, c in enumerate(low) if counts(c)]
-        return cls("".join([low[i] for i in at]), at, widest)
-
-    def places(self, needle: Needle) -> Iterator[tuple[int, int]]:
-        """Where a needle stands; places that overlap may come as one."""
-        if len(self.text) > _LONG:
-            yield from self._places(needle)
-            return
-        at = self.at
-        first = self.text.find(needle.text)
-        while first >= 0:
-            last = first + len(needle.text) - 1
-            close = all(at[i + 1] - at[i] <= self.widest + 1 for i in range(first, last))
-            if close and (not needle.alone or _apart(at, first, last)):
-                yield at[first], at[last] + 1
-            first = self.text.find(needle.text, first + 1)
-
-    def _places(self, needle: Needle) -> Iterator[tuple[int, int]]:
-        """The same in a long text, of which every character may begin a needle."""
-        code, at, wide = self._columns
-        size = len(needle.text)
-        count = max(0, len(code) - size + 1)
-        here = np.ones(count, bool)
-        for place, character in enumerate(needle.text):
-            here &= code[place : place + count] == ord(character)
-        first = np.flatnonzero(here)
-        last = first + size - 1
-        kept = wide[last] == wide[first]
-        if needle.alone:
-            far = np.diff(at, prepend=-APART - 1, append=at[-1] + APART + 1) > APART
-            kept &= far[first] & far[last + 1]
-        starts, ends = at[first[kept]], at[last[kept]] + 1
-        apart = np.append(True, starts[1:] > ends[:-1])[: len(starts)]
-        final = np.append(apart[1:], True)[: len(starts)]
-        yield from zip(starts[apart].tolist(), ends[final].tolist(), strict=True)
-
-    @cached_property
-    def _columns(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Code points, where they stand, and how many gaps before each are too wide."""
-        code = np.frombuffer(self.text.encode("utf-32-le"), np.uint32)
-        at = np.array(self.at)
-        return code, at, np.cumsum(np.diff(at, prepend=at[0]) > self.widest + 1)
-
-
-def _apart(at: list[int], first: int, last: int) -> bool:
-    """Whether a short number stands by itself and is no part of a longer one."""
-    before = first == 0 or at[first] - at[first - 1] > APART
-    after = last + 1 == len(at) or at[last + 1] - at[last] > APART
-    return before and after
-
-
-SHORTEST = 6
-"""Characters of the shortest identifier that is looked for outside its own field."""
-
-
-LONGEST_SPELLED = 40
-"""Characters of a number that is spelled, '1-800-FLOWERS', looked for as it was written."""
-
-
-LOCAL = 7
-"""Digits of a North American subscriber number written without its area code."""
-
-
-NANP = "1"
-"""Country code of the North American numbering plan."""
-
-
 _SPELLED = re.compile(r"\d{3}.*[^\W\d_]{3}")
-
 
 _FOREIGN_DIGIT = re.compile(r"(?![0-9])\d")
 
+_FINAL_SIGMA = "\u03a3"
+"""The letter whose lower case depends on its position in a word."""
 
-_FINAL = "\u03a3"
-"""The letter whose lower case depends on where it stands."""
+_E164 = r"^\+[0-9]{7,15}$"
+
+_DIGITS_ID = rf"(?:^|:)[0-9]{{{MIN_IDENTIFIER_LENGTH},}}$"
+"""RE2: an identifier of which nothing but its digits is looked for."""
 
 
-class Needle(NamedTuple):
+class Pattern(NamedTuple):
     """Digits, or lower-case letters and digits; `alone`: not as a part of a longer number."""
 
     text: str
     alone: bool = False
 
 
-Needles = frozenset[Needle]
+Patterns = frozenset[Pattern]
 
 
-def needles(identifiers: Iterable[str], as_written: Iterable[str] = ()) -> Needles:
-    """What to look for, from E.164 numbers or entity ids, and from numbers that were not read."""
-    wanted: set[Needle] = set()
+class RowIdentifiers(NamedTuple):
+    """Victims' identifiers: the row of each, ascending, and E.164, an entity id, or as written."""
+
+    rows: Array
+    identifiers: pa.Array
+
+
+NO_IDENTIFIERS = RowIdentifiers(np.zeros(0, np.int64), pa.array([], pa.string()))
+
+
+def merge_row_identifiers(*parts: RowIdentifiers) -> RowIdentifiers:
+    """Merges identifiers; those of one row stay in the order of the parts."""
+    rows = np.concatenate([part.rows for part in parts])
+    order = np.argsort(rows, kind="stable")
+    identifiers = pa.concat_arrays([part.identifiers for part in parts])
+    return RowIdentifiers(rows[order], identifiers.take(pa.array(order)))
+
+
+def identifier_patterns(identifiers: Iterable[str], as_written: Iterable[str] = ()) -> Patterns:
+    """Returns what to look for.
+
+    Args:
+        identifiers: E.164 numbers or entity ids.
+        as_written: Numbers that could not be normalized.
+    """
+    patterns: set[Pattern] = set()
     for identifier in identifiers:
         value = identifier.rpartition(":")[2]
-        wanted.update(_of_number(value) if value.startswith("+") else [Needle(_compact(value))])
+        patterns.update(
+            _number_patterns(value) if value.startswith("+") else [Pattern(_compact(value))]
+        )
     for text in as_written:
-        wanted.update(_of_number(text[:SEARCHED]))
-        if _SPELLED.search(text[:LONGEST_SPELLED]):
-            wanted.add(Needle(_compact(text[:LONGEST_SPELLED])))
-    return frozenset(needle for needle in wanted if len(needle.text) >= SHORTEST)
+        patterns.update(_number_patterns(text[:SEARCH_LIMIT]))
+        if _SPELLED.search(text[:_LONGEST_SPELLED]):
+            patterns.add(Pattern(_compact(text[:_LONGEST_SPELLED])))
+    return frozenset(one for one in patterns if len(one.text) >= MIN_IDENTIFIER_LENGTH)
 
 
-@lru_cache(maxsize=1 << 16)
-def _of_number(written: str) -> tuple[Needle, ...]:
-    return tuple(_forms(written))
+def find_identifiers(text: str, patterns: Patterns) -> Iterator[tuple[int, int]]:
+    """Yields start and end, in code points, of every place where a pattern is written."""
+    if not patterns or (text.isascii() and not may_contain_pattern(text, patterns)):
+        return
+    low = _plain(text)
+    numbers = [_Characters.of(one, str.isdecimal, _WIDEST_GAP) for one in _decoded_forms(low)]
+    words: tuple[_Characters, ...] = ()
+    for pattern in patterns:
+        if pattern.text.isdigit():
+            for digits in numbers:
+                yield from digits.find(pattern)
+            continue
+        words = words or tuple(_words(low))
+        for characters in words:
+            yield from characters.find(pattern)
 
 
-def _forms(written: str) -> Iterator[Needle]:
-    """The digits by which a number is recognised, whatever prefix goes before them.
+def may_contain_pattern(text: str, patterns: Patterns) -> bool:
+    """Tells whether a pattern's characters follow each other in ASCII text, however far apart."""
+    texts = _decoded_forms(text.lower())
+    digits = [one.encode().translate(None, _NO_DIGITS) for one in texts]
+    words: tuple[bytes, ...] = ()
+    for pattern in patterns:
+        if pattern.text.isdigit():
+            if any(pattern.text.encode() in one for one in digits):
+                return True
+            continue
+        words = words or tuple(
+            one.encode().translate(None, _NO_WORDS)
+            for one in (texts[0], _SIGN_WORDS.sub("", texts[-1]))
+        )
+        if any(pattern.text.encode() in one for one in words):
+            return True
+    return False
 
-    The national significant number; the national form, which in some plans has digits of its own
-    (Argentine mobiles); a North American number also without its area code. Where it is not
-    international, its digits but leading zeros.
+
+def contains_identifier(value: str, patterns: Patterns) -> bool:
+    """Tells whether a pattern is contained in another identifier's canonical value."""
+    if value[:1] == "+" and value[1:].isdecimal():
+        return any(pattern.text in value and not pattern.alone for pattern in patterns)
+    return any(find_identifiers(value, patterns))
+
+
+def may_contain_identifier(values: RowIdentifiers, wanted: RowIdentifiers) -> Array:
+    """Tells which values may contain (`contains_identifier`) an identifier wanted in their row.
+
+    There are no false negatives. Digits, and numbers whose plan adds no digits of its own, are
+    compared by their last digits with values in ASCII; everything else may be contained.
     """
-    if written[:1] == "+" and written[1:].isdecimal() and (code := plain_code(written)):
-        national = written[1 + len(code) :]
-        yield Needle(national)
-    else:
-        try:
-            number = pn.parse(written)
-        except pn.NumberParseException:
-            digits = _digits(written).lstrip("0")
-            yield Needle(digits, alone=len(digits) <= LOCAL)
-            return
-        code, national = str(number.country_code), pn.national_significant_number(number)
-        yield Needle(national)
-        form = pn.format_number(number, pn.PhoneNumberFormat.NATIONAL)
-        yield Needle(_digits(form).lstrip("0"))
-    if code == NANP:
-        yield Needle(national[-LOCAL:], alone=True)
+    plain = _are_plain(wanted.identifiers)
+    count = 1 + max(int(values.rows.max(initial=-1)), int(wanted.rows.max(initial=-1)))
+    odd_rows = np.zeros(count, bool)
+    odd_rows[wanted.rows[~plain]] = True
+    result: Array = odd_rows[values.rows]
+    searched = np.zeros(count, bool)
+    searched[wanted.rows] = True
+    ascii_ = pc.string_is_ascii(values.identifiers).to_numpy(zero_copy_only=False)
+    result |= searched[values.rows] & ~ascii_
+
+    at = np.flatnonzero(plain)
+    order = at[np.argsort(wanted.rows[at], kind="stable")]
+    rows = wanted.rows[order]
+    last = _last_digits(wanted.identifiers.take(pa.array(order)))
+    open_ = np.flatnonzero(searched[values.rows] & ~result)
+    first, end = (np.searchsorted(rows, values.rows[open_], side=s) for s in ("left", "right"))
+    pairs = np.repeat(np.arange(len(open_)), end - first)
+    against = last[concat_ranges(first, end - first)]
+    numbers = digit_matrix(values.identifiers.take(pa.array(open_)))
+    same = np.zeros(len(pairs), bool)
+    for place in range(len(numbers.digits) - _COMPARED_DIGITS + 1):
+        window = _as_number(numbers.digits[place : place + _COMPARED_DIGITS])
+        inside = numbers.lengths >= place + _COMPARED_DIGITS
+        same |= (window[pairs] == against) & inside[pairs]
+    result[open_[pairs[same]]] = True
+    return result
 
 
-def plain_code(e164: str) -> str | None:
-    """The country code of an E.164 number whose national form adds no digits but a prefix."""
+def plain_country_code(e164: str) -> str | None:
+    """Returns the country code of an E.164 number, if it is one of `plain_country_codes`."""
     for length in (1, 2, 3):
         code = e164[1 : 1 + length]
-        if code in plain_codes():
+        if code in plain_country_codes():
             return code
     return None
 
 
 @cache
-def plain_codes() -> frozenset[str]:
-    """Country codes in whose formats stand no digits of their own, as Argentina's 15 does."""
+def plain_country_codes() -> frozenset[str]:
+    """Returns the country codes whose national formats add no digits but a prefix to a number.
+
+    Argentina's add 15, for one.
+    """
     codes = set()
     for code, regions in pn.COUNTRY_CODE_TO_REGION_CODE.items():
         plans = [PhoneMetadata.metadata_for_region_or_calling_code(code, r) for r in regions]
@@ -279,23 +226,159 @@ def plain_codes() -> frozenset[str]:
     return frozenset(codes)
 
 
-def plain(text: str) -> str:
-    """Lower case, and every decimal digit of Unicode as the ASCII one; same length."""
+@lru_cache(maxsize=1 << 16)
+def _number_patterns(written: str) -> tuple[Pattern, ...]:
+    return tuple(_patterns_of_number(written))
+
+
+def _patterns_of_number(written: str) -> Iterator[Pattern]:
+    """Yields the digits by which a number is recognised, whatever prefix goes before them.
+
+    The national significant number; the national form, which in some plans has digits of its own
+    (Argentine mobiles); a North American number also without its area code. Where it is not
+    international, its digits but leading zeros.
+    """
+    if written[:1] == "+" and written[1:].isdecimal() and (code := plain_country_code(written)):
+        national = written[1 + len(code) :]
+        yield Pattern(national)
+    else:
+        try:
+            number = pn.parse(written)
+        except pn.NumberParseException:
+            digits = _digits(written).lstrip("0")
+            yield Pattern(digits, alone=len(digits) <= _LOCAL_DIGITS)
+            return
+        code, national = str(number.country_code), pn.national_significant_number(number)
+        yield Pattern(national)
+        form = pn.format_number(number, pn.PhoneNumberFormat.NATIONAL)
+        yield Pattern(_digits(form).lstrip("0"))
+    if code == NANP:
+        yield Pattern(national[-_LOCAL_DIGITS:], alone=True)
+
+
+@dataclass(frozen=True)
+class _Characters:
+    """The characters of a text that count, their places, and how far apart they may be."""
+
+    text: str
+    at: list[int]
+    widest: int
+
+    @classmethod
+    def of(cls, low: str, counts: Callable[[str], bool], widest: int) -> _Characters:
+        """Selects the characters that count of a text made by `_plain`."""
+        at = [i for i, c in enumerate(low) if counts(c)]
+        return cls("".join([low[i] for i in at]), at, widest)
+
+    def find(self, pattern: Pattern) -> Iterator[tuple[int, int]]:
+        """Yields where a pattern is; places that overlap may come as one."""
+        if len(self.text) > LONG_TEXT:
+            yield from self._find_in_long_text(pattern)
+            return
+        at = self.at
+        first = self.text.find(pattern.text)
+        while first >= 0:
+            last = first + len(pattern.text) - 1
+            close = all(at[i + 1] - at[i] <= self.widest + 1 for i in range(first, last))
+            if close and (not pattern.alone or _is_apart(at, first, last)):
+                yield at[first], at[last] + 1
+            first = self.text.find(pattern.text, first + 1)
+
+    def _find_in_long_text(self, pattern: Pattern) -> Iterator[tuple[int, int]]:
+        """Yields the same in time that stays linear where every character may begin the pattern."""
+        code, at, wide = self._columns
+        size = len(pattern.text)
+        count = max(0, len(code) - size + 1)
+        here = np.ones(count, bool)
+        for place, character in enumerate(pattern.text):
+            here &= code[place : place + count] == ord(character)
+        first = np.flatnonzero(here)
+        last = first + size - 1
+        kept = wide[last] == wide[first]
+        if pattern.alone:
+            far = np.diff(at, prepend=-_APART - 1, append=at[-1] + _APART + 1) > _APART
+            kept &= far[first] & far[last + 1]
+        starts, ends = at[first[kept]], at[last[kept]] + 1
+        apart = np.append(True, starts[1:] > ends[:-1])[: len(starts)]
+        final = np.append(apart[1:], True)[: len(starts)]
+        yield from zip(starts[apart].tolist(), ends[final].tolist(), strict=True)
+
+    @cached_property
+    def _columns(self) -> tuple[Array, Array, Array]:
+        """Code points, their places, and how many gaps before each are too wide."""
+        code = np.frombuffer(self.text.encode("utf-32-le"), np.uint32)
+        at = np.array(self.at)
+        return code, at, np.cumsum(np.diff(at, prepend=at[0]) > self.widest + 1)
+
+
+def _is_apart(at: list[int], first: int, last: int) -> bool:
+    """Tells whether a short number is no part of a longer one."""
+    before = first == 0 or at[first] - at[first - 1] > _APART
+    after = last + 1 == len(at) or at[last + 1] - at[last] > _APART
+    return before and after
+
+
+def _words(low: str) -> Iterator[_Characters]:
+    """Yields the letters and digits of a plain text, also without the signs it says or encodes."""
+    yield _Characters.of(low, str.isalnum, _WIDEST_GAP_IN_WORDS)
+    written = _SIGN_WORDS.sub(_blank, _decoded_forms(low)[-1])
+    if written != low:
+        yield _Characters.of(written, str.isalnum, _WIDEST_GAP_SPOKEN)
+
+
+def _decoded_forms(low: str) -> tuple[str, ...]:
+    """Returns a plain text, and as it reads where it encodes characters, at the same length."""
+    read = text_util.decode_web_escapes_in_place(low)
+    return (low,) if read == low else (low, read.lower())
+
+
+def _blank(word: re.Match[str]) -> str:
+    return " " * len(word[0])
+
+
+def _plain(text: str) -> str:
+    """Returns a text, at its length, in lower case and with every decimal digit in ASCII."""
     if text.isascii():
         return text.lower()
     low = text.lower()
-    if len(low) != len(text) or _FINAL in text:
+    if len(low) != len(text) or _FINAL_SIGMA in text:
         low = "".join([c.lower() if len(c.lower()) == 1 else c for c in text])
-    return _FOREIGN_DIGIT.sub(_as_ascii, low)
+    return _FOREIGN_DIGIT.sub(_to_ascii_digit, low)
 
 
-def _as_ascii(digit: re.Match[str]) -> str:
+def _to_ascii_digit(digit: re.Match[str]) -> str:
     return str(unicodedata.digit(digit[0]))
 
 
 def _digits(text: str) -> str:
-    return "".join(c for c in plain(text) if "0" <= c <= "9")
+    return "".join(c for c in _plain(text) if "0" <= c <= "9")
 
 
 def _compact(text: str) -> str:
-    return "".join(c for c in plain(text) if c.isalnum())
+    return "".join(c for c in _plain(text) if c.isalnum())
+
+
+def _are_plain(identifiers: pa.Array) -> Array:
+    """Tells which are digits, or E.164 numbers with one of `plain_country_codes`."""
+    plain = pc.match_substring_regex(identifiers, _DIGITS_ID).to_numpy(zero_copy_only=False).copy()
+    shaped = pc.match_substring_regex(identifiers, _E164).to_numpy(zero_copy_only=False)
+    at = np.flatnonzero(shaped)
+    begin = digit_matrix(identifiers.take(pa.array(at))).leading_number(3)
+    codes = numbering_plan.country_code_table()[begin]
+    plain[at] = np.isin(codes, [int(code) for code in plain_country_codes()])
+    return plain
+
+
+def _last_digits(numbers: pa.Array) -> Array:
+    """Returns the last `_COMPARED_DIGITS` of each number, as a number."""
+    digits = digit_matrix(numbers)
+    every = np.arange(len(numbers))
+    last = range(_COMPARED_DIGITS, 0, -1)
+    return _as_number([digits.digits[digits.lengths - place, every] for place in last])
+
+
+def _as_number(digits: Array | list[Array]) -> Array:
+    number = np.zeros(len(digits[0]), np.int64)
+    for one in digits:
+        number = number * 10 + one
+    return number

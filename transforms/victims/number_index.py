@@ -1,14 +1,8 @@
-"""A victim's number where no step read it as a number: in a web address, a brand, a broken row.
+"""Finds victims' numbers in text that no step read as a number: web addresses, brands, broken rows.
 
-A number that one record states as the victim's own must stand in no output. Where another record
-names it as a number, its sighting says so; anywhere else its digits are looked for, in every form
-in which that country writes them.
-
-Digits in texts that may be a form of a number: runs of them, alone and joined to close ones.
-
-Texts of ASCII that encode nothing are read by whole columns, the others one by one.
-
-The forms in which phone numbers are written and dialled, as digits, by whole columns.
+A number that one record states as the victim's own must be in no output. Where another record names
+it as a phone number, its entity id tells; elsewhere the digits of the text, alone and joined to
+close ones, are compared by hash with every format in which the number is dialed in any country.
 """
 
 from __future__ import annotations
@@ -27,223 +21,268 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from transforms import text_util
-from transforms.arrow_util import buffers, hash_text, strings
+from transforms.arrow_util import Array, group_changes, hash_text, sorted_lookup
 from transforms.phone import numbering_plan
-from transforms.phone.numbering_plan import digits_of
-from transforms.victims.identifier_matcher import plain_code, plain_codes
+from transforms.phone.numbering_plan import digit_matrix
+from transforms.text_spans import slice_bytes, string_buffers
+from transforms.victims.identifier_matcher import plain_country_code, plain_country_codes
+
+MIN_DIGITS = 7
+"""Digits of the shortest format that is looked for: fewer are an amount or a year."""
+
+MAX_DIGITS = 18
+"""Digits of the longest format: 15 (E.164) after an international prefix."""
+
+CANDIDATE_HINT = rf"[0-9](?:[^0-9A-Za-z_]{{0,3}}[0-9]){{{MIN_DIGITS - 1}}}|[^\x00-\x7f]"
+"""RE2: without a match of this, a text has no candidate."""
+
+BATCH_BYTES = 1 << 22
+"""Bytes of text that are searched at once, which bounds the memory for it."""
+
+_FEW_HASHES = 1 << 16
+"""Hashes that wait before they are sorted in, at least."""
 
 _PHONE = "phone:"
 
+_MAX_PIECES = 6
+"""Runs of digits that one number is written in."""
 
-FEW = 1 << 16
-"""Hashes that wait before they are sorted in, at least."""
+_GAP = 3
+"""Characters between two runs of one number, none of them of a word."""
+
+_RUN = re.compile(r"\d+", re.ASCII)
+
+_CLOSE = re.compile(rf"\d+(?:[^\w]{{1,{_GAP}}}\d+)*", re.ASCII)
+
+_OF_A_WORD = np.array([chr(byte).isalnum() or chr(byte) == "_" for byte in range(128)])
+
+_IDD_PREFIXES = ("", "00", "011")
+"""International prefixes before a country code: ITU-T E.123, and North America."""
+
+_E164 = r"^\+[0-9]{7,15}$"
+
+_LONGEST_CODE = 3
+"""Digits of the longest country code."""
 
 
-def written_forms(victims: pa.RecordBatch) -> np.ndarray:
-    """Hashes of the digits that each phone number of a batch is written with, sorted.
+def hash_dial_formats(victims: pa.RecordBatch) -> Array:
+    """Returns the sorted, distinct hashes of all dial formats of a batch's phone numbers.
 
     The numbers are those in its column `entity_id`. The number itself, with its plus, is among
-    the forms: digits that merely look like another country's number are not it.
+    the formats: digits that merely look like another country's number are not it.
     """
     ids = pc.unique(victims["entity_id"])
     numbers = ids.filter(pc.starts_with(ids, _PHONE))
-    return _once(hash_text(forms(pc.utf8_slice_codeunits(numbers, len(_PHONE), None))))
+    return _sorted_unique(
+        hash_text(dial_formats(pc.utf8_slice_codeunits(numbers, len(_PHONE), None)))
+    )
 
 
-def _once(hashes: np.ndarray) -> np.ndarray:
-    """Each hash once, sorted; np.unique finds them by a table of its own, 20 times slower."""
-    ordered = np.sort(hashes)
-    return ordered[np.append(ordered[:-1] != ordered[1:], np.ones(len(ordered[-1:]), bool))]
+def are_victims_numbers(e164: pa.Array, own: Array) -> Array:
+    """Tells which E.164 numbers are a victim's; `own` is made by `hash_dial_formats`."""
+    return sorted_lookup(own, hash_text(e164))[1]
 
 
-def are_held(ids: pa.Array, own: np.ndarray) -> np.ndarray:
-    """Which E.164 numbers are a victim's, by `written_forms`."""
-    return _among(hash_text(ids), own)
+def find_victim_digits(texts: pa.Array, own: Array) -> list[tuple[str, ...]]:
+    """Returns the digits in each text that are a victim's number in some dial format.
+
+    Args:
+        texts: Strings or null.
+        own: Victims' numbers, made by `hash_dial_formats`.
+    """
+    result: list[tuple[str, ...]] = [()] * len(texts)
+    for row, digits in find_victim_digits_by_row(texts, own).items():
+        result[row] = digits
+    return result
 
 
-def _among(hashes: np.ndarray, own: np.ndarray) -> np.ndarray:
-    """Which hashes are among sorted ones."""
-    if not len(own):
-        return np.zeros(len(hashes), bool)
-    return own[np.minimum(np.searchsorted(own, hashes), len(own) - 1)] == hashes
-
-
-def strays(texts: pa.Array, own: np.ndarray) -> list[tuple[str, ...]]:
-    """The digits in each text that are a form of a victim's number; `own` as `written_forms`."""
-    found: list[tuple[str, ...]] = [()] * len(texts)
-    for row, digits in in_some(texts, own).items():
-        found[row] = digits
-    return found
-
-
-def in_some(texts: pa.Array, own: np.ndarray) -> dict[int, tuple[str, ...]]:
-    """The same for the rows that have any."""
+def find_victim_digits_by_row(texts: pa.Array, own: Array) -> dict[int, tuple[str, ...]]:
+    """Returns what `find_victim_digits` does, by row, for the rows that have any."""
     if not len(own):
         return {}
-    rows, digits = in_texts(texts)
-    held = np.flatnonzero(_among(hash_text(digits), own))
+    rows, digits = candidate_digits_in_column(texts)
+    theirs = np.flatnonzero(sorted_lookup(own, hash_text(digits))[1])
     hits: dict[int, set[str]] = {}
-    for row, one in zip(rows[held].tolist(), digits.take(pa.array(held)).to_pylist(), strict=True):
+    matched = digits.take(pa.array(theirs)).to_pylist()
+    for row, one in zip(rows[theirs].tolist(), matched, strict=True):
         hits.setdefault(row, set()).add(one)
     return {row: tuple(sorted(those)) for row, those in hits.items()}
 
 
-_Waiting = tuple[np.ndarray, list[np.ndarray], int]
+def candidate_digits(text: str) -> Iterator[str]:
+    """Yields the runs of digits in a text, alone and joined to those that follow closely."""
+    plain = text if text.isascii() else unicodedata.normalize("NFKC", text)
+    read = text_util.decode_web_escapes(plain)
+    for close in (*_CLOSE.findall(plain), *(_CLOSE.findall(read) if read != plain else ())):
+        runs = _RUN.findall(close)
+        for first in range(len(runs)):
+            digits = ""
+            for run in runs[first : first + _MAX_PIECES]:
+                digits += run
+                if len(digits) > MAX_DIGITS:
+                    break
+                if len(digits) >= MIN_DIGITS:
+                    yield digits
+
+
+def candidate_digits_in_column(texts: pa.Array) -> tuple[Array, pa.Array]:
+    """Returns the `candidate_digits` of strings or null, with the row of each.
+
+    Texts in ASCII without web escapes are searched by whole columns, the others one by one.
+    """
+    rows = np.flatnonzero(pc.fill_null(pc.match_substring_regex(texts, CANDIDATE_HINT), False))
+    texts = texts.take(pa.array(rows))
+    codes = pc.match_substring_regex(texts, text_util.WEB_ESCAPE)
+    plain = pc.and_not(pc.string_is_ascii(texts), codes).to_numpy(zero_copy_only=False)
+    parts = [_candidates_one_by_one(texts, np.flatnonzero(~plain))]
+    for part in _split_by_size(texts, np.flatnonzero(plain)):
+        at, digits = _candidates_in_plain(texts.take(pa.array(part)))
+        parts.append((part[at], digits))
+    where, candidates = zip(*parts, strict=True)
+    return rows[np.concatenate(where)], pa.concat_arrays(candidates)
+
+
+def dial_formats(e164: pa.Array) -> pa.Array:
+    """Returns every format of E.164 numbers without nulls, in any order, some more than once.
+
+    The numbers themselves, with their plus, are among them.
+    """
+    shaped = pc.match_substring_regex(e164, _E164).to_numpy(zero_copy_only=False)
+    code = np.zeros(len(e164), np.int64)
+    begin = digit_matrix(e164.filter(pa.array(shaped))).leading_number(3)
+    code[shaped] = numbering_plan.country_code_table()[begin]
+    code[~np.isin(code, [int(one) for one in plain_country_codes()])] = 0
+    others = e164.filter(pa.array(code == 0)).to_pylist()
+    one_by_one = (form for one in others for form in dial_formats_of_number(one))
+    parts = [pa.array(one_by_one, pa.string())]
+    for width in range(1, _LONGEST_CODE + 1):
+        which = np.flatnonzero((code >= 10 ** (width - 1)) & (code < 10**width))
+        if len(which):
+            parts += _dial_formats_of_plain(e164.take(pa.array(which)), code[which])
+    digits = pa.concat_arrays(parts)
+    length = pc.utf8_length(digits)
+    kept = pc.and_(pc.greater_equal(length, MIN_DIGITS), pc.less_equal(length, MAX_DIGITS))
+    return pa.concat_arrays([e164, digits.filter(kept)])
+
+
+def dial_formats_of_number(e164: str) -> list[str]:
+    """Returns the digits with which one number is dialed, at home and from abroad."""
+    code = plain_country_code(e164)
+    if code:
+        national = e164[1 + len(code) :]
+        at_home = _trunk_prefix(code) + national
+    else:
+        number = pn.parse(e164)
+        code, national = str(number.country_code), pn.national_significant_number(number)
+        formatted = pn.format_number(number, pn.PhoneNumberFormat.NATIONAL)
+        at_home = "".join(_RUN.findall(formatted))
+    return [national, "0" + national, at_home, *(f"{one}{code}{national}" for one in _IDD_PREFIXES)]
+
+
+_Waiting = tuple[Array, list[Array], int]
 """Hashes sorted, those that came since, and how many these are."""
 
 
-class _Union(beam.CombineFn):
-    """Arrays of hashes to one; folded when as many wait as are held, or it would be quadratic."""
+class UnionOfHashes(beam.CombineFn):
+    """Merges arrays of hashes into one, sorted and distinct.
 
-    def __init__(self, few: int = FEW) -> None:
+    Arrays wait until they are as many as the sorted ones: merged one by one, they would take
+    quadratic time.
+    """
+
+    def __init__(self, few: int = _FEW_HASHES) -> None:
         self._few = few
 
     def create_accumulator(self) -> _Waiting:
+        """Returns no hashes."""
         return np.empty(0, np.int64), [], 0
 
-    def add_input(self, held: _Waiting, more: np.ndarray) -> _Waiting:
-        known, waiting, count = held
+    def add_input(self, accumulator: _Waiting, more: Array) -> _Waiting:
+        """Adds an array, and merges those that wait when they are many."""
+        known, waiting, count = accumulator
         waiting.append(more)
         count += len(more)
         if count > max(len(known), self._few):
-            return _once(np.concatenate([known, *waiting])), [], 0
+            return _sorted_unique(np.concatenate([known, *waiting])), [], 0
         return known, waiting, count
 
     def merge_accumulators(self, parts: Iterable[_Waiting]) -> _Waiting:
+        """Merges the hashes of all parts."""
         arrays = [one for known, waiting, _ in parts for one in (known, *waiting)]
-        return _once(np.concatenate(arrays)), [], 0
+        return _sorted_unique(np.concatenate(arrays)), [], 0
 
-    def extract_output(self, held: _Waiting) -> np.ndarray:
-        known, waiting, count = held
-        return _once(np.concatenate([known, *waiting])) if count else known
+    def extract_output(self, accumulator: _Waiting) -> Array:
+        """Returns the sorted hashes."""
+        known, waiting, count = accumulator
+        return _sorted_unique(np.concatenate([known, *waiting])) if count else known
 
 
 @dataclass(eq=False)
 class VictimNumbers(beam.PTransform):
-    """Batches with an `entity_id` to the sorted `written_forms` of them all, 8 bytes a form.
+    """Collects the sorted `hash_dial_formats` of all batches with an `entity_id`, 8 bytes each.
 
-    `start` has one element a window: where nobody's number is known there is an array too.
+    `start` has one element a window, so that a window without victims has an (empty) array too.
     """
 
     start: beam.PCollection
 
     def expand(self, withheld: beam.PCollection) -> beam.PCollection:
-        """Forms of each batch, then their union."""
+        """Hashes the formats of each batch, then merges them."""
         nobody = self.start | "Nobody's" >> beam.Map(_nobody)
-        forms = withheld | "Forms" >> beam.Map(written_forms)
+        forms = withheld | "Forms" >> beam.Map(hash_dial_formats)
         together = (forms, nobody) | beam.Flatten()
-        return together | beam.CombineGlobally(_Union()).without_defaults()
+        return together | beam.CombineGlobally(UnionOfHashes()).without_defaults()
 
 
-def _nobody(_: object) -> np.ndarray:
+def _nobody(_: object) -> Array:
     return np.empty(0, np.int64)
 
 
-Array = np.ndarray
+def _sorted_unique(hashes: Array) -> Array:
+    """Sorts hashes and drops repeats; np.unique does so by a hash table, 20 times slower."""
+    ordered = np.sort(hashes)
+    return ordered[group_changes(ordered)]
 
 
-SHORTEST = 7
-"""Digits of the shortest form that is looked for: fewer are an amount or a year."""
+def _candidates_one_by_one(texts: pa.Array, rows: Array) -> tuple[Array, pa.Array]:
+    """Returns the candidates in some of the texts, and the row of each."""
+    distinct = texts.take(pa.array(rows)).dictionary_encode()
+    of_text = [list(set(candidate_digits(text))) for text in distinct.dictionary.to_pylist()]
+    candidates = [of_text[at] for at in distinct.indices.to_pylist()]
+    counts = np.array([len(one) for one in candidates], np.int64)
+    return np.repeat(rows, counts), pa.array(chain.from_iterable(candidates), pa.string())
 
 
-LONGEST = 18
-"""Digits of the longest form: 15 (E.164) after an international prefix."""
-
-
-PIECES = 6
-"""Runs of digits that one number is written in."""
-
-
-ENOUGH = rf"[0-9](?:[^0-9A-Za-z_]{{0,3}}[0-9]){{{SHORTEST - 1}}}|[^\x00-\x7f]"
-"""RE2: without a match of this, no number is written in a text."""
-
-
-_GAP = 3
-"""Characters between two runs of one number, none of them of a word."""
-
-
-_RUN = re.compile(r"\d+", re.ASCII)
-
-
-_CLOSE = re.compile(rf"\d+(?:[^\w]{{1,{_GAP}}}\d+)*", re.ASCII)
-
-
-_OF_A_WORD = np.array([chr(byte).isalnum() or chr(byte) == "_" for byte in range(128)])
-
-
-_BYTES = 1 << 22
-"""Bytes of texts that are read at once, which bounds what is held beside them."""
-
-
-def in_texts(texts: pa.Array) -> tuple[Array, pa.Array]:
-    """The candidates in strings or null, as `in_text` yields them, and the row of each."""
-    rows = np.flatnonzero(pc.fill_null(pc.match_substring_regex(texts, ENOUGH), False))
-    texts = texts.take(pa.array(rows))
-    codes = pc.match_substring_regex(texts, text_util.HINT)
-    plain = pc.and_not(pc.string_is_ascii(texts), codes).to_numpy(zero_copy_only=False)
-    found = [_one_by_one(texts, np.flatnonzero(~plain))]
-    for part in _parts(texts, np.flatnonzero(plain)):
-        at, digits = _in_plain(texts.take(pa.array(part)))
-        found.append((part[at], digits))
-    where, candidates = zip(*found, strict=True)
-    return rows[np.concatenate(where)], pa.concat_arrays(candidates)
-
-
-def in_text(text: str) -> Iterator[str]:
-    """Runs of digits, alone and joined to those that follow closely."""
-    plain = text if text.isascii() else unicodedata.normalize("NFKC", text)
-    read = text_util.read(plain)
-    for close in (*_CLOSE.findall(plain), *(_CLOSE.findall(read) if read != plain else ())):
-        runs = _RUN.findall(close)
-        for first in range(len(runs)):
-            digits = ""
-            for run in runs[first : first + PIECES]:
-                digits += run
-                if len(digits) > LONGEST:
-                    break
-                if len(digits) >= SHORTEST:
-                    yield digits
-
-
-def _one_by_one(texts: pa.Array, rows: Array) -> tuple[Array, pa.Array]:
-    """The candidates in some of the texts, and of which each is."""
-    told = texts.take(pa.array(rows)).dictionary_encode()
-    of_text = [list(set(in_text(text))) for text in told.dictionary.to_pylist()]
-    held = [of_text[at] for at in told.indices.to_pylist()]
-    counts = np.array([len(one) for one in held], np.int64)
-    return np.repeat(rows, counts), pa.array(chain.from_iterable(held), pa.string())
-
-
-def _parts(texts: pa.Array, rows: Array) -> list[Array]:
-    """Some of the texts in parts of about `_BYTES`."""
+def _split_by_size(texts: pa.Array, rows: Array) -> list[Array]:
+    """Splits the rows of some texts into parts of about `BATCH_BYTES`."""
     sizes = np.cumsum(pc.binary_length(texts).to_numpy()[rows], dtype=np.int64)
-    return np.split(rows, np.flatnonzero(np.diff(sizes // _BYTES)) + 1)
+    return np.split(rows, np.flatnonzero(np.diff(sizes // BATCH_BYTES)) + 1)
 
 
-def _in_plain(texts: pa.Array) -> tuple[Array, pa.Array]:
-    """The candidates in texts of ASCII that encode nothing, and of which text each is."""
-    offsets, data = buffers(texts)
+def _candidates_in_plain(texts: pa.Array) -> tuple[Array, pa.Array]:
+    """Returns the candidates in ASCII texts without web escapes, and the text of each."""
+    offsets, data = string_buffers(texts)
     at = np.flatnonzero(data - ord("0") < len("0123456789"))
     text = np.repeat(np.arange(len(texts)), np.diff(np.searchsorted(at, offsets)))
-    # Runs, by their digits' numbers among all digits: those of a chain stand there in one piece.
+    # Runs as ranges of indices into all digits, among which those of a chain are contiguous.
     apart = (np.diff(at) > 1) | (np.diff(text) > 0)
     firsts = np.append(0, np.flatnonzero(apart) + 1)[: len(at)]
     ends = np.append(firsts[1:], len(at))[: len(firsts)]
     chains = np.cumsum(_begin_a_chain(data, at[firsts], at[ends - 1] + 1, text[firsts]))
-    found = []
-    for more in range(min(PIECES, len(firsts))):
+    joined = []
+    for more in range(min(_MAX_PIECES, len(firsts))):
         first, end = firsts[: len(firsts) - more], ends[more:]
-        held = (chains[more:] == chains[: len(chains) - more]) & (end - first >= SHORTEST)
-        held &= end - first <= LONGEST
-        found.append((first[held], end[held]))
-    if not found:
+        kept = (chains[more:] == chains[: len(chains) - more]) & (end - first >= MIN_DIGITS)
+        kept &= end - first <= MAX_DIGITS
+        joined.append((first[kept], end[kept]))
+    if not joined:
         return at, pa.array([], pa.string())
-    first, end = (np.concatenate(column) for column in zip(*found, strict=True))
-    return text[first], strings(data[at], first, end)
+    first, end = (np.concatenate(column) for column in zip(*joined, strict=True))
+    return text[first], slice_bytes(data[at], first, end)
 
 
 def _begin_a_chain(data: Array, starts: Array, ends: Array, text: Array) -> Array:
-    """Which runs of digits, by their places in bytes, do not follow the one before closely."""
+    """Tells which runs of digits, as ranges of bytes, do not closely follow the one before."""
     begin = np.ones(len(starts), bool)
     gap = starts[1:] - ends[:-1]
     begin[1:] = (text[1:] != text[:-1]) | (gap > _GAP)
@@ -253,40 +292,8 @@ def _begin_a_chain(data: Array, starts: Array, ends: Array, text: Array) -> Arra
     return begin
 
 
-PREFIXES = ("", "00", "011")
-"""What is dialled before a country code: ITU-T E.123, and North America."""
-
-
-_NUMBER = r"^\+[0-9]{7,15}$"
-
-
-_WIDEST = 3
-"""Digits of the longest country code."""
-
-
-def forms(e164: pa.Array) -> pa.Array:
-    """Every form of E.164 numbers without nulls, in any order, some of them more than once.
-
-    The numbers themselves, with their plus, are among them.
-    """
-    shaped = pc.match_substring_regex(e164, _NUMBER).to_numpy(zero_copy_only=False)
-    code = np.zeros(len(e164), np.int64)
-    code[shaped] = numbering_plan.codes()[digits_of(e164.filter(pa.array(shaped))).begin(3)]
-    code[~np.isin(code, [int(one) for one in plain_codes()])] = 0
-    others = e164.filter(pa.array(code == 0)).to_pylist()
-    found = [pa.array([form for one in others for form in _of_one(one)], pa.string())]
-    for width in range(1, _WIDEST + 1):
-        which = np.flatnonzero((code >= 10 ** (width - 1)) & (code < 10**width))
-        if len(which):
-            found += _of_plain(e164.take(pa.array(which)), code[which])
-    digits = pa.concat_arrays(found)
-    length = pc.utf8_length(digits)
-    kept = pc.and_(pc.greater_equal(length, SHORTEST), pc.less_equal(length, LONGEST))
-    return pa.concat_arrays([e164, digits.filter(kept)])
-
-
-def _of_plain(e164: pa.Array, code: Array) -> list[pa.Array]:
-    """The forms of numbers whose plans add nothing but a prefix, their codes equally long."""
+def _dial_formats_of_plain(e164: pa.Array, code: Array) -> list[pa.Array]:
+    """Returns the formats of numbers with `plain_country_codes` of one length."""
     abroad = pc.utf8_slice_codeunits(e164, 1, None)
     national = pc.utf8_slice_codeunits(e164, 1 + len(str(code[0])), None)
     codes, back = np.unique(code, return_inverse=True)
@@ -295,26 +302,12 @@ def _of_plain(e164: pa.Array, code: Array) -> list[pa.Array]:
         national,
         pc.binary_join_element_wise("0", national, ""),
         pc.binary_join_element_wise(trunk.take(pa.array(back)), national, ""),
-        *(pc.binary_join_element_wise(prefix, abroad, "") for prefix in PREFIXES),
+        *(pc.binary_join_element_wise(prefix, abroad, "") for prefix in _IDD_PREFIXES),
     ]
-
-
-def _of_one(e164: str) -> list[str]:
-    """The forms of any number."""
-    code = plain_code(e164)
-    if code:
-        national = e164[1 + len(code) :]
-        dialled = _trunk_prefix(code) + national
-    else:
-        number = pn.parse(e164)
-        code, national = str(number.country_code), pn.national_significant_number(number)
-        shown = pn.format_number(number, pn.PhoneNumberFormat.NATIONAL)
-        dialled = "".join(_RUN.findall(shown))
-    return [national, "0" + national, dialled, *(f"{one}{code}{national}" for one in PREFIXES)]
 
 
 @cache
 def _trunk_prefix(code: str) -> str:
-    """What is dialled before a national number of a country code, empty for nothing."""
+    """Returns the prefix before a national number of a country code, empty for none."""
     region = pn.region_code_for_country_code(int(code))
     return pn.ndd_prefix_for_region(region, True) or ""

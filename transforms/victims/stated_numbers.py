@@ -1,7 +1,7 @@
-"""Victims' numbers as records state them, and the evidence that would show one of them.
+"""Collects the numbers that records state as the victim's own, and finds the evidence of them.
 
-A number that any record states as a victim's own, be it one that a later row replaced, is the
-victim's in all of them; so is an address or a name that has such a number in it.
+A number that any record states as a victim's own, even one that a later row replaced, is the
+victim's in all of them; so is an address or a name that contains such a number.
 """
 
 from __future__ import annotations
@@ -15,61 +15,61 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from schemas.enums import SUSPECTS, EntityKind, RecordKind, Role
+from schemas.enums import SUSPECT_NUMBER_DIRECTIONS, EntityKind, RecordKind, Role
 from transforms.phone import normalize
-from transforms.victims.number_index import are_held, strays
-from transforms.victims.own_numbers import of_complaints
+from transforms.victims.number_index import are_victims_numbers, find_victim_digits
+from transforms.victims.own_numbers import complaint_numbers
 
-STATED = pa.schema([pa.field("entity_id", pa.string(), nullable=False)])
+STATED_NUMBER = pa.schema([pa.field("entity_id", pa.string(), nullable=False)])
 """One victim's number, as `phone:` and E.164."""
-
 
 STATED_FIELDS = r"^(phone_numbers\[|called_number|calling_number|diverted_from)"
 """RE2: fields in which the reporting organisation itself says whose number it is."""
 
-
-_TELLING = (EntityKind.EMAIL, EntityKind.HANDLE, EntityKind.DOMAIN, EntityKind.URL)
-"""Kinds whose values are words that people choose: digits of a number in one are no accident."""
-
+_WORD_KINDS = (EntityKind.EMAIL, EntityKind.HANDLE, EntityKind.DOMAIN, EntityKind.URL)
+"""Kinds whose values people choose: the digits of a number in one are no accident."""
 
 _PHONE = "phone:"
 
-
 _UPI = "account:upi:"
-"""An account of that kind, too; other accounts are numbers of their own."""
+"""Accounts whose names people choose, too; others are numbers of their own."""
 
 
-def stated(batch: pa.RecordBatch, kind: RecordKind) -> pa.RecordBatch:
-    """The victims' numbers that COMPLAINT_ACCEPTED or CALL_ACCEPTED rows state, as `STATED`."""
-    return of_numbers(number for _, number in stated_by_row(batch, kind))
+def stated_victim_numbers(batch: pa.RecordBatch, kind: RecordKind) -> pa.RecordBatch:
+    """Returns the victims' numbers that COMPLAINT_ACCEPTED or CALL_ACCEPTED rows state."""
+    return stated_numbers_batch(number for _, number in stated_victim_numbers_by_row(batch, kind))
 
 
-def stated_by_row(batch: pa.RecordBatch, kind: RecordKind) -> Iterator[tuple[int, str]]:
-    """The same as (row of the batch, number); a number that is not E.164 is as it was written."""
+def stated_victim_numbers_by_row(
+    batch: pa.RecordBatch, kind: RecordKind
+) -> Iterator[tuple[int, str]]:
+    """Yields (row of the batch, number); a number that cannot be normalized stays as written."""
     if kind is RecordKind.COMPLAINT:
-        own = of_complaints(batch).own()
-        yield from zip(own.rows.tolist(), own.numbers.to_pylist(), strict=True)
+        own = complaint_numbers(batch).own()
+        yield from zip(own.rows.tolist(), own.identifiers.to_pylist(), strict=True)
         return
-    for name, suspects in SUSPECTS.items():
+    for name, suspects in SUSPECT_NUMBER_DIRECTIONS.items():
         theirs = pc.fill_null(pc.not_equal(batch["direction"], suspects.value), False)
         raw, region = batch[name].filter(theirs), batch["victim_country"].filter(theirs)
-        read = pc.struct_field(normalize.normalise(raw, region), "e164")
+        read = pc.struct_field(normalize.normalize_numbers(raw, region), "e164")
         rows = np.flatnonzero(theirs.to_numpy(zero_copy_only=False)).tolist()
         for row, number in zip(rows, read.to_pylist(), strict=True):
             if number:
                 yield row, number
 
 
-def of_numbers(numbers: Iterator[str]) -> pa.RecordBatch:
-    """Numbers as `STATED`; those that are not E.164 identify nobody elsewhere."""
+def stated_numbers_batch(numbers: Iterator[str]) -> pa.RecordBatch:
+    """Makes a `STATED_NUMBER` batch; numbers that are not E.164 identify nobody elsewhere."""
     ids = sorted({f"phone:{number}" for number in numbers if number.startswith("+")})
-    return pa.RecordBatch.from_arrays([pa.array(ids, pa.string())], schema=STATED)
+    return pa.RecordBatch.from_arrays([pa.array(ids, pa.string())], schema=STATED_NUMBER)
 
 
-def without_victims(evidence: pa.RecordBatch, own: np.ndarray) -> pa.RecordBatch:
-    """EVIDENCE rows; what shows a stated victim's number has the victim's role.
+def assign_victim_roles(evidence: pa.RecordBatch, own: np.ndarray) -> pa.RecordBatch:
+    """Returns EVIDENCE rows in which whatever contains a victim's number has the victim's role.
 
-    `own` holds those numbers (`number_index.written_forms`).
+    Args:
+        evidence: Rows of EVIDENCE.
+        own: The stated numbers of all victims, made by `number_index.hash_dial_formats`.
     """
     if not len(own) or not evidence.num_rows:
         return evidence
@@ -77,13 +77,11 @@ def without_victims(evidence: pa.RecordBatch, own: np.ndarray) -> pa.RecordBatch
     theirs = np.zeros(evidence.num_rows, bool)
     numbers = np.flatnonzero(pc.equal(kind, EntityKind.PHONE.value))
     ids = entity.take(pa.array(numbers))
-    theirs[numbers] = are_held(pc.utf8_slice_codeunits(ids, len(_PHONE)), own)
-    telling = pc.is_in(kind, pa.array([str(one) for one in _TELLING]))
-    telling = pc.or_(telling, pc.starts_with(entity, _UPI))
-    words = np.flatnonzero(telling)
+    theirs[numbers] = are_victims_numbers(pc.utf8_slice_codeunits(ids, len(_PHONE)), own)
+    chosen = pc.is_in(kind, pa.array([str(one) for one in _WORD_KINDS]))
+    words = np.flatnonzero(pc.or_(chosen, pc.starts_with(entity, _UPI)))
     names = pc.replace_substring(entity.take(pa.array(words)), "_", "-")
-    found = strays(names, own)
-    theirs[words] = np.array([bool(digits) for digits in found], bool)
+    theirs[words] = np.array([bool(digits) for digits in find_victim_digits(names, own)], bool)
     if not theirs.any():
         return evidence
     at = evidence.schema.get_field_index("role")
@@ -92,11 +90,11 @@ def without_victims(evidence: pa.RecordBatch, own: np.ndarray) -> pa.RecordBatch
 
 
 @dataclass(eq=False)
-class Stated(beam.PTransform):
-    """Accepted batches of one kind of record, superseded rows among them, to `STATED` batches."""
+class CollectStatedNumbers(beam.PTransform):
+    """Maps accepted batches of one kind of record, with superseded rows, to `STATED_NUMBER`."""
 
     kind: RecordKind
 
     def expand(self, records: beam.PCollection) -> Any:
-        """Row by row; see `stated`."""
-        return records | beam.Map(stated, self.kind)
+        """Applies `stated_victim_numbers` to each batch."""
+        return records | beam.Map(stated_victim_numbers, self.kind)

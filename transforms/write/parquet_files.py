@@ -1,4 +1,4 @@
-"""Sorted rows as Parquet files on this machine's disk, without Beam.
+"""Writes files on this machine's disk, and sorts rows for them, without Beam.
 
 A table that does not fit in memory is sorted in parts on disk, which are merged a row group at a
 time: what is in memory is one part while rows come, and a little of every part while they go out.
@@ -20,19 +20,34 @@ import pyarrow.compute as pc
 
 from schemas.manifest import OutputFile
 from schemas.tables import Table
-from transforms.batch_codec import Piece, Place, packed, unpacked
+from transforms.batch_codec import EncodedBatch, SpillRef, decode_batch, encode_batch
 
-Pieces = Iterable[bytes | memoryview]
-"""A file's content, one piece after another."""
+FileChunks = Iterable[bytes | memoryview]
+"""A file's content, one part after another."""
+
+ROW_GROUP_ROWS = 131_072
+"""Rows a Parquet row group, fixed because it shows in the bytes."""
+
+ROW_GROUP_TEXT_BYTES = 256 << 20
+"""Bytes of text of a row group, so that a column of long texts can be read and written."""
+
+SORT_PART_BYTES = 128 << 20
+"""Bytes of rows, as Arrow holds them, that are sorted in memory."""
+
+READ_ROWS, READ_BYTES = 2_048, 2 << 20
+"""Rows of a part that are read at a time, and bytes of them, about."""
+
+MERGE_ROWS, MERGE_BYTES = 2 * ROW_GROUP_ROWS, 128 << 20
+"""Rows of all parts together that are merged at a time, and bytes of them, about."""
 
 
 def is_local(path: str) -> bool:
-    """Whether a path is on this machine rather than in an object store."""
+    """Returns whether a path is on this machine rather than in an object store."""
     return "://" not in path
 
 
-def write_local(pieces: Pieces, folder: str, name: str, rows: int = 0) -> OutputFile:
-    """Write one output below `folder`, which is there; replaces what a failed try left.
+def write_local_file(chunks: FileChunks, folder: str, name: str, rows: int = 0) -> OutputFile:
+    """Writes one output below an existing `folder`; replaces what a failed try left.
 
     Raises:
         FileNotFoundError: where `folder` is gone, as that of a run that was given up is.
@@ -46,84 +61,52 @@ def write_local(pieces: Pieces, folder: str, name: str, rows: int = 0) -> Output
                 Path(folder, parent).mkdir()
         sink = path.open("wb")
     with sink:
-        return copied(pieces, sink, name, rows)
+        return copy_with_digest(chunks, sink, name, rows)
 
 
-def copied(pieces: Pieces, sink: BinaryIO, name: str, rows: int) -> OutputFile:
-    """Put pieces into an open file, counted and hashed on their way."""
+def copy_with_digest(chunks: FileChunks, sink: BinaryIO, name: str, rows: int) -> OutputFile:
+    """Writes chunks to an open file; returns its line, with the size and the SHA-256."""
     digest, size = hashlib.sha256(), 0
-    for piece in pieces:
-        sink.write(piece)
-        digest.update(piece)
-        size += len(piece)
+    for chunk in chunks:
+        sink.write(chunk)
+        digest.update(chunk)
+        size += len(chunk)
     return OutputFile(name=name, bytes=size, sha256=digest.hexdigest(), rows=rows)
 
 
-ROW_GROUP = 131_072
-"""Rows a Parquet row group, fixed because it shows in the bytes."""
-
-
-GROUP_BYTES = 256 << 20
-"""Bytes of text of a row group, so that a column of long texts can be held and written."""
-
-
-PART = 128 << 20
-"""Bytes of rows, as Arrow holds them, that are sorted in memory."""
-
-
-STEP, STEP_BYTES = 2_048, 2 << 20
-"""Rows of a part that are read at a time, and bytes of them, about."""
-
-
-HELD, HELD_BYTES = 2 * ROW_GROUP, 128 << 20
-"""Rows of all parts together that are merged at a time, and bytes of them, about."""
-
-
-def order_of(rows: pa.Table, table: Table) -> pa.Array:
-    """Row numbers by the table's key, ties by every other column that can be sorted."""
+def sort_order(rows: pa.Table, table: Table) -> pa.Array:
+    """Returns row numbers by the table's key, ties by every other column that can be sorted."""
     sortable = [one.name for one in table.schema if not pa.types.is_nested(one.type)]
     names = [*table.key, *(name for name in sortable if name not in table.key)]
     return pc.sort_indices(rows, sort_keys=[(name, "ascending") for name in names])
 
 
-def row_groups(rows: pa.Table, table: Table) -> Iterator[pa.Table]:
-    """The rows in order, cut as `_room` says; one empty group if there are none."""
-    order = order_of(rows, table)
+def sorted_row_groups(rows: pa.Table, table: Table) -> Iterator[pa.Table]:
+    """Yields the rows in order, cut into row groups; one empty group if there are none."""
+    order = sort_order(rows, table)
     sizes = _text_bytes(rows)[order.to_numpy()]
     start = 0
     while True:
-        count = _room(sizes[start:], 0, 0)
+        count = _rows_that_fit(sizes[start:], 0, 0)
         yield rows.take(order.slice(start, count)).combine_chunks()
         start += count
         if start >= rows.num_rows:
             return
 
 
-def _room(sizes: np.ndarray, count: int, size: int) -> int:
-    """How many of the next rows go into a row group of so many rows and bytes of text.
+class ExternalSorter:
+    """Sorts the rows of a table that come in any order.
 
-    At most `ROW_GROUP` and `GROUP_BYTES`, but one row at least. It depends on the rows alone.
-    """
-    fits = int(np.searchsorted(np.cumsum(sizes), GROUP_BYTES - size, side="right"))
-    return max(min(fits, ROW_GROUP - count), int(not count))
+    Attributes:
+        count: how many rows have come.
 
-
-def _text_bytes(rows: pa.Table) -> np.ndarray:
-    """Bytes of the texts of each row, lists apart."""
-    found = np.zeros(rows.num_rows, np.int64)
-    for column in rows.columns:
-        if pa.types.is_string(column.type):
-            found += pc.fill_null(pc.binary_length(column), 0).to_numpy()
-    return found
-
-
-class Sorted:
-    """Rows of a table that come in any order and go in order.
-
-    `file` is an open one, in which parts are put down; rows of less than `part` bytes never are.
+    Args:
+        table: the rows' table.
+        file: an open file for the sorted parts; rows of less than `part` bytes never reach it.
+        part: bytes of rows that are sorted in memory.
     """
 
-    def __init__(self, table: Table, file: BinaryIO, part: int = PART) -> None:
+    def __init__(self, table: Table, file: BinaryIO, part: int = SORT_PART_BYTES) -> None:
         self.count = 0
         self._table = table
         self._part = part
@@ -131,10 +114,10 @@ class Sorted:
         self._end = 0
         self._waiting: list[pa.RecordBatch] = []
         self._bytes = 0
-        self._parts: list[list[Piece]] = []
+        self._parts: list[list[EncodedBatch]] = []
 
     def add(self, batch: pa.RecordBatch) -> None:
-        """Take rows.
+        """Takes rows.
 
         Raises:
             OSError: if the file cannot be written.
@@ -143,88 +126,108 @@ class Sorted:
         self._waiting.append(batch)
         self._bytes += batch.nbytes
         if self._bytes >= self._part:
-            self._put_down()
+            self._write_part()
 
     def groups(self) -> Iterator[pa.Table]:
-        """All rows in order, as `row_groups` has them. Once."""
+        """Yields all rows in order, as `sorted_row_groups` does. Once."""
         if not self._parts:
-            yield from row_groups(self._taken(), self._table)
+            yield from sorted_row_groups(self._take_waiting(), self._table)
             return
         if self._waiting:
-            self._put_down()
-        yield from _grouped(_merged(self._parts, self._table))
+            self._write_part()
+        yield from _regroup(_merge_parts(self._parts, self._table))
 
-    def _taken(self) -> pa.Table:
+    def _take_waiting(self) -> pa.Table:
         rows = pa.Table.from_batches(self._waiting, self._table.schema).combine_chunks()
         self._waiting.clear()
         self._bytes = 0
         return rows
 
-    def _put_down(self) -> None:
-        """Sort what waits and put it on disk as one part."""
-        rows = self._taken()
-        order = order_of(rows, self._table)
+    def _write_part(self) -> None:
+        """Sorts the waiting rows and writes them to the file as one part."""
+        rows = self._take_waiting()
+        order = sort_order(rows, self._table)
         part = []
-        step = max(1, min(STEP, rows.num_rows * STEP_BYTES // max(1, rows.nbytes)))
+        step = max(1, min(READ_ROWS, rows.num_rows * READ_BYTES // max(1, rows.nbytes)))
         for start in range(0, rows.num_rows, step):
             (batch,) = rows.take(order.slice(start, step)).combine_chunks().to_batches()
-            content = packed(batch, self._table.schema).read()
+            content = encode_batch(batch, self._table.schema).to_bytes()
             self._file.write(content)
-            part.append(Piece(Place(self._file.fileno(), self._end, len(content))))
+            part.append(EncodedBatch(SpillRef(self._file.fileno(), self._end, len(content))))
             self._end += len(content)
         self._file.flush()
         self._parts.append(part)
 
 
-def _merged(parts: list[list[Piece]], table: Table) -> Iterator[pa.Table]:
-    """The rows of sorted parts in order, in tables of whatever size."""
-    hold, weight = max(STEP, HELD // len(parts)), HELD_BYTES // len(parts)
-    left = [iter(part) for part in parts]
-    held = [table.schema.empty_table() for _ in parts]
-    whole = [False] * len(parts)
+def _rows_that_fit(sizes: np.ndarray, count: int, size: int) -> int:
+    """Returns how many of the next rows go into a row group of `count` rows and `size` bytes.
+
+    At most `ROW_GROUP_ROWS` and `ROW_GROUP_TEXT_BYTES`, but one row at least. It depends on the
+    rows alone; `sizes` are their bytes of text.
+    """
+    fits = int(np.searchsorted(np.cumsum(sizes), ROW_GROUP_TEXT_BYTES - size, side="right"))
+    return max(min(fits, ROW_GROUP_ROWS - count), int(not count))
+
+
+def _text_bytes(rows: pa.Table) -> np.ndarray:
+    """Returns the bytes of the texts of each row, lists apart."""
+    total = np.zeros(rows.num_rows, np.int64)
+    for column in rows.columns:
+        if pa.types.is_string(column.type):
+            total += pc.fill_null(pc.binary_length(column), 0).to_numpy()
+    return total
+
+
+def _merge_parts(parts: list[list[EncodedBatch]], table: Table) -> Iterator[pa.Table]:
+    """Yields the rows of sorted parts in order, in tables of whatever size."""
+    most_rows = max(READ_ROWS, MERGE_ROWS // len(parts))
+    most_bytes = MERGE_BYTES // len(parts)
+    unread = [iter(part) for part in parts]
+    loaded = [table.schema.empty_table() for _ in parts]
+    all_read = [False] * len(parts)
     while True:
-        for n, pieces in enumerate(left):
-            while _wants(held[n], hold, weight) and not whole[n]:
-                piece = next(pieces, None)
-                whole[n] = piece is None
-                if piece is not None:
-                    more = pa.Table.from_batches([unpacked(piece, table.schema)])
-                    held[n] = pa.concat_tables([held[n], more])
-        rows = pa.concat_tables(held).combine_chunks()
+        for n, batches in enumerate(unread):
+            while not all_read[n] and _needs_more(loaded[n], most_rows, most_bytes):
+                encoded = next(batches, None)
+                all_read[n] = encoded is None
+                if encoded is not None:
+                    more = pa.Table.from_batches([decode_batch(encoded, table.schema)])
+                    loaded[n] = pa.concat_tables([loaded[n], more])
+        rows = pa.concat_tables(loaded).combine_chunks()
         if not rows.num_rows:
             return
-        ends = np.cumsum([one.num_rows for one in held])
-        order = order_of(rows, table)
-        # What is behind the last row held of a part may come after rows that are not yet read.
-        last = [end - 1 for end, all_read in zip(ends, whole, strict=True) if not all_read]
+        ends = np.cumsum([one.num_rows for one in loaded])
+        order = sort_order(rows, table)
+        # What sorts behind the last loaded row of a part may sort behind rows not yet read.
+        last = [end - 1 for end, done in zip(ends, all_read, strict=True) if not done]
         known = np.flatnonzero(np.isin(order.to_numpy(), last))
-        sure = order.slice(0, known[0] + 1) if len(known) else order
-        yield rows.take(sure)
-        of = np.searchsorted(ends, sure.to_numpy(), side="right")
-        gone = np.bincount(of, minlength=len(parts))
-        held = [one.slice(count) for one, count in zip(held, gone, strict=True)]
+        certain = order.slice(0, known[0] + 1) if len(known) else order
+        yield rows.take(certain)
+        part_of = np.searchsorted(ends, certain.to_numpy(), side="right")
+        given = np.bincount(part_of, minlength=len(parts))
+        loaded = [one.slice(count) for one, count in zip(loaded, given, strict=True)]
 
 
-def _wants(held: pa.Table, rows: int, size: int) -> bool:
-    """Whether more of a part is to be read; one row is held at least."""
-    return held.num_rows < rows and (not held.num_rows or held.nbytes < size)
+def _needs_more(loaded: pa.Table, rows: int, size: int) -> bool:
+    """Returns whether more of a part is to be read; one row is loaded at least."""
+    return loaded.num_rows < rows and (not loaded.num_rows or loaded.nbytes < size)
 
 
-def _grouped(tables: Iterable[pa.Table]) -> Iterator[pa.Table]:
-    """Rows in order, in tables of whatever size, to row groups."""
+def _regroup(tables: Iterable[pa.Table]) -> Iterator[pa.Table]:
+    """Cuts rows in order, in tables of whatever size, into row groups."""
     waiting: list[pa.Table] = []
     count = size = 0
     for one in tables:
         sizes = _text_bytes(one)
         start = 0
         while start < one.num_rows:
-            room = min(_room(sizes[start:], count, size), one.num_rows - start)
+            room = min(_rows_that_fit(sizes[start:], count, size), one.num_rows - start)
             if room:
                 waiting.append(one.slice(start, room))
             count += room
             size += int(sizes[start : start + room].sum())
             start += room
-            if start < one.num_rows or count == ROW_GROUP:
+            if start < one.num_rows or count == ROW_GROUP_ROWS:
                 yield pa.concat_tables(waiting).combine_chunks()
                 waiting, count, size = [], 0, 0
     if count:

@@ -1,6 +1,7 @@
-"""Make a finished run appear whole: files are written aside, then moved, manifest last.
+"""Publishes a finished run: reports and the manifest are written aside, then all of it appears.
 
-The last step: the accounting, the report and the manifest, and the run appears.
+Files are written in a staging folder and moved to the output at once, the manifest last, so that
+no moment shows half a run.
 """
 
 from __future__ import annotations
@@ -21,19 +22,43 @@ from typing import Any
 import apache_beam as beam
 from apache_beam.io.filesystems import FileSystems
 
-from schemas.manifest import NAME, Manifest, OutputFile
-from transforms.gc_tuning import give_back
-from transforms.manifest import Run, Tally, manifest, with_rows
-from transforms.write.job_pool import Desk, OneProcess, Processes, local_desk
-from transforms.write.parquet_files import Pieces, is_local
+from schemas.manifest import MANIFEST_NAME, Manifest, OutputFile
+from transforms.gc_tuning import release_memory
+from transforms.manifest import CounterValue, RunSettings, build_manifest, input_file_entry
+from transforms.write.job_pool import InlinePool, JobPool, ProcessPool, local_job_pool
+from transforms.write.parquet_files import FileChunks, is_local
 from transforms.write.tables import write_object
 
-REPLACED = ".replaced"
-"""What is added to the name of an older run while a newer one takes its place."""
+WriteReport = Callable[[str, Manifest, JobPool], None]
+"""Writes a report's files with a pool, from the folder of the written tables and the manifest."""
+
+REPLACED_SUFFIX = ".replaced"
+"""Added to the name of an older run while a newer one takes its place."""
+
+
+@dataclass(eq=False)
+class PublishRun(beam.PTransform):
+    """Turns digests, counters and OutputFiles (a dict of PCollections) into a published Manifest.
+
+    `runs` has the one RunSettings of a window. What `report` writes is listed beside the tables.
+    """
+
+    runs: beam.PCollection
+    report: WriteReport
+
+    def expand(self, inputs: Mapping[str, beam.PCollection]) -> beam.PCollection:
+        """Waits for everything, then publishes once."""
+        totals = inputs["counters"] | beam.CombinePerKey(sum)
+        return self.runs | beam.ParDo(
+            _PublishRun(self.report),
+            beam.pvalue.AsList(inputs["digests"]),
+            beam.pvalue.AsList(totals),
+            beam.pvalue.AsList(inputs["outputs"]),
+        )
 
 
 def staging_folder(output: str, token: str) -> str:
-    """Where a run is written before it is published: beside the output, hidden."""
+    """Returns where a run is written before it is published: beside the output, hidden."""
     if is_local(output):
         whole = Path(output).resolve()
         return str(whole.with_name(f".{whole.name}.staging-{token}"))
@@ -41,12 +66,12 @@ def staging_folder(output: str, token: str) -> str:
 
 
 def manifest_bytes(manifest: Manifest) -> bytes:
-    """The manifest as it is stored: sorted keys, one final newline."""
+    """Returns the manifest as it is stored: sorted keys, one final newline."""
     return (json.dumps(manifest, indent=2, sort_keys=True, ensure_ascii=False) + "\n").encode()
 
 
-def publish(staging: str, output: str, files: Sequence[str], manifest: Manifest) -> None:
-    """Move the staged `files` to `output`, then the manifest.
+def publish_run(staging: str, output: str, files: Sequence[str], manifest: Manifest) -> None:
+    """Moves the staged `files` to `output`, then the manifest.
 
     On a local disk the whole folder is moved in one rename, so no moment shows half a run; an older
     run in its place is moved aside first and removed after. Object stores have no such rename:
@@ -58,26 +83,59 @@ def publish(staging: str, output: str, files: Sequence[str], manifest: Manifest)
         _publish_objects(staging, output, files, manifest)
 
 
-def recover(output: str) -> None:
-    """Clear away what killed runs left beside a local `output`.
+def recover_output(output: str) -> None:
+    """Clears away what killed runs left beside a local `output`.
 
     One that was killed between the two renames of a replacement left the older run aside: it is
     put back. Nothing else may be writing there.
     """
     whole = Path(output).resolve()
     for left in sorted(whole.parent.glob(f".{glob.escape(whole.name)}.staging-*")):
-        if left.name.endswith(REPLACED) and not whole.exists() and (left / NAME).exists():
+        replaced = left.name.endswith(REPLACED_SUFFIX) and (left / MANIFEST_NAME).exists()
+        if replaced and not whole.exists():
             left.rename(whole)
         else:
             shutil.rmtree(left, ignore_errors=True)
 
 
-def _publish_folder(staging: Path, output: Path, manifest: Manifest) -> None:
-    if not staging.exists() and (output / NAME).exists():
+def sync_folder(folder: Path) -> None:
+    """Makes all that is below a folder survive a power cut.
+
+    Linux does so for a whole file system in one call, syncfs(2); elsewhere each file is synced.
+
+    Raises:
+        OSError: where the disk refused.
+    """
+    sync_file_system = getattr(ctypes.CDLL(None, use_errno=True), "syncfs", None)
+    if sync_file_system is None:
+        for one in sorted(folder.rglob("*")):
+            _sync(one)
+        _sync(folder)
         return
-    (staging / NAME).write_bytes(manifest_bytes(manifest))
-    sync_below(staging)
-    replaced = staging.with_name(staging.name + REPLACED)
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        if sync_file_system(descriptor):
+            code = ctypes.get_errno()
+            raise OSError(code, os.strerror(code), str(folder))
+    finally:
+        os.close(descriptor)
+
+
+def _sync(path: Path) -> None:
+    """Makes a file, or the names in a folder, survive a power cut."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _publish_folder(staging: Path, output: Path, manifest: Manifest) -> None:
+    if not staging.exists() and (output / MANIFEST_NAME).exists():
+        return
+    (staging / MANIFEST_NAME).write_bytes(manifest_bytes(manifest))
+    sync_folder(staging)
+    replaced = staging.with_name(staging.name + REPLACED_SUFFIX)
     if output.exists():
         output.rename(replaced)
     try:
@@ -90,39 +148,8 @@ def _publish_folder(staging: Path, output: Path, manifest: Manifest) -> None:
     shutil.rmtree(replaced, ignore_errors=True)
 
 
-def sync_below(folder: Path) -> None:
-    """Make all that is below a folder survive a power cut.
-
-    Linux does so for a whole file system in one call, syncfs(2); elsewhere each file is asked for.
-
-    Raises OSError where the disk refused.
-    """
-    together = getattr(ctypes.CDLL(None, use_errno=True), "syncfs", None)
-    if together is None:
-        for one in sorted(folder.rglob("*")):
-            _sync(one)
-        _sync(folder)
-        return
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        if together(descriptor):
-            code = ctypes.get_errno()
-            raise OSError(code, os.strerror(code), str(folder))
-    finally:
-        os.close(descriptor)
-
-
-def _sync(path: Path) -> None:
-    """Make a file, or the names in a folder, survive a power cut."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
 def _publish_objects(staging: str, output: str, files: Sequence[str], manifest: Manifest) -> None:
-    target = FileSystems.join(output.rstrip("/"), NAME)
+    target = FileSystems.join(output.rstrip("/"), MANIFEST_NAME)
     if FileSystems.exists(target):
         FileSystems.delete([target])
     for name in files:
@@ -133,67 +160,41 @@ def _publish_objects(staging: str, output: str, files: Sequence[str], manifest: 
         sink.write(manifest_bytes(manifest))
 
 
-Report = Callable[[str, Manifest, Desk], None]
-"""Writes files at a desk, from the folder of the written tables and the manifest."""
-
-
-class _Finish(beam.DoFn):
-    def __init__(self, report: Report) -> None:
+class _PublishRun(beam.DoFn):
+    def __init__(self, report: WriteReport) -> None:
         self._report = report
 
     def process(
         self,
-        run: Run,
+        run: RunSettings,
         digests: Iterable[Mapping[str, Any]],
-        tallies: Iterable[Tally],
+        counters: Iterable[CounterValue],
         outputs: Iterable[OutputFile],
     ) -> Iterable[Manifest]:
-        counted = dict(tallies)
-        inputs = [with_rows(digest, counted) for digest in digests]
+        totals = dict(counters)
+        inputs = [input_file_entry(digest, totals) for digest in digests]
         written = list(outputs)
-        draft = manifest(run, inputs, written, counted)
-        give_back()
-        with _desk(run.staging) as desk:
-            self._report(run.staging, draft, desk)
-            written += desk.written
-        final = manifest(run, inputs, written, counted)
-        names = [one["name"] for one in written]
-        publish(run.staging, run.output, names, final)
+        draft = build_manifest(run, inputs, written, totals)
+        release_memory()
+        with _job_pool(run.staging) as pool:
+            self._report(run.staging, draft, pool)
+            written += pool.written
+        final = build_manifest(run, inputs, written, totals)
+        publish_run(run.staging, run.output, [one["name"] for one in written], final)
         yield final
 
 
 @contextmanager
-def _desk(staging: str) -> Iterator[OneProcess | Processes]:
-    """Several processes for a disk; one, which has Beam, for an object store."""
+def _job_pool(staging: str) -> Iterator[InlinePool | ProcessPool]:
+    """Opens a pool of processes for a disk; one in this process, with Beam, for an object store."""
     if is_local(staging):
         Path(staging).mkdir(parents=True, exist_ok=True)
-        with local_desk(staging) as desk:
-            yield desk
+        with local_job_pool(staging) as pool:
+            yield pool
     else:
         with tempfile.TemporaryDirectory() as scratch:
-            yield OneProcess(partial(_put_object, staging), scratch)
+            yield InlinePool(partial(_put_object, staging), scratch)
 
 
-def _put_object(folder: str, pieces: Pieces, name: str) -> OutputFile:
-    return write_object(pieces, folder, name)
-
-
-@dataclass(eq=False)
-class Finish(beam.PTransform):
-    """Digests, tallies and OutputFiles (a dict of PCollections) to one published Manifest.
-
-    `runs` has the one Run of a window. What `report` writes is listed beside the tables.
-    """
-
-    runs: beam.PCollection
-    report: Report
-
-    def expand(self, inputs: Mapping[str, beam.PCollection]) -> beam.PCollection:
-        """Wait for everything, then publish once."""
-        totals = inputs["tallies"] | beam.CombinePerKey(sum)
-        return self.runs | beam.ParDo(
-            _Finish(self.report),
-            beam.pvalue.AsList(inputs["digests"]),
-            beam.pvalue.AsList(totals),
-            beam.pvalue.AsList(inputs["outputs"]),
-        )
+def _put_object(folder: str, chunks: FileChunks, name: str) -> OutputFile:
+    return write_object(chunks, folder, name)

@@ -6,7 +6,7 @@ import pytest
 
 from pipelines import key_store
 from reports import signing
-from tests.support.exchange_world import ISSUED, Company, Counted, World, ringtrace
+from tests.support.exchange_world import ISSUED, Company, Counted, World, ringtrace, trust_key
 
 
 @pytest.fixture(scope="session")
@@ -27,32 +27,19 @@ def world(tmp_path_factory):
         assert ringtrace("batch", *files, "--output", one.run) == 0
         companies.append(one)
     whole = World(folder / "in", *companies)
-    befriend(whole.amazon, whole.microsoft)
-    befriend(whole.microsoft, whole.amazon)
+    trust_key(whole.amazon, whole.microsoft)
+    trust_key(whole.microsoft, whole.amazon)
     return whole
-
-
-def befriend(one: Company, other: Company) -> None:
-    """Each trusts the other's key, as two people would do over the telephone."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv(key_store.HOME_VARIABLE, str(other.home))
-        key = key_store.own_key().public_key()
-        patch.setenv(key_store.HOME_VARIABLE, str(one.home))
-        pem = one.home / "theirs.pem"
-        one.home.mkdir(exist_ok=True)
-        pem.write_bytes(signing.public_pem(key))
-        mark = ["--fingerprint", signing.key_id(key)]
-        assert ringtrace("keys", "trust", other.org, pem, *mark) == 0
 
 
 @pytest.fixture
 def at(monkeypatch):
-    """Sit at a company's desk: its keys are one's own."""
+    """Act as a company: its keys are one's own."""
 
-    def sit(company: Company) -> None:
+    def act_as(company: Company) -> None:
         monkeypatch.setenv(key_store.HOME_VARIABLE, str(company.home))
 
-    return sit
+    return act_as
 
 
 @pytest.fixture
@@ -73,14 +60,14 @@ def offered(world, at, tmp_path):
 def counted(world, tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         made = Counted(world, patch, tmp_path_factory.mktemp("counted"))
-        # The partner trusts this desk's key for the time being.
+        # The partner trusts this key for the time being.
         made.at("amazon")
         key = key_store.own_key().public_key()
         made.at("microsoft")
         key_store.trust("amazon", key)
-        flags = ["--run", world.microsoft.run, "--offer", made.offer, "--again"]
-        made.letter("answer", made.folder / "1", made.files[1], *flags, out="2", org="microsoft")
-        made.letter("count", made.folder / "2", out="3")
+        flags = ["--run", world.microsoft.run, "--offer", made.offer, "--ignore-cooldown"]
+        made.letter("respond", made.folder / "1", made.files[1], *flags, out="2", org="microsoft")
+        made.letter("compute", made.folder / "2", out="3")
         made.at("microsoft")
         key_store.distrust("amazon", signing.key_id(key))
         made.at("amazon")

@@ -11,19 +11,18 @@ from pipelines import key_store
 from pipelines.commands import evaluate
 from reports import signing
 from reports.exchange import read_offer
-from schemas import epoch
+from schemas.entity import without_epoch
 from schemas.joint import CONTRIBUTORS, OFFERED_CLUSTERS, UNION_LINKS
 from schemas.offer import CountryCount, OfferedCluster, OfferedEntity, OfferedEvidence
-from schemas.tables import ALL, CLUSTERS, ENTITIES, LINEAGE, LINKS, MEMBERS, MENTIONS
+from schemas.tables import ALL_TABLES, CLUSTERS, ENTITIES, LINEAGE, LINKS, MEMBERS, MENTIONS
 from tests.support.exchange_world import NOW, ringtrace, rows
-from tests.support.run_pipeline import jsonl, read, whole
-from tests.support.run_pipeline import run as batch
+from tests.support.run_pipeline import checked_manifest, jsonl, read, run as batch
 from transforms.extract import allowlist
 
 
 @pytest.fixture(scope="session")
 def joined(world, tmp_path_factory):
-    """Amazon's run joined with microsoft's offer, each at their own desk."""
+    """Amazon's run joined with microsoft's offer, each with their own keys."""
     folder = tmp_path_factory.mktemp("joined")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv(key_store.HOME_VARIABLE, str(world.microsoft.home))
@@ -37,7 +36,7 @@ def joined(world, tmp_path_factory):
         ]
         assert ringtrace("exchange", "offer", world.microsoft.run, *made) == 0
         patch.setenv(key_store.HOME_VARIABLE, str(world.amazon.home))
-        words = [world.amazon.run, folder / "offer", "--output", folder / "run", "--at", AT]
+        words = [world.amazon.run, folder / "offer", "--output", folder / "run", "--now", AT]
         assert ringtrace("exchange", "join", *words) == 0
     return folder
 
@@ -51,12 +50,12 @@ def members(run):
 
 
 def offer_of(folder):
-    return read_offer.parse((folder / "offer.json").read_bytes(), "microsoft")
+    return read_offer.parse_offer((folder / "offer.json").read_bytes(), "microsoft")
 
 
 def known(view, entity_id):
     """What a view says of an id of the joint run, whose epochs are counted anew."""
-    those = [one for one in view if epoch.bare(one) == epoch.bare(entity_id)]
+    those = [one for one in view if without_epoch(one) == without_epoch(entity_id)]
     return view.get(those[0] if len(those) == 1 else entity_id)
 
 
@@ -71,17 +70,17 @@ def partition(of):
 
 
 def test_the_union_is_better_than_either_alone_and_harms_nobody(world, joined):
-    truth = evaluate._truth(world.truth)
-    victims = evaluate._ids(world.folder / "victims.csv")
-    innocents = evaluate._ids(world.folder / "innocents.csv")
-    known = allowlist.shipped()
+    truth = evaluate.read_truth(world.truth)
+    victims = evaluate.read_ids(world.folder / "victims.csv")
+    innocents = evaluate.read_ids(world.folder / "innocents.csv")
+    known = allowlist.shipped_allowlist()
     score, innocent = {}, {}
     for name, run in (
         ("amazon", world.amazon.run),
         ("microsoft", world.microsoft.run),
         ("joint", joined / "run"),
     ):
-        found = evaluate.evaluate(evaluate._members(run), truth, known, victims, innocents)
+        found = evaluate.evaluate(evaluate.read_members(run), truth, known, victims, innocents)
         assert (found.known_legitimate, found.victim_side) == (0, 0)
         innocent[name] = found.innocent
         score[name] = found.agreement
@@ -94,10 +93,10 @@ def test_the_union_is_better_than_either_alone_and_harms_nobody(world, joined):
 
 
 def test_a_run_comes_out_that_every_command_can_read(world, joined, capsys):
-    manifest = whole(joined / "run")
+    manifest = checked_manifest(joined / "run")
     (told,) = manifest["options"]["offers"]
     assert told["sender"] == "microsoft"
-    assert manifest["options"]["own_run"] == whole(world.amazon.run)["run_id"]
+    assert manifest["options"]["own_run"] == checked_manifest(world.amazon.run)["run_id"]
     assert [one["name"] for one in manifest["inputs"] if one["kind"] == "offer"] == [
         f"offer-microsoft-{told['sha256'][:12]}.json"
     ]
@@ -131,8 +130,8 @@ def test_every_member_says_who_saw_it(world, joined):
     assert set(seen) == set(joint)
     for entity_id, orgs in seen.items():
         assert "microsoft" not in orgs or known(said, entity_id) is not None
-    theirs = {epoch.bare(one) for one, orgs in seen.items() if "microsoft" in orgs}
-    assert theirs == {epoch.bare(one) for one in said} & {epoch.bare(one) for one in joint}
+    theirs = {without_epoch(one) for one, orgs in seen.items() if "microsoft" in orgs}
+    assert theirs == {without_epoch(one) for one in said} & {without_epoch(one) for one in joint}
     assert {frozenset(orgs) for orgs in seen.values()} == {
         frozenset(one) for one in (["amazon"], ["microsoft"], ["amazon", "microsoft"])
     }
@@ -201,8 +200,8 @@ def test_without_the_offer_its_evidence_is_out_again(world, joined, at, tmp_path
     at(world.amazon)
     words = [world.amazon.run, "--output", tmp_path / "run", "--previous", joined / "run"]
     assert ringtrace("exchange", "join", *words) == 0
-    whole(tmp_path / "run")
-    same = [table for table in ALL if table not in (LINEAGE, CLUSTERS, MEMBERS)]
+    checked_manifest(tmp_path / "run")
+    same = [table for table in ALL_TABLES if table not in (LINEAGE, CLUSTERS, MEMBERS)]
     for table in (*same, MENTIONS):
         if table.name != "suppliers":  # it names clusters, which follow the joint run's ids
             assert read(tmp_path / "run", table).equals(read(world.amazon.run, table)), table.name
@@ -213,7 +212,7 @@ def test_without_the_offer_its_evidence_is_out_again(world, joined, at, tmp_path
 def test_a_run_without_offers_is_ones_own_to_the_byte(world, at, tmp_path):
     at(world.amazon)
     assert ringtrace("exchange", "join", world.amazon.run, "--output", tmp_path / "run") == 0
-    for table in ALL:
+    for table in ALL_TABLES:
         if table is not LINEAGE:
             name = f"{table.name}/part-00000-of-00001.parquet"
             assert (tmp_path / "run" / name).read_bytes() == (
@@ -227,7 +226,7 @@ def test_a_run_without_offers_is_ones_own_to_the_byte(world, at, tmp_path):
 def refused(world, capsys, tmp_path, offers, word, *flags):
     """One line that names a file, exit status 2, and nothing written."""
     output = tmp_path / "refused"
-    words = [world.amazon.run, *offers, "--output", output, "--at", NOW, *flags]
+    words = [world.amazon.run, *offers, "--output", output, "--now", NOW, *flags]
     capsys.readouterr()
     assert ringtrace("exchange", "join", *words) == 2
     said = capsys.readouterr()
@@ -241,7 +240,7 @@ def refused(world, capsys, tmp_path, offers, word, *flags):
 def signed(folder, content, key):
     folder.mkdir(exist_ok=True)
     (folder / "offer.json").write_bytes(content)
-    (folder / "offer.json.sig").write_bytes(signing.sign(content, key))
+    (folder / "offer.json.sig").write_bytes(signing.sign_detached(content, key))
     return folder
 
 
@@ -266,7 +265,7 @@ def test_an_altered_a_cut_and_an_unsigned_offer(world, offered, at, tmp_path, ca
 
 def test_a_key_that_nobody_trusts(world, offered, at, tmp_path, capsys):
     offer = offered()
-    stranger = signing.make_key()
+    stranger = signing.make_signing_key()
     signed(offer, (offer / "offer.json").read_bytes(), stranger)
     at(world.amazon)
     said = refused(world, capsys, tmp_path, [offer], "not trusted")
@@ -283,11 +282,11 @@ def test_one_for_somebody_else_and_one_of_tomorrow(world, offered, at, tmp_path,
 
 def left_out(world, capsys, run, offers, why, *flags):
     """The join is done without the offer, which terminal and manifest say."""
-    words = [world.amazon.run, *offers, "--output", run, "--at", NOW, *flags]
+    words = [world.amazon.run, *offers, "--output", run, "--now", NOW, *flags]
     capsys.readouterr()
     assert ringtrace("exchange", "join", *words) == 0
     assert f"{why}; its evidence is left out\n" in capsys.readouterr().err
-    options = whole(run)["options"]
+    options = checked_manifest(run)["options"]
     assert options["offers"] == []
     assert [(one["sender"], one["why"]) for one in options["offers_left_out"]] == [
         ("microsoft", why)
@@ -311,7 +310,7 @@ def test_a_trusted_partner_cannot_speak_for_another(world, offered, at, tmp_path
     at(world.microsoft)
     key = key_store.own_key()
     value = dataclasses.replace(offer_of(offer), sender="fcc")
-    signed(offer, signing.write(value), key)
+    signed(offer, signing.canonical_json(value), key)
     at(world.amazon)
     refused(world, capsys, tmp_path, [offer], "says that it is fcc's, but microsoft signed it")
 
@@ -325,7 +324,7 @@ def test_two_of_one_sender_and_the_runs_own_organisation(world, offered, at, tmp
     assert ringtrace("exchange", "offer", world.amazon.run, *made, "--issued-at", NOW) == 0
     mine = key_store.own_key().public_key()
     key_store.trust("amazon", mine)
-    flags = ["--output", tmp_path / "x", "--at", NOW]
+    flags = ["--output", tmp_path / "x", "--now", NOW]
     run = tmp_path / "both"
     files = [world.amazon.complaints, world.microsoft.complaints]
     batch(run, "--complaints", *files)
@@ -343,7 +342,7 @@ def test_an_older_one_is_not_taken_after_a_newer(
     older = offered("older", **{"--issued-at": "2026-04-30T00:00:00Z"})
     twin = offered("twin", **{"--issued-at": "2026-05-01T00:00:00Z"})
     at(world.amazon)
-    flags = ["--at", "2026-05-03T00:00:00Z"]
+    flags = ["--now", "2026-05-03T00:00:00Z"]
     refused(world, capsys, tmp_path, [older], "is older than the offer of 2026-05-01", *flags)
     (world.amazon.home / "offers" / "microsoft.json").write_text("{")
     refused(world, capsys, tmp_path, [twin], "cannot be read", *flags)
@@ -400,10 +399,8 @@ def test_what_bound_the_run_must_be_given_again(world, at, tmp_path, capsys):
 
 BRAND_LINE = "phone:+18882804331"
 
-
-HELD = "refund2025550173@scam-help.support"
+VICTIM_IN_ADDRESS = "refund2025550173@scam-help.support"
 """An address with a victim's number in it."""
-
 
 HOSTILE = (
     'handle:telegram:=HYPERLINK("http://x")',
@@ -417,7 +414,7 @@ def test_a_hostile_offer_names_no_innocent_and_breaks_nothing(world, offered, at
     """A known line, a victim's number and hostile texts, by a partner whose key is trusted."""
     value = offer_of(offered())
     victim = "phone:+12025550173"
-    ids = sorted([BRAND_LINE, victim, *HOSTILE, "phone:+18775550199", f"email:{HELD}"])
+    ids = sorted([BRAND_LINE, victim, *HOSTILE, "phone:+18775550199", f"email:{VICTIM_IN_ADDRESS}"])
     offer = dataclasses.replace(
         value,
         entities=tuple(OfferedEntity(one, "callback", 99, 1) for one in ids),
@@ -425,21 +422,21 @@ def test_a_hostile_offer_names_no_innocent_and_breaks_nothing(world, offered, at
         clusters=(OfferedCluster((CountryCount("US", 9),), 0, (), 1),),
     )
     at(world.microsoft)
-    folder = signed(tmp_path / "hostile", signing.write(offer), key_store.own_key())
+    folder = signed(tmp_path / "hostile", signing.canonical_json(offer), key_store.own_key())
     at(world.amazon)
     mine = tmp_path / "victims.csv"
     mine.write_text("phone,country\n(202) 555-0173,US\n")
     run = tmp_path / "run"
     some = jsonl(tmp_path / "c.jsonl", rows(world.amazon.complaints)[:60])
     batch(run, "--complaints", some)
-    words = [run, folder, "--output", tmp_path / "joint", "--at", NOW, "--victims", mine]
+    words = [run, folder, "--output", tmp_path / "joint", "--now", NOW, "--victims", mine]
     assert ringtrace("exchange", "join", *words) == 0
     said = capsys.readouterr().out
     assert "microsoft names 2 identifiers of your own victims: left out" in said
     joint = members(tmp_path / "joint")
     assert BRAND_LINE not in joint
     assert victim not in joint
-    assert f"email:{HELD}" not in joint
+    assert f"email:{VICTIM_IN_ADDRESS}" not in joint
     assert "phone:+18775550199" in joint
     status = {
         one["entity_id"]: one["status"] for one in read(tmp_path / "joint", ENTITIES).to_pylist()

@@ -88,7 +88,7 @@ def test_the_offers_own_counts_stand_beside(joint):
 
 
 def test_a_void_offer_is_in_no_referral(joint, tmp_path, capsys):
-    late = ["--at", "2026-07-01T00:00:00Z"]
+    late = ["--now", "2026-07-01T00:00:00Z"]
     assert joint.referral(tmp_path / "p", *AGREED, *late) == 1
     said = capsys.readouterr().err
     assert "void_offer: the offer of microsoft in it is void (expired at 2026-07-01" in said

@@ -60,12 +60,12 @@ def test_a_count_of_something_else_is_refused(counted, tmp_path, capsys):
         assert not (tmp_path / "p").exists()
 
     def again(**changes):
-        content = signing.write(value | changes)
-        return content, signing.sign(content, key)
+        content = signing.canonical_json(value | changes)
+        return content, signing.sign_detached(content, key)
 
     other = {"agreed": "all", "entities": [], "offer": None}
     refused(whole.replace(b'"shared":9', b'"shared":8'), signature, "altered")
-    refused(whole, signing.sign(whole, signing.make_key()), "not trusted")
+    refused(whole, signing.sign_detached(whole, signing.make_signing_key()), "not trusted")
     refused(*again(shared=8), "no count that was made here")
     refused(*again(shared=3), "shared")
     refused(*again(about=other), "is about all victims")
@@ -73,7 +73,7 @@ def test_a_count_of_something_else_is_refused(counted, tmp_path, capsys):
     refused(*again(recipient="fcc"), "not joined with")
     refused(whole, signature, "another cluster", cluster_id="c-0")
     refused(whole, signature, "other members since", members=["phone:+18885550123"])
-    refused(b"garbage", signing.sign(b"garbage", key), "is not JSON")
+    refused(b"garbage", signing.sign_detached(b"garbage", key), "is not JSON")
     refused(b"x" * 5_000_000, signature, "altered")
     both = ["--overlap", counted.result, counted.result]
     assert counted.referral(tmp_path / "p", *AGREED, *both) == 2
@@ -93,7 +93,7 @@ def test_questions_that_cannot_be_put(counted, tmp_path, capsys):
         given = [word for flag in (one | changes).items() for word in flag]
         words = [counted.files[0], "--by", "phone", "--to", "microsoft", *given]
         capsys.readouterr()
-        counted.letter("ask", *words, out="no", status=2)
+        counted.letter("request", *words, out="no", status=2)
         assert word in capsys.readouterr().err
         assert not (counted.folder / "no").exists()
     plain = tmp_path / "plain.csv"
@@ -103,7 +103,7 @@ def test_questions_that_cannot_be_put(counted, tmp_path, capsys):
         ([plain, *given], "victim_id"),
         ([counted.files[0], "--run", run], "give all three"),
     ):
-        counted.letter("ask", *words, "--by", "phone", "--to", "microsoft", out="no", status=2)
+        counted.letter("request", *words, "--by", "phone", "--to", "microsoft", out="no", status=2)
         assert word in capsys.readouterr().err
 
 
@@ -119,7 +119,7 @@ def test_the_letters_of_a_cluster_hold_nothing_of_a_victim_nor_the_clusters_id(c
 
 def test_a_joint_run_tells_it_on_the_clusters_page(counted, tmp_path):
     counted.at("amazon")
-    words = ["exchange", "join", counted.world.amazon.run, counted.offer, "--at", NOW]
+    words = ["exchange", "join", counted.world.amazon.run, counted.offer, "--now", NOW]
     words += ["--decisions", counted.run.parent / "decisions.csv", "--overlap", counted.result]
     assert ringtrace(*words, "--output", tmp_path / "run") == 0
     cluster, total = counted.cluster["cluster_id"], counted.cluster["victims"]

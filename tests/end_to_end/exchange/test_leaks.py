@@ -11,9 +11,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from tests.support.exchange_world import AGREED, rows
-from tests.support.leaks import hidden, layers, number_forms
-from tests.support.made_up_case import case_of, package_of
-from tests.support.made_up_case import rows as made_up_rows
+from tests.support.leaks import decoded_layers, leak_forms, number_forms
+from tests.support.made_up_case import case_of, package_of, rows as made_up_rows
 
 
 def _words(content):
@@ -23,10 +22,10 @@ def _words(content):
 
 def found_in(files, secrets):
     """Secrets in any layer of any file; a PDF's words as a reader sees them are a layer, too."""
-    patterns = {form: secret for secret in secrets for form in hidden(secret)}
+    patterns = {form: secret for secret in secrets for form in leak_forms(secret)}
     told = []
     for name, content in files.items():
-        plain = list(layers(name, content))
+        plain = list(decoded_layers(name, content))
         if name.endswith(".pdf") and shutil.which("pdftotext"):
             plain.append(_words(content))
         whole = b"\n".join(plain)
@@ -82,5 +81,5 @@ def test_a_value_that_is_there_would_be_found(tmp_path, name):
         pq.write_table(pa.table({"a": [secret] * 9}), file, compression="zstd")
         content = file.getvalue()
     else:
-        content = next(one for one in hidden(secret) if len(one) == 32)
+        content = next(one for one in leak_forms(secret) if len(one) == 32)
     assert found_in({f"f.{name}": content}, {secret})

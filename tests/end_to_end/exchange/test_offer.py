@@ -16,8 +16,8 @@ from reports.exchange import read_offer
 from reports.exchange.offer import shipped_policy
 from schemas.tables import ENTITIES, MEMBERS, MENTIONS
 from tests.support.exchange_world import ISSUED, ringtrace, rows
-from tests.support.run_pipeline import ROOT, complaint, jsonl
-from tests.support.run_pipeline import run as batch
+from tests.support.real_data import ROOT
+from tests.support.run_pipeline import complaint, jsonl, run as batch
 
 DOC = (ROOT / "docs" / "exchange.md").read_text(encoding="utf-8")
 
@@ -127,10 +127,11 @@ def test_every_field_that_leaves_is_in_the_table_and_every_row_of_the_table_leav
 def test_only_sure_infrastructure_leaves(world, offered):
     rules = shipped_policy()
     entities = {
-        one["entity_id"]: one for one in tables.read(world.microsoft.run, ENTITIES).to_pylist()
+        one["entity_id"]: one
+        for one in tables.read_table(world.microsoft.run, ENTITIES).to_pylist()
     }
     members = {
-        one["entity_id"]: one for one in tables.read(world.microsoft.run, MEMBERS).to_pylist()
+        one["entity_id"]: one for one in tables.read_table(world.microsoft.run, MEMBERS).to_pylist()
     }
     offer = of(offered())
     assert len(offer["entities"]) > 20
@@ -154,7 +155,7 @@ def test_the_same_run_gives_the_same_bytes_and_they_are_canonical(offered):
     for name in ("offer.json", "offer.json.sig"):
         assert (one / name).read_bytes() == (other / name).read_bytes()
     content = (one / "offer.json").read_bytes()
-    assert signing.write(json.loads(content)) == content
+    assert signing.canonical_json(json.loads(content)) == content
 
 
 def test_the_recipient_can_read_it(world, offered, at):
@@ -165,9 +166,9 @@ def test_the_recipient_can_read_it(world, offered, at):
     org, signer = read_offer.signer_of(content, signature, trusted)
     assert org == "microsoft"
     assert signer == signing.key_id(trusted["microsoft"][0])
-    offer = read_offer.parse(content, org)
-    assert signing.write(offer) == content
-    read_offer.check_for(offer, "amazon", read_offer.moment(ISSUED))
+    offer = read_offer.parse_offer(content, org)
+    assert signing.canonical_json(offer) == content
+    read_offer.check_offer_addressee(offer, "amazon", read_offer.parse_moment(ISSUED))
 
 
 def test_victims_by_country_are_those_of_the_records_and_none_under_k(world, offered):
@@ -175,7 +176,7 @@ def test_victims_by_country_are_those_of_the_records_and_none_under_k(world, off
     k = shipped_policy().k
     offer = of(offered())
     assert any(one["countries"] for one in offer["clusters"])
-    mentions = tables.read(world.microsoft.run, MENTIONS)
+    mentions = tables.read_table(world.microsoft.run, MENTIONS)
     hard = {"callback", "payee", "operator", "lure_site", "sender"}
     complaints = {row["complaint_id"]: row for row in rows(world.microsoft.complaints)}
     calls = {row["call_id"]: row for row in rows(world.microsoft.calls)}

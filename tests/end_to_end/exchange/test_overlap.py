@@ -7,24 +7,23 @@ import pytest
 
 from pipelines import key_store
 from reports import signing
-from tests.end_to_end.exchange.conftest import befriend
-from tests.support.exchange_world import Company, ringtrace
+from tests.support.exchange_world import Company, ringtrace, trust_key
 
 AT = "2026-06-02T00:00:00Z"
 
 
 @pytest.fixture
-def desks(tmp_path, monkeypatch):
-    """Two organisations that trust each other's keys, and a way to sit at either's desk."""
+def parties(tmp_path, monkeypatch):
+    """Two organisations that trust each other's keys, and a way to act as either."""
     none = tmp_path / "none"
     one, other = (Company(org, tmp_path / org, none, none, none) for org in ("amazon", "microsoft"))
-    befriend(one, other)
-    befriend(other, one)
+    trust_key(one, other)
+    trust_key(other, one)
 
-    def sit(company):
+    def act_as(company):
         monkeypatch.setenv(key_store.HOME_VARIABLE, str(company.home))
 
-    return one, other, sit
+    return one, other, act_as
 
 
 def people(path, numbers):
@@ -34,51 +33,51 @@ def people(path, numbers):
 
 
 def overlap(*words, at=AT):
-    return ringtrace("exchange", "overlap", *words, "--at", at)
+    return ringtrace("exchange", "overlap", *words, "--now", at)
 
 
 def asked(tmp_path, numbers=range(40), *flags):
     mine = people(tmp_path / "amazon.csv", numbers)
     words = ["--to", "microsoft", "--from", "amazon", "--output", tmp_path / "1", *flags]
-    assert overlap("ask", mine, *({"--by"} & set(flags) or ["--by", "phone"]), *words) == 0
+    assert overlap("request", mine, *({"--by"} & set(flags) or ["--by", "phone"]), *words) == 0
     return tmp_path / "1"
 
 
 def answered(tmp_path, numbers=range(25, 90), *flags, status=0):
     theirs = people(tmp_path / "microsoft.csv", numbers)
     words = ["--from", "microsoft", "--output", tmp_path / "2", *flags]
-    assert overlap("answer", tmp_path / "1", theirs, *words) == status
+    assert overlap("respond", tmp_path / "1", theirs, *words) == status
     return tmp_path / "2"
 
 
-def test_both_learn_the_count(desks, tmp_path, capsys):
-    amazon, microsoft, sit = desks
-    sit(amazon)
+def test_both_learn_the_count(parties, tmp_path, capsys):
+    amazon, microsoft, act_as = parties
+    act_as(amazon)
     asked(tmp_path)
     (state,) = (amazon.home / "overlap").iterdir()
     assert stat.S_IMODE(state.stat().st_mode) == 0o600
-    sit(microsoft)
+    act_as(microsoft)
     answered(tmp_path)
-    sit(amazon)
+    act_as(amazon)
     capsys.readouterr()
-    count = ["count", tmp_path / "2", "--from", "amazon", "--output", tmp_path / "3"]
+    count = ["compute", tmp_path / "2", "--from", "amazon", "--output", tmp_path / "3"]
     assert overlap(*count) == 0
     assert "shared victims: 15\n" in capsys.readouterr().out
     assert not state.exists()
-    sit(microsoft)
-    assert overlap("read", tmp_path / "3", "--from", "microsoft") == 0
+    act_as(microsoft)
+    assert overlap("show", tmp_path / "3", "--from", "microsoft") == 0
     assert "amazon says: shared victims: 15\n" in capsys.readouterr().out
-    sit(amazon)
-    again = ["count", tmp_path / "2", "--from", "amazon", "--output", tmp_path / "4"]
+    act_as(amazon)
+    again = ["compute", tmp_path / "2", "--from", "amazon", "--output", tmp_path / "4"]
     assert overlap(*again) == 2
     assert "no request of yours that is open" in capsys.readouterr().err
 
 
-def test_letters_hold_nothing_of_a_victim_and_hide_how_many(desks, tmp_path):
-    amazon, microsoft, sit = desks
-    sit(amazon)
+def test_letters_hold_nothing_of_a_victim_and_hide_how_many(parties, tmp_path):
+    amazon, microsoft, act_as = parties
+    act_as(amazon)
     asked(tmp_path)
-    sit(microsoft)
+    act_as(microsoft)
     answered(tmp_path)
     for name in ("1/request.json", "2/answer.json"):
         content = (tmp_path / name).read_bytes()
@@ -89,16 +88,16 @@ def test_letters_hold_nothing_of_a_victim_and_hide_how_many(desks, tmp_path):
         assert b'"40"' not in content
 
 
-def test_under_the_floor_no_count_is_told(desks, tmp_path, capsys):
-    amazon, microsoft, sit = desks
-    sit(amazon)
-    asked(tmp_path, range(28), "--floor", "4")
-    sit(microsoft)
+def test_a_count_below_the_minimum_is_withheld(parties, tmp_path, capsys):
+    amazon, microsoft, act_as = parties
+    act_as(amazon)
+    asked(tmp_path, range(28), "--min-count", "4")
+    act_as(microsoft)
     answered(tmp_path)
-    sit(amazon)
+    act_as(amazon)
     capsys.readouterr()
     words = ["--from", "amazon", "--output", tmp_path / "3"]
-    assert overlap("count", tmp_path / "2", *words) == 0
+    assert overlap("compute", tmp_path / "2", *words) == 0
     assert "fewer than 4" in capsys.readouterr().out
     assert json.loads((tmp_path / "3" / "result.json").read_bytes())["shared"] is None
 
@@ -106,9 +105,11 @@ def test_under_the_floor_no_count_is_told(desks, tmp_path, capsys):
 def resigned(folder, name, key=None, **changes):
     """The letter with other fields, signed by whoever sits here."""
     path = folder / name
-    content = signing.write(json.loads(path.read_bytes()) | changes)
+    content = signing.canonical_json(json.loads(path.read_bytes()) | changes)
     path.write_bytes(content)
-    path.with_name(f"{name}.sig").write_bytes(signing.sign(content, key or key_store.own_key()))
+    path.with_name(f"{name}.sig").write_bytes(
+        signing.sign_detached(content, key or key_store.own_key())
+    )
 
 
 @pytest.mark.parametrize(
@@ -133,12 +134,12 @@ def resigned(folder, name, key=None, **changes):
         ({"more": 1}, "unknown field"),
     ],
 )
-def test_a_cheating_or_misled_request_is_refused(desks, tmp_path, capsys, changes, word):
-    amazon, microsoft, sit = desks
-    sit(amazon)
+def test_a_cheating_or_misled_request_is_refused(parties, tmp_path, capsys, changes, word):
+    amazon, microsoft, act_as = parties
+    act_as(amazon)
     asked(tmp_path)
     resigned(tmp_path / "1", "request.json", **changes)
-    sit(microsoft)
+    act_as(microsoft)
     capsys.readouterr()
     answered(tmp_path, status=2)
     said = capsys.readouterr().err
@@ -147,11 +148,11 @@ def test_a_cheating_or_misled_request_is_refused(desks, tmp_path, capsys, change
     assert not (tmp_path / "2").exists()
 
 
-def test_an_answer_of_another_size_or_to_another_request_is_refused(desks, tmp_path, capsys):
-    amazon, microsoft, sit = desks
-    sit(amazon)
+def test_an_answer_of_another_size_or_to_another_request_is_refused(parties, tmp_path, capsys):
+    amazon, microsoft, act_as = parties
+    act_as(amazon)
     asked(tmp_path)
-    sit(microsoft)
+    act_as(microsoft)
     answered(tmp_path)
     whole = (tmp_path / "2" / "answer.json").read_bytes()
     letter = json.loads(whole)
@@ -161,61 +162,61 @@ def test_an_answer_of_another_size_or_to_another_request_is_refused(desks, tmp_p
         ({"request": "0" * 64}, "answers another request"),
         ({"session": "0" * 64}, "no request of yours that is open"),
     ):
-        sit(microsoft)
+        act_as(microsoft)
         (tmp_path / "2" / "answer.json").write_bytes(whole)
         resigned(tmp_path / "2", "answer.json", **changes)
-        sit(amazon)
+        act_as(amazon)
         capsys.readouterr()
         words = ["--from", "amazon", "--output", tmp_path / "3"]
-        assert overlap("count", tmp_path / "2", *words) == 2
+        assert overlap("compute", tmp_path / "2", *words) == 2
         assert word in capsys.readouterr().err
         assert not (tmp_path / "3").exists()
-    sit(microsoft)
+    act_as(microsoft)
     (tmp_path / "2" / "answer.json").write_bytes(whole)
     resigned(tmp_path / "2", "answer.json")
-    sit(amazon)
+    act_as(amazon)
     words = ["--from", "amazon", "--output", tmp_path / "3", "--largest", "1000"]
-    assert overlap("count", tmp_path / "2", *words) == 2
+    assert overlap("compute", tmp_path / "2", *words) == 2
     assert "more than 1000 are not compared" in capsys.readouterr().err
 
 
-def test_an_altered_letter_and_a_stranger(desks, tmp_path, capsys):
-    amazon, microsoft, sit = desks
-    sit(amazon)
+def test_an_altered_letter_and_a_stranger(parties, tmp_path, capsys):
+    amazon, microsoft, act_as = parties
+    act_as(amazon)
     asked(tmp_path)
     path = tmp_path / "1" / "request.json"
     whole = path.read_bytes()
     path.write_bytes(whole.replace(b'"floor":5', b'"floor":3'))
-    sit(microsoft)
+    act_as(microsoft)
     answered(tmp_path, status=2)
     assert "altered" in capsys.readouterr().err
     path.write_bytes(whole)
-    resigned(tmp_path / "1", "request.json", signing.make_key())
+    resigned(tmp_path / "1", "request.json", signing.make_signing_key())
     answered(tmp_path, status=2)
     assert "not trusted" in capsys.readouterr().err
 
 
-def test_a_partner_is_not_answered_day_after_day(desks, tmp_path, capsys):
-    amazon, microsoft, sit = desks
-    sit(amazon)
+def test_a_partner_is_not_answered_day_after_day(parties, tmp_path, capsys):
+    amazon, microsoft, act_as = parties
+    act_as(amazon)
     asked(tmp_path)
-    sit(microsoft)
+    act_as(microsoft)
     answered(tmp_path)
     theirs = tmp_path / "microsoft.csv"
-    words = ["answer", tmp_path / "1", theirs, "--from", "microsoft", "--output", tmp_path / "5"]
+    words = ["respond", tmp_path / "1", theirs, "--from", "microsoft", "--output", tmp_path / "5"]
     capsys.readouterr()
     assert overlap(*words) == 2
     assert "wait until 2026-06-09T00:00:00Z" in capsys.readouterr().err
     assert overlap(*words, at="2026-06-09T00:00:00Z") == 0
 
 
-def test_a_file_without_what_is_compared(desks, tmp_path, capsys):
-    sit = desks[2]
-    sit(desks[0])
+def test_a_file_without_what_is_compared(parties, tmp_path, capsys):
+    act_as = parties[2]
+    act_as(parties[0])
     path = tmp_path / "v.csv"
     path.write_text("email\na@b.example\n")
     words = ["--by", "phone", "--to", "microsoft", "--from", "amazon", "--output", tmp_path / "1"]
-    assert overlap("ask", path, *words) == 2
+    assert overlap("request", path, *words) == 2
     assert "holds no phone" in capsys.readouterr().err
-    assert overlap("ask", tmp_path / "absent.csv", *words) == 2
+    assert overlap("request", tmp_path / "absent.csv", *words) == 2
     assert not (tmp_path / "1").exists()

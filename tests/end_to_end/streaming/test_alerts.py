@@ -12,13 +12,12 @@ from pathlib import Path
 import pytest
 
 from pipelines.streaming.__main__ import main
-from tests.support.run_pipeline import ROOT, call, complaint, jsonl, run
+from tests.support.real_data import ROOT
+from tests.support.run_pipeline import call, complaint, jsonl, run
 
 IRS = "800-829-1040"  # on the shipped list
 
-
 SPOOFED, VICTIM, SECRET = "(888) 555-0177", "+12025550147", "my name is Jane Roe"
-
 
 OLD = {"A": ("(888) 555-0101", "(888) 555-0102"), "B": ("(877) 555-0103", "(877) 555-0104")}
 
@@ -41,14 +40,12 @@ def report(number: int, *callbacks: str, day: int, org: str = "amazon", **more):
 
 KNOWN = [report(n, *OLD["A" if n < 4 else "B"], day=1 + n % 4) for n in range(8)]
 
-
 NEW = [
     *(report(n, OLD["A"][0], "(866) 555-0105", day=8) for n in range(20, 23)),  # joins A
     *(report(n, "(855) 555-0106", day=9) for n in range(30, 35)),  # crosses the threshold
     report(40, "(844) 555-0107", day=9),
     report(41, "(844) 555-0107", day=9, org="microsoft"),  # both report it
 ]
-
 
 INNOCENT = [
     *(report(n, IRS, day=9) for n in range(50, 60)),
@@ -60,7 +57,6 @@ INNOCENT = [
     report(80, day=9, others=[{"raw": VICTIM, "role": "victim"}]),
 ]
 
-
 CALLS = [
     call(n, started_at=moment(9), direction="inbound", calling_number=SPOOFED, attestation="A",
          called_number=VICTIM)
@@ -70,7 +66,17 @@ CALLS = [
 
 def stream(watched: Path, output: Path, *flags: object) -> dict[str, dict]:
     """Watch until idle; the alerts by id."""
-    words = ["--watch", watched, "--output", output, "--stop-after-idle", 1, "--every", 1, *flags]
+    words = [
+        "--watch",
+        watched,
+        "--output",
+        output,
+        "--stop-after-idle",
+        1,
+        "--tick-interval",
+        1,
+        *flags,
+    ]
     assert main([*map(str, words)]) == 0
     return alerts_in(output)
 
@@ -80,7 +86,7 @@ def alerts_in(output: Path) -> dict[str, dict]:
     return {one["alert_id"]: one for one in map(json.loads, lines)}
 
 
-def told(alerts: dict[str, dict]) -> set[tuple]:
+def kinds_of(alerts: dict[str, dict]) -> set[tuple]:
     return {(one["kind"], one["entity_id"]) for one in alerts.values()}
 
 
@@ -110,7 +116,7 @@ def test_each_alert_is_raised_and_nobody_innocent_is_named(known, watched, tmp_p
     jsonl(watched / "complaints" / "a.jsonl", [*KNOWN, *NEW, *INNOCENT])
     jsonl(watched / "calls" / "a.jsonl", CALLS)
     alerts = stream(watched, tmp_path / "out", "--previous", known)
-    assert told(alerts) == {
+    assert kinds_of(alerts) == {
         ("joined_cluster", "phone:+18665550105"),
         ("threshold", "phone:+18555550106"),
         ("several_orgs", "phone:+18445550107"),
@@ -188,7 +194,17 @@ def test_killed_at_any_moment_no_alert_is_lost_or_doubled(known, watched, tmp_pa
         jsonl(whole / "complaints" / f"{number}.jsonl", rows)
     wanted = stream(whole, tmp_path / "wanted", "--previous", known)
     output = tmp_path / "out"
-    words = ["stream", "--watch", watched, "--output", output, "--every", 1, "--previous", known]
+    words = [
+        "stream",
+        "--watch",
+        watched,
+        "--output",
+        output,
+        "--tick-interval",
+        1,
+        "--previous",
+        known,
+    ]
     for number, rows in enumerate(parts):
         jsonl(watched / "complaints" / f"{number}.jsonl", rows)
         with subprocess.Popen(
@@ -201,14 +217,14 @@ def test_killed_at_any_moment_no_alert_is_lost_or_doubled(known, watched, tmp_pa
             process.send_signal(signal.SIGKILL)
     alerts = stream(watched, output, "--previous", known)
     assert alerts.keys() == wanted.keys()
-    assert told(alerts) == told(wanted)
+    assert kinds_of(alerts) == kinds_of(wanted)
     assert not [path for path in (output / "alerts").iterdir() if not path.name.endswith(".jsonl")]
 
 
-def test_a_burst_against_its_own_history_is_told_with_its_day_and_once(watched, tmp_path):
-    quiet = [report(n, "(866) 555-0199", day=1 + 4 * n) for n in range(2)]
+def test_a_burst_against_its_own_history_is_raised_with_its_day_and_once(watched, tmp_path):
+    sparse = [report(n, "(866) 555-0199", day=1 + 4 * n) for n in range(2)]
     sudden = [report(100 + n, "(866) 555-0199", day=12) for n in range(12)]
-    jsonl(watched / "complaints" / "a.jsonl", [*quiet, *sudden])
+    jsonl(watched / "complaints" / "a.jsonl", [*sparse, *sudden])
     alerts = stream(watched, tmp_path / "out")
     (burst,) = (one for one in alerts.values() if one["kind"] == "burst")
     assert burst["entity_id"] == "phone:+18665550199"

@@ -10,21 +10,20 @@ from typing import Any
 import apache_beam as beam
 import pyarrow.dataset as ds
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
+from hypothesis import HealthCheck, given, settings, strategies as st
 
 from pipelines.progress import Progress
 from pipelines.simulate.generate import simulate
 from pipelines.simulate.world import World
 from pipelines.streaming.options import parse
 from pipelines.streaming.watch import Watch
-from pipelines.streaming.watch_sources import Folder
-from pipelines.streaming.watch_state import State
+from pipelines.streaming.watch_sources import WatchedFolder
+from pipelines.streaming.watch_state import StreamState
 from tests.end_to_end.streaming.test_alerts import CALLS, INNOCENT, KNOWN, NEW, report
 from tests.end_to_end.streaming.test_watch import FOR_EVER, files_of
 from tests.support.run_pipeline import complaint, jsonl, run
 from transforms.read.options import ReadOptions
-from transforms.stream.state import DAYS, longest
+from transforms.stream.state import RETENTION_DAYS, longest_retention
 
 VERSIONS = [
     report(1, "(844) 555-0107", day=7),  # an older version of KNOWN's c1 and of NEW's c40 ...
@@ -33,13 +32,10 @@ VERSIONS = [
     complaint(90, received_at="never"),
 ]
 
-
 START = datetime(2024, 1, 1, tzinfo=UTC)
-
 
 MANY = 24
 """Records of a step."""
-
 
 ROWS = [*KNOWN, *NEW, *INNOCENT, *VERSIONS]
 
@@ -53,15 +49,17 @@ def ticks_over(parts, output, *flags):
     for kind in ("complaints", "calls"):
         (watched / kind).mkdir(parents=True)
     options = parse(["--watch", str(watched), "--output", str(output / "out"), *flags])
-    picked, sizes, stream = {}, [], None
+    positions, sizes, stream = {}, [], None
     for number, (complaints, calls) in enumerate(parts, 1):
         jsonl(watched / "complaints" / f"{number}.jsonl", complaints)
         jsonl(watched / "calls" / f"{number}.jsonl", calls)
         stream = Watch(options, Progress(StringIO())) if number % 2 else stream
-        news = Folder(str(watched), ReadOptions()).look(picked, final=True)
+        news = WatchedFolder(str(watched), ReadOptions()).poll(positions, final=True)
         stream.tick(news, snapshot=number == len(parts))
-        picked = news.picked
-        sizes.append(State(str(output / "out"), DAYS).alive.block.records.num_rows)
+        positions = news.positions
+        sizes.append(
+            StreamState(str(output / "out"), RETENTION_DAYS).alive.settled.records.num_rows
+        )
     (snapshot,) = (output / "out" / "snapshots").iterdir()
     return snapshot, sizes
 
@@ -103,7 +101,7 @@ class NoScripts(beam.PTransform):
 
 
 TIPPED = (0, 9)
-"""Seeds of worlds in which scripts tip ties; `python -m benchmarks.ticks --worlds 30` has more."""
+"""Seeds of worlds in which scripts tip ties."""
 
 
 @pytest.fixture(scope="module", params=TIPPED)
@@ -155,7 +153,7 @@ def older_version(row):
 
 
 def test_what_is_older_than_its_life_is_in_no_snapshot_and_leaves_the_state(tmp_path):
-    half = longest(DAYS) // 2
+    half = longest_retention(RETENTION_DAYS) // 2
     steps = [[named_on(step * half, step, n) for n in range(MANY)] for step in range(5)]
     last, sizes = ticks_over([(rows, []) for rows in steps], tmp_path)
     assert sizes == [MANY, 2 * MANY, 3 * MANY, 3 * MANY, 3 * MANY]

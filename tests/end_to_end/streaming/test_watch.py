@@ -13,19 +13,28 @@ from pipelines.simulate.generate import simulate
 from pipelines.simulate.world import World
 from pipelines.streaming.__main__ import main
 from schemas.enums import EntityKind
-from schemas.manifest import NAME
+from schemas.manifest import MANIFEST_NAME
 from schemas.tables import CLUSTERS, ENTITIES, LINEAGE, LINKS, MEMBERS, REJECTS, SUPPLIERS
 from tests.support.run_pipeline import command, complaint, jsonl, run
 
 SNAPSHOT = (ENTITIES, LINKS, CLUSTERS, MEMBERS, SUPPLIERS, LINEAGE)
 
-
-FOR_EVER = ["--keep", *(f"{kind}=36500" for kind in EntityKind)]
+FOR_EVER = ["--retention", *(f"{kind}=36500" for kind in EntityKind)]
 
 
 def stream(watched: Path, output: Path, *flags: object) -> Path:
     """Watch until idle, in this process; returns the newest snapshot."""
-    words = ["--watch", watched, "--output", output, "--stop-after-idle", 1, "--every", 1, *flags]
+    words = [
+        "--watch",
+        watched,
+        "--output",
+        output,
+        "--stop-after-idle",
+        1,
+        "--tick-interval",
+        1,
+        *flags,
+    ]
     assert main([*map(str, words)]) == 0
     return sorted((output / "snapshots").iterdir())[-1]
 
@@ -61,7 +70,7 @@ def test_restarts_order_and_duplicates_do_not_show_in_the_snapshot(watched, tmp_
         (tmp_path / f"{kind}.jsonl").rename(watched / kind / "second.jsonl")
     last = stream(watched, tmp_path / "out", *FOR_EVER)
     assert files_of(last) == files_of(whole)
-    manifest = json.loads((last / NAME).read_text())
+    manifest = json.loads((last / MANIFEST_NAME).read_text())
     assert manifest["tallies"]["live"]["duplicates"] >= 10
     before = files_of(whole)
     assert files_of(stream(watched, tmp_path / "out", *FOR_EVER)) == before  # nothing came
@@ -113,17 +122,20 @@ def test_poison_goes_to_rejects_once_and_the_rest_goes_on(watched, tmp_path):
 
 
 def test_wrong_usage_is_one_line(watched, tmp_path):
-    for words, told in (
+    for words, message in (
         (["--output", tmp_path / "o"], "give one source"),
         (["--watch", watched], "give --output"),
         (["--watch", tmp_path, "--output", tmp_path / "o"], "has no folder complaints or calls"),
-        (["--watch", watched, "--output", tmp_path / "o", "--keep", "phone=x"], "KIND=DAYS"),
-        (["--watch", watched, "--output", tmp_path / "o", "--every", "0"], "from 1 to 604800"),
+        (["--watch", watched, "--output", tmp_path / "o", "--retention", "phone=x"], "KIND=DAYS"),
+        (
+            ["--watch", watched, "--output", tmp_path / "o", "--tick-interval", "0"],
+            "from 1 to 604800",
+        ),
         (["--watch", watched, "--output", tmp_path / "o", "--runner=FlinkRunner"], "alone"),
         (["--watch", watched, "--output", tmp_path / "o", "--previous", watched], "no finished"),
         (["--watch", watched, "--output", tmp_path / "o", "--wach", "x"], "unknown option --wach"),
     ):
         done = command("stream", *words)
         assert done.returncode == 2
-        assert told in done.stderr
+        assert message in done.stderr
         assert len(done.stderr.splitlines()) == 1

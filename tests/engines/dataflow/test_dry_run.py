@@ -12,9 +12,7 @@ from tests.support.run_pipeline import complaint, jsonl
 
 pytestmark = pytest.mark.dataflow
 
-
 IMAGE = "europe-docker.pkg.dev/made-up/images/ringtrace:1"
-
 
 JOB = [
     "--runner=DataflowRunner",

@@ -9,13 +9,11 @@ from pipelines.flex_template import launch
 from pipelines.streaming.__main__ import main
 from pipelines.streaming.options import parse
 from pipelines.streaming.pipeline import build
-from pipelines.streaming.plan import engine_plan, queue, reading
+from pipelines.streaming.plan import engine_plan, queue_source, read_options
 
 pytestmark = pytest.mark.dataflow
 
-
 IMAGE = "europe-docker.pkg.dev/made-up/images/ringtrace:1"
-
 
 JOB = [
     "--runner=DataflowRunner",
@@ -25,9 +23,7 @@ JOB = [
     "--temp_location=gs://made-up/temp",
 ]
 
-
 NAMES = {"complaints": "subscriptions", "calls": "subscriptions", "alerts": "topics"}
-
 
 UNBOUNDED = beam_runner_api_pb2.IsBounded.UNBOUNDED
 
@@ -58,7 +54,7 @@ def test_the_job_is_unbounded_from_its_sources_on_and_every_step_is_in_it():
     flags = [*JOB, "--streaming"]
     options = parse([*words(), *flags])
     pipeline = beam.Pipeline(options=PipelineOptions(flags))
-    build(pipeline, engine_plan(options, queue(options, reading(options))))
+    build(pipeline, engine_plan(options, queue_source(options, read_options(options))))
     steps = {step.full_label for step in pipeline.transforms_stack[0].parts}
     job = pipeline.run().job.proto_pipeline
     made = job.components.transforms.values()
@@ -75,6 +71,6 @@ def test_the_job_is_unbounded_from_its_sources_on_and_every_step_is_in_it():
     assert all(
         held[name].is_bounded == UNBOUNDED for one in sources for name in one.outputs.values()
     )
-    told = [one for one in made if one.unique_name.startswith(("Once", "Tell "))]
+    told = [one for one in made if one.unique_name.startswith(("Drop repeated", "Send to "))]
     asked = [name for one in told for name in one.inputs.values()]
     assert {held[name].is_bounded for name in asked} == {UNBOUNDED}

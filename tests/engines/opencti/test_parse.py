@@ -12,20 +12,19 @@ from pathlib import Path
 
 import pytest
 
-from reports.cluster_data import gather
+from reports.cluster_data import gather_facts
 from reports.export import stix
 from tests.support.report_tables import world, write_run
 from tests.unit.reports.export.test_stix import EVERY_KIND, every_kind
 
 PYCTI = os.environ.get("RINGTRACE_PYCTI")
 
-
 pytestmark = pytest.mark.skipif(PYCTI is None, reason="pycti is elsewhere: make test-opencti")
 
 
-def told(folder, facts):
+def parsed(folder, facts):
     path = folder / "bundle.json"
-    path.write_bytes(stix.bundle(facts, datetime(2026, 4, 1, tzinfo=UTC), "run-1"))
+    path.write_bytes(stix.stix_bundle(facts, datetime(2026, 4, 1, tzinfo=UTC), "run-1"))
     script = Path(__file__).with_name("parse.py")
     done = subprocess.run([PYCTI, script, path], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
@@ -33,7 +32,7 @@ def told(folder, facts):
 
 
 def test_every_kind_is_taken(tmp_path):
-    found = told(tmp_path, every_kind(tmp_path / "run"))
+    found = parsed(tmp_path, every_kind(tmp_path / "run"))
     assert found["incompatible"] == 0
     assert found["objects"] == found["expected"] == found["parts"]
     for kind in ("phone-number", "bank-account", "cryptocurrency-wallet"):
@@ -43,7 +42,7 @@ def test_every_kind_is_taken(tmp_path):
 def test_a_cluster_of_many_members_is_taken(tmp_path):
     rows = world(3)[0]
     run = write_run(tmp_path / "run", rows)
-    facts = gather(run, [rows["clusters"][0]["cluster_id"]], narratives=False)[0]
-    found = told(tmp_path, facts)
+    facts = gather_facts(run, [rows["clusters"][0]["cluster_id"]], narratives=False)[0]
+    found = parsed(tmp_path, facts)
     assert found["incompatible"] == 0
     assert found["objects"] == found["expected"] == found["parts"] > 200

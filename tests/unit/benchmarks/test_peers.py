@@ -11,7 +11,7 @@ import pytest
 
 from benchmarks import measured
 from benchmarks.flame import shares
-from benchmarks.peers import again, components, edges, script
+from benchmarks.peers import components, edges, script
 
 
 def complaint(number, raw, **more):
@@ -103,15 +103,3 @@ def test_time_belongs_to_the_innermost_module_of_ours():
         "Beam: running": 2,
         "start-up: imports": 4,
     }
-
-
-def test_the_reports_files_are_written_again_as_they_are(tmp_path):
-    for name in ("report/clusters/a.html", "graph/g.xml", "members/m.parquet"):
-        path = tmp_path / "run" / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(name)
-    cpu, wall = again.again(tmp_path / "run", tmp_path / "out")
-    found = [one for one in (tmp_path / "out").rglob("*") if one.is_file()]
-    assert sorted(one.read_text() for one in found) == ["graph/g.xml", "report/clusters/a.html"]
-    assert wall > 0
-    assert cpu >= 0

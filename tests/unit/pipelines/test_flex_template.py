@@ -8,12 +8,17 @@ import pytest
 
 from pipelines import flex_template
 from pipelines.batch.options import parse
-from pipelines.flex_template import SEVERAL, TEMPLATES, launch, metadata, words
+from pipelines.flex_template import (
+    TEMPLATES,
+    VALUE_SEPARATOR,
+    launch,
+    pipeline_arguments,
+    template_metadata,
+)
 from pipelines.streaming import options as options_module
-from tests.support.run_pipeline import ROOT
+from tests.support.real_data import ROOT
 
 DATAFLOW = ROOT / "deploy" / "dataflow"
-
 
 TYPES = {
     "TEXT",
@@ -31,7 +36,7 @@ TYPES = {
 def test_published_metadata_is_that_of_the_options(pipeline):
     """`make schemas` writes it anew."""
     published = json.loads((DATAFLOW / f"{pipeline}.json").read_text(encoding="utf-8"))
-    assert published == metadata(TEMPLATES[pipeline])
+    assert published == template_metadata(TEMPLATES[pipeline])
     names = [one["name"] for one in published["parameters"]]
     assert all(re.fullmatch("[a-z][a-z_]*", name) for name in names)
     assert len(names) == len(set(names))
@@ -46,7 +51,7 @@ def test_no_template_is_missing_or_left_over():
 
 def test_parameters_become_the_options_that_they_name():
     parameters = {
-        "complaints": SEVERAL.join(["gs://b/a *.csv", "gs://b/c,d.csv"]),
+        "complaints": VALUE_SEPARATOR.join(["gs://b/a *.csv", "gs://b/c,d.csv"]),
         "known_legitimate": "gs://b/legitimate.csv",
         "output": "gs://b/run",
         "previous": "gs://b/-yesterday",
@@ -56,7 +61,7 @@ def test_parameters_become_the_options_that_they_name():
         "calls_direction": "inbound",
     }
     line = [f"--{name}={value}" for name, value in parameters.items()]
-    options = parse(words(TEMPLATES["batch"], [*line, "--runner=DataflowRunner"]))
+    options = parse(pipeline_arguments(TEMPLATES["batch"], [*line, "--runner=DataflowRunner"]))
     assert options.complaints == ("gs://b/a *.csv", "gs://b/c,d.csv")
     assert options.known_legitimate == ("gs://b/legitimate.csv",)
     assert (options.output, options.previous) == ("gs://b/run", "gs://b/-yesterday")
@@ -64,7 +69,7 @@ def test_parameters_become_the_options_that_they_name():
     assert (options.overwrite, options.shards) == (True, 3)
     assert options.calls_direction == "inbound"
     assert options.beam == ("--runner=DataflowRunner",)
-    said_no = words(TEMPLATES["batch"], [*line, "--overwrite=false"])
+    said_no = pipeline_arguments(TEMPLATES["batch"], [*line, "--overwrite=false"])
     assert said_no.count("--overwrite") == 1
 
 
@@ -72,17 +77,20 @@ def test_parameters_of_a_stream_become_its_options():
     parameters = {
         "pubsub_complaints": "projects/made-up/subscriptions/complaints",
         "pubsub_alerts": "projects/made-up/topics/alerts",
-        "keep": SEVERAL.join(["phone=90", "domain=30"]),
-        "every": "60",
+        "retention": VALUE_SEPARATOR.join(["phone=90", "domain=30"]),
+        "tick_interval": "60",
         "output": "gs://b/live",
     }
     line = [f"--{name}={value}" for name, value in parameters.items()]
-    made = words(TEMPLATES["stream"], [*line, "--runner=DataflowRunner"])
+    made = pipeline_arguments(TEMPLATES["stream"], [*line, "--runner=DataflowRunner"])
     options = options_module.parse(made)
-    assert (options.source, options.every) == ("pubsub", 60)
-    assert options.keep == {"phone": 90, "domain": 30}
+    assert (options.source, options.tick_interval) == ("pubsub", 60)
+    assert options.retention == {"phone": 90, "domain": 30}
     assert options.pubsub_alerts == parameters["pubsub_alerts"]
-    types = {one["name"]: one["paramType"] for one in metadata(TEMPLATES["stream"])["parameters"]}
+    types = {
+        one["name"]: one["paramType"]
+        for one in template_metadata(TEMPLATES["stream"])["parameters"]
+    }
     assert types["pubsub_complaints"] == "PUBSUB_SUBSCRIPTION"
     assert types["pubsub_alerts"] == "PUBSUB_TOPIC"
     assert not {"watch", "stop_after_idle", "debug"} & types.keys()
@@ -90,8 +98,8 @@ def test_parameters_of_a_stream_become_its_options():
 
 def test_every_parameter_reaches_its_option():
     for template in TEMPLATES.values():
-        for name, action in flex_template.actions(template).items():
-            (word,) = words(template, [f"--{name}=true"])
+        for name, action in flex_template.template_options(template).items():
+            (word,) = pipeline_arguments(template, [f"--{name}=true"])
             assert word.partition("=")[0] in action.option_strings
 
 
@@ -101,7 +109,7 @@ def test_the_launch_does_not_wait_and_runs_the_workers_on_its_own_image(monkeypa
         "t", "", False, TEMPLATES["batch"].add_arguments, called.append
     )
     monkeypatch.setitem(TEMPLATES, "batch", template)
-    monkeypatch.setenv(flex_template.IMAGE, "image:1")
+    monkeypatch.setenv(flex_template.IMAGE_VARIABLE, "image:1")
     launch("batch", ["--output=gs://b/run"])
     launch("batch", ["--output=gs://b/run", "--sdk_container_image=other:2"])
     assert called == [

@@ -4,9 +4,9 @@ import logging
 
 import pytest
 
-from pipelines.flink_options import CHECKPOINT, for_a_stream
+from pipelines.flink_options import CHECKPOINT_MILLIS, stream_flags
 from pipelines.options import beam_flags
-from pipelines.runner import quieten
+from pipelines.runner import suppress_logs
 
 FLUSHED = "--finish_bundle_before_checkpointing"
 
@@ -25,10 +25,13 @@ def test_an_option_of_the_job_server_is_known(flag):
     assert beam_flags([flag], "ringtrace stream") == (flag,)
 
 
-def test_a_stream_takes_checkpoints_as_often_as_it_is_told():
-    assert for_a_stream(["--parallelism=2"]) == [f"--checkpointing_interval={CHECKPOINT}", FLUSHED]
-    assert for_a_stream(["--checkpointing_interval=5"]) == [FLUSHED]
-    assert for_a_stream(["--checkpointing_interval", "5"]) == [FLUSHED]
+def test_a_stream_takes_checkpoints_as_often_as_it_is_asked():
+    assert stream_flags(["--parallelism=2"]) == [
+        f"--checkpointing_interval={CHECKPOINT_MILLIS}",
+        FLUSHED,
+    ]
+    assert stream_flags(["--checkpointing_interval=5"]) == [FLUSHED]
+    assert stream_flags(["--checkpointing_interval", "5"]) == [FLUSHED]
 
 
 @pytest.mark.parametrize(
@@ -43,7 +46,7 @@ def test_a_stream_takes_checkpoints_as_often_as_it_is_told():
 def test_workers_are_silenced_in_words_that_their_server_knows(flags, level):
     before = logging.getLogger().level
     try:
-        assert quieten(flags) == [f"--default_sdk_harness_log_level={level}"]
+        assert suppress_logs(flags) == [f"--default_sdk_harness_log_level={level}"]
         assert logging.getLogger().level == logging.CRITICAL
     finally:
         logging.getLogger().setLevel(before)

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pytest
 
 from pipelines.batch.options import parse
-from pipelines.batch.plan import sized
+from pipelines.batch.plan import flags_for_size
 from pipelines.options import UsageError
 from schemas.enums import RecordKind
 from transforms.read.files import InputFile
@@ -52,8 +52,8 @@ def test_a_flag_that_nobody_knows_is_refused(flags):
     refused([*LEAST, *flags], "unknown option", flags[0].partition("=")[0])
 
 
-def test_a_stray_word_is_refused():
-    refused(["stray", *LEAST], "stray")
+def test_an_unexpected_word_is_refused():
+    refused(["unexpected", *LEAST], "unexpected")
 
 
 @pytest.mark.parametrize("flag", ["--over", "--know", "--complaint", "--shard", "--direct_num=2"])
@@ -200,7 +200,7 @@ def test_a_bad_count_of_contraction_rounds_is_refused(count):
 
 def flags(size, compression="none", given=()):
     file = InputFile("f", "f", RecordKind.CALL, "jsonl", compression, size)
-    return dict(one.split("=") for one in sized([file], given))
+    return dict(one.split("=") for one in flags_for_size([file], given))
 
 
 def test_contraction_rounds_are_chosen_from_the_size_of_the_files_unless_given():

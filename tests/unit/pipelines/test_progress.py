@@ -3,7 +3,7 @@ import logging
 
 import pytest
 
-from pipelines.progress import BUNDLES, SECONDS_A_LINE, Progress, _Lines, step_of
+from pipelines.progress import BUNDLE_LOGGER, SECONDS_A_LINE, Progress, ProgressLines, step_number
 
 STEPS = ["Read", "Link", "Decide links", "Write links"]
 
@@ -19,19 +19,19 @@ STEPS = ["Read", "Link", "Decide links", "Write links"]
     ],
 )
 def test_a_stage_tells_its_first_step(stage, reached):
-    assert step_of(STEPS, stage) == reached
+    assert step_number(STEPS, stage) == reached
 
 
 def test_the_local_runner_still_names_its_stages_there():
     from apache_beam.runners.portability.fn_api_runner import fn_runner
 
-    assert fn_runner._BUNDLE_LOGGER.name == BUNDLES
+    assert fn_runner._BUNDLE_LOGGER.name == BUNDLE_LOGGER
 
 
 def test_plain_lines_are_few(tmp_path):
     now = [0.0]
     shown = io.StringIO()
-    lines = _Lines(shown, lambda: now[0])
+    lines = ProgressLines(shown, lambda: now[0])
     lines.show("step 1 of 4: Read")
     now[0] = SECONDS_A_LINE
     lines.show("step 2 of 4: Link")
@@ -40,7 +40,7 @@ def test_plain_lines_are_few(tmp_path):
 
 
 def test_the_logger_is_left_as_it_was(tmp_path):
-    logger = logging.getLogger(BUNDLES)
+    logger = logging.getLogger(BUNDLE_LOGGER)
     before = logger.level, logger.propagate, list(logger.handlers)
     with (tmp_path / "log").open("w") as stream, Progress(stream).following(STEPS):
         logger.debug("Running bundle for stage %s", "(Link/Read)")

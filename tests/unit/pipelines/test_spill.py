@@ -5,8 +5,8 @@ import copyreg
 import pytest
 from apache_beam.options.pipeline_options import PipelineOptions
 
-from pipelines.runner import spilling
-from transforms.batch_codec import Piece
+from pipelines.runner import shuffle_on_disk
+from transforms.batch_codec import EncodedBatch
 
 
 @pytest.mark.parametrize(
@@ -22,7 +22,7 @@ from transforms.batch_codec import Piece
 )
 def test_only_a_run_inside_this_process_spills(flags, output, held, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    with spilling(PipelineOptions(flags), output):
-        assert (Piece in copyreg.dispatch_table) is held
-    assert Piece not in copyreg.dispatch_table
+    with shuffle_on_disk(PipelineOptions(flags), output):
+        assert (EncodedBatch in copyreg.dispatch_table) is held
+    assert EncodedBatch not in copyreg.dispatch_table
     assert list(tmp_path.iterdir()) == []

@@ -8,13 +8,12 @@ from apache_beam.options.pipeline_options import PortableOptions
 from pipelines.options import UsageError
 from pipelines.streaming.__main__ import main
 from pipelines.streaming.options import parse
-from pipelines.streaming.plan import kafka_settings, queue
+from pipelines.streaming.plan import kafka_settings, queue_source
 from schemas.enums import RecordKind
 from transforms.read.options import ReadOptions
 from transforms.stream.sources import Encoding
 
 KAFKA = ["--kafka-servers", "b1:9092,b2:9092", "--kafka-complaints", "complaints"]
-
 
 OUT = ["--output", "out", "--runner=FlinkRunner"]
 
@@ -53,11 +52,12 @@ def test_wrong_usage_is_one_line(words, told):
 def test_a_config_file_and_the_command_line(tmp_path):
     path = tmp_path / "stream.toml"
     path.write_text(
-        'kafka-servers = "b:9092"\nkafka_calls = "calls"\nkeep = ["phone=30"]\nevery = 60\n'
+        'kafka-servers = "b:9092"\nkafka_calls = "calls"\n'
+        'retention = ["phone=30"]\ntick-interval = 60\n'
     )
-    options = parse(["--config", str(path), "--every", "5", *OUT])
-    assert (options.source, options.kafka_calls, options.every) == ("kafka", ("calls",), 5)
-    assert options.keep == {"phone": 30}
+    options = parse(["--config", str(path), "--tick-interval", "5", *OUT])
+    assert (options.source, options.kafka_calls, options.tick_interval) == ("kafka", ("calls",), 5)
+    assert options.retention == {"phone": 30}
     assert options.beam == ("--runner=FlinkRunner",)
 
 
@@ -66,7 +66,7 @@ def test_where_kafka_is_read_from(tmp_path):
     config.write_text('security_protocol = "SASL_SSL"\n"sasl.password" = "a=b"\n')
     words = [*KAFKA, *OUT, "--kafka-config", str(config), "--kafka-timestamps", "create"]
     options = parse([*words, "--kafka-start", "2026-03-01T00:00:00Z", "--kafka-group", "g"])
-    source = queue(options, ReadOptions()).kafka
+    source = queue_source(options, ReadOptions()).kafka
     assert source.config == {
         "bootstrap.servers": "b1:9092,b2:9092",
         "security.protocol": "SASL_SSL",
@@ -78,7 +78,9 @@ def test_where_kafka_is_read_from(tmp_path):
     assert source.start == 1772323200000
     assert source.policy == "CreateTime"
     assert source.topics == {RecordKind.COMPLAINT: ("complaints",)}
-    assert queue(parse([*words, "--kafka-start", "latest"]), ReadOptions()).kafka.start is None
+    assert (
+        queue_source(parse([*words, "--kafka-start", "latest"]), ReadOptions()).kafka.start is None
+    )
 
 
 @pytest.mark.parametrize(
@@ -93,7 +95,7 @@ def test_where_kafka_is_read_from(tmp_path):
     ],
 )
 def test_offsets_are_committed_where_the_engine_can(flags, commits):
-    assert queue(parse([*KAFKA, *OUT, *flags]), ReadOptions()).kafka.commit is commits
+    assert queue_source(parse([*KAFKA, *OUT, *flags]), ReadOptions()).kafka.commit is commits
 
 
 @pytest.mark.parametrize("content", ["hunter2", "sasl_password = ['hunter2']"])
@@ -130,8 +132,10 @@ def test_an_avro_schema_is_checked_first(tmp_path):
     path = tmp_path / "complaint.avsc"
     path.write_text(json.dumps({"type": "record", "name": "C", "fields": []}))
     words = [*KAFKA, *OUT, "--encoding", "avro-confluent", "--avro-schema", str(path)]
-    assert queue(parse(words), ReadOptions()).kafka.decoder.encoding is Encoding.AVRO_CONFLUENT
+    assert (
+        queue_source(parse(words), ReadOptions()).kafka.decoder.encoding is Encoding.AVRO_CONFLUENT
+    )
     for content in ("no json", '{"type": "nonsense"}'):
         path.write_text(content)
         with pytest.raises(UsageError, match="is no Avro schema"):
-            queue(parse(words), ReadOptions())
+            queue_source(parse(words), ReadOptions())

@@ -1,8 +1,11 @@
+"""A copy for a reader outside has no words of analysts and no small counts."""
+
 import pyarrow as pa
 import pytest
+from hypothesis import given, strategies as st
 
 from reports import disclosure_control
-from reports.disclosure_control import LEFT_OUT
+from reports.disclosure_control import LEFT_OUT, suppress_small_counts
 
 
 @pytest.mark.parametrize(
@@ -18,19 +21,45 @@ from reports.disclosure_control import LEFT_OUT
     ],
 )
 def test_what_analysts_wrote_is_left_out(reason, left):
-    assert disclosure_control.reason(reason) == left
+    assert disclosure_control.redact_reason(reason) == left
     column = pa.chunked_array([[reason]])
-    assert disclosure_control.reasons(column).to_pylist() == [left]
+    assert disclosure_control.redact_reasons(column).to_pylist() == [left]
 
 
 def test_alarms_do_not_name_decisions():
     giant = {"code": "giant_cluster", "message": "one holds 12 %"}
-    told = {"code": "decisions_contradict", "message": "cannot_link A-1 against must_link A-2"}
-    found = disclosure_control.alarms([giant, told])
+    contradiction = {
+        "code": "decisions_contradict",
+        "message": "cannot_link A-1 against must_link A-2",
+    }
+    found = disclosure_control.redact_alarms([giant, contradiction])
     assert found == [giant, {"code": "decisions_contradict", "message": LEFT_OUT}]
 
 
 def test_a_word_of_a_million_letters_is_looked_at_once():
     text = "x" * 1_000_000
-    assert disclosure_control.reason(text) == text
-    assert disclosure_control.reason(f"{text} decision of one") == disclosure_control.LEFT_OUT
+    assert disclosure_control.redact_reason(text) == text
+    assert (
+        disclosure_control.redact_reason(f"{text} decision of one") == disclosure_control.LEFT_OUT
+    )
+
+
+COUNTS = st.lists(st.integers(0, 30), max_size=8)
+
+
+@given(COUNTS, st.integers(0, 12))
+def test_no_small_count_is_shown_or_can_be_had_from_the_sum(counts, floor):
+    shown = suppress_small_counts(counts, floor)
+    assert all(a in (b, None) for a, b in zip(shown, counts, strict=True))
+    assert not [one for one in shown if one is not None and 0 < one < floor]
+    hidden = [count for count, seen in zip(counts, shown, strict=True) if seen is None]
+    if len(hidden) == 1:
+        assert not [one for one in counts if one and one >= floor]
+
+
+def test_examples():
+    assert suppress_small_counts([9, 3, 2], 5) == [9, None, None]
+    assert suppress_small_counts([9, 7, 2], 5) == [9, None, None]
+    assert suppress_small_counts([9, 7, 0], 5) == [9, 7, 0]
+    assert suppress_small_counts([2], 5) == [None]
+    assert suppress_small_counts([9, 2], 0) == [9, 2]

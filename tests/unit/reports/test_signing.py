@@ -8,36 +8,31 @@ import subprocess
 import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from reports import signing
 
 KEY = ed25519.Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
 
-
 OTHER = ed25519.Ed25519PrivateKey.from_private_bytes(bytes(range(1, 33)))
-
 
 CONTENT = b'{"format":"something"}'
 
-
-SIGNED = signing.sign(CONTENT, KEY)
-
+SIGNED = signing.sign_detached(CONTENT, KEY)
 
 TRUSTED = [OTHER.public_key(), KEY.public_key()]
 
 
 def test_what_was_signed_is_taken_and_the_key_is_named():
-    assert signing.verify(CONTENT, SIGNED, TRUSTED) == signing.key_id(KEY.public_key())
-    assert signing.sign(CONTENT, KEY) == SIGNED
+    assert signing.verify_detached(CONTENT, SIGNED, TRUSTED) == signing.key_id(KEY.public_key())
+    assert signing.sign_detached(CONTENT, KEY) == SIGNED
 
 
 def test_rfc_8032_test_vector_2():
     key = ed25519.Ed25519PrivateKey.from_private_bytes(
         bytes.fromhex("4ccd089b28ff96da9db6c346ec114e0f5b8a319f35aba624da8cf6ed4fb8a6fb")
     )
-    raw = base64.b64decode(json.loads(signing.sign(b"\x72", key))["signature"])
+    raw = base64.b64decode(json.loads(signing.sign_detached(b"\x72", key))["signature"])
     assert raw.hex() == (
         "92a009a9f0d4cab8720e820b5f642540a2b27b5416503f8fb3762223ebdb69da"
         "085ac1e43e15996e458f3613d0f11d8c387b2eaeb4302aeeb00d291612bb0c00"
@@ -46,7 +41,7 @@ def test_rfc_8032_test_vector_2():
 
 def test_a_key_that_is_not_trusted_is_named():
     with pytest.raises(signing.UnknownKeyError) as error:
-        signing.verify(CONTENT, SIGNED, [OTHER.public_key()])
+        signing.verify_detached(CONTENT, SIGNED, [OTHER.public_key()])
     assert error.value.key_id == signing.key_id(KEY.public_key())
     assert error.value.key_id in str(error.value)
 
@@ -58,13 +53,13 @@ def test_any_altered_byte_of_the_content_is_found(data):
     altered = bytearray(CONTENT)
     altered[place] ^= flip
     with pytest.raises(signing.WrongSignatureError):
-        signing.verify(bytes(altered), SIGNED, TRUSTED)
+        signing.verify_detached(bytes(altered), SIGNED, TRUSTED)
 
 
 @given(st.integers(0, len(CONTENT) - 1))
 def test_a_cut_content_is_found(length):
     with pytest.raises(signing.WrongSignatureError):
-        signing.verify(CONTENT[:length], SIGNED, TRUSTED)
+        signing.verify_detached(CONTENT[:length], SIGNED, TRUSTED)
 
 
 @given(st.binary(max_size=200) | st.integers(0, len(SIGNED) - 1).map(lambda n: SIGNED[:n]))
@@ -72,7 +67,7 @@ def test_a_file_that_is_no_signature_is_refused(signature):
     if json_equal(signature, SIGNED):
         return
     with pytest.raises(signing.SignatureError):
-        signing.verify(CONTENT, signature, TRUSTED)
+        signing.verify_detached(CONTENT, signature, TRUSTED)
 
 
 def json_equal(a, b):
@@ -102,19 +97,19 @@ HOSTILE = [
 def test_hostile_fields_are_refused(change):
     fields = json.loads(SIGNED) | change
     with pytest.raises(signing.SignatureError) as error:
-        signing.verify(CONTENT, json.dumps(fields).encode(), TRUSTED)
+        signing.verify_detached(CONTENT, json.dumps(fields).encode(), TRUSTED)
     assert "\n" not in str(error.value)
 
 
 @pytest.mark.parametrize("content", [b"[" * 4000, b"null", b"{}", b"\xff", b" " * 5000 + SIGNED])
 def test_deep_empty_and_long_files_are_refused(content):
     with pytest.raises(signing.BrokenSignatureError):
-        signing.verify(CONTENT, content, TRUSTED)
+        signing.verify_detached(CONTENT, content, TRUSTED)
 
 
 def test_keys_go_through_pem():
-    private = signing.read_private(signing.private_pem(KEY), "own.pem")
-    public = signing.read_public(signing.public_pem(KEY.public_key()), "p.pem")
+    private = signing.read_private_key(signing.private_pem(KEY), "own.pem")
+    public = signing.read_public_key(signing.public_pem(KEY.public_key()), "p.pem")
     assert private.private_bytes_raw() == KEY.private_bytes_raw()
     assert signing.key_id(public) == signing.key_id(KEY.public_key())
 
@@ -139,7 +134,7 @@ def pem(key, encryption=None):
 )
 def test_files_that_are_no_private_key(content, word):
     with pytest.raises(signing.KeyFileError, match=word) as error:
-        signing.read_private(content, "f.pem")
+        signing.read_private_key(content, "f.pem")
     assert str(error.value).startswith("f.pem: ")
 
 
@@ -161,7 +156,7 @@ def test_files_that_are_no_private_key(content, word):
 )
 def test_files_that_are_no_public_key(content, word):
     with pytest.raises(signing.KeyFileError, match=word):
-        signing.read_public(content, "f.pem")
+        signing.read_public_key(content, "f.pem")
 
 
 @pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl is not installed")

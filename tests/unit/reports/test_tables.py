@@ -1,12 +1,18 @@
-from collections import Counter
+"""Tables are read as plain Python would read them, and ids are found as in a dict."""
 
+from collections import Counter
+from datetime import UTC, datetime
+from unittest import mock
+
+import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from reports import tables
+from reports.tables import IdIndex, flatten_column, flatten_column_to_seconds
 from schemas.enums import EntityKind, Status
+from schemas.field import TIMESTAMP
 from schemas.tables import CLUSTERS, ENTITIES
 from tests.support.report_tables import entity, write_run
 
@@ -30,44 +36,109 @@ def entity_rows(draw):
 
 @given(entity_rows(), st.integers(1, 4), st.integers(1, 8))
 @settings(max_examples=40, deadline=None)
-def test_top_and_tally_agree_with_plain_python(tmp_path_factory, rows, files, limit):
+def test_top_rows_and_counts_agree_with_plain_python(tmp_path_factory, rows, files, limit):
     run = write_run(tmp_path_factory.mktemp("run") / "r", {"entities": rows}, files)
     hidden = pc.field("status") != Status.VICTIM_SIDE
     kept = [row for row in rows if row["status"] != Status.VICTIM_SIDE]
     ranked = sorted(kept, key=lambda r: (-r["complaints"], -r["calls"], r["entity_id"]))
 
-    found = tables.top(run, ENTITIES, ORDER, limit, columns=("reason",), where=hidden)
+    found = tables.top_rows(run, ENTITIES, ORDER, limit, columns=("reason",), where=hidden)
     assert found["entity_id"].to_pylist() == [row["entity_id"] for row in ranked[:limit]]
     assert found.column_names == ["complaints", "calls", "entity_id", "reason"]
 
-    counted = tables.tally(run, ENTITIES, ("kind", "status"), hidden).to_pylist()
+    counted = tables.count_by(run, ENTITIES, ("kind", "status"), hidden).to_pylist()
     assert {(one["kind"], one["status"]): one["rows"] for one in counted} == Counter(
         (row["kind"], row["status"]) for row in kept
     )
-    assert tables.count(run, ENTITIES, hidden) == len(kept)
-    assert tables.count(run, ENTITIES) == len(rows)
+    assert tables.count_rows(run, ENTITIES, hidden) == len(kept)
+    assert tables.count_rows(run, ENTITIES) == len(rows)
 
 
 def test_read_gives_the_contract_sorted_by_its_key(tmp_path):
     rows = [entity(f"phone:+1888555010{n}") for n in (7, 1, 3)]
     run = write_run(tmp_path / "r", {"entities": rows}, files=3)
-    found = tables.read(run, ENTITIES)
+    found = tables.read_table(run, ENTITIES)
     assert found.schema.equals(ENTITIES.schema)
     assert found["entity_id"].to_pylist() == sorted(row["entity_id"] for row in rows)
-    assert tables.read(run, ENTITIES, ["kind"]).column_names == ["kind"]
+    assert tables.read_table(run, ENTITIES, ["kind"]).column_names == ["kind"]
 
 
 def test_a_folder_without_files_is_an_empty_table(tmp_path):
     (tmp_path / "clusters").mkdir()
-    assert tables.read(tmp_path, CLUSTERS).num_rows == 0
-    assert tables.top(tmp_path, CLUSTERS, [("cluster_id", "ascending")], 5).num_rows == 0
+    assert tables.read_table(tmp_path, CLUSTERS).num_rows == 0
+    assert tables.top_rows(tmp_path, CLUSTERS, [("cluster_id", "ascending")], 5).num_rows == 0
 
 
 def test_a_missing_table_is_named(tmp_path):
     with pytest.raises(FileNotFoundError, match="clusters"):
-        tables.read(tmp_path, CLUSTERS)
+        tables.read_table(tmp_path, CLUSTERS)
 
 
 def test_a_run_in_a_hidden_folder_is_read(tmp_path):
     run = write_run(tmp_path / ".run.staging-1", {"entities": [entity("phone:+18885550100")]})
-    assert tables.count(run, ENTITIES) == 1
+    assert tables.count_rows(run, ENTITIES) == 1
+
+
+IDS = st.lists(st.text("abü#:😀", max_size=3), unique=True)
+
+COLUMN = st.lists(st.none() | st.text("abü#:😀", max_size=3))
+
+
+def expected_places(ids, column):
+    known = {one: place for place, one in enumerate(ids)}
+    return [known.get(one, -1) for one in column]
+
+
+@given(IDS, COLUMN)
+def test_places_are_those_of_a_dict(ids, column):
+    found = IdIndex(pa.array(ids, pa.string()))
+    assert found.places(pa.array(column, pa.string())).tolist() == expected_places(ids, column)
+    halves = pa.chunked_array([column[:2], column[2:]], pa.string())
+    assert found.places(halves).tolist() == expected_places(ids, column)
+
+
+FILLING = [f"m{n:03d}" for n in range(200)]
+"""Between the least and the greatest of a column, so that its ids are found by their hashes."""
+
+
+@given(IDS, st.lists(st.none() | st.text("abü#:😀", max_size=3), max_size=50), st.integers(1, 4))
+def test_ids_with_the_same_hash_are_distinguished(ids, column, hashes):
+    def few_hashes(text):
+        return len(text) % hashes
+
+    ids, column = [*ids, *FILLING], ["!", *column, "😁"]
+    index = IdIndex(pa.chunked_array([ids], pa.string()))
+    with mock.patch.object(tables.xxhash, "xxh3_64_intdigest", few_hashes):
+        found = index.places(pa.array(column, pa.string()))
+    assert found.tolist() == expected_places(ids, column)
+
+
+@pytest.mark.parametrize("step", [1, 100])
+def test_near_and_scattered_ids_of_many(step):
+    ids = [f"phone:+1{n:05d}" for n in range(0, 3000, 3)]
+    column = [f"phone:+1{n * step % 3000:05d}" for n in range(300)]
+    found = IdIndex(pa.array(ids[::-1]))
+    assert found.places(pa.array(column)).tolist() == expected_places(ids[::-1], column)
+
+
+MOMENTS = [
+    datetime(2024, 2, 29, 23, 59, 59, 999_999, UTC),
+    None,
+    datetime(1969, 12, 31, 23, 59, 59, 1, UTC),
+    datetime(2025, 1, 1, tzinfo=UTC),
+]
+
+
+def test_times_are_iso_8601():
+    column = pa.chunked_array([MOMENTS[:1], MOMENTS[1:]], TIMESTAMP)
+    assert flatten_column(column).equals(pc.strftime(column, "%Y-%m-%dT%H:%M:%SZ"))
+    seconds = [None if one is None else f"{one:%Y-%m-%dT%H:%M:%SZ}" for one in MOMENTS]
+    assert flatten_column_to_seconds(column).to_pylist() == seconds
+
+
+def test_lists_are_joined_and_others_stay():
+    lists = pa.chunked_array([[["a", "b"], [], None, ["c"]]], pa.list_(pa.string()))
+    numbers = pa.chunked_array([[1.5, None]])
+    for one in (flatten_column, flatten_column_to_seconds):
+        assert one(lists).to_pylist() == ["a; b", "", None, "c"]
+        assert one(numbers) is numbers

@@ -4,8 +4,7 @@ from decimal import Decimal
 from html import unescape
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from reports import text
 

@@ -1,11 +1,10 @@
-"""An id and its epoch, told apart and put together."""
+"""An id and its epoch, taken apart and put together."""
 
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
-from schemas.epoch import bare, bare_ids, named, number, numbers
+from schemas.entity import epoch_number, id_epochs, with_epoch, without_epoch, without_epochs
 
 IDS = st.sampled_from(
     ("phone:+18885550123", "email:a#2@b.example", "account:upi:x@y", "domain:a.example")
@@ -15,10 +14,14 @@ IDS = st.sampled_from(
 @settings(deadline=None)
 @given(IDS, st.integers(1, 400))
 def test_there_and_back(entity_id, epoch):
-    one = named(entity_id, epoch)
-    assert (bare(one), number(one)) == (entity_id, epoch)
-    assert bare_ids(pa.array([one, entity_id, None])).to_pylist() == [entity_id, entity_id, None]
-    assert numbers(pa.array([one, entity_id])).to_pylist() == [epoch, 1]
+    one = with_epoch(entity_id, epoch)
+    assert (without_epoch(one), epoch_number(one)) == (entity_id, epoch)
+    assert without_epochs(pa.array([one, entity_id, None])).to_pylist() == [
+        entity_id,
+        entity_id,
+        None,
+    ]
+    assert id_epochs(pa.array([one, entity_id])).to_pylist() == [epoch, 1]
 
 
 @pytest.mark.parametrize(
@@ -26,6 +29,6 @@ def test_there_and_back(entity_id, epoch):
     ["url:https://a.example/#2", "script:0#2", "phone:+1#1", "phone:+1#0", "phone:+1#02", "x#3"],
 )
 def test_what_is_no_epoch_is_left(one):
-    assert (bare(one), number(one)) == (one, 1)
-    assert bare_ids(pa.array([one])).to_pylist() == [one]
-    assert numbers(pa.array([one])).to_pylist() == [1]
+    assert (without_epoch(one), epoch_number(one)) == (one, 1)
+    assert without_epochs(pa.array([one])).to_pylist() == [one]
+    assert id_epochs(pa.array([one])).to_pylist() == [1]

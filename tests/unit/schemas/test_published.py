@@ -13,15 +13,13 @@ from schemas import contract_docs, field
 from schemas.alert import ALERT
 from schemas.call import CALL_ACCEPTED, CALL_INPUT, CALL_LOOSE
 from schemas.complaint import COMPLAINT_ACCEPTED, COMPLAINT_INPUT, COMPLAINT_LOOSE
-from schemas.tables import ALL
+from schemas.tables import ALL_TABLES
 from tests.support.real_data import ROOT
 
 INPUTS = {"input/complaint": COMPLAINT_INPUT, "input/call": CALL_INPUT}
 
-
-PUBLISHED = INPUTS | {f"output/{table.name}": table.schema for table in ALL}
+PUBLISHED = INPUTS | {f"output/{table.name}": table.schema for table in ALL_TABLES}
 PUBLISHED["stream/alert"] = ALERT
-
 
 INSIDE = {
     "complaint loose": COMPLAINT_LOOSE,
@@ -30,8 +28,7 @@ INSIDE = {
     "call accepted": CALL_ACCEPTED,
 }
 
-
-EXPORTED = contract_docs.export()
+EXPORTED = contract_docs.json_schemas()
 
 
 def all_fields(fields: list[pa.Field]) -> list[pa.Field]:
@@ -74,23 +71,25 @@ def test_json_schema_files_are_current(tmp_path):
 
 
 def test_data_contract_page_is_current():
-    assert (ROOT / "docs/data-contract.md").read_text(encoding="utf-8") == contract_docs.page()
+    assert (ROOT / "docs/data-contract.md").read_text(
+        encoding="utf-8"
+    ) == contract_docs.markdown_page()
 
 
 @pytest.mark.parametrize("name", [*PUBLISHED, *INSIDE])
 def test_every_field_has_a_meaning(name):
     fields = all_fields(list((PUBLISHED | INSIDE)[name]))
-    assert [one.name for one in fields if not field.doc(one)] == []
+    assert [one.name for one in fields if not field.field_doc(one)] == []
 
 
 @pytest.mark.parametrize("name", PUBLISHED)
 def test_every_field_is_on_the_page(name):
-    page = contract_docs.contract(PUBLISHED[name])
+    page = contract_docs.contract_table(PUBLISHED[name])
     assert page.count("\n") == 2 + len(all_fields(list(PUBLISHED[name])))
-    assert all(field.doc(one) in page for one in all_fields(list(PUBLISHED[name])))
+    assert all(field.field_doc(one) in page for one in all_fields(list(PUBLISHED[name])))
 
 
-@pytest.mark.parametrize("name", contract_docs.SENT)
+@pytest.mark.parametrize("name", contract_docs.EXCHANGE_FILES)
 def test_the_schema_of_what_is_sent_is_closed(name):
     """A contract grows; a signed file has every field and no other."""
     Draft202012Validator.check_schema(EXPORTED[name])
@@ -116,7 +115,7 @@ def test_json_schema_is_valid_and_tells_right_from_wrong(name):
             assert not is_valid(name, right | {one: "no such value"})
 
 
-@pytest.mark.parametrize("table", ALL, ids=lambda table: table.name)
+@pytest.mark.parametrize("table", ALL_TABLES, ids=lambda table: table.name)
 def test_key_columns_are_in_the_table(table):
     assert set(table.key) <= set(table.schema.names)
 

@@ -4,68 +4,67 @@ import pickle
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from tests.unit.transforms.test_shuffle import ROWS, SCHEMA, batch
-from transforms.batch_codec import Piece, Place, Spill, packed, unpacked
+from transforms.batch_codec import EncodedBatch, SpillFile, SpillRef, decode_batch, encode_batch
 
 
 @given(ROWS, st.integers(0, 30))
-def test_what_is_packed_comes_out_equal_and_without_its_neighbours(rows, at):
+def test_what_is_encoded_comes_out_equal_and_without_its_neighbours(rows, at):
     part = batch(rows).slice(at)
-    piece = packed(part, SCHEMA)
-    assert unpacked(piece, SCHEMA) == part
+    encoded = encode_batch(part, SCHEMA)
+    assert decode_batch(encoded, SCHEMA) == part
     among_large = batch(rows + [("z" * 50_000, None)] * 20).slice(0, len(rows))
-    held = unpacked(packed(among_large, SCHEMA), SCHEMA)
-    assert held.get_total_buffer_size() < 20_000
+    decoded = decode_batch(encode_batch(among_large, SCHEMA), SCHEMA)
+    assert decoded.get_total_buffer_size() < 20_000
 
 
 def test_a_batch_of_another_schema_does_not_travel():
     other = batch([("x", "y")]).rename_columns(["b", "a", "n"])
     with pytest.raises(ValueError, match="declared"):
-        packed(other, SCHEMA)
+        encode_batch(other, SCHEMA)
 
 
-def test_a_batch_that_beam_pickles_is_packed_too():
+def test_a_batch_that_beam_pickles_is_encoded_too():
     rows = batch([("the same text again and again", "x")] * 5_000)
     few = rows.slice(10, 2)
-    told = rows.replace_schema_metadata({"about": "x"}).slice(0, 0)
-    for one, least in ((rows, rows.nbytes / 5), (few, 2_000), (told, 2_000)):
+    with_metadata = rows.replace_schema_metadata({"about": "x"}).slice(0, 0)
+    for one, least in ((rows, rows.nbytes / 5), (few, 2_000), (with_metadata, 2_000)):
         pickled = pickle.dumps(one)
         assert len(pickled) < least
         back = pickle.loads(pickled)  # noqa: S301
         assert back.equals(one, check_metadata=True)
 
 
-def test_while_a_spill_holds_pieces_pickle_as_places(tmp_path):
+def test_while_spilling_encoded_batches_pickle_as_references(tmp_path):
     many = batch([(f"{n:x}" * 8, None) for n in range(3_000)])
     few = batch([("x", "y")])
-    plain = pickle.dumps(packed(many, SCHEMA))
-    with Spill(str(tmp_path)).holding():
+    plain = pickle.dumps(encode_batch(many, SCHEMA))
+    with SpillFile(str(tmp_path)).spilling():
         few, many = few.slice(0), many.slice(0)
-        pieces = [pickle.dumps(packed(one, SCHEMA)) for one in (many, few, many)]
-        assert len(pieces[0]) < 300 < len(plain)
-        back = [pickle.loads(one) for one in pieces]  # noqa: S301
-        assert [type(one.content) for one in back] == [Place, bytes, Place]
+        pickles = [pickle.dumps(encode_batch(one, SCHEMA)) for one in (many, few, many)]
+        assert len(pickles[0]) < 300 < len(plain)
+        back = [pickle.loads(one) for one in pickles]  # noqa: S301
+        assert [type(one.content) for one in back] == [SpillRef, bytes, SpillRef]
         # A runner pickles again what it only passes on.
         again = [pickle.loads(pickle.dumps(one)) for one in back]  # noqa: S301
         assert again == back
-        assert [unpacked(one, SCHEMA) for one in again] == [many, few, many]
+        assert [decode_batch(one, SCHEMA) for one in again] == [many, few, many]
         sent = pickle.dumps(many)
         assert len(sent) < 2_000
         assert pickle.loads(sent) == many  # noqa: S301
         assert list(tmp_path.iterdir()) == []
-    assert len(pickle.dumps(packed(many, SCHEMA))) == len(plain)
+    assert len(pickle.dumps(encode_batch(many, SCHEMA))) == len(plain)
 
 
 def test_what_is_pickled_again_is_put_down_once(tmp_path):
     many = batch([(f"{n:x}" * 8, None) for n in range(3_000)])
-    piece = packed(many, SCHEMA)
-    with Spill(str(tmp_path)).holding():
-        assert pickle.dumps(piece) == pickle.dumps(piece)
+    encoded = encode_batch(many, SCHEMA)
+    with SpillFile(str(tmp_path)).spilling():
+        assert pickle.dumps(encoded) == pickle.dumps(encoded)
         assert pickle.dumps(many) == pickle.dumps(many)
-        assert unpacked(piece, SCHEMA) == many
+        assert decode_batch(encoded, SCHEMA) == many
 
 
 def test_a_batch_at_the_address_of_one_that_is_gone_is_its_own():
@@ -75,19 +74,19 @@ def test_a_batch_at_the_address_of_one_that_is_gone_is_its_own():
         del one
 
 
-def test_a_piece_that_was_cut_off_is_an_error(tmp_path):
+def test_a_spilled_batch_that_was_cut_off_is_an_error(tmp_path):
     with (tmp_path / "short").open("w+b") as file:
         file.write(b"12345")
         file.flush()
         with pytest.raises(OSError, match="not whole"):
-            Piece(Place(file.fileno(), 2, 9)).read()
+            EncodedBatch(SpillRef(file.fileno(), 2, 9)).to_bytes()
 
 
-def test_while_a_spill_holds_large_arrays_lie_in_its_file(tmp_path):
+def test_while_spilling_large_arrays_lie_in_the_file(tmp_path):
     large = np.arange(300_000).reshape(2, 150_000)
     turned = large.T
     odd = np.array(["x" * 10] * 200_000, object)
-    with Spill(str(tmp_path)).holding():
+    with SpillFile(str(tmp_path)).spilling():
         assert len(pickle.dumps(large)) < 1000
         found, again, other = pickle.loads(pickle.dumps((large, turned, odd), 5))  # noqa: S301
         small = pickle.loads(pickle.dumps(large[:, :9]))  # noqa: S301
@@ -100,9 +99,9 @@ def test_while_a_spill_holds_large_arrays_lie_in_its_file(tmp_path):
     assert len(pickle.dumps(large)) > large.nbytes
 
 
-def test_a_spilled_array_is_none_in_another_process(tmp_path, monkeypatch):
-    with Spill(str(tmp_path)).holding():
-        told = pickle.dumps(np.zeros(1 << 20))
+def test_a_spilled_array_is_an_error_in_another_process(tmp_path, monkeypatch):
+    with SpillFile(str(tmp_path)).spilling():
+        pickled = pickle.dumps(np.zeros(1 << 20))
         monkeypatch.setattr("os.getpid", int)
         with pytest.raises(OSError, match="spilled"):
-            pickle.loads(told)  # noqa: S301
+            pickle.loads(pickled)  # noqa: S301

@@ -7,8 +7,7 @@ from decimal import Decimal, InvalidOperation
 import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import example, given
-from hypothesis import strategies as st
+from hypothesis import example, given, strategies as st
 
 from schemas import field
 from schemas.enums import COUNTRIES, NUMBER_ROLES, Attestation
@@ -46,7 +45,7 @@ def times(draw):
 
 @given(st.lists(times(), min_size=1, max_size=6))
 def test_times_are_what_python_reads(pairs):
-    typed, bad = casts.timestamps(text_array([written for written, _ in pairs]))
+    typed, bad = casts.parse_timestamps(text_array([written for written, _ in pairs]))
     assert not bad.any()
     assert typed.to_pylist() == [moment.astimezone(UTC) for _, moment in pairs]
 
@@ -55,9 +54,9 @@ def test_times_are_what_python_reads(pairs):
 @example(["0000-01-01T00:00:00Z", "nonsense"])
 @example(["0001-01-01T00:00:00+23:59", None])
 def test_a_time_is_read_the_same_whatever_stands_beside_it(values):
-    typed, bad = casts.timestamps(text_array(values))
+    typed, bad = casts.parse_timestamps(text_array(values))
     for row, value in enumerate(values):
-        alone, bad_alone = casts.timestamps(text_array([value]))
+        alone, bad_alone = casts.parse_timestamps(text_array([value]))
         assert typed[row : row + 1].cast(pa.int64()) == alone.cast(pa.int64())
         assert bad[row] == bad_alone[0]
         if typed[row].is_valid and typed[row].value >= -62135596800000000:
@@ -85,19 +84,19 @@ def test_a_time_is_read_the_same_whatever_stands_beside_it(values):
     ],
 )
 def test_what_is_no_moment_is_bad(written):
-    typed, bad = casts.timestamps(text_array([written, "2024-03-01T09:30:00Z"]))
+    typed, bad = casts.parse_timestamps(text_array([written, "2024-03-01T09:30:00Z"]))
     assert bad.tolist() == [True, False]
     assert typed.to_pylist()[0] is None
 
 
 @given(st.datetimes(datetime(1980, 1, 1), datetime(2110, 1, 1), timezones=st.just(UTC)))
-@example(casts.EARLIEST)
-@example(casts.EARLIEST - timedelta(microseconds=1))
-@example(casts.LATEST)
-@example(casts.LATEST - timedelta(microseconds=1))
+@example(casts.EARLIEST_DATE)
+@example(casts.EARLIEST_DATE - timedelta(microseconds=1))
+@example(casts.LATEST_DATE)
+@example(casts.LATEST_DATE - timedelta(microseconds=1))
 def test_impossible_dates(moment):
     typed = pa.array([moment, None], field.TIMESTAMP)
-    possible = casts.EARLIEST <= moment < casts.LATEST
+    possible = casts.EARLIEST_DATE <= moment < casts.LATEST_DATE
     assert casts.impossible_dates(typed).tolist() == [not possible, False]
 
 
@@ -124,7 +123,7 @@ AMOUNTS = st.one_of(
 
 @given(st.lists(AMOUNTS, min_size=1, max_size=6))
 def test_amounts_are_what_decimal_reads(values):
-    typed, bad = casts.amounts(text_array([*values, None, " "]))
+    typed, bad = casts.parse_amounts(text_array([*values, None, " "]))
     expected = [amount_of(value) for value in values]
     assert typed.to_pylist() == [*expected, None, None]
     assert bad.tolist() == [one is None for one in expected] + [False, False]
@@ -132,14 +131,14 @@ def test_amounts_are_what_decimal_reads(values):
 
 def test_an_amount_keeps_its_last_decimal():
     written = ["9999999999999.999999999999999999", "0.000000000000000001", "1E+3", "007.50"]
-    typed, bad = casts.amounts(text_array(written))
+    typed, bad = casts.parse_amounts(text_array(written))
     assert not bad.any()
     assert typed.to_pylist() == [Decimal(one) for one in written]
 
 
 @given(st.lists(st.one_of(texts(), st.floats().map(str)), max_size=6))
 def test_durations(values):
-    typed, bad = casts.durations(text_array(values))
+    typed, bad = casts.parse_durations(text_array(values))
     for value, seconds, wrong in zip(values, typed.to_pylist(), bad, strict=True):
         if value is None or not value.strip():
             assert (seconds, wrong) == (None, False)
@@ -152,7 +151,7 @@ def test_durations(values):
 
 @given(st.lists(texts() | st.sampled_from(sorted(COUNTRIES)), max_size=6))
 def test_codes_are_upper_case_and_of_the_list(values):
-    typed, bad = casts.codes(text_array(values), COUNTRIES)
+    typed, bad = casts.parse_codes(text_array(values), COUNTRIES)
     for value, code, wrong in zip(values, typed.to_pylist(), bad, strict=True):
         wanted = None if value is None else value.strip()
         assert wrong == bool(wanted and wanted.upper() not in COUNTRIES)
@@ -161,7 +160,7 @@ def test_codes_are_upper_case_and_of_the_list(values):
 
 @given(st.lists(texts() | st.sampled_from(NUMBER_ROLES), max_size=6), st.none() | st.just("other"))
 def test_choices_are_taken_in_any_case_and_strange_words_are_marked(values, otherwise):
-    typed, strange = casts.choices(text_array(values), NUMBER_ROLES, otherwise)
+    typed, strange = casts.parse_choices(text_array(values), NUMBER_ROLES, otherwise)
     for value, word, odd in zip(values, typed.to_pylist(), strange, strict=True):
         wanted = (value or "").strip().lower()
         assert odd == bool(wanted and wanted not in NUMBER_ROLES)
@@ -169,7 +168,9 @@ def test_choices_are_taken_in_any_case_and_strange_words_are_marked(values, othe
 
 
 def test_choices_come_out_as_the_contract_spells_them():
-    typed, strange = casts.choices(text_array(["a", "B", " c ", None]), tuple(Attestation), None)
+    typed, strange = casts.parse_choices(
+        text_array(["a", "B", " c ", None]), tuple(Attestation), None
+    )
     assert typed.to_pylist() == ["A", "B", "C", None]
     assert not strange.any()
 
@@ -177,7 +178,7 @@ def test_choices_come_out_as_the_contract_spells_them():
 @given(st.lists(texts(), min_size=2, max_size=8), st.integers(0, 3))
 def test_a_slice_is_read_as_what_it_holds(values, start):
     whole = text_array(values)
-    for read in (casts.timestamps, casts.amounts, casts.durations):
+    for read in (casts.parse_timestamps, casts.parse_amounts, casts.parse_durations):
         typed, bad = read(whole.slice(start))
         again, bad_again = read(text_array(values[start:]))
         assert typed == again

@@ -7,18 +7,16 @@ from datetime import UTC, datetime, timedelta
 import networkx as nx
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from schemas.decision import DecisionKind
 from tests.support.graphs import evidence, no_epochs, no_lines, no_suppliers
-from transforms.decisions import Decision, DecisionError, in_force, load
-from transforms.graph.assign import bind
-from transforms.graph.communities import Communities, communities
-from transforms.graph.incidence import ties
+from transforms.decisions import Decision, DecisionError, decisions_in_force, parse_decisions
+from transforms.graph.assign import apply_constraints
+from transforms.graph.communities import CommunityResult, detect_communities
+from transforms.graph.incidence import cluster_ties
 
 WHEN = datetime(2024, 3, 1, tzinfo=UTC)
-
 
 ROW = {
     "decision_id": "d1",
@@ -38,13 +36,13 @@ def as_csv(*rows):
 
 
 def test_csv_and_json_lines_say_the_same():
-    (one,) = load(as_csv({}), "d.csv")
+    (one,) = parse_decisions(as_csv({}), "d.csv")
     assert one.entity_a == "phone:+18885550101"
     assert one.entity_b == "domain:amzn-refund.support"
     assert one.decided_at == WHEN
     assert one.expires_at is None
-    assert load(json.dumps(ROW | {"expires_at": None}), "d.jsonl") == (one,)
-    assert load("\ufeff" + as_csv({}), "d.csv") == (one,)
+    assert parse_decisions(json.dumps(ROW | {"expires_at": None}), "d.jsonl") == (one,)
+    assert parse_decisions("\ufeff" + as_csv({}), "d.csv") == (one,)
 
 
 @pytest.mark.parametrize(
@@ -63,9 +61,9 @@ def test_csv_and_json_lines_say_the_same():
         ({"expires_at": "2024-02-01T00:00:00Z"}, "row 2, expires_at: is not after decided_at"),
     ],
 )
-def test_what_cannot_be_used_is_told_with_its_place(row, says):
+def test_an_unusable_row_is_rejected_with_its_place(row, says):
     with pytest.raises(DecisionError, match=r"^d\.csv, ") as error:
-        load(as_csv(row), "d.csv")
+        parse_decisions(as_csv(row), "d.csv")
     assert says in str(error.value)
 
 
@@ -82,7 +80,7 @@ def test_what_cannot_be_used_is_told_with_its_place(row, says):
 )
 def test_a_file_that_is_none_is_refused(text):
     with pytest.raises(DecisionError, match=r"^d: |^d, row "):
-        load(text, "d")
+        parse_decisions(text, "d")
 
 
 def decision(name, kind, a, b=None, **more):
@@ -102,12 +100,12 @@ def test_expired_and_later_decisions_have_no_say():
         (WHEN, ends, 1, 0, 0),
         (WHEN - timedelta(days=1), ends, 0, 0, 1),
     ):
-        found = in_force([one], as_of, newest)
+        found = decisions_in_force([one], as_of, newest)
         assert (len(found.binding), found.expired, found.later) == (binding, expired, later)
 
 
 def test_contradictions_are_reported_and_the_safer_one_holds():
-    found = in_force(
+    found = decisions_in_force(
         [
             decision("d1", "must_link", "a", "b"),
             decision("d2", "must_link", "b", "c"),
@@ -131,7 +129,6 @@ def test_contradictions_are_reported_and_the_safer_one_holds():
 
 names = st.sampled_from("abcdef")
 
-
 links = st.lists(
     st.tuples(st.sampled_from(("must_link", "cannot_link")), names, names).filter(
         lambda one: one[1] != one[2]
@@ -143,7 +140,7 @@ links = st.lists(
 @given(links, st.randoms())
 def test_what_binds_never_contradicts_itself(drawn, random):
     given_ = [decision(f"d{n}", *one) for n, one in enumerate(drawn)]
-    found = in_force(given_, None, None)
+    found = decisions_in_force(given_, None, None)
     graph = nx.Graph(found.pairs(DecisionKind.MUST_LINK))
     cannot = found.pairs(DecisionKind.CANNOT_LINK)
     assert not any(a in graph and b in graph and nx.has_path(graph, a, b) for a, b in cannot)
@@ -154,7 +151,7 @@ def test_what_binds_never_contradicts_itself(drawn, random):
     )
     assert bool(found.contradictions) == torn
     random.shuffle(given_)
-    assert in_force(given_, None, None) == found
+    assert decisions_in_force(given_, None, None) == found
 
 
 @st.composite
@@ -191,11 +188,11 @@ def test_decisions_bind_the_communities(drawn):
     nodes, groups, must, cannot = drawn
     named = evidence(groups, nodes)
     held = np.bincount(named.node, minlength=nodes)
-    free = communities(named, no_suppliers(nodes), held, no_lines(nodes), no_epochs())
-    label = bind(free, named, must, cannot).label
+    free = detect_communities(named, no_suppliers(nodes), held, no_lines(nodes), no_epochs())
+    label = apply_constraints(free, named, must, cannot).label
     assert all(label[a] == label[b] for a, b in must)
     assert all(label[a] != label[b] for a, b in cannot)
-    again = bind(free, named, must[::-1], [*reversed(cannot)])
+    again = apply_constraints(free, named, must[::-1], [*reversed(cannot)])
     assert (again.label == label).all()
     if not must and not cannot:
         assert (label == free.label).all()
@@ -203,12 +200,12 @@ def test_decisions_bind_the_communities(drawn):
 
 def one_community(nodes):
     none = np.zeros(nodes, bool)
-    return Communities(np.zeros(nodes, np.int64), none, np.zeros(nodes), none, none)
+    return CommunityResult(np.zeros(nodes, np.int64), none, np.zeros(nodes), none, none)
 
 
 def test_the_weakest_link_gives_way():
     named = evidence([{0, 1}] * 3 + [{1, 2}] + [{2, 3}] * 3, 4)
-    assert bind(one_community(4), named, [], [(0, 3)]).label.tolist() == [0, 0, 2, 2]
+    assert apply_constraints(one_community(4), named, [], [(0, 3)]).label.tolist() == [0, 0, 2, 2]
 
 
 @settings(deadline=None, max_examples=60)
@@ -216,8 +213,8 @@ def test_the_weakest_link_gives_way():
 def test_no_cut_is_lighter(drawn):
     nodes, groups, _, _ = drawn
     named = evidence(groups, nodes)
-    label = bind(one_community(nodes), named, [], [(0, nodes - 1)]).label
-    graph = ties(named, np.arange(nodes))
+    label = apply_constraints(one_community(nodes), named, [], [(0, nodes - 1)]).label
+    graph = cluster_ties(named, np.arange(nodes))
 
     def cut(side):
         return graph.weight[side[graph.a] != side[graph.b]].sum()

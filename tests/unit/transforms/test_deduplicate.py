@@ -1,12 +1,11 @@
-"""One record an id, against the contract told row by row."""
+"""One record an id, against the contract applied row by row."""
 
 from collections import defaultdict
 from datetime import timedelta
 
 import pyarrow as pa
 import xxhash
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from schemas.call import CALL_ACCEPTED
 from schemas.complaint import COMPLAINT_ACCEPTED, ORIGIN

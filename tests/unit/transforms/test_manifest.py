@@ -2,21 +2,27 @@
 
 import pyarrow as pa
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from schemas.cluster import CLUSTER
 from schemas.reject import REJECT
 from tests.support.made_up_evidence import DAY
 from transforms.counters import count_members, count_read, count_rejects
-from transforms.manifest import SMALLEST_ALARM, Run, alarms, counts, manifest, with_rows
+from transforms.manifest import (
+    GIANT_CLUSTER_MIN_MEMBERS,
+    RunSettings,
+    build_manifest,
+    find_alarms,
+    input_file_entry,
+    reconciled_counts,
+)
 
-RUN = Run("/aside", "/run", {"ringtrace": "1"}, {"shards": 1})
+RUN = RunSettings("/aside", "/run", {"ringtrace": "1"}, {"shards": 1})
 
 
-def add_up(*tallies):
+def add_up(*counters):
     total = {}
-    for one in tallies:
+    for one in counters:
         for key, count in one:
             total[key] = total.get(key, 0) + count
     return total
@@ -24,7 +30,7 @@ def add_up(*tallies):
 
 @given(*[st.integers(0, 10**9)] * 3, st.integers(-5, 5))
 def test_counts_reconcile_or_raise(accepted, duplicates, rejected, lost):
-    tallies = {
+    counters = {
         ("calls", "accepted"): accepted,
         ("calls", "duplicates"): duplicates,
         ("calls", "rejected"): rejected,
@@ -32,10 +38,10 @@ def test_counts_reconcile_or_raise(accepted, duplicates, rejected, lost):
     }
     if lost:
         with pytest.raises(ValueError, match="calls does not reconcile"):
-            counts(tallies, "calls")
+            reconciled_counts(counters, "calls")
     else:
-        assert sum(counts(tallies, "calls").values()) == 2 * tallies["calls", "read"]
-        assert counts(tallies, "complaints")["read"] == 0
+        assert sum(reconciled_counts(counters, "calls").values()) == 2 * counters["calls", "read"]
+        assert reconciled_counts(counters, "complaints")["read"] == 0
 
 
 def loose(*sources):
@@ -56,18 +62,18 @@ def test_rows_are_counted_by_file_and_kind():
         ],
         pa.schema([one.with_nullable(True) for one in REJECT]),
     )
-    tallies = add_up(
+    counters = add_up(
         count_read(loose("a", "a", "b"), "complaint"),
         count_read(loose("a"), "call"),
         count_rejects(rejects),
     )
-    assert tallies["complaints", "read"] == 4
-    assert tallies["calls", "read"] == 2
-    assert (tallies["complaints", "rejected"], tallies["calls", "rejected"]) == (2, 1)
+    assert counters["complaints", "read"] == 4
+    assert counters["calls", "read"] == 2
+    assert (counters["complaints", "rejected"], counters["calls", "rejected"]) == (2, 1)
     digest = {"label": "a", "format": "jsonl", "bytes": 1, "sha256": "0"}
-    assert with_rows(digest | {"kind": "complaint"}, tallies)["rows"] == 3
-    assert with_rows(digest | {"kind": "call"}, tallies)["rows"] == 2
-    assert tallies["complaint_rejects", "bad_amount"] == 1
+    assert input_file_entry(digest | {"kind": "complaint"}, counters)["rows"] == 3
+    assert input_file_entry(digest | {"kind": "call"}, counters)["rows"] == 2
+    assert counters["complaint_rejects", "bad_amount"] == 1
 
 
 def cluster(name, size):
@@ -92,29 +98,31 @@ def clusters(*sizes):
 @pytest.mark.parametrize(
     ("sizes", "alarmed"),
     [
-        ([SMALLEST_ALARM, 100], True),
-        ([SMALLEST_ALARM - 1, 100], False),
-        ([SMALLEST_ALARM] * 4, False),
-        ([SMALLEST_ALARM + 1] + [SMALLEST_ALARM] * 3, True),
+        ([GIANT_CLUSTER_MIN_MEMBERS, 100], True),
+        ([GIANT_CLUSTER_MIN_MEMBERS - 1, 100], False),
+        ([GIANT_CLUSTER_MIN_MEMBERS] * 4, False),
+        ([GIANT_CLUSTER_MIN_MEMBERS + 1] + [GIANT_CLUSTER_MIN_MEMBERS] * 3, True),
         ([], False),
     ],
 )
 def test_a_giant_cluster_is_an_alarm_however_clusters_are_batched(sizes, alarmed):
     together = add_up(count_members(clusters(*sizes)))
     apart = add_up(*(count_members(clusters(*sizes).slice(n, 1)) for n in range(len(sizes))))
-    for tallies in (together, apart):
-        assert [one["code"] for one in alarms(tallies)] == ["giant_cluster"] * alarmed
-    assert alarms(together) == alarms(apart)
+    for counters in (together, apart):
+        assert [one["code"] for one in find_alarms(counters)] == ["giant_cluster"] * alarmed
+    assert find_alarms(together) == find_alarms(apart)
 
 
 def test_the_alarm_says_how_much_hung_together_before():
-    counted = add_up(count_members(clusters(SMALLEST_ALARM))) | {("components", "largest"): 4321}
-    (alarm,) = alarms(counted)
+    counted = add_up(count_members(clusters(GIANT_CLUSTER_MIN_MEMBERS))) | {
+        ("components", "largest"): 4321
+    }
+    (alarm,) = find_alarms(counted)
     assert "4321 identifiers hang together" in alarm["message"]
 
 
 def test_records_too_wide_are_an_alarm():
-    (alarm,) = alarms({("links", "records_too_wide"): 3})
+    (alarm,) = find_alarms({("links", "records_too_wide"): 3})
     assert (alarm["code"], alarm["message"][:9]) == ("wide_records", "3 records")
 
 
@@ -131,10 +139,10 @@ def line(name):
 
 def test_the_manifest_does_not_depend_on_any_order():
     outputs = [{"name": name, "bytes": 1, "sha256": "0", "rows": 0} for name in "yx"]
-    tallies = {("links", "b"): 1, ("links", "a"): 2, ("complaint_rows", "q"): 9, ("links", "c"): 0}
-    one = manifest(RUN, [line("q"), line("p")], outputs, tallies)
-    turned = dict(reversed(tallies.items()))
-    other = manifest(RUN, [line("p"), line("q")], outputs[::-1], turned)
+    counters = {("links", "b"): 1, ("links", "a"): 2, ("complaint_rows", "q"): 9, ("links", "c"): 0}
+    one = build_manifest(RUN, [line("q"), line("p")], outputs, counters)
+    turned = dict(reversed(counters.items()))
+    other = build_manifest(RUN, [line("p"), line("q")], outputs[::-1], turned)
     assert one == other
     assert [each["name"] for each in one["inputs"]] == ["p", "q"]
     assert one["tallies"] == {"links": {"a": 2, "b": 1}}
@@ -143,16 +151,16 @@ def test_the_manifest_does_not_depend_on_any_order():
 
 def test_the_run_id_tells_inputs_options_and_versions_apart():
     ids = {
-        manifest(run, inputs, [], {})["run_id"]
+        build_manifest(run, inputs, [], {})["run_id"]
         for run, inputs in (
             (RUN, []),
             (RUN, [line("p")]),
-            (Run("/other", "/else", RUN.versions, RUN.options), [line("q")]),
-            (Run("", "", {"ringtrace": "2"}, RUN.options), []),
-            (Run("", "", RUN.versions, {"shards": 2}), []),
+            (RunSettings("/other", "/else", RUN.versions, RUN.options), [line("q")]),
+            (RunSettings("", "", {"ringtrace": "2"}, RUN.options), []),
+            (RunSettings("", "", RUN.versions, {"shards": 2}), []),
         )
     }
     assert len(ids) == 5
-    assert manifest(Run("x", "y", RUN.versions, RUN.options), [], [], {}) == manifest(
-        RUN, [], [], {}
-    )
+    assert build_manifest(
+        RunSettings("x", "y", RUN.versions, RUN.options), [], [], {}
+    ) == build_manifest(RUN, [], [], {})

@@ -5,17 +5,14 @@ import pyarrow as pa
 from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.testing.test_pipeline import TestPipeline
 from apache_beam.testing.util import assert_that
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from transforms.arrow_util import hash_columns, hash_text
-from transforms.shuffle import Keyed, PerPartition, batches_of, split, table_of
+from transforms.shuffle import KeyedInput, PerPartition, batches_of, split_by_key, table_of
 
 SCHEMA = pa.schema([("a", pa.string()), ("b", pa.string()), ("n", pa.int64())])
 
-
 CELLS = st.none() | st.sampled_from(("", "x", "y", "xy")) | st.text(max_size=3)
-
 
 ROWS = st.lists(st.tuples(CELLS, CELLS), max_size=30)
 
@@ -34,21 +31,19 @@ def batch(rows, start=0):
 
 @given(ROWS, st.integers(1, 40))
 def test_every_row_is_in_exactly_one_partition(rows, partitions):
-    pieces = list(split(batch(rows), ("a", "b"), partitions))
-    assert sorted(n for _, piece in pieces for n in piece["n"].to_pylist()) == list(
-        range(len(rows))
-    )
-    numbers = [partition for partition, _ in pieces]
+    parts = list(split_by_key(batch(rows), ("a", "b"), partitions))
+    assert sorted(n for _, part in parts for n in part["n"].to_pylist()) == list(range(len(rows)))
+    numbers = [partition for partition, _ in parts]
     assert numbers == sorted(set(numbers))
-    assert all(0 <= one < partitions and piece.num_rows for one, piece in pieces)
+    assert all(0 <= one < partitions and part.num_rows for one, part in parts)
 
 
 @given(ROWS, ROWS, st.integers(0, 30))
 def test_equal_keys_share_a_partition_whatever_batch_they_are_in(rows, others, at):
     owner = {}
-    for part in (batch(rows), batch(rows).slice(at), batch(others + rows)):
-        for partition, piece in split(part, ("a", "b")):
-            for key in zip(piece["a"].to_pylist(), piece["b"].to_pylist(), strict=True):
+    for whole in (batch(rows), batch(rows).slice(at), batch(others + rows)):
+        for partition, part in split_by_key(whole, ("a", "b")):
+            for key in zip(part["a"].to_pylist(), part["b"].to_pylist(), strict=True):
                 assert owner.setdefault(key, partition) == partition
 
 
@@ -68,7 +63,7 @@ def test_the_order_of_the_columns_counts():
 
 def test_partitions_fill_evenly():
     rows = [(f"id-{n}", None) for n in range(16_000)]
-    sizes = [piece.num_rows for _, piece in split(batch(rows), ("a",), 16)]
+    sizes = [part.num_rows for _, part in split_by_key(batch(rows), ("a",), 16)]
     assert len(sizes) == 16
     assert max(sizes) < 1.2 * min(sizes)
 
@@ -80,9 +75,9 @@ def test_chunked_text_hashes_as_one():
 
 def test_tables_travel_as_batches_and_back():
     table = pa.Table.from_batches([batch([("x", "y")] * 5)])
-    pieces = list(batches_of(table, 2))
-    assert [piece.num_rows for piece in pieces] == [2, 2, 1]
-    assert table_of(pieces, SCHEMA) == table
+    parts = list(batches_of(table, 2))
+    assert [part.num_rows for part in parts] == [2, 2, 1]
+    assert table_of(parts, SCHEMA) == table
     assert list(batches_of(SCHEMA.empty_table())) == []
 
 
@@ -96,7 +91,7 @@ def test_the_pipelines_options_say_how_many_partitions_there_are():
 
     with TestPipeline(options=flags) as pipeline:
         rows = pipeline | beam.Create([rows, rows.slice(0, 0)], reshuffle=False)
-        keyed = {"rows": Keyed(SCHEMA, ("a",))}
+        keyed = {"rows": KeyedInput(SCHEMA, ("a",))}
         assert_that({"rows": rows} | PerPartition(keyed, sizes_of), check)
 
 

@@ -16,7 +16,6 @@ from transforms.validate import validate_calls, validate_complaints
 
 AS_OF = datetime(2024, 6, 1, tzinfo=UTC)
 
-
 COMPLAINT_FAULTS = [
     ("complaint_id", None, Code.MISSING_FIELD),
     ("complaint_id", "  ", Code.MISSING_FIELD),
@@ -48,7 +47,6 @@ COMPLAINT_FAULTS = [
     ("payments", [{"amount": "1"}, {"amount": "Infinity"}], Code.BAD_AMOUNT),
     ("phone_numbers", [{"raw": "1", "role": "customer"}], Code.BAD_VALUE),
 ]
-
 
 CALL_FAULTS = [
     ("call_id", None, Code.MISSING_FIELD),
@@ -111,7 +109,7 @@ CASES = [
 ]
 
 
-def hold(rows, loose, schema, validate):
+def check_rows_alone_and_together(rows, loose, schema, validate):
     padded = pa.RecordBatch.from_pylist(rows[:1] + rows + rows[:1], loose)
     batch = padded.slice(min(1, len(rows)), len(rows))
     accepted, rejects, _ = validate(batch, AS_OF)
@@ -130,13 +128,13 @@ def hold(rows, loose, schema, validate):
 @settings(max_examples=60, deadline=None)
 @given(COMPLAINT_ROWS)
 def test_any_complaints_are_accepted_or_rejected_each_on_its_own(rows):
-    hold(rows, *CASES[0][1:])
+    check_rows_alone_and_together(rows, *CASES[0][1:])
 
 
 @settings(max_examples=60, deadline=None)
 @given(CALL_ROWS)
 def test_any_calls_are_accepted_or_rejected_each_on_its_own(rows):
-    hold(rows, *CASES[1][1:])
+    check_rows_alone_and_together(rows, *CASES[1][1:])
 
 
 def test_messages_hold_nothing_of_the_row():
@@ -174,7 +172,7 @@ def test_strange_words_of_open_vocabularies_are_counted_not_refused():
     assert coerced == {"direction": 1, "attestation": 1}
 
 
-def test_lists_stand_by_their_own_rows():
+def test_lists_stay_with_their_rows():
     first = [{"raw": "1", "role": "callback"}, {"raw": "2", "role": None}]
     rows = [complaint(phone_numbers=one) for one in (None, first, [], None, first[:1])]
     accepted, _, _ = validate_complaints(pa.RecordBatch.from_pylist(rows, COMPLAINT_LOOSE))

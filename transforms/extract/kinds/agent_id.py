@@ -10,23 +10,20 @@ import re
 from collections.abc import Iterator
 
 from schemas.enums import EntityKind, Role
-from transforms.extract.mention import Found
+from transforms.extract.mention import Match
 
 HINT = r"(?i)badge|employee id|agent id|officer id|dienstausweis|dienstnummer|placa|matricule"
 """RE2: without a match of this, a text holds no such name."""
-
 
 _TITLE = (
     r"(?:special agent|agent|officer|inspector|detective|sergeant|captain|supervisor|manager"
     r"|technician|mr\.?|mrs\.?|ms\.?|agente|oficial|inspector|herr|frau|kommissar|monsieur|madame)"
 )
 
-
 _NAME = re.compile(
     rf"\b(?:(?i:{_TITLE}|name (?:is|was)|named|called himself|called herself|this is))\s"
     r"(?:(?i:agent|officer)\s)?(?P<name>[A-Z][a-zà-ÿ'’-]{1,20}(?:\s[A-Z][a-zà-ÿ'’-]{1,20}){0,2})"
 )
-
 
 _BADGE = re.compile(
     r"\b(?:badge|employee id|agent id|officer id|dienstausweis\w{0,8}|dienstnummer|placa|matricule)"
@@ -35,13 +32,12 @@ _BADGE = re.compile(
     re.IGNORECASE,
 )
 
-
 _REACH = 120
 """Characters between a name and the id that belongs to it."""
 
 
-def in_text(text: str) -> Iterator[Found]:
-    """`handle:agent:NAME:ID` for each badge or id that stands near a name; spans both."""
+def find(text: str) -> Iterator[Match]:
+    """Yields `handle:agent:NAME:ID` for each badge or id that stands near a name; spans both."""
     names = list(_NAME.finditer(text)) if _BADGE.search(text) else []
     for badge in _BADGE.finditer(text):
         near = [n for n in names if _gap(n.span("name"), badge.span("id")) <= _REACH]
@@ -52,9 +48,9 @@ def in_text(text: str) -> Iterator[Found]:
         what = re.sub(r"[^a-z0-9]", "", badge["id"].lower())
         start = min(name.start("name"), badge.start("id"))
         end = max(name.end("name"), badge.end("id"))
-        yield Found(start, end, EntityKind.HANDLE, f"agent:{who}:{what}", Role.MENTIONED)
+        yield Match(start, end, EntityKind.HANDLE, f"agent:{who}:{what}", Role.MENTIONED)
 
 
 def _gap(one: tuple[int, int], other: tuple[int, int]) -> int:
-    """Characters between two stretches of a text."""
+    """Returns the characters between two stretches of a text."""
     return max(one[0], other[0]) - min(one[1], other[1])

@@ -1,7 +1,6 @@
-"""Wallet addresses, by checksum: Base58Check, Bech32, and the Keccak checksum of EIP-55.
+"""Wallet addresses (`wallet:btc:...`) by checksum: Base58Check, Bech32, and Keccak as in EIP-55.
 
-Solana's addresses have no checksum: one is a point of the curve, and counts where its
-coin is named.
+An address of Solana has no checksum: it is a point of the curve, and counts where Solana is named.
 """
 
 from __future__ import annotations
@@ -10,13 +9,20 @@ import hashlib
 import re
 from collections.abc import Iterator
 
+from Crypto.Hash import keccak
+
+from schemas.enums import EntityKind, Role
+from transforms.extract.mention import Match
+
+HINT = r"0[xX][0-9A-Fa-f]{40}|(?i:bc1|ltc1)[0-9A-Za-z]{11}|[1-9A-HJ-NP-Za-km-z]{25}"
+"""RE2: without a match of this, a text holds no address."""
+
 _BASE58 = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
 
 _BECH32 = "qpzry9x8gf2tvdw0s3jn54khce6mua7l"
 
 _VERSIONS = {0x00: "btc", 0x05: "btc", 0x30: "ltc", 0x32: "ltc", 0x41: "tron"}
 """First byte of a decoded address: chain parameters of Bitcoin, Litecoin and TRON."""
-
 
 _RIPPLE = "rpshnaf39wBUDNEGHJKLM4PQRST7VWXYZ2bcdeCg65jkm8oFqi1tuvAxyz"
 """The alphabet of the XRP Ledger, in which an account begins with r."""
@@ -35,49 +41,26 @@ _SOLANA_NAMED = re.compile(r"\bsol(?:ana)?\b", re.IGNORECASE)
 _NEAR = 80
 """Characters before an address in which its coin is named."""
 
-HINT = r"0[xX][0-9A-Fa-f]{40}|(?i:bc1|ltc1)[0-9A-Za-z]{11}|[1-9A-HJ-NP-Za-km-z]{25}"
-"""RE2: without a match of this, a text holds no address."""
-
-
 _ADDRESS = re.compile(
     r"(?<![A-Za-z0-9])(?:0x[0-9A-Fa-f]{40}|(?i:bc1|ltc1)[02-9A-Za-z]{11,87}|[13LMTr][1-9A-HJ-NP-Za-km-z]{24,34})"
     r"(?![A-Za-z0-9])"
 )
 
 
-def in_text(text: str) -> Iterator[tuple[int, int, str]]:
-    """The valid addresses in a text: start, end, and `coin:address` in canonical form."""
+def find(text: str) -> Iterator[Match]:
+    """Yields the valid addresses in one text, as mentioned."""
     for match in _ADDRESS.finditer(text):
-        if value := canonical(match[0]):
-            yield *match.span(), value
+        if value := canonical_wallet(match[0]):
+            yield Match(*match.span(), EntityKind.WALLET, value, Role.MENTIONED)
     if _SOLANA_NAMED.search(text):
         for match in _SOLANA.finditer(text):
             named = _SOLANA_NAMED.search(text, max(0, match.start() - _NEAR), match.start())
-            if named and canonical(match[0]) is None and is_solana(match[0]):
-                yield *match.span(), f"sol:{match[0]}"
+            if named and canonical_wallet(match[0]) is None and is_solana_address(match[0]):
+                yield Match(*match.span(), EntityKind.WALLET, f"sol:{match[0]}", Role.MENTIONED)
 
 
-def is_solana(text: str) -> bool:
-    """Whether the text is 32 bytes in Base58 and a point of Ed25519, as a person's wallet is.
-
-    A typing slip leaves half of all addresses on the curve: this is weaker than a checksum.
-    """
-    if not _SOLANA.fullmatch(text):
-        return False
-    number = 0
-    for letter in text:
-        number = number * 58 + _BASE58.index(letter)
-    zeros = len(text) - len(text.lstrip("1"))
-    size = zeros + (number.bit_length() + 7) // 8
-    if size != 32:
-        return False
-    y = int.from_bytes(number.to_bytes(32, "big"), "little") & ((1 << 255) - 1)
-    square = (y * y - 1) * pow(_CURVE * y * y + 1, -1, _PRIME) % _PRIME
-    return y < _PRIME and (square == 0 or pow(square, (_PRIME - 1) // 2, _PRIME) == 1)
-
-
-def canonical(address: str) -> str | None:
-    """`btc:`, `ltc:`, `tron:`, `xrp:` or `eth:` and the address; None where no checksum holds."""
+def canonical_wallet(address: str) -> str | None:
+    """Returns `btc:`, `ltc:`, `tron:`, `xrp:` or `eth:` and the address; None if invalid."""
     if address[:2] in ("0x", "0X"):
         return f"eth:{address.lower()}" if _is_ethereum(address) else None
     lower = address.lower()
@@ -95,21 +78,40 @@ def canonical(address: str) -> str | None:
     return f"{_VERSIONS[payload[0]]}:{address}"
 
 
+def is_solana_address(text: str) -> bool:
+    """Checks whether a text is 32 bytes in Base58 and a point of Ed25519, as a person's wallet is.
+
+    A typing slip leaves half of all addresses on the curve: this is weaker than a checksum.
+    """
+    if not _SOLANA.fullmatch(text):
+        return False
+    point = _decode_base58(text)
+    if len(point) != 32:
+        return False
+    y = int.from_bytes(point, "little") & ((1 << 255) - 1)
+    square = (y * y - 1) * pow(_CURVE * y * y + 1, -1, _PRIME) % _PRIME
+    return y < _PRIME and (square == 0 or pow(square, (_PRIME - 1) // 2, _PRIME) == 1)
+
+
 def _base58check(text: str) -> bytes | None:
-    """The payload of a Base58Check string, or None (Bitcoin developer reference)."""
+    """Returns the payload of a Base58Check string, or None (Bitcoin developer reference)."""
     if not 25 <= len(text) <= 36 or not set(text) <= set(_BASE58):
         return None
-    number = 0
-    for letter in text:
-        number = number * 58 + _BASE58.index(letter)
-    zeros = len(text) - len(text.lstrip("1"))
-    data = bytes(zeros) + number.to_bytes((number.bit_length() + 7) // 8, "big")
+    data = _decode_base58(text)
     check = hashlib.sha256(hashlib.sha256(data[:-4]).digest()).digest()[:4]
     return data[:-4] if data[-4:] == check else None
 
 
+def _decode_base58(text: str) -> bytes:
+    number = 0
+    for letter in text:
+        number = number * 58 + _BASE58.index(letter)
+    zeros = len(text) - len(text.lstrip("1"))
+    return bytes(zeros) + number.to_bytes((number.bit_length() + 7) // 8, "big")
+
+
 def _is_segwit(text: str) -> bool:
-    """Whether a lower-case native SegWit address holds (BIP 173 for version 0, BIP 350 above)."""
+    """Checks a lower-case native SegWit address (BIP 173 for version 0, BIP 350 above)."""
     prefix, _, data = text.rpartition("1")
     if len(text) > 90 or len(data) < 7 or not set(data) <= set(_BECH32):
         return False
@@ -126,7 +128,7 @@ def _is_segwit(text: str) -> bool:
 
 
 def _polymod(values: list[int]) -> int:
-    """The Bech32 checksum of five-bit values (BIP 173)."""
+    """Returns the Bech32 checksum of five-bit values (BIP 173)."""
     generators = (0x3B6A57B2, 0x26508E6D, 0x1EA119FA, 0x3D4233DD, 0x2A1462B3)
     check = 1
     for value in values:
@@ -138,83 +140,14 @@ def _polymod(values: list[int]) -> int:
 
 
 def _is_ethereum(address: str) -> bool:
-    """Whether an address in one case, or in the mixed case of EIP-55, holds."""
+    """Checks an address in one case, or in the mixed case of EIP-55."""
     body = address[2:]
     if not re.fullmatch(r"[0-9A-Fa-f]{40}", body):
         return False
     if body in (body.lower(), body.upper()):
         return len(set(body)) > 1
-    digest = _keccak256(body.lower().encode()).hex()
+    digest = keccak.new(data=body.lower().encode(), digest_bits=256).hexdigest()
     return all(
         c == (c.upper() if int(d, 16) >= 8 else c.lower())
         for c, d in zip(body, digest, strict=False)
     )
-
-
-_ROUND_CONSTANTS = (
-    0x0000000000000001, 0x0000000000008082, 0x800000000000808A, 0x8000000080008000,
-    0x000000000000808B, 0x0000000080000001, 0x8000000080008081, 0x8000000000008009,
-    0x000000000000008A, 0x0000000000000088, 0x0000000080008009, 0x000000008000000A,
-    0x000000008000808B, 0x800000000000008B, 0x8000000000008089, 0x8000000000008003,
-    0x8000000000008002, 0x8000000000000080, 0x000000000000800A, 0x800000008000000A,
-    0x8000000080008081, 0x8000000000008080, 0x0000000080000001, 0x8000000080008008,
-)  # fmt: skip
-
-_ROTATIONS = (
-    1,
-    3,
-    6,
-    10,
-    15,
-    21,
-    28,
-    36,
-    45,
-    55,
-    2,
-    14,
-    27,
-    41,
-    56,
-    8,
-    25,
-    43,
-    62,
-    18,
-    39,
-    61,
-    20,
-    44,
-)
-
-_LANES = (10, 7, 11, 17, 18, 3, 5, 16, 8, 21, 24, 4, 15, 23, 19, 13, 12, 2, 20, 14, 22, 9, 6, 1)
-
-
-def _keccak256(message: bytes) -> bytes:
-    """Keccak-256 as Ethereum uses it: the Keccak submission's padding, not that of FIPS 202."""
-    rate, word = 136, (1 << 64) - 1
-    padded = bytearray(message + b"\x01" + bytes(-(len(message) + 1) % rate))
-    padded[-1] |= 0x80
-    lanes = [0] * 25
-    for block in range(0, len(padded), rate):
-        for i in range(rate // 8):
-            lanes[i] ^= int.from_bytes(padded[block + 8 * i : block + 8 * i + 8], "little")
-        for constant in _ROUND_CONSTANTS:
-            parity = [
-                lanes[x] ^ lanes[x + 5] ^ lanes[x + 10] ^ lanes[x + 15] ^ lanes[x + 20]
-                for x in range(5)
-            ]
-            for x in range(5):
-                turned = parity[(x + 1) % 5]
-                mixed = parity[x - 1] ^ ((turned << 1 | turned >> 63) & word)
-                for y in range(0, 25, 5):
-                    lanes[x + y] ^= mixed
-            moved = lanes[1]
-            for lane, turn in zip(_LANES, _ROTATIONS, strict=True):
-                lanes[lane], moved = (moved << turn | moved >> (64 - turn)) & word, lanes[lane]
-            for y in range(0, 25, 5):
-                row = lanes[y : y + 5]
-                for x in range(5):
-                    lanes[x + y] = row[x] ^ (~row[(x + 1) % 5] & row[(x + 2) % 5])
-            lanes[0] ^= constant
-    return b"".join(lane.to_bytes(8, "little") for lane in lanes[:4])

@@ -1,6 +1,7 @@
-"""Host names: mended, checked, and cut to the registrable domain.
+"""Host names: refanged, checked, cut to the registrable domain, and compared with brands' names.
 
-Domains that look like a brand's: by letters of other scripts, by digits, by the name in them.
+A domain can look like a brand's by letters of other scripts, by digits, by a typing slip, or by the
+brand's name among words that sites of scams use.
 """
 
 from __future__ import annotations
@@ -15,31 +16,24 @@ from importlib import resources
 import idna
 import tldextract
 
-from transforms.reference_data import load
+from transforms.reference_data import load_reference_data
 
 REMEMBERED = 1 << 14
 """Distinct hosts that a worker remembers: most are of few brands and mail providers."""
 
-
 LONGEST_HOST = 253
 """Characters of a host name (RFC 1035 section 2.3.4)."""
-
 
 DOT = r"(?:\.|\s?[\[({]\s?(?:\.|dot|punto|punkt|point)\s?[\])}]\s?|。|．)"
 """A dot as written, or as defanged so that nobody follows the link."""
 
-
 LABEL = r"[^\W_](?:[\w-]{0,61}[^\W_])?"
-
 
 HOST = rf"{LABEL}(?:{DOT}{LABEL}){{1,10}}"
 
-
 _DOT = re.compile(DOT, re.IGNORECASE)
 
-
 _ASCII_LABEL = re.compile(r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?")
-
 
 _UNROUTED = tuple(
     ipaddress.ip_network(block)
@@ -62,14 +56,14 @@ _UNROUTED = tuple(
 
 
 def refang(text: str) -> str:
-    """The text with defanged dots, colons and schemes as they were."""
+    """Returns the text with defanged dots, colons and schemes as they were."""
     text = _DOT.sub(".", text).replace("[:]", ":").replace("[@]", "@").replace("[/]", "/")
     return re.sub(r"^\s*h[tx]{2}p(s?)\s?:\s?//", r"http\1://", text, flags=re.IGNORECASE)
 
 
 @lru_cache(maxsize=REMEMBERED)
 def canonical_host(host: str) -> str | None:
-    """The host in lower-case ASCII (IDNA 2008, RFC 5891), or None where it is not one."""
+    """Returns the host in lower-case ASCII (IDNA 2008, RFC 5891), or None where it is not one."""
     host = refang(host).strip().rstrip(".").lower()
     if not host or len(host) > LONGEST_HOST:
         return None
@@ -82,8 +76,8 @@ def canonical_host(host: str) -> str | None:
 
 
 @lru_cache(maxsize=REMEMBERED)
-def registrable(host: str) -> str | None:
-    """The registrable domain of a host by the Public Suffix List with its private section.
+def registrable_domain(host: str) -> str | None:
+    """Returns the registrable domain of a host by the Public Suffix List with its private section.
 
     None for a host without a known public suffix, and for a public suffix itself.
     """
@@ -91,20 +85,20 @@ def registrable(host: str) -> str | None:
 
 
 @lru_cache(maxsize=REMEMBERED)
-def suffix(host: str) -> str:
-    """The public suffix of a host; empty where it has none that is known."""
+def public_suffix(host: str) -> str:
+    """Returns the public suffix of a host; empty where it has none that is known."""
     return _suffixes()(host).suffix
 
 
 @lru_cache(maxsize=REMEMBERED)
-def hosted(host: str) -> bool:
-    """Whether a host is a customer's of a platform that the Public Suffix List has, as web.app."""
+def is_on_hosting_platform(host: str) -> bool:
+    """Checks whether a host is a customer's of a platform on the Public Suffix List, as web.app."""
     found = _suffixes()(host)
     return found.is_private and "." in found.suffix and bool(found.domain)
 
 
 def canonical_ip(text: str) -> str | None:
-    """The address in canonical form (RFC 5952), or None where it is none or is not routed."""
+    """Returns the address in canonical form (RFC 5952), or None if it is none or is not routed."""
     try:
         address = ipaddress.ip_address(text.strip().strip("[]").partition("%")[0])
     except ValueError:
@@ -117,8 +111,16 @@ def canonical_ip(text: str) -> str | None:
 
 
 @cache
+def legitimate_domains() -> dict[str, str]:
+    """Returns the domains of the shipped known-legitimate list, with their categories."""
+    text = resources.files("transforms").joinpath("data/known_legitimate.csv").read_text("utf-8")
+    listed = ((row["entity_id"].partition(":"), row) for row in csv.DictReader(text.splitlines()))
+    return {value: row["category"] for (kind, _, value), row in listed if kind == "domain"}
+
+
+@cache
 def _suffixes() -> tldextract.TLDExtract:
-    """The list that ships with tldextract: no cache folder, never the network."""
+    """Returns the list that ships with tldextract: no cache folder, never the network."""
     return tldextract.TLDExtract(
         cache_dir=None, suffix_list_urls=(), include_psl_private_domains=True
     )
@@ -136,39 +138,34 @@ _CONFUSABLE = str.maketrans(
 )  # fmt: skip
 """Letters and digits for the Latin letter that they look like: of Unicode TS 39, those in use."""
 
-
 _PAIRS = (("rn", "m"), ("vv", "w"), ("cl", "d"))
-
 
 _OWN_SUFFIX = re.compile(r"com|net|org|[a-z]{2}|com?\.[a-z]{2}")
 """Suffixes under which a brand's exact name is the brand's own."""
 
-
 _PARTS = re.compile(r"[-_.]")
-
 
 _SHORT = 5
 """Letters of a name that counts only as a whole word: `apple`, but not `pineapple`."""
-
 
 _SURE = 7
 """Letters of a name of which one letter off is no other word by accident."""
 
 
 @lru_cache(maxsize=1 << 14)
-def imitated(domain: str) -> str | None:
-    """The brand that a registrable domain (ASCII, lower case) looks like, unless it is its own.
+def impersonated_brand(domain: str) -> str | None:
+    """Returns the brand that a registrable domain (ASCII, lower case) imitates, if any.
 
     A false flag names an innocent, so a brand's name among other words counts only where all of
-    them are words that such sites use (`nortonrose.com` is a law firm), unless it is in disguise:
+    them are words that such sites use (`nortonrose.com` is a law firm), unless it is a homoglyph:
     in letters of another script, or digits. Domains that are known to be somebody else's, or on
     the known-legitimate list, look like nobody.
     """
     if domain in _innocent():
         return None
-    ending = suffix(domain)
+    ending = public_suffix(domain)
     name = domain[: -len(ending) - 1] if ending else domain
-    shown = _unicode(name)
+    shown = _decode_punycode(name)
     skeletons = _skeletons(shown)
     # Whatever the rules below find stands in one of these, and most names are in none.
     forms = (name, shown, *skeletons)
@@ -178,13 +175,15 @@ def imitated(domain: str) -> str | None:
             continue
         if name == look and _OWN_SUFFIX.fullmatch(ending):
             return None
-        if _names(shown, look) or any(_disguised(one, shown, look) for one in skeletons):
+        if _is_brand_and_lures(shown, look) or any(
+            _is_homoglyph(one, shown, look) for one in skeletons
+        ):
             return brand
-    return _near(shown)
+    return _typosquatted_brand(shown)
 
 
-def _near(shown: str) -> str | None:
-    """The brand of which a word of the name is one slip away, the other words being lures."""
+def _typosquatted_brand(shown: str) -> str | None:
+    """Returns the brand of which one word is one slip away, if all other words are lures."""
     words = _PARTS.split(shown)
     for word in words:
         if len(word) <= _SHORT:
@@ -193,15 +192,15 @@ def _near(shown: str) -> str | None:
         if not all(map(_is_lure, others)):
             continue
         for look, brand in _looks():
-            if len(look) <= _SHORT or word == look or not _one_letter_off(word, look):
+            if len(look) <= _SHORT or word == look or not _is_one_letter_off(word, look):
                 continue
             if others or len(look) >= _SURE or _is_typo(word, look):
                 return brand
     return None
 
 
-def _names(shown: str, look: str) -> bool:
-    """Whether the name is the brand's and words of lures, parted or not."""
+def _is_brand_and_lures(shown: str, look: str) -> bool:
+    """Checks whether the name is the brand's and words of lures, parted or not."""
     words = _PARTS.split(shown)
     if look in words:
         return all(_is_lure(word) for word in words if word != look)
@@ -211,8 +210,8 @@ def _names(shown: str, look: str) -> bool:
     return bool(found) and _is_lure(before) and _is_lure(after)
 
 
-def _disguised(skeleton: str, shown: str, look: str) -> bool:
-    """Whether the brand's name is seen but not written, as a word or, if long, anywhere."""
+def _is_homoglyph(skeleton: str, shown: str, look: str) -> bool:
+    """Checks whether the brand's name is seen but not written, as a word or, if long, anywhere."""
     if look in shown:
         return False
     if look in _PARTS.split(skeleton):
@@ -221,36 +220,33 @@ def _disguised(skeleton: str, shown: str, look: str) -> bool:
 
 
 def _is_lure(text: str) -> bool:
-    """Whether a text is nothing, digits, or made of words that such sites use."""
+    """Checks whether a text is nothing, digits, or made of words that such sites use."""
     return _lures().fullmatch(text) is not None
 
 
 @cache
 def _lures() -> re.Pattern[str]:
-    words = load("look_alikes.toml")["lures"]
+    words = load_reference_data("look_alikes.toml")["lures"]
     return re.compile(rf"(?:{'|'.join(sorted(words, key=len, reverse=True))}|\d)*")
 
 
 @cache
 def _innocent() -> frozenset[str]:
-    """Domains of others, and those of the known-legitimate list."""
-    text = resources.files("transforms").joinpath("data/known_legitimate.csv").read_text("utf-8")
-    listed = (row["entity_id"].partition(":") for row in csv.DictReader(text.splitlines()))
-    known = {value for kind, _, value in listed if kind == "domain"}
-    others = {one["domain"] for one in load("look_alikes.toml")["innocent"]}
-    return frozenset(known | others)
+    """Returns domains of others, and those of the known-legitimate list."""
+    others = {one["domain"] for one in load_reference_data("look_alikes.toml")["innocent"]}
+    return frozenset(others | legitimate_domains().keys())
 
 
 def _is_typo(word: str, look: str) -> bool:
-    """Whether a letter is doubled or two neighbours changed places, as in no other word."""
+    """Checks whether a letter is doubled or two neighbours changed places, as in no other word."""
     if len(word) == len(look):
         return sorted(word) == sorted(look)
     doubled = re.sub(r"(.)\1+", r"\1", word)
     return len(word) > len(look) and doubled == re.sub(r"(.)\1+", r"\1", look)
 
 
-def _one_letter_off(word: str, look: str) -> bool:
-    """Whether a word is a name with one letter lost, added, changed, or swapped with the next."""
+def _is_one_letter_off(word: str, look: str) -> bool:
+    """Checks whether a word is a name with a letter lost, added, changed, or swapped."""
     if word[0] != look[0] or abs(len(word) - len(look)) > 1:
         return False
     same = 0
@@ -262,7 +258,7 @@ def _one_letter_off(word: str, look: str) -> bool:
 
 
 def _skeletons(shown: str) -> set[str]:
-    """The name as it looks in Latin letters, with and without letters that look like pairs."""
+    """Returns the name as it looks in Latin letters, with and without `_PAIRS`."""
     plain = unicodedata.normalize("NFKD", shown.lower())
     plain = "".join(c for c in plain if not unicodedata.combining(c)).translate(_CONFUSABLE)
     found = {plain, plain.replace("l", "i"), plain.replace("i", "l")}
@@ -271,8 +267,8 @@ def _skeletons(shown: str) -> set[str]:
     return found | {shown}
 
 
-def _unicode(name: str) -> str:
-    """A name with its punycode labels (RFC 3492) as they are shown."""
+def _decode_punycode(name: str) -> str:
+    """Returns a name with its punycode labels (RFC 3492) as they are shown."""
     if "xn--" not in name:
         return name
     try:
@@ -283,8 +279,12 @@ def _unicode(name: str) -> str:
 
 @cache
 def _looks() -> tuple[tuple[str, str], ...]:
-    """Names in domains and their brands, the longest first."""
-    pairs = [(look, b["name"]) for b in load("brands.toml")["brand"] for look in b.get("look", ())]
+    """Returns names in domains and their brands, the longest first."""
+    pairs = [
+        (look, b["name"])
+        for b in load_reference_data("brands.toml")["brand"]
+        for look in b.get("look", ())
+    ]
     return tuple(sorted(pairs, key=_longest))
 
 

@@ -9,18 +9,17 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from transforms import text_masking
-from transforms.extract.kinds.payment_account import GIFT_CARD
+
+METHODS = re.compile(r"gift|voucher|prepaid|steam|itunes|google ?play|vanilla", re.IGNORECASE)
+"""Methods of payment whose payee is a card's code."""
 
 _HINT = r"(?i)card|karte|tarjeta|carte|gutschein|voucher|steam|itunes|google ?play|vanilla|neosurf"
 """RE2: without a match of this, a text tells of no gift card."""
 
-
 _GROUPS = "[A-Z0-9]{4,5}(?:[ -]?[A-Z0-9]{4,5}){2}"
 """RE2: what every code begins with."""
 
-
 _CARD = re.compile(_HINT)
-
 
 _CODE = re.compile(
     r"(?<![A-Za-z0-9+])(?=[A-Z0-9 -]{0,19}\d)"
@@ -28,39 +27,27 @@ _CODE = re.compile(
 )
 """A code in groups of four or five, or in one piece, as cards print it."""
 
-
 _REACH = 120
 """Characters behind the name of a card in which its codes are read out."""
 
 
-def codes(text: str) -> Iterator[tuple[int, int]]:
-    """Start and end of every code that stands behind the name of a card."""
+def find_codes(text: str) -> Iterator[tuple[int, int]]:
+    """Yields start and end of every code that stands behind the name of a card."""
     for start, end in _behind_cards(text):
         for code in _CODE.finditer(text, start, end):
             yield code.span()
 
 
-def _behind_cards(text: str) -> Iterator[tuple[int, int]]:
-    """Where codes may stand: ascending and apart."""
-    start = end = 0
-    for card in _CARD.finditer(text):
-        if card.end() > end:
-            yield start, end
-            start = card.end()
-        end = card.end() + _REACH
-    yield start, end
+def mask_gift_card_codes(texts: pa.Array) -> pa.Array:
+    """Masks the codes of gift cards in texts, each at its length."""
+    return text_masking.mask_found(texts, (_HINT, _GROUPS), find_codes)
 
 
-def without_codes(texts: pa.Array) -> pa.Array:
-    """Texts with the codes of gift cards masked, each at its length."""
-    return text_masking.without(texts, (_HINT, _GROUPS), codes)
-
-
-def without_card_payees(payments: pa.Array) -> pa.Array:
-    """Structs of payments; a payee that is paid by gift card is a code, and goes."""
+def drop_gift_card_payees(payments: pa.Array) -> pa.Array:
+    """Nulls the payee, which is a code, of payments by gift card; structs of payments."""
     method = pc.struct_field(payments, "method")
     by_card = pc.fill_null(
-        pc.match_substring_regex(method, GIFT_CARD.pattern, ignore_case=True), False
+        pc.match_substring_regex(method, METHODS.pattern, ignore_case=True), False
     )
     if not pc.any(by_card).as_py():
         return payments
@@ -69,3 +56,14 @@ def without_card_payees(payments: pa.Array) -> pa.Array:
     at = names.index("payee")
     columns[at] = pc.if_else(by_card, pa.scalar(None, pa.string()), columns[at])
     return pa.StructArray.from_arrays(columns, fields=list(payments.type))
+
+
+def _behind_cards(text: str) -> Iterator[tuple[int, int]]:
+    """Yields the stretches in which codes may stand, ascending and apart."""
+    start = end = 0
+    for card in _CARD.finditer(text):
+        if card.end() > end:
+            yield start, end
+            start = card.end()
+        end = card.end() + _REACH
+    yield start, end

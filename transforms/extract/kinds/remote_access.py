@@ -8,7 +8,7 @@ from functools import lru_cache
 
 from schemas.enums import EntityKind, Role
 from transforms.extract.kinds import domain
-from transforms.extract.mention import Found
+from transforms.extract.mention import Match
 
 TOOLS = {
     "anydesk": (9, 10),
@@ -27,10 +27,8 @@ TOOLS = {
 }
 """Products and the least and most digits of their ids, by the vendors' manuals."""
 
-
 HOSTED = {"screenconnect": ("screenconnect.com", "hostedrmm.com"), "connectwise": ()}
 """Products that are reached by a host of the operator's own instead of an id."""
-
 
 _ALIASES = {
     "connectwise": "screenconnect",
@@ -41,14 +39,11 @@ _ALIASES = {
     "microsoftquickassist": "quickassist",
 }
 
-
 MAX_LENGTH = 500
 """Characters of a field that are read."""
 
-
 _ONE_TIME = frozenset({"quickassist", "logmein"})
 """Products whose codes live for minutes and are dealt out again: they identify nobody."""
-
 
 _NAMES = (
     "anydesk", "any desk", "teamviewer", "team viewer", "ultraviewer", "ultra viewer", "rustdesk",
@@ -57,26 +52,20 @@ _NAMES = (
 )  # fmt: skip
 """Products as they are written before an id, in lower case."""
 
-
 HINT = (
     r"(?i)any\s?desk|viewer|rust\s?desk|supremo|zoho|iperius|alpemix|hop\s?to\s?desk|awe\s?sun"
     r"|aero\s?admin|@ad\b|screenconnect|hostedrmm|[?&]h="
 )
 """RE2: without a match of this, a text holds no session."""
 
-
 _REACH = 60
 """Characters between a product's name and its id."""
 
-
 _ID = re.compile(r"(?<![\d+$(])(?P<id>\d(?:[ .-]?\d){6,9})(?![\d-])")
-
 
 _FIRST_DIGIT = re.compile(r"\d")
 
-
 _ALIAS = re.compile(r"(?<![\w.@-])(?P<id>[A-Za-z0-9._-]{2,40}@ad)(?![\w.@-])", re.IGNORECASE)
-
 
 _RELAY = re.compile(
     r"(?<![\w.-])(?P<host>(?:[a-z0-9-]{1,63}(?:\.|\[\.\])){1,3}(?:screenconnect|hostedrmm)(?:\."
@@ -84,58 +73,54 @@ _RELAY = re.compile(
     re.IGNORECASE,
 )
 
-
 _RELAYS = ("screenconnect", "hostedrmm")
 
-
 _LAUNCH = re.compile(rf"[?&]h=(?P<host>{domain.HOST})(?=&(?:amp;)?[a-z]=)", re.IGNORECASE)
-"""What a ScreenConnect client is started with: the operator's own relay, on its own domain."""
-
+"""The argument that starts a ScreenConnect client: the operator's relay, on its own domain."""
 
 _DIGITS = re.compile(r"\D")
-
 
 _READABLE = re.compile(r"[\d\s.-]+")
 
 
-def from_field(tool: str | None, session: str | None) -> Found | None:
-    """The id of a field, whose tool is named beside it; None where it is none."""
+def from_field(tool: str | None, session: str | None) -> Match | None:
+    """Reads the id of a field, whose tool is named beside it; None where it is none."""
     if not tool or not session:
         return None
     value = _value(_product(tool[:MAX_LENGTH]), session[:MAX_LENGTH].strip())
-    return Found(0, len(session), EntityKind.REMOTE, value, Role.OPERATOR) if value else None
+    return Match(0, len(session), EntityKind.REMOTE, value, Role.OPERATOR) if value else None
 
 
 @lru_cache(maxsize=1 << 10)
 def _product(tool: str) -> str:
-    """The one name of a product."""
+    """Returns the one name of a product."""
     name = re.sub(r"[\W_]", "", tool.lower())
     return _ALIASES.get(name, name)
 
 
-def in_text(text: str) -> Iterator[Found]:
-    """The ids that stand near their product's name, and relay hosts.
+def find(text: str) -> Iterator[Match]:
+    """Yields the ids that stand near their product's name, and relay hosts.
 
     Most ids in a narrative are the victim's own, read out to the operator: the role is only
     `mentioned` until context says whose it is.
     """
     for tool, match in _ids(text):
         if value := _value(tool, match["id"]):
-            yield Found(*match.span("id"), EntityKind.REMOTE, value, Role.MENTIONED)
+            yield Match(*match.span("id"), EntityKind.REMOTE, value, Role.MENTIONED)
     low = text.lower()
     for match in _ALIAS.finditer(text) if "@ad" in low else ():
         value = f"anydesk:{match['id'].lower()}"
-        yield Found(*match.span("id"), EntityKind.REMOTE, value, Role.MENTIONED)
+        yield Match(*match.span("id"), EntityKind.REMOTE, value, Role.MENTIONED)
     for match in _RELAY.finditer(text) if any(name in low for name in _RELAYS) else ():
         value = f"screenconnect:{domain.refang(match['host']).lower()}"
-        yield Found(*match.span("host"), EntityKind.REMOTE, value, Role.OPERATOR)
+        yield Match(*match.span("host"), EntityKind.REMOTE, value, Role.OPERATOR)
     for match in _LAUNCH.finditer(text) if "h=" in low else ():
         if value := _value("screenconnect", match["host"]):
-            yield Found(*match.span("host"), EntityKind.REMOTE, value, Role.OPERATOR)
+            yield Match(*match.span("host"), EntityKind.REMOTE, value, Role.OPERATOR)
 
 
 def _ids(text: str) -> Iterator[tuple[str, re.Match[str]]]:
-    """The id that stands nearest behind each product's name, on its line."""
+    """Yields the id that stands nearest behind each product's name, on its line."""
     low = text.lower()
     if len(low) != len(text):
         low = text
@@ -151,7 +136,7 @@ def _ids(text: str) -> Iterator[tuple[str, re.Match[str]]]:
 
 
 def _named(low: str) -> Iterator[tuple[int, int, str]]:
-    """Where products are named: start, end, and the product."""
+    """Yields where products are named: start, end, and the product."""
     for name in _NAMES:
         at = low.find(name)
         while at >= 0:
@@ -166,7 +151,7 @@ def _value(tool: str, session: str) -> str | None:
         return None
     if tool in HOSTED:
         host = domain.canonical_host(re.sub(r"^\w+://", "", domain.refang(session)).split("/")[0])
-        return f"{tool}:{host}" if host and domain.registrable(host) else None
+        return f"{tool}:{host}" if host and domain.registrable_domain(host) else None
     if tool == "anydesk" and _ALIAS.fullmatch(session):
         return f"{tool}:{session.lower()}"
     digits = _DIGITS.sub("", session)

@@ -13,49 +13,34 @@ from collections.abc import Sequence
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from transforms.read.adapters.base import TextRows, build, constant
-from transforms.read.adapters.ftc_do_not_call import content_ids, utc
-
-NAME = "asterisk"
-
-
-SOURCE_ORG = "asterisk"
-
-
-HEADER = (
-    "accountcode",
-    "src",
-    "dst",
-    "dcontext",
-    "clid",
-    "channel",
-    "dstchannel",
-    "lastapp",
-    "lastdata",
-    "start",
-    "answer",
-    "end",
-    "duration",
-    "billsec",
-    "disposition",
-    "amaflags",
-    "uniqueid",
-    "userfield",
+from schemas.enums import RecordKind
+from transforms.read.adapters.base import (
+    Adapter,
+    Layout,
+    Parsed,
+    TextRows,
+    build_loose_batch,
+    constant_column,
+    content_ids,
+    utc_timestamps,
 )
+from transforms.read.options import ReadOptions
 
+HEADER = tuple(
+    "accountcode src dst dcontext clid channel dstchannel lastapp lastdata start answer end "
+    "duration billsec disposition amaflags uniqueid userfield".split()
+)
 
 FEWEST_COLUMNS = 16
 """uniqueid and userfield are options of cdr.conf."""
 
-
 _TIME = re.compile(r"\d{4}-\d{2}-\d{2} \d{2}:\d{2}:\d{2}")
-
 
 _TRUNK = r"^(?:SIP|PJSIP|IAX2|DAHDI|OOH323)/(?P<trunk>[^@]{1,64})-[0-9a-f]{1,16}$"
 
 
-def looks_like(cells: Sequence[str]) -> bool:
-    """Whether the cells of a row are in the places of a call record."""
+def is_call_record(cells: Sequence[str]) -> bool:
+    """Returns whether the cells of a row are in the places of a call record."""
     if not FEWEST_COLUMNS <= len(cells) <= len(HEADER):
         return False
     started, duration, billed = cells[9], cells[12], cells[13]
@@ -63,27 +48,37 @@ def looks_like(cells: Sequence[str]) -> bool:
 
 
 def _trunk(channel: pa.Array) -> pa.Array:
-    """The peer in `SIP/peer-0000001f`, but not a local extension (digits alone)."""
+    """Returns the peer in `SIP/peer-0000001f`, but no local extension (digits alone)."""
     peer = pc.struct_field(pc.extract_regex(channel, pattern=_TRUNK), "trunk")
     return pc.if_else(pc.match_substring_regex(peer, r"^\d{1,6}$"), None, peer)
 
 
-def convert(
-    rows: TextRows, source_org: str | None = None, direction: str | None = None
-) -> pa.RecordBatch:
-    """CALL_LOOSE rows; the duration is the time talked (billsec), without ringing.
+def convert(rows: TextRows, options: ReadOptions) -> Parsed:
+    """Converts to CALL_LOOSE rows; the duration is the time talked (billsec), without ringing.
 
-    A call record does not say which side is the suspect's: `direction` is the user's word.
+    A call record does not say which side is the suspect's: that is `options.calls_direction`.
     """
     count = len(rows.records)
     columns = {
         "call_id": pc.coalesce(rows.column("uniqueid"), content_ids(rows.cells, "cdr-")),
-        "source_org": constant(source_org or SOURCE_ORG, count),
-        "started_at": utc(rows.column("start")),
+        "source_org": constant_column(options.source_org or "asterisk", count),
+        "started_at": utc_timestamps(rows.column("start")),
         "duration_seconds": rows.column("billsec"),
-        "direction": constant(direction, count),
+        "direction": constant_column(options.calls_direction, count),
         "calling_number": rows.column("src"),
         "called_number": rows.column("dst"),
         "trunk": _trunk(rows.column("channel")),
     }
-    return build(rows.origin, rows.records, columns)
+    return build_loose_batch(rows.origin, rows.records, columns), []
+
+
+ADAPTER = Adapter(
+    name="asterisk",
+    description="Asterisk call detail records",
+    kinds=(RecordKind.CALL,),
+    layout=Layout.CSV,
+    header=HEADER,
+    needed_columns=frozenset({"src", "dst", "start", "billsec"}),
+    convert=convert,
+    detect_cells=is_call_record,
+)

@@ -1,28 +1,101 @@
-"""Loose rows: the contract's fields as text, with where each row came from.
+"""The parts that every input adapter is made of: its description, and loose rows of the contract.
 
-CSV records into columns of text, under the names of a header.
+A module of this package makes one `Adapter`, which registry.py lists. Loose rows hold the
+contract's fields as text, and the place in its source that each row came from.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set as AbstractSet
 from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+import xxhash
 
 from schemas.call import CALL_LOOSE
 from schemas.complaint import COMPLAINT_LOOSE
 from schemas.enums import RecordKind
 from schemas.reject import Code
 from transforms.read.framing import Origin, Record, split_cells
-from transforms.read.rejects import Reject, reject
+from transforms.read.json_values import BrokenJsonError, parse_exact_json
+from transforms.read.options import ReadOptions
+from transforms.read.rejects import Reject, make_reject
 
-SCHEMAS = {RecordKind.COMPLAINT: COMPLAINT_LOOSE, RecordKind.CALL: CALL_LOOSE}
+LOOSE_SCHEMAS = {RecordKind.COMPLAINT: COMPLAINT_LOOSE, RecordKind.CALL: CALL_LOOSE}
+
+PHONE_NUMBERS_TYPE = COMPLAINT_LOOSE.field("phone_numbers").type
+
+BOTH_KINDS = (RecordKind.COMPLAINT, RecordKind.CALL)
+
+Parsed = tuple[pa.RecordBatch, list[Reject]]
+"""Loose rows of the records that could be read, and a reject for every other one."""
 
 
-NUMBERS = COMPLAINT_LOOSE.field("phone_numbers").type
+class UnrecognizedError(Exception):
+    """A file of no known format; the message says what is wrong, if that is known."""
+
+
+class Layout(StrEnum):
+    """The way the rows of a file lie in it."""
+
+    LINES = "lines"
+    CSV = "csv"
+    ARRAY = "array"
+    PARQUET = "parquet"
+    REJECTS = "rejects"
+    EMPTY = "empty"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Adapter:
+    """One input format: how its files are recognized, and how their records become loose rows.
+
+    A CSV format needs `header`, `needed_columns` and `convert`; a format of JSON objects or of
+    lines of text needs `read` and one of the `detect_` hooks. Functions must raise nothing on
+    hostile input: what cannot be read is a reject.
+
+    Attributes:
+        name: What options and outputs call the format.
+        description: A plural, for messages: "it is DESCRIPTION, not NAME".
+        kinds: The kinds of record that its files can hold.
+        layout: The way rows lie in a file.
+        in_array: Whether a file may also be one JSON array of such records.
+        header: Its own column names, for CSV; those of files without a header row, too.
+        needed_columns: Columns by which a header row is recognized: `convert` needs them all.
+        rename_column: Gives a column of a header row that `header` does not name its own name.
+        encoding: Of the cells of CSV.
+        convert: Loose rows and rejects of rows of cells, for CSV.
+        read: Loose rows and rejects of records that are not CSV.
+        read_batch: The same of a Parquet batch whose first row has the given number in its file.
+        detect_keys: Recognizes JSON objects by all the keys in the head of a file, and whether
+            they lie in an array. May raise UnrecognizedError to say what is wrong with them.
+        detect_line: Recognizes a line of text that is not JSON.
+        detect_cells: Recognizes the cells of a CSV record of a file without a header row.
+        detect_schema: Recognizes the schema of a Parquet file.
+        check_options: Raises InputError for options that the format cannot be read with.
+    """
+
+    name: str
+    description: str
+    kinds: tuple[RecordKind, ...]
+    layout: Layout
+    in_array: bool = False
+    header: tuple[str, ...] = ()
+    needed_columns: frozenset[str] = frozenset()
+    rename_column: Callable[[str], str] = str
+    encoding: str = "utf-8"
+    convert: Callable[[TextRows, ReadOptions], Parsed] | None = None
+    read: Callable[[Origin, Sequence[Record], ReadOptions], Parsed] | None = None
+    read_batch: Callable[[Origin, pa.RecordBatch, int, ReadOptions], Parsed] | None = None
+    detect_keys: Callable[[AbstractSet[str], bool], bool] | None = None
+    detect_line: Callable[[bytes], bool] | None = None
+    detect_cells: Callable[[Sequence[str]], bool] | None = None
+    detect_schema: Callable[[pa.Schema], bool] | None = None
+    check_options: Callable[[ReadOptions], None] | None = None
 
 
 @dataclass(frozen=True)
@@ -34,76 +107,33 @@ class TextRows:
     cells: pa.RecordBatch
 
     def column(self, name: str) -> pa.Array:
-        """A column without surrounding white space; an empty cell, or no column, is null."""
+        """Returns a column without surrounding blanks; an empty cell, or no column, is null."""
         if name not in self.cells.schema.names:
             return pa.nulls(len(self.records), pa.string())
         trimmed = pc.utf8_trim_whitespace(self.cells.column(name))
         return pc.if_else(pc.equal(trimmed, ""), None, trimmed)
 
 
-def constant(value: str | None, rows: int) -> pa.Array:
-    """The same text in every row."""
-    return pa.repeat(pa.scalar(value, pa.string()), rows)
-
-
-def build(
-    origin: Origin, records: Sequence[Record], columns: Mapping[str, pa.Array]
-) -> pa.RecordBatch:
-    """A batch of the kind's loose schema; fields that `columns` does not name are null."""
-    schema = SCHEMAS[origin.kind]
-    rows = len(records)
-    known: dict[str, pa.Array] = {
-        "source": constant(origin.source, rows),
-        "position": pa.array([one.position for one in records], pa.int64()),
-        "format": constant(origin.format, rows),
-        "raw": pa.array([one.data for one in records], pa.binary()),
-        **columns,
-    }
-    arrays = [known[f.name] if f.name in known else pa.nulls(rows, f.type) for f in schema]
-    return pa.RecordBatch.from_arrays(arrays, schema=schema)
-
-
-def numbers(columns: Sequence[tuple[pa.Array, str]]) -> pa.Array:
-    """`phone_numbers` out of columns of one number each, with their role; nulls are left out."""
-    rows = len(columns[0][0])
-    present = np.column_stack([raw.is_valid().to_numpy(zero_copy_only=False) for raw, _ in columns])
-    order = np.arange(rows * len(columns)).reshape(len(columns), rows).T[present]
-    raw = pa.concat_arrays([raw for raw, _ in columns])
-    role = pa.concat_arrays([constant(role, rows) for _, role in columns])
-    offsets = np.concatenate([[0], np.cumsum(present.sum(axis=1))]).astype(np.int32)
-    values = pa.StructArray.from_arrays(
-        [raw.take(pa.array(order)), role.take(pa.array(order))], fields=list(NUMBERS.value_type)
-    )
-    return pa.ListArray.from_arrays(pa.array(offsets), values, type=NUMBERS)
-
-
-def join_cells(cells: Sequence[str]) -> str:
-    """One CSV record of these cells, quoted where it must be."""
-    return ",".join(
-        '"' + cell.replace('"', '""') + '"' if set(cell) & set('",\n\r') else cell for cell in cells
-    )
-
-
 def text_rows(
     origin: Origin, records: Sequence[Record], header: Sequence[str], encoding: str = "utf-8"
 ) -> tuple[TextRows, list[Reject]]:
-    """Rows with one cell a column, and a reject for each record that is not such a row."""
+    """Splits CSV records into columns of text; a record of another width becomes a reject."""
     good: list[Record] = []
     rows: list[list[str]] = []
     rejects: list[Reject] = []
     width = len(header)
     for record in records:
         if b"\0" in record.data:
-            rejects.append(reject(origin, record, Code.BROKEN_CSV, "a NUL byte in the row"))
+            rejects.append(make_reject(origin, record, Code.BROKEN_CSV, "a NUL byte in the row"))
             continue
         try:
             cells = split_cells(record.data.decode(encoding))
         except UnicodeDecodeError:
-            rejects.append(reject(origin, record, Code.BAD_ENCODING, "not valid UTF-8"))
+            rejects.append(make_reject(origin, record, Code.BAD_ENCODING, "not valid UTF-8"))
             continue
         if len(cells) != width:
             message = f"{len(cells)} cells where the header has {width}"
-            rejects.append(reject(origin, record, Code.BROKEN_CSV, message))
+            rejects.append(make_reject(origin, record, Code.BROKEN_CSV, message))
             continue
         good.append(record)
         rows.append(cells)
@@ -112,3 +142,84 @@ def text_rows(
         name: pa.array(column, pa.string()) for name, column in zip(header, columns, strict=True)
     }
     return TextRows(origin, good, pa.RecordBatch.from_pydict(cells_of)), rejects
+
+
+def constant_column(value: str | None, rows: int) -> pa.Array:
+    """Returns a column of the same text in every row."""
+    return pa.repeat(pa.scalar(value, pa.string()), rows)
+
+
+def build_loose_batch(
+    origin: Origin, records: Sequence[Record], columns: Mapping[str, pa.Array]
+) -> pa.RecordBatch:
+    """Builds a batch of the kind's loose schema; fields that `columns` does not name are null."""
+    schema = LOOSE_SCHEMAS[origin.kind]
+    rows = len(records)
+    known: dict[str, pa.Array] = {
+        "source": constant_column(origin.source, rows),
+        "position": pa.array([one.position for one in records], pa.int64()),
+        "format": constant_column(origin.format, rows),
+        "raw": pa.array([one.data for one in records], pa.binary()),
+        **columns,
+    }
+    arrays = [known[f.name] if f.name in known else pa.nulls(rows, f.type) for f in schema]
+    return pa.RecordBatch.from_arrays(arrays, schema=schema)
+
+
+def build_from_rows(
+    origin: Origin, records: Sequence[Record], rows: Sequence[Mapping[str, str | None]]
+) -> pa.RecordBatch:
+    """Builds a batch of the kind's loose schema from rows that all have the same text fields."""
+    names = rows[0] if rows else ()
+    columns = {name: pa.array([row[name] for row in rows], pa.string()) for name in names}
+    return build_loose_batch(origin, records, columns)
+
+
+def parse_objects(
+    origin: Origin, records: Sequence[Record]
+) -> tuple[list[Record], list[dict[str, Any]], list[Reject]]:
+    """Parses one JSON object a record, its numbers as text; other records become rejects."""
+    good: list[Record] = []
+    objects: list[dict[str, Any]] = []
+    rejects: list[Reject] = []
+    for record in records:
+        try:
+            value = parse_exact_json(record.data)
+        except BrokenJsonError as broken:
+            rejects.append(make_reject(origin, record, broken.code, broken.message))
+            continue
+        if not isinstance(value, dict):
+            message = "a JSON value, but not an object"
+            rejects.append(make_reject(origin, record, Code.NOT_AN_OBJECT, message))
+            continue
+        good.append(record)
+        objects.append(value)
+    return good, objects, rejects
+
+
+def phone_numbers_column(columns: Sequence[tuple[pa.Array, str]]) -> pa.Array:
+    """Builds `phone_numbers` of columns of one number each, with their roles, without nulls."""
+    rows = len(columns[0][0])
+    present = np.column_stack([raw.is_valid().to_numpy(zero_copy_only=False) for raw, _ in columns])
+    order = np.arange(rows * len(columns)).reshape(len(columns), rows).T[present]
+    raw = pa.concat_arrays([raw for raw, _ in columns])
+    role = pa.concat_arrays([constant_column(role, rows) for _, role in columns])
+    offsets = np.concatenate([[0], np.cumsum(present.sum(axis=1))]).astype(np.int32)
+    values = pa.StructArray.from_arrays(
+        [raw.take(pa.array(order)), role.take(pa.array(order))],
+        fields=list(PHONE_NUMBERS_TYPE.value_type),
+    )
+    return pa.ListArray.from_arrays(pa.array(offsets), values, type=PHONE_NUMBERS_TYPE)
+
+
+def utc_timestamps(times: pa.Array) -> pa.Array:
+    """Rewrites `2019-12-13 00:00:06` as `2019-12-13T00:00:06Z`, and nothing else."""
+    shape = r"^(\d{4}-\d{2}-\d{2})[ T](\d{2}:\d{2}:\d{2})$"
+    return pc.replace_substring_regex(times, pattern=shape, replacement=r"\1T\2Z")
+
+
+def content_ids(cells: pa.RecordBatch, prefix: str) -> pa.Array:
+    """Makes an id of each row's cells, so that exact copies are duplicates of each other."""
+    joined = pc.binary_join_element_wise(*cells.columns, "\x1f")
+    ids = [prefix + xxhash.xxh3_128_hexdigest(row.encode())[:16] for row in joined.to_pylist()]
+    return pa.array(ids, pa.string())

@@ -5,18 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-import pyarrow as pa
-
 from schemas.enums import RecordKind
 from transforms.read import json_values
 from transforms.read.adapters import contract_json
-from transforms.read.adapters.base import TextRows
-from transforms.read.adapters.contract_json import Type
+from transforms.read.adapters.base import BOTH_KINDS, Adapter, Layout, Parsed, TextRows
+from transforms.read.adapters.contract_json import FieldType
 from transforms.read.json_values import BrokenJsonError
-from transforms.read.rejects import Reject
-
-NAME = "csv"
-
+from transforms.read.options import ReadOptions
 
 REQUIRED = {
     RecordKind.COMPLAINT: ("complaint_id", "source_org", "received_at"),
@@ -24,19 +19,19 @@ REQUIRED = {
 }
 
 
-def missing(names: Iterable[str], kind: RecordKind, source_org: str | None) -> list[str]:
-    """Required columns that are not among `names`; `source_org` stands in for its column."""
+def missing_columns(names: Iterable[str], kind: RecordKind, source_org: str | None) -> list[str]:
+    """Lists the required columns not among `names`; `source_org` stands in for its column."""
     given = {*names, "source_org"} if source_org is not None else set(names)
     return [name for name in REQUIRED[kind] if name not in given]
 
 
 def _object(names: Iterable[str], cells: Iterable[str], lists: set[str]) -> dict[str, Any]:
-    """The fields of one row. Raises BrokenJsonError for a list that is not JSON."""
+    """Returns the fields of one row. Raises BrokenJsonError for a list that is not JSON."""
     row: dict[str, Any] = {}
     for name, cell in zip(names, cells, strict=True):
         if cell and name in lists:
             try:
-                row[name] = json_values.parse_exact(cell.encode())
+                row[name] = json_values.parse_exact_json(cell.encode())
             except BrokenJsonError as broken:
                 raise BrokenJsonError(broken.code, f"{name} is not a JSON list", name) from None
         elif cell:
@@ -44,10 +39,12 @@ def _object(names: Iterable[str], cells: Iterable[str], lists: set[str]) -> dict
     return row
 
 
-def convert(rows: TextRows, source_org: str | None = None) -> tuple[pa.RecordBatch, list[Reject]]:
-    """Loose rows and rejects, by the same checks as JSON Lines."""
+def convert(rows: TextRows, options: ReadOptions) -> Parsed:
+    """Converts to loose rows and rejects, by the same checks as JSON Lines."""
     known = contract_json.FIELDS[rows.origin.kind]
-    lists = {name for name, one in known.types.items() if one in (Type.TEXTS, Type.OBJECTS)}
+    lists = {
+        name for name, one in known.types.items() if one in (FieldType.TEXTS, FieldType.OBJECTS)
+    }
     names = rows.cells.schema.names
     objects: list[dict[str, Any] | BrokenJsonError] = []
     for cells in zip(*rows.cells.to_pydict().values(), strict=True):
@@ -55,4 +52,13 @@ def convert(rows: TextRows, source_org: str | None = None) -> tuple[pa.RecordBat
             objects.append(_object(names, cells, lists))
         except BrokenJsonError as broken:
             objects.append(broken)
-    return contract_json.read_objects(rows.origin, rows.records, objects, source_org)
+    return contract_json.read_objects(rows.origin, rows.records, objects, options)
+
+
+ADAPTER = Adapter(
+    name="csv",
+    description="CSV of the input contract",
+    kinds=BOTH_KINDS,
+    layout=Layout.CSV,
+    convert=convert,
+)

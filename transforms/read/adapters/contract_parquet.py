@@ -1,39 +1,88 @@
-"""Parquet of the contract's schema: its columns, or close types of them, as loose rows.
+"""The input contract as Parquet: its columns, or columns of close types, as loose rows.
 
-A row that is refused is kept as the JSON object of its values, and can be read again as one.
+A row that is rejected is kept as the JSON object of its values, and can be read again as one.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from schemas.enums import RecordKind
 from schemas.field import TIMESTAMP
 from schemas.reject import Code
 from transforms.read.adapters import contract_json
-from transforms.read.adapters.base import SCHEMAS, build, constant
+from transforms.read.adapters.base import BOTH_KINDS, LOOSE_SCHEMAS, Adapter, Layout, Parsed
 from transforms.read.adapters.contract_json import NUMERIC
-from transforms.read.files import open_raw
-from transforms.read.framing import BATCH_BYTES, BATCH_ROWS, MAX_ROW_BYTES, Origin, Record
-from transforms.read.rejects import Reject, reject
-
-NAME = "parquet"
-
+from transforms.read.framing import MAX_ROW_BYTES, Origin, Record
+from transforms.read.options import ReadOptions
+from transforms.read.rejects import make_reject
 
 _TIMES = {"received_at", "occurred_at", "started_at"}
 
+_TOO_LARGE = "a row of over 8 MiB"
 
-TOO_LARGE = "a row of over 8 MiB"
+
+def misfit_columns(schema: pa.Schema, kind: RecordKind) -> list[str]:
+    """Lists the columns of the contract that a schema has with a type that cannot be read."""
+    loose = LOOSE_SCHEMAS[kind]
+    return [
+        field.name
+        for field in schema
+        if field.name in contract_json.FIELDS[kind].types
+        and not _fits(field.type, loose.field(field.name).type, field.name)
+    ]
 
 
-class DamagedParquetError(Exception):
-    """A Parquet file whose pages cannot be decoded from some row on."""
+def convert(origin: Origin, batch: pa.RecordBatch, first: int, options: ReadOptions) -> Parsed:
+    """Converts a batch whose first row is row `first` of its file to loose rows and rejects."""
+    loose = LOOSE_SCHEMAS[origin.kind]
+    names = batch.schema.names
+    known = [name for name in names if name in contract_json.FIELDS[origin.kind].types]
+    batch = batch.select(known)
+    rejects = []
+    bad = _bad_text(batch)
+    for row in bad:
+        record = Record(first + row, b"", 0)
+        rejects.append(make_reject(origin, record, Code.BAD_ENCODING, "text that is not UTF-8"))
+    rows = [row for row in range(batch.num_rows) if row not in set(bad)]
+    if bad:
+        batch = batch.take(pa.array(rows, pa.int64()))
+    columns = {name: _loose_column(batch.column(name), loose.field(name).type) for name in known}
+    text = pa.RecordBatch.from_pydict(columns)
+    records = []
+    for row, values in zip(rows, text.to_pylist(), strict=True):
+        data = orjson.dumps({name: one for name, one in values.items() if one is not None})
+        records.append(Record(first + row, data, len(data)))
+    if large := [one for one in records if one.size > MAX_ROW_BYTES]:
+        rejects += [make_reject(origin, one, Code.ROW_TOO_LARGE, _TOO_LARGE) for one in large]
+        text = text.filter(pa.array([one.size <= MAX_ROW_BYTES for one in records]))
+        records = [one for one in records if one.size <= MAX_ROW_BYTES]
+        columns = {name: text.column(name) for name in known}
+    others = sorted(contract_json.safe_field_name(name) for name in names if name not in columns)
+    columns["unknown"] = pa.array([others or None] * len(records), pa.list_(pa.string()))
+    return contract_json.build_contract_batch(origin, records, columns, options), rejects
+
+
+def _fits(given: pa.DataType, wanted: pa.DataType, name: str) -> bool:
+    """Returns whether a column of type `given` can be read as the loose field `name`."""
+    if pa.types.is_null(given):
+        return True
+    if pa.types.is_list(wanted):
+        is_list = pa.types.is_list(given) or pa.types.is_large_list(given)
+        return is_list and _fits(given.value_type, wanted.value_type, name)
+    if pa.types.is_struct(wanted):
+        return pa.types.is_struct(given) and all(
+            _fits(given.field(f.name).type, f.type, f.name)
+            for f in wanted
+            if given.get_field_index(f.name) >= 0
+        )
+    if name in _TIMES and pa.types.is_timestamp(given):
+        return given.tz is not None
+    return _is_text(given) or (name in NUMERIC and _is_number(given))
 
 
 def _is_text(kind: pa.DataType) -> bool:
@@ -51,33 +100,12 @@ def _is_number(kind: pa.DataType) -> bool:
     return pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind)
 
 
-def _fits(given: pa.DataType, wanted: pa.DataType, name: str) -> bool:
-    """Whether a column of type `given` can stand for the loose field `name`."""
-    if pa.types.is_null(given):
-        return True
-    if pa.types.is_list(wanted):
-        is_list = pa.types.is_list(given) or pa.types.is_large_list(given)
-        return is_list and _fits(given.value_type, wanted.value_type, name)
-    if pa.types.is_struct(wanted):
-        return pa.types.is_struct(given) and all(
-            _fits(given.field(f.name).type, f.type, f.name)
-            for f in wanted
-            if given.get_field_index(f.name) >= 0
-        )
-    if name in _TIMES and pa.types.is_timestamp(given):
-        return given.tz is not None
-    return _is_text(given) or (name in NUMERIC and _is_number(given))
-
-
-def misfits(schema: pa.Schema, kind: RecordKind) -> list[str]:
-    """The contract's columns that are there, but of a type that cannot stand for theirs."""
-    loose = SCHEMAS[kind]
-    return [
-        field.name
-        for field in schema
-        if field.name in contract_json.FIELDS[kind].types
-        and not _fits(field.type, loose.field(field.name).type, field.name)
-    ]
+def _loose_column(column: pa.Array, wanted: pa.DataType) -> pa.Array:
+    if not pa.types.is_list(wanted):
+        return _as_text(column)
+    if column.type == wanted:
+        return column
+    return pa.array([_nested(one, wanted) for one in column.to_pylist()], wanted)
 
 
 def _as_text(column: pa.Array) -> pa.Array:
@@ -89,7 +117,7 @@ def _as_text(column: pa.Array) -> pa.Array:
 
 
 def _nested(value: Any, wanted: pa.DataType) -> Any:
-    """A Python value of a list column as its loose type takes it."""
+    """Converts a Python value of a list column to what its loose type takes."""
     if value is None:
         return None
     if pa.types.is_list(wanted):
@@ -99,16 +127,8 @@ def _nested(value: Any, wanted: pa.DataType) -> Any:
     return str(value)
 
 
-def _loose_column(column: pa.Array, wanted: pa.DataType) -> pa.Array:
-    if not pa.types.is_list(wanted):
-        return _as_text(column)
-    if column.type == wanted:
-        return column
-    return pa.array([_nested(one, wanted) for one in column.to_pylist()], wanted)
-
-
 def _bad_text(batch: pa.RecordBatch) -> list[int]:
-    """Rows that hold text which is not UTF-8."""
+    """Finds the rows that hold text which is not UTF-8."""
     try:
         batch.validate(full=True)
     except pa.ArrowInvalid:
@@ -126,64 +146,11 @@ def _copy(batch: pa.RecordBatch) -> pa.Array:
     return batch.take(rows).to_struct_array()
 
 
-def convert(
-    origin: Origin, batch: pa.RecordBatch, first: int, source_org: str | None = None
-) -> tuple[pa.RecordBatch, list[Reject]]:
-    """Loose rows of a batch whose first row is row `first` of its file, and rejects."""
-    loose = SCHEMAS[origin.kind]
-    names = batch.schema.names
-    known = [name for name in names if name in contract_json.FIELDS[origin.kind].types]
-    batch = batch.select(known)
-    rejects = []
-    bad = _bad_text(batch)
-    for row in bad:
-        record = Record(first + row, b"", 0)
-        rejects.append(reject(origin, record, Code.BAD_ENCODING, "text that is not UTF-8"))
-    rows = [row for row in range(batch.num_rows) if row not in set(bad)]
-    if bad:
-        batch = batch.take(pa.array(rows, pa.int64()))
-    columns = {name: _loose_column(batch.column(name), loose.field(name).type) for name in known}
-    text = pa.RecordBatch.from_pydict(columns)
-    records = []
-    for row, values in zip(rows, text.to_pylist(), strict=True):
-        data = orjson.dumps({name: one for name, one in values.items() if one is not None})
-        records.append(Record(first + row, data, len(data)))
-    if large := [one for one in records if one.size > MAX_ROW_BYTES]:
-        rejects += [reject(origin, one, Code.ROW_TOO_LARGE, TOO_LARGE) for one in large]
-        text = text.filter(pa.array([one.size <= MAX_ROW_BYTES for one in records]))
-        records = [one for one in records if one.size <= MAX_ROW_BYTES]
-        columns = {name: text.column(name) for name in known}
-    others = sorted(contract_json.speakable(name) for name in names if name not in columns)
-    columns["unknown"] = pa.array([others or None] * len(records), pa.list_(pa.string()))
-    if source_org is not None:
-        given = columns.get("source_org", pa.nulls(len(records), pa.string()))
-        columns["source_org"] = pc.coalesce(given, constant(source_org, len(records)))
-    return build(origin, records, columns), rejects
-
-
-def batches(
-    path: str, start: int, end: int | None, first: int
-) -> Iterator[tuple[int, pa.RecordBatch]]:
-    """Batches of the row groups from `start` to before `end`, each with the row it starts at.
-
-    Raises DamagedParquetError where a page cannot be decoded.
-    """
-    with open_raw(path) as stream:
-        file = pq.ParquetFile(stream)
-        groups = list(range(start, file.num_row_groups if end is None else end))
-        try:
-            for batch in file.iter_batches(BATCH_ROWS, row_groups=groups):
-                for part in _bounded(batch):
-                    yield first, part
-                    first += part.num_rows
-        except (OSError, pa.ArrowException) as error:
-            if getattr(error, "errno", None) is not None:
-                raise
-            raise DamagedParquetError(first) from error
-
-
-def _bounded(batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
-    pieces = min(batch.num_rows, 1 + batch.nbytes // BATCH_BYTES)
-    step = -(-batch.num_rows // pieces) if pieces else 1
-    for start in range(0, batch.num_rows, step):
-        yield batch.slice(start, step)
+ADAPTER = Adapter(
+    name="parquet",
+    description="Parquet of the input contract",
+    kinds=BOTH_KINDS,
+    layout=Layout.PARQUET,
+    read=contract_json.read_records,  # a rejected row is kept as a JSON object
+    read_batch=convert,
+)

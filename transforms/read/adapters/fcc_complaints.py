@@ -7,24 +7,25 @@ to the consumer, whose zone is not given; they are taken as UTC.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Sequence, Set as AbstractSet
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from schemas.enums import Channel, Role
-from schemas.reject import Code
-from transforms.read import json_values
-from transforms.read.adapters.base import TextRows, build, constant, numbers
+from schemas.enums import Channel, RecordKind, Role
+from transforms.read.adapters.base import (
+    Adapter,
+    Layout,
+    Parsed,
+    TextRows,
+    UnrecognizedError,
+    build_loose_batch,
+    constant_column,
+    parse_objects,
+    phone_numbers_column,
+)
 from transforms.read.framing import Origin, Record
-from transforms.read.json_values import BrokenJsonError
-from transforms.read.rejects import Reject, reject
-
-NAME = "fcc"
-
-
-SOURCE_ORG = "fcc"
-
+from transforms.read.options import ReadOptions
 
 FIELDS = {
     "id": "Ticket ID",
@@ -44,34 +45,29 @@ FIELDS = {
 }
 """The names of the JSON export, and the CSV export's names of the same columns."""
 
-
 HEADER = tuple(FIELDS.values())
 
-
-TELLING = frozenset(("caller_id_number", "issue_type", "type_of_call_or_messge"))
-"""Names of the JSON export of which an object has one at least: what is not said is left out."""
-
+_TYPICAL_KEYS = frozenset(("caller_id_number", "issue_type", "type_of_call_or_messge"))
+"""Keys of the JSON export, which leaves out missing values: an object has at least one of them."""
 
 _ISO_DATE = re.compile(r"(\d{4})-(\d{2})-(\d{2})(?:[T ](\d{2}:\d{2}:\d{2})(?:\.\d{1,6})?)?Z?")
-
 
 _US_DATE = re.compile(
     r"(\d{1,2})/(\d{1,2})/(\d{4})(?: (\d{1,2}):(\d{2}):(\d{2}) ([AP])M(?: \+0000)?)?"
 )
 
-
 _CLOCK = re.compile(r"(\d{1,2}):(\d{2})(?::\d{2})? ?(?:([ap])\.?m\.?)?", re.IGNORECASE)
 
 
 def _hour(hour: int, half: str | None) -> int:
-    """An hour of the day from one of the 12-hour clock, or the hour itself."""
+    """Converts an hour of the 12-hour clock, where `half` gives its half, to one of 24 hours."""
     if half is None or not 1 <= hour <= 12:
         return hour
     return hour % 12 + (12 if half in "pP" else 0)
 
 
-def clock(text: str | None) -> str | None:
-    """`1:17 p.m.` or `6:53 pm` as `13:17:00`; null for what is no time of day."""
+def parse_clock(text: str | None) -> str | None:
+    """Rewrites `1:17 p.m.` or `6:53 pm` as `13:17:00`; None for what is no time of day."""
     found = _CLOCK.fullmatch(text.strip()) if text else None
     if not found:
         return None
@@ -79,16 +75,16 @@ def clock(text: str | None) -> str | None:
     return f"{hour:02}:{minute:02}:00" if hour < 24 and minute < 60 else None
 
 
-def moment(date: str | None, time: str | None = None) -> str | None:
-    """An ISO 8601 time in UTC from the exports' dates; what is no date comes back as it is."""
+def parse_moment(date: str | None, time: str | None = None) -> str | None:
+    """Returns the ISO 8601 time in UTC of a date of the exports; what is no date stays as it is."""
     if date is None:
         return None
     if iso := _ISO_DATE.fullmatch(date):
-        return f"{iso[1]}-{iso[2]}-{iso[3]}T{clock(time) or iso[4] or '00:00:00'}Z"
+        return f"{iso[1]}-{iso[2]}-{iso[3]}T{parse_clock(time) or iso[4] or '00:00:00'}Z"
     if us := _US_DATE.fullmatch(date):
         day = f"{us[3]}-{int(us[1]):02}-{int(us[2]):02}"
         own = f"{_hour(int(us[4]), us[7]):02}:{us[5]}:{us[6]}" if us[4] else "00:00:00"
-        return f"{day}T{clock(time) or own}Z"
+        return f"{day}T{parse_clock(time) or own}Z"
     return date
 
 
@@ -99,11 +95,11 @@ def _column(rows: TextRows, name: str) -> pa.Array:
 
 def _moments(dates: pa.Array, times: Sequence[str | None]) -> pa.Array:
     pairs = zip(dates.to_pylist(), times, strict=True)
-    return pa.array([moment(date, time) for date, time in pairs], pa.string())
+    return pa.array([parse_moment(date, time) for date, time in pairs], pa.string())
 
 
-def convert(rows: TextRows) -> pa.RecordBatch:
-    """COMPLAINT_LOOSE rows.
+def convert(rows: TextRows, _: ReadOptions) -> Parsed:
+    """Converts the CSV export to COMPLAINT_LOOSE rows.
 
     The complaint counts as received when its ticket was made or, where the export leaves
     that out, when the call came in.
@@ -114,44 +110,59 @@ def convert(rows: TextRows) -> pa.RecordBatch:
     is_text = pc.match_substring(_column(rows, "type_of_call_or_messge"), "Text")
     columns = {
         "complaint_id": _column(rows, "id"),
-        "source_org": constant(SOURCE_ORG, count),
+        "source_org": constant_column("fcc", count),
         "received_at": pc.coalesce(created, occurred),
         "occurred_at": occurred,
-        "victim_country": constant("US", count),
+        "victim_country": constant_column("US", count),
         "victim_region": _column(rows, "state"),
         "channel": pc.if_else(
             pc.fill_null(is_text, False),
-            constant(Channel.SMS, count),
-            constant(Channel.PHONE_INBOUND, count),
+            constant_column(Channel.SMS, count),
+            constant_column(Channel.PHONE_INBOUND, count),
         ),
-        "phone_numbers": numbers(
+        "phone_numbers": phone_numbers_column(
             [
                 (_column(rows, "caller_id_number"), Role.CALLER_ID),
                 (_column(rows, "advertiser_business_phone_number"), Role.MENTIONED),
             ]
         ),
     }
-    return build(rows.origin, rows.records, columns)
+    return build_loose_batch(rows.origin, rows.records, columns), []
 
 
-def object_rows(origin: Origin, records: Sequence[Record]) -> tuple[TextRows, list[Reject]]:
-    """Rows of the JSON export's objects under the CSV export's names; inner objects left out."""
-    good: list[Record] = []
-    rows: list[list[str]] = []
-    rejects: list[Reject] = []
-    for record in records:
-        try:
-            value = json_values.parse_exact(record.data)
-        except BrokenJsonError as broken:
-            rejects.append(reject(origin, record, broken.code, broken.message))
-            continue
-        if not isinstance(value, dict):
-            message = "a JSON value, but not an object"
-            rejects.append(reject(origin, record, Code.NOT_AN_OBJECT, message))
-            continue
-        good.append(record)
-        cells = (value.get(name) for name in FIELDS)
-        rows.append([one if isinstance(one, str) else "" for one in cells])
-    columns = zip(*rows, strict=True) if rows else ([] for _ in HEADER)
-    arrays = [pa.array(column, pa.string()) for column in columns]
-    return TextRows(origin, good, pa.RecordBatch.from_arrays(arrays, list(HEADER))), rejects
+def read_objects(origin: Origin, records: Sequence[Record], options: ReadOptions) -> Parsed:
+    """Reads objects of the JSON export as rows of the CSV export, leaving out inner objects."""
+    good, objects, rejects = parse_objects(origin, records)
+    cells = pa.RecordBatch.from_pydict(
+        {
+            title: pa.array([_text_or_empty(one.get(key)) for one in objects], pa.string())
+            for key, title in FIELDS.items()
+        }
+    )
+    batch, _ = convert(TextRows(origin, good, cells), options)
+    return batch, rejects
+
+
+def _text_or_empty(value: object) -> str:
+    return value if isinstance(value, str) else ""
+
+
+def _has_complaint_keys(keys: AbstractSet[str], in_array: bool) -> bool:
+    found = "issue_date" in keys and not keys.isdisjoint(_TYPICAL_KEYS)
+    if found and not in_array:
+        raise UnrecognizedError("FCC complaints, but not as a JSON array or CSV export")
+    return found
+
+
+ADAPTER = Adapter(
+    name="fcc",
+    description="FCC unwanted calls",
+    kinds=(RecordKind.COMPLAINT,),
+    layout=Layout.CSV,
+    in_array=True,
+    header=HEADER,
+    needed_columns=frozenset({"Ticket ID", "Caller ID Number", "Date of Issue"}),
+    convert=convert,
+    read=read_objects,
+    detect_keys=_has_complaint_keys,
+)

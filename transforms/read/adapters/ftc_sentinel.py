@@ -11,17 +11,17 @@ from itertools import zip_longest
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from schemas.enums import Channel, Role
-from transforms.read.adapters.base import NUMBERS, TextRows, build, constant
-
-NAME = "ftc-foia"
-
-
-SOURCE_ORG = "ftc"
-
-
-ENCODING = "mac_roman"
-
+from schemas.enums import Channel, RecordKind, Role
+from transforms.read.adapters.base import (
+    PHONE_NUMBERS_TYPE,
+    Adapter,
+    Layout,
+    Parsed,
+    TextRows,
+    build_loose_batch,
+    constant_column,
+)
+from transforms.read.options import ReadOptions
 
 HEADER = (
     "Reference Number",
@@ -35,12 +35,7 @@ HEADER = (
     "Complaint Info Product Service Code",
 )
 
-
 EXTENSION = "Company Phone, Extension"
-
-
-HEADER_WITH_EXTENSION = (*HEADER[:7], EXTENSION, *HEADER[7:])
-
 
 _CHANNELS = {
     "Phone": Channel.PHONE_INBOUND,
@@ -55,7 +50,7 @@ _CHANNELS = {
 
 
 def company_numbers(area: str | None, number: str | None, extension: str | None) -> list[str]:
-    """The numbers of parallel lists joined by '|', each area code, number and extension as one."""
+    """Joins the entries of parallel '|' lists: an area code, a number, an extension."""
     lists = [(text or "").split("|") for text in (area, number, extension)]
     found = []
     for one in zip_longest(*lists, fillvalue=""):
@@ -66,7 +61,7 @@ def company_numbers(area: str | None, number: str | None, extension: str | None)
 
 
 def _entries(joined: pa.Array) -> list[list[str]]:
-    """The distinct entries of each list joined by '|', in their order."""
+    """Returns the distinct entries of each list joined by '|', in their order."""
     return [
         list(dict.fromkeys(part.strip() for part in (text or "").split("|") if part.strip()))
         for text in joined.to_pylist()
@@ -74,13 +69,17 @@ def _entries(joined: pa.Array) -> list[list[str]]:
 
 
 def _dates(dates: pa.Array) -> pa.Array:
-    """`05/28/2014` as `2014-05-28T00:00:00Z`; anything else as it is."""
+    """Rewrites `05/28/2014` as `2014-05-28T00:00:00Z`, and leaves anything else as it is."""
     shape = r"^(\d{2})/(\d{2})/(\d{4})$"
     return pc.replace_substring_regex(dates, pattern=shape, replacement=r"\3-\1-\2T00:00:00Z")
 
 
-def convert(rows: TextRows) -> pa.RecordBatch:
-    """COMPLAINT_LOOSE rows.
+def _column_name(name: str) -> str:
+    return EXTENSION if "extension" in name.casefold() else name
+
+
+def convert(rows: TextRows, _: ReadOptions) -> Parsed:
+    """Converts to COMPLAINT_LOOSE rows.
 
     The numbers are `mentioned`: what the consumer says of a company's phone is no proof
     that the company, or the scammer, answers it.
@@ -91,9 +90,9 @@ def convert(rows: TextRows) -> pa.RecordBatch:
     methods = rows.column("Complaint Info Initial Contact Method").to_pylist()
     columns = {
         "complaint_id": rows.column("Reference Number"),
-        "source_org": constant(SOURCE_ORG, count),
+        "source_org": constant_column("ftc", count),
         "received_at": _dates(rows.column("Created Date")),
-        "victim_country": constant("US", count),
+        "victim_country": constant_column("US", count),
         "victim_region": pa.array(
             [next(iter(states), None) for states in _entries(rows.column(HEADER[3]))], pa.string()
         ),
@@ -105,7 +104,21 @@ def convert(rows: TextRows) -> pa.RecordBatch:
             pa.string(),
         ),
         "phone_numbers": pa.array(
-            [[{"raw": raw, "role": Role.MENTIONED} for raw in raws] for raws in named], NUMBERS
+            [[{"raw": raw, "role": Role.MENTIONED} for raw in raws] for raws in named],
+            PHONE_NUMBERS_TYPE,
         ),
     }
-    return build(rows.origin, rows.records, columns)
+    return build_loose_batch(rows.origin, rows.records, columns), []
+
+
+ADAPTER = Adapter(
+    name="ftc-foia",
+    description="FTC Sentinel complaints (FOIA)",
+    kinds=(RecordKind.COMPLAINT,),
+    layout=Layout.CSV,
+    header=HEADER,
+    needed_columns=frozenset({"Reference Number", *HEADER[5:7]}),
+    rename_column=_column_name,
+    encoding="mac_roman",
+    convert=convert,
+)

@@ -9,24 +9,25 @@ from __future__ import annotations
 
 import pyarrow as pa
 
-from schemas.enums import Channel
-from transforms.read.adapters.base import TextRows, build, constant
-
-NAME = "transcripts"
-
-
-SOURCE_ORG = "ftc-pone"
-
+from schemas.enums import Channel, RecordKind
+from transforms.read.adapters.base import (
+    Adapter,
+    Layout,
+    Parsed,
+    TextRows,
+    build_loose_batch,
+    constant_column,
+)
+from transforms.read.options import ReadOptions
 
 HEADER = ("file", "language", "campaign_id", "transcript")
-
 
 PUBLISHED = "2023-11-01T00:00:00Z"
 """The recordings have no dates: each counts as received in the month that the report came out."""
 
 
-def convert(rows: TextRows) -> pa.RecordBatch:
-    """COMPLAINT_LOOSE rows, the transcript as narrative.
+def convert(rows: TextRows, _: ReadOptions) -> Parsed:
+    """Converts to COMPLAINT_LOOSE rows, the transcript as narrative.
 
     A campaign is one recording, not one operator: it is counted as an unknown field, and
     kept out of the graph.
@@ -35,15 +36,26 @@ def convert(rows: TextRows) -> pa.RecordBatch:
     campaigns = rows.column("campaign_id").to_pylist()
     columns = {
         "complaint_id": rows.column("file"),
-        "source_org": constant(SOURCE_ORG, count),
-        "received_at": constant(PUBLISHED, count),
-        "victim_country": constant("US", count),
+        "source_org": constant_column("ftc-pone", count),
+        "received_at": constant_column(PUBLISHED, count),
+        "victim_country": constant_column("US", count),
         "language": rows.column("language"),
-        "channel": constant(Channel.PHONE_INBOUND, count),
+        "channel": constant_column(Channel.PHONE_INBOUND, count),
         "narrative": rows.column("transcript"),
         "unknown": pa.array(
             [["campaign_id"] if one is not None else None for one in campaigns],
             pa.list_(pa.string()),
         ),
     }
-    return build(rows.origin, rows.records, columns)
+    return build_loose_batch(rows.origin, rows.records, columns), []
+
+
+ADAPTER = Adapter(
+    name="transcripts",
+    description="FTC Point of No Entry transcripts",
+    kinds=(RecordKind.COMPLAINT,),
+    layout=Layout.CSV,
+    header=HEADER,
+    needed_columns=frozenset({"file", "transcript"}),
+    convert=convert,
+)

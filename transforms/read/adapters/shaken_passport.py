@@ -10,43 +10,31 @@ import base64
 import binascii
 import hashlib
 import re
-from collections.abc import Sequence
+from collections.abc import Sequence, Set as AbstractSet
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-import pyarrow as pa
-
-from schemas.enums import Direction
+from schemas.enums import Direction, RecordKind
 from schemas.reject import Code
 from transforms.read import json_values
-from transforms.read.adapters.base import build
+from transforms.read.adapters.base import Adapter, Layout, Parsed, build_from_rows
 from transforms.read.framing import Origin, Record
 from transforms.read.json_values import BrokenJsonError
-from transforms.read.rejects import Reject, reject
+from transforms.read.options import InputError, ReadOptions
+from transforms.read.rejects import Reject, make_reject
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
 
-
-NAME = "passport"
-
-
-SOURCE_ORG = "passport"
-
-
 _TOKEN = re.compile(r"([A-Za-z0-9_-]+={0,2})\.([A-Za-z0-9_-]+={0,2})\.([A-Za-z0-9_-]*={0,2})")
 
-
 _CANONICAL = re.compile(r"[1-9][0-9]{0,14}", re.ASCII)
-
 
 _CERTIFICATE = re.compile(
     r"https?://(?P<host>(?:[a-z0-9-]{1,63}\.){1,8}[a-z]{2,63})(?::[0-9]{1,5})?/", re.IGNORECASE
 )
 
-
 _LONGEST_ADDRESS = 2048
-
 
 _LATEST = 253_402_300_800
 """The first second of the year 10000, which no calendar here can hold."""
@@ -56,11 +44,14 @@ class BrokenTokenError(Exception):
     """A text that is not a PASSporT; says why."""
 
 
-def token(line: str) -> str:
-    """The compact token in a bare token or an Identity header value. Raises BrokenTokenError.
+def extract_token(line: str) -> str:
+    """Returns the compact token in a bare token or an Identity header value.
 
     What follows the first ';' (info, alg, ppt) only repeats the token's header, and is
     often malformed.
+
+    Raises:
+        BrokenTokenError: if there is none.
     """
     text = line.strip()
     if text[:9].lower() == "identity:":
@@ -78,9 +69,9 @@ def _decode(part: str) -> bytes:
         raise BrokenTokenError("a part is not base64url") from None
 
 
-def _claims(part: str) -> dict[str, Any]:
+def _json_part(part: str) -> dict[str, Any]:
     try:
-        value = json_values.parse(_decode(part))
+        value = json_values.parse_json(_decode(part))
     except BrokenJsonError:
         raise BrokenTokenError("a part is not JSON") from None
     if not isinstance(value, dict):
@@ -88,15 +79,15 @@ def _claims(part: str) -> dict[str, Any]:
     return value
 
 
-def _party(value: Any) -> str | None:
-    """The first number, or URI where there is none, of an orig or dest claim.
+def _first_number(value: Any) -> str | None:
+    """Returns the first number, or URI where there is none, of an orig or dest claim.
 
     RFC 8225 makes orig.tn a string and dest.tn a list; either comes as the other, and the
     whole claim as a string that holds JSON.
     """
     if isinstance(value, str):
         try:
-            value = json_values.parse(value.encode("utf-8", "replace"))
+            value = json_values.parse_json(value.encode("utf-8", "replace"))
         except BrokenJsonError:
             return None
     if not isinstance(value, dict):
@@ -109,48 +100,48 @@ def _party(value: Any) -> str | None:
     return None
 
 
-def _issued(value: Any) -> str:
+def _issued_at(value: Any) -> str:
     number = isinstance(value, int | float) and not isinstance(value, bool)
     if not number or not 0 <= value < _LATEST:
         raise BrokenTokenError("iat is not a time in seconds since 1970")
     return datetime.fromtimestamp(int(value), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def _text(value: Any) -> str | None:
+def _nonempty_text(value: Any) -> str | None:
     return value if isinstance(value, str) and value else None
 
 
-def claims(compact: str) -> dict[str, str | None]:
-    """The fields of the call that a token speaks for. Raises BrokenTokenError."""
-    first, payload, _ = compact.split(".")
-    header, said = _claims(first), _claims(payload)
+def call_fields(compact: str) -> dict[str, str | None]:
+    """Returns the text fields of the call that a token attests. Raises BrokenTokenError."""
+    first, second, _ = compact.split(".")
+    header, payload = _json_part(first), _json_part(second)
     kind = header.get("typ")
-    if str(kind).lower() != "passport" or not {"orig", "dest", "iat"} <= said.keys():
+    if str(kind).lower() != "passport" or not {"orig", "dest", "iat"} <= payload.keys():
         raise BrokenTokenError("a token, but not a PASSporT: it lacks typ, orig, dest or iat")
     return {
         "call_id": "passport-" + hashlib.sha256(compact.encode()).hexdigest()[:32],
-        "started_at": _issued(said["iat"]),
+        "started_at": _issued_at(payload["iat"]),
         "direction": Direction.INBOUND,
-        "calling_number": _party(said["orig"]),
-        "called_number": _party(said["dest"]),
-        "attestation": _text(said.get("attest")),
-        "orig_id": _text(said.get("origid")),
+        "calling_number": _first_number(payload["orig"]),
+        "called_number": _first_number(payload["dest"]),
+        "attestation": _nonempty_text(payload.get("attest")),
+        "orig_id": _nonempty_text(payload.get("origid")),
         "carrier": _signer(header.get("x5u")),
-        "caller_name": _name(said.get("rcd")),
-        "diverted_from": _party(said.get("div")),
+        "caller_name": _caller_name(payload.get("rcd")),
+        "diverted_from": _first_number(payload.get("div")),
     }
 
 
-def _name(shown: Any) -> str | None:
-    """The name that was to be shown to the called person (RFC 9795 section 5.1.1)."""
-    return _text(shown.get("nam")) if isinstance(shown, dict) else None
+def _caller_name(shown: Any) -> str | None:
+    """Returns the name to show to the called person (RFC 9795 section 5.1.1)."""
+    return _nonempty_text(shown.get("nam")) if isinstance(shown, dict) else None
 
 
 def _signer(certificate: Any) -> str | None:
-    """Who signed, by the host where its certificate lies (RFC 8225 section 4.1, x5u).
+    """Returns the host of the signer's certificate (RFC 8225 section 4.1, x5u).
 
-    A carrier, or the keeper of its certificates: a supplier either way. None for an address that no
-    other network can reach.
+    It is a carrier's, or of the keeper of its certificates: a supplier either way. None for an
+    address that no other network can reach.
     """
     if not isinstance(certificate, str) or len(certificate) > _LONGEST_ADDRESS:
         return None
@@ -158,10 +149,11 @@ def _signer(certificate: Any) -> str | None:
     return found["host"].lower() if found else None
 
 
-def load_keys(pems: Sequence[str]) -> list[EllipticCurvePublicKey]:
-    """The public keys in PEM texts of keys or certificates, for ES256.
+def load_public_keys(pems: Sequence[str]) -> list[EllipticCurvePublicKey]:
+    """Loads the public keys in PEM texts of keys or certificates, for ES256.
 
-    Raises ValueError for a text that holds none.
+    Raises:
+        ValueError: if a text holds none.
     """
     if not pems:
         return []
@@ -182,7 +174,7 @@ def load_keys(pems: Sequence[str]) -> list[EllipticCurvePublicKey]:
 
 
 def check_signature(compact: str, keys: Sequence[EllipticCurvePublicKey]) -> None:
-    """Raise BrokenTokenError unless one of the keys made the token's signature (ES256)."""
+    """Raises BrokenTokenError unless one of the keys made the token's signature (ES256)."""
     from cryptography.exceptions import InvalidSignature
     from cryptography.hazmat.primitives import hashes
     from cryptography.hazmat.primitives.asymmetric import ec, utils
@@ -201,61 +193,72 @@ def check_signature(compact: str, keys: Sequence[EllipticCurvePublicKey]) -> Non
     raise BrokenTokenError("none of the given keys made the signature")
 
 
-def _line(data: bytes) -> str:
-    """The text that should hold a token: the line, or the `identity` of its JSON object."""
+def _token_text(data: bytes) -> str:
+    """Returns the text that should hold a token: the line, or `identity` of its JSON object."""
     if not data.lstrip().startswith(b"{"):
         return data.decode()
-    value = json_values.parse(data)
+    value = json_values.parse_json(data)
     identity = value.get("identity")
     if not isinstance(identity, str):
         raise BrokenTokenError("no text under the key identity")
     return identity
 
 
-def read(
-    origin: Origin,
-    records: Sequence[Record],
-    source_org: str | None = None,
-    pems: Sequence[str] = (),
-) -> tuple[pa.RecordBatch, list[Reject]]:
-    """CALL_LOOSE rows, and a reject for each line that holds no PASSporT.
+def read_passports(origin: Origin, records: Sequence[Record], options: ReadOptions) -> Parsed:
+    """Reads CALL_LOOSE rows; a line that holds no PASSporT becomes a reject.
 
     The call's id is a hash of the token, so that a token seen twice is one call. A number in
     RFC 8225's canonical form gets its '+'; other text (a national number, a name) stays as it is.
+    With `options.passport_keys` a token that none of them signed is a reject, too.
     """
-    keys = load_keys(pems)
+    keys = load_public_keys(options.passport_keys)
     good: list[Record] = []
     rows: list[dict[str, str | None]] = []
     rejects: list[Reject] = []
     for record in records:
         try:
-            compact = token(_line(record.data))
-            row = claims(compact)
+            compact = extract_token(_token_text(record.data))
+            row = call_fields(compact)
             if keys:
                 check_signature(compact, keys)
         except BrokenTokenError as broken:
-            rejects.append(reject(origin, record, Code.BROKEN_TOKEN, str(broken)))
+            rejects.append(make_reject(origin, record, Code.BROKEN_TOKEN, str(broken)))
         except BrokenJsonError as broken:
-            rejects.append(reject(origin, record, broken.code, broken.message))
+            rejects.append(make_reject(origin, record, broken.code, broken.message))
         except UnicodeDecodeError:
-            rejects.append(reject(origin, record, Code.BAD_ENCODING, "not valid UTF-8"))
+            rejects.append(make_reject(origin, record, Code.BAD_ENCODING, "not valid UTF-8"))
         else:
             good.append(record)
-            rows.append({"source_org": source_org or SOURCE_ORG, **row})
-    names = ("source_org", *_FIELDS)
-    arrays = {name: pa.array([row[name] for row in rows], pa.string()) for name in names}
-    return build(origin, good, arrays), rejects
+            rows.append({"source_org": options.source_org or "passport", **row})
+    return build_from_rows(origin, good, rows), rejects
 
 
-_FIELDS = (
-    "call_id",
-    "started_at",
-    "direction",
-    "calling_number",
-    "called_number",
-    "attestation",
-    "orig_id",
-    "carrier",
-    "caller_name",
-    "diverted_from",
+def _has_token_keys(keys: AbstractSet[str], _: bool) -> bool:
+    return "identity" in keys and not keys & {"complaint_id", "call_id"}
+
+
+def _is_token_line(line: bytes) -> bool:
+    try:
+        return extract_token(line.decode()).startswith("eyJ")  # base64url of '{"'
+    except (BrokenTokenError, UnicodeDecodeError):
+        return False
+
+
+def _check_options(options: ReadOptions) -> None:
+    try:
+        load_public_keys(options.passport_keys)
+    except ValueError:
+        remedy = "give PEM texts of public keys or certificates"
+        raise InputError("PASSporT keys", "not elliptic curve keys", remedy) from None
+
+
+ADAPTER = Adapter(
+    name="passport",
+    description="SHAKEN PASSporTs",
+    kinds=(RecordKind.CALL,),
+    layout=Layout.LINES,
+    read=read_passports,
+    detect_keys=_has_token_keys,
+    detect_line=_is_token_line,
+    check_options=_check_options,
 )

@@ -20,7 +20,7 @@ def home(tmp_path, monkeypatch):
 
 @pytest.fixture
 def theirs(tmp_path):
-    key = signing.make_key().public_key()
+    key = signing.make_signing_key().public_key()
     path = tmp_path / "theirs.pem"
     path.write_bytes(signing.public_pem(key))
     return path, signing.key_id(key)
@@ -30,7 +30,7 @@ def keys(*words):
     return cli.main(["keys", *map(str, words)])
 
 
-def test_a_key_is_made_on_first_need_and_said_so(home, capsys):
+def test_a_key_is_made_on_first_need_and_reported(home, capsys):
     key = key_store.own_key()
     said = capsys.readouterr().err
     assert signing.key_id(key.public_key()) in said
@@ -78,13 +78,13 @@ def test_a_given_key_is_used_and_never_made(tmp_path):
     with pytest.raises(UsageError, match="No such file"):
         key_store.own_key(path)
     assert not path.exists()
-    key = signing.make_key()
+    key = signing.make_signing_key()
     path.write_bytes(signing.private_pem(key))
     path.chmod(0o600)
     assert key_store.own_key(path).private_bytes_raw() == key.private_bytes_raw()
 
 
-def test_where_nothing_may_be_made_it_is_said(home):
+def test_where_nothing_may_be_made_it_is_refused(home):
     with pytest.raises(UsageError, match="keys make"):
         key_store.own_key(make=False)
     assert not home.exists()
@@ -101,7 +101,7 @@ def test_export_is_the_public_key_alone(tmp_path, capsys):
     printed = capsys.readouterr().out.encode()
     assert b"PRIVATE" not in printed
     own = key_store.own_key().public_key()
-    assert signing.key_id(signing.read_public(printed, "x")) == signing.key_id(own)
+    assert signing.key_id(signing.read_public_key(printed, "x")) == signing.key_id(own)
     assert keys("export", "--output", tmp_path / "own-public.pem") == 0
     assert (tmp_path / "own-public.pem").read_bytes() == printed
     assert keys("export", "--output", tmp_path / "own-public.pem") == 2

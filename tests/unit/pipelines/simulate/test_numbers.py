@@ -4,17 +4,14 @@ from random import Random
 
 import phonenumbers
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from pipelines.simulate import phone_numbers
 from pipelines.simulate.world import COUNTRIES
 
 SEEDS = st.integers(0, 2**32)
 
-
 LINES = st.sampled_from(["service", "geographic"])
-
 
 PLACES = st.sampled_from(COUNTRIES)
 
@@ -39,7 +36,7 @@ def asked(code, national):
 def test_any_number_is_as_the_library_says(code, national):
     assert (
         phone_numbers.is_assigned(code, national),
-        phone_numbers.written(code, national),
+        phone_numbers.national_and_international(code, national),
     ) == asked(code, national)
 
 
@@ -53,13 +50,13 @@ def test_numbers_that_worlds_ask_for_are_as_the_library_says(seed, country, line
     )
     assert (
         phone_numbers.is_assigned(code, national),
-        phone_numbers.written(code, national),
+        phone_numbers.national_and_international(code, national),
     ) == asked(code, national)
 
 
 @given(SEEDS, PLACES, LINES)
 def test_drawn_numbers_are_valid_in_their_country(seed, country, line):
-    number = phone_numbers.draw(Random(seed), country, line)
+    number = phone_numbers.draw_number(Random(seed), country, line)
     parsed = phonenumbers.parse(number)
     assert phonenumbers.is_valid_number(parsed)
     assert str(parsed.country_code) == phone_numbers.CALLING_CODES[country]
@@ -68,15 +65,15 @@ def test_drawn_numbers_are_valid_in_their_country(seed, country, line):
 @given(SEEDS, PLACES, PLACES, LINES)
 def test_any_way_of_writing_leads_back(seed, home, victims, line):
     rng = Random(seed)
-    number = phone_numbers.draw(rng, home, line)
+    number = phone_numbers.draw_number(rng, home, line)
     for _ in range(5):
-        assert e164(phone_numbers.write(rng, number, victims), victims) == number
+        assert e164(phone_numbers.write_number(rng, number, victims), victims) == number
 
 
 @given(SEEDS, PLACES)
 def test_neighbours_share_all_but_four_digits(seed, country):
     rng = Random(seed)
-    number = phone_numbers.draw(rng, country, "geographic")
+    number = phone_numbers.draw_number(rng, country, "geographic")
     other = phone_numbers.neighbour(rng, number)
     assert other[:-4] == number[:-4]
     assert other != number
@@ -86,7 +83,7 @@ def test_neighbours_share_all_but_four_digits(seed, country):
 @given(SEEDS, PLACES)
 def test_mistyped_differs_in_one_digit(seed, country):
     rng = Random(seed)
-    number = phone_numbers.draw(rng, country, "service")
+    number = phone_numbers.draw_number(rng, country, "service")
     wrong = phone_numbers.mistype(rng, number)
     assert len(wrong) == len(number)
     assert sum(a != b for a, b in zip(wrong, number, strict=True)) == 1

@@ -3,22 +3,19 @@
 from collections import defaultdict
 
 import networkx as nx
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
-from pipelines.simulate.world import Plan, Ties
+from pipelines.simulate.world import RingPlan, Ties
 
 OWNERS = {f"id-{n}": f"ring-{n % 3}" for n in range(15)}
 
-
 SHARED = frozenset({"id-0", "id-4"})
-
 
 RECORDS = st.lists(st.lists(st.sampled_from([*OWNERS, "nobody's"]), max_size=5), max_size=20)
 
 
 def rows(records):
-    ties = Ties(Plan((), (), OWNERS, SHARED))
+    ties = Ties(RingPlan((), (), OWNERS, SHARED))
     for record in records:
         ties.add(record)
     return list(ties.rows())

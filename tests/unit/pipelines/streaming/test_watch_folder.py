@@ -6,7 +6,13 @@ import os
 
 import pytest
 
-from pipelines.streaming.watch_sources import QUIET, UNFINISHED, Folder, as_json, from_json
+from pipelines.streaming.watch_sources import (
+    SETTLED_SECONDS,
+    UNFINISHED_SECONDS,
+    WatchedFolder,
+    positions_from_json,
+    positions_to_json,
+)
 from tests.support.run_pipeline import complaint, jsonl
 from transforms.read.options import ReadOptions
 from transforms.read.read_records import read_shard
@@ -23,7 +29,7 @@ class Clock:
 def watched(tmp_path):
     (tmp_path / "complaints").mkdir()
     clock = Clock()
-    return tmp_path / "complaints", Folder(str(tmp_path), ReadOptions(), clock), clock
+    return tmp_path / "complaints", WatchedFolder(str(tmp_path), ReadOptions(), clock), clock
 
 
 def put(path, content, at):
@@ -41,28 +47,30 @@ def ids(news):
 
 
 def test_a_file_is_picked_up_once(watched):
-    folder, look, clock = watched
+    folder, feed, clock = watched
     put(folder / "a.jsonl", lines(1, 2), clock.now)
-    first = look.look({})
+    first = feed.poll({})
     assert ids(first) == ["c1", "c2"]
-    again = look.look(from_json(json.loads(json.dumps(as_json(first.picked)))))
+    again = feed.poll(
+        positions_from_json(json.loads(json.dumps(positions_to_json(first.positions))))
+    )
     assert not again
     put(folder / "b.jsonl", lines(3), clock.now)
-    assert ids(look.look(again.picked)) == ["c3"]
+    assert ids(feed.poll(again.positions)) == ["c3"]
 
 
 def test_a_large_file_is_read_over_several_ticks(watched, monkeypatch):
-    folder, look, clock = watched
+    folder, feed, clock = watched
     monkeypatch.setattr("pipelines.streaming.watch_sources.BYTES_AT_ONCE", 300)
     monkeypatch.setattr("pipelines.streaming.watch_sources.SHARD_BYTES", 200)
     put(folder / "a.jsonl", lines(*range(20)), clock.now - 60)
     put(folder / "b.jsonl", lines(20), clock.now - 60)
     seen: list[str] = []
     first_lines: list[int] = []
-    picked: dict = {}
+    positions: dict = {}
     ticks = 0
-    while news := look.look(picked):
-        picked = from_json(json.loads(json.dumps(as_json(news.picked))))
+    while news := feed.poll(positions):
+        positions = positions_from_json(json.loads(json.dumps(positions_to_json(news.positions))))
         assert sum(shard.end - shard.start for shard in news.shards) <= 300 + 200
         first_lines += [shard.first_line for shard in news.shards if "a.jsonl" in shard.file.path]
         seen += ids(news)
@@ -73,69 +81,69 @@ def test_a_large_file_is_read_over_several_ticks(watched, monkeypatch):
 
 
 def test_growing_json_lines_are_read_on_and_keep_their_line_numbers(watched):
-    folder, look, clock = watched
+    folder, feed, clock = watched
     path = folder / "a.jsonl"
     put(path, lines(1, 2) + '{"complaint_id": "c3"', clock.now)
-    first = look.look({})
+    first = feed.poll({})
     assert ids(first) == ["c1", "c2"]
     with path.open("a") as stream:
         stream.write(', "source_org": "amazon", "received_at": "2024-03-01T09:30:00Z"}\n')
     os.utime(path, (clock.now + 1, clock.now + 1))
-    second = look.look(first.picked)
+    second = feed.poll(first.positions)
     assert ids(second) == ["c3"]
     assert [shard.first_line for shard in second.shards] == [3]
-    assert not look.look(second.picked)
+    assert not feed.poll(second.positions)
 
 
 def test_a_last_line_without_an_end_is_read_when_nothing_more_comes(watched):
-    folder, look, clock = watched
+    folder, feed, clock = watched
     put(folder / "a.jsonl", lines(1).rstrip(), clock.now)
-    assert not look.look({})
-    clock.now += QUIET + 1
-    assert not look.look({})
-    assert ids(look.look({}, final=True)) == ["c1"]
-    clock.now += UNFINISHED
-    assert ids(look.look({})) == ["c1"]
+    assert not feed.poll({})
+    clock.now += SETTLED_SECONDS + 1
+    assert not feed.poll({})
+    assert ids(feed.poll({}, final=True)) == ["c1"]
+    clock.now += UNFINISHED_SECONDS
+    assert ids(feed.poll({})) == ["c1"]
 
 
 def test_a_file_that_can_only_be_read_whole_waits_until_it_is_quiet(watched):
-    folder, look, clock = watched
+    folder, feed, clock = watched
     put(folder / "a.jsonl.gz", gzip.compress(lines(1).encode()), clock.now)
     header = "complaint_id,source_org,received_at\n"
     put(folder / "b.csv", header + "c2,amazon,2024-03-01T09:30:00Z\n", clock.now)
-    assert not look.look({})
-    clock.now += QUIET
-    assert ids(look.look({})) == ["c1", "c2"]
+    assert not feed.poll({})
+    clock.now += SETTLED_SECONDS
+    assert ids(feed.poll({})) == ["c1", "c2"]
 
 
 def test_another_file_of_the_same_name_is_read_anew(watched):
-    folder, look, clock = watched
+    folder, feed, clock = watched
     put(folder / "a.jsonl", lines(1, 2), clock.now)
-    first = look.look({})
+    first = feed.poll({})
     put(folder / "new", lines(3), clock.now + 1)
     (folder / "new").rename(folder / "a.jsonl")
-    assert ids(look.look(first.picked)) == ["c3"]
+    assert ids(feed.poll(first.positions)) == ["c3"]
 
 
 def test_hidden_and_half_written_files_are_left_alone(watched):
-    folder, look, clock = watched
+    folder, feed, clock = watched
     for name in (".a.jsonl", "_a.jsonl", "a.jsonl.tmp", "a.part"):
         put(folder / name, lines(1), clock.now)
-    assert not look.look({}, final=True)
+    assert not feed.poll({}, final=True)
 
 
 def test_a_file_that_is_not_read_becomes_a_reject_once(watched):
-    folder, look, clock = watched
+    folder, feed, clock = watched
     put(folder / "a.xlsx", b"PK\x03\x04" + b"\0" * 100, clock.now)
-    clock.now += QUIET
-    news = look.look({})
+    clock.now += SETTLED_SECONDS
+    news = feed.poll({})
     (row,) = news.rejects[0].to_pylist()
     assert (row["source"], row["code"]) == ("complaints/a.xlsx", "unreadable_file")
-    assert not look.look(news.picked)
+    assert not feed.poll(news.positions)
 
 
 def test_a_file_that_vanishes_is_no_error(watched):
-    folder, look, _ = watched
+    folder, feed, _ = watched
     jsonl(folder / "a.jsonl", [complaint(1)])
     (folder / "b.jsonl").symlink_to(folder / "gone")
-    assert ids(look.look({})) == ["c1"]
+    assert ids(feed.poll({})) == ["c1"]

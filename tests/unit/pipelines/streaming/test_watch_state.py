@@ -1,20 +1,21 @@
-"""State on disk: what counts after a kill is a whole tick's, and a tick writes what came in it."""
+"""State on disk: after a kill it is that of a whole tick, and a tick writes what came in it."""
 
+import json
+import os
 from contextlib import suppress
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from pipelines.options import UsageError
-from pipelines.streaming import watch_state as module
-from pipelines.streaming.watch_sources import Picked
-from pipelines.streaming.watch_state import FILES, FOLDER, State
-from tests.support.made_up_blocks import block, said
+from pipelines.streaming.watch_sources import ReadPosition
+from pipelines.streaming.watch_state import MOST_FILES, STATE_FOLDER, StreamState
+from tests.support.made_up_deltas import contents_of, delta_of
 from tests.support.script_texts import SCRIPT, own
-from transforms.call_scripts.matches import SHOWN
-from transforms.stream.state import DAYS, longest
+from transforms.call_scripts.matches import MIN_TELLERS
+from transforms.stream.state import RETENTION_DAYS, longest_retention
 
 
 def arrived(number: int, records: int, day: int):
@@ -28,19 +29,19 @@ def arrived(number: int, records: int, day: int):
         }
         for n in range(records)
     ]
-    return block(*rows), {"complaints/a.jsonl": Picked(1, 2, 3, number, 5)}
+    return delta_of(*rows), {"complaints/a.jsonl": ReadPosition(1, 2, 3, number, 5)}
 
 
-def ticked(state: State, number: int, records: int, day: int) -> None:
-    fresh, picked = arrived(number, records, day)
-    state.alive.take([fresh], DAYS)
-    state.commit(picked)
+def ticked(state: StreamState, number: int, records: int, day: int) -> None:
+    fresh, positions = arrived(number, records, day)
+    state.alive.settle([fresh], RETENTION_DAYS)
+    state.commit(positions)
 
 
-def shown(state: State) -> tuple:
+def shown(state: StreamState) -> tuple:
     """All that counts of a state."""
     alive = state.alive
-    return said(alive.block), alive.duplicates, alive.expired, state.picked, state.tick
+    return contents_of(alive.settled), alive.duplicates, alive.expired, state.positions, state.tick
 
 
 class KilledError(BaseException):
@@ -51,11 +52,11 @@ class KilledError(BaseException):
 @given(
     st.lists(st.tuples(st.integers(0, 6), st.integers(0, 500)), min_size=2, max_size=9),
     st.integers(0, 8),
-    st.sampled_from(["_write", "rename", "_sync", "unlink"]),
+    st.sampled_from(["written in part", "written", "renamed", "rename", "unlink"]),
 )
 def test_killed_at_any_moment_it_is_the_state_of_a_whole_tick(tmp_path_factory, ticks, at, where):
     output = str(tmp_path_factory.mktemp("out"))
-    state, wanted = State(output, DAYS), {}
+    state, wanted = StreamState(output, RETENTION_DAYS), {}
     wanted[0] = shown(state)
     for number, (records, day) in enumerate(ticks):
         if number == at % len(ticks):
@@ -63,114 +64,140 @@ def test_killed_at_any_moment_it_is_the_state_of_a_whole_tick(tmp_path_factory, 
                 killed_at(patched, where)
                 with suppress(KilledError):
                     ticked(state, number, records, day)
-            state = State(output, DAYS)
+            state = StreamState(output, RETENTION_DAYS)
             if state.tick == number:  # the tick is not there: it comes again
                 assert shown(state) == wanted[number]
                 ticked(state, number, records, day)
         else:
             ticked(state, number, records, day)
         wanted[number + 1] = shown(state)
-        assert shown(State(output, DAYS)) == wanted[number + 1]
-    calm = State(str(tmp_path_factory.mktemp("calm")), DAYS)
+        assert shown(StreamState(output, RETENTION_DAYS)) == wanted[number + 1]
+    calm = StreamState(str(tmp_path_factory.mktemp("calm")), RETENTION_DAYS)
     for number, (records, day) in enumerate(ticks):
         ticked(calm, number, records, day)
     assert shown(calm) == shown(state)
 
 
 def killed_at(patched, where):
-    """Let the next call of a function be the last: it is cut in its middle."""
+    """Let the next tick end in its middle: `where` is a method of Path that is not reached."""
+    left = {"written": 1, "renamed": 2}.get(where, 0)
 
-    def cut(path, *_, **__):
-        if where == "_write":
-            path.write_bytes(b"half")
-        raise KilledError
+    def cut(*_, **__):
+        nonlocal left
+        left -= 1
+        if left <= 0:
+            raise KilledError
 
-    patched.setattr(module if where.startswith("_") else Path, where, cut)
+    if where == "written in part":
+        patched.setattr(pa.ipc, "new_stream", cut)
+    elif left:
+        patched.setattr(os, "fsync", cut)
+    else:
+        patched.setattr(Path, where, cut)
 
 
 def test_a_tick_writes_what_came_and_not_what_is_alive(tmp_path):
-    state = State(str(tmp_path), DAYS)
-    many = block(*({"id": f"m{n}", "day": 0, "numbers": ["+18885550100"]} for n in range(2000)))
-    state.alive.take([many], DAYS)
+    state = StreamState(str(tmp_path), RETENTION_DAYS)
+    many = delta_of(*({"id": f"m{n}", "day": 0, "numbers": ["+18885550100"]} for n in range(2000)))
+    state.alive.settle([many], RETENTION_DAYS)
     state.commit({})
     sizes = []
-    for number in range(FILES + 2):
+    for number in range(MOST_FILES + 2):
         ticked(state, number, 1, 1)
-        files = sorted((tmp_path / FOLDER).iterdir())
+        files = sorted((tmp_path / STATE_FOLDER).iterdir())
         sizes.append(files[-1].stat().st_size)
-        assert len(files) <= FILES
+        assert len(files) <= MOST_FILES
     assert sum(size > 20_000 for size in sizes) == 1  # the whole, once more
-    assert (tmp_path / FOLDER).stat().st_mode & 0o777 == 0o700
+    assert (tmp_path / STATE_FOLDER).stat().st_mode & 0o777 == 0o700
 
 
 def test_what_expired_leaves_the_disk_when_the_whole_is_written(tmp_path):
-    state = State(str(tmp_path), DAYS)
-    state.alive.take([block({"id": "old", "day": 0, "numbers": ["+18885550199"]})], DAYS)
+    state = StreamState(str(tmp_path), RETENTION_DAYS)
+    state.alive.settle(
+        [delta_of({"id": "old", "day": 0, "numbers": ["+18885550199"]})], RETENTION_DAYS
+    )
     state.commit({})
     for step in range(3):
-        fresh = block({"id": f"n{step}", "day": longest(DAYS) + 1, "numbers": ["+18885550100"]})
-        state.alive.take([fresh], DAYS)
+        fresh = delta_of(
+            {
+                "id": f"n{step}",
+                "day": longest_retention(RETENTION_DAYS) + 1,
+                "numbers": ["+18885550100"],
+            }
+        )
+        state.alive.settle([fresh], RETENTION_DAYS)
         state.commit({})
-    left = b"".join(path.read_bytes() for path in (tmp_path / FOLDER).iterdir())
+    left = b"".join(path.read_bytes() for path in (tmp_path / STATE_FOLDER).iterdir())
     assert b"18885550100" in left
     assert b"18885550199" not in left
-    assert State(str(tmp_path), DAYS).alive.expired == 1
+    assert StreamState(str(tmp_path), RETENTION_DAYS).alive.expired == 1
 
 
 def test_words_that_few_share_are_never_on_disk(tmp_path):
-    state = State(str(tmp_path), DAYS)
+    state = StreamState(str(tmp_path), RETENTION_DAYS)
 
     def written():
-        return b"".join(path.read_bytes() for path in (tmp_path / FOLDER).iterdir())
+        return b"".join(path.read_bytes() for path in (tmp_path / STATE_FOLDER).iterdir())
 
-    for number in range(SHOWN):
+    for number in range(MIN_TELLERS):
         assert b"recent order of a" not in written()
         text = f"{own(number)} {SCRIPT}"
-        state.alive.take([block({"id": f"c{number}", "day": 0, "narrative": text})], DAYS)
+        state.alive.settle(
+            [delta_of({"id": f"c{number}", "day": 0, "narrative": text})], RETENTION_DAYS
+        )
         state.commit({})
     assert b"recent order of a" in written()
     assert b"aword" not in written()
-    assert shown(State(str(tmp_path), DAYS)) == shown(state)
+    assert shown(StreamState(str(tmp_path), RETENTION_DAYS)) == shown(state)
 
 
 def test_the_version_before_is_taken_over_without_fingerprints(tmp_path):
-    state = State(str(tmp_path), DAYS)
+    state = StreamState(str(tmp_path), RETENTION_DAYS)
     ticked(state, 0, 3, 0)
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(module, "VERSION", 3)
-        patched.setattr(module, "_tables", lambda block: block[:3])
-        patched.setattr(state, "tick", 0)
-        state.commit(state.picked)
-    again = State(str(tmp_path), DAYS)
-    assert again.alive.block.records == state.alive.block.records
-    assert again.alive.block.stated == state.alive.block.stated
-    assert not again.alive.block.printed.num_rows
-    assert not again.alive.block.said.num_rows
+    (path,) = (tmp_path / STATE_FOLDER).iterdir()
+    with path.open("rb") as file:
+        batches = []
+        for _ in range(3):
+            reader = pa.ipc.open_stream(file)
+            batches.append(reader.read_next_batch())
+            reader.read_all()
+    ((name, header),) = batches[0].schema.metadata.items()
+    header = json.dumps(json.loads(header) | {"version": 3}).encode()
+    batches[0] = batches[0].replace_schema_metadata({name: header})
+    with path.open("wb") as file:
+        for batch in batches:
+            with pa.ipc.new_stream(file, batch.schema) as writer:
+                writer.write_batch(batch)
+    again = StreamState(str(tmp_path), RETENTION_DAYS)
+    assert again.alive.settled.records == state.alive.settled.records
+    assert again.alive.settled.stated == state.alive.settled.stated
+    assert not again.alive.settled.fingerprints.num_rows
+    assert not again.alive.settled.phrases.num_rows
     ticked(again, 7, 2, 1)
-    assert again.alive.block.printed.num_rows == 2
-    assert shown(State(str(tmp_path), DAYS)) == shown(again)
+    assert again.alive.settled.fingerprints.num_rows == 2
+    assert shown(StreamState(str(tmp_path), RETENTION_DAYS)) == shown(again)
 
 
 @pytest.mark.parametrize("left", [0, 1, 100, 0.5, 0.99])
 def test_a_damaged_state_is_named(tmp_path, left):
-    ticked(State(str(tmp_path), DAYS), 0, 3, 0)
-    (path,) = (tmp_path / FOLDER).iterdir()
+    ticked(StreamState(str(tmp_path), RETENTION_DAYS), 0, 3, 0)
+    (path,) = (tmp_path / STATE_FOLDER).iterdir()
     content = path.read_bytes()
     path.write_bytes(content[: left if isinstance(left, int) else int(left * len(content))])
     with pytest.raises(UsageError, match=f"{path.name}: cannot be read"):
-        State(str(tmp_path), DAYS)
+        StreamState(str(tmp_path), RETENTION_DAYS)
     path.write_bytes(b"x" * len(content))
     with pytest.raises(UsageError, match=f"{path.name}: cannot be read"):
-        State(str(tmp_path), DAYS)
+        StreamState(str(tmp_path), RETENTION_DAYS)
 
 
 def test_a_state_of_another_version_is_refused(tmp_path):
-    (tmp_path / FOLDER / "000000000001").mkdir(parents=True)
+    (tmp_path / STATE_FOLDER / "000000000001").mkdir(parents=True)
     with pytest.raises(UsageError, match="of another version"):
-        State(str(tmp_path), DAYS)
-    newer = State(str(tmp_path / "newer"), DAYS)
+        StreamState(str(tmp_path), RETENTION_DAYS)
+    newer = StreamState(str(tmp_path / "newer"), RETENTION_DAYS)
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(module, "VERSION", module.VERSION + 1)
+        patched.setattr("pipelines.streaming.watch_state.VERSION", 99)
         ticked(newer, 0, 3, 0)
     with pytest.raises(UsageError, match="of another version"):
-        State(str(tmp_path / "newer"), DAYS)
+        StreamState(str(tmp_path / "newer"), RETENTION_DAYS)

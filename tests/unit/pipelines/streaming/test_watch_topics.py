@@ -2,10 +2,9 @@
 
 import json
 
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
-from pipelines.streaming.watch_sources import _line
+from pipelines.streaming.watch_sources import value_as_line
 
 VALUES = st.recursive(
     st.none() | st.integers() | st.text(),
@@ -15,7 +14,7 @@ VALUES = st.recursive(
 
 @given(VALUES, st.sampled_from([None, 2]))
 def test_json_stays_what_it_is(value, indent):
-    line = _line(json.dumps(value, indent=indent).encode())
+    line = value_as_line(json.dumps(value, indent=indent).encode())
     assert line.endswith(b"\n")
     assert line.count(b"\n") == 1
     assert json.loads(line) == value
@@ -23,6 +22,6 @@ def test_json_stays_what_it_is(value, indent):
 
 @given(st.binary())
 def test_nothing_is_lost_as_a_blank_line(value):
-    line = _line(value)
+    line = value_as_line(value)
     assert line.count(b"\n") == 1
     assert line.strip()

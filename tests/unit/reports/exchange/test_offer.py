@@ -1,4 +1,4 @@
-"""Who may leave and how people are counted, on tables small enough to see through."""
+"""Identifiers that may leave, and the counting of people, on tables small enough to check."""
 
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -12,9 +12,7 @@ from schemas.mention import EVIDENCE
 
 PARTIES = Parties("amazon", "microsoft", "2026-06-01T00:00:00Z", "2026-07-01T00:00:00Z")
 
-
 RULES = replace(shipped_policy(), least_reports=1, confidence_floor=0.5)
-
 
 A, B, C, D = (f"phone:+1888555010{n}" for n in range(4))
 

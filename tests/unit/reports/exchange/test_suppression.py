@@ -6,18 +6,17 @@ from itertools import product
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 from scipy.optimize import linprog
 
 from reports.exchange import offer
-from reports.exchange.offer import NOTHING, shown
+from reports.exchange.offer import NOTHING_DISCLOSED, disclose_counts
 
 COUNTRIES = ("AU", "CA", "DE", "US")
 
 
 def key(table, k):
-    seen = shown(table, k)
+    seen = disclose_counts(table, k)
     return tuple((one.country, one.victims) for one in seen.countries), seen.elsewhere
 
 
@@ -58,7 +57,7 @@ tables = st.dictionaries(
 
 @given(tables, st.integers(3, 9))
 def test_linear_programming_bounds_every_hidden_cell_wider_than_k(table, k):
-    seen = shown(table, k)
+    seen = disclose_counts(table, k)
     if seen.elsewhere is None:
         return
     named = {one.country: one.victims for one in seen.countries}
@@ -78,8 +77,8 @@ def test_linear_programming_bounds_every_hidden_cell_wider_than_k(table, k):
 
 @given(tables, st.integers(3, 9))
 def test_what_is_shown_is_true(table, k):
-    seen = shown(table, k)
-    if seen == NOTHING:
+    seen = disclose_counts(table, k)
+    if seen == NOTHING_DISCLOSED:
         return
     for one in seen.countries:
         assert one.victims == table[one.country] >= k
@@ -90,7 +89,7 @@ def test_what_is_shown_is_true(table, k):
 @given(tables, st.integers(3, 9))
 def test_nothing_small_is_hidden_for_nothing(table, k):
     if sum(table.values()) >= 2 * k and all(n == 0 or n >= k for n in table.values()):
-        named = {one.country for one in shown(table, k).countries}
+        named = {one.country for one in disclose_counts(table, k).countries}
         assert named == {c for c, n in table.items() if n and c is not None}
 
 
@@ -99,17 +98,16 @@ def test_examples():
     assert key({"US": 40, "CA": 9}, 5) == ((("CA", 9), ("US", 40)), 0)
     assert key({"US": 40, "CA": 40, "DE": 2}, 5) == ((), 82)
     assert key({"US": 5, "CA": 5, "DE": 4}, 5) == ((), 14)
-    assert shown({"US": 5, "DE": 4}, 5) == NOTHING
-    assert shown({"US": 9}, 5) == NOTHING
+    assert disclose_counts({"US": 5, "DE": 4}, 5) == NOTHING_DISCLOSED
+    assert disclose_counts({"US": 9}, 5) == NOTHING_DISCLOSED
     assert key({"US": 10}, 5) == ((("US", 10),), 0)
     assert key({"US": 40, "CA": 9, None: 2}, 5) == ((("US", 40),), 11)
-    assert shown({}, 5) == NOTHING
+    assert disclose_counts({}, 5) == NOTHING_DISCLOSED
 
 
 RULES = offer.shipped_policy()
 
-
-WIDE = shown({"US": 30, "CA": 20}, 5)
+WIDE = disclose_counts({"US": 30, "CA": 20}, 5)
 
 
 def amounts(*texts):
@@ -118,19 +116,19 @@ def amounts(*texts):
 
 def test_losses_are_rounded_and_want_k_victims():
     stated = {"USD": amounts("1000.55", "900", "800", "700", "600"), "CAD": amounts("9000") * 4}
-    (one,) = offer.losses(stated, WIDE, RULES)
+    (one,) = offer.disclose_losses(stated, WIDE, RULES)
     assert (one.currency, one.amount) == ("USD", 4000)
 
 
 def test_a_sum_that_is_one_victims_is_not_shown():
-    assert offer.losses({"USD": amounts("90000", *["1"] * 9)}, WIDE, RULES) == ()
+    assert offer.disclose_losses({"USD": amounts("90000", *["1"] * 9)}, WIDE, RULES) == ()
 
 
 def test_a_currency_does_not_betray_a_hidden_country():
-    hidden = shown({"US": 30, "CA": 8, "DE": 2}, 5)
+    hidden = disclose_counts({"US": 30, "CA": 8, "DE": 2}, 5)
     stated = {"USD": amounts("900") * 9, "CAD": amounts("900") * 8, "EUR": amounts("900") * 8}
-    assert [one.currency for one in offer.losses(stated, hidden, RULES)] == ["USD"]
-    assert offer.losses(stated, NOTHING, RULES) == ()
+    assert [one.currency for one in offer.disclose_losses(stated, hidden, RULES)] == ["USD"]
+    assert offer.disclose_losses(stated, NOTHING_DISCLOSED, RULES) == ()
 
 
 @pytest.mark.parametrize(
@@ -153,7 +151,7 @@ def test_a_policy_is_refused_by_key(change, word):
 
     text = resources.files("reports.exchange").joinpath("policy.toml").read_text()
     assert change[0] in text
-    with pytest.raises(offer.PolicyError) as error:
-        offer.load(text.replace(*change), "p.toml")
+    with pytest.raises(offer.OfferPolicyError) as error:
+        offer.load_policy(text.replace(*change), "p.toml")
     assert str(error.value).startswith("p.toml: ")
     assert word in str(error.value)

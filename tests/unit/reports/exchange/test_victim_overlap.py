@@ -5,21 +5,20 @@ import random
 import secrets
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from reports.exchange import victim_overlap
 from reports.exchange.victim_overlap import LetterError
-from schemas.overlap import LARGEST, POINT_BYTES, SMALLEST, TAG_BYTES
+from schemas.overlap import MAX_SET_SIZE, MIN_SET_SIZE, POINT_BYTES, TAG_BYTES
 
 SESSION = bytes(32)
 
 
 def counted(asked, answered):
     a, b = victim_overlap.new_secret(), victim_overlap.new_secret()
-    points = victim_overlap.ask(a, SESSION, asked)
-    again, tags = victim_overlap.answer(b, SESSION, points, answered)
-    return victim_overlap.count(a, SESSION, again, tags)
+    points = victim_overlap.request_points(a, SESSION, asked)
+    again, tags = victim_overlap.answer_points(b, SESSION, points, answered)
+    return victim_overlap.count_shared(a, SESSION, again, tags)
 
 
 def people(*numbers):
@@ -51,7 +50,7 @@ def test_random_overlaps():
 def test_the_hash_to_the_group_is_that_of_rfc_9496():
     """Appendix A.3, the first input."""
     label = b"Ristretto is traditionally a short shot of espresso coffee"
-    point = victim_overlap.group().crypto_core_ristretto255_from_hash(
+    point = victim_overlap.ristretto255().crypto_core_ristretto255_from_hash(
         hashlib.sha512(label).digest()
     )
     assert point.hex() == "3066f82a1a747d45120d1740f14358531a8f04bbffe6a819f86dfe50f44a0a46"
@@ -59,9 +58,11 @@ def test_the_hash_to_the_group_is_that_of_rfc_9496():
 
 def test_sizes_are_hidden_and_what_is_shown_is_of_one_session():
     secret = victim_overlap.new_secret()
-    few, many = (victim_overlap.ask(secret, SESSION, people(*range(n))) for n in (3, 900))
-    assert len(few) == len(many) == SMALLEST
-    again = victim_overlap.ask(secret, secrets.token_bytes(32), people(*range(900)))
+    few, many = (
+        victim_overlap.request_points(secret, SESSION, people(*range(n))) for n in (3, 900)
+    )
+    assert len(few) == len(many) == MIN_SET_SIZE
+    again = victim_overlap.request_points(secret, secrets.token_bytes(32), people(*range(900)))
     assert not set(many) & set(again)
     # With the same secret and session only the true elements return: the others are new each time.
     assert len(set(few) & set(many)) == 3
@@ -69,14 +70,16 @@ def test_sizes_are_hidden_and_what_is_shown_is_of_one_session():
 
 def test_the_order_of_what_was_asked_is_gone():
     a, b = victim_overlap.new_secret(), victim_overlap.new_secret()
-    points = victim_overlap.ask(a, SESSION, people(*range(100)))
-    again, tags = victim_overlap.answer(b, SESSION, points, people(1))
+    points = victim_overlap.request_points(a, SESSION, people(*range(100)))
+    again, tags = victim_overlap.answer_points(b, SESSION, points, people(1))
     assert again == sorted(again)
     assert tags == sorted(tags)
     assert not set(points) & set(again)
 
 
-@pytest.mark.parametrize("size", [0, 1, 1000, SMALLEST // 2, SMALLEST + 1, LARGEST * 2, -1024])
+@pytest.mark.parametrize(
+    "size", [0, 1, 1000, MIN_SET_SIZE // 2, MIN_SET_SIZE + 1, MAX_SET_SIZE * 2, -1024]
+)
 def test_a_size_that_no_set_has(size):
     with pytest.raises(LetterError):
         victim_overlap.check_size(size)
@@ -88,7 +91,7 @@ def test_more_than_the_partner_can_have_is_refused():
         victim_overlap.check_size(2048, 2000)
 
 
-POINTS = victim_overlap.ask(victim_overlap.new_secret(), SESSION, people(*range(5)))
+POINTS = victim_overlap.request_points(victim_overlap.new_secret(), SESSION, people(*range(5)))
 
 
 @pytest.mark.parametrize(
@@ -103,19 +106,21 @@ POINTS = victim_overlap.ask(victim_overlap.new_secret(), SESSION, people(*range(
 )
 def test_a_cheating_size_is_refused(parts, word):
     with pytest.raises(LetterError, match=word):
-        victim_overlap.parted(victim_overlap.joined(parts), POINT_BYTES, SMALLEST)
+        victim_overlap.decode_elements(
+            victim_overlap.encode_elements(parts), POINT_BYTES, MIN_SET_SIZE
+        )
 
 
 @pytest.mark.parametrize("text", ["*", "A", "=" * 8, "AA==AA=="])
 def test_what_is_not_base64(text):
     with pytest.raises(LetterError):
-        victim_overlap.parted(text, TAG_BYTES, SMALLEST)
+        victim_overlap.decode_elements(text, TAG_BYTES, MIN_SET_SIZE)
 
 
 @pytest.mark.parametrize("point", [bytes(32), b"\xff" * 32, b"\1" + bytes(31), bytes(31)])
 def test_what_is_no_point_of_the_group_is_refused(point):
     with pytest.raises(LetterError, match="none of the group"):
-        victim_overlap.masked(victim_overlap.new_secret(), [point])
+        victim_overlap.mask_points(victim_overlap.new_secret(), [point])
 
 
 @given(st.integers(0, 3_000_000))
@@ -123,4 +128,4 @@ def test_the_filled_up_size_holds_all_and_is_allowed(count):
     size = victim_overlap.padded_size(count)
     assert size >= count
     victim_overlap.check_size(size)
-    assert size == SMALLEST or size < 2 * count
+    assert size == MIN_SET_SIZE or size < 2 * count

@@ -1,10 +1,9 @@
 """Two organisations that write the same person differently come to the same value."""
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
-from reports.exchange.victim_overlap import VictimsFileError, load
+from reports.exchange.victim_overlap import VictimsFileError, load_victim_file
 
 
 @pytest.mark.parametrize(
@@ -18,7 +17,7 @@ from reports.exchange.victim_overlap import VictimsFileError, load
     ],
 )
 def test_numbers(written, country):
-    assert load(f"phone,country\n{written},{country}\n", "v").phones == {"+12025550123"}
+    assert load_victim_file(f"phone,country\n{written},{country}\n", "v").phones == {"+12025550123"}
 
 
 @pytest.mark.parametrize(
@@ -31,16 +30,16 @@ def test_numbers(written, country):
     ],
 )
 def test_addresses(written):
-    assert load(f"email\n{written}\n", "v").emails == {"ann.lee@example.com"}
+    assert load_victim_file(f"email\n{written}\n", "v").emails == {"ann.lee@example.com"}
 
 
 def test_nothing_is_guessed():
-    read = load("email\nann+shop@bücher.example\nann@xn--bcher-kva.example\n", "v")
+    read = load_victim_file("email\nann+shop@bücher.example\nann@xn--bcher-kva.example\n", "v")
     assert read.emails == {"ann+shop@xn--bcher-kva.example", "ann@xn--bcher-kva.example"}
 
 
 def test_what_cannot_be_read_is_counted_and_not_repeated():
-    read = load("phone,email\n12,nobody\n,\n+12025550123,a@b.example\n", "v")
+    read = load_victim_file("phone,email\n12,nobody\n,\n+12025550123,a@b.example\n", "v")
     assert (read.phones, read.emails, read.unread) == ({"+12025550123"}, {"a@b.example"}, 2)
     assert read.entity_ids() == {"phone:+12025550123", "email:a@b.example"}
 
@@ -50,7 +49,7 @@ def test_what_cannot_be_read_is_counted_and_not_repeated():
 )
 def test_files_that_are_none(text):
     with pytest.raises(VictimsFileError) as error:
-        load(text, "victims.csv")
+        load_victim_file(text, "victims.csv")
     assert str(error.value).startswith("victims.csv")
     assert "2025550123" not in str(error.value)
 
@@ -59,6 +58,6 @@ def test_files_that_are_none(text):
 def test_any_text_is_read_or_refused(text):
     for head in ("phone\n", "email,country\n", ""):
         try:
-            load(head + text, "v")
+            load_victim_file(head + text, "v")
         except VictimsFileError as error:
             assert "\n" not in str(error)

@@ -1,4 +1,4 @@
-"""The STIX bundle of a cluster, held against the validator and the library of OASIS."""
+"""The STIX bundle of a cluster, checked by the validator and the library of OASIS."""
 
 import json
 import re
@@ -8,15 +8,14 @@ from datetime import UTC, datetime
 
 import pytest
 import stix2
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 from stix2.exceptions import STIXError
 from stix2.registry import STIX2_OBJ_MAPS
 from stix2validator import ValidationOptions, validate_string
 
-from reports.cluster_data import Facts, gather
+from reports.cluster_data import ClusterFacts, gather_facts
 from reports.export import stix
-from reports.export.stix import TLP_LEVELS, marking, observable
+from reports.export.stix import TLP_LEVELS, stix_observable, tlp_marking
 from tests.support.hostile_text import HOSTILE
 from tests.support.report_tables import (
     cluster,
@@ -30,7 +29,6 @@ from tests.support.report_tables import (
 )
 
 MOMENT = datetime(2026, 3, 20, 6, 0, tzinfo=UTC)
-
 
 EVERY_KIND = {
     "phone:+18885550123": "phone-number",
@@ -63,7 +61,7 @@ def problems(bundle: bytes) -> list[str]:
     """What the strict validator says.
 
     Its check that ids are random is left out: they are UUIDv5 so that the same run gives the same
-    bytes, which STIX 2.1 section 2.9 allows; those of observables are held against stix2 below.
+    bytes, which STIX 2.1 section 2.9 allows. Those of observables are compared with stix2 below.
     """
     options = ValidationOptions(
         strict=True, version="2.1", disabled="uuid-check", enforce_refs=True
@@ -78,7 +76,7 @@ def run(tmp_path_factory):
 
 
 def facts_of(folder, ids):
-    return gather(folder, ids, narratives=False)
+    return gather_facts(folder, ids, narratives=False)
 
 
 def every_kind(folder, **changed):
@@ -97,15 +95,15 @@ def every_kind(folder, **changed):
 def test_clusters_of_a_run_are_strictly_valid_and_repeat(run):
     rows = world(6)[0]["clusters"]
     for facts in facts_of(run, [one["cluster_id"] for one in rows]):
-        made = stix.bundle(facts, MOMENT, "run-1")
+        made = stix.stix_bundle(facts, MOMENT, "run-1")
         assert problems(made) == []
         assert again(made) == cut(made.decode())
-        assert made == stix.bundle(facts, MOMENT, "run-1")
+        assert made == stix.stix_bundle(facts, MOMENT, "run-1")
 
 
 def test_every_kind_of_member_is_strictly_valid(tmp_path):
     facts = every_kind(tmp_path / "run")
-    made = stix.bundle(facts, MOMENT, "run-1")
+    made = stix.stix_bundle(facts, MOMENT, "run-1")
     assert problems(made) == []
     assert again(made) == cut(made.decode())
     kinds = [one["type"] for one in json.loads(made)["objects"]]
@@ -118,32 +116,32 @@ def test_every_kind_of_member_is_strictly_valid(tmp_path):
 
 def test_ids_of_observables_are_those_that_stix2_gives():
     makers = STIX2_OBJ_MAPS["2.1"]["observables"]
-    held = 0
+    compared = 0
     for entity_id, kind in EVERY_KIND.items():
-        ours = observable(entity_id)
+        ours = stix_observable(entity_id)
         assert ours["type"] == kind
         if kind in makers:
             values = {k: v for k, v in ours.items() if k not in ("type", "spec_version", "id")}
             assert makers[kind](**values).id == ours["id"]
-            held += 1
-    assert held == 8
+            compared += 1
+    assert compared == 8
 
 
 def test_the_marking_is_the_published_one_for_every_level(tmp_path):
     facts = every_kind(tmp_path / "run")
     assert TLP_LEVELS == ("clear", "green", "amber", "amber+strict", "red")
     for level in TLP_LEVELS:
-        made = stix.bundle(facts, MOMENT, "run-1", tlp=level)
+        made = stix.stix_bundle(facts, MOMENT, "run-1", tlp=level)
         assert problems(made) == []
         objects = json.loads(made)["objects"]
-        assert objects[0] == marking(level)
+        assert objects[0] == tlp_marking(level)
         assert all(one["object_marking_refs"] == [objects[0]["id"]] for one in objects[1:])
 
 
 def test_another_run_gives_other_objects_but_the_same_observables(tmp_path):
     facts = every_kind(tmp_path / "run")
     one, other = (
-        {each["id"] for each in json.loads(stix.bundle(facts, MOMENT, run))["objects"]}
+        {each["id"] for each in json.loads(stix.stix_bundle(facts, MOMENT, run))["objects"]}
         for run in ("run-1", "run-2")
     )
     shared = {each.partition("--")[0] for each in one & other}
@@ -153,25 +151,24 @@ def test_another_run_gives_other_objects_but_the_same_observables(tmp_path):
 def test_hostile_names_stay_text(tmp_path):
     for number, nasty in enumerate([*HOSTILE, "x" * 10_000]):
         facts = every_kind(tmp_path / f"run{number}", name=nasty, brands=[nasty])
-        made = stix.bundle(facts, MOMENT, "run-1")
+        made = stix.stix_bundle(facts, MOMENT, "run-1")
         assert problems(made) == []
         assert len(made) < 60_000
 
 
-def test_only_accepted_links_are_told(run):
+def test_only_accepted_links_are_exported(run):
     cluster_id = world(6)[0]["clusters"][0]["cluster_id"]
     (facts,) = facts_of(run, [cluster_id])
     facts.inside[0]["accepted"] = False
     ties = [
         one
-        for one in json.loads(stix.bundle(facts, MOMENT, "run-1"))["objects"]
+        for one in json.loads(stix.stix_bundle(facts, MOMENT, "run-1"))["objects"]
         if one.get("relationship_type") == "related-to"
     ]
     assert len(ties) == len(facts.inside) - 1
 
 
 TIMES = st.datetimes(datetime(1990, 1, 1), datetime(2100, 1, 1), timezones=st.just(UTC))
-
 
 COUNTS = st.integers(1, 10**9 - 1)
 
@@ -187,37 +184,37 @@ def clusters(draw):
         return {"first_seen": first, "last_seen": last, "orgs": orgs}
 
     share = st.floats(0, 1)
-    told = {"calls": draw(st.integers(0, 9)), **seen()}
-    row = cluster("c-1", size=len(ids), complaints=draw(COUNTS), confidence=draw(share), **told)
+    counts = {"calls": draw(st.integers(0, 9)), **seen()}
+    row = cluster("c-1", size=len(ids), complaints=draw(COUNTS), confidence=draw(share), **counts)
     row |= {"name": draw(st.text(min_size=1, max_size=99)), "brands": draw(st.lists(st.text()))}
     members = [entity(one, **seen()) | member(one, "c-1", confidence=draw(share)) for one in ids]
     inside = [link(ids[0], one, accepted=draw(st.booleans()), **seen()) for one in ids[1:]]
     nothing = {"lineage": [], "near": [], "soft": [], "suppliers": [], "scripts": {}, "days": {}}
     nothing |= {"roles": {}, "carriers": {}, "readings": []}
-    return Facts(row=row, members=members, inside=inside, **nothing)
+    return ClusterFacts(row=row, members=members, inside=inside, **nothing)
 
 
 @settings(max_examples=40, deadline=None)
 @given(facts=clusters(), moment=TIMES)
-def test_whatever_the_tables_hold_is_strictly_valid(facts, moment):
-    made = stix.bundle(facts, moment, "run-1")
+def test_every_cluster_is_strictly_valid(facts, moment):
+    made = stix.stix_bundle(facts, moment, "run-1")
     assert problems(made) == []
     assert again(made) == cut(made.decode())
 
 
 def test_a_bundle_that_is_to_be_sealed_is_checked(tmp_path):
-    made = stix.bundle(every_kind(tmp_path / "run"), MOMENT, "run-1")
-    assert stix.checked(made) == made
+    made = stix.stix_bundle(every_kind(tmp_path / "run"), MOMENT, "run-1")
+    assert stix.check_with_stix2(made) == made
     with pytest.raises(STIXError):
-        stix.checked(made.replace(b'"number_observed":1', b'"number_observed":0'))
+        stix.check_with_stix2(made.replace(b'"number_observed":1', b'"number_observed":0'))
 
 
 def test_without_the_library_the_error_names_the_extra():
     code = (
         "import sys; sys.modules['stix2'] = None\n"
         "from reports.export import stix\n"
-        "try: stix.checked(b'{}')\n"
+        "try: stix.check_with_stix2(b'{}')\n"
         "except stix.MissingStixError as e: print(e)\n"
     )
-    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert "pip install 'ringtrace[referral]'" in told.stdout
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert "pip install 'ringtrace[referral]'" in done.stdout

@@ -4,15 +4,15 @@ import re
 from datetime import date, timedelta
 from xml.etree import ElementTree
 
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from reports.figures import svg
-from reports.figures.graph_figure import Label, Node, Picture, Places
-from reports.figures.graph_layout import positions
+from reports.figures.graph_figure import GraphFigure, Label, Node, NodePositions
+from reports.figures.graph_layout import layout_positions
 from reports.html.cluster_table import cluster_table
-from reports.html.index_page import render
-from reports.run_summary import trend
+from reports.html.index_page import render_index_page
+from reports.run import Run
+from reports.run_summary import record_trend
 from tests.support.report_tables import START, complaint, manifest, write_run
 
 NODES = [f"phone:+1888555{n:04d}" for n in range(12)]
@@ -24,13 +24,13 @@ NODES = [f"phone:+1888555{n:04d}" for n in range(12)]
 )
 def test_places_are_inside_and_do_not_depend_on_order(pairs, chance):
     edges = sorted({(min(a, b), max(a, b), 1.0) for a, b in pairs if a != b})
-    placed = positions(NODES, edges)
+    placed = layout_positions(NODES, edges)
     assert set(placed) == set(NODES)
     assert all(0 <= axis <= 1 for point in placed.values() for axis in point)
     nodes, mixed = list(NODES), list(edges)
     chance.shuffle(nodes)
     chance.shuffle(mixed)
-    assert positions(nodes, mixed) == placed
+    assert layout_positions(nodes, mixed) == placed
 
 
 def moved(old, new):
@@ -42,41 +42,41 @@ def ring(nodes):
 
 
 def test_places_stay_where_members_only_go():
-    before = positions(NODES, ring(NODES))
-    after = positions(NODES[:9], ring(NODES[:9]), before)
+    before = layout_positions(NODES, ring(NODES))
+    after = layout_positions(NODES[:9], ring(NODES[:9]), before)
     assert after == {one: before[one] for one in NODES[:9]}
 
 
 def test_a_newcomer_stands_by_its_neighbour_and_moves_the_others_little():
-    before = positions(NODES[:10], ring(NODES[:10]))
+    before = layout_positions(NODES[:10], ring(NODES[:10]))
     edges = [*ring(NODES[:10]), (NODES[3], NODES[10], 1.0)]
-    after = positions(NODES[:11], edges, before)
+    after = layout_positions(NODES[:11], edges, before)
     assert max(moved(before, {one: after[one] for one in before}).values()) < 0.1
     apart = {one: math.dist(after[one], after[NODES[10]]) for one in NODES[:10]}
     assert min(apart, key=apart.get) == NODES[3]
     assert all(0 <= axis <= 1 for point in after.values() for axis in point)
-    assert after == positions(NODES[:11], edges[::-1], dict(reversed(before.items())))
+    assert after == layout_positions(NODES[:11], edges[::-1], dict(reversed(before.items())))
 
 
 def test_a_newcomer_that_nothing_ties_stands_apart():
-    before = positions(NODES[:10], ring(NODES[:10]))
-    after = positions(NODES[:11], ring(NODES[:10]), before)
+    before = layout_positions(NODES[:10], ring(NODES[:10]))
+    after = layout_positions(NODES[:11], ring(NODES[:10]), before)
     assert min(math.dist(after[one], after[NODES[10]]) for one in NODES[:10]) > 0.1
 
 
 def test_a_picture_of_mostly_new_members_is_made_anew():
-    before = positions(NODES[:5], ring(NODES[:5]))
-    assert positions(NODES, ring(NODES), before) == positions(NODES, ring(NODES))
+    before = layout_positions(NODES[:5], ring(NODES[:5]))
+    assert layout_positions(NODES, ring(NODES), before) == layout_positions(NODES, ring(NODES))
 
 
 def test_of_two_pictures_that_merge_the_larger_is_kept():
     known = {one: ("c-a" if n < 5 else "c-b", (n / 9, 0.5)) for n, one in enumerate(NODES[:9])}
-    assert set(Places(known).of(NODES)) == set(NODES[:5])
-    assert Places().of(NODES) == {}
+    assert set(NodePositions(known).of(NODES)) == set(NODES[:5])
+    assert NodePositions().of(NODES) == {}
 
 
 def test_parts_stand_beside_each_other():
-    placed = positions(NODES, [*ring(NODES[:6]), *ring(NODES[6:11])])
+    placed = layout_positions(NODES, [*ring(NODES[:6]), *ring(NODES[6:11])])
     boxes = [
         [(min(axis), max(axis)) for axis in zip(*(placed[one] for one in part), strict=True)]
         for part in (NODES[:6], NODES[6:11], NODES[11:])
@@ -88,8 +88,8 @@ def test_parts_stand_beside_each_other():
 def test_hostile_words_cannot_leave_their_attribute():
     evil = 'domain:" onload="alert(1)"><script>&amp;'
     node = Node(evil, 'x" y="', 1, 2, 5, bridge=True, supplier=False, about=evil)
-    drawn = Picture([node], [], [], [Label(0, 1, 2, "start", evil)], 0, 0)
-    root = ElementTree.fromstring(svg.graph(drawn, 1))  # noqa: S314 - our own
+    drawn = GraphFigure([node], [], [], [Label(0, 1, 2, "start", evil)], 0, 0)
+    root = ElementTree.fromstring(svg.graph_svg(drawn, 1))  # noqa: S314 - our own
     group = next(one for one in root.iter() if one.get("role") == "img")
     assert group.get("aria-label") == f"{evil}: {evil}"
     assert group.get("class") == "node k-other bridge"
@@ -101,7 +101,7 @@ def test_a_mistyped_year_does_not_flatten_the_trend(tmp_path):
     rows = {"complaints": [complaint(f"A-{n}", received_at=day) for n, day in enumerate(days)]}
     run = write_run(tmp_path / "r", rows)
     for step in (1, 7):
-        found = trend(run, step)
+        found = record_trend(run, step)
         assert (found.step, found.earlier, found.end) == (step, 1, date(2026, 3, 10))
         assert sum(bar.complaints for bar in found.bars) == 2
 
@@ -111,15 +111,15 @@ def test_a_long_run_shows_its_last_days_by_day_and_all_of_it_by_week(tmp_path):
         days = [START, START - timedelta(days=past)]
         rows = {"complaints": [complaint(f"A-{n}", received_at=day) for n, day in enumerate(days)]}
         run = write_run(tmp_path / str(number), rows)
-        page = render(run, manifest(), cluster_table(run, 10)).decode()
+        page = render_index_page(Run(str(run), manifest()), cluster_table(run, 10)).decode()
         assert re.findall(r"calls, by (day|week) from", page) == figures
         assert page.count('<rect class="hit"') == 400 + 58 * (len(figures) - 1)
 
 
 def test_newcomers_do_not_line_up_on_an_edge():
-    before = positions(NODES[:6], ring(NODES[:6]))
+    before = layout_positions(NODES[:6], ring(NODES[:6]))
     edges = [*ring(NODES[:6]), *((NODES[n % 6], NODES[6 + n], 1.0) for n in range(6))]
-    after = positions(NODES, edges, before)
+    after = layout_positions(NODES, edges, before)
     assert set(after) == set(NODES)
     assert all(0 <= axis <= 1 for point in after.values() for axis in point)
     new = [after[one] for one in NODES[6:]]

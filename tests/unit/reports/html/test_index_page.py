@@ -10,7 +10,8 @@ from importlib.resources import files
 import pytest
 
 from reports.html.cluster_table import cluster_table
-from reports.html.index_page import FIRST_ROWS, SUPPRESSED_LIMIT, render
+from reports.html.index_page import FIRST_ROWS, SUPPRESSED_LIMIT, render_index_page
+from reports.run import Run
 from tests.support.hostile_text import hostile_run
 from tests.support.parsed_page import Page
 from tests.support.report_tables import (
@@ -25,7 +26,7 @@ from tests.support.report_tables import (
 
 
 def shown(run, whole, pages=100) -> str:
-    return render(run, whole, cluster_table(run, pages)).decode()
+    return render_index_page(Run(str(run), whole), cluster_table(run, pages)).decode()
 
 
 def test_same_tables_same_bytes_however_they_are_cut(tmp_path):
@@ -107,7 +108,7 @@ def test_uncorroborated_and_victim_side_identifiers_are_counted_but_not_named(tm
 
 
 @pytest.mark.parametrize(
-    ("counts", "said"),
+    ("counts", "message"),
     [
         ({"read": 3, "accepted": 1, "duplicates": 0, "rejected": 1}, "read is not accepted"),
         ({"read": 3, "accepted": 2, "duplicates": 0, "rejected": 1}, "complaints/ holds 1 rows"),
@@ -115,12 +116,12 @@ def test_uncorroborated_and_victim_side_identifiers_are_counted_but_not_named(tm
         ({"read": 3, "accepted": 1, "duplicates": 1, "rejected": 1}, "complaints 3 1 1 1 adds up"),
     ],
 )
-def test_accounting_that_does_not_add_up_is_said(tmp_path, counts, said):
+def test_accounting_that_does_not_add_up_is_shown(tmp_path, counts, message):
     none = {"read": 0, "accepted": 0, "duplicates": 0, "rejected": 0}
     run = write_run(tmp_path / "r", {"complaints": [complaint("A-1")], "rejects": [reject(2)]})
     page = Page(shown(run, manifest(counts={"complaints": counts, "calls": none})))
-    assert said in page.text
-    assert ("does not add up" in page.text) == ("adds up" not in said)
+    assert message in page.text
+    assert ("does not add up" in page.text) == ("adds up" not in message)
 
 
 def test_long_lists_are_cut_and_the_rest_counted(tmp_path):

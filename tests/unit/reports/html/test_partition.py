@@ -1,4 +1,4 @@
-"""What is spooled for a group of clusters says of them what the whole run says."""
+"""A part of a run gives the same facts of its clusters as the whole run."""
 
 import random
 import tempfile
@@ -9,12 +9,13 @@ import pyarrow.parquet as pq
 import pytest
 
 from reports import tables
-from reports.cluster_data import gather
+from reports.cluster_data import gather_facts
 from reports.figures import graph_figure
 from reports.html import site
-from reports.html.partition import spool
+from reports.html.partition import partition_run
+from reports.run import Run
 from schemas.field import TIMESTAMP
-from schemas.tables import ALL, LINKS
+from schemas.tables import ALL_TABLES, LINKS
 from tests.support.hostile_text import hostile_run
 from tests.support.report_tables import (
     START,
@@ -29,7 +30,7 @@ from tests.support.report_tables import (
     write_run,
 )
 from tests.support.written_report import report_files
-from transforms.write.job_pool import local_desk
+from transforms.write.job_pool import local_job_pool
 
 
 def tangled():
@@ -61,8 +62,8 @@ def tangled():
         rows["suppliers"][-1]["kind"] = "script"
         for m in range(3):
             record = f"S-{n}-{m}"
-            told = f"they said pay now, {chance.choice('abc')}"
-            rows["complaints"].append(complaint(record, narrative=told))
+            narrative = f"they said pay now, {chance.choice('abc')}"
+            rows["complaints"].append(complaint(record, narrative=narrative))
             rows["mentions"] += [
                 mention("script:1f", record, raw=f"pay # now {m}", field="narrative"),
                 mention(ids[n], record, field="narrative", start=10, end=13, raw="pay"),
@@ -77,7 +78,7 @@ def tangled():
 
 
 def facts(source, ids):
-    return {one.row["cluster_id"]: one for one in gather(source, ids, narratives=True)}
+    return {one.row["cluster_id"]: one for one in gather_facts(source, ids, narratives=True)}
 
 
 @pytest.mark.parametrize("size", [1, 4])
@@ -86,31 +87,35 @@ def test_a_group_is_gathered_as_from_the_whole_run(tmp_path, size):
     run = write_run(tmp_path / "run", rows, 3)
     ids = [one["cluster_id"] for one in rows["clusters"]][:9]
     groups = [ids[start : start + size] for start in range(0, len(ids), size)]
-    folders = spool(run, groups, str(tmp_path))
+    folders = partition_run(run, groups, str(tmp_path))
     shown = set()
     for folder, group in zip(folders, groups, strict=True):
-        spooled, whole = facts(folder, group), facts(run, group)
+        part, whole = facts(folder, group), facts(run, group)
         for cluster_id in group:
-            for one in fields(spooled[cluster_id]):
+            for one in fields(part[cluster_id]):
                 if found := getattr(whole[cluster_id], one.name):
                     shown.add(one.name)
-                assert getattr(spooled[cluster_id], one.name) == found, one.name
-        assert tables.count(folder, LINKS) < tables.count(run, LINKS)
+                assert getattr(part[cluster_id], one.name) == found, one.name
+        assert tables.count_rows(folder, LINKS) < tables.count_rows(run, LINKS)
     assert shown == {one.name for one in fields(whole[cluster_id])}
 
 
-def test_a_group_has_the_places_of_the_run_before(tmp_path):
+def test_a_part_has_the_positions_of_the_run_before(tmp_path):
     rows, _ = world(4)
     run = write_run(tmp_path / "run", rows)
     ids = [one["entity_id"] for one in rows["members"]]
-    stood = {one: ("c-before", (n / 100, 0.5)) for n, one in enumerate(ids[::2])}
-    pq.write_table(graph_figure.table(stood), tmp_path / "nodes.parquet")
-    before = graph_figure.dataset(str(tmp_path / "nodes.parquet"))
+    positions = {one: ("c-before", (n / 100, 0.5)) for n, one in enumerate(ids[::2])}
+    pq.write_table(graph_figure.positions_table(positions), tmp_path / "nodes.parquet")
+    before = graph_figure.positions_dataset(str(tmp_path / "nodes.parquet"))
     groups = [[one["cluster_id"]] for one in rows["clusters"]]
     found = {}
-    for folder in spool(run, groups, str(tmp_path), before):
-        found |= graph_figure.of(folder, None, ids).of_entity
-    assert found == stood == graph_figure.of("run", str(tmp_path / "nodes.parquet"), ids).of_entity
+    for folder in partition_run(run, groups, str(tmp_path), before):
+        found |= graph_figure.read_positions(folder, None, ids).of_entity
+    assert (
+        found
+        == positions
+        == graph_figure.read_positions("run", str(tmp_path / "nodes.parquet"), ids).of_entity
+    )
 
 
 @pytest.mark.parametrize("redact", [False, True])
@@ -119,26 +124,26 @@ def test_the_report_is_the_same_however_it_is_cut_and_shared(tmp_path, monkeypat
     run = write_run(tmp_path / "run", rows, 2)
     for made in ((run, whole), hostile_run(tmp_path / "hostile")):
         whole_files = report_files(*made, redact=redact)
-        monkeypatch.setattr(site, "AT_A_TIME", 20)
+        monkeypatch.setattr(site, "MEMBERS_AT_A_TIME", 20)
         assert report_files(*made, redact=redact) == whole_files
         out = tmp_path / f"out-{made[0].name}"
         out.mkdir()
-        with local_desk(str(out), 2) as desk:
-            desk.worth = 0.0
-            site.write(*made, desk, redact=redact)
-        assert sorted(one["name"] for one in desk.written) == sorted(whole_files)
+        with local_job_pool(str(out), 2) as pool:
+            pool.min_cpu_seconds = 0.0
+            site.write_report_pages(Run(str(made[0]), made[1]), pool, redact=redact)
+        assert sorted(one["name"] for one in pool.written) == sorted(whole_files)
         assert all((out / name).read_bytes() == data for name, data in whole_files.items())
         monkeypatch.undo()
 
 
-def test_a_report_lays_nothing_down_but_beside_the_run(tmp_path, monkeypatch):
+def test_scratch_files_are_beside_the_run(tmp_path, monkeypatch):
     run, whole = hostile_run(tmp_path / "hostile")
     out = tmp_path / "out"
     out.mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "full"))  # no such folder
-    with local_desk(str(out), 1) as desk:
-        site.write(run, whole, desk)
-    assert "report/index.html" in {one["name"] for one in desk.written}
+    with local_job_pool(str(out), 1) as pool:
+        site.write_report_pages(Run(str(run), whole), pool)
+    assert "report/index.html" in {one["name"] for one in pool.written}
 
 
 def test_rows_come_in_order_whatever_file_they_are_in(tmp_path):
@@ -153,15 +158,15 @@ def test_rows_come_in_order_whatever_file_they_are_in(tmp_path):
         for one in range(files):
             part = whole.filter(pa.array([at == one for at in shard]))
             pq.write_table(part, folder / "links" / f"{one}.parquet", row_group_size=7)
-        found = list(tables.in_order(folder, LINKS, columns))
+        found = list(tables.read_in_key_order(folder, LINKS, columns))
         assert len(found) > 5
         assert pa.concat_tables(found).to_pylist() == whole.select(columns).to_pylist()
 
 
 def test_rows_are_as_arrow_has_them():
     rows, _ = world(3)
-    for table in ALL:
+    for table in ALL_TABLES:
         whole = pa.Table.from_pylist(rows.get(table.name, []), table.schema)
-        assert tables.rows(whole) == whole.to_pylist()
+        assert tables.to_dicts(whole) == whole.to_pylist()
     times = pa.array([None, START], TIMESTAMP)
-    assert tables.rows(pa.table({"at": times})) == [{"at": None}, {"at": START}]
+    assert tables.to_dicts(pa.table({"at": times})) == [{"at": None}, {"at": START}]

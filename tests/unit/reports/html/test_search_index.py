@@ -2,7 +2,7 @@ from unittest import mock
 
 import pytest
 
-from reports.html import index_page as module
+from reports.html import index_page
 from reports.html.index_page import search_index
 from tests.support.report_tables import complaint, entity, mention, write_run
 
@@ -29,8 +29,8 @@ def run_of(folder):
 
 def test_every_accepted_complaint_is_found_by_its_id(tmp_path):
     found = search_index(run_of(tmp_path), ["c-1"], redact=False)
-    told = zip(found["records"], found["record_clusters"], strict=True)
-    assert list(told) == [("a-1", 0), ("a-2", None), ("a-3", None)]
+    expected = zip(found["records"], found["record_clusters"], strict=True)
+    assert list(expected) == [("a-1", 0), ("a-2", None), ("a-3", None)]
 
 
 def test_a_redacted_copy_finds_no_record(tmp_path):
@@ -67,16 +67,18 @@ RECORDS = [(record, {n for n in range(4) if record >> n & 1}) for record in rang
 @pytest.mark.parametrize("size", [1, 3, 1000])
 def test_as_many_records_as_there_is_room_for_are_those_that_come_first(tmp_path, limit, size):
     run = several(tmp_path, RECORDS)
-    told = sorted({(f"a-{record}", n % 2) for record, named in RECORDS for n in named})
-    told += sorted((f"a-{record}", None) for record, named in RECORDS if not named)
+    expected = sorted({(f"a-{record}", n % 2) for record, named in RECORDS for n in named})
+    expected += sorted((f"a-{record}", None) for record, named in RECORDS if not named)
     with (
-        mock.patch.object(module, "RECORD_LIMIT", limit),
-        mock.patch.multiple("transforms.write.parquet_files", ROW_GROUP=size, STEP=1, HELD=size),
+        mock.patch.object(index_page, "RECORD_LIMIT", limit),
+        mock.patch.multiple(
+            "transforms.write.parquet_files", ROW_GROUP_ROWS=size, READ_ROWS=1, MERGE_ROWS=size
+        ),
     ):
         found = search_index(run, ["c-0", "c-1"], redact=False)
     shown = list(zip(found["records"], found["record_clusters"], strict=True))
-    assert shown == told[:limit]
-    assert found["more_records"] == max(len(told) - limit, 0)
+    assert shown == expected[:limit]
+    assert found["more_records"] == max(len(expected) - limit, 0)
 
 
 def test_nothing_is_found_of_nothing(tmp_path):

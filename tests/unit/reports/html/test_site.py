@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 from lxml import etree
 
-from reports.run import open_run
+from reports.run import Run
 from tests.support import published_run
 from tests.support.hostile_text import hostile_run
 from tests.support.parsed_page import Page
@@ -31,8 +31,7 @@ from tests.support.written_report import report_files
 
 PHONE, OTHER, SITE = "phone:+18885550123", "phone:+18885550199", "domain:amzn-refund.support"
 
-
-TOLD = "They said to call (888) 555-0123 at once, and I did."
+NARRATIVE = "They said to call (888) 555-0123 at once, and I did."
 
 
 def small_run(folder):
@@ -68,7 +67,7 @@ def small_run(folder):
             ),
             cluster("c-2", priority=1.0),
         ],
-        "complaints": [complaint("A-1", narrative=TOLD)],
+        "complaints": [complaint("A-1", narrative=NARRATIVE)],
         "mentions": [
             mention(PHONE, "A-1", field="narrative", start=18, end=32, raw="(888) 555-0123"),
             mention(PHONE, "A-2", field="narrative", start=0, end=3, raw="not there"),
@@ -103,8 +102,8 @@ def test_a_page_says_what_why_and_how_surely(tmp_path):
 
 def test_evidence_is_highlighted_at_its_offsets_or_not_at_all(tmp_path):
     html = written(*small_run(tmp_path / "r"))["report/clusters/c-1.html"]
-    told = Page(html).text
-    assert "… They said to call (888) 555-0123 at once, and I did. …" in told
+    shown = Page(html).text
+    assert "… They said to call (888) 555-0123 at once, and I did. …" in shown
     assert "<mark><bdi>(888) 555-0123</bdi></mark>" in html
     assert "<mark><bdi>not there</bdi></mark>" in html
 
@@ -202,9 +201,9 @@ def test_scripts_show_how_their_wordings_differ(tmp_path):
     }
     run = write_run(tmp_path / "r", rows)
     html = written(run, manifest())["report/clusters/c-1.html"]
-    told = html[html.index('id="scripts"') : html.index('id="evidence"')]
-    assert re.findall("<mark><bdi>(.*?)</bdi></mark>", told) == ["desk"]
-    assert [int(n) for n in re.findall('class="num">([0-9]+)</td>', told)] == [3, 4, 2]
+    shown = html[html.index('id="scripts"') : html.index('id="evidence"')]
+    assert re.findall("<mark><bdi>(.*?)</bdi></mark>", shown) == ["desk"]
+    assert [int(n) for n in re.findall('class="num">([0-9]+)</td>', shown)] == [3, 4, 2]
     outside = written(run, manifest(), redact=True)["report/clusters/c-1.html"]
     assert "fraud" not in outside
 
@@ -255,7 +254,7 @@ def test_the_whole_graph_is_the_same_in_every_format(tmp_path):
     run = write_run(tmp_path / "r", rows)
     (tmp_path / "r" / "manifest.json").write_text(json.dumps(whole))
     found = report_files(run, whole)
-    opened = open_run(run)
+    opened = Run.open(run)
     nodes = pq.read_table(io.BytesIO(found["graph/nodes.parquet"]))
     edges = pq.read_table(io.BytesIO(found["graph/edges.parquet"]))
     assert nodes.num_rows == opened.graph.number_of_nodes()
@@ -276,23 +275,6 @@ def test_the_whole_graph_is_the_same_in_every_format(tmp_path):
     assert opened.table("entities").num_rows == len(rows["entities"])
 
 
-def test_a_notebook_gets_arrow_pandas_and_networkx(tmp_path, monkeypatch):
-    run, whole = small_run(tmp_path / "r")
-    (tmp_path / "r" / "manifest.json").write_text(json.dumps(whole))
-    opened = open_run(run)
-    frame = opened.frame("entities").set_index("entity_id")
-    assert list(frame.loc[[PHONE, SITE], "complaints"]) == [4, 1]
-    assert sorted(opened.table("members")["cluster_id"].to_pylist()) == ["c-1", "c-1", "c-2"]
-    assert opened.graph.nodes[PHONE]["complaints"] == 4
-    assert opened.graph.edges[PHONE, OTHER]["accepted"]
-    assert sorted(opened.cluster("c-1")) == [PHONE, OTHER]
-    with pytest.raises(KeyError):
-        opened.table("nothing")
-    monkeypatch.setattr("reports.run.find_spec", {}.get)
-    with pytest.raises(ModuleNotFoundError, match=r"ringtrace\[notebook\]"):
-        opened.frame("entities")
-
-
 def test_a_number_that_was_passed_on_says_so(tmp_path):
     again = f"{PHONE}#2"
     rows = {
@@ -309,11 +291,6 @@ def test_a_number_that_was_passed_on_says_so(tmp_path):
     first = Page(files["report/clusters/single-0001.html"]).text
     assert "Acme" in first
     assert "long gap" not in first
-
-
-def test_a_folder_without_a_manifest_is_no_run(tmp_path):
-    with pytest.raises(FileNotFoundError, match="is no finished run"):
-        open_run(tmp_path)
 
 
 @pytest.mark.parametrize("kind", ["graphml", "gexf"])

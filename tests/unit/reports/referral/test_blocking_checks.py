@@ -1,8 +1,8 @@
-"""What a referral is refused for."""
+"""Reasons to refuse a referral."""
 
 import pytest
 
-from reports.cluster_data import gather
+from reports.cluster_data import gather_facts
 from reports.referral import blocking_checks
 from tests.support.report_tables import cluster, entity, lineage, link, member, write_run
 from transforms.extract import allowlist
@@ -16,15 +16,17 @@ def facts_of(folder, ids, links, status="confirmed"):
         "links": [link(a, b) for a, b in links],
         "lineage": [lineage("c-1")],
     }
-    return gather(write_run(folder / "run", tables), ["c-1"], narratives=False)[0]
+    return gather_facts(write_run(folder / "run", tables), ["c-1"], narratives=False)[0]
 
 
 def codes(facts, side=2, small=3):
-    return [one.code for one in blocking_checks.obstacles(facts, allowlist.shipped(), side, small)]
+    return [
+        one.code
+        for one in blocking_checks.find_obstacles(facts, allowlist.shipped_allowlist(), side, small)
+    ]
 
 
 A, B, C, D, E, F = (f"phone:+1888555010{n}" for n in range(6))
-
 
 RING = [(A, B), (B, C), (A, C)]
 
@@ -36,13 +38,13 @@ def test_a_confirmed_ring_may_go(tmp_path):
 @pytest.mark.parametrize("status", ["candidate", "anything"])
 def test_without_a_confirmation_nobody_can_answer(tmp_path, status):
     facts = facts_of(tmp_path, [A, B, C], RING, status)
-    (one,) = blocking_checks.obstacles(facts, allowlist.shipped(), 2, 3)
+    (one,) = blocking_checks.find_obstacles(facts, allowlist.shipped_allowlist(), 2, 3)
     assert one.code == "not_confirmed" and not one.answerable
 
 
 def test_a_dispute_can_be_answered_for(tmp_path):
     facts = facts_of(tmp_path, [A, B, C], RING, "disputed")
-    (one,) = blocking_checks.obstacles(facts, allowlist.shipped(), 2, 3)
+    (one,) = blocking_checks.find_obstacles(facts, allowlist.shipped_allowlist(), 2, 3)
     assert one.code == "disputed" and one.answerable
 
 
@@ -66,18 +68,20 @@ def test_two_parts_on_one_link_are_refused_and_a_loose_end_is_not(tmp_path):
 
 def test_links_that_were_not_accepted_hold_nothing(tmp_path):
     facts = facts_of(tmp_path, [A, B, C, D], [*RING, (C, D), (A, D)])
-    assert blocking_checks.bridges(facts) == []
+    assert blocking_checks.find_bridges(facts) == []
     next(one for one in facts.inside if {one["entity_a"], one["entity_b"]} == {A, D})[
         "accepted"
     ] = False
-    (one,) = blocking_checks.bridges(facts)
+    (one,) = blocking_checks.find_bridges(facts)
     assert one.side == [D]
 
 
 def test_a_void_offer_stops_it_whoever_answers(tmp_path):
     from tests.support.made_up_case import case_of, rows
 
-    facts = case_of(tmp_path / "run", rows()).material.facts
+    facts = case_of(tmp_path / "run", rows()).facts
     offered = [{"contributor": "fcc", "tlp": "TLP:GREEN", "offer": digest} for digest in "ab"]
-    (one,) = blocking_checks.obstacles(facts, allowlist.shipped(), 2, 3, offered, {"a": "revoked"})
+    (one,) = blocking_checks.find_obstacles(
+        facts, allowlist.shipped_allowlist(), 2, 3, offered, {"a": "revoked"}
+    )
     assert one.code == "void_offer" and not one.answerable and "fcc" in one.text

@@ -4,15 +4,14 @@ from decimal import Decimal
 from fractions import Fraction
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from reports.referral import losses
 from tests.support.made_up_case import case_of, rows
 
 
 def amount(units):
-    """An amount of AMOUNT's 38 digits, 18 of them after the point."""
+    """Returns an amount of AMOUNT's 38 digits, 18 of them after the point."""
     return Decimal(f"{units}e-18")
 
 
@@ -21,12 +20,12 @@ AMOUNTS = st.integers(0, 10**38 - 1).map(amount)
 
 @given(st.lists(AMOUNTS, max_size=30))
 def test_sums_are_exact(amounts):
-    assert Fraction(losses.added(amounts)) == sum(map(Fraction, amounts))
+    assert Fraction(losses.exact_sum(amounts)) == sum(map(Fraction, amounts))
 
 
 @given(AMOUNTS)
 def test_what_is_written_is_the_amount(amount):
-    told = losses.written(amount)
+    told = losses.format_amount(amount)
     assert Decimal(told) == amount and len(told.partition(".")[2]) >= 2 and "E" not in told
 
 
@@ -41,9 +40,11 @@ def test_totals_are_those_of_the_records(tmp_path):
 
 
 def test_a_conversion_rounds_once_half_to_even():
-    rates = losses.load_rates("date,from,to,rate,source\n2025-04-30,USD,EUR,0.5,ECB\n", "r.csv")
-    assert losses.converted(Decimal("0.01"), rates["USD"]) == Decimal("0.00")
-    assert losses.converted(Decimal("0.03"), rates["USD"]) == Decimal("0.02")
+    rates = losses.load_exchange_rates(
+        "date,from,to,rate,source\n2025-04-30,USD,EUR,0.5,ECB\n", "r.csv"
+    )
+    assert losses.convert(Decimal("0.01"), rates["USD"]) == Decimal("0.00")
+    assert losses.convert(Decimal("0.03"), rates["USD"]) == Decimal("0.02")
 
 
 @pytest.mark.parametrize(
@@ -62,10 +63,10 @@ def test_a_conversion_rounds_once_half_to_even():
     ],
 )
 def test_a_rate_that_cannot_be_used_is_named(line, told):
-    with pytest.raises(losses.RatesError, match=told):
-        losses.load_rates(f"date,from,to,rate,source\n{line}\n", "r.csv")
+    with pytest.raises(losses.ExchangeRatesError, match=told):
+        losses.load_exchange_rates(f"date,from,to,rate,source\n{line}\n", "r.csv")
 
 
 def test_a_rates_file_needs_its_header():
-    with pytest.raises(losses.RatesError, match="first line"):
-        losses.load_rates("USD,0.5\n", "r.csv")
+    with pytest.raises(losses.ExchangeRatesError, match="first line"):
+        losses.load_exchange_rates("USD,0.5\n", "r.csv")

@@ -9,8 +9,9 @@ import networkx as nx
 import pytest
 from pymisp import MISPEvent
 
+from reports import signing
 from reports.referral import blocking_checks, package, pdf
-from reports.referral.pdf import MONO, PROSE, register
+from reports.referral.pdf import MONO, PROSE, register_fonts
 from tests.support.made_up_case import IDS, ROLES, case_of, package_of, rows, written
 from tests.support.parsed_page import Page
 from tests.unit.reports.export.test_stix import problems
@@ -65,16 +66,19 @@ def test_the_page_asks_nothing_of_the_network_and_runs_nothing(tmp_path):
     assert links and all(one.startswith("#") for one in links)
 
 
-def test_the_same_case_gives_the_same_bytes_and_another_key_changes_two_files(tmp_path):
+def test_the_same_case_gives_the_same_bytes_and_another_key_changes_the_signature(tmp_path):
     case = case_of(tmp_path / "run", rows())
-    assert package_of(case) == package_of(case)
+    files = package_of(case)
+    assert package_of(case) == files
+    other = package.package_files(case, signing.make_signing_key(), {"ringtrace": "0"})
+    assert {path for path in files if files[path] != other[path]} == {"seal.json.sig"}
 
 
 def test_what_the_fonts_lack_is_spelled_out():
-    register()
-    assert pdf.shown("a\u05d0<", PROSE) == "a[U+05D0]&lt;"
-    assert pdf.shown("सहायता", PROSE) == "सहायता"
-    assert pdf.shown("phone:+1", MONO) == "phone:+1"
+    register_fonts()
+    assert pdf.paragraph_markup("a\u05d0<", PROSE) == "a[U+05D0]&lt;"
+    assert pdf.paragraph_markup("सहायता", PROSE) == "सहायता"
+    assert pdf.paragraph_markup("phone:+1", MONO) == "phone:+1"
 
 
 def test_caller_ids_alone_are_counted_and_named_nowhere(tmp_path):
@@ -107,7 +111,7 @@ def test_the_exculpatory_section_names_thin_evidence(tmp_path):
     assert f"{len(IDS)} members were only ever read with doubt" in page
 
 
-def test_small_groups_of_victims_are_not_told_apart(tmp_path):
+def test_small_groups_of_victims_are_not_shown_by_country(tmp_path):
     page = package_of(case_of(tmp_path / "run", rows()))["data/referral.html"].decode()
     assert "of fewer than 10 victims no country is told" in page
     assert "<td>US</td>" not in page.split("Victims by country")[1].split("</table>")[0]
@@ -118,18 +122,18 @@ def test_differences_name_members_losses_and_roles(tmp_path):
     tables = rows([*IDS[:4], "handle:telegram:x"], [*ROLES[:3], "payee", "sender"], victims=4)
     now = package.package_facts(case_of(tmp_path / "2", tables), {})
     now["losses"] = {"USD": "30.00"}
-    told = package.differences(before, now)
+    told = package.fact_differences(before, now)
     assert ("victims", "3", "4") in told
     assert ("loss in USD", "20.20", "30.00") in told
     assert ("member handle:telegram:x", "not in it", "added as sender") in told
     assert ("member email:x@gmail.com", "in it", "removed") in told
     assert ("role of remote:anydesk:123456789", "operator", "payee") in told
-    assert package.differences(before, before) == []
+    assert package.fact_differences(before, before) == []
 
 
 def test_machine_facts_are_json(tmp_path):
     files = package_of(case_of(tmp_path / "run", rows()))
-    facts = json.loads(files[package.FACTS])
+    facts = json.loads(files[package.FACTS_FILE])
     assert facts["losses"] == {"USD": "20.20"} and set(facts["members"]) == set(IDS)
 
 

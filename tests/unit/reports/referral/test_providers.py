@@ -1,10 +1,10 @@
-"""Who keeps records, and until when."""
+"""Providers of identifiers, and the days until which they keep records."""
 
 from datetime import UTC, datetime
 
 import pytest
 
-from reports.referral.providers import until
+from reports.referral.providers import retention_end
 from tests.support.made_up_case import IDS, ROLES, case_of, package_of, rows
 
 MOMENT = datetime(2024, 8, 31, 12, tzinfo=UTC)
@@ -21,17 +21,17 @@ MOMENT = datetime(2024, 8, 31, 12, tzinfo=UTC)
     ],
 )
 def test_clocks_run_by_the_calendar(clock, end):
-    found = until(MOMENT, clock)
+    found = retention_end(MOMENT, clock)
     assert (found.year, found.month, found.day) == end
 
 
 def test_no_period_is_no_end():
-    assert until(MOMENT, {}) is None
+    assert retention_end(MOMENT, {}) is None
 
 
 def test_every_member_is_asked_about_once(tmp_path):
     case = case_of(tmp_path / "run", rows())
-    asked = [one.member["entity_id"] for group in case.groups for one in group.held]
+    asked = [one.member["entity_id"] for group in case.groups for one in group.members]
     assert sorted(asked) == sorted(IDS)
     named = {group.provider.name for group in case.groups}
     assert "AnyDesk Software GmbH" in named and "Google LLC (Gmail)" in named
@@ -56,5 +56,5 @@ def test_a_request_names_its_identifiers_and_no_victim(tmp_path):
 def test_epochs_of_a_number_are_one_providers(tmp_path):
     ids = [*IDS, f"{IDS[0]}#2"]
     case = case_of(tmp_path / "run", rows(ids, [*ROLES, "callback"]))
-    (group,) = (g for g in case.groups if any(IDS[0] == h.member["entity_id"] for h in g.held))
-    assert {one.member["entity_id"] for one in group.held} == {IDS[0], f"{IDS[0]}#2"}
+    (group,) = (g for g in case.groups if any(IDS[0] == h.member["entity_id"] for h in g.members))
+    assert {one.member["entity_id"] for one in group.members} == {IDS[0], f"{IDS[0]}#2"}

@@ -1,41 +1,63 @@
 """Law, custom and policy as data: complete, sourced, dated, and read strictly."""
 
+import hashlib
+import json
 import re
+from datetime import timedelta
+from importlib.resources import files
 
 import pytest
 
-from reports.referral import drafts, reference
-from reports.referral.sections import holdings
-from tests.support.made_up_case import case_of, rows
+from pipelines import cli
+from reports.referral import reference
+from reports.referral.sections import element_evidence
+from tests.support.made_up_case import case_of, package_of, rows, write_recipient
+from tests.support.report_tables import manifest
 
-CODES = "in-cbi us-fbi-ic3 uk-report-fraud ca-rcmp au-reportcyber de-bka es-policia".split()
+CODES = reference.recipient_codes()
 
 
-def test_there_are_seven_recipients():
-    assert reference.recipients() == CODES
+def test_seven_recipients_ship_at_least():
+    seven = "au-reportcyber ca-rcmp de-bka es-policia in-cbi uk-report-fraud us-fbi-ic3".split()
+    assert set(seven) <= set(CODES) and sorted(CODES) == CODES
 
 
 @pytest.mark.parametrize("code", CODES)
-def test_every_recipient_has_offences_asks_and_known_certificates(code):
-    one = reference.load(code)
+def test_every_recipient_has_offences_asks_and_its_certificates(code):
+    one = reference.load_reference(code)
     assert one.offences and one.recipient["asks"]
-    assert set(one.recipient["certificates"]) <= set(drafts.KNOWN)
-    assert set(one.digests) == {f"{name}.toml" for name in reference.FILES}
+    assert list(one.certificates) == one.recipient["certificates"]
+
+
+@pytest.mark.parametrize(
+    ("code", "names"), [("in-cbi", ["in-bsa-63", "us-fre-902"]), ("us-fbi-ic3", ["us-fre-902"])]
+)
+def test_certificates_are_ones_own_and_shared(code, names):
+    assert list(reference.load_reference(code).certificates) == names
+
+
+@pytest.mark.parametrize("code", CODES)
+def test_the_digest_of_every_file_is_recorded(code):
+    digests = reference.load_reference(code).digests
+    home = files("reports.referral")
+    assert {f"recipients/{code}/{name}.toml" for name in ("recipient", "offences")} < set(digests)
+    assert set(reference.SHARED_FILES) < set(digests)
+    for name, digest in digests.items():
+        file = home / name if name.startswith("recipients/") else home / "data" / name
+        assert hashlib.sha256(file.read_bytes()).hexdigest() == digest
 
 
 @pytest.mark.parametrize("code", CODES)
 def test_every_row_has_a_public_source_and_a_day(code):
-    one = reference.load(code)
+    one = reference.load_reference(code)
     for row in [one.recipient, *one.offences, *one.clocks, *one.providers, one.scale]:
         assert re.fullmatch(r"https://\S+", row["source"])
         assert re.fullmatch(r"20\d\d-\d\d-\d\d", row["date"])
 
 
-def test_every_element_is_one_that_the_package_can_speak_to(tmp_path):
-    held = holdings(case_of(tmp_path / "run", rows()))
-    for code in CODES:
-        for offence in reference.load(code).offences:
-            assert {element["holds"] for element in offence["elements"]} <= set(held)
+def test_every_known_element_is_one_that_the_package_speaks_to(tmp_path):
+    evidence = element_evidence(case_of(tmp_path / "run", rows()))
+    assert tuple(evidence) == reference.ELEMENTS
 
 
 @pytest.mark.parametrize(
@@ -50,7 +72,8 @@ def test_every_element_is_one_that_the_package_can_speak_to(tmp_path):
     ],
 )
 def test_words_of_icd_203(share, word):
-    assert reference.load("us-fbi-ic3").word(share).startswith(f"{word} (")
+    one = reference.load_reference("us-fbi-ic3")
+    assert one.likelihood_wording(share).startswith(f"{word} (")
 
 
 @pytest.mark.parametrize(
@@ -63,42 +86,168 @@ def test_words_of_icd_203(share, word):
     ],
 )
 def test_words_of_the_phia_yardstick_and_its_gaps(share, word):
-    assert reference.load("uk-report-fraud").word(share).startswith(word)
+    assert reference.load_reference("uk-report-fraud").likelihood_wording(share).startswith(word)
 
 
 def test_the_clock_of_a_country_goes_before_the_general_one():
-    one = reference.load("us-fbi-ic3")
-    assert one.clock("carrier", "US")["months"] == 18
-    assert one.clock("carrier", "FR")["country"] == "*"
-    assert one.clock("no such class", "US")["preserve"] == "ask at once"
+    one = reference.load_reference("us-fbi-ic3")
+    assert one.retention_clock("carrier", "US")["months"] == 18
+    assert one.retention_clock("carrier", "FR")["country"] == "*"
+    assert one.retention_clock("no such class", "US")["preserve"] == "ask at once"
 
 
-def test_ones_own_file_takes_the_place_of_the_shipped(tmp_path):
-    shipped = reference.load("us-fbi-ic3")
-    (tmp_path / "policy.toml").write_text(
-        'tlp = "red"\nsuppress_below = 10\nbridge_side = 2\nsmall_cluster = 3\n'
-        'source = "https://example.org"\ndate = "2026-01-01"\n'
-    )
-    own = reference.load("us-fbi-ic3", str(tmp_path))
+POLICY = """tlp = "red"
+suppress_below = 10
+bridge_side = 2
+small_cluster = 3
+source = "https://example.org"
+date = "2026-01-01"
+"""
+
+
+def test_ones_own_shared_file_takes_the_place_of_the_shipped(tmp_path):
+    shipped = reference.load_reference("us-fbi-ic3")
+    (tmp_path / "policy.toml").write_text(POLICY)
+    own = reference.load_reference("us-fbi-ic3", str(tmp_path))
     assert own.policy["tlp"] == "red" and own.clocks == shipped.clocks
+    assert own.offences == shipped.offences
     assert own.digests["policy.toml"] != shipped.digests["policy.toml"]
+
+
+def test_ones_own_folder_takes_the_place_of_a_shipped_recipient(tmp_path):
+    write_recipient(tmp_path / "recipients/in-cbi")
+    own = reference.load_reference("in-cbi", str(tmp_path))
+    assert own.recipient["name"] == "Fraud Office, Exampland"
+    assert list(own.certificates) == ["xx-oath", "us-fre-902"]
+    assert reference.load_reference("de-bka", str(tmp_path)) is not None
+
+
+def test_a_certificate_that_is_shared_can_be_replaced(tmp_path):
+    (tmp_path / "us-fre-902.txt").write_text("of my own, {{ code }}")
+    own = reference.load_reference("in-cbi", str(tmp_path))
+    assert own.certificates["us-fre-902"].render(code="c") == "of my own, c"
+    assert own.digests["us-fre-902.txt"] == hashlib.sha256(b"of my own, {{ code }}").hexdigest()
+
+
+def test_a_new_recipient_is_a_folder_and_yields_a_package(tmp_path):
+    write_recipient(tmp_path / "own/recipients/xx-fraud")
+    chosen = reference.load_reference("xx-fraud", str(tmp_path / "own"))
+    case = case_of(tmp_path / "run", rows(), chosen=chosen)
+    made = package_of(case)
+    oath = made["data/certificates/xx-oath.txt"].decode()
+    assert oath.startswith("DRAFT") and "xx-fraud/c-1/" in oath
+    in_kathmandu = case.moment + timedelta(hours=5, minutes=45)
+    assert f"{in_kathmandu:%d/%m/%Y %H:%M:%S}" in oath
+    page = made["data/referral.html"].decode()
+    assert "Fraud Office, Exampland" in page and "a trick" in page and "surely (50" in page
+
+
+def replaced(path, old, new):
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new))
+
+
+MISTAKES = [
+    ("recipient.toml", 'unit = "Cyber"', "", "recipient.toml: has no unit; it needs name, unit,"),
+    ("recipient.toml", "unit =", "units =", "recipient.toml: no such field 'units'; known"),
+    ("recipient.toml", '["Open a case."]', '"Open"', "toml, asks: is not a list of texts"),
+    ("recipient.toml", '"xx-oath"', '"xx-oaht"', "xx-oath.txt: no such file of a recipient"),
+    ("recipient.toml", "us-fre-902", "us-fre-903",
+     "certificates: no such certificate 'us-fre-903'; known are us-fre-902, xx-oath"),
+    ("recipient.toml", '"ours"', '"hours"', "no such scale 'hours'; known are icd203, ours"),
+    ("recipient.toml", "Asia/K", "Asia/X", "time_zone: 'Asia/Xathmandu' is not in the time zone"),
+    ("recipient.toml", "= [", "= (", "recipient.toml: not TOML"),
+    ("offences.toml", '"scheme"', '"schema"',
+     "offence 1, elements 1, holds: no such name 'schema'; known are scheme, wires, loss, money"),
+    ("offences.toml", "text =", "words =", "offence 1, elements 1: no such field 'words'; known"),
+    ("offences.toml", 'statute = "Act 1"', "", "offences.toml, offence 1: has no statute; it"),
+    ("offences.toml", "[[offence]]", "[[offense]]", "no such field 'offense'; known are offence"),
+    ("scales.toml", "low = 50, ", "", "scales.toml, ours, words 1: has no low; it needs word,"),
+    ("xx-oath.txt", "{{ code }}", "{{ cod }}", "'cod' is undefined; a certificate can name code,"),
+    ("xx-oath.txt", "{{ code }}", "{{ code", "xx-oath.txt: "),
+]  # fmt: skip
+
+
+def refused(capsys, folder, recipient="xx-fraud"):
+    """Returns the one line of `ringtrace referral` on wrong usage."""
+    words = ["referral", str(folder / "run"), "--cluster", "c-1", "--recipient", recipient]
+    words += ["--output", str(folder / "p"), "--reference", str(folder / "own")]
+    assert cli.main(words) == 2
+    told = capsys.readouterr()
+    assert told.out == "" and told.err.count("\n") == 1
+    assert not (folder / "p").exists()
+    return told.err
+
+
+@pytest.fixture
+def own(tmp_path):
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run/manifest.json").write_text(json.dumps(manifest()))
+    write_recipient(tmp_path / "own/recipients/xx-fraud")
+    return tmp_path / "own"
+
+
+@pytest.mark.parametrize(("name", "old", "new", "told"), MISTAKES)
+def test_a_mistake_in_a_recipient_is_one_line_that_names_it(own, capsys, name, old, new, told):
+    replaced(own / "recipients/xx-fraud" / name, old, new)
+    said = refused(capsys, own.parent)
+    assert told in said and "recipients/xx-fraud/" in said
+
+
+@pytest.mark.parametrize("name", ["recipient.toml", "offences.toml"])
+def test_a_missing_file_is_named(own, capsys, name):
+    (own / "recipients/xx-fraud" / name).unlink()
+    said = refused(capsys, own.parent)
+    assert f"{name}: is missing; a recipient needs recipient.toml and offences.toml" in said
+
+
+@pytest.mark.parametrize(
+    ("path", "told"),
+    [
+        ("recipients.toml", "is not known; a reference folder has recipients/CODE/, policy.toml"),
+        ("in-cbi/recipient.toml", "in-cbi: is not known; a reference folder has"),
+        ("recipients/in-cbi.toml", "is no recipient, which is a folder with a name of"),
+        ("recipients/xx-fraud/offenses.toml", "no such file of a recipient; known"),
+        ("xx-oath.txt", "too; keep one of them"),
+    ],
+)
+def test_no_file_is_left_aside(own, capsys, path, told):
+    (own / path).parent.mkdir(exist_ok=True)
+    (own / path).write_text("")
+    assert told in refused(capsys, own.parent)
+
+
+def test_a_folder_that_is_none_or_has_nothing_is_refused(tmp_path):
+    with pytest.raises(reference.ReferenceFileError, match="is no folder"):
+        reference.load_reference("us-fbi-ic3", str(tmp_path / "absent"))
+    with pytest.raises(reference.ReferenceFileError, match="has no reference file"):
+        reference.load_reference("us-fbi-ic3", str(tmp_path))
 
 
 @pytest.mark.parametrize(
     ("name", "text", "told"),
     [
         ("policy", "tlp = ", "policy.toml: not TOML"),
-        ("policy", 'tlp = "red"', "policy.toml, the file: has no suppress_below"),
-        ("elements", '[[offence]]\nrecipient = "x"', "elements.toml, row 1: has no statute"),
+        ("policy", 'tlp = "red"', "policy.toml: has no suppress_below"),
+        ("policy", POLICY.replace("red", "pink"), "no such name 'pink'; known are clear"),
+        ("policy", POLICY.replace("10", "true"), "suppress_below: is not a whole number"),
+        ("retention", "[[clock]]\nmoths = 18", "clock 1: no such field 'moths'; known are"),
+        ("providers", '[[provider]]\nkind = "x"', "providers.toml, provider 1: has no match"),
         ("scales", '[x]\nname = "x"', "scales.toml, x: has no words"),
     ],
 )
-def test_a_file_that_cannot_be_used_is_named(tmp_path, name, text, told):
+def test_a_shared_file_that_cannot_be_used_is_named(tmp_path, name, text, told):
     (tmp_path / f"{name}.toml").write_text(text)
     with pytest.raises(reference.ReferenceFileError, match=told):
-        reference.load("us-fbi-ic3", str(tmp_path))
+        reference.load_reference("us-fbi-ic3", str(tmp_path))
 
 
-def test_an_unknown_recipient_is_told_the_known_ones():
-    with pytest.raises(reference.ReferenceFileError, match="us-fbi-ic3"):
-        reference.load("nobody")
+def test_an_unknown_recipient_names_the_known_ones(own, capsys):
+    assert "use au-reportcyber, " in refused(capsys, own.parent, "nobody")
+    assert "xx-fraud" in refused(capsys, own.parent, "../xx")
+
+
+def test_a_recipients_code_is_plain(own, capsys):
+    (own / "recipients/xx-fraud").rename(own / "recipients/XX Fraud")
+    assert "lower-case letters" in refused(capsys, own.parent, "XX Fraud")

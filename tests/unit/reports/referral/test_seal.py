@@ -6,8 +6,7 @@ import shutil
 import subprocess
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from reports.referral import package, seal
 
@@ -15,7 +14,7 @@ FILES = {"bagit.txt": b"x", "data/a.csv": b"y" * 9_000, "data/empty": b""}
 
 
 def tree_hash(leaves):
-    """MTH of RFC 6962 section 2.1, as it is defined there."""
+    """Returns the MTH of RFC 6962 section 2.1, as it is defined there."""
     if not leaves:
         return hashlib.sha256(b"").digest()
     if len(leaves) == 1:
@@ -28,19 +27,19 @@ def tree_hash(leaves):
 
 @given(st.lists(st.binary(max_size=5), max_size=70))
 def test_the_root_is_that_of_rfc_6962(data):
-    assert seal.root([seal.leaf(one) for one in data]) == tree_hash(data)
+    assert seal.merkle_tree_hash([seal.merkle_leaf(one) for one in data]) == tree_hash(data)
 
 
 def test_a_known_root():
     """Of the test vectors of Certificate Transparency: one empty leaf, and the first two."""
     one = "6e340b9cffb37a989ca544e6bb780a2c78901d3fb33738768511a30617afa01d"
     two = "fac54203e7cc696cf0dfcb42c92a1d9dbaf70ad9e621f4bd8d98662f00e3c125"
-    assert seal.root([seal.leaf(b"")]).hex() == one
-    assert seal.root([seal.leaf(b""), seal.leaf(b"\0")]).hex() == two
+    assert seal.merkle_tree_hash([seal.merkle_leaf(b"")]).hex() == one
+    assert seal.merkle_tree_hash([seal.merkle_leaf(b""), seal.merkle_leaf(b"\0")]).hex() == two
 
 
 def test_a_seal_lists_every_file_and_can_be_read_again():
-    package, entries = seal.parse(seal.make(FILES, {"reference": "r"}))
+    package, entries = seal.parse_seal(seal.make_seal(FILES, {"reference": "r"}))
     assert package["reference"] == "r"
     assert [one["path"] for one in entries] == sorted(FILES)
     assert [len(one["chunks"]) for one in entries] == [1, 3, 0]
@@ -62,13 +61,13 @@ def test_a_seal_lists_every_file_and_can_be_read_again():
         "x\0y",
         "data/ä",
         "a" * 300,
-        seal.SEAL,
-        seal.TOKEN,
+        seal.SEAL_FILE,
+        seal.TOKEN_FILE,
     ],
 )
 def test_a_path_that_leads_anywhere_is_refused(path):
     with pytest.raises(seal.SealError):
-        seal.parse(seal.make({path: b"x"}, {}))
+        seal.parse_seal(seal.make_seal({path: b"x"}, {}))
 
 
 @pytest.mark.parametrize(
@@ -85,15 +84,15 @@ def test_a_path_that_leads_anywhere_is_refused(path):
     ],
 )
 def test_a_seal_that_is_none_is_refused(change):
-    whole = json.loads(seal.make(FILES, {})) | change
+    whole = json.loads(seal.make_seal(FILES, {})) | change
     with pytest.raises(seal.SealError):
-        seal.parse(json.dumps(whole).encode())
+        seal.parse_seal(json.dumps(whole).encode())
 
 
 @pytest.mark.parametrize("content", [b"", b"[]", b"[" * 100_000, b"\xff", b'{"format": 1}'])
 def test_rubbish_is_refused(content):
     with pytest.raises(seal.SealError):
-        seal.parse(content)
+        seal.parse_seal(content)
 
 
 @pytest.mark.parametrize(
@@ -101,24 +100,24 @@ def test_rubbish_is_refused(content):
     [("bytes", -1), ("bytes", 1.0), ("bytes", True), ("sha256", "x"), ("chunks", []), ("more", 1)],
 )
 def test_an_entry_that_does_not_add_up_is_refused(name, value):
-    whole = json.loads(seal.make({"a": b"xyz"}, {}))
+    whole = json.loads(seal.make_seal({"a": b"xyz"}, {}))
     whole["files"][0][name] = value
     whole["merkle_root"] = "0" * 64
     with pytest.raises(seal.SealError):
-        seal.parse(json.dumps(whole).encode())
+        seal.parse_seal(json.dumps(whole).encode())
 
 
 def test_files_given_twice_are_refused():
-    whole = json.loads(seal.make({"a": b"xyz"}, {}))
+    whole = json.loads(seal.make_seal({"a": b"xyz"}, {}))
     whole["files"] *= 2
     whole["merkle_root"] = seal.merkle_root(whole["files"])
     with pytest.raises(seal.SealError, match="twice"):
-        seal.parse(json.dumps(whole).encode())
+        seal.parse_seal(json.dumps(whole).encode())
 
 
 @pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl is not installed")
 def test_openssl_reads_the_time_stamp_query(tmp_path):
-    sealed = seal.make(FILES, {})
+    sealed = seal.make_seal(FILES, {})
     (tmp_path / "q").write_bytes(seal.time_stamp_query(sealed))
     (tmp_path / "s").write_bytes(sealed)
     told = subprocess.run(
@@ -137,7 +136,9 @@ def test_openssl_reads_the_time_stamp_query(tmp_path):
 
 
 def test_the_bag_counts_its_payload():
-    tags = package.tag_files({"data/a": b"xyz", "data/b": b""}, {"Source-Organization": "amazon"})
+    tags = package.bag_tag_files(
+        {"data/a": b"xyz", "data/b": b""}, {"Source-Organization": "amazon"}
+    )
     assert b"Payload-Oxum: 3.2\n" in tags["bag-info.txt"]
     assert tags["manifest-sha256.txt"].count(b"\n") == 2
     assert b"  manifest-sha256.txt\n" in tags["tagmanifest-sha256.txt"]

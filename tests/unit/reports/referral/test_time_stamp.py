@@ -9,14 +9,12 @@ import pytest
 from pipelines import cli
 from reports import signing
 from reports.referral import seal
-from reports.referral.verify import verify
+from reports.referral.verify import verify_package
 from tests.support.made_up_case import KEY, case_of, package_of, rows, written
 
 pytestmark = pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl is not installed")
 
-
 UNREADABLE = "cannot be read as an RFC 3161 time stamp in DER; see what openssl ts -verify says"
-
 
 CONFIG = """
 [req]
@@ -83,61 +81,63 @@ def package(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def token(authority, package):
-    return authority.stamp((package / seal.QUERY).read_bytes())
+    return authority.stamp((package / seal.QUERY_FILE).read_bytes())
 
 
 def roots(authority):
-    return seal.authorities(authority.root.read_bytes())
+    return seal.load_authorities(authority.root.read_bytes())
 
 
 def checked(package, token, given):
-    (package / seal.TOKEN).write_bytes(token)
-    verdict = verify(package, [KEY.public_key()], given)
-    return verdict, [(one.path, one.what) for one in verdict.findings]
+    (package / seal.TOKEN_FILE).write_bytes(token)
+    result = verify_package(package, [KEY.public_key()], given)
+    return result, [(one.path, one.what) for one in result.findings]
 
 
 def test_it_holds_by_its_authority_and_only_by_that(authority, package, token, tmp_path):
-    verdict, found = checked(package, token, roots(authority))
-    assert verdict.holds and found == []
-    assert verdict.time_stamp.checked and verdict.time_stamp.by == "CN=Stamps"
-    assert verdict.time_stamp.words.endswith("its signature and certificates hold")
-    verdict, found = checked(package, token, roots(Authority(tmp_path / "other")))
+    result, found = checked(package, token, roots(authority))
+    assert result.holds and found == []
+    assert result.time_stamp.checked and result.time_stamp.by == "CN=Stamps"
+    assert result.time_stamp.text.endswith("its signature and certificates hold")
+    result, found = checked(package, token, roots(Authority(tmp_path / "other")))
     ((path, what),) = found
-    assert path == seal.TOKEN and "does not hold by the authority given" in what
+    assert path == seal.TOKEN_FILE and "does not hold by the authority given" in what
 
 
-def test_without_an_authority_it_is_said_that_nothing_was_checked(package, token):
-    verdict, _ = checked(package, token, [])
-    assert verdict.holds and not verdict.time_stamp.checked
-    assert verdict.time_stamp.words.startswith("says 2")
-    assert "its signature was not checked: give --authority" in verdict.time_stamp.words
+def test_without_an_authority_the_text_states_that_nothing_was_checked(package, token):
+    result, _ = checked(package, token, [])
+    assert result.holds and not result.time_stamp.checked
+    assert result.time_stamp.text.startswith("says 2")
+    assert "its signature was not checked: give --authority" in result.time_stamp.text
 
 
 def test_an_altered_one_and_one_of_another_seal(authority, package, token):
     other = authority.stamp(seal.time_stamp_query(b"another seal"))
     for given in ([], roots(authority)):
-        assert checked(package, other, given)[1] == [(seal.TOKEN, "is no time stamp of this seal")]
-        assert checked(package, b"0...", given)[1] == [(seal.TOKEN, UNREADABLE)]
-        assert checked(package, b"", given)[1] == [(seal.TOKEN, UNREADABLE)]
+        assert checked(package, other, given)[1] == [
+            (seal.TOKEN_FILE, "is no time stamp of this seal")
+        ]
+        assert checked(package, b"0...", given)[1] == [(seal.TOKEN_FILE, UNREADABLE)]
+        assert checked(package, b"", given)[1] == [(seal.TOKEN_FILE, UNREADABLE)]
     for at in range(0, len(token), 97):
         broken = bytearray(token)
         broken[at] ^= 0x10
         try:
-            verdict, found = checked(package, bytes(broken), roots(authority))
+            result, found = checked(package, bytes(broken), roots(authority))
         except Exception as error:
             pytest.fail(f"byte {at}: {error!r}")
         # What nobody signed and nobody reads may differ: the text of a status, a spare certificate.
-        assert found or verdict.time_stamp.by == "CN=Stamps"
+        assert found or result.time_stamp.by == "CN=Stamps"
 
 
 def test_one_that_was_asked_for_must_be_there(authority, package):
-    (package / seal.TOKEN).unlink(missing_ok=True)
-    verdict = verify(package, [KEY.public_key()], roots(authority))
-    assert [one.path for one in verdict.findings] == [seal.TOKEN]
+    (package / seal.TOKEN_FILE).unlink(missing_ok=True)
+    result = verify_package(package, [KEY.public_key()], roots(authority))
+    assert [one.path for one in result.findings] == [seal.TOKEN_FILE]
 
 
-def test_the_command_says_it(authority, package, token, tmp_path, capsys):
-    (package / seal.TOKEN).write_bytes(token)
+def test_the_command_prints_it(authority, package, token, tmp_path, capsys):
+    (package / seal.TOKEN_FILE).write_bytes(token)
     key = tmp_path / "k.pem"
     key.write_bytes(signing.public_pem(KEY.public_key()))
     words = ["verify", str(package), "--key", str(key)]
@@ -152,7 +152,7 @@ def test_the_command_says_it(authority, package, token, tmp_path, capsys):
 
 def test_without_the_package_nothing_is_claimed(package, token, monkeypatch):
     monkeypatch.setitem(sys.modules, "rfc3161_client", None)
-    verdict, found = checked(package, token, [])
-    assert found == [] and not verdict.time_stamp.checked
-    assert "was not checked: pip install" in verdict.time_stamp.words
-    assert checked(package, b"0...", [])[1] == [(seal.TOKEN, "is no time stamp of this seal")]
+    result, found = checked(package, token, [])
+    assert found == [] and not result.time_stamp.checked
+    assert "was not checked: pip install" in result.time_stamp.text
+    assert checked(package, b"0...", [])[1] == [(seal.TOKEN_FILE, "is no time stamp of this seal")]

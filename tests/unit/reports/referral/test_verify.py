@@ -5,12 +5,11 @@ import os
 import shutil
 
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
+from hypothesis import HealthCheck, given, settings, strategies as st
 
 from reports import signing
 from reports.referral import seal
-from reports.referral.verify import verify
+from reports.referral.verify import verify_package
 from tests.support.made_up_case import KEY, case_of, package_of, rows, written
 
 PUBLIC = KEY.public_key()
@@ -27,7 +26,7 @@ def package(files, tmp_path):
 
 
 def found(folder, keys=(PUBLIC,)):
-    return {(one.path, one.what) for one in verify(folder, keys).findings}
+    return {(one.path, one.what) for one in verify_package(folder, keys).findings}
 
 
 def paths(folder):
@@ -35,11 +34,11 @@ def paths(folder):
 
 
 def test_a_package_as_it_was_made_holds(package, files):
-    verdict = verify(package, [PUBLIC])
-    assert verdict.holds and verdict.findings == []
-    assert verdict.signer == signing.key_id(PUBLIC)
-    assert verdict.files == len(files) - 3
-    assert verdict.package["recipient"] == "us-fbi-ic3"
+    result = verify_package(package, [PUBLIC])
+    assert result.holds and result.findings == []
+    assert result.signer == signing.key_id(PUBLIC)
+    assert result.files == len(files) - 3
+    assert result.package["recipient"] == "us-fbi-ic3"
 
 
 @settings(
@@ -54,17 +53,21 @@ def test_any_altered_byte_is_named_with_its_place(package, files, data):
     content[at] ^= flip
     (package / name).write_bytes(content)
     try:
-        verdict = verify(package, [PUBLIC])
+        result = verify_package(package, [PUBLIC])
     finally:
         (package / name).write_bytes(files[name])
-    assert not verdict.holds
+    assert not result.holds
     if name not in seal.UNSEALED:
-        (one,) = verdict.findings
+        (one,) = result.findings
         assert one.path == name
         start, end = (int(word) for word in one.what.split(" bytes ")[1].split(" to "))
         assert start <= at <= end < len(content) and end - start < seal.CHUNK
-    elif name != seal.QUERY:
-        assert {one.path for one in verdict.findings} & {seal.SEAL, seal.SIGNATURE, seal.QUERY}
+    elif name != seal.QUERY_FILE:
+        assert {one.path for one in result.findings} & {
+            seal.SEAL_FILE,
+            seal.SIGNATURE_FILE,
+            seal.QUERY_FILE,
+        }
 
 
 def test_neighbouring_places_are_one_range_and_distant_ones_two(package, files):
@@ -136,40 +139,40 @@ def test_a_pipe_is_not_read(package):
 
 
 def test_the_seal_as_a_link_is_no_seal(package, tmp_path):
-    shutil.move(package / seal.SEAL, tmp_path / "seal")
-    (package / seal.SEAL).symlink_to(tmp_path / "seal")
-    assert not verify(package, [PUBLIC]).holds
+    shutil.move(package / seal.SEAL_FILE, tmp_path / "seal")
+    (package / seal.SEAL_FILE).symlink_to(tmp_path / "seal")
+    assert not verify_package(package, [PUBLIC]).holds
 
 
 def test_a_manifest_that_names_a_path_outside_opens_nothing(package, tmp_path):
     (tmp_path / "x").write_bytes(b"secret")
-    whole = json.loads((package / seal.SEAL).read_bytes())
-    whole["files"].insert(0, seal.entry("../x", b"secret"))
+    whole = json.loads((package / seal.SEAL_FILE).read_bytes())
+    whole["files"].insert(0, seal.seal_entry("../x", b"secret"))
     whole["files"].sort(key=lambda one: one["path"])
     whole["merkle_root"] = seal.merkle_root(whole["files"])
     forged = json.dumps(whole).encode()
-    (package / seal.SEAL).write_bytes(forged)
-    (package / seal.SIGNATURE).write_bytes(signing.sign(forged, KEY))
+    (package / seal.SEAL_FILE).write_bytes(forged)
+    (package / seal.SIGNATURE_FILE).write_bytes(signing.sign_detached(forged, KEY))
     told = dict(found(package))
-    assert "'../x'" in told[seal.SEAL] and "not allowed" in told[seal.SEAL]
+    assert "'../x'" in told[seal.SEAL_FILE] and "not allowed" in told[seal.SEAL_FILE]
 
 
 def test_a_package_made_anew_with_another_key_does_not_hold(package):
-    other = signing.make_key()
+    other = signing.make_signing_key()
     path = package / "data/README.txt"
     path.write_bytes(path.read_bytes().replace(b"A lead, not proof.", b"Proof."))
     names = sorted(p for p in package.rglob("*") if p.is_file())
     content = {str(p.relative_to(package)): p.read_bytes() for p in names}
-    forged = seal.make(
+    forged = seal.make_seal(
         {name: one for name, one in content.items() if name not in seal.UNSEALED}, {}
     )
-    (package / seal.SEAL).write_bytes(forged)
-    (package / seal.SIGNATURE).write_bytes(signing.sign(forged, other))
-    (package / seal.QUERY).write_bytes(seal.time_stamp_query(forged))
-    verdict = verify(package, [PUBLIC])
-    assert not verdict.holds and verdict.signer is None
-    assert [one.path for one in verdict.findings] == [seal.SEAL]
-    assert verify(package, [other.public_key()]).holds
+    (package / seal.SEAL_FILE).write_bytes(forged)
+    (package / seal.SIGNATURE_FILE).write_bytes(signing.sign_detached(forged, other))
+    (package / seal.QUERY_FILE).write_bytes(seal.time_stamp_query(forged))
+    result = verify_package(package, [PUBLIC])
+    assert not result.holds and result.signer is None
+    assert [one.path for one in result.findings] == [seal.SEAL_FILE]
+    assert verify_package(package, [other.public_key()]).holds
 
 
 def test_a_signature_of_another_package_does_not_hold(package, tmp_path):
@@ -177,17 +180,17 @@ def test_a_signature_of_another_package_does_not_hold(package, tmp_path):
     tables = rows()
     tables["members"][0]["confidence"] = 0.5
     earlier = package_of(case_of(tmp_path / "run", tables))
-    for name in (seal.SEAL, seal.SIGNATURE, seal.QUERY):
+    for name in (seal.SEAL_FILE, seal.SIGNATURE_FILE, seal.QUERY_FILE):
         (package / name).write_bytes(earlier[name])
-    verdict = verify(package, [PUBLIC])
-    assert verdict.signer == signing.key_id(PUBLIC)
+    result = verify_package(package, [PUBLIC])
+    assert result.signer == signing.key_id(PUBLIC)
     assert "data/exhibits/02-identifiers.csv" in paths(package)
-    (package / seal.SIGNATURE).unlink()
-    assert not verify(package, [PUBLIC]).holds
+    (package / seal.SIGNATURE_FILE).unlink()
+    assert not verify_package(package, [PUBLIC]).holds
 
 
 def test_a_signature_file_that_says_the_same_in_other_bytes_is_named(package):
-    path = package / seal.SIGNATURE
+    path = package / seal.SIGNATURE_FILE
     whole = path.read_bytes()
     letters = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
     end = whole.index(b'=="') - 1
@@ -195,15 +198,15 @@ def test_a_signature_file_that_says_the_same_in_other_bytes_is_named(package):
     other = letters[letters.index(whole[end]) ^ 1]
     for again in (whole + b" ", whole[:end] + bytes([other]) + whole[end + 1 :]):
         path.write_bytes(again)
-        verdict = verify(package, [PUBLIC])
-        assert [one.path for one in verdict.findings] == [seal.SIGNATURE]
-        assert not verdict.holds
+        result = verify_package(package, [PUBLIC])
+        assert [one.path for one in result.findings] == [seal.SIGNATURE_FILE]
+        assert not result.holds
 
 
 def test_without_a_key_nobody_vouches(package):
-    verdict = verify(package, [])
-    assert not verdict.holds and verdict.signer is None
+    result = verify_package(package, [])
+    assert not result.holds and result.signer is None
 
 
 def test_a_folder_without_a_seal_is_no_package(tmp_path):
-    assert dict(found(tmp_path))[seal.SEAL].startswith("is missing")
+    assert dict(found(tmp_path))[seal.SEAL_FILE].startswith("is missing")

@@ -3,112 +3,123 @@
 from datetime import timedelta
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from schemas.alert import AlertKind
-from tests.support.made_up_held import KNOWN, OTHER, START, at, held
-from transforms.alerts.rules import HISTORY, RULES, SAMPLE, Rules, burst, raised, threshold
+from tests.support.made_up_histories import KNOWN, OTHER, START, at, history
+from transforms.alerts.rules import (
+    BURST_HISTORY_DAYS,
+    RULES,
+    SAMPLE_SIZE,
+    AlertRules,
+    burst_alerts,
+    identifier_alerts,
+    threshold_alerts,
+)
 
 DAY = 24.0
 
-
-FIVE = Rules(records=5, within=timedelta(hours=24))
-
+FIVE = AlertRules(records=5, within=timedelta(hours=24))
 
 EVER = START - timedelta(days=10_000)
 
 
 def kinds(one, rules=FIVE, since=EVER):
-    return {alert["kind"] for alert in raised(one, rules, since)}
+    return {alert["kind"] for alert in identifier_alerts(one, rules, since)}
 
 
 def test_the_threshold_is_crossed_by_the_fifth_record_within_the_window():
-    (alert,) = threshold(held(0, 30, 31, 32, 33, 54, 60), FIVE)
+    (alert,) = threshold_alerts(history(0, 30, 31, 32, 33, 54, 60), FIVE)
     assert alert["observed_at"] == at(54)[0]
     assert alert["records"] == 6
     assert alert["record_ids"] == [f"amazon|c{n}" for n in (5, 4, 3, 2, 1, 0)]
-    assert not list(threshold(held(0, 30, 31, 32, 33, 54.1), FIVE))
+    assert not list(threshold_alerts(history(0, 30, 31, 32, 33, 54.1), FIVE))
 
 
 def test_ten_times_the_threshold_is_another_alert():
-    alerts = list(threshold(held(*(n / 10 for n in range(60))), FIVE))
+    alerts = list(threshold_alerts(history(*(n / 10 for n in range(60))), FIVE))
     assert [one["records"] for one in alerts] == [5, 50]
     assert len({one["alert_id"] for one in alerts}) == 2
-    assert all(len(one["record_ids"]) <= SAMPLE for one in alerts)
+    assert all(len(one["record_ids"]) <= SAMPLE_SIZE for one in alerts)
 
 
 @given(st.lists(st.floats(0, 200), max_size=30), st.integers(2, 6))
 def test_the_threshold_agrees_with_counting_every_window(hours, count):
-    rules = Rules(records=count, within=timedelta(hours=24))
+    rules = AlertRules(records=count, within=timedelta(hours=24))
     moments = at(*sorted(hours))
     most = max(
         (sum(one <= other <= one + rules.within for other in moments) for one in moments), default=0
     )
-    found = list(threshold(held(*sorted(hours)), rules)) if hours else []
+    found = list(threshold_alerts(history(*sorted(hours)), rules)) if hours else []
     assert bool(found) == (most >= count)
 
 
-def test_several_organisations_are_told_of_when_the_last_of_them_reports():
-    assert AlertKind.SEVERAL_ORGS not in kinds(held(0, 1, 2))
-    one = held(0, 1, 2, 3, orgs=["amazon", "amazon", "microsoft", "amazon"])
-    (alert,) = (a for a in raised(one, FIVE, EVER) if a["kind"] == AlertKind.SEVERAL_ORGS)
+def test_several_organisations_alert_when_the_last_of_them_reports():
+    assert AlertKind.SEVERAL_ORGS not in kinds(history(0, 1, 2))
+    one = history(0, 1, 2, 3, orgs=["amazon", "amazon", "microsoft", "amazon"])
+    (alert,) = (
+        a for a in identifier_alerts(one, FIVE, EVER) if a["kind"] == AlertKind.SEVERAL_ORGS
+    )
     assert alert["observed_at"] == at(2)[0]
     assert alert["orgs"] == ["amazon", "microsoft"]
-    more = held(0, 1, 2, 3, orgs=["amazon", "ftc", "microsoft", "amazon"])
-    ids = {a["alert_id"] for a in raised(more, FIVE, EVER) if a["kind"] == AlertKind.SEVERAL_ORGS}
+    more = history(0, 1, 2, 3, orgs=["amazon", "ftc", "microsoft", "amazon"])
+    ids = {
+        a["alert_id"]
+        for a in identifier_alerts(more, FIVE, EVER)
+        if a["kind"] == AlertKind.SEVERAL_ORGS
+    }
     assert alert["alert_id"] not in ids
 
 
 def test_a_new_member_of_a_known_cluster():
-    (alert,) = raised(held(0, joins=True, ties=["phone:+18885550199"]), FIVE, EVER)
+    (alert,) = identifier_alerts(history(0, joins=True, ties=["phone:+18885550199"]), FIVE, EVER)
     assert alert["kind"] == AlertKind.JOINED_CLUSTER
     assert alert["known_clusters"] == [KNOWN]
     assert alert["tied_to"] == ["phone:+18885550199"]
-    assert not kinds(held(0))
+    assert not kinds(history(0))
 
 
 def test_a_burst_is_what_the_days_before_do_not_explain():
-    quiet = [DAY * day for day in range(0, 30, 10)]
-    assert AlertKind.BURST in kinds(held(*quiet, *(DAY * 30 + n / 10 for n in range(9))))
+    sparse = [DAY * day for day in range(0, 30, 10)]
+    assert AlertKind.BURST in kinds(history(*sparse, *(DAY * 30 + n / 10 for n in range(9))))
     steady = [DAY * day + n for day in range(30) for n in range(9)]
-    assert not list(burst(held(*steady), FIVE))
-    young = [0, *(DAY * (HISTORY - 1) + n / 10 for n in range(11))]
-    assert not list(burst(held(*young), FIVE))
+    assert not list(burst_alerts(history(*steady), FIVE))
+    young = [0, *(DAY * (BURST_HISTORY_DAYS - 1) + n / 10 for n in range(11))]
+    assert not list(burst_alerts(history(*young), FIVE))
     few = [0, *(DAY * 60 + n / 10 for n in range(4))]
-    assert not list(burst(held(*few), FIVE))
+    assert not list(burst_alerts(history(*few), FIVE))
 
 
 def test_a_burst_tells_of_the_day_alone():
     hours = [0, *(DAY * 30 + n / 10 for n in range(9)), DAY * 31]
-    (alert,) = burst(held(*hours), FIVE)
+    (alert,) = burst_alerts(history(*hours), FIVE)
     assert alert["records"] == 10
     assert "9 records on 2026-03-31, after 1 in 30 days" in alert["reason"]
 
 
 def test_a_referred_cluster_that_wakes():
-    rules = Rules(referred={KNOWN: at(10)[0]})
-    (alert,) = raised(held(0, 10, 11, 12), rules, EVER)
+    rules = AlertRules(referred={KNOWN: at(10)[0]})
+    (alert,) = identifier_alerts(history(0, 10, 11, 12), rules, EVER)
     assert alert["kind"] == AlertKind.REFERRED_AWAKE
     assert alert["observed_at"] == at(11)[0]
-    assert not kinds(held(0, 10), rules)
-    assert not kinds(held(0, 11, cluster_id=OTHER), rules)
-    moved = held(0, 11, cluster_id=OTHER, known_cluster=KNOWN)  # it was a member then
+    assert not kinds(history(0, 10), rules)
+    assert not kinds(history(0, 11, cluster_id=OTHER), rules)
+    moved = history(0, 11, cluster_id=OTHER, known_cluster=KNOWN)  # it was a member then
     assert kinds(moved, rules) == {AlertKind.REFERRED_AWAKE}
 
 
 def test_two_members_wake_a_cluster_once():
-    rules = Rules(referred={KNOWN: at(10)[0]})
+    rules = AlertRules(referred={KNOWN: at(10)[0]})
     ids = {
         alert["alert_id"]
         for name in ("phone:+1888", "phone:+1877")
-        for alert in raised(held(11, entity_id=name), rules, EVER)
+        for alert in identifier_alerts(history(11, entity_id=name), rules, EVER)
     }
     assert len(ids) == 1
 
 
 def test_the_past_is_no_news():
-    one = held(0, 1, 2, 3, 4, orgs=["amazon", "microsoft", "amazon", "amazon", "amazon"])
+    one = history(0, 1, 2, 3, 4, orgs=["amazon", "microsoft", "amazon", "amazon", "amazon"])
     assert kinds(one) == {AlertKind.THRESHOLD, AlertKind.SEVERAL_ORGS}
     assert kinds(one, since=at(2)[0]) == {AlertKind.THRESHOLD}
     assert not kinds(one, since=at(5)[0])
@@ -118,9 +129,11 @@ def test_the_past_is_no_news():
 def test_late_records_that_do_not_raise_it_leave_an_alert_its_id(rule):
     hours = [0, 1, *(DAY * 30 + n / 10 for n in range(9))]
     orgs = ["amazon", "microsoft"] * 5 + ["amazon"]
-    rules = Rules(referred={KNOWN: at(DAY)[0]})
-    before = [a["alert_id"] for a in rule(held(*hours, orgs=orgs, joins=True), rules)]
+    rules = AlertRules(referred={KNOWN: at(DAY)[0]})
+    before = [a["alert_id"] for a in rule(history(*hours, orgs=orgs, joins=True), rules)]
     late = sorted([*hours, 2.0, DAY * 9])
-    after = [a["alert_id"] for a in rule(held(*late, orgs=[*orgs, *orgs[:2]], joins=True), rules)]
+    after = [
+        a["alert_id"] for a in rule(history(*late, orgs=[*orgs, *orgs[:2]], joins=True), rules)
+    ]
     assert before
     assert before == after

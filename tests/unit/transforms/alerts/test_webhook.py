@@ -8,9 +8,15 @@ import pytest
 import requests
 
 from schemas.alert import ALERT
-from tests.support.made_up_held import held
-from transforms.alerts.rules import Rules, several_orgs
-from transforms.alerts.sinks import TRIES, WebhookError, _post, check_url, post
+from tests.support.made_up_histories import history
+from transforms.alerts.rules import AlertRules, several_orgs_alerts
+from transforms.alerts.sinks import (
+    WEBHOOK_TRIES,
+    WebhookError,
+    post_alert,
+    post_alerts,
+    webhook_url_problem,
+)
 
 
 @pytest.fixture
@@ -39,7 +45,7 @@ def test_it_is_asked_again_with_the_same_key_until_it_takes_the_alert(hook):
     url, asked, answers = hook
     answers += [503, 429, 500]
     pauses = []
-    post(url, "a-1", b"{}\n", pause=pauses.append)
+    post_alert(url, "a-1", b"{}\n", pause=pauses.append)
     assert asked == [("a-1", b"{}\n")] * 4
     assert pauses == [0.5, 1, 2]
 
@@ -49,7 +55,7 @@ def test_a_refusal_or_a_redirect_is_not_asked_again(hook, status):
     url, asked, answers = hook
     answers.append(status)
     with pytest.raises(WebhookError, match=str(status)):
-        post(url, "a-1", b"{}", pause=pytest.fail)
+        post_alert(url, "a-1", b"{}", pause=pytest.fail)
     assert len(asked) == 1
 
 
@@ -61,29 +67,31 @@ def test_it_gives_up_in_the_end():
         raise requests.ConnectionError("victim data")
 
     with pytest.raises(WebhookError) as error:
-        post("http://localhost/", "a-1", b"", send, tries.extend and (lambda _: None))
-    assert len(tries) == TRIES
+        post_alert("http://localhost/", "a-1", b"", send, tries.extend and (lambda _: None))
+    assert len(tries) == WEBHOOK_TRIES
     assert "victim" not in str(error.value)
 
 
 def test_what_was_delivered_is_not_sent_again(hook, tmp_path):
     url, asked, answers = hook
-    alerts = list(several_orgs(held(0, 1, orgs=["amazon", "microsoft"]), Rules()))
+    alerts = list(several_orgs_alerts(history(0, 1, orgs=["amazon", "microsoft"]), AlertRules()))
     batch = pa.RecordBatch.from_pylist(alerts, ALERT)
     answers.append(400)
     with pytest.raises(WebhookError):
-        list(_post(batch, url, str(tmp_path / "delivered"), owe=False))
+        list(post_alerts(batch, url, str(tmp_path / "delivered"), owe=False))
     answers.append(400)
-    assert not list(_post(batch, url, str(tmp_path / "delivered"), owe=True))
+    assert not list(post_alerts(batch, url, str(tmp_path / "delivered"), owe=True))
     for delivered in (1, 0):
-        assert len(list(_post(batch, url, str(tmp_path / "delivered"), owe=True))) == delivered
+        assert (
+            len(list(post_alerts(batch, url, str(tmp_path / "delivered"), owe=True))) == delivered
+        )
     assert len(asked) == 3
 
 
 def test_where_alerts_may_be_sent():
-    assert check_url("https://hooks.example/x") is None
-    assert check_url("http://localhost:8000/x") is None
-    assert "in clear" in check_url("http://hooks.example/x")
-    assert "in clear" in check_url("http://localhost.example/x")
+    assert webhook_url_problem("https://hooks.example/x") is None
+    assert webhook_url_problem("http://localhost:8000/x") is None
+    assert "in clear" in webhook_url_problem("http://hooks.example/x")
+    assert "in clear" in webhook_url_problem("http://localhost.example/x")
     for other in ("ftp://x.example", "hooks.example", "https://", "file:///etc/passwd"):
-        assert "is no http" in check_url(other)
+        assert "is no http" in webhook_url_problem(other)

@@ -5,30 +5,29 @@ import time
 import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from tests.support.script_texts import OTHER, SCRIPT, complaints, own
-from transforms.call_scripts.families import COUNTED, HEARD, counted, families_of
-from transforms.call_scripts.fingerprints import MARKED, marked
-from transforms.call_scripts.matches import held
+from transforms.call_scripts.families import PAIR_COUNT, SHARED_PAIR, count_pairs, find_families
+from transforms.call_scripts.fingerprints import FINGERPRINT_ROW, fingerprint_rows
+from transforms.call_scripts.matches import match_families
 
 
 def families(texts, victims=()):
     """The families that each text holds."""
-    rows = marked(complaints(texts, victims))
-    found = held(rows, families_of(rows))
+    rows = fingerprint_rows(complaints(texts, victims))
+    found = match_families(rows, find_families(rows))
     ids = rows["complaint_id"].to_pylist()
-    told = {f"c{number:04}": set() for number in range(len(texts))}
+    by_text = {f"c{number:04}": set() for number in range(len(texts))}
     for row, family in zip(found.row.tolist(), found.family.tolist(), strict=True):
-        told[ids[row]].add(family)
-    return list(told.values())
+        by_text[ids[row]].add(family)
+    return list(by_text.values())
 
 
 def test_fragments_that_start_and_stop_anywhere_are_one_family():
-    said = SCRIPT.split()
+    words = SCRIPT.split()
     cuts = [(0, 20), (5, 30), (8, 26), (0, 30), (12, 30), (3, 22)]
-    found = families([" ".join(said[a:b]) for a, b in cuts])
+    found = families([" ".join(words[a:b]) for a, b in cuts])
     assert all(len(one) == 1 for one in found)
     assert len(set.union(*found)) == 1
 
@@ -65,22 +64,21 @@ def test_without_a_pseudonym_each_record_counts():
 
 
 def test_short_phrases_are_no_script():
-    assert families(["they told me to call back at once please"] * 5) == [set()] * 5
+    assert families(["they found me to call back at once please"] * 5) == [set()] * 5
 
 
 TEXTS = st.lists(
-    st.tuples(st.sampled_from((SCRIPT, OTHER)), st.integers(0, 12), st.integers(8, 30)),
-    max_size=12,
+    st.tuples(st.sampled_from((SCRIPT, OTHER)), st.integers(0, 12), st.integers(8, 30)), max_size=12
 ).map(lambda cuts: [" ".join(script.split()[a : a + n]) for script, a, n in cuts])
 
 
 @settings(deadline=None, max_examples=40)
 @given(TEXTS, st.randoms(use_true_random=False))
 def test_the_order_of_the_records_does_not_matter(texts, random):
-    rows = marked(complaints(texts)).to_pylist()
-    expected = families_of(pa.RecordBatch.from_pylist(rows, MARKED))
+    rows = fingerprint_rows(complaints(texts)).to_pylist()
+    expected = find_families(pa.RecordBatch.from_pylist(rows, FINGERPRINT_ROW))
     random.shuffle(rows)
-    assert families_of(pa.RecordBatch.from_pylist(rows, MARKED)).equals(expected)
+    assert find_families(pa.RecordBatch.from_pylist(rows, FINGERPRINT_ROW)).equals(expected)
 
 
 def test_later_records_do_not_rename_a_family():
@@ -98,12 +96,12 @@ def test_no_text_gives_no_family():
 )
 def test_copies_cost_in_proportion(text):
     def seconds(count):
-        rows = marked(complaints([text] * 10))
+        rows = fingerprint_rows(complaints([text] * 10))
         many = pa.Table.from_batches([rows] * (count // 10)).combine_chunks().to_batches()[0]
-        place = MARKED.get_field_index("victim")
-        many = many.set_column(place, MARKED.field("victim"), pa.array(np.arange(count)))
+        place = FINGERPRINT_ROW.get_field_index("victim")
+        many = many.set_column(place, FINGERPRINT_ROW.field("victim"), pa.array(np.arange(count)))
         start = time.process_time()
-        families_of(many)
+        find_families(many)
         return time.process_time() - start
 
     seconds(1000)
@@ -117,7 +115,9 @@ SMALL = st.integers(0, 3)
 @settings(deadline=None, max_examples=300)
 @given(st.lists(st.tuples(SMALL, SMALL, SMALL, SMALL | st.integers(10, 12), st.integers(0, 5))))
 def test_pairs_are_counted_as_sets_would(rows):
-    heard = pa.Table.from_pylist([dict(zip(HEARD.names, row, strict=True)) for row in rows], HEARD)
+    pairs = pa.Table.from_pylist(
+        [dict(zip(SHARED_PAIR.names, row, strict=True)) for row in rows], SHARED_PAIR
+    )
     expected = []
     for a, b in sorted({row[:2] for row in rows}):
         those = [row[2:] for row in rows if row[:2] == (a, b)]
@@ -126,5 +126,5 @@ def test_pairs_are_counted_as_sets_would(rows):
         if len(victims) > 1:
             tellers = {teller for _, teller, _ in those}
             expected.append((a, b, len(victims), len(tellers), firsts[1]))
-    found = counted(heard).to_pylist()
-    assert sorted(tuple(row[name] for name in COUNTED.names) for row in found) == expected
+    found = count_pairs(pairs).to_pylist()
+    assert sorted(tuple(row[name] for name in PAIR_COUNT.names) for row in found) == expected

@@ -1,10 +1,9 @@
 """Winnowing against its definition, and the promise that makes it useful."""
 
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from transforms.call_scripts.fingerprints import SHINGLE, WINDOW, fingerprints
-from transforms.call_scripts.tokens import words
+from transforms.call_scripts.tokens import tokenize
 
 TEXTS = st.lists(
     st.lists(st.sampled_from("abcdef"), max_size=14).map(" ".join), min_size=1, max_size=4
@@ -26,7 +25,7 @@ def shingles(text):
     """The hash of every shingle of a text, from texts of one shingle each."""
     split = text.split()
     return [
-        int(fingerprints(words([" ".join(split[i : i + SHINGLE])])).value[0])
+        int(fingerprints(tokenize([" ".join(split[i : i + SHINGLE])])).value[0])
         for i in range(len(split) - SHINGLE + 1)
     ]
 
@@ -34,18 +33,17 @@ def shingles(text):
 @settings(deadline=None)
 @given(TEXTS)
 def test_the_smallest_of_every_window_is_kept(texts):
-    spelt = words(texts)
-    found = fingerprints(spelt)
+    tokens = tokenize(texts)
+    found = fingerprints(tokens)
     for number, text in enumerate(texts):
         mine = found.text == number
         values = shingles(text)
         places = by_definition(values)
-        assert (found.word[mine] - spelt.bounds[number]).tolist() == places
+        assert (found.word[mine] - tokens.bounds[number]).tolist() == places
         assert found.value[mine].tolist() == [values[place] for place in places]
 
 
 AROUND = st.tuples(*[st.lists(st.sampled_from("uvwxyz"), max_size=5) for _ in range(4)])
-
 
 PASSAGE = st.lists(st.sampled_from("abcdefgh"), min_size=SHINGLE + WINDOW - 1, max_size=12)
 
@@ -57,11 +55,11 @@ def test_a_shared_passage_shares_a_fingerprint(passage, around):
         " ".join([*around[0], *passage, *around[1]]),
         " ".join([*around[2], *passage, *around[3]]),
     ]
-    found = fingerprints(words(texts))
+    found = fingerprints(tokenize(texts))
     first, second = (set(found.value[found.text == number].tolist()) for number in (0, 1))
     assert first & second
 
 
 def test_the_order_of_the_words_counts():
-    found = fingerprints(words(["a b c d", "d c b a", "a b d c"]))
+    found = fingerprints(tokenize(["a b c d", "d c b a", "a b d c"]))
     assert len(set(found.value.tolist())) == 3

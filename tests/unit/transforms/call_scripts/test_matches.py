@@ -1,20 +1,24 @@
 """What is shown of a script: the words of many, never of one."""
 
 import numpy as np
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from schemas.enums import Role
 from tests.support.script_texts import SCRIPT, complaints, own
-from transforms.call_scripts.families import families_of
-from transforms.call_scripts.fingerprints import MARKED, marked, marks, worded
-from transforms.call_scripts.matches import SHOWN, told, told_unread
+from transforms.call_scripts.families import find_families
+from transforms.call_scripts.fingerprints import (
+    FINGERPRINT_ROW,
+    fingerprint_rows,
+    flatten_fingerprints,
+    phrases,
+)
+from transforms.call_scripts.matches import MIN_TELLERS, script_matches, script_matches_without_text
 from transforms.call_scripts.tokens import GAP
 
 
 def evidence(texts, victims=()):
-    rows = marked(complaints(texts, victims))
-    return told(rows, families_of(rows)).to_pylist()
+    rows = fingerprint_rows(complaints(texts, victims))
+    return script_matches(rows, find_families(rows)).to_pylist()
 
 
 def test_offsets_hold_the_script():
@@ -36,8 +40,8 @@ SECRET = "my name is jane doe of 12 elm street and my number is 212 555 0123"
 
 
 def test_what_few_share_is_a_gap():
-    told_by = [f"{SCRIPT} {SECRET} {SCRIPT}" for _ in range(SHOWN - 1)]
-    found = evidence(told_by + [f"{SCRIPT} {SCRIPT}"] * SHOWN)
+    by_few = [f"{SCRIPT} {SECRET} {SCRIPT}" for _ in range(MIN_TELLERS - 1)]
+    found = evidence(by_few + [f"{SCRIPT} {SCRIPT}"] * MIN_TELLERS)
     assert found
     for one in found:
         assert GAP in one["raw"] or "jane" not in one["raw"]
@@ -53,33 +57,36 @@ def test_one_person_who_writes_often_shows_nothing():
 
 
 @settings(deadline=None, max_examples=60)
-@given(
-    st.lists(st.tuples(st.integers(0, 20), st.integers(5, 30), st.integers(0, 3)), max_size=16),
-)
-def test_every_word_shown_was_said_by_enough(cuts):
+@given(st.lists(st.tuples(st.integers(0, 20), st.integers(5, 30), st.integers(0, 3)), max_size=16))
+def test_every_word_shown_was_written_by_enough(cuts):
     """Also for texts that share parts of a script and of each other's words."""
-    said = SCRIPT.replace("1", "#").split()
-    texts = [" ".join([*said[a : a + n], own(who), *said[a : a + n]]) for a, n, who in cuts]
+    words = SCRIPT.replace("1", "#").split()
+    texts = [" ".join([*words[a : a + n], own(who), *words[a : a + n]]) for a, n, who in cuts]
     for one in evidence(texts):
         for word in one["raw"].split():
-            assert word == GAP or sum(word in text.split() for text in texts) >= SHOWN
+            assert word == GAP or sum(word in text.split() for text in texts) >= MIN_TELLERS
 
 
 @settings(deadline=None, max_examples=60)
-@given(
-    st.lists(st.tuples(st.integers(0, 20), st.integers(5, 30), st.integers(0, 3)), max_size=16),
-)
-def test_from_fingerprints_and_shared_words_the_same_is_told_but_for_places(cuts):
-    said = SCRIPT.replace("1", "#").split()
-    texts = [" ".join([*said[a : a + n], own(who), *said[a : a + n]]) for a, n, who in cuts]
-    rows = marked(complaints(texts))
-    family = families_of(rows)
-    wide = family["value"].to_numpy()[family["tellers"].to_numpy() >= SHOWN]
-    known = worded(rows, np.flatnonzero(np.isin(marks(rows).value, wide)))
+@given(st.lists(st.tuples(st.integers(0, 20), st.integers(5, 30), st.integers(0, 3)), max_size=16))
+def test_from_fingerprints_and_shared_words_the_same_is_found_but_for_places(cuts):
+    words = SCRIPT.replace("1", "#").split()
+    texts = [" ".join([*words[a : a + n], own(who), *words[a : a + n]]) for a, n, who in cuts]
+    rows = fingerprint_rows(complaints(texts))
+    family = find_families(rows)
+    wide = family["value"].to_numpy()[family["tellers"].to_numpy() >= MIN_TELLERS]
+    known = phrases(rows, np.flatnonzero(np.isin(flatten_fingerprints(rows).value, wide)))
     places = ["start", "end"]
-    expected = told(rows, family).drop_columns(places)
-    assert told_unread(rows.select(MARKED.names), family, known).drop_columns(places) == expected
-    nothing = told_unread(rows.select(MARKED.names), family, known.slice(0, 0))
+    expected = script_matches(rows, family).drop_columns(places)
+    assert (
+        script_matches_without_text(rows.select(FINGERPRINT_ROW.names), family, known).drop_columns(
+            places
+        )
+        == expected
+    )
+    nothing = script_matches_without_text(
+        rows.select(FINGERPRINT_ROW.names), family, known.slice(0, 0)
+    )
     assert set(nothing["raw"].to_pylist()) <= {GAP}
 
 

@@ -2,17 +2,16 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from transforms.clustering_metrics import (
-    MOST_LINKS,
-    _contributions,
-    baselines,
-    bcubed,
+    MAX_LINKS,
+    baseline_clusterings,
+    bcubed_score,
+    bootstrap_intervals,
     contingency,
-    intervals,
-    pairwise,
+    item_contributions,
+    pairwise_score,
 )
 
 LABELS = st.lists(st.tuples(st.integers(0, 5), st.integers(0, 5)), min_size=1, max_size=30)
@@ -22,11 +21,11 @@ LABELS = st.lists(st.tuples(st.integers(0, 5), st.integers(0, 5)), min_size=1, m
 def test_contributions_add_up_to_the_scores(pairs):
     truth, predicted = np.array(pairs).T
     table = contingency(truth, predicted)
-    items, precise, recalled, together, put, true = _contributions(table).sum(axis=0)
-    score = bcubed(table)
+    items, precise, recalled, together, put, true = item_contributions(table).sum(axis=0)
+    score = bcubed_score(table)
     assert items == len(pairs)
     assert (precise / items, recalled / items) == pytest.approx((score.precision, score.recall))
-    score = pairwise(table)
+    score = pairwise_score(table)
     assert (together / put if put else 1) == pytest.approx(score.precision)
     assert (together / true if true else 1) == pytest.approx(score.recall)
 
@@ -35,19 +34,19 @@ def test_contributions_add_up_to_the_scores(pairs):
 @given(LABELS, st.randoms())
 def test_intervals_depend_on_no_order_and_no_names(pairs, random):
     truth, predicted = np.array(pairs).T
-    found = intervals(truth, predicted)
+    found = bootstrap_intervals(truth, predicted)
     for low, high in (found.bcubed, found.pairwise):
         assert 0 <= low <= high <= 1
     random.shuffle(pairs)
     truth, predicted = np.array(pairs).T
-    again = intervals(7 - truth, predicted + 3)
+    again = bootstrap_intervals(7 - truth, predicted + 3)
     assert again.bcubed == pytest.approx(found.bcubed)
     assert again.pairwise == pytest.approx(found.pairwise)
 
 
 def test_what_is_perfect_is_surely_perfect():
     labels = np.repeat(np.arange(20), 3)
-    assert intervals(labels, labels).bcubed == (1, 1)
+    assert bootstrap_intervals(labels, labels).bcubed == (1, 1)
 
 
 def test_the_interval_holds_the_score_and_narrows_with_more_clusters():
@@ -56,8 +55,8 @@ def test_the_interval_holds_the_score_and_narrows_with_more_clusters():
     def width(clusters):
         truth = np.repeat(np.arange(clusters), 5)
         predicted = np.where(random.random(truth.size) < 0.2, truth + clusters, truth)
-        low, high = intervals(truth, predicted).bcubed
-        assert low <= bcubed(contingency(truth, predicted)).f1 <= high
+        low, high = bootstrap_intervals(truth, predicted).bcubed
+        assert low <= bcubed_score(contingency(truth, predicted)).f1 <= high
         return high - low
 
     assert width(20) > width(400)
@@ -65,15 +64,12 @@ def test_the_interval_holds_the_score_and_narrows_with_more_clusters():
 
 def test_baselines_on_two_rings_that_a_hub_welds():
     rings = [(0, 1), (0, 2), (1, 2), (3, 4), (3, 5), (4, 5)]
-    spokes = [(n, 100) for n in range(MOST_LINKS + 1)]
+    spokes = [(n, 100) for n in range(MAX_LINKS + 1)]
     a, b = np.array(sorted(rings + spokes)).T
     weight = np.where(b == 100, 0.5, 2.0)
-    found = dict(baselines(a, b, weight, 101))
+    found = dict(baseline_clusterings(a, b, weight, 101))
     assert found["components"][0] == found["components"][3]
-    for name in (
-        f"components, at most {MOST_LINKS} links",
-        "components of likely pairs, as Splink",
-    ):
+    for name in (f"components, at most {MAX_LINKS} links", "components of likely pairs, as Splink"):
         assert len(set(found[name][:3])) == 1
         assert found[name][0] != found[name][3]
     assert all(len(label) == 101 for label in found.values())

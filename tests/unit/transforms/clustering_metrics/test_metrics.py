@@ -4,11 +4,10 @@ from itertools import combinations
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from transforms import clustering_metrics
-from transforms.clustering_metrics import Survival, survival
+from transforms.clustering_metrics import IdSurvival, id_survival
 
 PAIRS = st.lists(st.tuples(st.integers(0, 5), st.integers(0, 5)), min_size=1, max_size=40)
 
@@ -22,7 +21,7 @@ def test_pairwise_counts_pairs(pairs):
     together = [(a[0] == b[0], a[1] == b[1]) for a, b in combinations(pairs, 2)]
     both = sum(t and p for t, p in together)
     true, predicted = sum(t for t, _ in together), sum(p for _, p in together)
-    score = clustering_metrics.compare(*labels(pairs)).pairwise
+    score = clustering_metrics.compare_clusterings(*labels(pairs)).pairwise
     assert score.precision == pytest.approx(both / predicted if predicted else 1)
     assert score.recall == pytest.approx(both / true if true else 1)
 
@@ -35,7 +34,7 @@ def test_bcubed_averages_over_items(pairs):
         belong = [c for t, c in pairs if t == truth]
         precision.append(with_it.count(truth) / len(with_it))
         recall.append(belong.count(cluster) / len(belong))
-    score = clustering_metrics.compare(*labels(pairs)).bcubed
+    score = clustering_metrics.compare_clusterings(*labels(pairs)).bcubed
     assert score.precision == pytest.approx(np.mean(precision))
     assert score.recall == pytest.approx(np.mean(recall))
 
@@ -54,13 +53,15 @@ def test_adjusted_rand_by_its_definition(pairs):
     )
     below = (n11 + n10) * (n10 + n00) + (n11 + n01) * (n01 + n00)
     expected = 2 * (n11 * n00 - n10 * n01) / below if below else 1.0
-    assert clustering_metrics.compare(truth, predicted).adjusted_rand == pytest.approx(expected)
+    assert clustering_metrics.compare_clusterings(truth, predicted).adjusted_rand == pytest.approx(
+        expected
+    )
 
 
 @given(PAIRS)
 def test_truth_against_itself_is_perfect(pairs):
     truth, _ = labels(pairs)
-    agreement = clustering_metrics.compare(truth, truth)
+    agreement = clustering_metrics.compare_clusterings(truth, truth)
     assert agreement.pairwise.f1 == agreement.bcubed.f1 == agreement.adjusted_rand == 1
     assert (agreement.split, agreement.merged) == (0, 0)
 
@@ -70,8 +71,8 @@ def test_order_and_names_do_not_matter(pairs, rng):
     shuffled = rng.sample(pairs, len(pairs))
     named = [(f"ring-{a}", f"cluster-{9 - b}") for a, b in shuffled]
     one, other = (
-        clustering_metrics.compare(*labels(pairs)),
-        clustering_metrics.compare(*labels(named)),
+        clustering_metrics.compare_clusterings(*labels(pairs)),
+        clustering_metrics.compare_clusterings(*labels(named)),
     )
     assert one.bcubed.f1 == pytest.approx(other.bcubed.f1)
     assert one.pairwise == other.pairwise
@@ -79,30 +80,32 @@ def test_order_and_names_do_not_matter(pairs, rng):
 
 
 def test_split_merged_and_largest():
-    agreement = clustering_metrics.compare(np.array([1, 1, 2, 2]), np.array([1, 2, 2, 2]))
+    agreement = clustering_metrics.compare_clusterings(
+        np.array([1, 1, 2, 2]), np.array([1, 2, 2, 2])
+    )
     assert (agreement.split, agreement.merged, agreement.largest_share) == (1, 1, 0.75)
 
 
 def test_nothing_is_judged_perfect():
     empty = np.array([], dtype=int)
-    assert clustering_metrics.compare(empty, empty).bcubed.f1 == 1
+    assert clustering_metrics.compare_clusterings(empty, empty).bcubed.f1 == 1
 
 
 def test_lengths_must_agree():
     with pytest.raises(ValueError, match="2 true labels but 1"):
-        clustering_metrics.compare(np.array([1, 2]), np.array([1]))
+        clustering_metrics.compare_clusterings(np.array([1, 2]), np.array([1]))
 
 
 def test_millions_in_one_cluster_do_not_overflow():
     one = np.zeros(3_000_000, dtype=np.int8)
-    assert clustering_metrics.compare(one, one).bcubed.f1 == pytest.approx(1)
+    assert clustering_metrics.compare_clusterings(one, one).bcubed.f1 == pytest.approx(1)
 
 
 def test_an_operation_survives_where_its_main_cluster_keeps_its_id():
     truth = {"a": "r1", "b": "r1", "c": "r1", "d": "r2", "e": "r2", "f": "r3"}
     before = {"a": "x", "b": "x", "c": "y", "d": "z", "e": "z"}
     now = {"a": "x", "b": "x", "c": "x", "d": "w", "e": "w", "f": "v"}
-    assert survival(truth, before, now) == Survival(operations=2, kept=1)
-    assert survival(truth, before, before) == Survival(operations=2, kept=2)
-    assert survival(truth, before, {}) == Survival(operations=0, kept=0)
-    assert survival({}, before, now) == Survival(operations=0, kept=0)
+    assert id_survival(truth, before, now) == IdSurvival(operations=2, kept=1)
+    assert id_survival(truth, before, before) == IdSurvival(operations=2, kept=2)
+    assert id_survival(truth, before, {}) == IdSurvival(operations=0, kept=0)
+    assert id_survival({}, before, now) == IdSurvival(operations=0, kept=0)

@@ -8,12 +8,11 @@ from importlib import resources
 import phonenumbers
 import pyarrow as pa
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from tests.support.real_data import real
 from transforms.extract import allowlist
-from transforms.extract.allowlist import LegitimateListError, load, shipped
+from transforms.extract.allowlist import LegitimateListError, parse_allowlist, shipped_allowlist
 from transforms.extract.kinds import domain
 
 ROWS = list(
@@ -22,8 +21,7 @@ ROWS = list(
     )
 )
 
-
-KNOWN = shipped()
+KNOWN = shipped_allowlist()
 
 
 def reasons(known, *entity_ids):
@@ -52,7 +50,7 @@ def test_shipped_domains_are_registrable_and_no_suffix_of_customers():
     for row in ROWS:
         kind, _, value = row["entity_id"].partition(":")
         if kind == "domain" and not value.startswith("*."):
-            assert domain.registrable(value) == value, row
+            assert domain.registrable_domain(value) == value, row
 
 
 @pytest.mark.parametrize(
@@ -137,7 +135,7 @@ def test_chunks_and_pickles():
     ],
 )
 def test_bare_values_become_ids(text, entity_id):
-    known = load(f"entity_id,reason\n{text},ours\n", "mine.csv")
+    known = parse_allowlist(f"entity_id,reason\n{text},ours\n", "mine.csv")
     assert known.entity_ids == (entity_id,)
     assert known.why == ("ours",)
 
@@ -161,23 +159,23 @@ def test_bare_values_become_ids(text, entity_id):
 )
 def test_what_cannot_be_read_is_refused_by_row(text, message):
     with pytest.raises(LegitimateListError, match=r"^mine\.csv, line 3: ") as error:
-        load(f"entity_id,reason\n+18008291040,IRS\n{text},x\n", "mine.csv")
+        parse_allowlist(f"entity_id,reason\n+18008291040,IRS\n{text},x\n", "mine.csv")
     assert message in str(error.value)
     assert "\n" not in str(error.value)
 
 
 def test_header_and_category_are_checked():
     with pytest.raises(LegitimateListError, match="the first line must be entity_id,reason"):
-        load("+18008291040,IRS\n", "mine.csv")
+        parse_allowlist("+18008291040,IRS\n", "mine.csv")
     with pytest.raises(LegitimateListError, match="category 'bnak' is none of"):
-        load("entity_id,reason,category\nexample.org,x,bnak\n", "mine.csv")
+        parse_allowlist("entity_id,reason,category\nexample.org,x,bnak\n", "mine.csv")
     with pytest.raises(LegitimateListError, match=r"^mine\.csv, line 1: "):
-        load('entity_id,reason\n"broken,x\n', "mine.csv")
+        parse_allowlist('entity_id,reason\n"broken,x\n', "mine.csv")
 
 
 def test_a_whole_registry_only_where_nobody_else_can_register():
     text = "entity_id,reason,category\n*.gov.br,ours,government\n"
-    known = load(text, "mine.csv")
+    known = parse_allowlist(text, "mine.csv")
     assert known.entity_ids == ("domain:*.gov.br",)
     assert reasons(known, "domain:receita.gov.br", "email:x@y.gov.br", "domain:gov.com") == [
         "ours",
@@ -185,14 +183,14 @@ def test_a_whole_registry_only_where_nobody_else_can_register():
         None,
     ]
     with pytest.raises(LegitimateListError, match="a whole registry needs a category"):
-        load("entity_id,reason\n*.com,x\n", "mine.csv")
+        parse_allowlist("entity_id,reason\n*.com,x\n", "mine.csv")
     with pytest.raises(LegitimateListError, match="no registry's suffix"):
-        load("entity_id,reason,category\n*.example.com,x,brand\n", "mine.csv")
+        parse_allowlist("entity_id,reason,category\n*.example.com,x,brand\n", "mine.csv")
 
 
 def test_mailboxes_only_where_the_category_says_so():
     text = "entity_id,reason,category\nexample.org,x,bank\nexample.net,x,\n"
-    known = load(text, "mine.csv")
+    known = parse_allowlist(text, "mine.csv")
     assert reasons(known, "email:a@sub.example.org", "email:a@example.net") == [
         "mailbox at example.org",
         None,
@@ -200,7 +198,9 @@ def test_mailboxes_only_where_the_category_says_so():
 
 
 def test_merged_keeps_both_and_the_users_reason():
-    mine = load("entity_id,reason\n+18008291040,my reason\nexample.org,ours\n", "mine.csv")
+    mine = parse_allowlist(
+        "entity_id,reason\n+18008291040,my reason\nexample.org,ours\n", "mine.csv"
+    )
     both = KNOWN.merged(mine)
     assert reasons(both, "phone:+18008291040", "domain:example.org", "domain:gmail.com") == [
         "my reason",
@@ -214,11 +214,11 @@ def test_merged_keeps_both_and_the_users_reason():
 @given(st.text(max_size=40))
 def test_any_text_is_an_id_or_one_clear_line(text):
     try:
-        entity_id = allowlist.canonical(text)
+        entity_id = allowlist.canonical_entity_id(text)
     except LegitimateListError as error:
         assert str(error)
     else:
-        assert allowlist.canonical(entity_id) == entity_id
+        assert allowlist.canonical_entity_id(entity_id) == entity_id
 
 
 @pytest.mark.real

@@ -10,14 +10,14 @@ from schemas.enums import Role
 from schemas.mention import CLASSIFIED, EVIDENCE, MENTION
 from tests.support.made_up_evidence import PHONES, piece
 from tests.support.made_up_records import calls, complaints, number
-from tests.unit.transforms.redact.test_withhold import OWN
+from tests.unit.transforms.redact.test_redact_records import OWN
 from transforms.extract.evidence import call_evidence, complaint_evidence
-from transforms.redact.records import mentions
+from transforms.redact.records import redact_mentions
 
 NOTHING = np.empty(0, np.int64)
 
 
-def test_each_sighting_bears_the_brand_and_loss_of_its_own_record():
+def test_each_mention_has_the_brand_and_loss_of_its_own_record():
     one = {"phone_numbers": [number("+18882223344", "callback")], "claimed_brand": "Amazon"}
     rows = [
         one | {"loss_amount": Decimal("12.50"), "loss_currency": "USD"},
@@ -26,7 +26,7 @@ def test_each_sighting_bears_the_brand_and_loss_of_its_own_record():
     ]
     found = complaint_evidence(complaints(*rows))
     assert found.schema.equals(EVIDENCE)
-    said = [
+    scam = [
         (
             row["source_org"],
             row["record_id"],
@@ -36,7 +36,7 @@ def test_each_sighting_bears_the_brand_and_loss_of_its_own_record():
         )
         for row in found.to_pylist()
     ]
-    assert said == [
+    assert scam == [
         ("amazon", "c0", "amazon", Decimal("12.50"), "USD"),
         ("ftc", "c0", "irs", None, None),
     ]
@@ -66,7 +66,7 @@ def test_a_call_says_nothing_of_brand_or_loss():
 
 
 def shown(*rows, own=NOTHING):
-    found = mentions(pa.RecordBatch.from_pylist(list(rows), CLASSIFIED), own)
+    found = redact_mentions(pa.RecordBatch.from_pylist(list(rows), CLASSIFIED), own)
     assert found.schema.equals(MENTION)
     return found.to_pylist()
 

@@ -1,4 +1,4 @@
-"""Records to sightings."""
+"""Records to mentions."""
 
 from __future__ import annotations
 
@@ -7,24 +7,23 @@ from datetime import timedelta
 import pyarrow.compute as pc
 import pytest
 
-from schemas.mention import SIGHTING
+from schemas.mention import MENTION_DRAFT
 from tests.support.made_up_records import RECEIVED, calls, complaints, number
 from transforms.extract import fields
-from transforms.extract.fields import call_sightings, complaint_sightings
+from transforms.extract.fields import call_mentions, complaint_mentions
 from transforms.victims import own_numbers
 
 
 def unread_counts(batch):
-    return fields.unread_counts(own_numbers.of_complaints(batch), len(batch))
+    return fields.count_unreadable_numbers(own_numbers.complaint_numbers(batch), len(batch))
 
 
 def seen(batch) -> list[tuple[str, str, str]]:
-    rows = complaint_sightings(batch).to_pylist()
+    rows = complaint_mentions(batch).to_pylist()
     return [(r["entity_id"], r["role"], r["field"]) for r in rows]
 
 
 A, B, C = "888-555-0123", "888-555-0124", "415-666-7777"
-
 
 ID_A, ID_B, ID_C = "phone:+18885550123", "phone:+18885550124", "phone:+14156667777"
 
@@ -41,8 +40,8 @@ def test_every_field_is_named_and_sliced():
             "payments": [{"method": "upi", "payee": "xy@ybl", "amount": None, "currency": None}],
         }
     )
-    table = complaint_sightings(batch)
-    assert table.schema == SIGHTING
+    table = complaint_mentions(batch)
+    assert table.schema == MENTION_DRAFT
     table.validate(full=True)
     assert seen(batch) == [
         (ID_B, "callback", "phone_numbers[1]"),
@@ -106,7 +105,7 @@ def test_a_number_said_to_be_genuine_is_no_callback():
 
 def test_several_numbers_in_one_field():
     batch = complaints({"phone_numbers": [number(f"{A} / {B}", "callback")]})
-    table = complaint_sightings(batch).to_pylist()
+    table = complaint_mentions(batch).to_pylist()
     assert [(r["entity_id"], r["raw"], r["role"]) for r in table] == [
         (ID_A, A, "callback"),
         (ID_B, B, "callback"),
@@ -134,11 +133,11 @@ def test_the_domain_of_an_address_is_not_also_a_site():
 )
 def test_when_it_was_observed(occurred, observed):
     batch = complaints({"occurred_at": occurred, "phone_numbers": [number(A, "callback")]})
-    assert complaint_sightings(batch)["observed_at"].to_pylist() == [observed]
+    assert complaint_mentions(batch)["observed_at"].to_pylist() == [observed]
 
 
 def test_group_and_victim_keys():
-    table = complaint_sightings(
+    table = complaint_mentions(
         complaints(
             {"victim_id": "v1", "phone_numbers": [number(A)]}, {"phone_numbers": [number(A)]}
         )
@@ -154,16 +153,16 @@ def test_transcripts_are_the_suspects_words():
     assert seen(complaints({"narrative": words["narrative"]})) == [(ID_A, "victim", "narrative")]
 
 
-def test_a_slice_gives_its_rows_sightings():
+def test_a_slice_gives_the_mentions_of_its_rows():
     batch = complaints(
         {"phone_numbers": [number(A)]},
         {"phone_numbers": None, "narrative": f"call {B}"},
         {"phone_numbers": [number("x"), number(C)], "urls": ["a.com"]},
     )
-    whole = complaint_sightings(batch)
-    part = complaint_sightings(batch.slice(1))
+    whole = complaint_mentions(batch)
+    part = complaint_mentions(batch.slice(1))
     assert part.equals(whole.filter(pc.not_equal(whole["record_id"], "c0")))
-    assert len(complaint_sightings(batch.slice(3))) == 0
+    assert len(complaint_mentions(batch.slice(3))) == 0
     assert unread_counts(batch.slice(1)).to_pylist() == [0, 1]
 
 
@@ -175,7 +174,7 @@ def test_calls_by_direction():
         sides,
         {"calling_number": A, "called_number": A, "direction": "inbound"},
     )
-    rows = call_sightings(batch).to_pylist()
+    rows = call_mentions(batch).to_pylist()
     assert [(r["entity_id"], r["role"], r["field"], r["group_id"]) for r in rows] == [
         (ID_A, "caller_id", "calling_number", "amazon|c9"),
         (ID_C, "victim", "called_number", "amazon|c9"),
@@ -196,7 +195,7 @@ def test_signalling():
         },
         {"source_ip": "10.0.0.1", "trunk": f"sip-{C}", "called_number": C, "direction": "inbound"},
     )
-    rows = call_sightings(batch).to_pylist()
+    rows = call_mentions(batch).to_pylist()
     assert [(r["entity_id"], r["role"]) for r in rows] == [
         ("orig_id:deadbeef-1", "signalling"),
         ("carrier:foo-tel-inc", "signalling"),

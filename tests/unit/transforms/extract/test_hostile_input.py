@@ -1,7 +1,7 @@
 """Any input, up to a megabyte: nothing raises, and nothing takes over 50 ms.
 
 What is bounded: a number field is read up to 250 code points, a web address up to 2,048, a payee
-or a session up to 500, a text up to `text_masking.SEARCHED` (12,000) and 500 candidates; what
+or a session up to 500, a text up to `text_masking.SEARCH_LIMIT` (12,000) and 500 candidates; what
 is behind that is not kept, and the text says so.
 """
 
@@ -14,35 +14,25 @@ from collections.abc import Callable
 
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from schemas.reject import RAW_LIMIT
 from tests.support.made_up_records import complaints, number, victims
 from transforms.extract import impersonation
 from transforms.extract.evidence import complaint_evidence
-from transforms.extract.kinds import (
-    agent_id,
-    email,
-    obfuscated_phone,
-    payment_account,
-    remote_access,
-    url,
-)
-from transforms.extract.narrative import find_in_narratives
+from transforms.extract.kinds import payment_account, remote_access, url
+from transforms.extract.narrative import find_in_narratives, load_finders
 from transforms.graph.entities import WITHHELD
 from transforms.phone import find, normalize, spoken
-from transforms.redact.records import kept_complaints, withhold
-from transforms.redact.rejects import mask_reject_raw
-from transforms.text_masking import SEARCHED
-from transforms.victims.number_index import strays, written_forms
+from transforms.redact.records import redact_complaints, withhold_from_complaints
+from transforms.redact.rejects import mask_rejected_text
+from transforms.text_masking import SEARCH_LIMIT
+from transforms.victims.number_index import find_victim_digits, hash_dial_formats
 
 MEGABYTE = 1 << 20
 
-
 LIMIT = 0.050 * float(os.environ.get("RINGTRACE_SLOW_MACHINE", "1"))
 """Seconds of CPU; the variable is for machines that are slower than a laptop."""
-
 
 IDLE = 0.0014
 """CPU seconds of `reference` on an idle machine."""
@@ -53,11 +43,11 @@ def narrative(text: str) -> object:
 
 
 def number_field(text: str) -> object:
-    return normalize.normalise(pa.array([text]), pa.array(["US"]))
+    return normalize.normalize_numbers(pa.array([text]), pa.array(["US"]))
 
 
 def lures(text: str) -> object:
-    return impersonation.reasons(pa.array([text]), pa.array([text]))
+    return impersonation.find_impersonation(pa.array([text]), pa.array([text]))
 
 
 READERS: tuple[Callable[[str], object], ...] = (
@@ -68,7 +58,6 @@ READERS: tuple[Callable[[str], object], ...] = (
     lambda text: remote_access.from_field("anydesk", text),
     lambda text: payment_account.from_field("bank", text, "US"),
 )
-
 
 PIECES = (
     "1", "1 ", "1-", "+1 ", "(", "a.", "a@", "@", "order 1", "one ", "double ", "0x", "GB29 ", "$a",
@@ -124,48 +113,46 @@ def reference() -> float:
 def test_no_text_raises(text):
     for read in READERS:
         read(text)
-    for read in (
-        url.in_text,
-        email.in_text,
-        remote_access.in_text,
-        payment_account.in_text,
-        agent_id.in_text,
-        email.spelled_out_addresses,
-        obfuscated_phone.look_alike_numbers,
-        obfuscated_phone.vanity_numbers,
-    ):
-        for found in read(text):
+    for finder in load_finders():
+        for found in finder.find(text):
             assert 0 <= found.start < found.end <= len(text)
-    for run in spoken.runs(text):
+    for run in spoken.find_spoken_numbers(text):
         assert len(run.plain) == len(run.starts) == len(run.ends)
         assert run.ends[-1] <= len(text)
 
 
 @pytest.mark.parametrize("before", [0, 5, 20, 5000])
-def test_what_is_not_searched_is_not_kept_and_that_is_said(before):
+def test_text_beyond_the_search_limit_is_cut_off(before):
     """Nor a number that begins where the search ends."""
-    text = ("x " * SEARCHED)[: SEARCHED - before] + "415-666-7777" + " y" * SEARCHED
+    text = ("x " * SEARCH_LIMIT)[: SEARCH_LIMIT - before] + "415-666-7777" + " y" * SEARCH_LIMIT
     batch = complaints({"narrative": text, "urls": [text], "claimed_brand": text})
-    kept = withhold(batch, victims([("+14156667777",)])).to_pylist()[0]
+    kept = withhold_from_complaints(batch, victims([("+14156667777",)])).to_pylist()[0]
     for shown in (kept["narrative"], kept["urls"][0], kept["claimed_brand"]):
         assert "415" not in shown and "777" not in shown
-        assert len(shown) < SEARCHED
-        assert shown.endswith(f" [{len(text) - SEARCHED + 200} more characters, not read]")
+        assert len(shown) < SEARCH_LIMIT
+        assert shown.endswith(f" [{len(text) - SEARCH_LIMIT + 200} more characters, not read]")
 
 
-def test_a_text_of_the_longest_that_is_searched_is_kept():
-    text = "x" * SEARCHED
-    assert withhold(complaints({"narrative": text}), victims([()]))["narrative"][0].as_py() == text
+def test_a_text_of_the_search_limit_is_kept():
+    text = "x" * SEARCH_LIMIT
+    assert (
+        withhold_from_complaints(complaints({"narrative": text}), victims([()]))["narrative"][
+            0
+        ].as_py()
+        == text
+    )
 
 
 def masking(text: str) -> object:
-    return withhold(complaints({"narrative": text, "urls": [text]}), victims([("+14156667777",)]))
+    return withhold_from_complaints(
+        complaints({"narrative": text, "urls": [text]}), victims([("+14156667777",)])
+    )
 
 
 def keeping(text: str) -> object:
     nobody = pa.table({name: pa.array([], pa.string()) for name in WITHHELD.names})
     batch = complaints({"narrative": text, "emails": [text]})
-    return list(kept_complaints(pa.Table.from_batches([batch]), nobody, OWN))
+    return list(redact_complaints(pa.Table.from_batches([batch]), nobody, OWN))
 
 
 def evidence(text: str) -> object:
@@ -176,15 +163,15 @@ def evidence(text: str) -> object:
 def refused(text: str) -> object:
     """A refused row, as much of it as is kept."""
     raw = text.encode()[:RAW_LIMIT].decode(errors="ignore")
-    return strays(pa.array([raw]), OWN)
+    return find_victim_digits(pa.array([raw]), OWN)
 
 
 def refused_complaint(text: str) -> object:
-    return mask_reject_raw(text.encode()[:RAW_LIMIT].decode(errors="ignore"), "complaint")
+    return mask_rejected_text(text.encode()[:RAW_LIMIT].decode(errors="ignore"), "complaint")
 
 
 def refused_call(text: str) -> object:
-    return mask_reject_raw(text.encode()[:RAW_LIMIT].decode(errors="ignore"), "call")
+    return mask_rejected_text(text.encode()[:RAW_LIMIT].decode(errors="ignore"), "call")
 
 
 def among_others(text: str) -> object:
@@ -193,8 +180,7 @@ def among_others(text: str) -> object:
     return find.find_numbers(pa.array([text, *others]), pa.array(["US"] * 31))
 
 
-OWN = written_forms(pa.RecordBatch.from_pydict({"entity_id": ["phone:+14156667777"]}))
-
+OWN = hash_dial_formats(pa.RecordBatch.from_pydict({"entity_id": ["phone:+14156667777"]}))
 
 STEPS: tuple[Callable[[str], object], ...] = (
     masking,
@@ -205,7 +191,6 @@ STEPS: tuple[Callable[[str], object], ...] = (
     refused_call,
     among_others,
 )
-
 
 MORE = (
     *PIECES, "eight ", "1.", "(1)", "[1]", "7 ", "a1", "-1-", "９", "1é", "deadbeef", "4156667777 ",

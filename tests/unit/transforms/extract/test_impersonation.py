@@ -10,12 +10,12 @@ from schemas.complaint import IMPERSONATION
 from tests.support.made_up_records import complaints, victims
 from tests.support.real_data import real
 from transforms.extract import impersonation
-from transforms.redact.records import withhold
+from transforms.redact.records import withhold_from_complaints
 
 
-def told(text: str, claimed: str | None = None) -> list[tuple[str, str, str]]:
+def impersonation_in(text: str, claimed: str | None = None) -> list[tuple[str, str, str]]:
     """What is found, with the words that say so."""
-    found = impersonation.reasons(pa.array([claimed], pa.string()), pa.array([text]))
+    found = impersonation.find_impersonation(pa.array([claimed], pa.string()), pa.array([text]))
     assert found.type == IMPERSONATION
     return [
         (one["what"], one["name"], (text if one["field"] == "narrative" else claimed or "")[
@@ -29,7 +29,7 @@ def told(text: str, claimed: str | None = None) -> list[tuple[str, str, str]]:
     [
         ("A man from Amazon said an order was placed on my account", "amazon",
          "unauthorised_order"),
-        ("Microsoft told me that my computer is infected with a virus", "microsoft",
+        ("Microsoft impersonation_in me that my computer is infected with a virus", "microsoft",
          "infected_computer"),
         ("he was with Geek Squad, my subscription was renewed", "geek_squad",
          "subscription_renewal"),
@@ -49,26 +49,29 @@ def told(text: str, claimed: str | None = None) -> list[tuple[str, str, str]]:
     ],
 )  # fmt: skip
 def test_five_languages(text, brand, lure):
-    named = impersonation.brands(pa.nulls(1, pa.string()), pa.array([text])).to_pylist()[0]
+    named = impersonation.infer_brands(pa.nulls(1, pa.string()), pa.array([text])).to_pylist()[0]
     assert named == brand
-    assert lure in {name for what, name, _ in told(text) if what == impersonation.LURE}
+    assert lure in {name for what, name, _ in impersonation_in(text) if what == impersonation.LURE}
 
 
 def test_the_matched_words_are_the_reason():
     text = "Hello, this is Amazon. Your order of $999 has been placed for an Apple iPhone."
-    assert told(text)[0] == ("brand", "amazon", "Amazon")
-    assert ("brand", "apple", "Apple") not in told(text)
-    assert all(words for _, _, words in told(text))
+    assert impersonation_in(text)[0] == ("brand", "amazon", "Amazon")
+    assert ("brand", "apple", "Apple") not in impersonation_in(text)
+    assert all(words for _, _, words in impersonation_in(text))
 
 
 def test_a_brand_that_the_victim_called_comes_last():
     text = "I called Amazon about it. The caller said he was from Microsoft."
-    assert [name for what, name, _ in told(text) if what == "brand"] == ["microsoft", "amazon"]
+    assert [name for what, name, _ in impersonation_in(text) if what == "brand"] == [
+        "microsoft",
+        "amazon",
+    ]
 
 
-def test_a_gift_card_is_told_without_its_code():
+def test_a_gift_card_is_found_without_its_code():
     text = "read me the codes of two Google Play cards, XKCD-1234-5678"
-    cards = [words for what, _, words in told(text) if what == impersonation.GIFT_CARD]
+    cards = [words for what, _, words in impersonation_in(text) if what == impersonation.GIFT_CARD]
     assert cards == ["Google Play cards"]
 
 
@@ -77,22 +80,24 @@ def test_a_gift_cards_code_is_not_kept():
         "wanted Google Play cards: XKCD-1234-5678-ABCD and 1234 5678 9012 3456, call 888-555-0123"
     )
     payment = {"method": "gift_card", "payee": "AQ12 3456 7890", "amount": None, "currency": None}
-    kept = withhold(complaints({"narrative": text, "payments": [payment]}, {}), victims([(), ()]))
-    told = kept["narrative"].to_pylist()[0]
-    assert told == text.translate(str.maketrans("XKCDAB", "######")).replace(
+    kept = withhold_from_complaints(
+        complaints({"narrative": text, "payments": [payment]}, {}), victims([(), ()])
+    )
+    masked = kept["narrative"].to_pylist()[0]
+    assert masked == text.translate(str.maketrans("XKCDAB", "######")).replace(
         "1234", "####"
     ).replace("5678", "####").replace("9012", "####").replace("3456", "####")
     assert kept["payments"].to_pylist()[0] == [payment | {"payee": None}]
 
 
 def test_an_unknown_claim_is_nobodys_brand():
-    assert told("", "John Smith 415-666-7777") == []
-    assert told("", "Amazon Prime") == [("brand", "amazon", "Amazon Prime")]
+    assert impersonation_in("", "John Smith 415-666-7777") == []
+    assert impersonation_in("", "Amazon Prime") == [("brand", "amazon", "Amazon Prime")]
 
 
 def test_it_is_kept_with_the_complaint():
     batch = complaints({"narrative": "Amazon called from 888-555-0123", "claimed_brand": "Apple"})
-    kept = withhold(batch, victims([()]))["impersonation"].to_pylist()[0]
+    kept = withhold_from_complaints(batch, victims([()]))["impersonation"].to_pylist()[0]
     assert [(one["name"], one["field"], one["start"]) for one in kept] == [
         ("apple", "claimed_brand", 0),
         ("amazon", "narrative", 0),
@@ -102,9 +107,11 @@ def test_it_is_kept_with_the_complaint():
 def test_many_texts_are_read_as_one_is():
     texts = [f"{i} this is Amazon, your order was placed" for i in range(40)] + [None]
     nothing = pa.nulls(len(texts), pa.string())
-    many = impersonation.reasons(nothing, pa.array(texts)).to_pylist()
+    many = impersonation.find_impersonation(nothing, pa.array(texts)).to_pylist()
     for text, found in zip(texts, many, strict=True):
-        one = impersonation.reasons(nothing[:1], pa.array([text], pa.string())).to_pylist()[0]
+        one = impersonation.find_impersonation(
+            nothing[:1], pa.array([text], pa.string())
+        ).to_pylist()[0]
         assert found == one
 
 

@@ -7,26 +7,32 @@ import re
 import pytest
 
 from schemas.enums import EntityKind, Role
+from tests.support.role_words import role_in_text
 from transforms.extract import roles
-from transforms.extract.roles import role_of
-from transforms.reference_data import load
+from transforms.reference_data import load_reference_data
 
 
 def test_every_rule_has_its_place():
-    rules = load("cues.toml")
-    assert set(rules) == {"parts", "before", "spoken", "after", "retold"}
+    rules = load_reference_data("cues.toml")
+    assert set(rules) == {"parts", "before", "caller_transcript", "after", "quoted_speech"}
     kinds = [kind for rule in rules["before"] for kind in rule["kinds"]]
     assert {EntityKind(kind) for kind in kinds} == set(roles.leading_cues())
     assert sum(map(len, roles.leading_cues().values())) == len(kinds)
-    used = {part for rule in rules["before"] + rules["spoken"] + rules["after"] + rules["retold"]
-            for phrase in rule["phrases"] for part in re.findall("<([A-Z]+)>", phrase)}  # fmt: skip
+    used = {
+        part
+        for name in ("before", "caller_transcript", "after", "quoted_speech")
+        for rule in rules[name]
+        for phrase in rule["phrases"]
+        for part in re.findall("<([A-Z]+)>", phrase)
+    }
     assert used == set(rules["parts"])
 
 
 def test_rules_are_in_lower_case():
-    """They are held against text in lower case: a capital would never match."""
-    for rule in (*(r for some in roles.leading_cues().values() for r in some), *roles.spoken(),
-                 *roles.after(), *roles.retold().items()):  # fmt: skip
+    """They are matched with text in lower case: a capital would never match."""
+    before = [rule for rules in roles.leading_cues().values() for rule in rules]
+    others = (*roles.caller_transcript_cues(), *roles.trailing_cues())
+    for rule in (*before, *others, *roles.quoted_speech_cues().items()):
         letters = re.sub(r"\\[A-Za-z]", "", rule[1].pattern)
         assert letters == letters.lower()
 
@@ -44,7 +50,7 @@ def test_rules_are_in_lower_case():
 )
 def test_accents_and_capitals(text, role):
     start = text.index("888")
-    assert role_of(text, start, start + 12) == role
+    assert role_in_text(text, start, start + 12) == role
 
 
 OWN = {
@@ -95,7 +101,7 @@ OWN = {
 )
 def test_what_people_call_their_own_is_the_victims(kind, text):
     place = text.index("{}")
-    assert role_of(text.format("x1"), place, place + 2, kind) is Role.VICTIM
+    assert role_in_text(text.format("x1"), place, place + 2, kind) is Role.VICTIM
 
 
 @pytest.mark.parametrize(
@@ -117,7 +123,7 @@ def test_what_people_call_their_own_is_the_victims(kind, text):
 )
 def test_what_stands_near_ones_own_is_not(kind, text):
     place = text.index("{}")
-    assert role_of(text.format("x1"), place, place + 2, kind) is not Role.VICTIM
+    assert role_in_text(text.format("x1"), place, place + 2, kind) is not Role.VICTIM
 
 
 @pytest.mark.parametrize(
@@ -136,4 +142,4 @@ def test_what_stands_near_ones_own_is_not(kind, text):
 )
 def test_our_own_is_the_scammers_where_they_bid_to_use_it(kind, text, role):
     place = text.index("{}")
-    assert role_of(text.format("x1"), place, place + 2, kind) is role
+    assert role_in_text(text.format("x1"), place, place + 2, kind) is role

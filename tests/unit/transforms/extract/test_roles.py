@@ -6,20 +6,20 @@ import csv
 import re
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from schemas.enums import EntityKind, Role
 from tests.support.real_data import real
-from transforms.extract.roles import _clauses, role_of
-from transforms.phone.find import find_number
+from tests.support.role_words import role_in_text
+from transforms.extract.roles import last_clauses
+from transforms.phone.find import find_numbers_in_text
 
 NUMBER = "888-555-0123"
 
 
 def role(text: str, what: str = NUMBER, kind: EntityKind = EntityKind.PHONE, **speaks: bool):
     start = text.index(what)
-    return role_of(text, start, start + len(what), kind, **speaks)
+    return role_in_text(text, start, start + len(what), kind, **speaks)
 
 
 @pytest.mark.parametrize(
@@ -165,7 +165,7 @@ def test_other_kinds(text, kind, what, expected):
 def test_never_raises(text, data, kind, speaks):
     start = data.draw(st.integers(0, len(text)))
     end = data.draw(st.integers(start, len(text)))
-    found = role_of(text, start, end, kind, suspect_speaks=speaks)
+    found = role_in_text(text, start, end, kind, suspect_speaks=speaks)
     assert found is None or found in Role
     assert not (speaks and found is Role.VICTIM)
 
@@ -175,9 +175,9 @@ def test_every_number_of_the_transcripts_is_a_callback():
     with real("robocall_transcripts/transcripts.csv").open(newline="", encoding="utf-8") as file:
         texts = [row["transcript"] for row in csv.DictReader(file)]
     roles = [
-        role_of(text, *span, suspect_speaks=True)
+        role_in_text(text, *span, suspect_speaks=True)
         for text in texts
-        for span, _ in find_number(text, "US")
+        for span, _ in find_numbers_in_text(text, "US")
     ]
     assert len(roles) > 90
     assert set(roles) == {Role.CALLBACK}
@@ -186,4 +186,4 @@ def test_every_number_of_the_transcripts_is_a_callback():
 @given(st.text(st.sampled_from("ab.!? \n\r\t\u00a0,")))
 def test_clauses_are_those_of_reading_forwards(text):
     parts = re.split(r"[.!?;]\s+|[\r\n]+", text)
-    assert _clauses(text) == (parts[-1], parts[-2] if len(parts) > 1 else None)
+    assert last_clauses(text) == (parts[-1], parts[-2] if len(parts) > 1 else None)

@@ -1,26 +1,23 @@
-"""What sightings add up to before they travel: little, however many calls name one number."""
+"""The sums of mentions before they travel: few rows, however many calls name one number."""
 
 from datetime import timedelta
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from schemas.enums import Role
 from schemas.mention import EVIDENCE
 from tests.support.made_up_evidence import DAY, evidence, piece, records
 from transforms.extract import allowlist
-from transforms.graph.activity import ACTIVITY, SIGHTED, activity
-from transforms.graph.entities import NOTHING_LAPSES, judge, tell
-from transforms.graph.link_weights import WIDEST
+from transforms.graph.activity import ACTIVITY, ROLE_COUNTS, sum_activity
+from transforms.graph.entities import NO_LIFETIMES, annotate_mentions, determine_status
+from transforms.graph.link_weights import MAX_HARD_ENTITIES
 
 HOT = "phone:+18885550100"
 
-
-NOBODY = allowlist.load("entity_id,reason\n", "none.csv")
-
+NOBODY = allowlist.parse_allowlist("entity_id,reason\n", "none.csv")
 
 ROLES = (Role.CALLBACK, Role.CALLER_ID, Role.VICTIM, Role.PAYEE)
 
@@ -36,21 +33,25 @@ def test_a_number_in_many_calls_is_a_row_for_each_victim_and_day():
         )
         for n in range(4_200)
     ]
-    added = activity(evidence(calls))
+    added = sum_activity(evidence(calls))
     assert added.num_rows == 7 * 3
     assert sum(added["calls"].to_pylist()) == 4_200
     assert added.nbytes < evidence(calls).nbytes / 100
 
 
-@pytest.mark.parametrize(("named", "told_by"), [(WIDEST, 2), (WIDEST + 1, 1)])
-def test_a_copied_list_tells_of_no_line(named, told_by):
+@pytest.mark.parametrize(
+    ("named", "reported_by"), [(MAX_HARD_ENTITIES, 2), (MAX_HARD_ENTITIES + 1, 1)]
+)
+def test_a_copied_list_tells_of_no_line(named, reported_by):
     ids = [HOT, *(f"phone:+1888555{1000 + n}" for n in range(named - 1))]
     listed = [piece(one, Role.CALLBACK, "c1", victim_key="v1") for one in [*ids, *ids]]
     heard = [piece("domain:x.top", Role.CALLER_ID, "c1", victim_key="v1")]
     alone = [piece(HOT, Role.CALLBACK, "c2", victim_key="v2")]
-    found, _ = judge(activity(evidence([*listed, *heard, *alone])), NOBODY, NOTHING_LAPSES)
+    found, _ = determine_status(
+        sum_activity(evidence([*listed, *heard, *alone])), NOBODY, NO_LIFETIMES
+    )
     (line,) = found.filter(pc.equal(found["entity_id"], HOT)).to_pylist()
-    assert (line["held"], line["told_by"]) == (2, told_by)
+    assert (line["held"], line["reported_by"]) == (2, reported_by)
 
 
 @settings(deadline=None, max_examples=60)
@@ -60,22 +61,24 @@ def test_records_counted_apart_are_judged_as_if_together(rows, shares):
     for row in rows:
         of_share[sum(row["group_id"].encode()) % shares].append(row)
     parts = [pa.Table.from_pylist(some, EVIDENCE) for some in of_share]
-    added = pa.concat_tables([activity(part, share) for share, part in enumerate(parts)])
+    added = pa.concat_tables([sum_activity(part, share) for share, part in enumerate(parts)])
     assert added.schema == ACTIVITY
-    whole, verdicts = judge(activity(evidence(rows)), NOBODY, NOTHING_LAPSES)
-    found, told = judge(added, NOBODY, NOTHING_LAPSES)
+    whole, verdicts = determine_status(sum_activity(evidence(rows)), NOBODY, NO_LIFETIMES)
+    found, told = determine_status(added, NOBODY, NO_LIFETIMES)
     key = [("entity_id", "ascending")]
     assert found.sort_by(key).equals(whole.sort_by(key))
     seen = []
     for share, part in enumerate(parts):
         mine = told.filter(pc.equal(told["share"], share))
-        seen += map(repr, tell(part, mine)[0].to_pylist())
-    assert sorted(seen) == sorted(map(repr, tell(evidence(rows), verdicts)[0].to_pylist()))
+        seen += map(repr, annotate_mentions(part, mine)[0].to_pylist())
+    assert sorted(seen) == sorted(
+        map(repr, annotate_mentions(evidence(rows), verdicts)[0].to_pylist())
+    )
 
 
 @settings(deadline=None, max_examples=40)
 @given(records(roles=ROLES))
-def test_every_sighting_is_counted_in_its_role(rows):
-    added = activity(evidence(rows))
-    total = sum(sum(added[name].to_pylist()) for name in SIGHTED)
+def test_every_mention_is_counted_in_its_role(rows):
+    added = sum_activity(evidence(rows))
+    total = sum(sum(added[name].to_pylist()) for name in ROLE_COUNTS)
     assert total == len(rows)

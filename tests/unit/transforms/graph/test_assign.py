@@ -7,36 +7,43 @@ import numpy as np
 import pyarrow as pa
 import pytest
 from apache_beam.pvalue import AsSingleton
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from schemas.enums import Role, Status
+from tests.support.graphs import classify_evidence
 from tests.support.made_up_evidence import DAY, classified, piece, records
 from transforms.arrow_util import hash_text
 from transforms.decisions import NO_DECISIONS
-from transforms.extract.allowlist import load
-from transforms.graph.assign import ISLANDS, NODE, TALLIES, Assign, assign, nodes_of
-from transforms.graph.entities import classify
-from transforms.graph.incidence import INCIDENCE, REACH, incidences, reaches
-from transforms.graph.link_weights import WIDEST, weigh
-from transforms.graph.link_weights import add_up as add_up_pairs
-from transforms.graph.links import pairs
-from transforms.graph.supplier_likelihood import SUPPLIED, supplied
+from transforms.extract.allowlist import parse_allowlist
+from transforms.graph.assign import (
+    COMPONENTS,
+    COUNTERS,
+    NODE,
+    AssignClusters,
+    assign_clusters,
+    entity_nodes,
+)
+from transforms.graph.incidence import INCIDENCE, VICTIM_REACH, incidences, victim_reach
+from transforms.graph.link_weights import MAX_HARD_ENTITIES, build_links, sum_pairs as add_up_pairs
+from transforms.graph.links import pair_entities
+from transforms.graph.supplier_likelihood import SUPPLIER_USE, supplier_use
 from transforms.shuffle import MAIN
-from transforms.stream.in_process import Rerun
+from transforms.stream.in_process import InProcessRunner
 
-NOBODY = load("entity_id,reason\n", "none.csv")
+NOBODY = parse_allowlist("entity_id,reason\n", "none.csv")
 
 
 def clustered(rows):
-    result = classify(classified(rows).drop_columns("status"), NOBODY)
-    nodes = [nodes_of(batch) for batch in result.entities.combine_chunks().to_batches()]
-    links = weigh(add_up_pairs(pairs(result.sightings)[0])).combine_chunks().to_batches()
-    return result, assign(
+    result = classify_evidence(classified(rows).drop_columns("status"), NOBODY)
+    nodes = [entity_nodes(batch) for batch in result.entities.combine_chunks().to_batches()]
+    links = (
+        build_links(add_up_pairs(pair_entities(result.mentions)[0])).combine_chunks().to_batches()
+    )
+    return result, assign_clusters(
         pa.Table.from_batches(nodes, NODE),
-        incidences(result.sightings, WIDEST),
-        pa.Table.from_batches([supplied(batch) for batch in links], SUPPLIED),
-        reaches(result.sightings),
+        incidences(result.mentions, MAX_HARD_ENTITIES),
+        pa.Table.from_batches([supplier_use(batch) for batch in links], SUPPLIER_USE),
+        victim_reach(result.mentions),
     )
 
 
@@ -80,14 +87,18 @@ def test_what_is_always_named_together_is_one_cluster_named_after_the_oldest(cou
 
 
 def test_hashes_that_collide_stop_the_run():
-    one = {"node": 7, "bare": 7, "first_seen": DAY, "held": 1, "told_by": 1}
+    one = {"node": 7, "bare": 7, "first_seen": DAY, "held": 1, "reported_by": 1}
     nodes = pa.Table.from_pylist([one | {"phone": False, "private": False}] * 2, NODE)
     with pytest.raises(ValueError, match="share a 63-bit hash"):
-        assign(nodes, INCIDENCE.empty_table(), SUPPLIED.empty_table(), REACH.empty_table())
+        assign_clusters(
+            nodes, INCIDENCE.empty_table(), SUPPLIER_USE.empty_table(), VICTIM_REACH.empty_table()
+        )
 
 
 def test_nothing_in_nothing_out():
-    found = assign(*(schema.empty_table() for schema in (NODE, INCIDENCE, SUPPLIED, REACH)))
+    found = assign_clusters(
+        *(schema.empty_table() for schema in (NODE, INCIDENCE, SUPPLIER_USE, VICTIM_REACH))
+    )
     assert found.num_rows == 0
     assert np.array_equal(found["node"].to_numpy(), np.empty(0, np.int64))
 
@@ -128,39 +139,41 @@ def test_a_tick_takes_over_what_the_one_before_met():
     result, alone = clustered(rings(4))
     given = {
         "entities": result.entities.combine_chunks().to_batches(),
-        "named": incidences(result.sightings, WIDEST).combine_chunks().to_batches(),
-        "links": weigh(add_up_pairs(pairs(result.sightings)[0])).combine_chunks().to_batches(),
-        "reached": reaches(result.sightings).combine_chunks().to_batches(),
+        "named": incidences(result.mentions, MAX_HARD_ENTITIES).combine_chunks().to_batches(),
+        "links": build_links(add_up_pairs(pair_entities(result.mentions)[0]))
+        .combine_chunks()
+        .to_batches(),
+        "reached": victim_reach(result.mentions).combine_chunks().to_batches(),
         "known": [],
     }
     pipeline = beam.Pipeline()
     start = pipeline | beam.Impulse()
     rows = {name: start | name >> beam.FlatMap(_these, batches) for name, batches in given.items()}
     decided = start | "Decided" >> beam.FlatMap(_these, [NO_DECISIONS])
-    found = rows | Assign(AsSingleton(decided), start)
-    heard = {name: _Heard() for name in (MAIN, ISLANDS, TALLIES)}
+    found = rows | AssignClusters(AsSingleton(decided), start)
+    heard = {name: _ReceivedCounters() for name in (MAIN, COMPONENTS, COUNTERS)}
     for name, one in heard.items():
         _ = found[name] | f"Hear {name}" >> beam.ParDo(one)
-    steps = Rerun(pipeline)
+    steps = InProcessRunner(pipeline)
     ticks = []
     for _ in range(2):
         steps.run(b"")
         ticks.append({name: one.taken() for name, one in heard.items()})
     first, second = ticks
     assert first[MAIN] == second[MAIN] == [alone]
-    assert first[ISLANDS] == second[ISLANDS]
-    islands = sum(batch.num_rows for batch in first[ISLANDS])
+    assert first[COMPONENTS] == second[COMPONENTS]
+    islands = sum(batch.num_rows for batch in first[COMPONENTS])
     assert islands
     nothing = {("islands", name): 0 for name in ("clustered", "taken_over", "refused")}
-    assert dict(first[TALLIES]) == nothing | {("islands", "clustered"): islands}
-    assert dict(second[TALLIES]) == nothing | {("islands", "taken_over"): islands}
+    assert dict(first[COUNTERS]) == nothing | {("islands", "clustered"): islands}
+    assert dict(second[COUNTERS]) == nothing | {("islands", "taken_over"): islands}
 
 
 def _these(_, values):
     return values
 
 
-class _Heard(beam.DoFn):
+class _ReceivedCounters(beam.DoFn):
     def __init__(self):
         self._values = []
 

@@ -4,13 +4,12 @@ from collections import Counter
 
 import numpy as np
 import pyarrow as pa
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from schemas.enums import HARD_ROLES, Role, Status
 from tests.support.made_up_evidence import classified, piece, records, with_statuses
 from transforms.arrow_util import hash_text
-from transforms.graph.incidence import countries_by_node, dialled_by_node, reaches
+from transforms.graph.incidence import call_confirmed_by_node, countries_by_node, victim_reach
 
 
 @settings(deadline=None, max_examples=60)
@@ -28,22 +27,22 @@ def test_every_piece_of_evidence_counts_once(drawn, random):
             called.add(key)
     names = sorted({entity for entity, _ in country})
     node = np.sort(hash_text(pa.array(names, pa.string())))
-    found = reaches(classified(rows))
+    found = victim_reach(classified(rows))
     by = countries_by_node(found, node).sum(axis=1)
-    dialled = dialled_by_node(found, node)
+    confirmed = call_confirmed_by_node(found, node)
     many, calls = Counter(one for one, _ in country), Counter(one for one, _ in called)
     for name in names:
         at = int(np.searchsorted(node, hash_text(pa.array([name]))[0]))
-        assert (by[at], dialled[at]) == (many[name], calls[name])
+        assert (by[at], confirmed[at]) == (many[name], calls[name])
     assert len(set(country.values())) == countries_by_node(found, node).shape[1]
     random.shuffle(rows)
     order = [("node", "ascending"), ("country", "ascending")]
-    assert reaches(classified(rows)).sort_by(order) == found.sort_by(order)
+    assert victim_reach(classified(rows)).sort_by(order) == found.sort_by(order)
 
 
 def test_a_country_that_is_not_known_tells_nothing():
     rows = [piece("phone:+18885550100", Role.CALLBACK, victim_country=None)]
-    found = reaches(classified(rows))
+    found = victim_reach(classified(rows))
     assert found["country"].to_pylist() == [None]
     node = hash_text(pa.array(["phone:+18885550100"]))
     assert countries_by_node(found, node).shape == (1, 0)

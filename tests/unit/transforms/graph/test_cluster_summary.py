@@ -1,4 +1,4 @@
-"""What a cluster amounts to: its weak points by brute force, its losses exactly."""
+"""The summary of a cluster: its weak points by brute force, its losses exactly."""
 
 from datetime import timedelta
 from decimal import Decimal, localcontext
@@ -7,21 +7,20 @@ from itertools import pairwise
 import networkx as nx
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from schemas.cluster import CLUSTER, MEMBER
 from schemas.enums import Status
 from tests.support.made_up_evidence import DAY, MONEY
 from transforms.graph.cluster_summary import (
     CLUSTER_TOTAL,
-    WEAKEST,
-    add_up,
-    confidence,
-    facts,
-    in_turn,
-    shape,
-    summarise,
+    REPORTED_BRIDGES,
+    cluster_cohesion,
+    cluster_facts,
+    confidence_of_weight,
+    split_by_cluster,
+    sum_cluster_records,
+    summarize,
 )
 from transforms.graph.final_status import CLUSTER_LINK, MEMBERSHIP
 from transforms.graph.suppliers import CLUSTER_RECORD
@@ -55,7 +54,7 @@ def pieces(members, links):
 @given(connected(), st.randoms())
 def test_weak_points_are_those_whose_removal_splits(graph, random):
     members, links = graph
-    found = shape(members, links)
+    found = cluster_cohesion(members, links)
     for one in members:
         rest = [other for other in members if other != one]
         left = [link for link in links if one not in (link["entity_a"], link["entity_b"])]
@@ -68,9 +67,9 @@ def test_weak_points_are_those_whose_removal_splits(graph, random):
         if len(parts) > 1:
             bridges.append(link | {"smaller_side": min(map(len, parts))})
     bridges.sort(key=lambda link: (link["weight"], link["entity_a"], link["entity_b"]))
-    assert list(found.bridges) == bridges[:WEAKEST]
+    assert list(found.bridges) == bridges[:REPORTED_BRIDGES]
     random.shuffle(links)
-    assert shape(random.sample(members, len(members)), links) == found
+    assert cluster_cohesion(random.sample(members, len(members)), links) == found
 
 
 def membership(entity, cluster="c-1", **fields):
@@ -114,7 +113,7 @@ def totals_of(records, cuts=()):
     """CLUSTER_TOTAL rows of records that are cut into shares at some places."""
     places = [0, *sorted(cuts), records.num_rows]
     shares = [records.slice(start, end - start) for start, end in pairwise(places)]
-    return pa.concat_tables([add_up(one) for one in shares])
+    return pa.concat_tables([sum_cluster_records(one) for one in shares])
 
 
 def tables(graph, rows, cuts=()):
@@ -136,7 +135,7 @@ def shuffled(table, random):
 def test_a_cluster_is_the_sum_of_its_records_in_any_order_and_shares(graph, rows, random):
     cuts = [random.randint(0, len(rows)) for _ in range(random.randint(0, 3))]
     given_tables = tables(graph, rows, cuts)
-    clusters, members = summarise(*given_tables)
+    clusters, members = summarize(*given_tables)
     assert clusters.schema.equals(CLUSTER)
     assert members.schema.equals(MEMBER)
     (one,) = clusters.to_pylist()
@@ -168,11 +167,11 @@ def test_a_cluster_is_the_sum_of_its_records_in_any_order_and_shares(graph, rows
     assert 0 <= one["priority"] <= 100
     assert sum(each["points"] for each in one["priority_parts"]) == pytest.approx(one["priority"])
     assert 0 <= one["confidence"] <= 1
-    complained = facts(given_tables[2])["c-1"].complained
-    assert sorted(complained.tolist()) == sorted(
+    complaint_times = cluster_facts(given_tables[2])["c-1"].complaint_times
+    assert sorted(complaint_times.tolist()) == sorted(
         pa.scalar(row["observed_at"], pa.timestamp("us", "UTC")).value for row in complaints
     )
-    again = summarise(*(shuffled(table, random) for table in given_tables))
+    again = summarize(*(shuffled(table, random) for table in given_tables))
     key = [("entity_id", "ascending")]
     assert (again[0], again[1].sort_by(key)) == (clusters, members.sort_by(key))
 
@@ -189,7 +188,9 @@ def losses(amounts):
         }
         for one in amounts
     ]
-    return facts(add_up(pa.Table.from_pylist(rows, CLUSTER_RECORD)))["c-1"].losses
+    return cluster_facts(sum_cluster_records(pa.Table.from_pylist(rows, CLUSTER_RECORD)))[
+        "c-1"
+    ].losses
 
 
 def test_losses_add_up_to_the_last_decimal():
@@ -209,7 +210,7 @@ def test_the_most_that_can_be_lost_fits_for_a_million_complaints():
     }
     nothing = {name: pa.nulls(1_000_000) for name, column in rows.items() if column == []}
     table = pa.table(rows | nothing).cast(CLUSTER_TOTAL)
-    ((total, _),) = facts(table)["c-1"].losses.values()
+    ((total, _),) = cluster_facts(table)["c-1"].losses.values()
     assert total == Decimal("9999999999999999999.999999999999")
     assert pa.scalar(total, CLUSTER.field("losses").type.value_type.field("amount").type)
 
@@ -218,7 +219,7 @@ def test_several_clusters_are_summarised_apart():
     members = [membership(NAMES[0], "c-1"), membership(NAMES[1], "c-2", held=3)]
     record = {"record_kind": "complaint", "source_org": "amazon", "observed_at": DAY}
     rows = [record | {"cluster_id": f"c-{n}", "record_id": f"r{n}"} for n in (1, 2)]
-    clusters, lone = summarise(
+    clusters, lone = summarize(
         pa.Table.from_pylist(members, MEMBERSHIP),
         CLUSTER_LINK.empty_table(),
         totals_of(pa.Table.from_pylist(rows, CLUSTER_RECORD)),
@@ -229,7 +230,11 @@ def test_several_clusters_are_summarised_apart():
 
 
 def test_confidence_rises_and_stays_in_bounds():
-    assert (confidence(0), confidence(1), confidence(2)) == (0, 0.5, 0.75)
+    assert (confidence_of_weight(0), confidence_of_weight(1), confidence_of_weight(2)) == (
+        0,
+        0.5,
+        0.75,
+    )
 
 
 @given(
@@ -241,7 +246,7 @@ def test_clusters_come_whole_and_a_few_at_a_time(named, rows):
         pa.table({"cluster_id": pa.array(ids, pa.string()), "row": pa.array(range(len(ids)))})
         for ids in named
     ]
-    seen, parts = set(), list(in_turn(given_tables, rows))
+    seen, parts = set(), list(split_by_cluster(given_tables, rows))
     for part in parts:
         clusters = set().union(*(one["cluster_id"].to_pylist() for one in part))
         assert not clusters & seen
@@ -268,6 +273,6 @@ def test_calls_travel_as_their_victims(calls, victims):
         }
         for n in range(calls)
     ]
-    (total,) = add_up(pa.Table.from_pylist(rows, CLUSTER_RECORD)).to_pylist()
+    (total,) = sum_cluster_records(pa.Table.from_pylist(rows, CLUSTER_RECORD)).to_pylist()
     assert total["records"] == calls
     assert len(total["victims"]) == min(calls, victims)

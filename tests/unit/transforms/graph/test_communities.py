@@ -1,16 +1,14 @@
 import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import example, given, settings
-from hypothesis import strategies as st
+from hypothesis import example, given, settings, strategies as st
 from scipy.sparse import csr_array
 
 from tests.support.graphs import evidence, no_epochs, no_lines, no_suppliers, parts
-from transforms.graph import communities as recipe
-from transforms.graph import refinement
-from transforms.graph.communities import communities
-from transforms.graph.incidence import INCIDENCE, numbered, ties
-from transforms.graph.supplier_likelihood import Suppliers
+from transforms.graph import communities as recipe, refinement
+from transforms.graph.communities import detect_communities
+from transforms.graph.incidence import INCIDENCE, cluster_ties, incidence_from_rows
+from transforms.graph.supplier_likelihood import SupplierCounts
 
 A, B = {0, 1, 2}, {3, 4, 5}
 
@@ -19,7 +17,7 @@ def cluster(groups, nodes, days=None, victims=None, suppliers=None):
     found = evidence(groups, nodes, victims, days)
     held = np.bincount(found.node, minlength=nodes)
     suppliers = suppliers or no_suppliers(nodes)
-    return communities(found, suppliers, held, no_lines(nodes), no_epochs())
+    return detect_communities(found, suppliers, held, no_lines(nodes), no_epochs())
 
 
 def test_a_shared_payee_is_one_call_center():
@@ -130,10 +128,10 @@ def test_the_middle_of_a_star_is_no_hub(leaves):
 
 def test_what_is_no_hub_after_all_is_not_alone(monkeypatch):
     """It was left out of the last pass, of one pass as a suspect."""
-    monkeypatch.setattr(recipe, "PASSES", 1)
+    monkeypatch.setattr(recipe, "MAX_PASSES", 1)
     groups = [{0, leaf} for leaf in range(1, 41)] * 2
     found = cluster(groups, 41)
-    assert recipe.suspects(ties(evidence(groups, 41), np.arange(41)), 41)[0]
+    assert recipe.dominant_nodes(cluster_ties(evidence(groups, 41), np.arange(41)), 41)[0]
     assert not found.hub.any()
     assert parts(found.label) == {frozenset(range(41))}
 
@@ -155,7 +153,7 @@ def test_suppliers_that_agree_let_one_record_tell_a_handover():
     unlike[3:6] = [0, 9, 0, 0, 0, 0, 0, 0]
 
     def together(*kinds):
-        found = cluster(groups, 12, days, suppliers=Suppliers(tuple(map(csr_array, kinds))))
+        found = cluster(groups, 12, days, suppliers=SupplierCounts(tuple(map(csr_array, kinds))))
         return found.label[0] == found.label[3]
 
     assert together(alike, alike)
@@ -169,7 +167,7 @@ def test_suppliers_that_disagree_keep_apart_what_several_victims_name():
     days = [*range(8), *range(9, 17), 8, 8]
     unlike = np.zeros((12, 8))
     unlike[:3, 0] = unlike[3:6, 1] = unlike[6:, 2] = 8
-    label = cluster(groups, 12, days, suppliers=Suppliers((csr_array(unlike),) * 2)).label
+    label = cluster(groups, 12, days, suppliers=SupplierCounts((csr_array(unlike),) * 2)).label
     assert label[0] != label[3]
 
 
@@ -178,17 +176,18 @@ def test_independent_records_outweigh_suppliers_that_hardly_disagree():
     label = np.array([0, 0, 0, 3, 3, 3])
     joined = set()
     for used in (1, 2, 4, 8, 16):
-        trunks = Suppliers((csr_array(np.kron(np.eye(2), [[used]] * 3)),))
+        trunks = SupplierCounts((csr_array(np.kron(np.eye(2), [[used]] * 3)),))
         for more in range(1, 5):
             named = evidence(([A, B] * 10 + across) * more, 6)
-            (apart,) = ties(named, label).apart
-            (likeness,) = trunks.likeness(label, np.array([0]), np.array([3]))
+            (apart,) = cluster_ties(named, label).independent
+            (factor,) = trunks.log_bayes_factor(label, np.array([0]), np.array([3]))
             outweighed = (
-                likeness + refinement.OUTWEIGHS * (apart - refinement.APART) >= -refinement.UNLIKE
+                factor + refinement.EXCESS_RECORD_NATS * (apart - refinement.MIN_INDEPENDENT_WEIGHT)
+                >= -refinement.DISAGREEMENT_NATS
             )
-            found = refinement.join(named, trunks, label)
+            found = refinement.merge_communities(named, trunks, label)
             assert (found[0] == found[3]) == outweighed
-            joined.add((bool(outweighed), bool(likeness < -refinement.UNLIKE)))
+            joined.add((bool(outweighed), bool(factor < -refinement.DISAGREEMENT_NATS)))
     assert {(True, True), (False, True)} <= joined
 
 
@@ -204,9 +203,11 @@ def test_order_of_the_rows_does_not_matter(rng):
     found = []
     for _ in range(2):
         rng.shuffle(rows)
-        evidence = numbered(pa.Table.from_pylist(rows, INCIDENCE), np.arange(30))
+        evidence = incidence_from_rows(pa.Table.from_pylist(rows, INCIDENCE), np.arange(30))
         held = np.bincount(evidence.node, minlength=30)
-        found.append(communities(evidence, no_suppliers(30), held, no_lines(30), no_epochs()))
+        found.append(
+            detect_communities(evidence, no_suppliers(30), held, no_lines(30), no_epochs())
+        )
     assert found[0].label.tolist() == found[1].label.tolist()
     assert found[0].hub.tolist() == found[1].hub.tolist()
 
@@ -218,7 +219,7 @@ def test_a_loose_end_does_not_follow_where_suppliers_disagree():
     records = np.zeros((30, 12))
     records[[0, 1, 2], 0] = records[3:13, 1] = 12
     records[np.arange(13, 23), np.arange(2, 12)] = 30
-    unlike = Suppliers((csr_array(records),) * 2)
+    unlike = SupplierCounts((csr_array(records),) * 2)
     assert cluster(groups, 30).label[3] == cluster(groups, 30).label[0]
     label = cluster(groups, 30, suppliers=unlike).label
     assert label[0] == label[1] == label[2] != label[3]
@@ -247,8 +248,8 @@ def test_a_half_of_the_ties_is_exactly_that(beside):
     one, other = range(1, most + 1), range(most + 1, 2 * most + 1)
     groups = [{0, *side[:count]} for count in beside for side in (one, other)]
     label = np.array([0, *[1] * most, *[most + 1] * most])
-    graph = ties(evidence(groups, len(label)), np.arange(len(label)))
-    spread, weight = recipe.spreads(graph, label)
+    graph = cluster_ties(evidence(groups, len(label)), np.arange(len(label)))
+    spread, weight = recipe.spread_by_node(graph, label)
     assert spread[0] == recipe.HUB_SHARE
     assert weight[0] == pytest.approx(len(groups))
 

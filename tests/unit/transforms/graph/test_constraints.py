@@ -1,11 +1,10 @@
-"""The table of clusters looked into by hash."""
+"""Clusters looked up by hash, and communities under must_link and cannot_link decisions."""
 
 import numpy as np
 import pyarrow as pa
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
-from transforms.graph.assign import ABSENT, ASSIGNMENT, cluster_ids, look_up
+from transforms.graph.assign import ASSIGNMENT, NO_CLUSTER, cluster_ids, clusters_of_nodes
 
 NODES = st.dictionaries(
     st.integers(0, 2**63 - 1), st.tuples(st.integers(0, 2**63 - 1), st.booleans()), max_size=8
@@ -30,15 +29,15 @@ def table(known):
 @given(NODES, st.lists(st.integers(0, 2**63 - 1), max_size=4))
 def test_look_up_is_a_dictionary_and_a_hub_is_in_no_cluster(known, others):
     asked = [*known, *others]
-    cluster, hub = look_up(table(known), np.array(asked, np.int64))
+    cluster, hub = clusters_of_nodes(table(known), np.array(asked, np.int64))
     for node, found, is_hub in zip(asked, cluster.tolist(), hub.tolist(), strict=True):
-        wanted, wanted_hub = known.get(node, (ABSENT, False))
+        wanted, wanted_hub = known.get(node, (NO_CLUSTER, False))
         assert is_hub == wanted_hub
-        assert found == (ABSENT if wanted_hub else wanted)
+        assert found == (NO_CLUSTER if wanted_hub else wanted)
 
 
 def test_ids_are_of_one_length_and_absent_is_null():
-    assert cluster_ids(np.array([0, 2**63 - 1, ABSENT])).to_pylist() == [
+    assert cluster_ids(np.array([0, 2**63 - 1, NO_CLUSTER])).to_pylist() == [
         "c-0000000000000000",
         "c-7fffffffffffffff",
         None,

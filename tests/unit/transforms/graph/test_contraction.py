@@ -2,10 +2,9 @@
 
 import networkx as nx
 import numpy as np
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
-from transforms.graph.connected_components import components
+from transforms.graph.connected_components import component_labels
 
 
 @st.composite
@@ -17,7 +16,7 @@ def graphs(draw):
 
 def label(nodes, edges):
     a, b = (np.array([edge[side] for edge in edges], np.int64) for side in (0, 1))
-    return components(nodes, a, b).tolist()
+    return component_labels(nodes, a, b).tolist()
 
 
 @given(graphs(), st.randoms())
@@ -34,7 +33,7 @@ def test_components_are_those_of_networkx(graph, random):
 
 
 def test_no_nodes():
-    assert components(0, np.empty(0, np.int64), np.empty(0, np.int64)).tolist() == []
+    assert component_labels(0, np.empty(0, np.int64), np.empty(0, np.int64)).tolist() == []
 
 
 def test_more_than_127_parallel_edges_still_join():

@@ -1,16 +1,20 @@
-"""Who stays in a community on whose word, from the definition."""
+"""Private lines that too few victims tie to their community, from the definition."""
 
 import numpy as np
 import pyarrow as pa
-from hypothesis import example, given, settings
-from hypothesis import strategies as st
+from hypothesis import example, given, settings, strategies as st
 
 from tests.support.made_up_evidence import DAY
-from transforms.graph.incidence import INCIDENCE, numbered
-from transforms.graph.refinement import BESIDE, VICTIMS, Lines, doubted, victims_by_node
+from transforms.graph.incidence import INCIDENCE, incidence_from_rows
+from transforms.graph.refinement import (
+    MIN_VICTIMS,
+    MIN_VICTIMS_BESIDE_PHONES,
+    PhoneLines,
+    doubtful_private_lines,
+    victims_by_node,
+)
 
 NODES = 8
-
 
 NOBODY = np.zeros(NODES, np.int64)
 
@@ -22,7 +26,7 @@ def evidence(groups, victims):
         if len(those) > 1
         for node in those
     ]
-    return numbered(pa.Table.from_pylist(rows, INCIDENCE), np.arange(NODES))
+    return incidence_from_rows(pa.Table.from_pylist(rows, INCIDENCE), np.arange(NODES))
 
 
 @settings(deadline=None)
@@ -49,7 +53,9 @@ def test_whom_two_victims_tie_to_those_who_stay_and_nobody_else(
     mask = np.isin(np.arange(NODES), list(private))
     phones = private | business
     phone = np.isin(np.arange(NODES), list(phones))
-    gone = doubted(evidence(groups, victims), label, Lines(phone, mask, np.array(alone)))
+    gone = doubtful_private_lines(
+        evidence(groups, victims), label, PhoneLines(phone, mask, np.array(alone))
+    )
 
     left = set(range(NODES))
 
@@ -65,7 +71,11 @@ def test_whom_two_victims_tie_to_those_who_stay_and_nobody_else(
     def goes(one):
         near, all_who_name_it = witnesses(one), witnesses(one, anywhere=True)
         sole = witnesses(one, most=1)
-        enough = len(near) + alone[one] >= VICTIMS if sole else len(near) >= BESIDE
+        enough = (
+            len(near) + alone[one] >= MIN_VICTIMS
+            if sole
+            else len(near) >= MIN_VICTIMS_BESIDE_PHONES
+        )
         return not enough or 2 * len(near) <= len(all_who_name_it)
 
     # Round by round: what goes does not come back when those who spoke against it go too.
@@ -79,7 +89,9 @@ def test_a_line_that_only_a_doubted_line_ties_goes_too():
     groups = [{0, 1}, {1, 2}, {3, 4}, {3, 4}]
     label = np.array([0, 0, 0, 3, 3, 5, 6, 7])
     private = np.array([True, True, False, True, False, False, False, False])
-    gone = doubted(evidence(groups, [1, 2, 3, 4]), label, Lines(private, private, NOBODY))
+    gone = doubtful_private_lines(
+        evidence(groups, [1, 2, 3, 4]), label, PhoneLines(private, private, NOBODY)
+    )
     assert gone.tolist() == [True, True, False, False, False, False, False, False]
 
 
@@ -88,11 +100,13 @@ def test_a_line_that_only_stands_beside_other_numbers_is_doubted():
     groups = [{0, 1, 2}, {0, 1, 2}, {0, 2}, {0, 2}]
     label = np.array([0, 0, 0, *range(3, NODES)])
     phone, private = (np.isin(np.arange(NODES), those) for those in ([0, 1], [1]))
-    doubt = doubted(evidence(groups, [1, 2, 3, 4]), label, Lines(phone, private, NOBODY))
+    doubt = doubtful_private_lines(
+        evidence(groups, [1, 2, 3, 4]), label, PhoneLines(phone, private, NOBODY)
+    )
     assert np.flatnonzero(doubt).tolist() == [1]
     for more in ({1, 2}, {0, 1, 2}):
         told = evidence([*groups, more], [1, 2, 3, 4, 5])
-        assert not doubted(told, label, Lines(phone, private, NOBODY)).any()
+        assert not doubtful_private_lines(told, label, PhoneLines(phone, private, NOBODY)).any()
 
 
 def test_a_line_that_as_many_name_elsewhere_is_doubted():
@@ -101,11 +115,13 @@ def test_a_line_that_as_many_name_elsewhere_is_doubted():
     label = np.array([0, 0, 2, *range(3, NODES)])
     line = np.arange(NODES) == 1
     assert (
-        doubted(evidence(groups, [1, 2, 3, 4]), label, Lines(line, line, NOBODY)).tolist()
+        doubtful_private_lines(
+            evidence(groups, [1, 2, 3, 4]), label, PhoneLines(line, line, NOBODY)
+        ).tolist()
         == line.tolist()
     )
-    assert not doubted(
-        evidence([*groups, {0, 1}], [1, 2, 3, 4, 5]), label, Lines(line, line, NOBODY)
+    assert not doubtful_private_lines(
+        evidence([*groups, {0, 1}], [1, 2, 3, 4, 5]), label, PhoneLines(line, line, NOBODY)
     ).any()
 
 
@@ -115,7 +131,7 @@ def test_who_names_a_line_alone_bears_out_one_who_names_no_other_phone():
     for other, doubts in ((0, False), (2, True)):
         told = evidence([{other, 1}, {0, 2}, {0, 2}], [1, 2, 3])
         for alone, doubt in ((0, True), (1, doubts)):
-            found = doubted(told, label, Lines(phone, line, line * alone))
+            found = doubtful_private_lines(told, label, PhoneLines(phone, line, line * alone))
             assert found.tolist() == (line & doubt).tolist()
 
 

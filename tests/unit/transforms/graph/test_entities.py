@@ -1,22 +1,20 @@
-"""What may be said of an identifier: the victim's own first hidden, caller ids never enough."""
+"""The status of identifiers: the victim's own first withheld, caller ids never enough."""
 
 from collections import defaultdict
 
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from schemas.enums import HARD_ROLES, SUPPLIER_KINDS, Role, Status
+from tests.support.graphs import classify_evidence
 from tests.support.made_up_evidence import PHONE_ROLES, PHONES, evidence, piece, records
 from transforms.extract import allowlist
-from transforms.graph.entities import OUTWEIGHED, classify
+from transforms.graph.entities import OVERRULE_RATIO
 
-NOBODY = allowlist.load("entity_id,reason\n", "none.csv")
+NOBODY = allowlist.parse_allowlist("entity_id,reason\n", "none.csv")
 
-
-KNOWN = allowlist.load(f"entity_id,reason\n{PHONES[0]},a bank\n", "known.csv")
-
+KNOWN = allowlist.parse_allowlist(f"entity_id,reason\n{PHONES[0]},a bank\n", "known.csv")
 
 ROLES = (*PHONE_ROLES, Role.VICTIM)
 
@@ -26,12 +24,12 @@ def only(result):
     return one
 
 
-def told(entity, records, role, field="narrative"):
+def records_of(entity, records, role, field="narrative"):
     return [piece(entity, role, record, field=field) for record in records]
 
 
 def naive_status(rows, known):
-    """Status by entity, by the rules of `classify` told in plain Python."""
+    """Status by entity, by the rules of `determine_status` in plain Python."""
     status = {}
     for entity in {row["entity_id"] for row in rows}:
         mine = [row for row in rows if row["entity_id"] == entity]
@@ -46,7 +44,7 @@ def naive_status(rows, known):
         hard = count(lambda row: row["role"] in HARD_ROLES)
         if entity in known.entity_ids:
             status[entity] = Status.SUPPRESSED
-        elif own and (stated or hard < OUTWEIGHED * own):
+        elif own and (stated or hard < OVERRULE_RATIO * own):
             status[entity] = Status.VICTIM_SIDE
         elif hard and entity.partition(":")[0] not in SUPPLIER_KINDS:
             status[entity] = Status.INFRASTRUCTURE
@@ -71,7 +69,7 @@ def places_of(rows, hidden):
 @settings(max_examples=60, deadline=None)
 @given(records(roles=ROLES), st.sampled_from((NOBODY, KNOWN)), st.randoms())
 def test_classification_by_the_rules_in_any_order(rows, known, random):
-    result = classify(evidence(rows), known)
+    result = classify_evidence(evidence(rows), known)
     status = naive_status(rows, known)
     hidden = {entity for entity, one in status.items() if one == Status.VICTIM_SIDE}
 
@@ -91,70 +89,70 @@ def test_classification_by_the_rules_in_any_order(rows, known, random):
         assert one["last_seen"] == max(row["observed_at"] for row in mine)
         assert (one["role"] in HARD_ROLES) == (one["held"] > 0)
         tellers = {row["victim_key"] for row in mine if row["role"] in HARD_ROLES} - {None}
-        assert one["told_by"] == len(tellers)
+        assert one["reported_by"] == len(tellers)
 
     victims = [one for one in shown.values() if one["status"] == Status.VICTIM_SIDE]
     assert len(victims) == len(hidden)
-    written = repr(result.entities.to_pylist()) + repr(result.sightings.to_pylist())
+    written = repr(result.entities.to_pylist()) + repr(result.mentions.to_pylist())
     assert not any(entity.partition(":")[2] in written for entity in hidden)
 
     withheld = [tuple(row.values()) for row in result.withheld.to_pylist()]
     assert sorted(withheld, key=repr) == sorted(places_of(rows, hidden), key=repr)
-    assert result.sightings.num_rows == sum(row["entity_id"] not in hidden for row in rows)
+    assert result.mentions.num_rows == sum(row["entity_id"] not in hidden for row in rows)
 
     random.shuffle(rows)
-    again = classify(evidence(rows), known)
-    for name in ("entities", "sightings", "withheld"):
+    again = classify_evidence(evidence(rows), known)
+    for name in ("entities", "mentions", "withheld"):
         assert sorted(map(repr, getattr(again, name).to_pylist())) == sorted(
             map(repr, getattr(result, name).to_pylist())
         )
 
 
 def test_one_statement_of_the_organisation_outweighs_any_number_of_suspects():
-    rows = told(PHONES[0], [f"c{n}" for n in range(50)], Role.CALLBACK)
-    rows += told(PHONES[0], ["c99"], Role.VICTIM, "phone_numbers[0]")
-    assert only(classify(evidence(rows), NOBODY))["status"] == Status.VICTIM_SIDE
+    rows = records_of(PHONES[0], [f"c{n}" for n in range(50)], Role.CALLBACK)
+    rows += records_of(PHONES[0], ["c99"], Role.VICTIM, "phone_numbers[0]")
+    assert only(classify_evidence(evidence(rows), NOBODY))["status"] == Status.VICTIM_SIDE
 
 
 @pytest.mark.parametrize(
     ("held", "status"),
-    [(OUTWEIGHED - 1, Status.VICTIM_SIDE), (OUTWEIGHED, Status.INFRASTRUCTURE)],
+    [(OVERRULE_RATIO - 1, Status.VICTIM_SIDE), (OVERRULE_RATIO, Status.INFRASTRUCTURE)],
 )
 def test_a_reading_of_a_narrative_can_be_outweighed(held, status):
-    rows = told(PHONES[0], [f"c{n}" for n in range(held)], Role.CALLBACK)
-    rows += told(PHONES[0], ["c99"], Role.VICTIM)
-    assert only(classify(evidence(rows), NOBODY))["status"] == status
+    rows = records_of(PHONES[0], [f"c{n}" for n in range(held)], Role.CALLBACK)
+    rows += records_of(PHONES[0], ["c99"], Role.VICTIM)
+    assert only(classify_evidence(evidence(rows), NOBODY))["status"] == status
 
 
 def test_a_published_line_is_suppressed_even_where_a_record_calls_it_the_victims():
-    rows = told(PHONES[0], ["c1"], Role.VICTIM, "phone_numbers[0]")
-    result = classify(evidence(rows), KNOWN)
+    rows = records_of(PHONES[0], ["c1"], Role.VICTIM, "phone_numbers[0]")
+    result = classify_evidence(evidence(rows), KNOWN)
     assert only(result)["status"] == Status.SUPPRESSED
     assert only(result)["reason"] == "known legitimate: a bank"
     assert result.withheld.num_rows == 0
 
 
 def test_a_caller_id_alone_is_uncorroborated_however_often_it_is_seen():
-    rows = told(PHONES[0], [f"c{n}" for n in range(500)], Role.CALLER_ID)
-    assert only(classify(evidence(rows), NOBODY))["status"] == Status.UNCORROBORATED
+    rows = records_of(PHONES[0], [f"c{n}" for n in range(500)], Role.CALLER_ID)
+    assert only(classify_evidence(evidence(rows), NOBODY))["status"] == Status.UNCORROBORATED
 
 
 @pytest.mark.parametrize("role", [Role.SIGNALLING, Role.CALLBACK])
 def test_a_suppliers_entity_is_never_infrastructure(role):
-    rows = told("carrier:acme", ["k1", "k2"], role, "carrier")
-    assert only(classify(evidence(rows), NOBODY))["status"] == Status.UNCORROBORATED
+    rows = records_of("carrier:acme", ["k1", "k2"], role, "carrier")
+    assert only(classify_evidence(evidence(rows), NOBODY))["status"] == Status.UNCORROBORATED
 
 
-def test_two_victims_are_told_apart_without_their_numbers():
-    rows = told(PHONES[0], ["c1"], Role.VICTIM, "phone_numbers[0]")
-    rows += told(PHONES[1], ["c1"], Role.VICTIM, "phone_numbers[1]")
-    ids = classify(evidence(rows), NOBODY).entities["entity_id"].to_pylist()
+def test_two_victims_get_two_withheld_ids():
+    rows = records_of(PHONES[0], ["c1"], Role.VICTIM, "phone_numbers[0]")
+    rows += records_of(PHONES[1], ["c1"], Role.VICTIM, "phone_numbers[1]")
+    ids = classify_evidence(evidence(rows), NOBODY).entities["entity_id"].to_pylist()
     assert len(set(ids)) == 2
     assert all(one.startswith("phone:withheld-") for one in ids)
 
 
 def test_nothing_in_nothing_out():
-    result = classify(evidence([]), NOBODY)
+    result = classify_evidence(evidence([]), NOBODY)
     assert result.entities.schema.names[:2] == ["entity_id", "kind"]
-    assert isinstance(result.sightings, pa.Table)
+    assert isinstance(result.mentions, pa.Table)
     assert (result.entities.num_rows, result.withheld.num_rows) == (0, 0)

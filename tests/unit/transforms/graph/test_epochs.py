@@ -1,4 +1,4 @@
-"""Epochs of identifiers against the rule told in plain Python."""
+"""Epochs of identifiers against the rule in plain Python."""
 
 from collections import defaultdict
 from datetime import UTC, datetime, timedelta
@@ -7,29 +7,24 @@ from itertools import pairwise
 import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
-from schemas import epoch
+from schemas.entity import epoch_number, with_epoch, without_epoch
 from schemas.enums import HARD_ROLES, Role, Status
 from schemas.mention import EVIDENCE
+from tests.support.graphs import classify_evidence
 from tests.support.made_up_evidence import DAY, evidence, piece
 from transforms.extract import allowlist
-from transforms.graph.activity import activity
-from transforms.graph.entities import classify
-from transforms.graph.epochs import begun, shipped
+from transforms.graph.activity import sum_activity
+from transforms.graph.epochs import find_epoch_starts, shipped_lifetimes
 
 PHONE, MAIL, BANK = "phone:+18885550100", "email:a@b.example", "account:iban:DE02120300000000202051"
 
-
 LIVES = {"phone": 45.0, "email": 100.0}
-
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
-
-NOBODY = allowlist.load("entity_id,reason\n", "none.csv")
-
+NOBODY = allowlist.parse_allowlist("entity_id,reason\n", "none.csv")
 
 ROWS = st.lists(
     st.tuples(
@@ -58,7 +53,7 @@ def naive(rows):
             if now - before > timedelta(days=life):
                 begins[entity].append(now)
     return [
-        epoch.named(
+        with_epoch(
             row["entity_id"],
             1 + sum(start <= row["observed_at"] for start in begins[row["entity_id"]]),
         )
@@ -71,13 +66,13 @@ def naive(rows):
 def test_epochs_by_the_rule(rows):
     ids = pa.array(sorted({row["entity_id"] for row in rows}), pa.string())
     seen = pa.Table.from_pylist(rows, EVIDENCE)
-    found = begun(activity(seen), ids, LIVES)
+    found = find_epoch_starts(sum_activity(seen), ids, LIVES)
     days = np.array([(row["observed_at"] - EPOCH).days for row in rows], np.int64)
-    turn = found.turns(seen["entity_id"].combine_chunks(), days)
-    told = [epoch.named(row["entity_id"], int(n)) for row, n in zip(rows, turn, strict=True)]
+    turn = found.epoch_numbers(seen["entity_id"].combine_chunks(), days)
+    told = [with_epoch(row["entity_id"], int(n)) for row, n in zip(rows, turn, strict=True)]
     assert told == naive(rows)
-    assert set(found.gaps) >= {one for one in told if epoch.number(one) > 1}
-    assert set(found.ids.to_pylist()) == {epoch.bare(one) for one in found.gaps}
+    assert set(found.gaps) >= {one for one in told if epoch_number(one) > 1}
+    assert set(found.ids.to_pylist()) == {without_epoch(one) for one in found.gaps}
 
 
 def test_an_epoch_begins_with_the_day_of_its_first_record():
@@ -88,14 +83,14 @@ def test_an_epoch_begins_with_the_day_of_its_first_record():
         piece(PHONE, Role.CALLER_ID, "c3", observed_at=dawn),
         piece(PHONE, Role.CALLBACK, "c4", observed_at=dawn + timedelta(hours=9)),
     ]
-    ids = classify(evidence(rows), NOBODY, LIVES).sightings["entity_id"].to_pylist()
+    ids = classify_evidence(evidence(rows), NOBODY, LIVES).mentions["entity_id"].to_pylist()
     assert ids == [PHONE, PHONE, f"{PHONE}#2", f"{PHONE}#2"]
 
 
 @settings(deadline=None)
 @given(ROWS, st.randoms(use_true_random=False))
 def test_entities_are_counted_by_epoch_in_any_order(rows, random):
-    result = classify(evidence(rows), NOBODY, LIVES)
+    result = classify_evidence(evidence(rows), NOBODY, LIVES)
     held = {row["entity_id"] for row in rows if row["role"] in HARD_ROLES}
     ids = [
         one if row["entity_id"] in held else row["entity_id"]
@@ -107,11 +102,11 @@ def test_entities_are_counted_by_epoch_in_any_order(rows, random):
         mine = [seen for seen, name in zip(rows, ids, strict=True) if name == one]
         assert row["complaints"] == len(mine)
         assert row["first_seen"] == min(seen["observed_at"] for seen in mine)
-        assert row["value"] == epoch.bare(one).partition(":")[2]
-        assert row["epoch"] == epoch.number(one)
+        assert row["value"] == without_epoch(one).partition(":")[2]
+        assert row["epoch"] == epoch_number(one)
         assert ("seen again after" in row["reason"]) == (row["epoch"] > 1)
     random.shuffle(rows)
-    again = classify(evidence(rows), NOBODY, LIVES)
+    again = classify_evidence(evidence(rows), NOBODY, LIVES)
     key = [("entity_id", "ascending")]
     assert again.entities.sort_by(key).equals(result.entities.sort_by(key))
 
@@ -125,27 +120,27 @@ def twice(*more):
 
 
 def test_a_known_line_is_suppressed_in_all_its_epochs():
-    known = allowlist.load(f"entity_id,reason\n{PHONE},a bank\n", "known.csv")
-    (row,) = classify(evidence(twice()), known, LIVES).entities.to_pylist()
+    known = allowlist.parse_allowlist(f"entity_id,reason\n{PHONE},a bank\n", "known.csv")
+    (row,) = classify_evidence(evidence(twice()), known, LIVES).entities.to_pylist()
     assert (row["entity_id"], row["status"], row["complaints"]) == (PHONE, Status.SUPPRESSED, 2)
 
 
 def test_a_victims_number_is_withheld_in_all_its_epochs():
     rows = twice(piece(PHONE, Role.VICTIM, "c3", observed_at=DAY + timedelta(days=310)))
-    result = classify(evidence(rows), NOBODY, LIVES)
+    result = classify_evidence(evidence(rows), NOBODY, LIVES)
     (row,) = result.entities.to_pylist()
     assert row["status"] == Status.VICTIM_SIDE
-    assert result.sightings.num_rows == 0
+    assert result.mentions.num_rows == 0
 
 
 def test_a_forged_caller_id_bridges_no_gap():
     rows = twice(piece(PHONE, Role.CALLER_ID, "c3", observed_at=DAY + timedelta(days=150)))
-    ids = sorted(classify(evidence(rows), NOBODY, LIVES).sightings["entity_id"].to_pylist())
+    ids = sorted(classify_evidence(evidence(rows), NOBODY, LIVES).mentions["entity_id"].to_pylist())
     assert ids == [PHONE, PHONE, f"{PHONE}#2"]
 
 
 def test_lives_say_why():
-    lives = shipped()
+    lives = shipped_lifetimes()
     assert lives["phone"] == 45
     assert "wallet" not in lives
 
@@ -171,7 +166,7 @@ def test_each_kind_is_passed_on_after_its_own_life(entity, days):
             piece(entity, Role.CALLBACK, f"c{n}", observed_at=DAY + n * gap, kind=kind)
             for n, kind in enumerate([entity.partition(":")[0]] * 2)
         ]
-        found = classify(evidence(rows), NOBODY, shipped()).entities["entity_id"]
+        found = classify_evidence(evidence(rows), NOBODY, shipped_lifetimes()).entities["entity_id"]
         return sorted(found.to_pylist())
 
     life = timedelta(days=days if days is not None else 10_000)

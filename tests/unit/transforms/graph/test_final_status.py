@@ -1,17 +1,16 @@
-"""The last word on entities and links, from an assignment."""
+"""The final status of entities and links, from an assignment."""
 
 import numpy as np
 import pyarrow as pa
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from schemas.enums import Status, Strength
 from schemas.link import LINK
 from tests.support.made_up_evidence import DAY, PHONES, SUPPLIERS
 from transforms.arrow_util import hash_text
 from transforms.graph.assign import ASSIGNMENT, cluster_ids
-from transforms.graph.entities import FOUND
-from transforms.graph.final_status import RETURNED, decide_entities, decide_links
+from transforms.graph.entities import CLASSIFIED_ENTITY
+from transforms.graph.final_status import RETURNED_REASON, finalize_entities, finalize_links
 
 STATUSES = (Status.INFRASTRUCTURE, Status.UNCORROBORATED, Status.SUPPRESSED)
 
@@ -49,7 +48,7 @@ def found(statuses):
         }
         for entity, status in statuses.items()
     ]
-    return pa.RecordBatch.from_pylist(rows, FOUND)
+    return pa.RecordBatch.from_pylist(rows, CLASSIFIED_ENTITY)
 
 
 def link(a, b, strength=Strength.HARD):
@@ -79,7 +78,7 @@ def test_every_infrastructure_entity_is_a_member_or_a_hub(clusters):
     statuses = dict.fromkeys(clusters, Status.INFRASTRUCTURE)
     statuses |= {PHONES[0]: Status.UNCORROBORATED, SUPPLIERS[0]: Status.UNCORROBORATED}
     nodes = {one: where for one, where in clusters.items() if one != PHONES[0]}
-    entities, members = decide_entities(found(statuses), assignment(nodes))
+    entities, members = finalize_entities(found(statuses), assignment(nodes))
     rows = {row["entity_id"]: row for row in entities.to_pylist()}
     in_cluster = dict(
         zip(members["entity_id"].to_pylist(), members["cluster_id"].to_pylist(), strict=True)
@@ -112,7 +111,7 @@ def test_every_infrastructure_entity_is_a_member_or_a_hub(clusters):
 )
 def test_a_link_is_accepted_exactly_if_hard_and_inside_one_cluster(clusters, ends):
     links = pa.RecordBatch.from_pylist([link(*one) for one in ends], LINK)
-    decided, inside = decide_links(links, assignment(clusters))
+    decided, inside = finalize_links(links, assignment(clusters))
     accepted = []
     for row in decided.to_pylist():
         where = [clusters.get(row[end], (None, False)) for end in ("entity_a", "entity_b")]
@@ -128,9 +127,9 @@ def test_a_link_is_accepted_exactly_if_hard_and_inside_one_cluster(clusters, end
 
 def test_an_empty_assignment_decides_nothing():
     nothing = pa.RecordBatch.from_pylist([], ASSIGNMENT)
-    entities, members = decide_entities(found({SUPPLIERS[0]: Status.UNCORROBORATED}), nothing)
+    entities, members = finalize_entities(found({SUPPLIERS[0]: Status.UNCORROBORATED}), nothing)
     assert (entities.num_rows, members.num_rows) == (1, 0)
-    decided, inside = decide_links(pa.RecordBatch.from_pylist([link(*PHONES[:2])], LINK), nothing)
+    decided, inside = finalize_links(pa.RecordBatch.from_pylist([link(*PHONES[:2])], LINK), nothing)
     assert decided["accepted"].to_pylist() == [False]
     assert inside.num_rows == 0
 
@@ -138,7 +137,7 @@ def test_an_empty_assignment_decides_nothing():
 def test_a_link_that_one_victim_alone_vouches_for_says_so():
     clusters = {"phone:+12125550199": (1, False), "account:iban:DE1": (2, False)}
     table = pa.Table.from_pylist([link(*clusters)], LINK).to_batches()[0]
-    told, inside = decide_links(table, assignment(clusters, doubted={"phone:+12125550199"}))
+    told, inside = finalize_links(table, assignment(clusters, doubted={"phone:+12125550199"}))
     assert told["reason"].to_pylist() == [
         "too few victims tie it to a line that may be a private person's and was in no call"
     ]
@@ -150,7 +149,7 @@ def test_what_came_back_to_the_same_hands_says_so():
     ids = ["phone:+18885550101", "phone:+18885550101#2"]
     clusters = dict.fromkeys(ids, (1, False))
     rows = found(dict.fromkeys(ids, Status.INFRASTRUCTURE))
-    entities, members = decide_entities(rows, assignment(clusters, returned={ids[1]}))
+    entities, members = finalize_entities(rows, assignment(clusters, returned={ids[1]}))
     told = dict(zip(*(entities[name].to_pylist() for name in ("entity_id", "reason")), strict=True))
-    assert [told[one].endswith(RETURNED) for one in ids] == [False, True]
+    assert [told[one].endswith(RETURNED_REASON) for one in ids] == [False, True]
     assert members.num_rows == 2

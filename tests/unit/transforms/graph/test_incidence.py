@@ -2,19 +2,17 @@ from collections import defaultdict
 
 import numpy as np
 import pyarrow as pa
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from schemas.enums import Role, Status
 from schemas.mention import CLASSIFIED
 from tests.support.graphs import evidence
 from transforms.arrow_util import hash_text
-from transforms.graph.incidence import INCIDENCE, incidences, numbered, ties
+from transforms.graph.incidence import INCIDENCE, cluster_ties, incidence_from_rows, incidences
 
 GROUPS = st.lists(
     st.tuples(st.sets(st.integers(0, 6), min_size=1, max_size=5), st.integers(0, 3)), max_size=12
 )
-
 
 LABELS = st.lists(st.integers(0, 3), min_size=7, max_size=7)
 
@@ -49,7 +47,7 @@ def naive(groups, label):
 
 @given(GROUPS, LABELS)
 def test_ties_are_what_their_definition_says(groups, label):
-    found = ties(
+    found = cluster_ties(
         evidence([nodes for nodes, _ in groups], 7, [v for _, v in groups]), np.array(label)
     )
     got = {
@@ -59,7 +57,7 @@ def test_ties_are_what_their_definition_says(groups, label):
             found.b.tolist(),
             found.weight.tolist(),
             found.victims.tolist(),
-            found.apart.tolist(),
+            found.independent.tolist(),
             strict=True,
         )
     }
@@ -72,18 +70,18 @@ def test_ties_are_what_their_definition_says(groups, label):
 
 
 def test_each_record_of_k_nodes_gives_each_node_one_records_worth():
-    found = ties(evidence([{0, 1, 2, 3}], 4), np.arange(4))
+    found = cluster_ties(evidence([{0, 1, 2, 3}], 4), np.arange(4))
     worth = np.bincount(found.a, found.weight, 4) + np.bincount(found.b, found.weight, 4)
     np.testing.assert_allclose(worth, 1)
 
 
 def test_a_tie_through_one_of_several_members_hangs_on_it():
     label = np.array([0, 0, 2, 2])
-    found = ties(evidence([{0, 2}, {0, 3}, {0, 2}], 4), label)
+    found = cluster_ties(evidence([{0, 2}, {0, 3}, {0, 2}], 4), label)
     assert found.weight.tolist() == [3]
-    assert found.apart.tolist() == [0]
-    found = ties(evidence([{0, 2}, {1, 3}, {0, 2}], 4), label)
-    assert found.apart.tolist() == [1]
+    assert found.independent.tolist() == [0]
+    found = cluster_ties(evidence([{0, 2}, {1, 3}, {0, 2}], 4), label)
+    assert found.independent.tolist() == [1]
 
 
 def row(entity, group, role=Role.CALLBACK, status=Status.INFRASTRUCTURE, victim=None, day=1):
@@ -131,7 +129,7 @@ def test_numbering_drops_what_is_no_node():
         },
         schema=INCIDENCE,
     )
-    found = numbered(rows, node)
+    found = incidence_from_rows(rows, node)
     assert found.nodes == 2
     assert sorted(found.group.tolist()) == [0, 1]
     assert found.day.tolist() == [0.0, 1.0]

@@ -3,8 +3,8 @@ import numpy as np
 import pytest
 
 from tests.support.graphs import evidence, parts
-from transforms.graph.incidence import ties
-from transforms.graph.leiden import fitted_resolution, leiden, smallest_members
+from transforms.graph.incidence import cluster_ties
+from transforms.graph.leiden import find_communities, fitted_resolution, smallest_members
 
 
 def ring_of_cliques(cliques, size):
@@ -15,27 +15,29 @@ def ring_of_cliques(cliques, size):
         for j in range(i)
     ]
     groups += [{c * size, ((c + 1) % cliques) * size + 1} for c in range(cliques)]
-    return ties(evidence(groups, cliques * size), np.arange(cliques * size))
+    return cluster_ties(evidence(groups, cliques * size), np.arange(cliques * size))
 
 
 def test_leiden_finds_cliques_and_is_repeatable():
     graph = ring_of_cliques(8, 6)
-    label = leiden(graph, 48, 1.0)
+    label = find_communities(graph, 48, 1.0)
     assert parts(label) == {frozenset(range(6 * c, 6 * c + 6)) for c in range(8)}
-    assert (leiden(graph, 48, 1.0) == label).all()
+    assert (find_communities(graph, 48, 1.0) == label).all()
 
 
 def test_leiden_is_about_as_good_as_networkx_louvain():
     graph = nx.gnm_random_graph(60, 200, seed=3)
-    found = ties(evidence([set(edge) for edge in graph.edges], 60), np.arange(60))
-    ours = nx.community.modularity(graph, parts(leiden(found, 60, 1.0)))
+    found = cluster_ties(evidence([set(edge) for edge in graph.edges], 60), np.arange(60))
+    ours = nx.community.modularity(graph, parts(find_communities(found, 60, 1.0)))
     theirs = nx.community.modularity(graph, nx.community.louvain_communities(graph, seed=1))
     assert ours > theirs - 0.03
 
 
 def test_a_finer_resolution_gives_more_parts():
     graph = ring_of_cliques(30, 4)
-    counts = [len(parts(leiden(graph, 120, resolution))) for resolution in (0.1, 1.0, 4.0)]
+    counts = [
+        len(parts(find_communities(graph, 120, resolution))) for resolution in (0.1, 1.0, 4.0)
+    ]
     assert counts == sorted(counts)
     assert counts[-1] == 30
 

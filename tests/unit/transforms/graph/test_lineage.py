@@ -4,12 +4,11 @@ from collections import Counter, defaultdict
 
 import numpy as np
 import pyarrow as pa
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from schemas.enums import LineageEvent
 from transforms.graph.assign import ASSIGNMENT, cluster_id, cluster_number
-from transforms.graph.lineage import PREVIOUS, keep_ids, lineage, since_previous
+from transforms.graph.lineage import PREVIOUS, changes_since_previous, keep_ids, lineage_events
 
 LABELS = st.lists(st.integers(-1, 5), min_size=12, max_size=12)
 """The cluster of each of twelve nodes, -1 where it is in none."""
@@ -87,7 +86,7 @@ def test_events_reconcile_with_members(drawn):
     before, now, hubs = drawn
     earlier = members(assigned(before))
     kept = keep_ids(assigned(now, hubs), previous(earlier))
-    events = lineage(kept, previous(earlier))
+    events = lineage_events(kept, previous(earlier))
     later = members(kept)
     old, new = parts(earlier), parts(later)
     by_cluster = defaultdict(dict)
@@ -119,7 +118,7 @@ def test_events_reconcile_with_members(drawn):
         if LineageEvent.MERGED in told:
             assert told["merged"]["from_ids"] == sorted(map(cluster_id, came))
             assert told["merged"]["to_ids"] == [text]
-    told = Counter(dict(since_previous(kept, previous(earlier), events)))
+    told = Counter(dict(changes_since_previous(kept, previous(earlier), events)))
     assert told["since_previous", "members_new"] == len(set(later) - set(earlier))
     assert told["since_previous", "members_gone"] == len(set(earlier) - set(later))
     assert told["since_previous", "ids_kept"] == len(set(old) & set(new))
@@ -131,7 +130,7 @@ def test_a_run_that_follows_itself_changes_nothing(labels):
     fresh = assigned(labels)
     kept = keep_ids(fresh, previous(members(fresh)))
     assert kept == fresh
-    events = lineage(kept, previous(members(fresh)))
+    events = lineage_events(kept, previous(members(fresh)))
     assert set(events["event"].to_pylist()) <= {LineageEvent.UNCHANGED}
 
 
@@ -141,6 +140,6 @@ def test_without_a_previous_run_every_cluster_is_born(labels):
     fresh = assigned(labels)
     nothing = PREVIOUS.empty_table()
     assert keep_ids(fresh, nothing) == fresh
-    events = lineage(fresh, nothing)
+    events = lineage_events(fresh, nothing)
     assert set(events["event"].to_pylist()) <= {LineageEvent.BORN}
     assert events.num_rows == len(np.unique(fresh["cluster"].to_numpy()))

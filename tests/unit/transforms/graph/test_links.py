@@ -1,17 +1,16 @@
-"""Pairs and weights against the rules told in plain Python, row by row."""
+"""Pairs and weights against the rules in plain Python, row by row."""
 
 from collections import defaultdict
 from itertools import combinations
 
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from schemas.enums import HARD_ROLES, SUPPLIER_KINDS, Role, Status, Strength
 from tests.support.made_up_evidence import PHONES, classified, piece, records, with_statuses
-from transforms.graph.link_weights import MILLION, PAIR, WIDEST, add_up, weigh
-from transforms.graph.links import pairs
+from transforms.graph.link_weights import MAX_HARD_ENTITIES, MILLION, PAIR, build_links, sum_pairs
+from transforms.graph.links import pair_entities
 
 
 def naive_pairs(rows):
@@ -23,7 +22,7 @@ def naive_pairs(rows):
     for group, those in groups.items():
         hard = {row["entity_id"] for row in those if row["role"] in HARD_ROLES}
         named = sorted({row["entity_id"] for row in those})
-        if len(hard) > WIDEST or len(named) > 3 * WIDEST:
+        if len(hard) > MAX_HARD_ENTITIES or len(named) > 3 * MAX_HARD_ENTITIES:
             continue
         calls = {row["record_id"] for row in those if row["record_kind"] == "call"}
         facts = {
@@ -94,7 +93,7 @@ def by_pair(table):
 
 
 def links_of(rows):
-    return weigh(add_up(pairs(classified(rows))[0]))
+    return build_links(sum_pairs(pair_entities(classified(rows))[0]))
 
 
 SUPPRESSED = st.sets(st.sampled_from(PHONES), max_size=2)
@@ -104,22 +103,22 @@ SUPPRESSED = st.sets(st.sampled_from(PHONES), max_size=2)
 @given(records(), SUPPRESSED)
 def test_pairs_and_links_are_those_of_the_rules(rows, suppressed):
     rows = with_statuses(rows, suppressed)
-    found, too_wide = pairs(classified(rows))
+    found, too_wide = pair_entities(classified(rows))
     assert too_wide == 0
     expected = naive_pairs(rows)
     assert by_pair(found) == by_pair(pa.Table.from_pylist(expected, PAIR))
-    assert by_pair(weigh(add_up(found))) == naive_links(expected)
+    assert by_pair(build_links(sum_pairs(found))) == naive_links(expected)
 
 
 @settings(max_examples=50, deadline=None)
 @given(records(), st.randoms())
 def test_the_order_of_the_rows_never_matters(rows, random):
     rows = with_statuses(rows, set())
-    first = pairs(classified(rows))[0]
+    first = pair_entities(classified(rows))[0]
     random.shuffle(rows)
-    assert by_pair(pairs(classified(rows))[0]) == by_pair(first)
+    assert by_pair(pair_entities(classified(rows))[0]) == by_pair(first)
     turned = first.take(pa.array(random.sample(range(first.num_rows), first.num_rows), pa.int64()))
-    assert by_pair(weigh(add_up(turned))) == by_pair(weigh(add_up(first)))
+    assert by_pair(build_links(sum_pairs(turned))) == by_pair(build_links(sum_pairs(first)))
 
 
 @settings(max_examples=50, deadline=None)
@@ -128,9 +127,9 @@ def test_any_shares_of_the_records_add_up_to_the_same_links(rows, shares, random
     rows = with_statuses(rows, set())
     share = {row["group_id"]: random.randrange(shares) for row in rows}
     parts = [[row for row in rows if share[row["group_id"]] == n] for n in range(shares)]
-    added = pa.concat_tables([add_up(pairs(classified(those))[0]) for those in parts])
+    added = pa.concat_tables([sum_pairs(pair_entities(classified(those))[0]) for those in parts])
     turned = added.take(pa.array(random.sample(range(added.num_rows), added.num_rows), pa.int64()))
-    assert by_pair(weigh(turned)) == naive_links(naive_pairs(rows))
+    assert by_pair(build_links(turned)) == naive_links(naive_pairs(rows))
 
 
 def test_a_pair_of_many_calls_travels_as_its_victims():
@@ -139,7 +138,7 @@ def test_a_pair_of_many_calls_travels_as_its_victims():
         for n in range(1000)
         for entity, role in ((PHONES[0], Role.CALLBACK), ("carrier:acme", Role.SIGNALLING))
     ]
-    (added,) = add_up(pairs(classified(rows))[0]).to_pylist()
+    (added,) = sum_pairs(pair_entities(classified(rows))[0]).to_pylist()
     assert (added["records"], len(added["victims"]), len(added["group_ids"])) == (1000, 40, 10)
     (link,) = links_of(rows).to_pylist()
     assert (link["records"], link["victims"], link["weight"]) == (1000, 40, 40)
@@ -148,9 +147,9 @@ def test_a_pair_of_many_calls_travels_as_its_victims():
 @settings(max_examples=50, deadline=None)
 @given(records(roles=(Role.CALLER_ID, Role.MENTIONED)))
 def test_caller_ids_and_mentions_alone_never_make_a_hard_pair(rows):
-    found, _ = pairs(classified(with_statuses(rows, set())))
+    found, _ = pair_entities(classified(with_statuses(rows, set())))
     assert not any(found["hard"].to_pylist())
-    assert set(weigh(add_up(found))["strength"].to_pylist()) <= {Strength.SOFT}
+    assert set(build_links(sum_pairs(found))["strength"].to_pylist()) <= {Strength.SOFT}
 
 
 @settings(max_examples=50, deadline=None)
@@ -162,7 +161,7 @@ def test_suppressed_entities_link_nothing_and_carry_nothing(rows, suppressed):
     assert by_pair(with_them) == by_pair(without)
 
 
-@pytest.mark.parametrize("k", [2, 3, 7, WIDEST])
+@pytest.mark.parametrize("k", [2, 3, 7, MAX_HARD_ENTITIES])
 def test_a_record_of_k_entities_gives_each_of_them_one_records_worth(k):
     rows = [piece(f"phone:+1888555{n:04d}", Role.CALLBACK) for n in range(k)]
     links = links_of(rows).to_pylist()
@@ -176,11 +175,13 @@ def test_a_record_of_k_entities_gives_each_of_them_one_records_worth(k):
 
 
 def test_a_copied_list_is_counted_and_links_nothing():
-    rows = [piece(f"phone:+1888555{n:04d}", Role.CALLBACK) for n in range(WIDEST + 1)]
-    found, too_wide = pairs(classified(rows))
+    rows = [piece(f"phone:+1888555{n:04d}", Role.CALLBACK) for n in range(MAX_HARD_ENTITIES + 1)]
+    found, too_wide = pair_entities(classified(rows))
     assert (found.num_rows, too_wide) == (0, 1)
-    rows = [piece(f"phone:+1888555{n:04d}", Role.MENTIONED) for n in range(3 * WIDEST + 1)]
-    found, too_wide = pairs(classified(rows))
+    rows = [
+        piece(f"phone:+1888555{n:04d}", Role.MENTIONED) for n in range(3 * MAX_HARD_ENTITIES + 1)
+    ]
+    found, too_wide = pair_entities(classified(rows))
     assert (found.num_rows, too_wide) == (0, 1)
 
 
@@ -223,5 +224,5 @@ def test_a_call_and_its_complaint_are_one_piece_of_evidence():
 
 
 def test_nothing_in_nothing_out():
-    found, too_wide = pairs(classified([]))
-    assert (found.num_rows, too_wide, weigh(add_up(found)).num_rows) == (0, 0, 0)
+    found, too_wide = pair_entities(classified([]))
+    assert (found.num_rows, too_wide, build_links(sum_pairs(found)).num_rows) == (0, 0, 0)

@@ -1,16 +1,14 @@
 """Pieces that go where their suppliers know them, and nowhere that nobody tied them to."""
 
 import numpy as np
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 from scipy.sparse import csr_array
 
 from tests.support.graphs import evidence, no_suppliers, parts
-from transforms.graph.refinement import resettle
-from transforms.graph.supplier_likelihood import Suppliers
+from transforms.graph.refinement import move_misplaced_pieces
+from transforms.graph.supplier_likelihood import SupplierCounts
 
 A, B, STRAY = [0, 1, 2], [3, 4, 5], 6
-
 
 LABEL = np.array([0, 0, 0, 3, 3, 3, 0])
 """The stray stands with A."""
@@ -22,24 +20,24 @@ def suppliers(stray):
     records[A, 0] = records[B, 1] = 12
     records[np.arange(7, 17), np.arange(2, 12)] = 30
     records[STRAY, stray] = 12
-    return Suppliers((csr_array(records),) * 2)
+    return SupplierCounts((csr_array(records),) * 2)
 
 
 def settled(groups, of, label=LABEL, piece=None):
     label = np.append(label, np.arange(len(label), 20))
     piece = np.arange(20) if piece is None else piece
-    return resettle(evidence(groups, 20), of, label, piece)
+    return move_misplaced_pieces(evidence(groups, 20), of, label, piece)
 
 
 TIED_TO_BOTH = [set(A)] * 4 + [set(B)] * 4 + [{0, STRAY}, {3, STRAY}]
 
 
-def test_a_stray_goes_where_its_suppliers_know_it():
+def test_a_misplaced_piece_moves_to_the_cluster_of_its_suppliers():
     label = settled(TIED_TO_BOTH, suppliers(1))
     assert label[STRAY] == label[3] != label[0]
 
 
-def test_a_stray_stays_where_they_know_it_or_say_nothing():
+def test_a_piece_stays_where_suppliers_agree_or_are_unknown():
     for of in (suppliers(0), no_suppliers(20)):
         label = settled(TIED_TO_BOTH, of)
         assert label[STRAY] == label[0] != label[3]

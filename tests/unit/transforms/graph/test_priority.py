@@ -5,11 +5,17 @@ from decimal import Decimal
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from tests.support.made_up_evidence import DAY
-from transforms.graph.priority import PARTS, WeightsError, load, parts, shipped, total
+from transforms.graph.priority import (
+    PRIORITY_PARTS,
+    PriorityWeightsError,
+    parse_weights,
+    priority_parts,
+    shipped_weights,
+    total_priority,
+)
 
 BASE = {
     "victims": 3,
@@ -20,21 +26,18 @@ BASE = {
     "confidence": 0.5,
 }
 
-
 NUMBER = {"kind": "phone", "role": "callback", "region": "GB"}
 
-
 SEEN = [DAY - timedelta(days=20)]
-
 
 WHEN = DAY + timedelta(days=7)
 
 
-def points(members=(NUMBER,), complained=SEEN, when=WHEN, by=None, **fields):
-    moments = np.array([one.timestamp() * 1_000_000 for one in complained], np.int64)
-    found = parts(BASE | fields, members, moments, when, by or shipped())
-    assert [one["part"] for one in found] == list(PARTS)
-    return total(found), {one["part"]: one for one in found}
+def points(members=(NUMBER,), complaint_times=SEEN, when=WHEN, by=None, **fields):
+    moments = np.array([one.timestamp() * 1_000_000 for one in complaint_times], np.int64)
+    found = priority_parts(BASE | fields, members, moments, when, by or shipped_weights())
+    assert [one["part"] for one in found] == list(PRIORITY_PARTS)
+    return total_priority(found), {one["part"]: one for one in found}
 
 
 @given(
@@ -43,10 +46,10 @@ def points(members=(NUMBER,), complained=SEEN, when=WHEN, by=None, **fields):
     st.sampled_from((["amazon"], ["amazon", "microsoft"])),
     st.floats(0, 1),
     st.integers(-400, 400),
-    st.dictionaries(st.sampled_from(PARTS), st.floats(0.01, 10), min_size=7),
+    st.dictionaries(st.sampled_from(PRIORITY_PARTS), st.floats(0.01, 10), min_size=7),
 )
 def test_the_points_add_up_and_stay_in_bounds(victims, lost, orgs, sure, days, weights):
-    by = type(shipped())(**{**vars(shipped()), "weights": weights})
+    by = type(shipped_weights())(**{**vars(shipped_weights()), "weights": weights})
     losses = [{"currency": "USD", "amount": lost, "complaints": 1}]
     when = DAY + timedelta(days=days)
     priority, of = points(
@@ -65,7 +68,7 @@ def test_the_points_add_up_and_stay_in_bounds(victims, lost, orgs, sure, days, w
         ("losses", {"losses": [{"currency": "GBP", "amount": Decimal(500), "complaints": 1}]}),
         ("companies", {"orgs": ["amazon", "microsoft"]}),
         ("recency", {"last_seen": DAY + timedelta(days=1)}),
-        ("growth", {"complained": [*SEEN, WHEN]}),
+        ("growth", {"complaint_times": [*SEEN, WHEN]}),
         ("confidence", {"confidence": 0.6}),
         ("jurisdiction", {"members": [NUMBER, NUMBER | {"region": "US"}]}),
         ("jurisdiction", {"members": [NUMBER, NUMBER | {"role": "caller_id", "region": "ZZ"}]}),
@@ -76,7 +79,7 @@ def test_each_part_moves_it_alone(part, more):
     low, before = points(members=few)
     high, after = points(**({"members": few} | more))
     assert high > low
-    assert [one for one in PARTS if before[one] != after[one]] == [part]
+    assert [one for one in PRIORITY_PARTS if before[one] != after[one]] == [part]
 
 
 def test_recency_halves_in_its_half_life():
@@ -111,7 +114,7 @@ default = 0
 
 
 def test_weights_can_be_changed():
-    only_victims = load(GOOD, "w.toml")
+    only_victims = parse_weights(GOOD, "w.toml")
     priority, of = points(by=only_victims, victims=10)
     assert priority == 100
     assert of["victims"]["points"] == 100
@@ -135,6 +138,6 @@ def test_weights_can_be_changed():
     ],
 )
 def test_a_file_that_cannot_be_used_says_where(old, new, says):
-    with pytest.raises(WeightsError, match=r"^w\.toml: ") as error:
-        load(GOOD.replace(old, new, 1), "w.toml")
+    with pytest.raises(PriorityWeightsError, match=r"^w\.toml: ") as error:
+        parse_weights(GOOD.replace(old, new, 1), "w.toml")
     assert says in str(error.value)

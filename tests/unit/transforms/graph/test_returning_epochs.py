@@ -1,22 +1,23 @@
-"""What came back follows its other epoch only where the rest shows the same hands."""
+"""An identifier that came back rejoins its other epoch only where the rest shows one owner."""
 
 import numpy as np
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 from scipy.sparse import csr_array
 
 from tests.support.graphs import evidence, no_suppliers, parts
-from transforms.graph.refinement import Epochs, epochs, established, follow
-from transforms.graph.supplier_likelihood import Suppliers
+from transforms.graph.refinement import (
+    EpochPairs,
+    epoch_pairs,
+    established_communities,
+    rejoin_epochs,
+)
+from transforms.graph.supplier_likelihood import SupplierCounts
 
 A, B, NODES = [0, 1, 2], [3, 4, 5], 30
 
-
 LABEL = np.array([0, 0, 0, 3, 3, 3, *range(6, NODES)])
 
-
 LOOSE = 6
-
 
 GROUPS = [set(A)] * 4 + [set(B)] * 4
 
@@ -27,12 +28,12 @@ def suppliers(loose):
     records[A, 0] = records[B, 1] = 12
     records[np.arange(10, 20), np.arange(2, 12)] = 30
     records[LOOSE, loose] = 12
-    return Suppliers((csr_array(records),) * 3)
+    return SupplierCounts((csr_array(records),) * 3)
 
 
 def followed(pairs, of, label=LABEL):
     before, after = np.array(pairs, np.int64).reshape(-1, 2).T
-    return follow(evidence(GROUPS, NODES), of, label, Epochs(before, after))
+    return rejoin_epochs(evidence(GROUPS, NODES), of, label, EpochPairs(before, after))
 
 
 def test_a_loose_end_follows_where_suppliers_agree_either_way_in_time():
@@ -68,7 +69,7 @@ def test_a_loose_end_between_two_follows_the_likelier_and_welds_nothing():
 
 
 def test_epochs_follow_each_other_in_time():
-    found = epochs(np.array([7, 8, 7, 9, 7]), np.array([5, 1, 2, 3, 9]))
+    found = epoch_pairs(np.array([7, 8, 7, 9, 7]), np.array([5, 1, 2, 3, 9]))
     assert list(zip(found.before.tolist(), found.after.tolist(), strict=True)) == [(2, 0), (0, 4)]
 
 
@@ -82,5 +83,5 @@ def test_the_order_of_pairs_does_not_matter_and_firm_ground_keeps_apart(pairs, l
     first, _ = followed(pairs, suppliers(loose))
     random.shuffle(pairs)
     assert (followed(pairs, suppliers(loose))[0] == first).all()
-    firm = np.flatnonzero(established(evidence(GROUPS, NODES), LABEL))
+    firm = np.flatnonzero(established_communities(evidence(GROUPS, NODES), LABEL))
     assert len(set(first[firm].tolist())) == len(firm)

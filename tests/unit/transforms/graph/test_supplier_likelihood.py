@@ -5,14 +5,18 @@ from math import lgamma
 import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 from scipy.sparse import csr_array
 
 from schemas.enums import SUPPLIER_KINDS, Strength
 from schemas.link import LINK
-from transforms.graph.refinement import RARELY, probability
-from transforms.graph.supplier_likelihood import CONCENTRATION, TEMPER, Suppliers, supplied
+from transforms.graph.refinement import PRIOR_TRUE_SHARE, same_owner_probability
+from transforms.graph.supplier_likelihood import (
+    CONCENTRATION,
+    RECORD_WEIGHT,
+    SupplierCounts,
+    supplier_use,
+)
 
 RECORDS = st.lists(st.lists(st.integers(0, 6), min_size=4, max_size=4), min_size=5, max_size=5)
 
@@ -41,45 +45,47 @@ def test_the_factor_by_definition(first, second):
     label = np.array([0, 0, 2, 3, 3])
     a, b = np.array([0, 0, 2]), np.array([2, 3, 3])
     kinds = [np.array(first, float), np.array(second, float)]
-    found = Suppliers(tuple(csr_array(one) for one in kinds)).likeness(label, a, b)
+    found = SupplierCounts(tuple(csr_array(one) for one in kinds)).log_bayes_factor(label, a, b)
     expected = np.zeros(3)
     for records in kinds:
         frequency = records.sum(axis=0) / max(records.sum(), 1)
-        by = {n: TEMPER * records[label == n].sum(axis=0) for n in (0, 2, 3)}
+        by = {n: RECORD_WEIGHT * records[label == n].sum(axis=0) for n in (0, 2, 3)}
         expected += [factor(by[x], by[y], frequency) for x, y in zip(a, b, strict=True)]
     assert found == pytest.approx(expected, abs=1e-9)
 
 
 @settings(deadline=None)
 @given(RECORDS)
-def test_a_piece_is_held_against_its_own_cluster_without_itself(rows):
+def test_a_piece_is_compared_with_the_rest_of_its_own_cluster(rows):
     records = np.array(rows, float)
-    suppliers = Suppliers((csr_array(records),))
+    suppliers = SupplierCounts((csr_array(records),))
     piece, label = np.arange(5), np.array([0, 0, 0, 3, 3])
     own = np.array([True, False])
-    pieces = suppliers.added(piece)
-    found = suppliers.added(label).fit(pieces, np.array([0, 0]), np.array([0, 3]), own)
+    pieces = suppliers.sum_by_label(piece)
+    found = suppliers.sum_by_label(label).piece_log_bayes_factor(
+        pieces, np.array([0, 0]), np.array([0, 3]), own
+    )
     without = np.array([0, 1, 1, 3, 3])
-    expected = suppliers.likeness(without, np.array([0, 0]), np.array([1, 3]))
+    expected = suppliers.log_bayes_factor(without, np.array([0, 0]), np.array([1, 3]))
     assert found == pytest.approx(expected, abs=1e-9)
 
 
-def test_without_suppliers_nothing_is_said():
-    nothing = Suppliers(())
-    assert nothing.likeness(np.arange(3), np.array([0]), np.array([1])).tolist() == [0]
-    empty = Suppliers((csr_array((3, 2)),))
-    assert empty.likeness(np.arange(3), np.array([0]), np.array([1])).tolist() == [0]
+def test_without_suppliers_there_is_no_evidence():
+    nothing = SupplierCounts(())
+    assert nothing.log_bayes_factor(np.arange(3), np.array([0]), np.array([1])).tolist() == [0]
+    empty = SupplierCounts((csr_array((3, 2)),))
+    assert empty.log_bayes_factor(np.arange(3), np.array([0]), np.array([1])).tolist() == [0]
 
 
 def test_what_tells_nothing_stays_as_unlikely_as_it_was():
-    assert probability(np.zeros(7)) == pytest.approx(RARELY)
-    assert len(probability(np.zeros(0))) == 0
+    assert same_owner_probability(np.zeros(7)) == pytest.approx(PRIOR_TRUE_SHARE)
+    assert len(same_owner_probability(np.zeros(0))) == 0
 
 
 def test_ties_that_agree_throughout_make_each_other_likely():
-    alone = probability(np.array([2.0]))[0]
-    among = probability(np.full(60, 2.0))[0]
-    against = probability(np.append(np.full(60, -9.0), 2.0))[-1]
+    alone = same_owner_probability(np.array([2.0]))[0]
+    among = same_owner_probability(np.full(60, 2.0))[0]
+    against = same_owner_probability(np.append(np.full(60, -9.0), 2.0))[-1]
     assert against < alone < among
 
 
@@ -89,7 +95,7 @@ def test_suppliers_are_read_from_soft_links_of_either_order():
         {"entity_a": "phone:+1", "entity_b": "trunk:y", "records": 2, "strength": Strength.SOFT},
         {"entity_a": "phone:+1", "entity_b": "phone:+2", "records": 9, "strength": Strength.HARD},
     ]
-    found = supplied(pa.RecordBatch.from_pylist([dict(row) for row in rows], LINK)).to_pylist()
+    found = supplier_use(pa.RecordBatch.from_pylist([dict(row) for row in rows], LINK)).to_pylist()
     kinds = {SUPPLIER_KINDS[row["kind"]].value: row["records"] for row in found}
     assert kinds == {"carrier": 3, "trunk": 2}
     assert len({row["node"] for row in found}) == 1

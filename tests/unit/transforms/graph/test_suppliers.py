@@ -1,17 +1,16 @@
-"""Which records name which cluster, and the suppliers beside them, against plain Python."""
+"""Records by cluster, and the suppliers that they name, against plain Python."""
 
 from collections import defaultdict
 
 import numpy as np
 import pyarrow as pa
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from schemas.enums import SUPPLIER_KINDS, Status
 from tests.support.made_up_evidence import PHONES, SUPPLIERS, classified, records, with_statuses
 from tests.unit.transforms.graph.test_final_status import assignment
 from transforms.graph.assign import cluster_ids
-from transforms.graph.suppliers import CLUSTER_RECORD, SUPPLY, cluster_records, suppliers
+from transforms.graph.suppliers import CLUSTER_RECORD, SUPPLY, cluster_records, supplier_rows
 
 CLUSTERS = st.dictionaries(
     st.sampled_from(PHONES), st.tuples(st.integers(1, 2), st.just(False)), max_size=6
@@ -67,7 +66,7 @@ def test_suppliers_are_counted_by_cluster(supplies):
         }
         for entity, cluster, group in supplies
     ]
-    found = suppliers(pa.Table.from_pylist(rows, SUPPLY)).to_pylist()
+    found = supplier_rows(pa.Table.from_pylist(rows, SUPPLY)).to_pylist()
     expected = {(entity, cluster) for entity, cluster, _ in supplies}
     assert {(row["entity_id"], row["cluster_id"]) for row in found} == expected
     assert len(found) == len(expected)

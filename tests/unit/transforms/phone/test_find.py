@@ -9,16 +9,15 @@ import time
 import phonenumbers as pn
 import pyarrow as pa
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from tests.support.real_data import real
 from tests.unit.transforms.phone.test_normalize import EXAMPLES
-from transforms.phone.find import HIT, find_number, find_numbers
+from transforms.phone.find import FOUND_NUMBER, find_numbers, find_numbers_in_text
 
 
 def numbers(text: str, region: str | None = "US") -> list[str | None]:
-    return [reading.e164 for _, reading in find_number(text, region)]
+    return [reading.e164 for _, reading in find_numbers_in_text(text, region)]
 
 
 @pytest.mark.parametrize(
@@ -66,11 +65,11 @@ def test_traps(text, expected):
 )
 def test_finds_what_the_matcher_misses(text, number, raw):
     assert not list(pn.PhoneNumberMatcher(text, "US"))
-    ((span, reading),) = find_number(text, "US")
+    ((span, reading),) = find_numbers_in_text(text, "US")
     assert (reading.e164, text[span.start : span.end]) == (number, raw)
 
 
-def test_a_number_said_twice_is_found_twice():
+def test_a_number_in_digits_and_in_words_is_found_twice():
     text = "call 888-555-0123, I repeat, eight eight eight five five five zero one two three"
     assert numbers(text) == ["+18885550123"] * 2
 
@@ -84,8 +83,8 @@ def test_a_number_said_twice_is_found_twice():
         ("nau aath saat chhe paanch char teen do ek shunya par call karo", "IN", "+919876543210"),
     ],
 )
-def test_digits_said_in_other_languages(text, region, number):
-    ((_, reading),) = find_number(text, region)
+def test_digits_in_words_of_other_languages(text, region, number):
+    ((_, reading),) = find_numbers_in_text(text, region)
     assert (reading.e164, reading.how) == (number, "spelled")
     assert reading.confidence < 1
 
@@ -126,7 +125,7 @@ def test_finds_what_the_matcher_finds_at_the_same_place(example, form, before, a
     region, number = example
     text = " ".join([*before, pn.format_number(number, form), *after])
     oracle = [(m.start, m.end) for m in pn.PhoneNumberMatcher(text, region)]
-    found = find_number(text, region)
+    found = find_numbers_in_text(text, region)
     assert [tuple(span) for span, _ in found] == oracle
     assert all(r.e164 == pn.format_number(number, pn.PhoneNumberFormat.E164) for _, r in found)
 
@@ -134,7 +133,7 @@ def test_finds_what_the_matcher_finds_at_the_same_place(example, form, before, a
 @given(st.text(alphabet="0123456789+-(). /x,\n#ab", max_size=80))
 def test_offsets_slice_the_text_and_hits_do_not_overlap(text):
     last = 0
-    for span, reading in find_number(text, "US"):
+    for span, reading in find_numbers_in_text(text, "US"):
         assert last <= span.start < span.end <= len(text)
         assert reading.e164
         last = span.end
@@ -144,7 +143,7 @@ def test_a_column_has_a_row_for_every_hit():
     text = pa.array([None, "call 888-555-0123 or +44 20 7946 0958", "", "call 888-555-0123"])
     region = pa.array(["US", "US", "US", None])
     hits = find_numbers(text, region)
-    assert hits.schema == HIT
+    assert hits.schema == FOUND_NUMBER
     assert hits["row"].to_pylist() == [1, 1]
     assert hits["e164"].to_pylist() == ["+18885550123", "+442079460958"]
     assert hits["raw"].to_pylist() == ["888-555-0123", "+44 20 7946 0958"]
@@ -158,7 +157,7 @@ def test_a_column_has_a_row_for_every_hit():
 def test_a_megabyte_takes_linear_time(evil):
     def seconds(text: str) -> float:
         start = time.perf_counter()
-        find_number(text, "US")
+        find_numbers_in_text(text, "US")
         return time.perf_counter() - start
 
     assert seconds(evil) < 100 * max(seconds(evil[: len(evil) // 8]), 0.05)
@@ -171,7 +170,7 @@ def test_agrees_with_libphonenumbers_own_cases():
         if case["leniency"] != "VALID" or not case["same_in_both"]:
             continue
         region = None if case["region"] in ("ZZ", None) else case["region"]
-        found = [(s.start, s.end, r.e164) for s, r in find_number(case["text"], region)]
+        found = [(s.start, s.end, r.e164) for s, r in find_numbers_in_text(case["text"], region)]
         wanted = [(m["start"], m["end"], m["e164"]) for m in case["expected_real_metadata"]]
         assert found == wanted, case["text"]
 

@@ -8,13 +8,12 @@ from random import Random
 import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from benchmarks.phone_oracle import draw, examples
 from tests.support.real_data import real
 from tests.unit.transforms.extract.test_hostile_input import PIECES
-from transforms.arrow_util import FEW, Points, buffers, ranges
+from transforms.arrow_util import concat_ranges
 from transforms.phone import (
     digit_runs,
     false_positives,
@@ -23,18 +22,16 @@ from transforms.phone import (
     find_columns,
 )
 from transforms.phone.normalize import Reading
+from transforms.text_spans import FEW_TEXTS, CodePoints, string_buffers
 
 KNOWN = examples()
 
-
 REGIONS = ("US", "GB", "DE", "ES", "IN", "FR", None)
-
 
 NUMBERS = (
     "(866) 212-7251", "1-888-555-0123", "+44 20 7946 0018", "931-28-77-34", "08007234567",
     "0341 5550 0123", "184 932 776", "00442079460018", "8662127251", "+1 (202) 456-1414",
 )  # fmt: skip
-
 
 AROUND = (
     *PIECES, " ", " ", " ", ", ", ". ", "$", "€ 5", "é", "ß ", "“", "” ", "’", "–", "\u00a0",
@@ -51,14 +48,14 @@ AROUND = (
 def alone(texts, regions):
     rows = []
     for row, (text, region) in enumerate(zip(texts, regions, strict=True)):
-        for span, reading in find.find_number(text, region) if text else ():
+        for span, reading in find.find_numbers_in_text(text, region) if text else ():
             rows.append((row, *span, text[span.start : span.end], *reading))
     return rows
 
 
 def found(texts, regions):
     hits = find.find_numbers(pa.array(texts, pa.string()), pa.array(regions, pa.string()))
-    assert hits.schema.equals(find.HIT)
+    assert hits.schema.equals(find.FOUND_NUMBER)
     return [tuple(one.values()) for one in hits.to_pylist()]
 
 
@@ -70,10 +67,10 @@ def agree(texts, regions):
 
 @settings(deadline=None, max_examples=150)
 @given(st.integers(0, 2**40))
-def test_as_text_by_text(seed):
+def test_columns_find_what_each_text_contains(seed):
     rng = Random(seed)
     texts = []
-    for _ in range(2 * FEW):
+    for _ in range(2 * FEW_TEXTS):
         parts = rng.choices(AROUND, k=rng.randint(0, 6))
         for _ in range(rng.randint(1, 3)):
             one = rng.choice(NUMBERS) if rng.random() < 0.6 else draw(rng, KNOWN)[0]
@@ -84,29 +81,33 @@ def test_as_text_by_text(seed):
 
 @settings(deadline=None, max_examples=60)
 @given(st.lists(st.text(st.sampled_from("0123456789 -.()/+xé@\n#$:,ab"), max_size=60), min_size=1))
-def test_as_text_by_text_whatever_it_holds(texts):
-    texts = [f"{text} call 866-212-7251 {i}" for i, text in enumerate(texts * FEW)]
+def test_columns_find_the_same_in_any_text(texts):
+    texts = [f"{text} call 866-212-7251 {i}" for i, text in enumerate(texts * FEW_TEXTS)]
     agree(texts, ["US"] * len(texts))
 
 
 @settings(deadline=None, max_examples=100)
 @given(st.integers(0, 2**40))
-def test_what_is_blanked_is_what_is_blanked_in_each_text(seed):
+def test_columns_blank_what_is_blanked_in_each_text(seed):
     rng = Random(seed)
-    texts = ["".join(rng.choices((*AROUND, *NUMBERS), k=rng.randint(1, 9))) for _ in range(2 * FEW)]
+    texts = [
+        "".join(rng.choices((*AROUND, *NUMBERS), k=rng.randint(1, 9))) for _ in range(2 * FEW_TEXTS)
+    ]
     column = pa.array(texts)
-    offsets, data = buffers(column)
-    stretches, _ = digit_runs.runs(data, digit_runs.groups(data, offsets), find.JOIN, find.SHORTEST)
-    stretches = stretches.only(~digit_runs.hold_foreign_digits(column)[stretches.rows])
-    points = Points(column)
-    bare = false_positives_columns.without_addresses(column, points, np.unique(stretches.rows))
-    parts = false_positives_columns.quiet(bare, points, stretches, offsets[1:])
+    offsets, data = string_buffers(column)
+    stretches, _ = digit_runs.join_groups(
+        data, digit_runs.digit_groups(data, offsets), find.STRETCH_JOIN, find.MIN_DIGITS
+    )
+    stretches = stretches.select(~digit_runs.have_non_ascii_digits(column)[stretches.rows])
+    points = CodePoints(column)
+    bare = false_positives_columns.blank_addresses(column, points, np.unique(stretches.rows))
+    parts = false_positives_columns.blank_stretches(bare, points, stretches, offsets[1:])
     blanked = bare.copy()
     sizes = np.diff(parts.offsets)
-    blanked[ranges(parts.starts, sizes)] = parts.data
+    blanked[concat_ranges(parts.starts, sizes)] = parts.data
     for row in np.unique(stretches.rows).tolist():
-        spans = [m.span() for m in find.DIGITS_ENOUGH.finditer(texts[row])]
-        (one,) = false_positives.blank([texts[row]], [spans])
+        spans = [m.span() for m in find.STRETCH.finditer(texts[row])]
+        (one,) = false_positives.blank_false_positives([texts[row]], [spans])
         assert blanked[offsets[row] : offsets[row + 1]].tobytes() == in_bytes(texts[row], one)
 
 
@@ -117,15 +118,17 @@ def in_bytes(text, blanked):
 
 
 def test_most_texts_are_decided_by_columns():
-    """Otherwise the rest of these tests would compare the careful way with itself."""
+    """Otherwise these tests would compare the search of each text with itself."""
     texts = pa.array(
         [f"They told me to call (866) 212-{i}. The bank knows." for i in range(7000, 7100)]
     )
-    read = find_columns.read(texts, pa.array(["US"] * 100), find._RULES, np.zeros(100, bool))
-    assert not read.left.any() and len(read.raw) == 100
+    read = find_columns.find_plain_numbers(
+        texts, pa.array(["US"] * 100), find.COLUMN_RULES, np.zeros(100, bool)
+    )
+    assert not read.undecided.any() and len(read.raw) == 100
 
 
-def test_rows_of_one_text_and_of_none():
+def test_repeated_and_null_texts():
     text = "call 866-212-7251 or +44 20 7946 0018"
     hits = found([text, None, "nothing", text], ["US", "US", "US", None])
     assert [(one[0], one[4]) for one in hits] == [
@@ -134,7 +137,7 @@ def test_rows_of_one_text_and_of_none():
 
 
 @pytest.mark.real
-def test_the_transcripts_as_text_by_text():
+def test_columns_find_the_same_in_the_transcripts():
     path = real("robocall_transcripts/transcripts.csv")
     with path.open(newline="", encoding="utf-8") as file:
         texts = [row["transcript"] for row in csv.DictReader(file)]
@@ -143,4 +146,4 @@ def test_the_transcripts_as_text_by_text():
 
 
 def test_the_fields_of_a_hit_are_those_of_a_reading():
-    assert tuple(find.HIT.names[4:]) == Reading._fields
+    assert tuple(find.FOUND_NUMBER.names[4:]) == Reading._fields

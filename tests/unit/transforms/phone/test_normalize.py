@@ -9,12 +9,11 @@ import phonenumbers as pn
 import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from tests.support.real_data import real
 from transforms.phone import normalize
-from transforms.phone.normalize import How, read_one
+from transforms.phone.normalize import ReadingMethod, normalize_number
 
 EXAMPLES = [
     (region, number)
@@ -23,14 +22,12 @@ EXAMPLES = [
     if (number := pn.example_number_for_type(region, kind)) and pn.is_valid_number(number)
 ]
 
-
 FORMATS = (
     pn.PhoneNumberFormat.E164,
     pn.PhoneNumberFormat.INTERNATIONAL,
     pn.PhoneNumberFormat.NATIONAL,
     pn.PhoneNumberFormat.RFC3966,
 )
-
 
 OURS_IS_BETTER = {
     "0900 332 6005a": "a letter after a whole number is no vanity digit",
@@ -44,22 +41,25 @@ OURS_IS_BETTER = {
 @given(st.sampled_from(EXAMPLES), st.sampled_from(FORMATS))
 def test_reads_every_regions_examples_in_every_format(example, form):
     region, number = example
-    read = read_one(pn.format_number(number, form), region)
+    read = normalize_number(pn.format_number(number, form), region)
     assert read.e164 == pn.format_number(number, pn.PhoneNumberFormat.E164)
     assert read.reason is None
-    assert read.how in (How.NATIONAL, How.INTERNATIONAL)
+    assert read.how in (ReadingMethod.NATIONAL, ReadingMethod.INTERNATIONAL)
 
 
 @given(st.sampled_from(EXAMPLES))
 def test_an_extension_is_no_part_of_the_number(example):
     region, number = example
     written = pn.format_number(number, pn.PhoneNumberFormat.INTERNATIONAL)
-    assert read_one(f"{written} ext. 45", region).e164 == read_one(written, region).e164
+    assert (
+        normalize_number(f"{written} ext. 45", region).e164
+        == normalize_number(written, region).e164
+    )
 
 
 @given(st.text(max_size=300), st.sampled_from(["US", "DE", "IN", "GB", None]))
 def test_any_text_gives_a_valid_number_or_a_reason(text, region):
-    read = read_one(text, region)
+    read = normalize_number(text, region)
     assert (read.e164 is None) != (read.reason is None)
     if read.e164:
         assert pn.is_valid_number(pn.parse(read.e164))
@@ -94,48 +94,78 @@ def test_any_text_gives_a_valid_number_or_a_reason(text, region):
     ],
 )
 def test_refuses_with_a_reason(raw, region, reason):
-    read = read_one(raw, region)
+    read = normalize_number(raw, region)
     assert (read.e164, read.reason, read.confidence) == (None, reason, 0)
 
 
 @pytest.mark.parametrize(
     ("raw", "region", "e164", "how"),
     [
-        ("17244428039", "US", "+17244428039", How.INTERNATIONAL),
-        ("011 44 20 7946 0958", "US", "+442079460958", How.INTERNATIONAL),
-        ("0044 20 7946 0958", "DE", "+442079460958", How.INTERNATIONAL),
-        ("+44 (0)20 7946 0958", "US", "+442079460958", How.INTERNATIONAL),
-        ("sip:+18885550123@gw.example.com;user=phone", "US", "+18885550123", How.INTERNATIONAL),
-        ("tel:+1-888-555-0123", "DE", "+18885550123", How.INTERNATIONAL),
-        ("８８８５５５０１２３", "US", "+18885550123", How.NATIONAL),
-        ("\u202a+1 888 555 0123\u202c", None, "+18885550123", How.INTERNATIONAL),
-        ("8885550123.0", "US", "+18885550123", How.MENDED),
-        ("1-800-FLOWERS", "US", "+18003569377", How.VANITY),
-        ("1-800-642-7676", "DE", "+18006427676", How.FOREIGN),
-        ("888-555-0123", "DE", "+18885550123", How.FOREIGN),
-        ("0012122441805", "US", "+12122441805", How.MENDED),
-        ("0011 44 20 7946 0958", "AU", "+442079460958", How.INTERNATIONAL),
-        ("0011 44 20 7946 0958", "GB", "+442079460958", How.MENDED),
-        ("8O0-6S2-l234", "US", "+18006521234", How.LOOK_ALIKE),
-        ("eight five five, five five five, oh one two three", "US", "+18555550123", How.SPELLED),
-        ("855 dash 555 dash 0123", "US", "+18555550123", How.SPELLED),
-        ("plus one 855 triple five zero one double two", "IN", "+18555550122", How.SPELLED),
-        ("seis uno dos tres cuatro cinco seis siete ocho", "ES", "+34612345678", How.SPELLED),
-        ("null drei null eins zwei drei vier fünf sechs sieben", "DE", "+49301234567", How.SPELLED),
-        ("nau aath saat chhe paanch char teen do ek shunya", "IN", "+919876543210", How.SPELLED),
-        ("+4930\u00a0123\u200b4567", None, "+49301234567", How.INTERNATIONAL),
-        ("٨٨٨٥٥٥٠١٢٣", "US", "+18885550123", How.NATIONAL),
-        ("tel:+1-855-555-0123;ext=7", "US", "+18555550123", How.INTERNATIONAL),
-        ("Tel. 888-555-0123", "US", "+18885550123", How.NATIONAL),
-        ("1 800 flowers", "US", "+18003569377", How.VANITY),
-        ("(888) 555-0123", "DE", "+18885550123", How.FOREIGN),
-        ("0800-723-4567", "DE", "+498007234567", How.NATIONAL),
-        ("0800-723-4567", "GB", "+448007234567", How.NATIONAL),
-        ("1800 642 7676", "IN", "+9118006427676", How.NATIONAL),
+        ("17244428039", "US", "+17244428039", ReadingMethod.INTERNATIONAL),
+        ("011 44 20 7946 0958", "US", "+442079460958", ReadingMethod.INTERNATIONAL),
+        ("0044 20 7946 0958", "DE", "+442079460958", ReadingMethod.INTERNATIONAL),
+        ("+44 (0)20 7946 0958", "US", "+442079460958", ReadingMethod.INTERNATIONAL),
+        (
+            "sip:+18885550123@gw.example.com;user=phone",
+            "US",
+            "+18885550123",
+            ReadingMethod.INTERNATIONAL,
+        ),
+        ("tel:+1-888-555-0123", "DE", "+18885550123", ReadingMethod.INTERNATIONAL),
+        ("８８８５５５０１２３", "US", "+18885550123", ReadingMethod.NATIONAL),
+        ("\u202a+1 888 555 0123\u202c", None, "+18885550123", ReadingMethod.INTERNATIONAL),
+        ("8885550123.0", "US", "+18885550123", ReadingMethod.REPAIRED),
+        ("1-800-FLOWERS", "US", "+18003569377", ReadingMethod.VANITY),
+        ("1-800-642-7676", "DE", "+18006427676", ReadingMethod.FOREIGN),
+        ("888-555-0123", "DE", "+18885550123", ReadingMethod.FOREIGN),
+        ("0012122441805", "US", "+12122441805", ReadingMethod.REPAIRED),
+        ("0011 44 20 7946 0958", "AU", "+442079460958", ReadingMethod.INTERNATIONAL),
+        ("0011 44 20 7946 0958", "GB", "+442079460958", ReadingMethod.REPAIRED),
+        ("8O0-6S2-l234", "US", "+18006521234", ReadingMethod.LOOK_ALIKE),
+        (
+            "eight five five, five five five, oh one two three",
+            "US",
+            "+18555550123",
+            ReadingMethod.SPELLED,
+        ),
+        ("855 dash 555 dash 0123", "US", "+18555550123", ReadingMethod.SPELLED),
+        (
+            "plus one 855 triple five zero one double two",
+            "IN",
+            "+18555550122",
+            ReadingMethod.SPELLED,
+        ),
+        (
+            "seis uno dos tres cuatro cinco seis siete ocho",
+            "ES",
+            "+34612345678",
+            ReadingMethod.SPELLED,
+        ),
+        (
+            "null drei null eins zwei drei vier fünf sechs sieben",
+            "DE",
+            "+49301234567",
+            ReadingMethod.SPELLED,
+        ),
+        (
+            "nau aath saat chhe paanch char teen do ek shunya",
+            "IN",
+            "+919876543210",
+            ReadingMethod.SPELLED,
+        ),
+        ("+4930\u00a0123\u200b4567", None, "+49301234567", ReadingMethod.INTERNATIONAL),
+        ("٨٨٨٥٥٥٠١٢٣", "US", "+18885550123", ReadingMethod.NATIONAL),
+        ("tel:+1-855-555-0123;ext=7", "US", "+18555550123", ReadingMethod.INTERNATIONAL),
+        ("Tel. 888-555-0123", "US", "+18885550123", ReadingMethod.NATIONAL),
+        ("1 800 flowers", "US", "+18003569377", ReadingMethod.VANITY),
+        ("(888) 555-0123", "DE", "+18885550123", ReadingMethod.FOREIGN),
+        ("0800-723-4567", "DE", "+498007234567", ReadingMethod.NATIONAL),
+        ("0800-723-4567", "GB", "+448007234567", ReadingMethod.NATIONAL),
+        ("1800 642 7676", "IN", "+9118006427676", ReadingMethod.NATIONAL),
     ],
 )
 def test_reads(raw, region, e164, how):
-    read = read_one(raw, region)
+    read = normalize_number(raw, region)
     assert (read.e164, read.how) == (e164, how)
 
 
@@ -150,23 +180,23 @@ def test_reads(raw, region, e164, how):
     ],
 )
 def test_both_readings_are_recorded(raw, region, e164, also):
-    read = read_one(raw, region)
+    read = normalize_number(raw, region)
     assert (read.e164, read.also_read_as) == (e164, also)
     assert read.confidence <= 0.6
 
 
-def test_what_else_a_reading_says():
-    read = read_one("+1 (888) 555-0123 ext. 45", "DE")
+def test_extension_validity_line_type_and_confidence():
+    read = normalize_number("+1 (888) 555-0123 ext. 45", "DE")
     assert (read.extension, read.validity, read.line_type) == ("45", "valid", "toll_free")
-    assert read_one("+1 555 555 0123", None).validity == "possible"
-    assert read_one("1-800-FLOWERS", "US").confidence < 1
+    assert normalize_number("+1 555 555 0123", None).validity == "possible"
+    assert normalize_number("1-800-FLOWERS", "US").confidence < 1
 
 
 def test_a_column_is_read_as_its_values_are_one_by_one():
     raw = pa.array(["888-555-0123", None, "888-555-0123", "0800-723-4567", "x"])
     region = pa.array(["US", "US", None, "DE", "US"])
-    read = normalize.normalise(raw, region)
-    assert read.type == normalize.READING
+    read = normalize.normalize_numbers(raw, region)
+    assert read.type == normalize.READING_TYPE
     assert read.null_count == 0
     assert pc.struct_field(read, "e164").to_pylist() == [
         "+18885550123",
@@ -175,8 +205,8 @@ def test_a_column_is_read_as_its_values_are_one_by_one():
         "+498007234567",
         None,
     ]
-    assert normalize.normalise(raw.slice(3), region.slice(3)).equals(read.slice(3))
-    assert len(normalize.normalise(raw.slice(5), region.slice(5))) == 0
+    assert normalize.normalize_numbers(raw.slice(3), region.slice(3)).equals(read.slice(3))
+    assert len(normalize.normalize_numbers(raw.slice(5), region.slice(5))) == 0
 
 
 @pytest.mark.real
@@ -188,7 +218,7 @@ def test_agrees_with_libphonenumbers_own_cases():
         expected = case["expected_real_metadata"]
         region = None if case["region"] in ("ZZ", None) else case["region"]
         wanted = expected.get("e164") if expected.get("valid") else None
-        assert read_one(case["input"] or "", region).e164 == wanted, case
+        assert normalize_number(case["input"] or "", region).e164 == wanted, case
 
 
 @pytest.mark.real
@@ -196,7 +226,7 @@ def test_the_ftc_file_gives_thirteen_thousand_numbers():
     path = real("ftc_dnc/dnc_complaint_numbers_2019-12-16.csv")
     with path.open(newline="", encoding="utf-8") as file:
         raw = [row["Company_Phone_Number"] for row in csv.DictReader(file)]
-    read = normalize.normalise(pa.array(raw), pa.array(["US"] * len(raw)))
+    read = normalize.normalize_numbers(pa.array(raw), pa.array(["US"] * len(raw)))
     numbers = pc.struct_field(read, "e164")
     assert pc.count_distinct(numbers).as_py() >= 13_000
     reasons = set(pc.struct_field(read, "reason").to_pylist())
@@ -206,7 +236,7 @@ def test_the_ftc_file_gives_thirteen_thousand_numbers():
 @pytest.mark.real
 def test_the_spanish_list_has_as_many_valid_numbers_as_it_says():
     raw = real("phone_lists/es_reported.txt").read_text("utf-8").split()
-    read = normalize.normalise(pa.array(raw), pa.array(["ES"] * len(raw)))
+    read = normalize.normalize_numbers(pa.array(raw), pa.array(["ES"] * len(raw)))
     assert pc.struct_field(read, "e164").null_count == pytest.approx(1_908, abs=20)
 
 
@@ -228,6 +258,6 @@ def test_the_spanish_list_has_as_many_valid_numbers_as_it_says():
 def test_a_national_number_of_another_plan_names_no_subscriber_at_home(
     text, region, expected, also
 ):
-    reading = read_one(text, region)
+    reading = normalize_number(text, region)
     assert (reading.e164 or reading.reason, reading.also_read_as) == (expected, also)
     assert reading.confidence < 0.5 or also is None

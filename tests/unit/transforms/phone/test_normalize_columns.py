@@ -7,14 +7,12 @@ from random import Random
 import phonenumbers as pn
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from benchmarks.phone_oracle import COMMON, draw, examples, oracle
 from transforms.phone import find, normalize, normalize_columns
 
 KNOWN = examples()
-
 
 FORMS = (
     pn.PhoneNumberFormat.E164,
@@ -25,7 +23,9 @@ FORMS = (
 
 
 def columns(texts, regions):
-    read = normalize_columns.read(pa.array(texts, pa.string()), pa.array(regions, pa.string()))
+    read = normalize_columns.normalize_plain(
+        pa.array(texts, pa.string()), pa.array(regions, pa.string())
+    )
     kept = (read.e164, read.region, read.line_type)
     rows = zip(*(c.to_pylist() for c in kept), read.national.tolist(), strict=True)
     return read, dict(zip(read.rows.tolist(), rows, strict=True))
@@ -65,9 +65,9 @@ def test_random_draws(seed):
 def test_a_column_is_read_as_its_numbers_are_one_by_one(seed):
     rng = Random(seed)
     texts, regions = zip(*[draw(rng, KNOWN) for _ in range(40)], strict=True)
-    read = normalize.normalise(pa.array(texts), pa.array(regions, pa.string())).to_pylist()
+    read = normalize.normalize_numbers(pa.array(texts), pa.array(regions, pa.string())).to_pylist()
     for text, region, one in zip(texts, regions, read, strict=True):
-        alone = normalize.read_one(text, region)
+        alone = normalize.normalize_number(text, region)
         assert one == pytest.approx(alone._asdict()), (text, region)
 
 
@@ -82,5 +82,5 @@ def test_a_column_of_texts_is_searched_as_they_are_one_by_one(seed):
     found = find.find_numbers(pa.array(texts), pa.array(regions, pa.string())).to_pylist()
     for row, (text, region) in enumerate(zip(texts, regions, strict=True)):
         hits = [(one["start"], one["end"], one["e164"]) for one in found if one["row"] == row]
-        alone = find.find_number(text, region)
+        alone = find.find_numbers_in_text(text, region)
         assert hits == [(*span, reading.e164) for span, reading in alone]

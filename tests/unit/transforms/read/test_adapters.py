@@ -7,13 +7,12 @@ from decimal import Decimal
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
+from hypothesis import HealthCheck, given, settings, strategies as st
 
 from schemas.complaint import COMPLAINT_INPUT
-from tests.support.read_files import read
+from tests.support.read_files import FOIA_HEADER_WITH_EXTENSION, read_file
 from transforms.read.adapters import fcc_complaints, ftc_sentinel
-from transforms.read.adapters.base import join_cells
+from transforms.read.framing import join_cells
 from transforms.read.rejects import decode_raw, encode_raw
 
 
@@ -28,13 +27,15 @@ def test_every_minute_of_the_twelve_hour_clock(hour, minute):
     half = "pm" if hour >= 12 else "am"
     wanted = f"{hour:02}:{minute:02}:00"
     for text in (f"{hour % 12 or 12}:{minute:02} {half}", f"{hour:02}:{minute:02}"):
-        assert fcc_complaints.clock(text) == wanted
-    assert fcc_complaints.clock(f"{hour % 12 or 12}:{minute:02} {half[0].upper()}.m.") == wanted
+        assert fcc_complaints.parse_clock(text) == wanted
+    assert (
+        fcc_complaints.parse_clock(f"{hour % 12 or 12}:{minute:02} {half[0].upper()}.m.") == wanted
+    )
 
 
 @pytest.mark.parametrize("text", [None, "None", "", "25:00", "1:60 pm", "p.m.", "1:00 xm"])
 def test_what_is_no_time_of_day(text):
-    assert fcc_complaints.clock(text) is None
+    assert fcc_complaints.parse_clock(text) is None
 
 
 @pytest.mark.parametrize(
@@ -49,7 +50,7 @@ def test_what_is_no_time_of_day(text):
     ],
 )
 def test_fcc_moments(date, time, wanted):
-    assert fcc_complaints.moment(date, time) == wanted
+    assert fcc_complaints.parse_moment(date, time) == wanted
 
 
 def test_fcc_csv(tmp_path):
@@ -62,7 +63,7 @@ def test_fcc_csv(tmp_path):
         "Caller ID Number": "203-760-1637",
     }
     text = join_cells(fcc_complaints.HEADER) + "\n" + join_cells(list(cells.values())) + "\n"
-    (row,) = read(written(tmp_path, text))[0]["complaints"]
+    (row,) = read_file(written(tmp_path, text))[0]["complaints"]
     assert row["received_at"] == "2021-08-13T17:01:02Z"
     assert row["occurred_at"] == "2021-08-12T18:53:00Z"
     assert row["channel"] == "sms"
@@ -71,7 +72,6 @@ def test_fcc_csv(tmp_path):
 
 
 FCC_PLACE = '"SOUTHBURY, CT 06712\n(41.4, -73.2)"'
-
 
 FCC_TICKETS = st.fixed_dictionaries(
     {
@@ -92,7 +92,7 @@ FCC_TICKETS = st.fixed_dictionaries(
         "ticket_created": st.none() | st.datetimes(datetime(2014, 1, 1), datetime(2026, 1, 1)),
     }
 )
-"""What the two published records and the column names of the CSV export let a ticket be."""
+"""Tickets as the two published records and the column names of the CSV export allow them."""
 
 
 def fcc_json(ticket):
@@ -127,8 +127,10 @@ def test_both_exports_of_the_fcc_give_the_same_records(tmp_path, tickets, random
     lines = [[fcc_complaints.HEADER[at] for at in order]]
     lines += [[fcc_cells(one)[at] for at in order] for one in tickets]
     text = "\ufeff" + "\r\n".join(",".join(cells) for cells in lines)
-    from_csv, _ = read(written(tmp_path, text))
-    from_json, _ = read(written(tmp_path, json.dumps([fcc_json(one) for one in tickets]), "a.json"))
+    from_csv, _ = read_file(written(tmp_path, text))
+    from_json, _ = read_file(
+        written(tmp_path, json.dumps([fcc_json(one) for one in tickets]), "a.json")
+    )
     assert from_csv["rejects"] == from_json["rejects"] == []
     own = {"raw": None, "source": None, "format": None, "position": None}
     rows = [[row | own for row in one["complaints"]] for one in (from_csv, from_json)]
@@ -153,10 +155,10 @@ def test_foia_numbers_are_zipped(area, number, extension, wanted):
 
 
 def test_foia_with_an_extension_column(tmp_path):
-    header = [f" {name}" for name in ftc_sentinel.HEADER_WITH_EXTENSION]
+    header = [f" {name}" for name in FOIA_HEADER_WITH_EXTENSION]
     row = ["1", "05/28/2014", "A", "ID", "Caf\u00e9", "989", "9414313", "5", "Phone", "9043"]
     text = join_cells(header) + "\n" + join_cells(row)
-    found, _ = read(written(tmp_path, text.encode("mac_roman")))
+    found, _ = read_file(written(tmp_path, text.encode("mac_roman")))
     (one,) = found["complaints"]
     assert one["phone_numbers"] == [{"raw": "9899414313 ext. 5", "role": "mentioned"}]
     assert one["claimed_brand"] == "Caf\u00e9"
@@ -174,7 +176,7 @@ def test_contract_csv(tmp_path):
         + "5,x,t,,,,\xff\n"
         + "6,x,\0,,,,\n"
     )
-    found, _ = read(written(tmp_path, text.encode("latin-1")))
+    found, _ = read_file(written(tmp_path, text.encode("latin-1")))
     (row,) = found["complaints"]
     assert row["phone_numbers"] == [{"raw": "1", "role": "callback"}]
     assert (row["loss_amount"], row["urls"], row["unknown"]) == ("0.10", None, ["note"])
@@ -206,7 +208,7 @@ def test_parquet_of_the_contract_itself(tmp_path):
     table = table.append_column("extra", pa.array([1, 2]))
     path = tmp_path / "a.parquet"
     pq.write_table(table, path)
-    first, second = read(path)[0]["complaints"]
+    first, second = read_file(path)[0]["complaints"]
     assert first["received_at"].startswith("1970-01-01T00:00:00")
     assert second["received_at"].startswith("1970-01-01T00:00:01.5")
     assert float(first["loss_amount"]) == 12.5
@@ -214,7 +216,7 @@ def test_parquet_of_the_contract_itself(tmp_path):
     assert first["payments"][0]["method"] == "bank"
     assert (first["unknown"], first["format"], second["position"]) == (["extra"], "parquet", 2)
     again = written(tmp_path, first["raw"], "again.jsonl")
-    (same,) = read(again)[0]["complaints"]
+    (same,) = read_file(again)[0]["complaints"]
     ours = {"source", "format", "raw", "unknown"}
     assert {k: v for k, v in same.items() if k not in ours} == {
         k: v for k, v in first.items() if k not in ours
@@ -226,7 +228,7 @@ def test_parquet_text_that_is_not_utf8_is_one_reject(tmp_path):
     fine = ["1", "2", "3"]
     path = tmp_path / "a.parquet"
     pq.write_table(pa.table({"complaint_id": bad, "source_org": fine, "received_at": fine}), path)
-    found, _ = read(path)
+    found, _ = read_file(path)
     assert [row["complaint_id"] for row in found["complaints"]] == ["1", "3"]
     assert [(one["position"], one["code"]) for one in found["rejects"]] == [(2, "bad_encoding")]
 
@@ -236,7 +238,7 @@ def test_parquet_floats_are_not_lost(tmp_path, number):
     path = tmp_path / "a.parquet"
     columns = {name: ["1"] for name in ("call_id", "source_org", "started_at")}
     pq.write_table(pa.table(columns | {"duration_seconds": [float(number)]}), path)
-    (row,) = read(path, calls=True)[0]["calls"]
+    (row,) = read_file(path, calls=True)[0]["calls"]
     assert repr(float(row["duration_seconds"])) == repr(float(number))
 
 
@@ -254,6 +256,6 @@ def test_a_cut_between_bytes_of_a_character_stays_utf8():
 
 def test_json_array_of_the_contract(tmp_path):
     rows = [{"complaint_id": str(n), "source_org": "x"} for n in range(5)]
-    found, _ = read(written(tmp_path, json.dumps(rows, indent=1)))
+    found, _ = read_file(written(tmp_path, json.dumps(rows, indent=1)))
     assert [row["complaint_id"] for row in found["complaints"]] == list("01234")
     assert [row["position"] for row in found["complaints"]] == [1, 2, 3, 4, 5]

@@ -6,13 +6,12 @@ import zlib
 
 import pytest
 
-from tests.support.read_files import COMPRESS, read
+from tests.support.read_files import COMPRESS, read_file
 
 ROWS = [
     json.dumps({"complaint_id": f"{n}", "source_org": "x", "narrative": f"{n * 7919 % 104729}"})
     for n in range(60_000)
 ]
-
 
 DATA = ("\n".join(ROWS) + "\n").encode()
 
@@ -26,7 +25,7 @@ def test_several_members_are_one_stream(tmp_path, name):
     half = len(DATA) // 2
     path = tmp_path / "rows"
     path.write_bytes(COMPRESS[name](DATA[:half]) + COMPRESS[name](DATA[half:]))
-    found, shards = read(path)
+    found, shards = read_file(path)
     assert ids(found) == [str(n) for n in range(60_000)]
     assert not found["rejects"]
     assert len(shards) == 1
@@ -38,7 +37,7 @@ def test_a_cut_file_keeps_every_whole_row(tmp_path, name, part):
     packed = COMPRESS[name](DATA)
     path = tmp_path / "rows"
     path.write_bytes(packed[: int(len(packed) * part)])
-    found, _ = read(path)
+    found, _ = read_file(path)
     count = len(found["complaints"])
     assert ids(found) == [str(n) for n in range(count)]
     (reject,) = found["rejects"]
@@ -52,7 +51,7 @@ def test_every_byte_that_gzip_gives_is_used(tmp_path):
     path = tmp_path / "rows.gz"
     path.write_bytes(packed[: len(packed) // 2])
     given = zlib.decompressobj(wbits=31).decompress(packed[: len(packed) // 2])
-    found, _ = read(path)
+    found, _ = read_file(path)
     assert len(found["complaints"]) == given.count(b"\n")
 
 
@@ -60,14 +59,14 @@ def test_every_byte_that_gzip_gives_is_used(tmp_path):
 def test_a_file_cut_within_its_first_bytes(tmp_path, size):
     path = tmp_path / "rows.gz"
     path.write_bytes(gzip.compress(DATA)[:size])
-    found, _ = read(path)
+    found, _ = read_file(path)
     assert [row["code"] for row in found["rejects"]] == ["truncated_file"]
 
 
 def test_a_corrupt_file_ends_in_one_reject(tmp_path):
     path = tmp_path / "rows.gz"
     path.write_bytes(gzip.compress(DATA) + b"garbage")
-    found, _ = read(path)
+    found, _ = read_file(path)
     assert len(found["complaints"]) == 60_000
     assert [row["code"] for row in found["rejects"]] == ["unreadable_file"]
 
@@ -76,6 +75,6 @@ def test_a_corrupt_file_ends_in_one_reject(tmp_path):
 def test_an_empty_file_inside(tmp_path, name):
     path = tmp_path / "rows"
     path.write_bytes(COMPRESS[name](b""))
-    found, shards = read(path)
+    found, shards = read_file(path)
     assert found == {"complaints": [], "calls": [], "rejects": []}
     assert shards == []

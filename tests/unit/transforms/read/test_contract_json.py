@@ -4,21 +4,21 @@ import json
 from decimal import Decimal
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from schemas.enums import RecordKind
 from transforms.read.adapters import contract_json
 from transforms.read.framing import Origin, Record
-from transforms.read.json_values import MAX_DEPTH, BrokenJsonError, parse, parse_exact
+from transforms.read.json_values import MAX_DEPTH, BrokenJsonError, parse_exact_json, parse_json
+from transforms.read.options import ReadOptions
 
 ORIGIN = Origin("a.jsonl", "jsonl", RecordKind.COMPLAINT)
 
 
-def read(*lines, kind=RecordKind.COMPLAINT, source_org=None):
+def read(*lines, kind=RecordKind.COMPLAINT, **options):
     origin = Origin("a.jsonl", "jsonl", kind)
     records = [Record(n, line, len(line)) for n, line in enumerate(lines, 1)]
-    batch, rejects = contract_json.read(origin, records, source_org)
+    batch, rejects = contract_json.read_records(origin, records, ReadOptions(**options))
     batch.validate(full=True)
     return batch.to_pylist(), rejects
 
@@ -97,9 +97,9 @@ def test_nesting_counts_alike_in_both_parsers(number):
     def nested(depth):
         return b'{"a":' * depth + number + b"}" * depth
 
-    parse(nested(MAX_DEPTH))
+    parse_json(nested(MAX_DEPTH))
     with pytest.raises(BrokenJsonError):
-        parse(nested(MAX_DEPTH + 1))
+        parse_json(nested(MAX_DEPTH + 1))
 
 
 def test_null_is_absent_and_the_last_duplicate_wins():
@@ -163,4 +163,4 @@ def test_the_fast_parser_agrees_with_the_exact_one(value):
             return [plain(inner) for inner in one]
         return one if one is None or isinstance(one, bool) or type(one) is str else float(one)
 
-    assert repr(plain(parse(text.encode()))) == repr(plain(parse_exact(text.encode())))
+    assert repr(plain(parse_json(text.encode()))) == repr(plain(parse_exact_json(text.encode())))

@@ -1,21 +1,26 @@
-"""CSV records and cells against Python's csv module, and stray quotes."""
+"""CSV records and cells against Python's csv module, and lone quotes."""
 
 import csv
 import time
 
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from schemas.reject import Code
 from transforms.read import framing
-from transforms.read.adapters.base import join_cells
-from transforms.read.framing import left_open, lines, parted, records, split_cells
+from transforms.read.framing import (
+    csv_records,
+    join_cells,
+    leaves_quote_open,
+    locate_cells,
+    physical_lines,
+    split_cells,
+)
 
 text = st.text(alphabet='ab,"\n', max_size=24)
 
 
 def cut(data):
-    return list(records(lines([data.encode()])))
+    return list(csv_records(physical_lines([data.encode()])))
 
 
 @given(st.lists(st.text(alphabet='ab," \n', max_size=6), min_size=1, max_size=5))
@@ -39,7 +44,7 @@ def test_cells_are_those_of_the_csv_module(line):
 @given(text)
 def test_a_cell_stands_at_its_place_and_only_quotes_and_commas_between(row):
     done = 0
-    for start, end, cell in parted(row):
+    for start, end, cell in locate_cells(row):
         assert not set(row[done:start]) - set('",')
         assert row[start:end].replace('"', "") == cell.replace('"', "")
         done = end
@@ -63,11 +68,11 @@ def test_a_record_without_fault_leaves_no_cell_open(data):
     for record in cut(data):
         opened = False
         for line in record.data.split(b"\n"):
-            opened = left_open(line, opened)
+            opened = leaves_quote_open(line, opened)
         assert opened == (record.fault is not None)
 
 
-def test_a_stray_quote_swallows_nothing():
+def test_a_lone_quote_swallows_nothing():
     rows = "".join(f"{n},good\n" for n in range(5_000))
     found = cut('0,"stray\n' + rows)
     assert [one.position for one in found if one.fault] == [1]

@@ -1,4 +1,4 @@
-"""Which files a pattern means, and which format each has."""
+"""Patterns mean files, and each file has a format."""
 
 import json
 from pathlib import Path
@@ -7,32 +7,31 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from tests.support.read_files import COMPRESS
+from tests.support.read_files import COMPRESS, FOIA_HEADER_WITH_EXTENSION
 from transforms.read.adapters import (
     asterisk_cdr,
-    contract_csv,
     fcc_complaints,
     ftc_do_not_call,
     ftc_sentinel,
     ftc_transcripts,
 )
-from transforms.read.adapters.base import join_cells
-from transforms.read.detect import plan
-from transforms.read.files import labels, match
+from transforms.read.detect import plan_input_files
+from transforms.read.files import match_files, shortest_labels
+from transforms.read.framing import join_cells
 from transforms.read.options import InputError, ReadOptions
 
 COMPLAINT = b'{"complaint_id":"1","source_org":"x","received_at":"2024-01-01T00:00:00Z"}\n'
 
-
 CALL = b'{"call_id":"1","source_org":"x","started_at":"2024-01-01T00:00:00Z"}\n'
-
 
 CDR = '"","1","2","hq","","SIP/a-1","","Dial","","2017-06-20 09:49:22","","",10,0,"","","1.0",""\n'
 
 
 def format_of(path, calls=False, **options):
     patterns = [str(path)]
-    (file,) = plan([] if calls else patterns, patterns if calls else [], ReadOptions(**options))
+    (file,) = plan_input_files(
+        [] if calls else patterns, patterns if calls else [], ReadOptions(**options)
+    )
     return file.format
 
 
@@ -65,7 +64,7 @@ def written(tmp_path, data, name="data"):
         (join_cells(ftc_do_not_call.HEADER) + "\r\n", False, "ftc-dnc"),
         (join_cells(ftc_do_not_call.HEADER).upper() + "\n", False, "ftc-dnc"),
         (join_cells(ftc_sentinel.HEADER), False, "ftc-foia"),
-        (join_cells(ftc_sentinel.HEADER_WITH_EXTENSION), False, "ftc-foia"),
+        (join_cells(FOIA_HEADER_WITH_EXTENSION), False, "ftc-foia"),
         (join_cells(ftc_transcripts.HEADER), False, "transcripts"),
         ("complaint_id,source_org,received_at\n1,x,y\n", False, "csv"),
         ("call_id,source_org,started_at\n", True, "csv"),
@@ -78,7 +77,7 @@ def written(tmp_path, data, name="data"):
         (b" \n\n", True, "empty"),
     ],
 )
-def test_formats_are_told_by_their_head(tmp_path, data, calls, wanted):
+def test_formats_are_recognized_by_their_head(tmp_path, data, calls, wanted):
     path = written(tmp_path, data)
     assert format_of(path, calls) == wanted
     if wanted != "empty" and len(path.read_bytes()) > 100:
@@ -109,7 +108,7 @@ def test_formats_are_told_by_their_head(tmp_path, data, calls, wanted):
         (b"[1,2]", False, "not of objects"),
     ],
 )
-def test_what_is_not_recognised_is_one_clear_line(tmp_path, data, calls, part):
+def test_an_unrecognized_file_gives_one_clear_line(tmp_path, data, calls, part):
     assert part in refusal(written(tmp_path, data), calls)
 
 
@@ -125,7 +124,6 @@ def test_a_named_format_must_fit(tmp_path):
 def test_source_org_stands_in_for_its_column(tmp_path):
     path = written(tmp_path, "complaint_id,received_at\n")
     assert format_of(path, source_org="x") == "csv"
-    assert contract_csv.NAME == "csv"
 
 
 def test_parquet_of_another_schema_names_the_columns(tmp_path):
@@ -153,7 +151,7 @@ def test_patterns_mean_files_each_once(tmp_path, monkeypatch):
     (tmp_path / "link.csv").symlink_to(tmp_path / "a.csv")
 
     def names(*patterns):
-        return [str(Path(one.path).relative_to(tmp_path)) for one in match(patterns)]
+        return [str(Path(one.path).relative_to(tmp_path)) for one in match_files(patterns)]
 
     root = str(tmp_path)
     everything = ["a.csv", "s/[x]/c.csv", "s/b.csv"]
@@ -167,11 +165,11 @@ def test_patterns_mean_files_each_once(tmp_path, monkeypatch):
     (tmp_path / "empty").mkdir()
     for nothing in ("/none", "/*.json", "/empty"):
         with pytest.raises(InputError, match="no such file"):
-            match([root + nothing])
+            match_files([root + nothing])
 
 
 def test_labels_are_the_shortest_unique_tails():
-    found = labels(["/a/x/1.csv", "/a/y/1.csv", "/a/2.csv", "/b/a/2.csv"])
+    found = shortest_labels(["/a/x/1.csv", "/a/y/1.csv", "/a/2.csv", "/b/a/2.csv"])
     assert found == {
         "/a/x/1.csv": "x/1.csv",
         "/a/y/1.csv": "y/1.csv",

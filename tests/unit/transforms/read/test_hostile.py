@@ -5,9 +5,9 @@ import random
 
 import pytest
 
-from tests.support.read_files import COMPRESS, read
+from tests.support.read_files import COMPRESS, read_file
 from transforms.read.adapters import asterisk_cdr, fcc_complaints, ftc_do_not_call, ftc_sentinel
-from transforms.read.adapters.base import join_cells
+from transforms.read.framing import join_cells
 from transforms.read.options import InputError
 
 SAMPLES = {
@@ -42,8 +42,8 @@ def test_flipped_cut_and_spliced_bytes(tmp_path, name):
             stored = pack[: chance.randrange(4, len(pack))]
         path.write_bytes(stored)
         try:
-            whole, _ = read(path)
-            cut, _ = read(path, shard_bytes=50)
+            whole, _ = read_file(path)
+            cut, _ = read_file(path, shard_bytes=50)
         except InputError as error:
             assert "\n" not in str(error)
         else:
@@ -55,7 +55,7 @@ def test_a_row_of_fifty_megabytes_costs_one_reject(tmp_path):
     path = tmp_path / "a.gz"
     large = b'{"complaint_id":"2","narrative":"' + b"x" * (50 << 20) + b'"}\n'
     path.write_bytes(gzip.compress(row + large + row, 1))
-    found, _ = read(path)
+    found, _ = read_file(path)
     assert [one["position"] for one in found["complaints"]] == [1, 3]
     (reject,) = found["rejects"]
     assert (reject["position"], reject["code"]) == (2, "row_too_large")
@@ -63,12 +63,12 @@ def test_a_row_of_fifty_megabytes_costs_one_reject(tmp_path):
     assert len(reject["raw"]) == 65_536
 
 
-def test_no_row_of_a_call_log_is_lost_to_a_stray_quote(tmp_path):
+def test_no_row_of_a_call_log_is_lost_to_a_lone_quote(tmp_path):
     row = ",".join(["", "1", "2", "hq", "x", "SIP/trunk-0000001f", "", "Dial", ""])
     row += ",2017-06-20 09:49:22,,,10,0,BUSY,,1.0,"
     path = tmp_path / "a.csv"
     path.write_text("\n".join([row, '"' + row, row, row]))
-    found, _ = read(path, calls=True)
+    found, _ = read_file(path, calls=True)
     assert [one["position"] for one in found["calls"]] == [1, 3, 4]
     assert [one["code"] for one in found["rejects"]] == ["broken_csv"]
     assert {one["trunk"] for one in found["calls"]} == {"trunk"}

@@ -2,13 +2,12 @@
 
 import json
 
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from schemas.reject import Code
 from transforms.read import framing
 from transforms.read.files import DamagedStreamError
-from transforms.read.framing import MAX_ROW_BYTES, elements
+from transforms.read.framing import MAX_ROW_BYTES, array_elements
 
 objects = st.lists(
     st.dictionaries(
@@ -27,7 +26,7 @@ def blocks_of(data, size):
 @given(objects, st.integers(1, 9), st.sampled_from([None, 1]))
 def test_as_json_loads_does(rows, size, indent):
     data = json.dumps(rows, indent=indent).encode()
-    found = list(elements(blocks_of(data, size)))
+    found = list(array_elements(blocks_of(data, size)))
     assert [json.loads(one.data) for one in found] == rows
     assert all(one.fault is None for one in found)
     assert [one.position for one in found] == list(range(1, len(rows) + 1))
@@ -37,12 +36,12 @@ def test_as_json_loads_does(rows, size, indent):
 def test_a_broken_element_does_not_swallow_flat_ones(rows, size):
     flat = [{"id": n, "text": "x"} for n, _ in enumerate(rows)]
     broken = '[{"id": "open},\n' + ",\n".join(json.dumps(row) for row in flat) + "]"
-    found = [one.data for one in elements(blocks_of(broken.encode(), size))]
+    found = [one.data for one in array_elements(blocks_of(broken.encode(), size))]
     assert [json.loads(one) for one in found[1:]] == flat
 
 
 def test_values_that_are_no_objects_are_elements_too():
-    assert [one.data for one in elements([b' [1, "a,b" ,null,[2,3]]\n'])] == [
+    assert [one.data for one in array_elements([b' [1, "a,b" ,null,[2,3]]\n'])] == [
         b"1",
         b'"a,b"',
         b"null",
@@ -51,7 +50,7 @@ def test_values_that_are_no_objects_are_elements_too():
 
 
 def test_what_follows_the_array_is_not_lost():
-    assert [one.data for one in elements([b'[{"a":1}] {"b":2}'])] == [b'{"a":1}', b'{"b":2}']
+    assert [one.data for one in array_elements([b'[{"a":1}] {"b":2}'])] == [b'{"a":1}', b'{"b":2}']
 
 
 def test_an_array_that_is_cut_ends_in_one_fault():
@@ -59,7 +58,7 @@ def test_an_array_that_is_cut_ends_in_one_fault():
         yield b'[{"a":1},\n{"a":2},\n{"a'
         raise DamagedStreamError(Code.TRUNCATED_FILE)
 
-    found = list(elements(blocks()))
+    found = list(array_elements(blocks()))
     assert [one.fault for one in found] == [None, None, Code.TRUNCATED_FILE]
     assert (found[-1].position, found[-1].data) == (3, b'{"a')
 
@@ -67,7 +66,7 @@ def test_an_array_that_is_cut_ends_in_one_fault():
 def test_a_huge_element_is_refused_in_bounded_memory(monkeypatch):
     monkeypatch.setattr(framing, "MAX_ROW_BYTES", 1_000)
     data = b'[{"a":1},{"b":"' + b"x" * 5_000 + b'"},{"c":2}]'
-    found = list(elements(blocks_of(data, 300)))
+    found = list(array_elements(blocks_of(data, 300)))
     assert found[0].data == b'{"a":1}'
     assert found[-1].data == b'{"c":2}'
     assert MAX_ROW_BYTES > 1_000

@@ -1,15 +1,15 @@
-"""The parser of whole columns takes what is plain, and then says what the careful one says."""
+"""The parser of whole columns takes plain rows, and gives what the parser of objects gives."""
 
 import json
 
 import pyarrow as pa
 import pytest
-from hypothesis import example, given
-from hypothesis import strategies as st
+from hypothesis import example, given, strategies as st
 
 from schemas.enums import RecordKind
 from transforms.read.adapters import contract_json
 from transforms.read.framing import Origin, Record
+from transforms.read.options import ReadOptions
 
 TEXT = (
     st.none()
@@ -17,12 +17,10 @@ TEXT = (
     | st.sampled_from(("", "\u0000", "é\u2028", "\U0001f600", '"\\'))
 )
 
-
 NUMBER = st.sampled_from(
     ("0", "-0", "62", "-7", "007", "1.50", "1e3", "1E400", "NaN", '"12.5"', '"x"', "null",
      "9223372036854775807", "9223372036854775808", "true")
 )  # fmt: skip
-
 
 ODD = st.sampled_from(
     (
@@ -84,10 +82,9 @@ def records(lines):
     return [Record(n, line, len(line)) for n, line in enumerate(lines, 1)]
 
 
-def carefully(kind, rows):
-    return contract_json.read_objects(
-        origin(kind), rows, [contract_json._parsed(one.data) for one in rows]
-    )
+def read_one_by_one(kind, rows):
+    objects = [contract_json.parse_object(one.data) for one in rows]
+    return contract_json.read_objects(origin(kind), rows, objects, ReadOptions())
 
 
 @given(st.lists(objects() | objects() | objects() | ODD, max_size=4))
@@ -96,8 +93,8 @@ def carefully(kind, rows):
 @example([b'{"loss_amount":1}', b'{"loss_amount":-0}'])
 def test_both_parsers_agree_on_every_row(lines):
     rows = records(lines)
-    batch, rejects = contract_json.read(origin(RecordKind.COMPLAINT), rows)
-    expected, refused = carefully(RecordKind.COMPLAINT, rows)
+    batch, rejects = contract_json.read_records(origin(RecordKind.COMPLAINT), rows, ReadOptions())
+    expected, refused = read_one_by_one(RecordKind.COMPLAINT, rows)
     assert rejects == refused
     assert batch.to_pylist() == expected.to_pylist()
     assert batch.schema == expected.schema
@@ -114,6 +111,6 @@ def test_plain_rows_do_take_the_fast_way(amount):
 
 
 @pytest.mark.parametrize("line", [b'{"strange":1}', b'{"call_id":"\\ud800"}', b'{"call_id":1}'])
-def test_one_row_that_is_not_plain_sends_all_the_careful_way(line):
+def test_one_row_that_is_not_plain_sends_all_to_the_parser_of_objects(line):
     rows = records([b'{"call_id":"c"}', line])
     assert contract_json.plain_columns(RecordKind.CALL, rows) is None

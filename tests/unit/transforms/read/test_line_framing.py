@@ -1,13 +1,12 @@
 """Physical lines, in bounded memory."""
 
 import pytest
-from hypothesis import example, given
-from hypothesis import strategies as st
+from hypothesis import example, given, strategies as st
 
 from schemas.reject import Code
 from transforms.read import framing as module
 from transforms.read.files import DamagedStreamError
-from transforms.read.framing import HELD_BYTES, MAX_ROW_BYTES, lines
+from transforms.read.framing import KEPT_BYTES, MAX_ROW_BYTES, physical_lines
 
 pieces = st.lists(st.binary(max_size=6).map(lambda b: b.replace(b"\0", b"\n")), max_size=8)
 
@@ -21,7 +20,7 @@ def split(blocks):
 @given(pieces)
 @example([b"\xef\xbb\xbf"])
 def test_as_bytes_split_does(blocks):
-    found = list(lines(blocks))
+    found = list(physical_lines(blocks))
     assert [line.data for line in found] == split(blocks)
     assert [line.position for line in found] == list(range(1, len(found) + 1))
     assert all(line.size == len(line.data) and line.fault is None for line in found)
@@ -30,33 +29,29 @@ def test_as_bytes_split_does(blocks):
 @given(pieces)
 def test_offsets_point_at_the_lines(blocks):
     whole = b"".join(blocks)
-    for line in lines(blocks):
+    for line in physical_lines(blocks):
         assert whole[line.offset :].removeprefix(b"\xef\xbb\xbf").startswith(line.data)
 
 
 def test_a_byte_order_mark_is_dropped_from_line_one_only():
     mark = b"\xef\xbb\xbf"
-    found = list(lines([mark + b"a\n" + mark + b"b\n"]))
+    found = list(physical_lines([mark + b"a\n" + mark + b"b\n"]))
     assert [line.data for line in found] == [b"a", mark + b"b"]
-    assert [line.data for line in lines([mark + b"a"], first_line=7)] == [mark + b"a"]
+    assert [line.data for line in physical_lines([mark + b"a"], first_line=7)] == [mark + b"a"]
 
 
 @pytest.mark.parametrize("end", [b"\n", b"\r\n", b""])
 def test_a_line_of_the_greatest_length_is_kept(end):
-    (line,) = lines([b"x" * MAX_ROW_BYTES + end])
+    (line,) = physical_lines([b"x" * MAX_ROW_BYTES + end])
     assert (line.size, len(line.data), line.fault) == (MAX_ROW_BYTES, MAX_ROW_BYTES, None)
 
 
-def test_a_longer_line_is_not_held():
+def test_a_longer_line_is_not_kept():
     block = b"x" * (1 << 20)
-    found = list(lines([b"a\n", *[block] * 50, b"\nb\n"]))
+    found = list(physical_lines([b"a\n", *[block] * 50, b"\nb\n"]))
     assert [line.data for line in found if not line.fault] == [b"a", b"b"]
     (large,) = (line for line in found if line.fault)
-    assert (large.fault, large.size, len(large.data)) == (
-        Code.ROW_TOO_LARGE,
-        50 << 20,
-        HELD_BYTES,
-    )
+    assert (large.fault, large.size, len(large.data)) == (Code.ROW_TOO_LARGE, 50 << 20, KEPT_BYTES)
     assert [line.position for line in found] == [1, 2, 3]
 
 
@@ -65,7 +60,7 @@ def test_a_damaged_stream_ends_in_one_fault():
         yield b"a\nb"
         raise DamagedStreamError(Code.TRUNCATED_FILE)
 
-    assert [(line.data, line.fault) for line in module.lines(blocks())] == [
+    assert [(line.data, line.fault) for line in module.physical_lines(blocks())] == [
         (b"a", None),
         (b"b", Code.TRUNCATED_FILE),
     ]

@@ -7,7 +7,7 @@ import pytest
 from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.testing.util import assert_that, equal_to
 
-from transforms.read.detect import plan
+from transforms.read.detect import plan_input_files
 from transforms.read.options import ReadOptions
 from transforms.read.read_records import ReadRecords
 
@@ -26,7 +26,7 @@ def test_rows_rejects_and_digests(tmp_path, mode):
     calls.write_text(json.dumps({"call_id": "1", "started_at": "x"}))
     empty.write_text("")
     options = ReadOptions()
-    files = tuple(plan([str(complaints), str(empty)], [str(calls)], options))
+    files = tuple(plan_input_files([str(complaints), str(empty)], [str(calls)], options))
     flags = ["--direct_num_workers=2"] if mode == "multi_processing" else []
     pipeline = beam.Pipeline(
         "FnApiRunner", PipelineOptions([f"--direct_running_mode={mode}", *flags])

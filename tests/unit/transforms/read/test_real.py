@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.read_files import read
+from tests.support.read_files import read_file
 from tests.support.real_data import real
 
 pytestmark = pytest.mark.real
@@ -20,7 +20,7 @@ def one_number(row):
 @pytest.mark.parametrize("shard_bytes", [16 << 20, 50_000])
 def test_do_not_call(shard_bytes):
     path = real("ftc_dnc/dnc_complaint_numbers_2019-12-16.csv")
-    found, shards = read(path, shard_bytes=shard_bytes)
+    found, shards = read_file(path, shard_bytes=shard_bytes)
     rows = found["complaints"]
     assert len(rows) == 20_532
     assert not found["rejects"]
@@ -37,7 +37,7 @@ def test_do_not_call(shard_bytes):
 
 
 def test_foia():
-    found, _ = read(real("ftc_foia/FTC_5114-71014.csv"))
+    found, _ = read_file(real("ftc_foia/FTC_5114-71014.csv"))
     rows = found["complaints"]
     assert len(rows) == 7_982
     assert not found["rejects"]
@@ -54,7 +54,7 @@ def test_foia():
 
 
 def test_fcc():
-    found, _ = read(real("fcc/fcc_unwanted_calls_2rows.json"))
+    found, _ = read_file(real("fcc/fcc_unwanted_calls_2rows.json"))
     first, second = found["complaints"]
     assert first["received_at"] == "2021-08-12T13:17:00Z"
     assert second["occurred_at"] == "2022-03-25T18:53:00Z"
@@ -67,7 +67,7 @@ def test_fcc():
 
 
 def test_transcripts():
-    found, _ = read(real("robocall_transcripts/transcripts.csv"))
+    found, _ = read_file(real("robocall_transcripts/transcripts.csv"))
     rows = found["complaints"]
     assert len(rows) == len({row["complaint_id"] for row in rows}) == 568
     assert not found["rejects"]
@@ -76,7 +76,7 @@ def test_transcripts():
 
 
 def test_call_records():
-    found, _ = read(real("cdr/cdr.csv"), calls=True, calls_direction="inbound")
+    found, _ = read_file(real("cdr/cdr.csv"), calls=True, calls_direction="inbound")
     rows = found["calls"]
     assert len(rows) == 218
     assert len({row["call_id"] for row in rows}) == 174
@@ -86,7 +86,7 @@ def test_call_records():
 
 
 def test_passports():
-    found, _ = read(real("passports/passports_decoded.jsonl"), calls=True)
+    found, _ = read_file(real("passports/passports_decoded.jsonl"), calls=True)
     assert len(found["calls"]) + len(found["rejects"]) == 16
     assert {row["code"] for row in found["rejects"]} == {"broken_token"}
     assert len(found["rejects"]) == 4  # spc-tokens

@@ -5,10 +5,10 @@ import pyarrow.parquet as pq
 
 from schemas.enums import RecordKind
 from schemas.reject import REJECT, Code
-from tests.support.read_files import read
-from transforms.read.adapters import asterisk_cdr, ftc_sentinel
-from transforms.read.adapters.base import join_cells
-from transforms.read.rejects import Reject, reject_rows
+from tests.support.read_files import FOIA_HEADER_WITH_EXTENSION, read_file
+from transforms.read.adapters import asterisk_cdr
+from transforms.read.framing import join_cells
+from transforms.read.rejects import Reject, rejects_batch
 
 
 def one(position, format_, raw, kind=RecordKind.COMPLAINT, size=None):
@@ -17,12 +17,12 @@ def one(position, format_, raw, kind=RecordKind.COMPLAINT, size=None):
 
 def fed_back(tmp_path, rejects, **how):
     path = tmp_path / "rejects.parquet"
-    pq.write_table(pa.Table.from_batches([reject_rows(rejects)]), path)
-    return read(path, **how)[0]
+    pq.write_table(pa.Table.from_batches([rejects_batch(rejects)]), path)
+    return read_file(path, **how)[0]
 
 
 def test_each_row_is_read_by_its_own_adapter(tmp_path):
-    foia = join_cells(ftc_sentinel.HEADER_WITH_EXTENSION)
+    foia = join_cells(FOIA_HEADER_WITH_EXTENSION)
     rejects = [
         one(1, "jsonl", b'{"complaint_id":"1"}'),
         one(2, "ftc-dnc", b"1,a,b,c,d,e,f,Y"),
@@ -53,16 +53,16 @@ def test_each_row_is_read_by_its_own_adapter(tmp_path):
     assert [row["position"] for row in fed_back(tmp_path, rejects, calls=True)["calls"]] == [6]
 
 
-def test_what_reading_rejects_can_be_mended_and_read(tmp_path):
+def test_rows_that_reading_rejects_can_be_fixed_and_read(tmp_path):
     path = tmp_path / "a.csv"
     path.write_text('received_at,complaint_id,source_org\nt,1,x\nt,"2,x\nt,3\n')
-    first, _ = read(path)
+    first, _ = read_file(path)
     assert [row["position"] for row in first["rejects"]] == [3, 4]
-    mended = [row | {"raw": f"t,{n},x"} for n, row in enumerate(first["rejects"], 2)]
-    table = pa.Table.from_pylist(mended, schema=REJECT)
-    again = tmp_path / "mended.parquet"
+    fixed = [row | {"raw": f"t,{n},x"} for n, row in enumerate(first["rejects"], 2)]
+    table = pa.Table.from_pylist(fixed, schema=REJECT)
+    again = tmp_path / "fixed.parquet"
     pq.write_table(table, again)
-    second, _ = read(again)
+    second, _ = read_file(again)
     assert [row["complaint_id"] for row in second["complaints"]] == ["2", "3"]
     assert not second["rejects"]
 
@@ -70,6 +70,6 @@ def test_what_reading_rejects_can_be_mended_and_read(tmp_path):
 def test_messages_hold_nothing_from_the_row(tmp_path):
     path = tmp_path / "a.jsonl"
     path.write_text('{"complaint_id":"1"}\n{"complaint_id":["secret"]}\n{"secret\n["secret"]\n')
-    found, _ = read(path)
+    found, _ = read_file(path)
     assert len(found["rejects"]) == 3
     assert not any("secret" in row["message"] for row in found["rejects"])

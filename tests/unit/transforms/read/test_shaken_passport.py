@@ -4,25 +4,23 @@ import base64
 import json
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from schemas.enums import RecordKind
 from tests.support.made_up_records import calls
 from transforms.extract.evidence import call_evidence
-from transforms.extract.fields import call_sightings
-from transforms.read.adapters.shaken_passport import read
+from transforms.extract.fields import call_mentions
+from transforms.read.adapters.shaken_passport import read_passports
 from transforms.read.framing import Origin, Record
-from transforms.redact.records import suspect_calls
-from transforms.redact.rejects import mask_reject_raw
+from transforms.read.options import ReadOptions
+from transforms.redact.records import withhold_from_calls
+from transforms.redact.rejects import mask_rejected_text
 from transforms.validate import validate_calls
-from transforms.victims.stated_numbers import stated
+from transforms.victims.stated_numbers import stated_victim_numbers
 
 ORIGIN = Origin("a", "passport", RecordKind.CALL)
 
-
 HEADER = {"alg": "ES256", "ppt": "shaken", "typ": "passport", "x5u": "https://x/y.pem"}
-
 
 CLAIMS = {
     "attest": "A",
@@ -43,20 +41,20 @@ def token(header=HEADER, signature="AA", **changes):
 
 def only(line, **how):
     data = line.encode() if isinstance(line, str) else line
-    batch, rejects = read(ORIGIN, [Record(1, data, len(data))], **how)
+    batch, rejects = read_passports(ORIGIN, [Record(1, data, len(data))], ReadOptions(**how))
     assert batch.num_rows + len(rejects) == 1
     return batch.to_pylist()[0] if batch.num_rows else str(rejects[0].code)
 
 
-def test_a_token_is_the_same_call_in_every_dress():
+def test_a_token_is_the_same_call_in_every_form():
     bare = token()
-    dresses = [
+    forms = [
         bare,
         f"Identity: {bare};info=<https://x>;alg=ES256;ppt=shaken",
         f'{bare};info=<https://x>alg=ES256;ppt="shaken"',
         json.dumps({"identity": f"{bare};info=<https://x>", "label": "x"}),
     ]
-    rows = [only(dress) for dress in dresses]
+    rows = [only(form) for form in forms]
     assert len({row["call_id"] for row in rows}) == 1
     assert rows[0]["started_at"] == "2015-09-25T19:12:25Z"
     assert rows[0]["calling_number"] == "+12155550121"
@@ -105,7 +103,7 @@ def test_who_signed_is_the_host_of_the_certificate(x5u, wanted):
 @pytest.mark.parametrize("attest", ["D", "", "full", 1, None])
 def test_an_attestation_that_there_is_none_of_is_no_attestation(attest):
     line = token(attest=attest).encode()
-    batch, _ = read(ORIGIN, [Record(1, line, len(line))])
+    batch, _ = read_passports(ORIGIN, [Record(1, line, len(line))], ReadOptions())
     assert validate_calls(batch)[0]["attestation"].to_pylist() == [None]
 
 
@@ -155,15 +153,15 @@ def test_a_diverted_number_is_the_victims_and_a_name_is_kept_as_a_brand():
         token(div={"tn": "12155550141"}, rcd={"nam": "JOHN Q PUBLIC"}, origid="n12155550141"),
     ]
     records = [Record(i, line.encode(), len(line)) for i, line in enumerate(lines)]
-    accepted = validate_calls(read(ORIGIN, records)[0])[0]
+    accepted = validate_calls(read_passports(ORIGIN, records, ReadOptions())[0])[0]
     found = call_evidence(accepted)
     roles = {(one["field"], one["role"]) for one in found.to_pylist()}
     assert ("diverted_from", "victim") in roles
-    assert stated(accepted, RecordKind.CALL)["entity_id"].to_pylist() == [
+    assert stated_victim_numbers(accepted, RecordKind.CALL)["entity_id"].to_pylist() == [
         "phone:+12155550131", "phone:+12155550141",
     ]  # fmt: skip
     brand = {one["record_id"]: one["brand"] for one in found.to_pylist()}
-    kept = suspect_calls(accepted)
+    kept = withhold_from_calls(accepted)
     assert kept["brand"].to_pylist() == ["amazon", None]
     assert list(brand.values()) == ["amazon", None]
     shown = str(kept.to_pylist()).lower()
@@ -174,27 +172,27 @@ def test_a_diverted_number_is_the_victims_and_a_name_is_kept_as_a_brand():
 def test_a_refused_token_shows_no_number(cut):
     whole = token(iat=1443208345)
     parts = f"{whole[cut:]};info=<https://x>".split(".")
-    kept = mask_reject_raw(".".join(parts), "call").split(".")
+    kept = mask_rejected_text(".".join(parts), "call").split(".")
     assert set(kept[1]) == {"#"} or set(kept[1]) <= set("#-_")
     assert len(kept[1]) == len(parts[1]) and kept[0] == parts[0] and kept[2] == parts[2]
     first = part({"orig": {"tn": "12155550121"}, "dest": {"tn": ["12155550131"]}})
-    assert set(mask_reject_raw(first[cut % 4 :], "call")) <= set("#-_")
+    assert set(mask_rejected_text(first[cut % 4 :], "call")) <= set("#-_")
 
 
-def test_what_a_victim_dialled_and_another_answered_is_only_mentioned():
+def test_a_number_dialed_by_a_victim_and_answered_by_another_is_only_mentioned():
     batch = calls(
         {"direction": "outbound", "calling_number": "+12155550131", "called_number": "+18882223344",
          "diverted_from": "+18885550123"},
         {"direction": None, "calling_number": "+12155550131", "diverted_from": "+18885550123"},
     )  # fmt: skip
-    found = [(one["value"], one["role"]) for one in sighted_numbers(batch)]
+    found = [(one["value"], one["role"]) for one in mentioned_numbers(batch)]
     assert found == [
         ("+12155550131", "victim"), ("+18882223344", "callback"), ("+18885550123", "mentioned"),
     ]  # fmt: skip
 
 
-def sighted_numbers(batch):
-    rows = call_sightings(batch).to_pylist()
+def mentioned_numbers(batch):
+    rows = call_mentions(batch).to_pylist()
     return [one | {"value": one["entity_id"].removeprefix("phone:")} for one in rows]
 
 
@@ -244,7 +242,7 @@ def test_signatures_are_checked_only_with_keys():
     r, s = decode_dss_signature(key.sign(signed.encode(), ec.ECDSA(hashes.SHA256())))
     raw = base64.urlsafe_b64encode(r.to_bytes(32, "big") + s.to_bytes(32, "big")).rstrip(b"=")
     whole = f"{signed}.{raw.decode()}"
-    assert only(whole, pems=[other, pem])["attestation"] == "A"
-    assert only(whole, pems=[other]) == "broken_token"
-    assert only(token(), pems=[pem]) == "broken_token"
+    assert only(whole, passport_keys=(other, pem))["attestation"] == "A"
+    assert only(whole, passport_keys=(other,)) == "broken_token"
+    assert only(token(), passport_keys=(pem,)) == "broken_token"
     assert only(token())["attestation"] == "A"

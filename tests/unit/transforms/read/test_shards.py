@@ -6,16 +6,14 @@ import hashlib
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
+from hypothesis import HealthCheck, given, settings, strategies as st
 
-from tests.support.read_files import read
-from transforms.read.detect import plan
+from tests.support.read_files import read_file
+from transforms.read.detect import plan_input_files
 from transforms.read.options import ReadOptions
-from transforms.read.shards import scan
+from transforms.read.shards import scan_file
 
 once_a_test = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
-
 
 json_lines = st.lists(
     st.sampled_from(
@@ -24,7 +22,6 @@ json_lines = st.lists(
     max_size=12,
 )
 
-
 csv_lines = st.lists(
     st.sampled_from(["a,b,c", '"a,b', 'x",y', 'a,"b ""q""",c', "", 'a,b,"', '"a\nb",c,d', "é"]),
     max_size=14,
@@ -32,9 +29,9 @@ csv_lines = st.lists(
 
 
 def whole_and_cut(path, size):
-    whole, shards = read(path)
+    whole, shards = read_file(path)
     assert len(shards) <= 1
-    cut, _ = read(path, shard_bytes=size)
+    cut, _ = read_file(path, shard_bytes=size)
     return whole, cut
 
 
@@ -76,6 +73,6 @@ def test_the_digest_is_of_the_stored_bytes(tmp_path, pack):
     data = pack(b'{"complaint_id":"1"}\n' * 5_000)
     path = tmp_path / "a"
     path.write_bytes(data)
-    (file,) = plan([str(path)], [], ReadOptions())
-    digest, _ = scan(file, 1_000)
+    (file,) = plan_input_files([str(path)], [], ReadOptions())
+    digest, _ = scan_file(file, 1_000)
     assert digest == (hashlib.sha256(data).hexdigest(), len(data))

@@ -5,17 +5,16 @@ from __future__ import annotations
 import numpy as np
 import phonenumbers as pn
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from schemas.call import CALL
 from schemas.complaint import COMPLAINT
 from tests.support.made_up_records import calls, complaints, number, victims
 from tests.unit.transforms.phone.test_normalize import EXAMPLES, FORMATS
 from tests.unit.transforms.redact.test_rejects import rejects
-from transforms.redact.records import suspect_calls, withhold
-from transforms.redact.rejects import mask_reject_raw, mask_rejects
-from transforms.text_masking import mask
+from transforms.redact.records import withhold_from_calls, withhold_from_complaints
+from transforms.redact.rejects import mask_rejected_text, mask_rejects
+from transforms.text_masking import mask_spans
 
 VICTIM, SUSPECT = "+14156667777", "+18885550123"
 
@@ -26,7 +25,7 @@ def digits(text: str) -> str:
 
 @given(st.text(max_size=60), st.lists(st.tuples(st.integers(-5, 70), st.integers(-5, 70))))
 def test_mask_keeps_the_length_and_all_outside(text, spans):
-    masked = mask(text, spans)
+    masked = mask_spans(text, spans)
     assert len(masked) == len(text)
     inside = {i for start, end in spans for i in range(start, end)}
     for i, (old, new) in enumerate(zip(text, masked, strict=True)):
@@ -52,7 +51,7 @@ def test_no_spelling_survives_in_a_narrative(example, form, joint, wide):
     text = " and ".join(spellings)
     text = text.translate(WIDE) if wide else text
     batch = complaints({"narrative": text, "victim_country": region})
-    kept = withhold(batch, victims([{e164}]))
+    kept = withhold_from_complaints(batch, victims([{e164}]))
     masked = kept["narrative"].to_pylist()[0]
     assert len(masked) == len(text)
     assert national not in digits(masked)
@@ -80,7 +79,7 @@ def test_every_field_is_masked_and_nothing_else():
             "payments": [payment],
         },
     )
-    kept = withhold(batch, victims([set(), {VICTIM}]))
+    kept = withhold_from_complaints(batch, victims([set(), {VICTIM}]))
     assert kept.schema == COMPLAINT
     kept.validate(full=True)
     first, second = kept.to_pylist()
@@ -99,7 +98,7 @@ def test_every_field_is_masked_and_nothing_else():
     assert (second["numbers_withheld"], second["numbers_unread"]) == (2, 2)
 
 
-def test_numbers_that_the_record_gives_the_victim_go_without_being_told():
+def test_numbers_with_the_role_victim_are_masked():
     batch = complaints(
         {
             "narrative": "0171 2345678 or +49 171 2345678 or 555 01 23",
@@ -107,7 +106,7 @@ def test_numbers_that_the_record_gives_the_victim_go_without_being_told():
             "phone_numbers": [number("0171/2345678", "victim"), number("5550123", "victim")],
         }
     )
-    kept = withhold(batch, victims([set()])).to_pylist()[0]
+    kept = withhold_from_complaints(batch, victims([set()])).to_pylist()[0]
     assert kept["narrative"] == "0### ####### or +49 ### ####### or ### ## ##"
     assert kept["phone_numbers"] == []
 
@@ -125,7 +124,7 @@ IBAN = "#### #### #### #### #### ##"
     ],
 )  # fmt: skip
 def test_other_identifiers_of_the_victim(entity, text, expected):
-    kept = withhold(complaints({"narrative": text}), victims([{entity}]))
+    kept = withhold_from_complaints(complaints({"narrative": text}), victims([{entity}]))
     assert kept["narrative"].to_pylist() == [expected]
 
 
@@ -136,7 +135,9 @@ def test_other_identifiers_of_the_victim(entity, text, expected):
 )
 def test_an_address_is_found_as_the_web_encodes_it(written, padding):
     text = f"{padding}I am {written} you know"
-    kept = withhold(complaints({"narrative": text}), victims([{"email:jane@home.org"}]))
+    kept = withhold_from_complaints(
+        complaints({"narrative": text}), victims([{"email:jane@home.org"}])
+    )
     (shown,) = kept["narrative"].to_pylist()
     assert "ne" not in shown and "home" not in shown and "org" not in shown
     assert shown.startswith(f"{padding}I am ") and shown.endswith(" you know")
@@ -148,14 +149,14 @@ def test_an_address_is_found_as_the_web_encodes_it(written, padding):
 )
 def test_a_number_is_found_as_the_web_encodes_it(written):
     links = {"urls": [f"https://evil.example/?t={written}"]}
-    kept = withhold(complaints(links, links), victims([{f"phone:{VICTIM}"}, ()]))
+    kept = withhold_from_complaints(complaints(links, links), victims([{f"phone:{VICTIM}"}, ()]))
     hidden, shown = (row["urls"][0] for row in kept.to_pylist())
     assert "77" not in hidden and "15" not in hidden
     assert shown == links["urls"][0]
 
 
 @pytest.mark.parametrize(
-    "said",
+    "written",
     [
         "jane at home dot org",
         "Jane [at] home [dot] org",
@@ -165,17 +166,21 @@ def test_a_number_is_found_as_the_web_encodes_it(written):
     ],
 )
 @pytest.mark.parametrize("padding", ["", "at the dot " * 200], ids=["short", "long"])
-def test_an_address_is_found_as_it_is_said(said, padding):
-    text = f"{padding}I am {said} you know"
-    kept = withhold(complaints({"narrative": text}), victims([{"email:jane@home.org"}]))
+def test_a_spelled_out_address_is_found(written, padding):
+    text = f"{padding}I am {written} you know"
+    kept = withhold_from_complaints(
+        complaints({"narrative": text}), victims([{"email:jane@home.org"}])
+    )
     (shown,) = kept["narrative"].to_pylist()
     assert "jane" not in shown.lower() and "home" not in shown and "org" not in shown
     assert shown.startswith(f"{padding}I am ") and shown.endswith(" you know")
 
 
-def test_what_the_narrative_was_read_to_say_goes_whole():
+def test_spans_of_the_narrative_are_masked_whole():
     text = "my number is two one two, five five five and my mail"
-    kept = withhold(complaints({"narrative": text}, {}), victims([(), ()]), {0: [(13, 40)]})
+    kept = withhold_from_complaints(
+        complaints({"narrative": text}, {}), victims([(), ()]), {0: [(13, 40)]}
+    )
     assert kept["narrative"].to_pylist()[0] == f"my number is {'#' * 27} and my mail"
     assert kept["numbers_withheld"].to_pylist() == [1, 0]
 
@@ -184,7 +189,7 @@ def test_a_number_is_taken_out_as_its_field_spells_it():
     batch = complaints(
         {"narrative": "mine: 800flowers1", "phone_numbers": [number("800-FLOWERS1", "victim")]}
     )
-    (one,) = withhold(batch, victims([()])).to_pylist()
+    (one,) = withhold_from_complaints(batch, victims([()])).to_pylist()
     assert one["narrative"] == "mine: ###########"
 
 
@@ -193,9 +198,9 @@ def test_a_slice_is_withheld_alike():
         {"phone_numbers": [number("x")]},
         {"phone_numbers": [number(VICTIM, "victim"), number(SUSPECT)], "urls": ["a.com"]},
     )
-    whole = withhold(batch, victims([set(), {VICTIM}]))
-    assert withhold(batch.slice(1), victims([{VICTIM}])).equals(whole.slice(1))
-    assert len(withhold(batch.slice(2), victims([]))) == 0
+    whole = withhold_from_complaints(batch, victims([set(), {VICTIM}]))
+    assert withhold_from_complaints(batch.slice(1), victims([{VICTIM}])).equals(whole.slice(1))
+    assert len(withhold_from_complaints(batch.slice(2), victims([]))) == 0
 
 
 def test_calls_lose_the_victims_side():
@@ -208,7 +213,7 @@ def test_calls_lose_the_victims_side():
         {"direction": "inbound", "calling_number": "Anonymous", "called_number": None},
         {"direction": "outbound", "calling_number": None, "called_number": None},
     )  # fmt: skip
-    kept = suspect_calls(batch)
+    kept = withhold_from_calls(batch)
     assert kept.schema == CALL
     kept.validate(full=True)
     assert kept["suspect_number"].to_pylist() == [SUSPECT, SUSPECT, None, None, "Anonymous", None]
@@ -263,4 +268,4 @@ def test_rejected_text(raw, expected, kind):
 
 @given(st.text(max_size=200), st.sampled_from(["complaint", "call"]))
 def test_rejected_text_of_any_kind_keeps_its_length(text, kind):
-    assert len(mask_reject_raw(text, kind)) == len(text)
+    assert len(mask_rejected_text(text, kind)) == len(text)

@@ -7,9 +7,9 @@ import pyarrow as pa
 import pytest
 
 from schemas.reject import REJECT, Code
-from tests.unit.transforms.redact.test_withhold import OWN, VICTIM
+from tests.unit.transforms.redact.test_redact_records import OWN, VICTIM
 from transforms.read.framing import Origin, Record
-from transforms.read.rejects import reject, reject_rows
+from transforms.read.rejects import make_reject, rejects_batch
 from transforms.redact.rejects import mask_rejects
 
 NOTHING = np.empty(0, np.int64)
@@ -18,7 +18,7 @@ NOTHING = np.empty(0, np.int64)
 def rejects(*raws, kind="complaint"):
     origin = Origin("f", "jsonl", kind)
     records = [Record(n, raw.encode(), len(raw)) for n, raw in enumerate(raws, 1)]
-    return reject_rows([reject(origin, one, Code.BROKEN_JSON, "broken") for one in records])
+    return rejects_batch([make_reject(origin, one, Code.BROKEN_JSON, "broken") for one in records])
 
 
 def test_a_number_stated_elsewhere_is_masked_at_the_same_length():
@@ -77,7 +77,7 @@ def masked(raw, code=Code.BAD_TIMESTAMP):
          '{"narrative":"gift card #### #### #### ####"}'),
     ],
 )  # fmt: skip
-def test_what_a_field_says_is_the_victims_is_masked(raw, shown):
+def test_fields_named_as_the_victims_are_masked(raw, shown):
     assert masked(raw) == shown
 
 
@@ -92,7 +92,7 @@ def test_what_a_field_says_is_the_victims_is_masked(raw, shown):
         "8885550123,jane@home.org",
     ],
 )
-def test_what_is_not_said_to_be_the_victims_stays(raw):
+def test_other_fields_stay(raw):
     assert masked(raw) == raw
 
 
@@ -126,7 +126,7 @@ def masked_csv(raw, header=HEADER):
         ('c1,"never closed, 2024561414,text,Jane', '##,"##################################'),
     ],
 )  # fmt: skip
-def test_what_the_header_of_a_csv_file_says_is_the_victims_is_masked(raw, shown):
+def test_columns_named_as_the_victims_are_masked(raw, shown):
     assert masked_csv(raw) == shown
 
 

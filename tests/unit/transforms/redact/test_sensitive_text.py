@@ -1,14 +1,13 @@
-"""What no finder reads goes where its victim calls it their own, and nowhere else."""
+"""Contacts that victims call their own are masked even where no finder reads them."""
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from tests.support.made_up_records import complaints, victims
 from transforms.redact import sensitive_text
-from transforms.redact.records import withhold
+from transforms.redact.records import withhold_from_complaints
 
 OWN = [
     ("my email is ", "jane at gmail com", " and"),
@@ -30,12 +29,12 @@ OWN = [
     ("mi número es ", "seis doce treinta y cuatro cincuenta y seis setenta y ocho", "."),
     ("meine Handynummer ist ", "null eins sieben einundzwanzig dreiundvierzig fünf sechs", "."),
 ]
-"""What stands before, what goes whole, and what stands behind."""
+"""Text before, text that is masked whole, and text after."""
 
 
 @pytest.mark.parametrize(("before", "own", "behind"), OWN)
-def test_what_is_like_a_number_or_an_address_goes_whole(before, own, behind):
-    shown = sensitive_text.without(pa.array([before + own + behind, None])).to_pylist()
+def test_numbers_and_addresses_in_words_are_masked_whole(before, own, behind):
+    shown = sensitive_text.mask_self_identified(pa.array([before + own + behind, None])).to_pylist()
     assert shown == [f"{before}{'#' * len(own)}{behind}", None]
 
 
@@ -48,8 +47,8 @@ def test_what_is_like_a_number_or_an_address_goes_whole(before, own, behind):
         ("my bank account 021000021 / 77889944", "my bank account ######### / ########"),
     ],
 )
-def test_digits_go_without_their_signs(text, shown):
-    assert sensitive_text.without(pa.array([text])).to_pylist() == [shown]
+def test_digits_are_masked_without_their_signs(text, shown):
+    assert sensitive_text.mask_self_identified(pa.array([text])).to_pylist() == [shown]
 
 
 @pytest.mark.parametrize(
@@ -70,22 +69,22 @@ def test_digits_go_without_their_signs(text, shown):
         "their number is two oh two four five six twenty one oh seven",
     ],
 )
-def test_what_is_not_called_ones_own_stays(text):
-    assert sensitive_text.without(pa.array([text])).to_pylist() == [text]
+def test_other_text_stays(text):
+    assert sensitive_text.mask_self_identified(pa.array([text])).to_pylist() == [text]
 
 
 def test_in_a_transcript_the_number_is_the_callers():
-    told = "my number is two oh two four five six twenty one oh seven"
-    rows = [{"narrative": told, "source_org": org} for org in ("amazon", "ftc-pone")]
-    kept = withhold(complaints(*rows), victims([(), ()]))
+    narrative = "my number is two oh two four five six twenty one oh seven"
+    rows = [{"narrative": narrative, "source_org": org} for org in ("amazon", "ftc-pone")]
+    kept = withhold_from_complaints(complaints(*rows), victims([(), ()]))
     hidden, shown = kept["narrative"].to_pylist()
-    assert (hidden, shown) == (f"my number is {'#' * 44}", told)
+    assert (hidden, shown) == (f"my number is {'#' * 44}", narrative)
     assert kept["numbers_withheld"].to_pylist() == [1, 0]
 
 
 @given(st.text(st.sampled_from("my number email is 0twone@.#\n"), max_size=80))
 def test_every_place_is_within_its_text(text):
-    for start, end in sensitive_text.places(text):
+    for start, end in sensitive_text.self_identified_spans(text):
         assert 0 <= start < end <= len(text)
 
 
@@ -97,9 +96,9 @@ WORDS = (
 
 
 @given(st.lists(st.sampled_from(WORDS), max_size=9).map(" ".join))
-def test_the_cheap_hint_is_there_wherever_the_true_one_is(text):
+def test_the_rough_hint_matches_wherever_the_exact_one_does(text):
     exact, rough = (
         pc.match_substring_regex(pa.array([text]), hint)[0].as_py()
-        for hint in (sensitive_text._HINT, sensitive_text._ROUGHLY)
+        for hint in (sensitive_text.SELF_IDENTIFIED_HINT, sensitive_text.SELF_IDENTIFIED_ROUGH_HINT)
     )
     assert rough or not exact

@@ -1,41 +1,45 @@
-"""Blocks: what is alive depends on the set of records, not on how or when they came."""
+"""Deltas: what is alive depends on the set of records, not on how or when they came."""
 
 import json
 import random
 from datetime import timedelta
 
 import pyarrow as pa
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from schemas.enums import EntityKind, RecordKind
-from tests.support.made_up_blocks import START, accepted, block, said
+from tests.support.made_up_deltas import START, accepted, contents_of, delta_of
 from tests.support.made_up_evidence import piece
 from tests.support.script_texts import SCRIPT, own
 from transforms.call_scripts import matches
-from transforms.decisions import InForce
+from transforms.decisions import DecisionsInForce
 from transforms.deduplicate import unique_complaints
 from transforms.extract.evidence import complaint_evidence
 from transforms.read.framing import Origin, Record
-from transforms.read.rejects import reject, reject_rows
+from transforms.read.rejects import make_reject, rejects_batch
 from transforms.stream.delta import (
+    DELTA_EVIDENCE,
     RECORD,
-    SHOWN,
-    block_of,
-    joined,
-    partitions_of,
-    pieces,
-    refused_block,
-    with_words,
+    chunk_delta,
+    concat_deltas,
+    records_to_delta,
+    rejects_to_delta,
+    split_delta,
 )
-from transforms.stream.state import DAYS, LIVE, live, longest, settle, young
+from transforms.stream.phrase_counts import shown_phrases
+from transforms.stream.state import (
+    LIVE_EVIDENCE,
+    RETENTION_DAYS,
+    longest_retention,
+    settle_deltas,
+    unexpired_evidence,
+    with_record_times,
+)
 
-MANY = matches.SHOWN
+MANY = matches.MIN_TELLERS
 """People who must have the same words."""
 
-
 NUMBERS = ["(888) 555-0123", "(888) 555-0124", "(877) 555-0199"]
-
 
 IBAN = "GB29NWBK60161331926819"
 
@@ -44,24 +48,24 @@ def record(id_, day, number=0, **more):
     return {"id": id_, "day": day, "numbers": [NUMBERS[number]]} | more
 
 
-def test_a_block_keeps_ids_and_evidence_and_no_narrative():
-    fresh = block(record("c1", 0, narrative="they said call (877) 555-0199 now", payees=[IBAN]))
-    one = settle([fresh], DAYS).block
+def test_a_delta_keeps_ids_and_evidence_and_no_narrative():
+    fresh = delta_of(record("c1", 0, narrative="they said call (877) 555-0199 now", payees=[IBAN]))
+    one = settle_deltas([fresh], RETENTION_DAYS).delta
     entities = set(one[1]["entity_id"].to_pylist())
     assert {"phone:+18885550123", f"account:iban:{IBAN}"} <= entities
     assert "narrative" not in RECORD.names
     assert "they said" not in repr([batch.to_pylist() for batch in one])
-    assert one[1].schema == SHOWN
-    assert one.printed.num_rows == 1
+    assert one[1].schema == DELTA_EVIDENCE
+    assert one.fingerprints.num_rows == 1
 
 
 def test_words_stay_when_enough_people_have_them_and_go_with_them():
-    def words_of(*blocks, life=DAYS[EntityKind.SCRIPT]):
-        kept = settle(blocks, DAYS | {EntityKind.SCRIPT: life}).block
-        return " ".join(with_words([kept.said])["words"].to_pylist()), kept
+    def words_of(*deltas, life=RETENTION_DAYS[EntityKind.SCRIPT]):
+        kept = settle_deltas(deltas, RETENTION_DAYS | {EntityKind.SCRIPT: life}).delta
+        return " ".join(shown_phrases([kept.phrases])["words"].to_pylist()), kept
 
     people = [
-        block(record(f"c{n}", n, narrative=f"{own(n)} {SCRIPT}", victim=f"v{n}"))
+        delta_of(record(f"c{n}", n, narrative=f"{own(n)} {SCRIPT}", victim=f"v{n}"))
         for n in range(MANY)
     ]
     few, kept = words_of(*people[1:])
@@ -69,23 +73,23 @@ def test_words_stay_when_enough_people_have_them_and_go_with_them():
     enough, kept = words_of(kept, people[0])
     assert "recent order of a" in enough
     assert "word" not in enough  # of one person each
-    again = block(record("c9", 9, narrative=SCRIPT, victim="v1"))
+    again = delta_of(record("c9", 9, narrative=SCRIPT, victim="v1"))
     assert not words_of(*people[1:], again)[0]  # one of them, a second time
-    later = block(record("late", MANY + 6, narrative=own(9)))
+    later = delta_of(record("late", MANY + 6, narrative=own(9)))
     gone, left = words_of(kept, later, life=7)
     assert not gone
-    assert left.printed["complaint_id"].to_pylist() == ["c4", "late"]
+    assert left.fingerprints["complaint_id"].to_pylist() == ["c4", "late"]
     assert left.records.num_rows == MANY + 1
 
 
 def test_of_two_versions_the_later_one_stays_with_its_evidence_alone():
-    early, late = block(record("c1", 0, 0)), block(record("c1", 1, 1))
-    for blocks in ([early, late], [late, early]):
-        done = settle(blocks, DAYS)
-        assert said(done.block) == said(late)
+    early, late = delta_of(record("c1", 0, 0)), delta_of(record("c1", 1, 1))
+    for deltas in ([early, late], [late, early]):
+        done = settle_deltas(deltas, RETENTION_DAYS)
+        assert contents_of(done.delta) == contents_of(late)
         assert done.duplicates == 1
     both = accepted(record("c1", 0, 0), record("c1", 1, 1))
-    assert said(block_of(both, RecordKind.COMPLAINT)) == said(late)
+    assert contents_of(records_to_delta(both, RecordKind.COMPLAINT)) == contents_of(late)
 
 
 def test_every_kind_counts_to_the_last_microsecond_of_its_life():
@@ -93,23 +97,25 @@ def test_every_kind_counts_to_the_last_microsecond_of_its_life():
     moment = timedelta(microseconds=1)
     rows = [
         piece(f"{kind}:x", "callback", f"c{n}") | {"received_at": now - timedelta(days=life) - over}
-        for kind, life in DAYS.items()
+        for kind, life in RETENTION_DAYS.items()
         for n, over in enumerate((moment, timedelta(0)))
     ]
-    (batch,) = pa.Table.from_pylist(rows, LIVE).to_batches()
-    left = young(batch, InForce(when=now), DAYS)
+    (batch,) = pa.Table.from_pylist(rows, LIVE_EVIDENCE).to_batches()
+    left = unexpired_evidence(batch, DecisionsInForce(when=now), RETENTION_DAYS)
     assert left["entity_id"].to_pylist() == [f"{kind}:x" for kind in EntityKind]
     assert set(left["record_id"].to_pylist()) == {"c1"}
 
 
 def test_evidence_expires_by_kind_and_records_by_the_longest_life():
-    phone, account = 90, DAYS[EntityKind.ACCOUNT]
-    lives = DAYS | {EntityKind.PHONE: phone}
-    old = block(record("old", 0, 0, payees=[IBAN]))
+    phone, account = 90, RETENTION_DAYS[EntityKind.ACCOUNT]
+    lives = RETENTION_DAYS | {EntityKind.PHONE: phone}
+    old = delta_of(record("old", 0, 0, payees=[IBAN]))
 
     def left(day):
-        done = settle([old, block(record("new", day, 1))], lives)
-        return {(a, b) for a, b in said(done.block) if a == "old" and isinstance(b, str)}, done
+        done = settle_deltas([old, delta_of(record("new", day, 1))], lives)
+        return {
+            (a, b) for a, b in contents_of(done.delta) if a == "old" and isinstance(b, str)
+        }, done
 
     assert len(left(phone)[0]) == 2
     assert left(phone + 1)[0] == {("old", f"account:iban:{IBAN}")}
@@ -117,16 +123,16 @@ def test_evidence_expires_by_kind_and_records_by_the_longest_life():
     nothing, done = left(account + 1)
     assert not nothing
     assert done.expired == 1
-    assert longest(DAYS) == account
+    assert longest_retention(RETENTION_DAYS) == account
 
 
-def test_partitions_and_pieces_lose_nothing():
-    one = block(*(record(f"c{n}", n % 7, n % 3) for n in range(40)))
-    parts = [part for _, part in partitions_of(one, 4)]
+def test_partitions_and_chunks_lose_nothing():
+    one = delta_of(*(record(f"c{n}", n % 7, n % 3) for n in range(40)))
+    parts = [part for _, part in split_delta(one, 4)]
     assert len(parts) > 1
-    assert set().union(*map(said, parts)) == said(one)
-    assert said(joined(parts)) == said(one)
-    assert said(joined(list(pieces(one)))) == said(one)
+    assert set().union(*map(contents_of, parts)) == contents_of(one)
+    assert contents_of(concat_deltas(parts)) == contents_of(one)
+    assert contents_of(concat_deltas(list(chunk_delta(one)))) == contents_of(one)
 
 
 rows = st.lists(
@@ -147,27 +153,35 @@ rows = st.lists(
 @settings(max_examples=30, deadline=None)
 @given(rows, st.randoms(use_true_random=False))
 def test_any_order_batching_and_number_of_settlings_gives_the_same(records, chance: random.Random):
-    once = settle([block(one) for one in records], DAYS).block
+    once = settle_deltas([delta_of(one) for one in records], RETENTION_DAYS).delta
     shuffled = records + chance.choices(records, k=3)  # and some arrive twice
     chance.shuffle(shuffled)
     state = []
     while shuffled:
         count = chance.randint(1, 4)
         arriving, shuffled = shuffled[:count], shuffled[count:]
-        state = list(pieces(settle([*state, block(*arriving)], DAYS).block))
-    assert said(joined(state)) == said(once)
+        state = list(
+            chunk_delta(settle_deltas([*state, delta_of(*arriving)], RETENTION_DAYS).delta)
+        )
+    assert contents_of(concat_deltas(state)) == contents_of(once)
 
 
 def test_state_is_bounded_over_a_year():
     state, sizes, newest = [], [], 0
     for day in range(0, 730, 10):
-        batch = block(
+        batch = delta_of(
             *(
                 record(f"c{day}-{n}", day, n % 3, narrative=f"{SCRIPT} {own(day + n)}")
                 for n in range(5)
             )
         )
-        state = list(pieces(settle([*state, batch], {"phone": 90} | dict.fromkeys(DAYS, 90)).block))
+        state = list(
+            chunk_delta(
+                settle_deltas(
+                    [*state, batch], {"phone": 90} | dict.fromkeys(RETENTION_DAYS, 90)
+                ).delta
+            )
+        )
         sizes.append([sum(one[table].num_rows for one in state) for table in (0, 3, 4)])
         newest = day
     assert newest == 720
@@ -177,28 +191,30 @@ def test_state_is_bounded_over_a_year():
     assert max(one[2] for one in sizes) < own_words + len(SCRIPT.split()) * 2 * MANY
 
 
-def stated(*blocks):
-    return joined(blocks).stated.to_pylist()
+def stated(*deltas):
+    return concat_deltas(deltas).stated.to_pylist()
 
 
 def test_a_victims_number_outlives_the_row_that_stated_it_and_then_expires():
-    early = block(record("c1", 0, 0, role="victim"), record("c2", 3, 0, role="victim"))
-    late = block(record("c1", 9, 1), record("c2", 9, 1))  # replace both
+    early = delta_of(record("c1", 0, 0, role="victim"), record("c2", 3, 0, role="victim"))
+    late = delta_of(record("c1", 9, 1), record("c2", 9, 1))  # replace both
     row = json.dumps({"phone_numbers": [{"raw": f"+1{NUMBERS[2]}", "role": "victim"}]})
     origin = Origin("t", "jsonl", RecordKind.COMPLAINT)
-    refused = reject_rows([reject(origin, Record(1, row.encode(), 0), "bad_time", "no")])
-    blocks = [early, late, refused_block(refused, START)]
+    refused = rejects_batch([make_reject(origin, Record(1, row.encode(), 0), "bad_time", "no")])
+    deltas = [early, late, rejects_to_delta(refused, START)]
     expected = [
         {"entity_id": "phone:+18775550199", "stated_at": START},
         {"entity_id": "phone:+18885550123", "stated_at": START + timedelta(days=3)},
     ]
-    assert stated(settle(blocks, DAYS).block) == expected
-    assert stated(settle(blocks[::-1], DAYS).block) == expected
-    assert stated(settle([blocks[2]], DAYS).block) == expected[:1]
-    parts = [part for _, part in partitions_of(joined(blocks), 3)]
-    assert stated(settle(parts, DAYS).block) == expected
-    done = settle([*blocks, block(record("c3", longest(DAYS) + 1, 1))], DAYS)
-    assert stated(done.block) == expected[1:]
+    assert stated(settle_deltas(deltas, RETENTION_DAYS).delta) == expected
+    assert stated(settle_deltas(deltas[::-1], RETENTION_DAYS).delta) == expected
+    assert stated(settle_deltas([deltas[2]], RETENTION_DAYS).delta) == expected[:1]
+    parts = [part for _, part in split_delta(concat_deltas(deltas), 3)]
+    assert stated(settle_deltas(parts, RETENTION_DAYS).delta) == expected
+    done = settle_deltas(
+        [*deltas, delta_of(record("c3", longest_retention(RETENTION_DAYS) + 1, 1))], RETENTION_DAYS
+    )
+    assert stated(done.delta) == expected[1:]
 
 
 def in_any_order(batch: pa.RecordBatch) -> list[str]:
@@ -229,9 +245,11 @@ def test_the_evidence_is_the_batch_runs_whatever_came_when_and_how_often(records
     while coming:
         count = chance.randint(1, 4)
         arriving, coming = coming[:count], coming[count:]
-        parts = [part for _, part in partitions_of(block(*arriving), 3)]
-        state = list(pieces(settle([*state, *parts], DAYS).block))
-    whole = joined(state)
-    rows = live(whole.records, whole.shown)
-    evidence = young(rows, InForce(when=START + timedelta(days=80)), DAYS)
+        parts = [part for _, part in split_delta(delta_of(*arriving), 3)]
+        state = list(chunk_delta(settle_deltas([*state, *parts], RETENTION_DAYS).delta))
+    whole = concat_deltas(state)
+    rows = with_record_times(whole.records, whole.evidence)
+    evidence = unexpired_evidence(
+        rows, DecisionsInForce(when=START + timedelta(days=80)), RETENTION_DAYS
+    )
     assert in_any_order(evidence) == sorted(line for one in batch for line in in_any_order(one))

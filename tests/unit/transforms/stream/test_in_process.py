@@ -6,13 +6,12 @@ from apache_beam.coders import PickleCoder
 from apache_beam.pvalue import AsIter, AsList, AsSingleton, TaggedOutput
 from apache_beam.testing.util import assert_that, equal_to
 from apache_beam.transforms.userstate import BagStateSpec
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
-from transforms.stream.in_process import Rerun, UnsupportedStepError
+from transforms.stream.in_process import InProcessRunner, UnsupportedStepError
 
 
-class Heard(beam.DoFn):
+class Collected(beam.DoFn):
     """Keeps all that it is given, and how often it was opened and closed."""
 
     def __init__(self):
@@ -37,7 +36,7 @@ def sorted_apart(number, least):
         yield number + 1
 
 
-def told(keyed):
+def sorted_groups(keyed):
     key, parts = keyed
     yield key, sorted(parts["high"]), sorted(parts["low"])
 
@@ -56,7 +55,7 @@ def steps(numbers):
         name: parts[name] | f"Key {name}" >> beam.Map(lambda n: (n % 3, n))
         for name in ("high", "low")
     }
-    together = keyed | beam.CoGroupByKey() | "Told" >> beam.FlatMap(told)
+    together = keyed | beam.CoGroupByKey() | "Sorted" >> beam.FlatMap(sorted_groups)
     sums = (keyed["high"], keyed["low"]) | beam.Flatten() | "Sum" >> beam.CombinePerKey(sum)
     none = (
         numbers
@@ -72,12 +71,12 @@ def steps(numbers):
 @given(st.lists(st.integers(-9, 9), min_size=1, max_size=9))
 def test_it_gives_what_beams_runner_gives(numbers):
     here = beam.Pipeline()
-    heard = Heard()
-    _ = here | beam.Create(numbers, reshuffle=False) | "Steps" >> Whole() | beam.ParDo(heard)
-    Rerun(here).run(b"")
+    collected = Collected()
+    _ = here | beam.Create(numbers, reshuffle=False) | "Steps" >> Whole() | beam.ParDo(collected)
+    InProcessRunner(here).run(b"")
     with beam.Pipeline(runner="FnApiRunner") as there:
         found = there | beam.Create(numbers) | "Steps" >> Whole()
-        assert_that(found, equal_to(heard.values))
+        assert_that(found, equal_to(collected.values))
 
 
 class Whole(beam.PTransform):
@@ -93,15 +92,15 @@ def counted(number):
 
 def test_each_run_is_given_its_own_element_and_steps_live_from_run_to_run():
     pipeline = beam.Pipeline()
-    heard = Heard()
-    _ = pipeline | beam.Impulse() | beam.FlatMap(counted) | beam.ParDo(heard)
-    again = Rerun(pipeline)
+    collected = Collected()
+    _ = pipeline | beam.Impulse() | beam.FlatMap(counted) | beam.ParDo(collected)
+    again = InProcessRunner(pipeline)
     for number in (2, 0, 3):
         again.run(number)
-    assert heard.values == [0, 1, 0, 1, 2]
+    assert collected.values == [0, 1, 0, 1, 2]
     again.close()
     again.close()
-    assert heard.opened == [True, False]
+    assert collected.opened == [True, False]
 
 
 def doubled(value):
@@ -114,7 +113,7 @@ def test_what_a_step_raises_ends_the_run():
     pipeline = beam.Pipeline()
     _ = pipeline | beam.Impulse() | beam.Map(doubled)
     with pytest.raises(ValueError, match="no number"):
-        Rerun(pipeline).run("x")
+        InProcessRunner(pipeline).run("x")
 
 
 class Stateful(beam.DoFn):
@@ -152,4 +151,4 @@ def test_a_step_that_needs_a_runner_is_refused(step):
     start = pipeline if isinstance(step, beam.io.ReadFromText) else pipeline | beam.Impulse()
     _ = start | "It" >> step
     with pytest.raises(UnsupportedStepError, match="It"):
-        Rerun(pipeline)
+        InProcessRunner(pipeline)

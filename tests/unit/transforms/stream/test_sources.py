@@ -8,15 +8,14 @@ from types import SimpleNamespace
 
 import fastavro
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from schemas.enums import RecordKind
 from schemas.reject import Code
 from tests.support.run_pipeline import call, complaint
 from transforms.read.options import ReadOptions
 from transforms.stream import sources
-from transforms.stream.sources import Decoder, Encoding, Message, read
+from transforms.stream.sources import Decoder, Encoding, Message, read_messages
 
 SCHEMA = {
     "type": "record",
@@ -37,12 +36,9 @@ SCHEMA = {
     ],
 }
 
-
 AVRO = Decoder(Encoding.AVRO, json.dumps(SCHEMA))
 
-
 CONFLUENT = Decoder(Encoding.AVRO_CONFLUENT, json.dumps(SCHEMA))
-
 
 ROW = {
     "complaint_id": "c1",
@@ -62,7 +58,7 @@ def avro(row=ROW):
 def rows(messages, decoder=Decoder(), kind=RecordKind.COMPLAINT, **options):  # noqa: B008
     """Loose rows, and (position, code) of rejects."""
     good, bad = [], []
-    for tag, batch in read(messages, kind, decoder, ReadOptions(**options)):
+    for tag, batch in read_messages(messages, kind, decoder, ReadOptions(**options)):
         if tag == "rejects":
             bad += [(one["position"], one["code"]) for one in batch.to_pylist()]
         else:
@@ -79,18 +75,14 @@ def test_json_values_keep_their_place_and_take_the_organisation_of_their_header(
     ]
     good, bad = rows(messages)
     assert not bad
-    told = [
+    places = [
         (one["complaint_id"], one["source_org"], one["source"], one["position"]) for one in good
     ]
-    assert told == [("c1", "microsoft", "kafka:t:0", 7), ("c2", "amazon", "kafka:t:1", 9)]
+    assert places == [("c1", "microsoft", "kafka:t:0", 7), ("c2", "amazon", "kafka:t:1", 9)]
 
 
 @pytest.mark.parametrize(
-    ("decoder", "data"),
-    [
-        (AVRO, avro()),
-        (CONFLUENT, b"\0\0\0\0\x07" + avro()),
-    ],
+    ("decoder", "data"), [(AVRO, avro()), (CONFLUENT, b"\0\0\0\0\x07" + avro())]
 )
 def test_avro_values_read_as_the_contract_writes_them(decoder, data):
     (row,), bad = rows([Message("t", 1, data)], decoder)

@@ -16,38 +16,37 @@ from apache_beam.transforms.window import TimestampedValue
 
 from schemas.alert import ALERT
 from schemas.enums import EntityKind, RecordKind
-from tests.support.made_up_blocks import START, accepted, block
-from tests.support.made_up_held import held
-from transforms.alerts.raise_alerts import Once
-from transforms.alerts.rules import Rules, several_orgs
-from transforms.decisions import InForce
+from tests.support.made_up_deltas import START, accepted, delta_of
+from tests.support.made_up_histories import history
+from transforms.alerts.raise_alerts import DropRepeatedAlerts
+from transforms.alerts.rules import AlertRules, several_orgs_alerts
+from transforms.decisions import DecisionsInForce
 from transforms.read.framing import Origin, Record
-from transforms.read.rejects import reject, reject_rows
+from transforms.read.rejects import make_reject, rejects_batch
 from transforms.shuffle import MAIN
 from transforms.stream.state import (
-    BLOCKS,
-    DAYS,
-    PRINTED,
+    COUNTERS,
+    DELTAS,
+    FINGERPRINTS,
     RECORDS,
     REJECTED,
-    TALLIES,
+    RETENTION_DAYS,
     TICKS,
-    Keep,
-    Show,
+    KeepState,
+    RecordsToDeltas,
     Tick,
-    live,
-    ticks_of,
-    windows,
-    young,
+    tick_windows,
+    ticks_at_pulse,
+    unexpired_evidence,
+    with_record_times,
 )
 
 COLUMNS = {
     RECORDS: "record_id",
     MAIN: "entity_id",
-    PRINTED: "complaint_id",
+    FINGERPRINTS: "complaint_id",
     REJECTED: "position",
 }
-
 
 NUMBER, OTHER = "(888) 555-0123", "(888) 555-0199"
 
@@ -75,7 +74,7 @@ class Events(beam.PTransform):
 
 
 def collected(pipeline, values):
-    """Run, and what a PCollection held."""
+    """Runs, and returns the elements of a PCollection."""
     with NamedTemporaryFile() as file:
         assert_that(values, partial(write_to, file.name))
         pipeline.run().wait_until_finish()
@@ -98,16 +97,16 @@ def seen(events, days=None):
     pipeline = beam.Pipeline(runner=BundleBasedDirectRunner())
     stream = pipeline | Events(tuple(events))
     kept = {
-        BLOCKS: stream
+        DELTAS: stream
         | "Rows" >> beam.Filter(of(pa.RecordBatch, False))
-        | Show(RecordKind.COMPLAINT),
+        | RecordsToDeltas(RecordKind.COMPLAINT),
         REJECTED: stream | "Rejects" >> beam.Filter(of(pa.RecordBatch, True)),
         TICKS: stream | "Ticks" >> beam.Filter(of(Tick, None)),
-    } | Keep(days or DAYS)
+    } | KeepState(days or RETENTION_DAYS)
 
-    def told(batch, name, window=beam.DoFn.WindowParam):
+    def lines_of(batch, name, window=beam.DoFn.WindowParam):
         second = int(window.start.micros // 1_000_000)
-        if name == TALLIES:
+        if name == COUNTERS:
             yield second, batch[0][1], batch[1]
         else:
             column = COLUMNS[name]
@@ -115,7 +114,7 @@ def seen(events, days=None):
                 yield second, name, value
 
     lines = [
-        kept[name] | f"Tell {name}" >> beam.FlatMap(told, name) for name in (*COLUMNS, TALLIES)
+        kept[name] | f"Tell {name}" >> beam.FlatMap(lines_of, name) for name in (*COLUMNS, COUNTERS)
     ]
 
     together = tuple(lines) | beam.Flatten() | beam.WindowInto(beam.window.GlobalWindows())
@@ -161,21 +160,24 @@ def test_late_records_are_in_the_next_tick_and_repeated_ones_in_none_twice():
 
 
 def test_what_is_too_late_is_counted_and_not_there():
-    days = dict.fromkeys(DAYS, 90)
+    days = dict.fromkeys(RETENTION_DAYS, 90)
     events = [accepted(row("c", 0), row("c", 91)), Tick(10, snapshot=False)]
     assert seen(events, days)[10][MAIN] == ["phone:+18885550123"]
     # Of ids in other partitions the newest record of all decides, a step later.
-    both = block(row("old", 0), row("new", 91, OTHER))
-    rows = live(both.records, both.shown)
+    both = delta_of(row("old", 0), row("new", 91, OTHER))
+    rows = with_record_times(both.records, both.evidence)
     assert rows.num_rows == 2
-    left = young(rows, InForce(when=START + timedelta(days=91)), days)
+    left = unexpired_evidence(rows, DecisionsInForce(when=START + timedelta(days=91)), days)
     assert left["record_id"].to_pylist() == ["new"]
-    assert young(rows, InForce(when=START + timedelta(days=90)), days).num_rows == 2
+    assert (
+        unexpired_evidence(rows, DecisionsInForce(when=START + timedelta(days=90)), days).num_rows
+        == 2
+    )
 
 
 def test_over_a_year_state_holds_what_a_life_of_a_quarter_leaves(monkeypatch):
     monkeypatch.setattr("transforms.stream.state.PARTITIONS", 1)  # each forgets by its own newest
-    days = dict.fromkeys(DAYS, 90) | {EntityKind.SCRIPT: 30}
+    days = dict.fromkeys(RETENTION_DAYS, 90) | {EntityKind.SCRIPT: 30}
     fortnights = range(0, 365, 14)
     events = []
     for day in fortnights:
@@ -185,22 +187,26 @@ def test_over_a_year_state_holds_what_a_life_of_a_quarter_leaves(monkeypatch):
     for day in fortnights:
         alive = [f"c{one}" for one in fortnights if day - 90 <= one <= day]
         assert found[10 + day][RECORDS] == sorted(alive)
-        assert found[10 + day][PRINTED] == sorted(alive[-3:])
+        assert found[10 + day][FINGERPRINTS] == sorted(alive[-3:])
         assert found[10 + day]["expired"] == day // 14 + 1 - len(alive)
 
 
 def test_rejects_are_handed_out_once():
-    refused = reject_rows(
-        [reject(Origin("t", "jsonl", RecordKind.COMPLAINT), Record(7, b"", 0), "broken_json", "no")]
+    refused = rejects_batch(
+        [
+            make_reject(
+                Origin("t", "jsonl", RecordKind.COMPLAINT), Record(7, b"", 0), "broken_json", "no"
+            )
+        ]
     )
     found = seen([refused, Tick(10, snapshot=False), Tick(20, snapshot=False)])
     assert found[10][REJECTED] == [7]
     assert REJECTED not in found[20]
 
 
-def test_an_alert_is_told_at_one_tick_alone():
-    (one,) = several_orgs(held(0, 1, orgs=["amazon", "microsoft"]), Rules())
-    (other,) = several_orgs(held(0, 1, orgs=["amazon", "ftc"]), Rules())
+def test_an_alert_is_raised_at_one_tick_alone():
+    (one,) = several_orgs_alerts(history(0, 1, orgs=["amazon", "microsoft"]), AlertRules())
+    (other,) = several_orgs_alerts(history(0, 1, orgs=["amazon", "ftc"]), AlertRules())
     batches = [pa.RecordBatch.from_pylist(rows, ALERT) for rows in ([one, one], [one, other])]
     pipeline = beam.Pipeline(runner=BundleBasedDirectRunner())
     stream = TestStream()
@@ -208,13 +214,15 @@ def test_an_alert_is_told_at_one_tick_alone():
         stream.advance_watermark_to(second)
         stream.add_elements([TimestampedValue(batch, second)])
         stream.advance_watermark_to(second + 1)
-    told = pipeline | stream.advance_watermark_to_infinity() | windows() | Once()
-    ids = told | beam.FlatMap(lambda batch: batch["alert_id"].to_pylist())
+    raised = (
+        pipeline | stream.advance_watermark_to_infinity() | tick_windows() | DropRepeatedAlerts()
+    )
+    ids = raised | beam.FlatMap(lambda batch: batch["alert_id"].to_pylist())
     assert sorted(collected(pipeline, ids)) == sorted([one["alert_id"], other["alert_id"]])
 
 
 def test_ticks_by_the_clock_skip_what_was_slept_through(monkeypatch):
     monkeypatch.setattr("transforms.stream.state.time.time", lambda: 1000.0)
     pulses = [second + 0.5 for second in range(960, 1000)]
-    found = [tick for pulse in pulses for tick in ticks_of(pulse, 10, 60)]
+    found = [tick for pulse in pulses for tick in ticks_at_pulse(pulse, 10, 60)]
     assert [(one.second, one.snapshot) for one in found] == [(960, True), (990, False)]

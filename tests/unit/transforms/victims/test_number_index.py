@@ -1,22 +1,19 @@
-"""Victims' numbers found wherever their digits stand, in every form that is dialled."""
+"""Victims' numbers are found wherever their digits are, in every dial format."""
 
 import numpy as np
 import phonenumbers as pn
 import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from transforms.graph.entities import WITHHELD
-from transforms.text_masking import mask
-from transforms.victims import identifier_matcher as looked_in
-from transforms.victims import number_index
-from transforms.victims.identifier_matcher import needles, spans
-from transforms.victims.number_index import _Union, strays, written_forms
+from transforms.text_masking import mask_spans
+from transforms.victims import identifier_matcher, number_index
+from transforms.victims.identifier_matcher import find_identifiers, identifier_patterns
+from transforms.victims.number_index import UnionOfHashes, find_victim_digits, hash_dial_formats
 
 NUMBERS = ("+12025550143", "+442079460018", "+5491123456789", "+919876543210", "+61491570006")
-
 
 FORMATS = (
     pn.PhoneNumberFormat.E164,
@@ -31,11 +28,11 @@ def forms_of(*numbers):
         {"source_org": "o", "record_kind": "call", "record_id": "1", "entity_id": f"phone:{one}"}
         for one in numbers
     ]
-    return written_forms(pa.RecordBatch.from_pylist(rows, WITHHELD))
+    return hash_dial_formats(pa.RecordBatch.from_pylist(rows, WITHHELD))
 
 
 def found(text, own):
-    (digits,) = strays(pa.array([text]), own)
+    (digits,) = find_victim_digits(pa.array([text]), own)
     return digits
 
 
@@ -59,7 +56,7 @@ def test_every_way_of_writing_is_found_and_masked(number):
     for text in ways(number):
         digits = found(f"before 12, {text}; after 2024", own)
         assert digits, text
-        masked = mask(text, spans(text, needles(digits)))
+        masked = mask_spans(text, find_identifiers(text, identifier_patterns(digits)))
         assert national not in "".join(c for c in masked if c.isdigit())
 
 
@@ -77,36 +74,40 @@ def test_other_numbers_and_parts_of_longer_ones_are_left_alone():
 
 
 def test_without_victims_and_without_text():
-    assert strays(pa.array([None, "+12025550143"]), forms_of()) == [(), ()]
-    assert strays(pa.array([], pa.string()), forms_of(*NUMBERS)) == []
-    assert strays(pa.array([None, "+12025550143"]), forms_of(*NUMBERS))[0] == ()
+    assert find_victim_digits(pa.array([None, "+12025550143"]), forms_of()) == [(), ()]
+    assert find_victim_digits(pa.array([], pa.string()), forms_of(*NUMBERS)) == []
+    assert find_victim_digits(pa.array([None, "+12025550143"]), forms_of(*NUMBERS))[0] == ()
 
 
-def test_other_kinds_of_identifier_have_no_forms():
+def test_other_kinds_of_identifier_have_no_dial_formats():
     rows = [
         {"source_org": "o", "record_kind": "call", "record_id": "1", "entity_id": one}
         for one in ("email:2025550143@sms.example", "remote:anydesk:123456789")
     ]
-    assert len(written_forms(pa.RecordBatch.from_pylist(rows, WITHHELD))) == 0
+    assert len(hash_dial_formats(pa.RecordBatch.from_pylist(rows, WITHHELD))) == 0
 
 
-def test_forms_by_columns_are_those_of_each_number():
+def test_dial_formats_of_columns_are_those_of_each_number():
     examples = [pn.example_number(region) for region in sorted(pn.SUPPORTED_REGIONS)]
     examples += [pn.example_number_for_non_geo_entity(800), pn.example_number("US")]
     numbers = [pn.format_number(one, pn.PhoneNumberFormat.E164) for one in examples if one]
-    every = {form for one in numbers for form in number_index._of_one(one)}
-    long = {form for form in every if number_index.SHORTEST <= len(form) <= number_index.LONGEST}
-    assert set(number_index.forms(pa.array(numbers)).to_pylist()) == long | set(numbers)
+    every = {form for one in numbers for form in number_index.dial_formats_of_number(one)}
+    long = {
+        form for form in every if number_index.MIN_DIGITS <= len(form) <= number_index.MAX_DIGITS
+    }
+    assert set(number_index.dial_formats(pa.array(numbers)).to_pylist()) == long | set(numbers)
 
 
 TEXTS = st.text(st.sampled_from("0123456789 -+().ab４²é\n"), max_size=40)
 
 
 @given(TEXTS)
-def test_no_number_is_passed_over(text):
+def test_the_hint_matches_every_text_with_a_candidate(text):
     """The test for whole columns never passes over a text that has a candidate."""
-    if any(number_index.in_text(text)):
-        assert pc.match_substring_regex(pa.array([text]), number_index.ENOUGH).to_pylist() == [True]
+    if any(number_index.candidate_digits(text)):
+        assert pc.match_substring_regex(
+            pa.array([text]), number_index.CANDIDATE_HINT
+        ).to_pylist() == [True]
 
 
 CODED = st.lists(
@@ -115,38 +116,42 @@ CODED = st.lists(
 
 
 @given(st.lists(st.none() | TEXTS | CODED.map("".join)), st.sampled_from([1, 50, 1 << 22]))
-def test_columns_hold_what_their_texts_do(texts, size):
+def test_columns_have_the_candidates_of_their_texts(texts, size):
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(number_index, "_BYTES", size)
-        rows, digits = number_index.in_texts(pa.array(["", *texts], pa.string()).slice(1))
+        patched.setattr(number_index, "BATCH_BYTES", size)
+        rows, digits = number_index.candidate_digits_in_column(
+            pa.array(["", *texts], pa.string()).slice(1)
+        )
     every = {
-        (row, one) for row, text in enumerate(texts) for one in number_index.in_text(text or "")
+        (row, one)
+        for row, text in enumerate(texts)
+        for one in number_index.candidate_digits(text or "")
     }
     assert set(zip(rows.tolist(), digits.to_pylist(), strict=True)) == every
 
 
 @pytest.mark.parametrize("text", ["?t=%2B1%20202%20555%200123", "202&#45;555&#45;0123"])
-def test_a_number_is_seen_as_the_web_encodes_it(text):
+def test_a_web_encoded_number_is_found(text):
     own = forms_of("+12025550123")
-    assert "2025550123" in {one[-10:] for one in strays(pa.array([text]), own)[0]}
+    assert "2025550123" in {one[-10:] for one in find_victim_digits(pa.array([text]), own)[0]}
 
 
 @given(TEXTS, st.lists(st.sampled_from(["5550123", "2025550123", "1234567", "ab1234"]), max_size=3))
-def test_no_victims_digits_are_passed_over(text, digits):
-    """`identifier_matcher.spans` gives up early only where nothing stands."""
+def test_the_early_exit_misses_no_digits(text, digits):
+    """`identifier_matcher.find_identifiers` gives up early only where nothing stands."""
     for inside in ("", *digits, *(d[:3] + "-" + d[3:] for d in digits)):
         whole = f"{text}{inside}{text[:3]}"
-        wanted = needles(["phone:+1" + d for d in digits if d.isdigit()], digits)
-        early = list(spans(whole, wanted))
+        wanted = identifier_patterns(["phone:+1" + d for d in digits if d.isdigit()], digits)
+        early = list(find_identifiers(whole, wanted))
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(looked_in, "_may_hold", lambda *_: True)
-            assert sorted(early) == sorted(spans(whole, wanted))
+            patch.setattr(identifier_matcher, "may_contain_pattern", lambda *_: True)
+            assert sorted(early) == sorted(find_identifiers(whole, wanted))
 
 
 @settings(max_examples=50, deadline=None)
 @given(st.lists(st.lists(st.integers(0, 200), max_size=90), max_size=8))
-def test_the_union_of_forms_is_each_form_once(parts):
-    union = _Union(few=40)
+def test_the_union_has_each_hash_once(parts):
+    union = UnionOfHashes(few=40)
     arrays = [np.array(part, np.int64) for part in parts]
     halves = [union.create_accumulator(), union.create_accumulator()]
     for at, one in enumerate(arrays):

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from transforms.write import job_pool as module
-from transforms.write.job_pool import JobError, Processes, local_desk
-from transforms.write.parquet_files import write_local
+from transforms.write.job_pool import JobError, ProcessPool, local_job_pool
+from transforms.write.parquet_files import write_local_file
 
 
 def job(name, size, put):
@@ -41,9 +41,9 @@ def jobs(count):
 
 def done(folder, count, wanted, seconds=99.0):
     folder.mkdir(exist_ok=True)
-    with local_desk(str(folder), count) as desk:
-        answers = list(desk.each(wanted, seconds))
-    return answers, desk.written
+    with local_job_pool(str(folder), count) as pool:
+        answers = list(pool.run(wanted, seconds))
+    return answers, pool.written
 
 
 def below(folder):
@@ -65,7 +65,7 @@ def test_any_number_of_processes_writes_the_same_in_the_same_order(tmp_path):
 
 
 def test_little_work_starts_no_process(tmp_path):
-    answers, _ = done(tmp_path / "r", 4, jobs(3), seconds=module.WORTH - 0.1)
+    answers, _ = done(tmp_path / "r", 4, jobs(3), seconds=module.MIN_CPU_SECONDS - 0.1)
     assert {process for _, process in answers} == {os.getpid()}
 
 
@@ -76,12 +76,12 @@ def test_a_process_loads_no_beam_and_may_print(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("wanted", "said"),
-    [(failing, r"ValueError in test_desk\.py:\d+"), (ending, "ended before its time")],
+    ("wanted", "message"),
+    [(failing, r"ValueError in test_job_pool\.py:\d+"), (ending, "ended before its time")],
 )
-def test_a_job_that_fails_fails_the_run_and_says_nothing_of_its_data(tmp_path, wanted, said):
+def test_a_job_that_fails_fails_the_run_and_says_nothing_of_its_data(tmp_path, wanted, message):
     others = children()  # a browser of other tests, for one
-    with pytest.raises(JobError, match=said) as raised:
+    with pytest.raises(JobError, match=message) as raised:
         done(tmp_path / "r", 2, [*jobs(2), wanted, *jobs(50)])
     assert "victim" not in str(raised.value)
     assert children() <= others
@@ -109,23 +109,23 @@ def test_where_no_process_can_be_had_jobs_are_done_here(tmp_path, monkeypatch):
 
 def test_nothing_is_written_for_a_run_that_was_given_up(tmp_path):
     (tmp_path / "gone").mkdir()
-    desk = Processes(str(tmp_path / "gone"), "", 1)
+    pool = ProcessPool(str(tmp_path / "gone"), "", 1)
     (tmp_path / "gone").rmdir()
     with pytest.raises(FileNotFoundError):
-        list(desk.each(jobs(1), 0))
+        list(pool.run(jobs(1), 0))
     assert not (tmp_path / "gone").exists()
     with pytest.raises(FileNotFoundError):
-        write_local([b"1"], str(tmp_path / "gone"), "a/b/c")
+        write_local_file([b"1"], str(tmp_path / "gone"), "a/b/c")
     assert not (tmp_path / "gone").exists()
 
 
 SLEEPER = """
 import signal, sys
-from transforms.write.job_pool import local_desk
+from transforms.write.job_pool import local_job_pool
 from tests.unit.transforms.write.test_job_pool import waiting
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in the background ignores it
-with local_desk(sys.argv[1], 2) as desk:
-    for _ in desk.each([waiting] * 9, 99):
+with local_job_pool(sys.argv[1], 2) as pool:
+    for _ in pool.run([waiting] * 9, 99):
         pass
 """
 

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from schemas.manifest import NAME
+from schemas.manifest import MANIFEST_NAME
 from transforms.write import publish as module
-from transforms.write.publish import manifest_bytes, publish, recover, staging_folder
-from transforms.write.tables import write_file
+from transforms.write.publish import manifest_bytes, publish_run, recover_output, staging_folder
+from transforms.write.tables import write_output_file
 
 STEPS = 40
 
@@ -24,7 +24,9 @@ class KilledError(BaseException):
 def staged(output, token, content):
     """(staging, names, manifest) of a run written aside."""
     staging = staging_folder(str(output), token)
-    lines = [write_file(content, staging, name, 1) for name in ("a/part", "report/index.html")]
+    lines = [
+        write_output_file(content, staging, name, 1) for name in ("a/part", "report/index.html")
+    ]
     return staging, [line["name"] for line in lines], {"run_id": token, "outputs": lines}
 
 
@@ -32,12 +34,12 @@ def run_in(output):
     """The run that an output holds, whole by its own manifest; None where there is none."""
     if not output.exists():
         return None
-    manifest = json.loads((output / NAME).read_bytes())
+    manifest = json.loads((output / MANIFEST_NAME).read_bytes())
     for line in manifest["outputs"]:
         content = (output / line["name"]).read_bytes()
         assert hashlib.sha256(content).hexdigest() == line["sha256"]
     there = {str(path.relative_to(output)) for path in output.rglob("*") if path.is_file()}
-    assert there == {NAME, *(line["name"] for line in manifest["outputs"])}
+    assert there == {MANIFEST_NAME, *(line["name"] for line in manifest["outputs"])}
     return manifest["run_id"]
 
 
@@ -49,7 +51,7 @@ def test_a_first_run_is_published_and_publishing_again_changes_nothing(tmp_path)
     output = tmp_path / "run"
     parts = staged(output, "one", b"1")
     for _ in range(2):
-        publish(parts[0], str(output), *parts[1:])
+        publish_run(parts[0], str(output), *parts[1:])
         assert run_in(output) == "one"
         assert left_behind(output) == []
 
@@ -57,10 +59,10 @@ def test_a_first_run_is_published_and_publishing_again_changes_nothing(tmp_path)
 def test_a_newer_run_takes_the_place_of_an_older_one_and_of_all_its_files(tmp_path):
     output = tmp_path / "run"
     first = staged(output, "one", b"1")
-    publish(first[0], str(output), *first[1:])
+    publish_run(first[0], str(output), *first[1:])
     (output / "a/extra").touch()
     second = staged(output, "two", b"2")
-    publish(second[0], str(output), *second[1:])
+    publish_run(second[0], str(output), *second[1:])
     assert run_in(output) == "two"
     assert left_behind(output) == []
 
@@ -80,7 +82,7 @@ def die_at(monkeypatch, step, error):
     monkeypatch.setattr(Path, "rename", counted(Path.rename))
     monkeypatch.setattr(Path, "write_bytes", counted(Path.write_bytes))
     monkeypatch.setattr(os, "fsync", counted(os.fsync))
-    monkeypatch.setattr(module, "sync_below", counted(module.sync_below))
+    monkeypatch.setattr(module, "sync_folder", counted(module.sync_folder))
     monkeypatch.setattr(shutil, "rmtree", counted(shutil.rmtree))
 
 
@@ -90,18 +92,18 @@ def test_killed_at_any_step_leaves_a_whole_run_or_none(tmp_path, monkeypatch, st
     output = tmp_path / "run"
     if older:
         first = staged(output, "one", b"1")
-        publish(first[0], str(output), *first[1:])
+        publish_run(first[0], str(output), *first[1:])
     second = staged(output, "two", b"2")
     with monkeypatch.context() as patched:
         die_at(patched, step, KilledError())
         with suppress(KilledError):
-            publish(second[0], str(output), *second[1:])
+            publish_run(second[0], str(output), *second[1:])
     assert run_in(output) in ({"one", "two", None} if older else {"two", None})
-    recover(str(output))
+    recover_output(str(output))
     assert run_in(output) in ({"one", "two"} if older else {"two", None})
     assert left_behind(output) == []
     third = staged(output, "three", b"3")
-    publish(third[0], str(output), *third[1:])
+    publish_run(third[0], str(output), *third[1:])
     assert run_in(output) == "three"
 
 
@@ -126,9 +128,9 @@ def test_a_run_is_on_disk_before_it_is_renamed(tmp_path, monkeypatch):
         done.append(("renamed", str(self)))
         return rename(self, target)
 
-    monkeypatch.setattr(module, "sync_below", lambda folder: done.append(("synced", str(folder))))
+    monkeypatch.setattr(module, "sync_folder", lambda folder: done.append(("synced", str(folder))))
     monkeypatch.setattr(module.Path, "rename", renamed)
-    publish(parts[0], str(output), *parts[1:])
+    publish_run(parts[0], str(output), *parts[1:])
     assert done == [("synced", parts[0]), ("renamed", parts[0])]
 
 
@@ -137,7 +139,7 @@ def test_a_disk_that_refuses_to_sync_publishes_nothing(tmp_path, monkeypatch):
     parts = staged(output, "one", b"1")
     monkeypatch.setattr(module.ctypes, "CDLL", lambda *_, **__: Libc(asked))
     with pytest.raises(OSError, match="run"):
-        publish(parts[0], str(output), *parts[1:])
+        publish_run(parts[0], str(output), *parts[1:])
     assert asked == [parts[0]]
     assert run_in(output) is None
 
@@ -148,8 +150,8 @@ def test_without_one_call_for_all_each_file_is_synced(tmp_path, monkeypatch):
     fsync = os.fsync
     monkeypatch.setattr(module.ctypes, "CDLL", lambda *_, **__: Libc())
     monkeypatch.setattr(module.os, "fsync", lambda one: synced.append(where(one)) or fsync(one))
-    publish(parts[0], str(output), *parts[1:])
-    for name in (NAME, *parts[1], "a", "report"):
+    publish_run(parts[0], str(output), *parts[1:])
+    for name in (MANIFEST_NAME, *parts[1], "a", "report"):
         assert f"{parts[0]}/{name}" in synced
     assert synced[-2:] == [parts[0], str(tmp_path)]
 
@@ -157,7 +159,7 @@ def test_without_one_call_for_all_each_file_is_synced(tmp_path, monkeypatch):
 def test_a_rename_that_fails_puts_the_older_run_back(tmp_path, monkeypatch):
     output = tmp_path / "run"
     first = staged(output, "one", b"1")
-    publish(first[0], str(output), *first[1:])
+    publish_run(first[0], str(output), *first[1:])
     second = staged(output, "two", b"2")
     rename = Path.rename
 
@@ -168,7 +170,7 @@ def test_a_rename_that_fails_puts_the_older_run_back(tmp_path, monkeypatch):
 
     monkeypatch.setattr(module.Path, "rename", refused)
     with pytest.raises(OSError, match="no space"):
-        publish(second[0], str(output), *second[1:])
+        publish_run(second[0], str(output), *second[1:])
     assert run_in(output) == "one"
 
 
@@ -176,7 +178,7 @@ def test_recovery_touches_nothing_of_a_neighbour(tmp_path):
     output, neighbour = tmp_path / "run[1]", tmp_path / "run1"
     for one in (output, neighbour, tmp_path / "run[1]x"):
         Path(staging_folder(str(one), "t")).mkdir()
-    recover(str(output))
+    recover_output(str(output))
     assert sorted(left_behind(output)) == [".run1.staging-t", ".run[1]x.staging-t"]
 
 
@@ -195,8 +197,8 @@ def test_object_stores_get_the_manifest_last(tmp_path, monkeypatch):
     output = tmp_path / "run"
     monkeypatch.setattr(module, "is_local", lambda path: False)
     staging, names, manifest = str(tmp_path / "aside"), ["a/part"], {"run_id": "one"}
-    manifest["outputs"] = [write_file(b"1", staging, "a/part", 1)]
+    manifest["outputs"] = [write_output_file(b"1", staging, "a/part", 1)]
     (output / "a").mkdir(parents=True)
     for _ in range(2):
-        publish(staging, str(output), names, manifest)
+        publish_run(staging, str(output), names, manifest)
         assert run_in(output) == "one"

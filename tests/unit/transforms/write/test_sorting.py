@@ -6,20 +6,19 @@ from unittest import mock
 
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
-from schemas.tables import ALL, MEMBERS, REJECTS
+from schemas.tables import ALL_TABLES, MEMBERS, REJECTS
 from tests.support.made_up_tables import rows_of
 from transforms.write import parquet_files
-from transforms.write.parquet_files import Sorted, order_of, row_groups
+from transforms.write.parquet_files import ExternalSorter, sort_order, sorted_row_groups
 
-EACH = pytest.mark.parametrize("table", ALL, ids=[table.name for table in ALL])
+EACH = pytest.mark.parametrize("table", ALL_TABLES, ids=[table.name for table in ALL_TABLES])
 
 
 def groups(table, batches, folder, part):
     with TemporaryFile(dir=folder) as file:
-        rows = Sorted(table, file, part)
+        rows = ExternalSorter(table, file, part)
         for batch in batches:
             rows.add(batch)
         return list(rows.groups()), rows.count
@@ -37,11 +36,11 @@ def test_parts_on_disk_make_the_groups_of_a_sort_in_memory(table, tmp_path_facto
         for start, end in pairwise(cuts)
         for batch in rows.slice(start, end - start).to_batches()
     ]
-    small = {"ROW_GROUP": data.draw(st.integers(1, 5)), "STEP": 1, "HELD": 2}
-    small |= {"GROUP_BYTES": data.draw(st.sampled_from((0, 20, 60, 1_000)))}
+    small = {"ROW_GROUP_ROWS": data.draw(st.integers(1, 5)), "READ_ROWS": 1, "MERGE_ROWS": 2}
+    small |= {"ROW_GROUP_TEXT_BYTES": data.draw(st.sampled_from((0, 20, 60, 1_000)))}
     with mock.patch.multiple(parquet_files, **small):
         found, count = groups(table, batches, tmp_path_factory.mktemp("parts"), 1)
-        expected = list(row_groups(rows, table))
+        expected = list(sorted_row_groups(rows, table))
     assert count == rows.num_rows
     assert [one.num_rows for one in found] == [one.num_rows for one in expected]
     assert all(one.equals(other) for one, other in zip(found, expected, strict=True))
@@ -52,29 +51,29 @@ def test_many_rows_of_many_parts(tmp_path):
     rows = {"entity_id": ids, "cluster_id": ["c-1"] * 30_000, "role": ["callback"] * 30_000}
     rows |= {"confidence": [0.5] * 30_000, "bridge": [False] * 30_000}
     batches = pa.Table.from_pydict(rows, MEMBERS.schema).to_batches(max_chunksize=500)
-    small = {"ROW_GROUP": 1_000, "STEP": 100, "HELD": 700}
+    small = {"ROW_GROUP_ROWS": 1_000, "READ_ROWS": 100, "MERGE_ROWS": 700}
     with mock.patch.multiple(parquet_files, **small):
         found, _ = groups(MEMBERS, batches, tmp_path, 20_000)
     assert [one for group in found for one in group["entity_id"].to_pylist()] == sorted(ids)
     assert {one.num_rows for one in found} == {1_000}
 
 
-def test_long_texts_are_held_and_written_by_their_bytes(tmp_path):
+def test_long_texts_are_read_and_written_by_their_bytes(tmp_path):
     rows = [{"raw": "x" * 60_000, "position": n % 7, "source": f"s{n}"} for n in range(300)]
     batches = pa.Table.from_pylist(rows, REJECTS.schema).to_batches(max_chunksize=10)
     seen: list[int] = []
 
-    def noted(held, table):
-        seen.append(held.nbytes)
-        return order_of(held, table)
+    def recorded(loaded, table):
+        seen.append(loaded.nbytes)
+        return sort_order(loaded, table)
 
-    small = {"GROUP_BYTES": 1 << 20, "HELD_BYTES": 2 << 20, "STEP_BYTES": 1 << 17}
+    small = {"ROW_GROUP_TEXT_BYTES": 1 << 20, "MERGE_BYTES": 2 << 20, "READ_BYTES": 1 << 17}
     with (
         mock.patch.multiple(parquet_files, **small),
-        mock.patch.object(parquet_files, "order_of", noted),
+        mock.patch.object(parquet_files, "sort_order", recorded),
     ):
         found, _ = groups(REJECTS, batches, tmp_path, 3 << 20)
-        whole = list(row_groups(pa.Table.from_batches(batches), REJECTS))
+        whole = list(sorted_row_groups(pa.Table.from_batches(batches), REJECTS))
     assert {one.num_rows for one in found} == {17, 300 % 17}
     assert max(seen[:-1]) < 5 << 20
     assert [one.num_rows for one in whole] == [one.num_rows for one in found]
@@ -85,7 +84,7 @@ def test_long_texts_are_held_and_written_by_their_bytes(tmp_path):
 
 def test_a_few_rows_never_reach_the_disk(tmp_path):
     with TemporaryFile(dir=tmp_path) as file:
-        rows = Sorted(MEMBERS, file)
+        rows = ExternalSorter(MEMBERS, file)
         rows.add(pa.RecordBatch.from_pylist([], MEMBERS.schema))
         (one,) = rows.groups()
         assert (one.num_rows, file.tell()) == (0, 0)

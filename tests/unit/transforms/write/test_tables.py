@@ -8,17 +8,15 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from apache_beam.testing.util import assert_that
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
-from schemas.tables import ALL, COMPLAINTS, MEMBERS
+from schemas.tables import ALL_TABLES, MEMBERS, SUPPLIERS
 from tests.support.made_up_tables import rows_of
 from transforms.arrow_util import hash_columns
-from transforms.manifest import Run
-from transforms.shuffle import split
-from transforms.write.tables import WriteTables, _Place, in_order, parquet_bytes, write_file
+from transforms.manifest import RunSettings
+from transforms.write.tables import WriteTables, parquet_bytes, sort_rows, write_output_file
 
-EACH = pytest.mark.parametrize("table", ALL, ids=[table.name for table in ALL])
+EACH = pytest.mark.parametrize("table", ALL_TABLES, ids=[table.name for table in ALL_TABLES])
 
 
 def read(content):
@@ -48,7 +46,7 @@ def test_the_same_rows_in_any_order_are_the_same_bytes(table, data):
 @given(data=st.data())
 def test_rows_come_sorted_by_key(table, data):
     rows = data.draw(rows_of(table, least=2))
-    ordered = in_order(pa.Table.from_pylist(rows, table.schema), table).select(table.key)
+    ordered = sort_rows(pa.Table.from_pylist(rows, table.schema), table).select(table.key)
     keys = [tuple(row.values()) for row in ordered.to_pylist()]
 
     def nulls_last(key):
@@ -58,11 +56,11 @@ def test_rows_come_sorted_by_key(table, data):
 
 
 def test_a_written_file_is_what_its_line_says(tmp_path):
-    line = write_file(b"content", str(tmp_path), "members/part.parquet", 3)
+    line = write_output_file(b"content", str(tmp_path), "members/part.parquet", 3)
     assert (tmp_path / "members/part.parquet").read_bytes() == b"content"
     digest = hashlib.sha256(b"content").hexdigest()
     assert line == {"name": "members/part.parquet", "bytes": 7, "sha256": digest, "rows": 3}
-    again = write_file(b"other", str(tmp_path), "members/part.parquet", 1)
+    again = write_output_file(b"other", str(tmp_path), "members/part.parquet", 1)
     assert (tmp_path / "members/part.parquet").read_bytes() == b"other"
     assert again["bytes"] == 5
 
@@ -81,13 +79,15 @@ def members(count):
     return pa.Table.from_pylist(rows, MEMBERS.schema)
 
 
-def written(folder, batches, shards):
+def written(folder, batches, shards, table=MEMBERS):
     with beam.Pipeline("FnApiRunner") as pipeline:
-        runs = pipeline | "Runs" >> beam.Create([Run(str(folder), "out", {})], reshuffle=False)
+        runs = pipeline | "Runs" >> beam.Create(
+            [RunSettings(str(folder), "out", {})], reshuffle=False
+        )
         rows = pipeline | beam.Create(batches, reshuffle=False)
-        lines = {MEMBERS.name: rows} | WriteTables(runs, shards)
+        lines = {table.name: rows} | WriteTables(runs, shards)
         assert_that(lines, lambda found: len(found) == shards or pytest.fail(repr(found)))
-    return {path.name: path.read_bytes() for path in sorted((folder / "members").iterdir())}
+    return {path.name: path.read_bytes() for path in sorted((folder / table.name).iterdir())}
 
 
 def test_shards_part_the_rows_and_batches_do_not_show(tmp_path):
@@ -108,14 +108,12 @@ def test_an_empty_table_is_written_in_every_shard(tmp_path):
     assert all(read(content).schema.equals(MEMBERS.schema) for content in files.values())
 
 
-def test_shards_fill_evenly_however_hot_a_key_is(tmp_path):
-    rows = [
-        {"source_org": "amazon", "complaint_id": f"c{n}", "received_at": 0} for n in range(4000)
-    ]
-    batch = pa.RecordBatch.from_pylist(rows, pa.schema(COMPLAINTS.schema))
-    sizes = [piece.num_rows for _, piece in split(batch, COMPLAINTS.key, 4)]
-    placed = [shard for (_, shard), _ in _Place(COMPLAINTS, 4).process(batch)]
-    assert placed == [0, 1, 2, 3]
+def test_shards_fill_evenly_however_hot_an_identifier_is(tmp_path):
+    row = {"entity_id": "ip:1", "kind": "ip", "records": 1, "clusters": 1, "status": "suppressed"}
+    rows = [row | {"cluster_id": f"c-{n}"} for n in range(4_000)]
+    batches = pa.Table.from_pylist(rows, SUPPLIERS.schema).to_batches()
+    sizes = [read(one).num_rows for one in written(tmp_path, batches, 4, SUPPLIERS).values()]
+    assert sum(sizes) == 4_000
     assert max(sizes) < 1.2 * min(sizes)
 
 

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import pyarrow as pa
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
-from schemas.enums import Role
+from schemas.enums import EntityKind, Role
 from tests.support.real_data import real
 from transforms.extract import impersonation
 from transforms.extract.kinds import (
@@ -16,9 +15,11 @@ from transforms.extract.kinds import (
     domain,
     email,
     payment_account,
+    phone_link,
     remote_access,
     url,
 )
+from transforms.extract.narrative import load_finders
 
 
 def ids(found) -> list[str]:
@@ -69,11 +70,11 @@ def test_url_field(text, expected):
     ],
 )
 def test_urls_in_text(text, expected):
-    assert sorted(ids(url.in_text(text))) == sorted(expected)
+    assert sorted(ids(url.find(text))) == sorted(expected)
 
 
 def test_a_bare_name_is_only_mentioned():
-    assert [f.role for f in url.in_text("evil-refund.com or https://evil.com")] == [
+    assert [f.role for f in url.find("evil-refund.com or https://evil.com")] == [
         Role.MENTIONED,
         Role.LURE_SITE,
     ]
@@ -89,7 +90,7 @@ def test_a_bare_name_is_only_mentioned():
     ],
 )
 def test_links_that_call_a_phone(link, number):
-    assert url.phone_of(link) == number
+    assert phone_link.phone_of_link(link) == number
 
 
 @pytest.mark.parametrize(
@@ -104,7 +105,7 @@ def test_links_that_call_a_phone(link, number):
     ],
 )
 def test_emails(text, expected):
-    assert ids(email.in_text(text)) == expected
+    assert ids(email.find(text)) == expected
 
 
 @pytest.mark.parametrize(
@@ -130,7 +131,7 @@ def test_remote_access_field(tool, session, expected):
 
 def test_remote_access_in_text():
     text = "AnyDesk ID 123 456 789, later TeamViewer: 1 234 567 890 and x1.screenconnect.com"
-    assert ids(remote_access.in_text(text)) == [
+    assert ids(remote_access.find(text)) == [
         "remote:anydesk:123456789",
         "remote:teamviewer:1234567890",
         "remote:screenconnect:x1.screenconnect.com",
@@ -169,12 +170,19 @@ def test_payee_field(method, payee, expected):
         assert found.role is Role.PAYEE
 
 
+def payees(text):
+    """Identifiers of payees, by the finders of the registry."""
+    kinds = (EntityKind.ACCOUNT, EntityKind.WALLET, EntityKind.HANDLE)
+    found = (one for finder in load_finders() for one in finder.find(text))
+    return [one for one in found if one.kind in kinds]
+
+
 def test_payees_in_text():
     text = (
         "wire to GB29 NWBK 6016 1331 9268 19 from me, or name@ybl, or "
         "bc1ql49ydapnjafl5t2cp9zqpjwe6pdgmxy98859v2, Cash App $scammer, not name@example"
     )
-    assert ids(payment_account.in_text(text)) == [
+    assert ids(payees(text)) == [
         "account:iban:GB29NWBK60161331926819",
         "account:upi:name@ybl",
         "wallet:btc:bc1ql49ydapnjafl5t2cp9zqpjwe6pdgmxy98859v2",
@@ -187,9 +195,9 @@ ETHER = "0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed"
 
 
 def test_ethereum_checksum():
-    assert crypto_wallet.canonical(ETHER) == f"eth:{ETHER.lower()}"
-    assert crypto_wallet.canonical(ETHER.lower()) == f"eth:{ETHER.lower()}"
-    assert crypto_wallet.canonical(ETHER.replace("aA", "Aa")) is None
+    assert crypto_wallet.canonical_wallet(ETHER) == f"eth:{ETHER.lower()}"
+    assert crypto_wallet.canonical_wallet(ETHER.lower()) == f"eth:{ETHER.lower()}"
+    assert crypto_wallet.canonical_wallet(ETHER.replace("aA", "Aa")) is None
 
 
 @given(st.sampled_from([
@@ -199,13 +207,13 @@ def test_ethereum_checksum():
     "34xp4vRoCGJym3xR7yCVPFHoCNxv4Twseo",
 ]), st.data())  # fmt: skip
 def test_no_address_survives_a_changed_letter(address, data):
-    assert crypto_wallet.canonical(address)
+    assert crypto_wallet.canonical_wallet(address)
     place = data.draw(st.integers(4, len(address) - 1))
     letter = data.draw(
         st.sampled_from([c for c in "acdefhjkmnpqrtuvwxy" if c != address[place].lower()])
     )
     letter = letter.upper() if address.isupper() else letter
-    assert crypto_wallet.canonical(address[:place] + letter + address[place + 1 :]) is None
+    assert crypto_wallet.canonical_wallet(address[:place] + letter + address[place + 1 :]) is None
 
 
 @pytest.mark.real
@@ -219,14 +227,14 @@ def test_real_wallets():
     }
     for line in real("wallets/blockchain_valid.ioc").read_text("utf-8").splitlines():
         name, _, address = line.strip().partition(" ")
-        value = crypto_wallet.canonical(address)
+        value = crypto_wallet.canonical_wallet(address)
         assert (value or "").partition(":")[0] == coins.get(name, "")
 
 
 @given(st.text(max_size=200))
 def test_finders_take_any_text_and_slice_it(text):
-    for find in (url.in_text, email.in_text, remote_access.in_text, payment_account.in_text):
-        for found in find(text):
+    for finder in load_finders():
+        for found in finder.find(text):
             assert 0 <= found.start < found.end <= len(text)
     payment_account.from_field("bank", text, "US")
     list(url.from_field(text))
@@ -258,8 +266,8 @@ def test_private_addresses_are_nobodys():
     ],
 )  # fmt: skip
 def test_accounts_and_handles_in_text(text, expected):
-    assert ids(payment_account.in_text(text)) == expected
-    for one in payment_account.in_text(text):
+    assert ids(payees(text)) == expected
+    for one in payees(text):
         assert one.role is Role.MENTIONED
 
 
@@ -268,12 +276,10 @@ def test_solana_where_it_is_named():
     lines = real("wallets/blockchain_valid.ioc").read_text("utf-8").splitlines()
     known = [line.split()[1] for line in lines if line.startswith("solana")]
     for address in known:
-        assert not list(crypto_wallet.in_text(f"pay to {address}"))
-        if crypto_wallet.is_solana(address):
-            assert [w for *_, w in crypto_wallet.in_text(f"my solana: {address}")] == [
-                f"sol:{address}"
-            ]
-    assert sum(map(crypto_wallet.is_solana, known)) >= 3
+        assert not list(crypto_wallet.find(f"pay to {address}"))
+        if crypto_wallet.is_solana_address(address):
+            assert ids(crypto_wallet.find(f"my solana: {address}")) == [f"wallet:sol:{address}"]
+    assert sum(map(crypto_wallet.is_solana_address, known)) >= 3
 
 
 @pytest.mark.parametrize(
@@ -286,7 +292,7 @@ def test_solana_where_it_is_named():
     ],
 )
 def test_agents(text, expected):
-    assert ids(agent_id.in_text(text)) == expected
+    assert ids(agent_id.find(text)) == expected
 
 
 @pytest.mark.parametrize(
@@ -310,7 +316,7 @@ def test_look_alikes_and_short_links(link, expected, how):
 
 def test_a_relay_on_the_operators_own_domain():
     text = "ran https://evil.support/Bin/Client.exe?h=relay.evil.support&p=8041&k=x"
-    assert "remote:screenconnect:relay.evil.support" in ids(remote_access.in_text(text))
+    assert "remote:screenconnect:relay.evil.support" in ids(remote_access.find(text))
 
 
 def test_brands():
@@ -318,6 +324,6 @@ def test_brands():
         ["Amazon Prime support", "MICROSOFT Windows", "I.R.S", None, "  ", "Acme  Power & Light",
          "startups", "Social Security Administration"]
     )  # fmt: skip
-    assert impersonation.canonical(claimed).to_pylist() == [
+    assert impersonation.canonical_brands(claimed).to_pylist() == [
         "amazon", "microsoft", "irs", None, None, "acme_power_light", "startups", "ssa",
     ]  # fmt: skip

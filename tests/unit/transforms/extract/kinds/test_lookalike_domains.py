@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
-from transforms.extract.kinds.domain import imitated
-from transforms.reference_data import load
+from transforms.extract.kinds.domain import impersonated_brand
+from transforms.reference_data import load_reference_data
 
 
 @pytest.mark.parametrize(
@@ -24,7 +23,7 @@ from transforms.reference_data import load
     ],
 )  # fmt: skip
 def test_innocent(domain):
-    assert imitated(domain) is None
+    assert impersonated_brand(domain) is None
 
 
 @pytest.mark.parametrize(
@@ -44,14 +43,14 @@ def test_innocent(domain):
     ],
 )  # fmt: skip
 def test_imitations(domain, brand):
-    assert imitated(domain) == brand
+    assert impersonated_brand(domain) == brand
 
 
 def test_every_innocent_domain_has_a_source():
-    assert all(one["source"] for one in load("look_alikes.toml")["innocent"])
+    assert all(one["source"] for one in load_reference_data("look_alikes.toml")["innocent"])
 
 
 @given(st.sampled_from(["amazon", "norton", "paypal"]), st.text("abcdefghijk", min_size=4))
 def test_a_name_within_a_word_that_is_no_lure_is_no_imitation(look, rest):
-    if not any(word in rest for word in load("look_alikes.toml")["lures"]):
-        assert imitated(f"{look}{rest}.com") is None
+    if not any(word in rest for word in load_reference_data("look_alikes.toml")["lures"]):
+        assert impersonated_brand(f"{look}{rest}.com") is None

@@ -1,15 +1,14 @@
-"""Addresses as they are said, and toll-free numbers as they are spelled, in narratives."""
+"""Addresses in words, and toll-free numbers as they are spelled, in narratives."""
 
 from __future__ import annotations
 
 import pyarrow as pa
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from schemas.enums import Role
 from transforms.extract import narrative
-from transforms.extract.kinds import email, obfuscated_phone, url
+from transforms.extract.kinds import email, obfuscated_phone, spelled_out, url
 
 
 def named(text):
@@ -41,18 +40,18 @@ def named(text):
         ("press the dot at the end", []),
     ],
 )  # fmt: skip
-def test_what_is_said(text, wanted):
+def test_what_is_spelled_out(text, wanted):
     assert named(text) == wanted
 
 
-def test_a_victims_address_that_is_said_is_the_victims_own():
+def test_a_victims_address_in_words_is_the_victims_own():
     texts = pa.array(["My email is jane at gmail dot com.", "My email is jane@gmail.com."])
     found = narrative.find_in_narratives(texts, pa.array(["US"] * 2), pa.array(["amazon"] * 2))
     assert found["role"].to_pylist() == [Role.VICTIM.value] * 2
     assert found["value"].to_pylist() == ["jane@gmail.com"] * 2
 
 
-def test_a_victims_site_that_is_said_before_an_address_is_the_victims_own():
+def test_a_victims_site_in_words_before_an_address_is_the_victims_own():
     text = "My website is janes-bakery dot com, his email is ms_help7 at outlook dot com."
     found = narrative.find_in_narratives(pa.array([text]), pa.array(["US"]), pa.array(["amazon"]))
     roles = dict(zip(found["value"].to_pylist(), found["role"].to_pylist(), strict=True))
@@ -89,7 +88,7 @@ def test_a_customer_of_a_platform_is_no_joint_of_sentences(text, wanted):
     assert named(text) == wanted
 
 
-SAID = st.sampled_from(
+PIECES = st.sampled_from(
     [
         "jane",
         "a1",
@@ -108,11 +107,11 @@ SAID = st.sampled_from(
 )
 
 
-@given(st.lists(SAID, max_size=14).map("".join))
-def test_what_is_found_stands_where_it_is_said_and_reads_as_if_it_were_written(text):
-    for one in email.spelled_out_addresses(text):
+@given(st.lists(PIECES, max_size=14).map("".join))
+def test_what_is_found_reads_as_if_it_were_written_in_signs(text):
+    for one in spelled_out.find(text):
         assert 0 <= one.start < one.end <= len(text)
-        again = email.in_text(one.value) if one.kind == "email" else url.from_field(one.value)
+        again = email.find(one.value) if one.kind == "email" else url.from_field(one.value)
         assert [other.value for other in again] == [one.value]
 
 

@@ -1,0 +1,259 @@
+"""The pipeline of a joint run: the evidence of a finished run with that of offers, as one graph."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import apache_beam as beam
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from reports import tables
+from reports.html import write_report_pages
+from reports.run import Run
+from schemas.entity import without_epochs
+from schemas.enums import Status
+from schemas.joint import CONTRIBUTORS, OFFERED_CLUSTERS, UNION_LINKS
+from schemas.manifest import Manifest
+from schemas.tables import (
+    CALLS,
+    CLUSTERS,
+    COMPLAINTS,
+    COMPONENTS,
+    ENTITIES,
+    LINEAGE,
+    LINKS,
+    MEMBERS,
+    MENTIONS,
+    REJECTS,
+    SUPPLIERS,
+    Table,
+)
+from transforms import joint
+from transforms.counters import CountMembers
+from transforms.decisions import CountDecisions, Decision, ResolveDecisions
+from transforms.extract import KnownLegitimate, complaint_brands
+from transforms.graph import (
+    FileDigest,
+    PriorityWeights,
+    ReadComponentCache,
+    ReadPreviousMembers,
+    find_clusters,
+    summarize_clusters,
+)
+from transforms.joint import (
+    AcceptedOffer,
+    call_records,
+    complaint_records,
+    evidence_from_tables,
+    evidence_of_offer,
+)
+from transforms.manifest import CounterValue, RunSettings, rows_by_file_group
+from transforms.redact import redact_mentions
+from transforms.shuffle import MAIN, batches_of
+from transforms.write import JobPool, PublishRun, PutFile, WriteTables, parquet_bytes
+
+
+@dataclass(frozen=True)
+class JointPlan:
+    """Everything that one joint run needs to know.
+
+    Attributes:
+        own: folder of the finished run.
+        me: the organisation whose run it is.
+        manifest: of that run.
+        offers: those in force.
+        offer_files: their entries among the inputs in the manifest.
+        known: identifiers that are nobody's scam.
+        private: identifiers of our own victims, which no offer may name.
+        previous_members: files of the run whose cluster ids are kept.
+        previous_components: its files of clustered components.
+        decisions: of analysts.
+        weights: rank the clusters.
+        run: settings of the joint run.
+    """
+
+    own: str
+    me: str
+    manifest: Manifest
+    offers: tuple[AcceptedOffer, ...]
+    offer_files: tuple[Mapping[str, Any], ...]
+    known: KnownLegitimate
+    private: frozenset[str]
+    previous_members: tuple[str, ...]
+    previous_components: tuple[FileDigest, ...]
+    decisions: tuple[Decision, ...]
+    weights: PriorityWeights
+    run: RunSettings
+
+
+def build_joint_pipeline(pipeline: beam.Pipeline, plan: JointPlan) -> None:
+    """Adds the whole joint run to a pipeline.
+
+    The comment behind a step names its elements: Arrow RecordBatches with the schema of that name
+    (`schemas`), unless it says otherwise.
+    """
+    own = pipeline | "Own run" >> beam.Create([plan.own], reshuffle=False)  # one folder
+    start = pipeline | "Start" >> beam.Create([plan.run], reshuffle=False)  # one RunSettings
+
+    # The records are those of the own run; the evidence is that of the run and of the offers.
+    own_records = {
+        table.name: own | f"Own {table.name}" >> beam.FlatMap(rows_of_run, table)
+        for table in (COMPLAINTS, CALLS, REJECTS)
+    }  # COMPLAINT, CALL, REJECT
+    evidence = (
+        own | "Own evidence" >> beam.FlatMap(own_evidence),
+        pipeline
+        | "Offers" >> beam.Create(list(plan.offers), reshuffle=False)
+        | "Offered evidence" >> beam.FlatMap(offered_evidence, plan.private),
+    ) | "All evidence" >> beam.Flatten()  # EVIDENCE
+
+    # Cluster it, as in a batch run.
+    in_force = (
+        own_records[COMPLAINTS.name],
+        own_records[CALLS.name],
+    ) | "Decisions" >> ResolveDecisions(plan.decisions, None, start)  # one DecisionsInForce
+    previous = start | "Previous members" >> ReadPreviousMembers(plan.previous_members)  # PREVIOUS
+    components = start | "Previous components" >> ReadComponentCache(
+        plan.previous_components
+    )  # COMPONENT, counters
+    clustered = find_clusters(
+        evidence, start, in_force, previous, components[MAIN], plan.known, follows=True
+    )
+    summaries = summarize_clusters(clustered, in_force, plan.weights)
+
+    # Write the tables, then the report and the manifest.
+    no_numbers = np.empty(0, np.int64)
+    outputs: Mapping[str, beam.PCollection[pa.RecordBatch]] = {
+        **own_records,
+        MENTIONS.name: clustered.classified | "Mentions" >> beam.Map(redact_mentions, no_numbers),
+        ENTITIES.name: (clustered.entities, own | "Withheld" >> beam.FlatMap(victim_side_entities))
+        | "All entities" >> beam.Flatten(),
+        LINKS.name: clustered.links,
+        CLUSTERS.name: summaries.clusters,
+        MEMBERS.name: summaries.members,
+        SUPPLIERS.name: summaries.suppliers,
+        LINEAGE.name: clustered.lineage,
+        COMPONENTS.name: clustered.components,
+    }
+    written = outputs | "Write tables" >> WriteTables(start, 1)  # OutputFile
+    counted_before = [
+        *record_counts(plan.manifest),
+        *(
+            ((rows_by_file_group("offer"), str(one["label"])), int(one["rows"]))
+            for one in plan.offer_files
+        ),
+    ]
+    counters = (
+        pipeline | "Counted before" >> beam.Create(counted_before, reshuffle=False),
+        *clustered.counters,
+        clustered.cache_counters,
+        components["counters"],
+        in_force | "Count decisions" >> CountDecisions(),
+        summaries.clusters | "Count members" >> CountMembers(),
+    ) | "All counters" >> beam.Flatten()  # ((group, name), count)
+    digests = pipeline | "Digests" >> beam.Create(
+        [*input_digests(plan.manifest), *plan.offer_files], reshuffle=False
+    )
+    gathered = {"digests": digests, "counters": counters, "outputs": written}
+    report = partial(write_joint_report, own=plan.own, me=plan.me, offers=plan.offers)
+    _ = gathered | "Finish" >> PublishRun(start, report)  # Manifest
+
+
+def own_evidence(folder: str) -> Iterator[pa.RecordBatch]:
+    """Yields the EVIDENCE batches of a finished run."""
+    complaints = tables.read_table(folder, COMPLAINTS).combine_chunks()
+    brands = complaint_brands(complaints.to_batches()[0]) if complaints.num_rows else None
+    records = [
+        complaint_records(complaints, brands),
+        call_records(tables.read_table(folder, CALLS)),
+    ]
+    found = evidence_from_tables(
+        tables.read_table(folder, MENTIONS),
+        pa.concat_tables(records),
+        tables.read_table(folder, ENTITIES, ["entity_id", "region", "line_type"]),
+    )
+    # Epochs are split anew: what the other side saw can fill a gap.
+    bare = without_epochs(found["entity_id"])
+    yield from batches_of(found.set_column(0, found.schema.field(0), bare).combine_chunks())
+
+
+def offered_evidence(offer: AcceptedOffer, private: frozenset[str]) -> Iterator[pa.RecordBatch]:
+    """Yields the EVIDENCE batches of an offer, without what is our own victims'."""
+    ours = pa.array(sorted(private), pa.string())
+    for batch in evidence_of_offer(offer):
+        kept = batch.filter(pc.invert(pc.is_in(batch["entity_id"], ours)))
+        if kept.num_rows:
+            yield kept
+
+
+def rows_of_run(folder: str, table: Table) -> Iterator[pa.RecordBatch]:
+    """Yields all rows of one table of a finished run."""
+    yield from tables.table_batches(folder, table, table.schema.names)
+
+
+def victim_side_entities(folder: str) -> Iterator[pa.RecordBatch]:
+    """Yields the victim-side ENTITY rows of a finished run: no evidence names them again."""
+    where = pc.field("status") == str(Status.VICTIM_SIDE)
+    yield from tables.table_batches(folder, ENTITIES, ENTITIES.schema.names, where)
+
+
+def record_counts(manifest: Manifest) -> Iterator[CounterValue]:
+    """Yields the counts of a finished run that are of the records it read."""
+    for kind, counts in manifest["counts"].items():
+        for name, count in counts.items():  # type: ignore[attr-defined]
+            yield (kind, name), count
+    for one in manifest["inputs"]:
+        yield (rows_by_file_group(one["kind"]), one["name"]), one["rows"]
+    for group, named in manifest["tallies"].items():
+        if group.startswith(("complaint_", "call_")):
+            for name, count in named.items():
+                yield (group, name), count
+
+
+def input_digests(manifest: Manifest) -> list[Mapping[str, Any]]:
+    """Returns the inputs of the finished run, as `PublishRun` takes them."""
+    return [
+        {"label": one["name"], **{k: one[k] for k in ("kind", "format", "bytes", "sha256")}}
+        for one in manifest["inputs"]
+    ]
+
+
+def write_joint_report(
+    folder: str,
+    manifest: Manifest,
+    pool: JobPool,
+    *,
+    own: str,
+    me: str,
+    offers: tuple[AcceptedOffer, ...],
+) -> None:
+    """Writes the tables of contributions and the report of a run whose tables are in `folder`."""
+    members = tables.read_table(folder, MEMBERS)
+    links = tables.read_table(folder, LINKS, ["entity_a", "entity_b"], pc.field("accepted"))
+    seen = tables.read_table(folder, ENTITIES, ["entity_id", "orgs"])
+    orgs = dict(zip(seen["entity_id"].to_pylist(), seen["orgs"].to_pylist(), strict=True))
+    views = [
+        joint.own_view(me, tables.read_table(own, MEMBERS)),
+        *(joint.offered_view(one) for one in offers),
+    ]
+    views = [view.in_joint_ids(orgs) for view in views]
+    by_name = {view.contributor: view for view in views}
+    made = (
+        (CONTRIBUTORS, joint.contributor_rows(members, orgs, views)),
+        (UNION_LINKS, joint.union_link_rows(members, links, views)),
+        (OFFERED_CLUSTERS, joint.offered_cluster_rows(members, offers, by_name)),
+    )
+    for _ in pool.run([partial(_tables, made)], 0):
+        continue
+    write_report_pages(Run(folder, manifest), pool)
+
+
+def _tables(made: Iterable[tuple[Table, pa.Table]], put: PutFile) -> None:
+    for table, rows in made:
+        name = f"{table.name}/part-00000-of-00001.parquet"
+        put(name, [memoryview(parquet_bytes(rows.combine_chunks(), table))])

@@ -1,0 +1,80 @@
+"""Reads the files that a user names: lists of the known legitimate, decisions and weights."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pipelines.options import UsageError
+from transforms.extract import (
+    KnownLegitimate,
+    LegitimateListError,
+    parse_allowlist,
+    shipped_allowlist,
+)
+from transforms.graph import PriorityWeights, PriorityWeightsError, parse_weights, shipped_weights
+
+if TYPE_CHECKING:
+    from transforms.decisions import Decision
+
+
+def read_text(path: str) -> str:
+    """Reads a UTF-8 file, local or in an object store; raises UsageError where it cannot."""
+    try:
+        if "://" not in path:
+            return Path(path).read_text(encoding="utf-8-sig")
+        from apache_beam.io.filesystems import FileSystems
+
+        with FileSystems.open(path) as file:
+            return bytes(file.read()).decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise UsageError(f"{path}: not UTF-8 text; save it as UTF-8") from None
+    except OSError as error:
+        why = error.strerror or "cannot be opened"
+        raise UsageError(f"{path}: {why}; give a file that can be read") from None
+    except ValueError:
+        # Beam names no file system for the scheme where the library for it is absent.
+        raise UsageError(
+            f"{path}: no access to such a store; for gs:// install ringtrace[gcp]"
+        ) from None
+
+
+def file_digest(path: str | None) -> dict[str, str] | None:
+    """Returns the name and the SHA-256 of a file for the manifest, or None without one."""
+    if path is None:
+        return None
+    digest = hashlib.sha256(read_text(path).encode()).hexdigest()
+    return {"name": Path(path).name, "sha256": digest}
+
+
+def read_known_legitimate(paths: Iterable[str]) -> KnownLegitimate:
+    """Reads the shipped list with the user's; raises UsageError for one that cannot be used."""
+    known = shipped_allowlist()
+    for path in paths:
+        try:
+            known = known.merged(parse_allowlist(read_text(path), path))
+        except LegitimateListError as error:
+            raise UsageError(str(error)) from None
+    return known
+
+
+def read_decisions(path: str | None) -> tuple[Decision, ...]:
+    """Reads the decisions of a file, if there is one; raises UsageError if it cannot be used."""
+    from transforms import decisions  # with Beam, which not every command needs
+
+    try:
+        return decisions.parse_decisions(read_text(path), path) if path is not None else ()
+    except decisions.DecisionError as error:
+        raise UsageError(str(error)) from None
+
+
+def read_weights(path: str | None) -> PriorityWeights:
+    """Reads the weights of a file, or the shipped ones; raises UsageError if it cannot be used."""
+    try:
+        if path is None:
+            return shipped_weights()
+        return parse_weights(read_text(path), path)
+    except PriorityWeightsError as error:
+        raise UsageError(str(error)) from None

@@ -1,0 +1,43 @@
+from .blocking_checks import (
+    Obstacle as Obstacle,
+    Override as Override,
+    find_obstacles as find_obstacles,
+)
+from .case import (
+    Case as Case,
+    EarlierReferral as EarlierReferral,
+    SharedVictims as SharedVictims,
+    build_case as build_case,
+)
+from .case_records import (
+    CaseRecords as CaseRecords,
+    RecordKey as RecordKey,
+    RecordSource as RecordSource,
+    UnknownClusterError as UnknownClusterError,
+    collect_case_records as collect_case_records,
+    member_record_keys as member_record_keys,
+    run_as_of as run_as_of,
+)
+from .losses import (
+    ExchangeRate as ExchangeRate,
+    ExchangeRatesError as ExchangeRatesError,
+    UnreconciledError as UnreconciledError,
+    load_exchange_rates as load_exchange_rates,
+)
+from .package import (
+    FACTS_FILE as FACTS_FILE,
+    fact_differences as fact_differences,
+    package_facts as package_facts,
+    package_files as package_files,
+)
+from .pdf import MissingPdfError as MissingPdfError
+from .reference import (
+    ReferenceFileError as ReferenceFileError,
+    load_reference as load_reference,
+    recipient_codes as recipient_codes,
+)
+from .seal import (
+    MissingTimeStampLibraryError as MissingTimeStampLibraryError,
+    load_authorities as load_authorities,
+)
+from .verify import verify_package as verify_package

@@ -1,0 +1,246 @@
+"""The records of a run that a referral of one cluster is made from, numbered.
+
+Records are the complaints and calls that name a member. A victim's id, narrative and country are
+counted here and do not go further into a package.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from operator import attrgetter
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from reports import tables
+from reports.cluster_data import ClusterFacts, gather_facts
+from reports.tables import RunFolder
+from schemas.joint import OFFERED_CLUSTERS, UNION_LINKS
+from schemas.manifest import Manifest
+from schemas.tables import CALLS, CLUSTERS, COMPLAINTS, MENTIONS
+
+Row = dict[str, Any]
+
+RecordKey = tuple[str, str, str]
+"""Kind of record, organisation, record id."""
+
+
+class UnknownClusterError(ValueError):
+    """The run has no such cluster."""
+
+
+@dataclass(frozen=True)
+class RecordSource:
+    """The source of a record: a file of the run's inputs, and the row.
+
+    `position` is the 1-based line of a text file, the row of a Parquet file, or the place in the
+    evidence of another organisation's offer. `copies` counts other rows of the inputs with the
+    same id, which the run counted as duplicates.
+    """
+
+    file: str
+    sha256: str
+    position: int
+    copies: int
+
+
+@dataclass(frozen=True)
+class CaseRecord:
+    """One complaint or call that names a member. `number` is its row in Exhibit 1."""
+
+    number: int
+    key: RecordKey
+    observed_at: datetime
+    source: RecordSource
+    loss: Decimal | None
+    currency: str | None
+    payments: list[Row]
+
+
+@dataclass(frozen=True)
+class CaseRecords:
+    """A cluster with its records, the mentions of its members, and counts of its victims.
+
+    `by_key` is in the order of the records' numbers, `keys_of` is by member. `victims` counts by
+    country, `losses` sums by country and currency, both of the run's own records alone. Of a joint
+    run, `offered` holds the rows of offered_clusters/ for this cluster, and `union_links` counts
+    the links that only the union of the contributors reveals.
+    """
+
+    facts: ClusterFacts
+    manifest: Manifest
+    moment: datetime
+    by_key: dict[RecordKey, CaseRecord]
+    keys_of: dict[str, set[RecordKey]]
+    mentions: list[Row]
+    victims: dict[str | None, int]
+    losses: dict[str, dict[str, Decimal]]
+    offered: list[Row]
+    union_links: int
+
+    @property
+    def member_ids(self) -> list[str]:
+        """Entity ids of the members."""
+        return [one["entity_id"] for one in self.facts.members]
+
+    @property
+    def in_order(self) -> list[CaseRecord]:
+        """Records by number."""
+        return list(self.by_key.values())
+
+    def of_mention(self, mention: Row) -> CaseRecord:
+        """Returns the record that a row of mentions/ was read in."""
+        return self.by_key[record_key(mention)]
+
+    def first_record(self, entity_id: str) -> CaseRecord:
+        """Returns the earliest record that names a member."""
+        return min((self.by_key[key] for key in self.keys_of[entity_id]), key=attrgetter("number"))
+
+
+def record_key(mention: Row) -> RecordKey:
+    """Returns the key of the record that a row of mentions/ was read in."""
+    return mention["record_kind"], mention["source_org"], mention["record_id"]
+
+
+def member_record_keys(run: RunFolder, cluster_id: str) -> set[RecordKey]:
+    """Returns the keys of the records that name a member of a cluster.
+
+    Raises:
+        UnknownClusterError: if the run has no such cluster.
+    """
+    if not tables.count_rows(run, CLUSTERS, pc.field("cluster_id") == cluster_id):
+        raise UnknownClusterError(f"has no cluster {cluster_id[:80]!r}; see its clusters/")
+    return {record_key(one) for one in _member_mentions(run, _facts(run, cluster_id))}
+
+
+def run_as_of(run: RunFolder, manifest: Manifest) -> datetime:
+    """Returns the --as-of of a run, or without one the time of its newest clustered record."""
+    given = manifest["options"].get("as_of")
+    if isinstance(given, str):
+        return datetime.fromisoformat(given)
+    newest: datetime = pc.max(tables.read_table(run, CLUSTERS, ["last_seen"])["last_seen"]).as_py()
+    return newest
+
+
+def collect_case_records(
+    run: RunFolder,
+    manifest: Manifest,
+    cluster_id: str,
+    sources: Mapping[RecordKey, RecordSource],
+    moment: datetime,
+) -> CaseRecords:
+    """Reads the records of a cluster; `sources` has each of `member_record_keys`."""
+    facts = _facts(run, cluster_id)
+    mentions = _member_mentions(run, facts)
+    observed_at = {record_key(one): one["observed_at"] for one in mentions}
+    ordered = [key for _, key in sorted((at, key) for key, at in observed_at.items())]
+    complaints = _rows(run, COMPLAINTS, "complaint_id", [k for k in ordered if k[0] != "call"])
+    calls = _rows(run, CALLS, "call_id", [k for k in ordered if k[0] == "call"])
+    # What an offer counts has no record here: nothing more is known of it.
+    nothing: Row = {}
+    rows = dict.fromkeys(ordered, nothing) | complaints | calls
+    members = {one["entity_id"] for one in facts.members}
+    keys_of: dict[str, set[RecordKey]] = defaultdict(set)
+    for one in mentions:
+        keys_of[one["entity_id"]].add(record_key(one))
+    return CaseRecords(
+        facts=facts,
+        manifest=manifest,
+        moment=moment,
+        by_key={
+            key: CaseRecord(
+                number=number,
+                key=key,
+                observed_at=observed_at[key],
+                source=sources[key],
+                loss=rows[key].get("loss_amount"),
+                currency=rows[key].get("loss_currency"),
+                payments=_payments(key, rows[key], mentions, members),
+            )
+            for number, key in enumerate(ordered, 1)
+        },
+        keys_of=dict(keys_of),
+        mentions=mentions,
+        victims=_victims_by_country(rows),
+        losses=_losses_by_country(complaints),
+        offered=_offered(run, manifest, cluster_id),
+        union_links=_union_links(run, manifest, cluster_id),
+    )
+
+
+def _facts(run: RunFolder, cluster_id: str) -> ClusterFacts:
+    return gather_facts(run, [cluster_id], narratives=False)[0]
+
+
+def _member_mentions(run: RunFolder, facts: ClusterFacts) -> list[Row]:
+    """Returns the rows of mentions/ of the members, by the table's key."""
+    ids = pa.array(sorted(one["entity_id"] for one in facts.members), pa.string())
+    return tables.read_table(run, MENTIONS, where=pc.field("entity_id").isin(ids)).to_pylist()
+
+
+def _rows(run: RunFolder, table: Any, id_field: str, keys: list[RecordKey]) -> dict[RecordKey, Row]:
+    ids = pa.array(sorted({record for _, _, record in keys}), pa.string())
+    by_id = {(org, record): (kind, org, record) for kind, org, record in keys}
+    rows = tables.read_table(run, table, where=pc.field(id_field).isin(ids)).to_pylist()
+    return {by_id[of]: one for one in rows if (of := (one["source_org"], one[id_field])) in by_id}
+
+
+def _payments(key: RecordKey, row: Row, mentions: list[Row], members: set[str]) -> list[Row]:
+    """Returns the payments of a complaint to members; the payee is the member, not the text."""
+    listed = row.get("payments") or []
+    paid = []
+    for one in mentions:
+        field = one["field"] or ""
+        if (
+            record_key(one) != key
+            or not field.startswith("payments[")
+            or one["entity_id"] not in members
+        ):
+            continue
+        at = int(field.removeprefix("payments[").partition("]")[0])
+        if at < len(listed):
+            paid.append(listed[at] | {"payee": one["entity_id"]})
+    return paid
+
+
+def _victims_by_country(rows: Mapping[RecordKey, Row]) -> dict[str | None, int]:
+    """Counts distinct victims by country, None where it is not known.
+
+    Those without an id are not counted, as in clusters/.
+    """
+    victims: dict[str | None, set[tuple[str, str]]] = defaultdict(set)
+    for (_, org, _), row in rows.items():
+        if row.get("victim_id"):
+            victims[row.get("victim_country")].add((org, row["victim_id"]))
+    return {country: len(those) for country, those in victims.items()}
+
+
+def _losses_by_country(complaints: Mapping[RecordKey, Row]) -> dict[str, dict[str, Decimal]]:
+    """Adds up losses by country and currency, exactly."""
+    losses: dict[str, dict[str, Decimal]] = defaultdict(dict)
+    for row in complaints.values():
+        amount, currency = row.get("loss_amount"), row.get("loss_currency")
+        if amount is not None and currency is not None:
+            of = losses[row.get("victim_country") or "unknown"]
+            of[currency] = of.get(currency, Decimal(0)) + amount
+    return dict(sorted(losses.items()))
+
+
+def _offered(run: RunFolder, manifest: Manifest, cluster_id: str) -> list[Row]:
+    """Returns the rows of offered_clusters/ that a joint cluster has members of."""
+    if not manifest["options"].get("offers"):
+        return []
+    rows = tables.read_table(run, OFFERED_CLUSTERS).to_pylist()
+    return [one for one in rows if cluster_id in one["cluster_ids"]]
+
+
+def _union_links(run: RunFolder, manifest: Manifest, cluster_id: str) -> int:
+    if not manifest["options"].get("offers"):
+        return 0
+    here = (pc.field("cluster_id") == cluster_id) & (pc.field("kind") == "link")
+    return tables.count_rows(run, UNION_LINKS, here)

@@ -1,0 +1,32 @@
+"""The role of an identifier by the words around it, for the tests of the cues."""
+
+from schemas.enums import EntityKind, Role
+from transforms.extract.kinds.registry import BY_KIND
+from transforms.extract.roles import REACH, REACH_AFTER, infer_role
+from transforms.text_util import lower_in_place
+
+
+def role_in_text(
+    text: str,
+    start: int,
+    end: int,
+    kind: EntityKind = EntityKind.PHONE,
+    *,
+    suspect_speaks: bool = False,
+) -> Role | None:
+    """Infers the role of `text[start:end]` from the words around it.
+
+    Args:
+        text: The whole text.
+        start: Where the identifier begins, in code points.
+        end: Where it ends.
+        kind: What it is.
+        suspect_speaks: The text is a transcript of the caller, whose "my number" is the suspect's.
+
+    Returns:
+        None where the words state no role; `Role.MENTIONED` where they say that it is somebody's
+        who is no part of the scam.
+    """
+    before = lower_in_place(text[max(0, start - REACH) : start])
+    following = lower_in_place(text[end : end + REACH_AFTER])
+    return infer_role(before, following, BY_KIND[kind], suspect_speaks=suspect_speaks)

@@ -1,0 +1,106 @@
+"""The registry: every row's module has the interface, and a command is one module and one row."""
+
+import argparse
+import inspect
+import subprocess
+import sys
+from importlib import import_module
+
+import pytest
+
+from pipelines import cli, commands
+from pipelines.commands import COMMANDS, Command, Group
+from pipelines.options import Subcommand, UsageError, add_subcommands, run_subcommand
+
+TOY = '''
+"""A toy command."""
+
+
+def add_arguments(parser):
+    parser.add_argument("name")
+
+
+def run(arguments):
+    print(f"hello {arguments.name}")
+    return 1
+'''
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=lambda one: one.name)
+def test_every_module_has_the_interface(command):
+    module = import_module(command.module)
+    for name, parameter in (("add_arguments", "parser"), ("run", "arguments")):
+        signature = inspect.signature(getattr(module, name))
+        assert list(signature.parameters) == [parameter], f"{command.module}.{name}"
+    parser = argparse.ArgumentParser()
+    module.add_arguments(parser)
+    assert command.takes_beam_options == ("--config" in parser.format_help())
+
+
+def test_names_are_unique_and_every_group_is_used():
+    assert len({one.name for one in COMMANDS}) == len(COMMANDS)
+    assert {one.group for one in COMMANDS} == set(Group)
+
+
+def test_a_command_is_one_module_and_one_row(tmp_path, monkeypatch, capsys):
+    (tmp_path / "toy_command.py").write_text(TOY)
+    monkeypatch.syspath_prepend(tmp_path)
+    row = Command("greet", Group.READ, "say hello", "toy_command")
+    monkeypatch.setattr(cli, "COMMANDS", (*commands.COMMANDS, row))
+    assert cli.main(["greet", "Ada"]) == 1
+    assert capsys.readouterr().out == "hello Ada\n"
+    assert "  greet     say hello" in cli.usage()
+    assert cli.main(["greet"]) == 2
+    assert capsys.readouterr().err.startswith("ringtrace greet: ")
+
+
+@pytest.mark.parametrize(
+    ("words", "absent"),
+    [
+        (["--help"], ["apache_beam", "pyarrow", "numpy", "rich"]),
+        (["batch", "--help"], ["apache_beam"]),
+        (["stream", "--help"], ["apache_beam"]),
+        (["health", "--help"], ["apache_beam"]),
+        (["exchange", "--help"], ["apache_beam"]),
+    ],
+)
+def test_help_loads_no_more_than_it_needs(words, absent):
+    script = f"""
+import sys
+from pipelines.cli import main
+try:
+    main({words!r})
+except SystemExit:
+    pass
+print(*sorted(set({absent!r}) & set(sys.modules)), file=sys.stderr)
+"""
+    words = [sys.executable, "-c", script]
+    done = subprocess.run(words, check=True, capture_output=True, text=True, timeout=60)
+    assert done.stderr.split() == []
+
+
+def test_the_innermost_subcommand_runs():
+    def nothing(_parser):
+        pass
+
+    def add_inner(parser):
+        add_subcommands(parser, [Subcommand("in", "", nothing, lambda _: 3)])
+
+    parser = argparse.ArgumentParser()
+    rows = [
+        Subcommand("out", "", add_inner, run_subcommand),
+        Subcommand("flat", "", nothing, lambda _: 4),
+    ]
+    add_subcommands(parser, rows, required=False)
+    assert run_subcommand(parser.parse_args(["out", "in"])) == 3
+    assert run_subcommand(parser.parse_args(["flat"])) == 4
+    assert run_subcommand(parser.parse_args([]), default=rows[1]) == 4
+
+
+def test_wrong_usage_of_any_command_is_one_line(monkeypatch, capsys):
+    def refuse(_arguments):
+        raise UsageError("give a folder")
+
+    monkeypatch.setattr("pipelines.commands.health.run", refuse)
+    assert cli.main(["health", "run"]) == 2
+    assert capsys.readouterr().err == "give a folder\n"

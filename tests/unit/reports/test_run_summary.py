@@ -1,0 +1,80 @@
+"""Entities that several organisations saw."""
+
+from collections import defaultdict
+from datetime import timedelta
+
+from hypothesis import given, settings, strategies as st
+
+from reports.run_summary import OrgRecords, shared_entities
+from schemas.enums import Status
+from tests.support.report_tables import START, entity, member, mention, write_run
+
+IDS = [f"phone:+1888555010{n}" for n in range(4)]
+
+mentions = st.lists(
+    st.builds(
+        mention,
+        st.sampled_from(IDS),
+        st.sampled_from(["r1", "r2", "r3"]),
+        source_org=st.sampled_from(["amazon", "ftc", "microsoft"]),
+        record_kind=st.sampled_from(["complaint", "call"]),
+        role=st.sampled_from(["callback", "caller_id"]),
+        observed_at=st.integers(0, 50).map(lambda hours: START + timedelta(hours=hours)),
+    ),
+    max_size=40,
+)
+
+
+def expected_records(rows: list[dict]) -> dict[str, list[OrgRecords]]:
+    grouped = defaultdict(list)
+    for row in rows:
+        grouped[row["entity_id"], row["source_org"]].append(row)
+    found = defaultdict(list)
+    for (entity_id, org), group in sorted(grouped.items()):
+        by_kind = defaultdict(set)
+        for row in group:
+            by_kind[row["record_kind"]].add(row["record_id"])
+        times = [row["observed_at"] for row in group]
+        found[entity_id].append(
+            OrgRecords(
+                org=org,
+                complaints=len(by_kind["complaint"]),
+                calls=len(by_kind["call"]),
+                roles=sorted({row["role"] for row in group}),
+                first_seen=min(times),
+                last_seen=max(times),
+            )
+        )
+    return found
+
+
+@given(mentions, st.integers(1, 3))
+@settings(max_examples=40, deadline=None)
+def test_each_record_counts_once_for_the_organisation_that_holds_it(tmp_path_factory, rows, files):
+    expected = expected_records(rows)
+    entities = [
+        entity(one, orgs=[seen.org for seen in sightings]) for one, sightings in expected.items()
+    ]
+    run = write_run(
+        tmp_path_factory.mktemp("run") / "r", {"mentions": rows, "entities": entities}, files
+    )
+    found, total = shared_entities(run, limit=10)
+    several = {one for one, of_orgs in expected.items() if len(of_orgs) > 1}
+    assert total == len(found)
+    assert {one.entity_id: one.by_org for one in found} == {one: expected[one] for one in several}
+
+
+def test_only_infrastructure_widest_first_with_its_cluster(tmp_path):
+    both, three = ["amazon", "ftc"], ["amazon", "ftc", "microsoft"]
+    rows = {
+        "entities": [
+            entity(IDS[0], orgs=both, complaints=9),
+            entity(IDS[1], orgs=three, complaints=2),
+            entity(IDS[2], orgs=both, complaints=50, status=Status.SUPPRESSED),
+            entity(IDS[3], orgs=both, complaints=1),
+        ],
+        "members": [member(IDS[0], "c-0"), member(IDS[1], "c-1")],
+    }
+    found, total = shared_entities(write_run(tmp_path / "r", rows), limit=2)
+    assert [(one.entity_id, one.cluster_id) for one in found] == [(IDS[1], "c-1"), (IDS[0], "c-0")]
+    assert total == 3

@@ -1,0 +1,106 @@
+"""Kept records contain no victim's number, whichever record states it."""
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from schemas.call import CALL
+from schemas.complaint import COMPLAINT
+from tests.support.made_up_records import calls, complaints, number
+from transforms.graph.entities import WITHHELD
+from transforms.redact.records import redact_calls, redact_complaints
+from transforms.victims.number_index import hash_dial_formats
+
+VICTIM, SUSPECT = "+12024561414", "+18882223344"
+
+NOTHING = np.empty(0, np.int64)
+
+
+def withheld(*records):
+    rows = [
+        {
+            "source_org": "amazon",
+            "record_kind": "call" if record.startswith("k") else "complaint",
+            "record_id": record,
+            "entity_id": f"phone:{VICTIM}",
+        }
+        for record in records
+    ]
+    return pa.Table.from_pylist(rows, WITHHELD)
+
+
+OWN = hash_dial_formats(withheld("c0").to_batches()[0])
+
+
+def kept(batch, hidden, own=NOTHING):
+    keep = redact_calls if "call_id" in batch.schema.names else redact_complaints
+    (one,) = keep(pa.Table.from_batches([batch]), hidden, own)
+    assert one.schema.equals(CALL if keep is redact_calls else COMPLAINT)
+    return one.to_pylist()
+
+
+def digits_of(rows):
+    return "".join(c for c in repr(rows) if c.isdigit())
+
+
+def test_withheld_identifiers_are_masked():
+    batch = complaints(
+        {"phone_numbers": [number("202-456-1414", "caller_id"), number(SUSPECT, "callback")]},
+        {"narrative": "I saw 202.456.1414 and 888-222-3344"},
+    )
+    first, second = kept(batch, withheld("c0", "c1"))
+    assert [one["raw"] for one in first["phone_numbers"]] == [SUSPECT]
+    assert first["numbers_withheld"] == 1
+    assert second["narrative"] == "I saw ###.###.#### and 888-222-3344"
+
+
+FIELDS = [
+    {"claimed_brand": f"Police {VICTIM}"},
+    {"victim_region": "202 456 1414"},
+    {"language": VICTIM},
+    {"victim_id": "2024561414"},
+    {"narrative": "call 001 202 456-1414 or"},
+    {"urls": ["https://evil.example/?p=12024561414"]},
+    {"emails": ["2024561414@sms.example"]},
+    {"remote_access": [{"tool": "anydesk", "id": "2024561414"}]},
+    {"payments": [{"method": "zelle", "payee": "(202) 456-1414"}]},
+    {"phone_numbers": [number("tel:2024561414,,9", "mentioned")]},
+]
+
+
+@pytest.mark.parametrize("fields", FIELDS, ids=lambda fields: next(iter(fields)))
+def test_another_records_victim_is_masked_in_every_field(fields):
+    rows = kept(complaints(fields), withheld(), OWN)
+    assert "2024561414" not in digits_of(rows)
+    assert "2024561414" in digits_of(kept(complaints(fields), withheld(), NOTHING))
+
+
+def test_a_spoofed_victims_number_is_no_suspect():
+    batch = calls({"direction": "inbound", "calling_number": VICTIM, "called_number": SUSPECT})
+    (one,) = kept(batch, withheld("k0"))
+    assert (one["suspect_number"], one["suspect_role"]) == (None, "caller_id")
+    assert "8882223344" not in digits_of([one])
+
+
+@pytest.mark.parametrize("name", ["trunk", "carrier", "orig_id", "victim_id", "complaint_id"])
+def test_victims_are_masked_in_signalling_fields(name):
+    batch = calls({"direction": "inbound", "calling_number": SUSPECT, name: f"x-{VICTIM[1:]}-y"})
+    (one,) = kept(batch, withheld(), OWN)
+    assert "2024561414" not in digits_of([one])
+    assert one["suspect_number"] == SUSPECT
+
+
+def test_records_of_the_other_kind_with_the_same_id_are_not_confused():
+    batch = complaints({"complaint_id": "k0", "phone_numbers": [number(VICTIM, "caller_id")]})
+    (one,) = kept(batch, withheld("k0"))
+    assert [each["raw"] for each in one["phone_numbers"]] == [VICTIM]
+
+
+def test_a_record_that_is_there_twice_hides_it_both_times():
+    batch = complaints(*[{"complaint_id": "c0", "urls": [f"https://x.example/{VICTIM}"]}] * 2)
+    for one in kept(batch, withheld("c1", "c0")):
+        assert "2024561414" not in digits_of([one])
+
+
+def test_nothing_in_nothing_out():
+    assert list(redact_complaints(complaints().schema.empty_table(), withheld(), NOTHING)) == []

@@ -1,0 +1,76 @@
+"""The known run is read again when it changes; files of rejects are read by whoever reads."""
+
+import re
+
+import apache_beam as beam
+import pyarrow as pa
+import pyarrow.dataset as ds
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import example, given, strategies as st
+
+from schemas.manifest import MANIFEST_NAME
+from tests.end_to_end.streaming.test_alerts import KNOWN, NEW
+from tests.support.run_pipeline import jsonl, run
+from transforms.stream import tick_files
+from transforms.stream.in_process import InProcessRunner
+from transforms.stream.tick_files import KnownMembers, read_known_members, rejects_file_name
+
+
+class CountMembers(beam.DoFn):
+    """Counts the members that a tick was given."""
+
+    def __init__(self):
+        self.members = 0
+
+    def process(self, batch):
+        self.members += batch.num_rows
+
+
+def ticks_on(folder):
+    """A tick at every `next`: how many members it knows."""
+    pipeline, counter = beam.Pipeline(), CountMembers()
+    _ = pipeline | beam.Impulse() | KnownMembers(folder) | beam.ParDo(counter)
+    steps = InProcessRunner(pipeline)
+    while True:
+        counter.members = 0
+        steps.run("tick")
+        yield counter.members
+
+
+def test_a_run_that_is_replaced_is_known_from_the_next_tick_on(tmp_path, monkeypatch):
+    monkeypatch.setattr(tick_files, "PAUSE", 0.0)
+    folder = tmp_path / "run"
+    run(folder, "--complaints", jsonl(tmp_path / "a.jsonl", KNOWN))
+    ticks = ticks_on(str(folder))
+    assert next(ticks) == 4
+    first, _ = read_known_members(str(folder), None)
+    assert read_known_members(str(folder), first) is None  # is not read again
+    assert next(ticks) == 4
+
+    (folder / MANIFEST_NAME).rename(tmp_path / "aside")  # while it is being replaced
+    assert next(ticks) == 4
+    (tmp_path / "aside").rename(folder / MANIFEST_NAME)
+
+    more = jsonl(tmp_path / "b.jsonl", [*KNOWN, *NEW])
+    run(folder, "--complaints", more, "--overwrite")
+    assert next(ticks) == 7
+    with pytest.raises(OSError):
+        next(ticks_on(str(tmp_path / "none")))
+    assert next(ticks_on(None)) == 0
+
+
+@given(st.text(), st.integers(0, 10**9))
+@example("kafka:" + "a" * 20 + "_" + "b" * 59, 0)
+@example("../../.hidden", 0)
+def test_a_name_leads_nowhere_else_and_is_not_passed_over(source, position):
+    folder, name = rejects_file_name(source, position).split("/")
+    assert folder == "rejects"
+    assert re.fullmatch(r"[A-Za-z0-9-][A-Za-z0-9._-]{0,90}\.parquet", name)
+
+
+def test_a_long_name_of_a_topic_leaves_its_rejects_readable(tmp_path):
+    path = tmp_path / rejects_file_name("kafka:complaints_" + "b" * 59, 3)
+    path.parent.mkdir()
+    pq.write_table(pa.table({"code": ["bad_json"]}), path)
+    assert ds.dataset(path.parent).to_table().num_rows == 1

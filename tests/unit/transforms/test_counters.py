@@ -1,0 +1,39 @@
+"""The counters say what the manifest says, and no more."""
+
+import apache_beam as beam
+from apache_beam.metrics import MetricsFilter
+from apache_beam.options.pipeline_options import PipelineOptions
+
+from pipelines.batch.options import parse
+from pipelines.batch.pipeline import build
+from pipelines.batch.plan import make_plan
+from tests.support.run_pipeline import call, checked_manifest, complaint, jsonl
+from transforms.counters import ENGINE_COUNTERS, NAMESPACE
+
+
+def test_counters_of_a_run_equal_its_manifest(tmp_path):
+    number = {"raw": "+18882223344", "role": "callback"}
+    rows = [complaint(n, phone_numbers=[number]) for n in (1, 2, 2)]
+    bad = complaint(3, received_at="now")
+    flags = [
+        f"--complaints={jsonl(tmp_path / 'c.jsonl', [*rows, bad])}",
+        f"--calls={jsonl(tmp_path / 'k.jsonl', [call(1)])}",
+        f"--output={tmp_path / 'run'}",
+    ]
+    options = parse(flags)
+    pipeline = beam.Pipeline(options=PipelineOptions(list(options.beam)))
+    build(pipeline, make_plan(options, "token"))
+    result = pipeline.run()
+    result.wait_until_finish()
+    found = result.metrics().query(MetricsFilter().with_namespace(NAMESPACE))["counters"]
+    shown = {one.key.metric.name: one.committed for one in found}
+    manifest = checked_manifest(tmp_path / "run")
+    counts = {
+        f"{kind}_{what}": count
+        for kind, line in manifest["counts"].items()
+        for what, count in line.items()
+    }
+    assert counts["complaints_rejected"] == counts["complaints_duplicates"] == 1
+    assert {name: shown.get(name, 0) for name in counts} == counts
+    assert (shown["clusters"], shown["members"]) == (1, 1)
+    assert set(shown) <= set(ENGINE_COUNTERS.values())

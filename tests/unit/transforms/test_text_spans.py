@@ -1,0 +1,104 @@
+"""Spans found by RE2 in a column are those that Python finds in each text."""
+
+from __future__ import annotations
+
+import re
+
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings, strategies as st
+
+from transforms.extract import impersonation
+from transforms.text_spans import FEW_TEXTS, Spans, find_rare_spans, find_spans, slice_spans
+from transforms.text_util import fold_column, fold_text
+
+PATTERNS = (r"\d+", r"\b(?:a|ab)\b", r"a(?:\W{1,3}\w+){0,4}?\W{1,3}b", r"é|\d", r"[^a]b?")
+
+TEXTS = st.lists(
+    st.one_of(st.none(), st.text(st.sampled_from("aab 1.\n\x00é😀_"), max_size=30)), max_size=12
+)
+
+
+def by_hand(texts, pattern):
+    return [
+        (row, len(text[: m.start()].encode()), len(text[: m.end()].encode()))
+        for row, text in enumerate(texts)
+        if text
+        for m in re.finditer(pattern, text, re.ASCII)
+    ]
+
+
+@settings(deadline=None)
+@given(TEXTS, st.sampled_from(PATTERNS))
+@pytest.mark.parametrize("find", [find_spans, find_rare_spans])
+@pytest.mark.parametrize("copies", [1, FEW_TEXTS])
+def test_finds_what_python_finds(copies, find, texts, pattern):
+    if pattern.startswith(r"\b") or "W" in pattern:
+        texts = [text and fold_text(text) for text in texts]
+    many = pa.array(texts * copies, pa.string())
+    found = find(many, pattern)
+    assert list(zip(*(c.tolist() for c in found), strict=True)) == by_hand(texts * copies, pattern)
+    words = slice_spans(many, found).to_pylist()
+    encoded = [(text or "").encode() for text in texts * copies]
+    assert words == [
+        encoded[row][s:e].decode() for row, s, e in by_hand(texts * copies, pattern)
+    ]  # fmt: skip
+
+
+def test_a_slice_of_a_column():
+    texts = pa.array(["1", "a 2", None, "33 4"] * FEW_TEXTS)[1:]
+    assert find_spans(texts, r"\d+").rows[:3].tolist() == [0, 2, 2]
+    assert slice_spans(texts, find_spans(texts, r"\d+")).to_pylist()[:3] == ["2", "33", "4"]
+
+
+def test_spans_beyond_an_end_are_clipped():
+    at = Spans(*(pa.array(c).to_numpy() for c in ([0, 1, 1], [-5, 1, 3], [2, 99, 9])))
+    assert slice_spans(pa.array(["abc", "def"]), at).to_pylist() == ["ab", "ef", ""]
+
+
+@given(st.text(max_size=80))
+def test_folding_keeps_every_character_in_its_place(text):
+    plain = fold_column(pa.array([text, None]), 40).to_pylist()
+    assert plain[1] is None and plain[0].isascii() and len(plain[0]) == min(40, len(text))
+    assert plain[0] == plain[0].lower() == fold_text(text[:40])
+
+
+def test_folding_takes_accents_off():
+    assert fold_text("Préstamo: “Größe” №5…") == 'prestamo: "grose"  5.'
+    assert fold_text("Ａｍａｚｏｎ’s ٣") == "amazon's 3"
+
+
+def test_rules_begin_and_end_with_a_word():
+    """They hold between borders of words, which a sign at an end never meets."""
+    for rule in impersonation.impersonation_rules():
+        for phrase in re.split(r"\|(?![^(]*\))", rule.pattern):
+            assert re.match(r"[\w(\[\\]", phrase) and not phrase.startswith((r"\$", r"\W")), rule
+            assert not phrase.endswith((r"\$", "'", r"\W")), rule
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    st.lists(
+        st.lists(
+            st.sampled_from(
+                "amazon order was placed your account é ’ . apple iphone gift card chase bank $ 999"
+                " suspended I called from microsoft legal action prize Konto gesperrt x".split()
+            ),
+            max_size=14,
+        ).map(" ".join),
+        max_size=8,
+    )
+)
+def test_columns_find_the_impersonation_of_each_text(texts):
+    many = texts * FEW_TEXTS
+    nothing = pa.nulls(len(many), pa.string())
+    # Distinct texts are read once: a mark behind each keeps the copies apart.
+    marked = pa.array([f"{text} #{i}" for i, text in enumerate(many)], pa.string())
+    columns = impersonation.find_impersonation(nothing, marked).to_pylist()
+    brands = impersonation.infer_brands(nothing, marked).to_pylist()
+    for text, found, brand in list(zip(marked.to_pylist(), columns, brands, strict=True))[:8]:
+        one = pa.array([text])
+        assert impersonation.find_impersonation(nothing[:1], one).to_pylist()[0] == found
+        assert impersonation.infer_brands(nothing[:1], one).to_pylist()[0] == brand
+        named = [x["name"] for x in found if x["what"] == impersonation.BRAND]
+        assert brand == (named[0] if named else None)

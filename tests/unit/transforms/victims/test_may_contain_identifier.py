@@ -1,0 +1,84 @@
+"""The cheap test of columns misses no value that contains a victim's number."""
+
+from __future__ import annotations
+
+import numpy as np
+import phonenumbers as pn
+import pyarrow as pa
+from hypothesis import given, settings, strategies as st
+
+from transforms.victims.identifier_matcher import (
+    RowIdentifiers,
+    contains_identifier,
+    identifier_patterns,
+    may_contain_identifier,
+)
+
+REGIONS = ("US", "GB", "AR", "MX", "IN", "DE", "BR", "IT")
+
+NUMBERS = [
+    pn.format_number(number, form)
+    for number in map(pn.example_number, REGIONS)
+    for form in (pn.PhoneNumberFormat.E164, pn.PhoneNumberFormat.NATIONAL)
+]
+
+VICTIMS = st.one_of(
+    st.sampled_from(NUMBERS),
+    st.from_regex(r"\+[0-9]{7,15}\Z"),
+    st.sampled_from(
+        (
+            "anydesk:123456789",
+            "uk:123456:12345678",
+            "joe@x.com",
+            "upi:joe@bank",
+            "12",
+            "+80012345678",
+        )
+    ),
+)
+
+
+def digits(text):
+    return "".join(c for c in text if c.isdigit())
+
+
+@st.composite
+def cases(draw):
+    victims = draw(st.lists(st.tuples(st.integers(0, 4), VICTIMS), max_size=6))
+    hidden = [text for _, text in victims] or ["+1"]
+    around = st.text(st.sampled_from("a1٣-.@:+"), max_size=4)
+    part = st.sampled_from(hidden).flatmap(
+        lambda text: st.sampled_from((text, digits(text), digits(text)[-7:], digits(text)[-10:]))
+    )
+    values = draw(
+        st.lists(
+            st.tuples(st.integers(0, 4), st.tuples(around, part, around).map("".join)), min_size=1
+        )
+    )
+    return sorted(victims), values
+
+
+@settings(deadline=None, max_examples=400)
+@given(cases(), st.booleans())
+def test_no_contained_identifier_is_missed(case, as_written):
+    victims, values = case
+    own = RowIdentifiers(
+        np.array([r for r, _ in victims], int), pa.array([v for _, v in victims], pa.string())
+    )
+    of = RowIdentifiers(
+        np.array([r for r, _ in values], int), pa.array([v for _, v in values], pa.string())
+    )
+    maybe = may_contain_identifier(of, own)
+    for at, (row, value) in enumerate(values):
+        theirs = [text for other, text in victims if other == row]
+        wanted = identifier_patterns((), theirs) if as_written else identifier_patterns(theirs)
+        assert maybe[at] or not contains_identifier(value, wanted)
+
+
+def test_other_peoples_numbers_are_ruled_out():
+    """Otherwise the test would save nothing."""
+    own = RowIdentifiers(np.array([0, 1]), pa.array(["+14156667777", "anydesk:123456789"]))
+    of = RowIdentifiers(
+        np.array([0, 1, 2]), pa.array(["+18885550123", "+14156667777", "+14156667777"])
+    )
+    assert not may_contain_identifier(of, own).any()

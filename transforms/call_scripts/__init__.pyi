@@ -1,0 +1,1 @@
+from .transform import Scripts as Scripts, ScriptsFromFingerprints as ScriptsFromFingerprints

@@ -1,0 +1,7 @@
+from .allowlist import (
+    KnownLegitimate as KnownLegitimate,
+    LegitimateListError as LegitimateListError,
+    parse_allowlist as parse_allowlist,
+    shipped_allowlist as shipped_allowlist,
+)
+from .evidence import Evidence as Evidence, complaint_brands as complaint_brands

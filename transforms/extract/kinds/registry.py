@@ -1,0 +1,247 @@
+"""The kinds of identifier: one row for each, with all that other packages must know of it.
+
+A row is of a kind, or of a kind and scheme where they differ: ids are `kind:value` or
+`kind:scheme:value`. A scheme without a row has that of its kind. The order of the rows is that in
+which texts are searched. This module imports nothing but the enums, so that anything may import it.
+
+Sourced facts stay in data files that name kinds: how long a holder keeps an identifier
+(transforms/data/lives.toml), who keeps the records of a service (reports/referral/data). A kind
+that they leave out keeps its holder, and its provider is named by its service alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from schemas.enums import EntityKind, Role
+
+
+@dataclass(frozen=True)
+class Finder:
+    """A module of this package: `HINT`, RE2 without whose match a text holds nothing, and `find`.
+
+    `rare`: few texts have its hint, which is searched together with those of the other rare ones.
+    `leftover`: it may match parts of what others found, and only what is left counts.
+    """
+
+    module: str
+    rare: bool = False
+    leftover: bool = False
+
+
+@dataclass(frozen=True)
+class IdentifierKind:
+    """Facts about a kind of identifier, or one of its schemes.
+
+    Attributes:
+        kind: The namespace of its ids.
+        noun: What a report calls one of them.
+        nouns: What it calls several.
+        hard_role: Its role where the words beside it say that the scammer wants it used; None where
+            words do not tell, and the role is the finder's.
+        personal: Whether a private person can hold it, as victims do.
+        retention_days: Days for which a mention counts in a stream, behind its newest record.
+        caution: What speaks for the innocence of its holder, for the exculpatory section; empty
+            for suppliers, who are nobody's to denounce.
+        offered: Whether a policy may let it leave in an exchange.
+        provider: The class of provider that keeps its records, of reports/referral retention.toml.
+        stix: The type of its STIX observable; `ip-addr` stands for ipv4-addr and ipv6-addr.
+        misp: Type and category of its MISP attribute; a type `other` keeps the scheme in its value.
+        shape: Corners in the figure, and the degrees at which the first one stands; 0 is a circle.
+        colour: Its colour in the chart of a referral.
+        finders: What finds it in texts.
+        scheme: The second part of its ids, where the row is of one scheme.
+    """
+
+    kind: EntityKind
+    noun: str
+    nouns: str
+    hard_role: Role | None
+    personal: bool
+    caution: str
+    retention_days: int = 365
+    offered: bool = True
+    provider: str | None = None
+    stix: str = "user-account"
+    misp: tuple[str, str] = ("other", "Other")
+    shape: tuple[int, int] = (0, 0)
+    colour: str = "#4f5762"
+    finders: tuple[Finder, ...] = ()
+    scheme: str | None = None
+
+
+_EMAIL = IdentifierKind(
+    EntityKind.EMAIL,
+    "e-mail address",
+    "e-mail addresses",
+    hard_role=Role.SENDER,
+    personal=True,
+    caution="A mailbox can be broken into, and a sender's address can be forged.",
+    provider="mail",
+    stix="email-addr",
+    misp=("email", "Network activity"),
+    shape=(4, 0),
+    colour="#b0407f",
+    finders=(Finder("email"), Finder("spelled_out", rare=True)),
+)
+
+_PHONE = IdentifierKind(
+    EntityKind.PHONE,
+    "phone number",
+    "phone numbers",
+    hard_role=Role.CALLBACK,
+    personal=True,
+    caution="A number can be leased by the day, forwarded, or taken over by malware; its "
+    "subscriber can be a reseller's customer who knows nothing.",
+    provider="carrier",
+    stix="phone-number",
+    misp=("phone-number", "Other"),
+    colour="#1f6fc2",
+    finders=(Finder("obfuscated_phone", rare=True), Finder("phone_link", rare=True)),
+)
+"""Numbers as they are usually written are found by `phone.find`, a column at a time."""
+
+_REMOTE = IdentifierKind(
+    EntityKind.REMOTE,
+    "remote-access id",
+    "remote-access ids",
+    hard_role=Role.OPERATOR,
+    personal=True,
+    caution="A remote-access id is of a machine, which can be hired or broken into.",
+    provider="remote-access",
+    shape=(3, -90),
+    colour="#157f5b",
+    finders=(Finder("remote_access"),),
+)
+
+_ACCOUNT = IdentifierKind(
+    EntityKind.ACCOUNT,
+    "bank or payment account",
+    "bank or payment accounts",
+    hard_role=Role.PAYEE,
+    personal=True,
+    caution="An account can be a money mule's, who can be a victim, or be opened in a stolen name.",
+    provider="bank",
+    misp=("bank-account-nr", "Financial fraud"),
+    shape=(6, 0),
+    colour="#a8620a",
+    finders=(Finder("bank_account"),),
+)
+
+_WALLET = IdentifierKind(
+    EntityKind.WALLET,
+    "wallet",
+    "wallets",
+    hard_role=Role.PAYEE,
+    personal=True,
+    caution="A wallet address can be an exchange's or a payment processor's own.",
+    provider="wallet",
+    stix="cryptocurrency-wallet",
+    misp=("other", "Financial fraud"),
+    shape=(6, 0),
+    colour="#7a6a00",
+    finders=(Finder("crypto_wallet"),),
+)
+
+_HANDLE = IdentifierKind(
+    EntityKind.HANDLE,
+    "chat handle",
+    "chat handles",
+    hard_role=Role.PAYEE,
+    personal=True,
+    caution="A chat handle can be given up and taken by somebody else.",
+    provider="messenger",
+    shape=(5, -90),
+)
+
+_DOMAIN = IdentifierKind(
+    EntityKind.DOMAIN,
+    "domain",
+    "domains",
+    hard_role=Role.LURE_SITE,
+    personal=True,
+    caution="A site can be hacked, or its name registered in a stolen identity.",
+    provider="registrar",
+    stix="domain-name",
+    misp=("domain", "Network activity"),
+    shape=(4, 45),
+    colour="#7a4bb5",
+    finders=(Finder("url", leftover=True),),
+)
+
+_SUPPLIER = IdentifierKind(
+    EntityKind.SCRIPT,
+    "script",
+    "scripts",
+    hard_role=None,
+    personal=False,
+    retention_days=90,
+    caution="",
+    offered=False,
+)
+
+KINDS = (
+    _EMAIL,
+    _PHONE,
+    _REMOTE,
+    replace(
+        _ACCOUNT,
+        scheme="iban",
+        stix="bank-account",
+        misp=("iban", "Financial fraud"),
+        finders=(Finder("iban"),),
+    ),
+    replace(_ACCOUNT, scheme="upi", finders=(Finder("upi"),)),
+    _ACCOUNT,
+    _WALLET,
+    replace(_WALLET, scheme="btc", misp=("btc", "Financial fraud"), finders=()),
+    replace(_WALLET, scheme="dash", misp=("dash", "Financial fraud"), finders=()),
+    replace(_WALLET, scheme="xmr", misp=("xmr", "Financial fraud"), finders=()),
+    _HANDLE,
+    replace(_HANDLE, scheme="cashapp", finders=(Finder("cashapp", rare=True),)),
+    replace(_HANDLE, scheme="telegram", finders=(Finder("telegram", rare=True),)),
+    replace(_HANDLE, scheme="whatsapp", finders=(Finder("whatsapp", rare=True),)),
+    replace(_HANDLE, scheme="agent", hard_role=None, finders=(Finder("agent_id", rare=True),)),
+    _DOMAIN,
+    replace(
+        _DOMAIN,
+        kind=EntityKind.URL,
+        noun="web address",
+        nouns="web addresses",
+        caution="A page can stand on a hacked site.",
+        stix="url",
+        misp=("url", "Network activity"),
+        finders=(),
+    ),
+    replace(
+        _SUPPLIER,
+        kind=EntityKind.IP,
+        noun="IP address",
+        nouns="IP addresses",
+        hard_role=Role.LURE_SITE,
+        stix="ip-addr",
+    ),
+    _SUPPLIER,
+    replace(_SUPPLIER, kind=EntityKind.ORIG_ID, noun="origination id", nouns="origination ids"),
+    replace(_SUPPLIER, kind=EntityKind.TRUNK, noun="trunk", nouns="trunks"),
+    replace(_SUPPLIER, kind=EntityKind.CARRIER, noun="carrier", nouns="carriers"),
+)
+"""Every kind; `url` finds domains, web addresses and IP addresses."""
+
+BY_KIND: Mapping[str, IdentifierKind] = {row.kind: row for row in KINDS if row.scheme is None}
+"""The row of each kind, by its namespace."""
+
+_BY_SCHEME: Mapping[tuple[str, str], IdentifierKind] = {
+    (row.kind, row.scheme): row for row in KINDS if row.scheme is not None
+}
+
+if missing := [str(kind) for kind in EntityKind if kind not in BY_KIND]:
+    raise TypeError(f"KINDS has no row for {', '.join(missing)}: add one to {__name__}")
+if len(BY_KIND) + len(_BY_SCHEME) != len(KINDS):
+    raise TypeError(f"KINDS has two rows for one kind and scheme: take one out of {__name__}")
+
+
+def lookup_kind(kind: str, value: str) -> IdentifierKind | None:
+    """Returns the row of an identifier, that of its scheme if there is one; None for no kind."""
+    return _BY_SCHEME.get((kind, value.partition(":")[0])) or BY_KIND.get(kind)

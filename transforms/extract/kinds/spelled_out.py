@@ -1,0 +1,117 @@
+"""E-mail addresses and hosts in words: 'help.desk at gmail dot com', 'visit refunds dot com'.
+
+Victims write them so to keep a form from refusing them, and transcripts have them so.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from schemas.enums import EntityKind, Role
+from transforms import text_util
+from transforms.extract.kinds import domain, url
+from transforms.extract.kinds.email import MAX_LOCAL
+from transforms.extract.mention import Match
+
+HINT = rf"(?i)\s(?:{text_util.DOT_WORDS})\s\pL"
+"""RE2: without a match of this, a text holds no such address."""
+
+_DOT = rf"\s(?:{text_util.DOT_WORDS})\s"
+
+_DASH = rf"\s(?:{text_util.DASH_WORDS})\s"
+
+_UNDERSCORE = rf"\s{text_util.UNDERSCORE_WORDS}\s"
+
+_LABEL = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
+
+_NAME = rf"{_LABEL}(?:{_DASH}{_LABEL}){{0,3}}"
+
+_HOST = rf"{_NAME}(?:(?:{_DOT}|\.){_NAME}){{0,3}}{_DOT}[a-z]{{2,18}}"
+
+_LOCAL = rf"[a-z0-9_](?:[a-z0-9._+-]|{_DOT}|{_DASH}|{_UNDERSCORE}){{0,62}}"
+
+_WORD_AT = rf"\s(?:{text_util.AT_WORDS})\s"
+
+_AT = rf"(?P<sign>@|\s?[\[({{]\s?(?:@|at)\s?[\])}}]\s?|{_WORD_AT})"
+
+_MAIL = re.compile(
+    rf"(?<![\w.%+@-])(?P<local>{_LOCAL}){_AT}(?P<host>{_HOST})(?![\w@-])", re.IGNORECASE
+)
+
+_SITE = re.compile(rf"(?<![\w@.+%-])(?P<host>{_HOST})(?![\w@-])", re.IGNORECASE)
+
+_MAIL_WORDS = re.compile(r"\b(?:e-?mail|mail|correo|address|wrote|write|paypal|zelle)\b", re.I)
+
+_SITE_WORDS = re.compile(
+    r"\b(?:web ?sites?|site|url|link|page|visit(?:ed)?|go(?:ing)? to|went to"
+    r"|log(?:ged)? (?:in|on)to|open(?:ed)?|browse[dr]?|download(?:ed)?"
+    r"|web|p[aá]gina|sitio|enlace|(?:web)?seite)\b"
+    r"(?:\s(?:called|named|is|was|at|to|it|the|a|on|from|es|de|ist)){0,2}\W{1,3}$",
+    re.IGNORECASE,
+)
+
+_BEFORE = 40
+"""Characters before an address in which a word says what it is."""
+
+_WORD_SIGN = re.compile(_WORD_AT, re.IGNORECASE)
+
+
+def find(text: str) -> Iterator[Match]:
+    """Yields the e-mail addresses and hosts of which at least the last dot is a word.
+
+    A sign in brackets, or a name that no word is, makes an address; where 'at' is a mere word, so
+    does only a text that speaks of mail right before. A host alone counts after a word such as
+    'site' or 'visit', or with its 'www'. Values are those of `email.find` and `url.find`.
+    """
+    done = 0
+    for match in _MAIL.finditer(text):
+        if (mail := _mail(text, match)) is not None:
+            yield from _sites(text, done, match.start())
+            done = match.end()
+            yield mail
+    yield from _sites(text, done, len(text))
+
+
+def _sites(text: str, start: int, end: int) -> Iterator[Match]:
+    """Yields the hosts alone that stand between two places."""
+    for match in _SITE.finditer(text, start, end):
+        if (site := _site(text, match)) is not None:
+            yield site
+
+
+def _mail(text: str, match: re.Match[str]) -> Match | None:
+    local = _to_signs(match["local"]).strip(".").lower()
+    before = text[max(0, match.start() - _BEFORE) : match.start()]
+    named = any(not one.isalpha() for one in local) or _MAIL_WORDS.search(before)
+    if _WORD_SIGN.fullmatch(match["sign"]) and not named:
+        return None
+    host = _host(match["host"])
+    if host is None or not 0 < len(local) <= MAX_LOCAL:
+        return None
+    value = f"{local}@{host}"
+    return Match(match.start(), match.end(), EntityKind.EMAIL, value, Role.SENDER)
+
+
+def _site(text: str, match: re.Match[str]) -> Match | None:
+    host = _host(match["host"])
+    before = text[max(0, match.start() - _BEFORE) : match.start()]
+    if host is None or not (host.startswith("www.") or _SITE_WORDS.search(before)):
+        return None
+    if (named := url.classify_host(host)) is None:
+        return None
+    kind, value, how = named
+    return Match(match.start(), match.end(), kind, value, Role.LURE_SITE, how=how)
+
+
+def _host(spelled: str) -> str | None:
+    """Returns a host that has a registrable domain, or None."""
+    host = domain.canonical_host(_to_signs(spelled))
+    return host if host and domain.registrable_domain(host) else None
+
+
+def _to_signs(spelled: str) -> str:
+    """Replaces the words for signs."""
+    text = re.sub(_DOT, ".", spelled, flags=re.IGNORECASE)
+    text = re.sub(_DASH, "-", text, flags=re.IGNORECASE)
+    return re.sub(_UNDERSCORE, "_", text, flags=re.IGNORECASE)

@@ -1,0 +1,16 @@
+from .assign import cluster_number as cluster_number
+from .communities import HUB_RECORDS as HUB_RECORDS
+from .connected_components import MAX_ROUNDS as MAX_ROUNDS, rounds_for as rounds_for
+from .leiden import FileDigest as FileDigest, ReadComponentCache as ReadComponentCache
+from .lineage import ReadPreviousMembers as ReadPreviousMembers
+from .priority import (
+    PriorityWeights as PriorityWeights,
+    PriorityWeightsError as PriorityWeightsError,
+    parse_weights as parse_weights,
+    shipped_weights as shipped_weights,
+)
+from .transform import (
+    ClusteredWindow as ClusteredWindow,
+    find_clusters as find_clusters,
+    summarize_clusters as summarize_clusters,
+)

@@ -1,0 +1,26 @@
+from .adapters.base import Layout as Layout
+from .adapters.registry import ADAPTERS_BY_NAME as ADAPTERS_BY_NAME, file_layout as file_layout
+from .detect import plan_input_files as plan_input_files, recognize_file as recognize_file
+from .files import InputFile as InputFile
+from .framing import (
+    Origin as Origin,
+    Record as Record,
+    join_cells as join_cells,
+    split_cells as split_cells,
+)
+from .options import InputError as InputError, ReadOptions as ReadOptions
+from .read_records import (
+    CALLS as CALLS,
+    COMPLAINTS as COMPLAINTS,
+    REJECTS as REJECTS,
+    TAGS as TAGS,
+    ReadRecords as ReadRecords,
+    ReadShards as ReadShards,
+    read_shard as read_shard,
+)
+from .rejects import (
+    decode_raw as decode_raw,
+    make_reject as make_reject,
+    rejects_batch as rejects_batch,
+)
+from .shards import SHARD_BYTES as SHARD_BYTES, Shard as Shard, scan_file as scan_file

@@ -1,0 +1,5 @@
+from .records import RedactRecords as RedactRecords, redact_mentions as redact_mentions
+from .rejects import (
+    mask_rejects as mask_rejects,
+    stated_victim_numbers_in_rejects as stated_victim_numbers_in_rejects,
+)

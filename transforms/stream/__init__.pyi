@@ -1,0 +1,49 @@
+from .delta import (
+    DELTA_SCHEMAS as DELTA_SCHEMAS,
+    Delta as Delta,
+    empty_delta as empty_delta,
+    unexpired_stated as unexpired_stated,
+)
+from .in_process import (
+    SINGLE_PARTITION_OPTIONS as SINGLE_PARTITION_OPTIONS,
+    InProcessRunner as InProcessRunner,
+    RunOnOneWorker as RunOnOneWorker,
+)
+from .phrase_counts import CollectPhrases as CollectPhrases
+from .sources import (
+    Decoder as Decoder,
+    Encoding as Encoding,
+    FromKafka as FromKafka,
+    FromPubSub as FromPubSub,
+    KafkaSource as KafkaSource,
+    PubSubSource as PubSubSource,
+)
+from .state import (
+    DELTAS as DELTAS,
+    FINGERPRINTS as FINGERPRINTS,
+    PHRASES as PHRASES,
+    RECORDS as RECORDS,
+    REJECTED as REJECTED,
+    RETENTION_DAYS as RETENTION_DAYS,
+    STATED as STATED,
+    TICKS as TICKS,
+    Clock as Clock,
+    KeepState as KeepState,
+    KeepStateInMemory as KeepStateInMemory,
+    LiveState as LiveState,
+    RecordsToDeltas as RecordsToDeltas,
+    RejectsToDeltas as RejectsToDeltas,
+    Tick as Tick,
+    count_live_records as count_live_records,
+    longest_retention as longest_retention,
+    settle_deltas as settle_deltas,
+    unexpired_evidence as unexpired_evidence,
+    unexpired_fingerprints as unexpired_fingerprints,
+)
+from .tick_files import (
+    SNAPSHOTS_FOLDER as SNAPSHOTS_FOLDER,
+    KnownMembers as KnownMembers,
+    SnapshotOptions as SnapshotOptions,
+    SnapshotRuns as SnapshotRuns,
+    WriteRejects as WriteRejects,
+)

@@ -1,0 +1,198 @@
+"""Reads and writes the files of a stream's ticks: the known run, snapshots, and rejects.
+
+The clusters that are known already are those of the latest batch run, looked at again at every
+tick. A snapshot is written as a run of its own. Files of rejects can be written again without a row
+lost or doubled.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import apache_beam as beam
+import pyarrow as pa
+import pyarrow.parquet as pq
+import xxhash
+from apache_beam.io.filesystems import FileSystems
+
+from schemas.manifest import MANIFEST_NAME
+from schemas.reject import REJECT
+from schemas.tables import MEMBERS, REJECTS
+from transforms.graph.lineage import read_previous_members
+from transforms.manifest import RunSettings
+from transforms.shuffle import table_of
+from transforms.stream.state import Tick
+from transforms.write.publish import staging_folder
+from transforms.write.tables import parquet_bytes, sort_rows, write_output_file
+
+SNAPSHOTS_FOLDER = "snapshots"
+"""Below the stream's output: a folder a snapshot, named after its instant."""
+
+TRIES, PAUSE = 5, 0.2
+"""A run that is being replaced is not there for a moment: how often, and after how many seconds."""
+
+POSITIONS_PER_FILE = 10_000
+"""Positions of a source whose rejects share a file: what is written again stays small."""
+
+_UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
+
+
+@dataclass(frozen=True)
+class SnapshotOptions:
+    """The common part of the manifests of a stream's snapshots."""
+
+    output: str
+    versions: Mapping[str, str]
+    options: Mapping[str, object] = field(default_factory=dict)
+
+
+@dataclass(eq=False)
+class SnapshotRuns(beam.PTransform):
+    """Converts ticks to RunSettings."""
+
+    snapshots: SnapshotOptions
+
+    def expand(self, ticks: beam.PCollection) -> Any:
+        """Yields at most one a tick."""
+        return ticks | beam.FlatMap(snapshot_run, self.snapshots)
+
+
+@dataclass(eq=False)
+class KnownMembers(beam.PTransform):
+    """Reads the PREVIOUS batches of the run in `folder`, for one element a window; none without."""
+
+    folder: str | None
+
+    def expand(self, start: beam.PCollection) -> Any:
+        """Looks at the manifest once a window; reads the members when the run is another one."""
+        if self.folder is None:
+            return start | beam.Filter(_never)
+        return start | beam.ParDo(_ReadKnown(self.folder))
+
+
+@dataclass(eq=False)
+class WriteRejects(beam.PTransform):
+    """Writes REJECT batches, masked, to files below `output`/rejects, window by window."""
+
+    output: str
+
+    def expand(self, rejects: beam.PCollection) -> Any:
+        """Brings what belongs in one file together, and adds to it what is not in it yet."""
+        return (
+            rejects
+            | "By file" >> beam.FlatMap(split_rejects_by_file)
+            | beam.GroupByKey()
+            | "Write" >> beam.Map(_write_rejects, self.output)
+        )
+
+
+def snapshot_run(tick: Tick, snapshots: SnapshotOptions) -> Iterator[RunSettings]:
+    """Yields the run that a snapshot is, if one is due at this tick.
+
+    The staging folder is named after the instant too: a retry writes the same files again.
+    """
+    if tick.snapshot:
+        output = FileSystems.join(snapshots.output.rstrip("/"), SNAPSHOTS_FOLDER, tick.name())
+        yield RunSettings(
+            staging=staging_folder(output, "stream"),
+            output=output,
+            versions=snapshots.versions,
+            options={**snapshots.options, "snapshot": tick.name()},
+        )
+
+
+def read_known_members(folder: str, but: str | None) -> tuple[str, list[pa.RecordBatch]] | None:
+    """Returns a run's id and the PREVIOUS batches of its members; None if it is the run `but`.
+
+    Raises:
+        OSError: if the folder is no finished run, or one that ended while it was read.
+    """
+    base = folder.rstrip("/")
+    with FileSystems.open(FileSystems.join(base, MANIFEST_NAME)) as file:
+        manifest = json.loads(file.read())
+    if manifest["run_id"] == but:
+        return None
+    names = sorted(one["name"] for one in manifest["outputs"])
+    files = [name for name in names if name.startswith(f"{MEMBERS.name}/")]
+    paths = [FileSystems.join(base, *name.split("/")) for name in files]
+    return manifest["run_id"], [batch for path in paths for batch in read_previous_members(path)]
+
+
+def split_rejects_by_file(rejects: pa.RecordBatch) -> Iterator[tuple[str, pa.RecordBatch]]:
+    """Groups REJECT rows by the name of the file that they belong to."""
+    by_file: dict[str, list[int]] = {}
+    pairs = zip(rejects["source"].to_pylist(), rejects["position"].to_pylist(), strict=True)
+    for row, (source, position) in enumerate(pairs):
+        by_file.setdefault(rejects_file_name(source, position), []).append(row)
+    for name, rows in sorted(by_file.items()):
+        yield name, rejects.take(pa.array(rows))
+
+
+def rejects_file_name(source: str, position: int) -> str:
+    """Names the file of a source's rejects around a position, so that it leads nowhere else.
+
+    What reads a folder of Parquet passes over names that begin with a dot or an underscore.
+    """
+    plain = _UNSAFE.sub("_", source)[-60:].strip("._")
+    digest = xxhash.xxh3_64_hexdigest(source.encode())[:8]
+    return f"{REJECTS.name}/{plain}-{digest}-{position // POSITIONS_PER_FILE:08d}.parquet"
+
+
+def merge_rejects(old: pa.Table, new: pa.Table) -> pa.Table:
+    """Merges REJECT rows, each (source, position, code) once; the first to be there stays."""
+    rows = pa.concat_tables([old, new]).combine_chunks()
+    seen: set[tuple[object, ...]] = set()
+    keep: list[int] = []
+    keys = zip(*(rows[name].to_pylist() for name in REJECTS.key), strict=True)
+    for row, key in enumerate(keys):
+        if key not in seen:
+            seen.add(key)
+            keep.append(row)
+    return rows.take(pa.array(keep, pa.int64()))
+
+
+class _ReadKnown(beam.DoFn):
+    def __init__(self, folder: str) -> None:
+        self._folder = folder
+        self._run_id: str | None = None
+        self._members: list[pa.RecordBatch] = []
+
+    def process(self, _: object) -> Iterator[pa.RecordBatch]:
+        self._refresh()
+        yield from self._members
+
+    def _refresh(self) -> None:
+        for left in reversed(range(TRIES)):
+            try:
+                known = read_known_members(self._folder, self._run_id)
+            except OSError:
+                if not left:
+                    if self._run_id is None:
+                        raise
+                    return  # what was known stays known
+                time.sleep(PAUSE)
+            else:
+                if known is not None:
+                    self._run_id, self._members = known
+                return
+
+
+def _never(_: object) -> bool:
+    return False
+
+
+def _write_rejects(keyed: tuple[str, Iterable[pa.RecordBatch]], output: str) -> None:
+    name, batches = keyed
+    path = FileSystems.join(output, *name.split("/"))
+    old = REJECT.empty_table()
+    if FileSystems.exists(path):
+        with FileSystems.open(path) as file:
+            old = pq.read_table(pa.BufferReader(file.read())).cast(REJECT)
+    rows = merge_rejects(old, sort_rows(table_of(batches, REJECT), REJECTS))
+    if rows.num_rows > old.num_rows:
+        write_output_file(parquet_bytes(rows, REJECTS), output, name, rows.num_rows)

@@ -1,0 +1,164 @@
+"""Spans of patterns in whole columns of text, found in one pass in C++, and the text at them.
+
+A span is a row and two byte offsets within its text; `CodePoints` converts them to code points.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from typing import NamedTuple
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from transforms.arrow_util import Array, concat_ranges
+
+FEW_TEXTS = 24
+"""Below so many texts, compiling a pattern for RE2 costs more than Python's cached one."""
+
+_FEW_SHORT_TEXTS = 200
+"""The same for texts of a few words, in `match_mask`."""
+
+_BEGIN, _END = 0xFE, 0xFF
+"""Bytes that no UTF-8 contains: they mark where a match begins and ends."""
+
+_MARKED = bytes((_BEGIN, *b"\\0", _END))
+
+
+class Spans(NamedTuple):
+    """Matches in column order: the row of each, and its byte offsets within the row's text."""
+
+    rows: Array
+    starts: Array
+    ends: Array
+
+    def select(self, which: Array) -> Spans:
+        """Returns the spans that a mask or an index selects."""
+        return Spans(*(column[which] for column in self))
+
+
+class CodePoints:
+    """Converts byte offsets in a string column to code points, and back.
+
+    `before` and `byte` count from the beginning of the column, the others from that of a row.
+    """
+
+    def __init__(self, texts: pa.Array) -> None:
+        self._offsets, data = string_buffers(texts)
+        self._more = np.flatnonzero((data & 0xC0) == 0x80)
+        """The bytes that begin no character, of which most texts have few."""
+        self._within = self._more - np.arange(1, len(self._more) + 1)
+        """The character, counted over the column, that each of them belongs to."""
+
+    def to_bytes(self, rows: Array, at: Array) -> Array:
+        """Returns the bytes before a code point of a row."""
+        start = self._offsets[rows]
+        return self.byte(self.before(start) + at) - start
+
+    def before(self, byte: Array) -> Array:
+        """Returns the code points before a byte of the column."""
+        return byte - np.searchsorted(self._more, byte) if len(self._more) else byte
+
+    def byte(self, point: Array) -> Array:
+        """Returns the bytes before a code point of the column."""
+        return point + np.searchsorted(self._within, point) if len(self._more) else point
+
+
+def find_spans(texts: pa.Array, pattern: str) -> Spans:
+    """Finds the non-overlapping matches of a pattern in strings or null, leftmost first.
+
+    RE2 and Python must read the pattern alike on these texts (where they are not ASCII, its classes
+    must name their characters), and it must not match the empty string.
+    """
+    if len(texts) < FEW_TEXTS:
+        return _find_spans_in_python(texts, pattern)
+    marked = pc.replace_substring_regex(texts, pattern, _MARKED)
+    offsets, data = string_buffers(marked)
+    firsts = np.flatnonzero(data == _BEGIN)
+    rows = np.searchsorted(offsets, firsts, side="right") - 1
+    first_of_row = np.searchsorted(firsts, offsets[rows])
+    marks = 2 * (np.arange(len(firsts)) - first_of_row)
+    starts = firsts - offsets[rows] - marks
+    ends = np.flatnonzero(data == _END) - offsets[rows] - marks - 1
+    return Spans(rows, starts, ends)
+
+
+def find_rare_spans(texts: pa.Array, pattern: str) -> Spans:
+    """Finds what `find_spans` does, faster where few texts match: the others are only tested."""
+    if len(texts) < FEW_TEXTS:
+        return _find_spans_in_python(texts, pattern)
+    rows = np.flatnonzero(pc.fill_null(pc.match_substring_regex(texts, pattern), False))
+    spans = find_spans(texts.take(pa.array(rows)), pattern)
+    return spans._replace(rows=rows[spans.rows])
+
+
+def match_mask(texts: pa.Array, pattern: str) -> Array:
+    """Tells for each text, all ASCII and without nulls, whether a pattern occurs in it."""
+    if len(texts) < _FEW_SHORT_TEXTS:
+        search = compile_ascii(pattern).search
+        return np.array([search(text) is not None for text in texts.to_pylist()], bool)
+    return pc.match_substring_regex(texts, pattern).to_numpy(zero_copy_only=False)
+
+
+@cache
+def compile_ascii(pattern: str) -> re.Pattern[str]:
+    """Compiles one of our own patterns for ASCII text in Python, once a process."""
+    return re.compile(pattern, re.ASCII)
+
+
+def string_buffers(texts: pa.Array) -> tuple[Array, Array]:
+    """Returns the offsets (one more than rows, from 0) and the bytes of a string column."""
+    _, at, data = texts.buffers()
+    offsets = np.frombuffer(at, np.int32)[texts.offset : texts.offset + len(texts) + 1]
+    offsets = offsets.astype(np.int64)
+    if data is None or not len(offsets):
+        return np.zeros(len(texts) + 1, np.int64), np.zeros(0, np.uint8)
+    return offsets - offsets[0], np.frombuffer(data, np.uint8)[offsets[0] : offsets[-1]]
+
+
+def string_array(offsets: Array, data: Array) -> pa.Array:
+    """Makes a string column of its offsets (one more than rows) and its bytes, which it shares."""
+    shared = pa.py_buffer(np.ascontiguousarray(data))
+    at = pa.py_buffer(offsets.astype(np.int32))
+    return pa.StringArray.from_buffers(len(offsets) - 1, at, shared)
+
+
+def slice_spans(texts: pa.Array, at: Spans) -> pa.Array:
+    """Returns the text at each span, clipped to its row and to whole characters."""
+    offsets, data = string_buffers(texts)
+    first = offsets[at.rows] + np.maximum(at.starts, 0)
+    last = np.maximum(np.minimum(offsets[at.rows] + at.ends, offsets[at.rows + 1]), first)
+    first, last = _to_character(first, data, 1), _to_character(last, data, -1)
+    return slice_bytes(data, first, np.maximum(first, last))
+
+
+def slice_bytes(data: Array, starts: Array, ends: Array) -> pa.Array:
+    """Returns the strings between byte offsets at which characters begin."""
+    bounds = np.append(0, np.cumsum(ends - starts))
+    return string_array(bounds, data[concat_ranges(starts, ends - starts)])
+
+
+def _find_spans_in_python(texts: pa.Array, pattern: str) -> Spans:
+    find = compile_ascii(pattern).finditer
+    matches = [
+        (row, *match.span())
+        for row, text in enumerate(texts.to_pylist())
+        if text
+        for match in find(text)
+    ]
+    rows, starts, ends = np.array(matches, np.int64).reshape(-1, 3).T
+    points = CodePoints(texts)
+    return Spans(rows, points.to_bytes(rows, starts), points.to_bytes(rows, ends))
+
+
+def _to_character(at: Array, data: Array, step: int) -> Array:
+    """Moves byte offsets by steps to where a character begins, or the data ends."""
+    for _ in range(3):
+        inside = at < len(data)
+        within = inside & ((data[np.where(inside, at, 0)] & 0xC0) == 0x80)
+        if not within.any():
+            break
+        at = at + step * within
+    return at

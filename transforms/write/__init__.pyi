@@ -1,0 +1,13 @@
+from .job_pool import (
+    JobError as JobError,
+    JobPool as JobPool,
+    PutFile as PutFile,
+    local_job_pool as local_job_pool,
+)
+from .parquet_files import is_local as is_local
+from .publish import (
+    PublishRun as PublishRun,
+    recover_output as recover_output,
+    staging_folder as staging_folder,
+)
+from .tables import WriteTables as WriteTables, parquet_bytes as parquet_bytes
