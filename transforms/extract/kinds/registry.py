@@ -200,6 +200,9 @@ KINDS = (
     replace(_WALLET, scheme="xmr", misp=("xmr", "Financial fraud"), finders=()),
     _HANDLE,
     replace(_HANDLE, scheme="cashapp", finders=(Finder("cashapp", rare=True),)),
+    replace(
+        _HANDLE, scheme="signal", hard_role=Role.OPERATOR, finders=(Finder("signal", rare=True),)
+    ),
     replace(_HANDLE, scheme="telegram", finders=(Finder("telegram", rare=True),)),
     replace(_HANDLE, scheme="whatsapp", finders=(Finder("whatsapp", rare=True),)),
     replace(_HANDLE, scheme="agent", hard_role=None, finders=(Finder("agent_id", rare=True),)),
