@@ -16,6 +16,7 @@ from transforms.read.adapters import (
     contract_json,
     contract_parquet,
     fcc_complaints,
+    freeswitch_cdr,
     ftc_do_not_call,
     ftc_sentinel,
     ftc_transcripts,
@@ -50,6 +51,7 @@ ADAPTERS = (
     fcc_complaints.ADAPTER,
     ftc_transcripts.ADAPTER,
     asterisk_cdr.ADAPTER,
+    freeswitch_cdr.ADAPTER,
     shaken_passport.ADAPTER,
     EMPTY,
 )

@@ -1,0 +1,119 @@
+"""FreeSWITCH call detail records as mod_json_cdr writes them: one JSON object a leg of a call.
+
+https://github.com/signalwire/freeswitch/tree/master/src/mod/event_handlers/mod_json_cdr. Each leg
+has an id of its own: with `log-b-leg` off in json_cdr.conf, a call is one record. Values of
+`variables` are percent-encoded unless `encode-values` is off; those of `callflow` never are.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence, Set as AbstractSet
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from schemas.enums import RecordKind
+from schemas.reject import Code
+from transforms.read.adapters.base import Adapter, Layout, Parsed, build_from_rows, parse_objects
+from transforms.read.framing import Origin, Record
+from transforms.read.options import ReadOptions
+from transforms.read.rejects import make_reject
+
+_ESCAPE = re.compile(rb"%(?!22|25|5[Cc]|7[Ff])[2-7][0-9A-Fa-f]")
+"""Printable ASCII that may stand unescaped in a JSON string; '%' itself must stay encoded."""
+
+_DIGITS = re.compile(r"[0-9]{1,20}")
+_STAMP = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2})[ T]([0-9]{2}:[0-9]{2}:[0-9]{2})")
+_MICROSECONDS = {"start_uepoch": 1, "start_epoch": 1_000_000}
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def read_legs(origin: Origin, records: Sequence[Record], options: ReadOptions) -> Parsed:
+    """Reads CALL_LOOSE rows; the duration is the time talked (billsec), without ringing.
+
+    A record's `direction` is that of the leg, seen from the switch. It does not say which side is
+    the suspect's: that is `options.calls_direction`.
+    """
+    good, legs, rejects = parse_objects(origin, [_decode_escapes(one) for one in records])
+    kept: list[Record] = []
+    rows: list[dict[str, str | None]] = []
+    for record, leg in zip(good, legs, strict=True):
+        variables = leg.get("variables")
+        if not isinstance(variables, dict):
+            message = "variables is not an object"
+            rejects.append(make_reject(origin, record, Code.WRONG_TYPE, message, "variables"))
+            continue
+        kept.append(record)
+        rows.append(_call_fields(variables, _caller_profile(leg.get("callflow")), options))
+    return build_from_rows(origin, kept, rows), rejects
+
+
+def _call_fields(
+    variables: Mapping[str, Any], profile: Mapping[str, Any], options: ReadOptions
+) -> dict[str, str | None]:
+    names = ("caller_id_number", "destination_number", "uuid")
+    calling, called, leg_id = (_first_text(variables.get(n), profile.get(n)) for n in names)
+    return {
+        "call_id": leg_id,
+        "source_org": options.source_org or "freeswitch",
+        "started_at": _started_at(variables),
+        "duration_seconds": _first_text(variables.get("billsec")),
+        "direction": options.calls_direction,
+        "calling_number": calling or _first_text(variables.get("sip_from_user")),
+        "called_number": called or _first_text(variables.get("sip_to_user")),
+        "trunk": _first_text(variables.get("sip_gateway_name"), variables.get("sip_gateway")),
+        "source_ip": _first_text(variables.get("sip_network_ip"), profile.get("network_addr")),
+    }
+
+
+def _started_at(variables: Mapping[str, Any]) -> str | None:
+    """Returns the ISO 8601 start; what is no time stays as it is, for validation to reject.
+
+    `start_stamp` has no zone, and is taken as UTC where the seconds since 1970 are missing.
+    """
+    for name, unit in _MICROSECONDS.items():
+        written = _first_text(variables.get(name))
+        if written is None or written == "0":  # 0 is a time that was not set
+            continue
+        if not _DIGITS.fullmatch(written):
+            return written
+        try:
+            return (_EPOCH + timedelta(microseconds=int(written) * unit)).isoformat()
+        except OverflowError:
+            return written
+    written = _first_text(variables.get("start_stamp"))
+    stamp = _STAMP.fullmatch(written) if written else None
+    return f"{stamp[1]}T{stamp[2]}Z" if stamp else written
+
+
+def _caller_profile(callflow: Any) -> Mapping[str, Any]:
+    """Returns the profile of the latest part of a call flow; older versions write only one part."""
+    latest = callflow[0] if isinstance(callflow, list) and callflow else callflow
+    profile = latest.get("caller_profile") if isinstance(latest, dict) else None
+    return profile if isinstance(profile, dict) else {}
+
+
+def _first_text(*values: Any) -> str | None:
+    """Returns the first value that is text or a number, and not blank."""
+    return next((one for one in values if isinstance(one, str) and one.strip()), None)
+
+
+def _decode_escapes(record: Record) -> Record:
+    """Decodes escapes in the JSON text itself, so that a reject shows its numbers to masking."""
+    data = _ESCAPE.sub(lambda escape: bytes.fromhex(escape[0][1:].decode()), record.data)
+    return record._replace(data=data, size=len(data))
+
+
+def _is_leg(keys: AbstractSet[str], _: bool) -> bool:
+    return {"variables", "callflow"} <= keys
+
+
+ADAPTER = Adapter(
+    name="freeswitch",
+    description="FreeSWITCH call detail records",
+    kinds=(RecordKind.CALL,),
+    layout=Layout.LINES,
+    in_array=True,
+    read=read_legs,
+    detect_keys=_is_leg,
+)
