@@ -1,7 +1,8 @@
 """Everything that the pages and files of some clusters show, read from a run in one pass.
 
 In: a run and cluster ids. Out: `ClusterFacts`, one a cluster: its members, its links, its suppliers
-and the scripts that it reads out, and a few places where each identifier was read.
+and the scripts that it reads out, and a few places where each identifier was read. Long, since all
+of it is gathered in that one pass.
 """
 
 from __future__ import annotations

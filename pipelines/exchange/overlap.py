@@ -1,7 +1,7 @@
 """`ringtrace exchange overlap`: counts how many victims two organisations share, by signed letters.
 
-The letters are request, answer and result, of which no letter contains an identifier in clear. An
-organisation remembers, beside its keys:
+The letters are request, answer and result, none of which contains an identifier in clear; they are
+in one file since each is checked against the one before. An organisation keeps beside its keys:
 
 overlap/asked-SESSION.json     the secret of a request that is open
 overlap/counted-SESSION.json   the cluster that a count is about, for a referral that prints it

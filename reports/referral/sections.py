@@ -1,4 +1,7 @@
-"""The numbered sections of the document, but for the summary and the exculpatory section."""
+"""The numbered sections of the document, but for the summary and the exculpatory section.
+
+Long, since a section is a list of texts and tables, and counsel reads them side by side.
+"""
 
 from __future__ import annotations
 
