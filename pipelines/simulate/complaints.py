@@ -12,7 +12,7 @@ from datetime import datetime, timedelta, timezone
 from random import Random
 from typing import Any
 
-from pipelines.simulate import narratives, phone_numbers
+from pipelines.simulate import identifiers, narratives
 from pipelines.simulate.identifiers import Identifier
 from pipelines.simulate.narratives import Phrases
 from pipelines.simulate.world import COUNTRIES, RATES, Ring, RingPlan, World, chance
@@ -134,7 +134,7 @@ def bystanders(rng: Random, plan: RingPlan) -> Bystanders:
 def stranger_number(rng: Random, plan: RingPlan, country: str) -> str:
     """Draws a number in `country` that no ring uses."""
     while True:
-        number = phone_numbers.draw_number(rng, country, "geographic")
+        number = identifiers.draw_number(rng, country, "geographic")
         if f"phone:{number}" not in plan.owners:
             return number
 
@@ -145,7 +145,7 @@ def spoofed_number(rng: Random, plan: RingPlan, victim: Victim) -> str:
     if style < 0.1:
         return rng.choice(list(BRAND_LINES.values()))
     if style < 0.5:
-        return phone_numbers.neighbour(rng, victim.number)
+        return identifiers.neighbour(rng, victim.number)
     return stranger_number(rng, plan, victim.country if style < 0.9 else "US")
 
 
@@ -217,7 +217,7 @@ def add_misleading(rng: Random, world: World, draft: Draft) -> dict[str, str]:
         add_number(rng, draft, rng.choice(list(BRAND_LINES.values())), Role.MENTIONED)
     if rng.random() < chance(world, RATES.legitimate_call_back):
         who, line = rng.choice(list({**BRAND_LINES, **BANK_LINES}.items()))
-        written = phone_numbers.write_number(rng, line, country)
+        written = identifiers.write_number(rng, line, country)
         draft.sentences.append(rng.choice(draft.phrases.called_bank).format(who=who, x=written))
         if rng.random() < 0.5:
             draft.numbers.append({"raw": written, "role": Role.MENTIONED.value})
@@ -306,8 +306,8 @@ def state_identifier(rng: Random, draft: Draft, one: Identifier, typo: float = 0
     written = one.value
     if one.role is Role.CALLBACK:
         mistyped = rng.random() < typo
-        number = phone_numbers.mistype(rng, one.value) if mistyped else one.value
-        written = phone_numbers.write_number(rng, number, draft.victim.country)
+        number = identifiers.mistype(rng, one.value) if mistyped else one.value
+        written = identifiers.write_number(rng, number, draft.victim.country)
         if field_too:
             draft.numbers.append({"raw": written, "role": "callback"})
         if mistyped:
@@ -348,7 +348,7 @@ def write_url(rng: Random, host: str) -> str:
     www = "www." if rng.random() < 0.3 and host.count(".") == 1 else ""
     path = rng.choice(_PATHS)
     if path.endswith("="):
-        path += phone_numbers.digits(rng, 6)
+        path += identifiers.digits(rng, 6)
     if style < 0.15:
         return f"hxxps://{www}{host.replace('.', '[.]')}{path}"
     if style < 0.4:
@@ -363,7 +363,7 @@ def draw_price(rng: Random) -> str:
 
 def add_number(rng: Random, draft: Draft, number: str, role: Role) -> None:
     """Adds `number` to the phone_numbers of `draft`, as the victim writes it."""
-    raw = phone_numbers.write_number(rng, number, draft.victim.country)
+    raw = identifiers.write_number(rng, number, draft.victim.country)
     draft.numbers.append({"raw": raw, "role": role.value})
 
 
@@ -423,7 +423,7 @@ def _add_victim_identifiers(rng: Random, world: World, draft: Draft) -> dict[str
         add_number(rng, draft, victim.number, Role.VICTIM)
         planted[number] = "victim's own number"
     if rng.random() < rate:
-        written = phone_numbers.write_number(rng, victim.number, victim.country)
+        written = identifiers.write_number(rng, victim.number, victim.country)
         draft.sentences.append(rng.choice(phrases.victim_number).format(x=written))
         planted[number] = "victim's own number"
     if rng.random() < rate / 2:
@@ -469,9 +469,7 @@ def _called(scene: Scene, draft: Draft, ring: Ring, day: float) -> str | None:
 
 
 def _ends(rng: Random, victim: Victim, direction: str, suspect: str) -> dict[str, Any]:
-    raw = (
-        suspect if rng.random() < 0.7 else phone_numbers.write_number(rng, suspect, victim.country)
-    )
+    raw = suspect if rng.random() < 0.7 else identifiers.write_number(rng, suspect, victim.country)
     calling, called = (raw, victim.number) if direction == "inbound" else (victim.number, raw)
     return {
         "duration_seconds": int(rng.expovariate(1 / 400)),

@@ -15,7 +15,7 @@ from math import exp, log1p
 from random import Random
 from typing import Literal
 
-from pipelines.simulate import identifiers, phone_numbers
+from pipelines.simulate import identifiers
 from pipelines.simulate.identifiers import Identifier
 from schemas.enums import Role
 
@@ -200,8 +200,8 @@ class _Market:
 def _leased(rng: Random, countries: list[str]) -> Iterator[str]:
     """Yields numbers as a ring leases them, without end: three in ten from consecutive blocks."""
     while True:
-        first = phone_numbers.draw_number(rng, rng.choice(countries), "service")
-        yield from phone_numbers.following(first, 12 if rng.random() < 0.035 else 1)
+        first = identifiers.draw_number(rng, rng.choice(countries), "service")
+        yield from identifiers.following(first, 12 if rng.random() < 0.035 else 1)
 
 
 def _lives(rng: Random, role: Role, start: float, end: float) -> list[float]:

@@ -39,5 +39,5 @@ from .reference import (
 from .seal import (
     MissingTimeStampLibraryError as MissingTimeStampLibraryError,
     load_authorities as load_authorities,
+    verify_package as verify_package,
 )
-from .verify import verify_package as verify_package

@@ -16,9 +16,8 @@ from pipelines.progress import Progress
 from pipelines.simulate.generate import simulate
 from pipelines.simulate.world import World
 from pipelines.streaming.options import parse
-from pipelines.streaming.watch import Watch
+from pipelines.streaming.watch import StreamState, Watch
 from pipelines.streaming.watch_sources import WatchedFolder
-from pipelines.streaming.watch_state import StreamState
 from tests.end_to_end.streaming.test_alerts import CALLS, INNOCENT, KNOWN, NEW, report
 from tests.end_to_end.streaming.test_watch import FOR_EVER, files_of
 from tests.support.run_pipeline import complaint, jsonl, run

@@ -6,7 +6,7 @@ import phonenumbers
 import pytest
 from hypothesis import given, strategies as st
 
-from pipelines.simulate import phone_numbers
+from pipelines.simulate import identifiers
 from pipelines.simulate.world import COUNTRIES
 
 SEEDS = st.integers(0, 2**32)
@@ -30,74 +30,73 @@ def asked(code, national):
 
 
 @given(
-    st.sampled_from(sorted(phone_numbers.CALLING_CODES.values())),
-    st.integers(10**5, 10**12).map(str),
+    st.sampled_from(sorted(identifiers.CALLING_CODES.values())), st.integers(10**5, 10**12).map(str)
 )
 def test_any_number_is_as_the_library_says(code, national):
     assert (
-        phone_numbers.is_assigned(code, national),
-        phone_numbers.national_and_international(code, national),
+        identifiers.is_assigned(code, national),
+        identifiers.national_and_international(code, national),
     ) == asked(code, national)
 
 
 @given(SEEDS, PLACES, LINES)
 def test_numbers_that_worlds_ask_for_are_as_the_library_says(seed, country, line):
     rng = Random(seed)
-    prefix, rest = rng.choice(phone_numbers.PREFIXES[country, line])
+    prefix, rest = rng.choice(identifiers.PREFIXES[country, line])
     code, national = (
-        phone_numbers.CALLING_CODES[country],
-        f"{prefix}{phone_numbers.digits(rng, rest)}",
+        identifiers.CALLING_CODES[country],
+        f"{prefix}{identifiers.digits(rng, rest)}",
     )
     assert (
-        phone_numbers.is_assigned(code, national),
-        phone_numbers.national_and_international(code, national),
+        identifiers.is_assigned(code, national),
+        identifiers.national_and_international(code, national),
     ) == asked(code, national)
 
 
 @given(SEEDS, PLACES, LINES)
 def test_drawn_numbers_are_valid_in_their_country(seed, country, line):
-    number = phone_numbers.draw_number(Random(seed), country, line)
+    number = identifiers.draw_number(Random(seed), country, line)
     parsed = phonenumbers.parse(number)
     assert phonenumbers.is_valid_number(parsed)
-    assert str(parsed.country_code) == phone_numbers.CALLING_CODES[country]
+    assert str(parsed.country_code) == identifiers.CALLING_CODES[country]
 
 
 @given(SEEDS, PLACES, PLACES, LINES)
 def test_any_way_of_writing_leads_back(seed, home, victims, line):
     rng = Random(seed)
-    number = phone_numbers.draw_number(rng, home, line)
+    number = identifiers.draw_number(rng, home, line)
     for _ in range(5):
-        assert e164(phone_numbers.write_number(rng, number, victims), victims) == number
+        assert e164(identifiers.write_number(rng, number, victims), victims) == number
 
 
 @given(SEEDS, PLACES)
 def test_neighbours_share_all_but_four_digits(seed, country):
     rng = Random(seed)
-    number = phone_numbers.draw_number(rng, country, "geographic")
-    other = phone_numbers.neighbour(rng, number)
+    number = identifiers.draw_number(rng, country, "geographic")
+    other = identifiers.neighbour(rng, number)
     assert other[:-4] == number[:-4]
     assert other != number
-    assert phone_numbers.is_valid(other)
+    assert identifiers.is_valid(other)
 
 
 @given(SEEDS, PLACES)
 def test_mistyped_differs_in_one_digit(seed, country):
     rng = Random(seed)
-    number = phone_numbers.draw_number(rng, country, "service")
-    wrong = phone_numbers.mistype(rng, number)
+    number = identifiers.draw_number(rng, country, "service")
+    wrong = identifiers.mistype(rng, number)
     assert len(wrong) == len(number)
     assert sum(a != b for a, b in zip(wrong, number, strict=True)) == 1
 
 
 def test_blocks_are_consecutive():
-    block = phone_numbers.following("+18885550190", 12)
+    block = identifiers.following("+18885550190", 12)
     assert block == [f"+1888555{n:04}" for n in range(190, 202)]
 
 
-@pytest.mark.parametrize("key", phone_numbers.PREFIXES)
+@pytest.mark.parametrize("key", identifiers.PREFIXES)
 def test_every_prefix_has_valid_numbers(key):
     rng = Random(1)
-    for prefix, rest in phone_numbers.PREFIXES[key]:
-        start = f"+{phone_numbers.CALLING_CODES[key[0]]}{prefix}"
-        tries = (f"{start}{phone_numbers.digits(rng, rest)}" for _ in range(200))
-        assert any(map(phone_numbers.is_valid, tries)), start
+    for prefix, rest in identifiers.PREFIXES[key]:
+        start = f"+{identifiers.CALLING_CODES[key[0]]}{prefix}"
+        tries = (f"{start}{identifiers.digits(rng, rest)}" for _ in range(200))
+        assert any(map(identifiers.is_valid, tries)), start

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from pipelines.options import UsageError
+from pipelines.streaming.watch import MOST_FILES, STATE_FOLDER, StreamState
 from pipelines.streaming.watch_sources import ReadPosition
-from pipelines.streaming.watch_state import MOST_FILES, STATE_FOLDER, StreamState
 from tests.support.made_up_deltas import contents_of, delta_of
 from tests.support.script_texts import SCRIPT, own
 from transforms.call_scripts.matches import MIN_TELLERS
@@ -197,7 +197,7 @@ def test_a_state_of_another_version_is_refused(tmp_path):
         StreamState(str(tmp_path), RETENTION_DAYS)
     newer = StreamState(str(tmp_path / "newer"), RETENTION_DAYS)
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr("pipelines.streaming.watch_state.VERSION", 99)
+        patched.setattr("pipelines.streaming.watch.VERSION", 99)
         ticked(newer, 0, 3, 0)
     with pytest.raises(UsageError, match="of another version"):
         StreamState(str(tmp_path / "newer"), RETENTION_DAYS)

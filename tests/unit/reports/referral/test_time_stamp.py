@@ -9,7 +9,7 @@ import pytest
 from pipelines import cli
 from reports import signing
 from reports.referral import seal
-from reports.referral.verify import verify_package
+from reports.referral.seal import verify_package
 from tests.support.made_up_case import KEY, case_of, package_of, rows, written
 
 pytestmark = pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl is not installed")

@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings, strategies as st
 
 from reports import signing
 from reports.referral import seal
-from reports.referral.verify import verify_package
+from reports.referral.seal import verify_package
 from tests.support.made_up_case import KEY, case_of, package_of, rows, written
 
 PUBLIC = KEY.public_key()
