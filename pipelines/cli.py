@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from difflib import get_close_matches
+from importlib import metadata
 
 from pipelines.commands import COMMANDS, Group
 from transforms.gc_tuning import gc_tuned
@@ -15,9 +17,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if not words or words[0] in ("-h", "--help", "help"):
         (sys.stdout if words else sys.stderr).write(usage())
         return 0 if words else 2
+    if words[0] == "--version":
+        sys.stdout.write(f"ringtrace {metadata.version('ringtrace')}\n")
+        return 0
     command = next((one for one in COMMANDS if one.name == words[0]), None)
     if command is None:
-        sys.stderr.write(f"ringtrace: unknown command {words[0]!r}; see ringtrace --help\n")
+        near = get_close_matches(words[0], [one.name for one in COMMANDS], n=1)
+        meant = f"did you mean {near[0]}? see" if near else "see"
+        sys.stderr.write(f"ringtrace: unknown command {words[0]!r}; {meant} ringtrace --help\n")
         return 2
     with gc_tuned():
         return command(words[1:])
@@ -32,7 +39,8 @@ def usage() -> str:
         lines += [f"  {one.name:{width}}  {one.summary}" for one in COMMANDS if one.group is group]
     lines += [
         "",
-        "ringtrace COMMAND --help says more. Exit status: 0 done, 1 failed, 2 wrong usage.",
+        "ringtrace COMMAND --help says more, ringtrace --version which release this is.",
+        "Exit status: 0 done, 1 failed, 2 wrong usage.",
     ]
     return "\n".join(lines) + "\n"
 

@@ -7,10 +7,12 @@ would then name an innocent line, so an unknown flag ends the program.
 from __future__ import annotations
 
 import argparse
+import re
 import sys
 import tomllib
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, NamedTuple, NoReturn
 
@@ -37,8 +39,21 @@ class StrictParser(argparse.ArgumentParser):
         super().__init__(allow_abbrev=False, **settings)
 
     def error(self, message: str) -> NoReturn:
-        """Raises a UsageError instead of printing the whole usage."""
-        raise UsageError(f"{self.prog}: {message} (see {self.prog} --help)")
+        """Raises a UsageError of one line, with the option or word that may have been meant."""
+        words = (word.partition("=")[0] for word in message.split() if word.startswith("--"))
+        unknown = next((one for one in words if one not in self._option_string_actions), "")
+        known: Iterable[str] = self._option_string_actions
+        if chosen := re.search(r"invalid choice: '(.*)' \(choose from (.*)\)", message):
+            unknown, known = chosen[1], re.findall(r"[\w-]+", chosen[2])
+        meant = did_you_mean(unknown, known)
+        raise UsageError(f"{self.prog}: {message}{meant} (see {self.prog} --help)")
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """Returns "; did you mean X?" for the known word that is most like this one, or nothing."""
+    names = {one.lstrip("-"): one for one in known}
+    near = get_close_matches(word.lstrip("-"), names, n=1) if word else []
+    return f"; did you mean {names[near[0]]}?" if near else ""
 
 
 class Subcommand(NamedTuple):
@@ -181,7 +196,7 @@ def parse_with_beam(parser: StrictParser, arguments: Sequence[str]) -> argparse.
     fields = vars(known)
     del fields["config"]
     lists = {name: tuple(value) for name, value in fields.items() if isinstance(value, list)}
-    beam = beam_flags(rest, parser.prog)
+    beam = beam_flags(rest, parser.prog, parser._option_string_actions)
     return argparse.Namespace(**fields | lists, beam=beam, usage_error=parser.error)
 
 
@@ -190,12 +205,8 @@ def run_command(
 ) -> int:
     """Parses the arguments of `ringtrace NAME` and runs it; returns the exit status.
 
-    Args:
-        name: Of the command.
-        summary: Its description in --help.
-        module: Has `add_arguments(parser)` and `run(arguments)`.
-        arguments: What follows the command's name.
-        takes_beam_options: Flags that it does not know go to Beam, and there is `--config`.
+    `module` has `add_arguments(parser)` and `run(arguments)`. If it `takes_beam_options`, there is
+    `--config`, and flags that it does not know go to Beam.
     """
     parser = StrictParser(prog=f"ringtrace {name}", description=summary)
     module.add_arguments(parser)
@@ -268,12 +279,13 @@ def _toml_value(path: str, name: str, action: argparse.Action, value: Any) -> An
     raise UsageError(f"{path}: {name}: not a value of the kind that --{name} takes")
 
 
-def beam_flags(rest: Sequence[str], prog: str) -> tuple[str, ...]:
+def beam_flags(rest: Sequence[str], prog: str, own: Iterable[str] = ()) -> tuple[str, ...]:
     """Returns the flags as they are, if Beam knows every one of them.
 
     Args:
         rest: flags that are not ringtrace's.
         prog: the program that an error names.
+        own: ringtrace's options, of which one may have been meant.
 
     Raises:
         UsageError: for one that it does not know.
@@ -294,5 +306,7 @@ def beam_flags(rest: Sequence[str], prog: str) -> tuple[str, ...]:
             options._add_argparse_args(parser)
     _, unknown = parser.parse_known_args(list(rest))
     if unknown:
-        parser.error(f"unknown option {unknown[0].partition('=')[0]}")
+        option = unknown[0].partition("=")[0]
+        meant = did_you_mean(option, [*own, *parser._option_string_actions])
+        raise UsageError(f"{prog}: unknown option {option}{meant} (see {prog} --help)")
     return tuple(rest)

@@ -176,12 +176,8 @@ def build(pipeline: beam.Pipeline, plan: BatchPlan) -> None:
 def write_report(
     folder: str, manifest: Manifest, pool: JobPool, previous: str | None = None
 ) -> None:
-    """Writes the report of a run whose tables are in `folder`.
+    """Writes the report of a run whose tables are in `folder`, before it is published.
 
-    Args:
-        folder: where the run is written, before it is published.
-        manifest: of the run.
-        pool: writes the files.
-        previous: the graph/nodes.parquet of an earlier run, whose places its figures keep.
+    Figures keep the places of `previous`, the graph/nodes.parquet of an earlier run.
     """
     write_report_pages(Run(folder, manifest), pool, before=previous)

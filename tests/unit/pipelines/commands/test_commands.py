@@ -4,7 +4,7 @@ import argparse
 import inspect
 import subprocess
 import sys
-from importlib import import_module
+from importlib import import_module, metadata
 
 import pytest
 
@@ -104,3 +104,31 @@ def test_wrong_usage_of_any_command_is_one_line(monkeypatch, capsys):
     monkeypatch.setattr("pipelines.commands.health.run", refuse)
     assert cli.main(["health", "run"]) == 2
     assert capsys.readouterr().err == "give a folder\n"
+
+
+def test_the_version_is_that_of_the_distribution(capsys):
+    assert cli.main(["--version"]) == 0
+    assert capsys.readouterr().out == f"ringtrace {metadata.version('ringtrace')}\n"
+
+
+@pytest.mark.parametrize(
+    ("words", "meant"),
+    [
+        (["bach"], "batch"),
+        (["batch", "--complaint", "x"], "--complaints"),
+        (["batch", "--weights", "x"], "--priority-weights"),
+        (["batch", "--ruuner=x"], "--runner"),
+        (["report", "RUN", "--redcat"], "--redact"),
+        (["exchange", "oferr"], "offer"),
+    ],
+)
+def test_a_mistyped_word_gets_a_suggestion(words, meant, capsys):
+    assert cli.main(words) == 2
+    error = capsys.readouterr().err
+    assert f"did you mean {meant}?" in error
+    assert error.count("\n") == 1
+
+
+def test_what_is_like_nothing_gets_none(capsys):
+    assert cli.main(["batch", "--frobnicate"]) == 2
+    assert "did you mean" not in capsys.readouterr().err
