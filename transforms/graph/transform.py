@@ -99,7 +99,9 @@ def find_clusters(
         "known": components,
     }
     largest = linked[INCIDENCE_ROWS] | "Largest component" >> LargestComponent()  # counters
-    found: Any = graph | "Assign" >> AssignClusters(decided, start)  # ASSIGNMENT, ISLAND, counters
+    found: Any = graph | "Assign" >> AssignClusters(
+        decided, start
+    )  # ASSIGNMENT, COMPONENT, counters
     kept = found[MAIN] | "Keep ids" >> KeepIds(previous, follows)
     assigned = beam.pvalue.AsSingleton(kept[MAIN])  # one ASSIGNMENT
 

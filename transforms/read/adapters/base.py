@@ -152,8 +152,14 @@ def constant_column(value: str | None, rows: int) -> pa.Array:
 def build_loose_batch(
     origin: Origin, records: Sequence[Record], columns: Mapping[str, pa.Array]
 ) -> pa.RecordBatch:
-    """Builds a batch of the kind's loose schema; fields that `columns` does not name are null."""
+    """Builds a batch of the kind's loose schema; fields that `columns` does not name are null.
+
+    Raises:
+        ValueError: if `columns` names a field that the schema has not: the adapter is wrong.
+    """
     schema = LOOSE_SCHEMAS[origin.kind]
+    if unknown := sorted(columns.keys() - set(schema.names)):
+        raise ValueError(f"no fields of a {origin.kind}: {', '.join(unknown)}")
     rows = len(records)
     known: dict[str, pa.Array] = {
         "source": constant_column(origin.source, rows),

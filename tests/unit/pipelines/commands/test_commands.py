@@ -45,13 +45,13 @@ def test_names_are_unique_and_every_group_is_used():
 def test_a_command_is_one_module_and_one_row(tmp_path, monkeypatch, capsys):
     (tmp_path / "toy_command.py").write_text(TOY)
     monkeypatch.syspath_prepend(tmp_path)
-    row = Command("greet", Group.READ, "say hello", "toy_command")
+    row = Command("toy-command", Group.READ, "say hello", "toy_command")
     monkeypatch.setattr(cli, "COMMANDS", (*commands.COMMANDS, row))
-    assert cli.main(["greet", "Ada"]) == 1
+    assert cli.main(["toy-command", "Ada"]) == 1
     assert capsys.readouterr().out == "hello Ada\n"
-    assert "  greet     say hello" in cli.usage()
-    assert cli.main(["greet"]) == 2
-    assert capsys.readouterr().err.startswith("ringtrace greet: ")
+    assert "  toy-command  say hello" in cli.usage()
+    assert cli.main(["toy-command"]) == 2
+    assert capsys.readouterr().err.startswith("ringtrace toy-command: ")
 
 
 @pytest.mark.parametrize(

@@ -7,12 +7,14 @@ is behind that is not kept, and the text says so.
 
 from __future__ import annotations
 
+import itertools
 import os
 import random
 import time
 from collections.abc import Callable
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 from hypothesis import given, settings, strategies as st
 
@@ -65,7 +67,12 @@ PIECES = (
     "badge 12 ", "routing 1 account ", "sort code ", "1/", "1,", "é", "😀", "\n", "\x00", "٣", "Ａ",
     "your account ", "order has been ", "telegram @", "t.me/", "solana ", "area code 315, ",
     "I repeat ", "a dot ", "visit a dash ", " dot b at ", "1-800-A", "800-AMAZO", "a.web.app ",
+    "signal ", "signal.me/#eu/", "signal: a_b.01 ", "wa.me/", "tel:", "cash.app/$", "4O8 ",
+    "chat.whatsapp.com/", "jane@okaxis ", "1BoatSLRHtKNngkdXEeobR76b5 ",
 )  # fmt: skip
+
+TAILS = ("a", "1", "a.", "a_", "a1.", "-", " ", "a@", "1 ", "é", "/a", "=a&", "a_b.1 ")
+"""Pieces of long runs behind what a hint matches."""
 
 
 @pytest.mark.parametrize("piece", PIECES)
@@ -83,6 +90,18 @@ def test_a_megabyte_of_mixed_pieces():
         text = "".join(rng.choices(some, k=MEGABYTE // 6))[:MEGABYTE]
         for read in READERS:
             assert seconds(read, text) < LIMIT, (some, read)
+
+
+@pytest.mark.parametrize(
+    "finder", load_finders(), ids=lambda one: one.find.__module__.rpartition(".")[2]
+)
+def test_long_nonsense_behind_what_a_hint_matches(finder):
+    hinted = pc.match_substring_regex(pa.array([one * 3 for one in PIECES]), finder.hint)
+    pieces = list(itertools.compress(PIECES, hinted.to_pylist()))
+    assert pieces, "no piece holds a match of its HINT: add one to PIECES"
+    for piece, tail in itertools.product(pieces[:8], TAILS):
+        text = f"{piece}{tail * SEARCH_LIMIT}"[: SEARCH_LIMIT - 1] + "!"
+        assert seconds(lambda text: list(finder.find(text)), text) < LIMIT, (piece, tail)
 
 
 def seconds(read: Callable[[str], object], text: str) -> float:

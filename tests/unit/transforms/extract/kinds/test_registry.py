@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pkgutil
 import subprocess
 import sys
 import tomllib
@@ -13,6 +14,7 @@ import pytest
 from reports.exchange.offer import OFFERABLE_KINDS
 from schemas.entity import epoch_number
 from schemas.enums import HARD_ROLES, SUPPLIER_KINDS, EntityKind
+from transforms.extract import kinds
 from transforms.extract.kinds.registry import BY_KIND, KINDS, lookup_kind
 from transforms.extract.narrative import load_finders
 from transforms.reference_data import load_reference_data
@@ -52,6 +54,16 @@ def test_each_finder_is_loaded_once_and_what_is_left_comes_last():
     assert len(load_finders()) == sum(len(row.finders) for row in KINDS)
     leftover = [one.leftover for one in load_finders()]
     assert leftover == sorted(leftover)
+
+
+def test_every_module_that_finds_is_in_a_row():
+    modules = {one.name for one in pkgutil.iter_modules(kinds.__path__)}
+    finding = {
+        one
+        for one in modules
+        if {"HINT", "find"} <= vars(import_module(f"{kinds.__name__}.{one}")).keys()
+    }
+    assert finding == {finder.module for row in KINDS for finder in row.finders}
 
 
 def test_data_names_kinds_that_have_a_row():
