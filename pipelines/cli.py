@@ -18,7 +18,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         (sys.stdout if words else sys.stderr).write(usage())
         return 0 if words else 2
     if words[0] == "--version":
-        sys.stdout.write(f"ringtrace {metadata.version('ringtrace')}\n")
+        try:
+            sys.stdout.write(f"ringtrace {metadata.version('ringtrace')}\n")
+        except metadata.PackageNotFoundError:
+            sys.stdout.write("ringtrace, of a folder that is not installed\n")
         return 0
     command = next((one for one in COMMANDS if one.name == words[0]), None)
     if command is None:

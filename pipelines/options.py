@@ -40,9 +40,9 @@ class StrictParser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Raises a UsageError of one line, with the option or word that may have been meant."""
-        words = (word.partition("=")[0] for word in message.split() if word.startswith("--"))
-        unknown = next((one for one in words if one not in self._option_string_actions), "")
-        known: Iterable[str] = self._option_string_actions
+        unknown, known = "", list(self._option_string_actions)
+        if message.startswith("unrecognized arguments: --"):
+            unknown = message.split()[2].partition("=")[0]
         if chosen := re.search(r"invalid choice: '(.*)' \(choose from (.*)\)", message):
             unknown, known = chosen[1], re.findall(r"[\w-]+", chosen[2])
         meant = did_you_mean(unknown, known)
@@ -263,20 +263,26 @@ def _toml_value(path: str, name: str, action: argparse.Action, value: Any) -> An
     if isinstance(action.default, list):
         values = value if isinstance(value, list) else [value]
         if all(isinstance(one, str) for one in values):
-            return values
+            return [_typed(path, name, action, one) for one in values]
     elif isinstance(action.default, bool):
         if isinstance(value, bool):
             return value
     elif callable(action.type) and isinstance(value, str | int | datetime):
-        try:
-            return action.type(str(value))
-        except argparse.ArgumentTypeError as error:
-            raise UsageError(f"{path}: {name}: {error}") from None
+        return _typed(path, name, action, str(value))
     elif isinstance(value, str):
         if action.choices is None or value in action.choices:
             return value
         raise UsageError(f"{path}: {name}: not one of {', '.join(action.choices)}")
     raise UsageError(f"{path}: {name}: not a value of the kind that --{name} takes")
+
+
+def _typed(path: str, name: str, action: argparse.Action, value: str) -> Any:
+    if not callable(action.type):
+        return value
+    try:
+        return action.type(value)
+    except (argparse.ArgumentTypeError, ValueError) as error:
+        raise UsageError(f"{path}: {name}: {error}") from None
 
 
 def beam_flags(rest: Sequence[str], prog: str, own: Iterable[str] = ()) -> tuple[str, ...]:

@@ -13,7 +13,7 @@ from typing import TextIO
 from apache_beam.io.filesystems import FileSystems
 
 from pipelines.options import UsageError
-from reports.run import Run
+from reports.run import Run, RunError
 from schemas.manifest import MANIFEST_NAME
 from transforms.write import is_local, recover_output
 
@@ -78,7 +78,11 @@ def discard_staging(staging: str) -> None:
 
 def summary_lines(folder: str) -> Iterator[str]:
     """Yields the summary of the run in `folder`: components clustered, and warnings about them."""
-    manifest = Run.open(folder).manifest
+    try:
+        manifest = Run.open(folder).manifest
+    except RunError as error:
+        yield f"warning: {error}"
+        return
     counts = manifest["tallies"].get("islands", {})
     follows = manifest["options"].get("previous") is not None
     known = f", {counts.get('taken_over', 0)} taken over from the previous run"

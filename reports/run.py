@@ -57,17 +57,20 @@ class Run(os.PathLike[str]):
                 of another version of the contract.
         """
         path = os.fspath(folder)
+        file = f"{path.rstrip('/')}/{MANIFEST_NAME}"
         try:
-            manifest = json.loads(_read_bytes(path))
-        except OSError:
+            content = _read_bytes(file)
+        except (OSError, pa.ArrowException):
             raise RunError(f"{path}: is no finished run: it has no {MANIFEST_NAME}") from None
+        try:
+            manifest = json.loads(content)
         except ValueError:
-            raise RunError(f"{Path(path, MANIFEST_NAME)}: is not JSON; was it edited?") from None
+            raise RunError(f"{file}: is not JSON; was it edited?") from None
         if not isinstance(manifest, dict) or not {"run_id", "contract_version"} <= manifest.keys():
             raise RunError(f"{path}: is no finished run: its {MANIFEST_NAME} is of something else")
-        version = manifest["contract_version"]
-        if version != CONTRACT_VERSION:
-            raise RunError(f"{path}: is of contract version {version}, this is {CONTRACT_VERSION}")
+        if (version := manifest["contract_version"]) != CONTRACT_VERSION:
+            shown = ascii(version)[:40]
+            raise RunError(f"{path}: is of contract version {shown}, this is {CONTRACT_VERSION}")
         return cls(path, manifest)  # type: ignore[arg-type]
 
     @property
@@ -130,12 +133,12 @@ class Run(os.PathLike[str]):
         return self.graph.subgraph(members).copy()
 
 
-def _read_bytes(folder: str) -> bytes:
-    if "://" not in folder:
-        return Path(folder, MANIFEST_NAME).read_bytes()
-    store, path = fs.FileSystem.from_uri(f"{folder.rstrip('/')}/{MANIFEST_NAME}")
-    with store.open_input_stream(path) as file:
-        return bytes(file.read())
+def _read_bytes(file: str) -> bytes:
+    if "://" not in file:
+        return Path(file).read_bytes()
+    store, path = fs.FileSystem.from_uri(file)
+    with store.open_input_stream(path) as stream:
+        return bytes(stream.read())
 
 
 def _contract(table: str | Table) -> Table:

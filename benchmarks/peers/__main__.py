@@ -3,7 +3,7 @@
 Each size is a simulated world of N complaints with 1.25 calls each (default 20,000 and 200,000;
 1,000,000 takes long). Whole runs: `ringtrace batch`, the script that one would write instead, and
 the floor; beside them what starting takes, and what the report's bytes take. Components alone, from
-the mentions of the run: networkx, scipy, Splink, GraphFrames. CPU is the figure to compare; wall
+the mentions of the run: networkx, scipy, Splink. CPU is the figure to compare; wall
 clock also tells what else the machine did.
 """
 
@@ -31,7 +31,7 @@ from benchmarks.worlds import inputs, world
 
 SIZES = (20_000, 200_000)
 
-PEERS = {"networkx": "networkx", "scipy": "scipy", "splink": "splink", "graphframes": "graphframes"}
+PEERS = {"networkx": "networkx", "scipy": "scipy", "splink": "splink"}
 """Programs that find components, and the module that each needs."""
 
 
@@ -82,7 +82,7 @@ def components(size: int, folder: Path) -> Iterator[Line]:
     count = edges.write_edges(folder / "run", graph)
     for peer, module in PEERS.items():
         if find_spec(module) is None:
-            print(f"{peer} is not installed: pip install '.[bench]' (graphframes: see its module)")
+            print(f"{peer} is not installed: pip install '.[bench]'")
             continue
         out = folder / f"{peer}.parquet"
         try:

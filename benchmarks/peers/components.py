@@ -1,10 +1,9 @@
 """Connected components by other programs: `python -m benchmarks.peers.components PEER EDGES OUT`.
 
 EDGES is a Parquet file of the columns `a` and `b`, 64-bit numbers: a record and an identifier that
-it names. OUT becomes a Parquet file of `node` and `label`. The peers are networkx, scipy, splink
-(on DuckDB) and graphframes (on Spark: `pip install pyspark graphframes-py`, Java 17, and the jar
-from Maven Central). Printed are the seconds from the file to the labels as JSON, without the start
-of Python, but with that of DuckDB or Spark.
+it names. OUT becomes a Parquet file of `node` and `label`. The peers are networkx, scipy and splink
+(on DuckDB). Printed are the seconds from the file to the labels as JSON, without the start of
+Python, but with that of DuckDB.
 """
 
 from __future__ import annotations
@@ -19,8 +18,6 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-
-GRAPHFRAMES = "io.graphframes:graphframes-spark4_2.13:0.11.0"
 
 Peer = Callable[[Path, Path], None]
 
@@ -70,34 +67,7 @@ def by_splink(edges: Path, out: Path) -> None:
     found.to_parquet(str(out), overwrite=True)
 
 
-def by_graphframes(edges: Path, out: Path) -> None:
-    """GraphFrames' connectedComponents on a local Spark with all cores."""
-    from graphframes import GraphFrame
-    from pyspark.sql import SparkSession
-
-    session = (
-        SparkSession.builder.master("local[*]")
-        .config("spark.jars.packages", GRAPHFRAMES)
-        .config("spark.driver.memory", "8g")
-        .config("spark.sql.shuffle.partitions", "8")
-        .config("spark.ui.enabled", "false")
-        .getOrCreate()
-    )
-    session.sparkContext.setLogLevel("ERROR")
-    session.sparkContext.setCheckpointDir(str(out.with_suffix(".checkpoints")))
-    ends = session.read.parquet(str(edges)).withColumnsRenamed({"a": "src", "b": "dst"})
-    nodes = ends.select(ends.src.alias("id")).union(ends.select(ends.dst.alias("id"))).distinct()
-    found = GraphFrame(nodes, ends).connectedComponents()
-    found.withColumnsRenamed({"id": "node", "component": "label"}).write.parquet(str(out))
-    session.stop()
-
-
-PEERS: dict[str, Peer] = {
-    "networkx": by_networkx,
-    "scipy": by_scipy,
-    "splink": by_splink,
-    "graphframes": by_graphframes,
-}
+PEERS: dict[str, Peer] = {"networkx": by_networkx, "scipy": by_scipy, "splink": by_splink}
 
 
 def _cpu() -> float:

@@ -65,6 +65,10 @@ def run(arguments: argparse.Namespace) -> int:
         UsageError: if DIR holds something.
     """
     finished = Run.open(arguments.run)
+    if "://" in finished.folder:
+        raise UsageError(
+            f"{finished.folder}: reports are written of local runs; copy it here first"
+        )
     source = Path(finished)
     changed = (arguments.output, arguments.pages, arguments.suppress_below)
     if not arguments.redact and changed == (None,) * 3:

@@ -202,6 +202,7 @@ def test_the_report_is_shown_and_opened(days, capsys, monkeypatch):
         (["RUN", "--pages", "many", "--output", "OUT"], "'many' is neither a number nor 'all'"),
         (["RUN", "--pages", "-1", "--output", "OUT"], "neither a number nor 'all'"),
         (["RUN", "--pages", "3"], "need --output DIR"),
+        (["URL", "--redact"], "copy it here first"),
         (["RUN", "--redact", "--output", "FULL"], "exists and is not an empty folder"),
         (["RUN", "--redact", "--output", "FILE"], "exists and is not an empty folder"),
         (["RUN", "--redact", "--output", "FILE/below"], "Not a directory"),
@@ -212,7 +213,12 @@ def test_the_report_is_shown_and_opened(days, capsys, monkeypatch):
 )
 def test_a_mistake_gives_one_line(days, tmp_path, capsys, words, message):
     _, second, _ = days
-    names = {"RUN": second, "OUT": tmp_path / "out", "FILE": tmp_path / "file"}
+    names = {
+        "RUN": second,
+        "URL": second.resolve().as_uri(),
+        "OUT": tmp_path / "out",
+        "FILE": tmp_path / "file",
+    }
     names["FILE"].write_text("x")
     for name in ("FULL", "EMPTY", "BROKEN", "BARE"):
         names[name] = tmp_path / name

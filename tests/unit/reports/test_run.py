@@ -47,6 +47,9 @@ def test_a_run_is_opened_by_its_url(tmp_path):
     assert run.manifest == manifest()
     with pytest.raises(RunError, match="no finished run"):
         Run.open((tmp_path / "none").as_uri())
+    for url in ("nowhere://a/b", "gs://b/my folder"):
+        with pytest.raises(RunError, match="no finished run"):
+            Run.open(url)
 
 
 @pytest.mark.parametrize(
@@ -58,6 +61,7 @@ def test_a_run_is_opened_by_its_url(tmp_path):
         (b"[]", "is no finished run: its manifest.json is of something else"),
         (b'{"run_id": "r"}', "is no finished run: its manifest.json is of something else"),
         (json.dumps(manifest(contract_version=CONTRACT_VERSION + 1)).encode(), "is of contract"),
+        (b'{"run_id": "r", "contract_version": "\\u001b[2J\\nwell"}', r"version '\x1b[2J\nwell'"),
     ],
 )
 @pytest.mark.parametrize("words", [["report"], ["health"], ["explain", PHONE]])

@@ -129,6 +129,7 @@ def test_a_mistyped_word_gets_a_suggestion(words, meant, capsys):
     assert error.count("\n") == 1
 
 
-def test_what_is_like_nothing_gets_none(capsys):
-    assert cli.main(["batch", "--frobnicate"]) == 2
+@pytest.mark.parametrize("words", [["batch", "--frobnicate"], ["health", "x", "--rejected-share"]])
+def test_what_is_like_nothing_or_right_gets_none(words, capsys):
+    assert cli.main(words) == 2
     assert "did you mean" not in capsys.readouterr().err
