@@ -10,11 +10,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TextIO
 
+import pyarrow.compute as pc
 from apache_beam.io.filesystems import FileSystems
 
 from pipelines.options import UsageError
 from reports.run import Run, RunError
-from schemas.manifest import MANIFEST_NAME
+from schemas.enums import LineageEvent
+from schemas.manifest import MANIFEST_NAME, Counts
 from transforms.write import is_local, recover_output
 
 
@@ -76,17 +78,43 @@ def discard_staging(staging: str) -> None:
         shutil.rmtree(staging, ignore_errors=True)
 
 
+def has_unread_input(folder: str) -> bool:
+    """Returns whether all complaints, or all calls, of the run in `folder` were rejected."""
+    counts = Run.open(folder).manifest["counts"]
+    return any(_is_all_rejected(rows) for rows in (counts["complaints"], counts["calls"]))
+
+
 def summary_lines(folder: str) -> Iterator[str]:
-    """Yields the summary of the run in `folder`: components clustered, and warnings about them."""
+    """Yields the summary of the run in `folder`: rows used, clusters, what to open, warnings."""
     try:
-        manifest = Run.open(folder).manifest
+        run = Run.open(folder)
     except RunError as error:
         yield f"warning: {error}"
         return
-    counts = manifest["tallies"].get("islands", {})
-    follows = manifest["options"].get("previous") is not None
-    known = f", {counts.get('taken_over', 0)} taken over from the previous run"
-    yield f"{counts.get('clustered', 0)} islands clustered{known if follows else ''}"
-    for alarm in manifest["alarms"]:
+    counts = run.manifest["counts"]
+    for kind, rows in (("complaints", counts["complaints"]), ("calls", counts["calls"])):
+        if rows["read"]:
+            again = f"{rows['duplicates']:,} duplicate{'' if rows['duplicates'] == 1 else 's'}"
+            used = f"{rows['accepted']:,} of {rows['read']:,} {kind} used"
+            yield f"{used}, {again}, {rows['rejected']:,} rejected"
+        if _is_all_rejected(rows):
+            yield f"every row of the {kind} was rejected; `ringtrace rejects {folder}` exports them"
+    clusters = run.table("clusters", ["size"], pc.field("size") > 1).num_rows
+    changed = ""
+    if run.manifest["options"].get("previous") is not None:
+        moved = pc.field("event") != LineageEvent.UNCHANGED
+        components = run.manifest["tallies"].get("islands", {})
+        changed = (
+            f", {run.table('lineage', ['event'], moved).num_rows:,} changed; "
+            f"{components.get('clustered', 0):,} components clustered, "
+            f"{components.get('taken_over', 0):,} taken over from the previous run"
+        )
+    yield f"{clusters:,} cluster{'' if clusters == 1 else 's'} of two or more{changed}"
+    yield f"open {folder}/report/index.html"
+    for alarm in run.manifest["alarms"]:
         if alarm["code"] == "islands_refused":
             yield f"warning: {alarm['message']}"
+
+
+def _is_all_rejected(rows: Counts) -> bool:
+    return 0 < rows["read"] == rows["rejected"]

@@ -162,21 +162,18 @@ def describe_error(error: BaseException) -> str:
 
 def report_success(
     options: PipelineOptions, progress: Progress, output: str, *, wait: bool, lines: Iterable[str]
-) -> None:
-    """Writes what became of a job that did not fail.
+) -> bool:
+    """Writes what became of a job that did not fail; returns whether it has ended.
 
-    Args:
-        options: the pipeline's.
-        progress: what to write to.
-        output: the folder of the run.
-        wait: whether the job has ended, and is not only with its runner.
-        lines: what there is to say of a job that has ended; read then alone.
+    `wait` is whether it was waited for; `lines` are read only where it has ended.
     """
     if options.view_as(TestOptions).dry_run:
         progress.say("the runner would take this job; nothing was run")
-    elif not wait:
+        return False
+    if not wait:
         progress.say(f"the runner has the job; it will write {output}")
-    else:
-        for line in lines:
-            progress.say(line)
-        progress.done(output)
+        return False
+    for line in lines:
+        progress.say(line)
+    progress.done(output)
+    return True

@@ -44,7 +44,11 @@ def run(arguments: argparse.Namespace) -> int:
         status = runner.run_pipeline(pipeline, plan.run, progress, debug=options.debug, wait=wait)
     if status == 0:
         summary = run_folder.summary_lines(options.output)
-        runner.report_success(pipeline.options, progress, options.output, wait=wait, lines=summary)
+        ended = runner.report_success(
+            pipeline.options, progress, options.output, wait=wait, lines=summary
+        )
+        # The run stands, so that its rejects can be read; but a scheduler must hear of it.
+        status = int(ended and run_folder.has_unread_input(options.output))
     return status
 
 

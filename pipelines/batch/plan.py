@@ -131,11 +131,8 @@ def package_versions() -> dict[str, str]:
 class PreviousRun:
     """The run that another follows; all empty, if it follows none.
 
-    Attributes:
-        run_id: its id.
-        members: paths of its members/ files.
-        components: paths of its islands/ files with their SHA-256, where it has any.
-        nodes: path of its graph/nodes.parquet, with the places in its figures, where it is there.
+    `members` are paths, `components` paths of its islands/ with their SHA-256, and `nodes` is its
+    graph/nodes.parquet, with the places in its figures, where that is there.
     """
 
     run_id: str | None = None

@@ -212,17 +212,9 @@ def compare_baselines(
 def splink_clusters(
     a: np.ndarray, b: np.ndarray, probability: np.ndarray, nodes: int, threshold: float
 ) -> np.ndarray:
-    """Clusters by Splink's cluster_pairwise_predictions_at_threshold, on DuckDB.
+    """Returns each node's label by Splink's cluster_pairwise_predictions_at_threshold, on DuckDB.
 
-    Args:
-        a: one end of each link, below `nodes`.
-        b: its other end.
-        probability: of a match, of each link.
-        nodes: how many there are.
-        threshold: probability from which a link counts.
-
-    Returns:
-        The label of each node.
+    `a` and `b` are the ends of links, below `nodes`; those of at least `threshold` count.
 
     Raises:
         UsageError: where the packages are missing.

@@ -173,14 +173,8 @@ class WatchedFolder:
     ) -> tuple[list[Shard], ReadPosition] | None:
         """Returns the parts to read of one file and how far they go; None if it is being written.
 
-        Args:
-            kind: of the records.
-            name: of the file, below the watched folder.
-            path: of the file.
-            start: its position before anything of it was read.
-            before: its position after the last tick, if any.
-            unchanged_for: seconds since it was last changed.
-            most: bytes; of lines not many more are read.
+        It was at `start` before anything of it was read and at `before` after the last tick, and
+        was last changed `unchanged_for` seconds ago; at most about `most` bytes are read.
 
         Raises:
             InputError: if it has no format that is read.

@@ -101,7 +101,7 @@ def test_whatever_became_of_them_the_tables_are_the_same(days, tmp_path, capsys,
     counted = found["tallies"]["islands"]
     assert counted["clustered"] + counted.get("taken_over", 0) == read(second, COMPONENTS).num_rows
     error = capsys.readouterr().err
-    assert f"{counted['clustered']} islands clustered" in error
+    assert f"{counted['clustered']:,} components clustered" in error
     assert all(one in error for one in told)
 
 
@@ -109,4 +109,4 @@ def test_nothing_is_left_to_search_where_nothing_came(days, tmp_path, capsys):
     after, _, second, _ = days
     again = run(tmp_path / "again", *after, "--previous", second)
     assert again["tallies"]["islands"] == {"taken_over": read(second, COMPONENTS).num_rows}
-    assert "0 islands clustered" in capsys.readouterr().err
+    assert "0 changed; 0 components clustered" in capsys.readouterr().err

@@ -68,7 +68,7 @@ def test_a_corrected_row_of_each_layout_is_accepted(tmp_path):
     calls = jsonl(tmp_path / "calls.jsonl", [call(1, started_at=late), call(2)])
 
     output, out = tmp_path / "run", tmp_path / "out"
-    manifest = run(output, "--complaints", given, "--calls", calls)
+    manifest = run(output, "--complaints", given, "--calls", calls, status=1)
     assert manifest["counts"]["complaints"]["rejected"] == 9
     assert main(["rejects", str(output), "--output", str(out)]) == 0
 

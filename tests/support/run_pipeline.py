@@ -59,9 +59,9 @@ def three_quarters(world: Path) -> datetime:
     return received[len(received) * 3 // 4]
 
 
-def run(output: Path, *flags: object) -> dict[str, Any]:
+def run(output: Path, *flags: object, status: int = 0) -> dict[str, Any]:
     """Run a batch in this process and hold its manifest against its files."""
-    assert main([*map(str, flags), "--output", str(output)]) == 0
+    assert main([*map(str, flags), "--output", str(output)]) == status
     return checked_manifest(output)
 
 
