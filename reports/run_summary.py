@@ -33,7 +33,7 @@ _FIELDS = (
 )
 
 _IMPERSONATION = (("brand", "Brands posed as"), ("lure", "Lures"))
-"""What complaints state of the impersonation; one complaint can state several."""
+"""Aspects of the impersonation that complaints state; one complaint can state several."""
 
 _ORDER = (
     ("organisations", "descending"),

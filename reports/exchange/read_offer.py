@@ -34,7 +34,7 @@ MAX_REPORTS = 5_000_000
 """Reports that one offer may count: each becomes a row of evidence."""
 
 CLOCK_TOLERANCE = timedelta(days=1)
-"""How far another's clock may be ahead of ours."""
+"""The most that another's clock may be ahead of ours."""
 
 _SLUG = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 

@@ -57,7 +57,7 @@ from transforms.phone import normalize
 Letter = TypeVar("Letter", Request, Answer, Result)
 
 LETTER_VALIDITY = timedelta(days=14)
-"""How long a letter may be under way."""
+"""The longest that a letter may be under way."""
 
 ABOUT = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 

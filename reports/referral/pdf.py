@@ -31,7 +31,7 @@ MARGIN = 54.0
 """Points; 0.75 inch, which fits A4 and Letter."""
 
 INSET = 6.0
-"""What reportlab's frame keeps free inside the margin."""
+"""The room that reportlab's frame keeps free inside the margin."""
 
 _INDIC = range(0x0900, 0x0E00)
 """Scripts whose textss join or move: shaped by HarfBuzz. Latin is not, for its ornaments."""

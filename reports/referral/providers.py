@@ -21,7 +21,7 @@ from transforms.extract.kinds.registry import lookup_kind
 Row = dict[str, Any]
 
 NANP = ("US", "CA")
-"""Where toll-free numbers are assigned by responsible organisations (47 CFR 52.101)."""
+"""Regions whose toll-free numbers are assigned by responsible organisations (47 CFR 52.101)."""
 
 _LONG_AGO = datetime(1, 1, 1, tzinfo=UTC)
 

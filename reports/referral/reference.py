@@ -38,10 +38,10 @@ SHARED_FILES = ("policy.toml", "providers.toml", "retention.toml", "scales.toml"
 RECIPIENT_FILES = ("recipient.toml", "offences.toml", "scales.toml")
 
 ELEMENTS = ("scheme", "wires", "loss", "money", "organisation", "knowledge", "identity")
-"""What `holds` of an element of an offence can be: evidence that a package has, or lacks."""
+"""Values of `holds` of an element of an offence: evidence that a package has, or lacks."""
 
 CERTIFICATE_FIELDS = ("code", "files", "local_time", "version")
-"""What the template of a certificate can name: the referral's reference, the number of files in the
+"""Names that a certificate's template can use: the referral's reference, the number of files in the
 hash report, the time that it is seen from in the recipient's time zone, ringtrace's version."""
 
 _SOURCED = {"source": str, "date": str, "checked_by?": str}

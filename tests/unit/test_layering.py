@@ -43,18 +43,19 @@ def test_files_are_few_and_none_is_too_long():
         assert len(path.read_text(encoding="utf-8").splitlines()) <= LONGEST, path
 
 
-def documented(path: Path) -> list[tuple[str, str]]:
-    """(name, docstring) of a module, its classes and its functions."""
-    tree = ast.parse(path.read_text(encoding="utf-8"))
-    nodes = [one for one in ast.walk(tree) if isinstance(one, ast.FunctionDef | ast.ClassDef)]
-    found = [(path.name, ast.get_docstring(tree))]
-    found += [(one.name, ast.get_docstring(one)) for one in nodes]
-    return [(name, text) for name, text in found if text]
+def docstrings(path: Path) -> list[str]:
+    """The docstrings of a module, its classes and functions, and those below its constants."""
+    expressions = (
+        one.value
+        for one in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(one, ast.Expr) and isinstance(one.value, ast.Constant)
+    )
+    return [one.value for one in expressions if isinstance(one.value, str)]
 
 
 @pytest.mark.parametrize("package", PACKAGES)
 def test_docstrings_begin_with_a_verb_or_a_noun(package):
     for path in (ROOT / package).rglob("*.py"):
         assert path.read_text(encoding="utf-8").startswith(('"""', 'r"""')), path
-        for name, text in documented(path):
-            assert not QUESTION.match(text), f"{path}: {name}: {text.splitlines()[0]}"
+        for text in docstrings(path):
+            assert not QUESTION.match(text), f"{path}: {text.splitlines()[0]}"
