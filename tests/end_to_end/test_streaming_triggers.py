@@ -1,4 +1,4 @@
-"""What each alert waits for, live: nothing one record short, raised at the next tick, and once."""
+"""Triggers of each alert, live: nothing one record short, raised at the next tick, and once."""
 
 import json
 from dataclasses import dataclass, replace

@@ -45,7 +45,7 @@ LETTERS = st.text(
 
 
 def column(texts):
-    """What `tokenize_text` finds, by the columns."""
+    """The tokens of `tokenize_text`, found by the columns."""
     found = tokenize(pa.array(texts, pa.string()))
     spellings = found.spellings.to_pylist()
     columns = (found.word.tolist(), found.start.tolist(), found.end.tolist())

@@ -133,7 +133,7 @@ GROUPS = [{0, 1, 2}, {1, 2, 3}, {3, 4, 5}, {4, 5, 6}, {10, 11, 12}, {12, 13}]
 
 
 def damaged(how):
-    """What is known of GROUPS, one island told wrongly."""
+    """A cache of GROUPS in which one component is wrong."""
     cache = ComponentCache()
     ComponentSearch(HASHES, cache).find_communities(graph_of(GROUPS), 0.1)
     key = max(cache.used, key=lambda key: len(cache.used[key].part))
