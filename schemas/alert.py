@@ -26,20 +26,18 @@ class AlertKind(StrEnum):
 
 ALERT = pa.schema(
     [
-        field(
-            "alert_id", _STRING, "Hash of what it tells; equal ids are one alert.", required=True
-        ),
-        field("kind", _STRING, "What it tells.", required=True, values=tuple(AlertKind)),
-        field("entity_id", _STRING, "The identifier that it is about."),
-        field("cluster_id", _STRING, "The cluster that it is about."),
+        field("alert_id", _STRING, "Hash of the content; equal ids are one alert.", required=True),
+        field("kind", _STRING, "Kind of alert.", required=True, values=tuple(AlertKind)),
+        field("entity_id", _STRING, "The identifier concerned."),
+        field("cluster_id", _STRING, "The cluster concerned."),
         field("known_clusters", _STRINGS, "Clusters of the known run, sorted.", required=True),
-        field("reason", _STRING, "Why, for people.", required=True),
-        field("observed_at", TIMESTAMP, "The record that raised it.", required=True),
-        field("records", pa.int64(), "Records that show the identifier held, up to that one."),
+        field("reason", _STRING, "Reason in words.", required=True),
+        field("observed_at", TIMESTAMP, "Time of the record that raised it.", required=True),
+        field("records", pa.int64(), "Records with it in a hard role, up to that one."),
         field("victims", pa.int64(), "Distinct victims among them."),
         field("orgs", _STRINGS, "Organisations that reported it, sorted.", required=True),
         field("record_ids", _STRINGS, "Up to ten of the records, newest first.", required=True),
-        field("tied_to", _STRINGS, "Up to ten members that it is tied to.", required=True),
+        field("tied_to", _STRINGS, "Up to ten members linked to it.", required=True),
     ]
 )
 """One line of JSON; never about a suppressed, uncorroborated or victim-side identifier."""

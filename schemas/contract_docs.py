@@ -30,17 +30,17 @@ from schemas.reject import Code
 from schemas.tables import ALL_TABLES
 
 _ABOUT = {
-    "complaints": "Accepted complaints, the victim's own numbers taken out.",
+    "complaints": "Accepted complaints, without the victim's own numbers.",
     "calls": "Accepted calls, without the victim's side.",
-    "mentions": "Where every identifier was read. Victim-side readings are not in it.",
+    "mentions": "Where every identifier was read, except those marked as a victim's own.",
     "entities": "Every identifier, over all records that name it, whatever its status.",
     "links": "Every pair of identifiers that some record names together.",
-    "clusters": "One row a cluster; a cluster of one is a cluster.",
-    "members": "Which identifier is in which cluster.",
-    "suppliers": "A shared soft identifier and each cluster that it serves.",
-    "lineage": "What became of each cluster since the previous run.",
-    "islands": "What a later run with `--previous` need not search again.",
-    "rejects": "Rows that were refused, each with the reason; they can be mended and fed back in.",
+    "clusters": "One row for each cluster, including clusters of one identifier.",
+    "members": "The cluster of each identifier that is in one.",
+    "suppliers": "Each shared soft identifier with each cluster that it serves.",
+    "lineage": "Changes of each cluster since the previous run.",
+    "islands": "Connected components that a later run with `--previous` need not cluster again.",
+    "rejects": "Rejected rows, each with the reason; they can be corrected and imported again.",
 }
 
 _VOCABULARIES: tuple[type[StrEnum], ...] = (
@@ -55,19 +55,21 @@ _VOCABULARIES: tuple[type[StrEnum], ...] = (
 _INTRODUCTION = f"""\
 # Data contract, version {CONTRACT_VERSION}
 
-Made from the Arrow schemas in `schemas/` by `python -m schemas.contract_docs docs`;
-the same contracts as JSON Schema (draft 2020-12) are in `docs/schemas/`. Contracts are extended,
-never broken.
+For whoever delivers data to ringtrace or reads its tables: every field of the input and of the
+output. `python -m schemas.contract_docs docs` writes this page from the Arrow schemas in
+`schemas/`. The same contracts as JSON Schema (draft 2020-12) are in `docs/schemas/`. Later versions
+add to the contracts and never break them.
 
-**Input** is JSON Lines (also `.gz`, `.zst`), Parquet, or CSV with a column a field, where a list
-is a JSON text and an empty cell is an absent value. A field that the contract does not know is
-counted and left out; it is no error. A row that breaks the contract is rejected with a reason and
-kept in `rejects/`. A time is ISO 8601 with a zone, or an Arrow timestamp. An amount is a JSON
-number or a string of digits.
+**Input** is JSON Lines (also `.gz`, `.zst`), a JSON array, Parquet, or CSV with one column for each
+field, where a list is written as JSON and an empty cell is a missing value
+([other formats](operations.md#formats-it-reads) are converted). A field that is not in the
+contract is counted and left out; it is not an error. A row that breaks the contract is rejected
+with a reason and kept in `rejects/`. A time is ISO 8601 with a zone, or an Arrow timestamp. An
+amount is a JSON number or a string of digits.
 
-**Output** is one folder a run: a folder of Parquet files (zstd) a table, sorted by its key, and
-`{MANIFEST_NAME}`, which is written last. The same records give the same tables, byte for byte, in
-any order, cut into any files, on any runner.
+**Output** is one folder for each run. It contains a folder of Parquet files (zstd) for each table,
+sorted by its key, and `{MANIFEST_NAME}`, which is written last. The same records give the same
+tables, byte for byte, in any order, cut into any files, on any runner.
 
 An **entity id** is `kind:value` or `kind:scheme:value`: `phone:+18885550123`,
 `domain:amzn-refund.support` (the registrable domain), `email:x@y.example`,

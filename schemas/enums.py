@@ -89,7 +89,7 @@ class Status(StrEnum):
 
 
 class Strength(StrEnum):
-    """Strength of a link: hard holds a cluster together, soft only describes it."""
+    """Strength of a link: a hard one joins members, a soft one only describes."""
 
     HARD = "hard"
     SOFT = "soft"

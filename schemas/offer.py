@@ -49,7 +49,7 @@ class Terms:
 
 @dataclass(frozen=True)
 class OfferedEntity:
-    """An offender's identifier: the role it was held in, how surely it belongs, and to what."""
+    """An offender's identifier: its role, its cluster, and the confidence that it belongs there."""
 
     entity_id: str
     role: str
@@ -59,7 +59,7 @@ class OfferedEntity:
 
 @dataclass(frozen=True)
 class OfferedEvidence:
-    """The number of people who reported just these identifiers together in one week.
+    """The number of people who reported exactly these identifiers together in one week.
 
     `entities` are places in the offer's list of them, rising. `kind` is complaint (with the calls
     that belong to it) or call. `week` is an ISO 8601 week such as 2026-W09. A person counts once
@@ -103,7 +103,7 @@ class OfferedCluster:
 
 @dataclass(frozen=True)
 class Offer:
-    """One offer, whole: a later one from the same sender takes its place."""
+    """One complete offer: a later one from the same sender replaces it."""
 
     sender: str
     recipient: str

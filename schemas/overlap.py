@@ -48,7 +48,7 @@ class About:
 
 @dataclass(frozen=True, kw_only=True)
 class Letter:
-    """Fields of every letter. `session` is 32 random bytes in hex, the asker's."""
+    """Fields of every letter. `session` is 32 random bytes in hex, the requester's."""
 
     issued_at: str
     recipient: str
@@ -59,7 +59,7 @@ class Letter:
 
 @dataclass(frozen=True, kw_only=True)
 class Request(Letter):
-    """The first letter: the asker's victims, each masked with the asker's secret."""
+    """The first letter: the requester's victims, each masked with the requester's secret."""
 
     about: About
     by: str
@@ -71,7 +71,7 @@ class Request(Letter):
 
 @dataclass(frozen=True, kw_only=True)
 class Answer(Letter):
-    """The second: those masked once more and shuffled, and tags of the answerer's own victims.
+    """The second: those masked again and shuffled, and tags of the responder's own victims.
 
     `request` is the SHA-256 of the first letter.
     """
@@ -85,10 +85,10 @@ class Answer(Letter):
 
 @dataclass(frozen=True, kw_only=True)
 class Result(Letter):
-    """The third: how many are on both sides; None where they are fewer than the agreed floor.
+    """The third: how many are on both sides; None if fewer than the agreed minimum.
 
-    `answer` is the SHA-256 of the second letter. What was compared is said again, so that this
-    letter alone can be read later.
+    `answer` is the SHA-256 of the second letter. What was compared is repeated, so that this
+    letter can be read on its own later.
     """
 
     about: About
