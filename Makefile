@@ -25,10 +25,8 @@ $(READY): setup.py pyproject.toml
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
 	@touch $@
 
-demo: $(READY)  ## run the batch pipeline on the bundled FTC excerpts
-	@echo "Reading three public FTC sources from examples/ (see examples/README.md)"
-	@$(BIN)/ringtrace batch --complaints 'examples/*.csv' --output $(DEMO) --overwrite
-	@$(BIN)/python -m examples.look $(DEMO)
+demo: $(READY)  ## run on bundled records: public FTC complaints, and two simulated companies
+	@$(BIN)/ringtrace demo $(DEMO) --overwrite
 
 test: $(READY)  ## run the tests
 	@$(BIN)/python -m tests.browser.driver
@@ -70,8 +68,9 @@ bench: $(READY)  ## the measurements that the docs quote (an hour)
 pictures: $(READY)  ## take the pictures of the README again, in a Chromium
 	@$(BIN)/python -m benchmarks.pictures
 
-schemas: $(READY)  ## write the published contracts again after a change of schemas/ or options
+schemas: $(READY)  ## write the published contracts and docs/api.md again after a change
 	@$(BIN)/python -m schemas.contract_docs docs
+	@$(BIN)/python -m pipelines.api_docs ringtrace docs/api.md
 	@$(BIN)/python -m pipelines.flex_template deploy/dataflow
 
 clean:  ## remove what these commands made

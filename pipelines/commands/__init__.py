@@ -78,6 +78,7 @@ COMMANDS = (
         "write a simulated world with its truth",
         "pipelines.simulate.__main__",
     ),
+    Command("demo", Group.RUN, "runs on bundled records, and what to look at in their reports"),
     Command(
         "report", Group.READ, "where the report of a run is; write it anew, or for a reader outside"
     ),

@@ -1,0 +1,405 @@
+"""`ringtrace demo DIR`: runs on the bundled records, and what to look at in their reports.
+
+Two worlds: public FTC complaints, in which nothing may be clustered and forged numbers are to be
+recognised; and a small simulated world of two companies with six rings, each of which a company
+sees in pieces.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+import sys
+import time
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from importlib import resources
+from importlib.resources.abc import Traversable
+from itertools import combinations
+from pathlib import Path
+from typing import Any
+
+import pyarrow.compute as pc
+
+from pipelines.batch.__main__ import main as batch
+from pipelines.commands import evaluate
+from pipelines.options import UsageError
+from pipelines.user_files import read_known_legitimate
+from reports.run import Run
+from reports.text import plain
+from schemas.enums import Status
+from schemas.manifest import MANIFEST_NAME
+
+SIMULATED = "--seed 17 --complaints 300 --operations 6 --days 75"
+"""Flags of `ringtrace simulate` that write the bundled two-company world, byte for byte.
+
+Of seeds 1 to 26 the one whose largest ring is in the most pieces before the companies put their
+records together.
+"""
+
+INPUT, FTC, WORLD = "input", "ftc", "two-companies"
+
+COMPANIES = ("amazon", "microsoft")
+
+RUNS = (FTC, WORLD, *COMPANIES)
+"""Folders of DIR that are runs; a company's is of its own records alone."""
+
+SUFFIXES = (".csv", ".jsonl")
+
+NAME_WIDTH = 36
+"""Characters of a cluster's name in the table of clusters."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declares the flags of `ringtrace demo`."""
+    parser.add_argument(
+        "folder", metavar="DIR", type=Path, help="folder to write, new or empty: records and runs"
+    )
+    parser.add_argument(
+        "--overwrite", action="store_true", help="replace what an earlier demo wrote there"
+    )
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Writes the records, runs on them and prints what was found; returns the exit status.
+
+    Raises:
+        UsageError: for a DIR that cannot be written or has something else in it, and where the
+            bundled records are missing.
+    """
+    folder, started = arguments.folder, time.monotonic()
+    records = bundled_records()
+    try:
+        check_folder(folder, records, overwrite=arguments.overwrite)
+        copy_records(records, folder / INPUT)
+    except OSError as error:
+        why = error.strerror or "cannot be written"
+        raise UsageError(f"{error.filename or folder}: {why}; name a folder to write") from None
+
+    world = folder / INPUT / WORLD
+    _print("1. Public complaints: three excerpts of records that the FTC released")
+    if status := _batch(folder / FTC, complaints=folder / INPUT / FTC / "*.csv"):
+        return status
+    _print(*ftc_summary(Run.open(folder / FTC)))
+
+    _print("", "2. Two companies: simulated complaints and calls about six rings")
+    views = ((WORLD, ""), *((one, f"{one}.jsonl") for one in COMPANIES))
+    for name, files in views:
+        if name == COMPANIES[0]:
+            _print("", "The same for each company alone, to see what only both together show")
+        given = {kind: world / kind / files for kind in ("complaints", "calls")}
+        if status := _batch(folder / name, **given):
+            return status
+    joint, *alone = (Run.open(folder / name) for name, _ in views)
+    clusters = joint_clusters(joint, dict(zip(COMPANIES, alone, strict=True)))
+    _print(*world_summary(joint, clusters), "", *truth_lines(folder / WORLD, world))
+
+    _print("", *what_to_look_at(folder, clusters[0]))
+    _print("", f"Done in {time.monotonic() - started:.0f} s.")
+    return 0
+
+
+def bundled_records() -> dict[str, bytes]:
+    """Reads the records that ringtrace ships with, by path below the folder of records.
+
+    Raises:
+        UsageError: if they were not installed.
+    """
+    source = resources.files("pipelines") / "demo_data"
+    records: dict[str, bytes] = {}
+    try:
+        for name in (FTC, WORLD):
+            records |= dict(_files(source / name, name))
+    except OSError:
+        raise UsageError(
+            f"{source}: the records of the demo are missing; install ringtrace again"
+        ) from None
+    return records
+
+
+def check_folder(folder: Path, records: Mapping[str, bytes], *, overwrite: bool) -> None:
+    """Refuses a folder that has anything in it but what a demo wrote, and that if not `overwrite`.
+
+    Raises:
+        UsageError: in both cases, and for a file.
+        OSError: if it cannot be read.
+    """
+    if folder.is_symlink() or folder.exists():
+        if not folder.is_dir():
+            raise UsageError(f"{folder}: is a file; name a folder, new or empty")
+    else:
+        return
+    # A run that was killed leaves its lock and its unfinished folder, which the next one removes.
+    rest = {one.name for one in folder.iterdir() if not one.name.startswith(_hidden())}
+    if not rest:
+        return
+    foreign = sorted(rest - {INPUT, *RUNS})
+    if not foreign and INPUT not in rest:
+        foreign = sorted(rest)  # whoever ran the batch, it was no demo
+    inside = folder / INPUT
+    files = {str(one.relative_to(inside)) for one in inside.rglob("*") if not one.is_dir()}
+    foreign += [f"{INPUT}/{one}" for one in sorted(files - set(records))]
+    foreign += [one for one in RUNS if _is_no_run(folder / one)]
+    if foreign:
+        raise UsageError(
+            f"{folder}: has {foreign[0]} in it, which no demo wrote; name a folder, new or empty"
+        )
+    if not overwrite:
+        raise UsageError(f"{folder}: holds an earlier demo; give --overwrite, or another folder")
+
+
+def copy_records(records: Mapping[str, bytes], folder: Path) -> None:
+    """Writes the records below `folder`; raises OSError where it cannot."""
+    for name, content in records.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+
+
+def ftc_summary(run: Run) -> list[str]:
+    """Returns what the run on the FTC's records found, a line each."""
+    count = run.manifest["counts"]["complaints"]
+    phones = run.table(
+        "entities",
+        ["entity_id", "kind", "complaints", "orgs", "status", "reason"],
+        pc.field("kind") == "phone",
+    )
+    infrastructure = phones.filter(pc.equal(phones["status"], str(Status.INFRASTRUCTURE)))
+    several = pc.greater(pc.list_value_length(infrastructure["orgs"]), 1)
+    shared = infrastructure.filter(several).sort_by("entity_id")
+    known = phones.filter(pc.equal(phones["status"], str(Status.SUPPRESSED)))
+    most = known.sort_by([("complaints", "descending"), ("entity_id", "ascending")]).slice(0, 3)
+    return [
+        "",
+        f"{count['read']:,} complaints read: {count['accepted']:,} accepted, "
+        f"{count['duplicates']:,} duplicates, {count['rejected']:,} rejected",
+        f"{phones.num_rows:,} phone numbers: {infrastructure.num_rows:,} held by a suspect, "
+        f"{known.num_rows:,} known legitimate and suppressed, the rest uncorroborated",
+        "",
+        "Called back from robocall recordings, and complained about by consumers:",
+        *(f"  {_number(row)}  in {row['complaints']} reports" for row in shared.to_pylist()),
+        "",
+        "Spoofed, and never to be referred:",
+        *(
+            f"  {_number(row)}  in {row['complaints']} reports: {row['reason']}"
+            for row in most.to_pylist()
+        ),
+    ]
+
+
+@dataclass(frozen=True)
+class JointCluster:
+    """A cluster of the two-company run, and what each company alone sees of it.
+
+    Attributes:
+        cluster_id: its id.
+        name: its name.
+        orgs: who saw a member, sorted.
+        countries: codes of the victims' countries, most complaints first.
+        size: how many members it has.
+        victims: how many victims name one.
+        parts: by company, how many members are in each cluster of that company's run, largest
+            first.
+        pair: two members that each company knows and none alone has in one cluster, if any.
+    """
+
+    cluster_id: str
+    name: str
+    orgs: tuple[str, ...]
+    countries: tuple[str, ...]
+    size: int
+    victims: int
+    parts: Mapping[str, tuple[int, ...]]
+    pair: tuple[str, str] | None
+
+
+def joint_clusters(joint: Run, alone: Mapping[str, Run]) -> list[JointCluster]:
+    """Returns the clusters of two members or more, largest first, of whom every company saw one.
+
+    Args:
+        joint: the run on all records.
+        alone: by company, the run on its records alone.
+    """
+    members: dict[str, list[str]] = defaultdict(list)
+    for entity, cluster in sorted(_cluster_of(joint).items()):
+        members[cluster].append(entity)
+    cluster_of = {org: _cluster_of(run) for org, run in alone.items()}
+    found = [
+        JointCluster(
+            row["cluster_id"],
+            row["name"],
+            tuple(row["orgs"]),
+            tuple(one["country"] for one in row["countries"] or ()),
+            row["size"],
+            row["victims"],
+            {org: _parts(members[row["cluster_id"]], of) for org, of in cluster_of.items()},
+            _pair(members[row["cluster_id"]], list(cluster_of.values())),
+        )
+        for row in joint.table("clusters", where=pc.field("size") > 1).to_pylist()
+        if set(alone) <= set(row["orgs"])
+    ]
+    return sorted(found, key=lambda one: (-one.size, one.cluster_id))
+
+
+def world_summary(joint: Run, clusters: Sequence[JointCluster]) -> list[str]:
+    """Returns what the run on both companies' records found, a line each."""
+    counts = joint.manifest["counts"]
+    complaints, calls = (counts[kind]["accepted"] for kind in ("complaints", "calls"))
+    linked = joint.table("clusters", ["size"], pc.field("size") > 1).num_rows
+    largest = clusters[0]
+    companies = _and([one.title() for one in largest.parts])
+    table = [
+        ("cluster", "identifiers", "victims in", *(f"{one.title()} alone" for one in largest.parts))
+    ]
+    table += [
+        (
+            _short(one.name),
+            str(one.size),
+            " ".join(one.countries),
+            *(f"{sum(parts)} in {_counted(len(parts), 'part')}" for parts in one.parts.values()),
+        )
+        for one in clusters
+    ]
+    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+    return [
+        "",
+        f"{complaints:,} complaints and {calls:,} calls: {_counted(linked, 'cluster')} of two "
+        f"identifiers or more, {len(clusters)} of them seen by {companies}",
+        "",
+        *("  " + "  ".join(map(str.ljust, row, widths)).rstrip() for row in table),
+        "",
+        f"The largest is {plain(largest.name)}, {largest.cluster_id}:",
+        f"{largest.size} identifiers that {largest.victims} victims in {_and(largest.countries)} "
+        "named.",
+        *(f"{org.title()} alone knows {_in_parts(parts)}." for org, parts in largest.parts.items()),
+        "Only the records of both show that these are one ring.",
+    ]
+
+
+def truth_lines(run: Path, world: Path) -> list[str]:
+    """Returns how the clusters of `run` compare with the truth of the simulated `world`."""
+    truth = world / "truth.csv"
+    score = evaluate.evaluate(
+        evaluate.read_members(run),
+        evaluate.read_truth(truth),
+        read_known_legitimate([str(world / "legitimate.csv")]),
+        evaluate.read_ids(world / "victims.csv"),
+        evaluate.read_ids(world / "innocents.csv"),
+    )
+    split, merged, bcubed = score.agreement.split, score.agreement.merged, score.agreement.bcubed
+    return [
+        _shown("evaluate", str(run), str(truth)),
+        "",
+        f"The truth has {score.operations} rings: {score.operations - split} are whole in one "
+        f"cluster, {split} in several; {_counted(merged, 'cluster')} with more than one ring.",
+        f"B-cubed precision {bcubed.precision:.2f}, recall {bcubed.recall:.2f}, "
+        f"F1 {bcubed.f1:.2f} (1 is perfect).",
+        f"In a cluster by mistake: {score.known_legitimate} legitimate identifiers, "
+        f"{score.victim_side} of victims, {score.innocent} of innocents.",
+    ]
+
+
+def what_to_look_at(folder: Path, largest: JointCluster) -> list[str]:
+    """Returns the page to open of each report, and what to see there."""
+    ftc, world = (folder.resolve() / name / "report" / "index.html" for name in (FTC, WORLD))
+    return [
+        "Open these two pages in a browser:",
+        "",
+        f"  {ftc}",
+        '    "Seen by several sources": numbers that recordings ask to call back, and who else',
+        '    reported them. "Suppressed": real lines that scammers forged. "Clusters": none of',
+        "    two or more, because a caller id alone ties nothing.",
+        "",
+        f"  {world}",
+        f'    "Clusters": open {plain(largest.name)}',
+        f"    ({largest.size} members). Its graph shows what ties them: click an identifier for",
+        "    the evidence. Its timeline shows how the ring replaced its numbers.",
+        "",
+        "Why two identifiers are in one cluster that neither company alone ties, down to the",
+        "records:",
+        "",
+        _shown("explain", str(folder / WORLD), *(largest.pair or ("ID", "ID"))),
+    ]
+
+
+def _files(folder: Traversable, name: str) -> Iterator[tuple[str, bytes]]:
+    """Yields the path and the content of every file of records below a folder, in order."""
+    for one in sorted(folder.iterdir(), key=lambda one: one.name):
+        path = f"{name}/{one.name}"
+        if one.is_dir():
+            yield from _files(one, path)
+        elif one.name.endswith(SUFFIXES):
+            yield path, one.read_bytes()
+
+
+def _batch(output: Path, **inputs: Path) -> int:
+    """Prints a command `ringtrace batch` and runs it; returns its exit status."""
+    flags = [word for kind, path in inputs.items() for word in (f"--{kind}", str(path))]
+    flags += ["--output", str(output), "--overwrite"]
+    _print("", _shown("batch", *flags))
+    return batch(flags)
+
+
+def _hidden() -> tuple[str, ...]:
+    return tuple(f".{name}." for name in RUNS)
+
+
+def _is_no_run(folder: Path) -> bool:
+    if not folder.is_dir():
+        return folder.exists() or folder.is_symlink()
+    return not (folder / MANIFEST_NAME).is_file() and any(folder.iterdir())
+
+
+def _cluster_of(run: Run) -> dict[str, str]:
+    rows: list[dict[str, Any]] = run.table("members", ["entity_id", "cluster_id"]).to_pylist()
+    return {row["entity_id"]: row["cluster_id"] for row in rows}
+
+
+def _parts(members: Sequence[str], cluster_of: Mapping[str, str]) -> tuple[int, ...]:
+    counted = Counter(cluster_of[one] for one in members if one in cluster_of)
+    return tuple(sorted(counted.values(), reverse=True))
+
+
+def _pair(members: Sequence[str], views: Sequence[Mapping[str, str]]) -> tuple[str, str] | None:
+    """Returns the first two members that every view knows and none has in one cluster."""
+    known = [one for one in members if all(one in view for view in views)]
+    for a, b in combinations(known, 2):
+        if all(view[a] != view[b] for view in views):
+            return a, b
+    return None
+
+
+def _in_parts(parts: Sequence[int]) -> str:
+    if len(parts) < 2:
+        return f"{sum(parts)} of them"
+    return f"{sum(parts)} of them, in {len(parts)} parts of at most {parts[0]}"
+
+
+def _number(row: Mapping[str, Any]) -> str:
+    return str(row["entity_id"]).partition(":")[2]
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count} {noun}{'' if count == 1 else 's'}"
+
+
+def _and(words: Sequence[str]) -> str:
+    return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
+
+
+def _short(name: str) -> str:
+    """Returns a name, cut in the middle if it is too long for the table."""
+    shown = plain(name)
+    half = NAME_WIDTH // 2
+    return shown if len(shown) <= NAME_WIDTH else f"{shown[: half - 1]}…{shown[-half:]}"
+
+
+def _shown(*words: str) -> str:
+    return f"$ ringtrace {shlex.join(words)}"
+
+
+def _print(*lines: str) -> None:
+    """Prints lines at once: a run writes its progress to the other stream."""
+    sys.stdout.write("".join(f"{line}\n" for line in lines))
+    sys.stdout.flush()

@@ -1,0 +1,237 @@
+"""The demo: from a wheel in an empty folder, on data that anyone can make again."""
+
+import csv
+import os
+import re
+import shlex
+import subprocess
+import sys
+import zipfile
+from itertools import combinations
+from pathlib import Path
+from shutil import copy, copytree, ignore_patterns
+
+import pytest
+
+from pipelines.cli import main
+from pipelines.commands import demo
+from pipelines.options import UsageError
+from schemas.tables import CLUSTERS, MEMBERS
+from tests.support.real_data import ROOT
+from tests.support.run_pipeline import EXAMPLES, read
+
+DATA = ROOT / "pipelines" / "demo_data"
+
+PACKAGES = ("schemas", "transforms", "reports", "pipelines")
+
+
+def files_of(folder):
+    """The content of every file below a folder."""
+    return {
+        str(one.relative_to(folder)): one.read_bytes() for one in folder.rglob("*") if one.is_file()
+    }
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory):
+    """The wheel of a tree that has no examples/."""
+    folder = tmp_path_factory.mktemp("wheel")
+    tree = folder / "tree"
+    for name in PACKAGES:
+        copytree(ROOT / name, tree / name, ignore=ignore_patterns("__pycache__"))
+    for path in (*ROOT.glob("*.py"), *ROOT.glob("*.in"), *ROOT.glob("*.toml")):
+        copy(path, tree)
+    for name in ("README.md", "LICENSE"):
+        copy(ROOT / name, tree)
+    build = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", folder, tree]
+    subprocess.run(build, check=True, capture_output=True)
+    (built,) = folder.glob("*.whl")
+    return built
+
+
+@pytest.fixture(scope="module")
+def shown(wheel, tmp_path_factory):
+    """An empty folder in which the demo of the wheel ran as `ringtrace demo here`, and its text."""
+    installed, empty = tmp_path_factory.mktemp("installed"), tmp_path_factory.mktemp("empty")
+    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target", installed]
+    subprocess.run([*pip, wheel], check=True)
+    done = subprocess.run(
+        [sys.executable, "-m", "pipelines.cli", "demo", "here"],
+        cwd=empty,
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        env=os.environ | {"PYTHONPATH": str(installed)},
+    )
+    assert done.returncode == 0, done.stderr
+    assert (empty / "here").is_dir()
+    return empty, done.stdout
+
+
+def test_the_wheel_has_the_records(wheel):
+    with zipfile.ZipFile(wheel) as archive:
+        packed_files = {
+            name.removeprefix("pipelines/demo_data/"): archive.read(name)
+            for name in archive.namelist()
+            if name.startswith("pipelines/demo_data/")
+        }
+    assert packed_files == files_of(DATA)
+    assert not any(name.startswith("examples") for name in zipfile.ZipFile(wheel).namelist())
+
+
+def test_a_checkout_has_them_in_examples():
+    for name in ("ftc_dnc_excerpt.csv", "ftc_foia_irs_excerpt.csv", "two-companies"):
+        assert (EXAMPLES / name).resolve().is_relative_to(DATA)
+    assert len(list(EXAMPLES.glob("*.csv"))) == 3
+    assert demo.bundled_records() == files_of(DATA)
+
+
+def test_the_recorded_command_makes_the_two_companies(tmp_path):
+    assert main(["simulate", str(tmp_path / "world"), *demo.SIMULATED.split()]) == 0
+    assert files_of(tmp_path / "world") == files_of(DATA / "two-companies")
+    readme = (EXAMPLES / "README.md").read_text(encoding="utf-8")
+    assert f"ringtrace simulate OUT {demo.SIMULATED}" in readme
+    assert sum(map(len, files_of(tmp_path / "world").values())) < 400_000
+
+
+def test_it_prints_what_the_ftc_records_show(shown):
+    _, text = shown
+    assert "5,568 complaints read: 5,544 accepted, 24 duplicates, 0 rejected" in text
+    called_back = text.partition("Called back from robocall recordings")[2].partition("Spoofed")[0]
+    assert re.findall(r"\+\d+", called_back) == ["+13152328257", "+17144064370", "+19494475846"]
+    assert "+18008291040  in 53 reports: known legitimate: IRS" in text
+
+
+def test_only_both_companies_together_see_the_largest_ring(shown):
+    """What is printed is so in the runs: each company alone has its identifiers in several."""
+    folder, text = shown
+    here = folder / "here"
+    cluster_of = {
+        name: dict(
+            zip(*(members[key].to_pylist() for key in ("entity_id", "cluster_id")), strict=True)
+        )
+        for name in ("two-companies", "amazon", "microsoft")
+        for members in [read(here / name, MEMBERS)]
+    }
+    clusters = {
+        row["cluster_id"]: row for row in read(here / "two-companies", CLUSTERS).to_pylist()
+    }
+    several = [row for row in clusters.values() if row["size"] > 1]
+    assert 3 <= len(several) == sum(row["orgs"] == ["amazon", "microsoft"] for row in several)
+    largest = max(several, key=lambda row: row["size"])
+    assert f"{largest['cluster_id']}:\n{largest['size']} identifiers" in text
+    joint = cluster_of.pop("two-companies")
+    inside = [one for one, cluster in joint.items() if cluster == largest["cluster_id"]]
+    for org, of in cluster_of.items():
+        known = [one for one in inside if one in of]
+        parts = len({of[one] for one in known})
+        assert parts > 1
+        assert f"{org.title()} alone knows {len(known)} of them, in {parts} parts" in text
+    assert any(
+        all(of.get(a) != of.get(b) for of in cluster_of.values())
+        for a, b in combinations(inside, 2)
+    )
+
+
+def test_it_says_how_near_the_truth_the_clusters_are(shown):
+    folder, text = shown
+    with (folder / "here/input/two-companies/truth.csv").open(encoding="utf-8") as file:
+        rings = {row["operation"] for row in csv.DictReader(file)}
+    assert f"The truth has {len(rings)} rings: " in text
+    assert (
+        "In a cluster by mistake: 0 legitimate identifiers, 0 of victims, 0 of innocents." in text
+    )
+
+
+def test_the_pages_to_open_are_there(shown):
+    folder, text = shown
+    pages = re.findall(r"^  (/.*)$", text, re.MULTILINE)
+    expected = [folder / "here" / name / "report/index.html" for name in ("ftc", "two-companies")]
+    assert [Path(one) for one in pages] == [one.resolve() for one in expected]
+    assert all(one.is_file() for one in expected)
+
+
+def test_the_commands_that_it_prints_work(shown, monkeypatch, capsys):
+    folder, text = shown
+    commands = [shlex.split(one) for one in re.findall(r"^\$ ringtrace (.*)$", text, re.MULTILINE)]
+    assert [words[0] for words in commands] == [*["batch"] * 4, "evaluate", "explain"]
+    monkeypatch.chdir(folder)
+    for words in commands[1:2] + commands[4:]:
+        assert main(words) == 0
+    assert "B-cubed F1" in capsys.readouterr().out
+
+
+def test_an_earlier_demo_is_replaced_only_if_asked(shown, capsys):
+    folder, _ = shown
+    here, records = folder / "here", demo.bundled_records()
+    before = files_of(here)
+    assert main(["demo", str(here)]) == 2
+    assert capsys.readouterr().err == (
+        f"{here}: holds an earlier demo; give --overwrite, or another folder\n"
+    )
+    assert files_of(here) == before
+    demo.check_folder(here, records, overwrite=True)
+    for left in (".ftc.lock", ".ftc.staging-0"):  # of a demo that was killed
+        (here / left).touch()
+    demo.check_folder(here, records, overwrite=True)
+    (here / "input/notes.txt").touch()
+    with pytest.raises(UsageError, match=r"has input/notes\.txt in it, which no demo wrote"):
+        demo.check_folder(here, records, overwrite=True)
+
+
+def a_file(folder):
+    folder.write_text("mine")
+
+
+def below_a_file(folder):
+    folder.parent.rmdir()
+    folder.parent.write_text("mine")
+
+
+def other_files(folder):
+    folder.mkdir()
+    (folder / "thesis.txt").write_text("mine")
+
+
+def a_run_of_theirs(folder):
+    (folder / "ftc").mkdir(parents=True)
+    (folder / "ftc/manifest.json").write_text("{}")
+
+
+def no_run(folder):
+    (folder / "input").mkdir(parents=True)
+    (folder / "amazon").mkdir()
+    (folder / "amazon/orders.csv").write_text("mine")
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (a_file, "is a file; name a folder, new or empty"),
+        (below_a_file, "Not a directory; name a folder to write"),
+        (other_files, "has thesis.txt in it, which no demo wrote"),
+        (a_run_of_theirs, "has ftc in it, which no demo wrote"),
+        (no_run, "has amazon in it, which no demo wrote"),
+    ],
+)
+def test_what_is_not_a_demo_is_left_alone(make, message, tmp_path, capsys):
+    folder = tmp_path / "above" / "given"
+    folder.parent.mkdir()
+    make(folder)
+    before = files_of(tmp_path)
+    assert main(["demo", str(folder), "--overwrite"]) == 2
+    printed = capsys.readouterr()
+    assert message in printed.err
+    assert (printed.err.count("\n"), printed.out) == (1, "")
+    assert files_of(tmp_path) == before
+
+
+def test_an_installation_without_the_records_says_so(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(demo.resources, "files", lambda package: tmp_path / package)
+    assert main(["demo", str(tmp_path / "out")]) == 2
+    assert capsys.readouterr().err == (
+        f"{tmp_path}/pipelines/demo_data: the records of the demo are missing; "
+        "install ringtrace again\n"
+    )
+    assert not (tmp_path / "out").exists()
