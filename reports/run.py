@@ -2,10 +2,12 @@
 
     run = Run.open("runs/demo")
     run.run_id
+    run.clusters                   # Arrow, by priority
     run.table("entities")          # Arrow
     run.frame("entities")          # pandas, with the extra `notebook`
     run.graph                      # networkx: members and suppliers
     run.cluster("c-0123456789ab")  # the members of one cluster
+    run.explain("(888) 555-0123")  # text, as `ringtrace explain`
 
 Every function of `reports` that reads the tables of a run takes a `Run`, or the path of its folder.
 """
@@ -14,8 +16,9 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from functools import cached_property
 from importlib.util import find_spec
 from pathlib import Path
@@ -28,21 +31,26 @@ from pyarrow import fs
 from reports import tables
 from schemas import CONTRACT_VERSION
 from schemas.manifest import MANIFEST_NAME, Manifest
-from schemas.tables import TABLES_BY_NAME, Table
+from schemas.tables import CLUSTERS, TABLES_BY_NAME, Table
 
 if TYPE_CHECKING:
     import networkx as nx
+
+
+MANY_CLUSTERS = 10_000
+"""Clusters of a run from which on none of a like id is looked for, as that takes a second."""
 
 
 class RunError(ValueError):
     """A folder that holds no finished run of this version; the message is one line for its user."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Run(os.PathLike[str]):
     """The folder of a run, or its object-store URL, and its manifest; tables are read when asked.
 
-    `Run.open` reads a finished run. The constructor is for one that is still being written.
+    `Run.open` reads a finished run. The constructor is for one that is still being written. Two are
+    equal if they have the same folder and run id. A pickle has the manifest and no tables.
     """
 
     folder: str
@@ -55,12 +63,13 @@ class Run(os.PathLike[str]):
         Raises:
             RunError: if it is no folder, has no manifest, or one that is not JSON, not a run's or
                 of another version of the contract.
+            TypeError: for what is no path.
         """
-        path = os.fspath(folder)
+        path = _path(folder)
         file = f"{path.rstrip('/')}/{MANIFEST_NAME}"
         try:
             content = _read_bytes(file)
-        except (OSError, pa.ArrowException):
+        except (OSError, ValueError, pa.ArrowException):  # ValueError: a path with a NUL in it
             raise RunError(f"{path}: is no finished run: it has no {MANIFEST_NAME}") from None
         try:
             manifest = json.loads(content)
@@ -78,8 +87,19 @@ class Run(os.PathLike[str]):
         """The id of the run."""
         return self.manifest["run_id"]
 
-    def __fspath__(self) -> str:
-        return self.folder
+    @property
+    def tables(self) -> tuple[str, ...]:
+        """The names of the tables of a run, in the order of the data contract."""
+        return tuple(TABLES_BY_NAME)
+
+    @property
+    def clusters(self) -> pa.Table:
+        """The table clusters/, those of the highest priority first.
+
+        One of `size` 1 is a single identifier, which nothing links to another yet.
+        """
+        order = [("priority", "descending"), ("cluster_id", "ascending")]
+        return self.table(CLUSTERS).sort_by(order)
 
     def table(
         self,
@@ -87,27 +107,41 @@ class Run(os.PathLike[str]):
         columns: Sequence[str] | None = None,
         where: pc.Expression | None = None,
     ) -> pa.Table:
-        """Reads a table of the output contract, as `tables.read_table`.
+        """Reads a table of the data contract (docs/data-contract.md), sorted by its key.
+
+        Args:
+            table: Its name, such as `entities`.
+            columns: The names of the columns to read; all without it.
+            where: An Arrow expression that chooses rows, such as `pc.field("size") > 1`.
 
         Raises:
-            KeyError: if the contract has none of that name.
+            KeyError: if the contract has no table or column of that name; it lists those it has.
+            ValueError: if `where` is not about the columns of the table.
+            FileNotFoundError: if the run is a snapshot of a stream, and keeps no such table.
         """
-        return tables.read_table(self, _contract(table), columns, where)
+        found = _contract(table)
+        names = _checked_columns(found, columns)
+        return tables.read_table(self, found, names, _checked_filter(found, where))
 
     def batches(
         self, table: str | Table, columns: Sequence[str], where: pc.Expression | None = None
     ) -> Iterator[pa.RecordBatch]:
-        """Reads a table in batches, as `tables.table_batches`; raises as `table`."""
-        return tables.table_batches(self, _contract(table), columns, where)
+        """Reads a table that may not fit in memory, in batches; arguments and errors as `table`."""
+        found = _contract(table)
+        names = _checked_columns(found, columns)
+        names = found.schema.names if names is None else names
+        return tables.table_batches(self, found, names, _checked_filter(found, where))
 
     def frame(self, table: str | Table) -> Any:
-        """Reads a table as a pandas DataFrame.
+        """Reads a table as a pandas DataFrame; errors as `table`.
 
         Raises:
             ModuleNotFoundError: without pandas; the message says how to get it.
         """
         if find_spec("pandas") is None:
-            raise ModuleNotFoundError("it needs pandas: pip install 'ringtrace[notebook]'")
+            raise ModuleNotFoundError(
+                "a DataFrame needs pandas: run pip install '.[notebook]' in ringtrace's folder"
+            )
         return self.table(table).to_pandas()
 
     @cached_property
@@ -126,11 +160,82 @@ class Run(os.PathLike[str]):
         return graph
 
     def cluster(self, cluster_id: str) -> nx.Graph:
-        """Returns the graph of one cluster's members; raises KeyError if the run has none such."""
+        """Returns the graph of one cluster's members.
+
+        Raises:
+            KeyError: if the run has no such cluster.
+        """
+        if not isinstance(cluster_id, str):
+            raise TypeError(f"give the id of a cluster as text, not {type(cluster_id).__name__}")
         members = [one for one, of in self.graph.nodes(data="cluster") if of == cluster_id]
         if not members:
-            raise KeyError(f"no cluster {cluster_id} in {self.folder}")
+            raise KeyError(
+                f"{self.folder} has no cluster {_quoted(cluster_id)}{self._hint(cluster_id)}"
+            )
         return self.graph.subgraph(members).copy()
+
+    def explain(self, entity: str, other: str | None = None) -> str:
+        """Returns the text of `ringtrace explain`: why an identifier is in its cluster.
+
+        Args:
+            entity: An identifier in any form, such as `(888) 555-0123` or its id.
+            other: Another, for what ties the two.
+
+        Raises:
+            ValueError: if the run has no such identifier, or both are the same one.
+        """
+        from reports.explain import QUERY_LIMIT, explain, explanation_lines, find_entity
+
+        for given in (entity,) if other is None else (entity, other):
+            if not isinstance(given, str):
+                raise TypeError(f"give an identifier as text, not {type(given).__name__}")
+            if not given.strip() or len(given) > QUERY_LIMIT:
+                raise ValueError(f"give an identifier, not a text of {len(given):,} characters")
+        a = find_entity(self, entity)
+        b = find_entity(self, other) if other is not None else None
+        if a == b:
+            raise ValueError(f"{entity!r} and {other!r} are the same: {a}; name another")
+        return "\n".join(explanation_lines(explain(self, a, b)))
+
+    def __fspath__(self) -> str:
+        return self.folder
+
+    def __repr__(self) -> str:
+        return f"<Run {self.run_id} in {self.folder}>"
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Run):
+            return NotImplemented
+        return self._identity() == other._identity()
+
+    def __hash__(self) -> int:
+        return hash(self._identity())
+
+    def __reduce__(self) -> tuple[type[Run], tuple[str, Manifest]]:
+        return Run, (self.folder, self.manifest)
+
+    def _identity(self) -> tuple[str, str]:
+        return self.folder.rstrip("/"), self.run_id
+
+    def _hint(self, cluster_id: str) -> str:
+        """Returns what may have been meant by the id of no cluster."""
+        known = set(self.table(CLUSTERS, ["cluster_id"])["cluster_id"].to_pylist())
+        if cluster_id in self.graph:
+            of = self.graph.nodes[cluster_id].get("cluster")
+            return f": it is an identifier, of cluster {of!r}" if of else ": it is an identifier"
+        near = get_close_matches(cluster_id, known, n=1) if len(known) < MANY_CLUSTERS else []
+        if near:
+            return f"; did you mean {near[0]!r}?"
+        return "; its clusters are in Run.clusters" if known else ": it has no clusters"
+
+
+def _path(given: object) -> str:
+    path = os.fspath(given) if isinstance(given, str | os.PathLike) else None
+    if not isinstance(path, str):
+        raise TypeError(f"give the folder of a run as text or a Path, not {type(given).__name__}")
+    if not path:
+        raise RunError("give the folder of a run, not an empty text")
+    return path
 
 
 def _read_bytes(file: str) -> bytes:
@@ -141,5 +246,49 @@ def _read_bytes(file: str) -> bytes:
         return bytes(stream.read())
 
 
-def _contract(table: str | Table) -> Table:
-    return TABLES_BY_NAME[table] if isinstance(table, str) else table
+def _contract(table: object) -> Table:
+    if isinstance(table, Table):
+        return table
+    if not isinstance(table, str):
+        raise TypeError(f"give the name of a table, not {type(table).__name__}")
+    if table not in TABLES_BY_NAME:
+        raise KeyError(f"there is no table {_quoted(table)}{_nearest(table, TABLES_BY_NAME)}")
+    return TABLES_BY_NAME[table]
+
+
+def _checked_columns(table: Table, columns: object) -> list[str] | None:
+    if columns is None:
+        return None
+    if isinstance(columns, str | bytes) or not isinstance(columns, Iterable):
+        raise TypeError(f"give a list of columns of {table.name}/, not {type(columns).__name__}")
+    names = list(columns)
+    for one in names:
+        if one not in table.schema.names:
+            nearest = _nearest(one, table.schema.names)
+            raise KeyError(f"{table.name}/ has no column {_quoted(one)}{nearest}")
+    return names
+
+
+def _checked_filter(table: Table, where: object) -> pc.Expression | None:
+    if where is None:
+        return None
+    if not isinstance(where, pc.Expression):
+        kind = type(where).__name__
+        raise TypeError(f"where: give an expression such as pc.field('size') > 1, not {kind}")
+    try:
+        table.schema.empty_table().filter(where)
+    except pa.ArrowException as error:
+        why = str(error).partition("\n")[0]
+        columns = ", ".join(table.schema.names)
+        raise ValueError(f"where: {why:.200}; {table.name}/ has {columns}") from None
+    return where
+
+
+def _nearest(name: object, known: Iterable[str]) -> str:
+    near = get_close_matches(str(name), known, n=1)
+    meant = f"; did you mean {near[0]!r}? There are" if near else "; there are"
+    return f"{meant} {', '.join(known)}"
+
+
+def _quoted(given: object) -> str:
+    return f"{given!r:.80}"

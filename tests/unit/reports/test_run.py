@@ -38,7 +38,7 @@ def test_a_notebook_gets_arrow_pandas_and_networkx(tmp_path, monkeypatch):
     with pytest.raises(KeyError):
         run.table("nothing")
     monkeypatch.setattr("reports.run.find_spec", {}.get)
-    with pytest.raises(ModuleNotFoundError, match=r"ringtrace\[notebook\]"):
+    with pytest.raises(ModuleNotFoundError, match=r"pip install '\.\[notebook\]'"):
         run.frame("entities")
 
 

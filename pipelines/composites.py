@@ -1,0 +1,275 @@
+"""Composite steps of a batch run, for a Beam pipeline of one's own.
+
+    found = (
+        pipeline
+        | ReadRecords(complaints="examples/*.csv")
+        | ValidateRecords()
+        | ExtractMentions()
+        | FindClusters()
+    )
+
+Each takes a dict of PCollections and returns one, so that the next step can be applied to it. The
+elements are Arrow RecordBatches. All of them belong to the global window of a bounded pipeline.
+What the first three pass on has victims' numbers and words in it; the tables of `FindClusters` have
+none.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import apache_beam as beam
+from apache_beam.pvalue import AsSingleton, PBegin, PCollection
+
+from pipelines.options import UsageError
+from pipelines.user_files import read_decisions, read_known_legitimate, read_weights
+from schemas.enums import RecordKind
+from transforms.call_scripts import Scripts
+from transforms.decisions import ResolveDecisions
+from transforms.deduplicate import Deduplicate
+from transforms.extract import Evidence
+from transforms.graph import (
+    ReadComponentCache,
+    ReadPreviousMembers,
+    find_clusters,
+    summarize_clusters,
+)
+from transforms.read import (
+    CALLS,
+    COMPLAINTS,
+    REJECTS,
+    InputError,
+    ReadOptions,
+    ReadRecords as ReadFiles,
+    plan_input_files,
+)
+from transforms.redact import stated_victim_numbers_in_rejects
+from transforms.shuffle import MAIN
+from transforms.validate import ACCEPTED, REJECTS as REFUSED, Validate
+from transforms.victims import CollectStatedNumbers, VictimNumbers, assign_victim_roles
+
+Records = Mapping[str, PCollection]
+"""PCollections of RecordBatches by name."""
+
+Paths = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
+"""A file, folder or glob, or several."""
+
+MENTIONS = "mentions"
+
+KINDS = {COMPLAINTS: RecordKind.COMPLAINT, CALLS: RecordKind.CALL}
+
+
+@dataclass(eq=False)
+class ReadRecords(beam.PTransform):
+    """Reads files of any known format.
+
+    Element in: none, it is applied to the pipeline. Element out: a RecordBatch of some rows, by
+    name: `complaints` (COMPLAINT_LOOSE), `calls` (CALL_LOOSE) and `rejects` (REJECT).
+
+    Args:
+        complaints: Complaint files, folders or globs; one or several.
+        calls: The same of call records.
+        complaints_format: The format of `complaints`, if it is not to be recognised.
+        calls_format: The format of `calls`.
+        source_org: The organisation of files that do not name theirs.
+        calls_direction: `inbound` or `outbound`, for call records that do not say who called.
+
+    Raises:
+        UsageError: for a file that is not there or of no known format, when it is applied.
+    """
+
+    complaints: Paths = ()
+    calls: Paths = ()
+    complaints_format: str | None = None
+    calls_format: str | None = None
+    source_org: str | None = None
+    calls_direction: str | None = None
+
+    def expand(self, begin: PBegin) -> dict[str, PCollection]:
+        """Recognises the files now, and reads them as the pipeline runs."""
+        complaints = path_list(COMPLAINTS, self.complaints)
+        calls = path_list(CALLS, self.calls)
+        if not complaints and not calls:
+            raise UsageError("ReadRecords: give complaints or calls")
+        options = ReadOptions(
+            complaints_format=self.complaints_format,
+            calls_format=self.calls_format,
+            source_org=self.source_org,
+            calls_direction=self.calls_direction,
+        )
+        try:
+            files = plan_input_files(complaints, calls, options)
+        except InputError as error:
+            raise UsageError(str(error)) from None
+        read = begin | "Files" >> ReadFiles(tuple(files), options)
+        return {name: read[name] for name in (COMPLAINTS, CALLS, REJECTS)}
+
+
+@dataclass(eq=False)
+class ValidateRecords(beam.PTransform):
+    """Rejects the rows that break the input contract, each with a reason.
+
+    Element in: a RecordBatch, by name: `complaints` (COMPLAINT_LOOSE), `calls` (CALL_LOOSE) and
+    `rejects` (REJECT) of reading, or some of them. Element out: a RecordBatch, by the same names:
+    `complaints` (COMPLAINT_ACCEPTED), `calls` (CALL_ACCEPTED) and `rejects` (REJECT) of both steps.
+
+    Args:
+        as_of: Rejects records of a later time.
+    """
+
+    as_of: datetime | None = None
+
+    def expand(self, records: Any) -> dict[str, PCollection]:
+        """Validates each batch by itself."""
+        given = _checked(self, records, {COMPLAINTS, CALLS, REJECTS}, {COMPLAINTS, CALLS})
+        checked = {
+            name: rows | f"Validate {name}" >> Validate(KINDS[name], self.as_of)
+            for name, rows in given.items()
+            if name in KINDS
+        }
+        rejects = [one[REFUSED] for one in checked.values()]
+        rejects += [given[REJECTS]] if REJECTS in given else []
+        found = {name: one[ACCEPTED] for name, one in checked.items()}
+        return found | {REJECTS: tuple(rejects) | "Rejects" >> beam.Flatten()}
+
+
+@dataclass(eq=False)
+class ExtractMentions(beam.PTransform):
+    """Extracts every identifier of the records, with its place, its role and what the scam was.
+
+    Of records with one id the latest counts. An identifier that any record or reject states as a
+    victim's own has the role `victim` in all of them.
+
+    Element in: a RecordBatch, by name: `complaints` (COMPLAINT_ACCEPTED), `calls` (CALL_ACCEPTED)
+    and `rejects` (REJECT), or some of them. Element out: a RecordBatch, by name: `mentions`
+    (EVIDENCE), and `complaints` and `calls` as they came in, one row an id.
+    """
+
+    def expand(self, records: Any) -> dict[str, PCollection]:
+        """Deduplicates, extracts record by record, and finds call scripts over all complaints."""
+        given = _checked(self, records, {COMPLAINTS, CALLS, REJECTS}, {COMPLAINTS, CALLS})
+        start = _start(given)
+        unique = {
+            name: (rows | f"Unique {name}" >> Deduplicate(KINDS[name]))[MAIN]
+            for name, rows in given.items()
+            if name in KINDS
+        }
+        evidence = [
+            rows | f"Evidence of {name}" >> Evidence(KINDS[name]) for name, rows in unique.items()
+        ]
+        if COMPLAINTS in unique:
+            evidence.append(unique[COMPLAINTS] | "Scripts" >> Scripts(start))
+        stated = tuple(_stated_numbers(given)) | "All stated" >> beam.Flatten()
+        victims = AsSingleton(stated | "Victims" >> VictimNumbers(start))
+        mentions = tuple(evidence) | "All evidence" >> beam.Flatten()
+        return unique | {
+            MENTIONS: mentions | "Victims' roles" >> beam.Map(assign_victim_roles, victims)
+        }
+
+
+@dataclass(eq=False)
+class FindClusters(beam.PTransform):
+    """Links the identifiers, and finds the clusters of those that a scammer must hold together.
+
+    Victims' identifiers are withheld in all tables.
+
+    Element in: a RecordBatch, by name: `mentions` (EVIDENCE); also `complaints` and `calls`
+    (COMPLAINT_ACCEPTED, CALL_ACCEPTED), for the time that the clusters are seen from. Element out:
+    a RecordBatch of a table of the data contract, by its name: `entities`, `links`, `clusters`,
+    `members` and `suppliers`. Rows are in no order.
+
+    Args:
+        known_legitimate: CSV files of identifiers never to name, added to the shipped list.
+        decisions: A file of analysts' decisions, which bind.
+        priority_weights: A TOML file of what ranks clusters, in place of the shipped one.
+        as_of: The time that the clusters are seen from; that of the newest record without it.
+
+    Raises:
+        UsageError: for a file that cannot be used, when it is applied.
+    """
+
+    known_legitimate: Paths = ()
+    decisions: str | None = None
+    priority_weights: str | None = None
+    as_of: datetime | None = None
+
+    def expand(self, records: Any) -> dict[str, PCollection]:
+        """Clusters all mentions, as a run that follows no other."""
+        given = _checked(self, records, {MENTIONS, COMPLAINTS, CALLS}, {MENTIONS})
+        start = _start(given)
+        dated = [given[name] for name in KINDS if name in given]
+        dated += [] if dated else [start | "No records" >> beam.FlatMap(_nothing)]
+        decisions = ResolveDecisions(read_decisions(self.decisions), self.as_of, start)
+        in_force = tuple(dated) | "Decisions" >> decisions
+        previous = start | "No previous members" >> ReadPreviousMembers(())
+        components = start | "No previous components" >> ReadComponentCache(())
+        known = read_known_legitimate(path_list("known_legitimate", self.known_legitimate))
+        weights = read_weights(self.priority_weights)
+        found = find_clusters(
+            given[MENTIONS], start, in_force, previous, components[MAIN], known, follows=False
+        )
+        summaries = summarize_clusters(found, in_force, weights)
+        return {
+            "entities": found.entities,
+            "links": found.links,
+            "clusters": summaries.clusters,
+            "members": summaries.members,
+            "suppliers": summaries.suppliers,
+        }
+
+
+def path_list(name: str, given: object) -> list[str]:
+    """Returns one path or several as a list of texts.
+
+    Raises:
+        TypeError: for what is neither; it names the argument.
+        UsageError: for an empty one.
+    """
+    several = [given] if isinstance(given, str | os.PathLike) else given
+    if isinstance(several, bytes) or not isinstance(several, Iterable):
+        raise TypeError(f"{name}: give a path or a list of paths, not {type(given).__name__}")
+    paths = list(several)
+    for one in paths:
+        if not isinstance(one, str | os.PathLike) or not isinstance(os.fspath(one), str):
+            raise TypeError(f"{name}: give paths as text or Path, not {type(one).__name__}")
+    texts = [os.fspath(one) for one in paths]
+    if not all(texts):
+        raise UsageError(f"{name}: an empty text is no path; name a file or a folder")
+    return texts
+
+
+def _checked(step: beam.PTransform, records: Any, known: set[str], some_of: set[str]) -> Records:
+    """Returns the PCollections that a step is applied to, if they have the names that it knows."""
+    name = type(step).__name__
+    if not isinstance(records, Mapping):
+        raise TypeError(
+            f"{name} takes a dict of PCollections named {', '.join(sorted(known))}, "
+            f"not a {type(records).__name__}"
+        )
+    if unknown := sorted(records.keys() - known):
+        raise KeyError(f"{name} takes {', '.join(sorted(known))}, not {', '.join(unknown)}")
+    if not records.keys() & some_of:
+        raise KeyError(f"{name} needs {' or '.join(sorted(some_of))}")
+    return records
+
+
+def _start(records: Records) -> PCollection:
+    """Returns the one element that starts what is done once a pipeline."""
+    pipeline = next(iter(records.values())).pipeline
+    return pipeline | "Start" >> beam.Create([None], reshuffle=False)
+
+
+def _nothing(_: object) -> tuple[()]:
+    return ()
+
+
+def _stated_numbers(records: Records) -> Iterator[PCollection]:
+    for name, kind in KINDS.items():
+        if name in records:
+            yield records[name] | f"Stated in {name}" >> CollectStatedNumbers(kind)
+    if REJECTS in records:
+        yield records[REJECTS] | "Stated in rejects" >> beam.Map(stated_victim_numbers_in_rejects)

@@ -1,0 +1,457 @@
+"""`import ringtrace`: it is light, its errors say what was given, and its docs are current and run.
+
+What it returns is what `ringtrace batch` and `ringtrace explain` make of the same records.
+"""
+
+import inspect
+import json
+import logging
+import os
+import pickle
+import re
+import subprocess
+import sys
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path
+from time import perf_counter
+
+import apache_beam as beam
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.dataset as ds
+import pytest
+from hypothesis import given, settings, strategies as st
+
+import ringtrace as rt
+from pipelines import api_docs
+from pipelines.batch import pipeline as batch_pipeline
+from pipelines.cli import main
+from schemas.complaint import COMPLAINT_LOOSE
+from schemas.tables import ALL_TABLES, TABLES_BY_NAME
+from tests.support.real_data import ROOT
+from tests.support.run_pipeline import call, complaint, jsonl, run as run_command
+
+HEAVY = ("apache_beam", "pyarrow", "networkx", "numpy", "phonenumbers", "scipy")
+
+PHONE, MAIL = "phone:+18885550142", "email:billing@amzn-refund.support"
+
+VICTIM = "+12025550143"
+
+OUTCOME = ("entities", "links", "clusters", "members", "suppliers")
+
+
+def run_python(code, **settings):
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    return subprocess.run(
+        [sys.executable, "-c", code],
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        env=environment,
+        **settings,
+    )
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory):
+    """Complaints of two companies, one of them twice, one that is refused, and calls."""
+    folder = tmp_path_factory.mktemp("records")
+    numbers = [{"raw": "888-555-0142", "role": "callback"}, {"raw": VICTIM, "role": "victim"}]
+    text = "My number is 202-555-0143. Call back 888 555 0142 or pay to billing@amzn-refund.support"
+    rows = [
+        complaint(1, phone_numbers=numbers, narrative=text, victim_id="v1"),
+        complaint(1, phone_numbers=numbers, narrative=text, received_at="2024-02-01T09:30:00Z"),
+        complaint(2, source_org="microsoft", emails=["billing@amzn-refund.support"]),
+        complaint(3, narrative=f"They rang {VICTIM} and said to call 888-555-0142 at once."),
+        complaint(4, received_at="yesterday"),
+    ]
+    calls = [call(1, calling_number="+18885550142", called_number=VICTIM, direction="inbound")]
+    return jsonl(folder / "complaints.jsonl", rows), jsonl(folder / "calls.jsonl", calls)
+
+
+@pytest.fixture(scope="module")
+def run(files, tmp_path_factory):
+    output = tmp_path_factory.mktemp("run") / "run"
+    return rt.run_batch(files[0], [files[1]], output=output, progress=False)
+
+
+def test_import_is_fast_and_loads_nothing_heavy():
+    code = f"import sys, ringtrace; print([one for one in {HEAVY} if one in sys.modules])"
+    seconds = []
+    for _ in range(5):
+        start = perf_counter()
+        done = run_python(code)
+        seconds.append(perf_counter() - start)
+        assert done.stdout.strip() == "[]", done
+    assert min(seconds) < 0.5
+
+
+def test_every_public_name_is_there_and_documented():
+    assert dir(rt) == rt.__all__
+    assert rt.__version__ == metadata.version("ringtrace")
+    for name in rt.__all__:
+        assert name == "__version__" or inspect.getdoc(getattr(rt, name)), name
+    with pytest.raises(AttributeError, match="module 'ringtrace' has no attribute 'run_bach'"):
+        rt.run_bach  # noqa: B018
+
+
+# Single values.
+
+
+def test_a_number_is_read_as_the_pipeline_reads_it():
+    found = rt.normalize_phone("(888) 555-0142", "US")
+    assert found and (found.e164, found.line_type) == ("+18885550142", "toll_free")
+    assert (found.method, found.confidence, found.reason) == ("national", 1.0, None)
+    assert rt.normalize_phone(" (888) 555-0142", " us ") == found
+    assert rt.normalize_phone("+18885550142", None).method == "international"
+    for raw, reason in (("", "empty"), ("12", "too_short"), ("9" * 10_000, "too_long")):
+        refused = rt.normalize_phone(raw, "GB")
+        assert not refused and (refused.e164, refused.reason) == (None, reason)
+    assert rt.normalize_phone("888 555 0142", None).reason == "no_region"
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    st.lists(
+        st.one_of(
+            st.text(st.characters(exclude_categories=["Cs"]), max_size=12),
+            st.sampled_from(
+                ["call (888) 555-0142", "hxxps://a[.]refund.support/x", "a.b@amzn-refund.support"]
+            ),
+        ),
+        max_size=6,
+    ).map(" ".join)
+)
+def test_offsets_are_those_of_the_text(text):
+    found = rt.extract_identifiers(text, "US")
+    assert all(text[one.start : one.end] == one.raw for one in found)
+    assert all(one.entity_id.startswith(f"{one.kind}:") for one in found)
+    assert found == sorted(found, key=lambda one: one.start)
+    assert ("(888) 555-0142" in text) <= (PHONE in {one.entity_id for one in found})
+
+
+def test_identifiers_are_those_of_a_run(run):
+    text = run.table("complaints", ["complaint_id", "narrative"]).to_pylist()[0]["narrative"]
+    mentions = run.table("mentions", where=pc.field("field") == "narrative").to_pylist()
+    of_run = {
+        (one["entity_id"], one["start"], one["end"], one["raw"])
+        for one in mentions
+        if one["record_id"] == "c1"
+    }
+    assert of_run == {
+        (one.entity_id, one.start, one.end, one.raw) for one in rt.extract_identifiers(text, "US")
+    }
+    (own,) = rt.extract_identifiers("My number is 202-555-0143", "US")
+    assert own.role == "victim"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "kind", "message"),
+    [
+        ((None, "US"), TypeError, "give a text, not NoneType"),
+        ((b"888", "US"), TypeError, "give a text, not bytes"),
+        (("888", "UK"), ValueError, "'UK' is no ISO 3166-1 alpha-2 code; the United Kingdom is GB"),
+        (("888", ""), ValueError, "country: '' is no ISO 3166-1"),
+        (("888", "x" * 10_000), ValueError, "^.{,150}$"),
+        (("888", 1), TypeError, "country: give a code such as 'US', or None, not int"),
+        (("a\ud800", "US"), ValueError, "half of a surrogate pair at 1"),
+    ],
+)
+@pytest.mark.parametrize("function", [rt.normalize_phone, rt.extract_identifiers])
+def test_a_wrong_argument_is_named(function, arguments, kind, message):
+    with pytest.raises(kind, match=message):
+        function(*arguments)
+
+
+def test_a_text_that_would_be_read_in_part_is_refused():
+    assert rt.extract_identifiers("x" * 12_000, "US") == []
+    with pytest.raises(ValueError, match=r"has 12,001 characters, of which .* the first 12,000"):
+        rt.extract_identifiers("x" * 12_001, "US")
+
+
+# Runs.
+
+
+def test_run_batch_makes_the_run_of_the_command(run, files, tmp_path, capsys):
+    manifest = run_command(tmp_path / "run", "--complaints", files[0], "--calls", files[1])
+    assert run.manifest == manifest
+    assert rt.open_run(f"{run.folder}/") == run
+    assert rt.open_run(tmp_path / "run").run_id == run.run_id
+    assert rt.open_run(tmp_path / "run") != run
+    capsys.readouterr()
+
+
+def test_progress_is_on_stderr_or_off(files, tmp_path, capfd):
+    level = logging.getLogger().level
+    rt.run_batch(files[0], output=tmp_path / "run", progress=False)
+    assert capfd.readouterr() == ("", "")
+    as_of = datetime(2024, 2, 10, tzinfo=UTC)
+    seen = rt.run_batch(files[0], output=tmp_path / "run", overwrite=True, as_of=as_of, shards=2)
+    printed = capfd.readouterr()
+    assert printed.out == ""
+    assert "ringtrace: reading 1 file\n" in printed.err
+    assert f"{tmp_path / 'run'}\n" in printed.err
+    assert seen.manifest["counts"]["complaints"]["accepted"] == 1
+    assert seen.manifest["options"]["shards"] == 2
+    assert logging.getLogger().level == level
+
+
+@pytest.mark.parametrize(
+    ("options", "kind", "message"),
+    [
+        ({"overwrit": True}, TypeError, r"no option 'overwrit'; did you mean overwrite\?"),
+        ({"overwrit": False}, TypeError, r"no option 'overwrit'; did you mean overwrite\?"),
+        ({"known_legit": "a"}, TypeError, r"did you mean known_legitimate\?"),
+        ({"runer": "FnApiRunner"}, TypeError, r"no option 'runer'; did you mean runner\?"),
+        ({"no_wait": True}, TypeError, "no_wait: it waits for its run"),
+        ({"overwrite": "yes"}, TypeError, "overwrite: give True or False, not 'yes'"),
+        ({"shards": True}, TypeError, "shards: takes a value, not True"),
+        ({"shards": 0}, rt.UsageError, "'0' is not a whole number"),
+        ({"previous": ["a", "b"]}, TypeError, "previous: takes one value, not 2"),
+        ({"as_of": {}}, TypeError, "as_of: takes text, a number or a path, not dict"),
+        ({"as_of": datetime(2024, 1, 1)}, rt.UsageError, "has no zone"),
+        ({"previous": "none"}, rt.UsageError, "none: is no finished run"),
+        ({"runner": "NoSuchRunner"}, rt.UsageError, "NoSuchRunner"),
+        ({"complaints": "none.csv"}, rt.UsageError, "none.csv: no such file"),
+        ({"complaints": ()}, rt.UsageError, "give --complaints or --calls"),
+        ({"complaints": ""}, rt.UsageError, "complaints: an empty text is no path"),
+        ({"complaints": None}, TypeError, "complaints: give a path or a list of paths, not None"),
+        ({"complaints": b"a"}, TypeError, "complaints: give a path or a list of paths, not bytes"),
+        ({"complaints": [1]}, TypeError, "complaints: give paths as text or Path, not int"),
+        ({"output": None}, TypeError, "output: give paths as text or Path, not NoneType"),
+        ({"output": ""}, rt.UsageError, "output: an empty text is no path"),
+    ],
+)
+def test_a_wrong_option_is_one_line_and_writes_nothing(files, tmp_path, options, kind, message):
+    with pytest.raises(kind, match=message) as error:
+        rt.run_batch(**{"complaints": files[0], "output": tmp_path / "run"} | options)
+    assert "\n" not in str(error.value)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_existing_run_is_kept(run, files):
+    with pytest.raises(rt.UsageError, match="holds a run already"):
+        rt.run_batch(files[0], output=run.folder)
+    assert rt.open_run(run.folder) == run
+
+
+def test_a_failure_says_where_and_no_data(files, tmp_path, monkeypatch, capfd):
+    def poisoned(rows, own):
+        raise ValueError(f"cannot read {rows.to_pylist()}")
+
+    monkeypatch.setattr(batch_pipeline, "redact_mentions", poisoned)
+    with pytest.raises(RuntimeError, match="the run failed: ValueError in test_public_api") as one:
+        rt.run_batch(files[0], output=tmp_path / "run", progress=False)
+    assert "8885550142" not in str(one.value) + "".join(capfd.readouterr())
+    assert list(tmp_path.iterdir()) == []
+    with pytest.raises(Exception, match="cannot read"):
+        rt.run_batch(files[0], output=tmp_path / "run", progress=False, debug=True)
+
+
+def test_a_run_of_nothing_but_rejects_comes_with_a_warning(tmp_path):
+    refused = jsonl(tmp_path / "refused.jsonl", [complaint(1, received_at="yesterday")])
+    with pytest.warns(UserWarning, match="were rejected") as warnings:
+        found = rt.run_batch(refused, output=tmp_path / "run", progress=False)
+    assert warnings[0].filename == __file__
+    assert found.table("rejects").num_rows == 1
+
+
+def test_clusters_and_tables_of_a_run(run):
+    assert run.tables == tuple(table.name for table in ALL_TABLES)
+    found = run.clusters
+    assert found.schema.names == TABLES_BY_NAME["clusters"].schema.names
+    priority = found["priority"].to_pylist()
+    assert priority == sorted(priority, reverse=True)
+    assert found["size"][0].as_py() == 2
+    assert sorted(run.cluster(found["cluster_id"][0].as_py())) == [MAIL, PHONE]
+
+
+def test_an_unknown_name_lists_those_that_are_known(run):
+    (cluster_id, *_) = run.clusters["cluster_id"].to_pylist()
+    known = ", ".join(run.tables)
+    for wrong, message in (
+        (lambda: run.table("cluster"), rf"no table 'cluster'; did you mean 'clusters'.*{known}"),
+        (lambda: run.frame("nothing"), f"no table 'nothing'; there are {known}"),
+        (lambda: run.table("x" * 9_999), "^.{,300}$"),
+        (lambda: run.table("members", ["role", "size"]), "has no column 'size'; .* cluster_id,"),
+        (lambda: run.batches("members", ["Role"]), r"no column 'Role'; did you mean 'role'\?"),
+        (lambda: run.cluster(cluster_id[:-1]), rf"; did you mean '{cluster_id}'\?"),
+        (lambda: run.cluster("nothing"), "has no cluster 'nothing'; its clusters are in"),
+        (lambda: run.cluster(PHONE), f"it is an identifier, of cluster '{cluster_id}'"),
+    ):
+        with pytest.raises(KeyError, match=message):
+            wrong()
+    for wrong, message in (
+        (lambda: run.table(None), "give the name of a table, not NoneType"),
+        (lambda: run.table("members", "role"), "give a list of columns of members/, not str"),
+        (lambda: run.table("members", where="role"), "where: give an expression .* not str"),
+        (lambda: run.cluster(None), "give the id of a cluster as text, not NoneType"),
+        (lambda: run.explain(None), "give an identifier as text, not NoneType"),
+        (lambda: run.explain(PHONE, b"x"), "give an identifier as text, not bytes"),
+        (lambda: rt.open_run(None), "not NoneType"),
+        (lambda: rt.open_run(b"run"), "not bytes"),
+    ):
+        with pytest.raises(TypeError, match=message):
+            wrong()
+    for wrong, message in (
+        (lambda: run.table("members", where=pc.field("sze") > 1), "where: .*sze.* members/ has"),
+        (lambda: run.explain(""), "give an identifier, not a text of 0 characters"),
+        (lambda: run.explain("x" * 100_000), "not a text of 100,000 characters"),
+        (lambda: run.explain("+1 888 555 0199"), "nothing that this run found"),
+        (lambda: run.explain(PHONE, "888-555-0142"), f"are the same: {re.escape(PHONE)}"),
+        (lambda: rt.open_run(""), "not an empty text"),
+        (lambda: rt.open_run("a\0b"), "is no finished run"),
+    ):
+        with pytest.raises(ValueError, match=message) as error:
+            wrong()
+        assert "\n" not in str(error.value)
+
+
+def test_explain_is_the_command(run, capsys):
+    for words in (["888-555-0142"], [PHONE, MAIL]):
+        assert main(["explain", run.folder, *words]) == 0
+        assert capsys.readouterr().out == run.explain(*words) + "\n"
+
+
+def test_a_run_is_hashed_compared_pickled_and_shown(run):
+    again = rt.open_run(run.folder)
+    assert again.graph.number_of_nodes()
+    copy = pickle.loads(pickle.dumps(again))  # noqa: S301
+    assert len({run, again, copy}) == 1
+    assert len(pickle.dumps(again)) == len(pickle.dumps(run))
+    assert copy.manifest == run.manifest
+    assert run != run.folder
+    assert repr(run) == f"<Run {run.run_id} in {run.folder}>"
+
+
+# Steps of a pipeline of one's own.
+
+
+def collected(tables, folder):
+    """Writes the rows of PCollections by name as JSON Lines, when the pipeline runs."""
+    for name, batches in tables.items():
+        rows = batches | f"Rows of {name}" >> beam.FlatMap(pa.RecordBatch.to_pylist)
+        lines = rows | f"Lines of {name}" >> beam.Map(json.dumps, default=str)
+        _ = lines | f"Write {name}" >> beam.io.WriteToText(
+            str(folder / name), shard_name_template=""
+        )
+
+
+def sorted_lines(rows):
+    return sorted(json.dumps(one, default=str) for one in rows)
+
+
+def test_the_steps_give_the_tables_of_a_run(run, files, tmp_path):
+    with beam.Pipeline("DirectRunner") as pipeline:
+        found = (
+            pipeline
+            | rt.ReadRecords(complaints=[files[0]], calls=files[1])
+            | rt.ValidateRecords()
+            | rt.ExtractMentions()
+            | rt.FindClusters()
+        )
+        assert set(found) == set(OUTCOME)
+        collected(found, tmp_path)
+    for name in OUTCOME:
+        rows = run.table(name).to_pylist()
+        assert sorted((tmp_path / name).read_text().splitlines()) == sorted_lines(rows), name
+        assert "2025550143" not in (tmp_path / name).read_text()
+
+
+def test_the_steps_pass_on_what_they_say(files, tmp_path):
+    with beam.Pipeline("DirectRunner") as pipeline:
+        read = pipeline | rt.ReadRecords(complaints=files[0])
+        assert set(read) == {"complaints", "calls", "rejects"}
+        valid = read | rt.ValidateRecords(as_of=datetime(2024, 2, 10, tzinfo=UTC))
+        assert set(valid) == {"complaints", "calls", "rejects"}
+        mentions = {"complaints": valid["complaints"]} | rt.ExtractMentions()
+        assert set(mentions) == {"complaints", "mentions"}
+        collected({"rejects": valid["rejects"], **mentions}, tmp_path)
+
+    def rows(name):
+        return [json.loads(line) for line in (tmp_path / name).read_text().splitlines()]
+
+    assert [one["complaint_id"] for one in rows("complaints")] == ["c1"]
+    assert {one["code"] for one in rows("rejects")} == {"after_as_of", "bad_timestamp"}
+    roles = {one["entity_id"]: one["role"] for one in rows("mentions")}
+    assert roles[PHONE] == "callback"
+    assert roles[f"phone:{VICTIM}"] == "victim"
+
+
+def test_mentions_alone_can_be_clustered_with_a_list(tmp_path):
+    known = tmp_path / "known.csv"
+    known.write_text(f"entity_id,reason\n{PHONE},our own line\n")
+    row = complaint(1, narrative="Call back 888-555-0142")
+    row |= {"source": "queue", "position": 1, "format": "queue", "raw": b""}
+    with beam.Pipeline("DirectRunner") as pipeline:
+        batches = pipeline | beam.Create([pa.RecordBatch.from_pylist([row], COMPLAINT_LOOSE)])
+        mentions = {"complaints": batches} | rt.ValidateRecords() | rt.ExtractMentions()
+        alone = {"mentions": mentions["mentions"]}
+        collected(alone | rt.FindClusters(known_legitimate=known), tmp_path)
+    (entity,) = map(json.loads, (tmp_path / "entities").read_text().splitlines())
+    assert (entity["entity_id"], entity["status"]) == (PHONE, "suppressed")
+    assert (tmp_path / "members").read_text() == ""
+
+
+def test_a_step_that_is_applied_to_something_else_says_so(files, tmp_path):
+    pipeline = beam.Pipeline("DirectRunner")
+    rows = pipeline | beam.Create([])
+    with pytest.raises(TypeError, match="ValidateRecords takes a dict of PCollections named calls"):
+        _ = rows | rt.ValidateRecords()
+    with pytest.raises(KeyError, match="takes calls, complaints, mentions, not evidence"):
+        _ = {"evidence": rows} | rt.FindClusters()
+    with pytest.raises(KeyError, match="ExtractMentions needs calls or complaints"):
+        _ = {"rejects": rows} | rt.ExtractMentions()
+    with pytest.raises(rt.UsageError, match="no such file"):
+        _ = pipeline | rt.ReadRecords(complaints="none.csv")
+    with pytest.raises(rt.UsageError, match="give complaints or calls"):
+        _ = pipeline | "Nothing" >> rt.ReadRecords()
+    with pytest.raises(rt.UsageError, match="No such file"):
+        _ = {"mentions": rows} | "List" >> rt.FindClusters(known_legitimate=tmp_path / "none.csv")
+
+
+# The page of the API.
+
+
+def test_the_page_is_current(tmp_path):
+    page = tmp_path / "api.md"
+    api_docs.write_page("ringtrace", str(page))
+    assert page.read_text(encoding="utf-8") == (ROOT / "docs/api.md").read_text(encoding="utf-8")
+
+
+def test_the_page_has_every_name_and_every_argument():
+    page = (ROOT / "docs/api.md").read_text(encoding="utf-8")
+    for name in rt.__all__:
+        assert name == "__version__" or f"### {name}\n" in page
+    for function in (rt.run_batch, rt.open_run, rt.normalize_phone, rt.extract_identifiers):
+        for argument in inspect.signature(function).parameters:
+            assert f"- `{argument}`: " in page or argument == "path"
+    for name in ("open", "clusters", "table", "graph", "cluster", "explain", "frame"):
+        assert f"#### Run.{name}\n" in page
+
+
+def test_the_examples_of_the_page_run(tmp_path):
+    examples = tmp_path / "examples"
+    examples.mkdir()
+    for path in (ROOT / "examples").glob("*.csv"):
+        (examples / path.name).write_bytes(path.read_bytes())
+    page = (ROOT / "docs/api.md").read_text(encoding="utf-8").partition("\n## ")[0]
+    blocks = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    assert len(blocks) == 4
+    done = run_python("\n".join(blocks), cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "in cluster c-" in done.stdout
+    found = ds.dataset(tmp_path / "runs/api/clusters").to_table()
+    assert len((tmp_path / "runs/clusters.txt").read_text().splitlines()) == found.num_rows
+    assert {"phone:+18885550142", "email:refunds@amzn-refund.support"} <= set(
+        re.findall(r"'entity_id': '(.*?)'", done.stdout)
+    )
+
+
+def test_no_page_and_no_module_has_the_name_of_the_api():
+    """A folder or a file that hides `ringtrace` from an import would break every notebook."""
+    assert Path(rt.__file__) == ROOT / "ringtrace.py"
+    assert not (ROOT / "ringtrace").exists()
+    assert not list((ROOT / "examples").glob("ringtrace*.py"))
