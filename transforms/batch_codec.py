@@ -68,7 +68,7 @@ class EncodedBatch:
         while size:
             part = os.pread(file, size, start)
             if not part:
-                raise OSError("a spilled batch is not whole")
+                raise OSError("a spilled batch is incomplete")
             parts.append(part)
             start, size = start + len(part), size - len(part)
         return b"".join(parts)
@@ -159,7 +159,7 @@ def _map_array(
         OSError: in another process than the one that spilled it.
     """
     if process != os.getpid():
-        raise OSError("a spilled array is only there for the process that spilled it")
+        raise OSError("a spilled array can only be read by the process that spilled it")
     access = mmap.ACCESS_COPY
     mapped = mmap.mmap(reference.file, reference.size, access=access, offset=reference.start)
     return np.frombuffer(mapped, kind).reshape(shape)

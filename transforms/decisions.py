@@ -126,7 +126,7 @@ def parse_decisions(text: str, name: str) -> tuple[Decision, ...]:
         decision = _decision(values, f"{name}, row {row}")
         if decision.decision_id in found:
             raise DecisionError(
-                f"{name}, row {row}, decision_id: {decision.decision_id!r} is there already; give "
+                f"{name}, row {row}, decision_id: {decision.decision_id!r} is used already; give "
                 "each decision an id of its own"
             )
         found[decision.decision_id] = decision
@@ -223,7 +223,7 @@ def _rows(text: str, name: str) -> Iterator[tuple[int, Mapping[str, object]]]:
         for cells in reader:
             if None in cells or None in cells.values():
                 raise DecisionError(
-                    f"{name}, row {reader.line_num}: not as many cells as the header"
+                    f"{name}, row {reader.line_num}: has another number of cells than the header"
                 )
             yield reader.line_num, cells
     except csv.Error as error:
@@ -236,7 +236,7 @@ def _object(content: str, place: str) -> Mapping[str, object]:
     except json.JSONDecodeError as error:
         raise DecisionError(f"{place}: not JSON: {error.msg}") from None
     if not isinstance(values, dict):
-        raise DecisionError(f"{place}: not an object; write one decision a line")
+        raise DecisionError(f"{place}: not an object; write one decision per line")
     return values
 
 
@@ -286,7 +286,7 @@ def _kind(text: str, place: str) -> DecisionKind:
         return DecisionKind(text)
     except ValueError:
         raise DecisionError(
-            f"{place}, kind: {text!r} is none of {', '.join(DecisionKind)}"
+            f"{place}, kind: {text!r} is not one of {', '.join(DecisionKind)}"
         ) from None
 
 

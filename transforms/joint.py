@@ -265,7 +265,7 @@ def evidence_from_tables(mentions: pa.Table, records: pa.Table, entities: pa.Tab
     """
     at = pc.index_in(_keys(mentions), _keys(records).combine_chunks())
     if at.null_count:
-        raise ValueError("mentions/ names records that complaints/ and calls/ lack")
+        raise ValueError("mentions/ names records that are not in complaints/ and calls/")
     of = records.take(at)
     named = pc.index_in(mentions["entity_id"], entities["entity_id"].combine_chunks())
     org = mentions["source_org"]

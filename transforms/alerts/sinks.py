@@ -215,7 +215,7 @@ def post_alert(
         problem = f"status {answer.status_code}"
         if answer.status_code < 500 and answer.status_code not in _TRY_AGAIN:
             break
-    raise WebhookError(f"the webhook did not take an alert: {problem}")
+    raise WebhookError(f"the webhook did not accept an alert: {problem}")
 
 
 def post_alerts(alerts: pa.RecordBatch, url: str, folder: str, *, owe: bool) -> Iterator[str]:

@@ -135,7 +135,7 @@ def canonical_entity_id(text: str) -> str:
     if not colon:
         kind, value = _infer_kind(text), text
     elif kind not in tuple(EntityKind):
-        raise LegitimateListError(f"{kind!r} is none of {', '.join(EntityKind)}")
+        raise LegitimateListError(f"{kind!r} is not one of {', '.join(EntityKind)}")
     if kind == EntityKind.PHONE:
         return f"phone:{_canonical_phone(value)}"
     if kind == EntityKind.DOMAIN:
@@ -144,7 +144,7 @@ def canonical_entity_id(text: str) -> str:
         local, _, host = value.rpartition("@")
         at = domain.canonical_host(host)
         if not local or at is None or domain.registrable_domain(at) is None:
-            raise LegitimateListError(f"{value!r} is no e-mail address")
+            raise LegitimateListError(f"{value!r} is not an e-mail address")
         return f"email:{local.lower()}@{at}"
     return text
 
@@ -185,7 +185,7 @@ def _is_registry(entity_id: str, category: str | None) -> bool:
         return False
     if category not in RESTRICTED:
         wanted = ", ".join(sorted(RESTRICTED))
-        raise LegitimateListError(f"a whole registry needs a category of {wanted}")
+        raise LegitimateListError(f"a whole registry needs one of the categories {wanted}")
     return True
 
 
@@ -214,7 +214,7 @@ def _read_rows(text: str, name: str) -> Iterator[tuple[int, dict[str, str | None
 def _parse_category(row: dict[str, str | None]) -> str | None:
     category = (row.get("category") or "").strip() or None
     if category is not None and category not in CATEGORIES:
-        raise LegitimateListError(f"category {category!r} is none of {', '.join(CATEGORIES)}")
+        raise LegitimateListError(f"category {category!r} is not one of {', '.join(CATEGORIES)}")
     return category
 
 
@@ -229,14 +229,14 @@ def _infer_kind(text: str) -> str:
 def _canonical_phone(text: str) -> str:
     if not text.strip().startswith("+"):
         raise LegitimateListError(
-            f"{text!r} has no country; write it in full, such as +18008291040"
+            f"{text!r} has no country code; write it in full, such as +18008291040"
         )
     try:
         number = phonenumbers.parse(text)
     except phonenumbers.NumberParseException:
-        raise LegitimateListError(f"{text!r} is no phone number") from None
+        raise LegitimateListError(f"{text!r} is not a phone number") from None
     if not phonenumbers.is_possible_number(number):
-        raise LegitimateListError(f"{text!r} is no possible phone number")
+        raise LegitimateListError(f"{text!r} is not a possible phone number")
     return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
 
 
@@ -244,12 +244,12 @@ def _canonical_domain(text: str) -> str:
     if text.startswith("*."):
         registry = domain.canonical_host(text.removeprefix("*."))
         if registry is None or domain.public_suffix(f"x.{registry}") != registry:
-            raise LegitimateListError(f"{text!r} is no registry's suffix")
+            raise LegitimateListError(f"{text!r} is not the suffix of a registry")
         return f"*.{registry}"
     host = domain.canonical_host(text)
     registrable = domain.registrable_domain(host) if host else None
     if registrable is None:
-        raise LegitimateListError(f"{text!r} is no registrable domain")
+        raise LegitimateListError(f"{text!r} is not a registrable domain")
     if registrable != host:
-        raise LegitimateListError(f"{text!r} is not registrable; {registrable!r} would be")
+        raise LegitimateListError(f"{text!r} is not a registrable domain; give {registrable!r}")
     return registrable

@@ -119,8 +119,8 @@ class StarForest:
         self.node, at = np.unique(np.concatenate([a, b]), return_inverse=True)
         if len(self.node) > budget:
             raise OverBudgetError(
-                f"a graph of more than {budget} nodes for one worker: "
-                "ask for more contraction rounds"
+                f"the graph has more than {budget} nodes, too many for one worker: "
+                "ask for more contraction rounds with --contraction-rounds"
             )
         self.root = self.node[component_labels(len(self.node), at[: len(a)], at[len(a) :])]
 

@@ -75,18 +75,16 @@ def parse_weights(text: str, name: str) -> PriorityWeights:
         raise PriorityWeightsError(f"{name}: not TOML: {error}") from None
     known = {"weights": PRIORITY_PARTS, "scale": SCALES, "usd": None, "jurisdiction": None}
     for table in sorted(set(tables) - set(known)):
-        raise PriorityWeightsError(f"{name}: no such table [{table}]; use {', '.join(known)}")
+        raise PriorityWeightsError(f"{name}: [{table}]: no such table; use {', '.join(known)}")
     read = {
         table: _check_table(tables.get(table), name, table, keys) for table, keys in known.items()
     }
     if not sum(read["weights"].values()):
-        raise PriorityWeightsError(f"{name}: [weights]: all are 0; make one of them more")
+        raise PriorityWeightsError(f"{name}: [weights]: all are 0; give at least one above 0")
     if not all(read["scale"].values()):
-        raise PriorityWeightsError(f"{name}: [scale]: none may be 0")
+        raise PriorityWeightsError(f"{name}: [scale]: a value is 0; give values above 0")
     if DEFAULT_REGION not in read["jurisdiction"] or max(read["jurisdiction"].values()) > 1:
-        raise PriorityWeightsError(
-            f"{name}: [jurisdiction]: give a default, and no more than 1 anywhere"
-        )
+        raise PriorityWeightsError(f"{name}: [jurisdiction]: give a default, and no value above 1")
     return PriorityWeights(**read)
 
 
@@ -138,12 +136,12 @@ def _check_table(
 ) -> Mapping[str, float]:
     if not isinstance(table, dict):
         raise PriorityWeightsError(
-            f"{name}: there must be a table [{title}]; copy it from {WEIGHTS_FILE}"
+            f"{name}: [{title}]: the table is missing; copy it from {WEIGHTS_FILE}"
         )
     for key in sorted(set(table) ^ set(keys)) if keys is not None else ():
         problem = "no such key" if key in table else "is missing"
         raise PriorityWeightsError(
-            f"{name}: [{title}] {key}: {problem}; it has {', '.join(keys or ())}"
+            f"{name}: [{title}] {key}: {problem}; the keys are {', '.join(keys or ())}"
         )
     for key, value in table.items():
         if isinstance(value, bool) or not isinstance(value, int | float):

@@ -86,7 +86,7 @@ def recognize_file(file: InputFile, options: ReadOptions) -> InputFile:
     for magic, name in _FOREIGN.items():
         if data.startswith(magic):
             remedy = "convert it to UTF-8" if "text" in name else "unpack it, or use gzip or zstd"
-            raise InputError(file.path, f"{name} is not read", remedy)
+            raise InputError(file.path, f"{name} is not supported", remedy)
     is_parquet = data.startswith(b"PAR1")
     if not is_parquet and data.count(b"\0") * 4 > len(data):
         raise InputError(file.path, "not text (every other byte is NUL)", "convert it to UTF-8")
@@ -105,7 +105,7 @@ def recognize_file(file: InputFile, options: ReadOptions) -> InputFile:
     adapter = ADAPTERS_BY_NAME[file.format]
     if wanted not in (None, adapter.name) and adapter.layout != Layout.REJECTS:
         problem = f"it is {adapter.description}, not {wanted}"
-        raise InputError(file.path, problem, "name its format, or none")
+        raise InputError(file.path, problem, "correct the format option, or leave it out")
     if file.kind not in adapter.kinds:
         raise _wrong_kind(file, adapter.description)
     return file
@@ -133,7 +133,9 @@ def _known_formats(kind: RecordKind) -> str:
 def _wrong_kind(file: InputFile, description: str) -> InputError:
     """Makes the error for a file given for the other record kind; `description` is a plural."""
     other = _OTHER_KIND[file.kind]
-    return InputError(file.path, f"{description} hold {other}s", f"give it with {_OPTION[other]}")
+    return InputError(
+        file.path, f"{description} contain {other}s", f"give it with {_OPTION[other]}"
+    )
 
 
 def _recognize_parquet(file: InputFile, options: ReadOptions) -> InputFile:
@@ -144,14 +146,14 @@ def _recognize_parquet(file: InputFile, options: ReadOptions) -> InputFile:
         with open_raw(file.path) as stream:
             schema = pq.ParquetFile(stream).schema_arrow
     except (OSError, pa.ArrowException):
-        raise InputError(file.path, "damaged Parquet", "write the file again") from None
+        raise InputError(file.path, "damaged Parquet", "export the file again") from None
     for adapter in ADAPTERS:
         if adapter.detect_schema is not None and adapter.detect_schema(schema):
             return replace(file, format=adapter.name)
     _check_columns(file, schema.names, options)
     if unfit := contract_parquet.misfit_columns(schema, file.kind):
         problem = f"columns of another type than the contract's: {', '.join(unfit)}"
-        raise InputError(file.path, problem, "write them as docs/schemas/input says")
+        raise InputError(file.path, problem, "use the types in docs/schemas/input")
     return replace(file, format=contract_parquet.ADAPTER.name)
 
 
@@ -184,7 +186,7 @@ def _recognize_text(
     if found is None and first == b"{":
         return replace(file, format=contract_json.LINES_ADAPTER.name)
     if found is None:
-        raise UnrecognizedError("not a known format")
+        raise UnrecognizedError("unknown format")
     return found
 
 
@@ -279,4 +281,4 @@ def _check_columns(file: InputFile, names: Sequence[str], options: ReadOptions) 
             file.path, problem, f"give the contract's columns; {_known_formats(file.kind)}"
         )
     if len(set(names)) < len(names):
-        raise InputError(file.path, "two columns of one name", "rename one")
+        raise InputError(file.path, "two columns have the same name", "rename one")

@@ -88,7 +88,7 @@ class Decoder:
         try:
             return orjson.dumps(_as_contract_value(self._value(data)))
         except Exception as error:  # fastavro raises whatever a broken value makes it stumble on
-            raise ValueError("no Avro value of the schema") from error
+            raise ValueError("not an Avro value of the schema") from error
 
     def _value(self, data: bytes) -> Any:
         if data.startswith(b"Obj\x01"):

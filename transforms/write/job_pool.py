@@ -194,13 +194,15 @@ class _Worker:
         """Returns what `function` returns there."""
         source, sink = self._process.stdout, self._process.stdin
         if source is None or sink is None:
-            raise JobError("a process without pipes")
+            raise JobError("a process was started without pipes")
         try:
             pickle.dump(function, sink)
             sink.flush()
             answer = pickle.load(source)  # noqa: S301 - from our own process
         except (EOFError, BrokenPipeError, pickle.UnpicklingError, ValueError):
-            raise JobError("a process that wrote the report ended before its time") from None
+            raise JobError(
+                "a process that wrote the report ended early; is there enough memory?"
+            ) from None
         if isinstance(answer, JobFailure):
             raise JobError(f"{answer.kind} in {answer.where}")
         return answer

@@ -193,5 +193,5 @@ def test_files_of_one_object_of_lines_and_of_an_array(tmp_path, pack, joint, cou
 def test_as_complaints_they_are_refused(tmp_path):
     path = tmp_path / "a"
     path.write_text(json.dumps(leg()))
-    with pytest.raises(InputError, match="FreeSWITCH call detail records hold calls"):
+    with pytest.raises(InputError, match="FreeSWITCH call detail records contain calls"):
         plan_input_files([str(path)], [], ReadOptions())

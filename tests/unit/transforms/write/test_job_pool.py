@@ -77,7 +77,7 @@ def test_a_process_loads_no_beam_and_may_print(tmp_path):
 
 @pytest.mark.parametrize(
     ("wanted", "message"),
-    [(failing, r"ValueError in test_job_pool\.py:\d+"), (ending, "ended before its time")],
+    [(failing, r"ValueError in test_job_pool\.py:\d+"), (ending, "ended early")],
 )
 def test_a_job_that_fails_fails_the_run_and_says_nothing_of_its_data(tmp_path, wanted, message):
     others = children()  # a browser of other tests, for one
