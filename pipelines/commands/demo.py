@@ -18,6 +18,7 @@ from importlib import resources
 from importlib.resources.abc import Traversable
 from itertools import combinations
 from pathlib import Path
+from shutil import which
 from typing import Any
 
 import pyarrow.compute as pc
@@ -37,6 +38,8 @@ SIMULATED = "--seed 17 --complaints 300 --operations 6 --days 75"
 Of seeds 1 to 26 the one whose largest ring is in the most pieces before the companies put their
 records together.
 """
+
+NAME = "ringtrace"
 
 INPUT, FTC, WORLD = "input", "ftc", "two-companies"
 
@@ -134,6 +137,8 @@ def check_folder(folder: Path, records: Mapping[str, bytes], *, overwrite: bool)
     rest = {one.name for one in folder.iterdir() if not one.name.startswith(_hidden())}
     if not rest:
         return
+    if MANIFEST_NAME in rest:  # as version 0.1 wrote its demo
+        raise UsageError(f"{folder}: is itself a run; remove it, or name another folder")
     foreign = sorted(rest - {INPUT, *RUNS})
     if not foreign and INPUT not in rest:
         foreign = sorted(rest)  # whoever ran the batch, it was no demo
@@ -396,7 +401,10 @@ def _short(name: str) -> str:
 
 
 def _shown(*words: str) -> str:
-    return f"$ ringtrace {shlex.join(words)}"
+    """Returns a command as it can be typed here: in a checkout `ringtrace` is on no PATH."""
+    called = sys.argv[0]
+    typed = called if Path(called).name == NAME and which(NAME) is None else NAME
+    return f"$ {shlex.join((typed, *words))}"
 
 
 def _print(*lines: str) -> None:

@@ -180,6 +180,17 @@ def test_an_earlier_demo_is_replaced_only_if_asked(shown, capsys):
         demo.check_folder(here, records, overwrite=True)
 
 
+def test_commands_are_printed_as_they_can_be_typed(tmp_path, monkeypatch):
+    largest = demo.JointCluster("c-1", "n", ("a", "b"), (), 2, 2, {}, ("phone:+1", "phone:+2"))
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr(sys, "argv", [".venv/bin/ringtrace", "demo", "a b"])
+    typed = demo.what_to_look_at(Path("a b"), largest)[-1]
+    assert typed == "$ .venv/bin/ringtrace explain 'a b/two-companies' phone:+1 phone:+2"
+    (tmp_path / "ringtrace").touch(mode=0o755)
+    typed = demo.what_to_look_at(Path("a b"), largest)[-1]
+    assert typed.startswith("$ ringtrace explain ")
+
+
 def a_file(folder):
     folder.write_text("mine")
 
@@ -199,6 +210,11 @@ def a_run_of_theirs(folder):
     (folder / "ftc/manifest.json").write_text("{}")
 
 
+def a_run(folder):
+    folder.mkdir()
+    (folder / "manifest.json").write_text("{}")
+
+
 def no_run(folder):
     (folder / "input").mkdir(parents=True)
     (folder / "amazon").mkdir()
@@ -212,6 +228,7 @@ def no_run(folder):
         (below_a_file, "Not a directory; name a folder to write"),
         (other_files, "has thesis.txt in it, which no demo wrote"),
         (a_run_of_theirs, "has ftc in it, which no demo wrote"),
+        (a_run, "is itself a run; remove it, or name another folder"),
         (no_run, "has amazon in it, which no demo wrote"),
     ],
 )
