@@ -286,7 +286,7 @@ def _kind(text: str, place: str) -> DecisionKind:
         return DecisionKind(text)
     except ValueError:
         raise DecisionError(
-            f"{place}, kind: {text!r} is not one of {', '.join(DecisionKind)}"
+            f"{place}, kind: no such kind {text!r}; use {', '.join(DecisionKind)}"
         ) from None
 
 

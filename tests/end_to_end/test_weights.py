@@ -49,4 +49,4 @@ def test_a_bad_file_is_refused_in_one_line(tmp_path, capsys):
     given = jsonl(tmp_path / "rows.jsonl", rows())
     flags = ["--complaints", given, "--priority-weights", file, "--output", tmp_path / "run"]
     assert main([str(one) for one in flags]) == 2
-    assert capsys.readouterr().err == (f"{file}: [weights] victims: must be 0 or more\n")
+    assert capsys.readouterr().err == (f"{file}: [weights] victims: out of range; give 0 or more\n")

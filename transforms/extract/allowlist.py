@@ -131,11 +131,13 @@ def canonical_entity_id(text: str) -> str:
     """
     kind, colon, value = text.partition(":")
     if not text:
-        raise LegitimateListError("entity_id is empty")
+        raise LegitimateListError("entity_id is empty; give an identifier, or leave the row out")
     if not colon:
         kind, value = _infer_kind(text), text
     elif kind not in tuple(EntityKind):
-        raise LegitimateListError(f"{kind!r} is not one of {', '.join(EntityKind)}")
+        raise LegitimateListError(
+            f"{kind!r} is not a kind of identifier; use {', '.join(EntityKind)}"
+        )
     if kind == EntityKind.PHONE:
         return f"phone:{_canonical_phone(value)}"
     if kind == EntityKind.DOMAIN:
@@ -144,7 +146,7 @@ def canonical_entity_id(text: str) -> str:
         local, _, host = value.rpartition("@")
         at = domain.canonical_host(host)
         if not local or at is None or domain.registrable_domain(at) is None:
-            raise LegitimateListError(f"{value!r} is not an e-mail address")
+            raise LegitimateListError(f"{value!r} is not an e-mail address; write name@example.org")
         return f"email:{local.lower()}@{at}"
     return text
 
@@ -185,7 +187,7 @@ def _is_registry(entity_id: str, category: str | None) -> bool:
         return False
     if category not in RESTRICTED:
         wanted = ", ".join(sorted(RESTRICTED))
-        raise LegitimateListError(f"a whole registry needs one of the categories {wanted}")
+        raise LegitimateListError(f"a whole registry needs a category; use {wanted}")
     return True
 
 
@@ -214,7 +216,7 @@ def _read_rows(text: str, name: str) -> Iterator[tuple[int, dict[str, str | None
 def _parse_category(row: dict[str, str | None]) -> str | None:
     category = (row.get("category") or "").strip() or None
     if category is not None and category not in CATEGORIES:
-        raise LegitimateListError(f"category {category!r} is not one of {', '.join(CATEGORIES)}")
+        raise LegitimateListError(f"no such category {category!r}; use {', '.join(CATEGORIES)}")
     return category
 
 
@@ -234,9 +236,11 @@ def _canonical_phone(text: str) -> str:
     try:
         number = phonenumbers.parse(text)
     except phonenumbers.NumberParseException:
-        raise LegitimateListError(f"{text!r} is not a phone number") from None
+        raise LegitimateListError(
+            f"{text!r} is not a phone number; write it in full, such as +18008291040"
+        ) from None
     if not phonenumbers.is_possible_number(number):
-        raise LegitimateListError(f"{text!r} is not a possible phone number")
+        raise LegitimateListError(f"{text!r} is not a possible phone number; check its digits")
     return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
 
 
@@ -244,12 +248,16 @@ def _canonical_domain(text: str) -> str:
     if text.startswith("*."):
         registry = domain.canonical_host(text.removeprefix("*."))
         if registry is None or domain.public_suffix(f"x.{registry}") != registry:
-            raise LegitimateListError(f"{text!r} is not the suffix of a registry")
+            raise LegitimateListError(
+                f"{text!r} is not the suffix of a registry; give one such as *.gov"
+            )
         return f"*.{registry}"
     host = domain.canonical_host(text)
     registrable = domain.registrable_domain(host) if host else None
     if registrable is None:
-        raise LegitimateListError(f"{text!r} is not a registrable domain")
+        raise LegitimateListError(
+            f"{text!r} is not a registrable domain; give one such as example.org"
+        )
     if registrable != host:
         raise LegitimateListError(f"{text!r} is not a registrable domain; give {registrable!r}")
     return registrable

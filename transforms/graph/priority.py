@@ -145,9 +145,9 @@ def _check_table(
         )
     for key, value in table.items():
         if isinstance(value, bool) or not isinstance(value, int | float):
-            raise PriorityWeightsError(f"{name}: [{title}] {key}: not a number")
+            raise PriorityWeightsError(f"{name}: [{title}] {key}: not a number; give one")
         if not 0 <= value < math.inf:
-            raise PriorityWeightsError(f"{name}: [{title}] {key}: must be 0 or more")
+            raise PriorityWeightsError(f"{name}: [{title}] {key}: out of range; give 0 or more")
     return {key: float(value) for key, value in table.items()}
 
 

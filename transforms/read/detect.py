@@ -105,7 +105,7 @@ def recognize_file(file: InputFile, options: ReadOptions) -> InputFile:
     adapter = ADAPTERS_BY_NAME[file.format]
     if wanted not in (None, adapter.name) and adapter.layout != Layout.REJECTS:
         problem = f"it is {adapter.description}, not {wanted}"
-        raise InputError(file.path, problem, "correct the format option, or leave it out")
+        raise InputError(file.path, problem, "name its format, or leave the option out")
     if file.kind not in adapter.kinds:
         raise _wrong_kind(file, adapter.description)
     return file

@@ -48,7 +48,7 @@ def test_csv_and_json_lines_say_the_same():
 @pytest.mark.parametrize(
     ("row", "says"),
     [
-        ({"kind": "maybe"}, "row 2, kind: 'maybe' is not one of legitimate"),
+        ({"kind": "maybe"}, "row 2, kind: no such kind 'maybe'; use legitimate"),
         ({"entity_a": ""}, "row 2, entity_a: is empty"),
         ({"entity_b": ""}, "row 2, entity_b: must_link is about two entities"),
         ({"entity_b": "+18885550101"}, "row 2, entity_b: must_link is about two entities"),

@@ -123,9 +123,9 @@ def test_weights_can_be_changed():
 @pytest.mark.parametrize(
     ("old", "new", "says"),
     [
-        ("victims = 1\n", "victims = -1\n", "[weights] victims: must be 0 or more"),
+        ("victims = 1\n", "victims = -1\n", "[weights] victims: out of range; give 0 or more"),
         ("victims = 1\n", "victims = true\n", "[weights] victims: not a number"),
-        ("victims = 1\n", "victims = inf\n", "[weights] victims: must be 0 or more"),
+        ("victims = 1\n", "victims = inf\n", "[weights] victims: out of range; give 0 or more"),
         ("victims = 1\n", "victims = 0\n", "[weights]: all are 0"),
         ("victims = 1\n", "", "[weights] victims: is missing"),
         ("victims = 1\n", "victims = 1\nvictim = 1\n", "[weights] victim: no such key"),
