@@ -1,0 +1,164 @@
+"""Every command, option and line of Python in README.md runs, as it is written there."""
+
+import gzip
+import json
+import re
+import shlex
+import webbrowser
+from shutil import copy
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+import pytest
+
+from pipelines import cli, key_store
+from pipelines.commands import COMMANDS
+from reports import signing, tables
+from schemas.tables import CLUSTERS, MEMBERS
+from tests.support.real_data import ROOT
+
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+DATA = ROOT / "pipelines" / "demo_data" / "two-companies"
+
+
+def fenced(language):
+    """The blocks of README.md in a language."""
+    return re.findall(rf"^```{language}\n(.*?)^```$", README, re.M | re.S)
+
+
+def table_commands():
+    """The commands of the table, each whole: `--x` alone goes on with the command it names.
+
+    "the same with `--x`" names the row above, "`ringtrace batch` with `--x`" the first such row.
+    """
+    found = []
+    for cells in re.findall(r"^\|(.+)\|(.+)\|$", README, re.M):
+        words = re.findall(r"`([^`]+)`", cells[1])
+        if not words or not (cells[1].strip().startswith(("`ringtrace", "the same"))):
+            continue
+        if words[0].startswith("--"):
+            words.insert(0, found[-1])
+        elif len(words) > 1:
+            words[0] = next(one for one in found if one.startswith(words[0]))
+        found.append(" ".join(words))
+    return found
+
+
+def ringtrace(*words):
+    return cli.main([str(word) for word in words])
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    """A folder with what README's commands name, and amazon's keys, which trust microsoft's."""
+    folder = tmp_path_factory.mktemp("readme")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        patch.setattr(webbrowser, "open", lambda _: True)
+        patch.setenv(key_store.HOME_VARIABLE, str(folder / "microsoft"))
+        theirs = [DATA / kind / "microsoft.jsonl" for kind in ("complaints", "calls")]
+        run = ["batch", "--complaints", theirs[0], "--calls", theirs[1], "--output", "theirs"]
+        assert ringtrace(*run) == 0
+        assert ringtrace("exchange", "offer", "theirs", "--to", "amazon", "--output", "offer") == 0
+        key = key_store.own_key().public_key()
+        patch.setenv(key_store.HOME_VARIABLE, str(folder / "amazon"))
+        (folder / "microsoft.pem").write_bytes(signing.public_pem(key))
+        trust = ["--fingerprint", signing.key_id(key)]
+        assert ringtrace("keys", "trust", "microsoft", folder / "microsoft.pem", *trust) == 0
+
+        (folder / "complaints").mkdir()
+        (example,) = fenced("json")
+        with gzip.open(folder / "complaints" / "example.jsonl.gz", "wt") as file:
+            file.write(example.replace("\n", " ") + "\n")
+        ours = (DATA / "complaints" / "amazon.jsonl").read_bytes()
+        (folder / "complaints" / "amazon.jsonl.gz").write_bytes(gzip.compress(ours))
+        calls = (DATA / "calls" / "amazon.jsonl").read_text().splitlines()
+        rows = pa.Table.from_pylist([json.loads(line) for line in calls])
+        pq.write_table(rows, folder / "calls.parquet")
+        (folder / "inbox" / "complaints").mkdir(parents=True)
+        copy(DATA / "complaints" / "amazon.jsonl", folder / "inbox" / "complaints")
+        (folder / "people.csv").write_text("phone,country\n(202) 555-0100,US\n")
+        yield folder
+
+
+def decide(folder):
+    """Writes decisions that confirm every cluster of two or more of runs/today."""
+    members = tables.read_table("runs/today", MEMBERS, ["entity_id", "cluster_id"]).to_pylist()
+    first = {one["cluster_id"]: one["entity_id"] for one in members if "#" not in one["entity_id"]}
+    lines = ["decision_id,kind,entity_a,entity_b,author,reason,decided_at,expires_at"]
+    lines += [
+        f"D-{number},confirm,{one},,Ada Cole,checked,2024-01-01T00:00:00Z,"
+        for number, one in enumerate(sorted(first.values()))
+    ]
+    (folder / "decisions.csv").write_text("\n".join(lines) + "\n")
+
+
+PLACEHOLDERS = {
+    "FILES": "complaints/*.gz",
+    "RUN": "runs/today",
+    "EARLIER": "runs/today",
+    "INBOX": "inbox",
+    "TRUTH": str(DATA / "truth.csv"),
+    "FILE": "decisions.csv",
+    "ORG": "microsoft",
+    "OFFER": "offer",
+    "CSV": "people.csv",
+    "CODE": "us-fbi-ic3",
+}
+
+MADE_BEFORE = {"verify": "referral", "referral": "--decisions"}
+"""Commands that read what an earlier row made: of that command, or with that option."""
+
+
+def halves(cluster):
+    """The bridges of a cluster that two members or more depend on."""
+    return [one for one in cluster["weakest_bridges"] or () if one["smaller_side"] > 1]
+
+
+def fill(words, output, made):
+    """The words of a command with its placeholders filled in."""
+    source = made.get(MADE_BEFORE.get(words[0]), "")
+    known = PLACEHOLDERS | {"DIR": source or output} | ({"RUN": source} if source else {})
+    filled = []
+    for before, word in zip(["", *words], words, strict=False):
+        after = {"--output": output, "--calls": "calls.parquet", "--from": "amazon"}.get(before)
+        filled.append(after or known.get(word, word))
+    if words[0] == "explain":
+        members = tables.read_table("runs/today", MEMBERS, ["entity_id"])["entity_id"]
+        filled[2:] = members.to_pylist()[:2]
+    if words[0] == "referral":
+        where = pc.field("status") == "confirmed"
+        confirmed = tables.read_table(source, CLUSTERS, where=where).to_pylist()
+        # One that falls apart without a single link would be refused.
+        firm = (one for one in confirmed if one["size"] > 3 and not halves(one))
+        filled[filled.index("ID")] = next(firm)["cluster_id"]
+    return filled + {"stream": ["--stop-after-idle", "1"]}.get(words[0], [])
+
+
+def test_commands_run_in_their_order_and_then_the_python(place, capsys):
+    lines = [line for block in fenced("sh") for line in block.splitlines()]
+    for line in lines:
+        if line.startswith("ringtrace"):
+            assert ringtrace(*shlex.split(line)[1:]) == 0, (line, capsys.readouterr().err)
+    decide(place)
+    made = {}
+    for number, line in enumerate(table_commands()):
+        words = shlex.split(line)[1:]
+        filled = fill(words, f"out-{number}", made)
+        assert ringtrace(*filled) == 0, (filled, capsys.readouterr().err)
+        made |= dict.fromkeys(words, f"out-{number}")
+    for block in fenced("python"):
+        exec(compile(block, "README.md", "exec"), {})  # noqa: S102 - our own text
+
+
+def test_every_command_is_there():
+    named = set(re.findall(r"`ringtrace ([a-z]+)", README))
+    assert named == {one.name for one in COMMANDS}
+
+
+def test_make_has_what_it_is_asked_for():
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    for target in re.findall(r"\bmake ([a-z-]+)", README):
+        assert re.search(rf"^{target}:", makefile, re.M), target
