@@ -34,7 +34,7 @@ DELIVERED_FOLDER = "delivered"
 """Below the output: a file for each alert that the webhook took."""
 
 ID_ATTRIBUTE = "alert_id"
-"""The Pub/Sub attribute by which subscribers recognise an alert that they had."""
+"""The Pub/Sub attribute by which subscribers recognize an alert that they had."""
 
 BROKER_TIMEOUT_SECONDS = 30
 """Longest wait for the broker to take an alert."""

@@ -78,7 +78,7 @@ WITHHELD = pa.schema(
 """A victim's own identifier and a record that names it, so that it can be taken out there.
 
 `start` and `end` are code points of the narrative, null where another field names it: what is
-spelled out or obfuscated there is recognised by its place alone.
+spelled out or obfuscated there is recognized by its place alone.
 """
 
 NO_LIFETIMES: epochs.Lifetimes = {}

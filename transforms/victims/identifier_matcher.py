@@ -232,7 +232,7 @@ def _number_patterns(written: str) -> tuple[Pattern, ...]:
 
 
 def _patterns_of_number(written: str) -> Iterator[Pattern]:
-    """Yields the digits by which a number is recognised, whatever prefix goes before them.
+    """Yields the digits by which a number is recognized, whatever prefix goes before them.
 
     The national significant number; the national form, which in some plans has digits of its own
     (Argentine mobiles); a North American number also without its area code. Where it is not
