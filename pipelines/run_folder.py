@@ -4,20 +4,82 @@ from __future__ import annotations
 
 import fcntl
 import os
+import shlex
 import shutil
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TextIO
 
+import pyarrow as pa
 import pyarrow.compute as pc
 from apache_beam.io.filesystems import FileSystems
 
 from pipelines.options import UsageError
+from reports import tables
 from reports.run import Run, RunError
-from schemas.enums import LineageEvent
+from schemas.enums import LineageEvent, RecordKind
 from schemas.manifest import MANIFEST_NAME, Counts
+from schemas.reject import Code
+from schemas.tables import CALLS, CLUSTERS, COMPLAINTS, LINEAGE, REJECTS
+from transforms.phone import normalize_numbers
+from transforms.stream import SNAPSHOTS_FOLDER
 from transforms.write import is_local, recover_output
+
+PLURALS = {RecordKind.COMPLAINT: "complaints", RecordKind.CALL: "calls"}
+
+REPORT_PAGE = "report/index.html"
+
+MOST_REASONS = 4
+"""Reasons that a line of the summary counts apart; the rest are counted together."""
+
+MOST_NAMES = 2
+"""Files that a line of the summary names; the rest are counted."""
+
+REJECT_REASONS: Mapping[str, str] = {
+    Code.BAD_ENCODING: "not in UTF-8",
+    Code.BROKEN_JSON: "with broken JSON",
+    Code.NOT_AN_OBJECT: "with JSON that is no object",
+    Code.BROKEN_CSV: "with broken CSV",
+    Code.BROKEN_TOKEN: "with a broken PASSporT",
+    Code.ROW_TOO_LARGE: "too large",
+    Code.TRUNCATED_FILE: "in a file that is cut off",
+    Code.UNREADABLE_FILE: "for a file that cannot be read",
+    Code.WRONG_TYPE: "with a value of the wrong type",
+    Code.MISSING_FIELD: "with a required field missing",
+    Code.BAD_VALUE: "with a value that is not allowed",
+    Code.BAD_TIMESTAMP: "with a time that cannot be read",
+    Code.IMPOSSIBLE_DATE: "with an impossible date",
+    Code.BAD_COUNTRY: "with an unknown country",
+    Code.BAD_AMOUNT: "with an amount that cannot be read",
+    Code.BAD_CURRENCY: "with an unknown currency",
+    Code.VICTIM_ID_IS_CONTACT: "with a victim_id that is a number or an address",
+    Code.ID_IS_CONTACT: "with an id that is a number or an address",
+    Code.AFTER_AS_OF: "later than --as-of",
+}
+"""Reasons for which rows are rejected, in words that fit one row and many."""
+
+NUMBER_REASONS: Mapping[str, str] = {
+    "ambiguous": "with two readings",
+    "emergency": "of an emergency service",
+    "empty": "empty",
+    "invalid": "in no numbering plan",
+    "masked": "partly masked",
+    "no_region": "without a country",
+    "not_a_number": "not a number",
+    "scientific": "rounded by a spreadsheet",
+    "short_code": "a short code",
+    "too_long": "too long",
+    "too_short": "too short",
+}
+"""Reasons of `transforms.phone` for which a number is not read, in such words."""
+
+WITHHELD = "withheld as a victim's"
+"""The reason of numbers that were not read and are no longer in the tables."""
+
+_MAY_BE_SEVERAL = ("too_long", "not_a_number")
+"""Reasons for which a field may contain several numbers, which were then read."""
 
 
 def check_output(output: str, *, overwrite: bool) -> None:
@@ -85,35 +147,174 @@ def has_unread_input(folder: str) -> bool:
 
 
 def summary_lines(folder: str) -> Iterator[str]:
-    """Yields the summary of the run in `folder`: rows used, clusters, what to open, warnings."""
+    """Yields the summary of the run in `folder`.
+
+    It says which rows were used and why others were not, which numbers could not be read, how many
+    clusters there are, what to open, and warnings.
+    """
     try:
         run = Run.open(folder)
     except RunError as error:
         yield f"warning: {error}"
         return
-    counts = run.manifest["counts"]
-    for kind, rows in (("complaints", counts["complaints"]), ("calls", counts["calls"])):
-        if rows["read"]:
-            again = f"{rows['duplicates']:,} duplicate{'' if rows['duplicates'] == 1 else 's'}"
-            used = f"{rows['accepted']:,} of {rows['read']:,} {kind} used"
-            yield f"{used}, {again}, {rows['rejected']:,} rejected"
+    for kind in PLURALS:
+        yield from _record_lines(run, kind)
+    yield from unread_number_lines(unread_numbers(run))
+    yield _cluster_line(run)
+    if any(one["name"] == REPORT_PAGE for one in run.manifest["outputs"]):
+        yield f"open {folder.rstrip('/')}/{REPORT_PAGE}"
+    for alarm in run.manifest["alarms"]:
+        if alarm["code"] == "islands_refused":
+            yield f"warning: {alarm['message']}"
+
+
+def stream_summary_lines(output: str) -> Iterator[str]:
+    """Yields the summary of a stream that has ended: its latest snapshot, and its rejects."""
+    snapshot = latest_snapshot(output)
+    if snapshot is None:
+        yield f"no snapshot is in {output}/{SNAPSHOTS_FOLDER}: no record was read"
+    else:
+        try:
+            run = Run.open(snapshot)
+        except RunError as error:
+            yield f"warning: {error}"
+            return
+        counts = run.manifest["counts"]
+        complaints = count(counts["complaints"]["accepted"], "complaint")
+        expired = run.manifest["tallies"].get("live", {}).get("expired", 0)
+        left_out = f", {expired:,} expired" if expired else ""
+        yield f"{complaints} and {count(counts['calls']['accepted'], 'call')} used{left_out}"
+        yield _cluster_line(run)
+    try:
+        codes = tables.count_by(output, REJECTS, ["code"])
+    except FileNotFoundError:
+        codes = None
+    if codes is not None and codes.num_rows:
+        by_code = dict(zip(*(codes[one].to_pylist() for one in codes.column_names), strict=True))
+        rows = count(sum(by_code.values()), "rejected row")
+        yield f"{rows} in {output}/{REJECTS.name}: {_in_words(by_code, REJECT_REASONS)}"
+    if snapshot is not None:
+        yield f"the latest snapshot is {snapshot}"
+
+
+def latest_snapshot(output: str) -> str | None:
+    """Returns the folder of a stream's latest snapshot, None where there is none."""
+    folder = FileSystems.join(output.rstrip("/"), SNAPSHOTS_FOLDER)
+    if is_local(output):
+        found = [str(one.parent) for one in Path(folder).glob(f"[0-9]*/{MANIFEST_NAME}")]
+    else:
+        pattern = FileSystems.join(folder, "*", MANIFEST_NAME)
+        paths = [one.path for match in FileSystems.match([pattern]) for one in match.metadata_list]
+        found = [path.removesuffix(f"/{MANIFEST_NAME}") for path in paths]
+    return max(found, default=None)
+
+
+def count(number: int, thing: str) -> str:
+    """Returns a number of things in words: "1 duplicate", "5,020 duplicates"."""
+    return f"{number:,} {thing}{'' if number == 1 else 's'}"
+
+
+def unread_numbers(run: Run) -> Counter[str]:
+    """Counts the phone numbers of a run that could not be read, by reason.
+
+    They are those of complaints (`numbers_unread`), and the suspects' of calls.
+    """
+    found: Counter[str] = Counter()
+    wanted = ["phone_numbers", "victim_country", "numbers_unread"]
+    for batch in run.batches(COMPLAINTS, wanted, pc.field("numbers_unread") > 0):
+        found.update(_unread_of_complaints(batch))
+    number = pc.field("suspect_number")
+    for batch in run.batches(CALLS, ["suspect_number", "victim_country"], number.is_valid()):
+        readings = normalize_numbers(batch["suspect_number"], batch["victim_country"])
+        reasons = pc.struct_field(readings, "reason").drop_null()
+        found.update({one["values"]: one["counts"] for one in pc.value_counts(reasons).to_pylist()})
+    found.pop("empty", None)
+    return found
+
+
+def _unread_of_complaints(batch: pa.RecordBatch) -> Iterator[str]:
+    """Yields the reason of each number of these complaints that was not read.
+
+    Of numbers that may be several, as many count as the complaint says; so do numbers that are no
+    longer there.
+    """
+    listed = batch["phone_numbers"]
+    parents = pc.list_parent_indices(listed)
+    raw = pc.struct_field(pc.list_flatten(listed), "raw")
+    readings = normalize_numbers(raw, batch["victim_country"].take(parents))
+    left = batch["numbers_unread"].to_pylist()
+    perhaps: list[tuple[int, str]] = []
+    for row, reason in zip(
+        parents.to_pylist(), pc.struct_field(readings, "reason").to_pylist(), strict=True
+    ):
+        if reason in _MAY_BE_SEVERAL:
+            perhaps.append((row, reason))
+        elif reason not in (None, "empty") and left[row]:
+            left[row] -= 1
+            yield reason
+    for row, reason in perhaps:
+        if left[row]:
+            left[row] -= 1
+            yield reason
+    for several in left:
+        yield from [WITHHELD] * several
+
+
+def unread_number_lines(reasons: Mapping[str, int]) -> Iterator[str]:
+    """Yields a line on the numbers that could not be read, by reason, if there are any."""
+    if all_of_them := sum(reasons.values()):
+        words = _in_words(reasons, NUMBER_REASONS)
+        yield f"{count(all_of_them, 'phone number')} could not be read: {words}"
+
+
+def _record_lines(run: Run, kind: RecordKind) -> Iterator[str]:
+    plural = PLURALS[kind]
+    rows = run.manifest["counts"]["complaints" if kind == RecordKind.COMPLAINT else "calls"]
+    names = [one["name"] for one in run.manifest["inputs"] if one["kind"] == kind]
+    if rows["read"]:
+        used = f"{rows['accepted']:,} of {count(rows['read'], kind)} used"
+        again = count(rows["duplicates"], "duplicate")
+        yield f"{used}, {again}, {rows['rejected']:,} rejected"
+    elif names:
+        yield f"no {plural} were read: {_file_list(names)} no rows"
+    if rows["rejected"]:
+        by_code = run.manifest["tallies"].get(f"{kind}_rejects", {})
+        first = f"{plural} rejected"
         if _is_all_rejected(rows):
-            yield f"every row of the {kind} was rejected; `ringtrace rejects {folder}` exports them"
-    clusters = run.table("clusters", ["size"], pc.field("size") > 1).num_rows
+            first = f"every row of the {plural} was rejected"
+        how = f"`ringtrace rejects {shlex.quote(run.folder)} --output DIR` exports them"
+        yield f"{first}: {_in_words(by_code, REJECT_REASONS)}; {how}"
+
+
+def _file_list(names: list[str]) -> str:
+    """Returns files as the subject of a sentence, with its verb: "a.csv, b.csv and 3 more have"."""
+    shown = names[:MOST_NAMES]
+    rest = len(names) - len(shown)
+    last = f" and {rest:,} more" if rest else ""
+    joined = ", ".join(shown) if rest else " and ".join(shown)
+    return f"{joined}{last} {'has' if len(names) == 1 else 'have'}"
+
+
+def _in_words(counts: Mapping[str, int], words: Mapping[str, str]) -> str:
+    """Returns counts by reason, most first: "200 too short, 112 without a country"."""
+    ordered = sorted(counts.items(), key=lambda one: (-one[1], one[0]))
+    shown = [f"{number:,} {words.get(code, code)}" for code, number in ordered[:MOST_REASONS]]
+    rest = sum(number for _, number in ordered[MOST_REASONS:])
+    return ", ".join([*shown, *([f"{rest:,} for other reasons"] if rest else [])])
+
+
+def _cluster_line(run: Run) -> str:
+    clusters = run.table(CLUSTERS, ["size"], pc.field("size") > 1).num_rows
     changed = ""
     if run.manifest["options"].get("previous") is not None:
         moved = pc.field("event") != LineageEvent.UNCHANGED
         components = run.manifest["tallies"].get("islands", {})
         changed = (
-            f", {run.table('lineage', ['event'], moved).num_rows:,} changed; "
-            f"{components.get('clustered', 0):,} components clustered, "
+            f", {run.table(LINEAGE, ['event'], moved).num_rows:,} changed; "
+            f"{count(components.get('clustered', 0), 'component')} clustered, "
             f"{components.get('taken_over', 0):,} taken over from the previous run"
         )
-    yield f"{clusters:,} cluster{'' if clusters == 1 else 's'} of two or more{changed}"
-    yield f"open {folder}/report/index.html"
-    for alarm in run.manifest["alarms"]:
-        if alarm["code"] == "islands_refused":
-            yield f"warning: {alarm['message']}"
+    return f"{count(clusters, 'cluster')} of two or more{changed}"
 
 
 def _is_all_rejected(rows: Counts) -> bool:

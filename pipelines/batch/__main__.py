@@ -25,7 +25,7 @@ def run(arguments: argparse.Namespace) -> int:
     from pipelines import run_folder, runner
     from pipelines.batch.pipeline import build
     from pipelines.batch.plan import flags_for_size, make_plan
-    from pipelines.progress import Progress
+    from pipelines.progress import BATCH_STEPS, Progress
 
     # Beam's check of how steps fit together is for who writes them: a tenth of an empty run.
     flags = [*options.beam, "--no_pipeline_type_check"]
@@ -35,10 +35,10 @@ def run(arguments: argparse.Namespace) -> int:
         run_folder.check_output(options.output, overwrite=options.overwrite)
         plan = make_plan(options, uuid.uuid4().hex[:12])
         pipeline = runner.make_pipeline(flags + flags_for_size(plan.files, options.beam))
-        progress = Progress(sys.stderr)
+        progress = Progress(sys.stderr, BATCH_STEPS)
         if runner.opens_ports(pipeline.options):
             progress.say(runner.OPEN_PORTS_WARNING)
-        progress.say(f"reading {len(plan.files)} file{'' if len(plan.files) == 1 else 's'}")
+        progress.say(f"reading {run_folder.count(len(plan.files), 'file')}")
         build(pipeline, plan)
         wait = not options.no_wait
         status = runner.run_pipeline(pipeline, plan.run, progress, debug=options.debug, wait=wait)

@@ -22,17 +22,24 @@ def run(arguments: argparse.Namespace) -> int:
     options = stream_options(arguments)
     if not options.local:
         return _run_on_engine(options)
+    from pipelines.progress import Progress
+    from pipelines.run_folder import stream_summary_lines
     from pipelines.runner import suppress_logs
     from pipelines.streaming.watch import run_watch
 
     if not options.debug:
         suppress_logs(())
-    return run_watch(options)
+    progress = Progress(sys.stderr)
+    status = run_watch(options)
+    if status == 0:
+        for line in stream_summary_lines(options.output):
+            progress.say(line)
+    return status
 
 
 def _run_on_engine(options: StreamOptions) -> int:
     """Hands a stream from a queue to its runner, and follows it until it ends."""
-    from pipelines import runner
+    from pipelines import run_folder, runner
     from pipelines.flink_options import stream_flags
     from pipelines.progress import Progress
     from pipelines.streaming.pipeline import build
@@ -57,7 +64,8 @@ def _run_on_engine(options: StreamOptions) -> int:
     except (Exception, KeyboardInterrupt) as error:
         return runner.report_failure(error, debug=options.debug)
     wait = not options.no_wait
-    runner.report_success(pipeline.options, progress, options.output, wait=wait, lines=())
+    lines = run_folder.stream_summary_lines(options.output)
+    runner.report_success(pipeline.options, progress, options.output, wait=wait, lines=lines)
     return 0
 
 
