@@ -9,7 +9,10 @@ from benchmarks import clusters, impersonation, overlap, phones, report, scripts
 
 
 def main() -> None:
-    """Runs them one after the other, the largest last."""
+    """Runs them one after the other, the largest last; exits with 2 where it is given a word."""
+    if sys.argv[1:]:
+        sys.stderr.write(f"python -m benchmarks: takes no {sys.argv[1]!r}; give it no argument\n")
+        sys.exit(2)
     for module in (clusters, phones, impersonation, scripts, report):
         module.main()
     overlap.main(100_000)

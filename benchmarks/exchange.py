@@ -53,7 +53,7 @@ def main(folder: Path) -> None:
         path = folder / f"{hour}.toml"
         path.write_text(policy, encoding="utf-8")
         issued = AT.replace("T00", f"T{hour:02d}")
-        made = ["--to", "amazon", "--policy", path, "--issued-at", issued]
+        made = ["--to", "amazon", "--policy", path, "--now", issued]
         ringtrace(microsoft, "exchange", "offer", folder / "microsoft", *made,
                   "--output", folder / f"offer-{hour}")  # fmt: skip
         ringtrace(amazon, "exchange", "join", folder / "amazon", folder / f"offer-{hour}",

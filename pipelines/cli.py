@@ -14,7 +14,9 @@ from transforms.gc_tuning import gc_tuned
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command; returns the exit status."""
     words = list(sys.argv[1:] if arguments is None else arguments)
-    if not words or words[0] in ("-h", "--help", "help"):
+    if words[:1] == ["help"]:
+        words = [*words[1:], "--help"]
+    if not words or words[0] in ("-h", "--help"):
         (sys.stdout if words else sys.stderr).write(usage())
         return 0 if words else 2
     if words[0] == "--version":
@@ -25,9 +27,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
     command = next((one for one in COMMANDS if one.name == words[0]), None)
     if command is None:
-        near = get_close_matches(words[0], [one.name for one in COMMANDS], n=1)
+        what = "option" if words[0].startswith("-") else "command"
+        known = ["--help", "--version", "help", *(one.name for one in COMMANDS)]
+        near = get_close_matches(words[0], known, n=1)
         meant = f"did you mean {near[0]}? see" if near else "see"
-        sys.stderr.write(f"ringtrace: unknown command {words[0]!r}; {meant} ringtrace --help\n")
+        sys.stderr.write(f"ringtrace: unknown {what} {words[0]!r}; {meant} ringtrace --help\n")
         return 2
     with gc_tuned():
         return command(words[1:])

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from pipelines.batch import __main__ as batch, options as batch_options
+from pipelines.options import WholeNumber, help_text, run_writer
 from pipelines.streaming import __main__ as stream
 from pipelines.streaming.options import add_arguments
 
@@ -27,7 +28,7 @@ IMAGE_VARIABLE = "RINGTRACE_IMAGE"
 LAUNCHER_ONLY = frozenset({"help", "config", "debug", "no_wait", "watch", "stop_after_idle"})
 """Options that make no sense in a template: they are about the machine that starts it."""
 
-_TYPES = {"DIR": "GCS_READ_FOLDER", "FILE": "GCS_READ_FILE"}
+_TYPES = {"DIR": "GCS_READ_FOLDER", "RUN": "GCS_READ_FOLDER", "FILE": "GCS_READ_FILE"}
 
 _NAMED = {
     "output": "GCS_WRITE_FOLDER",
@@ -89,7 +90,7 @@ def template_metadata(template: Template) -> dict[str, Any]:
 
 
 def _parameter(name: str, action: argparse.Action, *, optional: bool) -> dict[str, Any]:
-    described = (action.help or "").replace("%%", "%")
+    described = help_text(action)
     parameter: dict[str, Any] = {
         "name": name,
         "label": name.replace("_", " ").capitalize(),
@@ -104,6 +105,9 @@ def _parameter(name: str, action: argparse.Action, *, optional: bool) -> dict[st
     if action.choices is not None:
         choices = [{"value": str(one), "label": str(one)} for one in action.choices]
         return parameter | {"paramType": "ENUM", "enumOptions": choices}
+    if isinstance(action.type, WholeNumber):
+        parameter["helpText"] += f"; {action.type}"
+        return parameter | {"paramType": "TEXT", "regexes": ["[0-9]+"]}
     kind = _NAMED.get(name) or _TYPES.get(str(action.metavar), "TEXT")
     return parameter | {"paramType": kind}
 
@@ -142,10 +146,14 @@ def launch(pipeline: str, arguments: Sequence[str]) -> int:
 
 def main(arguments: Sequence[str]) -> int:
     """Writes `<pipeline>.json` for each pipeline into the folder that is named."""
+    return run_writer("pipelines.flex_template", "DIR", write_metadata, arguments)
+
+
+def write_metadata(folder: Path) -> None:
+    """Writes the metadata file of each pipeline into a folder."""
     for pipeline, template in TEMPLATES.items():
         text = json.dumps(template_metadata(template), indent=2) + "\n"
-        (Path(arguments[0]) / f"{pipeline}.json").write_text(text, encoding="utf-8")
-    return 0
+        (folder / f"{pipeline}.json").write_text(text, encoding="utf-8")
 
 
 if __name__ == "__main__":

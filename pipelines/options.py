@@ -7,16 +7,18 @@ would then name an innocent line, so an unknown flag ends the program.
 from __future__ import annotations
 
 import argparse
+import math
 import re
 import sys
 import tomllib
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, NamedTuple, NoReturn
 
-from schemas.enums import Direction
+from schemas.enums import Direction, RecordKind
 from transforms.gc_tuning import gc_paused
 
 LOCAL_RUNNER = "FnApiRunner"
@@ -26,6 +28,50 @@ JOB_SERVERS = frozenset(["portablerunner", "flinkrunner", "sparkrunner"])
 """Runners that hand a pipeline to a job server, which is mostly Java's; in lower case."""
 
 EPILOG = "Any Beam option may follow, such as --runner=FlinkRunner or --project=NAME."
+
+METAVARS = {
+    "ANSWER": "folder of the second letter of an overlap, or the letter itself",
+    "CODE": "code of a recipient, such as in-cbi",
+    "DIR": "a folder",
+    "ENTITY": "an identifier in any form, such as '(888) 555-0123'",
+    "FILE": "a file",
+    "GLOB": "files, folders or globs, local or gs:// and s3://",
+    "HEX": "fingerprint of a key",
+    "HOST:PORT": "address of a server",
+    "HOST:PORT,...": "addresses of servers",
+    "HOURS": "a whole number of hours",
+    "ID": "id of a cluster, as clusters/ has it",
+    "KIND=DAYS": "a kind of identifier and a whole number of days",
+    "N": "a whole number",
+    "N|all": "a whole number, or all",
+    "NAME": "a name",
+    "OFFER": "folder of a signed offer, or the offer itself",
+    "ORG": "slug of an organisation, as source_org has it",
+    "REQUEST": "folder of the first letter of an overlap, or the letter itself",
+    "RESULT": "folder of the third letter of an overlap, or the letter itself",
+    "RUN": "folder of a finished run",
+    "SECONDS": "a whole number of seconds",
+    "SHARE": "a number from 0 to 1",
+    "TEXT": "a text",
+    "TIME": "an ISO 8601 time with a zone, such as 2026-03-01T00:00:00Z",
+    "TIME|earliest|latest": "a TIME, or one of these words",
+    "TOPIC": "a Kafka topic",
+    "TRUTH": "a CSV file of known answers",
+    "URL": "an address of the web",
+    "X": "a number",
+}
+"""The placeholders of values in --help and docs/cli.md, and the meaning of each."""
+
+RENAMED = {
+    "--again": "--ignore-cooldown",
+    "--at": "--now",
+    "--every": "--tick-interval",
+    "--floor": "--min-count",
+    "--issued-at": "--now",
+    "--keep": "--retention",
+    "--weights": "--priority-weights",
+}
+"""Options by the name that they once had, which an error of the old name suggests."""
 
 
 class UsageError(Exception):
@@ -38,20 +84,53 @@ class StrictParser(argparse.ArgumentParser):
     def __init__(self, **settings: Any) -> None:
         super().__init__(allow_abbrev=False, **settings)
 
+    is_subcommand = False
+    """True for one below another: what it does not know is its own error, not the other's."""
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> tuple[Any, list[str]]:
+        """Parses as argparse does, and remembers the words for `error`."""
+        self._words = list(sys.argv[1:] if args is None else args)
+        known, rest = super().parse_known_args(self._words, namespace)
+        if rest and self.is_subcommand:
+            self.error(f"unrecognized arguments: {' '.join(rest)}")
+        return known, rest
+
     def error(self, message: str) -> NoReturn:
         """Raises a UsageError of one line, with the option or word that may have been meant."""
-        unknown, known = "", list(self._option_string_actions)
-        if message.startswith("unrecognized arguments: --"):
-            unknown = message.split()[2].partition("=")[0]
-        if chosen := re.search(r"invalid choice: '(.*)' \(choose from (.*)\)", message):
-            unknown, known = chosen[1], re.findall(r"[\w-]+", chosen[2])
-        meant = did_you_mean(unknown, known)
+        meant = ""
+        left = message.removeprefix("unrecognized arguments: ").split(" ")[0]
+        if message.startswith("the following arguments are required"):
+            # A mistyped option is also missing: the mistake is named, not what follows from it.
+            left = next((one for one in self._words if self._is_unknown_option(one)), "")
+        elif not message.startswith("unrecognized arguments: "):
+            left = ""
+        if left:
+            message, meant = unknown_word(left, self._option_string_actions)
+        elif lacks := re.match(r"argument (\S+): expected (?:at least )?one argument", message):
+            action = self._option_string_actions[lacks[1].split("/")[0]]
+            wanted = action.metavar or "|".join(map(str, action.choices or ["VALUE"]))
+            message = f"{lacks[1]} lacks its value; give {lacks[1]} {wanted}"
+        elif chosen := re.search(r"invalid choice: '(.*)' \(choose from (.*)\)", message):
+            meant = did_you_mean(chosen[1], re.findall(r"[\w-]+", chosen[2]))
         raise UsageError(f"{self.prog}: {message}{meant} (see {self.prog} --help)")
+
+    def _is_unknown_option(self, word: str) -> bool:
+        return word.startswith("--") and word.partition("=")[0] not in self._option_string_actions
+
+
+def unknown_word(word: str, known: Iterable[str]) -> tuple[str, str]:
+    """Returns the error of a word that no option takes, and what may have been meant."""
+    if not word.startswith("-"):
+        return f"unexpected argument {word!r}", ""
+    option = word.partition("=")[0]
+    return f"unknown option {option}", did_you_mean(option, known)
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """Returns "; did you mean X?" for the known word that is most like this one, or nothing."""
     names = {one.lstrip("-"): one for one in known}
+    if RENAMED.get(word, "").lstrip("-") in names:
+        return f"; did you mean {RENAMED[word]}?"
     near = get_close_matches(word.lstrip("-"), names, n=1) if word else []
     return f"; did you mean {names[near[0]]}?" if near else ""
 
@@ -75,6 +154,8 @@ def add_subcommands(
     subparsers = parser.add_subparsers(metavar="WORD", required=required)
     for one in subcommands:
         below = subparsers.add_parser(one.name, help=one.summary, description=one.summary)
+        if isinstance(below, StrictParser):
+            below.is_subcommand = True
         one.add_arguments(below)
         below.set_defaults(subcommand=one)
 
@@ -96,11 +177,51 @@ def moment(text: str) -> datetime:
     return time.astimezone(UTC)
 
 
-def shard_count(text: str) -> int:
-    """Parses a whole number from 1 to 10,000, as the `type` of a flag."""
-    if not text.isdecimal() or not 1 <= int(text) <= 10_000:
-        raise argparse.ArgumentTypeError(f"'{text}' is not a whole number from 1 to 10000")
-    return int(text)
+@dataclass(frozen=True)
+class WholeNumber:
+    """The `type` of a flag that takes a whole number from `least` to `most`."""
+
+    least: int
+    most: int
+
+    def __call__(self, text: str) -> int:
+        """Parses the number."""
+        plain = re.fullmatch(r"-?[0-9]{1,18}", text)
+        if plain is None or not self.least <= int(text) <= self.most:
+            raise argparse.ArgumentTypeError(f"'{text}' is not {self}")
+        return int(text)
+
+    def __str__(self) -> str:
+        return f"a whole number from {self.least} to {self.most}"
+
+
+@dataclass(frozen=True)
+class Number:
+    """The `type` of a flag that takes a number from `least` to `most`."""
+
+    least: float
+    most: float
+
+    def __call__(self, text: str) -> float:
+        """Parses the number."""
+        try:
+            number = float(text)
+        except ValueError:
+            number = math.nan
+        if not self.least <= number <= self.most:
+            raise argparse.ArgumentTypeError(f"'{text}' is not {self}")
+        return number
+
+    def __str__(self) -> str:
+        return f"a number from {self.least:g} to {self.most:g}"
+
+
+SHARE = Number(0, 1)
+
+
+def help_text(action: argparse.Action) -> str:
+    """Returns the help of an option or argument with its placeholders, such as the default."""
+    return (action.help or "") % (vars(action) | {"prog": "ringtrace"})
 
 
 def repeatable(metavar: str) -> dict[str, Any]:
@@ -121,14 +242,38 @@ def add_inputs(parser: argparse.ArgumentParser) -> None:
 def add_formats(parser: argparse.ArgumentParser) -> None:
     """Declares the flags that say how records are to be read."""
     parser.add_argument(
-        "--complaints-format", metavar="NAME", help="format of --complaints, if not recognised"
+        "--complaints-format",
+        type=_complaints_format,
+        metavar="NAME",
+        help="format of complaints, if not recognised",
     )
     parser.add_argument(
-        "--calls-format", metavar="NAME", help="format of --calls, if not recognised"
+        "--calls-format",
+        type=_calls_format,
+        metavar="NAME",
+        help="format of call records, if not recognised",
     )
     parser.add_argument(
-        "--source-org", metavar="SLUG", help="organisation of files that do not name theirs"
+        "--source-org", metavar="ORG", help="organisation of files that do not name theirs"
     )
+
+
+def _complaints_format(text: str) -> str:
+    return _checked_format(text, RecordKind.COMPLAINT)
+
+
+def _calls_format(text: str) -> str:
+    return _checked_format(text, RecordKind.CALL)
+
+
+def _checked_format(text: str, kind: RecordKind) -> str:
+    from transforms.read import ADAPTERS_BY_NAME  # loads Beam, as --help need not
+
+    known = [one for one, adapter in ADAPTERS_BY_NAME.items() if kind in adapter.kinds]
+    if text not in known:
+        named = ", ".join(one for one in known if one != "empty")  # which no file can be said to be
+        raise argparse.ArgumentTypeError(f"'{text}' is not a format of {kind}s; choose {named}")
+    return text
 
 
 def add_known_legitimate(parser: argparse.ArgumentParser) -> None:
@@ -145,7 +290,7 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
     add_known_legitimate(parser)
     add_formats(parser)
     parser.add_argument(
-        "--previous", metavar="DIR", help="an earlier run, whose cluster ids are kept"
+        "--previous", metavar="RUN", help="an earlier run, whose cluster ids are kept"
     )
     parser.add_argument(
         "--decisions", metavar="FILE", help="CSV or JSON Lines of analysts' decisions, which bind"
@@ -162,18 +307,22 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--passport-keys",
-        **repeatable("PEM"),
-        help="public keys or certificates; PASSporTs that none of them signed are rejected",
+        **repeatable("FILE"),
+        help="public keys or certificates in PEM; PASSporTs that none of them signed are rejected",
     )
     parser.add_argument(
-        "--shards", type=shard_count, default=1, metavar="N", help="files a table (default: 1)"
+        "--shards",
+        type=WholeNumber(1, 10_000),
+        default=1,
+        metavar="N",
+        help="files that each table is written as (default: %(default)s)",
     )
     parser.add_argument(
         "--no-wait",
         action="store_true",
         help="return when a remote runner has taken the job, and do not wait for its end",
     )
-    parser.add_argument("--config", metavar="TOML", help="a file with any of these options")
+    parser.add_argument("--config", metavar="FILE", help="TOML of any of these options")
     parser.add_argument("--debug", action="store_true", help="show tracebacks and Beam's own log")
 
 
@@ -200,6 +349,14 @@ def parse_with_beam(parser: StrictParser, arguments: Sequence[str]) -> argparse.
     return argparse.Namespace(**fields | lists, beam=beam, usage_error=parser.error)
 
 
+def make_parser(name: str, summary: str, module: Any, *, takes_beam_options: bool) -> StrictParser:
+    """Returns the parser of `ringtrace NAME`, whose module has `add_arguments(parser)`."""
+    epilog = EPILOG if takes_beam_options else None
+    parser = StrictParser(prog=f"ringtrace {name}", description=summary, epilog=epilog)
+    module.add_arguments(parser)
+    return parser
+
+
 def run_command(
     name: str, summary: str, module: Any, arguments: Sequence[str], *, takes_beam_options: bool
 ) -> int:
@@ -208,27 +365,45 @@ def run_command(
     `module` has `add_arguments(parser)` and `run(arguments)`. If it `takes_beam_options`, there is
     `--config`, and flags that it does not know go to Beam.
     """
-    parser = StrictParser(prog=f"ringtrace {name}", description=summary)
-    module.add_arguments(parser)
+    parser = make_parser(name, summary, module, takes_beam_options=takes_beam_options)
     try:
         if not takes_beam_options:
             return int(module.run(parser.parse_args(arguments)))
-        parser.epilog = EPILOG
         with gc_paused():
             return int(module.run(parse_with_beam(parser, arguments)))
     except UsageError as error:
         sys.stderr.write(f"{error}\n")
     except ValueError as error:
         from reports.run import RunError  # loads Arrow, which not every command needs
+        from reports.tables import TableError
 
-        if not isinstance(error, RunError):
+        if not isinstance(error, RunError | TableError):
             raise
-        sys.stderr.write(f"{error}\n")
+        remedy = "; name a finished run of this version" if isinstance(error, RunError) else ""
+        sys.stderr.write(f"{error}{remedy}\n")
     except FileNotFoundError as error:
         if error.filename is None or takes_beam_options:
             raise
-        sys.stderr.write(f"{error.filename}: {error.strerror}\n")
+        sys.stderr.write(f"{error.filename}: {error.strerror}; name one that is there\n")
     return 2
+
+
+def run_writer(
+    module: str, metavar: str, write: Callable[[Path], None], arguments: Sequence[str]
+) -> int:
+    """Runs `python -m MODULE PATH`, which publishes something there; returns the exit status."""
+    parser = StrictParser(prog=f"python -m {module}")
+    parser.add_argument("path", metavar=metavar, type=Path, help="where to write")
+    try:
+        path: Path = parser.parse_args(arguments).path
+        write(path)
+    except UsageError as error:
+        sys.stderr.write(f"{error}\n")
+        return 2
+    except OSError as error:
+        sys.stderr.write(f"{error.filename}: {error.strerror}; give a {metavar} to write\n")
+        return 2
+    return 0
 
 
 def with_default_runner(flags: tuple[str, ...], runner: str) -> tuple[str, ...]:
@@ -248,7 +423,8 @@ def _from_toml(path: str, parser: argparse.ArgumentParser) -> dict[str, Any]:
     except OSError as error:
         raise UsageError(f"{path}: {error.strerror}; give a TOML file of options") from None
     except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise UsageError(f"{path}: not TOML: {error}") from None
+        why = f"{error}; write name = value lines in UTF-8"
+        raise UsageError(f"{path}: not TOML: {why}") from None
     actions = {action.dest: action for action in parser._actions}
     defaults: dict[str, Any] = {}
     for name, value in settings.items():
@@ -298,21 +474,20 @@ def beam_flags(rest: Sequence[str], prog: str, own: Iterable[str] = ()) -> tuple
     """
     from apache_beam.options.pipeline_options import PipelineOptions, _BeamArgumentParser
 
-    # They declare Flink's options, --partitions and --contraction-rounds to Beam.
-    from pipelines import flink_options  # noqa: F401
-    from transforms import shuffle  # noqa: F401
-    from transforms.graph import rounds_for  # noqa: F401
+    from pipelines import flink_options  # noqa: F401  # declares Flink's options to Beam
 
     class Strict(StrictParser, _BeamArgumentParser):
         """Beam's own parser, which its option classes need, with strict errors."""
 
     parser = Strict(prog=prog, add_help=False, conflict_handler="resolve")
     for options in PipelineOptions.__subclasses__():
-        if "_add_argparse_args" in vars(options):
+        # Those of our own steps are ours to declare, where they mean something.
+        if "_add_argparse_args" in vars(options) and not options.__module__.startswith(
+            "transforms"
+        ):
             options._add_argparse_args(parser)
     _, unknown = parser.parse_known_args(list(rest))
     if unknown:
-        option = unknown[0].partition("=")[0]
-        meant = did_you_mean(option, [*own, *parser._option_string_actions])
-        raise UsageError(f"{prog}: unknown option {option}{meant} (see {prog} --help)")
+        message, meant = unknown_word(unknown[0], [*own, *parser._option_string_actions])
+        raise UsageError(f"{prog}: {message}{meant} (see {prog} --help)")
     return tuple(rest)

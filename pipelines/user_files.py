@@ -37,8 +37,22 @@ def read_text(path: str) -> str:
     except ValueError:
         # Beam names no file system for the scheme where the library for it is absent.
         raise UsageError(
-            f"{path}: no access to such a store; for gs:// install ringtrace[gcp]"
+            f"{path}: no access to such a store; for gs:// pip install '.[gcp]'"
         ) from None
+
+
+def read_passport_keys(paths: Iterable[str]) -> tuple[str, ...]:
+    """Reads public keys in PEM; raises UsageError for a file that holds none."""
+    from transforms.read import InputError, ReadOptions, plan_input_files  # with Beam
+
+    texts = []
+    for path in paths:
+        texts.append(read_text(path))
+        try:
+            plan_input_files((), (), ReadOptions(passport_keys=(texts[-1],)))
+        except InputError as error:
+            raise UsageError(f"{path}: {error.problem}; {error.remedy}") from None
+    return tuple(texts)
 
 
 def file_digest(path: str | None) -> dict[str, str] | None:
@@ -77,4 +91,5 @@ def read_weights(path: str | None) -> PriorityWeights:
             return shipped_weights()
         return parse_weights(read_text(path), path)
     except PriorityWeightsError as error:
-        raise UsageError(str(error)) from None
+        remedy = "" if ";" in str(error) else "; copy transforms/data/priority.toml, and change it"
+        raise UsageError(f"{error}{remedy}") from None

@@ -112,7 +112,9 @@ def read_private_key(content: bytes, name: str) -> Ed25519PrivateKey:
     except TypeError:
         raise KeyFileError(f"{name}: is encrypted; give it without a passphrase") from None
     except (ValueError, UnsupportedAlgorithm):
-        raise KeyFileError(f"{name}: holds no private key in PEM (PKCS 8)") from None
+        raise KeyFileError(
+            f"{name}: holds no private key in PEM (PKCS 8); give one of `ringtrace keys make`"
+        ) from None
     if not isinstance(key, Ed25519PrivateKey):
         raise KeyFileError(f"{name}: is no {ALGORITHM} key; make one with ringtrace keys make")
     return key
@@ -130,9 +132,11 @@ def read_public_key(content: bytes, name: str) -> Ed25519PublicKey:
     try:
         key = serialization.load_pem_public_key(content)
     except (ValueError, UnsupportedAlgorithm):
-        raise KeyFileError(f"{name}: holds no public key in PEM") from None
+        raise KeyFileError(
+            f"{name}: holds no public key in PEM; give one of `ringtrace keys export`"
+        ) from None
     if not isinstance(key, Ed25519PublicKey):
-        raise KeyFileError(f"{name}: is no {ALGORITHM} key")
+        raise KeyFileError(f"{name}: is no {ALGORITHM} key; give one of `ringtrace keys export`")
     return key
 
 

@@ -11,6 +11,7 @@ import errno
 import os
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import cached_property
 from itertools import pairwise, repeat
@@ -23,9 +24,15 @@ import pyarrow.dataset as ds
 import xxhash
 from numpy.typing import NDArray
 
+from reports.text import plain
 from schemas.field import TIMESTAMP
 from schemas.tables import Table
 from transforms.arrow_util import group_offsets, sorted_lookup
+
+
+class TableError(ValueError):
+    """A table of a run that cannot be read; the message is one line for its user."""
+
 
 RunFolder = str | os.PathLike[str]
 """A `Run`, or the path of the folder that its tables are in."""
@@ -77,17 +84,31 @@ def table_batches(
     """Yields the chosen columns of the rows that match `where`, in non-empty batches.
 
     Batches that are left with few rows are joined.
+
+    Raises:
+        TableError: for a file that is no Parquet of this contract.
     """
     found = table_dataset(run, table)
     waiting: list[pa.RecordBatch] = []
-    for batch in found.to_batches(columns=list(columns), filter=where, **_ONE_BY_ONE):
-        if batch.num_rows:
-            waiting.append(batch)
-        if sum(one.num_rows for one in waiting) >= LEAST_BATCH_ROWS:
-            yield _joined(waiting)
-            waiting = []
+    with _readable(run, table):
+        for batch in found.to_batches(columns=list(columns), filter=where, **_ONE_BY_ONE):
+            if batch.num_rows:
+                waiting.append(batch)
+            if sum(one.num_rows for one in waiting) >= LEAST_BATCH_ROWS:
+                yield _joined(waiting)
+                waiting = []
     if waiting:
         yield _joined(waiting)
+
+
+@contextmanager
+def _readable(run: RunFolder, table: Table) -> Iterator[None]:
+    """Raises a TableError in place of Arrow's, for a file that is no Parquet of the contract."""
+    try:
+        yield
+    except (pa.ArrowException, UnicodeDecodeError) as error:
+        where, why = f"{os.fspath(run)}/{table.name}", str(error).partition("\n")[0][:200]
+        raise TableError(f"{where}: cannot be read, make the run again: {plain(why)}") from None
 
 
 def _joined(found: list[pa.RecordBatch]) -> pa.RecordBatch:
@@ -100,10 +121,17 @@ def read_table(
     columns: Sequence[str] | None = None,
     where: pc.Expression | None = None,
 ) -> pa.Table:
-    """Reads the rows that match `where`, sorted by what `columns` has of the table's key."""
+    """Reads the rows that match `where`, sorted by what `columns` has of the table's key.
+
+    Raises:
+        TableError: for a file that is no Parquet of this contract, or text that is not UTF-8.
+    """
     names = list(table.schema.names if columns is None else columns)
     order = [(name, "ascending") for name in table.key if name in names]
-    found = table_dataset(run, table).to_table(columns=names, filter=where, **_ONE_BY_ONE)
+    dataset = table_dataset(run, table)
+    with _readable(run, table):
+        found = dataset.to_table(columns=names, filter=where, **_ONE_BY_ONE)
+        found.validate(full=True)  # Parquet says UTF-8, and nobody checks it on reading
     return found.sort_by(order) if order else found
 
 
@@ -141,6 +169,13 @@ def read_in_key_order(
     Each file is sorted by it. A merge of several holds little more than a batch of each: what lies
     before the least of their last rows is complete.
     """
+    with _readable(run, table):
+        yield from _merged(run, table, columns, where)
+
+
+def _merged(
+    run: RunFolder, table: Table, columns: Sequence[str], where: pc.Expression | None
+) -> Iterator[pa.Table]:
     readers = [
         one.to_batches(schema=table.schema, columns=list(columns), filter=where, **_ONE_BY_ONE)
         for one in table_dataset(run, table).get_fragments()
@@ -169,7 +204,9 @@ def read_in_key_order(
 
 def count_rows(run: RunFolder, table: Table, where: pc.Expression | None = None) -> int:
     """Counts the rows that match `where`; without it all, from the footers of the files."""
-    return int(table_dataset(run, table).count_rows(filter=where))
+    dataset = table_dataset(run, table)
+    with _readable(run, table):
+        return int(dataset.count_rows(filter=where))
 
 
 def top_rows(

@@ -8,6 +8,7 @@ from datetime import datetime
 from pipelines.options import (
     LOCAL_RUNNER,
     StrictParser,
+    WholeNumber,
     add_inputs,
     add_run_options,
     moment,
@@ -15,10 +16,19 @@ from pipelines.options import (
     with_default_runner,
 )
 
+MOST_PARTITIONS = 65_536
+"""The most that transforms/shuffle.py takes, which loads Beam; a test compares the two."""
+
+MOST_ROUNDS = 16
+"""The most that transforms/graph/connected_components.py takes."""
+
+SIZE_FLAGS = {"partitions": "--partitions", "contraction_rounds": "--contraction-rounds"}
+"""Options that the steps themselves read, as options of Beam, by their names here."""
+
 
 @dataclass(frozen=True)
 class BatchOptions:
-    """The checked options of one batch run."""
+    """The checked options of one batch run; `beam` has those of SIZE_FLAGS, too."""
 
     complaints: tuple[str, ...]
     calls: tuple[str, ...]
@@ -50,7 +60,26 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--as-of", type=moment, metavar="TIME", help="leave out what was received later than this"
     )
+    add_size_options(parser)
     add_run_options(parser)
+
+
+def add_size_options(parser: argparse.ArgumentParser) -> None:
+    """Declares the flags for large inputs, on which no result depends."""
+    parser.add_argument(
+        SIZE_FLAGS["partitions"],
+        type=WholeNumber(1, MOST_PARTITIONS),
+        metavar="N",
+        help="pieces that each step is cut into, the most workers that can share one; changes no "
+        "result (default: 16, or one for every 32 MiB of input where that is more)",
+    )
+    parser.add_argument(
+        SIZE_FLAGS["contraction_rounds"],
+        type=WholeNumber(0, MOST_ROUNDS),
+        metavar="N",
+        help="rounds in which the graph is contracted before one worker counts its components; "
+        "changes no result (default: from the size of the input)",
+    )
 
 
 def batch_options(arguments: argparse.Namespace) -> BatchOptions:
@@ -68,7 +97,10 @@ def batch_options(arguments: argparse.Namespace) -> BatchOptions:
         usage_error("give --complaints or --calls")
     if not fields["output"]:
         usage_error("give --output")
-    return BatchOptions(**fields | {"beam": with_default_runner(fields["beam"], LOCAL_RUNNER)})
+    given = {flag: fields.pop(name) for name, flag in SIZE_FLAGS.items()}
+    flags = tuple(f"{flag}={count}" for flag, count in given.items() if count is not None)
+    beam = (*flags, *with_default_runner(fields["beam"], LOCAL_RUNNER))
+    return BatchOptions(**fields | {"beam": beam})
 
 
 def parse(arguments: Sequence[str]) -> BatchOptions:

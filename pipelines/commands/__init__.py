@@ -12,6 +12,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pipelines.options import StrictParser
 
 
 class Group(StrEnum):
@@ -43,6 +47,14 @@ class Command:
     def module(self) -> str:
         """The dotted name of the module that does the work."""
         return self.elsewhere or f"{__name__}.{self.name}"
+
+    def parser(self) -> StrictParser:
+        """Returns the parser of the command's arguments, with those of its subcommands."""
+        from pipelines.options import make_parser
+
+        module = import_module(self.module)
+        beam = self.takes_beam_options
+        return make_parser(self.name, self.summary, module, takes_beam_options=beam)
 
     def __call__(self, arguments: Sequence[str]) -> int:
         """Parses the arguments and does the work; returns the exit status."""

@@ -18,7 +18,7 @@ import pyarrow.dataset as ds
 from rich.console import Console
 from rich.table import Table
 
-from pipelines.options import UsageError
+from pipelines.options import UsageError, repeatable
 from pipelines.user_files import read_known_legitimate, read_text
 from reports import tables
 from reports.tables import RunFolder
@@ -47,7 +47,7 @@ HUB_REASON = "hub: "
 
 SPLINK_NAME = "Splink itself"
 
-SPLINK_INSTALL = "--splink needs the packages of the extra: pip install 'ringtrace[splink]'"
+SPLINK_INSTALL = "--splink needs the packages of the extra: pip install '.[splink]'"
 
 
 @dataclass(frozen=True)
@@ -81,13 +81,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the flags of `ringtrace evaluate`."""
     parser.add_argument("run", metavar="RUN", type=Path, help="folder of a finished run")
     parser.add_argument(
-        "truth", metavar="TRUTH_CSV", type=Path, help="CSV with the columns entity_id,operation"
+        "truth", metavar="TRUTH", type=Path, help="CSV with the columns entity_id,operation"
     )
     parser.add_argument(
         "--known-legitimate",
-        metavar="FILE",
-        nargs=1,
-        default=[],
+        **repeatable("FILE"),
         help="CSV entity_id: more known-legitimate identifiers that must be in no cluster",
     )
     for flag, text in (
@@ -248,7 +246,10 @@ def read_truth(path: Path) -> dict[str, str]:
         UsageError: for a file that cannot be read, or an id in two operations.
     """
     truth: dict[str, str] = {}
-    for row in _rows(path, "operation"):
+    rows = _rows(path, "operation")
+    if not rows:
+        raise UsageError(f"{path}: has no rows; give the known answers, an identifier a row")
+    for row in rows:
         entity_id, operation = row["entity_id"], row["operation"]
         if truth.setdefault(entity_id, operation) != operation:
             raise UsageError(f"{path}: {entity_id} is in two operations; keep one or neither")
@@ -264,12 +265,17 @@ def read_members(folder: Path) -> pa.Table:
     """Reads entity_id and cluster_id of the members of a run; raises UsageError if it cannot."""
     path = folder / MEMBERS.name
     if not path.is_dir():
-        raise UsageError(f"{folder}: is no finished run: it has no {MEMBERS.name}/")
+        raise UsageError(
+            f"{folder}: is no finished run: it has no {MEMBERS.name}/; name one that has"
+        )
     try:
         table = ds.dataset(path, format="parquet", schema=MEMBERS.schema)
-        return table.to_table(columns=["entity_id", "cluster_id"])
+        found = table.to_table(columns=["entity_id", "cluster_id"])
+        found.validate(full=True)  # Parquet does not check that text is UTF-8
     except (OSError, pa.ArrowException) as error:
-        raise UsageError(f"{path}: cannot be read: {str(error).splitlines()[0]}") from None
+        why = str(error).partition("\n")[0]
+        raise UsageError(f"{path}: cannot be read, make the run again: {why}") from None
+    return found
 
 
 def evaluation_json(
@@ -321,11 +327,12 @@ def _rows(path: Path, *columns: str) -> list[dict[str, str]]:
     reader = csv.DictReader(io.StringIO(read_text(str(path)), newline=""))
     missing = {"entity_id", *columns} - set(reader.fieldnames or ())
     if missing:
-        raise UsageError(f"{path}: has no column {', '.join(sorted(missing))}")
+        named = ", ".join(sorted(missing))
+        raise UsageError(f"{path}: has no column {named}; name the columns in the first line")
     rows = list(reader)
     for number, row in enumerate(rows, 2):
         if None in row.values():
-            raise UsageError(f"{path}, line {number}: has too few columns")
+            raise UsageError(f"{path}, line {number}: has too few columns; add what is missing")
     return rows
 
 
@@ -356,7 +363,7 @@ def _flags(run: Path, hubs: Path) -> HubFlags:
     holders: dict[str, int] = {}
     for row in _rows(hubs, "holders"):
         if not row["holders"].isdecimal():
-            raise UsageError(f"{hubs}: {row['holders']!r} is no number of operations")
+            raise UsageError(f"{hubs}: {row['holders']!r} is no number of operations; write one")
         holders[row["entity_id"]] = int(row["holders"])
     entities = tables.read_table(run, ENTITIES, ["entity_id", "complaints", "calls", "reason"])
     flagged = entities.filter(pc.starts_with(entities["reason"], HUB_REASON))

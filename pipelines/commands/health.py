@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from pipelines.options import SHARE
 from reports.run import Run
 
 REJECTED_SHARE = 0.01
@@ -19,20 +20,20 @@ FALLEN_TO = 0.5
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the flags of `ringtrace health`."""
     parser.add_argument("run", metavar="RUN", help="folder of a finished run")
-    parser.add_argument("--previous", metavar="DIR", help="an earlier run, to compare with")
+    parser.add_argument("--previous", metavar="RUN", help="an earlier run, to compare with")
     parser.add_argument(
         "--rejected-share",
-        type=float,
+        type=SHARE,
         default=REJECTED_SHARE,
         metavar="SHARE",
-        help=f"share of rows refused that is still well (default: {REJECTED_SHARE})",
+        help="share of rows refused that is still well (default: %(default)s)",
     )
     parser.add_argument(
         "--fallen-to",
-        type=float,
+        type=SHARE,
         default=FALLEN_TO,
         metavar="SHARE",
-        help=f"share of the previous run's rows that is still well (default: {FALLEN_TO})",
+        help="share of the previous run's rows that is still well (default: %(default)s)",
     )
 
 

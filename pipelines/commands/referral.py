@@ -162,7 +162,7 @@ def _override_from(arguments: argparse.Namespace) -> Override | None:
     """Returns the person who answers for a refused cluster, and the reason, if there is one."""
     name, reason = arguments.override_by, arguments.override_reason
     if (name is None) != (reason is None):
-        raise UsageError("--override-by and --override-reason go together: a name, and why")
+        raise UsageError("--override-by and --override-reason go together: give a name, and why")
     if name is None:
         return None
     if not name.strip() or not reason.strip():
@@ -193,7 +193,9 @@ def _read_case_records(arguments: argparse.Namespace, manifest: Manifest) -> Cas
     except UnknownClusterError as error:
         raise UsageError(f"{arguments.run}: {error}") from None
     except FileNotFoundError:
-        raise UsageError(f"{arguments.run}: lacks a table of a finished run") from None
+        raise UsageError(
+            f"{arguments.run}: lacks a table of a finished run; make the run again"
+        ) from None
     reading = ReadOptions(
         complaints_format=arguments.complaints_format,
         calls_format=arguments.calls_format,
@@ -236,12 +238,15 @@ def _earlier_package(folder: Path, cluster_id: str) -> tuple[str, dict[str, Any]
     """Verifies an earlier package; returns the SHA-256 of its seal, and its facts."""
     from reports.referral import FACTS_FILE, verify_package
 
+    if not folder.is_dir():
+        raise UsageError(f"{folder}: is no folder; give the earlier package to --supersedes")
     result = verify_package(folder, key_store.known_keys())
     if not result.holds:
         raise UsageError(f"{folder}: is no package that holds; see ringtrace verify {folder}")
     facts = json.loads((folder / FACTS_FILE).read_bytes())
     if facts.get("cluster_id") != cluster_id:
-        raise UsageError(f"{folder}: is of the cluster {facts.get('cluster_id')}, not {cluster_id}")
+        of = facts.get("cluster_id")
+        raise UsageError(f"{folder}: is of the cluster {of}; give one of {cluster_id}")
     return result.seal_sha256, facts
 
 
@@ -289,7 +294,7 @@ def _publish(files: dict[str, bytes], out: Path) -> None:
             out.rmdir()
         aside.rename(out)
     except OSError as error:
-        raise UsageError(f"{error.filename or out}: {error.strerror}") from None
+        raise UsageError(f"{out}: {error.strerror}; name a folder that can be made") from None
     finally:
         shutil.rmtree(aside, ignore_errors=True)
 

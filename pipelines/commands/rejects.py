@@ -59,7 +59,8 @@ def run(arguments: argparse.Namespace) -> int:
     try:
         kept = write_rejects(rows, out)
     except OSError as error:
-        raise UsageError(f"{error.filename or out}: {error.strerror}") from None
+        where = error.filename or out
+        raise UsageError(f"{where}: {error.strerror}; name a folder that can be made") from None
     sys.stdout.write(
         f"{out}: {kept} of {len(rows)} rejected rows can be corrected here; {out / 'why.csv'} says "
         "what is wrong\n"

@@ -9,11 +9,12 @@ import webbrowser
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipelines.options import UsageError
+from pipelines.options import UsageError, WholeNumber
 from reports import disclosure_control
 from reports.export import NODES_FILE
 from reports.html import PAGE_LIMIT, write_report_pages
 from reports.run import Run
+from reports.tables import TableError
 from transforms.write import JobError, local_job_pool
 
 INDEX = "report/index.html"
@@ -44,14 +45,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=_limit,
         metavar="N|all",
         help="clusters with a page of their own, by priority, and of one that are described on "
-        f"shared pages (default {PAGE_LIMIT})",
+        f"shared pages (default: {PAGE_LIMIT})",
     )
     parser.add_argument(
         "--suppress-below",
-        type=int,
+        type=WholeNumber(0, 1_000_000),
         metavar="N",
         help="hide counts of victims by country below N "
-        f"(default 0; {disclosure_control.SUPPRESS_BELOW} with --redact)",
+        f"(default: 0; {disclosure_control.SUPPRESS_BELOW} with --redact)",
     )
 
 
@@ -77,7 +78,7 @@ def run(arguments: argparse.Namespace) -> int:
             raise UsageError(f"{source}: has no {INDEX}; write one with --output DIR")
     else:
         if not (arguments.output or arguments.redact):
-            raise UsageError("--pages and --suppress-below need --output DIR")
+            raise UsageError("--pages and --suppress-below need --output DIR: give it")
         redacted = source.resolve().with_name(f"{source.resolve().name}-redacted")
         index = _write(arguments, finished, Path(arguments.output or redacted)) / INDEX
     sys.stdout.write(f"{index}\n")
@@ -105,12 +106,15 @@ def _write(arguments: argparse.Namespace, finished: Run, out: Path) -> Path:
                 # Another report of a run keeps the places of its pictures.
                 before=str(nodes) if nodes.is_file() else None,
             )
-    except (OSError, JobError) as error:
+    except (OSError, JobError, TableError) as error:
         if made:
             shutil.rmtree(out, ignore_errors=True)
+        if isinstance(error, TableError):
+            raise
         if isinstance(error, JobError):
             raise UsageError(f"{out}: {error}") from None
-        raise UsageError(f"{error.filename or out}: {error.strerror}") from None
+        where = error.filename or out
+        raise UsageError(f"{where}: {error.strerror}; name a folder that can be made") from None
     return out
 
 

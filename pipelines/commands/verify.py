@@ -20,14 +20,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("folder", metavar="DIR", help="a referral package")
     parser.add_argument(
         "--key",
-        metavar="PUB",
+        metavar="FILE",
         help="public key in PEM of whoever must have signed it (default: any key of "
         "`ringtrace keys show`)",
     )
     parser.add_argument(
         "--authority",
-        metavar="PEM",
-        help="root certificates by which the RFC 3161 time stamp in it must hold",
+        metavar="FILE",
+        help="root certificates in PEM by which the RFC 3161 time stamp in it must hold",
     )
 
 
@@ -49,7 +49,8 @@ def run(arguments: argparse.Namespace) -> int:
     except MissingTimeStampLibraryError as error:
         raise UsageError(str(error)) from None
     except OSError as error:
-        raise UsageError(f"{error.filename or folder}: {error.strerror}") from None
+        where = error.filename or folder
+        raise UsageError(f"{where}: {error.strerror}; give a package that can be read") from None
     if result.package:
         _print_line(f"package      {_printable(result.package.get('reference'))}")
         _print_line(f"seen from    {_printable(result.package.get('as_of'))}")
@@ -79,7 +80,7 @@ def _authorities(path: str) -> list[Certificate]:
     except OSError as error:
         raise UsageError(f"{path}: {error.strerror}; give certificates in PEM") from None
     except ValueError:
-        raise UsageError(f"{path}: holds no certificate in PEM") from None
+        raise UsageError(f"{path}: holds no certificate in PEM; give root certificates") from None
 
 
 def _printable(value: object) -> str:

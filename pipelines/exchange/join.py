@@ -81,7 +81,7 @@ def add_join_arguments(parser: argparse.ArgumentParser) -> None:
         "--from", metavar="ORG", dest="me", help="your own slug (default: the run's one)"
     )
     parser.add_argument(
-        "--previous", metavar="DIR", help="run whose cluster ids are kept (default: RUN)"
+        "--previous", metavar="RUN", help="run whose cluster ids are kept (default: RUN)"
     )
     parser.add_argument("--decisions", metavar="FILE", help="analysts' decisions, which bind")
     parser.add_argument(
@@ -92,8 +92,8 @@ def add_join_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--victims",
-        metavar="CSV",
-        help="your own victims' phone and email: an offer that names one is not believed there",
+        metavar="FILE",
+        help="CSV phone,email,country of your own victims: an offer is not believed about them",
     )
     parser.add_argument(
         "--overlap",
@@ -101,7 +101,7 @@ def add_join_arguments(parser: argparse.ArgumentParser) -> None:
         help="counts of victims shared with others, of clusters of an earlier join",
     )
     parser.add_argument(
-        "--key", metavar="PEM", help="private key that signed them (default: your own)"
+        "--key", metavar="FILE", help="private key that signed the counts (default: your own)"
     )
     parser.add_argument(
         "--now", type=moment, metavar="TIME", help="when offers must be in force (default: now)"
@@ -122,6 +122,8 @@ def join_offers(arguments: argparse.Namespace) -> int:
     orgs = set(tables.count_by(folder, COMPLAINTS, ["source_org"])["source_org"].to_pylist())
     me = signed_files.own_org(arguments.me, orgs, folder)
     _check_given_again(arguments, manifest["options"])
+    if arguments.key is not None and not arguments.overlap:
+        raise UsageError(f"--key {arguments.key}: is for counts; give --overlap, or leave it out")
     now = arguments.now or datetime.now(UTC)
     intake = accept_offers(arguments.offers, me, orgs, now)
     offers = intake.offers

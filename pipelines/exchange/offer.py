@@ -15,6 +15,7 @@ from pipelines import key_store
 from pipelines.exchange import signed_files
 from pipelines.exchange.signed_files import utc_text
 from pipelines.options import UsageError, moment
+from pipelines.user_files import read_text
 from reports import signing, tables
 from reports.exchange import (
     OfferError,
@@ -46,17 +47,19 @@ def add_offer_arguments(parser: argparse.ArgumentParser) -> None:
         "--from", metavar="ORG", dest="sender", help="your own slug (default: the run's one)"
     )
     parser.add_argument(
-        "--policy", metavar="TOML", help="what may leave (default: the shipped policy.toml)"
+        "--policy", metavar="FILE", help="TOML of what may leave (default: the shipped policy.toml)"
     )
     parser.add_argument(
         "--victims",
-        metavar="CSV",
-        help="your own victims' phone and email: none of them leaves, whatever a record says",
+        metavar="FILE",
+        help="CSV phone,email,country of your own victims: none of them leaves",
     )
     parser.add_argument("--output", metavar="DIR", required=True, help="new folder to write")
-    parser.add_argument("--key", metavar="PEM", help="private key to sign with (default: your own)")
     parser.add_argument(
-        "--issued-at", type=moment, metavar="TIME", help="when it is issued (default: now)"
+        "--key", metavar="FILE", help="private key to sign with (default: your own)"
+    )
+    parser.add_argument(
+        "--now", type=moment, metavar="TIME", help="when it is issued (default: now)"
     )
 
 
@@ -66,7 +69,7 @@ def write_offer(arguments: argparse.Namespace) -> int:
     Raises:
         UsageError: for a run, a policy or a folder that cannot be used.
     """
-    folder = arguments.run
+    folder, output = arguments.run, signed_files.free_folder(arguments.output)
     if Run.open(folder).manifest["options"].get("offers"):
         raise UsageError(f"{folder}: is joined with others' offers; offer from your own run alone")
     policy = _policy(arguments.policy)
@@ -75,7 +78,7 @@ def write_offer(arguments: argparse.Namespace) -> int:
     recipient = key_store.org_slug(arguments.to)
     if sender == recipient:
         raise UsageError(f"{sender} is both --from and --to; name the other organisation in --to")
-    issued = (arguments.issued_at or datetime.now(UTC)).replace(microsecond=0)
+    issued = (arguments.now or datetime.now(UTC)).replace(microsecond=0)
     parties = Parties(
         sender, recipient, utc_text(issued), utc_text(issued + timedelta(days=policy.days_valid))
     )
@@ -93,7 +96,6 @@ def write_offer(arguments: argparse.Namespace) -> int:
         raise UsageError(
             f"{folder}: nothing in it may leave under this policy: {_reasons_text(left)}"
         )
-    output = signed_files.new_folder(arguments.output)
     key = key_store.own_key(arguments.key)
     path = signed_files.write_signed(output, OFFER, signing.canonical_json(offer), key)
     sys.stdout.write("\n".join(offer_summary(path, offer, left)) + "\n")
@@ -103,7 +105,9 @@ def write_offer(arguments: argparse.Namespace) -> int:
 def add_show_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the flags of `ringtrace exchange show`."""
     parser.add_argument("offer", metavar="OFFER", help="folder of an offer, yours or another's")
-    parser.add_argument("--key", metavar="PEM", help="the private key that signed it, if not yours")
+    parser.add_argument(
+        "--key", metavar="FILE", help="the private key that signed it, if not yours"
+    )
 
 
 def show_offer(arguments: argparse.Namespace) -> int:
@@ -132,9 +136,11 @@ def add_revoke_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the flags of `ringtrace exchange revoke`."""
     parser.add_argument("offer", metavar="OFFER", help="folder of an offer that you made")
     parser.add_argument("--output", metavar="DIR", required=True, help="new folder to write")
-    parser.add_argument("--key", metavar="PEM", help="private key to sign with (default: your own)")
     parser.add_argument(
-        "--issued-at", type=moment, metavar="TIME", help="when it is issued (default: now)"
+        "--key", metavar="FILE", help="private key to sign with (default: your own)"
+    )
+    parser.add_argument(
+        "--now", type=moment, metavar="TIME", help="when it is issued (default: now)"
     )
 
 
@@ -144,6 +150,7 @@ def revoke_offer(arguments: argparse.Namespace) -> int:
     Raises:
         UsageError: for an offer that is not one's own, or a folder that cannot be used.
     """
+    folder = signed_files.free_folder(arguments.output)
     key = key_store.own_key(arguments.key, make=False)
     path, content, signature = signed_files.read_signed(arguments.offer, (OFFER,))
     try:
@@ -152,10 +159,9 @@ def revoke_offer(arguments: argparse.Namespace) -> int:
         offer = parse_offer(content, sender_of(content))
     except OfferError as error:
         raise UsageError(f"{path}: {error}") from None
-    issued = utc_text(arguments.issued_at or datetime.now(UTC))
+    issued = utc_text(arguments.now or datetime.now(UTC))
     revoked = (hashlib.sha256(content).hexdigest(),)
     revocation = Revocation(offer.sender, offer.recipient, issued, revoked)
-    folder = signed_files.new_folder(arguments.output)
     written = signed_files.write_signed(folder, REVOCATION, signing.canonical_json(revocation), key)
     sys.stdout.write(
         f"{written}: revokes the offer of {offer.issued_at} to {offer.recipient}; mail it and "
@@ -201,10 +207,6 @@ def _policy(path: str | None) -> OfferPolicy:
     if path is None:
         return shipped_policy()
     try:
-        return load_policy(Path(path).read_text(encoding="utf-8"), path)
-    except OSError as error:
-        raise UsageError(f"{path}: {error.strerror}; give a TOML file") from None
-    except UnicodeDecodeError:
-        raise UsageError(f"{path}: not UTF-8 text") from None
+        return load_policy(read_text(path), path)
     except OfferPolicyError as error:
         raise UsageError(str(error)) from None

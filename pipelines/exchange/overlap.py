@@ -30,7 +30,7 @@ from pipelines import key_store
 from pipelines.exchange import signed_files
 from pipelines.exchange.offer import OFFER, evidence_of_run
 from pipelines.exchange.signed_files import utc_text
-from pipelines.options import Subcommand, UsageError, add_subcommands, moment
+from pipelines.options import Subcommand, UsageError, WholeNumber, add_subcommands, moment
 from reports import signing, tables
 from reports.exchange import (
     ABOUT,
@@ -93,14 +93,17 @@ def add_request_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--cluster", metavar="ID", help="that cluster, as the joint run names it")
     parser.add_argument("--offer", metavar="OFFER", help="their offer, which the joint run took")
     parser.add_argument(
-        "--about", metavar="SLUG", default="all", help="whose victims, as agreed (default: all)"
+        "--about",
+        metavar="NAME",
+        default="all",
+        help="whose victims, as agreed (default: %(default)s)",
     )
     parser.add_argument(
         "--min-count",
-        type=_min_count,
+        type=WholeNumber(LEAST_FLOOR, MOST_FLOOR),
         default=5,
-        metavar="K",
-        help="smaller counts are withheld (default: 5)",
+        metavar="N",
+        help="smaller counts are withheld (default: %(default)s)",
     )
     _declare_party(parser)
     _declare_output(parser)
@@ -113,12 +116,13 @@ def write_request(arguments: argparse.Namespace) -> int:
         UsageError: for what the user must correct.
     """
     me, now = _party_and_time(arguments)
+    folder = signed_files.free_folder(arguments.output)
     if not ABOUT.fullmatch(arguments.about):
-        raise UsageError(f"--about: {arguments.about[:64]!r} is no slug")
+        raise UsageError(f"--about: {arguments.about[:64]!r} is no slug; use a-z, 0-9, '-' and '_'")
     asked = requester_values(arguments, me)
     session, secret = secrets.token_bytes(32), new_secret()
     points = request_points(secret, session, asked.values)
-    folder = signed_files.new_folder(arguments.output)
+    key = key_store.own_key(arguments.key)
     request = Request(
         about=asked.about,
         by=arguments.by,
@@ -140,7 +144,7 @@ def write_request(arguments: argparse.Namespace) -> int:
         "size": request.size,
     }
     write_state(request_state_path(request.session), state)
-    path = signed_files.write_signed(folder, REQUEST, content, key_store.own_key(arguments.key))
+    path = signed_files.write_signed(folder, REQUEST, content, key)
     return _say(
         f"{path}: {len(asked.values)} distinct values, shown as {len(points)}; mail it and its "
         f".sig to {request.recipient}"
@@ -168,6 +172,7 @@ def write_answer(arguments: argparse.Namespace) -> int:
         UsageError: for a letter that is refused, or what the user must correct.
     """
     me, now = _party_and_time(arguments)
+    folder = signed_files.free_folder(arguments.output)
     path, content, request = _letter(Request, arguments.letter, REQUEST, me, now)
     try:
         check_size(request.size, arguments.largest)
@@ -178,7 +183,7 @@ def write_answer(arguments: argparse.Namespace) -> int:
         masked_again, tags = answer_points(secret, session, points, values)
     except LetterError as error:
         raise UsageError(f"{path}: {error}") from None
-    folder = signed_files.new_folder(arguments.output)
+    key = key_store.own_key(arguments.key)
     answer = Answer(
         issued_at=utc_text(now),
         points=encode_elements(masked_again),
@@ -193,7 +198,7 @@ def write_answer(arguments: argparse.Namespace) -> int:
     # The secret is not kept: whoever answers has no more to do with it.
     kept = {"answer": _digest(letter), "at": utc_text(now), "told": _comparison(request)}
     write_state(answer_state_path(request.sender), kept)
-    written = signed_files.write_signed(folder, ANSWER, letter, key_store.own_key(arguments.key))
+    written = signed_files.write_signed(folder, ANSWER, letter, key)
     return _say(
         f"{written}: {request.sender} asked by {request.by} about {_about(request)}, "
         f"{request.size} elements; you show {len(values)} as {len(tags)}; mail it and its .sig"
@@ -215,6 +220,7 @@ def write_result(arguments: argparse.Namespace) -> int:
         UsageError: for a letter that is refused, or what the user must correct.
     """
     me, now = _party_and_time(arguments)
+    folder = signed_files.free_folder(arguments.output)
     path, content, found = _letter(Answer, arguments.letter, ANSWER, me, now)
     state = read_state(request_state_path(found.session), path, _NOT_OPEN)
     if (found.request, found.sender) != (state["request"], state["recipient"]):
@@ -242,8 +248,8 @@ def write_result(arguments: argparse.Namespace) -> int:
         },
     )
     letter = signing.canonical_json(result)
-    folder = signed_files.new_folder(arguments.output)
-    written = signed_files.write_signed(folder, RESULT, letter, key_store.own_key(arguments.key))
+    key = key_store.own_key(arguments.key)
+    written = signed_files.write_signed(folder, RESULT, letter, key)
     kept = state["subject"] | {"result": _digest(letter)}
     write_state(result_state_path(found.session), kept)
     request_state_path(found.session).unlink()
@@ -322,12 +328,15 @@ def requester_values(arguments: argparse.Namespace, me: str) -> RequesterValues:
         return RequesterValues(About(agreed=arguments.about, entities=(), offer=None), values)
     if not all(given):
         raise UsageError("--run, --cluster, --offer: give all three, or none to compare all")
+    joined = Run.open(arguments.run)
     org = key_store.org_slug(arguments.to)
     offer, sha256 = _offer(arguments.offer, org, me, key_store.trusted_keys())
     members = _members(arguments.run, arguments.cluster)
-    taken: Any = Run.open(arguments.run).manifest["options"].get("offers") or []
+    taken: Any = joined.manifest["options"].get("offers") or []
     if sha256 not in {one["sha256"] for one in taken}:
-        raise UsageError(f"{arguments.run}: was not joined with {arguments.offer}")
+        raise UsageError(
+            f"{arguments.run}: was not joined with {arguments.offer}; give the run that was"
+        )
     here = pc.field("cluster_id") == arguments.cluster
     seen = tables.read_table(
         arguments.run, CONTRIBUTORS, where=here & (pc.field("contributor") == org)
@@ -355,12 +364,17 @@ def responder_values(arguments: argparse.Namespace, request: Request, me: str) -
     """
     about = request.about
     if about.offer is None:
+        if arguments.run is not None or arguments.offer is not None:
+            raise UsageError(
+                f"{arguments.letter}: asks about all victims; leave --run and --offer out"
+            )
         return _values(arguments.victims, request.by, None)
     if arguments.run is None or arguments.offer is None:
         raise UsageError(
             f"{request.sender} asks about {len(about.entities)} identifiers of your offer "
             f"{about.offer[:12]}: give --offer, and --run that it was made from"
         )
+    Run.open(arguments.run)  # refuses what is no finished run
     key = key_store.own_key(arguments.key, make=False).public_key()
     offer, sha256 = _offer(arguments.offer, me, request.sender, {me: [key]})
     if sha256 != about.offer:
@@ -441,8 +455,8 @@ def _declare_letter(parser: argparse.ArgumentParser, metavar: str) -> None:
 def _declare_victims(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "victims",
-        metavar="CSV",
-        help="your victims: phone, email, country; and victim_id, to choose those of a cluster",
+        metavar="FILE",
+        help="CSV phone,email,country of your victims; and victim_id, to choose those of a cluster",
     )
 
 
@@ -453,24 +467,20 @@ def _declare_party(parser: argparse.ArgumentParser) -> None:
 
 def _declare_output(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--output", metavar="DIR", required=True, help="new folder to write")
-    parser.add_argument("--key", metavar="PEM", help="private key to sign with (default: your own)")
+    parser.add_argument(
+        "--key", metavar="FILE", help="private key to sign with (default: your own)"
+    )
 
 
 def _declare_largest(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--largest",
-        type=int,
+        type=WholeNumber(1, MAX_SET_SIZE),
         default=MAX_SET_SIZE,
         metavar="N",
-        help="refuse more elements than they can have victims: a dictionary is large",
+        help="refuse more elements than they can have victims: a dictionary is large "
+        "(default: %(default)s)",
     )
-
-
-def _min_count(text: str) -> int:
-    low, high = LEAST_FLOOR, MOST_FLOOR
-    if not text.isdecimal() or not low <= int(text) <= high:
-        raise argparse.ArgumentTypeError(f"'{text}' is not a whole number from {low} to {high}")
-    return int(text)
 
 
 def _party_and_time(arguments: argparse.Namespace) -> tuple[str, datetime]:

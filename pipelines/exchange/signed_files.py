@@ -17,38 +17,46 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from pipelines import key_store
 from pipelines.options import UsageError
+from pipelines.user_files import read_text
 from reports import signing
 from reports.exchange import MAX_OFFER_BYTES, Victims, VictimsFileError, load_victim_file
 from schemas.entity import without_epoch
 from schemas.enums import Role
 
 
-def new_folder(output: str) -> Path:
-    """Makes the folder to write to, which must be new or empty.
+def free_folder(output: str) -> Path:
+    """Returns the path of the folder to write to, which must be new or empty; makes nothing.
 
     Raises:
         UsageError: if it is neither, or cannot be made.
     """
     folder = Path(output)
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        if any(folder.iterdir()):
+        if folder.exists() and any(folder.iterdir()):
             raise UsageError(f"{output}: is not empty; give another --output")
+        above = next(one for one in (folder, *folder.absolute().parents) if one.exists())
+        if not above.is_dir():
+            raise UsageError(f"{output}: {above} is no folder; give another --output")
     except OSError as error:
         raise UsageError(f"{output}: {error.strerror}; give another --output") from None
     return folder
 
 
 def write_signed(folder: Path, name: str, content: bytes, key: Ed25519PrivateKey) -> Path:
-    """Writes a file and then its detached signature; returns the path of the file."""
+    """Writes a file and then its detached signature; returns the path of the file.
+
+    Raises:
+        UsageError: if the folder cannot be made or written.
+    """
     path = folder / name
     try:
+        folder.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content)
         path.with_name(name + signing.SIGNATURE_SUFFIX).write_bytes(
             signing.sign_detached(content, key)
         )
     except OSError as error:
-        raise UsageError(f"{path}: {error.strerror}") from None
+        raise UsageError(f"{path}: {error.strerror}; give another --output") from None
     return path
 
 
@@ -69,7 +77,7 @@ def read_signed(given: str, names: tuple[str, ...]) -> tuple[Path, bytes, bytes]
 def _signature(path: Path) -> bytes:
     beside = path.with_name(path.name + signing.SIGNATURE_SUFFIX)
     if not beside.is_file():
-        raise UsageError(f"{path}: is not signed: there is no {beside.name} beside it")
+        raise UsageError(f"{path}: is not signed: put its {beside.name} beside it")
     return _content(beside, signing.MAX_SIGNATURE_BYTES)
 
 
@@ -78,9 +86,9 @@ def _content(path: Path, most: int) -> bytes:
         with path.open("rb") as file:
             content = file.read(most + 1)
     except OSError as error:
-        raise UsageError(f"{path}: {error.strerror}") from None
+        raise UsageError(f"{path}: {error.strerror}; give a signed file, or its folder") from None
     if len(content) > most:
-        raise UsageError(f"{path}: is larger than {most} bytes, which is all that is read")
+        raise UsageError(f"{path}: is larger than {most} bytes; ask for a smaller one")
     return content
 
 
@@ -183,10 +191,6 @@ def load_victims(path: str) -> Victims:
         UsageError: for a file that cannot be used.
     """
     try:
-        return load_victim_file(Path(path).read_text(encoding="utf-8-sig"), path)
-    except OSError as error:
-        raise UsageError(f"{path}: {error.strerror}; give a CSV file") from None
-    except UnicodeDecodeError:
-        raise UsageError(f"{path}: not UTF-8 text; save it as UTF-8") from None
+        return load_victim_file(read_text(path), path)
     except VictimsFileError as error:
         raise UsageError(str(error)) from None

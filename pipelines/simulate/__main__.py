@@ -1,4 +1,4 @@
-"""`ringtrace simulate OUT`, also as `python -m pipelines.simulate`."""
+"""`ringtrace simulate DIR`, also as `python -m pipelines.simulate`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import get_args
 
-from pipelines.options import UsageError, run_command
+from pipelines.options import Number, UsageError, WholeNumber, run_command
 from pipelines.simulate.generate import simulate
 from pipelines.simulate.world import Profile, World
 from transforms.gc_tuning import gc_tuned
@@ -18,26 +18,33 @@ from transforms.gc_tuning import gc_tuned
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the flags of `ringtrace simulate`."""
     world = World()
-    parser.add_argument("out", metavar="OUT", type=Path, help="folder to write, new or empty")
-    parser.add_argument("--seed", type=int, default=world.seed, help="(default: %(default)s)")
-    for name, text in (
-        ("complaints", "complaints in all, but for copies"),
-        ("operations", "rings"),
-        ("days", "length of the world in days"),
+    parser.add_argument("out", metavar="DIR", type=Path, help="folder to write, new or empty")
+    for name, kind, text in (
+        ("seed", WholeNumber(0, 2**31 - 1), "number that the world is drawn from"),
+        ("complaints", WholeNumber(1, 10**9), "complaints in all, but for copies"),
+        ("operations", WholeNumber(1, 10**6), "rings"),
+        ("days", WholeNumber(1, 36_500), "length of the world in days"),
     ):
         default = getattr(world, name)
         parser.add_argument(
-            f"--{name}", type=_count, default=default, help=f"{text} (default: %(default)s)"
+            f"--{name}",
+            type=kind,
+            default=default,
+            metavar="N",
+            help=f"{text} (default: %(default)s)",
         )
-    parser.add_argument(
-        "--noise", type=_rate, default=world.noise, help="multiplies every noise rate (default: 1)"
-    )
-    parser.add_argument(
-        "--calls-per-complaint",
-        type=_rate,
-        default=world.calls_per_complaint,
-        help="mean (default: %(default)s)",
-    )
+    for name, text in (
+        ("noise", "factor of every noise rate"),
+        ("calls-per-complaint", "mean number of calls of a complaint"),
+    ):
+        default = getattr(world, name.replace("-", "_"))
+        parser.add_argument(
+            f"--{name}",
+            type=Number(0, 999),
+            default=default,
+            metavar="X",
+            help=f"{text} (default: %(default)s)",
+        )
     parser.add_argument(
         "--organisations",
         metavar="ORG",
@@ -48,8 +55,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--dominant",
-        type=_share,
+        type=Number(0, 0.999),
         default=world.dominant,
+        metavar="SHARE",
         help="share of the complaints that one ring has (default: none stands out)",
     )
     parser.add_argument(
@@ -61,10 +69,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Writes the world; returns the exit status: 0 done, 1 cannot be written.
+    """Writes the world; returns the exit status 0.
 
     Raises:
-        UsageError: if OUT is not empty.
+        UsageError: if DIR is not empty, or cannot be written.
     """
     out: Path = arguments.out
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
@@ -83,8 +91,8 @@ def run(arguments: argparse.Namespace) -> int:
     try:
         simulate(world, out)
     except OSError as error:
-        sys.stderr.write(f"ringtrace simulate: {error.filename or out}: {error.strerror}\n")
-        return 1
+        where = error.filename or out
+        raise UsageError(f"{where}: {error.strerror}; name a folder that can be made") from None
     sys.stdout.write(f"{out}: {world.complaints} complaints of {world.operations} operations\n")
     return 0
 
@@ -94,27 +102,6 @@ def main(arguments: Sequence[str]) -> int:
     with gc_tuned():
         module = sys.modules[__name__]
         return run_command("simulate", "", module, arguments, takes_beam_options=False)
-
-
-def _count(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"{text} is less than 1")
-    return number
-
-
-def _rate(text: str) -> float:
-    number = float(text)
-    if not 0 <= number < 1000:
-        raise argparse.ArgumentTypeError(f"{text} is not between 0 and 1000")
-    return number
-
-
-def _share(text: str) -> float:
-    number = float(text)
-    if not 0 <= number < 1:
-        raise argparse.ArgumentTypeError(f"{text} is not a share from 0 to below 1")
-    return number
 
 
 def _slug(text: str) -> str:

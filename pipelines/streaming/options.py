@@ -12,6 +12,7 @@ from pipelines.options import (
     LOCAL_RUNNER,
     StrictParser,
     UsageError,
+    WholeNumber,
     add_run_options,
     moment,
     parse_with_beam,
@@ -22,10 +23,15 @@ from schemas.enums import EntityKind
 
 MOST_RETENTION_DAYS = 36_500
 
+UP_TO_A_WEEK = WholeNumber(1, 604_800)
+"""The seconds of a week, at most."""
+
 QUEUES = ("kafka", "pubsub")
 
 TIMESTAMPS = {"processing": "ProcessingTime", "create": "CreateTime", "append": "LogAppendTime"}
 """The values of `--kafka-timestamps`, and Beam's names for them."""
+
+_MESSAGE_OPTIONS = ("encoding", "avro_schema")
 
 _KAFKA_NAME = r"[A-Za-z0-9._-]{1,249}"
 """A Kafka topic or group."""
@@ -98,20 +104,6 @@ class StreamOptions:
         return f"--runner={LOCAL_RUNNER}" in self.beam
 
 
-def up_to_a_week(text: str) -> int:
-    """Parses a whole number from 1 to 604,800, the seconds of a week, as the `type` of a flag."""
-    if not text.isdecimal() or not 1 <= int(text) <= 604_800:
-        raise argparse.ArgumentTypeError(f"'{text}' is not a whole number from 1 to 604800")
-    return int(text)
-
-
-def at_least_two(text: str) -> int:
-    """Parses a whole number from 2 to 100,000, as the `type` of a flag."""
-    if not text.isdecimal() or not 2 <= int(text) <= 100_000:
-        raise argparse.ArgumentTypeError(f"'{text}' is not a whole number from 2 to 100000")
-    return int(text)
-
-
 def start_position(text: str) -> str:
     """Checks `earliest`, `latest` or a time with a zone, as the `type` of a flag."""
     if text not in ("earliest", "latest"):
@@ -143,23 +135,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--output", metavar="DIR", help="folder of alerts, snapshots and rejects")
     parser.add_argument(
         "--stop-after-idle",
-        type=up_to_a_week,
+        type=UP_TO_A_WEEK,
         metavar="SECONDS",
         help="write a last snapshot and end when nothing has come for so long",
     )
     parser.add_argument(
         "--tick-interval",
-        type=up_to_a_week,
+        type=UP_TO_A_WEEK,
         default=10,
         metavar="SECONDS",
-        help="least time between two ticks, which look at all evidence (default: 10)",
+        help="least time between two ticks, which look at all evidence (default: %(default)s)",
     )
     parser.add_argument(
         "--snapshot-every",
-        type=up_to_a_week,
+        type=UP_TO_A_WEEK,
         default=3600,
         metavar="SECONDS",
-        help="least time between two snapshots (default: 3600)",
+        help="least time between two snapshots (default: %(default)s)",
     )
     parser.add_argument(
         "--retention",
@@ -179,17 +171,17 @@ def add_alert_options(parser: argparse.ArgumentParser) -> None:
     """Declares the flags that say what raises an alert, and who receives it."""
     parser.add_argument(
         "--alert-records",
-        type=at_least_two,
+        type=WholeNumber(2, 100_000),
         default=5,
         metavar="N",
-        help="records of one identifier within the window that raise an alert (default: 5)",
+        help="records of one identifier in the window that raise an alert (default: %(default)s)",
     )
     parser.add_argument(
         "--alert-hours",
-        type=up_to_a_week,
+        type=UP_TO_A_WEEK,
         default=24,
         metavar="HOURS",
-        help="the window of --alert-records (default: 24)",
+        help="the window of --alert-records (default: %(default)s)",
     )
     parser.add_argument(
         "--referred",
@@ -204,17 +196,17 @@ def add_alert_options(parser: argparse.ArgumentParser) -> None:
 def add_queue_options(parser: argparse.ArgumentParser) -> None:
     """Declares the flags of sources of records and recipients of alerts other than files."""
     kafka = parser.add_argument_group(
-        "Kafka (ringtrace[kafka]; with --runner Java where the job starts)"
+        "Kafka (needs pip install '.[kafka]'; with --runner, Java where the job starts)"
     )
-    kafka.add_argument("--kafka-servers", metavar="HOST:PORT,...", help="its brokers")
+    kafka.add_argument("--kafka-servers", metavar="HOST:PORT,...", help="brokers")
     kafka.add_argument("--kafka-complaints", **repeatable("TOPIC"), help="topics of complaints")
     kafka.add_argument("--kafka-calls", **repeatable("TOPIC"), help="topics of call records")
     kafka.add_argument("--kafka-alerts", metavar="TOPIC", help="also send each alert there")
     kafka.add_argument(
         "--kafka-group",
         default="ringtrace",
-        metavar="ID",
-        help="consumer group, whose offsets are committed (default: ringtrace)",
+        metavar="NAME",
+        help="consumer group, whose offsets are committed (default: %(default)s)",
     )
     kafka.add_argument(
         "--kafka-commit",
@@ -226,26 +218,28 @@ def add_queue_options(parser: argparse.ArgumentParser) -> None:
         "--kafka-start",
         type=start_position,
         default="earliest",
-        metavar="WHERE",
-        help="where a group without offsets starts: earliest, latest or a time (default: earliest)",
+        metavar="TIME|earliest|latest",
+        help="where a group without offsets starts (default: %(default)s)",
     )
     kafka.add_argument(
         "--kafka-timestamps",
         choices=list(TIMESTAMPS),
         default="processing",
-        help="what moves the watermark; snapshots wait for it (default: processing)",
+        help="what moves the watermark; snapshots wait for it (default: %(default)s)",
     )
     kafka.add_argument(
         "--kafka-config",
-        metavar="TOML",
-        help='more settings of the client, such as security_protocol = "SASL_SSL"',
+        metavar="FILE",
+        help='TOML of more settings of the client, such as security_protocol = "SASL_SSL"',
     )
     kafka.add_argument(
         "--kafka-expansion",
         metavar="HOST:PORT",
         help="a running expansion service, if Beam is not to start one",
     )
-    pubsub = parser.add_argument_group("Pub/Sub (needs --runner=DataflowRunner and ringtrace[gcp])")
+    pubsub = parser.add_argument_group(
+        "Pub/Sub (needs --runner=DataflowRunner and pip install '.[gcp]')"
+    )
     pubsub.add_argument("--pubsub-complaints", metavar="NAME", help="subscription of complaints")
     pubsub.add_argument("--pubsub-calls", metavar="NAME", help="subscription of call records")
     pubsub.add_argument("--pubsub-alerts", metavar="NAME", help="topic to also send each alert to")
@@ -257,14 +251,14 @@ def add_queue_options(parser: argparse.ArgumentParser) -> None:
         metavar="NAME",
         help="attribute with the time that moves the watermark; snapshots wait for it",
     )
-    queues = parser.add_argument_group("both")
+    queues = parser.add_argument_group("Kafka and Pub/Sub")
     queues.add_argument(
         "--encoding",
         choices=["json", "avro", "avro-confluent"],
         default="json",
-        help="of a message's value (default: json)",
+        help="encoding of a message's value (default: %(default)s)",
     )
-    queues.add_argument("--avro-schema", metavar="FILE", help="the Avro schema (.avsc) of values")
+    queues.add_argument("--avro-schema", metavar="FILE", help="Avro schema (.avsc) of values")
 
 
 def chosen_source(fields: Mapping[str, Any], error: Callable[[str], NoReturn]) -> str:
@@ -297,9 +291,23 @@ def chosen_source(fields: Mapping[str, Any], error: Callable[[str], NoReturn]) -
             "--watch sends alerts to files and a --webhook alone; --kafka-alerts and "
             "--pubsub-alerts need a source of their kind"
         )
+    if unused := _unused_option(fields, source):
+        error(f"{unused}: is for another source than the one that is given; leave it out")
     if fields["encoding"] != "json" and not fields["avro_schema"]:
         error(f"--encoding {fields['encoding']}: give --avro-schema")
     return source
+
+
+def _unused_option(fields: Mapping[str, Any], source: str) -> str:
+    """Returns an option that was given and would do nothing, if there is one."""
+    parser = argparse.ArgumentParser(add_help=False)
+    add_queue_options(parser)
+    used = {one for one in QUEUES if source == one or fields[f"{one}_alerts"]}
+    for name, default in vars(parser.parse_args([])).items():
+        given = fields[name] != (tuple(default) if isinstance(default, list) else default)
+        if given and not (name.partition("_")[0] in used or (used and name in _MESSAGE_OPTIONS)):
+            return f"--{name.replace('_', '-')}"
+    return ""
 
 
 def stream_options(arguments: argparse.Namespace) -> StreamOptions:
@@ -350,7 +358,7 @@ def _on_this_machine(flags: tuple[str, ...]) -> tuple[str, ...]:
     flags = with_default_runner(flags, LOCAL_RUNNER)
     if f"--runner={LOCAL_RUNNER}" not in flags:
         raise UsageError(
-            f"--watch: runs on this machine alone, with --runner={LOCAL_RUNNER}; for another "
-            "runner let the records come from Kafka or Pub/Sub"
+            f"--watch: runs on this machine alone, with --runner={LOCAL_RUNNER}; leave --runner "
+            "out, or read the records from Kafka or Pub/Sub"
         )
     return flags

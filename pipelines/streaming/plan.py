@@ -25,6 +25,7 @@ from pipelines.user_files import (
     file_digest,
     read_decisions,
     read_known_legitimate,
+    read_passport_keys,
     read_text,
     read_weights,
 )
@@ -61,7 +62,7 @@ def read_options(options: StreamOptions) -> ReadOptions:
         calls_format=options.calls_format,
         source_org=options.source_org,
         calls_direction=options.calls_direction,
-        passport_keys=tuple(read_text(path) for path in options.passport_keys),
+        passport_keys=read_passport_keys(options.passport_keys),
     )
 
 
@@ -214,7 +215,7 @@ def _pubsub(options: StreamOptions, reading: ReadOptions, clock: Clock) -> beam.
         import_module("google.cloud.pubsub")
     except ImportError:
         raise UsageError(
-            "--pubsub-complaints: Pub/Sub is not installed; pip install 'ringtrace[gcp]'"
+            "--pubsub-complaints: Pub/Sub is not installed; pip install '.[gcp]'"
         ) from None
     names = {RecordKind.COMPLAINT: options.pubsub_complaints, RecordKind.CALL: options.pubsub_calls}
     pubsub = PubSubSource(
@@ -269,7 +270,9 @@ def _decoder(options: StreamOptions) -> Decoder:
         fastavro.parse_schema(json.loads(text))
     except (ValueError, fastavro.schema.SchemaParseException) as error:
         why = " ".join(str(error).split())[:200]
-        raise UsageError(f"{options.avro_schema}: is no Avro schema: {why}") from None
+        raise UsageError(
+            f"{options.avro_schema}: is no Avro schema, give one in JSON: {why}"
+        ) from None
     return Decoder(encoding, text)
 
 

@@ -29,7 +29,7 @@ from pipelines.progress import Progress, suppress_stderr
 from pipelines.runner import report_failure
 from pipelines.streaming.options import StreamOptions
 from pipelines.streaming.pipeline import build
-from pipelines.streaming.plan import read_options, retention_days, watch_plan
+from pipelines.streaming.plan import read_options, retention_days, tick_analysis, watch_plan
 from pipelines.streaming.watch_sources import (
     FOLDERS,
     DueTick,
@@ -82,12 +82,12 @@ class Watch:
         self._options = options
         self._progress = progress
         self._reading = read_options(options)
-        self._state = StreamState(options.output, retention_days(options))
         self._feed: Feed = (
             WatchedFolder(options.watch, self._reading)
             if options.watch
             else TopicFeed(topics_from_options(options), str(Path(options.output, STATE_FOLDER)))
         )
+        self._state = StreamState(options.output, retention_days(options))
         self._steps = {snapshot: self._built(snapshot=snapshot) for snapshot in (False, True)}
         self._last = Tick(0, snapshot=False)
         self._snapshot_at = 0
@@ -185,8 +185,14 @@ def run_watch(options: StreamOptions) -> int:
     source = options.kafka_servers
     if options.watch:
         source = options.watch
+        if not Path(source).is_dir():
+            raise UsageError(f"--watch {source}: is no folder; give the one that records come to")
         if not any(Path(source, one).is_dir() for one in FOLDERS.values()):
             raise UsageError(f"{source}: has no folder {' or '.join(FOLDERS.values())}; make one")
+    check_output(options.output)
+    # What these refuse is refused before anything is written.
+    read_options(options)
+    tick_analysis(options)
     progress = Progress(sys.stderr)
     with run_folder.lock_output(options.output), stop_on_signals() as stopping:
         stream = Watch(options, progress)
@@ -204,6 +210,14 @@ def run_watch(options: StreamOptions) -> int:
         return 1
     progress.done(options.output)
     return 0
+
+
+def check_output(output: str) -> None:
+    """Raises UsageError for an output with anything in it but what a stream writes."""
+    folder = Path(output)
+    taken = folder.exists() and (not folder.is_dir() or any(folder.iterdir()))
+    if taken and not any(Path(output, one).is_dir() for one in (STATE_FOLDER, ALERTS, SNAPSHOTS)):
+        raise UsageError(f"{output}: exists and is not a stream's; give another --output")
 
 
 @contextmanager

@@ -448,7 +448,7 @@ def _kafka_library() -> Any:
         import kafka.errors
     except ImportError:
         raise UsageError(
-            "--kafka-servers: needs the extra 'kafka': pip install 'ringtrace[kafka]'"
+            "--kafka-servers: needs the package kafka-python: pip install '.[kafka]'"
         ) from None
     return kafka
 

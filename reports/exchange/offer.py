@@ -136,10 +136,10 @@ def load_policy(text: str, name: str) -> OfferPolicy:
     try:
         keys = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise OfferPolicyError(f"{name}: not TOML: {error}") from None
+        raise OfferPolicyError(f"{name}: not TOML: {error}; copy policy.toml") from None
     for key in sorted(set(keys) ^ set(_CHECKS)):
         problem = "no such key" if key in keys else "is missing"
-        raise OfferPolicyError(f"{name}: {key[:40]!r} {problem}; a policy has {', '.join(_CHECKS)}")
+        raise OfferPolicyError(f"{name}: {key[:40]!r} {problem}; give {', '.join(_CHECKS)}")
     checked = {}
     for key, (check, wanted) in _CHECKS.items():
         try:

@@ -146,7 +146,9 @@ def load_victim_file(text: str, name: str) -> Victims:
     reader = csv.reader(io.StringIO(text, newline=""))
     header = [one.strip().lower() for one in next(reader, [])]
     if not {"phone", "email"} & set(header) or len(set(header)) != len(header):
-        raise VictimsFileError(f"{name}: needs a header with phone or email, and country if known")
+        raise VictimsFileError(
+            f"{name}: give it a header with phone or email, and country if known"
+        )
     columns: dict[str, list[str]] = {one: [] for one in header}
     try:
         for row in reader:
@@ -176,7 +178,7 @@ def ristretto255() -> ModuleType:
         import rbcl
     except ImportError:
         raise MissingOverlapLibraryError(
-            "counting shared victims needs the package rbcl: pip install 'ringtrace[overlap]'"
+            "counting shared victims needs the package rbcl: pip install '.[overlap]'"
         ) from None
     return rbcl
 

@@ -328,9 +328,7 @@ def check_with_stix2(bundle: bytes) -> bytes:
     try:
         import stix2
     except ImportError:
-        raise MissingStixError(
-            "STIX needs the stix2 library: pip install 'ringtrace[referral]'"
-        ) from None
+        raise MissingStixError("STIX needs the stix2 library: pip install '.[referral]'") from None
     # OpenCTI's observables are custom types to stix2, so that references to them must be allowed.
     stix2.parse(bundle.decode(), allow_custom=True)
     return bundle

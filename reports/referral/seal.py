@@ -185,7 +185,7 @@ class TimeStamp:
     def text(self) -> str:
         """The time, the signer, and what was checked, in words."""
         if self.when is None:
-            return "present; its signature was not checked: pip install 'ringtrace[referral]'"
+            return "present; its signature was not checked: pip install '.[referral]'"
         stamped = f"{self.when:%Y-%m-%dT%H:%M:%SZ} by {self.by}"
         if self.checked:
             return f"{stamped}; its signature and certificates hold"
@@ -217,7 +217,7 @@ def read_time_stamp(token: bytes, seal: bytes, roots: Sequence[x509.Certificate]
     except ImportError:
         if roots:
             raise MissingTimeStampLibraryError(
-                "checking a time stamp needs rfc3161-client: pip install 'ringtrace[referral]'"
+                "checking a time stamp needs rfc3161-client: pip install '.[referral]'"
             ) from None
         if hashlib.sha256(seal).digest() not in token:
             raise TimeStampError("is no time stamp of this seal") from None

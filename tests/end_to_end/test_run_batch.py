@@ -65,7 +65,7 @@ def test_wrong_usage_is_one_line_and_writes_nothing(tmp_path, capsys, reports):
     refused(capsys, [*given, "--runner=NoSuchRunner"], "NoSuchRunner")
     refused(capsys, [*given, "--runner=DataflowRunner"], "Beam options")
     refused(capsys, [*given, "--known-legitimate", tmp_path / "none"], "No such file")
-    refused(capsys, [*given, "--complaints-format", "no-such"], "no such format")
+    refused(capsys, [*given, "--complaints-format", "no-such"], "'no-such' is not a format")
     refused(capsys, [*given[:2], "--output", reports / "x"], "give a folder that can be made")
     refused(capsys, [*given[:2], "--output", reports], "exists and is not a run")
     assert not output.exists()

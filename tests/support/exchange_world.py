@@ -70,7 +70,7 @@ class Joint:
         self.offer = folder / "offer"
         patch.setenv(key_store.HOME_VARIABLE, str(world.microsoft.home))
         words = ["exchange", "offer", world.microsoft.run, "--to", "amazon"]
-        assert ringtrace(*words, "--output", self.offer, "--issued-at", ISSUED) == 0
+        assert ringtrace(*words, "--output", self.offer, "--now", ISSUED) == 0
         # Keys of its own: offers are accepted in the order of their days, for good.
         own = dataclasses.replace(world.amazon, home=folder / "home")
         trust_key(own, world.microsoft)

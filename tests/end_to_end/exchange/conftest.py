@@ -48,7 +48,7 @@ def offered(world, at, tmp_path):
 
     def make(name="offer", **changes):
         at(world.microsoft)
-        flags = {"--to": "amazon", "--output": tmp_path / name, "--issued-at": ISSUED} | changes
+        flags = {"--to": "amazon", "--output": tmp_path / name, "--now": ISSUED} | changes
         words = [word for flag in flags.items() for word in flag]
         assert ringtrace("exchange", "offer", world.microsoft.run, *words) == 0
         return tmp_path / name

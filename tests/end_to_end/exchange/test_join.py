@@ -26,14 +26,7 @@ def joined(world, tmp_path_factory):
     folder = tmp_path_factory.mktemp("joined")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv(key_store.HOME_VARIABLE, str(world.microsoft.home))
-        made = [
-            "--to",
-            "amazon",
-            "--output",
-            folder / "offer",
-            "--issued-at",
-            "2026-05-01T00:00:00Z",
-        ]
+        made = ["--to", "amazon", "--output", folder / "offer", "--now", "2026-05-01T00:00:00Z"]
         assert ringtrace("exchange", "offer", world.microsoft.run, *made) == 0
         patch.setenv(key_store.HOME_VARIABLE, str(world.amazon.home))
         words = [world.amazon.run, folder / "offer", "--output", folder / "run", "--now", AT]
@@ -274,7 +267,7 @@ def test_a_key_that_nobody_trusts(world, offered, at, tmp_path, capsys):
 
 def test_one_for_somebody_else_and_one_of_tomorrow(world, offered, at, tmp_path, capsys):
     other = offered("other", **{"--to": "ftc"})
-    early = offered("early", **{"--issued-at": "2026-09-01T00:00:00Z"})
+    early = offered("early", **{"--now": "2026-09-01T00:00:00Z"})
     at(world.amazon)
     refused(world, capsys, tmp_path, [other], "is for ftc, not for amazon")
     refused(world, capsys, tmp_path, [early], "in the future")
@@ -297,7 +290,7 @@ def left_out(world, capsys, run, offers, why, *flags):
 
 
 def test_an_expired_one_is_left_out_and_the_join_goes_on(world, offered, at, tmp_path, capsys):
-    late = offered("late", **{"--issued-at": "2026-01-01T00:00:00Z"})
+    late = offered("late", **{"--now": "2026-01-01T00:00:00Z"})
     at(world.amazon)
     left_out(world, capsys, tmp_path / "run", [late], "expired at 2026-01-31T00:00:00Z")
     # What is void must still be signed, and whole.
@@ -316,12 +309,12 @@ def test_a_trusted_partner_cannot_speak_for_another(world, offered, at, tmp_path
 
 
 def test_two_of_one_sender_and_the_runs_own_organisation(world, offered, at, tmp_path, capsys):
-    one, two = offered("one"), offered("two", **{"--issued-at": "2026-06-01T01:00:00Z"})
+    one, two = offered("one"), offered("two", **{"--now": "2026-06-01T01:00:00Z"})
     at(world.amazon)
     refused(world, capsys, tmp_path, [one, two], "give the newest alone")
     at(world.microsoft)
     made = ["--to", "microsoft", "--from", "amazon", "--output", tmp_path / "mine"]
-    assert ringtrace("exchange", "offer", world.amazon.run, *made, "--issued-at", NOW) == 0
+    assert ringtrace("exchange", "offer", world.amazon.run, *made, "--now", NOW) == 0
     mine = key_store.own_key().public_key()
     key_store.trust("amazon", mine)
     flags = ["--output", tmp_path / "x", "--now", NOW]
@@ -339,8 +332,8 @@ def test_an_older_one_is_not_taken_after_a_newer(
     world, joined, offered, at, tmp_path, monkeypatch, capsys
 ):
     """The run of `joined` took the offer of May: one of April comes too late."""
-    older = offered("older", **{"--issued-at": "2026-04-30T00:00:00Z"})
-    twin = offered("twin", **{"--issued-at": "2026-05-01T00:00:00Z"})
+    older = offered("older", **{"--now": "2026-04-30T00:00:00Z"})
+    twin = offered("twin", **{"--now": "2026-05-01T00:00:00Z"})
     at(world.amazon)
     flags = ["--now", "2026-05-03T00:00:00Z"]
     refused(world, capsys, tmp_path, [older], "is older than the offer of 2026-05-01", *flags)
@@ -353,7 +346,7 @@ def test_a_revoked_one_is_not_taken_and_the_revocation_stays(
     world, offered, at, tmp_path, monkeypatch, capsys
 ):
     offer = offered()
-    words = [offer, "--output", tmp_path / "revocation", "--issued-at", NOW]
+    words = [offer, "--output", tmp_path / "revocation", "--now", NOW]
     assert ringtrace("exchange", "revoke", *words) == 0
     home = tmp_path / "home"
     shutil.copytree(world.amazon.home, home)

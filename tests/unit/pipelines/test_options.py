@@ -5,12 +5,17 @@ import sys
 from datetime import UTC, datetime
 
 import pytest
+from apache_beam.options.pipeline_options import PipelineOptions
 
-from pipelines.batch.options import parse
+from pipelines.batch.options import MOST_PARTITIONS, MOST_ROUNDS, parse
 from pipelines.batch.plan import flags_for_size
 from pipelines.options import UsageError
+from pipelines.streaming.options import parse as parse_stream
 from schemas.enums import RecordKind
+from transforms.graph import MAX_ROUNDS
+from transforms.graph.connected_components import ContractionOptions
 from transforms.read.files import InputFile
+from transforms.shuffle import MAX_PARTITIONS, ShuffleOptions
 
 LEAST = ["--complaints", "a.csv", "--output", "out"]
 
@@ -182,20 +187,36 @@ assert "apache_beam" not in sys.modules
 
 
 @pytest.mark.parametrize("count", ["0", "x", "65537"])
-def test_a_bad_count_of_partitions_is_refused(count, capsys):
-    with pytest.raises((SystemExit, UsageError)):
-        parse(["--complaints", "c", "--output", "o", f"--partitions={count}"])
-
-
-def test_partitions_are_a_beam_option():
-    asked = parse(["--complaints", "c", "--output", "o", "--partitions=64"])
-    assert "--partitions=64" in asked.beam
+def test_a_bad_count_of_partitions_is_refused(count):
+    refused([*LEAST, f"--partitions={count}"], "--partitions", "1 to 65536", "--help")
 
 
 @pytest.mark.parametrize("count", ["-1", "x", "17"])
 def test_a_bad_count_of_contraction_rounds_is_refused(count):
-    with pytest.raises((SystemExit, UsageError)):
-        parse(["--complaints", "c", "--output", "o", f"--contraction-rounds={count}"])
+    refused([*LEAST, f"--contraction-rounds={count}"], "--contraction-rounds", "0 to 16", "--help")
+
+
+@pytest.mark.parametrize("words", [["--partitions=64"], ["--partitions", "64"]])
+def test_what_the_steps_read_is_handed_to_them_as_options_of_beam(words):
+    assert "--partitions=64" in parse([*LEAST, *words]).beam
+    flags = parse([*LEAST, *words, "--contraction-rounds", "3"]).beam
+    assert PipelineOptions(list(flags)).view_as(ShuffleOptions).partitions == 64
+    assert PipelineOptions(list(flags)).view_as(ContractionOptions).contraction_rounds == 3
+
+
+def test_a_toml_file_gives_them_too(tmp_path):
+    flags = parse([*LEAST, *config(tmp_path, "partitions = 8\ncontraction-rounds = 2")]).beam
+    assert {"--partitions=8", "--contraction-rounds=2"} <= set(flags)
+    refused([*LEAST, *config(tmp_path, "partitions = 0")], "run.toml", "1 to 65536")
+
+
+def test_their_bounds_are_those_of_the_steps():
+    assert (MOST_PARTITIONS, MOST_ROUNDS) == (MAX_PARTITIONS, MAX_ROUNDS)
+
+
+def test_what_one_worker_does_in_a_stream_has_no_such_option():
+    with pytest.raises(UsageError, match="unknown option --partitions"):
+        parse_stream(["--watch", "in", "--output", "out", "--partitions=4"])
 
 
 def flags(size, compression="none", given=()):

@@ -75,4 +75,5 @@ def test_every_command_refuses_what_is_no_run_in_one_line(
     assert problem in str(error.value)
     command, *more = words
     assert main([command, str(tmp_path), *more]) == 2
-    assert capsys.readouterr().err == f"{error.value}\n"
+    remedy = "; name a finished run of this version"
+    assert capsys.readouterr().err == f"{error.value}{remedy}\n"

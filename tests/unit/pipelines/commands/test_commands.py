@@ -11,6 +11,7 @@ import pytest
 from pipelines import cli, commands
 from pipelines.commands import COMMANDS, Command, Group
 from pipelines.options import Subcommand, UsageError, add_subcommands, run_subcommand
+from tests.support.real_data import ROOT
 
 TOY = '''
 """A toy command."""
@@ -106,6 +107,33 @@ def test_wrong_usage_of_any_command_is_one_line(monkeypatch, capsys):
     assert capsys.readouterr().err == "give a folder\n"
 
 
+def test_help_of_a_command_is_what_it_prints_itself(capsys):
+    for words in (["batch"], ["exchange", "overlap", "request"]):
+        with pytest.raises(SystemExit, match="0"):
+            cli.main(["help", *words])
+        asked = capsys.readouterr().out
+        with pytest.raises(SystemExit, match="0"):
+            cli.main([*words, "--help"])
+        assert capsys.readouterr().out == asked
+        assert asked.startswith(f"usage: ringtrace {' '.join(words)}")
+    assert cli.main(["help"]) == 0
+    assert capsys.readouterr().out == cli.usage()
+    assert cli.main(["help", "frob"]) == 2
+    assert "unknown command 'frob'" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "module",
+    ["benchmarks", "schemas.contract_docs", "pipelines.flex_template", "pipelines.cli_docs"],
+)
+def test_a_module_that_is_run_refuses_an_option_in_one_line(module):
+    words = [sys.executable, "-m", module, "--frob"]
+    done = subprocess.run(words, check=False, capture_output=True, text=True, timeout=60, cwd=ROOT)
+    (line,) = [one for one in done.stderr.splitlines() if not one.startswith("WARNING:root:")]
+    assert done.returncode == 2
+    assert "--frob" in line
+
+
 def test_the_version_is_that_of_the_distribution(capsys):
     assert cli.main(["--version"]) == 0
     assert capsys.readouterr().out == f"ringtrace {metadata.version('ringtrace')}\n"
@@ -120,6 +148,12 @@ def test_the_version_is_that_of_the_distribution(capsys):
         (["batch", "--ruuner=x"], "--runner"),
         (["report", "RUN", "--redcat"], "--redact"),
         (["exchange", "oferr"], "offer"),
+        (["exchange", "offer", "RUN", "--issued-at", "x"], "--now"),
+        (["exchange", "join", "RUN", "--output", "x", "--weights", "x"], "--priority-weights"),
+        (["exchange", "overlap", "request", "x", "--floor", "3"], "--min-count"),
+        (["stream", "--every", "3"], "--tick-interval"),
+        (["rejects", "RUN", "--ouptut", "x"], "--output"),
+        (["--verison"], "--version"),
     ],
 )
 def test_a_mistyped_word_gets_a_suggestion(words, meant, capsys):

@@ -200,7 +200,7 @@ def test_command_writes_and_will_not_overwrite(tmp_path, capsys):
 
 def test_command_says_what_it_cannot_write(tmp_path, capsys):
     (tmp_path / "file").write_text("")
-    assert command(tmp_path / "file" / "out", "--complaints", 5) == 1
+    assert command(tmp_path / "file" / "out", "--complaints", 5) == 2
     assert capsys.readouterr().err.count("\n") == 1
 
 

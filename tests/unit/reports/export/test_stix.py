@@ -217,4 +217,4 @@ def test_without_the_library_the_error_names_the_extra():
         "except stix.MissingStixError as e: print(e)\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert "pip install 'ringtrace[referral]'" in done.stdout
+    assert "pip install '.[referral]'" in done.stdout

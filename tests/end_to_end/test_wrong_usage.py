@@ -1,0 +1,625 @@
+"""Wrong usage of every command, kind by kind: one line that says what to do, and nothing written.
+
+The commands and their options come from the registry. A new command needs a row in `RIGHT`; where
+a kind cannot happen to it, a row in `CANNOT` says why.
+"""
+
+import argparse
+import json
+import re
+import shutil
+from collections import Counter
+from importlib import import_module
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+import pytest
+
+from pipelines import cli, key_store
+from pipelines.commands import COMMANDS
+from pipelines.options import Number, WholeNumber, make_parser
+from reports import signing, tables
+from schemas.decision import DECISION
+from schemas.joint import CONTRIBUTORS
+from schemas.tables import MEMBERS
+
+READ_FILE = {"FILE", "TRUTH"}
+
+READ_FOLDER = {"RUN", "OFFER", "REQUEST", "ANSWER", "RESULT", "DIR"}
+
+TIME = "2026-06-02T00:00:00Z"
+
+RIGHT = {
+    "batch": {"--complaints": ["{complaints}"], "--calls": ["{calls}"], "--output": ["{new}"]},
+    "stream": {
+        "--watch": ["{world}"],
+        "--stop-after-idle": ["1"],
+        "--tick-interval": ["1"],
+        "--output": ["{new}"],
+    },
+    "simulate": {"out": ["{new}"], "--complaints": ["20"], "--operations": ["2"]},
+    "demo": {"folder": ["{new}"]},
+    "report": {"run": ["{run}"], "--output": ["{new}"]},
+    "explain": {"run": ["{run}"], "a": ["{entity}"], "b": ["{other}"]},
+    "evaluate": {"run": ["{run}"], "truth": ["{truth}"]},
+    "referral": {
+        "run": ["{run}"],
+        "--cluster": ["{cluster}"],
+        "--recipient": ["in-cbi"],
+        "--decisions": ["{decisions}"],
+        "--complaints": ["{complaints}"],
+        "--calls": ["{calls}"],
+        "--override-by": ["Ada Cole"],
+        "--override-reason": ["checked by hand"],
+        "--output": ["{new}"],
+    },
+    "verify": {"folder": ["{package}"]},
+    "exchange offer": {"run": ["{run}"], "--to": ["microsoft"], "--output": ["{new}"]},
+    "exchange show": {"offer": ["{offer}"]},
+    "exchange join": {
+        "run": ["{run}"],
+        "offers": ["{offer}"],
+        "--now": [TIME],
+        "--decisions": ["{decisions}"],
+        "--output": ["{new}"],
+    },
+    "exchange revoke": {"offer": ["{own_offer}"], "--output": ["{new}"]},
+    "exchange overlap request": {
+        "victims": ["{victims}"],
+        "--to": ["microsoft"],
+        "--from": ["amazon"],
+        "--by": ["phone"],
+        "--output": ["{new}"],
+    },
+    "exchange overlap respond": {
+        "letter": ["{request}"],
+        "victims": ["{victims}"],
+        "--run": ["{run}"],
+        "--offer": ["{own_offer}"],
+        "--from": ["amazon"],
+        "--now": [TIME],
+        "--ignore-cooldown": [],
+        "--output": ["{new}"],
+    },
+    "exchange overlap compute": {
+        "letter": ["{answer}"],
+        "--from": ["amazon"],
+        "--now": [TIME],
+        "--output": ["{new}"],
+    },
+    "exchange overlap show": {"letter": ["{result}"], "--from": ["amazon"], "--now": [TIME]},
+    "keys make": {},
+    "keys show": {},
+    "keys export": {"--output": ["{new}"]},
+    "keys trust": {"org": ["acme"], "file": ["{pem}"], "--fingerprint": ["{fingerprint}"]},
+    "keys distrust": {"org": ["microsoft"], "fingerprint": ["{fingerprint}"]},
+    "health": {"run": ["{run}"]},
+    "rejects": {"run": ["{run}"], "--output": ["{new}"]},
+}
+"""A right use of each command: the values of its arguments and options."""
+
+KAFKA = {"--watch": None, "--kafka-servers": ["127.0.0.1:9"], "--kafka-complaints": ["complaints"]}
+
+AVRO = {"--encoding": ["avro"], "--stop-after-idle": None, "--runner": ["FlinkRunner"]}
+
+CLUSTER = {"--run": ["{run}"], "--cluster": ["{cluster}"], "--offer": ["{offer}"]}
+
+BESIDE = {
+    ("stream", "--kafka-config"): KAFKA,
+    ("stream", "--avro-schema"): KAFKA | AVRO,
+    ("exchange join", "--key"): {"--overlap": ["{result}"]},
+    ("exchange overlap request", "--run"): CLUSTER,
+    ("exchange overlap request", "--offer"): CLUSTER,
+}
+"""The options without which another is refused before its value is looked at."""
+
+Leaf = tuple[str, argparse.ArgumentParser]
+
+
+def leaves():
+    """Each command without subcommands, and each subcommand that has none, with its parser."""
+
+    def below(name, parser):
+        found = [one for one in parser._actions if isinstance(one, argparse._SubParsersAction)]
+        if not found:
+            yield name, parser
+        for word, one in found[0].choices.items() if found else ():
+            yield from below(f"{name} {word}", one)
+
+    for command in COMMANDS:
+        module = import_module(command.module)
+        beam = command.takes_beam_options
+        parser = make_parser(command.name, command.summary, module, takes_beam_options=beam)
+        yield from below(command.name, parser)
+
+
+LEAVES = dict(leaves())
+
+BEAM = {one.name for one in COMMANDS if one.takes_beam_options}
+
+
+def actions(leaf):
+    return [one for one in LEAVES[leaf]._actions if one.dest != "help"]
+
+
+def key(action):
+    return action.option_strings[0] if action.option_strings else action.dest
+
+
+def words_of(leaf, right, *more):
+    """The command line of a row of `RIGHT`: arguments in their order, then options."""
+    words = leaf.split()
+    for one in actions(leaf):
+        if not one.option_strings:
+            words += right.get(one.dest, [])
+    words += more
+    for name, values in right.items():
+        if name.startswith("-") and values is not None:
+            words += [name, *values]
+    return words
+
+
+def changed(leaf, action, *values):
+    """The right command line with other values of one option or argument."""
+    right = RIGHT[leaf] | BESIDE.get((leaf, key(action)), {})
+    return words_of(leaf, right | {key(action): list(values)})
+
+
+def takes_value(action):
+    return action.nargs != 0
+
+
+def writes(leaf, action):
+    """Whether the value is where the command writes to."""
+    return action.dest in {"output", "out"} or (leaf, action.dest) == ("demo", "folder")
+
+
+def reads(leaf, metavars):
+    """The options and arguments whose value is one that the command reads."""
+    return [one for one in actions(leaf) if one.metavar in metavars and not writes(leaf, one)]
+
+
+# Each kind yields cases of a command: the words, and what the line must name.
+
+
+def unknown_option(leaf):
+    yield words_of(leaf, RIGHT[leaf], "--frobnicate"), "--frobnicate"
+
+
+def mistyped_option(leaf):
+    for one in actions(leaf):
+        if one.option_strings and len(name := one.option_strings[0]) > 4:
+            typo = name[:-2] + name[-1]
+            right = {k: v for k, v in RIGHT[leaf].items() if k != name}
+            value = ["x"] if takes_value(one) else []
+            yield (
+                words_of(leaf, right, typo, *value),
+                f"unknown option {typo}; did you mean {name}?",
+            )
+
+
+def missing_argument(leaf):
+    needed = [one for one in actions(leaf) if one.required and one.nargs != "*"]
+    for one in needed:
+        right = {k: v for k, v in RIGHT[leaf].items() if k != key(one)}
+        if one.option_strings:
+            yield words_of(leaf, right), key(one)
+        else:
+            yield words_of(leaf, {k: v for k, v in right.items() if k.startswith("-")}), one.metavar
+    if leaf in BEAM:
+        for lacks in (["--output"], ["--complaints", "--calls", "--watch"]):
+            right = {k: v for k, v in RIGHT[leaf].items() if k not in lacks}
+            yield words_of(leaf, right), next(one for one in lacks if one in RIGHT[leaf])
+
+
+def missing_value(leaf):
+    for one in actions(leaf):
+        if one.option_strings and takes_value(one):
+            right = {k: v for k, v in RIGHT[leaf].items() if k != key(one)}
+            yield [*words_of(leaf, right), key(one)], key(one)
+
+
+def wrong_type(leaf):
+    for one in actions(leaf):
+        if one.option_strings and takes_value(one) and one.type not in (None, str, Path):
+            yield changed(leaf, one, "Non sense"), "Non sense"
+
+
+def out_of_range(leaf):
+    for one in actions(leaf):
+        if isinstance(one.type, WholeNumber | Number):
+            yield changed(leaf, one, str(one.type.most + 1)), str(one.type.most + 1)
+            yield changed(leaf, one, str(one.type.least - 1)), str(one.type.least - 1)
+        elif one.choices:
+            yield changed(leaf, one, "sideways"), "sideways"
+
+
+def absent_path(leaf):
+    for one in reads(leaf, READ_FILE | READ_FOLDER | {"GLOB"}):
+        yield changed(leaf, one, "{folder}/nowhere"), "nowhere"
+
+
+def folder_for_file(leaf):
+    for one in reads(leaf, READ_FILE):
+        yield changed(leaf, one, "{empty_folder}"), "empty-folder"
+
+
+def file_for_folder(leaf):
+    for one in reads(leaf, READ_FOLDER):
+        yield changed(leaf, one, "{note}"), "note.txt"
+
+
+def broken_run(leaf):
+    for one in reads(leaf, {"RUN"}):
+        for broken in BROKEN_RUNS:
+            yield changed(leaf, one, f"{{folder}}/{broken}"), broken
+
+
+def malformed_file(leaf):
+    for one in reads(leaf, READ_FILE | {"GLOB"}):
+        for name in MALFORMED.keys() - FINE.get(key(one), set()):
+            named = UNNAMED.get((leaf, key(one), name), name)
+            yield changed(leaf, one, f"{{folder}}/{name}"), named
+
+
+def output_taken(leaf):
+    for one in actions(leaf):
+        if writes(leaf, one):
+            yield changed(leaf, one, "{taken}"), "taken"
+            yield changed(leaf, one, "{note}/below"), "note.txt"
+
+
+def contradiction(leaf):
+    for right, named in CONTRADICTIONS.get(leaf, ()):
+        yield words_of(leaf, RIGHT[leaf] | right), named
+
+
+def unknown_id(leaf):
+    for right, named in UNKNOWN.get(leaf, ()):
+        yield words_of(leaf, RIGHT[leaf] | right), named
+
+
+def surplus_argument(leaf):
+    yield words_of(leaf, RIGHT[leaf], "surplus"), "surplus"
+
+
+KINDS = {
+    one.__name__: one
+    for one in (
+        unknown_option,
+        mistyped_option,
+        missing_argument,
+        missing_value,
+        wrong_type,
+        out_of_range,
+        absent_path,
+        folder_for_file,
+        file_for_folder,
+        broken_run,
+        malformed_file,
+        output_taken,
+        contradiction,
+        unknown_id,
+        surplus_argument,
+    )
+}
+
+BROKEN_RUNS = {
+    "other-version": {"run_id": "x", "contract_version": 999},
+    "other-thing": {"name": "x"},
+    "not-json": None,
+}
+
+MALFORMED = {
+    "binary.dat": b"\x00\xff\xfe\x01" * 50,
+    "empty.dat": b"",
+    "latin.dat": "entity_id,reason\nphone:+18885550123,caf\xe9\n".encode("latin-1"),
+    "columns.dat": b"colour,shape\nred,round\n",
+}
+
+FINE = {one: {"empty.dat"} for one in ("--config", "--kafka-config", "--complaints", "--calls")}
+"""Files that are right although they look wrong: no settings, and a day without records."""
+
+UNNAMED = {
+    ("batch", "--passport-keys", "empty.dat"): "PASSporT keys",
+    ("batch", "--passport-keys", "columns.dat"): "PASSporT keys",
+}
+"""What a line names in place of the file."""
+
+CONTRADICTIONS = {
+    "stream": [
+        ({"--kafka-complaints": ["topic"]}, "one source"),
+        ({"--runner": ["X"]}, "--runner"),
+    ],
+    "explain": [({"b": ["{entity}"]}, "{entity}")],
+    "report": [({"--output": None, "--pages": ["3"]}, "--pages")],
+    "referral": [({"--override-reason": None}, "--override-reason")],
+    "exchange offer": [({"--from": ["microsoft"]}, "--from")],
+    "exchange join": [({"offers": ["{offer}", "{copy}"]}, "{copy}")],
+    "exchange overlap request": [({"--cluster": ["{cluster}"]}, "--cluster")],
+    "exchange overlap respond": [({"letter": ["{request_of_all}"]}, "--run")],
+}
+
+UNKNOWN = {
+    "batch": [({"--complaints-format": ["frob"]}, "frob"), ({"--runner": ["Frob"]}, "Frob")],
+    "stream": [({"--complaints-format": ["frob"]}, "frob")],
+    "explain": [({"a": ["phone:+19999999999"]}, "+19999999999")],
+    "referral": [({"--cluster": ["c-0"]}, "c-0"), ({"--recipient": ["xx"]}, "xx")],
+    "exchange overlap request": [(CLUSTER | {"--cluster": ["c-0"]}, "c-0")],
+    "keys distrust": [({"org": ["nobody"]}, "nobody"), ({"fingerprint": ["00"]}, "00")],
+    "keys trust": [({"--fingerprint": ["00"]}, "{fingerprint}")],
+}
+
+ALONE = "no two of its options exclude or need each other"
+
+NO_IDS = "it takes no id of anything in a run"
+
+CANNOT = {
+    "contradiction": {
+        "batch": "what it needs together is in missing_argument",
+        "exchange revoke": ALONE,
+        "exchange overlap compute": ALONE,
+        "exchange overlap show": ALONE,
+        "exchange show": ALONE,
+        "demo": ALONE,
+        "evaluate": ALONE,
+        "health": ALONE,
+        "keys distrust": ALONE,
+        "keys export": ALONE,
+        "keys make": ALONE,
+        "keys show": ALONE,
+        "keys trust": ALONE,
+        "rejects": ALONE,
+        "simulate": ALONE,
+        "verify": ALONE,
+    },
+    "unknown_id": {
+        "demo": NO_IDS,
+        "evaluate": "an identifier of the truth that the run lacks is counted as missed",
+        "exchange join": NO_IDS,
+        "exchange offer": "an organisation that is not known yet may be sent an offer",
+        "exchange overlap compute": NO_IDS,
+        "exchange overlap respond": NO_IDS,
+        "exchange overlap show": NO_IDS,
+        "exchange revoke": NO_IDS,
+        "exchange show": NO_IDS,
+        "health": NO_IDS,
+        "keys export": NO_IDS,
+        "keys make": NO_IDS,
+        "keys show": NO_IDS,
+        "rejects": NO_IDS,
+        "report": NO_IDS,
+        "simulate": NO_IDS,
+        "verify": NO_IDS,
+    },
+}
+"""The kinds that do not follow from a command's options, and why they cannot happen to it."""
+
+
+class Place:
+    """A folder with all that a right use of each command names, as amazon, who has a partner."""
+
+    def __init__(self, folder, patch):
+        self.folder, self.patch = folder, patch
+        self.names = {"folder": folder, "new": folder / "new", "world": folder / "in"}
+        self.make_runs()
+        self.trust_keys()
+        self.make_offers()
+        self.make_letters()
+        self.make_broken()
+        self.at("amazon", "keys", "show")
+
+    def at(self, org, *words):
+        """Runs a command with the keys of an organisation."""
+        self.patch.setenv(key_store.HOME_VARIABLE, str(self.folder / f"home-{org}"))
+        assert cli.main([str(one) for one in words]) == 0, words
+
+    def name(self, word, file):
+        self.names[word] = self.folder / file
+        return self.folder / file
+
+    def make_runs(self):
+        made = "--complaints 300 --operations 4 --seed 7".split()
+        self.at("amazon", "simulate", self.folder / "in", *made)
+        truth = self.name("truth", "in/truth.csv").read_text().splitlines()[1:]
+        ids = sorted({row.partition(",")[0] for row in truth if "#" not in row})
+        rows = [
+            f"C-{n},confirm,{one},,Ada Cole,seen,2024-01-01T00:00:00Z," for n, one in enumerate(ids)
+        ]
+        decisions = self.name("decisions", "decisions.csv")
+        decisions.write_text("\n".join([",".join(DECISION.names), *rows]) + "\n")
+        for org, word in (("microsoft", "theirs"), ("amazon", "run")):
+            complaints = self.name("complaints", f"in/complaints/{org}.jsonl")
+            calls = self.name("calls", f"in/calls/{org}.jsonl")
+            files = ["--complaints", complaints, "--calls", calls]
+            files += ["--decisions", decisions] if word == "run" else []
+            self.at("amazon", "batch", *files, "--output", self.name(word, word))
+        members = tables.read_table(self.folder / "run", MEMBERS, ["entity_id", "cluster_id"])
+        sizes = Counter(members["cluster_id"].to_pylist())
+        cluster = max(sizes, key=lambda one: (sizes[one], one))
+        where = pc.equal(members["cluster_id"], cluster)
+        ids = members.filter(where)["entity_id"].to_pylist()
+        self.names |= {"cluster": cluster, "entity": ids[0], "other": ids[1]}
+        words = words_of("referral", RIGHT["referral"] | {"--output": ["{package}"]})
+        self.name("package", "package")
+        self.at("amazon", *self.words(words))
+
+    def trust_keys(self):
+        for org, other in (("amazon", "microsoft"), ("microsoft", "amazon")):
+            pem = self.name("pem", f"{org}.pem")
+            self.at(org, "keys", "export", "--output", pem)
+            signer = signing.key_id(key_store.own_key().public_key())
+            self.names["fingerprint"] = signer
+            self.at(other, "keys", "trust", org, pem, "--fingerprint", signer)
+
+    def make_offers(self):
+        offer, own = self.name("offer", "offer"), self.name("own_offer", "own-offer")
+        for run, org, other, out in (
+            ("theirs", "microsoft", "amazon", offer),
+            ("run", "amazon", "microsoft", own),
+        ):
+            words = ["exchange", "offer", self.names[run], "--to", other, "--now", TIME]
+            self.at(org, *words, "--output", out)
+        shutil.copytree(offer, self.name("copy", "copy"))
+        words = ["exchange", "join", self.names["theirs"], own, "--now", TIME]
+        self.at("microsoft", *words, "--output", self.name("joint", "joint"))
+
+    def letter(self, org, move, *words, out):
+        words = ["exchange", "overlap", move, *words, "--from", org, "--now", TIME]
+        self.at(org, *words, "--output", self.folder / out)
+        return self.folder / out
+
+    def make_letters(self):
+        victims = self.name("victims", "victims.csv")
+        files = (self.folder / "in").glob("c*/*.jsonl")
+        rows = [json.loads(row) for one in files for row in one.read_text().splitlines()]
+        people = sorted({row.get("victim_id") for row in rows} - {None})
+        lines = [f"{one},(202) 555-{number:04d},US" for number, one in enumerate(people)]
+        victims.write_text("\n".join(["victim_id,phone,country", *lines]) + "\n")
+        ask = [victims, "--by", "phone", "--to"]
+        joint, own = self.names["joint"], self.names["own_offer"]
+        who = tables.read_table(joint, CONTRIBUTORS, ["cluster_id", "contributor"]).to_pylist()
+        both = next(one["cluster_id"] for one in who if one["contributor"] == "amazon")
+        about = ["--run", joint, "--cluster", both, "--offer", own]
+        request = self.letter("microsoft", "request", *ask, "amazon", *about, out="request")
+        question = self.letter("amazon", "request", *ask, "microsoft", out="question")
+        answer = self.letter("microsoft", "respond", question, victims, out="answer")
+        of_all = self.letter("microsoft", "request", *ask, "amazon", out="request-of-all")
+        ours = self.letter("amazon", "respond", of_all, victims, out="our-answer")
+        result = self.letter("microsoft", "compute", ours, out="result")
+        self.names |= {"request": request, "request_of_all": of_all}
+        self.names |= {"answer": answer, "result": result}
+
+    def make_broken(self):
+        for broken, manifest in BROKEN_RUNS.items():
+            (self.folder / broken).mkdir()
+            text = "{" if manifest is None else json.dumps(manifest)
+            (self.folder / broken / "manifest.json").write_text(text)
+        for file, content in MALFORMED.items():
+            (self.folder / file).write_bytes(content)
+        self.name("note", "note.txt").write_text("a note\n")
+        self.name("empty_folder", "empty-folder").mkdir()
+        self.name("taken", "taken").mkdir()
+        (self.folder / "taken" / "letter.txt").write_text("mine\n")
+
+    def words(self, words):
+        return [one.format_map(self.names) for one in words]
+
+    def content(self):
+        """All files and folders, and when each was last written."""
+        return {one: one.stat().st_mtime_ns for one in self.folder.rglob("*")}
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    with pytest.MonkeyPatch.context() as patch:
+        yield Place(tmp_path_factory.mktemp("wrong"), patch)
+
+
+VERBS = (
+    "add ask check choose convert copy give leave make move name put quote read run save say see "
+    "set use write"
+)
+
+ADVICE = re.compile(
+    rf"(?:[;:,] |\()(?:or )?(?:{'|'.join(VERBS.split())}|do not trust|did you mean)\b"
+    r"|[;:] (?:known formats of|the first line must be)\b|Valid values are\b"
+)
+"""The words that tell what to do, at the start of a clause."""
+
+
+def run(words):
+    """The exit status of a command line."""
+    try:
+        return cli.main(words)
+    except SystemExit as error:
+        return error.code
+
+
+def refused(place, capsys, words, named):
+    """Runs the words; asserts that they are refused in one line that names the mistake."""
+    words = place.words(words)
+    capsys.readouterr()
+    status, error = run(words), capsys.readouterr().err
+    shown = f"{' '.join(words)}\n{status} {error}"
+    assert status == 2, shown
+    assert error.count("\n") == 1, shown
+    assert place.words([named])[0] in error, shown
+    assert ADVICE.search(error), shown
+
+
+CASES = [
+    (leaf, kind, words, named)
+    for leaf in LEAVES.keys() & RIGHT.keys()
+    for kind, make in KINDS.items()
+    for words, named in make(leaf)
+]
+
+HAPPENS = {(leaf, kind) for leaf, kind, _, _ in CASES}
+
+
+def test_every_command_has_a_right_use_to_change():
+    assert RIGHT.keys() == LEAVES.keys()
+
+
+def test_a_kind_that_has_no_case_says_why():
+    for kind, reasons in CANNOT.items():
+        assert reasons.keys() == {leaf for leaf in LEAVES if (leaf, kind) not in HAPPENS}, kind
+
+
+def test_kinds_that_follow_from_the_options_reach_most_commands():
+    assert len(KINDS) >= 12
+    for kind in KINDS.keys() - CANNOT.keys():
+        assert sum((leaf, kind) in HAPPENS for leaf in LEAVES) >= 6, kind
+    for leaf in LEAVES:
+        assert {(leaf, "unknown_option"), (leaf, "surplus_argument")} <= HAPPENS
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("command", [one.name for one in COMMANDS])
+def test_wrong_usage_is_one_line_that_says_what_to_do(place, capsys, command, kind):
+    before = place.content()
+    for leaf, of, words, named in CASES:
+        if of == kind and leaf.split()[0] == command:
+            refused(place, capsys, words, named)
+    assert place.content() == before
+
+
+def damage_bytes(path):
+    path.write_bytes(b"PAR1 and no more")
+
+
+def damage_text(path):
+    """Writes a row whose first text is not UTF-8, which Parquet does not mind."""
+    schema = pq.read_schema(path)
+    place = next(n for n, one in enumerate(schema) if one.type == pa.string())
+    columns = [pa.nulls(1, one.type) for one in schema]
+    offsets = pa.py_buffer(np.array([0, 1], np.int32).tobytes())
+    columns[place] = pa.StringArray.from_buffers(1, offsets, pa.py_buffer(b"\xe9"))
+    pq.write_table(pa.table(columns, names=schema.names), path)
+
+
+@pytest.mark.parametrize(
+    ("leaf", "table", "damage"),
+    [
+        ("rejects", "rejects", damage_bytes),
+        ("rejects", "rejects", damage_text),
+        ("evaluate", "members", damage_bytes),
+        ("evaluate", "members", damage_text),
+        ("explain", "entities", damage_bytes),
+        ("report", "links", damage_bytes),
+        ("report", "clusters", damage_bytes),
+    ],
+)
+def test_a_damaged_table_is_one_line(place, capsys, tmp_path, leaf, table, damage):
+    shutil.copytree(place.names["run"], tmp_path / "run")
+    for part in (tmp_path / "run" / table).iterdir():
+        damage(part)
+    right = RIGHT[leaf] | {"run": [str(tmp_path / "run")]}
+    if "--output" in right:
+        right["--output"] = [str(tmp_path / "out")]
+    refused(place, capsys, words_of(leaf, right), f"run/{table}")
+    assert not (tmp_path / "out").exists()
