@@ -72,6 +72,7 @@ schemas: $(READY)  ## write the published contracts and docs/api.md again after 
 	@$(BIN)/python -m schemas.contract_docs docs
 	@$(BIN)/python -m pipelines.api_docs ringtrace docs/api.md
 	@$(BIN)/python -m pipelines.flex_template deploy/dataflow
+	@$(BIN)/python -m pipelines.cli_docs docs/cli.md
 
 clean:  ## remove what these commands made
 	rm -rf $(VENV) runs build *.egg-info
