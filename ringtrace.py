@@ -300,7 +300,7 @@ def extract_identifiers(text: str, country: str | None) -> list[Identifier]:
     import pyarrow as pa
 
     from schemas.complaint import COMPLAINT_ACCEPTED
-    from transforms.extract.fields import complaint_mentions
+    from transforms.extract import complaint_mentions
     from transforms.text_masking import SEARCH_LIMIT
 
     narrative, region = _text("text", text), _country(country)

@@ -11,7 +11,7 @@ from tests.support.real_data import ROOT
 
 PACKAGES = ("schemas", "transforms", "reports", "pipelines")
 
-FILES = ("setup.py", "pyproject.toml", "README.md", "LICENSE", "MANIFEST.in")
+FILES = ("setup.py", "pyproject.toml", "README.md", "LICENSE", "MANIFEST.in", "ringtrace.py")
 
 
 def test_workers_get_all_packages_and_their_data(tmp_path):
@@ -26,6 +26,7 @@ def test_workers_get_all_packages_and_their_data(tmp_path):
     (sdist,) = staged.glob("*.tar.gz")
     pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-build-isolation"]
     subprocess.run([*pip, "--target", str(installed), str(sdist)], check=True)
+    assert (installed / "ringtrace.py").exists()
     missing = [
         str(file.relative_to(tree))
         for name in PACKAGES

@@ -5,3 +5,4 @@ from .allowlist import (
     shipped_allowlist as shipped_allowlist,
 )
 from .evidence import Evidence as Evidence, complaint_brands as complaint_brands
+from .fields import complaint_mentions as complaint_mentions
