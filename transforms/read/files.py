@@ -92,6 +92,8 @@ def _match_one(pattern: str) -> list[FileMetadata]:
         if _is_local(pattern) and Path(pattern).is_dir():
             return []
         return _list_pattern(_escape(pattern))
+    if _is_local(pattern) and not pattern.startswith("/"):
+        pattern = f"./{pattern}"  # Beam lists no files for a glob in the first part of a path
     fixed = re.split(r"[*?\[]", pattern)[0].rpartition("/")[0]
     asked = pattern.rpartition("/")[2].startswith((".", "_"))
     found = [one for one in _list_pattern(pattern) if asked or not _hidden(one.path, fixed)]

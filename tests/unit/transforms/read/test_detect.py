@@ -161,7 +161,12 @@ def test_patterns_mean_files_each_once(tmp_path, monkeypatch):
     assert names(root + "/s/[x]") == names(root + "/s/[x]/c.csv") == ["s/[x]/c.csv"]
     assert names(root + "/.hid") == [".hid"]
     monkeypatch.chdir(tmp_path)
-    assert names("a.csv") == ["a.csv"]
+    assert names("a.csv") == names("a*") == names("./a*") == names("?.csv") == ["a.csv"]
+    assert names("*/b.csv") == names("[s]/b*") == names("s/*.csv") == ["s/b.csv"]
+    assert names("**") == names(".") == everything
+    assert names(".hi*") == [".hid"]
+    with pytest.raises(InputError, match=r"^b\*: no such file"):
+        match_files(["b*"])
     (tmp_path / "empty").mkdir()
     for nothing in ("/none", "/*.json", "/empty"):
         with pytest.raises(InputError, match="no such file"):
