@@ -24,17 +24,21 @@ from transforms.read.options import ReadOptions
 ABOUT = """\
 # Numbers of the real sources, by outcome
 
-Written by `python -m benchmarks.numbers > docs/numbers.md` from the public records that
-`examples/README.md` names, whole. A number is read only where it is valid in exactly one
-plausible numbering plan; everything else is refused with its reason, and no E.164 is guessed.
-A German victim's `(202) 456-1414` is grouped as only North America groups it, and lacks the zero of
-Wuppertal's `(0202) 4561414`: the former is read, at less confidence, with the latter beside it.
-`202-456-1414` and `91 98765 43210`, which either plan may have written, are refused there.
+For the engineer or analyst who asks which phone numbers and claims ringtrace reads, which it
+refuses, and how often it is right. Written by `python -m benchmarks.numbers > docs/numbers.md` from
+the complete files of the public records that `examples/README.md` names.
 
-`international` and `national` are literal readings. The other ways, and what each is worth, are
-`transforms.phone.normalize.ReadingMethod`. A refused number stays on its complaint, is counted in
-`numbers_unread`, and enters no graph. `too_long` and `not_a_number` fields are searched for
-several numbers after.
+A number is read only where it is valid in exactly one plausible numbering plan; everything else is
+refused with the reason, and no E.164 number is guessed. For example, a German victim's `(202)
+456-1414` is grouped as only North America groups it, and lacks the zero of Wuppertal's `(0202)
+4561414`. It is read as the North American number, with lower confidence, and the other reading is
+kept beside it. `202-456-1414` and `91 98765 43210`, which could belong to either plan, are refused
+for a German victim.
+
+`international` and `national` are literal readings. The other ways, and the confidence of each, are
+in `transforms.phone.normalize.ReadingMethod`. A refused number stays on its complaint, is counted
+in `numbers_unread`, and enters no graph. Fields that are `too_long` or `not_a_number` are then
+searched for several numbers.
 """
 
 SOURCES = (
@@ -74,20 +78,21 @@ ORACLE = """
 
 `python -m benchmarks.phone_oracle 500000 2026`, and again with seed 2027, draws example numbers of
 every region and type, half of them with digits changed, in every format and with every prefix, and
-holds what is read and refused in columns against phonenumbers one by one. Recorded with
+compares what the columnar code reads and refuses with phonenumbers, number by number. Recorded with
 phonenumbers 9.0.43:
 
     500,000 draws, 231,272 valid, 214,105 read and 215,116 refused in columns, 0 different
     500,000 draws, 231,168 valid, 214,169 read and 215,657 refused in columns, 0 different
 
 The rest is read by phonenumbers itself: unusual shapes, trunk prefixes that rewrite a number, and
-what another plan than the victim's country's may have written.
+numbers that may belong to another plan than that of the victim's country.
 """
 
 LABELLED = """
 Labels: brand and lures of each of the 87 campaigns, by hand (`benchmarks/campaign_labels.csv`);
-a transcript that is cut before the brand is said counts as missed. A few rules were mended after a
-first look at these transcripts, so the figures flatter them. Other languages have no labelled set.
+a transcript that is cut off before the brand is named counts as missed. A few rules were corrected
+after a first look at these transcripts, so the figures are better than on new data. Other languages
+have no labelled set.
 """
 
 PASSPORTS = """\
@@ -95,36 +100,37 @@ PASSPORTS = """\
 
 - `orig`, `dest`, `iat` (RFC 8225), `attest`, `origid` (RFC 8588): the call, how much its signer
   knew, and where it came in. `x5u`: who signed, as `carrier`.
-- `div` (RFC 8946), as `diverted_from`. Of an inbound call it is the victim's own other number,
-  and withheld everywhere, as the called one is. Of a call that a victim made it is what was
-  dialled: only mentioned, since malware on a victim's phone diverts calls to a bank's real line.
-- `nam` of `rcd` (RFC 9795), as `caller_name`: what the screen showed. It can be forged, and be
-  the name of the innocent whose number was: only a brand of the known list comes out of it, as
-  `brand` of the call and of its cluster.
+- `div` (RFC 8946), as `diverted_from`. For an inbound call it is another number of the victim's
+  own, and withheld everywhere, as the called number is. For a call that a victim made it is the
+  number that was dialled. It counts only as mentioned, since malware on a victim's phone diverts
+  calls to a bank's real line.
+- `nam` of `rcd` (RFC 9795), as `caller_name`: what the screen showed. It can be forged, and can be
+  the name of the innocent person whose number was forged. So only a brand of the known list is
+  taken from it, as `brand` of the call and of its cluster.
 
-Passed over: `icn` and `jcl` of `rcd` name the host of a picture or card, which is the brand's own
-or a vendor's who serves many; what `jcd` holds, anybody can fill in, and it would name whoever is
-forged; `crn` is a reason in free text. `rph` (RFC 8443) ranks a call for the network and does not
-tell who makes it. `mky` (RFC 8225) is the key of one session: carriers' border elements end it,
-so that it would tie their customers together, as `x5u` does by name.
+Not used: `icn` and `jcl` of `rcd` name the host of a picture or card, which belongs to the brand or
+to a vendor who serves many; anybody can fill in `jcd`, and it would name the person whose identity
+is forged; `crn` is a reason in free text. `rph` (RFC 8443) ranks a call for the network and does
+not say who makes it. `mky` (RFC 8225) is the key of one session, which ends at carriers' border
+elements, so it would link their customers to each other, as `x5u` does by name.
 
-A refused row's token is Base64, in which no number can be seen: its parts that hold one are
-masked.
+The token of a refused row is Base64, in which numbers cannot be recognized: its parts that contain
+one are masked.
 """
 
 BOUNDS = """
 ## Bounds
 
-A number field is read up to 250 code points (libphonenumber's limit), a web address up to 2,048,
-a payee or a session up to 500, a text up to 12,000 and 500 candidate numbers. Of a longer text
-the first 11,800 code points are kept and then `[N more characters, not read]`: what was not
-searched for a victim's number is shown nowhere, and the text says how much went. Of a refused row
-64 KiB are kept, and all of that is searched.
+A number field is read up to 250 code points (libphonenumber's limit), a web address up to 2,048, a
+payee or a session up to 500, a text up to 12,000 and 500 candidate numbers. Of a longer text the
+first 11,800 code points are kept, followed by `[N more characters, not read]`. So text that was not
+searched for a victim's number is shown nowhere, and the output says how much was left out. Of a
+refused row 64 KiB are kept, and all of that is searched.
 
-`tests/unit/transforms/extract/test_hostile_input.py` holds each step that touches a text (numbers,
-other identifiers, impersonation, the evidence of a complaint, masking, victims' digits in what is
-kept and in refused rows, what a refused row shows) to 50 ms of CPU for a megabyte of one piece or
-of mixed pieces, and to raise nothing.
+`tests/unit/transforms/extract/test_hostile_input.py` checks that each step that processes text
+(numbers, other identifiers, impersonation, the evidence of a complaint, masking, victims' digits in
+what is kept and in refused rows, what a refused row shows) takes at most 50 ms of CPU for a
+megabyte of one piece or of mixed pieces, and raises no exception.
 """
 
 

@@ -1,6 +1,6 @@
 """The least that any program must do: `python -m benchmarks.peers.floor WORLD RUN OUT`.
 
-It reads the world's files with pyarrow, normalises each distinct number once with phonenumbers,
+It reads the world's files with pyarrow, normalizes each distinct number once with phonenumbers,
 finds the components of records and numbers with scipy, and writes the tables of RUN (a finished run
 of ringtrace on WORLD) once more as Parquet, with the same settings. It checks nothing, rejects
 nothing, links nothing and reads no narrative. Reading RUN's tables first is not
@@ -34,7 +34,7 @@ def read(folder: Path) -> pa.Table:
     return pa.concat_tables(tables, promote_options="permissive")
 
 
-def normalised(raw: pa.ChunkedArray, region: pa.ChunkedArray) -> pa.Array:
+def normalized(raw: pa.ChunkedArray, region: pa.ChunkedArray) -> pa.Array:
     """E.164 of each number, every distinct one of a region parsed once."""
     both = pc.binary_join_element_wise(pc.fill_null(region, ""), raw, "|").combine_chunks()
     encoded = both.dictionary_encode()
@@ -71,7 +71,7 @@ def floor(world: Path, tables: dict[str, pa.Table], out: Path) -> None:
     region = [complaints["victim_country"].take(row), *(calls["victim_country"],) * 2]
     columns = [pa.chunked_array([c for one in kind for c in one.chunks]) for kind in
                (record, raw, region)]  # fmt: skip
-    components(columns[0].combine_chunks(), normalised(columns[1], columns[2]))
+    components(columns[0].combine_chunks(), normalized(columns[1], columns[2]))
     for name, table in tables.items():
         pq.write_table(
             table,
