@@ -34,18 +34,15 @@ _TaggedBatch = tuple[int, EncodedBatch]
 
 
 class ShuffleOptions(PipelineOptions):
-    """Beam options of every shuffle of a pipeline."""
+    """Beam options of every shuffle of a pipeline.
+
+    `partitions` are the pieces that a keyed step is cut into: the most workers that can share it.
+    No result depends on it. `pipelines.batch.options` checks what a user gives.
+    """
 
     @classmethod
     def _add_argparse_args(cls, parser: argparse.ArgumentParser) -> None:
-        parser.add_argument(
-            "--partitions",
-            type=_partition_count,
-            default=PARTITIONS,
-            help="pieces that a keyed step is cut into: the most workers that can share one, and "
-            "what one of them holds; no result depends on it (a batch run has more for a larger "
-            "input)",
-        )
+        parser.add_argument("--partitions", type=int, default=PARTITIONS)
 
 
 @dataclass(frozen=True)
@@ -157,13 +154,6 @@ def table_of(batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> pa.Table:
 def batches_of(table: pa.Table, rows: int = 65_536) -> Iterator[pa.RecordBatch]:
     """Cuts a table into batches small enough to travel; none for an empty table."""
     return (batch for batch in table.to_batches(max_chunksize=rows) if batch.num_rows)
-
-
-def _partition_count(text: str) -> int:
-    if not text.isdecimal() or not 1 <= int(text) <= MAX_PARTITIONS:
-        problem = f"'{text}' is not a whole number from 1 to {MAX_PARTITIONS}"
-        raise argparse.ArgumentTypeError(problem)
-    return int(text)
 
 
 class _Split(beam.DoFn):

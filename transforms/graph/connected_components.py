@@ -299,17 +299,15 @@ def size_counters(sizes: ComponentSizes) -> Iterator[CounterValue]:
 
 
 class ContractionOptions(PipelineOptions):
-    """Beam option for how far the graph is contracted before one worker holds what is left."""
+    """Beam option for how far the graph is contracted before one worker holds what is left.
+
+    No result depends on the rounds, 0 to `MAX_ROUNDS`. `pipelines.batch.options` checks what a user
+    gives.
+    """
 
     @classmethod
     def _add_argparse_args(cls, parser: argparse.ArgumentParser) -> None:
-        parser.add_argument(
-            "--contraction-rounds",
-            type=_rounds,
-            default=0,
-            help="rounds of contraction before one worker holds the graph's forest, 0 to 16; no "
-            "result depends on it (batch: chosen from the size of the input unless given)",
-        )
+        parser.add_argument("--contraction-rounds", type=int, default=0)
 
 
 @dataclass(eq=False)
@@ -372,13 +370,6 @@ def _relabel_edges(edges: pa.Table, labels: pa.Table) -> Iterator[pa.RecordBatch
 
 def _relabel_members(members: pa.Table, labels: pa.Table) -> Iterator[pa.RecordBatch]:
     yield from batches_of(relabel_members(members, labels))
-
-
-def _rounds(text: str) -> int:
-    if not text.isdecimal() or int(text) > MAX_ROUNDS:
-        problem = f"'{text}' is not a whole number from 0 to {MAX_ROUNDS}"
-        raise argparse.ArgumentTypeError(problem)
-    return int(text)
 
 
 def _forest_sizes(forest: StarForest) -> Iterator[ComponentSizes]:
