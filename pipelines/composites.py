@@ -73,7 +73,7 @@ class ReadRecords(beam.PTransform):
     Args:
         complaints: Complaint files, folders or globs; one or several.
         calls: The same of call records.
-        complaints_format: The format of `complaints`, if it is not to be recognised.
+        complaints_format: The format of `complaints`, if it is not to be recognized.
         calls_format: The format of `calls`.
         source_org: The organisation of files that do not name theirs.
         calls_direction: `inbound` or `outbound`, for call records that do not say who called.
@@ -238,7 +238,7 @@ def path_list(name: str, given: object) -> list[str]:
             raise TypeError(f"{name}: give paths as text or Path, not {type(one).__name__}")
     texts = [os.fspath(one) for one in paths]
     if not all(texts):
-        raise UsageError(f"{name}: an empty text is no path; name a file or a folder")
+        raise UsageError(f"{name}: the path is empty; name a file or a folder")
     return texts
 
 

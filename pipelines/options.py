@@ -18,6 +18,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, NamedTuple, NoReturn
 
+from pipelines.progress import printable
 from schemas.enums import Direction, RecordKind
 from transforms.gc_tuning import gc_paused
 
@@ -69,6 +70,7 @@ RENAMED = {
     "--floor": "--min-count",
     "--issued-at": "--now",
     "--keep": "--retention",
+    "--snapshot-every": "--snapshot-interval",
     "--weights": "--priority-weights",
 }
 """Options by the name that they once had, which an error of the old name suggests."""
@@ -109,7 +111,7 @@ class StrictParser(argparse.ArgumentParser):
         elif lacks := re.match(r"argument (\S+): expected (?:at least )?one argument", message):
             action = self._option_string_actions[lacks[1].split("/")[0]]
             wanted = action.metavar or "|".join(map(str, action.choices or ["VALUE"]))
-            message = f"{lacks[1]} lacks its value; give {lacks[1]} {wanted}"
+            message = f"{lacks[1]} has no value; give {lacks[1]} {wanted}"
         elif chosen := re.search(r"invalid choice: '(.*)' \(choose from (.*)\)", message):
             meant = did_you_mean(chosen[1], re.findall(r"[\w-]+", chosen[2]))
         raise UsageError(f"{self.prog}: {message}{meant} (see {self.prog} --help)")
@@ -245,13 +247,13 @@ def add_formats(parser: argparse.ArgumentParser) -> None:
         "--complaints-format",
         type=_complaints_format,
         metavar="NAME",
-        help="format of complaints, if not recognised",
+        help="format of complaints, if not recognized",
     )
     parser.add_argument(
         "--calls-format",
         type=_calls_format,
         metavar="NAME",
-        help="format of call records, if not recognised",
+        help="format of call records, if not recognized",
     )
     parser.add_argument(
         "--source-org", metavar="ORG", help="organisation of files that do not name theirs"
@@ -372,7 +374,7 @@ def run_command(
         with gc_paused():
             return int(module.run(parse_with_beam(parser, arguments)))
     except UsageError as error:
-        sys.stderr.write(f"{error}\n")
+        sys.stderr.write(f"{printable(str(error))}\n")
     except ValueError as error:
         from reports.run import RunError  # loads Arrow, which not every command needs
         from reports.tables import TableError
@@ -380,11 +382,12 @@ def run_command(
         if not isinstance(error, RunError | TableError):
             raise
         remedy = "; name a finished run of this version" if isinstance(error, RunError) else ""
-        sys.stderr.write(f"{error}{remedy}\n")
+        sys.stderr.write(f"{printable(str(error))}{remedy}\n")
     except FileNotFoundError as error:
         if error.filename is None or takes_beam_options:
             raise
-        sys.stderr.write(f"{error.filename}: {error.strerror}; name one that is there\n")
+        path = printable(str(error.filename))
+        sys.stderr.write(f"{path}: {error.strerror}; give a file that exists\n")
     return 2
 
 
@@ -430,7 +433,9 @@ def _from_toml(path: str, parser: argparse.ArgumentParser) -> dict[str, Any]:
     for name, value in settings.items():
         action = actions.get(name.replace("-", "_"))
         if action is None or action.dest in ("config", "help"):
-            raise UsageError(f"{path}: unknown option '{name}' (see {parser.prog} --help)")
+            takes = parser._option_string_actions.keys() - {"--config", "--help", "-h"}
+            meant = did_you_mean(f"--{name.replace('_', '-')}", sorted(takes)).replace("--", "")
+            raise UsageError(f"{path}: unknown option '{name}'{meant} (see {parser.prog} --help)")
         defaults[action.dest] = _toml_value(path, name, action, value)
     return defaults
 

@@ -61,8 +61,8 @@ class Run(os.PathLike[str]):
         """Opens a finished run.
 
         Raises:
-            RunError: if it is no folder, has no manifest, or one that is not JSON, not a run's or
-                of another version of the contract.
+            RunError: if it is no folder, has no manifest, or one that is not JSON, not a run's, of
+                another version of the contract, or incomplete.
             TypeError: for what is no path.
         """
         path = _path(folder)
@@ -70,16 +70,21 @@ class Run(os.PathLike[str]):
         try:
             content = _read_bytes(file)
         except (OSError, ValueError, pa.ArrowException):  # ValueError: a path with a NUL in it
-            raise RunError(f"{path}: is no finished run: it has no {MANIFEST_NAME}") from None
+            raise RunError(f"{path}: is not a finished run: it has no {MANIFEST_NAME}") from None
         try:
             manifest = json.loads(content)
         except ValueError:
             raise RunError(f"{file}: is not JSON; was it edited?") from None
         if not isinstance(manifest, dict) or not {"run_id", "contract_version"} <= manifest.keys():
-            raise RunError(f"{path}: is no finished run: its {MANIFEST_NAME} is of something else")
+            raise RunError(
+                f"{path}: is not a finished run: its {MANIFEST_NAME} was not written by ringtrace"
+            )
         if (version := manifest["contract_version"]) != CONTRACT_VERSION:
             shown = ascii(version)[:40]
             raise RunError(f"{path}: is of contract version {shown}, this is {CONTRACT_VERSION}")
+        if missing := sorted(Manifest.__required_keys__ - manifest.keys()):
+            lacks = f"its {MANIFEST_NAME} has no {' and no '.join(missing)}"
+            raise RunError(f"{path}: is not a finished run: {lacks}")
         return cls(path, manifest)  # type: ignore[arg-type]
 
     @property

@@ -33,7 +33,7 @@ ENGINE_COUNTERS: Mapping[tuple[str, str], str] = {
     ("live", "ticks"): "ticks",
     ("live", "duplicates"): "duplicates",
     ("live", "expired"): "expired",
-    ("alerts", "told"): "alerts_told",
+    ("alerts", "written"): "alerts_written",
 }
 """The engine's name of a (group, name) counter; none is named after what a record holds."""
 

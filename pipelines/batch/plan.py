@@ -1,4 +1,4 @@
-"""Makes the plan of a batch run: recognises files, reads lists, keys and the previous run's index.
+"""Makes the plan of a batch run: recognizes files, reads lists, keys and the previous run's index.
 
 All of it happens before anything is written, so that wrong usage writes nothing.
 """
@@ -20,7 +20,7 @@ from pipelines.user_files import (
     file_digest,
     read_decisions,
     read_known_legitimate,
-    read_text,
+    read_passport_keys,
     read_weights,
 )
 from reports.export import NODES_FILE
@@ -65,7 +65,7 @@ def make_plan(options: BatchOptions, token: str) -> BatchPlan:
         calls_format=options.calls_format,
         source_org=options.source_org,
         calls_direction=options.calls_direction,
-        passport_keys=tuple(read_text(path) for path in options.passport_keys),
+        passport_keys=read_passport_keys(options.passport_keys),
     )
     try:
         files = plan_input_files(options.complaints, options.calls, reading)
@@ -157,12 +157,15 @@ def find_previous(folder: str | None) -> PreviousRun:
             f"--previous {error}; name a finished run of this version, or none"
         ) from None
     except (KeyError, TypeError):
-        raise UsageError(f"{folder}: --previous is no finished run: it lists no outputs") from None
+        raise UsageError(
+            f"{folder}: --previous is not a finished run: its manifest lists no outputs; "
+            "give a finished run"
+        ) from None
     base = folder.rstrip("/")
     files = {name: FileSystems.join(base, *name.split("/")) for name in sorted(digests)}
     paths = [path for name, path in files.items() if name.startswith(f"{MEMBERS.name}/")]
     if not paths or not all(FileSystems.exists(one) for one in paths):
-        raise UsageError(f"{folder}: --previous lacks its {MEMBERS.name}/; give a whole run")
+        raise UsageError(f"{folder}: --previous has no {MEMBERS.name}/; give a complete run")
     components = [
         (path, digests[name])
         for name, path in files.items()

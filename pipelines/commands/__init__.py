@@ -92,7 +92,7 @@ COMMANDS = (
     ),
     Command("demo", Group.RUN, "runs on bundled records, and what to look at in their reports"),
     Command(
-        "report", Group.READ, "where the report of a run is; write it anew, or for a reader outside"
+        "report", Group.READ, "show, open or rewrite the report of a run, also for a reader outside"
     ),
     Command(
         "explain", Group.READ, "what an identifier is, why it is in its cluster, what ties two"

@@ -28,7 +28,7 @@ SUBCOMMANDS = (
     ),
     Subcommand(
         "revoke",
-        "take an offer back; who is sent this takes its evidence out.",
+        "take an offer back; a partner who gets this removes its evidence.",
         offer.add_revoke_arguments,
         offer.revoke_offer,
     ),

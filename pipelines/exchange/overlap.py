@@ -118,7 +118,9 @@ def write_request(arguments: argparse.Namespace) -> int:
     me, now = _party_and_time(arguments)
     folder = signed_files.free_folder(arguments.output)
     if not ABOUT.fullmatch(arguments.about):
-        raise UsageError(f"--about: {arguments.about[:64]!r} is no slug; use a-z, 0-9, '-' and '_'")
+        raise UsageError(
+            f"--about: {arguments.about[:64]!r} is not a slug; use a-z, 0-9, '-' and '_'"
+        )
     asked = requester_values(arguments, me)
     session, secret = secrets.token_bytes(32), new_secret()
     points = request_points(secret, session, asked.values)
@@ -158,7 +160,7 @@ def add_respond_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--run", metavar="RUN", help="your run, if they ask about an offer of it")
     parser.add_argument("--offer", metavar="OFFER", help="that offer, as you mailed it")
     parser.add_argument(
-        "--ignore-cooldown", action="store_true", help="answer although a week has not passed"
+        "--ignore-cooldown", action="store_true", help="respond although a week has not passed"
     )
     _declare_party(parser)
     _declare_output(parser)
@@ -374,13 +376,16 @@ def responder_values(arguments: argparse.Namespace, request: Request, me: str) -
             f"{request.sender} asks about {len(about.entities)} identifiers of your offer "
             f"{about.offer[:12]}: give --offer, and --run that it was made from"
         )
-    Run.open(arguments.run)  # refuses what is no finished run
+    Run.open(arguments.run)  # refuses what is not a finished run
     key = key_store.own_key(arguments.key, make=False).public_key()
     offer, sha256 = _offer(arguments.offer, me, request.sender, {me: [key]})
     if sha256 != about.offer:
         raise UsageError(f"{arguments.offer}: is not the offer {about.offer[:12]} that is asked of")
     if about.entities[-1] >= len(offer.entities):
-        raise UsageError(f"{arguments.letter}: asks about identifiers that your offer has not")
+        raise UsageError(
+            f"{arguments.letter}: asks about identifiers that are not in your offer; give the "
+            "offer that you sent"
+        )
     ids = {offer.entities[at].entity_id for at in about.entities}
     return _values(arguments.victims, request.by, _offered_victims(arguments.run, me, offer, ids))
 
@@ -445,7 +450,7 @@ def read_state(path: Path, letter: Path, missing: str) -> Any:
     except FileNotFoundError:
         raise UsageError(f"{letter}: {missing}") from None
     except (OSError, ValueError):
-        raise UsageError(f"{path}: cannot be read; ask anew") from None
+        raise UsageError(f"{path}: cannot be read; make a new request") from None
 
 
 def _declare_letter(parser: argparse.ArgumentParser, metavar: str) -> None:
@@ -545,7 +550,7 @@ def _members(run: str, cluster_id: str) -> list[str]:
             "entity_id"
         ].to_pylist()
     except FileNotFoundError:
-        raise UsageError(f"{run}: is no finished run") from None
+        raise UsageError(f"{run}: is not a finished run; give one") from None
     if not found:
         raise UsageError(f"{run}: has no cluster {cluster_id[:80]!r}; see its clusters/")
     return sorted(found)
@@ -562,7 +567,7 @@ def _offer(
     except OfferError as error:
         raise UsageError(f"{path}: {error}") from None
     if not isinstance(found, Offer) or (found.sender, found.recipient) != (sender, to):
-        raise UsageError(f"{path}: is no offer of {sender} to {to}")
+        raise UsageError(f"{path}: is not an offer of {sender} to {to}; give one")
     return found, hashlib.sha256(content).hexdigest()
 
 
@@ -598,7 +603,9 @@ def _values(path: str, by: str, people: set[str] | None) -> frozenset[str]:
             f"ringtrace: {path}: of {len(people)} victims, {len(values)} {by} values are compared\n"
         )
     if not values:
-        raise UsageError(f"{path}: holds no {by} that can be read, of those who are asked about")
+        raise UsageError(
+            f"{path}: contains no readable {by} of the victims asked about; add their rows"
+        )
     if found.unread:
         sys.stderr.write(f"ringtrace: {path}: {found.unread} cells could not be read, left out\n")
     return values

@@ -22,19 +22,12 @@ def run(arguments: argparse.Namespace) -> int:
     options = stream_options(arguments)
     if not options.local:
         return _run_on_engine(options)
-    from pipelines.progress import Progress
-    from pipelines.run_folder import stream_summary_lines
     from pipelines.runner import suppress_logs
     from pipelines.streaming.watch import run_watch
 
     if not options.debug:
         suppress_logs(())
-    progress = Progress(sys.stderr)
-    status = run_watch(options)
-    if status == 0:
-        for line in stream_summary_lines(options.output):
-            progress.say(line)
-    return status
+    return run_watch(options)
 
 
 def _run_on_engine(options: StreamOptions) -> int:

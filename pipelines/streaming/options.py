@@ -61,7 +61,7 @@ class StreamOptions:
     output: str
     stop_after_idle: float | None
     tick_interval: int
-    snapshot_every: int
+    snapshot_interval: int
     retention: Mapping[str, int]
     alert_records: int
     alert_hours: int
@@ -147,7 +147,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="least time between two ticks, which look at all evidence (default: %(default)s)",
     )
     parser.add_argument(
-        "--snapshot-every",
+        "--snapshot-interval",
         type=UP_TO_A_WEEK,
         default=3600,
         metavar="SECONDS",

@@ -250,7 +250,7 @@ class AnalyzeTick(beam.PTransform):
 
 
 def _count_alerts(alerts: pa.RecordBatch) -> Iterator[CounterValue]:
-    yield ("alerts", "told"), alerts.num_rows
+    yield ("alerts", "written"), alerts.num_rows
 
 
 def _count_ticks(_: object) -> Iterator[CounterValue]:

@@ -167,7 +167,7 @@ def queue_source(options: StreamOptions, reading: ReadOptions) -> beam.PTransfor
     Raises:
         UsageError: if a file of settings or a schema cannot be used, or an extra is not installed.
     """
-    clock = Clock(options.tick_interval, options.snapshot_every)
+    clock = Clock(options.tick_interval, options.snapshot_interval)
     if options.source == "kafka":
         return _kafka(options, reading, clock)
     return _pubsub(options, reading, clock)
@@ -240,10 +240,10 @@ def kafka_settings(options: StreamOptions) -> dict[str, str]:
     try:
         given = tomllib.loads(read_text(path)) if path is not None else {}
     except tomllib.TOMLDecodeError:
-        raise UsageError(f'{path}: is no TOML; write name = "value" lines') from None
+        raise UsageError(f'{path}: is not TOML; write name = "value" lines') from None
     for name, value in given.items():
         if not isinstance(value, str | int | float):
-            raise UsageError(f"{path}: {name}: is no plain value; give text, a number or true")
+            raise UsageError(f"{path}: {name}: is not text, a number or true; give one of these")
         plain = str(value).lower() if isinstance(value, bool) else str(value)
         settings[name.replace("_", ".")] = plain
     return settings
@@ -271,7 +271,7 @@ def _decoder(options: StreamOptions) -> Decoder:
     except (ValueError, fastavro.schema.SchemaParseException) as error:
         why = " ".join(str(error).split())[:200]
         raise UsageError(
-            f"{options.avro_schema}: is no Avro schema, give one in JSON: {why}"
+            f"{options.avro_schema}: is not an Avro schema; give one in JSON: {why}"
         ) from None
     return Decoder(encoding, text)
 
@@ -295,7 +295,7 @@ def read_referred(path: str | None) -> dict[str, datetime]:
             cluster_number(name)
         except ValueError:
             raise UsageError(
-                f"{place}, cluster_id: {name[:40]!r} is no cluster id; copy it from the report"
+                f"{place}, cluster_id: {name[:40]!r} is not a cluster id; copy it from the report"
             ) from None
         when = _referred_at(row["referred_at"], place)
         found[name] = max(when, found.get(name, when))

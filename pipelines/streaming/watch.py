@@ -151,14 +151,14 @@ class Watch:
         self._last = tick
         self._changed = not snapshot
         if snapshot:
-            self._snapshot_at = second + self._options.snapshot_every
+            self._snapshot_at = second + self._options.snapshot_interval
         parts = len({shard.file.label for shard in news.shards}) + len(news.rejects)
         what = f"{parts} file{'' if parts == 1 else 's'} read"
         what += f", snapshot {tick.name()}" if snapshot else ""
         self._progress.say(f"{what} ({time.monotonic() - started:.1f} s)")
 
     def _owed(self) -> int:
-        """Counts the alerts that the webhook, if there is one, has not taken."""
+        """Counts the alerts that the webhook, if there is one, has not accepted."""
         if not self._options.webhook:
             return 0
         return len(self._alerts - alert_files(self._options.output, DELIVERED))
@@ -186,7 +186,9 @@ def run_watch(options: StreamOptions) -> int:
     if options.watch:
         source = options.watch
         if not Path(source).is_dir():
-            raise UsageError(f"--watch {source}: is no folder; give the one that records come to")
+            raise UsageError(
+                f"--watch {source}: is not a folder; give the one that records arrive in"
+            )
         if not any(Path(source, one).is_dir() for one in FOLDERS.values()):
             raise UsageError(f"{source}: has no folder {' or '.join(FOLDERS.values())}; make one")
     check_output(options.output)
@@ -204,10 +206,12 @@ def run_watch(options: StreamOptions) -> int:
             return report_failure(error, debug=options.debug)
     if owed:
         sys.stderr.write(
-            f"ringtrace: the webhook has not taken {owed} alerts; they are in {ALERTS}/, and are "
-            "sent again at the next start\n"
+            f"ringtrace: the webhook has not accepted {owed} alerts; they are in {ALERTS}/ and "
+            "will be sent at the next start\n"
         )
         return 1
+    for line in run_folder.stream_summary_lines(options.output):
+        progress.say(line)
     progress.done(options.output)
     return 0
 
@@ -319,7 +323,7 @@ class StreamState:
             except _BROKEN:
                 raise UsageError(
                     f"{path}: cannot be read as the state of a stream; put a copy in its place, or "
-                    "give a new --output, and the watched folder is read anew"
+                    "give a new --output, and the watched folder is read again"
                 ) from None
             if block is None:
                 raise self._version_error()
@@ -333,7 +337,7 @@ class StreamState:
     def _version_error(self) -> UsageError:
         return UsageError(
             f"{self._folder}: is of another version of ringtrace; give a new --output, "
-            "and the watched folder is read anew"
+            "and the watched folder is read again"
         )
 
 

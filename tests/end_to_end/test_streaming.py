@@ -111,7 +111,7 @@ def test_an_engine_shows_what_comes_and_what_is_raised(tmp_path):
     result.wait_until_finish()
     assert counters(result) == {
         "ticks": 1,
-        "alerts_told": len(alerts_in(tmp_path / "out")),
+        "alerts_written": len(alerts_in(tmp_path / "out")),
         "complaints_read": len(rows),
         "complaints_accepted": len(rows) - 1,
         "complaints_rejected": 1,

@@ -166,6 +166,7 @@ def test_a_stream_ends_with_what_it_used_and_refused(tmp_path, capsys):
     assert "0 clusters of two or more" in shown
     assert f"1 rejected row in {output}/rejects: 1 with a time that cannot be read" in shown
     assert f"the latest snapshot is {snapshot}" in shown
+    assert shown[-1].startswith("done in ")
 
 
 def test_a_stream_without_a_record_says_so(tmp_path, capsys):

@@ -261,8 +261,7 @@ def broken_run(leaf):
 def malformed_file(leaf):
     for one in reads(leaf, READ_FILE | {"GLOB"}):
         for name in MALFORMED.keys() - FINE.get(key(one), set()):
-            named = UNNAMED.get((leaf, key(one), name), name)
-            yield changed(leaf, one, f"{{folder}}/{name}"), named
+            yield changed(leaf, one, f"{{folder}}/{name}"), name
 
 
 def output_taken(leaf):
@@ -322,12 +321,6 @@ MALFORMED = {
 
 FINE = {one: {"empty.dat"} for one in ("--config", "--kafka-config", "--complaints", "--calls")}
 """Files that are right although they look wrong: no settings, and a day without records."""
-
-UNNAMED = {
-    ("batch", "--passport-keys", "empty.dat"): "PASSporT keys",
-    ("batch", "--passport-keys", "columns.dat"): "PASSporT keys",
-}
-"""What a line names in place of the file."""
 
 CONTRADICTIONS = {
     "stream": [
@@ -586,6 +579,23 @@ def test_wrong_usage_is_one_line_that_says_what_to_do(place, capsys, command, ki
         if of == kind and leaf.split()[0] == command:
             refused(place, capsys, words, named)
     assert place.content() == before
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["batch", "--complaints", "{path}", "--output", "{path}"],
+        ["batch", "--config", "{path}"],
+        ["report", "{path}"],
+        ["verify", "{path}"],
+    ],
+)
+def test_a_hostile_name_moves_no_cursor(capsys, tmp_path, words):
+    path = f"{tmp_path}/a\x1b[2J\n\u202eb"
+    assert run([one.format(path=path) for one in words]) == 2
+    error = capsys.readouterr().err
+    assert "a<U+001B>[2J<U+000A><U+202E>b" in error
+    assert error.isascii() and error.count("\n") == 1 and "\x1b" not in error
 
 
 def damage_bytes(path):

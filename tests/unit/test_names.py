@@ -16,7 +16,9 @@ DIALECT = frozenset(
     "mended dialled retold spool disguised verdict verdicts packed unpacked".split()
 )
 
-OLD_OPTIONS = frozenset({"--weights", "--at", "--floor", "--again", "--keep", "--every"})
+OLD_OPTIONS = frozenset(
+    "--weights --at --issued-at --floor --again --keep --every --snapshot-every".split()
+)
 
 ALLOWED: frozenset[tuple[str, str]] = frozenset()
 """(module, name) that a later rewrite of the file takes away. It may only shrink."""

@@ -212,16 +212,16 @@ def test_progress_is_on_stderr_or_off(files, tmp_path, capfd):
         ({"previous": ["a", "b"]}, TypeError, "previous: takes one value, not 2"),
         ({"as_of": {}}, TypeError, "as_of: takes text, a number or a path, not dict"),
         ({"as_of": datetime(2024, 1, 1)}, rt.UsageError, "has no zone"),
-        ({"previous": "none"}, rt.UsageError, "none: is no finished run"),
+        ({"previous": "none"}, rt.UsageError, "none: is not a finished run"),
         ({"runner": "NoSuchRunner"}, rt.UsageError, "NoSuchRunner"),
         ({"complaints": "none.csv"}, rt.UsageError, "none.csv: no such file"),
         ({"complaints": ()}, rt.UsageError, "give --complaints or --calls"),
-        ({"complaints": ""}, rt.UsageError, "complaints: an empty text is no path"),
+        ({"complaints": ""}, rt.UsageError, "complaints: the path is empty"),
         ({"complaints": None}, TypeError, "complaints: give a path or a list of paths, not None"),
         ({"complaints": b"a"}, TypeError, "complaints: give a path or a list of paths, not bytes"),
         ({"complaints": [1]}, TypeError, "complaints: give paths as text or Path, not int"),
         ({"output": None}, TypeError, "output: give paths as text or Path, not NoneType"),
-        ({"output": ""}, rt.UsageError, "output: an empty text is no path"),
+        ({"output": ""}, rt.UsageError, "output: the path is empty"),
     ],
 )
 def test_a_wrong_option_is_one_line_and_writes_nothing(files, tmp_path, options, kind, message):
@@ -232,7 +232,7 @@ def test_a_wrong_option_is_one_line_and_writes_nothing(files, tmp_path, options,
 
 
 def test_an_existing_run_is_kept(run, files):
-    with pytest.raises(rt.UsageError, match="holds a run already"):
+    with pytest.raises(rt.UsageError, match="contains a run already"):
         rt.run_batch(files[0], output=run.folder)
     assert rt.open_run(run.folder) == run
 
@@ -302,7 +302,7 @@ def test_an_unknown_name_lists_those_that_are_known(run):
         (lambda: run.explain("+1 888 555 0199"), "nothing that this run found"),
         (lambda: run.explain(PHONE, "888-555-0142"), f"are the same: {re.escape(PHONE)}"),
         (lambda: rt.open_run(""), "not an empty text"),
-        (lambda: rt.open_run("a\0b"), "is no finished run"),
+        (lambda: rt.open_run("a\0b"), "is not a finished run"),
     ):
         with pytest.raises(ValueError, match=message) as error:
             wrong()

@@ -201,7 +201,7 @@ class Clock(beam.PTransform):
     """
 
     every: int
-    snapshot_every: int
+    snapshot_interval: int
 
     def expand(self, begin: beam.pvalue.PBegin) -> beam.PCollection:
         """Makes pulses in the middle of each second, of which some are ticks."""
@@ -209,11 +209,11 @@ class Clock(beam.PTransform):
         return (
             begin
             | "Pulse" >> PeriodicImpulse(start, fire_interval=1, rebase=RebaseMode.REBASE_NONE)
-            | "Tick" >> beam.FlatMap(ticks_at_pulse, self.every, self.snapshot_every)
+            | "Tick" >> beam.FlatMap(ticks_at_pulse, self.every, self.snapshot_interval)
         )
 
 
-def ticks_at_pulse(pulse: float, every: int, snapshot_every: int) -> Iterator[Tick]:
+def ticks_at_pulse(pulse: float, every: int, snapshot_interval: int) -> Iterator[Tick]:
     """Yields the tick of a pulse, in seconds since the epoch, if there is one.
 
     Ticks are `every` seconds apart. After a pause all the pulses of that time come at once; the
@@ -222,7 +222,7 @@ def ticks_at_pulse(pulse: float, every: int, snapshot_every: int) -> Iterator[Ti
     """
     second = int(pulse)
     if second % every == 0:
-        snapshot = second % snapshot_every < every
+        snapshot = second % snapshot_interval < every
         if snapshot or time.time() - second <= every:
             yield Tick(second, snapshot)
 

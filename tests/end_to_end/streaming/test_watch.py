@@ -91,7 +91,7 @@ def test_a_stream_goes_on_from_tick_to_tick(watched, tmp_path):
 
     feeding = Thread(target=feed)
     feeding.start()
-    last = stream(watched, output, "--stop-after-idle", 5, "--snapshot-every", 1)
+    last = stream(watched, output, "--stop-after-idle", 5, "--snapshot-interval", 1)
     feeding.join()
     run(tmp_path / "batch", "--complaints", jsonl(tmp_path / "all.jsonl", rows))
     assert len(list((output / "snapshots").iterdir())) >= 3
@@ -132,7 +132,7 @@ def test_wrong_usage_is_one_line(watched, tmp_path):
             "from 1 to 604800",
         ),
         (["--watch", watched, "--output", tmp_path / "o", "--runner=FlinkRunner"], "alone"),
-        (["--watch", watched, "--output", tmp_path / "o", "--previous", watched], "no finished"),
+        (["--watch", watched, "--output", tmp_path / "o", "--previous", watched], "not a finished"),
         (["--watch", watched, "--output", tmp_path / "o", "--wach", "x"], "unknown option --wach"),
     ):
         done = command("stream", *words)

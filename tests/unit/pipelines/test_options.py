@@ -141,7 +141,9 @@ def test_the_command_line_wins_over_the_file(tmp_path):
 @pytest.mark.parametrize(
     ("text", "word"),
     [
-        ("colour = 1", "unknown option 'colour'"),
+        ("colour = 1", "unknown option 'colour' (see"),
+        ("outptu = 'x'", "unknown option 'outptu'; did you mean output? (see"),
+        ("weights = 'x'", "unknown option 'weights'; did you mean priority-weights? (see"),
         ("config = 'x'", "unknown option 'config'"),
         ("help = true", "unknown option 'help'"),
         ("overwrite = 'yes'", "overwrite"),

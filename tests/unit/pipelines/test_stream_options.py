@@ -113,7 +113,7 @@ def test_a_job_server_that_is_not_there_is_one_line(capsys):
     for endpoint in ("127.0.0.1:1", "nowhere", "127.0.0.1:99999999"):
         assert main([*KAFKA, *portable, f"--job_endpoint={endpoint}"]) == 2
         (line,) = capsys.readouterr().err.splitlines()
-        assert line.startswith(f"--job_endpoint {endpoint}: nobody answers there")
+        assert line.startswith(f"--job_endpoint {endpoint}: no job server answers there")
 
 
 def test_a_job_is_followed_for_longer_than_beam_would(monkeypatch):
@@ -138,7 +138,7 @@ def test_an_avro_schema_is_checked_first(tmp_path):
     )
     for content in ("no json", '{"type": "nonsense"}'):
         path.write_text(content)
-        with pytest.raises(UsageError, match="is no Avro schema"):
+        with pytest.raises(UsageError, match="is not an Avro schema"):
             queue_source(parse(words), ReadOptions())
 
 

@@ -45,21 +45,31 @@ def test_a_notebook_gets_arrow_pandas_and_networkx(tmp_path, monkeypatch):
 def test_a_run_is_opened_by_its_url(tmp_path):
     run = Run.open(finished_run(tmp_path / "run").as_uri())
     assert run.manifest == manifest()
-    with pytest.raises(RunError, match="no finished run"):
+    with pytest.raises(RunError, match="not a finished run"):
         Run.open((tmp_path / "none").as_uri())
     for url in ("nowhere://a/b", "gs://b/my folder"):
-        with pytest.raises(RunError, match="no finished run"):
+        with pytest.raises(RunError, match="not a finished run"):
             Run.open(url)
+
+
+FOREIGN = "is not a finished run: its manifest.json was not written by ringtrace"
+
+
+def without(*keys):
+    """A manifest of this version without some of its keys."""
+    return json.dumps({k: v for k, v in manifest().items() if k not in keys}).encode()
 
 
 @pytest.mark.parametrize(
     ("content", "problem"),
     [
-        (None, "is no finished run: it has no manifest.json"),
+        (None, "is not a finished run: it has no manifest.json"),
         (b"{", "manifest.json: is not JSON; was it edited?"),
         (b"\xff", "manifest.json: is not JSON; was it edited?"),
-        (b"[]", "is no finished run: its manifest.json is of something else"),
-        (b'{"run_id": "r"}', "is no finished run: its manifest.json is of something else"),
+        (b"[]", FOREIGN),
+        (b'{"run_id": "r"}', FOREIGN),
+        (without("counts"), "is not a finished run: its manifest.json has no counts"),
+        (without("inputs", "alarms"), "its manifest.json has no alarms and no inputs"),
         (json.dumps(manifest(contract_version=CONTRACT_VERSION + 1)).encode(), "is of contract"),
         (b'{"run_id": "r", "contract_version": "\\u001b[2J\\nwell"}', r"version '\x1b[2J\nwell'"),
     ],

@@ -149,6 +149,7 @@ def test_the_version_is_that_of_the_distribution(capsys):
         (["report", "RUN", "--redcat"], "--redact"),
         (["exchange", "oferr"], "offer"),
         (["exchange", "offer", "RUN", "--issued-at", "x"], "--now"),
+        (["stream", "--snapshot-every", "60"], "--snapshot-interval"),
         (["exchange", "join", "RUN", "--output", "x", "--weights", "x"], "--priority-weights"),
         (["exchange", "overlap", "request", "x", "--floor", "3"], "--min-count"),
         (["stream", "--every", "3"], "--tick-interval"),
