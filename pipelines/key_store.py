@@ -123,8 +123,8 @@ def org_slug(text: str) -> str:
     """
     if not ORG.fullmatch(text):
         raise UsageError(
-            f"{text[:64]!r} is no organisation's slug: lower-case letters, digits, '.', '_' and "
-            "'-', 64 at most"
+            f"{text[:64]!r} is not a slug of an organisation; use lower-case letters, digits, '.', "
+            "'_' and '-', 64 at most"
         )
     return text
 

@@ -40,7 +40,7 @@ MOST_NAMES = 2
 REJECT_REASONS: Mapping[str, str] = {
     Code.BAD_ENCODING: "not in UTF-8",
     Code.BROKEN_JSON: "with broken JSON",
-    Code.NOT_AN_OBJECT: "with JSON that is no object",
+    Code.NOT_AN_OBJECT: "with JSON that is not an object",
     Code.BROKEN_CSV: "with broken CSV",
     Code.BROKEN_TOKEN: "with a broken PASSporT",
     Code.ROW_TOO_LARGE: "too large",
@@ -90,7 +90,7 @@ def check_output(output: str, *, overwrite: bool) -> None:
     """
     whole = FileSystems.exists(FileSystems.join(output.rstrip("/"), MANIFEST_NAME))
     if whole and not overwrite:
-        raise UsageError(f"{output}: holds a run already; give --overwrite, or another --output")
+        raise UsageError(f"{output}: contains a run already; give --overwrite, or another --output")
     if is_local(output):
         folder = Path(output)
         if folder.exists() and not whole and (not folder.is_dir() or any(folder.iterdir())):

@@ -90,7 +90,8 @@ def check_job_server(options: PipelineOptions) -> None:
         socket.create_connection((host, int(port)), timeout=CONNECT_SECONDS).close()
     except (OSError, ValueError, OverflowError):
         raise UsageError(
-            f"--job_endpoint {endpoint}: nobody answers there; start the job server, or correct it"
+            f"--job_endpoint {endpoint}: no job server answers there; start it, or give another "
+            "address"
         ) from None
 
 

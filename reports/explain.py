@@ -348,7 +348,7 @@ def _path_lines(found: Row) -> Iterator[str]:
     if not path["links"]:
         yield "No evidence path between the two"
         return
-    sort = "accepted" if path["accepted"] else "holds no cluster together: not all accepted"
+    sort = "accepted" if path["accepted"] else "joins no cluster: not all links accepted"
     yield (
         f"Strongest evidence path: {len(path['links'])} links, likelihood "
         f"{path['likelihood']:.3f} ({sort})"

@@ -179,11 +179,11 @@ def _account(run: RunFolder, kind: RecordKind, table: Table, counts: Counts) -> 
     if counts["read"] != counts["accepted"] + counts["duplicates"] + counts["rejected"]:
         problems.append("read is not accepted + duplicates + rejected")
     if (rows := tables.count_rows(run, table)) != counts["accepted"]:
-        problems.append(f"{table.name}/ holds {rows} rows")
+        problems.append(f"{table.name}/ contains {rows} rows")
     if (rows := tables.count_rows(run, REJECTS, pc.field("record_kind") == kind)) != counts[
         "rejected"
     ]:
-        problems.append(f"rejects/ holds {rows} rows")
+        problems.append(f"rejects/ contains {rows} rows")
     return RowAccounting(table.name, counts, problems)
 
 

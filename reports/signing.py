@@ -113,10 +113,10 @@ def read_private_key(content: bytes, name: str) -> Ed25519PrivateKey:
         raise KeyFileError(f"{name}: is encrypted; give it without a passphrase") from None
     except (ValueError, UnsupportedAlgorithm):
         raise KeyFileError(
-            f"{name}: holds no private key in PEM (PKCS 8); give one of `ringtrace keys make`"
+            f"{name}: contains no private key in PEM (PKCS 8); give one of `ringtrace keys make`"
         ) from None
     if not isinstance(key, Ed25519PrivateKey):
-        raise KeyFileError(f"{name}: is no {ALGORITHM} key; make one with ringtrace keys make")
+        raise KeyFileError(f"{name}: is not an {ALGORITHM} key; make one with ringtrace keys make")
     return key
 
 
@@ -127,16 +127,20 @@ def read_public_key(content: bytes, name: str) -> Ed25519PublicKey:
         KeyFileError: if it holds none that can be used.
     """
     if b"PRIVATE KEY" in content:
-        raise KeyFileError(f"{name}: is a private key, which nobody should be sent; ask for theirs")
+        raise KeyFileError(
+            f"{name}: is a private key, which must not be shared; ask for the public one"
+        )
     _check_size(content, name)
     try:
         key = serialization.load_pem_public_key(content)
     except (ValueError, UnsupportedAlgorithm):
         raise KeyFileError(
-            f"{name}: holds no public key in PEM; give one of `ringtrace keys export`"
+            f"{name}: contains no public key in PEM; give one of `ringtrace keys export`"
         ) from None
     if not isinstance(key, Ed25519PublicKey):
-        raise KeyFileError(f"{name}: is no {ALGORITHM} key; give one of `ringtrace keys export`")
+        raise KeyFileError(
+            f"{name}: is not an {ALGORITHM} key; give one of `ringtrace keys export`"
+        )
     return key
 
 
@@ -180,7 +184,7 @@ def verify_detached(content: bytes, signature: bytes, trusted: Iterable[Ed25519P
 
 def _fields(signature: bytes) -> tuple[str, bytes]:
     """Returns key id and raw signature of a signature file, which must have nothing else."""
-    broken = BrokenSignatureError("has a signature file that is none of ringtrace's")
+    broken = BrokenSignatureError("has a signature file that ringtrace did not write")
     if len(signature) > MAX_SIGNATURE_BYTES:
         raise broken
     try:
@@ -248,7 +252,7 @@ def dataclass_from_json(kind: type[T], value: Any, where: str = "") -> T:
     hints = get_type_hints(kind)
     for name in sorted(set(value) ^ set(hints)):
         # The name of an unknown field is hostile text: it is not repeated.
-        problem = "has an unknown field" if name in value else f"lacks {name}"
+        problem = "has an unknown field" if name in value else f"has no {name}"
         raise NotCanonicalError(f"{where or 'it'} {problem}")
     return kind(
         **{

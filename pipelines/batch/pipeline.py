@@ -44,7 +44,7 @@ from transforms.write import JobPool, PublishRun, WriteTables
 
 @dataclass(frozen=True)
 class BatchPlan:
-    """Everything that one batch run needs to know, with its files recognised."""
+    """Everything that one batch run needs to know, with its files recognized."""
 
     files: tuple[InputFile, ...]
     reading: ReadOptions

@@ -1,7 +1,7 @@
 """`ringtrace demo DIR`: runs on the bundled records, and what to look at in their reports.
 
 Two worlds: public FTC complaints, in which nothing may be clustered and forged numbers are to be
-recognised; and a small simulated world of two companies with six rings, each of which a company
+recognized; and a small simulated world of two companies with six rings, each of which a company
 sees in pieces.
 """
 
@@ -151,7 +151,7 @@ def check_folder(folder: Path, records: Mapping[str, bytes], *, overwrite: bool)
             f"{folder}: has {foreign[0]} in it, which no demo wrote; name a folder, new or empty"
         )
     if not overwrite:
-        raise UsageError(f"{folder}: holds an earlier demo; give --overwrite, or another folder")
+        raise UsageError(f"{folder}: contains an earlier demo; give --overwrite, or another folder")
 
 
 def copy_records(records: Mapping[str, bytes], folder: Path) -> None:

@@ -266,7 +266,7 @@ def read_members(folder: Path) -> pa.Table:
     path = folder / MEMBERS.name
     if not path.is_dir():
         raise UsageError(
-            f"{folder}: is no finished run: it has no {MEMBERS.name}/; name one that has"
+            f"{folder}: is not a finished run: it has no {MEMBERS.name}/; give a finished run"
         )
     try:
         table = ds.dataset(path, format="parquet", schema=MEMBERS.schema)
@@ -363,7 +363,7 @@ def _flags(run: Path, hubs: Path) -> HubFlags:
     holders: dict[str, int] = {}
     for row in _rows(hubs, "holders"):
         if not row["holders"].isdecimal():
-            raise UsageError(f"{hubs}: {row['holders']!r} is no number of operations; write one")
+            raise UsageError(f"{hubs}: {row['holders']!r} is not a number of operations; write one")
         holders[row["entity_id"]] = int(row["holders"])
     entities = tables.read_table(run, ENTITIES, ["entity_id", "complaints", "calls", "reason"])
     flagged = entities.filter(pc.starts_with(entities["reason"], HUB_REASON))

@@ -35,7 +35,7 @@ def make_key(_arguments: argparse.Namespace) -> int:
     there = path.exists()
     signer = signing.key_id(key_store.own_key().public_key())
     if there:
-        raise UsageError(f"{path}: is there already ({signer}); move it away to make another")
+        raise UsageError(f"{path}: exists already ({signer}); move it away to make another")
     return 0
 
 

@@ -194,7 +194,7 @@ def _read_case_records(arguments: argparse.Namespace, manifest: Manifest) -> Cas
         raise UsageError(f"{arguments.run}: {error}") from None
     except FileNotFoundError:
         raise UsageError(
-            f"{arguments.run}: lacks a table of a finished run; make the run again"
+            f"{arguments.run}: a table of the run is missing; make the run again"
         ) from None
     reading = ReadOptions(
         complaints_format=arguments.complaints_format,
@@ -239,10 +239,10 @@ def _earlier_package(folder: Path, cluster_id: str) -> tuple[str, dict[str, Any]
     from reports.referral import FACTS_FILE, verify_package
 
     if not folder.is_dir():
-        raise UsageError(f"{folder}: is no folder; give the earlier package to --supersedes")
+        raise UsageError(f"{folder}: is not a folder; give the earlier package to --supersedes")
     result = verify_package(folder, key_store.known_keys())
     if not result.holds:
-        raise UsageError(f"{folder}: is no package that holds; see ringtrace verify {folder}")
+        raise UsageError(f"{folder}: is not a valid package; see ringtrace verify {folder}")
     facts = json.loads((folder / FACTS_FILE).read_bytes())
     if facts.get("cluster_id") != cluster_id:
         of = facts.get("cluster_id")

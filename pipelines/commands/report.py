@@ -1,4 +1,4 @@
-"""`ringtrace report RUN`: finds the report of a run, or writes it anew, also for outsiders."""
+"""`ringtrace report RUN`: finds the report of a run, or writes it again, also for outsiders."""
 
 from __future__ import annotations
 

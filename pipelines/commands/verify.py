@@ -41,7 +41,7 @@ def run(arguments: argparse.Namespace) -> int:
 
     folder = Path(arguments.folder)
     if not folder.is_dir():
-        raise UsageError(f"{folder}: is no folder; give a referral package")
+        raise UsageError(f"{folder}: is not a folder; give a referral package")
     keys = [key_store.public_key(arguments.key)] if arguments.key else key_store.known_keys()
     roots = _authorities(arguments.authority) if arguments.authority else []
     try:
@@ -80,7 +80,9 @@ def _authorities(path: str) -> list[Certificate]:
     except OSError as error:
         raise UsageError(f"{path}: {error.strerror}; give certificates in PEM") from None
     except ValueError:
-        raise UsageError(f"{path}: holds no certificate in PEM; give root certificates") from None
+        raise UsageError(
+            f"{path}: contains no certificate in PEM; give root certificates"
+        ) from None
 
 
 def _printable(value: object) -> str:

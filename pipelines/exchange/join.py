@@ -179,7 +179,7 @@ def accept_offers(paths: Sequence[str], me: str, own: set[str], now: datetime) -
 def as_evidence(one: SignedFile) -> AcceptedOffer:
     """Returns an accepted offer as the evidence of a joint run."""
     if not isinstance(one.content, Offer):
-        raise TypeError("a revocation is no evidence")
+        raise TypeError("a revocation is not evidence")
     return AcceptedOffer(one.content, one.sha256)
 
 
@@ -343,8 +343,8 @@ def _check(one: SignedFile, own: set[str]) -> None:
     sender = one.content.sender
     if sender in own:
         raise UsageError(
-            f"{one.path}: is {sender}'s, whose records the run holds already; its evidence would "
-            "count twice"
+            f"{one.path}: is from {sender}, whose records are in the run already; its evidence "
+            "would count twice"
         )
     before = signed_files.accepted_before(sender)
     newest = (before.issued_at, before.sha256) if before.sha256 else ("", one.sha256)

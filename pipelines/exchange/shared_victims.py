@@ -87,7 +87,7 @@ def shared_counts_for_referral(
         if one.cluster_id != cluster_id:
             raise UsageError(f"{one.path}: is about another cluster than {cluster_id}")
         if one.members != sorted(members):
-            raise UsageError(f"{one.path}: {cluster_id} has other members since; ask anew")
+            raise UsageError(f"{one.path}: {cluster_id} has other members now; make a new request")
         org = one.result.recipient
         if org in found:
             raise UsageError(f"{one.path}: counts {org} twice; give the newest alone")

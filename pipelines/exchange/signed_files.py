@@ -36,7 +36,7 @@ def free_folder(output: str) -> Path:
             raise UsageError(f"{output}: is not empty; give another --output")
         above = next(one for one in (folder, *folder.absolute().parents) if one.exists())
         if not above.is_dir():
-            raise UsageError(f"{output}: {above} is no folder; give another --output")
+            raise UsageError(f"{output}: {above} is not a folder; give another --output")
     except OSError as error:
         raise UsageError(f"{output}: {error.strerror}; give another --output") from None
     return folder
@@ -106,7 +106,7 @@ def own_org(given: str | None, orgs: set[str], run: str) -> str:
     if given is not None:
         return key_store.org_slug(given)
     if len(orgs) != 1:
-        raise UsageError(f"{run}: holds records of {len(orgs)} organisations; say --from ORG")
+        raise UsageError(f"{run}: contains records of {len(orgs)} organisations; give --from ORG")
     return next(iter(orgs))
 
 

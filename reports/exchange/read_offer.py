@@ -82,7 +82,7 @@ def parse_offer(content: bytes, signed_by: str) -> Offer | Revocation:
         if not isinstance(value, dict) or value.get("format") not in (FORMAT, REVOCATION):
             raise OfferError("is neither an offer nor a revocation")
         if repr(value.get("version")) != repr(VERSION):
-            raise OfferError(f"is of a version that is not read here; ask for version {VERSION}")
+            raise OfferError(f"has another version; ask for version {VERSION}")
         kind: type[Any] = Offer if value["format"] == FORMAT else Revocation
         found: Offer | Revocation = signing.dataclass_from_json(kind, value)
     except NotCanonicalError as error:
@@ -152,7 +152,7 @@ def week_start(week: str) -> date:
 
 def _need(holds: object, field: str) -> None:
     if not holds:
-        raise OfferError(f"has a field {field} that is not as it must be")
+        raise OfferError(f"field {field} is invalid")
 
 
 def _check_parties(found: Offer | Revocation, signed_by: str) -> None:
@@ -165,7 +165,7 @@ def _check_parties(found: Offer | Revocation, signed_by: str) -> None:
         try:
             parse_moment(text)
         except ValueError:
-            raise OfferError(f"has a field {name} that is no time") from None
+            raise OfferError(f"field {name} is not a time") from None
 
 
 def _check_offer(offer: Offer) -> None:
@@ -215,7 +215,7 @@ def _check_evidence(one: OfferedEvidence, entities: int, issued_at: str, where: 
     except ValueError as error:
         if isinstance(error, OfferError):
             raise
-        raise OfferError(f"has a field {where}.week that is no week") from None
+        raise OfferError(f"field {where}.week is not an ISO week") from None
 
 
 def _check_cluster(one: OfferedCluster, number: int, k: int, where: str) -> None:

@@ -217,7 +217,7 @@ def mask_points(secret: bytes, points: Iterable[bytes]) -> list[bytes]:
     try:
         return [bytes(multiply(secret, point)) for point in points]
     except (RuntimeError, TypeError, ValueError):
-        raise LetterError("holds a point that is none of the group") from None
+        raise LetterError("contains a point that is not in the group") from None
 
 
 def request_points(secret: bytes, session: bytes, values: Iterable[str]) -> list[bytes]:
@@ -274,12 +274,12 @@ def decode_elements(text: str, each: int, size: int) -> list[bytes]:
     try:
         whole = base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError):
-        raise LetterError("holds what is not base64") from None
+        raise LetterError("contains text that is not base64") from None
     if len(whole) != each * size:
-        raise LetterError(f"declares {size} elements and holds {len(whole) / each:g}")
+        raise LetterError(f"declares {size} elements and contains {len(whole) / each:g}")
     parts = [whole[at : at + each] for at in range(0, len(whole), each)]
     if any(a >= b for a, b in pairwise(parts)):
-        raise LetterError("holds an element twice, or elements that are not sorted")
+        raise LetterError("contains an element twice, or elements that are not sorted")
     return parts
 
 
@@ -363,7 +363,7 @@ def _check_issued_at(text: str) -> None:
     try:
         parse_moment(text)
     except ValueError:
-        raise LetterError("has a field issued_at that is no time") from None
+        raise LetterError("field issued_at is not a time") from None
 
 
 def _need(holds: object, field: str) -> None:

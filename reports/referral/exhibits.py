@@ -285,7 +285,7 @@ def _payments(case: Case) -> Exhibit:
         for paid in one.payments
     ]
     about = (
-        "Payments to members that complaints itemise. They are part of losses, not added to them."
+        "Payments to members that complaints itemize. They are part of losses, not added to them."
     )
     return Exhibit(6, "payments", "Payments to members", about, columns, rows)
 

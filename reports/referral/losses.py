@@ -98,7 +98,7 @@ def load_exchange_rates(text: str, name: str) -> dict[str, ExchangeRate]:
             currency, rate = _exchange_rate(row, place)
             if currency in found:
                 raise ExchangeRatesError(
-                    f"{place}, from: {currency} is there already; give one rate each"
+                    f"{place}, from: {currency} has a rate already; give one rate each"
                 )
             found[currency] = rate
     except csv.Error as error:
@@ -110,7 +110,7 @@ def load_exchange_rates(text: str, name: str) -> dict[str, ExchangeRate]:
 
 def _exchange_rate(row: Mapping[str, str | None], place: str) -> tuple[str, ExchangeRate]:
     if None in row or None in row.values():
-        raise ExchangeRatesError(f"{place}: not as many cells as the header")
+        raise ExchangeRatesError(f"{place}: has another number of cells than the header")
     cells = {key: (value or "").strip() for key, value in row.items()}
     for end in ("from", "to"):
         if cells[end] not in CURRENCIES:

@@ -54,9 +54,7 @@ def render_pdf(sections: Sequence[Section], name: str, tlp: str, code: str) -> b
 
         register_fonts()
     except ImportError as error:
-        raise MissingPdfError(
-            f"the PDF needs {error.name}: pip install 'ringtrace[referral]'"
-        ) from None
+        raise MissingPdfError(f"the PDF needs {error.name}: pip install '.[referral]'") from None
     content = io.BytesIO()
     width = A4[0] - 2 * (MARGIN + INSET)
     document = SimpleDocTemplate(

@@ -282,7 +282,7 @@ def _check_own_folder(own: Path) -> None:
     """Refuses a --reference folder with a file that would be ignored, or with none that is used."""
     takes = f"recipients/CODE/, {', '.join(SHARED_FILES)}, and templates of certificates"
     if not own.is_dir():
-        raise ReferenceFileError(f"{own}: is no folder; give one of {takes}")
+        raise ReferenceFileError(f"{own}: is not a folder; give one of {takes}")
     used = False
     for one in _entries(own):
         ours = one.name == "recipients" if one.is_dir() else one.name in SHARED_FILES
@@ -294,8 +294,8 @@ def _check_own_folder(own: Path) -> None:
     for one in _entries(own / "recipients"):
         if not one.is_dir() or not _CODE.fullmatch(one.name):
             raise ReferenceFileError(
-                f"{one}: is no recipient, which is a folder with a name of lower-case letters, "
-                "digits and hyphens"
+                f"{one}: is not a recipient; name its folder with lower-case letters, digits and "
+                "hyphens"
             )
 
 

@@ -117,7 +117,7 @@ def parse_seal(content: bytes) -> tuple[dict[str, Any], list[SealEntry]]:
     except (ValueError, RecursionError):
         raise SealError("is not JSON") from None
     if not isinstance(whole, dict) or whole.get("format") != SEAL_FORMAT:
-        raise SealError("is no seal of a referral package")
+        raise SealError("is not a seal of a referral package")
     form = [repr(whole.get(name)) for name in ("version", "chunk_bytes")]  # True is 1, too
     if form != [repr(SEAL_VERSION), repr(CHUNK)]:
         raise SealError(f"is not of version {SEAL_VERSION}, which is all that is read here")
@@ -136,17 +136,17 @@ def parse_seal(content: bytes) -> tuple[dict[str, Any], list[SealEntry]]:
 
 def _check(one: Any) -> None:
     if not isinstance(one, dict) or set(one) != {"path", "bytes", "sha256", "chunks"}:
-        raise SealError("has an entry that is none")
+        raise SealError("has an invalid entry")
     path, size, chunks = one["path"], one["bytes"], one["chunks"]
     if not isinstance(path, str) or len(path) > 255 or not _PATH.fullmatch(path):
         raise SealError(f"names a path that is not allowed in a package: {str(path)[:80]!a}")
     if path in UNSEALED:
-        raise SealError(f"lists {path}, which it cannot vouch for")
+        raise SealError(f"lists {path}, which a seal cannot cover")
     sound = isinstance(size, int) and not isinstance(size, bool) and isinstance(chunks, list)
     if not sound or len(chunks) != -(-size // CHUNK):
         raise SealError(f"has an entry that does not add up: {path}")
     if not all(isinstance(one, str) and _HEX.fullmatch(one) for one in (one["sha256"], *chunks)):
-        raise SealError(f"has an entry with a digest that is none: {path}")
+        raise SealError(f"has an entry with an invalid digest: {path}")
 
 
 def time_stamp_query(seal: bytes) -> bytes:
@@ -245,7 +245,7 @@ def _check_response(
         builder.build().verify_message(response, seal)
     except (tsp.VerificationError, ValueError) as error:
         why = " ".join(str(error).split())[:160]
-        raise TimeStampError(f"does not hold by the authority given: {why}") from None
+        raise TimeStampError(f"is not valid by the given authority: {why}") from None
 
 
 def _signer(response: Any) -> str:
@@ -312,7 +312,7 @@ def verify_package(
             there[path] = folder / path
     content = _read(there.get(SEAL_FILE), SEAL_BYTES_LIMIT)
     if content is None:
-        result.findings.append(Finding(SEAL_FILE, "is missing: this is no referral package"))
+        result.findings.append(Finding(SEAL_FILE, "is missing: this is not a referral package"))
         return result
     result.seal_sha256 = hashlib.sha256(content).hexdigest()
     _signature(
@@ -376,7 +376,7 @@ def _signature(
     trusted: Iterable[Ed25519PublicKey],
 ) -> None:
     if signature is None:
-        result.findings.append(Finding(SIGNATURE_FILE, "is missing: nobody vouches for this"))
+        result.findings.append(Finding(SIGNATURE_FILE, "is missing: the package is not signed"))
         return
     try:
         result.signer = signing.verify_detached(content, signature, trusted)

@@ -271,7 +271,7 @@ def element_evidence(case: Case) -> Mapping[str, ElementEvidence]:
         ),
         "money": ElementEvidence(
             f"{len(payees)} accounts and wallets to which victims paid or were to pay; {paid} "
-            "itemised payments.",
+            "itemized payments.",
             "2, 6",
             "Account holders, and where the money went from there.",
         ),

@@ -168,7 +168,7 @@ def test_an_earlier_demo_is_replaced_only_if_asked(shown, capsys):
     before = files_of(here)
     assert main(["demo", str(here)]) == 2
     assert capsys.readouterr().err == (
-        f"{here}: holds an earlier demo; give --overwrite, or another folder\n"
+        f"{here}: contains an earlier demo; give --overwrite, or another folder\n"
     )
     assert files_of(here) == before
     demo.check_folder(here, records, overwrite=True)

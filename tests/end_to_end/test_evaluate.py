@@ -105,7 +105,7 @@ def test_prints_json(run_folder, capsys):
 @pytest.mark.parametrize(
     ("paths", "text", "message"),
     [
-        ("nowhere truth.csv", None, "is no finished run"),
+        ("nowhere truth.csv", None, "is not a finished run"),
         ("run nowhere.csv", None, "No such file"),
         ("run bad.csv", "entity_id,ring\na,b\n", "has no column operation"),
         ("run bad.csv", "entity_id,operation\na\n", "line 2: has too few columns"),
@@ -218,4 +218,4 @@ def test_hubs_are_judged(tmp_path, capfd):
     assert "called a hub\t1\n" in capfd.readouterr().out
     hubs.write_text("entity_id,holders\nphone:+1,many\n")
     assert main(["evaluate", str(run), str(truth), "--hubs", str(hubs)]) == 2
-    assert "'many' is no number of operations" in capfd.readouterr().err
+    assert "'many' is not a number of operations" in capfd.readouterr().err

@@ -125,7 +125,7 @@ def test_every_entity_can_be_explained_and_no_control_character_is_shown(small, 
 @pytest.mark.parametrize(
     ("words", "says"),
     [
-        (["nowhere", "a"], "is no finished run"),
+        (["nowhere", "a"], "is not a finished run"),
         (["RUN", "+1 999 999 9999"], "is nothing that this run found"),
         (["RUN", PHONE, "(888) 555-0123"], "are the same"),
     ],

@@ -42,4 +42,4 @@ def test_the_command(tmp_path, capsys):
     assert capsys.readouterr().out == "rejected: 50 of 1000 complaints (5.0%); see rejects/\n"
     assert main(["health", str(tmp_path / "ill"), "--rejected-share", "0.1"]) == 0
     assert main(["health", str(tmp_path / "none")]) == 2
-    assert "no finished run" in capsys.readouterr().err
+    assert "not a finished run" in capsys.readouterr().err

@@ -93,11 +93,11 @@ def test_what_is_no_run_is_refused(tmp_path, capsys):
     other.mkdir()
     whole = {"contract_version": CONTRACT_VERSION, "run_id": "r", "outputs": []}
     for manifest, says in (
-        (None, "is no finished run"),
+        (None, "is not a finished run"),
         ("{", "is not JSON"),
-        ("[]", "is no finished run"),
+        ("[]", "is not a finished run"),
         (json.dumps(whole | {"contract_version": 99}), "is of contract version 99"),
-        (json.dumps(whole), "lacks its members/"),
+        (json.dumps(whole), "has no members/"),
     ):
         if manifest is not None:
             (other / "manifest.json").write_text(manifest, encoding="utf-8")

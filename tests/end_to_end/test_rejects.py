@@ -112,7 +112,7 @@ def test_the_fcc_export_comes_back_as_the_array_that_it_was(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["ftc_dnc", "ftc_foia_irs", "ftc_point_of_no_entry"])
-def test_every_csv_comes_back_under_a_header_that_is_recognised(tmp_path, name):
+def test_every_csv_comes_back_under_a_header_that_is_recognized(tmp_path, name):
     (given,) = plan_input_files([str(EXAMPLES / f"{name}_excerpt.csv")], [], ReadOptions())
     row = reject(format=given.format, raw="a,b", raw_bytes=3)
     assert rejects.write_rejects([row], tmp_path / "out") == 1
@@ -174,7 +174,7 @@ def test_wrong_usage_is_one_line(tmp_path, capsys):
     (tmp_path / "run").mkdir()
     for words, reasons in (
         ([tmp_path / "run"], "--output"),
-        ([tmp_path / "run", "--output", tmp_path / "new"], "no finished run"),
+        ([tmp_path / "run", "--output", tmp_path / "new"], "not a finished run"),
     ):
         assert main(["rejects", *map(str, words)]) == 2
         (line,) = capsys.readouterr().err.splitlines()

@@ -206,7 +206,7 @@ def test_the_report_is_shown_and_opened(days, capsys, monkeypatch):
         (["RUN", "--redact", "--output", "FULL"], "exists and is not an empty folder"),
         (["RUN", "--redact", "--output", "FILE"], "exists and is not an empty folder"),
         (["RUN", "--redact", "--output", "FILE/below"], "Not a directory"),
-        (["EMPTY"], "is no finished run: it has no manifest.json"),
+        (["EMPTY"], "is not a finished run: it has no manifest.json"),
         (["BROKEN"], "is not JSON; was it edited?"),
         (["BARE"], "has no report/index.html; write one with --output DIR"),
     ],

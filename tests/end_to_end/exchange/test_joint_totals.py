@@ -86,7 +86,7 @@ def test_questions_that_cannot_be_put(counted, tmp_path, capsys):
     one = {"--run": run, "--cluster": cluster_id, "--offer": counted.offer}
     for changes, word in (
         ({"--cluster": "c-none"}, "has no cluster 'c-none'"),
-        ({"--run": tmp_path}, "is no finished run"),
+        ({"--run": tmp_path}, "is not a finished run"),
         ({"--run": counted.world.amazon.run}, "not joined"),
         ({"--offer": tmp_path}, "offer.json"),
     ):

@@ -245,7 +245,7 @@ def test_a_folder_that_is_no_run_and_one_that_is_not_empty(world, at, tmp_path, 
     at(world.microsoft)
     flags = ["--to", "amazon", "--output", tmp_path]
     assert ringtrace("exchange", "offer", tmp_path, *flags) == 2
-    assert "is no finished run" in capsys.readouterr().err
+    assert "is not a finished run" in capsys.readouterr().err
     Path(tmp_path / "there").write_text("")
     assert ringtrace("exchange", "offer", world.microsoft.run, *flags) == 2
     assert "is not empty" in capsys.readouterr().err

@@ -115,7 +115,7 @@ def resigned(folder, name, key=None, **changes):
 @pytest.mark.parametrize(
     ("changes", "word"),
     [
-        ({"size": 2048}, "declares 2048 elements and holds 1024"),
+        ({"size": 2048}, "declares 2048 elements and contains 1024"),
         ({"size": 512}, "power of two"),
         ({"size": 1000}, "power of two"),
         ({"size": 2**40}, "more than"),
@@ -217,6 +217,6 @@ def test_a_file_without_what_is_compared(parties, tmp_path, capsys):
     path.write_text("email\na@b.example\n")
     words = ["--by", "phone", "--to", "microsoft", "--from", "amazon", "--output", tmp_path / "1"]
     assert overlap("request", path, *words) == 2
-    assert "holds no phone" in capsys.readouterr().err
+    assert "contains no readable phone" in capsys.readouterr().err
     assert overlap("request", tmp_path / "absent.csv", *words) == 2
     assert not (tmp_path / "1").exists()

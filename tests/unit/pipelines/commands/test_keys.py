@@ -69,7 +69,7 @@ def test_make_does_not_replace(home, capsys):
     assert keys("make") == 0
     before = (home / "own.pem").read_bytes()
     assert keys("make") == 2
-    assert "is there already" in capsys.readouterr().err
+    assert "exists already" in capsys.readouterr().err
     assert (home / "own.pem").read_bytes() == before
 
 

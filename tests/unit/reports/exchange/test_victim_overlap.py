@@ -97,8 +97,8 @@ POINTS = victim_overlap.request_points(victim_overlap.new_secret(), SESSION, peo
 @pytest.mark.parametrize(
     ("parts", "word"),
     [
-        (POINTS[:-1], "declares 1024 elements and holds 1023"),
-        ([*POINTS, b"\xff" * 32], "declares 1024 elements and holds 1025"),
+        (POINTS[:-1], "declares 1024 elements and contains 1023"),
+        ([*POINTS, b"\xff" * 32], "declares 1024 elements and contains 1025"),
         ([POINTS[0], *POINTS[:-1]], "twice"),
         (POINTS[::-1], "not sorted"),
         ([*POINTS[:-1], POINTS[-1][:-1]], "declares"),
@@ -119,7 +119,7 @@ def test_what_is_not_base64(text):
 
 @pytest.mark.parametrize("point", [bytes(32), b"\xff" * 32, b"\1" + bytes(31), bytes(31)])
 def test_what_is_no_point_of_the_group_is_refused(point):
-    with pytest.raises(LetterError, match="none of the group"):
+    with pytest.raises(LetterError, match="not in the group"):
         victim_overlap.mask_points(victim_overlap.new_secret(), [point])
 
 

@@ -207,7 +207,7 @@ def test_a_missing_file_is_named(own, capsys, name):
     [
         ("recipients.toml", "is not known; a reference folder has recipients/CODE/, policy.toml"),
         ("in-cbi/recipient.toml", "in-cbi: is not known; a reference folder has"),
-        ("recipients/in-cbi.toml", "is no recipient, which is a folder with a name of"),
+        ("recipients/in-cbi.toml", "is not a recipient; name its folder with"),
         ("recipients/xx-fraud/offenses.toml", "no such file of a recipient; known"),
         ("xx-oath.txt", "too; keep one of them"),
     ],
@@ -219,7 +219,7 @@ def test_no_file_is_left_aside(own, capsys, path, told):
 
 
 def test_a_folder_that_is_none_or_has_nothing_is_refused(tmp_path):
-    with pytest.raises(reference.ReferenceFileError, match="is no folder"):
+    with pytest.raises(reference.ReferenceFileError, match="is not a folder"):
         reference.load_reference("us-fbi-ic3", str(tmp_path / "absent"))
     with pytest.raises(reference.ReferenceFileError, match="has no reference file"):
         reference.load_reference("us-fbi-ic3", str(tmp_path))

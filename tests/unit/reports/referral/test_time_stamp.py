@@ -101,7 +101,7 @@ def test_it_holds_by_its_authority_and_only_by_that(authority, package, token, t
     assert result.time_stamp.text.endswith("its signature and certificates hold")
     result, found = checked(package, token, roots(Authority(tmp_path / "other")))
     ((path, what),) = found
-    assert path == seal.TOKEN_FILE and "does not hold by the authority given" in what
+    assert path == seal.TOKEN_FILE and "is not valid by the given authority" in what
 
 
 def test_without_an_authority_the_text_states_that_nothing_was_checked(package, token):
