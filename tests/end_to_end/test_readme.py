@@ -146,6 +146,8 @@ def test_commands_run_in_their_order_and_then_the_python(place, capsys):
     made = {}
     for number, line in enumerate(table_commands()):
         words = shlex.split(line)[1:]
+        if words[0] == "demo":
+            continue  # tests/end_to_end/test_demo.py runs it
         filled = fill(words, f"out-{number}", made)
         assert ringtrace(*filled) == 0, (filled, capsys.readouterr().err)
         made |= dict.fromkeys(words, f"out-{number}")
