@@ -75,6 +75,8 @@ def match_files(patterns: Sequence[str]) -> list[FileMetadata]:
         except Exception as error:  # each file system raises its own kinds
             problem = " ".join(f"cannot be listed ({error})".split())[:300]
             raise InputError(pattern, problem, "check the address and your access") from error
+        if not files and _is_local(pattern) and Path(pattern).is_dir():
+            raise InputError(pattern, "has no files to read", "put records in it, or name another")
         if not files:
             raise InputError(pattern, "no such file", "check the name, or quote the pattern")
         found += [FileMetadata(_absolute(one.path), one.size_in_bytes) for one in files]

@@ -168,9 +168,12 @@ def test_patterns_mean_files_each_once(tmp_path, monkeypatch):
     with pytest.raises(InputError, match=r"^b\*: no such file"):
         match_files(["b*"])
     (tmp_path / "empty").mkdir()
-    for nothing in ("/none", "/*.json", "/empty"):
+    for nothing in ("/none", "/*.json"):
         with pytest.raises(InputError, match="no such file"):
             match_files([root + nothing])
+    for empty in ("empty", "empty/", f"{root}/empty"):
+        with pytest.raises(InputError, match="has no files to read"):
+            match_files([empty])
 
 
 def test_labels_are_the_shortest_unique_tails():
