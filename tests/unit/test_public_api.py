@@ -436,7 +436,8 @@ def test_the_examples_of_the_page_run(tmp_path):
     examples = tmp_path / "examples"
     examples.mkdir()
     for path in (ROOT / "examples").glob("*.csv"):
-        (examples / path.name).write_bytes(path.read_bytes())
+        lines = path.read_bytes().splitlines(keepends=True)
+        (examples / path.name).write_bytes(b"".join(lines[:150]))  # as many as the page needs
     page = (ROOT / "docs/api.md").read_text(encoding="utf-8").partition("\n## ")[0]
     blocks = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
     assert len(blocks) == 4

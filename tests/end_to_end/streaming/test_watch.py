@@ -15,7 +15,7 @@ from pipelines.streaming.__main__ import main
 from schemas.enums import EntityKind
 from schemas.manifest import MANIFEST_NAME
 from schemas.tables import CLUSTERS, ENTITIES, LINEAGE, LINKS, MEMBERS, REJECTS, SUPPLIERS
-from tests.support.run_pipeline import command, complaint, jsonl, run
+from tests.support.run_pipeline import complaint, jsonl, run
 
 SNAPSHOT = (ENTITIES, LINKS, CLUSTERS, MEMBERS, SUPPLIERS, LINEAGE)
 
@@ -121,7 +121,7 @@ def test_poison_goes_to_rejects_once_and_the_rest_goes_on(watched, tmp_path):
     assert files_of(again) == files_of(last)
 
 
-def test_wrong_usage_is_one_line(watched, tmp_path):
+def test_wrong_usage_is_one_line(watched, tmp_path, capsys):
     for words, message in (
         (["--output", tmp_path / "o"], "give one source"),
         (["--watch", watched], "give --output"),
@@ -135,7 +135,7 @@ def test_wrong_usage_is_one_line(watched, tmp_path):
         (["--watch", watched, "--output", tmp_path / "o", "--previous", watched], "not a finished"),
         (["--watch", watched, "--output", tmp_path / "o", "--wach", "x"], "unknown option --wach"),
     ):
-        done = command("stream", *words)
-        assert done.returncode == 2
-        assert message in done.stderr
-        assert len(done.stderr.splitlines()) == 1
+        assert main([*map(str, words)]) == 2
+        error = capsys.readouterr().err
+        assert message in error
+        assert len(error.splitlines()) == 1

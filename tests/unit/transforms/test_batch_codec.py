@@ -78,7 +78,7 @@ def test_a_spilled_batch_that_was_cut_off_is_an_error(tmp_path):
     with (tmp_path / "short").open("w+b") as file:
         file.write(b"12345")
         file.flush()
-        with pytest.raises(OSError, match="not whole"):
+        with pytest.raises(OSError, match="is incomplete"):
             EncodedBatch(SpillRef(file.fileno(), 2, 9)).to_bytes()
 
 

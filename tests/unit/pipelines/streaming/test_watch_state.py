@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from pipelines.options import UsageError
-from pipelines.streaming.watch import MOST_FILES, STATE_FOLDER, StreamState
+from pipelines.streaming.watch import STATE_FOLDER, StreamState
 from pipelines.streaming.watch_sources import ReadPosition
 from tests.support.made_up_deltas import contents_of, delta_of
 from tests.support.script_texts import SCRIPT, own
@@ -96,17 +96,19 @@ def killed_at(patched, where):
         patched.setattr(Path, where, cut)
 
 
-def test_a_tick_writes_what_came_and_not_what_is_alive(tmp_path):
+def test_a_tick_writes_what_came_and_not_what_is_alive(tmp_path, monkeypatch):
+    most = 24
+    monkeypatch.setattr("pipelines.streaming.watch.MOST_FILES", most)
     state = StreamState(str(tmp_path), RETENTION_DAYS)
     many = delta_of(*({"id": f"m{n}", "day": 0, "numbers": ["+18885550100"]} for n in range(2000)))
     state.alive.settle([many], RETENTION_DAYS)
     state.commit({})
     sizes = []
-    for number in range(MOST_FILES + 2):
+    for number in range(most + 2):
         ticked(state, number, 1, 1)
         files = sorted((tmp_path / STATE_FOLDER).iterdir())
         sizes.append(files[-1].stat().st_size)
-        assert len(files) <= MOST_FILES
+        assert len(files) <= most
     assert sum(size > 20_000 for size in sizes) == 1  # the whole, once more
     assert (tmp_path / STATE_FOLDER).stat().st_mode & 0o777 == 0o700
 

@@ -178,17 +178,17 @@ def test_what_is_too_late_is_counted_and_not_there():
 def test_over_a_year_state_holds_what_a_life_of_a_quarter_leaves(monkeypatch):
     monkeypatch.setattr("transforms.stream.state.PARTITIONS", 1)  # each forgets by its own newest
     days = dict.fromkeys(RETENTION_DAYS, 90) | {EntityKind.SCRIPT: 30}
-    fortnights = range(0, 365, 14)
+    days_of_records = range(0, 365, 28)
     events = []
-    for day in fortnights:
+    for day in days_of_records:
         one = row(f"c{day}", day, narrative=f"they told me on day {day} to pay")
         events += [accepted(one), Tick(10 + day, snapshot=False)]
     found = seen(events, days)
-    for day in fortnights:
-        alive = [f"c{one}" for one in fortnights if day - 90 <= one <= day]
+    for day in days_of_records:
+        alive = [f"c{one}" for one in days_of_records if day - 90 <= one <= day]
         assert found[10 + day][RECORDS] == sorted(alive)
-        assert found[10 + day][FINGERPRINTS] == sorted(alive[-3:])
-        assert found[10 + day]["expired"] == day // 14 + 1 - len(alive)
+        assert found[10 + day][FINGERPRINTS] == sorted(alive[-2:])
+        assert found[10 + day]["expired"] == day // 28 + 1 - len(alive)
 
 
 def test_rejects_are_handed_out_once():
