@@ -69,7 +69,7 @@ NUMBER_REASONS: Mapping[str, str] = {
     "no_region": "without a country",
     "not_a_number": "not a number",
     "scientific": "rounded by a spreadsheet",
-    "short_code": "a short code",
+    "short_code": "written as a short code",
     "too_long": "too long",
     "too_short": "too short",
 }

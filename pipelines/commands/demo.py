@@ -179,8 +179,8 @@ def ftc_summary(run: Run) -> list[str]:
         "",
         f"{count['read']:,} complaints read: {count['accepted']:,} accepted, "
         f"{count['duplicates']:,} duplicates, {count['rejected']:,} rejected",
-        f"{phones.num_rows:,} phone numbers: {infrastructure.num_rows:,} held by a suspect, "
-        f"{known.num_rows:,} known legitimate and suppressed, the rest uncorroborated",
+        f"{phones.num_rows:,} phone numbers: {infrastructure.num_rows:,} used by scammers, "
+        f"{known.num_rows:,} known legitimate and suppressed, the rest seen only as caller ID",
         "",
         "Called back from robocall recordings, and complained about by consumers:",
         *(f"  {_number(row)}  in {row['complaints']} reports" for row in shared.to_pylist()),
