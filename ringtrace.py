@@ -428,7 +428,7 @@ def _text(name: str, given: object) -> str:
         given.encode()
     except UnicodeEncodeError as error:
         raise ValueError(
-            f"{name}: half of a surrogate pair at {error.start}, which is no character"
+            f"{name}: half of a surrogate pair at {error.start}, which is not a character"
         ) from None
     return given
 
@@ -443,7 +443,7 @@ def _country(given: object) -> str | None:
     code = given.strip().upper()
     if code not in COUNTRIES:
         meant = "; the United Kingdom is GB" if code == "UK" else ", such as 'US'"
-        raise ValueError(f"country: {given!r:.80} is no ISO 3166-1 alpha-2 code{meant}")
+        raise ValueError(f"country: {given!r:.80} is not an ISO 3166-1 alpha-2 code{meant}")
     return code
 
 

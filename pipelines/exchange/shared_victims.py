@@ -20,7 +20,7 @@ from reports.referral import SharedVictims
 from schemas.manifest import Manifest
 from schemas.overlap import Result
 
-_NOT_COUNTED = "is no count that was made here; `ringtrace exchange overlap compute` makes one"
+_NOT_COUNTED = "is not a count made here; `ringtrace exchange overlap compute` makes one"
 
 
 @dataclass(frozen=True)

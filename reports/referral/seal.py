@@ -220,7 +220,7 @@ def read_time_stamp(token: bytes, seal: bytes, roots: Sequence[x509.Certificate]
                 "checking a time stamp needs rfc3161-client: pip install '.[referral]'"
             ) from None
         if hashlib.sha256(seal).digest() not in token:
-            raise TimeStampError("is no time stamp of this seal") from None
+            raise TimeStampError("is not a time stamp of this seal") from None
         return TimeStamp(None, None, checked=False)
     try:
         response = tsp.decode_timestamp_response(token)
@@ -231,7 +231,7 @@ def read_time_stamp(token: bytes, seal: bytes, roots: Sequence[x509.Certificate]
             "cannot be read as an RFC 3161 time stamp in DER; see what openssl ts -verify says"
         ) from None
     if imprint != hashlib.sha256(seal).digest():
-        raise TimeStampError("is no time stamp of this seal")
+        raise TimeStampError("is not a time stamp of this seal")
     if roots:
         _check_response(tsp, response, seal, roots)
     return TimeStamp(info.gen_time.astimezone(UTC), _signer(response), checked=bool(roots))
@@ -350,7 +350,7 @@ def _walk(folder: Path, inside: str) -> Iterator[tuple[str, str]]:
         elif stat.S_ISREG(one.stat(follow_symlinks=False).st_mode):
             yield path, ""
         else:
-            yield path, "is no ordinary file; it was not read"
+            yield path, "is not a regular file; it was not read"
 
 
 def _name(one: os.DirEntry[str]) -> str:

@@ -6,26 +6,27 @@ import pytest
 
 from pipelines.cli import main
 from pipelines.commands.health import find_problems
+from tests.support.report_tables import manifest
 
 
-def manifest(read=1000, rejected=0, alarms=()):
+def counted(read=1000, rejected=0, alarms=()):
     count = {"read": read, "accepted": read - rejected, "duplicates": 0, "rejected": rejected}
     none = dict.fromkeys(count, 0)
     counts = {"complaints": count, "calls": none}
-    return {"run_id": "r", "contract_version": 1, "counts": counts, "alarms": list(alarms)}
+    return manifest(counts=counts, alarms=list(alarms))
 
 
 @pytest.mark.parametrize(
     ("now", "before", "codes"),
     [
-        (manifest(), None, []),
-        (manifest(rejected=10), None, []),
-        (manifest(rejected=11), None, ["rejected"]),
-        (manifest(read=0), None, ["empty"]),
-        (manifest(read=500), manifest(), []),
-        (manifest(read=499), manifest(), ["fallen"]),
-        (manifest(read=0), manifest(), ["empty", "fallen"]),
-        (manifest(alarms=[{"code": "giant_cluster", "message": "m"}]), None, ["giant_cluster"]),
+        (counted(), None, []),
+        (counted(rejected=10), None, []),
+        (counted(rejected=11), None, ["rejected"]),
+        (counted(read=0), None, ["empty"]),
+        (counted(read=500), counted(), []),
+        (counted(read=499), counted(), ["fallen"]),
+        (counted(read=0), counted(), ["empty", "fallen"]),
+        (counted(alarms=[{"code": "giant_cluster", "message": "m"}]), None, ["giant_cluster"]),
     ],
 )
 def test_thresholds(now, before, codes):
@@ -33,7 +34,7 @@ def test_thresholds(now, before, codes):
 
 
 def test_the_command(tmp_path, capsys):
-    for name, one in {"well": manifest(), "ill": manifest(rejected=50)}.items():
+    for name, one in {"well": counted(), "ill": counted(rejected=50)}.items():
         (tmp_path / name).mkdir()
         (tmp_path / name / "manifest.json").write_text(json.dumps(one))
     assert main(["health", str(tmp_path / "well")]) == 0

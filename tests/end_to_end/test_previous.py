@@ -11,8 +11,8 @@ import pytest
 from pipelines.batch.__main__ import main
 from pipelines.simulate.generate import simulate
 from pipelines.simulate.world import World
-from schemas import CONTRACT_VERSION
 from schemas.tables import CLUSTERS, LINEAGE, MEMBERS, SUPPLIERS
+from tests.support.report_tables import manifest as manifest_of
 from tests.support.run_pipeline import complaint, jsonl, read, run, three_quarters
 from transforms.clustering_metrics import id_survival
 
@@ -91,16 +91,17 @@ def test_what_is_no_run_is_refused(tmp_path, capsys):
     (tmp_path / "empty").mkdir()
     other = tmp_path / "other"
     other.mkdir()
-    whole = {"contract_version": CONTRACT_VERSION, "run_id": "r", "outputs": []}
-    for manifest, says in (
+    whole = manifest_of(outputs=[])
+    for content, says in (
         (None, "is not a finished run"),
         ("{", "is not JSON"),
         ("[]", "is not a finished run"),
         (json.dumps(whole | {"contract_version": 99}), "is of contract version 99"),
+        (json.dumps(whole | {"outputs": [{}]}), "its manifest lists no outputs"),
         (json.dumps(whole), "has no members/"),
     ):
-        if manifest is not None:
-            (other / "manifest.json").write_text(manifest, encoding="utf-8")
+        if content is not None:
+            (other / "manifest.json").write_text(content, encoding="utf-8")
         flags = ["--complaints", rows, "--output", tmp_path / "out", "--previous", other]
         assert main([str(one) for one in flags]) == 2
         error = capsys.readouterr().err

@@ -174,7 +174,7 @@ def webhook_url_problem(url: str) -> str | None:
     parts = urlsplit(url)
     local = parts.hostname in ("localhost", "127.0.0.1", "::1")
     if parts.scheme not in ("http", "https") or not parts.hostname:
-        return "is no http(s) address"
+        return "is not an http(s) address"
     if parts.scheme == "http" and not local:
         return "would send alerts in clear; give an https address"
     return None

@@ -66,13 +66,13 @@ def test_a_count_of_something_else_is_refused(counted, tmp_path, capsys):
     other = {"agreed": "all", "entities": [], "offer": None}
     refused(whole.replace(b'"shared":9', b'"shared":8'), signature, "altered")
     refused(whole, signing.sign_detached(whole, signing.make_signing_key()), "not trusted")
-    refused(*again(shared=8), "no count that was made here")
+    refused(*again(shared=8), "is not a count made here")
     refused(*again(shared=3), "shared")
     refused(*again(about=other), "is about all victims")
     refused(*again(about=value["about"] | {"offer": "0" * 64}), "not joined with")
     refused(*again(recipient="fcc"), "not joined with")
     refused(whole, signature, "another cluster", cluster_id="c-0")
-    refused(whole, signature, "other members since", members=["phone:+18885550123"])
+    refused(whole, signature, "other members now", members=["phone:+18885550123"])
     refused(b"garbage", signing.sign_detached(b"garbage", key), "is not JSON")
     refused(b"x" * 5_000_000, signature, "altered")
     both = ["--overlap", counted.result, counted.result]

@@ -111,8 +111,8 @@ def test_uncorroborated_and_victim_side_identifiers_are_counted_but_not_named(tm
     ("counts", "message"),
     [
         ({"read": 3, "accepted": 1, "duplicates": 0, "rejected": 1}, "read is not accepted"),
-        ({"read": 3, "accepted": 2, "duplicates": 0, "rejected": 1}, "complaints/ holds 1 rows"),
-        ({"read": 3, "accepted": 1, "duplicates": 0, "rejected": 2}, "rejects/ holds 1 rows"),
+        ({"read": 3, "accepted": 2, "duplicates": 0, "rejected": 1}, "complaints/ contains 1 rows"),
+        ({"read": 3, "accepted": 1, "duplicates": 0, "rejected": 2}, "rejects/ contains 1 rows"),
         ({"read": 3, "accepted": 1, "duplicates": 1, "rejected": 1}, "complaints 3 1 1 1 adds up"),
     ],
 )

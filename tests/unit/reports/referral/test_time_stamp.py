@@ -115,7 +115,7 @@ def test_an_altered_one_and_one_of_another_seal(authority, package, token):
     other = authority.stamp(seal.time_stamp_query(b"another seal"))
     for given in ([], roots(authority)):
         assert checked(package, other, given)[1] == [
-            (seal.TOKEN_FILE, "is no time stamp of this seal")
+            (seal.TOKEN_FILE, "is not a time stamp of this seal")
         ]
         assert checked(package, b"0...", given)[1] == [(seal.TOKEN_FILE, UNREADABLE)]
         assert checked(package, b"", given)[1] == [(seal.TOKEN_FILE, UNREADABLE)]
@@ -155,4 +155,6 @@ def test_without_the_package_nothing_is_claimed(package, token, monkeypatch):
     result, found = checked(package, token, [])
     assert found == [] and not result.time_stamp.checked
     assert "was not checked: pip install" in result.time_stamp.text
-    assert checked(package, b"0...", [])[1] == [(seal.TOKEN_FILE, "is no time stamp of this seal")]
+    assert checked(package, b"0...", [])[1] == [
+        (seal.TOKEN_FILE, "is not a time stamp of this seal")
+    ]

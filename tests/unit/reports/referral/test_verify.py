@@ -135,7 +135,7 @@ def test_a_folder_swapped_for_a_link_is_not_followed(package, tmp_path):
 
 def test_a_pipe_is_not_read(package):
     os.mkfifo(package / "data/pipe")
-    assert ("data/pipe", "is no ordinary file; it was not read") in found(package)
+    assert ("data/pipe", "is not a regular file; it was not read") in found(package)
 
 
 def test_the_seal_as_a_link_is_no_seal(package, tmp_path):

@@ -94,4 +94,4 @@ def test_where_alerts_may_be_sent():
     assert "in clear" in webhook_url_problem("http://hooks.example/x")
     assert "in clear" in webhook_url_problem("http://localhost.example/x")
     for other in ("ftp://x.example", "hooks.example", "https://", "file:///etc/passwd"):
-        assert "is no http" in webhook_url_problem(other)
+        assert "is not an http" in webhook_url_problem(other)
