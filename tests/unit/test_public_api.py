@@ -152,11 +152,7 @@ def test_identifiers_are_those_of_a_run(run):
     [
         ((None, "US"), TypeError, "give a text, not NoneType"),
         ((b"888", "US"), TypeError, "give a text, not bytes"),
-        (
-            ("888", "UK"),
-            ValueError,
-            "'UK' is not an ISO 3166-1 .*; the United Kingdom is GB",
-        ),
+        (("888", "UK"), ValueError, "'UK' is not an ISO 3166-1 .*; the United Kingdom is GB"),
         (("888", ""), ValueError, "country: '' is not an ISO 3166-1"),
         (("888", "x" * 10_000), ValueError, "^.{,150}$"),
         (("888", 1), TypeError, "country: give a code such as 'US', or None, not int"),
