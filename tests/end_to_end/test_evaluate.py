@@ -185,7 +185,6 @@ def test_without_the_package_splink_says_what_to_install(run_folder, capsys, mon
 )
 @settings(max_examples=10, deadline=None)
 def test_splink_itself_finds_what_its_rule_finds(links):
-    pytest.importorskip("splink")
     ends = np.array(sorted(links), np.int64).reshape(-1, 2)
     weight = np.array([links[tuple(pair)] for pair in ends.tolist()])
     a, b = ends[:, 0], ends[:, 1]
