@@ -134,7 +134,8 @@ def check_folder(folder: Path, records: Mapping[str, bytes], *, overwrite: bool)
     else:
         return
     # A run that was killed leaves its lock and its unfinished folder, which the next one removes.
-    rest = {one.name for one in folder.iterdir() if not one.name.startswith(_hidden())}
+    redacted = {f"{one}-redacted" for one in RUNS}  # by `ringtrace report RUN --redact`, kept
+    rest = {one.name for one in folder.iterdir() if not one.name.startswith(_hidden())} - redacted
     if not rest:
         return
     if MANIFEST_NAME in rest:  # as version 0.1 wrote its demo

@@ -174,6 +174,7 @@ def test_an_earlier_demo_is_replaced_only_if_asked(shown, capsys):
     demo.check_folder(here, records, overwrite=True)
     for left in (".ftc.lock", ".ftc.staging-0"):  # of a demo that was killed
         (here / left).touch()
+    (here / "ftc-redacted").mkdir()  # by `ringtrace report here/ftc --redact`
     demo.check_folder(here, records, overwrite=True)
     (here / "input/notes.txt").touch()
     with pytest.raises(UsageError, match=r"has input/notes\.txt in it, which no demo wrote"):
