@@ -1,4 +1,4 @@
-"""How a batch run's time is spread over its stages: `python -m benchmarks.progress [N ...]`.
+"""The spread of a batch run's time over its stages: `python -m benchmarks.progress [N ...]`.
 
 Each N is a simulated world of that many complaints, with 1.25 calls each (`benchmarks.worlds`).
 Printed are the rows of `pipelines.progress.BATCH_STEPS`, the mean over the worlds, and what each

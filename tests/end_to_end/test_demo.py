@@ -104,7 +104,7 @@ def test_it_prints_what_the_ftc_records_show(shown):
 
 
 def test_only_both_companies_together_see_the_largest_ring(shown):
-    """What is printed is so in the runs: each company alone has its identifiers in several."""
+    """The printed lines are true of the runs: each company alone has its identifiers in several."""
     folder, text = shown
     here = folder / "here"
     cluster_of = {

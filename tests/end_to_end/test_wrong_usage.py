@@ -173,7 +173,7 @@ def takes_value(action):
 
 
 def writes(leaf, action):
-    """Whether the value is where the command writes to."""
+    """Says if the value is where the command writes to."""
     return action.dest in {"output", "out"} or (leaf, action.dest) == ("demo", "folder")
 
 

@@ -41,7 +41,7 @@ def recorded(complaints):
 
 
 def work_at(stages, moment):
-    """What is known of the work at a moment of a recorded run."""
+    """The known part of the work at a moment of a recorded run."""
     work = WorkDone(BATCH_STEPS)
     for since, step in stages[:-1]:
         if since <= moment:
