@@ -122,7 +122,7 @@ def test_a_number_is_read_as_the_pipeline_reads_it():
             ),
         ),
         max_size=6,
-    ).map(" ".join)
+    ).map(" and ".join)  # a digit beside a number makes another number of it
 )
 def test_offsets_are_those_of_the_text(text):
     found = rt.extract_identifiers(text, "US")
