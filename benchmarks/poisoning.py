@@ -13,8 +13,11 @@ to do harm: where the table says that none succeeded, none of these did.
 
 from __future__ import annotations
 
+import contextlib
 import csv
+import io
 import json
+import os
 import sys
 import tempfile
 from collections import defaultdict
@@ -23,6 +26,7 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import cache
+from itertools import combinations
 from multiprocessing import get_context
 from pathlib import Path
 from random import Random
@@ -31,7 +35,9 @@ from typing import Any
 import pyarrow.dataset as ds
 
 import ringtrace
+from pipelines import cli
 from pipelines.simulate import World, simulate
+from schemas.entity import without_epoch
 
 Rows = list[dict[str, Any]]
 
@@ -50,13 +56,18 @@ STRANGER = "phone:+12125550147"
 
 STRANGERS_MAIL = "email:maria.lee.4471@gmail.com"
 
+STRANGERS = (STRANGER, STRANGERS_MAIL)
+
 _WORDS = (
-    "agent asked bank bought button called card charge check claim clerk code computer dialog email "
+    "agent asked bank bought button called card charge check claim clerk code computer dialog "
     "evening form friend gift hour invoice laptop letter line link manager message minute money "
-    "morning mother notice office order package pay phone pop-up price promised refund remote renew "
+    "morning mother notice office order package pay phone pop-up price promised refund renew "
     "said screen search sister site spoke store stranger supervisor support switched teller ticket "
     "transfer truck virus voice waited warehouse website week window wire wrote"
 ).split()
+
+
+_DECISION = "decision_id kind entity_a entity_b author reason decided_at expires_at".split()
 
 
 @dataclass(frozen=True)
@@ -81,15 +92,19 @@ BUDGETS = tuple(Budget(reporters, each) for reporters in (1, 2, 3) for each in (
 
 @dataclass(frozen=True)
 class Tables:
-    """The members of a run by id, its other identifiers' status, and its alarms."""
+    """What a run says: its members by id, the status of its identifiers and clusters, its alarms.
+
+    `offered` are the identifiers that an offer of it to a partner holds, if one was made.
+    """
 
     members: Mapping[str, Mapping[str, Any]]
     status: Mapping[str, str]
     alarms: frozenset[str]
     clusters: Mapping[str, str]
+    offered: frozenset[str] = frozenset()
 
     @staticmethod
-    def read(run: Path) -> Tables:
+    def read(run: Path, offered: frozenset[str] = frozenset()) -> Tables:
         """Reads a run, of any version."""
         members = {row["entity_id"]: row for row in _rows(run, "members")}
         manifest = json.loads((run / "manifest.json").read_bytes())
@@ -98,6 +113,7 @@ class Tables:
             {row["entity_id"]: row["status"] for row in _rows(run, "entities")},
             frozenset(alarm["code"] for alarm in manifest["alarms"]),
             {row["cluster_id"]: row["status"] for row in _rows(run, "clusters")},
+            offered,
         )
 
     def is_core(self, entity_id: str) -> bool:
@@ -207,9 +223,6 @@ class Forgery:
 
 Forge = Callable[[Target, Budget, Forgery], None]
 
-Judge = Callable[[Target, Tables, Tables], bool]
-"""Whether the harm is done: the target, the run without the lies, the run with them."""
-
 
 def smear_number(target: Target, budget: Budget, made: Forgery) -> None:
     """Names a stranger's mobile beside identifiers of the ring, and calls it."""
@@ -263,7 +276,7 @@ def name_everywhere(target: Target, budget: Budget, made: Forgery) -> None:
 
 def pull_away(target: Target, budget: Budget, made: Forgery) -> None:
     """Names the members that fewest people report beside another ring's best-known ones."""
-    weakest = [one for one in reversed(target.known[0])]
+    weakest = target.known[0][::-1]
     for who, n in budget.numbered():
         made.complain(who, [weakest[n % 2], *_some(target.known[1], n, 1)])
 
@@ -283,60 +296,80 @@ def postdate(target: Target, budget: Budget, made: Forgery) -> None:
         made.complain(who, [target.number], received_at=next_year)
 
 
-def in_cluster(target: Target, control: Tables, after: Tables) -> bool:
-    """Judges whether a stranger is a member of the ring's cluster."""
-    return any(_is_with_ring(target, after, one) for one in (STRANGER, STRANGERS_MAIL))
+@dataclass(frozen=True)
+class Case:
+    """What was attacked, the run without the lies (`control`), and the one with them (`after`)."""
 
+    target: Target
+    control: Tables
+    after: Tables
 
-def in_core(target: Target, control: Tables, after: Tables) -> bool:
-    """Judges whether a stranger is a core member of the ring's cluster."""
-    return any(
-        after.is_core(one) and _is_with_ring(target, after, one)
-        for one in (STRANGER, STRANGERS_MAIL)
-    )
+    def in_cluster(self) -> bool:
+        """Returns whether a stranger is a member of the ring's cluster."""
+        return any(map(self._is_with_ring, STRANGERS))
 
+    def in_core(self) -> bool:
+        """Returns whether a stranger is a core member of the ring's cluster."""
+        return any(self.after.is_core(one) and self._is_with_ring(one) for one in STRANGERS)
 
-def in_package(target: Target, control: Tables, after: Tables) -> bool:
-    """Judges whether a package on the confirmed cluster names a stranger."""
-    return any(after.may_leave(one) for one in (STRANGER, STRANGERS_MAIL))
+    def in_package(self) -> bool:
+        """Returns whether a package on the confirmed cluster names a stranger."""
+        return any(map(self.after.may_leave, STRANGERS))
 
+    def in_offer(self) -> bool:
+        """Returns whether an offer to a partner names a stranger, by the shipped policy."""
+        return not self.after.offered.isdisjoint(STRANGERS)
 
-def erased(target: Target, control: Tables, after: Tables) -> bool:
-    """Judges whether the ring's number is gone without an alarm."""
-    return target.number not in after.members and not after.alarms - control.alarms
+    def erased(self) -> bool:
+        """Returns whether the ring's number is gone without an alarm."""
+        gone = self.target.number not in self.after.members
+        return gone and not self.after.alarms - self.control.alarms
 
+    def stopped(self) -> bool:
+        """Returns whether the ring's number no longer leaves, whatever is raised."""
+        return self.control.is_core(self.target.number) and not self.after.is_core(
+            self.target.number
+        )
 
-def stopped(target: Target, control: Tables, after: Tables) -> bool:
-    """Judges whether the ring's number no longer leaves, whatever is raised."""
-    return control.is_core(target.number) and not after.is_core(target.number)
+    def merged(self) -> bool:
+        """Returns whether core members of two clusters are in one."""
+        return any(together and not before for before, together in self._pairs())
 
+    def split(self) -> bool:
+        """Returns whether core members of one cluster are in two."""
+        return any(before and not together for before, together in self._pairs())
 
-def merged(target: Target, control: Tables, after: Tables) -> bool:
-    """Judges whether core members of two clusters are in one."""
-    return any(together and not before for before, together in _pairs(control, after))
+    def renamed(self) -> bool:
+        """Returns whether a ring's number has another epoch now, or another first one."""
+        seconds = {f"{one}#2" for one in {*self.target.known[0], self.target.disputed}}
+        return not seconds.isdisjoint(self.after.status.keys() - self.control.status.keys())
 
+    def dispute_lapsed(self) -> bool:
+        """Returns whether a cluster of the disputed number is disputed no longer."""
+        clusters = (
+            row["cluster_id"]
+            for one, row in self.after.members.items()
+            if without_epoch(one) == self.target.disputed
+        )
+        return any(self.after.clusters[one] != "disputed" for one in clusters)
 
-def split(target: Target, control: Tables, after: Tables) -> bool:
-    """Judges whether core members of one cluster are in two."""
-    return any(before and not together for before, together in _pairs(control, after))
+    def legitimate_lapsed(self) -> bool:
+        """Returns whether a number that an analyst declared legitimate is a member again."""
+        return any(without_epoch(one) == self.target.legitimate for one in self.after.members)
 
+    def _is_with_ring(self, entity_id: str) -> bool:
+        home = self.after.cluster(entity_id)
+        return home is not None and home in map(self.after.cluster, self.target.known[0])
 
-def renamed(target: Target, control: Tables, after: Tables) -> bool:
-    """Judges whether the first epoch of a ring's number is another one now."""
-    ids = {*target.known[0], target.disputed} & control.members.keys()
-    return any(f"{one}#2" in after.status for one in ids if f"{one}#2" not in control.status)
-
-
-def dispute_lapsed(target: Target, control: Tables, after: Tables) -> bool:
-    """Judges whether the cluster of a disputed number is disputed no longer."""
-    ids = [one for one in after.members if one.partition("#")[0] == target.disputed]
-    clusters = {after.members[one]["cluster_id"] for one in ids}
-    return any(after.clusters[one] != "disputed" for one in clusters)
-
-
-def legitimate_lapsed(target: Target, control: Tables, after: Tables) -> bool:
-    """Judges whether a number that an analyst declared legitimate is a member again."""
-    return any(one.partition("#")[0] == target.legitimate for one in after.members)
+    def _pairs(self) -> Iterator[tuple[bool, bool]]:
+        """Yields whether two are together, without and with the lies, of all core members."""
+        control, after = self.control, self.after
+        core = [one for one in control.members if control.is_core(one) and after.is_core(one)]
+        for one, other in combinations(core, 2):
+            yield (
+                control.cluster(one) == control.cluster(other),
+                after.cluster(one) == after.cluster(other),
+            )
 
 
 @dataclass(frozen=True)
@@ -344,23 +377,26 @@ class Harm:
     """One row of the table: the harm, how it is judged, and the attacks that are tried for it."""
 
     name: str
-    judge: Judge
+    judge: Callable[[Case], bool]
     attacks: tuple[Forge, ...]
 
 
 _SMEARS = (smear_number, smear_alone, smear_mailbox)
 
 HARMS = (
-    Harm("put a stranger's number or mailbox into a cluster", in_cluster, _SMEARS),
-    Harm("... into the core tier", in_core, _SMEARS),
-    Harm("... into a package on a confirmed cluster", in_package, _SMEARS),
-    Harm("take a ring's number out, unseen", erased, (claim_number, claim_in_rejects)),
-    Harm("... keep it from leaving, with an alarm", stopped, (claim_number, claim_in_rejects)),
-    Harm("merge core members of two clusters", merged, (name_two_rings, name_everywhere)),
-    Harm("split core members of one cluster", split, (name_everywhere, pull_away, claim_number)),
-    Harm("rename an epoch", renamed, (backdate, postdate)),
-    Harm("lapse a dispute", dispute_lapsed, (backdate, postdate)),
-    Harm("lapse an expiring `legitimate`", legitimate_lapsed, (backdate, postdate)),
+    Harm("put a stranger's number or mailbox into a cluster", Case.in_cluster, _SMEARS),
+    Harm("... into the core tier", Case.in_core, _SMEARS),
+    Harm("... into a package on a confirmed cluster", Case.in_package, _SMEARS),
+    Harm("... into an offer to a partner", Case.in_offer, _SMEARS),
+    Harm("take a ring's number out, unseen", Case.erased, (claim_number, claim_in_rejects)),
+    Harm("... keep it from leaving, with an alarm", Case.stopped, (claim_number, claim_in_rejects)),
+    Harm("merge core members of two clusters", Case.merged, (name_two_rings, name_everywhere)),
+    Harm(
+        "split core members of one cluster", Case.split, (name_everywhere, pull_away, claim_number)
+    ),
+    Harm("rename an epoch", Case.renamed, (backdate, postdate)),
+    Harm("lapse a dispute", Case.dispute_lapsed, (backdate, postdate)),
+    Harm("lapse an expiring `legitimate`", Case.legitimate_lapsed, (backdate, postdate)),
 )
 
 ATTACKS = tuple(dict.fromkeys(attack for harm in HARMS for attack in harm.attacks))
@@ -387,7 +423,7 @@ def prepare(place: Path, seed: int) -> None:
     decided += [("legitimate", target.legitimate, month), ("dispute", target.disputed, month)]
     with (place / "decisions.csv").open("w", newline="", encoding="utf-8") as out:
         rows = csv.writer(out)
-        rows.writerow("decision_id kind entity_a entity_b author reason decided_at expires_at".split())
+        rows.writerow(_DECISION)
         for number, (kind, one, expires) in enumerate(decided):
             rows.writerow([number, kind, one, "", "analyst", "seen", END.isoformat(), expires])
     _batch(place, "control", previous="first")
@@ -405,12 +441,13 @@ def attempt(place: Path, seed: int, attack: str, budget: Budget) -> dict[str, li
             (Path(folder) / f"{kind}.jsonl").write_text(text, encoding="utf-8")
         lies = Path(folder) if made.calls else Path(folder) / "complaints.jsonl"
         run = _batch(home, f"{folder}/run", previous="first", lies=lies)
-        after = Tables.read(run)
-    alarms = sorted(after.alarms - control.alarms)
+        smears = {one.__name__ for one in _SMEARS}
+        after = Tables.read(run, _offer(home, run) if attack in smears else frozenset())
+    case, alarms = Case(target, control, after), sorted(after.alarms - control.alarms)
     return {
         harm.name: alarms
         for harm in HARMS
-        if attack in {one.__name__ for one in harm.attacks} and harm.judge(target, control, after)
+        if attack in {one.__name__ for one in harm.attacks} and harm.judge(case)
     }
 
 
@@ -493,6 +530,20 @@ def _batch(home: Path, name: str, previous: str = "", lies: Path | None = None) 
     return run
 
 
+def _offer(home: Path, run: Path) -> frozenset[str]:
+    """Returns what `ringtrace exchange offer` writes about a run."""
+    os.environ["RINGTRACE_HOME"] = str(home / f"keys-{os.getpid()}")
+    out = run.with_name("offer")
+    words = ["exchange", "offer", run, "--from", "amazon", "--to", "microsoft", "--output", out]
+    lines = io.StringIO()
+    with contextlib.redirect_stdout(lines), contextlib.redirect_stderr(lines):
+        status = cli.main([*map(str, words), "--now", NOW.isoformat()])
+    if status:
+        raise RuntimeError(lines.getvalue())
+    offer = json.loads((out / "offer.json").read_bytes())
+    return frozenset(one["entity_id"] for one in offer["entities"])
+
+
 @cache
 def _has_clock() -> bool:
     """Returns whether `ringtrace batch` takes a clock."""
@@ -505,22 +556,6 @@ def _has_clock() -> bool:
     return hasattr(parser.parse_args([]), "now")
 
 
-def _is_with_ring(target: Target, after: Tables, entity_id: str) -> bool:
-    home = after.cluster(entity_id)
-    return home is not None and any(after.cluster(one) == home for one in target.known[0])
-
-
-def _pairs(control: Tables, after: Tables) -> Iterator[tuple[bool, bool]]:
-    """Yields whether two are together, without and with the lies, of all core members of both."""
-    ids = [one for one in sorted(control.members) if control.is_core(one) and after.is_core(one)]
-    for place, one in enumerate(ids):
-        for other in ids[:place]:
-            yield (
-                control.cluster(one) == control.cluster(other),
-                after.cluster(one) == after.cluster(other),
-            )
-
-
 def _some(ids: Any, start: int, count: int) -> list[str]:
     """Returns `count` of the identifiers, others for another start."""
     return [ids[(start + n) % len(ids)] for n in range(min(count, len(ids)))]
@@ -528,7 +563,7 @@ def _some(ids: Any, start: int, count: int) -> list[str]:
 
 def _as_field(entity_id: str) -> tuple[str, Any]:
     """Returns the field and value that state an identifier as the suspect's in a complaint."""
-    kind, _, value = entity_id.partition("#")[0].partition(":")
+    kind, _, value = without_epoch(entity_id).partition(":")
     if kind == "phone":
         return "phone_numbers", {"raw": value, "role": "callback"}
     if kind == "domain":
