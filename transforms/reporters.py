@@ -66,7 +66,7 @@ def parse_source_rules(text: str, name: str) -> SourceRules:
                 )
             found[org] = SourceRule(rule)
     except csv.Error as error:
-        raise SourceRulesError(f"{name}, line {reader.line_num}: {error}") from None
+        raise SourceRulesError(f"{name}, line {reader.line_num + 1}: {error}") from None
     return dict(sorted(found.items()))
 
 
