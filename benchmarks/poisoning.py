@@ -148,11 +148,13 @@ class Tables:
 class Target:
     """What a liar sees: the run before, and which clusters and identifiers are attacked.
 
-    `known` are the identifiers of each of the clusters, those that most people report first.
+    `known` are the core members of each of the clusters, those that most people report first, and
+    `doubtful` the other members of the two that are confirmed.
     """
 
     before: Tables
     known: tuple[tuple[str, ...], ...]
+    doubtful: tuple[str, ...]
     legitimate: str
     disputed: str
 
@@ -167,7 +169,13 @@ class Target:
             if any(one.startswith("phone:") for one in ids)
         ]
         numbers = [next(one for one in ids if one.startswith("phone:")) for ids in groups[:4]]
-        return Target(before, tuple(groups[:4]), numbers[2], numbers[3])
+        confirmed = {before.cluster(ids[0]) for ids in groups[:2]}
+        doubtful = [
+            one
+            for one in sorted(before.members)
+            if before.cluster(one) in confirmed and not before.is_core(one)
+        ]
+        return Target(before, tuple(groups[:4]), tuple(doubtful), numbers[2], numbers[3])
 
     @property
     def number(self) -> str:
@@ -244,6 +252,15 @@ def smear_mailbox(target: Target, budget: Budget, made: Forgery) -> None:
         made.complain(who, [STRANGERS_MAIL, *_some(target.known[0], n, 2)])
 
 
+def second_doubtful(target: Target, budget: Budget, made: Forgery) -> None:
+    """Names what one honest person named beside two of its ring, as a second one would."""
+    for who, n in budget.numbered():
+        for one in target.doubtful[n :: budget.each]:
+            home = target.before.cluster(one)
+            ring = next(ids for ids in target.known if target.before.cluster(ids[0]) == home)
+            made.complain(who, [one, *_some(ring, n, 1)])
+
+
 def claim_number(target: Target, budget: Budget, made: Forgery) -> None:
     """Calls the ring's number the victim's own, in a field."""
     for who, _ in budget.numbered():
@@ -264,6 +281,14 @@ def name_two_rings(target: Target, budget: Budget, made: Forgery) -> None:
     first, second = target.known[:2]
     for who, n in budget.numbered():
         made.complain(who, [first[n % len(first)], second[n % len(second)]])
+
+
+def absorb(target: Target, budget: Budget, made: Forgery) -> None:
+    """Ties every member of the second ring to the first, to make one cluster of both."""
+    first, second = target.known[:2]
+    for who, n in budget.numbered():
+        these = [*_some(second, 2 * n, 2), *_some(first, n + who, 1)]
+        made.complain(who, list(dict.fromkeys(these)))
 
 
 def name_everywhere(target: Target, budget: Budget, made: Forgery) -> None:
@@ -320,6 +345,13 @@ class Case:
         """Returns whether an offer to a partner names a stranger, by the shipped policy."""
         return not self.after.offered.isdisjoint(STRANGERS)
 
+    def promoted(self) -> bool:
+        """Returns whether a package names what it would not name without the lies."""
+        return any(
+            self.after.may_leave(one) and not self.control.may_leave(one)
+            for one in self.target.doubtful
+        )
+
     def erased(self) -> bool:
         """Returns whether the ring's number is gone without an alarm."""
         gone = self.target.number not in self.after.members
@@ -329,6 +361,13 @@ class Case:
         """Returns whether the ring's number no longer leaves, whatever is raised."""
         return self.control.is_core(self.target.number) and not self.after.is_core(
             self.target.number
+        )
+
+    def suspended(self) -> bool:
+        """Returns whether a member of the second ring no longer leaves."""
+        return any(
+            self.control.may_leave(one) and not self.after.may_leave(one)
+            for one in self.target.known[1]
         )
 
     def merged(self) -> bool:
@@ -383,14 +422,18 @@ class Harm:
 
 _SMEARS = (smear_number, smear_alone, smear_mailbox)
 
+_MERGES = (name_two_rings, name_everywhere, absorb)
+
 HARMS = (
     Harm("put a stranger's number or mailbox into a cluster", Case.in_cluster, _SMEARS),
     Harm("... into the core tier", Case.in_core, _SMEARS),
     Harm("... into a package on a confirmed cluster", Case.in_package, _SMEARS),
     Harm("... into an offer to a partner", Case.in_offer, _SMEARS),
+    Harm("add to a package what one honest reporter names", Case.promoted, (second_doubtful,)),
     Harm("take a ring's number out, unseen", Case.erased, (claim_number, claim_in_rejects)),
     Harm("... keep it from leaving, with an alarm", Case.stopped, (claim_number, claim_in_rejects)),
-    Harm("merge core members of two clusters", Case.merged, (name_two_rings, name_everywhere)),
+    Harm("... keep a ring from leaving by a tie to another", Case.suspended, (absorb,)),
+    Harm("merge core members of two clusters", Case.merged, _MERGES),
     Harm(
         "split core members of one cluster", Case.split, (name_everywhere, pull_away, claim_number)
     ),
