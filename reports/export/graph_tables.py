@@ -1,8 +1,8 @@
 """Nodes and edges as tables: the columns that every graph format gives of them.
 
 `GraphExport` has those of a whole run, a batch at a time, `ClusterExport` those of some clusters.
-Identifiers that only a caller id or a mention names are in neither, nor a victim's. Files that leave
-hold core members alone, and the number of those that were left out; each row says its tier.
+Identifiers that only a caller id or a mention names are in neither, nor a victim's. Files that
+leave hold core members alone, and the number of those that were left out; each row says its tier.
 """
 
 from __future__ import annotations

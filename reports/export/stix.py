@@ -11,8 +11,8 @@ What is what (docs/referral.md says why):
 - *sighting*: where the whole was seen; *identity*: those organisations, and ringtrace itself.
 - *note*: what the bundle does not say; *grouping*: all of it, as suspicious activity.
 
-Suppliers, caller ids and victims are not in it: they can be innocent. Of members it holds those that
-it is given, and counts those that were left out of them.
+Suppliers, caller ids and victims are not in it: they can be innocent. Of members it holds those
+that it is given, and counts those that were left out of them.
 
 Objects are written as the standard has them, without the library that would check each as it is
 made: that took nine tenths of the time. The tests check every kind of object against the library
