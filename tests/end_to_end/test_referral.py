@@ -267,12 +267,17 @@ def test_a_dispute_is_refused_whoever_answers_for_it(office, tmp_path, capsys):
 def test_a_member_that_must_be_verified_is_named_by_override_alone(office, tmp_path, capsys):
     here = pc.field("cluster_id") == office.cluster("confirmed")["cluster_id"]
     verify = here & (pc.field("tier") == "verify")
-    left_out = tables.read_table(office.run, MEMBERS, ["entity_id"], verify)["entity_id"].to_pylist()
+    left_out = tables.read_table(office.run, MEMBERS, ["entity_id"], verify)[
+        "entity_id"
+    ].to_pylist()
     assert left_out
     one, value = left_out[0], left_out[0].partition(":")[2].encode()
     for path, content in everything(office.package).items():
         assert value not in content, path
-    assert office.referral(tmp_path / "p", *office.override, "--include", f"{one}=seen at the raid") == 0
+    assert (
+        office.referral(tmp_path / "p", *office.override, "--include", f"{one}=seen at the raid")
+        == 0
+    )
     page = (tmp_path / "p/data/referral.html").read_text()
     assert value.decode() in page and "seen at the raid" in page and "Ada Cole" in page
     facts = json.loads((tmp_path / "p/data/package.json").read_bytes())
