@@ -40,7 +40,7 @@ class Override:
 
 @dataclass(frozen=True)
 class Inclusion:
-    """A member that is named although it is not a reviewed core one: who answers for it, and why."""
+    """A member that is named although it is no reviewed core one: who answers for it, and why."""
 
     entity_id: str
     name: str

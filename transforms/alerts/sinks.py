@@ -1,8 +1,8 @@
 """Delivers alerts: to files, a webhook, a Kafka topic or a Pub/Sub topic, each alert once.
 
 A file is one line of JSON, so that `cat alerts/*.jsonl` is JSON Lines. A webhook gets a request an
-alert, retried until it takes it; it names core identifiers alone, since it leads out of the house. A topic gets a message an alert, keyed by the alert's id, so that
-a compacted topic holds each once.
+alert, retried until it takes it; it names core identifiers alone, since it leads out of the house.
+A topic gets a message an alert, keyed by the alert's id, so that a compacted topic holds each once.
 """
 
 from __future__ import annotations
