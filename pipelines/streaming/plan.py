@@ -139,7 +139,7 @@ def tick_analysis(options: StreamOptions) -> AnalyzeTick:
         shards=options.shards,
         snapshots=SnapshotOptions(output, package_versions(), recorded),
         rules=AlertRules(
-            records=options.alert_records,
+            reporters=options.alert_records,
             within=timedelta(hours=options.alert_hours),
             referred=read_referred(options.referred),
         ),

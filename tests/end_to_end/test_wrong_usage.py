@@ -328,8 +328,18 @@ CONTRADICTIONS = {
         ({"--runner": ["X"]}, "--runner"),
     ],
     "explain": [({"b": ["{entity}"]}, "{entity}")],
-    "report": [({"--output": None, "--pages": ["3"]}, "--pages")],
-    "referral": [({"--override-reason": None}, "--override-reason")],
+    "report": [
+        ({"--output": None, "--pages": ["3"]}, "--pages"),
+        ({"--output": None, "--include-verify": []}, "--include-verify"),
+        ({"--redact": [], "--include-verify": []}, "--include-verify"),
+    ],
+    "referral": [
+        ({"--override-reason": None}, "--override-reason"),
+        (
+            {"--override-by": None, "--override-reason": None, "--include": ["{entity}=x"]},
+            "--include",
+        ),
+    ],
     "exchange offer": [({"--from": ["microsoft"]}, "--from")],
     "exchange join": [({"offers": ["{offer}", "{copy}"]}, "{copy}")],
     "exchange overlap request": [({"--cluster": ["{cluster}"]}, "--cluster")],
@@ -340,7 +350,11 @@ UNKNOWN = {
     "batch": [({"--complaints-format": ["frob"]}, "frob"), ({"--runner": ["Frob"]}, "Frob")],
     "stream": [({"--complaints-format": ["frob"]}, "frob")],
     "explain": [({"a": ["phone:+19999999999"]}, "+19999999999")],
-    "referral": [({"--cluster": ["c-0"]}, "c-0"), ({"--recipient": ["xx"]}, "xx")],
+    "referral": [
+        ({"--cluster": ["c-0"]}, "c-0"),
+        ({"--recipient": ["xx"]}, "xx"),
+        ({"--include": ["email:no@one.example=x"]}, "no@one"),
+    ],
     "exchange overlap request": [(CLUSTER | {"--cluster": ["c-0"]}, "c-0")],
     "keys distrust": [({"org": ["nobody"]}, "nobody"), ({"fingerprint": ["00"]}, "00")],
     "keys trust": [({"--fingerprint": ["00"]}, "{fingerprint}")],
