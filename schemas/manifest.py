@@ -52,10 +52,14 @@ class RecordCounts(TypedDict):
 
 
 class Manifest(TypedDict):
-    """The whole manifest, as JSON with sorted keys."""
+    """The whole manifest, as JSON with sorted keys.
+
+    `clock` is the time, ISO 8601 in UTC, at which decisions expire and from which recency counts.
+    """
 
     run_id: str
     contract_version: int
+    clock: str
     versions: dict[str, str]
     options: dict[str, object]
     inputs: list[InputFile]

@@ -37,7 +37,7 @@ from transforms.shuffle import KeyedInput, PerPartition, batches_of
 Row = Mapping[str, Any]
 
 CANDIDATE, CONFIRMED, DISPUTED = "candidate", "confirmed", "disputed"
-"""Status of a cluster: what analysts decided on any of its members; a dispute comes first."""
+"""Status of a cluster: what analysts' decisions say of its members; a dispute comes first."""
 
 MUST_LINK_WEIGHT = 5.0
 """Records' worth that a must_link decision counts for."""
@@ -272,7 +272,8 @@ def summarize(
 
     A must_link decision counts for `MUST_LINK_WEIGHT` records' worth of evidence, two epochs of one
     identifier for `EPOCH_WEIGHT`. Without `weights` the shipped ones rank; recency counts from
-    `decided.when`, or from the last record.
+    `decided.when`, or from the last record. A cluster is confirmed by any member that a confirm
+    covers, and disputed by any that a dispute does.
 
     Returns:
         CLUSTER rows and MEMBER rows.
@@ -280,10 +281,7 @@ def summarize(
     by = weights or priority.shipped_weights()
     by_cluster = _rows_by_cluster(members)
     must = decided.pairs(DecisionKind.MUST_LINK)
-    confirmed, disputed = (
-        {one.entity_a for one in decided.of(kind)}
-        for kind in (DecisionKind.CONFIRM, DecisionKind.DISPUTE)
-    )
+    confirmed, disputed = decided.covered(DecisionKind.CONFIRM), decided.disputed()
     links_of, records_of = _rows_by_cluster(links), cluster_facts(totals)
     clusters: list[Row] = []
     all_members: list[Row] = []
@@ -291,7 +289,7 @@ def summarize(
         ids = [one["entity_id"] for one in those]
         beside = [*_must_links(must, set(ids)), *_epoch_links(ids)]
         cohesion = cluster_cohesion(ids, [*links_of.get(cluster_id, []), *beside])
-        status = DISPUTED if disputed.intersection(ids) else CANDIDATE
+        status = DISPUTED if disputed.intersection(map(without_epoch, ids)) else CANDIDATE
         if status == CANDIDATE and confirmed.intersection(ids):
             status = CONFIRMED
         rows = member_rows(cluster_id, those, cohesion)
