@@ -337,13 +337,16 @@ def bound_rows(
     Args:
         decided: The decisions.
         run_id: The run that wrote those that are bound to the run at hand.
-        withheld: Ids of victims' own entities, which stand here under another id.
+        withheld: Ids of victims' own entities, which stand here under another id, as do those
+            that a decision says are a victim's own.
     """
-    hidden = frozenset(map(without_epoch, withheld))
+    every = decided.binding + decided.without_effect
+    owned = (one.entity_a for one in every if one.kind is DecisionKind.VICTIM_OWNED)
+    hidden = frozenset(map(without_epoch, (*withheld, *owned)))
     rows = [
         _bound_row(one, hidden)
         | {"run_id": one.run_id or run_id, "in_force": one in decided.binding}
-        for one in sorted(decided.binding + decided.without_effect, key=_by_id)
+        for one in sorted(every, key=_by_id)
     ]
     return table_of_rows(rows, BOUND_DECISION)
 

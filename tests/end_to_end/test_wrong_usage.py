@@ -420,7 +420,7 @@ class Place:
         truth = self.name("truth", "in/truth.csv").read_text().splitlines()[1:]
         ids = sorted({row.partition(",")[0] for row in truth if "#" not in row})
         rows = [
-            f"C-{n},confirm,{one},,Ada Cole,seen,2024-01-01T00:00:00Z," for n, one in enumerate(ids)
+            f"C-{n},confirm,{one},,Ada Cole,seen,2026-06-01T00:00:00Z," for n, one in enumerate(ids)
         ]
         decisions = self.name("decisions", "decisions.csv")
         decisions.write_text("\n".join([",".join(DECISION.names), *rows]) + "\n")

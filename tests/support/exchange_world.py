@@ -90,7 +90,7 @@ class Joint:
         decisions = folder / "decisions.csv"
         lines = ["decision_id,kind,entity_a,entity_b,author,reason,decided_at,expires_at"]
         lines += [
-            f"C-{n},confirm,{one},,Priya Rao,seen by both,2024-01-01T00:00:00Z,"
+            f"C-{n},confirm,{one},,Priya Rao,seen by both,2026-06-01T00:00:00Z,"
             for n, one in enumerate(ids)
             if "#" not in one
         ]
