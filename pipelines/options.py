@@ -42,7 +42,6 @@ METAVARS = {
     "HOST:PORT,...": "addresses of servers",
     "HOURS": "a whole number of hours",
     "ID": "id of a cluster, as clusters/ has it",
-    "KIND": "a kind of decision, such as confirm",
     "KIND=DAYS": "a kind of identifier and a whole number of days",
     "N": "a whole number",
     "N|all": "a whole number, or all",

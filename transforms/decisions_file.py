@@ -25,6 +25,9 @@ MAX_VALUE_CHARACTERS = 500
 MAX_MEMBERS_CHARACTERS = 10_000_000
 """Characters of the members that a row is bound to, at most."""
 
+LEAST_DIGITS, NATIONAL_DIGITS = 7, 10
+"""Digits of the shortest victim's number that a text must not name, and of a longer one's end."""
+
 FILE_COLUMNS = (*DECISION.names, *BINDING.names)
 """The columns of a decisions file; a row that is typed by hand has those of DECISION alone."""
 
@@ -175,7 +178,22 @@ def _decision(values: Mapping[str, object], place: str) -> Decision:
         decided_at=decided or datetime.max.replace(tzinfo=UTC),
         expires_at=expires,
     )
+    if kind is DecisionKind.VICTIM_OWNED:
+        _check_victim_unnamed(decision, place)
     return _with_binding(decision, values, place)
+
+
+def _check_victim_unnamed(one: Decision, place: str) -> None:
+    """Raises DecisionError where the id, author or reason, which are shown, name the victim's."""
+    value = one.entity_a.partition(":")[2].lower()
+    digits = "".join(filter(str.isdecimal, value))[-NATIONAL_DIGITS:]
+    for name in ("decision_id", "author", "reason"):
+        text = getattr(one, name).lower()
+        inside = len(digits) >= LEAST_DIGITS and digits in "".join(filter(str.isdecimal, text))
+        if inside or value in text:
+            raise DecisionError(
+                f"{place}, {name}: names the victim's identifier, and is shown; leave it out"
+            )
 
 
 def _with_binding(decision: Decision, values: Mapping[str, object], place: str) -> Decision:

@@ -76,9 +76,10 @@ def run(arguments: argparse.Namespace) -> int:
     """
     finished = Run.open(arguments.run)
     kind, clock = DecisionKind(arguments.kind), arguments.now or current_time()
-    if (kind in PAIR_DECISIONS) != (arguments.b is not None):
-        many = "two entities: name the other one" if kind in PAIR_DECISIONS else "one entity"
-        raise UsageError(f"{kind} is about {many}; give as many as that")
+    if kind in PAIR_DECISIONS and arguments.b is None:
+        raise UsageError(f"{kind} is about two entities; name the other one")
+    if kind not in PAIR_DECISIONS and arguments.b is not None:
+        raise UsageError(f"{kind} is about one entity; leave {arguments.b} out")
     path = Path(os.path.realpath(arguments.decisions))
     before = read_text(str(path)) if path.exists() else ""
     known = _parsed(before, arguments.decisions) if path.exists() else ()

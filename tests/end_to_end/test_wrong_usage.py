@@ -56,6 +56,15 @@ RIGHT = {
         "--override-reason": ["checked by hand"],
         "--output": ["{new}"],
     },
+    "decide": {
+        "run": ["{run}"],
+        "kind": ["confirm"],
+        "a": ["{entity}"],
+        "--decisions": ["{decisions}"],
+        "--author": ["Ada Cole"],
+        "--reason": ["checked by hand"],
+        "--now": [TIME],
+    },
     "verify": {"folder": ["{package}"]},
     "exchange offer": {"run": ["{run}"], "--to": ["microsoft"], "--output": ["{new}"]},
     "exchange show": {"offer": ["{offer}"]},
@@ -239,6 +248,8 @@ def out_of_range(leaf):
 
 def absent_path(leaf):
     for one in reads(leaf, READ_FILE | READ_FOLDER | {"GLOB"}):
+        if (leaf, key(one)) == ("decide", "--decisions"):
+            continue  # which it makes
         yield changed(leaf, one, "{folder}/nowhere"), "nowhere"
 
 
@@ -328,6 +339,7 @@ CONTRADICTIONS = {
         ({"--runner": ["X"]}, "--runner"),
     ],
     "explain": [({"b": ["{entity}"]}, "{entity}")],
+    "decide": [({"b": ["{other}"]}, "one entity"), ({"kind": ["must_link"]}, "two entities")],
     "report": [({"--output": None, "--pages": ["3"]}, "--pages")],
     "referral": [({"--override-reason": None}, "--override-reason")],
     "exchange offer": [({"--from": ["microsoft"]}, "--from")],
@@ -340,6 +352,7 @@ UNKNOWN = {
     "batch": [({"--complaints-format": ["frob"]}, "frob"), ({"--runner": ["Frob"]}, "Frob")],
     "stream": [({"--complaints-format": ["frob"]}, "frob")],
     "explain": [({"a": ["phone:+19999999999"]}, "+19999999999")],
+    "decide": [({"a": ["phone:+19999999999"]}, "+19999999999")],
     "referral": [({"--cluster": ["c-0"]}, "c-0"), ({"--recipient": ["xx"]}, "xx")],
     "exchange overlap request": [(CLUSTER | {"--cluster": ["c-0"]}, "c-0")],
     "keys distrust": [({"org": ["nobody"]}, "nobody"), ({"fingerprint": ["00"]}, "00")],
