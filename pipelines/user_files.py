@@ -22,6 +22,12 @@ from transforms.extract import (
     shipped_allowlist,
 )
 from transforms.graph import PriorityWeights, PriorityWeightsError, parse_weights, shipped_weights
+from transforms.reporters import (
+    SourceRules,
+    SourceRulesError,
+    parse_source_rules,
+    shipped_source_rules,
+)
 
 if TYPE_CHECKING:
     from transforms.decisions import Decision
@@ -145,6 +151,15 @@ def shown_entities(run: Run, named: pa.Array) -> tuple[pa.Table, tuple[datetime,
         return rows, None
     span = pc.min(entities["first_seen"]).as_py(), pc.max(entities["last_seen"]).as_py()
     return rows, span
+
+
+def read_source_rules(path: str | None) -> SourceRules:
+    """Reads the rules of a file, added to the shipped ones; raises UsageError if it is no good."""
+    try:
+        given = parse_source_rules(read_text(path), path) if path is not None else {}
+    except SourceRulesError as error:
+        raise UsageError(str(error)) from None
+    return dict(sorted({**shipped_source_rules(), **given}.items()))
 
 
 def read_weights(path: str | None) -> PriorityWeights:

@@ -2,13 +2,13 @@
 
 The records of clusters are added up before they travel: however many calls a cluster has, what its
 owner brings together is a row for each organisation and partition of the records, with the hash of
-each victim once; a complaint keeps a row of its own.
+each reporter once; a complaint keeps a row of its own.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -26,12 +26,14 @@ from numpy.typing import NDArray
 from schemas.cluster import CLUSTER, MEMBER
 from schemas.decision import DecisionKind
 from schemas.entity import epoch_number, without_epoch
-from schemas.enums import RecordKind
+from schemas.enums import RecordKind, Review, Tier
 from schemas.field import AMOUNT, TIMESTAMP
-from transforms.arrow_util import group_offsets, hash_text, table_of_columns, table_of_rows
+from transforms.arrow_util import group_offsets, group_starts, table_of_columns, table_of_rows
 from transforms.decisions import NO_DECISIONS, DecisionsInForce
 from transforms.graph import priority
 from transforms.graph.final_status import CLUSTER_LINK, MEMBERSHIP
+from transforms.graph.link_weights import reporter_hashes
+from transforms.graph.robustness import near_misses, tier_of
 from transforms.shuffle import KeyedInput, PerPartition, batches_of
 
 Row = Mapping[str, Any]
@@ -63,7 +65,7 @@ CLUSTER_TOTAL = pa.schema(
         ("records", pa.int64()),
         ("first_seen", TIMESTAMP),
         ("last_seen", TIMESTAMP),
-        ("victims", pa.list_(pa.int64())),
+        ("reporters", pa.list_(pa.int64())),
         ("victim_country", pa.string()),
         ("loss_amount", AMOUNT),
         ("loss_currency", pa.string()),
@@ -71,7 +73,8 @@ CLUSTER_TOTAL = pa.schema(
 )
 """A complaint that names a member of a cluster, or all calls of one share of the records that do.
 
-`victims` are hashes, each once. The last three are null for calls.
+`reporters` are hashes, each once, odd where a pseudonym names a person. The last three are null for
+calls.
 """
 
 MEMBERS = "members"
@@ -96,7 +99,8 @@ class ClusterFacts:
     """The records of one cluster added up.
 
     `countries` counts complaints, `brands` all records; `losses` has by currency the sum and how
-    many state it. `complaint_times` are in microseconds since 1970, in no order.
+    many state it. `complaint_times` are those of each reporter's first complaint, in microseconds
+    since 1970, in no order.
     """
 
     first_seen: datetime
@@ -105,6 +109,7 @@ class ClusterFacts:
     complaints: int = 0
     calls: int = 0
     victims: int = 0
+    reporters: int = 0
     countries: dict[str, int] = field(default_factory=dict)
     brands: dict[str, int] = field(default_factory=dict)
     losses: dict[str, tuple[Decimal, int]] = field(default_factory=dict)
@@ -113,10 +118,11 @@ class ClusterFacts:
 
 def sum_cluster_records(records: pa.Table) -> pa.Table:
     """Converts CLUSTER_RECORD rows, each record once, to CLUSTER_TOTAL rows."""
-    victim = pa.array(
-        hash_text(records["victim_key"]), mask=pc.is_null(records["victim_key"]).to_numpy()
+    keys = records["reporter_key"].combine_chunks()
+    reporter = pa.array(
+        reporter_hashes(pc.fill_null(keys, "")), mask=pc.is_null(keys).to_numpy(False)
     )
-    rows = records.append_column("victim", victim)
+    rows = records.append_column("reporter", reporter)
     complaint = pc.equal(rows["record_kind"], RecordKind.COMPLAINT)
     calls = rows.filter(pc.invert(complaint)).group_by(_CALLS_KEY, use_threads=False)
     added = calls.aggregate(
@@ -124,7 +130,7 @@ def sum_cluster_records(records: pa.Table) -> pa.Table:
             ([], "count_all"),
             ("observed_at", "min"),
             ("observed_at", "max"),
-            ("victim", "distinct", pc.CountOptions(mode="only_valid")),
+            ("reporter", "distinct", pc.CountOptions(mode="only_valid")),
         ]
     )
     parts = [_complaint_totals(rows.filter(complaint))]
@@ -134,7 +140,7 @@ def sum_cluster_records(records: pa.Table) -> pa.Table:
             "records": added["count_all"],
             "first_seen": added["observed_at_min"],
             "last_seen": added["observed_at_max"],
-            "victims": added["victim_distinct"],
+            "reporters": added["reporter_distinct"],
         }
         for name in ("victim_country", "loss_amount", "loss_currency"):
             named[name] = pa.nulls(added.num_rows, CLUSTER_TOTAL.field(name).type)
@@ -166,8 +172,8 @@ def cluster_facts(totals: pa.Table) -> Mapping[str, ClusterFacts]:
         found[cluster].countries[country] = count
     for cluster, brand, count in _records_by_value(totals, "brand"):
         found[cluster].brands[brand] = count
-    for cluster, count in _victims_by_cluster(totals):
-        found[cluster].victims = count
+    for cluster, count, victims in _reporters_by_cluster(totals):
+        found[cluster].reporters, found[cluster].victims = count, victims
     for cluster, currency, amount, count in _losses_by_cluster(complaints):
         found[cluster].losses[currency] = amount, count
     for cluster, moments in _complaint_times(complaints):
@@ -205,24 +211,55 @@ def confidence_of_weight(tie: float) -> float:
     return 1 - 2**-tie
 
 
-def member_rows(cluster_id: str, members: Sequence[Row], cohesion: Cohesion) -> list[Row]:
-    """Returns MEMBER rows of one cluster's MEMBERSHIP rows.
+def member_rows(
+    cluster_id: str,
+    members: Sequence[Row],
+    cohesion: Cohesion,
+    reviewed: Container[str] = frozenset(),
+) -> list[Row]:
+    """Returns MEMBER rows of one cluster's MEMBERSHIP rows; `reviewed` are entities that analysts reviewed.
 
-    The confidence in a cluster of one is that of the records that show its member in a hard role.
+    The confidence in a cluster of one, and its robustness, is that of the reporters who show its
+    member in a hard role.
     """
     alone = len(members) == 1
-    return [
-        {
-            "entity_id": one["entity_id"],
-            "cluster_id": cluster_id,
-            "role": one["role"],
-            "confidence": confidence_of_weight(
-                one["held"] if alone else cohesion.tie[one["entity_id"]]
-            ),
-            "bridge": one["entity_id"] in cohesion.cut_vertices,
-        }
-        for one in members
-    ]
+    like = near_misses({one["entity_id"]: one["reporters"] for one in members})
+    rows: list[Row] = []
+    for one in members:
+        entity_id, reporters = one["entity_id"], one["reporters"]
+        robustness = reporters if alone else min(reporters, one["link_reporters"])
+        rows.append(
+            {
+                "entity_id": entity_id,
+                "cluster_id": cluster_id,
+                "role": one["role"],
+                "confidence": confidence_of_weight(reporters if alone else cohesion.tie[entity_id]),
+                "bridge": entity_id in cohesion.cut_vertices,
+                "reporters": reporters,
+                "robustness": robustness,
+                "tier": tier_of(robustness, like.get(entity_id)),
+                "review": Review.REVIEWED if entity_id in reviewed else Review.UNREVIEWED,
+                "near_miss_of": like.get(entity_id),
+            }
+        )
+    return rows
+
+
+def cluster_status(rows: Sequence[Row], confirmed: Container[str], disputed: Container[str]) -> str:
+    """Returns the status of a cluster from its MEMBER rows.
+
+    A dispute that covers a core member comes first: one that covers a verify member alone, which a
+    single reporter may have put there, leaves the rest free. A cluster without a core has none.
+
+    Args:
+        rows: Its MEMBER rows.
+        confirmed: Entity ids that a confirm covers.
+        disputed: Ids without epochs that a dispute covers.
+    """
+    core = [one for one in rows if one["tier"] == Tier.CORE]
+    if any(without_epoch(one["entity_id"]) in disputed for one in core or rows):
+        return DISPUTED
+    return CONFIRMED if any(one["entity_id"] in confirmed for one in rows) else CANDIDATE
 
 
 def cluster_row(
@@ -243,6 +280,7 @@ def cluster_row(
         "complaints": records.complaints,
         "calls": records.calls,
         "victims": records.victims,
+        "reporters": records.reporters,
         "countries": [
             {"country": country, "complaints": count}
             for country, count in sorted(records.countries.items(), key=_most_first)
@@ -272,8 +310,7 @@ def summarize(
 
     A must_link decision counts for `MUST_LINK_WEIGHT` records' worth of evidence, two epochs of one
     identifier for `EPOCH_WEIGHT`. Without `weights` the shipped ones rank; recency counts from
-    `decided.when`, or from the last record. A cluster is confirmed by any member that a confirm
-    covers, and disputed by any that a dispute does.
+    `decided.when`, or from the last record.
 
     Returns:
         CLUSTER rows and MEMBER rows.
@@ -282,6 +319,7 @@ def summarize(
     by_cluster = _rows_by_cluster(members)
     must = decided.pairs(DecisionKind.MUST_LINK)
     confirmed, disputed = decided.covered(DecisionKind.CONFIRM), decided.disputed()
+    reviewed = decided.reviewed()
     links_of, records_of = _rows_by_cluster(links), cluster_facts(totals)
     clusters: list[Row] = []
     all_members: list[Row] = []
@@ -289,10 +327,8 @@ def summarize(
         ids = [one["entity_id"] for one in those]
         beside = [*_must_links(must, set(ids)), *_epoch_links(ids)]
         cohesion = cluster_cohesion(ids, [*links_of.get(cluster_id, []), *beside])
-        status = DISPUTED if disputed.intersection(map(without_epoch, ids)) else CANDIDATE
-        if status == CANDIDATE and confirmed.intersection(ids):
-            status = CONFIRMED
-        rows = member_rows(cluster_id, those, cohesion)
+        rows = member_rows(cluster_id, those, cohesion, reviewed)
+        status = cluster_status(rows, confirmed, disputed)
         certainty = [one["confidence"] for one in rows]
         seen = records_of[cluster_id]
         cluster = cluster_row(cluster_id, those, seen, cohesion, certainty, status)
@@ -347,14 +383,14 @@ class SummarizeClusters(beam.PTransform):
 
 
 def _complaint_totals(rows: pa.Table) -> pa.Table:
-    victim = rows["victim"].combine_chunks()
-    offsets = np.concatenate([[0], np.cumsum(victim.is_valid().to_numpy(zero_copy_only=False))])
+    reporter = rows["reporter"].combine_chunks()
+    offsets = np.concatenate([[0], np.cumsum(reporter.is_valid().to_numpy(zero_copy_only=False))])
     columns = {name: rows[name] for name in CLUSTER_TOTAL.names if name in rows.column_names}
     columns |= {
         "records": np.ones(rows.num_rows, np.int64),
         "first_seen": rows["observed_at"],
         "last_seen": rows["observed_at"],
-        "victims": pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), victim.drop_null()),
+        "reporters": pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), reporter.drop_null()),
     }
     return table_of_columns(columns, CLUSTER_TOTAL)
 
@@ -370,14 +406,22 @@ def _rows(table: pa.Table, *names: str) -> list[Any]:
     return list(zip(*(table[name].to_pylist() for name in names), strict=True))
 
 
-def _victims_by_cluster(totals: pa.Table) -> list[tuple[str, int]]:
-    lists = totals["victims"].combine_chunks()
+def _reporters_by_cluster(totals: pa.Table) -> list[tuple[str, int, int]]:
+    """Returns each cluster with its reporters, and those of them who have a pseudonym."""
+    lists = totals["reporters"].combine_chunks()
     cluster = totals["cluster_id"].combine_chunks().dictionary_encode()
     of = cluster.indices.take(lists.value_parent_indices())
-    each = pa.table({"cluster": of, "victim": lists.flatten()})
-    counted = each.group_by("cluster", use_threads=False).aggregate([("victim", "count_distinct")])
+    each = pa.table({"cluster": of, "reporter": lists.flatten()})
+    once = each.group_by(["cluster", "reporter"], use_threads=False).aggregate([])
+    named = pc.bit_wise_and(once["reporter"], 1)
+    counted = (
+        once.append_column("named", named)
+        .group_by("cluster", use_threads=False)
+        .aggregate([([], "count_all"), ("named", "sum")])
+    )
     names = cluster.dictionary.take(counted["cluster"].combine_chunks()).to_pylist()
-    return list(zip(names, counted["victim_count_distinct"].to_pylist(), strict=True))
+    counts = (counted[name].to_pylist() for name in ("count_all", "named_sum"))
+    return list(zip(names, *counts, strict=True))
 
 
 def _losses_by_cluster(complaints: pa.Table) -> list[tuple[str, str, Decimal, int]]:
@@ -395,10 +439,15 @@ def _losses_by_cluster(complaints: pa.Table) -> list[tuple[str, str, Decimal, in
 
 
 def _complaint_times(complaints: pa.Table) -> list[tuple[str, NDArray[np.int64]]]:
-    cluster = complaints["cluster_id"].combine_chunks().dictionary_encode()
-    of = cluster.indices.to_numpy()
-    order = np.argsort(of, kind="stable")
-    moments = complaints["first_seen"].cast(pa.int64()).to_numpy()[order]
+    """Returns, by cluster, the time of the first complaint of each reporter."""
+    lists = complaints["reporters"].combine_chunks()
+    rows = complaints.take(lists.value_parent_indices())
+    cluster = rows["cluster_id"].combine_chunks().dictionary_encode()
+    of, reporter = cluster.indices.to_numpy(), lists.flatten().to_numpy()
+    moments = rows["first_seen"].cast(pa.int64()).to_numpy()
+    order = np.lexsort((moments, reporter, of))
+    order = order[group_starts(of[order], reporter[order])]
+    moments = moments[order]
     starts = group_offsets(of[order], len(cluster.dictionary))
     pieces = [moments[start:end] for start, end in pairwise(starts)]
     return list(zip(cluster.dictionary.to_pylist(), pieces, strict=True))
@@ -424,7 +473,7 @@ def _most_first(counted: tuple[str, int]) -> tuple[int, str]:
 
 
 def _seniority(member: Row) -> tuple[int, datetime, str]:
-    return -member["complaints"], member["first_seen"], member["entity_id"]
+    return -member["reporters"], member["first_seen"], member["entity_id"]
 
 
 def _name(members: Sequence[Row], brands: Sequence[str]) -> str:
