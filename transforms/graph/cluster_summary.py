@@ -217,10 +217,10 @@ def member_rows(
     cohesion: Cohesion,
     reviewed: Container[str] = frozenset(),
 ) -> list[Row]:
-    """Returns MEMBER rows of one cluster's MEMBERSHIP rows; `reviewed` are entities that analysts reviewed.
+    """Returns MEMBER rows of one cluster's MEMBERSHIP rows.
 
-    The confidence in a cluster of one, and its robustness, is that of the reporters who show its
-    member in a hard role.
+    `reviewed` are the ids of entities that analysts reviewed. The confidence in a cluster of one,
+    and its robustness, is that of the reporters who show its member in a hard role.
     """
     alone = len(members) == 1
     like = near_misses({one["entity_id"]: one["reporters"] for one in members})
@@ -249,7 +249,7 @@ def cluster_status(rows: Sequence[Row], confirmed: Container[str], disputed: Con
     """Returns the status of a cluster from its MEMBER rows.
 
     A dispute that covers a core member comes first: one that covers a verify member alone, which a
-    single reporter may have put there, leaves the rest free. A cluster without a core has none.
+    single reporter may have put there, leaves the rest free. Without a core any member counts.
 
     Args:
         rows: Its MEMBER rows.
