@@ -40,6 +40,7 @@ _ABOUT = {
     "suppliers": "Each shared soft identifier with each cluster that it serves.",
     "lineage": "Changes of each cluster since the previous run.",
     "islands": "Connected components that a later run with `--previous` need not cluster again.",
+    "decisions": "Analysts' decisions, each bound to the members that it covers.",
     "rejects": "Rejected rows, each with the reason; they can be corrected and imported again.",
 }
 
@@ -69,7 +70,8 @@ amount is a JSON number or a string of digits.
 
 **Output** is one folder for each run. It contains a folder of Parquet files (zstd) for each table,
 sorted by its key, and `{MANIFEST_NAME}`, which is written last. The same records give the same
-tables, byte for byte, in any order, cut into any files, on any runner.
+tables, byte for byte, in any order, cut into any files, on any runner; by another clock
+(`clock` of the manifest, `--now`), priorities and what has expired differ.
 
 An **entity id** is `kind:value` or `kind:scheme:value`: `phone:+18885550123`,
 `domain:amzn-refund.support` (the registrable domain), `email:x@y.example`,

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import timedelta
 
 import apache_beam as beam
 import pyarrow as pa
@@ -19,7 +18,13 @@ from schemas.manifest import Manifest
 from transforms.alerts import AlertRules, CollectKnownClusters, RaiseAlerts
 from transforms.call_scripts import ScriptsFromFingerprints
 from transforms.counters import CountAccepted, CountMembers, CountRead, CountRejects, ShowCounters
-from transforms.decisions import CountDecisions, Decision, ResolveDecisions
+from transforms.decisions import (
+    BindDecisions,
+    CountDecisions,
+    Decision,
+    DecisionRows,
+    ResolveDecisions,
+)
 from transforms.extract import KnownLegitimate
 from transforms.graph import (
     ClusteredWindow,
@@ -47,6 +52,7 @@ from transforms.stream import (
     RejectsToDeltas,
     SnapshotOptions,
     SnapshotRuns,
+    Tick,
     WriteRejects,
     count_live_records,
     longest_retention,
@@ -57,9 +63,6 @@ from transforms.stream import (
 from transforms.validate import ACCEPTED, COUNTERS, REJECTS, Validate
 from transforms.victims import VictimNumbers, assign_victim_roles
 from transforms.write import JobPool, PublishRun, WriteTables
-
-MOST_AHEAD = timedelta(days=1)
-"""Most that a record may be ahead of the clock: clocks differ, and a far future ages the rest."""
 
 
 @dataclass(frozen=True)
@@ -92,11 +95,9 @@ def build(pipeline: beam.Pipeline, plan: StreamPlan) -> None:
     # Read and validate the records.
     read = pipeline | "Read" >> plan.source  # *_LOOSE, REJECT, Tick
     complaints = read[COMPLAINTS] | "Validate complaints" >> Validate(
-        RecordKind.COMPLAINT, ahead=MOST_AHEAD
+        RecordKind.COMPLAINT
     )  # COMPLAINT_ACCEPTED, REJECT
-    calls = read[CALLS] | "Validate calls" >> Validate(
-        RecordKind.CALL, ahead=MOST_AHEAD
-    )  # CALL_ACCEPTED, REJECT
+    calls = read[CALLS] | "Validate calls" >> Validate(RecordKind.CALL)  # CALL_ACCEPTED, REJECT
     unmasked_rejects = (
         read[UNREAD],
         complaints[REJECTS],
@@ -159,8 +160,9 @@ class AnalyzeTick(beam.PTransform):
                 window for each tick.
         """
         start = alive[TICKS]  # one Tick
-        in_force = (alive[RECORDS],) | "Decisions" >> ResolveDecisions(
-            self.decisions, None, start
+        clock = start | "Clock" >> beam.Map(Tick.moment)  # one datetime
+        in_force = clock | "Decisions" >> ResolveDecisions(
+            self.decisions, None, alive[RECORDS]
         )  # one DecisionsInForce
         decided = beam.pvalue.AsSingleton(in_force)
 
@@ -231,7 +233,10 @@ class AnalyzeTick(beam.PTransform):
         runs: beam.PCollection,
     ) -> None:
         """Writes each snapshot as a run of its own."""
-        summaries = summarize_clusters(clustered, in_force, self.weights)
+        bound = in_force | "Bind" >> BindDecisions(
+            clustered.entities, clustered.memberships
+        )  # one DecisionsInForce
+        summaries = summarize_clusters(clustered, bound, self.weights)
         outputs: Mapping[str, beam.PCollection[pa.RecordBatch]] = {
             tables.ENTITIES.name: clustered.entities,
             tables.LINKS.name: clustered.links,
@@ -239,13 +244,14 @@ class AnalyzeTick(beam.PTransform):
             tables.MEMBERS.name: summaries.members,
             tables.SUPPLIERS.name: summaries.suppliers,
             tables.LINEAGE.name: clustered.lineage,
+            tables.DECISIONS.name: bound | "Decided" >> DecisionRows(clustered.withheld),
         }
         written = outputs | "Write tables" >> WriteTables(runs, self.shards)  # OutputFile
         counters = (
             alive[COUNTERS],
             alive[RECORDS] | "Count records" >> beam.FlatMap(count_live_records),
             *clustered.counters,
-            in_force | "Count decisions" >> CountDecisions(),
+            bound | "Count decisions" >> CountDecisions(),
             summaries.clusters | "Count members" >> CountMembers(),
         ) | "All counters" >> beam.Flatten()  # ((group, name), count)
         digests = alive[TICKS] | "No files" >> beam.FlatMap(_no_digests)

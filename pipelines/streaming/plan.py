@@ -22,6 +22,7 @@ from pipelines.options import UsageError
 from pipelines.streaming.options import TIMESTAMPS, StreamOptions
 from pipelines.streaming.pipeline import AnalyzeTick, StreamPlan
 from pipelines.user_files import (
+    bind_to_previous,
     file_digest,
     read_decisions,
     read_known_legitimate,
@@ -133,7 +134,7 @@ def tick_analysis(options: StreamOptions) -> AnalyzeTick:
         output=output,
         known=read_known_legitimate(options.known_legitimate),
         previous=options.previous,
-        decisions=read_decisions(options.decisions),
+        decisions=bind_to_previous(read_decisions(options.decisions), options.previous),
         weights=read_weights(options.priority_weights),
         days=retention_days(options),
         shards=options.shards,

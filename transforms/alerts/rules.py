@@ -507,4 +507,4 @@ def _seam(links: pa.Table, known: KnownClusters) -> list[tuple[str, str]]:
 def _collect_known(
     _: object, previous: Iterable[pa.RecordBatch], decided: DecisionsInForce
 ) -> KnownClusters:
-    return known_clusters(previous, decided.when, decided)
+    return known_clusters(previous, decided.newest, decided)

@@ -218,8 +218,8 @@ def stated_since(stated: pa.RecordBatch, newest: datetime | None, days: int) -> 
 def unexpired_stated(
     stated: pa.RecordBatch, decided: DecisionsInForce, days: int
 ) -> pa.RecordBatch:
-    """Converts STATED_AT rows that have not expired by `decided.when` to STATED_NUMBER rows."""
-    return stated_since(stated, decided.when, days).select(STATED_NUMBER.names)
+    """Converts STATED_AT rows that have not expired by `decided.newest` to STATED_NUMBER rows."""
+    return stated_since(stated, decided.newest, days).select(STATED_NUMBER.names)
 
 
 def _stated_in_records(accepted: pa.RecordBatch, kind: RecordKind) -> pa.RecordBatch:
