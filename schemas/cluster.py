@@ -1,4 +1,4 @@
-"""Clusters, their members, the suppliers they share, and their lineage."""
+"""Clusters, their members, the suppliers they share, their lineage, and connected components."""
 
 from __future__ import annotations
 
@@ -118,3 +118,24 @@ LINEAGE = pa.schema(
 """lineage/: what became of each cluster since the previous run."""
 
 LINEAGE_KEY = ("cluster_id", "event")
+
+COMPONENT = pa.schema(
+    [
+        field(
+            "fingerprint",
+            _STRING,
+            "BLAKE2b (128 bits, hex) of its members' hashes, its ties and how it was searched.",
+            required=True,
+        ),
+        field(
+            "parts",
+            pa.list_(pa.int32()),
+            "Per member, by hash: the place of the first of its community.",
+            required=True,
+        ),
+        field("quality", pa.float64(), "Modularity times the weight of all ties.", required=True),
+    ]
+)
+"""islands/: what a later run need not search again; it adds nothing to members/."""
+
+COMPONENT_KEY = ("fingerprint",)

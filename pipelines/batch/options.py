@@ -37,6 +37,8 @@ class BatchOptions:
     previous: str | None
     decisions: str | None
     priority_weights: str | None
+    register_key: str | None
+    no_register: bool
     as_of: datetime | None
     complaints_format: str | None
     calls_format: str | None

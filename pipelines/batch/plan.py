@@ -15,6 +15,7 @@ from apache_beam.io.filesystems import FileSystems
 
 from pipelines.batch.options import BatchOptions
 from pipelines.batch.pipeline import BatchPlan
+from pipelines.key_store import register_source
 from pipelines.options import UsageError
 from pipelines.user_files import (
     file_digest,
@@ -30,7 +31,7 @@ from transforms.graph import MAX_ROUNDS, FileDigest, rounds_for
 from transforms.manifest import RunSettings
 from transforms.read import InputError, InputFile, ReadOptions, plan_input_files
 from transforms.shuffle import MAX_PARTITIONS, PARTITIONS
-from transforms.write import staging_folder
+from transforms.write import is_local, staging_folder
 
 DEPENDED_ON = ("ringtrace", "apache-beam", "networkx", "phonenumbers", "pyarrow", "tldextract")
 """Packages whose version can change what a run finds."""
@@ -72,17 +73,28 @@ def make_plan(options: BatchOptions, token: str) -> BatchPlan:
     except InputError as error:
         raise UsageError(str(error)) from None
     follows = find_previous(options.previous)
+    known = read_known_legitimate(options.known_legitimate)
+    decisions = read_decisions(options.decisions)
+    weights = read_weights(options.priority_weights)
+    # Last, as it may make the key, which wrong usage must not.
+    register = register_source(
+        options.register_key,
+        use=not options.no_register,
+        runs=[options.previous] if options.previous else [],
+        make=is_local(options.output),
+    )
     return BatchPlan(
         files=tuple(files),
         reading=reading,
-        known=read_known_legitimate(options.known_legitimate),
+        known=known,
         as_of=options.as_of,
         previous_members=follows.members,
         previous_components=follows.components,
         previous_nodes=follows.nodes,
-        decisions=read_decisions(options.decisions),
-        weights=read_weights(options.priority_weights),
+        decisions=decisions,
+        weights=weights,
         shards=options.shards,
+        register=register,
         run=RunSettings(
             staging=staging_folder(options.output, token),
             output=options.output,
@@ -94,6 +106,7 @@ def make_plan(options: BatchOptions, token: str) -> BatchPlan:
                 "known_legitimate": [Path(path).name for path in options.known_legitimate],
                 "previous": follows.run_id,
                 "priority_weights": file_digest(options.priority_weights),
+                "register": register is not None,
                 "shards": options.shards,
                 "source_org": options.source_org,
             },

@@ -88,6 +88,8 @@ class StreamOptions:
     previous: str | None
     decisions: str | None
     priority_weights: str | None
+    register_key: str | None
+    no_register: bool
     complaints_format: str | None
     calls_format: str | None
     calls_direction: str | None

@@ -17,7 +17,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from schemas.component import COMPONENT
+from schemas.cluster import COMPONENT
 from schemas.decision import DecisionKind
 from schemas.entity import without_epochs
 from schemas.enums import EntityKind, Status
