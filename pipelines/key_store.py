@@ -193,6 +193,23 @@ def register_source(
     return RegisterSource(key, tuple(path for path, _ in known), folder)
 
 
+def register_to_keep(
+    given: str | None, *, use: bool, previous: str | None, make: bool, follow: bool = False
+) -> RegisterSource | None:
+    """Returns the register that a run keeps and refuses by; says on stderr where it has no key.
+
+    Arguments and errors are those of `register_source`; `previous` is the run that it follows.
+    """
+    runs = [previous] if previous else []
+    source = register_source(given, use=use, runs=runs, make=make, follow=follow)
+    if use and source is None and not make:
+        sys.stderr.write(
+            f"ringtrace: no victim register is kept, as no key is in {register_path()}; give "
+            "--register-key FILE\n"
+        )
+    return source
+
+
 def _files_of_run(folder: str) -> list[tuple[str, int | None]]:
     """Returns the files of the register of a finished run, with their entries as it says.
 

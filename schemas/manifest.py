@@ -59,7 +59,7 @@ class RecordCounts(TypedDict):
 
 
 class _AddedLater(TypedDict, total=False):
-    """What manifests of earlier versions lack."""
+    """Fields that manifests of earlier versions lack."""
 
     private: list[PrivateFile]
 

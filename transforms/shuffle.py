@@ -68,7 +68,7 @@ class PerPartition(beam.PTransform):
     """Brings rows with equal keys together and applies `work` to one partition after another.
 
     Input: a dict of PCollections of RecordBatches, as `inputs` describes them. `work` gets a Table
-    for each of `inputs` in their order, then the side inputs (one, or a tuple of several) if any,
+    for each of `inputs` in their order, then the side inputs (one, or a tuple of two) if any,
     and yields elements, or TaggedOutputs for the names in `outputs`; with those, what is not tagged
     comes out as `MAIN`. It must not depend on the order of the rows. Without `partitions` the
     pipeline's options say how many there are.
@@ -173,7 +173,9 @@ class _Apply(beam.DoFn):
         self._work = work
         self._schemas = schemas
 
-    def process(self, keyed: tuple[int, Iterable[_TaggedBatch]], *sides: Any) -> Iterable[Any]:
+    def process(
+        self, keyed: tuple[int, Iterable[_TaggedBatch]], side: Any = None, second: Any = None
+    ) -> Iterable[Any]:
         batches: list[list[pa.RecordBatch]] = [[] for _ in self._schemas]
         for which, encoded in keyed[1]:
             batches[which].append(decode_batch(encoded, self._schemas[which]))
@@ -181,4 +183,4 @@ class _Apply(beam.DoFn):
             table_of(those, schema) for those, schema in zip(batches, self._schemas, strict=True)
         ]
         batches.clear()
-        return self._work(*tables, *sides)
+        return self._work(*tables, *(one for one in (side, second) if one is not None))

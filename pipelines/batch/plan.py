@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import metadata
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from apache_beam.io.filesystems import FileSystems
 
 from pipelines.batch.options import BatchOptions
 from pipelines.batch.pipeline import BatchPlan
-from pipelines.key_store import register_source
+from pipelines.key_store import register_to_keep
 from pipelines.options import UsageError
 from pipelines.user_files import (
     file_digest,
@@ -73,28 +73,17 @@ def make_plan(options: BatchOptions, token: str) -> BatchPlan:
     except InputError as error:
         raise UsageError(str(error)) from None
     follows = find_previous(options.previous)
-    known = read_known_legitimate(options.known_legitimate)
-    decisions = read_decisions(options.decisions)
-    weights = read_weights(options.priority_weights)
-    # Last, as it may make the key, which wrong usage must not.
-    register = register_source(
-        options.register_key,
-        use=not options.no_register,
-        runs=[options.previous] if options.previous else [],
-        make=is_local(options.output),
-    )
     return BatchPlan(
         files=tuple(files),
         reading=reading,
-        known=known,
+        known=read_known_legitimate(options.known_legitimate),
         as_of=options.as_of,
         previous_members=follows.members,
         previous_components=follows.components,
         previous_nodes=follows.nodes,
-        decisions=decisions,
-        weights=weights,
+        decisions=read_decisions(options.decisions),
+        weights=read_weights(options.priority_weights),
         shards=options.shards,
-        register=register,
         run=RunSettings(
             staging=staging_folder(options.output, token),
             output=options.output,
@@ -106,12 +95,27 @@ def make_plan(options: BatchOptions, token: str) -> BatchPlan:
                 "known_legitimate": [Path(path).name for path in options.known_legitimate],
                 "previous": follows.run_id,
                 "priority_weights": file_digest(options.priority_weights),
-                "register": register is not None,
                 "shards": options.shards,
                 "source_org": options.source_org,
             },
         ),
     )
+
+
+def with_register(plan: BatchPlan, options: BatchOptions) -> BatchPlan:
+    """Adds the victim register to a plan; apart, as it makes the key, which wrong usage must not.
+
+    Raises:
+        UsageError: for a key or a register of the previous run that cannot be used.
+    """
+    register = register_to_keep(
+        options.register_key,
+        use=not options.no_register,
+        previous=options.previous,
+        make=is_local(options.output),
+    )
+    recorded = {**plan.run.options, "register": register is not None}
+    return replace(plan, register=register, run=replace(plan.run, options=recorded))
 
 
 def flags_for_size(files: Sequence[InputFile], given: Sequence[str]) -> list[str]:
