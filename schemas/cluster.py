@@ -1,10 +1,10 @@
-"""Clusters, their members, the suppliers they share, their lineage, and connected components."""
+"""Clusters, their members, the suppliers they share, their lineage, and their components."""
 
 from __future__ import annotations
 
 import pyarrow as pa
 
-from schemas.enums import EntityKind, LineageEvent, Role, Status
+from schemas.enums import EntityKind, LineageEvent, Review, Role, Status, Tier
 from schemas.field import AMOUNT, TIMESTAMP, field
 
 _STRING = pa.string()
@@ -84,6 +84,31 @@ MEMBER = pa.schema(
         field("role", _STRING, "Its most frequent role.", required=True, values=tuple(Role)),
         field("confidence", pa.float64(), "That it belongs, 0 to 1.", required=True),
         field("bridge", pa.bool_(), "Whether the cluster falls apart without it.", required=True),
+        field(
+            "reporters",
+            pa.int64(),
+            "Distinct reporters who show a suspect using it.",
+            required=True,
+        ),
+        field(
+            "robustness",
+            pa.int64(),
+            "The smaller of those and the reporters who tie it to the rest of its cluster.",
+            required=True,
+        ),
+        field("tier", _STRING, "What it may be used for.", required=True, values=tuple(Tier)),
+        field(
+            "review",
+            _STRING,
+            "Whether an analyst confirmed it.",
+            required=True,
+            values=tuple(Review),
+        ),
+        field(
+            "near_miss_of",
+            _STRING,
+            "A member with three times the reporters, from which one digit or a swap differs.",
+        ),
     ]
 )
 """members/: which entity is in which cluster."""
@@ -123,7 +148,7 @@ COMPONENT = pa.schema(
     [
         field(
             "fingerprint",
-            _STRING,
+            pa.string(),
             "BLAKE2b (128 bits, hex) of its members' hashes, its ties and how it was searched.",
             required=True,
         ),

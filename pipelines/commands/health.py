@@ -46,10 +46,7 @@ def run(arguments: argparse.Namespace) -> int:
     manifest = Run.open(arguments.run).manifest
     found = list(
         find_problems(
-            manifest,
-            before,
-            rejected_share=arguments.rejected_share,
-            fallen_to=arguments.fallen_to,
+            manifest, before, rejected_share=arguments.rejected_share, fallen_to=arguments.fallen_to
         )
     )
     found += find_private_problems(arguments.run, manifest)

@@ -87,7 +87,8 @@ def membership(entity, cluster="c-1", **fields):
         "reason": "",
         "cluster_id": cluster,
         "role": "callback",
-        "held": 1,
+        "reporters": 1,
+        "link_reporters": 0,
     } | fields
 
 
@@ -216,7 +217,7 @@ def test_the_most_that_can_be_lost_fits_for_a_million_complaints():
 
 
 def test_several_clusters_are_summarised_apart():
-    members = [membership(NAMES[0], "c-1"), membership(NAMES[1], "c-2", held=3)]
+    members = [membership(NAMES[0], "c-1"), membership(NAMES[1], "c-2", reporters=3)]
     record = {"record_kind": "complaint", "source_org": "amazon", "observed_at": DAY}
     rows = [record | {"cluster_id": f"c-{n}", "record_id": f"r{n}"} for n in (1, 2)]
     clusters, lone = summarize(
