@@ -7,7 +7,7 @@ name takes a row for each of its victims and days, not one for each call.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -31,6 +31,7 @@ from transforms.graph import epochs
 from transforms.graph.activity import ACTIVITY, RECORD_COUNTS, ROLE_COUNTS, main_roles, sum_activity
 from transforms.graph.epochs import epoch_numbers
 from transforms.graph.incidence import MICROSECONDS_A_DAY
+from transforms.manifest import REGISTER_CONFLICTS
 from transforms.shuffle import (
     MAIN,
     KeyedInput,
@@ -40,6 +41,7 @@ from transforms.shuffle import (
     partition_of,
 )
 from transforms.victim_register import (
+    NOT_REGISTERED,
     RegisterKey,
     VictimRegister,
     entries_that_leave,
@@ -100,7 +102,7 @@ OVERRULE_RATIO = 3
 
 CLASSIFIED_ENTITIES, WITHHELD_ROWS, ACTIVITIES = "found_entities", "hidden", "activities"
 
-REGISTER_ROWS = "register"
+REGISTER_ROWS, REGISTER_COUNTS = "register", "register_counts"
 
 GROUP_KEY = ("group_id",)
 
@@ -116,15 +118,11 @@ class RegisterUse:
     known: beam.pvalue.AsSingleton
 
 
-Registered = Callable[[pa.Array], np.ndarray]
-"""Returns how many reporters called each bare id a victim's in earlier runs, 0 for most."""
-
-
 def determine_status(
     activity: pa.Table,
     known: KnownLegitimate,
     lives: epochs.Lifetimes = NO_LIFETIMES,
-    registered: Registered | None = None,
+    registered: pa.Table = NOT_REGISTERED,
 ) -> tuple[pa.Table, pa.Table]:
     """Converts ACTIVITY rows of whole entities to CLASSIFIED_ENTITY and ENTITY_STATUS rows.
 
@@ -132,9 +130,9 @@ def determine_status(
     victim's. Then the victim: one record that states a number as the victim's own outweighs any
     number of others, because naming a victim is worse than missing a number. Where only the words
     around an identifier in a narrative say so, that reading can be wrong: it holds unless
-    `OVERRULE_RATIO` times as many reporters show the identifier in a hard role. An identifier that is
-    `registered` since an earlier run stays the victim's whatever these records show. Either status
-    holds for all epochs of an identifier; the epochs of the rest are separated by `lives`.
+    `OVERRULE_RATIO` times as many reporters show the identifier in a hard role. What is
+    `registered` (REGISTERED) of earlier runs counts as said today, by as many. Either status holds
+    for all epochs of an identifier; the epochs of the rest are separated by `lives`.
     """
     if activity.num_rows == 0:
         return CLASSIFIED_ENTITY.empty_table(), ENTITY_STATUS.empty_table()
@@ -192,8 +190,8 @@ def annotate_mentions(evidence: pa.Table, statuses: pa.Table) -> tuple[pa.Table,
 class ClassifyEvidence(beam.PTransform):
     """Classifies EVIDENCE batches.
 
-    Output: a dict of MAIN (CLASSIFIED), CLASSIFIED_ENTITIES, WITHHELD_ROWS (WITHHELD) and
-    REGISTER_ROWS (REGISTER_CHANGE, none without a register). Every batch of MAIN is of whole
+    Output: a dict of MAIN (CLASSIFIED), CLASSIFIED_ENTITIES, WITHHELD_ROWS (WITHHELD), and, none
+    without a register, REGISTER_ROWS (REGISTER_CHANGE) and REGISTER_COUNTS (counters). Every batch of MAIN is of whole
     groups: all evidence of the records that are one piece of it. `decided` is the one
     DecisionsInForce, whose legitimate entities are suppressed too.
     """
@@ -221,7 +219,7 @@ class ClassifyEvidence(beam.PTransform):
                 lives=self.lives,
                 key=self.register.key if self.register else None,
             ),
-            (CLASSIFIED_ENTITIES, REGISTER_ROWS),
+            (CLASSIFIED_ENTITIES, REGISTER_ROWS, REGISTER_COUNTS),
             (self.decided, self.register.known) if self.register else self.decided,
         )
         parts = {"evidence": added[MAIN], "statuses": statuses[MAIN]}
@@ -239,6 +237,7 @@ class ClassifyEvidence(beam.PTransform):
             WITHHELD_ROWS: annotated[WITHHELD_ROWS],
             CLASSIFIED_ENTITIES: statuses[CLASSIFIED_ENTITIES],
             REGISTER_ROWS: statuses[REGISTER_ROWS],
+            REGISTER_COUNTS: statuses[REGISTER_COUNTS],
         }
 
 
@@ -258,21 +257,49 @@ def _determine_status(
     lives: epochs.Lifetimes,
     key: RegisterKey | None = None,
 ) -> Iterator[Any]:
-    known, registered = decided.add_to(known), None
+    registered = NOT_REGISTERED
     if register is not None and key is not None:
         register = register.without(_of_suspects(decided), key)
-        registered = partial(register.reporters_of, key=key)
-    entities, statuses = determine_status(added, known, lives, registered)
+        registered = register.find(pc.unique(added["entity_id"]), key)
+    entities, statuses = determine_status(added, decided.add_to(known), lives, registered)
     if key is not None:
-        leaving = pc.unique(
-            statuses["entity_id"].filter(pc.equal(statuses["status"], "contested"))
-        ).to_pylist()
-        changes = register_changes(added, statuses, leaving, key)
-        for batch in batches_of(changes):
+        leaving = ids_that_leave(statuses, registered)
+        for batch in batches_of(register_changes(added, statuses, leaving, key)):
             yield beam.pvalue.TaggedOutput(REGISTER_ROWS, batch)
+        if conflicts := count_register_conflicts(added, statuses, registered):
+            yield beam.pvalue.TaggedOutput(REGISTER_COUNTS, (REGISTER_CONFLICTS, conflicts))
     yield from batches_of(statuses)
     for batch in batches_of(entities):
         yield beam.pvalue.TaggedOutput(CLASSIFIED_ENTITIES, batch)
+
+
+def ids_that_leave(statuses: pa.Table, registered: pa.Table) -> list[str]:
+    """Returns the bare ids whose entry in the register ends with these ENTITY_STATUS rows.
+
+    They are contested, or `registered` of a narrative's words that were overruled since.
+    """
+    status = statuses["status"]
+    used = [str(one) for one in (Status.INFRASTRUCTURE, Status.UNCORROBORATED)]
+    overruled = pc.and_(
+        pc.is_in(status, pa.array(used)),
+        pc.is_in(statuses["entity_id"], registered["entity_id"].combine_chunks()),
+    )
+    ends = pc.or_(overruled, pc.equal(status, str(Status.CONTESTED)))
+    return sorted(pc.unique(statuses["entity_id"].filter(ends)).to_pylist())
+
+
+def count_register_conflicts(activity: pa.Table, statuses: pa.Table, registered: pa.Table) -> int:
+    """Counts identifiers that only earlier runs know as a victim's, and this one as a suspect's."""
+    withheld = pc.equal(statuses["status"], str(Status.VICTIM_SIDE))
+    ids = pc.unique(statuses["entity_id"].filter(withheld))
+    ids = ids.filter(pc.is_in(ids, registered["entity_id"].combine_chunks()))
+    shown = (
+        activity.filter(pc.is_in(activity["entity_id"], ids))
+        .group_by("entity_id", use_threads=False)
+        .aggregate([("held", "sum"), ("own", "sum")])
+    )
+    against = pc.and_(pc.greater(shown["held_sum"], 0), pc.equal(shown["own_sum"], 0))
+    return pc.sum(against).as_py() or 0
 
 
 def end_entries_of_suspects(
@@ -379,19 +406,16 @@ def _status_by_share(
 
 
 def _status(
-    counted: pa.Table, known: KnownLegitimate, registered: Registered | None = None
+    counted: pa.Table, known: KnownLegitimate, registered: pa.Table = NOT_REGISTERED
 ) -> tuple[pa.Array, pa.Array]:
-    before = (
-        registered(counted["entity_id"].combine_chunks())
-        if registered is not None
-        else np.zeros(counted.num_rows, np.int64)
-    )
     legitimate = known.reasons(counted["entity_id"].combine_chunks())
     supplier = true_mask(pc.is_in(counted["kind"], pa.array([str(k) for k in SUPPLIER_KINDS])))
     hard, own = counted["held"].to_numpy(), counted["own"].to_numpy()
     users, owners = counted["reporters"].to_numpy(), counted["own_by"].to_numpy()
     stated = (counted["stated"].to_numpy() > 0) | (counted["stated_by"].to_numpy() > 0)
     overruled = ~stated & (users >= OVERRULE_RATIO * np.maximum(owners, 1))
+    before, kept = _claims_before(counted, registered)
+    kept |= (before > 0) & (users < OVERRULE_RATIO * np.maximum(owners, before))
     status: list[str] = []
     reason: list[str] = []
     for row, why in enumerate(legitimate.to_pylist()):
@@ -401,9 +425,9 @@ def _status(
             decided, because = Status.VICTIM_SIDE, f"a victim's own in {_count_records(own[row])}"
             if hard[row]:
                 because += f", though held by a suspect in {_count_records(hard[row])}"
-        elif before[row]:
+        elif kept[row]:
             decided = Status.VICTIM_SIDE
-            because = f"a victim's own in the register of earlier runs, by {before[row]}"
+            because = f"a victim's own in earlier runs, by {_count_reporters(before[row])}"
             if hard[row]:
                 because += f", though held by a suspect in {_count_records(hard[row])}"
         elif supplier[row]:
@@ -431,6 +455,19 @@ def _with_gaps(reasons: pa.Array, entity_ids: pa.ChunkedArray, gaps: Mapping[str
         ],
         pa.string(),
     )
+
+
+def _claims_before(counted: pa.Table, registered: pa.Table) -> tuple[np.ndarray, np.ndarray]:
+    """Returns who called each entity a victim's in earlier runs, and whether a field said so."""
+    ids = registered["entity_id"].combine_chunks()
+    place = pc.index_in(counted["entity_id"].combine_chunks(), ids)
+    before = pc.fill_null(registered["reporters"].combine_chunks().take(place), 0)
+    stated = registered["stated"].combine_chunks().take(place)
+    return before.to_numpy(), true_mask(stated).copy()
+
+
+def _count_reporters(count: int) -> str:
+    return "1 reporter" if count == 1 else f"{count} reporters"
 
 
 def _count_records(count: int) -> str:

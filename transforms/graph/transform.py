@@ -13,6 +13,7 @@ from transforms.graph.cluster_summary import MEMBERS, SummarizeClusters
 from transforms.graph.connected_components import LargestComponent
 from transforms.graph.entities import (
     CLASSIFIED_ENTITIES,
+    REGISTER_COUNTS,
     REGISTER_ROWS,
     WITHHELD_ROWS,
     ClassifyEvidence,
@@ -137,7 +138,7 @@ def find_clusters(
         lineage=kept[EVENTS],
         components=found[COMPONENTS],
         assigned=assigned,
-        counters=(linked["counters"], largest, kept["counters"]),
+        counters=(linked["counters"], largest, kept["counters"], classified[REGISTER_COUNTS]),
         cache_counters=found["counters"],
     )
 

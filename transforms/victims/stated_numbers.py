@@ -17,8 +17,8 @@ import pyarrow.compute as pc
 
 from schemas.enums import SUSPECT_NUMBER_DIRECTIONS, EntityKind, RecordKind, Role
 from transforms.phone import normalize
+from transforms.victims.identifier_matcher import complaint_numbers
 from transforms.victims.number_index import are_victims_numbers, find_victim_digits
-from transforms.victims.own_numbers import complaint_numbers
 
 STATED_NUMBER = pa.schema([pa.field("entity_id", pa.string(), nullable=False)])
 """One victim's number, as `phone:` and E.164."""
