@@ -191,9 +191,9 @@ class ClassifyEvidence(beam.PTransform):
     """Classifies EVIDENCE batches.
 
     Output: a dict of MAIN (CLASSIFIED), CLASSIFIED_ENTITIES, WITHHELD_ROWS (WITHHELD), and, none
-    without a register, REGISTER_ROWS (REGISTER_CHANGE) and REGISTER_COUNTS (counters). Every batch of MAIN is of whole
-    groups: all evidence of the records that are one piece of it. `decided` is the one
-    DecisionsInForce, whose legitimate entities are suppressed too.
+    without a register, REGISTER_ROWS (REGISTER_CHANGE) and REGISTER_COUNTS (counters). Every batch
+    of MAIN is of whole groups: all evidence of the records that are one piece of it. `decided` is
+    the one DecisionsInForce, whose legitimate entities are suppressed too.
     """
 
     known: KnownLegitimate
