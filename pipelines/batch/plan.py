@@ -15,7 +15,7 @@ from apache_beam.io.filesystems import FileSystems
 
 from pipelines.batch.options import BatchOptions
 from pipelines.batch.pipeline import BatchPlan
-from pipelines.key_store import register_to_keep
+from pipelines.key_store import register_source
 from pipelines.options import UsageError
 from pipelines.user_files import (
     file_digest,
@@ -112,10 +112,10 @@ def with_register(plan: BatchPlan, options: BatchOptions) -> BatchPlan:
     Raises:
         UsageError: for a key or a register of the previous run that cannot be used.
     """
-    register = register_to_keep(
+    register = register_source(
         options.register_key,
         use=not options.no_register,
-        previous=options.previous,
+        runs=[options.previous] if options.previous else [],
         make=is_local(options.output),
     )
     recorded = {**plan.run.options, "register": register is not None}

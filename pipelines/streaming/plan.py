@@ -18,7 +18,7 @@ from typing import Any
 import apache_beam as beam
 
 from pipelines.batch.plan import find_previous, package_versions
-from pipelines.key_store import register_to_keep
+from pipelines.key_store import register_source
 from pipelines.options import UsageError
 from pipelines.streaming.options import TIMESTAMPS, StreamOptions
 from pipelines.streaming.pipeline import AnalyzeTick, StreamPlan
@@ -147,10 +147,10 @@ def tick_analysis(options: StreamOptions) -> AnalyzeTick:
         ),
     )
     # Last, as it may make the key, which wrong usage must not.
-    register = register_to_keep(
+    register = register_source(
         options.register_key,
         use=not options.no_register,
-        previous=options.previous,
+        runs=[options.previous] if options.previous else [],
         make=options.local and is_local(output),
         follow=True,
     )
