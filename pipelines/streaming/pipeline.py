@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import apache_beam as beam
 import pyarrow as pa
 
+from pipelines.batch.pipeline import kept_register, use_register
 from schemas import tables
 from schemas.enums import RecordKind
 from schemas.manifest import Manifest
@@ -61,6 +62,7 @@ from transforms.stream import (
     unexpired_stated,
 )
 from transforms.validate import ACCEPTED, COUNTERS, REJECTS, Validate
+from transforms.victim_register import RegisterSource
 from transforms.victims import VictimNumbers, assign_victim_roles
 from transforms.write import JobPool, PublishRun, WriteTables
 
@@ -151,6 +153,7 @@ class AnalyzeTick(beam.PTransform):
     shards: int
     snapshots: SnapshotOptions | None
     rules: AlertRules
+    register: RegisterSource | None = None
 
     def expand(self, alive: Mapping[str, beam.PCollection]) -> beam.PCollection:
         """Clusters what is alive, raises alerts, writes what is due.
@@ -196,10 +199,16 @@ class AnalyzeTick(beam.PTransform):
             no_components[MAIN],
             self.known,
             follows=self.previous is not None,
+            register=use_register(start, self.register),
         )
 
         # Raise alerts.
-        known = start | "Seen against" >> CollectKnownClusters(previous, decided)  # one Known
+        bound = in_force | "Bind" >> BindDecisions(
+            clustered.entities, clustered.memberships
+        )  # one DecisionsInForce
+        known = start | "Seen against" >> CollectKnownClusters(
+            previous, beam.pvalue.AsSingleton(bound)
+        )  # one Known
         changes = {
             "members": clustered.memberships,
             "evidence": clustered.classified,
@@ -222,20 +231,17 @@ class AnalyzeTick(beam.PTransform):
         )
         if self.snapshots is not None:
             runs = start | "Snapshot" >> SnapshotRuns(self.snapshots)  # one Run, where one is due
-            self._write_snapshots(alive, clustered, in_force, runs)
+            self._write_snapshots(alive, clustered, bound, runs)
         return alerts
 
     def _write_snapshots(
         self,
         alive: Mapping[str, beam.PCollection],
         clustered: ClusteredWindow,
-        in_force: beam.PCollection,
+        bound: beam.PCollection,
         runs: beam.PCollection,
     ) -> None:
         """Writes each snapshot as a run of its own."""
-        bound = in_force | "Bind" >> BindDecisions(
-            clustered.entities, clustered.memberships
-        )  # one DecisionsInForce
         summaries = summarize_clusters(clustered, bound, self.weights)
         outputs: Mapping[str, beam.PCollection[pa.RecordBatch]] = {
             tables.ENTITIES.name: clustered.entities,
@@ -245,6 +251,7 @@ class AnalyzeTick(beam.PTransform):
             tables.SUPPLIERS.name: summaries.suppliers,
             tables.LINEAGE.name: clustered.lineage,
             tables.DECISIONS.name: bound | "Decided" >> DecisionRows(clustered.withheld),
+            **kept_register(runs, clustered, self.register),
         }
         written = outputs | "Write tables" >> WriteTables(runs, self.shards)  # OutputFile
         counters = (

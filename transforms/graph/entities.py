@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import xxhash
 
-from schemas.entity import ENTITY, id_epochs, with_epoch, without_epochs
+from schemas.entity import ENTITY, id_epochs, with_epoch, without_epoch, without_epochs
 from schemas.enums import SUPPLIER_KINDS, Role, Status
 from schemas.field import field as column
 from schemas.mention import CLASSIFIED, EVIDENCE
@@ -31,6 +31,7 @@ from transforms.graph import epochs
 from transforms.graph.activity import ACTIVITY, RECORD_COUNTS, ROLE_COUNTS, main_roles, sum_activity
 from transforms.graph.epochs import epoch_numbers
 from transforms.graph.incidence import MICROSECONDS_A_DAY
+from transforms.manifest import REGISTER_CONFLICTS
 from transforms.shuffle import (
     MAIN,
     KeyedInput,
@@ -38,6 +39,13 @@ from transforms.shuffle import (
     ShuffleOptions,
     batches_of,
     partition_of,
+)
+from transforms.victim_register import (
+    NOT_REGISTERED,
+    RegisterKey,
+    VictimRegister,
+    entries_that_leave,
+    register_changes,
 )
 
 CLASSIFIED_ENTITY = pa.schema(
@@ -94,14 +102,27 @@ OVERRULE_RATIO = 3
 
 CLASSIFIED_ENTITIES, WITHHELD_ROWS, ACTIVITIES = "found_entities", "hidden", "activities"
 
+REGISTER_ROWS, REGISTER_COUNTS = "register", "register_counts"
+
 GROUP_KEY = ("group_id",)
 
 _BEFORE_ANY_DAY = -(1 << 31)
 """A day before any that an epoch begins with."""
 
 
+@dataclass(frozen=True)
+class RegisterUse:
+    """The victim register that evidence is classified by: its key, and one VictimRegister."""
+
+    key: RegisterKey
+    known: beam.pvalue.AsSingleton
+
+
 def determine_status(
-    activity: pa.Table, known: KnownLegitimate, lives: epochs.Lifetimes = NO_LIFETIMES
+    activity: pa.Table,
+    known: KnownLegitimate,
+    lives: epochs.Lifetimes = NO_LIFETIMES,
+    registered: pa.Table = NOT_REGISTERED,
 ) -> tuple[pa.Table, pa.Table]:
     """Converts ACTIVITY rows of whole entities to CLASSIFIED_ENTITY and ENTITY_STATUS rows.
 
@@ -109,13 +130,14 @@ def determine_status(
     victim's. Then the victim: one record that states a number as the victim's own outweighs any
     number of others, because naming a victim is worse than missing a number. Where only the words
     around an identifier in a narrative say so, that reading can be wrong: it holds unless
-    `OVERRULE_RATIO` times as many reporters show the identifier in a hard role. Either status holds
+    `OVERRULE_RATIO` times as many reporters show the identifier in a hard role. What is
+    `registered` (REGISTERED) of earlier runs counts as said today, by as many. Either status holds
     for all epochs of an identifier; the epochs of the rest are separated by `lives`.
     """
     if activity.num_rows == 0:
         return CLASSIFIED_ENTITY.empty_table(), ENTITY_STATUS.empty_table()
     counted = _sum_by_entity(activity)
-    status, reason = _status(counted, known)
+    status, reason = _status(counted, known, registered)
     used = counted["entity_id"].filter(pc.equal(status, Status.INFRASTRUCTURE)).combine_chunks()
     starts = epochs.find_epoch_starts(activity, used, lives)
     begins = pa.nulls(counted.num_rows, pa.int32())
@@ -168,13 +190,15 @@ def annotate_mentions(evidence: pa.Table, statuses: pa.Table) -> tuple[pa.Table,
 class ClassifyEvidence(beam.PTransform):
     """Classifies EVIDENCE batches.
 
-    Output: a dict of MAIN (CLASSIFIED), CLASSIFIED_ENTITIES and WITHHELD_ROWS (WITHHELD). Every
-    batch of MAIN is of whole groups: all evidence of the records that are one piece of it.
-    `decided` is the one DecisionsInForce, whose legitimate entities are suppressed too.
+    Output: a dict of MAIN (CLASSIFIED), CLASSIFIED_ENTITIES, WITHHELD_ROWS (WITHHELD), and, none
+    without a register, REGISTER_ROWS (REGISTER_CHANGE) and REGISTER_COUNTS (counters). Every batch
+    of MAIN is of whole groups: all evidence of the records that are one piece of it. `decided` is
+    the one DecisionsInForce, whose legitimate entities are suppressed too.
     """
 
     known: KnownLegitimate
     decided: beam.pvalue.AsSingleton
+    register: RegisterUse | None = None
     lives: epochs.Lifetimes = field(default_factory=epochs.shipped_lifetimes)
 
     def expand(self, evidence: beam.PCollection) -> dict[str, Any]:
@@ -189,9 +213,14 @@ class ClassifyEvidence(beam.PTransform):
         )
         statuses = {"added": added[ACTIVITIES]} | "Status" >> PerPartition(
             {"added": KeyedInput(ACTIVITY, ("entity_id",))},
-            partial(_determine_status, known=self.known, lives=self.lives),
-            (CLASSIFIED_ENTITIES,),
-            self.decided,
+            partial(
+                _determine_status,
+                known=self.known,
+                lives=self.lives,
+                key=self.register.key if self.register else None,
+            ),
+            (CLASSIFIED_ENTITIES, REGISTER_ROWS, REGISTER_COUNTS),
+            (self.decided, self.register.known) if self.register else self.decided,
         )
         parts = {"evidence": added[MAIN], "statuses": statuses[MAIN]}
         annotated = parts | "Annotate" >> PerPartition(
@@ -207,6 +236,8 @@ class ClassifyEvidence(beam.PTransform):
             MAIN: annotated[MAIN],
             WITHHELD_ROWS: annotated[WITHHELD_ROWS],
             CLASSIFIED_ENTITIES: statuses[CLASSIFIED_ENTITIES],
+            REGISTER_ROWS: statuses[REGISTER_ROWS],
+            REGISTER_COUNTS: statuses[REGISTER_COUNTS],
         }
 
 
@@ -220,14 +251,69 @@ def _sum_activity(evidence: pa.Table, *, partitions: int) -> Iterator[Any]:
 def _determine_status(
     added: pa.Table,
     decided: DecisionsInForce = NO_DECISIONS,
+    register: VictimRegister | None = None,
     *,
     known: KnownLegitimate,
     lives: epochs.Lifetimes,
+    key: RegisterKey | None = None,
 ) -> Iterator[Any]:
-    entities, statuses = determine_status(added, decided.add_to(known), lives)
+    registered = NOT_REGISTERED
+    if register is not None and key is not None:
+        register = register.without(_of_suspects(decided), key)
+        registered = register.find(pc.unique(added["entity_id"]), key)
+    entities, statuses = determine_status(added, decided.add_to(known), lives, registered)
+    if key is not None:
+        leaving = ids_that_leave(statuses, registered)
+        for batch in batches_of(register_changes(added, statuses, leaving, key)):
+            yield beam.pvalue.TaggedOutput(REGISTER_ROWS, batch)
+        if conflicts := count_register_conflicts(added, statuses, registered):
+            yield beam.pvalue.TaggedOutput(REGISTER_COUNTS, (REGISTER_CONFLICTS, conflicts))
     yield from batches_of(statuses)
     for batch in batches_of(entities):
         yield beam.pvalue.TaggedOutput(CLASSIFIED_ENTITIES, batch)
+
+
+def ids_that_leave(statuses: pa.Table, registered: pa.Table) -> list[str]:
+    """Returns the bare ids whose entry in the register ends with these ENTITY_STATUS rows.
+
+    They are contested, or `registered` of a narrative's words that were overruled since.
+    """
+    status = statuses["status"]
+    used = [str(one) for one in (Status.INFRASTRUCTURE, Status.UNCORROBORATED)]
+    overruled = pc.and_(
+        pc.is_in(status, pa.array(used)),
+        pc.is_in(statuses["entity_id"], registered["entity_id"].combine_chunks()),
+    )
+    ends = pc.or_(overruled, pc.equal(status, str(Status.CONTESTED)))
+    return sorted(pc.unique(statuses["entity_id"].filter(ends)).to_pylist())
+
+
+def count_register_conflicts(activity: pa.Table, statuses: pa.Table, registered: pa.Table) -> int:
+    """Counts identifiers that only earlier runs know as a victim's, and this one as a suspect's."""
+    withheld = pc.equal(statuses["status"], str(Status.VICTIM_SIDE))
+    ids = pc.unique(statuses["entity_id"].filter(withheld))
+    ids = ids.filter(pc.is_in(ids, registered["entity_id"].combine_chunks()))
+    shown = (
+        activity.filter(pc.is_in(activity["entity_id"], ids))
+        .group_by("entity_id", use_threads=False)
+        .aggregate([("held", "sum"), ("own", "sum")])
+    )
+    against = pc.and_(pc.greater(shown["held_sum"], 0), pc.equal(shown["own_sum"], 0))
+    return pc.sum(against).as_py() or 0
+
+
+def end_entries_of_suspects(
+    decided: DecisionsInForce, key: RegisterKey
+) -> Iterator[pa.RecordBatch]:
+    """Yields the ends (REGISTER_CHANGE) of the entries that analysts decided to be a suspect's."""
+    yield from batches_of(entries_that_leave(_of_suspects(decided), key))
+
+
+def _of_suspects(decided: DecisionsInForce) -> set[str]:
+    """Returns the bare ids that analysts decided to be a suspect's."""
+    return {
+        without_epoch(one.entity_a) for one in decided.binding if str(one.kind) == "suspect_held"
+    }
 
 
 def _annotate_mentions(evidence: pa.Table, statuses: pa.Table) -> Iterator[Any]:
@@ -319,13 +405,17 @@ def _status_by_share(
     return pa.concat_tables([once, joined.select(ENTITY_STATUS.names).cast(ENTITY_STATUS)])
 
 
-def _status(counted: pa.Table, known: KnownLegitimate) -> tuple[pa.Array, pa.Array]:
+def _status(
+    counted: pa.Table, known: KnownLegitimate, registered: pa.Table = NOT_REGISTERED
+) -> tuple[pa.Array, pa.Array]:
     legitimate = known.reasons(counted["entity_id"].combine_chunks())
     supplier = true_mask(pc.is_in(counted["kind"], pa.array([str(k) for k in SUPPLIER_KINDS])))
     hard, own = counted["held"].to_numpy(), counted["own"].to_numpy()
     users, owners = counted["reporters"].to_numpy(), counted["own_by"].to_numpy()
     stated = (counted["stated"].to_numpy() > 0) | (counted["stated_by"].to_numpy() > 0)
     overruled = ~stated & (users >= OVERRULE_RATIO * np.maximum(owners, 1))
+    before, kept = _claims_before(counted, registered)
+    kept |= (before > 0) & (users < OVERRULE_RATIO * np.maximum(owners, before))
     status: list[str] = []
     reason: list[str] = []
     for row, why in enumerate(legitimate.to_pylist()):
@@ -333,6 +423,11 @@ def _status(counted: pa.Table, known: KnownLegitimate) -> tuple[pa.Array, pa.Arr
             decided, because = Status.SUPPRESSED, f"known legitimate: {why}"
         elif own[row] and not overruled[row]:
             decided, because = Status.VICTIM_SIDE, f"a victim's own in {_count_records(own[row])}"
+            if hard[row]:
+                because += f", though held by a suspect in {_count_records(hard[row])}"
+        elif kept[row]:
+            decided = Status.VICTIM_SIDE
+            because = f"a victim's own in earlier runs, by {_count_reporters(before[row])}"
             if hard[row]:
                 because += f", though held by a suspect in {_count_records(hard[row])}"
         elif supplier[row]:
@@ -360,6 +455,19 @@ def _with_gaps(reasons: pa.Array, entity_ids: pa.ChunkedArray, gaps: Mapping[str
         ],
         pa.string(),
     )
+
+
+def _claims_before(counted: pa.Table, registered: pa.Table) -> tuple[np.ndarray, np.ndarray]:
+    """Returns who called each entity a victim's in earlier runs, and whether a field said so."""
+    ids = registered["entity_id"].combine_chunks()
+    place = pc.index_in(counted["entity_id"].combine_chunks(), ids)
+    before = pc.fill_null(registered["reporters"].combine_chunks().take(place), 0)
+    stated = registered["stated"].combine_chunks().take(place)
+    return before.to_numpy(), true_mask(stated).copy()
+
+
+def _count_reporters(count: int) -> str:
+    return "1 reporter" if count == 1 else f"{count} reporters"
 
 
 def _count_records(count: int) -> str:
