@@ -43,6 +43,21 @@ ENTITY = pa.schema(
 
 ENTITY_KEY = ("entity_id",)
 
+VICTIM_ENTRY = pa.schema(
+    [
+        field("mac", _STRING, "HMAC-SHA256 of the id under the organisation's secret, in hex.",
+              required=True),
+        field("digits_mac", _STRING, "The same of a phone number's national digits."),
+        field("kind", _STRING, "Namespace of the id.", required=True, values=tuple(EntityKind)),
+        field("reporters", pa.int64(), "Distinct reporters who call it a victim's.", required=True),
+        field("first_seen", TIMESTAMP, "Earliest record that names it.", required=True),
+        field("key_id", _STRING, "Names the secret and says nothing of it.", required=True),
+    ]
+)  # fmt: skip
+"""private/victims/: the victim register, the identifiers that a run withholds as keyed hashes."""
+
+VICTIM_ENTRY_KEY = ("mac",)
+
 _KINDS = "(?:phone|domain|email|handle|account)"
 
 _TURN = r"[2-9]|[1-9]\d+"

@@ -37,6 +37,13 @@ class OutputFile(TypedDict):
     rows: int
 
 
+class PrivateFile(TypedDict):
+    """One file for the run's owner alone. Its bytes may depend on a secret, so none are here."""
+
+    name: str
+    rows: int
+
+
 class Alarm(TypedDict):
     """Something an analyst must know before trusting the run."""
 
@@ -51,7 +58,13 @@ class RecordCounts(TypedDict):
     calls: Counts
 
 
-class Manifest(TypedDict):
+class _AddedLater(TypedDict, total=False):
+    """Fields that manifests of earlier versions lack."""
+
+    private: list[PrivateFile]
+
+
+class Manifest(_AddedLater):
     """The whole manifest, as JSON with sorted keys."""
 
     run_id: str

@@ -10,7 +10,8 @@ import xxhash
 
 from schemas import CONTRACT_VERSION
 from schemas.enums import RecordKind
-from schemas.manifest import Alarm, Counts, InputFile, Manifest, OutputFile
+from schemas.manifest import Alarm, Counts, InputFile, Manifest, OutputFile, PrivateFile
+from schemas.tables import PRIVATE_FOLDER
 
 CounterValue = tuple[tuple[str, str], int]
 """((group, name), count): what the steps count as they go."""
@@ -113,8 +114,13 @@ def build_manifest(
     outputs: Iterable[OutputFile],
     counters: Mapping[tuple[str, str], int],
 ) -> Manifest:
-    """Builds the manifest of a run; the same inputs, options and versions give the same one."""
+    """Builds the manifest of a run; the same inputs, options and versions give the same one.
+
+    Of private files it has the names and rows alone, as their bytes may depend on a secret.
+    """
     read = sorted(inputs, key=_input_order)
+    written = sorted(outputs, key=_output_order)
+    apart = [one for one in written if one["name"].startswith(f"{PRIVATE_FOLDER}/")]
     accounting = {kind: reconciled_counts(counters, kind) for kind in ("complaints", "calls")}
     grouped: dict[str, dict[str, int]] = {}
     for (group, name), count in sorted(counters.items()):
@@ -127,7 +133,8 @@ def build_manifest(
         versions=dict(run.versions),
         options=dict(run.options),
         inputs=read,
-        outputs=sorted(outputs, key=_output_order),
+        outputs=[one for one in written if one not in apart],
+        private=[PrivateFile(name=one["name"], rows=one["rows"]) for one in apart],
         counts={"complaints": accounting["complaints"], "calls": accounting["calls"]},
         tallies=grouped,
         alarms=find_alarms(counters),

@@ -21,10 +21,12 @@ from transforms.decisions import CountDecisions, Decision, ResolveDecisions
 from transforms.deduplicate import Deduplicate
 from transforms.extract import Evidence, KnownLegitimate
 from transforms.graph import (
+    ClusteredWindow,
     FileDigest,
     PriorityWeights,
     ReadComponentCache,
     ReadPreviousMembers,
+    RegisterUse,
     find_clusters,
     summarize_clusters,
 )
@@ -39,6 +41,7 @@ from transforms.redact import (
 from transforms.reporters import SourceRules
 from transforms.shuffle import MAIN
 from transforms.validate import ACCEPTED, COUNTERS, REJECTS, Validate
+from transforms.victim_register import KeepRegister, ReadRegister, RegisterSource
 from transforms.victims import CollectStatedNumbers, VictimNumbers, assign_victim_roles
 from transforms.write import JobPool, PublishRun, WriteTables
 
@@ -59,6 +62,7 @@ class BatchPlan:
     weights: PriorityWeights
     shards: int
     run: RunSettings
+    register: RegisterSource | None = None
 
 
 def build(pipeline: beam.Pipeline, plan: BatchPlan) -> None:
@@ -122,6 +126,7 @@ def build(pipeline: beam.Pipeline, plan: BatchPlan) -> None:
         components[MAIN],
         plan.known,
         follows=bool(plan.previous_members),
+        register=use_register(start, plan.register),
     )
     summaries = summarize_clusters(clustered, in_force, plan.weights)
 
@@ -154,6 +159,7 @@ def build(pipeline: beam.Pipeline, plan: BatchPlan) -> None:
         tables.LINEAGE.name: clustered.lineage,
         tables.COMPONENTS.name: clustered.components,
         tables.REJECTS.name: masked_rejects,
+        **kept_register(start, clustered, plan.register),
     }
     written = outputs | "Write tables" >> WriteTables(start, plan.shards)  # OutputFile
     counters = (
@@ -174,6 +180,24 @@ def build(pipeline: beam.Pipeline, plan: BatchPlan) -> None:
     gathered = {"digests": read["digests"], "counters": counters, "outputs": written}
     report = partial(write_report, previous=plan.previous_nodes)
     _ = gathered | "Finish" >> PublishRun(start, report)  # Manifest
+
+
+def use_register(start: beam.PCollection, register: RegisterSource | None) -> RegisterUse | None:
+    """Reads the victim register of earlier runs, where this run has a key for one."""
+    if register is None:
+        return None
+    known = start | "Victim register" >> ReadRegister(register)  # one VictimRegister
+    return RegisterUse(register.key, beam.pvalue.AsSingleton(known))
+
+
+def kept_register(
+    start: beam.PCollection, clustered: ClusteredWindow, register: RegisterSource | None
+) -> dict[str, beam.PCollection]:
+    """Returns the register to write, by the name of its table; nothing without a key."""
+    if register is None:
+        return {}
+    kept = clustered.registered | "Keep register" >> KeepRegister(register, start)  # VICTIM_ENTRY
+    return {tables.VICTIMS.name: kept}
 
 
 def write_report(

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
@@ -22,6 +22,9 @@ from reports import signing
 from reports.exchange import MAX_OFFER_BYTES, Victims, VictimsFileError, load_victim_file
 from schemas.entity import without_epoch
 from schemas.enums import Role
+
+if TYPE_CHECKING:
+    from transforms.victim_register import RegisterSource
 
 
 def free_folder(output: str) -> Path:
@@ -181,6 +184,20 @@ def ids_of_victims(entity_ids: Iterable[str], path: str | None) -> frozenset[str
     holds = pc.equal(roles, str(Role.VICTIM)).to_numpy(zero_copy_only=False)
     listed = pc.is_in(ids, pa.array(sorted(known.entity_ids()), pa.string()))
     theirs = np.logical_or(holds, listed.to_numpy(zero_copy_only=False))
+    return frozenset(ids.filter(pa.array(theirs)).to_pylist())
+
+
+def ids_in_register(entity_ids: Iterable[str], register: RegisterSource | None) -> frozenset[str]:
+    """Returns those of `entity_ids`, without epochs, that are in a victim register, if any.
+
+    So is an address, a name or a site with a number of the register in it.
+    """
+    if register is None:
+        return frozenset()
+    from transforms.victim_register import read_lookup
+
+    ids = pa.array(sorted({without_epoch(one) for one in entity_ids}), pa.string())
+    theirs = read_lookup(register).reporters_of(ids, register.key) > 0
     return frozenset(ids.filter(pa.array(theirs)).to_pylist())
 
 

@@ -13,6 +13,7 @@ from datetime import timedelta
 import apache_beam as beam
 import pyarrow as pa
 
+from pipelines.batch.pipeline import kept_register, use_register
 from schemas import tables
 from schemas.enums import RecordKind
 from schemas.manifest import Manifest
@@ -55,6 +56,7 @@ from transforms.stream import (
     unexpired_stated,
 )
 from transforms.validate import ACCEPTED, COUNTERS, REJECTS, Validate
+from transforms.victim_register import RegisterSource
 from transforms.victims import VictimNumbers, assign_victim_roles
 from transforms.write import JobPool, PublishRun, WriteTables
 
@@ -150,6 +152,7 @@ class AnalyzeTick(beam.PTransform):
     shards: int
     snapshots: SnapshotOptions | None
     rules: AlertRules
+    register: RegisterSource | None = None
 
     def expand(self, alive: Mapping[str, beam.PCollection]) -> beam.PCollection:
         """Clusters what is alive, raises alerts, writes what is due.
@@ -194,6 +197,7 @@ class AnalyzeTick(beam.PTransform):
             no_components[MAIN],
             self.known,
             follows=self.previous is not None,
+            register=use_register(start, self.register),
         )
 
         # Raise alerts.
@@ -239,6 +243,7 @@ class AnalyzeTick(beam.PTransform):
             tables.MEMBERS.name: summaries.members,
             tables.SUPPLIERS.name: summaries.suppliers,
             tables.LINEAGE.name: clustered.lineage,
+            **kept_register(runs, clustered, self.register),
         }
         written = outputs | "Write tables" >> WriteTables(runs, self.shards)  # OutputFile
         counters = (

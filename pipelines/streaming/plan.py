@@ -18,6 +18,7 @@ from typing import Any
 import apache_beam as beam
 
 from pipelines.batch.plan import find_previous, package_versions
+from pipelines.key_store import register_to_keep
 from pipelines.options import UsageError
 from pipelines.streaming.options import TIMESTAMPS, StreamOptions
 from pipelines.streaming.pipeline import AnalyzeTick, StreamPlan
@@ -51,6 +52,7 @@ from transforms.stream import (
     RunOnOneWorker,
     SnapshotOptions,
 )
+from transforms.write import is_local
 
 REFERRED_COLUMNS = ("cluster_id", "referred_at")
 """The columns of the file of `--referred`."""
@@ -116,7 +118,7 @@ def tick_analysis(options: StreamOptions) -> AnalyzeTick:
         UsageError: for a file that is missing or cannot be used.
     """
     find_previous(options.previous)
-    recorded = {
+    recorded: dict[str, object] = {
         "alert_hours": options.alert_hours,
         "alert_records": options.alert_records,
         "calls_direction": options.calls_direction,
@@ -129,7 +131,7 @@ def tick_analysis(options: StreamOptions) -> AnalyzeTick:
         "sources": {org: str(rule) for org, rule in read_source_rules(options.sources).items()},
     }
     output = options.output.rstrip("/")
-    return AnalyzeTick(
+    analyze = AnalyzeTick(
         output=output,
         known=read_known_legitimate(options.known_legitimate),
         previous=options.previous,
@@ -144,6 +146,16 @@ def tick_analysis(options: StreamOptions) -> AnalyzeTick:
             referred=read_referred(options.referred),
         ),
     )
+    # Last, as it may make the key, which wrong usage must not.
+    register = register_to_keep(
+        options.register_key,
+        use=not options.no_register,
+        previous=options.previous,
+        make=options.local and is_local(output),
+        follow=True,
+    )
+    recorded["register"] = register is not None
+    return replace(analyze, register=register)
 
 
 def alert_sinks(options: StreamOptions) -> dict[str, beam.PTransform]:

@@ -7,7 +7,7 @@ name takes a row for each of its victims and days, not one for each call.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import xxhash
 
-from schemas.entity import ENTITY, id_epochs, with_epoch, without_epochs
+from schemas.entity import ENTITY, id_epochs, with_epoch, without_epoch, without_epochs
 from schemas.enums import SUPPLIER_KINDS, Role, Status
 from schemas.field import field as column
 from schemas.mention import CLASSIFIED, EVIDENCE
@@ -38,6 +38,12 @@ from transforms.shuffle import (
     ShuffleOptions,
     batches_of,
     partition_of,
+)
+from transforms.victim_register import (
+    RegisterKey,
+    VictimRegister,
+    entries_that_leave,
+    register_changes,
 )
 
 CLASSIFIED_ENTITY = pa.schema(
@@ -94,14 +100,31 @@ OVERRULE_RATIO = 3
 
 CLASSIFIED_ENTITIES, WITHHELD_ROWS, ACTIVITIES = "found_entities", "hidden", "activities"
 
+REGISTER_ROWS = "register"
+
 GROUP_KEY = ("group_id",)
 
 _BEFORE_ANY_DAY = -(1 << 31)
 """A day before any that an epoch begins with."""
 
 
+@dataclass(frozen=True)
+class RegisterUse:
+    """The victim register that evidence is classified by: its key, and one VictimRegister."""
+
+    key: RegisterKey
+    known: beam.pvalue.AsSingleton
+
+
+Registered = Callable[[pa.Array], np.ndarray]
+"""Returns how many reporters called each bare id a victim's in earlier runs, 0 for most."""
+
+
 def determine_status(
-    activity: pa.Table, known: KnownLegitimate, lives: epochs.Lifetimes = NO_LIFETIMES
+    activity: pa.Table,
+    known: KnownLegitimate,
+    lives: epochs.Lifetimes = NO_LIFETIMES,
+    registered: Registered | None = None,
 ) -> tuple[pa.Table, pa.Table]:
     """Converts ACTIVITY rows of whole entities to CLASSIFIED_ENTITY and ENTITY_STATUS rows.
 
@@ -109,13 +132,14 @@ def determine_status(
     victim's. Then the victim: one record that states a number as the victim's own outweighs any
     number of others, because naming a victim is worse than missing a number. Where only the words
     around an identifier in a narrative say so, that reading can be wrong: it holds unless
-    `OVERRULE_RATIO` times as many reporters show the identifier in a hard role. Either status holds
-    for all epochs of an identifier; the epochs of the rest are separated by `lives`.
+    `OVERRULE_RATIO` times as many records show the identifier in a hard role. An identifier that is
+    `registered` since an earlier run stays the victim's whatever these records show. Either status
+    holds for all epochs of an identifier; the epochs of the rest are separated by `lives`.
     """
     if activity.num_rows == 0:
         return CLASSIFIED_ENTITY.empty_table(), ENTITY_STATUS.empty_table()
     counted = _sum_by_entity(activity)
-    status, reason = _status(counted, known)
+    status, reason = _status(counted, known, registered)
     used = counted["entity_id"].filter(pc.equal(status, Status.INFRASTRUCTURE)).combine_chunks()
     starts = epochs.find_epoch_starts(activity, used, lives)
     begins = pa.nulls(counted.num_rows, pa.int32())
@@ -168,13 +192,15 @@ def annotate_mentions(evidence: pa.Table, statuses: pa.Table) -> tuple[pa.Table,
 class ClassifyEvidence(beam.PTransform):
     """Classifies EVIDENCE batches.
 
-    Output: a dict of MAIN (CLASSIFIED), CLASSIFIED_ENTITIES and WITHHELD_ROWS (WITHHELD). Every
-    batch of MAIN is of whole groups: all evidence of the records that are one piece of it.
-    `decided` is the one DecisionsInForce, whose legitimate entities are suppressed too.
+    Output: a dict of MAIN (CLASSIFIED), CLASSIFIED_ENTITIES, WITHHELD_ROWS (WITHHELD) and
+    REGISTER_ROWS (REGISTER_CHANGE, none without a register). Every batch of MAIN is of whole
+    groups: all evidence of the records that are one piece of it. `decided` is the one
+    DecisionsInForce, whose legitimate entities are suppressed too.
     """
 
     known: KnownLegitimate
     decided: beam.pvalue.AsSingleton
+    register: RegisterUse | None = None
     lives: epochs.Lifetimes = field(default_factory=epochs.shipped_lifetimes)
 
     def expand(self, evidence: beam.PCollection) -> dict[str, Any]:
@@ -189,9 +215,14 @@ class ClassifyEvidence(beam.PTransform):
         )
         statuses = {"added": added[ACTIVITIES]} | "Status" >> PerPartition(
             {"added": KeyedInput(ACTIVITY, ("entity_id",))},
-            partial(_determine_status, known=self.known, lives=self.lives),
-            (CLASSIFIED_ENTITIES,),
-            self.decided,
+            partial(
+                _determine_status,
+                known=self.known,
+                lives=self.lives,
+                key=self.register.key if self.register else None,
+            ),
+            (CLASSIFIED_ENTITIES, REGISTER_ROWS),
+            (self.decided, self.register.known) if self.register else self.decided,
         )
         parts = {"evidence": added[MAIN], "statuses": statuses[MAIN]}
         annotated = parts | "Annotate" >> PerPartition(
@@ -207,6 +238,7 @@ class ClassifyEvidence(beam.PTransform):
             MAIN: annotated[MAIN],
             WITHHELD_ROWS: annotated[WITHHELD_ROWS],
             CLASSIFIED_ENTITIES: statuses[CLASSIFIED_ENTITIES],
+            REGISTER_ROWS: statuses[REGISTER_ROWS],
         }
 
 
@@ -220,14 +252,41 @@ def _sum_activity(evidence: pa.Table, *, partitions: int) -> Iterator[Any]:
 def _determine_status(
     added: pa.Table,
     decided: DecisionsInForce = NO_DECISIONS,
+    register: VictimRegister | None = None,
     *,
     known: KnownLegitimate,
     lives: epochs.Lifetimes,
+    key: RegisterKey | None = None,
 ) -> Iterator[Any]:
-    entities, statuses = determine_status(added, decided.add_to(known), lives)
+    known, registered = decided.add_to(known), None
+    if register is not None and key is not None:
+        register = register.without(_of_suspects(decided), key)
+        registered = partial(register.reporters_of, key=key)
+    entities, statuses = determine_status(added, known, lives, registered)
+    if key is not None:
+        leaving = pc.unique(
+            statuses["entity_id"].filter(pc.equal(statuses["status"], "contested"))
+        ).to_pylist()
+        changes = register_changes(added, statuses, leaving, key)
+        for batch in batches_of(changes):
+            yield beam.pvalue.TaggedOutput(REGISTER_ROWS, batch)
     yield from batches_of(statuses)
     for batch in batches_of(entities):
         yield beam.pvalue.TaggedOutput(CLASSIFIED_ENTITIES, batch)
+
+
+def end_entries_of_suspects(
+    decided: DecisionsInForce, key: RegisterKey
+) -> Iterator[pa.RecordBatch]:
+    """Yields the ends (REGISTER_CHANGE) of the entries that analysts decided to be a suspect's."""
+    yield from batches_of(entries_that_leave(_of_suspects(decided), key))
+
+
+def _of_suspects(decided: DecisionsInForce) -> set[str]:
+    """Returns the bare ids that analysts decided to be a suspect's."""
+    return {
+        without_epoch(one.entity_a) for one in decided.binding if str(one.kind) == "suspect_held"
+    }
 
 
 def _annotate_mentions(evidence: pa.Table, statuses: pa.Table) -> Iterator[Any]:
@@ -319,7 +378,14 @@ def _status_by_share(
     return pa.concat_tables([once, joined.select(ENTITY_STATUS.names).cast(ENTITY_STATUS)])
 
 
-def _status(counted: pa.Table, known: KnownLegitimate) -> tuple[pa.Array, pa.Array]:
+def _status(
+    counted: pa.Table, known: KnownLegitimate, registered: Registered | None = None
+) -> tuple[pa.Array, pa.Array]:
+    before = (
+        registered(counted["entity_id"].combine_chunks())
+        if registered is not None
+        else np.zeros(counted.num_rows, np.int64)
+    )
     legitimate = known.reasons(counted["entity_id"].combine_chunks())
     supplier = true_mask(pc.is_in(counted["kind"], pa.array([str(k) for k in SUPPLIER_KINDS])))
     hard, own = counted["held"].to_numpy(), counted["own"].to_numpy()
@@ -333,6 +399,11 @@ def _status(counted: pa.Table, known: KnownLegitimate) -> tuple[pa.Array, pa.Arr
             decided, because = Status.SUPPRESSED, f"known legitimate: {why}"
         elif own[row] and not overruled[row]:
             decided, because = Status.VICTIM_SIDE, f"a victim's own in {_count_records(own[row])}"
+            if hard[row]:
+                because += f", though held by a suspect in {_count_records(hard[row])}"
+        elif before[row]:
+            decided = Status.VICTIM_SIDE
+            because = f"a victim's own in the register of earlier runs, by {before[row]}"
             if hard[row]:
                 because += f", though held by a suspect in {_count_records(hard[row])}"
         elif supplier[row]:

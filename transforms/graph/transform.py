@@ -11,7 +11,14 @@ from transforms.extract.allowlist import KnownLegitimate
 from transforms.graph.assign import COMPONENTS, AssignClusters
 from transforms.graph.cluster_summary import MEMBERS, SummarizeClusters
 from transforms.graph.connected_components import LargestComponent
-from transforms.graph.entities import CLASSIFIED_ENTITIES, WITHHELD_ROWS, ClassifyEvidence
+from transforms.graph.entities import (
+    CLASSIFIED_ENTITIES,
+    REGISTER_ROWS,
+    WITHHELD_ROWS,
+    ClassifyEvidence,
+    RegisterUse,
+    end_entries_of_suspects,
+)
 from transforms.graph.final_status import (
     CLUSTER_LINKS,
     MEMBERSHIPS,
@@ -33,6 +40,8 @@ class ClusteredWindow:
     """CLASSIFIED."""
     withheld: beam.PCollection
     """WITHHELD."""
+    registered: beam.PCollection
+    """REGISTER_CHANGE of the statuses; none without a register."""
     entities: beam.PCollection
     """ENTITY."""
     memberships: beam.PCollection
@@ -74,6 +83,7 @@ def find_clusters(
     known: KnownLegitimate,
     *,
     follows: bool,
+    register: RegisterUse | None = None,
 ) -> ClusteredWindow:
     """Clusters EVIDENCE batches, window by window.
 
@@ -85,11 +95,16 @@ def find_clusters(
         components: COMPONENT batches of that run.
         known: The known-legitimate list.
         follows: Whether this run follows another.
+        register: The victim register, if there is one.
     """
     decided = beam.pvalue.AsSingleton(in_force)
     classified: Any = evidence | "Classify" >> ClassifyEvidence(
-        known, decided
+        known, decided, register
     )  # CLASSIFIED of whole groups, CLASSIFIED_ENTITY
+    registered = classified[REGISTER_ROWS]
+    if register is not None:
+        ends = in_force | "Entries that end" >> beam.FlatMap(end_entries_of_suspects, register.key)
+        registered = (registered, ends) | "Changes of the register" >> beam.Flatten()
     linked = classified[MAIN] | "Link" >> BuildLinks()  # LINK, INCIDENCE, VICTIM_REACH, counters
     graph = {
         "entities": classified[CLASSIFIED_ENTITIES],
@@ -114,6 +129,7 @@ def find_clusters(
     return ClusteredWindow(
         classified=classified[MAIN],
         withheld=classified[WITHHELD_ROWS],
+        registered=registered,
         entities=entities[MAIN],
         memberships=entities[MEMBERSHIPS],
         links=links[MAIN],

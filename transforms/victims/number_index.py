@@ -56,7 +56,7 @@ _CLOSE = re.compile(rf"\d+(?:[^\w]{{1,{_GAP}}}\d+)*", re.ASCII)
 
 _OF_A_WORD = np.array([chr(byte).isalnum() or chr(byte) == "_" for byte in range(128)])
 
-_IDD_PREFIXES = ("", "00", "011")
+IDD_PREFIXES = ("", "00", "011")
 """International prefixes before a country code: ITU-T E.123, and North America."""
 
 _E164 = r"^\+[0-9]{7,15}$"
@@ -170,13 +170,13 @@ def dial_formats_of_number(e164: str) -> list[str]:
     code = plain_country_code(e164)
     if code:
         national = e164[1 + len(code) :]
-        at_home = _trunk_prefix(code) + national
+        at_home = trunk_prefix(code) + national
     else:
         number = pn.parse(e164)
         code, national = str(number.country_code), pn.national_significant_number(number)
         formatted = pn.format_number(number, pn.PhoneNumberFormat.NATIONAL)
         at_home = "".join(_RUN.findall(formatted))
-    return [national, "0" + national, at_home, *(f"{one}{code}{national}" for one in _IDD_PREFIXES)]
+    return [national, "0" + national, at_home, *(f"{one}{code}{national}" for one in IDD_PREFIXES)]
 
 
 _Waiting = tuple[Array, list[Array], int]
@@ -297,17 +297,17 @@ def _dial_formats_of_plain(e164: pa.Array, code: Array) -> list[pa.Array]:
     abroad = pc.utf8_slice_codeunits(e164, 1, None)
     national = pc.utf8_slice_codeunits(e164, 1 + len(str(code[0])), None)
     codes, back = np.unique(code, return_inverse=True)
-    trunk = pa.array([_trunk_prefix(str(one)) for one in codes.tolist()], pa.string())
+    trunk = pa.array([trunk_prefix(str(one)) for one in codes.tolist()], pa.string())
     return [
         national,
         pc.binary_join_element_wise("0", national, ""),
         pc.binary_join_element_wise(trunk.take(pa.array(back)), national, ""),
-        *(pc.binary_join_element_wise(prefix, abroad, "") for prefix in _IDD_PREFIXES),
+        *(pc.binary_join_element_wise(prefix, abroad, "") for prefix in IDD_PREFIXES),
     ]
 
 
 @cache
-def _trunk_prefix(code: str) -> str:
+def trunk_prefix(code: str) -> str:
     """Returns the prefix before a national number of a country code, empty for none."""
     region = pn.region_code_for_country_code(int(code))
     return pn.ndd_prefix_for_region(region, True) or ""

@@ -31,8 +31,9 @@ _WORD_KINDS = (EntityKind.EMAIL, EntityKind.HANDLE, EntityKind.DOMAIN, EntityKin
 
 _PHONE = "phone:"
 
-_UPI = "account:upi:"
-"""Accounts whose names people choose, too; others are numbers of their own."""
+_CHOSEN = rf"^(?:{'|'.join(_WORD_KINDS)}|account:upi):"
+"""RE2: their ids, and those of accounts whose names people choose, too; other accounts are numbers
+of their own."""
 
 
 def stated_victim_numbers(batch: pa.RecordBatch, kind: RecordKind) -> pa.RecordBatch:
@@ -78,15 +79,20 @@ def assign_victim_roles(evidence: pa.RecordBatch, own: np.ndarray) -> pa.RecordB
     numbers = np.flatnonzero(pc.equal(kind, EntityKind.PHONE.value))
     ids = entity.take(pa.array(numbers))
     theirs[numbers] = are_victims_numbers(pc.utf8_slice_codeunits(ids, len(_PHONE)), own)
-    chosen = pc.is_in(kind, pa.array([str(one) for one in _WORD_KINDS]))
-    words = np.flatnonzero(pc.or_(chosen, pc.starts_with(entity, _UPI)))
-    names = pc.replace_substring(entity.take(pa.array(words)), "_", "-")
+    words, names = chosen_names(entity)
     theirs[words] = np.array([bool(digits) for digits in find_victim_digits(names, own)], bool)
     if not theirs.any():
         return evidence
     at = evidence.schema.get_field_index("role")
     role = pc.if_else(pa.array(theirs), Role.VICTIM.value, evidence["role"])
     return evidence.set_column(at, evidence.schema.field(at), role)
+
+
+def chosen_names(entity_ids: pa.Array) -> tuple[np.ndarray, pa.Array]:
+    """Returns the rows of ids that people choose, and the text of each in which digits stand."""
+    chosen = pc.match_substring_regex(entity_ids, _CHOSEN)
+    rows = np.flatnonzero(chosen.to_numpy(zero_copy_only=False))
+    return rows, pc.replace_substring(entity_ids.take(pa.array(rows)), "_", "-")
 
 
 @dataclass(eq=False)
