@@ -19,6 +19,9 @@ class DecisionKind(StrEnum):
     MUST_LINK = "must_link"
     CANNOT_LINK = "cannot_link"
     DISPUTE = "dispute"
+    REVIEW = "review"
+    SUSPECT_HELD = "suspect_held"
+    VICTIM_OWNED = "victim_owned"
 
 
 PAIR_DECISIONS = (DecisionKind.MUST_LINK, DecisionKind.CANNOT_LINK)
