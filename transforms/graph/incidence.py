@@ -104,7 +104,8 @@ class Ties:
 def incidences(evidence: pa.Table, widest: int) -> pa.Table:
     """Converts CLASSIFIED rows of whole groups to INCIDENCE rows.
 
-    Only what is in the graph, in a hard role, counts, and only groups that name two to `widest` of it.
+    Only what is in the graph and in a hard role counts, and only groups that name two to `widest`
+    of it.
     """
     rows = evidence.filter(_is_hard_infrastructure(evidence))
     named = rows.group_by(["group_id", "entity_id"], use_threads=False).aggregate(
