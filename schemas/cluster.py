@@ -60,6 +60,7 @@ CLUSTER = pa.schema(
         field("complaints", pa.int64(), "Complaints that name a member.", required=True),
         field("calls", pa.int64(), "Calls that name a member.", required=True),
         field("victims", pa.int64(), "Distinct victims among them.", required=True),
+        field("reporters", pa.int64(), "Distinct reporters of those records.", required=True),
         field("countries", _COUNTRIES, "Victims' countries, most complaints first."),
         field("orgs", _STRINGS, "Organisations that saw a member, sorted.", required=True),
         field("brands", _STRINGS, "Brands claimed, most often first.", required=True),

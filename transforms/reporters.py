@@ -29,7 +29,7 @@ NO_PSEUDONYM = "\x1f"
 """First character behind the organisation in the key of a reporter that is no pseudonym."""
 
 UNNAMED = f"{NO_PSEUDONYM}unnamed|"
-"""What stands there where no rule says how rows without a pseudonym count."""
+"""Start of that part where no rule says how rows without a pseudonym count."""
 
 _COLUMNS = ("source_org", "rule")
 

@@ -28,7 +28,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from apache_beam.io.filesystems import FileSystems
 
-from schemas.entity import VICTIM_ENTRY, without_epochs
+from schemas.entity import VICTIM_ENTRY
 from schemas.enums import EntityKind, Status
 from schemas.manifest import MANIFEST_NAME
 from schemas.tables import VICTIMS
@@ -51,10 +51,19 @@ REGISTER_CHANGE = pa.schema(
 )
 """An entry, or with `leaves` the end of one: only its `mac` counts then."""
 
+REGISTERED = pa.schema(
+    [("entity_id", pa.string()), ("reporters", pa.int64()), ("stated", pa.bool_())]
+)
+"""A bare id that is in the register, or has a number of it in it: who called that a victim's, and
+whether a field said so and not a narrative alone."""
+
+NOT_REGISTERED = REGISTERED.empty_table()
+
 TRIES, PAUSE_SECONDS = 5, 0.2
 """A run that is being replaced is not there for a moment: how often, and after how long."""
 
-_LOOKED_UP = ("mac", "digits_mac", "kind", "reporters")
+LOOKED_UP = ("mac", "digits_mac", "kind", "reporters", "stated")
+"""Columns of an entry that a lookup needs."""
 
 _PHONE = f"{EntityKind.PHONE}:"
 
@@ -117,42 +126,46 @@ class RegisterSource:
 
 @dataclass(frozen=True)
 class VictimRegister:
-    """The entries of registers for a lookup, 20 bytes each or 40 with national digits.
+    """The entries of registers for a lookup, 24 bytes each or 48 with national digits.
 
     Attributes:
         heads: first 64 bits of the hashes, sorted.
-        reporters: of each of `heads`.
+        claims: a row for each of `heads`: reporters, and 1 where a field stated it.
         digit_heads: of the hashes of national digits, sorted.
-        digit_reporters: of each of `digit_heads`.
+        digit_claims: a row for each of `digit_heads`, as in `claims`.
         kinds: of all entries.
     """
 
     heads: Array
-    reporters: Array
+    claims: Array
     digit_heads: Array
-    digit_reporters: Array
+    digit_claims: Array
     kinds: frozenset[str]
 
-    def reporters_of(self, entity_ids: pa.Array, key: RegisterKey) -> Array:
-        """Returns how many reporters called each id, or a number within it, a victim's; else 0.
+    def find(self, entity_ids: pa.Array, key: RegisterKey) -> pa.Table:
+        """Returns the ids that are in the register, or have a number of it in them, as REGISTERED.
 
         Args:
-            entity_ids: Distinct ids, with or without epochs.
+            entity_ids: Distinct bare ids.
             key: The secret of the register.
         """
-        found = np.zeros(len(entity_ids), np.int64)
-        if not len(self.heads):
-            return found
-        bare = without_epochs(entity_ids)
-        kinds = pc.replace_substring_regex(bare, r":.*$", "")
-        rows = np.flatnonzero(true_mask(pc.is_in(kinds, pa.array(sorted(self.kinds)))))
-        macs = key.macs(bare.take(pa.array(rows)).to_pylist())
-        found[rows] = _looked_up(self.heads, self.reporters, macs)
+        found = _no_claims(len(entity_ids))
+        if len(self.heads):
+            kinds = pc.replace_substring_regex(entity_ids, r":.*$", "")
+            rows = np.flatnonzero(true_mask(pc.is_in(kinds, pa.array(sorted(self.kinds)))))
+            macs = key.macs(entity_ids.take(pa.array(rows)).to_pylist())
+            found[rows] = _looked_up(self.heads, self.claims, macs)
         if len(self.digit_heads):
-            rows, names = chosen_names(bare)
+            rows, names = chosen_names(entity_ids)
             at, digits = candidate_digits_in_column(names)
-            np.maximum.at(found, rows[at], self._reporters_of_digits(digits, key))
-        return found
+            np.maximum.at(found, rows[at], self._claims_of_digits(digits, key))
+        there = np.flatnonzero(found[:, 0])
+        columns = [
+            entity_ids.take(pa.array(there)),
+            pa.array(found[there, 0]),
+            pa.array(found[there, 1] > 0),
+        ]
+        return pa.table(columns, schema=REGISTERED)
 
     def without(self, entity_ids: Iterable[str], key: RegisterKey) -> VictimRegister:
         """Returns the register without the entries of some ids."""
@@ -163,49 +176,44 @@ class VictimRegister:
         digits = ~np.isin(self.digit_heads, _heads(_digits_macs(gone, key).drop_null()))
         return VictimRegister(
             self.heads[kept],
-            self.reporters[kept],
+            self.claims[kept],
             self.digit_heads[digits],
-            self.digit_reporters[digits],
+            self.digit_claims[digits],
             self.kinds,
         )
 
-    def _reporters_of_digits(self, candidates: pa.Array, key: RegisterKey) -> Array:
-        """Returns the reporters of the number that is dialed with some digits, for each of them."""
+    def _claims_of_digits(self, candidates: pa.Array, key: RegisterKey) -> Array:
+        """Returns the claims on the number that is dialed with some digits, for each of them."""
         distinct = candidates.dictionary_encode()
         texts = distinct.dictionary.to_pylist()
-        found = np.zeros(len(texts), np.int64)
-        for heads, reporters, read_as in (
-            (self.heads, self.reporters, _international_ids),
-            (self.digit_heads, self.digit_reporters, _national_digits),
+        found = _no_claims(len(texts))
+        for heads, claims, read_as in (
+            (self.heads, self.claims, _international_ids),
+            (self.digit_heads, self.digit_claims, _national_digits),
         ):
             readings = [(row, one) for row, text in enumerate(texts) for one in read_as(text)]
             if readings:
                 rows, ids = zip(*readings, strict=True)
-                np.maximum.at(found, np.array(rows), _looked_up(heads, reporters, key.macs(ids)))
+                np.maximum.at(found, np.array(rows), _looked_up(heads, claims, key.macs(ids)))
         return found[distinct.indices.to_numpy()]
 
 
-def empty_register() -> VictimRegister:
-    """Returns a register without entries."""
-    nothing = np.empty(0, np.int64)
-    return VictimRegister(nothing, nothing, nothing, nothing, frozenset())
-
-
 def make_lookup(entries: Iterable[pa.RecordBatch]) -> VictimRegister:
-    """Makes a lookup of VICTIM_ENTRY batches with `mac`, `digits_mac`, `kind` and `reporters`."""
-    heads, reporters = [np.empty(0, np.int64)], [np.empty(0, np.int64)]
-    digit_heads, digit_reporters = [np.empty(0, np.int64)], [np.empty(0, np.int64)]
+    """Makes a lookup of VICTIM_ENTRY batches, of which it needs `LOOKED_UP`."""
+    heads, digit_heads = [np.empty(0, np.int64)], [np.empty(0, np.int64)]
+    claims, digit_claims = [_no_claims(0)], [_no_claims(0)]
     kinds: set[str] = set()
     for batch in entries:
-        counts = batch["reporters"].to_numpy()
+        stated = true_mask(batch["stated"]).astype(np.int64)
+        both = np.stack([batch["reporters"].to_numpy(), stated], axis=1)
         heads.append(_heads(batch["mac"]))
-        reporters.append(counts)
+        claims.append(both)
         digit_heads.append(_heads(batch["digits_mac"].drop_null()))
-        digit_reporters.append(counts[true_mask(pc.is_valid(batch["digits_mac"]))])
+        digit_claims.append(both[true_mask(pc.is_valid(batch["digits_mac"]))])
         kinds.update(pc.unique(batch["kind"]).to_pylist())
     return VictimRegister(
-        *_largest(np.concatenate(heads), np.concatenate(reporters)),
-        *_largest(np.concatenate(digit_heads), np.concatenate(digit_reporters)),
+        *_largest(np.concatenate(heads), np.concatenate(claims)),
+        *_largest(np.concatenate(digit_heads), np.concatenate(digit_claims)),
         frozenset(kinds),
     )
 
@@ -230,16 +238,24 @@ def register_changes(
     counted = (
         activity.filter(own)
         .group_by("entity_id", use_threads=False)
-        .aggregate([("kind", "min"), ("victim", "count_distinct"), ("first_seen", "min")])
+        .aggregate(
+            [
+                ("kind", "min"),
+                ("reporter", "count_distinct"),
+                ("stated", "sum"),
+                ("first_seen", "min"),
+            ]
+        )
     )
     ids = counted["entity_id"].combine_chunks()
     # Whoever says so without a pseudonym is somebody, too.
-    reporters = pc.max_element_wise(counted["victim_count_distinct"], 1).cast(pa.int64())
+    reporters = pc.max_element_wise(counted["reporter_count_distinct"], 1).cast(pa.int64())
     entries = {
         "mac": key.macs(ids.to_pylist()),
         "digits_mac": _digits_macs(ids.to_pylist(), key),
         "kind": counted["kind_min"],
         "reporters": reporters,
+        "stated": pc.greater(counted["stated_sum"], 0),
         "first_seen": counted["first_seen_min"],
         "key_id": pa.repeat(key.key_id, len(ids)),
         "leaves": pa.repeat(pa.scalar(False), len(ids)),
@@ -268,16 +284,14 @@ def merge_changes(changes: pa.Table) -> pa.Table:
             ("digits_mac", "min"),
             ("kind", "min"),
             ("reporters", "max"),
+            ("stated", "max"),
             ("first_seen", "min"),
             ("key_id", "min"),
         ]
     )
-    columns = [
-        merged["mac"],
-        *(merged[f"{name}_{'max' if name == 'reporters' else 'min'}"]
-          for name in VICTIM_ENTRY.names[1:]),
-    ]  # fmt: skip
-    return pa.table(columns, names=VICTIM_ENTRY.names).cast(VICTIM_ENTRY)
+    merged = merged.rename_columns([name.removesuffix("_min").removesuffix("_max")
+                                    for name in merged.column_names])  # fmt: skip
+    return merged.select(VICTIM_ENTRY.names).cast(VICTIM_ENTRY)
 
 
 def register_files(folder: str, manifest: Mapping[str, Any]) -> dict[str, int]:
@@ -313,7 +327,7 @@ def read_lookup(source: RegisterSource) -> VictimRegister:
         OSError: if a file cannot be opened.
         RegisterError: for a file that is no register of the source's key.
     """
-    return make_lookup(_entries_of(source.locate(), source.key, _LOOKED_UP))
+    return make_lookup(_entries_of(source.locate(), source.key, LOOKED_UP))
 
 
 @dataclass(eq=False)
@@ -369,7 +383,7 @@ class _ReadLookup(beam.DoFn):
         files = self._source.locate()
         seen = [(path, FileSystems.last_updated(path)) for path in files]
         if seen != self._seen:
-            self._known = make_lookup(_entries_of(files, self._source.key, _LOOKED_UP))
+            self._known = make_lookup(_entries_of(files, self._source.key, LOOKED_UP))
             self._seen = seen
 
 
@@ -465,17 +479,21 @@ def _heads(macs: pa.Array) -> Array:
     return np.frombuffer(bytes.fromhex(joined), ">i8").astype(np.int64)
 
 
-def _largest(heads: Array, reporters: Array) -> tuple[Array, Array]:
-    """Sorts hashes, each once, with the most reporters of each."""
+def _no_claims(rows: int) -> Array:
+    return np.zeros((rows, 2), np.int64)
+
+
+def _largest(heads: Array, claims: Array) -> tuple[Array, Array]:
+    """Sorts hashes, each once, with the largest claims of each."""
     distinct, place = np.unique(heads, return_inverse=True)
-    most = np.zeros(len(distinct), np.int64)
-    np.maximum.at(most, place, reporters)
+    most = _no_claims(len(distinct))
+    np.maximum.at(most, place, claims)
     return distinct, most
 
 
-def _looked_up(heads: Array, reporters: Array, macs: pa.Array) -> Array:
-    """Returns the reporters of the entry of each hash, 0 where there is none."""
+def _looked_up(heads: Array, claims: Array, macs: pa.Array) -> Array:
+    """Returns the claims of the entry of each hash, zeros where there is none."""
     places, there = sorted_lookup(heads, _heads(macs))
-    found = np.zeros(len(macs), np.int64)
-    found[there] = reporters[places[there]]
+    found = _no_claims(len(macs))
+    found[there] = claims[places[there]]
     return found

@@ -26,15 +26,19 @@ from reports.exchange import (
     load_policy,
     make_offer,
     offer_lines,
+    own_words,
     parse_offer,
     sender_of,
     shipped_policy,
     signer_of,
 )
 from reports.run import Run
+from schemas.enums import RecordKind, Review, Tier
 from schemas.offer import Offer, Revocation
 from schemas.tables import CALLS, CLUSTERS, COMPLAINTS, ENTITIES, MEMBERS, MENTIONS
 from transforms.joint import call_records, complaint_records, evidence_from_tables
+
+NARRATIVE = "narrative"
 
 OFFER, REVOCATION = "offer.json", "revocation.json"
 
@@ -92,11 +96,14 @@ def write_offer(arguments: argparse.Namespace) -> int:
     )
     members = tables.read_table(folder, MEMBERS)
     ids = members["entity_id"].to_pylist()
+    evidence = evidence.filter(pc.equal(evidence["source_org"], sender))
+    words = {} if policy.confirmed_only else words_of_run(folder, members, evidence)
     offer, left = make_offer(
         members,
         tables.read_table(folder, ENTITIES, ["entity_id", "status"]),
         tables.read_table(folder, CLUSTERS, ["cluster_id", "status"]),
-        evidence.filter(pc.equal(evidence["source_org"], sender)),
+        evidence,
+        words,
         signed_files.ids_of_victims(ids, arguments.victims)
         | signed_files.ids_in_register(ids, register),
         policy,
@@ -198,6 +205,19 @@ def evidence_of_run(folder: str) -> pa.Table:
     )
 
 
+def words_of_run(folder: str, members: pa.Table, evidence: pa.Table) -> dict[str, frozenset[int]]:
+    """Returns the reporters' own words on core members that no analyst reviewed, by complaint."""
+    asked = members.filter(pc.equal(members["review"], str(Review.UNREVIEWED)))
+    asked = asked.filter(pc.equal(asked["tier"], str(Tier.CORE)))
+    named = evidence.filter(pc.is_in(evidence["entity_id"], asked["entity_id"].combine_chunks()))
+    complaints = named.filter(pc.equal(named["record_kind"], str(RecordKind.COMPLAINT)))
+    ids = complaints["record_id"].unique()
+    columns = ["source_org", "complaint_id", "narrative"]
+    narratives = tables.read_table(folder, COMPLAINTS, columns, pc.field("complaint_id").isin(ids))
+    where = pc.field("record_id").isin(ids) & (pc.field("field") == NARRATIVE)
+    return own_words(narratives, tables.read_table(folder, MENTIONS, where=where))
+
+
 def offer_summary(path: Path, offer: Offer, left: Withheld) -> list[str]:
     """Returns what leaves and what does not, in a few lines for the person who answers for it."""
     reports = sum(one.reports for one in offer.evidence)
@@ -208,6 +228,7 @@ def offer_summary(path: Path, offer: Offer, left: Withheld) -> list[str]:
         f"{reports} reports as {len(offer.evidence)} counts by kind and week",
         f"  victims by country: of {shown} clusters, counts of {offer.terms.k} and more alone",
         f"  stays: {_reasons_text(left)}",
+        f"  of {left.clusters} clusters nothing leaves",
         f"  mail {path.name} and {path.name}.sig together",
     ]
 

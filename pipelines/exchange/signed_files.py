@@ -188,8 +188,7 @@ def ids_in_register(entity_ids: Iterable[str], register: RegisterSource | None) 
     from transforms.victim_register import read_lookup
 
     ids = pa.array(sorted({without_epoch(one) for one in entity_ids}), pa.string())
-    theirs = read_lookup(register).reporters_of(ids, register.key) > 0
-    return frozenset(ids.filter(pa.array(theirs)).to_pylist())
+    return frozenset(read_lookup(register).find(ids, register.key)["entity_id"].to_pylist())
 
 
 def load_victims(path: str) -> Victims:

@@ -17,6 +17,7 @@ from transforms.graph.incidence import MICROSECONDS_A_DAY
 from transforms.graph.link_weights import MAX_HARD_ENTITIES
 from transforms.graph.links import record_keys
 from transforms.reporters import is_unnamed
+from transforms.victims.stated_numbers import STATED_FIELDS
 
 ROLES = tuple(sorted(str(role) for role in Role))
 """Roles in the order that decides between equally frequent ones."""
@@ -24,7 +25,7 @@ ROLES = tuple(sorted(str(role) for role in Role))
 ROLE_COUNTS = tuple(f"as_{role}" for role in ROLES)
 """Columns of ACTIVITY: mentions in each role."""
 
-RECORD_COUNTS = ("complaints", "calls", "held", "reported", "own")
+RECORD_COUNTS = ("complaints", "calls", "held", "reported", "own", "stated")
 """Columns of ACTIVITY that count records."""
 
 COUNTS = (*RECORD_COUNTS, *ROLE_COUNTS)
@@ -53,9 +54,9 @@ ACTIVITY = pa.schema(
 
 `share` is the partition of records that this was counted in; `victim` is a hash, null where there
 is no pseudonym. `reporter` is a hash, null where the records add none: calls without a pseudonym
-that no rule counts (`transforms.reporters`). `complaints` to `own` count records: `held` those
+that no rule counts (`transforms.reporters`). `complaints` to `stated` count records: `held` those
 that show it in a hard role, `reported` those of them that are no copied list, `own` those that call
-it the victim's. `place` is the earliest place that it was read at.
+it the victim's, `stated` those that do so in a field. `place` is the earliest place that it was read at.
 """
 
 _TIME_DIGITS = 20
@@ -79,6 +80,7 @@ def sum_activity(mentions: pa.Table, share: int = 0) -> pa.Table:
     complaint = pc.equal(mentions["record_kind"], RecordKind.COMPLAINT).combine_chunks()
     hard = pc.is_in(role, pa.array([str(one) for one in HARD_ROLES]))
     own = pc.equal(role, Role.VICTIM)
+    stated = pc.and_(own, _stated(mentions["field"].combine_chunks()))
     reported = pc.and_(hard, pa.array(_in_narrow_groups(mentions, entity, hard)))
     silent = pc.and_(pc.invert(complaint), _unnamed(reporter))
     none, never = pa.scalar(None, record.type), pa.scalar(None, seen.type)
@@ -107,6 +109,7 @@ def sum_activity(mentions: pa.Table, share: int = 0) -> pa.Table:
         "held": pc.if_else(hard, record, none),
         "reported": pc.if_else(reported, record, none),
         "own": pc.if_else(own, record, none),
+        "stated": pc.if_else(stated, record, none),
     }
     columns |= {name: _is(role, of) for name, of in zip(ROLE_COUNTS, ROLES, strict=True)}
     smallest = ("kind", "seen", "when_held", "place", "region", "line_type")
@@ -164,6 +167,10 @@ def _in_narrow_groups(mentions: pa.Table, entity: pa.DictionaryArray, hard: pa.A
     # Few are, if any: these alone are counted without what they name twice.
     pair = np.unique(np.stack([of[rows], entity.indices.to_numpy()[rows]]), axis=1)
     return (np.bincount(pair[0], minlength=groups) <= MAX_HARD_ENTITIES)[of]
+
+
+def _stated(field: pa.Array) -> pa.Array:
+    return pc.fill_null(pc.match_substring_regex(field, STATED_FIELDS), False)
 
 
 def _unnamed(reporter: pa.DictionaryArray) -> pa.Array:

@@ -7,7 +7,7 @@ name takes a row for each of its victims and days, not one for each call.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, NamedTuple
@@ -50,7 +50,7 @@ from transforms.graph.ownership import (
     settle_roles,
     take_sides,
 )
-from transforms.manifest import CONTESTED_IDENTIFIERS
+from transforms.manifest import CONTESTED_IDENTIFIERS, REGISTER_CONFLICTS
 from transforms.shuffle import (
     MAIN,
     KeyedInput,
@@ -60,6 +60,7 @@ from transforms.shuffle import (
     partition_of,
 )
 from transforms.victim_register import (
+    NOT_REGISTERED,
     RegisterKey,
     VictimRegister,
     entries_that_leave,
@@ -136,10 +137,6 @@ class RegisterUse:
     known: beam.pvalue.AsSingleton
 
 
-Registered = Callable[[pa.Array], np.ndarray]
-"""Returns how many reporters called each bare id a victim's in earlier runs, 0 for most."""
-
-
 class Statuses(NamedTuple):
     """Rows of CLASSIFIED_ENTITY, ENTITY_STATUS and CONTESTED."""
 
@@ -152,7 +149,7 @@ def determine_status(
     activity: pa.Table,
     known: KnownLegitimate,
     lives: epochs.Lifetimes = NO_LIFETIMES,
-    registered: Registered | None = None,
+    registered: pa.Table = NOT_REGISTERED,
     *,
     claims: pa.Table = NO_CLAIMS,
     settled: Settled = NOTHING_SETTLED,
@@ -161,14 +158,14 @@ def determine_status(
 
     See `transforms.graph.ownership` for who comes first. A status that is the victim's or contested
     holds for all epochs of an identifier, unless analysts decided on one of them; the epochs of the
-    rest are separated by `lives`. An identifier that is `registered` was a victim's in an earlier
-    run.
+    rest are separated by `lives`. What earlier runs have `registered` counts as said today, by as
+    many.
 
     Args:
         activity: ACTIVITY rows.
         known: The known-legitimate list.
         lives: From which gaps on an identifier may have another holder.
-        registered: Looks up who called identifiers a victim's in earlier runs.
+        registered: REGISTERED rows: who called identifiers a victim's in earlier runs.
         claims: CLAIM rows of these identifiers.
         settled: What analysts decided.
     """
@@ -180,8 +177,7 @@ def determine_status(
     bare = counted["entity_id"].combine_chunks()
     own_by = owners["own_by"].take(pc.index_in(bare, owners["entity_id"].combine_chunks()))
     counted = counted.append_column("own_by", pc.fill_null(own_by, 0))
-    before = registered(bare) if registered is not None else None
-    status, reason = judge(counted, known, settled, before)
+    status, reason = judge(counted, known, settled, _claims_before(bare, registered))
     begins = pa.nulls(counted.num_rows, pa.int32())
     epochal = true_mask(pc.is_in(status, pa.array(IN_GRAPH)))
     decided = settled.names_suspect(bare) & true_mask(pc.equal(status, Status.VICTIM_SIDE))
@@ -254,7 +250,7 @@ class ClassifyEvidence(beam.PTransform):
     """Classifies a dict of EVIDENCE batches (`evidence`) and CLAIM batches (`claims`).
 
     Output: a dict of MAIN (CLASSIFIED), CLASSIFIED_ENTITIES, WITHHELD_ROWS (WITHHELD),
-    CONTESTED_ROWS (CONTESTED), REGISTER_ROWS (REGISTER_CHANGE, none without a register) and
+    CONTESTED_ROWS (CONTESTED), REGISTER_ROWS (REGISTER_CHANGE; none without a register) and
     COUNTERS. Every batch of MAIN is of whole groups: all evidence of the records that are one piece
     of it. `decided` is the one DecisionsInForce, which says what is legitimate and who holds what.
     """
@@ -328,24 +324,56 @@ def _determine_status(
     lives: epochs.Lifetimes,
     key: RegisterKey | None = None,
 ) -> Iterator[Any]:
-    known, registered = decided.add_to(known), None
+    registered = NOT_REGISTERED
     if register is not None and key is not None:
         register = register.without(_of_suspects(decided), key)
-        registered = partial(register.reporters_of, key=key)
+        registered = register.find(pc.unique(added["entity_id"]), key)
+    settled = Settled.by(decided)
     found = determine_status(
-        added, known, lives, registered, claims=claims, settled=Settled.by(decided)
+        added, decided.add_to(known), lives, registered, claims=claims, settled=settled
     )
     ids = found.statuses["entity_id"]
     contested = pc.unique(ids.filter(pc.equal(found.statuses["status"], Status.CONTESTED)))
     if key is not None:
-        changes = register_changes(added, found.statuses, contested.to_pylist(), key)
-        for batch in batches_of(changes):
+        leaving = ids_that_leave(found.statuses, registered)
+        for batch in batches_of(register_changes(added, found.statuses, leaving, key)):
             yield beam.pvalue.TaggedOutput(REGISTER_ROWS, batch)
+        conflicts = count_register_conflicts(added, found.statuses, registered)
+        yield beam.pvalue.TaggedOutput(COUNTERS, (REGISTER_CONFLICTS, conflicts))
     yield from batches_of(found.statuses)
     for name, rows in ((CLASSIFIED_ENTITIES, found.entities), (CONTESTED_ROWS, found.contested)):
         for batch in batches_of(rows):
             yield beam.pvalue.TaggedOutput(name, batch)
     yield beam.pvalue.TaggedOutput(COUNTERS, (CONTESTED_IDENTIFIERS, len(contested)))
+
+
+def ids_that_leave(statuses: pa.Table, registered: pa.Table) -> list[str]:
+    """Returns the bare ids whose entry in the register ends with these ENTITY_STATUS rows.
+
+    They are contested, or `registered` of a narrative's words that were overruled since.
+    """
+    status = statuses["status"]
+    used = [str(one) for one in (Status.INFRASTRUCTURE, Status.UNCORROBORATED)]
+    overruled = pc.and_(
+        pc.is_in(status, pa.array(used)),
+        pc.is_in(statuses["entity_id"], registered["entity_id"].combine_chunks()),
+    )
+    ends = pc.or_(overruled, pc.equal(status, str(Status.CONTESTED)))
+    return sorted(pc.unique(statuses["entity_id"].filter(ends)).to_pylist())
+
+
+def count_register_conflicts(activity: pa.Table, statuses: pa.Table, registered: pa.Table) -> int:
+    """Counts identifiers that only earlier runs know as a victim's, and this one as a suspect's."""
+    withheld = pc.equal(statuses["status"], str(Status.VICTIM_SIDE))
+    ids = pc.unique(statuses["entity_id"].filter(withheld))
+    ids = ids.filter(pc.is_in(ids, registered["entity_id"].combine_chunks()))
+    shown = (
+        activity.filter(pc.is_in(activity["entity_id"], ids))
+        .group_by("entity_id", use_threads=False)
+        .aggregate([("held", "sum"), ("own", "sum")])
+    )
+    against = pc.and_(pc.greater(shown["held_sum"], 0), pc.equal(shown["own_sum"], 0))
+    return pc.sum(against).as_py() or 0
 
 
 def end_entries_of_suspects(
@@ -466,6 +494,12 @@ def _with_gaps(reasons: pa.Array, entity_ids: pa.ChunkedArray, gaps: Mapping[str
         ],
         pa.string(),
     )
+
+
+def _claims_before(ids: pa.Array, registered: pa.Table) -> np.ndarray:
+    """Returns how many called each id a victim's in earlier runs."""
+    place = pc.index_in(ids, registered["entity_id"].combine_chunks())
+    return pc.fill_null(registered["reporters"].combine_chunks().take(place), 0).to_numpy()
 
 
 def _entities(counted: pa.Table, status: pa.Array, reason: pa.Array, roles: pa.Array) -> pa.Table:

@@ -177,7 +177,7 @@ def _judge_one(
         if not own:
             because = f"a victim's own, as stated by {_count(victims, 'reporter')}"
         if before and not owners:
-            because = f"a victim's own in the register of earlier runs, by {before}"
+            because = f"a victim's own in earlier runs, by {_count(before, 'reporter')}"
         if held:
             because += f", though held by a suspect in {_count(held, 'record')}"
         return Status.VICTIM_SIDE, because

@@ -28,6 +28,7 @@ from transforms.reporters import (
     reporter_keys,
 )
 from transforms.shuffle import MAIN
+from transforms.victims.identifier_matcher import complaint_numbers
 from transforms.victims.number_index import (
     NOBODY_NAMED,
     are_victims_numbers,
@@ -35,7 +36,6 @@ from transforms.victims.number_index import (
     find_victim_digits_by_row,
     who_claims,
 )
-from transforms.victims.own_numbers import complaint_numbers
 
 STATED_NUMBER = pa.schema(
     [pa.field("entity_id", pa.string(), nullable=False), pa.field("reporter", pa.int64())]
