@@ -6,6 +6,9 @@ import numpy as np
 import pyarrow as pa
 from scipy.sparse import csr_array
 
+from schemas.decision import DecisionKind
+from tests.support.made_up_evidence import DAY
+from transforms.decisions import Decision
 from transforms.extract.allowlist import KnownLegitimate
 from transforms.graph import epochs
 from transforms.graph.activity import sum_activity
@@ -34,6 +37,11 @@ def classify_evidence(
     found = determine_status(sum_activity(evidence), known, lives, **more)
     mentions, withheld = annotate_mentions(evidence, found.statuses)
     return ClassifiedEvidence(found.entities, mentions, withheld, found.contested)
+
+
+def decision(kind: DecisionKind, entity_id: str) -> Decision:
+    """A decision on one entity."""
+    return Decision("d1", kind, entity_id, None, "ann", "seen", DAY, None)
 
 
 def evidence(groups, nodes, victims=None, days=None):

@@ -56,7 +56,8 @@ ACTIVITY = pa.schema(
 is no pseudonym. `reporter` is a hash, null where the records add none: calls without a pseudonym
 that no rule counts (`transforms.reporters`). `complaints` to `stated` count records: `held` those
 that show it in a hard role, `reported` those of them that are no copied list, `own` those that call
-it the victim's, `stated` those that do so in a field. `place` is the earliest place that it was read at.
+it the victim's, `stated` those that do so in a field. `place` is the earliest place that it was
+read at.
 """
 
 _TIME_DIGITS = 20

@@ -48,6 +48,7 @@ from transforms.graph.ownership import (
     judge,
     judge_epochs,
     settle_roles,
+    settle_suspects,
     take_sides,
 )
 from transforms.manifest import CONTESTED_IDENTIFIERS, REGISTER_CONFLICTS
@@ -191,15 +192,14 @@ def determine_status(
         of = pc.index_in(without_epochs(ids), bare).combine_chunks()
         by_epoch = _with_column(by_epoch, "place", counted["place"].take(of))
         by_epoch = by_epoch.append_column("own_by", counted["own_by"].take(of))
-        epoch_status, epoch_reason = judge_epochs(
-            by_epoch, status.take(of), reason.take(of), settled
-        )
+        epoch_status, epoch_reason = judge_epochs(by_epoch, status.take(of), reason.take(of))
         epoch_reason = _with_gaps(epoch_reason, ids, starts.gaps)
         counted = pa.concat_tables([counted.filter(lasts), by_epoch.select(counted.column_names)])
         counted = counted.combine_chunks()
         status = pa.concat_arrays([status.filter(lasts), epoch_status])
         reason = pa.concat_arrays([reason.filter(lasts), epoch_reason])
         begins = pa.concat_arrays([begins.filter(lasts), _epoch_start_days(ids, starts)])
+    status, reason = settle_suspects(counted, status, reason, settled)
     entities = _entities(counted, status, reason, main_roles(counted))
     contested = pc.equal(status, Status.CONTESTED)
     shown_as = pc.if_else(contested, entities["entity_id"], pa.scalar(None, pa.string()))

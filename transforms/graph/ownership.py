@@ -119,7 +119,7 @@ def judge(
     """Returns the status and the reason of each identifier, over all of its epochs.
 
     Known-legitimate comes first: a published line is no secret, even where a record calls it the
-    victim's. Then what analysts decided, then the victim, then the suspect.
+    victim's. Then what analysts decided to be a victim's, then the victim, then the suspect.
 
     Args:
         counted: Sums by entity without epochs, with `own_by`.
@@ -165,8 +165,6 @@ def _judge_one(
     if entity_id in settled.victims:
         one = settled.victims[entity_id]
         return Status.VICTIM_SIDE, f"{one.kind} decision {one.decision_id} by {one.author}"
-    if entity_id in settled.suspects and not supplier:
-        return Status.INFRASTRUCTURE, _decided(settled.suspects[entity_id])
     if is_withheld(entity_id) and not supplier:
         return Status.CONTESTED, "contested in the run that it is from"
     victims = max(owners, before)
@@ -190,7 +188,7 @@ def _judge_one(
 
 
 def judge_epochs(
-    counted: pa.Table, status: pa.Array, reason: pa.Array, settled: Settled = NOTHING_SETTLED
+    counted: pa.Table, status: pa.Array, reason: pa.Array
 ) -> tuple[pa.Array, pa.Array]:
     """Returns the status and the reason of epochs of identifiers.
 
@@ -198,20 +196,34 @@ def judge_epochs(
         counted: Sums by epoch.
         status: Of the identifier that each is an epoch of.
         reason: Of the same.
-        settled: What analysts decided.
     """
-    found: list[tuple[str, str]] = []
-    columns = (counted["entity_id"].to_pylist(), status.to_pylist(), reason.to_pylist())
-    supplier = is_supplier(counted).tolist()
-    for *one, is_one, as_used in zip(
-        *columns, supplier, zip(*judge_use(counted), strict=True), strict=True
-    ):
-        epoch, whole, why = one
-        if epoch in settled.suspects and not is_one:
-            found.append((Status.INFRASTRUCTURE, _decided(settled.suspects[epoch])))
-        else:
-            found.append((whole, why) if whole in HIDDEN else as_used)
-    return _two_columns(found)
+    wholes = zip(status.to_pylist(), reason.to_pylist(), strict=True)
+    as_used = zip(*judge_use(counted), strict=True)
+    return _two_columns(
+        [whole if whole[0] in HIDDEN else used for whole, used in zip(wholes, as_used, strict=True)]
+    )
+
+
+def settle_suspects(
+    counted: pa.Table, status: pa.Array, reason: pa.Array, settled: Settled
+) -> tuple[pa.Array, pa.Array]:
+    """Returns status and reason of epochs with what analysts decided to be a suspect's.
+
+    What is known to be legitimate, a victim's by decision, or a supplier's stays so.
+    """
+    named = true_mask(
+        pc.is_in(counted["entity_id"], pa.array(sorted(settled.suspects), pa.string()))
+    )
+    if not named.any():
+        return status, reason
+    ids, supplier = counted["entity_id"].to_pylist(), is_supplier(counted)
+    rows = list(zip(status.to_pylist(), reason.to_pylist(), strict=True))
+    for row in np.flatnonzero(named & ~supplier).tolist():
+        owned = without_epoch(ids[row]) in settled.victims
+        if rows[row][0] != Status.SUPPRESSED and not owned:
+            why = f"a suspect's by {settled.suspects[ids[row]].describe()}"
+            rows[row] = (Status.INFRASTRUCTURE, why)
+    return _two_columns(rows)
 
 
 def judge_use(counted: pa.Table) -> tuple[list[str], list[str]]:
@@ -245,10 +257,6 @@ def is_supplier(counted: pa.Table) -> np.ndarray:
 def _two_columns(rows: Sequence[tuple[str, str]]) -> tuple[pa.Array, pa.Array]:
     status, reason = (pa.array([str(row[n]) for row in rows], pa.string()) for n in (0, 1))
     return status, reason
-
-
-def _decided(one: Decision) -> str:
-    return f"a suspect's by {one.describe()}"
 
 
 def _pairs(evidence: pa.Table) -> pa.ChunkedArray:
