@@ -7,7 +7,14 @@ from dataclasses import dataclass
 import pyarrow as pa
 
 from schemas import call, cluster, complaint, decision, link, mention, reject
-from schemas.entity import ENTITY, ENTITY_KEY, VICTIM_ENTRY, VICTIM_ENTRY_KEY
+from schemas.entity import (
+    CONTESTED as CONTESTED_ENTITY,
+    CONTESTED_KEY,
+    ENTITY,
+    ENTITY_KEY,
+    VICTIM_ENTRY,
+    VICTIM_ENTRY_KEY,
+)
 
 
 @dataclass(frozen=True)
@@ -62,9 +69,11 @@ ALL_TABLES = (
 PRIVATE_FOLDER = "private"
 """Folder of what is for the run's owner alone: no report, export or download reads it."""
 
+CONTESTED = Table(f"{PRIVATE_FOLDER}/contested", CONTESTED_ENTITY, CONTESTED_KEY)
+
 VICTIMS = Table(f"{PRIVATE_FOLDER}/victims", VICTIM_ENTRY, VICTIM_ENTRY_KEY)
 
-PRIVATE_TABLES = (VICTIMS,)
+PRIVATE_TABLES = (CONTESTED, VICTIMS)
 """Tables that `Run` does not open; their bytes may depend on more than the input."""
 
 TABLES_BY_NAME = {table.name: table for table in ALL_TABLES}

@@ -31,6 +31,9 @@ COMPONENTS_REFUSED = ("islands", "refused")
 """Counts components of the previous run whose files state the impossible."""
 
 
+CONTESTED_IDENTIFIERS = ("contested", "identifiers")
+"""Counts identifiers that are contested."""
+
 REGISTER_CONFLICTS = ("register", "conflicts")
 """Counts identifiers that only the register knows as victims', and these records as a suspect's."""
 
@@ -110,6 +113,13 @@ def find_alarms(counters: Mapping[tuple[str, str], int]) -> list[Alarm]:
                 "strangers: look at its weakest bridges before anything is handed out",
             )
         )
+    if contested := counters.get(CONTESTED_IDENTIFIERS, 0):
+        message = (
+            f"{contested} identifiers are called a victim's own by some reporters, while others "
+            "show a suspect using them; none leaves until a suspect_held or victim_owned decision, "
+            "see private/contested"
+        )
+        found.append(Alarm(code="contested_identifiers", message=message))
     if wide := counters.get(("links", "records_too_wide"), 0):
         found.append(
             Alarm(code="wide_records", message=f"{wide} records name too many identifiers to link")

@@ -49,7 +49,13 @@ from transforms.reporters import SourceRules
 from transforms.shuffle import MAIN
 from transforms.validate import ACCEPTED, COUNTERS, REJECTS, Validate
 from transforms.victim_register import KeepRegister, ReadRegister, RegisterSource
-from transforms.victims import CollectStatedNumbers, VictimNumbers, assign_victim_roles
+from transforms.victims import (
+    CLAIMS,
+    AssignVictimRoles,
+    CollectStatedNumbers,
+    VictimClaims,
+    VictimNumbers,
+)
 from transforms.write import JobPool, PublishRun, WriteTables
 
 
@@ -100,22 +106,20 @@ def build(pipeline: beam.Pipeline, plan: BatchPlan) -> None:
         calls[REJECTS],
     ) | "All rejects" >> beam.Flatten()  # REJECT
 
-    # Extract the evidence, without what a record states to be a victim's.
+    # Extract the evidence, and who calls what in it a victim's.
     stated = (
-        complaints[ACCEPTED] | "Stated in complaints" >> CollectStatedNumbers(RecordKind.COMPLAINT),
-        calls[ACCEPTED] | "Stated in calls" >> CollectStatedNumbers(RecordKind.CALL),
-        unmasked_rejects | "Stated in rejects" >> beam.Map(stated_victim_numbers_in_rejects),
-    ) | "All stated" >> beam.Flatten()  # STATED
-    stated_numbers = beam.pvalue.AsSingleton(stated | "Stated numbers" >> VictimNumbers(start))
+        complaints[ACCEPTED]
+        | "Stated in complaints" >> CollectStatedNumbers(RecordKind.COMPLAINT, plan.rules),
+        calls[ACCEPTED] | "Stated in calls" >> CollectStatedNumbers(RecordKind.CALL, plan.rules),
+    ) | "All stated" >> beam.Flatten()  # STATED_NUMBER
+    claims = beam.pvalue.AsSingleton(stated | "Stated numbers" >> VictimClaims(start))
     all_evidence = (
         unique_complaints[MAIN]
         | "Complaint evidence" >> Evidence(RecordKind.COMPLAINT, plan.rules),
         unique_calls[MAIN] | "Call evidence" >> Evidence(RecordKind.CALL, plan.rules),
         unique_complaints[MAIN] | "Scripts" >> Scripts(start),
     ) | "All evidence" >> beam.Flatten()  # EVIDENCE
-    evidence = all_evidence | "Without victims" >> beam.Map(
-        assign_victim_roles, stated_numbers
-    )  # EVIDENCE
+    assigned = all_evidence | "Victims' roles" >> AssignVictimRoles(claims)  # EVIDENCE, CLAIM
 
     # Cluster it, as analysts decided and as the previous run numbered the clusters.
     clock = start | "Clock" >> beam.Map(run_clock)  # one datetime
@@ -127,7 +131,7 @@ def build(pipeline: beam.Pipeline, plan: BatchPlan) -> None:
         plan.previous_components
     )  # COMPONENT, counters
     clustered = find_clusters(
-        evidence,
+        {"evidence": assigned[MAIN], CLAIMS: assigned[CLAIMS]},
         start,
         in_force,
         previous,
@@ -142,7 +146,10 @@ def build(pipeline: beam.Pipeline, plan: BatchPlan) -> None:
     summaries = summarize_clusters(clustered, bound, plan.weights)
 
     # Withhold victims' identifiers from what is written.
-    withheld = (clustered.withheld, stated) | "All victims" >> beam.Flatten()  # WITHHELD, STATED
+    withheld = (
+        clustered.withheld,
+        stated,
+    ) | "All victims" >> beam.Flatten()  # WITHHELD, STATED_NUMBER
     victim_numbers = beam.pvalue.AsSingleton(withheld | "Victims' numbers" >> VictimNumbers(start))
     redacted_complaints = {"records": unique_complaints[MAIN], "withheld": clustered.withheld} | (
         "Withhold from complaints" >> RedactRecords(RecordKind.COMPLAINT, victim_numbers)
@@ -153,8 +160,16 @@ def build(pipeline: beam.Pipeline, plan: BatchPlan) -> None:
     redacted_mentions = clustered.classified | "Mentions" >> beam.Map(
         redact_mentions, victim_numbers
     )  # MENTION
+    # What a rejected row states is masked in rejects, and says nothing of any other record.
+    stated_in_rejects = unmasked_rejects | "Stated in rejects" >> beam.Map(
+        stated_victim_numbers_in_rejects
+    )  # STATED_NUMBER
+    in_rejects = (withheld, stated_in_rejects) | "All in rejects" >> beam.Flatten()
+    reject_numbers = beam.pvalue.AsSingleton(
+        in_rejects | "Numbers in rejects" >> VictimNumbers(start)
+    )
     masked_rejects = unmasked_rejects | "Mask rejects" >> beam.Map(
-        mask_rejects, victim_numbers
+        mask_rejects, reject_numbers
     )  # REJECT
 
     # Write the tables, then the report and the manifest.
@@ -171,6 +186,7 @@ def build(pipeline: beam.Pipeline, plan: BatchPlan) -> None:
         tables.COMPONENTS.name: clustered.components,
         tables.DECISIONS.name: bound | "Decided" >> DecisionRows(clustered.withheld),
         tables.REJECTS.name: masked_rejects,
+        tables.CONTESTED.name: clustered.contested,
         **kept_register(start, clustered, plan.register),
     }
     written = outputs | "Write tables" >> WriteTables(start, plan.shards)  # OutputFile

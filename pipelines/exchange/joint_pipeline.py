@@ -132,7 +132,7 @@ def build_joint_pipeline(pipeline: beam.Pipeline, plan: JointPlan) -> None:
         plan.previous_components
     )  # COMPONENT, counters
     clustered = find_clusters(
-        evidence,
+        {"evidence": evidence},
         start,
         in_force,
         previous,

@@ -21,7 +21,6 @@ from pipelines.user_files import read_text
 from reports import signing
 from reports.exchange import MAX_OFFER_BYTES, Victims, VictimsFileError, load_victim_file
 from schemas.entity import without_epoch
-from schemas.enums import Role
 
 if TYPE_CHECKING:
     from transforms.victim_register import RegisterSource
@@ -167,21 +166,13 @@ def ids_of_victims(entity_ids: Iterable[str], path: str | None) -> frozenset[str
     """
     if path is None:
         return frozenset()
-    from transforms.victims import assign_victim_roles, hash_dial_formats
+    from transforms.victims import contain_victims_number, hash_dial_formats
 
     known = load_victims(path)
     ids = pa.array(sorted({without_epoch(one) for one in entity_ids}), pa.string())
     numbers = pa.array(sorted(f"phone:{one}" for one in known.phones), pa.string())
     forms = hash_dial_formats(pa.RecordBatch.from_pydict({"entity_id": numbers}))
-    rows = pa.RecordBatch.from_pydict(
-        {
-            "entity_id": ids,
-            "kind": [one.partition(":")[0] for one in ids.to_pylist()],
-            "role": pa.repeat(pa.scalar(str(Role.CALLBACK)), len(ids)),
-        }
-    )
-    roles = assign_victim_roles(rows, forms)["role"]
-    holds = pc.equal(roles, str(Role.VICTIM)).to_numpy(zero_copy_only=False)
+    holds = contain_victims_number(ids, forms)
     listed = pc.is_in(ids, pa.array(sorted(known.entity_ids()), pa.string()))
     theirs = np.logical_or(holds, listed.to_numpy(zero_copy_only=False))
     return frozenset(ids.filter(pa.array(theirs)).to_pylist())

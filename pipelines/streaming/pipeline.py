@@ -57,13 +57,14 @@ from transforms.stream import (
     WriteRejects,
     count_live_records,
     longest_retention,
+    stated_in_records,
     unexpired_evidence,
     unexpired_fingerprints,
     unexpired_stated,
 )
 from transforms.validate import ACCEPTED, COUNTERS, REJECTS, Validate
 from transforms.victim_register import RegisterSource
-from transforms.victims import VictimNumbers, assign_victim_roles
+from transforms.victims import CLAIMS, AssignVictimRoles, VictimClaims, VictimNumbers
 from transforms.write import JobPool, PublishRun, WriteTables
 
 
@@ -169,7 +170,7 @@ class AnalyzeTick(beam.PTransform):
         )  # one DecisionsInForce
         decided = beam.pvalue.AsSingleton(in_force)
 
-        # Drop what has expired, and what a record states to be a victim's.
+        # Drop what has expired, and find who calls what a victim's.
         fingerprints = alive[FINGERPRINTS] | "Expire prints" >> beam.Map(
             unexpired_fingerprints, decided, self.days
         )
@@ -182,17 +183,16 @@ class AnalyzeTick(beam.PTransform):
         ) | "All evidence" >> beam.Flatten()  # EVIDENCE
         stated = alive[STATED] | "Still stated" >> beam.Map(
             unexpired_stated, decided, longest_retention(self.days)
-        )  # STATED
-        stated_numbers = beam.pvalue.AsSingleton(stated | "Stated numbers" >> VictimNumbers(start))
-        evidence = all_evidence | "Without victims" >> beam.Map(
-            assign_victim_roles, stated_numbers
-        )  # EVIDENCE
+        )  # STATED_AT
+        accepted = stated | "In records" >> beam.Map(stated_in_records)  # STATED_NUMBER
+        claims = beam.pvalue.AsSingleton(accepted | "Stated numbers" >> VictimClaims(start))
+        assigned = all_evidence | "Victims' roles" >> AssignVictimRoles(claims)  # EVIDENCE, CLAIM
 
         # Cluster it. What a tick knows of components is what the one before it met.
         previous = start | "Known clusters" >> KnownMembers(self.previous)  # PREVIOUS
         no_components = start | "No components" >> ReadComponentCache(())
         clustered = find_clusters(
-            evidence,
+            {"evidence": assigned[MAIN], CLAIMS: assigned[CLAIMS]},
             start,
             in_force,
             previous,
@@ -251,6 +251,7 @@ class AnalyzeTick(beam.PTransform):
             tables.SUPPLIERS.name: summaries.suppliers,
             tables.LINEAGE.name: clustered.lineage,
             tables.DECISIONS.name: bound | "Decided" >> DecisionRows(clustered.withheld),
+            tables.CONTESTED.name: clustered.contested,
             **kept_register(runs, clustered, self.register),
         }
         written = outputs | "Write tables" >> WriteTables(runs, self.shards)  # OutputFile

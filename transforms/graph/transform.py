@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +14,8 @@ from transforms.graph.cluster_summary import MEMBERS, SummarizeClusters
 from transforms.graph.connected_components import LargestComponent
 from transforms.graph.entities import (
     CLASSIFIED_ENTITIES,
-    REGISTER_COUNTS,
+    CONTESTED_ROWS,
+    COUNTERS,
     REGISTER_ROWS,
     WITHHELD_ROWS,
     ClassifyEvidence,
@@ -31,6 +33,7 @@ from transforms.graph.links import INCIDENCE_ROWS, REACH_ROWS, BuildLinks
 from transforms.graph.priority import PriorityWeights
 from transforms.graph.suppliers import SUPPLIES, ClusterRecords, SummarizeSuppliers
 from transforms.shuffle import MAIN
+from transforms.victims.stated_numbers import CLAIMS
 
 
 @dataclass(frozen=True)
@@ -41,6 +44,8 @@ class ClusteredWindow:
     """CLASSIFIED."""
     withheld: beam.PCollection
     """WITHHELD."""
+    contested: beam.PCollection
+    """CONTESTED."""
     registered: beam.PCollection
     """REGISTER_CHANGE of the statuses; none without a register."""
     entities: beam.PCollection
@@ -76,7 +81,7 @@ class SummarizedWindow:
 
 
 def find_clusters(
-    evidence: beam.PCollection,
+    evidence: Mapping[str, beam.PCollection],
     start: beam.PCollection,
     in_force: beam.PCollection,
     previous: beam.PCollection,
@@ -89,7 +94,7 @@ def find_clusters(
     """Clusters EVIDENCE batches, window by window.
 
     Args:
-        evidence: EVIDENCE batches.
+        evidence: EVIDENCE batches (`evidence`), and CLAIM batches (`claims`) if there are any.
         start: One element a window.
         in_force: One DecisionsInForce a window.
         previous: PREVIOUS batches of the run that this one `follows`.
@@ -99,7 +104,13 @@ def find_clusters(
         register: The victim register, if there is one.
     """
     decided = beam.pvalue.AsSingleton(in_force)
-    classified: Any = evidence | "Classify" >> ClassifyEvidence(
+    claims = evidence.get(CLAIMS)
+    if claims is None:
+        claims = start | "No claims" >> beam.FlatMap(_none)
+    classified: Any = {
+        "evidence": evidence["evidence"],
+        CLAIMS: claims,
+    } | "Classify" >> ClassifyEvidence(
         known, decided, register
     )  # CLASSIFIED of whole groups, CLASSIFIED_ENTITY
     registered = classified[REGISTER_ROWS]
@@ -138,7 +149,8 @@ def find_clusters(
         lineage=kept[EVENTS],
         components=found[COMPONENTS],
         assigned=assigned,
-        counters=(linked["counters"], largest, kept["counters"], classified[REGISTER_COUNTS]),
+        contested=classified[CONTESTED_ROWS],
+        counters=(classified[COUNTERS], linked["counters"], largest, kept["counters"]),
         cache_counters=found["counters"],
     )
 
@@ -160,3 +172,7 @@ def summarize_clusters(
         members=clusters[MEMBERS],
         suppliers=records[SUPPLIES] | "Suppliers" >> SummarizeSuppliers(),
     )
+
+
+def _none(_: object) -> tuple[()]:
+    return ()
