@@ -36,6 +36,7 @@ import pyarrow.dataset as ds
 
 import ringtrace
 from pipelines import cli
+from pipelines.key_store import HOME_VARIABLE
 from pipelines.simulate import World, simulate
 from schemas.entity import without_epoch
 
@@ -127,7 +128,8 @@ class Tables:
             return False
         row = self.members[entity_id]
         status = self.clusters[row["cluster_id"]]
-        return status == "confirmed" and row.get("review") in (None, "reviewed")
+        confirmed = "reviewed" if status == "confirmed" else "unreviewed"
+        return status != "disputed" and row.get("review", confirmed) == "reviewed"
 
     def cluster(self, entity_id: str) -> str | None:
         """Returns the cluster of a member."""
@@ -459,6 +461,7 @@ def prepare(place: Path, seed: int) -> None:
     """Makes the world of a seed, its first run, the analyst's decisions, and the run after them."""
     world = World(seed=seed, complaints=300, operations=6, days=DAYS)
     simulate(world, place / "world")
+    _ringtrace(place, "keys")
     _batch(place, "first")
     target = Target.of(place / "first")
     decided = [("confirm", ids[0], "") for ids in target.known[:2]]
@@ -513,7 +516,8 @@ def measure(place: Path, tries: int, workers: int = 2) -> dict[str, Outcome]:
                         found.seeds.add(seed)
                         found.attacks.add(name)
                         found.alarms.update(alarms)
-            sys.stderr.write(f"{budget}: done\n")
+            done = [name for name, found in outcomes.items() if found.budget == budget]
+            sys.stderr.write(f"{budget}: {'; '.join(done) or 'nothing'}\n")
     return outcomes
 
 
@@ -569,22 +573,28 @@ def _batch(home: Path, name: str, previous: str = "", lies: Path | None = None) 
     if _has_clock():
         options["now"] = NOW
     run = home / name
+    os.environ[HOME_VARIABLE] = str(home / "keys")
     ringtrace.run_batch(**inputs, output=run, progress=False, **options)
     return run
 
 
 def _offer(home: Path, run: Path) -> frozenset[str]:
     """Returns what `ringtrace exchange offer` writes about a run."""
-    os.environ["RINGTRACE_HOME"] = str(home / f"keys-{os.getpid()}")
     out = run.with_name("offer")
     words = ["exchange", "offer", run, "--from", "amazon", "--to", "microsoft", "--output", out]
-    lines = io.StringIO()
-    with contextlib.redirect_stdout(lines), contextlib.redirect_stderr(lines):
-        status = cli.main([*map(str, words), "--now", NOW.isoformat()])
-    if status:
-        raise RuntimeError(lines.getvalue())
+    _ringtrace(home, *words, "--now", NOW.isoformat())
     offer = json.loads((out / "offer.json").read_bytes())
     return frozenset(one["entity_id"] for one in offer["entities"])
+
+
+def _ringtrace(home: Path, *words: object) -> None:
+    """Runs a command with the keys of a world."""
+    os.environ[HOME_VARIABLE] = str(home / "keys")
+    lines = io.StringIO()
+    with contextlib.redirect_stdout(lines), contextlib.redirect_stderr(lines):
+        status = cli.main([str(word) for word in words])
+    if status:
+        raise RuntimeError(lines.getvalue())
 
 
 @cache
