@@ -57,6 +57,9 @@ STRANGER = "phone:+12125550147"
 
 STRANGERS_MAIL = "email:maria.lee.4471@gmail.com"
 
+FIRM = 3
+"""Robustness from which one reporter more or less must not decide."""
+
 STRANGERS = (STRANGER, STRANGERS_MAIL)
 
 _WORDS = (
@@ -373,12 +376,16 @@ class Case:
         )
 
     def merged(self) -> bool:
-        """Returns whether core members of two clusters are in one."""
-        return any(together and not before for before, together in self._pairs())
+        """Returns whether members of two clusters, each tied by three reporters, are in one."""
+        return any(together and not before for before, together in self._pairs(FIRM))
 
     def split(self) -> bool:
-        """Returns whether core members of one cluster are in two."""
-        return any(before and not together for before, together in self._pairs())
+        """Returns whether members of one cluster, each tied by three reporters, are in two."""
+        return any(before and not together for before, together in self._pairs(FIRM))
+
+    def moved(self) -> bool:
+        """Returns whether any core member is with others now, those that two reporters tie too."""
+        return any(before != together for before, together in self._pairs())
 
     def renamed(self) -> bool:
         """Returns whether a ring's number has another epoch now, or another first one."""
@@ -402,10 +409,17 @@ class Case:
         home = self.after.cluster(entity_id)
         return home is not None and home in map(self.after.cluster, self.target.known[0])
 
-    def _pairs(self) -> Iterator[tuple[bool, bool]]:
-        """Yields whether two are together, without and with the lies, of all core members."""
+    def _pairs(self, least: int = 0) -> Iterator[tuple[bool, bool]]:
+        """Yields whether two are together, without and with the lies, of all core members.
+
+        Only those whose robustness was `least` or more count, if the run says so.
+        """
         control, after = self.control, self.after
-        core = [one for one in control.members if control.is_core(one) and after.is_core(one)]
+        core = [
+            one
+            for one, row in control.members.items()
+            if control.is_core(one) and after.is_core(one) and row.get("robustness", FIRM) >= least
+        ]
         for one, other in combinations(core, 2):
             yield (
                 control.cluster(one) == control.cluster(other),
@@ -424,7 +438,7 @@ class Harm:
 
 _SMEARS = (smear_number, smear_alone, smear_mailbox)
 
-_MERGES = (name_two_rings, name_everywhere, absorb)
+_MERGES = (name_two_rings, name_everywhere, absorb, pull_away, claim_number)
 
 HARMS = (
     Harm("put a stranger's number or mailbox into a cluster", Case.in_cluster, _SMEARS),
@@ -435,10 +449,9 @@ HARMS = (
     Harm("take a ring's number out, unseen", Case.erased, (claim_number, claim_in_rejects)),
     Harm("... keep it from leaving, with an alarm", Case.stopped, (claim_number, claim_in_rejects)),
     Harm("... keep a ring from leaving by a tie to another", Case.suspended, (absorb,)),
-    Harm("merge core members of two clusters", Case.merged, _MERGES),
-    Harm(
-        "split core members of one cluster", Case.split, (name_everywhere, pull_away, claim_number)
-    ),
+    Harm("move a core member that two honest reporters tie", Case.moved, _MERGES),
+    Harm("merge core members of two clusters, each tied by three", Case.merged, _MERGES),
+    Harm("split core members of one cluster, each tied by three", Case.split, _MERGES),
     Harm("rename an epoch", Case.renamed, (backdate, postdate)),
     Harm("lapse a dispute", Case.dispute_lapsed, (backdate, postdate)),
     Harm("lapse an expiring `legitimate`", Case.legitimate_lapsed, (backdate, postdate)),
