@@ -89,6 +89,8 @@ class StreamOptions:
     decisions: str | None
     sources: str | None
     priority_weights: str | None
+    register_key: str | None
+    no_register: bool
     complaints_format: str | None
     calls_format: str | None
     calls_direction: str | None

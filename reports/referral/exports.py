@@ -40,7 +40,7 @@ def cluster_graphml(case: Case) -> bytes:
         for one in facts.inside
     ]
     tables = (pa.Table.from_pylist(nodes, NODE_SCHEMA), pa.Table.from_pylist(edges, EDGE_SCHEMA))
-    return b"".join(graphml_document(*([one] for one in tables), left_out=facts.left_out))
+    return b"".join(graphml_document([tables[0]], [tables[1]], facts.left_out))
 
 
 def _flat(value: object) -> Any:

@@ -41,11 +41,11 @@ class Office:
         confirmed, disputed = sorted(of)[:2]
         lines = ["decision_id,kind,entity_a,entity_b,author,reason,decided_at,expires_at"]
         lines += [
-            f"C-{n},confirm,{one},,Priya Rao,seen by both,2025-06-01T00:00:00Z,"
+            f"C-{n},confirm,{one},,Priya Rao,seen by both,2026-06-01T00:00:00Z,"
             for n, one in enumerate(sorted(of[confirmed]))
         ]
         lines += [
-            f"D-{n},dispute,{one},,Tom Lee,a customer wrote in,2025-06-01T00:00:00Z,"
+            f"D-{n},dispute,{one},,Tom Lee,a customer wrote in,2026-06-01T00:00:00Z,"
             for n, one in enumerate(sorted(of[disputed]))
         ]
         self.decisions = folder / "decisions.csv"

@@ -56,6 +56,15 @@ RIGHT = {
         "--override-reason": ["checked by hand"],
         "--output": ["{new}"],
     },
+    "decide": {
+        "run": ["{run}"],
+        "kind": ["confirm"],
+        "a": ["{entity}"],
+        "--decisions": ["{decisions}"],
+        "--author": ["Ada Cole"],
+        "--reason": ["checked by hand"],
+        "--now": [TIME],
+    },
     "verify": {"folder": ["{package}"]},
     "exchange offer": {"run": ["{run}"], "--to": ["microsoft"], "--output": ["{new}"]},
     "exchange show": {"offer": ["{offer}"]},
@@ -239,6 +248,8 @@ def out_of_range(leaf):
 
 def absent_path(leaf):
     for one in reads(leaf, READ_FILE | READ_FOLDER | {"GLOB"}):
+        if (leaf, key(one)) == ("decide", "--decisions"):
+            continue  # which it makes
         yield changed(leaf, one, "{folder}/nowhere"), "nowhere"
 
 
@@ -323,11 +334,14 @@ FINE = {one: {"empty.dat"} for one in ("--config", "--kafka-config", "--complain
 """Files that are right although they look wrong: no settings, and a day without records."""
 
 CONTRADICTIONS = {
+    "batch": [({"--no-register": [], "--register-key": ["{register_key}"]}, "--register-key")],
     "stream": [
+        ({"--no-register": [], "--register-key": ["{register_key}"]}, "--register-key"),
         ({"--kafka-complaints": ["topic"]}, "one source"),
         ({"--runner": ["X"]}, "--runner"),
     ],
     "explain": [({"b": ["{entity}"]}, "{entity}")],
+    "decide": [({"b": ["{other}"]}, "one entity"), ({"kind": ["must_link"]}, "two entities")],
     "report": [
         ({"--output": None, "--pages": ["3"]}, "--pages"),
         ({"--output": None, "--include-verify": []}, "--include-verify"),
@@ -340,8 +354,14 @@ CONTRADICTIONS = {
             "--include",
         ),
     ],
-    "exchange offer": [({"--from": ["microsoft"]}, "--from")],
-    "exchange join": [({"offers": ["{offer}", "{copy}"]}, "{copy}")],
+    "exchange offer": [
+        ({"--from": ["microsoft"]}, "--from"),
+        ({"--no-register": [], "--register": ["{register}"]}, "--register"),
+    ],
+    "exchange join": [
+        ({"offers": ["{offer}", "{copy}"]}, "{copy}"),
+        ({"--no-register": [], "--register-key": ["{register_key}"]}, "--register-key"),
+    ],
     "exchange overlap request": [({"--cluster": ["{cluster}"]}, "--cluster")],
     "exchange overlap respond": [({"letter": ["{request_of_all}"]}, "--run")],
 }
@@ -350,6 +370,7 @@ UNKNOWN = {
     "batch": [({"--complaints-format": ["frob"]}, "frob"), ({"--runner": ["Frob"]}, "Frob")],
     "stream": [({"--complaints-format": ["frob"]}, "frob")],
     "explain": [({"a": ["phone:+19999999999"]}, "+19999999999")],
+    "decide": [({"a": ["phone:+19999999999"]}, "+19999999999")],
     "referral": [
         ({"--cluster": ["c-0"]}, "c-0"),
         ({"--recipient": ["xx"]}, "xx"),
@@ -366,7 +387,6 @@ NO_IDS = "it takes no id of anything in a run"
 
 CANNOT = {
     "contradiction": {
-        "batch": "what it needs together is in missing_argument",
         "exchange revoke": ALONE,
         "exchange overlap compute": ALONE,
         "exchange overlap show": ALONE,
@@ -434,7 +454,7 @@ class Place:
         truth = self.name("truth", "in/truth.csv").read_text().splitlines()[1:]
         ids = sorted({row.partition(",")[0] for row in truth if "#" not in row})
         rows = [
-            f"C-{n},confirm,{one},,Ada Cole,seen,2024-01-01T00:00:00Z," for n, one in enumerate(ids)
+            f"C-{n},confirm,{one},,Ada Cole,seen,2026-06-01T00:00:00Z," for n, one in enumerate(ids)
         ]
         decisions = self.name("decisions", "decisions.csv")
         decisions.write_text("\n".join([",".join(DECISION.names), *rows]) + "\n")
@@ -443,7 +463,9 @@ class Place:
             calls = self.name("calls", f"in/calls/{org}.jsonl")
             files = ["--complaints", complaints, "--calls", calls]
             files += ["--decisions", decisions] if word == "run" else []
-            self.at("amazon", "batch", *files, "--output", self.name(word, word))
+            self.at(org, "batch", *files, "--output", self.name(word, word))
+        self.name("register", "run/private/victims")
+        self.name("register_key", "home-amazon/register.key")
         members = tables.read_table(self.folder / "run", MEMBERS, ["entity_id", "cluster_id"])
         sizes = Counter(members["cluster_id"].to_pylist())
         cluster = max(sizes, key=lambda one: (sizes[one], one))

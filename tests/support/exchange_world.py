@@ -1,5 +1,6 @@
 import dataclasses
 import json
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -74,6 +75,7 @@ class Joint:
         # Keys of its own: offers are accepted in the order of their days, for good.
         own = dataclasses.replace(world.amazon, home=folder / "home")
         trust_key(own, world.microsoft)
+        shutil.copy2(world.amazon.home / "register.key", own.home)
         patch.setenv(key_store.HOME_VARIABLE, str(own.home))
         first = folder / "first"
         words = ["exchange", "join", world.amazon.run, self.offer, "--now", NOW]

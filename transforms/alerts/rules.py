@@ -27,7 +27,6 @@ from schemas.field import TIMESTAMP
 from transforms.arrow_util import batch_of_rows, hash_text, sorted_lookup
 from transforms.decisions import NO_DECISIONS, DecisionsInForce
 from transforms.graph.assign import NO_CLUSTER, cluster_id, cluster_number
-from transforms.graph.cluster_summary import reviewed_members
 from transforms.graph.lineage import PREVIOUS
 from transforms.graph.robustness import near_misses, tier_of
 from transforms.shuffle import table_of
@@ -193,7 +192,7 @@ def attestation(members: Sequence[Mapping[str, Any]], decided: DecisionsInForce)
         is Tier.CORE
         and one["status"] == Status.INFRASTRUCTURE
     )
-    return Attestation(core, core & reviewed_members(members, decided))
+    return Attestation(core, core & decided.reviewed())
 
 
 def attested_ties(
@@ -507,4 +506,4 @@ def _seam(links: pa.Table, known: KnownClusters) -> list[tuple[str, str]]:
 def _collect_known(
     _: object, previous: Iterable[pa.RecordBatch], decided: DecisionsInForce
 ) -> KnownClusters:
-    return known_clusters(previous, decided.when, decided)
+    return known_clusters(previous, decided.newest, decided)
