@@ -102,18 +102,25 @@ def bind_to_previous(decisions: tuple[Decision, ...], folder: str | None) -> tup
 
     One that stands bound in its decisions/ keeps that binding.
     """
-    from transforms.decisions import BoundBy, bind, named_to_bind, taken_over
+    from transforms.decisions import BoundBy, bind, named_to_bind
+
+    known = keep_bindings(decisions, folder)
+    named = named_to_bind(known)
+    if folder is None or not len(named):
+        return known
+    run = Run.open(folder)
+    shown, interval = shown_entities(run, named)
+    return bind(known, shown, interval, run.run_id, BoundBy.PREVIOUS)
+
+
+def keep_bindings(decisions: tuple[Decision, ...], folder: str | None) -> tuple[Decision, ...]:
+    """Gives decisions the bindings that they have in the finished run in `folder`, if any."""
+    from transforms.decisions_file import taken_over
 
     if folder is None or all(one.members is not None for one in decisions):
         return decisions
-    run = Run.open(folder)
-    before = run_decisions(run)
-    known = taken_over(decisions, before) if before is not None else decisions
-    named = named_to_bind(known)
-    if not len(named):
-        return known
-    shown, interval = shown_entities(run, named)
-    return bind(known, shown, interval, run.run_id, BoundBy.PREVIOUS)
+    before = run_decisions(Run.open(folder))
+    return taken_over(decisions, before) if before is not None else decisions
 
 
 def run_decisions(run: Run) -> pa.Table | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NotRequired, TypedDict
+from typing import TypedDict
 
 MANIFEST_NAME = "manifest.json"
 """File name; its presence shows that a run is whole."""
@@ -51,16 +51,20 @@ class RecordCounts(TypedDict):
     calls: Counts
 
 
-class Manifest(TypedDict):
-    """The whole manifest, as JSON with sorted keys.
+class WithClock(TypedDict, total=False):
+    """The time, ISO 8601 in UTC, at which decisions expire and from which recency counts.
 
-    `clock` is the time, ISO 8601 in UTC, at which decisions expire and from which recency counts;
-    runs of before it was written have none.
+    A run of before it was written has none.
     """
+
+    clock: str
+
+
+class Manifest(WithClock):
+    """The whole manifest, as JSON with sorted keys."""
 
     run_id: str
     contract_version: int
-    clock: NotRequired[str]
     versions: dict[str, str]
     options: dict[str, object]
     inputs: list[InputFile]

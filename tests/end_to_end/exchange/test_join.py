@@ -11,6 +11,7 @@ from pipelines import key_store
 from pipelines.commands import evaluate
 from reports import signing
 from reports.exchange import read_offer
+from reports.run import Run
 from schemas.entity import without_epoch
 from schemas.joint import CONTRIBUTORS, OFFERED_CLUSTERS, UNION_LINKS
 from schemas.offer import CountryCount, OfferedCluster, OfferedEntity, OfferedEvidence
@@ -204,7 +205,10 @@ def test_without_the_offer_its_evidence_is_out_again(world, joined, at, tmp_path
 
 def test_a_run_without_offers_is_ones_own_to_the_byte(world, at, tmp_path):
     at(world.amazon)
-    assert ringtrace("exchange", "join", world.amazon.run, "--output", tmp_path / "run") == 0
+    clock = ["--now", Run.open(world.amazon.run).manifest["clock"]]
+    assert (
+        ringtrace("exchange", "join", world.amazon.run, "--output", tmp_path / "run", *clock) == 0
+    )
     for table in ALL_TABLES:
         if table is not LINEAGE:
             name = f"{table.name}/part-00000-of-00001.parquet"
