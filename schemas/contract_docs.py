@@ -27,7 +27,7 @@ from schemas.manifest import MANIFEST_NAME
 from schemas.offer import MAX_INTEGER, Offer, Revocation, Tlp
 from schemas.overlap import Answer, Request, Result
 from schemas.reject import Code
-from schemas.tables import ALL_TABLES
+from schemas.tables import ALL_TABLES, PRIVATE_TABLES
 
 _ABOUT = {
     "complaints": "Accepted complaints, without the victim's own numbers.",
@@ -41,6 +41,8 @@ _ABOUT = {
     "lineage": "Changes of each cluster since the previous run.",
     "islands": "Connected components that a later run with `--previous` need not cluster again.",
     "decisions": "Analysts' decisions, each bound to the members that it covers.",
+    "private/victims": "The victim register: what a run withholds, as keyed hashes, for its owner "
+    "alone.",
     "rejects": "Rejected rows, each with the reason; they can be corrected and imported again.",
 }
 
@@ -110,11 +112,19 @@ def markdown_page() -> str:
         "## Input: call\n",
     ]
     parts += [f"Key: {key_text(CALL_KEY)}.\n", contract_table(CALL_INPUT)]
-    for one in ALL_TABLES:
+    for one in (*ALL_TABLES, *PRIVATE_TABLES):
         parts += [f"## Output: {one.name}/\n", _ABOUT[one.name] + f" Key: {key_text(one.key)}.\n"]
         parts.append(contract_table(one.schema))
     parts.append(f"## Output: {MANIFEST_NAME}\n")
-    typed = ("Manifest", "RecordCounts", "Counts", "InputFile", "OutputFile", "Alarm")
+    typed = (
+        "Manifest",
+        "RecordCounts",
+        "Counts",
+        "InputFile",
+        "OutputFile",
+        "PrivateFile",
+        "Alarm",
+    )
     parts += [_typed(getattr(manifest, name)) for name in typed]
     parts.append("## Stream: alert\n")
     parts += [

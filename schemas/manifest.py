@@ -37,6 +37,13 @@ class OutputFile(TypedDict):
     rows: int
 
 
+class PrivateFile(TypedDict):
+    """One file for the run's owner alone. Its bytes may depend on a secret, so none are here."""
+
+    name: str
+    rows: int
+
+
 class Alarm(TypedDict):
     """Something an analyst must know before trusting the run."""
 
@@ -51,17 +58,18 @@ class RecordCounts(TypedDict):
     calls: Counts
 
 
-class WithClock(TypedDict, total=False):
-    """The time, ISO 8601 in UTC, at which decisions expire and from which recency counts.
-
-    A run of before it was written has none.
-    """
+class _AddedLater(TypedDict, total=False):
+    """Fields that manifests of earlier versions lack."""
 
     clock: str
+    private: list[PrivateFile]
 
 
-class Manifest(WithClock):
-    """The whole manifest, as JSON with sorted keys."""
+class Manifest(_AddedLater):
+    """The whole manifest, as JSON with sorted keys.
+
+    `clock` is the time, ISO 8601 in UTC, at which decisions expire and from which recency counts.
+    """
 
     run_id: str
     contract_version: int

@@ -11,8 +11,9 @@ import xxhash
 
 from schemas import CONTRACT_VERSION
 from schemas.enums import RecordKind
-from schemas.manifest import Alarm, Counts, InputFile, Manifest, OutputFile
+from schemas.manifest import Alarm, Counts, InputFile, Manifest, OutputFile, PrivateFile
 from schemas.reject import Code
+from schemas.tables import PRIVATE_FOLDER
 
 CounterValue = tuple[tuple[str, str], int]
 """((group, name), count): what the steps count as they go."""
@@ -28,6 +29,13 @@ COMPONENT_FILES_REFUSED = ("islands", "files_refused")
 
 COMPONENTS_REFUSED = ("islands", "refused")
 """Counts components of the previous run whose files state the impossible."""
+
+
+CONTESTED_IDENTIFIERS = ("contested", "identifiers")
+"""Counts identifiers that are contested."""
+
+REGISTER_CONFLICTS = ("register", "conflicts")
+"""Counts identifiers that only the register knows as victims', and these records as a suspect's."""
 
 
 def current_time() -> datetime:
@@ -105,6 +113,13 @@ def find_alarms(counters: Mapping[tuple[str, str], int]) -> list[Alarm]:
                 "strangers: look at its weakest bridges before anything is handed out",
             )
         )
+    if contested := counters.get(CONTESTED_IDENTIFIERS, 0):
+        message = (
+            f"{contested} identifiers are called a victim's own by some reporters, while others "
+            "show a suspect using them; none leaves until a suspect_held or victim_owned decision, "
+            "see private/contested"
+        )
+        found.append(Alarm(code="contested_identifiers", message=message))
     if wide := counters.get(("links", "records_too_wide"), 0):
         found.append(
             Alarm(code="wide_records", message=f"{wide} records name too many identifiers to link")
@@ -117,6 +132,12 @@ def find_alarms(counters: Mapping[tuple[str, str], int]) -> list[Alarm]:
             "they were not used, and what they held was clustered anew"
         )
         found.append(Alarm(code="islands_refused", message=message))
+    if conflicts := counters.get(REGISTER_CONFLICTS, 0):
+        message = (
+            f"{conflicts} identifiers that earlier runs know as victims' are shown as a suspect's; "
+            "they stay withheld until a decision says suspect_held"
+        )
+        found.append(Alarm(code="register_conflicts", message=message))
     found.extend(
         Alarm(code="decisions_contradict", message=f"decisions contradict each other: {name}")
         for group, name in sorted(counters)
@@ -135,8 +156,12 @@ def build_manifest(
 
     The run id depends on the clock only by what that leaves out: expired decisions, and records
     from the future.
+
+    Of private files it has the names and rows alone, as their bytes may depend on a secret.
     """
     read = sorted(inputs, key=_input_order)
+    written = sorted(outputs, key=_output_order)
+    apart = [one for one in written if one["name"].startswith(f"{PRIVATE_FOLDER}/")]
     accounting = {kind: reconciled_counts(counters, kind) for kind in ("complaints", "calls")}
     grouped: dict[str, dict[str, int]] = {}
     for (group, name), count in sorted(counters.items()):
@@ -152,7 +177,8 @@ def build_manifest(
         versions=dict(run.versions),
         options=dict(run.options),
         inputs=read,
-        outputs=sorted(outputs, key=_output_order),
+        outputs=[one for one in written if one not in apart],
+        private=[PrivateFile(name=one["name"], rows=one["rows"]) for one in apart],
         counts={"complaints": accounting["complaints"], "calls": accounting["calls"]},
         tallies=grouped,
         alarms=find_alarms(counters),

@@ -38,6 +38,8 @@ class BatchOptions:
     decisions: str | None
     sources: str | None
     priority_weights: str | None
+    register_key: str | None
+    no_register: bool
     as_of: datetime | None
     now: datetime | None
     complaints_format: str | None

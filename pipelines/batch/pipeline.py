@@ -28,10 +28,12 @@ from transforms.decisions_file import DecisionRows
 from transforms.deduplicate import Deduplicate
 from transforms.extract import Evidence, KnownLegitimate
 from transforms.graph import (
+    ClusteredWindow,
     FileDigest,
     PriorityWeights,
     ReadComponentCache,
     ReadPreviousMembers,
+    RegisterUse,
     find_clusters,
     summarize_clusters,
 )
@@ -46,7 +48,14 @@ from transforms.redact import (
 from transforms.reporters import SourceRules
 from transforms.shuffle import MAIN
 from transforms.validate import ACCEPTED, COUNTERS, REJECTS, Validate
-from transforms.victims import CollectStatedNumbers, VictimNumbers, assign_victim_roles
+from transforms.victim_register import KeepRegister, ReadRegister, RegisterSource
+from transforms.victims import (
+    CLAIMS,
+    AssignVictimRoles,
+    CollectStatedNumbers,
+    VictimClaims,
+    VictimNumbers,
+)
 from transforms.write import JobPool, PublishRun, WriteTables
 
 
@@ -66,6 +75,7 @@ class BatchPlan:
     weights: PriorityWeights
     shards: int
     run: RunSettings
+    register: RegisterSource | None = None
 
 
 def build(pipeline: beam.Pipeline, plan: BatchPlan) -> None:
@@ -96,22 +106,20 @@ def build(pipeline: beam.Pipeline, plan: BatchPlan) -> None:
         calls[REJECTS],
     ) | "All rejects" >> beam.Flatten()  # REJECT
 
-    # Extract the evidence, without what a record states to be a victim's.
+    # Extract the evidence, and who calls what in it a victim's.
     stated = (
-        complaints[ACCEPTED] | "Stated in complaints" >> CollectStatedNumbers(RecordKind.COMPLAINT),
-        calls[ACCEPTED] | "Stated in calls" >> CollectStatedNumbers(RecordKind.CALL),
-        unmasked_rejects | "Stated in rejects" >> beam.Map(stated_victim_numbers_in_rejects),
-    ) | "All stated" >> beam.Flatten()  # STATED
-    stated_numbers = beam.pvalue.AsSingleton(stated | "Stated numbers" >> VictimNumbers(start))
+        complaints[ACCEPTED]
+        | "Stated in complaints" >> CollectStatedNumbers(RecordKind.COMPLAINT, plan.rules),
+        calls[ACCEPTED] | "Stated in calls" >> CollectStatedNumbers(RecordKind.CALL, plan.rules),
+    ) | "All stated" >> beam.Flatten()  # STATED_NUMBER
+    claims = beam.pvalue.AsSingleton(stated | "Stated numbers" >> VictimClaims(start))
     all_evidence = (
         unique_complaints[MAIN]
         | "Complaint evidence" >> Evidence(RecordKind.COMPLAINT, plan.rules),
         unique_calls[MAIN] | "Call evidence" >> Evidence(RecordKind.CALL, plan.rules),
         unique_complaints[MAIN] | "Scripts" >> Scripts(start),
     ) | "All evidence" >> beam.Flatten()  # EVIDENCE
-    evidence = all_evidence | "Without victims" >> beam.Map(
-        assign_victim_roles, stated_numbers
-    )  # EVIDENCE
+    assigned = all_evidence | "Victims' roles" >> AssignVictimRoles(claims)  # EVIDENCE, CLAIM
 
     # Cluster it, as analysts decided and as the previous run numbered the clusters.
     clock = start | "Clock" >> beam.Map(run_clock)  # one datetime
@@ -123,13 +131,14 @@ def build(pipeline: beam.Pipeline, plan: BatchPlan) -> None:
         plan.previous_components
     )  # COMPONENT, counters
     clustered = find_clusters(
-        evidence,
+        {"evidence": assigned[MAIN], CLAIMS: assigned[CLAIMS]},
         start,
         in_force,
         previous,
         components[MAIN],
         plan.known,
         follows=bool(plan.previous_members),
+        register=use_register(start, plan.register),
     )
     bound = in_force | "Bind" >> BindDecisions(
         clustered.entities, clustered.memberships
@@ -137,7 +146,10 @@ def build(pipeline: beam.Pipeline, plan: BatchPlan) -> None:
     summaries = summarize_clusters(clustered, bound, plan.weights)
 
     # Withhold victims' identifiers from what is written.
-    withheld = (clustered.withheld, stated) | "All victims" >> beam.Flatten()  # WITHHELD, STATED
+    withheld = (
+        clustered.withheld,
+        stated,
+    ) | "All victims" >> beam.Flatten()  # WITHHELD, STATED_NUMBER
     victim_numbers = beam.pvalue.AsSingleton(withheld | "Victims' numbers" >> VictimNumbers(start))
     redacted_complaints = {"records": unique_complaints[MAIN], "withheld": clustered.withheld} | (
         "Withhold from complaints" >> RedactRecords(RecordKind.COMPLAINT, victim_numbers)
@@ -148,8 +160,16 @@ def build(pipeline: beam.Pipeline, plan: BatchPlan) -> None:
     redacted_mentions = clustered.classified | "Mentions" >> beam.Map(
         redact_mentions, victim_numbers
     )  # MENTION
+    # What a rejected row states is masked in rejects, and says nothing of any other record.
+    stated_in_rejects = unmasked_rejects | "Stated in rejects" >> beam.Map(
+        stated_victim_numbers_in_rejects
+    )  # STATED_NUMBER
+    in_rejects = (withheld, stated_in_rejects) | "All in rejects" >> beam.Flatten()
+    reject_numbers = beam.pvalue.AsSingleton(
+        in_rejects | "Numbers in rejects" >> VictimNumbers(start)
+    )
     masked_rejects = unmasked_rejects | "Mask rejects" >> beam.Map(
-        mask_rejects, victim_numbers
+        mask_rejects, reject_numbers
     )  # REJECT
 
     # Write the tables, then the report and the manifest.
@@ -166,6 +186,8 @@ def build(pipeline: beam.Pipeline, plan: BatchPlan) -> None:
         tables.COMPONENTS.name: clustered.components,
         tables.DECISIONS.name: bound | "Decided" >> DecisionRows(clustered.withheld),
         tables.REJECTS.name: masked_rejects,
+        tables.CONTESTED.name: clustered.contested,
+        **kept_register(start, clustered, plan.register),
     }
     written = outputs | "Write tables" >> WriteTables(start, plan.shards)  # OutputFile
     counters = (
@@ -186,6 +208,24 @@ def build(pipeline: beam.Pipeline, plan: BatchPlan) -> None:
     gathered = {"digests": read["digests"], "counters": counters, "outputs": written}
     report = partial(write_report, previous=plan.previous_nodes)
     _ = gathered | "Finish" >> PublishRun(start, report)  # Manifest
+
+
+def use_register(start: beam.PCollection, register: RegisterSource | None) -> RegisterUse | None:
+    """Reads the victim register of earlier runs, where this run has a key for one."""
+    if register is None:
+        return None
+    known = start | "Victim register" >> ReadRegister(register)  # one VictimRegister
+    return RegisterUse(register.key, beam.pvalue.AsSingleton(known))
+
+
+def kept_register(
+    start: beam.PCollection, clustered: ClusteredWindow, register: RegisterSource | None
+) -> dict[str, beam.PCollection]:
+    """Returns the register to write, by the name of its table; nothing without a key."""
+    if register is None:
+        return {}
+    kept = clustered.registered | "Keep register" >> KeepRegister(register, start)  # VICTIM_ENTRY
+    return {tables.VICTIMS.name: kept}
 
 
 def write_report(

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import metadata
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from apache_beam.io.filesystems import FileSystems
 
 from pipelines.batch.options import BatchOptions
 from pipelines.batch.pipeline import BatchPlan
+from pipelines.key_store import register_source
 from pipelines.options import UsageError
 from pipelines.user_files import (
     bind_to_previous,
@@ -32,7 +33,7 @@ from transforms.graph import MAX_ROUNDS, FileDigest, rounds_for
 from transforms.manifest import RunSettings, current_time
 from transforms.read import InputError, InputFile, ReadOptions, plan_input_files
 from transforms.shuffle import MAX_PARTITIONS, PARTITIONS
-from transforms.write import staging_folder
+from transforms.write import is_local, staging_folder
 
 DEPENDED_ON = ("ringtrace", "apache-beam", "networkx", "phonenumbers", "pyarrow", "tldextract")
 """Packages whose version can change what a run finds."""
@@ -105,6 +106,22 @@ def make_plan(options: BatchOptions, token: str) -> BatchPlan:
             clock=options.now or options.as_of or current_time(),
         ),
     )
+
+
+def with_register(plan: BatchPlan, options: BatchOptions) -> BatchPlan:
+    """Adds the victim register to a plan; apart, as it makes the key, which wrong usage must not.
+
+    Raises:
+        UsageError: for a key or a register of the previous run that cannot be used.
+    """
+    register = register_source(
+        options.register_key,
+        use=not options.no_register,
+        runs=[options.previous] if options.previous else [],
+        make=is_local(options.output),
+    )
+    recorded = {**plan.run.options, "register": register is not None}
+    return replace(plan, register=register, run=replace(plan.run, options=recorded))
 
 
 def flags_for_size(files: Sequence[InputFile], given: Sequence[str]) -> list[str]:

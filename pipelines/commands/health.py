@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import argparse
+import stat
 import sys
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 from pipelines.options import SHARE
 from reports.run import Run
+from schemas.tables import VICTIMS
 
 REJECTED_SHARE = 0.01
 """Share of rows refused above which a source has likely changed its format."""
@@ -40,14 +43,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Prints what is wrong with a run, a line each; returns 0 if nothing is, else 1."""
     before = Run.open(arguments.previous).manifest if arguments.previous else None
+    manifest = Run.open(arguments.run).manifest
     found = list(
         find_problems(
-            Run.open(arguments.run).manifest,
-            before,
-            rejected_share=arguments.rejected_share,
-            fallen_to=arguments.fallen_to,
+            manifest, before, rejected_share=arguments.rejected_share, fallen_to=arguments.fallen_to
         )
     )
+    found += find_private_problems(arguments.run, manifest)
     sys.stdout.writelines(f"{line}\n" for line in found or ["well"])
     return 1 if found else 0
 
@@ -75,5 +77,23 @@ def find_problems(
         earlier = before["counts"][kind]["read"] if before else 0
         if count["read"] < fallen_to * earlier:
             yield f"fallen: {count['read']} {kind}, {earlier} in the run before"
+    if before and _keeps_register(before) and not _keeps_register(manifest):
+        yield "register: the run before kept a victim register, this one keeps none"
     for alarm in manifest["alarms"]:
         yield f"{alarm['code']}: {alarm['message']}"
+
+
+def find_private_problems(folder: str, manifest: Mapping[str, Any]) -> Iterator[str]:
+    """Yields the private files of a run that are gone, or that others than its owner can read."""
+    if "://" in folder:
+        return  # an object store has its own rules of who may read
+    for one in manifest.get("private", ()):
+        path = Path(folder, one["name"])
+        if not path.is_file():
+            yield f"private: {one['name']} is gone; make the run again"
+        elif path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
+            yield f"private: others can read {one['name']}; run chmod -R go-rwx {folder}/private"
+
+
+def _keeps_register(manifest: Mapping[str, Any]) -> bool:
+    return any(one["name"].startswith(f"{VICTIMS.name}/") for one in manifest.get("private", ()))

@@ -14,14 +14,21 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pyarrow.compute as pc
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from pipelines import key_store
 from pipelines.exchange import shared_victims, signed_files
-from pipelines.options import LOCAL_RUNNER, UsageError, moment, repeatable
+from pipelines.options import (
+    LOCAL_RUNNER,
+    UsageError,
+    add_other_registers,
+    add_register_options,
+    moment,
+    repeatable,
+)
 from pipelines.user_files import (
     bind_to_previous,
     file_digest,
@@ -47,6 +54,9 @@ from schemas.offer import Offer, Revocation
 from schemas.tables import COMPLAINTS, ENTITIES
 from transforms.extract import KnownLegitimate
 from transforms.joint import AcceptedOffer
+
+if TYPE_CHECKING:
+    from transforms.victim_register import RegisterSource
 
 KNOWN_REASON = "known legitimate: "
 """The start of the reason of an entity that is on the known-legitimate list."""
@@ -102,6 +112,8 @@ def add_join_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="CSV phone,email,country of your own victims: an offer is not believed about them",
     )
+    add_other_registers(parser)
+    add_register_options(parser)
     parser.add_argument(
         "--overlap",
         **repeatable("RESULT"),
@@ -131,6 +143,12 @@ def join_offers(arguments: argparse.Namespace) -> int:
     _check_given_again(arguments, manifest["options"])
     if arguments.key is not None and not arguments.overlap:
         raise UsageError(f"--key {arguments.key}: is for counts; give --overlap, or leave it out")
+    register = key_store.register_source(
+        arguments.register_key,
+        use=not arguments.no_register,
+        runs=list(dict.fromkeys([folder, arguments.previous or folder])),
+        files=arguments.register,
+    )
     now = arguments.now or datetime.now(UTC)
     intake = accept_offers(arguments.offers, me, orgs, now)
     offers = intake.offers
@@ -140,7 +158,8 @@ def join_offers(arguments: argparse.Namespace) -> int:
     overlaps = shared_victims.shared_counts_for_join(arguments.overlap, arguments.key, sent)
     named = {one for offer in offers for one in _offered_ids(offer)}
     private = signed_files.ids_of_victims(named, arguments.victims)
-    status = _run_joint(arguments, manifest, me, intake, private, overlaps)
+    private |= signed_files.ids_in_register(named, register)
+    status = _run_joint(arguments, manifest, me, intake, private, register, overlaps)
     if status == 0:
         record_accepted(offers)
         sys.stdout.write("\n".join(_summary(arguments.output, offers, private)) + "\n")
@@ -235,6 +254,7 @@ def _run_joint(
     me: str,
     intake: Intake,
     private: frozenset[str],
+    register: RegisterSource | None,
     overlaps: list[dict[str, Any]],
 ) -> int:
     """Plans and runs the joint pipeline; returns the exit status."""
@@ -265,6 +285,7 @@ def _run_joint(
         "own_run": manifest["run_id"],
         "previous": previous.run_id,
         "priority_weights": file_digest(arguments.priority_weights),
+        "register": register is not None,
     }
     with run_folder.lock_output(output):
         run_folder.check_output(output, overwrite=arguments.overwrite)
@@ -276,6 +297,7 @@ def _run_joint(
             offer_files=tuple(_input_entry(one) for one in offers),
             known=known.merged(known_legitimate_of_run(arguments.run)),
             private=private,
+            register=register,
             previous_members=previous.members,
             previous_components=previous.components,
             decisions=decisions,

@@ -12,6 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from pipelines.batch.pipeline import kept_register, use_register
 from reports import tables
 from reports.html import write_report_pages
 from reports.run import Run
@@ -63,6 +64,7 @@ from transforms.joint import (
 from transforms.manifest import CounterValue, RunSettings, rows_by_file_group
 from transforms.redact import redact_mentions
 from transforms.shuffle import MAIN, batches_of
+from transforms.victim_register import RegisterSource
 from transforms.write import JobPool, PublishRun, PutFile, WriteTables, parquet_bytes
 
 
@@ -83,6 +85,7 @@ class JointPlan:
         decisions: of analysts.
         weights: rank the clusters.
         run: settings of the joint run.
+        register: victim registers of our own, by which evidence of our own is refused, too.
     """
 
     own: str
@@ -97,6 +100,7 @@ class JointPlan:
     decisions: tuple[Decision, ...]
     weights: PriorityWeights
     run: RunSettings
+    register: RegisterSource | None = None
 
 
 def build_joint_pipeline(pipeline: beam.Pipeline, plan: JointPlan) -> None:
@@ -128,7 +132,14 @@ def build_joint_pipeline(pipeline: beam.Pipeline, plan: JointPlan) -> None:
         plan.previous_components
     )  # COMPONENT, counters
     clustered = find_clusters(
-        evidence, start, in_force, previous, components[MAIN], plan.known, follows=True
+        {"evidence": evidence},
+        start,
+        in_force,
+        previous,
+        components[MAIN],
+        plan.known,
+        follows=True,
+        register=use_register(start, plan.register),
     )
     bound = in_force | "Bind" >> BindDecisions(
         clustered.entities, clustered.memberships
@@ -149,6 +160,7 @@ def build_joint_pipeline(pipeline: beam.Pipeline, plan: JointPlan) -> None:
         LINEAGE.name: clustered.lineage,
         COMPONENTS.name: clustered.components,
         DECISIONS.name: bound | "Decided" >> DecisionRows(clustered.withheld),
+        **kept_register(start, clustered, plan.register),
     }
     written = outputs | "Write tables" >> WriteTables(start, 1)  # OutputFile
     counted_before = [

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 import apache_beam as beam
 import pyarrow as pa
 
+from pipelines.batch.pipeline import kept_register, use_register
 from schemas import tables
 from schemas.enums import RecordKind
 from schemas.manifest import Manifest
@@ -58,12 +59,14 @@ from transforms.stream import (
     WriteRejects,
     count_live_records,
     longest_retention,
+    stated_in_records,
     unexpired_evidence,
     unexpired_fingerprints,
     unexpired_stated,
 )
 from transforms.validate import ACCEPTED, COUNTERS, REJECTS, Validate
-from transforms.victims import VictimNumbers, assign_victim_roles
+from transforms.victim_register import RegisterSource
+from transforms.victims import CLAIMS, AssignVictimRoles, VictimClaims, VictimNumbers
 from transforms.write import JobPool, PublishRun, WriteTables
 
 
@@ -153,6 +156,7 @@ class AnalyzeTick(beam.PTransform):
     shards: int
     snapshots: SnapshotOptions | None
     rules: AlertRules
+    register: RegisterSource | None = None
 
     def expand(self, alive: Mapping[str, beam.PCollection]) -> beam.PCollection:
         """Clusters what is alive, raises alerts, writes what is due.
@@ -168,7 +172,7 @@ class AnalyzeTick(beam.PTransform):
         )  # one DecisionsInForce
         decided = beam.pvalue.AsSingleton(in_force)
 
-        # Drop what has expired, and what a record states to be a victim's.
+        # Drop what has expired, and find who calls what a victim's.
         fingerprints = alive[FINGERPRINTS] | "Expire prints" >> beam.Map(
             unexpired_fingerprints, decided, self.days
         )
@@ -181,27 +185,32 @@ class AnalyzeTick(beam.PTransform):
         ) | "All evidence" >> beam.Flatten()  # EVIDENCE
         stated = alive[STATED] | "Still stated" >> beam.Map(
             unexpired_stated, decided, longest_retention(self.days)
-        )  # STATED
-        stated_numbers = beam.pvalue.AsSingleton(stated | "Stated numbers" >> VictimNumbers(start))
-        evidence = all_evidence | "Without victims" >> beam.Map(
-            assign_victim_roles, stated_numbers
-        )  # EVIDENCE
+        )  # STATED_AT
+        accepted = stated | "In records" >> beam.Map(stated_in_records)  # STATED_NUMBER
+        claims = beam.pvalue.AsSingleton(accepted | "Stated numbers" >> VictimClaims(start))
+        assigned = all_evidence | "Victims' roles" >> AssignVictimRoles(claims)  # EVIDENCE, CLAIM
 
         # Cluster it. What a tick knows of components is what the one before it met.
         previous = start | "Known clusters" >> KnownMembers(self.previous)  # PREVIOUS
         no_components = start | "No components" >> ReadComponentCache(())
         clustered = find_clusters(
-            evidence,
+            {"evidence": assigned[MAIN], CLAIMS: assigned[CLAIMS]},
             start,
             in_force,
             previous,
             no_components[MAIN],
             self.known,
             follows=self.previous is not None,
+            register=use_register(start, self.register),
         )
 
         # Raise alerts.
-        known = start | "Seen against" >> CollectKnownClusters(previous, decided)  # one Known
+        bound = in_force | "Bind" >> BindDecisions(
+            clustered.entities, clustered.memberships
+        )  # one DecisionsInForce
+        known = start | "Seen against" >> CollectKnownClusters(
+            previous, beam.pvalue.AsSingleton(bound)
+        )  # one Known
         changes = {
             "members": clustered.memberships,
             "evidence": clustered.classified,
@@ -217,9 +226,6 @@ class AnalyzeTick(beam.PTransform):
         victim_numbers = beam.pvalue.AsSingleton(
             withheld | "Victims' numbers" >> VictimNumbers(start)
         )
-        bound = in_force | "Bind" >> BindDecisions(
-            clustered.entities, clustered.memberships
-        )  # one DecisionsInForce
         _ = bound | "Keep decisions" >> KeepDecisions(self.decisions)
         _ = (
             alive[REJECTED]
@@ -249,6 +255,8 @@ class AnalyzeTick(beam.PTransform):
             tables.SUPPLIERS.name: summaries.suppliers,
             tables.LINEAGE.name: clustered.lineage,
             tables.DECISIONS.name: bound | "Decided" >> DecisionRows(clustered.withheld),
+            tables.CONTESTED.name: clustered.contested,
+            **kept_register(runs, clustered, self.register),
         }
         written = outputs | "Write tables" >> WriteTables(runs, self.shards)  # OutputFile
         counters = (

@@ -23,6 +23,7 @@ import pyarrow.parquet as pq
 from apache_beam.io.filesystems import FileSystems
 
 from pipelines.batch.plan import find_previous, package_versions
+from pipelines.key_store import register_source
 from pipelines.options import UsageError
 from pipelines.streaming.options import TIMESTAMPS, StreamOptions
 from pipelines.streaming.pipeline import AnalyzeTick, StreamPlan
@@ -63,7 +64,7 @@ from transforms.stream import (
     RunOnOneWorker,
     SnapshotOptions,
 )
-from transforms.write import parquet_bytes, write_output_file
+from transforms.write import is_local, parquet_bytes, write_output_file
 
 BOUND_FILE = "state/decisions.parquet"
 """Below a stream's output, where its owner alone can read: what its decisions are bound to."""
@@ -211,7 +212,7 @@ def tick_analysis(options: StreamOptions, decisions: LiveDecisions | None = None
         UsageError: for a file that is missing or cannot be used.
     """
     find_previous(options.previous)
-    recorded = {
+    recorded: dict[str, object] = {
         "alert_hours": options.alert_hours,
         "alert_records": options.alert_records,
         "calls_direction": options.calls_direction,
@@ -223,7 +224,7 @@ def tick_analysis(options: StreamOptions, decisions: LiveDecisions | None = None
         "sources": {org: str(rule) for org, rule in read_source_rules(options.sources).items()},
     }
     output = options.output.rstrip("/")
-    return AnalyzeTick(
+    analyze = AnalyzeTick(
         output=output,
         known=read_known_legitimate(options.known_legitimate),
         previous=options.previous,
@@ -233,11 +234,21 @@ def tick_analysis(options: StreamOptions, decisions: LiveDecisions | None = None
         shards=options.shards,
         snapshots=SnapshotOptions(output, package_versions(), recorded),
         rules=AlertRules(
-            records=options.alert_records,
+            reporters=options.alert_records,
             within=timedelta(hours=options.alert_hours),
             referred=read_referred(options.referred),
         ),
     )
+    # Last, as it may make the key, which wrong usage must not.
+    register = register_source(
+        options.register_key,
+        use=not options.no_register,
+        runs=[options.previous] if options.previous else [],
+        make=options.local and is_local(output),
+        follow=True,
+    )
+    recorded["register"] = register is not None
+    return replace(analyze, register=register)
 
 
 def alert_sinks(options: StreamOptions) -> dict[str, beam.PTransform]:

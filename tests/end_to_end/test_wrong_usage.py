@@ -334,16 +334,34 @@ FINE = {one: {"empty.dat"} for one in ("--config", "--kafka-config", "--complain
 """Files that are right although they look wrong: no settings, and a day without records."""
 
 CONTRADICTIONS = {
+    "batch": [({"--no-register": [], "--register-key": ["{register_key}"]}, "--register-key")],
     "stream": [
+        ({"--no-register": [], "--register-key": ["{register_key}"]}, "--register-key"),
         ({"--kafka-complaints": ["topic"]}, "one source"),
         ({"--runner": ["X"]}, "--runner"),
     ],
     "explain": [({"b": ["{entity}"]}, "{entity}")],
     "decide": [({"b": ["{other}"]}, "one entity"), ({"kind": ["must_link"]}, "two entities")],
-    "report": [({"--output": None, "--pages": ["3"]}, "--pages")],
-    "referral": [({"--override-reason": None}, "--override-reason")],
-    "exchange offer": [({"--from": ["microsoft"]}, "--from")],
-    "exchange join": [({"offers": ["{offer}", "{copy}"]}, "{copy}")],
+    "report": [
+        ({"--output": None, "--pages": ["3"]}, "--pages"),
+        ({"--output": None, "--include-verify": []}, "--include-verify"),
+        ({"--redact": [], "--include-verify": []}, "--include-verify"),
+    ],
+    "referral": [
+        ({"--override-reason": None}, "--override-reason"),
+        (
+            {"--override-by": None, "--override-reason": None, "--include": ["{entity}=x"]},
+            "--include",
+        ),
+    ],
+    "exchange offer": [
+        ({"--from": ["microsoft"]}, "--from"),
+        ({"--no-register": [], "--register": ["{register}"]}, "--register"),
+    ],
+    "exchange join": [
+        ({"offers": ["{offer}", "{copy}"]}, "{copy}"),
+        ({"--no-register": [], "--register-key": ["{register_key}"]}, "--register-key"),
+    ],
     "exchange overlap request": [({"--cluster": ["{cluster}"]}, "--cluster")],
     "exchange overlap respond": [({"letter": ["{request_of_all}"]}, "--run")],
 }
@@ -353,7 +371,11 @@ UNKNOWN = {
     "stream": [({"--complaints-format": ["frob"]}, "frob")],
     "explain": [({"a": ["phone:+19999999999"]}, "+19999999999")],
     "decide": [({"a": ["phone:+19999999999"]}, "+19999999999")],
-    "referral": [({"--cluster": ["c-0"]}, "c-0"), ({"--recipient": ["xx"]}, "xx")],
+    "referral": [
+        ({"--cluster": ["c-0"]}, "c-0"),
+        ({"--recipient": ["xx"]}, "xx"),
+        ({"--include": ["email:no@one.example=x"]}, "no@one"),
+    ],
     "exchange overlap request": [(CLUSTER | {"--cluster": ["c-0"]}, "c-0")],
     "keys distrust": [({"org": ["nobody"]}, "nobody"), ({"fingerprint": ["00"]}, "00")],
     "keys trust": [({"--fingerprint": ["00"]}, "{fingerprint}")],
@@ -365,7 +387,6 @@ NO_IDS = "it takes no id of anything in a run"
 
 CANNOT = {
     "contradiction": {
-        "batch": "what it needs together is in missing_argument",
         "exchange revoke": ALONE,
         "exchange overlap compute": ALONE,
         "exchange overlap show": ALONE,
@@ -442,7 +463,9 @@ class Place:
             calls = self.name("calls", f"in/calls/{org}.jsonl")
             files = ["--complaints", complaints, "--calls", calls]
             files += ["--decisions", decisions] if word == "run" else []
-            self.at("amazon", "batch", *files, "--output", self.name(word, word))
+            self.at(org, "batch", *files, "--output", self.name(word, word))
+        self.name("register", "run/private/victims")
+        self.name("register_key", "home-amazon/register.key")
         members = tables.read_table(self.folder / "run", MEMBERS, ["entity_id", "cluster_id"])
         sizes = Counter(members["cluster_id"].to_pylist())
         cluster = max(sizes, key=lambda one: (sizes[one], one))

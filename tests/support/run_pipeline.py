@@ -81,8 +81,11 @@ def checked_manifest(output: Path) -> dict[str, Any]:
         content = (output / line["name"]).read_bytes()
         assert len(content) == line["bytes"]
         assert hashlib.sha256(content).hexdigest() == line["sha256"]
+    for line in manifest["private"]:
+        assert ds.dataset(output / line["name"]).count_rows() == line["rows"]
     there = {str(path.relative_to(output)) for path in output.rglob("*") if path.is_file()}
-    assert there == {MANIFEST_NAME, *(line["name"] for line in manifest["outputs"])}
+    listed = [*manifest["outputs"], *manifest["private"]]
+    assert there == {MANIFEST_NAME, *(line["name"] for line in listed)}
     for kind, count in manifest["counts"].items():
         assert count["read"] == count["accepted"] + count["duplicates"] + count["rejected"]
         rows = sum(one["rows"] for one in manifest["inputs"] if f"{one['kind']}s" == kind)

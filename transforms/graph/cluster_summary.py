@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 from schemas.cluster import CLUSTER, MEMBER
 from schemas.decision import DecisionKind
 from schemas.entity import epoch_number, without_epoch
-from schemas.enums import RecordKind, Review, Tier
+from schemas.enums import RecordKind, Review, Status, Tier
 from schemas.field import AMOUNT, TIMESTAMP
 from transforms.arrow_util import group_offsets, group_starts, table_of_columns, table_of_rows
 from transforms.decisions import NO_DECISIONS, DecisionsInForce
@@ -220,14 +220,20 @@ def member_rows(
     """Returns MEMBER rows of one cluster's MEMBERSHIP rows.
 
     `reviewed` are the ids of entities that analysts reviewed. The confidence in a cluster of one,
-    and its robustness, is that of the reporters who show its member in a hard role.
+    and its robustness, is that of the reporters who show its member in a hard role. A contested
+    member is compared by what it stands for, and needs a check.
     """
     alone = len(members) == 1
-    like = near_misses({one["entity_id"]: one["reporters"] for one in members})
+    shown = {one["known_as"]: one["entity_id"] for one in members}
+    near = near_misses({one["known_as"]: one["reporters"] for one in members})
+    like = {shown[one]: shown[better] for one, better in near.items()}
     rows: list[Row] = []
     for one in members:
         entity_id, reporters = one["entity_id"], one["reporters"]
         robustness = reporters if alone else min(reporters, one["link_reporters"])
+        contested = one["status"] == Status.CONTESTED
+        tier = Tier.VERIFY if contested else tier_of(robustness, like.get(entity_id))
+        sure = entity_id in reviewed and not contested
         rows.append(
             {
                 "entity_id": entity_id,
@@ -237,8 +243,8 @@ def member_rows(
                 "bridge": entity_id in cohesion.cut_vertices,
                 "reporters": reporters,
                 "robustness": robustness,
-                "tier": tier_of(robustness, like.get(entity_id)),
-                "review": Review.REVIEWED if entity_id in reviewed else Review.UNREVIEWED,
+                "tier": tier,
+                "review": Review.REVIEWED if sure else Review.UNREVIEWED,
                 "near_miss_of": like.get(entity_id),
             }
         )
@@ -325,7 +331,8 @@ def summarize(
     all_members: list[Row] = []
     for cluster_id, those in sorted(by_cluster.items()):
         ids = [one["entity_id"] for one in those]
-        beside = [*_must_links(must, set(ids)), *_epoch_links(ids)]
+        known = {one["known_as"]: one["entity_id"] for one in those}
+        beside = [*_must_links(must, known), *_epoch_links(ids)]
         cohesion = cluster_cohesion(ids, [*links_of.get(cluster_id, []), *beside])
         rows = member_rows(cluster_id, those, cohesion, reviewed)
         status = cluster_status(rows, confirmed, disputed)
@@ -478,14 +485,15 @@ def _seniority(member: Row) -> tuple[int, datetime, str]:
 
 def _name(members: Sequence[Row], brands: Sequence[str]) -> str:
     """Names a cluster after its best-attested identifier and the brand most often claimed."""
-    best = min(members, key=_seniority)
-    return f"{best['value']} ({brands[0]})" if brands else best["value"]
+    named = [one for one in members if one["value"] is not None]
+    best = str(min(named, key=_seniority)["value"]) if named else "contested"
+    return f"{best} ({brands[0]})" if brands else best
 
 
-def _must_links(must: Sequence[tuple[str, str]], members: set[str]) -> list[Row]:
-    """Returns the must_link decisions inside a cluster, as links."""
+def _must_links(must: Sequence[tuple[str, str]], members: Mapping[str, str]) -> list[Row]:
+    """Returns the must_link decisions inside a cluster, as links of the ids that are shown."""
     return [
-        {"entity_a": a, "entity_b": b, "weight": MUST_LINK_WEIGHT}
+        {"entity_a": members[a], "entity_b": members[b], "weight": MUST_LINK_WEIGHT}
         for a, b in must
         if a in members and b in members
     ]

@@ -25,12 +25,22 @@ from transforms.graph.assign import (
     has_mark,
     link_reporters_of_nodes,
 )
+from transforms.graph.incidence import IN_GRAPH
 from transforms.shuffle import MAIN
 
 MEMBERSHIP = pa.schema(
-    [*ENTITY, ("cluster_id", pa.string()), ("role", pa.string()), ("link_reporters", pa.int64())]
+    [
+        *ENTITY,
+        ("cluster_id", pa.string()),
+        ("role", pa.string()),
+        ("link_reporters", pa.int64()),
+        ("known_as", pa.string()),
+    ]
 )
-"""An infrastructure entity and its cluster; `link_reporters` as ASSIGNMENT has it."""
+"""An infrastructure entity, contested or not, and its cluster.
+
+`link_reporters` is as ASSIGNMENT has it. `known_as` is its own id, which is not written.
+"""
 
 CLUSTER_LINK = pa.schema(
     [
@@ -61,22 +71,29 @@ def finalize_entities(
     """Converts CLASSIFIED_ENTITY rows to ENTITY rows, and to MEMBERSHIP rows where in a cluster."""
     nodes = hash_text(found["entity_id"])
     cluster, hub = clusters_of_nodes(assignment, nodes)
-    infrastructure = true_mask(pc.equal(found["status"], Status.INFRASTRUCTURE))
-    hub &= infrastructure
-    status = pc.if_else(pa.array(hub), str(Status.SUPPRESSED), found["status"])
-    reason = pc.if_else(pa.array(hub), _hub_reasons(found, nodes, assignment), found["reason"])
+    contested = true_mask(pc.equal(found["status"], Status.CONTESTED))
+    in_graph = true_mask(pc.is_in(found["status"], pa.array(IN_GRAPH)))
+    hub &= in_graph
+    status = pc.if_else(pa.array(hub & ~contested), str(Status.SUPPRESSED), found["status"])
+    hubs = _hub_reasons(found, nodes, assignment)
+    reason = pc.if_else(pa.array(hub & ~contested), hubs, found["reason"])
+    both = pc.binary_join_element_wise(found["reason"], hubs, "; ")
+    reason = pc.if_else(pa.array(hub & contested), both, reason)
     back = pa.array(has_mark(assignment, nodes, "returned"))
     reason = pc.if_else(back, pc.binary_join_element_wise(reason, RETURNED_REASON, "; "), reason)
-    reason = _with_decisions(reason, found["entity_id"], decided)
+    # The words of a decision may name what is withheld.
+    with_decisions = _with_decisions(reason, found["known_as"], decided)
+    reason = pc.if_else(pa.array(contested), reason, with_decisions)
     columns = {name: found[name] for name in ENTITY.names} | {"status": status, "reason": reason}
     entities = batch_of_columns(columns, ENTITY)
     columns |= {
         "cluster_id": cluster_ids(cluster),
         "role": found["role"],
         "link_reporters": link_reporters_of_nodes(assignment, nodes),
+        "known_as": found["known_as"],
     }
     members = batch_of_columns(columns, MEMBERSHIP)
-    return entities, members.filter(pa.array(infrastructure & ~hub))
+    return entities, members.filter(pa.array(in_graph & ~hub))
 
 
 def finalize_links(
