@@ -33,7 +33,7 @@ from schemas.decision import (
     REVIEWING_DECISIONS,
     DecisionKind,
 )
-from schemas.entity import without_epoch
+from schemas.entity import withheld_id, without_epoch
 from schemas.field import TIMESTAMP
 from transforms.extract.allowlist import KnownLegitimate
 from transforms.manifest import CounterValue, RunSettings
@@ -42,9 +42,6 @@ UNIX_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 NO_RECORD = -1
 """Stands for the newest record of a run without any."""
-
-WITHHELD_MARK = ":withheld-"
-"""The part of an entity id that stands in place of a victim's own."""
 
 SHOWN = pa.schema(
     [("entity_id", pa.string()), ("cluster_id", pa.string()), ("first_seen", TIMESTAMP)]
@@ -316,14 +313,14 @@ def named_to_bind(decisions: Iterable[Decision]) -> pa.Array:
     return pa.array(sorted(named), pa.string())
 
 
-def withheld_id(entity_id: str, decision_id: str, place: int = 0) -> str:
+def stand_in_id(entity_id: str, decision_id: str, place: int = 0) -> str:
     """Returns the id that stands for a victim's own entity in a decision.
 
     It is named after the decision: a hash of the number could be reversed.
     """
     kind = entity_id.partition(":")[0]
     text = f"{kind}|{decision_id}|{place}"
-    return f"{kind}{WITHHELD_MARK}{xxhash.xxh3_64_hexdigest(text.encode())}"
+    return withheld_id(kind, xxhash.xxh3_64_hexdigest(text.encode()))
 
 
 def newest_record(records: pa.RecordBatch) -> int:
@@ -429,7 +426,7 @@ def _facts(
 ) -> tuple[str, ...]:
     """Returns the entities that a decision covers, of those that were there when it was made."""
     if one.kind is DecisionKind.VICTIM_OWNED:
-        return (withheld_id(one.entity_a, one.decision_id),)
+        return (stand_in_id(one.entity_a, one.decision_id),)
     if one.kind in CLUSTER_DECISIONS and one.entity_a in cluster:
         covered = members[cluster[one.entity_a]]
     else:

@@ -20,16 +20,15 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from schemas.decision import BINDING, BOUND_DECISION, DECISION, PAIR_DECISIONS, DecisionKind
-from schemas.entity import epoch_number, with_epoch, without_epoch
+from schemas.entity import epoch_number, is_withheld, with_epoch, without_epoch
 from transforms.arrow_util import table_of_rows
 from transforms.decisions import (
-    WITHHELD_MARK,
     BoundBy,
     Decision,
     DecisionsInForce,
     by_id,
     members_digest,
-    withheld_id,
+    stand_in_id,
 )
 from transforms.extract.allowlist import LegitimateListError, canonical_entity_id
 
@@ -359,7 +358,7 @@ def _is_same(one: Decision, row: Mapping[str, Any] | None) -> bool:
         return False
     written = _written(one)
     for name in ("entity_a", "entity_b"):
-        if row[name] is not None and WITHHELD_MARK in row[name] and written[name] is not None:
+        if row[name] is not None and is_withheld(row[name]) and written[name] is not None:
             written[name] = f"{written[name].partition(':')[0]}:{row[name].partition(':')[2]}"
     return written == {name: row[name] for name in DECISION.names}
 
@@ -387,10 +386,10 @@ def _bound_row(one: Decision, hidden: frozenset[str]) -> dict[str, Any]:
     for place, name in enumerate(("entity_a", "entity_b")):
         entity = written[name]
         if entity is not None and (owned or without_epoch(entity) in hidden):
-            written[name] = withheld_id(entity, one.decision_id, place)
+            written[name] = stand_in_id(entity, one.decision_id, place)
     members = sorted(
-        withheld_id(each, one.decision_id, place)
-        if WITHHELD_MARK not in each and (owned or without_epoch(each) in hidden)
+        stand_in_id(each, one.decision_id, place)
+        if not is_withheld(each) and (owned or without_epoch(each) in hidden)
         else each
         for place, each in enumerate(one.members or ())
     )
