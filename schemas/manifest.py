@@ -71,8 +71,7 @@ class _AddedLater(TypedDict, total=False):
 class Manifest(_AddedLater):
     """The whole manifest, as JSON with sorted keys.
 
-    `clock` is the time, ISO 8601 in UTC, at which decisions expire and from which recency counts;
-    runs of before it was written have none.
+    `clock` is the time, ISO 8601 in UTC, at which decisions expire and from which recency counts.
     """
 
     run_id: str
