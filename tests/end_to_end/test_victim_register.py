@@ -238,6 +238,18 @@ def test_a_join_refuses_by_the_register_of_previous_and_by_others(days, offered,
         assert len(entries(joint)) == 2
 
 
+def test_a_join_takes_nothing_by_value_that_is_contested_in_ones_own_run(days, offered, capsys):
+    both = jsonl(days / "both.jsonl", [*DAY_1, *DAY_2])
+    run(days / "contested", "--complaints", both)
+    assert entries(days / "contested") == []
+    words = ["exchange", "join", days / "contested", offered, "--output", days / "joint", *JOIN_AT]
+    assert ringtrace(*words) == 0
+    assert "that are contested in your run: left out" in capsys.readouterr().out
+    found = status(days / "joint")
+    assert f"phone:{VICTIM}" not in found
+    assert Status.CONTESTED in found.values()
+
+
 def test_an_offer_names_none_that_a_later_run_knows_as_a_victims(days):
     early = second(days, "early")
     words = ["exchange", "offer", early, "--to", "microsoft"]
