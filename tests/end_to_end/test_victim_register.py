@@ -5,12 +5,16 @@ import os
 import shutil
 import stat
 
+import apache_beam as beam
 import pyarrow as pa
 import pyarrow.dataset as ds
 import pytest
 from hypothesis import given, settings, strategies as st
 
 from pipelines import cli, key_store
+from pipelines.batch import options
+from pipelines.batch.pipeline import build
+from pipelines.batch.plan import make_plan, with_register
 from reports import signing
 from schemas.entity import VICTIM_ENTRY
 from schemas.enums import Status
@@ -151,6 +155,18 @@ def test_an_entry_counts_reporters_and_keeps_the_count_of_an_earlier_run(days, t
         (merged,) = entries(output)
         assert merged["reporters"] == 3
         assert merged["mac"] == entry["mac"]
+
+
+def test_a_decision_that_it_is_a_suspects_takes_its_entry_out(days):
+    decisions = days / "decisions.csv"
+    decisions.write_text(
+        "decision_id,kind,entity_a,entity_b,author,reason,decided_at,expires_at\n"
+        f"D-1,suspect_held,{VICTIM},,Ada Cole,the subscriber denies it,2024-03-20T00:00:00Z,\n"
+    )
+    two = second(days, "two", "--previous", days / "one", "--decisions", decisions)
+    assert status(two)[f"phone:{VICTIM}"] == Status.INFRASTRUCTURE
+    assert f"email:jo.{PLAIN}@evil.support" in status(two)
+    assert entries(two) == []
 
 
 # -- streams -------------------------------------------------------------------------------------
@@ -307,6 +323,23 @@ def test_the_secret_and_the_values_stand_nowhere_in_a_runs_folder(days, home, ca
     for digits in (VICTIM[1:], PLAIN):
         assert digits.encode() not in kept
     assert secret.hex() not in repr(RegisterKey(secret))
+
+
+def test_a_pipeline_shows_the_secret_in_no_option_or_label(days, home):
+    """What an engine's pages and logs show of a job: its options and its steps' display data."""
+    words = ["--complaints", days / "2.jsonl", "--output", days / "x", "--previous", days / "one"]
+    asked = options.parse([*map(str, words)])
+    plan = with_register(make_plan(asked, "token"), asked)
+    assert plan.register is not None
+    pipeline = beam.Pipeline()
+    build(pipeline, plan)
+    proto = pipeline.to_runner_api()
+    shown = repr(pipeline.options.get_all_options()) + repr(plan)
+    for step in proto.components.transforms.values():
+        shown += step.unique_name + "".join(map(repr, step.display_data))
+    secret = (home / "register.key").read_bytes()
+    for one in (secret.hex(), repr(secret), repr(secret)[2:-1]):
+        assert one not in shown
 
 
 def test_only_its_owner_can_read_the_key_and_the_register(days, home):
