@@ -34,7 +34,7 @@ from pipelines.user_files import (
 )
 from schemas.enums import RecordKind
 from transforms.call_scripts import Scripts
-from transforms.decisions import ResolveDecisions
+from transforms.decisions import BindDecisions, ResolveDecisions
 from transforms.deduplicate import Deduplicate
 from transforms.extract import Evidence
 from transforms.graph import (
@@ -43,6 +43,7 @@ from transforms.graph import (
     find_clusters,
     summarize_clusters,
 )
+from transforms.manifest import current_time
 from transforms.read import (
     CALLS,
     COMPLAINTS,
@@ -123,7 +124,7 @@ class ValidateRecords(beam.PTransform):
     `complaints` (COMPLAINT_ACCEPTED), `calls` (CALL_ACCEPTED) and `rejects` (REJECT) of both steps.
 
     Args:
-        as_of: Rejects records of a later time.
+        as_of: Rejects records of a later time; those of the future are rejected without it too.
     """
 
     as_of: datetime | None = None
@@ -194,16 +195,16 @@ class FindClusters(beam.PTransform):
     Victims' identifiers, and those that are contested, are withheld in all tables.
 
     Element in: a RecordBatch, by name: `mentions` (EVIDENCE); also `claims` (CLAIM), without which
-    only a reporter's own records say what is a victim's, and `complaints` and `calls`
-    (COMPLAINT_ACCEPTED, CALL_ACCEPTED), for the time that the clusters are seen from. Element out:
-    a RecordBatch of a table of the data contract, by its name: `entities`, `links`, `clusters`,
-    `members` and `suppliers`. Rows are in no order.
+    only a reporter's own records say what is a victim's; `complaints` and `calls`, which
+    `ExtractMentions` gives beside them, are not used. Element out: a RecordBatch of a table of the
+    data contract, by its name: `entities`, `links`, `clusters`, `members` and `suppliers`. Rows are
+    in no order.
 
     Args:
         known_legitimate: CSV files of identifiers never to name, added to the shipped list.
         decisions: A file of analysts' decisions, which bind.
         priority_weights: A TOML file of what ranks clusters, in place of the shipped one.
-        as_of: The time that the clusters are seen from; that of the newest record without it.
+        as_of: The time that the clusters are seen from; now without it.
 
     Raises:
         UsageError: for a file that cannot be used, when it is applied.
@@ -218,10 +219,10 @@ class FindClusters(beam.PTransform):
         """Clusters all mentions, as a run that follows no other."""
         given = _checked(self, records, {MENTIONS, CLAIMS, COMPLAINTS, CALLS}, {MENTIONS})
         start = _start(given)
-        dated = [given[name] for name in KINDS if name in given]
-        dated += [] if dated else [start | "No records" >> beam.FlatMap(_nothing)]
-        decisions = ResolveDecisions(read_decisions(self.decisions), self.as_of, start)
-        in_force = tuple(dated) | "Decisions" >> decisions
+        clock = start | "Clock" >> beam.Map(_same, self.as_of or current_time())
+        in_force = clock | "Decisions" >> ResolveDecisions(
+            read_decisions(self.decisions), self.as_of
+        )
         previous = start | "No previous members" >> ReadPreviousMembers(())
         components = start | "No previous components" >> ReadComponentCache(())
         known = read_known_legitimate(path_list("known_legitimate", self.known_legitimate))
@@ -231,7 +232,8 @@ class FindClusters(beam.PTransform):
         found = find_clusters(
             evidence, start, in_force, previous, components[MAIN], known, follows=False
         )
-        summaries = summarize_clusters(found, in_force, weights)
+        bound = in_force | "Bind" >> BindDecisions(found.entities, found.memberships)
+        summaries = summarize_clusters(found, bound, weights)
         return {
             "entities": found.entities,
             "links": found.links,
@@ -282,8 +284,8 @@ def _start(records: Records) -> PCollection:
     return pipeline | "Start" >> beam.Create([None], reshuffle=False)
 
 
-def _nothing(_: object) -> tuple[()]:
-    return ()
+def _same(_: object, clock: datetime) -> datetime:
+    return clock
 
 
 def _stated_numbers(records: Records, rules: SourceRules) -> Iterator[PCollection]:

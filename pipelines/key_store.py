@@ -170,7 +170,7 @@ def register_source(
     if not use:
         if given is not None or files:
             named = "--register-key" if given is not None else "--register"
-            raise UsageError(f"--no-register: not with {named}, which it would not use")
+            raise UsageError(f"--no-register: leave out {named}, which it would not use")
         return None
     from transforms.victim_register import RegisterKey, RegisterSource
 
@@ -193,21 +193,9 @@ def register_source(
     return RegisterSource(key, tuple(path for path, _ in known), folder)
 
 
-def register_to_keep(
-    given: str | None, *, use: bool, previous: str | None, make: bool, follow: bool = False
-) -> RegisterSource | None:
-    """Returns the register that a run keeps and refuses by; says on stderr where it has no key.
-
-    Arguments and errors are those of `register_source`; `previous` is the run that it follows.
-    """
-    runs = [previous] if previous else []
-    source = register_source(given, use=use, runs=runs, make=make, follow=follow)
-    if use and source is None and not make:
-        sys.stderr.write(
-            f"ringtrace: no victim register is kept, as no key is in {register_path()}; give "
-            "--register-key FILE\n"
-        )
-    return source
+def has_register_key(given: str | None) -> bool:
+    """Returns whether there is a secret of the victim register, without making or reading it."""
+    return given is not None or register_path().exists()
 
 
 def _files_of_run(folder: str) -> list[tuple[str, int | None]]:

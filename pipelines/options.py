@@ -35,6 +35,7 @@ METAVARS = {
     "CODE": "code of a recipient, such as in-cbi",
     "DIR": "a folder",
     "ENTITY": "an identifier in any form, such as '(888) 555-0123'",
+    "ENTITY=REASON": "the id of a member, as members/ has it, and why it is named",
     "FILE": "a file",
     "GLOB": "files, folders or globs, local or gs:// and s3://",
     "HEX": "fingerprint of a key",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TypedDict
+from typing import NotRequired, TypedDict
 
 MANIFEST_NAME = "manifest.json"
 """File name; its presence shows that a run is whole."""
@@ -65,10 +65,15 @@ class _AddedLater(TypedDict, total=False):
 
 
 class Manifest(_AddedLater):
-    """The whole manifest, as JSON with sorted keys."""
+    """The whole manifest, as JSON with sorted keys.
+
+    `clock` is the time, ISO 8601 in UTC, at which decisions expire and from which recency counts;
+    runs of before it was written have none.
+    """
 
     run_id: str
     contract_version: int
+    clock: NotRequired[str]
     versions: dict[str, str]
     options: dict[str, object]
     inputs: list[InputFile]

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
-from schemas import call, cluster, complaint, link, mention, reject
+from schemas import call, cluster, complaint, decision, link, mention, reject
 from schemas.entity import (
     CONTESTED as CONTESTED_ENTITY,
     CONTESTED_KEY,
@@ -46,6 +46,8 @@ LINEAGE = Table("lineage", cluster.LINEAGE, cluster.LINEAGE_KEY)
 
 COMPONENTS = Table("islands", cluster.COMPONENT, cluster.COMPONENT_KEY)
 
+DECISIONS = Table("decisions", decision.BOUND_DECISION, decision.BOUND_DECISION_KEY)
+
 REJECTS = Table("rejects", reject.REJECT, reject.REJECT_KEY)
 
 ALL_TABLES = (
@@ -59,6 +61,7 @@ ALL_TABLES = (
     SUPPLIERS,
     LINEAGE,
     COMPONENTS,
+    DECISIONS,
     REJECTS,
 )
 """Every table of a run, in the order a reader meets them."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
 import xxhash
@@ -11,6 +12,7 @@ import xxhash
 from schemas import CONTRACT_VERSION
 from schemas.enums import RecordKind
 from schemas.manifest import Alarm, Counts, InputFile, Manifest, OutputFile, PrivateFile
+from schemas.reject import Code
 from schemas.tables import PRIVATE_FOLDER
 
 CounterValue = tuple[tuple[str, str], int]
@@ -36,14 +38,23 @@ REGISTER_CONFLICTS = ("register", "conflicts")
 """Counts identifiers that only the register knows as victims', and these records as a suspect's."""
 
 
+def current_time() -> datetime:
+    """Returns the time of this machine's clock in UTC, in whole seconds."""
+    return datetime.now(UTC).replace(microsecond=0)
+
+
 @dataclass(frozen=True)
 class RunSettings:
-    """The facts of a run before anything was read: where it is written, versions, options."""
+    """The facts of a run before anything was read: where it is written, versions, options, when.
+
+    By the `clock` decisions expire, and recency counts from it.
+    """
 
     staging: str
     output: str
     versions: Mapping[str, str]
     options: Mapping[str, object] = field(default_factory=dict)
+    clock: datetime = field(default_factory=current_time)
 
 
 def rows_by_file_group(kind: str) -> str:
@@ -59,6 +70,13 @@ _REPORTED_ELSEWHERE = (
     "cluster_sizes",
 )
 """Groups of counters that the manifest has under other names."""
+
+_LEFT_OUT_BY_CLOCK = (
+    ("decisions", "expired"),
+    (f"{RecordKind.COMPLAINT}_rejects", Code.IN_FUTURE),
+    (f"{RecordKind.CALL}_rejects", Code.IN_FUTURE),
+)
+"""Counters of what another time of the clock would not leave out."""
 
 
 def reconciled_counts(counters: Mapping[tuple[str, str], int], kind: str) -> Counts:
@@ -134,7 +152,10 @@ def build_manifest(
     outputs: Iterable[OutputFile],
     counters: Mapping[tuple[str, str], int],
 ) -> Manifest:
-    """Builds the manifest of a run; the same inputs, options and versions give the same one.
+    """Builds the manifest of a run; the same inputs, options, versions and clock give the same one.
+
+    The run id depends on the clock only by what that leaves out: expired decisions, and records
+    from the future.
 
     Of private files it has the names and rows alone, as their bytes may depend on a secret.
     """
@@ -147,9 +168,12 @@ def build_manifest(
         if group not in _REPORTED_ELSEWHERE and count:
             grouped.setdefault(group, {})[name] = count
     identity = repr((read, sorted(run.options.items()), sorted(run.versions.items())))
+    if left_out := [(key, counters[key]) for key in _LEFT_OUT_BY_CLOCK if counters.get(key)]:
+        identity += repr(left_out)
     return Manifest(
         run_id=f"run-{xxhash.xxh3_64_hexdigest(identity.encode())}",
         contract_version=CONTRACT_VERSION,
+        clock=run.clock.isoformat(),
         versions=dict(run.versions),
         options=dict(run.options),
         inputs=read,

@@ -39,6 +39,8 @@ def run(arguments: argparse.Namespace) -> int:
         progress = Progress(sys.stderr, BATCH_STEPS)
         if runner.opens_ports(pipeline.options):
             progress.say(runner.OPEN_PORTS_WARNING)
+        if plan.register is None and not options.no_register:
+            progress.say("no victim register is kept, as there is no key; see --register-key")
         progress.say(f"reading {run_folder.count(len(plan.files), 'file')}")
         build(pipeline, plan)
         wait = not options.no_wait

@@ -17,7 +17,14 @@ from schemas.enums import RecordKind
 from schemas.manifest import Manifest
 from transforms.call_scripts import Scripts
 from transforms.counters import CountMembers, CountRead, CountRejects, ShowCounters
-from transforms.decisions import CountDecisions, Decision, ResolveDecisions
+from transforms.decisions import (
+    BindDecisions,
+    CountDecisions,
+    Decision,
+    DecisionRows,
+    ResolveDecisions,
+    run_clock,
+)
 from transforms.deduplicate import Deduplicate
 from transforms.extract import Evidence, KnownLegitimate
 from transforms.graph import (
@@ -82,10 +89,10 @@ def build(pipeline: beam.Pipeline, plan: BatchPlan) -> None:
     # Read, validate and deduplicate the records.
     read = pipeline | "Read" >> ReadRecords(plan.files, plan.reading)  # *_LOOSE, REJECT, digests
     complaints = read["complaints"] | "Validate complaints" >> Validate(
-        RecordKind.COMPLAINT, plan.as_of
+        RecordKind.COMPLAINT, plan.as_of, plan.run.clock
     )  # COMPLAINT_ACCEPTED, REJECT, counters
     calls = read["calls"] | "Validate calls" >> Validate(
-        RecordKind.CALL, plan.as_of
+        RecordKind.CALL, plan.as_of, plan.run.clock
     )  # CALL_ACCEPTED, REJECT, counters
     unique_complaints = complaints[ACCEPTED] | "One complaint an id" >> Deduplicate(
         RecordKind.COMPLAINT
@@ -115,8 +122,9 @@ def build(pipeline: beam.Pipeline, plan: BatchPlan) -> None:
     assigned = all_evidence | "Victims' roles" >> AssignVictimRoles(claims)  # EVIDENCE, CLAIM
 
     # Cluster it, as analysts decided and as the previous run numbered the clusters.
-    in_force = (unique_complaints[MAIN], unique_calls[MAIN]) | "Decisions" >> ResolveDecisions(
-        plan.decisions, plan.as_of, start
+    clock = start | "Clock" >> beam.Map(run_clock)  # one datetime
+    in_force = clock | "Decisions" >> ResolveDecisions(
+        plan.decisions, plan.as_of
     )  # one DecisionsInForce
     previous = start | "Previous members" >> ReadPreviousMembers(plan.previous_members)  # PREVIOUS
     components = start | "Previous components" >> ReadComponentCache(
@@ -132,7 +140,10 @@ def build(pipeline: beam.Pipeline, plan: BatchPlan) -> None:
         follows=bool(plan.previous_members),
         register=use_register(start, plan.register),
     )
-    summaries = summarize_clusters(clustered, in_force, plan.weights)
+    bound = in_force | "Bind" >> BindDecisions(
+        clustered.entities, clustered.memberships
+    )  # one DecisionsInForce
+    summaries = summarize_clusters(clustered, bound, plan.weights)
 
     # Withhold victims' identifiers from what is written.
     withheld = (
@@ -173,6 +184,7 @@ def build(pipeline: beam.Pipeline, plan: BatchPlan) -> None:
         tables.SUPPLIERS.name: summaries.suppliers,
         tables.LINEAGE.name: clustered.lineage,
         tables.COMPONENTS.name: clustered.components,
+        tables.DECISIONS.name: bound | "Decided" >> DecisionRows(clustered.withheld),
         tables.REJECTS.name: masked_rejects,
         tables.CONTESTED.name: clustered.contested,
         **kept_register(start, clustered, plan.register),
@@ -189,7 +201,7 @@ def build(pipeline: beam.Pipeline, plan: BatchPlan) -> None:
         *clustered.counters,
         clustered.cache_counters,
         components["counters"],
-        in_force | "Count decisions" >> CountDecisions(),
+        bound | "Count decisions" >> CountDecisions(),
         summaries.clusters | "Count members" >> CountMembers(),
     ) | "All counters" >> beam.Flatten()  # ((group, name), count)
     _ = counters | "Show counters" >> ShowCounters()

@@ -15,9 +15,10 @@ from apache_beam.io.filesystems import FileSystems
 
 from pipelines.batch.options import BatchOptions
 from pipelines.batch.pipeline import BatchPlan
-from pipelines.key_store import register_to_keep
+from pipelines.key_store import register_source
 from pipelines.options import UsageError
 from pipelines.user_files import (
+    bind_to_previous,
     file_digest,
     read_decisions,
     read_known_legitimate,
@@ -29,7 +30,7 @@ from reports.export import NODES_FILE
 from reports.run import Run, RunError
 from schemas.tables import COMPONENTS, MEMBERS
 from transforms.graph import MAX_ROUNDS, FileDigest, rounds_for
-from transforms.manifest import RunSettings
+from transforms.manifest import RunSettings, current_time
 from transforms.read import InputError, InputFile, ReadOptions, plan_input_files
 from transforms.shuffle import MAX_PARTITIONS, PARTITIONS
 from transforms.write import is_local, staging_folder
@@ -83,7 +84,7 @@ def make_plan(options: BatchOptions, token: str) -> BatchPlan:
         previous_members=follows.members,
         previous_components=follows.components,
         previous_nodes=follows.nodes,
-        decisions=read_decisions(options.decisions),
+        decisions=bind_to_previous(read_decisions(options.decisions), options.previous),
         rules=rules,
         weights=read_weights(options.priority_weights),
         shards=options.shards,
@@ -102,6 +103,7 @@ def make_plan(options: BatchOptions, token: str) -> BatchPlan:
                 "source_org": options.source_org,
                 "sources": {org: str(rule) for org, rule in rules.items()},
             },
+            clock=options.now or options.as_of or current_time(),
         ),
     )
 
@@ -112,10 +114,10 @@ def with_register(plan: BatchPlan, options: BatchOptions) -> BatchPlan:
     Raises:
         UsageError: for a key or a register of the previous run that cannot be used.
     """
-    register = register_to_keep(
+    register = register_source(
         options.register_key,
         use=not options.no_register,
-        previous=options.previous,
+        runs=[options.previous] if options.previous else [],
         make=is_local(options.output),
     )
     recorded = {**plan.run.options, "register": register is not None}

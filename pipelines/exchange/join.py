@@ -29,7 +29,13 @@ from pipelines.options import (
     moment,
     repeatable,
 )
-from pipelines.user_files import file_digest, read_decisions, read_known_legitimate, read_weights
+from pipelines.user_files import (
+    bind_to_previous,
+    file_digest,
+    read_decisions,
+    read_known_legitimate,
+    read_weights,
+)
 from reports import tables
 from reports.exchange import (
     OfferError,
@@ -255,7 +261,7 @@ def _run_joint(
     from pipelines.batch.plan import find_previous, package_versions
     from pipelines.exchange.joint_pipeline import JointPlan, build_joint_pipeline
     from pipelines.progress import Progress
-    from transforms.manifest import RunSettings
+    from transforms.manifest import RunSettings, current_time
     from transforms.write import staging_folder
 
     flags = [f"--runner={LOCAL_RUNNER}"]
@@ -264,7 +270,9 @@ def _run_joint(
     output, offers = arguments.output, intake.offers
     previous = find_previous(arguments.previous or arguments.run)
     known = read_known_legitimate(arguments.known_legitimate)
-    decisions = read_decisions(arguments.decisions)
+    decisions = bind_to_previous(
+        read_decisions(arguments.decisions), arguments.previous or arguments.run
+    )
     weights = read_weights(arguments.priority_weights)
     options = {
         "decisions": file_digest(arguments.decisions),
@@ -297,6 +305,7 @@ def _run_joint(
                 output=output,
                 versions=package_versions(),
                 options=manifest["options"] | options,
+                clock=arguments.now or current_time(),
             ),
         )
         pipeline = runner.make_pipeline(flags)

@@ -25,6 +25,7 @@ from schemas.tables import (
     CLUSTERS,
     COMPLAINTS,
     COMPONENTS,
+    DECISIONS,
     ENTITIES,
     LINEAGE,
     LINKS,
@@ -36,7 +37,14 @@ from schemas.tables import (
 )
 from transforms import joint
 from transforms.counters import CountMembers
-from transforms.decisions import CountDecisions, Decision, ResolveDecisions
+from transforms.decisions import (
+    BindDecisions,
+    CountDecisions,
+    Decision,
+    DecisionRows,
+    ResolveDecisions,
+    run_clock,
+)
 from transforms.extract import KnownLegitimate, complaint_brands
 from transforms.graph import (
     FileDigest,
@@ -117,10 +125,8 @@ def build_joint_pipeline(pipeline: beam.Pipeline, plan: JointPlan) -> None:
     ) | "All evidence" >> beam.Flatten()  # EVIDENCE
 
     # Cluster it, as in a batch run.
-    in_force = (
-        own_records[COMPLAINTS.name],
-        own_records[CALLS.name],
-    ) | "Decisions" >> ResolveDecisions(plan.decisions, None, start)  # one DecisionsInForce
+    clock = start | "Clock" >> beam.Map(run_clock)  # one datetime
+    in_force = clock | "Decisions" >> ResolveDecisions(plan.decisions, None)  # one DecisionsInForce
     previous = start | "Previous members" >> ReadPreviousMembers(plan.previous_members)  # PREVIOUS
     components = start | "Previous components" >> ReadComponentCache(
         plan.previous_components
@@ -135,7 +141,10 @@ def build_joint_pipeline(pipeline: beam.Pipeline, plan: JointPlan) -> None:
         follows=True,
         register=use_register(start, plan.register),
     )
-    summaries = summarize_clusters(clustered, in_force, plan.weights)
+    bound = in_force | "Bind" >> BindDecisions(
+        clustered.entities, clustered.memberships
+    )  # one DecisionsInForce
+    summaries = summarize_clusters(clustered, bound, plan.weights)
 
     # Write the tables, then the report and the manifest.
     no_numbers = np.empty(0, np.int64)
@@ -150,6 +159,7 @@ def build_joint_pipeline(pipeline: beam.Pipeline, plan: JointPlan) -> None:
         SUPPLIERS.name: summaries.suppliers,
         LINEAGE.name: clustered.lineage,
         COMPONENTS.name: clustered.components,
+        DECISIONS.name: bound | "Decided" >> DecisionRows(clustered.withheld),
         **kept_register(start, clustered, plan.register),
     }
     written = outputs | "Write tables" >> WriteTables(start, 1)  # OutputFile
@@ -165,7 +175,7 @@ def build_joint_pipeline(pipeline: beam.Pipeline, plan: JointPlan) -> None:
         *clustered.counters,
         clustered.cache_counters,
         components["counters"],
-        in_force | "Count decisions" >> CountDecisions(),
+        bound | "Count decisions" >> CountDecisions(),
         summaries.clusters | "Count members" >> CountMembers(),
     ) | "All counters" >> beam.Flatten()  # ((group, name), count)
     digests = pipeline | "Digests" >> beam.Create(

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import timedelta
 
 import apache_beam as beam
 import pyarrow as pa
@@ -20,7 +19,13 @@ from schemas.manifest import Manifest
 from transforms.alerts import AlertRules, CollectKnownClusters, RaiseAlerts
 from transforms.call_scripts import ScriptsFromFingerprints
 from transforms.counters import CountAccepted, CountMembers, CountRead, CountRejects, ShowCounters
-from transforms.decisions import CountDecisions, Decision, ResolveDecisions
+from transforms.decisions import (
+    BindDecisions,
+    CountDecisions,
+    Decision,
+    DecisionRows,
+    ResolveDecisions,
+)
 from transforms.extract import KnownLegitimate
 from transforms.graph import (
     ClusteredWindow,
@@ -48,6 +53,7 @@ from transforms.stream import (
     RejectsToDeltas,
     SnapshotOptions,
     SnapshotRuns,
+    Tick,
     WriteRejects,
     count_live_records,
     longest_retention,
@@ -60,9 +66,6 @@ from transforms.validate import ACCEPTED, COUNTERS, REJECTS, Validate
 from transforms.victim_register import RegisterSource
 from transforms.victims import CLAIMS, AssignVictimRoles, VictimClaims, VictimNumbers
 from transforms.write import JobPool, PublishRun, WriteTables
-
-MOST_AHEAD = timedelta(days=1)
-"""Most that a record may be ahead of the clock: clocks differ, and a far future ages the rest."""
 
 
 @dataclass(frozen=True)
@@ -95,11 +98,9 @@ def build(pipeline: beam.Pipeline, plan: StreamPlan) -> None:
     # Read and validate the records.
     read = pipeline | "Read" >> plan.source  # *_LOOSE, REJECT, Tick
     complaints = read[COMPLAINTS] | "Validate complaints" >> Validate(
-        RecordKind.COMPLAINT, ahead=MOST_AHEAD
+        RecordKind.COMPLAINT
     )  # COMPLAINT_ACCEPTED, REJECT
-    calls = read[CALLS] | "Validate calls" >> Validate(
-        RecordKind.CALL, ahead=MOST_AHEAD
-    )  # CALL_ACCEPTED, REJECT
+    calls = read[CALLS] | "Validate calls" >> Validate(RecordKind.CALL)  # CALL_ACCEPTED, REJECT
     unmasked_rejects = (
         read[UNREAD],
         complaints[REJECTS],
@@ -163,8 +164,9 @@ class AnalyzeTick(beam.PTransform):
                 window for each tick.
         """
         start = alive[TICKS]  # one Tick
-        in_force = (alive[RECORDS],) | "Decisions" >> ResolveDecisions(
-            self.decisions, None, start
+        clock = start | "Clock" >> beam.Map(Tick.moment)  # one datetime
+        in_force = clock | "Decisions" >> ResolveDecisions(
+            self.decisions, None, alive[RECORDS]
         )  # one DecisionsInForce
         decided = beam.pvalue.AsSingleton(in_force)
 
@@ -201,7 +203,12 @@ class AnalyzeTick(beam.PTransform):
         )
 
         # Raise alerts.
-        known = start | "Seen against" >> CollectKnownClusters(previous, decided)  # one Known
+        bound = in_force | "Bind" >> BindDecisions(
+            clustered.entities, clustered.memberships
+        )  # one DecisionsInForce
+        known = start | "Seen against" >> CollectKnownClusters(
+            previous, beam.pvalue.AsSingleton(bound)
+        )  # one Known
         changes = {
             "members": clustered.memberships,
             "evidence": clustered.classified,
@@ -224,18 +231,18 @@ class AnalyzeTick(beam.PTransform):
         )
         if self.snapshots is not None:
             runs = start | "Snapshot" >> SnapshotRuns(self.snapshots)  # one Run, where one is due
-            self._write_snapshots(alive, clustered, in_force, runs)
+            self._write_snapshots(alive, clustered, bound, runs)
         return alerts
 
     def _write_snapshots(
         self,
         alive: Mapping[str, beam.PCollection],
         clustered: ClusteredWindow,
-        in_force: beam.PCollection,
+        bound: beam.PCollection,
         runs: beam.PCollection,
     ) -> None:
         """Writes each snapshot as a run of its own."""
-        summaries = summarize_clusters(clustered, in_force, self.weights)
+        summaries = summarize_clusters(clustered, bound, self.weights)
         outputs: Mapping[str, beam.PCollection[pa.RecordBatch]] = {
             tables.ENTITIES.name: clustered.entities,
             tables.LINKS.name: clustered.links,
@@ -243,6 +250,7 @@ class AnalyzeTick(beam.PTransform):
             tables.MEMBERS.name: summaries.members,
             tables.SUPPLIERS.name: summaries.suppliers,
             tables.LINEAGE.name: clustered.lineage,
+            tables.DECISIONS.name: bound | "Decided" >> DecisionRows(clustered.withheld),
             tables.CONTESTED.name: clustered.contested,
             **kept_register(runs, clustered, self.register),
         }
@@ -251,7 +259,7 @@ class AnalyzeTick(beam.PTransform):
             alive[COUNTERS],
             alive[RECORDS] | "Count records" >> beam.FlatMap(count_live_records),
             *clustered.counters,
-            in_force | "Count decisions" >> CountDecisions(),
+            bound | "Count decisions" >> CountDecisions(),
             summaries.clusters | "Count members" >> CountMembers(),
         ) | "All counters" >> beam.Flatten()  # ((group, name), count)
         digests = alive[TICKS] | "No files" >> beam.FlatMap(_no_digests)

@@ -18,11 +18,12 @@ from typing import Any
 import apache_beam as beam
 
 from pipelines.batch.plan import find_previous, package_versions
-from pipelines.key_store import register_to_keep
+from pipelines.key_store import register_source
 from pipelines.options import UsageError
 from pipelines.streaming.options import TIMESTAMPS, StreamOptions
 from pipelines.streaming.pipeline import AnalyzeTick, StreamPlan
 from pipelines.user_files import (
+    bind_to_previous,
     file_digest,
     read_decisions,
     read_known_legitimate,
@@ -135,22 +136,22 @@ def tick_analysis(options: StreamOptions) -> AnalyzeTick:
         output=output,
         known=read_known_legitimate(options.known_legitimate),
         previous=options.previous,
-        decisions=read_decisions(options.decisions),
+        decisions=bind_to_previous(read_decisions(options.decisions), options.previous),
         weights=read_weights(options.priority_weights),
         days=retention_days(options),
         shards=options.shards,
         snapshots=SnapshotOptions(output, package_versions(), recorded),
         rules=AlertRules(
-            records=options.alert_records,
+            reporters=options.alert_records,
             within=timedelta(hours=options.alert_hours),
             referred=read_referred(options.referred),
         ),
     )
     # Last, as it may make the key, which wrong usage must not.
-    register = register_to_keep(
+    register = register_source(
         options.register_key,
         use=not options.no_register,
-        previous=options.previous,
+        runs=[options.previous] if options.previous else [],
         make=options.local and is_local(output),
         follow=True,
     )

@@ -56,6 +56,15 @@ RIGHT = {
         "--override-reason": ["checked by hand"],
         "--output": ["{new}"],
     },
+    "decide": {
+        "run": ["{run}"],
+        "kind": ["confirm"],
+        "a": ["{entity}"],
+        "--decisions": ["{decisions}"],
+        "--author": ["Ada Cole"],
+        "--reason": ["checked by hand"],
+        "--now": [TIME],
+    },
     "verify": {"folder": ["{package}"]},
     "exchange offer": {"run": ["{run}"], "--to": ["microsoft"], "--output": ["{new}"]},
     "exchange show": {"offer": ["{offer}"]},
@@ -239,6 +248,8 @@ def out_of_range(leaf):
 
 def absent_path(leaf):
     for one in reads(leaf, READ_FILE | READ_FOLDER | {"GLOB"}):
+        if (leaf, key(one)) == ("decide", "--decisions"):
+            continue  # which it makes
         yield changed(leaf, one, "{folder}/nowhere"), "nowhere"
 
 
@@ -330,8 +341,19 @@ CONTRADICTIONS = {
         ({"--runner": ["X"]}, "--runner"),
     ],
     "explain": [({"b": ["{entity}"]}, "{entity}")],
-    "report": [({"--output": None, "--pages": ["3"]}, "--pages")],
-    "referral": [({"--override-reason": None}, "--override-reason")],
+    "decide": [({"b": ["{other}"]}, "one entity"), ({"kind": ["must_link"]}, "two entities")],
+    "report": [
+        ({"--output": None, "--pages": ["3"]}, "--pages"),
+        ({"--output": None, "--include-verify": []}, "--include-verify"),
+        ({"--redact": [], "--include-verify": []}, "--include-verify"),
+    ],
+    "referral": [
+        ({"--override-reason": None}, "--override-reason"),
+        (
+            {"--override-by": None, "--override-reason": None, "--include": ["{entity}=x"]},
+            "--include",
+        ),
+    ],
     "exchange offer": [
         ({"--from": ["microsoft"]}, "--from"),
         ({"--no-register": [], "--register": ["{register}"]}, "--register"),
@@ -348,7 +370,12 @@ UNKNOWN = {
     "batch": [({"--complaints-format": ["frob"]}, "frob"), ({"--runner": ["Frob"]}, "Frob")],
     "stream": [({"--complaints-format": ["frob"]}, "frob")],
     "explain": [({"a": ["phone:+19999999999"]}, "+19999999999")],
-    "referral": [({"--cluster": ["c-0"]}, "c-0"), ({"--recipient": ["xx"]}, "xx")],
+    "decide": [({"a": ["phone:+19999999999"]}, "+19999999999")],
+    "referral": [
+        ({"--cluster": ["c-0"]}, "c-0"),
+        ({"--recipient": ["xx"]}, "xx"),
+        ({"--include": ["email:no@one.example=x"]}, "no@one"),
+    ],
     "exchange overlap request": [(CLUSTER | {"--cluster": ["c-0"]}, "c-0")],
     "keys distrust": [({"org": ["nobody"]}, "nobody"), ({"fingerprint": ["00"]}, "00")],
     "keys trust": [({"--fingerprint": ["00"]}, "{fingerprint}")],
@@ -427,7 +454,7 @@ class Place:
         truth = self.name("truth", "in/truth.csv").read_text().splitlines()[1:]
         ids = sorted({row.partition(",")[0] for row in truth if "#" not in row})
         rows = [
-            f"C-{n},confirm,{one},,Ada Cole,seen,2024-01-01T00:00:00Z," for n, one in enumerate(ids)
+            f"C-{n},confirm,{one},,Ada Cole,seen,2026-06-01T00:00:00Z," for n, one in enumerate(ids)
         ]
         decisions = self.name("decisions", "decisions.csv")
         decisions.write_text("\n".join([",".join(DECISION.names), *rows]) + "\n")

@@ -12,7 +12,7 @@ from pipelines import cli, key_store
 from reports import signing, tables
 from schemas.enums import HARD_ROLES
 from schemas.joint import CONTRIBUTORS
-from schemas.tables import CLUSTERS, MEMBERS, MENTIONS
+from schemas.tables import CLUSTERS, COMPLAINTS, MEMBERS, MENTIONS
 
 ISSUED = "2026-06-01T00:00:00Z"
 
@@ -90,9 +90,12 @@ class Joint:
         largest = max(both, key=lambda one: sum(map(len, one.values())))
         ids = sorted({each for those in largest.values() for each in those})
         decisions = folder / "decisions.csv"
+        # The analyst saw all but the calls since the last complaint.
+        newest = pc.max(tables.read_table(first, COMPLAINTS, ["received_at"])["received_at"])
+        when = f"{newest.as_py():%Y-%m-%dT%H:%M:%SZ}"
         lines = ["decision_id,kind,entity_a,entity_b,author,reason,decided_at,expires_at"]
         lines += [
-            f"C-{n},confirm,{one},,Priya Rao,seen by both,2024-01-01T00:00:00Z,"
+            f"C-{n},confirm,{one},,Priya Rao,seen by both,{when},"
             for n, one in enumerate(ids)
             if "#" not in one
         ]

@@ -59,9 +59,18 @@ def three_quarters(world: Path) -> datetime:
     return received[len(received) * 3 // 4]
 
 
+NOW = "2026-06-01T00:00:00Z"
+"""The clock of the runs of tests, later than all that they read."""
+
+
 def run(output: Path, *flags: object, status: int = 0) -> dict[str, Any]:
-    """Run a batch in this process and hold its manifest against its files."""
-    assert main([*map(str, flags), "--output", str(output)]) == status
+    """Run a batch in this process and hold its manifest against its files.
+
+    The clock is `NOW`, unless a flag says otherwise.
+    """
+    given = [*map(str, flags)]
+    clock = [] if {"--now", "--as-of"} & set(given) else ["--now", NOW]
+    assert main([*given, *clock, "--output", str(output)]) == status
     return checked_manifest(output)
 
 

@@ -10,6 +10,7 @@ from .priority import (
     parse_weights as parse_weights,
     shipped_weights as shipped_weights,
 )
+from .robustness import CORE_ROBUSTNESS as CORE_ROBUSTNESS
 from .transform import (
     ClusteredWindow as ClusteredWindow,
     find_clusters as find_clusters,

@@ -19,7 +19,7 @@ import pyarrow.compute as pc
 
 from schemas.cluster import COMPONENT
 from schemas.decision import DecisionKind
-from schemas.entity import without_epochs
+from schemas.entity import without_epoch, without_epochs
 from schemas.enums import EntityKind
 from schemas.field import TIMESTAMP
 from transforms.arrow_util import group_starts, hash_text, sorted_lookup
@@ -170,9 +170,9 @@ def assign_clusters(
     pairs = epoch_pairs(nodes["bare"].to_numpy()[order], first_seen)
     search = ComponentSearch(shown, cache or ComponentCache())
     found = detect_communities(evidence, suppliers, reporters, lines, pairs, search)
-    must, cannot = (
-        _node_pairs(decided.pairs(kind), node)
-        for kind in (DecisionKind.MUST_LINK, DecisionKind.CANNOT_LINK)
+    must = _node_pairs(decided.pairs(DecisionKind.MUST_LINK), node)
+    cannot = _epoch_pairs(
+        decided.pairs(DecisionKind.CANNOT_LINK), node, nodes["bare"].to_numpy()[order]
     )
     found = apply_constraints(found, evidence, must, cannot)
     anchor = _anchors(shown, first_seen, found.label)
@@ -339,6 +339,23 @@ def _node_pairs(pairs: Sequence[tuple[str, str]], node: np.ndarray) -> list[tupl
     ends = hash_text(pa.array([one for pair in pairs for one in pair], pa.string()))
     at, known = sorted_lookup(node, ends)
     return [(int(at[i]), int(at[i + 1])) for i in range(0, len(at), 2) if known[i] and known[i + 1]]
+
+
+def _epoch_pairs(
+    pairs: Sequence[tuple[str, str]], node: np.ndarray, bare: np.ndarray
+) -> list[tuple[int, int]]:
+    """Converts pairs of entity ids to places of all their epochs; `bare` hashes ids without one.
+
+    Of two epochs of one identifier these two alone are meant.
+    """
+    exact = [one for one in pairs if without_epoch(one[0]) == without_epoch(one[1])]
+    found = set(_node_pairs(exact, node))
+    for pair in pairs:
+        near, far = hash_text(pa.array([without_epoch(one) for one in pair], pa.string()))
+        if near != far:
+            ends = (np.flatnonzero(bare == near), np.flatnonzero(bare == far))
+            found |= {(a, b) for a in ends[0].tolist() for b in ends[1].tolist()}
+    return sorted(found)
 
 
 def _as_known(rows: pa.Table, shown: np.ndarray, known: np.ndarray) -> pa.Table:

@@ -39,7 +39,7 @@ from transforms.shuffle import KeyedInput, PerPartition, batches_of
 Row = Mapping[str, Any]
 
 CANDIDATE, CONFIRMED, DISPUTED = "candidate", "confirmed", "disputed"
-"""Status of a cluster: what analysts decided on any of its members; a dispute comes first."""
+"""Status of a cluster: what analysts' decisions say of its members; a dispute comes first."""
 
 MUST_LINK_WEIGHT = 5.0
 """Records' worth that a must_link decision counts for."""
@@ -217,10 +217,11 @@ def member_rows(
     cohesion: Cohesion,
     reviewed: Container[str] = frozenset(),
 ) -> list[Row]:
-    """Returns MEMBER rows of one cluster's MEMBERSHIP rows; `reviewed` are confirmed entities.
+    """Returns MEMBER rows of one cluster's MEMBERSHIP rows.
 
-    The confidence in a cluster of one, and its robustness, is that of the reporters who show its
-    member in a hard role. A contested member is compared by what it stands for, and needs a check.
+    `reviewed` are the ids of entities that analysts reviewed. The confidence in a cluster of one,
+    and its robustness, is that of the reporters who show its member in a hard role. A contested
+    member is compared by what it stands for, and needs a check.
     """
     alone = len(members) == 1
     shown = {one["known_as"]: one["entity_id"] for one in members}
@@ -250,14 +251,21 @@ def member_rows(
     return rows
 
 
-def reviewed_members(members: Sequence[Row], decided: DecisionsInForce) -> frozenset[str]:
-    """Returns the members that a `confirm` on one of them covers: those known when it was made."""
-    ids = {one["known_as"] for one in members}
-    confirmed = [one for one in decided.of(DecisionKind.CONFIRM) if one.entity_a in ids]
-    latest = max((one.decided_at for one in confirmed), default=None)
-    return frozenset(
-        one["entity_id"] for one in members if latest is not None and one["first_seen"] <= latest
-    )
+def cluster_status(rows: Sequence[Row], confirmed: Container[str], disputed: Container[str]) -> str:
+    """Returns the status of a cluster from its MEMBER rows.
+
+    A dispute that covers a core member comes first: one that covers a verify member alone, which a
+    single reporter may have put there, leaves the rest free. Without a core any member counts.
+
+    Args:
+        rows: Its MEMBER rows.
+        confirmed: Entity ids that a confirm covers.
+        disputed: Ids without epochs that a dispute covers.
+    """
+    core = [one for one in rows if one["tier"] == Tier.CORE]
+    if any(without_epoch(one["entity_id"]) in disputed for one in core or rows):
+        return DISPUTED
+    return CONFIRMED if any(one["entity_id"] in confirmed for one in rows) else CANDIDATE
 
 
 def cluster_row(
@@ -316,10 +324,8 @@ def summarize(
     by = weights or priority.shipped_weights()
     by_cluster = _rows_by_cluster(members)
     must = decided.pairs(DecisionKind.MUST_LINK)
-    confirmed, disputed = (
-        {one.entity_a for one in decided.of(kind)}
-        for kind in (DecisionKind.CONFIRM, DecisionKind.DISPUTE)
-    )
+    confirmed, disputed = decided.covered(DecisionKind.CONFIRM), decided.disputed()
+    reviewed = decided.reviewed()
     links_of, records_of = _rows_by_cluster(links), cluster_facts(totals)
     clusters: list[Row] = []
     all_members: list[Row] = []
@@ -328,10 +334,8 @@ def summarize(
         known = {one["known_as"]: one["entity_id"] for one in those}
         beside = [*_must_links(must, known), *_epoch_links(ids)]
         cohesion = cluster_cohesion(ids, [*links_of.get(cluster_id, []), *beside])
-        status = DISPUTED if disputed.intersection(known) else CANDIDATE
-        if status == CANDIDATE and confirmed.intersection(known):
-            status = CONFIRMED
-        rows = member_rows(cluster_id, those, cohesion, reviewed_members(those, decided))
+        rows = member_rows(cluster_id, those, cohesion, reviewed)
+        status = cluster_status(rows, confirmed, disputed)
         certainty = [one["confidence"] for one in rows]
         seen = records_of[cluster_id]
         cluster = cluster_row(cluster_id, those, seen, cohesion, certainty, status)

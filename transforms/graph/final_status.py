@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from schemas.decision import DecisionKind
-from schemas.entity import ENTITY
+from schemas.entity import ENTITY, without_epochs
 from schemas.enums import Status, Strength
 from schemas.link import LINK
 from transforms.arrow_util import batch_of_columns, hash_text, sorted_lookup
@@ -176,14 +176,15 @@ class _Finalize(beam.DoFn):
 
 def _with_decisions(reasons: pa.Array, entity_ids: pa.Array, decided: DecisionsInForce) -> pa.Array:
     """Returns reasons with the decisions on each entity; a legitimate one is the reason already."""
-    by_entity = decided.by_entity()
-    at = true_mask(pc.is_in(entity_ids, pa.array(sorted(by_entity), pa.string())))
-    if not at.any():
+    named = pa.array(sorted(decided.by_entity()), pa.string())
+    at = true_mask(pc.or_(pc.is_in(entity_ids, named), pc.is_in(without_epochs(entity_ids), named)))
+    if not len(named) or not at.any():
         return reasons
     texts = reasons.to_pylist()
     ids = entity_ids.to_pylist()
     for row in np.flatnonzero(at).tolist():
-        others = [one for one in by_entity[ids[row]] if one.kind is not DecisionKind.LEGITIMATE]
+        about = decided.about(ids[row])
+        others = [one for one in about if one.kind is not DecisionKind.LEGITIMATE]
         texts[row] = "; ".join([texts[row], *(f"{one.kind} {one.describe()}" for one in others)])
     return pa.array(texts, pa.string())
 

@@ -234,8 +234,8 @@ def stated_since(stated: pa.RecordBatch, newest: datetime | None, days: int) -> 
 def unexpired_stated(
     stated: pa.RecordBatch, decided: DecisionsInForce, days: int
 ) -> pa.RecordBatch:
-    """Returns the STATED_AT rows that have not expired by `decided.when`."""
-    return stated_since(stated, decided.when, days)
+    """Returns the STATED_AT rows that have not expired by `decided.newest`."""
+    return stated_since(stated, decided.newest, days)
 
 
 def stated_in_records(stated: pa.RecordBatch) -> pa.RecordBatch:

@@ -101,7 +101,7 @@ def test_every_kind_counts_to_the_last_microsecond_of_its_life():
         for n, over in enumerate((moment, timedelta(0)))
     ]
     (batch,) = pa.Table.from_pylist(rows, LIVE_EVIDENCE).to_batches()
-    left = unexpired_evidence(batch, DecisionsInForce(when=now), RETENTION_DAYS)
+    left = unexpired_evidence(batch, DecisionsInForce(newest=now), RETENTION_DAYS)
     assert left["entity_id"].to_pylist() == [f"{kind}:x" for kind in EntityKind]
     assert set(left["record_id"].to_pylist()) == {"c1"}
 
