@@ -6,6 +6,7 @@ import random
 
 import pyarrow as pa
 import pyarrow.compute as pc
+import pytest
 from hypothesis import given, settings, strategies as st
 
 from schemas.entity import VICTIM_ENTRY
@@ -39,7 +40,7 @@ def mac(text):
 def changes(rows, registered=NOT_REGISTERED):
     """The changes of the register by some evidence, in one partition."""
     activity = sum_activity(evidence(rows))
-    _, statuses = determine_status(activity, NOBODY, NO_LIFETIMES, registered)
+    statuses = determine_status(activity, NOBODY, NO_LIFETIMES, registered).statuses
     return register_changes(activity, statuses, ids_that_leave(statuses, registered), KEY)
 
 
@@ -68,7 +69,7 @@ def test_it_does_not_depend_on_the_order_nor_on_how_entities_are_shared_out(rows
 @given(records(roles=ROLES))
 def test_an_entry_is_the_keyed_hash_and_counts_who_said_so(rows):
     activity = sum_activity(evidence(rows))
-    _, statuses = determine_status(activity, NOBODY, NO_LIFETIMES)
+    statuses = determine_status(activity, NOBODY, NO_LIFETIMES).statuses
     withheld = pc.equal(statuses["status"], str(Status.VICTIM_SIDE))
     ids = set(statuses["entity_id"].filter(withheld).to_pylist())
     found = {row["mac"]: row for row in register(rows).to_pylist()}
@@ -90,26 +91,34 @@ def test_an_entry_is_the_keyed_hash_and_counts_who_said_so(rows):
         assert entry["digits_mac"] == mac(f"digits:{one.removeprefix('phone:+1')}")
 
 
-def test_a_stated_claim_of_an_earlier_run_outweighs_any_number_and_words_do_not():
-    shown = [piece(NUMBER, Role.CALLBACK, f"c{n}", victim_key=f"amazon|v{n}") for n in range(3)]
-    activity = sum_activity(evidence(shown))
-    for stated, status in ((True, Status.VICTIM_SIDE), (False, Status.INFRASTRUCTURE)):
-        before = in_register(NUMBER, stated=stated)
-        entities, statuses = determine_status(activity, NOBODY, NO_LIFETIMES, before)
-        assert entities["status"].to_pylist() == [status]
-        assert (entities["value"].to_pylist() == [None]) == stated
-        assert ids_that_leave(statuses, before) == ([] if stated else [NUMBER])
-    few = sum_activity(evidence(shown[:2]))
-    before = in_register(NUMBER, stated=False)
-    assert determine_status(few, NOBODY, NO_LIFETIMES, before)[0]["status"].to_pylist() == [
-        Status.VICTIM_SIDE
+@pytest.mark.parametrize("stated", [True, False])
+@pytest.mark.parametrize(
+    ("before", "suspects", "status"),
+    [
+        (1, 0, Status.VICTIM_SIDE),
+        (1, 1, Status.CONTESTED),
+        (1, 9, Status.CONTESTED),
+        (3, 1, Status.VICTIM_SIDE),
+        (5, 2, Status.CONTESTED),
+    ],
+)
+def test_a_claim_of_an_earlier_run_counts_as_said_today(before, suspects, status, stated):
+    shown = [
+        piece(NUMBER, Role.CALLBACK, f"c{n}", victim_key=f"amazon|v{n}") for n in range(suspects)
     ]
+    shown.append(piece(NUMBER, Role.CALLER_ID, "c50", victim_key="amazon|v50"))
+    registered = in_register(NUMBER, reporters=before, stated=stated)
+    found = determine_status(sum_activity(evidence(shown)), NOBODY, NO_LIFETIMES, registered)
+    assert found.entities["status"].to_pylist() == [status]
+    assert found.entities["value"].to_pylist() == [None]
+    leaves = [NUMBER] if status == Status.CONTESTED else []
+    assert ids_that_leave(found.statuses, registered) == leaves
 
 
 def test_what_is_contested_or_decided_to_be_a_suspects_leaves():
     said = [piece(NUMBER, Role.VICTIM, "c1"), piece("phone:+18885550101", Role.VICTIM, "c2")]
     activity = sum_activity(evidence(said))
-    _, statuses = determine_status(activity, NOBODY, NO_LIFETIMES)
+    statuses = determine_status(activity, NOBODY, NO_LIFETIMES).statuses
     kept = merge_changes(register_changes(activity, statuses, [NUMBER], KEY))
     assert kept["mac"].to_pylist() == [mac("phone:+18885550101")]
     contested = statuses.set_column(
