@@ -596,7 +596,9 @@ def _sort_lists(lists: pa.ListArray) -> pa.ListArray:
 
 
 def _withheld(own: pa.Table) -> pa.Table:
-    """Converts evidence of hidden identifiers to WITHHELD rows, each once."""
+    """Converts evidence of hidden identifiers to WITHHELD rows, each once, without epochs."""
+    bare = without_epochs(own["entity_id"])
+    own = own.set_column(0, WITHHELD.field("entity_id"), bare)
     narrative = pc.fill_null(pc.equal(own["field"], NARRATIVE), False)
     for name in ("start", "end"):
         place = pc.if_else(narrative, own[name], pa.scalar(None, pa.int32()))

@@ -11,7 +11,6 @@ from pipelines import key_store
 from pipelines.commands import evaluate
 from reports import signing
 from reports.exchange import read_offer
-from reports.run import Run
 from schemas.entity import without_epoch
 from schemas.joint import CONTRIBUTORS, OFFERED_CLUSTERS, UNION_LINKS
 from schemas.offer import CountryCount, OfferedCluster, OfferedEntity, OfferedEvidence
