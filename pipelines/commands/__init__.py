@@ -100,6 +100,7 @@ COMMANDS = (
     Command("evaluate", Group.READ, "score a run against known answers"),
     Command("referral", Group.SHARE, "one confirmed cluster as a sealed package for one recipient"),
     Command("verify", Group.SHARE, "whether a referral package is what was sealed, and by whom"),
+    Command("correct", Group.SHARE, "take back what was issued and names what was withdrawn since"),
     Command(
         "exchange", Group.SHARE, "offers to other organisations, and joint clusters with theirs"
     ),

@@ -5,9 +5,12 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
 from typing import Any
 
-from pipelines.options import SHARE
+from pipelines.ledger import LedgerError, outstanding, read_ledger
+from pipelines.options import SHARE, add_ledger, moment
+from pipelines.user_files import read_decisions
 from reports.run import Run
 
 REJECTED_SHARE = 0.01
@@ -35,19 +38,28 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="SHARE",
         help="share of the previous run's rows that is still well (default: %(default)s)",
     )
+    parser.add_argument(
+        "--decisions", metavar="FILE", help="decisions in force now, beside those of the run"
+    )
+    add_ledger(parser)
+    parser.add_argument(
+        "--now", type=moment, metavar="TIME", help="when decisions must be in force (default: now)"
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Prints what is wrong with a run, a line each; returns 0 if nothing is, else 1."""
     before = Run.open(arguments.previous).manifest if arguments.previous else None
-    found = list(
-        find_problems(
-            Run.open(arguments.run).manifest,
+    finished = Run.open(arguments.run)
+    found = [
+        *find_problems(
+            finished.manifest,
             before,
             rejected_share=arguments.rejected_share,
             fallen_to=arguments.fallen_to,
-        )
-    )
+        ),
+        *_corrections_due(finished, arguments),
+    ]
     sys.stdout.writelines(f"{line}\n" for line in found or ["well"])
     return 1 if found else 0
 
@@ -77,3 +89,19 @@ def find_problems(
             yield f"fallen: {count['read']} {kind}, {earlier} in the run before"
     for alarm in manifest["alarms"]:
         yield f"{alarm['code']}: {alarm['message']}"
+
+
+def _corrections_due(finished: Run, arguments: argparse.Namespace) -> Iterator[str]:
+    """Yields what was issued and names an identifier that was withdrawn since."""
+    from pipelines.commands.correct import in_force, issue_lines, withdrawn  # with Arrow
+
+    decisions = read_decisions(arguments.decisions)
+    try:
+        entries = read_ledger(arguments.ledger)
+    except LedgerError as error:
+        yield f"ledger: {error}"
+        return
+    if entries:
+        now = arguments.now or datetime.now(UTC)
+        reasons = withdrawn(entries, finished, in_force(decisions, now))
+        yield from issue_lines(outstanding(entries, reasons), reasons)

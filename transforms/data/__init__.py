@@ -1,4 +1,4 @@
-"""Reads the rules that are data: the TOML files of transforms/data."""
+"""The rules that are data: the TOML and CSV files of this folder, and the reader of TOML."""
 
 from __future__ import annotations
 
