@@ -26,7 +26,12 @@ import apache_beam as beam
 from apache_beam.pvalue import AsSingleton, PBegin, PCollection
 
 from pipelines.options import UsageError
-from pipelines.user_files import read_decisions, read_known_legitimate, read_weights
+from pipelines.user_files import (
+    read_decisions,
+    read_known_legitimate,
+    read_source_rules,
+    read_weights,
+)
 from schemas.enums import RecordKind
 from transforms.call_scripts import Scripts
 from transforms.decisions import ResolveDecisions
@@ -147,19 +152,30 @@ class ExtractMentions(beam.PTransform):
     Element in: a RecordBatch, by name: `complaints` (COMPLAINT_ACCEPTED), `calls` (CALL_ACCEPTED)
     and `rejects` (REJECT), or some of them. Element out: a RecordBatch, by name: `mentions`
     (EVIDENCE), and `complaints` and `calls` as they came in, one row an id.
+
+    Args:
+        sources: A CSV file of how rows without a pseudonym count as reporters, added to the shipped
+            rules.
+
+    Raises:
+        UsageError: for a file that cannot be used, when it is applied.
     """
+
+    sources: str | None = None
 
     def expand(self, records: Any) -> dict[str, PCollection]:
         """Deduplicates, extracts record by record, and finds call scripts over all complaints."""
         given = _checked(self, records, {COMPLAINTS, CALLS, REJECTS}, {COMPLAINTS, CALLS})
         start = _start(given)
+        rules = read_source_rules(self.sources)
         unique = {
             name: (rows | f"Unique {name}" >> Deduplicate(KINDS[name]))[MAIN]
             for name, rows in given.items()
             if name in KINDS
         }
         evidence = [
-            rows | f"Evidence of {name}" >> Evidence(KINDS[name]) for name, rows in unique.items()
+            rows | f"Evidence of {name}" >> Evidence(KINDS[name], rules)
+            for name, rows in unique.items()
         ]
         if COMPLAINTS in unique:
             evidence.append(unique[COMPLAINTS] | "Scripts" >> Scripts(start))

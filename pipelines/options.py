@@ -311,6 +311,12 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
         "--decisions", metavar="FILE", help="CSV or JSON Lines of analysts' decisions, which bind"
     )
     parser.add_argument(
+        "--sources",
+        metavar="FILE",
+        help="CSV source_org,rule of how rows without a victim_id count as reporters: victim_id "
+        "(as unknown ones), each_row or per_day; added to the shipped rules of public sources",
+    )
+    parser.add_argument(
         "--priority-weights",
         metavar="FILE",
         help="TOML of what ranks clusters, in place of the shipped one",

@@ -15,6 +15,12 @@ from transforms.extract import (
     shipped_allowlist,
 )
 from transforms.graph import PriorityWeights, PriorityWeightsError, parse_weights, shipped_weights
+from transforms.reporters import (
+    SourceRules,
+    SourceRulesError,
+    parse_source_rules,
+    shipped_source_rules,
+)
 
 if TYPE_CHECKING:
     from transforms.decisions import Decision
@@ -82,6 +88,15 @@ def read_decisions(path: str | None) -> tuple[Decision, ...]:
         return decisions.parse_decisions(read_text(path), path) if path is not None else ()
     except decisions.DecisionError as error:
         raise UsageError(str(error)) from None
+
+
+def read_source_rules(path: str | None) -> SourceRules:
+    """Reads the rules of a file, added to the shipped ones; raises UsageError if it is no good."""
+    try:
+        given = parse_source_rules(read_text(path), path) if path is not None else {}
+    except SourceRulesError as error:
+        raise UsageError(str(error)) from None
+    return dict(sorted({**shipped_source_rules(), **given}.items()))
 
 
 def read_weights(path: str | None) -> PriorityWeights:

@@ -32,6 +32,7 @@ from reports import tables
 from schemas import CONTRACT_VERSION
 from schemas.manifest import MANIFEST_NAME, Manifest
 from schemas.tables import CLUSTERS, TABLES_BY_NAME, Table
+from transforms.reporters import SourceRules, rules_in_force
 
 if TYPE_CHECKING:
     import networkx as nx
@@ -91,6 +92,11 @@ class Run(os.PathLike[str]):
     def run_id(self) -> str:
         """The id of the run."""
         return self.manifest["run_id"]
+
+    @property
+    def source_rules(self) -> SourceRules:
+        """The rules by which rows without a pseudonym counted as reporters, by organisation."""
+        return rules_in_force(self.manifest["options"])
 
     @property
     def tables(self) -> tuple[str, ...]:

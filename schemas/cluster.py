@@ -1,10 +1,10 @@
-"""Clusters, their members, the suppliers they share, and their lineage."""
+"""Clusters, their members, the suppliers they share, their lineage, and their components."""
 
 from __future__ import annotations
 
 import pyarrow as pa
 
-from schemas.enums import EntityKind, LineageEvent, Role, Status
+from schemas.enums import EntityKind, LineageEvent, Review, Role, Status, Tier
 from schemas.field import AMOUNT, TIMESTAMP, field
 
 _STRING = pa.string()
@@ -84,6 +84,31 @@ MEMBER = pa.schema(
         field("role", _STRING, "Its most frequent role.", required=True, values=tuple(Role)),
         field("confidence", pa.float64(), "That it belongs, 0 to 1.", required=True),
         field("bridge", pa.bool_(), "Whether the cluster falls apart without it.", required=True),
+        field(
+            "reporters",
+            pa.int64(),
+            "Distinct reporters who show a suspect using it.",
+            required=True,
+        ),
+        field(
+            "robustness",
+            pa.int64(),
+            "The smaller of those and the reporters who tie it to the rest of its cluster.",
+            required=True,
+        ),
+        field("tier", _STRING, "What it may be used for.", required=True, values=tuple(Tier)),
+        field(
+            "review",
+            _STRING,
+            "Whether an analyst confirmed it.",
+            required=True,
+            values=tuple(Review),
+        ),
+        field(
+            "near_miss_of",
+            _STRING,
+            "A member with three times the reporters, from which one digit or a swap differs.",
+        ),
     ]
 )
 """members/: which entity is in which cluster."""
@@ -118,3 +143,24 @@ LINEAGE = pa.schema(
 """lineage/: what became of each cluster since the previous run."""
 
 LINEAGE_KEY = ("cluster_id", "event")
+
+COMPONENT = pa.schema(
+    [
+        field(
+            "fingerprint",
+            pa.string(),
+            "BLAKE2b (128 bits, hex) of its members' hashes, its ties and how it was searched.",
+            required=True,
+        ),
+        field(
+            "parts",
+            pa.list_(pa.int32()),
+            "Per member, by hash: the place of the first of its community.",
+            required=True,
+        ),
+        field("quality", pa.float64(), "Modularity times the weight of all ties.", required=True),
+    ]
+)
+"""islands/: what a later run need not search again; it adds nothing to members/."""
+
+COMPONENT_KEY = ("fingerprint",)

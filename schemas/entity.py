@@ -30,6 +30,12 @@ ENTITY = pa.schema(
         field("line_type", _STRING, "Line type of a phone number."),
         field("status", _STRING, "What may be said of it.", required=True, values=tuple(Status)),
         field("reason", _STRING, "Why it has that status.", required=True),
+        field(
+            "reporters",
+            pa.int64(),
+            "Distinct reporters who show a suspect using it.",
+            required=True,
+        ),
         field("epoch", pa.int64(), "1, or its place among the holders of what was passed on."),
     ]
 )

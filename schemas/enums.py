@@ -86,6 +86,29 @@ class Status(StrEnum):
     SUPPRESSED = "suppressed"
     UNCORROBORATED = "uncorroborated"
     VICTIM_SIDE = "victim_side"
+    CONTESTED = "contested"
+
+
+class Tier(StrEnum):
+    """The trust in a member: what several reporters show without a doubt, or what needs a check."""
+
+    CORE = "core"
+    VERIFY = "verify"
+
+
+class Review(StrEnum):
+    """The state of a member's review: an analyst has confirmed it, or not."""
+
+    REVIEWED = "reviewed"
+    UNREVIEWED = "unreviewed"
+
+
+class SourceRule(StrEnum):
+    """The ways in which an organisation's rows without a pseudonym count as reporters."""
+
+    VICTIM_ID = "victim_id"
+    EACH_ROW = "each_row"
+    PER_DAY = "per_day"
 
 
 class Strength(StrEnum):

@@ -17,6 +17,7 @@ LINK = pa.schema(
         field("complaints", pa.int64(), "Complaints that name both.", required=True),
         field("calls", pa.int64(), "Calls that name both.", required=True),
         field("victims", pa.int64(), "Distinct victims among those records.", required=True),
+        field("reporters", pa.int64(), "Distinct reporters of those records.", required=True),
         field("orgs", pa.list_(_STRING), "Organisations that saw both, sorted.", required=True),
         field("first_seen", TIMESTAMP, "Earliest record that names both.", required=True),
         field("last_seen", TIMESTAMP, "Latest record that names both.", required=True),

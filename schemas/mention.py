@@ -42,6 +42,7 @@ MENTION_DRAFT = pa.schema(
         *_FIELDS,
         field("group_id", _STRING, "Record that is one piece of evidence.", required=True),
         field("victim_key", _STRING, "Pseudonym that counts victims; never leaves."),
+        field("reporter_key", _STRING, "Who states the record; never leaves."),
         field("region", _STRING, "Region of a phone number, ISO 3166-1 alpha-2."),
         field("line_type", _STRING, "Line type of a phone number."),
     ]

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
-from schemas import call, cluster, complaint, component, link, mention, reject
+from schemas import call, cluster, complaint, link, mention, reject
 from schemas.entity import ENTITY, ENTITY_KEY
 
 
@@ -37,7 +37,7 @@ SUPPLIERS = Table("suppliers", cluster.SUPPLIER, cluster.SUPPLIER_KEY)
 
 LINEAGE = Table("lineage", cluster.LINEAGE, cluster.LINEAGE_KEY)
 
-COMPONENTS = Table("islands", component.COMPONENT, component.COMPONENT_KEY)
+COMPONENTS = Table("islands", cluster.COMPONENT, cluster.COMPONENT_KEY)
 
 REJECTS = Table("rejects", reject.REJECT, reject.REJECT_KEY)
 

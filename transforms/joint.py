@@ -29,6 +29,7 @@ from schemas.mention import EVIDENCE
 from schemas.offer import Offer
 from transforms.arrow_util import batch_of_rows, table_of_rows
 from transforms.phone import normalize
+from transforms.reporters import SourceRules, call_reporter_keys, reporter_keys
 
 Row = Mapping[str, Any]
 
@@ -47,6 +48,7 @@ RECORD = pa.schema(
         ("source_org", pa.string()),
         ("record_id", pa.string()),
         ("victim_id", pa.string()),
+        ("reporter_key", pa.string()),
         ("complaint_id", pa.string()),
         ("brand", pa.string()),
         ("loss_amount", EVIDENCE.field("loss_amount").type),
@@ -213,6 +215,7 @@ def evidence_of_offer(taken: AcceptedOffer, rows: int = 65_536) -> Iterator[pa.R
                     "confidence": offer.entities[at].confidence / 100,
                     "group_id": piece,
                     "victim_key": piece,
+                    "reporter_key": piece,
                     "region": regions[at][0],
                     "line_type": regions[at][1],
                 }
@@ -225,14 +228,26 @@ def evidence_of_offer(taken: AcceptedOffer, rows: int = 65_536) -> Iterator[pa.R
         yield batch_of_rows(pending, EVIDENCE)
 
 
-def complaint_records(complaints: pa.Table, brands: pa.Array | None = None) -> pa.Table:
-    """Converts COMPLAINT rows, with the canonical brand of each if wanted, to RECORD rows."""
+def complaint_records(
+    complaints: pa.Table, rules: SourceRules, brands: pa.Array | None = None
+) -> pa.Table:
+    """Converts COMPLAINT rows, with the canonical brand of each if wanted, to RECORD rows.
+
+    `rules` are those that the run counted reporters by.
+    """
     nothing = pa.nulls(complaints.num_rows, pa.string())
     columns = [
         pa.repeat(pa.scalar(str(RecordKind.COMPLAINT)), complaints.num_rows),
         complaints["source_org"],
         complaints["complaint_id"],
         complaints["victim_id"],
+        reporter_keys(
+            complaints["source_org"],
+            complaints["victim_id"],
+            complaints["received_at"],
+            complaints["complaint_id"],
+            rules,
+        ),
         nothing,
         nothing if brands is None else brands,
         complaints["loss_amount"],
@@ -241,15 +256,16 @@ def complaint_records(complaints: pa.Table, brands: pa.Array | None = None) -> p
     return pa.table(dict(zip(RECORD.names, columns, strict=True)), schema=RECORD)
 
 
-def call_records(calls: pa.Table) -> pa.Table:
-    """Converts CALL rows to RECORD rows."""
+def call_records(calls: pa.Table, rules: SourceRules) -> pa.Table:
+    """Converts CALL rows to RECORD rows; `rules` are those that the run counted reporters by."""
     columns = [
         pa.repeat(pa.scalar(str(RecordKind.CALL)), calls.num_rows),
         calls["source_org"],
         calls["call_id"],
         calls["victim_id"],
+        call_reporter_keys(calls, rules),
         calls["complaint_id"],
-        *(pa.nulls(calls.num_rows, RECORD.field(name).type) for name in RECORD.names[5:]),
+        *(pa.nulls(calls.num_rows, RECORD.field(name).type) for name in RECORD.names[6:]),
     ]
     return pa.table(dict(zip(RECORD.names, columns, strict=True)), schema=RECORD)
 
@@ -278,6 +294,7 @@ def evidence_from_tables(mentions: pa.Table, records: pa.Table, entities: pa.Tab
     columns = {name: mentions[name] for name in mentions.column_names} | {
         "group_id": pc.coalesce(pc.binary_join_element_wise(org, of["complaint_id"], "|"), alone),
         "victim_key": pc.binary_join_element_wise(org, of["victim_id"], "|"),
+        "reporter_key": of["reporter_key"],
         "region": entities["region"].take(named),
         "line_type": entities["line_type"].take(named),
         "brand": of["brand"],

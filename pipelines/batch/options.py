@@ -36,6 +36,7 @@ class BatchOptions:
     known_legitimate: tuple[str, ...]
     previous: str | None
     decisions: str | None
+    sources: str | None
     priority_weights: str | None
     as_of: datetime | None
     complaints_format: str | None

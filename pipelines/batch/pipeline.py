@@ -36,6 +36,7 @@ from transforms.redact import (
     redact_mentions,
     stated_victim_numbers_in_rejects,
 )
+from transforms.reporters import SourceRules
 from transforms.shuffle import MAIN
 from transforms.validate import ACCEPTED, COUNTERS, REJECTS, Validate
 from transforms.victims import CollectStatedNumbers, VictimNumbers, assign_victim_roles
@@ -54,6 +55,7 @@ class BatchPlan:
     previous_components: tuple[FileDigest, ...]
     previous_nodes: str | None
     decisions: tuple[Decision, ...]
+    rules: SourceRules
     weights: PriorityWeights
     shards: int
     run: RunSettings
@@ -95,8 +97,9 @@ def build(pipeline: beam.Pipeline, plan: BatchPlan) -> None:
     ) | "All stated" >> beam.Flatten()  # STATED
     stated_numbers = beam.pvalue.AsSingleton(stated | "Stated numbers" >> VictimNumbers(start))
     all_evidence = (
-        unique_complaints[MAIN] | "Complaint evidence" >> Evidence(RecordKind.COMPLAINT),
-        unique_calls[MAIN] | "Call evidence" >> Evidence(RecordKind.CALL),
+        unique_complaints[MAIN]
+        | "Complaint evidence" >> Evidence(RecordKind.COMPLAINT, plan.rules),
+        unique_calls[MAIN] | "Call evidence" >> Evidence(RecordKind.CALL, plan.rules),
         unique_complaints[MAIN] | "Scripts" >> Scripts(start),
     ) | "All evidence" >> beam.Flatten()  # EVIDENCE
     evidence = all_evidence | "Without victims" >> beam.Map(

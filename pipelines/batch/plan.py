@@ -21,6 +21,7 @@ from pipelines.user_files import (
     read_decisions,
     read_known_legitimate,
     read_passport_keys,
+    read_source_rules,
     read_weights,
 )
 from reports.export import NODES_FILE
@@ -72,6 +73,7 @@ def make_plan(options: BatchOptions, token: str) -> BatchPlan:
     except InputError as error:
         raise UsageError(str(error)) from None
     follows = find_previous(options.previous)
+    rules = read_source_rules(options.sources)
     return BatchPlan(
         files=tuple(files),
         reading=reading,
@@ -81,6 +83,7 @@ def make_plan(options: BatchOptions, token: str) -> BatchPlan:
         previous_components=follows.components,
         previous_nodes=follows.nodes,
         decisions=read_decisions(options.decisions),
+        rules=rules,
         weights=read_weights(options.priority_weights),
         shards=options.shards,
         run=RunSettings(
@@ -96,6 +99,7 @@ def make_plan(options: BatchOptions, token: str) -> BatchPlan:
                 "priority_weights": file_digest(options.priority_weights),
                 "shards": options.shards,
                 "source_org": options.source_org,
+                "sources": {org: str(rule) for org, rule in rules.items()},
             },
         ),
     )

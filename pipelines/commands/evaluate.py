@@ -40,7 +40,7 @@ from transforms.clustering_metrics import (
     score_hub_flags,
 )
 from transforms.extract import KnownLegitimate
-from transforms.graph import HUB_RECORDS
+from transforms.graph import HUB_REPORTERS
 
 HUB_REASON = "hub: "
 """The start of the reason of what clustering found to be a hub; no baseline knows that."""
@@ -367,7 +367,7 @@ def _flags(run: Path, hubs: Path) -> HubFlags:
         holders[row["entity_id"]] = int(row["holders"])
     entities = tables.read_table(run, ENTITIES, ["entity_id", "complaints", "calls", "reason"])
     flagged = entities.filter(pc.starts_with(entities["reason"], HUB_REASON))
-    often = pc.greater_equal(pc.add(entities["complaints"], entities["calls"]), HUB_RECORDS)
+    often = pc.greater_equal(entities["reporters"], HUB_REPORTERS)
     return score_hub_flags(
         flagged["entity_id"].to_pylist(), holders, entities.filter(often)["entity_id"].to_pylist()
     )

@@ -168,9 +168,10 @@ def own_evidence(folder: str) -> Iterator[pa.RecordBatch]:
     """Yields the EVIDENCE batches of a finished run."""
     complaints = tables.read_table(folder, COMPLAINTS).combine_chunks()
     brands = complaint_brands(complaints.to_batches()[0]) if complaints.num_rows else None
+    rules = Run.open(folder).source_rules
     records = [
-        complaint_records(complaints, brands),
-        call_records(tables.read_table(folder, CALLS)),
+        complaint_records(complaints, rules, brands),
+        call_records(tables.read_table(folder, CALLS), rules),
     ]
     found = evidence_from_tables(
         tables.read_table(folder, MENTIONS),

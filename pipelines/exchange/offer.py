@@ -214,12 +214,15 @@ def evidence_of_run(folder: str) -> pa.Table:
     complaints = tables.read_table(
         folder,
         COMPLAINTS,
-        ["source_org", "complaint_id", "victim_id", "loss_amount", "loss_currency"],
+        ["source_org", "complaint_id", "victim_id", "received_at", "loss_amount", "loss_currency"],
     )
-    calls = tables.read_table(folder, CALLS, ["source_org", "call_id", "victim_id", "complaint_id"])
+    calls = tables.read_table(
+        folder, CALLS, ["source_org", "call_id", "victim_id", "started_at", "complaint_id"]
+    )
+    rules = Run.open(folder).source_rules
     return evidence_from_tables(
         tables.read_table(folder, MENTIONS),
-        pa.concat_tables([complaint_records(complaints), call_records(calls)]),
+        pa.concat_tables([complaint_records(complaints, rules), call_records(calls, rules)]),
         tables.read_table(folder, ENTITIES, ["entity_id", "region", "line_type"]),
     )
 

@@ -87,6 +87,7 @@ class StreamOptions:
     known_legitimate: tuple[str, ...]
     previous: str | None
     decisions: str | None
+    sources: str | None
     priority_weights: str | None
     complaints_format: str | None
     calls_format: str | None

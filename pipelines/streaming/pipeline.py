@@ -31,6 +31,7 @@ from transforms.graph import (
 from transforms.manifest import CounterValue
 from transforms.read import CALLS, COMPLAINTS, REJECTS as UNREAD
 from transforms.redact import mask_rejects
+from transforms.reporters import SourceRules
 from transforms.shuffle import MAIN
 from transforms.stream import (
     DELTAS,
@@ -66,6 +67,7 @@ class StreamPlan:
     """Everything that a stream needs to know.
 
     Attributes:
+        rules: of organisations whose rows have no pseudonym (`transforms.reporters`).
         source: gives the PCollections complaints and calls (loose batches), rejects, and ticks.
         keep: `KeepState`, or a replacement where the runner has no state of its own.
         analyze: `AnalyzeTick`, or what runs it on one worker.
@@ -73,6 +75,7 @@ class StreamPlan:
         sinks: the recipients of alerts, by name.
     """
 
+    rules: SourceRules
     source: beam.PTransform
     keep: beam.PTransform
     analyze: beam.PTransform
@@ -102,8 +105,9 @@ def build(pipeline: beam.Pipeline, plan: StreamPlan) -> None:
 
     # Extract the evidence, add it to the state, and take out what is alive at every tick.
     deltas = (
-        complaints[ACCEPTED] | "Complaint evidence" >> RecordsToDeltas(RecordKind.COMPLAINT),
-        calls[ACCEPTED] | "Call evidence" >> RecordsToDeltas(RecordKind.CALL),
+        complaints[ACCEPTED]
+        | "Complaint evidence" >> RecordsToDeltas(RecordKind.COMPLAINT, plan.rules),
+        calls[ACCEPTED] | "Call evidence" >> RecordsToDeltas(RecordKind.CALL, plan.rules),
         unmasked_rejects | "Stated in rejects" >> RejectsToDeltas(),
     ) | "All evidence" >> beam.Flatten()  # (partition, delta)
     arrived = {DELTAS: deltas, REJECTED: unmasked_rejects, TICKS: read[TICKS]}

@@ -26,6 +26,7 @@ from pipelines.user_files import (
     read_decisions,
     read_known_legitimate,
     read_passport_keys,
+    read_source_rules,
     read_text,
     read_weights,
 )
@@ -88,7 +89,8 @@ def watch_plan(
     analyze = tick_analysis(options)
     if not snapshot:
         analyze = replace(analyze, snapshots=None)
-    return StreamPlan(source, keep, analyze, drop_repeated=None, sinks=alert_sinks(options))
+    rules = read_source_rules(options.sources)
+    return StreamPlan(rules, source, keep, analyze, drop_repeated=None, sinks=alert_sinks(options))
 
 
 def engine_plan(options: StreamOptions, source: beam.PTransform) -> StreamPlan:
@@ -98,6 +100,7 @@ def engine_plan(options: StreamOptions, source: beam.PTransform) -> StreamPlan:
         UsageError: for a file that is missing or cannot be used.
     """
     return StreamPlan(
+        read_source_rules(options.sources),
         source,
         KeepState(retention_days(options)),
         RunOnOneWorker(tick_analysis(options)),
@@ -123,6 +126,7 @@ def tick_analysis(options: StreamOptions) -> AnalyzeTick:
         "referred": file_digest(options.referred),
         "retention": retention_days(options),
         "source_org": options.source_org,
+        "sources": {org: str(rule) for org, rule in read_source_rules(options.sources).items()},
     }
     output = options.output.rstrip("/")
     return AnalyzeTick(

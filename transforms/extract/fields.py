@@ -22,6 +22,7 @@ from transforms.extract.kinds import domain, email, payment_account, phone_link,
 from transforms.extract.mention import MENTION_DRAFT, Match, PlacedMatch
 from transforms.extract.reconcile import reconcile
 from transforms.phone import normalize
+from transforms.reporters import NO_RULES, SourceRules, call_reporter_keys, reporter_keys
 from transforms.victims import own_numbers
 
 FIELD_CONFIDENCE = 0.95
@@ -36,7 +37,7 @@ SEVERAL_CONFIDENCE = 0.8
 _ROLES = pa.array([str(role) for role in Role])
 
 
-def complaint_mentions(batch: pa.RecordBatch) -> pa.RecordBatch:
+def complaint_mentions(batch: pa.RecordBatch, rules: SourceRules = NO_RULES) -> pa.RecordBatch:
     """Returns the mentions of `COMPLAINT_ACCEPTED` rows, in their order."""
     numbers = own_numbers.complaint_numbers(batch)
     found = [
@@ -53,11 +54,18 @@ def complaint_mentions(batch: pa.RecordBatch) -> pa.RecordBatch:
         "record_id": batch["complaint_id"],
         "observed_at": observation_times(batch),
         "group_id": pc.binary_join_element_wise(batch["source_org"], batch["complaint_id"], "|"),
+        "reporter_key": reporter_keys(
+            batch["source_org"],
+            batch["victim_id"],
+            batch["received_at"],
+            batch["complaint_id"],
+            rules,
+        ),
     }
     return _mention_rows(batch, reconcile(_concat(found), numbers.own()), columns)
 
 
-def call_mentions(batch: pa.RecordBatch) -> pa.RecordBatch:
+def call_mentions(batch: pa.RecordBatch, rules: SourceRules = NO_RULES) -> pa.RecordBatch:
     """Returns the mentions of `CALL_ACCEPTED` rows, in their order.
 
     Where the direction is unknown either number may be the victim's: neither is mentioned.
@@ -71,6 +79,7 @@ def call_mentions(batch: pa.RecordBatch) -> pa.RecordBatch:
         "record_id": batch["call_id"],
         "observed_at": batch["started_at"],
         "group_id": pc.coalesce(joint, alone),
+        "reporter_key": call_reporter_keys(batch, rules),
     }
     return _mention_rows(
         batch, reconcile(_concat(found), own_numbers.victim_sides(batch, readings)), columns

@@ -1,6 +1,7 @@
-"""Activity: mentions added up before they travel, by identifier, victim, organisation and day.
+"""Activity: mentions added up before they travel, by identifier, reporter, organisation and day.
 
-However many calls name one number, what its owner brings together is a row for each victim and day.
+However many calls name one number, what its owner brings together is a row for each reporter and
+day.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from transforms.arrow_util import hash_text
 from transforms.graph.incidence import MICROSECONDS_A_DAY
 from transforms.graph.link_weights import MAX_HARD_ENTITIES
 from transforms.graph.links import record_keys
+from transforms.reporters import is_unnamed
 from transforms.victims.stated_numbers import STATED_FIELDS
 
 ROLES = tuple(sorted(str(role) for role in Role))
@@ -23,9 +25,10 @@ ROLES = tuple(sorted(str(role) for role in Role))
 ROLE_COUNTS = tuple(f"as_{role}" for role in ROLES)
 """Columns of ACTIVITY: mentions in each role."""
 
-_RECORDS = ("complaints", "calls", "held", "reported", "own", "stated")
+RECORD_COUNTS = ("complaints", "calls", "held", "reported", "own", "stated")
+"""Columns of ACTIVITY that count records."""
 
-COUNTS = (*_RECORDS, *ROLE_COUNTS)
+COUNTS = (*RECORD_COUNTS, *ROLE_COUNTS)
 """Columns of ACTIVITY that add up."""
 
 ACTIVITY = pa.schema(
@@ -34,6 +37,7 @@ ACTIVITY = pa.schema(
         ("kind", pa.string()),
         ("share", pa.int32()),
         ("victim", pa.int64()),
+        ("reporter", pa.int64()),
         ("source_org", pa.string()),
         ("day", pa.int32()),
         ("first_seen", TIMESTAMP),
@@ -46,24 +50,26 @@ ACTIVITY = pa.schema(
         *((name, pa.int32()) for name in COUNTS),
     ]
 )
-"""The activity of one identifier against one victim, by reporting organisation and day (UTC).
+"""The activity of one identifier as one reporter saw it, by organisation and day (UTC).
 
 `share` is the partition of records that this was counted in; `victim` is a hash, null where there
-is no pseudonym. `complaints` to `stated` count records: `held` those that show it in a hard role,
-`reported` those of them that are no copied list, `own` those that call it the victim's, `stated`
-those that do so in a field. `place` is the smallest place that it was read at.
+is no pseudonym. `reporter` is a hash, null where the records add none: calls without a pseudonym
+that no rule counts (`transforms.reporters`). `complaints` to `stated` count records: `held` those
+that show it in a hard role, `reported` those of them that are no copied list, `own` those that call
+it the victim's, `stated` those that do so in a field. `place` is the smallest place that it was
+read at.
 """
 
-_ACTIVITY_KEY = ["entity", "victim", "org", "day"]
+_ACTIVITY_KEY = ["entity", "victim", "reporter", "org", "day"]
 
 
 def sum_activity(mentions: pa.Table, share: int = 0) -> pa.Table:
     """Converts EVIDENCE rows of whole groups to ACTIVITY rows, each key once."""
     if not mentions.num_rows:
         return ACTIVITY.empty_table()
-    entity, org, victim = (
+    entity, org, victim, reporter = (
         mentions[name].combine_chunks().dictionary_encode()
-        for name in ("entity_id", "source_org", "victim_key")
+        for name in ("entity_id", "source_org", "victim_key", "reporter_key")
     )
     seen = mentions["observed_at"].combine_chunks()
     records = record_keys(mentions)
@@ -74,10 +80,12 @@ def sum_activity(mentions: pa.Table, share: int = 0) -> pa.Table:
     own = pc.equal(role, Role.VICTIM)
     stated = pc.and_(own, _stated(mentions["field"].combine_chunks()))
     reported = pc.and_(hard, pa.array(_in_narrow_groups(mentions, entity, hard)))
+    silent = pc.and_(pc.invert(complaint), _unnamed(reporter))
     none, never = pa.scalar(None, record.type), pa.scalar(None, seen.type)
     columns = {
         "entity": entity.indices,
         "victim": victim.indices,
+        "reporter": pc.if_else(silent, pa.scalar(None, pa.int32()), reporter.indices),
         "org": org.indices,
         "day": pa.array(seen.cast(pa.int64()).to_numpy() // MICROSECONDS_A_DAY, pa.int32()),
         "kind": mentions["kind"],
@@ -108,16 +116,19 @@ def sum_activity(mentions: pa.Table, share: int = 0) -> pa.Table:
         .aggregate(
             [(name, "min") for name in smallest]
             + [("seen", "max"), ("when_held", "max")]
-            + [(name, "count_distinct") for name in _RECORDS]
+            + [(name, "count_distinct") for name in RECORD_COUNTS]
             + [(name, "sum") for name in ROLE_COUNTS]
         )
     )
-    victims = pa.array(hash_text(victim.dictionary), pa.int64())
+    victims, reporters = (
+        pa.array(hash_text(one.dictionary), pa.int64()) for one in (victim, reporter)
+    )
     found = {
         "entity_id": entity.dictionary.take(added["entity"].combine_chunks()),
         "kind": added["kind_min"],
         "share": pa.repeat(pa.scalar(share, pa.int32()), added.num_rows),
         "victim": victims.take(added["victim"].combine_chunks()),
+        "reporter": reporters.take(added["reporter"].combine_chunks()),
         "source_org": org.dictionary.take(added["org"].combine_chunks()),
         "day": added["day"],
         "first_seen": added["seen_min"],
@@ -128,13 +139,13 @@ def sum_activity(mentions: pa.Table, share: int = 0) -> pa.Table:
         "region": added["region_min"],
         "line_type": added["line_type_min"],
     }
-    found |= {name: added[f"{name}_count_distinct"].cast(pa.int32()) for name in _RECORDS}
+    found |= {name: added[f"{name}_count_distinct"].cast(pa.int32()) for name in RECORD_COUNTS}
     found |= {name: added[f"{name}_sum"].cast(pa.int32()) for name in ROLE_COUNTS}
     return pa.table(found, schema=ACTIVITY)
 
 
 def main_roles(counted: pa.Table) -> pa.Array:
-    """Returns the most frequent role of each row of `ROLE_COUNTS` sums; hard roles come first."""
+    """Returns the role that most reporters give each row, by `ROLE_COUNTS`; hard roles first."""
     counts = np.stack([counted[name].to_numpy() for name in ROLE_COUNTS], axis=1)
     hard = np.isin(ROLES, [str(role) for role in HARD_ROLES])
     ranked = counts * np.where(hard, 1, 0)
@@ -157,6 +168,12 @@ def _in_narrow_groups(mentions: pa.Table, entity: pa.DictionaryArray, hard: pa.A
 
 def _stated(field: pa.Array) -> pa.Array:
     return pc.fill_null(pc.match_substring_regex(field, STATED_FIELDS), False)
+
+
+def _unnamed(reporter: pa.DictionaryArray) -> pa.Array:
+    """Masks the rows whose reporter is none by a pseudonym or a rule, or that have none."""
+    unnamed = is_unnamed(reporter.dictionary).take(reporter.indices)
+    return pc.fill_null(unnamed, True)
 
 
 def _is(role: pa.Array, wanted: str) -> pa.Array:

@@ -17,7 +17,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from schemas.component import COMPONENT
+from schemas.cluster import COMPONENT
 from schemas.decision import DecisionKind
 from schemas.entity import without_epochs
 from schemas.enums import EntityKind, Status
@@ -46,7 +46,8 @@ from transforms.graph.leiden import (
     smallest_members,
 )
 from transforms.graph.link_weights import MILLION
-from transforms.graph.refinement import BUSINESS_LINES, PhoneLines, epoch_pairs, victims_by_node
+from transforms.graph.refinement import BUSINESS_LINES, PhoneLines, epoch_pairs, reporters_by_node
+from transforms.graph.robustness import link_reporters
 from transforms.graph.supplier_likelihood import (
     SUPPLIER_USE,
     SupplierCounts,
@@ -62,7 +63,7 @@ NODE = pa.schema(
         ("node", pa.int64()),
         ("bare", pa.int64()),
         ("first_seen", TIMESTAMP),
-        ("held", pa.int64()),
+        ("reporters", pa.int64()),
         ("phone", pa.bool_()),
         ("private", pa.bool_()),
         ("reported_by", pa.int64()),
@@ -70,8 +71,8 @@ NODE = pa.schema(
 )
 """An infrastructure entity.
 
-`bare` is the hash of the id without its epoch; `held` counts the records that show it in a hard
-role, `reported_by` the victims of those that are no copied lists; `private` marks a phone that a
+`bare` is the hash of the id without its epoch; `reporters` counts those who show it in a hard role,
+`reported_by` those who do so in no copied list; `private` marks a phone that a
 private person may hold, by its line type.
 """
 
@@ -83,6 +84,7 @@ ASSIGNMENT = pa.schema(
         ("spread", pa.float64()),
         ("doubted", pa.bool_()),
         ("returned", pa.bool_()),
+        ("link_reporters", pa.int64()),
     ]
 )
 """Rows sorted by node, the 63-bit hash of an entity id.
@@ -90,8 +92,9 @@ ASSIGNMENT = pa.schema(
 `cluster` is the hash of the cluster's anchor, or of that of the previous run's cluster that it
 follows. `hub` marks an entity that was seen with so many clusters that it ties none; `spread` is
 the share of its evidence outside its main cluster. `doubted` marks a line that may be a private
-person's and is alone since too few victims tie it, `returned` what is in its cluster for
-the sake of its other epoch.
+person's and is alone since too few reporters tie it, `returned` what is in its cluster for
+the sake of its other epoch. `link_reporters` counts those who tie it to the rest of its cluster
+(`transforms.graph.robustness`).
 """
 
 NO_CLUSTER = -1
@@ -110,7 +113,7 @@ def entity_nodes(found: pa.RecordBatch) -> pa.RecordBatch:
         pa.array(hash_text(ids)),
         pa.array(hash_text(without_epochs(ids))),
         kept["first_seen"],
-        kept["held"],
+        kept["reporters"],
         phone,
         pc.and_(phone, pc.invert(business)),
         kept["reported_by"],
@@ -147,27 +150,28 @@ def assign_clusters(
     if (node[1:] == node[:-1]).any():
         raise ValueError("two entity ids share a 63-bit hash: the graph would confuse them")
     first_seen = nodes["first_seen"].cast(pa.int64()).to_numpy()[order]
-    hard_records = nodes["held"].to_numpy()[order]
+    reporters = nodes["reporters"].to_numpy()[order]
     evidence = incidence_from_rows(named, node)
     phone, private = (
         nodes[name].to_numpy(zero_copy_only=False)[order] for name in ("phone", "private")
     )
-    alone = nodes["reported_by"].to_numpy()[order] - victims_by_node(evidence)
+    alone = nodes["reported_by"].to_numpy()[order] - reporters_by_node(evidence)
     lines = PhoneLines(
-        phone, private & (call_confirmed_by_node(reached, node) == 0), np.maximum(alone, 0)
+        phone, private & ~call_confirmed_by_node(reached, node), np.maximum(alone, 0)
     )
     kinds = supplier_counts_by_node(supplies, node).kinds
     suppliers = SupplierCounts((*kinds, countries_by_node(reached, node)))
     pairs = epoch_pairs(nodes["bare"].to_numpy()[order], first_seen)
     search = ComponentSearch(node, cache or ComponentCache())
-    found = detect_communities(evidence, suppliers, hard_records, lines, pairs, search)
+    found = detect_communities(evidence, suppliers, reporters, lines, pairs, search)
     must, cannot = (
         _node_pairs(decided.pairs(kind), node)
         for kind in (DecisionKind.MUST_LINK, DecisionKind.CANNOT_LINK)
     )
     found = apply_constraints(found, evidence, must, cannot)
     anchor = _anchors(node, first_seen, found.label)
-    columns = (node, anchor, found.hub, found.spread, found.doubted, found.returned)
+    tied = link_reporters(evidence.without(found.hub), suppliers, found.label)
+    columns = (node, anchor, found.hub, found.spread, found.doubted, found.returned, tied)
     return pa.RecordBatch.from_arrays([pa.array(one) for one in columns], schema=ASSIGNMENT)
 
 
@@ -241,6 +245,14 @@ def has_mark(assignment: pa.RecordBatch, nodes: np.ndarray, mark: str) -> np.nda
         return np.zeros(len(nodes), bool)
     at, found = sorted_lookup(assignment["node"].to_numpy(), nodes)
     return found & assignment[mark].to_numpy(zero_copy_only=False)[at]
+
+
+def link_reporters_of_nodes(assignment: pa.RecordBatch, nodes: np.ndarray) -> np.ndarray:
+    """Returns, per node, the reporters who tie it to its cluster; 0 for one not assigned."""
+    if not assignment.num_rows:
+        return np.zeros(len(nodes), np.int64)
+    at, found = sorted_lookup(assignment["node"].to_numpy(), nodes)
+    return np.where(found, assignment["link_reporters"].to_numpy()[at], 0)
 
 
 @dataclass(eq=False)

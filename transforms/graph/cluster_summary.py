@@ -8,7 +8,7 @@ each victim once; a complaint keeps a row of its own.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -26,12 +26,13 @@ from numpy.typing import NDArray
 from schemas.cluster import CLUSTER, MEMBER
 from schemas.decision import DecisionKind
 from schemas.entity import epoch_number, without_epoch
-from schemas.enums import RecordKind
+from schemas.enums import RecordKind, Review
 from schemas.field import AMOUNT, TIMESTAMP
 from transforms.arrow_util import group_offsets, hash_text, table_of_columns, table_of_rows
 from transforms.decisions import NO_DECISIONS, DecisionsInForce
 from transforms.graph import priority
 from transforms.graph.final_status import CLUSTER_LINK, MEMBERSHIP
+from transforms.graph.robustness import near_misses, tier_of
 from transforms.shuffle import KeyedInput, PerPartition, batches_of
 
 Row = Mapping[str, Any]
@@ -205,24 +206,48 @@ def confidence_of_weight(tie: float) -> float:
     return 1 - 2**-tie
 
 
-def member_rows(cluster_id: str, members: Sequence[Row], cohesion: Cohesion) -> list[Row]:
-    """Returns MEMBER rows of one cluster's MEMBERSHIP rows.
+def member_rows(
+    cluster_id: str,
+    members: Sequence[Row],
+    cohesion: Cohesion,
+    reviewed: Container[str] = frozenset(),
+) -> list[Row]:
+    """Returns MEMBER rows of one cluster's MEMBERSHIP rows; `reviewed` are confirmed entities.
 
-    The confidence in a cluster of one is that of the records that show its member in a hard role.
+    The confidence in a cluster of one, and its robustness, is that of the reporters who show its
+    member in a hard role.
     """
     alone = len(members) == 1
-    return [
-        {
-            "entity_id": one["entity_id"],
-            "cluster_id": cluster_id,
-            "role": one["role"],
-            "confidence": confidence_of_weight(
-                one["held"] if alone else cohesion.tie[one["entity_id"]]
-            ),
-            "bridge": one["entity_id"] in cohesion.cut_vertices,
-        }
-        for one in members
-    ]
+    like = near_misses({one["entity_id"]: one["reporters"] for one in members})
+    rows: list[Row] = []
+    for one in members:
+        entity_id, reporters = one["entity_id"], one["reporters"]
+        robustness = reporters if alone else min(reporters, one["link_reporters"])
+        rows.append(
+            {
+                "entity_id": entity_id,
+                "cluster_id": cluster_id,
+                "role": one["role"],
+                "confidence": confidence_of_weight(reporters if alone else cohesion.tie[entity_id]),
+                "bridge": entity_id in cohesion.cut_vertices,
+                "reporters": reporters,
+                "robustness": robustness,
+                "tier": tier_of(robustness, like.get(entity_id)),
+                "review": Review.REVIEWED if entity_id in reviewed else Review.UNREVIEWED,
+                "near_miss_of": like.get(entity_id),
+            }
+        )
+    return rows
+
+
+def reviewed_members(members: Sequence[Row], decided: DecisionsInForce) -> frozenset[str]:
+    """Returns the members that a `confirm` on one of them covers: those known when it was made."""
+    ids = {one["entity_id"] for one in members}
+    confirmed = [one for one in decided.of(DecisionKind.CONFIRM) if one.entity_a in ids]
+    latest = max((one.decided_at for one in confirmed), default=None)
+    return frozenset(
+        one["entity_id"] for one in members if latest is not None and one["first_seen"] <= latest
+    )
 
 
 def cluster_row(
@@ -294,7 +319,7 @@ def summarize(
         status = DISPUTED if disputed.intersection(ids) else CANDIDATE
         if status == CANDIDATE and confirmed.intersection(ids):
             status = CONFIRMED
-        rows = member_rows(cluster_id, those, cohesion)
+        rows = member_rows(cluster_id, those, cohesion, reviewed_members(those, decided))
         certainty = [one["confidence"] for one in rows]
         seen = records_of[cluster_id]
         cluster = cluster_row(cluster_id, those, seen, cohesion, certainty, status)

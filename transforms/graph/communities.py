@@ -53,8 +53,8 @@ HUB_SHARE = 0.5
 SUSPECT_SHARE, SUSPECT_TIES = 0.02, 16
 """Share of the weight of all ties, and ties, from which the first pass leaves an entity out."""
 
-HUB_RECORDS = 5
-"""Records below which nothing is called a hub."""
+HUB_REPORTERS = 5
+"""Reporters below which nothing is called a hub."""
 
 HUB_SURPRISE = 1.0
 """Log-likelihood by which a hub must beat noise, over what testing every entity already costs."""
@@ -65,7 +65,7 @@ class CommunityResult:
     """Per node: its community (smallest node number in it), whether it is a hub, and its spread.
 
     `spread` is the share of a node's ties that go outside its main community. `doubted` are private
-    lines that are alone because too few victims tie them; `returned` are nodes that are in their
+    lines that are alone because too few reporters tie them; `returned` are nodes that are in their
     community for the sake of their other epoch (both: `transforms.graph.refinement`).
     """
 
@@ -79,7 +79,7 @@ class CommunityResult:
 def detect_communities(
     evidence: Incidence,
     suppliers: SupplierCounts,
-    hard_records: np.ndarray,
+    reporters: np.ndarray,
     lines: PhoneLines,
     pairs: EpochPairs,
     search: ComponentSearch | None = None,
@@ -89,7 +89,7 @@ def detect_communities(
     Args:
         evidence: The pieces of evidence and the nodes they name.
         suppliers: Supplier and country counts by node.
-        hard_records: Per node, the records that show it in a hard role.
+        reporters: Per node, the reporters who show it in a hard role.
         lines: The nodes that are phones, and those that may be private.
         pairs: The epochs of identifiers that came back after a gap.
         search: Finds communities over these nodes, with what is cached.
@@ -129,7 +129,7 @@ def detect_communities(
         )
         crossing = label[graph.a] != label[graph.b]
         misled = (graph.weight[crossing].sum() + 1) / (graph.weight.sum() + 2)
-        hub = (spread > 1 - HUB_SHARE) & (hard_records >= HUB_RECORDS)
+        hub = (spread > 1 - HUB_SHARE) & (reporters >= HUB_REPORTERS)
         hub &= (
             spread_log_likelihood(spread, weight, misled)
             > np.log(max(evidence.nodes, 1)) + HUB_SURPRISE

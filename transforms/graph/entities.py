@@ -28,7 +28,7 @@ from transforms.decisions import NO_DECISIONS, DecisionsInForce
 from transforms.extract.allowlist import KnownLegitimate
 from transforms.extract.reconcile import NARRATIVE
 from transforms.graph import epochs
-from transforms.graph.activity import ACTIVITY, COUNTS, main_roles, sum_activity
+from transforms.graph.activity import ACTIVITY, RECORD_COUNTS, ROLE_COUNTS, main_roles, sum_activity
 from transforms.graph.epochs import epoch_numbers
 from transforms.graph.incidence import MICROSECONDS_A_DAY
 from transforms.shuffle import (
@@ -43,11 +43,8 @@ from transforms.shuffle import (
 CLASSIFIED_ENTITY = pa.schema(
     [
         *ENTITY,
-        column("role", pa.string(), "Most frequent role, hard ones first.", values=tuple(Role)),
-        column("held", pa.int64(), "Records that show it in a hard role."),
-        column(
-            "reported_by", pa.int64(), "Victims, by pseudonym, who show that in no copied list."
-        ),
+        column("role", pa.string(), "Role that most give it, hard ones first.", values=tuple(Role)),
+        column("reported_by", pa.int64(), "Reporters who show it used in no copied list."),
     ]
 )
 """ENTITY with the columns that clustering needs."""
@@ -84,8 +81,16 @@ spelled out or obfuscated there is recognized by its place alone.
 NO_LIFETIMES: epochs.Lifetimes = {}
 """Lifetimes for which no identifier ever lapses."""
 
+REPORTER_COUNTS = {
+    "reporters": "held",
+    "reported_by": "reported",
+    "own_by": "own",
+    "stated_by": "stated",
+}
+"""Counts of reporters, and the column of ACTIVITY whose records each is about."""
+
 OVERRULE_RATIO = 3
-"""Hard records for each that reads as a victim's own, from which they overrule that reading."""
+"""Reporters of a hard role for each who calls it a victim's own, from which they overrule that."""
 
 CLASSIFIED_ENTITIES, WITHHELD_ROWS, ACTIVITIES = "found_entities", "hidden", "activities"
 
@@ -104,7 +109,7 @@ def determine_status(
     victim's. Then the victim: one record that states a number as the victim's own outweighs any
     number of others, because naming a victim is worse than missing a number. Where only the words
     around an identifier in a narrative say so, that reading can be wrong: it holds unless
-    `OVERRULE_RATIO` times as many records show the identifier in a hard role. Either status holds
+    `OVERRULE_RATIO` times as many reporters show the identifier in a hard role. Either status holds
     for all epochs of an identifier; the epochs of the rest are separated by `lives`.
     """
     if activity.num_rows == 0:
@@ -233,21 +238,42 @@ def _annotate_mentions(evidence: pa.Table, statuses: pa.Table) -> Iterator[Any]:
 
 
 def _sum_by_entity(activity: pa.Table) -> pa.Table:
-    """Returns sums and extremes of each entity, in columns of the names of ACTIVITY."""
+    """Returns sums and extremes of each entity, in columns of the names of ACTIVITY.
+
+    `reporters`, `reported_by`, `own_by` and `stated_by` count the reporters who show it in a hard
+    role, who do so in no copied list, who call it a victim's own, and who do so in a field. A role
+    counts the reporters who give it: no number of records of one of them decides.
+    """
     smallest = ("kind", "first_seen", "place", "region", "line_type")
-    no_victim = pa.scalar(None, activity["victim"].type)
-    reported_by = pc.if_else(pc.greater(activity["reported"], 0), activity["victim"], no_victim)
-    added = (
-        activity.append_column("reported_by", reported_by)
-        .group_by("entity_id", use_threads=False)
-        .aggregate(
-            [(name, "min") for name in smallest]
-            + [("last_seen", "max"), ("source_org", "distinct")]
-            + [(name, "count_distinct") for name in ("victim", "reported_by")]
-            + [(name, "sum") for name in COUNTS]
-        )
+    nobody = pa.scalar(None, activity["reporter"].type)
+    for name, count in REPORTER_COUNTS.items():
+        who = pc.if_else(pc.greater(activity[count], 0), activity["reporter"], nobody)
+        activity = activity.append_column(name, who)
+    added = activity.group_by("entity_id", use_threads=False).aggregate(
+        [(name, "min") for name in smallest]
+        + [("last_seen", "max"), ("source_org", "distinct")]
+        + [(name, "count_distinct") for name in ("victim", *REPORTER_COUNTS)]
+        + [(name, "sum") for name in RECORD_COUNTS]
     )
-    return without_aggregate_suffixes(added)
+    added = without_aggregate_suffixes(added)
+    roles = _roles_by_reporter(activity)
+    at = pc.index_in(added["entity_id"], roles["entity_id"].combine_chunks()).combine_chunks()
+    for name in ROLE_COUNTS:
+        added = added.append_column(name, roles[name].combine_chunks().take(at))
+    return added
+
+
+def _roles_by_reporter(activity: pa.Table) -> pa.Table:
+    """Counts, by entity and role, the reporters who give it; all without one count as one."""
+    by_reporter = activity.group_by(["entity_id", "reporter"], use_threads=False)
+    given = without_aggregate_suffixes(
+        by_reporter.aggregate([(name, "max") for name in ROLE_COUNTS])
+    )
+    for name in ROLE_COUNTS:
+        once = pc.min_element_wise(given[name], 1)
+        given = given.set_column(given.schema.get_field_index(name), name, once)
+    by_entity = given.group_by("entity_id", use_threads=False)
+    return without_aggregate_suffixes(by_entity.aggregate([(name, "sum") for name in ROLE_COUNTS]))
 
 
 def _by_epoch(activity: pa.Table, starts: epochs.EpochStarts) -> pa.Table:
@@ -296,9 +322,10 @@ def _status_by_share(
 def _status(counted: pa.Table, known: KnownLegitimate) -> tuple[pa.Array, pa.Array]:
     legitimate = known.reasons(counted["entity_id"].combine_chunks())
     supplier = true_mask(pc.is_in(counted["kind"], pa.array([str(k) for k in SUPPLIER_KINDS])))
-    hard = counted["held"].to_numpy()
-    own = counted["own"].to_numpy()
-    overruled = (counted["stated"].to_numpy() == 0) & (hard >= OVERRULE_RATIO * own)
+    hard, own = counted["held"].to_numpy(), counted["own"].to_numpy()
+    users, owners = counted["reporters"].to_numpy(), counted["own_by"].to_numpy()
+    stated = (counted["stated"].to_numpy() > 0) | (counted["stated_by"].to_numpy() > 0)
+    overruled = ~stated & (users >= OVERRULE_RATIO * np.maximum(owners, 1))
     status: list[str] = []
     reason: list[str] = []
     for row, why in enumerate(legitimate.to_pylist()):
@@ -370,7 +397,7 @@ def _entities(counted: pa.Table, status: pa.Array, reason: pa.Array, roles: pa.A
         "reason": reason,
         "epoch": id_epochs(ids),
         "role": roles,
-        "held": counted["held"],
+        "reporters": counted["reporters"],
         "reported_by": counted["reported_by"],
     }
     return table_of_columns(columns, CLASSIFIED_ENTITY)

@@ -18,13 +18,19 @@ from schemas.link import LINK
 from transforms.arrow_util import batch_of_columns, hash_text, sorted_lookup
 from transforms.casts import true_mask
 from transforms.decisions import NO_DECISIONS, DecisionsInForce
-from transforms.graph.assign import NO_CLUSTER, cluster_ids, clusters_of_nodes, has_mark
+from transforms.graph.assign import (
+    NO_CLUSTER,
+    cluster_ids,
+    clusters_of_nodes,
+    has_mark,
+    link_reporters_of_nodes,
+)
 from transforms.shuffle import MAIN
 
 MEMBERSHIP = pa.schema(
-    [*ENTITY, ("cluster_id", pa.string()), ("role", pa.string()), ("held", pa.int64())]
+    [*ENTITY, ("cluster_id", pa.string()), ("role", pa.string()), ("link_reporters", pa.int64())]
 )
-"""An infrastructure entity and its cluster."""
+"""An infrastructure entity and its cluster; `link_reporters` as ASSIGNMENT has it."""
 
 CLUSTER_LINK = pa.schema(
     [
@@ -64,7 +70,11 @@ def finalize_entities(
     reason = _with_decisions(reason, found["entity_id"], decided)
     columns = {name: found[name] for name in ENTITY.names} | {"status": status, "reason": reason}
     entities = batch_of_columns(columns, ENTITY)
-    columns |= {"cluster_id": cluster_ids(cluster), "role": found["role"], "held": found["held"]}
+    columns |= {
+        "cluster_id": cluster_ids(cluster),
+        "role": found["role"],
+        "link_reporters": link_reporters_of_nodes(assignment, nodes),
+    }
     members = batch_of_columns(columns, MEMBERSHIP)
     return entities, members.filter(pa.array(infrastructure & ~hub))
 
@@ -93,7 +103,7 @@ def finalize_links(
             "both held by the suspect in the same records",
             "one end is a hub, seen with many clusters",
             "one end may not be clustered: see its status",
-            "too few victims tie it to a line that may be a private person's and was in no call",
+            "too few reporters tie it to a line that may be a private person's and was in no call",
         ],
         "too little evidence to join two clusters",
     ).tolist()

@@ -24,8 +24,9 @@ from transforms.arrow_util import (
     hash_text,
     pairs_within_groups,
     sorted_lookup,
-    sum_by_group,
+    without_aggregate_suffixes,
 )
+from transforms.reporters import UNNAMED
 
 MICROSECONDS_A_DAY = 86_400_000_000
 
@@ -33,7 +34,7 @@ INCIDENCE = pa.schema(
     [
         ("group", pa.int64()),
         ("node", pa.int64()),
-        ("victim", pa.int64()),
+        ("reporter", pa.int64()),
         ("observed_at", TIMESTAMP),
     ]
 )
@@ -42,14 +43,15 @@ INCIDENCE = pa.schema(
 VICTIM_REACH = pa.schema(
     [
         ("node", pa.int64()),
+        ("reporter", pa.int64()),
         ("country", pa.int64()),
-        ("records", pa.int64()),
-        ("call_confirmed", pa.int64()),
+        ("call_confirmed", pa.bool_()),
     ]
 )
-"""Pieces of evidence that show an entity in a hard role, by the victim's country, as 63-bit hashes.
+"""A reporter who shows an entity in a hard role, by partition of the records; 63-bit hashes.
 
-`country` is null where it is not known. `call_confirmed` counts those with a call record of it.
+`country` is the victim's, null where it is not known; `call_confirmed` tells whether one of the
+records is a call of it.
 """
 
 
@@ -57,12 +59,12 @@ VICTIM_REACH = pa.schema(
 class Incidence:
     """Pieces of evidence and the nodes they name; each (group, node) once, sorted by both.
 
-    `victim` and `day` are per group: the victim as a number, and the time in days since 1970.
+    `reporter` and `day` are per group: its reporter as a number, and its time in days since 1970.
     """
 
     group: np.ndarray
     node: np.ndarray
-    victim: np.ndarray
+    reporter: np.ndarray
     day: np.ndarray
     nodes: int
 
@@ -70,9 +72,9 @@ class Incidence:
         """Returns the evidence without the nodes of a mask, nor groups that then name one node."""
         kept = ~gone[self.node]
         group, node = self.group[kept], self.node[kept]
-        sizes = np.bincount(group, minlength=len(self.victim))
+        sizes = np.bincount(group, minlength=len(self.reporter))
         tied = sizes[group] > 1
-        return Incidence(group[tied], node[tied], self.victim, self.day, self.nodes)
+        return Incidence(group[tied], node[tied], self.reporter, self.day, self.nodes)
 
 
 @dataclass(frozen=True)
@@ -80,19 +82,19 @@ class Ties:
     """Ties between clusters or nodes: pairs a < b, in sorted order.
 
     `weight` is in records' worth: a record that names k clusters gives each pair of them 1/(k-1).
-    `victims` counts the victims of these records. `independent` is the weight that is left without
-    the one member that most of the tie depends on.
+    `reporters` counts the reporters of these records. `independent` is the weight that is left
+    without the one member that most of the tie depends on.
     """
 
     a: np.ndarray
     b: np.ndarray
     weight: np.ndarray
-    victims: np.ndarray
+    reporters: np.ndarray
     independent: np.ndarray
 
     def where(self, kept: np.ndarray) -> Ties:
         """Returns the ties of a mask."""
-        columns = (self.a, self.b, self.weight, self.victims, self.independent)
+        columns = (self.a, self.b, self.weight, self.reporters, self.independent)
         return Ties(*(column[kept] for column in columns))
 
 
@@ -103,24 +105,38 @@ def incidences(evidence: pa.Table, widest: int) -> pa.Table:
     """
     rows = evidence.filter(_is_hard_infrastructure(evidence))
     named = rows.group_by(["group_id", "entity_id"], use_threads=False).aggregate(
-        [("victim_key", "min"), ("observed_at", "min")]
+        [("reporter_key", "min"), ("source_org", "min"), ("observed_at", "min")]
     )
     sizes = named.group_by("group_id", use_threads=False).aggregate(
-        [([], "count_all"), ("victim_key_min", "min"), ("observed_at_min", "min")]
+        [
+            ([], "count_all"),
+            ("reporter_key_min", "min"),
+            ("source_org_min", "min"),
+            ("observed_at_min", "min"),
+        ]
     )
+    sizes = without_aggregate_suffixes(without_aggregate_suffixes(sizes))
     tied = pc.and_(pc.greater(sizes["count_all"], 1), pc.less_equal(sizes["count_all"], widest))
     sizes = sizes.filter(tied)
     at = pc.index_in(named["group_id"], sizes["group_id"].combine_chunks())
     named, at = named.filter(pc.is_valid(at)), pc.drop_null(at)
-    # Without a pseudonym each piece of evidence is taken as a victim of its own.
-    victim = pc.coalesce(sizes["victim_key_min_min"], sizes["group_id"]).take(at)
+    reporter = group_reporters(sizes)
     columns = [
         hash_text(named["group_id"]),
         hash_text(named["entity_id"]),
-        hash_text(victim),
-        sizes["observed_at_min_min"].take(at),
+        hash_text(reporter.take(at)),
+        sizes["observed_at"].take(at),
     ]
     return pa.table(dict(zip(INCIDENCE.names, columns, strict=True)), schema=INCIDENCE)
+
+
+def group_reporters(groups: pa.Table) -> pa.ChunkedArray:
+    """Returns the key of each group's reporter, from its smallest `reporter_key` and `source_org`.
+
+    A group without any is a call whose complaint was not read: all such of an organisation are one.
+    """
+    unnamed = pc.binary_join_element_wise(groups["source_org"], UNNAMED, "|")
+    return pc.coalesce(groups["reporter_key"], unnamed)
 
 
 def incidence_from_rows(rows: pa.Table, node: np.ndarray) -> Incidence:
@@ -129,31 +145,31 @@ def incidence_from_rows(rows: pa.Table, node: np.ndarray) -> Incidence:
     rows, at = rows.filter(pa.array(known)), at[known]
     _, first, group = np.unique(rows["group"].to_numpy(), return_index=True, return_inverse=True)
     order = np.lexsort((at, group))
-    victim = np.unique(rows["victim"].to_numpy()[first], return_inverse=True)[1]
+    reporter = np.unique(rows["reporter"].to_numpy()[first], return_inverse=True)[1]
     day = rows["observed_at"].cast(pa.int64()).to_numpy()[first] / MICROSECONDS_A_DAY
-    return Incidence(group[order], at[order], victim, day, len(node))
+    return Incidence(group[order], at[order], reporter, day, len(node))
 
 
 def cluster_ties(evidence: Incidence, label: np.ndarray) -> Ties:
     """Sums the ties between the clusters of a labelling of the nodes.
 
-    Of one victim's records only the one of the largest share counts for a pair.
+    Of one reporter's records only the one of the largest share counts for a pair.
     """
     group, cluster, sole = group_clusters(evidence, label)
     starts = group_starts(group)
     sizes = np.diff(np.append(starts, len(group)))
     first, second, of = pairs_within_groups(starts, sizes)
     share = (1 / np.maximum(sizes - 1, 1))[of]
-    a, b, victim = cluster[first], cluster[second], evidence.victim[group[first]]
-    once = _largest_share(a * (len(label) + 1) + b, victim, share, group[first])
+    a, b, reporter = cluster[first], cluster[second], evidence.reporter[group[first]]
+    once = _largest_share(a * (len(label) + 1) + b, reporter, share, group[first])
     new = group_changes(a[once], b[once])
     pair, of = np.flatnonzero(new), np.cumsum(new) - 1
     weight = np.bincount(of, share[once], minlength=len(pair))
-    victims = np.bincount(of, minlength=len(pair))
+    reporters = np.bincount(of, minlength=len(pair))
     dependent = np.zeros(len(pair))
     for side in (sole[first][once], sole[second][once]):
         np.maximum.at(dependent, *_weight_by_sole_member(of, side, share[once]))
-    return Ties(a[once][pair], b[once][pair], weight, victims, weight - dependent)
+    return Ties(a[once][pair], b[once][pair], weight, reporters, weight - dependent)
 
 
 def group_clusters(
@@ -181,42 +197,62 @@ def victim_reach(evidence: pa.Table) -> pa.Table:
     """Converts CLASSIFIED rows of whole groups to VICTIM_REACH rows of hard infrastructure."""
     rows = evidence.filter(_is_hard_infrastructure(evidence))
     called = pc.equal(rows["record_kind"], RecordKind.CALL)
-    rows = rows.select(["group_id", "entity_id", "victim_country"]).append_column("called", called)
-    once = rows.group_by(["group_id", "entity_id"], use_threads=False).aggregate(
-        [("victim_country", "min"), ("called", "any")]
+    rows = rows.select(["group_id", "entity_id", "reporter_key", "source_org", "victim_country"])
+    named = rows.append_column("called", called).group_by(
+        ["group_id", "entity_id"], use_threads=False
     )
-    counted = (
-        once.append_column("call_confirmed", pc.cast(once["called_any"], pa.int64()))
-        .group_by(["entity_id", "victim_country_min"], use_threads=False)
-        .aggregate([([], "count_all"), ("call_confirmed", "sum")])
+    once = without_aggregate_suffixes(
+        named.aggregate(
+            [
+                ("reporter_key", "min"),
+                ("source_org", "min"),
+                ("victim_country", "min"),
+                ("called", "any"),
+            ]
+        )
     )
-    country = counted["victim_country_min"]
+    once = once.append_column("reporter", pa.array(hash_text(group_reporters(once))))
+    counted = without_aggregate_suffixes(
+        once.group_by(["entity_id", "reporter"], use_threads=False).aggregate(
+            [("victim_country", "min"), ("called", "any")]
+        )
+    )
+    country = counted["victim_country"]
     known = pc.is_valid(country).combine_chunks()
-    named = pa.array(hash_text(pc.fill_null(country, "")))
+    hashed = pa.array(hash_text(pc.fill_null(country, "")))
     return pa.table(
         {
             "node": hash_text(counted["entity_id"]),
-            "country": pc.if_else(known, named, pa.scalar(None, pa.int64())),
-            "records": counted["count_all"],
-            "call_confirmed": counted["call_confirmed_sum"],
+            "reporter": counted["reporter"],
+            "country": pc.if_else(known, hashed, pa.scalar(None, pa.int64())),
+            "call_confirmed": counted["called"],
         },
         schema=VICTIM_REACH,
     )
 
 
 def countries_by_node(rows: pa.Table, node: np.ndarray) -> csr_array:
-    """Counts the records of VICTIM_REACH rows by sorted hash `node` and country; drops others."""
+    """Counts the reporters of VICTIM_REACH rows by sorted hash `node` and country.
+
+    A reporter counts once for a node, in the country of the smallest hash; other nodes are dropped.
+    """
     rows = rows.filter(pc.is_valid(rows["country"]))
     at, known = sorted_lookup(node, rows["node"].to_numpy())
-    names, column = np.unique(rows["country"].to_numpy()[known], return_inverse=True)
-    counts = rows["records"].to_numpy()[known].astype(np.float64)
-    return csr_array((counts, (at[known], column)), shape=(len(node), len(names)))
+    at, rows = at[known], rows.filter(pa.array(known))
+    reporter, country = rows["reporter"].to_numpy(), rows["country"].to_numpy()
+    order = np.lexsort((country, reporter, at))
+    order = order[group_starts(at[order], reporter[order])]
+    names, column = np.unique(country[order], return_inverse=True)
+    counts = (np.ones(len(order)), (at[order], column))
+    return csr_array(counts, shape=(len(node), len(names)))
 
 
 def call_confirmed_by_node(rows: pa.Table, node: np.ndarray) -> np.ndarray:
-    """Counts the call-confirmed evidence of VICTIM_REACH rows by sorted hash `node`."""
+    """Masks the sorted hashes `node` that a call record of VICTIM_REACH rows confirms."""
     at, known = sorted_lookup(node, rows["node"].to_numpy())
-    return sum_by_group(at[known], rows["call_confirmed"].to_numpy()[known], len(node))
+    confirmed = np.zeros(len(node), bool)
+    confirmed[at[known & rows["call_confirmed"].to_numpy(zero_copy_only=False)]] = True
+    return confirmed
 
 
 def _is_hard_infrastructure(evidence: pa.Table) -> pa.ChunkedArray:
@@ -228,18 +264,18 @@ def _is_hard_infrastructure(evidence: pa.Table) -> pa.ChunkedArray:
 
 
 def _largest_share(
-    pair: np.ndarray, victim: np.ndarray, share: np.ndarray, group: np.ndarray
+    pair: np.ndarray, reporter: np.ndarray, share: np.ndarray, group: np.ndarray
 ) -> np.ndarray:
-    """Returns, by pair and victim, the row of the largest share (ties: the smallest group)."""
+    """Returns, by pair and reporter, the row of the largest share (ties: the smallest group)."""
     by_pair = np.argsort(pair, kind="stable")
     number = np.cumsum(group_changes(pair[by_pair])) - 1
-    key = number * (int(victim.max(initial=0)) + 1) + victim[by_pair]
+    key = number * (int(reporter.max(initial=0)) + 1) + reporter[by_pair]
     by_key = np.argsort(key, kind="stable")
     order = by_pair[by_key]
     starts = group_starts(key[by_key])
     sizes = np.diff(np.append(starts, len(order)))
     once = order[starts]
-    # Few victims report a pair twice: only their rows are compared.
+    # Few report a pair twice: only their rows are compared.
     many = np.flatnonzero(sizes > 1)
     run = np.repeat(many, sizes[many])
     rows = order[concat_ranges(starts[many], sizes[many])]

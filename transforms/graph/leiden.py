@@ -28,7 +28,7 @@ from apache_beam.io.filesystems import FileSystems
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from schemas.component import COMPONENT
+from schemas.cluster import COMPONENT
 from transforms.arrow_util import group_offsets
 from transforms.graph.incidence import Ties
 from transforms.manifest import COMPONENT_FILES_REFUSED, COMPONENTS_REFUSED, CounterValue

@@ -2,8 +2,8 @@
 
 Pairs are added up before they travel, by pair, strength and organisation, in each partition of the
 records: however many calls name a number and its carrier, the owner of that pair gets one row a
-partition, with the hash of each victim once. There the sums become links. A victim who reports
-twice counts once for a pair. Weights are whole millionths, because sums of integers do not depend
+partition, with the hash of each reporter once. There the sums become links. Whoever reports twice
+counts once for a pair. Weights are whole millionths, because sums of integers do not depend
 on their order.
 """
 
@@ -25,6 +25,7 @@ from transforms.arrow_util import (
     sum_by_group,
     table_of_columns,
 )
+from transforms.reporters import is_pseudonym
 
 SAMPLE_RECORDS = 10
 """Record ids kept on a link, smallest first."""
@@ -49,7 +50,7 @@ PAIR = pa.schema(
         ("group_id", _CODES),
         ("complaint", pa.bool_()),
         ("calls", pa.int64()),
-        ("victim_key", _CODES),
+        ("reporter_key", _CODES),
         ("source_org", _CODES),
         ("observed_at", TIMESTAMP),
     ]
@@ -68,16 +69,15 @@ PAIR_SUM = pa.schema(
         ("first_seen", TIMESTAMP),
         ("last_seen", TIMESTAMP),
         ("group_ids", pa.list_(pa.string())),
-        ("unnamed", pa.int64()),
-        ("victims", pa.list_(pa.int64())),
+        ("reporters", pa.list_(pa.int64())),
         ("most", pa.list_(pa.int32())),
     ]
 )
 """The sums of one pair over the evidence of one partition, as one organisation reported it.
 
-`records` counts these pieces of evidence, and `group_ids` are the smallest of them. `victims` are
-hashes, each once, and `most` the most millionths that a piece of evidence of each gives; `unnamed`
-is the sum over evidence without a pseudonym, each taken as a victim of its own.
+`records` counts these pieces of evidence, and `group_ids` are the smallest of them. `reporters` are
+hashes, each once, odd where a pseudonym names a person, and `most` the most millionths that a piece
+of evidence of each gives.
 """
 
 
@@ -94,8 +94,7 @@ def sum_pairs(found: pa.Table) -> pa.Table:
     starts = group_starts(of[order])
     seen = found["observed_at"].cast(pa.int64()).to_numpy()[order]
     micros = found["micros"].to_numpy()
-    victim = found["victim_key"].combine_chunks()
-    named = victim.indices.is_valid().to_numpy(zero_copy_only=False)
+    reporter = found["reporter_key"].combine_chunks()
     columns = {name: found[name].take(pa.array(first)) for name in PAIR_SUM.names[:4]}
     columns |= {
         "records": np.bincount(of, minlength=count),
@@ -104,10 +103,9 @@ def sum_pairs(found: pa.Table) -> pa.Table:
         "first_seen": pa.array(np.minimum.reduceat(seen, starts)).cast(TIMESTAMP),
         "last_seen": pa.array(np.maximum.reduceat(seen, starts)).cast(TIMESTAMP),
         "group_ids": _samples(of, found["group_id"].combine_chunks(), count),
-        "unnamed": sum_by_group(of[~named], micros[~named], count),
     }
-    hashed = hash_text(victim.dictionary)[victim.indices.drop_null().to_numpy()]
-    columns["victims"], columns["most"] = _victims(of[named], hashed, micros[named], count)
+    hashed = _reporter_hashes(reporter.dictionary)[reporter.indices.to_numpy()]
+    columns["reporters"], columns["most"] = _reporters(of, hashed, micros, count)
     plain = {name: _plain(columns[name]) for name in PAIR_SUM.names}
     return pa.table(plain, schema=PAIR_SUM)
 
@@ -125,8 +123,7 @@ def build_links(found: pa.Table) -> pa.Table:
     is_hard = np.bincount(pair, hard, minlength=count) > 0
     # Soft evidence must not add to the weight of a hard pair.
     strong = hard | ~is_hard[pair]
-    victims, weight = _victim_totals(found, pair, strong, count)
-    weight += sum_by_group(pair[strong], found["unnamed"].to_numpy()[strong], count)
+    reporters, victims, weight = _reporter_totals(found, pair, strong, count)
     order = np.argsort(pair, kind="stable")
     starts = group_starts(pair[order])
     first, last = (
@@ -139,6 +136,7 @@ def build_links(found: pa.Table) -> pa.Table:
         "complaints": sum_by_group(pair, found["complaints"].to_numpy(), count),
         "calls": sum_by_group(pair, found["calls"].to_numpy(), count),
         "victims": victims,
+        "reporters": reporters,
         "orgs": _lists(*_distinct(pair, org, len(orgs)), orgs, count),
         "first_seen": pa.array(np.minimum.reduceat(first, starts)).cast(TIMESTAMP),
         "last_seen": pa.array(np.maximum.reduceat(last, starts)).cast(TIMESTAMP),
@@ -177,12 +175,18 @@ def _samples(of: np.ndarray, group: pa.DictionaryArray, count: int) -> pa.Array:
     return pa.ListArray.from_arrays(_list_offsets(of[kept], count), texts)
 
 
-def _victims(
-    of: np.ndarray, victim: np.ndarray, micros: np.ndarray, count: int
+def _reporter_hashes(keys: pa.Array) -> np.ndarray:
+    """Hashes the keys of reporters; the last bit tells whether one is a pseudonym."""
+    named = is_pseudonym(keys).to_numpy(zero_copy_only=False)
+    return (hash_text(keys) & ~np.int64(1)) | named.astype(np.int64)
+
+
+def _reporters(
+    of: np.ndarray, reporter: np.ndarray, micros: np.ndarray, count: int
 ) -> tuple[pa.Array, pa.Array]:
-    """Returns the victims of each pair, and the most millionths of each victim."""
-    order = np.lexsort((-micros, victim, of))
-    pair, who = of[order], victim[order]
+    """Returns the reporters of each pair, and the most millionths of each."""
+    order = np.lexsort((-micros, reporter, of))
+    pair, who = of[order], reporter[order]
     once = group_starts(pair, who)
     offsets = _list_offsets(pair[once], count)
     return (
@@ -191,21 +195,23 @@ def _victims(
     )
 
 
-def _victim_totals(
+def _reporter_totals(
     found: pa.Table, pair: np.ndarray, strong: np.ndarray, count: int
-) -> tuple[np.ndarray, np.ndarray]:
-    """Returns, by pair, its victims and the sum of the most millionths of each of them."""
-    lists = found["victims"].combine_chunks()
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Returns, by pair, its reporters, those by a pseudonym, and the sum of the most millionths."""
+    lists = found["reporters"].combine_chunks()
     row = lists.value_parent_indices().to_numpy()
-    victim, of = lists.flatten().to_numpy(), pair[row]
+    reporter, of = lists.flatten().to_numpy(), pair[row]
     most = np.where(strong[row], found["most"].combine_chunks().flatten().to_numpy(), 0)
-    order = np.lexsort((victim, of))
-    victim, of, most = victim[order], of[order], most[order]
-    starts = group_starts(victim, of)
-    if not len(starts):
-        return np.zeros(count, np.int64), np.zeros(count, np.int64)
+    order = np.lexsort((reporter, of))
+    reporter, of, most = reporter[order], of[order], most[order]
+    starts = group_starts(reporter, of)
     most = np.maximum.reduceat(most, starts)
-    return np.bincount(of[starts], minlength=count), sum_by_group(of[starts], most, count)
+    return (
+        np.bincount(of[starts], minlength=count),
+        np.bincount(of[starts], reporter[starts] & 1, count).astype(np.int64),
+        sum_by_group(of[starts], most, count),
+    )
 
 
 def _smallest_evidence(found: pa.Table, pair: np.ndarray, count: int) -> pa.Array:

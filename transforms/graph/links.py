@@ -18,7 +18,7 @@ import pyarrow.compute as pc
 
 from schemas.enums import HARD_ROLES, SUPPLIER_KINDS, RecordKind, Status
 from transforms.arrow_util import pairs_within_groups, without_aggregate_suffixes
-from transforms.graph.incidence import incidences, victim_reach
+from transforms.graph.incidence import group_reporters, incidences, victim_reach
 from transforms.graph.link_weights import (
     MAX_HARD_ENTITIES,
     MILLION,
@@ -133,18 +133,20 @@ def _group_totals(evidence: pa.Table) -> pa.Table:
     """Returns each group once, with the totals of its records."""
     complaint = pc.equal(evidence["record_kind"], RecordKind.COMPLAINT)
     calls = pc.if_else(complaint, pa.scalar(None, pa.string()), record_keys(evidence))
-    table = evidence.select(["group_id", "victim_key", "source_org", "observed_at"])
+    table = evidence.select(["group_id", "reporter_key", "source_org", "observed_at"])
     table = table.append_column("complaint", complaint).append_column("calls", calls)
     groups = table.group_by("group_id", use_threads=False).aggregate(
         [
             ("complaint", "any"),
             ("calls", "count_distinct"),
-            ("victim_key", "min"),
+            ("reporter_key", "min"),
             ("source_org", "min"),
             ("observed_at", "min"),
         ]
     )
-    return without_aggregate_suffixes(groups)
+    groups = without_aggregate_suffixes(groups)
+    at = groups.schema.get_field_index("reporter_key")
+    return groups.set_column(at, "reporter_key", group_reporters(groups))
 
 
 def _dictionary_encoded(column: pa.Array) -> pa.Array:

@@ -2,7 +2,7 @@
 
 Communities are found fine on purpose (`transforms.graph.leiden`). Then, step by step:
 
-- `merge_communities` joins two where the victims who name both are more than chance and noise
+- `merge_communities` joins two where the reporters who name both are more than chance and noise
   explain, and either the tie does not depend on one identifier (a mule can serve two rings), or the
   two were hardly active at the same time: a number that hands over to the next leaves such a tie,
   while two rings that work side by side would have been named together more. With suppliers that
@@ -21,8 +21,8 @@ Communities are found fine on purpose (`transforms.graph.leiden`). Then, step by
   back, and a loose end rejoins its other epoch where that and the suppliers make it all but sure.
 - `doubtful_private_lines`: one mistyped digit, or malice, puts a stranger's number where a
   call-back number should be, and naming a stranger is the worst that can be done here. A line that
-  may be a private person's stays with its community only if enough victims tie it there, or a call
-  record shows that it was called.
+  may be a private person's stays with its community only if enough reporters tie it there, or a
+  call record shows that it was called.
 """
 
 from __future__ import annotations
@@ -70,8 +70,8 @@ PRIOR_TRUE_SHARE, PRIOR_TIES = 0.1, 10.0
 EM_STEPS = 50
 """Steps of expectation and maximization."""
 
-ESTABLISHED_RECORDS = 3
-"""Records that make a community established."""
+ESTABLISHED_REPORTERS = 3
+"""Reporters that make a community established."""
 
 FOLLOW_SHARE, FOLLOW_WEIGHT = 0.5, 0.2
 """Share of its records that must tie a community to another for it to follow; and their weight.
@@ -102,11 +102,11 @@ MOVE_ROUNDS = 3
 SAME_COMMUNITY_NATS = 50.0
 """Nats for two epochs that other evidence put into one community."""
 
-MIN_VICTIMS = 2
-"""Victims who must report a line, where one of them ties it and names no other phone."""
+MIN_REPORTERS = 2
+"""Reporters of a line, where one of them ties it and names no other phone."""
 
-MIN_VICTIMS_BESIDE_PHONES = 3
-"""Victims who must tie a line, where each of them names another phone too."""
+MIN_REPORTERS_BESIDE_PHONES = 3
+"""Reporters who must tie a line, where each of them names another phone too."""
 
 BUSINESS_LINES = ("toll_free", "premium_rate", "shared_cost", "uan")
 """Line types that no private person holds."""
@@ -124,7 +124,7 @@ class EpochPairs:
 class PhoneLines:
     """Masks over nodes: phones, and phones that may be private and that no call record confirms.
 
-    `alone` counts the victims who report a node and tie it to nothing.
+    `alone` counts the reporters who name a node and tie it to nothing.
     """
 
     phone: np.ndarray
@@ -242,28 +242,28 @@ def rejoin_epochs(
 
 
 def doubtful_private_lines(evidence: Incidence, label: np.ndarray, lines: PhoneLines) -> np.ndarray:
-    """Masks the private lines that too few victims tie to their communities.
+    """Masks the private lines that too few reporters tie to their communities.
 
-    A victim who names another phone too counts for less: a number that is mistyped, copied or
+    A reporter who names another phone too counts for less: a number that is mistyped, copied or
     accused appears beside a ring's own, by malice even twice. One who names nothing else ties it to
     nothing, but confirms another who names no other phone. And those who name it beside other
     clusters' members must be fewer. What only such a line ties is not tied by it: lines are removed
     until none is left to remove.
     """
     named = evidence.group[lines.phone[evidence.node]]
-    numbers = np.bincount(named, minlength=len(evidence.victim))
+    numbers = np.bincount(named, minlength=len(evidence.reporter))
     shared = lines.private & (np.bincount(label, minlength=len(label)) > 1)[label]
     gone = np.zeros(len(label), bool)
     while True:
         left = evidence.without(gone)
         inside = _beside_own_community(left, label)
-        victims = _count_victims(left, inside)
-        sole = _count_victims(left, inside & (numbers[left.group] < 2)) > 0
-        elsewhere = victims_by_node(left) - victims
+        tying = _count_reporters(left, inside)
+        sole = _count_reporters(left, inside & (numbers[left.group] < 2)) > 0
+        elsewhere = reporters_by_node(left) - tying
         enough = np.where(
-            sole, victims + lines.alone >= MIN_VICTIMS, victims >= MIN_VICTIMS_BESIDE_PHONES
+            sole, tying + lines.alone >= MIN_REPORTERS, tying >= MIN_REPORTERS_BESIDE_PHONES
         )
-        more = ~enough | (victims <= elsewhere)
+        more = ~enough | (tying <= elsewhere)
         more &= shared & ~gone
         if not more.any():
             return gone
@@ -271,10 +271,11 @@ def doubtful_private_lines(evidence: Incidence, label: np.ndarray, lines: PhoneL
 
 
 def established_communities(evidence: Incidence, label: np.ndarray) -> np.ndarray:
-    """Masks the labels of communities that stay connected without any one record."""
-    cluster = label[evidence.node]
+    """Masks the labels of communities that stay connected without any one reporter."""
     labels = int(label.max(initial=0)) + 1
-    key, named = np.unique(evidence.group * labels + cluster, return_counts=True)
+    pair = np.unique(evidence.reporter[evidence.group] * evidence.nodes + evidence.node)
+    reporter, node = np.divmod(pair, max(evidence.nodes, 1))
+    key, named = np.unique(reporter * labels + label[node], return_counts=True)
     inside = np.bincount(key % labels, named - 1, minlength=len(label))
     size = np.bincount(label, minlength=len(label))
     return inside - (size - 1) >= ESTABLISHED_SPARE_TIES
@@ -295,37 +296,40 @@ def same_owner_probability(bayes_factor: np.ndarray) -> np.ndarray:
     return rate * odds / (rate * odds + 1 - rate)
 
 
-def victims_by_node(evidence: Incidence) -> np.ndarray:
-    """Counts, per node, the victims who name it."""
-    return _count_victims(evidence, np.ones(len(evidence.node), bool))
+def reporters_by_node(evidence: Incidence) -> np.ndarray:
+    """Counts, per node, the reporters who name it."""
+    return _count_reporters(evidence, np.ones(len(evidence.node), bool))
 
 
 @dataclass(frozen=True)
 class _Activity:
-    """Records by cluster and day, to count inside any window of days."""
+    """Reporters by cluster and first day, to count inside any window of days."""
 
     key: np.ndarray
     origin: float
     span: float
     first: np.ndarray
     last: np.ndarray
-    records: np.ndarray
+    reporters: np.ndarray
 
     @classmethod
     def of(cls, evidence: Incidence, label: np.ndarray) -> _Activity:
         group, cluster, _ = group_clusters(evidence, label)
-        day = evidence.day[group]
+        reporter, day = evidence.reporter[group], evidence.day[group]
+        order = np.lexsort((day, reporter, cluster))
+        order = order[group_starts(cluster[order], reporter[order])]
+        cluster, day = cluster[order], day[order]
         first, last = np.full(len(label), np.inf), np.full(len(label), -np.inf)
         np.minimum.at(first, cluster, day)
         np.maximum.at(last, cluster, day)
         origin = float(day.min()) - SLACK_DAYS
         span = float(day.max()) + SLACK_DAYS - origin + 1
         key = np.sort(cluster * span + (day - origin))
-        records = np.bincount(cluster, minlength=len(label))
-        return cls(key, origin, span, first, last, records)
+        reporters = np.bincount(cluster, minlength=len(label))
+        return cls(key, origin, span, first, last, reporters)
 
     def shared(self, a: np.ndarray, b: np.ndarray) -> np.ndarray:
-        """Records of the less active of a and b while both were active; at least 1."""
+        """Counts reporters of the less active of a and b while both were active; at least 1."""
         start = np.maximum(self.first[a], self.first[b]) - SLACK_DAYS
         end = np.minimum(self.last[a], self.last[b]) + SLACK_DAYS
         return np.maximum(np.minimum(self._within(a, start, end), self._within(b, start, end)), 1)
@@ -339,8 +343,8 @@ class _Activity:
 def _merge_scores(between: Ties, active: _Activity, bayes_factor: np.ndarray) -> np.ndarray:
     """Scores how strongly each tie asks for a merge; 0 where it must not merge."""
     weight = between.weight
-    outward = np.bincount(between.a, weight, len(active.records))
-    outward += np.bincount(between.b, weight, len(active.records))
+    outward = np.bincount(between.a, weight, len(active.reporters))
+    outward += np.bincount(between.b, weight, len(active.reporters))
     chance = outward[between.a] * outward[between.b] / (2 * weight.sum())
     surprise = np.where(weight > chance, weight * np.log(weight / chance) - weight + chance, 0)
     share = weight / active.shared(between.a, between.b)
@@ -348,7 +352,7 @@ def _merge_scores(between: Ties, active: _Activity, bayes_factor: np.ndarray) ->
     independent_weight = between.independent
     offset = EXCESS_RECORD_NATS * np.maximum(independent_weight - MIN_INDEPENDENT_WEIGHT, 0)
     disagree = bayes_factor + offset < -DISAGREEMENT_NATS
-    several = between.victims >= 2
+    several = between.reporters >= 2
     beyond_chance = surprise > np.log(max(len(weight), 2)) + MERGE_SURPRISE
     spare = (independent_weight >= MIN_INDEPENDENT_WEIGHT) & (
         independent_weight > MIN_EXCESS * chance
@@ -357,10 +361,10 @@ def _merge_scores(between: Ties, active: _Activity, bayes_factor: np.ndarray) ->
     handover = (share >= HANDOVER_SHARE) & several & ~disagree | (
         share >= AGREED_HANDOVER_SHARE
     ) & agree
-    smaller = np.minimum(active.records[between.a], active.records[between.b])
-    mostly = (between.victims > FOLLOW_SHARE * smaller) & (weight > FOLLOW_WEIGHT * smaller)
-    follows = mostly & (between.victims >= 2)
-    follows |= (smaller < ESTABLISHED_RECORDS) & (weight > FOLLOW_SHARE * smaller)
+    smaller = np.minimum(active.reporters[between.a], active.reporters[between.b])
+    mostly = (between.reporters > FOLLOW_SHARE * smaller) & (weight > FOLLOW_WEIGHT * smaller)
+    follows = mostly & (between.reporters >= 2)
+    follows |= (smaller < ESTABLISHED_REPORTERS) & (weight > FOLLOW_SHARE * smaller)
     return np.where(independent | handover | follows, surprise + share, 0)
 
 
@@ -416,8 +420,8 @@ def _beside_own_community(evidence: Incidence, label: np.ndarray) -> np.ndarray:
     return named[at] > 1
 
 
-def _count_victims(evidence: Incidence, rows: np.ndarray) -> np.ndarray:
-    """Counts, per node, the victims of a mask over the evidence's rows."""
-    victim = evidence.victim[evidence.group[rows]]
-    pair = np.unique(victim * evidence.nodes + evidence.node[rows])
+def _count_reporters(evidence: Incidence, rows: np.ndarray) -> np.ndarray:
+    """Counts, per node, the reporters of a mask over the evidence's rows."""
+    reporter = evidence.reporter[evidence.group[rows]]
+    pair = np.unique(reporter * evidence.nodes + evidence.node[rows])
     return np.bincount(pair % max(evidence.nodes, 1), minlength=evidence.nodes)

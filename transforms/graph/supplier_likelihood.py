@@ -23,12 +23,12 @@ CONCENTRATION = 2.0
 """Suppliers of a kind that a customer spreads its calls over, about."""
 
 RECORD_WEIGHT = 0.5
-"""The count of a record, which each of the two or three identifiers it names counts again."""
+"""The count of a reporter, whom each of the two or three identifiers of a record counts again."""
 
 SUPPLIER_USE = pa.schema(
-    [("node", pa.int64()), ("supplier", pa.int64()), ("kind", pa.int8()), ("records", pa.int64())]
+    [("node", pa.int64()), ("supplier", pa.int64()), ("kind", pa.int8()), ("reporters", pa.int64())]
 )
-"""Records that name an entity beside a supplier's; ids are 63-bit hashes.
+"""Reporters whose records name an entity beside a supplier's; ids are 63-bit hashes.
 
 `kind` is the supplier's place in SUPPLIER_KINDS.
 """
@@ -36,12 +36,12 @@ SUPPLIER_USE = pa.schema(
 
 @dataclass(frozen=True)
 class SupplierCounts:
-    """Records by node (rows) and supplier (columns), a matrix a kind that occurs."""
+    """Reporters by node (rows) and supplier (columns), a matrix a kind that occurs."""
 
     kinds: tuple[csr_array, ...]
 
     def sum_by_label(self, label: np.ndarray) -> SupplierCounts:
-        """Adds up the rows of each label, each record as `RECORD_WEIGHT`."""
+        """Adds up the rows of each label, each reporter of a node as `RECORD_WEIGHT`."""
         nodes = len(label)
         adds = csr_array((np.ones(nodes), (label, np.arange(nodes))), shape=(nodes, nodes))
         return SupplierCounts(
@@ -88,10 +88,10 @@ def supplier_use(links: pa.RecordBatch) -> pa.RecordBatch:
 
 
 def supplier_counts_by_node(rows: pa.Table, node: np.ndarray) -> SupplierCounts:
-    """Counts the records of SUPPLIER_USE rows over the sorted hashes `node`; drops others."""
+    """Counts the reporters of SUPPLIER_USE rows over the sorted hashes `node`; drops others."""
     at, known = sorted_lookup(node, rows["node"].to_numpy())
     kind = rows["kind"].to_numpy()[known]
-    supplier, counts = (rows[name].to_numpy()[known] for name in ("supplier", "records"))
+    supplier, counts = (rows[name].to_numpy()[known] for name in ("supplier", "reporters"))
     at = at[known]
     found = []
     for place in np.unique(kind):
@@ -108,7 +108,7 @@ def _use_by_kind(links: pa.RecordBatch, near: str, far: str, place: int) -> pa.R
         pa.array(hash_text(rows[near])),
         pa.array(hash_text(rows[far])),
         pa.repeat(pa.scalar(place, pa.int8()), rows.num_rows),
-        rows["records"],
+        rows["reporters"],
     ]
     return pa.RecordBatch.from_arrays(columns, schema=SUPPLIER_USE)
 

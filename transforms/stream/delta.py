@@ -32,6 +32,7 @@ from transforms.decisions import DecisionsInForce
 from transforms.deduplicate import CALL_ORDER, COMPLAINT_ORDER, content_hashes, winning_rows
 from transforms.extract.evidence import call_evidence, complaint_evidence
 from transforms.redact.rejects import stated_victim_numbers_in_rejects
+from transforms.reporters import NO_RULES, SourceRules
 from transforms.shuffle import partition_numbers, table_of
 from transforms.stream.phrase_counts import PHRASE_COUNT, phrase_counts
 from transforms.victims.stated_numbers import STATED_NUMBER, stated_victim_numbers_by_row
@@ -92,7 +93,9 @@ class Delta(NamedTuple):
     phrases: pa.RecordBatch
 
 
-def records_to_delta(accepted: pa.RecordBatch, kind: RecordKind) -> Delta:
+def records_to_delta(
+    accepted: pa.RecordBatch, kind: RecordKind, rules: SourceRules = NO_RULES
+) -> Delta:
     """Reduces COMPLAINT_ACCEPTED or CALL_ACCEPTED rows; of rows with one id the winner's."""
     is_call = kind is RecordKind.CALL
     key, order = (CALL_KEY, CALL_ORDER) if is_call else (COMPLAINT_KEY, COMPLAINT_ORDER)
@@ -110,7 +113,7 @@ def records_to_delta(accepted: pa.RecordBatch, kind: RecordKind) -> Delta:
         "position": kept["position"],
     }
     records = batch_of_columns(columns, RECORD)
-    mentions = call_evidence(kept) if is_call else complaint_evidence(kept)
+    mentions = call_evidence(kept, rules) if is_call else complaint_evidence(kept, rules)
     row = pc.index_in(_names(mentions), _names(records))
     evidence = pa.RecordBatch.from_arrays([row, *mentions.columns], schema=DELTA_EVIDENCE)
     texts = _empty(FINGERPRINT_ROW_WITH_TEXT) if is_call else fingerprint_rows(kept)

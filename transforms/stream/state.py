@@ -34,6 +34,7 @@ from transforms.decisions import DecisionsInForce
 from transforms.deduplicate import winning_rows
 from transforms.extract.kinds.registry import BY_KIND
 from transforms.manifest import CounterValue
+from transforms.reporters import SourceRules
 from transforms.shuffle import MAIN, PARTITIONS, batches_of, split_by_key
 from transforms.stream.delta import (
     RECORD_KEY,
@@ -125,13 +126,17 @@ class LiveState:
 
 @dataclass(eq=False)
 class RecordsToDeltas(beam.PTransform):
-    """Converts accepted batches of one kind of record to (partition, Delta)."""
+    """Converts accepted batches of one kind of record to (partition, Delta).
+
+    `rules` say how rows without a pseudonym count as reporters.
+    """
 
     kind: RecordKind
+    rules: SourceRules = field(default_factory=dict)
 
     def expand(self, accepted: beam.PCollection) -> Any:
         """Converts batch by batch; see `records_to_delta`."""
-        step = beam.FlatMap(_records_to_deltas, self.kind)
+        step = beam.FlatMap(_records_to_deltas, self.kind, self.rules)
         return accepted | step.with_output_types(KEYED_BY_PARTITION)
 
 
@@ -304,9 +309,11 @@ def longest_retention(days: Mapping[str, int]) -> int:
     return max(days.values())
 
 
-def _records_to_deltas(accepted: pa.RecordBatch, kind: RecordKind) -> Iterator[tuple[int, Delta]]:
+def _records_to_deltas(
+    accepted: pa.RecordBatch, kind: RecordKind, rules: SourceRules
+) -> Iterator[tuple[int, Delta]]:
     if accepted.num_rows:
-        delta = records_to_delta(accepted, kind)
+        delta = records_to_delta(accepted, kind, rules)
         duplicates = accepted.num_rows - delta.records.num_rows
         increment_engine_counter((("live", "duplicates"), duplicates))
         yield from split_delta(delta, PARTITIONS)

@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from schemas.component import COMPONENT
+from schemas.cluster import COMPONENT
 from tests.support.graphs import evidence, parts
 from transforms.graph.incidence import cluster_ties
 from transforms.graph.leiden import (

@@ -1,4 +1,4 @@
-"""Private lines that too few victims tie to their community, from the definition."""
+"""Private lines that too few reporters tie to their community, from the definition."""
 
 import numpy as np
 import pyarrow as pa
@@ -7,11 +7,11 @@ from hypothesis import example, given, settings, strategies as st
 from tests.support.made_up_evidence import DAY
 from transforms.graph.incidence import INCIDENCE, incidence_from_rows
 from transforms.graph.refinement import (
-    MIN_VICTIMS,
-    MIN_VICTIMS_BESIDE_PHONES,
+    MIN_REPORTERS,
+    MIN_REPORTERS_BESIDE_PHONES,
     PhoneLines,
     doubtful_private_lines,
-    victims_by_node,
+    reporters_by_node,
 )
 
 NODES = 8
@@ -72,9 +72,9 @@ def test_whom_two_victims_tie_to_those_who_stay_and_nobody_else(
         near, all_who_name_it = witnesses(one), witnesses(one, anywhere=True)
         sole = witnesses(one, most=1)
         enough = (
-            len(near) + alone[one] >= MIN_VICTIMS
+            len(near) + alone[one] >= MIN_REPORTERS
             if sole
-            else len(near) >= MIN_VICTIMS_BESIDE_PHONES
+            else len(near) >= MIN_REPORTERS_BESIDE_PHONES
         )
         return not enough or 2 * len(near) <= len(all_who_name_it)
 
@@ -140,6 +140,6 @@ def test_who_names_a_line_alone_bears_out_one_who_names_no_other_phone():
     st.lists(st.integers(0, 4), min_size=12, max_size=12),
 )
 def test_victims_are_counted_once_a_node(groups, victims):
-    found = victims_by_node(evidence(groups, victims))
+    found = reporters_by_node(evidence(groups, victims))
     for node in range(NODES):
         assert found[node] == len({victims[g] for g, those in enumerate(groups) if node in those})

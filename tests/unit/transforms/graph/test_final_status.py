@@ -139,7 +139,7 @@ def test_a_link_that_one_victim_alone_vouches_for_says_so():
     table = pa.Table.from_pylist([link(*clusters)], LINK).to_batches()[0]
     told, inside = finalize_links(table, assignment(clusters, doubted={"phone:+12125550199"}))
     assert told["reason"].to_pylist() == [
-        "too few victims tie it to a line that may be a private person's and was in no call"
+        "too few reporters tie it to a line that may be a private person's and was in no call"
     ]
     assert told["accepted"].to_pylist() == [False]
     assert inside.num_rows == 0

@@ -1,0 +1,150 @@
+"""Robustness: how many reporters a member's place in its cluster rests on.
+
+One person can name anything beside anything. So a member is worth naming to others only if several
+reporters show it, and several tie it to the others (`follow_reporters`), and if it is no slip of
+the pen of a better-attested one (`near_misses`).
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Mapping
+
+import numpy as np
+
+from schemas.entity import without_epoch
+from schemas.enums import EntityKind, Tier
+from transforms.arrow_util import group_starts
+from transforms.graph.connected_components import component_labels
+from transforms.graph.incidence import Incidence, cluster_ties
+from transforms.graph.supplier_likelihood import SupplierCounts
+
+CORE_ROBUSTNESS = 2
+"""Reporters that a member of the core rests on, at least."""
+
+AGREEMENT_NATS = 2.0
+"""Nats by which suppliers must indicate one customer to count like a second reporter of a tie."""
+
+NEAR_MISS_RATIO = 3
+"""Times the reporters of a near miss that the identifier it is like must have."""
+
+NEAR_MISS_KINDS = (EntityKind.PHONE, EntityKind.ACCOUNT, EntityKind.REMOTE)
+"""Kinds whose ids people copy digit by digit."""
+
+_ANY_DIGIT, _SAME_DIGITS = "\x00", "\x01"
+
+MAX_ROUNDS = 64
+"""Bound on the rounds of merging parts; each at least halves some chain of them."""
+
+
+def link_reporters(evidence: Incidence, suppliers: SupplierCounts, label: np.ndarray) -> np.ndarray:
+    """Counts, per node, the reporters who tie it to the rest of its cluster.
+
+    At most one counts where that one could have put it there: outside the main part of its cluster,
+    and where at least as many tie it to other clusters alone.
+
+    Args:
+        evidence: The pieces of evidence, without hubs.
+        suppliers: Supplier and country counts by node.
+        label: The cluster of each node.
+    """
+    key = evidence.group * (int(label.max(initial=0)) + 1) + label[evidence.node]
+    _, at, named = np.unique(key, return_inverse=True, return_counts=True)
+    inside = _count_reporters(evidence, named[at] > 1)
+    elsewhere = _count_reporters(evidence, np.ones(len(evidence.node), bool)) - inside
+    alone = ~in_main_part(evidence, suppliers, label) | (inside <= elsewhere)
+    return np.where(alone, np.minimum(inside, 1), inside)
+
+
+def in_main_part(evidence: Incidence, suppliers: SupplierCounts, label: np.ndarray) -> np.ndarray:
+    """Masks the nodes in the main part of their clusters: what no single reporter holds together.
+
+    Two parts of a cluster are one where two reporters tie them, or one does and the suppliers of
+    both agree. The main part is that of most members (ties: the one with the smallest node).
+    """
+    part = _parts(evidence, suppliers, label)
+    size = np.bincount(part, minlength=len(label))
+    numbers = np.unique(part)
+    order = np.lexsort((numbers, -size[numbers], label[numbers]))
+    main = np.zeros(len(label), bool)
+    main[numbers[order][group_starts(label[numbers][order])]] = True
+    return main[part]
+
+
+def near_misses(reporters: Mapping[str, int]) -> dict[str, str]:
+    """Finds the members that differ from a better-attested one by one digit or a swap of two.
+
+    Args:
+        reporters: The reporters of each member of one cluster, by id.
+
+    Returns:
+        The id that each near miss is like: the one of most reporters (ties: the smallest id).
+    """
+    alike: defaultdict[str, list[str]] = defaultdict(list)
+    for entity_id in reporters:
+        kind, _, value = without_epoch(entity_id).partition(":")
+        if kind in NEAR_MISS_KINDS:
+            for pattern in _patterns(value):
+                alike[f"{kind}:{pattern}"].append(entity_id)
+    found: dict[str, str] = {}
+    for pattern, ids in alike.items():
+        if len(ids) < 2:
+            continue
+        best_first = sorted(ids, key=lambda one: (-reporters[one], one))
+        for one in ids:
+            for better in best_first:
+                if reporters[better] < NEAR_MISS_RATIO * reporters[one]:
+                    break
+                if not _is_near(one, better, pattern):
+                    continue
+                rank = (-reporters[better], better)
+                if one not in found or rank < (-reporters[found[one]], found[one]):
+                    found[one] = better
+                break
+    return found
+
+
+def tier_of(robustness: int, near_miss_of: str | None) -> Tier:
+    """Returns the tier of a member of a cluster."""
+    return Tier.CORE if robustness >= CORE_ROBUSTNESS and near_miss_of is None else Tier.VERIFY
+
+
+def _parts(evidence: Incidence, suppliers: SupplierCounts, label: np.ndarray) -> np.ndarray:
+    """Returns the part of its cluster that each node is in, as the smallest node in it."""
+    part = np.arange(len(label))
+    for _ in range(MAX_ROUNDS):
+        between = cluster_ties(evidence, part)
+        between = between.where(label[between.a] == label[between.b])
+        if not len(between.a):
+            break
+        agree = suppliers.log_bayes_factor(part, between.a, between.b) >= AGREEMENT_NATS
+        joined = between.where((between.reporters >= CORE_ROBUSTNESS) | agree)
+        if not len(joined.a):
+            break
+        part = component_labels(len(label), joined.a, joined.b)[part]
+    return part
+
+
+def _count_reporters(evidence: Incidence, rows: np.ndarray) -> np.ndarray:
+    """Counts, per node, the reporters of a mask over the evidence's rows."""
+    pair = np.unique(evidence.reporter[evidence.group[rows]] * evidence.nodes + evidence.node[rows])
+    return np.bincount(pair % max(evidence.nodes, 1), minlength=evidence.nodes)
+
+
+def _patterns(value: str) -> list[str]:
+    """Lists what a value has in common with those that differ by one digit, or by a swap."""
+    digits = [match.start() for match in re.finditer(r"\d", value)]
+    one_off = [f"{value[:at]}{_ANY_DIGIT}{value[at + 1 :]}" for at in digits]
+    shape = re.sub(r"\d", _ANY_DIGIT, value)
+    return [*one_off, f"{_SAME_DIGITS}{shape}{''.join(sorted(value[at] for at in digits))}"]
+
+
+def _is_near(one: str, other: str, pattern: str) -> bool:
+    """Checks two ids of one pattern: of those with the same digits, only one swap may differ."""
+    one, other = without_epoch(one), without_epoch(other)
+    if one == other:
+        return False
+    if _SAME_DIGITS not in pattern:
+        return True
+    return sum(a != b for a, b in zip(one, other, strict=True)) == 2

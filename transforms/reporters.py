@@ -1,0 +1,139 @@
+"""Reporters: who states a record, the unit that statuses, ties, tiers and thresholds count.
+
+A reporter is an organisation's pseudonym of one person, (source_org, victim_id): however many
+records one person files, they are one witness. A row without a pseudonym counts by a rule that
+whoever knows the source states for its organisation; without one, all such rows of an organisation
+and day are one reporter, for anybody could have filed them all.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Mapping
+from importlib import resources
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from schemas.enums import SourceRule
+
+SourceRules = Mapping[str, SourceRule]
+"""The rule of each organisation that has one."""
+
+SHIPPED_FILE = "sources.csv"
+
+NO_RULES: SourceRules = {}
+
+NO_PSEUDONYM = "\x1f"
+"""First character behind the organisation in the key of a reporter that is no pseudonym."""
+
+UNNAMED = f"{NO_PSEUDONYM}unnamed|"
+"""What stands there where no rule says how rows without a pseudonym count."""
+
+_COLUMNS = ("source_org", "rule")
+
+_CALL_COLUMNS = ("source_org", "victim_id", "started_at", "call_id")
+
+
+class SourceRulesError(ValueError):
+    """A row of a file of source rules that cannot be used; the message is for its author."""
+
+
+def parse_source_rules(text: str, name: str) -> SourceRules:
+    """Parses the rules of a CSV file with the columns `source_org,rule`.
+
+    Raises:
+        SourceRulesError: naming the file, the line and the field, and what to do.
+    """
+    found: dict[str, SourceRule] = {}
+    reader = csv.DictReader(io.StringIO(text.removeprefix("\ufeff")), strict=True)
+    try:
+        if tuple(reader.fieldnames or ()) != _COLUMNS:
+            raise SourceRulesError(f"{name}: the first line must be {','.join(_COLUMNS)}")
+        for cells in reader:
+            place = f"{name}, line {reader.line_num}"
+            if None in cells or None in cells.values():
+                raise SourceRulesError(f"{place}: must have {len(_COLUMNS)} cells")
+            org, rule = (cells[column].strip() for column in _COLUMNS)
+            if not org:
+                raise SourceRulesError(f"{place}, source_org: is empty; name the organisation")
+            if org in found:
+                raise SourceRulesError(f"{place}, source_org: {org!r} has a rule already; keep one")
+            if rule not in tuple(SourceRule):
+                raise SourceRulesError(
+                    f"{place}, rule: no such rule {rule!r}; use {', '.join(SourceRule)}"
+                )
+            found[org] = SourceRule(rule)
+    except csv.Error as error:
+        raise SourceRulesError(f"{name}, line {reader.line_num}: {error}") from None
+    return dict(sorted(found.items()))
+
+
+def shipped_source_rules() -> SourceRules:
+    """Returns the rules of the public sources whose formats ringtrace reads."""
+    text = resources.files("transforms").joinpath("data", SHIPPED_FILE).read_text(encoding="utf-8")
+    return parse_source_rules(text, SHIPPED_FILE)
+
+
+def reporter_keys(
+    source_org: pa.Array,
+    victim_id: pa.Array,
+    received_at: pa.Array,
+    record_id: pa.Array,
+    rules: SourceRules = NO_RULES,
+) -> pa.Array:
+    """Returns the key of the reporter of each row, as text.
+
+    Args:
+        source_org: The organisation of each row.
+        victim_id: Its pseudonym of the person, null where there is none.
+        received_at: When the organisation received the row (UTC).
+        record_id: The row's own id in its organisation.
+        rules: How rows without a pseudonym count. `victim_id` says that only pseudonyms do: the
+            rest count as where there is no rule.
+    """
+    named = pc.binary_join_element_wise(source_org, victim_id, "|")
+    if not named.null_count:
+        return named
+    day = pc.strftime(received_at, "%Y-%m-%d")
+    keys = pc.binary_join_element_wise(
+        source_org, pc.binary_join_element_wise(UNNAMED, day, ""), "|"
+    )
+    for rule, marked in (
+        (SourceRule.EACH_ROW, pc.binary_join_element_wise(f"{NO_PSEUDONYM}row|", record_id, "")),
+        (SourceRule.PER_DAY, pc.binary_join_element_wise(f"{NO_PSEUDONYM}day|", day, "")),
+    ):
+        orgs = pa.array([org for org, one in rules.items() if one is rule], pa.string())
+        ruled = pc.is_in(source_org, orgs)
+        keys = pc.if_else(ruled, pc.binary_join_element_wise(source_org, marked, "|"), keys)
+    return pc.coalesce(named, keys)
+
+
+def call_reporter_keys(calls: pa.RecordBatch | pa.Table, rules: SourceRules = NO_RULES) -> pa.Array:
+    """Returns the key of the reporter of each CALL row.
+
+    A call that belongs to a complaint and has no pseudonym has no reporter but the complaint's: its
+    key is null.
+    """
+    org, victim, started_at, call_id = (calls[name] for name in _CALL_COLUMNS)
+    keys = reporter_keys(org, victim, started_at, call_id, rules)
+    joined = pc.and_(pc.is_valid(calls["complaint_id"]), pc.is_null(calls["victim_id"]))
+    return pc.if_else(joined, pa.scalar(None, pa.string()), keys)
+
+
+def rules_in_force(options: Mapping[str, object]) -> SourceRules:
+    """Returns the rules of a run from the options in its manifest."""
+    given = options.get("sources")
+    known = given.items() if isinstance(given, Mapping) else ()
+    return {str(org): SourceRule(rule) for org, rule in known}
+
+
+def is_unnamed(keys: pa.Array | pa.ChunkedArray) -> pa.Array | pa.ChunkedArray:
+    """Masks the keys of rows without a pseudonym for whose organisation there is no rule."""
+    return pc.match_substring(keys, f"|{UNNAMED}")
+
+
+def is_pseudonym(keys: pa.Array | pa.ChunkedArray) -> pa.Array | pa.ChunkedArray:
+    """Masks the keys that are an organisation's pseudonym of a person."""
+    return pc.invert(pc.match_substring(keys, f"|{NO_PSEUDONYM}"))
