@@ -122,6 +122,7 @@ class ClusterFacts:
         roles: mentions of each identifier by role.
         carriers: carriers that handed over the calls of each number, sorted.
         readings: a sample of the mentions of the members.
+        left_out: members that are counted here and in no list, in a copy that leaves.
     """
 
     row: Row
@@ -136,6 +137,7 @@ class ClusterFacts:
     roles: dict[str, Counter[str]]
     carriers: dict[str, list[str]]
     readings: list[Reading]
+    left_out: int = 0
 
 
 @dataclass(frozen=True)
@@ -582,10 +584,12 @@ def cluster_sentence(facts: ClusterFacts) -> str:
     for kind, count in counted.most_common():
         row_of_kind = BY_KIND[kind]
         parts.append(f"{count} {row_of_kind.noun if count == 1 else row_of_kind.nouns}")
+    if facts.left_out:
+        parts.append(f"{_count(facts.left_out, 'identifier')} left out of this copy")
     brands = [text.plain(one, 40) for one in row["brands"][:3]]
     posing = f" used by callers who posed as {joined_words(brands)}" if brands else ""
     orgs = joined_words([text.plain(one, 40) for one in row["orgs"][:4]])
-    joined = "held together by" if row["size"] > 1 else "named by"
+    joined = "held together by" if row["size"] + facts.left_out > 1 else "named by"
     return (
         f"{joined_words(parts).capitalize()}{posing}, {joined} "
         f"{_count(row['complaints'], 'complaint')} and {_count(row['calls'], 'call')} of {orgs} "

@@ -1,20 +1,30 @@
 """Disclosure control: leaves out of a copy for a reader outside what could point at a person.
 
-That is what analysts wrote, quotations of records, and counts of victims that are too small.
+That is every member that too few people reported (`is_core`), what analysts wrote, quotations of
+records, what a complaint can say in a field of free text, and counts of victims that are too small.
+What is left out is counted.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime
+from functools import cache
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from reports import tables
 from reports.cluster_data import ClusterBatch, ClusterFacts
+from reports.tables import RunFolder
+from schemas.enums import Review, Status, Tier
 from schemas.manifest import Alarm
+from schemas.tables import CLUSTERS, ENTITIES, MEMBERS
+from transforms.extract.impersonation import BRAND, impersonation_rules
+from transforms.extract.kinds.registry import BY_KIND
 
 Row = dict[str, Any]
 
@@ -35,6 +45,128 @@ SUPPRESS_BELOW = 5
 
 Eurostat and UK ONS use thresholds from 3 to 10.
 """
+
+
+CORE = pc.field("tier") == Tier.CORE
+"""Chooses the rows of members/ that may leave by value."""
+
+KNOWN_LEGITIMATE = "known legitimate: "
+"""Start of the reason of an entity that a public list names; other suppressed ones are counted."""
+
+
+def is_core(member: Mapping[str, Any]) -> bool:
+    """Returns True for a member that may leave by value, given its row of members/."""
+    return member["tier"] == Tier.CORE and member.get("status") in (None, Status.INFRASTRUCTURE)
+
+
+def is_reviewed_core(member: Mapping[str, Any]) -> bool:
+    """Returns True for a core member that an analyst's decision covers."""
+    return is_core(member) and member["review"] == Review.REVIEWED
+
+
+def keep_members(whole: ClusterFacts, kept: Collection[str]) -> ClusterFacts:
+    """Returns a cluster with the members in `kept` by value, the others as a count (`left_out`).
+
+    Of links to other clusters the end outside is left out; the name is one of a member that is
+    kept; brands are those of the shipped list, since any other is text of a complaint.
+    """
+    members = [one for one in whole.members if one["entity_id"] in kept]
+    ids = {one["entity_id"] for one in members}
+    left_out = whole.left_out + len(whole.members) - len(members)
+    brands = listed_brands(whole.row["brands"])
+    row = whole.row | {
+        "brands": brands,
+        "name": _name(members, brands) or f"cluster {whole.row['cluster_id']}",
+        "size": len(members),
+        "weakest_bridges": [
+            one for one in whole.row["weakest_bridges"] or [] if _has_both_ends(one, ids)
+        ],
+    }
+    return replace(
+        whole,
+        row=row,
+        members=members,
+        inside=[one for one in whole.inside if _has_both_ends(one, ids)],
+        near=[_without_other_end(one) for one in whole.near if one["here"] in ids],
+        soft=[one for one in whole.soft if one["here"] in ids],
+        readings=[one for one in whole.readings if one.entity_id in ids],
+        left_out=left_out,
+    )
+
+
+def keep_batch_members(whole: ClusterBatch, may_leave: Callable[[Row], bool]) -> ClusterBatch:
+    """Returns clusters as `keep_members` leaves them, their tables too."""
+    ids = {one["entity_id"] for facts in whole.facts for one in facts.members if may_leave(one)}
+    column = pa.array(sorted(ids), pa.string())
+    both = pc.and_(*(pc.is_in(whole.inside[end], column) for end in ("entity_a", "entity_b")))
+    return replace(
+        whole,
+        facts=[keep_members(one, ids) for one in whole.facts],
+        members=whole.members.filter(pc.is_in(whole.members["entity_id"], column)),
+        inside=whole.inside.filter(both),
+    )
+
+
+def core_ids(run: RunFolder) -> pa.Array:
+    """Returns the ids of all core members of a run."""
+    return tables.read_table(run, MEMBERS, ["entity_id"], CORE)["entity_id"].combine_chunks()
+
+
+def core_names(run: RunFolder) -> dict[str, str]:
+    """Names every cluster as `keep_members` does where its core members alone are kept."""
+    members = tables.read_table(run, MEMBERS, ["entity_id", "cluster_id"], CORE)
+    cluster_of = dict(zip(*(column.to_pylist() for column in members.columns), strict=True))
+    wanted = pc.field("entity_id").isin(members["entity_id"].combine_chunks())
+    columns = ["entity_id", "value", "complaints", "first_seen"]
+    best: dict[str, Row] = {}
+    for batch in tables.table_batches(run, ENTITIES, columns, wanted):
+        for one in tables.to_dicts(batch):
+            cluster = cluster_of[one["entity_id"]]
+            best[cluster] = min((best.get(cluster, one), one), key=_seniority)
+    found = {}
+    for batch in tables.table_batches(run, CLUSTERS, ["cluster_id", "brands"]):
+        for one in tables.to_dicts(batch):
+            cluster = one["cluster_id"]
+            members_kept = [best[cluster]] if cluster in best else []
+            found[cluster] = (
+                _name(members_kept, listed_brands(one["brands"])) or f"cluster {cluster}"
+            )
+    return found
+
+
+def _has_both_ends(link: Row, ids: Collection[str]) -> bool:
+    return link["entity_a"] in ids and link["entity_b"] in ids
+
+
+def _without_other_end(link: Row) -> Row:
+    """Returns a link to another cluster with its other end as the kind of identifier that it is."""
+    row = BY_KIND.get(link["there"].partition(":")[0])
+    if row is None:
+        return link  # left out already
+    there = f"{row.noun} of another cluster, left out"
+    return link | {"there": there, "entity_a": link["here"], "entity_b": there}
+
+
+def listed_brands(brands: Sequence[str] | None) -> list[str]:
+    """Returns the brands that the shipped list knows."""
+    return [one for one in brands or [] if one.lower().replace(" ", "_") in _brand_names()]
+
+
+@cache
+def _brand_names() -> frozenset[str]:
+    return frozenset(one.name for one in impersonation_rules() if one.what == BRAND)
+
+
+def _seniority(member: Row) -> tuple[int, datetime, str]:
+    return -member["complaints"], member["first_seen"], member["entity_id"]
+
+
+def _name(members: Sequence[Row], brands: Sequence[str]) -> str:
+    """Names a cluster as clusters/ does; an empty text without members."""
+    if not members:
+        return ""
+    best = min(members, key=_seniority)["value"]
+    return f"{best} ({brands[0]})" if brands else str(best)
 
 
 def redact_reason(text: str) -> str:
@@ -60,10 +192,11 @@ def redact_facts(whole: ClusterFacts) -> ClusterFacts:
 
 
 def redact_batch(whole: ClusterBatch) -> ClusterBatch:
-    """Returns clusters as `redact_facts` leaves them, their table of members too."""
-    at = whole.members.schema.get_field_index("reason")
-    members = whole.members.set_column(at, "reason", redact_reasons(whole.members["reason"]))
-    return replace(whole, facts=[redact_facts(one) for one in whole.facts], members=members)
+    """Returns the core members of clusters as `redact_facts` leaves them, the others as counts."""
+    core = keep_batch_members(whole, is_core)
+    at = core.members.schema.get_field_index("reason")
+    members = core.members.set_column(at, "reason", redact_reasons(core.members["reason"]))
+    return replace(core, facts=[redact_facts(one) for one in core.facts], members=members)
 
 
 def _redact_rows(rows: Iterable[Row]) -> list[Row]:

@@ -16,6 +16,7 @@ import pyarrow.compute as pc
 from reports import tables
 from reports.link_evidence import (
     Evidence,
+    attestation_lines,
     entity_doubts,
     evidence_rows,
     gather_evidence,
@@ -320,7 +321,8 @@ def _entity(entity: Row) -> Iterator[str]:
     place = ", ".join(one for one in (entity["region"], entity["line_type"]) if one)
     yield (
         f"  {entity['complaints']} complaints, {entity['calls']} calls, {entity['victims']} known "
-        f"victims, seen by {', '.join(entity['orgs'])}" + (f"; {place}" if place else "")
+        f"victims, {entity['reporters']} reporters, seen by {', '.join(entity['orgs'])}"
+        + (f"; {place}" if place else "")
     )
     yield f"  from {entity['first_seen']} to {entity['last_seen']}"
     if entity["epochs"]:
@@ -335,6 +337,7 @@ def _entity(entity: Row) -> Iterator[str]:
             f"  in cluster {member['cluster_id']} as {member['role']}, confidence "
             f"{member['confidence']:.3f}" + (", a bridge" if member["bridge"] else "")
         )
+        yield from (f"  {_safe(one, 300)}" for one in attestation_lines(member))
     else:
         yield "  in no cluster"
 
@@ -368,7 +371,8 @@ def _link_lines(link: Row, near: str) -> Iterator[str]:
     yield (
         f"    {link['strength']}, weight {link['weight']:.3f}"
         + (f" = {sum_of}{more}" if sum_of else "")
-        + f"; {link['victims']} known victims, {', '.join(link['orgs'])}; "
+        + f"; {link['victims']} known victims, {link['reporters']} reporters, "
+        + f"{', '.join(link['orgs'])}; "
         + f"{link['first_seen']} to {link['last_seen']}; {_safe(link['reason'], 300)}"
     )
     for part in link["parts"][:RECORD_LIMIT]:

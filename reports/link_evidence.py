@@ -37,6 +37,17 @@ KNOWN_LEGITIMATE = "known legitimate"
 SURE_CONFIDENCE = 0.9
 """Confidence of a reading below which it is named as a doubt."""
 
+TIER_WORDS = {
+    "core": "Core: two or more people reported it independently",
+    "verify": "Verify before use",
+}
+"""Tiers as pages and terminals say them."""
+
+REVIEW_WORDS = {
+    "reviewed": "reviewed by an analyst",
+    "unreviewed": "not yet reviewed by an analyst",
+}
+
 REASSIGNED_DAYS = 45
 """Least days before a US number is given to another subscriber (47 CFR 52.15(f)(1)(ii))."""
 
@@ -115,6 +126,24 @@ class Evidence:
 
 def _heaviest_first(part: EvidenceRecord) -> tuple[float, datetime, str]:
     return -part.share, part.observed_at, part.record
+
+
+def attestation_lines(member: Row) -> list[str]:
+    """Says how well a member is attested, given its row of members/: tier, people, near miss."""
+    people = member["reporters"]
+    reported = "1 person reports" if people == 1 else f"{people} people report"
+    held = member["robustness"]
+    least = "1 person" if held == 1 else f"{held} people"
+    lines = [
+        f"{TIER_WORDS[member['tier']]}; {REVIEW_WORDS[member['review']]}",
+        f"{reported} that a scammer used it; its place in the cluster rests on {least}",
+    ]
+    if member["near_miss_of"]:
+        lines.append(
+            f"One digit off {member['near_miss_of']}, which three times as many people report: "
+            "it may be a slip of the pen"
+        )
+    return lines
 
 
 def gather_evidence(run: RunFolder, entity_ids: Iterable[str]) -> Evidence:

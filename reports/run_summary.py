@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from reports import tables
-from reports.disclosure_control import suppress_small_counts
+from reports.disclosure_control import core_ids, listed_brands, suppress_small_counts
 from reports.figures.svg import Bar, Trend
 from reports.run import Run
 from reports.tables import RunFolder
@@ -32,7 +32,11 @@ _FIELDS = (
     ("channel", "How it arrived"),
 )
 
-_IMPERSONATION = (("brand", "Brands posed as"), ("lure", "Lures"))
+_BRAND = "brand"
+
+_OTHER_BRAND = "other brand"
+
+_IMPERSONATION = ((_BRAND, "Brands posed as"), ("lure", "Lures"))
 """Aspects of the impersonation that complaints state; one complaint can state several."""
 
 _ORDER = (
@@ -105,12 +109,17 @@ class Breakdown:
         return max((count or 0 for _, count in self.rows), default=0)
 
 
-def complaint_breakdowns(run: RunFolder, limit: int, suppress_below: int = 0) -> list[Breakdown]:
+def complaint_breakdowns(
+    run: RunFolder, limit: int, suppress_below: int = 0, *, redact: bool = False
+) -> list[Breakdown]:
     """Counts complaints by organisation, country, channel, brand and lure, `limit` values of each.
 
-    Counts by country below `suppress_below` are hidden.
+    Counts by country below `suppress_below` are hidden. With `redact` brands that are not on the
+    shipped list are one: such a name is text of a complaint.
     """
     stated = _impersonation_counts(run)
+    if redact:
+        stated[_BRAND] = _other_brands_as_one(stated[_BRAND])
     by_field = [
         _by_field(run, column, title, limit, suppress_below if column == VICTIM_COUNTRY else 0)
         for column, title in _FIELDS
@@ -138,6 +147,13 @@ def _breakdown(
         others=shown[-1],
         unknown=sum(count for value, count in counts.items() if not value),
     )
+
+
+def _other_brands_as_one(counts: Mapping[str | None, int]) -> Counter[str | None]:
+    found: Counter[str | None] = Counter()
+    for name, count in counts.items():
+        found[name if name is None or listed_brands([name]) else _OTHER_BRAND] += count
+    return found
 
 
 def _impersonation_counts(run: RunFolder) -> dict[str, Counter[str | None]]:
@@ -238,15 +254,21 @@ class SharedEntity:
     by_org: list[OrgRecords]
 
 
-def shared_entities(run: RunFolder, limit: int) -> tuple[list[SharedEntity], int]:
+def shared_entities(
+    run: RunFolder, limit: int, *, core_only: bool = False
+) -> tuple[list[SharedEntity], int]:
     """Returns infrastructure of two or more organisations, most of them first, and the total.
 
-    No organisation can find these alone: each sees only its own victims.
+    No organisation can find these alone: each sees only its own victims. With `core_only` the
+    others are counted alone.
     """
     where = (pc.field("status") == Status.INFRASTRUCTURE) & (
         pc.list_value_length(pc.field("orgs")) > 1
     )
-    ids, total = _widest(run, where, limit)
+    shown = where & pc.field("entity_id").isin(core_ids(run)) if core_only else where
+    ids, total = _widest(run, shown, limit)
+    if core_only:
+        total = tables.count_rows(run, ENTITIES, where)
     wanted = pc.field("entity_id").isin(pa.array(ids, pa.string()))
     clusters = tables.read_table(run, MEMBERS, ["entity_id", "cluster_id"], wanted)
     of = dict(zip(*(clusters[name].to_pylist() for name in clusters.column_names), strict=True))

@@ -60,6 +60,7 @@ CLUSTER = pa.schema(
         field("complaints", pa.int64(), "Complaints that name a member.", required=True),
         field("calls", pa.int64(), "Calls that name a member.", required=True),
         field("victims", pa.int64(), "Distinct victims among them.", required=True),
+        field("reporters", pa.int64(), "Distinct reporters of those records.", required=True),
         field("countries", _COUNTRIES, "Victims' countries, most complaints first."),
         field("orgs", _STRINGS, "Organisations that saw a member, sorted.", required=True),
         field("brands", _STRINGS, "Brands claimed, most often first.", required=True),
@@ -109,6 +110,8 @@ MEMBER = pa.schema(
             _STRING,
             "A member with three times the reporters, from which one digit or a swap differs.",
         ),
+        field("first_used", TIMESTAMP, "Earliest record that shows a suspect using it."),
+        field("last_used", TIMESTAMP, "Latest record that shows a suspect using it."),
     ]
 )
 """members/: which entity is in which cluster."""

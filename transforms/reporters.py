@@ -29,7 +29,7 @@ NO_PSEUDONYM = "\x1f"
 """First character behind the organisation in the key of a reporter that is no pseudonym."""
 
 UNNAMED = f"{NO_PSEUDONYM}unnamed|"
-"""What stands there where no rule says how rows without a pseudonym count."""
+"""Start of that part where no rule says how rows without a pseudonym count."""
 
 _COLUMNS = ("source_org", "rule")
 
@@ -66,7 +66,7 @@ def parse_source_rules(text: str, name: str) -> SourceRules:
                 )
             found[org] = SourceRule(rule)
     except csv.Error as error:
-        raise SourceRulesError(f"{name}, line {reader.line_num}: {error}") from None
+        raise SourceRulesError(f"{name}, line {reader.line_num + 1}: {error}") from None
     return dict(sorted(found.items()))
 
 

@@ -34,8 +34,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--redact",
         action="store_true",
-        help="for a reader outside: no narratives, no record ids, nothing that analysts wrote, "
-        "small counts hidden",
+        help="for a reader outside: core members alone, no narratives, no record ids, nothing that "
+        "analysts wrote, small counts hidden",
+    )
+    parser.add_argument(
+        "--include-verify",
+        action="store_true",
+        help="for your own use: the files of clusters and of the graph name verify members too, "
+        "each row marked",
     )
     parser.add_argument(
         "--output", metavar="DIR", help="write it here instead (RUN-redacted with --redact)"
@@ -72,13 +78,19 @@ def run(arguments: argparse.Namespace) -> int:
         )
     source = Path(finished)
     changed = (arguments.output, arguments.pages, arguments.suppress_below)
-    if not arguments.redact and changed == (None,) * 3:
+    if arguments.redact and arguments.include_verify:
+        raise UsageError(
+            "--redact is for a reader outside and --include-verify for your own use: give one"
+        )
+    if not arguments.redact and not arguments.include_verify and changed == (None,) * 3:
         index = source / INDEX
         if not index.is_file():
             raise UsageError(f"{source}: has no {INDEX}; write one with --output DIR")
     else:
         if not (arguments.output or arguments.redact):
-            raise UsageError("--pages and --suppress-below need --output DIR: give it")
+            raise UsageError(
+                "--pages, --suppress-below and --include-verify need --output DIR: give it"
+            )
         redacted = source.resolve().with_name(f"{source.resolve().name}-redacted")
         index = _write(arguments, finished, Path(arguments.output or redacted)) / INDEX
     sys.stdout.write(f"{index}\n")
@@ -103,6 +115,7 @@ def _write(arguments: argparse.Namespace, finished: Run, out: Path) -> Path:
                 pages=PAGE_LIMIT if arguments.pages is None else arguments.pages.most,
                 redact=arguments.redact,
                 suppress_below=smallest,
+                include_verify=arguments.include_verify,
                 # Another report of a run keeps the places of its pictures.
                 before=str(nodes) if nodes.is_file() else None,
             )

@@ -28,6 +28,7 @@ from reports.exchange import (
     load_policy,
     make_offer,
     offer_lines,
+    own_words,
     parse_correction,
     parse_offer,
     sender_of,
@@ -35,9 +36,12 @@ from reports.exchange import (
     signer_of,
 )
 from reports.run import Run
+from schemas.enums import RecordKind, Review, Tier
 from schemas.offer import Offer, Revocation
 from schemas.tables import CALLS, CLUSTERS, COMPLAINTS, ENTITIES, MEMBERS, MENTIONS
 from transforms.joint import call_records, complaint_records, evidence_from_tables
+
+NARRATIVE = "narrative"
 
 OFFER, REVOCATION, CORRECTION = "offer.json", "revocation.json", "correction.json"
 
@@ -88,11 +92,14 @@ def write_offer(arguments: argparse.Namespace) -> int:
         sender, recipient, utc_text(issued), utc_text(issued + timedelta(days=policy.days_valid))
     )
     members = tables.read_table(folder, MEMBERS)
+    evidence = evidence.filter(pc.equal(evidence["source_org"], sender))
+    words = {} if policy.confirmed_only else words_of_run(folder, members, evidence)
     offer, left = make_offer(
         members,
         tables.read_table(folder, ENTITIES, ["entity_id", "status"]),
         tables.read_table(folder, CLUSTERS, ["cluster_id", "status"]),
-        evidence.filter(pc.equal(evidence["source_org"], sender)),
+        evidence,
+        words,
         signed_files.ids_of_victims(members["entity_id"].to_pylist(), arguments.victims),
         policy,
         parties,
@@ -227,6 +234,19 @@ def evidence_of_run(folder: str) -> pa.Table:
     )
 
 
+def words_of_run(folder: str, members: pa.Table, evidence: pa.Table) -> dict[str, frozenset[int]]:
+    """Returns the reporters' own words on core members that no analyst reviewed, by complaint."""
+    asked = members.filter(pc.equal(members["review"], str(Review.UNREVIEWED)))
+    asked = asked.filter(pc.equal(asked["tier"], str(Tier.CORE)))
+    named = evidence.filter(pc.is_in(evidence["entity_id"], asked["entity_id"].combine_chunks()))
+    complaints = named.filter(pc.equal(named["record_kind"], str(RecordKind.COMPLAINT)))
+    ids = complaints["record_id"].unique()
+    columns = ["source_org", "complaint_id", "narrative"]
+    narratives = tables.read_table(folder, COMPLAINTS, columns, pc.field("complaint_id").isin(ids))
+    where = pc.field("record_id").isin(ids) & (pc.field("field") == NARRATIVE)
+    return own_words(narratives, tables.read_table(folder, MENTIONS, where=where))
+
+
 def offer_summary(path: Path, offer: Offer, left: Withheld) -> list[str]:
     """Returns what leaves and what does not, in a few lines for the person who answers for it."""
     reports = sum(one.reports for one in offer.evidence)
@@ -237,6 +257,7 @@ def offer_summary(path: Path, offer: Offer, left: Withheld) -> list[str]:
         f"{reports} reports as {len(offer.evidence)} counts by kind and week",
         f"  victims by country: of {shown} clusters, counts of {offer.terms.k} and more alone",
         f"  stays: {_reasons_text(left)}",
+        f"  of {left.clusters} clusters nothing leaves",
         f"  mail {path.name} and {path.name}.sig together",
     ]
 

@@ -9,6 +9,7 @@ from .offer import (
     load_policy as load_policy,
     make_offer as make_offer,
     offer_lines as offer_lines,
+    own_words as own_words,
     shipped_policy as shipped_policy,
 )
 from .read_offer import (

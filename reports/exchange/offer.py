@@ -1,5 +1,9 @@
 """Offers: the policy of what may leave, a run's tables under it, and their text for a reader.
 
+An identifier leaves if it is core and an analyst reviewed it, or three people reported it on
+different days in words of their own (`three_own_accounts`). Long, since all that decides on what
+leaves in an offer is read in one place.
+
 Counts of victims are under statistical disclosure control for one table with a total (Hundepool et
 al., Statistical Disclosure Control, 2012, chapter 4): cells under k are not shown (primary
 suppression), and neither is a larger one beside them (complementary), so that what is left over
@@ -13,17 +17,19 @@ import tomllib
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
+from functools import lru_cache
 from importlib import resources
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
+import xxhash
 
 from reports.text import plain
 from schemas.entity import without_epoch
-from schemas.enums import HARD_ROLES, EntityKind, RecordKind, Status
+from schemas.enums import HARD_ROLES, EntityKind, RecordKind, Review, Status, Tier
 from schemas.offer import (
     MAX_ENTITY_ID_LENGTH,
     Correction,
@@ -36,10 +42,14 @@ from schemas.offer import (
     Terms,
     Tlp,
 )
+from transforms.call_scripts.tokens import LONGEST, NUMBER, tokenize_text
 from transforms.extract.kinds.registry import BY_KIND
 from transforms.graph.link_weights import MAX_HARD_ENTITIES
+from transforms.reporters import is_pseudonym, is_unnamed
 
 Row = Mapping[str, Any]
+
+NARRATIVE = "narrative"
 
 DISPUTED, CONFIRMED = "disputed", "confirmed"
 """Statuses of a cluster that an analyst decided on."""
@@ -59,6 +69,23 @@ SMALLEST_K = 3
 
 EURO = frozenset("AT BE BG CY DE EE ES FI FR GR HR IE IT LT LU LV MT NL PT SI SK".split())
 """Countries whose currency is the euro (ECB, January 2026)."""
+
+ACCOUNTS_NEEDED = 3
+"""People who must each tell of an identifier that no analyst reviewed, for it to be offered."""
+
+OWN_WORDS = 5
+"""Words of a narrative, without numbers and known scripts, below which nothing remains of it."""
+
+SHINGLE_WORDS = 3
+"""Words in a row by which two narratives are compared (Broder, On the Resemblance and Containment
+of Documents, 1997)."""
+
+NEARLY_EQUAL = 0.5
+"""Share of the shorter narrative's word triples that two have in common from which they count as
+one: a copy in which every sixth word is changed still does."""
+
+ACCOUNTS_OF_ONE = 20
+"""Accounts of one reporter that are compared, the earliest: more are of the same person."""
 
 SMALLEST_TABLE = 2
 """Times k that the victims of a table must be, for any of it to be shown."""
@@ -105,10 +132,28 @@ class EvidenceReport:
 
 
 @dataclass(frozen=True)
+class Account:
+    """The account that one reporter gives of an identifier on one day.
+
+    `words` are the word triples of the narrative that are the reporter's own; none, and `called`
+    is the reporter's own outbound call to it.
+    """
+
+    reporter: str
+    day: date
+    words: frozenset[int]
+    called: bool = False
+
+
+@dataclass(frozen=True)
 class Withheld:
-    """Counts of members that are not offered, by the first reason against it."""
+    """Counts of members that are not offered, by the first reason against it.
+
+    `clusters` counts those of which no member is offered.
+    """
 
     reasons: Mapping[str, int]
+    clusters: int = 0
 
 
 @dataclass(frozen=True)
@@ -155,16 +200,18 @@ def make_offer(
     entities: pa.Table,
     clusters: pa.Table,
     evidence: pa.Table,
+    words: Mapping[str, frozenset[int]],
     private: frozenset[str],
     policy: OfferPolicy,
     parties: Parties,
 ) -> tuple[Offer, Withheld]:
     """Makes an offer under `policy` of a run's MEMBER, ENTITY, CLUSTER and EVIDENCE rows.
 
-    `private` are entity ids that must not leave, such as the organisation's own victims'.
+    `words` has the triples of each complaint as `own_words` returns them. `private` are entity ids
+    that must not leave, such as the organisation's own victims'.
     """
     evidence = evidence.filter(pc.is_in(evidence["role"], pa.array(sorted(HARD_ROLE_NAMES))))
-    chosen, left = _chosen(members, entities, clusters, evidence, private, policy)
+    chosen, left = _chosen(members, entities, clusters, evidence, words, private, policy)
     shown = evidence.filter(pc.is_in(evidence["entity_id"], pa.array(sorted(chosen), pa.string())))
     number = _numbers(chosen)
     ids = sorted(chosen)
@@ -198,27 +245,117 @@ def make_offer(
     ), left
 
 
+def own_words(complaints: pa.Table, mentions: pa.Table) -> dict[str, frozenset[int]]:
+    """Returns the word triples of narratives that are their reporters' own, by piece of evidence.
+
+    Numbers, identifiers and passages of known scripts are taken out. Of fewer than `OWN_WORDS`
+    words that are left there are none.
+
+    Args:
+        complaints: `source_org`, `complaint_id`, `narrative`.
+        mentions: MENTION rows of them.
+    """
+    read: defaultdict[str, list[tuple[int, int]]] = defaultdict(list)
+    inside = mentions.filter(pc.fill_null(pc.equal(mentions["field"], NARRATIVE), False))
+    columns = ["source_org", "record_id", "start", "end"]
+    for row in inside.select(columns).to_pylist():
+        # A script of which it is not known where it stands can be all of the narrative.
+        span = (row["start"], row["end"]) if row["start"] is not None else (0, LONGEST)
+        read[f"{row['source_org']}|{row['record_id']}"].append(span)
+    found = {}
+    for row in complaints.select(["source_org", "complaint_id", "narrative"]).to_pylist():
+        piece = f"{row['source_org']}|{row['complaint_id']}"
+        found[piece] = _own_triples(row["narrative"] or "", read[piece])
+    return found
+
+
+def _own_triples(narrative: str, taken_out: Sequence[tuple[int, int]]) -> frozenset[int]:
+    words = [
+        word
+        for word, start, end in tokenize_text(narrative)
+        if word != NUMBER and not any(start < last and first < end for first, last in taken_out)
+    ]
+    if len(words) < OWN_WORDS:
+        return frozenset()
+    triples = zip(*(words[at:] for at in range(SHINGLE_WORDS)), strict=False)
+    return frozenset(xxhash.xxh3_64_intdigest(" ".join(one).encode()) for one in triples)
+
+
+def three_own_accounts(accounts: Iterable[Account]) -> bool:
+    """Finds three accounts of three reporters on three days, none nearly equal to another.
+
+    It is found or not whatever others say: an account that is added takes none away.
+    """
+    kept: Counter[str] = Counter()
+    earlier: list[Account] = []
+    apart: list[int] = []  # for each, a bit for every earlier one that it is apart from
+    for one in sorted(set(accounts), key=_account_order):
+        if not (one.words or one.called) or kept[one.reporter] >= ACCOUNTS_OF_ONE:
+            continue
+        kept[one.reporter] += 1
+        bits = 0
+        for at, other in enumerate(earlier):
+            if _are_apart(one, other):
+                if apart[at] & bits:
+                    return True
+                bits |= 1 << at
+        earlier.append(one)
+        apart.append(bits)
+    return False
+
+
+def _account_order(one: Account) -> tuple[date, str, bool, list[int]]:
+    return one.day, one.reporter, one.called, sorted(one.words)
+
+
+def _are_apart(one: Account, other: Account) -> bool:
+    if one.reporter == other.reporter or one.day == other.day:
+        return False
+    return not _nearly_equal(one.words, other.words)
+
+
+@lru_cache(maxsize=262_144)
+def _nearly_equal(one: frozenset[int], other: frozenset[int]) -> bool:
+    """Compares two narratives; one of which nothing remains stands on its call instead."""
+    shorter = min(len(one), len(other))
+    return shorter > 0 and len(one & other) >= NEARLY_EQUAL * shorter
+
+
 def evidence_reports(shown: pa.Table) -> list[EvidenceReport]:
-    """Groups EVIDENCE rows by the pieces of evidence that they are of, in sorted order."""
+    """Groups EVIDENCE rows by the pieces of evidence that they are of, in sorted order.
+
+    Those that no reporter states, such as a call of nobody's, are no evidence of anybody.
+    """
     groups: defaultdict[str, list[Row]] = defaultdict(list)
-    columns = ["group_id", "entity_id", "record_kind", "observed_at", "victim_key"]
+    columns = ["group_id", "entity_id", "record_kind", "observed_at", "reporter_key"]
     for row in shown.select(columns).to_pylist():
         groups[row["group_id"]].append(row)
     found = []
     for group, rows in sorted(groups.items()):
         complaint = any(row["record_kind"] == str(RecordKind.COMPLAINT) for row in rows)
-        victims = sorted({row["victim_key"] for row in rows} - {None})
+        who = _reporter(rows)
+        if who is None:
+            continue
         found.append(
             EvidenceReport(
                 group=group,
-                # Without a pseudonym each piece of evidence is taken as a victim of its own.
-                who=victims[0] if victims else group,
+                who=who,
                 kind=str(RecordKind.COMPLAINT if complaint else RecordKind.CALL),
                 week=iso_week(min(row["observed_at"] for row in rows)),
                 named=frozenset(row["entity_id"] for row in rows),
             )
         )
     return [one for one in found if len(one.named) <= MAX_HARD_ENTITIES]
+
+
+def _reporter(rows: Iterable[Row]) -> str | None:
+    """Returns who states a piece of evidence: the complaint's reporter, else that of a call."""
+    stated = sorted(
+        (row["record_kind"] != str(RecordKind.COMPLAINT), row["reporter_key"])
+        for row in rows
+        if row["reporter_key"] is not None
+    )
+    return stated[0][1] if stated else None
 
 
 def iso_week(moment: datetime) -> str:
@@ -369,14 +506,16 @@ def _chosen(
     entities: pa.Table,
     clusters: pa.Table,
     evidence: pa.Table,
+    words: Mapping[str, frozenset[int]],
     private: frozenset[str],
     policy: OfferPolicy,
 ) -> tuple[dict[str, Row], Withheld]:
     """Returns the members that may leave, by id, and why the others may not."""
     status = dict(_pairs(clusters, "cluster_id", "status"))
     infrastructure = dict(_pairs(entities, "entity_id", "status"))
-    groups = evidence.group_by("entity_id").aggregate([("group_id", "count_distinct")])
-    counts = dict(_pairs(groups, "entity_id", "group_id_count_distinct"))
+    groups = evidence.group_by("entity_id").aggregate([("reporter_key", "count_distinct")])
+    counts = dict(_pairs(groups, "entity_id", "reporter_key_count_distinct"))
+    accounts = _accounts(evidence, words)
     echoes = _echoes(evidence)
     chosen: dict[str, Row] = {}
     reasons: Counter[str] = Counter()
@@ -392,10 +531,15 @@ def _chosen(
             or len(entity_id) > MAX_ENTITY_ID_LENGTH
             else "disputed or not confirmed cluster"
             if of_cluster == DISPUTED or (policy.confirmed_only and of_cluster != CONFIRMED)
+            else "to be verified before use"
+            if one["tier"] != str(Tier.CORE)
             else "below the confidence floor"
             if one["confidence"] < policy.confidence_floor
-            else "too few reports"
+            else "too few reporters"
             if counts.get(entity_id, 0) < policy.least_reports
+            else "not reviewed, nor told of by three people in their own words"
+            if one["review"] != str(Review.REVIEWED)
+            and (policy.confirmed_only or not three_own_accounts(accounts.get(entity_id, ())))
             else "a victim's own, or holds an id of a victim or a record"
             if without_epoch(entity_id) in private or not echoes.isdisjoint(_words(entity_id))
             else None
@@ -404,7 +548,35 @@ def _chosen(
             chosen[entity_id] = one
         else:
             reasons[why] += 1
-    return chosen, Withheld(dict(sorted(reasons.items())))
+    offered = {one["cluster_id"] for one in chosen.values()}
+    withheld = set(members["cluster_id"].to_pylist()) - offered
+    return chosen, Withheld(dict(sorted(reasons.items())), len(withheld))
+
+
+def _accounts(evidence: pa.Table, words: Mapping[str, frozenset[int]]) -> dict[str, list[Account]]:
+    """Returns the accounts of each identifier in EVIDENCE rows of hard roles.
+
+    A row without a pseudonym is one only under a rule that says whose it is. The call records in
+    hard roles are outbound ones: the reporter called the number.
+    """
+    named = evidence.filter(pc.is_valid(evidence["reporter_key"]))
+    named = named.filter(pc.invert(is_unnamed(named["reporter_key"])))
+    found: defaultdict[str, list[Account]] = defaultdict(list)
+    called: set[tuple[str, str]] = set()
+    calls = named.filter(pc.equal(named["record_kind"], str(RecordKind.CALL)))
+    calls = calls.filter(is_pseudonym(calls["reporter_key"]))
+    for row in calls.select(["entity_id", "reporter_key", "observed_at"]).to_pylist():
+        entity_id, who = row["entity_id"], row["reporter_key"]
+        called.add((entity_id, who))
+        found[entity_id].append(Account(who, row["observed_at"].date(), frozenset(), called=True))
+    complaints = named.filter(pc.equal(named["record_kind"], str(RecordKind.COMPLAINT)))
+    columns = ["entity_id", "reporter_key", "observed_at", "group_id"]
+    for row in complaints.select(columns).to_pylist():
+        entity_id, who = row["entity_id"], row["reporter_key"]
+        own = words.get(row["group_id"], frozenset())
+        by_call = not own and (entity_id, who) in called
+        found[entity_id].append(Account(who, row["observed_at"].date(), own, called=by_call))
+    return found
 
 
 def _pairs(table: pa.Table, key: str, value: str) -> Iterable[tuple[Any, Any]]:
@@ -457,12 +629,15 @@ def _clusters(
     shown: pa.Table, cluster_of: Mapping[str, int], policy: OfferPolicy
 ) -> tuple[OfferedCluster, ...]:
     """Returns victims by country and losses of each cluster, of the identifiers on offer alone."""
+    stated_by = {one.group: one.who for one in evidence_reports(shown)}
     country: dict[int, dict[str, str | None]] = {one: {} for one in set(cluster_of.values())}
     lost: dict[int, dict[tuple[str, str], dict[str, Decimal]]] = {one: {} for one in country}
-    columns = ["entity_id", "group_id", "victim_key", "victim_country", "record_kind"]
-    for row in shown.select([*columns, "loss_amount", "loss_currency"]).to_pylist():
+    columns = ["entity_id", "group_id", "victim_country", "loss_amount", "loss_currency"]
+    for row in shown.select(columns).to_pylist():
         cluster = cluster_of[row["entity_id"]]
-        who = row["victim_key"] or row["group_id"]
+        who = stated_by.get(row["group_id"])
+        if who is None:
+            continue
         stated = [one for one in (country[cluster].get(who), row["victim_country"]) if one]
         country[cluster][who] = min(stated, default=None)
         if row["loss_amount"] is not None and row["loss_currency"]:

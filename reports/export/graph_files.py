@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from functools import cache, lru_cache
+from functools import lru_cache
 from xml.sax.saxutils import escape
 
 import numpy as np
@@ -19,10 +19,12 @@ from numpy.typing import NDArray
 
 from reports.export.graph_tables import (
     EDGE_ATTRIBUTES,
+    GRAPH_ATTRIBUTES,
     NODE_ATTRIBUTES,
     Attributes,
     ClusterExport,
     GraphExport,
+    left_out_note,
 )
 from reports.tables import IdIndex
 from reports.text import plain
@@ -63,13 +65,14 @@ _ODD = np.array([not re.fullmatch(_PLAIN, chr(one)) for one in range(256)])
 
 
 def graphml_document(
-    nodes: Iterable[pa.Table], edges: Iterable[pa.Table]
+    nodes: Iterable[pa.Table], edges: Iterable[pa.Table], left_out: int = 0
 ) -> Iterator[bytes | memoryview]:
     """Yields a GraphML document (graphml.graphdrawing.org), in pieces; edges' ends must be nodes.
 
-    `nodes` are as `NODE_SCHEMA`, `edges` as `EDGE_SCHEMA`; both may have more.
+    `nodes` are as `NODE_SCHEMA`, `edges` as `EDGE_SCHEMA`; both may have more. `left_out` counts
+    members that are not in it.
     """
-    yield _graphml_head()
+    yield _graphml_head(left_out)
     ids = [pa.array([], _STRING)]
     before = 0
     for one in _batches(nodes):
@@ -83,10 +86,10 @@ def graphml_document(
 
 
 def gexf_document(
-    nodes: Iterable[pa.Table], edges: Iterable[pa.Table]
+    nodes: Iterable[pa.Table], edges: Iterable[pa.Table], left_out: int = 0
 ) -> Iterator[bytes | memoryview]:
     """Yields a GEXF document (gexf.net, 1.2), in pieces, with positions if nodes have them."""
-    yield _gexf_head()
+    yield _gexf_head(left_out)
     for one in _batches(nodes):
         yield text_bytes(_gexf_nodes(one))
     yield _GEXF_EDGES
@@ -98,12 +101,12 @@ def gexf_document(
 
 def graph_graphml(graph: GraphExport) -> Iterator[bytes | memoryview]:
     """Yields the GraphML document of a whole run, in pieces."""
-    return graphml_document(graph.nodes(), graph.edges())
+    return graphml_document(graph.nodes(), graph.edges(), graph.left_out)
 
 
 def graph_gexf(graph: GraphExport) -> Iterator[bytes | memoryview]:
     """Yields the GEXF document of a whole run, in pieces."""
-    return gexf_document(graph.nodes(), graph.edges())
+    return gexf_document(graph.nodes(), graph.edges(), graph.left_out)
 
 
 def cluster_graphml(export: ClusterExport) -> Iterator[list[bytes | memoryview]]:
@@ -115,10 +118,13 @@ def cluster_graphml(export: ClusterExport) -> Iterator[list[bytes | memoryview]]
     ids, numbers = IdIndex(export.nodes["id"]), pc.cast(pa.array(within), _STRING)
     nodes = [_graphml_nodes(one, within[rows]) for one, rows in _placed_batches(export.nodes)]
     edges = [_graphml_edges(one, ids, numbers) for one in _batches([export.edges])]
-    for of_nodes, of_edges in zip(
-        _cut(nodes, export.node_counts), _cut(edges, export.edge_counts), strict=True
+    for left_out, of_nodes, of_edges in zip(
+        export.left_out,
+        _cut(nodes, export.node_counts),
+        _cut(edges, export.edge_counts),
+        strict=True,
     ):
-        yield [_graphml_head(), *of_nodes, *of_edges, _GRAPHML_END]
+        yield [_graphml_head(left_out), *of_nodes, *of_edges, _GRAPHML_END]
 
 
 def cluster_gexf(export: ClusterExport) -> Iterator[list[bytes | memoryview]]:
@@ -126,10 +132,13 @@ def cluster_gexf(export: ClusterExport) -> Iterator[list[bytes | memoryview]]:
     within = _numbered(export.edge_counts)
     nodes = [_gexf_nodes(one) for one in _batches([export.nodes])]
     edges = [_gexf_edges(one, within[rows]) for one, rows in _placed_batches(export.edges)]
-    for of_nodes, of_edges in zip(
-        _cut(nodes, export.node_counts), _cut(edges, export.edge_counts), strict=True
+    for left_out, of_nodes, of_edges in zip(
+        export.left_out,
+        _cut(nodes, export.node_counts),
+        _cut(edges, export.edge_counts),
+        strict=True,
     ):
-        yield [_gexf_head(), *of_nodes, _GEXF_EDGES, *of_edges, _GEXF_END]
+        yield [_gexf_head(left_out), *of_nodes, _GEXF_EDGES, *of_edges, _GEXF_END]
 
 
 def _placed_batches(table: pa.Table) -> Iterator[tuple[pa.RecordBatch, slice]]:
@@ -162,17 +171,26 @@ def _cut(made: Sequence[pa.Array], sizes: list[int]) -> Iterator[list[memoryview
         yield pieces
 
 
-@cache
-def _graphml_head() -> bytes:
+@lru_cache(maxsize=256)
+def _graphml_head(left_out: int) -> bytes:
+    about = GRAPH_ATTRIBUTES if left_out else ()
     keys = "".join(
         f'<key id="{scope}_{name}" for="{scope}" attr.name="{name}" attr.type="{kind}"/>\n'
-        for scope, attributes in (("node", _GRAPHML_NODE), ("edge", EDGE_ATTRIBUTES))
+        for scope, attributes in (
+            ("graph", about),
+            ("node", _GRAPHML_NODE),
+            ("edge", EDGE_ATTRIBUTES),
+        )
         for name, kind in attributes
+    )
+    values = "".join(
+        _DATA % (f"graph_{name}", value) + "\n"
+        for (name, _), value in zip(about, (left_out, left_out_note(left_out)), strict=False)
     )
     return (
         '<?xml version="1.0" encoding="UTF-8"?>\n'
         '<graphml xmlns="http://graphml.graphdrawing.org/xmlns">\n'
-        f'{keys}<graph edgedefault="undirected">\n'
+        f'{keys}<graph edgedefault="undirected">\n{values}'
     ).encode()
 
 
@@ -192,8 +210,8 @@ def _graphml_edges(batch: pa.RecordBatch, ids: IdIndex, numbers: pa.Array) -> pa
     )
 
 
-@cache
-def _gexf_head() -> bytes:
+@lru_cache(maxsize=256)
+def _gexf_head(left_out: int) -> bytes:
     attributes = "".join(
         f'<attributes class="{scope}" mode="static">\n'
         + "".join(
@@ -203,10 +221,11 @@ def _gexf_head() -> bytes:
         + "</attributes>\n"
         for scope, names in (("node", NODE_ATTRIBUTES), ("edge", _GEXF_EDGE))
     )
+    about = f"<description>{left_out_note(left_out)}</description>" if left_out else ""
     return (
         '<?xml version="1.0" encoding="UTF-8"?>\n'
         f'<gexf xmlns="{GEXF_NAMESPACE}" xmlns:viz="{GEXF_NAMESPACE}/viz" version="1.2">\n'
-        "<meta><creator>ringtrace</creator></meta>\n"
+        f"<meta><creator>ringtrace</creator>{about}</meta>\n"
         '<graph defaultedgetype="undirected" mode="static">\n'
         f"{attributes}<nodes>\n"
     ).encode()

@@ -1,7 +1,8 @@
 """Nodes and edges as tables: the columns that every graph format gives of them.
 
 `GraphExport` has those of a whole run, a batch at a time, `ClusterExport` those of some clusters.
-Identifiers that only a caller id or a mention names are in neither, nor a victim's.
+Identifiers that only a caller id or a mention names are in neither, nor a victim's. Files that
+leave hold core members alone, and the number of those that were left out; each row says its tier.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import pyarrow.compute as pc
 
 from reports import disclosure_control, tables
 from reports.cluster_data import ClusterBatch
+from reports.disclosure_control import CORE
 from reports.figures.graph_layout import Point
 from reports.tables import IdIndex, RunFolder, flatten_column, flatten_column_to_seconds
 from schemas.tables import ENTITIES, LINKS, MEMBERS, SUPPLIERS
@@ -29,6 +31,10 @@ NODE_ATTRIBUTES: Attributes = (
     ("cluster", "string"),
     ("role", "string"),
     ("confidence", "double"),
+    ("tier", "string"),
+    ("review", "string"),
+    ("reporters", "long"),
+    ("robustness", "long"),
     ("complaints", "long"),
     ("calls", "long"),
     ("victims", "long"),
@@ -43,6 +49,7 @@ EDGE_ATTRIBUTES: Attributes = (
     ("weight", "double"),
     ("strength", "string"),
     ("accepted", "boolean"),
+    ("reporters", "long"),
     ("complaints", "long"),
     ("calls", "long"),
     ("victims", "long"),
@@ -74,18 +81,34 @@ REASONED_SCHEMA = pa.schema([*EDGE_SCHEMA, ("reason", pa.string())])
 """Edges of the whole graph: with why each was accepted or not."""
 
 
+GRAPH_ATTRIBUTES: Attributes = (("members_left_out", "long"), ("note", "string"))
+"""What a graph says of itself, where members were left out."""
+
+_OF_MEMBERS = ("cluster_id", "role", "confidence", "tier", "review", "robustness")
+
+
+def left_out_note(count: int) -> str:
+    """Says how many members a file leaves out, and why; an empty text for none."""
+    if not count:
+        return ""
+    what = "1 identifier is" if count == 1 else f"{count} identifiers are"
+    return f"{what} left out: verify before use, fewer than two people reported it independently"
+
+
 @dataclass(frozen=True)
 class GraphExport:
-    """The graph of a whole run; `redact` leaves out of reasons what analysts wrote."""
+    """The graph of a whole run.
+
+    `redact` leaves out of reasons what analysts wrote, `core_only` members that must not leave.
+    """
 
     run: RunFolder
     redact: bool = False
+    core_only: bool = False
 
     def nodes(self) -> Iterator[pa.Table]:
         """Yields members and the suppliers they share, by id, in pieces, as `NODE_SCHEMA`."""
-        members = tables.read_table(
-            self.run, MEMBERS, ["entity_id", "cluster_id", "role", "confidence"]
-        ).combine_chunks()
+        members = self._members(["entity_id", *_OF_MEMBERS]).combine_chunks()
         member_index = IdIndex(members["entity_id"])
         wanted = pc.field("entity_id").isin(self._ids())
         supplier = pa.scalar("supplier", pa.string())
@@ -94,11 +117,10 @@ class GraphExport:
             self.run, ENTITIES, ["entity_id", *shared], wanted
         ):
             at = member_index.indices(entities["entity_id"])
-            columns = {
+            columns = {name: members[name].take(at) for name in _OF_MEMBERS} | {
                 "id": entities["entity_id"],
                 "cluster": members["cluster_id"].take(at),
                 "role": pc.fill_null(members["role"].take(at), supplier),
-                "confidence": members["confidence"].take(at),
             }
             yield _with_flat_columns(NODE_SCHEMA, columns, entities)
 
@@ -113,9 +135,17 @@ class GraphExport:
                 columns["reason"] = disclosure_control.redact_reasons(links["reason"])
             yield _with_flat_columns(REASONED_SCHEMA, columns, links)
 
+    @cached_property
+    def left_out(self) -> int:
+        """Number of members that are not in it."""
+        return tables.count_rows(self.run, MEMBERS, ~CORE) if self.core_only else 0
+
+    def _members(self, columns: list[str]) -> pa.Table:
+        return tables.read_table(self.run, MEMBERS, columns, CORE if self.core_only else None)
+
     def _ids(self) -> pa.Array:
         """Ids of members and of suppliers, those of suppliers once."""
-        members = tables.read_table(self.run, MEMBERS, ["entity_id"])["entity_id"]
+        members = self._members(["entity_id"])["entity_id"]
         suppliers = tables.read_table(self.run, SUPPLIERS, ["entity_id"])["entity_id"].unique()
         return pa.concat_arrays([*members.chunks, suppliers])
 
@@ -177,6 +207,11 @@ class ClusterExport:
             for name in EDGE_SCHEMA.names
         }
         return pa.table(columns, schema=EDGE_SCHEMA)
+
+    @property
+    def left_out(self) -> list[int]:
+        """Members that are not in `nodes`, by cluster."""
+        return [one.left_out for one in self.batch.facts]
 
     @property
     def node_counts(self) -> list[int]:

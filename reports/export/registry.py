@@ -7,9 +7,10 @@ files and the links to them on the clusters' pages follow.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from reports.cluster_data import page_name
+from reports.disclosure_control import is_core, keep_batch_members
 from reports.export.graph_files import cluster_gexf, cluster_graphml, graph_gexf, graph_graphml
 from reports.export.graph_tables import ClusterExport, GraphExport
 from reports.export.parquet import edges_parquet
@@ -31,6 +32,7 @@ class ExportFormat:
         write_clusters: yields the file of each cluster of an export, in their order.
         write_graph: yields the file of a run's whole graph, piece by piece.
         graph_file: name of that file, below the run's folder.
+        own: the file is a table of the run for its owner, with all members.
     """
 
     name: str
@@ -40,6 +42,7 @@ class ExportFormat:
     write_clusters: Callable[[ClusterExport], Iterable[FileChunks]] | None = None
     write_graph: Callable[[GraphExport], FileChunks] | None = None
     graph_file: str = ""
+    own: bool = False
 
 
 EXPORT_FORMATS = (
@@ -82,6 +85,7 @@ EXPORT_FORMATS = (
         media_type="application/vnd.apache.parquet",
         write_graph=edges_parquet,
         graph_file="graph/edges.parquet",
+        own=True,
     ),
 )
 
@@ -91,8 +95,15 @@ def cluster_formats() -> list[ExportFormat]:
     return [one for one in EXPORT_FORMATS if one.write_clusters is not None]
 
 
-def write_cluster_files(export: ClusterExport, put: PutFile) -> None:
-    """Writes a file a cluster and format, beside the clusters' pages."""
+def write_cluster_files(
+    export: ClusterExport, put: PutFile, *, include_verify: bool = False
+) -> None:
+    """Writes a file a cluster and format, beside the clusters' pages.
+
+    They hold core members alone, those of `include_verify` all: each row says which a member is.
+    """
+    if not include_verify:
+        export = replace(export, batch=keep_batch_members(export.batch, is_core))
     files = {
         one.suffix: iter(one.write_clusters(export)) for one in EXPORT_FORMATS if one.write_clusters
     }
@@ -101,8 +112,9 @@ def write_cluster_files(export: ClusterExport, put: PutFile) -> None:
             put(f"report/clusters/{page_name(facts.row['cluster_id'])}.{suffix}", next(contents))
 
 
-def write_graph_files(graph: GraphExport, put: PutFile) -> None:
-    """Writes the whole graph in every format that has it."""
+def write_graph_files(graph: GraphExport, put: PutFile, *, include_verify: bool = False) -> None:
+    """Writes the whole graph in every format that has it, core members alone in what may leave."""
+    leaving = graph if include_verify else replace(graph, core_only=True)
     for one in EXPORT_FORMATS:
         if one.write_graph is not None:
-            put(one.graph_file, one.write_graph(graph))
+            put(one.graph_file, one.write_graph(graph if one.own else leaving))

@@ -6,11 +6,12 @@ import csv
 import io
 from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
-from itertools import islice
+from itertools import chain, islice
 
-from reports.export.graph_tables import ClusterExport
+from reports.export.graph_tables import ClusterExport, left_out_note
 from reports.tables import flatten_column_to_seconds
 from reports.text import plain
+from schemas.enums import Tier
 
 TEXT_LIMIT = 1_000
 
@@ -25,6 +26,10 @@ _MEMBER_COLUMNS = (
     "status",
     "confidence",
     "bridge",
+    "tier",
+    "review",
+    "reporters",
+    "robustness",
     "complaints",
     "calls",
     "victims",
@@ -47,12 +52,21 @@ def csv_bytes(header: Sequence[str], rows: Iterable[Sequence[object]]) -> bytes:
 
 
 def cluster_csv(export: ClusterExport) -> Iterator[list[bytes]]:
-    """Yields a table of the members of each cluster."""
+    """Yields a table of the members of each cluster.
+
+    Where members were left out the last row has no `entity_id`: it counts them in `reason`.
+    """
     members = export.batch.members
     columns = (flatten_column_to_seconds(members[name]).to_pylist() for name in _MEMBER_COLUMNS)
     rows = zip(*columns, strict=True)
-    for count in export.node_counts:
-        yield [csv_bytes(_MEMBER_COLUMNS, islice(rows, count))]
+    for facts in export.batch.facts:
+        counted = {
+            "cluster_id": facts.row["cluster_id"],
+            "tier": str(Tier.VERIFY),
+            "reason": left_out_note(facts.left_out),
+        }
+        last = [[counted.get(name, "") for name in _MEMBER_COLUMNS]] if facts.left_out else []
+        yield [csv_bytes(_MEMBER_COLUMNS, chain(islice(rows, len(facts.members)), last))]
 
 
 def _cell(value: object) -> object:

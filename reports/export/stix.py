@@ -11,7 +11,8 @@ What is what (docs/referral.md says why):
 - *sighting*: where the whole was seen; *identity*: those organisations, and ringtrace itself.
 - *note*: what the bundle does not say; *grouping*: all of it, as suspicious activity.
 
-Suppliers, caller ids and victims are not in it: they can be innocent.
+Suppliers, caller ids and victims are not in it: they can be innocent. Of members it holds those
+that it is given, and counts those that were left out of them.
 
 Objects are written as the standard has them, without the library that would check each as it is
 made: that took nine tenths of the time. The tests check every kind of object against the library
@@ -32,6 +33,7 @@ from typing import Any, NamedTuple
 import orjson
 
 from reports.cluster_data import ClusterFacts
+from reports.disclosure_control import is_reviewed_core, keep_members
 from reports.export.graph_tables import ClusterExport
 from reports.text import plain
 from schemas.entity import without_epoch
@@ -126,16 +128,17 @@ def stix_bundle(
         ),
     ]
     sighting = _seen_by_orgs(facts, infrastructure["id"], observed, orgs, key)
-    own = [infrastructure, *observed, *ties, sighting, _note(infrastructure["id"], key)]
+    own = [infrastructure, *observed, *ties, sighting, _note(facts, infrastructure["id"], key)]
     content = [*people, *(one | marked for one in distinct), *own]
     whole = [tlp_object, *content, _grouping(facts, content, key)]
     return _written(stix_id("bundle", key.run_id, key.cluster_id, tlp), whole)
 
 
 def cluster_stix(export: ClusterExport) -> Iterator[list[bytes]]:
-    """Yields the bundle of each cluster."""
+    """Yields the bundle of each cluster: of core members that an analyst reviewed."""
     for facts in export.batch.facts:
-        yield [stix_bundle(facts, export.moment, export.run_id)]
+        kept = {one["entity_id"] for one in facts.members if is_reviewed_core(one)}
+        yield [stix_bundle(keep_members(facts, kept), export.moment, export.run_id)]
 
 
 def _written(bundle_id: str, objects: list[StixObject]) -> bytes:
@@ -192,9 +195,9 @@ def _infrastructure(facts: ClusterFacts, key: BundleKey) -> StixObject:
         key,
         name=plain(row["name"]),
         description=(
-            f"Infrastructure of an impersonation scam: {row['size']} identifiers that "
-            f"{row['complaints']} complaints and {row['calls']} calls name. Brands claimed: "
-            f"{brands}. Status: {row['status']}."
+            f"Infrastructure of an impersonation scam: {row['size'] + facts.left_out} identifiers "
+            f"that {row['complaints']} complaints and {row['calls']} calls name. Brands claimed: "
+            f"{brands}. Status: {row['status']}.{_left_out(facts)}"
         ),
         infrastructure_types=["phishing"],
         confidence=_percent(row["confidence"]),
@@ -236,8 +239,9 @@ def _member(member: Row, infrastructure: str, observed: str, key: BundleKey) -> 
         relationship_type="consists-of",
         source_ref=infrastructure,
         target_ref=observed,
-        description=f"As {member['role']}: {member['complaints']} complaints, "
-        f"{member['calls']} calls, seen by {_listed(member['orgs'])}.",
+        description=f"As {member['role']}: {member['complaints']} complaints and "
+        f"{member['calls']} calls of {member['reporters']} people, seen by "
+        f"{_listed(member['orgs'])}; {member['tier']}, {member['review']}.",
         confidence=_percent(member["confidence"]),
         **_span(member),
     )
@@ -255,7 +259,7 @@ def _link(link: Row, refs: dict[str, str], key: BundleKey) -> StixObject:
         source_ref=refs[a],
         target_ref=refs[b],
         description=f"Named together by {link['complaints']} complaints and {link['calls']} calls "
-        f"of {link['victims']} victims, seen by {_listed(link['orgs'])}; {link['strength']} "
+        f"of {link['reporters']} people, seen by {_listed(link['orgs'])}; {link['strength']} "
         f"evidence, weight {link['weight']:.2f}.",
         **_span(link),
     )
@@ -276,19 +280,31 @@ def _seen_by_orgs(
     orgs: list[StixObject],
     key: BundleKey,
 ) -> StixObject:
+    seen = {"observed_data_refs": [one["id"] for one in observed]} if observed else {}
     return _object(
         "sighting",
         key,
         sighting_of_ref=infrastructure,
-        observed_data_refs=[one["id"] for one in observed],
+        **seen,
         where_sighted_refs=[one["id"] for one in orgs],
         count=min(facts.row["complaints"] + facts.row["calls"], MAX_COUNT),
         **_interval(facts.row),
     )
 
 
-def _note(infrastructure: str, key: BundleKey) -> StixObject:
-    return _object("note", key, abstract="Limits", content=LIMITS, object_refs=[infrastructure])
+def _note(facts: ClusterFacts, infrastructure: str, key: BundleKey) -> StixObject:
+    content = f"{LIMITS}{_left_out(facts)}"
+    return _object("note", key, abstract="Limits", content=content, object_refs=[infrastructure])
+
+
+def _left_out(facts: ClusterFacts) -> str:
+    """Returns a sentence on the members that are not in the bundle, empty where all are."""
+    if not facts.left_out:
+        return ""
+    return (
+        f" {facts.left_out} of the identifiers are left out: fewer than two people reported them "
+        "independently, or no analyst has reviewed them."
+    )
 
 
 def _grouping(facts: ClusterFacts, content: list[StixObject], key: BundleKey) -> StixObject:

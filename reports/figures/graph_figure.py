@@ -128,7 +128,7 @@ def graph_figure(facts: ClusterFacts, positions: Mapping[str, Point]) -> GraphFi
         for one, (x, y) in positions.items()
     }
     members = [one for one in facts.members if one["entity_id"] in points]
-    most = max(one["complaints"] + one["calls"] for one in members)
+    most = max((one["complaints"] + one["calls"] for one in members), default=0)
     crowd = max(math.sqrt(60 / max(len(members), 60)), 0.45)
     nodes = [_member(one, points[one["entity_id"]], most, crowd) for one in members]
     suppliers = facts.suppliers[:DRAWN_SUPPLIERS]

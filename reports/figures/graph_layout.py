@@ -56,7 +56,7 @@ def layout_positions(
     connected part is laid out by itself, the parts beside each other, the largest first.
     """
     with _one_thread().limit(limits=1):
-        return _positions(sorted(nodes), edges, before)
+        return _positions(sorted(nodes), edges, before) if nodes else {}
 
 
 @cache

@@ -74,6 +74,8 @@ def build_timeline(facts: ClusterFacts) -> Timeline:
     """Makes rows of the members that most records name, the earliest first."""
     shown = facts.members[:ROW_LIMIT]
     shown = sorted(shown, key=lambda one: (one["first_seen"], one["entity_id"]))
+    if not shown:  # all members are left out of this copy
+        return Timeline([], [], [], AXIS_HEIGHT, 0)
     start = min(one["first_seen"] for one in shown).date()
     end = max(one["last_seen"] for one in shown).date() + timedelta(days=1)
     days = max((end - start).days, 1)

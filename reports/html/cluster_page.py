@@ -7,7 +7,7 @@ long for each. All text in them comes through functions of `reports.text`, which
 from __future__ import annotations
 
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -28,7 +28,7 @@ from reports.cluster_data import (
     joined_words,
     page_name,
 )
-from reports.disclosure_control import suppress_small_counts
+from reports.disclosure_control import is_core, suppress_small_counts
 from reports.export.registry import cluster_formats
 from reports.figures import svg
 from reports.figures.graph_figure import GraphFigure, graph_figure
@@ -43,7 +43,13 @@ from reports.html.render import (
     render_template,
     where_read,
 )
-from reports.link_evidence import entity_doubts, split_at_bridge
+from reports.link_evidence import (
+    REVIEW_WORDS,
+    TIER_WORDS,
+    attestation_lines,
+    entity_doubts,
+    split_at_bridge,
+)
 from reports.text import NOT_KNOWN, fraction, number, utc, visible
 from schemas.entity import epoch_number, without_epoch
 from schemas.enums import EntityKind
@@ -78,9 +84,10 @@ class PageContext:
     Attributes:
         run_id: the run.
         pages: the address of each cluster that is described.
-        redact: whether record ids and what analysts wrote are left out.
+        redact: whether members that are not core, record ids and what analysts wrote are left out.
         suppress_below: smallest count of victims by country that is shown.
         joint: what offers brought, in a joint run.
+        include_verify: whether downloads hold all members.
     """
 
     run_id: str
@@ -88,6 +95,7 @@ class PageContext:
     redact: bool
     suppress_below: int
     joint: Joint | None = None
+    include_verify: bool = False
 
 
 def render_cluster_page(
@@ -136,10 +144,28 @@ def render_cluster_page(
         ),
         suppliers_shown=suppliers[:SUPPLIER_LIMIT],
         supplier_rows=supplier_rows(suppliers[:SUPPLIER_LIMIT], context.pages),
+        attested=attested_counts(facts),
+        verify=verify_count(facts),
         formats=cluster_formats(),
         file=page_name(facts.row["cluster_id"]),
         data=embed_json("graph-data", _data(facts, drawn)),
     )
+
+
+def attested_counts(facts: ClusterFacts) -> list[tuple[str, int]]:
+    """Counts members by tier and review, in the words of `link_evidence`."""
+    counted = Counter((one["tier"], one["review"]) for one in facts.members)
+    return [
+        (f"{tier_words}; {review_words}", counted[tier, review])
+        for tier, tier_words in TIER_WORDS.items()
+        for review, review_words in REVIEW_WORDS.items()
+        if counted[tier, review]
+    ]
+
+
+def verify_count(facts: ClusterFacts) -> int:
+    """Counts the members that files for others leave out."""
+    return facts.left_out + sum(1 for one in facts.members if not is_core(one))
 
 
 def country_counts(row: Row, floor: int) -> list[tuple[str, int | None]]:
@@ -159,6 +185,7 @@ def explain_members(facts: ClusterFacts) -> dict[str, MemberExplanation]:
     return {
         one["entity_id"]: MemberExplanation(
             reason=one["reason"],
+            attested=attestation_lines(one),
             links=links[one["entity_id"]][:EXPLAINING_LINKS],
             more=max(len(links[one["entity_id"]]) - EXPLAINING_LINKS, 0),
             doubts=[
@@ -242,12 +269,12 @@ def _seen_by(row: Row | None) -> str:
     if row is None:
         return ""
     orgs = joined_words([text.plain(one, 40) for one in row["orgs"][:4]])
-    return f"seen by {orgs}, {day_span(row)}"
+    return f"seen by {orgs}, {day_span(row)}; {TIER_WORDS[row['tier']]}"
 
 
 def _evidence(row: Row) -> str:
     return (
-        f"{row['complaints']} complaints, {row['calls']} calls, {row['victims']} victims; "
+        f"{row['complaints']} complaints, {row['calls']} calls, {row['reporters']} people; "
         f"{_first_orgs(tuple(row['orgs'][:4]))}; {day_span(row)}; weight {row['weight']:.2f}"
     )
 
@@ -268,12 +295,14 @@ class MemberExplanation:
 
     Attributes:
         reason: that of its status.
+        attested: how well it is attested, in sentences.
         links: its best-evidenced accepted links, each with the other end before it.
         more: accepted links past these.
         doubts: what would have to be wrong.
     """
 
     reason: str
+    attested: list[str]
     links: Sequence[tuple[str, RowView]]
     more: int
     doubts: list[str]
@@ -328,8 +357,10 @@ def _why(why: MemberExplanation, size: int) -> str:
     doubts = (
         f'<span class="sub doubt">Doubt: {visible(one, 300)}</span>' for one in why.doubts[:2]
     )
+    attested = (_sub(str(visible(one, 300))) for one in why.attested)
     return (
-        f"{visible(why.reason)}\n{''.join(map(_sub, links + more))}{''.join(doubts)}"
+        f"{visible(why.reason)}\n{''.join(attested)}{''.join(map(_sub, links + more))}"
+        f"{''.join(doubts)}"
         f"{''.join(map(_sub, alone))}"
     )
 
@@ -435,10 +466,8 @@ def render_singles_page(clusters: Sequence[ClusterFacts], context: PageContext) 
             {
                 "anchor": context.pages[one.row["cluster_id"]].partition("#")[2],
                 "row": one.row,
-                "member": one.members[0],
-                "why": explain_members(one)[one.members[0]["entity_id"]],
-                "roles": one.roles.get(one.members[0]["entity_id"], {}),
-                "carriers": one.carriers.get(one.members[0]["entity_id"], []),
+                **_only_member(one),
+                "left_out": one.left_out,
                 "sentence": cluster_sentence(one),
                 "near": one.near[:SINGLE_NEAR_LIMIT],
                 "near_more": max(len(one.near) - SINGLE_NEAR_LIMIT, 0),
@@ -450,3 +479,16 @@ def render_singles_page(clusters: Sequence[ClusterFacts], context: PageContext) 
             for one in clusters
         ],
     )
+
+
+def _only_member(facts: ClusterFacts) -> dict[str, object]:
+    """Returns the one member and what is known of it; None where it is left out."""
+    if not facts.members:
+        return {"member": None, "why": None, "roles": {}, "carriers": []}
+    (member,) = facts.members
+    return {
+        "member": member,
+        "why": explain_members(facts)[member["entity_id"]],
+        "roles": facts.roles.get(member["entity_id"], {}),
+        "carriers": facts.carriers.get(member["entity_id"], []),
+    }

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
 from typing import Any
@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 
 from reports import tables, text
 from reports.cluster_data import page_name
+from reports.disclosure_control import listed_brands
 from reports.tables import RunFolder
 from schemas.enums import LineageEvent
 from schemas.tables import CLUSTERS, LINEAGE
@@ -102,6 +103,17 @@ class ClusterTable:
     def newest(self) -> datetime | None:
         """Time of the newest record of any cluster."""
         return max(self.table["last_seen"].to_pylist(), default=None)
+
+    def renamed(self, names: Mapping[str, str]) -> ClusterTable:
+        """Returns the table with other names of clusters, and the brands of the shipped list."""
+        ids = self.table["cluster_id"].to_pylist()
+        named = {"name": pa.array([names[one] for one in ids], pa.string())}
+        brands = [listed_brands(one) for one in self.table["brands"].to_pylist()]
+        named["brands"] = pa.array(brands, pa.list_(pa.string()))
+        table = self.table
+        for name, column in named.items():
+            table = table.set_column(table.schema.get_field_index(name), name, column)
+        return replace(self, table=table)
 
     def first(self, limit: int) -> list[Row]:
         """Returns the first clusters as rows."""

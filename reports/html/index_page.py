@@ -22,6 +22,7 @@ from reports.figures import svg
 from reports.html.cluster_table import ClusterTable, main_loss
 from reports.html.joint_page import Joint
 from reports.html.render import embed_compressed_json, render_template
+from reports.link_evidence import REVIEW_WORDS, TIER_WORDS
 from reports.run import Run
 from reports.run_summary import complaint_breakdowns, record_trend, shared_entities
 from reports.tables import IdIndex, RunFolder
@@ -82,7 +83,7 @@ def render_index_page(
         run: the run.
         clusters: its clusters.
         joint: what offers brought, in a joint run.
-        redact: leaves out record ids and what analysts wrote.
+        redact: leaves out all identifiers but core ones, record ids and what analysts wrote.
         suppress_below: smallest count of victims by country that is shown.
         scratch: folder for what is sorted on disk.
 
@@ -90,15 +91,13 @@ def render_index_page(
         FileNotFoundError: if a table's folder is missing.
         KeyError: if the manifest is not complete.
     """
-    shared, shared_total = shared_entities(run, SHARED_LIMIT)
+    shared, shared_total = shared_entities(run, SHARED_LIMIT, core_only=redact)
     rejects, rejects_more = run_summary.rejects_by_code(run, REJECT_LIMIT)
     suppressed = pc.field("status") == Status.SUPPRESSED
     over_time = [by_day := record_trend(run), *([record_trend(run, 7)] if by_day.earlier else [])]
     changes = _changes(run)
     ids = clusters.table["cluster_id"].to_pylist()
-    hubs = _suppressed(run)
-    if redact:
-        hubs = [one | {"reason": disclosure_control.redact_reason(one["reason"])} for one in hubs]
+    hubs = _suppressed(run, redact=redact)
     return render_template(
         "index.html",
         ["embedded_data.js", "table.js", "search.js", "cite.js"],
@@ -127,7 +126,10 @@ def render_index_page(
         trends=[(one, svg.trend_svg(one, _STEPS[one.step])) for one in over_time],
         steps=_STEPS,
         share=svg.share_bar,
-        breakdowns=complaint_breakdowns(run, BREAKDOWN_LIMIT, suppress_below),
+        breakdowns=complaint_breakdowns(run, BREAKDOWN_LIMIT, suppress_below, redact=redact),
+        tiers=tables.count_by(run, MEMBERS, ["tier", "review"]).to_pylist(),
+        tier_words=TIER_WORDS,
+        review_words=REVIEW_WORDS,
         shared=shared,
         shared_open=SHARED_OPEN,
         shared_total=shared_total,
@@ -144,12 +146,22 @@ def render_index_page(
     )
 
 
-def _suppressed(run: RunFolder) -> list[dict[str, Any]]:
+def _suppressed(run: RunFolder, *, redact: bool) -> list[dict[str, Any]]:
     """Reads suppressed entities, most complaints first."""
-    where = pc.field("status") == Status.SUPPRESSED
+    where = _suppressed_shown(redact=redact)
     more = _SUPPRESSED_COLUMNS
     found = tables.top_rows(run, ENTITIES, _SUPPRESSED, SUPPRESSED_LIMIT, columns=more, where=where)
     return found.to_pylist()
+
+
+def _suppressed_shown(*, redact: bool) -> pc.Expression:
+    """Chooses suppressed entities: outside only those that a list knows, and no decision names."""
+    where = pc.field("status") == Status.SUPPRESSED
+    if not redact:
+        return where
+    reason = pc.field("reason")
+    listed = pc.starts_with(reason, disclosure_control.KNOWN_LEGITIMATE)
+    return where & listed & ~pc.match_substring(reason, "decision ")
 
 
 def _changes(run: RunFolder) -> Counter[str]:
@@ -176,10 +188,11 @@ def search_index(
     """Returns identifiers, record ids and reasons as columns; clusters by place in `cluster_ids`.
 
     Complaints that name no member have no cluster and come last; `more_records` counts the records
-    past `RECORD_LIMIT`. `redact` leaves out all records and what analysts wrote. Many records are
-    sorted in files in `scratch`.
+    past `RECORD_LIMIT`. `redact` leaves out all records, and all identifiers but core members and
+    those of the known-legitimate lists. Many records are sorted in files in `scratch`.
     """
-    members = tables.read_table(run, MEMBERS, ["entity_id", "cluster_id"])
+    kept = disclosure_control.CORE if redact else None
+    members = tables.read_table(run, MEMBERS, ["entity_id", "cluster_id"], kept)
     places = pc.index_in(members["cluster_id"], pa.array(cluster_ids, pa.string()))
     suppressed = tables.top_rows(
         run,
@@ -187,12 +200,10 @@ def search_index(
         (("complaints", "descending"), ("entity_id", "ascending")),
         SEARCHED_SUPPRESSED_LIMIT,
         columns=("reason",),
-        where=pc.field("status") == Status.SUPPRESSED,
+        where=_suppressed_shown(redact=redact),
     )
     entity_ids, at = members["entity_id"].combine_chunks(), places.combine_chunks()
     reasons = suppressed["reason"].to_pylist()
-    if redact:
-        reasons = [disclosure_control.redact_reason(one) for one in reasons]
     found = (
         _record_clusters(run, entity_ids, at, scratch) if not redact else (_RECORD.empty_table(), 0)
     )

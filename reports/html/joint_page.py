@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from reports import tables
+from reports.disclosure_control import core_ids
 from reports.run import Run
 from schemas.joint import CONTRIBUTORS, OFFERED_CLUSTERS, UNION_LINKS
 
@@ -63,25 +64,29 @@ class Joint:
         return sum(len(part.shared) for part in self.parts.values())
 
 
-def gather_joint(run: Run) -> Joint | None:
-    """Reads what offers brought to a run; None if it was never joined with any."""
+def gather_joint(run: Run, *, core_only: bool = False) -> Joint | None:
+    """Reads what offers brought to a run; None if it was never joined with any.
+
+    `core_only` leaves out what names another than a core member, for a reader outside.
+    """
     options: Any = run.manifest["options"]
     if "offers" not in options:
         return None
     offers, left_out = list(options["offers"]), list(options.get("offers_left_out") or [])
-    return Joint(offers, left_out, _parts(run, options) if offers else {})
+    kept = set(core_ids(run).to_pylist()) if core_only else None
+    return Joint(offers, left_out, _parts(run, options, kept) if offers else {})
 
 
-def _parts(run: Run, options: Any) -> dict[str, JointCluster]:
+def _parts(run: Run, options: Any, kept: set[str] | None) -> dict[str, JointCluster]:
     saw = _grouped(tables.read_table(run, CONTRIBUTORS).to_pylist())
-    union = _grouped(tables.read_table(run, UNION_LINKS).to_pylist())
+    union = _grouped(_kept_links(tables.read_table(run, UNION_LINKS).to_pylist(), kept))
     offered: defaultdict[str, list[Row]] = defaultdict(list)
     for row in tables.read_table(run, OFFERED_CLUSTERS).to_pylist():
         for cluster_id in row["cluster_ids"]:
             offered[cluster_id].append(row)
     return {
         cluster_id: JointCluster(
-            saw=_members(rows),
+            saw=[one for one in _members(rows) if kept is None or one[0] in kept],
             links=[one for one in union[cluster_id] if one["kind"] == "link"],
             shared=[one for one in union[cluster_id] if one["kind"] == "shared"],
             offered=offered[cluster_id],
@@ -89,6 +94,17 @@ def _parts(run: Run, options: Any) -> dict[str, JointCluster]:
         )
         for cluster_id, rows in saw.items()
     }
+
+
+def _kept_links(rows: list[Row], kept: set[str] | None) -> list[Row]:
+    """Returns rows of union_links/ that name members in `kept` alone; None keeps all."""
+    if kept is None:
+        return rows
+    return [
+        one | {"shared": [each for each in one["shared"] if each in kept]}
+        for one in rows
+        if one["kind"] != "link" or {one["entity_a"], one["entity_b"]} <= kept
+    ]
 
 
 def members_digest(members: Iterable[str]) -> str:

@@ -55,24 +55,30 @@ def write_report_pages(
     pages: int | None = PAGE_LIMIT,
     redact: bool = False,
     suppress_below: int = 0,
+    include_verify: bool = False,
     before: str | None = None,
 ) -> None:
     """Writes report/ and graph/ of a run.
+
+    Pages hold all members, each with its tier; files that are made to be passed on hold core
+    members alone, and count the others.
 
     Args:
         run: the run; its tables must be written.
         pool: runs the jobs and keeps the files.
         pages: how many clusters are described, None for all.
-        redact: leaves out narratives, record ids and what analysts wrote, for a reader outside.
+        redact: leaves out all members but core ones, narratives, record ids and what analysts
+            wrote, for a reader outside.
         suppress_below: smallest count of victims by country that is shown.
+        include_verify: keeps all members in the files, for one's own use.
         before: graph/nodes.parquet of the run before, whose node positions are kept.
     """
-    report = _Report(run, pages, redact, suppress_below, before)
+    report = _Report(run, pages, redact, suppress_below, include_verify, before)
     table = cluster_table(run, pages, ())
     members = sum(table.sizes[one] for page in table.described for one in page.ids)
     results = pool.run(_jobs(report, table, pool.scratch), members * MEMBER_SECONDS)
     positions = [one for one in results if one is not None] or [graph_figure.positions_table({})]
-    for _ in pool.run([partial(_nodes, run, pa.concat_tables(positions))], 0):
+    for _ in pool.run([partial(_nodes, run, pa.concat_tables(positions), redact=redact)], 0):
         continue
 
 
@@ -84,14 +90,15 @@ class _Report:
     pages: int | None
     redact: bool
     suppress_below: int
+    include_verify: bool
     before: str | None
 
 
 def _jobs(report: _Report, table: ClusterTable, scratch: str) -> Iterator[Job]:
     """Yields the jobs, long ones first, so that none is left over at the end."""
     yield partial(_index, report, scratch)
-    yield partial(_graph, report.run, redact=report.redact)
-    joint = joint_page.gather_joint(report.run)
+    yield partial(_graph, report.run, redact=report.redact, include_verify=report.include_verify)
+    joint = joint_page.gather_joint(report.run, core_only=report.redact)
     moment = _moment(report.run, table)
     groups = list(group_pages(table))
     sources, before = [report.run.folder] * len(groups), report.before
@@ -107,6 +114,7 @@ def _jobs(report: _Report, table: ClusterTable, scratch: str) -> Iterator[Job]:
             redact=report.redact,
             suppress_below=report.suppress_below,
             joint=None if joint is None else _of(joint, ids),
+            include_verify=report.include_verify,
         )
         yield partial(_clusters, source, group, context, moment, before)
 
@@ -133,7 +141,9 @@ def _of(joint: Joint, ids: Sequence[str]) -> Joint:
 
 def _index(report: _Report, scratch: str, put: PutFile) -> None:
     table = cluster_table(report.run, report.pages)
-    joint = joint_page.gather_joint(report.run)
+    if report.redact:
+        table = table.renamed(disclosure_control.core_names(report.run))
+    joint = joint_page.gather_joint(report.run, core_only=report.redact)
     content = index_page.render_index_page(
         report.run,
         table,
@@ -145,12 +155,14 @@ def _index(report: _Report, scratch: str, put: PutFile) -> None:
     put("report/index.html", [content])
 
 
-def _graph(run: Run, put: PutFile, *, redact: bool) -> None:
-    registry.write_graph_files(GraphExport(run, redact), put)
+def _graph(run: Run, put: PutFile, *, redact: bool, include_verify: bool) -> None:
+    graph = GraphExport(run, redact, core_only=redact)
+    registry.write_graph_files(graph, put, include_verify=include_verify)
 
 
-def _nodes(run: Run, positions: pa.Table, put: PutFile) -> None:
-    put(parquet.NODES_FILE, parquet.nodes_parquet(GraphExport(run), positions))
+def _nodes(run: Run, positions: pa.Table, put: PutFile, *, redact: bool) -> None:
+    graph = GraphExport(run, core_only=redact)
+    put(parquet.NODES_FILE, parquet.nodes_parquet(graph, positions))
 
 
 def _clusters(
@@ -179,7 +191,8 @@ def _clusters(
             positions |= {one: (facts.row["cluster_id"], point) for one, point in drawn.items()}
             html = cluster_page.render_cluster_page(facts, drawn, context)
         put(f"report/clusters/{page.name}.html", [html])
-    registry.write_cluster_files(ClusterExport(whole, positions, moment, context.run_id), put)
+    export = ClusterExport(whole, positions, moment, context.run_id)
+    registry.write_cluster_files(export, put, include_verify=context.include_verify)
     return graph_figure.positions_table(positions)
 
 

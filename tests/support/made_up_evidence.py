@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from schemas.enums import Role, Status
 from schemas.mention import CLASSIFIED, EVIDENCE
+from transforms.reporters import NO_PSEUDONYM
 
 DAY = datetime(2024, 3, 1, tzinfo=UTC)
 
@@ -22,9 +23,14 @@ PHONE_ROLES = (Role.CALLBACK, Role.CALLER_ID, Role.MENTIONED)
 
 
 def piece(entity_id: str, role: str, record: str = "c1", **fields: Any) -> dict[str, Any]:
-    """One row of CLASSIFIED; `record` is a complaint's id, or a call's if it starts with k."""
+    """One row of CLASSIFIED; `record` is a complaint's id, or a call's if it starts with k.
+
+    Without a victim's key each piece of evidence has a reporter of its own.
+    """
     org = fields.get("source_org", "amazon")
     call = record.startswith("k")
+    alone = f"{org}|call|{record}" if call else f"{org}|{record}"
+    who = fields.get("victim_key") or f"{org}|{NO_PSEUDONYM}row|{fields.get('group_id', alone)}"
     return {
         "entity_id": entity_id,
         "kind": entity_id.partition(":")[0],
@@ -39,8 +45,9 @@ def piece(entity_id: str, role: str, record: str = "c1", **fields: Any) -> dict[
         "end": 12,
         "raw": entity_id.partition(":")[2],
         "confidence": 0.95,
-        "group_id": f"{org}|call|{record}" if call else f"{org}|{record}",
+        "group_id": alone,
         "victim_key": None,
+        "reporter_key": who,
         "status": str(Status.INFRASTRUCTURE),
     } | fields
 

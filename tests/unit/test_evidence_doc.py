@@ -27,13 +27,14 @@ PACKAGES = {
     "leiden": "graph",
     "refinement": "graph",
     "supplier_likelihood": "graph",
+    "robustness": "graph",
     "fingerprints": "call_scripts",
     "families": "call_scripts",
     "matches": "call_scripts",
 }
 """The modules whose constants the page gives, and their packages below transforms/."""
 
-DECIDES_NOTHING = {"MERGE_ROUNDS", "MOVE_ROUNDS", "FINGERPRINT_BYTES"}
+DECIDES_NOTHING = {"MERGE_ROUNDS", "MOVE_ROUNDS", "MAX_ROUNDS", "FINGERPRINT_BYTES"}
 """Bounds that no run reaches, and the length of a digest."""
 
 PAGE = (ROOT / "docs" / "evidence.md").read_text(encoding="utf-8")
@@ -77,7 +78,9 @@ def _is_number(value):
     return all(isinstance(one, int | float) for one in several)
 
 
-@pytest.mark.parametrize("module", ["communities", "leiden", "refinement", "supplier_likelihood"])
+@pytest.mark.parametrize(
+    "module", ["communities", "leiden", "refinement", "supplier_likelihood", "robustness"]
+)
 def test_no_constant_is_left_out(module):
     page = {row["constant"].strip("`") for row in rows("constant", "value")}
     known = vars(import_module(f"transforms.graph.{module}"))

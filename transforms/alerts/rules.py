@@ -26,7 +26,7 @@ from schemas.field import TIMESTAMP
 from transforms.arrow_util import hash_text, sorted_lookup
 from transforms.decisions import DecisionsInForce
 from transforms.graph.assign import NO_CLUSTER, cluster_id, cluster_number
-from transforms.graph.lineage import PREVIOUS
+from transforms.graph.epochs import PREVIOUS
 from transforms.shuffle import table_of
 
 SAMPLE_SIZE = 10

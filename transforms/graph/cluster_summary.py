@@ -2,7 +2,7 @@
 
 The records of clusters are added up before they travel: however many calls a cluster has, what its
 owner brings together is a row for each organisation and partition of the records, with the hash of
-each victim once; a complaint keeps a row of its own.
+each reporter once; a complaint keeps a row of its own.
 """
 
 from __future__ import annotations
@@ -28,10 +28,11 @@ from schemas.decision import DecisionKind
 from schemas.entity import epoch_number, without_epoch
 from schemas.enums import RecordKind, Review
 from schemas.field import AMOUNT, TIMESTAMP
-from transforms.arrow_util import group_offsets, hash_text, table_of_columns, table_of_rows
+from transforms.arrow_util import group_offsets, group_starts, table_of_columns, table_of_rows
 from transforms.decisions import NO_DECISIONS, DecisionsInForce
 from transforms.graph import priority
 from transforms.graph.final_status import CLUSTER_LINK, MEMBERSHIP
+from transforms.graph.link_weights import reporter_hashes
 from transforms.graph.robustness import near_misses, tier_of
 from transforms.shuffle import KeyedInput, PerPartition, batches_of
 
@@ -64,7 +65,7 @@ CLUSTER_TOTAL = pa.schema(
         ("records", pa.int64()),
         ("first_seen", TIMESTAMP),
         ("last_seen", TIMESTAMP),
-        ("victims", pa.list_(pa.int64())),
+        ("reporters", pa.list_(pa.int64())),
         ("victim_country", pa.string()),
         ("loss_amount", AMOUNT),
         ("loss_currency", pa.string()),
@@ -72,7 +73,8 @@ CLUSTER_TOTAL = pa.schema(
 )
 """A complaint that names a member of a cluster, or all calls of one share of the records that do.
 
-`victims` are hashes, each once. The last three are null for calls.
+`reporters` are hashes, each once, odd where a pseudonym names a person. The last three are null for
+calls.
 """
 
 MEMBERS = "members"
@@ -97,7 +99,8 @@ class ClusterFacts:
     """The records of one cluster added up.
 
     `countries` counts complaints, `brands` all records; `losses` has by currency the sum and how
-    many state it. `complaint_times` are in microseconds since 1970, in no order.
+    many state it. `complaint_times` are those of each reporter's first complaint, in microseconds
+    since 1970, in no order.
     """
 
     first_seen: datetime
@@ -106,6 +109,7 @@ class ClusterFacts:
     complaints: int = 0
     calls: int = 0
     victims: int = 0
+    reporters: int = 0
     countries: dict[str, int] = field(default_factory=dict)
     brands: dict[str, int] = field(default_factory=dict)
     losses: dict[str, tuple[Decimal, int]] = field(default_factory=dict)
@@ -114,10 +118,11 @@ class ClusterFacts:
 
 def sum_cluster_records(records: pa.Table) -> pa.Table:
     """Converts CLUSTER_RECORD rows, each record once, to CLUSTER_TOTAL rows."""
-    victim = pa.array(
-        hash_text(records["victim_key"]), mask=pc.is_null(records["victim_key"]).to_numpy()
+    keys = records["reporter_key"].combine_chunks()
+    reporter = pa.array(
+        reporter_hashes(pc.fill_null(keys, "")), mask=pc.is_null(keys).to_numpy(False)
     )
-    rows = records.append_column("victim", victim)
+    rows = records.append_column("reporter", reporter)
     complaint = pc.equal(rows["record_kind"], RecordKind.COMPLAINT)
     calls = rows.filter(pc.invert(complaint)).group_by(_CALLS_KEY, use_threads=False)
     added = calls.aggregate(
@@ -125,7 +130,7 @@ def sum_cluster_records(records: pa.Table) -> pa.Table:
             ([], "count_all"),
             ("observed_at", "min"),
             ("observed_at", "max"),
-            ("victim", "distinct", pc.CountOptions(mode="only_valid")),
+            ("reporter", "distinct", pc.CountOptions(mode="only_valid")),
         ]
     )
     parts = [_complaint_totals(rows.filter(complaint))]
@@ -135,7 +140,7 @@ def sum_cluster_records(records: pa.Table) -> pa.Table:
             "records": added["count_all"],
             "first_seen": added["observed_at_min"],
             "last_seen": added["observed_at_max"],
-            "victims": added["victim_distinct"],
+            "reporters": added["reporter_distinct"],
         }
         for name in ("victim_country", "loss_amount", "loss_currency"):
             named[name] = pa.nulls(added.num_rows, CLUSTER_TOTAL.field(name).type)
@@ -167,8 +172,8 @@ def cluster_facts(totals: pa.Table) -> Mapping[str, ClusterFacts]:
         found[cluster].countries[country] = count
     for cluster, brand, count in _records_by_value(totals, "brand"):
         found[cluster].brands[brand] = count
-    for cluster, count in _victims_by_cluster(totals):
-        found[cluster].victims = count
+    for cluster, count, victims in _reporters_by_cluster(totals):
+        found[cluster].reporters, found[cluster].victims = count, victims
     for cluster, currency, amount, count in _losses_by_cluster(complaints):
         found[cluster].losses[currency] = amount, count
     for cluster, moments in _complaint_times(complaints):
@@ -235,6 +240,8 @@ def member_rows(
                 "tier": tier_of(robustness, like.get(entity_id)),
                 "review": Review.REVIEWED if entity_id in reviewed else Review.UNREVIEWED,
                 "near_miss_of": like.get(entity_id),
+                "first_used": one.get("first_used"),
+                "last_used": one.get("last_used"),
             }
         )
     return rows
@@ -268,6 +275,7 @@ def cluster_row(
         "complaints": records.complaints,
         "calls": records.calls,
         "victims": records.victims,
+        "reporters": records.reporters,
         "countries": [
             {"country": country, "complaints": count}
             for country, count in sorted(records.countries.items(), key=_most_first)
@@ -374,14 +382,14 @@ class SummarizeClusters(beam.PTransform):
 
 
 def _complaint_totals(rows: pa.Table) -> pa.Table:
-    victim = rows["victim"].combine_chunks()
-    offsets = np.concatenate([[0], np.cumsum(victim.is_valid().to_numpy(zero_copy_only=False))])
+    reporter = rows["reporter"].combine_chunks()
+    offsets = np.concatenate([[0], np.cumsum(reporter.is_valid().to_numpy(zero_copy_only=False))])
     columns = {name: rows[name] for name in CLUSTER_TOTAL.names if name in rows.column_names}
     columns |= {
         "records": np.ones(rows.num_rows, np.int64),
         "first_seen": rows["observed_at"],
         "last_seen": rows["observed_at"],
-        "victims": pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), victim.drop_null()),
+        "reporters": pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), reporter.drop_null()),
     }
     return table_of_columns(columns, CLUSTER_TOTAL)
 
@@ -397,14 +405,22 @@ def _rows(table: pa.Table, *names: str) -> list[Any]:
     return list(zip(*(table[name].to_pylist() for name in names), strict=True))
 
 
-def _victims_by_cluster(totals: pa.Table) -> list[tuple[str, int]]:
-    lists = totals["victims"].combine_chunks()
+def _reporters_by_cluster(totals: pa.Table) -> list[tuple[str, int, int]]:
+    """Returns each cluster with its reporters, and those of them who have a pseudonym."""
+    lists = totals["reporters"].combine_chunks()
     cluster = totals["cluster_id"].combine_chunks().dictionary_encode()
     of = cluster.indices.take(lists.value_parent_indices())
-    each = pa.table({"cluster": of, "victim": lists.flatten()})
-    counted = each.group_by("cluster", use_threads=False).aggregate([("victim", "count_distinct")])
+    each = pa.table({"cluster": of, "reporter": lists.flatten()})
+    once = each.group_by(["cluster", "reporter"], use_threads=False).aggregate([])
+    named = pc.bit_wise_and(once["reporter"], 1)
+    counted = (
+        once.append_column("named", named)
+        .group_by("cluster", use_threads=False)
+        .aggregate([([], "count_all"), ("named", "sum")])
+    )
     names = cluster.dictionary.take(counted["cluster"].combine_chunks()).to_pylist()
-    return list(zip(names, counted["victim_count_distinct"].to_pylist(), strict=True))
+    counts = (counted[name].to_pylist() for name in ("count_all", "named_sum"))
+    return list(zip(names, *counts, strict=True))
 
 
 def _losses_by_cluster(complaints: pa.Table) -> list[tuple[str, str, Decimal, int]]:
@@ -422,10 +438,15 @@ def _losses_by_cluster(complaints: pa.Table) -> list[tuple[str, str, Decimal, in
 
 
 def _complaint_times(complaints: pa.Table) -> list[tuple[str, NDArray[np.int64]]]:
-    cluster = complaints["cluster_id"].combine_chunks().dictionary_encode()
-    of = cluster.indices.to_numpy()
-    order = np.argsort(of, kind="stable")
-    moments = complaints["first_seen"].cast(pa.int64()).to_numpy()[order]
+    """Returns, by cluster, the time of the first complaint of each reporter."""
+    lists = complaints["reporters"].combine_chunks()
+    rows = complaints.take(lists.value_parent_indices())
+    cluster = rows["cluster_id"].combine_chunks().dictionary_encode()
+    of, reporter = cluster.indices.to_numpy(), lists.flatten().to_numpy()
+    moments = rows["first_seen"].cast(pa.int64()).to_numpy()
+    order = np.lexsort((moments, reporter, of))
+    order = order[group_starts(of[order], reporter[order])]
+    moments = moments[order]
     starts = group_offsets(of[order], len(cluster.dictionary))
     pieces = [moments[start:end] for start, end in pairwise(starts)]
     return list(zip(cluster.dictionary.to_pylist(), pieces, strict=True))
@@ -451,7 +472,7 @@ def _most_first(counted: tuple[str, int]) -> tuple[int, str]:
 
 
 def _seniority(member: Row) -> tuple[int, datetime, str]:
-    return -member["complaints"], member["first_seen"], member["entity_id"]
+    return -member["reporters"], member["first_seen"], member["entity_id"]
 
 
 def _name(members: Sequence[Row], brands: Sequence[str]) -> str:

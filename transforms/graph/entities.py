@@ -29,7 +29,7 @@ from transforms.extract.allowlist import KnownLegitimate
 from transforms.extract.reconcile import NARRATIVE
 from transforms.graph import epochs
 from transforms.graph.activity import ACTIVITY, RECORD_COUNTS, ROLE_COUNTS, main_roles, sum_activity
-from transforms.graph.epochs import epoch_numbers
+from transforms.graph.epochs import BEFORE_ANY_DAY, PREVIOUS, intervals_passed
 from transforms.graph.incidence import MICROSECONDS_A_DAY
 from transforms.shuffle import (
     MAIN,
@@ -54,12 +54,14 @@ ENTITY_STATUS = pa.schema(
         ("entity_id", pa.string()),
         ("share", pa.int32()),
         ("begins", pa.int32()),
+        ("epoch", pa.int64()),
         ("status", pa.string()),
     ]
 )
 """The status of one epoch of an identifier, for one partition (`share`) of the records.
 
-`entity_id` is the bare one; `begins` is the day that the epoch begins with, null for the first.
+`entity_id` is the bare one; `begins` is the day from which it is in that epoch, null for the first
+row of it. An epoch has several rows where one of a single reporter interrupts it.
 """
 
 WITHHELD = pa.schema(
@@ -96,12 +98,12 @@ CLASSIFIED_ENTITIES, WITHHELD_ROWS, ACTIVITIES = "found_entities", "hidden", "ac
 
 GROUP_KEY = ("group_id",)
 
-_BEFORE_ANY_DAY = -(1 << 31)
-"""A day before any that an epoch begins with."""
-
 
 def determine_status(
-    activity: pa.Table, known: KnownLegitimate, lives: epochs.Lifetimes = NO_LIFETIMES
+    activity: pa.Table,
+    known: KnownLegitimate,
+    lives: epochs.Lifetimes = NO_LIFETIMES,
+    previous: pa.Table | None = None,
 ) -> tuple[pa.Table, pa.Table]:
     """Converts ACTIVITY rows of whole entities to CLASSIFIED_ENTITY and ENTITY_STATUS rows.
 
@@ -110,27 +112,26 @@ def determine_status(
     number of others, because naming a victim is worse than missing a number. Where only the words
     around an identifier in a narrative say so, that reading can be wrong: it holds unless
     `OVERRULE_RATIO` times as many reporters show the identifier in a hard role. Either status holds
-    for all epochs of an identifier; the epochs of the rest are separated by `lives`.
+    for all epochs of an identifier; the epochs of the rest are separated by `lives`, and numbered
+    as in the PREVIOUS rows.
     """
     if activity.num_rows == 0:
         return CLASSIFIED_ENTITY.empty_table(), ENTITY_STATUS.empty_table()
     counted = _sum_by_entity(activity)
     status, reason = _status(counted, known)
     used = counted["entity_id"].filter(pc.equal(status, Status.INFRASTRUCTURE)).combine_chunks()
-    starts = epochs.find_epoch_starts(activity, used, lives)
-    begins = pa.nulls(counted.num_rows, pa.int32())
+    starts = epochs.find_epoch_starts(activity, used, lives, previous)
     if len(starts.ids):
         lasts = pc.invert(pc.is_in(counted["entity_id"], starts.ids)).combine_chunks()
         by_epoch = _sum_by_entity(_by_epoch(activity, starts))
         ids = by_epoch["entity_id"]
         epoch_status, epoch_reason = _status(by_epoch, known)
-        epoch_reason = _with_gaps(epoch_reason, ids, starts.gaps)
+        epoch_reason = _with_reasons(epoch_reason, ids, starts.reasons)
         counted = pa.concat_tables([counted.filter(lasts), by_epoch]).combine_chunks()
         status = pa.concat_arrays([status.filter(lasts), epoch_status])
         reason = pa.concat_arrays([reason.filter(lasts), epoch_reason])
-        begins = pa.concat_arrays([begins.filter(lasts), _epoch_start_days(ids, starts)])
     entities = _entities(counted, status, reason, main_roles(counted))
-    return entities, _status_by_share(activity, counted["entity_id"], begins, status)
+    return entities, _status_by_share(activity, counted["entity_id"], status, starts)
 
 
 def annotate_mentions(evidence: pa.Table, statuses: pa.Table) -> tuple[pa.Table, pa.Table]:
@@ -141,13 +142,13 @@ def annotate_mentions(evidence: pa.Table, statuses: pa.Table) -> tuple[pa.Table,
     """
     if not evidence.num_rows:
         return CLASSIFIED.empty_table(), WITHHELD.empty_table()
-    since = pc.fill_null(statuses["begins"], _BEFORE_ANY_DAY)
+    since = pc.fill_null(statuses["begins"], BEFORE_ANY_DAY)
     keys = statuses.select(["entity_id"]).append_column("since", since)
     order = [("entity_id", "ascending"), ("since", "ascending")]
     statuses = statuses.take(pc.sort_indices(keys, sort_keys=order))
     ids, begins = statuses["entity_id"].combine_chunks(), statuses["begins"].combine_chunks()
     named = evidence["entity_id"].combine_chunks()
-    at = pc.index_in(named, ids)  # the first epoch of each
+    at = pc.index_in(named, ids)  # the first row of each
     if at.null_count:
         raise ValueError("evidence of an identifier that has no status")
     row = at.to_numpy().astype(np.int64)
@@ -155,9 +156,10 @@ def annotate_mentions(evidence: pa.Table, statuses: pa.Table) -> tuple[pa.Table,
     if len(later):
         of = pc.index_in(ids.take(pa.array(later)), ids).to_numpy()
         day = evidence["observed_at"].cast(pa.int64()).to_numpy() // MICROSECONDS_A_DAY
-        passed = epoch_numbers(row, day, of, begins.take(pa.array(later)).to_numpy()) - 1
-        row = row + passed
-        evidence = _with_epoch_ids(evidence, named, passed)
+        row = row + intervals_passed(row, day, of, begins.take(pa.array(later)).to_numpy())
+    number = statuses["epoch"].combine_chunks().to_numpy()[row]
+    if (number > 1).any():
+        evidence = _with_epoch_ids(evidence, named, number)
     status = statuses["status"].combine_chunks().take(pa.array(row))
     classified = evidence.append_column(CLASSIFIED.field("status"), status)
     victims = true_mask(pc.equal(status, Status.VICTIM_SIDE))
@@ -170,11 +172,13 @@ class ClassifyEvidence(beam.PTransform):
 
     Output: a dict of MAIN (CLASSIFIED), CLASSIFIED_ENTITIES and WITHHELD_ROWS (WITHHELD). Every
     batch of MAIN is of whole groups: all evidence of the records that are one piece of it.
-    `decided` is the one DecisionsInForce, whose legitimate entities are suppressed too.
+    `decided` is the one DecisionsInForce, whose legitimate entities are suppressed too; `previous`
+    is PREVIOUS batches, whose epochs keep their numbers.
     """
 
     known: KnownLegitimate
     decided: beam.pvalue.AsSingleton
+    previous: beam.PCollection
     lives: epochs.Lifetimes = field(default_factory=epochs.shipped_lifetimes)
 
     def expand(self, evidence: beam.PCollection) -> dict[str, Any]:
@@ -187,8 +191,11 @@ class ClassifyEvidence(beam.PTransform):
             (ACTIVITIES,),
             partitions=partitions,
         )
-        statuses = {"added": added[ACTIVITIES]} | "Status" >> PerPartition(
-            {"added": KeyedInput(ACTIVITY, ("entity_id",))},
+        statuses = {"added": added[ACTIVITIES], "before": self.previous} | "Status" >> PerPartition(
+            {
+                "added": KeyedInput(ACTIVITY, ("entity_id",)),
+                "before": KeyedInput(PREVIOUS, ("entity_id",)),
+            },
             partial(_determine_status, known=self.known, lives=self.lives),
             (CLASSIFIED_ENTITIES,),
             self.decided,
@@ -219,12 +226,13 @@ def _sum_activity(evidence: pa.Table, *, partitions: int) -> Iterator[Any]:
 
 def _determine_status(
     added: pa.Table,
+    before: pa.Table,
     decided: DecisionsInForce = NO_DECISIONS,
     *,
     known: KnownLegitimate,
     lives: epochs.Lifetimes,
 ) -> Iterator[Any]:
-    entities, statuses = determine_status(added, decided.add_to(known), lives)
+    entities, statuses = determine_status(added, decided.add_to(known), lives, before)
     yield from batches_of(statuses)
     for batch in batches_of(entities):
         yield beam.pvalue.TaggedOutput(CLASSIFIED_ENTITIES, batch)
@@ -244,14 +252,14 @@ def _sum_by_entity(activity: pa.Table) -> pa.Table:
     role, who do so in no copied list, who call it a victim's own, and who do so in a field. A role
     counts the reporters who give it: no number of records of one of them decides.
     """
-    smallest = ("kind", "first_seen", "place", "region", "line_type")
+    smallest = ("kind", "first_seen", "first_held", "place", "region", "line_type")
     nobody = pa.scalar(None, activity["reporter"].type)
     for name, count in REPORTER_COUNTS.items():
         who = pc.if_else(pc.greater(activity[count], 0), activity["reporter"], nobody)
         activity = activity.append_column(name, who)
     added = activity.group_by("entity_id", use_threads=False).aggregate(
         [(name, "min") for name in smallest]
-        + [("last_seen", "max"), ("source_org", "distinct")]
+        + [("last_seen", "max"), ("last_held", "max"), ("source_org", "distinct")]
         + [(name, "count_distinct") for name in ("victim", *REPORTER_COUNTS)]
         + [(name, "sum") for name in RECORD_COUNTS]
     )
@@ -285,38 +293,43 @@ def _by_epoch(activity: pa.Table, starts: epochs.EpochStarts) -> pa.Table:
     return rows.set_column(0, ACTIVITY.field("entity_id"), pa.array(named, pa.string()))
 
 
-def _epoch_start_days(entity_ids: pa.ChunkedArray, starts: epochs.EpochStarts) -> pa.Array:
-    """Renumbers the day that each epoch begins with, null for the first ones."""
-    bare = starts.ids.to_pylist()
-    number = epochs.epoch_numbers(starts.entity, starts.day, starts.entity, starts.day)
-    day = {
-        with_epoch(bare[one], int(which)): int(start)
-        for one, which, start in zip(starts.entity, number, starts.day, strict=True)
-    }
-    return pa.array([day.get(one) for one in entity_ids.to_pylist()], pa.int32())
-
-
 def _status_by_share(
-    activity: pa.Table, entity_ids: pa.ChunkedArray, begins: pa.Array, status: pa.Array
+    activity: pa.Table, entity_ids: pa.ChunkedArray, status: pa.Array, starts: epochs.EpochStarts
 ) -> pa.Table:
     """Returns ENTITY_STATUS rows for all partitions of the records that name an entity."""
-    later = true_mask(pc.is_valid(begins))
-    bare = entity_ids.combine_chunks()
-    bare = pc.if_else(pa.array(later), without_epochs(bare), bare)
     wanted = activity.group_by(["entity_id", "share"], use_threads=False).aggregate([])
+    several = pc.is_in(wanted["entity_id"], starts.ids)
     # Nearly all have one epoch, and are looked up without a join.
-    first = pa.array(~later)
-    at = pc.index_in(wanted["entity_id"], bare.filter(first)).combine_chunks()
-    once = pa.table(
-        [wanted["entity_id"], wanted["share"], begins.filter(first).take(at),
-         status.filter(first).take(at)], schema=ENTITY_STATUS,
-    )  # fmt: skip
-    if not later.any():
-        return once
-    more = pa.table({"entity_id": bare, "begins": begins, "status": status}).filter(pa.array(later))
-    several = wanted.filter(pc.is_in(wanted["entity_id"], more["entity_id"].combine_chunks()))
-    joined = several.join(more, "entity_id", join_type="inner", use_threads=False)
-    return pa.concat_tables([once, joined.select(ENTITY_STATUS.names).cast(ENTITY_STATUS)])
+    once = wanted.filter(pc.invert(several))
+    at = pc.index_in(once["entity_id"], entity_ids.combine_chunks()).combine_chunks()
+    rows = pa.table(
+        {
+            "entity_id": once["entity_id"],
+            "share": once["share"],
+            "begins": pa.nulls(once.num_rows, pa.int32()),
+            "epoch": pa.repeat(pa.scalar(1, pa.int64()), once.num_rows),
+            "status": status.take(at),
+        },
+        schema=ENTITY_STATUS,
+    )
+    if not len(starts.ids):
+        return rows
+    bare = starts.ids.take(pa.array(starts.entity))
+    pairs = zip(bare.to_pylist(), starts.number.tolist(), strict=True)
+    marked = pa.array([with_epoch(one, number) for one, number in pairs], pa.string())
+    first = pa.array(starts.day == BEFORE_ANY_DAY)
+    intervals = pa.table(
+        {
+            "entity_id": bare,
+            "begins": pc.if_else(first, pa.scalar(None, pa.int64()), pa.array(starts.day)),
+            "epoch": pa.array(starts.number),
+            "status": status.take(pc.index_in(marked, entity_ids.combine_chunks())),
+        }
+    )
+    joined = wanted.filter(several).join(
+        intervals, "entity_id", join_type="inner", use_threads=False
+    )
+    return pa.concat_tables([rows, joined.select(ENTITY_STATUS.names).cast(ENTITY_STATUS)])
 
 
 def _status(counted: pa.Table, known: KnownLegitimate) -> tuple[pa.Array, pa.Array]:
@@ -349,14 +362,14 @@ def _status(counted: pa.Table, known: KnownLegitimate) -> tuple[pa.Array, pa.Arr
     return pa.array(status, pa.string()), pa.array(reason, pa.string())
 
 
-def _with_gaps(reasons: pa.Array, entity_ids: pa.ChunkedArray, gaps: Mapping[str, int]) -> pa.Array:
-    """Adds to the reasons of an epoch how long it was not seen before."""
+def _with_reasons(
+    reasons: pa.Array, entity_ids: pa.ChunkedArray, why: Mapping[str, str]
+) -> pa.Array:
+    """Adds to the reasons of an epoch why it is one of its own."""
     return pa.array(
         [
-            f"{why}; seen again after {gaps[one]} days, maybe by another holder"
-            if one in gaps
-            else why
-            for one, why in zip(entity_ids.to_pylist(), reasons.to_pylist(), strict=True)
+            f"{reason}; {why[one]}" if one in why else reason
+            for one, reason in zip(entity_ids.to_pylist(), reasons.to_pylist(), strict=True)
         ],
         pa.string(),
     )
@@ -396,6 +409,8 @@ def _entities(counted: pa.Table, status: pa.Array, reason: pa.Array, roles: pa.A
         "status": status,
         "reason": reason,
         "epoch": id_epochs(ids),
+        "first_used": counted["first_held"],
+        "last_used": counted["last_held"],
         "role": roles,
         "reporters": counted["reporters"],
         "reported_by": counted["reported_by"],
@@ -421,11 +436,11 @@ def _withheld(own: pa.Table) -> pa.Table:
     return places.select(WITHHELD.names).cast(WITHHELD)
 
 
-def _with_epoch_ids(evidence: pa.Table, named: pa.Array, passed: np.ndarray) -> pa.Table:
-    """Returns the evidence with the ids of its epochs; `passed` counts those that had ended."""
-    rows = np.flatnonzero(passed)
+def _with_epoch_ids(evidence: pa.Table, named: pa.Array, number: np.ndarray) -> pa.Table:
+    """Returns the evidence with the ids of its epochs."""
+    rows = np.flatnonzero(number > 1)
     ids = named.take(pa.array(rows)).to_pylist()
-    epochs = [with_epoch(one, 1 + int(n)) for one, n in zip(ids, passed[rows], strict=True)]
-    marked = pc.replace_with_mask(named, pa.array(passed > 0), pa.array(epochs, pa.string()))
+    epochs = [with_epoch(one, int(n)) for one, n in zip(ids, number[rows], strict=True)]
+    marked = pc.replace_with_mask(named, pa.array(number > 1), pa.array(epochs, pa.string()))
     place = evidence.schema.get_field_index("entity_id")
     return evidence.set_column(place, evidence.schema.field(place), marked)

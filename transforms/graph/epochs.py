@@ -16,13 +16,14 @@ import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
+from itertools import pairwise
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from schemas.entity import with_epoch
-from transforms.arrow_util import group_starts
+from transforms.arrow_util import group_offsets, group_starts
 from transforms.graph.incidence import MICROSECONDS_A_DAY
 
 LIFETIMES_FILE = "lives.toml"
@@ -76,14 +77,15 @@ class EpochStarts:
     reasons: Mapping[str, str]
 
     def epoch_numbers(self, entity_ids: pa.Array, days: np.ndarray) -> np.ndarray:
-        """Returns the number of the epoch of its identifier that each row is in.
-
-        Every id is one of `ids`.
-        """
-        at = pc.index_in(entity_ids, self.ids).to_numpy(zero_copy_only=False)
-        return self.number[
-            np.searchsorted(_places(self.entity, self.day), _places(at, days), "right") - 1
-        ]
+        """Returns the number of the epoch of its identifier that each row is in."""
+        at = pc.fill_null(pc.index_in(entity_ids, self.ids), -1).to_numpy()
+        number = np.ones(len(at), np.int64)
+        marked = np.flatnonzero(at >= 0)
+        places = np.searchsorted(
+            _places(self.entity, self.day), _places(at[marked], days[marked]), "right"
+        )
+        number[marked] = self.number[places - 1]
+        return number
 
 
 def intervals_passed(
@@ -106,10 +108,7 @@ def shipped_lifetimes() -> Lifetimes:
 
 
 def find_epoch_starts(
-    activity: pa.Table,
-    entity_ids: pa.Array,
-    lives: Lifetimes,
-    previous: pa.Table | None = None,
+    activity: pa.Table, entity_ids: pa.Array, lives: Lifetimes, previous: pa.Table | None = None
 ) -> EpochStarts:
     """Finds where epochs of `entity_ids` begin, in ACTIVITY rows of whole entities.
 
@@ -131,14 +130,14 @@ def find_epoch_starts(
     before = _previous_epochs(previous, those)
     several = _may_have_several(rows, life)
     several |= _is_elsewhere(rows, life, before)
-    ids, places, reasons = [], [], {}
-    ends = np.append(group_starts(rows.entity), len(rows.entity))
+    ids: list[str] = []
+    places: list[tuple[int, int, int]] = []
+    reasons: dict[str, str] = {}
+    offsets = group_offsets(rows.entity, len(those))
     names = those.to_pylist()
-    for start, end in zip(ends[:-1].tolist(), ends[1:].tolist(), strict=True):
-        of = int(rows.entity[start])
-        if not several[of]:
-            continue
-        found = _epochs(rows.part(start, end), float(life[of]))
+    for of in np.flatnonzero(several).tolist():
+        mine = rows.where(slice(offsets[of], offsets[of + 1]))
+        found = _epochs(mine, float(life[of]))
         numbers = _numbers(found, before.get(of, ()), float(life[of]))
         if len(found) == 1 and numbers == [1]:
             continue
@@ -158,10 +157,6 @@ class _Days:
     reporter: np.ndarray
     first: np.ndarray
     last: np.ndarray
-
-    def part(self, start: int, end: int) -> _Days:
-        """Returns the rows of one entity."""
-        return self.where(slice(start, end))
 
     def where(self, rows: slice | np.ndarray) -> _Days:
         """Returns some of the rows."""
@@ -253,7 +248,7 @@ def _bridging(days: _Days, life: float) -> list[int]:
 
 
 def _numbers(found: Sequence[_Epoch], before: Iterable[tuple[int, Span]], life: float) -> list[int]:
-    """Returns the number of each epoch: that of the previous one that it goes on with, or a new one."""
+    """Returns the number of each epoch: of the previous one that it goes on with, or a new one."""
     known = sorted(before)
     near = sorted(
         (-_overlap(one.span, span), number, at)
@@ -301,7 +296,7 @@ def _reasons(entity_id: str, found: Sequence[_Epoch], numbers: Sequence[int]) ->
     reasons = {
         ids[at]: f"seen again after {-_overlap(found[before].span, found[at].span)} days, "
         "maybe by another holder"
-        for before, at in zip(lasting, lasting[1:], strict=False)
+        for before, at in pairwise(lasting)
     }
     for at, one in enumerate(found):
         if at not in lasting:

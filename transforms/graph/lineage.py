@@ -15,18 +15,19 @@ from typing import Any
 import apache_beam as beam
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from apache_beam.io.filesystems import FileSystems
 
 from schemas.cluster import LINEAGE
+from schemas.entity import id_epochs, without_epochs
 from schemas.enums import LineageEvent
 from transforms.arrow_util import hash_text, table_of_rows
 from transforms.graph.assign import ASSIGNMENT, cluster_id, cluster_number
+from transforms.graph.epochs import PREVIOUS
+from transforms.graph.incidence import MICROSECONDS_A_DAY
 from transforms.manifest import CounterValue
 from transforms.shuffle import MAIN, batches_of, table_of
-
-PREVIOUS = pa.schema([("node", pa.int64()), ("cluster", pa.int64())])
-"""A member of a cluster of the previous run, as `ASSIGNMENT` has it."""
 
 EVENTS, COUNTERS = "events", "counters"
 
@@ -136,12 +137,31 @@ class ReadPreviousMembers(beam.PTransform):
 
 
 def read_previous_members(path: str) -> Iterator[pa.RecordBatch]:
-    """Yields one file of a run's members/ to PREVIOUS rows."""
+    """Yields one file of a run's members/ as PREVIOUS rows."""
     with FileSystems.open(path) as file:
-        rows = pq.read_table(pa.BufferReader(file.read()), columns=["entity_id", "cluster_id"])
-    clusters = [cluster_number(one) for one in rows["cluster_id"].to_pylist()]
-    columns = [pa.array(hash_text(rows["entity_id"])), pa.array(clusters, pa.int64())]
-    yield from batches_of(pa.table(columns, schema=PREVIOUS))
+        whole = pq.ParquetFile(pa.BufferReader(file.read()))
+    # Runs of before have no days of use: the numbers of their epochs are not kept.
+    used = [name for name in ("first_used", "last_used") if name in whole.schema_arrow.names]
+    rows = whole.read(columns=["entity_id", "cluster_id", *used])
+    ids = rows["entity_id"].combine_chunks()
+    never = pa.nulls(len(ids), pa.int64())
+    yield from batches_of(
+        pa.table(
+            {
+                "node": hash_text(ids),
+                "cluster": [cluster_number(one) for one in rows["cluster_id"].to_pylist()],
+                "entity_id": without_epochs(ids),
+                "epoch": id_epochs(ids),
+                "first_day": _days(rows["first_used"]) if used else never,
+                "last_day": _days(rows["last_used"]) if used else never,
+            },
+            schema=PREVIOUS,
+        )
+    )
+
+
+def _days(times: pa.ChunkedArray) -> pa.ChunkedArray:
+    return pc.divide(times.cast(pa.int64()), MICROSECONDS_A_DAY)
 
 
 @dataclass(eq=False)

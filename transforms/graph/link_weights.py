@@ -104,7 +104,7 @@ def sum_pairs(found: pa.Table) -> pa.Table:
         "last_seen": pa.array(np.maximum.reduceat(seen, starts)).cast(TIMESTAMP),
         "group_ids": _samples(of, found["group_id"].combine_chunks(), count),
     }
-    hashed = _reporter_hashes(reporter.dictionary)[reporter.indices.to_numpy()]
+    hashed = reporter_hashes(reporter.dictionary)[reporter.indices.to_numpy()]
     columns["reporters"], columns["most"] = _reporters(of, hashed, micros, count)
     plain = {name: _plain(columns[name]) for name in PAIR_SUM.names}
     return pa.table(plain, schema=PAIR_SUM)
@@ -175,7 +175,7 @@ def _samples(of: np.ndarray, group: pa.DictionaryArray, count: int) -> pa.Array:
     return pa.ListArray.from_arrays(_list_offsets(of[kept], count), texts)
 
 
-def _reporter_hashes(keys: pa.Array) -> np.ndarray:
+def reporter_hashes(keys: pa.Array) -> np.ndarray:
     """Hashes the keys of reporters; the last bit tells whether one is a pseudonym."""
     named = is_pseudonym(keys).to_numpy(zero_copy_only=False)
     return (hash_text(keys) & ~np.int64(1)) | named.astype(np.int64)

@@ -97,16 +97,16 @@ def priority_parts(
 ) -> list[Row]:
     """Returns the parts of a cluster's priority, in the order of `PRIORITY_PARTS`.
 
-    `cluster` has the fields of a CLUSTER row: victims, complaints, losses, orgs, last_seen and
-    confidence; `members` are MEMBERSHIP rows, `complaint_times` are in microseconds since
-    1970; `when` is the moment that recency and growth count from. A part is a dict of part, value,
-    weight and points; points add up to the priority, 0 to 100.
+    `cluster` has the fields of a CLUSTER row: reporters, losses, orgs, last_seen and
+    confidence; `members` are MEMBERSHIP rows, `complaint_times`, one a reporter, are in
+    microseconds since 1970; `when` is the moment that recency and growth count from. A part is a
+    dict of part, value, weight and points; points add up to the priority, 0 to 100.
     """
     scale = by.scale
     lost = sum(by.usd.get(one["currency"], 0.0) * float(one["amount"]) for one in cluster["losses"])
     age = max((when - cluster["last_seen"]) / timedelta(days=1), 0.0)
     values = {
-        "victims": _log_share(max(cluster["victims"], cluster["complaints"]), scale["victims"]),
+        "victims": _log_share(cluster["reporters"], scale["victims"]),
         "losses": _log_share(lost, scale["losses"]),
         "companies": float(len(cluster["orgs"]) > 1),
         "recency": 2 ** -(age / scale["half_life_days"]),

@@ -12,12 +12,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from schemas.cluster import SUPPLIER
-from schemas.enums import SUPPLIER_KINDS, EntityKind, Status
+from schemas.enums import SUPPLIER_KINDS, EntityKind, RecordKind, Status
 from schemas.field import AMOUNT, TIMESTAMP
 from transforms.arrow_util import hash_text, without_aggregate_suffixes
 from transforms.call_scripts.tokens import GAP
 from transforms.graph.assign import NO_CLUSTER, cluster_ids, clusters_of_nodes
 from transforms.graph.cluster_summary import sum_cluster_records
+from transforms.reporters import is_unnamed
 from transforms.shuffle import MAIN, KeyedInput, PerPartition, batches_of
 
 CLUSTER_RECORD = pa.schema(
@@ -27,14 +28,14 @@ CLUSTER_RECORD = pa.schema(
         ("source_org", pa.string()),
         ("record_id", pa.string()),
         ("observed_at", TIMESTAMP),
-        ("victim_key", pa.string()),
+        ("reporter_key", pa.string()),
         ("victim_country", pa.string()),
         ("brand", pa.string()),
         ("loss_amount", AMOUNT),
         ("loss_currency", pa.string()),
     ]
 )
-"""One record that names a member of a cluster."""
+"""One record that names a member of a cluster; its reporter is null where it adds none."""
 
 SUPPLY = pa.schema(
     [
@@ -70,6 +71,11 @@ def cluster_records(evidence: pa.Table, assignment: pa.RecordBatch) -> tuple[pa.
     rest = [name for name in CLUSTER_RECORD.names if name not in key]
     once = records.group_by(key, use_threads=False).aggregate([(name, "min") for name in rest])
     once = without_aggregate_suffixes(once)
+    silent = pc.and_(
+        pc.equal(once["record_kind"], RecordKind.CALL), is_unnamed(once["reporter_key"])
+    )
+    who = pc.if_else(pc.fill_null(silent, True), pa.scalar(None, pa.string()), once["reporter_key"])
+    once = once.set_column(once.schema.get_field_index("reporter_key"), "reporter_key", who)
     return once.select(CLUSTER_RECORD.names).cast(CLUSTER_RECORD), _supplies(evidence, rows)
 
 

@@ -88,7 +88,7 @@ def find_clusters(
     """
     decided = beam.pvalue.AsSingleton(in_force)
     classified: Any = evidence | "Classify" >> ClassifyEvidence(
-        known, decided
+        known, decided, previous
     )  # CLASSIFIED of whole groups, CLASSIFIED_ENTITY
     linked = classified[MAIN] | "Link" >> BuildLinks()  # LINK, INCIDENCE, VICTIM_REACH, counters
     graph = {

@@ -1,14 +1,25 @@
 """Identifiers that may leave, and the counting of people, on tables small enough to check."""
 
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
+from itertools import combinations
 
 import pyarrow as pa
 import pytest
+from hypothesis import given, strategies as st
 
-from reports.exchange.offer import Parties, make_offer, shipped_policy
+from reports.exchange.offer import (
+    Account,
+    Parties,
+    make_offer,
+    own_words,
+    shipped_policy,
+    three_own_accounts,
+)
 from schemas.cluster import MEMBER
-from schemas.mention import EVIDENCE
+from schemas.mention import EVIDENCE, MENTION
+from tests.support.report_tables import ATTESTED
+from transforms.reporters import UNNAMED
 
 PARTIES = Parties("amazon", "microsoft", "2026-06-01T00:00:00Z", "2026-07-01T00:00:00Z")
 
@@ -32,6 +43,7 @@ def evidence(*reports, role="callback"):
                 "confidence": 0.9,
                 "group_id": f"amazon|r{number}",
                 "victim_key": who and f"amazon|{who}",
+                "reporter_key": f"amazon|{who or f'{UNNAMED}2026-03-{day:02d}'}",
                 "victim_country": "US",
             }
             for number, who, day, ids in reports
@@ -41,7 +53,9 @@ def evidence(*reports, role="callback"):
     )
 
 
-def offer(rows, clusters=None, rules=RULES, private=(), status=None, confidence=0.9):
+def offer(
+    rows, clusters=None, rules=RULES, private=(), status=None, confidence=0.9, words=None, **changed
+):
     clusters = clusters or {A: "c-1", B: "c-1", C: "c-2", D: "c-2"}
     members = [
         {
@@ -51,6 +65,9 @@ def offer(rows, clusters=None, rules=RULES, private=(), status=None, confidence=
             "confidence": confidence,
             "bridge": False,
         }
+        | ATTESTED
+        | {"review": "reviewed"}
+        | changed
         for e, c in clusters.items()
     ]
     states = {"c-1": "candidate", "c-2": "candidate"} | (status or {})
@@ -59,6 +76,7 @@ def offer(rows, clusters=None, rules=RULES, private=(), status=None, confidence=
         pa.table({"entity_id": list(clusters), "status": ["infrastructure"] * len(clusters)}),
         pa.table({"cluster_id": list(states), "status": list(states.values())}),
         rows,
+        words or {},
         frozenset(private),
         rules,
         PARTIES,
@@ -93,8 +111,8 @@ def test_a_person_of_two_clusters_counts_in_each_but_never_ties_them_twice():
     assert counts(twice) == [("2026-W10", "ABC", 1)]
 
 
-def test_without_a_pseudonym_each_report_is_somebody():
-    made, _ = offer(evidence((1, None, 2, [A, B]), (2, None, 2, [A, B])))
+def test_without_a_pseudonym_all_reports_of_a_day_are_one_persons():
+    made, _ = offer(evidence((1, None, 2, [A, B]), (2, None, 2, [A, B]), (3, None, 4, [A, B])))
     assert counts(made) == [("2026-W10", "AB", 2)]
 
 
@@ -131,7 +149,7 @@ def test_what_must_not_leave_stays_and_is_counted(changes, reason):
     [
         ({"confidence": 0.49}, "below the confidence floor"),
         ({"rules": replace(RULES, kinds=("domain",))}, "kind that does not leave"),
-        ({"rules": replace(RULES, least_reports=4)}, "too few reports"),
+        ({"rules": replace(RULES, least_reports=4)}, "too few reporters"),
     ],
 )
 def test_what_is_unsure_or_not_wanted_stays(changes, reason):
@@ -148,4 +166,138 @@ def test_a_victims_epoch_is_the_victims_too():
 def test_soft_roles_are_no_evidence_of_holding():
     made, left = offer(evidence(*ALL, role="caller_id"))
     assert made.entities == ()
-    assert left.reasons == {"too few reports": 4}
+    assert left.reasons == {"too few reporters": 4}
+
+
+CORE = {"review": "unreviewed"}
+
+TOLD = {
+    f"amazon|r{number}": frozenset(range(10 * number, 10 * number + 8)) for number in range(1, 20)
+}
+"""Words of everybody's own."""
+
+THREE = [(n, f"v{n}", n, [A]) for n in (1, 2, 3)]
+
+
+def test_what_is_not_core_stays_whoever_reviewed_it():
+    made, left = offer(evidence(*ALL), tier="verify")
+    assert made.entities == ()
+    assert left.reasons == {"to be verified before use": 4}
+    assert left.clusters == 2
+
+
+@pytest.mark.parametrize(
+    ("reports", "words", "leaves"),
+    [
+        (THREE, TOLD, True),
+        (THREE[:2], TOLD, False),
+        ([(n, "v1", n, [A]) for n in (1, 2, 3, 4, 5)], TOLD, False),
+        ([(n, f"v{n}", 7, [A]) for n in (1, 2, 3)], TOLD, False),
+        (THREE, TOLD | {"amazon|r3": TOLD["amazon|r1"]}, False),
+        (THREE, TOLD | {"amazon|r3": frozenset([*range(10, 14), *range(900, 904)])}, False),
+        (THREE, TOLD | {"amazon|r3": frozenset([*range(10, 13), *range(900, 905)])}, True),
+        (THREE, {}, False),
+        ([(n, None, n, [A]) for n in (1, 2, 3)], TOLD, False),
+    ],
+)
+def test_an_unreviewed_one_leaves_by_three_accounts_in_own_words(reports, words, leaves):
+    made, left = offer(evidence(*reports), {A: "c-1"}, words=words, **CORE)
+    assert [one.entity_id for one in made.entities] == ([A] if leaves else [])
+    assert left.clusters == (0 if leaves else 1)
+    asks_more, _ = offer(
+        evidence(*reports),
+        {A: "c-1"},
+        rules=replace(RULES, confirmed_only=True),
+        status={"c-1": "confirmed"},
+        words=words,
+        **CORE,
+    )
+    assert asks_more.entities == ()
+
+
+def test_where_no_words_remain_a_call_of_ones_own_is_needed():
+    told = evidence(*THREE)
+    called = evidence((9, "v3", 5, [A]))
+    calls = pa.Table.from_pylist(
+        [one | {"record_kind": "call"} for one in called.to_pylist()], EVIDENCE
+    )
+    without, _ = offer(told, {A: "c-1"}, words=TOLD | {"amazon|r3": frozenset()}, **CORE)
+    assert without.entities == ()
+    with_call, _ = offer(
+        pa.concat_tables([told, calls]), {A: "c-1"}, words=TOLD | {"amazon|r3": frozenset()}, **CORE
+    )
+    assert [one.entity_id for one in with_call.entities] == [A]
+
+
+ACCOUNTS = st.lists(
+    st.builds(
+        Account,
+        st.sampled_from("abcde"),
+        st.integers(1, 4).map(lambda day: date(2026, 3, day)),
+        st.sampled_from(
+            [frozenset(range(at, at + 4)) for at in (0, 1, 2, 3, 4, 8)] + [frozenset()]
+        ),
+        st.booleans(),
+    ),
+    max_size=9,
+)
+
+
+def are_apart(one, other):
+    if one.reporter == other.reporter or one.day == other.day:
+        return False
+    shorter = min(len(one.words), len(other.words))
+    return not shorter or len(one.words & other.words) < 0.5 * shorter
+
+
+@given(ACCOUNTS, ACCOUNTS)
+def test_three_accounts_are_found_where_there_are_three(accounts, more):
+    known = [one for one in accounts if one.words or one.called]
+    there_are = any(
+        all(are_apart(*two) for two in combinations(three, 2)) for three in combinations(known, 3)
+    )
+    assert three_own_accounts(accounts) is there_are
+    # Nobody takes an account of others away by adding to them.
+    assert three_own_accounts([*accounts, *more]) >= there_are
+
+
+@given(ACCOUNTS, st.lists(st.integers(1, 28), max_size=60))
+def test_one_reporter_adds_no_account_but_one(accounts, days):
+    flood = [
+        Account("liar", date(2026, 4, day), frozenset(range(9 * n, 9 * n + 5)))
+        for n, day in enumerate(days)
+    ]
+    two = [one for one in accounts if one.reporter in "ab"]
+    assert not three_own_accounts([*flood, *(one for one in two if one.reporter == "a")])
+
+
+def test_own_words_are_what_remains_without_numbers_identifiers_and_scripts():
+    said = (
+        "This is Amazon press one. He shouted at my mother, 3 times, then rang (888) 555-0123 again"
+    )
+    script, number = said.index("."), said.index("(")
+    mentions = pa.Table.from_pylist(
+        [
+            {"source_org": "amazon", "record_id": "r1", "field": "narrative", "start": a, "end": b}
+            for a, b in ((0, script), (number, number + 14))
+        ],
+        pa.schema([MENTION.field(n) for n in ("source_org", "record_id", "field", "start", "end")]),
+    )
+    plain = pa.table(
+        {
+            "source_org": ["amazon"] * 4,
+            "complaint_id": ["r1", "r2", "r3", "r4"],
+            "narrative": [
+                said,
+                "he shouted at my mother times then rang again",
+                "he rang at 9:45",
+                None,
+            ],
+        }
+    )
+    found = own_words(plain, mentions)
+    assert found["amazon|r1"] == found["amazon|r2"] != frozenset()
+    assert found["amazon|r3"] == found["amazon|r4"] == frozenset()
+    # A script that stands somewhere, and it is not known where, leaves nothing.
+    nowhere = mentions.set_column(3, mentions.schema.field("start"), pa.nulls(2, pa.int32()))
+    assert own_words(plain, nowhere)["amazon|r1"] == frozenset()

@@ -102,7 +102,7 @@ def test_uncorroborated_and_victim_side_identifiers_are_counted_but_not_named(tm
         ]
     }
     page = Page(shown(write_run(tmp_path / "r", rows), manifest()))
-    assert "phone 0 0 1 1 2" in page.text
+    assert "phone 0 0 1 1 0 2" in page.text
     assert "2125550123" not in page.text
     assert "withheld-7" not in page.text
 

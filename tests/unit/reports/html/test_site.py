@@ -143,6 +143,7 @@ ENDINGS = ["csv", "gexf", "graphml", "stix.json"]
 
 def test_every_cluster_can_be_taken_along_in_every_format(tmp_path):
     rows, whole = world(40)
+    rows["members"] = [one | {"review": "reviewed"} for one in rows["members"]]
     files = report_files(write_run(tmp_path / "r", rows), whole)
     for row in rows["clusters"]:
         stem, members = f"report/clusters/{row['cluster_id']}", row["size"]

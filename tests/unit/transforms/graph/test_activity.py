@@ -22,13 +22,13 @@ NOBODY = allowlist.parse_allowlist("entity_id,reason\n", "none.csv")
 ROLES = (Role.CALLBACK, Role.CALLER_ID, Role.VICTIM, Role.PAYEE)
 
 
-def test_a_number_in_many_calls_is_a_row_for_each_victim_and_day():
+def test_a_number_in_many_calls_is_a_row_for_each_reporter_and_day():
     calls = [
         piece(
             HOT,
             Role.CALLER_ID,
             f"k{n}",
-            victim_key=f"v{n % 7}",
+            victim_key=f"amazon|v{n % 7}",
             observed_at=DAY.replace(hour=1) + timedelta(days=n % 3, seconds=n),
         )
         for n in range(4_200)
@@ -44,14 +44,14 @@ def test_a_number_in_many_calls_is_a_row_for_each_victim_and_day():
 )
 def test_a_copied_list_tells_of_no_line(named, reported_by):
     ids = [HOT, *(f"phone:+1888555{1000 + n}" for n in range(named - 1))]
-    listed = [piece(one, Role.CALLBACK, "c1", victim_key="v1") for one in [*ids, *ids]]
-    heard = [piece("domain:x.top", Role.CALLER_ID, "c1", victim_key="v1")]
-    alone = [piece(HOT, Role.CALLBACK, "c2", victim_key="v2")]
+    listed = [piece(one, Role.CALLBACK, "c1", victim_key="amazon|v1") for one in [*ids, *ids]]
+    heard = [piece("domain:x.top", Role.CALLER_ID, "c1", victim_key="amazon|v1")]
+    alone = [piece(HOT, Role.CALLBACK, "c2", victim_key="amazon|v2")]
     found, _ = determine_status(
         sum_activity(evidence([*listed, *heard, *alone])), NOBODY, NO_LIFETIMES
     )
     (line,) = found.filter(pc.equal(found["entity_id"], HOT)).to_pylist()
-    assert (line["held"], line["reported_by"]) == (2, reported_by)
+    assert (line["reporters"], line["reported_by"]) == (2, reported_by)
 
 
 @settings(deadline=None, max_examples=60)

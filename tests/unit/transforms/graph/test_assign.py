@@ -87,7 +87,7 @@ def test_what_is_always_named_together_is_one_cluster_named_after_the_oldest(cou
 
 
 def test_hashes_that_collide_stop_the_run():
-    one = {"node": 7, "bare": 7, "first_seen": DAY, "held": 1, "reported_by": 1}
+    one = {"node": 7, "bare": 7, "first_seen": DAY, "reporters": 1, "reported_by": 1}
     nodes = pa.Table.from_pylist([one | {"phone": False, "private": False}] * 2, NODE)
     with pytest.raises(ValueError, match="share a 63-bit hash"):
         assign_clusters(

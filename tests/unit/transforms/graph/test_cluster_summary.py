@@ -24,6 +24,7 @@ from transforms.graph.cluster_summary import (
 )
 from transforms.graph.final_status import CLUSTER_LINK, MEMBERSHIP
 from transforms.graph.suppliers import CLUSTER_RECORD
+from transforms.reporters import NO_PSEUDONYM
 
 NAMES = tuple(f"phone:+1888555010{digit}" for digit in range(8))
 
@@ -87,7 +88,8 @@ def membership(entity, cluster="c-1", **fields):
         "reason": "",
         "cluster_id": cluster,
         "role": "callback",
-        "held": 1,
+        "reporters": 1,
+        "link_reporters": 0,
     } | fields
 
 
@@ -97,7 +99,9 @@ RECORDS = st.lists(
             "record_kind": st.sampled_from(("complaint", "call")),
             "source_org": st.sampled_from(("amazon", "microsoft")),
             "observed_at": st.integers(0, 9).map(lambda days: DAY + timedelta(days)),
-            "victim_key": st.none() | st.sampled_from(("amazon|v1", "amazon|v2")),
+            "reporter_key": st.sampled_from(
+                ("amazon|v1", "amazon|v2", f"amazon|{NO_PSEUDONYM}day|1")
+            ),
             "victim_country": st.none() | st.sampled_from(("US", "DE", "AU")),
             "brand": st.none() | st.sampled_from(("amazon", "irs")),
             "loss_amount": st.none() | st.integers(0, 10**31 - 1).map(lambda n: n * MONEY),
@@ -142,7 +146,9 @@ def test_a_cluster_is_the_sum_of_its_records_in_any_order_and_shares(graph, rows
     complaints = [row for row in rows if row["record_kind"] == "complaint"]
     assert (one["size"], one["complaints"]) == (len(graph[0]), len(complaints))
     assert one["calls"] == len(rows) - len(complaints)
-    assert one["victims"] == len({row["victim_key"] for row in rows} - {None})
+    who = {row["reporter_key"] for row in rows}
+    assert one["reporters"] == len(who)
+    assert one["victims"] == len({name for name in who if NO_PSEUDONYM not in name})
     assert one["orgs"] == sorted({row["source_org"] for row in rows})
     assert one["first_seen"] == min(row["observed_at"] for row in rows)
     assert one["last_seen"] == max(row["observed_at"] for row in rows)
@@ -168,9 +174,11 @@ def test_a_cluster_is_the_sum_of_its_records_in_any_order_and_shares(graph, rows
     assert sum(each["points"] for each in one["priority_parts"]) == pytest.approx(one["priority"])
     assert 0 <= one["confidence"] <= 1
     complaint_times = cluster_facts(given_tables[2])["c-1"].complaint_times
-    assert sorted(complaint_times.tolist()) == sorted(
-        pa.scalar(row["observed_at"], pa.timestamp("us", "UTC")).value for row in complaints
-    )
+    firsts = {}
+    for row in complaints:
+        time = pa.scalar(row["observed_at"], pa.timestamp("us", "UTC")).value
+        firsts[row["reporter_key"]] = min(time, firsts.get(row["reporter_key"], time))
+    assert sorted(complaint_times.tolist()) == sorted(firsts.values())
     again = summarize(*(shuffled(table, random) for table in given_tables))
     key = [("entity_id", "ascending")]
     assert (again[0], again[1].sort_by(key)) == (clusters, members.sort_by(key))
@@ -216,7 +224,7 @@ def test_the_most_that_can_be_lost_fits_for_a_million_complaints():
 
 
 def test_several_clusters_are_summarised_apart():
-    members = [membership(NAMES[0], "c-1"), membership(NAMES[1], "c-2", held=3)]
+    members = [membership(NAMES[0], "c-1"), membership(NAMES[1], "c-2", reporters=3)]
     record = {"record_kind": "complaint", "source_org": "amazon", "observed_at": DAY}
     rows = [record | {"cluster_id": f"c-{n}", "record_id": f"r{n}"} for n in (1, 2)]
     clusters, lone = summarize(
@@ -261,7 +269,7 @@ def test_clusters_come_whole_and_a_few_at_a_time(named, rows):
 
 @settings(deadline=None)
 @given(st.integers(1, 2000), st.integers(1, 50))
-def test_calls_travel_as_their_victims(calls, victims):
+def test_calls_travel_as_their_reporters(calls, victims):
     rows = [
         {
             "cluster_id": "c-1",
@@ -269,10 +277,10 @@ def test_calls_travel_as_their_victims(calls, victims):
             "source_org": "amazon",
             "record_id": f"k{n}",
             "observed_at": DAY + timedelta(seconds=n),
-            "victim_key": f"amazon|v{n % victims}",
+            "reporter_key": f"amazon|v{n % victims}",
         }
         for n in range(calls)
     ]
     (total,) = sum_cluster_records(pa.Table.from_pylist(rows, CLUSTER_RECORD)).to_pylist()
     assert total["records"] == calls
-    assert len(total["victims"]) == min(calls, victims)
+    assert len(total["reporters"]) == min(calls, victims)

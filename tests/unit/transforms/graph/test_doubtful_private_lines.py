@@ -21,7 +21,7 @@ NOBODY = np.zeros(NODES, np.int64)
 
 def evidence(groups, victims):
     rows = [
-        {"group": group, "node": node, "victim": victims[group], "observed_at": DAY}
+        {"group": group, "node": node, "reporter": victims[group], "observed_at": DAY}
         for group, those in enumerate(groups)
         if len(those) > 1
         for node in those

@@ -42,9 +42,12 @@ def naive_status(rows, known):
             lambda row: row["role"] == Role.VICTIM and row["field"].startswith("phone_numbers[")
         )
         hard = count(lambda row: row["role"] in HARD_ROLES)
+        mine = [row for row in rows if row["entity_id"] == entity]
+        users = {row["reporter_key"] for row in mine if row["role"] in HARD_ROLES}
+        owners = {row["reporter_key"] for row in mine if row["role"] == Role.VICTIM}
         if entity in known.entity_ids:
             status[entity] = Status.SUPPRESSED
-        elif own and (stated or hard < OVERRULE_RATIO * own):
+        elif own and (stated or len(users) < OVERRULE_RATIO * len(owners)):
             status[entity] = Status.VICTIM_SIDE
         elif hard and entity.partition(":")[0] not in SUPPLIER_KINDS:
             status[entity] = Status.INFRASTRUCTURE
@@ -87,9 +90,9 @@ def test_classification_by_the_rules_in_any_order(rows, known, random):
         assert one["orgs"] == sorted({row["source_org"] for row in mine})
         assert one["first_seen"] == min(row["observed_at"] for row in mine)
         assert one["last_seen"] == max(row["observed_at"] for row in mine)
-        assert (one["role"] in HARD_ROLES) == (one["held"] > 0)
-        tellers = {row["victim_key"] for row in mine if row["role"] in HARD_ROLES} - {None}
-        assert one["reported_by"] == len(tellers)
+        users = {row["reporter_key"] for row in mine if row["role"] in HARD_ROLES}
+        assert (one["role"] in HARD_ROLES) == bool(users)
+        assert one["reporters"] == one["reported_by"] == len(users)
 
     victims = [one for one in shown.values() if one["status"] == Status.VICTIM_SIDE]
     assert len(victims) == len(hidden)

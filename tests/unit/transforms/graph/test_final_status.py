@@ -22,7 +22,7 @@ def node(entity):
 def assignment(clusters, doubted=(), returned=()):
     """From entity to (cluster, hub)."""
     rows = [
-        {"node": node(entity), "cluster": cluster, "hub": hub, "spread": 0.75}
+        {"node": node(entity), "cluster": cluster, "hub": hub, "spread": 0.75, "link_reporters": 2}
         | {"doubted": entity in doubted, "returned": entity in returned}
         for entity, (cluster, hub) in clusters.items()
     ]
@@ -44,7 +44,7 @@ def found(statuses):
             "status": str(status),
             "reason": "before",
             "role": "callback",
-            "held": 1,
+            "reporters": 1,
         }
         for entity, status in statuses.items()
     ]

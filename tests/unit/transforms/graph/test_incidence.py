@@ -56,7 +56,7 @@ def test_ties_are_what_their_definition_says(groups, label):
             found.a.tolist(),
             found.b.tolist(),
             found.weight.tolist(),
-            found.victims.tolist(),
+            found.reporters.tolist(),
             found.independent.tolist(),
             strict=True,
         )
@@ -97,6 +97,7 @@ def row(entity, group, role=Role.CALLBACK, status=Status.INFRASTRUCTURE, victim=
         "confidence": 1.0,
         "group_id": group,
         "victim_key": victim,
+        "reporter_key": victim,
         "status": str(status),
     }
 
@@ -122,7 +123,7 @@ def test_numbering_drops_what_is_no_node():
         {
             "group": [5, 5, 9],
             "node": hash_text(pa.array(["x", "z", "y"])),
-            "victim": [1, 1, 2],
+            "reporter": [1, 1, 2],
             "observed_at": pa.array([0, 0, 86_400_000_000], pa.int64()).cast(
                 INCIDENCE.field("observed_at").type
             ),

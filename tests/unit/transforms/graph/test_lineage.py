@@ -8,7 +8,8 @@ from hypothesis import given, settings, strategies as st
 
 from schemas.enums import LineageEvent
 from transforms.graph.assign import ASSIGNMENT, cluster_id, cluster_number
-from transforms.graph.lineage import PREVIOUS, changes_since_previous, keep_ids, lineage_events
+from transforms.graph.epochs import PREVIOUS
+from transforms.graph.lineage import changes_since_previous, keep_ids, lineage_events
 
 LABELS = st.lists(st.integers(-1, 5), min_size=12, max_size=12)
 """The cluster of each of twelve nodes, -1 where it is in none."""

@@ -11,6 +11,7 @@ from schemas.enums import HARD_ROLES, SUPPLIER_KINDS, Role, Status, Strength
 from tests.support.made_up_evidence import PHONES, classified, piece, records, with_statuses
 from transforms.graph.link_weights import MAX_HARD_ENTITIES, MILLION, PAIR, build_links, sum_pairs
 from transforms.graph.links import pair_entities
+from transforms.reporters import NO_PSEUDONYM
 
 
 def naive_pairs(rows):
@@ -29,9 +30,7 @@ def naive_pairs(rows):
             "group_id": group,
             "complaint": any(row["record_kind"] == "complaint" for row in those),
             "calls": len(calls),
-            "victim_key": min(
-                (row["victim_key"] for row in those if row["victim_key"]), default=None
-            ),
+            "reporter_key": min(row["reporter_key"] for row in those),
             "source_org": min(row["source_org"] for row in those),
             "observed_at": min(row["observed_at"] for row in those),
         }
@@ -62,9 +61,10 @@ def naive_links(found):
         telling = [one for one in those if one["hard"]] or those
         worth = defaultdict(int)
         for one in telling:
-            who = one["victim_key"] or f"group|{one['group_id']}"
+            who = one["reporter_key"]
             worth[who] = max(worth[who], one["micros"])
         groups = sorted({one["group_id"] for one in those})
+        reporters = {one["reporter_key"] for one in those}
         links.append(
             {
                 "entity_a": a,
@@ -72,7 +72,8 @@ def naive_links(found):
                 "weight": sum(worth.values()) / MILLION,
                 "complaints": sum(one["complaint"] for one in those),
                 "calls": sum(one["calls"] for one in those),
-                "victims": len({one["victim_key"] for one in those} - {None}),
+                "victims": len({one for one in reporters if NO_PSEUDONYM not in one}),
+                "reporters": len(reporters),
                 "orgs": sorted({one["source_org"] for one in those}),
                 "first_seen": min(one["observed_at"] for one in those),
                 "last_seen": max(one["observed_at"] for one in those),
@@ -132,14 +133,14 @@ def test_any_shares_of_the_records_add_up_to_the_same_links(rows, shares, random
     assert by_pair(build_links(turned)) == naive_links(naive_pairs(rows))
 
 
-def test_a_pair_of_many_calls_travels_as_its_victims():
+def test_a_pair_of_many_calls_travels_as_its_reporters():
     rows = [
         piece(entity, role, f"k{n}", victim_key=f"amazon|v{n % 40}")
         for n in range(1000)
         for entity, role in ((PHONES[0], Role.CALLBACK), ("carrier:acme", Role.SIGNALLING))
     ]
     (added,) = sum_pairs(pair_entities(classified(rows))[0]).to_pylist()
-    assert (added["records"], len(added["victims"]), len(added["group_ids"])) == (1000, 40, 10)
+    assert (added["records"], len(added["reporters"]), len(added["group_ids"])) == (1000, 40, 10)
     (link,) = links_of(rows).to_pylist()
     assert (link["records"], link["victims"], link["weight"]) == (1000, 40, 40)
 

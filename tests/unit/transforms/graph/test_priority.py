@@ -18,8 +18,7 @@ from transforms.graph.priority import (
 )
 
 BASE = {
-    "victims": 3,
-    "complaints": 4,
+    "reporters": 4,
     "losses": [{"currency": "USD", "amount": Decimal(500), "complaints": 1}],
     "orgs": ["amazon"],
     "last_seen": DAY,
@@ -63,8 +62,7 @@ def test_the_points_add_up_and_stay_in_bounds(victims, lost, orgs, sure, days, w
 @pytest.mark.parametrize(
     ("part", "more"),
     [
-        ("victims", {"victims": 9}),
-        ("victims", {"complaints": 9}),
+        ("victims", {"reporters": 9}),
         ("losses", {"losses": [{"currency": "GBP", "amount": Decimal(500), "complaints": 1}]}),
         ("companies", {"orgs": ["amazon", "microsoft"]}),
         ("recency", {"last_seen": DAY + timedelta(days=1)}),
@@ -115,7 +113,7 @@ default = 0
 
 def test_weights_can_be_changed():
     only_victims = parse_weights(GOOD, "w.toml")
-    priority, of = points(by=only_victims, victims=10)
+    priority, of = points(by=only_victims, reporters=10)
     assert priority == 100
     assert of["victims"]["points"] == 100
 

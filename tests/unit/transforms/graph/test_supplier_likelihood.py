@@ -91,11 +91,16 @@ def test_ties_that_agree_throughout_make_each_other_likely():
 
 def test_suppliers_are_read_from_soft_links_of_either_order():
     rows = [
-        {"entity_a": "carrier:x", "entity_b": "phone:+1", "records": 3, "strength": Strength.SOFT},
-        {"entity_a": "phone:+1", "entity_b": "trunk:y", "records": 2, "strength": Strength.SOFT},
-        {"entity_a": "phone:+1", "entity_b": "phone:+2", "records": 9, "strength": Strength.HARD},
+        {
+            "entity_a": "carrier:x",
+            "entity_b": "phone:+1",
+            "reporters": 3,
+            "strength": Strength.SOFT,
+        },
+        {"entity_a": "phone:+1", "entity_b": "trunk:y", "reporters": 2, "strength": Strength.SOFT},
+        {"entity_a": "phone:+1", "entity_b": "phone:+2", "reporters": 9, "strength": Strength.HARD},
     ]
     found = supplier_use(pa.RecordBatch.from_pylist([dict(row) for row in rows], LINK)).to_pylist()
-    kinds = {SUPPLIER_KINDS[row["kind"]].value: row["records"] for row in found}
+    kinds = {SUPPLIER_KINDS[row["kind"]].value: row["reporters"] for row in found}
     assert kinds == {"carrier": 3, "trunk": 2}
     assert len({row["node"] for row in found}) == 1

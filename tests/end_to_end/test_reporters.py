@@ -1,0 +1,85 @@
+"""Reporters and tiers through a whole run: who counts, and what `--sources` changes."""
+
+import pytest
+
+from pipelines.batch.__main__ import main
+from schemas.tables import CLUSTERS, ENTITIES, LINKS, MEMBERS
+from tests.support.run_pipeline import complaint, jsonl, read, run
+
+RING = ("+1 888 555 0101", "+1 888 555 0102")
+
+
+def rows(victims, start=1, numbers=RING, day=1):
+    """Complaints of these victims, each of which names the same numbers to call back."""
+    phones = [{"raw": one, "role": "callback"} for one in numbers]
+    for number, victim in enumerate(victims, start):
+        received = f"2024-03-{day:02}T09:30:00Z"
+        yield complaint(number, phone_numbers=phones, victim_id=victim, received_at=received)
+
+
+def members(folder):
+    return {row["entity_id"]: row for row in read(folder, MEMBERS).to_pylist()}
+
+
+def test_one_person_counts_once_however_many_complaints_he_files(tmp_path):
+    given = jsonl(tmp_path / "rows.jsonl", [*rows(["liar"] * 30)])
+    run(tmp_path / "run", "--complaints", given)
+    for one in members(tmp_path / "run").values():
+        assert (one["reporters"], one["robustness"], one["tier"]) == (1, 1, "verify")
+    (cluster,) = read(tmp_path / "run", CLUSTERS).to_pylist()
+    assert (cluster["complaints"], cluster["reporters"]) == (30, 1)
+    (link,) = read(tmp_path / "run", LINKS).to_pylist()
+    assert (link["records"], link["reporters"], link["weight"]) == (30, 1, 1)
+
+
+def test_two_persons_make_a_core_and_a_stranger_of_one_stays_out_of_it(tmp_path):
+    lies = rows(["liar"] * 9, start=10, numbers=(RING[0], "+1 888 555 0177"))
+    given = jsonl(tmp_path / "rows.jsonl", [*rows(["v1", "v2", "v3"]), *lies])
+    run(tmp_path / "run", "--complaints", given)
+    found = members(tmp_path / "run")
+    tiers = {entity[-4:]: one["tier"] for entity, one in found.items()}
+    assert tiers == {"0101": "core", "0102": "core", "0177": "verify"}
+    assert {one["review"] for one in found.values()} == {"unreviewed"}
+
+
+def test_a_mistyped_number_is_a_near_miss_however_it_came_in(tmp_path):
+    slips = rows(["v7", "v8"], start=10, numbers=(RING[0], "+1 888 555 0120"))
+    given = jsonl(tmp_path / "rows.jsonl", [*rows([f"v{n}" for n in range(6)]), *slips])
+    run(tmp_path / "run", "--complaints", given)
+    slip = members(tmp_path / "run")["phone:+18885550120"]
+    assert (slip["reporters"], slip["near_miss_of"]) == (2, "phone:+18885550102")
+    assert slip["tier"] == "verify"
+
+
+@pytest.mark.parametrize(
+    ("rule", "reporters"), [(None, 2), ("per_day", 2), ("victim_id", 2), ("each_row", 6)]
+)
+def test_rows_without_a_pseudonym_count_by_their_source(tmp_path, rule, reporters):
+    given = jsonl(
+        tmp_path / "rows.jsonl", [*rows([None] * 3, day=1), *rows([None] * 3, start=9, day=2)]
+    )
+    flags = ["--complaints", given]
+    if rule:
+        (tmp_path / "sources.csv").write_text(f"source_org,rule\namazon,{rule}\n")
+        flags += ["--sources", tmp_path / "sources.csv"]
+    manifest = run(tmp_path / "run", *flags)
+    assert manifest["options"]["sources"].get("amazon") == rule
+    assert {row["reporters"] for row in read(tmp_path / "run", ENTITIES).to_pylist()} == {reporters}
+
+
+def test_a_file_of_rules_that_cannot_be_used_is_one_line(tmp_path, capsys):
+    (tmp_path / "sources.csv").write_text("source_org,rule\namazon,daily\n")
+    given = jsonl(tmp_path / "rows.jsonl", rows(["v1"]))
+    flags = [
+        "--complaints",
+        given,
+        "--sources",
+        tmp_path / "sources.csv",
+        "--output",
+        tmp_path / "r",
+    ]
+    assert main([str(one) for one in flags]) == 2
+    assert capsys.readouterr().err == (
+        f"{tmp_path}/sources.csv, line 2, rule: no such rule 'daily'; use victim_id, each_row, "
+        "per_day\n"
+    )

@@ -1,0 +1,209 @@
+"""Files that are made to be passed on name core members, and count the others."""
+
+import csv
+import io
+import json
+
+import networkx as nx
+import pyarrow.parquet as pq
+import pytest
+
+from tests.support.leaks import decoded_layers
+from tests.support.parsed_page import Page
+from tests.support.report_tables import (
+    cluster,
+    complaint,
+    entity,
+    lineage,
+    link,
+    manifest,
+    member,
+    mention,
+    write_run,
+)
+from tests.support.written_report import report_files
+
+PHONE, ACCOUNT = "phone:+18885550123", "account:upi:refund@okbank"
+
+STRANGERS = ("email:jane.roe@gmail.com", "phone:+12125550188", "phone:+18885550132")
+
+VALUES = [one.partition(":")[2] for one in STRANGERS]
+
+ALONE = "phone:+13125550177"
+
+
+def liars_run(folder):
+    """A cluster with three strangers that one reporter added, two of strangers alone, and one."""
+    mail, mobile, slip = STRANGERS
+    verify = {"tier": "verify", "reporters": 1, "robustness": 1}
+    rows = {
+        "entities": [
+            entity(PHONE, complaints=4, reporters=4, orgs=["amazon", "microsoft"]),
+            entity(ACCOUNT, complaints=3),
+            # The liar complains most, so that clusters are named after the strangers.
+            entity(mail, complaints=90, orgs=["amazon", "microsoft"]),
+            entity(mobile, complaints=80),
+            entity(slip, complaints=70),
+            entity(ALONE, complaints=60),
+            entity("phone:+13125550166", complaints=9),
+            entity("phone:+18005550155", status="suppressed", reason="hub: named by too many"),
+            entity(
+                "phone:+18005550144",
+                status="suppressed",
+                reason="known legitimate: decision d-1 by A: it is Jane's",
+            ),
+            entity(
+                "phone:+18002801400",
+                status="suppressed",
+                reason="known legitimate: Amazon, amazon.com",
+            ),
+        ],
+        "members": [
+            member(PHONE, "c-1", review="reviewed", reporters=4, robustness=3),
+            member(ACCOUNT, "c-1", role="payee"),
+            member(mail, "c-1", role="sender", **verify),
+            member(mobile, "c-2", **verify),
+            member(slip, "c-2", near_miss_of=PHONE, **verify | {"reporters": 2}),
+            member(ALONE, "c-3", **verify),
+            member("phone:+13125550166", "c-4"),
+        ],
+        "links": [
+            link(PHONE, ACCOUNT),
+            link(PHONE, mail, record_ids=["amazon|A-1"]),
+            link(mobile, slip),
+            link(PHONE, mobile, accepted=False, reason="too little evidence to join two clusters"),
+        ],
+        "clusters": [
+            cluster(
+                "c-1",
+                name=f"{VALUES[0]} (call_jane_roe)",
+                brands=["call_jane_roe", "amazon"],
+                size=3,
+                priority=50.0,
+                weakest_bridges=[
+                    {"entity_a": mail, "entity_b": PHONE, "weight": 1.0, "smaller_side": 1}
+                ],
+            ),
+            cluster("c-2", name=VALUES[1], size=2, priority=40.0),
+            cluster("c-3", name=ALONE.partition(":")[2]),
+            cluster("c-4", name="+13125550166", priority=1.0),
+        ],
+        "lineage": [lineage(f"c-{n}") for n in (1, 2, 3, 4)],
+        "complaints": [
+            complaint(
+                "A-1",
+                narrative=f"call (888) 555-0123 or write to {VALUES[0]}",
+                impersonation=[
+                    {"what": "brand", "name": "call_jane_roe", "field": "claimed_brand"}
+                ],
+            )
+        ],
+        "mentions": [
+            mention(PHONE, "A-1", field="narrative", start=5, end=19, raw="(888) 555-0123"),
+            mention(mail, "A-1", role="sender"),
+            mention(ALONE, "A-2"),
+        ],
+    }
+    return write_run(folder, rows), manifest()
+
+
+def naming(files, values):
+    """The files in which a value stands, as it is or inside."""
+    return sorted(
+        name
+        for name, content in files.items()
+        for value in values
+        if any(value.encode() in layer for layer in decoded_layers(name, content))
+    )
+
+
+LEAVING = (".graphml", ".gexf", ".csv", ".stix.json")
+
+
+def test_downloads_name_core_members_and_count_the_rest(tmp_path):
+    files = report_files(*liars_run(tmp_path / "r"))
+    leaving = {name: content for name, content in files.items() if name.endswith(LEAVING)}
+    assert naming(leaving, [*VALUES, "+13125550177", "call_jane_roe"]) == []
+    assert naming(leaving, ["+18885550123"]) == [
+        "graph/graph.gexf",
+        "graph/graph.graphml",
+        *(f"report/clusters/c-1.{end}" for end in ("csv", "gexf", "graphml", "stix.json")),
+    ]
+    graph = nx.read_graphml(io.BytesIO(files["report/clusters/c-1.graphml"]))
+    assert graph.graph["members_left_out"] == 1
+    marked = {one["label"]: (one["tier"], one["review"]) for _, one in graph.nodes(data=True)}
+    assert marked == {PHONE: ("core", "reviewed"), ACCOUNT: ("core", "unreviewed")}
+    assert nx.read_graphml(io.BytesIO(files["graph/graph.graphml"])).graph["members_left_out"] == 4
+    assert b"<description>2 identifiers are left out" in files["report/clusters/c-2.gexf"]
+    assert len(nx.read_gexf(io.BytesIO(files["report/clusters/c-2.gexf"]))) == 0
+    rows = list(csv.DictReader(io.StringIO(files["report/clusters/c-1.csv"].decode("utf-8-sig"))))
+    assert [one["entity_id"] for one in rows] == [PHONE, ACCOUNT, ""]
+    assert [one["review"] for one in rows] == ["reviewed", "unreviewed", ""]
+    assert "1 identifier is left out" in rows[-1]["reason"]
+    assert naming(files, VALUES[:1]) != []  # The run's own pages and tables of its graph name all.
+
+
+def test_stix_names_those_alone_that_were_reviewed(tmp_path):
+    files = report_files(*liars_run(tmp_path / "r"))
+    for name, values, left_out in (("c-1", ["+18885550123"], 2), ("c-2", [], 2), ("c-4", [], 1)):
+        bundle = json.loads(files[f"report/clusters/{name}.stix.json"])["objects"]
+        seen = [one for one in bundle if one["type"] == "observed-data"]
+        assert [one["value"] for one in bundle if "value" in one] == values
+        assert len(seen) == len(values)
+        (note,) = (one["content"] for one in bundle if one["type"] == "note")
+        assert f"{left_out} of the identifiers are left out" in note
+
+
+def test_ones_own_files_name_all_and_mark_each(tmp_path):
+    files = report_files(*liars_run(tmp_path / "r"), include_verify=True)
+    rows = list(csv.DictReader(io.StringIO(files["report/clusters/c-1.csv"].decode("utf-8-sig"))))
+    assert {one["entity_id"]: one["tier"] for one in rows} == {
+        STRANGERS[0]: "verify",
+        PHONE: "core",
+        ACCOUNT: "core",
+    }
+    for kind in ("graphml", "gexf"):
+        read = getattr(nx, f"read_{kind}")
+        graph = read(io.BytesIO(files[f"graph/graph.{kind}"]))
+        assert (
+            sorted(one["tier"] for _, one in graph.nodes(data=True))
+            == ["core"] * 3 + ["verify"] * 4
+        )
+    # An analyst's own export names nobody unreviewed in a format for others' platforms.
+    assert naming({"x": files["report/clusters/c-1.stix.json"]}, [*VALUES, "refund@okbank"]) == []
+
+
+def test_a_redacted_copy_names_core_members_alone(tmp_path):
+    files = report_files(*liars_run(tmp_path / "r"), redact=True, suppress_below=5)
+    hidden = [*VALUES, "+13125550177", "call_jane_roe", "5550155", "5550144"]
+    assert naming(files, hidden) == []
+    seen = naming(files, ["+18885550123"])
+    for name in ("report/index.html", "report/clusters/c-1.html", "graph/nodes.parquet"):
+        assert name in seen
+    page = Page(files["report/clusters/c-1.html"].decode())
+    assert "1 left out of this copy: verify before use" in page.text
+    assert "+18885550123 (amazon)" in page.text
+    assert "reviewed by an analyst" in page.text
+    assert (
+        "2 identifiers left out of this copy"
+        in Page(files["report/clusters/c-2.html"].decode()).text
+    )
+    assert (
+        "1 identifier is left out of this copy"
+        in Page(files["report/clusters/single-0001.html"].decode()).text
+    )
+    table = pq.read_table(io.BytesIO(files["graph/edges.parquet"]))
+    assert table["target"].to_pylist() == [PHONE]
+
+
+@pytest.mark.parametrize("redact", [False, True])
+def test_pages_say_how_well_each_member_is_attested(tmp_path, redact):
+    files = report_files(*liars_run(tmp_path / "r"), redact=redact)
+    page = Page(files["report/clusters/c-1.html"].decode()).text
+    assert "Core: two or more people reported it independently; reviewed by an analyst" in page
+    assert (
+        "4 people report that a scammer used it; its place in the cluster rests on 3 people" in page
+    )
+    assert ("Verify before use; not yet reviewed by an analyst" in page) is (not redact)
+    slip = Page(files["report/clusters/c-2.html"].decode()).text
+    assert ("One digit off phone:+18885550123" in slip) is (not redact)
