@@ -141,6 +141,18 @@ LINEAGE = pa.schema(
         field("to_ids", _STRINGS, "Clusters of this run.", required=True),
         field("members_new", pa.int64(), "Members that were in no cluster of the previous run."),
         field("members_gone", pa.int64(), "Members of the previous run that it holds no more."),
+        field(
+            "on_one_reporter",
+            pa.bool_(),
+            "Whether one reporter alone put a member there that was not in it before.",
+            required=True,
+        ),
+        field(
+            "rests_on",
+            _STRINGS,
+            "Up to ten records of that reporter, `org|record_id`.",
+            required=True,
+        ),
     ]
 )
 """lineage/: what became of each cluster since the previous run."""

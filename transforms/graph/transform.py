@@ -18,7 +18,7 @@ from transforms.graph.final_status import (
     FinalizeEntities,
     FinalizeLinks,
 )
-from transforms.graph.lineage import EVENTS, KeepIds
+from transforms.graph.lineage import CHANGES, EVENTS, KeepIds, NameRecords
 from transforms.graph.links import INCIDENCE_ROWS, REACH_ROWS, BuildLinks
 from transforms.graph.priority import PriorityWeights
 from transforms.graph.suppliers import SUPPLIES, ClusterRecords, SummarizeSuppliers
@@ -111,6 +111,15 @@ def find_clusters(
     links = linked["links"] | "Finalize links" >> FinalizeLinks(
         assigned, decided
     )  # LINK, CLUSTER_LINK
+    lineage = kept[EVENTS]
+    if follows:
+        lineage = {
+            "events": lineage,
+            "changes": kept[CHANGES],
+            "members": entities[MEMBERSHIPS],
+            "mentions": classified[MAIN],
+            "links": links[MAIN],
+        } | "Name records" >> NameRecords()
     return ClusteredWindow(
         classified=classified[MAIN],
         withheld=classified[WITHHELD_ROWS],
@@ -118,7 +127,7 @@ def find_clusters(
         memberships=entities[MEMBERSHIPS],
         links=links[MAIN],
         cluster_links=links[CLUSTER_LINKS],
-        lineage=kept[EVENTS],
+        lineage=lineage,
         components=found[COMPONENTS],
         assigned=assigned,
         counters=(linked["counters"], largest, kept["counters"]),
