@@ -12,8 +12,8 @@ from pipelines.commands import rejects
 from schemas.reject import Code
 from tests.support.real_data import real
 from tests.support.run_pipeline import EXAMPLES, call, complaint, jsonl, run
-from transforms.read.adapters.base import ReadOptions
 from transforms.read.detect import plan_input_files
+from transforms.read.options import ReadOptions
 
 
 def why(folder):

@@ -28,7 +28,7 @@ from tests.support.queue_events import QueueEvents
 from tests.support.run_pipeline import jsonl, run
 from tests.support.script_texts import SCRIPT, own
 from transforms.counters import NAMESPACE
-from transforms.read.adapters.base import ReadOptions
+from transforms.read.options import ReadOptions
 from transforms.read.read_records import ReadShards
 from transforms.stream.state import TICKS, KeepStateInMemory, LiveState, Tick
 

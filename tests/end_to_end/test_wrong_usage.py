@@ -57,7 +57,11 @@ RIGHT = {
         "--output": ["{new}"],
     },
     "verify": {"folder": ["{package}"]},
-    "correct": {"run": ["{run}"], "--decisions": ["{decisions}"], "--output": ["{new}"]},
+    "correct": {
+        "run": ["{run}"],
+        "--decisions": ["{decisions}"],
+        "--output": ["{new}"],
+    },
     "exchange offer": {"run": ["{run}"], "--to": ["microsoft"], "--output": ["{new}"]},
     "exchange show": {"offer": ["{offer}"]},
     "exchange join": {

@@ -17,10 +17,9 @@ import pyarrow.parquet as pq
 from schemas.enums import RecordKind
 from transforms.read import framing
 from transforms.read.adapters import contract_csv, contract_json, contract_parquet
-from transforms.read.adapters.base import Adapter, Layout, ReadOptions, UnrecognizedError
+from transforms.read.adapters.base import Adapter, Layout, UnrecognizedError
 from transforms.read.adapters.registry import ADAPTERS, ADAPTERS_BY_NAME, EMPTY
 from transforms.read.files import (
-    InputError,
     InputFile,
     detect_compression,
     match_files,
@@ -31,6 +30,7 @@ from transforms.read.files import (
 )
 from transforms.read.framing import Record, physical_lines, split_cells
 from transforms.read.json_values import BrokenJsonError, parse_json
+from transforms.read.options import InputError, ReadOptions
 
 HEAD_BYTES = 64 * 1024
 

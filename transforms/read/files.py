@@ -19,6 +19,7 @@ from apache_beam.io.filesystems import FileSystems
 from schemas import manifest
 from schemas.enums import RecordKind
 from schemas.reject import Code
+from transforms.read.options import InputError
 
 BLOCK_BYTES = 1024 * 1024
 
@@ -29,22 +30,6 @@ COMPRESSION_MAGIC = {b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd"}
 """First bytes of the compressions that are read: RFC 1952 and RFC 8878."""
 
 _DAMAGE = ("zlib inflate failed", "ZSTD decompress failed")
-
-
-class InputError(Exception):
-    """An input that cannot be read as asked: no such file, unknown format, wrong kind.
-
-    `str()` is one line, `path: problem; remedy`.
-    """
-
-    def __init__(self, path: str, problem: str, remedy: str) -> None:
-        super().__init__(path, problem, remedy)
-        self.path = path
-        self.problem = problem
-        self.remedy = remedy
-
-    def __str__(self) -> str:
-        return f"{self.path}: {self.problem}; {self.remedy}"
 
 
 @dataclass(frozen=True)

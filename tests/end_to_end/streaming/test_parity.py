@@ -21,7 +21,7 @@ from pipelines.streaming.watch_sources import WatchedFolder
 from tests.end_to_end.streaming.test_alerts import CALLS, INNOCENT, KNOWN, NEW, report
 from tests.end_to_end.streaming.test_watch import FOR_EVER, files_of
 from tests.support.run_pipeline import complaint, jsonl, run
-from transforms.read.adapters.base import ReadOptions
+from transforms.read.options import ReadOptions
 from transforms.stream.state import RETENTION_DAYS, longest_retention
 
 VERSIONS = [

@@ -18,13 +18,13 @@ from transforms.read.adapters.base import (
     Adapter,
     Layout,
     Parsed,
-    ReadOptions,
     TextRows,
     build_loose_batch,
     constant_column,
     content_ids,
     utc_timestamps,
 )
+from transforms.read.options import ReadOptions
 
 HEADER = tuple(
     "accountcode src dst dcontext clid channel dstchannel lastapp lastdata start answer end "

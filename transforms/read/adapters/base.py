@@ -1,4 +1,4 @@
-"""The parts that every input adapter is made of: its description, options, loose rows.
+"""The parts that every input adapter is made of: its description, and loose rows of the contract.
 
 A module of this package makes one `Adapter`, which registry.py lists. Loose rows hold the
 contract's fields as text, and the place in its source that each row came from.
@@ -22,6 +22,7 @@ from schemas.enums import RecordKind
 from schemas.reject import Code
 from transforms.read.framing import Origin, Record, split_cells
 from transforms.read.json_values import BrokenJsonError, parse_exact_json
+from transforms.read.options import ReadOptions
 from transforms.read.rejects import Reject, make_reject
 
 LOOSE_SCHEMAS = {RecordKind.COMPLAINT: COMPLAINT_LOOSE, RecordKind.CALL: CALL_LOOSE}
@@ -32,26 +33,6 @@ BOTH_KINDS = (RecordKind.COMPLAINT, RecordKind.CALL)
 
 Parsed = tuple[pa.RecordBatch, list[Reject]]
 """Loose rows of the records that could be read, and a reject for every other one."""
-
-
-@dataclass(frozen=True)
-class ReadOptions:
-    """Options for reading; picklable, so keys are PEM texts, not paths.
-
-    A named format is not second-guessed. `source_org` is for sources that do not name
-    theirs, `calls_direction` (inbound, outbound) for call records that do not say it. With
-    `passport_keys` a PASSporT that none of them signed is rejected.
-    """
-
-    complaints_format: str | None = None
-    calls_format: str | None = None
-    source_org: str | None = None
-    calls_direction: str | None = None
-    passport_keys: tuple[str, ...] = ()
-
-    def format_for(self, kind: RecordKind) -> str | None:
-        """Returns the format that the user named for files of this kind."""
-        return self.complaints_format if kind == RecordKind.COMPLAINT else self.calls_format
 
 
 class UnrecognizedError(Exception):

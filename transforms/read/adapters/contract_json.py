@@ -26,12 +26,12 @@ from transforms.read.adapters.base import (
     Adapter,
     Layout,
     Parsed,
-    ReadOptions,
     build_loose_batch,
     constant_column,
 )
 from transforms.read.framing import Origin, Record
 from transforms.read.json_values import MAX_DEPTH, BrokenJsonError, parse_exact_json, parse_json
+from transforms.read.options import ReadOptions
 from transforms.read.rejects import Reject, make_reject
 
 NUMERIC = frozenset({"loss_amount", "duration_seconds", "amount"})

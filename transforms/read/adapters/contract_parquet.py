@@ -15,16 +15,10 @@ from schemas.enums import RecordKind
 from schemas.field import TIMESTAMP
 from schemas.reject import Code
 from transforms.read.adapters import contract_json
-from transforms.read.adapters.base import (
-    BOTH_KINDS,
-    LOOSE_SCHEMAS,
-    Adapter,
-    Layout,
-    Parsed,
-    ReadOptions,
-)
+from transforms.read.adapters.base import BOTH_KINDS, LOOSE_SCHEMAS, Adapter, Layout, Parsed
 from transforms.read.adapters.contract_json import NUMERIC
 from transforms.read.framing import MAX_ROW_BYTES, Origin, Record
+from transforms.read.options import ReadOptions
 from transforms.read.rejects import make_reject
 
 _TIMES = {"received_at", "occurred_at", "started_at"}

@@ -17,7 +17,6 @@ from transforms.read.adapters.base import (
     Adapter,
     Layout,
     Parsed,
-    ReadOptions,
     TextRows,
     UnrecognizedError,
     build_loose_batch,
@@ -26,6 +25,7 @@ from transforms.read.adapters.base import (
     phone_numbers_column,
 )
 from transforms.read.framing import Origin, Record
+from transforms.read.options import ReadOptions
 
 FIELDS = {
     "id": "Ticket ID",

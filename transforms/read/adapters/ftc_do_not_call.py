@@ -11,7 +11,6 @@ from transforms.read.adapters.base import (
     Adapter,
     Layout,
     Parsed,
-    ReadOptions,
     TextRows,
     build_loose_batch,
     constant_column,
@@ -19,6 +18,7 @@ from transforms.read.adapters.base import (
     phone_numbers_column,
     utc_timestamps,
 )
+from transforms.read.options import ReadOptions
 
 HEADER = tuple(
     "Company_Phone_Number Created_Date Violation_Date Consumer_City Consumer_State "

@@ -14,11 +14,11 @@ from transforms.read.adapters.base import (
     Adapter,
     Layout,
     Parsed,
-    ReadOptions,
     TextRows,
     build_loose_batch,
     constant_column,
 )
+from transforms.read.options import ReadOptions
 
 HEADER = ("file", "language", "campaign_id", "transcript")
 

@@ -29,11 +29,11 @@ from transforms.read.adapters.base import (
     Adapter,
     Layout,
     Parsed,
-    ReadOptions,
     text_rows,
 )
 from transforms.read.files import InputFile
 from transforms.read.framing import Origin, Record, join_cells, split_cells
+from transforms.read.options import ReadOptions
 from transforms.read.rejects import make_reject
 
 EMPTY = Adapter(
