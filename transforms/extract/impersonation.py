@@ -25,7 +25,7 @@ from transforms.arrow_util import (
     group_changes,
     repeat_for_duplicates,
 )
-from transforms.data import load_reference_data
+from transforms.reference_data import load_reference_data
 from transforms.text_masking import SEARCH_LIMIT
 from transforms.text_spans import Spans, find_rare_spans, find_spans, slice_spans
 from transforms.text_util import fold_column, fold_pattern

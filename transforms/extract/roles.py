@@ -16,8 +16,8 @@ from enum import IntEnum
 from functools import cache, lru_cache
 
 from schemas.enums import EntityKind, Role
-from transforms.data import load_reference_data
 from transforms.extract.kinds.registry import IdentifierKind
+from transforms.reference_data import load_reference_data
 
 REACH = 140
 """Code points before an identifier in which its context is looked for."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from hypothesis import given, strategies as st
 
-from transforms.data import load_reference_data
 from transforms.extract.kinds.domain import impersonated_brand
+from transforms.reference_data import load_reference_data
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""The rules that are data: the TOML and CSV files of this folder, and the reader of TOML."""
+"""Reads the rules that are data: the TOML files of transforms/data."""
 
 from __future__ import annotations
 
