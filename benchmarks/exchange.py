@@ -1,17 +1,28 @@
 """What an offer is worth: two companies alone, joined, and pooled: `python -m benchmarks.exchange`.
 
-A simulated world of 20 rings and 2,000 complaints. B-cubed F1 over all identifiers of either
-company, and the harms: known-legitimate, victims' and innocent identifiers in a shared cluster.
+A simulated world of 20 rings and 2,000 complaints. Each company runs its own records; an analyst of
+each then confirms every cluster of two or more, and the run is made again with these decisions. An
+offer of the run before holds what three people each report in words of their own, an offer of the
+run after what is reviewed too. B-cubed F1 over all identifiers of either company, and the harms:
+known-legitimate and victims' identifiers in clusters, innocents and near misses in shared ones; and
+these and the unreviewed among what left in the offer.
 """
 
 from __future__ import annotations
 
+import csv
+import json
 import os
 import subprocess
 import sys
 import tempfile
+from collections import Counter
+from collections.abc import Sequence
 from importlib import resources
 from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from pipelines.commands import evaluate
 from transforms.extract import allowlist
@@ -20,9 +31,13 @@ WORLD = "--complaints 2000 --operations 20".split()
 
 AT = "2026-01-01T00:00:00Z"
 
+ORGS = ("amazon", "microsoft")
+
+_DECISION = "decision_id kind entity_a entity_b author reason decided_at expires_at".split()
+
 
 def ringtrace(home: Path, *words: object) -> str:
-    """One command at the desk whose keys are in `home`."""
+    """Runs one command with the keys in `home`; returns what it prints."""
     done = subprocess.run(
         [sys.executable, "-m", "pipelines.cli", *map(str, words)],
         env=os.environ | {"RINGTRACE_HOME": str(home)},
@@ -33,49 +48,106 @@ def ringtrace(home: Path, *words: object) -> str:
     return done.stdout
 
 
-def main(folder: Path) -> None:
-    """Make the world in `folder`, run each way, and print a line for each."""
-    amazon, microsoft, world = folder / "home-a", folder / "home-m", folder / "in"
-    ringtrace(amazon, "simulate", world, *WORLD)
-    for home, org in ((amazon, "amazon"), (microsoft, "microsoft"), (amazon, "*")):
-        files = ["--complaints", world / f"complaints/{org}.jsonl"]
-        files += ["--calls", world / f"calls/{org}.jsonl"]
-        name = "pooled" if org == "*" else org
-        ringtrace(home, "batch", *files, "--output", folder / name)
-    print_scores(folder, "amazon", "microsoft", "pooled")
+def main(folder: Path, world: Sequence[str] = WORLD) -> None:
+    """Makes the world in `folder`, runs each way, and prints a line for each."""
+    amazon, microsoft = (folder / f"home-{org}" for org in ORGS)
+    ringtrace(amazon, "simulate", folder / "in", *world)
+    for org in (*ORGS, "pooled"):
+        batch(folder, org)
+    print_scores(folder, *ORGS, "pooled")
+    for org in ORGS:
+        confirm(folder / org, folder / f"{org}.csv")
+        decided = ["--previous", folder / org, "--decisions", folder / f"{org}.csv"]
+        batch(folder, org, f"{org}-reviewed", *decided)
     ringtrace(microsoft, "keys", "export", "--output", folder / "m.pem")
     mark = ringtrace(microsoft, "keys").split()[1]
     ringtrace(amazon, "keys", "trust", "microsoft", folder / "m.pem", "--fingerprint", mark)
-    text = resources.files("reports.exchange").joinpath("policy.toml").read_text(encoding="utf-8")
-    low = text.replace("confidence_floor = 0.75", "confidence_floor = 0.5")
-    low = low.replace("least_reports = 2", "least_reports = 1")
-    for hour, (name, policy) in enumerate({"joined": text, "joined, floor 0.5": low}.items()):
-        path = folder / f"{hour}.toml"
-        path.write_text(policy, encoding="utf-8")
-        issued = AT.replace("T00", f"T{hour:02d}")
-        made = ["--to", "amazon", "--policy", path, "--now", issued]
-        ringtrace(microsoft, "exchange", "offer", folder / "microsoft", *made,
-                  "--output", folder / f"offer-{hour}")  # fmt: skip
-        ringtrace(amazon, "exchange", "join", folder / "amazon", folder / f"offer-{hour}",
-                  "--output", folder / name, "--now", "2026-01-02T00:00:00Z")  # fmt: skip
+    policy = resources.files("reports.exchange").joinpath("policy.toml").read_text(encoding="utf-8")
+    low = policy.replace("confidence_floor = 0.75", "confidence_floor = 0.5")
+    ways = [
+        ("joined, no review", "", policy),
+        ("joined, no review, floor 0.5", "", low),
+        ("joined, reviewed", "-reviewed", policy),
+        ("joined, reviewed, floor 0.5", "-reviewed", low),
+    ]
+    for hour, (name, suffix, text) in enumerate(ways):
+        path, offer = folder / f"{hour}.toml", folder / f"offer-{hour}"
+        path.write_text(text, encoding="utf-8")
+        made = ["--to", "amazon", "--policy", path, "--now", AT.replace("T00", f"T{hour:02d}")]
+        offered = folder / f"microsoft{suffix}"
+        ringtrace(microsoft, "exchange", "offer", offered, *made, "--output", offer)
+        own = [folder / f"amazon{suffix}", offer]
+        if suffix:
+            own += ["--decisions", folder / "amazon.csv"]
+        later = ["--now", "2026-01-02T00:00:00Z"]
+        ringtrace(amazon, "exchange", "join", *own, "--output", folder / name, *later)
         print_scores(folder, name)
+        print_offer(folder, offer / "offer.json", offered)
+
+
+def batch(folder: Path, org: str, name: str = "", *options: object) -> None:
+    """Runs the records of an organisation, or of all for `pooled`."""
+    of = "*" if org == "pooled" else org
+    files = ["--complaints", folder / f"in/complaints/{of}.jsonl"]
+    files += ["--calls", folder / f"in/calls/{of}.jsonl"]
+    home = folder / "home-amazon"
+    ringtrace(home, "batch", *files, "--output", folder / (name or org), *options)
+
+
+def confirm(run: Path, path: Path, least: int = 2) -> None:
+    """Writes the decisions of an analyst who confirms every cluster of `least` or more in `run`."""
+    members = evaluate.read_members(run)
+    sizes = Counter(members["cluster_id"].to_pylist())
+    first: dict[str, str] = {}
+    for one in sorted(members.to_pylist(), key=lambda row: (row["tier"], row["entity_id"])):
+        first.setdefault(one["cluster_id"], one["entity_id"])
+    with path.open("w", newline="", encoding="utf-8") as out:
+        rows = csv.writer(out)
+        rows.writerow(_DECISION)
+        for cluster, one in sorted(first.items()):
+            if sizes[cluster] >= least:
+                rows.writerow([cluster, "confirm", one, "", "analyst", "looked at", AT, ""])
+
+
+def harm_lists(folder: Path) -> evaluate.HarmLists:
+    """Reads what must not leave, from the truth of the world."""
+    names = ("victims", "innocents", "near_misses")
+    listed = (evaluate.read_ids(folder / "in" / f"{name}.csv") for name in names)
+    return evaluate.HarmLists(allowlist.shipped_allowlist(), *listed)
 
 
 def print_scores(folder: Path, *names: str) -> None:
-    """The quality of each run, a line each."""
-    world = folder / "in"
+    """Prints the quality of each run, a line each."""
+    lists = harm_lists(folder)
     for name in names:
         found = evaluate.evaluate(
             evaluate.read_members(folder / name),
-            evaluate.read_truth(world / "truth.csv"),
-            allowlist.shipped_allowlist(),
-            evaluate.read_ids(world / "victims.csv"),
-            evaluate.read_ids(world / "innocents.csv"),
+            evaluate.read_truth(folder / "in" / "truth.csv"),
+            lists.known,
+            lists.victims,
+            lists.innocents,
+            lists.near_misses,
         )
         score = found.agreement.bcubed
-        harms = (found.known_legitimate, found.victim_side, found.innocent)
+        harms = (found.known_legitimate, found.victim_side, found.innocent, found.near_miss)
+        core = f"\tcore {found.tiers.core.precision:.3f}, {found.tiers.core.recall:.2f}" * bool(
+            found.tiers
+        )
         print(f"{name}\tF1 {score.f1:.2f}\tprecision {score.precision:.2f}"
-              f"\trecall {score.recall:.2f}\tharms {harms}", flush=True)  # fmt: skip
+              f"\trecall {score.recall:.2f}{core}\tharms {harms}", flush=True)  # fmt: skip
+
+
+def print_offer(folder: Path, offer: Path, run: Path) -> None:
+    """Prints how much left of a run in an offer, and the harm in it."""
+    ids = [one["entity_id"] for one in json.loads(offer.read_bytes())["entities"]]
+    truth = evaluate.read_truth(folder / "in" / "truth.csv")
+    members = evaluate.read_members(run)
+    left = members.filter(pc.is_in(members["entity_id"], value_set=pa.array(ids, pa.string())))
+    harm = harm_lists(folder).count(left)
+    true = sum(one in truth for one in ids)
+    print(f"  left\t{len(ids)} of {members.num_rows} members, {true} in the truth\tharms "
+          f"{(harm.known_legitimate, harm.victim_side, harm.innocent, harm.near_miss)}"
+          f"\tunreviewed {harm.unreviewed}", flush=True)  # fmt: skip
 
 
 if __name__ == "__main__":

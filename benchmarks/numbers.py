@@ -19,7 +19,7 @@ from benchmarks.records import REAL, accepted
 from schemas.enums import RecordKind
 from transforms.arrow_util import list_items
 from transforms.phone import find, normalize
-from transforms.read.options import ReadOptions
+from transforms.read.files import ReadOptions
 
 ABOUT = """\
 # Numbers of the real sources, by outcome

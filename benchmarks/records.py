@@ -13,7 +13,7 @@ import pyarrow as pa
 from pipelines.cli import main as ringtrace
 from schemas.enums import RecordKind
 from transforms.read.detect import plan_input_files
-from transforms.read.options import ReadOptions
+from transforms.read.files import ReadOptions
 from transforms.read.read_records import COMPLAINTS, REJECTS, read_shard
 from transforms.read.shards import scan_file
 from transforms.validate import validate_calls, validate_complaints

@@ -34,7 +34,7 @@ from pipelines.user_files import (
 )
 from schemas.enums import RecordKind
 from transforms.call_scripts import Scripts
-from transforms.decisions import ResolveDecisions
+from transforms.decisions import BindDecisions, ResolveDecisions
 from transforms.deduplicate import Deduplicate
 from transforms.extract import Evidence
 from transforms.graph import (
@@ -43,6 +43,7 @@ from transforms.graph import (
     find_clusters,
     summarize_clusters,
 )
+from transforms.manifest import current_time
 from transforms.read import (
     CALLS,
     COMPLAINTS,
@@ -52,10 +53,10 @@ from transforms.read import (
     ReadRecords as ReadFiles,
     plan_input_files,
 )
-from transforms.redact import stated_victim_numbers_in_rejects
+from transforms.reporters import SourceRules
 from transforms.shuffle import MAIN
 from transforms.validate import ACCEPTED, REJECTS as REFUSED, Validate
-from transforms.victims import CollectStatedNumbers, VictimNumbers, assign_victim_roles
+from transforms.victims import CLAIMS, AssignVictimRoles, CollectStatedNumbers, VictimClaims
 
 Records = Mapping[str, PCollection]
 """PCollections of RecordBatches by name."""
@@ -123,7 +124,7 @@ class ValidateRecords(beam.PTransform):
     `complaints` (COMPLAINT_ACCEPTED), `calls` (CALL_ACCEPTED) and `rejects` (REJECT) of both steps.
 
     Args:
-        as_of: Rejects records of a later time.
+        as_of: Rejects records of a later time; those of the future are rejected without it too.
     """
 
     as_of: datetime | None = None
@@ -146,12 +147,13 @@ class ValidateRecords(beam.PTransform):
 class ExtractMentions(beam.PTransform):
     """Extracts every identifier of the records, with its place, its role and what the scam was.
 
-    Of records with one id the latest counts. An identifier that any record or reject states as a
-    victim's own has the role `victim` in all of them.
+    Of records with one id the latest counts. An identifier that a reporter states as a victim's
+    own has the role `victim` in all records of that reporter, and is claimed in those of others.
 
     Element in: a RecordBatch, by name: `complaints` (COMPLAINT_ACCEPTED), `calls` (CALL_ACCEPTED)
-    and `rejects` (REJECT), or some of them. Element out: a RecordBatch, by name: `mentions`
-    (EVIDENCE), and `complaints` and `calls` as they came in, one row an id.
+    and `rejects` (REJECT, which say nothing of others), or some of them. Element out: a
+    RecordBatch, by name: `mentions` (EVIDENCE), `claims` (CLAIM: who calls what a victim's), and
+    `complaints` and `calls` as they came in, one row an id.
 
     Args:
         sources: A CSV file of how rows without a pseudonym count as reporters, added to the shipped
@@ -179,30 +181,30 @@ class ExtractMentions(beam.PTransform):
         ]
         if COMPLAINTS in unique:
             evidence.append(unique[COMPLAINTS] | "Scripts" >> Scripts(start))
-        stated = tuple(_stated_numbers(given)) | "All stated" >> beam.Flatten()
-        victims = AsSingleton(stated | "Victims" >> VictimNumbers(start))
+        stated = tuple(_stated_numbers(given, rules)) | "All stated" >> beam.Flatten()
+        claims = AsSingleton(stated | "Victims" >> VictimClaims(start))
         mentions = tuple(evidence) | "All evidence" >> beam.Flatten()
-        return unique | {
-            MENTIONS: mentions | "Victims' roles" >> beam.Map(assign_victim_roles, victims)
-        }
+        assigned = mentions | "Victims' roles" >> AssignVictimRoles(claims)
+        return unique | {MENTIONS: assigned[MAIN], CLAIMS: assigned[CLAIMS]}
 
 
 @dataclass(eq=False)
 class FindClusters(beam.PTransform):
     """Links the identifiers, and finds the clusters of those that a scammer must hold together.
 
-    Victims' identifiers are withheld in all tables.
+    Victims' identifiers, and those that are contested, are withheld in all tables.
 
-    Element in: a RecordBatch, by name: `mentions` (EVIDENCE); also `complaints` and `calls`
-    (COMPLAINT_ACCEPTED, CALL_ACCEPTED), for the time that the clusters are seen from. Element out:
-    a RecordBatch of a table of the data contract, by its name: `entities`, `links`, `clusters`,
-    `members` and `suppliers`. Rows are in no order.
+    Element in: a RecordBatch, by name: `mentions` (EVIDENCE); also `claims` (CLAIM), without which
+    only a reporter's own records say what is a victim's; `complaints` and `calls`, which
+    `ExtractMentions` gives beside them, are not used. Element out: a RecordBatch of a table of the
+    data contract, by its name: `entities`, `links`, `clusters`, `members` and `suppliers`. Rows are
+    in no order.
 
     Args:
         known_legitimate: CSV files of identifiers never to name, added to the shipped list.
         decisions: A file of analysts' decisions, which bind.
         priority_weights: A TOML file of what ranks clusters, in place of the shipped one.
-        as_of: The time that the clusters are seen from; that of the newest record without it.
+        as_of: The time that the clusters are seen from; now without it.
 
     Raises:
         UsageError: for a file that cannot be used, when it is applied.
@@ -215,20 +217,23 @@ class FindClusters(beam.PTransform):
 
     def expand(self, records: Any) -> dict[str, PCollection]:
         """Clusters all mentions, as a run that follows no other."""
-        given = _checked(self, records, {MENTIONS, COMPLAINTS, CALLS}, {MENTIONS})
+        given = _checked(self, records, {MENTIONS, CLAIMS, COMPLAINTS, CALLS}, {MENTIONS})
         start = _start(given)
-        dated = [given[name] for name in KINDS if name in given]
-        dated += [] if dated else [start | "No records" >> beam.FlatMap(_nothing)]
-        decisions = ResolveDecisions(read_decisions(self.decisions), self.as_of, start)
-        in_force = tuple(dated) | "Decisions" >> decisions
+        clock = start | "Clock" >> beam.Map(_same, self.as_of or current_time())
+        in_force = clock | "Decisions" >> ResolveDecisions(
+            read_decisions(self.decisions), self.as_of
+        )
         previous = start | "No previous members" >> ReadPreviousMembers(())
         components = start | "No previous components" >> ReadComponentCache(())
         known = read_known_legitimate(path_list("known_legitimate", self.known_legitimate))
         weights = read_weights(self.priority_weights)
+        evidence = {"evidence": given[MENTIONS]}
+        evidence |= {CLAIMS: given[CLAIMS]} if CLAIMS in given else {}
         found = find_clusters(
-            given[MENTIONS], start, in_force, previous, components[MAIN], known, follows=False
+            evidence, start, in_force, previous, components[MAIN], known, follows=False
         )
-        summaries = summarize_clusters(found, in_force, weights)
+        bound = in_force | "Bind" >> BindDecisions(found.entities, found.memberships)
+        summaries = summarize_clusters(found, bound, weights)
         return {
             "entities": found.entities,
             "links": found.links,
@@ -279,13 +284,11 @@ def _start(records: Records) -> PCollection:
     return pipeline | "Start" >> beam.Create([None], reshuffle=False)
 
 
-def _nothing(_: object) -> tuple[()]:
-    return ()
+def _same(_: object, clock: datetime) -> datetime:
+    return clock
 
 
-def _stated_numbers(records: Records) -> Iterator[PCollection]:
+def _stated_numbers(records: Records, rules: SourceRules) -> Iterator[PCollection]:
     for name, kind in KINDS.items():
         if name in records:
-            yield records[name] | f"Stated in {name}" >> CollectStatedNumbers(kind)
-    if REJECTS in records:
-        yield records[REJECTS] | "Stated in rejects" >> beam.Map(stated_victim_numbers_in_rejects)
+            yield records[name] | f"Stated in {name}" >> CollectStatedNumbers(kind, rules)

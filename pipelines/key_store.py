@@ -1,6 +1,7 @@
-"""The user's own signing key and the partners' keys that they trust, as files in one folder.
+"""The user's own keys and the partners' keys that they trust, as files in one folder.
 
-    own.pem                    the private key, readable by its owner alone
+    own.pem                    the private key that signs, readable by its owner alone
+    register.key               the secret of the victim register, readable by its owner alone
     trusted/ORG/KEY_ID.pem     a partner's public key
 
 The folder is $RINGTRACE_HOME, or else `ringtrace` in the user's configuration folder.
@@ -10,10 +11,13 @@ from __future__ import annotations
 
 import os
 import re
+import secrets
 import stat
 import sys
 import uuid
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import platformdirs
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
@@ -21,6 +25,9 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from pipelines.options import UsageError
 from reports import signing
 from reports.signing import KeyFileError
+
+if TYPE_CHECKING:
+    from transforms.victim_register import RegisterSource
 
 HOME_VARIABLE = "RINGTRACE_HOME"
 
@@ -60,43 +67,219 @@ def own_key(given: str | Path | None = None, *, make: bool = True) -> Ed25519Pri
 
 
 def _made(path: Path) -> bool:
-    """Writes a new private key unless another process was first; returns whether this one did."""
-    pem = signing.private_pem(signing.make_signing_key())
-    aside = path.with_name(f".{uuid.uuid4().hex}.pem")
+    """Writes a new private key unless another process was first; returns whether this one did.
+
+    Raises:
+        UsageError: if it cannot be written.
+    """
     try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with os.fdopen(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-            file.write(pem)
-            file.flush()
-            os.fsync(file.fileno())
-        try:
-            # A hard link, unlike a rename, never replaces a key that is there already.
-            path.hardlink_to(aside)
-        except FileExistsError:
-            return False
-        finally:
-            aside.unlink()
+        return _written_once(path, signing.private_pem(signing.make_signing_key()))
     except OSError as error:
         raise UsageError(
             f"{path}: {error.strerror}; set {HOME_VARIABLE} to a folder that can be written, or "
             "give --key FILE"
         ) from None
+
+
+def _written_once(path: Path, content: bytes) -> bool:
+    """Writes a secret for its owner alone unless the file is there; returns whether it did."""
+    aside = path.with_name(f".{uuid.uuid4().hex}.new")
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with os.fdopen(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    try:
+        # A hard link, unlike a rename, never replaces a key that is there already.
+        path.hardlink_to(aside)
+    except FileExistsError:
+        return False
+    finally:
+        aside.unlink()
     return True
 
 
-def _private(path: Path) -> Ed25519PrivateKey:
+def _secret_file(path: Path, most: int, remedy: str) -> bytes:
+    """Reads a file that nobody but its owner may read.
+
+    Raises:
+        UsageError: if it cannot be read, or others can read it too.
+    """
     try:
         with path.open("rb") as file:
             mode = os.fstat(file.fileno()).st_mode
-            content = file.read(signing.MAX_SIGNATURE_BYTES + 1)
+            content = file.read(most + 1)
     except OSError as error:
-        raise UsageError(f"{path}: {error.strerror}; see ringtrace keys make") from None
+        raise UsageError(f"{path}: {error.strerror}; {remedy}") from None
     if mode & (stat.S_IRWXG | stat.S_IRWXO):
         raise UsageError(f"{path}: others than its owner can read this key; run chmod 600 {path}")
+    return content
+
+
+def _private(path: Path) -> Ed25519PrivateKey:
+    content = _secret_file(path, signing.MAX_SIGNATURE_BYTES, "see ringtrace keys make")
     try:
         return signing.read_private_key(content, str(path))
     except KeyFileError as error:
         raise UsageError(str(error)) from None
+
+
+def _stored_secret(path: str, most: int) -> bytes:
+    """Reads a secret from an object store, whose own rules say who may read it.
+
+    Raises:
+        UsageError: if it cannot be read.
+    """
+    from apache_beam.io.filesystems import FileSystems
+
+    try:
+        with FileSystems.open(path) as file:
+            return bytes(file.read(most + 1))
+    except (OSError, ValueError):
+        raise UsageError(f"{path}: cannot be read; give a key that can be") from None
+
+
+def register_path() -> Path:
+    """Returns the path of the secret of the victim register."""
+    return home() / "register.key"
+
+
+def register_source(
+    given: str | None,
+    *,
+    use: bool,
+    runs: Sequence[str] = (),
+    files: Sequence[str] = (),
+    make: bool = False,
+    follow: bool = False,
+) -> RegisterSource | None:
+    """Returns the registers that a command refuses by; None without a secret for any.
+
+    Args:
+        given: the file of the secret (`--register-key FILE`), or None for one's own.
+        use: false for `--no-register`.
+        runs: folders of finished runs whose registers count.
+        files: more files of registers, or folders of such files.
+        make: whether one's own secret is made where there is none yet; without, or where it cannot
+            be written, there is no register.
+        follow: whether the one of `runs` is read again while a stream runs.
+
+    Raises:
+        UsageError: for a secret or a register that cannot be used, or a register of another secret.
+    """
+    if not use:
+        if given is not None or files:
+            named = "--register-key" if given is not None else "--register"
+            raise UsageError(f"--no-register: leave out {named}, which it would not use")
+        return None
+    from transforms.victim_register import RegisterKey, RegisterSource
+
+    of_runs = [one for folder in runs for one in _files_of_run(folder)]
+    others = [one for path in files for one in _files_below(path)]
+    key_ids = {path: _key_of_register(path, count) for path, count in of_runs + others}
+    secret = _register_secret(given, make=make)
+    key = RegisterKey(secret) if secret is not None else None
+    here = "none is here" if key is None else f"here is {key.key_id}"
+    for path, name in key_ids.items():
+        if name is not None and (key is None or name != key.key_id):
+            raise UsageError(
+                f"{path}: is a victim register of the key {name}, {here}; give --register-key "
+                "FILE, or --no-register"
+            )
+    if key is None:
+        return None
+    known = others if follow else of_runs + others
+    folder = runs[0] if follow and runs else None
+    return RegisterSource(key, tuple(path for path, _ in known), folder)
+
+
+def has_register_key(given: str | None) -> bool:
+    """Returns whether there is a secret of the victim register, without making or reading it."""
+    return given is not None or register_path().exists()
+
+
+def _files_of_run(folder: str) -> list[tuple[str, int | None]]:
+    """Returns the files of the register of a finished run, with their entries as it says.
+
+    Raises:
+        UsageError: if the folder is no finished run.
+    """
+    from reports.run import Run, RunError
+    from transforms.victim_register import register_files
+
+    try:
+        return list(register_files(folder, Run.open(folder).manifest).items())
+    except RunError as error:
+        raise UsageError(f"{error}; name a finished run of this version") from None
+
+
+def _files_below(given: str) -> list[tuple[str, int | None]]:
+    """Returns a file of a register, or the files of a folder of one.
+
+    Raises:
+        UsageError: if the folder has none.
+    """
+    if "://" in given or not Path(given).is_dir():
+        return [(given, None)]
+    files: list[tuple[str, int | None]] = [
+        (str(one), None) for one in sorted(Path(given).glob("*.parquet"))
+    ]
+    if not files:
+        raise UsageError(
+            f"{given}: has no file of a victim register; give private/victims of a run"
+        )
+    return files
+
+
+def _key_of_register(path: str, rows: int | None) -> str | None:
+    """Returns the key id of a file of a register, None if it is empty.
+
+    Raises:
+        UsageError: if it cannot be read, or has not as many `rows` as its run wrote.
+    """
+    from transforms.victim_register import RegisterError, check_register_file
+
+    try:
+        key_id, count = check_register_file(path)
+    except RegisterError as error:
+        raise UsageError(str(error)) from None
+    except OSError as error:
+        why = error.strerror or "cannot be opened"
+        raise UsageError(f"{path}: {why}; give a register that can be read") from None
+    if rows is not None and count != rows:
+        raise UsageError(
+            f"{path}: has {count} entries, its manifest says {rows}; make the run again, or give "
+            "--no-register"
+        )
+    return key_id
+
+
+def _register_secret(given: str | None, *, make: bool) -> bytes | None:
+    """Reads the secret of the file `given`, or one's own; None where there is none to be had."""
+    from transforms.victim_register import SECRET_BYTES
+
+    remedy = f"make one: head -c {SECRET_BYTES} /dev/urandom > FILE && chmod 600 FILE"
+    path = Path(given) if given is not None else register_path()
+    if given is None and not path.exists():
+        if not make:
+            return None
+        try:
+            if _written_once(path, secrets.token_bytes(SECRET_BYTES)):
+                sys.stderr.write(
+                    f"ringtrace: made a key of the victim register in {path}; later runs need it\n"
+                )
+        except OSError as error:
+            sys.stderr.write(
+                f"ringtrace: {path}: {error.strerror}; the run keeps no victim register\n"
+            )
+            return None
+    if given is not None and "://" in given:
+        content = _stored_secret(given, SECRET_BYTES)
+    else:
+        content = _secret_file(path, SECRET_BYTES, remedy)
+    if len(content) != SECRET_BYTES:
+        raise UsageError(f"{given or path}: is not a key of {SECRET_BYTES} bytes; {remedy}")
+    return content
 
 
 def public_key(path: str | Path) -> Ed25519PublicKey:

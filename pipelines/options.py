@@ -35,6 +35,7 @@ METAVARS = {
     "CODE": "code of a recipient, such as in-cbi",
     "DIR": "a folder",
     "ENTITY": "an identifier in any form, such as '(888) 555-0123'",
+    "ENTITY=REASON": "the id of a member, as members/ has it, and why it is named",
     "FILE": "a file",
     "GLOB": "files, folders or globs, local or gs:// and s3://",
     "HEX": "fingerprint of a key",
@@ -300,6 +301,28 @@ def add_ledger(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_register_options(parser: argparse.ArgumentParser) -> None:
+    """Declares the flags of the victim register."""
+    parser.add_argument(
+        "--register-key",
+        metavar="FILE",
+        help="32 secret bytes under which the victim register is kept (default: your own, made on "
+        "first use; see docs/operations.md)",
+    )
+    parser.add_argument(
+        "--no-register", action="store_true", help="keep no victim register, and refuse by none"
+    )
+
+
+def add_other_registers(parser: argparse.ArgumentParser) -> None:
+    """Declares the flag of more registers than those of the runs that are named."""
+    parser.add_argument(
+        "--register",
+        **repeatable("FILE"),
+        help="more victim registers of your own: private/victims of another run, or a file of it",
+    )
+
+
 def add_run_options(parser: argparse.ArgumentParser) -> None:
     """Declares the flags that a batch and a stream have in common."""
     add_known_legitimate(parser)
@@ -321,6 +344,7 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="TOML of what ranks clusters, in place of the shipped one",
     )
+    add_register_options(parser)
     parser.add_argument(
         "--calls-direction",
         choices=[str(one) for one in Direction],

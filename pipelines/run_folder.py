@@ -23,6 +23,7 @@ from schemas.enums import LineageEvent, RecordKind
 from schemas.manifest import MANIFEST_NAME, Counts
 from schemas.reject import Code
 from schemas.tables import CALLS, CLUSTERS, COMPLAINTS, LINEAGE, REJECTS
+from transforms.decisions import BoundBy
 from transforms.phone import normalize_numbers
 from transforms.stream import SNAPSHOTS_FOLDER
 from transforms.write import is_local, recover_output
@@ -57,6 +58,7 @@ REJECT_REASONS: Mapping[str, str] = {
     Code.VICTIM_ID_IS_CONTACT: "with a victim_id that is a number or an address",
     Code.ID_IS_CONTACT: "with an id that is a number or an address",
     Code.AFTER_AS_OF: "later than --as-of",
+    Code.IN_FUTURE: "from more than a day in the future",
 }
 """Reasons for which rows are rejected, in words that fit one row and many."""
 
@@ -161,11 +163,29 @@ def summary_lines(folder: str) -> Iterator[str]:
         yield from _record_lines(run, kind)
     yield from unread_number_lines(unread_numbers(run))
     yield _cluster_line(run)
+    yield from decision_lines(run)
     if any(one["name"] == REPORT_PAGE for one in run.manifest["outputs"]):
         yield f"open {folder.rstrip('/')}/{REPORT_PAGE}"
     for alarm in run.manifest["alarms"]:
         if alarm["code"] == "islands_refused":
             yield f"warning: {alarm['message']}"
+
+
+def decision_lines(run: Run) -> Iterator[str]:
+    """Yields what the decisions of a run were bound to, where they were bound now."""
+    counted = run.manifest["tallies"].get("decisions", {})
+    if new := counted.get(BoundBy.PREVIOUS, 0):
+        yield f"{count(new, 'new decision')} bound to what the previous run shows"
+    if new := counted.get(BoundBy.HERE, 0):
+        yield (
+            f"{count(new, 'decision')} bound to what this run shows, as no earlier run is given: "
+            "give this run as --previous from now on"
+        )
+    if idle := counted.get("cover_nothing", 0):
+        yield (
+            f"warning: {count(idle, 'confirm or review decision')} cover nothing, as nothing of it "
+            "was there when it was made: decide again with `ringtrace decide`"
+        )
 
 
 def stream_summary_lines(output: str) -> Iterator[str]:

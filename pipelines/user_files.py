@@ -4,10 +4,17 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pyarrow as pa
+import pyarrow.compute as pc
+
 from pipelines.options import UsageError
+from reports import tables
+from reports.run import Run
+from schemas.tables import DECISIONS, ENTITIES, MEMBERS
 from transforms.extract import (
     KnownLegitimate,
     LegitimateListError,
@@ -82,12 +89,68 @@ def read_known_legitimate(paths: Iterable[str]) -> KnownLegitimate:
 
 def read_decisions(path: str | None) -> tuple[Decision, ...]:
     """Reads the decisions of a file, if there is one; raises UsageError if it cannot be used."""
-    from transforms import decisions  # with Beam, which not every command needs
+    from transforms import decisions_file  # with Beam, which not every command needs
 
     try:
-        return decisions.parse_decisions(read_text(path), path) if path is not None else ()
-    except decisions.DecisionError as error:
+        return decisions_file.parse_decisions(read_text(path), path) if path is not None else ()
+    except decisions_file.DecisionError as error:
         raise UsageError(str(error)) from None
+
+
+def bind_to_previous(decisions: tuple[Decision, ...], folder: str | None) -> tuple[Decision, ...]:
+    """Binds decisions to what the finished run in `folder` shows, if there is one.
+
+    One that stands bound in its decisions/ keeps that binding.
+    """
+    from transforms.decisions import BoundBy, bind, named_to_bind, taken_over
+
+    if folder is None or all(one.members is not None for one in decisions):
+        return decisions
+    run = Run.open(folder)
+    before = run_decisions(run)
+    known = taken_over(decisions, before) if before is not None else decisions
+    named = named_to_bind(known)
+    if not len(named):
+        return known
+    shown, interval = shown_entities(run, named)
+    return bind(known, shown, interval, run.run_id, BoundBy.PREVIOUS)
+
+
+def run_decisions(run: Run) -> pa.Table | None:
+    """Reads the bound decisions of a run; None for a run from before there were any.
+
+    Those that were bound to that run itself have its id.
+    """
+    names = (str(one["name"]) for one in run.manifest["outputs"])
+    if not any(name.startswith(f"{DECISIONS.name}/") for name in names):
+        return None
+    rows = tables.read_table(run, DECISIONS)
+    here = pc.fill_null(rows["run_id"], run.run_id)
+    return rows.set_column(rows.schema.get_field_index("run_id"), "run_id", here)
+
+
+def shown_entities(run: Run, named: pa.Array) -> tuple[pa.Table, tuple[datetime, datetime] | None]:
+    """Reads what a run shows of these entities and of all members of their clusters.
+
+    Returns:
+        SHOWN rows (transforms/decisions.py), and the first and the last record of the run.
+    """
+    of_named = pc.field("entity_id").isin(named)
+    clusters = tables.read_table(run, MEMBERS, ["cluster_id"], of_named)["cluster_id"].unique()
+    members = tables.read_table(
+        run, MEMBERS, ["entity_id", "cluster_id"], pc.field("cluster_id").isin(clusters)
+    )
+    wanted = pa.concat_arrays([named, members["entity_id"].combine_chunks()]).unique()
+    columns = ["entity_id", "first_seen", "last_seen"]
+    entities = tables.read_table(run, ENTITIES, columns)
+    shown = entities.filter(pc.is_in(entities["entity_id"], wanted)).select(columns[:2])
+    at = pc.index_in(shown["entity_id"], members["entity_id"].combine_chunks())
+    cluster = members["cluster_id"].combine_chunks().take(at.combine_chunks())
+    rows = shown.add_column(1, "cluster_id", cluster)
+    if not entities.num_rows:
+        return rows, None
+    span = pc.min(entities["first_seen"]).as_py(), pc.max(entities["last_seen"]).as_py()
+    return rows, span
 
 
 def read_source_rules(path: str | None) -> SourceRules:

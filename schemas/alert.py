@@ -35,11 +35,18 @@ ALERT = pa.schema(
         field("observed_at", TIMESTAMP, "Time of the record that raised it.", required=True),
         field("records", pa.int64(), "Records with it in a hard role, up to that one."),
         field("victims", pa.int64(), "Distinct victims among them."),
+        field("reporters", pa.int64(), "Distinct reporters among them."),
         field("orgs", _STRINGS, "Organisations that reported it, sorted.", required=True),
         field("record_ids", _STRINGS, "Up to ten of the records, newest first.", required=True),
         field("tied_to", _STRINGS, "Up to ten members linked to it.", required=True),
+        field("core", _STRINGS, "Those of them, and of itself, that are core.", required=True),
+        field("reviewed", _STRINGS, "Those of the core that were reviewed.", required=True),
     ]
 )
-"""One line of JSON; never about a suppressed, uncorroborated or victim-side identifier."""
+"""One line of JSON; never about a suppressed, uncorroborated or victim-side identifier.
+
+`entity_id` and `tied_to` alone name identifiers. To a webhook go those in `core`; `left_out` counts
+the others there.
+"""
 
 ALERT_KEY = ("alert_id",)

@@ -101,7 +101,7 @@ MEMBER = pa.schema(
         field(
             "review",
             _STRING,
-            "Whether an analyst confirmed it.",
+            "Whether a confirm or a review in force covers it.",
             required=True,
             values=tuple(Review),
         ),

@@ -27,7 +27,7 @@ from schemas.manifest import MANIFEST_NAME
 from schemas.offer import MAX_INTEGER, Correction, Offer, Revocation, Tlp
 from schemas.overlap import Answer, Request, Result
 from schemas.reject import Code
-from schemas.tables import ALL_TABLES
+from schemas.tables import ALL_TABLES, PRIVATE_TABLES
 
 _ABOUT = {
     "complaints": "Accepted complaints, without the victim's own numbers.",
@@ -40,6 +40,9 @@ _ABOUT = {
     "suppliers": "Each shared soft identifier with each cluster that it serves.",
     "lineage": "Changes of each cluster since the previous run.",
     "islands": "Connected components that a later run with `--previous` need not cluster again.",
+    "decisions": "Analysts' decisions, each bound to the members that it covers.",
+    "private/victims": "The victim register: what a run withholds, as keyed hashes, for its owner "
+    "alone.",
     "rejects": "Rejected rows, each with the reason; they can be corrected and imported again.",
 }
 
@@ -69,7 +72,8 @@ amount is a JSON number or a string of digits.
 
 **Output** is one folder for each run. It contains a folder of Parquet files (zstd) for each table,
 sorted by its key, and `{MANIFEST_NAME}`, which is written last. The same records give the same
-tables, byte for byte, in any order, cut into any files, on any runner.
+tables, byte for byte, in any order, cut into any files, on any runner; by another clock
+(`clock` of the manifest, `--now`), priorities and what has expired differ.
 
 An **entity id** is `kind:value` or `kind:scheme:value`: `phone:+18885550123`,
 `domain:amzn-refund.support` (the registrable domain), `email:x@y.example`,
@@ -109,11 +113,19 @@ def markdown_page() -> str:
         "## Input: call\n",
     ]
     parts += [f"Key: {key_text(CALL_KEY)}.\n", contract_table(CALL_INPUT)]
-    for one in ALL_TABLES:
+    for one in (*ALL_TABLES, *PRIVATE_TABLES):
         parts += [f"## Output: {one.name}/\n", _ABOUT[one.name] + f" Key: {key_text(one.key)}.\n"]
         parts.append(contract_table(one.schema))
     parts.append(f"## Output: {MANIFEST_NAME}\n")
-    typed = ("Manifest", "RecordCounts", "Counts", "InputFile", "OutputFile", "Alarm")
+    typed = (
+        "Manifest",
+        "RecordCounts",
+        "Counts",
+        "InputFile",
+        "OutputFile",
+        "PrivateFile",
+        "Alarm",
+    )
     parts += [_typed(getattr(manifest, name)) for name in typed]
     parts.append("## Stream: alert\n")
     parts += [

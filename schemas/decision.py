@@ -19,10 +19,27 @@ class DecisionKind(StrEnum):
     MUST_LINK = "must_link"
     CANNOT_LINK = "cannot_link"
     DISPUTE = "dispute"
+    REVIEW = "review"
+    SUSPECT_HELD = "suspect_held"
+    VICTIM_OWNED = "victim_owned"
 
 
 PAIR_DECISIONS = (DecisionKind.MUST_LINK, DecisionKind.CANNOT_LINK)
 """Kinds that are about two entities."""
+
+CLUSTER_DECISIONS = (DecisionKind.CONFIRM, DecisionKind.DISPUTE)
+"""Kinds that cover the whole cluster of their entity, as it was when they were bound."""
+
+REVIEWING_DECISIONS = (DecisionKind.CONFIRM, DecisionKind.REVIEW)
+"""Kinds after which the members that they cover count as reviewed."""
+
+PROTECTING_DECISIONS = (
+    DecisionKind.LEGITIMATE,
+    DecisionKind.DISPUTE,
+    DecisionKind.CANNOT_LINK,
+    DecisionKind.VICTIM_OWNED,
+)
+"""Kinds that keep something from being named; they hold for every epoch of an identifier."""
 
 DECISION = pa.schema(
     [
@@ -37,3 +54,49 @@ DECISION = pa.schema(
     ]
 )
 """One row of a decisions file, CSV or JSON Lines."""
+
+BINDING = pa.schema(
+    [
+        field(
+            "members",
+            pa.list_(_STRING),
+            "Entity ids that it covers, sorted: those of then, and none that came later. A "
+            "victim's own is withheld.",
+            required=True,
+        ),
+        field(
+            "members_digest",
+            _STRING,
+            "SHA-256 of the members, one a line, in hexadecimal.",
+            required=True,
+        ),
+        field("run_id", _STRING, "The run that showed these members; null for this run."),
+        field("bound_from", TIMESTAMP, "First record of that run; null where it had none."),
+        field("bound_to", TIMESTAMP, "Last record of that run; null where it had none."),
+    ]
+)
+"""The facts that a decision is bound to.
+
+A row of a decisions file that `ringtrace decide` wrote has these columns too: `members` is then a
+list in JSON, also in CSV.
+"""
+
+BOUND_DECISION = pa.schema(
+    [
+        *DECISION,
+        *BINDING,
+        field(
+            "in_force",
+            pa.bool_(),
+            "False for one that has expired, that another one sets aside, or that was made later "
+            "than --as-of.",
+            required=True,
+        ),
+    ]
+)
+"""decisions/: analysts' decisions, each bound to the facts that it was made on.
+
+A later run with this one as --previous takes the binding over.
+"""
+
+BOUND_DECISION_KEY = ("decision_id",)

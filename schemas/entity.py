@@ -45,6 +45,42 @@ ENTITY = pa.schema(
 
 ENTITY_KEY = ("entity_id",)
 
+CONTESTED = pa.schema(
+    [
+        field("entity_id", _STRING, "The withheld id that stands in all tables.", required=True),
+        field("kind", _STRING, "Namespace of the id.", required=True, values=tuple(EntityKind)),
+        field("value", _STRING, "What it stands for, without namespace and epoch.", required=True),
+        field("suspect_reporters", pa.int64(), "Reporters who show a suspect using it.",
+              required=True),
+        field("victim_reporters", pa.int64(), "Reporters who call it a victim's own.",
+              required=True),
+        field("first_seen", TIMESTAMP, "Earliest record that names it.", required=True),
+    ]
+)  # fmt: skip
+"""private/contested/: what the withheld ids of contested identifiers stand for.
+
+Who is on both sides counts on the victim's. Calls without a pseudonym may show a suspect using one
+that no reporter does.
+"""
+
+CONTESTED_KEY = ("entity_id",)
+
+VICTIM_ENTRY = pa.schema(
+    [
+        field("mac", _STRING, "HMAC-SHA256 of the id under the organisation's secret, in hex.",
+              required=True),
+        field("digits_mac", _STRING, "The same of a phone number's national digits."),
+        field("kind", _STRING, "Namespace of the id.", required=True, values=tuple(EntityKind)),
+        field("reporters", pa.int64(), "Distinct reporters who call it a victim's.", required=True),
+        field("stated", pa.bool_(), "A field says so, and not a narrative alone.", required=True),
+        field("first_seen", TIMESTAMP, "Earliest record that names it.", required=True),
+        field("key_id", _STRING, "Names the secret and says nothing of it.", required=True),
+    ]
+)  # fmt: skip
+"""private/victims/: the victim register, the identifiers that a run withholds as keyed hashes."""
+
+VICTIM_ENTRY_KEY = ("mac",)
+
 _KINDS = "(?:phone|domain|email|handle|account)"
 
 _TURN = r"[2-9]|[1-9]\d+"
@@ -53,6 +89,19 @@ _MARK = rf"^({_KINDS}:.*)#({_TURN})$"
 """No id of these kinds ends so by itself: none of them ends in digits after a `#`."""
 
 _NUMBERED = rf"^{_KINDS}:.*#(?P<number>{_TURN})$"
+
+
+_WITHHELD = r"^[a-z_]+:withheld-[0-9a-f]{16}$"
+
+
+def withheld_id(kind: str, digest: str) -> str:
+    """Returns the id under which an identifier is shown; `digest` must say nothing of it."""
+    return f"{kind}:withheld-{digest}"
+
+
+def is_withheld(entity_id: str) -> bool:
+    """Tells whether an id, with or without an epoch, stands for an identifier that is withheld."""
+    return re.match(_WITHHELD, without_epoch(entity_id)) is not None
 
 
 def without_epoch(entity_id: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TypedDict
+from typing import NotRequired, TypedDict
 
 MANIFEST_NAME = "manifest.json"
 """File name; its presence shows that a run is whole."""
@@ -37,6 +37,13 @@ class OutputFile(TypedDict):
     rows: int
 
 
+class PrivateFile(TypedDict):
+    """One file for the run's owner alone. Its bytes may depend on a secret, so none are here."""
+
+    name: str
+    rows: int
+
+
 class Alarm(TypedDict):
     """Something an analyst must know before trusting the run."""
 
@@ -51,11 +58,22 @@ class RecordCounts(TypedDict):
     calls: Counts
 
 
-class Manifest(TypedDict):
-    """The whole manifest, as JSON with sorted keys."""
+class _AddedLater(TypedDict, total=False):
+    """Fields that manifests of earlier versions lack."""
+
+    private: list[PrivateFile]
+
+
+class Manifest(_AddedLater):
+    """The whole manifest, as JSON with sorted keys.
+
+    `clock` is the time, ISO 8601 in UTC, at which decisions expire and from which recency counts;
+    runs of before it was written have none.
+    """
 
     run_id: str
     contract_version: int
+    clock: NotRequired[str]
     versions: dict[str, str]
     options: dict[str, object]
     inputs: list[InputFile]

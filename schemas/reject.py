@@ -38,6 +38,7 @@ class Code(StrEnum):
     VICTIM_ID_IS_CONTACT = "victim_id_is_contact"
     ID_IS_CONTACT = "id_is_contact"
     AFTER_AS_OF = "after_as_of"
+    IN_FUTURE = "in_future"
 
 
 REJECT = pa.schema(

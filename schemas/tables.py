@@ -1,4 +1,4 @@
-"""The tables of one run, one for each folder of the output contract."""
+"""The tables of one run, one for each folder of the output contract, and those of its owner."""
 
 from __future__ import annotations
 
@@ -6,8 +6,15 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
-from schemas import call, cluster, complaint, link, mention, reject
-from schemas.entity import ENTITY, ENTITY_KEY
+from schemas import call, cluster, complaint, decision, link, mention, reject
+from schemas.entity import (
+    CONTESTED as CONTESTED_ENTITY,
+    CONTESTED_KEY,
+    ENTITY,
+    ENTITY_KEY,
+    VICTIM_ENTRY,
+    VICTIM_ENTRY_KEY,
+)
 
 
 @dataclass(frozen=True)
@@ -39,6 +46,8 @@ LINEAGE = Table("lineage", cluster.LINEAGE, cluster.LINEAGE_KEY)
 
 COMPONENTS = Table("islands", cluster.COMPONENT, cluster.COMPONENT_KEY)
 
+DECISIONS = Table("decisions", decision.BOUND_DECISION, decision.BOUND_DECISION_KEY)
+
 REJECTS = Table("rejects", reject.REJECT, reject.REJECT_KEY)
 
 ALL_TABLES = (
@@ -52,8 +61,22 @@ ALL_TABLES = (
     SUPPLIERS,
     LINEAGE,
     COMPONENTS,
+    DECISIONS,
     REJECTS,
 )
 """Every table of a run, in the order a reader meets them."""
 
+PRIVATE_FOLDER = "private"
+"""Folder of what is for the run's owner alone: no report, export or download reads it."""
+
+CONTESTED = Table(f"{PRIVATE_FOLDER}/contested", CONTESTED_ENTITY, CONTESTED_KEY)
+
+VICTIMS = Table(f"{PRIVATE_FOLDER}/victims", VICTIM_ENTRY, VICTIM_ENTRY_KEY)
+
+PRIVATE_TABLES = (CONTESTED, VICTIMS)
+"""Tables that `Run` does not open; their bytes may depend on more than the input."""
+
 TABLES_BY_NAME = {table.name: table for table in ALL_TABLES}
+
+WRITTEN_TABLES = TABLES_BY_NAME | {table.name: table for table in PRIVATE_TABLES}
+"""Every table that a run may write, by name."""

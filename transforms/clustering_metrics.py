@@ -6,6 +6,7 @@
   drawn (a cluster bootstrap; Davison and Hinkley, Bootstrap Methods and their Application, 1997,
   section 3.8).
 - Hub flags: their precision and recall.
+- Tiers: precision and recall of the members that one may rely on, and what each rule costs.
 - Id survival: whether clusters keep their ids from run to run, by the truth rather than by overlap.
 - Baselines: the measure of what clustering is worth.
 """
@@ -13,7 +14,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -114,6 +115,50 @@ class IdSurvival:
 
     operations: int
     kept: int
+
+
+@dataclass(frozen=True)
+class TierScore:
+    """How right and how complete the members of one tier are.
+
+    Attributes:
+        members: how many there are, known to the truth or not.
+        true: those of them that are in the truth.
+        precision: B-cubed, of those and of what no cluster may hold; each of the latter belongs to
+            no operation.
+        recall: the share of all identifiers of the truth that is in the tier.
+        bcubed_recall: over all identifiers of the truth, each that is not in the tier alone.
+    """
+
+    members: int
+    true: int
+    precision: float
+    recall: float
+    bcubed_recall: float
+
+
+@dataclass(frozen=True)
+class RuleCost:
+    """The true members that one rule leaves out, and the recall that goes with them."""
+
+    identifiers: int
+    recall: float
+    bcubed_recall: float
+
+
+@dataclass(frozen=True)
+class RuleCosts:
+    """The cost of each rule, for the members that the rules before it leave in.
+
+    `robustness` leaves out what a single reporter shows or ties, `near_miss` what is one digit off
+    a better-attested number, `status` what is contested or else not to be relied on, `review` what
+    no analyst has reviewed.
+    """
+
+    robustness: RuleCost
+    near_miss: RuleCost
+    status: RuleCost
+    review: RuleCost
 
 
 def contingency(truth: Labels, predicted: Labels) -> sparse.csr_array:
@@ -239,6 +284,46 @@ def score_hub_flags(
     )
 
 
+def score_tier(
+    truth: Mapping[str, str], clusters: Mapping[str, str], wrong: Collection[str]
+) -> TierScore:
+    """Scores the members of a tier, given their clusters, against the operation by entity id.
+
+    `wrong` are identifiers that no cluster may hold; those in a cluster of their own do no harm.
+    """
+    harmful = set(wrong)
+    right = [one for one in clusters if one in truth]
+    bad = [one for one in clusters if one in harmful and one not in truth]
+    operations = [*(truth[one] for one in right), *(f"\0{one}" for one in bad)]
+    judged = np.array(operations, np.str_), np.array([clusters[i] for i in right + bad], np.str_)
+    return TierScore(
+        members=len(clusters),
+        true=len(right),
+        precision=bcubed_score(contingency(*judged)).precision,
+        recall=_ratio(len(right), len(truth)),
+        bcubed_recall=_bcubed_recall(truth, clusters),
+    )
+
+
+def rule_costs(
+    truth: Mapping[str, str], clusters: Mapping[str, str], passed: Sequence[Collection[str]]
+) -> RuleCosts:
+    """Returns what each rule costs, given the members that pass it and those before it.
+
+    `passed` are, in the order of `RuleCosts`, the members that each rule leaves in.
+    """
+    costs = []
+    left = dict(clusters)
+    for those in passed:
+        keep = set(those)
+        fewer = {one: cluster for one, cluster in left.items() if one in keep}
+        lost = sum(one in truth for one in left) - sum(one in truth for one in fewer)
+        recall = _bcubed_recall(truth, left) - _bcubed_recall(truth, fewer)
+        costs.append(RuleCost(lost, lost / len(truth) if truth else 0.0, recall))
+        left = fewer
+    return RuleCosts(*costs)
+
+
 def id_survival(
     truth: Mapping[str, str], before: Mapping[str, str], now: Mapping[str, str]
 ) -> IdSurvival:
@@ -284,6 +369,13 @@ def _pairs(counts: npt.NDArray[np.int64]) -> float:
     """Counts pairs within clusters of these sizes; in floats, as squares of millions overflow."""
     sizes = counts.astype(np.float64)
     return float((sizes * (sizes - 1) / 2).sum())
+
+
+def _bcubed_recall(truth: Mapping[str, str], clusters: Mapping[str, str]) -> float:
+    """Returns the B-cubed recall over the truth; an identifier without a cluster is alone."""
+    operations = np.array(list(truth.values()), np.str_)
+    predicted = np.array([clusters.get(one, f"\0{one}") for one in truth], np.str_)
+    return bcubed_score(contingency(operations, predicted)).recall
 
 
 def _ratio(part: float, whole: float) -> float:

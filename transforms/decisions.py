@@ -1,19 +1,23 @@
-"""Analysts' decisions: parsed from a file, checked, and resolved to those in force.
+"""Analysts' decisions: bound to facts, and resolved to those in force.
 
-A file is checked before anything runs; which decisions are in force is known once the newest record
-is. A decision binds: it outweighs any evidence. Where two contradict each other, the one that does
-less harm stays in force (cannot_link over must_link, dispute over confirm, legitimate over all),
-and the manifest raises an alarm.
+A decision binds: it outweighs any evidence. It is itself bound once, to the members that its author
+saw, so that no later record changes what it covers: to those that `--previous` shows, or without
+one to those of this run, and never to one whose first record is later than the decision. A run
+writes what its decisions are bound to, and the next run takes that over.
+
+Decisions expire by the clock or `--as-of`, never by the date of a record. Where two contradict each
+other, the one that does less harm stays in force (cannot_link over must_link, dispute over confirm
+and review, victim_owned and legitimate over all that name somebody), and the manifest raises an
+alarm. Those that protect hold for every epoch of an identifier.
 """
 
 from __future__ import annotations
 
-import csv
-import io
-import json
+import hashlib
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from enum import StrEnum
 from itertools import pairwise
 from typing import Any
 
@@ -21,28 +25,58 @@ import apache_beam as beam
 import networkx as nx
 import pyarrow as pa
 import pyarrow.compute as pc
+import xxhash
 
-from schemas.decision import DECISION, PAIR_DECISIONS, DecisionKind
-from schemas.entity import epoch_number, with_epoch, without_epoch
-from transforms.extract.allowlist import KnownLegitimate, LegitimateListError, canonical_entity_id
-from transforms.manifest import CounterValue
-
-MAX_VALUE_CHARACTERS = 500
-"""Characters of any one value, at most."""
+from schemas.decision import (
+    BOUND_DECISION,
+    CLUSTER_DECISIONS,
+    DECISION,
+    PROTECTING_DECISIONS,
+    REVIEWING_DECISIONS,
+    DecisionKind,
+)
+from schemas.entity import without_epoch
+from schemas.field import TIMESTAMP
+from transforms.arrow_util import table_of_rows
+from transforms.extract.allowlist import KnownLegitimate
+from transforms.manifest import CounterValue, RunSettings
 
 UNIX_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 NO_RECORD = -1
 """Stands for the newest record of a run without any."""
 
+WITHHELD_MARK = ":withheld-"
+"""The part of an entity id that stands in place of a victim's own."""
 
-class DecisionError(ValueError):
-    """A row of a decisions file that cannot be used; the message is for its author."""
+SHOWN = pa.schema(
+    [("entity_id", pa.string()), ("cluster_id", pa.string()), ("first_seen", TIMESTAMP)]
+)
+"""An entity that a run shows: its cluster, null where it is in none, and its first record."""
+
+Interval = tuple[datetime, datetime]
+"""The first and the last record of a run."""
+
+
+class BoundBy(StrEnum):
+    """The place that a decision's binding is from, as the manifest counts it."""
+
+    FILE = "bound_in_file"
+    BEFORE = "bound_before"
+    PREVIOUS = "bound_to_previous"
+    HERE = "bound_here"
 
 
 @dataclass(frozen=True)
 class Decision:
-    """One row of `schemas.decision.DECISION`, checked; entities are canonical ids."""
+    """One row of `schemas.decision.DECISION`, checked; entities are canonical ids.
+
+    Attributes:
+        members: Entity ids that it is bound to, sorted; None until it is bound.
+        run_id: The run that showed them; None for the run at hand.
+        interval: First and last record of that run.
+        bound_by: Where the binding is from.
+    """
 
     decision_id: str
     kind: DecisionKind
@@ -52,6 +86,20 @@ class Decision:
     reason: str
     decided_at: datetime
     expires_at: datetime | None
+    members: tuple[str, ...] | None = None
+    run_id: str | None = None
+    interval: Interval | None = None
+    bound_by: BoundBy | None = None
+
+    @property
+    def entities(self) -> tuple[str, ...]:
+        """The one or two entities that it is about."""
+        return (self.entity_a,) if self.entity_b is None else (self.entity_a, self.entity_b)
+
+    @property
+    def digest(self) -> str | None:
+        """The digest of its members; None until it is bound."""
+        return None if self.members is None else members_digest(self.members)
 
     def describe(self) -> str:
         """Returns the decision for people, without its kind."""
@@ -62,7 +110,11 @@ class Decision:
 class DecisionsInForce:
     """The decisions that bind a run, the contradictions among them, and how many had no effect.
 
-    `when` is the moment that the run is seen from: `--as-of`, or its newest record.
+    Attributes:
+        when: The moment that the run is seen from: `--as-of`, or the clock.
+        newest: The newest record of a stream, from which retention counts.
+        binding: The decisions in force, by id.
+        without_effect: Those that are not: expired, set aside, or made later.
     """
 
     when: datetime | None = None
@@ -70,6 +122,8 @@ class DecisionsInForce:
     contradictions: tuple[str, ...] = ()
     expired: int = 0
     later: int = 0
+    newest: datetime | None = None
+    without_effect: tuple[Decision, ...] = ()
 
     def of(self, kind: DecisionKind) -> tuple[Decision, ...]:
         """Returns the binding decisions of one kind, by id."""
@@ -81,17 +135,70 @@ class DecisionsInForce:
         return sorted({(min(pair), max(pair)) for pair in ends})
 
     def by_entity(self) -> dict[str, list[Decision]]:
-        """Returns the binding decisions on each entity, by id."""
+        """Returns the binding decisions on each entity, by id.
+
+        One that protects is under the id without an epoch: see `about`.
+        """
         found: dict[str, list[Decision]] = {}
         for one in self.binding:
-            for entity in (one.entity_a, one.entity_b):
-                if entity is not None:
-                    found.setdefault(entity, []).append(one)
+            for entity in one.entities:
+                protects = one.kind in PROTECTING_DECISIONS
+                found.setdefault(without_epoch(entity) if protects else entity, []).append(one)
         return found
 
+    def about(self, entity_id: str) -> list[Decision]:
+        """Returns the binding decisions on an epoch of an identifier, by id."""
+        by_entity, bare = self.by_entity(), without_epoch(entity_id)
+        found = {one.decision_id: one for one in by_entity.get(entity_id, [])}
+        if bare != entity_id:
+            also = (one for one in by_entity.get(bare, []) if one.kind in PROTECTING_DECISIONS)
+            found |= {one.decision_id: one for one in also}
+        return [found[one] for one in sorted(found)]
+
+    def protected(self, kind: DecisionKind) -> frozenset[str]:
+        """Returns the ids without epochs of the entities that decisions of a kind are about."""
+        return frozenset(without_epoch(each) for one in self.of(kind) for each in one.entities)
+
+    def disputed(self) -> frozenset[str]:
+        """Returns the ids without epochs that disputes cover: their clusters as they were bound."""
+        bound = (one.members or () for one in self.of(DecisionKind.DISPUTE))
+        covered = frozenset(without_epoch(each) for members in bound for each in members)
+        return covered | self.protected(DecisionKind.DISPUTE)
+
+    def reviewed(self) -> frozenset[str]:
+        """Returns the entity ids that analysts reviewed, without those that a dispute covers."""
+        disputed = self.disputed()
+        return frozenset(
+            each
+            for kind in REVIEWING_DECISIONS
+            for one in self.of(kind)
+            for each in one.members or ()
+            if without_epoch(each) not in disputed
+        )
+
+    def covered(self, kind: DecisionKind) -> frozenset[str]:
+        """Returns the entity ids that the bound decisions of a kind cover."""
+        return frozenset(each for one in self.of(kind) for each in one.members or ())
+
+    def unbound(self) -> tuple[Decision, ...]:
+        """Returns the decisions, in force or not, that are not bound yet."""
+        return tuple(one for one in self.binding + self.without_effect if one.members is None)
+
+    def bound_to(
+        self, shown: pa.Table, interval: Interval | None, bound_by: BoundBy = BoundBy.HERE
+    ) -> DecisionsInForce:
+        """Binds what is not bound yet; see `bind`."""
+        return replace(
+            self,
+            binding=bind(self.binding, shown, interval, None, bound_by),
+            without_effect=bind(self.without_effect, shown, interval, None, bound_by),
+        )
+
     def add_to(self, known: KnownLegitimate) -> KnownLegitimate:
-        """Adds the entities that analysts decided are legitimate to the list."""
-        rows = {one.entity_a: one.describe() for one in self.of(DecisionKind.LEGITIMATE)}
+        """Adds the entities that analysts decided are legitimate to the list, for all epochs."""
+        rows = {
+            without_epoch(one.entity_a): one.describe() for one in self.of(DecisionKind.LEGITIMATE)
+        }
         ordered = sorted(rows.items())
         return known.merged(
             KnownLegitimate(
@@ -108,39 +215,31 @@ class DecisionsInForce:
         yield ("decisions", "expired"), self.expired
         yield ("decisions", "decided_later"), self.later
         yield ("decisions", "entities_named"), len(self.by_entity())
-        for one in self.contradictions:
-            yield ("decision_contradictions", one), 1
+        for place in BoundBy:
+            every = self.binding + self.without_effect
+            yield ("decisions", place), sum(one.bound_by is place for one in every)
+        idle = (one for kind in REVIEWING_DECISIONS for one in self.of(kind) if one.members == ())
+        yield ("decisions", "cover_nothing"), sum(1 for _ in idle)
+        for text in self.contradictions:
+            yield ("decision_contradictions", text), 1
 
 
 NO_DECISIONS = DecisionsInForce()
 
 
-def parse_decisions(text: str, name: str) -> tuple[Decision, ...]:
-    """Parses the decisions of a CSV or JSON Lines file, by id.
-
-    Raises:
-        DecisionError: naming the file, the row and the field, and what to do.
-    """
-    found: dict[str, Decision] = {}
-    for row, values in _rows(text.removeprefix("\ufeff"), name):
-        decision = _decision(values, f"{name}, row {row}")
-        if decision.decision_id in found:
-            raise DecisionError(
-                f"{name}, row {row}, decision_id: {decision.decision_id!r} is used already; give "
-                "each decision an id of its own"
-            )
-        found[decision.decision_id] = decision
-    return tuple(found[one] for one in sorted(found))
+def members_digest(members: Iterable[str]) -> str:
+    """Returns the SHA-256 of entity ids, sorted and one a line, in hexadecimal."""
+    return hashlib.sha256("\n".join(sorted(members)).encode()).hexdigest()
 
 
 def decisions_in_force(
-    decisions: Iterable[Decision], as_of: datetime | None, newest: datetime | None
+    decisions: Iterable[Decision], as_of: datetime | None, clock: datetime | None
 ) -> DecisionsInForce:
-    """Resolves the decisions in force at `as_of`, or else at the newest record.
+    """Resolves the decisions in force at `as_of`, or else by the clock.
 
     One made after `as_of` was not known then. Without `as_of` every decision is known.
     """
-    when = as_of or newest
+    when = as_of or clock
     given = sorted(decisions, key=_by_id)
     later = [one for one in given if as_of is not None and one.decided_at > as_of]
     expired = [
@@ -150,13 +249,116 @@ def decisions_in_force(
     ]
     alive = [one for one in given if one not in later and one not in expired]
     set_aside = dict(_contradictions(alive))
+    idle = [
+        one
+        for one in given
+        if one in expired
+        or one.decision_id in set_aside
+        or (one in later and one.members is not None)
+    ]
     return DecisionsInForce(
         when=when,
         binding=tuple(one for one in alive if one.decision_id not in set_aside),
         contradictions=tuple(sorted(set(set_aside.values()))),
         expired=len(expired),
         later=len(later),
+        without_effect=tuple(idle),
     )
+
+
+def bind(
+    decisions: Iterable[Decision],
+    shown: pa.Table,
+    interval: Interval | None,
+    run_id: str | None,
+    bound_by: BoundBy,
+) -> tuple[Decision, ...]:
+    """Binds the decisions that are not bound yet to what a run shows.
+
+    A confirm or a dispute covers the cluster of its entity, any other kind its entities alone;
+    none a member whose first record is later than the decision.
+
+    Args:
+        decisions: The decisions, of which those that are bound stay as they are.
+        shown: SHOWN rows: the entities that decisions name, and all of the clusters of these.
+        interval: First and last record of the run.
+        run_id: The run, None for the one at hand.
+        bound_by: Where the binding is from.
+    """
+    first: dict[str, datetime] = {}
+    cluster: dict[str, str] = {}
+    members: dict[str, list[str]] = {}
+    for row in shown.to_pylist():
+        entity = row["entity_id"]
+        first[entity] = row["first_seen"]
+        if row["cluster_id"] is not None and entity not in cluster:
+            cluster[entity] = row["cluster_id"]
+            members.setdefault(row["cluster_id"], []).append(entity)
+    return tuple(
+        replace(
+            one,
+            members=_facts(one, cluster, members, first),
+            run_id=run_id,
+            interval=interval,
+            bound_by=bound_by,
+        )
+        if one.members is None
+        else one
+        for one in decisions
+    )
+
+
+def taken_over(decisions: Iterable[Decision], before: pa.Table) -> tuple[Decision, ...]:
+    """Gives decisions the binding that they have in BOUND_DECISION rows of an earlier run.
+
+    A row is the same if its id and all that its author wrote are; an entity that the earlier run
+    withheld is not compared. A decision that its file binds stays as it is.
+    """
+    rows = {row["decision_id"]: row for row in before.to_pylist()}
+    return tuple(
+        _bound_as(one, rows[one.decision_id])
+        if one.members is None and _is_same(one, rows.get(one.decision_id))
+        else one
+        for one in decisions
+    )
+
+
+def named_to_bind(decisions: Iterable[Decision]) -> pa.Array:
+    """Returns the entities that the decisions that are not bound name, sorted."""
+    named = {each for one in decisions if one.members is None for each in one.entities}
+    return pa.array(sorted(named), pa.string())
+
+
+def bound_rows(
+    decided: DecisionsInForce, run_id: str | None = None, withheld: Iterable[str] = ()
+) -> pa.Table:
+    """Returns BOUND_DECISION rows of all decisions, in force or not.
+
+    Args:
+        decided: The decisions.
+        run_id: The run that wrote those that are bound to the run at hand.
+        withheld: Ids of victims' own entities, which stand here under another id, as do those
+            that a decision says are a victim's own.
+    """
+    every = decided.binding + decided.without_effect
+    owned = (one.entity_a for one in every if one.kind is DecisionKind.VICTIM_OWNED)
+    hidden = frozenset(map(without_epoch, (*withheld, *owned)))
+    rows = [
+        _bound_row(one, hidden)
+        | {"run_id": one.run_id or run_id, "in_force": one in decided.binding}
+        for one in sorted(every, key=_by_id)
+    ]
+    return table_of_rows(rows, BOUND_DECISION)
+
+
+def withheld_id(entity_id: str, decision_id: str, place: int = 0) -> str:
+    """Returns the id that stands for a victim's own entity in a decision.
+
+    It is named after the decision: a hash of the number could be reversed.
+    """
+    kind = entity_id.partition(":")[0]
+    text = f"{kind}|{decision_id}|{place}"
+    return f"{kind}{WITHHELD_MARK}{xxhash.xxh3_64_hexdigest(text.encode())}"
 
 
 def newest_record(records: pa.RecordBatch) -> int:
@@ -166,38 +368,78 @@ def newest_record(records: pa.RecordBatch) -> int:
     return NO_RECORD if latest is None else latest
 
 
-def decisions_in_force_at(
-    micros: int, decisions: tuple[Decision, ...], as_of: datetime | None
-) -> DecisionsInForce:
-    """Applies `decisions_in_force`, with the newest record in microseconds since 1970."""
-    when = None if micros == NO_RECORD else UNIX_EPOCH + timedelta(microseconds=micros)
-    return decisions_in_force(decisions, as_of, when)
+def run_clock(run: RunSettings) -> datetime:
+    """Returns the clock of a run."""
+    return run.clock
 
 
 @dataclass(eq=False)
 class ResolveDecisions(beam.PTransform):
-    """Resolves decisions with unique complaints and calls (a tuple) to one DecisionsInForce.
+    """Resolves decisions by a clock, a PCollection of one time a window, to one DecisionsInForce.
 
-    `start` has one element a window: a run without records has decisions too.
+    `records` are batches of a stream whose newest record counts for retention.
     """
 
     decisions: tuple[Decision, ...]
     as_of: datetime | None
-    start: beam.PCollection
+    records: beam.PCollection | None = None
 
-    def expand(self, records: tuple[beam.PCollection, ...]) -> Any:
-        """Takes the newest record of all, then the decisions in force at that time."""
-        start = self.start | "No record yet" >> beam.Map(_no_record)
-        moments = [
-            batches | f"Newest of {number}" >> beam.Map(newest_record)
-            for number, batches in enumerate(records)
-        ]
-        return (
-            (*moments, start)
+    def expand(self, clock: beam.PCollection) -> Any:
+        """Applies `decisions_in_force` at the time that is given."""
+        if self.records is None:
+            return clock | "Resolve" >> beam.Map(_resolve, None, self.decisions, self.as_of)
+        none = clock | "No record yet" >> beam.Map(_no_record)
+        newest = (
+            (self.records | "Newest" >> beam.Map(newest_record), none)
             | beam.Flatten()
             | beam.CombineGlobally(max).without_defaults()
-            | beam.Map(decisions_in_force_at, self.decisions, self.as_of)
         )
+        latest = beam.pvalue.AsSingleton(newest)
+        return clock | "Resolve" >> beam.Map(_resolve, latest, self.decisions, self.as_of)
+
+
+@dataclass(eq=False)
+class BindDecisions(beam.PTransform):
+    """Binds the one DecisionsInForce of a window to what the window shows, where it is unbound.
+
+    Args:
+        entities: Batches with the columns entity_id, first_seen and last_seen.
+        members: Batches with the columns entity_id, cluster_id and first_seen.
+    """
+
+    entities: beam.PCollection
+    members: beam.PCollection
+
+    def expand(self, in_force: beam.PCollection) -> Any:
+        """Selects the clusters of the entities that are named, and applies `bind`."""
+        decided = beam.pvalue.AsSingleton(in_force)
+        clusters = beam.pvalue.AsIter(
+            self.members | "Clusters named" >> beam.FlatMap(_clusters_to_bind, decided)
+        )
+        shown = (
+            self.members | "Members shown" >> beam.FlatMap(_members_to_bind, clusters),
+            self.entities | "Entities shown" >> beam.FlatMap(_entities_to_bind, decided),
+        ) | "Shown" >> beam.Flatten()  # SHOWN
+        spans = self.entities | "Spans" >> beam.FlatMap(_span, decided)  # Interval
+        return in_force | "Bind" >> beam.Map(
+            _bind_here, beam.pvalue.AsIter(shown), beam.pvalue.AsIter(spans)
+        )
+
+
+@dataclass(eq=False)
+class DecisionRows(beam.PTransform):
+    """Converts one DecisionsInForce to BOUND_DECISION batches, without victims' own identifiers.
+
+    `withheld` are batches with the column entity_id: what must not be shown.
+    """
+
+    withheld: beam.PCollection
+
+    def expand(self, decided: beam.PCollection) -> Any:
+        """Applies `bound_rows`."""
+        one = beam.pvalue.AsSingleton(decided)
+        hidden = self.withheld | "Hidden" >> beam.FlatMap(_hidden_members, one)
+        return decided | "Rows" >> beam.FlatMap(_bound_batches, beam.pvalue.AsIter(hidden))
 
 
 @dataclass(eq=False)
@@ -209,109 +451,143 @@ class CountDecisions(beam.PTransform):
         return decided | beam.FlatMap(DecisionsInForce.counters)
 
 
-def _rows(text: str, name: str) -> Iterator[tuple[int, Mapping[str, object]]]:
-    """Yields line numbers and values."""
-    if text.lstrip()[:1] == "{":
-        for line, content in enumerate(text.splitlines(), 1):
-            if content.strip():
-                yield line, _object(content, f"{name}, row {line}")
-        return
-    reader = csv.DictReader(io.StringIO(text), strict=True)
-    try:
-        if "decision_id" not in (reader.fieldnames or ()):
-            raise DecisionError(f"{name}: the first line must be {','.join(DECISION.names)}")
-        for cells in reader:
-            if None in cells or None in cells.values():
-                raise DecisionError(
-                    f"{name}, row {reader.line_num}: has another number of cells than the header"
-                )
-            yield reader.line_num, cells
-    except csv.Error as error:
-        raise DecisionError(f"{name}, row {reader.line_num}: {error}") from None
+def _facts(
+    one: Decision,
+    cluster: Mapping[str, str],
+    members: Mapping[str, list[str]],
+    first: Mapping[str, datetime],
+) -> tuple[str, ...]:
+    """Returns the entities that a decision covers, of those that were there when it was made."""
+    if one.kind is DecisionKind.VICTIM_OWNED:
+        return (withheld_id(one.entity_a, one.decision_id),)
+    if one.kind in CLUSTER_DECISIONS and one.entity_a in cluster:
+        covered = members[cluster[one.entity_a]]
+    else:
+        covered = [each for each in one.entities if each in first]
+    return tuple(sorted(each for each in covered if first[each] <= one.decided_at))
 
 
-def _object(content: str, place: str) -> Mapping[str, object]:
-    try:
-        values = json.loads(content)
-    except json.JSONDecodeError as error:
-        raise DecisionError(f"{place}: not JSON: {error.msg}") from None
-    if not isinstance(values, dict):
-        raise DecisionError(f"{place}: not an object; write one decision per line")
-    return values
+def _is_same(one: Decision, row: Mapping[str, Any] | None) -> bool:
+    """Compares what the author of a decision wrote with a BOUND_DECISION row."""
+    if row is None:
+        return False
+    written = _written(one)
+    for name in ("entity_a", "entity_b"):
+        if row[name] is not None and WITHHELD_MARK in row[name] and written[name] is not None:
+            written[name] = f"{written[name].partition(':')[0]}:{row[name].partition(':')[2]}"
+    return written == {name: row[name] for name in DECISION.names}
 
 
-def _decision(values: Mapping[str, object], place: str) -> Decision:
-    for unknown in sorted(set(values) - set(DECISION.names)):
-        raise DecisionError(f"{place}, {unknown}: no such field; use {', '.join(DECISION.names)}")
-    texts = {name: _text(values.get(name), f"{place}, {name}") for name in DECISION.names}
-    for one in DECISION:
-        if not one.nullable and texts[one.name] is None:
-            raise DecisionError(f"{place}, {one.name}: is empty; every decision needs it")
-    kind = _kind(texts["kind"] or "", place)
-    ends = [_entity(texts[name], f"{place}, {name}") for name in ("entity_a", "entity_b")]
-    if kind in PAIR_DECISIONS and (ends[1] is None or ends[0] == ends[1]):
-        raise DecisionError(f"{place}, entity_b: {kind} is about two entities; name the other one")
-    if kind not in PAIR_DECISIONS and ends[1] is not None:
-        raise DecisionError(f"{place}, entity_b: {kind} is about one entity; leave it empty")
-    decided = _moment(texts["decided_at"], f"{place}, decided_at")
-    expires = _moment(texts["expires_at"], f"{place}, expires_at")
-    if expires is not None and decided is not None and expires <= decided:
-        raise DecisionError(f"{place}, expires_at: is not after decided_at; correct one of them")
-    return Decision(
-        decision_id=texts["decision_id"] or "",
-        kind=kind,
-        entity_a=ends[0] or "",
-        entity_b=ends[1],
-        author=texts["author"] or "",
-        reason=texts["reason"] or "",
-        decided_at=decided or datetime.max.replace(tzinfo=UTC),
-        expires_at=expires,
+def _bound_as(one: Decision, row: Mapping[str, Any]) -> Decision:
+    start, end = row["bound_from"], row["bound_to"]
+    return replace(
+        one,
+        members=tuple(row["members"]),
+        run_id=row["run_id"],
+        interval=(start, end) if start is not None and end is not None else None,
+        bound_by=BoundBy.BEFORE,
     )
 
 
-def _text(value: object, place: str) -> str | None:
-    if value is None:
-        return None
-    if not isinstance(value, str):
-        raise DecisionError(f"{place}: is not text; put it in quotes")
-    if len(value) > MAX_VALUE_CHARACTERS or not value.isprintable():
-        raise DecisionError(
-            f"{place}: is not one line of at most {MAX_VALUE_CHARACTERS} characters"
-        )
-    return value.strip() or None
+def _written(one: Decision) -> dict[str, Any]:
+    """Returns the columns of DECISION, which its author wrote."""
+    return {name: getattr(one, name) for name in DECISION.names} | {"kind": str(one.kind)}
 
 
-def _kind(text: str, place: str) -> DecisionKind:
-    try:
-        return DecisionKind(text)
-    except ValueError:
-        raise DecisionError(
-            f"{place}, kind: no such kind {text!r}; use {', '.join(DecisionKind)}"
-        ) from None
+def _bound_row(one: Decision, hidden: frozenset[str]) -> dict[str, Any]:
+    """Returns a BOUND_DECISION row without `in_force`, with other ids for entities to hide."""
+    owned = one.kind is DecisionKind.VICTIM_OWNED
+    written = _written(one)
+    for place, name in enumerate(("entity_a", "entity_b")):
+        entity = written[name]
+        if entity is not None and (owned or without_epoch(entity) in hidden):
+            written[name] = withheld_id(entity, one.decision_id, place)
+    members = sorted(
+        withheld_id(each, one.decision_id, place)
+        if WITHHELD_MARK not in each and (owned or without_epoch(each) in hidden)
+        else each
+        for place, each in enumerate(one.members or ())
+    )
+    start, end = one.interval or (None, None)
+    return written | {
+        "members": members,
+        "members_digest": members_digest(members),
+        "bound_from": start,
+        "bound_to": end,
+    }
 
 
-def _entity(text: str | None, place: str) -> str | None:
-    try:
-        return _canonical_epoch(text) if text is not None else None
-    except LegitimateListError as error:
-        raise DecisionError(f"{place}: {error}") from None
+def _resolve(
+    clock: datetime, newest: int | None, decisions: tuple[Decision, ...], as_of: datetime | None
+) -> DecisionsInForce:
+    in_force = decisions_in_force(decisions, as_of, clock)
+    if newest is None or newest == NO_RECORD:
+        return in_force
+    return replace(in_force, newest=UNIX_EPOCH + timedelta(microseconds=newest))
 
 
-def _canonical_epoch(text: str) -> str:
-    """Returns the canonical id, with the epoch that it names."""
-    return with_epoch(canonical_entity_id(without_epoch(text)), epoch_number(text))
+def _clusters_to_bind(members: pa.RecordBatch, decided: DecisionsInForce) -> list[str]:
+    """Returns the clusters of the entities that are named."""
+    named = pc.is_in(members["entity_id"], named_to_bind(decided.unbound()))
+    found: list[str] = members["cluster_id"].filter(named).drop_null().to_pylist()
+    return found
 
 
-def _moment(text: str | None, place: str) -> datetime | None:
-    if text is None:
-        return None
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        raise DecisionError(f"{place}: {text!r} is not an ISO 8601 time") from None
-    if moment.tzinfo is None:
-        raise DecisionError(f"{place}: {text!r} has no zone; add Z or an offset")
-    return moment.astimezone(UTC)
+def _members_to_bind(members: pa.RecordBatch, clusters: Iterable[str]) -> Iterator[pa.RecordBatch]:
+    """Yields the members of these clusters as SHOWN rows."""
+    wanted = pa.array(sorted(set(clusters)), pa.string())
+    if len(wanted):
+        rows = members.filter(pc.is_in(members["cluster_id"], wanted))
+        columns = [rows[name] for name in SHOWN.names]
+        yield pa.RecordBatch.from_arrays(columns, schema=SHOWN)
+
+
+def _entities_to_bind(
+    entities: pa.RecordBatch, decided: DecisionsInForce
+) -> Iterator[pa.RecordBatch]:
+    """Yields the entities that are named as SHOWN rows without a cluster."""
+    named = named_to_bind(decided.unbound())
+    if len(named):
+        yield shown_entities(entities.filter(pc.is_in(entities["entity_id"], named)))
+
+
+def shown_entities(entities: pa.RecordBatch) -> pa.RecordBatch:
+    """Converts rows with entity_id and first_seen to SHOWN rows without a cluster."""
+    nothing = pa.nulls(entities.num_rows, pa.string())
+    columns = [entities["entity_id"], nothing, entities["first_seen"]]
+    return pa.RecordBatch.from_arrays(columns, schema=SHOWN)
+
+
+def _span(entities: pa.RecordBatch, decided: DecisionsInForce) -> Iterator[Interval]:
+    if entities.num_rows and decided.unbound():
+        yield pc.min(entities["first_seen"]).as_py(), pc.max(entities["last_seen"]).as_py()
+
+
+def _bind_here(
+    decided: DecisionsInForce, shown: Iterable[pa.RecordBatch], spans: Iterable[Interval]
+) -> DecisionsInForce:
+    if not decided.unbound():
+        return decided
+    firsts, lasts = zip(*spans, strict=True) if (spans := list(spans)) else ((), ())
+    interval = (min(firsts), max(lasts)) if firsts else None
+    rows = pa.Table.from_batches(list(shown), SHOWN)
+    return decided.bound_to(rows, interval)
+
+
+def _hidden_members(withheld: pa.RecordBatch, decided: DecisionsInForce) -> Iterator[str]:
+    """Yields the entities to hide that a decision names or covers."""
+    every = decided.binding + decided.without_effect
+    if not every:
+        return
+    named = {each for one in every for each in (*one.entities, *(one.members or ()))}
+    named |= {without_epoch(one) for one in named}
+    hidden = pc.is_in(withheld["entity_id"], pa.array(sorted(named), pa.string()))
+    yield from withheld["entity_id"].filter(hidden).to_pylist()
+
+
+def _bound_batches(decided: DecisionsInForce, withheld: Iterable[str]) -> Iterator[pa.RecordBatch]:
+    rows = bound_rows(decided, withheld=withheld)
+    yield from rows.combine_chunks().to_batches()
 
 
 def _no_record(_: object) -> int:
@@ -329,6 +605,9 @@ def _contradictions(alive: list[Decision]) -> Iterator[tuple[str, str]]:
     for one in alive:
         if one.kind is DecisionKind.MUST_LINK:
             graph.add_edge(one.entity_a, one.entity_b)
+    epochs: dict[str, list[str]] = {}
+    for node in sorted(graph):
+        epochs.setdefault(without_epoch(node), []).append(node)
     by_pair: dict[frozenset[str | None], list[str]] = {}
     for one in alive:
         if one.kind is DecisionKind.MUST_LINK:
@@ -337,27 +616,57 @@ def _contradictions(alive: list[Decision]) -> Iterator[tuple[str, str]]:
     for one in alive:
         if one.kind is not DecisionKind.CANNOT_LINK:
             continue
-        a, b = one.entity_a, one.entity_b
-        while a in graph and b in graph and nx.has_path(graph, a, b):
-            path = nx.shortest_path(graph, a, b)
-            steps = [frozenset(step) for step in pairwise(path)]
-            ids = sorted(decision for step in steps for decision in by_pair[step])
-            text = f"cannot_link {one.decision_id} against must_link {', '.join(ids)}"
-            yield from ((decision, text) for decision in ids)
-            graph.remove_edges_from(tuple(step) for step in steps)
+        for a, b in _epochs_apart(one, epochs):
+            while nx.has_path(graph, a, b):
+                path = nx.shortest_path(graph, a, b)
+                steps = [frozenset(step) for step in pairwise(path)]
+                ids = sorted(decision for step in steps for decision in by_pair[step])
+                text = f"cannot_link {one.decision_id} against must_link {', '.join(ids)}"
+                yield from ((decision, text) for decision in ids)
+                graph.remove_edges_from(tuple(step) for step in steps)
+
+
+def _epochs_apart(one: Decision, epochs: Mapping[str, list[str]]) -> Iterator[tuple[str, str]]:
+    """Yields the pairs of epochs that a cannot_link keeps apart, of those in `epochs` by bare id.
+
+    Of two epochs of one identifier it keeps these two apart alone.
+    """
+    a, b = one.entity_a, one.entity_b or ""
+    if without_epoch(a) == without_epoch(b):
+        known = epochs.get(without_epoch(a), [])
+        if a in known and b in known:
+            yield a, b
+        return
+    for near in epochs.get(without_epoch(a), []):
+        for far in epochs.get(without_epoch(b), []):
+            yield near, far
+
+
+_SAFER = (
+    (DecisionKind.LEGITIMATE, DecisionKind.CONFIRM),
+    (DecisionKind.LEGITIMATE, DecisionKind.REVIEW),
+    (DecisionKind.LEGITIMATE, DecisionKind.MUST_LINK),
+    (DecisionKind.LEGITIMATE, DecisionKind.SUSPECT_HELD),
+    (DecisionKind.VICTIM_OWNED, DecisionKind.CONFIRM),
+    (DecisionKind.VICTIM_OWNED, DecisionKind.REVIEW),
+    (DecisionKind.VICTIM_OWNED, DecisionKind.MUST_LINK),
+    (DecisionKind.VICTIM_OWNED, DecisionKind.SUSPECT_HELD),
+    (DecisionKind.DISPUTE, DecisionKind.CONFIRM),
+    (DecisionKind.DISPUTE, DecisionKind.REVIEW),
+)
+"""Kinds that contradict each other on one identifier; the first one stays in force."""
 
 
 def _on_one_entity(alive: list[Decision]) -> Iterator[tuple[str, str]]:
-    """Yields decisions that one of a safer kind on the same entity sets aside."""
-    for safer, weaker in (
-        (DecisionKind.LEGITIMATE, DecisionKind.CONFIRM),
-        (DecisionKind.LEGITIMATE, DecisionKind.MUST_LINK),
-        (DecisionKind.DISPUTE, DecisionKind.CONFIRM),
-    ):
-        by_entity = {one.entity_a: one for one in alive if one.kind is safer}
+    """Yields decisions that one of a safer kind on any epoch of the same entity sets aside."""
+    for safer, weaker in _SAFER:
+        by_entity = {without_epoch(one.entity_a): one for one in alive if one.kind is safer}
         for one in alive:
-            against = by_entity.get(one.entity_a) or by_entity.get(one.entity_b or "")
-            if one.kind is weaker and against is not None:
+            if one.kind is not weaker:
+                continue
+            named = [by_entity.get(without_epoch(each)) for each in one.entities]
+            against = next((other for other in named if other is not None), None)
+            if against is not None:
                 yield (
                     one.decision_id,
                     f"{safer} {against.decision_id} against {weaker} {one.decision_id}",

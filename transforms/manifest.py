@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
 import xxhash
 
 from schemas import CONTRACT_VERSION
 from schemas.enums import RecordKind
-from schemas.manifest import Alarm, Counts, InputFile, Manifest, OutputFile
+from schemas.manifest import Alarm, Counts, InputFile, Manifest, OutputFile, PrivateFile
+from schemas.reject import Code
+from schemas.tables import PRIVATE_FOLDER
 
 CounterValue = tuple[tuple[str, str], int]
 """((group, name), count): what the steps count as they go."""
@@ -28,14 +31,30 @@ COMPONENTS_REFUSED = ("islands", "refused")
 """Counts components of the previous run whose files state the impossible."""
 
 
+CONTESTED_IDENTIFIERS = ("contested", "identifiers")
+"""Counts identifiers that are contested."""
+
+REGISTER_CONFLICTS = ("register", "conflicts")
+"""Counts identifiers that only the register knows as victims', and these records as a suspect's."""
+
+
+def current_time() -> datetime:
+    """Returns the time of this machine's clock in UTC, in whole seconds."""
+    return datetime.now(UTC).replace(microsecond=0)
+
+
 @dataclass(frozen=True)
 class RunSettings:
-    """The facts of a run before anything was read: where it is written, versions, options."""
+    """The facts of a run before anything was read: where it is written, versions, options, when.
+
+    By the `clock` decisions expire, and recency counts from it.
+    """
 
     staging: str
     output: str
     versions: Mapping[str, str]
     options: Mapping[str, object] = field(default_factory=dict)
+    clock: datetime = field(default_factory=current_time)
 
 
 def rows_by_file_group(kind: str) -> str:
@@ -51,6 +70,13 @@ _REPORTED_ELSEWHERE = (
     "cluster_sizes",
 )
 """Groups of counters that the manifest has under other names."""
+
+_LEFT_OUT_BY_CLOCK = (
+    ("decisions", "expired"),
+    (f"{RecordKind.COMPLAINT}_rejects", Code.IN_FUTURE),
+    (f"{RecordKind.CALL}_rejects", Code.IN_FUTURE),
+)
+"""Counters of what another time of the clock would not leave out."""
 
 
 def reconciled_counts(counters: Mapping[tuple[str, str], int], kind: str) -> Counts:
@@ -87,6 +113,13 @@ def find_alarms(counters: Mapping[tuple[str, str], int]) -> list[Alarm]:
                 "strangers: look at its weakest bridges before anything is handed out",
             )
         )
+    if contested := counters.get(CONTESTED_IDENTIFIERS, 0):
+        message = (
+            f"{contested} identifiers are called a victim's own by some reporters, while others "
+            "show a suspect using them; none leaves until a suspect_held or victim_owned decision, "
+            "see private/contested"
+        )
+        found.append(Alarm(code="contested_identifiers", message=message))
     if wide := counters.get(("links", "records_too_wide"), 0):
         found.append(
             Alarm(code="wide_records", message=f"{wide} records name too many identifiers to link")
@@ -99,6 +132,12 @@ def find_alarms(counters: Mapping[tuple[str, str], int]) -> list[Alarm]:
             "they were not used, and what they held was clustered anew"
         )
         found.append(Alarm(code="islands_refused", message=message))
+    if conflicts := counters.get(REGISTER_CONFLICTS, 0):
+        message = (
+            f"{conflicts} identifiers that earlier runs know as victims' are shown as a suspect's; "
+            "they stay withheld until a decision says suspect_held"
+        )
+        found.append(Alarm(code="register_conflicts", message=message))
     found.extend(
         Alarm(code="decisions_contradict", message=f"decisions contradict each other: {name}")
         for group, name in sorted(counters)
@@ -113,21 +152,33 @@ def build_manifest(
     outputs: Iterable[OutputFile],
     counters: Mapping[tuple[str, str], int],
 ) -> Manifest:
-    """Builds the manifest of a run; the same inputs, options and versions give the same one."""
+    """Builds the manifest of a run; the same inputs, options, versions and clock give the same one.
+
+    The run id depends on the clock only by what that leaves out: expired decisions, and records
+    from the future.
+
+    Of private files it has the names and rows alone, as their bytes may depend on a secret.
+    """
     read = sorted(inputs, key=_input_order)
+    written = sorted(outputs, key=_output_order)
+    apart = [one for one in written if one["name"].startswith(f"{PRIVATE_FOLDER}/")]
     accounting = {kind: reconciled_counts(counters, kind) for kind in ("complaints", "calls")}
     grouped: dict[str, dict[str, int]] = {}
     for (group, name), count in sorted(counters.items()):
         if group not in _REPORTED_ELSEWHERE and count:
             grouped.setdefault(group, {})[name] = count
     identity = repr((read, sorted(run.options.items()), sorted(run.versions.items())))
+    if left_out := [(key, counters[key]) for key in _LEFT_OUT_BY_CLOCK if counters.get(key)]:
+        identity += repr(left_out)
     return Manifest(
         run_id=f"run-{xxhash.xxh3_64_hexdigest(identity.encode())}",
         contract_version=CONTRACT_VERSION,
+        clock=run.clock.isoformat(),
         versions=dict(run.versions),
         options=dict(run.options),
         inputs=read,
-        outputs=sorted(outputs, key=_output_order),
+        outputs=[one for one in written if one not in apart],
+        private=[PrivateFile(name=one["name"], rows=one["rows"]) for one in apart],
         counts={"complaints": accounting["complaints"], "calls": accounting["calls"]},
         tallies=grouped,
         alarms=find_alarms(counters),

@@ -68,10 +68,10 @@ class PerPartition(beam.PTransform):
     """Brings rows with equal keys together and applies `work` to one partition after another.
 
     Input: a dict of PCollections of RecordBatches, as `inputs` describes them. `work` gets a Table
-    for each of `inputs` in their order, then the side input if any, and yields elements, or
-    TaggedOutputs for the names in `outputs`; with those, what is not tagged comes out as `MAIN`.
-    It must not depend on the order of the rows. Without `partitions` the pipeline's options say how
-    many there are.
+    for each of `inputs` in their order, then the side inputs (one, or a tuple of two) if any,
+    and yields elements, or TaggedOutputs for the names in `outputs`; with those, what is not tagged
+    comes out as `MAIN`. It must not depend on the order of the rows. Without `partitions` the
+    pipeline's options say how many there are.
     """
 
     inputs: Mapping[str, KeyedInput]
@@ -90,7 +90,8 @@ class PerPartition(beam.PTransform):
         ]
         together = parts[0] if len(parts) == 1 else tuple(parts) | "Beside" >> beam.Flatten()
         schemas = [one.schema for one in self.inputs.values()]
-        side = () if self.side is None else (self.side,)
+        side = self.side if isinstance(self.side, tuple) else (self.side,)
+        side = () if self.side is None else side
         applied = beam.ParDo(_Apply(self.work, schemas), *side)
         return (
             together
@@ -172,7 +173,9 @@ class _Apply(beam.DoFn):
         self._work = work
         self._schemas = schemas
 
-    def process(self, keyed: tuple[int, Iterable[_TaggedBatch]], side: Any = None) -> Iterable[Any]:
+    def process(
+        self, keyed: tuple[int, Iterable[_TaggedBatch]], side: Any = None, second: Any = None
+    ) -> Iterable[Any]:
         batches: list[list[pa.RecordBatch]] = [[] for _ in self._schemas]
         for which, encoded in keyed[1]:
             batches[which].append(decode_batch(encoded, self._schemas[which]))
@@ -180,4 +183,4 @@ class _Apply(beam.DoFn):
             table_of(those, schema) for those, schema in zip(batches, self._schemas, strict=True)
         ]
         batches.clear()
-        return self._work(*tables) if side is None else self._work(*tables, side)
+        return self._work(*tables, *(one for one in (side, second) if one is not None))

@@ -2,15 +2,19 @@
 
 Frightened people and transcribers leave accents away, and engines of regular expressions disagree
 about letters outside ASCII. Folding keeps the number of characters, so that a place in bytes of
-folded text is one in code points of the text.
+folded text is one in code points of the text. The rules themselves are TOML files of
+transforms/data.
 """
 
 from __future__ import annotations
 
 import html
 import re
+import tomllib
 import unicodedata
 from functools import cache, lru_cache
+from importlib import resources
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -115,3 +119,15 @@ def _decode_escape(escape: re.Match[str]) -> str:
 
 def _decode_escape_padded(escape: re.Match[str]) -> str:
     return _decode_escape(escape).ljust(len(escape[0]))
+
+
+@cache
+def load_reference_data(name: str) -> dict[str, Any]:
+    """Parses the rules of a file of transforms/data.
+
+    Raises:
+        FileNotFoundError: if there is no such file.
+        tomllib.TOMLDecodeError: if it is no TOML.
+    """
+    text = resources.files("transforms").joinpath("data", name).read_text(encoding="utf-8")
+    return tomllib.loads(text)

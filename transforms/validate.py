@@ -53,20 +53,26 @@ _MIN_DIGITS, _NATIONAL_DIGITS = 7, 10
 
 _BAD_AMOUNT = "not an amount from 0 to below ten trillion, of at most 18 decimals"
 
+MOST_AHEAD = timedelta(days=1)
+"""Most that a record may be ahead of the clock: clocks and zones differ by less."""
+
 Validated = tuple[pa.RecordBatch, pa.RecordBatch, Counter[str]]
 """Accepted rows, rejects (REJECT), and a count of coerced words by field."""
 
 
-def validate_complaints(rows: pa.RecordBatch, as_of: datetime | None = None) -> Validated:
+def validate_complaints(
+    rows: pa.RecordBatch, as_of: datetime | None = None, clock: datetime | None = None
+) -> Validated:
     """Validates COMPLAINT_LOOSE rows; the accepted ones are COMPLAINT_ACCEPTED.
 
     A row that breaks the contract is rejected for its first fault. An unknown channel is coerced
-    and counted: it is not worth losing a report.
+    and counted: it is not worth losing a report. A row received after `as_of`, or more than a day
+    after the clock, is rejected.
     """
     batch = BatchChecks(rows)
     _check_ids(batch, "complaint_id")
-    _check_timestamp(batch, "received_at", as_of, required=True)
-    _check_timestamp(batch, "occurred_at", None, required=False)
+    _check_required_time(batch, "received_at", as_of, clock)
+    _check_timestamp(batch, "occurred_at")
     _check_victim(batch)
     batch.coerce("channel", tuple(Channel), str(Channel.OTHER))
     _check_phone_numbers(batch)
@@ -86,11 +92,16 @@ def validate_complaints(rows: pa.RecordBatch, as_of: datetime | None = None) -> 
     return batch.finish(COMPLAINT_ACCEPTED, RecordKind.COMPLAINT)
 
 
-def validate_calls(rows: pa.RecordBatch, as_of: datetime | None = None) -> Validated:
-    """Validates CALL_LOOSE rows; the accepted ones are CALL_ACCEPTED."""
+def validate_calls(
+    rows: pa.RecordBatch, as_of: datetime | None = None, clock: datetime | None = None
+) -> Validated:
+    """Validates CALL_LOOSE rows; the accepted ones are CALL_ACCEPTED.
+
+    A call that started after `as_of`, or more than a day after the clock, is rejected.
+    """
     batch = BatchChecks(rows)
     _check_ids(batch, "call_id")
-    _check_timestamp(batch, "started_at", as_of, required=True)
+    _check_required_time(batch, "started_at", as_of, clock)
     _check_victim(batch)
     batch.keep(
         "duration_seconds",
@@ -110,30 +121,29 @@ def validate_calls(rows: pa.RecordBatch, as_of: datetime | None = None) -> Valid
 class Validate(beam.PTransform):
     """Validates loose batches: outputs ACCEPTED, REJECTS (batches), COUNTERS (((group, name), n)).
 
-    On a stream, records may be `ahead` of the clock by so much, and `as_of` is not used: one from
-    the far future would make all others look old.
+    Without a `clock` it is the time at which a batch is validated, as on a stream.
     """
 
     kind: RecordKind
     as_of: datetime | None = None
-    ahead: timedelta | None = None
+    clock: datetime | None = None
 
     def expand(self, rows: beam.PCollection) -> Any:
         """Validates in one pass; see `validate_complaints` and `validate_calls`."""
-        step = beam.ParDo(_Validate(self.kind, self.as_of, self.ahead))
+        step = beam.ParDo(_Validate(self.kind, self.as_of, self.clock))
         return rows | step.with_outputs(REJECTS, COUNTERS, main=ACCEPTED)
 
 
 class _Validate(beam.DoFn):
-    def __init__(self, kind: RecordKind, as_of: datetime | None, ahead: timedelta | None) -> None:
+    def __init__(self, kind: RecordKind, as_of: datetime | None, clock: datetime | None) -> None:
         self._kind = kind
         self._as_of = as_of
-        self._ahead = ahead
+        self._clock = clock
 
     def process(self, rows: pa.RecordBatch) -> Iterator[Any]:
         validate = validate_calls if self._kind is RecordKind.CALL else validate_complaints
-        latest = datetime.now(UTC) + self._ahead if self._ahead is not None else self._as_of
-        accepted, rejects, coerced = validate(rows, latest)
+        clock = self._clock or datetime.now(UTC)
+        accepted, rejects, coerced = validate(rows, self._as_of, clock)
         yield accepted
         yield beam.pvalue.TaggedOutput(REJECTS, rejects)
         for name, count in coerced.items():
@@ -224,13 +234,26 @@ def _check_ids(batch: BatchChecks, id_field: str) -> None:
     )
 
 
-def _check_timestamp(
-    batch: BatchChecks, name: str, as_of: datetime | None, *, required: bool
+def _check_required_time(
+    batch: BatchChecks, name: str, as_of: datetime | None, clock: datetime | None
 ) -> None:
-    """Takes a time; a required one must not be later than `as_of`."""
-    if required:
-        absent = ~casts.true_mask(pc.is_valid(casts.trim_text(batch.rows[name])))
-        batch.refuse(absent, Code.MISSING_FIELD, name, "required, but absent")
+    """Takes the time of a record, not later than `as_of`, nor far ahead of the clock."""
+    absent = ~casts.true_mask(pc.is_valid(casts.trim_text(batch.rows[name])))
+    batch.refuse(absent, Code.MISSING_FIELD, name, "required, but absent")
+    _check_timestamp(batch, name)
+    if as_of is not None:
+        late = pc.greater(batch.typed[name], pa.scalar(as_of, TIMESTAMP))
+        batch.refuse(casts.true_mask(late), Code.AFTER_AS_OF, name, "later than --as-of")
+    if clock is not None:
+        latest = clock + min(MOST_AHEAD, datetime.max.replace(tzinfo=UTC) - clock)
+        ahead = pc.greater(batch.typed[name], pa.scalar(latest, TIMESTAMP))
+        batch.refuse(
+            casts.true_mask(ahead), Code.IN_FUTURE, name, "more than a day later than the clock"
+        )
+
+
+def _check_timestamp(batch: BatchChecks, name: str) -> None:
+    """Takes a time."""
     batch.keep(
         name,
         casts.parse_timestamps(batch.rows[name]),
@@ -243,14 +266,6 @@ def _check_timestamp(
         name,
         f"outside {casts.EARLIEST_DATE.year} to {casts.LATEST_DATE.year - 1}",
     )
-    if required and as_of is not None:
-        late = pc.greater(batch.typed[name], pa.scalar(as_of, TIMESTAMP))
-        batch.refuse(
-            casts.true_mask(late),
-            Code.AFTER_AS_OF,
-            name,
-            "later than --as-of, or than a stream's clock",
-        )
 
 
 def _check_victim(batch: BatchChecks) -> None:

@@ -24,7 +24,7 @@ def run(arguments: argparse.Namespace) -> int:
     # Beam is loaded after the options are known to be good, and not for --help.
     from pipelines import run_folder, runner
     from pipelines.batch.pipeline import build
-    from pipelines.batch.plan import flags_for_size, make_plan
+    from pipelines.batch.plan import flags_for_size, make_plan, with_register
     from pipelines.progress import BATCH_STEPS, Progress
 
     # Beam's check of how steps fit together is for who writes them: a tenth of an empty run.
@@ -35,9 +35,12 @@ def run(arguments: argparse.Namespace) -> int:
         run_folder.check_output(options.output, overwrite=options.overwrite)
         plan = make_plan(options, uuid.uuid4().hex[:12])
         pipeline = runner.make_pipeline(flags + flags_for_size(plan.files, options.beam))
+        plan = with_register(plan, options)
         progress = Progress(sys.stderr, BATCH_STEPS)
         if runner.opens_ports(pipeline.options):
             progress.say(runner.OPEN_PORTS_WARNING)
+        if plan.register is None and not options.no_register:
+            progress.say("no victim register is kept, as there is no key; see --register-key")
         progress.say(f"reading {run_folder.count(len(plan.files), 'file')}")
         build(pipeline, plan)
         wait = not options.no_wait

@@ -38,7 +38,10 @@ class BatchOptions:
     decisions: str | None
     sources: str | None
     priority_weights: str | None
+    register_key: str | None
+    no_register: bool
     as_of: datetime | None
+    now: datetime | None
     complaints_format: str | None
     calls_format: str | None
     calls_direction: str | None
@@ -60,6 +63,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--as-of", type=moment, metavar="TIME", help="leave out what was received later than this"
+    )
+    parser.add_argument(
+        "--now",
+        type=moment,
+        metavar="TIME",
+        help="time of the clock, by which decisions expire and recency counts; replays a run "
+        "(default: --as-of, or now)",
     )
     add_size_options(parser)
     add_run_options(parser)

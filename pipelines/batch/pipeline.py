@@ -17,14 +17,23 @@ from schemas.enums import RecordKind
 from schemas.manifest import Manifest
 from transforms.call_scripts import Scripts
 from transforms.counters import CountMembers, CountRead, CountRejects, ShowCounters
-from transforms.decisions import CountDecisions, Decision, ResolveDecisions
+from transforms.decisions import (
+    BindDecisions,
+    CountDecisions,
+    Decision,
+    DecisionRows,
+    ResolveDecisions,
+    run_clock,
+)
 from transforms.deduplicate import Deduplicate
 from transforms.extract import Evidence, KnownLegitimate
 from transforms.graph import (
+    ClusteredWindow,
     FileDigest,
     PriorityWeights,
     ReadComponentCache,
     ReadPreviousMembers,
+    RegisterUse,
     find_clusters,
     summarize_clusters,
 )
@@ -39,7 +48,14 @@ from transforms.redact import (
 from transforms.reporters import SourceRules
 from transforms.shuffle import MAIN
 from transforms.validate import ACCEPTED, COUNTERS, REJECTS, Validate
-from transforms.victims import CollectStatedNumbers, VictimNumbers, assign_victim_roles
+from transforms.victim_register import KeepRegister, ReadRegister, RegisterSource
+from transforms.victims import (
+    CLAIMS,
+    AssignVictimRoles,
+    CollectStatedNumbers,
+    VictimClaims,
+    VictimNumbers,
+)
 from transforms.write import JobPool, PublishRun, WriteTables
 
 
@@ -59,6 +75,7 @@ class BatchPlan:
     weights: PriorityWeights
     shards: int
     run: RunSettings
+    register: RegisterSource | None = None
 
 
 def build(pipeline: beam.Pipeline, plan: BatchPlan) -> None:
@@ -72,10 +89,10 @@ def build(pipeline: beam.Pipeline, plan: BatchPlan) -> None:
     # Read, validate and deduplicate the records.
     read = pipeline | "Read" >> ReadRecords(plan.files, plan.reading)  # *_LOOSE, REJECT, digests
     complaints = read["complaints"] | "Validate complaints" >> Validate(
-        RecordKind.COMPLAINT, plan.as_of
+        RecordKind.COMPLAINT, plan.as_of, plan.run.clock
     )  # COMPLAINT_ACCEPTED, REJECT, counters
     calls = read["calls"] | "Validate calls" >> Validate(
-        RecordKind.CALL, plan.as_of
+        RecordKind.CALL, plan.as_of, plan.run.clock
     )  # CALL_ACCEPTED, REJECT, counters
     unique_complaints = complaints[ACCEPTED] | "One complaint an id" >> Deduplicate(
         RecordKind.COMPLAINT
@@ -89,44 +106,50 @@ def build(pipeline: beam.Pipeline, plan: BatchPlan) -> None:
         calls[REJECTS],
     ) | "All rejects" >> beam.Flatten()  # REJECT
 
-    # Extract the evidence, without what a record states to be a victim's.
+    # Extract the evidence, and who calls what in it a victim's.
     stated = (
-        complaints[ACCEPTED] | "Stated in complaints" >> CollectStatedNumbers(RecordKind.COMPLAINT),
-        calls[ACCEPTED] | "Stated in calls" >> CollectStatedNumbers(RecordKind.CALL),
-        unmasked_rejects | "Stated in rejects" >> beam.Map(stated_victim_numbers_in_rejects),
-    ) | "All stated" >> beam.Flatten()  # STATED
-    stated_numbers = beam.pvalue.AsSingleton(stated | "Stated numbers" >> VictimNumbers(start))
+        complaints[ACCEPTED]
+        | "Stated in complaints" >> CollectStatedNumbers(RecordKind.COMPLAINT, plan.rules),
+        calls[ACCEPTED] | "Stated in calls" >> CollectStatedNumbers(RecordKind.CALL, plan.rules),
+    ) | "All stated" >> beam.Flatten()  # STATED_NUMBER
+    claims = beam.pvalue.AsSingleton(stated | "Stated numbers" >> VictimClaims(start))
     all_evidence = (
         unique_complaints[MAIN]
         | "Complaint evidence" >> Evidence(RecordKind.COMPLAINT, plan.rules),
         unique_calls[MAIN] | "Call evidence" >> Evidence(RecordKind.CALL, plan.rules),
         unique_complaints[MAIN] | "Scripts" >> Scripts(start),
     ) | "All evidence" >> beam.Flatten()  # EVIDENCE
-    evidence = all_evidence | "Without victims" >> beam.Map(
-        assign_victim_roles, stated_numbers
-    )  # EVIDENCE
+    assigned = all_evidence | "Victims' roles" >> AssignVictimRoles(claims)  # EVIDENCE, CLAIM
 
     # Cluster it, as analysts decided and as the previous run numbered the clusters.
-    in_force = (unique_complaints[MAIN], unique_calls[MAIN]) | "Decisions" >> ResolveDecisions(
-        plan.decisions, plan.as_of, start
+    clock = start | "Clock" >> beam.Map(run_clock)  # one datetime
+    in_force = clock | "Decisions" >> ResolveDecisions(
+        plan.decisions, plan.as_of
     )  # one DecisionsInForce
     previous = start | "Previous members" >> ReadPreviousMembers(plan.previous_members)  # PREVIOUS
     components = start | "Previous components" >> ReadComponentCache(
         plan.previous_components
     )  # COMPONENT, counters
     clustered = find_clusters(
-        evidence,
+        {"evidence": assigned[MAIN], CLAIMS: assigned[CLAIMS]},
         start,
         in_force,
         previous,
         components[MAIN],
         plan.known,
         follows=bool(plan.previous_members),
+        register=use_register(start, plan.register),
     )
-    summaries = summarize_clusters(clustered, in_force, plan.weights)
+    bound = in_force | "Bind" >> BindDecisions(
+        clustered.entities, clustered.memberships
+    )  # one DecisionsInForce
+    summaries = summarize_clusters(clustered, bound, plan.weights)
 
     # Withhold victims' identifiers from what is written.
-    withheld = (clustered.withheld, stated) | "All victims" >> beam.Flatten()  # WITHHELD, STATED
+    withheld = (
+        clustered.withheld,
+        stated,
+    ) | "All victims" >> beam.Flatten()  # WITHHELD, STATED_NUMBER
     victim_numbers = beam.pvalue.AsSingleton(withheld | "Victims' numbers" >> VictimNumbers(start))
     redacted_complaints = {"records": unique_complaints[MAIN], "withheld": clustered.withheld} | (
         "Withhold from complaints" >> RedactRecords(RecordKind.COMPLAINT, victim_numbers)
@@ -137,8 +160,16 @@ def build(pipeline: beam.Pipeline, plan: BatchPlan) -> None:
     redacted_mentions = clustered.classified | "Mentions" >> beam.Map(
         redact_mentions, victim_numbers
     )  # MENTION
+    # What a rejected row states is masked in rejects, and says nothing of any other record.
+    stated_in_rejects = unmasked_rejects | "Stated in rejects" >> beam.Map(
+        stated_victim_numbers_in_rejects
+    )  # STATED_NUMBER
+    in_rejects = (withheld, stated_in_rejects) | "All in rejects" >> beam.Flatten()
+    reject_numbers = beam.pvalue.AsSingleton(
+        in_rejects | "Numbers in rejects" >> VictimNumbers(start)
+    )
     masked_rejects = unmasked_rejects | "Mask rejects" >> beam.Map(
-        mask_rejects, victim_numbers
+        mask_rejects, reject_numbers
     )  # REJECT
 
     # Write the tables, then the report and the manifest.
@@ -153,7 +184,10 @@ def build(pipeline: beam.Pipeline, plan: BatchPlan) -> None:
         tables.SUPPLIERS.name: summaries.suppliers,
         tables.LINEAGE.name: clustered.lineage,
         tables.COMPONENTS.name: clustered.components,
+        tables.DECISIONS.name: bound | "Decided" >> DecisionRows(clustered.withheld),
         tables.REJECTS.name: masked_rejects,
+        tables.CONTESTED.name: clustered.contested,
+        **kept_register(start, clustered, plan.register),
     }
     written = outputs | "Write tables" >> WriteTables(start, plan.shards)  # OutputFile
     counters = (
@@ -167,13 +201,31 @@ def build(pipeline: beam.Pipeline, plan: BatchPlan) -> None:
         *clustered.counters,
         clustered.cache_counters,
         components["counters"],
-        in_force | "Count decisions" >> CountDecisions(),
+        bound | "Count decisions" >> CountDecisions(),
         summaries.clusters | "Count members" >> CountMembers(),
     ) | "All counters" >> beam.Flatten()  # ((group, name), count)
     _ = counters | "Show counters" >> ShowCounters()
     gathered = {"digests": read["digests"], "counters": counters, "outputs": written}
     report = partial(write_report, previous=plan.previous_nodes)
     _ = gathered | "Finish" >> PublishRun(start, report)  # Manifest
+
+
+def use_register(start: beam.PCollection, register: RegisterSource | None) -> RegisterUse | None:
+    """Reads the victim register of earlier runs, where this run has a key for one."""
+    if register is None:
+        return None
+    known = start | "Victim register" >> ReadRegister(register)  # one VictimRegister
+    return RegisterUse(register.key, beam.pvalue.AsSingleton(known))
+
+
+def kept_register(
+    start: beam.PCollection, clustered: ClusteredWindow, register: RegisterSource | None
+) -> dict[str, beam.PCollection]:
+    """Returns the register to write, by the name of its table; nothing without a key."""
+    if register is None:
+        return {}
+    kept = clustered.registered | "Keep register" >> KeepRegister(register, start)  # VICTIM_ENTRY
+    return {tables.VICTIMS.name: kept}
 
 
 def write_report(

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import metadata
 from pathlib import Path
 
@@ -15,8 +15,10 @@ from apache_beam.io.filesystems import FileSystems
 
 from pipelines.batch.options import BatchOptions
 from pipelines.batch.pipeline import BatchPlan
+from pipelines.key_store import register_source
 from pipelines.options import UsageError
 from pipelines.user_files import (
+    bind_to_previous,
     file_digest,
     read_decisions,
     read_known_legitimate,
@@ -28,10 +30,10 @@ from reports.export import NODES_FILE
 from reports.run import Run, RunError
 from schemas.tables import COMPONENTS, MEMBERS
 from transforms.graph import MAX_ROUNDS, FileDigest, rounds_for
-from transforms.manifest import RunSettings
+from transforms.manifest import RunSettings, current_time
 from transforms.read import InputError, InputFile, ReadOptions, plan_input_files
 from transforms.shuffle import MAX_PARTITIONS, PARTITIONS
-from transforms.write import staging_folder
+from transforms.write import is_local, staging_folder
 
 DEPENDED_ON = ("ringtrace", "apache-beam", "networkx", "phonenumbers", "pyarrow", "tldextract")
 """Packages whose version can change what a run finds."""
@@ -82,7 +84,7 @@ def make_plan(options: BatchOptions, token: str) -> BatchPlan:
         previous_members=follows.members,
         previous_components=follows.components,
         previous_nodes=follows.nodes,
-        decisions=read_decisions(options.decisions),
+        decisions=bind_to_previous(read_decisions(options.decisions), options.previous),
         rules=rules,
         weights=read_weights(options.priority_weights),
         shards=options.shards,
@@ -101,8 +103,25 @@ def make_plan(options: BatchOptions, token: str) -> BatchPlan:
                 "source_org": options.source_org,
                 "sources": {org: str(rule) for org, rule in rules.items()},
             },
+            clock=options.now or options.as_of or current_time(),
         ),
     )
+
+
+def with_register(plan: BatchPlan, options: BatchOptions) -> BatchPlan:
+    """Adds the victim register to a plan; apart, as it makes the key, which wrong usage must not.
+
+    Raises:
+        UsageError: for a key or a register of the previous run that cannot be used.
+    """
+    register = register_source(
+        options.register_key,
+        use=not options.no_register,
+        runs=[options.previous] if options.previous else [],
+        make=is_local(options.output),
+    )
+    recorded = {**plan.run.options, "register": register is not None}
+    return replace(plan, register=register, run=replace(plan.run, options=recorded))
 
 
 def flags_for_size(files: Sequence[InputFile], given: Sequence[str]) -> list[str]:

@@ -98,6 +98,7 @@ COMMANDS = (
         "explain", Group.READ, "what an identifier is, why it is in its cluster, what ties two"
     ),
     Command("evaluate", Group.READ, "score a run against known answers"),
+    Command("decide", Group.SHARE, "record a decision, bound to what a run shows"),
     Command("referral", Group.SHARE, "one confirmed cluster as a sealed package for one recipient"),
     Command("verify", Group.SHARE, "whether a referral package is what was sealed, and by whom"),
     Command("correct", Group.SHARE, "take back what was issued and names what was withdrawn since"),

@@ -23,7 +23,7 @@ from pipelines.user_files import read_known_legitimate, read_text
 from reports import tables
 from reports.tables import RunFolder
 from schemas.entity import without_epochs
-from schemas.enums import Status, Strength
+from schemas.enums import Review, Status, Strength, Tier
 from schemas.tables import ENTITIES, LINKS, MEMBERS
 from transforms import clustering_metrics
 from transforms.clustering_metrics import (
@@ -32,22 +32,97 @@ from transforms.clustering_metrics import (
     F1Intervals,
     HubFlags,
     IdSurvival,
+    RuleCosts,
+    TierScore,
     baseline_clusterings,
     bootstrap_intervals,
     compare_clusterings,
     id_survival,
     match_probability,
+    rule_costs,
     score_hub_flags,
+    score_tier,
 )
 from transforms.extract import KnownLegitimate
-from transforms.graph import HUB_REPORTERS
+from transforms.graph import CORE_ROBUSTNESS, HUB_REPORTERS
 
 HUB_REASON = "hub: "
 """The start of the reason of what clustering found to be a hub; no baseline knows that."""
 
+MEMBER_COLUMNS = ("entity_id", "cluster_id", "tier", "review", "robustness", "near_miss_of")
+
 SPLINK_NAME = "Splink itself"
 
 SPLINK_INSTALL = "--splink needs the packages of the extra: pip install '.[splink]'"
+
+
+@dataclass(frozen=True)
+class HarmLists:
+    """Identifiers that do harm where clusters hold them or they leave; None where none are given.
+
+    `near_misses` are what a mistyped digit makes of true identifiers.
+    """
+
+    known: KnownLegitimate
+    victims: list[str] | None = None
+    innocents: list[str] | None = None
+    near_misses: list[str] | None = None
+
+    def count(self, members: pa.Table) -> Harm:
+        """Counts the harmful identifiers among `members`, alone in a cluster or not."""
+        unreviewed = members.num_rows
+        if "review" in members.column_names:
+            reviewed = pc.equal(members["review"], str(Review.REVIEWED))
+            unreviewed -= pc.sum(reviewed).as_py() or 0
+        return Harm(
+            known_legitimate=_known(members, self.known),
+            victim_side=None if self.victims is None else _within(members, self.victims),
+            innocent=None if self.innocents is None else _within(members, self.innocents),
+            near_miss=None if self.near_misses is None else _within(members, self.near_misses),
+            unreviewed=unreviewed,
+        )
+
+    def among(self, entity_ids: pa.ChunkedArray) -> set[str]:
+        """Returns those of `entity_ids` that do harm."""
+        ids = entity_ids.combine_chunks()
+        bare = without_epochs(ids)
+        listed = [*(self.victims or ()), *(self.innocents or ()), *(self.near_misses or ())]
+        wrong = pc.or_(
+            pc.is_valid(self.known.reasons(bare)),
+            pc.is_in(bare, value_set=pa.array(listed, pa.string())),
+        )
+        return set(ids.filter(wrong).to_pylist())
+
+
+@dataclass(frozen=True)
+class Harm:
+    """Harmful identifiers in one tier; None where no file names them."""
+
+    known_legitimate: int
+    victim_side: int | None
+    innocent: int | None
+    near_miss: int | None
+    unreviewed: int
+
+
+@dataclass(frozen=True)
+class Tiers:
+    """The scores and harms of what one may rely on, and of what may leave in a package.
+
+    Attributes:
+        core: core members.
+        core_harm: harmful identifiers among them.
+        reviewed: core members that an analyst has reviewed: what referrals, requests, STIX, MISP
+            and an exchange of many may hold.
+        reviewed_harm: harmful identifiers among those.
+        costs: the recall that each rule costs.
+    """
+
+    core: TierScore
+    core_harm: Harm
+    reviewed: TierScore
+    reviewed_harm: Harm
+    costs: RuleCosts
 
 
 @dataclass(frozen=True)
@@ -64,6 +139,9 @@ class Evaluation:
         known_legitimate: members that are known to be legitimate.
         victim_side: members that are victims' own; None where no file names them.
         innocent: innocents that share a cluster; None where no file names them.
+        near_miss: mistyped identifiers that share a cluster; None where no file names them.
+        unreviewed: members that no analyst has reviewed; None for a run without reviews.
+        tiers: the scores by tier; None for a run without tiers.
     """
 
     agreement: Agreement
@@ -75,6 +153,9 @@ class Evaluation:
     known_legitimate: int
     victim_side: int | None
     innocent: int | None
+    near_miss: int | None = None
+    unreviewed: int | None = None
+    tiers: Tiers | None = None
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -91,6 +172,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     for flag, text in (
         ("victims", "victims' own identifiers that must be in no cluster"),
         ("innocents", "identifiers that must share a cluster with no other"),
+        ("near-misses", "mistyped identifiers, which must share a cluster with no other"),
         ("hubs", "and holders, the operations that it serves: to judge what is called a hub"),
     ):
         parser.add_argument(f"--{flag}", metavar="FILE", type=Path, help=f"CSV entity_id: {text}")
@@ -120,6 +202,7 @@ def run(arguments: argparse.Namespace) -> int:
         read_known_legitimate(arguments.known_legitimate),
         read_ids(arguments.victims),
         read_ids(arguments.innocents),
+        read_ids(arguments.near_misses),
     )
     wanted = arguments.baselines or arguments.splink
     others = compare_baselines(arguments.run, truth, splink=arguments.splink) if wanted else {}
@@ -139,16 +222,22 @@ def evaluate(
     known: KnownLegitimate,
     victims: list[str] | None = None,
     innocents: list[str] | None = None,
+    near_misses: list[str] | None = None,
 ) -> Evaluation:
     """Scores clusters against the truth.
 
     Args:
-        members: entity_id and cluster_id of the run.
+        members: entity_id and cluster_id of the run, with its other `MEMBER_COLUMNS` if it has
+            tiers.
         truth: operation by entity id.
         known: identifiers that no cluster may have.
         victims: victims' own identifiers, if given: no cluster may have them.
         innocents: identifiers that must share a cluster with no other, if given.
+        near_misses: mistyped identifiers, of which the same is true, if given.
     """
+    lists = HarmLists(known, victims, innocents, near_misses)
+    harm, shared = lists.count(members), lists.count(_shared_clusters(members))
+    tiered = "tier" in members.column_names and not members["tier"].null_count
     entity_ids = pa.array(truth, pa.string())
     place = pc.index_in(entity_ids, value_set=members["entity_id"].combine_chunks())
     clusters = pc.take(members["cluster_id"].combine_chunks().dictionary_encode().indices, place)
@@ -164,9 +253,12 @@ def evaluate(
         operations=len(operations.dictionary),
         missing=place.null_count,
         unjudged=members.num_rows - (len(truth) - place.null_count),
-        known_legitimate=_known(members, known),
-        victim_side=None if victims is None else _within(members, victims),
-        innocent=None if innocents is None else _within(_shared_clusters(members), innocents),
+        known_legitimate=harm.known_legitimate,
+        victim_side=harm.victim_side,
+        innocent=shared.innocent,
+        near_miss=shared.near_miss,
+        unreviewed=harm.unreviewed if tiered else None,
+        tiers=_score_tiers(members, truth, lists) if tiered and members.num_rows else None,
     )
 
 
@@ -262,7 +354,10 @@ def read_ids(path: Path | None) -> list[str] | None:
 
 
 def read_members(folder: Path) -> pa.Table:
-    """Reads entity_id and cluster_id of the members of a run; raises UsageError if it cannot."""
+    """Reads `MEMBER_COLUMNS` of the members of a run; raises UsageError if it cannot.
+
+    A run that was made before there were tiers has nulls there.
+    """
     path = folder / MEMBERS.name
     if not path.is_dir():
         raise UsageError(
@@ -270,7 +365,7 @@ def read_members(folder: Path) -> pa.Table:
         )
     try:
         table = ds.dataset(path, format="parquet", schema=MEMBERS.schema)
-        found = table.to_table(columns=["entity_id", "cluster_id"])
+        found = table.to_table(columns=list(MEMBER_COLUMNS))
         found.validate(full=True)  # Parquet does not check that text is UTF-8
     except (OSError, pa.ArrowException) as error:
         why = str(error).partition("\n")[0]
@@ -305,6 +400,7 @@ def evaluation_lines(
     """Returns what is printed: a name and a value a line."""
     return [
         *_lines(result),
+        *_tier_lines(result.tiers),
         *_survival_lines(survived),
         *_flag_lines(flagged),
         *_baseline_lines(others),
@@ -355,6 +451,22 @@ def _shared_clusters(members: pa.Table) -> pa.Table:
     return members.filter(pc.is_in(members["cluster_id"], value_set=shared))
 
 
+def _score_tiers(members: pa.Table, truth: Mapping[str, str], lists: HarmLists) -> Tiers:
+    wrong = lists.among(members["entity_id"])
+    core = members.filter(pc.equal(members["tier"], str(Tier.CORE)))
+    reviewed = core.filter(pc.equal(core["review"], str(Review.REVIEWED)))
+    robust = members.filter(pc.greater_equal(members["robustness"], CORE_ROBUSTNESS))
+    sure = robust.filter(pc.is_null(robust["near_miss_of"]))
+    passed = [one["entity_id"].to_pylist() for one in (robust, sure, core, reviewed)]
+    return Tiers(
+        core=score_tier(truth, _by_entity(core), wrong),
+        core_harm=lists.count(core),
+        reviewed=score_tier(truth, _by_entity(reviewed), wrong),
+        reviewed_harm=lists.count(reviewed),
+        costs=rule_costs(truth, _by_entity(members), passed),
+    )
+
+
 def _survival(previous: Path, members: pa.Table, truth: Mapping[str, str]) -> IdSurvival:
     return id_survival(truth, _by_entity(read_members(previous)), _by_entity(members))
 
@@ -365,7 +477,7 @@ def _flags(run: Path, hubs: Path) -> HubFlags:
         if not row["holders"].isdecimal():
             raise UsageError(f"{hubs}: {row['holders']!r} is not a number of operations; write one")
         holders[row["entity_id"]] = int(row["holders"])
-    entities = tables.read_table(run, ENTITIES, ["entity_id", "complaints", "calls", "reason"])
+    entities = tables.read_table(run, ENTITIES, ["entity_id", "reporters", "reason"])
     flagged = entities.filter(pc.starts_with(entities["reason"], HUB_REASON))
     often = pc.greater_equal(entities["reporters"], HUB_REPORTERS)
     return score_hub_flags(
@@ -419,6 +531,45 @@ def _lines(result: Evaluation) -> list[tuple[str, str]]:
         lines.append(("harm: victim-side in a cluster", f"{result.victim_side}"))
     if result.innocent is not None:
         lines.append(("harm: innocents in a shared cluster", f"{result.innocent}"))
+    if result.near_miss is not None:
+        lines.append(("harm: near misses in a shared cluster", f"{result.near_miss}"))
+    if result.unreviewed is not None:
+        lines.append(("harm: members that no analyst reviewed", f"{result.unreviewed}"))
+    return lines
+
+
+def _tier_lines(tiers: Tiers | None) -> list[tuple[str, str]]:
+    if tiers is None:
+        return []
+    lines = []
+    for name, score, harm in (
+        ("core members", tiers.core, tiers.core_harm),
+        ("core and reviewed members", tiers.reviewed, tiers.reviewed_harm),
+    ):
+        lines += [
+            (name, f"{score.members}"),
+            ("  B-cubed precision", f"{score.precision:.4f}"),
+            ("  share of all true identifiers", f"{score.recall:.4f}"),
+            ("  B-cubed recall, of all true identifiers", f"{score.bcubed_recall:.4f}"),
+            ("  harm: known-legitimate", f"{harm.known_legitimate}"),
+        ]
+        listed = {
+            "victim-side": harm.victim_side,
+            "innocents": harm.innocent,
+            "near misses": harm.near_miss,
+            "unreviewed": harm.unreviewed,
+        }
+        lines += [
+            (f"  harm: {kind}", f"{count}") for kind, count in listed.items() if count is not None
+        ]
+    for rule, cost in (
+        ("two reporters (robustness)", tiers.costs.robustness),
+        ("no near miss", tiers.costs.near_miss),
+        ("not contested", tiers.costs.status),
+        ("reviewed", tiers.costs.review),
+    ):
+        name = f"cost of the rule {rule}: identifiers, their share, B-cubed recall"
+        lines.append((name, f"{cost.identifiers}, {cost.recall:.4f}, {cost.bcubed_recall:.4f}"))
     return lines
 
 

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import argparse
+import stat
 import sys
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from pipelines.ledger import LedgerError, outstanding, read_ledger
 from pipelines.options import SHARE, add_ledger, moment
 from pipelines.user_files import read_decisions
 from reports.run import Run
+from schemas.tables import VICTIMS
 
 REJECTED_SHARE = 0.01
 """Share of rows refused above which a source has likely changed its format."""
@@ -58,6 +61,7 @@ def run(arguments: argparse.Namespace) -> int:
             rejected_share=arguments.rejected_share,
             fallen_to=arguments.fallen_to,
         ),
+        *find_private_problems(arguments.run, finished.manifest),
         *_corrections_due(finished, arguments),
     ]
     sys.stdout.writelines(f"{line}\n" for line in found or ["well"])
@@ -87,8 +91,26 @@ def find_problems(
         earlier = before["counts"][kind]["read"] if before else 0
         if count["read"] < fallen_to * earlier:
             yield f"fallen: {count['read']} {kind}, {earlier} in the run before"
+    if before and _keeps_register(before) and not _keeps_register(manifest):
+        yield "register: the run before kept a victim register, this one keeps none"
     for alarm in manifest["alarms"]:
         yield f"{alarm['code']}: {alarm['message']}"
+
+
+def find_private_problems(folder: str, manifest: Mapping[str, Any]) -> Iterator[str]:
+    """Yields the private files of a run that are gone, or that others than its owner can read."""
+    if "://" in folder:
+        return  # an object store has its own rules of who may read
+    for one in manifest.get("private", ()):
+        path = Path(folder, one["name"])
+        if not path.is_file():
+            yield f"private: {one['name']} is gone; make the run again"
+        elif path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
+            yield f"private: others can read {one['name']}; run chmod -R go-rwx {folder}/private"
+
+
+def _keeps_register(manifest: Mapping[str, Any]) -> bool:
+    return any(one["name"].startswith(f"{VICTIMS.name}/") for one in manifest.get("private", ()))
 
 
 def _corrections_due(finished: Run, arguments: argparse.Namespace) -> Iterator[str]:

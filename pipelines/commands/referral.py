@@ -8,7 +8,7 @@ import json
 import shutil
 import sys
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from importlib import metadata
@@ -29,12 +29,14 @@ from pipelines.options import (
     repeatable,
 )
 from pipelines.user_files import file_digest, read_decisions, read_known_legitimate, read_text
+from reports.disclosure_control import is_reviewed_core
 from reports.referral import (
     Case,
     CaseRecords,
     EarlierReferral,
     ExchangeRate,
     ExchangeRatesError,
+    Inclusion,
     Obstacle,
     Override,
     ReferenceFileError,
@@ -46,11 +48,13 @@ from reports.referral import (
     load_exchange_rates,
     load_reference,
     member_record_keys,
+    members_to_name,
     recipient_codes,
     run_as_of,
 )
 from reports.run import Run
 from schemas.decision import DecisionKind
+from schemas.enums import Status
 from schemas.manifest import Manifest
 
 DEPENDED_ON = (
@@ -104,7 +108,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--key", metavar="FILE", help="private key to sign with (default: own)")
     add_ledger(parser)
-    parser.add_argument("--override-by", metavar="NAME", help="who answers for a refused cluster")
+    parser.add_argument(
+        "--include",
+        **repeatable("ENTITY=REASON"),
+        help="name a member that is not core or not reviewed, and why; --override-by answers",
+    )
+    parser.add_argument(
+        "--override-by", metavar="NAME", help="who answers for a refused cluster, or an --include"
+    )
     parser.add_argument("--override-reason", metavar="TEXT", help="and why; both are printed in it")
 
 
@@ -126,6 +137,7 @@ def run(arguments: argparse.Namespace) -> int:
     rates = _exchange_rates_from(arguments.rates)
     known = read_known_legitimate(arguments.known_legitimate)
     records = _read_case_records(arguments, manifest)
+    included = _inclusions_from(arguments, records)
     policy = chosen.policy
     stops = find_obstacles(
         records.facts,
@@ -134,6 +146,7 @@ def run(arguments: argparse.Namespace) -> int:
         policy["small_cluster"],
         records.offered,
         _void_offers(records.offered, arguments.now or datetime.now(UTC)),
+        included,
     )
     if stops and not (override and all(one.answerable for one in stops)):
         return _refuse(arguments.cluster, stops)
@@ -149,11 +162,14 @@ def run(arguments: argparse.Namespace) -> int:
             chosen,
             obstacles=stops,
             override=override if stops else None,
-            confirmations=_confirmations_from(arguments.decisions, manifest, records),
+            confirmations=_confirmations_from(
+                arguments.decisions, manifest, records, members_to_name(records.facts, included)
+            ),
             rates=rates,
             excerpts=arguments.excerpts,
             earlier=None,
             shared=shared,
+            included=included,
         )
         if earlier is not None:
             case = _superseding(case, *earlier)
@@ -169,13 +185,45 @@ def run(arguments: argparse.Namespace) -> int:
 def _override_from(arguments: argparse.Namespace) -> Override | None:
     """Returns the person who answers for a refused cluster, and the reason, if there is one."""
     name, reason = arguments.override_by, arguments.override_reason
-    if (name is None) != (reason is None):
+    if arguments.include and name is None:
+        raise UsageError("--include needs --override-by NAME: name who answers for it")
+    if (name is None) != (reason is None) and not (reason is None and arguments.include):
         raise UsageError("--override-by and --override-reason go together: give a name, and why")
     if name is None:
         return None
-    if not name.strip() or not reason.strip():
+    if not name.strip() or (reason is not None and not reason.strip()):
         raise UsageError("--override-by, --override-reason: must not be empty")
-    return Override(name.strip(), reason.strip())
+    return None if reason is None else Override(name.strip(), reason.strip())
+
+
+def _inclusions_from(arguments: argparse.Namespace, records: CaseRecords) -> list[Inclusion]:
+    """Returns the members that are named by override, each with who answers for it and why."""
+    members = {one["entity_id"]: one for one in records.facts.members}
+    found: dict[str, Inclusion] = {}
+    for given in arguments.include:
+        entity_id, reason = _included_member(given, members)
+        if not reason:
+            raise UsageError(f"--include {given[:80]!r}: give a reason, as ENTITY=REASON")
+        if members[entity_id]["status"] != Status.INFRASTRUCTURE:
+            raise UsageError(
+                f"--include {entity_id}: is {members[entity_id]['status']}, which never leaves; "
+                "decide on it first"
+            )
+        if not is_reviewed_core(members[entity_id]):
+            found[entity_id] = Inclusion(entity_id, arguments.override_by.strip(), reason)
+    return [found[one] for one in sorted(found)]
+
+
+def _included_member(given: str, members: Mapping[str, Any]) -> tuple[str, str]:
+    """Splits ENTITY=REASON at the mark behind the longest member id: an address may hold marks."""
+    at = [place for place, letter in enumerate(given) if letter == "="]
+    for place in reversed(at):
+        if given[:place].strip() in members:
+            return given[:place].strip(), given[place + 1 :].strip()
+    raise UsageError(
+        f"--include {given[:80]!r}: names no member of the cluster; give its id in members/, as "
+        "ENTITY=REASON"
+    )
 
 
 def _exchange_rates_from(path: str | None) -> dict[str, ExchangeRate]:
@@ -215,7 +263,9 @@ def _read_case_records(arguments: argparse.Namespace, manifest: Manifest) -> Cas
     return collect_case_records(arguments.run, manifest, arguments.cluster, sources, when)
 
 
-def _confirmations_from(path: str | None, manifest: Manifest, records: CaseRecords) -> list[str]:
+def _confirmations_from(
+    path: str | None, manifest: Manifest, records: CaseRecords, named: Container[str]
+) -> list[str]:
     """Returns who confirmed, from the very decisions file that the run was given."""
     if path is None:
         return []
@@ -225,7 +275,7 @@ def _confirmations_from(path: str | None, manifest: Manifest, records: CaseRecor
     members = {one["entity_id"] for one in records.facts.members}
     return [
         f"{one.author}, {one.decided_at:%Y-%m-%d}, {one.reason} ({one.decision_id}, on "
-        f"{one.entity_a})"
+        f"{one.entity_a if one.entity_a in named else 'an identifier that is left out'})"
         for one in read_decisions(path)
         if one.kind is DecisionKind.CONFIRM and one.entity_a in members
     ]

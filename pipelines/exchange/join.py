@@ -14,15 +14,28 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pyarrow.compute as pc
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from pipelines import key_store
 from pipelines.exchange import shared_victims, signed_files
-from pipelines.options import LOCAL_RUNNER, UsageError, moment, repeatable
-from pipelines.user_files import file_digest, read_decisions, read_known_legitimate, read_weights
+from pipelines.options import (
+    LOCAL_RUNNER,
+    UsageError,
+    add_other_registers,
+    add_register_options,
+    moment,
+    repeatable,
+)
+from pipelines.user_files import (
+    bind_to_previous,
+    file_digest,
+    read_decisions,
+    read_known_legitimate,
+    read_weights,
+)
 from reports import tables
 from reports.exchange import (
     OfferError,
@@ -40,6 +53,9 @@ from schemas.offer import Offer, Revocation
 from schemas.tables import COMPLAINTS, ENTITIES
 from transforms.extract import KnownLegitimate
 from transforms.joint import AcceptedOffer
+
+if TYPE_CHECKING:
+    from transforms.victim_register import RegisterSource
 
 KNOWN_REASON = "known legitimate: "
 """The start of the reason of an entity that is on the known-legitimate list."""
@@ -95,6 +111,8 @@ def add_join_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="CSV phone,email,country of your own victims: an offer is not believed about them",
     )
+    add_other_registers(parser)
+    add_register_options(parser)
     parser.add_argument(
         "--overlap",
         **repeatable("RESULT"),
@@ -124,6 +142,12 @@ def join_offers(arguments: argparse.Namespace) -> int:
     _check_given_again(arguments, manifest["options"])
     if arguments.key is not None and not arguments.overlap:
         raise UsageError(f"--key {arguments.key}: is for counts; give --overlap, or leave it out")
+    register = key_store.register_source(
+        arguments.register_key,
+        use=not arguments.no_register,
+        runs=list(dict.fromkeys([folder, arguments.previous or folder])),
+        files=arguments.register,
+    )
     now = arguments.now or datetime.now(UTC)
     intake = accept_offers(arguments.offers, me, orgs, now)
     offers = intake.offers
@@ -133,7 +157,8 @@ def join_offers(arguments: argparse.Namespace) -> int:
     overlaps = shared_victims.shared_counts_for_join(arguments.overlap, arguments.key, sent)
     named = {one for offer in offers for one in _offered_ids(offer)}
     private = signed_files.ids_of_victims(named, arguments.victims)
-    status = _run_joint(arguments, manifest, me, intake, private, overlaps)
+    private |= signed_files.ids_in_register(named, register)
+    status = _run_joint(arguments, manifest, me, intake, private, register, overlaps)
     if status == 0:
         record_accepted(offers)
         sys.stdout.write("\n".join(_summary(arguments.output, offers, private)) + "\n")
@@ -228,6 +253,7 @@ def _run_joint(
     me: str,
     intake: Intake,
     private: frozenset[str],
+    register: RegisterSource | None,
     overlaps: list[dict[str, Any]],
 ) -> int:
     """Plans and runs the joint pipeline; returns the exit status."""
@@ -235,7 +261,7 @@ def _run_joint(
     from pipelines.batch.plan import find_previous, package_versions
     from pipelines.exchange.joint_pipeline import JointPlan, build_joint_pipeline
     from pipelines.progress import Progress
-    from transforms.manifest import RunSettings
+    from transforms.manifest import RunSettings, current_time
     from transforms.write import staging_folder
 
     flags = [f"--runner={LOCAL_RUNNER}"]
@@ -244,7 +270,9 @@ def _run_joint(
     output, offers = arguments.output, intake.offers
     previous = find_previous(arguments.previous or arguments.run)
     known = read_known_legitimate(arguments.known_legitimate)
-    decisions = read_decisions(arguments.decisions)
+    decisions = bind_to_previous(
+        read_decisions(arguments.decisions), arguments.previous or arguments.run
+    )
     weights = read_weights(arguments.priority_weights)
     options = {
         "decisions": file_digest(arguments.decisions),
@@ -255,6 +283,7 @@ def _run_joint(
         "own_run": manifest["run_id"],
         "previous": previous.run_id,
         "priority_weights": file_digest(arguments.priority_weights),
+        "register": register is not None,
     }
     with run_folder.lock_output(output):
         run_folder.check_output(output, overwrite=arguments.overwrite)
@@ -266,6 +295,7 @@ def _run_joint(
             offer_files=tuple(_input_entry(one) for one in offers),
             known=known.merged(known_legitimate_of_run(arguments.run)),
             private=private,
+            register=register,
             previous_members=previous.members,
             previous_components=previous.components,
             decisions=decisions,
@@ -275,6 +305,7 @@ def _run_joint(
                 output=output,
                 versions=package_versions(),
                 options=manifest["options"] | options,
+                clock=arguments.now or current_time(),
             ),
         )
         pipeline = runner.make_pipeline(flags)

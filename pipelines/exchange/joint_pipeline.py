@@ -12,6 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from pipelines.batch.pipeline import kept_register, use_register
 from reports import tables
 from reports.html import write_report_pages
 from reports.run import Run
@@ -24,6 +25,7 @@ from schemas.tables import (
     CLUSTERS,
     COMPLAINTS,
     COMPONENTS,
+    DECISIONS,
     ENTITIES,
     LINEAGE,
     LINKS,
@@ -35,7 +37,14 @@ from schemas.tables import (
 )
 from transforms import joint
 from transforms.counters import CountMembers
-from transforms.decisions import CountDecisions, Decision, ResolveDecisions
+from transforms.decisions import (
+    BindDecisions,
+    CountDecisions,
+    Decision,
+    DecisionRows,
+    ResolveDecisions,
+    run_clock,
+)
 from transforms.extract import KnownLegitimate, complaint_brands
 from transforms.graph import (
     FileDigest,
@@ -55,6 +64,7 @@ from transforms.joint import (
 from transforms.manifest import CounterValue, RunSettings, rows_by_file_group
 from transforms.redact import redact_mentions
 from transforms.shuffle import MAIN, batches_of
+from transforms.victim_register import RegisterSource
 from transforms.write import JobPool, PublishRun, PutFile, WriteTables, parquet_bytes
 
 
@@ -75,6 +85,7 @@ class JointPlan:
         decisions: of analysts.
         weights: rank the clusters.
         run: settings of the joint run.
+        register: victim registers of our own, by which evidence of our own is refused, too.
     """
 
     own: str
@@ -89,6 +100,7 @@ class JointPlan:
     decisions: tuple[Decision, ...]
     weights: PriorityWeights
     run: RunSettings
+    register: RegisterSource | None = None
 
 
 def build_joint_pipeline(pipeline: beam.Pipeline, plan: JointPlan) -> None:
@@ -113,18 +125,26 @@ def build_joint_pipeline(pipeline: beam.Pipeline, plan: JointPlan) -> None:
     ) | "All evidence" >> beam.Flatten()  # EVIDENCE
 
     # Cluster it, as in a batch run.
-    in_force = (
-        own_records[COMPLAINTS.name],
-        own_records[CALLS.name],
-    ) | "Decisions" >> ResolveDecisions(plan.decisions, None, start)  # one DecisionsInForce
+    clock = start | "Clock" >> beam.Map(run_clock)  # one datetime
+    in_force = clock | "Decisions" >> ResolveDecisions(plan.decisions, None)  # one DecisionsInForce
     previous = start | "Previous members" >> ReadPreviousMembers(plan.previous_members)  # PREVIOUS
     components = start | "Previous components" >> ReadComponentCache(
         plan.previous_components
     )  # COMPONENT, counters
     clustered = find_clusters(
-        evidence, start, in_force, previous, components[MAIN], plan.known, follows=True
+        {"evidence": evidence},
+        start,
+        in_force,
+        previous,
+        components[MAIN],
+        plan.known,
+        follows=True,
+        register=use_register(start, plan.register),
     )
-    summaries = summarize_clusters(clustered, in_force, plan.weights)
+    bound = in_force | "Bind" >> BindDecisions(
+        clustered.entities, clustered.memberships
+    )  # one DecisionsInForce
+    summaries = summarize_clusters(clustered, bound, plan.weights)
 
     # Write the tables, then the report and the manifest.
     no_numbers = np.empty(0, np.int64)
@@ -139,6 +159,8 @@ def build_joint_pipeline(pipeline: beam.Pipeline, plan: JointPlan) -> None:
         SUPPLIERS.name: summaries.suppliers,
         LINEAGE.name: clustered.lineage,
         COMPONENTS.name: clustered.components,
+        DECISIONS.name: bound | "Decided" >> DecisionRows(clustered.withheld),
+        **kept_register(start, clustered, plan.register),
     }
     written = outputs | "Write tables" >> WriteTables(start, 1)  # OutputFile
     counted_before = [
@@ -153,7 +175,7 @@ def build_joint_pipeline(pipeline: beam.Pipeline, plan: JointPlan) -> None:
         *clustered.counters,
         clustered.cache_counters,
         components["counters"],
-        in_force | "Count decisions" >> CountDecisions(),
+        bound | "Count decisions" >> CountDecisions(),
         summaries.clusters | "Count members" >> CountMembers(),
     ) | "All counters" >> beam.Flatten()  # ((group, name), count)
     digests = pipeline | "Digests" >> beam.Create(

@@ -15,7 +15,13 @@ import pyarrow.compute as pc
 from pipelines import key_store, ledger
 from pipelines.exchange import signed_files
 from pipelines.exchange.signed_files import utc_text
-from pipelines.options import UsageError, add_ledger, moment
+from pipelines.options import (
+    UsageError,
+    add_ledger,
+    add_other_registers,
+    add_register_options,
+    moment,
+)
 from pipelines.user_files import read_text
 from reports import signing, tables
 from reports.exchange import (
@@ -61,6 +67,8 @@ def add_offer_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="CSV phone,email,country of your own victims: none of them leaves",
     )
+    add_other_registers(parser)
+    add_register_options(parser)
     parser.add_argument("--output", metavar="DIR", required=True, help="new folder to write")
     parser.add_argument(
         "--key", metavar="FILE", help="private key to sign with (default: your own)"
@@ -82,6 +90,12 @@ def write_offer(arguments: argparse.Namespace) -> int:
     if manifest["options"].get("offers"):
         raise UsageError(f"{folder}: is joined with others' offers; offer from your own run alone")
     policy = _policy(arguments.policy)
+    register = key_store.register_source(
+        arguments.register_key,
+        use=not arguments.no_register,
+        runs=[folder],
+        files=arguments.register,
+    )
     evidence = evidence_of_run(folder)
     sender = signed_files.own_org(arguments.sender, set(evidence["source_org"].to_pylist()), folder)
     recipient = key_store.org_slug(arguments.to)
@@ -92,6 +106,7 @@ def write_offer(arguments: argparse.Namespace) -> int:
         sender, recipient, utc_text(issued), utc_text(issued + timedelta(days=policy.days_valid))
     )
     members = tables.read_table(folder, MEMBERS)
+    ids = members["entity_id"].to_pylist()
     evidence = evidence.filter(pc.equal(evidence["source_org"], sender))
     words = {} if policy.confirmed_only else words_of_run(folder, members, evidence)
     offer, left = make_offer(
@@ -100,7 +115,8 @@ def write_offer(arguments: argparse.Namespace) -> int:
         tables.read_table(folder, CLUSTERS, ["cluster_id", "status"]),
         evidence,
         words,
-        signed_files.ids_of_victims(members["entity_id"].to_pylist(), arguments.victims),
+        signed_files.ids_of_victims(ids, arguments.victims)
+        | signed_files.ids_in_register(ids, register),
         policy,
         parties,
     )

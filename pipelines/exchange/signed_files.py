@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
@@ -21,7 +21,9 @@ from pipelines.user_files import read_text
 from reports import signing
 from reports.exchange import MAX_OFFER_BYTES, Victims, VictimsFileError, load_victim_file
 from schemas.entity import without_epoch
-from schemas.enums import Role
+
+if TYPE_CHECKING:
+    from transforms.victim_register import RegisterSource
 
 
 def free_folder(output: str) -> Path:
@@ -178,23 +180,28 @@ def ids_naming(
         phones: numbers in E.164, each in any form in which its country writes it.
         listed: ids without epochs.
     """
-    from transforms.victims import assign_victim_roles, hash_dial_formats
+    from transforms.victims import contain_victims_number, hash_dial_formats
 
     ids = pa.array(sorted({without_epoch(one) for one in entity_ids}), pa.string())
     numbers = pa.array(sorted(f"phone:{one}" for one in phones), pa.string())
     forms = hash_dial_formats(pa.RecordBatch.from_pydict({"entity_id": numbers}))
-    rows = pa.RecordBatch.from_pydict(
-        {
-            "entity_id": ids,
-            "kind": [one.partition(":")[0] for one in ids.to_pylist()],
-            "role": pa.repeat(pa.scalar(str(Role.CALLBACK)), len(ids)),
-        }
-    )
-    roles = assign_victim_roles(rows, forms)["role"]
-    holds = pc.equal(roles, str(Role.VICTIM)).to_numpy(zero_copy_only=False)
+    holds = contain_victims_number(ids, forms)
     named = pc.is_in(ids, pa.array(sorted(listed), pa.string()))
     theirs = np.logical_or(holds, named.to_numpy(zero_copy_only=False))
     return frozenset(ids.filter(pa.array(theirs)).to_pylist())
+
+
+def ids_in_register(entity_ids: Iterable[str], register: RegisterSource | None) -> frozenset[str]:
+    """Returns those of `entity_ids`, without epochs, that are in a victim register, if any.
+
+    So is an address, a name or a site with a number of the register in it.
+    """
+    if register is None:
+        return frozenset()
+    from transforms.victim_register import read_lookup
+
+    ids = pa.array(sorted({without_epoch(one) for one in entity_ids}), pa.string())
+    return frozenset(read_lookup(register).find(ids, register.key)["entity_id"].to_pylist())
 
 
 def load_victims(path: str) -> Victims:

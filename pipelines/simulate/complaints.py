@@ -78,7 +78,11 @@ class Victim:
 
 @dataclass
 class Draft:
-    """A complaint before it is written; `named` are the ids that it states in hard roles."""
+    """A complaint before it is written.
+
+    `named` are the ids that it states in hard roles; `mistyped` the ids that wrong digits make of
+    those it means, each with the right one.
+    """
 
     victim: Victim
     phrases: Phrases
@@ -91,6 +95,7 @@ class Draft:
     payments: list[dict[str, str]] = field(default_factory=list)
     sentences: list[str] = field(default_factory=list)
     named: list[str] = field(default_factory=list)
+    mistyped: dict[str, str] = field(default_factory=dict)
     loss: str | None = None
 
 
@@ -312,6 +317,7 @@ def state_identifier(rng: Random, draft: Draft, one: Identifier, typo: float = 0
             draft.numbers.append({"raw": written, "role": "callback"})
         if mistyped:
             field_too = False
+            draft.mistyped[f"phone:{number}"] = one.entity_id
     elif one.role is Role.PAYEE:
         field_too = True
         draft.payments.append(_payment(rng, draft, one))

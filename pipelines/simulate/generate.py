@@ -29,7 +29,7 @@ from pipelines.simulate.world import (
     rings_served,
 )
 
-VICTIMS = "victims.csv"
+VICTIMS, NEAR_MISSES = "victims.csv", "near_misses.csv"
 
 
 @dataclass
@@ -38,6 +38,7 @@ class _Writer:
 
     files: dict[tuple[str, str], BinaryIO]
     victims: Any
+    near_misses: Any
     count: dict[tuple[str, str], int] = field(default_factory=lambda: defaultdict(int))
 
     def next_id(self, kind: str, org: str) -> str:
@@ -66,7 +67,9 @@ def simulate(world: World, folder: Path) -> None:
     complaints/ORG.jsonl and calls/ORG.jsonl; truth.csv (`entity_id,operation`, see `Ties`);
     as `entity_id,reason`, legitimate.csv (real lines and sites that occur), victims.csv (what is
     the victims' own) and innocents.csv (businesses that only malice names, and unlisted lines): no
-    cluster may hold any of them; and hubs.csv (`entity_id,holders`), what serves several rings.
+    cluster may hold any of them; near_misses.csv (`entity_id,near_miss_of`): numbers that a wrong
+    digit makes of a ring's, which are whoever's they are; and hubs.csv (`entity_id,holders`), what
+    serves several rings.
     Equal worlds give equal bytes. Raises OSError where `folder` cannot be written.
     """
     rng = Random(world.seed)
@@ -80,9 +83,16 @@ def simulate(world: World, folder: Path) -> None:
             for org in world.organisations:
                 path = folder / kind / f"{org}.jsonl"
                 files[kind, org] = stack.enter_context(path.open("wb"))
-        victims = stack.enter_context((folder / VICTIMS).open("w", newline="", encoding="utf-8"))
-        writer = _Writer(files, csv.writer(victims, lineterminator="\n"))
+        victims, near_misses = (
+            csv.writer(
+                stack.enter_context((folder / name).open("w", newline="", encoding="utf-8")),
+                lineterminator="\n",
+            )
+            for name in (VICTIMS, NEAR_MISSES)
+        )
+        writer = _Writer(files, victims, near_misses)
         writer.victims.writerow(("entity_id", "reason"))
+        writer.near_misses.writerow(("entity_id", "near_miss_of"))
         _write_days(scene, ties, writer)
     lines = {**BRAND_LINES, **BANK_LINES}
     legitimate = [(f"phone:{number}", f"line of {who}") for who, number in lines.items()]
@@ -197,4 +207,7 @@ def _write_report(
             ties.add(named)
     ties.add(tied)
     writer.victims.writerows(planted.items())
+    # A wrong digit can make another number of a ring's, which is no stranger's then.
+    owners = scene.plan.owners
+    writer.near_misses.writerows(pair for pair in draft.mistyped.items() if pair[0] not in owners)
     return record

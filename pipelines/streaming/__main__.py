@@ -34,6 +34,7 @@ def _run_on_engine(options: StreamOptions) -> int:
     """Hands a stream from a queue to its runner, and follows it until it ends."""
     from pipelines import run_folder, runner
     from pipelines.flink_options import stream_flags
+    from pipelines.key_store import has_register_key
     from pipelines.progress import Progress
     from pipelines.streaming.pipeline import build
     from pipelines.streaming.plan import engine_plan, queue_source, read_options
@@ -47,6 +48,8 @@ def _run_on_engine(options: StreamOptions) -> int:
     plan = engine_plan(options, queue_source(options, read_options(options)))
     pipeline = runner.make_pipeline(flags)
     progress = Progress(sys.stderr)
+    if not options.no_register and not has_register_key(options.register_key):
+        progress.say("no victim register is kept, as there is no key; see --register-key")
     try:
         build(pipeline, plan)
         progress.say(f"streaming from {options.source} to {options.output}")

@@ -89,6 +89,8 @@ class StreamOptions:
     decisions: str | None
     sources: str | None
     priority_weights: str | None
+    register_key: str | None
+    no_register: bool
     complaints_format: str | None
     calls_format: str | None
     calls_direction: str | None
@@ -175,7 +177,8 @@ def add_alert_options(parser: argparse.ArgumentParser) -> None:
         type=WholeNumber(2, 100_000),
         default=5,
         metavar="N",
-        help="records of one identifier in the window that raise an alert (default: %(default)s)",
+        help="people who report one identifier in the window and so raise an alert "
+        "(default: %(default)s)",
     )
     parser.add_argument(
         "--alert-hours",
@@ -190,7 +193,9 @@ def add_alert_options(parser: argparse.ArgumentParser) -> None:
         help="CSV cluster_id,referred_at of clusters to watch for new activity",
     )
     parser.add_argument(
-        "--webhook", metavar="URL", help="also post each alert there as JSON; https, or localhost"
+        "--webhook",
+        metavar="URL",
+        help="also post each alert there as JSON, core identifiers alone; https, or localhost",
     )
 
 

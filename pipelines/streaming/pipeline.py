@@ -8,18 +8,24 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import timedelta
 
 import apache_beam as beam
 import pyarrow as pa
 
+from pipelines.batch.pipeline import kept_register, use_register
 from schemas import tables
 from schemas.enums import RecordKind
 from schemas.manifest import Manifest
 from transforms.alerts import AlertRules, CollectKnownClusters, RaiseAlerts
 from transforms.call_scripts import ScriptsFromFingerprints
 from transforms.counters import CountAccepted, CountMembers, CountRead, CountRejects, ShowCounters
-from transforms.decisions import CountDecisions, Decision, ResolveDecisions
+from transforms.decisions import (
+    BindDecisions,
+    CountDecisions,
+    Decision,
+    DecisionRows,
+    ResolveDecisions,
+)
 from transforms.extract import KnownLegitimate
 from transforms.graph import (
     ClusteredWindow,
@@ -47,19 +53,19 @@ from transforms.stream import (
     RejectsToDeltas,
     SnapshotOptions,
     SnapshotRuns,
+    Tick,
     WriteRejects,
     count_live_records,
     longest_retention,
+    stated_in_records,
     unexpired_evidence,
     unexpired_fingerprints,
     unexpired_stated,
 )
 from transforms.validate import ACCEPTED, COUNTERS, REJECTS, Validate
-from transforms.victims import VictimNumbers, assign_victim_roles
+from transforms.victim_register import RegisterSource
+from transforms.victims import CLAIMS, AssignVictimRoles, VictimClaims, VictimNumbers
 from transforms.write import JobPool, PublishRun, WriteTables
-
-MOST_AHEAD = timedelta(days=1)
-"""Most that a record may be ahead of the clock: clocks differ, and a far future ages the rest."""
 
 
 @dataclass(frozen=True)
@@ -92,11 +98,9 @@ def build(pipeline: beam.Pipeline, plan: StreamPlan) -> None:
     # Read and validate the records.
     read = pipeline | "Read" >> plan.source  # *_LOOSE, REJECT, Tick
     complaints = read[COMPLAINTS] | "Validate complaints" >> Validate(
-        RecordKind.COMPLAINT, ahead=MOST_AHEAD
+        RecordKind.COMPLAINT
     )  # COMPLAINT_ACCEPTED, REJECT
-    calls = read[CALLS] | "Validate calls" >> Validate(
-        RecordKind.CALL, ahead=MOST_AHEAD
-    )  # CALL_ACCEPTED, REJECT
+    calls = read[CALLS] | "Validate calls" >> Validate(RecordKind.CALL)  # CALL_ACCEPTED, REJECT
     unmasked_rejects = (
         read[UNREAD],
         complaints[REJECTS],
@@ -150,6 +154,7 @@ class AnalyzeTick(beam.PTransform):
     shards: int
     snapshots: SnapshotOptions | None
     rules: AlertRules
+    register: RegisterSource | None = None
 
     def expand(self, alive: Mapping[str, beam.PCollection]) -> beam.PCollection:
         """Clusters what is alive, raises alerts, writes what is due.
@@ -159,12 +164,13 @@ class AnalyzeTick(beam.PTransform):
                 window for each tick.
         """
         start = alive[TICKS]  # one Tick
-        in_force = (alive[RECORDS],) | "Decisions" >> ResolveDecisions(
-            self.decisions, None, start
+        clock = start | "Clock" >> beam.Map(Tick.moment)  # one datetime
+        in_force = clock | "Decisions" >> ResolveDecisions(
+            self.decisions, None, alive[RECORDS]
         )  # one DecisionsInForce
         decided = beam.pvalue.AsSingleton(in_force)
 
-        # Drop what has expired, and what a record states to be a victim's.
+        # Drop what has expired, and find who calls what a victim's.
         fingerprints = alive[FINGERPRINTS] | "Expire prints" >> beam.Map(
             unexpired_fingerprints, decided, self.days
         )
@@ -177,27 +183,32 @@ class AnalyzeTick(beam.PTransform):
         ) | "All evidence" >> beam.Flatten()  # EVIDENCE
         stated = alive[STATED] | "Still stated" >> beam.Map(
             unexpired_stated, decided, longest_retention(self.days)
-        )  # STATED
-        stated_numbers = beam.pvalue.AsSingleton(stated | "Stated numbers" >> VictimNumbers(start))
-        evidence = all_evidence | "Without victims" >> beam.Map(
-            assign_victim_roles, stated_numbers
-        )  # EVIDENCE
+        )  # STATED_AT
+        accepted = stated | "In records" >> beam.Map(stated_in_records)  # STATED_NUMBER
+        claims = beam.pvalue.AsSingleton(accepted | "Stated numbers" >> VictimClaims(start))
+        assigned = all_evidence | "Victims' roles" >> AssignVictimRoles(claims)  # EVIDENCE, CLAIM
 
         # Cluster it. What a tick knows of components is what the one before it met.
         previous = start | "Known clusters" >> KnownMembers(self.previous)  # PREVIOUS
         no_components = start | "No components" >> ReadComponentCache(())
         clustered = find_clusters(
-            evidence,
+            {"evidence": assigned[MAIN], CLAIMS: assigned[CLAIMS]},
             start,
             in_force,
             previous,
             no_components[MAIN],
             self.known,
             follows=self.previous is not None,
+            register=use_register(start, self.register),
         )
 
         # Raise alerts.
-        known = start | "Seen against" >> CollectKnownClusters(previous, decided)  # one Known
+        bound = in_force | "Bind" >> BindDecisions(
+            clustered.entities, clustered.memberships
+        )  # one DecisionsInForce
+        known = start | "Seen against" >> CollectKnownClusters(
+            previous, beam.pvalue.AsSingleton(bound)
+        )  # one Known
         changes = {
             "members": clustered.memberships,
             "evidence": clustered.classified,
@@ -220,18 +231,18 @@ class AnalyzeTick(beam.PTransform):
         )
         if self.snapshots is not None:
             runs = start | "Snapshot" >> SnapshotRuns(self.snapshots)  # one Run, where one is due
-            self._write_snapshots(alive, clustered, in_force, runs)
+            self._write_snapshots(alive, clustered, bound, runs)
         return alerts
 
     def _write_snapshots(
         self,
         alive: Mapping[str, beam.PCollection],
         clustered: ClusteredWindow,
-        in_force: beam.PCollection,
+        bound: beam.PCollection,
         runs: beam.PCollection,
     ) -> None:
         """Writes each snapshot as a run of its own."""
-        summaries = summarize_clusters(clustered, in_force, self.weights)
+        summaries = summarize_clusters(clustered, bound, self.weights)
         outputs: Mapping[str, beam.PCollection[pa.RecordBatch]] = {
             tables.ENTITIES.name: clustered.entities,
             tables.LINKS.name: clustered.links,
@@ -239,13 +250,16 @@ class AnalyzeTick(beam.PTransform):
             tables.MEMBERS.name: summaries.members,
             tables.SUPPLIERS.name: summaries.suppliers,
             tables.LINEAGE.name: clustered.lineage,
+            tables.DECISIONS.name: bound | "Decided" >> DecisionRows(clustered.withheld),
+            tables.CONTESTED.name: clustered.contested,
+            **kept_register(runs, clustered, self.register),
         }
         written = outputs | "Write tables" >> WriteTables(runs, self.shards)  # OutputFile
         counters = (
             alive[COUNTERS],
             alive[RECORDS] | "Count records" >> beam.FlatMap(count_live_records),
             *clustered.counters,
-            in_force | "Count decisions" >> CountDecisions(),
+            bound | "Count decisions" >> CountDecisions(),
             summaries.clusters | "Count members" >> CountMembers(),
         ) | "All counters" >> beam.Flatten()  # ((group, name), count)
         digests = alive[TICKS] | "No files" >> beam.FlatMap(_no_digests)

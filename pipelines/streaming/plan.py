@@ -18,10 +18,12 @@ from typing import Any
 import apache_beam as beam
 
 from pipelines.batch.plan import find_previous, package_versions
+from pipelines.key_store import register_source
 from pipelines.options import UsageError
 from pipelines.streaming.options import TIMESTAMPS, StreamOptions
 from pipelines.streaming.pipeline import AnalyzeTick, StreamPlan
 from pipelines.user_files import (
+    bind_to_previous,
     file_digest,
     read_decisions,
     read_known_legitimate,
@@ -51,6 +53,7 @@ from transforms.stream import (
     RunOnOneWorker,
     SnapshotOptions,
 )
+from transforms.write import is_local
 
 REFERRED_COLUMNS = ("cluster_id", "referred_at")
 """The columns of the file of `--referred`."""
@@ -116,7 +119,7 @@ def tick_analysis(options: StreamOptions) -> AnalyzeTick:
         UsageError: for a file that is missing or cannot be used.
     """
     find_previous(options.previous)
-    recorded = {
+    recorded: dict[str, object] = {
         "alert_hours": options.alert_hours,
         "alert_records": options.alert_records,
         "calls_direction": options.calls_direction,
@@ -129,21 +132,31 @@ def tick_analysis(options: StreamOptions) -> AnalyzeTick:
         "sources": {org: str(rule) for org, rule in read_source_rules(options.sources).items()},
     }
     output = options.output.rstrip("/")
-    return AnalyzeTick(
+    analyze = AnalyzeTick(
         output=output,
         known=read_known_legitimate(options.known_legitimate),
         previous=options.previous,
-        decisions=read_decisions(options.decisions),
+        decisions=bind_to_previous(read_decisions(options.decisions), options.previous),
         weights=read_weights(options.priority_weights),
         days=retention_days(options),
         shards=options.shards,
         snapshots=SnapshotOptions(output, package_versions(), recorded),
         rules=AlertRules(
-            records=options.alert_records,
+            reporters=options.alert_records,
             within=timedelta(hours=options.alert_hours),
             referred=read_referred(options.referred),
         ),
     )
+    # Last, as it may make the key, which wrong usage must not.
+    register = register_source(
+        options.register_key,
+        use=not options.no_register,
+        runs=[options.previous] if options.previous else [],
+        make=options.local and is_local(output),
+        follow=True,
+    )
+    recorded["register"] = register is not None
+    return replace(analyze, register=register)
 
 
 def alert_sinks(options: StreamOptions) -> dict[str, beam.PTransform]:

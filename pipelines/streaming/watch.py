@@ -13,7 +13,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from types import FrameType
@@ -76,11 +76,17 @@ class Feed(Protocol):
 
 
 class Watch:
-    """One stream over a watched folder, or over topics."""
+    """One stream over a watched folder, or over topics.
 
-    def __init__(self, options: StreamOptions, progress: Progress) -> None:
+    `clock` returns the seconds since 1970 at which a tick is.
+    """
+
+    def __init__(
+        self, options: StreamOptions, progress: Progress, clock: Callable[[], float] = time.time
+    ) -> None:
         self._options = options
         self._progress = progress
+        self._clock = clock
         self._reading = read_options(options)
         self._feed: Feed = (
             WatchedFolder(options.watch, self._reading)
@@ -141,7 +147,7 @@ class Watch:
     def tick(self, news: NewRecords, *, snapshot: bool) -> None:
         """Analyzes what is alive with what is new, and commits that as the state."""
         # Never two ticks in one second, also where a clock is set back.
-        second = max(int(time.time()), self._last.second + 1)
+        second = max(int(self._clock()), self._last.second + 1)
         tick = Tick(second, snapshot)
         started = time.monotonic()
         with nullcontext() if self._options.debug else suppress_stderr():

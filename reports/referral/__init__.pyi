@@ -1,7 +1,9 @@
 from .blocking_checks import (
+    Inclusion as Inclusion,
     Obstacle as Obstacle,
     Override as Override,
     find_obstacles as find_obstacles,
+    members_to_name as members_to_name,
 )
 from .case import (
     Case as Case,

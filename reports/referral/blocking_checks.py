@@ -10,6 +10,7 @@ import networkx as nx
 import pyarrow as pa
 
 from reports.cluster_data import ClusterFacts
+from reports.disclosure_control import is_reviewed_core, keep_members
 from reports.exchange.offer import CONFIRMED, DISPUTED
 from schemas.entity import without_epochs
 from transforms.extract.allowlist import KnownLegitimate
@@ -38,11 +39,30 @@ class Override:
 
 
 @dataclass(frozen=True)
+class Inclusion:
+    """A member that is named although it is no reviewed core one: who answers for it, and why."""
+
+    entity_id: str
+    name: str
+    reason: str
+
+
+@dataclass(frozen=True)
 class Bridge:
     """A link that alone connects the members of `side` with the rest of the cluster."""
 
     link: Row
     side: list[str]
+
+
+def members_to_name(facts: ClusterFacts, included: Sequence[Inclusion] = ()) -> frozenset[str]:
+    """Returns the members that a referral names: reviewed core ones, and what somebody includes."""
+    asked = {one.entity_id for one in included}
+    return frozenset(
+        one["entity_id"]
+        for one in facts.members
+        if is_reviewed_core(one) or one["entity_id"] in asked
+    )
 
 
 def find_obstacles(
@@ -52,16 +72,20 @@ def find_obstacles(
     small_cluster: int,
     offered: Sequence[Row] = (),
     void: Mapping[str, str] | None = None,
+    included: Sequence[Inclusion] = (),
 ) -> list[Obstacle]:
-    """Returns all that blocks a referral, the gravest first.
+    """Returns all that blocks a referral of the members to name, the gravest first.
 
     `void` says why an offer, by its SHA-256, is no longer in force.
     """
+    named = keep_members(facts, members_to_name(facts, included))
     return [
         *_status(facts),
+        *_nobody_to_name(named),
         *_void(offered, void or {}),
-        *_legitimate(facts, known),
-        *_bridges(facts, bridge_side, small_cluster),
+        *_legitimate(named, known),
+        *_bridges(named, bridge_side, small_cluster),
+        *_parts(facts, named, bridge_side, small_cluster),
         *_handling(offered),
     ]
 
@@ -94,12 +118,24 @@ def _status(facts: ClusterFacts) -> Iterator[Obstacle]:
             "disputed",
             "an analyst's dispute of a member is not resolved: let it expire, or take it back in "
             "the decisions file, and run again",
+            answerable=False,
         )
     elif status != CONFIRMED:
         yield Obstacle(
             "not_confirmed",
             "no analyst has confirmed it: write a confirm decision on one of its members and run "
             "again with --decisions",
+            answerable=False,
+        )
+
+
+def _nobody_to_name(named: ClusterFacts) -> Iterator[Obstacle]:
+    if not named.members:
+        yield Obstacle(
+            "nothing_reviewed",
+            f"none of its {named.left_out} members may be named: each needs two people who "
+            "reported it independently, and an analyst's review; or answer for one by name, with "
+            "--include ENTITY=REASON",
             answerable=False,
         )
 
@@ -140,6 +176,38 @@ def _bridges(facts: ClusterFacts, bridge_side: int, small_cluster: int) -> Itera
                 f"complaints, {one.link['calls']} calls): find other evidence, or cut it with a "
                 "cannot_link decision",
             )
+
+
+def _parts(
+    facts: ClusterFacts, named: ClusterFacts, bridge_side: int, small_cluster: int
+) -> Iterator[Obstacle]:
+    """Yields an obstacle where what ties the members to name is left out."""
+    least = 1 if len(named.members) <= small_cluster else bridge_side
+    if (apart := tied_by_left_out(facts, named)) >= least:
+        yield Obstacle(
+            "tie_left_out",
+            f"{apart} of the {len(named.members)} members to name are tied to the others only by "
+            "identifiers that may not be named: review those, or include them",
+        )
+
+
+def tied_by_left_out(facts: ClusterFacts, named: ClusterFacts) -> int:
+    """Counts the named members that only ones that are left out tie to the largest part."""
+    graph = nx.Graph()
+    graph.add_nodes_from(one["entity_id"] for one in named.members)
+    graph.add_edges_from(_accepted(named))
+    whole = nx.Graph(graph)
+    whole.add_nodes_from(one["entity_id"] for one in facts.members)
+    whole.add_edges_from(_accepted(facts))
+    apart = 0
+    for part in nx.connected_components(whole):
+        sizes = [len(one) for one in nx.connected_components(graph.subgraph(part))]
+        apart += sum(sizes) - max(sizes, default=0)
+    return apart
+
+
+def _accepted(facts: ClusterFacts) -> list[tuple[str, str]]:
+    return [(one["entity_a"], one["entity_b"]) for one in facts.inside if one["accepted"]]
 
 
 def _handling(offered: Sequence[Row]) -> Iterator[Obstacle]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,33 +13,48 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from reports import tables
-from reports.cluster_data import ClusterFacts, Reading, sample_readings
+from reports.cluster_data import NARRATIVE, ClusterFacts, Reading, sample_readings
+from reports.disclosure_control import KNOWN_LEGITIMATE
 from reports.exchange.offer import DisclosedCounts, disclose_counts
 from reports.export.stix import TLP_LEVELS
 from reports.figures.timeline import Handover, build_timeline
-from reports.referral.blocking_checks import Bridge, Obstacle, Override, find_bridges, tlp_level
+from reports.referral.blocking_checks import (
+    Bridge,
+    Inclusion,
+    Obstacle,
+    Override,
+    find_bridges,
+    members_to_name,
+    tied_by_left_out,
+    tlp_level,
+)
 from reports.referral.blocks import format_count
-from reports.referral.case_records import CaseRecords, record_key
-from reports.referral.losses import ExchangeRate, reconciled_totals
+from reports.referral.case_records import CaseRecords, RecordKey, keep_case_members, record_key
+from reports.referral.losses import ExchangeRate, reconciled_totals, stated_totals
 from reports.referral.providers import ProviderGroup, group_by_provider
 from reports.referral.reference import Reference
 from reports.tables import RunFolder
-from schemas.enums import Status
+from schemas.enums import EntityKind, Status
 from schemas.manifest import Manifest
 from schemas.tables import ENTITIES, MENTIONS
+from transforms.text_masking import MASK
 
 Row = dict[str, Any]
+
+_RECORD = ("source_org", "record_kind", "record_id")
 
 
 @dataclass(frozen=True)
 class NotAccused:
     """Identifiers that the cluster's records name and the package does not accuse, by status.
 
-    `suppressed` are known-legitimate identifiers and hubs, with their reason. `caller_ids` counts
-    numbers that are only a caller id, which the package does not name.
+    `suppressed` are identifiers of the known-legitimate lists, with their reason; `others` counts
+    hubs and those that a decision names. `caller_ids` counts numbers that are only a caller id. The
+    package names neither.
     """
 
     suppressed: list[Row]
+    others: int
     caller_ids: int
 
 
@@ -80,10 +95,14 @@ class Case:
     """A referral: the cluster's records, and everything that its documents are written from.
 
     `totals` are amount and number of complaints by currency, `disclosed` the victims by country as
-    far as they may be shown, `number` each member's row of Exhibit 2.
+    far as they may be shown, `number` each member's row of Exhibit 2. All of it is of the members
+    that may be named: reviewed core ones, and those of `included`; `tied_by_left_out` counts those
+    that only ones that are left out tie to the others.
     """
 
     records: CaseRecords
+    included: list[Inclusion]
+    tied_by_left_out: int
     reference: Reference
     totals: dict[str, tuple[Decimal, int]]
     rates: dict[str, ExchangeRate]
@@ -163,18 +182,24 @@ def build_case(
     excerpts: bool,
     earlier: EarlierReferral | None,
     shared: list[SharedVictims],
+    included: Sequence[Inclusion] = (),
 ) -> Case:
-    """Builds the case of a cluster's records.
+    """Builds the case of a cluster's records, of the members that may be named.
 
     Raises:
         UnreconciledError: if losses do not add up.
     """
+    reconciled_totals(records)
+    whole = records.facts
+    records = keep_case_members(records, members_to_name(whole, included))
     facts = records.facts
     members = pa.array(records.member_ids, pa.string())
     return Case(
         records=records,
+        included=list(included),
+        tied_by_left_out=tied_by_left_out(whole, facts),
         reference=reference,
-        totals=reconciled_totals(records),
+        totals=stated_totals(records),
         rates=dict(rates),
         disclosed=disclose_counts(records.victims, reference.policy["suppress_below"]),
         not_accused=_not_accused(run, records),
@@ -185,11 +210,7 @@ def build_case(
         obstacles=obstacles,
         override=override,
         confirmations=confirmations,
-        excerpts=[
-            one
-            for one in (sample_readings(run, members, narratives=True) if excerpts else [])
-            if one.before is not None or one.after is not None
-        ],
+        excerpts=_excerpts(run, members) if excerpts else [],
         earlier=earlier,
         shared=shared,
         tlp=_strictest([reference.policy["tlp"], *(one["tlp"] for one in records.offered)]),
@@ -229,6 +250,43 @@ def overlap_files(shared: Sequence[SharedVictims]) -> dict[str, bytes]:
     return made
 
 
+def _excerpts(run: RunFolder, members: pa.Array) -> list[Reading]:
+    """Reads the words around members, without any other identifier that is read in them."""
+    found = [
+        one
+        for one in sample_readings(run, members, narratives=True)
+        if one.before is not None or one.after is not None
+    ]
+    ids = pa.array(sorted({one.record_id for one in found}), pa.string())
+    where = pc.field("record_id").isin(ids) & (pc.field("field") == NARRATIVE)
+    where &= ~pc.field("entity_id").isin(members) & (pc.field("kind") != EntityKind.SCRIPT)
+    spans: dict[RecordKey, list[tuple[int, int]]] = defaultdict(list)
+    for batch in tables.table_batches(run, MENTIONS, [*_RECORD, "start", "end"], where):
+        for one in batch.to_pylist():
+            if one["start"] is not None:
+                spans[record_key(one)].append((one["start"], one["end"]))
+    return [
+        _without_spans(one, spans[one.record_kind, one.source_org, one.record_id]) for one in found
+    ]
+
+
+def _without_spans(one: Reading, spans: Sequence[tuple[int, int]]) -> Reading:
+    before, after = one.before or "", one.after or ""
+    start, end = one.start or 0, one.end or 0
+    return one._replace(
+        before=_masked(before, start - len(before), spans), after=_masked(after, end, spans)
+    )
+
+
+def _masked(words: str, start: int, spans: Sequence[tuple[int, int]]) -> str:
+    """Masks the characters of spans in words that begin at `start` of the narrative."""
+    letters = list(words)
+    for first, last in spans:
+        for at in range(max(first - start, 0), min(last - start, len(letters))):
+            letters[at] = MASK
+    return "".join(letters)
+
+
 def _strictest(markings: list[str]) -> str:
     return max((tlp_level(one) for one in markings), key=TLP_LEVELS.index)
 
@@ -236,23 +294,29 @@ def _strictest(markings: list[str]) -> str:
 def _not_accused(run: RunFolder, records: CaseRecords) -> NotAccused:
     ids = pa.array(sorted({record for _, _, record in records.by_key}), pa.string())
     members = set(records.member_ids)
-    columns = ["entity_id", "source_org", "record_kind", "record_id"]
+    columns = ["entity_id", *_RECORD]
     named: Counter[str] = Counter()
     for batch in tables.table_batches(run, MENTIONS, columns, pc.field("record_id").isin(ids)):
         for one in batch.to_pylist():
             if record_key(one) in records.by_key and one["entity_id"] not in members:
                 named[one["entity_id"]] += 1
-    others = pa.array(sorted(named), pa.string())
-    rows = tables.read_table(run, ENTITIES, where=pc.field("entity_id").isin(others)).to_pylist()
-    legitimate = [
+    ids = pa.array(sorted(named), pa.string())
+    rows = tables.read_table(run, ENTITIES, where=pc.field("entity_id").isin(ids)).to_pylist()
+    suppressed = [
         one | {"named": named[one["entity_id"]]}
         for one in rows
         if one["status"] == Status.SUPPRESSED
     ]
+    listed = [
+        one
+        for one in suppressed
+        if one["reason"].startswith(KNOWN_LEGITIMATE) and "decision " not in one["reason"]
+    ]
     phones = [
         one for one in rows if one["status"] == Status.UNCORROBORATED and one["kind"] == "phone"
     ]
-    return NotAccused(sorted(legitimate, key=_most_named), len(phones))
+    others = len(suppressed) - len(listed)
+    return NotAccused(sorted(listed, key=_most_named), others, len(phones))
 
 
 def _most_named(one: Row) -> tuple[int, str]:

@@ -1,14 +1,14 @@
 """The records of a run that a referral of one cluster is made from, numbered.
 
-Records are the complaints and calls that name a member. A victim's id, narrative and country are
-counted here and do not go further into a package.
+Records are the complaints and calls that name a member. A victim's id and narrative are counted
+here and do not go further; of a record's country nothing but sums does.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from operator import attrgetter
@@ -19,7 +19,9 @@ import pyarrow.compute as pc
 
 from reports import tables
 from reports.cluster_data import ClusterFacts, gather_facts
+from reports.disclosure_control import keep_members
 from reports.tables import RunFolder
+from schemas.enums import RecordKind
 from schemas.joint import OFFERED_CLUSTERS, UNION_LINKS
 from schemas.manifest import Manifest
 from schemas.tables import CALLS, CLUSTERS, COMPLAINTS, MENTIONS
@@ -51,7 +53,10 @@ class RecordSource:
 
 @dataclass(frozen=True)
 class CaseRecord:
-    """One complaint or call that names a member. `number` is its row in Exhibit 1."""
+    """One complaint or call that names a member. `number` is its row in Exhibit 1.
+
+    `victim` numbers the people of the case, None where it is not known who it was.
+    """
 
     number: int
     key: RecordKey
@@ -60,6 +65,8 @@ class CaseRecord:
     loss: Decimal | None
     currency: str | None
     payments: list[Row]
+    victim: int | None = None
+    country: str | None = None
 
 
 @dataclass(frozen=True)
@@ -145,29 +152,33 @@ def collect_case_records(
     nothing: Row = {}
     rows = dict.fromkeys(ordered, nothing) | complaints | calls
     members = {one["entity_id"] for one in facts.members}
+    people = _numbered_people(rows)
     keys_of: dict[str, set[RecordKey]] = defaultdict(set)
     for one in mentions:
         keys_of[one["entity_id"]].add(record_key(one))
+    by_key = {
+        key: CaseRecord(
+            number=number,
+            key=key,
+            observed_at=observed_at[key],
+            source=sources[key],
+            loss=rows[key].get("loss_amount"),
+            currency=rows[key].get("loss_currency"),
+            payments=_payments(key, rows[key], mentions, members),
+            victim=people.get(key),
+            country=rows[key].get("victim_country"),
+        )
+        for number, key in enumerate(ordered, 1)
+    }
     return CaseRecords(
         facts=facts,
         manifest=manifest,
         moment=moment,
-        by_key={
-            key: CaseRecord(
-                number=number,
-                key=key,
-                observed_at=observed_at[key],
-                source=sources[key],
-                loss=rows[key].get("loss_amount"),
-                currency=rows[key].get("loss_currency"),
-                payments=_payments(key, rows[key], mentions, members),
-            )
-            for number, key in enumerate(ordered, 1)
-        },
+        by_key=by_key,
         keys_of=dict(keys_of),
         mentions=mentions,
-        victims=_victims_by_country(rows),
-        losses=_losses_by_country(complaints),
+        victims=_victims_by_country(by_key.values()),
+        losses=_losses_by_country(by_key.values()),
         offered=_offered(run, manifest, cluster_id),
         union_links=_union_links(run, manifest, cluster_id),
     )
@@ -208,27 +219,80 @@ def _payments(key: RecordKey, row: Row, mentions: list[Row], members: set[str]) 
     return paid
 
 
-def _victims_by_country(rows: Mapping[RecordKey, Row]) -> dict[str | None, int]:
-    """Counts distinct victims by country, None where it is not known.
+def _numbered_people(rows: Mapping[RecordKey, Row]) -> dict[RecordKey, int]:
+    """Numbers the victims of records, from 1; those without an id are none, as in clusters/."""
+    numbers: dict[tuple[str, str], int] = {}
+    return {
+        key: numbers.setdefault((key[1], row["victim_id"]), len(numbers) + 1)
+        for key, row in rows.items()
+        if row.get("victim_id")
+    }
 
-    Those without an id are not counted, as in clusters/.
-    """
-    victims: dict[str | None, set[tuple[str, str]]] = defaultdict(set)
-    for (_, org, _), row in rows.items():
-        if row.get("victim_id"):
-            victims[row.get("victim_country")].add((org, row["victim_id"]))
+
+def _victims_by_country(records: Iterable[CaseRecord]) -> dict[str | None, int]:
+    """Counts distinct victims by country, None where it is not known."""
+    victims: dict[str | None, set[int]] = defaultdict(set)
+    for one in records:
+        if one.victim is not None:
+            victims[one.country].add(one.victim)
     return {country: len(those) for country, those in victims.items()}
 
 
-def _losses_by_country(complaints: Mapping[RecordKey, Row]) -> dict[str, dict[str, Decimal]]:
+def _losses_by_country(records: Iterable[CaseRecord]) -> dict[str, dict[str, Decimal]]:
     """Adds up losses by country and currency, exactly."""
     losses: dict[str, dict[str, Decimal]] = defaultdict(dict)
-    for row in complaints.values():
-        amount, currency = row.get("loss_amount"), row.get("loss_currency")
-        if amount is not None and currency is not None:
-            of = losses[row.get("victim_country") or "unknown"]
-            of[currency] = of.get(currency, Decimal(0)) + amount
+    for one in records:
+        if one.loss is not None and one.currency is not None:
+            of = losses[one.country or "unknown"]
+            of[one.currency] = of.get(one.currency, Decimal(0)) + one.loss
     return dict(sorted(losses.items()))
+
+
+def keep_case_members(records: CaseRecords, kept: Collection[str]) -> CaseRecords:
+    """Returns a case of the members in `kept` alone: the records that name one, and their sums.
+
+    Other members are counted (`ClusterFacts.left_out`).
+    """
+    keys_of = {one: keys for one, keys in records.keys_of.items() if one in kept}
+    named = {key for keys in keys_of.values() for key in keys}
+    kept_records = [one for key, one in records.by_key.items() if key in named]
+    by_key = {
+        one.key: replace(
+            one, number=number, payments=[paid for paid in one.payments if paid["payee"] in kept]
+        )
+        for number, one in enumerate(kept_records, 1)
+    }
+    return replace(
+        records,
+        facts=_with_own_counts(keep_members(records.facts, kept), records, by_key),
+        by_key=by_key,
+        keys_of=keys_of,
+        mentions=[one for one in records.mentions if one["entity_id"] in kept],
+        victims=_victims_by_country(by_key.values()),
+        losses=_losses_by_country(by_key.values()),
+    )
+
+
+def _with_own_counts(
+    facts: ClusterFacts, records: CaseRecords, by_key: Mapping[RecordKey, CaseRecord]
+) -> ClusterFacts:
+    """Returns a cluster whose row counts these records, and the members that are left."""
+    kinds = Counter(kind for kind, _, _ in by_key)
+    # What an offer counts is a person of its own for each of its records.
+    senders = {one["contributor"] for one in records.offered}
+    people = {one.victim for one in by_key.values()} - {None}
+    offered = sum(1 for one in by_key.values() if one.key[1] in senders)
+    members = facts.members
+    row = facts.row | {
+        "complaints": kinds[RecordKind.COMPLAINT],
+        "calls": kinds[RecordKind.CALL],
+        "victims": len(people) + offered,
+        "orgs": sorted({org for one in members for org in one["orgs"]}),
+    }
+    if members:
+        row["first_seen"] = min(one["first_seen"] for one in members)
+        row["last_seen"] = max(one["last_seen"] for one in members)
+    return replace(facts, row=row)
 
 
 def _offered(run: RunFolder, manifest: Manifest, cluster_id: str) -> list[Row]:

@@ -110,6 +110,16 @@ def _cover(case: Case) -> list[Block]:
                 f"for sending it, for this reason: {plain(case.override.reason, 500)}",
             )
         )
+    if case.included:
+        who = sorted({plain(one.name) for one in case.included})
+        named = format_count(len(case.included), "identifier")
+        blocks.append(
+            Notice(
+                "Named in spite of the rule.",
+                f"{named} that two people did not report independently, or that no analyst "
+                f"reviewed; {', '.join(who)} answers for it. Section 2 lists each with the reason.",
+            )
+        )
     if case.earlier is not None:
         blocks.append(
             Notice(

@@ -123,6 +123,7 @@ def _member_fields(case: Case, retained: RetainedMember) -> dict[str, Any]:
         "role": one["role"],
         "first": format_utc(one["first_seen"]),
         "last": format_utc(one["last_seen"]),
+        "people": one["reporters"],
         "complaints": one["complaints"],
         "calls": one["calls"],
         "first_until": _day(retained.first_until),

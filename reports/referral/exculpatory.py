@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import pairwise
 
 from reports.link_evidence import REASSIGNED_DAYS, SURE_CONFIDENCE, entity_doubts
-from reports.referral.blocks import Block, Grid, Points, Text
+from reports.referral.blocks import Block, Grid, Points, Text, format_count
 from reports.referral.case import Case
 from reports.text import plain
 from transforms.extract.kinds.registry import BY_KIND
@@ -159,9 +159,16 @@ def _thin(case: Case) -> list[Block]:
 
 
 def _innocent(case: Case) -> list[Block]:
-    left = case.not_accused.suppressed
+    left, others = case.not_accused.suppressed, case.not_accused.others
+    not_named = (
+        f" {format_count(others, 'more identifier')} that an analyst's decision or the number of "
+        "records clears are left out too, and not named."
+        if others
+        else ""
+    )
     if not left:
-        return [Text("Left out. The records name no identifier that is known to be legitimate.")]
+        none = "Left out. The records name no identifier that is known to be legitimate."
+        return [Text(f"{none}{not_named}")]
     rows = [
         (plain(one["entity_id"], 60), str(one["named"]), plain(one["reason"]))
         for one in left[:TABLE_LIMIT]
@@ -169,7 +176,7 @@ def _innocent(case: Case) -> list[Block]:
     return [
         Text(
             f"Left out. The same records name {len(left)} identifiers that are known to be "
-            "legitimate, or are named by too many to mean anything. They are not accused."
+            f"legitimate. They are not accused.{not_named}"
         ),
         Grid(
             "Identifiers in the same records that are not accused",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -31,6 +32,15 @@ SOURCE_COLUMNS: tuple[Column, ...] = (
     ),
 )
 """The columns by which every row points to its source."""
+
+
+PAYMENT_METHODS = frozenset(
+    """ach apple_pay bank bank_transfer bitcoin btc card cash cash_app cashapp check cheque credit
+    credit_card crypto cryptocurrency debit_card eth ethereum gift_card giftcard google_pay iban
+    imps mail money_order moneygram neft paypal remitly rtgs sepa upi usdt venmo western_union wire
+    wire_transfer wise zelle""".split()
+)
+"""Words for a payment that a package repeats."""
 
 
 @dataclass(frozen=True)
@@ -129,6 +139,10 @@ def _identifiers(case: Case) -> Exhibit:
         ("role", "word", "Its most frequent role in the records."),
         ("confidence", "0 to 1", "ringtrace's score that it belongs to the cluster."),
         ("likelihood", "estimative word", "The score in the words of the scale in section 8."),
+        ("reporters", "number", "Distinct people who report that a scammer used it."),
+        ("robustness", "number", "People on whom its place in the cluster rests, at least."),
+        ("tier", "word", "core: two people or more, independently; verify: named by override."),
+        ("review", "word", "Whether an analyst reviewed it."),
         ("complaints", "number", "Complaints that name it."),
         ("calls", "number", "Calls that name it."),
         ("victims", "number", "Distinct victims among them."),
@@ -149,6 +163,10 @@ def _identifiers(case: Case) -> Exhibit:
                 one["role"],
                 round(one["confidence"], 3),
                 case.reference.likelihood_wording(one["confidence"]),
+                one["reporters"],
+                one["robustness"],
+                one["tier"],
+                one["review"],
                 one["complaints"],
                 one["calls"],
                 one["victims"],
@@ -162,7 +180,10 @@ def _identifiers(case: Case) -> Exhibit:
                 *source_cells(case.records.first_record(entity_id)),
             )
         )
-    about = "The members of the cluster. The number of a row is the number in the link chart."
+    about = (
+        "The members that may be named. The number of a row is the number in the link chart."
+        f" {case.facts.left_out} more are left out."
+    )
     return Exhibit(2, "identifiers", "Identifiers", about, columns, rows)
 
 
@@ -176,7 +197,11 @@ def _mentions(case: Case) -> Exhibit:
         ("start", "number", "First character of it there, in code points from 0."),
         ("end", "number", "Character after the last one."),
         ("reading_confidence", "0 to 1", "That it was read rightly."),
-        ("also_read_as", "E.164", "A less plausible reading of the same text."),
+        (
+            "also_read_as",
+            "E.164",
+            "A less plausible reading of the same text; not named where it is no member.",
+        ),
     )
     rows = []
     for one in case.records.mentions:
@@ -189,7 +214,7 @@ def _mentions(case: Case) -> Exhibit:
                 format_utc(one["observed_at"]),
                 *place,
                 round(one["confidence"], 3),
-                one["also_read_as"],
+                _other_reading(case, one),
                 *source_cells(record),
             )
         )
@@ -197,12 +222,19 @@ def _mentions(case: Case) -> Exhibit:
     return Exhibit(3, "sightings", "Sightings", about, columns, rows)
 
 
+def _other_reading(case: Case, mention: Row) -> str | None:
+    """Returns the other reading of a number; another's number is not named."""
+    other = mention["also_read_as"]
+    return other if other is None or f"phone:{other}" in case.number else "another number"
+
+
 _LINK_COLUMNS: tuple[Column, ...] = (
     ("identifier_a", "entity id", "One end."),
-    ("identifier_b", "entity id", "The other end."),
+    ("identifier_b", "entity id", "The other end; only its kind where it is of another cluster."),
     ("complaints", "number", "Complaints that name both."),
     ("calls", "number", "Calls that name both."),
     ("victims", "number", "Distinct victims among them."),
+    ("reporters", "number", "Distinct people who report both together."),
     ("organisations", "slugs", "Who saw both."),
     ("first_seen", "UTC time", "Earliest record that names both."),
     ("last_seen", "UTC time", "Latest record that names both."),
@@ -225,6 +257,7 @@ def _link_cells(case: Case, one: Row) -> tuple[object, ...]:
         one["complaints"],
         one["calls"],
         one["victims"],
+        one["reporters"],
         "; ".join(one["orgs"]),
         format_utc(one["first_seen"]),
         format_utc(one["last_seen"]),
@@ -269,16 +302,16 @@ def _payments(case: Case) -> Exhibit:
     """Returns Exhibit 6."""
     columns: tuple[Column, ...] = (
         ("payee", "entity id", "The member that was paid, or was to be paid."),
-        ("method", "word", "How, as the complaint says."),
+        ("method", "word", "How, as the complaint says; other for words that are not on our list."),
         ("amount", "decimal", "Exact amount."),
         ("currency", "ISO 4217 or ticker", "Its currency."),
     )
     rows = [
         (
             paid["payee"],
-            paid["method"],
+            _listed_word(paid["method"], PAYMENT_METHODS),
             None if paid["amount"] is None else format_amount(paid["amount"]),
-            paid["currency"],
+            _currency(paid["currency"]),
             *source_cells(one),
         )
         for one in case.records.in_order
@@ -290,10 +323,24 @@ def _payments(case: Case) -> Exhibit:
     return Exhibit(6, "payments", "Payments to members", about, columns, rows)
 
 
+def _listed_word(said: str | None, known: frozenset[str]) -> str | None:
+    """Returns what a complaint says if it is a known word: free text can name anybody."""
+    word = re.sub(r"[\W_]+", "_", (said or "").strip().lower())
+    return None if not word else word if word in known else "other"
+
+
+def _currency(said: str | None) -> str | None:
+    """Returns what a complaint says if it has the form of a code."""
+    return None if not said else said if re.fullmatch(r"[A-Za-z]{2,6}", said) else "other"
+
+
 def _rejected_links(case: Case) -> Exhibit:
     """Returns Exhibit 7."""
     rows = [_link_cells(case, one) for one in case.facts.near]
-    about = "Hard links from a member to an identifier elsewhere that were not believed, and why."
+    about = (
+        "Hard links from a member to an identifier elsewhere that were not believed, and why. The "
+        "other end is not named: it may be a stranger's."
+    )
     return Exhibit(7, "links-not-accepted", "Links not accepted", about, _LINK_COLUMNS, rows)
 
 

@@ -11,6 +11,7 @@ import pyarrow as pa
 from reports.export.graph_files import graphml_document
 from reports.export.graph_tables import EDGE_ATTRIBUTES, EDGE_SCHEMA, NODE_ATTRIBUTES, NODE_SCHEMA
 from reports.export.stix import stix_id
+from reports.referral.blocks import format_count
 from reports.referral.case import Case
 from reports.referral.exhibits import format_utc
 from reports.text import plain
@@ -39,7 +40,7 @@ def cluster_graphml(case: Case) -> bytes:
         for one in facts.inside
     ]
     tables = (pa.Table.from_pylist(nodes, NODE_SCHEMA), pa.Table.from_pylist(edges, EDGE_SCHEMA))
-    return b"".join(graphml_document(*([one] for one in tables)))
+    return b"".join(graphml_document([tables[0]], [tables[1]], facts.left_out))
 
 
 def _flat(value: object) -> Any:
@@ -63,7 +64,7 @@ def cluster_misp_event(case: Case) -> bytes:
     org = ", ".join(plain(one, 60) for one in row["orgs"])
     made = {
         "uuid": _uuid("misp-event", *key),
-        "info": f"Impersonation scam infrastructure: {plain(row['name'])}",
+        "info": f"Impersonation scam infrastructure: {plain(row['name'])}{_left_out(case)}",
         "date": f"{moment:%Y-%m-%d}",
         "timestamp": stamp,
         "published": False,
@@ -78,6 +79,11 @@ def cluster_misp_event(case: Case) -> bytes:
     return text.encode() + b"\n"
 
 
+def _left_out(case: Case) -> str:
+    count = case.facts.left_out
+    return f"; {format_count(count, 'identifier')} left out" if count else ""
+
+
 def _attribute(case: Case, member: Row, key: tuple[str, str], stamp: str) -> Row:
     entity_id = member["entity_id"]
     kind, category, value = _typed(entity_id)
@@ -88,7 +94,8 @@ def _attribute(case: Case, member: Row, key: tuple[str, str], stamp: str) -> Row
         "value": value,
         "comment": (
             f"No. {case.number[entity_id]}, {member['role']}; {member['complaints']} complaints, "
-            f"{member['calls']} calls. A lead, not proof."
+            f"{member['calls']} calls of {member['reporters']} people; {member['tier']}, "
+            f"{member['review']}. A lead, not proof."
         ),
         "to_ids": False,
         "disable_correlation": False,

@@ -54,19 +54,24 @@ def convert(amount: Decimal, rate: ExchangeRate) -> Decimal:
         return (amount * rate.rate).quantize(Decimal("0.01"), ROUND_HALF_EVEN)
 
 
-def reconciled_totals(records: CaseRecords) -> dict[str, tuple[Decimal, int]]:
-    """Returns amount and number of complaints by currency, from the records one by one.
-
-    Raises:
-        UnreconciledError: if they are not what clusters/ says, or what countries add up to.
-    """
+def stated_totals(records: CaseRecords) -> dict[str, tuple[Decimal, int]]:
+    """Returns amount and number of complaints by currency, from the records one by one."""
     stated: dict[str, list[Decimal]] = {}
     for one in records.in_order:
         if one.loss is not None and one.currency:
             stated.setdefault(one.currency, []).append(one.loss)
-    found = {
+    return {
         currency: (exact_sum(amounts), len(amounts)) for currency, amounts in sorted(stated.items())
     }
+
+
+def reconciled_totals(records: CaseRecords) -> dict[str, tuple[Decimal, int]]:
+    """Returns what `stated_totals` does, of all members of a cluster.
+
+    Raises:
+        UnreconciledError: if they are not what clusters/ says, or what countries add up to.
+    """
+    found = stated_totals(records)
     of_clusters = {
         one["currency"]: (one["amount"], one["complaints"])
         for one in records.facts.row["losses"] or []

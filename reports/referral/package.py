@@ -180,8 +180,15 @@ def package_facts(case: Case, versions: dict[str, str]) -> dict[str, Any]:
             one["entity_id"]: {
                 "role": one["role"],
                 "likelihood": case.reference.likelihood_wording(one["confidence"]),
+                "tier": one["tier"],
+                "review": one["review"],
+                "reporters": one["reporters"],
             }
             for one in case.facts.members
+        },
+        "members_left_out": case.facts.left_out,
+        "included": {
+            one.entity_id: {"by": one.name, "reason": one.reason} for one in case.included
         },
         "links": sum(1 for one in case.facts.inside if one["accepted"]),
         "complaints": row["complaints"],

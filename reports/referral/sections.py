@@ -61,8 +61,11 @@ def infrastructure_section(case: Case) -> list[Block]:
             "No person is a subject of this referral yet. These identifiers are; the role is the "
             "part that each plays in most of its records. Exhibit 2 holds them all, Exhibit 3 "
             "every place where one was read. One that ends in #2 was silent so long that it counts "
-            "as another holder's from then on."
-        )
+            "as another holder's from then on. People are distinct reporters, by each "
+            "organisation's own pseudonyms: however often one person complains, they count once."
+        ),
+        *_left_out(case),
+        *_included(case),
     ]
     shown = 0
     for role, count in sorted(roles.items(), key=_most_first):
@@ -75,6 +78,7 @@ def infrastructure_section(case: Case) -> list[Block]:
                 (
                     str(case.number[one["entity_id"]]),
                     plain(one["entity_id"], 80),
+                    str(one["reporters"]),
                     str(one["complaints"]),
                     str(one["calls"]),
                     f"{one['first_seen']:%Y-%m-%d}",
@@ -86,16 +90,66 @@ def infrastructure_section(case: Case) -> list[Block]:
             blocks.append(
                 Grid(
                     f"{_ROLES.get(role, role)}: {count}",
-                    ("No.", "Identifier", "Complaints", "Calls", "First", "Last", "Belongs here"),
+                    (
+                        "No.",
+                        "Identifier",
+                        "People",
+                        "Complaints",
+                        "Calls",
+                        "First",
+                        "Last",
+                        "Belongs here",
+                    ),
                     rows,
-                    (0.06, 0.35, 0.11, 0.07, 0.11, 0.11, 0.19),
+                    (0.06, 0.31, 0.08, 0.11, 0.07, 0.11, 0.11, 0.15),
                     ids=(1,),
-                    numbers=(0, 2, 3),
+                    numbers=(0, 2, 3, 4),
                 )
             )
     if len(facts.members) > shown:
         blocks.append(Text(f"{len(facts.members) - shown} more are in Exhibit 2."))
     return blocks
+
+
+def _left_out(case: Case) -> list[Block]:
+    """Counts the members that are not named, and says why."""
+    count = case.facts.left_out
+    if not count:
+        return []
+    one = "1 more identifier" if count == 1 else f"{count} more identifiers"
+    return [
+        Text(
+            f"Left out. The cluster has {one} that this package counts and does not name: fewer "
+            "than two people reported each independently, or it can be a slip of the pen of "
+            "another, or no analyst has reviewed it. Nothing here rests on them, but for "
+            f"{format_count(case.tied_by_left_out, 'member')} tied to the others by them alone."
+        )
+    ]
+
+
+def _included(case: Case) -> list[Block]:
+    """Lists the members that somebody answers for by name."""
+    if not case.included:
+        return []
+    rows = [
+        (
+            str(case.number[one.entity_id]),
+            plain(one.entity_id, 80),
+            plain(one.name),
+            plain(one.reason, 300),
+        )
+        for one in case.included
+    ]
+    return [
+        Grid(
+            "Named in spite of the rule that two people report each, and an analyst reviews it",
+            ("No.", "Identifier", "Who answers for it", "Why"),
+            rows,
+            (0.06, 0.34, 0.2, 0.4),
+            ids=(1,),
+            numbers=(0,),
+        )
+    ]
 
 
 def victims_section(case: Case) -> list[Block]:
@@ -140,7 +194,7 @@ def links_section(case: Case) -> list[Block]:
             str(case.number[one["entity_b"]]),
             str(one["complaints"]),
             str(one["calls"]),
-            str(one["victims"]),
+            str(one["reporters"]),
             ", ".join(plain(org, 24) for org in one["orgs"][:3]),
             f"{one['first_seen']:%Y-%m-%d} to {one['last_seen']:%Y-%m-%d}",
         )
@@ -159,7 +213,7 @@ def links_section(case: Case) -> list[Block]:
         _link_chart(case),
         Grid(
             "The links of most evidence (numbers of Exhibit 2)",
-            ("A", "B", "Complaints", "Calls", "Victims", "Seen by", "From and to"),
+            ("A", "B", "Complaints", "Calls", "People", "Seen by", "From and to"),
             rows,
             (0.07, 0.07, 0.12, 0.08, 0.1, 0.26, 0.3),
             numbers=(0, 1, 2, 3, 4),

@@ -31,6 +31,7 @@ from tests.support.read_files import compress_zstd
 from tests.support.real_data import real
 from tests.support.run_pipeline import (
     EXAMPLES,
+    NOW,
     call,
     checked_manifest,
     command,
@@ -141,7 +142,7 @@ def test_several_processes_write_the_same_bytes(small, tmp_path):
     *_, files, first = small
     several = ["--direct_num_workers=2", "--direct_running_mode=multi_processing"]
     output = tmp_path / "run"
-    done = command("batch", *given(files), "--output", output, *several)
+    done = command("batch", *given(files), "--now", NOW, "--output", output, *several)
     assert done.returncode == 0, done.stderr
     # A slow machine shows which step is on; Beam's own log is never shown.
     assert all(line.startswith("ringtrace: ") for line in done.stderr.splitlines())

@@ -23,7 +23,7 @@ def rows():
 
 def decided(tmp_path, *decisions, flags=()):
     file = tmp_path / "decisions.csv"
-    lines = [f"d{n},{one},anna,because,2024-01-01T00:00:00Z," for n, one in enumerate(decisions)]
+    lines = [f"d{n},{one},anna,because,2024-03-02T00:00:00Z," for n, one in enumerate(decisions)]
     file.write_text(HEADER + "\n".join(lines) + "\n", encoding="utf-8")
     given = jsonl(tmp_path / "rows.jsonl", rows())
     manifest = run(tmp_path / "run", "--complaints", given, "--decisions", file, *flags)
@@ -71,6 +71,7 @@ def test_each_kind_binds_and_shows(tmp_path):
         "in_force_confirm": 1,
         "in_force_dispute": 1,
         "entities_named": 5,
+        "bound_here": 4,
     }
     assert not manifest["alarms"]
 

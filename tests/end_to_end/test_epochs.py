@@ -31,9 +31,11 @@ def rows():
     ]
 
 
+DECIDED = {"decision_id": "d1", "author": "a", "reason": "r", "decided_at": "2024-07-01T00:00:00Z"}
+
+
 def decisions(path, **fields):
-    row = {"decision_id": "d1", "author": "a", "reason": "r", "decided_at": "2024-07-01T00:00:00Z"}
-    return jsonl(path, [row | fields])
+    return jsonl(path, [DECIDED | fields])
 
 
 def clusters(folder):
@@ -82,12 +84,31 @@ def test_the_known_legitimate_number_is_nobodys_in_any_epoch(world, tmp_path):
 
 @pytest.mark.parametrize("entity", [f"phone:{NUMBER}", SECOND])
 def test_legitimate_by_decision(world, tmp_path, entity):
-    """The bare id means the number whoever holds it; a marked one means that holder alone."""
+    """What protects holds for the number whoever holds it, also where it names one epoch."""
     made = decisions(tmp_path / "d.jsonl", kind="legitimate", entity_a=entity)
     run(tmp_path / "run", "--complaints", world / "rows.jsonl", "--decisions", made)
     there = clusters(tmp_path / "run").keys()
-    assert SECOND not in there
-    assert (f"phone:{NUMBER}" in there) == (entity == SECOND)
+    assert not {SECOND, f"phone:{NUMBER}"} & there
+
+
+@pytest.mark.parametrize("entity", [f"phone:{NUMBER}", SECOND])
+def test_a_dispute_and_a_cannot_link_hold_for_every_epoch(world, tmp_path, entity):
+    made = jsonl(
+        tmp_path / "d.jsonl",
+        [
+            DECIDED | {"decision_id": "d1", "kind": "dispute", "entity_a": entity},
+            DECIDED
+            | {"decision_id": "d2", "kind": "cannot_link", "entity_a": entity}
+            | {"entity_b": f"phone:{BOB}"},
+        ],
+    )
+    run(tmp_path / "run", "--complaints", world / "rows.jsonl", "--decisions", made)
+    of = clusters(tmp_path / "run")
+    status = {
+        one["cluster_id"]: one["status"] for one in read(tmp_path / "run", CLUSTERS).to_pylist()
+    }
+    assert {status[of[f"phone:{NUMBER}"]], status[of[SECOND]]} == {"disputed"}
+    assert of[SECOND] != of[f"phone:{BOB}"]
 
 
 def test_decisions_on_pairs_name_an_epoch(world, tmp_path):

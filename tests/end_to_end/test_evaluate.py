@@ -14,6 +14,7 @@ from pipelines.commands import evaluate
 from pipelines.commands.evaluate import SPLINK_INSTALL, splink_clusters
 from schemas.cluster import MEMBER
 from schemas.entity import ENTITY
+from schemas.enums import Review, Tier
 from schemas.link import LINK
 from tests.support.run_pipeline import complaint, jsonl, run as batch
 from transforms.clustering_metrics import SPLINK_THRESHOLD, baseline_clusterings, match_probability
@@ -58,6 +59,72 @@ def test_harms():
     assert (result.known_legitimate, result.victim_side, result.innocent) == (1, 1, 1)
 
 
+def tiered(rows):
+    """Members with their tiers: (entity, cluster, robustness, near_miss_of, reviewed)."""
+    columns = "entity_id cluster_id robustness near_miss_of tier review".split()
+    made = []
+    for entity, cluster, robustness, near, reviewed in rows:
+        tier = Tier.CORE if robustness >= 2 and near is None else Tier.VERIFY
+        review = Review.REVIEWED if reviewed else Review.UNREVIEWED
+        made.append((entity, cluster, robustness, near, str(tier), str(review)))
+    return pa.table(dict(zip(columns, map(list, zip(*made, strict=True)), strict=True)))
+
+
+TIERED = [
+    ("a", "x", 3, None, True),
+    ("b", "x", 2, None, False),
+    ("c", "x", 1, None, True),
+    ("d", "x", 2, "a", True),
+    ("e", "y", 2, None, True),
+    ("wrong", "x", 2, None, False),
+    ("slip", "x", 1, "a", True),
+    ("own", "y", 1, None, False),
+]
+
+TRUTH = dict.fromkeys("abcd", "r1") | dict.fromkeys("ef", "r2")
+
+
+def test_harm_counts_near_misses_and_the_unreviewed_by_tier():
+    found = evaluate.evaluate(tiered(TIERED), TRUTH, KNOWN, ["own"], ["wrong"], ["slip"])
+    assert (found.innocent, found.near_miss, found.victim_side, found.unreviewed) == (1, 1, 1, 3)
+    core, reviewed = found.tiers.core_harm, found.tiers.reviewed_harm
+    assert (core.innocent, core.near_miss, core.victim_side, core.unreviewed) == (1, 0, 0, 2)
+    assert (reviewed.innocent, reviewed.near_miss, reviewed.unreviewed) == (0, 0, 0)
+
+
+def test_an_innocent_alone_in_its_cluster_is_harm_only_where_it_may_leave():
+    rows = [("a", "x", 2, None, True), ("wrong", "z", 2, None, True)]
+    found = evaluate.evaluate(tiered(rows), TRUTH, KNOWN, None, ["wrong"], ["wrong"])
+    assert (found.innocent, found.near_miss) == (0, 0)
+    assert (found.tiers.core_harm.innocent, found.tiers.reviewed_harm.near_miss) == (1, 1)
+
+
+def test_precision_and_recall_by_tier():
+    tiers = evaluate.evaluate(tiered(TIERED), TRUTH, KNOWN, [], ["wrong"], ["slip"]).tiers
+    assert (tiers.core.members, tiers.core.true, tiers.reviewed.members) == (4, 3, 2)
+    # a and b beside one that is nobody's; e alone; the one that is nobody's beside two others.
+    assert tiers.core.precision == pytest.approx((2 / 3 + 2 / 3 + 1 + 1 / 3) / 4)
+    assert tiers.core.recall == pytest.approx(3 / 6)
+    assert tiers.core.bcubed_recall == pytest.approx((2 / 4 + 2 / 4 + 1 / 4 * 2 + 1 / 2 * 2) / 6)
+    assert tiers.reviewed.precision == 1
+
+
+def test_the_cost_of_each_rule_is_apart():
+    costs = evaluate.evaluate(tiered(TIERED), TRUTH, KNOWN).tiers.costs
+    lost = [costs.robustness, costs.near_miss, costs.status, costs.review]
+    assert [one.identifiers for one in lost] == [1, 1, 0, 1]
+    assert [one.recall for one in lost] == pytest.approx([1 / 6, 1 / 6, 0, 1 / 6])
+    in_all = (4 / 4 * 4 + 1 / 2 * 2) / 6
+    reviewed = evaluate.evaluate(tiered(TIERED), TRUTH, KNOWN).tiers.reviewed.bcubed_recall
+    assert sum(one.bcubed_recall for one in lost) == pytest.approx(in_all - reviewed)
+
+
+def test_a_run_without_tiers_has_no_scores_by_tier():
+    found = evaluate.evaluate(members({"a": "x"}), TRUTH, KNOWN)
+    assert found.tiers is None
+    assert found.unreviewed is None
+
+
 def test_empty_run():
     result = evaluate.evaluate(members({}), {"a": "r", "b": "r"}, KNOWN)
     assert (result.missing, result.clusters) == (2, 0)
@@ -67,7 +134,8 @@ def test_empty_run():
 def run_folder(tmp_path):
     folder = tmp_path / "run" / "members"
     folder.mkdir(parents=True)
-    row = {"role": "callback", "confidence": 1.0, "bridge": False}
+    row = {"role": "callback", "confidence": 1.0, "bridge": False, "reporters": 2}
+    row |= {"robustness": 2, "tier": "core", "review": "unreviewed"}
     ids = {"phone:+18005550100": "x", "phone:+18005550101": "x"}
     rows = [{**row, "entity_id": one, "cluster_id": cluster} for one, cluster in ids.items()]
     pq.write_table(pa.Table.from_pylist(rows, MEMBER), folder / "part-0.parquet")
@@ -96,10 +164,24 @@ def test_prints_json(run_folder, capsys):
     victims = run_folder / "victims.csv"
     victims.write_text("entity_id,reason\nphone:+18005550101,own\n")
     files = ["--victims", victims, "--innocents", victims, "--known-legitimate", victims]
+    files += ["--near-misses", victims]
     assert call(run_folder / "run", run_folder / "truth.csv", "--json", *files) == 0
     report = json.loads(capsys.readouterr().out)
     assert report["agreement"]["bcubed"]["f1"] == 1
     assert report["victim_side"] == report["known_legitimate"] == report["innocent"] == 1
+    assert report["near_miss"] == 1
+    assert report["tiers"]["core"]["members"] == report["unreviewed"] == 2
+    assert report["tiers"]["reviewed_harm"]["innocent"] == 0
+    assert report["tiers"]["costs"]["review"]["recall"] == 1
+
+
+def test_prints_what_each_tier_is_worth(run_folder, capsys):
+    assert call(run_folder / "run", run_folder / "truth.csv") == 0
+    printed = capsys.readouterr().out
+    assert "core members\t2\n" in printed
+    assert "core and reviewed members\t0\n" in printed
+    assert "harm: members that no analyst reviewed\t2\n" in printed
+    assert "reviewed: identifiers, their share, B-cubed recall\t2, 1.0000, 0.5000\n" in printed
 
 
 @pytest.mark.parametrize(

@@ -89,7 +89,7 @@ def decide(folder):
     first = {one["cluster_id"]: one["entity_id"] for one in members if "#" not in one["entity_id"]}
     lines = ["decision_id,kind,entity_a,entity_b,author,reason,decided_at,expires_at"]
     lines += [
-        f"D-{number},confirm,{one},,Ada Cole,checked,2024-01-01T00:00:00Z,"
+        f"D-{number},confirm,{one},,Ada Cole,checked,2026-06-01T00:00:00Z,"
         for number, one in enumerate(sorted(first.values()))
     ]
     (folder / "decisions.csv").write_text("\n".join(lines) + "\n")
@@ -102,6 +102,7 @@ PLACEHOLDERS = {
     "INBOX": "inbox",
     "TRUTH": str(DATA / "truth.csv"),
     "FILE": "decisions.csv",
+    "KIND": "confirm",
     "ORG": "microsoft",
     "OFFER": "offer",
     "CSV": "people.csv",
@@ -125,6 +126,9 @@ def fill(words, output, made):
     for before, word in zip(["", *words], words, strict=False):
         after = {"--output": output, "--calls": "calls.parquet", "--from": "amazon"}.get(before)
         filled.append(after or known.get(word, word))
+    if words[0] == "decide":
+        members = tables.read_table("runs/today", MEMBERS, ["entity_id"])["entity_id"]
+        filled[3] = members[0].as_py()
     if words[0] == "explain":
         members = tables.read_table("runs/today", MEMBERS, ["entity_id"])["entity_id"]
         filled[2:] = members.to_pylist()[:2]

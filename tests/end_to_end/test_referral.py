@@ -18,7 +18,7 @@ from pymisp import MISPEvent
 from pipelines import cli
 from reports import tables
 from reports.referral.reference import recipient_codes
-from schemas.tables import CLUSTERS, MEMBERS
+from schemas.tables import CLUSTERS, COMPLAINTS, MEMBERS, MENTIONS
 from tests.support.made_up_case import write_recipient
 from tests.support.run_pipeline import command, run
 from tests.unit.reports.export.test_stix import problems
@@ -41,22 +41,30 @@ class Office:
         confirmed, disputed = sorted(of)[:2]
         lines = ["decision_id,kind,entity_a,entity_b,author,reason,decided_at,expires_at"]
         lines += [
-            f"C-{n},confirm,{one},,Priya Rao,seen by both,2024-01-01T00:00:00Z,"
+            f"C-{n},confirm,{one},,Priya Rao,seen by both,2026-06-01T00:00:00Z,"
             for n, one in enumerate(sorted(of[confirmed]))
         ]
         lines += [
-            f"D-{n},dispute,{one},,Tom Lee,a customer wrote in,2024-01-01T00:00:00Z,"
+            f"D-{n},dispute,{one},,Tom Lee,a customer wrote in,2026-06-01T00:00:00Z,"
             for n, one in enumerate(sorted(of[disputed]))
         ]
         self.decisions = folder / "decisions.csv"
         self.decisions.write_text("\n".join(lines) + "\n")
         self.inputs = ["--complaints", self.world / "complaints", "--calls", self.world / "calls"]
-        run(self.run, *self.inputs, "--decisions", self.decisions)
+        # The analyst saw all of it.
+        when = ["--as-of", "2025-06-02T00:00:00Z"]
+        run(self.run, *self.inputs, "--decisions", self.decisions, *when)
 
     def cluster(self, status):
         where = pc.field("status") == status
         rows = tables.read_table(self.run, CLUSTERS, where=where).to_pylist()
         return max(rows, key=lambda one: (one["size"], one["cluster_id"]))
+
+    def named(self):
+        """The members that may be named: core, and reviewed by the confirmation."""
+        here = pc.field("cluster_id") == self.cluster("confirmed")["cluster_id"]
+        may = (pc.field("tier") == "core") & (pc.field("review") == "reviewed")
+        return tables.read_table(self.run, MEMBERS, ["entity_id"], here & may)["entity_id"]
 
     def referral(self, output, *more, recipient="us-fbi-ic3", status="confirmed"):
         words = [self.run, "--cluster", self.cluster(status)["cluster_id"], *self.inputs]
@@ -123,7 +131,8 @@ def test_others_validators_accept_it(office):
     event = MISPEvent()
     event.load((office.package / "data/cluster.misp.json").read_text())
     kinds = event.describe_types["category_type_mappings"]
-    members = office.cluster("confirmed")["size"]
+    members = len(office.named())
+    assert 3 < members < office.cluster("confirmed")["size"]
     assert len(event.attributes) == members
     for one in event.attributes:
         assert one.type in kinds[one.category] and not one.to_ids
@@ -150,7 +159,13 @@ def test_every_exhibit_row_points_into_the_raw_files(office):
 
 
 def test_losses_reconcile_to_the_cent(office):
-    told = {one["currency"]: one["amount"] for one in office.cluster("confirmed")["losses"] or []}
+    where = pc.field("entity_id").isin(office.named().combine_chunks())
+    naming = tables.read_table(office.run, MENTIONS, ["source_org", "record_id"], where).to_pylist()
+    ids = {(one["source_org"], one["record_id"]) for one in naming}
+    told = Counter()
+    for one in tables.read_table(office.run, COMPLAINTS).to_pylist():
+        if (one["source_org"], one["complaint_id"]) in ids and one["loss_currency"]:
+            told[one["loss_currency"]] += one["loss_amount"]
     rows = Counter()
     for row in exhibit(office.package, 5):
         rows[row["currency"]] += Decimal(row["amount"])
@@ -242,12 +257,40 @@ def test_what_nobody_confirmed_is_refused_whoever_answers(office, tmp_path, caps
     assert not (tmp_path / "p").exists()
 
 
-def test_a_dispute_is_refused_unless_somebody_answers_for_it(office, tmp_path, capsys):
-    assert office.referral(tmp_path / "p", status="disputed") == 1
-    assert "disputed" in capsys.readouterr().err
-    assert office.referral(tmp_path / "p", *office.override, status="disputed") == 0
+def test_a_dispute_is_refused_whoever_answers_for_it(office, tmp_path, capsys):
+    for flags in ([], office.override):
+        assert office.referral(tmp_path / "p", *flags, status="disputed") == 1
+        assert "disputed" in capsys.readouterr().err
+        assert not (tmp_path / "p").exists()
+
+
+def test_a_member_that_must_be_verified_is_named_by_override_alone(office, tmp_path, capsys):
+    here = pc.field("cluster_id") == office.cluster("confirmed")["cluster_id"]
+    verify = here & (pc.field("tier") == "verify")
+    left_out = tables.read_table(office.run, MEMBERS, ["entity_id"], verify)[
+        "entity_id"
+    ].to_pylist()
+    assert left_out
+    one, value = left_out[0], left_out[0].partition(":")[2].encode()
+    for path, content in everything(office.package).items():
+        assert value not in content, path
+    assert (
+        office.referral(tmp_path / "p", *office.override, "--include", f"{one}=seen at the raid")
+        == 0
+    )
     page = (tmp_path / "p/data/referral.html").read_text()
-    assert "Ada Cole" in page and "counsel agreed" in page and "dispute" in page
+    assert value.decode() in page and "seen at the raid" in page and "Ada Cole" in page
+    facts = json.loads((tmp_path / "p/data/package.json").read_bytes())
+    assert facts["included"] == {one: {"by": "Ada Cole", "reason": "seen at the raid"}}
+    capsys.readouterr()
+    for flags, word in (
+        (["--include", f"{one}=x"], "--override-by"),
+        (["--include", one, *office.override], "names no member"),
+        (["--include", f"{one}=", *office.override], "give a reason"),
+        (["--include", "phone:+10000000000=x", *office.override], "names no member"),
+    ):
+        assert office.referral(tmp_path / "q", *flags) == 2
+        assert word in capsys.readouterr().err
 
 
 def test_inputs_that_changed_are_refused(office, tmp_path, capsys):

@@ -13,7 +13,7 @@ from schemas.reject import Code
 from tests.support.real_data import real
 from tests.support.run_pipeline import EXAMPLES, call, complaint, jsonl, run
 from transforms.read.detect import plan_input_files
-from transforms.read.options import ReadOptions
+from transforms.read.files import ReadOptions
 
 
 def why(folder):

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 import apache_beam as beam
 import pyarrow.dataset as ds
@@ -23,12 +24,12 @@ from tests.end_to_end.streaming.test_alerts import (
     kinds_of,
     report,
 )
-from tests.end_to_end.streaming.test_watch import files_of
+from tests.end_to_end.streaming.test_watch import batch_like, files_of
 from tests.support.queue_events import QueueEvents
 from tests.support.run_pipeline import jsonl, run
 from tests.support.script_texts import SCRIPT, own
 from transforms.counters import NAMESPACE
-from transforms.read.options import ReadOptions
+from transforms.read.files import ReadOptions
 from transforms.read.read_records import ReadShards
 from transforms.stream.state import TICKS, KeepStateInMemory, LiveState, Tick
 
@@ -37,6 +38,9 @@ SCRIPTED = [
     for n in range(6)
 ]
 """Two rings whose victims report one script."""
+
+
+NOON = int(datetime(2026, 6, 1, 12, tzinfo=UTC).timestamp())
 
 
 def counters(result):
@@ -53,17 +57,16 @@ def test_late_and_repeated_records_live_give_the_batch_runs_clusters_and_alerts_
     everything = jsonl(tmp_path / "all.jsonl", [*KNOWN, *NEW, *INNOCENT, *SCRIPTED])
     calls = jsonl(tmp_path / "calls.jsonl", CALLS)
     flags = ["--previous", tmp_path / "known"]
-    run(tmp_path / "batch", "--complaints", everything, "--calls", calls, *flags)
     complaint, call = RecordKind.COMPLAINT, RecordKind.CALL
     events = [
         (complaint, [*NEW[3:], *INNOCENT, *SCRIPTED[:3]]),
         (call, CALLS[5:]),
-        Tick(100, snapshot=False),
+        Tick(NOON, snapshot=False),
         (complaint, [*KNOWN[::-1], *NEW[:5], {"complaint_id": 7}]),  # late, repeated, poison
         (complaint, [*SCRIPTED[2:]]),
         (call, CALLS),
-        Tick(110, snapshot=False),
-        Tick(120, snapshot=True),
+        Tick(NOON + 10, snapshot=False),
+        Tick(NOON + 20, snapshot=True),
     ]
     output = tmp_path / "live"
     words = ["--kafka-servers", "b:1", "--kafka-complaints", "t", "--output", output, *flags]
@@ -72,8 +75,9 @@ def test_late_and_repeated_records_live_give_the_batch_runs_clusters_and_alerts_
     build(pipeline, engine_plan(options, QueueEvents(events)))
     pipeline.run().wait_until_finish()
     (snapshot,) = (output / "snapshots").iterdir()
-    assert snapshot.name == "1970-01-01T00-02-00Z"
-    assert files_of(snapshot) == files_of(tmp_path / "batch")
+    assert snapshot.name == "2026-06-01T12-00-20Z"
+    inputs = ["--complaints", everything, "--calls", calls]
+    assert files_of(snapshot) == batch_like(snapshot, tmp_path / "batch", *inputs, *flags)
     templates = ds.dataset(snapshot / "suppliers").to_table()["template"].to_pylist()
     assert templates == [SCRIPT.replace("1", "#")] * 2
     assert kinds_of(alerts_in(output)) == {

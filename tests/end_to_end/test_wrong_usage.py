@@ -56,12 +56,17 @@ RIGHT = {
         "--override-reason": ["checked by hand"],
         "--output": ["{new}"],
     },
-    "verify": {"folder": ["{package}"]},
-    "correct": {
+    "decide": {
         "run": ["{run}"],
+        "kind": ["confirm"],
+        "a": ["{entity}"],
         "--decisions": ["{decisions}"],
-        "--output": ["{new}"],
+        "--author": ["Ada Cole"],
+        "--reason": ["checked by hand"],
+        "--now": [TIME],
     },
+    "verify": {"folder": ["{package}"]},
+    "correct": {"run": ["{run}"], "--decisions": ["{decisions}"], "--output": ["{new}"]},
     "exchange offer": {"run": ["{run}"], "--to": ["microsoft"], "--output": ["{new}"]},
     "exchange show": {"offer": ["{offer}"]},
     "exchange join": {
@@ -244,6 +249,8 @@ def out_of_range(leaf):
 
 def absent_path(leaf):
     for one in reads(leaf, READ_FILE | READ_FOLDER | {"GLOB"}):
+        if (leaf, key(one)) == ("decide", "--decisions"):
+            continue  # which it makes
         yield changed(leaf, one, "{folder}/nowhere"), "nowhere"
 
 
@@ -328,15 +335,34 @@ FINE = {one: {"empty.dat"} for one in ("--config", "--kafka-config", "--complain
 """Files that are right although they look wrong: no settings, and a day without records."""
 
 CONTRADICTIONS = {
+    "batch": [({"--no-register": [], "--register-key": ["{register_key}"]}, "--register-key")],
     "stream": [
+        ({"--no-register": [], "--register-key": ["{register_key}"]}, "--register-key"),
         ({"--kafka-complaints": ["topic"]}, "one source"),
         ({"--runner": ["X"]}, "--runner"),
     ],
     "explain": [({"b": ["{entity}"]}, "{entity}")],
-    "report": [({"--output": None, "--pages": ["3"]}, "--pages")],
-    "referral": [({"--override-reason": None}, "--override-reason")],
-    "exchange offer": [({"--from": ["microsoft"]}, "--from")],
-    "exchange join": [({"offers": ["{offer}", "{copy}"]}, "{copy}")],
+    "decide": [({"b": ["{other}"]}, "one entity"), ({"kind": ["must_link"]}, "two entities")],
+    "report": [
+        ({"--output": None, "--pages": ["3"]}, "--pages"),
+        ({"--output": None, "--include-verify": []}, "--include-verify"),
+        ({"--redact": [], "--include-verify": []}, "--include-verify"),
+    ],
+    "referral": [
+        ({"--override-reason": None}, "--override-reason"),
+        (
+            {"--override-by": None, "--override-reason": None, "--include": ["{entity}=x"]},
+            "--include",
+        ),
+    ],
+    "exchange offer": [
+        ({"--from": ["microsoft"]}, "--from"),
+        ({"--no-register": [], "--register": ["{register}"]}, "--register"),
+    ],
+    "exchange join": [
+        ({"offers": ["{offer}", "{copy}"]}, "{copy}"),
+        ({"--no-register": [], "--register-key": ["{register_key}"]}, "--register-key"),
+    ],
     "exchange overlap request": [({"--cluster": ["{cluster}"]}, "--cluster")],
     "exchange overlap respond": [({"letter": ["{request_of_all}"]}, "--run")],
 }
@@ -345,7 +371,12 @@ UNKNOWN = {
     "batch": [({"--complaints-format": ["frob"]}, "frob"), ({"--runner": ["Frob"]}, "Frob")],
     "stream": [({"--complaints-format": ["frob"]}, "frob")],
     "explain": [({"a": ["phone:+19999999999"]}, "+19999999999")],
-    "referral": [({"--cluster": ["c-0"]}, "c-0"), ({"--recipient": ["xx"]}, "xx")],
+    "decide": [({"a": ["phone:+19999999999"]}, "+19999999999")],
+    "referral": [
+        ({"--cluster": ["c-0"]}, "c-0"),
+        ({"--recipient": ["xx"]}, "xx"),
+        ({"--include": ["email:no@one.example=x"]}, "no@one"),
+    ],
     "exchange overlap request": [(CLUSTER | {"--cluster": ["c-0"]}, "c-0")],
     "keys distrust": [({"org": ["nobody"]}, "nobody"), ({"fingerprint": ["00"]}, "00")],
     "keys trust": [({"--fingerprint": ["00"]}, "{fingerprint}")],
@@ -357,7 +388,6 @@ NO_IDS = "it takes no id of anything in a run"
 
 CANNOT = {
     "contradiction": {
-        "batch": "what it needs together is in missing_argument",
         "correct": ALONE,
         "exchange revoke": ALONE,
         "exchange overlap compute": ALONE,
@@ -427,7 +457,7 @@ class Place:
         truth = self.name("truth", "in/truth.csv").read_text().splitlines()[1:]
         ids = sorted({row.partition(",")[0] for row in truth if "#" not in row})
         rows = [
-            f"C-{n},confirm,{one},,Ada Cole,seen,2024-01-01T00:00:00Z," for n, one in enumerate(ids)
+            f"C-{n},confirm,{one},,Ada Cole,seen,2026-06-01T00:00:00Z," for n, one in enumerate(ids)
         ]
         decisions = self.name("decisions", "decisions.csv")
         decisions.write_text("\n".join([",".join(DECISION.names), *rows]) + "\n")
@@ -436,7 +466,9 @@ class Place:
             calls = self.name("calls", f"in/calls/{org}.jsonl")
             files = ["--complaints", complaints, "--calls", calls]
             files += ["--decisions", decisions] if word == "run" else []
-            self.at("amazon", "batch", *files, "--output", self.name(word, word))
+            self.at(org, "batch", *files, "--output", self.name(word, word))
+        self.name("register", "run/private/victims")
+        self.name("register_key", "home-amazon/register.key")
         members = tables.read_table(self.folder / "run", MEMBERS, ["entity_id", "cluster_id"])
         sizes = Counter(members["cluster_id"].to_pylist())
         cluster = max(sizes, key=lambda one: (sizes[one], one))

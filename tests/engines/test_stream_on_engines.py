@@ -13,7 +13,7 @@ from pipelines.streaming.plan import engine_plan
 from schemas.enums import RecordKind
 from tests.end_to_end.streaming.test_alerts import CALLS, INNOCENT, KNOWN, NEW, alerts_in, kinds_of
 from tests.engines.batch import stream_flags
-from transforms.read.options import ReadOptions
+from transforms.read.files import ReadOptions
 from transforms.stream.sources import Decoder, Message, read_queues
 from transforms.stream.state import TICKS, Clock
 

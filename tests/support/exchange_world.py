@@ -1,5 +1,6 @@
 import dataclasses
 import json
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from pipelines import cli, key_store
 from reports import signing, tables
 from schemas.enums import HARD_ROLES
 from schemas.joint import CONTRIBUTORS
-from schemas.tables import CLUSTERS, MEMBERS, MENTIONS
+from schemas.tables import CLUSTERS, COMPLAINTS, MEMBERS, MENTIONS
 
 ISSUED = "2026-06-01T00:00:00Z"
 
@@ -74,6 +75,7 @@ class Joint:
         # Keys of its own: offers are accepted in the order of their days, for good.
         own = dataclasses.replace(world.amazon, home=folder / "home")
         trust_key(own, world.microsoft)
+        shutil.copy2(world.amazon.home / "register.key", own.home)
         patch.setenv(key_store.HOME_VARIABLE, str(own.home))
         first = folder / "first"
         words = ["exchange", "join", world.amazon.run, self.offer, "--now", NOW]
@@ -88,9 +90,12 @@ class Joint:
         largest = max(both, key=lambda one: sum(map(len, one.values())))
         ids = sorted({each for those in largest.values() for each in those})
         decisions = folder / "decisions.csv"
+        # The analyst saw all but the calls since the last complaint.
+        newest = pc.max(tables.read_table(first, COMPLAINTS, ["received_at"])["received_at"])
+        when = f"{newest.as_py():%Y-%m-%dT%H:%M:%SZ}"
         lines = ["decision_id,kind,entity_a,entity_b,author,reason,decided_at,expires_at"]
         lines += [
-            f"C-{n},confirm,{one},,Priya Rao,seen by both,2024-01-01T00:00:00Z,"
+            f"C-{n},confirm,{one},,Priya Rao,seen by both,{when},"
             for n, one in enumerate(ids)
             if "#" not in one
         ]

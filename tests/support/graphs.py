@@ -6,30 +6,42 @@ import numpy as np
 import pyarrow as pa
 from scipy.sparse import csr_array
 
+from schemas.decision import DecisionKind
+from tests.support.made_up_evidence import DAY
+from transforms.decisions import Decision
 from transforms.extract.allowlist import KnownLegitimate
 from transforms.graph import epochs
 from transforms.graph.activity import sum_activity
 from transforms.graph.entities import NO_LIFETIMES, annotate_mentions, determine_status
 from transforms.graph.incidence import Incidence
+from transforms.graph.ownership import settle_roles
 from transforms.graph.refinement import EpochPairs, PhoneLines
 from transforms.graph.supplier_likelihood import SupplierCounts
 
 
 @dataclass(frozen=True)
 class ClassifiedEvidence:
-    """CLASSIFIED_ENTITY, CLASSIFIED and WITHHELD rows."""
+    """CLASSIFIED_ENTITY, CLASSIFIED, WITHHELD and CONTESTED rows."""
 
     entities: pa.Table
     mentions: pa.Table
     withheld: pa.Table
+    contested: pa.Table
 
 
 def classify_evidence(
-    evidence: pa.Table, known: KnownLegitimate, lives: epochs.Lifetimes = NO_LIFETIMES
+    evidence: pa.Table, known: KnownLegitimate, lives: epochs.Lifetimes = NO_LIFETIMES, **more
 ) -> ClassifiedEvidence:
     """Classifies all EVIDENCE rows of some entities at once; see `determine_status`."""
-    entities, statuses = determine_status(sum_activity(evidence), known, lives)
-    return ClassifiedEvidence(entities, *annotate_mentions(evidence, statuses))
+    evidence = settle_roles(evidence)
+    found = determine_status(sum_activity(evidence), known, lives, **more)
+    mentions, withheld = annotate_mentions(evidence, found.statuses)
+    return ClassifiedEvidence(found.entities, mentions, withheld, found.contested)
+
+
+def decision(kind: DecisionKind, entity_id: str) -> Decision:
+    """A decision on one entity."""
+    return Decision("d1", kind, entity_id, None, "ann", "seen", DAY, None)
 
 
 def evidence(groups, nodes, victims=None, days=None):

@@ -59,7 +59,10 @@ def rows(ids=tuple(IDS), roles=tuple(ROLES), **changed):
     return {
         "complaints": complaints,
         "clusters": [cluster("c-1", **(told | changed))],
-        "members": [member(one, "c-1", role=role) for one, role in zip(ids, roles, strict=True)],
+        "members": [
+            member(one, "c-1", role=role, review="reviewed")
+            for one, role in zip(ids, roles, strict=True)
+        ],
         "entities": [entity(one, complaints=3, victims=3) for one in ids],
         "links": [link(a, b, record_ids=["amazon|A-0"]) for a, b in pairs],
         "lineage": [lineage("c-1")],

@@ -29,5 +29,7 @@ def history(*hours: float, orgs=None, **more) -> IdentifierHistory:
         "record_ids": [f"amazon|c{n}" for n in range(count)],
         "orgs": list(orgs or ["amazon"] * count),
         "victims": [f"v{n}" for n in range(count)],
+        "reporters": [f"amazon|v{n}" for n in range(count)],
+        "core": frozenset(["phone:+18885550123"]),
     }
     return IdentifierHistory(**given | more)

@@ -12,7 +12,7 @@ from apache_beam.testing.test_stream import TestStream
 from apache_beam.transforms.window import TimestampedValue
 
 from schemas.enums import RecordKind
-from transforms.read.options import ReadOptions
+from transforms.read.files import ReadOptions
 from transforms.stream.sources import Decoder, Message, read_queues
 from transforms.stream.state import TICKS, Tick
 

@@ -59,9 +59,18 @@ def three_quarters(world: Path) -> datetime:
     return received[len(received) * 3 // 4]
 
 
+NOW = "2026-06-01T00:00:00Z"
+"""The clock of the runs of tests, later than all that they read."""
+
+
 def run(output: Path, *flags: object, status: int = 0) -> dict[str, Any]:
-    """Run a batch in this process and hold its manifest against its files."""
-    assert main([*map(str, flags), "--output", str(output)]) == status
+    """Run a batch in this process and hold its manifest against its files.
+
+    The clock is `NOW`, unless a flag says otherwise.
+    """
+    given = [*map(str, flags)]
+    clock = [] if {"--now", "--as-of"} & set(given) else ["--now", NOW]
+    assert main([*given, *clock, "--output", str(output)]) == status
     return checked_manifest(output)
 
 
@@ -72,8 +81,11 @@ def checked_manifest(output: Path) -> dict[str, Any]:
         content = (output / line["name"]).read_bytes()
         assert len(content) == line["bytes"]
         assert hashlib.sha256(content).hexdigest() == line["sha256"]
+    for line in manifest["private"]:
+        assert ds.dataset(output / line["name"]).count_rows() == line["rows"]
     there = {str(path.relative_to(output)) for path in output.rglob("*") if path.is_file()}
-    assert there == {MANIFEST_NAME, *(line["name"] for line in manifest["outputs"])}
+    listed = [*manifest["outputs"], *manifest["private"]]
+    assert there == {MANIFEST_NAME, *(line["name"] for line in listed)}
     for kind, count in manifest["counts"].items():
         assert count["read"] == count["accepted"] + count["duplicates"] + count["rejected"]
         rows = sum(one["rows"] for one in manifest["inputs"] if f"{one['kind']}s" == kind)

@@ -183,7 +183,9 @@ def test_a_text_that_would_be_read_in_part_is_refused():
 
 
 def test_run_batch_makes_the_run_of_the_command(run, files, tmp_path, capsys):
-    manifest = run_command(tmp_path / "run", "--complaints", files[0], "--calls", files[1])
+    clock = run.manifest["clock"]
+    inputs = ["--complaints", files[0], "--calls", files[1]]
+    manifest = run_command(tmp_path / "run", *inputs, "--now", clock)
     assert run.manifest == manifest
     assert rt.open_run(f"{run.folder}/") == run
     assert rt.open_run(tmp_path / "run").run_id == run.run_id

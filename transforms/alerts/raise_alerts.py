@@ -22,6 +22,7 @@ from transforms.alerts.rules import (
     Alert,
     AlertRules,
     KnownClusters,
+    attested_ties,
     identifier_alerts,
     identifier_histories,
     merge_alerts,
@@ -50,7 +51,13 @@ class RaiseAlerts(beam.PTransform):
     def expand(self, inputs: Mapping[str, beam.PCollection]) -> Any:
         """Brings the rows of an identifier together, and those of a cluster."""
         entity, cluster = ("entity_id",), ("cluster_id",)
-        ties = inputs["links"] | "Ties" >> beam.Map(cluster_links_to_ties)
+        of_whole = {
+            "members": KeyedInput(MEMBERSHIP, cluster),
+            "links": KeyedInput(CLUSTER_LINK, cluster),
+        }
+        ties = {name: inputs[name] for name in of_whole} | "Attest" >> PerPartition(
+            of_whole, partial(_attest, rules=self.rules), side=self.known
+        )  # TIE
         by_entity = {
             "members": KeyedInput(MEMBERSHIP, entity),
             "evidence": KeyedInput(CLASSIFIED, entity),
@@ -90,13 +97,6 @@ class DropRepeatedAlerts(beam.PTransform):
         )
 
 
-def cluster_links_to_ties(links: pa.RecordBatch) -> pa.RecordBatch:
-    """Converts CLUSTER_LINK rows to TIE rows, one for each end."""
-    a, b, weight = (links[name] for name in ("entity_a", "entity_b", "weight"))
-    columns = [pa.concat_arrays([a, b]), pa.concat_arrays([b, a]), pa.concat_arrays([weight] * 2)]
-    return pa.RecordBatch.from_arrays(columns, schema=TIE)
-
-
 def alerts_to_batch(alerts: list[Alert]) -> pa.RecordBatch:
     """Makes ALERT rows, each id once: of equal ids the one raised first, then by identifier."""
     once: dict[str, Alert] = {}
@@ -107,6 +107,13 @@ def alerts_to_batch(alerts: list[Alert]) -> pa.RecordBatch:
 
 def _first(alert: Alert) -> tuple[datetime, str, str]:
     return alert["observed_at"], alert["entity_id"] or "", alert["reason"]
+
+
+def _attest(
+    members: pa.Table, links: pa.Table, known: KnownClusters, *, rules: AlertRules
+) -> Iterator[pa.RecordBatch]:
+    if known.newest is not None:
+        yield attested_ties(members, links, known.decided, known.newest - rules.fresh)
 
 
 def _of_entities(

@@ -1,8 +1,9 @@
 """Raises alerts on identifiers and clusters whose records are worth a look at once.
 
 An identifier's rules see its history: the records that show it in a role that the scammer must
-really hold. A tick is compared with the clusters of the known run: what is new in one, and which of
-them the evidence would merge.
+really hold. Thresholds count the reporters of these: one person's many records are one witness. A
+tick is compared with the clusters of the known run: what is new in one, and which of them the
+evidence would merge.
 """
 
 from __future__ import annotations
@@ -21,12 +22,13 @@ import xxhash
 from scipy.special import betainc
 
 from schemas.alert import AlertKind
-from schemas.enums import HARD_ROLES, LineageEvent
+from schemas.enums import HARD_ROLES, LineageEvent, Status, Tier
 from schemas.field import TIMESTAMP
-from transforms.arrow_util import hash_text, sorted_lookup
-from transforms.decisions import DecisionsInForce
+from transforms.arrow_util import batch_of_rows, hash_text, sorted_lookup
+from transforms.decisions import NO_DECISIONS, DecisionsInForce
 from transforms.graph.assign import NO_CLUSTER, cluster_id, cluster_number
 from transforms.graph.epochs import PREVIOUS
+from transforms.graph.robustness import near_misses, tier_of
 from transforms.shuffle import table_of
 
 SAMPLE_SIZE = 10
@@ -41,8 +43,19 @@ BURST_HISTORY_DAYS = 7
 THRESHOLD_FACTOR = 10
 """Each level of the threshold is so many times the one before."""
 
-TIE = pa.schema([("entity_id", pa.string()), ("other", pa.string()), ("weight", pa.float64())])
-"""An accepted link, seen from one of its ends."""
+TIE = pa.schema(
+    [
+        ("entity_id", pa.string()),
+        ("other", pa.string()),
+        ("weight", pa.float64()),
+        ("core", pa.bool_()),
+        ("reviewed", pa.bool_()),
+    ]
+)
+"""An accepted link, seen from one of its ends, and how well the other is attested.
+
+A row without `other` and `weight` says how well the identifier itself is.
+"""
 
 Alert = Mapping[str, Any]
 """One ALERT row."""
@@ -52,12 +65,12 @@ Alert = Mapping[str, Any]
 class AlertRules:
     """Thresholds and lists that decide what raises an alert.
 
-    `records` of an identifier within `within` cross the threshold. `referred` is when each
+    `reporters` of an identifier within `within` cross the threshold. `referred` is when each
     referred cluster was referred. What was last seen more than `fresh` before the newest record
     raises nothing: the past that a first start reads is no news.
     """
 
-    records: int = 5
+    reporters: int = 5
     within: timedelta = timedelta(hours=24)
     fresh: timedelta = timedelta(days=14)
     referred: Mapping[str, datetime] = field(default_factory=dict)
@@ -68,7 +81,8 @@ class IdentifierHistory:
     """An infrastructure identifier in its cluster, and the records of its use, oldest first.
 
     `known_cluster` is its cluster in the known run, if it was a member there; `joins` says that it
-    was none and is now in a known cluster, whose members `ties` names, strongest first.
+    was none and is now in a known cluster, whose members `ties` names, strongest first. `core` has
+    those of itself and `ties` that are core, `reviewed` those of them that were reviewed.
     """
 
     entity_id: str
@@ -80,11 +94,15 @@ class IdentifierHistory:
     record_ids: Sequence[str]
     orgs: Sequence[str]
     victims: Sequence[str | None]
+    reporters: Sequence[str | None]
+    core: frozenset[str] = frozenset()
+    reviewed: frozenset[str] = frozenset()
 
     def alert(
         self, kind: AlertKind, key: Sequence[str], reason: str, upto: int, **more: Any
     ) -> Alert:
         """Makes an alert on the identifier, from its first `upto` records."""
+        named = {self.entity_id, *more.get("tied_to", ())}
         return {
             "alert_id": alert_id(kind, key),
             "kind": str(kind),
@@ -95,19 +113,26 @@ class IdentifierHistory:
             "observed_at": self.times[upto - 1],
             "records": upto,
             "victims": len(set(self.victims[:upto]) - {None}),
+            "reporters": len(set(self.reporters[:upto]) - {None}),
             "orgs": sorted(set(self.orgs[:upto])),
             "record_ids": list(reversed(self.record_ids[max(0, upto - SAMPLE_SIZE) : upto])),
             "tied_to": [],
+            "core": sorted(self.core & named),
+            "reviewed": sorted(self.reviewed & named),
         } | more
 
 
 @dataclass(frozen=True)
 class KnownClusters:
-    """Members of the known run, by ascending hash, with their clusters; and the newest record."""
+    """Members of the known run, by ascending hash, with their clusters.
+
+    `newest` is the time of the newest record, `decided` the decisions that are in force.
+    """
 
     node: np.ndarray
     cluster: np.ndarray
     newest: datetime | None
+    decided: DecisionsInForce = NO_DECISIONS
 
     def clusters_of(self, entity_ids: pa.Array) -> np.ndarray:
         """Returns the known cluster of each identifier, `NO_CLUSTER` where it is new."""
@@ -133,11 +158,79 @@ class CollectKnownClusters(beam.PTransform):
         return start | beam.Map(_collect_known, beam.pvalue.AsIter(self.previous), self.decided)
 
 
-def known_clusters(previous: Iterable[pa.RecordBatch], newest: datetime | None) -> KnownClusters:
+def known_clusters(
+    previous: Iterable[pa.RecordBatch],
+    newest: datetime | None,
+    decided: DecisionsInForce = NO_DECISIONS,
+) -> KnownClusters:
     """Collects PREVIOUS batches."""
     rows = table_of(previous, PREVIOUS)
     order = np.argsort(rows["node"].to_numpy())
-    return KnownClusters(rows["node"].to_numpy()[order], rows["cluster"].to_numpy()[order], newest)
+    node, cluster = (rows[name].to_numpy()[order] for name in ("node", "cluster"))
+    return KnownClusters(node, cluster, newest, decided)
+
+
+@dataclass(frozen=True)
+class Attestation:
+    """The members of a cluster that are core, and of these the ones that an analyst reviewed."""
+
+    core: frozenset[str]
+    reviewed: frozenset[str]
+
+
+def attestation(members: Sequence[Mapping[str, Any]], decided: DecisionsInForce) -> Attestation:
+    """Returns how well the MEMBERSHIP rows of one cluster are attested, as members/ says it."""
+    alone = len(members) == 1
+    like = near_misses({one["entity_id"]: one["reporters"] for one in members})
+    core = frozenset(
+        one["entity_id"]
+        for one in members
+        if tier_of(
+            one["reporters"] if alone else min(one["reporters"], one["link_reporters"]),
+            like.get(one["entity_id"]),
+        )
+        is Tier.CORE
+        and one["status"] == Status.INFRASTRUCTURE
+    )
+    return Attestation(core, core & decided.reviewed())
+
+
+def attested_ties(
+    members: pa.Table, links: pa.Table, decided: DecisionsInForce, since: datetime
+) -> pa.RecordBatch:
+    """Converts the MEMBERSHIP and CLUSTER_LINK rows of whole clusters to TIE rows.
+
+    Those of clusters of which nothing was seen `since` then raise nothing, and are left out.
+    """
+    awake = members.filter(pc.greater_equal(members["last_seen"], pa.scalar(since, TIMESTAMP)))
+    clusters = awake["cluster_id"].combine_chunks().unique()
+    of_cluster: dict[str, list[Any]] = {one: [] for one in clusters.to_pylist()}
+    for row in members.filter(pc.is_in(members["cluster_id"], clusters)).to_pylist():
+        of_cluster[row["cluster_id"]].append(row)
+    found = {one: attestation(rows, decided) for one, rows in of_cluster.items()}
+    rows = [
+        {
+            "entity_id": one["entity_id"],
+            "core": one["entity_id"] in found[cluster].core,
+            "reviewed": one["entity_id"] in found[cluster].reviewed,
+        }
+        for cluster, those in of_cluster.items()
+        for one in those
+    ]
+    for link in links.filter(pc.is_in(links["cluster_id"], clusters)).to_pylist():
+        attested = found[link["cluster_id"]]
+        ends = (link["entity_a"], link["entity_b"])
+        rows += [
+            {
+                "entity_id": one,
+                "other": other,
+                "weight": link["weight"],
+                "core": other in attested.core,
+                "reviewed": other in attested.reviewed,
+            }
+            for one, other in (ends, ends[::-1])
+        ]
+    return batch_of_rows([dict.fromkeys(TIE.names) | one for one in rows], TIE)
 
 
 def identifier_histories(
@@ -167,6 +260,7 @@ def identifier_histories(
     )
     joins = known.is_cluster(numbers.to_numpy()) & (before == NO_CLUSTER)
     tied = _ties(ties, entity_ids, known)
+    core, reviewed = (_marked(ties, entity_ids, name) for name in ("core", "reviewed"))
     histories = []
     for row, name in enumerate(entity_ids.to_pylist()):
         columns = records.get(name)
@@ -178,6 +272,8 @@ def identifier_histories(
                     known_cluster=cluster_id(before[row]) if before[row] != NO_CLUSTER else None,
                     joins=bool(joins[row]),
                     ties=tied.get(name, ())[:SAMPLE_SIZE],
+                    core=frozenset(core.get(name, ())),
+                    reviewed=frozenset(reviewed.get(name, ())),
                     **columns,
                 )
             )
@@ -185,15 +281,23 @@ def identifier_histories(
 
 
 def threshold_alerts(one: IdentifierHistory, rules: AlertRules) -> Iterator[Alert]:
-    """Alerts where N records within the window show its use by a scammer; then 10 N, 100 N."""
-    level = rules.records
-    while level <= len(one.times):
-        for last in range(level - 1, len(one.times)):
-            if one.times[last] - one.times[last - level + 1] <= rules.within:
-                reason = f"named by {level} records within {_hours(rules.within)}"
-                yield one.alert(AlertKind.THRESHOLD, [one.entity_id, str(level)], reason, last + 1)
-                break
-        level *= THRESHOLD_FACTOR
+    """Alerts where N reporters within the window tell of its use by a scammer; then 10 N, 100 N."""
+    level, start = rules.reporters, 0
+    within: Counter[str] = Counter()
+    for last, (moment, who) in enumerate(zip(one.times, one.reporters, strict=True)):
+        if who is not None:
+            within[who] += 1
+        while moment - one.times[start] > rules.within:
+            gone = one.reporters[start]
+            if gone is not None:
+                within[gone] -= 1
+                if not within[gone]:
+                    del within[gone]
+            start += 1
+        while len(within) >= level:
+            reason = f"reported by {level} people within {_hours(rules.within)}"
+            yield one.alert(AlertKind.THRESHOLD, [one.entity_id, str(level)], reason, last + 1)
+            level *= THRESHOLD_FACTOR
 
 
 def several_orgs_alerts(one: IdentifierHistory, _: AlertRules) -> Iterator[Alert]:
@@ -208,7 +312,7 @@ def several_orgs_alerts(one: IdentifierHistory, _: AlertRules) -> Iterator[Alert
 def joined_cluster_alerts(one: IdentifierHistory, _: AlertRules) -> Iterator[Alert]:
     """Alerts on what is new, and in a cluster that the known run has already."""
     if one.joins:
-        tied = f", tied to {', '.join(one.ties[:3])}" if one.ties else ""
+        tied = f", tied to {len(one.ties)} of its members" if one.ties else ""
         yield one.alert(
             AlertKind.JOINED_CLUSTER,
             [one.entity_id, one.cluster_id],
@@ -220,22 +324,27 @@ def joined_cluster_alerts(one: IdentifierHistory, _: AlertRules) -> Iterator[Ale
 
 
 def burst_alerts(one: IdentifierHistory, rules: AlertRules) -> Iterator[Alert]:
-    """Alerts on a day (UTC) with more records than its days before explain.
+    """Alerts on a day (UTC) with more reporters than its days before explain.
 
-    The days before give a Poisson rate with the prior of Jeffreys; the number of records of the
+    The days before give a Poisson rate with the prior of Jeffreys; the number of reporters of the
     next day is then negative binomial (Gelman et al., Bayesian Data Analysis, 2.6).
     """
-    counts = Counter(map(datetime.toordinal, one.times))
-    first = min(counts)
-    before = 0
-    for ordinal, count in sorted(counts.items()):
-        days = ordinal - first
-        telling = days >= BURST_HISTORY_DAYS and count >= rules.records
+    ordinals = list(map(datetime.toordinal, one.times))
+    records = Counter(ordinals)
+    people: dict[int, set[str | None]] = {}
+    for ordinal, who in zip(ordinals, one.reporters, strict=True):
+        people.setdefault(ordinal, set()).add(who)
+    first = min(ordinals)
+    before = upto = 0
+    for ordinal in sorted(records):
+        days, count = ordinal - first, len(people[ordinal] - {None})
+        upto += records[ordinal]
+        telling = days >= BURST_HISTORY_DAYS and count >= rules.reporters
         if telling and betainc(count, before + 0.5, 1 / (1 + days)) < BURST_CHANCE:
             day = date.fromordinal(ordinal)
-            reason = f"{count} records on {day:%Y-%m-%d}, after {before} in {days} days"
+            reason = f"{count} people on {day:%Y-%m-%d}, after {before} in {days} days"
             key = [one.entity_id, f"{day:%Y-%m-%d}"]
-            yield one.alert(AlertKind.BURST, key, reason, before + count)
+            yield one.alert(AlertKind.BURST, key, reason, upto)
         before += count
 
 
@@ -299,7 +408,9 @@ def merge_alerts(
         last = pc.max(seen["last_seen"]).as_py()
         if last is None or last < since:
             continue
-        by = f", tied by {' and '.join(seam[0])}" if seam else ""
+        by = f", tied by {len(seam)} link{'' if len(seam) == 1 else 's'}" if seam else ""
+        attested = attestation(inside.to_pylist(), known.decided)
+        named = set(tied[:SAMPLE_SIZE])
         yield {
             "alert_id": alert_id(AlertKind.CLUSTERS_MERGE, event["from_ids"]),
             "kind": str(AlertKind.CLUSTERS_MERGE),
@@ -310,9 +421,12 @@ def merge_alerts(
             "observed_at": last,
             "records": None,
             "victims": None,
+            "reporters": None,
             "orgs": sorted({org for orgs in seen["orgs"].to_pylist() for org in orgs}),
             "record_ids": [],
             "tied_to": tied[:SAMPLE_SIZE],
+            "core": sorted(attested.core & named),
+            "reviewed": sorted(attested.reviewed & named),
         }
 
 
@@ -332,7 +446,9 @@ def _records(evidence: pa.Table, entity_ids: pa.Array) -> dict[str, dict[str, li
     once = (
         evidence.filter(pc.and_(hard, ours))
         .group_by(["entity_id", "group_id"], use_threads=False)
-        .aggregate([("observed_at", "min"), ("source_org", "min"), ("victim_key", "min")])
+        .aggregate(
+            [(name, "min") for name in ("observed_at", "source_org", "victim_key", "reporter_key")]
+        )
         .sort_by([(name, "ascending") for name in ("entity_id", "observed_at_min", "group_id")])
     )
     columns = {
@@ -340,6 +456,7 @@ def _records(evidence: pa.Table, entity_ids: pa.Array) -> dict[str, dict[str, li
         "record_ids": once["group_id"].to_pylist(),
         "orgs": once["source_org_min"].to_pylist(),
         "victims": once["victim_key_min"].to_pylist(),
+        "reporters": once["reporter_key_min"].to_pylist(),
     }
     ids = once["entity_id"].to_pylist()
     starts = [row for row, one in enumerate(ids) if not row or ids[row - 1] != one]
@@ -357,13 +474,23 @@ def _moments(times: pa.ChunkedArray) -> list[datetime]:
 
 def _ties(ties: pa.Table, entity_ids: pa.Array, known: KnownClusters) -> dict[str, list[str]]:
     """Returns the known members that each identifier is tied to, strongest first."""
-    rows = ties.filter(pc.is_in(ties["entity_id"], entity_ids)).combine_chunks()
+    linked = pc.and_(pc.is_in(ties["entity_id"], entity_ids), pc.is_valid(ties["other"]))
+    rows = ties.filter(linked).combine_chunks()
     old = known.clusters_of(rows["other"].combine_chunks()) != NO_CLUSTER
     rows = rows.filter(pa.array(old)).sort_by([("weight", "descending"), ("other", "ascending")])
     tied: dict[str, list[str]] = {}
     for name, other in zip(rows["entity_id"].to_pylist(), rows["other"].to_pylist(), strict=True):
         tied.setdefault(name, []).append(other)
     return tied
+
+
+def _marked(ties: pa.Table, entity_ids: pa.Array, mark: str) -> dict[str, list[str]]:
+    """Returns those of each identifier and what it is tied to that have a mark, `core` say."""
+    rows = ties.filter(pc.and_(pc.is_in(ties["entity_id"], entity_ids), ties[mark]))
+    marked: dict[str, list[str]] = {}
+    for name, other in zip(rows["entity_id"].to_pylist(), rows["other"].to_pylist(), strict=True):
+        marked.setdefault(name, []).append(name if other is None else other)
+    return marked
 
 
 def _seam(links: pa.Table, known: KnownClusters) -> list[tuple[str, str]]:
@@ -379,4 +506,4 @@ def _seam(links: pa.Table, known: KnownClusters) -> list[tuple[str, str]]:
 def _collect_known(
     _: object, previous: Iterable[pa.RecordBatch], decided: DecisionsInForce
 ) -> KnownClusters:
-    return known_clusters(previous, decided.when)
+    return known_clusters(previous, decided.newest, decided)

@@ -1,8 +1,8 @@
 """Delivers alerts: to files, a webhook, a Kafka topic or a Pub/Sub topic, each alert once.
 
 A file is one line of JSON, so that `cat alerts/*.jsonl` is JSON Lines. A webhook gets a request an
-alert, retried until it takes it. A topic gets a message an alert, keyed by the alert's id, so that
-a compacted topic holds each once.
+alert, retried until it takes it; it names core identifiers alone, since it leads out of the house.
+A topic gets a message an alert, keyed by the alert's id, so that a compacted topic holds each once.
 """
 
 from __future__ import annotations
@@ -139,8 +139,29 @@ class WriteAlertsToPubSub(beam.PTransform):
 def alert_lines(alerts: pa.RecordBatch) -> Iterator[tuple[str, bytes]]:
     """Yields ALERT rows as (alert_id, one line of JSON with sorted keys and its end)."""
     for row in alerts.to_pylist():
-        plain = {name: _plain(value) for name, value in row.items()}
-        yield row["alert_id"], orjson.dumps(plain, option=orjson.OPT_SORT_KEYS) + b"\n"
+        yield row["alert_id"], _line(row)
+
+
+def _line(row: Mapping[str, Any]) -> bytes:
+    plain = {name: _plain(value) for name, value in row.items()}
+    return orjson.dumps(plain, option=orjson.OPT_SORT_KEYS) + b"\n"
+
+
+def webhook_lines(alerts: pa.RecordBatch) -> Iterator[tuple[str, bytes]]:
+    """Yields ALERT rows as `alert_lines`, with core identifiers by value; `left_out` counts others.
+
+    Whoever may see them finds the alert by its id in the files.
+    """
+    for row in alerts.to_pylist():
+        core = set(row["core"])
+        tied = [one for one in row["tied_to"] if one in core]
+        hidden = row["entity_id"] is not None and row["entity_id"] not in core
+        shown = row | {
+            "entity_id": None if hidden else row["entity_id"],
+            "tied_to": tied,
+            "left_out": int(hidden) + len(row["tied_to"]) - len(tied),
+        }
+        yield row["alert_id"], _line(shown)
 
 
 def write_alert_file(folder: str, alert_id: str, line: bytes) -> bool:
@@ -220,7 +241,7 @@ def post_alert(
 
 def post_alerts(alerts: pa.RecordBatch, url: str, folder: str, *, owe: bool) -> Iterator[str]:
     """Posts ALERT rows as `PostAlertsToWebhook` does; yields the ids of those taken now."""
-    for alert_id, line in alert_lines(alerts):
+    for alert_id, line in webhook_lines(alerts):
         if FileSystems.exists(FileSystems.join(folder, f"{alert_id}.jsonl")):
             continue
         try:

@@ -23,7 +23,7 @@ from transforms.extract.mention import MENTION_DRAFT, Match, PlacedMatch
 from transforms.extract.reconcile import reconcile
 from transforms.phone import normalize
 from transforms.reporters import NO_RULES, SourceRules, call_reporter_keys, reporter_keys
-from transforms.victims import own_numbers
+from transforms.victims import identifier_matcher
 
 FIELD_CONFIDENCE = 0.95
 """A reading of a field that the organisation filled in for it."""
@@ -39,7 +39,7 @@ _ROLES = pa.array([str(role) for role in Role])
 
 def complaint_mentions(batch: pa.RecordBatch, rules: SourceRules = NO_RULES) -> pa.RecordBatch:
     """Returns the mentions of `COMPLAINT_ACCEPTED` rows, in their order."""
-    numbers = own_numbers.complaint_numbers(batch)
+    numbers = identifier_matcher.complaint_numbers(batch)
     found = [
         *_number_fields(numbers),
         mention.drafts_from_matches(
@@ -70,7 +70,7 @@ def call_mentions(batch: pa.RecordBatch, rules: SourceRules = NO_RULES) -> pa.Re
 
     Where the direction is unknown either number may be the victim's: neither is mentioned.
     """
-    readings = own_numbers.call_readings(batch)
+    readings = identifier_matcher.call_readings(batch)
     found = [*_call_numbers(batch, readings), *_signalling(batch)]
     alone = pc.binary_join_element_wise(batch["source_org"], "call", batch["call_id"], "|")
     joint = pc.binary_join_element_wise(batch["source_org"], batch["complaint_id"], "|")
@@ -82,7 +82,7 @@ def call_mentions(batch: pa.RecordBatch, rules: SourceRules = NO_RULES) -> pa.Re
         "reporter_key": call_reporter_keys(batch, rules),
     }
     return _mention_rows(
-        batch, reconcile(_concat(found), own_numbers.victim_sides(batch, readings)), columns
+        batch, reconcile(_concat(found), identifier_matcher.victim_sides(batch, readings)), columns
     )
 
 
@@ -95,7 +95,7 @@ def observation_times(batch: pa.RecordBatch) -> pa.Array:
     return pc.if_else(stated, batch["occurred_at"], batch["received_at"])
 
 
-def count_unreadable_numbers(numbers: own_numbers.ComplaintNumbers, rows: int) -> pa.Array:
+def count_unreadable_numbers(numbers: identifier_matcher.ComplaintNumbers, rows: int) -> pa.Array:
     """Counts the numbers that could not be read, of each of `rows` complaints, as int32."""
     filled = pc.not_equal(pc.utf8_trim_whitespace(numbers.raw), "")
     unread = pc.and_(filled, pc.is_null(pc.struct_field(numbers.readings, "e164")))
@@ -112,12 +112,12 @@ def count_unreadable_numbers(numbers: own_numbers.ComplaintNumbers, rows: int) -
     return pa.array(np.bincount(np.array(at, np.int64), minlength=rows).astype(np.int32))
 
 
-def _may_be_several(numbers: own_numbers.ComplaintNumbers) -> pa.Array:
+def _may_be_several(numbers: identifier_matcher.ComplaintNumbers) -> pa.Array:
     reason = pc.struct_field(numbers.readings, "reason")
     return pc.is_in(reason, pa.array(normalize.MAY_BE_TEXT_REASONS))
 
 
-def _number_fields(numbers: own_numbers.ComplaintNumbers) -> Iterator[pa.RecordBatch]:
+def _number_fields(numbers: identifier_matcher.ComplaintNumbers) -> Iterator[pa.RecordBatch]:
     listed, rows, regions, readings = numbers
     raws, given = numbers.raw, listed.field("role")
     roles = pc.if_else(pc.is_in(given, _ROLES), given, Role.MENTIONED.value)
@@ -203,7 +203,7 @@ def _call_numbers(
     batch: pa.RecordBatch, readings: dict[str, pa.StructArray]
 ) -> Iterator[pa.RecordBatch]:
     rows = pa.array(np.arange(len(batch)))
-    for name, parts in own_numbers.CALL_ROLES.items():
+    for name, parts in identifier_matcher.CALL_ROLES.items():
         known = pa.array([way.value for way in parts], pa.string())
         roles = pa.array([role.value for role in parts.values()], pa.string())
         role = roles.take(pc.index_in(batch["direction"], known))

@@ -17,7 +17,7 @@ from functools import cache, lru_cache
 
 from schemas.enums import EntityKind, Role
 from transforms.extract.kinds.registry import IdentifierKind
-from transforms.reference_data import load_reference_data
+from transforms.text_util import load_reference_data
 
 REACH = 140
 """Code points before an identifier in which its context is looked for."""

@@ -1,6 +1,7 @@
 from .assign import cluster_number as cluster_number
 from .communities import HUB_REPORTERS as HUB_REPORTERS
 from .connected_components import MAX_ROUNDS as MAX_ROUNDS, rounds_for as rounds_for
+from .entities import RegisterUse as RegisterUse
 from .leiden import FileDigest as FileDigest, ReadComponentCache as ReadComponentCache
 from .lineage import ReadPreviousMembers as ReadPreviousMembers
 from .priority import (
@@ -9,6 +10,7 @@ from .priority import (
     parse_weights as parse_weights,
     shipped_weights as shipped_weights,
 )
+from .robustness import CORE_ROBUSTNESS as CORE_ROBUSTNESS
 from .transform import (
     ClusteredWindow as ClusteredWindow,
     find_clusters as find_clusters,

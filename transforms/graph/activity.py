@@ -56,9 +56,12 @@ ACTIVITY = pa.schema(
 is no pseudonym. `reporter` is a hash, null where the records add none: calls without a pseudonym
 that no rule counts (`transforms.reporters`). `complaints` to `stated` count records: `held` those
 that show it in a hard role, `reported` those of them that are no copied list, `own` those that call
-it the victim's, `stated` those that do so in a field. `place` is the smallest place that it was
+it the victim's, `stated` those that do so in a field. `place` is the earliest place that it was
 read at.
 """
+
+_TIME_DIGITS = 20
+"""Width of a time in microseconds, so that its text sorts as it does."""
 
 _ACTIVITY_KEY = ["entity", "victim", "reporter", "org", "day"]
 
@@ -92,6 +95,7 @@ def sum_activity(mentions: pa.Table, share: int = 0) -> pa.Table:
         "seen": seen,
         "when_held": pc.if_else(hard, seen, never),
         "place": pc.binary_join_element_wise(
+            pc.utf8_lpad(seen.cast(pa.int64()).cast(pa.string()), _TIME_DIGITS, "0"),
             records,
             pc.fill_null(mentions["field"].combine_chunks(), ""),
             pc.cast(mentions["start"].combine_chunks(), pa.string()),

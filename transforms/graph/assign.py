@@ -19,14 +19,15 @@ import pyarrow.compute as pc
 
 from schemas.cluster import COMPONENT
 from schemas.decision import DecisionKind
-from schemas.entity import without_epochs
-from schemas.enums import EntityKind, Status
+from schemas.entity import without_epoch, without_epochs
+from schemas.enums import EntityKind
 from schemas.field import TIMESTAMP
 from transforms.arrow_util import group_starts, hash_text, sorted_lookup
 from transforms.decisions import NO_DECISIONS, DecisionsInForce
 from transforms.graph.communities import CommunityResult, detect_communities
 from transforms.graph.connected_components import component_labels
 from transforms.graph.incidence import (
+    IN_GRAPH,
     INCIDENCE,
     VICTIM_REACH,
     Incidence,
@@ -61,6 +62,7 @@ COMPONENTS, COUNTERS = "islands", "counters"
 NODE = pa.schema(
     [
         ("node", pa.int64()),
+        ("known", pa.int64()),
         ("bare", pa.int64()),
         ("first_seen", TIMESTAMP),
         ("reporters", pa.int64()),
@@ -69,9 +71,11 @@ NODE = pa.schema(
         ("reported_by", pa.int64()),
     ]
 )
-"""An infrastructure entity.
+"""An infrastructure entity, contested or not.
 
-`bare` is the hash of the id without its epoch; `reporters` counts those who show it in a hard role,
+`node` is the hash of the id that it is shown under, `known` of its own, which a contested one is
+not shown under, and `bare` of its own without its epoch. Nothing that is made of `known` or `bare`
+may be written, since it could be reversed. `reporters` counts those who show it in a hard role,
 `reported_by` those who do so in no copied list; `private` marks a phone that a
 private person may hold, by its line type.
 """
@@ -104,14 +108,14 @@ NodePairs = Sequence[tuple[int, int]]
 
 
 def entity_nodes(found: pa.RecordBatch) -> pa.RecordBatch:
-    """Converts CLASSIFIED_ENTITY rows to NODE rows of those that are infrastructure."""
-    kept = found.filter(pc.equal(found["status"], Status.INFRASTRUCTURE))
-    business = pc.is_in(kept["line_type"], pa.array(BUSINESS_LINES))
+    """Converts CLASSIFIED_ENTITY rows to NODE rows of those that are in the graph."""
+    kept = found.filter(pc.is_in(found["status"], pa.array(IN_GRAPH)))
+    business = pc.is_in(kept["line"], pa.array(BUSINESS_LINES))
     phone = pc.equal(kept["kind"], str(EntityKind.PHONE))
-    ids = kept["entity_id"]
     columns = [
-        pa.array(hash_text(ids)),
-        pa.array(hash_text(without_epochs(ids))),
+        pa.array(hash_text(kept["entity_id"])),
+        pa.array(hash_text(kept["known_as"])),
+        pa.array(hash_text(without_epochs(kept["known_as"]))),
         kept["first_seen"],
         kept["reporters"],
         phone,
@@ -132,7 +136,8 @@ def assign_clusters(
     """Clusters the whole graph and returns its ASSIGNMENT.
 
     A cluster is named after its anchor, the member seen first (ties: the smallest hash), so that
-    its id outlives most changes. Evidence on entities that are not nodes is dropped.
+    its id outlives most changes. Evidence on entities that are not nodes is dropped. That an
+    entity is contested changes no cluster: nodes are in the order of what they are known as.
 
     Args:
         nodes: NODE rows, in any order.
@@ -145,10 +150,11 @@ def assign_clusters(
     Raises:
         ValueError: if two entities hash alike; their evidence cannot be separated.
     """
-    order = np.argsort(nodes["node"].to_numpy())
-    node = nodes["node"].to_numpy()[order]
-    if (node[1:] == node[:-1]).any():
+    order = np.argsort(nodes["known"].to_numpy())
+    node, shown = nodes["known"].to_numpy()[order], nodes["node"].to_numpy()[order]
+    if len(np.unique(node)) < len(node) or len(np.unique(shown)) < len(shown):
         raise ValueError("two entity ids share a 63-bit hash: the graph would confuse them")
+    named, supplies, reached = (_as_known(one, shown, node) for one in (named, supplies, reached))
     first_seen = nodes["first_seen"].cast(pa.int64()).to_numpy()[order]
     reporters = nodes["reporters"].to_numpy()[order]
     evidence = incidence_from_rows(named, node)
@@ -162,17 +168,20 @@ def assign_clusters(
     kinds = supplier_counts_by_node(supplies, node).kinds
     suppliers = SupplierCounts((*kinds, countries_by_node(reached, node)))
     pairs = epoch_pairs(nodes["bare"].to_numpy()[order], first_seen, reporters)
-    search = ComponentSearch(node, cache or ComponentCache())
+    search = ComponentSearch(shown, cache or ComponentCache())
     found = detect_communities(evidence, suppliers, reporters, lines, pairs, search)
-    must, cannot = (
-        _node_pairs(decided.pairs(kind), node)
-        for kind in (DecisionKind.MUST_LINK, DecisionKind.CANNOT_LINK)
+    must = _node_pairs(decided.pairs(DecisionKind.MUST_LINK), node)
+    cannot = _epoch_pairs(
+        decided.pairs(DecisionKind.CANNOT_LINK), node, nodes["bare"].to_numpy()[order]
     )
     found = apply_constraints(found, evidence, must, cannot)
-    anchor = _anchors(node, first_seen, found.label)
+    anchor = _anchors(shown, first_seen, found.label)
     tied = link_reporters(evidence.without(found.hub), suppliers, found.label)
-    columns = (node, anchor, found.hub, found.spread, found.doubted, found.returned, tied)
-    return pa.RecordBatch.from_arrays([pa.array(one) for one in columns], schema=ASSIGNMENT)
+    columns = (shown, anchor, found.hub, found.spread, found.doubted, found.returned, tied)
+    by_node = np.argsort(shown)
+    return pa.RecordBatch.from_arrays(
+        [pa.array(one[by_node]) for one in columns], schema=ASSIGNMENT
+    )
 
 
 def apply_constraints(
@@ -332,9 +341,38 @@ def _node_pairs(pairs: Sequence[tuple[str, str]], node: np.ndarray) -> list[tupl
     return [(int(at[i]), int(at[i + 1])) for i in range(0, len(at), 2) if known[i] and known[i + 1]]
 
 
+def _epoch_pairs(
+    pairs: Sequence[tuple[str, str]], node: np.ndarray, bare: np.ndarray
+) -> list[tuple[int, int]]:
+    """Converts pairs of entity ids to places of all their epochs; `bare` hashes ids without one.
+
+    Of two epochs of one identifier these two alone are meant.
+    """
+    exact = [one for one in pairs if without_epoch(one[0]) == without_epoch(one[1])]
+    found = set(_node_pairs(exact, node))
+    for pair in pairs:
+        near, far = hash_text(pa.array([without_epoch(one) for one in pair], pa.string()))
+        if near != far:
+            ends = (np.flatnonzero(bare == near), np.flatnonzero(bare == far))
+            found |= {(a, b) for a in ends[0].tolist() for b in ends[1].tolist()}
+    return sorted(found)
+
+
+def _as_known(rows: pa.Table, shown: np.ndarray, known: np.ndarray) -> pa.Table:
+    """Returns rows with the hash that each `node` is known as; `shown` are their hashes so far."""
+    contested = np.flatnonzero(shown != known)
+    if not len(contested):
+        return rows
+    contested = contested[np.argsort(shown[contested])]
+    node = rows["node"].to_numpy().copy()
+    at, found = sorted_lookup(shown[contested], node)
+    node[found] = known[contested][at[found]]
+    return rows.set_column(rows.schema.get_field_index("node"), "node", pa.array(node))
+
+
 def _anchors(node: np.ndarray, first_seen: np.ndarray, label: np.ndarray) -> np.ndarray:
-    """Returns, per node, the hash of its cluster's anchor."""
-    order = np.lexsort((node, first_seen, label))
+    """Returns, per node, the hash of its cluster's anchor; of those seen first, the first node."""
+    order = np.lexsort((first_seen, label))
     firsts = order[group_starts(label[order])]
     anchor_of = np.empty(len(node), np.int64)
     anchor_of[label[firsts]] = node[firsts]

@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 from schemas.cluster import CLUSTER, MEMBER
 from schemas.decision import DecisionKind
 from schemas.entity import epoch_number, without_epoch
-from schemas.enums import RecordKind, Review
+from schemas.enums import RecordKind, Review, Status, Tier
 from schemas.field import AMOUNT, TIMESTAMP
 from transforms.arrow_util import group_offsets, group_starts, table_of_columns, table_of_rows
 from transforms.decisions import NO_DECISIONS, DecisionsInForce
@@ -39,7 +39,7 @@ from transforms.shuffle import KeyedInput, PerPartition, batches_of
 Row = Mapping[str, Any]
 
 CANDIDATE, CONFIRMED, DISPUTED = "candidate", "confirmed", "disputed"
-"""Status of a cluster: what analysts decided on any of its members; a dispute comes first."""
+"""Status of a cluster: what analysts' decisions say of its members; a dispute comes first."""
 
 MUST_LINK_WEIGHT = 5.0
 """Records' worth that a must_link decision counts for."""
@@ -217,17 +217,23 @@ def member_rows(
     cohesion: Cohesion,
     reviewed: Container[str] = frozenset(),
 ) -> list[Row]:
-    """Returns MEMBER rows of one cluster's MEMBERSHIP rows; `reviewed` are confirmed entities.
+    """Returns MEMBER rows of one cluster's MEMBERSHIP rows.
 
-    The confidence in a cluster of one, and its robustness, is that of the reporters who show its
-    member in a hard role.
+    `reviewed` are the ids of entities that analysts reviewed. The confidence in a cluster of one,
+    and its robustness, is that of the reporters who show its member in a hard role. A contested
+    member is compared by what it stands for, and needs a check.
     """
     alone = len(members) == 1
-    like = near_misses({one["entity_id"]: one["reporters"] for one in members})
+    shown = {one["known_as"]: one["entity_id"] for one in members}
+    near = near_misses({one["known_as"]: one["reporters"] for one in members})
+    like = {shown[one]: shown[better] for one, better in near.items()}
     rows: list[Row] = []
     for one in members:
         entity_id, reporters = one["entity_id"], one["reporters"]
         robustness = reporters if alone else min(reporters, one["link_reporters"])
+        contested = one["status"] == Status.CONTESTED
+        tier = Tier.VERIFY if contested else tier_of(robustness, like.get(entity_id))
+        sure = entity_id in reviewed and not contested
         rows.append(
             {
                 "entity_id": entity_id,
@@ -237,8 +243,8 @@ def member_rows(
                 "bridge": entity_id in cohesion.cut_vertices,
                 "reporters": reporters,
                 "robustness": robustness,
-                "tier": tier_of(robustness, like.get(entity_id)),
-                "review": Review.REVIEWED if entity_id in reviewed else Review.UNREVIEWED,
+                "tier": tier,
+                "review": Review.REVIEWED if sure else Review.UNREVIEWED,
                 "near_miss_of": like.get(entity_id),
                 "first_used": one.get("first_used"),
                 "last_used": one.get("last_used"),
@@ -247,14 +253,21 @@ def member_rows(
     return rows
 
 
-def reviewed_members(members: Sequence[Row], decided: DecisionsInForce) -> frozenset[str]:
-    """Returns the members that a `confirm` on one of them covers: those known when it was made."""
-    ids = {one["entity_id"] for one in members}
-    confirmed = [one for one in decided.of(DecisionKind.CONFIRM) if one.entity_a in ids]
-    latest = max((one.decided_at for one in confirmed), default=None)
-    return frozenset(
-        one["entity_id"] for one in members if latest is not None and one["first_seen"] <= latest
-    )
+def cluster_status(rows: Sequence[Row], confirmed: Container[str], disputed: Container[str]) -> str:
+    """Returns the status of a cluster from its MEMBER rows.
+
+    A dispute that covers a core member comes first: one that covers a verify member alone, which a
+    single reporter may have put there, leaves the rest free. Without a core any member counts.
+
+    Args:
+        rows: Its MEMBER rows.
+        confirmed: Entity ids that a confirm covers.
+        disputed: Ids without epochs that a dispute covers.
+    """
+    core = [one for one in rows if one["tier"] == Tier.CORE]
+    if any(without_epoch(one["entity_id"]) in disputed for one in core or rows):
+        return DISPUTED
+    return CONFIRMED if any(one["entity_id"] in confirmed for one in rows) else CANDIDATE
 
 
 def cluster_row(
@@ -313,21 +326,18 @@ def summarize(
     by = weights or priority.shipped_weights()
     by_cluster = _rows_by_cluster(members)
     must = decided.pairs(DecisionKind.MUST_LINK)
-    confirmed, disputed = (
-        {one.entity_a for one in decided.of(kind)}
-        for kind in (DecisionKind.CONFIRM, DecisionKind.DISPUTE)
-    )
+    confirmed, disputed = decided.covered(DecisionKind.CONFIRM), decided.disputed()
+    reviewed = decided.reviewed()
     links_of, records_of = _rows_by_cluster(links), cluster_facts(totals)
     clusters: list[Row] = []
     all_members: list[Row] = []
     for cluster_id, those in sorted(by_cluster.items()):
         ids = [one["entity_id"] for one in those]
-        beside = [*_must_links(must, set(ids)), *_epoch_links(ids)]
+        known = {one["known_as"]: one["entity_id"] for one in those}
+        beside = [*_must_links(must, known), *_epoch_links(ids)]
         cohesion = cluster_cohesion(ids, [*links_of.get(cluster_id, []), *beside])
-        status = DISPUTED if disputed.intersection(ids) else CANDIDATE
-        if status == CANDIDATE and confirmed.intersection(ids):
-            status = CONFIRMED
-        rows = member_rows(cluster_id, those, cohesion, reviewed_members(those, decided))
+        rows = member_rows(cluster_id, those, cohesion, reviewed)
+        status = cluster_status(rows, confirmed, disputed)
         certainty = [one["confidence"] for one in rows]
         seen = records_of[cluster_id]
         cluster = cluster_row(cluster_id, those, seen, cohesion, certainty, status)
@@ -477,14 +487,15 @@ def _seniority(member: Row) -> tuple[int, datetime, str]:
 
 def _name(members: Sequence[Row], brands: Sequence[str]) -> str:
     """Names a cluster after its best-attested identifier and the brand most often claimed."""
-    best = min(members, key=_seniority)
-    return f"{best['value']} ({brands[0]})" if brands else best["value"]
+    named = [one for one in members if one["value"] is not None]
+    best = str(min(named, key=_seniority)["value"]) if named else "contested"
+    return f"{best} ({brands[0]})" if brands else best
 
 
-def _must_links(must: Sequence[tuple[str, str]], members: set[str]) -> list[Row]:
-    """Returns the must_link decisions inside a cluster, as links."""
+def _must_links(must: Sequence[tuple[str, str]], members: Mapping[str, str]) -> list[Row]:
+    """Returns the must_link decisions inside a cluster, as links of the ids that are shown."""
     return [
-        {"entity_a": a, "entity_b": b, "weight": MUST_LINK_WEIGHT}
+        {"entity_a": members[a], "entity_b": members[b], "weight": MUST_LINK_WEIGHT}
         for a, b in must
         if a in members and b in members
     ]

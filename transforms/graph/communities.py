@@ -31,6 +31,7 @@ from transforms.graph.refinement import (
     move_misplaced_pieces,
     rejoin_epochs,
 )
+from transforms.graph.robustness import separate_established_parts
 from transforms.graph.supplier_likelihood import SupplierCounts
 
 FIRST_RESOLUTION = 8.0
@@ -138,6 +139,7 @@ def detect_communities(
     if (out & ~hub).any():
         # What is no hub after all was alone in the last pass, and so was what it alone ties.
         label = attach_loose_ends(left, suppliers, merge_communities(left, suppliers, label))
+    label = separate_established_parts(left, suppliers, label)
     label, returned = rejoin_epochs(left, suppliers, label, pairs)
     doubt = doubtful_private_lines(left, label, lines.without(hub))
     alone = np.where(hub | doubt, evidence.nodes + np.arange(evidence.nodes), label)

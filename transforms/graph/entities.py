@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import apache_beam as beam
 import numpy as np
@@ -18,8 +18,17 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import xxhash
 
-from schemas.entity import ENTITY, id_epochs, with_epoch, without_epochs
-from schemas.enums import SUPPLIER_KINDS, Role, Status
+from schemas.entity import (
+    CONTESTED,
+    ENTITY,
+    id_epochs,
+    is_withheld,
+    with_epoch,
+    withheld_id,
+    without_epoch,
+    without_epochs,
+)
+from schemas.enums import Role, Status
 from schemas.field import field as column
 from schemas.mention import CLASSIFIED, EVIDENCE
 from transforms.arrow_util import table_of_columns, without_aggregate_suffixes
@@ -30,7 +39,19 @@ from transforms.extract.reconcile import NARRATIVE
 from transforms.graph import epochs
 from transforms.graph.activity import ACTIVITY, RECORD_COUNTS, ROLE_COUNTS, main_roles, sum_activity
 from transforms.graph.epochs import BEFORE_ANY_DAY, PREVIOUS, intervals_passed
-from transforms.graph.incidence import MICROSECONDS_A_DAY
+from transforms.graph.incidence import IN_GRAPH, MICROSECONDS_A_DAY
+from transforms.graph.ownership import (
+    HIDDEN,
+    NO_CLAIMS,
+    NOTHING_SETTLED,
+    Settled,
+    judge,
+    judge_epochs,
+    settle_roles,
+    settle_suspects,
+    take_sides,
+)
+from transforms.manifest import CONTESTED_IDENTIFIERS, REGISTER_CONFLICTS
 from transforms.shuffle import (
     MAIN,
     KeyedInput,
@@ -39,12 +60,22 @@ from transforms.shuffle import (
     batches_of,
     partition_of,
 )
+from transforms.victim_register import (
+    NOT_REGISTERED,
+    RegisterKey,
+    VictimRegister,
+    entries_that_leave,
+    register_changes,
+)
+from transforms.victims.stated_numbers import CLAIM
 
 CLASSIFIED_ENTITY = pa.schema(
     [
         *ENTITY,
         column("role", pa.string(), "Role that most give it, hard ones first.", values=tuple(Role)),
         column("reported_by", pa.int64(), "Reporters who show it used in no copied list."),
+        column("known_as", pa.string(), "Its own id, also where it is contested; never leaves."),
+        column("line", pa.string(), "Its line type, also where it is contested; never leaves."),
     ]
 )
 """ENTITY with the columns that clustering needs."""
@@ -56,12 +87,14 @@ ENTITY_STATUS = pa.schema(
         ("begins", pa.int32()),
         ("epoch", pa.int64()),
         ("status", pa.string()),
+        ("shown_as", pa.string()),
     ]
 )
 """The status of one epoch of an identifier, for one partition (`share`) of the records.
 
 `entity_id` is the bare one; `begins` is the day from which it is in that epoch, null for the first
-row of it. An epoch has several rows where one of a single reporter interrupts it.
+row of it. An epoch has several rows where one of a single reporter interrupts it. `shown_as` is the
+withheld id of one that is contested.
 """
 
 WITHHELD = pa.schema(
@@ -74,7 +107,7 @@ WITHHELD = pa.schema(
         ("end", pa.int32()),
     ]
 )
-"""A victim's own identifier and a record that names it, so that it can be taken out there.
+"""A victim's own or a contested identifier and a record that names it, to be taken out there.
 
 `start` and `end` are code points of the narrative, null where another field names it: what is
 spelled out or obfuscated there is recognized by its place alone.
@@ -83,59 +116,102 @@ spelled out or obfuscated there is recognized by its place alone.
 NO_LIFETIMES: epochs.Lifetimes = {}
 """Lifetimes for which no identifier ever lapses."""
 
-REPORTER_COUNTS = {
-    "reporters": "held",
-    "reported_by": "reported",
-    "own_by": "own",
-    "stated_by": "stated",
-}
+REPORTER_COUNTS = {"reporters": "held", "reported_by": "reported"}
 """Counts of reporters, and the column of ACTIVITY whose records each is about."""
-
-OVERRULE_RATIO = 3
-"""Reporters of a hard role for each who calls it a victim's own, from which they overrule that."""
 
 CLASSIFIED_ENTITIES, WITHHELD_ROWS, ACTIVITIES = "found_entities", "hidden", "activities"
 
+REGISTER_ROWS, CONTESTED_ROWS, COUNTERS = "register", "contested_ids", "counters"
+
 GROUP_KEY = ("group_id",)
+
+_TEXTS = ("raw", "also_read_as", "extension", "region", "line_type")
+"""Columns of CLASSIFIED that say what an identifier is."""
+
+
+@dataclass(frozen=True)
+class RegisterUse:
+    """The victim register that evidence is classified by: its key, and one VictimRegister."""
+
+    key: RegisterKey
+    known: beam.pvalue.AsSingleton
+
+
+class Statuses(NamedTuple):
+    """Rows of CLASSIFIED_ENTITY, ENTITY_STATUS and CONTESTED."""
+
+    entities: pa.Table
+    statuses: pa.Table
+    contested: pa.Table
 
 
 def determine_status(
     activity: pa.Table,
     known: KnownLegitimate,
     lives: epochs.Lifetimes = NO_LIFETIMES,
+    registered: pa.Table = NOT_REGISTERED,
+    *,
+    claims: pa.Table = NO_CLAIMS,
+    settled: Settled = NOTHING_SETTLED,
     previous: pa.Table | None = None,
-) -> tuple[pa.Table, pa.Table]:
-    """Converts ACTIVITY rows of whole entities to CLASSIFIED_ENTITY and ENTITY_STATUS rows.
+) -> Statuses:
+    """Finds the status of each identifier from ACTIVITY rows of whole entities.
 
-    Known-legitimate comes first: a published line is no secret, even where a record calls it the
-    victim's. Then the victim: one record that states a number as the victim's own outweighs any
-    number of others, because naming a victim is worse than missing a number. Where only the words
-    around an identifier in a narrative say so, that reading can be wrong: it holds unless
-    `OVERRULE_RATIO` times as many reporters show the identifier in a hard role. Either status holds
-    for all epochs of an identifier; the epochs of the rest are separated by `lives`, and numbered
-    as in the PREVIOUS rows.
+    See `transforms.graph.ownership` for who comes first. A status that is the victim's or contested
+    holds for all epochs of an identifier, unless analysts decided on one of them; the epochs of the
+    rest are separated by `lives`. What earlier runs have `registered` counts as said today, by as
+    many.
+
+    Args:
+        activity: ACTIVITY rows.
+        known: The known-legitimate list.
+        lives: From which gaps on an identifier may have another holder.
+        registered: REGISTERED rows: who called identifiers a victim's in earlier runs.
+        claims: CLAIM rows of these identifiers.
+        settled: What analysts decided.
+        previous: PREVIOUS rows, whose epochs keep their numbers.
     """
     if activity.num_rows == 0:
-        return CLASSIFIED_ENTITY.empty_table(), ENTITY_STATUS.empty_table()
+        nothing = (CLASSIFIED_ENTITY, ENTITY_STATUS, CONTESTED)
+        return Statuses(*(schema.empty_table() for schema in nothing))
+    activity, owners = take_sides(activity, claims)
     counted = _sum_by_entity(activity)
-    status, reason = _status(counted, known)
-    used = counted["entity_id"].filter(pc.equal(status, Status.INFRASTRUCTURE)).combine_chunks()
+    bare = counted["entity_id"].combine_chunks()
+    own_by = owners["own_by"].take(pc.index_in(bare, owners["entity_id"].combine_chunks()))
+    counted = counted.append_column("own_by", pc.fill_null(own_by, 0))
+    status, reason = judge(counted, known, settled, _claims_before(bare, registered))
+    epochal = true_mask(pc.is_in(status, pa.array(IN_GRAPH)))
+    decided = settled.names_suspect(bare) & true_mask(pc.equal(status, Status.VICTIM_SIDE))
+    victims = true_mask(pc.is_in(bare, pa.array(sorted(settled.victims), pa.string())))
+    used = bare.filter(pa.array(epochal | (decided & ~victims)))
     starts = epochs.find_epoch_starts(activity, used, lives, previous)
     if len(starts.ids):
-        lasts = pc.invert(pc.is_in(counted["entity_id"], starts.ids)).combine_chunks()
+        lasts = pc.invert(pc.is_in(bare, starts.ids))
         by_epoch = _sum_by_entity(_by_epoch(activity, starts))
         ids = by_epoch["entity_id"]
-        epoch_status, epoch_reason = _status(by_epoch, known)
+        of = pc.index_in(without_epochs(ids), bare).combine_chunks()
+        by_epoch = _with_column(by_epoch, "place", counted["place"].take(of))
+        by_epoch = by_epoch.append_column("own_by", counted["own_by"].take(of))
+        epoch_status, epoch_reason = judge_epochs(by_epoch, status.take(of), reason.take(of))
         epoch_reason = _with_reasons(epoch_reason, ids, starts.reasons)
-        counted = pa.concat_tables([counted.filter(lasts), by_epoch]).combine_chunks()
+        counted = pa.concat_tables([counted.filter(lasts), by_epoch.select(counted.column_names)])
+        counted = counted.combine_chunks()
         status = pa.concat_arrays([status.filter(lasts), epoch_status])
         reason = pa.concat_arrays([reason.filter(lasts), epoch_reason])
+    status, reason = settle_suspects(counted, status, reason, settled)
     entities = _entities(counted, status, reason, main_roles(counted))
-    return entities, _status_by_share(activity, counted["entity_id"], status, starts)
+    contested = pc.equal(status, Status.CONTESTED)
+    shown_as = pc.if_else(contested, entities["entity_id"], pa.scalar(None, pa.string()))
+    columns = {"status": status, "shown_as": shown_as.combine_chunks()}
+    statuses = _status_by_share(activity, counted["entity_id"], columns, starts)
+    return Statuses(entities, statuses, _contested(entities, counted, contested))
 
 
 def annotate_mentions(evidence: pa.Table, statuses: pa.Table) -> tuple[pa.Table, pa.Table]:
     """Adds ENTITY_STATUS rows to the EVIDENCE rows they are on, as CLASSIFIED and WITHHELD rows.
+
+    What is contested has its withheld id in CLASSIFIED rows, and no text. Rows that call an
+    identifier a victim's are no evidence of its use.
 
     Raises:
         ValueError: if an identifier has no status.
@@ -161,28 +237,32 @@ def annotate_mentions(evidence: pa.Table, statuses: pa.Table) -> tuple[pa.Table,
     if (number > 1).any():
         evidence = _with_epoch_ids(evidence, named, number)
     status = statuses["status"].combine_chunks().take(pa.array(row))
+    hidden = evidence.filter(pc.is_in(status, pa.array(HIDDEN)))
+    own = pc.and_(pc.is_in(status, pa.array(IN_GRAPH)), pc.equal(evidence["role"], Role.VICTIM))
+    gone = pc.or_(pc.equal(status, Status.VICTIM_SIDE), own)
     classified = evidence.append_column(CLASSIFIED.field("status"), status)
-    victims = true_mask(pc.equal(status, Status.VICTIM_SIDE))
-    return classified.filter(pa.array(~victims)), _withheld(evidence.filter(pa.array(victims)))
+    shown_as = statuses["shown_as"].combine_chunks().take(pa.array(row))
+    return _under_shown_ids(classified, shown_as).filter(pc.invert(gone)), _withheld(hidden)
 
 
 @dataclass(eq=False)
 class ClassifyEvidence(beam.PTransform):
-    """Classifies EVIDENCE batches.
+    """Classifies a dict of EVIDENCE, CLAIM and PREVIOUS batches: `evidence`, `claims`, `previous`.
 
-    Output: a dict of MAIN (CLASSIFIED), CLASSIFIED_ENTITIES and WITHHELD_ROWS (WITHHELD). Every
-    batch of MAIN is of whole groups: all evidence of the records that are one piece of it.
-    `decided` is the one DecisionsInForce, whose legitimate entities are suppressed too; `previous`
-    is PREVIOUS batches, whose epochs keep their numbers.
+    Output: a dict of MAIN (CLASSIFIED), CLASSIFIED_ENTITIES, WITHHELD_ROWS (WITHHELD),
+    CONTESTED_ROWS (CONTESTED), REGISTER_ROWS (REGISTER_CHANGE; none without a register) and
+    COUNTERS. Every batch of MAIN is of whole groups: all evidence of the records that are one piece
+    of it. `decided` is the one DecisionsInForce, which says what is legitimate and who holds what.
     """
 
     known: KnownLegitimate
     decided: beam.pvalue.AsSingleton
-    previous: beam.PCollection
+    register: RegisterUse | None = None
     lives: epochs.Lifetimes = field(default_factory=epochs.shipped_lifetimes)
 
-    def expand(self, evidence: beam.PCollection) -> dict[str, Any]:
+    def expand(self, inputs: Mapping[str, beam.PCollection]) -> dict[str, Any]:
         """Adds up by record, determines the status by identifier, annotates the mentions."""
+        evidence = inputs["evidence"]
         partitions = evidence.pipeline.options.view_as(ShuffleOptions).partitions
         grouped = KeyedInput(EVIDENCE, GROUP_KEY)
         added = {"evidence": evidence} | "Add up" >> PerPartition(
@@ -191,14 +271,25 @@ class ClassifyEvidence(beam.PTransform):
             (ACTIVITIES,),
             partitions=partitions,
         )
-        statuses = {"added": added[ACTIVITIES], "before": self.previous} | "Status" >> PerPartition(
+        by_entity = {
+            "added": added[ACTIVITIES],
+            "claims": inputs["claims"],
+            "previous": inputs["previous"],
+        }
+        statuses = by_entity | "Status" >> PerPartition(
             {
                 "added": KeyedInput(ACTIVITY, ("entity_id",)),
-                "before": KeyedInput(PREVIOUS, ("entity_id",)),
+                "claims": KeyedInput(CLAIM, ("entity_id",)),
+                "previous": KeyedInput(PREVIOUS, ("entity_id",)),
             },
-            partial(_determine_status, known=self.known, lives=self.lives),
-            (CLASSIFIED_ENTITIES,),
-            self.decided,
+            partial(
+                _determine_status,
+                known=self.known,
+                lives=self.lives,
+                key=self.register.key if self.register else None,
+            ),
+            (CLASSIFIED_ENTITIES, CONTESTED_ROWS, REGISTER_ROWS, COUNTERS),
+            (self.decided, self.register.known) if self.register else self.decided,
         )
         parts = {"evidence": added[MAIN], "statuses": statuses[MAIN]}
         annotated = parts | "Annotate" >> PerPartition(
@@ -213,12 +304,16 @@ class ClassifyEvidence(beam.PTransform):
         return {
             MAIN: annotated[MAIN],
             WITHHELD_ROWS: annotated[WITHHELD_ROWS],
-            CLASSIFIED_ENTITIES: statuses[CLASSIFIED_ENTITIES],
+            **{
+                name: statuses[name]
+                for name in (CLASSIFIED_ENTITIES, CONTESTED_ROWS, REGISTER_ROWS, COUNTERS)
+            },
         }
 
 
 def _sum_activity(evidence: pa.Table, *, partitions: int) -> Iterator[Any]:
-    yield from evidence.to_batches()
+    evidence = settle_roles(evidence)
+    yield from evidence.combine_chunks().to_batches()
     share = partition_of(evidence, GROUP_KEY, partitions)
     for batch in batches_of(sum_activity(evidence, share)):
         yield beam.pvalue.TaggedOutput(ACTIVITIES, batch)
@@ -226,16 +321,85 @@ def _sum_activity(evidence: pa.Table, *, partitions: int) -> Iterator[Any]:
 
 def _determine_status(
     added: pa.Table,
-    before: pa.Table,
+    claims: pa.Table,
+    previous: pa.Table,
     decided: DecisionsInForce = NO_DECISIONS,
+    register: VictimRegister | None = None,
     *,
     known: KnownLegitimate,
     lives: epochs.Lifetimes,
+    key: RegisterKey | None = None,
 ) -> Iterator[Any]:
-    entities, statuses = determine_status(added, decided.add_to(known), lives, before)
-    yield from batches_of(statuses)
-    for batch in batches_of(entities):
-        yield beam.pvalue.TaggedOutput(CLASSIFIED_ENTITIES, batch)
+    registered = NOT_REGISTERED
+    if register is not None and key is not None:
+        register = register.without(_of_suspects(decided), key)
+        registered = register.find(pc.unique(added["entity_id"]), key)
+    settled = Settled.by(decided)
+    found = determine_status(
+        added,
+        decided.add_to(known),
+        lives,
+        registered,
+        claims=claims,
+        settled=settled,
+        previous=previous,
+    )
+    ids = found.statuses["entity_id"]
+    contested = pc.unique(ids.filter(pc.equal(found.statuses["status"], Status.CONTESTED)))
+    if key is not None:
+        leaving = ids_that_leave(found.statuses, registered)
+        for batch in batches_of(register_changes(added, found.statuses, leaving, key)):
+            yield beam.pvalue.TaggedOutput(REGISTER_ROWS, batch)
+        conflicts = count_register_conflicts(added, found.statuses, registered)
+        yield beam.pvalue.TaggedOutput(COUNTERS, (REGISTER_CONFLICTS, conflicts))
+    yield from batches_of(found.statuses)
+    for name, rows in ((CLASSIFIED_ENTITIES, found.entities), (CONTESTED_ROWS, found.contested)):
+        for batch in batches_of(rows):
+            yield beam.pvalue.TaggedOutput(name, batch)
+    yield beam.pvalue.TaggedOutput(COUNTERS, (CONTESTED_IDENTIFIERS, len(contested)))
+
+
+def ids_that_leave(statuses: pa.Table, registered: pa.Table) -> list[str]:
+    """Returns the bare ids whose entry in the register ends with these ENTITY_STATUS rows.
+
+    They are contested, or `registered` of a narrative's words that were overruled since.
+    """
+    status = statuses["status"]
+    used = [str(one) for one in (Status.INFRASTRUCTURE, Status.UNCORROBORATED)]
+    overruled = pc.and_(
+        pc.is_in(status, pa.array(used)),
+        pc.is_in(statuses["entity_id"], registered["entity_id"].combine_chunks()),
+    )
+    ends = pc.or_(overruled, pc.equal(status, str(Status.CONTESTED)))
+    return sorted(pc.unique(statuses["entity_id"].filter(ends)).to_pylist())
+
+
+def count_register_conflicts(activity: pa.Table, statuses: pa.Table, registered: pa.Table) -> int:
+    """Counts identifiers that only earlier runs know as a victim's, and this one as a suspect's."""
+    withheld = pc.equal(statuses["status"], str(Status.VICTIM_SIDE))
+    ids = pc.unique(statuses["entity_id"].filter(withheld))
+    ids = ids.filter(pc.is_in(ids, registered["entity_id"].combine_chunks()))
+    shown = (
+        activity.filter(pc.is_in(activity["entity_id"], ids))
+        .group_by("entity_id", use_threads=False)
+        .aggregate([("held", "sum"), ("own", "sum")])
+    )
+    against = pc.and_(pc.greater(shown["held_sum"], 0), pc.equal(shown["own_sum"], 0))
+    return pc.sum(against).as_py() or 0
+
+
+def end_entries_of_suspects(
+    decided: DecisionsInForce, key: RegisterKey
+) -> Iterator[pa.RecordBatch]:
+    """Yields the ends (REGISTER_CHANGE) of the entries that analysts decided to be a suspect's."""
+    yield from batches_of(entries_that_leave(_of_suspects(decided), key))
+
+
+def _of_suspects(decided: DecisionsInForce) -> set[str]:
+    """Returns the bare ids that analysts decided to be a suspect's."""
+    return {
+        without_epoch(one.entity_a) for one in decided.binding if str(one.kind) == "suspect_held"
+    }
 
 
 def _annotate_mentions(evidence: pa.Table, statuses: pa.Table) -> Iterator[Any]:
@@ -248,20 +412,23 @@ def _annotate_mentions(evidence: pa.Table, statuses: pa.Table) -> Iterator[Any]:
 def _sum_by_entity(activity: pa.Table) -> pa.Table:
     """Returns sums and extremes of each entity, in columns of the names of ACTIVITY.
 
-    `reporters`, `reported_by`, `own_by` and `stated_by` count the reporters who show it in a hard
-    role, who do so in no copied list, who call it a victim's own, and who do so in a field. A role
-    counts the reporters who give it: no number of records of one of them decides.
+    `reporters` and `reported_by` count the reporters who show it in a hard role, and in no copied
+    list; `shown` the records that do: none of those who call it a victim's own. A role counts the
+    reporters who give it: no number of records of one of them decides.
     """
     smallest = ("kind", "first_seen", "first_held", "place", "region", "line_type")
     nobody = pa.scalar(None, activity["reporter"].type)
+    of_others = pc.invert(activity["of_owner"])
     for name, count in REPORTER_COUNTS.items():
-        who = pc.if_else(pc.greater(activity[count], 0), activity["reporter"], nobody)
-        activity = activity.append_column(name, who)
+        shows = pc.and_(of_others, pc.greater(activity[count], 0))
+        activity = activity.append_column(name, pc.if_else(shows, activity["reporter"], nobody))
+    shown = pc.if_else(of_others, activity["held"], pa.scalar(0, pa.int32()))
+    activity = activity.append_column("shown", shown)
     added = activity.group_by("entity_id", use_threads=False).aggregate(
         [(name, "min") for name in smallest]
         + [("last_seen", "max"), ("last_held", "max"), ("source_org", "distinct")]
         + [(name, "count_distinct") for name in ("victim", *REPORTER_COUNTS)]
-        + [(name, "sum") for name in RECORD_COUNTS]
+        + [(name, "sum") for name in (*RECORD_COUNTS, "shown")]
     )
     added = without_aggregate_suffixes(added)
     roles = _roles_by_reporter(activity)
@@ -294,72 +461,39 @@ def _by_epoch(activity: pa.Table, starts: epochs.EpochStarts) -> pa.Table:
 
 
 def _status_by_share(
-    activity: pa.Table, entity_ids: pa.ChunkedArray, status: pa.Array, starts: epochs.EpochStarts
+    activity: pa.Table,
+    entity_ids: pa.ChunkedArray,
+    columns: Mapping[str, pa.Array],
+    starts: epochs.EpochStarts,
 ) -> pa.Table:
-    """Returns ENTITY_STATUS rows for all partitions of the records that name an entity."""
+    """Returns ENTITY_STATUS rows for all partitions of the records that name an entity.
+
+    `columns` are `status` and `shown_as` of the entities.
+    """
     wanted = activity.group_by(["entity_id", "share"], use_threads=False).aggregate([])
+    ids = entity_ids.combine_chunks()
     several = pc.is_in(wanted["entity_id"], starts.ids)
     # Nearly all have one epoch, and are looked up without a join.
     once = wanted.filter(pc.invert(several))
-    at = pc.index_in(once["entity_id"], entity_ids.combine_chunks()).combine_chunks()
-    rows = pa.table(
-        {
-            "entity_id": once["entity_id"],
-            "share": once["share"],
-            "begins": pa.nulls(once.num_rows, pa.int32()),
-            "epoch": pa.repeat(pa.scalar(1, pa.int64()), once.num_rows),
-            "status": status.take(at),
-        },
-        schema=ENTITY_STATUS,
-    )
+    at = pc.index_in(once["entity_id"], ids).combine_chunks()
+    never = pa.nulls(once.num_rows, pa.int32())
+    first = pa.repeat(pa.scalar(1, pa.int64()), once.num_rows)
+    found = [once["entity_id"], once["share"], never, first]
+    found += [one.take(at) for one in columns.values()]
+    rows = pa.table(found, schema=ENTITY_STATUS)
     if not len(starts.ids):
         return rows
     bare = starts.ids.take(pa.array(starts.entity))
     pairs = zip(bare.to_pylist(), starts.number.tolist(), strict=True)
     marked = pa.array([with_epoch(one, number) for one, number in pairs], pa.string())
-    first = pa.array(starts.day == BEFORE_ANY_DAY)
-    intervals = pa.table(
-        {
-            "entity_id": bare,
-            "begins": pc.if_else(first, pa.scalar(None, pa.int64()), pa.array(starts.day)),
-            "epoch": pa.array(starts.number),
-            "status": status.take(pc.index_in(marked, entity_ids.combine_chunks())),
-        }
-    )
+    place = pc.index_in(marked, ids)
+    begins = pa.array(starts.day, mask=starts.day == BEFORE_ANY_DAY)
+    intervals = {"entity_id": bare, "begins": begins, "epoch": pa.array(starts.number)}
+    intervals |= {name: one.take(place) for name, one in columns.items()}
     joined = wanted.filter(several).join(
-        intervals, "entity_id", join_type="inner", use_threads=False
+        pa.table(intervals), "entity_id", join_type="inner", use_threads=False
     )
     return pa.concat_tables([rows, joined.select(ENTITY_STATUS.names).cast(ENTITY_STATUS)])
-
-
-def _status(counted: pa.Table, known: KnownLegitimate) -> tuple[pa.Array, pa.Array]:
-    legitimate = known.reasons(counted["entity_id"].combine_chunks())
-    supplier = true_mask(pc.is_in(counted["kind"], pa.array([str(k) for k in SUPPLIER_KINDS])))
-    hard, own = counted["held"].to_numpy(), counted["own"].to_numpy()
-    users, owners = counted["reporters"].to_numpy(), counted["own_by"].to_numpy()
-    stated = (counted["stated"].to_numpy() > 0) | (counted["stated_by"].to_numpy() > 0)
-    overruled = ~stated & (users >= OVERRULE_RATIO * np.maximum(owners, 1))
-    status: list[str] = []
-    reason: list[str] = []
-    for row, why in enumerate(legitimate.to_pylist()):
-        if why is not None:
-            decided, because = Status.SUPPRESSED, f"known legitimate: {why}"
-        elif own[row] and not overruled[row]:
-            decided, because = Status.VICTIM_SIDE, f"a victim's own in {_count_records(own[row])}"
-            if hard[row]:
-                because += f", though held by a suspect in {_count_records(hard[row])}"
-        elif supplier[row]:
-            decided = Status.UNCORROBORATED
-            because = "shared by a supplier's customers: describes clusters, joins none"
-        elif hard[row]:
-            decided = Status.INFRASTRUCTURE
-            because = f"held by the suspect in {_count_records(hard[row])}"
-        else:
-            decided = Status.UNCORROBORATED
-            because = "only a caller id, which can be forged, or a mention"
-        status.append(decided)
-        reason.append(because)
-    return pa.array(status, pa.string()), pa.array(reason, pa.string())
 
 
 def _with_reasons(
@@ -375,47 +509,82 @@ def _with_reasons(
     )
 
 
-def _count_records(count: int) -> str:
-    return "1 record" if count == 1 else f"{count} records"
+def _claims_before(ids: pa.Array, registered: pa.Table) -> np.ndarray:
+    """Returns how many called each id a victim's in earlier runs."""
+    place = pc.index_in(ids, registered["entity_id"].combine_chunks())
+    return pc.fill_null(registered["reporters"].combine_chunks().take(place), 0).to_numpy()
 
 
 def _entities(counted: pa.Table, status: pa.Array, reason: pa.Array, roles: pa.Array) -> pa.Table:
-    own = true_mask(pc.equal(status, Status.VICTIM_SIDE))
+    """Converts sums to CLASSIFIED_ENTITY rows; what is hidden gets a withheld id and no value."""
     ids = counted["entity_id"].combine_chunks()
     kinds = counted["kind"].combine_chunks()
+    hidden = pc.is_in(status, pa.array(HIDDEN))
+    said = pc.and_(pc.is_in(status, pa.array(IN_GRAPH)), pc.equal(roles, Role.VICTIM))
     # Named after the first place that states it: a hash of the number could be reversed.
-    withheld = [
-        f"{kind}:withheld-{xxhash.xxh3_64_hexdigest(f'{kind}|{place}'.encode())}"
-        for kind, place in zip(
-            kinds.filter(pa.array(own)).to_pylist(),
-            counted["place"].filter(pa.array(own)).to_pylist(),
+    shown = [
+        without_epoch(one) if is_withheld(one) else _place_id(kind, place)
+        for one, kind, place in zip(
+            *(column.filter(hidden).to_pylist() for column in (ids, kinds, counted["place"])),
             strict=True,
         )
     ]
+    number = id_epochs(ids)
+    several = zip(shown, number.filter(hidden).to_pylist(), strict=True)
+    withheld = pa.array([with_epoch(one, epoch) for one, epoch in several], pa.string())
     values = pc.replace_substring_regex(without_epochs(ids), r"^[^:]*:", "")
     nothing = pa.scalar(None, pa.string())
     columns = {
-        "entity_id": pc.replace_with_mask(ids, pa.array(own), pa.array(withheld, pa.string())),
+        "entity_id": pc.replace_with_mask(ids, hidden, withheld),
         "kind": kinds,
-        "value": pc.if_else(pa.array(own), nothing, values),
+        "value": pc.if_else(hidden, nothing, values),
         "first_seen": counted["first_seen"],
         "last_seen": counted["last_seen"],
         "complaints": counted["complaints"],
         "calls": counted["calls"],
         "victims": counted["victim"],
         "orgs": _sort_lists(counted["source_org"].combine_chunks()),
-        "region": pc.if_else(pa.array(own), nothing, counted["region"].combine_chunks()),
-        "line_type": pc.if_else(pa.array(own), nothing, counted["line_type"].combine_chunks()),
+        "region": pc.if_else(hidden, nothing, counted["region"].combine_chunks()),
+        "line_type": pc.if_else(hidden, nothing, counted["line_type"].combine_chunks()),
         "status": status,
         "reason": reason,
-        "epoch": id_epochs(ids),
+        "epoch": number,
         "first_used": counted["first_held"],
         "last_used": counted["last_held"],
-        "role": roles,
+        "role": pc.if_else(said, str(Role.MENTIONED), roles),
         "reporters": counted["reporters"],
         "reported_by": counted["reported_by"],
+        "known_as": ids,
+        "line": counted["line_type"],
     }
     return table_of_columns(columns, CLASSIFIED_ENTITY)
+
+
+def _place_id(kind: str, place: str) -> str:
+    return withheld_id(kind, xxhash.xxh3_64_hexdigest(f"{kind}|{place}".encode()))
+
+
+def _contested(entities: pa.Table, counted: pa.Table, contested: pa.Array) -> pa.Table:
+    """Converts the CLASSIFIED_ENTITY rows that are contested to CONTESTED rows.
+
+    What an earlier run withheld has no value here.
+    """
+    known_as = without_epochs(entities["known_as"])
+    here = [not is_withheld(one) for one in known_as.filter(contested).to_pylist()]
+    columns = {
+        "entity_id": entities["entity_id"],
+        "kind": entities["kind"],
+        "value": pc.replace_substring_regex(known_as, r"^[^:]*:", ""),
+        "suspect_reporters": counted["reporters"],
+        "victim_reporters": counted["own_by"],
+        "first_seen": entities["first_seen"],
+    }
+    rows = table_of_columns(columns, CONTESTED).filter(contested)
+    return rows.filter(pa.array(here, pa.bool_()))
+
+
+def _with_column(table: pa.Table, name: str, values: Any) -> pa.Table:
+    return table.set_column(table.schema.get_field_index(name), name, values)
 
 
 def _sort_lists(lists: pa.ListArray) -> pa.ListArray:
@@ -427,13 +596,28 @@ def _sort_lists(lists: pa.ListArray) -> pa.ListArray:
 
 
 def _withheld(own: pa.Table) -> pa.Table:
-    """Converts evidence of victims' own identifiers to WITHHELD rows, each once."""
+    """Converts evidence of hidden identifiers to WITHHELD rows, each once."""
     narrative = pc.fill_null(pc.equal(own["field"], NARRATIVE), False)
     for name in ("start", "end"):
         place = pc.if_else(narrative, own[name], pa.scalar(None, pa.int32()))
         own = own.set_column(own.schema.get_field_index(name), WITHHELD.field(name), place)
     places = own.select(WITHHELD.names).group_by(WITHHELD.names, use_threads=False).aggregate([])
     return places.select(WITHHELD.names).cast(WITHHELD)
+
+
+def _under_shown_ids(classified: pa.Table, shown_as: pa.Array) -> pa.Table:
+    """Returns CLASSIFIED rows in which what has a withheld id shows nothing else."""
+    hidden = pc.is_valid(shown_as)
+    if not pc.any(hidden).as_py():
+        return classified
+    classified = _with_column(
+        classified, "entity_id", pc.coalesce(shown_as, classified["entity_id"].combine_chunks())
+    )
+    for name in _TEXTS:
+        column = classified[name]
+        nothing = pa.scalar(None, column.type)
+        classified = _with_column(classified, name, pc.if_else(hidden, nothing, column))
+    return classified
 
 
 def _with_epoch_ids(evidence: pa.Table, named: pa.Array, number: np.ndarray) -> pa.Table:

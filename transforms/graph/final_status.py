@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from schemas.decision import DecisionKind
-from schemas.entity import ENTITY
+from schemas.entity import ENTITY, without_epochs
 from schemas.enums import Status, Strength
 from schemas.link import LINK
 from transforms.arrow_util import batch_of_columns, hash_text, sorted_lookup
@@ -25,12 +25,22 @@ from transforms.graph.assign import (
     has_mark,
     link_reporters_of_nodes,
 )
+from transforms.graph.incidence import IN_GRAPH
 from transforms.shuffle import MAIN
 
 MEMBERSHIP = pa.schema(
-    [*ENTITY, ("cluster_id", pa.string()), ("role", pa.string()), ("link_reporters", pa.int64())]
+    [
+        *ENTITY,
+        ("cluster_id", pa.string()),
+        ("role", pa.string()),
+        ("link_reporters", pa.int64()),
+        ("known_as", pa.string()),
+    ]
 )
-"""An infrastructure entity and its cluster; `link_reporters` as ASSIGNMENT has it."""
+"""An infrastructure entity, contested or not, and its cluster.
+
+`link_reporters` is as ASSIGNMENT has it. `known_as` is its own id, which is not written.
+"""
 
 CLUSTER_LINK = pa.schema(
     [
@@ -61,22 +71,29 @@ def finalize_entities(
     """Converts CLASSIFIED_ENTITY rows to ENTITY rows, and to MEMBERSHIP rows where in a cluster."""
     nodes = hash_text(found["entity_id"])
     cluster, hub = clusters_of_nodes(assignment, nodes)
-    infrastructure = true_mask(pc.equal(found["status"], Status.INFRASTRUCTURE))
-    hub &= infrastructure
-    status = pc.if_else(pa.array(hub), str(Status.SUPPRESSED), found["status"])
-    reason = pc.if_else(pa.array(hub), _hub_reasons(found, nodes, assignment), found["reason"])
+    contested = true_mask(pc.equal(found["status"], Status.CONTESTED))
+    in_graph = true_mask(pc.is_in(found["status"], pa.array(IN_GRAPH)))
+    hub &= in_graph
+    status = pc.if_else(pa.array(hub & ~contested), str(Status.SUPPRESSED), found["status"])
+    hubs = _hub_reasons(found, nodes, assignment)
+    reason = pc.if_else(pa.array(hub & ~contested), hubs, found["reason"])
+    both = pc.binary_join_element_wise(found["reason"], hubs, "; ")
+    reason = pc.if_else(pa.array(hub & contested), both, reason)
     back = pa.array(has_mark(assignment, nodes, "returned"))
     reason = pc.if_else(back, pc.binary_join_element_wise(reason, RETURNED_REASON, "; "), reason)
-    reason = _with_decisions(reason, found["entity_id"], decided)
+    # The words of a decision may name what is withheld.
+    with_decisions = _with_decisions(reason, found["known_as"], decided)
+    reason = pc.if_else(pa.array(contested), reason, with_decisions)
     columns = {name: found[name] for name in ENTITY.names} | {"status": status, "reason": reason}
     entities = batch_of_columns(columns, ENTITY)
     columns |= {
         "cluster_id": cluster_ids(cluster),
         "role": found["role"],
         "link_reporters": link_reporters_of_nodes(assignment, nodes),
+        "known_as": found["known_as"],
     }
     members = batch_of_columns(columns, MEMBERSHIP)
-    return entities, members.filter(pa.array(infrastructure & ~hub))
+    return entities, members.filter(pa.array(in_graph & ~hub))
 
 
 def finalize_links(
@@ -159,14 +176,15 @@ class _Finalize(beam.DoFn):
 
 def _with_decisions(reasons: pa.Array, entity_ids: pa.Array, decided: DecisionsInForce) -> pa.Array:
     """Returns reasons with the decisions on each entity; a legitimate one is the reason already."""
-    by_entity = decided.by_entity()
-    at = true_mask(pc.is_in(entity_ids, pa.array(sorted(by_entity), pa.string())))
-    if not at.any():
+    named = pa.array(sorted(decided.by_entity()), pa.string())
+    at = true_mask(pc.or_(pc.is_in(entity_ids, named), pc.is_in(without_epochs(entity_ids), named)))
+    if not len(named) or not at.any():
         return reasons
     texts = reasons.to_pylist()
     ids = entity_ids.to_pylist()
     for row in np.flatnonzero(at).tolist():
-        others = [one for one in by_entity[ids[row]] if one.kind is not DecisionKind.LEGITIMATE]
+        about = decided.about(ids[row])
+        others = [one for one in about if one.kind is not DecisionKind.LEGITIMATE]
         texts[row] = "; ".join([texts[row], *(f"{one.kind} {one.describe()}" for one in others)])
     return pa.array(texts, pa.string())
 

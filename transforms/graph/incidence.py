@@ -30,6 +30,9 @@ from transforms.reporters import UNNAMED
 
 MICROSECONDS_A_DAY = 86_400_000_000
 
+IN_GRAPH = (str(Status.INFRASTRUCTURE), str(Status.CONTESTED))
+"""Statuses of what is linked and clustered."""
+
 INCIDENCE = pa.schema(
     [
         ("group", pa.int64()),
@@ -101,7 +104,8 @@ class Ties:
 def incidences(evidence: pa.Table, widest: int) -> pa.Table:
     """Converts CLASSIFIED rows of whole groups to INCIDENCE rows.
 
-    Only infrastructure in a hard role counts, and only groups that name two to `widest` of it.
+    Only what is in the graph and in a hard role counts, and only groups that name two to `widest`
+    of it.
     """
     rows = evidence.filter(_is_hard_infrastructure(evidence))
     named = rows.group_by(["group_id", "entity_id"], use_threads=False).aggregate(
@@ -256,9 +260,9 @@ def call_confirmed_by_node(rows: pa.Table, node: np.ndarray) -> np.ndarray:
 
 
 def _is_hard_infrastructure(evidence: pa.Table) -> pa.ChunkedArray:
-    """Returns a mask of the rows that show infrastructure in a hard role."""
+    """Returns a mask of the rows that show infrastructure, contested or not, in a hard role."""
     return pc.and_(
-        pc.equal(evidence["status"], Status.INFRASTRUCTURE),
+        pc.is_in(evidence["status"], pa.array(IN_GRAPH)),
         pc.is_in(evidence["role"], pa.array([str(role) for role in HARD_ROLES])),
     )
 

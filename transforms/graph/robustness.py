@@ -18,12 +18,14 @@ from schemas.enums import EntityKind, Tier
 from transforms.arrow_util import group_starts
 from transforms.graph.connected_components import component_labels
 from transforms.graph.incidence import Incidence, cluster_ties
+from transforms.graph.leiden import smallest_members
+from transforms.graph.refinement import established_communities
 from transforms.graph.supplier_likelihood import SupplierCounts
 
 CORE_ROBUSTNESS = 2
 """Reporters that a member of the core rests on, at least."""
 
-AGREEMENT_NATS = 2.0
+AGREEMENT_NATS = 1.5
 """Nats by which suppliers must indicate one customer to count like a second reporter of a tie."""
 
 NEAR_MISS_RATIO = 3
@@ -55,6 +57,44 @@ def link_reporters(evidence: Incidence, suppliers: SupplierCounts, label: np.nda
     elsewhere = _count_reporters(evidence, np.ones(len(evidence.node), bool)) - inside
     alone = ~in_main_part(evidence, suppliers, label) | (inside <= elsewhere)
     return np.where(alone, np.minimum(inside, 1), inside)
+
+
+def separate_established_parts(
+    evidence: Incidence, suppliers: SupplierCounts, label: np.ndarray
+) -> np.ndarray:
+    """Separates the established parts of a cluster that a single reporter joined.
+
+    One person who names members of two rings together must not make one of them. Suppliers that
+    agree are a second witness. What is in no established part follows its strongest tie.
+
+    Args:
+        evidence: The pieces of evidence, without hubs.
+        suppliers: Supplier and country counts by node.
+        label: The cluster of each node.
+
+    Returns:
+        The new cluster of each node.
+    """
+    part = _parts(evidence, suppliers, label)
+    firm = established_communities(evidence, part)
+    several = np.bincount(label[np.flatnonzero(firm)], minlength=len(label)) > 1
+    if not several.any():
+        return label
+    found = np.where(several[label], part, label)
+    while True:
+        between = cluster_ties(evidence, found)
+        between = between.where((label[between.a] == label[between.b]) & several[label[between.a]])
+        order = np.lexsort((between.b, between.a, -between.weight))
+        a, b = between.a[order], between.b[order]
+        rank = np.full(len(label), len(order))
+        np.minimum.at(rank, a, np.arange(len(order)))
+        np.minimum.at(rank, b, np.arange(len(order)))
+        settled = np.zeros(len(label), bool)
+        settled[found[firm[part]]] = True
+        chosen = np.unique(rank[~settled & (rank < len(order))])
+        if not len(chosen):
+            return smallest_members(found)
+        found = component_labels(len(label), a[chosen], b[chosen])[found]
 
 
 def in_main_part(evidence: Incidence, suppliers: SupplierCounts, label: np.ndarray) -> np.ndarray:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +12,16 @@ from transforms.extract.allowlist import KnownLegitimate
 from transforms.graph.assign import COMPONENTS, AssignClusters
 from transforms.graph.cluster_summary import MEMBERS, SummarizeClusters
 from transforms.graph.connected_components import LargestComponent
-from transforms.graph.entities import CLASSIFIED_ENTITIES, WITHHELD_ROWS, ClassifyEvidence
+from transforms.graph.entities import (
+    CLASSIFIED_ENTITIES,
+    CONTESTED_ROWS,
+    COUNTERS,
+    REGISTER_ROWS,
+    WITHHELD_ROWS,
+    ClassifyEvidence,
+    RegisterUse,
+    end_entries_of_suspects,
+)
 from transforms.graph.final_status import (
     CLUSTER_LINKS,
     MEMBERSHIPS,
@@ -23,6 +33,7 @@ from transforms.graph.links import INCIDENCE_ROWS, REACH_ROWS, BuildLinks
 from transforms.graph.priority import PriorityWeights
 from transforms.graph.suppliers import SUPPLIES, ClusterRecords, SummarizeSuppliers
 from transforms.shuffle import MAIN
+from transforms.victims.stated_numbers import CLAIMS
 
 
 @dataclass(frozen=True)
@@ -33,6 +44,10 @@ class ClusteredWindow:
     """CLASSIFIED."""
     withheld: beam.PCollection
     """WITHHELD."""
+    contested: beam.PCollection
+    """CONTESTED."""
+    registered: beam.PCollection
+    """REGISTER_CHANGE of the statuses; none without a register."""
     entities: beam.PCollection
     """ENTITY."""
     memberships: beam.PCollection
@@ -66,7 +81,7 @@ class SummarizedWindow:
 
 
 def find_clusters(
-    evidence: beam.PCollection,
+    evidence: Mapping[str, beam.PCollection],
     start: beam.PCollection,
     in_force: beam.PCollection,
     previous: beam.PCollection,
@@ -74,22 +89,35 @@ def find_clusters(
     known: KnownLegitimate,
     *,
     follows: bool,
+    register: RegisterUse | None = None,
 ) -> ClusteredWindow:
     """Clusters EVIDENCE batches, window by window.
 
     Args:
-        evidence: EVIDENCE batches.
+        evidence: EVIDENCE batches (`evidence`), and CLAIM batches (`claims`) if there are any.
         start: One element a window.
         in_force: One DecisionsInForce a window.
         previous: PREVIOUS batches of the run that this one `follows`.
         components: COMPONENT batches of that run.
         known: The known-legitimate list.
         follows: Whether this run follows another.
+        register: The victim register, if there is one.
     """
     decided = beam.pvalue.AsSingleton(in_force)
-    classified: Any = evidence | "Classify" >> ClassifyEvidence(
-        known, decided, previous
+    claims = evidence.get(CLAIMS)
+    if claims is None:
+        claims = start | "No claims" >> beam.FlatMap(_none)
+    classified: Any = {
+        "evidence": evidence["evidence"],
+        CLAIMS: claims,
+        "previous": previous,
+    } | "Classify" >> ClassifyEvidence(
+        known, decided, register
     )  # CLASSIFIED of whole groups, CLASSIFIED_ENTITY
+    registered = classified[REGISTER_ROWS]
+    if register is not None:
+        ends = in_force | "Entries that end" >> beam.FlatMap(end_entries_of_suspects, register.key)
+        registered = (registered, ends) | "Changes of the register" >> beam.Flatten()
     linked = classified[MAIN] | "Link" >> BuildLinks()  # LINK, INCIDENCE, VICTIM_REACH, counters
     graph = {
         "entities": classified[CLASSIFIED_ENTITIES],
@@ -123,6 +151,7 @@ def find_clusters(
     return ClusteredWindow(
         classified=classified[MAIN],
         withheld=classified[WITHHELD_ROWS],
+        registered=registered,
         entities=entities[MAIN],
         memberships=entities[MEMBERSHIPS],
         links=links[MAIN],
@@ -130,7 +159,8 @@ def find_clusters(
         lineage=lineage,
         components=found[COMPONENTS],
         assigned=assigned,
-        counters=(linked["counters"], largest, kept["counters"]),
+        contested=classified[CONTESTED_ROWS],
+        counters=(classified[COUNTERS], linked["counters"], largest, kept["counters"]),
         cache_counters=found["counters"],
     )
 
@@ -152,3 +182,7 @@ def summarize_clusters(
         members=clusters[MEMBERS],
         suppliers=records[SUPPLIES] | "Suppliers" >> SummarizeSuppliers(),
     )
+
+
+def _none(_: object) -> tuple[()]:
+    return ()

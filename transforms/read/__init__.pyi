@@ -1,14 +1,13 @@
 from .adapters.base import Layout as Layout
 from .adapters.registry import ADAPTERS_BY_NAME as ADAPTERS_BY_NAME, file_layout as file_layout
 from .detect import plan_input_files as plan_input_files, recognize_file as recognize_file
-from .files import InputFile as InputFile
+from .files import InputError as InputError, InputFile as InputFile, ReadOptions as ReadOptions
 from .framing import (
     Origin as Origin,
     Record as Record,
     join_cells as join_cells,
     split_cells as split_cells,
 )
-from .options import InputError as InputError, ReadOptions as ReadOptions
 from .read_records import (
     CALLS as CALLS,
     COMPLAINTS as COMPLAINTS,

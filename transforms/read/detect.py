@@ -20,7 +20,9 @@ from transforms.read.adapters import contract_csv, contract_json, contract_parqu
 from transforms.read.adapters.base import Adapter, Layout, UnrecognizedError
 from transforms.read.adapters.registry import ADAPTERS, ADAPTERS_BY_NAME, EMPTY
 from transforms.read.files import (
+    InputError,
     InputFile,
+    ReadOptions,
     detect_compression,
     match_files,
     open_raw,
@@ -30,7 +32,6 @@ from transforms.read.files import (
 )
 from transforms.read.framing import Record, physical_lines, split_cells
 from transforms.read.json_values import BrokenJsonError, parse_json
-from transforms.read.options import InputError, ReadOptions
 
 HEAD_BYTES = 64 * 1024
 

@@ -15,9 +15,8 @@ from schemas.reject import Code
 from transforms.read import framing
 from transforms.read.adapters.base import Layout
 from transforms.read.adapters.registry import file_layout, file_origin, parse_batch, parse_records
-from transforms.read.files import InputFile, decompressed_blocks
+from transforms.read.files import InputFile, ReadOptions, decompressed_blocks
 from transforms.read.framing import Record, chunk_records, physical_lines
-from transforms.read.options import ReadOptions
 from transforms.read.rejects import Reject, make_reject, rejects_batch
 from transforms.read.shards import SHARD_BYTES, Shard, scan_file
 

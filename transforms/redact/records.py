@@ -50,7 +50,7 @@ from transforms.text_masking import (
     truncate_unsearched,
 )
 from transforms.text_spans import string_buffers
-from transforms.victims import own_numbers
+from transforms.victims import identifier_matcher
 from transforms.victims.identifier_matcher import (
     MIN_IDENTIFIER_LENGTH,
     NO_IDENTIFIERS,
@@ -196,7 +196,7 @@ def withhold_from_complaints(
     as_given = batch["narrative"]
     masked = mask_rows(as_given, narrative_spans or {}, mask_spans_fully)
     batch = _mask_self_identified(_truncate_texts(_set_column(batch, "narrative", masked)))
-    numbers = own_numbers.complaint_numbers(batch)
+    numbers = identifier_matcher.complaint_numbers(batch)
     wanted = RowPatterns(len(batch), victims, numbers.own())
     kept, withheld = _without_numbers(batch, wanted)
     columns = {name: batch[name] for name in batch.schema.names}
@@ -230,7 +230,7 @@ def withhold_from_calls(batch: pa.RecordBatch) -> pa.RecordBatch:
     inbound = pc.fill_null(pc.equal(batch["direction"], "inbound"), False)
     outbound = pc.fill_null(pc.equal(batch["direction"], "outbound"), False)
     nothing = pa.scalar(None, pa.string())
-    readings = own_numbers.call_readings(batch)
+    readings = identifier_matcher.call_readings(batch)
     calling, called = (
         pc.coalesce(pc.struct_field(readings[name], "e164"), batch[name])
         for name in ("calling_number", "called_number")
@@ -245,7 +245,7 @@ def withhold_from_calls(batch: pa.RecordBatch) -> pa.RecordBatch:
         by_direction, pa.scalar(Role.CALLER_ID.value), pa.scalar(Role.CALLBACK.value), nothing
     )
     columns["brand"] = known_brands(batch["caller_name"])
-    theirs = own_numbers.victim_sides(batch, readings)
+    theirs = identifier_matcher.victim_sides(batch, readings)
     wanted = RowPatterns(len(batch), NO_IDENTIFIERS, theirs)
     for name in ("complaint_id", "suspect_number", "trunk", "carrier", "orig_id"):
         columns[name] = mask_wanted(truncate_unsearched(columns[name]), wanted)

@@ -109,7 +109,7 @@ def stated_victim_numbers_in_rejects(rejects: pa.RecordBatch) -> pa.RecordBatch:
     """Returns the victims' numbers that REJECT rows state, as `STATED_NUMBER`, best effort."""
     rows = zip(rejects["raw"].to_pylist(), rejects["record_kind"].to_pylist(), strict=True)
     return stated_numbers_batch(
-        one for text, kind in rows if text for one in _numbers_stated_in(text, kind)
+        (one, None) for text, kind in rows if text for one in _numbers_stated_in(text, kind)
     )
 
 

@@ -2,6 +2,7 @@ from .delta import (
     DELTA_SCHEMAS as DELTA_SCHEMAS,
     Delta as Delta,
     empty_delta as empty_delta,
+    stated_in_records as stated_in_records,
     unexpired_stated as unexpired_stated,
 )
 from .in_process import (

@@ -3,8 +3,8 @@
 A stream does not keep records: of a narrative its fingerprints stay, and words only as
 `phrase_counts` allows. Deltas can be cut, joined and, in `state`, merged.
 
-A victim's number that one row states is withheld in all of them, also where that row was refused or
-replaced and shows nothing else; so stated numbers are kept apart from the evidence.
+A victim's number that one row states is withheld also where that row was replaced, and in rejects
+where it was refused, and shows nothing else; so stated numbers are kept apart from the evidence.
 """
 
 from __future__ import annotations
@@ -35,7 +35,11 @@ from transforms.redact.rejects import stated_victim_numbers_in_rejects
 from transforms.reporters import NO_RULES, SourceRules
 from transforms.shuffle import partition_numbers, table_of
 from transforms.stream.phrase_counts import PHRASE_COUNT, phrase_counts
-from transforms.victims.stated_numbers import STATED_NUMBER, stated_victim_numbers_by_row
+from transforms.victims.stated_numbers import (
+    STATED_NUMBER,
+    stated_victim_numbers_by_row,
+    stating_reporters,
+)
 
 RECORD = pa.schema(
     [
@@ -59,8 +63,19 @@ DELTA_EVIDENCE = pa.schema([("row", pa.int32()), *EVIDENCE])
 DELTA_FINGERPRINTS = pa.schema([("row", pa.int32()), *FINGERPRINT_ROW])
 """FINGERPRINT_ROW with the row of the delta's records whose narrative it is of."""
 
-STATED_AT = pa.schema([*STATED_NUMBER, pa.field("stated_at", TIMESTAMP, nullable=False)])
-"""A victim's number, and when a row last stated it."""
+STATED_AT = pa.schema(
+    [
+        *STATED_NUMBER,
+        pa.field("refused", pa.bool_(), nullable=False),
+        pa.field("stated_at", TIMESTAMP, nullable=False),
+    ]
+)
+"""A victim's number, who states it, and when a row last did.
+
+A row that was `refused` says nothing of others' identifiers: its numbers are masked in rejects.
+"""
+
+_STATED_KEY = (*STATED_NUMBER.names, "refused")
 
 DELTA_SCHEMAS = (RECORD, DELTA_EVIDENCE, STATED_AT, DELTA_FINGERPRINTS, PHRASE_COUNT)
 """Schemas of the tables of a delta."""
@@ -124,7 +139,7 @@ def records_to_delta(
     # An older version may have come before: phrases do not depend on which one wins.
     whole = is_call or kept.num_rows == accepted.num_rows
     phrases = phrase_counts(texts if whole else fingerprint_rows(accepted))
-    stated = _stated_in_records(accepted, kind)
+    stated = _stated_in_records(accepted, kind, rules)
     return Delta(records, evidence, stated, fingerprints, phrases)
 
 
@@ -133,9 +148,9 @@ def rejects_to_delta(rejects: pa.RecordBatch, now: datetime) -> Delta:
 
     It counts as stated `now`, since a refused row may have no time.
     """
-    ids = stated_victim_numbers_in_rejects(rejects)["entity_id"]
-    times = pa.repeat(pa.scalar(now, TIMESTAMP), len(ids))
-    return empty_delta()._replace(stated=pa.RecordBatch.from_arrays([ids, times], schema=STATED_AT))
+    stated = stated_victim_numbers_in_rejects(rejects)
+    times = pa.repeat(pa.scalar(now, TIMESTAMP), stated.num_rows)
+    return empty_delta()._replace(stated=_stated_at(stated, times, refused=True))
 
 
 def empty_delta() -> Delta:
@@ -200,10 +215,11 @@ def select_records(rows: pa.RecordBatch, records: np.ndarray, count: int) -> pa.
 
 
 def latest_stated(stated: Iterable[pa.RecordBatch]) -> pa.RecordBatch:
-    """Reduces STATED_AT rows to each number once, with the last time that it was stated."""
-    once = table_of(stated, STATED_AT).group_by(["entity_id"], use_threads=False)
-    rows = once.aggregate([("stated_at", "max")]).sort_by("entity_id").combine_chunks()
-    columns = [rows[name].combine_chunks() for name in ("entity_id", "stated_at_max")]
+    """Reduces STATED_AT rows to each number and reporter once, with the last time that it was."""
+    once = table_of(stated, STATED_AT).group_by(list(_STATED_KEY), use_threads=False)
+    rows = once.aggregate([("stated_at", "max")])
+    rows = rows.sort_by([(name, "ascending") for name in _STATED_KEY]).combine_chunks()
+    columns = [rows[name].combine_chunks() for name in (*_STATED_KEY, "stated_at_max")]
     return pa.RecordBatch.from_arrays(columns, schema=STATED_AT)
 
 
@@ -218,18 +234,33 @@ def stated_since(stated: pa.RecordBatch, newest: datetime | None, days: int) -> 
 def unexpired_stated(
     stated: pa.RecordBatch, decided: DecisionsInForce, days: int
 ) -> pa.RecordBatch:
-    """Converts STATED_AT rows that have not expired by `decided.when` to STATED_NUMBER rows."""
-    return stated_since(stated, decided.when, days).select(STATED_NUMBER.names)
+    """Returns the STATED_AT rows that have not expired by `decided.newest`."""
+    return stated_since(stated, decided.newest, days)
 
 
-def _stated_in_records(accepted: pa.RecordBatch, kind: RecordKind) -> pa.RecordBatch:
+def stated_in_records(stated: pa.RecordBatch) -> pa.RecordBatch:
+    """Converts STATED_AT rows of records that were accepted to STATED_NUMBER rows."""
+    return stated.filter(pc.invert(stated["refused"])).select(STATED_NUMBER.names)
+
+
+def _stated_in_records(
+    accepted: pa.RecordBatch, kind: RecordKind, rules: SourceRules
+) -> pa.RecordBatch:
     """Returns what COMPLAINT_ACCEPTED or CALL_ACCEPTED rows state, by the time of each row."""
     when = accepted["started_at" if kind is RecordKind.CALL else "received_at"]
     stated = stated_victim_numbers_by_row(accepted, kind)
     pairs = [(row, number) for row, number in stated if number.startswith("+")]
     ids = pa.array([f"phone:{number}" for _, number in pairs], pa.string())
-    times = when.take(pa.array([row for row, _ in pairs], pa.int64())).cast(TIMESTAMP)
-    return latest_stated([pa.RecordBatch.from_arrays([ids, times], schema=STATED_AT)])
+    rows = pa.array([row for row, _ in pairs], pa.int64())
+    who = stating_reporters(accepted, kind, rules).take(rows)
+    numbers = pa.RecordBatch.from_arrays([ids, who], schema=STATED_NUMBER)
+    return latest_stated([_stated_at(numbers, when.take(rows).cast(TIMESTAMP), refused=False)])
+
+
+def _stated_at(stated: pa.RecordBatch, times: pa.Array, *, refused: bool) -> pa.RecordBatch:
+    """Converts STATED_NUMBER rows to STATED_AT rows."""
+    mark = pa.repeat(pa.scalar(refused), stated.num_rows)
+    return pa.RecordBatch.from_arrays([*stated.columns, mark, times], schema=STATED_AT)
 
 
 def _names(rows: pa.RecordBatch, record_id: str = "record_id") -> pa.Array:

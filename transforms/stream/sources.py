@@ -27,8 +27,8 @@ from apache_beam.utils.windowed_value import WindowedValue
 from schemas.enums import RecordKind
 from schemas.reject import Code
 from transforms.read.adapters import contract_json
+from transforms.read.files import ReadOptions
 from transforms.read.framing import MAX_ROW_BYTES, Origin, Record
-from transforms.read.options import ReadOptions
 from transforms.read.read_records import REJECTS, TAGS
 from transforms.read.rejects import Reject, make_reject, rejects_batch
 from transforms.stream.state import TICKS, Clock

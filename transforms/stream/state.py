@@ -90,9 +90,13 @@ class Tick:
     second: int
     snapshot: bool
 
+    def moment(self) -> datetime:
+        """Returns the instant in UTC."""
+        return datetime.fromtimestamp(self.second, UTC)
+
     def name(self) -> str:
         """Returns the instant as the name of a folder."""
-        return datetime.fromtimestamp(self.second, UTC).strftime("%Y-%m-%dT%H-%M-%SZ")
+        return self.moment().strftime("%Y-%m-%dT%H-%M-%SZ")
 
 
 class Settlement(NamedTuple):
@@ -281,7 +285,7 @@ def with_record_times(records: pa.RecordBatch, rows: pa.RecordBatch) -> pa.Recor
 def unexpired_evidence(
     rows: pa.RecordBatch, decided: DecisionsInForce, days: Mapping[str, int]
 ) -> pa.RecordBatch:
-    """Converts LIVE_EVIDENCE rows that have not expired by `decided.when` to EVIDENCE rows.
+    """Converts LIVE_EVIDENCE rows that have not expired by `decided.newest` to EVIDENCE rows.
 
     A partition's own newest record is never newer than that of all, so state holds at least this.
     """
@@ -427,9 +431,10 @@ def _young(
 def _unexpired(
     rows: pa.RecordBatch, kinds: pa.Array, decided: DecisionsInForce, days: Mapping[str, int]
 ) -> pa.RecordBatch:
-    if decided.when is None or not rows.num_rows:
+    newest = decided.newest
+    if newest is None or not rows.num_rows:
         return rows
-    now = int(decided.when.timestamp()) * 1_000_000 + decided.when.microsecond
+    now = int(newest.timestamp()) * 1_000_000 + newest.microsecond
     age = now - rows["received_at"].cast(pa.int64()).to_numpy()
     return rows.filter(pa.array(age <= _retention(kinds, days)))
 

@@ -103,6 +103,7 @@ def snapshot_run(tick: Tick, snapshots: SnapshotOptions) -> Iterator[RunSettings
             output=output,
             versions=snapshots.versions,
             options={**snapshots.options, "snapshot": tick.name()},
+            clock=tick.moment(),
         )
 
 

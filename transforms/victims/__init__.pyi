@@ -1,5 +1,11 @@
-from .number_index import VictimNumbers as VictimNumbers, hash_dial_formats as hash_dial_formats
+from .number_index import (
+    VictimClaims as VictimClaims,
+    VictimNumbers as VictimNumbers,
+    hash_dial_formats as hash_dial_formats,
+)
 from .stated_numbers import (
+    CLAIMS as CLAIMS,
+    AssignVictimRoles as AssignVictimRoles,
     CollectStatedNumbers as CollectStatedNumbers,
-    assign_victim_roles as assign_victim_roles,
+    contain_victims_number as contain_victims_number,
 )

@@ -4,6 +4,8 @@ Identifiers come in as E.164 numbers, entity ids, or numbers as written, and bec
 digits, or letters and digits, without any prefix or punctuation. `find_identifiers` ignores
 whatever stands between the characters of a pattern. A false match masks a few characters too many;
 a missed one leaks a victim's number. `may_contain_identifier` rules most values out by columns.
+`complaint_numbers` and `call_readings` normalize the numbers of records once; from them follow
+those that are or may be the victim's. Reports use all of it, whose workers load no Beam.
 """
 
 from __future__ import annotations
@@ -21,11 +23,20 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from phonenumbers.phonemetadata import PhoneMetadata
 
+from schemas.enums import SUSPECT_NUMBER_DIRECTIONS, Direction, Role
 from transforms import text_util
-from transforms.arrow_util import Array, concat_ranges
-from transforms.phone import numbering_plan
+from transforms.arrow_util import Array, ListItems, concat_ranges, list_items
+from transforms.phone import normalize, numbering_plan
 from transforms.phone.numbering_plan import NANP, digit_matrix
 from transforms.text_masking import SEARCH_LIMIT
+
+CALL_ROLES = {
+    "calling_number": {Direction.INBOUND: Role.CALLER_ID, Direction.OUTBOUND: Role.VICTIM},
+    "called_number": {Direction.INBOUND: Role.VICTIM, Direction.OUTBOUND: Role.CALLBACK},
+    "diverted_from": {Direction.INBOUND: Role.VICTIM, Direction.OUTBOUND: Role.MENTIONED},
+}
+"""The role of each number of a call, by direction. What a victim dialed and another number
+answered may be a bank's line that malware on the victim's phone diverts: it is only mentioned."""
 
 MIN_IDENTIFIER_LENGTH = 6
 """Characters of the shortest identifier that is looked for outside its own field."""
@@ -382,3 +393,58 @@ def _as_number(digits: Array | list[Array]) -> Array:
     for one in digits:
         number = number * 10 + one
     return number
+
+
+class ComplaintNumbers(NamedTuple):
+    """The phone_numbers of complaints: the items, their rows and regions, and their readings."""
+
+    items: ListItems
+    rows: pa.Array
+    regions: pa.Array
+    readings: pa.StructArray
+
+    @property
+    def raw(self) -> pa.Array:
+        """The numbers as written."""
+        return self.items.field("raw")
+
+    def own(self) -> RowIdentifiers:
+        """Returns those with the role `victim`: E.164, or as written."""
+        theirs = pc.fill_null(pc.equal(self.items.field("role"), Role.VICTIM.value), False)
+        written = pc.coalesce(pc.struct_field(self.readings, "e164"), self.raw)
+        return _nonempty(self.rows, written, theirs)
+
+
+def complaint_numbers(batch: pa.RecordBatch) -> ComplaintNumbers:
+    """Normalizes the phone_numbers of a batch of `COMPLAINT_ACCEPTED`."""
+    numbers = list_items(batch["phone_numbers"])
+    rows = pa.array(numbers.rows, pa.int64())
+    regions = batch["victim_country"].take(rows)
+    return ComplaintNumbers(
+        numbers, rows, regions, normalize.normalize_numbers(numbers.field("raw"), regions)
+    )
+
+
+def call_readings(batch: pa.RecordBatch) -> dict[str, pa.StructArray]:
+    """Normalizes the numbers of a batch of `CALL_ACCEPTED`; returns `READING_TYPE` by column."""
+    return {
+        name: normalize.normalize_numbers(batch[name], batch["victim_country"])
+        for name in CALL_ROLES
+    }
+
+
+def victim_sides(batch: pa.RecordBatch, readings: dict[str, pa.StructArray]) -> RowIdentifiers:
+    """Returns the numbers of calls that are the victim's or, without a direction, may be."""
+    rows = pa.array(np.arange(len(batch)))
+    both: list[RowIdentifiers] = []
+    for name, suspects in SUSPECT_NUMBER_DIRECTIONS.items():
+        theirs = pc.fill_null(pc.not_equal(batch["direction"], suspects.value), True)
+        written = pc.coalesce(pc.struct_field(readings[name], "e164"), batch[name])
+        both.append(_nonempty(rows, written, theirs))
+    return merge_row_identifiers(*both)
+
+
+def _nonempty(rows: pa.Array, written: pa.Array, theirs: pa.Array) -> RowIdentifiers:
+    """Selects the victims' numbers that are neither null nor empty."""
+    kept = pc.and_(theirs, pc.fill_null(pc.not_equal(written, ""), False))
+    return RowIdentifiers(rows.filter(kept).to_numpy(), written.filter(kept))

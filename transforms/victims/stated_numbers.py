@@ -1,13 +1,15 @@
 """Collects the numbers that records state as the victim's own, and finds the evidence of them.
 
-A number that any record states as a victim's own, even one that a later row replaced, is the
-victim's in all of them; so is an address or a name that contains such a number.
+That a number is a victim's own is a claim of the reporter who states it, even in a row that a later
+one replaced: it holds in all of that reporter's records, and is told of it in those of others. It
+is a claim, too, on an address or a name that contains such a number.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from itertools import chain
 from typing import Any
 
 import apache_beam as beam
@@ -16,12 +18,37 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from schemas.enums import SUSPECT_NUMBER_DIRECTIONS, EntityKind, RecordKind, Role
+from transforms.arrow_util import hash_text
 from transforms.phone import normalize
-from transforms.victims.number_index import are_victims_numbers, find_victim_digits
-from transforms.victims.own_numbers import complaint_numbers
+from transforms.reporters import (
+    NO_RULES,
+    SourceRules,
+    call_reporter_keys,
+    is_unnamed,
+    reporter_keys,
+)
+from transforms.shuffle import MAIN
+from transforms.victims.identifier_matcher import complaint_numbers
+from transforms.victims.number_index import (
+    NOBODY_NAMED,
+    are_victims_numbers,
+    find_victim_digits,
+    find_victim_digits_by_row,
+    who_claims,
+)
 
-STATED_NUMBER = pa.schema([pa.field("entity_id", pa.string(), nullable=False)])
-"""One victim's number, as `phone:` and E.164."""
+STATED_NUMBER = pa.schema(
+    [pa.field("entity_id", pa.string(), nullable=False), pa.field("reporter", pa.int64())]
+)
+"""One victim's number, as `phone:` and E.164, and the hash of who states it.
+
+`reporter` is null for calls that no pseudonym and no rule gives a reporter, and for rejected rows.
+"""
+
+CLAIM = pa.schema([("entity_id", pa.string()), ("reporter", pa.int64())])
+"""An identifier, and a reporter who calls it, or a number in it, a victim's own."""
+
+CLAIMS = "claims"
 
 STATED_FIELDS = r"^(phone_numbers\[|called_number|calling_number|diverted_from)"
 """RE2: fields in which the reporting organisation itself says whose number it is."""
@@ -31,13 +58,31 @@ _WORD_KINDS = (EntityKind.EMAIL, EntityKind.HANDLE, EntityKind.DOMAIN, EntityKin
 
 _PHONE = "phone:"
 
-_UPI = "account:upi:"
-"""Accounts whose names people choose, too; others are numbers of their own."""
+_CHOSEN = rf"^(?:{'|'.join(_WORD_KINDS)}|account:upi):"
+"""RE2: their ids, and those of accounts whose names people choose, too; other accounts are numbers
+of their own."""
 
 
-def stated_victim_numbers(batch: pa.RecordBatch, kind: RecordKind) -> pa.RecordBatch:
+def stated_victim_numbers(
+    batch: pa.RecordBatch, kind: RecordKind, rules: SourceRules = NO_RULES
+) -> pa.RecordBatch:
     """Returns the victims' numbers that COMPLAINT_ACCEPTED or CALL_ACCEPTED rows state."""
-    return stated_numbers_batch(number for _, number in stated_victim_numbers_by_row(batch, kind))
+    who = stating_reporters(batch, kind, rules)
+    by_row = stated_victim_numbers_by_row(batch, kind)
+    return stated_numbers_batch((number, who[row].as_py()) for row, number in by_row)
+
+
+def stating_reporters(
+    batch: pa.RecordBatch, kind: RecordKind, rules: SourceRules = NO_RULES
+) -> pa.Array:
+    """Returns the hash of the reporter of each row, null where none is named."""
+    if kind is RecordKind.COMPLAINT:
+        org, victim = batch["source_org"], batch["victim_id"]
+        keys = reporter_keys(org, victim, batch["received_at"], batch["complaint_id"], rules)
+        return pa.array(hash_text(keys))
+    keys = call_reporter_keys(batch, rules)
+    silent = pc.fill_null(is_unnamed(keys), True)
+    return pc.if_else(silent, pa.scalar(None, pa.int64()), pa.array(hash_text(keys)))
 
 
 def stated_victim_numbers_by_row(
@@ -58,43 +103,129 @@ def stated_victim_numbers_by_row(
                 yield row, number
 
 
-def stated_numbers_batch(numbers: Iterator[str]) -> pa.RecordBatch:
-    """Makes a `STATED_NUMBER` batch; numbers that are not E.164 identify nobody elsewhere."""
-    ids = sorted({f"phone:{number}" for number in numbers if number.startswith("+")})
-    return pa.RecordBatch.from_arrays([pa.array(ids, pa.string())], schema=STATED_NUMBER)
+def stated_numbers_batch(numbers: Iterable[tuple[str, int | None]]) -> pa.RecordBatch:
+    """Makes a `STATED_NUMBER` batch of numbers and reporters, each pair once.
+
+    Numbers that are not E.164 identify nobody elsewhere.
+    """
+    pairs = {(f"{_PHONE}{number}", who) for number, who in numbers if number.startswith("+")}
+    ordered = sorted(pairs, key=lambda pair: (pair[0], pair[1] is None, pair[1] or 0))
+    columns = [
+        pa.array([one for one, _ in ordered], pa.string()),
+        pa.array([who for _, who in ordered], pa.int64()),
+    ]
+    return pa.RecordBatch.from_arrays(columns, schema=STATED_NUMBER)
 
 
-def assign_victim_roles(evidence: pa.RecordBatch, own: np.ndarray) -> pa.RecordBatch:
-    """Returns EVIDENCE rows in which whatever contains a victim's number has the victim's role.
+def contain_victims_number(entity_ids: pa.Array, own: np.ndarray) -> np.ndarray:
+    """Tells which ids are a victim's number, or contain one.
+
+    Args:
+        entity_ids: Entity ids without epochs.
+        own: The numbers of victims, made by `number_index.hash_dial_formats`.
+    """
+    theirs = np.zeros(len(entity_ids), bool)
+    numbers = np.flatnonzero(pc.starts_with(entity_ids, _PHONE))
+    ids = entity_ids.take(pa.array(numbers))
+    theirs[numbers] = are_victims_numbers(pc.utf8_slice_codeunits(ids, len(_PHONE)), own)
+    words, names = chosen_names(entity_ids)
+    theirs[words] = np.array([bool(digits) for digits in find_victim_digits(names, own)], bool)
+    return theirs
+
+
+def assign_victim_roles(
+    evidence: pa.RecordBatch, claims: np.ndarray
+) -> tuple[pa.RecordBatch, pa.RecordBatch]:
+    """Gives what a reporter calls a victim's own the victim's role in all records of that reporter.
 
     Args:
         evidence: Rows of EVIDENCE.
-        own: The stated numbers of all victims, made by `number_index.hash_dial_formats`.
+        claims: The stated numbers of all victims, made by `number_index.hash_claims`.
+
+    Returns:
+        The EVIDENCE rows, and a CLAIM row for each identifier in them and each reporter who calls
+        it, or a number that it contains, a victim's own.
     """
-    if not len(own) or not evidence.num_rows:
-        return evidence
-    kind, entity = evidence["kind"], evidence["entity_id"]
+    if not claims.shape[-1] or not evidence.num_rows:
+        return evidence, _no_claims()
+    ids = evidence["entity_id"].dictionary_encode()
+    at, who = _claims_on(ids.dictionary, claims)
+    if not len(at):
+        return evidence, _no_claims()
+    named = pc.if_else(pa.array(who == NOBODY_NAMED), pa.scalar(None, pa.int64()), pa.array(who))
+    found = pa.RecordBatch.from_arrays([ids.dictionary.take(pa.array(at)), named], schema=CLAIM)
+    entity = ids.indices.to_numpy()
+    rows = np.flatnonzero(np.isin(entity, at))
+    reporter = hash_text(evidence["reporter_key"].take(pa.array(rows)))
+    said = set(zip(at.tolist(), who.tolist(), strict=True))
+    pairs = zip(entity[rows].tolist(), reporter.tolist(), strict=True)
     theirs = np.zeros(evidence.num_rows, bool)
-    numbers = np.flatnonzero(pc.equal(kind, EntityKind.PHONE.value))
-    ids = entity.take(pa.array(numbers))
-    theirs[numbers] = are_victims_numbers(pc.utf8_slice_codeunits(ids, len(_PHONE)), own)
-    chosen = pc.is_in(kind, pa.array([str(one) for one in _WORD_KINDS]))
-    words = np.flatnonzero(pc.or_(chosen, pc.starts_with(entity, _UPI)))
-    names = pc.replace_substring(entity.take(pa.array(words)), "_", "-")
-    theirs[words] = np.array([bool(digits) for digits in find_victim_digits(names, own)], bool)
-    if not theirs.any():
-        return evidence
-    at = evidence.schema.get_field_index("role")
+    theirs[rows] = np.fromiter((pair in said for pair in pairs), bool, len(rows))
+    place = evidence.schema.get_field_index("role")
     role = pc.if_else(pa.array(theirs), Role.VICTIM.value, evidence["role"])
-    return evidence.set_column(at, evidence.schema.field(at), role)
+    return evidence.set_column(place, evidence.schema.field(place), role), found
+
+
+def _claims_on(entity_ids: pa.Array, claims: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Returns the places of ids that are called a victim's, and by whom, each pair once."""
+    numbers = np.flatnonzero(pc.starts_with(entity_ids, _PHONE))
+    e164 = pc.utf8_slice_codeunits(entity_ids.take(pa.array(numbers)), len(_PHONE))
+    at, who = who_claims(hash_text(e164), claims)
+    words, names = chosen_names(entity_ids)
+    inside = find_victim_digits_by_row(names, claims[0])
+    rows = np.repeat(
+        words[np.fromiter(inside, np.int64, len(inside))], [len(one) for one in inside.values()]
+    )
+    digits = pa.array(chain.from_iterable(inside.values()), pa.string())
+    within, others = who_claims(hash_text(digits), claims)
+    pairs = np.stack([np.append(numbers[at], rows[within]), np.append(who, others)])
+    return tuple(np.unique(pairs, axis=1))
+
+
+def _no_claims() -> pa.RecordBatch:
+    return pa.RecordBatch.from_pylist([], CLAIM)
+
+
+def chosen_names(entity_ids: pa.Array) -> tuple[np.ndarray, pa.Array]:
+    """Returns the rows of ids that people choose, and the text of each in which digits stand."""
+    chosen = pc.match_substring_regex(entity_ids, _CHOSEN)
+    rows = np.flatnonzero(chosen.to_numpy(zero_copy_only=False))
+    return rows, pc.replace_substring(entity_ids.take(pa.array(rows)), "_", "-")
+
+
+@dataclass(eq=False)
+class AssignVictimRoles(beam.PTransform):
+    """Converts EVIDENCE batches to a dict of MAIN (EVIDENCE) and CLAIMS (CLAIM).
+
+    `claims` is the side input that `number_index.VictimClaims` makes.
+    """
+
+    claims: beam.pvalue.AsSingleton
+
+    def expand(self, evidence: beam.PCollection) -> dict[str, Any]:
+        """Applies `assign_victim_roles` to each batch."""
+        step = beam.FlatMap(_assign_victim_roles, self.claims)
+        found = evidence | step.with_outputs(CLAIMS, main=MAIN)
+        return {MAIN: found[MAIN], CLAIMS: found[CLAIMS]}
+
+
+def _assign_victim_roles(evidence: pa.RecordBatch, claims: np.ndarray) -> Iterator[Any]:
+    assigned, found = assign_victim_roles(evidence, claims)
+    yield assigned
+    if found.num_rows:
+        yield beam.pvalue.TaggedOutput(CLAIMS, found)
 
 
 @dataclass(eq=False)
 class CollectStatedNumbers(beam.PTransform):
-    """Maps accepted batches of one kind of record, with superseded rows, to `STATED_NUMBER`."""
+    """Maps accepted batches of one kind of record, with superseded rows, to `STATED_NUMBER`.
+
+    `rules` say how rows without a pseudonym count as reporters.
+    """
 
     kind: RecordKind
+    rules: SourceRules = field(default_factory=dict)
 
     def expand(self, records: beam.PCollection) -> Any:
         """Applies `stated_victim_numbers` to each batch."""
-        return records | beam.Map(stated_victim_numbers, self.kind)
+        return records | beam.Map(stated_victim_numbers, self.kind, self.rules)

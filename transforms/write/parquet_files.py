@@ -9,6 +9,7 @@ differ in lists alone.
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -19,7 +20,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from schemas.manifest import OutputFile
-from schemas.tables import Table
+from schemas.tables import PRIVATE_FOLDER, Table
 from transforms.batch_codec import EncodedBatch, SpillRef, decode_batch, encode_batch
 
 FileChunks = Iterable[bytes | memoryview]
@@ -49,19 +50,28 @@ def is_local(path: str) -> bool:
 def write_local_file(chunks: FileChunks, folder: str, name: str, rows: int = 0) -> OutputFile:
     """Writes one output below an existing `folder`; replaces what a failed try left.
 
+    None but its owner can read a private one, or list its folder.
+
     Raises:
         FileNotFoundError: where `folder` is gone, as that of a run that was given up is.
     """
     path = Path(folder, name)
+    private = name.startswith(f"{PRIVATE_FOLDER}/")
     try:
-        sink = path.open("wb")
+        sink = _create(path, private=private)
     except FileNotFoundError:
         for parent in reversed(Path(name).parents[:-1]):
             with suppress(FileExistsError):
-                Path(folder, parent).mkdir()
-        sink = path.open("wb")
+                Path(folder, parent).mkdir(mode=0o700 if private else 0o777)
+        sink = _create(path, private=private)
     with sink:
         return copy_with_digest(chunks, sink, name, rows)
+
+
+def _create(path: Path, *, private: bool) -> BinaryIO:
+    if not private:
+        return path.open("wb")
+    return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb")
 
 
 def copy_with_digest(chunks: FileChunks, sink: BinaryIO, name: str, rows: int) -> OutputFile:

@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 from apache_beam.io.filesystems import FileSystems
 
 from schemas.manifest import OutputFile
-from schemas.tables import TABLES_BY_NAME, Table
+from schemas.tables import WRITTEN_TABLES, Table
 from transforms.batch_codec import EncodedBatch, decode_batch, encode_batch
 from transforms.manifest import RunSettings
 from transforms.shuffle import split_by_key
@@ -52,7 +52,7 @@ class WriteTables(beam.PTransform):
     def expand(self, batches: Mapping[str, beam.PCollection]) -> Any:
         """Shards rows by hash of the whole key, so that no hot identifier fills one; writes."""
         sharded = [
-            rows | f"Place {name}" >> beam.ParDo(_Shard(TABLES_BY_NAME[name], self.shards))
+            rows | f"Place {name}" >> beam.ParDo(_Shard(WRITTEN_TABLES[name], self.shards))
             for name, rows in batches.items()
         ]
         every = beam.FlatMap(_every_shard, list(batches), self.shards)
@@ -146,7 +146,7 @@ class _Write(beam.DoFn):
         self, keyed: tuple[_ShardKey, Iterable[EncodedBatch | RunSettings]]
     ) -> Iterator[OutputFile]:
         (name, shard), values = keyed
-        table = TABLES_BY_NAME[name]
+        table = WRITTEN_TABLES[name]
         batches: list[EncodedBatch] = []
         run: RunSettings | None = None
         for one in values:

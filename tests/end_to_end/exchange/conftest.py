@@ -24,7 +24,9 @@ def world(tmp_path_factory):
             run=folder / org,
         )
         files = ["--complaints", one.complaints, "--calls", one.calls]
-        assert ringtrace("batch", *files, "--output", one.run) == 0
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv(key_store.HOME_VARIABLE, str(one.home))
+            assert ringtrace("batch", *files, "--output", one.run) == 0
         companies.append(one)
     whole = World(folder / "in", *companies)
     trust_key(whole.amazon, whole.microsoft)

@@ -314,6 +314,7 @@ def test_two_of_one_sender_and_the_runs_own_organisation(world, offered, at, tmp
     refused(world, capsys, tmp_path, [one, two], "give the newest alone")
     at(world.microsoft)
     made = ["--to", "microsoft", "--from", "amazon", "--output", tmp_path / "mine"]
+    made += ["--register-key", world.amazon.home / "register.key"]
     assert ringtrace("exchange", "offer", world.amazon.run, *made, "--now", NOW) == 0
     mine = key_store.own_key().public_key()
     key_store.trust("amazon", mine)

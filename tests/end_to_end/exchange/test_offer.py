@@ -198,12 +198,25 @@ def test_victims_by_country_are_those_of_the_records_and_none_under_k(world, off
             assert sum(c["victims"] for c in one["countries"]) + one["elsewhere"] == len(counted)
 
 
+TOLD = [
+    "A man with a foreign accent kept me talking for hours about my own laptop.",
+    "My mother was told that somebody had bought a telephone in her name yesterday.",
+    "They wanted gift cards, I drove to the shop and read the codes out to them.",
+    "After the window popped up I could not close it, so I rang them in panic.",
+    "He said our bank account was under investigation and we must keep it secret.",
+    "The woman was friendly, then shouted when I refused to install her program.",
+]
+"""What six people say, each in words of their own."""
+
+
 def test_an_identifier_that_holds_a_victims_id_stays(tmp_path, monkeypatch, capsys):
     monkeypatch.setenv(key_store.HOME_VARIABLE, str(tmp_path / "home"))
     reports = [
         complaint(
             number,
             victim_id=f"victim{number}",
+            received_at=f"2024-03-0{number + 1}T09:30:00Z",
+            narrative=TOLD[number],
             phone_numbers=[{"raw": "(877) 242-7372", "role": "callback"}],
             emails=["victim3@scam-help.support", "desk@scam-help.support"],
             urls=["https://scam-help.support/"],

@@ -228,7 +228,7 @@ def test_a_burst_against_its_own_history_is_raised_with_its_day_and_once(watched
     alerts = stream(watched, tmp_path / "out")
     (burst,) = (one for one in alerts.values() if one["kind"] == "burst")
     assert burst["entity_id"] == "phone:+18665550199"
-    assert burst["reason"] == "12 records on 2026-03-12, after 2 in 11 days"
+    assert burst["reason"] == "12 people on 2026-03-12, after 2 in 11 days"
     assert (burst["records"], burst["victims"], burst["orgs"]) == (14, 14, ["amazon"])
     assert set(burst["record_ids"]) < {f"amazon|c{100 + n}" for n in range(12)}
     more = [report(200 + n, "(866) 555-0199", day=12) for n in range(3)]

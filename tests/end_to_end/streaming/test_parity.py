@@ -20,8 +20,8 @@ from pipelines.streaming.watch import StreamState, Watch
 from pipelines.streaming.watch_sources import WatchedFolder
 from tests.end_to_end.streaming.test_alerts import CALLS, INNOCENT, KNOWN, NEW, report
 from tests.end_to_end.streaming.test_watch import FOR_EVER, files_of
-from tests.support.run_pipeline import complaint, jsonl, run
-from transforms.read.options import ReadOptions
+from tests.support.run_pipeline import NOW, complaint, jsonl, run
+from transforms.read.files import ReadOptions
 from transforms.stream.state import RETENTION_DAYS, longest_retention
 
 VERSIONS = [
@@ -42,8 +42,9 @@ ROWS = [*KNOWN, *NEW, *INNOCENT, *VERSIONS]
 def ticks_over(parts, output, *flags):
     """A tick of a stream over each part: the last one's snapshot, and the records alive at each.
 
-    Every other tick is after a restart.
+    Every other tick is after a restart. The last is at `NOW`, the clock of the batch runs.
     """
+    last = datetime.fromisoformat(NOW).timestamp()
     watched = output / "in"
     for kind in ("complaints", "calls"):
         (watched / kind).mkdir(parents=True)
@@ -52,7 +53,10 @@ def ticks_over(parts, output, *flags):
     for number, (complaints, calls) in enumerate(parts, 1):
         jsonl(watched / "complaints" / f"{number}.jsonl", complaints)
         jsonl(watched / "calls" / f"{number}.jsonl", calls)
-        stream = Watch(options, Progress(StringIO())) if number % 2 else stream
+        if number % 2:
+            stream = Watch(options, Progress(StringIO()), clock=lambda: last - len(parts))
+        if number == len(parts):
+            stream = Watch(options, Progress(StringIO()), clock=lambda: last)
         news = WatchedFolder(str(watched), ReadOptions()).poll(positions, final=True)
         stream.tick(news, snapshot=number == len(parts))
         positions = news.positions

@@ -11,7 +11,7 @@ from pipelines.streaming.__main__ import main
 from pipelines.streaming.options import parse
 from pipelines.streaming.plan import kafka_settings, queue_source
 from schemas.enums import RecordKind
-from transforms.read.options import ReadOptions
+from transforms.read.files import ReadOptions
 from transforms.stream.sources import Encoding
 
 KAFKA = ["--kafka-servers", "b1:9092,b2:9092", "--kafka-complaints", "complaints"]

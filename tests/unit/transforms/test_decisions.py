@@ -11,7 +11,8 @@ from hypothesis import given, settings, strategies as st
 
 from schemas.decision import DecisionKind
 from tests.support.graphs import evidence, no_epochs, no_lines, no_suppliers
-from transforms.decisions import Decision, DecisionError, decisions_in_force, parse_decisions
+from transforms.decisions import Decision, decisions_in_force
+from transforms.decisions_file import DecisionError, parse_decisions
 from transforms.graph.assign import apply_constraints
 from transforms.graph.communities import CommunityResult, detect_communities
 from transforms.graph.incidence import cluster_ties

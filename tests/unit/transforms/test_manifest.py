@@ -1,5 +1,8 @@
 """The accounting reconciles or stops the run; the manifest is a function of its inputs."""
 
+from dataclasses import replace
+from datetime import timedelta
+
 import pyarrow as pa
 import pytest
 from hypothesis import given, strategies as st
@@ -162,5 +165,15 @@ def test_the_run_id_tells_inputs_options_and_versions_apart():
     }
     assert len(ids) == 5
     assert build_manifest(
-        RunSettings("x", "y", RUN.versions, RUN.options), [], [], {}
+        RunSettings("x", "y", RUN.versions, RUN.options, RUN.clock), [], [], {}
     ) == build_manifest(RUN, [], [], {})
+
+
+def test_the_run_id_depends_on_the_clock_by_what_it_leaves_out_alone():
+    later = replace(RUN, clock=RUN.clock + timedelta(days=400))
+    now, then = (build_manifest(run, [line("p")], [], {}) for run in (RUN, later))
+    assert (now["run_id"], now["clock"]) != (then["run_id"], then["clock"])
+    assert now["run_id"] == then["run_id"]
+    for counted in (("decisions", "expired"), ("complaint_rejects", "in_future")):
+        changed = build_manifest(later, [line("p")], [], {counted: 1})
+        assert changed["run_id"] != now["run_id"]

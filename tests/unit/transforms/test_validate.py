@@ -16,6 +16,8 @@ from transforms.validate import validate_calls, validate_complaints
 
 AS_OF = datetime(2024, 6, 1, tzinfo=UTC)
 
+CLOCK = datetime(2024, 5, 20, tzinfo=UTC)
+
 COMPLAINT_FAULTS = [
     ("complaint_id", None, Code.MISSING_FIELD),
     ("complaint_id", "  ", Code.MISSING_FIELD),
@@ -29,6 +31,7 @@ COMPLAINT_FAULTS = [
     ("received_at", "1970-01-01T00:00:00Z", Code.IMPOSSIBLE_DATE),
     ("received_at", "0000-01-01T00:00:00Z", Code.IMPOSSIBLE_DATE),
     ("received_at", "2024-07-01T00:00:00Z", Code.AFTER_AS_OF),
+    ("received_at", "2024-05-21T00:00:00.000001Z", Code.IN_FUTURE),
     ("occurred_at", "last week", Code.BAD_TIMESTAMP),
     ("occurred_at", "2200-01-01T00:00:00Z", Code.IMPOSSIBLE_DATE),
     ("victim_id", "jane@example.org", Code.VICTIM_ID_IS_CONTACT),
@@ -53,6 +56,7 @@ CALL_FAULTS = [
     ("source_org", "", Code.MISSING_FIELD),
     ("started_at", "noon", Code.BAD_TIMESTAMP),
     ("started_at", "2024-07-01T00:00:00Z", Code.AFTER_AS_OF),
+    ("started_at", "2024-05-21T00:00:00.000001Z", Code.IN_FUTURE),
     ("duration_seconds", "-1", Code.BAD_VALUE),
     ("duration_seconds", "nan", Code.BAD_VALUE),
     ("victim_country", "XX", Code.BAD_COUNTRY),
@@ -75,7 +79,7 @@ def test_one_bad_row_of_each_kind_among_good_ones(faults, sound, schema, validat
         rows.append(sound(position=2 * position, raw=b"row %d" % position) | {name: value})
         expected.append((2 * position, code, name, f"row {position}"))
     batch = pa.RecordBatch.from_pylist(rows, schema)
-    accepted, rejects, _ = validate(batch, AS_OF)
+    accepted, rejects, _ = validate(batch, AS_OF, CLOCK)
     assert accepted["position"].to_pylist() == list(range(1, 2 * len(faults), 2))
     found = [
         (one["position"], one["code"], one["field"].partition("[")[0], one["raw"])
@@ -112,7 +116,7 @@ CASES = [
 def check_rows_alone_and_together(rows, loose, schema, validate):
     padded = pa.RecordBatch.from_pylist(rows[:1] + rows + rows[:1], loose)
     batch = padded.slice(min(1, len(rows)), len(rows))
-    accepted, rejects, _ = validate(batch, AS_OF)
+    accepted, rejects, _ = validate(batch, AS_OF, CLOCK)
     assert accepted.schema.equals(schema, check_metadata=True)
     assert rejects.schema == REJECT
     accepted.validate(full=True)

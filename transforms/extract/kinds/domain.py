@@ -16,7 +16,7 @@ from importlib import resources
 import idna
 import tldextract
 
-from transforms.reference_data import load_reference_data
+from transforms.text_util import load_reference_data
 
 REMEMBERED = 1 << 14
 """Distinct hosts that a worker remembers: most are of few brands and mail providers."""

@@ -24,7 +24,7 @@ from transforms.read.adapters.base import (
     content_ids,
     utc_timestamps,
 )
-from transforms.read.options import ReadOptions
+from transforms.read.files import ReadOptions
 
 HEADER = tuple(
     "accountcode src dst dcontext clid channel dstchannel lastapp lastdata start answer end "

@@ -10,8 +10,8 @@ from transforms.read import json_values
 from transforms.read.adapters import contract_json
 from transforms.read.adapters.base import BOTH_KINDS, Adapter, Layout, Parsed, TextRows
 from transforms.read.adapters.contract_json import FieldType
+from transforms.read.files import ReadOptions
 from transforms.read.json_values import BrokenJsonError
-from transforms.read.options import ReadOptions
 
 REQUIRED = {
     RecordKind.COMPLAINT: ("complaint_id", "source_org", "received_at"),

@@ -29,9 +29,9 @@ from transforms.read.adapters.base import (
     build_loose_batch,
     constant_column,
 )
+from transforms.read.files import ReadOptions
 from transforms.read.framing import Origin, Record
 from transforms.read.json_values import MAX_DEPTH, BrokenJsonError, parse_exact_json, parse_json
-from transforms.read.options import ReadOptions
 from transforms.read.rejects import Reject, make_reject
 
 NUMERIC = frozenset({"loss_amount", "duration_seconds", "amount"})

@@ -17,8 +17,8 @@ from schemas.reject import Code
 from transforms.read.adapters import contract_json
 from transforms.read.adapters.base import BOTH_KINDS, LOOSE_SCHEMAS, Adapter, Layout, Parsed
 from transforms.read.adapters.contract_json import NUMERIC
+from transforms.read.files import ReadOptions
 from transforms.read.framing import MAX_ROW_BYTES, Origin, Record
-from transforms.read.options import ReadOptions
 from transforms.read.rejects import make_reject
 
 _TIMES = {"received_at", "occurred_at", "started_at"}

@@ -24,8 +24,8 @@ from transforms.read.adapters.base import (
     parse_objects,
     phone_numbers_column,
 )
+from transforms.read.files import ReadOptions
 from transforms.read.framing import Origin, Record
-from transforms.read.options import ReadOptions
 
 FIELDS = {
     "id": "Ticket ID",

@@ -15,8 +15,8 @@ from typing import Any
 from schemas.enums import RecordKind
 from schemas.reject import Code
 from transforms.read.adapters.base import Adapter, Layout, Parsed, build_from_rows, parse_objects
+from transforms.read.files import ReadOptions
 from transforms.read.framing import Origin, Record
-from transforms.read.options import ReadOptions
 from transforms.read.rejects import make_reject
 
 _ESCAPE = re.compile(rb"%(?!22|25|5[Cc]|7[Ff])[2-7][0-9A-Fa-f]")

@@ -18,7 +18,7 @@ from transforms.read.adapters.base import (
     phone_numbers_column,
     utc_timestamps,
 )
-from transforms.read.options import ReadOptions
+from transforms.read.files import ReadOptions
 
 HEADER = tuple(
     "Company_Phone_Number Created_Date Violation_Date Consumer_City Consumer_State "

@@ -21,7 +21,7 @@ from transforms.read.adapters.base import (
     build_loose_batch,
     constant_column,
 )
-from transforms.read.options import ReadOptions
+from transforms.read.files import ReadOptions
 
 HEADER = (
     "Reference Number",

@@ -31,9 +31,8 @@ from transforms.read.adapters.base import (
     Parsed,
     text_rows,
 )
-from transforms.read.files import InputFile
+from transforms.read.files import InputFile, ReadOptions
 from transforms.read.framing import Origin, Record, join_cells, split_cells
-from transforms.read.options import ReadOptions
 from transforms.read.rejects import make_reject
 
 EMPTY = Adapter(

@@ -18,9 +18,9 @@ from schemas.enums import Direction, RecordKind
 from schemas.reject import Code
 from transforms.read import json_values
 from transforms.read.adapters.base import Adapter, Layout, Parsed, build_from_rows
+from transforms.read.files import InputError, ReadOptions
 from transforms.read.framing import Origin, Record
 from transforms.read.json_values import BrokenJsonError
-from transforms.read.options import InputError, ReadOptions
 from transforms.read.rejects import Reject, make_reject
 
 if TYPE_CHECKING:

@@ -242,3 +242,18 @@ def test_copycats_send_what_others_sent_under_another_name(world):
         by_content[key] += 1
         people.setdefault(key, set()).add(one["victim_id"])
     assert sum(len(who) > 1 for who in people.values()) > 2
+
+
+def test_near_misses_are_mistyped_numbers_of_a_ring_and_nobody_elses(tmp_path):
+    simulate(World(complaints=2000, operations=10, days=60, noise=4), tmp_path)
+    truth = {one for one, _ in table(tmp_path, "truth")}
+    listed = table(tmp_path, "near_misses")
+    named = {one for c in records(tmp_path, "complaints") for one in stated(c)}
+    assert any(one in named for one, _ in listed)
+    for wrong, right in listed:
+        assert len(wrong) == len(right)
+        assert sum(a != b for a, b in zip(wrong, right, strict=True)) == 1
+        assert wrong not in truth
+    assert any(right in truth for _, right in listed)
+    for name in ("legitimate", "innocents"):
+        assert {one for one, _ in listed}.isdisjoint(one for one, _ in table(tmp_path, name))

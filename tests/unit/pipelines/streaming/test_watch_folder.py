@@ -14,7 +14,7 @@ from pipelines.streaming.watch_sources import (
     positions_to_json,
 )
 from tests.support.run_pipeline import complaint, jsonl
-from transforms.read.options import ReadOptions
+from transforms.read.files import ReadOptions
 from transforms.read.read_records import read_shard
 
 

@@ -11,7 +11,7 @@ from transforms.extract import allowlist
 def facts_of(folder, ids, links, status="confirmed"):
     tables = {
         "clusters": [cluster("c-1", status=status, size=len(ids))],
-        "members": [member(one, "c-1") for one in ids],
+        "members": [member(one, "c-1", review="reviewed") for one in ids],
         "entities": [entity(one) for one in ids],
         "links": [link(a, b) for a, b in links],
         "lineage": [lineage("c-1")],
@@ -42,10 +42,10 @@ def test_without_a_confirmation_nobody_can_answer(tmp_path, status):
     assert one.code == "not_confirmed" and not one.answerable
 
 
-def test_a_dispute_can_be_answered_for(tmp_path):
+def test_what_is_disputed_never_leaves_whoever_answers(tmp_path):
     facts = facts_of(tmp_path, [A, B, C], RING, "disputed")
     (one,) = blocking_checks.find_obstacles(facts, allowlist.shipped_allowlist(), 2, 3)
-    assert one.code == "disputed" and one.answerable
+    assert one.code == "disputed" and not one.answerable
 
 
 @pytest.mark.parametrize("known", ["phone:+18882804331", "domain:amazon.com"])

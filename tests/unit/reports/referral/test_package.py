@@ -12,8 +12,10 @@ from pymisp import MISPEvent
 from reports import signing
 from reports.referral import blocking_checks, package, pdf
 from reports.referral.pdf import MONO, PROSE, register_fonts
+from tests.support.leaks import decoded_layers
 from tests.support.made_up_case import IDS, ROLES, case_of, package_of, rows, written
 from tests.support.parsed_page import Page
+from tests.support.report_tables import cluster, complaint, entity, link, member, mention
 from tests.unit.reports.export.test_stix import problems
 
 EVIL = [
@@ -121,7 +123,7 @@ def test_differences_name_members_losses_and_roles(tmp_path):
     before = package.package_facts(case_of(tmp_path / "1", rows()), {})
     tables = rows([*IDS[:4], "handle:telegram:x"], [*ROLES[:3], "payee", "sender"], victims=4)
     now = package.package_facts(case_of(tmp_path / "2", tables), {})
-    now["losses"] = {"USD": "30.00"}
+    now |= {"losses": {"USD": "30.00"}, "victims": 4}
     told = package.fact_differences(before, now)
     assert ("victims", "3", "4") in told
     assert ("loss in USD", "20.20", "30.00") in told
@@ -143,3 +145,136 @@ def test_links_between_members_that_were_not_accepted_are_marked_in_the_graph(tm
     text = package_of(case_of(tmp_path / "run", tables))["data/cluster.graphml"].decode()
     told = [data["accepted"] for _, _, data in nx.parse_graphml(text).edges(data=True)]
     assert len(told) == len(tables["links"]) and told.count(False) == 1
+
+
+STRANGER, UNREVIEWED, OUTSIDE = (
+    "email:jane.roe@gmail.com",
+    "phone:+12125550188",
+    "phone:+13125550177",
+)
+
+
+def liars_case(folder, **given):
+    """A case in whose cluster one complaint put a stranger, and where one member is unreviewed."""
+    tables = rows(
+        complaints=4, victims=4, name="jane.roe@gmail.com (call_jane)", brands=["call_jane"]
+    )
+    said = "I rang (888) 555-0123 and jane.roe@gmail.com answered, or 212 555 0188"
+    tables["complaints"].append(
+        complaint("A-9", victim_id="liar", victim_country="US", narrative=said)
+        | {"payments": [{"method": "to jane.roe@gmail.com", "payee": IDS[1]}]}
+    )
+    # Complaints that name nobody else, so that a package of the others has no record of them.
+    tables["complaints"].append(complaint("A-8", victim_id="liar", victim_country="US"))
+    tables["clusters"][0]["complaints"] = 5
+    tables["members"] += [
+        member(STRANGER, "c-1", role="sender", tier="verify", reporters=1, review="reviewed"),
+        member(UNREVIEWED, "c-1"),
+        member(OUTSIDE, "c-2"),
+    ]
+    tables["clusters"].append(cluster("c-2"))
+    tables["entities"] += [
+        entity(STRANGER, complaints=40),
+        entity(UNREVIEWED),
+        entity(OUTSIDE),
+        entity("phone:+18005550155", status="suppressed", reason="hub: named by too many"),
+    ]
+    tables["links"] += [
+        link(IDS[0], STRANGER, record_ids=["amazon|A-9"]),
+        link(IDS[1], UNREVIEWED),
+        link(
+            IDS[0],
+            OUTSIDE,
+            accepted=False,
+            reason="kept apart by cannot_link decision d by A: Jane",
+        ),
+    ]
+    tables["mentions"] += [
+        mention(IDS[0], "A-9", field="narrative", start=7, end=21, raw="(888) 555-0123"),
+        mention(
+            STRANGER,
+            "A-9",
+            role="sender",
+            field="narrative",
+            start=26,
+            end=44,
+            raw="jane.roe@gmail.com",
+        ),
+        mention(UNREVIEWED, "A-9", field="narrative", start=58, end=70, raw="212 555 0188"),
+        mention(IDS[1], "A-9", field="payments[0].payee", role="payee"),
+        mention(STRANGER, "A-8", role="sender", also_read_as="+12125550188"),
+        mention(OUTSIDE, "A-0"),
+        mention("phone:+18005550155", "A-0", role="caller_id"),
+        mention(IDS[0], "A-1", also_read_as="+18885550132", field="narrative", start=0, end=9),
+    ]
+    tables["clusters"][0] |= {"complaints": 5, "victims": 4}
+    return case_of(folder, tables, excerpts=True, **given)
+
+
+def naming(files, *words):
+    return sorted(
+        path
+        for path, content in files.items()
+        if any(word.encode() in layer for word in words for layer in decoded_layers(path, content))
+    )
+
+
+HIDDEN = ("jane.roe", "2125550188", "212 555 0188", "3125550177", "5550155", "5550132", "call_jane")
+
+
+def test_only_reviewed_core_members_are_named_and_the_rest_is_counted(tmp_path):
+    case = liars_case(tmp_path / "run")
+    files = package_of(case)
+    assert naming(files, *HIDDEN) == []
+    facts = json.loads(files[package.FACTS_FILE])
+    assert set(facts["members"]) == set(IDS)
+    assert facts["members_left_out"] == 2
+    # The complaint that names the stranger alone is no record of this case; the other one is.
+    assert (facts["complaints"], facts["victims"]) == (4, 4)
+    page = Page(files["data/referral.html"].decode()).text
+    assert "The cluster has 2 more identifiers that this package counts and does not name" in page
+    assert "I rang (888) 555-0123 and ##################" in page
+    assert "phone number of another cluster, left out" in page
+    for path in (
+        "cluster.stix.json",
+        "cluster.misp.json",
+        "cluster.graphml",
+        "exhibits/02-identifiers.csv",
+    ):
+        assert naming({path: files[f"data/{path}"]}, "+18885550123") == [path]
+    requests = {path: one for path, one in files.items() if "/requests/" in path}
+    assert len(naming(requests, *(one.rpartition(":")[2] for one in IDS))) == len(requests) > 3
+
+
+def test_a_member_is_named_by_override_with_who_answers_and_why(tmp_path):
+    inclusion = blocking_checks.Inclusion(UNREVIEWED, "Ada Cole", "seen on the seized telephone")
+    files = package_of(liars_case(tmp_path / "run", included=[inclusion]))
+    assert naming(files, "jane.roe", "3125550177", "5550155", "5550132") == []
+    facts = json.loads(files[package.FACTS_FILE])
+    assert facts["included"] == {
+        UNREVIEWED: {"by": "Ada Cole", "reason": "seen on the seized telephone"}
+    }
+    assert facts["members"][UNREVIEWED]["review"] == "unreviewed"
+    page = Page(files["data/referral.html"].decode()).text
+    assert "Ada Cole answers for it" in page
+    assert "seen on the seized telephone" in page
+
+
+def test_a_cluster_of_nobody_to_name_is_refused_whoever_answers(tmp_path):
+    tables = rows()
+    for one in tables["members"]:
+        one["review"] = "unreviewed"
+    (stop,) = case_of(tmp_path / "run", tables).obstacles
+    assert stop.code == "nothing_reviewed" and not stop.answerable
+
+
+def test_members_that_only_a_left_out_one_ties_stop_it(tmp_path):
+    tables = rows()
+    middle = tables["members"][0]["entity_id"]
+    tables["members"][0]["review"] = "unreviewed"
+    tables["links"] = [
+        one for one in tables["links"] if middle in (one["entity_a"], one["entity_b"])
+    ]
+    case = case_of(tmp_path / "run", tables)
+    assert [(one.code, one.answerable) for one in case.obstacles] == [("tie_left_out", True)]
+    assert case.tied_by_left_out == 3

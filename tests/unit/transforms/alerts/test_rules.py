@@ -19,7 +19,7 @@ from transforms.alerts.rules import (
 
 DAY = 24.0
 
-FIVE = AlertRules(records=5, within=timedelta(hours=24))
+FIVE = AlertRules(reporters=5, within=timedelta(hours=24))
 
 EVER = START - timedelta(days=10_000)
 
@@ -28,7 +28,7 @@ def kinds(one, rules=FIVE, since=EVER):
     return {alert["kind"] for alert in identifier_alerts(one, rules, since)}
 
 
-def test_the_threshold_is_crossed_by_the_fifth_record_within_the_window():
+def test_the_threshold_is_crossed_by_the_fifth_reporter_within_the_window():
     (alert,) = threshold_alerts(history(0, 30, 31, 32, 33, 54, 60), FIVE)
     assert alert["observed_at"] == at(54)[0]
     assert alert["records"] == 6
@@ -45,13 +45,32 @@ def test_ten_times_the_threshold_is_another_alert():
 
 @given(st.lists(st.floats(0, 200), max_size=30), st.integers(2, 6))
 def test_the_threshold_agrees_with_counting_every_window(hours, count):
-    rules = AlertRules(records=count, within=timedelta(hours=24))
+    rules = AlertRules(reporters=count, within=timedelta(hours=24))
     moments = at(*sorted(hours))
     most = max(
         (sum(one <= other <= one + rules.within for other in moments) for one in moments), default=0
     )
     found = list(threshold_alerts(history(*sorted(hours)), rules)) if hours else []
     assert bool(found) == (most >= count)
+
+
+@given(st.lists(st.tuples(st.floats(0, 100), st.sampled_from("abcd")), max_size=20))
+def test_the_threshold_counts_people(told):
+    told = sorted(told)
+    hours, people = [hour for hour, _ in told], [who for _, who in told]
+    rules = AlertRules(reporters=3, within=timedelta(hours=24))
+    most = max((len({w for h, w in told if hour <= h <= hour + 24}) for hour in hours), default=0)
+    found = list(threshold_alerts(history(*hours, reporters=people), rules)) if told else []
+    assert bool(found) == (most >= 3)
+
+
+def test_one_person_raises_no_threshold_and_no_burst():
+    flood = [0, *(DAY * 30 + n / 10 for n in range(90))]
+    alone = history(*flood, reporters=["amazon|v1"] * 91)
+    assert kinds(alone) == set()
+    nobody = history(*flood, reporters=[None] * 91)
+    assert kinds(nobody) == set()
+    assert kinds(history(*flood)) == {AlertKind.THRESHOLD, AlertKind.BURST}
 
 
 def test_several_organisations_alert_when_the_last_of_them_reports():
@@ -94,7 +113,7 @@ def test_a_burst_tells_of_the_day_alone():
     hours = [0, *(DAY * 30 + n / 10 for n in range(9)), DAY * 31]
     (alert,) = burst_alerts(history(*hours), FIVE)
     assert alert["records"] == 10
-    assert "9 records on 2026-03-31, after 1 in 30 days" in alert["reason"]
+    assert "9 people on 2026-03-31, after 1 in 30 days" in alert["reason"]
 
 
 def test_a_referred_cluster_that_wakes():

@@ -1,5 +1,6 @@
 """The webhook: retried, idempotent, never in clear to another machine."""
 
+import json
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -9,7 +10,7 @@ import requests
 
 from schemas.alert import ALERT
 from tests.support.made_up_histories import history
-from transforms.alerts.rules import AlertRules, several_orgs_alerts
+from transforms.alerts.rules import AlertRules, joined_cluster_alerts, several_orgs_alerts
 from transforms.alerts.sinks import (
     WEBHOOK_TRIES,
     WebhookError,
@@ -95,3 +96,22 @@ def test_where_alerts_may_be_sent():
     assert "in clear" in webhook_url_problem("http://localhost.example/x")
     for other in ("ftp://x.example", "hooks.example", "https://", "file:///etc/passwd"):
         assert "is not an http" in webhook_url_problem(other)
+
+
+def test_it_is_told_of_core_identifiers_alone_and_of_the_others_by_number(hook, tmp_path):
+    url, asked, _ = hook
+    stranger, ring, also = "phone:+12125550188", "phone:+18885550123", "phone:+18885550199"
+    alerts = [
+        alert
+        for one in (
+            history(0, entity_id=stranger, core={ring, also}, joins=True, ties=[ring, stranger]),
+            history(0, core={ring, also}, reviewed={also}, joins=True, ties=[also, "phone:+1999"]),
+        )
+        for alert in joined_cluster_alerts(one, AlertRules())
+    ]
+    list(post_alerts(pa.RecordBatch.from_pylist(alerts, ALERT), url, str(tmp_path), owe=False))
+    assert stranger not in str(asked) and "+1999" not in str(asked)
+    hidden, shown = (json.loads(body) for _, body in asked)
+    assert (hidden["entity_id"], hidden["tied_to"], hidden["left_out"]) == (None, [ring], 2)
+    assert (shown["entity_id"], shown["tied_to"], shown["left_out"]) == (ring, [also], 1)
+    assert (shown["core"], shown["reviewed"]) == ([ring, also], [also])

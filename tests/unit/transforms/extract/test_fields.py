@@ -11,11 +11,11 @@ from schemas.mention import MENTION_DRAFT
 from tests.support.made_up_records import RECEIVED, calls, complaints, number
 from transforms.extract import fields
 from transforms.extract.fields import call_mentions, complaint_mentions
-from transforms.victims import own_numbers
+from transforms.victims import identifier_matcher
 
 
 def unread_counts(batch):
-    return fields.count_unreadable_numbers(own_numbers.complaint_numbers(batch), len(batch))
+    return fields.count_unreadable_numbers(identifier_matcher.complaint_numbers(batch), len(batch))
 
 
 def seen(batch) -> list[tuple[str, str, str]]:

@@ -9,7 +9,7 @@ import pytest
 from schemas.enums import EntityKind, Role
 from tests.support.role_words import role_in_text
 from transforms.extract import roles
-from transforms.reference_data import load_reference_data
+from transforms.text_util import load_reference_data
 
 
 def test_every_rule_has_its_place():

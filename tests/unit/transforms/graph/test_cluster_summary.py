@@ -90,6 +90,7 @@ def membership(entity, cluster="c-1", **fields):
         "role": "callback",
         "reporters": 1,
         "link_reporters": 0,
+        "known_as": entity,
     } | fields
 
 

@@ -10,7 +10,8 @@ from schemas.enums import HARD_ROLES, SUPPLIER_KINDS, Role, Status
 from tests.support.graphs import classify_evidence
 from tests.support.made_up_evidence import PHONE_ROLES, PHONES, evidence, piece, records
 from transforms.extract import allowlist
-from transforms.graph.entities import OVERRULE_RATIO
+from transforms.graph.ownership import settle_roles
+from transforms.victims.stated_numbers import CLAIM
 
 NOBODY = allowlist.parse_allowlist("entity_id,reason\n", "none.csv")
 
@@ -28,28 +29,31 @@ def records_of(entity, records, role, field="narrative"):
     return [piece(entity, role, record, field=field) for record in records]
 
 
+def sides(rows, entity):
+    """Reporters who show a suspect using it, and those who call it a victim's, by plain Python."""
+    mine = [row for row in rows if row["entity_id"] == entity]
+    owned = {row["group_id"] for row in mine if row["role"] == Role.VICTIM}
+    owners = {row["reporter_key"] for row in mine if row["group_id"] in owned}
+    users = {
+        row["reporter_key"]
+        for row in mine
+        if row["role"] in HARD_ROLES and row["group_id"] not in owned
+    }
+    return users - owners, owners
+
+
 def naive_status(rows, known):
     """Status by entity, by the rules of `determine_status` in plain Python."""
     status = {}
     for entity in {row["entity_id"] for row in rows}:
-        mine = [row for row in rows if row["entity_id"] == entity]
-
-        def count(wanted, mine=mine):
-            return len({(row["source_org"], row["record_id"]) for row in mine if wanted(row)})
-
-        own = count(lambda row: row["role"] == Role.VICTIM)
-        stated = count(
-            lambda row: row["role"] == Role.VICTIM and row["field"].startswith("phone_numbers[")
-        )
-        hard = count(lambda row: row["role"] in HARD_ROLES)
-        mine = [row for row in rows if row["entity_id"] == entity]
-        users = {row["reporter_key"] for row in mine if row["role"] in HARD_ROLES}
-        owners = {row["reporter_key"] for row in mine if row["role"] == Role.VICTIM}
+        users, owners = sides(rows, entity)
         if entity in known.entity_ids:
             status[entity] = Status.SUPPRESSED
-        elif own and (stated or len(users) < OVERRULE_RATIO * len(owners)):
+        elif owners and len(users) and len(owners) < max(3, 3 * len(users)):
+            status[entity] = Status.CONTESTED
+        elif owners:
             status[entity] = Status.VICTIM_SIDE
-        elif hard and entity.partition(":")[0] not in SUPPLIER_KINDS:
+        elif users and entity.partition(":")[0] not in SUPPLIER_KINDS:
             status[entity] = Status.INFRASTRUCTURE
         else:
             status[entity] = Status.UNCORROBORATED
@@ -74,14 +78,21 @@ def places_of(rows, hidden):
 def test_classification_by_the_rules_in_any_order(rows, known, random):
     result = classify_evidence(evidence(rows), known)
     status = naive_status(rows, known)
-    hidden = {entity for entity, one in status.items() if one == Status.VICTIM_SIDE}
+    victims, contested = (
+        {entity for entity, one in status.items() if one == wanted}
+        for wanted in (Status.VICTIM_SIDE, Status.CONTESTED)
+    )
+    hidden = victims | contested
 
-    shown = {one["entity_id"]: one for one in result.entities.to_pylist()}
-    assert len(shown) == len(status)
-    for entity in status.keys() - hidden:
+    shown = {one["known_as"]: one for one in result.entities.to_pylist()}
+    assert shown.keys() == status.keys()
+    values = {}
+    for entity, one in shown.items():
         mine = [row for row in rows if row["entity_id"] == entity]
-        one = shown[entity]
-        assert (one["status"], one["value"]) == (status[entity], entity.partition(":")[2])
+        value = None if entity in hidden else entity.partition(":")[2]
+        assert (one["status"], one["value"]) == (status[entity], value)
+        assert (one["entity_id"] == entity) == (entity not in hidden)
+        assert (one["line"] is None) == (one["line_type"] is None) or entity in hidden
         kinds = defaultdict(set)
         for row in mine:
             kinds[row["record_kind"]].add((row["source_org"], row["record_id"]))
@@ -90,18 +101,28 @@ def test_classification_by_the_rules_in_any_order(rows, known, random):
         assert one["orgs"] == sorted({row["source_org"] for row in mine})
         assert one["first_seen"] == min(row["observed_at"] for row in mine)
         assert one["last_seen"] == max(row["observed_at"] for row in mine)
-        users = {row["reporter_key"] for row in mine if row["role"] in HARD_ROLES}
-        assert (one["role"] in HARD_ROLES) == bool(users)
+        users, owners = sides(rows, entity)
         assert one["reporters"] == one["reported_by"] == len(users)
+        if entity in contested:
+            values[one["entity_id"]] = (entity.partition(":")[2], len(users), len(owners))
 
-    victims = [one for one in shown.values() if one["status"] == Status.VICTIM_SIDE]
-    assert len(victims) == len(hidden)
-    written = repr(result.entities.to_pylist()) + repr(result.mentions.to_pylist())
-    assert not any(entity.partition(":")[2] in written for entity in hidden)
+    written = result.entities.drop(["known_as"]).to_pylist() + result.mentions.to_pylist()
+    assert not any(entity.partition(":")[2] in repr(written) for entity in hidden)
+    told = {
+        row["entity_id"]: (row["value"], row["suspect_reporters"], row["victim_reporters"])
+        for row in result.contested.to_pylist()
+    }
+    assert told == values
 
     withheld = [tuple(row.values()) for row in result.withheld.to_pylist()]
     assert sorted(withheld, key=repr) == sorted(places_of(rows, hidden), key=repr)
-    assert result.mentions.num_rows == sum(row["entity_id"] not in hidden for row in rows)
+    evidence_of_use = [
+        row
+        for row in settle_roles(evidence(rows)).to_pylist()
+        if row["entity_id"] not in victims
+        and (row["role"] != Role.VICTIM or row["entity_id"] not in contested)
+    ]
+    assert result.mentions.num_rows == len(evidence_of_use)
 
     random.shuffle(rows)
     again = classify_evidence(evidence(rows), known)
@@ -111,20 +132,107 @@ def test_classification_by_the_rules_in_any_order(rows, known, random):
         )
 
 
-def test_one_statement_of_the_organisation_outweighs_any_number_of_suspects():
+@pytest.mark.parametrize("field", ["phone_numbers[0]", "narrative"])
+def test_one_statement_contests_what_any_number_of_others_show(field):
     rows = records_of(PHONES[0], [f"c{n}" for n in range(50)], Role.CALLBACK)
-    rows += records_of(PHONES[0], ["c99"], Role.VICTIM, "phone_numbers[0]")
-    assert only(classify_evidence(evidence(rows), NOBODY))["status"] == Status.VICTIM_SIDE
+    rows += records_of(PHONES[0], ["c99"], Role.VICTIM, field)
+    result = classify_evidence(evidence(rows), NOBODY)
+    one = only(result)
+    assert (one["status"], one["reporters"], one["value"]) == (Status.CONTESTED, 50, None)
+    assert one["reason"] == (
+        "contested: 1 reporter calls it a victim's own, 50 show a suspect using it"
+    )
+    (hidden,) = result.contested.to_pylist()
+    assert hidden == {
+        "entity_id": one["entity_id"],
+        "kind": "phone",
+        "value": PHONES[0].partition(":")[2],
+        "suspect_reporters": 50,
+        "victim_reporters": 1,
+        "first_seen": one["first_seen"],
+    }
+    assert set(result.mentions["entity_id"].to_pylist()) == {one["entity_id"]}
+    assert result.mentions["raw"].null_count == result.mentions.num_rows == 50
 
 
 @pytest.mark.parametrize(
-    ("held", "status"),
-    [(OVERRULE_RATIO - 1, Status.VICTIM_SIDE), (OVERRULE_RATIO, Status.INFRASTRUCTURE)],
+    ("victims", "suspects", "line", "status"),
+    [
+        (1, 0, "mobile", Status.VICTIM_SIDE),
+        (2, 1, "mobile", Status.CONTESTED),
+        (3, 1, "mobile", Status.VICTIM_SIDE),
+        (5, 2, "mobile", Status.CONTESTED),
+        (6, 2, "mobile", Status.VICTIM_SIDE),
+        (1, 9, "mobile", Status.CONTESTED),
+        (1, 2, "toll_free", Status.CONTESTED),
+        (1, 3, "toll_free", Status.INFRASTRUCTURE),
+        (2, 5, "premium_rate", Status.CONTESTED),
+        (2, 6, "premium_rate", Status.INFRASTRUCTURE),
+        (3, 1, "toll_free", Status.VICTIM_SIDE),
+    ],
 )
-def test_a_reading_of_a_narrative_can_be_outweighed(held, status):
-    rows = records_of(PHONES[0], [f"c{n}" for n in range(held)], Role.CALLBACK)
-    rows += records_of(PHONES[0], ["c99"], Role.VICTIM)
+def test_clearly_more_reporters_settle_who_holds_it(victims, suspects, line, status):
+    rows = records_of(PHONES[0], [f"c{n}" for n in range(suspects)], Role.CALLBACK)
+    rows += records_of(PHONES[0], [f"c{50 + n}" for n in range(victims)], Role.VICTIM)
+    rows = [row | {"line_type": line} for row in rows]
     assert only(classify_evidence(evidence(rows), NOBODY))["status"] == status
+
+
+def test_who_is_on_both_sides_is_on_the_victims():
+    both = {"victim_key": "amazon|v1"}
+    rows = [
+        piece(PHONES[0], Role.CALLBACK, "c1", **both),
+        piece(PHONES[0], Role.VICTIM, "c2", **both),
+    ]
+    assert only(classify_evidence(evidence(rows), NOBODY))["status"] == Status.VICTIM_SIDE
+    rows.append(piece(PHONES[0], Role.CALLBACK, "c3"))
+    result = classify_evidence(evidence(rows), NOBODY)
+    assert (only(result)["status"], only(result)["reporters"]) == (Status.CONTESTED, 1)
+
+
+def test_a_claim_counts_though_no_record_shows_it():
+    rows = records_of(PHONES[0], ["c1", "c2"], Role.CALLBACK)
+    claims = pa.Table.from_pylist([{"entity_id": PHONES[0], "reporter": 7}], CLAIM)
+    result = classify_evidence(evidence(rows), NOBODY, claims=claims)
+    assert only(result)["status"] == Status.CONTESTED
+    mentioned = records_of(PHONES[0], ["c1", "c2"], Role.CALLER_ID)
+    result = classify_evidence(evidence(mentioned), NOBODY, claims=claims)
+    assert only(result)["status"] == Status.VICTIM_SIDE
+
+
+SIDES = st.sampled_from((Role.VICTIM, *PHONE_ROLES))
+
+
+@settings(max_examples=80, deadline=None)
+@given(
+    st.lists(st.tuples(SIDES, st.booleans(), st.integers(0, 3)), min_size=1, max_size=8),
+    st.integers(0, 7),
+    st.integers(0, 5),
+    st.sampled_from(("mobile", "toll_free")),
+)
+def test_one_reporter_can_only_make_a_suspects_identifier_contested(told, users, owners, line):
+    """Whatever rows of whatever role one reporter files, he erases nothing and exports nobody."""
+    honest = records_of(PHONES[0], [f"c{n}" for n in range(users)], Role.CALLBACK)
+    honest += records_of(PHONES[0], [f"c{50 + n}" for n in range(owners)], Role.VICTIM)
+    lies = [
+        piece(PHONES[0], role, f"{'k' if call else 'c'}{100 + n}", victim_key="amazon|liar")
+        for n, (role, call, _) in enumerate(told)
+    ]
+    rows = [row | {"line_type": line} for row in honest + lies]
+    before = naive_before(honest, line)
+    after = only(classify_evidence(evidence(rows), NOBODY))["status"]
+    if before == Status.INFRASTRUCTURE and not owners:
+        assert after in (Status.INFRASTRUCTURE, Status.CONTESTED)
+    if before in (Status.VICTIM_SIDE, Status.CONTESTED):
+        assert after != Status.INFRASTRUCTURE or (line == "toll_free" and users + 1 >= 3 * owners)
+
+
+def naive_before(rows, line):
+    """The status without the liar, None where nobody else names it."""
+    if not rows:
+        return None
+    rows = [row | {"line_type": line} for row in rows]
+    return only(classify_evidence(evidence(rows), NOBODY))["status"]
 
 
 def test_a_published_line_is_suppressed_even_where_a_record_calls_it_the_victims():

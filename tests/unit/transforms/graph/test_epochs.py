@@ -9,14 +9,16 @@ import pyarrow as pa
 import pytest
 from hypothesis import given, settings, strategies as st
 
+from schemas.decision import DecisionKind
 from schemas.entity import epoch_number, with_epoch, without_epoch
 from schemas.enums import HARD_ROLES, Role, Status
 from schemas.mention import EVIDENCE
-from tests.support.graphs import classify_evidence
+from tests.support.graphs import classify_evidence, decision
 from tests.support.made_up_evidence import DAY, evidence, piece
 from transforms.extract import allowlist
 from transforms.graph.activity import sum_activity
 from transforms.graph.epochs import PREVIOUS, find_epoch_starts, shipped_lifetimes
+from transforms.graph.ownership import Settled
 
 PHONE, MAIL, BANK = "phone:+18885550100", "email:a@b.example", "account:iban:DE02120300000000202051"
 
@@ -240,11 +242,41 @@ def test_a_known_line_is_suppressed_in_all_its_epochs():
 
 
 def test_a_victims_number_is_withheld_in_all_its_epochs():
-    rows = twice(piece(PHONE, Role.VICTIM, "c3", observed_at=DAY + timedelta(days=310)))
+    later = {"observed_at": DAY + timedelta(days=310)}
+    rows = twice(*(piece(PHONE, Role.VICTIM, f"c{3 + n}", **later) for n in range(6)))
     result = classify_evidence(evidence(rows), NOBODY, LIVES)
     (row,) = result.entities.to_pylist()
     assert row["status"] == Status.VICTIM_SIDE
     assert result.mentions.num_rows == 0
+
+
+def test_a_contested_number_keeps_its_epochs_apart():
+    rows = twice(piece(PHONE, Role.VICTIM, "c3", observed_at=DAY + timedelta(days=310)))
+    result = classify_evidence(evidence(rows), NOBODY, LIVES)
+    first, second = sorted(row["entity_id"] for row in result.entities.to_pylist())
+    assert second == f"{first}#2"
+    assert first.startswith("phone:withheld-")
+    assert {row["status"] for row in result.entities.to_pylist()} == {Status.CONTESTED}
+    assert sorted(result.mentions["entity_id"].to_pylist()) == [first, second]
+    hidden = {row["entity_id"]: row["value"] for row in result.contested.to_pylist()}
+    assert hidden == dict.fromkeys((first, second), PHONE.partition(":")[2])
+
+
+@pytest.mark.parametrize("decided", [PHONE, f"{PHONE}#2"])
+def test_a_decision_that_a_suspect_holds_it_is_about_one_epoch(decided):
+    rows = twice(piece(PHONE, Role.VICTIM, "c3", observed_at=DAY + timedelta(days=310)))
+    settled = Settled({decided: decision(DecisionKind.SUSPECT_HELD, decided)})
+    result = classify_evidence(evidence(rows), NOBODY, LIVES, settled=settled)
+    status = {row["known_as"]: row["status"] for row in result.entities.to_pylist()}
+    (other,) = {PHONE, f"{PHONE}#2"} - {decided}
+    assert status == {decided: Status.INFRASTRUCTURE, other: Status.CONTESTED}
+
+
+def test_a_decision_that_a_victim_owns_it_holds_for_every_epoch():
+    settled = Settled(victims={PHONE: decision(DecisionKind.VICTIM_OWNED, PHONE)})
+    result = classify_evidence(evidence(twice()), NOBODY, LIVES, settled=settled)
+    (row,) = result.entities.to_pylist()
+    assert (row["status"], row["value"]) == (Status.VICTIM_SIDE, None)
 
 
 def test_a_forged_caller_id_bridges_no_gap():

@@ -16,9 +16,8 @@ from transforms.read.adapters import (
     ftc_transcripts,
 )
 from transforms.read.detect import plan_input_files
-from transforms.read.files import match_files, shortest_labels
+from transforms.read.files import InputError, ReadOptions, match_files, shortest_labels
 from transforms.read.framing import join_cells
-from transforms.read.options import InputError, ReadOptions
 
 COMPLAINT = b'{"complaint_id":"1","source_org":"x","received_at":"2024-01-01T00:00:00Z"}\n'
 

@@ -10,8 +10,8 @@ from schemas.enums import RecordKind
 from tests.support.read_files import COMPRESS, read_file
 from transforms.read.adapters.freeswitch_cdr import read_legs
 from transforms.read.detect import plan_input_files
+from transforms.read.files import InputError, ReadOptions
 from transforms.read.framing import Origin, Record
-from transforms.read.options import InputError, ReadOptions
 from transforms.redact.rejects import mask_rejected_text
 from transforms.validate import validate_calls
 

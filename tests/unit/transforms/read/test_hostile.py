@@ -7,8 +7,8 @@ import pytest
 
 from tests.support.read_files import COMPRESS, read_file
 from transforms.read.adapters import asterisk_cdr, fcc_complaints, ftc_do_not_call, ftc_sentinel
+from transforms.read.files import InputError
 from transforms.read.framing import join_cells
-from transforms.read.options import InputError
 
 SAMPLES = {
     "jsonl": b'{"complaint_id":"1","received_at":"x","payments":[{"amount":1.5}]}\n' * 20,

@@ -8,8 +8,8 @@ from hypothesis import example, given, strategies as st
 
 from schemas.enums import RecordKind
 from transforms.read.adapters import contract_json
+from transforms.read.files import ReadOptions
 from transforms.read.framing import Origin, Record
-from transforms.read.options import ReadOptions
 
 TEXT = (
     st.none()

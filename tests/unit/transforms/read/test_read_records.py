@@ -8,7 +8,7 @@ from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.testing.util import assert_that, equal_to
 
 from transforms.read.detect import plan_input_files
-from transforms.read.options import ReadOptions
+from transforms.read.files import ReadOptions
 from transforms.read.read_records import ReadRecords
 
 

@@ -10,8 +10,8 @@ from schemas.reject import Code
 from transforms.read import adapters
 from transforms.read.adapters.base import Adapter, Layout
 from transforms.read.adapters.registry import ADAPTERS, EMPTY, parse_records
+from transforms.read.files import ReadOptions
 from transforms.read.framing import Origin, Record
-from transforms.read.options import ReadOptions
 
 
 def test_every_adapter_of_a_module_is_listed_once():

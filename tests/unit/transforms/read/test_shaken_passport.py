@@ -11,8 +11,8 @@ from tests.support.made_up_records import calls
 from transforms.extract.evidence import call_evidence
 from transforms.extract.fields import call_mentions
 from transforms.read.adapters.shaken_passport import read_passports
+from transforms.read.files import ReadOptions
 from transforms.read.framing import Origin, Record
-from transforms.read.options import ReadOptions
 from transforms.redact.records import withhold_from_calls
 from transforms.redact.rejects import mask_rejected_text
 from transforms.validate import validate_calls

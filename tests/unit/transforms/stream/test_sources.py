@@ -13,7 +13,7 @@ from hypothesis import given, strategies as st
 from schemas.enums import RecordKind
 from schemas.reject import Code
 from tests.support.run_pipeline import call, complaint
-from transforms.read.options import ReadOptions
+from transforms.read.files import ReadOptions
 from transforms.stream import sources
 from transforms.stream.sources import Decoder, Encoding, Message, read_messages
 

@@ -167,10 +167,10 @@ def test_what_is_too_late_is_counted_and_not_there():
     both = delta_of(row("old", 0), row("new", 91, OTHER))
     rows = with_record_times(both.records, both.evidence)
     assert rows.num_rows == 2
-    left = unexpired_evidence(rows, DecisionsInForce(when=START + timedelta(days=91)), days)
+    left = unexpired_evidence(rows, DecisionsInForce(newest=START + timedelta(days=91)), days)
     assert left["record_id"].to_pylist() == ["new"]
     assert (
-        unexpired_evidence(rows, DecisionsInForce(when=START + timedelta(days=90)), days).num_rows
+        unexpired_evidence(rows, DecisionsInForce(newest=START + timedelta(days=90)), days).num_rows
         == 2
     )
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from transforms.extract.kinds.domain import impersonated_brand
-from transforms.reference_data import load_reference_data
+from transforms.text_util import load_reference_data
 
 
 @pytest.mark.parametrize(

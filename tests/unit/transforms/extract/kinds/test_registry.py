@@ -17,7 +17,7 @@ from schemas.enums import HARD_ROLES, SUPPLIER_KINDS, EntityKind
 from transforms.extract import kinds
 from transforms.extract.kinds.registry import BY_KIND, KINDS, lookup_kind
 from transforms.extract.narrative import load_finders
-from transforms.reference_data import load_reference_data
+from transforms.text_util import load_reference_data
 
 
 def referral_data(name):

@@ -1,0 +1,628 @@
+"""What each harm costs a liar: `python -m benchmarks.poisoning [TRIES]`.
+
+Fresh simulated worlds of six rings and 300 complaints. On each, an analyst confirms two clusters,
+declares one number legitimate and disputes another (both for a month), from a run that the next one
+follows. Then liars add complaints, and `ringtrace batch` runs again, whole, over the world with
+these. A liar is one reporter with a pseudonym of their own, days of their own and words of their
+own, and knows everything: the identifiers of every cluster and how many reporters show each.
+
+Every attack is tried with one to three liars, each with one complaint and with ten, in this order;
+the table says the least that did the harm in any of the tries, and in how many. Attacks are written
+to do harm: where the table says that none succeeded, none of these did.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import io
+import json
+import os
+import sys
+import tempfile
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from itertools import combinations
+from multiprocessing import get_context
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import pyarrow.dataset as ds
+
+import ringtrace
+from pipelines import cli
+from pipelines.simulate import World, simulate
+from schemas.entity import without_epoch
+
+Rows = list[dict[str, Any]]
+
+FIRST_SEED = 9001
+
+TRIES = 3
+
+DAYS = 60
+
+END = datetime(2025, 1, 1, tzinfo=UTC) + timedelta(days=DAYS)
+"""The end of the world: when the analyst decides, and what the clock shows then."""
+
+NOW = END + timedelta(days=1)
+
+STRANGER = "phone:+12125550147"
+
+STRANGERS_MAIL = "email:maria.lee.4471@gmail.com"
+
+STRANGERS = (STRANGER, STRANGERS_MAIL)
+
+_WORDS = (
+    "agent asked bank bought button called card charge check claim clerk code computer dialog "
+    "evening form friend gift hour invoice laptop letter line link manager message minute money "
+    "morning mother notice office order package pay phone pop-up price promised refund renew "
+    "said screen search sister site spoke store stranger supervisor support switched teller ticket "
+    "transfer truck virus voice waited warehouse website week window wire wrote"
+).split()
+
+
+_DECISION = "decision_id kind entity_a entity_b author reason decided_at expires_at".split()
+
+
+@dataclass(frozen=True)
+class Budget:
+    """Liars, and the complaints that each of them files."""
+
+    reporters: int
+    each: int
+
+    def __str__(self) -> str:
+        people = "1 reporter" if self.reporters == 1 else f"{self.reporters} reporters"
+        rows = "1 complaint" if self.each == 1 else f"{self.each} complaints"
+        return f"{people}, {rows}" if self.reporters == 1 else f"{people}, {rows} each"
+
+    def numbered(self) -> Iterator[tuple[int, int]]:
+        """Yields each liar with each of their complaints."""
+        yield from ((who, n) for n in range(self.each) for who in range(self.reporters))
+
+
+BUDGETS = tuple(Budget(reporters, each) for reporters in (1, 2, 3) for each in (1, 10))
+
+
+@dataclass(frozen=True)
+class Tables:
+    """What a run says: its members by id, the status of its identifiers and clusters, its alarms.
+
+    `offered` are the identifiers that an offer of it to a partner holds, if one was made.
+    """
+
+    members: Mapping[str, Mapping[str, Any]]
+    status: Mapping[str, str]
+    alarms: frozenset[str]
+    clusters: Mapping[str, str]
+    offered: frozenset[str] = frozenset()
+
+    @staticmethod
+    def read(run: Path, offered: frozenset[str] = frozenset()) -> Tables:
+        """Reads a run, of any version."""
+        members = {row["entity_id"]: row for row in _rows(run, "members")}
+        manifest = json.loads((run / "manifest.json").read_bytes())
+        return Tables(
+            members,
+            {row["entity_id"]: row["status"] for row in _rows(run, "entities")},
+            frozenset(alarm["code"] for alarm in manifest["alarms"]),
+            {row["cluster_id"]: row["status"] for row in _rows(run, "clusters")},
+            offered,
+        )
+
+    def is_core(self, entity_id: str) -> bool:
+        """Returns whether it is a core member; every member of a run without tiers is one."""
+        row = self.members.get(entity_id)
+        return row is not None and row.get("tier") in (None, "core")
+
+    def may_leave(self, entity_id: str) -> bool:
+        """Returns whether a referral, a request, STIX or MISP may name it after a confirmation."""
+        if not self.is_core(entity_id):
+            return False
+        row = self.members[entity_id]
+        status = self.clusters[row["cluster_id"]]
+        return status == "confirmed" and row.get("review") in (None, "reviewed")
+
+    def cluster(self, entity_id: str) -> str | None:
+        """Returns the cluster of a member."""
+        row = self.members.get(entity_id)
+        return None if row is None else str(row["cluster_id"])
+
+    def core_groups(self) -> dict[str, list[str]]:
+        """Returns the core members of each cluster that has two or more, the largest first."""
+        groups: defaultdict[str, list[str]] = defaultdict(list)
+        for one in sorted(self.members):
+            if self.is_core(one):
+                groups[self.members[one]["cluster_id"]].append(one)
+        several = [(of, ids) for of, ids in groups.items() if len(ids) > 1]
+        return dict(sorted(several, key=lambda pair: (-len(pair[1]), pair[0])))
+
+
+@dataclass(frozen=True)
+class Target:
+    """What a liar sees: the run before, and which clusters and identifiers are attacked.
+
+    `known` are the core members of each of the clusters, those that most people report first, and
+    `doubtful` the other members of the two that are confirmed.
+    """
+
+    before: Tables
+    known: tuple[tuple[str, ...], ...]
+    doubtful: tuple[str, ...]
+    legitimate: str
+    disputed: str
+
+    @staticmethod
+    def of(run: Path) -> Target:
+        """Chooses the four largest clusters with a phone number."""
+        before = Tables.read(run)
+        reported = {row["entity_id"]: row["complaints"] for row in _rows(run, "entities")}
+        groups = [
+            tuple(sorted(ids, key=lambda one: (-reported[one], one)))
+            for ids in before.core_groups().values()
+            if any(one.startswith("phone:") for one in ids)
+        ]
+        numbers = [next(one for one in ids if one.startswith("phone:")) for ids in groups[:4]]
+        confirmed = {before.cluster(ids[0]) for ids in groups[:2]}
+        doubtful = [
+            one
+            for one in sorted(before.members)
+            if before.cluster(one) in confirmed and not before.is_core(one)
+        ]
+        return Target(before, tuple(groups[:4]), tuple(doubtful), numbers[2], numbers[3])
+
+    @property
+    def number(self) -> str:
+        """The number of the largest cluster that most people report."""
+        return next(one for one in self.known[0] if one.startswith("phone:"))
+
+
+@dataclass
+class Forgery:
+    """The complaints and calls of liars."""
+
+    rng: Random
+    complaints: Rows = field(default_factory=list)
+    calls: Rows = field(default_factory=list)
+
+    def complain(self, who: int, entity_ids: list[str], **fields: Any) -> None:
+        """Adds a complaint of liar `who` that names these as the suspect's."""
+        number = len(self.complaints)
+        day = END - timedelta(days=1 + number % 9, minutes=self.rng.randrange(1000))
+        row: dict[str, Any] = {
+            "complaint_id": f"LIE{number:05}",
+            "source_org": ("amazon", "microsoft")[who % 2],
+            "received_at": day.isoformat(timespec="seconds"),
+            "victim_id": f"liar-{who}",
+            "victim_country": "US",
+            "channel": "phone_inbound",
+            "claimed_brand": "Amazon",
+            "narrative": " ".join(self.rng.choices(_WORDS, k=40)),
+        }
+        for one in entity_ids:
+            name, value = _as_field(one)
+            row.setdefault(name, []).append(value)
+        self.complaints.append(row | fields)
+
+    def call(self, entity_id: str) -> None:
+        """Adds the call record of the last complaint: its liar really dials the number."""
+        last = self.complaints[-1]
+        self.calls.append(
+            {
+                "call_id": f"LIEC{len(self.calls):05}",
+                "source_org": last["source_org"],
+                "started_at": last["received_at"],
+                "duration_seconds": 60,
+                "direction": "outbound",
+                "calling_number": "+12125550101",
+                "called_number": entity_id.removeprefix("phone:"),
+                "victim_id": last["victim_id"],
+                "victim_country": "US",
+                "complaint_id": last["complaint_id"],
+            }
+        )
+
+
+Forge = Callable[[Target, Budget, Forgery], None]
+
+
+def smear_number(target: Target, budget: Budget, made: Forgery) -> None:
+    """Names a stranger's mobile beside identifiers of the ring, and calls it."""
+    for who, n in budget.numbered():
+        made.complain(who, [STRANGER, *_some(target.known[0], n, 2)])
+        made.call(STRANGER)
+
+
+def smear_alone(target: Target, budget: Budget, made: Forgery) -> None:
+    """Names a stranger's mobile beside one identifier of the ring that is no phone number."""
+    others = [one for one in target.known[0] if not one.startswith("phone:")]
+    for who, n in budget.numbered():
+        made.complain(who, [STRANGER, *_some(others, n, 1)])
+
+
+def smear_mailbox(target: Target, budget: Budget, made: Forgery) -> None:
+    """Names a stranger's Gmail address as the scammer's, beside identifiers of the ring."""
+    for who, n in budget.numbered():
+        made.complain(who, [STRANGERS_MAIL, *_some(target.known[0], n, 2)])
+
+
+def second_doubtful(target: Target, budget: Budget, made: Forgery) -> None:
+    """Names what one honest person named beside two of its ring, as a second one would."""
+    for who, n in budget.numbered():
+        for one in target.doubtful[n :: budget.each]:
+            home = target.before.cluster(one)
+            ring = next(ids for ids in target.known if target.before.cluster(ids[0]) == home)
+            made.complain(who, [one, *_some(ring, n, 1)])
+
+
+def claim_number(target: Target, budget: Budget, made: Forgery) -> None:
+    """Calls the ring's number the victim's own, in a field."""
+    for who, _ in budget.numbered():
+        raw = target.number.removeprefix("phone:")
+        made.complain(who, [], phone_numbers=[{"raw": raw, "role": "victim"}])
+
+
+def claim_in_rejects(target: Target, budget: Budget, made: Forgery) -> None:
+    """Calls the ring's number the victim's own, in a row that is rejected."""
+    for who, _ in budget.numbered():
+        raw = target.number.removeprefix("phone:")
+        own = [{"raw": raw, "role": "victim"}]
+        made.complain(who, [], phone_numbers=own, received_at="yesterday")
+
+
+def name_two_rings(target: Target, budget: Budget, made: Forgery) -> None:
+    """Names one identifier of each of two rings in each complaint."""
+    first, second = target.known[:2]
+    for who, n in budget.numbered():
+        made.complain(who, [first[n % len(first)], second[n % len(second)]])
+
+
+def absorb(target: Target, budget: Budget, made: Forgery) -> None:
+    """Ties every member of the second ring to the first, to make one cluster of both."""
+    first, second = target.known[:2]
+    for who, n in budget.numbered():
+        these = [*_some(second, 2 * n, 2), *_some(first, n + who, 1)]
+        made.complain(who, list(dict.fromkeys(these)))
+
+
+def name_everywhere(target: Target, budget: Budget, made: Forgery) -> None:
+    """Names the ring's number beside those of all others, so that it looks like a hub."""
+    others = [one for ids in target.known[1:] for one in ids]
+    made_of = made.rng.sample(others, len(others))
+    for who, n in budget.numbered():
+        made.complain(who, [target.number, made_of[(n + 7 * who) % len(made_of)]])
+
+
+def pull_away(target: Target, budget: Budget, made: Forgery) -> None:
+    """Names the members that fewest people report beside another ring's best-known ones."""
+    weakest = target.known[0][::-1]
+    for who, n in budget.numbered():
+        made.complain(who, [weakest[n % 2], *_some(target.known[1], n, 1)])
+
+
+def backdate(target: Target, budget: Budget, made: Forgery) -> None:
+    """Names numbers of the ring as seen 300 days before the first record."""
+    long_ago = (END - timedelta(days=DAYS + 300)).isoformat()
+    for who, n in budget.numbered():
+        these = [target.number, target.disputed, *_some(target.known[0], n, 1)]
+        made.complain(who, list(dict.fromkeys(these)), received_at=long_ago)
+
+
+def postdate(target: Target, budget: Budget, made: Forgery) -> None:
+    """Files complaints that are dated next year."""
+    next_year = (END + timedelta(days=365)).isoformat()
+    for who, _ in budget.numbered():
+        made.complain(who, [target.number], received_at=next_year)
+
+
+@dataclass(frozen=True)
+class Case:
+    """What was attacked, the run without the lies (`control`), and the one with them (`after`)."""
+
+    target: Target
+    control: Tables
+    after: Tables
+
+    def in_cluster(self) -> bool:
+        """Returns whether a stranger is a member of the ring's cluster."""
+        return any(map(self._is_with_ring, STRANGERS))
+
+    def in_core(self) -> bool:
+        """Returns whether a stranger is a core member of the ring's cluster."""
+        return any(self.after.is_core(one) and self._is_with_ring(one) for one in STRANGERS)
+
+    def in_package(self) -> bool:
+        """Returns whether a package on the confirmed cluster names a stranger."""
+        return any(map(self.after.may_leave, STRANGERS))
+
+    def in_offer(self) -> bool:
+        """Returns whether an offer to a partner names a stranger, by the shipped policy."""
+        return not self.after.offered.isdisjoint(STRANGERS)
+
+    def promoted(self) -> bool:
+        """Returns whether a package names what it would not name without the lies."""
+        return any(
+            self.after.may_leave(one) and not self.control.may_leave(one)
+            for one in self.target.doubtful
+        )
+
+    def erased(self) -> bool:
+        """Returns whether the ring's number is gone without an alarm."""
+        gone = self.target.number not in self.after.members
+        return gone and not self.after.alarms - self.control.alarms
+
+    def stopped(self) -> bool:
+        """Returns whether the ring's number no longer leaves, whatever is raised."""
+        return self.control.is_core(self.target.number) and not self.after.is_core(
+            self.target.number
+        )
+
+    def suspended(self) -> bool:
+        """Returns whether a member of the second ring no longer leaves."""
+        return any(
+            self.control.may_leave(one) and not self.after.may_leave(one)
+            for one in self.target.known[1]
+        )
+
+    def merged(self) -> bool:
+        """Returns whether core members of two clusters are in one."""
+        return any(together and not before for before, together in self._pairs())
+
+    def split(self) -> bool:
+        """Returns whether core members of one cluster are in two."""
+        return any(before and not together for before, together in self._pairs())
+
+    def renamed(self) -> bool:
+        """Returns whether a ring's number has another epoch now, or another first one."""
+        seconds = {f"{one}#2" for one in {*self.target.known[0], self.target.disputed}}
+        return not seconds.isdisjoint(self.after.status.keys() - self.control.status.keys())
+
+    def dispute_lapsed(self) -> bool:
+        """Returns whether a cluster of the disputed number is disputed no longer."""
+        clusters = (
+            row["cluster_id"]
+            for one, row in self.after.members.items()
+            if without_epoch(one) == self.target.disputed
+        )
+        return any(self.after.clusters[one] != "disputed" for one in clusters)
+
+    def legitimate_lapsed(self) -> bool:
+        """Returns whether a number that an analyst declared legitimate is a member again."""
+        return any(without_epoch(one) == self.target.legitimate for one in self.after.members)
+
+    def _is_with_ring(self, entity_id: str) -> bool:
+        home = self.after.cluster(entity_id)
+        return home is not None and home in map(self.after.cluster, self.target.known[0])
+
+    def _pairs(self) -> Iterator[tuple[bool, bool]]:
+        """Yields whether two are together, without and with the lies, of all core members."""
+        control, after = self.control, self.after
+        core = [one for one in control.members if control.is_core(one) and after.is_core(one)]
+        for one, other in combinations(core, 2):
+            yield (
+                control.cluster(one) == control.cluster(other),
+                after.cluster(one) == after.cluster(other),
+            )
+
+
+@dataclass(frozen=True)
+class Harm:
+    """One row of the table: the harm, how it is judged, and the attacks that are tried for it."""
+
+    name: str
+    judge: Callable[[Case], bool]
+    attacks: tuple[Forge, ...]
+
+
+_SMEARS = (smear_number, smear_alone, smear_mailbox)
+
+_MERGES = (name_two_rings, name_everywhere, absorb)
+
+HARMS = (
+    Harm("put a stranger's number or mailbox into a cluster", Case.in_cluster, _SMEARS),
+    Harm("... into the core tier", Case.in_core, _SMEARS),
+    Harm("... into a package on a confirmed cluster", Case.in_package, _SMEARS),
+    Harm("... into an offer to a partner", Case.in_offer, _SMEARS),
+    Harm("add to a package what one honest reporter names", Case.promoted, (second_doubtful,)),
+    Harm("take a ring's number out, unseen", Case.erased, (claim_number, claim_in_rejects)),
+    Harm("... keep it from leaving, with an alarm", Case.stopped, (claim_number, claim_in_rejects)),
+    Harm("... keep a ring from leaving by a tie to another", Case.suspended, (absorb,)),
+    Harm("merge core members of two clusters", Case.merged, _MERGES),
+    Harm(
+        "split core members of one cluster", Case.split, (name_everywhere, pull_away, claim_number)
+    ),
+    Harm("rename an epoch", Case.renamed, (backdate, postdate)),
+    Harm("lapse a dispute", Case.dispute_lapsed, (backdate, postdate)),
+    Harm("lapse an expiring `legitimate`", Case.legitimate_lapsed, (backdate, postdate)),
+)
+
+ATTACKS = tuple(dict.fromkeys(attack for harm in HARMS for attack in harm.attacks))
+
+
+@dataclass
+class Outcome:
+    """The least budget that did a harm in any try, the tries in which it did, and the alarms."""
+
+    budget: Budget | None = None
+    seeds: set[int] = field(default_factory=set)
+    attacks: set[str] = field(default_factory=set)
+    alarms: set[str] = field(default_factory=set)
+
+
+def prepare(place: Path, seed: int) -> None:
+    """Makes the world of a seed, its first run, the analyst's decisions, and the run after them."""
+    world = World(seed=seed, complaints=300, operations=6, days=DAYS)
+    simulate(world, place / "world")
+    _batch(place, "first")
+    target = Target.of(place / "first")
+    decided = [("confirm", ids[0], "") for ids in target.known[:2]]
+    month = (END + timedelta(days=30)).isoformat()
+    decided += [("legitimate", target.legitimate, month), ("dispute", target.disputed, month)]
+    with (place / "decisions.csv").open("w", newline="", encoding="utf-8") as out:
+        rows = csv.writer(out)
+        rows.writerow(_DECISION)
+        for number, (kind, one, expires) in enumerate(decided):
+            rows.writerow([number, kind, one, "", "analyst", "seen", END.isoformat(), expires])
+    _batch(place, "control", previous="first")
+
+
+def attempt(place: Path, seed: int, attack: str, budget: Budget) -> dict[str, list[str]]:
+    """Runs the world of `seed` with the lies of one attack; returns the harms and their alarms."""
+    home = place / str(seed)
+    target, control = _target(home / "first"), _tables(home / "control")
+    made = Forgery(Random(f"{seed} {attack} {budget}"))
+    next(one for one in ATTACKS if one.__name__ == attack)(target, budget, made)
+    with tempfile.TemporaryDirectory(dir=home) as folder:
+        for kind, rows in (("complaints", made.complaints), ("calls", made.calls)):
+            text = "".join(json.dumps(row) + "\n" for row in rows)
+            (Path(folder) / f"{kind}.jsonl").write_text(text, encoding="utf-8")
+        lies = Path(folder) if made.calls else Path(folder) / "complaints.jsonl"
+        run = _batch(home, f"{folder}/run", previous="first", lies=lies)
+        smears = {one.__name__ for one in _SMEARS}
+        after = Tables.read(run, _offer(home, run) if attack in smears else frozenset())
+    case, alarms = Case(target, control, after), sorted(after.alarms - control.alarms)
+    return {
+        harm.name: alarms
+        for harm in HARMS
+        if attack in {one.__name__ for one in harm.attacks} and harm.judge(case)
+    }
+
+
+def measure(place: Path, tries: int, workers: int = 2) -> dict[str, Outcome]:
+    """Tries every attack with growing budgets, each until all its harms are done."""
+    seeds = range(FIRST_SEED, FIRST_SEED + tries)
+    outcomes = {harm.name: Outcome() for harm in HARMS}
+    with ProcessPoolExecutor(workers, get_context("spawn")) as pool:
+        list(pool.map(prepare, [place / str(seed) for seed in seeds], seeds))
+        for budget in BUDGETS:
+            open_harms = [harm for harm in HARMS if outcomes[harm.name].budget is None]
+            attacks = [a for a in ATTACKS if any(a in harm.attacks for harm in open_harms)]
+            jobs = [(attack.__name__, seed) for attack in attacks for seed in seeds]
+            futures = [(n, s, pool.submit(attempt, place, s, n, budget)) for n, s in jobs]
+            for name, seed, future in futures:
+                for harm, alarms in future.result().items():
+                    found = outcomes[harm]
+                    if found.budget in (None, budget):
+                        found.budget = budget
+                        found.seeds.add(seed)
+                        found.attacks.add(name)
+                        found.alarms.update(alarms)
+            sys.stderr.write(f"{budget}: done\n")
+    return outcomes
+
+
+def table_lines(outcomes: Mapping[str, Outcome], tries: int) -> Iterator[str]:
+    """Yields the lines of the table in Markdown."""
+    yield "| harm | least that did it | in tries | by | new alarms |"
+    yield "|---|---|---|---|---|"
+    for harm in HARMS:
+        found = outcomes[harm.name]
+        if found.budget is None:
+            yield f"| {harm.name} | nothing up to {BUDGETS[-1]} | 0 of {tries} | | |"
+            continue
+        how = ", ".join(sorted(found.attacks)).replace("_", " ")
+        alarms = ", ".join(sorted(found.alarms)) or "none"
+        yield f"| {harm.name} | {found.budget} | {len(found.seeds)} of {tries} | {how} | {alarms} |"
+
+
+def main() -> None:
+    """Prints the table."""
+    tries = int(sys.argv[1]) if sys.argv[1:] else TRIES
+    with tempfile.TemporaryDirectory() as folder:
+        outcomes = measure(Path(folder), tries)
+    print("\n".join(table_lines(outcomes, tries)))
+
+
+@cache
+def _target(run: Path) -> Target:
+    return Target.of(run)
+
+
+@cache
+def _tables(run: Path) -> Tables:
+    return Tables.read(run)
+
+
+def _rows(run: Path, name: str) -> Rows:
+    return list(ds.dataset(run / name, format="parquet").to_table().to_pylist())
+
+
+def _batch(home: Path, name: str, previous: str = "", lies: Path | None = None) -> Path:
+    """Runs the pipeline over a world; after a `previous` run the analyst's decisions are in force.
+
+    `lies` is a folder with complaints and calls, or a file of complaints.
+    """
+    inputs = {kind: [str(home / "world" / kind)] for kind in ("complaints", "calls")}
+    if lies is not None:
+        inputs["complaints"].append(str(lies / "complaints.jsonl" if lies.is_dir() else lies))
+        if lies.is_dir():
+            inputs["calls"].append(str(lies / "calls.jsonl"))
+    options: dict[str, Any] = {}
+    if previous:
+        options = {"previous": home / previous, "decisions": home / "decisions.csv"}
+    if _has_clock():
+        options["now"] = NOW
+    run = home / name
+    ringtrace.run_batch(**inputs, output=run, progress=False, **options)
+    return run
+
+
+def _offer(home: Path, run: Path) -> frozenset[str]:
+    """Returns what `ringtrace exchange offer` writes about a run."""
+    os.environ["RINGTRACE_HOME"] = str(home / f"keys-{os.getpid()}")
+    out = run.with_name("offer")
+    words = ["exchange", "offer", run, "--from", "amazon", "--to", "microsoft", "--output", out]
+    lines = io.StringIO()
+    with contextlib.redirect_stdout(lines), contextlib.redirect_stderr(lines):
+        status = cli.main([*map(str, words), "--now", NOW.isoformat()])
+    if status:
+        raise RuntimeError(lines.getvalue())
+    offer = json.loads((out / "offer.json").read_bytes())
+    return frozenset(one["entity_id"] for one in offer["entities"])
+
+
+@cache
+def _has_clock() -> bool:
+    """Returns whether `ringtrace batch` takes a clock."""
+    import argparse
+
+    from pipelines.batch.__main__ import add_arguments
+
+    parser = argparse.ArgumentParser()
+    add_arguments(parser)
+    return hasattr(parser.parse_args([]), "now")
+
+
+def _some(ids: Any, start: int, count: int) -> list[str]:
+    """Returns `count` of the identifiers, others for another start."""
+    return [ids[(start + n) % len(ids)] for n in range(min(count, len(ids)))]
+
+
+def _as_field(entity_id: str) -> tuple[str, Any]:
+    """Returns the field and value that state an identifier as the suspect's in a complaint."""
+    kind, _, value = without_epoch(entity_id).partition(":")
+    if kind == "phone":
+        return "phone_numbers", {"raw": value, "role": "callback"}
+    if kind == "domain":
+        return "urls", f"https://{value}/"
+    if kind == "email":
+        return "emails", value
+    scheme, _, rest = value.partition(":")
+    if kind == "remote":
+        return "remote_access", {"tool": scheme, "id": rest}
+    if kind == "wallet":
+        return "payments", {"method": "crypto", "payee": rest}
+    if scheme == "us":
+        routing, _, account = rest.partition(":")
+        return "payments", {"method": "bank", "payee": f"routing {routing} account {account}"}
+    return "payments", {"method": "upi" if scheme == "upi" else "bank", "payee": rest}
+
+
+if __name__ == "__main__":
+    main()

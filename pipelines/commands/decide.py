@@ -1,0 +1,211 @@
+"""`ringtrace decide RUN --decisions FILE KIND ENTITY [ENTITY]`: records a decision of an analyst.
+
+The decision is bound to what RUN shows, and added to FILE, which the next run is given.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import tempfile
+from contextlib import suppress
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pipelines.options import UsageError, moment
+from pipelines.progress import printable
+from pipelines.user_files import read_text, shown_entities
+from reports import tables
+from reports.explain import NotNamedError, find_entity
+from reports.run import Run
+from schemas.decision import PAIR_DECISIONS, REVIEWING_DECISIONS, DecisionKind
+from schemas.tables import MEMBERS
+from transforms.decisions import (
+    WITHHELD_MARK,
+    BoundBy,
+    Decision,
+    bind,
+    decisions_in_force,
+    named_to_bind,
+)
+from transforms.decisions_file import DecisionError, parse_decisions, with_decision_added
+from transforms.manifest import current_time
+
+MOST_MEMBERS_SHOWN = 20
+"""Members that are printed; the file has all."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declares the flags of `ringtrace decide`."""
+    parser.add_argument("run", metavar="RUN", help="folder of a finished run: what is decided on")
+    parser.add_argument(
+        "kind", metavar="KIND", choices=list(DecisionKind), help=", ".join(DecisionKind)
+    )
+    parser.add_argument("a", metavar="ENTITY", help="in any form, such as '(888) 555-0123'")
+    parser.add_argument(
+        "b", metavar="ENTITY", nargs="?", help="the other one, of must_link and cannot_link"
+    )
+    parser.add_argument(
+        "--decisions",
+        metavar="FILE",
+        required=True,
+        help="CSV or JSON Lines that the decision is added to; made where it is absent",
+    )
+    parser.add_argument("--author", metavar="NAME", required=True, help="who decides")
+    parser.add_argument(
+        "--reason", metavar="TEXT", required=True, help="why; it is shown beside what it changed"
+    )
+    parser.add_argument(
+        "--expires", type=moment, metavar="TIME", help="when it is no longer in force"
+    )
+    parser.add_argument(
+        "--now", type=moment, metavar="TIME", help="when it is decided (default: now)"
+    )
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Adds the decision to the file and prints what it covers; returns the exit status 0.
+
+    Raises:
+        RunError: if RUN is no finished run.
+        UsageError: for an entity that RUN does not show, a decision that covers nothing or
+            contradicts another one, or a file that cannot be read or written.
+    """
+    finished = Run.open(arguments.run)
+    kind, clock = DecisionKind(arguments.kind), arguments.now or current_time()
+    if kind in PAIR_DECISIONS and arguments.b is None:
+        raise UsageError(f"{kind} is about two entities; name the other one")
+    if kind not in PAIR_DECISIONS and arguments.b is not None:
+        raise UsageError(f"{kind} is about one entity; leave {arguments.b} out")
+    path = Path(os.path.realpath(arguments.decisions))
+    before = read_text(str(path)) if path.exists() else ""
+    known = _parsed(before, arguments.decisions) if path.exists() else ()
+    entities = [_entity(finished, one) for one in (arguments.a, arguments.b) if one is not None]
+    decision = Decision(
+        decision_id=_free_id(kind, f"{clock:%Y%m%d}", known),
+        kind=kind,
+        entity_a=entities[0],
+        entity_b=entities[1] if len(entities) > 1 else None,
+        author=arguments.author,
+        reason=arguments.reason,
+        decided_at=clock,
+        expires_at=arguments.expires,
+    )
+    shown, interval = shown_entities(finished, named_to_bind([decision]))
+    (decision,) = bind([decision], shown, interval, finished.run_id, BoundBy.FILE)
+    if kind in REVIEWING_DECISIONS:
+        _check_reviewed(finished, decision)
+    text = with_decision_added(before, decision)
+    (decision,) = set(_parsed(text, arguments.decisions)) - set(known)
+    _check_contradictions(known, decision, arguments.decisions)
+    _write(path, before, text)
+    _show(decision, shown, arguments.decisions)
+    return 0
+
+
+def _parsed(text: str, name: str) -> tuple[Decision, ...]:
+    try:
+        return parse_decisions(text, name)
+    except DecisionError as error:
+        raise UsageError(str(error)) from None
+
+
+def _entity(finished: Run, written: str) -> str:
+    """Returns the id of an entity that the run shows; one that it withholds is in no table."""
+    try:
+        found = find_entity(finished, written)
+    except NotNamedError as error:
+        raise UsageError(f"{finished.folder}: {error}; name what it shows") from None
+    if WITHHELD_MARK in found:
+        raise UsageError(
+            f"{written}: is withheld in this run; write a row on its value into the file by hand"
+        )
+    return found
+
+
+def _free_id(kind: DecisionKind, day: str, known: tuple[Decision, ...]) -> str:
+    """Returns an id that no decision of the file has, such as `confirm-20260301-1`."""
+    taken = {one.decision_id for one in known}
+    names = (f"{kind}-{day}-{number}" for number in range(1, len(taken) + 2))
+    return next(one for one in names if one not in taken)
+
+
+def _check_reviewed(finished: Run, decision: Decision) -> None:
+    """Raises UsageError for a confirm or a review of what is no member, or came later."""
+    wanted = pa.array([decision.entity_a])
+    in_cluster = tables.read_table(
+        finished, MEMBERS, ["entity_id"], pc.field("entity_id").isin(wanted)
+    )
+    if not in_cluster.num_rows:
+        raise UsageError(
+            f"{decision.entity_a}: is in no cluster of {finished.folder}; name a member to "
+            f"{decision.kind}"
+        )
+    if decision.entity_a not in (decision.members or ()):
+        raise UsageError(
+            f"--now: {decision.entity_a} has its first record later than that; give a later time"
+        )
+
+
+def _check_contradictions(known: tuple[Decision, ...], decision: Decision, name: str) -> None:
+    """Raises UsageError if the decision contradicts one that is in force."""
+    clock = decision.decided_at
+    old = set(decisions_in_force(known, None, clock).contradictions)
+    new = [
+        one
+        for one in decisions_in_force((*known, decision), None, clock).contradictions
+        if one not in old
+    ]
+    if new:
+        raise UsageError(f"{name}: contradicts a decision that is in force ({new[0]}); use one")
+
+
+def _write(path: Path, before: str, text: str) -> None:
+    """Replaces the file whole, if nobody changed it meanwhile.
+
+    Raises:
+        UsageError: if somebody did, or it cannot be written.
+    """
+    new = not path.exists()
+    try:
+        descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+        aside = Path(name)
+        try:
+            with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as file:
+                file.write(text)
+                file.flush()
+                os.fsync(file.fileno())
+            if new:
+                os.link(aside, path)  # which fails where somebody made the file meanwhile
+                return
+            aside.chmod(path.stat().st_mode & 0o777)
+            if read_text(str(path)) != before:
+                raise FileExistsError
+            aside.rename(path)
+        finally:
+            with suppress(FileNotFoundError):
+                aside.unlink()
+    except FileExistsError:
+        raise UsageError(f"{path}: was changed meanwhile; run this again") from None
+    except OSError as error:
+        raise UsageError(f"{path}: {error.strerror}; give a file that can be written") from None
+
+
+def _show(decision: Decision, shown: pa.Table, name: str) -> None:
+    """Prints what a decision covers: never the value of a victim's own identifier."""
+    members = decision.members or ()
+    later = shown.num_rows - len(members) if decision.kind in REVIEWING_DECISIONS else 0
+    lines = [
+        f"{decision.decision_id}: {decision.kind} covers "
+        f"{len(members)} identifier{'' if len(members) == 1 else 's'} of {decision.run_id}",
+        *(f"  {one}" for one in members[:MOST_MEMBERS_SHOWN]),
+    ]
+    if len(members) > MOST_MEMBERS_SHOWN:
+        lines.append(f"  and {len(members) - MOST_MEMBERS_SHOWN} more")
+    if later > 0 and decision.kind is DecisionKind.CONFIRM:
+        lines.append(f"{later} of its cluster came later than the decision, and stay unreviewed")
+    lines.append(f"{name} has it; give it as --decisions to the next run")
+    sys.stdout.write("\n".join(map(printable, lines)) + "\n")

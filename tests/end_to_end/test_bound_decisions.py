@@ -1,0 +1,251 @@
+"""Decisions are bound once to the facts that they were made on; no later record moves them."""
+
+import json
+from datetime import UTC, datetime
+from hashlib import sha256
+
+import pytest
+from hypothesis import HealthCheck, given, settings, strategies as st
+
+from pipelines import cli
+from schemas.manifest import MANIFEST_NAME
+from schemas.tables import CLUSTERS, DECISIONS, ENTITIES, MEMBERS
+from tests.support.run_pipeline import NOW, complaint, jsonl, read, run
+
+HEADER = "decision_id,kind,entity_a,entity_b,author,reason,decided_at,expires_at\n"
+
+RING = ["+18885550101", "+18885550102", "+18885550103"]
+
+LATE, BACKDATED, STRANGER = "+18885550104", "+18885550105", "+18885550106"
+
+DECIDED_AT = "2024-03-02T12:00:00Z"
+
+
+def named(number, *phones, day=1, **fields):
+    return complaint(
+        number,
+        victim_id=f"v{number}",
+        received_at=f"2024-03-{day:02d}T09:30:00Z",
+        phone_numbers=[{"raw": one, "role": "callback"} for one in phones],
+        **fields,
+    )
+
+
+def first_day():
+    """Four victims, each of whom names the whole ring."""
+    return [named(number, *RING) for number in range(4)]
+
+
+def decisions(path, *rows):
+    path.write_text(HEADER + "".join(f"{one}\n" for one in rows), encoding="utf-8")
+    return path
+
+
+def bound(folder):
+    return {one["decision_id"]: one for one in read(folder, DECISIONS).to_pylist()}
+
+
+def status_of(folder, phone):
+    cluster = {one["entity_id"]: one["cluster_id"] for one in read(folder, MEMBERS).to_pylist()}
+    rows = {one["cluster_id"]: one["status"] for one in read(folder, CLUSTERS).to_pylist()}
+    return rows[cluster[f"phone:{phone}"]]
+
+
+def ids(*phones):
+    return sorted(f"phone:{one}" for one in phones)
+
+
+@pytest.fixture(scope="module")
+def days(tmp_path_factory):
+    """Three daily runs: decided on after the first, with a liar's complaints before each other."""
+    folder = tmp_path_factory.mktemp("days")
+    file = decisions(
+        folder / "d.csv",
+        f"d1,confirm,{RING[0]},,anna,seen,{DECIDED_AT},",
+        f"d2,review,{RING[1]},,anna,seen,{DECIDED_AT},",
+        f"d3,victim_owned,{STRANGER},,anna,a customer wrote in,{DECIDED_AT},",
+    )
+    rows = first_day()
+    run(folder / "1", "--complaints", jsonl(folder / "1.jsonl", rows))
+    # One that came after the decision, and one that says that it came before.
+    rows += [named(n, *RING, LATE, day=3) for n in range(10, 14)]
+    rows += [named(n, *RING, BACKDATED, day=1) for n in range(20, 24)]
+    given = ["--complaints", jsonl(folder / "2.jsonl", rows), "--decisions", file]
+    run(folder / "2", *given, "--previous", folder / "1")
+    rows += [named(30, RING[2], STRANGER, day=1)]
+    given = ["--complaints", jsonl(folder / "3.jsonl", rows), "--decisions", file]
+    run(folder / "3", *given, "--previous", folder / "2")
+    return folder, given
+
+
+def test_a_new_decision_is_bound_to_what_the_previous_run_shows_and_stays_so(days):
+    folder, _ = days
+    second, third = bound(folder / "2"), bound(folder / "3")
+    assert second["d1"]["members"] == third["d1"]["members"] == ids(*RING)
+    assert second["d2"]["members"] == third["d2"]["members"] == ids(RING[1])
+    before = json.loads((folder / "1" / MANIFEST_NAME).read_bytes())["run_id"]
+    for one in (second["d1"], third["d1"]):
+        assert one["run_id"] == before
+        assert one["members_digest"] == sha256("\n".join(ids(*RING)).encode()).hexdigest()
+        assert one["bound_from"] == one["bound_to"] == datetime(2024, 3, 1, 9, 30, tzinfo=UTC)
+        assert one["in_force"]
+    late = {one["entity_id"] for one in read(folder / "3", MEMBERS).to_pylist()}
+    assert {f"phone:{LATE}", f"phone:{BACKDATED}"} <= late
+    tallies = [
+        json.loads((folder / day / MANIFEST_NAME).read_bytes())["tallies"]["decisions"]
+        for day in ("2", "3")
+    ]
+    assert (tallies[0]["bound_to_previous"], tallies[1]["bound_before"]) == (3, 3)
+
+
+def test_without_a_previous_run_it_is_bound_here_but_to_nothing_that_came_later(days, tmp_path):
+    _, given = days
+    manifest = run(tmp_path / "run", *given)
+    members = set(bound(tmp_path / "run")["d1"]["members"])
+    assert set(ids(*RING, BACKDATED)) <= members
+    assert not {f"phone:{LATE}", f"phone:{STRANGER}"} & members
+    assert bound(tmp_path / "run")["d1"]["run_id"] is None
+    assert manifest["tallies"]["decisions"]["bound_here"] == 3
+
+
+def test_the_run_says_what_it_bound(days, tmp_path, capfd):
+    folder, given = days
+    run(tmp_path / "a", *given)
+    assert "3 decisions bound to what this run shows" in capfd.readouterr().err
+    run(tmp_path / "b", *given, "--previous", folder / "1")
+    assert "3 new decisions bound to what the previous run shows" in capfd.readouterr().err
+    run(tmp_path / "c", *given, "--previous", folder / "2")
+    assert "bound to" not in capfd.readouterr().err
+
+
+def test_a_victims_own_identifier_stands_in_the_decision_file_alone(days):
+    folder, _ = days
+    (row,) = [one for one in bound(folder / "3").values() if one["kind"] == "victim_owned"]
+    assert row["entity_a"].startswith("phone:withheld-")
+    assert row["members"] == [row["entity_a"]]
+    assert STRANGER[2:] not in repr(bound(folder / "3"))
+
+
+def test_a_changed_row_is_bound_anew(days, tmp_path):
+    folder, given = days
+    file = decisions(tmp_path / "d.csv", f"d1,confirm,{RING[0]},,anna,checked,{DECIDED_AT},")
+    run(tmp_path / "run", *given[:2], "--decisions", file, "--previous", folder / "2")
+    assert bound(tmp_path / "run")["d1"]["members"] == ids(*RING, BACKDATED)
+
+
+def test_one_that_has_expired_or_is_set_aside_keeps_its_binding(days, tmp_path):
+    folder, given = days
+    file = decisions(
+        tmp_path / "d.csv",
+        f"d1,confirm,{RING[0]},,anna,seen,{DECIDED_AT},2024-03-04T00:00:00Z",
+        f"d2,review,{RING[1]},,anna,seen,{DECIDED_AT},",
+        f"d4,dispute,{RING[1]},,tom,mine,{DECIDED_AT},2024-03-05T00:00:00Z",
+    )
+    flags = [*given[:2], "--decisions", file, "--previous"]
+    run(tmp_path / "a", *flags, folder / "1", "--now", "2024-03-04T12:00:00Z")
+    rows = bound(tmp_path / "a")
+    assert [rows[one]["in_force"] for one in ("d1", "d2", "d4")] == [False, False, True]
+    run(tmp_path / "b", *flags, tmp_path / "a", "--now", "2024-03-06T00:00:00Z")
+    later = bound(tmp_path / "b")
+    assert [later[one]["in_force"] for one in ("d1", "d2", "d4")] == [False, True, False]
+    assert {one: row["members"] for one, row in rows.items()} == {
+        one: row["members"] for one, row in later.items()
+    }
+    assert rows["d1"]["members"] == ids(*RING)
+
+
+records = st.lists(
+    st.builds(
+        lambda number, phones, day: named(100 + number, *sorted(phones), day=day),
+        st.integers(0, 5),
+        st.sets(st.sampled_from([*RING, LATE, STRANGER]), min_size=1, max_size=4),
+        st.integers(1, 28),
+    ),
+    min_size=1,
+    max_size=6,
+)
+
+KINDS = (
+    f"d1,confirm,{RING[0]},,anna,seen,{DECIDED_AT},2024-04-01T00:00:00Z",
+    f"d2,review,{RING[1]},,anna,seen,{DECIDED_AT},",
+    f"d3,legitimate,{LATE},,anna,a bank,{DECIDED_AT},2024-04-01T00:00:00Z",
+    f"d4,cannot_link,{RING[0]},{STRANGER},anna,two,{DECIDED_AT},2024-04-01T00:00:00Z",
+    f"d5,suspect_held,{RING[2]},,anna,seen,{DECIDED_AT},",
+)
+
+
+@pytest.fixture(scope="module")
+def decided(tmp_path_factory):
+    """A first run, decisions on it, and the run after, without any more records."""
+    folder = tmp_path_factory.mktemp("decided")
+    file = decisions(folder / "d.csv", *KINDS)
+    run(folder / "1", "--complaints", jsonl(folder / "1.jsonl", first_day()))
+    given = ["--decisions", file, "--now", "2024-03-28T00:00:00Z", "--previous", folder / "1"]
+    run(folder / "2", "--complaints", folder / "1.jsonl", *given)
+    return folder, given
+
+
+@settings(
+    max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(records)
+def test_no_record_changes_what_a_decision_covers_or_does(decided, tmp_path_factory, rows):
+    folder, given_ = decided
+    place = tmp_path_factory.mktemp("more")
+    more = jsonl(place / "more.jsonl", [*first_day(), *rows])
+    run(place / "run", "--complaints", more, *given_)
+    assert bound(place / "run") == bound(folder / "2")
+    assert status_of(place / "run", RING[0]) == "confirmed"
+    of = {one["entity_id"]: one["cluster_id"] for one in read(place / "run", MEMBERS).to_pylist()}
+    assert of[f"phone:{RING[0]}"] != of.get(f"phone:{STRANGER}")
+    assert f"phone:{LATE}" not in of
+    for one in read(place / "run", ENTITIES).to_pylist():
+        if one["value"] == LATE:
+            assert one["status"] == "suppressed"
+
+
+def test_decisions_expire_by_the_clock_and_never_by_a_record(tmp_path):
+    file = decisions(
+        tmp_path / "d.csv",
+        f"d1,legitimate,{RING[0]},,anna,a bank,{DECIDED_AT},2024-06-01T00:00:00Z",
+    )
+    rows = [*first_day(), named(9, RING[0]) | {"received_at": "2025-03-01T00:00:00Z"}]
+    given_ = ["--complaints", jsonl(tmp_path / "r.jsonl", rows[:-1]), "--decisions", file]
+    liar = ["--complaints", jsonl(tmp_path / "l.jsonl", rows), "--decisions", file]
+    for name, flags, there in (
+        ("before", [*liar, "--now", "2024-05-31T23:59:59Z"], False),
+        ("after", [*given_, "--now", "2024-06-01T00:00:00Z"], True),
+        ("as-of", [*given_, "--as-of", "2024-05-31T00:00:00Z"], False),
+        ("both", [*given_, "--as-of", "2024-05-31T00:00:00Z", "--now", NOW], False),
+    ):
+        manifest = run(tmp_path / name, *flags)
+        of = {one["entity_id"] for one in read(tmp_path / name, MEMBERS).to_pylist()}
+        assert (f"phone:{RING[0]}" in of) == there, name
+        told = {"before": "2024-05-31T23:59:59", "after": "2024-06-01T00:00:00"}
+        assert (
+            manifest["clock"] == told.get(name, manifest["clock"].removesuffix("+00:00")) + "+00:00"
+        )
+        if name == "before":
+            assert manifest["tallies"]["complaint_rejects"] == {"in_future": 1}
+
+
+def test_now_replays_a_run_byte_for_byte(tmp_path, monkeypatch):
+    file = decisions(tmp_path / "d.csv", f"d1,confirm,{RING[0]},,anna,seen,{DECIDED_AT},")
+    given_ = ["--complaints", jsonl(tmp_path / "r.jsonl", first_day()), "--decisions", file]
+    moment = datetime(2025, 5, 5, 5, 5, 5, tzinfo=UTC)
+    monkeypatch.setattr("pipelines.batch.plan.current_time", lambda: moment)
+    assert cli.main([str(one) for one in ["batch", *given_, "--output", tmp_path / "clock"]]) == 0
+    monkeypatch.undo()
+    run(tmp_path / "now", *given_, "--now", moment.isoformat())
+    run(tmp_path / "later", *given_, "--now", "2026-05-05T05:05:05Z")
+    files = {
+        name: {
+            str(one.relative_to(tmp_path / name)): one.read_bytes()
+            for one in sorted((tmp_path / name).rglob("*"))
+            if one.is_file()
+        }
+        for name in ("clock", "now", "later")
+    }
+    assert files["clock"] == files["now"] != files["later"]
+    manifests = [json.loads(files[name][MANIFEST_NAME]) for name in ("now", "later")]
+    assert manifests[0]["run_id"] == manifests[1]["run_id"]

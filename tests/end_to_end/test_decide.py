@@ -1,0 +1,144 @@
+"""`ringtrace decide`: one decision more in the file, bound to what the run shows."""
+
+import csv
+import json
+
+import pytest
+
+from pipelines import cli
+from schemas.decision import DECISION
+from schemas.tables import DECISIONS, MEMBERS
+from tests.end_to_end.test_bound_decisions import LATE, RING, STRANGER, bound, first_day, ids, named
+from tests.support.run_pipeline import jsonl, read, run
+from transforms.decisions import members_digest
+from transforms.decisions_file import parse_decisions, with_decision_added
+
+NOW = ["--now", "2024-03-02T12:00:00Z"]
+
+WHO = ["--author", "Ada Cole", "--reason", "seen in the panel's export", *NOW]
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory):
+    """A run of a ring and a stranger, and the records of the day after."""
+    folder = tmp_path_factory.mktemp("decide")
+    rows = [*first_day(), *(named(n, STRANGER) for n in range(40, 44))]
+    run(folder / "run", "--complaints", jsonl(folder / "1.jsonl", rows))
+    rows += [named(n, *RING, LATE, day=3) for n in range(10, 14)]
+    jsonl(folder / "2.jsonl", rows)
+    return folder
+
+
+def decide(world, file, *words, who=WHO):
+    return cli.main(["decide", str(world / "run"), *words, "--decisions", str(file), *who])
+
+
+def parsed(file):
+    return parse_decisions(file.read_text(encoding="utf-8"), file.name)
+
+
+def test_a_decision_is_bound_and_the_next_run_takes_it(world, tmp_path, capsys):
+    file = tmp_path / "d.csv"
+    assert decide(world, file, "confirm", "(888) 555-0101") == 0
+    shown = capsys.readouterr().out
+    assert "confirm covers 3 identifiers" in shown
+    assert all(one in shown for one in ids(*RING))
+    (one,) = parsed(file)
+    assert (one.decision_id, one.entity_a) == ("confirm-20240302-1", f"phone:{RING[0]}")
+    assert one.members == tuple(ids(*RING))
+    assert one.digest == members_digest(ids(*RING))
+    assert file.stat().st_mode & 0o777 == 0o600
+    manifest = run(tmp_path / "run", "--complaints", world / "2.jsonl", "--decisions", file)
+    assert bound(tmp_path / "run")[one.decision_id]["members"] == ids(*RING)
+    assert bound(tmp_path / "run")[one.decision_id]["run_id"] == one.run_id
+    assert manifest["tallies"]["decisions"]["bound_in_file"] == 1
+    assert f"phone:{LATE}" in read(tmp_path / "run", MEMBERS)["entity_id"].to_pylist()
+
+
+@pytest.mark.parametrize("name", ["d.csv", "d.jsonl"])
+def test_rows_typed_by_hand_stay_as_they_are(world, tmp_path, name):
+    file = tmp_path / name
+    values = ["D,1", "dispute", RING[0], "", "Tom", 'says "no", twice', "2024-03-01T00:00:00Z", ""]
+    row = dict(zip(DECISION.names, values, strict=True))
+    if name == "d.csv":
+        with file.open("w", newline="", encoding="utf-8") as out:
+            csv.writer(out).writerows([DECISION.names, values])
+    else:
+        file.write_text(json.dumps({k: v for k, v in row.items() if v}), encoding="utf-8")
+    (before,) = parsed(file)
+    assert decide(world, file, "cannot_link", RING[0], STRANGER) == 0
+    assert (
+        decide(world, file, "suspect_held", RING[1], who=[*WHO, "--expires", "2024-05-01T00:00Z"])
+        == 0
+    )
+    first, second, third = sorted(parsed(file), key=lambda one: one.kind != "dispute")
+    assert first == before
+    assert second.members == tuple(ids(RING[0], STRANGER))
+    assert third.members == tuple(ids(RING[1]))
+    assert third.expires_at.isoformat() == "2024-05-01T00:00:00+00:00"
+
+
+def test_a_victims_own_is_in_the_file_and_not_on_the_screen_or_in_a_run(world, tmp_path, capsys):
+    file = tmp_path / "d.csv"
+    assert decide(world, file, "victim_owned", STRANGER) == 0
+    shown = capsys.readouterr().out
+    assert "phone:withheld-" in shown
+    assert STRANGER[2:] not in shown
+    assert file.read_text(encoding="utf-8").count(STRANGER) == 1
+    run(tmp_path / "run", "--complaints", world / "2.jsonl", "--decisions", file)
+    assert STRANGER[2:] not in repr(read(tmp_path / "run", DECISIONS).to_pylist())
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["confirm", "+18885559999"], "is nothing that this run found"),
+        (["must_link", RING[0]], "must_link is about two entities"),
+        (["confirm", RING[0], RING[1]], "confirm is about one entity"),
+        (["must_link", RING[0], RING[0]], "must_link is about two entities"),
+        (["must_link", RING[0], STRANGER], "contradicts a decision that is in force"),
+        (["review", RING[2]], "contradicts a decision that is in force"),
+        (["confirm", RING[1], "--author", "a\nb"], "author: is not one line"),
+        (["confirm", RING[1], "--expires", "2024-03-02T12:00:00Z"], "expires_at: is not after"),
+        (["confirm", RING[1], "--now", "2024-02-02T12:00:00Z"], "give a later time"),
+        (["victim_owned", LATE[:-1] + "6", "--reason", "owner of 888-555-0106"], "reason"),
+    ],
+)
+def test_what_cannot_be_decided_is_one_line_and_changes_nothing(
+    world, tmp_path, capsys, words, says
+):
+    file = tmp_path / "d.csv"
+    assert decide(world, file, "cannot_link", RING[0], STRANGER) == 0
+    assert decide(world, file, "dispute", RING[2]) == 0
+    before = file.read_bytes()
+    capsys.readouterr()
+    who = [*WHO]
+    for flag in ("--author", "--reason", "--now"):
+        if flag in words:
+            del who[who.index(flag) : who.index(flag) + 2]
+    assert decide(world, file, *words, who=who) == 2
+    error = capsys.readouterr().err
+    assert says in error
+    assert error.count("\n") == 1
+    assert file.read_bytes() == before
+    assert [one.name for one in tmp_path.iterdir()] == ["d.csv"]
+
+
+@pytest.mark.parametrize("there", [False, True])
+def test_what_another_wrote_meanwhile_is_not_lost(world, tmp_path, capsys, monkeypatch, there):
+    file = tmp_path / "d.csv"
+    if there:
+        assert decide(world, file, "suspect_held", RING[1]) == 0
+
+    def meanwhile(text, decision):
+        monkeypatch.undo()
+        assert decide(world, file, "suspect_held", RING[2]) == 0
+        return with_decision_added(text, decision)
+
+    monkeypatch.setattr("pipelines.commands.decide.with_decision_added", meanwhile)
+    capsys.readouterr()
+    assert decide(world, file, "suspect_held", RING[0]) == 2
+    assert "was changed meanwhile; run this again" in capsys.readouterr().err
+    assert [one.entity_a for one in parsed(file)] == ids(*RING[1 if there else 2 :])
+    assert decide(world, file, "suspect_held", RING[0]) == 0
+    assert {one.entity_a for one in parsed(file)} == set(ids(RING[0], *RING[1 if there else 2 :]))

@@ -1,0 +1,416 @@
+"""The victim register: one's own victims are refused by runs that never saw them as victims."""
+
+import json
+import os
+import shutil
+import stat
+
+import pyarrow as pa
+import pyarrow.dataset as ds
+import pytest
+from hypothesis import given, settings, strategies as st
+
+from pipelines import cli, key_store
+from reports import signing
+from schemas.entity import VICTIM_ENTRY
+from schemas.enums import Status
+from schemas.offer import Offer, OfferedCluster, OfferedEntity, OfferedEvidence, Terms
+from schemas.tables import ENTITIES, VICTIMS
+from tests.support.run_pipeline import complaint, jsonl, read, run
+from transforms.victim_register import (
+    REGISTER_CHANGE,
+    RegisterKey,
+    RegisterSource,
+    entries_that_leave,
+    merge_changes,
+    read_lookup,
+)
+
+VICTIM, SUSPECT, OTHER = "+12024561411", "+18882223344", "+18773334455"
+
+PLAIN = VICTIM[2:]
+"""The victim's number as it is dialed at home, and written in an address."""
+
+DAY_1 = [
+    complaint(1, victim_id="v1", phone_numbers=[
+        {"raw": VICTIM, "role": "victim"}, {"raw": SUSPECT, "role": "callback"}
+    ]),
+    complaint(2, victim_id="v2", phone_numbers=[{"raw": SUSPECT, "role": "callback"}]),
+]  # fmt: skip
+
+DAY_2 = [
+    complaint(
+        number,
+        victim_id=f"w{number}",
+        received_at=f"2024-03-0{2 + number % 5}T09:30:00Z",
+        narrative=words,
+        phone_numbers=[{"raw": one, "role": "callback"} for one in (VICTIM, SUSPECT, OTHER)],
+        emails=[f"jo.{PLAIN}@evil.support"],
+    )
+    for number, words in enumerate(
+        (
+            "A man with a heavy accent wanted gift cards from the pharmacy on my street corner",
+            "They froze the screen of my laptop and a siren played until I rang the line shown",
+            "My refund was too large they claimed and I must wire the difference before noon",
+            "An invoice for antivirus software came by post although I own no computer at all",
+            "The bank's fraud team supposedly needed every code that arrived on my telephone",
+        ),
+        11,
+    )
+]
+"""Records of liars, or of victims whose numbers were spoofed: none says whose number it is."""
+
+
+@pytest.fixture
+def home(tmp_path, monkeypatch):
+    monkeypatch.setenv(key_store.HOME_VARIABLE, str(tmp_path / "home"))
+    return tmp_path / "home"
+
+
+@pytest.fixture
+def days(tmp_path, home):
+    """Files of both days, and the run of the first."""
+    jsonl(tmp_path / "1.jsonl", DAY_1)
+    jsonl(tmp_path / "2.jsonl", DAY_2)
+    run(tmp_path / "one", "--complaints", tmp_path / "1.jsonl")
+    return tmp_path
+
+
+def second(days, name, *flags):
+    """A run of the second day's records alone."""
+    run(days / name, "--complaints", days / "2.jsonl", *flags)
+    return days / name
+
+
+def entries(folder):
+    return ds.dataset(folder / VICTIMS.name, schema=VICTIM_ENTRY).to_table().to_pylist()
+
+
+def status(folder):
+    return {one["entity_id"]: one["status"] for one in read(folder, ENTITIES).to_pylist()}
+
+
+def content(folder):
+    """The text of all files of a folder, Parquet decoded, and their bytes."""
+    files = [path for path in sorted(folder.rglob("*")) if path.is_file()]
+    rows = [repr(ds.dataset(one).to_table().to_pylist()) for one in files if ".parquet" in one.name]
+    return "\n".join(rows).encode() + b"\n".join(one.read_bytes() for one in files)
+
+
+def ringtrace(*words):
+    return cli.main([str(one) for one in words])
+
+
+def refused(capsys, words, *named):
+    """Asserts that a command line is refused in one line that names each of `named`."""
+    capsys.readouterr()
+    assert ringtrace(*words) == 2
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1, error
+    for one in named:
+        assert str(one) in error, error
+    return error
+
+
+# -- later runs ----------------------------------------------------------------------------------
+
+
+def test_a_number_stays_withheld_on_a_day_that_does_not_say_whose_it_is(days):
+    two = second(days, "two", "--previous", days / "one")
+    found = status(two)
+    assert found[f"phone:{SUSPECT}"] == Status.INFRASTRUCTURE
+    withheld = sorted(one.partition(":")[0] for one, of in found.items() if of == "victim_side")
+    assert withheld == ["email", "phone"]
+    assert PLAIN.encode() not in content(two).replace(b"-", b"").replace(b" ", b"")
+    (alarm,) = json.loads((two / "manifest.json").read_bytes())["alarms"]
+    assert alarm["code"] == "register_conflicts"
+    assert entries(two) == entries(days / "one")
+    # And on the day after, when the run before knows it from the register alone.
+    three = second(days, "three", "--previous", two)
+    assert f"phone:{VICTIM}" not in status(three)
+    # Without the register it is a suspect's.
+    without = second(days, "without", "--previous", days / "one", "--no-register")
+    assert status(without)[f"phone:{VICTIM}"] == Status.INFRASTRUCTURE
+    assert not (without / "private").exists()
+
+
+def test_an_entry_counts_reporters_and_keeps_the_count_of_an_earlier_run(days, tmp_path):
+    more = [
+        complaint(number, victim_id=who, phone_numbers=[{"raw": VICTIM, "role": "victim"}])
+        for number, who in enumerate(("v1", "v1", "v7", "v8"), 20)
+    ]
+    run(tmp_path / "more", "--complaints", jsonl(tmp_path / "more.jsonl", more))
+    (entry,) = entries(tmp_path / "more")
+    assert (entry["reporters"], entry["stated"], entry["kind"]) == (3, True, "phone")
+    for previous, records in (("more", "1.jsonl"), ("one", "more.jsonl")):
+        output = tmp_path / f"after-{previous}"
+        run(output, "--complaints", tmp_path / records, "--previous", tmp_path / previous)
+        (merged,) = entries(output)
+        assert merged["reporters"] == 3
+        assert merged["mac"] == entry["mac"]
+
+
+def test_a_narratives_words_that_are_overruled_leave_the_register(tmp_path, home):
+    said = complaint(1, victim_id="v1", narrative=f"My own phone number is {VICTIM}, call me there")
+    run(tmp_path / "one", "--complaints", jsonl(tmp_path / "1.jsonl", [said]))
+    (entry,) = entries(tmp_path / "one")
+    assert not entry["stated"]
+    run(tmp_path / "two", "--complaints", jsonl(tmp_path / "2.jsonl", DAY_2),
+        "--previous", tmp_path / "one")  # fmt: skip
+    assert status(tmp_path / "two")[f"phone:{VICTIM}"] == Status.INFRASTRUCTURE
+    assert entries(tmp_path / "two") == []
+
+
+# -- streams -------------------------------------------------------------------------------------
+
+
+def test_a_stream_raises_no_alert_about_it(days):
+    from pipelines.streaming.__main__ import main
+
+    (days / "in" / "complaints").mkdir(parents=True)
+    shutil.copy(days / "2.jsonl", days / "in" / "complaints" / "2.jsonl")
+    named = {}
+    for name, flags in (("out", []), ("without", ["--no-register"])):
+        words = ["--watch", days / "in", "--output", days / name, "--stop-after-idle", 1]
+        words += ["--tick-interval", 1, "--alert-records", 3, "--alert-hours", 168]
+        words += ["--previous", days / "one", *flags]
+        assert main([*map(str, words)]) == 0
+        alerts = [json.loads(one.read_text()) for one in (days / name / "alerts").glob("*.jsonl")]
+        named[name] = json.dumps(alerts)
+    assert VICTIM in named["without"], "an alert that the register prevents"
+    assert OTHER in named["out"]
+    assert PLAIN not in named["out"]
+    (snapshot,) = (days / "out" / "snapshots").iterdir()
+    assert f"phone:{VICTIM}" not in status(snapshot)
+    assert entries(snapshot) == entries(days / "one")
+
+
+# -- partners ------------------------------------------------------------------------------------
+
+
+def offer_of(*entity_ids):
+    ids = sorted(entity_ids)
+    return Offer(
+        sender="microsoft",
+        recipient="amazon",
+        issued_at="2024-04-01T00:00:00Z",
+        expires_at="2024-06-01T00:00:00Z",
+        tlp="TLP:AMBER",
+        terms=Terms(confidence_floor=50, k=5, least_reports=2, loss_unit=1000),
+        entities=tuple(OfferedEntity(one, "callback", 99, 1) for one in ids),
+        evidence=(OfferedEvidence(tuple(range(len(ids))), "complaint", 9, "2024-W09"),),
+        clusters=(OfferedCluster((), None, (), 1),),
+    )
+
+
+@pytest.fixture
+def offered(days, monkeypatch):
+    """A partner's signed offer that names one's victim, also inside an address."""
+    monkeypatch.setenv(key_store.HOME_VARIABLE, str(days / "partner"))
+    key, folder = key_store.own_key(), days / "offer"
+    named = (f"phone:{VICTIM}", f"phone:{SUSPECT}", f"phone:{OTHER}")
+    offer = offer_of(*named, f"email:jo.1-{PLAIN}@evil.support", f"url:t.example/00{VICTIM[1:]}")
+    folder.mkdir()
+    (folder / "offer.json").write_bytes(signing.canonical_json(offer))
+    sealed = signing.sign_detached(signing.canonical_json(offer), key)
+    (folder / "offer.json.sig").write_bytes(sealed)
+    monkeypatch.setenv(key_store.HOME_VARIABLE, str(days / "home"))
+    key_store.trust("microsoft", key.public_key())
+    return folder
+
+
+JOIN_AT = ["--now", "2024-04-02T00:00:00Z"]
+
+
+def test_a_join_refuses_ones_own_victims_and_counts_them(days, offered, capsys):
+    words = ["exchange", "join", days / "one", offered, "--output", days / "joint", *JOIN_AT]
+    assert ringtrace(*words) == 0
+    assert "microsoft names 3 identifiers of your own victims: left out" in capsys.readouterr().out
+    found = status(days / "joint")
+    assert found[f"phone:{OTHER}"] == Status.INFRASTRUCTURE
+    assert PLAIN not in "".join(found)
+    assert PLAIN.encode() not in content(days / "joint")
+    assert entries(days / "joint") == entries(days / "one")
+
+
+def test_a_join_refuses_by_the_register_of_previous_and_by_others(days, offered, capsys):
+    later = [complaint(5, victim_id="v5", phone_numbers=[{"raw": OTHER, "role": "victim"}])]
+    run(days / "later", "--complaints", jsonl(days / "later.jsonl", later))
+    register = days / "later" / VICTIMS.name
+    for n, flags in enumerate((["--previous", days / "later"], ["--register", register])):
+        joint = days / f"joint-{n}"
+        words = ["exchange", "join", days / "one", offered, "--output", joint, *JOIN_AT, *flags]
+        assert ringtrace(*words) == 0
+        assert "4 identifiers of your own victims" in capsys.readouterr().out
+        assert f"phone:{OTHER}" not in status(joint)
+        assert len(entries(joint)) == 2
+
+
+def test_an_offer_names_none_that_a_later_run_knows_as_a_victims(days):
+    early = second(days, "early")
+    words = ["exchange", "offer", early, "--to", "microsoft"]
+    known = ["--register", days / "one" / VICTIMS.name]
+    named = {}
+    for name, flags in (("before", []), ("after", known)):
+        assert ringtrace(*words, "--output", days / name, *flags) == 0
+        named[name] = (days / name / "offer.json").read_text()
+    assert VICTIM in named["before"]
+    assert PLAIN not in named["after"]
+    assert OTHER in named["after"]
+
+
+NAMED = [
+    f"phone:{VICTIM}",
+    f"email:jo.{PLAIN}@evil.support",
+    f"email:jo{VICTIM[1:]}x@evil.support",
+    f"domain:00{VICTIM[1:]}.example",
+    "handle:telegram:jo_202_456_1411",
+    f"account:upi:{PLAIN}@ybl",
+    f"url:t.example/011{VICTIM[1:]}",
+]
+
+OTHERS = [
+    f"phone:+44{PLAIN}",
+    f"phone:{SUSPECT}",
+    "email:jo.2024561412@evil.support",
+    "email:jo@evil.support",
+    f"remote:anydesk:{PLAIN}",
+    f"account:bank:{PLAIN}",
+]
+
+
+def test_a_number_is_found_in_any_form_and_inside_what_people_choose(days, home):
+    key = RegisterKey((home / "register.key").read_bytes())
+    source = RegisterSource(key, tuple(map(str, (days / "one" / VICTIMS.name).iterdir())))
+    found = read_lookup(source).find(pa.array(NAMED + OTHERS), key)
+    assert found["entity_id"].to_pylist() == NAMED
+    assert read_lookup(source).without([f"phone:{VICTIM}"], key).find(pa.array(NAMED), key) == (
+        found.slice(0, 0)
+    )
+
+
+# -- the secret ----------------------------------------------------------------------------------
+
+
+def test_the_secret_and_the_values_stand_nowhere_in_a_runs_folder(days, home, capfd):
+    two = second(days, "two", "--previous", days / "one")
+    secret = (home / "register.key").read_bytes()
+    assert len(secret) == 32
+    everything = content(two) + content(days / "one") + "".join(capfd.readouterr()).encode()
+    for one in (secret, secret.hex().encode(), repr(secret).encode()):
+        assert one not in everything
+    kept = content(days / "one" / "private")
+    for digits in (VICTIM[1:], PLAIN):
+        assert digits.encode() not in kept
+    assert secret.hex() not in repr(RegisterKey(secret))
+
+
+def test_only_its_owner_can_read_the_key_and_the_register(days, home):
+    os.umask(before := os.umask(0))
+    assert before != 0o077, "a umask that hides everything would show nothing"
+    assert stat.S_IMODE((home / "register.key").stat().st_mode) == 0o600
+    for path in (days / "one" / "private", *(days / "one" / "private").rglob("*")):
+        assert stat.S_IMODE(path.stat().st_mode) == (0o700 if path.is_dir() else 0o600), path
+
+
+def test_health_tells_of_a_register_that_others_can_read_and_of_one_that_is_gone(days, capsys):
+    assert ringtrace("health", days / "one") == 0
+    (file,) = (days / "one" / VICTIMS.name).iterdir()
+    file.chmod(0o644)
+    capsys.readouterr()
+    assert ringtrace("health", days / "one") == 1
+    assert "others can read private/victims/" in capsys.readouterr().out
+    file.unlink()
+    assert ringtrace("health", days / "one") == 1
+    assert "is gone" in capsys.readouterr().out
+    run(days / "none", "--complaints", days / "1.jsonl", "--no-register")
+    assert ringtrace("health", days / "none", "--previous", days / "one") == 1
+    assert "keeps none" in capsys.readouterr().out
+
+
+def test_another_key_is_one_line(days, home, offered, capsys):
+    (home / "register.key").rename(days / "old.key")
+    (home / "register.key").write_bytes(bytes(range(32)))
+    (home / "register.key").chmod(0o600)
+    joined = ["exchange", "join", days / "one", offered, "--output", days / "x", *JOIN_AT]
+    batch = ["batch", "--complaints", days / "2.jsonl", "--output", days / "x"]
+    (days / "in" / "calls").mkdir(parents=True)
+    stream = ["stream", "--watch", days / "in", "--output", days / "x", "--stop-after-idle", 1]
+    for words in (
+        joined,
+        ["exchange", "offer", days / "one", "--to", "microsoft", "--output", days / "x"],
+        [*batch, "--previous", days / "one"],
+        [*stream, "--previous", days / "one"],
+    ):
+        error = refused(capsys, words, "--register-key FILE", "--no-register")
+        assert bytes(range(32)).hex() not in error
+        assert not (days / "x").exists()
+    (home / "register.key").unlink()
+    refused(capsys, joined, "none is here")
+    assert ringtrace(*joined, "--register-key", days / "old.key") == 0
+    words = [*batch[:-1], days / "y", "--previous", days / "one"]
+    assert ringtrace(*words, "--register-key", days / "old.key") == 0
+    assert status(days / "y")[f"phone:{SUSPECT}"] == Status.INFRASTRUCTURE
+    assert f"phone:{VICTIM}" not in status(days / "y")
+
+
+def test_an_edited_register_is_one_line(days, capsys):
+    import pyarrow.parquet as pq
+
+    (file,) = (days / "one" / VICTIMS.name).iterdir()
+    pq.write_table(VICTIM_ENTRY.empty_table(), file)
+    words = ["batch", "--complaints", days / "2.jsonl", "--output", days / "x", "--previous"]
+    refused(capsys, [*words, days / "one"], "0 entries", "manifest says 1")
+    file.write_bytes(b"PAR1 and no more")
+    refused(capsys, [*words, days / "one"], "is no victim register")
+
+
+def test_a_run_without_a_key_store_works_and_keeps_none(tmp_path, monkeypatch, capsys):
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv(key_store.HOME_VARIABLE, str(tmp_path / "file" / "home"))
+    run(tmp_path / "run", "--complaints", jsonl(tmp_path / "1.jsonl", DAY_1))
+    assert "no victim register" in capsys.readouterr().err
+    assert not (tmp_path / "run" / "private").exists()
+    assert PLAIN.encode() not in content(tmp_path / "run")
+
+
+# -- what an entry comes to ----------------------------------------------------------------------
+
+KEY = RegisterKey(b"0123456789abcdef0123456789abcdef")
+
+NAMES = [f"phone:+1202456{n:04d}" for n in range(4)] + ["email:jo@home.example"]
+
+
+@st.composite
+def changes(draw):
+    rows = [
+        {
+            "mac": KEY.macs([name])[0].as_py(),
+            "digits_mac": None,
+            "kind": name.partition(":")[0],
+            "reporters": draw(st.integers(1, 9)),
+            "stated": draw(st.booleans()),
+            "first_seen": draw(st.integers(0, 10**15)),
+            "key_id": KEY.key_id,
+            "leaves": False,
+        }
+        for name in draw(st.lists(st.sampled_from(NAMES), max_size=12))
+    ]
+    leaving = draw(st.sets(st.sampled_from(NAMES), max_size=2))
+    return rows, leaving, draw(st.permutations(range(len(rows) + len(leaving))))
+
+
+@given(changes())
+@settings(max_examples=60)
+def test_a_register_does_not_depend_on_the_order_and_keeps_the_most(made):
+    rows, leaving, order = made
+    ends = entries_that_leave(leaving, KEY)
+    given_rows = pa.concat_tables([pa.Table.from_pylist(rows, REGISTER_CHANGE), ends])
+    kept = merge_changes(given_rows).sort_by("mac")
+    assert kept.equals(merge_changes(given_rows.take(pa.array(order, pa.int64()))).sort_by("mac"))
+    gone = set(KEY.macs(sorted(leaving)).to_pylist())
+    most = {}
+    for row in rows:
+        most[row["mac"]] = max(most.get(row["mac"], 0), row["reporters"])
+    found = dict(zip(kept["mac"].to_pylist(), kept["reporters"].to_pylist(), strict=True))
+    assert found == {mac: count for mac, count in most.items() if mac not in gone}

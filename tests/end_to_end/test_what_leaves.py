@@ -1,0 +1,322 @@
+"""One liar, many complaints, every way out: no stranger's identifier leaves, the ring's do."""
+
+import csv
+import json
+import threading
+from datetime import date, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pyarrow.compute as pc
+import pytest
+
+from pipelines import key_store
+from pipelines.streaming.__main__ import main as stream
+from reports import tables
+from schemas.tables import CLUSTERS, MEMBERS
+from tests.support.exchange_world import Company, ringtrace, trust_key
+from tests.support.leaks import decoded_layers, number_forms
+from tests.support.run_pipeline import call, complaint, jsonl, run
+
+RING, SECOND, PAYEE = "(888) 555-0123", "(877) 555-0188", "refund.desk@okbank"
+
+MAIL, MOBILE, SLIP = "jane.roe.1961@gmail.com", "(212) 555-0147", "(888) 555-0132"
+
+STRANGERS = {MAIL, *number_forms(MOBILE, "US"), *number_forms(SLIP, "US")}
+
+RINGS = {*number_forms(RING, "US")}
+
+CONFIRMED = "2026-03-20T00:00:00Z"
+
+AS_OF = ["--as-of", "2026-04-20T00:00:00Z"]
+
+NOW = ["--now", "2026-04-21T00:00:00Z"]
+
+TOLD = [
+    "A man with a foreign accent kept me talking for hours about my own laptop.",
+    "My mother was told that somebody had bought a telephone in her name yesterday.",
+    "They wanted gift cards, I drove to the shop and read the codes out to them.",
+    "After the window popped up I could not close it, so I rang them in panic.",
+    "He said our bank account was under investigation and we must keep it secret.",
+    "The woman was friendly, then shouted when I refused to install her program.",
+]
+
+
+def day(number):
+    return f"{date(2026, 3, 1) + timedelta(days=number)}T09:30:00Z"
+
+
+def honest(org):
+    """Six people who each met the ring, on a day of their own and in words of their own."""
+    return [
+        complaint(
+            number,
+            source_org=org,
+            received_at=day(2 * number),
+            victim_id=f"v{number}",
+            narrative=TOLD[number],
+            phone_numbers=[{"raw": one, "role": "callback"} for one in (RING, SECOND)],
+            payments=[{"method": "upi", "payee": PAYEE, "amount": "90.00", "currency": "USD"}],
+            loss_amount="90.00",
+            loss_currency="USD",
+            claimed_brand="Amazon",
+        )
+        for number in range(6)
+    ]
+
+
+def lies(org):
+    """One reporter who names strangers beside the ring's numbers, often, after the confirmation."""
+    return [
+        complaint(
+            100 + number,
+            source_org=org,
+            received_at=day(30 + number % 9),
+            victim_id="liar",
+            narrative=f"They rang. Write to {MAIL} or call {MOBILE}, {TOLD[number % 6]} {number}",
+            phone_numbers=[
+                {"raw": one, "role": "callback"}
+                for one in (RING, SECOND, MOBILE, *([SLIP] if number % 2 else []))
+            ],
+            emails=[MAIL],
+            payments=[{"method": f"to {MAIL}", "payee": PAYEE, "amount": "1", "currency": "USD"}],
+            claimed_brand=f"Jane of {MAIL}",
+        )
+        for number in range(40)
+    ]
+
+
+def calls(org):
+    return [
+        call(
+            number,
+            source_org=org,
+            started_at=day(2 * number),
+            direction="outbound",
+            called_number=RING,
+            victim_id=f"v{number}",
+        )
+        for number in range(3)
+    ]
+
+
+@pytest.fixture(scope="module")
+def office(tmp_path_factory):
+    """Two companies that the liar lies to, the runs of both, and a confirmation of before."""
+    folder = tmp_path_factory.mktemp("office")
+    decisions = folder / "decisions.csv"
+    with decisions.open("w", newline="") as file:
+        rows = csv.writer(file)
+        rows.writerow(
+            "decision_id kind entity_a entity_b author reason decided_at expires_at".split()
+        )
+        rows.writerow(["C-1", "confirm", "+18885550123", "", "ann", "rang it", CONFIRMED, ""])
+    companies = {}
+    for org in ("amazon", "microsoft"):
+        made = folder / org
+        made.mkdir()
+        complaints = jsonl(made / "complaints.jsonl", [*honest(org), *lies(org)])
+        records = jsonl(made / "calls.jsonl", calls(org))
+        one = companies[org] = Company(org, made / "home", complaints, records, made / "run")
+        files = ["--complaints", complaints, "--calls", records]
+        run(one.run, *files, "--decisions", decisions, *AS_OF)
+    trust_key(companies["amazon"], companies["microsoft"])
+    trust_key(companies["microsoft"], companies["amazon"])
+    return companies, decisions
+
+
+def at(monkeypatch, company):
+    monkeypatch.setenv(key_store.HOME_VARIABLE, str(company.home))
+
+
+def found(folder, values):
+    """The files below a folder in which one of the values stands, in any layer."""
+    wanted = [one.encode() for one in values if len(one) > 6]
+    return sorted(
+        str(path.relative_to(folder))
+        for path in Path(folder).rglob("*")
+        if path.is_file()
+        and any(
+            one in layer for layer in decoded_layers(path.name, path.read_bytes()) for one in wanted
+        )
+    )
+
+
+def member_rows(company):
+    return {one["entity_id"]: one for one in tables.read_table(company.run, MEMBERS).to_pylist()}
+
+
+def test_the_liar_is_in_the_cluster_and_in_the_runs_own_pages(office):
+    """So that what follows cannot pass because nobody lied."""
+    companies, _ = office
+    members = member_rows(companies["amazon"])
+    ring = members["phone:+18885550123"]
+    assert (ring["tier"], ring["review"]) == ("core", "reviewed")
+    strangers = {f"email:{MAIL}", "phone:+12125550147", "phone:+18885550132"} & members.keys()
+    assert len(strangers) == 3
+    assert {members[one]["tier"] for one in strangers} == {"verify"}
+    assert any(members[one]["cluster_id"] == ring["cluster_id"] for one in strangers)
+    own = found(companies["amazon"].run / "report", STRANGERS)
+    assert own and all(name.endswith(".html") for name in own)
+
+
+def test_files_of_clusters_and_of_the_graph(office):
+    run_folder = office[0]["amazon"].run
+    leaving = {".graphml", ".gexf", ".csv", ".json"}
+    assert not [
+        one
+        for part in ("report", "graph")
+        for one in found(run_folder / part, STRANGERS)
+        if Path(one).suffix in leaving
+    ]
+    ring = member_rows(office[0]["amazon"])["phone:+18885550123"]["cluster_id"]
+    ways = [f"clusters/{ring}.{end}" for end in ("csv", "gexf", "graphml", "stix.json")]
+    assert set(ways) <= set(found(run_folder / "report", RINGS))
+    assert {"graph.gexf", "graph.graphml"} <= set(found(run_folder / "graph", RINGS))
+
+
+def test_ones_own_export_names_all_and_marks_them(office, tmp_path):
+    company = office[0]["amazon"]
+    flags = ["--output", tmp_path / "own", "--include-verify"]
+    assert ringtrace("report", company.run, *flags) == 0
+    files = list((tmp_path / "own/report/clusters").glob("*.csv"))
+    rows = [row for path in files for row in csv.DictReader(path.open(encoding="utf-8-sig"))]
+    assert {one["entity_id"]: one["tier"] for one in rows} == {
+        name: one["tier"] for name, one in member_rows(company).items()
+    }
+
+
+def test_the_redacted_report(office, tmp_path):
+    company = office[0]["amazon"]
+    assert ringtrace("report", company.run, "--redact", "--output", tmp_path / "out") == 0
+    assert found(tmp_path / "out", STRANGERS) == []
+    assert "report/index.html" in found(tmp_path / "out", RINGS)
+    text = (tmp_path / "out/report/index.html").read_text()
+    assert "names core members alone" in text
+
+
+def offer(office, monkeypatch, folder, sender="microsoft", to="amazon", *flags):
+    at(monkeypatch, office[0][sender])
+    words = ["exchange", "offer", office[0][sender].run, "--to", to, "--output", folder]
+    return ringtrace(*words, *NOW, *flags)
+
+
+def test_an_offer_and_what_is_joined_of_it(office, monkeypatch, tmp_path, capsys):
+    companies, decisions = office
+    assert offer(office, monkeypatch, tmp_path / "offer") == 0
+    told = capsys.readouterr().out
+    assert "to be verified before use" in told and "nothing leaves" in told
+    assert found(tmp_path / "offer", STRANGERS) == []
+    assert found(tmp_path / "offer", RINGS) == ["offer.json"]
+    # A run of one's own without lies: what is in the joint run came with the offer.
+    clean = tmp_path / "clean"
+    run(clean, "--complaints", jsonl(tmp_path / "c.jsonl", honest("amazon")), *AS_OF)
+    at(monkeypatch, companies["amazon"])
+    flags = ["--output", tmp_path / "joint", "--decisions", decisions, *NOW]
+    assert ringtrace("exchange", "join", clean, tmp_path / "offer", *flags) == 0
+    assert found(tmp_path / "joint", STRANGERS) == []
+    joined = {
+        one["entity_id"]: one for one in tables.read_table(tmp_path / "joint", MEMBERS).to_pylist()
+    }
+    assert joined["phone:+18885550123"]["tier"] == "core"
+    assert joined["phone:+18885550123"]["reporters"] > 6
+
+
+def test_an_offer_without_any_review_stands_on_three_accounts(office, monkeypatch, tmp_path):
+    companies, _ = office
+    bare = tmp_path / "bare"
+    files = ["--complaints", companies["microsoft"].complaints]
+    run(bare, *files, "--calls", companies["microsoft"].calls, *AS_OF)
+    at(monkeypatch, companies["microsoft"])
+    words = ["exchange", "offer", bare, "--to", "amazon", "--output", tmp_path / "offer", *NOW]
+    assert ringtrace(*words) == 0
+    assert found(tmp_path / "offer", STRANGERS) == []
+    assert found(tmp_path / "offer", RINGS) == ["offer.json"]
+
+
+def test_a_referral_with_its_requests_stix_and_misp(office, monkeypatch, tmp_path):
+    companies, decisions = office
+    company = companies["amazon"]
+    at(monkeypatch, company)
+    ring = member_rows(company)["phone:+18885550123"]["cluster_id"]
+    words = ["referral", company.run, "--cluster", ring, "--recipient", "us-fbi-ic3"]
+    words += ["--complaints", company.complaints, "--calls", company.calls]
+    words += ["--decisions", decisions, "--excerpts", "--output", tmp_path / "package"]
+    agreed = ["--override-by", "Ada Cole", "--override-reason", "counsel agreed"]
+    assert ringtrace(*words, *agreed) == 0
+    assert found(tmp_path / "package", STRANGERS) == []
+    named = found(tmp_path / "package", RINGS)
+    for way in ("cluster.stix.json", "cluster.misp.json", "cluster.graphml", "referral.html"):
+        assert f"data/{way}" in named
+    assert any(one.startswith("data/requests/") for one in named)
+    facts = json.loads((tmp_path / "package/data/package.json").read_bytes())
+    rows = member_rows(company)
+    assert facts["members_left_out"] == sum(
+        one["cluster_id"] == ring and (one["tier"], one["review"]) != ("core", "reviewed")
+        for one in rows.values()
+    )
+    assert facts["victims"] <= 7
+
+
+def test_a_cluster_of_lies_is_refused_whoever_answers(office, monkeypatch, tmp_path, capsys):
+    companies, _ = office
+    lied = tmp_path / "lies.jsonl"
+    jsonl(lied, [one | {"phone_numbers": one["phone_numbers"][2:]} for one in lies("amazon")])
+    confirm = tmp_path / "decisions.csv"
+    confirm.write_text(
+        "decision_id,kind,entity_a,entity_b,author,reason,decided_at,expires_at\n"
+        "C-1,confirm,+12125550147,,ann,looks bad,2026-04-15T00:00:00Z,\n"
+    )
+    run(tmp_path / "run", "--complaints", lied, "--decisions", confirm, *AS_OF)
+    where = pc.field("status") == "confirmed"
+    (row,) = tables.read_table(tmp_path / "run", CLUSTERS, where=where).to_pylist()
+    at(monkeypatch, companies["amazon"])
+    words = ["referral", tmp_path / "run", "--cluster", row["cluster_id"], "--complaints", lied]
+    words += ["--recipient", "in-cbi", "--output", tmp_path / "package"]
+    agreed = ["--override-by", "Ada Cole", "--override-reason", "counsel agreed"]
+    assert ringtrace(*words, *agreed) == 1
+    assert "nothing_reviewed" in capsys.readouterr().err
+    assert not (tmp_path / "package").exists()
+
+
+def test_alerts_to_a_webhook(office, tmp_path):
+    bodies = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self):
+            bodies.append(self.rfile.read(int(self.headers["Content-Length"])))
+            self.send_response(200)
+            self.end_headers()
+
+        def log_message(self, *_):
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    watched, output = tmp_path / "in", tmp_path / "out"
+    for name in ("complaints", "calls"):
+        (watched / name).mkdir(parents=True)
+    # Six more people in one day cross the threshold; forty complaints of one person do not.
+    today = [
+        one | {"received_at": f"2026-04-08T{10 + n:02d}:00:00Z", "complaint_id": f"t{n}",
+               "victim_id": f"t{n}"}
+        for n, one in enumerate(honest("amazon"))
+    ]  # fmt: skip
+    known = tmp_path / "known"
+    run(known, "--complaints", jsonl(tmp_path / "c.jsonl", honest("amazon")), *AS_OF)
+    jsonl(watched / "complaints" / "a.jsonl", [*honest("amazon"), *lies("amazon"), *today])
+    words = ["--watch", watched, "--output", output, "--stop-after-idle", 1, "--tick-interval", 1]
+    words += ["--previous", known, "--webhook", f"http://127.0.0.1:{server.server_port}/"]
+    try:
+        assert stream([*map(str, words)]) == 0
+    finally:
+        server.shutdown()
+    posted = b"\n".join(bodies).decode()
+    assert not [one for one in STRANGERS if len(one) > 6 and one in posted]
+    assert "+18885550123" in posted
+    rows = [json.loads(one) for one in bodies]
+    assert any(one["left_out"] for one in rows)
+    thresholds = {one["entity_id"] for one in rows if one["kind"] == "threshold"}
+    assert "phone:+18885550123" in thresholds and None not in thresholds
+    # The files of the house name whom the webhook does not.
+    assert found(output / "alerts", STRANGERS)

@@ -1,0 +1,286 @@
+"""The file of analysts' decisions, CSV or JSON Lines: parsed, checked, and added to.
+
+It is checked before anything runs. People type its rows by hand; `ringtrace decide` adds rows that
+are bound to what a run shows, in columns of their own.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+from schemas.decision import BINDING, DECISION, PAIR_DECISIONS, DecisionKind
+from schemas.entity import epoch_number, with_epoch, without_epoch
+from transforms.decisions import BoundBy, Decision, members_digest
+from transforms.extract.allowlist import LegitimateListError, canonical_entity_id
+
+MAX_VALUE_CHARACTERS = 500
+"""Characters of any one value, at most."""
+
+MAX_MEMBERS_CHARACTERS = 10_000_000
+"""Characters of the members that a row is bound to, at most."""
+
+LEAST_DIGITS, NATIONAL_DIGITS = 7, 10
+"""Digits of the shortest victim's number that a text must not name, and of a longer one's end."""
+
+FILE_COLUMNS = (*DECISION.names, *BINDING.names)
+"""The columns of a decisions file; a row that is typed by hand has those of DECISION alone."""
+
+
+class DecisionError(ValueError):
+    """A row of a decisions file that cannot be used; the message is for its author."""
+
+
+def parse_decisions(text: str, name: str) -> tuple[Decision, ...]:
+    """Parses the decisions of a CSV or JSON Lines file, by id.
+
+    Raises:
+        DecisionError: naming the file, the row and the field, and what to do.
+    """
+    found: dict[str, Decision] = {}
+    for row, values in list(_rows(text.removeprefix("\ufeff"), name)):
+        decision = _decision(values, f"{name}, row {row}")
+        if decision.decision_id in found:
+            raise DecisionError(
+                f"{name}, row {row}, decision_id: {decision.decision_id!r} is used already; give "
+                "each decision an id of its own"
+            )
+        found[decision.decision_id] = decision
+    return tuple(found[one] for one in sorted(found))
+
+
+def with_decision_added(text: str, decision: Decision) -> str:
+    """Returns the text of a decisions file with one more row, which is bound.
+
+    What stands in the file stays as it is. A CSV file without the columns of a binding gets them;
+    an empty text becomes a CSV file.
+    """
+    row = _file_row(decision)
+    if text.lstrip("\ufeff").lstrip()[:1] == "{":
+        line = {name: value for name, value in row.items() if value is not None}
+        return _with_line_end(text) + json.dumps(line, ensure_ascii=False) + "\n"
+    cells = {name: _cell(value) for name, value in row.items()}
+    lines = csv.reader(io.StringIO(text.removeprefix("\ufeff")), strict=True)
+    columns = next(lines, [])
+    if set(cells) <= set(columns):
+        return _with_line_end(text) + _csv_text(columns, [cells])
+    rows = [dict(zip(columns, line, strict=True)) for line in lines if line]
+    columns += [one for one in FILE_COLUMNS if one not in columns]
+    return _csv_text(columns, [*rows, cells], header=True)
+
+
+def _file_row(one: Decision) -> dict[str, Any]:
+    """Returns the values of a row of the file; that of `members` is a list."""
+    start, end = one.interval or (None, None)
+    return {
+        "decision_id": one.decision_id,
+        "kind": str(one.kind),
+        "entity_a": one.entity_a,
+        "entity_b": one.entity_b,
+        "author": one.author,
+        "reason": one.reason,
+        "decided_at": _time_text(one.decided_at),
+        "expires_at": _time_text(one.expires_at),
+        "members": list(one.members or ()),
+        "members_digest": one.digest,
+        "run_id": one.run_id,
+        "bound_from": _time_text(start),
+        "bound_to": _time_text(end),
+    }
+
+
+def _time_text(moment: datetime | None) -> str | None:
+    return moment.isoformat().replace("+00:00", "Z") if moment is not None else None
+
+
+def _cell(value: object) -> str:
+    if isinstance(value, list):
+        return json.dumps(value, ensure_ascii=False)
+    return "" if value is None else str(value)
+
+
+def _csv_text(columns: list[str], rows: list[dict[str, str]], *, header: bool = False) -> str:
+    out = io.StringIO()
+    writer = csv.DictWriter(out, columns, restval="", lineterminator="\n")
+    if header:
+        writer.writeheader()
+    writer.writerows(rows)
+    return out.getvalue()
+
+
+def _with_line_end(text: str) -> str:
+    return text if not text or text.endswith("\n") else text + "\n"
+
+
+def _rows(text: str, name: str) -> Iterator[tuple[int, Mapping[str, object]]]:
+    """Yields line numbers and values."""
+    if text.lstrip()[:1] == "{":
+        for line, content in enumerate(text.splitlines(), 1):
+            if content.strip():
+                yield line, _object(content, f"{name}, row {line}")
+        return
+    before = csv.field_size_limit(MAX_MEMBERS_CHARACTERS)
+    reader = csv.DictReader(io.StringIO(text), strict=True)
+    try:
+        if "decision_id" not in (reader.fieldnames or ()):
+            raise DecisionError(f"{name}: the first line must be {','.join(DECISION.names)}")
+        for cells in reader:
+            if None in cells or None in cells.values():
+                raise DecisionError(
+                    f"{name}, row {reader.line_num}: has another number of cells than the header"
+                )
+            yield reader.line_num, cells
+    except csv.Error as error:
+        raise DecisionError(f"{name}, row {reader.line_num}: {error}") from None
+    finally:
+        csv.field_size_limit(before)
+
+
+def _object(content: str, place: str) -> Mapping[str, object]:
+    try:
+        values = json.loads(content)
+    except json.JSONDecodeError as error:
+        raise DecisionError(f"{place}: not JSON: {error.msg}") from None
+    if not isinstance(values, dict):
+        raise DecisionError(f"{place}: not an object; write one decision per line")
+    return values
+
+
+def _decision(values: Mapping[str, object], place: str) -> Decision:
+    for unknown in sorted(set(values) - set(FILE_COLUMNS)):
+        raise DecisionError(f"{place}, {unknown}: no such field; use {', '.join(DECISION.names)}")
+    texts = {name: _text(values.get(name), f"{place}, {name}") for name in DECISION.names}
+    for one in DECISION:
+        if not one.nullable and texts[one.name] is None:
+            raise DecisionError(f"{place}, {one.name}: is empty; every decision needs it")
+    kind = _kind(texts["kind"] or "", place)
+    ends = [_entity(texts[name], f"{place}, {name}") for name in ("entity_a", "entity_b")]
+    if kind in PAIR_DECISIONS and (ends[1] is None or ends[0] == ends[1]):
+        raise DecisionError(f"{place}, entity_b: {kind} is about two entities; name the other one")
+    if kind not in PAIR_DECISIONS and ends[1] is not None:
+        raise DecisionError(f"{place}, entity_b: {kind} is about one entity; leave it empty")
+    decided = _moment(texts["decided_at"], f"{place}, decided_at")
+    expires = _moment(texts["expires_at"], f"{place}, expires_at")
+    if expires is not None and decided is not None and expires <= decided:
+        raise DecisionError(f"{place}, expires_at: is not after decided_at; correct one of them")
+    decision = Decision(
+        decision_id=texts["decision_id"] or "",
+        kind=kind,
+        entity_a=ends[0] or "",
+        entity_b=ends[1],
+        author=texts["author"] or "",
+        reason=texts["reason"] or "",
+        decided_at=decided or datetime.max.replace(tzinfo=UTC),
+        expires_at=expires,
+    )
+    if kind is DecisionKind.VICTIM_OWNED:
+        _check_victim_unnamed(decision, place)
+    return _with_binding(decision, values, place)
+
+
+def _check_victim_unnamed(one: Decision, place: str) -> None:
+    """Raises DecisionError where the id, author or reason, which are shown, name the victim's."""
+    value = one.entity_a.partition(":")[2].lower()
+    digits = "".join(filter(str.isdecimal, value))[-NATIONAL_DIGITS:]
+    for name in ("decision_id", "author", "reason"):
+        text = getattr(one, name).lower()
+        inside = len(digits) >= LEAST_DIGITS and digits in "".join(filter(str.isdecimal, text))
+        if inside or value in text:
+            raise DecisionError(
+                f"{place}, {name}: names the victim's identifier, and is shown; leave it out"
+            )
+
+
+def _with_binding(decision: Decision, values: Mapping[str, object], place: str) -> Decision:
+    """Returns the decision with the binding that its row has, if it has one."""
+    remedy = f"leave {', '.join(BINDING.names)} empty, and the next run binds it"
+    members = _members(values.get("members"), f"{place}, members", remedy)
+    texts = {
+        name: _text(values.get(name), f"{place}, {name}")
+        for name in BINDING.names
+        if name != "members"
+    }
+    if members is None:
+        for name, text in texts.items():
+            if text is not None:
+                raise DecisionError(f"{place}, {name}: without members it says nothing; {remedy}")
+        return decision
+    if texts["members_digest"] != members_digest(members):
+        raise DecisionError(f"{place}, members_digest: is not that of the members; {remedy}")
+    start, end = (_moment(texts[name], f"{place}, {name}") for name in ("bound_from", "bound_to"))
+    interval = (start, end) if start is not None and end is not None else None
+    return replace(
+        decision, members=members, run_id=texts["run_id"], interval=interval, bound_by=BoundBy.FILE
+    )
+
+
+def _members(value: object, place: str, remedy: str) -> tuple[str, ...] | None:
+    """Returns the members of a row: a list, or a text that is one in JSON; None without."""
+    if value is None or value == "":
+        return None
+    try:
+        items = json.loads(value) if isinstance(value, str) else value
+    except json.JSONDecodeError:
+        items = None
+    if not isinstance(items, list) or not all(_is_entity_id(one) for one in items):
+        raise DecisionError(f"{place}: is not a list of entity ids in JSON; {remedy}")
+    return tuple(sorted(set(items)))
+
+
+def _is_entity_id(one: object) -> bool:
+    return (
+        isinstance(one, str)
+        and ":" in one
+        and one.isprintable()
+        and len(one) <= MAX_VALUE_CHARACTERS
+    )
+
+
+def _text(value: object, place: str) -> str | None:
+    if value is None:
+        return None
+    if not isinstance(value, str):
+        raise DecisionError(f"{place}: is not text; put it in quotes")
+    if len(value) > MAX_VALUE_CHARACTERS or not value.isprintable():
+        raise DecisionError(
+            f"{place}: is not one line of at most {MAX_VALUE_CHARACTERS} characters"
+        )
+    return value.strip() or None
+
+
+def _kind(text: str, place: str) -> DecisionKind:
+    try:
+        return DecisionKind(text)
+    except ValueError:
+        raise DecisionError(
+            f"{place}, kind: no such kind {text!r}; use {', '.join(DecisionKind)}"
+        ) from None
+
+
+def _entity(text: str | None, place: str) -> str | None:
+    try:
+        return _canonical_epoch(text) if text is not None else None
+    except LegitimateListError as error:
+        raise DecisionError(f"{place}: {error}") from None
+
+
+def _canonical_epoch(text: str) -> str:
+    """Returns the canonical id, with the epoch that it names."""
+    return with_epoch(canonical_entity_id(without_epoch(text)), epoch_number(text))
+
+
+def _moment(text: str | None, place: str) -> datetime | None:
+    if text is None:
+        return None
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise DecisionError(f"{place}: {text!r} is not an ISO 8601 time") from None
+    if moment.tzinfo is None:
+        raise DecisionError(f"{place}: {text!r} has no zone; add Z or an offset")
+    return moment.astimezone(UTC)

@@ -1,0 +1,278 @@
+"""The holder of an identifier where reporters disagree: a suspect, a victim, or contested.
+
+What one reporter calls a victim's own and others show a suspect holding is contested: neither side
+is believed until a decision or clearly more reporters settle it, since one false statement must
+neither erase a ring's number nor name a victim. Who is on both sides counts on the victim's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from schemas.decision import DecisionKind
+from schemas.entity import is_withheld, without_epoch
+from schemas.enums import SUPPLIER_KINDS, EntityKind, Role, Status
+from transforms.casts import true_mask
+from transforms.decisions import Decision, DecisionsInForce
+from transforms.extract.allowlist import KnownLegitimate
+from transforms.graph.refinement import BUSINESS_LINES
+from transforms.victims.stated_numbers import CLAIM
+
+CONTEST_RATIO = 3
+"""Reporters of one side for each of the other, from which they outweigh it."""
+
+FEWEST_TO_SETTLE = 3
+"""Reporters of a side that can outweigh the other, at least."""
+
+HIDDEN = (str(Status.VICTIM_SIDE), str(Status.CONTESTED))
+"""Statuses of what is shown under a withheld id."""
+
+NO_CLAIMS = CLAIM.empty_table()
+
+
+@dataclass(frozen=True)
+class Settled:
+    """The identifiers whose holder analysts decided on: the decisions by entity id.
+
+    `suspects` are one epoch each, with its mark; `victims` hold for every epoch.
+    """
+
+    suspects: Mapping[str, Decision] = field(default_factory=dict)
+    victims: Mapping[str, Decision] = field(default_factory=dict)
+
+    @classmethod
+    def by(cls, decided: DecisionsInForce) -> Settled:
+        """Takes what is decided; of several decisions on one entity, the first by id."""
+        suspects, victims = (
+            {one.entity_a: one for one in reversed(decided.of(kind))}
+            for kind in (DecisionKind.SUSPECT_HELD, DecisionKind.VICTIM_OWNED)
+        )
+        return cls(suspects, {without_epoch(one): why for one, why in victims.items()})
+
+    def names_suspect(self, entity_ids: pa.Array | pa.ChunkedArray) -> np.ndarray:
+        """Masks the ids without epochs of which an epoch is decided to be a suspect's."""
+        named = sorted({without_epoch(one) for one in self.suspects})
+        return true_mask(pc.is_in(entity_ids, pa.array(named, pa.string())))
+
+
+NOTHING_SETTLED = Settled()
+
+
+def settle_roles(evidence: pa.Table) -> pa.Table:
+    """Returns EVIDENCE rows of whole groups, in which what one record calls a victim's own is so.
+
+    The calls of a complaint have no reporter but its own: they do not contradict it.
+    """
+    own = evidence.filter(pc.equal(evidence["role"], Role.VICTIM))
+    if not own.num_rows:
+        return evidence
+    said = pc.unique(_pairs(own))
+    theirs = pc.is_in(_pairs(evidence), said)
+    role = pc.if_else(theirs, Role.VICTIM.value, evidence["role"])
+    at = evidence.schema.get_field_index("role")
+    return evidence.set_column(at, evidence.schema.field(at), role)
+
+
+def take_sides(activity: pa.Table, claims: pa.Table = NO_CLAIMS) -> tuple[pa.Table, pa.Table]:
+    """Finds who calls an identifier a victim's own.
+
+    Args:
+        activity: ACTIVITY rows of whole entities.
+        claims: CLAIM rows of these.
+
+    Returns:
+        The rows with `of_owner`, a mask of those whose reporter does; and the number of such
+        reporters (`own_by`) by `entity_id`. All that have no name count as one.
+    """
+    mine = activity.filter(pc.greater(activity["own"], 0)).select(CLAIM.names)
+    others = claims.filter(pc.is_in(claims["entity_id"], pc.unique(activity["entity_id"])))
+    said = pa.concat_tables([mine.cast(CLAIM), others]).group_by(CLAIM.names, use_threads=False)
+    owners = said.aggregate([]).combine_chunks()
+    of_owner = np.zeros(activity.num_rows, bool)
+    if owners.num_rows:
+        ids = pc.unique(owners["entity_id"])
+        at = pc.fill_null(pc.index_in(activity["entity_id"], ids), -1).to_numpy()
+        named = owners.filter(pc.is_valid(owners["reporter"]))
+        known = true_mask(pc.is_valid(activity["reporter"]))
+        rows = np.flatnonzero((at >= 0) & known)
+        keys = _pair_keys(
+            (pc.index_in(named["entity_id"], ids).to_numpy(), named["reporter"].to_numpy()),
+            (at[rows], activity["reporter"].take(pa.array(rows)).to_numpy()),
+        )
+        of_owner[rows] = np.isin(keys[1], keys[0])
+    counted = owners.group_by("entity_id", use_threads=False).aggregate([([], "count_all")])
+    counts = counted.rename_columns({"count_all": "own_by"})
+    return activity.append_column("of_owner", pa.array(of_owner)), counts
+
+
+def judge(
+    counted: pa.Table,
+    known: KnownLegitimate,
+    settled: Settled = NOTHING_SETTLED,
+    registered: np.ndarray | None = None,
+) -> tuple[pa.Array, pa.Array]:
+    """Returns the status and the reason of each identifier, over all of its epochs.
+
+    Known-legitimate comes first: a published line is no secret, even where a record calls it the
+    victim's. Then what analysts decided to be a victim's, then the victim, then the suspect.
+
+    Args:
+        counted: Sums by entity without epochs, with `own_by`.
+        known: The known-legitimate list.
+        settled: What analysts decided.
+        registered: How many reporters called each a victim's in earlier runs.
+    """
+    before = np.zeros(counted.num_rows, np.int64) if registered is None else registered
+    ids = counted["entity_id"].combine_chunks()
+    legitimate = known.reasons(ids)
+    business = true_mask(pc.is_in(counted["line_type"], pa.array(BUSINESS_LINES)))
+    business &= true_mask(pc.equal(counted["kind"], str(EntityKind.PHONE)))
+    used, why_used = judge_use(counted)
+    columns = [
+        ids.to_pylist(),
+        legitimate.to_pylist(),
+        is_supplier(counted).tolist(),
+        business.tolist(),
+        *(counted[name].to_pylist() for name in ("own", "held", "shown", "reporters", "own_by")),
+        before.tolist(),
+        zip(used, why_used, strict=True),
+    ]
+    found = [_judge_one(settled, *row) for row in zip(*columns, strict=True)]
+    return _two_columns(found)
+
+
+def _judge_one(
+    settled: Settled,
+    entity_id: str,
+    legitimate: str | None,
+    supplier: bool,
+    business: bool,
+    own: int,
+    held: int,
+    shown: int,
+    suspects: int,
+    owners: int,
+    before: int,
+    as_used: tuple[str, str],
+) -> tuple[str, str]:
+    if legitimate is not None:
+        return Status.SUPPRESSED, f"known legitimate: {legitimate}"
+    if entity_id in settled.victims:
+        one = settled.victims[entity_id]
+        return Status.VICTIM_SIDE, f"{one.kind} decision {one.decision_id} by {one.author}"
+    if is_withheld(entity_id) and not supplier:
+        return Status.CONTESTED, "contested in the run that it is from"
+    victims = max(owners, before)
+    if not victims:
+        return as_used
+    if supplier or not shown or outweighs(victims, suspects):
+        because = f"a victim's own in {_count(own, 'record')}"
+        if not own:
+            because = f"a victim's own, as stated by {_count(victims, 'reporter')}"
+        if before and not owners:
+            because = f"a victim's own in earlier runs, by {_count(before, 'reporter')}"
+        if held:
+            because += f", though held by a suspect in {_count(held, 'record')}"
+        return Status.VICTIM_SIDE, because
+    if business and outweighs(suspects, victims):
+        return as_used
+    calls, show = ("calls" if victims == 1 else "call"), ("shows" if suspects == 1 else "show")
+    who = f"{suspects} {show}" if suspects else "calls without a pseudonym show"
+    because = f"{_count(victims, 'reporter')} {calls} it a victim's own, {who} a suspect using it"
+    return Status.CONTESTED, f"{Status.CONTESTED}: {because}"
+
+
+def judge_epochs(
+    counted: pa.Table, status: pa.Array, reason: pa.Array
+) -> tuple[pa.Array, pa.Array]:
+    """Returns the status and the reason of epochs of identifiers.
+
+    Args:
+        counted: Sums by epoch.
+        status: Of the identifier that each is an epoch of.
+        reason: Of the same.
+    """
+    wholes = zip(status.to_pylist(), reason.to_pylist(), strict=True)
+    as_used = zip(*judge_use(counted), strict=True)
+    return _two_columns(
+        [whole if whole[0] in HIDDEN else used for whole, used in zip(wholes, as_used, strict=True)]
+    )
+
+
+def settle_suspects(
+    counted: pa.Table, status: pa.Array, reason: pa.Array, settled: Settled
+) -> tuple[pa.Array, pa.Array]:
+    """Returns status and reason of epochs with what analysts decided to be a suspect's.
+
+    What is known to be legitimate, a victim's by decision, or a supplier's stays so.
+    """
+    named = true_mask(
+        pc.is_in(counted["entity_id"], pa.array(sorted(settled.suspects), pa.string()))
+    )
+    if not named.any():
+        return status, reason
+    ids, supplier = counted["entity_id"].to_pylist(), is_supplier(counted)
+    rows = list(zip(status.to_pylist(), reason.to_pylist(), strict=True))
+    for row in np.flatnonzero(named & ~supplier).tolist():
+        owned = without_epoch(ids[row]) in settled.victims
+        if rows[row][0] != Status.SUPPRESSED and not owned:
+            why = f"a suspect's by {settled.suspects[ids[row]].describe()}"
+            rows[row] = (Status.INFRASTRUCTURE, why)
+    return _two_columns(rows)
+
+
+def judge_use(counted: pa.Table) -> tuple[list[str], list[str]]:
+    """Returns status and reason of each row by its use alone, as if no one called it a victim's."""
+    status: list[str] = []
+    reason: list[str] = []
+    supplier = is_supplier(counted).tolist()
+    for is_one, records in zip(supplier, counted["shown"].to_pylist(), strict=True):
+        if is_one:
+            status.append(Status.UNCORROBORATED)
+            reason.append("shared by a supplier's customers: describes clusters, joins none")
+        elif records:
+            status.append(Status.INFRASTRUCTURE)
+            reason.append(f"held by the suspect in {_count(records, 'record')}")
+        else:
+            status.append(Status.UNCORROBORATED)
+            reason.append("only a caller id, which can be forged, or a mention")
+    return status, reason
+
+
+def outweighs(reporters: int, others: int) -> bool:
+    """Tells whether so many reporters settle who holds an identifier against those others."""
+    return reporters >= max(FEWEST_TO_SETTLE, CONTEST_RATIO * others)
+
+
+def is_supplier(counted: pa.Table) -> np.ndarray:
+    """Masks the identifiers that a supplier's customers share."""
+    return true_mask(pc.is_in(counted["kind"], pa.array([str(kind) for kind in SUPPLIER_KINDS])))
+
+
+def _two_columns(rows: Sequence[tuple[str, str]]) -> tuple[pa.Array, pa.Array]:
+    status, reason = (pa.array([str(row[n]) for row in rows], pa.string()) for n in (0, 1))
+    return status, reason
+
+
+def _pairs(evidence: pa.Table) -> pa.ChunkedArray:
+    return pc.binary_join_element_wise(evidence["group_id"], evidence["entity_id"], "\x1f")
+
+
+def _pair_keys(*pairs: tuple[np.ndarray, np.ndarray]) -> list[np.ndarray]:
+    """Converts pairs of a number and a hash to one number each; equal pairs get the same."""
+    _, place = np.unique(np.concatenate([one for _, one in pairs]), return_inverse=True)
+    count = int(place.max(initial=0)) + 1
+    ends = np.cumsum([len(one) for one, _ in pairs])
+    return [
+        number.astype(np.int64) * count + place[end - len(number) : end]
+        for (number, _), end in zip(pairs, ends.tolist(), strict=True)
+    ]
+
+
+def _count(count: int, what: str) -> str:
+    return f"1 {what}" if count == 1 else f"{count} {what}s"

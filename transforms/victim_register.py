@@ -1,0 +1,499 @@
+"""The victim register: withheld identifiers as keyed hashes, which later runs refuse by.
+
+A run must know a victim's identifier again, also when today's records no longer say whose it is,
+and must not hold it. So it keeps HMAC-SHA256 of the canonical id under the organisation's own
+secret: who has the register alone can try all telephone numbers and learns nothing; who has the
+secret too can. An entry says how many reporters called the identifier a victim's.
+
+Entries and files come in, with ids that are to be looked up. Out go the entries of a run, and the
+reporters behind each id. A number is found inside an address, a name or a link too: an entry of a
+number has a second hash, of the digits with which it is dialed in its own country.
+"""
+
+from __future__ import annotations
+
+import hmac
+import json
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any
+
+import apache_beam as beam
+import numpy as np
+import phonenumbers as pn
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from apache_beam.io.filesystems import FileSystems
+
+from schemas.entity import VICTIM_ENTRY
+from schemas.enums import EntityKind, Status
+from schemas.manifest import MANIFEST_NAME
+from schemas.tables import VICTIMS
+from transforms.arrow_util import Array, sorted_lookup
+from transforms.casts import true_mask
+from transforms.shuffle import KeyedInput, PerPartition, batches_of
+from transforms.victims.number_index import (
+    IDD_PREFIXES,
+    MIN_DIGITS,
+    candidate_digits_in_column,
+    trunk_prefix,
+)
+from transforms.victims.stated_numbers import chosen_names
+
+SECRET_BYTES = 32
+"""Bytes of the secret: as many as the hash has, NIST SP 800-107 section 5.3.4."""
+
+REGISTER_CHANGE = pa.schema(
+    [*(pa.field(one.name, one.type) for one in VICTIM_ENTRY), ("leaves", pa.bool_())]
+)
+"""An entry, or with `leaves` the end of one: only its `mac` counts then."""
+
+REGISTERED = pa.schema(
+    [("entity_id", pa.string()), ("reporters", pa.int64()), ("stated", pa.bool_())]
+)
+"""A bare id that is in the register, or has a number of it in it: who called that a victim's, and
+whether a field said so and not a narrative alone."""
+
+NOT_REGISTERED = REGISTERED.empty_table()
+
+TRIES, PAUSE_SECONDS = 5, 0.2
+"""A run that is being replaced is not there for a moment: how often, and after how long."""
+
+LOOKED_UP = ("mac", "digits_mac", "kind", "reporters", "stated")
+"""Columns of an entry that a lookup needs."""
+
+_PHONE = f"{EntityKind.PHONE}:"
+
+_DIGITS = "digits:"
+"""Before national digits that are hashed, so that they are no entity id."""
+
+_HEAD_DIGITS = 16
+"""Hexadecimal digits of a hash that a lookup compares: 64 bits of a value that nobody can choose
+without the secret."""
+
+
+class RegisterError(ValueError):
+    """A file that is no victim register, or not the one that its run wrote; one line."""
+
+
+@dataclass(frozen=True)
+class RegisterKey:
+    """The secret of an organisation's registers; its text form does not show it."""
+
+    secret: bytes = field(repr=False)
+
+    @property
+    def key_id(self) -> str:
+        """The name of the secret, which says nothing of it: 16 hexadecimal digits."""
+        return hmac.digest(self.secret, b"ringtrace register", "sha256").hex()[:16]
+
+    def macs(self, texts: Iterable[str]) -> pa.Array:
+        """Returns HMAC-SHA256 of each text, in hexadecimal digits."""
+        hashed = (hmac.digest(self.secret, text.encode(), "sha256").hex() for text in texts)
+        return pa.array(hashed, pa.string())
+
+
+@dataclass(frozen=True)
+class RegisterSource:
+    """The registers that a run refuses by.
+
+    Attributes:
+        key: of all of them.
+        files: their files.
+        folder: a run whose files are read too; a stream looks again at every tick, as that run may
+            be replaced.
+    """
+
+    key: RegisterKey
+    files: tuple[str, ...] = ()
+    folder: str | None = None
+
+    def locate(self) -> tuple[str, ...]:
+        """Returns the files of all registers.
+
+        Raises:
+            OSError: if the run in the folder is not there.
+        """
+        if self.folder is None:
+            return self.files
+        with FileSystems.open(FileSystems.join(self.folder.rstrip("/"), MANIFEST_NAME)) as file:
+            manifest = json.loads(file.read())
+        return (*self.files, *register_files(self.folder, manifest))
+
+
+@dataclass(frozen=True)
+class VictimRegister:
+    """The entries of registers for a lookup, 24 bytes each or 48 with national digits.
+
+    Attributes:
+        heads: first 64 bits of the hashes, sorted.
+        claims: a row for each of `heads`: reporters, and 1 where a field stated it.
+        digit_heads: of the hashes of national digits, sorted.
+        digit_claims: a row for each of `digit_heads`, as in `claims`.
+        kinds: of all entries.
+    """
+
+    heads: Array
+    claims: Array
+    digit_heads: Array
+    digit_claims: Array
+    kinds: frozenset[str]
+
+    def find(self, entity_ids: pa.Array, key: RegisterKey) -> pa.Table:
+        """Returns the ids that are in the register, or have a number of it in them, as REGISTERED.
+
+        Args:
+            entity_ids: Distinct bare ids.
+            key: The secret of the register.
+        """
+        found = _no_claims(len(entity_ids))
+        if len(self.heads):
+            kinds = pc.replace_substring_regex(entity_ids, r":.*$", "")
+            rows = np.flatnonzero(true_mask(pc.is_in(kinds, pa.array(sorted(self.kinds)))))
+            macs = key.macs(entity_ids.take(pa.array(rows)).to_pylist())
+            found[rows] = _looked_up(self.heads, self.claims, macs)
+        if len(self.digit_heads):
+            rows, names = chosen_names(entity_ids)
+            at, digits = candidate_digits_in_column(names)
+            np.maximum.at(found, rows[at], self._claims_of_digits(digits, key))
+        there = np.flatnonzero(found[:, 0])
+        columns = [
+            entity_ids.take(pa.array(there)),
+            pa.array(found[there, 0]),
+            pa.array(found[there, 1] > 0),
+        ]
+        return pa.table(columns, schema=REGISTERED)
+
+    def without(self, entity_ids: Iterable[str], key: RegisterKey) -> VictimRegister:
+        """Returns the register without the entries of some ids."""
+        gone = sorted(entity_ids)
+        if not gone or not len(self.heads):
+            return self
+        kept = ~np.isin(self.heads, _heads(key.macs(gone)))
+        digits = ~np.isin(self.digit_heads, _heads(_digits_macs(gone, key).drop_null()))
+        return VictimRegister(
+            self.heads[kept],
+            self.claims[kept],
+            self.digit_heads[digits],
+            self.digit_claims[digits],
+            self.kinds,
+        )
+
+    def _claims_of_digits(self, candidates: pa.Array, key: RegisterKey) -> Array:
+        """Returns the claims on the number that is dialed with some digits, for each of them."""
+        distinct = candidates.dictionary_encode()
+        texts = distinct.dictionary.to_pylist()
+        found = _no_claims(len(texts))
+        for heads, claims, read_as in (
+            (self.heads, self.claims, _international_ids),
+            (self.digit_heads, self.digit_claims, _national_digits),
+        ):
+            readings = [(row, one) for row, text in enumerate(texts) for one in read_as(text)]
+            if readings:
+                rows, ids = zip(*readings, strict=True)
+                np.maximum.at(found, np.array(rows), _looked_up(heads, claims, key.macs(ids)))
+        return found[distinct.indices.to_numpy()]
+
+
+def make_lookup(entries: Iterable[pa.RecordBatch]) -> VictimRegister:
+    """Makes a lookup of VICTIM_ENTRY batches, of which it needs `LOOKED_UP`."""
+    heads, digit_heads = [np.empty(0, np.int64)], [np.empty(0, np.int64)]
+    claims, digit_claims = [_no_claims(0)], [_no_claims(0)]
+    kinds: set[str] = set()
+    for batch in entries:
+        stated = true_mask(batch["stated"]).astype(np.int64)
+        both = np.stack([batch["reporters"].to_numpy(), stated], axis=1)
+        heads.append(_heads(batch["mac"]))
+        claims.append(both)
+        digit_heads.append(_heads(batch["digits_mac"].drop_null()))
+        digit_claims.append(both[true_mask(pc.is_valid(batch["digits_mac"]))])
+        kinds.update(pc.unique(batch["kind"]).to_pylist())
+    return VictimRegister(
+        *_largest(np.concatenate(heads), np.concatenate(claims)),
+        *_largest(np.concatenate(digit_heads), np.concatenate(digit_claims)),
+        frozenset(kinds),
+    )
+
+
+def register_changes(
+    activity: pa.Table, statuses: pa.Table, leaving: Iterable[str], key: RegisterKey
+) -> pa.Table:
+    """Returns what the status of whole entities changes in the register, as REGISTER_CHANGE rows.
+
+    One hash for each withheld identifier, however many records name it.
+
+    Args:
+        activity: ACTIVITY rows of whole entities, under bare ids.
+        statuses: their ENTITY_STATUS rows.
+        leaving: bare ids that are contested, or that an analyst decided to be a suspect's.
+        key: The secret of the register.
+    """
+    victims = pc.unique(
+        statuses["entity_id"].filter(pc.equal(statuses["status"], str(Status.VICTIM_SIDE)))
+    )
+    own = pc.and_(pc.greater(activity["own"], 0), pc.is_in(activity["entity_id"], victims))
+    counted = (
+        activity.filter(own)
+        .group_by("entity_id", use_threads=False)
+        .aggregate(
+            [
+                ("kind", "min"),
+                ("reporter", "count_distinct"),
+                ("stated", "sum"),
+                ("first_seen", "min"),
+            ]
+        )
+    )
+    ids = counted["entity_id"].combine_chunks()
+    # Whoever says so without a pseudonym is somebody, too.
+    reporters = pc.max_element_wise(counted["reporter_count_distinct"], 1).cast(pa.int64())
+    entries = {
+        "mac": key.macs(ids.to_pylist()),
+        "digits_mac": _digits_macs(ids.to_pylist(), key),
+        "kind": counted["kind_min"],
+        "reporters": reporters,
+        "stated": pc.greater(counted["stated_sum"], 0),
+        "first_seen": counted["first_seen_min"],
+        "key_id": pa.repeat(key.key_id, len(ids)),
+        "leaves": pa.repeat(pa.scalar(False), len(ids)),
+    }
+    made = pa.table(entries).select(REGISTER_CHANGE.names).cast(REGISTER_CHANGE)
+    return pa.concat_tables([made, entries_that_leave(leaving, key)]).combine_chunks()
+
+
+def entries_that_leave(entity_ids: Iterable[str], key: RegisterKey) -> pa.Table:
+    """Returns the ends of the entries of some bare ids, as REGISTER_CHANGE rows."""
+    macs = key.macs(sorted(set(entity_ids)))
+    columns = [macs if one.name == "mac" else pa.nulls(len(macs), one.type) for one in VICTIM_ENTRY]
+    return pa.table([*columns, pa.repeat(pa.scalar(True), len(macs))], schema=REGISTER_CHANGE)
+
+
+def merge_changes(changes: pa.Table) -> pa.Table:
+    """Returns the VICTIM_ENTRY rows that REGISTER_CHANGE rows of whole entries come to.
+
+    Of one identifier the most reporters count, as the same people are in the records of many days,
+    and the first time; one that leaves is gone, whatever else says of it.
+    """
+    gone = pc.unique(changes["mac"].filter(changes["leaves"]))
+    kept = changes.filter(pc.invert(pc.is_in(changes["mac"], gone)))
+    merged = kept.group_by("mac", use_threads=False).aggregate(
+        [
+            ("digits_mac", "min"),
+            ("kind", "min"),
+            ("reporters", "max"),
+            ("stated", "max"),
+            ("first_seen", "min"),
+            ("key_id", "min"),
+        ]
+    )
+    merged = merged.rename_columns([name.removesuffix("_min").removesuffix("_max")
+                                    for name in merged.column_names])  # fmt: skip
+    return merged.select(VICTIM_ENTRY.names).cast(VICTIM_ENTRY)
+
+
+def register_files(folder: str, manifest: Mapping[str, Any]) -> dict[str, int]:
+    """Returns the files of the register of a run, with their entries; none if it kept none."""
+    listed = {str(one["name"]): int(one["rows"]) for one in manifest.get("private") or ()}
+    return {
+        FileSystems.join(folder.rstrip("/"), *name.split("/")): rows
+        for name, rows in sorted(listed.items())
+        if name.startswith(f"{VICTIMS.name}/")
+    }
+
+
+def check_register_file(path: str) -> tuple[str | None, int]:
+    """Returns the key id of a file's entries, None without any, and how many there are.
+
+    Raises:
+        RegisterError: for what is no file of a register of one key.
+    """
+    ids: set[str | None] = set()
+    count = 0
+    for batch in _read_entries(path, ["key_id"]):
+        ids.update(pc.unique(batch["key_id"]).to_pylist())
+        count += batch.num_rows
+    if len(ids) > 1 or None in ids:
+        raise RegisterError(f"{path}: is no victim register of one key; was it edited?")
+    return next(iter(ids), None), count
+
+
+def read_lookup(source: RegisterSource) -> VictimRegister:
+    """Reads what a lookup compares of all registers of a source.
+
+    Raises:
+        OSError: if a file cannot be opened.
+        RegisterError: for a file that is no register of the source's key.
+    """
+    return make_lookup(_entries_of(source.locate(), source.key, LOOKED_UP))
+
+
+@dataclass(eq=False)
+class ReadRegister(beam.PTransform):
+    """Reads the registers of `source`, for one element a window, to one VictimRegister."""
+
+    source: RegisterSource
+
+    def expand(self, start: beam.PCollection) -> Any:
+        """Reads what a lookup compares, and again when the files are others."""
+        return start | beam.ParDo(_ReadLookup(self.source))
+
+
+@dataclass(eq=False)
+class KeepRegister(beam.PTransform):
+    """Converts the changes of a run (REGISTER_CHANGE) to its register (VICTIM_ENTRY).
+
+    `start` has an element for each window whose register is kept; earlier entries are merged in.
+    """
+
+    source: RegisterSource
+    start: beam.PCollection
+
+    def expand(self, changes: beam.PCollection) -> Any:
+        """Brings the hashes of one identifier together."""
+        earlier = self.start | "Earlier entries" >> beam.FlatMap(_earlier_entries, self.source)
+        both = (changes, earlier) | "With earlier" >> beam.Flatten()
+        keyed = {"changes": KeyedInput(REGISTER_CHANGE, ("mac",))}
+        return {"changes": both} | "Merge" >> PerPartition(keyed, _merge_changes)
+
+
+class _ReadLookup(beam.DoFn):
+    def __init__(self, source: RegisterSource) -> None:
+        self._source = source
+        self._seen: object = None
+        self._known: VictimRegister | None = None
+
+    def process(self, _: object) -> Iterator[VictimRegister]:
+        for left in reversed(range(TRIES)):
+            try:
+                self._refresh()
+                break
+            except (OSError, RegisterError):
+                if self._known is not None:
+                    break  # what was known stays known
+                if not left:
+                    raise
+                time.sleep(PAUSE_SECONDS)
+        if self._known is not None:
+            yield self._known
+
+    def _refresh(self) -> None:
+        files = self._source.locate()
+        seen = [(path, FileSystems.last_updated(path)) for path in files]
+        if seen != self._seen:
+            self._known = make_lookup(_entries_of(files, self._source.key, LOOKED_UP))
+            self._seen = seen
+
+
+def _entries_of(
+    files: Iterable[str], key: RegisterKey, columns: Iterable[str]
+) -> Iterator[pa.RecordBatch]:
+    """Yields columns of the entries of files, all of this key."""
+    for path in files:
+        for batch in _read_entries(path, [*columns, "key_id"]):
+            if pc.any(pc.not_equal(batch["key_id"], key.key_id)).as_py():
+                raise RegisterError(f"{path}: is a victim register of another key")
+            yield batch
+
+
+def _earlier_entries(_: object, source: RegisterSource) -> Iterator[pa.RecordBatch]:
+    for batch in _entries_of(source.locate(), source.key, VICTIM_ENTRY.names):
+        stays = pa.repeat(pa.scalar(False), batch.num_rows)
+        columns = [batch[name] for name in VICTIM_ENTRY.names]
+        yield pa.RecordBatch.from_arrays([*columns, stays], schema=REGISTER_CHANGE)
+
+
+def _merge_changes(changes: pa.Table) -> Iterator[pa.RecordBatch]:
+    yield from batches_of(merge_changes(changes))
+
+
+def _read_entries(path: str, columns: list[str]) -> Iterator[pa.RecordBatch]:
+    """Yields columns of a file of entries, each once.
+
+    Raises:
+        OSError: if the file cannot be opened.
+        RegisterError: if it is no Parquet of the contract.
+    """
+    with FileSystems.open(path) as file:
+        try:
+            found = pq.ParquetFile(file)
+            if not set(VICTIM_ENTRY.names) <= set(found.schema_arrow.names):
+                raise RegisterError(f"{path}: is no victim register; give private/victims of a run")
+            names = list(dict.fromkeys(columns))
+            schema = pa.schema([VICTIM_ENTRY.field(name) for name in names])
+            for batch in found.iter_batches(columns=names):
+                yield pa.RecordBatch.from_arrays(
+                    [batch[name].cast(schema.field(name).type) for name in names], schema=schema
+                )
+        except pa.ArrowException:
+            raise RegisterError(
+                f"{path}: is no victim register; give a file of private/victims of a run"
+            ) from None
+
+
+def _international_ids(digits: str) -> Iterator[str]:
+    """Yields the entity ids of the numbers that digits are dialed for with a country code."""
+    for prefix in IDD_PREFIXES:
+        if digits.startswith(prefix):
+            yield f"{_PHONE}+{digits[len(prefix) :]}"
+
+
+def _national_digits(digits: str) -> Iterator[str]:
+    """Yields, as they are hashed, the national numbers that digits can be dialed for."""
+    for prefix in _trunk_prefixes():
+        if digits.startswith(prefix) and len(digits) - len(prefix) >= MIN_DIGITS:
+            yield f"{_DIGITS}{digits[len(prefix) :]}"
+
+
+@cache
+def _trunk_prefixes() -> tuple[str, ...]:
+    """Returns what is dialed before a national number in any country; the empty text too."""
+    codes = {trunk_prefix(str(code)) for code in pn.COUNTRY_CODE_TO_REGION_CODE}
+    return tuple(sorted({"", "0", *codes}))
+
+
+def _digits_macs(entity_ids: Iterable[str], key: RegisterKey) -> pa.Array:
+    """Hashes the national digits of phone numbers; null for other ids, and for too few digits."""
+    digits = [_national_number(one) for one in entity_ids]
+    hashed = iter(key.macs(f"{_DIGITS}{one}" for one in digits if one).to_pylist())
+    return pa.array([next(hashed) if one else None for one in digits], pa.string())
+
+
+def _national_number(entity_id: str) -> str | None:
+    if not entity_id.startswith(_PHONE):
+        return None
+    try:
+        number = pn.parse(entity_id[len(_PHONE) :])
+    except pn.NumberParseException:
+        return None
+    national = pn.national_significant_number(number)
+    return national if len(national) >= MIN_DIGITS else None
+
+
+def _heads(macs: pa.Array) -> Array:
+    """Returns the first 64 bits of hashes in hexadecimal digits."""
+    begin = pc.utf8_slice_codeunits(macs, 0, _HEAD_DIGITS)
+    joined = "".join(begin.to_pylist())
+    return np.frombuffer(bytes.fromhex(joined), ">i8").astype(np.int64)
+
+
+def _no_claims(rows: int) -> Array:
+    return np.zeros((rows, 2), np.int64)
+
+
+def _largest(heads: Array, claims: Array) -> tuple[Array, Array]:
+    """Sorts hashes, each once, with the largest claims of each."""
+    distinct, place = np.unique(heads, return_inverse=True)
+    most = _no_claims(len(distinct))
+    np.maximum.at(most, place, claims)
+    return distinct, most
+
+
+def _looked_up(heads: Array, claims: Array, macs: pa.Array) -> Array:
+    """Returns the claims of the entry of each hash, zeros where there is none."""
+    places, there = sorted_lookup(heads, _heads(macs))
+    found = _no_claims(len(macs))
+    found[there] = claims[places[there]]
+    return found
