@@ -11,11 +11,13 @@ import argparse
 import sys
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
+import pyarrow.compute as pc
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from pipelines import key_store, ledger
@@ -23,23 +25,33 @@ from pipelines.exchange import signed_files
 from pipelines.exchange.join import known_legitimate_of_run
 from pipelines.exchange.offer import CORRECTION, REVOCATION
 from pipelines.ledger import Entry, EntryKind, Outstanding
-from pipelines.options import add_ledger, moment
+from pipelines.options import add_ledger, add_register_options, moment
 from pipelines.user_files import read_decisions
 from reports import signing, tables
 from reports.exchange import correction_lines
 from reports.run import Run
 from schemas.entity import without_epoch
 from schemas.offer import CorrectedIssue, Correction, Revocation, StruckIdentifier
-from schemas.tables import COMPLAINTS
+from schemas.tables import COMPLAINTS, DECISIONS
 from transforms.extract import KnownLegitimate
 
 if TYPE_CHECKING:
     from transforms.decisions import Decision
+    from transforms.victim_register import RegisterSource
 
 CORRECTION_TEXT = "correction.txt"
 
 LEGITIMATE, DISPUTE, VICTIM_OWNED = "legitimate", "dispute", "victim_owned"
 """Kinds of decisions that take an identifier back in every epoch of it."""
+
+
+@dataclass(frozen=True)
+class Withdrawal:
+    """A decision in force: one of the kinds above takes its identifier back."""
+
+    kind: str
+    entity_id: str
+    decision_id: str
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -55,6 +67,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--from", metavar="ORG", dest="sender", help="your own slug (default: the run's one)"
     )
     add_ledger(parser)
+    add_register_options(parser)
     parser.add_argument("--key", metavar="FILE", help="private key to sign with (default: own)")
     parser.add_argument(
         "--now", type=moment, metavar="TIME", help="when it is issued (default: now)"
@@ -74,7 +87,8 @@ def run(arguments: argparse.Namespace) -> int:
     decisions = in_force(read_decisions(arguments.decisions), now)
     entries = ledger.read_ledger(arguments.ledger)
     sender = _sender(arguments.sender, finished)
-    found = ledger.outstanding(entries, withdrawn(entries, finished, decisions))
+    register = register_of(arguments)
+    found = ledger.outstanding(entries, withdrawn(entries, finished, decisions, register))
     if not found:
         sys.stdout.write("nothing that was issued names what was withdrawn since\n")
         return 0
@@ -91,24 +105,40 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def in_force(decisions: Iterable[Decision], now: datetime) -> list[Decision]:
-    """Returns the decisions that were made by `now` and have not expired."""
+def in_force(decisions: Iterable[Decision], now: datetime) -> list[Withdrawal]:
+    """Returns what decisions withdraw that were made by `now` and have not expired."""
     return [
-        one
+        Withdrawal(str(one.kind), one.entity_a, one.decision_id)
         for one in decisions
         if one.decided_at <= now and (one.expires_at is None or one.expires_at > now)
     ]
 
 
+def register_of(arguments: argparse.Namespace) -> RegisterSource | None:
+    """Returns the victim register of the run, by the flags of `add_register_options`.
+
+    Raises:
+        UsageError: for a secret or a register that cannot be used.
+    """
+    return key_store.register_source(
+        arguments.register_key, use=not arguments.no_register, runs=[arguments.run]
+    )
+
+
 def withdrawn(
-    entries: Iterable[Entry], finished: Run, decisions: Iterable[Decision]
+    entries: Iterable[Entry],
+    finished: Run,
+    decisions: Iterable[Withdrawal],
+    register: RegisterSource | None,
 ) -> dict[str, str]:
     """Returns why identifiers that left before must not be used any more, by id without epoch.
 
     Args:
         entries: of the ledger.
-        finished: a run; what it knows to be legitimate is withdrawn.
-        decisions: those in force.
+        finished: a run: what it knows to be legitimate is withdrawn, and what decisions in force in
+            it withdraw.
+        decisions: more of them.
+        register: of victims, in which a `victim_owned` identifier of the run is.
     """
     left = sorted({bare for one in entries for bare in one.bare})
     if not left:
@@ -116,8 +146,9 @@ def withdrawn(
     found = dict.fromkeys(
         _listed(left, known_legitimate_of_run(finished.folder)), "known legitimate"
     )
-    for one in decisions:
-        those = _covered(left, str(one.kind), without_epoch(one.entity_a))
+    found |= dict.fromkeys(signed_files.ids_in_register(left, register), "in the victim register")
+    for one in (*_decided_in_run(finished), *decisions):
+        those = _covered(left, one.kind, without_epoch(one.entity_id))
         found |= dict.fromkeys(those, f"{one.kind} {one.decision_id}")
     return found
 
@@ -145,6 +176,17 @@ def _covered(left: list[str], kind: str, entity_id: str) -> Iterable[str]:
         phones = [number] if scheme == "phone" else []
         return signed_files.ids_naming(left, phones, [entity_id])
     return []
+
+
+def _decided_in_run(finished: Run) -> list[Withdrawal]:
+    """Returns the decisions in force in a run, but those on a victim's own, which it withholds."""
+    try:
+        rows = tables.read_table(finished, DECISIONS, where=pc.field("in_force"))
+    except FileNotFoundError:  # a run of before decisions were bound, or a stream's snapshot
+        return []
+    names = ("kind", "entity_a", "decision_id")
+    found = (Withdrawal(*(row[name] for name in names)) for row in rows.to_pylist())
+    return [one for one in found if ":withheld-" not in one.entity_id]
 
 
 def _listed(left: list[str], known: KnownLegitimate) -> list[str]:

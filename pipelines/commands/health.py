@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from pipelines.ledger import LedgerError, outstanding, read_ledger
-from pipelines.options import SHARE, add_ledger, moment
+from pipelines.options import SHARE, add_ledger, add_register_options, moment
 from pipelines.user_files import read_decisions
 from reports.run import Run
 from schemas.tables import VICTIMS
@@ -45,6 +45,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--decisions", metavar="FILE", help="decisions in force now, beside those of the run"
     )
     add_ledger(parser)
+    add_register_options(parser)
     parser.add_argument(
         "--now", type=moment, metavar="TIME", help="when decisions must be in force (default: now)"
     )
@@ -115,15 +116,16 @@ def _keeps_register(manifest: Mapping[str, Any]) -> bool:
 
 def _corrections_due(finished: Run, arguments: argparse.Namespace) -> Iterator[str]:
     """Yields what was issued and names an identifier that was withdrawn since."""
-    from pipelines.commands.correct import in_force, issue_lines, withdrawn  # with Arrow
+    from pipelines.commands import correct  # with Arrow
 
-    decisions = read_decisions(arguments.decisions)
+    now = arguments.now or datetime.now(UTC)
+    decisions = correct.in_force(read_decisions(arguments.decisions), now)
     try:
         entries = read_ledger(arguments.ledger)
     except LedgerError as error:
         yield f"ledger: {error}"
         return
-    if entries:
-        now = arguments.now or datetime.now(UTC)
-        reasons = withdrawn(entries, finished, in_force(decisions, now))
-        yield from issue_lines(outstanding(entries, reasons), reasons)
+    if entries or arguments.register_key is not None:
+        register = correct.register_of(arguments)
+        reasons = correct.withdrawn(entries, finished, decisions, register)
+        yield from correct.issue_lines(outstanding(entries, reasons), reasons)

@@ -210,10 +210,13 @@ def test_every_issue_is_listed_until_it_is_corrected(office, capsys, kind, entit
         assert [one.split()[1] for one in lines] == [issue_ids(office)[1]]
 
 
-def test_the_run_itself_says_what_became_legitimate(office, capsys):
-    run, _ = office.decided("itself", ("legitimate", f"phone:{SECOND}"))
+@pytest.mark.parametrize("kind", ["legitimate", "dispute", "victim_owned"])
+def test_the_run_itself_says_what_was_withdrawn(office, capsys, kind):
+    """A victim's own by the register, since the run withholds it."""
+    run, _ = office.decided(f"itself-{kind}", (kind, f"phone:{SECOND}"))
     status, lines = health(capsys, run)
-    assert (status, len(lines)) == (1, 3)
+    due = [one.split()[1] for one in lines if one.startswith("correction: ")]
+    assert (status, due) == (1, issue_ids(office))
 
 
 def test_what_never_left_needs_no_correction(office, capsys):
@@ -285,7 +288,7 @@ def test_a_ledger_elsewhere(office, capsys, tmp_path):
     before = office.ledger.read_bytes()
     assert office.offer("zelle", tmp_path / "offer", "--ledger", other) == 0
     assert office.ledger.read_bytes() == before
-    run, file = office.decided("itself", ("legitimate", f"phone:{SECOND}"))
+    run, file = office.decided("itself-legitimate", ("legitimate", f"phone:{SECOND}"))
     status, lines = health(capsys, run, "--decisions", file, "--ledger", other)
     assert (status, len(lines)) == (1, 1)
     assert "to zelle" in lines[0]
