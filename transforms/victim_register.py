@@ -234,9 +234,15 @@ def register_changes(
     victims = pc.unique(
         statuses["entity_id"].filter(pc.equal(statuses["status"], str(Status.VICTIM_SIDE)))
     )
-    own = pc.and_(pc.greater(activity["own"], 0), pc.is_in(activity["entity_id"], victims))
+    rows = activity.filter(pc.is_in(activity["entity_id"], victims))
+    says = pc.greater(rows["own"], 0)
+    # What an analyst decided to be a victim's no record need say, and its reporters do not.
+    said = pc.is_in(rows["entity_id"], pc.unique(rows["entity_id"].filter(says)))
+    nobody = pa.scalar(None, rows["reporter"].type)
+    at = rows.schema.get_field_index("reporter")
+    rows = rows.set_column(at, "reporter", pc.if_else(said, rows["reporter"], nobody))
     counted = (
-        activity.filter(own)
+        rows.filter(pc.or_(says, pc.invert(said)))
         .group_by("entity_id", use_threads=False)
         .aggregate(
             [

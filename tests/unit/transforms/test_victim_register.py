@@ -39,7 +39,7 @@ def mac(text):
 def changes(rows, registered=NOT_REGISTERED):
     """The changes of the register by some evidence, in one partition."""
     activity = sum_activity(evidence(rows))
-    _, statuses = determine_status(activity, NOBODY, NO_LIFETIMES, registered)
+    statuses = determine_status(activity, NOBODY, NO_LIFETIMES, registered).statuses
     return register_changes(activity, statuses, ids_that_leave(statuses, registered), KEY)
 
 
