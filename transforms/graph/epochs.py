@@ -125,7 +125,7 @@ def find_epoch_starts(
     kinds = sorted(lives, key=len, reverse=True)
     lapses = pc.match_substring_regex(entity_ids, f"^({'|'.join(kinds)}):") if kinds else None
     those = entity_ids.filter(lapses) if lapses is not None else entity_ids[:0]
-    rows = _held_days(activity, those)
+    rows = _days_of_use(activity, those)
     life = np.array([_lifetime(one, kinds, lives) for one in those.to_pylist()])
     before = _previous_epochs(previous, those)
     several = _may_have_several(rows, life)
@@ -172,7 +172,7 @@ class _Epoch:
     corroborated: bool
 
 
-def _held_days(activity: pa.Table, those: pa.Array) -> _Days:
+def _days_of_use(activity: pa.Table, those: pa.Array) -> _Days:
     rows = activity.filter(pc.and_(pc.greater(activity["held"], 0),
                                    pc.is_in(activity["entity_id"], those)))  # fmt: skip
     columns = [pc.index_in(rows["entity_id"], those), pc.fill_null(rows["reporter"], NOBODY)]
