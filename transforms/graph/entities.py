@@ -569,7 +569,8 @@ def _contested(entities: pa.Table, counted: pa.Table, contested: pa.Array) -> pa
 
 
 def _with_column(table: pa.Table, name: str, values: Any) -> pa.Table:
-    return table.set_column(table.schema.get_field_index(name), name, values)
+    at = table.schema.get_field_index(name)
+    return table.set_column(at, table.schema.field(at), values)
 
 
 def _sort_lists(lists: pa.ListArray) -> pa.ListArray:
