@@ -24,7 +24,7 @@ from schemas.call import CALL_INPUT, CALL_KEY
 from schemas.complaint import COMPLAINT_INPUT, COMPLAINT_KEY
 from schemas.field import allowed_values, field_doc
 from schemas.manifest import MANIFEST_NAME
-from schemas.offer import MAX_INTEGER, Offer, Revocation, Tlp
+from schemas.offer import MAX_INTEGER, Correction, Offer, Revocation, Tlp
 from schemas.overlap import Answer, Request, Result
 from schemas.reject import Code
 from schemas.tables import ALL_TABLES, PRIVATE_TABLES
@@ -41,8 +41,8 @@ _ABOUT = {
     "lineage": "Changes of each cluster since the previous run.",
     "islands": "Connected components that a later run with `--previous` need not cluster again.",
     "decisions": "Analysts' decisions, each bound to the members that it covers.",
-    "private/contested": "What the withheld ids of contested identifiers stand for, for its owner "
-    "alone.",
+    "private/contested": "What the withheld ids of contested identifiers stand for, for the run's "
+    "owner alone.",
     "private/victims": "The victim register: what a run withholds, as keyed hashes, for its owner "
     "alone.",
     "rejects": "Rejected rows, each with the reason; they can be corrected and imported again.",
@@ -88,6 +88,7 @@ _DRAFT = "https://json-schema.org/draft/2020-12/schema"
 EXCHANGE_FILES: dict[str, type[Any]] = {
     "exchange/offer": Offer,
     "exchange/revocation": Revocation,
+    "exchange/correction": Correction,
     "exchange/overlap-request": Request,
     "exchange/overlap-answer": Answer,
     "exchange/overlap-result": Result,

@@ -37,6 +37,8 @@ ENTITY = pa.schema(
             required=True,
         ),
         field("epoch", pa.int64(), "1, or its place among the holders of what was passed on."),
+        field("first_used", TIMESTAMP, "Earliest record that shows a suspect using it."),
+        field("last_used", TIMESTAMP, "Latest record that shows a suspect using it."),
     ]
 )
 """entities/: every identifier, whatever its status; nothing is suppressed silently."""
@@ -70,7 +72,6 @@ VICTIM_ENTRY = pa.schema(
         field("digits_mac", _STRING, "The same of a phone number's national digits."),
         field("kind", _STRING, "Namespace of the id.", required=True, values=tuple(EntityKind)),
         field("reporters", pa.int64(), "Distinct reporters who call it a victim's.", required=True),
-        field("stated", pa.bool_(), "A field says so, and not a narrative alone.", required=True),
         field("first_seen", TIMESTAMP, "Earliest record that names it.", required=True),
         field("key_id", _STRING, "Names the secret and says nothing of it.", required=True),
     ]

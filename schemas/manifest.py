@@ -59,7 +59,10 @@ class RecordCounts(TypedDict):
 
 
 class _AddedLater(TypedDict, total=False):
-    """Fields that manifests of earlier versions lack."""
+    """Fields that manifests of earlier versions lack.
+
+    `NotRequired` would be read as required: annotations are texts here.
+    """
 
     clock: str
     private: list[PrivateFile]

@@ -376,7 +376,7 @@ class BindDecisions(beam.PTransform):
 
     Args:
         entities: Batches with the columns entity_id, first_seen and last_seen.
-        members: Batches with the columns entity_id, cluster_id and first_seen.
+        members: Batches with the columns known_as, cluster_id and first_seen.
     """
 
     entities: beam.PCollection
@@ -460,7 +460,7 @@ class _Keep(beam.DoFn):
 
 def _clusters_to_bind(members: pa.RecordBatch, decided: DecisionsInForce) -> list[str]:
     """Returns the clusters of the entities that are named."""
-    named = pc.is_in(members["entity_id"], named_to_bind(decided.unbound()))
+    named = pc.is_in(members["known_as"], named_to_bind(decided.unbound()))
     found: list[str] = members["cluster_id"].filter(named).drop_null().to_pylist()
     return found
 
@@ -470,7 +470,7 @@ def _members_to_bind(members: pa.RecordBatch, clusters: Iterable[str]) -> Iterat
     wanted = pa.array(sorted(set(clusters)), pa.string())
     if len(wanted):
         rows = members.filter(pc.is_in(members["cluster_id"], wanted))
-        columns = [rows[name] for name in SHOWN.names]
+        columns = [rows[name] for name in ("known_as", "cluster_id", "first_seen")]
         yield pa.RecordBatch.from_arrays(columns, schema=SHOWN)
 
 

@@ -18,9 +18,11 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from pipelines import key_store
 from pipelines.options import UsageError
 from pipelines.user_files import read_text
-from reports import signing
+from reports import signing, tables
 from reports.exchange import MAX_OFFER_BYTES, Victims, VictimsFileError, load_victim_file
+from reports.run import Run
 from schemas.entity import without_epoch
+from schemas.tables import CONTESTED
 
 if TYPE_CHECKING:
     from transforms.victim_register import RegisterSource
@@ -166,15 +168,28 @@ def ids_of_victims(entity_ids: Iterable[str], path: str | None) -> frozenset[str
     """
     if path is None:
         return frozenset()
+    known = load_victims(path)
+    return ids_naming(entity_ids, known.phones, known.entity_ids())
+
+
+def ids_naming(
+    entity_ids: Iterable[str], phones: Iterable[str], listed: Iterable[str]
+) -> frozenset[str]:
+    """Returns those of `entity_ids`, without epochs, that are `listed` or contain a number.
+
+    Args:
+        entity_ids: ids, with epochs or without.
+        phones: numbers in E.164, each in any form in which its country writes it.
+        listed: ids without epochs.
+    """
     from transforms.victims import contain_victims_number, hash_dial_formats
 
-    known = load_victims(path)
     ids = pa.array(sorted({without_epoch(one) for one in entity_ids}), pa.string())
-    numbers = pa.array(sorted(f"phone:{one}" for one in known.phones), pa.string())
+    numbers = pa.array(sorted(f"phone:{one}" for one in phones), pa.string())
     forms = hash_dial_formats(pa.RecordBatch.from_pydict({"entity_id": numbers}))
     holds = contain_victims_number(ids, forms)
-    listed = pc.is_in(ids, pa.array(sorted(known.entity_ids()), pa.string()))
-    theirs = np.logical_or(holds, listed.to_numpy(zero_copy_only=False))
+    named = pc.is_in(ids, pa.array(sorted(listed), pa.string()))
+    theirs = np.logical_or(holds, named.to_numpy(zero_copy_only=False))
     return frozenset(ids.filter(pa.array(theirs)).to_pylist())
 
 
@@ -189,6 +204,20 @@ def ids_in_register(entity_ids: Iterable[str], register: RegisterSource | None) 
 
     ids = pa.array(sorted({without_epoch(one) for one in entity_ids}), pa.string())
     return frozenset(read_lookup(register).find(ids, register.key)["entity_id"].to_pylist())
+
+
+def contested_ids(entity_ids: Iterable[str], runs: Iterable[str]) -> frozenset[str]:
+    """Returns those of `entity_ids`, without epochs, that are contested in one of some runs.
+
+    They have withheld ids there, and may be a victim's.
+    """
+    found: set[str] = set()
+    for folder in runs:
+        listed = Run.open(folder).manifest.get("private", ())
+        if any(one["name"].startswith(f"{CONTESTED.name}/") for one in listed):
+            rows = tables.read_table(folder, CONTESTED, ["kind", "value"]).to_pylist()
+            found.update(f"{row['kind']}:{row['value']}" for row in rows)
+    return frozenset(found.intersection(map(without_epoch, entity_ids)))
 
 
 def load_victims(path: str) -> Victims:

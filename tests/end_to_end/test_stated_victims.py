@@ -1,4 +1,7 @@
-"""A victim's number that any row states is withheld everywhere, in any other identifier too."""
+"""A victim's number that a row states is withheld everywhere, in any other identifier too.
+
+A row that is refused states nothing of what others name: its number is masked in rejects alone.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from schemas.enums import Status
-from schemas.tables import ENTITIES
+from schemas.tables import CONTESTED, ENTITIES
 from tests.end_to_end.streaming.test_watch import stream
 from tests.support.run_pipeline import call, complaint, jsonl, read, run
 
@@ -51,7 +54,8 @@ def calls():
 
 def text_below(folder):
     """Returns the contents of all readable files below a folder as one text."""
-    files = [path for path in sorted(folder.rglob("*")) if path.is_file()]
+    every = [path for path in sorted(folder.rglob("*")) if path.is_file()]
+    files = [path for path in every if CONTESTED.name not in str(path)]
     tables = [path for path in files if path.suffix == ".parquet"]
     texts = (path.read_text(encoding="utf-8") for path in files if path.suffix in READABLE)
     return "\n".join([*(repr(pq.read_table(path).to_pylist()) for path in tables), *texts])
@@ -60,13 +64,19 @@ def text_below(folder):
 def assert_withheld(output):
     """Asserts that files contain the suspects' numbers and no victim's."""
     text = "".join(c for c in text_below(output) if c.isdigit())
-    for number in (REPLACED, REFUSED, CALLED, INSIDE):
+    for number in (REPLACED, CALLED, INSIDE):
         assert number not in text, number
     entities = {row["entity_id"]: row for row in read(output, ENTITIES).to_pylist()}
-    assert entities[f"phone:{SUSPECT}"]["status"] == Status.INFRASTRUCTURE
+    for number in (SUSPECT, f"+1{REFUSED}"):
+        assert entities[f"phone:{number}"]["status"] == Status.INFRASTRUCTURE
     assert "domain:evil-help.com" in entities
     hidden = [row["kind"] for row in entities.values() if row["status"] == Status.VICTIM_SIDE]
-    assert sorted(hidden) == ["account", "domain", "email", *["phone"] * 4]
+    assert sorted(hidden) == ["account", "domain", "email", "phone", "phone"]
+    contested = [row for row in entities.values() if row["status"] == Status.CONTESTED]
+    assert [row["kind"] for row in contested] == ["phone"]  # CALLED: others were told to call it
+    private = read(output, CONTESTED)
+    assert private["value"].to_pylist() == [f"+1{CALLED}"]
+    assert private["entity_id"].to_pylist() == [row["entity_id"] for row in contested]
 
 
 def test_numbers_of_replaced_and_refused_rows_are_withheld(tmp_path):

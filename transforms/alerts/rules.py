@@ -27,8 +27,8 @@ from schemas.field import TIMESTAMP
 from transforms.arrow_util import batch_of_rows, hash_text, sorted_lookup
 from transforms.decisions import NO_DECISIONS, DecisionsInForce
 from transforms.graph.assign import NO_CLUSTER, cluster_id, cluster_number
-from transforms.graph.lineage import PREVIOUS
-from transforms.graph.robustness import near_misses, tier_of
+from transforms.graph.epochs import PREVIOUS
+from transforms.graph.robustness import near_miss_members, tier_of
 from transforms.shuffle import table_of
 
 SAMPLE_SIZE = 10
@@ -181,7 +181,7 @@ class Attestation:
 def attestation(members: Sequence[Mapping[str, Any]], decided: DecisionsInForce) -> Attestation:
     """Returns how well the MEMBERSHIP rows of one cluster are attested, as members/ says it."""
     alone = len(members) == 1
-    like = near_misses({one["entity_id"]: one["reporters"] for one in members})
+    like = near_miss_members(members)
     core = frozenset(
         one["entity_id"]
         for one in members

@@ -14,6 +14,7 @@ from datetime import datetime
 from decimal import Decimal
 from functools import partial
 from itertools import pairwise
+from types import MappingProxyType
 from typing import Any
 
 import apache_beam as beam
@@ -33,7 +34,7 @@ from transforms.decisions import NO_DECISIONS, DecisionsInForce
 from transforms.graph import priority
 from transforms.graph.final_status import CLUSTER_LINK, MEMBERSHIP
 from transforms.graph.link_weights import reporter_hashes
-from transforms.graph.robustness import near_misses, tier_of
+from transforms.graph.robustness import near_miss_members, tier_of
 from transforms.shuffle import KeyedInput, PerPartition, batches_of
 
 Row = Mapping[str, Any]
@@ -221,12 +222,10 @@ def member_rows(
 
     `reviewed` are the ids of entities that analysts reviewed. The confidence in a cluster of one,
     and its robustness, is that of the reporters who show its member in a hard role. A contested
-    member is compared by what it stands for, and needs a check.
+    member always needs a check.
     """
     alone = len(members) == 1
-    shown = {one["known_as"]: one["entity_id"] for one in members}
-    near = near_misses({one["known_as"]: one["reporters"] for one in members})
-    like = {shown[one]: shown[better] for one, better in near.items()}
+    like = near_miss_members(members)
     rows: list[Row] = []
     for one in members:
         entity_id, reporters = one["entity_id"], one["reporters"]
@@ -246,26 +245,44 @@ def member_rows(
                 "tier": tier,
                 "review": Review.REVIEWED if sure else Review.UNREVIEWED,
                 "near_miss_of": like.get(entity_id),
+                "first_used": one.get("first_used"),
+                "last_used": one.get("last_used"),
             }
         )
     return rows
 
 
-def cluster_status(rows: Sequence[Row], confirmed: Container[str], disputed: Container[str]) -> str:
+def cluster_status(
+    rows: Sequence[Row],
+    confirmed: Container[str],
+    disputed: Container[str],
+    contested: Mapping[str, str] = MappingProxyType({}),
+) -> str:
     """Returns the status of a cluster from its MEMBER rows.
 
     A dispute that covers a core member comes first: one that covers a verify member alone, which a
-    single reporter may have put there, leaves the rest free. Without a core any member counts.
+    single reporter may have put there, leaves the rest free. Without a core any member counts. That
+    a member is contested, which takes it out of the core, takes no decision on it away.
 
     Args:
         rows: Its MEMBER rows.
         confirmed: Entity ids that a confirm covers.
         disputed: Ids without epochs that a dispute covers.
+        contested: The own id of each contested member, by the id that is shown.
     """
-    core = [one for one in rows if one["tier"] == Tier.CORE]
-    if any(without_epoch(one["entity_id"]) in disputed for one in core or rows):
+    ids = [contested.get(one["entity_id"], one["entity_id"]) for one in rows]
+    core = [
+        entity_id
+        for entity_id, one in zip(ids, rows, strict=True)
+        if one["tier"] == Tier.CORE
+        or (
+            one["entity_id"] in contested
+            and tier_of(one["robustness"], one["near_miss_of"]) is Tier.CORE
+        )
+    ]
+    if any(without_epoch(one) in disputed for one in core or ids):
         return DISPUTED
-    return CONFIRMED if any(one["entity_id"] in confirmed for one in rows) else CANDIDATE
+    return CONFIRMED if any(one in confirmed for one in ids) else CANDIDATE
 
 
 def cluster_row(
@@ -335,7 +352,8 @@ def summarize(
         beside = [*_must_links(must, known), *_epoch_links(ids)]
         cohesion = cluster_cohesion(ids, [*links_of.get(cluster_id, []), *beside])
         rows = member_rows(cluster_id, those, cohesion, reviewed)
-        status = cluster_status(rows, confirmed, disputed)
+        contested = {shown: own for own, shown in known.items() if shown != own}
+        status = cluster_status(rows, confirmed, disputed, contested)
         certainty = [one["confidence"] for one in rows]
         seen = records_of[cluster_id]
         cluster = cluster_row(cluster_id, those, seen, cohesion, certainty, status)

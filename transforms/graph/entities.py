@@ -18,6 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import xxhash
 
+from schemas.decision import DecisionKind
 from schemas.entity import (
     CONTESTED,
     ENTITY,
@@ -38,7 +39,7 @@ from transforms.extract.allowlist import KnownLegitimate
 from transforms.extract.reconcile import NARRATIVE
 from transforms.graph import epochs
 from transforms.graph.activity import ACTIVITY, RECORD_COUNTS, ROLE_COUNTS, main_roles, sum_activity
-from transforms.graph.epochs import epoch_numbers
+from transforms.graph.epochs import BEFORE_ANY_DAY, PREVIOUS, intervals_passed
 from transforms.graph.incidence import IN_GRAPH, MICROSECONDS_A_DAY
 from transforms.graph.ownership import (
     HIDDEN,
@@ -51,7 +52,7 @@ from transforms.graph.ownership import (
     settle_suspects,
     take_sides,
 )
-from transforms.manifest import CONTESTED_IDENTIFIERS, REGISTER_CONFLICTS
+from transforms.manifest import CONTESTED_IDENTIFIERS
 from transforms.shuffle import (
     MAIN,
     KeyedInput,
@@ -85,14 +86,16 @@ ENTITY_STATUS = pa.schema(
         ("entity_id", pa.string()),
         ("share", pa.int32()),
         ("begins", pa.int32()),
+        ("epoch", pa.int64()),
         ("status", pa.string()),
         ("shown_as", pa.string()),
     ]
 )
 """The status of one epoch of an identifier, for one partition (`share`) of the records.
 
-`entity_id` is the bare one; `begins` is the day that the epoch begins with, null for the first.
-`shown_as` is the withheld id of one that is contested.
+`entity_id` is the bare one; `begins` is the day from which it is in that epoch, null for the first
+row of it. An epoch has several rows where one of a single reporter interrupts it. `shown_as` is the
+withheld id of one that is contested.
 """
 
 WITHHELD = pa.schema(
@@ -126,9 +129,6 @@ GROUP_KEY = ("group_id",)
 _TEXTS = ("raw", "also_read_as", "extension", "region", "line_type")
 """Columns of CLASSIFIED that say what an identifier is."""
 
-_BEFORE_ANY_DAY = -(1 << 31)
-"""A day before any that an epoch begins with."""
-
 
 @dataclass(frozen=True)
 class RegisterUse:
@@ -154,6 +154,7 @@ def determine_status(
     *,
     claims: pa.Table = NO_CLAIMS,
     settled: Settled = NOTHING_SETTLED,
+    previous: pa.Table | None = None,
 ) -> Statuses:
     """Finds the status of each identifier from ACTIVITY rows of whole entities.
 
@@ -169,6 +170,7 @@ def determine_status(
         registered: REGISTERED rows: who called identifiers a victim's in earlier runs.
         claims: CLAIM rows of these identifiers.
         settled: What analysts decided.
+        previous: PREVIOUS rows, whose epochs keep their numbers.
     """
     if activity.num_rows == 0:
         nothing = (CLASSIFIED_ENTITY, ENTITY_STATUS, CONTESTED)
@@ -179,12 +181,11 @@ def determine_status(
     own_by = owners["own_by"].take(pc.index_in(bare, owners["entity_id"].combine_chunks()))
     counted = counted.append_column("own_by", pc.fill_null(own_by, 0))
     status, reason = judge(counted, known, settled, _claims_before(bare, registered))
-    begins = pa.nulls(counted.num_rows, pa.int32())
     epochal = true_mask(pc.is_in(status, pa.array(IN_GRAPH)))
     decided = settled.names_suspect(bare) & true_mask(pc.equal(status, Status.VICTIM_SIDE))
     victims = true_mask(pc.is_in(bare, pa.array(sorted(settled.victims), pa.string())))
     used = bare.filter(pa.array(epochal | (decided & ~victims)))
-    starts = epochs.find_epoch_starts(activity, used, lives)
+    starts = epochs.find_epoch_starts(activity, used, lives, previous)
     if len(starts.ids):
         lasts = pc.invert(pc.is_in(bare, starts.ids))
         by_epoch = _sum_by_entity(_by_epoch(activity, starts))
@@ -193,18 +194,17 @@ def determine_status(
         by_epoch = _with_column(by_epoch, "place", counted["place"].take(of))
         by_epoch = by_epoch.append_column("own_by", counted["own_by"].take(of))
         epoch_status, epoch_reason = judge_epochs(by_epoch, status.take(of), reason.take(of))
-        epoch_reason = _with_gaps(epoch_reason, ids, starts.gaps)
+        epoch_reason = _with_reasons(epoch_reason, ids, starts.reasons)
         counted = pa.concat_tables([counted.filter(lasts), by_epoch.select(counted.column_names)])
         counted = counted.combine_chunks()
         status = pa.concat_arrays([status.filter(lasts), epoch_status])
         reason = pa.concat_arrays([reason.filter(lasts), epoch_reason])
-        begins = pa.concat_arrays([begins.filter(lasts), _epoch_start_days(ids, starts)])
     status, reason = settle_suspects(counted, status, reason, settled)
     entities = _entities(counted, status, reason, main_roles(counted))
     contested = pc.equal(status, Status.CONTESTED)
     shown_as = pc.if_else(contested, entities["entity_id"], pa.scalar(None, pa.string()))
-    columns = {"begins": begins, "status": status, "shown_as": shown_as.combine_chunks()}
-    statuses = _status_by_share(activity, counted["entity_id"], columns)
+    columns = {"status": status, "shown_as": shown_as.combine_chunks()}
+    statuses = _status_by_share(activity, counted["entity_id"], columns, starts)
     return Statuses(entities, statuses, _contested(entities, counted, contested))
 
 
@@ -219,13 +219,13 @@ def annotate_mentions(evidence: pa.Table, statuses: pa.Table) -> tuple[pa.Table,
     """
     if not evidence.num_rows:
         return CLASSIFIED.empty_table(), WITHHELD.empty_table()
-    since = pc.fill_null(statuses["begins"], _BEFORE_ANY_DAY)
+    since = pc.fill_null(statuses["begins"], BEFORE_ANY_DAY)
     keys = statuses.select(["entity_id"]).append_column("since", since)
     order = [("entity_id", "ascending"), ("since", "ascending")]
     statuses = statuses.take(pc.sort_indices(keys, sort_keys=order))
     ids, begins = statuses["entity_id"].combine_chunks(), statuses["begins"].combine_chunks()
     named = evidence["entity_id"].combine_chunks()
-    at = pc.index_in(named, ids)  # the first epoch of each
+    at = pc.index_in(named, ids)  # the first row of each
     if at.null_count:
         raise ValueError("evidence of an identifier that has no status")
     row = at.to_numpy().astype(np.int64)
@@ -233,9 +233,10 @@ def annotate_mentions(evidence: pa.Table, statuses: pa.Table) -> tuple[pa.Table,
     if len(later):
         of = pc.index_in(ids.take(pa.array(later)), ids).to_numpy()
         day = evidence["observed_at"].cast(pa.int64()).to_numpy() // MICROSECONDS_A_DAY
-        passed = epoch_numbers(row, day, of, begins.take(pa.array(later)).to_numpy()) - 1
-        row = row + passed
-        evidence = _with_epoch_ids(evidence, named, passed)
+        row = row + intervals_passed(row, day, of, begins.take(pa.array(later)).to_numpy())
+    number = statuses["epoch"].combine_chunks().to_numpy()[row]
+    if (number > 1).any():
+        evidence = _with_epoch_ids(evidence, named, number)
     status = statuses["status"].combine_chunks().take(pa.array(row))
     hidden = evidence.filter(pc.is_in(status, pa.array(HIDDEN)))
     own = pc.and_(pc.is_in(status, pa.array(IN_GRAPH)), pc.equal(evidence["role"], Role.VICTIM))
@@ -247,7 +248,7 @@ def annotate_mentions(evidence: pa.Table, statuses: pa.Table) -> tuple[pa.Table,
 
 @dataclass(eq=False)
 class ClassifyEvidence(beam.PTransform):
-    """Classifies a dict of EVIDENCE batches (`evidence`) and CLAIM batches (`claims`).
+    """Classifies a dict of EVIDENCE, CLAIM and PREVIOUS batches: `evidence`, `claims`, `previous`.
 
     Output: a dict of MAIN (CLASSIFIED), CLASSIFIED_ENTITIES, WITHHELD_ROWS (WITHHELD),
     CONTESTED_ROWS (CONTESTED), REGISTER_ROWS (REGISTER_CHANGE; none without a register) and
@@ -271,11 +272,16 @@ class ClassifyEvidence(beam.PTransform):
             (ACTIVITIES,),
             partitions=partitions,
         )
-        by_entity = {"added": added[ACTIVITIES], "claims": inputs["claims"]}
+        by_entity = {
+            "added": added[ACTIVITIES],
+            "claims": inputs["claims"],
+            "previous": inputs["previous"],
+        }
         statuses = by_entity | "Status" >> PerPartition(
             {
                 "added": KeyedInput(ACTIVITY, ("entity_id",)),
                 "claims": KeyedInput(CLAIM, ("entity_id",)),
+                "previous": KeyedInput(PREVIOUS, ("entity_id",)),
             },
             partial(
                 _determine_status,
@@ -317,6 +323,7 @@ def _sum_activity(evidence: pa.Table, *, partitions: int) -> Iterator[Any]:
 def _determine_status(
     added: pa.Table,
     claims: pa.Table,
+    previous: pa.Table,
     decided: DecisionsInForce = NO_DECISIONS,
     register: VictimRegister | None = None,
     *,
@@ -330,16 +337,20 @@ def _determine_status(
         registered = register.find(pc.unique(added["entity_id"]), key)
     settled = Settled.by(decided)
     found = determine_status(
-        added, decided.add_to(known), lives, registered, claims=claims, settled=settled
+        added,
+        decided.add_to(known),
+        lives,
+        registered,
+        claims=claims,
+        settled=settled,
+        previous=previous,
     )
     ids = found.statuses["entity_id"]
     contested = pc.unique(ids.filter(pc.equal(found.statuses["status"], Status.CONTESTED)))
     if key is not None:
-        leaving = ids_that_leave(found.statuses, registered)
-        for batch in batches_of(register_changes(added, found.statuses, leaving, key)):
+        owners, leaving = victims_and_others(added, claims, found.statuses, registered, settled)
+        for batch in batches_of(register_changes(added, owners, leaving, key)):
             yield beam.pvalue.TaggedOutput(REGISTER_ROWS, batch)
-        conflicts = count_register_conflicts(added, found.statuses, registered)
-        yield beam.pvalue.TaggedOutput(COUNTERS, (REGISTER_CONFLICTS, conflicts))
     yield from batches_of(found.statuses)
     for name, rows in ((CLASSIFIED_ENTITIES, found.entities), (CONTESTED_ROWS, found.contested)):
         for batch in batches_of(rows):
@@ -347,33 +358,50 @@ def _determine_status(
     yield beam.pvalue.TaggedOutput(COUNTERS, (CONTESTED_IDENTIFIERS, len(contested)))
 
 
-def ids_that_leave(statuses: pa.Table, registered: pa.Table) -> list[str]:
-    """Returns the bare ids whose entry in the register ends with these ENTITY_STATUS rows.
+def victims_and_others(
+    activity: pa.Table,
+    claims: pa.Table,
+    statuses: pa.Table,
+    registered: pa.Table,
+    settled: Settled = NOTHING_SETTLED,
+) -> tuple[pa.Table, list[str]]:
+    """Tells what the register keeps and what leaves it, by the status of whole entities.
 
-    They are contested, or `registered` of a narrative's words that were overruled since.
+    What is contested leaves: who calls it a victim's is in the records. Where only the register
+    does, the entry stays, or the next run without these records would name a victim.
+
+    Args:
+        activity: ACTIVITY rows.
+        claims: CLAIM rows of these entities.
+        statuses: their ENTITY_STATUS rows.
+        registered: REGISTERED rows: those that are in the register of earlier runs.
+        settled: What analysts decided.
+
+    Returns:
+        Those that are a victim's by these records or by decision (`entity_id`, `own_by`), and the
+        bare ids of those whose entry ends.
     """
-    status = statuses["status"]
-    used = [str(one) for one in (Status.INFRASTRUCTURE, Status.UNCORROBORATED)]
-    overruled = pc.and_(
-        pc.is_in(status, pa.array(used)),
-        pc.is_in(statuses["entity_id"], registered["entity_id"].combine_chunks()),
+    victims, contested, *used = (
+        pc.unique(statuses["entity_id"].filter(pc.equal(statuses["status"], str(one))))
+        for one in (
+            Status.VICTIM_SIDE,
+            Status.CONTESTED,
+            Status.INFRASTRUCTURE,
+            Status.UNCORROBORATED,
+        )
     )
-    ends = pc.or_(overruled, pc.equal(status, str(Status.CONTESTED)))
-    return sorted(pc.unique(statuses["entity_id"].filter(ends)).to_pylist())
-
-
-def count_register_conflicts(activity: pa.Table, statuses: pa.Table, registered: pa.Table) -> int:
-    """Counts identifiers that only earlier runs know as a victim's, and this one as a suspect's."""
-    withheld = pc.equal(statuses["status"], str(Status.VICTIM_SIDE))
-    ids = pc.unique(statuses["entity_id"].filter(withheld))
-    ids = ids.filter(pc.is_in(ids, registered["entity_id"].combine_chunks()))
-    shown = (
-        activity.filter(pc.is_in(activity["entity_id"], ids))
-        .group_by("entity_id", use_threads=False)
-        .aggregate([("held", "sum"), ("own", "sum")])
-    )
-    against = pc.and_(pc.greater(shown["held_sum"], 0), pc.equal(shown["own_sum"], 0))
-    return pc.sum(against).as_py() or 0
+    hidden = pa.concat_arrays([victims, contested])
+    _, owners = take_sides(activity.filter(pc.is_in(activity["entity_id"], hidden)), claims)
+    named = owners["entity_id"].combine_chunks()
+    decided = pa.array(sorted(settled.victims), pa.string())
+    kept = victims.filter(pc.is_in(victims, pa.concat_arrays([named, decided])))
+    own_by = owners["own_by"].take(pc.index_in(kept, named))
+    shown = pa.concat_arrays(used)
+    leaving = [
+        *contested.filter(pc.is_in(contested, named)).to_pylist(),
+        *shown.filter(pc.is_in(shown, registered["entity_id"].combine_chunks())).to_pylist(),
+    ]
+    return pa.table({"entity_id": kept, "own_by": own_by}), sorted(leaving)
 
 
 def end_entries_of_suspects(
@@ -385,9 +413,7 @@ def end_entries_of_suspects(
 
 def _of_suspects(decided: DecisionsInForce) -> set[str]:
     """Returns the bare ids that analysts decided to be a suspect's."""
-    return {
-        without_epoch(one.entity_a) for one in decided.binding if str(one.kind) == "suspect_held"
-    }
+    return {without_epoch(one.entity_a) for one in decided.of(DecisionKind.SUSPECT_HELD)}
 
 
 def _annotate_mentions(evidence: pa.Table, statuses: pa.Table) -> Iterator[Any]:
@@ -404,7 +430,7 @@ def _sum_by_entity(activity: pa.Table) -> pa.Table:
     list; `shown` the records that do: none of those who call it a victim's own. A role counts the
     reporters who give it: no number of records of one of them decides.
     """
-    smallest = ("kind", "first_seen", "place", "region", "line_type")
+    smallest = ("kind", "first_seen", "first_held", "place", "region", "line_type")
     nobody = pa.scalar(None, activity["reporter"].type)
     of_others = pc.invert(activity["of_owner"])
     for name, count in REPORTER_COUNTS.items():
@@ -414,7 +440,7 @@ def _sum_by_entity(activity: pa.Table) -> pa.Table:
     activity = activity.append_column("shown", shown)
     added = activity.group_by("entity_id", use_threads=False).aggregate(
         [(name, "min") for name in smallest]
-        + [("last_seen", "max"), ("source_org", "distinct")]
+        + [("last_seen", "max"), ("last_held", "max"), ("source_org", "distinct")]
         + [(name, "count_distinct") for name in ("victim", *REPORTER_COUNTS)]
         + [(name, "sum") for name in (*RECORD_COUNTS, "shown")]
     )
@@ -448,49 +474,50 @@ def _by_epoch(activity: pa.Table, starts: epochs.EpochStarts) -> pa.Table:
     return rows.set_column(0, ACTIVITY.field("entity_id"), pa.array(named, pa.string()))
 
 
-def _epoch_start_days(entity_ids: pa.ChunkedArray, starts: epochs.EpochStarts) -> pa.Array:
-    """Renumbers the day that each epoch begins with, null for the first ones."""
-    bare = starts.ids.to_pylist()
-    number = epochs.epoch_numbers(starts.entity, starts.day, starts.entity, starts.day)
-    day = {
-        with_epoch(bare[one], int(which)): int(start)
-        for one, which, start in zip(starts.entity, number, starts.day, strict=True)
-    }
-    return pa.array([day.get(one) for one in entity_ids.to_pylist()], pa.int32())
-
-
 def _status_by_share(
-    activity: pa.Table, entity_ids: pa.ChunkedArray, columns: Mapping[str, pa.Array]
+    activity: pa.Table,
+    entity_ids: pa.ChunkedArray,
+    columns: Mapping[str, pa.Array],
+    starts: epochs.EpochStarts,
 ) -> pa.Table:
     """Returns ENTITY_STATUS rows for all partitions of the records that name an entity.
 
-    `columns` are `begins`, `status` and `shown_as` of the entities.
+    `columns` are `status` and `shown_as` of the entities.
     """
-    later = true_mask(pc.is_valid(columns["begins"]))
-    bare = entity_ids.combine_chunks()
-    bare = pc.if_else(pa.array(later), without_epochs(bare), bare)
     wanted = activity.group_by(["entity_id", "share"], use_threads=False).aggregate([])
+    ids = entity_ids.combine_chunks()
+    several = pc.is_in(wanted["entity_id"], starts.ids)
     # Nearly all have one epoch, and are looked up without a join.
-    first = pa.array(~later)
-    at = pc.index_in(wanted["entity_id"], bare.filter(first)).combine_chunks()
-    found = [one.filter(first).take(at) for one in columns.values()]
-    once = pa.table([wanted["entity_id"], wanted["share"], *found], schema=ENTITY_STATUS)
-    if not later.any():
-        return once
-    more = pa.table({"entity_id": bare, **columns}).filter(pa.array(later))
-    several = wanted.filter(pc.is_in(wanted["entity_id"], more["entity_id"].combine_chunks()))
-    joined = several.join(more, "entity_id", join_type="inner", use_threads=False)
-    return pa.concat_tables([once, joined.select(ENTITY_STATUS.names).cast(ENTITY_STATUS)])
+    once = wanted.filter(pc.invert(several))
+    at = pc.index_in(once["entity_id"], ids).combine_chunks()
+    never = pa.nulls(once.num_rows, pa.int32())
+    first = pa.repeat(pa.scalar(1, pa.int64()), once.num_rows)
+    found = [once["entity_id"], once["share"], never, first]
+    found += [one.take(at) for one in columns.values()]
+    rows = pa.table(found, schema=ENTITY_STATUS)
+    if not len(starts.ids):
+        return rows
+    bare = starts.ids.take(pa.array(starts.entity))
+    pairs = zip(bare.to_pylist(), starts.number.tolist(), strict=True)
+    marked = pa.array([with_epoch(one, number) for one, number in pairs], pa.string())
+    place = pc.index_in(marked, ids)
+    begins = pa.array(starts.day, mask=starts.day == BEFORE_ANY_DAY)
+    intervals = {"entity_id": bare, "begins": begins, "epoch": pa.array(starts.number)}
+    intervals |= {name: one.take(place) for name, one in columns.items()}
+    joined = wanted.filter(several).join(
+        pa.table(intervals), "entity_id", join_type="inner", use_threads=False
+    )
+    return pa.concat_tables([rows, joined.select(ENTITY_STATUS.names).cast(ENTITY_STATUS)])
 
 
-def _with_gaps(reasons: pa.Array, entity_ids: pa.ChunkedArray, gaps: Mapping[str, int]) -> pa.Array:
-    """Adds to the reasons of an epoch how long it was not seen before."""
+def _with_reasons(
+    reasons: pa.Array, entity_ids: pa.ChunkedArray, why: Mapping[str, str]
+) -> pa.Array:
+    """Adds to the reasons of an epoch why it is one of its own."""
     return pa.array(
         [
-            f"{why}; seen again after {gaps[one]} days, maybe by another holder"
-            if one in gaps
-            else why
-            for one, why in zip(entity_ids.to_pylist(), reasons.to_pylist(), strict=True)
+            f"{reason}; {why[one]}" if one in why else reason
+            for one, reason in zip(entity_ids.to_pylist(), reasons.to_pylist(), strict=True)
         ],
         pa.string(),
     )
@@ -536,6 +563,8 @@ def _entities(counted: pa.Table, status: pa.Array, reason: pa.Array, roles: pa.A
         "status": status,
         "reason": reason,
         "epoch": number,
+        "first_used": counted["first_held"],
+        "last_used": counted["last_held"],
         "role": pc.if_else(said, str(Role.MENTIONED), roles),
         "reporters": counted["reporters"],
         "reported_by": counted["reported_by"],
@@ -569,8 +598,8 @@ def _contested(entities: pa.Table, counted: pa.Table, contested: pa.Array) -> pa
 
 
 def _with_column(table: pa.Table, name: str, values: Any) -> pa.Table:
-    at = table.schema.get_field_index(name)
-    return table.set_column(at, table.schema.field(at), values)
+    place = table.schema.get_field_index(name)
+    return table.set_column(place, table.schema.field(place), values)
 
 
 def _sort_lists(lists: pa.ListArray) -> pa.ListArray:
@@ -582,7 +611,9 @@ def _sort_lists(lists: pa.ListArray) -> pa.ListArray:
 
 
 def _withheld(own: pa.Table) -> pa.Table:
-    """Converts evidence of hidden identifiers to WITHHELD rows, each once."""
+    """Converts evidence of hidden identifiers to WITHHELD rows, each once, without epochs."""
+    bare = without_epochs(own["entity_id"])
+    own = own.set_column(0, WITHHELD.field("entity_id"), bare)
     narrative = pc.fill_null(pc.equal(own["field"], NARRATIVE), False)
     for name in ("start", "end"):
         place = pc.if_else(narrative, own[name], pa.scalar(None, pa.int32()))
@@ -606,11 +637,11 @@ def _under_shown_ids(classified: pa.Table, shown_as: pa.Array) -> pa.Table:
     return classified
 
 
-def _with_epoch_ids(evidence: pa.Table, named: pa.Array, passed: np.ndarray) -> pa.Table:
-    """Returns the evidence with the ids of its epochs; `passed` counts those that had ended."""
-    rows = np.flatnonzero(passed)
+def _with_epoch_ids(evidence: pa.Table, named: pa.Array, number: np.ndarray) -> pa.Table:
+    """Returns the evidence with the ids of its epochs."""
+    rows = np.flatnonzero(number > 1)
     ids = named.take(pa.array(rows)).to_pylist()
-    epochs = [with_epoch(one, 1 + int(n)) for one, n in zip(ids, passed[rows], strict=True)]
-    marked = pc.replace_with_mask(named, pa.array(passed > 0), pa.array(epochs, pa.string()))
+    epochs = [with_epoch(one, int(n)) for one, n in zip(ids, number[rows], strict=True)]
+    marked = pc.replace_with_mask(named, pa.array(number > 1), pa.array(epochs, pa.string()))
     place = evidence.schema.get_field_index("entity_id")
     return evidence.set_column(place, evidence.schema.field(place), marked)

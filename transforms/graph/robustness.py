@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 import numpy as np
 
@@ -143,6 +144,17 @@ def near_misses(reporters: Mapping[str, int]) -> dict[str, str]:
                     found[one] = better
                 break
     return found
+
+
+def near_miss_members(members: Iterable[Mapping[str, Any]]) -> dict[str, str]:
+    """Finds the `near_misses` among the MEMBERSHIP rows of one cluster, by the ids that are shown.
+
+    A contested member is compared by what it stands for, so that nobody can hide it by a contest.
+    """
+    rows = list(members)
+    shown = {one["known_as"]: one["entity_id"] for one in rows}
+    found = near_misses({one["known_as"]: one["reporters"] for one in rows})
+    return {shown[one]: shown[better] for one, better in found.items()}
 
 
 def tier_of(robustness: int, near_miss_of: str | None) -> Tier:

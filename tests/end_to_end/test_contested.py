@@ -1,0 +1,263 @@
+"""What one reporter calls a victim's own stays in the graph, unnamed, until somebody settles it."""
+
+from __future__ import annotations
+
+import json
+import stat
+
+import pyarrow.parquet as pq
+import pytest
+
+from pipelines.cli import main
+from schemas.enums import Status, Tier
+from schemas.tables import CONTESTED, ENTITIES, LINKS, MEMBERS, MENTIONS
+from tests.support.leaks import decoded_layers, leak_forms, number_forms
+from tests.support.run_pipeline import call, complaint, jsonl, read, run
+
+RING, OTHER, FREE = "+12025550143", "+12025550187", "+18885550121"
+
+SITE = "amzn-refund-desk.com"
+
+PAYEE = "GB29NWBK60161331926819"
+
+
+def report(number, who, *numbers, **fields):
+    """A complaint of one person that names numbers in a role each."""
+    listed = [{"raw": raw, "role": role} for raw, role in numbers]
+    return complaint(number, victim_id=who, phone_numbers=listed, **fields)
+
+
+def ring(first=1, people=4):
+    """Complaints of several people about one ring."""
+    return [
+        report(first + n, f"v{first + n}", (RING, "callback"), (OTHER, "callback"),
+               (FREE, "callback"), urls=[f"https://{SITE}/help"],
+               narrative=f"They told me to call {RING[2:]} or 1-{FREE[2:]} at once.",
+               payments=[{"method": "wire", "payee": PAYEE}],
+               received_at=f"2024-03-0{1 + n}T09:30:00Z")
+        for n in range(people)
+    ]  # fmt: skip
+
+
+LIES = {
+    "field": [report(90, "liar", (RING, "victim"))],
+    "words": [report(90, "liar", narrative=f"My own phone number is {RING}. Please help me.")],
+    "replaced": [
+        report(90, "liar", (RING, "victim")),
+        report(90, "liar", received_at="2024-03-09T09:30:00Z", narrative="Nothing happened."),
+    ],
+    "both": [report(90, "liar", (RING, "victim")), report(91, "liar", (RING, "callback"))],
+    "many": [report(90 + n, "liar", (RING, "victim")) for n in range(9)],
+}
+
+
+def batch(folder, name, complaints, calls=(), *flags):
+    """A run over these records, and its manifest."""
+    given = ["--complaints", jsonl(folder / f"{name}.jsonl", complaints)]
+    if calls:
+        given += ["--calls", jsonl(folder / f"{name}-calls.jsonl", calls)]
+    return folder / name, run(folder / name, *given, *flags)
+
+
+def members(output):
+    return {row["entity_id"]: row for row in read(output, MEMBERS).to_pylist()}
+
+
+def entities(output):
+    return {row["entity_id"]: row for row in read(output, ENTITIES).to_pylist()}
+
+
+def hidden(output):
+    """The contested identifiers of a run, by value."""
+    return {row["value"]: row for row in read(output, CONTESTED).to_pylist()}
+
+
+def assert_nowhere(output, value, country="US"):
+    """Asserts that no file but private/contested holds a number, however it is written."""
+    forms = {form for one in number_forms(value, country) for form in leak_forms(one)}
+    for path in sorted(output.rglob("*")):
+        if path.is_file() and CONTESTED.name not in str(path):
+            for layer in decoded_layers(path.name, path.read_bytes()):
+                assert not [form for form in forms if form in layer], path
+
+
+@pytest.fixture(scope="module")
+def honest(tmp_path_factory):
+    return batch(tmp_path_factory.mktemp("honest"), "run", ring())[0]
+
+
+@pytest.mark.parametrize("lie", LIES)
+def test_one_reporter_hides_a_rings_number_and_changes_nothing_else(lie, honest, tmp_path, capfd):
+    output, manifest = batch(tmp_path, "run", [*ring(), *LIES[lie]])
+    one = hidden(output)[RING]
+    assert (one["suspect_reporters"], one["victim_reporters"]) == (4, 1)
+    shown = one["entity_id"]
+
+    def rename(entity_id):
+        return shown if entity_id == f"phone:{RING}" else entity_id
+
+    # It keeps its place, under an id that says nothing.
+    before, after = members(honest), members(output)
+    assert {rename(each) for each in before} == after.keys()
+    assert len({row["cluster_id"] for row in after.values()}) == 1
+    assert {e: r["tier"] for e, r in after.items()} == {
+        rename(e): Tier.VERIFY if e == f"phone:{RING}" else r["tier"] for e, r in before.items()
+    }
+    told = entities(output)[shown]
+    assert (told["status"], told["value"], told["line_type"]) == (Status.CONTESTED, None, None)
+    assert told["reason"] == (
+        "contested: 1 reporter calls it a victim's own, 4 show a suspect using it"
+    )
+    ties = [
+        {
+            (*sorted((rename(row["entity_a"]), rename(row["entity_b"]))), row["reporters"])
+            for row in read(folder, LINKS).to_pylist()
+            if row["accepted"]
+        }
+        for folder in (honest, output)
+    ]
+    assert ties[0] == ties[1]
+    mentioned = [r for r in read(output, MENTIONS).to_pylist() if r["entity_id"] == shown]
+    assert {row["record_id"] for row in mentioned} >= {"c1", "c2", "c3", "c4"}
+    assert {row["raw"] for row in mentioned} == {None}
+
+    # Its value is for the run's owner alone.
+    assert_nowhere(output, RING)
+    said = "".join(capfd.readouterr())
+    assert RING not in said and RING[2:] not in said
+    (path,) = (output / CONTESTED.name).iterdir()
+    modes = [stat.S_IMODE(one.stat().st_mode) for one in (path.parent.parent, path.parent, path)]
+    assert modes == [0o700, 0o700, 0o600]
+    assert pq.read_schema(path).equals(CONTESTED.schema)
+
+    # And everybody hears of it.
+    assert [one["code"] for one in manifest["alarms"]] == ["contested_identifiers"]
+    assert main(["health", str(output)]) == 1
+    assert capfd.readouterr().out.startswith("contested_identifiers: 1 ")
+
+
+def test_a_call_without_a_pseudonym_contests_too(tmp_path):
+    theirs = call(1, direction="inbound", calling_number="+13125550100", called_number=RING)
+    output, _ = batch(tmp_path, "run", ring(), [theirs])
+    one = hidden(output)[RING]
+    assert (one["suspect_reporters"], one["victim_reporters"]) == (4, 1)
+    assert_nowhere(output, RING)
+
+
+def test_three_times_as_many_reporters_settle_it_for_the_victim(tmp_path):
+    lies = [report(60 + n, f"u{n}", (RING, "victim")) for n in range(3)]
+    output, manifest = batch(tmp_path, "run", [*ring(people=1), *lies])
+    (one,) = [row for row in entities(output).values() if row["status"] == Status.VICTIM_SIDE]
+    assert one["value"] is None
+    assert one["entity_id"] not in members(output)
+    assert (hidden(output), manifest["alarms"]) == ({}, [])
+    assert_nowhere(output, RING)
+    output, _ = batch(tmp_path, "two", [*ring(people=2), *lies])
+    assert hidden(output).keys() == {RING}
+
+
+def test_many_more_reporters_settle_a_toll_free_line_for_the_suspect(tmp_path):
+    lie = report(90, "liar", (FREE, "victim"))
+    output, manifest = batch(tmp_path, "run", [*ring(people=3), lie])
+    assert entities(output)[f"phone:{FREE}"]["status"] == Status.INFRASTRUCTURE
+    assert manifest["alarms"] == []
+    output, _ = batch(tmp_path, "two", [*ring(people=2), lie])
+    assert hidden(output).keys() == {FREE}
+
+
+def test_nobody_shows_a_suspect_using_it(tmp_path):
+    theirs = report(90, "v90", (OTHER, "victim"), (RING, "callback"))
+    mentioned = report(91, "v91", (OTHER, "caller_id"), (RING, "callback"))
+    output, manifest = batch(tmp_path, "run", [theirs, mentioned])
+    status = {row["status"] for row in entities(output).values() if row["value"] is None}
+    assert (status, manifest["alarms"]) == ({Status.VICTIM_SIDE}, [])
+    assert_nowhere(output, OTHER)
+
+
+def test_a_rejected_row_states_nothing_of_others(honest, tmp_path):
+    refused = report(90, "liar", (RING, "victim"), received_at="never", narrative=f"I am {RING}")
+    output, manifest = batch(tmp_path, "run", [*ring(), refused])
+    assert manifest["counts"]["complaints"]["rejected"] == 1
+    assert (hidden(output), manifest["alarms"]) == ({}, [])
+    assert entities(output) == entities(honest)
+    (reject,) = pq.read_table(output / "rejects").to_pylist()
+    assert RING[2:] not in reject["raw"]
+    assert any(RING in row["narrative"] or RING[2:] in row["narrative"]
+               for row in pq.read_table(output / "complaints").to_pylist())  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("kind", "status"),
+    [
+        ("suspect_held", Status.INFRASTRUCTURE),
+        ("victim_owned", Status.VICTIM_SIDE),
+        ("legitimate", Status.SUPPRESSED),
+    ],
+)
+def test_a_decision_settles_it(kind, status, tmp_path):
+    row = {
+        "decision_id": "d1",
+        "kind": kind,
+        "entity_a": f"phone:{RING}",
+        "author": "ann",
+        "reason": "asked the carrier",
+        "decided_at": "2024-04-01T00:00:00Z",
+    }
+    decided = ["--decisions", jsonl(tmp_path / "decisions.jsonl", [row])]
+    more = [report(60 + n, f"u{n}", (RING, "victim")) for n in range(20)]
+    output, manifest = batch(tmp_path, "run", [*ring(), *more], (), *decided)
+    (one,) = [
+        row
+        for row in entities(output).values()
+        if row["entity_id"] == f"phone:{RING}" or row["value"] is None
+    ]
+    assert (one["status"], hidden(output)) == (status, {})
+    assert "contested_identifiers" not in [one["code"] for one in manifest["alarms"]]
+    assert (one["entity_id"] in members(output)) == (status == Status.INFRASTRUCTURE)
+    if status == Status.VICTIM_SIDE:
+        assert_nowhere(output, RING)
+
+
+def test_a_near_miss_of_a_contested_number_stays_one(tmp_path):
+    slip = RING[:-1] + "4"
+    near = [
+        report(30 + n, f"w{n}", (slip, "callback"), (OTHER, "callback"), (FREE, "callback"),
+               urls=[f"https://{SITE}/help"])
+        for n in range(3)
+    ]  # fmt: skip
+    output, _ = batch(tmp_path, "honest", [*ring(people=9), *near])
+    assert members(output)[f"phone:{slip}"]["near_miss_of"] == f"phone:{RING}"
+    output, _ = batch(tmp_path, "run", [*ring(people=9), *near, *LIES["field"]])
+    one = members(output)[f"phone:{slip}"]
+    assert (one["near_miss_of"], one["tier"]) == (hidden(output)[RING]["entity_id"], Tier.VERIFY)
+
+
+def test_links_that_analysts_forbid_hold_for_a_contested_number(tmp_path):
+    row = {
+        "decision_id": "d1",
+        "kind": "cannot_link",
+        "entity_a": f"phone:{RING}",
+        "entity_b": f"domain:{SITE}",
+        "author": "ann",
+        "reason": "another ring's",
+        "decided_at": "2024-04-01T00:00:00Z",
+    }
+    decided = ["--decisions", jsonl(tmp_path / "decisions.jsonl", [row])]
+    output, _ = batch(tmp_path, "run", [*ring(), *LIES["field"]], (), *decided)
+    found = members(output)
+    shown = hidden(output)[RING]["entity_id"]
+    assert found[shown]["cluster_id"] != found[f"domain:{SITE}"]["cluster_id"]
+
+
+def test_the_same_records_contest_the_same_in_any_order(tmp_path):
+    rows = [*ring(), *LIES["both"], *LIES["words"]]
+    one, first = batch(tmp_path, "one", rows)
+    two, second = batch(tmp_path, "two", rows[::-1])
+    assert hidden(one) == hidden(two)
+    outputs = [
+        {each["name"]: each["sha256"] for each in manifest["outputs"]
+         if not each["name"].startswith("report/")}
+        for manifest in (first, second)
+    ]  # fmt: skip
+    assert outputs[0] == outputs[1]
+    assert json.dumps(first["alarms"]) == json.dumps(second["alarms"])
