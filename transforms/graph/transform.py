@@ -28,7 +28,7 @@ from transforms.graph.final_status import (
     FinalizeEntities,
     FinalizeLinks,
 )
-from transforms.graph.lineage import EVENTS, KeepIds
+from transforms.graph.lineage import CHANGES, EVENTS, KeepIds, NameRecords
 from transforms.graph.links import INCIDENCE_ROWS, REACH_ROWS, BuildLinks
 from transforms.graph.priority import PriorityWeights
 from transforms.graph.suppliers import SUPPLIES, ClusterRecords, SummarizeSuppliers
@@ -110,6 +110,7 @@ def find_clusters(
     classified: Any = {
         "evidence": evidence["evidence"],
         CLAIMS: claims,
+        "previous": previous,
     } | "Classify" >> ClassifyEvidence(
         known, decided, register
     )  # CLASSIFIED of whole groups, CLASSIFIED_ENTITY
@@ -138,6 +139,15 @@ def find_clusters(
     links = linked["links"] | "Finalize links" >> FinalizeLinks(
         assigned, decided
     )  # LINK, CLUSTER_LINK
+    lineage = kept[EVENTS]
+    if follows:
+        lineage = {
+            "events": lineage,
+            "changes": kept[CHANGES],
+            "members": entities[MEMBERSHIPS],
+            "mentions": classified[MAIN],
+            "links": links[MAIN],
+        } | "Name records" >> NameRecords()
     return ClusteredWindow(
         classified=classified[MAIN],
         withheld=classified[WITHHELD_ROWS],
@@ -146,7 +156,7 @@ def find_clusters(
         memberships=entities[MEMBERSHIPS],
         links=links[MAIN],
         cluster_links=links[CLUSTER_LINKS],
-        lineage=kept[EVENTS],
+        lineage=lineage,
         components=found[COMPONENTS],
         assigned=assigned,
         contested=classified[CONTESTED_ROWS],
