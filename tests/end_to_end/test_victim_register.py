@@ -15,7 +15,7 @@ from reports import signing
 from schemas.entity import VICTIM_ENTRY
 from schemas.enums import Status
 from schemas.offer import Offer, OfferedCluster, OfferedEntity, OfferedEvidence, Terms
-from schemas.tables import ENTITIES, VICTIMS
+from schemas.tables import CONTESTED, ENTITIES, VICTIMS
 from tests.support.run_pipeline import complaint, jsonl, read, run
 from transforms.victim_register import (
     REGISTER_CHANGE,
@@ -91,8 +91,9 @@ def status(folder):
 
 
 def content(folder):
-    """The text of all files of a folder, Parquet decoded, and their bytes."""
-    files = [path for path in sorted(folder.rglob("*")) if path.is_file()]
+    """The text of all files of a folder but private/contested, Parquet decoded, and their bytes."""
+    every = [path for path in sorted(folder.rglob("*")) if path.is_file()]
+    files = [path for path in every if CONTESTED.name not in str(path)]
     rows = [repr(ds.dataset(one).to_table().to_pylist()) for one in files if ".parquet" in one.name]
     return "\n".join(rows).encode() + b"\n".join(one.read_bytes() for one in files)
 
@@ -119,19 +120,19 @@ def test_a_number_stays_withheld_on_a_day_that_does_not_say_whose_it_is(days):
     two = second(days, "two", "--previous", days / "one")
     found = status(two)
     assert found[f"phone:{SUSPECT}"] == Status.INFRASTRUCTURE
-    withheld = sorted(one.partition(":")[0] for one, of in found.items() if of == "victim_side")
+    withheld = sorted(one.partition(":")[0] for one, of in found.items() if of == "contested")
     assert withheld == ["email", "phone"]
     assert PLAIN.encode() not in content(two).replace(b"-", b"").replace(b" ", b"")
     (alarm,) = json.loads((two / "manifest.json").read_bytes())["alarms"]
-    assert alarm["code"] == "register_conflicts"
-    assert entries(two) == entries(days / "one")
-    # And on the day after, when the run before knows it from the register alone.
+    assert alarm["code"] == "contested_identifiers"
+    assert entries(two) == []  # what is contested leaves the register
+    # And on the day after, when the run before knows it as contested.
     three = second(days, "three", "--previous", two)
     assert f"phone:{VICTIM}" not in status(three)
     # Without the register it is a suspect's.
     without = second(days, "without", "--previous", days / "one", "--no-register")
     assert status(without)[f"phone:{VICTIM}"] == Status.INFRASTRUCTURE
-    assert not (without / "private").exists()
+    assert not (without / VICTIMS.name).exists()
 
 
 def test_an_entry_counts_reporters_and_keeps_the_count_of_an_earlier_run(days, tmp_path):
@@ -150,14 +151,15 @@ def test_an_entry_counts_reporters_and_keeps_the_count_of_an_earlier_run(days, t
         assert merged["mac"] == entry["mac"]
 
 
-def test_a_narratives_words_that_are_overruled_leave_the_register(tmp_path, home):
+def test_a_narratives_words_count_as_a_field_does(tmp_path, home):
     said = complaint(1, victim_id="v1", narrative=f"My own phone number is {VICTIM}, call me there")
     run(tmp_path / "one", "--complaints", jsonl(tmp_path / "1.jsonl", [said]))
     (entry,) = entries(tmp_path / "one")
     assert not entry["stated"]
     run(tmp_path / "two", "--complaints", jsonl(tmp_path / "2.jsonl", DAY_2),
         "--previous", tmp_path / "one")  # fmt: skip
-    assert status(tmp_path / "two")[f"phone:{VICTIM}"] == Status.INFRASTRUCTURE
+    assert f"phone:{VICTIM}" not in status(tmp_path / "two")
+    assert "contested" in status(tmp_path / "two").values()
     assert entries(tmp_path / "two") == []
 
 
@@ -182,7 +184,7 @@ def test_a_stream_raises_no_alert_about_it(days):
     assert PLAIN not in named["out"]
     (snapshot,) = (days / "out" / "snapshots").iterdir()
     assert f"phone:{VICTIM}" not in status(snapshot)
-    assert entries(snapshot) == entries(days / "one")
+    assert entries(snapshot) == []
 
 
 # -- partners ------------------------------------------------------------------------------------
@@ -370,7 +372,7 @@ def test_a_run_without_a_key_store_works_and_keeps_none(tmp_path, monkeypatch, c
     monkeypatch.setenv(key_store.HOME_VARIABLE, str(tmp_path / "file" / "home"))
     run(tmp_path / "run", "--complaints", jsonl(tmp_path / "1.jsonl", DAY_1))
     assert "no victim register" in capsys.readouterr().err
-    assert not (tmp_path / "run" / "private").exists()
+    assert not (tmp_path / "run" / VICTIMS.name).exists()
     assert PLAIN.encode() not in content(tmp_path / "run")
 
 

@@ -41,14 +41,18 @@ from transforms.graph.activity import ACTIVITY, RECORD_COUNTS, ROLE_COUNTS, main
 from transforms.graph.epochs import epoch_numbers
 from transforms.graph.incidence import IN_GRAPH, MICROSECONDS_A_DAY
 from transforms.graph.ownership import (
+    CONTESTED_BEFORE,
     HIDDEN,
     NO_CLAIMS,
+    NOT_CONTESTED,
     NOTHING_SETTLED,
     Settled,
+    claims_of,
     judge,
     judge_epochs,
     settle_roles,
     settle_suspects,
+    still_contested,
     take_sides,
 )
 from transforms.manifest import CONTESTED_IDENTIFIERS, REGISTER_CONFLICTS
@@ -154,6 +158,7 @@ def determine_status(
     *,
     claims: pa.Table = NO_CLAIMS,
     settled: Settled = NOTHING_SETTLED,
+    before: pa.Table = NOT_CONTESTED,
 ) -> Statuses:
     """Finds the status of each identifier from ACTIVITY rows of whole entities.
 
@@ -169,6 +174,7 @@ def determine_status(
         registered: REGISTERED rows: who called identifiers a victim's in earlier runs.
         claims: CLAIM rows of these identifiers.
         settled: What analysts decided.
+        before: CONTESTED_BEFORE rows: what was contested in an earlier run.
     """
     if activity.num_rows == 0:
         nothing = (CLASSIFIED_ENTITY, ENTITY_STATUS, CONTESTED)
@@ -178,7 +184,9 @@ def determine_status(
     bare = counted["entity_id"].combine_chunks()
     own_by = owners["own_by"].take(pc.index_in(bare, owners["entity_id"].combine_chunks()))
     counted = counted.append_column("own_by", pc.fill_null(own_by, 0))
-    status, reason = judge(counted, known, settled, _claims_before(bare, registered))
+    said = np.maximum(_claims_before(bare, registered), _claims_before(bare, claims_of(before)))
+    status, reason = judge(counted, known, settled, said)
+    counted = _with_column(counted, "own_by", pc.max_element_wise(counted["own_by"], said))
     begins = pa.nulls(counted.num_rows, pa.int32())
     epochal = true_mask(pc.is_in(status, pa.array(IN_GRAPH)))
     decided = settled.names_suspect(bare) & true_mask(pc.equal(status, Status.VICTIM_SIDE))
@@ -247,7 +255,7 @@ def annotate_mentions(evidence: pa.Table, statuses: pa.Table) -> tuple[pa.Table,
 
 @dataclass(eq=False)
 class ClassifyEvidence(beam.PTransform):
-    """Classifies a dict of EVIDENCE batches (`evidence`) and CLAIM batches (`claims`).
+    """Classifies a dict of EVIDENCE (`evidence`), CLAIM and CONTESTED_BEFORE (`before`) batches.
 
     Output: a dict of MAIN (CLASSIFIED), CLASSIFIED_ENTITIES, WITHHELD_ROWS (WITHHELD),
     CONTESTED_ROWS (CONTESTED), REGISTER_ROWS (REGISTER_CHANGE; none without a register) and
@@ -271,11 +279,16 @@ class ClassifyEvidence(beam.PTransform):
             (ACTIVITIES,),
             partitions=partitions,
         )
-        by_entity = {"added": added[ACTIVITIES], "claims": inputs["claims"]}
+        by_entity = {
+            "added": added[ACTIVITIES],
+            "claims": inputs["claims"],
+            "before": inputs["before"],
+        }
         statuses = by_entity | "Status" >> PerPartition(
             {
                 "added": KeyedInput(ACTIVITY, ("entity_id",)),
                 "claims": KeyedInput(CLAIM, ("entity_id",)),
+                "before": KeyedInput(CONTESTED_BEFORE, ("known_as",)),
             },
             partial(
                 _determine_status,
@@ -317,6 +330,7 @@ def _sum_activity(evidence: pa.Table, *, partitions: int) -> Iterator[Any]:
 def _determine_status(
     added: pa.Table,
     claims: pa.Table,
+    before: pa.Table,
     decided: DecisionsInForce = NO_DECISIONS,
     register: VictimRegister | None = None,
     *,
@@ -330,8 +344,13 @@ def _determine_status(
         registered = register.find(pc.unique(added["entity_id"]), key)
     settled = Settled.by(decided)
     found = determine_status(
-        added, decided.add_to(known), lives, registered, claims=claims, settled=settled
+        added, decided.add_to(known), lives, registered, claims=claims, settled=settled,
+        before=before,
+    )  # fmt: skip
+    own = pa.concat_tables(
+        [added.filter(pc.greater(added["own"], 0)).select(["entity_id"]), claims.select([0])]
     )
+    carried = still_contested(before, found.statuses, own, settled)
     ids = found.statuses["entity_id"]
     contested = pc.unique(ids.filter(pc.equal(found.statuses["status"], Status.CONTESTED)))
     if key is not None:
@@ -341,7 +360,9 @@ def _determine_status(
         conflicts = count_register_conflicts(added, found.statuses, registered)
         yield beam.pvalue.TaggedOutput(COUNTERS, (REGISTER_CONFLICTS, conflicts))
     yield from batches_of(found.statuses)
-    for name, rows in ((CLASSIFIED_ENTITIES, found.entities), (CONTESTED_ROWS, found.contested)):
+    rows_of = {CLASSIFIED_ENTITIES: found.entities, CONTESTED_ROWS: found.contested}
+    rows_of[CONTESTED_ROWS] = pa.concat_tables([found.contested, carried])
+    for name, rows in rows_of.items():
         for batch in batches_of(rows):
             yield beam.pvalue.TaggedOutput(name, batch)
     yield beam.pvalue.TaggedOutput(COUNTERS, (CONTESTED_IDENTIFIERS, len(contested)))
