@@ -70,7 +70,6 @@ VICTIM_ENTRY = pa.schema(
         field("digits_mac", _STRING, "The same of a phone number's national digits."),
         field("kind", _STRING, "Namespace of the id.", required=True, values=tuple(EntityKind)),
         field("reporters", pa.int64(), "Distinct reporters who call it a victim's.", required=True),
-        field("stated", pa.bool_(), "A field says so, and not a narrative alone.", required=True),
         field("first_seen", TIMESTAMP, "Earliest record that names it.", required=True),
         field("key_id", _STRING, "Names the secret and says nothing of it.", required=True),
     ]

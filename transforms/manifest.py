@@ -34,9 +34,6 @@ COMPONENTS_REFUSED = ("islands", "refused")
 CONTESTED_IDENTIFIERS = ("contested", "identifiers")
 """Counts identifiers that are contested."""
 
-REGISTER_CONFLICTS = ("register", "conflicts")
-"""Counts identifiers that only the register knows as victims', and these records as a suspect's."""
-
 
 def current_time() -> datetime:
     """Returns the time of this machine's clock in UTC, in whole seconds."""
@@ -132,12 +129,6 @@ def find_alarms(counters: Mapping[tuple[str, str], int]) -> list[Alarm]:
             "they were not used, and what they held was clustered anew"
         )
         found.append(Alarm(code="islands_refused", message=message))
-    if conflicts := counters.get(REGISTER_CONFLICTS, 0):
-        message = (
-            f"{conflicts} identifiers that earlier runs know as victims' are shown as a suspect's; "
-            "they stay withheld until a decision says suspect_held"
-        )
-        found.append(Alarm(code="register_conflicts", message=message))
     found.extend(
         Alarm(code="decisions_contradict", message=f"decisions contradict each other: {name}")
         for group, name in sorted(counters)

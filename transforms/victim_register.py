@@ -29,7 +29,7 @@ import pyarrow.parquet as pq
 from apache_beam.io.filesystems import FileSystems
 
 from schemas.entity import VICTIM_ENTRY
-from schemas.enums import EntityKind, Status
+from schemas.enums import EntityKind
 from schemas.manifest import MANIFEST_NAME
 from schemas.tables import VICTIMS
 from transforms.arrow_util import Array, sorted_lookup
@@ -51,18 +51,16 @@ REGISTER_CHANGE = pa.schema(
 )
 """An entry, or with `leaves` the end of one: only its `mac` counts then."""
 
-REGISTERED = pa.schema(
-    [("entity_id", pa.string()), ("reporters", pa.int64()), ("stated", pa.bool_())]
-)
-"""A bare id that is in the register, or has a number of it in it: who called that a victim's, and
-whether a field said so and not a narrative alone."""
+REGISTERED = pa.schema([("entity_id", pa.string()), ("reporters", pa.int64())])
+"""A bare id that is in the register, or has a number of it in it, and how many reporters called
+that a victim's."""
 
 NOT_REGISTERED = REGISTERED.empty_table()
 
 TRIES, PAUSE_SECONDS = 5, 0.2
 """A run that is being replaced is not there for a moment: how often, and after how long."""
 
-LOOKED_UP = ("mac", "digits_mac", "kind", "reporters", "stated")
+LOOKED_UP = ("mac", "digits_mac", "kind", "reporters")
 """Columns of an entry that a lookup needs."""
 
 _PHONE = f"{EntityKind.PHONE}:"
@@ -126,20 +124,20 @@ class RegisterSource:
 
 @dataclass(frozen=True)
 class VictimRegister:
-    """The entries of registers for a lookup, 24 bytes each or 48 with national digits.
+    """The entries of registers for a lookup, 16 bytes each or 32 with national digits.
 
     Attributes:
         heads: first 64 bits of the hashes, sorted.
-        claims: a row for each of `heads`: reporters, and 1 where a field stated it.
+        reporters: of each of `heads`.
         digit_heads: of the hashes of national digits, sorted.
-        digit_claims: a row for each of `digit_heads`, as in `claims`.
+        digit_reporters: of each of `digit_heads`.
         kinds: of all entries.
     """
 
     heads: Array
-    claims: Array
+    reporters: Array
     digit_heads: Array
-    digit_claims: Array
+    digit_reporters: Array
     kinds: frozenset[str]
 
     def find(self, entity_ids: pa.Array, key: RegisterKey) -> pa.Table:
@@ -149,22 +147,18 @@ class VictimRegister:
             entity_ids: Distinct bare ids.
             key: The secret of the register.
         """
-        found = _no_claims(len(entity_ids))
+        found = np.zeros(len(entity_ids), np.int64)
         if len(self.heads):
             kinds = pc.replace_substring_regex(entity_ids, r":.*$", "")
             rows = np.flatnonzero(true_mask(pc.is_in(kinds, pa.array(sorted(self.kinds)))))
             macs = key.macs(entity_ids.take(pa.array(rows)).to_pylist())
-            found[rows] = _looked_up(self.heads, self.claims, macs)
+            found[rows] = _looked_up(self.heads, self.reporters, macs)
         if len(self.digit_heads):
             rows, names = chosen_names(entity_ids)
             at, digits = candidate_digits_in_column(names)
-            np.maximum.at(found, rows[at], self._claims_of_digits(digits, key))
-        there = np.flatnonzero(found[:, 0])
-        columns = [
-            entity_ids.take(pa.array(there)),
-            pa.array(found[there, 0]),
-            pa.array(found[there, 1] > 0),
-        ]
+            np.maximum.at(found, rows[at], self._reporters_of_digits(digits, key))
+        there = np.flatnonzero(found)
+        columns = [entity_ids.take(pa.array(there)), pa.array(found[there])]
         return pa.table(columns, schema=REGISTERED)
 
     def without(self, entity_ids: Iterable[str], key: RegisterKey) -> VictimRegister:
@@ -176,86 +170,73 @@ class VictimRegister:
         digits = ~np.isin(self.digit_heads, _heads(_digits_macs(gone, key).drop_null()))
         return VictimRegister(
             self.heads[kept],
-            self.claims[kept],
+            self.reporters[kept],
             self.digit_heads[digits],
-            self.digit_claims[digits],
+            self.digit_reporters[digits],
             self.kinds,
         )
 
-    def _claims_of_digits(self, candidates: pa.Array, key: RegisterKey) -> Array:
-        """Returns the claims on the number that is dialed with some digits, for each of them."""
+    def _reporters_of_digits(self, candidates: pa.Array, key: RegisterKey) -> Array:
+        """Returns the reporters of the number that is dialed with some digits, for each of them."""
         distinct = candidates.dictionary_encode()
         texts = distinct.dictionary.to_pylist()
-        found = _no_claims(len(texts))
-        for heads, claims, read_as in (
-            (self.heads, self.claims, _international_ids),
-            (self.digit_heads, self.digit_claims, _national_digits),
+        found = np.zeros(len(texts), np.int64)
+        for heads, reporters, read_as in (
+            (self.heads, self.reporters, _international_ids),
+            (self.digit_heads, self.digit_reporters, _national_digits),
         ):
             readings = [(row, one) for row, text in enumerate(texts) for one in read_as(text)]
             if readings:
                 rows, ids = zip(*readings, strict=True)
-                np.maximum.at(found, np.array(rows), _looked_up(heads, claims, key.macs(ids)))
+                np.maximum.at(found, np.array(rows), _looked_up(heads, reporters, key.macs(ids)))
         return found[distinct.indices.to_numpy()]
 
 
 def make_lookup(entries: Iterable[pa.RecordBatch]) -> VictimRegister:
     """Makes a lookup of VICTIM_ENTRY batches, of which it needs `LOOKED_UP`."""
-    heads, digit_heads = [np.empty(0, np.int64)], [np.empty(0, np.int64)]
-    claims, digit_claims = [_no_claims(0)], [_no_claims(0)]
+    heads, reporters = [np.empty(0, np.int64)], [np.empty(0, np.int64)]
+    digit_heads, digit_reporters = [np.empty(0, np.int64)], [np.empty(0, np.int64)]
     kinds: set[str] = set()
     for batch in entries:
-        stated = true_mask(batch["stated"]).astype(np.int64)
-        both = np.stack([batch["reporters"].to_numpy(), stated], axis=1)
+        counts = batch["reporters"].to_numpy()
         heads.append(_heads(batch["mac"]))
-        claims.append(both)
+        reporters.append(counts)
         digit_heads.append(_heads(batch["digits_mac"].drop_null()))
-        digit_claims.append(both[true_mask(pc.is_valid(batch["digits_mac"]))])
+        digit_reporters.append(counts[true_mask(pc.is_valid(batch["digits_mac"]))])
         kinds.update(pc.unique(batch["kind"]).to_pylist())
     return VictimRegister(
-        *_largest(np.concatenate(heads), np.concatenate(claims)),
-        *_largest(np.concatenate(digit_heads), np.concatenate(digit_claims)),
+        *_largest(np.concatenate(heads), np.concatenate(reporters)),
+        *_largest(np.concatenate(digit_heads), np.concatenate(digit_reporters)),
         frozenset(kinds),
     )
 
 
 def register_changes(
-    activity: pa.Table, statuses: pa.Table, leaving: Iterable[str], key: RegisterKey
+    activity: pa.Table, owners: pa.Table, leaving: Iterable[str], key: RegisterKey
 ) -> pa.Table:
     """Returns what the status of whole entities changes in the register, as REGISTER_CHANGE rows.
 
-    One hash for each withheld identifier, however many records name it.
+    One hash for each withheld identifier, and one for a number's digits, however many records name
+    it.
 
     Args:
         activity: ACTIVITY rows of whole entities, under bare ids.
-        statuses: their ENTITY_STATUS rows.
-        leaving: bare ids that are contested, or that an analyst decided to be a suspect's.
+        owners: `entity_id` and `own_by` of those that are a victim's: who says so.
+        leaving: bare ids whose entries end.
         key: The secret of the register.
     """
-    victims = pc.unique(
-        statuses["entity_id"].filter(pc.equal(statuses["status"], str(Status.VICTIM_SIDE)))
-    )
-    own = pc.and_(pc.greater(activity["own"], 0), pc.is_in(activity["entity_id"], victims))
     counted = (
-        activity.filter(own)
+        activity.filter(pc.is_in(activity["entity_id"], pc.unique(owners["entity_id"])))
         .group_by("entity_id", use_threads=False)
-        .aggregate(
-            [
-                ("kind", "min"),
-                ("reporter", "count_distinct"),
-                ("stated", "sum"),
-                ("first_seen", "min"),
-            ]
-        )
+        .aggregate([("kind", "min"), ("first_seen", "min")])
     )
     ids = counted["entity_id"].combine_chunks()
-    # Whoever says so without a pseudonym is somebody, too.
-    reporters = pc.max_element_wise(counted["reporter_count_distinct"], 1).cast(pa.int64())
+    who = owners["own_by"].take(pc.index_in(ids, pc.unique(owners["entity_id"])))
     entries = {
         "mac": key.macs(ids.to_pylist()),
         "digits_mac": _digits_macs(ids.to_pylist(), key),
         "kind": counted["kind_min"],
-        "reporters": reporters,
-        "stated": pc.greater(counted["stated_sum"], 0),
+        "reporters": pc.max_element_wise(who, 1).cast(pa.int64()),
         "first_seen": counted["first_seen_min"],
         "key_id": pa.repeat(key.key_id, len(ids)),
         "leaves": pa.repeat(pa.scalar(False), len(ids)),
@@ -284,7 +265,6 @@ def merge_changes(changes: pa.Table) -> pa.Table:
             ("digits_mac", "min"),
             ("kind", "min"),
             ("reporters", "max"),
-            ("stated", "max"),
             ("first_seen", "min"),
             ("key_id", "min"),
         ]
@@ -479,21 +459,17 @@ def _heads(macs: pa.Array) -> Array:
     return np.frombuffer(bytes.fromhex(joined), ">i8").astype(np.int64)
 
 
-def _no_claims(rows: int) -> Array:
-    return np.zeros((rows, 2), np.int64)
-
-
-def _largest(heads: Array, claims: Array) -> tuple[Array, Array]:
-    """Sorts hashes, each once, with the largest claims of each."""
+def _largest(heads: Array, reporters: Array) -> tuple[Array, Array]:
+    """Sorts hashes, each once, with the most reporters of each."""
     distinct, place = np.unique(heads, return_inverse=True)
-    most = _no_claims(len(distinct))
-    np.maximum.at(most, place, claims)
+    most = np.zeros(len(distinct), np.int64)
+    np.maximum.at(most, place, reporters)
     return distinct, most
 
 
-def _looked_up(heads: Array, claims: Array, macs: pa.Array) -> Array:
-    """Returns the claims of the entry of each hash, zeros where there is none."""
+def _looked_up(heads: Array, reporters: Array, macs: pa.Array) -> Array:
+    """Returns the reporters of the entry of each hash, 0 where there is none."""
     places, there = sorted_lookup(heads, _heads(macs))
-    found = _no_claims(len(macs))
-    found[there] = claims[places[there]]
+    found = np.zeros(len(macs), np.int64)
+    found[there] = reporters[places[there]]
     return found

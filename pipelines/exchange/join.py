@@ -32,6 +32,7 @@ from pipelines.options import (
 from pipelines.user_files import (
     bind_to_previous,
     file_digest,
+    keep_bindings,
     read_decisions,
     read_known_legitimate,
     read_weights,
@@ -142,10 +143,11 @@ def join_offers(arguments: argparse.Namespace) -> int:
     _check_given_again(arguments, manifest["options"])
     if arguments.key is not None and not arguments.overlap:
         raise UsageError(f"--key {arguments.key}: is for counts; give --overlap, or leave it out")
+    own_runs = list(dict.fromkeys([folder, arguments.previous or folder]))
     register = key_store.register_source(
         arguments.register_key,
         use=not arguments.no_register,
-        runs=list(dict.fromkeys([folder, arguments.previous or folder])),
+        runs=own_runs,
         files=arguments.register,
     )
     now = arguments.now or datetime.now(UTC)
@@ -158,10 +160,12 @@ def join_offers(arguments: argparse.Namespace) -> int:
     named = {one for offer in offers for one in _offered_ids(offer)}
     private = signed_files.ids_of_victims(named, arguments.victims)
     private |= signed_files.ids_in_register(named, register)
-    status = _run_joint(arguments, manifest, me, intake, private, register, overlaps)
+    contested = signed_files.contested_ids(named, own_runs) - private
+    refused = private | contested
+    status = _run_joint(arguments, manifest, me, intake, refused, register, overlaps)
     if status == 0:
         record_accepted(offers)
-        sys.stdout.write("\n".join(_summary(arguments.output, offers, private)) + "\n")
+        sys.stdout.write("\n".join(_summary(arguments.output, offers, private, contested)) + "\n")
     return status
 
 
@@ -270,9 +274,10 @@ def _run_joint(
     output, offers = arguments.output, intake.offers
     previous = find_previous(arguments.previous or arguments.run)
     known = read_known_legitimate(arguments.known_legitimate)
-    decisions = bind_to_previous(
-        read_decisions(arguments.decisions), arguments.previous or arguments.run
-    )
+    # A joint run is bound to an earlier one that its analysts saw; one's own has bindings too.
+    decisions = keep_bindings(read_decisions(arguments.decisions), arguments.previous)
+    decisions = keep_bindings(decisions, arguments.run)
+    decisions = bind_to_previous(decisions, arguments.previous)
     weights = read_weights(arguments.priority_weights)
     options = {
         "decisions": file_digest(arguments.decisions),
@@ -319,7 +324,9 @@ def _run_joint(
     return status
 
 
-def _summary(output: str, offers: list[SignedFile], private: frozenset[str]) -> list[str]:
+def _summary(
+    output: str, offers: list[SignedFile], private: frozenset[str], contested: frozenset[str]
+) -> list[str]:
     """Returns the result in a few lines."""
     who = tables.read_table(output, CONTRIBUTORS, ["cluster_id", "contributor"]).to_pylist()
     of: dict[str, set[str]] = {}
@@ -337,6 +344,11 @@ def _summary(output: str, offers: list[SignedFile], private: frozenset[str]) -> 
             lines.append(
                 f"  {one.content.sender} names {ours} identifiers of your own victims: left out; "
                 "tell them"
+            )
+        if unsettled := len(_offered_ids(one) & contested):
+            lines.append(
+                f"  {one.content.sender} names {unsettled} identifiers that are contested in your "
+                "run: left out; decide who holds them"
             )
         lines.append(
             f"  {one.content.sender}: {getattr(one.content, 'tlp', '')} binds this run too"

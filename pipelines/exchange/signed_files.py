@@ -18,9 +18,11 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from pipelines import key_store
 from pipelines.options import UsageError
 from pipelines.user_files import read_text
-from reports import signing
+from reports import signing, tables
 from reports.exchange import MAX_OFFER_BYTES, Victims, VictimsFileError, load_victim_file
+from reports.run import Run
 from schemas.entity import without_epoch
+from schemas.tables import CONTESTED
 
 if TYPE_CHECKING:
     from transforms.victim_register import RegisterSource
@@ -189,6 +191,20 @@ def ids_in_register(entity_ids: Iterable[str], register: RegisterSource | None) 
 
     ids = pa.array(sorted({without_epoch(one) for one in entity_ids}), pa.string())
     return frozenset(read_lookup(register).find(ids, register.key)["entity_id"].to_pylist())
+
+
+def contested_ids(entity_ids: Iterable[str], runs: Iterable[str]) -> frozenset[str]:
+    """Returns those of `entity_ids`, without epochs, that are contested in one of some runs.
+
+    They have withheld ids there, and may be a victim's.
+    """
+    found: set[str] = set()
+    for folder in runs:
+        listed = Run.open(folder).manifest.get("private", ())
+        if any(one["name"].startswith(f"{CONTESTED.name}/") for one in listed):
+            rows = tables.read_table(folder, CONTESTED, ["kind", "value"]).to_pylist()
+            found.update(f"{row['kind']}:{row['value']}" for row in rows)
+    return frozenset(found.intersection(map(without_epoch, entity_ids)))
 
 
 def load_victims(path: str) -> Victims:

@@ -5,12 +5,16 @@ import os
 import shutil
 import stat
 
+import apache_beam as beam
 import pyarrow as pa
 import pyarrow.dataset as ds
 import pytest
 from hypothesis import given, settings, strategies as st
 
 from pipelines import cli, key_store
+from pipelines.batch import options
+from pipelines.batch.pipeline import build
+from pipelines.batch.plan import make_plan, with_register
 from reports import signing
 from schemas.entity import VICTIM_ENTRY
 from schemas.enums import Status
@@ -91,9 +95,12 @@ def status(folder):
 
 
 def content(folder):
-    """The text of all files of a folder but private/contested, Parquet decoded, and their bytes."""
-    every = [path for path in sorted(folder.rglob("*")) if path.is_file()]
-    files = [path for path in every if CONTESTED.name not in str(path)]
+    """The text of all files of a folder, Parquet decoded, and their bytes.
+
+    Of private/contested alone it is the purpose to have values.
+    """
+    files = [path for path in sorted(folder.rglob("*")) if path.is_file()]
+    files = [path for path in files if CONTESTED.name not in path.as_posix()]
     rows = [repr(ds.dataset(one).to_table().to_pylist()) for one in files if ".parquet" in one.name]
     return "\n".join(rows).encode() + b"\n".join(one.read_bytes() for one in files)
 
@@ -123,10 +130,9 @@ def test_a_number_stays_withheld_on_a_day_that_does_not_say_whose_it_is(days):
     withheld = sorted(one.partition(":")[0] for one, of in found.items() if of == "contested")
     assert withheld == ["email", "phone"]
     assert PLAIN.encode() not in content(two).replace(b"-", b"").replace(b" ", b"")
-    (alarm,) = json.loads((two / "manifest.json").read_bytes())["alarms"]
-    assert alarm["code"] == "contested_identifiers"
-    assert entries(two) == []  # what is contested leaves the register
-    # And on the day after, when the run before knows it as contested.
+    assert ringtrace("health", two) == 1
+    assert entries(two) == entries(days / "one"), "nobody in these records says so: it stays"
+    # And on the day after, when the run before knows it from the register alone.
     three = second(days, "three", "--previous", two)
     assert f"phone:{VICTIM}" not in status(three)
     # Without the register it is a suspect's.
@@ -142,7 +148,7 @@ def test_an_entry_counts_reporters_and_keeps_the_count_of_an_earlier_run(days, t
     ]
     run(tmp_path / "more", "--complaints", jsonl(tmp_path / "more.jsonl", more))
     (entry,) = entries(tmp_path / "more")
-    assert (entry["reporters"], entry["stated"], entry["kind"]) == (3, True, "phone")
+    assert (entry["reporters"], entry["kind"]) == (3, "phone")
     for previous, records in (("more", "1.jsonl"), ("one", "more.jsonl")):
         output = tmp_path / f"after-{previous}"
         run(output, "--complaints", tmp_path / records, "--previous", tmp_path / previous)
@@ -151,16 +157,16 @@ def test_an_entry_counts_reporters_and_keeps_the_count_of_an_earlier_run(days, t
         assert merged["mac"] == entry["mac"]
 
 
-def test_a_narratives_words_count_as_a_field_does(tmp_path, home):
-    said = complaint(1, victim_id="v1", narrative=f"My own phone number is {VICTIM}, call me there")
-    run(tmp_path / "one", "--complaints", jsonl(tmp_path / "1.jsonl", [said]))
-    (entry,) = entries(tmp_path / "one")
-    assert not entry["stated"]
-    run(tmp_path / "two", "--complaints", jsonl(tmp_path / "2.jsonl", DAY_2),
-        "--previous", tmp_path / "one")  # fmt: skip
-    assert f"phone:{VICTIM}" not in status(tmp_path / "two")
-    assert "contested" in status(tmp_path / "two").values()
-    assert entries(tmp_path / "two") == []
+def test_a_decision_that_it_is_a_suspects_takes_its_entry_out(days):
+    decisions = days / "decisions.csv"
+    decisions.write_text(
+        "decision_id,kind,entity_a,entity_b,author,reason,decided_at,expires_at\n"
+        f"D-1,suspect_held,{VICTIM},,Ada Cole,the subscriber denies it,2024-03-20T00:00:00Z,\n"
+    )
+    two = second(days, "two", "--previous", days / "one", "--decisions", decisions)
+    assert status(two)[f"phone:{VICTIM}"] == Status.INFRASTRUCTURE
+    assert f"email:jo.{PLAIN}@evil.support" in status(two)
+    assert entries(two) == []
 
 
 # -- streams -------------------------------------------------------------------------------------
@@ -248,6 +254,18 @@ def test_a_join_refuses_by_the_register_of_previous_and_by_others(days, offered,
         assert len(entries(joint)) == 2
 
 
+def test_a_join_takes_nothing_by_value_that_is_contested_in_ones_own_run(days, offered, capsys):
+    both = jsonl(days / "both.jsonl", [*DAY_1, *DAY_2])
+    run(days / "contested", "--complaints", both)
+    assert entries(days / "contested") == []
+    words = ["exchange", "join", days / "contested", offered, "--output", days / "joint", *JOIN_AT]
+    assert ringtrace(*words) == 0
+    assert "that are contested in your run: left out" in capsys.readouterr().out
+    found = status(days / "joint")
+    assert f"phone:{VICTIM}" not in found
+    assert Status.CONTESTED in found.values()
+
+
 def test_an_offer_names_none_that_a_later_run_knows_as_a_victims(days):
     early = second(days, "early")
     words = ["exchange", "offer", early, "--to", "microsoft"]
@@ -305,6 +323,23 @@ def test_the_secret_and_the_values_stand_nowhere_in_a_runs_folder(days, home, ca
     for digits in (VICTIM[1:], PLAIN):
         assert digits.encode() not in kept
     assert secret.hex() not in repr(RegisterKey(secret))
+
+
+def test_a_pipeline_shows_the_secret_in_no_option_or_label(days, home):
+    """What an engine's pages and logs show of a job: its options and its steps' display data."""
+    words = ["--complaints", days / "2.jsonl", "--output", days / "x", "--previous", days / "one"]
+    asked = options.parse([*map(str, words)])
+    plan = with_register(make_plan(asked, "token"), asked)
+    assert plan.register is not None
+    pipeline = beam.Pipeline()
+    build(pipeline, plan)
+    proto = pipeline.to_runner_api()
+    shown = repr(pipeline.options.get_all_options()) + repr(plan)
+    for step in proto.components.transforms.values():
+        shown += step.unique_name + "".join(map(repr, step.display_data))
+    secret = (home / "register.key").read_bytes()
+    for one in (secret.hex(), repr(secret), repr(secret)[2:-1]):
+        assert one not in shown
 
 
 def test_only_its_owner_can_read_the_key_and_the_register(days, home):
@@ -391,7 +426,6 @@ def changes(draw):
             "digits_mac": None,
             "kind": name.partition(":")[0],
             "reporters": draw(st.integers(1, 9)),
-            "stated": draw(st.booleans()),
             "first_seen": draw(st.integers(0, 10**15)),
             "key_id": KEY.key_id,
             "leaves": False,

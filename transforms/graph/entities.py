@@ -18,6 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import xxhash
 
+from schemas.decision import DecisionKind
 from schemas.entity import (
     CONTESTED,
     ENTITY,
@@ -55,7 +56,7 @@ from transforms.graph.ownership import (
     still_contested,
     take_sides,
 )
-from transforms.manifest import CONTESTED_IDENTIFIERS, REGISTER_CONFLICTS
+from transforms.manifest import CONTESTED_IDENTIFIERS
 from transforms.shuffle import (
     MAIN,
     KeyedInput,
@@ -354,11 +355,9 @@ def _determine_status(
     ids = found.statuses["entity_id"]
     contested = pc.unique(ids.filter(pc.equal(found.statuses["status"], Status.CONTESTED)))
     if key is not None:
-        leaving = ids_that_leave(found.statuses, registered)
-        for batch in batches_of(register_changes(added, found.statuses, leaving, key)):
+        owners, leaving = victims_and_others(added, claims, found.statuses, registered, settled)
+        for batch in batches_of(register_changes(added, owners, leaving, key)):
             yield beam.pvalue.TaggedOutput(REGISTER_ROWS, batch)
-        conflicts = count_register_conflicts(added, found.statuses, registered)
-        yield beam.pvalue.TaggedOutput(COUNTERS, (REGISTER_CONFLICTS, conflicts))
     yield from batches_of(found.statuses)
     rows_of = {CLASSIFIED_ENTITIES: found.entities, CONTESTED_ROWS: found.contested}
     rows_of[CONTESTED_ROWS] = pa.concat_tables([found.contested, carried])
@@ -368,33 +367,50 @@ def _determine_status(
     yield beam.pvalue.TaggedOutput(COUNTERS, (CONTESTED_IDENTIFIERS, len(contested)))
 
 
-def ids_that_leave(statuses: pa.Table, registered: pa.Table) -> list[str]:
-    """Returns the bare ids whose entry in the register ends with these ENTITY_STATUS rows.
+def victims_and_others(
+    activity: pa.Table,
+    claims: pa.Table,
+    statuses: pa.Table,
+    registered: pa.Table,
+    settled: Settled = NOTHING_SETTLED,
+) -> tuple[pa.Table, list[str]]:
+    """Tells what the register keeps and what leaves it, by the status of whole entities.
 
-    They are contested, or `registered` of a narrative's words that were overruled since.
+    What is contested leaves: who calls it a victim's is in the records. Where only the register
+    does, the entry stays, or the next run without these records would name a victim.
+
+    Args:
+        activity: ACTIVITY rows.
+        claims: CLAIM rows of these entities.
+        statuses: their ENTITY_STATUS rows.
+        registered: REGISTERED rows: those that are in the register of earlier runs.
+        settled: What analysts decided.
+
+    Returns:
+        Those that are a victim's by these records or by decision (`entity_id`, `own_by`), and the
+        bare ids of those whose entry ends.
     """
-    status = statuses["status"]
-    used = [str(one) for one in (Status.INFRASTRUCTURE, Status.UNCORROBORATED)]
-    overruled = pc.and_(
-        pc.is_in(status, pa.array(used)),
-        pc.is_in(statuses["entity_id"], registered["entity_id"].combine_chunks()),
+    victims, contested, *used = (
+        pc.unique(statuses["entity_id"].filter(pc.equal(statuses["status"], str(one))))
+        for one in (
+            Status.VICTIM_SIDE,
+            Status.CONTESTED,
+            Status.INFRASTRUCTURE,
+            Status.UNCORROBORATED,
+        )
     )
-    ends = pc.or_(overruled, pc.equal(status, str(Status.CONTESTED)))
-    return sorted(pc.unique(statuses["entity_id"].filter(ends)).to_pylist())
-
-
-def count_register_conflicts(activity: pa.Table, statuses: pa.Table, registered: pa.Table) -> int:
-    """Counts identifiers that only earlier runs know as a victim's, and this one as a suspect's."""
-    withheld = pc.equal(statuses["status"], str(Status.VICTIM_SIDE))
-    ids = pc.unique(statuses["entity_id"].filter(withheld))
-    ids = ids.filter(pc.is_in(ids, registered["entity_id"].combine_chunks()))
-    shown = (
-        activity.filter(pc.is_in(activity["entity_id"], ids))
-        .group_by("entity_id", use_threads=False)
-        .aggregate([("held", "sum"), ("own", "sum")])
-    )
-    against = pc.and_(pc.greater(shown["held_sum"], 0), pc.equal(shown["own_sum"], 0))
-    return pc.sum(against).as_py() or 0
+    hidden = pa.concat_arrays([victims, contested])
+    _, owners = take_sides(activity.filter(pc.is_in(activity["entity_id"], hidden)), claims)
+    named = owners["entity_id"].combine_chunks()
+    decided = pa.array(sorted(settled.victims), pa.string())
+    kept = victims.filter(pc.is_in(victims, pa.concat_arrays([named, decided])))
+    own_by = owners["own_by"].take(pc.index_in(kept, named))
+    shown = pa.concat_arrays(used)
+    leaving = [
+        *contested.filter(pc.is_in(contested, named)).to_pylist(),
+        *shown.filter(pc.is_in(shown, registered["entity_id"].combine_chunks())).to_pylist(),
+    ]
+    return pa.table({"entity_id": kept, "own_by": own_by}), sorted(leaving)
 
 
 def end_entries_of_suspects(
@@ -406,9 +422,7 @@ def end_entries_of_suspects(
 
 def _of_suspects(decided: DecisionsInForce) -> set[str]:
     """Returns the bare ids that analysts decided to be a suspect's."""
-    return {
-        without_epoch(one.entity_a) for one in decided.binding if str(one.kind) == "suspect_held"
-    }
+    return {without_epoch(one.entity_a) for one in decided.of(DecisionKind.SUSPECT_HELD)}
 
 
 def _annotate_mentions(evidence: pa.Table, statuses: pa.Table) -> Iterator[Any]:
@@ -590,8 +604,8 @@ def _contested(entities: pa.Table, counted: pa.Table, contested: pa.Array) -> pa
 
 
 def _with_column(table: pa.Table, name: str, values: Any) -> pa.Table:
-    at = table.schema.get_field_index(name)
-    return table.set_column(at, table.schema.field(at), values)
+    place = table.schema.get_field_index(name)
+    return table.set_column(place, table.schema.field(place), values)
 
 
 def _sort_lists(lists: pa.ListArray) -> pa.ListArray:

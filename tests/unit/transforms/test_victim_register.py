@@ -3,18 +3,21 @@
 import hashlib
 import hmac
 import random
+from datetime import UTC, datetime
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pytest
 from hypothesis import given, settings, strategies as st
 
+from schemas.decision import DecisionKind
 from schemas.entity import VICTIM_ENTRY
 from schemas.enums import Role, Status
 from tests.support.made_up_evidence import evidence, piece, records
+from transforms.decisions import Decision
 from transforms.extract.allowlist import KnownLegitimate
 from transforms.graph.activity import sum_activity
-from transforms.graph.entities import NO_LIFETIMES, determine_status, ids_that_leave
+from transforms.graph.entities import NO_LIFETIMES, determine_status, victims_and_others
+from transforms.graph.ownership import NO_CLAIMS, NOTHING_SETTLED, Settled
 from transforms.victim_register import (
     NOT_REGISTERED,
     REGISTERED,
@@ -37,21 +40,31 @@ def mac(text):
     return hmac.new(bytes(32), text.encode(), hashlib.sha256).hexdigest()
 
 
-def changes(rows, registered=NOT_REGISTERED):
+def changes(rows, registered=NOT_REGISTERED, settled=NOTHING_SETTLED):
     """The changes of the register by some evidence, in one partition."""
     activity = sum_activity(evidence(rows))
-    statuses = determine_status(activity, NOBODY, NO_LIFETIMES, registered).statuses
-    return register_changes(activity, statuses, ids_that_leave(statuses, registered), KEY)
+    found = determine_status(activity, NOBODY, NO_LIFETIMES, registered, settled=settled)
+    kept = victims_and_others(activity, NO_CLAIMS, found.statuses, registered, settled)
+    return register_changes(activity, *kept, KEY)
 
 
 def register(rows, registered=NOT_REGISTERED):
     return merge_changes(changes(rows, registered)).sort_by("mac")
 
 
-def in_register(entity_id, *, reporters=1, stated=True):
-    return pa.Table.from_pylist(
-        [{"entity_id": entity_id, "reporters": reporters, "stated": stated}], REGISTERED
-    )
+def in_register(entity_id, reporters=1):
+    return pa.Table.from_pylist([{"entity_id": entity_id, "reporters": reporters}], REGISTERED)
+
+
+def shown_by(count, number=NUMBER):
+    return [piece(number, Role.CALLBACK, f"c{n}", victim_key=f"amazon|v{n}") for n in range(count)]
+
+
+def status_of(rows, registered=NOT_REGISTERED):
+    (one,) = determine_status(
+        sum_activity(evidence(rows)), NOBODY, NO_LIFETIMES, registered
+    ).entities.to_pylist()
+    return one["status"], one["value"]
 
 
 @settings(max_examples=60)
@@ -76,57 +89,43 @@ def test_an_entry_is_the_keyed_hash_and_counts_who_said_so(rows):
     assert set(found) == {mac(one) for one in ids}
     for one in ids:
         entry = found[mac(one)]
-        own = [row for row in rows if row["entity_id"] == one and row["role"] == Role.VICTIM]
-        # A call without a pseudonym has no reporter, but somebody made it.
-        named = {
-            row["reporter_key"]
-            for row in own
-            if row["record_kind"] == "complaint" or row["victim_key"]
-        }
-        assert 1 <= entry["reporters"] <= max(1, len({row["reporter_key"] for row in own}))
-        assert entry["reporters"] >= len(named)
-        seen = [row["observed_at"] for row in own]
-        assert entry["first_seen"] <= min(seen)
+        every = [row for row in rows if row["entity_id"] == one]
+        own = [row for row in every if row["role"] == Role.VICTIM]
+        named = {row["reporter_key"] for row in own if row["victim_key"]}
+        assert len(named) <= entry["reporters"] <= max(1, len({r["reporter_key"] for r in own}))
+        assert entry["first_seen"] == min(row["observed_at"] for row in every)
         assert entry["kind"] == "phone"
         assert entry["digits_mac"] == mac(f"digits:{one.removeprefix('phone:+1')}")
 
 
-@pytest.mark.parametrize("stated", [True, False])
-@pytest.mark.parametrize(
-    ("before", "suspects", "status"),
-    [
-        (1, 0, Status.VICTIM_SIDE),
-        (1, 1, Status.CONTESTED),
-        (1, 9, Status.CONTESTED),
-        (3, 1, Status.VICTIM_SIDE),
-        (5, 2, Status.CONTESTED),
-    ],
-)
-def test_a_claim_of_an_earlier_run_counts_as_said_today(before, suspects, status, stated):
-    shown = [
-        piece(NUMBER, Role.CALLBACK, f"c{n}", victim_key=f"amazon|v{n}") for n in range(suspects)
-    ]
-    shown.append(piece(NUMBER, Role.CALLER_ID, "c50", victim_key="amazon|v50"))
-    registered = in_register(NUMBER, reporters=before, stated=stated)
-    found = determine_status(sum_activity(evidence(shown)), NOBODY, NO_LIFETIMES, registered)
-    assert found.entities["status"].to_pylist() == [status]
-    assert found.entities["value"].to_pylist() == [None]
-    leaves = [NUMBER] if status == Status.CONTESTED else []
-    assert ids_that_leave(found.statuses, registered) == leaves
+def test_what_earlier_runs_know_counts_as_said_today_by_as_many():
+    assert status_of(shown_by(2)) == (Status.INFRASTRUCTURE, NUMBER[6:])
+    assert status_of(shown_by(2), in_register(NUMBER)) == (Status.CONTESTED, None)
+    assert status_of(shown_by(1), in_register(NUMBER, 3)) == (Status.VICTIM_SIDE, None)
+    spoofed = [piece(NUMBER, Role.CALLER_ID, "c1", victim_key="amazon|v1")]
+    assert status_of(spoofed, in_register(NUMBER)) == (Status.VICTIM_SIDE, None)
 
 
-def test_what_is_contested_or_decided_to_be_a_suspects_leaves():
-    said = [piece(NUMBER, Role.VICTIM, "c1"), piece("phone:+18885550101", Role.VICTIM, "c2")]
-    activity = sum_activity(evidence(said))
-    statuses = determine_status(activity, NOBODY, NO_LIFETIMES).statuses
-    kept = merge_changes(register_changes(activity, statuses, [NUMBER], KEY))
-    assert kept["mac"].to_pylist() == [mac("phone:+18885550101")]
-    contested = statuses.set_column(
-        statuses.schema.get_field_index("status"),
-        statuses.schema.field("status"),
-        pa.array([str(Status.CONTESTED)] * statuses.num_rows),
+def test_what_todays_records_contest_leaves_and_what_the_register_alone_does_stays():
+    leaves = {True: [mac(NUMBER)], False: []}
+    claim = piece(NUMBER, Role.VICTIM, "c9", victim_key="amazon|v9")
+    for rows, left in (([*shown_by(1), claim], True), (shown_by(1), False)):
+        found = changes(rows, in_register(NUMBER))
+        assert found.filter(found["leaves"])["mac"].to_pylist() == leaves[left]
+    # A line that no private person can hold, shown by three times as many, is a suspect's.
+    business = "phone:+18885550100"
+    rows = [one | {"line_type": "toll_free"} for one in shown_by(3, business)]
+    found = changes(rows, in_register(business))
+    assert found.filter(found["leaves"])["mac"].to_pylist() == [mac(business)]
+
+
+def test_what_analysts_decide_to_be_a_victims_enters():
+    decision = Decision(
+        "D-1", DecisionKind.VICTIM_OWNED, NUMBER, None, "Ada", "it is", datetime.now(UTC), None
     )
-    assert ids_that_leave(contested, NOT_REGISTERED) == sorted(["phone:+18885550101", NUMBER])
+    settled = Settled(victims={NUMBER: decision})
+    kept = merge_changes(changes(shown_by(4), settled=settled)).to_pylist()
+    assert [(one["mac"], one["reporters"]) for one in kept] == [(mac(NUMBER), 1)]
 
 
 def test_a_lookup_finds_every_entry_of_many_and_nothing_else():
@@ -134,12 +133,12 @@ def test_a_lookup_finds_every_entry_of_many_and_nothing_else():
     numbers = [f"phone:+1{rng.randrange(2_000_000_000, 9_999_999_999)}" for _ in range(2_000)]
     entries = [
         {"mac": mac(one), "digits_mac": None, "kind": "phone", "reporters": 1 + n % 5,
-         "stated": bool(n % 2), "first_seen": 0, "key_id": KEY.key_id}
+         "first_seen": 0, "key_id": KEY.key_id}
         for n, one in enumerate(numbers[:1_000])
     ]  # fmt: skip
     halves = pa.Table.from_pylist(entries, VICTIM_ENTRY).to_batches(max_chunksize=300)
     found = make_lookup(halves).find(pa.array(numbers), KEY).to_pylist()
     assert found == [
-        {"entity_id": one, "reporters": row["reporters"], "stated": row["stated"]}
+        {"entity_id": one, "reporters": row["reporters"]}
         for one, row in zip(numbers[:1_000], entries, strict=True)
     ]
