@@ -36,6 +36,7 @@ import pyarrow.dataset as ds
 
 import ringtrace
 from pipelines import cli
+from pipelines.key_store import HOME_VARIABLE
 from pipelines.simulate import World, simulate
 from schemas.entity import without_epoch
 
@@ -55,6 +56,9 @@ NOW = END + timedelta(days=1)
 STRANGER = "phone:+12125550147"
 
 STRANGERS_MAIL = "email:maria.lee.4471@gmail.com"
+
+FIRM = 3
+"""Robustness from which one reporter more or less must not decide."""
 
 STRANGERS = (STRANGER, STRANGERS_MAIL)
 
@@ -127,7 +131,8 @@ class Tables:
             return False
         row = self.members[entity_id]
         status = self.clusters[row["cluster_id"]]
-        return status == "confirmed" and row.get("review") in (None, "reviewed")
+        confirmed = "reviewed" if status == "confirmed" else "unreviewed"
+        return status != "disputed" and row.get("review", confirmed) == "reviewed"
 
     def cluster(self, entity_id: str) -> str | None:
         """Returns the cluster of a member."""
@@ -371,12 +376,16 @@ class Case:
         )
 
     def merged(self) -> bool:
-        """Returns whether core members of two clusters are in one."""
-        return any(together and not before for before, together in self._pairs())
+        """Returns whether members of two clusters, each tied by three reporters, are in one."""
+        return any(together and not before for before, together in self._pairs(FIRM))
 
     def split(self) -> bool:
-        """Returns whether core members of one cluster are in two."""
-        return any(before and not together for before, together in self._pairs())
+        """Returns whether members of one cluster, each tied by three reporters, are in two."""
+        return any(before and not together for before, together in self._pairs(FIRM))
+
+    def moved(self) -> bool:
+        """Returns whether any core member is with others now, those that two reporters tie too."""
+        return any(before != together for before, together in self._pairs())
 
     def renamed(self) -> bool:
         """Returns whether a ring's number has another epoch now, or another first one."""
@@ -400,10 +409,17 @@ class Case:
         home = self.after.cluster(entity_id)
         return home is not None and home in map(self.after.cluster, self.target.known[0])
 
-    def _pairs(self) -> Iterator[tuple[bool, bool]]:
-        """Yields whether two are together, without and with the lies, of all core members."""
+    def _pairs(self, least: int = 0) -> Iterator[tuple[bool, bool]]:
+        """Yields whether two are together, without and with the lies, of all core members.
+
+        Only those whose robustness was `least` or more count, if the run says so.
+        """
         control, after = self.control, self.after
-        core = [one for one in control.members if control.is_core(one) and after.is_core(one)]
+        core = [
+            one
+            for one, row in control.members.items()
+            if control.is_core(one) and after.is_core(one) and row.get("robustness", FIRM) >= least
+        ]
         for one, other in combinations(core, 2):
             yield (
                 control.cluster(one) == control.cluster(other),
@@ -422,7 +438,7 @@ class Harm:
 
 _SMEARS = (smear_number, smear_alone, smear_mailbox)
 
-_MERGES = (name_two_rings, name_everywhere, absorb)
+_MERGES = (name_two_rings, name_everywhere, absorb, pull_away, claim_number)
 
 HARMS = (
     Harm("put a stranger's number or mailbox into a cluster", Case.in_cluster, _SMEARS),
@@ -433,10 +449,9 @@ HARMS = (
     Harm("take a ring's number out, unseen", Case.erased, (claim_number, claim_in_rejects)),
     Harm("... keep it from leaving, with an alarm", Case.stopped, (claim_number, claim_in_rejects)),
     Harm("... keep a ring from leaving by a tie to another", Case.suspended, (absorb,)),
-    Harm("merge core members of two clusters", Case.merged, _MERGES),
-    Harm(
-        "split core members of one cluster", Case.split, (name_everywhere, pull_away, claim_number)
-    ),
+    Harm("move a core member that two honest reporters tie", Case.moved, _MERGES),
+    Harm("merge core members of two clusters, each tied by three", Case.merged, _MERGES),
+    Harm("split core members of one cluster, each tied by three", Case.split, _MERGES),
     Harm("rename an epoch", Case.renamed, (backdate, postdate)),
     Harm("lapse a dispute", Case.dispute_lapsed, (backdate, postdate)),
     Harm("lapse an expiring `legitimate`", Case.legitimate_lapsed, (backdate, postdate)),
@@ -459,6 +474,7 @@ def prepare(place: Path, seed: int) -> None:
     """Makes the world of a seed, its first run, the analyst's decisions, and the run after them."""
     world = World(seed=seed, complaints=300, operations=6, days=DAYS)
     simulate(world, place / "world")
+    _ringtrace(place, "keys")
     _batch(place, "first")
     target = Target.of(place / "first")
     decided = [("confirm", ids[0], "") for ids in target.known[:2]]
@@ -513,7 +529,8 @@ def measure(place: Path, tries: int, workers: int = 2) -> dict[str, Outcome]:
                         found.seeds.add(seed)
                         found.attacks.add(name)
                         found.alarms.update(alarms)
-            sys.stderr.write(f"{budget}: done\n")
+            done = [name for name, found in outcomes.items() if found.budget == budget]
+            sys.stderr.write(f"{budget}: {'; '.join(done) or 'nothing'}\n")
     return outcomes
 
 
@@ -569,22 +586,28 @@ def _batch(home: Path, name: str, previous: str = "", lies: Path | None = None) 
     if _has_clock():
         options["now"] = NOW
     run = home / name
+    os.environ[HOME_VARIABLE] = str(home / "keys")
     ringtrace.run_batch(**inputs, output=run, progress=False, **options)
     return run
 
 
 def _offer(home: Path, run: Path) -> frozenset[str]:
     """Returns what `ringtrace exchange offer` writes about a run."""
-    os.environ["RINGTRACE_HOME"] = str(home / f"keys-{os.getpid()}")
     out = run.with_name("offer")
     words = ["exchange", "offer", run, "--from", "amazon", "--to", "microsoft", "--output", out]
-    lines = io.StringIO()
-    with contextlib.redirect_stdout(lines), contextlib.redirect_stderr(lines):
-        status = cli.main([*map(str, words), "--now", NOW.isoformat()])
-    if status:
-        raise RuntimeError(lines.getvalue())
+    _ringtrace(home, *words, "--now", NOW.isoformat())
     offer = json.loads((out / "offer.json").read_bytes())
     return frozenset(one["entity_id"] for one in offer["entities"])
+
+
+def _ringtrace(home: Path, *words: object) -> None:
+    """Runs a command with the keys of a world."""
+    os.environ[HOME_VARIABLE] = str(home / "keys")
+    lines = io.StringIO()
+    with contextlib.redirect_stdout(lines), contextlib.redirect_stderr(lines):
+        status = cli.main([str(word) for word in words])
+    if status:
+        raise RuntimeError(lines.getvalue())
 
 
 @cache

@@ -44,11 +44,13 @@ METAVARS = {
     "HOURS": "a whole number of hours",
     "ID": "id of a cluster, as clusters/ has it",
     "KIND=DAYS": "a kind of identifier and a whole number of days",
+    "LEDGER": "the file in which offers, packages and corrections are recorded",
     "N": "a whole number",
     "N|all": "a whole number, or all",
     "NAME": "a name",
     "OFFER": "folder of a signed offer, or the offer itself",
     "ORG": "slug of an organisation, as source_org has it",
+    "PACKAGE": "folder of an earlier package, or its id in the ledger",
     "REQUEST": "folder of the first letter of an overlap, or the letter itself",
     "RESULT": "folder of the third letter of an overlap, or the letter itself",
     "RUN": "folder of a finished run",
@@ -79,6 +81,10 @@ RENAMED = {
 
 class UsageError(Exception):
     """An error that the user must correct; its message is one line, the exit status 2."""
+
+
+class FailedError(Exception):
+    """An error that ends a command with its one line and the exit status 1."""
 
 
 class StrictParser(argparse.ArgumentParser):
@@ -288,6 +294,13 @@ def add_known_legitimate(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_ledger(parser: argparse.ArgumentParser) -> None:
+    """Declares the flag that names where what is issued is recorded."""
+    parser.add_argument(
+        "--ledger", metavar="LEDGER", help="record of what was issued (default: beside the keys)"
+    )
+
+
 def add_register_options(parser: argparse.ArgumentParser) -> None:
     """Declares the flags of the victim register."""
     parser.add_argument(
@@ -403,6 +416,9 @@ def run_command(
             return int(module.run(parser.parse_args(arguments)))
         with gc_paused():
             return int(module.run(parse_with_beam(parser, arguments)))
+    except FailedError as error:
+        sys.stderr.write(f"{printable(str(error))}\n")
+        return 1
     except UsageError as error:
         sys.stderr.write(f"{printable(str(error))}\n")
     except ValueError as error:

@@ -110,6 +110,8 @@ MEMBER = pa.schema(
             _STRING,
             "A member with three times the reporters, from which one digit or a swap differs.",
         ),
+        field("first_used", TIMESTAMP, "Earliest record that shows a suspect using it."),
+        field("last_used", TIMESTAMP, "Latest record that shows a suspect using it."),
     ]
 )
 """members/: which entity is in which cluster."""
@@ -139,6 +141,18 @@ LINEAGE = pa.schema(
         field("to_ids", _STRINGS, "Clusters of this run.", required=True),
         field("members_new", pa.int64(), "Members that were in no cluster of the previous run."),
         field("members_gone", pa.int64(), "Members of the previous run that it holds no more."),
+        field(
+            "on_one_reporter",
+            pa.bool_(),
+            "Whether one reporter alone put a member there that was not in it before.",
+            required=True,
+        ),
+        field(
+            "rests_on",
+            _STRINGS,
+            "Up to ten records of that reporter, `org|record_id`.",
+            required=True,
+        ),
     ]
 )
 """lineage/: what became of each cluster since the previous run."""

@@ -24,7 +24,7 @@ from schemas.call import CALL_INPUT, CALL_KEY
 from schemas.complaint import COMPLAINT_INPUT, COMPLAINT_KEY
 from schemas.field import allowed_values, field_doc
 from schemas.manifest import MANIFEST_NAME
-from schemas.offer import MAX_INTEGER, Offer, Revocation, Tlp
+from schemas.offer import MAX_INTEGER, Correction, Offer, Revocation, Tlp
 from schemas.overlap import Answer, Request, Result
 from schemas.reject import Code
 from schemas.tables import ALL_TABLES, PRIVATE_TABLES
@@ -88,6 +88,7 @@ _DRAFT = "https://json-schema.org/draft/2020-12/schema"
 EXCHANGE_FILES: dict[str, type[Any]] = {
     "exchange/offer": Offer,
     "exchange/revocation": Revocation,
+    "exchange/correction": Correction,
     "exchange/overlap-request": Request,
     "exchange/overlap-answer": Answer,
     "exchange/overlap-result": Result,

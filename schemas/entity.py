@@ -37,6 +37,8 @@ ENTITY = pa.schema(
             required=True,
         ),
         field("epoch", pa.int64(), "1, or its place among the holders of what was passed on."),
+        field("first_used", TIMESTAMP, "Earliest record that shows a suspect using it."),
+        field("last_used", TIMESTAMP, "Latest record that shows a suspect using it."),
     ]
 )
 """entities/: every identifier, whatever its status; nothing is suppressed silently."""

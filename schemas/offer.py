@@ -15,6 +15,8 @@ FORMAT = "ringtrace-offer"
 
 REVOCATION = "ringtrace-revocation"
 
+CORRECTION = "ringtrace-correction"
+
 VERSION = 1
 
 MAX_INTEGER = 2**53 - 1
@@ -127,4 +129,42 @@ class Revocation:
     issued_at: str
     offers: tuple[str, ...]
     format: str = REVOCATION
+    version: int = VERSION
+
+
+@dataclass(frozen=True)
+class StruckIdentifier:
+    """An identifier that must no longer be used, and the files of a package that name it.
+
+    Why is not said: that it is a victim's own would be one more thing that leaves about them.
+    """
+
+    entity_id: str
+    files: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class CorrectedIssue:
+    """An offer, or a package by the SHA-256 of its seal, and what is to be struck from it.
+
+    An offer is revoked as a whole: the revocation beside the correction says so to `join`.
+    """
+
+    kind: str
+    issue_id: str
+    sha256: str
+    reference: str
+    issued_at: str
+    strike: tuple[StruckIdentifier, ...]
+
+
+@dataclass(frozen=True)
+class Correction:
+    """The sender corrects what it issued: what was true for its recipient is so no longer."""
+
+    sender: str
+    recipient: str
+    issued_at: str
+    issues: tuple[CorrectedIssue, ...]
+    format: str = CORRECTION
     version: int = VERSION

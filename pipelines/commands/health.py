@@ -6,10 +6,13 @@ import argparse
 import stat
 import sys
 from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from pipelines.options import SHARE
+from pipelines.ledger import LedgerError, outstanding, read_ledger
+from pipelines.options import SHARE, add_ledger, add_register_options, moment
+from pipelines.user_files import read_decisions
 from reports.run import Run
 from schemas.tables import VICTIMS
 
@@ -38,18 +41,30 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="SHARE",
         help="share of the previous run's rows that is still well (default: %(default)s)",
     )
+    parser.add_argument(
+        "--decisions", metavar="FILE", help="decisions in force now, beside those of the run"
+    )
+    add_ledger(parser)
+    add_register_options(parser)
+    parser.add_argument(
+        "--now", type=moment, metavar="TIME", help="when decisions must be in force (default: now)"
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Prints what is wrong with a run, a line each; returns 0 if nothing is, else 1."""
     before = Run.open(arguments.previous).manifest if arguments.previous else None
-    manifest = Run.open(arguments.run).manifest
-    found = list(
-        find_problems(
-            manifest, before, rejected_share=arguments.rejected_share, fallen_to=arguments.fallen_to
-        )
-    )
-    found += find_private_problems(arguments.run, manifest)
+    finished = Run.open(arguments.run)
+    found = [
+        *find_problems(
+            finished.manifest,
+            before,
+            rejected_share=arguments.rejected_share,
+            fallen_to=arguments.fallen_to,
+        ),
+        *find_private_problems(arguments.run, finished.manifest),
+        *_corrections_due(finished, arguments),
+    ]
     sys.stdout.writelines(f"{line}\n" for line in found or ["well"])
     return 1 if found else 0
 
@@ -97,3 +112,20 @@ def find_private_problems(folder: str, manifest: Mapping[str, Any]) -> Iterator[
 
 def _keeps_register(manifest: Mapping[str, Any]) -> bool:
     return any(one["name"].startswith(f"{VICTIMS.name}/") for one in manifest.get("private", ()))
+
+
+def _corrections_due(finished: Run, arguments: argparse.Namespace) -> Iterator[str]:
+    """Yields what was issued and names an identifier that was withdrawn since."""
+    from pipelines.commands import correct  # with Arrow
+
+    now = arguments.now or datetime.now(UTC)
+    decisions = correct.in_force(read_decisions(arguments.decisions), now)
+    try:
+        entries = read_ledger(arguments.ledger)
+    except LedgerError as error:
+        yield f"ledger: {error}"
+        return
+    if entries or arguments.register_key is not None:
+        register = correct.register_of(arguments)
+        reasons = correct.withdrawn(entries, finished, decisions, register)
+        yield from correct.issue_lines(outstanding(entries, reasons), reasons)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import shutil
 import sys
 import uuid
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from importlib import metadata
@@ -16,13 +17,14 @@ from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from pipelines import key_store
+from pipelines import key_store, ledger
 from pipelines.exchange import shared_victims, signed_files
 from pipelines.options import (
     UsageError,
     add_formats,
     add_inputs,
     add_known_legitimate,
+    add_ledger,
     moment,
     repeatable,
 )
@@ -95,12 +97,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         **repeatable("RESULT"),
         help="signed counts of victims shared with others, about this cluster",
     )
-    parser.add_argument("--supersedes", metavar="DIR", help="an earlier package of this cluster")
+    parser.add_argument(
+        "--supersedes",
+        metavar="PACKAGE",
+        help="an earlier package of this cluster: its folder, or its id in the ledger",
+    )
     parser.add_argument("--excerpts", action="store_true", help="quote narratives, as masked")
     parser.add_argument(
         "--reference", metavar="DIR", help="your recipients and rules, in place of shipped ones"
     )
     parser.add_argument("--key", metavar="FILE", help="private key to sign with (default: own)")
+    add_ledger(parser)
     parser.add_argument(
         "--include",
         **repeatable("ENTITY=REASON"),
@@ -147,8 +154,7 @@ def run(arguments: argparse.Namespace) -> int:
     shared = shared_victims.shared_counts_for_referral(
         arguments.overlap, key.public_key(), manifest, arguments.cluster, records.member_ids
     )
-    earlier_folder = Path(arguments.supersedes) if arguments.supersedes else None
-    earlier = _earlier_package(earlier_folder, arguments.cluster) if earlier_folder else None
+    earlier = _earlier_package(arguments, records.member_ids) if arguments.supersedes else None
     try:
         case = build_case(
             arguments.run,
@@ -169,8 +175,10 @@ def run(arguments: argparse.Namespace) -> int:
             case = _superseding(case, *earlier)
     except UnreconciledError as error:
         raise UsageError(f"{arguments.run}: {error}; run it again") from None
-    _publish(_files(case, key), out)
-    sys.stdout.write(f"{out}\n")
+    files = _files(case, key)
+    entry = _ledger_entry(case, files, arguments.now or datetime.now(UTC))
+    _publish(files, out, lambda: ledger.record(arguments.ledger, [entry]))
+    sys.stdout.write(f"{out}\n{entry.issue_id}\n")
     return 0
 
 
@@ -284,20 +292,60 @@ def _void_offers(offered: Sequence[dict[str, Any]], now: datetime) -> dict[str, 
     return void
 
 
-def _earlier_package(folder: Path, cluster_id: str) -> tuple[str, dict[str, Any]]:
-    """Verifies an earlier package; returns the SHA-256 of its seal, and its facts."""
+def _earlier_package(
+    arguments: argparse.Namespace, members: Sequence[str]
+) -> tuple[str, dict[str, Any]]:
+    """Returns the SHA-256 of the seal of the package that `--supersedes` names, and its facts.
+
+    A folder is verified; an id is looked up in the ledger, whose chain is. What was withdrawn can
+    change the id of a cluster: a package of one that shares a member is an earlier one, too.
+    """
     from reports.referral import FACTS_FILE, verify_package
 
-    if not folder.is_dir():
-        raise UsageError(f"{folder}: is not a folder; give the earlier package to --supersedes")
-    result = verify_package(folder, key_store.known_keys())
-    if not result.holds:
-        raise UsageError(f"{folder}: is not a valid package; see ringtrace verify {folder}")
-    facts = json.loads((folder / FACTS_FILE).read_bytes())
-    if facts.get("cluster_id") != cluster_id:
+    name, cluster_id = arguments.supersedes, arguments.cluster
+    if ledger.ISSUE_ID.fullmatch(name):
+        entry = ledger.find_package(ledger.read_ledger(arguments.ledger), name)
+        if entry is None:
+            raise UsageError(f"{name}: is not in the ledger; give the folder of the package")
+        seal_sha256, facts = entry.sha256, dict(entry.facts)
+    else:
+        folder = Path(name)
+        if not folder.is_dir():
+            raise UsageError(f"{folder}: is not a folder; give the earlier package to --supersedes")
+        result = verify_package(folder, key_store.known_keys())
+        if not result.holds:
+            raise UsageError(f"{folder}: is not a valid package; see ringtrace verify {folder}")
+        seal_sha256 = result.seal_sha256
+        facts = json.loads((folder / FACTS_FILE).read_bytes())
+    if facts.get("cluster_id") != cluster_id and facts.get("members", {}).keys().isdisjoint(
+        members
+    ):
         of = facts.get("cluster_id")
-        raise UsageError(f"{folder}: is of the cluster {of}; give one of {cluster_id}")
-    return result.seal_sha256, facts
+        raise UsageError(f"{name}: is of the cluster {of}; give one of {cluster_id}")
+    return seal_sha256, facts
+
+
+def _ledger_entry(case: Case, files: dict[str, bytes], now: datetime) -> ledger.Entry:
+    """Returns what the ledger records of a package."""
+    from reports.referral import SEAL_FILE, compared_facts, package_facts, package_identifiers
+
+    named = package_identifiers(case, files)
+    paths = sorted({path for those in named.values() for path in those})
+    return ledger.Entry(
+        at=signed_files.utc_text(now),
+        kind=ledger.EntryKind.PACKAGE,
+        recipient=case.reference.recipient["code"],
+        sha256=hashlib.sha256(files[SEAL_FILE]).hexdigest(),
+        run_id=case.manifest["run_id"],
+        identifiers=tuple(named),
+        reference=case.code,
+        files={
+            path: [place for place, those in enumerate(named.values()) if path in those]
+            for path in paths
+        },
+        facts=compared_facts(package_facts(case, {})),
+        supersedes=case.earlier.seal_sha256 if case.earlier else "",
+    )
 
 
 def _refuse(cluster_id: str, stops: list[Obstacle]) -> int:
@@ -332,14 +380,15 @@ def _files(case: Case, key: Ed25519PrivateKey) -> dict[str, bytes]:
         raise UsageError(str(error)) from None
 
 
-def _publish(files: dict[str, bytes], out: Path) -> None:
-    """Writes aside, then renames: the package is there whole or not at all."""
+def _publish(files: dict[str, bytes], out: Path, record: Callable[[], None]) -> None:
+    """Writes aside, records, then renames: no package is there that the ledger does not know."""
     aside = out.with_name(f".{out.name}.{uuid.uuid4().hex[:12]}")
     try:
         for path, content in files.items():
             target = aside / path
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_bytes(content)
+        record()
         if out.exists():
             out.rmdir()
         aside.rename(out)

@@ -5,16 +5,23 @@ from __future__ import annotations
 import argparse
 import hashlib
 import sys
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipelines import key_store
+from pipelines import key_store, ledger
 from pipelines.exchange import signed_files
 from pipelines.exchange.signed_files import utc_text
-from pipelines.options import UsageError, add_other_registers, add_register_options, moment
+from pipelines.options import (
+    UsageError,
+    add_ledger,
+    add_other_registers,
+    add_register_options,
+    moment,
+)
 from pipelines.user_files import read_text
 from reports import signing, tables
 from reports.exchange import (
@@ -23,10 +30,12 @@ from reports.exchange import (
     OfferPolicyError,
     Parties,
     Withheld,
+    correction_lines,
     load_policy,
     make_offer,
     offer_lines,
     own_words,
+    parse_correction,
     parse_offer,
     sender_of,
     shipped_policy,
@@ -40,7 +49,7 @@ from transforms.joint import call_records, complaint_records, evidence_from_tabl
 
 NARRATIVE = "narrative"
 
-OFFER, REVOCATION = "offer.json", "revocation.json"
+OFFER, REVOCATION, CORRECTION = "offer.json", "revocation.json", "correction.json"
 
 
 def add_offer_arguments(parser: argparse.ArgumentParser) -> None:
@@ -67,6 +76,7 @@ def add_offer_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--now", type=moment, metavar="TIME", help="when it is issued (default: now)"
     )
+    add_ledger(parser)
 
 
 def write_offer(arguments: argparse.Namespace) -> int:
@@ -76,7 +86,8 @@ def write_offer(arguments: argparse.Namespace) -> int:
         UsageError: for a run, a policy or a folder that cannot be used.
     """
     folder, output = arguments.run, signed_files.free_folder(arguments.output)
-    if Run.open(folder).manifest["options"].get("offers"):
+    manifest = Run.open(folder).manifest
+    if manifest["options"].get("offers"):
         raise UsageError(f"{folder}: is joined with others' offers; offer from your own run alone")
     policy = _policy(arguments.policy)
     register = key_store.register_source(
@@ -114,39 +125,61 @@ def write_offer(arguments: argparse.Namespace) -> int:
             f"{folder}: nothing in it may leave under this policy: {_reasons_text(left)}"
         )
     key = key_store.own_key(arguments.key)
-    path = signed_files.write_signed(output, OFFER, signing.canonical_json(offer), key)
-    sys.stdout.write("\n".join(offer_summary(path, offer, left)) + "\n")
+    content = signing.canonical_json(offer)
+    entry = ledger.Entry(
+        at=parties.issued_at,
+        kind=ledger.EntryKind.OFFER,
+        recipient=recipient,
+        sha256=hashlib.sha256(content).hexdigest(),
+        run_id=manifest["run_id"],
+        identifiers=tuple(one.entity_id for one in offer.entities),
+    )
+    # Recorded first: an offer that the ledger does not know could never be corrected.
+    ledger.record(arguments.ledger, [entry])
+    path = signed_files.write_signed(output, OFFER, content, key)
+    lines = [*offer_summary(path, offer, left), f"  recorded as {entry.issue_id}"]
+    sys.stdout.write("\n".join(lines) + "\n")
     return 0
 
 
 def add_show_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the flags of `ringtrace exchange show`."""
-    parser.add_argument("offer", metavar="OFFER", help="folder of an offer, yours or another's")
+    parser.add_argument(
+        "offer", metavar="OFFER", help="folder of an offer or a correction, yours or another's"
+    )
     parser.add_argument(
         "--key", metavar="FILE", help="the private key that signed it, if not yours"
     )
 
 
 def show_offer(arguments: argparse.Namespace) -> int:
-    """Prints an offer as text; returns the exit status 0.
+    """Prints an offer or a correction as text; returns the exit status 0.
 
     Raises:
         UsageError: if nobody that is trusted signed it, or it is no offer.
     """
-    path, content, signature = signed_files.read_signed(arguments.offer, (OFFER,))
+    path, content, signature = signed_files.read_signed(arguments.offer, (OFFER, CORRECTION))
     trusted = key_store.trusted_keys()
     own = arguments.key is not None or key_store.own_path().exists()
-    # An offer of one's own says itself who made it; a slug cannot be the empty text.
+    # What is one's own says itself who made it; a slug cannot be the empty text.
     mine = {"": [key_store.own_key(arguments.key, make=False).public_key()]} if own else {}
     try:
         org, key_id = signer_of(content, signature, trusted | mine)
-        found = parse_offer(content, org or sender_of(content))
+        signer = org or sender_of(content)
+        if path.name == CORRECTION:
+            lines = correction_lines(parse_correction(content, signer))
+        else:
+            lines = _offer_lines(path, parse_offer(content, signer))
     except OfferError as error:
         raise UsageError(f"{path}: {error}") from None
+    sys.stdout.write("\n".join([*lines, "", f"signed by {key_id}"]) + "\n")
+    return 0
+
+
+def _offer_lines(path: Path, found: Offer | Revocation) -> Iterator[str]:
     if not isinstance(found, Offer):
         raise UsageError(f"{path}: is a revocation, not an offer")
-    sys.stdout.write("\n".join([*offer_lines(found), "", f"signed by {key_id}"]) + "\n")
-    return 0
+    return offer_lines(found)
 
 
 def add_revoke_arguments(parser: argparse.ArgumentParser) -> None:
@@ -159,6 +192,7 @@ def add_revoke_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--now", type=moment, metavar="TIME", help="when it is issued (default: now)"
     )
+    add_ledger(parser)
 
 
 def revoke_offer(arguments: argparse.Namespace) -> int:
@@ -176,10 +210,21 @@ def revoke_offer(arguments: argparse.Namespace) -> int:
         offer = parse_offer(content, sender_of(content))
     except OfferError as error:
         raise UsageError(f"{path}: {error}") from None
+    if not isinstance(offer, Offer):
+        raise UsageError(f"{path}: is a revocation; give the offer that is to be revoked")
     issued = utc_text(arguments.now or datetime.now(UTC))
-    revoked = (hashlib.sha256(content).hexdigest(),)
-    revocation = Revocation(offer.sender, offer.recipient, issued, revoked)
+    digest = hashlib.sha256(content).hexdigest()
+    revocation = Revocation(offer.sender, offer.recipient, issued, (digest,))
     written = signed_files.write_signed(folder, REVOCATION, signing.canonical_json(revocation), key)
+    entry = ledger.Entry(
+        at=issued,
+        kind=ledger.EntryKind.CORRECTION,
+        recipient=offer.recipient,
+        sha256=digest,
+        run_id="",
+        identifiers=tuple(one.entity_id for one in offer.entities),
+    )
+    ledger.record(arguments.ledger, [entry])
     sys.stdout.write(
         f"{written}: revokes the offer of {offer.issued_at} to {offer.recipient}; mail it and "
         f"{written.name}.sig to them\n"

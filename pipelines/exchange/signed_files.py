@@ -168,15 +168,28 @@ def ids_of_victims(entity_ids: Iterable[str], path: str | None) -> frozenset[str
     """
     if path is None:
         return frozenset()
+    known = load_victims(path)
+    return ids_naming(entity_ids, known.phones, known.entity_ids())
+
+
+def ids_naming(
+    entity_ids: Iterable[str], phones: Iterable[str], listed: Iterable[str]
+) -> frozenset[str]:
+    """Returns those of `entity_ids`, without epochs, that are `listed` or contain a number.
+
+    Args:
+        entity_ids: ids, with epochs or without.
+        phones: numbers in E.164, each in any form in which its country writes it.
+        listed: ids without epochs.
+    """
     from transforms.victims import contain_victims_number, hash_dial_formats
 
-    known = load_victims(path)
     ids = pa.array(sorted({without_epoch(one) for one in entity_ids}), pa.string())
-    numbers = pa.array(sorted(f"phone:{one}" for one in known.phones), pa.string())
+    numbers = pa.array(sorted(f"phone:{one}" for one in phones), pa.string())
     forms = hash_dial_formats(pa.RecordBatch.from_pydict({"entity_id": numbers}))
     holds = contain_victims_number(ids, forms)
-    listed = pc.is_in(ids, pa.array(sorted(known.entity_ids()), pa.string()))
-    theirs = np.logical_or(holds, listed.to_numpy(zero_copy_only=False))
+    named = pc.is_in(ids, pa.array(sorted(listed), pa.string()))
+    theirs = np.logical_or(holds, named.to_numpy(zero_copy_only=False))
     return frozenset(ids.filter(pa.array(theirs)).to_pylist())
 
 

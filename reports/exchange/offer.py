@@ -32,6 +32,7 @@ from schemas.entity import without_epoch
 from schemas.enums import HARD_ROLES, EntityKind, RecordKind, Review, Status, Tier
 from schemas.offer import (
     MAX_ENTITY_ID_LENGTH,
+    Correction,
     CountryCount,
     Offer,
     OfferedCluster,
@@ -438,6 +439,23 @@ def offer_lines(offer: Offer) -> Iterator[str]:
             losses = ", ".join(f"{one.amount} {one.currency}" for one in cluster.losses)
             yield f"  losses, rounded: {losses}"
         yield from members[cluster.number]
+
+
+def correction_lines(correction: Correction) -> Iterator[str]:
+    """Yields all that a correction says as lines; hostile text made harmless."""
+    yield f"correction by {correction.sender} for {correction.recipient}"
+    yield f"issued {correction.issued_at}"
+    for issue in correction.issues:
+        yield ""
+        yield f"{issue.issue_id}, issued {issue.issued_at} {plain(issue.reference, 200)}".rstrip()
+        yield f"  SHA-256 {issue.sha256}"
+        if issue.kind == "offer":
+            yield "  is revoked: use nothing of it"
+        yield "  strike, and do not act on:"
+        for one in issue.strike:
+            yield f"    {plain(one.entity_id, 400)}"
+            if one.files:
+                yield f"      in {plain(', '.join(one.files), 2000)}"
 
 
 def _whole(low: int, high: int) -> tuple[Callable[[Any], int], str]:

@@ -15,10 +15,12 @@ from reports.exchange.offer import OFFERABLE_KINDS
 from reports.signing import NotCanonicalError
 from schemas.enums import COUNTRIES, CURRENCIES, HARD_ROLES, RecordKind
 from schemas.offer import (
+    CORRECTION,
     FORMAT,
     MAX_ENTITY_ID_LENGTH,
     REVOCATION,
     VERSION,
+    Correction,
     Offer,
     OfferedCluster,
     OfferedEvidence,
@@ -95,6 +97,32 @@ def parse_offer(content: bytes, signed_by: str) -> Offer | Revocation:
     return found
 
 
+def parse_correction(content: bytes, signed_by: str) -> Correction:
+    """Parses the correction in signed bytes, and checks every field.
+
+    Raises:
+        OfferError: naming the first field that is wrong.
+    """
+    try:
+        value = signing.parse_canonical_json(content)
+        if not isinstance(value, dict) or value.get("format") != CORRECTION:
+            raise OfferError("is not a correction")
+        if repr(value.get("version")) != repr(VERSION):
+            raise OfferError(f"has another version; ask for version {VERSION}")
+        found = signing.dataclass_from_json(Correction, value)
+    except NotCanonicalError as error:
+        raise OfferError(str(error)) from None
+    _check_parties(found, signed_by)
+    _need(found.issues, "issues")
+    for at, one in enumerate(found.issues):
+        _need(one.kind in ("offer", "package"), f"issues[{at}].kind")
+        _need(_DIGEST.fullmatch(one.sha256), f"issues[{at}].sha256")
+        _need(one.issue_id == f"{one.kind}-{one.sha256[:16]}", f"issues[{at}].issue_id")
+        _need(_TIME.fullmatch(one.issued_at), f"issues[{at}].issued_at")
+        _need(one.strike, f"issues[{at}].strike")
+    return found
+
+
 def sender_of(content: bytes) -> str:
     """Returns the sender that an offer names, for one that was signed here.
 
@@ -155,7 +183,7 @@ def _need(holds: object, field: str) -> None:
         raise OfferError(f"field {field} is invalid")
 
 
-def _check_parties(found: Offer | Revocation, signed_by: str) -> None:
+def _check_parties(found: Offer | Revocation | Correction, signed_by: str) -> None:
     _need(_SLUG.fullmatch(found.sender), "sender")
     _need(_SLUG.fullmatch(found.recipient), "recipient")
     if found.sender != signed_by:

@@ -28,9 +28,11 @@ from .losses import (
 )
 from .package import (
     FACTS_FILE as FACTS_FILE,
+    compared_facts as compared_facts,
     fact_differences as fact_differences,
     package_facts as package_facts,
     package_files as package_files,
+    package_identifiers as package_identifiers,
 )
 from .pdf import MissingPdfError as MissingPdfError
 from .reference import (
@@ -39,6 +41,7 @@ from .reference import (
     recipient_codes as recipient_codes,
 )
 from .seal import (
+    SEAL_FILE as SEAL_FILE,
     MissingTimeStampLibraryError as MissingTimeStampLibraryError,
     load_authorities as load_authorities,
     verify_package as verify_package,

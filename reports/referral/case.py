@@ -97,8 +97,8 @@ class Case:
     `totals` are amount and number of complaints by currency, `disclosed` the victims by country as
     far as they may be shown, `number` each member's row of Exhibit 2. All of it is of the members
     that may be named: reviewed core ones, and those of `included`; `tied_by_left_out` counts those
-    that only ones that are left out tie to the others. `cluster_victims` alone counts the victims of
-    the whole cluster, which counts of shared victims are about.
+    that only ones that are left out tie to the others. `cluster_victims` alone counts the victims
+    of the whole cluster, which counts of shared victims are about.
     """
 
     records: CaseRecords

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -19,6 +20,7 @@ from reports.referral.case import Case, victims_at_most
 from reports.referral.document import document_sections, render_html
 from reports.referral.losses import format_amount
 from reports.text import plain
+from schemas.entity import without_epoch
 
 FACTS_FILE = "data/package.json"
 
@@ -92,6 +94,44 @@ def package_files(case: Case, key: Ed25519PrivateKey, versions: dict[str, str]) 
         seal.SIGNATURE_FILE: signing.sign_detached(sealed, key),
         seal.QUERY_FILE: seal.time_stamp_query(sealed),
     }
+
+
+_SHORTEST_VALUE = 6
+"""Characters of a value below which it is looked for only with its kind: it can be a word."""
+
+_PICTURED = {"data/referral.pdf": "data/referral.html"}
+"""Files that say what another one says, and cannot be searched themselves."""
+
+
+def package_identifiers(case: Case, files: Mapping[str, bytes]) -> dict[str, tuple[str, ...]]:
+    """Returns the identifiers that a package names, each with the files that name it.
+
+    The files themselves are searched for every identifier that the case knows, accused or not.
+    """
+    facts = case.facts
+    known = {one["entity_id"] for one in (*facts.members, *facts.suppliers)}
+    known |= {one["entity_id"] for one in case.not_accused.suppressed}
+    known |= {one[end] for one in (*facts.near, *facts.soft) for end in ("here", "there")}
+    texts = {
+        path: content.decode("utf-8", "replace")
+        for path, content in files.items()
+        if path.startswith("data/") and path not in _PICTURED
+    }
+    found = {}
+    for one in sorted(known):
+        whole = without_epoch(one)
+        if not any(_names(text, whole) for text in texts.values()):
+            continue
+        value = whole.rpartition(":")[2]
+        short = value if len(value) >= _SHORTEST_VALUE else whole
+        named = {path for path, text in texts.items() if _names(text, short)}
+        found[one] = tuple(sorted(named | {p for p, like in _PICTURED.items() if like in named}))
+    return found
+
+
+def _names(text: str, wanted: str) -> bool:
+    """Returns whether a text has `wanted` in it, and not as the start of a longer number."""
+    return wanted in text and re.search(rf"{re.escape(wanted)}(?!\d)", text) is not None
 
 
 def bag_tag_files(payload: Mapping[str, bytes], info: Mapping[str, str]) -> dict[str, bytes]:
@@ -191,6 +231,12 @@ def package_facts(case: Case, versions: dict[str, str]) -> dict[str, Any]:
 def encode_facts(found: dict[str, Any]) -> bytes:
     """Writes facts as JSON, sorted."""
     return (json.dumps(found, indent=1, sort_keys=True, ensure_ascii=False) + "\n").encode()
+
+
+def compared_facts(found: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns of a package's facts those that `fact_differences` compares."""
+    names = (*_COMPARED, "cluster_id", "losses", "members", "organisations")
+    return {one: found[one] for one in names if one in found}
 
 
 def fact_differences(before: dict[str, Any], now: dict[str, Any]) -> list[tuple[str, str, str]]:

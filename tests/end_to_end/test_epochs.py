@@ -159,3 +159,42 @@ def test_harm_is_counted_in_every_epoch(world, tmp_path, capsys):
     assert main(["evaluate", str(world / "run"), str(tmp_path / "truth"), *told_by, "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
     assert (found["victim_side"], found["known_legitimate"]) == (2, 2)
+
+
+def test_one_liar_renames_no_epoch(world, tmp_path):
+    """Dates far off, and one in every month between: the two holders stay what they were."""
+    whens = ["2022-01-01", "2025-12-01", *(f"2024-0{month}-15" for month in range(1, 7))]
+    lies = [
+        complaint_naming(90 + n, f"{day}T10:00:00Z", NUMBER, ALICE)
+        | {"victim_id": "mal", "narrative": "again"}
+        for n, day in enumerate(whens)
+    ]
+    run(tmp_path / "run", "--complaints", jsonl(tmp_path / "a.jsonl", rows() + lies))
+    before, after = clusters(world / "run"), clusters(tmp_path / "run")
+    for one in before:
+        together = {other for other in before if before[other] == before[one]}
+        assert {other for other in before if after[other] == after[one]} == together
+    tiers = {one["entity_id"]: one for one in read(tmp_path / "run", MEMBERS).to_pylist()}
+    alone = [one for one in tiers if one.startswith(f"phone:{NUMBER}#") and one != SECOND]
+    assert alone
+    assert {tiers[one]["tier"] for one in alone} == {"verify"}
+
+
+def test_numbers_of_the_previous_run_are_kept(tmp_path):
+    """What one person dated first was the first holder yesterday, and still is today."""
+    early = [complaint_naming(1, "2023-06-01T10:00:00Z", NUMBER, ALICE)]
+    run(tmp_path / "old", "--complaints", jsonl(tmp_path / "a.jsonl", early))
+    later = jsonl(tmp_path / "b.jsonl", early + rows()[4:])
+    run(tmp_path / "new", "--complaints", later, "--previous", tmp_path / "old")
+    of = clusters(tmp_path / "new")
+    assert of[f"phone:{NUMBER}"] == of[f"phone:{ALICE}"] != of[SECOND] == of[f"phone:{BOB}"]
+    assert of[f"phone:{NUMBER}"] == clusters(tmp_path / "old")[f"phone:{NUMBER}"]
+    # Alone, today's records say otherwise: two holders come before what one person dates.
+    run(tmp_path / "alone", "--complaints", later)
+    assert (
+        clusters(tmp_path / "alone")[f"phone:{BOB}"]
+        == clusters(tmp_path / "alone")[f"phone:{NUMBER}"]
+    )
+    row = {one["entity_id"]: one for one in read(tmp_path / "new", ENTITIES).to_pylist()}[SECOND]
+    used = [f"{row[name]:%Y-%m-%d}" for name in ("first_used", "last_used")]
+    assert used == ["2024-06-01", "2024-06-04"]

@@ -108,3 +108,34 @@ def test_what_is_no_run_is_refused(tmp_path, capsys):
         assert says in error
         assert error.count("\n") == 1
         assert not (tmp_path / "out").exists()
+
+
+def naming(number, who, *raws):
+    numbers = [{"raw": raw, "role": "callback"} for raw in raws]
+    return complaint(number, victim_id=who, phone_numbers=numbers)
+
+
+def test_a_change_that_rests_on_one_reporter_names_its_records(tmp_path):
+    ring = [naming(n, f"v{n}", "+18885550100", "+18885550111") for n in range(4)]
+    run(tmp_path / "old", "--complaints", jsonl(tmp_path / "a.jsonl", ring))
+    two = [naming(n, f"v{n}", "+18885550100", "+18885550122") for n in (5, 6)]
+    run(
+        tmp_path / "sound",
+        "--complaints",
+        jsonl(tmp_path / "b.jsonl", ring + two),
+        "--previous",
+        tmp_path / "old",
+    )
+    (row,) = read(tmp_path / "sound", LINEAGE).to_pylist()
+    assert (row["event"], row["on_one_reporter"], row["rests_on"]) == ("grew", False, [])
+    liar = [naming(n, "mal", "+18885550100", "+18885550133") for n in (7, 8)]
+    run(
+        tmp_path / "new",
+        "--complaints",
+        jsonl(tmp_path / "c.jsonl", ring + two + liar),
+        "--previous",
+        tmp_path / "old",
+    )
+    (row,) = [one for one in read(tmp_path / "new", LINEAGE).to_pylist() if one["event"] == "grew"]
+    assert row["on_one_reporter"] is True
+    assert row["rests_on"] == ["amazon|c7", "amazon|c8"]

@@ -28,7 +28,7 @@ from schemas.tables import MEMBERS
 
 READ_FILE = {"FILE", "TRUTH"}
 
-READ_FOLDER = {"RUN", "OFFER", "REQUEST", "ANSWER", "RESULT", "DIR"}
+READ_FOLDER = {"RUN", "OFFER", "PACKAGE", "REQUEST", "ANSWER", "RESULT", "DIR"}
 
 TIME = "2026-06-02T00:00:00Z"
 
@@ -66,6 +66,7 @@ RIGHT = {
         "--now": [TIME],
     },
     "verify": {"folder": ["{package}"]},
+    "correct": {"run": ["{run}"], "--decisions": ["{decisions}"], "--output": ["{new}"]},
     "exchange offer": {"run": ["{run}"], "--to": ["microsoft"], "--output": ["{new}"]},
     "exchange show": {"offer": ["{offer}"]},
     "exchange join": {
@@ -387,6 +388,7 @@ NO_IDS = "it takes no id of anything in a run"
 
 CANNOT = {
     "contradiction": {
+        "correct": ALONE,
         "exchange revoke": ALONE,
         "exchange overlap compute": ALONE,
         "exchange overlap show": ALONE,
@@ -404,6 +406,7 @@ CANNOT = {
         "verify": ALONE,
     },
     "unknown_id": {
+        "correct": "an organisation that is not known yet may correct what it issued",
         "demo": NO_IDS,
         "evaluate": "an identifier of the truth that the run lacks is counted as missed",
         "exchange join": NO_IDS,

@@ -27,7 +27,7 @@ from schemas.field import TIMESTAMP
 from transforms.arrow_util import batch_of_rows, hash_text, sorted_lookup
 from transforms.decisions import NO_DECISIONS, DecisionsInForce
 from transforms.graph.assign import NO_CLUSTER, cluster_id, cluster_number
-from transforms.graph.lineage import PREVIOUS
+from transforms.graph.epochs import PREVIOUS
 from transforms.graph.robustness import near_miss_members, tier_of
 from transforms.shuffle import table_of
 

@@ -1,1 +1,1 @@
-from .transform import Scripts as Scripts, ScriptsFromFingerprints as ScriptsFromFingerprints
+from .matches import Scripts as Scripts, ScriptsFromFingerprints as ScriptsFromFingerprints

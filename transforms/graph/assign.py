@@ -167,7 +167,7 @@ def assign_clusters(
     )
     kinds = supplier_counts_by_node(supplies, node).kinds
     suppliers = SupplierCounts((*kinds, countries_by_node(reached, node)))
-    pairs = epoch_pairs(nodes["bare"].to_numpy()[order], first_seen)
+    pairs = epoch_pairs(nodes["bare"].to_numpy()[order], first_seen, reporters)
     search = ComponentSearch(shown, cache or ComponentCache())
     found = detect_communities(evidence, suppliers, reporters, lines, pairs, search)
     must = _node_pairs(decided.pairs(DecisionKind.MUST_LINK), node)

@@ -245,6 +245,8 @@ def member_rows(
                 "tier": tier,
                 "review": Review.REVIEWED if sure else Review.UNREVIEWED,
                 "near_miss_of": like.get(entity_id),
+                "first_used": one.get("first_used"),
+                "last_used": one.get("last_used"),
             }
         )
     return rows

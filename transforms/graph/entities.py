@@ -39,7 +39,7 @@ from transforms.extract.allowlist import KnownLegitimate
 from transforms.extract.reconcile import NARRATIVE
 from transforms.graph import epochs
 from transforms.graph.activity import ACTIVITY, RECORD_COUNTS, ROLE_COUNTS, main_roles, sum_activity
-from transforms.graph.epochs import epoch_numbers
+from transforms.graph.epochs import BEFORE_ANY_DAY, PREVIOUS, intervals_passed
 from transforms.graph.incidence import IN_GRAPH, MICROSECONDS_A_DAY
 from transforms.graph.ownership import (
     CONTESTED_BEFORE,
@@ -90,14 +90,16 @@ ENTITY_STATUS = pa.schema(
         ("entity_id", pa.string()),
         ("share", pa.int32()),
         ("begins", pa.int32()),
+        ("epoch", pa.int64()),
         ("status", pa.string()),
         ("shown_as", pa.string()),
     ]
 )
 """The status of one epoch of an identifier, for one partition (`share`) of the records.
 
-`entity_id` is the bare one; `begins` is the day that the epoch begins with, null for the first.
-`shown_as` is the withheld id of one that is contested.
+`entity_id` is the bare one; `begins` is the day from which it is in that epoch, null for the first
+row of it. An epoch has several rows where one of a single reporter interrupts it. `shown_as` is the
+withheld id of one that is contested.
 """
 
 WITHHELD = pa.schema(
@@ -131,9 +133,6 @@ GROUP_KEY = ("group_id",)
 _TEXTS = ("raw", "also_read_as", "extension", "region", "line_type")
 """Columns of CLASSIFIED that say what an identifier is."""
 
-_BEFORE_ANY_DAY = -(1 << 31)
-"""A day before any that an epoch begins with."""
-
 
 @dataclass(frozen=True)
 class RegisterUse:
@@ -160,6 +159,7 @@ def determine_status(
     claims: pa.Table = NO_CLAIMS,
     settled: Settled = NOTHING_SETTLED,
     before: pa.Table = NOT_CONTESTED,
+    previous: pa.Table | None = None,
 ) -> Statuses:
     """Finds the status of each identifier from ACTIVITY rows of whole entities.
 
@@ -176,6 +176,7 @@ def determine_status(
         claims: CLAIM rows of these identifiers.
         settled: What analysts decided.
         before: CONTESTED_BEFORE rows: what was contested in an earlier run.
+        previous: PREVIOUS rows, whose epochs keep their numbers.
     """
     if activity.num_rows == 0:
         nothing = (CLASSIFIED_ENTITY, ENTITY_STATUS, CONTESTED)
@@ -188,12 +189,11 @@ def determine_status(
     said = np.maximum(_claims_before(bare, registered), _claims_before(bare, claims_of(before)))
     status, reason = judge(counted, known, settled, said)
     counted = _with_column(counted, "own_by", pc.max_element_wise(counted["own_by"], said))
-    begins = pa.nulls(counted.num_rows, pa.int32())
     epochal = true_mask(pc.is_in(status, pa.array(IN_GRAPH)))
     decided = settled.names_suspect(bare) & true_mask(pc.equal(status, Status.VICTIM_SIDE))
     victims = true_mask(pc.is_in(bare, pa.array(sorted(settled.victims), pa.string())))
     used = bare.filter(pa.array(epochal | (decided & ~victims)))
-    starts = epochs.find_epoch_starts(activity, used, lives)
+    starts = epochs.find_epoch_starts(activity, used, lives, previous)
     if len(starts.ids):
         lasts = pc.invert(pc.is_in(bare, starts.ids))
         by_epoch = _sum_by_entity(_by_epoch(activity, starts))
@@ -202,18 +202,17 @@ def determine_status(
         by_epoch = _with_column(by_epoch, "place", counted["place"].take(of))
         by_epoch = by_epoch.append_column("own_by", counted["own_by"].take(of))
         epoch_status, epoch_reason = judge_epochs(by_epoch, status.take(of), reason.take(of))
-        epoch_reason = _with_gaps(epoch_reason, ids, starts.gaps)
+        epoch_reason = _with_reasons(epoch_reason, ids, starts.reasons)
         counted = pa.concat_tables([counted.filter(lasts), by_epoch.select(counted.column_names)])
         counted = counted.combine_chunks()
         status = pa.concat_arrays([status.filter(lasts), epoch_status])
         reason = pa.concat_arrays([reason.filter(lasts), epoch_reason])
-        begins = pa.concat_arrays([begins.filter(lasts), _epoch_start_days(ids, starts)])
     status, reason = settle_suspects(counted, status, reason, settled)
     entities = _entities(counted, status, reason, main_roles(counted))
     contested = pc.equal(status, Status.CONTESTED)
     shown_as = pc.if_else(contested, entities["entity_id"], pa.scalar(None, pa.string()))
-    columns = {"begins": begins, "status": status, "shown_as": shown_as.combine_chunks()}
-    statuses = _status_by_share(activity, counted["entity_id"], columns)
+    columns = {"status": status, "shown_as": shown_as.combine_chunks()}
+    statuses = _status_by_share(activity, counted["entity_id"], columns, starts)
     return Statuses(entities, statuses, _contested(entities, counted, contested))
 
 
@@ -228,13 +227,13 @@ def annotate_mentions(evidence: pa.Table, statuses: pa.Table) -> tuple[pa.Table,
     """
     if not evidence.num_rows:
         return CLASSIFIED.empty_table(), WITHHELD.empty_table()
-    since = pc.fill_null(statuses["begins"], _BEFORE_ANY_DAY)
+    since = pc.fill_null(statuses["begins"], BEFORE_ANY_DAY)
     keys = statuses.select(["entity_id"]).append_column("since", since)
     order = [("entity_id", "ascending"), ("since", "ascending")]
     statuses = statuses.take(pc.sort_indices(keys, sort_keys=order))
     ids, begins = statuses["entity_id"].combine_chunks(), statuses["begins"].combine_chunks()
     named = evidence["entity_id"].combine_chunks()
-    at = pc.index_in(named, ids)  # the first epoch of each
+    at = pc.index_in(named, ids)  # the first row of each
     if at.null_count:
         raise ValueError("evidence of an identifier that has no status")
     row = at.to_numpy().astype(np.int64)
@@ -242,9 +241,10 @@ def annotate_mentions(evidence: pa.Table, statuses: pa.Table) -> tuple[pa.Table,
     if len(later):
         of = pc.index_in(ids.take(pa.array(later)), ids).to_numpy()
         day = evidence["observed_at"].cast(pa.int64()).to_numpy() // MICROSECONDS_A_DAY
-        passed = epoch_numbers(row, day, of, begins.take(pa.array(later)).to_numpy()) - 1
-        row = row + passed
-        evidence = _with_epoch_ids(evidence, named, passed)
+        row = row + intervals_passed(row, day, of, begins.take(pa.array(later)).to_numpy())
+    number = statuses["epoch"].combine_chunks().to_numpy()[row]
+    if (number > 1).any():
+        evidence = _with_epoch_ids(evidence, named, number)
     status = statuses["status"].combine_chunks().take(pa.array(row))
     hidden = evidence.filter(pc.is_in(status, pa.array(HIDDEN)))
     own = pc.and_(pc.is_in(status, pa.array(IN_GRAPH)), pc.equal(evidence["role"], Role.VICTIM))
@@ -256,7 +256,9 @@ def annotate_mentions(evidence: pa.Table, statuses: pa.Table) -> tuple[pa.Table,
 
 @dataclass(eq=False)
 class ClassifyEvidence(beam.PTransform):
-    """Classifies a dict of EVIDENCE (`evidence`), CLAIM and CONTESTED_BEFORE (`before`) batches.
+    """Classifies a dict of EVIDENCE, CLAIM, CONTESTED_BEFORE and PREVIOUS batches.
+
+    Their names are `evidence`, `claims`, `before` and `previous`.
 
     Output: a dict of MAIN (CLASSIFIED), CLASSIFIED_ENTITIES, WITHHELD_ROWS (WITHHELD),
     CONTESTED_ROWS (CONTESTED), REGISTER_ROWS (REGISTER_CHANGE; none without a register) and
@@ -284,12 +286,14 @@ class ClassifyEvidence(beam.PTransform):
             "added": added[ACTIVITIES],
             "claims": inputs["claims"],
             "before": inputs["before"],
+            "previous": inputs["previous"],
         }
         statuses = by_entity | "Status" >> PerPartition(
             {
                 "added": KeyedInput(ACTIVITY, ("entity_id",)),
                 "claims": KeyedInput(CLAIM, ("entity_id",)),
                 "before": KeyedInput(CONTESTED_BEFORE, ("known_as",)),
+                "previous": KeyedInput(PREVIOUS, ("entity_id",)),
             },
             partial(
                 _determine_status,
@@ -332,6 +336,7 @@ def _determine_status(
     added: pa.Table,
     claims: pa.Table,
     before: pa.Table,
+    previous: pa.Table,
     decided: DecisionsInForce = NO_DECISIONS,
     register: VictimRegister | None = None,
     *,
@@ -345,9 +350,15 @@ def _determine_status(
         registered = register.find(pc.unique(added["entity_id"]), key)
     settled = Settled.by(decided)
     found = determine_status(
-        added, decided.add_to(known), lives, registered, claims=claims, settled=settled,
+        added,
+        decided.add_to(known),
+        lives,
+        registered,
+        claims=claims,
+        settled=settled,
         before=before,
-    )  # fmt: skip
+        previous=previous,
+    )
     own = pa.concat_tables(
         [added.filter(pc.greater(added["own"], 0)).select(["entity_id"]), claims.select([0])]
     )
@@ -439,7 +450,7 @@ def _sum_by_entity(activity: pa.Table) -> pa.Table:
     list; `shown` the records that do: none of those who call it a victim's own. A role counts the
     reporters who give it: no number of records of one of them decides.
     """
-    smallest = ("kind", "first_seen", "place", "region", "line_type")
+    smallest = ("kind", "first_seen", "first_held", "place", "region", "line_type")
     nobody = pa.scalar(None, activity["reporter"].type)
     of_others = pc.invert(activity["of_owner"])
     for name, count in REPORTER_COUNTS.items():
@@ -449,7 +460,7 @@ def _sum_by_entity(activity: pa.Table) -> pa.Table:
     activity = activity.append_column("shown", shown)
     added = activity.group_by("entity_id", use_threads=False).aggregate(
         [(name, "min") for name in smallest]
-        + [("last_seen", "max"), ("source_org", "distinct")]
+        + [("last_seen", "max"), ("last_held", "max"), ("source_org", "distinct")]
         + [(name, "count_distinct") for name in ("victim", *REPORTER_COUNTS)]
         + [(name, "sum") for name in (*RECORD_COUNTS, "shown")]
     )
@@ -483,49 +494,50 @@ def _by_epoch(activity: pa.Table, starts: epochs.EpochStarts) -> pa.Table:
     return rows.set_column(0, ACTIVITY.field("entity_id"), pa.array(named, pa.string()))
 
 
-def _epoch_start_days(entity_ids: pa.ChunkedArray, starts: epochs.EpochStarts) -> pa.Array:
-    """Renumbers the day that each epoch begins with, null for the first ones."""
-    bare = starts.ids.to_pylist()
-    number = epochs.epoch_numbers(starts.entity, starts.day, starts.entity, starts.day)
-    day = {
-        with_epoch(bare[one], int(which)): int(start)
-        for one, which, start in zip(starts.entity, number, starts.day, strict=True)
-    }
-    return pa.array([day.get(one) for one in entity_ids.to_pylist()], pa.int32())
-
-
 def _status_by_share(
-    activity: pa.Table, entity_ids: pa.ChunkedArray, columns: Mapping[str, pa.Array]
+    activity: pa.Table,
+    entity_ids: pa.ChunkedArray,
+    columns: Mapping[str, pa.Array],
+    starts: epochs.EpochStarts,
 ) -> pa.Table:
     """Returns ENTITY_STATUS rows for all partitions of the records that name an entity.
 
-    `columns` are `begins`, `status` and `shown_as` of the entities.
+    `columns` are `status` and `shown_as` of the entities.
     """
-    later = true_mask(pc.is_valid(columns["begins"]))
-    bare = entity_ids.combine_chunks()
-    bare = pc.if_else(pa.array(later), without_epochs(bare), bare)
     wanted = activity.group_by(["entity_id", "share"], use_threads=False).aggregate([])
+    ids = entity_ids.combine_chunks()
+    several = pc.is_in(wanted["entity_id"], starts.ids)
     # Nearly all have one epoch, and are looked up without a join.
-    first = pa.array(~later)
-    at = pc.index_in(wanted["entity_id"], bare.filter(first)).combine_chunks()
-    found = [one.filter(first).take(at) for one in columns.values()]
-    once = pa.table([wanted["entity_id"], wanted["share"], *found], schema=ENTITY_STATUS)
-    if not later.any():
-        return once
-    more = pa.table({"entity_id": bare, **columns}).filter(pa.array(later))
-    several = wanted.filter(pc.is_in(wanted["entity_id"], more["entity_id"].combine_chunks()))
-    joined = several.join(more, "entity_id", join_type="inner", use_threads=False)
-    return pa.concat_tables([once, joined.select(ENTITY_STATUS.names).cast(ENTITY_STATUS)])
+    once = wanted.filter(pc.invert(several))
+    at = pc.index_in(once["entity_id"], ids).combine_chunks()
+    never = pa.nulls(once.num_rows, pa.int32())
+    first = pa.repeat(pa.scalar(1, pa.int64()), once.num_rows)
+    found = [once["entity_id"], once["share"], never, first]
+    found += [one.take(at) for one in columns.values()]
+    rows = pa.table(found, schema=ENTITY_STATUS)
+    if not len(starts.ids):
+        return rows
+    bare = starts.ids.take(pa.array(starts.entity))
+    pairs = zip(bare.to_pylist(), starts.number.tolist(), strict=True)
+    marked = pa.array([with_epoch(one, number) for one, number in pairs], pa.string())
+    place = pc.index_in(marked, ids)
+    begins = pa.array(starts.day, mask=starts.day == BEFORE_ANY_DAY)
+    intervals = {"entity_id": bare, "begins": begins, "epoch": pa.array(starts.number)}
+    intervals |= {name: one.take(place) for name, one in columns.items()}
+    joined = wanted.filter(several).join(
+        pa.table(intervals), "entity_id", join_type="inner", use_threads=False
+    )
+    return pa.concat_tables([rows, joined.select(ENTITY_STATUS.names).cast(ENTITY_STATUS)])
 
 
-def _with_gaps(reasons: pa.Array, entity_ids: pa.ChunkedArray, gaps: Mapping[str, int]) -> pa.Array:
-    """Adds to the reasons of an epoch how long it was not seen before."""
+def _with_reasons(
+    reasons: pa.Array, entity_ids: pa.ChunkedArray, why: Mapping[str, str]
+) -> pa.Array:
+    """Adds to the reasons of an epoch why it is one of its own."""
     return pa.array(
         [
-            f"{why}; seen again after {gaps[one]} days, maybe by another holder"
-            if one in gaps
-            else why
-            for one, why in zip(entity_ids.to_pylist(), reasons.to_pylist(), strict=True)
+            f"{reason}; {why[one]}" if one in why else reason
+            for one, reason in zip(entity_ids.to_pylist(), reasons.to_pylist(), strict=True)
         ],
         pa.string(),
     )
@@ -571,6 +583,8 @@ def _entities(counted: pa.Table, status: pa.Array, reason: pa.Array, roles: pa.A
         "status": status,
         "reason": reason,
         "epoch": number,
+        "first_used": counted["first_held"],
+        "last_used": counted["last_held"],
         "role": pc.if_else(said, str(Role.MENTIONED), roles),
         "reporters": counted["reporters"],
         "reported_by": counted["reported_by"],
@@ -643,11 +657,11 @@ def _under_shown_ids(classified: pa.Table, shown_as: pa.Array) -> pa.Table:
     return classified
 
 
-def _with_epoch_ids(evidence: pa.Table, named: pa.Array, passed: np.ndarray) -> pa.Table:
-    """Returns the evidence with the ids of its epochs; `passed` counts those that had ended."""
-    rows = np.flatnonzero(passed)
+def _with_epoch_ids(evidence: pa.Table, named: pa.Array, number: np.ndarray) -> pa.Table:
+    """Returns the evidence with the ids of its epochs."""
+    rows = np.flatnonzero(number > 1)
     ids = named.take(pa.array(rows)).to_pylist()
-    epochs = [with_epoch(one, 1 + int(n)) for one, n in zip(ids, passed[rows], strict=True)]
-    marked = pc.replace_with_mask(named, pa.array(passed > 0), pa.array(epochs, pa.string()))
+    epochs = [with_epoch(one, int(n)) for one, n in zip(ids, number[rows], strict=True)]
+    marked = pc.replace_with_mask(named, pa.array(number > 1), pa.array(epochs, pa.string()))
     place = evidence.schema.get_field_index("entity_id")
     return evidence.set_column(place, evidence.schema.field(place), marked)

@@ -3,21 +3,27 @@
 Numbers are reassigned, domains lapse and are bought again. A gap between two records that show a
 suspect using an identifier, longer than data/lives.toml gives its kind, starts a new epoch: an
 entity of its own, which only other evidence can tie to the one before.
+
+No single reporter bridges a gap: it counts where it is too long without the days of any one of
+them. Epochs of two reporters or more are numbered first, in the order of time, and then those that
+one reporter alone dates, so that a date far off gives no other epoch another number. An epoch that
+a previous run had keeps the number that it had there.
 """
 
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
+from itertools import pairwise
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from schemas.entity import with_epoch
-from transforms.arrow_util import group_starts
+from transforms.arrow_util import group_offsets, group_starts
 from transforms.graph.incidence import MICROSECONDS_A_DAY
 
 LIFETIMES_FILE = "lives.toml"
@@ -25,23 +31,72 @@ LIFETIMES_FILE = "lives.toml"
 Lifetimes = Mapping[str, float]
 """Days by kind, or by kind and scheme; a kind that is not in it never lapses."""
 
+PREVIOUS = pa.schema(
+    [
+        ("node", pa.int64()),
+        ("cluster", pa.int64()),
+        ("entity_id", pa.string()),
+        ("epoch", pa.int64()),
+        ("first_day", pa.int64()),
+        ("last_day", pa.int64()),
+    ]
+)
+"""A member of a cluster of the previous run; `node` and `cluster` as ASSIGNMENT has them.
+
+`entity_id` is the bare id, `epoch` its number, in use from `first_day` to `last_day` (UTC, since
+1970), which are null where the run did not say.
+"""
+
+BEFORE_ANY_DAY = -(1 << 31)
+"""A day before any that an epoch begins with."""
+
+NOBODY = -1
+"""Stands for the reporter of all records that add none: together they are one."""
+
+CORROBORATED = 2
+"""Reporters of an epoch that is numbered before those of fewer."""
+
+Span = tuple[int, int]
+"""A first and a last day (UTC, since 1970)."""
+
 
 @dataclass(frozen=True)
 class EpochStarts:
-    """Starts of all epochs but the first, sorted: which of `ids`, and the day (UTC, since 1970).
+    """The days from which identifiers with a mark are in another of their epochs.
 
-    `gaps` are the days before each, by the id of the epoch.
+    `ids` are those of whose epochs one is not the first. Parallel, sorted by entity and day:
+    `entity`, which of `ids`; `day`, from which on (`BEFORE_ANY_DAY` in the first row of each) it is
+    in the epoch `number`. An epoch of one reporter ends with its last day: what falls between is of
+    the epoch around it. `reasons` say why an epoch is one of its own, by the id of the epoch.
     """
 
     ids: pa.Array
     entity: np.ndarray
     day: np.ndarray
-    gaps: Mapping[str, int]
+    number: np.ndarray
+    reasons: Mapping[str, str]
 
     def epoch_numbers(self, entity_ids: pa.Array, days: np.ndarray) -> np.ndarray:
-        """Numbers, from 1, the epoch of its identifier that each row is in."""
+        """Returns the number of the epoch of its identifier that each row is in."""
         at = pc.fill_null(pc.index_in(entity_ids, self.ids), -1).to_numpy()
-        return epoch_numbers(at, days, self.entity, self.day)
+        number = np.ones(len(at), np.int64)
+        marked = np.flatnonzero(at >= 0)
+        places = np.searchsorted(
+            _places(self.entity, self.day), _places(at[marked], days[marked]), "right"
+        )
+        number[marked] = self.number[places - 1]
+        return number
+
+
+def intervals_passed(
+    entity: np.ndarray, day: np.ndarray, starting: np.ndarray, start: np.ndarray
+) -> np.ndarray:
+    """Counts the starts of its entity that each row is at or behind.
+
+    The entities `starting` have a start at each `start`, both sorted by entity and day.
+    """
+    until = np.searchsorted(_places(starting, start), _places(entity, day), "right")
+    return until - np.searchsorted(starting, entity, "left")
 
 
 def shipped_lifetimes() -> Lifetimes:
@@ -52,61 +107,241 @@ def shipped_lifetimes() -> Lifetimes:
     return {kind: float(row["days"]) for kind, row in tomllib.loads(text).items()}
 
 
-def find_epoch_starts(activity: pa.Table, entity_ids: pa.Array, lives: Lifetimes) -> EpochStarts:
+def find_epoch_starts(
+    activity: pa.Table, entity_ids: pa.Array, lives: Lifetimes, previous: pa.Table | None = None
+) -> EpochStarts:
     """Finds where epochs of `entity_ids` begin, in ACTIVITY rows of whole entities.
 
     Only records that show it in a hard role date the use of an identifier; an epoch begins with
     the day of the first of them. Any other mention belongs to the epoch that it falls into, or to
     the first. No lifetime is shorter than a day.
+
+    Args:
+        activity: ACTIVITY rows.
+        entity_ids: ids without epochs.
+        lives: lifetimes by kind.
+        previous: PREVIOUS rows, whose numbers are kept.
     """
     kinds = sorted(lives, key=len, reverse=True)
     lapses = pc.match_substring_regex(entity_ids, f"^({'|'.join(kinds)}):") if kinds else None
     those = entity_ids.filter(lapses) if lapses is not None else entity_ids[:0]
+    rows = _days_of_use(activity, those)
+    life = np.array([_lifetime(one, kinds, lives) for one in those.to_pylist()])
+    before = _previous_epochs(previous, those)
+    several = _may_have_several(rows, life)
+    several |= _is_elsewhere(rows, life, before)
+    ids: list[str] = []
+    places: list[tuple[int, int, int]] = []
+    reasons: dict[str, str] = {}
+    offsets = group_offsets(rows.entity, len(those))
+    names = those.to_pylist()
+    for of in np.flatnonzero(several).tolist():
+        mine = rows.where(slice(offsets[of], offsets[of + 1]))
+        found = _epochs(mine, float(life[of]))
+        numbers = _numbers(found, before.get(of, ()), float(life[of]))
+        if len(found) == 1 and numbers == [1]:
+            continue
+        places += [(len(ids), *one) for one in _intervals(found, numbers)]
+        reasons |= _reasons(names[of], found, numbers)
+        ids.append(names[of])
+    entity, day, number = (np.array(places, np.int64).reshape(-1, 3).T[at] for at in range(3))
+    return EpochStarts(pa.array(ids, pa.string()), entity, day, number, reasons)
+
+
+@dataclass(frozen=True)
+class _Days:
+    """Days on which reporters show the use of identifiers, sorted by entity, day and reporter."""
+
+    entity: np.ndarray
+    day: np.ndarray
+    reporter: np.ndarray
+    first: np.ndarray
+    last: np.ndarray
+
+    def where(self, rows: slice | np.ndarray) -> _Days:
+        """Returns some of the rows."""
+        fields = (self.entity, self.day, self.reporter, self.first, self.last)
+        return _Days(*(one[rows] for one in fields))
+
+
+@dataclass(frozen=True)
+class _Epoch:
+    """An epoch of one identifier, by the days on which it is shown in use."""
+
+    span: Span
+    corroborated: bool
+
+
+def _days_of_use(activity: pa.Table, those: pa.Array) -> _Days:
     rows = activity.filter(pc.and_(pc.greater(activity["held"], 0),
                                    pc.is_in(activity["entity_id"], those)))  # fmt: skip
-    at = pc.index_in(rows["entity_id"], those).combine_chunks().to_numpy()
-    days, first, last = (
+    columns = [pc.index_in(rows["entity_id"], those), pc.fill_null(rows["reporter"], NOBODY)]
+    at, reporter = (one.combine_chunks().to_numpy(zero_copy_only=False) for one in columns)
+    day, first, last = (
         rows[name].cast(pa.int64()).to_numpy() for name in ("day", "first_held", "last_held")
     )
-    order = np.lexsort((days, at))
-    at, days, first, last = at[order], days[order], first[order], last[order]
-    starts = group_starts(at, days)
+    order = np.lexsort((reporter, day, at))
+    days = _Days(at.astype(np.int64), day, reporter, first, last).where(order)
+    starts = group_starts(days.entity, days.day, days.reporter)
     if not len(starts):
-        return EpochStarts(those[:0], np.empty(0, np.int64), np.empty(0, np.int64), {})
-    at, days = at[starts], days[starts]
-    first, last = np.minimum.reduceat(first, starts), np.maximum.reduceat(last, starts)
-    life = np.array([_lifetime(one, kinds, lives) for one in those.to_pylist()])
-    gap = (first[1:] - last[:-1]) / MICROSECONDS_A_DAY
-    begins = 1 + np.flatnonzero((at[1:] == at[:-1]) & (gap > life[at[1:]]))
-    several, entity = np.unique(at[begins], return_inverse=True)
-    ids = those.take(pa.array(several))
-    start = days[begins]
-    number = epoch_numbers(entity, start, entity, start)
-    names = ids.to_pylist()
-    gaps = {
-        with_epoch(names[one], int(which)): int(length)
-        for one, which, length in zip(entity, number, gap[begins - 1], strict=True)
-    }
-    return EpochStarts(ids, entity, start, gaps)
+        return days
+    once = days.where(starts)
+    first = np.minimum.reduceat(days.first, starts)
+    return _Days(once.entity, once.day, once.reporter, first,
+                 np.maximum.reduceat(days.last, starts))  # fmt: skip
 
 
-def epoch_numbers(
-    entity: np.ndarray, time: np.ndarray, starting: np.ndarray, start: np.ndarray
-) -> np.ndarray:
-    """Numbers, from 1, the epoch of its entity that each row is in.
+def _may_have_several(rows: _Days, life: np.ndarray) -> np.ndarray:
+    """Masks the entities with a gap that is too long, at least without one reporter's days."""
+    mask = np.zeros(len(life), bool)
+    if not len(rows.entity):
+        return mask
+    days = group_starts(rows.entity, rows.day)
+    stretches = group_starts(rows.entity, rows.reporter)
+    for starts, apart in ((days, 1), (stretches, 2)):
+        first = np.minimum.reduceat(rows.first, starts)
+        last = np.maximum.reduceat(rows.last, starts)
+        entity = rows.entity[starts]
+        gap = (first[apart:] - last[:-apart]) / MICROSECONDS_A_DAY
+        same = entity[apart:] == entity[:-apart]
+        mask[entity[apart:][same & (gap > life[entity[apart:]])]] = True
+    return mask
 
-    The entities `starting` begin new epochs at `start`, both sorted by entity and time.
-    """
-    count = len(starting)
-    entities = np.append(starting, entity)
-    order = np.lexsort(
-        (np.append(np.zeros(count), np.ones(len(entity))), np.append(start, time), entities)
+
+def _epochs(days: _Days, life: float) -> list[_Epoch]:
+    """Returns the epochs of one identifier in the order of time."""
+    gaps = _gaps(days, life)
+    for one in _bridging(days, life):
+        gaps += _gaps(days.where(days.reporter != one), life)
+    cuts: list[int] = []
+    for before, after in sorted(gaps, key=lambda gap: (gap[1], gap[0])):
+        if not cuts or cuts[-1] <= before:
+            cuts.append(after)
+    part = np.searchsorted(np.array(cuts, np.int64), days.day, "right")
+    found = []
+    for number in np.unique(part).tolist():
+        mine = days.where(part == number)
+        several = len(np.unique(mine.reporter)) >= CORROBORATED
+        found.append(_Epoch((int(mine.day[0]), int(mine.day[-1])), several))
+    return found
+
+
+def _gaps(days: _Days, life: float) -> list[Span]:
+    """Returns the days before and after each gap that is too long."""
+    starts = group_starts(days.day)
+    if len(starts) < 2:
+        return []
+    first = np.minimum.reduceat(days.first, starts)
+    last = np.maximum.reduceat(days.last, starts)
+    day = days.day[starts]
+    long = np.flatnonzero((first[1:] - last[:-1]) / MICROSECONDS_A_DAY > life)
+    return list(zip(day[long].tolist(), day[long + 1].tolist(), strict=True))
+
+
+def _bridging(days: _Days, life: float) -> list[int]:
+    """Returns the reporters whose days stand alone in what would be too long a gap."""
+    starts = group_starts(days.reporter)
+    first = np.minimum.reduceat(days.first, starts)
+    last = np.maximum.reduceat(days.last, starts)
+    gap = (first[2:] - last[:-2]) / MICROSECONDS_A_DAY
+    return np.unique(days.reporter[starts][1:-1][gap > life]).tolist()
+
+
+def _numbers(found: Sequence[_Epoch], before: Iterable[tuple[int, Span]], life: float) -> list[int]:
+    """Returns the number of each epoch: of the previous one that it goes on with, or a new one."""
+    known = sorted(before)
+    near = sorted(
+        (-_overlap(one.span, span), number, at)
+        for at, one in enumerate(found)
+        for number, span in known
+        if _overlap(one.span, span) >= -life
     )
-    started = np.cumsum(order < count)
-    of_others = np.searchsorted(starting, entities[order])
-    number = np.empty(len(order), np.int64)
-    number[order] = 1 + started - of_others
-    return number[count:]
+    given: dict[int, int] = {}
+    for _, number, at in near:
+        if at not in given and number not in given.values():
+            given[at] = number
+    following = max((number for number, _ in known), default=0)
+    for at in sorted(range(len(found)), key=lambda at: (not found[at].corroborated, at)):
+        if at not in given:
+            following += 1
+            given[at] = following
+    return [given[at] for at in range(len(found))]
+
+
+def _overlap(one: Span, other: Span) -> int:
+    """Returns the days that two spans share; below zero, those between them."""
+    return min(one[1], other[1]) - max(one[0], other[0])
+
+
+def _intervals(found: Sequence[_Epoch], numbers: Sequence[int]) -> list[tuple[int, int]]:
+    """Returns from which day on an identifier is in which epoch."""
+    lasting = [at for at, one in enumerate(found) if one.corroborated]
+    brief = [at for at, one in enumerate(found) if not one.corroborated] if lasting else []
+    lasting = lasting or list(range(len(found)))
+    starts = {found[at].span[0]: numbers[at] for at in lasting[1:]}
+    starts[BEFORE_ANY_DAY] = numbers[lasting[0]]
+    for at in brief:
+        first, last = found[at].span
+        around = max((one for one in lasting if one < at), default=lasting[0])
+        starts[first] = numbers[at]
+        starts.setdefault(last + 1, numbers[around])
+    return sorted(starts.items())
+
+
+def _reasons(entity_id: str, found: Sequence[_Epoch], numbers: Sequence[int]) -> dict[str, str]:
+    """Returns why each epoch is one of its own, by its id; nothing for the earliest."""
+    ids = [with_epoch(entity_id, number) for number in numbers]
+    several = any(one.corroborated for one in found)
+    lasting = [at for at, one in enumerate(found) if one.corroborated or not several]
+    reasons = {
+        ids[at]: f"seen again after {-_overlap(found[before].span, found[at].span)} days, "
+        "maybe by another holder"
+        for before, at in pairwise(lasting)
+    }
+    for at, one in enumerate(found):
+        if at not in lasting:
+            away = min(-_overlap(one.span, found[other].span) for other in lasting)
+            reasons[ids[at]] = f"{away} days from its other use, as one reporter alone dates it"
+    return reasons
+
+
+def _previous_epochs(
+    previous: pa.Table | None, those: pa.Array
+) -> dict[int, list[tuple[int, Span]]]:
+    """Returns the numbers and spans of epochs of the previous run, by place in `those`."""
+    found: dict[int, list[tuple[int, Span]]] = {}
+    if previous is None:
+        return found
+    rows = previous.filter(pc.and_(pc.is_in(previous["entity_id"], those),
+                                   pc.is_valid(previous["first_day"])))  # fmt: skip
+    at = pc.index_in(rows["entity_id"], those)
+    columns = [at, *(rows[name] for name in ("epoch", "first_day", "last_day"))]
+    for place, number, first, last in zip(*(one.to_pylist() for one in columns), strict=True):
+        found.setdefault(place, []).append((number, (first, last)))
+    return found
+
+
+def _is_elsewhere(
+    rows: _Days, life: np.ndarray, before: Mapping[int, Sequence[tuple[int, Span]]]
+) -> np.ndarray:
+    """Masks the entities whose epochs in the previous run are not the first one alone, going on."""
+    mask = np.zeros(len(life), bool)
+    if not before or not len(rows.entity):
+        return mask
+    starts = group_starts(rows.entity)
+    first, last = np.minimum.reduceat(rows.day, starts), np.maximum.reduceat(rows.day, starts)
+    spans = zip(rows.entity[starts].tolist(), first.tolist(), last.tolist(), strict=True)
+    for entity, start, end in spans:
+        known = before.get(entity, ())
+        mask[entity] = any(
+            number != 1 or _overlap(span, (start, end)) < -life[entity] for number, span in known
+        )
+    return mask
+
+
+def _places(entity: np.ndarray, day: np.ndarray) -> np.ndarray:
+    """Returns one number for each entity and day, in their order."""
+    return entity.astype(np.int64) * (1 << 33) + (day.astype(np.int64) - BEFORE_ANY_DAY)
 
 
 def _lifetime(entity_id: str, kinds: list[str], lives: Lifetimes) -> float:

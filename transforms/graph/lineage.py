@@ -2,7 +2,8 @@
 
 A cluster of this run takes the id of the previous one with which it shares most members, pairs
 with the greatest overlap first, each id once. No id changes without an event: born, grew, merged,
-split, unchanged or ended.
+split, unchanged or ended. An event says whether one reporter alone put a member into the cluster,
+and by which records.
 """
 
 from __future__ import annotations
@@ -15,20 +16,42 @@ from typing import Any
 import apache_beam as beam
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from apache_beam.io.filesystems import FileSystems
 
 from schemas.cluster import LINEAGE
-from schemas.enums import LineageEvent
-from transforms.arrow_util import hash_text, table_of_rows
+from schemas.entity import id_epochs, without_epochs
+from schemas.enums import HARD_ROLES, LineageEvent
+from transforms.arrow_util import hash_text, sorted_lookup, table_of_rows
 from transforms.graph.assign import ASSIGNMENT, cluster_id, cluster_number
+from transforms.graph.epochs import PREVIOUS
+from transforms.graph.incidence import MICROSECONDS_A_DAY
+from transforms.graph.robustness import CORE_ROBUSTNESS
 from transforms.manifest import CounterValue
 from transforms.shuffle import MAIN, batches_of, table_of
 
-PREVIOUS = pa.schema([("node", pa.int64()), ("cluster", pa.int64())])
-"""A member of a cluster of the previous run, as `ASSIGNMENT` has it."""
+CHANGE = pa.schema([("node", pa.int64()), ("alone", pa.bool_())])
+"""A member that was in another cluster of the previous run or in none, sorted by node.
 
-EVENTS, COUNTERS = "events", "counters"
+`alone` marks the only member of its cluster.
+"""
+
+WEAK_CHANGE = pa.schema(
+    [("entity_id", pa.string()), ("cluster_id", pa.string()), ("shown_by_one", pa.bool_())]
+)
+"""A member that changed and that one reporter alone put into its cluster.
+
+`shown_by_one` marks one that nobody else shows at all; any other is tied there by one.
+"""
+
+CHANGE_RECORD = pa.schema([("cluster_id", pa.string()), ("record_id", pa.string())])
+"""A record that a weak change of a cluster rests on, `org|record_id`."""
+
+RECORDS_NAMED = 10
+"""Records of an event that are named."""
+
+EVENTS, COUNTERS, CHANGES = "events", "counters", "changes"
 
 
 @dataclass(frozen=True)
@@ -109,6 +132,73 @@ def lineage_events(assignment: pa.RecordBatch, previous: pa.Table) -> pa.Table:
     return table_of_rows(rows, LINEAGE)
 
 
+def changed_members(assignment: pa.RecordBatch, previous: pa.Table) -> pa.Table:
+    """Returns CHANGE rows of a run whose ASSIGNMENT has the ids that `keep_ids` gave."""
+    node, cluster, member = _members(assignment)
+    node, cluster = node[member], cluster[member]
+    order = np.argsort(previous["node"].to_numpy())
+    at, there = sorted_lookup(previous["node"].to_numpy()[order], node)
+    before = np.append(previous["cluster"].to_numpy()[order], 0)[np.where(there, at, -1)]
+    changed = ~there | (before != cluster)
+    _, of, size = np.unique(cluster, return_inverse=True, return_counts=True)
+    columns = [pa.array(node[changed]), pa.array((size[of] == 1)[changed])]
+    return pa.table(columns, schema=CHANGE)
+
+
+def weak_changes(members: pa.RecordBatch, changed: pa.Table) -> pa.RecordBatch:
+    """Returns WEAK_CHANGE rows of the MEMBERSHIP rows that are in CHANGE rows."""
+    at, there = sorted_lookup(changed["node"].to_numpy(), hash_text(members["entity_id"]))
+    alone = np.append(changed["alone"].to_numpy(zero_copy_only=False), False)
+    alone = alone[np.where(there, at, -1)]
+    reporters = members["reporters"].to_numpy()
+    tied = np.where(alone, reporters, members["link_reporters"].to_numpy())
+    weak = pa.array(there & (np.minimum(reporters, tied) < CORE_ROBUSTNESS))
+    columns = [members["entity_id"], members["cluster_id"], pa.array(reporters < CORE_ROBUSTNESS)]
+    return pa.RecordBatch.from_arrays(columns, schema=WEAK_CHANGE).filter(weak)
+
+
+def records_that_show(mentions: pa.RecordBatch, weak: pa.Table) -> pa.Table:
+    """Returns CHANGE_RECORD rows of the CLASSIFIED rows that show what one reporter alone does."""
+    hard = pa.array([str(role) for role in HARD_ROLES])
+    shown = weak.filter(weak["shown_by_one"])
+    at = pc.index_in(mentions["entity_id"], shown["entity_id"].combine_chunks())
+    rows = pc.and_(pc.is_valid(at), pc.is_in(mentions["role"], hard))
+    clusters = shown["cluster_id"].take(at.filter(rows)).combine_chunks()
+    return pa.table([clusters, mentions["group_id"].filter(rows)], schema=CHANGE_RECORD)
+
+
+def records_that_tie(links: pa.RecordBatch, weak: pa.Table) -> pa.Table:
+    """Returns CHANGE_RECORD rows of the accepted LINK rows of one reporter that tie a change."""
+    tied = weak.filter(pc.invert(weak["shown_by_one"]))
+    ids = tied["entity_id"].combine_chunks()
+    alone = pc.and_(links["accepted"], pc.less(links["reporters"], CORE_ROBUSTNESS))
+    found = []
+    for end in ("entity_a", "entity_b"):
+        at = pc.index_in(links[end], ids)
+        rows = pc.and_(pc.is_valid(at), alone)
+        records = links["record_ids"].filter(rows)
+        clusters = tied["cluster_id"].take(at.filter(rows)).combine_chunks()
+        columns = [clusters.take(pc.list_parent_indices(records)), pc.list_flatten(records)]
+        found.append(pa.table(columns, schema=CHANGE_RECORD))
+    return pa.concat_tables(found)
+
+
+def name_records(events: pa.Table, weak: pa.Table, records: pa.Table) -> pa.Table:
+    """Returns the LINEAGE rows with what rests on one reporter, by WEAK_CHANGE, CHANGE_RECORD."""
+    by_cluster: defaultdict[str, set[str]] = defaultdict(set)
+    for row in records.to_pylist():
+        by_cluster[row["cluster_id"]].add(row["record_id"])
+    alone = set(weak["cluster_id"].to_pylist())
+    rows = []
+    for row in events.to_pylist():
+        one = row["cluster_id"]
+        if one in alone and row["event"] != LineageEvent.ENDED:
+            named = sorted(by_cluster.get(one, ()))[:RECORDS_NAMED]
+            row |= {"on_one_reporter": True, "rests_on": named}
+        rows.append(row)
+    return table_of_rows(rows, LINEAGE)
+
+
 def changes_since_previous(
     assignment: pa.RecordBatch, previous: pa.Table, events: pa.Table
 ) -> Iterator[CounterValue]:
@@ -136,17 +226,38 @@ class ReadPreviousMembers(beam.PTransform):
 
 
 def read_previous_members(path: str) -> Iterator[pa.RecordBatch]:
-    """Yields one file of a run's members/ to PREVIOUS rows."""
+    """Yields one file of a run's members/ as PREVIOUS rows."""
     with FileSystems.open(path) as file:
-        rows = pq.read_table(pa.BufferReader(file.read()), columns=["entity_id", "cluster_id"])
-    clusters = [cluster_number(one) for one in rows["cluster_id"].to_pylist()]
-    columns = [pa.array(hash_text(rows["entity_id"])), pa.array(clusters, pa.int64())]
-    yield from batches_of(pa.table(columns, schema=PREVIOUS))
+        whole = pq.ParquetFile(pa.BufferReader(file.read()))
+    # Runs of before have no days of use: the numbers of their epochs are not kept.
+    used = [name for name in ("first_used", "last_used") if name in whole.schema_arrow.names]
+    rows = whole.read(columns=["entity_id", "cluster_id", *used])
+    ids = rows["entity_id"].combine_chunks()
+    never = pa.nulls(len(ids), pa.int64())
+    yield from batches_of(
+        pa.table(
+            {
+                "node": hash_text(ids),
+                "cluster": [cluster_number(one) for one in rows["cluster_id"].to_pylist()],
+                "entity_id": without_epochs(ids),
+                "epoch": id_epochs(ids),
+                "first_day": _days(rows["first_used"]) if used else never,
+                "last_day": _days(rows["last_used"]) if used else never,
+            },
+            schema=PREVIOUS,
+        )
+    )
+
+
+def _days(times: pa.ChunkedArray) -> pa.ChunkedArray:
+    return pc.divide(times.cast(pa.int64()), MICROSECONDS_A_DAY)
 
 
 @dataclass(eq=False)
 class KeepIds(beam.PTransform):
-    """Keeps the ids of one ASSIGNMENT; outputs MAIN (ASSIGNMENT), EVENTS (LINEAGE), COUNTERS.
+    """Keeps the ids of one ASSIGNMENT.
+
+    Outputs MAIN (ASSIGNMENT), EVENTS (LINEAGE), CHANGES (CHANGE) and COUNTERS.
 
     `previous` is the PREVIOUS batches of the run that this one follows, if it `follows` one;
     without it all clusters are born.
@@ -158,7 +269,7 @@ class KeepIds(beam.PTransform):
     def expand(self, assigned: beam.PCollection) -> Any:
         """Reads the previous members as a side input; see `keep_ids` and `lineage_events`."""
         step = beam.ParDo(_KeepIds(follows=self.follows), beam.pvalue.AsIter(self.previous))
-        return assigned | step.with_outputs(EVENTS, COUNTERS, main=MAIN)
+        return assigned | step.with_outputs(EVENTS, CHANGES, COUNTERS, main=MAIN)
 
 
 class _KeepIds(beam.DoFn):
@@ -175,8 +286,55 @@ class _KeepIds(beam.DoFn):
         for batch in batches_of(events):
             yield beam.pvalue.TaggedOutput(EVENTS, batch)
         if self._follows:
+            for batch in batches_of(changed_members(kept, previous)):
+                yield beam.pvalue.TaggedOutput(CHANGES, batch)
             for counter in changes_since_previous(kept, previous, events):
                 yield beam.pvalue.TaggedOutput(COUNTERS, counter)
+
+
+@dataclass(eq=False)
+class NameRecords(beam.PTransform):
+    """Names in LINEAGE batches the records of what rests on one reporter.
+
+    Input: a dict of `events` (LINEAGE), `changes` (CHANGE), `members` (MEMBERSHIP), `mentions`
+    (CLASSIFIED) and `links` (LINK) batches.
+    """
+
+    def expand(self, parts: Mapping[str, beam.PCollection]) -> Any:
+        """Finds the members that one reporter put there, and then what each reporter said."""
+        changed = beam.pvalue.AsIter(parts["changes"])
+        weak = parts["members"] | "Weak" >> beam.FlatMap(_weak_changes, changed)
+        named = beam.pvalue.AsIter(weak)
+        records = (
+            parts["mentions"] | "Show" >> beam.FlatMap(_records_that_show, named),
+            parts["links"] | "Tie" >> beam.FlatMap(_records_that_tie, named),
+        ) | beam.Flatten()
+        return parts["events"] | beam.FlatMap(_name_records, named, beam.pvalue.AsIter(records))
+
+
+def _weak_changes(
+    members: pa.RecordBatch, changed: Iterable[pa.RecordBatch]
+) -> Iterator[pa.RecordBatch]:
+    yield from batches_of(pa.table(weak_changes(members, table_of(changed, CHANGE))))
+
+
+def _records_that_show(
+    mentions: pa.RecordBatch, weak: Iterable[pa.RecordBatch]
+) -> Iterator[pa.RecordBatch]:
+    yield from batches_of(records_that_show(mentions, table_of(weak, WEAK_CHANGE)))
+
+
+def _records_that_tie(
+    links: pa.RecordBatch, weak: Iterable[pa.RecordBatch]
+) -> Iterator[pa.RecordBatch]:
+    yield from batches_of(records_that_tie(links, table_of(weak, WEAK_CHANGE)))
+
+
+def _name_records(
+    events: pa.RecordBatch, weak: Iterable[pa.RecordBatch], records: Iterable[pa.RecordBatch]
+) -> Iterator[pa.RecordBatch]:
+    named = table_of(weak, WEAK_CHANGE), table_of(records, CHANGE_RECORD)
+    yield from batches_of(name_records(pa.table(events), *named))
 
 
 def _read_member_files(_: object, paths: tuple[str, ...]) -> Iterator[pa.RecordBatch]:
@@ -257,4 +415,6 @@ def _row(one: int, event: LineageEvent, before: list[int], now: list[int]) -> di
         "event": str(event),
         "from_ids": sorted(cluster_id(p) for p in before),
         "to_ids": sorted(cluster_id(c) for c in now),
+        "on_one_reporter": False,
+        "rests_on": [],
     }

@@ -33,6 +33,7 @@ import numpy as np
 
 from transforms.arrow_util import group_starts
 from transforms.graph.connected_components import component_labels
+from transforms.graph.epochs import CORROBORATED
 from transforms.graph.incidence import Incidence, Ties, cluster_ties, group_clusters
 from transforms.graph.leiden import smallest_members
 from transforms.graph.supplier_likelihood import SupplierCounts
@@ -206,11 +207,24 @@ def move_misplaced_pieces(
     return label
 
 
-def epoch_pairs(bare: np.ndarray, first_seen: np.ndarray) -> EpochPairs:
-    """Pairs the nodes of equal `bare`, the hash of the id without its epoch, by time first seen."""
+def epoch_pairs(bare: np.ndarray, first_seen: np.ndarray, reporters: np.ndarray) -> EpochPairs:
+    """Pairs the nodes of equal `bare`, the hash of the id without its epoch, by time first seen.
+
+    An epoch of one reporter is paired with that of several before it, or else with the first, and
+    lies between no others: what one person dates bridges nothing.
+    """
     order = np.lexsort((first_seen, bare))
-    same = bare[order][1:] == bare[order][:-1]
-    return EpochPairs(order[:-1][same], order[1:][same])
+    of, place = bare[order], np.arange(len(order))
+    firm = reporters[order] >= CORROBORATED
+    firm |= ~np.isin(of, of[firm])
+    earlier = np.append(-1, np.maximum.accumulate(np.where(firm, place, -1)))[:-1]
+    later = np.minimum.accumulate(np.where(firm, place, len(order))[::-1])[::-1]
+    follows = (earlier >= 0) & (of[earlier] == of)
+    leads = ~firm & ~follows
+    return EpochPairs(
+        order[np.concatenate([earlier[follows], place[leads]])],
+        order[np.concatenate([place[follows], later[leads]])],
+    )
 
 
 def rejoin_epochs(

@@ -28,7 +28,7 @@ from transforms.graph.final_status import (
     FinalizeEntities,
     FinalizeLinks,
 )
-from transforms.graph.lineage import EVENTS, KeepIds
+from transforms.graph.lineage import CHANGES, EVENTS, KeepIds, NameRecords
 from transforms.graph.links import INCIDENCE_ROWS, REACH_ROWS, BuildLinks
 from transforms.graph.priority import PriorityWeights
 from transforms.graph.suppliers import SUPPLIES, ClusterRecords, SummarizeSuppliers
@@ -107,7 +107,7 @@ def find_clusters(
         register: The victim register, if there is one.
     """
     decided = beam.pvalue.AsSingleton(in_force)
-    given = dict(evidence)
+    given = {**evidence, "previous": previous}
     for name in sorted({CLAIMS, CONTESTED_BEFORE_ROWS} - given.keys()):
         given[name] = start | f"No {name}" >> beam.FlatMap(_none)
     classified: Any = given | "Classify" >> ClassifyEvidence(
@@ -138,6 +138,15 @@ def find_clusters(
     links = linked["links"] | "Finalize links" >> FinalizeLinks(
         assigned, decided
     )  # LINK, CLUSTER_LINK
+    lineage = kept[EVENTS]
+    if follows:
+        lineage = {
+            "events": lineage,
+            "changes": kept[CHANGES],
+            "members": entities[MEMBERSHIPS],
+            "mentions": classified[MAIN],
+            "links": links[MAIN],
+        } | "Name records" >> NameRecords()
     return ClusteredWindow(
         classified=classified[MAIN],
         withheld=classified[WITHHELD_ROWS],
@@ -146,7 +155,7 @@ def find_clusters(
         memberships=entities[MEMBERSHIPS],
         links=links[MAIN],
         cluster_links=links[CLUSTER_LINKS],
-        lineage=kept[EVENTS],
+        lineage=lineage,
         components=found[COMPONENTS],
         assigned=assigned,
         contested=classified[CONTESTED_ROWS],

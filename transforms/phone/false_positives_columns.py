@@ -16,10 +16,12 @@ import pyarrow.compute as pc
 
 from transforms.arrow_util import Array, concat_ranges
 from transforms.phone import false_positives
-from transforms.phone.digit_runs import ByteRanges, ascii_table, digit_groups
 from transforms.text_spans import (
+    ByteRanges,
     CodePoints,
     Spans,
+    ascii_table,
+    digit_groups,
     find_spans,
     slice_spans,
     string_array,

@@ -15,13 +15,15 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from transforms import text_spans
 from transforms.arrow_util import Array, distinct_rows, distinct_values
-from transforms.phone import digit_runs, normalize_columns
-from transforms.phone.digit_runs import ByteRanges, ascii_table
+from transforms.phone import normalize_columns
 from transforms.phone.false_positives_columns import BlankedParts, blank_addresses, blank_stretches
 from transforms.text_spans import (
+    ByteRanges,
     CodePoints,
     Spans,
+    ascii_table,
     slice_bytes,
     slice_spans,
     string_array,
@@ -98,10 +100,10 @@ def find_plain_numbers(
     `spoken_in`: texts that may have digits in words, which are left undecided.
     """
     offsets, data = string_buffers(texts)
-    stretches, _ = digit_runs.join_groups(
-        data, digit_runs.digit_groups(data, offsets), rules.stretch, rules.shortest
+    stretches, _ = text_spans.join_groups(
+        data, text_spans.digit_groups(data, offsets), rules.stretch, rules.shortest
     )
-    undecided = digit_runs.have_non_ascii_digits(texts) | spoken_in
+    undecided = text_spans.have_non_ascii_digits(texts) | spoken_in
     stretches = stretches.select(~undecided[stretches.rows])
     points = CodePoints(texts)
     bare = blank_addresses(texts, points, np.unique(stretches.rows))
@@ -152,8 +154,8 @@ def _chains(
 
     Rows of the chains are parts, and bytes those of the parts.
     """
-    found = digit_runs.digit_groups(parts.data, parts.offsets)
-    chains, digits = digit_runs.join_groups(parts.data, found, rules.chain, 1)
+    found = text_spans.digit_groups(parts.data, parts.offsets)
+    chains, digits = text_spans.join_groups(parts.data, found, rules.chain, 1)
     ahead = _opening_lengths(parts, chains, rules)
     chains = chains._replace(starts=chains.starts - ahead)
     wide = chains.ends - chains.starts >= rules.shortest

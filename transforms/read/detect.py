@@ -30,8 +30,7 @@ from transforms.read.files import (
     read_head,
     shortest_labels,
 )
-from transforms.read.framing import Record, physical_lines, split_cells
-from transforms.read.json_values import BrokenJsonError, parse_json
+from transforms.read.framing import BrokenJsonError, Record, parse_json, physical_lines, split_cells
 
 HEAD_BYTES = 64 * 1024
 

@@ -21,8 +21,7 @@ from schemas.complaint import COMPLAINT_LOOSE
 from schemas.enums import RecordKind
 from schemas.reject import Code
 from transforms.read.files import ReadOptions
-from transforms.read.framing import Origin, Record, split_cells
-from transforms.read.json_values import BrokenJsonError, parse_exact_json
+from transforms.read.framing import BrokenJsonError, Origin, Record, parse_exact_json, split_cells
 from transforms.read.rejects import Reject, make_reject
 
 LOOSE_SCHEMAS = {RecordKind.COMPLAINT: COMPLAINT_LOOSE, RecordKind.CALL: CALL_LOOSE}

@@ -6,12 +6,12 @@ from collections.abc import Iterable
 from typing import Any
 
 from schemas.enums import RecordKind
-from transforms.read import json_values
+from transforms.read import framing
 from transforms.read.adapters import contract_json
 from transforms.read.adapters.base import BOTH_KINDS, Adapter, Layout, Parsed, TextRows
 from transforms.read.adapters.contract_json import FieldType
 from transforms.read.files import ReadOptions
-from transforms.read.json_values import BrokenJsonError
+from transforms.read.framing import BrokenJsonError
 
 REQUIRED = {
     RecordKind.COMPLAINT: ("complaint_id", "source_org", "received_at"),
@@ -31,7 +31,7 @@ def _object(names: Iterable[str], cells: Iterable[str], lists: set[str]) -> dict
     for name, cell in zip(names, cells, strict=True):
         if cell and name in lists:
             try:
-                row[name] = json_values.parse_exact_json(cell.encode())
+                row[name] = framing.parse_exact_json(cell.encode())
             except BrokenJsonError as broken:
                 raise BrokenJsonError(broken.code, f"{name} is not a JSON list", name) from None
         elif cell:

@@ -30,8 +30,14 @@ from transforms.read.adapters.base import (
     constant_column,
 )
 from transforms.read.files import ReadOptions
-from transforms.read.framing import Origin, Record
-from transforms.read.json_values import MAX_DEPTH, BrokenJsonError, parse_exact_json, parse_json
+from transforms.read.framing import (
+    MAX_DEPTH,
+    BrokenJsonError,
+    Origin,
+    Record,
+    parse_exact_json,
+    parse_json,
+)
 from transforms.read.rejects import Reject, make_reject
 
 NUMERIC = frozenset({"loss_amount", "duration_seconds", "amount"})

@@ -16,11 +16,10 @@ from typing import TYPE_CHECKING, Any
 
 from schemas.enums import Direction, RecordKind
 from schemas.reject import Code
-from transforms.read import json_values
+from transforms.read import framing
 from transforms.read.adapters.base import Adapter, Layout, Parsed, build_from_rows
 from transforms.read.files import InputError, ReadOptions
-from transforms.read.framing import Origin, Record
-from transforms.read.json_values import BrokenJsonError
+from transforms.read.framing import BrokenJsonError, Origin, Record
 from transforms.read.rejects import Reject, make_reject
 
 if TYPE_CHECKING:
@@ -71,7 +70,7 @@ def _decode(part: str) -> bytes:
 
 def _json_part(part: str) -> dict[str, Any]:
     try:
-        value = json_values.parse_json(_decode(part))
+        value = framing.parse_json(_decode(part))
     except BrokenJsonError:
         raise BrokenTokenError("a part is not JSON") from None
     if not isinstance(value, dict):
@@ -87,7 +86,7 @@ def _first_number(value: Any) -> str | None:
     """
     if isinstance(value, str):
         try:
-            value = json_values.parse_json(value.encode("utf-8", "replace"))
+            value = framing.parse_json(value.encode("utf-8", "replace"))
         except BrokenJsonError:
             return None
     if not isinstance(value, dict):
@@ -197,7 +196,7 @@ def _token_text(data: bytes) -> str:
     """Returns the text that should hold a token: the line, or `identity` of its JSON object."""
     if not data.lstrip().startswith(b"{"):
         return data.decode()
-    value = json_values.parse_json(data)
+    value = framing.parse_json(data)
     identity = value.get("identity")
     if not isinstance(identity, str):
         raise BrokenTokenError("no text under the key identity")

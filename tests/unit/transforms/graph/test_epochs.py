@@ -17,7 +17,7 @@ from tests.support.graphs import classify_evidence, decision
 from tests.support.made_up_evidence import DAY, evidence, piece
 from transforms.extract import allowlist
 from transforms.graph.activity import sum_activity
-from transforms.graph.epochs import find_epoch_starts, shipped_lifetimes
+from transforms.graph.epochs import PREVIOUS, find_epoch_starts, shipped_lifetimes
 from transforms.graph.ownership import Settled
 
 PHONE, MAIL, BANK = "phone:+18885550100", "email:a@b.example", "account:iban:DE02120300000000202051"
@@ -28,53 +28,166 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 NOBODY = allowlist.parse_allowlist("entity_id,reason\n", "none.csv")
 
+REPORTERS = ("ann", "ben", "cho", "dee")
+
 ROWS = st.lists(
     st.tuples(
         st.sampled_from((PHONE, MAIL, BANK, "phone:+18885550101")),
         st.sampled_from((Role.CALLBACK, Role.CALLBACK, Role.CALLER_ID)),
         st.integers(0, 400),
+        st.sampled_from(REPORTERS),
     ),
     max_size=14,
 ).map(
     lambda seen: [
-        piece(entity, role, f"c{n}", observed_at=DAY + timedelta(days=day))
-        for n, (entity, role, day) in enumerate(seen)
+        piece(
+            entity, role, f"c{n}", observed_at=DAY + timedelta(days=day), victim_key=f"amazon|{who}"
+        )
+        for n, (entity, role, day, who) in enumerate(seen)
     ]
 )
 
 
+def day_of(row):
+    return (row["observed_at"] - EPOCH).days
+
+
+def who_of(row):
+    return row["reporter_key"]
+
+
+def parts_of(held, life):
+    """Days of hard use in parts: cut where a gap is too long without any one reporter, or with all.
+
+    A cut is put as late as it can be, and one serves every gap that it falls into.
+    """
+    gaps = []
+    for left_out in {None, *map(who_of, held)}:
+        days = sorted({day_of(row) for row in held if who_of(row) != left_out})
+        gaps += [(now, before) for before, now in pairwise(days) if now - before > life]
+    cuts = []
+    for now, before in sorted(gaps):
+        if not any(before < cut <= now for cut in cuts):
+            cuts.append(now)
+    parts = defaultdict(list)
+    for row in held:
+        parts[sum(cut <= day_of(row) for cut in cuts)].append(row)
+    return [parts[number] for number in sorted(parts)]
+
+
 def naive(rows):
     """The id of each row."""
-    begins = defaultdict(list)
+    ids = {}
     for entity in {row["entity_id"] for row in rows}:
         life = LIVES.get(entity.partition(":")[0], 10**6)
-        times = sorted(
-            r["observed_at"] for r in rows if r["entity_id"] == entity and r["role"] in HARD_ROLES
-        )
-        for before, now in pairwise(times):
-            if now - before > timedelta(days=life):
-                begins[entity].append(now)
-    return [
-        with_epoch(
-            row["entity_id"],
-            1 + sum(start <= row["observed_at"] for start in begins[row["entity_id"]]),
-        )
-        for row in rows
-    ]
+        held = [r for r in rows if r["entity_id"] == entity and r["role"] in HARD_ROLES]
+        parts = parts_of(held, life)
+        several = [part for part in parts if len(set(map(who_of, part))) >= 2]
+        alone = [part for part in parts if part not in several]
+        spans = [
+            (min(map(day_of, part)), max(map(day_of, part)), number)
+            for number, part in enumerate([*several, *alone], 1)
+        ]
+        lasting, brief = (spans[: len(several)], spans[len(several) :]) if several else (spans, [])
+        for row in (row for row in rows if row["entity_id"] == entity):
+            inside = [n for a, b, n in brief if a <= day_of(row) <= b]
+            passed = [n for a, _, n in lasting if a <= day_of(row)]
+            first = [n for _, _, n in lasting[:1]] or [1]
+            number = (inside or passed[-1:] or first)[0]
+            ids[row["record_id"], entity] = with_epoch(entity, number)
+    return [ids[row["record_id"], row["entity_id"]] for row in rows]
+
+
+def epochs_of(rows, previous=None, lives=LIVES):
+    """The starts that are found, and the id of each row."""
+    ids = pa.array(sorted({row["entity_id"] for row in rows}), pa.string())
+    seen = pa.Table.from_pylist(rows, EVIDENCE)
+    found = find_epoch_starts(sum_activity(seen), ids, lives, previous)
+    days = np.array([day_of(row) for row in rows], np.int64)
+    turn = found.epoch_numbers(seen["entity_id"].combine_chunks(), days)
+    return found, [with_epoch(row["entity_id"], int(n)) for row, n in zip(rows, turn, strict=True)]
 
 
 @settings(deadline=None)
 @given(ROWS)
 def test_epochs_by_the_rule(rows):
-    ids = pa.array(sorted({row["entity_id"] for row in rows}), pa.string())
-    seen = pa.Table.from_pylist(rows, EVIDENCE)
-    found = find_epoch_starts(sum_activity(seen), ids, LIVES)
-    days = np.array([(row["observed_at"] - EPOCH).days for row in rows], np.int64)
-    turn = found.epoch_numbers(seen["entity_id"].combine_chunks(), days)
-    told = [with_epoch(row["entity_id"], int(n)) for row, n in zip(rows, turn, strict=True)]
+    found, told = epochs_of(rows)
     assert told == naive(rows)
-    assert set(found.gaps) >= {one for one in told if epoch_number(one) > 1}
-    assert set(found.ids.to_pylist()) == {without_epoch(one) for one in found.gaps}
+    assert set(found.ids.to_pylist()) == {
+        without_epoch(one) for one in (*found.reasons, *told) if epoch_number(one) > 1
+    }
+
+
+def used(day, who, role=Role.CALLBACK):
+    """A record of one reporter that names PHONE."""
+    when = DAY + timedelta(days=day)
+    return piece(PHONE, role, f"{who}{day}", observed_at=when, victim_key=f"amazon|{who}")
+
+
+def numbers(rows, previous=None):
+    return [epoch_number(one) for one in epochs_of(rows, previous)[1]]
+
+
+def previous(*spans):
+    """PREVIOUS rows of PHONE: number, first and last day."""
+    first = (DAY - EPOCH).days
+    rows = [
+        {"node": n, "cluster": 1, "entity_id": PHONE, "epoch": n}
+        | {"first_day": first + a, "last_day": first + b}
+        for n, a, b in spans
+    ]
+    return pa.Table.from_pylist(rows, PREVIOUS)
+
+
+TWO_HOLDERS = [used(day, who) for who in ("ann", "ben") for day in (0, 5, 200, 205)]
+
+ATTACKS = st.lists(
+    st.tuples(st.integers(-400, 800), st.sampled_from((Role.CALLBACK, Role.CALLER_ID))), max_size=30
+).map(lambda dates: [used(day, "mal", role) for day, role in dates])
+
+
+@settings(deadline=None)
+@given(ATTACKS, st.sampled_from([None, previous((1, 0, 5), (2, 200, 205))]))
+def test_no_single_reporter_bridges_or_renames_epochs_of_others(attack, before):
+    """Far off, between or beside, on any number of days: nobody else's record changes its epoch."""
+    rows = [*TWO_HOLDERS, used(100, "cho", Role.CALLER_ID)]
+    count = len(TWO_HOLDERS)
+    assert numbers([*rows, *attack], before)[:count] == [1, 1, 2, 2] * 2
+
+
+def test_a_chain_of_days_of_one_reporter_bridges_nothing():
+    chain = [used(day, "mal") for day in range(10, 200, 30)]
+    assert numbers([*TWO_HOLDERS, *chain])[: len(TWO_HOLDERS)] == [1, 1, 2, 2] * 2
+    assert set(numbers([*TWO_HOLDERS, *chain])) == {1, 2}
+    second = [used(day, "dee") for day in range(12, 200, 30)]
+    assert set(numbers([*TWO_HOLDERS, *chain, *second])) == {1}
+
+
+def test_what_one_reporter_dates_alone_is_numbered_after_the_others():
+    assert numbers([used(-300, "mal"), *TWO_HOLDERS]) == [3, 1, 1, 2, 2, 1, 1, 2, 2]
+    # A caller id between belongs to the holder of then, not to what one reporter says.
+    row, lone = used(150, "cho", Role.CALLER_ID), used(100, "mal")
+    assert numbers([lone, row, *TWO_HOLDERS])[:2] == [3, 1]
+    reasons = epochs_of([lone, *TWO_HOLDERS])[0].reasons
+    assert reasons[f"{PHONE}#2"] == "seen again after 195 days, maybe by another holder"
+    assert reasons[f"{PHONE}#3"].startswith("95 days from its other use")
+
+
+def test_the_first_date_of_single_reporters_is_the_first_epoch():
+    assert numbers([used(300, "ann"), used(0, "ben")]) == [2, 1]
+
+
+def test_numbers_of_a_previous_run_are_kept():
+    # Alone it was the first; the two holders come after it.
+    rows = [used(-300, "mal"), *TWO_HOLDERS]
+    assert numbers(rows, previous((1, -300, -300))) == [1, 2, 2, 3, 3, 2, 2, 3, 3]
+    assert numbers(rows, previous((1, 0, 5), (2, 200, 205)))[1:] == [1, 1, 2, 2] * 2
+    # Only the second holder is in the records that are left.
+    late = [row for row in TWO_HOLDERS if day_of(row) > (DAY - EPOCH).days + 100]
+    assert set(numbers(late, previous((1, 0, 5), (2, 200, 205)))) == {2}
+    assert set(numbers(late, previous((1, 0, 5)))) == {2}
+    # A number that was once given is given to nothing else.
+    assert set(numbers(late, previous((1, 0, 5), (4, -200, -190)))) == {5}
 
 
 def test_an_epoch_begins_with_the_day_of_its_first_record():
@@ -106,7 +219,8 @@ def test_entities_are_counted_by_epoch_in_any_order(rows, random):
         assert row["first_seen"] == min(seen["observed_at"] for seen in mine)
         assert row["value"] == without_epoch(one).partition(":")[2]
         assert row["epoch"] == epoch_number(one)
-        assert ("seen again after" in row["reason"]) == (row["epoch"] > 1)
+        if row["epoch"] > 1:
+            assert "seen again after" in row["reason"] or "from its other use" in row["reason"]
     random.shuffle(rows)
     again = classify_evidence(evidence(rows), NOBODY, LIVES)
     key = [("entity_id", "ascending")]

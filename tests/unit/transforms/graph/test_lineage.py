@@ -6,9 +6,25 @@ import numpy as np
 import pyarrow as pa
 from hypothesis import given, settings, strategies as st
 
+from schemas.cluster import LINEAGE
 from schemas.enums import LineageEvent
+from schemas.link import LINK
+from schemas.mention import CLASSIFIED
+from transforms.arrow_util import hash_text
 from transforms.graph.assign import ASSIGNMENT, cluster_id, cluster_number
-from transforms.graph.lineage import PREVIOUS, changes_since_previous, keep_ids, lineage_events
+from transforms.graph.epochs import PREVIOUS
+from transforms.graph.final_status import MEMBERSHIP
+from transforms.graph.lineage import (
+    CHANGE,
+    changed_members,
+    changes_since_previous,
+    keep_ids,
+    lineage_events,
+    name_records,
+    records_that_show,
+    records_that_tie,
+    weak_changes,
+)
 
 LABELS = st.lists(st.integers(-1, 5), min_size=12, max_size=12)
 """The cluster of each of twelve nodes, -1 where it is in none."""
@@ -143,3 +159,91 @@ def test_without_a_previous_run_every_cluster_is_born(labels):
     events = lineage_events(fresh, nothing)
     assert set(events["event"].to_pylist()) <= {LineageEvent.BORN}
     assert events.num_rows == len(np.unique(fresh["cluster"].to_numpy()))
+
+
+@settings(deadline=None)
+@given(runs)
+def test_changed_members_are_those_of_another_cluster_or_none(drawn):
+    before, now, hubs = drawn
+    earlier = members(assigned(before))
+    kept = keep_ids(assigned(now, hubs), previous(earlier))
+    here = members(kept)
+    sizes = Counter(here.values())
+    expected = {
+        node: sizes[cluster] == 1 for node, cluster in here.items() if earlier.get(node) != cluster
+    }
+    rows = changed_members(kept, previous(earlier)).to_pylist()
+    assert {row["node"]: row["alone"] for row in rows} == expected
+    assert [row["node"] for row in rows] == sorted(expected)
+
+
+IDS = [f"phone:+1888555010{n}" for n in range(5)]
+
+
+def world_of_changes(drawn):
+    """MEMBERSHIP, CHANGE, CLASSIFIED and LINK rows of five members, of which some changed."""
+    shown, tied, changed, alone, mentions, ties = drawn
+    membership = [
+        {"entity_id": one, "cluster_id": f"c-{n % 2}", "reporters": shown[n]}
+        | {"link_reporters": tied[n]}
+        for n, one in enumerate(IDS)
+    ]
+    nodes = sorted((int(hash_text(pa.array([IDS[n]]))[0]), n in alone) for n in changed)
+    records = [
+        {"entity_id": IDS[n], "role": role, "group_id": f"amazon|m{at}"}
+        for at, (n, role) in enumerate(mentions)
+    ]
+    links = [
+        {"entity_a": IDS[a], "entity_b": IDS[b], "accepted": accepted, "reporters": reporters}
+        | {"record_ids": [f"amazon|l{at}"]}
+        for at, (a, b, accepted, reporters) in enumerate(ties)
+    ]
+    return (
+        pa.RecordBatch.from_pylist(membership, MEMBERSHIP),
+        pa.Table.from_pylist([{"node": n, "alone": one} for n, one in nodes], CHANGE),
+        pa.RecordBatch.from_pylist(records, CLASSIFIED),
+        pa.RecordBatch.from_pylist(links, LINK),
+    )
+
+
+PLACES = st.integers(0, 4)
+
+WORLDS = st.tuples(
+    st.lists(st.integers(1, 3), min_size=5, max_size=5),
+    st.lists(st.integers(0, 3), min_size=5, max_size=5),
+    st.sets(PLACES),
+    st.sets(PLACES),
+    st.lists(st.tuples(PLACES, st.sampled_from(["callback", "caller_id"])), max_size=30),
+    st.lists(st.tuples(PLACES, PLACES, st.booleans(), st.integers(1, 3)), max_size=12),
+)
+
+
+@settings(deadline=None)
+@given(WORLDS)
+def test_what_rests_on_one_reporter_names_that_reporters_records(drawn):
+    shown, tied, changed, alone, mentions, ties = drawn
+    membership, change, classified, links = world_of_changes(drawn)
+    weak = pa.table(weak_changes(membership, change))
+    records = pa.concat_tables([records_that_show(classified, weak), records_that_tie(links, weak)])
+    events = [
+        {"cluster_id": one, "event": event, "from_ids": [], "to_ids": []}
+        | {"on_one_reporter": False, "rests_on": []}
+        for one, event in (("c-0", "grew"), ("c-1", "merged"), ("c-1", "split"), ("c-0", "ended"))
+    ]
+    told = name_records(pa.Table.from_pylist(events, LINEAGE), weak, records).to_pylist()
+    weakest = {n: shown[n] if n in alone else min(shown[n], tied[n]) for n in changed}
+    for row in told:
+        mine = {n for n in changed if weakest[n] < 2 and f"c-{n % 2}" == row["cluster_id"]}
+        mine = set() if row["event"] == "ended" else mine
+        named = {
+            f"amazon|m{at}"
+            for at, (n, role) in enumerate(mentions)
+            if n in mine and shown[n] < 2 and role == "callback"
+        }
+        named |= {
+            f"amazon|l{at}"
+            for at, (a, b, accepted, reporters) in enumerate(ties)
+            if accepted and reporters < 2 and any(n in mine and shown[n] >= 2 for n in (a, b))
+        }
+        assert row["on_one_reporter"] == bool(mine)
+        assert row["rests_on"] == sorted(named)[:10]

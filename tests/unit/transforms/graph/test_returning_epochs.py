@@ -69,8 +69,21 @@ def test_a_loose_end_between_two_follows_the_likelier_and_welds_nothing():
 
 
 def test_epochs_follow_each_other_in_time():
-    found = epoch_pairs(np.array([7, 8, 7, 9, 7]), np.array([5, 1, 2, 3, 9]))
-    assert list(zip(found.before.tolist(), found.after.tolist(), strict=True)) == [(2, 0), (0, 4)]
+    found = pairs_of([7, 8, 7, 9, 7], [5, 1, 2, 3, 9], [2, 1, 3, 1, 2])
+    assert found == {(2, 0), (0, 4)}
+    # Where one reporter alone dates each, they are still one after the other.
+    assert pairs_of([7, 7, 7], [1, 2, 3], [1, 1, 1]) == {(0, 1), (1, 2)}
+
+
+def test_an_epoch_of_one_reporter_lies_between_no_others():
+    assert pairs_of([7, 7, 7], [1, 2, 3], [2, 1, 2]) == {(0, 1), (0, 2)}
+    assert pairs_of([7, 7, 7], [1, 2, 3], [1, 2, 2]) == {(0, 1), (1, 2)}
+    assert pairs_of([7, 8, 8], [1, 0, 2], [2, 1, 3]) == {(1, 2)}
+
+
+def pairs_of(bare, first_seen, reporters):
+    found = epoch_pairs(np.array(bare), np.array(first_seen), np.array(reporters))
+    return set(zip(found.before.tolist(), found.after.tolist(), strict=True))
 
 
 @settings(max_examples=60, deadline=None)

@@ -8,8 +8,7 @@ import pytest
 from hypothesis import example, given, settings, strategies as st
 
 from transforms.phone import false_positives, false_positives_columns
-from transforms.phone.digit_runs import digit_groups
-from transforms.text_spans import string_buffers
+from transforms.text_spans import digit_groups, string_buffers
 
 SIGNS = "0123456789 -./,:;#=$%()+\n\tABGZabx°é"
 

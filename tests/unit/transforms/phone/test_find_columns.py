@@ -13,14 +13,9 @@ from hypothesis import given, settings, strategies as st
 from benchmarks.phone_oracle import draw, examples
 from tests.support.real_data import real
 from tests.unit.transforms.extract.test_hostile_input import PIECES
+from transforms import text_spans
 from transforms.arrow_util import concat_ranges
-from transforms.phone import (
-    digit_runs,
-    false_positives,
-    false_positives_columns,
-    find,
-    find_columns,
-)
+from transforms.phone import false_positives, false_positives_columns, find, find_columns
 from transforms.phone.normalize import Reading
 from transforms.text_spans import FEW_TEXTS, CodePoints, string_buffers
 
@@ -95,10 +90,10 @@ def test_columns_blank_what_is_blanked_in_each_text(seed):
     ]
     column = pa.array(texts)
     offsets, data = string_buffers(column)
-    stretches, _ = digit_runs.join_groups(
-        data, digit_runs.digit_groups(data, offsets), find.STRETCH_JOIN, find.MIN_DIGITS
+    stretches, _ = text_spans.join_groups(
+        data, text_spans.digit_groups(data, offsets), find.STRETCH_JOIN, find.MIN_DIGITS
     )
-    stretches = stretches.select(~digit_runs.have_non_ascii_digits(column)[stretches.rows])
+    stretches = stretches.select(~text_spans.have_non_ascii_digits(column)[stretches.rows])
     points = CodePoints(column)
     bare = false_positives_columns.blank_addresses(column, points, np.unique(stretches.rows))
     parts = false_positives_columns.blank_stretches(bare, points, stretches, offsets[1:])

@@ -9,8 +9,14 @@ from hypothesis import given, strategies as st
 from schemas.enums import RecordKind
 from transforms.read.adapters import contract_json
 from transforms.read.files import ReadOptions
-from transforms.read.framing import Origin, Record
-from transforms.read.json_values import MAX_DEPTH, BrokenJsonError, parse_exact_json, parse_json
+from transforms.read.framing import (
+    MAX_DEPTH,
+    BrokenJsonError,
+    Origin,
+    Record,
+    parse_exact_json,
+    parse_json,
+)
 
 ORIGIN = Origin("a.jsonl", "jsonl", RecordKind.COMPLAINT)
 

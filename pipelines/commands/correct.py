@@ -1,0 +1,253 @@
+"""`ringtrace correct RUN`: corrects what was issued and names what a decision withdrew since.
+
+A decision (legitimate, dispute, victim_owned) can fall on an identifier that has left already, in
+an offer or in a package. `ringtrace health` names each such issue by the ledger; this command signs
+what its recipient must be sent, and records that it did.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+import pyarrow.compute as pc
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from pipelines import key_store, ledger
+from pipelines.exchange import signed_files
+from pipelines.exchange.join import known_legitimate_of_run
+from pipelines.exchange.offer import CORRECTION, REVOCATION
+from pipelines.ledger import Entry, EntryKind, Outstanding
+from pipelines.options import add_ledger, add_register_options, moment
+from pipelines.user_files import read_decisions
+from reports import signing, tables
+from reports.exchange import correction_lines
+from reports.run import Run
+from schemas.entity import without_epoch
+from schemas.offer import CorrectedIssue, Correction, Revocation, StruckIdentifier
+from schemas.tables import COMPLAINTS, DECISIONS
+from transforms.extract import KnownLegitimate
+
+if TYPE_CHECKING:
+    from transforms.decisions import Decision
+    from transforms.victim_register import RegisterSource
+
+CORRECTION_TEXT = "correction.txt"
+
+LEGITIMATE, DISPUTE, VICTIM_OWNED = "legitimate", "dispute", "victim_owned"
+"""Kinds of decisions that take an identifier back in every epoch of it."""
+
+
+@dataclass(frozen=True)
+class Withdrawal:
+    """A decision in force: one of the kinds above takes its identifier back."""
+
+    kind: str
+    entity_id: str
+    decision_id: str
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declares the flags of `ringtrace correct`."""
+    parser.add_argument("run", metavar="RUN", help="folder of a finished run of your own")
+    parser.add_argument(
+        "--decisions", metavar="FILE", required=True, help="the decisions that are in force now"
+    )
+    parser.add_argument(
+        "--output", metavar="DIR", required=True, help="new folder, with one for each recipient"
+    )
+    parser.add_argument(
+        "--from", metavar="ORG", dest="sender", help="your own slug (default: the run's one)"
+    )
+    add_ledger(parser)
+    add_register_options(parser)
+    parser.add_argument("--key", metavar="FILE", help="private key to sign with (default: own)")
+    parser.add_argument(
+        "--now", type=moment, metavar="TIME", help="when it is issued (default: now)"
+    )
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Writes the corrections and records them; returns the exit status 0.
+
+    Raises:
+        UsageError: for a run, decisions or a folder that cannot be used.
+        LedgerError: if the ledger was changed.
+    """
+    output = signed_files.free_folder(arguments.output)
+    finished = Run.open(arguments.run)
+    now = arguments.now or datetime.now(UTC)
+    decisions = in_force(read_decisions(arguments.decisions), now)
+    entries = ledger.read_ledger(arguments.ledger)
+    sender = _sender(arguments.sender, finished)
+    register = register_of(arguments)
+    found = ledger.outstanding(entries, withdrawn(entries, finished, decisions, register))
+    if not found:
+        sys.stdout.write("nothing that was issued names what was withdrawn since\n")
+        return 0
+    key = key_store.own_key(arguments.key)
+    by_recipient: defaultdict[str, list[Outstanding]] = defaultdict(list)
+    for one in found:
+        by_recipient[one.entry.recipient].append(one)
+    for recipient, issues in sorted(by_recipient.items()):
+        parties = sender, recipient, signed_files.utc_text(now)
+        _write(output / recipient, parties, issues, key)
+        sys.stdout.writelines(f"{line}\n" for line in _summary(output / recipient, issues))
+    run_id = finished.manifest["run_id"]
+    ledger.record(arguments.ledger, [_recorded(one, run_id, now) for one in found])
+    return 0
+
+
+def in_force(decisions: Iterable[Decision], now: datetime) -> list[Withdrawal]:
+    """Returns what decisions withdraw that were made by `now` and have not expired."""
+    return [
+        Withdrawal(str(one.kind), one.entity_a, one.decision_id)
+        for one in decisions
+        if one.decided_at <= now and (one.expires_at is None or one.expires_at > now)
+    ]
+
+
+def register_of(arguments: argparse.Namespace) -> RegisterSource | None:
+    """Returns the victim register of the run, by the flags of `add_register_options`.
+
+    Raises:
+        UsageError: for a secret or a register that cannot be used.
+    """
+    return key_store.register_source(
+        arguments.register_key, use=not arguments.no_register, runs=[arguments.run]
+    )
+
+
+def withdrawn(
+    entries: Iterable[Entry],
+    finished: Run,
+    decisions: Iterable[Withdrawal],
+    register: RegisterSource | None,
+) -> dict[str, str]:
+    """Returns why identifiers that left before must not be used any more, by id without epoch.
+
+    Args:
+        entries: of the ledger.
+        finished: a run: what it knows to be legitimate is withdrawn, and what decisions in force in
+            it withdraw.
+        decisions: more of them.
+        register: of victims, in which a `victim_owned` identifier of the run is.
+    """
+    left = sorted({bare for one in entries for bare in one.bare})
+    if not left:
+        return {}
+    found = dict.fromkeys(
+        _listed(left, known_legitimate_of_run(finished.folder)), "known legitimate"
+    )
+    found |= dict.fromkeys(signed_files.ids_in_register(left, register), "in the victim register")
+    for one in (*_decided_in_run(finished), *decisions):
+        those = _covered(left, one.kind, without_epoch(one.entity_id))
+        found |= dict.fromkeys(those, f"{one.kind} {one.decision_id}")
+    return found
+
+
+def issue_lines(found: Iterable[Outstanding], reasons: Mapping[str, str]) -> Iterator[str]:
+    """Yields a line for each issue to correct; no identifier is in it, as it can be a victim's."""
+    for one in found:
+        why = sorted({reasons[without_epoch(each)] for each in one.identifiers})
+        count = len(one.identifiers)
+        yield (
+            f"correction: {one.entry.issue_id} of {one.entry.at} to {one.entry.recipient} names "
+            f"{count} identifier{'' if count == 1 else 's'} withdrawn since ({', '.join(why)}); "
+            "run ringtrace correct"
+        )
+
+
+def _covered(left: list[str], kind: str, entity_id: str) -> Iterable[str]:
+    """Returns the identifiers, without epochs, that a decision on one of them takes back."""
+    if kind == LEGITIMATE:
+        return _listed(left, KnownLegitimate((entity_id,), ("",), frozenset()))
+    if kind == DISPUTE:
+        return [entity_id] if entity_id in left else []
+    if kind == VICTIM_OWNED:
+        scheme, _, number = entity_id.partition(":")
+        phones = [number] if scheme == "phone" else []
+        return signed_files.ids_naming(left, phones, [entity_id])
+    return []
+
+
+def _decided_in_run(finished: Run) -> list[Withdrawal]:
+    """Returns the decisions in force in a run, but those on a victim's own, which it withholds."""
+    try:
+        rows = tables.read_table(finished, DECISIONS, where=pc.field("in_force"))
+    except FileNotFoundError:  # a run of before decisions were bound, or a stream's snapshot
+        return []
+    names = ("kind", "entity_a", "decision_id")
+    found = (Withdrawal(*(row[name] for name in names)) for row in rows.to_pylist())
+    return [one for one in found if ":withheld-" not in one.entity_id]
+
+
+def _listed(left: list[str], known: KnownLegitimate) -> list[str]:
+    reasons = known.reasons(pa.array(left, pa.string())).to_pylist()
+    return [one for one, why in zip(left, reasons, strict=True) if why is not None]
+
+
+def _sender(given: str | None, finished: Run) -> str:
+    if given is not None:
+        return key_store.org_slug(given)
+    orgs = set(tables.count_by(finished, COMPLAINTS, ["source_org"])["source_org"].to_pylist())
+    return signed_files.own_org(None, orgs, finished.folder)
+
+
+def _write(
+    folder: Path, parties: tuple[str, str, str], issues: list[Outstanding], key: Ed25519PrivateKey
+) -> None:
+    """Writes the correction for one recipient, and the revocation of the offers in it."""
+    correction = Correction(*parties, tuple(_corrected(one) for one in issues))
+    text = "\n".join(correction_lines(correction)) + "\n"
+    signed_files.write_signed(folder, CORRECTION, signing.canonical_json(correction), key)
+    signed_files.write_signed(folder, CORRECTION_TEXT, text.encode(), key)
+    if offers := _offers(issues):
+        revocation = Revocation(*parties, offers)
+        signed_files.write_signed(folder, REVOCATION, signing.canonical_json(revocation), key)
+
+
+def _corrected(one: Outstanding) -> CorrectedIssue:
+    entry = one.entry
+    return CorrectedIssue(
+        kind=entry.kind,
+        issue_id=entry.issue_id,
+        sha256=entry.sha256,
+        reference=entry.reference,
+        issued_at=entry.at,
+        strike=tuple(
+            StruckIdentifier(each, entry.files_naming(each)) for each in sorted(one.identifiers)
+        ),
+    )
+
+
+def _offers(issues: Iterable[Outstanding]) -> tuple[str, ...]:
+    return tuple(sorted(one.entry.sha256 for one in issues if one.entry.kind == EntryKind.OFFER))
+
+
+def _recorded(one: Outstanding, run_id: str, now: datetime) -> Entry:
+    return Entry(
+        at=signed_files.utc_text(now),
+        kind=EntryKind.CORRECTION,
+        recipient=one.entry.recipient,
+        sha256=one.entry.sha256,
+        run_id=run_id,
+        identifiers=one.identifiers,
+    )
+
+
+def _summary(folder: Path, issues: list[Outstanding]) -> Iterator[str]:
+    named = ", ".join(one.entry.issue_id for one in issues)
+    yield f"{folder}: corrects {named}; send all of it"
+    if _offers(issues):
+        yield f"  {REVOCATION}: the recipient gives it to ringtrace exchange join"
+    for one in issues:
+        if one.entry.kind == EntryKind.PACKAGE:
+            yield f"  then ringtrace referral ... --supersedes {one.entry.issue_id}"

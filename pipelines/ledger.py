@@ -1,0 +1,227 @@
+"""The ledger: what was issued to whom, so that it can be corrected when it proves wrong.
+
+    issued.jsonl    beside the keys, or --ledger FILE; readable by its owner alone
+
+One line of canonical JSON for each offer, package and correction. Each names the SHA-256 of the
+line before it, so that a line that was changed, added or taken out from between shows.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+from pipelines import key_store
+from pipelines.options import FailedError, UsageError
+from reports.signing import NotCanonicalError, canonical_json, parse_canonical_json
+from schemas.entity import without_epoch
+
+FILE_NAME = "issued.jsonl"
+
+NO_LINE = "0" * 64
+"""Stands for the digest of the line before the first."""
+
+ISSUE_ID = re.compile(r"(?:offer|package)-[0-9a-f]{16}")
+
+
+class EntryKind(StrEnum):
+    """The kinds of entries: two that go out, and what takes their contents back."""
+
+    OFFER = "offer"
+    PACKAGE = "package"
+    CORRECTION = "correction"
+
+
+class LedgerError(FailedError):
+    """A ledger that cannot be relied on; the message is one line."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One line: something issued, or the correction of it.
+
+    Attributes:
+        at: when, in UTC, to the second.
+        kind: an `EntryKind`.
+        recipient: slug of an organisation, or code of a recipient of referrals.
+        sha256: of the offer, or of the package's seal; of a correction, of what it corrects.
+        run_id: of the run that it was made from.
+        identifiers: those that left, as they left; of a correction, those that it takes back.
+        reference: the package's own reference; nothing for an offer.
+        files: of a package, its files that name each identifier, as places in `identifiers`.
+        facts: of a package, what a superseding one is compared with.
+        supersedes: SHA-256 of the seal of the package that this one takes the place of.
+    """
+
+    at: str
+    kind: str
+    recipient: str
+    sha256: str
+    run_id: str
+    identifiers: tuple[str, ...]
+    reference: str = ""
+    files: Mapping[str, Sequence[int]] = field(default_factory=dict)
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    supersedes: str = ""
+
+    @property
+    def issue_id(self) -> str:
+        """The short name of what was issued, for people and for `--supersedes`."""
+        return f"{self.kind}-{self.sha256[:16]}"
+
+    @property
+    def bare(self) -> frozenset[str]:
+        """The identifiers without their epochs."""
+        return frozenset(map(without_epoch, self.identifiers))
+
+    def files_naming(self, identifier: str) -> tuple[str, ...]:
+        """Returns the files of a package that name one of `identifiers`."""
+        place = self.identifiers.index(identifier)
+        return tuple(sorted(path for path, places in self.files.items() if place in places))
+
+
+@dataclass(frozen=True)
+class Outstanding:
+    """An issue, and those of its identifiers that were withdrawn since and not taken back yet."""
+
+    entry: Entry
+    identifiers: tuple[str, ...]
+
+
+def ledger_path(given: str | None) -> Path:
+    """Returns the path of the ledger: `--ledger FILE`, or beside the keys."""
+    return Path(given) if given is not None else key_store.home() / FILE_NAME
+
+
+def read_ledger(given: str | None) -> tuple[Entry, ...]:
+    """Reads the entries in their order; none where there is no ledger beside the keys yet.
+
+    Raises:
+        LedgerError: if a line does not follow from the one before it.
+        UsageError: if the file cannot be read, or the one that was `given` does not exist.
+    """
+    path = ledger_path(given)
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError:
+        if given is None:
+            return ()
+        raise UsageError(f"{path}: no such ledger; name the one that offers wrote") from None
+    except OSError as error:
+        raise UsageError(f"{path}: {error.strerror}; give a ledger that can be read") from None
+    return tuple(_entries(content, path))
+
+
+def record(given: str | None, entries: Iterable[Entry]) -> None:
+    """Adds entries to the ledger; returns when they are on the disk.
+
+    Raises:
+        LedgerError: if a line there does not follow from the one before it: nothing is added.
+        UsageError: if the file cannot be written.
+    """
+    path = ledger_path(given)
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
+        with os.fdopen(descriptor, "r+b") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            os.fchmod(descriptor, 0o600)
+            content = file.read()
+            for _ in _entries(content, path):
+                pass
+            previous = _digest(content.split(b"\n")[-2]) if content else NO_LINE
+            lines = bytearray()
+            for one in entries:
+                line = canonical_json(asdict(one) | {"previous": previous})
+                previous = _digest(line)
+                lines += line + b"\n"
+            file.write(lines)
+            file.flush()
+            os.fsync(descriptor)
+    except OSError as error:
+        raise UsageError(f"{path}: {error.strerror}; give a --ledger that can be written") from None
+
+
+def outstanding(entries: Iterable[Entry], withdrawn: Iterable[str]) -> list[Outstanding]:
+    """Returns the issues that name a withdrawn identifier and were not corrected about it since.
+
+    A correction takes back what was issued before it; what is issued again counts again. A package
+    that supersedes another one takes back what it does not name itself.
+
+    Args:
+        entries: of the ledger, in their order.
+        withdrawn: ids without epochs.
+    """
+    wrong = frozenset(withdrawn)
+    issued: dict[tuple[str, str], Entry] = {}
+    left: dict[tuple[str, str], frozenset[str]] = {}
+    for one in entries:
+        if one.kind == EntryKind.CORRECTION:
+            _take_back(left, one.sha256, one.recipient, one.bare)
+            continue
+        if one.supersedes:
+            before = issued.get((one.supersedes, one.recipient))
+            gone = before.bare - one.bare if before else frozenset()
+            _take_back(left, one.supersedes, one.recipient, gone)
+        key = one.sha256, one.recipient
+        issued[key], left[key] = one, one.bare & wrong
+    return [
+        Outstanding(
+            one, tuple(each for each in one.identifiers if without_epoch(each) in left[key])
+        )
+        for key, one in issued.items()
+        if left[key]
+    ]
+
+
+def find_package(entries: Iterable[Entry], name: str) -> Entry | None:
+    """Returns the newest entry of the package with this `issue_id`, if there is one."""
+    found = [one for one in entries if one.kind == EntryKind.PACKAGE and one.issue_id == name]
+    return found[-1] if found else None
+
+
+def _take_back(
+    left: dict[tuple[str, str], frozenset[str]], sha256: str, recipient: str, gone: frozenset[str]
+) -> None:
+    if (key := (sha256, recipient)) in left:
+        left[key] -= gone
+
+
+def _entries(content: bytes, path: Path) -> Iterator[Entry]:
+    """Yields the entries of a whole ledger, each once its place in the chain is checked."""
+    *lines, rest = content.split(b"\n")
+    previous = NO_LINE
+    for number, line in enumerate([*lines, rest] if rest else lines, 1):
+        entry = _entry(line, previous) if number <= len(lines) else None
+        if entry is None:
+            raise LedgerError(
+                f"{path}, line {number}: does not follow from the line before it: the ledger was "
+                "changed; restore it from a copy, and find out who changed it"
+            )
+        previous = _digest(line)
+        yield entry
+
+
+def _entry(line: bytes, previous: str) -> Entry | None:
+    """Parses a line that follows the one with the digest `previous`; None if it does not."""
+    try:
+        fields = parse_canonical_json(line)
+        if not isinstance(fields, dict) or fields.pop("previous", None) != previous:
+            return None
+        entry = Entry(**fields | {"identifiers": tuple(fields["identifiers"])})
+        texts = (entry.at, entry.kind, entry.recipient, entry.sha256, *entry.identifiers)
+    except (NotCanonicalError, TypeError, KeyError, AttributeError):
+        return None
+    known = entry.kind in tuple(EntryKind) and all(isinstance(one, str) for one in texts)
+    return entry if known else None
+
+
+def _digest(line: bytes) -> str:
+    return hashlib.sha256(line).hexdigest()

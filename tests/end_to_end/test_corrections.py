@@ -1,0 +1,393 @@
+"""What was issued and proves wrong is listed, until each recipient's correction is recorded."""
+
+import hashlib
+import json
+import stat
+
+import pytest
+from hypothesis import given, settings, strategies as st
+
+from pipelines import key_store, ledger
+from pipelines.ledger import Entry, EntryKind, LedgerError
+from pipelines.options import UsageError
+from reports import signing, tables
+from schemas.decision import DECISION
+from schemas.entity import without_epoch
+from schemas.tables import CLUSTERS, MEMBERS
+from tests.support.exchange_world import ringtrace
+from tests.support.run_pipeline import complaint, jsonl, run as batch
+
+FIRST, SECOND, ACCOUNT = "+18885550100", "+18885550122", "GB29NWBK60161331926819"
+
+NARRATIVES = {
+    0: "A pop-up froze my screen and a man made me buy gift cards at two shops.",
+    1: "They said my subscription renews today and asked me to sign in to my bank.",
+    2: "A recorded voice warned about a parcel of drugs with my name on the label.",
+    3: "I lost the house deposit after the agent moved my savings to keep them safe.",
+    4: "Grandmother was kept on the line for six hours and wired all that she had.",
+    5: "The refund was typed with too many zeros, and he begged me to return it.",
+}
+
+
+def at(day):
+    return f"2024-03-{day + 1:02d}T09:30:00Z"
+
+
+ROWS = [
+    complaint(
+        number,
+        received_at=at(number),
+        victim_id=f"v{number}",
+        narrative=NARRATIVES[number],
+        phone_numbers=[{"raw": one, "role": "callback"} for one in (FIRST, SECOND)],
+        payments=[{"method": "bank", "payee": ACCOUNT, "amount": "400", "currency": "USD"}],
+    )
+    for number in range(6)
+]
+
+OFFERED = "2024-04-01T00:00:00Z"
+
+LATER = "2024-04-05T00:00:00Z"
+
+
+def decisions(path, *rows):
+    lines = [",".join(DECISION.names)]
+    lines += [
+        f"D-{n},{kind},{entity},,Ada Cole,checked,2024-04-02T00:00:00Z,"
+        for n, (kind, entity) in enumerate(rows)
+    ]
+    lines.append(f"C-1,confirm,phone:{FIRST},,Priya Rao,seen,2024-03-20T00:00:00Z,")
+    path.write_text("\n".join(lines) + "\n")
+    return path
+
+
+class Office:
+    """Amazon's run and what it issued of it: two offers and a package."""
+
+    def __init__(self, folder, patch):
+        self.folder, self.run = folder, folder / "run"
+        self.patch = patch
+        self.act_as("amazon")
+        self.rows = jsonl(folder / "rows.jsonl", ROWS)
+        before = decisions(folder / "before.csv")
+        batch(self.run, "--complaints", self.rows, "--decisions", before)
+        for org in ("microsoft", "meta"):
+            assert self.offer(org, folder / org) == 0
+        self.package = folder / "package"
+        assert self.referral(self.run, self.package) == 0
+
+    def act_as(self, org):
+        self.patch.setenv(key_store.HOME_VARIABLE, str(self.folder / f"home-{org}"))
+
+    def offer(self, org, output, *more):
+        words = ["exchange", "offer", self.run, "--to", org, "--output", output]
+        return ringtrace(*words, "--now", OFFERED, *more)
+
+    def referral(self, run, output, *more):
+        clusters = tables.read_table(run, CLUSTERS, ["cluster_id", "size"]).to_pylist()
+        cluster = max(clusters, key=lambda one: one["size"])["cluster_id"]
+        words = ["referral", run, "--cluster", cluster, "--complaints", self.rows]
+        words += ["--recipient", "in-cbi", "--output", output, "--now", OFFERED]
+        answered = ["--override-by", "Ada Cole", "--override-reason", "small, checked by hand"]
+        return ringtrace(*words, *answered, *more)
+
+    @property
+    def ledger(self):
+        return self.folder / "home-amazon" / ledger.FILE_NAME
+
+    def decided(self, name, *rows):
+        """A run made with more decisions, and their file."""
+        file, folder = self.folder / f"{name}.csv", self.folder / f"{name}-run"
+        decisions(file, *rows)
+        if not folder.exists():
+            batch(folder, "--complaints", self.rows, "--decisions", file)
+        return folder, file
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    with pytest.MonkeyPatch.context() as patch:
+        yield Office(tmp_path_factory.mktemp("corrections"), patch)
+
+
+@pytest.fixture
+def office(made):
+    """The office, with its ledger as it was once all was issued."""
+    made.act_as("amazon")
+    before = made.ledger.read_bytes()
+    yield made
+    made.ledger.write_bytes(before)
+    made.act_as("amazon")
+
+
+def health(capsys, run, *more):
+    capsys.readouterr()
+    status = ringtrace("health", run, "--now", LATER, *more)
+    return status, capsys.readouterr().out.splitlines()
+
+
+def correct(office, run, file, name, *more):
+    words = ["correct", run, "--decisions", file, "--output", office.folder / name]
+    return ringtrace(*words, "--now", LATER, *more)
+
+
+def issue_ids(office):
+    return [one.issue_id for one in ledger.read_ledger(None)]
+
+
+def test_everything_issued_is_recorded_for_its_owner_alone(office):
+    assert stat.S_IMODE(office.ledger.stat().st_mode) == 0o600
+    entries = ledger.read_ledger(None)
+    assert [(one.kind, one.recipient) for one in entries] == [
+        ("offer", "microsoft"),
+        ("offer", "meta"),
+        ("package", "in-cbi"),
+    ]
+    ids = {one["entity_id"] for one in tables.read_table(office.run, MEMBERS).to_pylist()}
+    run_id = json.loads((office.run / "manifest.json").read_bytes())["run_id"]
+    files = [office.folder / org / "offer.json" for org in ("microsoft", "meta")]
+    files.append(office.package / "seal.json")
+    for one, file in zip(entries, files, strict=True):
+        assert one.sha256 == hashlib.sha256(file.read_bytes()).hexdigest()
+        assert (one.run_id, set(one.identifiers)) == (run_id, ids)
+    assert "data/exhibits/02-identifiers.csv" in entries[2].files_naming(f"phone:{FIRST}")
+    assert "data/referral.pdf" in entries[2].files_naming(f"phone:{FIRST}")
+
+
+def test_it_is_well_while_nothing_was_withdrawn(office, capsys):
+    assert health(capsys, office.run, "--fallen-to", "0") == (0, ["well"])
+    assert correct(office, office.run, office.folder / "before.csv", "none") == 0
+    assert not (office.folder / "none").exists()
+
+
+@pytest.mark.parametrize(
+    ("kind", "entity"),
+    [
+        ("legitimate", f"phone:{SECOND}"),
+        ("legitimate", "+1 (888) 555-0122"),
+        ("legitimate", f"phone:{SECOND}#2"),
+        ("dispute", f"phone:{SECOND}"),
+        ("victim_owned", f"phone:{SECOND}"),
+    ],
+)
+def test_every_issue_is_listed_until_it_is_corrected(office, capsys, kind, entity):
+    """An identifier counts in every epoch and in its canonical form."""
+    name = f"{kind}-{hashlib.sha256(entity.encode()).hexdigest()[:6]}"
+    run, file = office.decided(name, (kind, entity))
+    status, lines = health(capsys, run, "--decisions", file)
+    due = [one for one in lines if one.startswith("correction: ")]
+    assert status == 1
+    assert [one.split()[1] for one in due] == issue_ids(office)
+    assert all(f"{kind} D-0" in one or "known legitimate" in one for one in due)
+    # A log of a scheduler is no place for what may be a victim's number.
+    assert SECOND[2:] not in "".join(lines)
+
+    assert correct(office, run, file, f"out-{name}") == 0
+    assert SECOND[2:] not in capsys.readouterr().out
+    out = office.folder / f"out-{name}"
+    assert sorted(one.name for one in out.iterdir()) == ["in-cbi", "meta", "microsoft"]
+    public = [key_store.own_key().public_key()]
+    for one in out.rglob("*.json"):
+        signature = one.with_name(f"{one.name}.sig").read_bytes()
+        assert signing.verify_detached(one.read_bytes(), signature, public)
+    (issue,) = json.loads((out / "in-cbi" / "correction.json").read_bytes())["issues"]
+    (struck,) = issue["strike"]
+    seal = (office.package / "seal.json").read_bytes()
+    assert issue["sha256"] == hashlib.sha256(seal).hexdigest()
+    assert without_epoch(struck["entity_id"]) == f"phone:{SECOND}"
+    assert "data/exhibits/02-identifiers.csv" in struck["files"]
+    assert not (out / "in-cbi" / "revocation.json").exists()
+    # Why it is withdrawn is nobody else's to know.
+    assert kind not in (out / "microsoft" / "correction.json").read_text()
+
+    status, lines = health(capsys, run, "--decisions", file)
+    assert not [one for one in lines if one.startswith("correction: ")]
+    # What is issued again names it again.
+    if kind == "legitimate":
+        assert office.offer("meta", office.folder / f"again-{name}") == 0
+        status, lines = health(capsys, run, "--decisions", file)
+        assert status == 1
+        assert [one.split()[1] for one in lines] == [issue_ids(office)[1]]
+
+
+@pytest.mark.parametrize("kind", ["legitimate", "dispute", "victim_owned"])
+def test_the_run_itself_says_what_was_withdrawn(office, capsys, kind):
+    """A victim's own by the register, since the run withholds it."""
+    run, _ = office.decided(f"itself-{kind}", (kind, f"phone:{SECOND}"))
+    status, lines = health(capsys, run)
+    due = [one.split()[1] for one in lines if one.startswith("correction: ")]
+    assert (status, due) == (1, issue_ids(office))
+
+
+def test_what_never_left_needs_no_correction(office, capsys):
+    run, file = office.decided("other", ("legitimate", "phone:+18885550177"))
+    assert health(capsys, run, "--decisions", file) == (0, ["well"])
+
+
+def test_a_partner_that_joins_with_the_correction_drops_the_offer(office, capsys):
+    run, file = office.decided("partner", ("legitimate", f"phone:{SECOND}"))
+    assert correct(office, run, file, "out-partner") == 0
+    sent = office.folder / "out-partner" / "microsoft"
+    pem = office.folder / "amazon.pem"
+    pem.write_bytes(signing.public_pem(key_store.own_key().public_key()))
+    mark = signing.key_id(key_store.own_key().public_key())
+    office.act_as("microsoft")
+    assert ringtrace("keys", "trust", "amazon", pem, "--fingerprint", mark) == 0
+    theirs = [one | {"source_org": "microsoft"} for one in ROWS[:2]]
+    file = jsonl(office.folder / "theirs.jsonl", theirs)
+    batch(office.folder / "theirs", "--complaints", file)
+    capsys.readouterr()
+    words = ["exchange", "join", office.folder / "theirs", office.folder / "microsoft", sent]
+    assert ringtrace(*words, "--now", LATER, "--output", office.folder / "joint") == 0
+    assert "revoked; its evidence is left out" in capsys.readouterr().err
+    options = json.loads((office.folder / "joint" / "manifest.json").read_bytes())["options"]
+    assert [one["why"] for one in options["offers_left_out"]] == ["revoked"]
+    assert options["offers"] == []
+    assert ringtrace("exchange", "show", sent / "correction.json") == 0
+    shown = capsys.readouterr().out
+    assert f"phone:{SECOND}" in shown and f"signed by {mark}" in shown
+    # Altered on the way, it is nobody's.
+    text = (sent / "correction.json").read_bytes()
+    (sent / "correction.json").write_bytes(text.replace(SECOND.encode(), FIRST.encode()))
+    assert ringtrace("exchange", "show", sent / "correction.json") == 2
+    assert "was altered" in capsys.readouterr().err
+
+
+def test_a_superseding_package_names_the_one_it_replaces(office, capsys):
+    run, file = office.decided("super", ("legitimate", f"phone:{SECOND}"))
+    (name,) = (one for one in issue_ids(office) if one.startswith("package-"))
+    later = office.folder / "later"
+    assert office.referral(run, later, "--supersedes", name) == 0
+    facts = json.loads((later / "data/package.json").read_bytes())
+    seal = (office.package / "seal.json").read_bytes()
+    assert facts["supersedes"] == hashlib.sha256(seal).hexdigest()
+    assert f"member phone:{SECOND},in it,removed" in (later / "data/changes.csv").read_text()
+    assert ringtrace("verify", later) == 0
+    _, lines = health(capsys, run, "--decisions", file)
+    listed = [one.split()[1] for one in lines if one.startswith("correction: ")]
+    package = ledger.read_ledger(None)[-1]
+    kept = set(package.identifiers)
+    assert (name in listed) == (f"phone:{SECOND}" in kept)
+    assert {one for one in issue_ids(office) if one.startswith("offer-")} <= set(listed)
+    capsys.readouterr()
+    assert office.referral(run, office.folder / "no", "--supersedes", "package-" + "0" * 16) == 2
+    assert "is not in the ledger" in capsys.readouterr().err
+
+
+def test_a_revoked_offer_is_corrected(office, capsys):
+    run, file = office.decided("revoked", ("legitimate", f"phone:{SECOND}"))
+    out = office.folder / "revocation"
+    assert ringtrace("exchange", "revoke", office.folder / "meta", "--output", out) == 0
+    _, lines = health(capsys, run, "--decisions", file)
+    assert issue_ids(office)[1] not in {one.split()[1] for one in lines}
+    assert len(lines) == 2
+
+
+def test_a_ledger_elsewhere(office, capsys, tmp_path):
+    other = tmp_path / "other.jsonl"
+    before = office.ledger.read_bytes()
+    assert office.offer("zelle", tmp_path / "offer", "--ledger", other) == 0
+    assert office.ledger.read_bytes() == before
+    run, file = office.decided("itself-legitimate", ("legitimate", f"phone:{SECOND}"))
+    status, lines = health(capsys, run, "--decisions", file, "--ledger", other)
+    assert (status, len(lines)) == (1, 1)
+    assert "to zelle" in lines[0]
+    assert ringtrace("health", run, "--ledger", tmp_path / "none.jsonl") == 2
+    assert "no such ledger" in capsys.readouterr().err
+
+
+def broken(content, change):
+    lines = content.splitlines(keepends=True)
+    if change == "altered":
+        lines[0] = lines[0].replace(SECOND.encode(), b"+18885550199")
+    elif change == "taken out":
+        del lines[1]
+    elif change == "added":
+        lines.insert(1, lines[1])
+    elif change == "torn":
+        lines[-1] = lines[-1][:-20]
+    else:
+        lines[1:1] = [b"\xff{]\n"]
+    return b"".join(lines)
+
+
+@pytest.mark.parametrize("change", ["altered", "taken out", "added", "torn", "no text"])
+def test_a_broken_chain_is_one_line(office, capsys, tmp_path, change):
+    content = broken(office.ledger.read_bytes(), change)
+    office.ledger.write_bytes(content)
+    status, lines = health(capsys, office.run, "--fallen-to", "0")
+    assert status == 1
+    assert len(lines) == 1
+    assert lines[0].startswith("ledger: ")
+    # Nothing leaves that could not be recorded.
+    assert office.offer("zelle", tmp_path / "offer") == 1
+    assert capsys.readouterr().err.count("\n") == 1
+    assert not (tmp_path / "offer").exists()
+    assert office.referral(office.run, tmp_path / "package") == 1
+    assert not (tmp_path / "package").exists()
+    assert correct(office, office.run, office.folder / "before.csv", "broken") == 1
+    assert office.ledger.read_bytes() == content
+
+
+IDS = [f"phone:+1888555010{n}" for n in range(4)]
+
+OFFERED_IDS = {"a" * 64: tuple(IDS[:3]), "b" * 64: tuple(IDS[1:])}
+
+
+def entry(kind, recipient, sha256, taken_back):
+    """An offer names the same identifiers whenever it is recorded: its digest is of them."""
+    ids = OFFERED_IDS[sha256] if kind == EntryKind.OFFER else tuple(sorted(taken_back))
+    return Entry(OFFERED, kind, recipient, sha256, "r", ids)
+
+
+ENTRIES = st.lists(
+    st.builds(
+        entry,
+        st.sampled_from([EntryKind.OFFER, EntryKind.CORRECTION]),
+        st.sampled_from(["meta", "microsoft"]),
+        st.sampled_from(sorted(OFFERED_IDS)),
+        st.sets(st.sampled_from(IDS), min_size=1),
+    ),
+    max_size=8,
+)
+
+
+@settings(deadline=None, max_examples=60)
+@given(ENTRIES, st.sets(st.sampled_from(IDS)))
+def test_what_is_due_by_the_rule(entries, withdrawn):
+    """Each identifier of an issue is due if it left after the last time it was taken back."""
+    due = set()
+    for one in entries:
+        for each in one.identifiers:
+            key = (one.sha256, one.recipient, each)
+            if one.kind == EntryKind.CORRECTION:
+                due.discard(key)
+            elif each in withdrawn:
+                due.add(key)
+    found = ledger.outstanding(entries, withdrawn)
+    named = {
+        (one.entry.sha256, one.entry.recipient, each) for one in found for each in one.identifiers
+    }
+    assert named == due
+
+
+@settings(deadline=None, max_examples=40)
+@given(ENTRIES, st.data())
+def test_entries_are_read_as_recorded_and_no_line_can_be_changed(tmp_path_factory, entries, data):
+    path = tmp_path_factory.mktemp("ledger") / "issued.jsonl"
+    for one in entries:
+        ledger.record(str(path), [one])
+    if not entries:
+        with pytest.raises(UsageError):
+            ledger.read_ledger(str(path))
+        return
+    assert list(ledger.read_ledger(str(path))) == entries
+    lines = path.read_bytes().splitlines(keepends=True)
+    if len(lines) > 1:
+        place = data.draw(st.integers(0, len(lines) - 2))
+        at = data.draw(st.integers(0, len(lines[place]) - 2))
+        changed = bytearray(lines[place])
+        changed[at] ^= 1
+        path.write_bytes(b"".join([*lines[:place], bytes(changed), *lines[place + 1 :]]))
+        with pytest.raises(LedgerError):
+            ledger.read_ledger(str(path))
