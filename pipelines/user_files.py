@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 from pipelines.options import UsageError
 from reports import tables
 from reports.run import Run
-from schemas.tables import DECISIONS, ENTITIES, MEMBERS
+from schemas.tables import CONTESTED, DECISIONS, ENTITIES, MEMBERS
 from transforms.extract import (
     KnownLegitimate,
     LegitimateListError,
@@ -102,18 +102,25 @@ def bind_to_previous(decisions: tuple[Decision, ...], folder: str | None) -> tup
 
     One that stands bound in its decisions/ keeps that binding.
     """
-    from transforms.decisions import BoundBy, bind, named_to_bind, taken_over
+    from transforms.decisions import BoundBy, bind, named_to_bind
+
+    known = keep_bindings(decisions, folder)
+    named = named_to_bind(known)
+    if folder is None or not len(named):
+        return known
+    run = Run.open(folder)
+    shown, interval = shown_entities(run, named)
+    return bind(known, shown, interval, run.run_id, BoundBy.PREVIOUS)
+
+
+def keep_bindings(decisions: tuple[Decision, ...], folder: str | None) -> tuple[Decision, ...]:
+    """Gives decisions the bindings that they have in the finished run in `folder`, if any."""
+    from transforms.decisions_file import taken_over
 
     if folder is None or all(one.members is not None for one in decisions):
         return decisions
-    run = Run.open(folder)
-    before = run_decisions(run)
-    known = taken_over(decisions, before) if before is not None else decisions
-    named = named_to_bind(known)
-    if not len(named):
-        return known
-    shown, interval = shown_entities(run, named)
-    return bind(known, shown, interval, run.run_id, BoundBy.PREVIOUS)
+    before = run_decisions(Run.open(folder))
+    return taken_over(decisions, before) if before is not None else decisions
 
 
 def run_decisions(run: Run) -> pa.Table | None:
@@ -129,12 +136,29 @@ def run_decisions(run: Run) -> pa.Table | None:
     return rows.set_column(rows.schema.get_field_index("run_id"), "run_id", here)
 
 
+def contested_values(run: Run) -> dict[str, str]:
+    """Returns the ids of contested identifiers by the withheld ids that a run shows.
+
+    A copy of a run without its private/ has none.
+    """
+    if not Path(run.folder, CONTESTED.name).is_dir():
+        return {}
+    rows = tables.read_table(run, CONTESTED, ["entity_id", "kind", "value"]).to_pylist()
+    return {one["entity_id"]: f"{one['kind']}:{one['value']}" for one in rows}
+
+
 def shown_entities(run: Run, named: pa.Array) -> tuple[pa.Table, tuple[datetime, datetime] | None]:
     """Reads what a run shows of these entities and of all members of their clusters.
+
+    What is contested there is shown under a withheld id, which its owner can look up.
 
     Returns:
         SHOWN rows (transforms/decisions.py), and the first and the last record of the run.
     """
+    contested = contested_values(run)
+    asked = set(named.to_pylist())
+    standing = {value: stands for stands, value in contested.items() if value in asked}
+    named = pa.concat_arrays([named, pa.array(standing.values(), pa.string())])
     of_named = pc.field("entity_id").isin(named)
     clusters = tables.read_table(run, MEMBERS, ["cluster_id"], of_named)["cluster_id"].unique()
     members = tables.read_table(
@@ -147,6 +171,10 @@ def shown_entities(run: Run, named: pa.Array) -> tuple[pa.Table, tuple[datetime,
     at = pc.index_in(shown["entity_id"], members["entity_id"].combine_chunks())
     cluster = members["cluster_id"].combine_chunks().take(at.combine_chunks())
     rows = shown.add_column(1, "cluster_id", cluster)
+    for value, stands in standing.items():
+        row = rows.filter(pc.equal(rows["entity_id"], stands))
+        own = pa.repeat(value, row.num_rows)
+        rows = pa.concat_tables([rows, row.set_column(0, rows.schema.field(0), own)])
     if not entities.num_rows:
         return rows, None
     span = pc.min(entities["first_seen"]).as_py(), pc.max(entities["last_seen"]).as_py()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NotRequired, TypedDict
+from typing import TypedDict
 
 MANIFEST_NAME = "manifest.json"
 """File name; its presence shows that a run is whole."""
@@ -59,21 +59,23 @@ class RecordCounts(TypedDict):
 
 
 class _AddedLater(TypedDict, total=False):
-    """Fields that manifests of earlier versions lack."""
+    """Fields that manifests of earlier versions lack.
 
+    `NotRequired` would be read as required: annotations are texts here.
+    """
+
+    clock: str
     private: list[PrivateFile]
 
 
 class Manifest(_AddedLater):
     """The whole manifest, as JSON with sorted keys.
 
-    `clock` is the time, ISO 8601 in UTC, at which decisions expire and from which recency counts;
-    runs of before it was written have none.
+    `clock` is the time, ISO 8601 in UTC, at which decisions expire and from which recency counts.
     """
 
     run_id: str
     contract_version: int
-    clock: NotRequired[str]
     versions: dict[str, str]
     options: dict[str, object]
     inputs: list[InputFile]

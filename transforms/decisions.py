@@ -19,7 +19,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from itertools import pairwise
-from typing import Any
+from typing import Any, Protocol
 
 import apache_beam as beam
 import networkx as nx
@@ -28,16 +28,13 @@ import pyarrow.compute as pc
 import xxhash
 
 from schemas.decision import (
-    BOUND_DECISION,
     CLUSTER_DECISIONS,
-    DECISION,
     PROTECTING_DECISIONS,
     REVIEWING_DECISIONS,
     DecisionKind,
 )
-from schemas.entity import without_epoch
+from schemas.entity import withheld_id, without_epoch
 from schemas.field import TIMESTAMP
-from transforms.arrow_util import table_of_rows
 from transforms.extract.allowlist import KnownLegitimate
 from transforms.manifest import CounterValue, RunSettings
 
@@ -46,9 +43,6 @@ UNIX_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 NO_RECORD = -1
 """Stands for the newest record of a run without any."""
 
-WITHHELD_MARK = ":withheld-"
-"""The part of an entity id that stands in place of a victim's own."""
-
 SHOWN = pa.schema(
     [("entity_id", pa.string()), ("cluster_id", pa.string()), ("first_seen", TIMESTAMP)]
 )
@@ -56,6 +50,9 @@ SHOWN = pa.schema(
 
 Interval = tuple[datetime, datetime]
 """The first and the last record of a run."""
+
+FileDigest = Mapping[str, str]
+"""The name of a file and its SHA-256, as the manifest has them."""
 
 
 class BoundBy(StrEnum):
@@ -115,6 +112,7 @@ class DecisionsInForce:
         newest: The newest record of a stream, from which retention counts.
         binding: The decisions in force, by id.
         without_effect: Those that are not: expired, set aside, or made later.
+        file: The file that a stream's tick read them from.
     """
 
     when: datetime | None = None
@@ -124,6 +122,7 @@ class DecisionsInForce:
     later: int = 0
     newest: datetime | None = None
     without_effect: tuple[Decision, ...] = ()
+    file: FileDigest | None = None
 
     def of(self, kind: DecisionKind) -> tuple[Decision, ...]:
         """Returns the binding decisions of one kind, by id."""
@@ -240,7 +239,7 @@ def decisions_in_force(
     One made after `as_of` was not known then. Without `as_of` every decision is known.
     """
     when = as_of or clock
-    given = sorted(decisions, key=_by_id)
+    given = sorted(decisions, key=by_id)
     later = [one for one in given if as_of is not None and one.decided_at > as_of]
     expired = [
         one
@@ -308,57 +307,20 @@ def bind(
     )
 
 
-def taken_over(decisions: Iterable[Decision], before: pa.Table) -> tuple[Decision, ...]:
-    """Gives decisions the binding that they have in BOUND_DECISION rows of an earlier run.
-
-    A row is the same if its id and all that its author wrote are; an entity that the earlier run
-    withheld is not compared. A decision that its file binds stays as it is.
-    """
-    rows = {row["decision_id"]: row for row in before.to_pylist()}
-    return tuple(
-        _bound_as(one, rows[one.decision_id])
-        if one.members is None and _is_same(one, rows.get(one.decision_id))
-        else one
-        for one in decisions
-    )
-
-
 def named_to_bind(decisions: Iterable[Decision]) -> pa.Array:
     """Returns the entities that the decisions that are not bound name, sorted."""
     named = {each for one in decisions if one.members is None for each in one.entities}
     return pa.array(sorted(named), pa.string())
 
 
-def bound_rows(
-    decided: DecisionsInForce, run_id: str | None = None, withheld: Iterable[str] = ()
-) -> pa.Table:
-    """Returns BOUND_DECISION rows of all decisions, in force or not.
-
-    Args:
-        decided: The decisions.
-        run_id: The run that wrote those that are bound to the run at hand.
-        withheld: Ids of victims' own entities, which stand here under another id, as do those
-            that a decision says are a victim's own.
-    """
-    every = decided.binding + decided.without_effect
-    owned = (one.entity_a for one in every if one.kind is DecisionKind.VICTIM_OWNED)
-    hidden = frozenset(map(without_epoch, (*withheld, *owned)))
-    rows = [
-        _bound_row(one, hidden)
-        | {"run_id": one.run_id or run_id, "in_force": one in decided.binding}
-        for one in sorted(every, key=_by_id)
-    ]
-    return table_of_rows(rows, BOUND_DECISION)
-
-
-def withheld_id(entity_id: str, decision_id: str, place: int = 0) -> str:
+def stand_in_id(entity_id: str, decision_id: str, place: int = 0) -> str:
     """Returns the id that stands for a victim's own entity in a decision.
 
     It is named after the decision: a hash of the number could be reversed.
     """
     kind = entity_id.partition(":")[0]
     text = f"{kind}|{decision_id}|{place}"
-    return f"{kind}{WITHHELD_MARK}{xxhash.xxh3_64_hexdigest(text.encode())}"
+    return withheld_id(kind, xxhash.xxh3_64_hexdigest(text.encode()))
 
 
 def newest_record(records: pa.RecordBatch) -> int:
@@ -373,6 +335,16 @@ def run_clock(run: RunSettings) -> datetime:
     return run.clock
 
 
+class DecisionSource(Protocol):
+    """The decisions of a stream, which can change from tick to tick."""
+
+    def read(self) -> tuple[tuple[Decision, ...], FileDigest | None]:
+        """Returns the decisions as they are now, and the file that has them."""
+
+    def keep(self, decided: DecisionsInForce) -> None:
+        """Keeps what a tick bound, for the ticks to come."""
+
+
 @dataclass(eq=False)
 class ResolveDecisions(beam.PTransform):
     """Resolves decisions by a clock, a PCollection of one time a window, to one DecisionsInForce.
@@ -380,22 +352,22 @@ class ResolveDecisions(beam.PTransform):
     `records` are batches of a stream whose newest record counts for retention.
     """
 
-    decisions: tuple[Decision, ...]
+    decisions: tuple[Decision, ...] | DecisionSource
     as_of: datetime | None
     records: beam.PCollection | None = None
 
     def expand(self, clock: beam.PCollection) -> Any:
         """Applies `decisions_in_force` at the time that is given."""
+        resolve = _Resolve(self.decisions, self.as_of)
         if self.records is None:
-            return clock | "Resolve" >> beam.Map(_resolve, None, self.decisions, self.as_of)
+            return clock | "Resolve" >> beam.ParDo(resolve)
         none = clock | "No record yet" >> beam.Map(_no_record)
         newest = (
             (self.records | "Newest" >> beam.Map(newest_record), none)
             | beam.Flatten()
             | beam.CombineGlobally(max).without_defaults()
         )
-        latest = beam.pvalue.AsSingleton(newest)
-        return clock | "Resolve" >> beam.Map(_resolve, latest, self.decisions, self.as_of)
+        return clock | "Resolve" >> beam.ParDo(resolve, beam.pvalue.AsSingleton(newest))
 
 
 @dataclass(eq=False)
@@ -427,19 +399,14 @@ class BindDecisions(beam.PTransform):
 
 
 @dataclass(eq=False)
-class DecisionRows(beam.PTransform):
-    """Converts one DecisionsInForce to BOUND_DECISION batches, without victims' own identifiers.
+class KeepDecisions(beam.PTransform):
+    """Gives the one DecisionsInForce of a window, bound, back to where its decisions are from."""
 
-    `withheld` are batches with the column entity_id: what must not be shown.
-    """
-
-    withheld: beam.PCollection
+    source: DecisionSource
 
     def expand(self, decided: beam.PCollection) -> Any:
-        """Applies `bound_rows`."""
-        one = beam.pvalue.AsSingleton(decided)
-        hidden = self.withheld | "Hidden" >> beam.FlatMap(_hidden_members, one)
-        return decided | "Rows" >> beam.FlatMap(_bound_batches, beam.pvalue.AsIter(hidden))
+        """Applies `DecisionSource.keep`."""
+        return decided | beam.ParDo(_Keep(self.source))
 
 
 @dataclass(eq=False)
@@ -459,7 +426,7 @@ def _facts(
 ) -> tuple[str, ...]:
     """Returns the entities that a decision covers, of those that were there when it was made."""
     if one.kind is DecisionKind.VICTIM_OWNED:
-        return (withheld_id(one.entity_a, one.decision_id),)
+        return (stand_in_id(one.entity_a, one.decision_id),)
     if one.kind in CLUSTER_DECISIONS and one.entity_a in cluster:
         covered = members[cluster[one.entity_a]]
     else:
@@ -467,63 +434,28 @@ def _facts(
     return tuple(sorted(each for each in covered if first[each] <= one.decided_at))
 
 
-def _is_same(one: Decision, row: Mapping[str, Any] | None) -> bool:
-    """Compares what the author of a decision wrote with a BOUND_DECISION row."""
-    if row is None:
-        return False
-    written = _written(one)
-    for name in ("entity_a", "entity_b"):
-        if row[name] is not None and WITHHELD_MARK in row[name] and written[name] is not None:
-            written[name] = f"{written[name].partition(':')[0]}:{row[name].partition(':')[2]}"
-    return written == {name: row[name] for name in DECISION.names}
+class _Resolve(beam.DoFn):
+    def __init__(
+        self, decisions: tuple[Decision, ...] | DecisionSource, as_of: datetime | None
+    ) -> None:
+        self._decisions = decisions
+        self._as_of = as_of
+
+    def process(self, clock: datetime, newest: int = NO_RECORD) -> Iterator[DecisionsInForce]:
+        decisions, file = self._decisions, None
+        if not isinstance(decisions, tuple):
+            decisions, file = decisions.read()
+        latest = None if newest == NO_RECORD else UNIX_EPOCH + timedelta(microseconds=newest)
+        in_force = decisions_in_force(decisions, self._as_of, clock)
+        yield replace(in_force, newest=latest, file=file)
 
 
-def _bound_as(one: Decision, row: Mapping[str, Any]) -> Decision:
-    start, end = row["bound_from"], row["bound_to"]
-    return replace(
-        one,
-        members=tuple(row["members"]),
-        run_id=row["run_id"],
-        interval=(start, end) if start is not None and end is not None else None,
-        bound_by=BoundBy.BEFORE,
-    )
+class _Keep(beam.DoFn):
+    def __init__(self, source: DecisionSource) -> None:
+        self._source = source
 
-
-def _written(one: Decision) -> dict[str, Any]:
-    """Returns the columns of DECISION, which its author wrote."""
-    return {name: getattr(one, name) for name in DECISION.names} | {"kind": str(one.kind)}
-
-
-def _bound_row(one: Decision, hidden: frozenset[str]) -> dict[str, Any]:
-    """Returns a BOUND_DECISION row without `in_force`, with other ids for entities to hide."""
-    owned = one.kind is DecisionKind.VICTIM_OWNED
-    written = _written(one)
-    for place, name in enumerate(("entity_a", "entity_b")):
-        entity = written[name]
-        if entity is not None and (owned or without_epoch(entity) in hidden):
-            written[name] = withheld_id(entity, one.decision_id, place)
-    members = sorted(
-        withheld_id(each, one.decision_id, place)
-        if WITHHELD_MARK not in each and (owned or without_epoch(each) in hidden)
-        else each
-        for place, each in enumerate(one.members or ())
-    )
-    start, end = one.interval or (None, None)
-    return written | {
-        "members": members,
-        "members_digest": members_digest(members),
-        "bound_from": start,
-        "bound_to": end,
-    }
-
-
-def _resolve(
-    clock: datetime, newest: int | None, decisions: tuple[Decision, ...], as_of: datetime | None
-) -> DecisionsInForce:
-    in_force = decisions_in_force(decisions, as_of, clock)
-    if newest is None or newest == NO_RECORD:
-        return in_force
-    return replace(in_force, newest=UNIX_EPOCH + timedelta(microseconds=newest))
+    def process(self, decided: DecisionsInForce) -> None:
+        self._source.keep(decided)
 
 
 def _clusters_to_bind(members: pa.RecordBatch, decided: DecisionsInForce) -> list[str]:
@@ -574,27 +506,12 @@ def _bind_here(
     return decided.bound_to(rows, interval)
 
 
-def _hidden_members(withheld: pa.RecordBatch, decided: DecisionsInForce) -> Iterator[str]:
-    """Yields the entities to hide that a decision names or covers."""
-    every = decided.binding + decided.without_effect
-    if not every:
-        return
-    named = {each for one in every for each in (*one.entities, *(one.members or ()))}
-    named |= {without_epoch(one) for one in named}
-    hidden = pc.is_in(withheld["entity_id"], pa.array(sorted(named), pa.string()))
-    yield from withheld["entity_id"].filter(hidden).to_pylist()
-
-
-def _bound_batches(decided: DecisionsInForce, withheld: Iterable[str]) -> Iterator[pa.RecordBatch]:
-    rows = bound_rows(decided, withheld=withheld)
-    yield from rows.combine_chunks().to_batches()
-
-
 def _no_record(_: object) -> int:
     return NO_RECORD
 
 
-def _by_id(one: Decision) -> str:
+def by_id(one: Decision) -> str:
+    """Returns the id of a decision, by which they are sorted."""
     return one.decision_id
 
 

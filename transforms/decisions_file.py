@@ -1,7 +1,8 @@
-"""The file of analysts' decisions, CSV or JSON Lines: parsed, checked, and added to.
+"""Decisions at rest: the file of analysts, and the table decisions/ of a run.
 
-It is checked before anything runs. People type its rows by hand; `ringtrace decide` adds rows that
-are bound to what a run shows, in columns of their own.
+The file, CSV or JSON Lines, is checked before anything runs. People type its rows by hand;
+`ringtrace decide` adds rows that are bound to what a run shows, in columns of their own. The table
+has all decisions of a run as they are bound, for the next run to take over.
 """
 
 from __future__ import annotations
@@ -9,14 +10,26 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Iterator, Mapping
-from dataclasses import replace
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from schemas.decision import BINDING, DECISION, PAIR_DECISIONS, DecisionKind
-from schemas.entity import epoch_number, with_epoch, without_epoch
-from transforms.decisions import BoundBy, Decision, members_digest
+import apache_beam as beam
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from schemas.decision import BINDING, BOUND_DECISION, DECISION, PAIR_DECISIONS, DecisionKind
+from schemas.entity import epoch_number, is_withheld, with_epoch, without_epoch
+from transforms.arrow_util import table_of_rows
+from transforms.decisions import (
+    BoundBy,
+    Decision,
+    DecisionsInForce,
+    by_id,
+    members_digest,
+    stand_in_id,
+)
 from transforms.extract.allowlist import LegitimateListError, canonical_entity_id
 
 MAX_VALUE_CHARACTERS = 500
@@ -72,6 +85,59 @@ def with_decision_added(text: str, decision: Decision) -> str:
     rows = [dict(zip(columns, line, strict=True)) for line in lines if line]
     columns += [one for one in FILE_COLUMNS if one not in columns]
     return _csv_text(columns, [*rows, cells], header=True)
+
+
+def taken_over(decisions: Iterable[Decision], before: pa.Table) -> tuple[Decision, ...]:
+    """Gives decisions the binding that they have in BOUND_DECISION rows of an earlier run.
+
+    A row is the same if its id and all that its author wrote are; an entity that the earlier run
+    withheld is not compared. A decision that its file binds stays as it is.
+    """
+    rows = {row["decision_id"]: row for row in before.to_pylist()}
+    return tuple(
+        _bound_as(one, rows[one.decision_id])
+        if one.members is None and _is_same(one, rows.get(one.decision_id))
+        else one
+        for one in decisions
+    )
+
+
+def bound_rows(
+    decided: DecisionsInForce, run_id: str | None = None, withheld: Iterable[str] = ()
+) -> pa.Table:
+    """Returns BOUND_DECISION rows of all decisions, in force or not.
+
+    Args:
+        decided: The decisions.
+        run_id: The run that wrote those that are bound to the run at hand.
+        withheld: Ids of victims' own entities, which stand here under another id, as do those
+            that a decision says are a victim's own.
+    """
+    every = decided.binding + decided.without_effect
+    owned = (one.entity_a for one in every if one.kind is DecisionKind.VICTIM_OWNED)
+    hidden = frozenset(map(without_epoch, (*withheld, *owned)))
+    rows = [
+        _bound_row(one, hidden)
+        | {"run_id": one.run_id or run_id, "in_force": one in decided.binding}
+        for one in sorted(every, key=by_id)
+    ]
+    return table_of_rows(rows, BOUND_DECISION)
+
+
+@dataclass(eq=False)
+class DecisionRows(beam.PTransform):
+    """Converts one DecisionsInForce to BOUND_DECISION batches, without victims' own identifiers.
+
+    `withheld` are batches with the column entity_id: what must not be shown.
+    """
+
+    withheld: beam.PCollection
+
+    def expand(self, decided: beam.PCollection) -> Any:
+        """Applies `bound_rows`."""
+        one = beam.pvalue.AsSingleton(decided)
+        hidden = self.withheld | "Hidden" >> beam.FlatMap(_hidden_members, one)
+        return decided | "Rows" >> beam.FlatMap(_bound_batches, beam.pvalue.AsIter(hidden))
 
 
 def _file_row(one: Decision) -> dict[str, Any]:
@@ -284,3 +350,69 @@ def _moment(text: str | None, place: str) -> datetime | None:
     if moment.tzinfo is None:
         raise DecisionError(f"{place}: {text!r} has no zone; add Z or an offset")
     return moment.astimezone(UTC)
+
+
+def _is_same(one: Decision, row: Mapping[str, Any] | None) -> bool:
+    """Compares what the author of a decision wrote with a BOUND_DECISION row."""
+    if row is None:
+        return False
+    written = _written(one)
+    for name in ("entity_a", "entity_b"):
+        if row[name] is not None and is_withheld(row[name]) and written[name] is not None:
+            written[name] = f"{written[name].partition(':')[0]}:{row[name].partition(':')[2]}"
+    return written == {name: row[name] for name in DECISION.names}
+
+
+def _bound_as(one: Decision, row: Mapping[str, Any]) -> Decision:
+    start, end = row["bound_from"], row["bound_to"]
+    return replace(
+        one,
+        members=tuple(row["members"]),
+        run_id=row["run_id"],
+        interval=(start, end) if start is not None and end is not None else None,
+        bound_by=BoundBy.BEFORE,
+    )
+
+
+def _written(one: Decision) -> dict[str, Any]:
+    """Returns the columns of DECISION, which its author wrote."""
+    return {name: getattr(one, name) for name in DECISION.names} | {"kind": str(one.kind)}
+
+
+def _bound_row(one: Decision, hidden: frozenset[str]) -> dict[str, Any]:
+    """Returns a BOUND_DECISION row without `in_force`, with other ids for entities to hide."""
+    owned = one.kind is DecisionKind.VICTIM_OWNED
+    written = _written(one)
+    for place, name in enumerate(("entity_a", "entity_b")):
+        entity = written[name]
+        if entity is not None and (owned or without_epoch(entity) in hidden):
+            written[name] = stand_in_id(entity, one.decision_id, place)
+    members = sorted(
+        stand_in_id(each, one.decision_id, place)
+        if not is_withheld(each) and (owned or without_epoch(each) in hidden)
+        else each
+        for place, each in enumerate(one.members or ())
+    )
+    start, end = one.interval or (None, None)
+    return written | {
+        "members": members,
+        "members_digest": members_digest(members),
+        "bound_from": start,
+        "bound_to": end,
+    }
+
+
+def _hidden_members(withheld: pa.RecordBatch, decided: DecisionsInForce) -> Iterator[str]:
+    """Yields the entities to hide that a decision names or covers."""
+    every = decided.binding + decided.without_effect
+    if not every:
+        return
+    named = {each for one in every for each in (*one.entities, *(one.members or ()))}
+    named |= {without_epoch(one) for one in named}
+    hidden = pc.is_in(withheld["entity_id"], pa.array(sorted(named), pa.string()))
+    yield from withheld["entity_id"].filter(hidden).to_pylist()
+
+
+def _bound_batches(decided: DecisionsInForce, withheld: Iterable[str]) -> Iterator[pa.RecordBatch]:
+    rows = bound_rows(decided, withheld=withheld)
+    yield from rows.combine_chunks().to_batches()

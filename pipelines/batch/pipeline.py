@@ -21,10 +21,10 @@ from transforms.decisions import (
     BindDecisions,
     CountDecisions,
     Decision,
-    DecisionRows,
     ResolveDecisions,
     run_clock,
 )
+from transforms.decisions_file import DecisionRows
 from transforms.deduplicate import Deduplicate
 from transforms.extract import Evidence, KnownLegitimate
 from transforms.graph import (

@@ -9,6 +9,7 @@ import argparse
 import os
 import sys
 import tempfile
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
@@ -17,22 +18,20 @@ import pyarrow.compute as pc
 
 from pipelines.options import UsageError, moment
 from pipelines.progress import printable
-from pipelines.user_files import read_text, shown_entities
+from pipelines.user_files import contested_values, read_text, shown_entities
 from reports import tables
 from reports.explain import NotNamedError, find_entity
 from reports.run import Run
 from schemas.decision import PAIR_DECISIONS, REVIEWING_DECISIONS, DecisionKind
+from schemas.entity import is_withheld
 from schemas.tables import MEMBERS
-from transforms.decisions import (
-    WITHHELD_MARK,
-    BoundBy,
-    Decision,
-    bind,
-    decisions_in_force,
-    named_to_bind,
-)
+from transforms.decisions import BoundBy, Decision, bind, decisions_in_force, named_to_bind
 from transforms.decisions_file import DecisionError, parse_decisions, with_decision_added
+from transforms.extract import LegitimateListError, canonical_entity_id
 from transforms.manifest import current_time
+
+NAMING_DECISIONS = (DecisionKind.CONFIRM, DecisionKind.REVIEW, DecisionKind.MUST_LINK)
+"""Kinds that name who holds an identifier, which is open where it is contested."""
 
 MOST_MEMBERS_SHOWN = 20
 """Members that are printed; the file has all."""
@@ -83,7 +82,14 @@ def run(arguments: argparse.Namespace) -> int:
     path = Path(os.path.realpath(arguments.decisions))
     before = read_text(str(path)) if path.exists() else ""
     known = _parsed(before, arguments.decisions) if path.exists() else ()
-    entities = [_entity(finished, one) for one in (arguments.a, arguments.b) if one is not None]
+    contested = contested_values(finished)
+    named = [one for one in (arguments.a, arguments.b) if one is not None]
+    entities = [_entity(finished, one, contested) for one in named]
+    if kind in NAMING_DECISIONS and (own := sorted(set(entities) & set(contested.values()))):
+        raise UsageError(
+            f"{arguments.a if entities[0] in own else arguments.b}: is contested; decide "
+            "suspect_held or victim_owned first: say who holds it"
+        )
     decision = Decision(
         decision_id=_free_id(kind, f"{clock:%Y%m%d}", known),
         kind=kind,
@@ -102,7 +108,7 @@ def run(arguments: argparse.Namespace) -> int:
     (decision,) = set(_parsed(text, arguments.decisions)) - set(known)
     _check_contradictions(known, decision, arguments.decisions)
     _write(path, before, text)
-    _show(decision, shown, arguments.decisions)
+    _show(decision, shown, {own: stands for stands, own in contested.items()}, arguments.decisions)
     return 0
 
 
@@ -113,17 +119,24 @@ def _parsed(text: str, name: str) -> tuple[Decision, ...]:
         raise UsageError(str(error)) from None
 
 
-def _entity(finished: Run, written: str) -> str:
-    """Returns the id of an entity that the run shows; one that it withholds is in no table."""
+def _entity(finished: Run, written: str, contested: Mapping[str, str]) -> str:
+    """Returns the id of an entity that the run shows, also where it is contested.
+
+    `contested` has the ids of those by the withheld ids that they are shown under.
+    """
     try:
         found = find_entity(finished, written)
     except NotNamedError as error:
+        with suppress(LegitimateListError):
+            if (own := canonical_entity_id(written.strip())) in contested.values():
+                return own
         raise UsageError(f"{finished.folder}: {error}; name what it shows") from None
-    if WITHHELD_MARK in found:
+    if is_withheld(found) and found not in contested:
         raise UsageError(
-            f"{written}: is withheld in this run; write a row on its value into the file by hand"
+            f"{written}: is a victim's own in this run, which does not have its value; write a row "
+            "on the value into the file by hand"
         )
-    return found
+    return contested.get(found, found)
 
 
 def _free_id(kind: DecisionKind, day: str, known: tuple[Decision, ...]) -> str:
@@ -194,14 +207,14 @@ def _write(path: Path, before: str, text: str) -> None:
         raise UsageError(f"{path}: {error.strerror}; give a file that can be written") from None
 
 
-def _show(decision: Decision, shown: pa.Table, name: str) -> None:
-    """Prints what a decision covers: never the value of a victim's own identifier."""
+def _show(decision: Decision, shown: pa.Table, withheld: Mapping[str, str], name: str) -> None:
+    """Prints what a decision covers, and what may be a victim's own by its withheld id."""
     members = decision.members or ()
     later = shown.num_rows - len(members) if decision.kind in REVIEWING_DECISIONS else 0
     lines = [
         f"{decision.decision_id}: {decision.kind} covers "
         f"{len(members)} identifier{'' if len(members) == 1 else 's'} of {decision.run_id}",
-        *(f"  {one}" for one in members[:MOST_MEMBERS_SHOWN]),
+        *(f"  {withheld.get(one, one)}" for one in members[:MOST_MEMBERS_SHOWN]),
     ]
     if len(members) > MOST_MEMBERS_SHOWN:
         lines.append(f"  and {len(members) - MOST_MEMBERS_SHOWN} more")

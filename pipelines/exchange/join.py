@@ -32,6 +32,7 @@ from pipelines.options import (
 from pipelines.user_files import (
     bind_to_previous,
     file_digest,
+    keep_bindings,
     read_decisions,
     read_known_legitimate,
     read_weights,
@@ -270,9 +271,10 @@ def _run_joint(
     output, offers = arguments.output, intake.offers
     previous = find_previous(arguments.previous or arguments.run)
     known = read_known_legitimate(arguments.known_legitimate)
-    decisions = bind_to_previous(
-        read_decisions(arguments.decisions), arguments.previous or arguments.run
-    )
+    # A joint run is bound to an earlier one that its analysts saw; one's own has bindings too.
+    decisions = keep_bindings(read_decisions(arguments.decisions), arguments.previous)
+    decisions = keep_bindings(decisions, arguments.run)
+    decisions = bind_to_previous(decisions, arguments.previous)
     weights = read_weights(arguments.priority_weights)
     options = {
         "decisions": file_digest(arguments.decisions),

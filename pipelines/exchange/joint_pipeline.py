@@ -41,10 +41,10 @@ from transforms.decisions import (
     BindDecisions,
     CountDecisions,
     Decision,
-    DecisionRows,
     ResolveDecisions,
     run_clock,
 )
+from transforms.decisions_file import DecisionRows
 from transforms.extract import KnownLegitimate, complaint_brands
 from transforms.graph import (
     FileDigest,

@@ -7,7 +7,7 @@ own.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import apache_beam as beam
 import pyarrow as pa
@@ -22,10 +22,12 @@ from transforms.counters import CountAccepted, CountMembers, CountRead, CountRej
 from transforms.decisions import (
     BindDecisions,
     CountDecisions,
-    Decision,
-    DecisionRows,
+    DecisionsInForce,
+    DecisionSource,
+    KeepDecisions,
     ResolveDecisions,
 )
+from transforms.decisions_file import DecisionRows
 from transforms.extract import KnownLegitimate
 from transforms.graph import (
     ClusteredWindow,
@@ -34,7 +36,7 @@ from transforms.graph import (
     find_clusters,
     summarize_clusters,
 )
-from transforms.manifest import CounterValue
+from transforms.manifest import CounterValue, RunSettings
 from transforms.read import CALLS, COMPLAINTS, REJECTS as UNREAD
 from transforms.redact import mask_rejects
 from transforms.reporters import SourceRules
@@ -148,7 +150,7 @@ class AnalyzeTick(beam.PTransform):
     output: str
     known: KnownLegitimate
     previous: str | None
-    decisions: tuple[Decision, ...]
+    decisions: DecisionSource
     weights: PriorityWeights
     days: Mapping[str, int]
     shards: int
@@ -224,13 +226,15 @@ class AnalyzeTick(beam.PTransform):
         victim_numbers = beam.pvalue.AsSingleton(
             withheld | "Victims' numbers" >> VictimNumbers(start)
         )
+        _ = bound | "Keep decisions" >> KeepDecisions(self.decisions)
         _ = (
             alive[REJECTED]
             | "Mask rejects" >> beam.Map(mask_rejects, victim_numbers)
             | "Write rejects" >> WriteRejects(self.output)
         )
         if self.snapshots is not None:
-            runs = start | "Snapshot" >> SnapshotRuns(self.snapshots)  # one Run, where one is due
+            due = start | "Snapshot" >> SnapshotRuns(self.snapshots)  # one Run, where one is due
+            runs = due | "With decisions" >> beam.Map(_with_decisions_file, decided)
             self._write_snapshots(alive, clustered, bound, runs)
         return alerts
 
@@ -265,6 +269,11 @@ class AnalyzeTick(beam.PTransform):
         digests = alive[TICKS] | "No files" >> beam.FlatMap(_no_digests)
         gathered = {"digests": digests, "counters": counters, "outputs": written}
         _ = gathered | "Finish" >> PublishRun(runs, _no_report)  # Manifest
+
+
+def _with_decisions_file(run: RunSettings, decided: DecisionsInForce) -> RunSettings:
+    """Returns the settings of a snapshot with the decisions file as its tick read it."""
+    return replace(run, options={**run.options, "decisions": decided.file})
 
 
 def _count_alerts(alerts: pa.RecordBatch) -> Iterator[CounterValue]:

@@ -8,7 +8,9 @@ from __future__ import annotations
 import csv
 import io
 import json
+import logging
 import tomllib
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from importlib import import_module
@@ -16,6 +18,9 @@ from pathlib import Path
 from typing import Any
 
 import apache_beam as beam
+import pyarrow as pa
+import pyarrow.parquet as pq
+from apache_beam.io.filesystems import FileSystems
 
 from pipelines.batch.plan import find_previous, package_versions
 from pipelines.key_store import register_source
@@ -32,7 +37,11 @@ from pipelines.user_files import (
     read_text,
     read_weights,
 )
+from reports.run import RunError
+from reports.tables import TableError
+from schemas.decision import BOUND_DECISION
 from schemas.enums import RecordKind
+from schemas.tables import DECISIONS
 from transforms.alerts import (
     AlertRules,
     DropRepeatedAlerts,
@@ -42,6 +51,8 @@ from transforms.alerts import (
     WriteAlertsToKafka,
     WriteAlertsToPubSub,
 )
+from transforms.decisions import BoundBy, Decision, DecisionsInForce
+from transforms.decisions_file import bound_rows, taken_over
 from transforms.graph import cluster_number
 from transforms.read import ReadOptions
 from transforms.stream import (
@@ -53,7 +64,12 @@ from transforms.stream import (
     RunOnOneWorker,
     SnapshotOptions,
 )
-from transforms.write import is_local
+from transforms.write import is_local, parquet_bytes, write_output_file
+
+BOUND_FILE = "state/decisions.parquet"
+"""Below a stream's output, where its owner alone can read: what its decisions are bound to."""
+
+_log = logging.getLogger(__name__)
 
 REFERRED_COLUMNS = ("cluster_id", "referred_at")
 """The columns of the file of `--referred`."""
@@ -76,7 +92,12 @@ def retention_days(options: StreamOptions) -> dict[str, int]:
 
 
 def watch_plan(
-    options: StreamOptions, source: beam.PTransform, keep: beam.PTransform, *, snapshot: bool
+    options: StreamOptions,
+    source: beam.PTransform,
+    keep: beam.PTransform,
+    decisions: LiveDecisions | None = None,
+    *,
+    snapshot: bool,
 ) -> StreamPlan:
     """Returns the plan of a tick on this machine, where the ledger of alerts is on disk.
 
@@ -84,12 +105,13 @@ def watch_plan(
         options: of the stream.
         source: of the tick's records.
         keep: adds them to the state.
+        decisions: of the stream, where its plans share them.
         snapshot: whether the tick writes one.
 
     Raises:
         UsageError: for a file that is missing or cannot be used.
     """
-    analyze = tick_analysis(options)
+    analyze = tick_analysis(options, decisions)
     if not snapshot:
         analyze = replace(analyze, snapshots=None)
     rules = read_source_rules(options.sources)
@@ -112,8 +134,79 @@ def engine_plan(options: StreamOptions, source: beam.PTransform) -> StreamPlan:
     )
 
 
-def tick_analysis(options: StreamOptions) -> AnalyzeTick:
+class LiveDecisions:
+    """The decisions of a stream: their file is read again at every tick.
+
+    A file that cannot be used changes nothing: those of before stay, and `problem` says why. What a
+    tick binds is kept below the stream's output, so that a later tick, also after a restart, does
+    not bind it anew.
+
+    Raises:
+        UsageError: if the file cannot be used at the start.
+    """
+
+    def __init__(self, options: StreamOptions) -> None:
+        self._path = options.decisions
+        self._previous = options.previous
+        self._output = options.output.rstrip("/")
+        self._known: tuple[Decision, ...] = read_decisions(self._path)
+        self._file = file_digest(self._path)
+        self._bound: pa.Table | None = None
+        self._seen: object = None
+        self.problem: str | None = None
+
+    def read(self) -> tuple[tuple[Decision, ...], Mapping[str, str] | None]:
+        """Returns the decisions as the file has them now, bound where they were, and the file."""
+        if self._path is None:
+            return (), None
+        if self._bound is None:
+            self._bound = self._kept()
+        self._seen = file_stamp(self._path)
+        try:
+            known, file = read_decisions(self._path), file_digest(self._path)
+            known = taken_over(known, self._bound)
+            self._known, self._file = bind_to_previous(known, self._previous), file
+            self.problem = None
+        except (UsageError, RunError, TableError, OSError) as error:
+            self._known = taken_over(self._known, self._bound)
+            self.problem = f"{error}; the decisions of before stay in force"
+            _log.warning("%s", self.problem)
+        return self._known, self._file
+
+    def keep(self, decided: DecisionsInForce) -> None:
+        """Writes what this tick bound, if it bound anything."""
+        every = decided.binding + decided.without_effect
+        if not any(one.bound_by in (BoundBy.PREVIOUS, BoundBy.HERE) for one in every):
+            return
+        self._bound = bound_rows(decided)
+        content = parquet_bytes(self._bound, DECISIONS)
+        write_output_file(content, self._output, BOUND_FILE, self._bound.num_rows)
+
+    def changed(self) -> bool:
+        """Tells if the file is another one than the last tick read."""
+        return self._path is not None and file_stamp(self._path) != self._seen
+
+    def _kept(self) -> pa.Table:
+        path = FileSystems.join(self._output, *BOUND_FILE.split("/"))
+        if not FileSystems.exists(path):
+            return BOUND_DECISION.empty_table()
+        with FileSystems.open(path) as file:
+            return pq.read_table(pa.BufferReader(file.read())).cast(BOUND_DECISION)
+
+
+def file_stamp(path: str) -> tuple[int, int] | None:
+    """Returns when a local file was last written and its size; None for any other."""
+    try:
+        found = Path(path).stat()
+    except OSError:
+        return None
+    return found.st_mtime_ns, found.st_size
+
+
+def tick_analysis(options: StreamOptions, decisions: LiveDecisions | None = None) -> AnalyzeTick:
     """Reads every list that the options name; returns the steps of a tick.
+
+    `decisions` are those of the stream, where ticks of several plans share them.
 
     Raises:
         UsageError: for a file that is missing or cannot be used.
@@ -123,7 +216,6 @@ def tick_analysis(options: StreamOptions) -> AnalyzeTick:
         "alert_hours": options.alert_hours,
         "alert_records": options.alert_records,
         "calls_direction": options.calls_direction,
-        "decisions": file_digest(options.decisions),
         "known_legitimate": [Path(path).name for path in options.known_legitimate],
         "priority_weights": file_digest(options.priority_weights),
         "referred": file_digest(options.referred),
@@ -136,7 +228,7 @@ def tick_analysis(options: StreamOptions) -> AnalyzeTick:
         output=output,
         known=read_known_legitimate(options.known_legitimate),
         previous=options.previous,
-        decisions=bind_to_previous(read_decisions(options.decisions), options.previous),
+        decisions=decisions or LiveDecisions(options),
         weights=read_weights(options.priority_weights),
         days=retention_days(options),
         shards=options.shards,

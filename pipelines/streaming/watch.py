@@ -29,7 +29,13 @@ from pipelines.progress import Progress, suppress_stderr
 from pipelines.runner import report_failure
 from pipelines.streaming.options import StreamOptions
 from pipelines.streaming.pipeline import build
-from pipelines.streaming.plan import read_options, retention_days, tick_analysis, watch_plan
+from pipelines.streaming.plan import (
+    LiveDecisions,
+    read_options,
+    retention_days,
+    tick_analysis,
+    watch_plan,
+)
 from pipelines.streaming.watch_sources import (
     FOLDERS,
     DueTick,
@@ -94,6 +100,8 @@ class Watch:
             else TopicFeed(topics_from_options(options), str(Path(options.output, STATE_FOLDER)))
         )
         self._state = StreamState(options.output, retention_days(options))
+        self.decisions = LiveDecisions(options)
+        self._problem: str | None = None
         self._steps = {snapshot: self._built(snapshot=snapshot) for snapshot in (False, True)}
         self._last = Tick(0, snapshot=False)
         self._snapshot_at = 0
@@ -103,7 +111,8 @@ class Watch:
 
     def _built(self, *, snapshot: bool) -> InProcessRunner:
         keep = KeepStateInMemory(retention_days(self._options), self._state.alive)
-        plan = watch_plan(self._options, OneTick(self._reading), keep, snapshot=snapshot)
+        source = OneTick(self._reading)
+        plan = watch_plan(self._options, source, keep, self.decisions, snapshot=snapshot)
         pipeline = beam.Pipeline(
             options=PipelineOptions([*SINGLE_PARTITION_OPTIONS, *self._options.beam])
         )
@@ -129,6 +138,8 @@ class Watch:
                 self.tick(NewRecords((), (), self._state.positions), snapshot=False)
             elif ending:
                 break
+            elif self._state.tick and self.decisions.changed():
+                self.tick(NewRecords((), (), self._state.positions), snapshot=False)
             else:
                 stopping.wait(POLL_SECONDS)
         if self._changed:
@@ -154,6 +165,9 @@ class Watch:
             self._steps[snapshot].run(DueTick(news, tick))
         self._state.commit(news.positions)
         self._show_alerts()
+        if self.decisions.problem not in (None, self._problem):
+            self._progress.say(f"warning: {self.decisions.problem}")
+        self._problem = self.decisions.problem
         self._last = tick
         self._changed = not snapshot
         if snapshot:

@@ -175,19 +175,22 @@ def _clusters(
 ) -> pa.Table:
     """Writes pages and downloads of some clusters; returns the positions of their members."""
     ids = [one for page in group for one in page.ids]
-    whole = gather_batch(source, ids, narratives=not context.redact)
-    if context.redact:
-        whole = disclosure_control.redact_batch(whole)
-    found = dict(zip(ids, whole.facts, strict=True))
-    earlier = graph_figure.read_positions(source, before, whole.members["entity_id"].to_pylist())
+    run = gather_batch(source, ids, narratives=not context.redact)
+    whole = disclosure_control.redact_batch(run) if context.redact else run
+    found = dict(zip(ids, zip(whole.facts, run.facts, strict=True), strict=True))
+    earlier = graph_figure.read_positions(source, before, run.members["entity_id"].to_pylist())
     positions: dict[str, tuple[str, Point]] = {}
     for page in group:
-        content = [found[one] for one in page.ids]
         if page.shared:
+            content = [found[one][0] for one in page.ids]
             html = cluster_page.render_singles_page(content, context)
         else:
-            (facts,) = content
-            drawn = member_positions(facts, earlier.of(one["entity_id"] for one in facts.members))
+            facts, of_run = found[page.ids[0]]
+            # A copy keeps the places of the run's figure, whoever is left out of it.
+            names = (one["entity_id"] for one in of_run.members)
+            places = member_positions(of_run, earlier.of(names))
+            kept = {one["entity_id"] for one in facts.members}
+            drawn = {one: point for one, point in places.items() if one in kept}
             positions |= {one: (facts.row["cluster_id"], point) for one, point in drawn.items()}
             html = cluster_page.render_cluster_page(facts, drawn, context)
         put(f"report/clusters/{page.name}.html", [html])

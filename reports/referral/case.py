@@ -97,12 +97,14 @@ class Case:
     `totals` are amount and number of complaints by currency, `disclosed` the victims by country as
     far as they may be shown, `number` each member's row of Exhibit 2. All of it is of the members
     that may be named: reviewed core ones, and those of `included`; `tied_by_left_out` counts those
-    that only ones that are left out tie to the others.
+    that only ones that are left out tie to the others. `cluster_victims` alone counts the victims of
+    the whole cluster, which counts of shared victims are about.
     """
 
     records: CaseRecords
     included: list[Inclusion]
     tied_by_left_out: int
+    cluster_victims: int
     reference: Reference
     totals: dict[str, tuple[Decimal, int]]
     rates: dict[str, ExchangeRate]
@@ -149,7 +151,9 @@ class Case:
     def victims(self) -> str:
         """The number of victims in words, which say where one can be counted twice."""
         own = sum(self.records.victims.values())
-        return victims_sentence(self.row["victims"], own, self.shared, joint=self.joint)
+        return victims_sentence(
+            self.row["victims"], own, self.cluster_victims, self.shared, joint=self.joint
+        )
 
     @property
     def date(self) -> str:
@@ -198,6 +202,7 @@ def build_case(
         records=records,
         included=list(included),
         tied_by_left_out=tied_by_left_out(whole, facts),
+        cluster_victims=whole.row["victims"],
         reference=reference,
         totals=stated_totals(records),
         rates=dict(rates),
@@ -217,16 +222,20 @@ def build_case(
     )
 
 
-def victims_at_most(total: int, shared: Sequence[SharedVictims]) -> int:
+def victims_at_most(total: int, of_cluster: int, shared: Sequence[SharedVictims]) -> int:
     """Returns an upper bound of distinct victims; `total` counts each organisation's for itself.
 
-    Whoever is at two organisations whose overlap was counted is taken off once. What is under a
-    floor, and whoever gave two organisations different numbers, is still counted twice.
+    The counts are about all victims of the cluster, `of_cluster`: of these, whoever is at two
+    organisations whose overlap was counted is taken off once. Those of the named members are no
+    more. What is under a floor, and whoever gave two organisations different numbers, is still
+    counted twice.
     """
-    return total - sum(one.shared or 0 for one in shared)
+    return min(total, of_cluster - sum(one.shared or 0 for one in shared))
 
 
-def victims_sentence(total: int, own: int, shared: Sequence[SharedVictims], *, joint: bool) -> str:
+def victims_sentence(
+    total: int, own: int, of_cluster: int, shared: Sequence[SharedVictims], *, joint: bool
+) -> str:
     """Returns the number of victims in words, which say where one can be counted twice."""
     if not joint:
         return f"{format_count(total, 'distinct victim')}"
@@ -237,8 +246,10 @@ def victims_sentence(total: int, own: int, shared: Sequence[SharedVictims], *, j
             "and how many did is not known"
         )
     both = ", ".join(f"{one.text} shared with {one.organisation}" for one in shared)
-    most = format_count(victims_at_most(total, shared), "distinct victim")
-    return f"At most {most}: {sides}, {both}"
+    if of_cluster != total:
+        both = f"{both}, of the {of_cluster} of the whole cluster, named here or not"
+    most = victims_at_most(total, of_cluster, shared)
+    return f"At most {format_count(most, 'distinct victim')}: {sides}; {both}"
 
 
 def overlap_files(shared: Sequence[SharedVictims]) -> dict[str, bytes]:

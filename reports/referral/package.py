@@ -194,7 +194,7 @@ def package_facts(case: Case, versions: dict[str, str]) -> dict[str, Any]:
         "complaints": row["complaints"],
         "calls": row["calls"],
         "victims": row["victims"],
-        "victims_at_most": victims_at_most(row["victims"], case.shared),
+        "victims_at_most": victims_at_most(row["victims"], case.cluster_victims, case.shared),
         "overlaps": {
             one.organisation: {
                 "by": one.by,

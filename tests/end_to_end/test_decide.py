@@ -7,7 +7,7 @@ import pytest
 
 from pipelines import cli
 from schemas.decision import DECISION
-from schemas.tables import DECISIONS, MEMBERS
+from schemas.tables import CONTESTED, DECISIONS, MEMBERS
 from tests.end_to_end.test_bound_decisions import LATE, RING, STRANGER, bound, first_day, ids, named
 from tests.support.run_pipeline import jsonl, read, run
 from transforms.decisions import members_digest
@@ -142,3 +142,41 @@ def test_what_another_wrote_meanwhile_is_not_lost(world, tmp_path, capsys, monke
     assert [one.entity_a for one in parsed(file)] == ids(*RING[1 if there else 2 :])
     assert decide(world, file, "suspect_held", RING[0]) == 0
     assert {one.entity_a for one in parsed(file)} == set(ids(RING[0], *RING[1 if there else 2 :]))
+
+
+MOBILE = "+12125550142"
+
+
+@pytest.fixture(scope="module")
+def contested(tmp_path_factory):
+    """A run in which two say that a suspect holds a number, and one that a victim does."""
+    folder = tmp_path_factory.mktemp("contested")
+    rows = [named(n, MOBILE, RING[0]) for n in range(2)]
+    rows.append(named(2) | {"phone_numbers": [{"raw": MOBILE, "role": "victim"}]})
+    run(folder / "run", "--complaints", jsonl(folder / "1.jsonl", rows))
+    (row,) = read(folder / "run", CONTESTED).to_pylist()
+    assert row["value"] == MOBILE
+    return folder, row["entity_id"]
+
+
+@pytest.mark.parametrize("by", ["value", "withheld"])
+def test_who_holds_what_is_contested_is_decided_without_showing_it(contested, tmp_path, capsys, by):
+    folder, stands = contested
+    file = tmp_path / "d.csv"
+    assert decide(folder, file, "confirm", stands) == 2
+    said = capsys.readouterr().err
+    assert "is contested" in said
+    assert decide(folder, file, "suspect_held", MOBILE if by == "value" else stands) == 0
+    said += capsys.readouterr().out
+    assert stands in said
+    assert MOBILE[2:] not in said
+    (one,) = parsed(file)
+    assert (one.entity_a, one.members) == (f"phone:{MOBILE}", (f"phone:{MOBILE}",))
+    run(tmp_path / "run", "--complaints", folder / "1.jsonl", "--decisions", file)
+    assert f"phone:{MOBILE}" in read(tmp_path / "run", MEMBERS)["entity_id"].to_pylist()
+    # Where it is not in force, the number is contested again and stands nowhere but in private/.
+    after = ["--decisions", file, "--as-of", "2024-03-02T00:00:00Z"]
+    run(tmp_path / "before", "--complaints", folder / "1.jsonl", *after)
+    (row,) = read(tmp_path / "before", DECISIONS).to_pylist()
+    assert not row["in_force"]
+    assert MOBILE[2:] not in repr(row)

@@ -51,9 +51,7 @@ class Office:
         self.decisions = folder / "decisions.csv"
         self.decisions.write_text("\n".join(lines) + "\n")
         self.inputs = ["--complaints", self.world / "complaints", "--calls", self.world / "calls"]
-        # The analyst saw all of it.
-        when = ["--as-of", "2025-06-02T00:00:00Z"]
-        run(self.run, *self.inputs, "--decisions", self.decisions, *when)
+        run(self.run, *self.inputs, "--decisions", self.decisions)
 
     def cluster(self, status):
         where = pc.field("status") == status

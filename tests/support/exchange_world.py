@@ -60,6 +60,25 @@ def rows(path: Path) -> list[dict]:
     return [json.loads(line) for line in path.read_text().splitlines()]
 
 
+def reviewed_run(company: Company, folder: Path) -> Path:
+    """The company's run made again, once an analyst confirmed every cluster of two or more."""
+    clusters = tables.read_table(company.run, CLUSTERS, ["cluster_id"], pc.field("size") > 1)
+    wanted = pc.field("cluster_id").isin(clusters["cluster_id"].combine_chunks())
+    members = tables.read_table(company.run, MEMBERS, ["entity_id", "cluster_id"], wanted)
+    first = {row["cluster_id"]: row["entity_id"] for row in members.to_pylist()}
+    lines = ["decision_id,kind,entity_a,entity_b,author,reason,decided_at,expires_at"]
+    lines += [
+        f'C-{n},confirm,"{one}",,Priya Rao,rang them,2026-04-01T00:00:00Z,'
+        for n, one in enumerate(sorted(first.values()))
+    ]
+    decisions = folder / "decisions.csv"
+    decisions.write_text("\n".join(lines) + "\n")
+    files = ["--complaints", company.complaints, "--calls", company.calls]
+    seen = ["--previous", company.run, "--decisions", decisions]
+    assert ringtrace("batch", *files, *seen, "--output", folder / "reviewed") == 0
+    return folder / "reviewed"
+
+
 AGREED = ["--override-by", "Ada Cole", "--override-reason", "microsoft agreed on 1 June 2026"]
 
 

@@ -360,7 +360,7 @@ def test_the_steps_give_the_tables_of_a_run(run, files, tmp_path):
             | rt.ReadRecords(complaints=[files[0]], calls=files[1])
             | rt.ValidateRecords()
             | rt.ExtractMentions()
-            | rt.FindClusters()
+            | rt.FindClusters(as_of=datetime.fromisoformat(run.manifest["clock"]))
         )
         assert set(found) == set(OUTCOME)
         collected(found, tmp_path)

@@ -1,6 +1,7 @@
 from .allowlist import (
     KnownLegitimate as KnownLegitimate,
     LegitimateListError as LegitimateListError,
+    canonical_entity_id as canonical_entity_id,
     parse_allowlist as parse_allowlist,
     shipped_allowlist as shipped_allowlist,
 )

@@ -10,4 +10,8 @@ from .publish import (
     recover_output as recover_output,
     staging_folder as staging_folder,
 )
-from .tables import WriteTables as WriteTables, parquet_bytes as parquet_bytes
+from .tables import (
+    WriteTables as WriteTables,
+    parquet_bytes as parquet_bytes,
+    write_output_file as write_output_file,
+)

@@ -11,23 +11,25 @@ from pipelines import key_store
 from pipelines.commands import evaluate
 from reports import signing
 from reports.exchange import read_offer
+from reports.run import Run
 from schemas.entity import without_epoch
 from schemas.joint import CONTRIBUTORS, OFFERED_CLUSTERS, UNION_LINKS
 from schemas.offer import CountryCount, OfferedCluster, OfferedEntity, OfferedEvidence
 from schemas.tables import ALL_TABLES, CLUSTERS, ENTITIES, LINEAGE, LINKS, MEMBERS, MENTIONS
-from tests.support.exchange_world import NOW, ringtrace, rows
+from tests.support.exchange_world import NOW, reviewed_run, ringtrace, rows
 from tests.support.run_pipeline import checked_manifest, jsonl, read, run as batch
 from transforms.extract import allowlist
 
 
 @pytest.fixture(scope="session")
 def joined(world, tmp_path_factory):
-    """Amazon's run joined with microsoft's offer, each with their own keys."""
+    """Amazon's run joined with microsoft's offer of what it reviewed, each with their own keys."""
     folder = tmp_path_factory.mktemp("joined")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv(key_store.HOME_VARIABLE, str(world.microsoft.home))
         made = ["--to", "amazon", "--output", folder / "offer", "--now", "2026-05-01T00:00:00Z"]
-        assert ringtrace("exchange", "offer", world.microsoft.run, *made) == 0
+        theirs = reviewed_run(world.microsoft, folder)
+        assert ringtrace("exchange", "offer", theirs, *made) == 0
         patch.setenv(key_store.HOME_VARIABLE, str(world.amazon.home))
         words = [world.amazon.run, folder / "offer", "--output", folder / "run", "--now", AT]
         assert ringtrace("exchange", "join", *words) == 0
@@ -204,7 +206,9 @@ def test_without_the_offer_its_evidence_is_out_again(world, joined, at, tmp_path
 
 def test_a_run_without_offers_is_ones_own_to_the_byte(world, at, tmp_path):
     at(world.amazon)
-    assert ringtrace("exchange", "join", world.amazon.run, "--output", tmp_path / "run") == 0
+    clock = ["--now", checked_manifest(world.amazon.run)["clock"]]
+    words = [world.amazon.run, "--output", tmp_path / "run", *clock]
+    assert ringtrace("exchange", "join", *words) == 0
     for table in ALL_TABLES:
         if table is not LINEAGE:
             name = f"{table.name}/part-00000-of-00001.parquet"

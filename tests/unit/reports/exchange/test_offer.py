@@ -1,5 +1,6 @@
 """Identifiers that may leave, and the counting of people, on tables small enough to check."""
 
+import re
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from itertools import combinations
@@ -8,6 +9,7 @@ import pyarrow as pa
 import pytest
 from hypothesis import given, strategies as st
 
+from reports.exchange import offer as offers
 from reports.exchange.offer import (
     Account,
     Parties,
@@ -18,6 +20,7 @@ from reports.exchange.offer import (
 )
 from schemas.cluster import MEMBER
 from schemas.mention import EVIDENCE, MENTION
+from tests.support.real_data import ROOT
 from tests.support.report_tables import ATTESTED
 from transforms.reporters import UNNAMED
 
@@ -301,3 +304,11 @@ def test_own_words_are_what_remains_without_numbers_identifiers_and_scripts():
     # A script that stands somewhere, and it is not known where, leaves nothing.
     nowhere = mentions.set_column(3, mentions.schema.field("start"), pa.nulls(2, pa.int32()))
     assert own_words(plain, nowhere)["amazon|r1"] == frozenset()
+
+
+def test_the_measure_is_the_one_that_the_page_on_evidence_states():
+    page = (ROOT / "docs" / "evidence.md").read_text(encoding="utf-8")
+    stated = dict(re.findall(r"`offer\.([A-Z_]+)` = ([\d.]+)", page))
+    assert len(stated) == 5
+    for name, value in stated.items():
+        assert getattr(offers, name) == float(value)

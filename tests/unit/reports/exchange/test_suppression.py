@@ -140,7 +140,7 @@ def test_a_currency_does_not_betray_a_hidden_country():
         (("k = 5", ""), "'k' is missing"),
         (("k = 5", "k = 5\nmore = 1"), "'more' no such key"),
         (("k = 5", "k = 5\nk = 6"), "not TOML"),
-        (("0.75\n\n# Records", "nan\n\n# Records"), "confidence_floor: not"),
+        (("floor = 0.75", "floor = nan"), "confidence_floor: not"),
         (('"phone", ', '"phone", "carrier", '), "kinds: not"),
         (("TLP:AMBER+STRICT", "TLP:PINK"), "tlp: not"),
         (("days_valid = 30", "days_valid = 99999999"), "days_valid: not"),
