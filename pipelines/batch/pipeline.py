@@ -32,6 +32,7 @@ from transforms.graph import (
     FileDigest,
     PriorityWeights,
     ReadComponentCache,
+    ReadContested,
     ReadPreviousMembers,
     RegisterUse,
     find_clusters,
@@ -67,6 +68,7 @@ class BatchPlan:
     reading: ReadOptions
     known: KnownLegitimate
     as_of: datetime | None
+    previous: str | None
     previous_members: tuple[str, ...]
     previous_components: tuple[FileDigest, ...]
     previous_nodes: str | None
@@ -131,7 +133,11 @@ def build(pipeline: beam.Pipeline, plan: BatchPlan) -> None:
         plan.previous_components
     )  # COMPONENT, counters
     clustered = find_clusters(
-        {"evidence": assigned[MAIN], CLAIMS: assigned[CLAIMS]},
+        {
+            "evidence": assigned[MAIN],
+            CLAIMS: assigned[CLAIMS],
+            "before": start | "Contested before" >> ReadContested(plan.previous),
+        },
         start,
         in_force,
         previous,

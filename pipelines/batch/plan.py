@@ -29,7 +29,7 @@ from pipelines.user_files import (
 from reports.export import NODES_FILE
 from reports.run import Run, RunError
 from schemas.tables import COMPONENTS, MEMBERS
-from transforms.graph import MAX_ROUNDS, FileDigest, rounds_for
+from transforms.graph import MAX_ROUNDS, FileDigest, contested_files, rounds_for
 from transforms.manifest import RunSettings, current_time
 from transforms.read import InputError, InputFile, ReadOptions, plan_input_files
 from transforms.shuffle import MAX_PARTITIONS, PARTITIONS
@@ -81,6 +81,7 @@ def make_plan(options: BatchOptions, token: str) -> BatchPlan:
         reading=reading,
         known=read_known_legitimate(options.known_legitimate),
         as_of=options.as_of,
+        previous=options.previous,
         previous_members=follows.members,
         previous_components=follows.components,
         previous_nodes=follows.nodes,
@@ -189,6 +190,11 @@ def find_previous(folder: str | None) -> PreviousRun:
     paths = [path for name, path in files.items() if name.startswith(f"{MEMBERS.name}/")]
     if not paths or not all(FileSystems.exists(one) for one in paths):
         raise UsageError(f"{folder}: --previous has no {MEMBERS.name}/; give a complete run")
+    private = [FileSystems.join(base, *name.split("/")) for name in contested_files(run.manifest)]
+    if not all(FileSystems.exists(one) for one in private):
+        raise UsageError(
+            f"{folder}: --previous has no private/contested; give the run with its private folder"
+        )
     components = [
         (path, digests[name])
         for name, path in files.items()

@@ -25,6 +25,7 @@ from schemas.tables import (
     CLUSTERS,
     COMPLAINTS,
     COMPONENTS,
+    CONTESTED,
     DECISIONS,
     ENTITIES,
     LINEAGE,
@@ -50,6 +51,7 @@ from transforms.graph import (
     FileDigest,
     PriorityWeights,
     ReadComponentCache,
+    ReadContested,
     ReadPreviousMembers,
     find_clusters,
     summarize_clusters,
@@ -132,7 +134,7 @@ def build_joint_pipeline(pipeline: beam.Pipeline, plan: JointPlan) -> None:
         plan.previous_components
     )  # COMPONENT, counters
     clustered = find_clusters(
-        {"evidence": evidence},
+        {"evidence": evidence, "before": start | "Contested before" >> ReadContested(plan.own)},
         start,
         in_force,
         previous,
@@ -159,6 +161,7 @@ def build_joint_pipeline(pipeline: beam.Pipeline, plan: JointPlan) -> None:
         SUPPLIERS.name: summaries.suppliers,
         LINEAGE.name: clustered.lineage,
         COMPONENTS.name: clustered.components,
+        CONTESTED.name: clustered.contested,
         DECISIONS.name: bound | "Decided" >> DecisionRows(clustered.withheld),
         **kept_register(start, clustered, plan.register),
     }

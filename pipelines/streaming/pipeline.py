@@ -33,6 +33,7 @@ from transforms.graph import (
     ClusteredWindow,
     PriorityWeights,
     ReadComponentCache,
+    ReadContested,
     find_clusters,
     summarize_clusters,
 )
@@ -194,7 +195,11 @@ class AnalyzeTick(beam.PTransform):
         previous = start | "Known clusters" >> KnownMembers(self.previous)  # PREVIOUS
         no_components = start | "No components" >> ReadComponentCache(())
         clustered = find_clusters(
-            {"evidence": assigned[MAIN], CLAIMS: assigned[CLAIMS]},
+            {
+                "evidence": assigned[MAIN],
+                CLAIMS: assigned[CLAIMS],
+                "before": start | "Contested before" >> ReadContested(self.previous),
+            },
             start,
             in_force,
             previous,

@@ -11,6 +11,7 @@ import pytest
 from pipelines.cli import main
 from schemas.enums import Status, Tier
 from schemas.tables import CONTESTED, ENTITIES, LINKS, MEMBERS, MENTIONS
+from tests.end_to_end.streaming.test_watch import stream
 from tests.support.leaks import decoded_layers, leak_forms, number_forms
 from tests.support.run_pipeline import call, complaint, jsonl, read, run
 
@@ -261,3 +262,40 @@ def test_the_same_records_contest_the_same_in_any_order(tmp_path):
     ]  # fmt: skip
     assert outputs[0] == outputs[1]
     assert json.dumps(first["alarms"]) == json.dumps(second["alarms"])
+
+
+def test_what_was_contested_stays_so_in_later_runs_until_a_decision(tmp_path):
+    one, _ = batch(tmp_path, "one", [*ring(), *LIES["field"]])
+    # The next day nobody says any more whose it is.
+    two, manifest = batch(tmp_path, "two", ring(20), (), "--previous", one)
+    told = hidden(two)[RING]
+    assert (told["suspect_reporters"], told["victim_reporters"]) == (4, 1)
+    assert [each["code"] for each in manifest["alarms"]] == ["contested_identifiers"]
+    assert_nowhere(two, RING)
+    # Then nobody names it at all, and then somebody does again.
+    others = [report(40, "v40", (OTHER, "callback"), (FREE, "callback"))]
+    three, manifest = batch(tmp_path, "three", others, (), "--previous", two)
+    assert (hidden(three)[RING], manifest["alarms"]) == (told, [])
+    four, _ = batch(tmp_path, "four", ring(50), (), "--previous", three)
+    assert hidden(four)[RING]["victim_reporters"] == 1
+    assert_nowhere(four, RING)
+    (four / CONTESTED.name / "part-00000-of-00001.parquet").unlink()
+    given = ["--complaints", str(tmp_path / "four.jsonl"), "--output", str(tmp_path / "five")]
+    assert main(["batch", *given, "--previous", str(four)]) == 2
+
+
+def test_a_stream_holds_the_same_and_raises_no_alert_about_it(tmp_path):
+    rows = [*ring(), *LIES["both"]]
+    whole, _ = batch(tmp_path, "run", rows)
+    watched, output = tmp_path / "in", tmp_path / "out"
+    (watched / "complaints").mkdir(parents=True)
+    for number, part in enumerate((rows[::2], rows[1::2])):
+        jsonl(watched / "complaints" / f"{number}.jsonl", part)
+        last = stream(watched, output, "--alert-records", "2", "--alert-hours", "900")
+    for table in (ENTITIES, MEMBERS, LINKS, CONTESTED):
+        assert read(last, table).to_pylist() == read(whole, table).to_pylist()
+    alerts = "".join(path.read_text() for path in (output / "alerts").iterdir())
+    assert OTHER in alerts
+    assert "withheld" not in alerts
+    for folder in (last, output / "alerts"):
+        assert_nowhere(folder, RING)

@@ -188,6 +188,7 @@ def test_a_stream_raises_no_alert_about_it(days):
     assert VICTIM in named["without"], "an alert that the register prevents"
     assert OTHER in named["out"]
     assert PLAIN not in named["out"]
+    assert "withheld" not in named["out"]
     (snapshot,) = (days / "out" / "snapshots").iterdir()
     assert f"phone:{VICTIM}" not in status(snapshot)
     assert entries(snapshot) == entries(days / "one")

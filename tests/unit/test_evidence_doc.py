@@ -28,14 +28,22 @@ PACKAGES = {
     "refinement": "graph",
     "supplier_likelihood": "graph",
     "robustness": "graph",
+    "ownership": "graph",
     "fingerprints": "call_scripts",
     "families": "call_scripts",
     "matches": "call_scripts",
 }
 """The modules whose constants the page gives, and their packages below transforms/."""
 
-DECIDES_NOTHING = {"MERGE_ROUNDS", "MOVE_ROUNDS", "MAX_ROUNDS", "FINGERPRINT_BYTES"}
-"""Bounds that no run reaches, and the length of a digest."""
+DECIDES_NOTHING = {
+    "MERGE_ROUNDS",
+    "MOVE_ROUNDS",
+    "MAX_ROUNDS",
+    "FINGERPRINT_BYTES",
+    "TRIES",
+    "PAUSE_SECONDS",
+}
+"""Bounds that no run reaches, the length of a digest, and how long a file is waited for."""
 
 PAGE = (ROOT / "docs" / "evidence.md").read_text(encoding="utf-8")
 

@@ -249,7 +249,9 @@ def identifier_histories(
         since: the time before which the last use raises nothing.
     """
     recent = pc.greater_equal(members["last_seen"], pa.scalar(since, TIMESTAMP))
-    members = members.filter(recent).combine_chunks()
+    # One that is contested raises nothing either: it may be a victim's.
+    theirs = pc.equal(members["status"], str(Status.INFRASTRUCTURE))
+    members = members.filter(pc.and_(recent, theirs)).combine_chunks()
     if not members.num_rows:
         return []
     entity_ids = members["entity_id"].combine_chunks()

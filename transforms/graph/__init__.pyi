@@ -4,6 +4,7 @@ from .connected_components import MAX_ROUNDS as MAX_ROUNDS, rounds_for as rounds
 from .entities import RegisterUse as RegisterUse
 from .leiden import FileDigest as FileDigest, ReadComponentCache as ReadComponentCache
 from .lineage import ReadPreviousMembers as ReadPreviousMembers
+from .ownership import ReadContested as ReadContested, contested_files as contested_files
 from .priority import (
     PriorityWeights as PriorityWeights,
     PriorityWeightsError as PriorityWeightsError,

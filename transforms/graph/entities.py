@@ -42,14 +42,18 @@ from transforms.graph.activity import ACTIVITY, RECORD_COUNTS, ROLE_COUNTS, main
 from transforms.graph.epochs import BEFORE_ANY_DAY, PREVIOUS, intervals_passed
 from transforms.graph.incidence import IN_GRAPH, MICROSECONDS_A_DAY
 from transforms.graph.ownership import (
+    CONTESTED_BEFORE,
     HIDDEN,
     NO_CLAIMS,
+    NOT_CONTESTED,
     NOTHING_SETTLED,
     Settled,
+    claims_of,
     judge,
     judge_epochs,
     settle_roles,
     settle_suspects,
+    still_contested,
     take_sides,
 )
 from transforms.manifest import CONTESTED_IDENTIFIERS
@@ -154,6 +158,7 @@ def determine_status(
     *,
     claims: pa.Table = NO_CLAIMS,
     settled: Settled = NOTHING_SETTLED,
+    before: pa.Table = NOT_CONTESTED,
     previous: pa.Table | None = None,
 ) -> Statuses:
     """Finds the status of each identifier from ACTIVITY rows of whole entities.
@@ -170,6 +175,7 @@ def determine_status(
         registered: REGISTERED rows: who called identifiers a victim's in earlier runs.
         claims: CLAIM rows of these identifiers.
         settled: What analysts decided.
+        before: CONTESTED_BEFORE rows: what was contested in an earlier run.
         previous: PREVIOUS rows, whose epochs keep their numbers.
     """
     if activity.num_rows == 0:
@@ -180,7 +186,9 @@ def determine_status(
     bare = counted["entity_id"].combine_chunks()
     own_by = owners["own_by"].take(pc.index_in(bare, owners["entity_id"].combine_chunks()))
     counted = counted.append_column("own_by", pc.fill_null(own_by, 0))
-    status, reason = judge(counted, known, settled, _claims_before(bare, registered))
+    said = np.maximum(_claims_before(bare, registered), _claims_before(bare, claims_of(before)))
+    status, reason = judge(counted, known, settled, said)
+    counted = _with_column(counted, "own_by", pc.max_element_wise(counted["own_by"], said))
     epochal = true_mask(pc.is_in(status, pa.array(IN_GRAPH)))
     decided = settled.names_suspect(bare) & true_mask(pc.equal(status, Status.VICTIM_SIDE))
     victims = true_mask(pc.is_in(bare, pa.array(sorted(settled.victims), pa.string())))
@@ -248,7 +256,9 @@ def annotate_mentions(evidence: pa.Table, statuses: pa.Table) -> tuple[pa.Table,
 
 @dataclass(eq=False)
 class ClassifyEvidence(beam.PTransform):
-    """Classifies a dict of EVIDENCE, CLAIM and PREVIOUS batches: `evidence`, `claims`, `previous`.
+    """Classifies a dict of EVIDENCE, CLAIM, CONTESTED_BEFORE and PREVIOUS batches.
+
+    Their names are `evidence`, `claims`, `before` and `previous`.
 
     Output: a dict of MAIN (CLASSIFIED), CLASSIFIED_ENTITIES, WITHHELD_ROWS (WITHHELD),
     CONTESTED_ROWS (CONTESTED), REGISTER_ROWS (REGISTER_CHANGE; none without a register) and
@@ -275,12 +285,14 @@ class ClassifyEvidence(beam.PTransform):
         by_entity = {
             "added": added[ACTIVITIES],
             "claims": inputs["claims"],
+            "before": inputs["before"],
             "previous": inputs["previous"],
         }
         statuses = by_entity | "Status" >> PerPartition(
             {
                 "added": KeyedInput(ACTIVITY, ("entity_id",)),
                 "claims": KeyedInput(CLAIM, ("entity_id",)),
+                "before": KeyedInput(CONTESTED_BEFORE, ("known_as",)),
                 "previous": KeyedInput(PREVIOUS, ("entity_id",)),
             },
             partial(
@@ -323,6 +335,7 @@ def _sum_activity(evidence: pa.Table, *, partitions: int) -> Iterator[Any]:
 def _determine_status(
     added: pa.Table,
     claims: pa.Table,
+    before: pa.Table,
     previous: pa.Table,
     decided: DecisionsInForce = NO_DECISIONS,
     register: VictimRegister | None = None,
@@ -343,8 +356,13 @@ def _determine_status(
         registered,
         claims=claims,
         settled=settled,
+        before=before,
         previous=previous,
     )
+    own = pa.concat_tables(
+        [added.filter(pc.greater(added["own"], 0)).select(["entity_id"]), claims.select([0])]
+    )
+    carried = still_contested(before, found.statuses, own, settled)
     ids = found.statuses["entity_id"]
     contested = pc.unique(ids.filter(pc.equal(found.statuses["status"], Status.CONTESTED)))
     if key is not None:
@@ -352,7 +370,9 @@ def _determine_status(
         for batch in batches_of(register_changes(added, owners, leaving, key)):
             yield beam.pvalue.TaggedOutput(REGISTER_ROWS, batch)
     yield from batches_of(found.statuses)
-    for name, rows in ((CLASSIFIED_ENTITIES, found.entities), (CONTESTED_ROWS, found.contested)):
+    rows_of = {CLASSIFIED_ENTITIES: found.entities, CONTESTED_ROWS: found.contested}
+    rows_of[CONTESTED_ROWS] = pa.concat_tables([found.contested, carried])
+    for name, rows in rows_of.items():
         for batch in batches_of(rows):
             yield beam.pvalue.TaggedOutput(name, batch)
     yield beam.pvalue.TaggedOutput(COUNTERS, (CONTESTED_IDENTIFIERS, len(contested)))

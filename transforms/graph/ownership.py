@@ -7,16 +7,24 @@ neither erase a ring's number nor name a victim. Who is on both sides counts on 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import json
+import time
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
+import apache_beam as beam
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from apache_beam.io.filesystems import FileSystems
 
 from schemas.decision import DecisionKind
-from schemas.entity import is_withheld, without_epoch
+from schemas.entity import CONTESTED, is_withheld, without_epoch
 from schemas.enums import SUPPLIER_KINDS, EntityKind, Role, Status
+from schemas.manifest import MANIFEST_NAME
+from schemas.tables import CONTESTED as CONTESTED_TABLE
 from transforms.casts import true_mask
 from transforms.decisions import Decision, DecisionsInForce
 from transforms.extract.allowlist import KnownLegitimate
@@ -33,6 +41,16 @@ HIDDEN = (str(Status.VICTIM_SIDE), str(Status.CONTESTED))
 """Statuses of what is shown under a withheld id."""
 
 NO_CLAIMS = CLAIM.empty_table()
+
+CONTESTED_BEFORE = pa.schema(
+    [("known_as", pa.string()), *((one.name, one.type) for one in CONTESTED)]
+)
+"""A CONTESTED row of an earlier run, with the own id, without an epoch, of what it is about."""
+
+NOT_CONTESTED = CONTESTED_BEFORE.empty_table()
+
+TRIES, PAUSE_SECONDS = 5, 0.2
+"""A run that is being replaced is not there for a moment: how often it is looked for."""
 
 
 @dataclass(frozen=True)
@@ -252,6 +270,97 @@ def outweighs(reporters: int, others: int) -> bool:
 def is_supplier(counted: pa.Table) -> np.ndarray:
     """Masks the identifiers that a supplier's customers share."""
     return true_mask(pc.is_in(counted["kind"], pa.array([str(kind) for kind in SUPPLIER_KINDS])))
+
+
+def claims_of(contested: pa.Table) -> pa.Table:
+    """Converts CONTESTED_BEFORE rows to rows of `entity_id` and `reporters`, each id once."""
+    by_id = contested.group_by("known_as", use_threads=False)
+    found = by_id.aggregate([("victim_reporters", "max")])
+    return found.rename_columns(
+        {"known_as": "entity_id", "victim_reporters_max": "reporters"}
+    ).select(["entity_id", "reporters"])
+
+
+def still_contested(
+    before: pa.Table, statuses: pa.Table, own: pa.Table, settled: Settled
+) -> pa.Table:
+    """Returns the CONTESTED rows of an earlier run that nothing in this one settles.
+
+    An identifier that this run does not show a suspect using, or does not name at all, may be
+    shown tomorrow again, when no record says any more that it is a victim's.
+
+    Args:
+        before: CONTESTED_BEFORE rows.
+        statuses: ENTITY_STATUS rows of this run.
+        own: ids that records of this run call a victim's, `entity_id`.
+        settled: What analysts decided.
+    """
+    open_ = pc.equal(statuses["status"], Status.VICTIM_SIDE)
+    answered = statuses["entity_id"].filter(pc.invert(open_))
+    gone = pc.or_(
+        pc.is_in(before["known_as"], pc.unique(answered)),
+        pc.is_in(before["known_as"], pc.unique(own["entity_id"])),
+    )
+    decided = pa.array(
+        sorted({*settled.victims, *map(without_epoch, settled.suspects)}), pa.string()
+    )
+    gone = pc.or_(gone, pc.is_in(before["known_as"], decided))
+    return before.filter(pc.invert(gone)).select(CONTESTED.names).cast(CONTESTED)
+
+
+def read_contested(folder: str) -> Iterator[pa.RecordBatch]:
+    """Yields the CONTESTED_BEFORE batches of a finished run.
+
+    Raises:
+        OSError: if the run, or a file that its manifest names, is not there.
+    """
+    base = folder.rstrip("/")
+    with FileSystems.open(FileSystems.join(base, MANIFEST_NAME)) as file:
+        manifest = json.loads(file.read())
+    for name in contested_files(manifest):
+        with FileSystems.open(FileSystems.join(base, *name.split("/"))) as file:
+            rows = pq.read_table(pa.BufferReader(file.read()), columns=CONTESTED.names)
+        ids = pc.binary_join_element_wise(rows["kind"], rows["value"], ":")
+        table = rows.select(CONTESTED.names).add_column(0, "known_as", ids).cast(CONTESTED_BEFORE)
+        yield from (one for one in table.combine_chunks().to_batches() if one.num_rows)
+
+
+def contested_files(manifest: Mapping[str, Any]) -> list[str]:
+    """Returns the names of the files of private/contested; none in a run of an older version."""
+    names = [str(one["name"]) for one in manifest.get("private") or ()]
+    return sorted(name for name in names if name.startswith(f"{CONTESTED_TABLE.name}/"))
+
+
+@dataclass(eq=False)
+class ReadContested(beam.PTransform):
+    """Reads CONTESTED_BEFORE batches of the run in a folder, if there is one, once a window."""
+
+    folder: str | None
+
+    def expand(self, start: beam.PCollection) -> Any:
+        """Reads them for the one element of each window."""
+        return start | beam.ParDo(_ReadContested(self.folder))
+
+
+class _ReadContested(beam.DoFn):
+    def __init__(self, folder: str | None) -> None:
+        self._folder = folder
+        self._known: list[pa.RecordBatch] | None = None
+
+    def process(self, _: object) -> Iterator[pa.RecordBatch]:
+        if self._folder is None:
+            return
+        for left in reversed(range(TRIES)):
+            try:
+                self._known = list(read_contested(self._folder))
+                break
+            except OSError:
+                if self._known is not None:
+                    break  # what was known stays known
+                if not left:
+                    raise
+                time.sleep(PAUSE_SECONDS)
+        yield from self._known or ()
 
 
 def _two_columns(rows: Sequence[tuple[str, str]]) -> tuple[pa.Array, pa.Array]:

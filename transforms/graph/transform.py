@@ -35,6 +35,8 @@ from transforms.graph.suppliers import SUPPLIES, ClusterRecords, SummarizeSuppli
 from transforms.shuffle import MAIN
 from transforms.victims.stated_numbers import CLAIMS
 
+CONTESTED_BEFORE_ROWS = "before"
+
 
 @dataclass(frozen=True)
 class ClusteredWindow:
@@ -94,7 +96,8 @@ def find_clusters(
     """Clusters EVIDENCE batches, window by window.
 
     Args:
-        evidence: EVIDENCE batches (`evidence`), and CLAIM batches (`claims`) if there are any.
+        evidence: EVIDENCE batches (`evidence`), and CLAIM batches (`claims`) and CONTESTED_BEFORE
+            batches (`before`) if there are any.
         start: One element a window.
         in_force: One DecisionsInForce a window.
         previous: PREVIOUS batches of the run that this one `follows`.
@@ -104,14 +107,10 @@ def find_clusters(
         register: The victim register, if there is one.
     """
     decided = beam.pvalue.AsSingleton(in_force)
-    claims = evidence.get(CLAIMS)
-    if claims is None:
-        claims = start | "No claims" >> beam.FlatMap(_none)
-    classified: Any = {
-        "evidence": evidence["evidence"],
-        CLAIMS: claims,
-        "previous": previous,
-    } | "Classify" >> ClassifyEvidence(
+    given = {**evidence, "previous": previous}
+    for name in sorted({CLAIMS, CONTESTED_BEFORE_ROWS} - given.keys()):
+        given[name] = start | f"No {name}" >> beam.FlatMap(_none)
+    classified: Any = given | "Classify" >> ClassifyEvidence(
         known, decided, register
     )  # CLASSIFIED of whole groups, CLASSIFIED_ENTITY
     registered = classified[REGISTER_ROWS]
