@@ -90,7 +90,7 @@ def batch(folder: Path, org: str, name: str = "", *options: object) -> None:
     of = "*" if org == "pooled" else org
     files = ["--complaints", folder / f"in/complaints/{of}.jsonl"]
     files += ["--calls", folder / f"in/calls/{of}.jsonl"]
-    home = folder / "home-amazon"
+    home = folder / f"home-{org if org in ORGS else ORGS[0]}"
     ringtrace(home, "batch", *files, "--output", folder / (name or org), *options)
 
 

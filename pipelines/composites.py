@@ -34,12 +34,13 @@ from pipelines.user_files import (
 )
 from schemas.enums import RecordKind
 from transforms.call_scripts import Scripts
-from transforms.decisions import BindDecisions, ResolveDecisions
+from transforms.decisions import ResolveDecisions
 from transforms.deduplicate import Deduplicate
 from transforms.extract import Evidence
 from transforms.graph import (
     ReadComponentCache,
     ReadPreviousMembers,
+    bind_decisions,
     find_clusters,
     summarize_clusters,
 )
@@ -232,7 +233,7 @@ class FindClusters(beam.PTransform):
         found = find_clusters(
             evidence, start, in_force, previous, components[MAIN], known, follows=False
         )
-        bound = in_force | "Bind" >> BindDecisions(found.entities, found.memberships)
+        bound = bind_decisions(in_force, found)
         summaries = summarize_clusters(found, bound, weights)
         return {
             "entities": found.entities,

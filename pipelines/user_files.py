@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 from pipelines.options import UsageError
 from reports import tables
 from reports.run import Run
+from schemas.enums import Tier
 from schemas.tables import CONTESTED, DECISIONS, ENTITIES, MEMBERS
 from transforms.extract import (
     KnownLegitimate,
@@ -162,7 +163,7 @@ def shown_entities(run: Run, named: pa.Array) -> tuple[pa.Table, tuple[datetime,
     of_named = pc.field("entity_id").isin(named)
     clusters = tables.read_table(run, MEMBERS, ["cluster_id"], of_named)["cluster_id"].unique()
     members = tables.read_table(
-        run, MEMBERS, ["entity_id", "cluster_id"], pc.field("cluster_id").isin(clusters)
+        run, MEMBERS, ["entity_id", "cluster_id", "tier"], pc.field("cluster_id").isin(clusters)
     )
     wanted = pa.concat_arrays([named, members["entity_id"].combine_chunks()]).unique()
     columns = ["entity_id", "first_seen", "last_seen"]
@@ -170,7 +171,9 @@ def shown_entities(run: Run, named: pa.Array) -> tuple[pa.Table, tuple[datetime,
     shown = entities.filter(pc.is_in(entities["entity_id"], wanted)).select(columns[:2])
     at = pc.index_in(shown["entity_id"], members["entity_id"].combine_chunks())
     cluster = members["cluster_id"].combine_chunks().take(at.combine_chunks())
+    core = pc.equal(members["tier"].combine_chunks(), Tier.CORE).take(at.combine_chunks())
     rows = shown.add_column(1, "cluster_id", cluster)
+    rows = rows.append_column("core", pc.fill_null(core, False))
     for value, stands in standing.items():
         row = rows.filter(pc.equal(rows["entity_id"], stands))
         own = pa.repeat(value, row.num_rows)

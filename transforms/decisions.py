@@ -14,11 +14,12 @@ alarm. Those that protect hold for every epoch of an identifier.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from itertools import pairwise
+from operator import itemgetter
 from typing import Any, Protocol
 
 import apache_beam as beam
@@ -44,9 +45,29 @@ NO_RECORD = -1
 """Stands for the newest record of a run without any."""
 
 SHOWN = pa.schema(
-    [("entity_id", pa.string()), ("cluster_id", pa.string()), ("first_seen", TIMESTAMP)]
+    [
+        ("entity_id", pa.string()),
+        ("cluster_id", pa.string()),
+        ("first_seen", TIMESTAMP),
+        ("core", pa.bool_()),
+    ]
 )
-"""An entity that a run shows: its cluster, null where it is in none, and its first record."""
+"""An entity that a run shows: its cluster, null where it is in none, its first record, and whether
+it is a core member.
+"""
+
+_MEMBER_COLUMNS = (
+    "entity_id",
+    "known_as",
+    "cluster_id",
+    "first_seen",
+    "status",
+    "reporters",
+    "link_reporters",
+)
+
+CoreMembers = Callable[[Iterable[Mapping[str, Any]]], frozenset[str]]
+"""A function that returns the ids of the core members of one cluster's MEMBERSHIP rows."""
 
 Interval = tuple[datetime, datetime]
 """The first and the last record of a run."""
@@ -274,8 +295,10 @@ def bind(
 ) -> tuple[Decision, ...]:
     """Binds the decisions that are not bound yet to what a run shows.
 
-    A confirm or a dispute covers the cluster of its entity, any other kind its entities alone;
-    none a member whose first record is later than the decision.
+    A dispute covers the cluster of its entity, a confirm its entity and the core members of that
+    cluster, any other kind its entities alone; none a member whose first record is later than the
+    decision. A member that a single reporter put there is not confirmed along with the others: the
+    next one to name it would let it leave.
 
     Args:
         decisions: The decisions, of which those that are bound stay as they are.
@@ -285,18 +308,21 @@ def bind(
         bound_by: Where the binding is from.
     """
     first: dict[str, datetime] = {}
+    core: set[str] = set()
     cluster: dict[str, str] = {}
     members: dict[str, list[str]] = {}
     for row in shown.to_pylist():
         entity = row["entity_id"]
         first[entity] = row["first_seen"]
+        if row["core"]:
+            core.add(entity)
         if row["cluster_id"] is not None and entity not in cluster:
             cluster[entity] = row["cluster_id"]
             members.setdefault(row["cluster_id"], []).append(entity)
     return tuple(
         replace(
             one,
-            members=_facts(one, cluster, members, first),
+            members=_facts(one, cluster, members, first, core),
             run_id=run_id,
             interval=interval,
             bound_by=bound_by,
@@ -375,12 +401,14 @@ class BindDecisions(beam.PTransform):
     """Binds the one DecisionsInForce of a window to what the window shows, where it is unbound.
 
     Args:
-        entities: Batches with the columns entity_id, first_seen and last_seen.
-        members: Batches with the columns known_as, cluster_id and first_seen.
+        entities: ENTITY batches.
+        members: MEMBERSHIP batches.
+        core_members: See `CoreMembers`.
     """
 
     entities: beam.PCollection
     members: beam.PCollection
+    core_members: CoreMembers
 
     def expand(self, in_force: beam.PCollection) -> Any:
         """Selects the clusters of the entities that are named, and applies `bind`."""
@@ -388,13 +416,17 @@ class BindDecisions(beam.PTransform):
         clusters = beam.pvalue.AsIter(
             self.members | "Clusters named" >> beam.FlatMap(_clusters_to_bind, decided)
         )
-        shown = (
-            self.members | "Members shown" >> beam.FlatMap(_members_to_bind, clusters),
-            self.entities | "Entities shown" >> beam.FlatMap(_entities_to_bind, decided),
-        ) | "Shown" >> beam.Flatten()  # SHOWN
+        members = self.members | "Members shown" >> beam.FlatMap(_members_to_bind, clusters)
+        entities = self.entities | "Entities shown" >> beam.FlatMap(
+            _entities_to_bind, decided
+        )  # SHOWN
         spans = self.entities | "Spans" >> beam.FlatMap(_span, decided)  # Interval
         return in_force | "Bind" >> beam.Map(
-            _bind_here, beam.pvalue.AsIter(shown), beam.pvalue.AsIter(spans)
+            _bind_here,
+            beam.pvalue.AsIter(members),
+            beam.pvalue.AsIter(entities),
+            beam.pvalue.AsIter(spans),
+            core_members=self.core_members,
         )
 
 
@@ -423,12 +455,15 @@ def _facts(
     cluster: Mapping[str, str],
     members: Mapping[str, list[str]],
     first: Mapping[str, datetime],
+    core: Container[str],
 ) -> tuple[str, ...]:
     """Returns the entities that a decision covers, of those that were there when it was made."""
     if one.kind is DecisionKind.VICTIM_OWNED:
         return (stand_in_id(one.entity_a, one.decision_id),)
     if one.kind in CLUSTER_DECISIONS and one.entity_a in cluster:
         covered = members[cluster[one.entity_a]]
+        if one.kind is DecisionKind.CONFIRM:
+            covered = [each for each in covered if each in core or each == one.entity_a]
     else:
         covered = [each for each in one.entities if each in first]
     return tuple(sorted(each for each in covered if first[each] <= one.decided_at))
@@ -466,12 +501,11 @@ def _clusters_to_bind(members: pa.RecordBatch, decided: DecisionsInForce) -> lis
 
 
 def _members_to_bind(members: pa.RecordBatch, clusters: Iterable[str]) -> Iterator[pa.RecordBatch]:
-    """Yields the members of these clusters as SHOWN rows."""
+    """Yields the MEMBERSHIP rows of the members of these clusters."""
     wanted = pa.array(sorted(set(clusters)), pa.string())
     if len(wanted):
         rows = members.filter(pc.is_in(members["cluster_id"], wanted))
-        columns = [rows[name] for name in ("known_as", "cluster_id", "first_seen")]
-        yield pa.RecordBatch.from_arrays(columns, schema=SHOWN)
+        yield rows.select(list(_MEMBER_COLUMNS))
 
 
 def _entities_to_bind(
@@ -486,7 +520,8 @@ def _entities_to_bind(
 def shown_entities(entities: pa.RecordBatch) -> pa.RecordBatch:
     """Converts rows with entity_id and first_seen to SHOWN rows without a cluster."""
     nothing = pa.nulls(entities.num_rows, pa.string())
-    columns = [entities["entity_id"], nothing, entities["first_seen"]]
+    core = pa.repeat(pa.scalar(value=False), entities.num_rows)
+    columns = [entities["entity_id"], nothing, entities["first_seen"], core]
     return pa.RecordBatch.from_arrays(columns, schema=SHOWN)
 
 
@@ -495,14 +530,39 @@ def _span(entities: pa.RecordBatch, decided: DecisionsInForce) -> Iterator[Inter
         yield pc.min(entities["first_seen"]).as_py(), pc.max(entities["last_seen"]).as_py()
 
 
+def _shown_members(
+    members: Iterable[pa.RecordBatch], core_members: CoreMembers
+) -> Iterator[dict[str, Any]]:
+    """Yields the MEMBERSHIP rows of whole clusters as SHOWN rows."""
+    by_cluster: dict[str, list[dict[str, Any]]] = {}
+    for batch in members:
+        for row in batch.to_pylist():
+            by_cluster.setdefault(row["cluster_id"], []).append(row)
+    for cluster, rows in sorted(by_cluster.items()):
+        core = core_members(rows)
+        for row in sorted(rows, key=itemgetter("entity_id")):
+            yield {
+                "entity_id": row["known_as"],
+                "cluster_id": cluster,
+                "first_seen": row["first_seen"],
+                "core": row["entity_id"] in core,
+            }
+
+
 def _bind_here(
-    decided: DecisionsInForce, shown: Iterable[pa.RecordBatch], spans: Iterable[Interval]
+    decided: DecisionsInForce,
+    members: Iterable[pa.RecordBatch],
+    entities: Iterable[pa.RecordBatch],
+    spans: Iterable[Interval],
+    *,
+    core_members: CoreMembers,
 ) -> DecisionsInForce:
     if not decided.unbound():
         return decided
     firsts, lasts = zip(*spans, strict=True) if (spans := list(spans)) else ((), ())
     interval = (min(firsts), max(lasts)) if firsts else None
-    rows = pa.Table.from_batches(list(shown), SHOWN)
+    of_clusters = pa.Table.from_pylist([*_shown_members(members, core_members)], SHOWN)
+    rows = pa.concat_tables([of_clusters, pa.Table.from_batches(list(entities), SHOWN)])
     return decided.bound_to(rows, interval)
 
 

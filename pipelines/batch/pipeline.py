@@ -17,13 +17,7 @@ from schemas.enums import RecordKind
 from schemas.manifest import Manifest
 from transforms.call_scripts import Scripts
 from transforms.counters import CountMembers, CountRead, CountRejects, ShowCounters
-from transforms.decisions import (
-    BindDecisions,
-    CountDecisions,
-    Decision,
-    ResolveDecisions,
-    run_clock,
-)
+from transforms.decisions import CountDecisions, Decision, ResolveDecisions, run_clock
 from transforms.decisions_file import DecisionRows
 from transforms.deduplicate import Deduplicate
 from transforms.extract import Evidence, KnownLegitimate
@@ -35,6 +29,7 @@ from transforms.graph import (
     ReadContested,
     ReadPreviousMembers,
     RegisterUse,
+    bind_decisions,
     find_clusters,
     summarize_clusters,
 )
@@ -146,9 +141,7 @@ def build(pipeline: beam.Pipeline, plan: BatchPlan) -> None:
         follows=bool(plan.previous_members),
         register=use_register(start, plan.register),
     )
-    bound = in_force | "Bind" >> BindDecisions(
-        clustered.entities, clustered.memberships
-    )  # one DecisionsInForce
+    bound = bind_decisions(in_force, clustered)  # one DecisionsInForce
     summaries = summarize_clusters(clustered, bound, plan.weights)
 
     # Withhold victims' identifiers from what is written.

@@ -38,13 +38,7 @@ from schemas.tables import (
 )
 from transforms import joint
 from transforms.counters import CountMembers
-from transforms.decisions import (
-    BindDecisions,
-    CountDecisions,
-    Decision,
-    ResolveDecisions,
-    run_clock,
-)
+from transforms.decisions import CountDecisions, Decision, ResolveDecisions, run_clock
 from transforms.decisions_file import DecisionRows
 from transforms.extract import KnownLegitimate, complaint_brands
 from transforms.graph import (
@@ -53,6 +47,7 @@ from transforms.graph import (
     ReadComponentCache,
     ReadContested,
     ReadPreviousMembers,
+    bind_decisions,
     find_clusters,
     summarize_clusters,
 )
@@ -143,9 +138,7 @@ def build_joint_pipeline(pipeline: beam.Pipeline, plan: JointPlan) -> None:
         follows=True,
         register=use_register(start, plan.register),
     )
-    bound = in_force | "Bind" >> BindDecisions(
-        clustered.entities, clustered.memberships
-    )  # one DecisionsInForce
+    bound = bind_decisions(in_force, clustered)  # one DecisionsInForce
     summaries = summarize_clusters(clustered, bound, plan.weights)
 
     # Write the tables, then the report and the manifest.

@@ -20,7 +20,6 @@ from transforms.alerts import AlertRules, CollectKnownClusters, RaiseAlerts
 from transforms.call_scripts import ScriptsFromFingerprints
 from transforms.counters import CountAccepted, CountMembers, CountRead, CountRejects, ShowCounters
 from transforms.decisions import (
-    BindDecisions,
     CountDecisions,
     DecisionsInForce,
     DecisionSource,
@@ -34,6 +33,7 @@ from transforms.graph import (
     PriorityWeights,
     ReadComponentCache,
     ReadContested,
+    bind_decisions,
     find_clusters,
     summarize_clusters,
 )
@@ -210,9 +210,7 @@ class AnalyzeTick(beam.PTransform):
         )
 
         # Raise alerts.
-        bound = in_force | "Bind" >> BindDecisions(
-            clustered.entities, clustered.memberships
-        )  # one DecisionsInForce
+        bound = bind_decisions(in_force, clustered)  # one DecisionsInForce
         known = start | "Seen against" >> CollectKnownClusters(
             previous, beam.pvalue.AsSingleton(bound)
         )  # one Known

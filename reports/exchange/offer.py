@@ -225,6 +225,7 @@ def make_offer(
         for one in ids
     )
     cluster_of = {one.entity_id: one.cluster for one in offered}
+    floor = min([round(policy.confidence_floor * 100), *(one.confidence for one in offered)])
     return Offer(
         sender=parties.sender,
         recipient=parties.recipient,
@@ -232,7 +233,7 @@ def make_offer(
         expires_at=parties.expires_at,
         tlp=str(policy.tlp),
         terms=Terms(
-            confidence_floor=round(policy.confidence_floor * 100),
+            confidence_floor=floor,
             k=policy.k,
             least_reports=policy.least_reports,
             loss_unit=policy.loss_unit,
@@ -534,7 +535,7 @@ def _chosen(
             else "to be verified before use"
             if one["tier"] != str(Tier.CORE)
             else "below the confidence floor"
-            if one["confidence"] < policy.confidence_floor
+            if one["confidence"] < policy.confidence_floor and one["review"] != str(Review.REVIEWED)
             else "too few reporters"
             if counts.get(entity_id, 0) < policy.least_reports
             else "not reviewed, nor told of by three people in their own words"

@@ -22,13 +22,13 @@ import xxhash
 from scipy.special import betainc
 
 from schemas.alert import AlertKind
-from schemas.enums import HARD_ROLES, LineageEvent, Status, Tier
+from schemas.enums import HARD_ROLES, LineageEvent, Status
 from schemas.field import TIMESTAMP
 from transforms.arrow_util import batch_of_rows, hash_text, sorted_lookup
 from transforms.decisions import NO_DECISIONS, DecisionsInForce
 from transforms.graph.assign import NO_CLUSTER, cluster_id, cluster_number
 from transforms.graph.epochs import PREVIOUS
-from transforms.graph.robustness import near_miss_members, tier_of
+from transforms.graph.robustness import core_members
 from transforms.shuffle import table_of
 
 SAMPLE_SIZE = 10
@@ -180,18 +180,7 @@ class Attestation:
 
 def attestation(members: Sequence[Mapping[str, Any]], decided: DecisionsInForce) -> Attestation:
     """Returns how well the MEMBERSHIP rows of one cluster are attested, as members/ says it."""
-    alone = len(members) == 1
-    like = near_miss_members(members)
-    core = frozenset(
-        one["entity_id"]
-        for one in members
-        if tier_of(
-            one["reporters"] if alone else min(one["reporters"], one["link_reporters"]),
-            like.get(one["entity_id"]),
-        )
-        is Tier.CORE
-        and one["status"] == Status.INFRASTRUCTURE
-    )
+    core = core_members(members)
     return Attestation(core, core & decided.reviewed())
 
 

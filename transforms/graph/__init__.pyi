@@ -14,6 +14,7 @@ from .priority import (
 from .robustness import CORE_ROBUSTNESS as CORE_ROBUSTNESS
 from .transform import (
     ClusteredWindow as ClusteredWindow,
+    bind_decisions as bind_decisions,
     find_clusters as find_clusters,
     summarize_clusters as summarize_clusters,
 )

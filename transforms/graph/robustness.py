@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from schemas.entity import without_epoch
-from schemas.enums import EntityKind, Tier
+from schemas.enums import EntityKind, Status, Tier
 from transforms.arrow_util import group_starts
 from transforms.graph.connected_components import component_labels
 from transforms.graph.incidence import Incidence, cluster_ties
@@ -155,6 +155,23 @@ def near_miss_members(members: Iterable[Mapping[str, Any]]) -> dict[str, str]:
     shown = {one["known_as"]: one["entity_id"] for one in rows}
     found = near_misses({one["known_as"]: one["reporters"] for one in rows})
     return {shown[one]: shown[better] for one, better in found.items()}
+
+
+def core_members(members: Iterable[Mapping[str, Any]]) -> frozenset[str]:
+    """Returns the ids of the core members among the MEMBERSHIP rows of one cluster."""
+    rows = list(members)
+    alone = len(rows) == 1
+    like = near_miss_members(rows)
+    return frozenset(
+        one["entity_id"]
+        for one in rows
+        if one["status"] == Status.INFRASTRUCTURE
+        and tier_of(
+            one["reporters"] if alone else min(one["reporters"], one["link_reporters"]),
+            like.get(one["entity_id"]),
+        )
+        is Tier.CORE
+    )
 
 
 def tier_of(robustness: int, near_miss_of: str | None) -> Tier:

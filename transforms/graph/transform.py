@@ -8,6 +8,7 @@ from typing import Any
 
 import apache_beam as beam
 
+from transforms.decisions import BindDecisions
 from transforms.extract.allowlist import KnownLegitimate
 from transforms.graph.assign import COMPONENTS, AssignClusters
 from transforms.graph.cluster_summary import MEMBERS, SummarizeClusters
@@ -31,6 +32,7 @@ from transforms.graph.final_status import (
 from transforms.graph.lineage import CHANGES, EVENTS, KeepIds, NameRecords
 from transforms.graph.links import INCIDENCE_ROWS, REACH_ROWS, BuildLinks
 from transforms.graph.priority import PriorityWeights
+from transforms.graph.robustness import core_members
 from transforms.graph.suppliers import SUPPLIES, ClusterRecords, SummarizeSuppliers
 from transforms.shuffle import MAIN
 from transforms.victims.stated_numbers import CLAIMS
@@ -162,6 +164,11 @@ def find_clusters(
         counters=(classified[COUNTERS], linked["counters"], largest, kept["counters"]),
         cache_counters=found["counters"],
     )
+
+
+def bind_decisions(in_force: beam.PCollection, found: ClusteredWindow) -> Any:
+    """Binds the one DecisionsInForce of a window to the clusters that were found, where unbound."""
+    return in_force | "Bind" >> BindDecisions(found.entities, found.memberships, core_members)
 
 
 def summarize_clusters(
