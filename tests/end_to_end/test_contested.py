@@ -299,3 +299,32 @@ def test_a_stream_holds_the_same_and_raises_no_alert_about_it(tmp_path):
     assert "withheld" not in alerts
     for folder in (last, output / "alerts"):
         assert_nowhere(folder, RING)
+
+
+MAIL, DESK = "refunds@amzn-desk-mail.com", "384917265"
+
+OTHER_KINDS = {
+    "email": (MAIL, f"My own email address is {MAIL}, they wrote to me there."),
+    "account": (PAYEE, f"My own bank account is IBAN {PAYEE}, and it is empty now."),
+    "remote": (DESK, f"My AnyDesk id is {DESK}, please check my computer."),
+}
+
+
+@pytest.mark.parametrize("kind", OTHER_KINDS)
+def test_identifiers_of_other_kinds_are_hidden_as_well(kind, tmp_path):
+    value, words = OTHER_KINDS[kind]
+    people = [
+        row | {"emails": [MAIL], "remote_access": [{"tool": "anydesk", "id": DESK}]}
+        for row in ring()
+    ]
+    output, _ = batch(tmp_path, "run", [*people, report(90, "liar", narrative=words)])
+    (one,) = [row for row in entities(output).values() if row["value"] is None]
+    assert (one["kind"], one["status"]) == (kind, Status.CONTESTED)
+    assert one["entity_id"] in members(output)
+    ((told, _),) = hidden(output).items()
+    assert told.endswith(value)
+    forms = {value.encode(), told.encode()}
+    for path in sorted(output.rglob("*")):
+        if path.is_file() and CONTESTED.name not in str(path):
+            for layer in decoded_layers(path.name, path.read_bytes()):
+                assert not [form for form in forms if form in layer], path
