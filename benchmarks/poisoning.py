@@ -3,8 +3,8 @@
 Fresh simulated worlds of six rings and 300 complaints. On each, an analyst confirms two clusters,
 declares one number legitimate and disputes another (both for a month), from a run that the next one
 follows. Then liars add complaints, and `ringtrace batch` runs again, whole, over the world with
-these. A liar is one reporter with a pseudonym of their own, days of their own and words of their
-own, and knows everything: the identifiers of every cluster and how many reporters show each.
+these. A liar is one reporter of one company, with a pseudonym, days and words of their own, and
+knows everything: the identifiers of every cluster and how many reporters show each.
 
 Every attack is tried with one to three liars, each with one complaint and with ten, in this order;
 the table says the least that did the harm in any of the tries, and in how many. Attacks are written
@@ -202,7 +202,7 @@ class Forgery:
         day = END - timedelta(days=1 + number % 9, minutes=self.rng.randrange(1000))
         row: dict[str, Any] = {
             "complaint_id": f"LIE{number:05}",
-            "source_org": ("amazon", "microsoft")[who % 2],
+            "source_org": "amazon",
             "received_at": day.isoformat(timespec="seconds"),
             "victim_id": f"liar-{who}",
             "victim_country": "US",
@@ -388,9 +388,15 @@ class Case:
         return any(before != together for before, together in self._pairs())
 
     def renamed(self) -> bool:
-        """Returns whether a ring's number has another epoch now, or another first one."""
-        seconds = {f"{one}#2" for one in {*self.target.known[0], self.target.disputed}}
-        return not seconds.isdisjoint(self.after.status.keys() - self.control.status.keys())
+        """Returns whether what was a ring's first epoch is core under a later epoch's id now."""
+        aimed = {*self.target.known[0], self.target.disputed}
+        return any(
+            without_epoch(one) in aimed
+            and one != without_epoch(one)
+            and self.after.is_core(one)
+            and not self.control.is_core(one)
+            for one in self.after.members
+        )
 
     def dispute_lapsed(self) -> bool:
         """Returns whether a cluster of the disputed number is disputed no longer."""

@@ -193,10 +193,15 @@ def redact_facts(whole: ClusterFacts) -> ClusterFacts:
 
 def redact_batch(whole: ClusterBatch) -> ClusterBatch:
     """Returns the core members of clusters as `redact_facts` leaves them, the others as counts."""
-    core = keep_batch_members(whole, is_core)
-    at = core.members.schema.get_field_index("reason")
-    members = core.members.set_column(at, "reason", redact_reasons(core.members["reason"]))
-    return replace(core, facts=[redact_facts(one) for one in core.facts], members=members)
+    core = redact_member_reasons(keep_batch_members(whole, is_core))
+    return replace(core, facts=[redact_facts(one) for one in core.facts])
+
+
+def redact_member_reasons(batch: ClusterBatch) -> ClusterBatch:
+    """Returns clusters whose table of members has no reasons that analysts wrote."""
+    at = batch.members.schema.get_field_index("reason")
+    members = batch.members.set_column(at, "reason", redact_reasons(batch.members["reason"]))
+    return replace(batch, members=members)
 
 
 def _redact_rows(rows: Iterable[Row]) -> list[Row]:

@@ -45,8 +45,9 @@ ALERT = pa.schema(
 )
 """One line of JSON; never about a suppressed, uncorroborated or victim-side identifier.
 
-`entity_id` and `tied_to` alone name identifiers. To a webhook go those in `core`; `left_out` counts
-the others there.
+One that is contested stands under its withheld id: silence would be what a liar wants. `entity_id`
+and `tied_to` alone name identifiers. To a webhook go those in `core`; `left_out` counts the others
+there.
 """
 
 ALERT_KEY = ("alert_id",)

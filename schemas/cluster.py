@@ -150,7 +150,7 @@ LINEAGE = pa.schema(
         field(
             "rests_on",
             _STRINGS,
-            "Up to ten records of that reporter, `org|record_id`.",
+            "Up to ten records of that reporter, as organisation and id.",
             required=True,
         ),
     ]

@@ -119,7 +119,7 @@ class IdSurvival:
 
 @dataclass(frozen=True)
 class TierScore:
-    """How right and how complete the members of one tier are.
+    """Precision and completeness of the members of one tier.
 
     Attributes:
         members: how many there are, known to the truth or not.

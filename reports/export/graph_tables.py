@@ -82,7 +82,7 @@ REASONED_SCHEMA = pa.schema([*EDGE_SCHEMA, ("reason", pa.string())])
 
 
 GRAPH_ATTRIBUTES: Attributes = (("members_left_out", "long"), ("note", "string"))
-"""What a graph says of itself, where members were left out."""
+"""Attributes of a graph itself, where members were left out."""
 
 _OF_MEMBERS = ("cluster_id", "role", "confidence", "tier", "review", "robustness")
 

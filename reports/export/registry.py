@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
 from reports.cluster_data import page_name
-from reports.disclosure_control import is_core, keep_batch_members
+from reports.disclosure_control import is_core, keep_batch_members, redact_member_reasons
 from reports.export.graph_files import cluster_gexf, cluster_graphml, graph_gexf, graph_graphml
 from reports.export.graph_tables import ClusterExport, GraphExport
 from reports.export.parquet import edges_parquet
@@ -103,7 +103,8 @@ def write_cluster_files(
     They hold core members alone, those of `include_verify` all: each row says which a member is.
     """
     if not include_verify:
-        export = replace(export, batch=keep_batch_members(export.batch, is_core))
+        core = redact_member_reasons(keep_batch_members(export.batch, is_core))
+        export = replace(export, batch=core)
     files = {
         one.suffix: iter(one.write_clusters(export)) for one in EXPORT_FORMATS if one.write_clusters
     }

@@ -16,6 +16,8 @@ import pyarrow.parquet as pq
 
 _STREAM = re.compile(rb"stream\r?\n(.*?)\r?\nendstream", re.DOTALL)
 
+_EMBEDDED = re.compile(rb'<script type="text/plain" id="[^"]*">([A-Za-z0-9+/=]+)</script>')
+
 _SHOWN = re.compile(rb"\((?:[^()\\]|\\.)*\)")
 
 
@@ -46,8 +48,13 @@ def leak_forms(value: str) -> set[bytes]:
 
 
 def decoded_layers(name: str, content: bytes) -> Iterator[bytes]:
-    """Yields the bytes of a file, and those inside: gzip, streams of a PDF, columns of Parquet."""
+    """Yields the bytes of a file, and those inside.
+
+    These are of gzip, of streams of a PDF, of columns of Parquet, of data embedded in a page.
+    """
     yield content
+    for packed in _EMBEDDED.findall(content):
+        yield gzip.decompress(base64.b64decode(packed))
     if content[:2] == b"\x1f\x8b":
         yield gzip.decompress(content)
     if content[:4] == b"%PDF":

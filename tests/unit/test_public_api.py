@@ -377,7 +377,7 @@ def test_the_steps_pass_on_what_they_say(files, tmp_path):
         valid = read | rt.ValidateRecords(as_of=datetime(2024, 2, 10, tzinfo=UTC))
         assert set(valid) == {"complaints", "calls", "rejects"}
         mentions = {"complaints": valid["complaints"]} | rt.ExtractMentions()
-        assert set(mentions) == {"complaints", "mentions"}
+        assert set(mentions) == {"complaints", "mentions", "claims"}
         collected({"rejects": valid["rejects"], **mentions}, tmp_path)
 
     def rows(name):
@@ -410,7 +410,7 @@ def test_a_step_that_is_applied_to_something_else_says_so(files, tmp_path):
     rows = pipeline | beam.Create([])
     with pytest.raises(TypeError, match="ValidateRecords takes a dict of PCollections named calls"):
         _ = rows | rt.ValidateRecords()
-    with pytest.raises(KeyError, match="takes calls, complaints, mentions, not evidence"):
+    with pytest.raises(KeyError, match="takes calls, claims, complaints, mentions, not evidence"):
         _ = {"evidence": rows} | rt.FindClusters()
     with pytest.raises(KeyError, match="ExtractMentions needs calls or complaints"):
         _ = {"rejects": rows} | rt.ExtractMentions()

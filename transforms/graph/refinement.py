@@ -32,8 +32,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from transforms.arrow_util import group_starts
+from transforms.graph import epochs
 from transforms.graph.connected_components import component_labels
-from transforms.graph.epochs import CORROBORATED
 from transforms.graph.incidence import Incidence, Ties, cluster_ties, group_clusters
 from transforms.graph.leiden import smallest_members
 from transforms.graph.supplier_likelihood import SupplierCounts
@@ -215,7 +215,7 @@ def epoch_pairs(bare: np.ndarray, first_seen: np.ndarray, reporters: np.ndarray)
     """
     order = np.lexsort((first_seen, bare))
     of, place = bare[order], np.arange(len(order))
-    firm = reporters[order] >= CORROBORATED
+    firm = reporters[order] >= epochs.CORROBORATED
     firm |= ~np.isin(of, of[firm])
     earlier = np.append(-1, np.maximum.accumulate(np.where(firm, place, -1)))[:-1]
     later = np.minimum.accumulate(np.where(firm, place, len(order))[::-1])[::-1]

@@ -96,8 +96,8 @@ def test_restarts_order_and_duplicates_do_not_show_in_the_snapshot(watched, tmp_
 
 
 def test_a_stream_goes_on_from_tick_to_tick(watched, tmp_path):
-    rows = [complaint(n, phone_numbers=[{"raw": "(888) 555-0123", "role": "callback"}])
-            for n in range(9)]  # fmt: skip
+    number = {"raw": "(888) 555-0123", "role": "callback"}
+    rows = [complaint(n, victim_id=f"v{n}", phone_numbers=[number]) for n in range(9)]
     output = tmp_path / "out"
 
     def feed():

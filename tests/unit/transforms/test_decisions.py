@@ -1,18 +1,21 @@
 """Decisions: what a file must hold, which bind, and what they do to communities."""
 
+import dataclasses
 import itertools
 import json
 from datetime import UTC, datetime, timedelta
 
 import networkx as nx
 import numpy as np
+import pyarrow as pa
 import pytest
 from hypothesis import given, settings, strategies as st
 
 from schemas.decision import DecisionKind
+from schemas.entity import without_epoch
 from tests.support.graphs import evidence, no_epochs, no_lines, no_suppliers
-from transforms.decisions import Decision, decisions_in_force
-from transforms.decisions_file import DecisionError, parse_decisions
+from transforms.decisions import SHOWN, BoundBy, Decision, bind, decisions_in_force, members_digest
+from transforms.decisions_file import DecisionError, bound_rows, parse_decisions, taken_over
 from transforms.graph.assign import apply_constraints
 from transforms.graph.communities import CommunityResult, detect_communities
 from transforms.graph.incidence import cluster_ties
@@ -126,6 +129,132 @@ def test_contradictions_are_reported_and_the_safer_one_holds():
         "dispute d6 against confirm d5",
         "legitimate d7 against must_link d8",
     )
+
+
+@pytest.mark.parametrize(
+    ("safer", "weaker"),
+    [
+        *(("legitimate", one) for one in ("confirm", "review", "must_link", "suspect_held")),
+        *(("victim_owned", one) for one in ("confirm", "review", "must_link", "suspect_held")),
+        *(("dispute", one) for one in ("confirm", "review")),
+        ("cannot_link", "must_link"),
+    ],
+)
+@pytest.mark.parametrize(("near", "far"), [("phone:1", "phone:1"), ("phone:1#2", "phone:1#3")])
+def test_what_protects_an_identifier_outweighs_what_names_it_in_every_epoch(
+    safer, weaker, near, far
+):
+    found = decisions_in_force(
+        [
+            decision("d1", safer, near, "domain:x" if safer == "cannot_link" else None),
+            decision("d2", weaker, far, "domain:x" if weaker == "must_link" else None),
+        ],
+        None,
+        WHEN,
+    )
+    assert [one.decision_id for one in found.binding] == ["d1"]
+    assert found.contradictions == (f"{safer} d1 against {weaker} d2",)
+    assert [one.decision_id for one in found.without_effect] == ["d2"]
+
+
+def test_what_does_not_contradict_stays_in_force():
+    kinds = ("legitimate", "dispute", "victim_owned")
+    both = [decision(f"d{n}", kind, "phone:1") for n, kind in enumerate(kinds)]
+    both.append(decision("e1", "suspect_held", "phone:2"))
+    both.append(decision("e2", "confirm", "phone:2"))
+    found = decisions_in_force(both, None, WHEN)
+    assert len(found.binding) == len(both)
+    assert not found.contradictions
+
+
+def shown(*rows):
+    """SHOWN rows of (entity, cluster, days after WHEN of its first record)."""
+    return pa.Table.from_pylist(
+        [
+            {"entity_id": one, "cluster_id": cluster, "first_seen": WHEN + timedelta(days=day)}
+            for one, cluster, day in rows
+        ],
+        SHOWN,
+    )
+
+
+CLUSTER = shown(
+    ("a:1", "c", -2), ("a:2", "c", 0), ("a:3", "c", 1), ("phone:1", "d", -1), ("x:1", None, -1)
+)
+
+SPAN = (WHEN - timedelta(days=2), WHEN + timedelta(days=1))
+
+
+@pytest.mark.parametrize(
+    ("kind", "ends", "covered"),
+    [
+        ("confirm", ("a:1",), ("a:1", "a:2")),
+        ("dispute", ("a:3",), ("a:1", "a:2")),
+        ("review", ("a:2",), ("a:2",)),
+        ("review", ("a:3",), ()),
+        ("suspect_held", ("x:1",), ("x:1",)),
+        ("legitimate", ("a:9",), ()),
+        ("must_link", ("a:1", "phone:1"), ("a:1", "phone:1")),
+        ("cannot_link", ("a:1", "a:3"), ("a:1",)),
+    ],
+)
+def test_a_decision_is_bound_to_what_was_there_when_it_was_made(kind, ends, covered):
+    one = decision("d1", kind, *ends)
+    (bound_,) = bind([one], CLUSTER, SPAN, "run-1", BoundBy.PREVIOUS)
+    assert bound_.members == covered
+    assert bound_.digest == members_digest(covered)
+    assert (bound_.run_id, bound_.interval) == ("run-1", SPAN)
+    assert bind([bound_], CLUSTER.slice(0, 1), None, "run-2", BoundBy.HERE) == (bound_,)
+
+
+def test_a_binding_is_taken_over_from_the_table_if_what_was_written_is_the_same():
+    one = decision("d1", "confirm", "a:1")
+    owned = decision("d2", "victim_owned", "phone:+12025550147")
+    made = bind([one, owned], CLUSTER, SPAN, "run-1", BoundBy.PREVIOUS)
+    rows = bound_rows(decisions_in_force(made, None, WHEN))
+    assert "2025550147" not in repr(rows.to_pylist())
+    again = taken_over([one, owned], rows)
+    assert [(each.members, each.run_id, each.interval) for each in again] == [
+        (each.members, each.run_id, each.interval) for each in made
+    ]
+    for changed in ({"reason": "s"}, {"entity_a": "a:2"}, {"decided_at": SPAN[0]}):
+        (other,) = taken_over([dataclasses.replace(one, **changed)], rows)
+        assert other.members is None
+    # What a later run withholds stands there no more, and is still the same row.
+    hidden = bound_rows(decisions_in_force(made, None, WHEN), withheld=["a:1"])
+    assert "a:1" not in repr(hidden.to_pylist())
+    (less, _) = taken_over([one, owned], hidden)
+    assert "a:2" in less.members
+    assert "a:1" not in less.members
+
+
+def test_only_what_is_in_force_and_not_disputed_is_reviewed():
+    made = [
+        decision("d1", "confirm", "a:1"),
+        decision("d2", "review", "phone:1"),
+        decision("d3", "dispute", "phone:1#2"),
+    ]
+    found = decisions_in_force(made[:2], None, WHEN).bound_to(CLUSTER, SPAN)
+    assert found.reviewed() == {"a:1", "a:2", "phone:1"}
+    assert found.disputed() == frozenset()
+    found = decisions_in_force(made, None, WHEN).bound_to(CLUSTER, SPAN)
+    assert found.reviewed() == {"a:1", "a:2"}
+    assert "phone:1" in {without_epoch(one) for one in found.protected(DecisionKind.DISPUTE)}
+
+
+@pytest.mark.parametrize(
+    ("row", "says"),
+    [
+        ({"members": '["a:1"]', "members_digest": "00"}, "members_digest: is not that of"),
+        ({"members": "a:1", "members_digest": "00"}, "members: is not a list of entity ids"),
+        ({"members": "", "members_digest": "00"}, "members_digest: without members"),
+        ({"members": "[1]", "members_digest": "00"}, "members: is not a list of entity ids"),
+    ],
+)
+def test_a_binding_that_was_changed_by_hand_is_refused(row, says):
+    whole = ROW | {"run_id": "", "bound_from": "", "bound_to": ""} | row
+    with pytest.raises(DecisionError, match=says):
+        parse_decisions(json.dumps(whole), "d.jsonl")
 
 
 names = st.sampled_from("abcdef")

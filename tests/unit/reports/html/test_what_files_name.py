@@ -39,7 +39,11 @@ def liars_run(folder):
     rows = {
         "entities": [
             entity(PHONE, complaints=4, reporters=4, orgs=["amazon", "microsoft"]),
-            entity(ACCOUNT, complaints=3),
+            entity(
+                ACCOUNT,
+                complaints=3,
+                reason="hard evidence; decision d-2 by A: not jane.roe@gmail.com",
+            ),
             # The liar complains most, so that clusters are named after the strangers.
             entity(mail, complaints=90, orgs=["amazon", "microsoft"]),
             entity(mobile, complaints=80),
@@ -140,6 +144,8 @@ def test_downloads_name_core_members_and_count_the_rest(tmp_path):
     assert [one["entity_id"] for one in rows] == [PHONE, ACCOUNT, ""]
     assert [one["review"] for one in rows] == ["reviewed", "unreviewed", ""]
     assert "1 identifier is left out" in rows[-1]["reason"]
+    # The reports of one's own, compressed data of its pages too, name all.
+    assert "report/index.html" in naming(files, [ALONE.partition(":")[2]])
     assert naming(files, VALUES[:1]) != []  # The run's own pages and tables of its graph name all.
 
 

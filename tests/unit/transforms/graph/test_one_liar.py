@@ -23,7 +23,7 @@ from transforms.extract.allowlist import parse_allowlist
 from transforms.extract.kinds.registry import KINDS
 from transforms.graph.assign import NODE, assign_clusters, entity_nodes
 from transforms.graph.cluster_summary import sum_cluster_records, summarize
-from transforms.graph.entities import NO_LIFETIMES
+from transforms.graph.epochs import shipped_lifetimes
 from transforms.graph.final_status import (
     CLUSTER_LINK,
     MEMBERSHIP,
@@ -39,7 +39,7 @@ from transforms.graph.suppliers import cluster_records
 
 NOBODY = parse_allowlist("entity_id,reason\n", "none.csv")
 
-LIVES = NO_LIFETIMES
+LIVES = shipped_lifetimes()
 
 KIND_PREFIXES = tuple(
     dict.fromkeys(
@@ -54,7 +54,7 @@ POOL = tuple(f"{prefix}+1888555{number:04}" for prefix in KIND_PREFIXES for numb
 
 MOST_ROWS = 12
 
-EXAMPLES = 40
+EXAMPLES = 25
 
 
 def members_of(rows, decided=None):

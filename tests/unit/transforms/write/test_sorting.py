@@ -48,8 +48,9 @@ def test_parts_on_disk_make_the_groups_of_a_sort_in_memory(table, tmp_path_facto
 
 def test_many_rows_of_many_parts(tmp_path):
     ids = [f"phone:+1888{n * 7919 % 30_011:07d}" for n in range(30_000)]
-    rows = {"entity_id": ids, "cluster_id": ["c-1"] * 30_000, "role": ["callback"] * 30_000}
-    rows |= {"confidence": [0.5] * 30_000, "bridge": [False] * 30_000}
+    same = {"cluster_id": "c-1", "role": "callback", "confidence": 0.5, "bridge": False}
+    same |= {"reporters": 2, "robustness": 2, "tier": "core", "review": "unreviewed"}
+    rows = {name: [same.get(name)] * 30_000 for name in MEMBERS.schema.names} | {"entity_id": ids}
     batches = pa.Table.from_pydict(rows, MEMBERS.schema).to_batches(max_chunksize=500)
     small = {"ROW_GROUP_ROWS": 1_000, "READ_ROWS": 100, "MERGE_ROWS": 700}
     with mock.patch.multiple(parquet_files, **small):

@@ -73,6 +73,10 @@ def members(count):
             "role": "callback",
             "confidence": 0.5,
             "bridge": False,
+            "reporters": 2,
+            "robustness": 2,
+            "tier": "core",
+            "review": "unreviewed",
         }
         for n in range(count)
     ]

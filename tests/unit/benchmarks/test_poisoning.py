@@ -1,0 +1,116 @@
+"""The poisoning table: lies keep the contract, liars stay within their budget, harm is seen."""
+
+from random import Random
+
+import jsonschema
+import pytest
+
+from benchmarks import poisoning
+from benchmarks.poisoning import ATTACKS, Budget, Case, Forgery, Outcome, Tables, Target
+from schemas.contract_docs import json_schemas
+
+RING = (
+    "phone:+18885550100", "domain:a.support", "email:a@b.support", "remote:anydesk:123456789",
+    "account:iban:DE02120300000000202051", "account:upi:a@ybl", "wallet:btc:1abc",
+    "account:us:026009593:12345678",
+)  # fmt: skip
+
+
+def rings(tier="core", **fields):
+    """Two rings of these identifiers; the other one's numbers end in 1."""
+    other = tuple(f"{one[:-1]}1" for one in RING)
+    rows = {
+        one: {"entity_id": one, "cluster_id": name, "tier": tier, "review": "reviewed",
+              "robustness": 3} | fields
+        for name, ids in (("c-a", RING), ("c-b", other))
+        for one in ids
+    }  # fmt: skip
+    clusters = {"c-a": "confirmed", "c-b": "candidate"}
+    return Tables(rows, dict.fromkeys(rows, "infrastructure"), frozenset(), clusters), other
+
+
+def target(before, other):
+    return Target(before, (RING, other), ("phone:+18885550177",), other[0], "phone:+18885550188")
+
+
+@pytest.mark.parametrize("attack", ATTACKS, ids=lambda one: one.__name__)
+@pytest.mark.parametrize("budget", [Budget(1, 1), Budget(3, 10)], ids=str)
+def test_lies_keep_the_contract_and_the_budget(attack, budget):
+    before, other = rings()
+    before.members["phone:+18885550177"] = {"cluster_id": "c-a", "tier": "verify"}
+    made = Forgery(Random(1))
+    attack(target(before, other), budget, made)
+    contracts = json_schemas()
+    for kind, rows in (("complaint", made.complaints), ("call", made.calls)):
+        validator = jsonschema.Draft202012Validator(contracts[f"input/{kind}"])
+        for row in rows:
+            if row.get("received_at") != "yesterday":
+                validator.validate(row)
+    reporters = {(row["source_org"], row["victim_id"]) for row in made.complaints}
+    assert len(reporters) <= budget.reporters
+    assert len(made.complaints) <= budget.reporters * budget.each
+    assert len({row["complaint_id"] for row in made.complaints}) == len(made.complaints)
+
+
+def with_members(tables, **changed):
+    """The tables with some members put elsewhere: cluster ids by entity id, None to take out."""
+    rows = dict(tables.members)
+    for one, cluster in changed.items():
+        rows[one] = {**rows.get(one, rows[RING[0]]), "cluster_id": cluster}
+    return Tables({k: v for k, v in rows.items() if v["cluster_id"]}, tables.status,
+                  tables.alarms, tables.clusters)  # fmt: skip
+
+
+def test_harm_is_seen():
+    before, other = rings()
+    aim = target(before, other)
+
+    def case(**changed):
+        return Case(aim, before, with_members(before, **changed))
+
+    nothing = case()
+    for harm in poisoning.HARMS:
+        if harm.judge is not Case.dispute_lapsed and harm.judge is not Case.legitimate_lapsed:
+            assert not harm.judge(nothing), harm.name
+    stranger = case(**{poisoning.STRANGER: "c-a"})
+    assert stranger.in_cluster()
+    assert stranger.in_core()
+    assert stranger.in_package()
+    gone = case(**{RING[0]: None})
+    assert gone.erased()
+    assert gone.stopped()
+    moved = case(**{RING[1]: "c-b"})
+    assert moved.merged()
+    assert moved.split()
+    assert moved.moved()
+    assert not case(**{poisoning.STRANGER: "c-other"}).in_cluster()
+
+
+def test_what_two_reporters_tie_is_moved_but_neither_merged_nor_split():
+    before, other = rings(robustness=2)
+    case = Case(target(before, other), before, with_members(before, **{RING[1]: "c-b"}))
+    assert case.moved()
+    assert not case.merged()
+    assert not case.split()
+
+
+def test_a_stranger_that_is_not_core_is_in_no_core():
+    before, other = rings(tier="verify")
+    case = Case(target(before, other), before,
+                with_members(before, **{poisoning.STRANGER: "c-a"}))  # fmt: skip
+    assert case.in_cluster()
+    assert not case.in_core()
+    assert not case.in_package()
+
+
+def test_the_table_names_the_least_budget_and_what_did_not_succeed():
+    outcomes = {harm.name: Outcome() for harm in poisoning.HARMS}
+    first = poisoning.HARMS[0].name
+    outcomes[first] = Outcome(Budget(2, 1), {1, 2}, {"smear_number"}, {"contested"})
+    lines = list(poisoning.table_lines(outcomes, 3))
+    assert (
+        f"| {first} | 2 reporters, 1 complaint each | 2 of 3 | smear number | contested |" in lines
+    )
+    assert sum("nothing up to 3 reporters, 10 complaints each" in one for one in lines) == (
+        len(poisoning.HARMS) - 1
+    )
