@@ -112,7 +112,7 @@ def find_alarms(counters: Mapping[tuple[str, str], int]) -> list[Alarm]:
         )
     if contested := counters.get(CONTESTED_IDENTIFIERS, 0):
         message = (
-            f"{contested} contested: called a victim's own by some reporters, shown in a suspect's use "
+            f"{contested} contested: called a victim's own by some reporters, shown as a suspect's "
             "by others; what is contested leaves in nothing until a suspect_held or victim_owned "
             "decision, see private/contested"
         )

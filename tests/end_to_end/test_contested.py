@@ -10,7 +10,7 @@ import pytest
 
 from pipelines.cli import main
 from schemas.enums import Status, Tier
-from schemas.tables import CONTESTED, ENTITIES, LINKS, MEMBERS, MENTIONS
+from schemas.tables import CLUSTERS, CONTESTED, ENTITIES, LINKS, MEMBERS, MENTIONS
 from tests.end_to_end.streaming.test_watch import stream
 from tests.support.leaks import decoded_layers, leak_forms, number_forms
 from tests.support.run_pipeline import call, complaint, jsonl, read, run
@@ -248,6 +248,23 @@ def test_links_that_analysts_forbid_hold_for_a_contested_number(tmp_path):
     found = members(output)
     shown = hidden(output)[RING]["entity_id"]
     assert found[shown]["cluster_id"] != found[f"domain:{SITE}"]["cluster_id"]
+    assert_nowhere(output, RING)  # nor do decisions/ name it
+
+
+def test_a_dispute_of_a_contested_number_holds(tmp_path):
+    row = {
+        "decision_id": "d1",
+        "kind": "dispute",
+        "entity_a": f"phone:{RING}",
+        "author": "ann",
+        "reason": "we doubt it",
+        "decided_at": "2024-04-01T00:00:00Z",
+    }
+    decided = ["--decisions", jsonl(tmp_path / "decisions.jsonl", [row])]
+    output, _ = batch(tmp_path, "run", [*ring(), *LIES["field"]], (), *decided)
+    (cluster,) = read(output, CLUSTERS).to_pylist()
+    assert cluster["status"] == "disputed"
+    assert_nowhere(output, RING)
 
 
 def test_the_same_records_contest_the_same_in_any_order(tmp_path):
