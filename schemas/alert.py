@@ -43,11 +43,10 @@ ALERT = pa.schema(
         field("reviewed", _STRINGS, "Those of the core that were reviewed.", required=True),
     ]
 )
-"""One line of JSON; never about a suppressed, uncorroborated or victim-side identifier.
+"""One line of JSON; never about a suppressed, uncorroborated, victim-side or contested identifier.
 
-One that is contested stands under its withheld id: silence would be what a liar wants. `entity_id`
-and `tied_to` alone name identifiers. To a webhook go those in `core`; `left_out` counts the others
-there.
+`entity_id` and `tied_to` alone name identifiers. To a webhook go those in `core`; `left_out` counts
+the others there.
 """
 
 ALERT_KEY = ("alert_id",)

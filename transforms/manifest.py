@@ -112,9 +112,9 @@ def find_alarms(counters: Mapping[tuple[str, str], int]) -> list[Alarm]:
         )
     if contested := counters.get(CONTESTED_IDENTIFIERS, 0):
         message = (
-            f"{contested} identifiers are called a victim's own by some reporters, while others "
-            "show a suspect using them; none leaves until a suspect_held or victim_owned decision, "
-            "see private/contested"
+            f"{contested} contested: called a victim's own by some reporters, shown as a suspect's "
+            "by others; what is contested leaves in nothing until a suspect_held or victim_owned "
+            "decision, see private/contested"
         )
         found.append(Alarm(code="contested_identifiers", message=message))
     if wide := counters.get(("links", "records_too_wide"), 0):

@@ -10,7 +10,7 @@ import pytest
 
 from pipelines.cli import main
 from schemas.enums import Status, Tier
-from schemas.tables import CONTESTED, ENTITIES, LINKS, MEMBERS, MENTIONS
+from schemas.tables import CLUSTERS, CONTESTED, ENTITIES, LINKS, MEMBERS, MENTIONS
 from tests.end_to_end.streaming.test_watch import stream
 from tests.support.leaks import decoded_layers, leak_forms, number_forms
 from tests.support.run_pipeline import call, complaint, jsonl, read, run
@@ -248,6 +248,23 @@ def test_links_that_analysts_forbid_hold_for_a_contested_number(tmp_path):
     found = members(output)
     shown = hidden(output)[RING]["entity_id"]
     assert found[shown]["cluster_id"] != found[f"domain:{SITE}"]["cluster_id"]
+    assert_nowhere(output, RING)  # nor do decisions/ name it
+
+
+def test_a_dispute_of_a_contested_number_holds(tmp_path):
+    row = {
+        "decision_id": "d1",
+        "kind": "dispute",
+        "entity_a": f"phone:{RING}",
+        "author": "ann",
+        "reason": "we doubt it",
+        "decided_at": "2024-04-01T00:00:00Z",
+    }
+    decided = ["--decisions", jsonl(tmp_path / "decisions.jsonl", [row])]
+    output, _ = batch(tmp_path, "run", [*ring(), *LIES["field"]], (), *decided)
+    (cluster,) = read(output, CLUSTERS).to_pylist()
+    assert cluster["status"] == "disputed"
+    assert_nowhere(output, RING)
 
 
 def test_the_same_records_contest_the_same_in_any_order(tmp_path):
@@ -299,3 +316,32 @@ def test_a_stream_holds_the_same_and_raises_no_alert_about_it(tmp_path):
     assert "withheld" not in alerts
     for folder in (last, output / "alerts"):
         assert_nowhere(folder, RING)
+
+
+MAIL, DESK = "refunds@amzn-desk-mail.com", "384917265"
+
+OTHER_KINDS = {
+    "email": (MAIL, f"My own email address is {MAIL}, they wrote to me there."),
+    "account": (PAYEE, f"My own bank account is IBAN {PAYEE}, and it is empty now."),
+    "remote": (DESK, f"My AnyDesk id is {DESK}, please check my computer."),
+}
+
+
+@pytest.mark.parametrize("kind", OTHER_KINDS)
+def test_identifiers_of_other_kinds_are_hidden_as_well(kind, tmp_path):
+    value, words = OTHER_KINDS[kind]
+    people = [
+        row | {"emails": [MAIL], "remote_access": [{"tool": "anydesk", "id": DESK}]}
+        for row in ring()
+    ]
+    output, _ = batch(tmp_path, "run", [*people, report(90, "liar", narrative=words)])
+    (one,) = [row for row in entities(output).values() if row["value"] is None]
+    assert (one["kind"], one["status"]) == (kind, Status.CONTESTED)
+    assert one["entity_id"] in members(output)
+    ((told, _),) = hidden(output).items()
+    assert told.endswith(value)
+    forms = {value.encode(), told.encode()}
+    for path in sorted(output.rglob("*")):
+        if path.is_file() and CONTESTED.name not in str(path):
+            for layer in decoded_layers(path.name, path.read_bytes()):
+                assert not [form for form in forms if form in layer], path

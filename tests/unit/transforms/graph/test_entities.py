@@ -267,3 +267,20 @@ def test_nothing_in_nothing_out():
     assert result.entities.schema.names[:2] == ["entity_id", "kind"]
     assert isinstance(result.mentions, pa.Table)
     assert (result.entities.num_rows, result.withheld.num_rows) == (0, 0)
+
+
+@pytest.mark.parametrize("epoch", ["", "#2"])
+def test_what_an_earlier_run_withheld_stays_contested(epoch):
+    """A join reads the withheld ids of a run's own tables, and has no value for them."""
+    shown = f"phone:withheld-0123456789abcdef{epoch}"
+    result = classify_evidence(evidence(records_of(shown, ["c1", "c2"], Role.CALLBACK)), NOBODY)
+    one = only(result)
+    assert (one["status"], one["entity_id"], one["value"]) == (Status.CONTESTED, shown, None)
+    assert result.mentions["entity_id"].to_pylist() == [shown] * 2
+    assert result.contested.num_rows == 0
+
+
+@pytest.mark.parametrize("chosen", ["carrier", "handle:telegram"])
+def test_a_name_that_somebody_chose_is_no_withheld_id(chosen):
+    rows = records_of(f"{chosen}:withheld-0123456789abcdef", ["c1", "c2"], Role.CALLBACK)
+    assert only(classify_evidence(evidence(rows), NOBODY))["status"] != Status.CONTESTED
