@@ -101,7 +101,7 @@ def test_a_victims_own_is_in_the_file_and_not_on_the_screen_or_in_a_run(world, t
         (["confirm", RING[1], "--author", "a\nb"], "author: is not one line"),
         (["confirm", RING[1], "--expires", "2024-03-02T12:00:00Z"], "expires_at: is not after"),
         (["confirm", RING[1], "--now", "2024-02-02T12:00:00Z"], "give a later time"),
-        (["victim_owned", LATE[:-1] + "6", "--reason", "owner of 888-555-0106"], "reason"),
+        (["victim_owned", STRANGER, "--reason", "owner of 888-555-0160"], "reason"),
     ],
 )
 def test_what_cannot_be_decided_is_one_line_and_changes_nothing(

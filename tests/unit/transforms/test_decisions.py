@@ -167,12 +167,17 @@ def test_what_does_not_contradict_stays_in_force():
     assert not found.contradictions
 
 
-def shown(*rows):
-    """SHOWN rows of (entity, cluster, days after WHEN of its first record)."""
+def shown(*rows, verify=()):
+    """SHOWN rows of (entity, cluster, days after WHEN of its first record); members are core."""
     return pa.Table.from_pylist(
         [
-            {"entity_id": one, "cluster_id": cluster, "first_seen": WHEN + timedelta(days=day)}
-            for one, cluster, day in rows
+            {
+                "entity_id": entity,
+                "cluster_id": cluster,
+                "first_seen": WHEN + timedelta(days=days),
+                "core": cluster is not None and entity not in verify,
+            }
+            for entity, cluster, days in rows
         ],
         SHOWN,
     )
@@ -205,6 +210,13 @@ def test_a_decision_is_bound_to_what_was_there_when_it_was_made(kind, ends, cove
     assert bound_.digest == members_digest(covered)
     assert (bound_.run_id, bound_.interval) == ("run-1", SPAN)
     assert bind([bound_], CLUSTER.slice(0, 1), None, "run-2", BoundBy.HERE) == (bound_,)
+
+
+def test_a_confirm_covers_core_members_and_the_one_that_it_names():
+    cluster = shown(("a:1", "c", -2), ("a:2", "c", -1), ("a:3", "c", -1), verify=("a:2", "a:3"))
+    made = [decision("d1", "confirm", "a:1"), decision("d2", "confirm", "a:2")]
+    covered = [one.members for one in bind(made, cluster, SPAN, "run-1", BoundBy.PREVIOUS)]
+    assert covered == [("a:1",), ("a:1", "a:2")]
 
 
 def test_a_binding_is_taken_over_from_the_table_if_what_was_written_is_the_same():
