@@ -141,7 +141,7 @@ def link(entity_a: str, entity_b: str, **changed) -> dict:
 
 def lineage(cluster_id: str, **changed) -> dict:
     row = {"cluster_id": cluster_id, "event": "born", "from_ids": [], "to_ids": [cluster_id]}
-    return row | changed
+    return row | {"on_one_reporter": False, "rests_on": []} | changed
 
 
 def supplier(entity_id: str, cluster_id: str, **changed) -> dict:

@@ -150,7 +150,7 @@ def test_what_must_not_leave_stays_and_is_counted(changes, reason):
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [
-        ({"confidence": 0.49}, "below the confidence floor"),
+        ({"confidence": 0.49, "review": "unreviewed"}, "below the confidence floor"),
         ({"rules": replace(RULES, kinds=("domain",))}, "kind that does not leave"),
         ({"rules": replace(RULES, least_reports=4)}, "too few reporters"),
     ],
