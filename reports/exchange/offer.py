@@ -518,6 +518,7 @@ def _chosen(
     counts = dict(_pairs(groups, "entity_id", "reporter_key_count_distinct"))
     accounts = _accounts(evidence, words)
     echoes = _echoes(evidence)
+    sizes = Counter(members["cluster_id"].to_pylist())
     chosen: dict[str, Row] = {}
     reasons: Counter[str] = Counter()
     for one in members.to_pylist():
@@ -538,6 +539,8 @@ def _chosen(
             if one["confidence"] < policy.confidence_floor and one["review"] != str(Review.REVIEWED)
             else "too few reporters"
             if counts.get(entity_id, 0) < policy.least_reports
+            else "not reviewed, and linked to no other"
+            if one["review"] != str(Review.REVIEWED) and sizes[one["cluster_id"]] == 1
             else "not reviewed, nor told of by three people in their own words"
             if one["review"] != str(Review.REVIEWED)
             and (policy.confirmed_only or not three_own_accounts(accounts.get(entity_id, ())))

@@ -18,8 +18,12 @@ def rows():
         yield complaint(number, phone_numbers=[phone], received_at=f"2024-03-{day}T09:30:00Z")
 
 
-def test_recency_is_seen_from_the_newest_record(tmp_path):
-    run(tmp_path / "run", "--complaints", jsonl(tmp_path / "rows.jsonl", rows()))
+NOW = ("--now", "2024-03-29T09:30:00Z")
+"""The clock of the last of `rows`."""
+
+
+def test_recency_is_seen_from_the_clock(tmp_path):
+    run(tmp_path / "run", "--complaints", jsonl(tmp_path / "rows.jsonl", rows()), *NOW)
     recency = {
         row["name"][-1]: part["value"]
         for row in read(tmp_path / "run", CLUSTERS).to_pylist()
@@ -35,7 +39,7 @@ def test_a_file_of_weights_ranks(tmp_path):
     alone = re.sub(r"(?m)^(?!recency)(\w+) = \d+", r"\1 = 0", weights)
     file.write_text(f"{alone}[scale]{rest}", encoding="utf-8")
     given = jsonl(tmp_path / "rows.jsonl", rows())
-    manifest = run(tmp_path / "run", "--complaints", given, "--priority-weights", file)
+    manifest = run(tmp_path / "run", "--complaints", given, "--priority-weights", file, *NOW)
     priority = {
         row["name"][-1]: row["priority"] for row in read(tmp_path / "run", CLUSTERS).to_pylist()
     }

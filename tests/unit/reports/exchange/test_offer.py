@@ -204,12 +204,12 @@ def test_what_is_not_core_stays_whoever_reviewed_it():
     ],
 )
 def test_an_unreviewed_one_leaves_by_three_accounts_in_own_words(reports, words, leaves):
-    made, left = offer(evidence(*reports), {A: "c-1"}, words=words, **CORE)
+    made, left = offer(evidence(*reports), {A: "c-1", B: "c-1"}, words=words, **CORE)
     assert [one.entity_id for one in made.entities] == ([A] if leaves else [])
     assert left.clusters == (0 if leaves else 1)
     asks_more, _ = offer(
         evidence(*reports),
-        {A: "c-1"},
+        {A: "c-1", B: "c-1"},
         rules=replace(RULES, confirmed_only=True),
         status={"c-1": "confirmed"},
         words=words,
@@ -218,16 +218,24 @@ def test_an_unreviewed_one_leaves_by_three_accounts_in_own_words(reports, words,
     assert asks_more.entities == ()
 
 
+def test_a_single_identifier_leaves_after_a_review_alone():
+    alone, left = offer(evidence(*THREE), {A: "c-1"}, words=TOLD, **CORE)
+    assert alone.entities == ()
+    assert left.reasons == {"not reviewed, and linked to no other": 1}
+    reviewed, _ = offer(evidence(*THREE), {A: "c-1"}, words=TOLD)
+    assert [one.entity_id for one in reviewed.entities] == [A]
+
+
 def test_where_no_words_remain_a_call_of_ones_own_is_needed():
     told = evidence(*THREE)
     called = evidence((9, "v3", 5, [A]))
     calls = pa.Table.from_pylist(
         [one | {"record_kind": "call"} for one in called.to_pylist()], EVIDENCE
     )
-    without, _ = offer(told, {A: "c-1"}, words=TOLD | {"amazon|r3": frozenset()}, **CORE)
+    without, _ = offer(told, {A: "c-1", B: "c-1"}, words=TOLD | {"amazon|r3": frozenset()}, **CORE)
     assert without.entities == ()
     with_call, _ = offer(
-        pa.concat_tables([told, calls]), {A: "c-1"}, words=TOLD | {"amazon|r3": frozenset()}, **CORE
+        pa.concat_tables([told, calls]), {A: "c-1", B: "c-1"}, words=TOLD | {"amazon|r3": frozenset()}, **CORE
     )
     assert [one.entity_id for one in with_call.entities] == [A]
 

@@ -54,7 +54,7 @@ POOL = tuple(f"{prefix}+1888555{number:04}" for prefix in KIND_PREFIXES for numb
 
 MOST_ROWS = 12
 
-EXAMPLES = 25
+EXAMPLES = 60
 
 
 def members_of(rows, decided=None):
