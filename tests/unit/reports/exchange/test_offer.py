@@ -235,7 +235,10 @@ def test_where_no_words_remain_a_call_of_ones_own_is_needed():
     without, _ = offer(told, {A: "c-1", B: "c-1"}, words=TOLD | {"amazon|r3": frozenset()}, **CORE)
     assert without.entities == ()
     with_call, _ = offer(
-        pa.concat_tables([told, calls]), {A: "c-1", B: "c-1"}, words=TOLD | {"amazon|r3": frozenset()}, **CORE
+        pa.concat_tables([told, calls]),
+        {A: "c-1", B: "c-1"},
+        words=TOLD | {"amazon|r3": frozenset()},
+        **CORE,
     )
     assert [one.entity_id for one in with_call.entities] == [A]
 
