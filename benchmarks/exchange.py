@@ -3,9 +3,9 @@
 Simulated worlds of 20 rings, with 2,000 and with 8,000 complaints. Each company runs its own
 records; an analyst of each then confirms every cluster of two or more, and the run is made again
 with these decisions. An offer of the run before holds what three people each report in words of
-their own, an offer of the run after what is reviewed too. B-cubed F1 over all identifiers of either company, and the harms:
-known-legitimate and victims' identifiers in clusters, innocents and near misses in shared ones; and
-these and the unreviewed among what left in the offer.
+their own, an offer of the run after what is reviewed too. B-cubed F1 over all identifiers of either
+company, and the harms: known-legitimate and victims' identifiers in clusters, innocents and near
+misses in shared ones; and these and the unreviewed among what left in the offer.
 """
 
 from __future__ import annotations
