@@ -48,8 +48,10 @@ from pipelines.streaming.watch_sources import (
     positions_to_json,
     topics_from_options,
 )
+from pipelines.user_files import read_source_rules
 from transforms.alerts import ALERTS_FOLDER as ALERTS, DELIVERED_FOLDER as DELIVERED
 from transforms.gc_tuning import gc_tuned
+from transforms.reporters import NO_RULES, SourceRules
 from transforms.stream import (
     DELTA_SCHEMAS,
     SINGLE_PARTITION_OPTIONS,
@@ -99,7 +101,8 @@ class Watch:
             if options.watch
             else TopicFeed(topics_from_options(options), str(Path(options.output, STATE_FOLDER)))
         )
-        self._state = StreamState(options.output, retention_days(options))
+        rules = read_source_rules(options.sources)
+        self._state = StreamState(options.output, retention_days(options), rules)
         self.decisions = LiveDecisions(options)
         self._problem: str | None = None
         self._steps = {snapshot: self._built(snapshot=snapshot) for snapshot in (False, True)}
@@ -271,10 +274,8 @@ def recover_snapshots(output: str) -> None:
         recover_output(str(left.with_name(left.name.removeprefix(".").partition(".staging-")[0])))
 
 
-VERSION = 4
-
-TABLES_BY_VERSION = {3: 3, VERSION: len(DELTA_SCHEMAS)}
-"""Versions that are read, and how many of a delta's tables each has: the rest is empty."""
+VERSION = 5
+"""The version that is read: since it, evidence names its reporter."""
 
 STATE_FOLDER = "state"
 
@@ -291,9 +292,13 @@ _BROKEN = (OSError, ValueError, KeyError, TypeError, StopIteration, pa.ArrowExce
 
 
 class StreamState:
-    """The state below a stream's output: a file a tick, readable by its owner alone."""
+    """The state below a stream's output: a file a tick, readable by its owner alone.
 
-    def __init__(self, output: str, days: Mapping[str, int]) -> None:
+    Its evidence names reporters by the `rules` of --sources: a stream goes on with the same.
+    """
+
+    def __init__(self, output: str, days: Mapping[str, int], rules: SourceRules = NO_RULES) -> None:
+        self._rules = {org: str(rule) for org, rule in sorted(rules.items())}
         self._folder = Path(output, STATE_FOLDER)
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         for left in self._folder.glob(".next*"):
@@ -318,6 +323,7 @@ class StreamState:
             "duplicates": self.alive.duplicates,
             "expired": self.alive.expired,
             "picked": positions_to_json(positions),
+            "sources": self._rules,
         }
         _write(aside, block if whole else fresh, header)
         aside.rename(self._folder / name)
@@ -347,6 +353,11 @@ class StreamState:
                 ) from None
             if block is None:
                 raise self._version_error()
+            if header["sources"] != self._rules:
+                raise UsageError(
+                    f"{self._folder}: counts reporters by other --sources; give the same, or a new "
+                    "--output, and the watched folder is read again"
+                )
             blocks.append(block)
         self._files, self._rows = len(parts), sum(map(_record_rows, blocks[1:]))
         self.tick = int(path.name.partition(".")[0])
@@ -383,18 +394,18 @@ def _read_file(path: Path) -> tuple[Delta | None, dict[str, Any]]:
     header: dict[str, Any] = {}
     tables: list[pa.RecordBatch] = []
     with path.open("rb") as file:
-        while not header or len(tables) < TABLES_BY_VERSION[header["version"]]:
+        while len(tables) < len(DELTA_SCHEMAS):
             with pa.ipc.open_stream(file) as reader:
                 if not header:
                     header = json.loads((reader.schema.metadata or {})[_STATE_KEY])
-                    if header["version"] not in TABLES_BY_VERSION:
+                    if header["version"] != VERSION:
                         return None, header
                 columns = reader.read_next_batch().columns
                 tables.append(
                     pa.RecordBatch.from_arrays(columns, schema=DELTA_SCHEMAS[len(tables)])
                 )
                 reader.read_all()
-    return Delta(*tables, *empty_delta()[len(tables) :]), header
+    return Delta(*tables), header
 
 
 def _sync(path: Path) -> None:

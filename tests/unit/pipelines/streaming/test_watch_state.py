@@ -1,6 +1,5 @@
 """State on disk: after a kill it is that of a whole tick, and a tick writes what came in it."""
 
-import json
 import os
 from contextlib import suppress
 from pathlib import Path
@@ -12,6 +11,7 @@ from hypothesis import given, settings, strategies as st
 from pipelines.options import UsageError
 from pipelines.streaming.watch import STATE_FOLDER, StreamState
 from pipelines.streaming.watch_sources import ReadPosition
+from schemas.enums import SourceRule
 from tests.support.made_up_deltas import contents_of, delta_of
 from tests.support.script_texts import SCRIPT, own
 from transforms.call_scripts.matches import MIN_TELLERS
@@ -153,31 +153,14 @@ def test_words_that_few_share_are_never_on_disk(tmp_path):
     assert shown(StreamState(str(tmp_path), RETENTION_DAYS)) == shown(state)
 
 
-def test_the_version_before_is_taken_over_without_fingerprints(tmp_path):
-    state = StreamState(str(tmp_path), RETENTION_DAYS)
+def test_a_state_goes_on_by_the_rules_that_it_counted_reporters_by(tmp_path):
+    rules = {"acme": SourceRule.EACH_ROW}
+    state = StreamState(str(tmp_path), RETENTION_DAYS, rules)
     ticked(state, 0, 3, 0)
-    (path,) = (tmp_path / STATE_FOLDER).iterdir()
-    with path.open("rb") as file:
-        batches = []
-        for _ in range(3):
-            reader = pa.ipc.open_stream(file)
-            batches.append(reader.read_next_batch())
-            reader.read_all()
-    ((name, header),) = batches[0].schema.metadata.items()
-    header = json.dumps(json.loads(header) | {"version": 3}).encode()
-    batches[0] = batches[0].replace_schema_metadata({name: header})
-    with path.open("wb") as file:
-        for batch in batches:
-            with pa.ipc.new_stream(file, batch.schema) as writer:
-                writer.write_batch(batch)
-    again = StreamState(str(tmp_path), RETENTION_DAYS)
-    assert again.alive.settled.records == state.alive.settled.records
-    assert again.alive.settled.stated == state.alive.settled.stated
-    assert not again.alive.settled.fingerprints.num_rows
-    assert not again.alive.settled.phrases.num_rows
-    ticked(again, 7, 2, 1)
-    assert again.alive.settled.fingerprints.num_rows == 2
-    assert shown(StreamState(str(tmp_path), RETENTION_DAYS)) == shown(again)
+    assert shown(StreamState(str(tmp_path), RETENTION_DAYS, rules)) == shown(state)
+    for other in ({}, {"acme": SourceRule.PER_DAY}):
+        with pytest.raises(UsageError, match="by other --sources; give the same"):
+            StreamState(str(tmp_path), RETENTION_DAYS, other)
 
 
 @pytest.mark.parametrize("left", [0, 1, 100, 0.5, 0.99])
