@@ -317,7 +317,8 @@ def explanation_lines(found: Row) -> Iterator[str]:
 
 def _entity(entity: Row) -> Iterator[str]:
     yield _safe(entity["entity_id"], 300)
-    yield f"  {entity['status']}: {_safe(entity['reason'], 500)}"
+    status = entity["status"]
+    yield f"  {status}: {_safe(entity['reason'].removeprefix(f'{status}: '), 500)}"
     place = ", ".join(one for one in (entity["region"], entity["line_type"]) if one)
     yield (
         f"  {entity['complaints']} complaints, {entity['calls']} calls, {entity['victims']} known "
