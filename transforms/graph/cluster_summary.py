@@ -8,8 +8,9 @@ each reporter once; a complaint keeps a row of its own.
 from __future__ import annotations
 
 import math
+from collections import defaultdict
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
 from functools import partial
@@ -351,6 +352,7 @@ def summarize(
         known = {one["known_as"]: one["entity_id"] for one in those}
         beside = [*_must_links(must, known), *_epoch_links(ids)]
         cohesion = cluster_cohesion(ids, [*links_of.get(cluster_id, []), *beside])
+        cohesion = replace(cohesion, tie=_bounded_ties(those, cohesion.tie, beside))
         rows = member_rows(cluster_id, those, cohesion, reviewed)
         contested = {shown: own for own, shown in known.items() if shown != own}
         status = cluster_status(rows, confirmed, disputed, contested)
@@ -363,6 +365,27 @@ def summarize(
         clusters.append(cluster | ranked)
         all_members.extend(rows)
     return table_of_rows(clusters, CLUSTER), table_of_rows(all_members, MEMBER)
+
+
+def _bounded_ties(
+    members: Sequence[Row], tie: Mapping[str, float], beside: Sequence[Row]
+) -> dict[str, float]:
+    """Bounds what ties each member by its reporters: each is worth a record, whatever he files.
+
+    What analysts and epochs give (`beside`) is added.
+    """
+    given: dict[str, list[float]] = defaultdict(list)
+    for link in beside:
+        for end in _ends(link):
+            given[end].append(link["weight"])
+    added = {one["entity_id"]: math.fsum(given[one["entity_id"]]) for one in members}
+    return {
+        one["entity_id"]: min(
+            tie[one["entity_id"]] - added[one["entity_id"]], float(one["reporters"])
+        )
+        + added[one["entity_id"]]
+        for one in members
+    }
 
 
 def split_by_cluster(

@@ -71,6 +71,13 @@ class Incidence:
     day: np.ndarray
     nodes: int
 
+    def worth(self) -> np.ndarray:
+        """Returns the records' worth of each group: those of one reporter add up to one.
+
+        One person can name anything beside anything, any number of times.
+        """
+        return 1 / np.bincount(self.reporter, minlength=1)[self.reporter]
+
     def without(self, gone: np.ndarray) -> Incidence:
         """Returns the evidence without the nodes of a mask, nor groups that then name one node."""
         kept = ~gone[self.node]
@@ -84,9 +91,10 @@ class Incidence:
 class Ties:
     """Ties between clusters or nodes: pairs a < b, in sorted order.
 
-    `weight` is in records' worth: a record that names k clusters gives each pair of them 1/(k-1).
-    `reporters` counts the reporters of these records. `independent` is the weight that is left
-    without the one member that most of the tie depends on.
+    `weight` is in records' worth: a record that names k clusters gives each pair of them 1/(k-1),
+    and of a reporter with n records one n-th of that. `reporters` counts the reporters of these
+    records. `independent` is the weight that is left without the one member that most of the tie
+    depends on.
     """
 
     a: np.ndarray
@@ -157,13 +165,14 @@ def incidence_from_rows(rows: pa.Table, node: np.ndarray) -> Incidence:
 def cluster_ties(evidence: Incidence, label: np.ndarray) -> Ties:
     """Sums the ties between the clusters of a labelling of the nodes.
 
-    Of one reporter's records only the one of the largest share counts for a pair.
+    All records of a reporter together are worth one, and of them only the one of the largest share
+    counts for a pair.
     """
     group, cluster, sole = group_clusters(evidence, label)
     starts = group_starts(group)
     sizes = np.diff(np.append(starts, len(group)))
     first, second, of = pairs_within_groups(starts, sizes)
-    share = (1 / np.maximum(sizes - 1, 1))[of]
+    share = (evidence.worth()[group[starts]] / np.maximum(sizes - 1, 1))[of]
     a, b, reporter = cluster[first], cluster[second], evidence.reporter[group[first]]
     once = _largest_share(a * (len(label) + 1) + b, reporter, share, group[first])
     new = group_changes(a[once], b[once])

@@ -1,4 +1,4 @@
-from collections import defaultdict
+from collections import Counter, defaultdict
 
 import numpy as np
 import pyarrow as pa
@@ -21,6 +21,7 @@ def naive(groups, label):
     """Ties by their definition, pair by pair and victim by victim."""
     best, hanging = {}, defaultdict(lambda: defaultdict(float))
     size = np.bincount(label, minlength=7)
+    records = Counter(victim for _, victim in groups)
     for nodes, victim in groups:
         named = defaultdict(list)
         for node in nodes:
@@ -28,7 +29,7 @@ def naive(groups, label):
         for a in named:
             for b in named:
                 if a < b:
-                    worth = 1 / (len(named) - 1)
+                    worth = 1 / (len(named) - 1) / records[victim]
                     if worth > best.get((a, b, victim), (0,))[0]:
                         best[a, b, victim] = (worth, named[a], named[b])
     for (a, b, _), (worth, *sides) in best.items():
@@ -67,6 +68,13 @@ def test_ties_are_what_their_definition_says(groups, label):
         np.testing.assert_allclose(got[pair][:2], numbers[:2])
         # Which of a victim's equal records stands for him may differ; the bound may not.
         assert got[pair][2] >= -1e-9
+
+
+def test_all_records_of_one_reporter_are_worth_one():
+    flood = [{0, other} for other in range(1, 7)]
+    found = cluster_ties(evidence([{0, 1}, *flood], 7, [0, *[1] * 6]), np.arange(7))
+    worth = np.bincount(found.a, found.weight, 7)
+    np.testing.assert_allclose(worth[0], 2)
 
 
 def test_each_record_of_k_nodes_gives_each_node_one_records_worth():
