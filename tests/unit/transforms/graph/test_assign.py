@@ -86,6 +86,25 @@ def test_what_is_always_named_together_is_one_cluster_named_after_the_oldest(cou
     assert not any(found["hub"].to_pylist())
 
 
+def test_one_reporter_makes_no_hub_however_many_complaints_he_files():
+    honest = [
+        piece(f"phone:+1888{ring:03d}{n:04d}", Role.CALLBACK, f"c{ring}-{m}")
+        for ring in range(30)
+        for m in range(8)
+        for n in range(3)
+    ]
+    one = "phone:+18880000000"
+    lies = [
+        piece(entity, Role.CALLBACK, f"lie{ring}-{n}", victim_key="amazon|liar")
+        for ring in range(1, 30)
+        for n in range(3)
+        for entity in (one, f"phone:+1888{ring:03d}{n:04d}")
+    ]
+    _, before = clustered(honest)
+    _, after = clustered(honest + lies)
+    assert after.select(["node", "cluster", "hub"]) == before.select(["node", "cluster", "hub"])
+
+
 def test_hashes_that_collide_stop_the_run():
     one = {"node": 7, "bare": 7, "first_seen": DAY, "reporters": 1, "reported_by": 1}
     nodes = pa.Table.from_pylist([one | {"phone": False, "private": False}] * 2, NODE)
