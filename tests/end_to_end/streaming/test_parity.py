@@ -22,6 +22,7 @@ from tests.end_to_end.streaming.test_alerts import CALLS, INNOCENT, KNOWN, NEW, 
 from tests.end_to_end.streaming.test_watch import FOR_EVER, files_of
 from tests.support.run_pipeline import NOW, complaint, jsonl, run
 from transforms.read.files import ReadOptions
+from transforms.reporters import shipped_source_rules
 from transforms.stream.state import RETENTION_DAYS, longest_retention
 
 VERSIONS = [
@@ -61,7 +62,9 @@ def ticks_over(parts, output, *flags):
         stream.tick(news, snapshot=number == len(parts))
         positions = news.positions
         sizes.append(
-            StreamState(str(output / "out"), RETENTION_DAYS).alive.settled.records.num_rows
+            StreamState(
+                str(output / "out"), RETENTION_DAYS, shipped_source_rules()
+            ).alive.settled.records.num_rows
         )
     (snapshot,) = (output / "out" / "snapshots").iterdir()
     return snapshot, sizes
