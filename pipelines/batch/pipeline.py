@@ -8,6 +8,7 @@ from datetime import datetime
 from functools import partial
 
 import apache_beam as beam
+import numpy as np
 import pyarrow as pa
 
 from reports.html import write_report_pages
@@ -145,11 +146,14 @@ def build(pipeline: beam.Pipeline, plan: BatchPlan) -> None:
     summaries = summarize_clusters(clustered, bound, plan.weights)
 
     # Withhold victims' identifiers from what is written.
-    withheld = (
-        clustered.withheld,
-        stated,
-    ) | "All victims" >> beam.Flatten()  # WITHHELD, STATED_NUMBER
-    victim_numbers = beam.pvalue.AsSingleton(withheld | "Victims' numbers" >> VictimNumbers(start))
+    stated_numbers = beam.pvalue.AsSingleton(
+        stated | "Numbers stated" >> VictimNumbers(start)
+    )  # Beam's fuser for Flink fails where these are flattened with what is withheld
+    victim_numbers = beam.pvalue.AsSingleton(
+        clustered.withheld
+        | "Victims' numbers" >> VictimNumbers(start)
+        | "All victims" >> beam.Map(union_of_numbers, stated_numbers)
+    )
     redacted_complaints = {"records": unique_complaints[MAIN], "withheld": clustered.withheld} | (
         "Withhold from complaints" >> RedactRecords(RecordKind.COMPLAINT, victim_numbers)
     )  # COMPLAINT
@@ -163,12 +167,11 @@ def build(pipeline: beam.Pipeline, plan: BatchPlan) -> None:
     stated_in_rejects = unmasked_rejects | "Stated in rejects" >> beam.Map(
         stated_victim_numbers_in_rejects
     )  # STATED_NUMBER
-    in_rejects = (withheld, stated_in_rejects) | "All in rejects" >> beam.Flatten()
     reject_numbers = beam.pvalue.AsSingleton(
-        in_rejects | "Numbers in rejects" >> VictimNumbers(start)
+        stated_in_rejects | "Numbers in rejects" >> VictimNumbers(start)
     )
     masked_rejects = unmasked_rejects | "Mask rejects" >> beam.Map(
-        mask_rejects, reject_numbers
+        mask_all_in_rejects, victim_numbers, reject_numbers
     )  # REJECT
 
     # Write the tables, then the report and the manifest.
@@ -225,6 +228,18 @@ def kept_register(
         return {}
     kept = clustered.registered | "Keep register" >> KeepRegister(register, start)  # VICTIM_ENTRY
     return {tables.VICTIMS.name: kept}
+
+
+def mask_all_in_rejects(
+    rejects: pa.RecordBatch, victims: np.ndarray, stated: np.ndarray
+) -> pa.RecordBatch:
+    """Masks the numbers of `victims`, and those that rejects themselves have `stated`."""
+    return mask_rejects(rejects, union_of_numbers(victims, stated))
+
+
+def union_of_numbers(one: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """Returns the numbers of both, as `VictimNumbers` gives them."""
+    return np.union1d(one, other)
 
 
 def write_report(
