@@ -1,4 +1,4 @@
-"""What each harm costs a liar: `python -m benchmarks.poisoning [TRIES]`.
+"""The lies that each harm costs: `python -m benchmarks.poisoning [TRIES]`.
 
 Fresh simulated worlds of six rings and 300 complaints. On each, an analyst confirms two clusters,
 declares one number legitimate and disputes another (both for a month), from a run that the next one
@@ -96,7 +96,7 @@ BUDGETS = tuple(Budget(reporters, each) for reporters in (1, 2, 3) for each in (
 
 @dataclass(frozen=True)
 class Tables:
-    """What a run says: its members by id, the status of its identifiers and clusters, its alarms.
+    """A run: its members by id, the status of its identifiers and clusters, its alarms.
 
     `offered` are the identifiers that an offer of it to a partner holds, if one was made.
     """
@@ -151,7 +151,7 @@ class Tables:
 
 @dataclass(frozen=True)
 class Target:
-    """What a liar sees: the run before, and which clusters and identifiers are attacked.
+    """The view of a liar: the run before, and which clusters and identifiers are attacked.
 
     `known` are the core members of each of the clusters, those that most people report first, and
     `doubtful` the other members of the two that are confirmed.
@@ -328,7 +328,7 @@ def postdate(target: Target, budget: Budget, made: Forgery) -> None:
 
 @dataclass(frozen=True)
 class Case:
-    """What was attacked, the run without the lies (`control`), and the one with them (`after`)."""
+    """An attack: its aim, the run without the lies (`control`), and the one with them (`after`)."""
 
     target: Target
     control: Tables

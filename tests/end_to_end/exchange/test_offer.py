@@ -206,7 +206,7 @@ TOLD = [
     "He said our bank account was under investigation and we must keep it secret.",
     "The woman was friendly, then shouted when I refused to install her program.",
 ]
-"""What six people say, each in words of their own."""
+"""Words of six people, each of their own."""
 
 
 def test_an_identifier_that_holds_a_victims_id_stays(tmp_path, monkeypatch, capsys):
