@@ -8,7 +8,8 @@ knows everything: the identifiers of every cluster and how many reporters show e
 
 Every attack is tried with one to three liars, each with one complaint and with ten, in this order;
 the table says the least that did the harm in any of the tries, and in how many. Attacks are written
-to do harm: where the table says that none succeeded, none of these did.
+to do harm: where the table says that none succeeded, none of these did. Long, since each attack
+stands beside the judge of its harm.
 """
 
 from __future__ import annotations

@@ -8,7 +8,8 @@ writes what its decisions are bound to, and the next run takes that over.
 Decisions expire by the clock or `--as-of`, never by the date of a record. Where two contradict each
 other, the one that does less harm stays in force (cannot_link over must_link, dispute over confirm
 and review, victim_owned and legitimate over all that name somebody), and the manifest raises an
-alarm. Those that protect hold for every epoch of an identifier.
+alarm. Those that protect hold for every epoch of an identifier. Long, since what a decision covers
+and whether it is in force are read together.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """Offers: the policy of what may leave, a run's tables under it, and their text for a reader.
 
 An identifier leaves if it is core and an analyst reviewed it, or three people reported it on
-different days in words of their own (`three_own_accounts`). Long, since all that decides on what
+different days in words of their own (`three_own_accounts`); one that is linked to no other leaves
+after a review alone. Long, since all that decides on what
 leaves in an offer is read in one place.
 
 Counts of victims are under statistical disclosure control for one table with a total (Hundepool et

@@ -1,4 +1,4 @@
-"""What one reporter calls a victim's own stays in the graph, unnamed, until somebody settles it."""
+"""Contested identifiers stay in the graph, unnamed, until somebody settles who holds them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What was issued and proves wrong is listed, until each recipient's correction is recorded."""
+"""Issues that prove wrong are listed, until each recipient's correction is recorded."""
 
 import hashlib
 import json

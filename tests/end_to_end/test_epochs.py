@@ -84,7 +84,7 @@ def test_the_known_legitimate_number_is_nobodys_in_any_epoch(world, tmp_path):
 
 @pytest.mark.parametrize("entity", [f"phone:{NUMBER}", SECOND])
 def test_legitimate_by_decision(world, tmp_path, entity):
-    """What protects holds for the number whoever holds it, also where it names one epoch."""
+    """A decision that protects holds for the number in every epoch, also where it names one."""
     made = decisions(tmp_path / "d.jsonl", kind="legitimate", entity_a=entity)
     run(tmp_path / "run", "--complaints", world / "rows.jsonl", "--decisions", made)
     there = clusters(tmp_path / "run").keys()
@@ -181,7 +181,7 @@ def test_one_liar_renames_no_epoch(world, tmp_path):
 
 
 def test_numbers_of_the_previous_run_are_kept(tmp_path):
-    """What one person dated first was the first holder yesterday, and still is today."""
+    """An epoch that one person dated first was #1 yesterday, and still is today."""
     early = [complaint_naming(1, "2023-06-01T10:00:00Z", NUMBER, ALICE)]
     run(tmp_path / "old", "--complaints", jsonl(tmp_path / "a.jsonl", early))
     later = jsonl(tmp_path / "b.jsonl", early + rows()[4:])

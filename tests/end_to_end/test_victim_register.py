@@ -327,7 +327,7 @@ def test_the_secret_and_the_values_stand_nowhere_in_a_runs_folder(days, home, ca
 
 
 def test_a_pipeline_shows_the_secret_in_no_option_or_label(days, home):
-    """What an engine's pages and logs show of a job: its options and its steps' display data."""
+    """The options of a job and its steps' display data, which an engine's pages and logs show."""
     words = ["--complaints", days / "2.jsonl", "--output", days / "x", "--previous", days / "one"]
     asked = options.parse([*map(str, words)])
     plan = with_register(make_plan(asked, "token"), asked)

@@ -2,7 +2,8 @@
 
 Mentions stay with their records: only their sums (`activity`) travel to the owner of an identifier,
 and its status travels back to each partition of the records. So a number that ten million calls
-name takes a row for each of its victims and days, not one for each call.
+name takes a row for each of its reporters and days, not one for each call. Long, since status,
+epochs and withheld ids of an identifier come from one pass over these sums.
 """
 
 from __future__ import annotations
