@@ -5,7 +5,8 @@ suspect using an identifier, longer than data/lives.toml gives its kind, starts 
 entity of its own, which only other evidence can tie to the one before.
 
 No single reporter bridges a gap: it counts where it is too long without the days of any one of
-them. Epochs of two reporters or more are numbered first, in the order of time, and then those that
+them. Where two others or more are behind the gap and not before it, the days of who bridges it are
+of the epoch behind, else of the one before. Epochs of two reporters or more are numbered first, in the order of time, and then those that
 one reporter alone dates, so that a date far off gives no other epoch another number. An epoch that
 a previous run had keeps the number that it had there.
 """
@@ -210,13 +211,23 @@ def _may_have_several(rows: _Days, life: np.ndarray) -> np.ndarray:
 
 def _epochs(days: _Days, life: float) -> list[_Epoch]:
     """Returns the epochs of one identifier in the order of time."""
-    gaps = _gaps(days, life)
+    gaps = [(after, False, before, NOBODY) for before, after in _gaps(days, life)]
     for one in _bridging(days, life):
-        gaps += _gaps(days.where(days.reporter != one), life)
+        without = _gaps(days.where(days.reporter != one), life)
+        gaps += [(after, True, before, one) for before, after in without]
     cuts: list[int] = []
-    for before, after in sorted(gaps, key=lambda gap: (gap[1], gap[0])):
+    bridged: list[tuple[int, int, int]] = []
+    for after, is_bridged, before, one in sorted(gaps):
         if not cuts or cuts[-1] <= before:
+            if is_bridged:
+                bridged.append((len(cuts), before, one))
             cuts.append(after)
+    for at, before, one in bridged:
+        others = days.where(days.reporter != one)
+        part = np.searchsorted(np.array(cuts, np.int64), others.day, "right")
+        ahead, behind = (len(np.unique(others.reporter[part == n])) for n in (at, at + 1))
+        if ahead < CORROBORATED <= behind:
+            cuts[at] = int(days.day[np.searchsorted(days.day, before, "right")])
     part = np.searchsorted(np.array(cuts, np.int64), days.day, "right")
     found = []
     for number in np.unique(part).tolist():

@@ -7,7 +7,7 @@ from itertools import pairwise
 import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings, strategies as st
+from hypothesis import assume, given, settings, strategies as st
 
 from schemas.decision import DecisionKind
 from schemas.entity import epoch_number, with_epoch, without_epoch
@@ -59,20 +59,30 @@ def who_of(row):
 def parts_of(held, life):
     """Days of hard use in parts: cut where a gap is too long without any one reporter, or with all.
 
-    A cut is put as late as it can be, and one serves every gap that it falls into.
+    A cut is put as late as it can be, and one serves every gap that it falls into; then as early as
+    it can be, where only what is behind it has two reporters without the one who bridges the gap.
     """
     gaps = []
-    for left_out in {None, *map(who_of, held)}:
+    for left_out in sorted({"", *map(who_of, held)}):
         days = sorted({day_of(row) for row in held if who_of(row) != left_out})
-        gaps += [(now, before) for before, now in pairwise(days) if now - before > life]
+        gaps += [(now, left_out, before) for before, now in pairwise(days) if now - before > life]
     cuts = []
-    for now, before in sorted(gaps):
-        if not any(before < cut <= now for cut in cuts):
-            cuts.append(now)
-    parts = defaultdict(list)
-    for row in held:
-        parts[sum(cut <= day_of(row) for cut in cuts)].append(row)
-    return [parts[number] for number in sorted(parts)]
+    for now, left_out, before in sorted(gaps, key=lambda gap: (gap[0], gap[1] != "", gap[2])):
+        if not any(before < cut <= now for cut, *_ in cuts):
+            cuts.append((now, left_out, before))
+
+    def in_parts():
+        parts = defaultdict(list)
+        for row in held:
+            parts[sum(cut <= day_of(row) for cut, *_ in cuts)].append(row)
+        return parts
+
+    for at, (_, left_out, before) in enumerate(cuts):
+        sides = [{*map(who_of, in_parts()[at + n])} - {left_out} for n in (0, 1)]
+        if left_out and len(sides[0]) < 2 <= len(sides[1]):
+            cuts[at] = (min(day_of(row) for row in held if day_of(row) > before), left_out, before)
+    parts = in_parts()
+    return [parts[number] for number in sorted(parts) if parts[number]]
 
 
 def naive(rows):
@@ -108,7 +118,7 @@ def epochs_of(rows, previous=None, lives=LIVES):
     return found, [with_epoch(row["entity_id"], int(n)) for row, n in zip(rows, turn, strict=True)]
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=300)
 @given(ROWS)
 def test_epochs_by_the_rule(rows):
     found, told = epochs_of(rows)
@@ -146,13 +156,28 @@ ATTACKS = st.lists(
 ).map(lambda dates: [used(day, "mal", role) for day, role in dates])
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=300)
 @given(ATTACKS, st.sampled_from([None, previous((1, 0, 5), (2, 200, 205))]))
 def test_no_single_reporter_bridges_or_renames_epochs_of_others(attack, before):
     """Far off, between or beside, on any number of days: nobody else's record changes its epoch."""
     rows = [*TWO_HOLDERS, used(100, "cho", Role.CALLER_ID)]
     count = len(TWO_HOLDERS)
     assert numbers([*rows, *attack], before)[:count] == [1, 1, 2, 2] * 2
+
+
+@settings(deadline=None, max_examples=300)
+@given(
+    st.lists(st.tuples(st.integers(0, 50), st.sampled_from(REPORTERS)), min_size=3, max_size=8),
+    st.lists(st.integers(-60, 110), max_size=4),
+)
+def test_no_single_reporter_parts_what_holds_together_without_any_one(days, lied):
+    """Not even beside an honest reporter's day that is far from the others'."""
+    rows = [used(day, who) for day, who in days]
+    for left_out in {None, *map(who_of, rows)}:
+        rest = sorted(day_of(row) for row in rows if who_of(row) != left_out)
+        assume(all(now - before <= LIVES["phone"] for before, now in pairwise(rest)))
+    assume(len({*map(who_of, rows)}) >= 3)
+    assert set(numbers([*rows, *(used(day, "mal") for day in lied)])[: len(rows)]) == {1}
 
 
 def test_a_chain_of_days_of_one_reporter_bridges_nothing():
@@ -202,7 +227,7 @@ def test_an_epoch_begins_with_the_day_of_its_first_record():
     assert ids == [PHONE, PHONE, f"{PHONE}#2", f"{PHONE}#2"]
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=300)
 @given(ROWS, st.randoms(use_true_random=False))
 def test_entities_are_counted_by_epoch_in_any_order(rows, random):
     result = classify_evidence(evidence(rows), NOBODY, LIVES)
