@@ -6,9 +6,9 @@ entity of its own, which only other evidence can tie to the one before.
 
 No single reporter bridges a gap: it counts where it is too long without the days of any one of
 them. Where two others or more are behind the gap and not before it, the days of who bridges it are
-of the epoch behind, else of the one before. Epochs of two reporters or more are numbered first, in the order of time, and then those that
-one reporter alone dates, so that a date far off gives no other epoch another number. An epoch that
-a previous run had keeps the number that it had there.
+of the epoch behind, else of the one before. Epochs of two reporters or more are numbered first, in
+the order of time, and then those that one reporter alone dates, so that a date far off gives no
+other epoch another number. An epoch that a previous run had keeps the number that it had there.
 """
 
 from __future__ import annotations
