@@ -1,126 +1,114 @@
-"""How well worlds are clustered: `python -m benchmarks.clusters [SEED ...]`.
+"""Quality of clusters and tiers.
 
-Each world is simulated, run by the batch pipeline, and held against its truth, beside simpler
-methods over the same links, and beside what is left when only links with two records are trusted by
-somebody who knows which of them are true. That is the ceiling of any method that believes no single
-record. (Whoever knows which of all ties are true scores 1, since the truth leaves out what no
-evidence ties.)
+`python -m benchmarks.clusters [SEED ...] [--size N N] [--worlds W ...]`
+
+Each world is simulated, run by the batch pipeline and scored by `ringtrace evaluate`: all members,
+beside simpler methods over the same links, then the core, with the recall that each of its rules
+costs. Without `--size` the worlds are those of `LISTED`.
 """
 
 from __future__ import annotations
 
-import csv
+import argparse
 import json
-import subprocess
-import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
-import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
-import pyarrow.dataset as ds
+from benchmarks import measured
 
-from schemas.enums import Strength
-from transforms.clustering_metrics import compare_clusterings
-from transforms.graph.connected_components import component_labels
-
-COMPLAINTS = ["--complaints", "15000"]
-
-WORLDS = {
-    "120 rings": [*COMPLAINTS, "--operations", "120"],
-    "50 rings": [*COMPLAINTS, "--operations", "50"],
-    "120 rings, noise 2": [*COMPLAINTS, "--operations", "120", "--noise", "2"],
-    "50 rings, noise 2": [*COMPLAINTS, "--operations", "50", "--noise", "2"],
-    "120 rings, no calls": [*COMPLAINTS, "--operations", "120", "--calls-per-complaint", "0"],
-    "120 rings, pooled": [*COMPLAINTS, "--operations", "120", "--profile", "pooled"],
-    "one dominant of 60": [*COMPLAINTS, "--operations", "60", "--dominant", "0.35"],
-    "5 rings": [*COMPLAINTS, "--operations", "5"],
-    "25 rings, 3,000": ["--complaints", "3000", "--operations", "25"],
-    "5 rings, 300": ["--complaints", "300", "--operations", "5"],
-    "5 rings, 300, clean": ["--complaints", "300", "--operations", "5", "--noise", "0"],
+KINDS = {
+    "plain": [],
+    "noise-2": ["--noise", "2"],
+    "clean": ["--noise", "0"],
+    "no-calls": ["--calls-per-complaint", "0"],
+    "pooled": ["--profile", "pooled"],
+    "dominant": ["--dominant", "0.35"],
 }
+"""Options of `ringtrace simulate` by the name of a kind of world."""
 
-SEEDS = (1001,)
+LISTED = (
+    ("plain", 15_000, 120),
+    ("plain", 15_000, 50),
+    ("noise-2", 15_000, 120),
+    ("noise-2", 15_000, 50),
+    ("no-calls", 15_000, 120),
+    ("pooled", 15_000, 120),
+    ("dominant", 15_000, 60),
+    ("plain", 15_000, 5),
+    ("plain", 3_000, 25),
+    ("plain", 300, 5),
+    ("clean", 300, 5),
+)
+"""Kind, complaints and operations of each world."""
+
+HEADS = (
+    "F1", "precision", "recall", "harm", "innocents", "components", "capped", "Leiden", "hubs",
+    "core: precision", "recall", "B-cubed recall", "harm", "innocents", "near misses",
+    "cost: two reporters", "no near miss",
+)  # fmt: skip
 
 BASELINES = ("components", "components, at most 20 links", "Leiden, unweighted")
 
-HEADS = (
-    "ringtrace",
-    "precision",
-    "recall",
-    "components",
-    "capped",
-    "Leiden",
-    "2 records",
-    "hub prec",
-    "hub rec",
-    "harm",
-    "innocents",
-)
 
-
-def scores(flags: list[str], seed: int, folder: Path) -> list[float]:
-    """Returns a line of the table, in the order of `HEADS`."""
+def evaluation(flags: list[str], folder: Path) -> dict[str, Any]:
+    """Returns what `ringtrace evaluate --json` prints of a run of a world with these options."""
     world, run = folder / "world", folder / "run"
-    ring = [sys.executable, "-m", "pipelines.cli"]
-    _run([*ring, "simulate", str(world), "--seed", str(seed), *flags])
-    inputs = ["--complaints", f"{world}/complaints", "--calls", f"{world}/calls"]
-    _run([*ring, "batch", *inputs, "--output", str(run)])
-    lists = {name: f"{world}/{name}.csv" for name in ("truth", "victims", "innocents")}
-    harm = ["--victims", lists["victims"], "--innocents", lists["innocents"]]
-    harm += ["--known-legitimate", f"{world}/legitimate.csv", "--hubs", f"{world}/hubs.csv"]
-    harm += ["--baselines", "--json"]
-    judged = json.loads(_run([*ring, "evaluate", str(run), lists["truth"], *harm]))
-    ours = judged["agreement"]["bcubed"]
-    return [
-        ours["f1"],
-        ours["precision"],
-        ours["recall"],
-        *(judged["baselines"][name]["bcubed"]["f1"] for name in BASELINES),
-        trusted(run, world / "truth.csv"),
-        judged["hubs"]["precision"],
-        judged["hubs"]["recall"],
-        judged["known_legitimate"] + judged["victim_side"],
-        judged["innocent"],
+    measured.run(measured.python("pipelines.cli", "simulate", world, *flags))
+    inputs = ["--complaints", world / "complaints", "--calls", world / "calls"]
+    measured.run(measured.python("pipelines.cli", "batch", *inputs, "--output", run))
+    lists = [
+        word
+        for name in ("victims", "innocents", "near-misses", "hubs")
+        for word in (f"--{name}", world / f"{name.replace('-', '_')}.csv")
     ]
+    lists += ["--known-legitimate", world / "legitimate.csv", "--baselines", "--json"]
+    command = measured.python("pipelines.cli", "evaluate", run, world / "truth.csv", *lists)
+    found: dict[str, Any] = json.loads(measured.run(command).output)
+    return found
 
 
-def trusted(run: Path, truth: Path) -> float:
-    """B-cubed F1 of the components of the true links that two records or more show."""
-    with truth.open(newline="") as source:
-        rows = [(row["entity_id"], row["operation"]) for row in csv.DictReader(source)]
-    ids, operations = (np.array(column) for column in zip(*rows, strict=True))
-    links = ds.dataset(run / "links").to_table(
-        columns=["entity_a", "entity_b"],
-        filter=(pc.field("strength") == str(Strength.HARD)) & (pc.field("records") >= 2),
+def cells(found: dict[str, Any]) -> Iterator[str]:
+    """Yields the cells of a line, in the order of `HEADS`."""
+    score, tiers = found["agreement"]["bcubed"], found["tiers"]
+    core, harm, costs = tiers["core"], tiers["core_harm"], tiers["costs"]
+    yield from (f"{score[name]:.4f}" for name in ("f1", "precision", "recall"))
+    yield str(found["known_legitimate"] + found["victim_side"])
+    yield str(found["innocent"])
+    yield from (f"{found['baselines'][name]['bcubed']['f1']:.3f}" for name in BASELINES)
+    yield f"{found['hubs']['precision']:.2f}, {found['hubs']['recall']:.2f}"
+    yield from (f"{core[name]:.4f}" for name in ("precision", "recall", "bcubed_recall"))
+    yield str(harm["known_legitimate"] + harm["victim_side"])
+    yield from (str(harm[name]) for name in ("innocent", "near_miss"))
+    yield from (f"{costs[rule]['recall']:.4f}" for rule in ("robustness", "near_miss"))
+
+
+def main(words: list[str] | None = None) -> None:
+    """Prints a line of Markdown for each world and seed."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.clusters", description=__doc__)
+    parser.add_argument("seeds", metavar="SEED", type=int, nargs="*")
+    parser.add_argument(
+        "--size", metavar="N", type=int, nargs=2, help="complaints and operations of each world"
     )
-    a, b = (
-        pc.fill_null(pc.index_in(links[name], pa.array(ids.tolist())), -1).to_numpy()
-        for name in ("entity_a", "entity_b")
-    )
-    true = (a >= 0) & (b >= 0) & (operations[a] == operations[b])
-    return compare_clusterings(operations, component_labels(len(ids), a[true], b[true])).bcubed.f1
-
-
-def _run(command: list[str]) -> str:
-    return subprocess.run(command, check=True, capture_output=True, text=True).stdout
-
-
-def main() -> None:
-    """Print one line a world and seed."""
-    seeds = [int(word) for word in sys.argv[1:]] or SEEDS
+    parser.add_argument("--worlds", nargs="+", choices=KINDS, default=list(KINDS))
+    given = parser.parse_args(words)
+    worlds = [(kind, *given.size) for kind in given.worlds] if given.size else LISTED
     print(
-        "F1 by B-cubed; harm: known-legitimate and victims' own identifiers in clusters; "
-        "innocents: in shared ones"
+        "B-cubed scores. Harm: known-legitimate and victims' own identifiers, in any cluster;"
+        " innocents: of all in shared clusters, of the core in any; hubs: precision, recall.\n"
     )
-    print(f"{'world':<20}{'seed':>6}" + "".join(f"{head:>11}" for head in HEADS))
-    for name, flags in WORLDS.items():
-        for seed in seeds:
+    print("| world | complaints | rings | seed | " + " | ".join(HEADS) + " |")
+    print("|---" * (len(HEADS) + 4) + "|")
+    for kind, complaints, operations in worlds:
+        if kind not in given.worlds:
+            continue
+        size = ["--complaints", str(complaints), "--operations", str(operations)]
+        for seed in given.seeds or (1001,):
             with tempfile.TemporaryDirectory() as folder:
-                *found, harm, innocent = scores(flags, seed, Path(folder))
-            told = "".join(f"{one:>11.3f}" for one in found)
-            print(f"{name:<20}{seed:>6}{told}{harm:>11}{innocent:>11}", flush=True)
+                found = evaluation([*KINDS[kind], *size, "--seed", str(seed)], Path(folder))
+            line = (kind, f"{complaints:,}", str(operations), str(seed), *cells(found))
+            print("| " + " | ".join(line) + " |", flush=True)
 
 
 if __name__ == "__main__":
