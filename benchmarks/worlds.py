@@ -4,29 +4,130 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Callable
 from pathlib import Path
+from random import Random
+from typing import Any
+
+import orjson
 
 from benchmarks import measured
+from pipelines.simulate.identifiers import digits, draw_number
 
 WORLDS = Path(os.environ.get("RINGTRACE_WORLDS", "runs/worlds"))
 
 COMPLAINTS_AN_OPERATION = 165
 
+FRESH = 0.8
+"""The share of forged caller ids in whose place `write_oddly` puts a number of its own."""
 
-def world(complaints: int, root: Path | None = None) -> Path:
-    """The folder of the world of that many complaints; made now if it is not there yet."""
-    folder = (root or WORLDS) / str(complaints)
+INVALID = 0.3
+"""The share of those numbers that are in no assigned range or too short."""
+
+_WORDS = "zero one two three four five six seven eight nine".split()
+
+_FULL_WIDTH = str.maketrans("0123456789+-()", "０１２３４５６７８９＋－（）")
+
+_SEPARATORS = (" ", ".", "/", " - ", "--", "\u2011", "\u00a0")
+
+
+def world(complaints: int, root: Path | None = None, *, odd: bool = False) -> Path:
+    """Returns the folder of the world of that many complaints; it is made if it is not there yet.
+
+    An `odd` one is the same world with its numbers written by `write_oddly`.
+    """
+    folder = (root or WORLDS) / f"{complaints}{'-odd' * odd}"
     if not folder.exists():
         folder.parent.mkdir(parents=True, exist_ok=True)
-        half = folder.with_name(f".{complaints}.half")
+        half = folder.with_name(f".{folder.name}.half")
         shutil.rmtree(half, ignore_errors=True)
-        operations = max(2, complaints // COMPLAINTS_AN_OPERATION)
-        size = ["--complaints", complaints, "--operations", operations]
-        measured.run(measured.python("pipelines.cli", "simulate", half, *size))
+        if odd:
+            shutil.copytree(world(complaints, root), half)
+            for path in sorted(half.glob("c*/*.jsonl")):
+                _rewrite(path, write_oddly)
+        else:
+            operations = max(2, complaints // COMPLAINTS_AN_OPERATION)
+            size = ["--complaints", complaints, "--operations", operations]
+            measured.run(measured.python("pipelines.cli", "simulate", half, *size))
         half.rename(folder)
     return folder
 
 
 def inputs(folder: Path) -> list[str]:
-    """The options of `ringtrace batch` that name a world's files."""
+    """Returns the options of `ringtrace batch` that name a world's files."""
     return ["--complaints", f"{folder}/complaints", "--calls", f"{folder}/calls"]
+
+
+def write_oddly(record: dict[str, Any]) -> None:
+    """Writes the numbers of a complaint or a call so that nearly every one is written once.
+
+    Most forged caller ids become a number that no other record has, some of these an invalid one,
+    and each complaint's narrative names one more. A complaint's other numbers get odd separators,
+    an extension, full-width digits, or are spelled out; a call's get separators alone. Equal
+    records stay equal.
+    """
+    call = record.get("call_id")
+    rng = Random(f"{record['source_org']} {call or record['complaint_id']}")
+    country = record["victim_country"]
+    if call:
+        for end in ("calling_number", "called_number"):
+            forged = end == "calling_number" and record["direction"] == "inbound"
+            if record.get(end):
+                record[end] = _fresh(rng, country) if forged else _separated(rng, record[end])
+        return
+    narrative = record.get("narrative") or ""
+    for one in record.get("phone_numbers") or ():
+        written = one["raw"]
+        if one["role"] == "caller_id" and rng.random() < FRESH:
+            one["raw"] = _fresh(rng, country)
+        else:
+            one["raw"] = rng.choice(_STYLES)(rng, written)
+        narrative = narrative.replace(written, one["raw"])
+    shown = rng.choice(_STYLES)(rng, _fresh(rng, country))
+    record["narrative"] = f"{narrative} The display also showed {shown}.".lstrip()
+
+
+def _rewrite(path: Path, change: Callable[[dict[str, Any]], None]) -> None:
+    """Changes every record of a file of JSON Lines."""
+    half = path.with_suffix(".half")
+    with path.open("rb") as lines, half.open("wb") as out:
+        for line in lines:
+            record = orjson.loads(line)
+            change(record)
+            out.write(orjson.dumps(record, option=orjson.OPT_APPEND_NEWLINE))
+    half.replace(path)
+
+
+def _fresh(rng: Random, country: str) -> str:
+    number = draw_number(rng, country, "geographic")
+    if rng.random() >= INVALID:
+        return number
+    # After North America's code an area code of 1 is in no plan; elsewhere a digit is missing.
+    return f"+11{digits(rng, 9)}" if number.startswith("+1") else number[:-2]
+
+
+def _separated(rng: Random, number: str) -> str:
+    """Returns a number with other separators, and with some between bare digits."""
+    groups = "".join(c if c.isdigit() else " " for c in number).split()
+    if len(groups) == 1:
+        cut = rng.randint(2, 4)
+        groups = [groups[0][:cut], groups[0][cut : cut + 3], groups[0][cut + 3 :]]
+    parts = (part for group in groups for part in (rng.choice(_SEPARATORS), group))
+    return "+" * number.startswith("+") + "".join(parts).lstrip("".join(_SEPARATORS))
+
+
+def _extended(rng: Random, number: str) -> str:
+    return f"{number}{rng.choice((' ext. ', ' x', ' extension ', ';ext='))}{digits(rng, 4)}"
+
+
+def _full_width(rng: Random, number: str) -> str:
+    return _separated(rng, number).translate(_FULL_WIDTH)
+
+
+def _spelled(rng: Random, number: str) -> str:
+    groups = "".join(c if c.isdigit() else " " for c in number).split()
+    words = (" ".join(_WORDS[int(c)] for c in group) for group in groups)
+    return "plus " * number.startswith("+") + rng.choice((" ", " dash ", ", ")).join(words)
+
+
+_STYLES = (_separated, _separated, _extended, _extended, _full_width, _spelled)

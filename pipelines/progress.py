@@ -1,9 +1,9 @@
 """Shows what a run is doing: a live line on a terminal, plain lines elsewhere.
 
 Beam's local runner names each stage that it begins. Which share of a batch run's time each of them
-takes was measured (`BATCH_STEPS`, by `python -m benchmarks.progress`); from that and the time that
-has passed follow the share of the work that is done and the time that remains. Other runners name
-no stages here, so nothing is shown of them.
+takes was measured (`BATCH_STEPS`, by `python -m benchmarks.batch --stages`); from that and the time
+that has passed follow the share of the work that is done and the time that remains. Other runners
+name no stages here, so nothing is shown of them.
 """
 
 from __future__ import annotations

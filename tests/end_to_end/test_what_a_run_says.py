@@ -178,7 +178,7 @@ def test_a_stream_without_a_record_says_so(tmp_path, capsys):
 
 
 def test_a_runs_stages_are_those_whose_time_was_measured(tmp_path, monkeypatch):
-    """Another Beam may cut the pipeline otherwise: then `python -m benchmarks.progress` is due."""
+    """Another Beam may cut it otherwise: then `python -m benchmarks.batch --stages` is due."""
     begun = Counter()
     following = Progress.following
 

@@ -34,7 +34,7 @@ COSTS = {
 def recorded(complaints):
     """When each stage of a real run began, in seconds, its step, and the end of the run.
 
-    The runs had two cores almost to themselves; `python -m benchmarks.progress` records such.
+    The runs had two cores almost to themselves; `python -m benchmarks.batch --stages` records such.
     """
     with Path(__file__).with_name(f"stages_{complaints}.csv").open() as file:
         return [(float(since), step) for since, step in csv.reader(file)]

@@ -1,0 +1,301 @@
+"""What a batch run takes, step by step: `python -m benchmarks.batch [N ...] [--record | --stages]`.
+
+Each N is a simulated world of that many complaints (`benchmarks.worlds`). The run is a process of
+its own, and all its processes are looked at every tenth of a second. It notes when each stage of
+Beam's local runner begins, and the bytes of every batch that it encodes. Printed are, for each
+step, the memory that is resident and not shared at its peak, and the CPU seconds of the run's own
+process; with --record what one complaint and one call add, from three worlds without and with
+calls; with --stages the rows of `pipelines.progress.BATCH_STEPS`, and what runs would have shown
+with the rows that are there now.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import shutil
+import sys
+import tempfile
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from unittest import mock
+
+import pyarrow as pa
+import pyarrow.dataset as ds
+
+from benchmarks import measured
+from benchmarks.worlds import inputs, world
+from pipelines import progress
+from pipelines.batch import __main__, pipeline
+from pipelines.progress import BATCH_STEPS, BUNDLE_LOGGER, WorkDone, about, step_of_record
+from schemas.call import CALL_ACCEPTED
+from schemas.complaint import COMPLAINT_ACCEPTED
+from schemas.mention import CLASSIFIED, EVIDENCE
+from schemas.tables import ALL_TABLES
+from transforms import batch_codec, shuffle
+from transforms.batch_codec import EncodedBatch
+from transforms.graph.link_weights import PAIR_SUM
+from transforms.write import tables
+
+REPORT = "Finish"
+"""The step that writes the report."""
+
+CALLS = 4
+"""Calls of a complaint in the third world of `--record`."""
+
+MOMENTS = (0.25, 0.5, 0.75)
+
+ROWS = {
+    tuple(schema.names): name
+    for name, schema in {
+        "complaints": COMPLAINT_ACCEPTED,
+        "calls": CALL_ACCEPTED,
+        "evidence": EVIDENCE,
+        "classified evidence": CLASSIFIED,
+        "pairs": PAIR_SUM,
+        **{f"written {table.name}": table.schema for table in ALL_TABLES},
+    }.items()
+}
+"""What a batch holds, by its columns."""
+
+BETWEEN_STEPS = "between steps"
+
+Stages = list[tuple[float, float, str]]
+"""Clock, CPU seconds of the process, and the step whose stage begins; the last is the end."""
+
+
+@dataclass
+class Step:
+    """The peak of one step in bytes, and its CPU seconds without other processes'."""
+
+    name: str
+    peak: int = 0
+    cpu: float = 0.0
+
+
+@dataclass(frozen=True)
+class Observed:
+    """One run: what it took, its stages and steps, and the bytes of the batches it encoded.
+
+    `encoded` has those of shuffles by what they hold, and those `BETWEEN_STEPS`.
+    """
+
+    used: measured.Measured
+    stages: Stages
+    steps: list[Step]
+    encoded: Counter[str]
+
+    @property
+    def shuffled(self) -> int:
+        """Returns the bytes that the shuffles carried."""
+        return self.encoded.total() - self.encoded[BETWEEN_STEPS]
+
+
+def observe(folder: Path, output: Path, *, report: bool = True) -> Observed:
+    """Runs the world in `folder`, with its report or without."""
+    with tempfile.TemporaryDirectory(dir=output.parent) as scratch:
+        notes = Path(scratch, "notes")
+        words = ["--one", folder, output, notes, *(() if report else ("--no-report",))]
+        samples: list[tuple[float, int]] = []
+        used = measured.run(measured.python("benchmarks.batch", *words), samples)
+        noted = json.loads(notes.read_text())
+    stages = [(clock, cpu, step) for clock, cpu, step in noted["stages"]]
+    return Observed(used, stages, steps(stages, samples), Counter(noted["encoded"]))
+
+
+def one_run(folder: Path, output: Path, notes: Path, *, report: bool) -> int:
+    """Runs a batch in this process and writes its notes; returns its exit status."""
+    stages: Stages = []
+    encoded: Counter[str] = Counter()
+    lock = threading.Lock()
+
+    class Noted(progress.Progress):
+        """Progress that notes every stage."""
+
+        @contextmanager
+        def following(self, steps: Sequence[str]) -> Iterator[None]:
+            """Notes the local runner's stages while this lasts."""
+
+            class Noting(logging.Handler):
+                """Notes the step of each stage that begins."""
+
+                def emit(self, record: logging.LogRecord) -> None:
+                    """Notes one stage, unless it makes a constant."""
+                    if step := step_of_record(steps, record):
+                        stages.append((time.monotonic(), time.process_time(), steps[step - 1]))
+
+            handler, logger = Noting(logging.DEBUG), logging.getLogger(BUNDLE_LOGGER)
+            logger.addHandler(handler)
+            with super().following(steps):
+                yield
+            logger.removeHandler(handler)
+            stages.append((time.monotonic(), time.process_time(), "end"))
+
+    def counted(name: str | None) -> Callable[[pa.RecordBatch, pa.Schema], EncodedBatch]:
+        plain = batch_codec.encode_batch
+
+        def encode(batch: pa.RecordBatch, schema: pa.Schema) -> EncodedBatch:
+            made = plain(batch, schema)
+            with lock:
+                held = name or ROWS.get(tuple(schema.names), "other")
+                encoded[held] += len(made.to_bytes())
+            return made
+
+        return encode
+
+    with ExitStack() as changed:
+        for module, name in ((shuffle, None), (tables, None), (batch_codec, BETWEEN_STEPS)):
+            changed.enter_context(mock.patch.object(module, "encode_batch", counted(name)))
+        changed.enter_context(mock.patch.object(progress, "Progress", Noted))
+        if not report:
+            nothing = mock.patch.object(pipeline, "write_report_pages", lambda *_, **__: None)
+            changed.enter_context(nothing)
+        status = __main__.main([*inputs(folder), "--output", str(output), "--overwrite"])
+    if not report and (output / "report").exists():
+        sys.exit("a report was written where none was wanted")
+    notes.write_text(json.dumps({"stages": stages, "encoded": encoded}))
+    return status
+
+
+def steps(stages: Stages, samples: Sequence[tuple[float, int]]) -> list[Step]:
+    """Returns the steps of a run in the order in which they began, with the peak of its samples."""
+    found: dict[str, Step] = {}
+    for (clock, cpu, name), (until, cpu_then, _) in pairwise(stages):
+        step = found.setdefault(name, Step(name))
+        step.cpu += cpu_then - cpu
+        held = (held for when, held in samples if clock <= when < until)
+        step.peak = max(step.peak, max(held, default=0))
+    return list(found.values())
+
+
+def table(found: dict[int, Observed]) -> Iterator[str]:
+    """Yields lines of Markdown: MiB at the peak of each step, CPU seconds, MiB shuffled."""
+    yield "| step | " + " | ".join(f"{n:,}: MiB | CPU s" for n in found) + " |"
+    yield "|---" * (1 + 2 * len(found)) + "|"
+    by_name = {n: {one.name: one for one in run.steps} for n, run in found.items()}
+    for name in dict.fromkeys(one.name for run in found.values() for one in run.steps):
+        cells = [by_name[n].get(name, Step(name)) for n in found]
+        told = " | ".join(f"{one.peak / 2**20:,.0f} | {one.cpu:,.1f}" for one in cells)
+        yield f"| {name} | {told} |"
+    before = [
+        max(one.peak for one in run.steps if one.name != REPORT) / 2**20 for run in found.values()
+    ]
+    yield "| before the report | " + " | ".join(f"{one:,.0f} | " for one in before) + " |"
+    whole = [f"{run.used.peak:,.0f} | {run.used.cpu:,.1f}" for run in found.values()]
+    yield "| all, the report's processes too | " + " | ".join(whole) + " |"
+    for n, run in found.items():
+        yield f"\n{n:,}: MiB encoded " + ", ".join(
+            f"{name} {size / 2**20:,.1f}" for name, size in run.encoded.most_common()
+        )
+
+
+def record_costs(size: int, folder: Path) -> Iterator[str]:
+    """Yields what a run, a complaint and a call cost: the straight lines through three runs."""
+    runs: list[Observed] = []
+    entities: list[int] = []
+    for complaints, calls in ((size, 0), (2 * size, 0), (size, CALLS)):
+        made = folder / f"{complaints}-{calls}"
+        words = ["--complaints", complaints, "--operations", max(2, complaints // 165)]
+        words += ["--calls-per-complaint", calls]
+        measured.run(measured.python("pipelines.cli", "simulate", made, *words))
+        runs.append(observe(made, made / "run"))
+        entities.append(ds.dataset(made / "run" / "entities").count_rows())
+    measures: dict[str, list[float]] = {
+        "CPU, s": [run.used.cpu for run in runs],
+        "peak memory, bytes": [run.used.peak * 2**20 for run in runs],
+        "encoded for shuffles, bytes": [run.shuffled for run in runs],
+        "encoded in all, bytes": [run.encoded.total() for run in runs],
+        "entities": [*entities],
+    }
+    for name, (alone, twice, called) in measures.items():
+        complaint = (twice - alone) / size
+        call = (called - alone) / (CALLS * size)
+        fixed = alone - complaint * size
+        yield f"| {name} | {fixed:,.6g} | {complaint:,.4g} | {call:,.4g} |"
+
+
+def shares(stages: Stages) -> dict[tuple[str, int], float]:
+    """Returns the share of a run's time that each stage of each step takes."""
+    begun: Counter[str] = Counter()
+    found: dict[tuple[str, int], float] = {}
+    whole = stages[-1][0] - stages[0][0]
+    for (since, _, step), (until, _, _) in pairwise(stages):
+        found[step, begun[step]] = (until - since) / whole
+        begun[step] += 1
+    return found
+
+
+def step_rows(runs: Sequence[Stages]) -> Iterator[str]:
+    """Yields a row for each step: its stages in thousandths, the mean over the runs."""
+    of_runs = [shares(stages) for stages in runs]
+    by_step: dict[str, list[int]] = {}
+    for step, number in of_runs[0]:
+        mean = sum(one.get((step, number), 0.0) for one in of_runs) / len(runs)
+        by_step.setdefault(step, []).append(round(mean * 1000))
+    for step, stages in by_step.items():
+        doing = BATCH_STEPS[step].doing if step in BATCH_STEPS else "?"
+        yield f"    {json.dumps(step)}: StepCost({json.dumps(doing)}, {tuple(stages)}),"
+
+
+def shown(stages: Stages, moment: float) -> str:
+    """Returns what a run showed when this share of its time had passed, and what was true."""
+    work, first = WorkDone(BATCH_STEPS), stages[0][0]
+    whole = stages[-1][0] - first
+    for since, _, step in stages[:-1]:
+        if since - first <= moment * whole:
+            work.begin(step, since - first)
+    return f"{work.line(moment * whole)} (true: {moment:.0%}, {about((1 - moment) * whole)})"
+
+
+def stage_lines(found: dict[int, Observed]) -> Iterator[str]:
+    """Yields the rows of `BATCH_STEPS`, the stages of each run, and what it would have shown."""
+    yield from step_rows([run.stages for run in found.values()])
+    for size, run in found.items():
+        first = run.stages[0][0]
+        yield f"{size:,} complaints, {run.stages[-1][0] - first:.0f} s"
+        yield from (f"  {shown(run.stages, moment)}" for moment in MOMENTS)
+        yield from (f"{clock - first:.2f},{step}" for clock, _, step in run.stages)
+
+
+def main() -> None:
+    """Measures each world and prints the table that was asked for."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.batch", description=__doc__)
+    parser.add_argument("sizes", metavar="N", type=int, nargs="*", default=[20_000])
+    parser.add_argument("--record", action="store_true", help="what a record costs")
+    parser.add_argument("--stages", action="store_true", help="the rows of BATCH_STEPS")
+    parser.add_argument("--no-report", action="store_true", help="write no report")
+    parser.add_argument("--keep", metavar="RUN", type=Path, help="where the last run is left")
+    parser.add_argument("--one", nargs=3, type=Path, help=argparse.SUPPRESS)
+    given = parser.parse_args()
+    if given.one:
+        sys.exit(one_run(*given.one, report=not given.no_report))
+    with tempfile.TemporaryDirectory() as scratch:
+        if given.record:
+            print("| | fixed | a complaint | a call |\n|---|---|---|---|")
+            for size in given.sizes:
+                print("\n".join(record_costs(size, Path(scratch))))
+            return
+        found: dict[int, Observed] = {}
+        for size in given.sizes:
+            output = Path(scratch, "run")
+            found[size] = observe(world(size), output, report=not given.no_report)
+            if given.keep and size == given.sizes[-1]:
+                shutil.rmtree(given.keep, ignore_errors=True)
+                shutil.move(output, given.keep)
+            used = found[size].used
+            print(f"{size:,}: {used.wall:,.0f} s, {used.peak:,.0f} MiB", flush=True)
+    print("\n".join(stage_lines(found) if given.stages else table(found)))
+    for less, more in pairwise(given.sizes):
+        slope = (found[more].used.peak - found[less].used.peak) * 2**20 / (more - less)
+        print(f"from {less:,} to {more:,}: {slope:,.0f} bytes a complaint")
+
+
+if __name__ == "__main__":
+    main()
