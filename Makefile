@@ -66,7 +66,7 @@ bench: $(READY)  ## the measurements that the docs quote (an hour)
 	@$(BIN)/python -m benchmarks
 
 pictures: $(READY)  ## take the pictures of the README again, in a Chromium
-	@$(BIN)/python -m benchmarks.pictures
+	@$(BIN)/python -m tests.browser.pictures
 
 schemas: $(READY)  ## write the published contracts and docs/api.md again after a change
 	@$(BIN)/python -m schemas.contract_docs docs

@@ -1,20 +1,30 @@
-"""Simulated worlds by size, made once and kept below runs/: 1.25 calls a complaint."""
+"""Simulated worlds by size, kept below runs/ (1.25 calls a complaint), and records as accepted."""
 
 from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from random import Random
 from typing import Any
 
 import orjson
+import pyarrow as pa
 
 from benchmarks import measured
 from pipelines.simulate.identifiers import digits, draw_number
+from schemas.enums import RecordKind
+from transforms.read.detect import plan_input_files
+from transforms.read.files import ReadOptions
+from transforms.read.read_records import COMPLAINTS, REJECTS, read_shard
+from transforms.read.shards import scan_file
+from transforms.validate import validate_calls, validate_complaints
 
 WORLDS = Path(os.environ.get("RINGTRACE_WORLDS", "runs/worlds"))
+
+REAL = Path(__file__).resolve().parents[2] / "shared" / "data"
+"""Public records beside the checkout, where they are there."""
 
 COMPLAINTS_AN_OPERATION = 165
 
@@ -131,3 +141,31 @@ def _spelled(rng: Random, number: str) -> str:
 
 
 _STYLES = (_separated, _separated, _extended, _extended, _full_width, _spelled)
+
+
+def accepted(
+    complaints: Sequence[str], calls: Sequence[str], options: ReadOptions | None = None
+) -> Iterator[tuple[RecordKind, pa.RecordBatch]]:
+    """Yields batches of COMPLAINT_ACCEPTED and CALL_ACCEPTED of every file, in its rows' order."""
+    options = options or ReadOptions()
+    for file in plan_input_files(complaints, calls, options):
+        for shard in scan_file(file)[1]:
+            for tag, batch in read_shard(shard, options):
+                if tag == REJECTS:
+                    continue
+                if tag == COMPLAINTS:
+                    yield RecordKind.COMPLAINT, validate_complaints(batch)[0]
+                else:
+                    yield RecordKind.CALL, validate_calls(batch)[0]
+
+
+def simulated(complaints: int) -> tuple[pa.RecordBatch, pa.RecordBatch]:
+    """Returns the accepted complaints and calls of a simulated world, each as one batch."""
+    folder = world(complaints)
+    batches = list(accepted([f"{folder}/complaints"], [f"{folder}/calls"]))
+    whole = (
+        pa.Table.from_batches([batch for of, batch in batches if of is kind]).combine_chunks()
+        for kind in (RecordKind.COMPLAINT, RecordKind.CALL)
+    )
+    of_complaints, of_calls = (table.to_batches()[0] for table in whole)
+    return of_complaints, of_calls

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pyarrow as pa
 import pytest
 
-from benchmarks import impersonation as measured
+from benchmarks import transcripts
 from schemas.complaint import IMPERSONATION
 from tests.support.made_up_records import complaints, victims
 from tests.support.real_data import real
@@ -118,7 +118,7 @@ def test_many_texts_are_read_as_one_is():
 @pytest.mark.real
 def test_precision_and_recall_on_the_transcripts():
     real("robocall_transcripts/transcripts.csv")
-    scores = measured.scores()
+    scores = transcripts.scores()
     brand, lure = scores["brand", "all"], scores["lure", "all"]
     assert brand.precision >= 0.93 and brand.recall >= 0.87
     assert lure.precision >= 0.80 and lure.recall >= 0.88

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from benchmarks.phone_oracle import draw, examples
+from tests.support.phone_oracle import draw, examples
 from tests.support.real_data import real
 from tests.unit.transforms.extract.test_hostile_input import PIECES
 from transforms import text_spans

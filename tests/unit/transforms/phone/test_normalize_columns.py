@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from benchmarks.phone_oracle import COMMON, draw, examples, oracle
+from tests.support.phone_oracle import COMMON, draw, examples, oracle
 from transforms.phone import find, normalize, normalize_columns
 
 KNOWN = examples()

@@ -1,4 +1,4 @@
-"""The pictures of the README, from runs that anyone can repeat: `python -m benchmarks.pictures`.
+"""The pictures of the README, from runs that anyone can repeat: `python -m tests.browser.pictures`.
 
 A simulated world of two companies, with the run of the day before and two decisions, and the public
 FTC records of examples/. Needs a Chromium (tests/browser/driver.py).

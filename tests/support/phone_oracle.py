@@ -1,4 +1,4 @@
-"""Millions of draws against phonenumbers: `python -m benchmarks.phone_oracle [DRAWS] [SEED]`.
+"""Millions of draws against phonenumbers: `python -m tests.support.phone_oracle [DRAWS] [SEED]`.
 
 A draw is an example number of some region and type, half the time with digits changed, in some
 written form, under its own region, a common one, or none. A column of draws is read by
