@@ -102,7 +102,7 @@ def _small(picture: bytes) -> bytes:
 def main() -> int:
     """Write the pictures, and say how large each is."""
     if lacks := missing():
-        print(lacks)
+        sys.stderr.write(f"{lacks}\n")
         return 1
     with tempfile.TemporaryDirectory() as held:
         made, real = two_companies(Path(held)), ftc(Path(held))
@@ -120,7 +120,7 @@ def main() -> int:
     for name, picture in pictures.items():
         content = _small(picture)
         (PLACE / name).write_bytes(content)
-        print(f"{PLACE / name}: {len(content) / 1000:.0f} kB")
+        sys.stdout.write(f"{PLACE / name}: {len(content) / 1000:.0f} kB\n")
     return 0
 
 

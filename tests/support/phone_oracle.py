@@ -108,16 +108,16 @@ def main() -> None:
             wanted = oracle(text, region)
             if row in invalid and wanted:
                 different += 1
-                print(f"{text!r} in {region}: refused, phonenumbers {wanted}")
+                sys.stdout.write(f"{text!r} in {region}: refused, phonenumbers {wanted}\n")
             valid += wanted is not None
             read += row in found
             if row in found and found[row] != wanted:
                 different += 1
-                print(f"{text!r} in {region}: {found[row]}, phonenumbers {wanted}")
-    print(
+                sys.stdout.write(f"{text!r} in {region}: {found[row]}, phonenumbers {wanted}\n")
+    sys.stdout.write(
         f"{draws:,} draws, {valid:,} valid by phonenumbers {pn.__version__}, {read:,} read and "
         f"{refused:,} refused in columns, {different} different, "
-        f"{time.perf_counter() - started:.0f} s"
+        f"{time.perf_counter() - started:.0f} s\n"
     )
     sys.exit(1 if different else 0)
 
