@@ -37,6 +37,7 @@ from transforms.shuffle import partition_numbers, table_of
 from transforms.stream.phrase_counts import PHRASE_COUNT, phrase_counts
 from transforms.victims.stated_numbers import (
     STATED_NUMBER,
+    read_numbers,
     stated_victim_numbers_by_row,
     stating_reporters,
 )
@@ -248,7 +249,7 @@ def _stated_in_records(
 ) -> pa.RecordBatch:
     """Returns what COMPLAINT_ACCEPTED or CALL_ACCEPTED rows state, by the time of each row."""
     when = accepted["started_at" if kind is RecordKind.CALL else "received_at"]
-    stated = stated_victim_numbers_by_row(accepted, kind)
+    stated = stated_victim_numbers_by_row(accepted, read_numbers(accepted, kind))
     pairs = [(row, number) for row, number in stated if number.startswith("+")]
     ids = pa.array([f"phone:{number}" for _, number in pairs], pa.string())
     rows = pa.array([row for row, _ in pairs], pa.int64())

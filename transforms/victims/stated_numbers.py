@@ -19,7 +19,6 @@ import pyarrow.compute as pc
 
 from schemas.enums import SUSPECT_NUMBER_DIRECTIONS, EntityKind, RecordKind, Role
 from transforms.arrow_util import hash_text
-from transforms.phone import normalize
 from transforms.reporters import (
     NO_RULES,
     SourceRules,
@@ -28,7 +27,12 @@ from transforms.reporters import (
     reporter_keys,
 )
 from transforms.shuffle import MAIN
-from transforms.victims.identifier_matcher import complaint_numbers
+from transforms.victims.identifier_matcher import (
+    CallReadings,
+    ComplaintNumbers,
+    call_readings,
+    complaint_numbers,
+)
 from transforms.victims.number_index import (
     NOBODY_NAMED,
     are_victims_numbers,
@@ -63,12 +67,27 @@ _CHOSEN = rf"^(?:{'|'.join(_WORD_KINDS)}|account:upi):"
 of their own."""
 
 
+Numbers = ComplaintNumbers | CallReadings
+"""The numbers of a batch of complaints, or of calls, as they were read."""
+
+
+def read_numbers(batch: pa.RecordBatch, kind: RecordKind) -> Numbers:
+    """Normalizes the numbers of COMPLAINT_ACCEPTED or CALL_ACCEPTED rows."""
+    return call_readings(batch) if kind is RecordKind.CALL else complaint_numbers(batch)
+
+
 def stated_victim_numbers(
-    batch: pa.RecordBatch, kind: RecordKind, rules: SourceRules = NO_RULES
+    batch: pa.RecordBatch,
+    kind: RecordKind,
+    rules: SourceRules = NO_RULES,
+    numbers: Numbers | None = None,
 ) -> pa.RecordBatch:
-    """Returns the victims' numbers that COMPLAINT_ACCEPTED or CALL_ACCEPTED rows state."""
+    """Returns the victims' numbers that COMPLAINT_ACCEPTED or CALL_ACCEPTED rows state.
+
+    `numbers` are theirs, where they have been read already.
+    """
     who = stating_reporters(batch, kind, rules)
-    by_row = stated_victim_numbers_by_row(batch, kind)
+    by_row = stated_victim_numbers_by_row(batch, numbers or read_numbers(batch, kind))
     return stated_numbers_batch((number, who[row].as_py()) for row, number in by_row)
 
 
@@ -86,17 +105,16 @@ def stating_reporters(
 
 
 def stated_victim_numbers_by_row(
-    batch: pa.RecordBatch, kind: RecordKind
+    batch: pa.RecordBatch, numbers: Numbers
 ) -> Iterator[tuple[int, str]]:
     """Yields (row of the batch, number); a number that cannot be normalized stays as written."""
-    if kind is RecordKind.COMPLAINT:
-        own = complaint_numbers(batch).own()
+    if isinstance(numbers, ComplaintNumbers):
+        own = numbers.own()
         yield from zip(own.rows.tolist(), own.identifiers.to_pylist(), strict=True)
         return
     for name, suspects in SUSPECT_NUMBER_DIRECTIONS.items():
         theirs = pc.fill_null(pc.not_equal(batch["direction"], suspects.value), False)
-        raw, region = batch[name].filter(theirs), batch["victim_country"].filter(theirs)
-        read = pc.struct_field(normalize.normalize_numbers(raw, region), "e164")
+        read = pc.struct_field(numbers[name], "e164").filter(theirs)
         rows = np.flatnonzero(theirs.to_numpy(zero_copy_only=False)).tolist()
         for row, number in zip(rows, read.to_pylist(), strict=True):
             if number:
@@ -218,7 +236,7 @@ def _assign_victim_roles(evidence: pa.RecordBatch, claims: np.ndarray) -> Iterat
 
 @dataclass(eq=False)
 class CollectStatedNumbers(beam.PTransform):
-    """Maps accepted batches of one kind of record, with superseded rows, to `STATED_NUMBER`.
+    """Maps accepted batches of one kind of record, such as replaced ones, to `STATED_NUMBER`.
 
     `rules` say how rows without a pseudonym count as reporters.
     """
