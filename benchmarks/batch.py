@@ -35,8 +35,8 @@ from benchmarks.worlds import inputs, world
 from pipelines import progress
 from pipelines.batch import __main__, pipeline
 from pipelines.progress import BATCH_STEPS, BUNDLE_LOGGER, WorkDone, about, step_of_record
-from schemas.call import CALL_ACCEPTED
-from schemas.complaint import COMPLAINT_ACCEPTED
+from schemas.call import CALL_ACCEPTED, CALL_READ
+from schemas.complaint import COMPLAINT_ACCEPTED, COMPLAINT_READ
 from schemas.mention import CLASSIFIED, EVIDENCE
 from schemas.tables import ALL_TABLES
 from transforms import batch_codec, shuffle
@@ -56,7 +56,9 @@ ROWS = {
     tuple(schema.names): name
     for name, schema in {
         "complaints": COMPLAINT_ACCEPTED,
+        "complaints with what was read": COMPLAINT_READ,
         "calls": CALL_ACCEPTED,
+        "calls with what was read": CALL_READ,
         "evidence": EVIDENCE,
         "classified evidence": CLASSIFIED,
         "pairs": PAIR_SUM,

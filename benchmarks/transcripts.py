@@ -144,9 +144,9 @@ def _judged() -> Iterator[tuple[str, set[str], set[str]]]:
     known = [row for row in _rows(TRANSCRIPTS) if row["campaign_id"] in labels]
     texts = pa.array([row["transcript"] for row in known], pa.string())
     nothing = pa.nulls(len(texts), pa.string())
-    named = impersonation.infer_brands(nothing, texts).to_pylist()
-    told = impersonation.find_impersonation(nothing, texts).to_pylist()
-    for row, brand, found in zip(known, named, told, strict=True):
+    told = impersonation.find_impersonation(nothing, texts)
+    named = impersonation.infer_brands(nothing, told).to_pylist()
+    for row, brand, found in zip(known, named, told.to_pylist(), strict=True):
         label = labels[row["campaign_id"]]
         yield "brand", {label["brand"]} - {""}, {brand} - {None}
         lures = {one["name"] for one in found if one["what"] == impersonation.LURE}

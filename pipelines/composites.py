@@ -17,7 +17,7 @@ none.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -35,8 +35,8 @@ from pipelines.user_files import (
 from schemas.enums import RecordKind
 from transforms.call_scripts import Scripts
 from transforms.decisions import ResolveDecisions
-from transforms.deduplicate import Deduplicate
-from transforms.extract import Evidence
+from transforms.deduplicate import REPLACED, Deduplicate
+from transforms.extract import EVIDENCE_ROWS, STATED, Extract
 from transforms.graph import (
     ReadComponentCache,
     ReadPreviousMembers,
@@ -54,7 +54,6 @@ from transforms.read import (
     ReadRecords as ReadFiles,
     plan_input_files,
 )
-from transforms.reporters import SourceRules
 from transforms.shuffle import MAIN
 from transforms.validate import ACCEPTED, REJECTS as REFUSED, Validate
 from transforms.victims import CLAIMS, AssignVictimRoles, CollectStatedNumbers, VictimClaims
@@ -171,18 +170,20 @@ class ExtractMentions(beam.PTransform):
         given = _checked(self, records, {COMPLAINTS, CALLS, REJECTS}, {COMPLAINTS, CALLS})
         start = _start(given)
         rules = read_source_rules(self.sources)
-        unique = {
-            name: (rows | f"Unique {name}" >> Deduplicate(KINDS[name]))[MAIN]
-            for name, rows in given.items()
-            if name in KINDS
-        }
-        evidence = [
-            rows | f"Evidence of {name}" >> Evidence(KINDS[name], rules)
-            for name, rows in unique.items()
-        ]
+        unique, evidence, stated_in = {}, [], []
+        for name in (one for one in KINDS if one in given):
+            versions = given[name] | f"Unique {name}" >> Deduplicate(KINDS[name])
+            found = versions[MAIN] | f"Extract from {name}" >> Extract(KINDS[name], rules)
+            replaced = CollectStatedNumbers(KINDS[name], rules)
+            unique[name] = versions[MAIN]
+            evidence.append(found[EVIDENCE_ROWS])
+            stated_in += [
+                found[STATED],
+                versions[REPLACED] | f"Stated in replaced {name}" >> replaced,
+            ]
         if COMPLAINTS in unique:
             evidence.append(unique[COMPLAINTS] | "Scripts" >> Scripts(start))
-        stated = tuple(_stated_numbers(given, rules)) | "All stated" >> beam.Flatten()
+        stated = stated_in | "All stated" >> beam.Flatten()
         claims = AsSingleton(stated | "Victims" >> VictimClaims(start))
         mentions = tuple(evidence) | "All evidence" >> beam.Flatten()
         assigned = mentions | "Victims' roles" >> AssignVictimRoles(claims)
@@ -287,9 +288,3 @@ def _start(records: Records) -> PCollection:
 
 def _same(_: object, clock: datetime) -> datetime:
     return clock
-
-
-def _stated_numbers(records: Records, rules: SourceRules) -> Iterator[PCollection]:
-    for name, kind in KINDS.items():
-        if name in records:
-            yield records[name] | f"Stated in {name}" >> CollectStatedNumbers(kind, rules)

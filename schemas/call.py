@@ -55,4 +55,14 @@ CALL = pa.schema(
 )
 """calls/: accepted rows; the victim's side of the call is in no output."""
 
+E164_COLUMNS = {
+    "calling_number": "calling_e164",
+    "called_number": "called_e164",
+    "diverted_from": "diverted_e164",
+}
+"""The columns of a call's numbers, and those of what was read in them."""
+
+CALL_READ = pa.schema([*CALL_ACCEPTED, *((name, _STRING) for name in E164_COLUMNS.values())])
+"""Accepted rows with the E.164 of each of their numbers, null for one that could not be read."""
+
 CALL_KEY = ("source_org", "call_id")

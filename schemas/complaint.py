@@ -116,4 +116,14 @@ COMPLAINT = pa.schema(
 )
 """complaints/: accepted rows without the victim's numbers, masked in place in the narrative."""
 
+COMPLAINT_READ = pa.schema(
+    [
+        *COMPLAINT_ACCEPTED,
+        ("e164", pa.list_(_STRING)),
+        COMPLAINT.field("numbers_unread"),
+        COMPLAINT.field("impersonation"),
+    ]
+)
+"""Accepted rows with what was read in them: the E.164 of each of phone_numbers, null for none."""
+
 COMPLAINT_KEY = ("source_org", "complaint_id")

@@ -41,6 +41,13 @@ def list_items(column: pa.Array) -> ListItems:
     return ListItems(parents.tolist(), places.tolist(), pc.list_flatten(column))
 
 
+def with_items(lists: pa.Array, values: pa.Array) -> pa.ListArray:
+    """Makes a list column of other items, as many in each row as `lists` has; no list is null."""
+    lengths = pc.fill_null(pc.list_value_length(lists), 0).to_numpy(zero_copy_only=False)
+    ends = pa.array(np.append(0, np.cumsum(lengths)), pa.int32())
+    return pa.ListArray.from_arrays(ends, values)
+
+
 def concat_ranges(starts: Array, lengths: Array) -> Array:
     """Concatenates the ranges of whole numbers that begin at `starts`, of these lengths."""
     ends = np.cumsum(lengths)

@@ -18,7 +18,7 @@ from schemas.enums import RecordKind
 from transforms.arrow_util import hash_columns
 from transforms.shuffle import KeyedInput, PerPartition, batches_of
 
-COUNTERS = "counters"
+REPLACED, COUNTERS = "replaced", "counters"
 
 COMPLAINT_ORDER = [("received_at", "descending")]
 """The order of complaints with one id: the first is kept; in a tie the content decides."""
@@ -31,7 +31,10 @@ _ORIGIN = {one.name for one in ORIGIN}
 
 @dataclass(eq=False)
 class Deduplicate(beam.PTransform):
-    """Keeps one of the rows with one id: outputs MAIN (batches), COUNTERS (((group, name), n))."""
+    """Keeps one of the rows with one id.
+
+    Outputs MAIN (batches), REPLACED (batches of the other rows) and COUNTERS (((group, name), n)).
+    """
 
     kind: RecordKind
 
@@ -41,19 +44,17 @@ class Deduplicate(beam.PTransform):
             keyed, unique = KeyedInput(CALL_ACCEPTED, CALL_KEY), _calls
         else:
             keyed, unique = KeyedInput(COMPLAINT_ACCEPTED, COMPLAINT_KEY), _complaints
-        return {"rows": rows} | PerPartition({"rows": keyed}, unique, (COUNTERS,))
+        return {"rows": rows} | PerPartition({"rows": keyed}, unique, (REPLACED, COUNTERS))
 
 
-def unique_complaints(table: pa.Table) -> tuple[pa.Table, int]:
-    """Returns COMPLAINT_ACCEPTED rows, one an id, and the number of duplicates left out."""
-    kept = table.take(pa.array(winning_rows(table, COMPLAINT_KEY, COMPLAINT_ORDER)))
-    return kept, table.num_rows - kept.num_rows
+def unique_complaints(table: pa.Table) -> tuple[pa.Table, pa.Table]:
+    """Returns COMPLAINT_ACCEPTED rows, one an id, and the others, which they replace."""
+    return _part(table, winning_rows(table, COMPLAINT_KEY, COMPLAINT_ORDER))
 
 
-def unique_calls(table: pa.Table) -> tuple[pa.Table, int]:
-    """Returns CALL_ACCEPTED rows, one an id, and the number of duplicates left out."""
-    kept = table.take(pa.array(winning_rows(table, CALL_KEY, CALL_ORDER)))
-    return kept, table.num_rows - kept.num_rows
+def unique_calls(table: pa.Table) -> tuple[pa.Table, pa.Table]:
+    """Returns CALL_ACCEPTED rows, one an id, and the others, which they replace."""
+    return _part(table, winning_rows(table, CALL_KEY, CALL_ORDER))
 
 
 def winning_rows(table: pa.Table, key: tuple[str, ...], order: list[tuple[str, str]]) -> np.ndarray:
@@ -98,7 +99,15 @@ def _calls(table: pa.Table) -> Iterator[Any]:
     yield from _tagged(*unique_calls(table), "calls")
 
 
-def _tagged(kept: pa.Table, duplicates: int, name: str) -> Iterator[Any]:
+def _part(table: pa.Table, rows: np.ndarray) -> tuple[pa.Table, pa.Table]:
+    kept = np.zeros(table.num_rows, bool)
+    kept[rows] = True
+    return table.filter(pa.array(kept)), table.filter(pa.array(~kept))
+
+
+def _tagged(kept: pa.Table, replaced: pa.Table, name: str) -> Iterator[Any]:
     yield from batches_of(kept)
+    for batch in batches_of(replaced):
+        yield beam.pvalue.TaggedOutput(REPLACED, batch)
     yield beam.pvalue.TaggedOutput(COUNTERS, ((name, "accepted"), kept.num_rows))
-    yield beam.pvalue.TaggedOutput(COUNTERS, ((name, "duplicates"), duplicates))
+    yield beam.pvalue.TaggedOutput(COUNTERS, ((name, "duplicates"), replaced.num_rows))

@@ -442,14 +442,13 @@ def _digits_macs(entity_ids: Iterable[str], key: RegisterKey) -> pa.Array:
 
 
 def _national_number(entity_id: str) -> str | None:
-    if not entity_id.startswith(_PHONE):
+    """Returns the digits behind the country code, of which none begins another."""
+    kind, _, digits = entity_id.partition("+")
+    codes = pn.COUNTRY_CODE_TO_REGION_CODE
+    size = next((n for n in (1, 2, 3) if digits[:n].isdecimal() and int(digits[:n]) in codes), None)
+    if kind != _PHONE or size is None or len(digits) - size < MIN_DIGITS:
         return None
-    try:
-        number = pn.parse(entity_id[len(_PHONE) :])
-    except pn.NumberParseException:
-        return None
-    national = pn.national_significant_number(number)
-    return national if len(national) >= MIN_DIGITS else None
+    return digits[size:]
 
 
 def _heads(macs: pa.Array) -> Array:

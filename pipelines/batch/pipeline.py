@@ -20,8 +20,8 @@ from transforms.call_scripts import Scripts
 from transforms.counters import CountMembers, CountRead, CountRejects, ShowCounters
 from transforms.decisions import CountDecisions, Decision, ResolveDecisions, run_clock
 from transforms.decisions_file import DecisionRows
-from transforms.deduplicate import Deduplicate
-from transforms.extract import Evidence, KnownLegitimate
+from transforms.deduplicate import REPLACED, Deduplicate
+from transforms.extract import EVIDENCE_ROWS, RECORDS, STATED, Extract, KnownLegitimate
 from transforms.graph import (
     ClusteredWindow,
     FileDigest,
@@ -104,17 +104,26 @@ def build(pipeline: beam.Pipeline, plan: BatchPlan) -> None:
         calls[REJECTS],
     ) | "All rejects" >> beam.Flatten()  # REJECT
 
-    # Extract the evidence, and who calls what in it a victim's.
+    # Read each record once: what it shows, and whose numbers it says. Of a replaced version only
+    # the latter counts.
+    from_complaints = unique_complaints[MAIN] | "Extract from complaints" >> Extract(
+        RecordKind.COMPLAINT, plan.rules
+    )  # COMPLAINT_READ, EVIDENCE, STATED_NUMBER
+    from_calls = unique_calls[MAIN] | "Extract from calls" >> Extract(
+        RecordKind.CALL, plan.rules
+    )  # CALL_READ, EVIDENCE, STATED_NUMBER
     stated = (
-        complaints[ACCEPTED]
-        | "Stated in complaints" >> CollectStatedNumbers(RecordKind.COMPLAINT, plan.rules),
-        calls[ACCEPTED] | "Stated in calls" >> CollectStatedNumbers(RecordKind.CALL, plan.rules),
+        from_complaints[STATED],
+        from_calls[STATED],
+        unique_complaints[REPLACED]
+        | "Stated in replaced complaints" >> CollectStatedNumbers(RecordKind.COMPLAINT, plan.rules),
+        unique_calls[REPLACED]
+        | "Stated in replaced calls" >> CollectStatedNumbers(RecordKind.CALL, plan.rules),
     ) | "All stated" >> beam.Flatten()  # STATED_NUMBER
     claims = beam.pvalue.AsSingleton(stated | "Stated numbers" >> VictimClaims(start))
     all_evidence = (
-        unique_complaints[MAIN]
-        | "Complaint evidence" >> Evidence(RecordKind.COMPLAINT, plan.rules),
-        unique_calls[MAIN] | "Call evidence" >> Evidence(RecordKind.CALL, plan.rules),
+        from_complaints[EVIDENCE_ROWS],
+        from_calls[EVIDENCE_ROWS],
         unique_complaints[MAIN] | "Scripts" >> Scripts(start),
     ) | "All evidence" >> beam.Flatten()  # EVIDENCE
     assigned = all_evidence | "Victims' roles" >> AssignVictimRoles(claims)  # EVIDENCE, CLAIM
@@ -154,10 +163,10 @@ def build(pipeline: beam.Pipeline, plan: BatchPlan) -> None:
         | "Victims' numbers" >> VictimNumbers(start)
         | "All victims" >> beam.Map(union_of_numbers, stated_numbers)
     )
-    redacted_complaints = {"records": unique_complaints[MAIN], "withheld": clustered.withheld} | (
+    redacted_complaints = {"records": from_complaints[RECORDS], "withheld": clustered.withheld} | (
         "Withhold from complaints" >> RedactRecords(RecordKind.COMPLAINT, victim_numbers)
     )  # COMPLAINT
-    redacted_calls = {"records": unique_calls[MAIN], "withheld": clustered.withheld} | (
+    redacted_calls = {"records": from_calls[RECORDS], "withheld": clustered.withheld} | (
         "Withhold from calls" >> RedactRecords(RecordKind.CALL, victim_numbers)
     )  # CALL
     redacted_mentions = clustered.classified | "Mentions" >> beam.Map(

@@ -185,7 +185,8 @@ def build_joint_pipeline(pipeline: beam.Pipeline, plan: JointPlan) -> None:
 def own_evidence(folder: str) -> Iterator[pa.RecordBatch]:
     """Yields the EVIDENCE batches of a finished run."""
     complaints = tables.read_table(folder, COMPLAINTS).combine_chunks()
-    brands = complaint_brands(complaints.to_batches()[0]) if complaints.num_rows else None
+    claims = [complaints[name].combine_chunks() for name in ("claimed_brand", "impersonation")]
+    brands = complaint_brands(*claims) if complaints.num_rows else None
     rules = Run.open(folder).source_rules
     records = [
         complaint_records(complaints, rules, brands),

@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from schemas.call import CALL_ACCEPTED
 from schemas.complaint import COMPLAINT_ACCEPTED
+from transforms.extract.evidence import extract_calls, extract_complaints
 from transforms.victims.identifier_matcher import RowIdentifiers
 
 RECEIVED = datetime(2024, 3, 1, 12, tzinfo=UTC)
@@ -35,6 +36,16 @@ def calls(*rows: dict[str, Any]) -> pa.RecordBatch:
     defaults = _ORIGIN | {"started_at": RECEIVED, "victim_country": "US"}
     filled = [defaults | {"call_id": f"k{i}"} | row for i, row in enumerate(rows)]
     return pa.RecordBatch.from_pylist(filled, schema=CALL_ACCEPTED)
+
+
+def read_complaints(*rows: dict[str, Any]) -> pa.RecordBatch:
+    """The same as a COMPLAINT_READ batch."""
+    return extract_complaints(complaints(*rows)).records
+
+
+def read_calls(*rows: dict[str, Any]) -> pa.RecordBatch:
+    """The same as a CALL_READ batch."""
+    return extract_calls(calls(*rows)).records
 
 
 def victims(by_row: Sequence[Collection[str]]) -> RowIdentifiers:

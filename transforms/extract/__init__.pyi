@@ -5,5 +5,11 @@ from .allowlist import (
     parse_allowlist as parse_allowlist,
     shipped_allowlist as shipped_allowlist,
 )
-from .evidence import Evidence as Evidence, complaint_brands as complaint_brands
+from .evidence import (
+    EVIDENCE_ROWS as EVIDENCE_ROWS,
+    RECORDS as RECORDS,
+    STATED as STATED,
+    Extract as Extract,
+    complaint_brands as complaint_brands,
+)
 from .fields import complaint_mentions as complaint_mentions

@@ -1,57 +1,127 @@
-"""Turns records into pieces of evidence: every mention, with what its record says of the scam."""
+"""Reads records once: every mention with what its record says of the scam, and whose numbers.
+
+The records go on with what was read in them, so that nothing normalizes a number a second time.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import apache_beam as beam
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from schemas.call import CALL_READ, E164_COLUMNS
+from schemas.complaint import COMPLAINT_READ
 from schemas.enums import RecordKind
 from schemas.mention import EVIDENCE
-from transforms.extract import impersonation
-from transforms.extract.fields import call_mentions, complaint_mentions
-from transforms.extract.impersonation import known_brands
+from transforms.arrow_util import with_items
+from transforms.extract.fields import call_mentions, complaint_mentions, count_unreadable_numbers
+from transforms.extract.impersonation import BRAND, find_impersonation, infer_brands, known_brands
 from transforms.reporters import NO_RULES, SourceRules
+from transforms.victims.identifier_matcher import (
+    CallReadings,
+    ComplaintNumbers,
+    call_readings,
+    complaint_numbers,
+    e164_columns,
+)
+from transforms.victims.stated_numbers import stated_victim_numbers
 
 _SIX_DIGITS = r"(?:\d[^\d]{0,3}){6}"
 """Six digits close together."""
 
+RECORDS, EVIDENCE_ROWS, STATED = "records", "evidence", "stated"
+"""The outputs of `Extract`."""
+
 _SCAM_COLUMNS = ("brand", "loss_amount", "loss_currency")
 
 
-def complaint_evidence(complaints: pa.RecordBatch, rules: SourceRules = NO_RULES) -> pa.RecordBatch:
-    """Turns COMPLAINT_ACCEPTED rows into EVIDENCE rows."""
-    mentions = complaint_mentions(complaints, rules)
+class Extracted(NamedTuple):
+    """What one look at records found: the records as read, what they show, whose numbers they say.
+
+    COMPLAINT_READ or CALL_READ, EVIDENCE, and STATED_NUMBER rows.
+    """
+
+    records: pa.RecordBatch
+    evidence: pa.RecordBatch
+    stated: pa.RecordBatch
+
+
+def extract_complaints(complaints: pa.RecordBatch, rules: SourceRules = NO_RULES) -> Extracted:
+    """Reads COMPLAINT_ACCEPTED rows."""
+    numbers = complaint_numbers(complaints)
+    told = find_impersonation(complaints["claimed_brand"], complaints["narrative"])
+    read = [
+        with_items(complaints["phone_numbers"], numbers.e164),
+        count_unreadable_numbers(numbers, len(complaints)),
+        told,
+    ]
+    return Extracted(
+        pa.RecordBatch.from_arrays([*complaints.columns, *read], schema=COMPLAINT_READ),
+        complaint_evidence(complaints, rules, numbers, told),
+        stated_victim_numbers(complaints, RecordKind.COMPLAINT, rules, numbers),
+    )
+
+
+def extract_calls(calls: pa.RecordBatch, rules: SourceRules = NO_RULES) -> Extracted:
+    """Reads CALL_ACCEPTED rows."""
+    readings = call_readings(calls)
+    e164 = e164_columns(readings)
+    read = [e164[name] for name in E164_COLUMNS]
+    return Extracted(
+        pa.RecordBatch.from_arrays([*calls.columns, *read], schema=CALL_READ),
+        call_evidence(calls, rules, readings),
+        stated_victim_numbers(calls, RecordKind.CALL, rules, readings),
+    )
+
+
+def complaint_evidence(
+    complaints: pa.RecordBatch,
+    rules: SourceRules = NO_RULES,
+    numbers: ComplaintNumbers | None = None,
+    told: pa.Array | None = None,
+) -> pa.RecordBatch:
+    """Turns COMPLAINT_ACCEPTED rows into EVIDENCE rows.
+
+    `numbers`, and the impersonation `told`, are theirs, where they have been read already.
+    """
+    mentions = complaint_mentions(complaints, rules, numbers)
+    if told is None:
+        claimed, narrative = complaints["claimed_brand"], complaints["narrative"]
+        told = find_impersonation(claimed, narrative, (BRAND,))
     at = _record_rows(mentions, complaints, "complaint_id")
     scam = [
-        complaint_brands(complaints).take(at),
+        complaint_brands(complaints["claimed_brand"], told).take(at),
         complaints["loss_amount"].take(at),
         complaints["loss_currency"].take(at),
     ]
     return pa.RecordBatch.from_arrays([*mentions.columns, *scam], schema=EVIDENCE)
 
 
-def call_evidence(calls: pa.RecordBatch, rules: SourceRules = NO_RULES) -> pa.RecordBatch:
+def call_evidence(
+    calls: pa.RecordBatch, rules: SourceRules = NO_RULES, readings: CallReadings | None = None
+) -> pa.RecordBatch:
     """Turns CALL_ACCEPTED rows into EVIDENCE rows.
 
     The brand is the caller name that was shown, if it is a known one; a call has no loss.
+    `readings` are those of their numbers, where they have been read already.
     """
-    mentions = call_mentions(calls, rules)
+    mentions = call_mentions(calls, rules, readings)
     scam = [pa.nulls(mentions.num_rows, EVIDENCE.field(name).type) for name in _SCAM_COLUMNS]
     if calls["caller_name"].null_count < len(calls):
         scam[0] = known_brands(calls["caller_name"]).take(_record_rows(mentions, calls, "call_id"))
     return pa.RecordBatch.from_arrays([*mentions.columns, *scam], schema=EVIDENCE)
 
 
-def complaint_brands(complaints: pa.RecordBatch) -> pa.Array:
-    """Returns canonical brands, those of the narrative where none is claimed.
+def complaint_brands(claimed: pa.Array, told: pa.Array) -> pa.Array:
+    """Returns canonical brands, those that the narrative has `told` where none is claimed.
 
     A claim that holds a number is no brand, and may hold the victim's.
     """
-    brands = impersonation.infer_brands(complaints["claimed_brand"], complaints["narrative"])
+    brands = infer_brands(claimed, told)
     numbered = pc.match_substring_regex(brands, _SIX_DIGITS)
     return pc.if_else(pc.fill_null(numbered, False), pa.scalar(None, pa.string()), brands)
 
@@ -64,16 +134,23 @@ def _record_rows(mentions: pa.RecordBatch, records: pa.RecordBatch, id_field: st
 
 
 @dataclass(eq=False)
-class Evidence(beam.PTransform):
-    """Unique batches of one kind of record to EVIDENCE batches.
+class Extract(beam.PTransform):
+    """Converts unique batches of one kind of record to what is `Extracted`.
 
-    `rules` say how rows without a pseudonym count as reporters.
+    Output: a dict of RECORDS (COMPLAINT_READ or CALL_READ), EVIDENCE_ROWS (EVIDENCE) and STATED
+    (STATED_NUMBER). `rules` say how rows without a pseudonym count as reporters.
     """
 
     kind: RecordKind
     rules: SourceRules = field(default_factory=dict)
 
     def expand(self, records: beam.PCollection) -> Any:
-        """Row by row; see `complaint_evidence` and `call_evidence`."""
-        work = call_evidence if self.kind is RecordKind.CALL else complaint_evidence
-        return records | beam.Map(work, self.rules)
+        """Reads each batch once."""
+        step = beam.FlatMap(_extract, self.kind, self.rules)
+        return records | step.with_outputs(RECORDS, EVIDENCE_ROWS, STATED)
+
+
+def _extract(batch: pa.RecordBatch, kind: RecordKind, rules: SourceRules) -> Iterator[Any]:
+    extract = extract_calls if kind is RecordKind.CALL else extract_complaints
+    for name, rows in zip((RECORDS, EVIDENCE_ROWS, STATED), extract(batch, rules), strict=True):
+        yield beam.pvalue.TaggedOutput(name, rows)

@@ -37,9 +37,16 @@ SEVERAL_CONFIDENCE = 0.8
 _ROLES = pa.array([str(role) for role in Role])
 
 
-def complaint_mentions(batch: pa.RecordBatch, rules: SourceRules = NO_RULES) -> pa.RecordBatch:
-    """Returns the mentions of `COMPLAINT_ACCEPTED` rows, in their order."""
-    numbers = identifier_matcher.complaint_numbers(batch)
+def complaint_mentions(
+    batch: pa.RecordBatch,
+    rules: SourceRules = NO_RULES,
+    numbers: identifier_matcher.ComplaintNumbers | None = None,
+) -> pa.RecordBatch:
+    """Returns the mentions of COMPLAINT_ACCEPTED rows, in their order.
+
+    `numbers` are theirs, where they have been read already.
+    """
+    numbers = numbers or identifier_matcher.complaint_numbers(batch)
     found = [
         *_number_fields(numbers),
         mention.drafts_from_matches(
@@ -65,12 +72,17 @@ def complaint_mentions(batch: pa.RecordBatch, rules: SourceRules = NO_RULES) -> 
     return _mention_rows(batch, reconcile(_concat(found), numbers.own()), columns)
 
 
-def call_mentions(batch: pa.RecordBatch, rules: SourceRules = NO_RULES) -> pa.RecordBatch:
-    """Returns the mentions of `CALL_ACCEPTED` rows, in their order.
+def call_mentions(
+    batch: pa.RecordBatch,
+    rules: SourceRules = NO_RULES,
+    readings: identifier_matcher.CallReadings | None = None,
+) -> pa.RecordBatch:
+    """Returns the mentions of CALL_ACCEPTED rows, in their order.
 
     Where the direction is unknown either number may be the victim's: neither is mentioned.
+    `readings` are those of their numbers, where they have been read already.
     """
-    readings = identifier_matcher.call_readings(batch)
+    readings = readings or identifier_matcher.call_readings(batch)
     found = [*_call_numbers(batch, readings), *_signalling(batch)]
     alone = pc.binary_join_element_wise(batch["source_org"], "call", batch["call_id"], "|")
     joint = pc.binary_join_element_wise(batch["source_org"], batch["complaint_id"], "|")
@@ -81,9 +93,8 @@ def call_mentions(batch: pa.RecordBatch, rules: SourceRules = NO_RULES) -> pa.Re
         "group_id": pc.coalesce(joint, alone),
         "reporter_key": call_reporter_keys(batch, rules),
     }
-    return _mention_rows(
-        batch, reconcile(_concat(found), identifier_matcher.victim_sides(batch, readings)), columns
-    )
+    own = identifier_matcher.victim_sides(batch, identifier_matcher.e164_columns(readings))
+    return _mention_rows(batch, reconcile(_concat(found), own), columns)
 
 
 def observation_times(batch: pa.RecordBatch) -> pa.Array:
@@ -98,7 +109,7 @@ def observation_times(batch: pa.RecordBatch) -> pa.Array:
 def count_unreadable_numbers(numbers: identifier_matcher.ComplaintNumbers, rows: int) -> pa.Array:
     """Counts the numbers that could not be read, of each of `rows` complaints, as int32."""
     filled = pc.not_equal(pc.utf8_trim_whitespace(numbers.raw), "")
-    unread = pc.and_(filled, pc.is_null(pc.struct_field(numbers.readings, "e164")))
+    unread = pc.and_(filled, pc.is_null(numbers.e164))
     maybe = _may_be_several(numbers)
     at = [
         row
@@ -200,7 +211,7 @@ def _pairs(
 
 
 def _call_numbers(
-    batch: pa.RecordBatch, readings: dict[str, pa.StructArray]
+    batch: pa.RecordBatch, readings: identifier_matcher.CallReadings
 ) -> Iterator[pa.RecordBatch]:
     rows = pa.array(np.arange(len(batch)))
     for name, parts in identifier_matcher.CALL_ROLES.items():

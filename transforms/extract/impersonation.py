@@ -9,7 +9,7 @@ claims is read by the words of a brand, and is a slug where it is none that is k
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 
@@ -23,8 +23,10 @@ from transforms.arrow_util import (
     distinct_rows,
     distinct_values,
     group_changes,
+    list_items,
     repeat_for_duplicates,
 )
+from transforms.casts import true_mask
 from transforms.text_masking import SEARCH_LIMIT
 from transforms.text_spans import Spans, find_rare_spans, find_spans, slice_spans
 from transforms.text_util import fold_column, fold_pattern, load_reference_data
@@ -95,14 +97,18 @@ def impersonation_rules() -> tuple[ImpersonationRule, ...]:
     return (*_brand_rules(), *_lure_rules(), *_card_rules())
 
 
-def find_impersonation(claimed: pa.Array, narrative: pa.Array) -> pa.Array:
+def find_impersonation(
+    claimed: pa.Array, narrative: pa.Array, aspects: Container[str] = IMPERSONATION_ASPECTS
+) -> pa.Array:
     """Finds what complaints say of the impersonation, as `IMPERSONATION`; strings of one length.
 
     A known brand that is claimed comes first. In the narrative, brands that the caller claims to
-    be come before those that are only named. No gift card's code is kept.
+    be come before those that are only named. No gift card's code is kept. Only `aspects`, of which
+    brands are one, are looked for.
     """
     first, back = distinct_rows((narrative,))
-    spans = _find_rules(narrative.take(pa.array(first)), _passes())
+    passes = [one for one in _passes() if impersonation_rules()[one[0]].what in aspects]
+    spans = _find_rules(narrative.take(pa.array(first)), passes)
     rows, source = repeat_for_duplicates(spans.at.rows, back, len(first))
     brands = canonical_brands(claimed)
     known = pa.array(
@@ -135,18 +141,17 @@ def find_impersonation(claimed: pa.Array, narrative: pa.Array) -> pa.Array:
     return pa.ListArray.from_arrays(pa.array(ends, pa.int32()), values)
 
 
-def infer_brands(claimed: pa.Array, narrative: pa.Array) -> pa.Array:
-    """Returns the one brand of each complaint: the claimed one, else the first of the narrative."""
-    own = canonical_brands(claimed)
-    needed = pc.if_else(pc.is_valid(own), pa.scalar(None, pa.string()), narrative)
-    encoded = needed.dictionary_encode()
-    spans = _find_rules(encoded.dictionary, _passes()[:1])
-    rows, first = np.unique(spans.at.rows, return_index=True)
-    names = pa.array([rule.name for rule in impersonation_rules()]).take(
-        pa.array(spans.rules[first])
-    )
-    of_text = names.take(pc.index_in(pa.array(np.arange(len(encoded.dictionary))), pa.array(rows)))
-    return pc.coalesce(own, of_text.take(encoded.indices))
+def infer_brands(claimed: pa.Array, told: pa.Array) -> pa.Array:
+    """Returns the one brand of each complaint: the claimed one, else the first of `IMPERSONATION`.
+
+    What is claimed may be no known brand, and `told` is what `find_impersonation` found.
+    """
+    named = list_items(told)
+    brands = np.flatnonzero(true_mask(pc.equal(named.field("what"), BRAND)))
+    rows, first = np.unique(np.array(named.rows, np.int64)[brands], return_index=True)
+    place = pc.index_in(pa.array(np.arange(len(claimed))), pa.array(rows))
+    names = named.field("name").take(pa.array(brands[first])).take(place)
+    return pc.coalesce(canonical_brands(claimed), names)
 
 
 def canonical_brands(claimed: pa.Array) -> pa.Array:

@@ -17,8 +17,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from schemas.call import CALL, CALL_ACCEPTED, CALL_KEY
-from schemas.complaint import COMPLAINT, COMPLAINT_ACCEPTED, COMPLAINT_KEY
+from schemas.call import CALL, CALL_KEY, CALL_READ, E164_COLUMNS
+from schemas.complaint import COMPLAINT, COMPLAINT_KEY, COMPLAINT_READ
 from schemas.enums import EntityKind, RecordKind, Role
 from schemas.mention import MENTION
 from transforms import text_util
@@ -31,8 +31,7 @@ from transforms.arrow_util import (
     sorted_lookup,
 )
 from transforms.casts import true_mask
-from transforms.extract.fields import count_unreadable_numbers
-from transforms.extract.impersonation import find_impersonation, known_brands
+from transforms.extract.impersonation import known_brands
 from transforms.extract.kinds import email
 from transforms.extract.kinds.gift_card import drop_gift_card_payees, mask_gift_card_codes
 from transforms.extract.narrative import TRANSCRIBED
@@ -115,9 +114,9 @@ class RedactRecords(beam.PTransform):
         """Joins each record with its WITHHELD rows, and redacts it."""
         withheld = KeyedInput(WITHHELD, _WITHHELD_KEY)
         if self.kind is RecordKind.CALL:
-            keyed = {"records": KeyedInput(CALL_ACCEPTED, CALL_KEY), "withheld": withheld}
+            keyed = {"records": KeyedInput(CALL_READ, CALL_KEY), "withheld": withheld}
             return inputs | PerPartition(keyed, redact_calls, side=self.numbers)
-        keyed = {"records": KeyedInput(COMPLAINT_ACCEPTED, COMPLAINT_KEY), "withheld": withheld}
+        keyed = {"records": KeyedInput(COMPLAINT_READ, COMPLAINT_KEY), "withheld": withheld}
         return inputs | PerPartition(keyed, redact_complaints, side=self.numbers)
 
 
@@ -148,7 +147,7 @@ def redact_mentions(classified: pa.RecordBatch, own: Array) -> pa.RecordBatch:
 def redact_complaints(
     complaints: pa.Table, withheld: pa.Table, numbers: Array
 ) -> Iterator[pa.RecordBatch]:
-    """Turns COMPLAINT_ACCEPTED and WITHHELD rows of the same records into COMPLAINT rows.
+    """Turns COMPLAINT_READ and WITHHELD rows of the same records into COMPLAINT rows.
 
     `numbers` contains all victims' numbers (`number_index.hash_dial_formats`): those of another
     record's victim are masked here too.
@@ -162,7 +161,7 @@ def redact_complaints(
 
 
 def redact_calls(calls: pa.Table, withheld: pa.Table, numbers: Array) -> Iterator[pa.RecordBatch]:
-    """Turns CALL_ACCEPTED and WITHHELD rows of the same records into CALL rows.
+    """Turns CALL_READ and WITHHELD rows of the same records into CALL rows.
 
     A caller id that some record knows as a victim's own number is spoofed: it becomes null.
     """
@@ -179,7 +178,7 @@ def withhold_from_complaints(
     victims: RowIdentifiers,
     narrative_spans: Mapping[int, Spans] | None = None,
 ) -> pa.RecordBatch:
-    """Takes the victim's identifiers out of complaints: `COMPLAINT_ACCEPTED` to `COMPLAINT`.
+    """Takes the victim's identifiers out of complaints: COMPLAINT_READ to COMPLAINT.
 
     Numbers that the complaint itself gives the role `victim` are taken out whether read or not.
     `numbers_withheld` counts the entries of phone_numbers that went, or one where the narrative
@@ -192,12 +191,10 @@ def withhold_from_complaints(
         narrative_spans: Where, by row, they were read in its narrative, code points: numbers in
             words and letters and obfuscated ones are found by nothing else.
     """
-    impersonation = find_impersonation(batch["claimed_brand"], batch["narrative"])
     as_given = batch["narrative"]
     masked = mask_rows(as_given, narrative_spans or {}, mask_spans_fully)
     batch = _mask_self_identified(_truncate_texts(_set_column(batch, "narrative", masked)))
-    numbers = identifier_matcher.complaint_numbers(batch)
-    wanted = RowPatterns(len(batch), victims, numbers.own())
+    wanted = RowPatterns(len(batch), victims, identifier_matcher.own_numbers(batch))
     kept, withheld = _without_numbers(batch, wanted)
     columns = {name: batch[name] for name in batch.schema.names}
     columns["phone_numbers"] = kept
@@ -212,8 +209,6 @@ def withhold_from_complaints(
     changed = pc.not_equal(columns["narrative"], truncate_unsearched(as_given))
     in_narrative = pc.fill_null(changed, False).cast(pa.int32())
     columns["numbers_withheld"] = pc.max_element_wise(withheld, in_narrative)
-    columns["numbers_unread"] = count_unreadable_numbers(numbers, len(batch))
-    columns["impersonation"] = impersonation
     narrative = email.mask_link_addresses(columns["narrative"])
     columns["narrative"] = mask_card_and_ssn_numbers(mask_gift_card_codes(narrative))
     columns["urls"] = _map_items(columns["urls"], email.mask_link_addresses)
@@ -222,7 +217,7 @@ def withhold_from_complaints(
 
 
 def withhold_from_calls(batch: pa.RecordBatch) -> pa.RecordBatch:
-    """Takes the victim's side out of calls: `CALL_ACCEPTED` to `CALL`.
+    """Takes the victim's side out of calls: CALL_READ to CALL.
 
     The suspect's number is in E.164 where it can be read, else as recorded; null where the
     direction is unknown, and where both sides are one number.
@@ -230,10 +225,9 @@ def withhold_from_calls(batch: pa.RecordBatch) -> pa.RecordBatch:
     inbound = pc.fill_null(pc.equal(batch["direction"], "inbound"), False)
     outbound = pc.fill_null(pc.equal(batch["direction"], "outbound"), False)
     nothing = pa.scalar(None, pa.string())
-    readings = identifier_matcher.call_readings(batch)
+    e164 = {name: batch[column] for name, column in E164_COLUMNS.items()}
     calling, called = (
-        pc.coalesce(pc.struct_field(readings[name], "e164"), batch[name])
-        for name in ("calling_number", "called_number")
+        pc.coalesce(e164[name], batch[name]) for name in ("calling_number", "called_number")
     )
     by_direction = pc.make_struct(inbound, outbound)
     suspect = pc.case_when(by_direction, calling, called, nothing)
@@ -245,7 +239,7 @@ def withhold_from_calls(batch: pa.RecordBatch) -> pa.RecordBatch:
         by_direction, pa.scalar(Role.CALLER_ID.value), pa.scalar(Role.CALLBACK.value), nothing
     )
     columns["brand"] = known_brands(batch["caller_name"])
-    theirs = identifier_matcher.victim_sides(batch, readings)
+    theirs = identifier_matcher.victim_sides(batch, e164)
     wanted = RowPatterns(len(batch), NO_IDENTIFIERS, theirs)
     for name in ("complaint_id", "suspect_number", "trunk", "carrier", "orig_id"):
         columns[name] = mask_wanted(truncate_unsearched(columns[name]), wanted)

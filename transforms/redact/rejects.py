@@ -108,9 +108,9 @@ _ESCAPE = re.compile(r"(?<!\\)((?:\\\\)*)\\u(?!d[89a-f])([0-9a-f]{4})", re.IGNOR
 def stated_victim_numbers_in_rejects(rejects: pa.RecordBatch) -> pa.RecordBatch:
     """Returns the victims' numbers that REJECT rows state, as `STATED_NUMBER`, best effort."""
     rows = zip(rejects["raw"].to_pylist(), rejects["record_kind"].to_pylist(), strict=True)
-    return stated_numbers_batch(
-        (one, None) for text, kind in rows if text for one in _numbers_stated_in(text, kind)
-    )
+    found = [one for text, kind in rows if text for one in _numbers_stated_in(text, kind)]
+    stated = pa.array([one for one in found if one.startswith("+")], pa.string())
+    return stated_numbers_batch(stated, pa.nulls(len(stated), pa.int64()))
 
 
 def mask_rejects(rejects: pa.RecordBatch, own: np.ndarray) -> pa.RecordBatch:

@@ -37,7 +37,8 @@ from transforms.shuffle import partition_numbers, table_of
 from transforms.stream.phrase_counts import PHRASE_COUNT, phrase_counts
 from transforms.victims.stated_numbers import (
     STATED_NUMBER,
-    stated_victim_numbers_by_row,
+    read_numbers,
+    stated_by_row,
     stating_reporters,
 )
 
@@ -248,10 +249,9 @@ def _stated_in_records(
 ) -> pa.RecordBatch:
     """Returns what COMPLAINT_ACCEPTED or CALL_ACCEPTED rows state, by the time of each row."""
     when = accepted["started_at" if kind is RecordKind.CALL else "received_at"]
-    stated = stated_victim_numbers_by_row(accepted, kind)
-    pairs = [(row, number) for row, number in stated if number.startswith("+")]
-    ids = pa.array([f"phone:{number}" for _, number in pairs], pa.string())
-    rows = pa.array([row for row, _ in pairs], pa.int64())
+    stated = stated_by_row(accepted, read_numbers(accepted, kind))
+    ids = pc.binary_join_element_wise("phone:", stated.identifiers, "")
+    rows = pa.array(stated.rows)
     who = stating_reporters(accepted, kind, rules).take(rows)
     numbers = pa.RecordBatch.from_arrays([ids, who], schema=STATED_NUMBER)
     return latest_stated([_stated_at(numbers, when.take(rows).cast(TIMESTAMP), refused=False)])

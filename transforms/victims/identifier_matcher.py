@@ -4,15 +4,15 @@ Identifiers come in as E.164 numbers, entity ids, or numbers as written, and bec
 digits, or letters and digits, without any prefix or punctuation. `find_identifiers` ignores
 whatever stands between the characters of a pattern. A false match masks a few characters too many;
 a missed one leaks a victim's number. `may_contain_identifier` rules most values out by columns.
-`complaint_numbers` and `call_readings` normalize the numbers of records once; from them follow
-those that are or may be the victim's. Reports use all of it, whose workers load no Beam.
+`complaint_numbers` and `call_readings` normalize the numbers of records; from them follow those
+that are or may be the victim's. Reports use all of it, whose workers load no Beam.
 """
 
 from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache, cached_property, lru_cache
 from typing import NamedTuple
@@ -404,6 +404,11 @@ class ComplaintNumbers(NamedTuple):
     readings: pa.StructArray
 
     @property
+    def e164(self) -> pa.Array:
+        """The numbers as read, null where none was."""
+        return pc.struct_field(self.readings, "e164")
+
+    @property
     def raw(self) -> pa.Array:
         """The numbers as written."""
         return self.items.field("raw")
@@ -411,8 +416,7 @@ class ComplaintNumbers(NamedTuple):
     def own(self) -> RowIdentifiers:
         """Returns those with the role `victim`: E.164, or as written."""
         theirs = pc.fill_null(pc.equal(self.items.field("role"), Role.VICTIM.value), False)
-        written = pc.coalesce(pc.struct_field(self.readings, "e164"), self.raw)
-        return _nonempty(self.rows, written, theirs)
+        return _nonempty(self.rows, pc.coalesce(self.e164, self.raw), theirs)
 
 
 def complaint_numbers(batch: pa.RecordBatch) -> ComplaintNumbers:
@@ -425,7 +429,19 @@ def complaint_numbers(batch: pa.RecordBatch) -> ComplaintNumbers:
     )
 
 
-def call_readings(batch: pa.RecordBatch) -> dict[str, pa.StructArray]:
+def own_numbers(batch: pa.RecordBatch) -> RowIdentifiers:
+    """Returns the phone_numbers of COMPLAINT_READ rows that are the victim's, as `own` does."""
+    numbers = list_items(batch["phone_numbers"])
+    theirs = pc.fill_null(pc.equal(numbers.field("role"), Role.VICTIM.value), False)
+    written = pc.coalesce(pc.list_flatten(batch["e164"]), numbers.field("raw"))
+    return _nonempty(pa.array(numbers.rows, pa.int64()), written, theirs)
+
+
+CallReadings = Mapping[str, pa.StructArray]
+"""READING_TYPE of the numbers of calls, by column."""
+
+
+def call_readings(batch: pa.RecordBatch) -> CallReadings:
     """Normalizes the numbers of a batch of `CALL_ACCEPTED`; returns `READING_TYPE` by column."""
     return {
         name: normalize.normalize_numbers(batch[name], batch["victim_country"])
@@ -433,13 +449,21 @@ def call_readings(batch: pa.RecordBatch) -> dict[str, pa.StructArray]:
     }
 
 
-def victim_sides(batch: pa.RecordBatch, readings: dict[str, pa.StructArray]) -> RowIdentifiers:
-    """Returns the numbers of calls that are the victim's or, without a direction, may be."""
+def e164_columns(readings: CallReadings) -> dict[str, pa.Array]:
+    """Returns the numbers of calls as read, by the column of their record."""
+    return {name: pc.struct_field(read, "e164") for name, read in readings.items()}
+
+
+def victim_sides(batch: pa.RecordBatch, e164: Mapping[str, pa.Array]) -> RowIdentifiers:
+    """Returns the numbers of calls that are the victim's or, without a direction, may be.
+
+    `e164` are their numbers as read, by column.
+    """
     rows = pa.array(np.arange(len(batch)))
     both: list[RowIdentifiers] = []
     for name, suspects in SUSPECT_NUMBER_DIRECTIONS.items():
         theirs = pc.fill_null(pc.not_equal(batch["direction"], suspects.value), True)
-        written = pc.coalesce(pc.struct_field(readings[name], "e164"), batch[name])
+        written = pc.coalesce(e164[name], batch[name])
         both.append(_nonempty(rows, written, theirs))
     return merge_row_identifiers(*both)
 

@@ -7,7 +7,7 @@ is a claim, too, on an address or a name that contains such a number.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import chain
 from typing import Any
@@ -19,7 +19,7 @@ import pyarrow.compute as pc
 
 from schemas.enums import SUSPECT_NUMBER_DIRECTIONS, EntityKind, RecordKind, Role
 from transforms.arrow_util import hash_text
-from transforms.phone import normalize
+from transforms.casts import true_mask
 from transforms.reporters import (
     NO_RULES,
     SourceRules,
@@ -28,7 +28,14 @@ from transforms.reporters import (
     reporter_keys,
 )
 from transforms.shuffle import MAIN
-from transforms.victims.identifier_matcher import complaint_numbers
+from transforms.victims.identifier_matcher import (
+    CallReadings,
+    ComplaintNumbers,
+    RowIdentifiers,
+    call_readings,
+    complaint_numbers,
+    merge_row_identifiers,
+)
 from transforms.victims.number_index import (
     NOBODY_NAMED,
     are_victims_numbers,
@@ -63,13 +70,28 @@ _CHOSEN = rf"^(?:{'|'.join(_WORD_KINDS)}|account:upi):"
 of their own."""
 
 
+Numbers = ComplaintNumbers | CallReadings
+"""The numbers of a batch of complaints, or of calls, as they were read."""
+
+
+def read_numbers(batch: pa.RecordBatch, kind: RecordKind) -> Numbers:
+    """Normalizes the numbers of COMPLAINT_ACCEPTED or CALL_ACCEPTED rows."""
+    return call_readings(batch) if kind is RecordKind.CALL else complaint_numbers(batch)
+
+
 def stated_victim_numbers(
-    batch: pa.RecordBatch, kind: RecordKind, rules: SourceRules = NO_RULES
+    batch: pa.RecordBatch,
+    kind: RecordKind,
+    rules: SourceRules = NO_RULES,
+    numbers: Numbers | None = None,
 ) -> pa.RecordBatch:
-    """Returns the victims' numbers that COMPLAINT_ACCEPTED or CALL_ACCEPTED rows state."""
-    who = stating_reporters(batch, kind, rules)
-    by_row = stated_victim_numbers_by_row(batch, kind)
-    return stated_numbers_batch((number, who[row].as_py()) for row, number in by_row)
+    """Returns the victims' numbers that COMPLAINT_ACCEPTED or CALL_ACCEPTED rows state.
+
+    `numbers` are theirs, where they have been read already.
+    """
+    stated = stated_by_row(batch, numbers or read_numbers(batch, kind))
+    who = stating_reporters(batch, kind, rules).take(pa.array(stated.rows))
+    return stated_numbers_batch(stated.identifiers, who)
 
 
 def stating_reporters(
@@ -85,35 +107,29 @@ def stating_reporters(
     return pc.if_else(silent, pa.scalar(None, pa.int64()), pa.array(hash_text(keys)))
 
 
-def stated_victim_numbers_by_row(
-    batch: pa.RecordBatch, kind: RecordKind
-) -> Iterator[tuple[int, str]]:
-    """Yields (row of the batch, number); a number that cannot be normalized stays as written."""
-    if kind is RecordKind.COMPLAINT:
-        own = complaint_numbers(batch).own()
-        yield from zip(own.rows.tolist(), own.identifiers.to_pylist(), strict=True)
-        return
+def stated_by_row(batch: pa.RecordBatch, numbers: Numbers) -> RowIdentifiers:
+    """Returns the E.164 numbers that rows state as a victim's, each with its row of the batch."""
+    if isinstance(numbers, ComplaintNumbers):
+        own = numbers.own()
+        # As it was written a number identifies nobody elsewhere.
+        read = pc.starts_with(own.identifiers, "+")
+        return RowIdentifiers(own.rows[true_mask(read)], own.identifiers.filter(read))
+    stated = []
     for name, suspects in SUSPECT_NUMBER_DIRECTIONS.items():
-        theirs = pc.fill_null(pc.not_equal(batch["direction"], suspects.value), False)
-        raw, region = batch[name].filter(theirs), batch["victim_country"].filter(theirs)
-        read = pc.struct_field(normalize.normalize_numbers(raw, region), "e164")
-        rows = np.flatnonzero(theirs.to_numpy(zero_copy_only=False)).tolist()
-        for row, number in zip(rows, read.to_pylist(), strict=True):
-            if number:
-                yield row, number
+        e164 = pc.struct_field(numbers[name], "e164")
+        theirs = true_mask(pc.not_equal(batch["direction"], suspects.value))
+        theirs &= true_mask(pc.is_valid(e164))
+        stated.append(RowIdentifiers(np.flatnonzero(theirs), e164.filter(pa.array(theirs))))
+    return merge_row_identifiers(*stated)
 
 
-def stated_numbers_batch(numbers: Iterable[tuple[str, int | None]]) -> pa.RecordBatch:
-    """Makes a `STATED_NUMBER` batch of numbers and reporters, each pair once.
-
-    Numbers that are not E.164 identify nobody elsewhere.
-    """
-    pairs = {(f"{_PHONE}{number}", who) for number, who in numbers if number.startswith("+")}
-    ordered = sorted(pairs, key=lambda pair: (pair[0], pair[1] is None, pair[1] or 0))
-    columns = [
-        pa.array([one for one, _ in ordered], pa.string()),
-        pa.array([who for _, who in ordered], pa.int64()),
-    ]
+def stated_numbers_batch(e164: pa.Array, who: pa.Array) -> pa.RecordBatch:
+    """Makes a `STATED_NUMBER` batch of numbers and reporters, each pair once."""
+    ids = pc.binary_join_element_wise(_PHONE, e164, "")
+    pairs = pa.table([ids, who], schema=STATED_NUMBER)
+    once = pairs.group_by(STATED_NUMBER.names, use_threads=False).aggregate([])
+    once = once.sort_by([(name, "ascending") for name in STATED_NUMBER.names]).combine_chunks()
+    columns = [once[name].combine_chunks() for name in STATED_NUMBER.names]
     return pa.RecordBatch.from_arrays(columns, schema=STATED_NUMBER)
 
 
@@ -218,7 +234,7 @@ def _assign_victim_roles(evidence: pa.RecordBatch, claims: np.ndarray) -> Iterat
 
 @dataclass(eq=False)
 class CollectStatedNumbers(beam.PTransform):
-    """Maps accepted batches of one kind of record, with superseded rows, to `STATED_NUMBER`.
+    """Maps accepted batches of one kind of record, such as replaced ones, to `STATED_NUMBER`.
 
     `rules` say how rows without a pseudonym count as reporters.
     """

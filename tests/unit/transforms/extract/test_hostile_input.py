@@ -19,7 +19,7 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from schemas.reject import RAW_LIMIT
-from tests.support.made_up_records import complaints, number, victims
+from tests.support.made_up_records import complaints, number, read_complaints, victims
 from transforms.extract import impersonation
 from transforms.extract.evidence import complaint_evidence
 from transforms.extract.kinds import payment_account, remote_access, url
@@ -144,7 +144,7 @@ def test_no_text_raises(text):
 def test_text_beyond_the_search_limit_is_cut_off(before):
     """Nor a number that begins where the search ends."""
     text = ("x " * SEARCH_LIMIT)[: SEARCH_LIMIT - before] + "415-666-7777" + " y" * SEARCH_LIMIT
-    batch = complaints({"narrative": text, "urls": [text], "claimed_brand": text})
+    batch = read_complaints({"narrative": text, "urls": [text], "claimed_brand": text})
     kept = withhold_from_complaints(batch, victims([("+14156667777",)])).to_pylist()[0]
     for shown in (kept["narrative"], kept["urls"][0], kept["claimed_brand"]):
         assert "415" not in shown and "777" not in shown
@@ -155,7 +155,7 @@ def test_text_beyond_the_search_limit_is_cut_off(before):
 def test_a_text_of_the_search_limit_is_kept():
     text = "x" * SEARCH_LIMIT
     assert (
-        withhold_from_complaints(complaints({"narrative": text}), victims([()]))["narrative"][
+        withhold_from_complaints(read_complaints({"narrative": text}), victims([()]))["narrative"][
             0
         ].as_py()
         == text
@@ -164,13 +164,13 @@ def test_a_text_of_the_search_limit_is_kept():
 
 def masking(text: str) -> object:
     return withhold_from_complaints(
-        complaints({"narrative": text, "urls": [text]}), victims([("+14156667777",)])
+        read_complaints({"narrative": text, "urls": [text]}), victims([("+14156667777",)])
     )
 
 
 def keeping(text: str) -> object:
     nobody = pa.table({name: pa.array([], pa.string()) for name in WITHHELD.names})
-    batch = complaints({"narrative": text, "emails": [text]})
+    batch = read_complaints({"narrative": text, "emails": [text]})
     return list(redact_complaints(pa.Table.from_batches([batch]), nobody, OWN))
 
 

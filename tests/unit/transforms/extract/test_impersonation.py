@@ -7,7 +7,7 @@ import pytest
 
 from benchmarks import transcripts
 from schemas.complaint import IMPERSONATION
-from tests.support.made_up_records import complaints, victims
+from tests.support.made_up_records import read_complaints, victims
 from tests.support.real_data import real
 from transforms.extract import impersonation
 from transforms.redact.records import withhold_from_complaints
@@ -22,6 +22,12 @@ def impersonation_in(text: str, claimed: str | None = None) -> list[tuple[str, s
             one["start"] : one["end"]])
         for one in found.to_pylist()[0]
     ]  # fmt: skip
+
+
+def _brand_in(text: str) -> str | None:
+    nothing = pa.nulls(1, pa.string())
+    told = impersonation.find_impersonation(nothing, pa.array([text]), (impersonation.BRAND,))
+    return impersonation.infer_brands(nothing, told).to_pylist()[0]
 
 
 @pytest.mark.parametrize(
@@ -49,7 +55,7 @@ def impersonation_in(text: str, claimed: str | None = None) -> list[tuple[str, s
     ],
 )  # fmt: skip
 def test_five_languages(text, brand, lure):
-    named = impersonation.infer_brands(pa.nulls(1, pa.string()), pa.array([text])).to_pylist()[0]
+    named = _brand_in(text)
     assert named == brand
     assert lure in {name for what, name, _ in impersonation_in(text) if what == impersonation.LURE}
 
@@ -81,7 +87,7 @@ def test_a_gift_cards_code_is_not_kept():
     )
     payment = {"method": "gift_card", "payee": "AQ12 3456 7890", "amount": None, "currency": None}
     kept = withhold_from_complaints(
-        complaints({"narrative": text, "payments": [payment]}, {}), victims([(), ()])
+        read_complaints({"narrative": text, "payments": [payment]}, {}), victims([(), ()])
     )
     masked = kept["narrative"].to_pylist()[0]
     assert masked == text.translate(str.maketrans("XKCDAB", "######")).replace(
@@ -96,7 +102,9 @@ def test_an_unknown_claim_is_nobodys_brand():
 
 
 def test_it_is_kept_with_the_complaint():
-    batch = complaints({"narrative": "Amazon called from 888-555-0123", "claimed_brand": "Apple"})
+    batch = read_complaints(
+        {"narrative": "Amazon called from 888-555-0123", "claimed_brand": "Apple"}
+    )
     kept = withhold_from_complaints(batch, victims([()]))["impersonation"].to_pylist()[0]
     assert [(one["name"], one["field"], one["start"]) for one in kept] == [
         ("apple", "claimed_brand", 0),

@@ -8,7 +8,7 @@ from hypothesis import given, strategies as st
 
 from schemas.enums import RecordKind
 from tests.support.made_up_records import calls
-from transforms.extract.evidence import call_evidence
+from transforms.extract.evidence import call_evidence, extract_calls
 from transforms.extract.fields import call_mentions
 from transforms.read.adapters.shaken_passport import read_passports
 from transforms.read.files import ReadOptions
@@ -161,7 +161,7 @@ def test_a_diverted_number_is_the_victims_and_a_name_is_kept_as_a_brand():
         "phone:+12155550131", "phone:+12155550141",
     ]  # fmt: skip
     brand = {one["record_id"]: one["brand"] for one in found.to_pylist()}
-    kept = withhold_from_calls(accepted)
+    kept = withhold_from_calls(extract_calls(accepted).records)
     assert kept["brand"].to_pylist() == ["amazon", None]
     assert list(brand.values()) == ["amazon", None]
     shown = str(kept.to_pylist()).lower()

@@ -6,7 +6,7 @@ import pyarrow as pa
 import pytest
 from hypothesis import given, strategies as st
 
-from tests.support.made_up_records import complaints, victims
+from tests.support.made_up_records import read_complaints as complaints, victims
 from transforms.redact.records import withhold_from_complaints
 from transforms.redact.sensitive_text import card_and_ssn_spans, mask_card_and_ssn_numbers
 

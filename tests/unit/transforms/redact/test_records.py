@@ -9,7 +9,12 @@ from hypothesis import given, strategies as st
 
 from schemas.call import CALL
 from schemas.complaint import COMPLAINT
-from tests.support.made_up_records import calls, complaints, number, victims
+from tests.support.made_up_records import (
+    number,
+    read_calls as calls,
+    read_complaints as complaints,
+    victims,
+)
 from tests.unit.transforms.phone.test_normalize import EXAMPLES, FORMATS
 from tests.unit.transforms.redact.test_rejects import rejects
 from transforms.redact.records import withhold_from_calls, withhold_from_complaints

@@ -6,7 +6,7 @@ import pytest
 
 from schemas.call import CALL
 from schemas.complaint import COMPLAINT
-from tests.support.made_up_records import calls, complaints, number
+from tests.support.made_up_records import number, read_calls as calls, read_complaints as complaints
 from transforms.graph.entities import WITHHELD
 from transforms.redact.records import redact_calls, redact_complaints
 from transforms.victims.number_index import hash_dial_formats

@@ -5,7 +5,7 @@ import pyarrow.compute as pc
 import pytest
 from hypothesis import given, strategies as st
 
-from tests.support.made_up_records import complaints, victims
+from tests.support.made_up_records import read_complaints as complaints, victims
 from transforms.redact import sensitive_text
 from transforms.redact.records import withhold_from_complaints
 

@@ -26,9 +26,15 @@ R1, R2 = "amazon|v1", "amazon|v2"
 
 IDS = {who: int(one) for who, one in zip((R1, R2), hash_text(pa.array([R1, R2])), strict=True)}
 
-OWN = hash_dial_formats(stated_numbers_batch([(VICTIM, None)]))
 
-CLAIMS = hash_claims(stated_numbers_batch([(VICTIM, IDS[R1])]))
+def stated_batch(*stated):
+    numbers, who = zip(*stated, strict=True)
+    return stated_numbers_batch(pa.array(numbers, pa.string()), pa.array(who, pa.int64()))
+
+
+OWN = hash_dial_formats(stated_batch((VICTIM, None)))
+
+CLAIMS = hash_claims(stated_batch((VICTIM, IDS[R1])))
 
 
 def rows_of(*pieces):
@@ -105,11 +111,11 @@ def found_key():
 
 def test_claims_of_any_number_of_batches_are_the_same():
     stated = [(VICTIM, IDS[R1]), (VICTIM, IDS[R2]), (OTHERS, None), (OTHERS, IDS[R1])]
-    together = hash_claims(stated_numbers_batch(stated))
+    together = hash_claims(stated_batch(*stated))
     union = UnionOfHashes(few=1, pairs=True)
     parts = [union.create_accumulator(), union.create_accumulator()]
     for place, one in enumerate([*stated, stated[0]]):
-        arriving = hash_claims(stated_numbers_batch([one]))
+        arriving = hash_claims(stated_batch(one))
         parts[place % 2] = union.add_input(parts[place % 2], arriving)
     merged = union.extract_output(union.merge_accumulators(parts))
     assert merged.tolist() == together.tolist()
