@@ -31,6 +31,9 @@ NO_PSEUDONYM = "\x1f"
 UNNAMED = f"{NO_PSEUDONYM}unnamed|"
 """Start of that part where no rule says how rows without a pseudonym count."""
 
+OF_DAY = f"{NO_PSEUDONYM}day|"
+"""Start of that part where all rows without a pseudonym of one day count as one."""
+
 _COLUMNS = ("source_org", "rule")
 
 _CALL_COLUMNS = ("source_org", "victim_id", "started_at", "call_id")
@@ -102,7 +105,7 @@ def reporter_keys(
     )
     for rule, marked in (
         (SourceRule.EACH_ROW, pc.binary_join_element_wise(f"{NO_PSEUDONYM}row|", record_id, "")),
-        (SourceRule.PER_DAY, pc.binary_join_element_wise(f"{NO_PSEUDONYM}day|", day, "")),
+        (SourceRule.PER_DAY, pc.binary_join_element_wise(OF_DAY, day, "")),
     ):
         orgs = pa.array([org for org, one in rules.items() if one is rule], pa.string())
         ruled = pc.is_in(source_org, orgs)
@@ -132,6 +135,11 @@ def rules_in_force(options: Mapping[str, object]) -> SourceRules:
 def is_unnamed(keys: pa.Array | pa.ChunkedArray) -> pa.Array | pa.ChunkedArray:
     """Masks the keys of rows without a pseudonym for whose organisation there is no rule."""
     return pc.match_substring(keys, f"|{UNNAMED}")
+
+
+def is_of_many(keys: pa.Array | pa.ChunkedArray) -> pa.Array | pa.ChunkedArray:
+    """Masks the keys under which rows of several people can be: all of one organisation and day."""
+    return pc.or_(is_unnamed(keys), pc.match_substring(keys, f"|{OF_DAY}"))
 
 
 def is_pseudonym(keys: pa.Array | pa.ChunkedArray) -> pa.Array | pa.ChunkedArray:

@@ -145,6 +145,24 @@ def test_a_call_without_a_pseudonym_contests_too(tmp_path):
     assert_nowhere(output, RING)
 
 
+@pytest.mark.parametrize("rule", [None, "per_day", "each_row"])
+def test_one_row_without_a_pseudonym_says_nothing_for_others_of_its_day(rule, tmp_path, capfd):
+    day = {"victim_id": None, "received_at": "2024-03-01T09:30:00Z"}
+    honest = [one | day for one in ring()]
+    (tmp_path / "sources.csv").write_text(f"source_org,rule\namazon,{rule}\n")
+    flags = ["--sources", tmp_path / "sources.csv"] if rule else []
+    for name, lie in {
+        "field": report(90, None, (RING, "victim")),
+        "words": report(90, None, narrative=f"My own phone number is {RING}. Please help me."),
+    }.items():
+        output, _ = batch(tmp_path, name, [*honest, lie], (), *flags)
+        one = hidden(output)[RING]
+        shown = 4 if rule == "each_row" else 1
+        assert (one["suspect_reporters"], one["victim_reporters"]) == (shown, 1)
+        assert main(["health", str(output)]) == 1
+    assert "contested_identifiers" in capfd.readouterr().out
+
+
 def test_three_times_as_many_reporters_settle_it_for_the_victim(tmp_path):
     lies = [report(60 + n, f"u{n}", (RING, "victim")) for n in range(3)]
     output, manifest = batch(tmp_path, "run", [*ring(people=1), *lies])
