@@ -120,8 +120,9 @@ def keep_bindings(decisions: tuple[Decision, ...], folder: str | None) -> tuple[
 
     if folder is None or all(one.members is not None for one in decisions):
         return decisions
-    before = run_decisions(Run.open(folder))
-    return taken_over(decisions, before) if before is not None else decisions
+    run = Run.open(folder)
+    before = run_decisions(run)
+    return taken_over(decisions, before, contested_values(run)) if before is not None else decisions
 
 
 def run_decisions(run: Run) -> pa.Table | None:
@@ -138,14 +139,16 @@ def run_decisions(run: Run) -> pa.Table | None:
 
 
 def contested_values(run: Run) -> dict[str, str]:
-    """Returns the ids of contested identifiers by the withheld ids that a run shows.
+    """Returns the ids, with epochs, of contested identifiers by the withheld ids that a run shows.
 
     A copy of a run without its private/ has none.
     """
+    from transforms.decisions_file import own_id
+
     if not Path(run.folder, CONTESTED.name).is_dir():
         return {}
     rows = tables.read_table(run, CONTESTED, ["entity_id", "kind", "value"]).to_pylist()
-    return {one["entity_id"]: f"{one['kind']}:{one['value']}" for one in rows}
+    return {one["entity_id"]: own_id(one) for one in rows}
 
 
 def shown_entities(run: Run, named: pa.Array) -> tuple[pa.Table, tuple[datetime, datetime] | None]:

@@ -10,7 +10,7 @@ import pytest
 
 from pipelines.cli import main
 from schemas.enums import Status, Tier
-from schemas.tables import CLUSTERS, CONTESTED, ENTITIES, LINKS, MEMBERS, MENTIONS
+from schemas.tables import CLUSTERS, CONTESTED, DECISIONS, ENTITIES, LINKS, MEMBERS, MENTIONS
 from tests.end_to_end.streaming.test_watch import stream
 from tests.support.leaks import decoded_layers, leak_forms, number_forms
 from tests.support.run_pipeline import call, complaint, jsonl, read, run
@@ -283,6 +283,37 @@ def test_a_dispute_of_a_contested_number_holds(tmp_path):
     (cluster,) = read(output, CLUSTERS).to_pylist()
     assert cluster["status"] == "disputed"
     assert_nowhere(output, RING)
+
+
+@pytest.mark.parametrize("kind", ["confirm", "dispute"])
+def test_a_contest_takes_nothing_from_what_a_decision_covers(kind, tmp_path):
+    def decided(*more):
+        rows = [f"{one},,ann,checked,2024-04-01T00:00:00Z," for one in more]
+        header = "decision_id,kind,entity_a,entity_b,author,reason,decided_at,expires_at"
+        file = tmp_path / "decisions.csv"
+        file.write_text("\n".join([header, f"a,{kind},phone:{FREE}" + rows[0][1:], *rows[1:]]))
+        return ["--decisions", file]
+
+    def covers(output):
+        return {row["decision_id"]: row["members"] for row in read(output, DECISIONS).to_pylist()}
+
+    own, lie = ["-", f"b,review,phone:{RING}"], [*ring(), *LIES["field"]]
+    one, _ = batch(tmp_path, "one", ring())
+    two, _ = batch(tmp_path, "two", ring(), (), *decided(*own), "--previous", one)
+    before = covers(two)
+    assert f"phone:{RING}" in before["a"]
+    assert before["b"] == [f"phone:{RING}"]
+    three, _ = batch(tmp_path, "three", lie, (), *decided(*own), "--previous", two)
+    assert_nowhere(three, RING)
+    # A day on which nobody names it, so that it is carried on.
+    quiet = [report(1, "v1", narrative="Nothing happened.")]
+    four, _ = batch(tmp_path, "four", quiet, (), *decided(*own), "--previous", three)
+    assert hidden(four).keys() == {RING}
+    assert_nowhere(four, RING)
+    own.append(f"c,suspect_held,phone:{RING}")
+    five, _ = batch(tmp_path, "five", lie, (), *decided(*own), "--previous", four)
+    after = covers(five)
+    assert (after["a"], after["b"]) == (before["a"], before["b"])
 
 
 def test_the_same_records_contest_the_same_in_any_order(tmp_path):

@@ -117,7 +117,8 @@ def take_sides(activity: pa.Table, claims: pa.Table = NO_CLAIMS) -> tuple[pa.Tab
         ids = pc.unique(owners["entity_id"])
         at = pc.fill_null(pc.index_in(activity["entity_id"], ids), -1).to_numpy()
         named = owners.filter(pc.is_valid(owners["reporter"]))
-        known = true_mask(pc.and_(*(pc.is_valid(activity[name]) for name in ("reporter", "victim"))))
+        known = true_mask(pc.is_valid(activity["victim"]))
+        known &= true_mask(pc.is_valid(activity["reporter"]))
         rows = np.flatnonzero((at >= 0) & known)
         keys = _pair_keys(
             (pc.index_in(named["entity_id"], ids).to_numpy(), named["reporter"].to_numpy()),

@@ -19,8 +19,8 @@ import pyarrow.compute as pc
 
 from schemas.enums import SUSPECT_NUMBER_DIRECTIONS, EntityKind, RecordKind, Role
 from transforms.arrow_util import hash_text
-from transforms.phone import normalize
 from transforms.casts import true_mask
+from transforms.phone import normalize
 from transforms.reporters import (
     NO_RULES,
     SourceRules,
