@@ -238,6 +238,8 @@ def _object(content: str, place: str) -> Mapping[str, object]:
         values = json.loads(content)
     except json.JSONDecodeError as error:
         raise DecisionError(f"{place}: not JSON: {error.msg}") from None
+    except (ValueError, RecursionError):  # a number of too many digits, or too deep
+        raise DecisionError(f"{place}: not JSON that can be read") from None
     if not isinstance(values, dict):
         raise DecisionError(f"{place}: not an object; write one decision per line")
     return values
@@ -317,7 +319,7 @@ def _members(value: object, place: str, remedy: str) -> tuple[str, ...] | None:
         return None
     try:
         items = json.loads(value) if isinstance(value, str) else value
-    except json.JSONDecodeError:
+    except (ValueError, RecursionError):
         items = None
     if not isinstance(items, list) or not all(_is_entity_id(one) for one in items):
         raise DecisionError(f"{place}: is not a list of entity ids in JSON; {remedy}")
@@ -371,11 +373,12 @@ def _moment(text: str | None, place: str) -> datetime | None:
         return None
     try:
         moment = datetime.fromisoformat(text)
-    except ValueError:
+        in_utc = moment.astimezone(UTC)
+    except (ValueError, OverflowError):
         raise DecisionError(f"{place}: {text!r} is not an ISO 8601 time") from None
     if moment.tzinfo is None:
         raise DecisionError(f"{place}: {text!r} has no zone; add Z or an offset")
-    return moment.astimezone(UTC)
+    return in_utc
 
 
 def _is_same(one: Decision, row: Mapping[str, Any] | None) -> bool:
