@@ -129,10 +129,26 @@ def run_decisions(run: Run) -> pa.Table | None:
     """Reads the bound decisions of a run; None for a run from before there were any.
 
     Those that were bound to that run itself have its id.
+
+    Raises:
+        UsageError: if they are not what the run wrote: they would be bound anew.
     """
-    names = (str(one["name"]) for one in run.manifest["outputs"])
-    if not any(name.startswith(f"{DECISIONS.name}/") for name in names):
+    from apache_beam.io.filesystems import FileSystems
+
+    listed = {str(one["name"]): one["sha256"] for one in run.manifest["outputs"]}
+    files = [name for name in sorted(listed) if name.startswith(f"{DECISIONS.name}/")]
+    if not files:
         return None
+    for name in files:
+        try:
+            with FileSystems.open(FileSystems.join(run.folder, *name.split("/"))) as file:
+                digest = hashlib.sha256(file.read()).hexdigest()
+        except OSError:
+            digest = ""
+        if digest != listed[name]:
+            raise UsageError(
+                f"{run.folder}: {name} is not what the run wrote; restore it, or make the run again"
+            )
     rows = tables.read_table(run, DECISIONS)
     here = pc.fill_null(rows["run_id"], run.run_id)
     return rows.set_column(rows.schema.get_field_index("run_id"), "run_id", here)
@@ -148,6 +164,11 @@ def contested_values(run: Run) -> dict[str, str]:
     if not Path(run.folder, CONTESTED.name).is_dir():
         return {}
     rows = tables.read_table(run, CONTESTED, ["entity_id", "kind", "value"]).to_pylist()
+    if any(None in one.values() for one in rows):
+        raise UsageError(
+            f"{run.folder}: {CONTESTED.name} is not what the run wrote; restore it, or make the "
+            "run again"
+        )
     return {one["entity_id"]: own_id(one) for one in rows}
 
 

@@ -376,7 +376,8 @@ def _determine_status(
     for name, rows in rows_of.items():
         for batch in batches_of(rows):
             yield beam.pvalue.TaggedOutput(name, batch)
-    yield beam.pvalue.TaggedOutput(COUNTERS, (CONTESTED_IDENTIFIERS, len(contested)))
+    open_ = len(contested) + len(pc.unique(carried["value"]))
+    yield beam.pvalue.TaggedOutput(COUNTERS, (CONTESTED_IDENTIFIERS, open_))
 
 
 def victims_and_others(
