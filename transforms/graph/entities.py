@@ -376,7 +376,8 @@ def _determine_status(
     for name, rows in rows_of.items():
         for batch in batches_of(rows):
             yield beam.pvalue.TaggedOutput(name, batch)
-    open_ = len(contested) + len(pc.unique(carried["value"]))
+    here = sum(not is_withheld(one) for one in contested.to_pylist())  # the others are carried on
+    open_ = here + len(pc.unique(carried["value"]))
     yield beam.pvalue.TaggedOutput(COUNTERS, (CONTESTED_IDENTIFIERS, open_))
 
 
