@@ -237,6 +237,20 @@ def test_a_decision_settles_it(kind, status, tmp_path):
         assert_nowhere(output, RING)
 
 
+def test_a_decision_on_a_number_is_a_claim_on_addresses_with_it(tmp_path):
+    address = f"{RING[2:]}@evil-help.com"
+    rows = [one | {"emails": [address]} for one in ring()]
+    file = jsonl(
+        tmp_path / "d.jsonl",
+        [{"decision_id": "d", "kind": "victim_owned", "entity_a": RING, "author": "ann",
+          "reason": "they wrote in", "decided_at": "2024-04-01T00:00:00Z"}],
+    )  # fmt: skip
+    output, manifest = batch(tmp_path, "run", rows, (), "--decisions", file, "--no-register")
+    assert hidden(output).keys() == {address}
+    assert [one["code"] for one in manifest["alarms"]] == ["contested_identifiers"]
+    assert_nowhere(output, RING)
+
+
 def test_a_near_miss_of_a_contested_number_stays_one(tmp_path):
     slip = RING[:-1] + "4"
     near = [

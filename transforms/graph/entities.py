@@ -68,12 +68,14 @@ from transforms.shuffle import (
 )
 from transforms.victim_register import (
     NOT_REGISTERED,
+    REGISTERED,
     RegisterKey,
     VictimRegister,
     entries_that_leave,
     register_changes,
 )
-from transforms.victims.stated_numbers import CLAIM
+from transforms.victims.number_index import hash_dial_formats
+from transforms.victims.stated_numbers import CLAIM, contain_victims_number
 
 CLASSIFIED_ENTITY = pa.schema(
     [
@@ -345,11 +347,12 @@ def _determine_status(
     lives: epochs.Lifetimes,
     key: RegisterKey | None = None,
 ) -> Iterator[Any]:
+    ids, settled = pc.unique(added["entity_id"]), Settled.by(decided)
     registered = NOT_REGISTERED
     if register is not None and key is not None:
         register = register.without(_of_suspects(decided), key)
-        registered = register.find(pc.unique(added["entity_id"]), key)
-    settled = Settled.by(decided)
+        registered = register.find(ids, key)
+    registered = pa.concat_tables([registered, with_decided_number(ids, settled, registered)])
     found = determine_status(
         added,
         decided.add_to(known),
@@ -432,6 +435,29 @@ def end_entries_of_suspects(
 ) -> Iterator[pa.RecordBatch]:
     """Yields the ends (REGISTER_CHANGE) of the entries that analysts decided to be a suspect's."""
     yield from batches_of(entries_that_leave(_of_suspects(decided), key))
+
+
+def with_decided_number(ids: pa.Array, settled: Settled, but: pa.Table) -> pa.Table:
+    """Finds the addresses and names with a number in them that is decided to be a victim's.
+
+    The decision is a claim on these, of one, as that of a record would be.
+
+    Args:
+        ids: Bare ids.
+        settled: What analysts decided.
+        but: REGISTERED rows, of which none is found again.
+
+    Returns:
+        REGISTERED rows.
+    """
+    if not settled.victims:
+        return NOT_REGISTERED
+    decided = pa.array(sorted(settled.victims), pa.string())
+    numbers = hash_dial_formats(pa.record_batch({"entity_id": decided}))
+    found = contain_victims_number(ids, numbers)
+    known = pa.chunked_array([decided, *but["entity_id"].chunks], pa.string())
+    named = ids.filter(pa.array(found & ~true_mask(pc.is_in(ids, known))))
+    return pa.table([named, pa.array([1] * len(named), pa.int64())], schema=REGISTERED)
 
 
 def _of_suspects(decided: DecisionsInForce) -> set[str]:
