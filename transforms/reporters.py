@@ -16,7 +16,7 @@ from importlib import resources
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from schemas.enums import SourceRule
+from schemas.enums import RecordKind, SourceRule
 
 SourceRules = Mapping[str, SourceRule]
 """The rule of each organisation that has one."""
@@ -123,6 +123,23 @@ def call_reporter_keys(calls: pa.RecordBatch | pa.Table, rules: SourceRules = NO
     keys = reporter_keys(org, victim, started_at, call_id, rules)
     joined = pc.and_(pc.is_valid(calls["complaint_id"]), pc.is_null(calls["victim_id"]))
     return pc.if_else(joined, pa.scalar(None, pa.string()), keys)
+
+
+def with_reporters_of_complaints(evidence: pa.Table) -> pa.Table:
+    """Returns EVIDENCE rows of whole groups, in which a complaint's calls have its reporter.
+
+    Who files complaints can have another pseudonym where calls are kept, and is one person. Calls
+    that name nobody add nobody as before.
+    """
+    complaint = pc.equal(evidence["record_kind"], RecordKind.COMPLAINT)
+    stated = evidence.filter(pc.and_(complaint, pc.is_valid(evidence["reporter_key"])))
+    if not 0 < stated.num_rows < evidence.num_rows:
+        return evidence
+    at = pc.index_in(evidence["group_id"], stated["group_id"].combine_chunks())
+    theirs = pc.and_(pc.is_valid(at), pc.is_valid(evidence["reporter_key"]))
+    keys = pc.if_else(theirs, stated["reporter_key"].take(at), evidence["reporter_key"])
+    place = evidence.schema.get_field_index("reporter_key")
+    return evidence.set_column(place, evidence.schema.field(place), keys)
 
 
 def rules_in_force(options: Mapping[str, object]) -> SourceRules:

@@ -58,6 +58,7 @@ from transforms.graph.ownership import (
     take_sides,
 )
 from transforms.manifest import CONTESTED_IDENTIFIERS
+from transforms.reporters import with_reporters_of_complaints
 from transforms.shuffle import (
     MAIN,
     KeyedInput,
@@ -328,7 +329,7 @@ class ClassifyEvidence(beam.PTransform):
 
 
 def _sum_activity(evidence: pa.Table, *, partitions: int) -> Iterator[Any]:
-    evidence = settle_roles(evidence)
+    evidence = settle_roles(with_reporters_of_complaints(evidence))
     yield from evidence.combine_chunks().to_batches()
     share = partition_of(evidence, GROUP_KEY, partitions)
     for batch in batches_of(sum_activity(evidence, share)):
