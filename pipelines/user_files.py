@@ -120,32 +120,56 @@ def keep_bindings(decisions: tuple[Decision, ...], folder: str | None) -> tuple[
 
     if folder is None or all(one.members is not None for one in decisions):
         return decisions
-    before = run_decisions(Run.open(folder))
-    return taken_over(decisions, before) if before is not None else decisions
+    run = Run.open(folder)
+    before = run_decisions(run)
+    return taken_over(decisions, before, contested_values(run)) if before is not None else decisions
 
 
 def run_decisions(run: Run) -> pa.Table | None:
     """Reads the bound decisions of a run; None for a run from before there were any.
 
     Those that were bound to that run itself have its id.
+
+    Raises:
+        UsageError: if they are not what the run wrote: they would be bound anew.
     """
-    names = (str(one["name"]) for one in run.manifest["outputs"])
-    if not any(name.startswith(f"{DECISIONS.name}/") for name in names):
+    from apache_beam.io.filesystems import FileSystems
+
+    listed = {str(one["name"]): one["sha256"] for one in run.manifest["outputs"]}
+    files = [name for name in sorted(listed) if name.startswith(f"{DECISIONS.name}/")]
+    if not files:
         return None
+    for name in files:
+        try:
+            with FileSystems.open(FileSystems.join(run.folder, *name.split("/"))) as file:
+                digest = hashlib.sha256(file.read()).hexdigest()
+        except OSError:
+            digest = ""
+        if digest != listed[name]:
+            raise UsageError(
+                f"{run.folder}: {name} is not what the run wrote; restore it, or make the run again"
+            )
     rows = tables.read_table(run, DECISIONS)
     here = pc.fill_null(rows["run_id"], run.run_id)
     return rows.set_column(rows.schema.get_field_index("run_id"), "run_id", here)
 
 
 def contested_values(run: Run) -> dict[str, str]:
-    """Returns the ids of contested identifiers by the withheld ids that a run shows.
+    """Returns the ids, with epochs, of contested identifiers by the withheld ids that a run shows.
 
     A copy of a run without its private/ has none.
     """
+    from transforms.decisions_file import own_id
+
     if not Path(run.folder, CONTESTED.name).is_dir():
         return {}
     rows = tables.read_table(run, CONTESTED, ["entity_id", "kind", "value"]).to_pylist()
-    return {one["entity_id"]: f"{one['kind']}:{one['value']}" for one in rows}
+    if any(None in one.values() for one in rows):
+        raise UsageError(
+            f"{run.folder}: {CONTESTED.name} is not what the run wrote; restore it, or make the "
+            "run again"
+        )
+    return {one["entity_id"]: own_id(one) for one in rows}
 
 
 def shown_entities(run: Run, named: pa.Array) -> tuple[pa.Table, tuple[datetime, datetime] | None]:

@@ -13,13 +13,21 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from types import MappingProxyType
 from typing import Any
 
 import apache_beam as beam
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from schemas.decision import BINDING, BOUND_DECISION, DECISION, PAIR_DECISIONS, DecisionKind
+from schemas.decision import (
+    BINDING,
+    BOUND_DECISION,
+    CLUSTER_DECISIONS,
+    DECISION,
+    PAIR_DECISIONS,
+    DecisionKind,
+)
 from schemas.entity import epoch_number, is_withheld, with_epoch, without_epoch
 from transforms.arrow_util import table_of_rows
 from transforms.decisions import (
@@ -40,6 +48,8 @@ MAX_MEMBERS_CHARACTERS = 10_000_000
 
 LEAST_DIGITS, NATIONAL_DIGITS = 7, 10
 """Digits of the shortest victim's number that a text must not name, and of a longer one's end."""
+
+NOTHING: Mapping[str, str] = MappingProxyType({})
 
 FILE_COLUMNS = (*DECISION.names, *BINDING.names)
 """The columns of a decisions file; a row that is typed by hand has those of DECISION alone."""
@@ -87,15 +97,22 @@ def with_decision_added(text: str, decision: Decision) -> str:
     return _csv_text(columns, [*rows, cells], header=True)
 
 
-def taken_over(decisions: Iterable[Decision], before: pa.Table) -> tuple[Decision, ...]:
+def taken_over(
+    decisions: Iterable[Decision], before: pa.Table, contested: Mapping[str, str] = NOTHING
+) -> tuple[Decision, ...]:
     """Gives decisions the binding that they have in BOUND_DECISION rows of an earlier run.
 
     A row is the same if its id and all that its author wrote are; an entity that the earlier run
     withheld is not compared. A decision that its file binds stays as it is.
+
+    Args:
+        decisions: The decisions.
+        before: The BOUND_DECISION rows.
+        contested: Own ids of what is contested there, by the withheld ids that it is shown under.
     """
     rows = {row["decision_id"]: row for row in before.to_pylist()}
     return tuple(
-        _bound_as(one, rows[one.decision_id])
+        _bound_as(one, rows[one.decision_id], contested)
         if one.members is None and _is_same(one, rows.get(one.decision_id))
         else one
         for one in decisions
@@ -103,7 +120,10 @@ def taken_over(decisions: Iterable[Decision], before: pa.Table) -> tuple[Decisio
 
 
 def bound_rows(
-    decided: DecisionsInForce, run_id: str | None = None, withheld: Iterable[str] = ()
+    decided: DecisionsInForce,
+    run_id: str | None = None,
+    withheld: Iterable[str] = (),
+    contested: Mapping[str, str] = NOTHING,
 ) -> pa.Table:
     """Returns BOUND_DECISION rows of all decisions, in force or not.
 
@@ -112,12 +132,14 @@ def bound_rows(
         run_id: The run that wrote those that are bound to the run at hand.
         withheld: Ids of victims' own entities, which stand here under another id, as do those
             that a decision says are a victim's own.
+        contested: The withheld ids that contested ones are shown under, by their own: these stand
+            here, so that the next run knows what they stand for.
     """
     every = decided.binding + decided.without_effect
     owned = (one.entity_a for one in every if one.kind is DecisionKind.VICTIM_OWNED)
-    hidden = frozenset(map(without_epoch, (*withheld, *owned)))
+    hidden = frozenset(map(without_epoch, (*withheld, *contested, *owned)))
     rows = [
-        _bound_row(one, hidden)
+        _bound_row(one, hidden, contested)
         | {"run_id": one.run_id or run_id, "in_force": one in decided.binding}
         for one in sorted(every, key=by_id)
     ]
@@ -128,16 +150,20 @@ def bound_rows(
 class DecisionRows(beam.PTransform):
     """Converts one DecisionsInForce to BOUND_DECISION batches, without victims' own identifiers.
 
-    `withheld` are batches with the column entity_id: what must not be shown.
+    `withheld` are batches with the column entity_id: what must not be shown; `contested` are
+    CONTESTED batches.
     """
 
     withheld: beam.PCollection
+    contested: beam.PCollection
 
     def expand(self, decided: beam.PCollection) -> Any:
         """Applies `bound_rows`."""
         one = beam.pvalue.AsSingleton(decided)
         hidden = self.withheld | "Hidden" >> beam.FlatMap(_hidden_members, one)
-        return decided | "Rows" >> beam.FlatMap(_bound_batches, beam.pvalue.AsIter(hidden))
+        return decided | "Rows" >> beam.FlatMap(
+            _bound_batches, beam.pvalue.AsIter(hidden), beam.pvalue.AsIter(self.contested)
+        )
 
 
 def _file_row(one: Decision) -> dict[str, Any]:
@@ -212,6 +238,8 @@ def _object(content: str, place: str) -> Mapping[str, object]:
         values = json.loads(content)
     except json.JSONDecodeError as error:
         raise DecisionError(f"{place}: not JSON: {error.msg}") from None
+    except (ValueError, RecursionError):  # a number of too many digits, or too deep
+        raise DecisionError(f"{place}: not JSON that can be read") from None
     if not isinstance(values, dict):
         raise DecisionError(f"{place}: not an object; write one decision per line")
     return values
@@ -291,7 +319,7 @@ def _members(value: object, place: str, remedy: str) -> tuple[str, ...] | None:
         return None
     try:
         items = json.loads(value) if isinstance(value, str) else value
-    except json.JSONDecodeError:
+    except (ValueError, RecursionError):
         items = None
     if not isinstance(items, list) or not all(_is_entity_id(one) for one in items):
         raise DecisionError(f"{place}: is not a list of entity ids in JSON; {remedy}")
@@ -345,11 +373,12 @@ def _moment(text: str | None, place: str) -> datetime | None:
         return None
     try:
         moment = datetime.fromisoformat(text)
-    except ValueError:
+        in_utc = moment.astimezone(UTC)
+    except (ValueError, OverflowError):
         raise DecisionError(f"{place}: {text!r} is not an ISO 8601 time") from None
     if moment.tzinfo is None:
         raise DecisionError(f"{place}: {text!r} has no zone; add Z or an offset")
-    return moment.astimezone(UTC)
+    return in_utc
 
 
 def _is_same(one: Decision, row: Mapping[str, Any] | None) -> bool:
@@ -363,11 +392,16 @@ def _is_same(one: Decision, row: Mapping[str, Any] | None) -> bool:
     return written == {name: row[name] for name in DECISION.names}
 
 
-def _bound_as(one: Decision, row: Mapping[str, Any]) -> Decision:
+def _bound_as(one: Decision, row: Mapping[str, Any], contested: Mapping[str, str]) -> Decision:
     start, end = row["bound_from"], row["bound_to"]
+    members = tuple(sorted(contested.get(each, each) for each in row["members"]))
+    if one.kind not in (*CLUSTER_DECISIONS, DecisionKind.VICTIM_OWNED) and len(members) == len(
+        one.entities
+    ):
+        members = tuple(sorted(one.entities))  # what was withheld there as a victim's, too
     return replace(
         one,
-        members=tuple(row["members"]),
+        members=members,
         run_id=row["run_id"],
         interval=(start, end) if start is not None and end is not None else None,
         bound_by=BoundBy.BEFORE,
@@ -379,20 +413,23 @@ def _written(one: Decision) -> dict[str, Any]:
     return {name: getattr(one, name) for name in DECISION.names} | {"kind": str(one.kind)}
 
 
-def _bound_row(one: Decision, hidden: frozenset[str]) -> dict[str, Any]:
+def _bound_row(
+    one: Decision, hidden: frozenset[str], contested: Mapping[str, str]
+) -> dict[str, Any]:
     """Returns a BOUND_DECISION row without `in_force`, with other ids for entities to hide."""
     owned = one.kind is DecisionKind.VICTIM_OWNED
+
+    def shown(entity: str, place: int) -> str:
+        if is_withheld(entity) or not (owned or without_epoch(entity) in hidden):
+            return entity
+        other = None if owned else contested.get(entity)
+        return other or stand_in_id(entity, one.decision_id, place)
+
     written = _written(one)
     for place, name in enumerate(("entity_a", "entity_b")):
-        entity = written[name]
-        if entity is not None and (owned or without_epoch(entity) in hidden):
-            written[name] = stand_in_id(entity, one.decision_id, place)
-    members = sorted(
-        stand_in_id(each, one.decision_id, place)
-        if not is_withheld(each) and (owned or without_epoch(each) in hidden)
-        else each
-        for place, each in enumerate(one.members or ())
-    )
+        if written[name] is not None:
+            written[name] = shown(written[name], place)
+    members = sorted(shown(each, place) for place, each in enumerate(one.members or ()))
     start, end = one.interval or (None, None)
     return written | {
         "members": members,
@@ -400,6 +437,12 @@ def _bound_row(one: Decision, hidden: frozenset[str]) -> dict[str, Any]:
         "bound_from": start,
         "bound_to": end,
     }
+
+
+def own_id(contested: Mapping[str, Any]) -> str:
+    """Returns the id, with its epoch, of what a CONTESTED row is about."""
+    bare = f"{contested['kind']}:{contested['value']}"
+    return with_epoch(bare, epoch_number(contested["entity_id"]))
 
 
 def _hidden_members(withheld: pa.RecordBatch, decided: DecisionsInForce) -> Iterator[str]:
@@ -413,6 +456,9 @@ def _hidden_members(withheld: pa.RecordBatch, decided: DecisionsInForce) -> Iter
     yield from withheld["entity_id"].filter(hidden).to_pylist()
 
 
-def _bound_batches(decided: DecisionsInForce, withheld: Iterable[str]) -> Iterator[pa.RecordBatch]:
-    rows = bound_rows(decided, withheld=withheld)
+def _bound_batches(
+    decided: DecisionsInForce, withheld: Iterable[str], contested: Iterable[pa.RecordBatch]
+) -> Iterator[pa.RecordBatch]:
+    shown = {own_id(row): row["entity_id"] for batch in contested for row in batch.to_pylist()}
+    rows = bound_rows(decided, withheld=withheld, contested=shown)
     yield from rows.combine_chunks().to_batches()

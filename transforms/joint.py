@@ -29,7 +29,12 @@ from schemas.mention import EVIDENCE
 from schemas.offer import Offer
 from transforms.arrow_util import batch_of_rows, table_of_rows
 from transforms.phone import normalize
-from transforms.reporters import SourceRules, call_reporter_keys, reporter_keys
+from transforms.reporters import (
+    SourceRules,
+    call_reporter_keys,
+    reporter_keys,
+    with_reporters_of_complaints,
+)
 
 Row = Mapping[str, Any]
 
@@ -301,7 +306,8 @@ def evidence_from_tables(mentions: pa.Table, records: pa.Table, entities: pa.Tab
         "loss_amount": of["loss_amount"],
         "loss_currency": of["loss_currency"],
     }
-    return pa.table({name: columns[name] for name in EVIDENCE.names}, schema=EVIDENCE)
+    rows = pa.table({name: columns[name] for name in EVIDENCE.names}, schema=EVIDENCE)
+    return with_reporters_of_complaints(rows)
 
 
 def _clusters_of_members(members: pa.Table) -> dict[str, str]:

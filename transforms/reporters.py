@@ -16,7 +16,7 @@ from importlib import resources
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from schemas.enums import SourceRule
+from schemas.enums import RecordKind, SourceRule
 
 SourceRules = Mapping[str, SourceRule]
 """The rule of each organisation that has one."""
@@ -30,6 +30,9 @@ NO_PSEUDONYM = "\x1f"
 
 UNNAMED = f"{NO_PSEUDONYM}unnamed|"
 """Start of that part where no rule says how rows without a pseudonym count."""
+
+OF_DAY = f"{NO_PSEUDONYM}day|"
+"""Start of that part where all rows without a pseudonym of one day count as one."""
 
 _COLUMNS = ("source_org", "rule")
 
@@ -102,7 +105,7 @@ def reporter_keys(
     )
     for rule, marked in (
         (SourceRule.EACH_ROW, pc.binary_join_element_wise(f"{NO_PSEUDONYM}row|", record_id, "")),
-        (SourceRule.PER_DAY, pc.binary_join_element_wise(f"{NO_PSEUDONYM}day|", day, "")),
+        (SourceRule.PER_DAY, pc.binary_join_element_wise(OF_DAY, day, "")),
     ):
         orgs = pa.array([org for org, one in rules.items() if one is rule], pa.string())
         ruled = pc.is_in(source_org, orgs)
@@ -122,6 +125,23 @@ def call_reporter_keys(calls: pa.RecordBatch | pa.Table, rules: SourceRules = NO
     return pc.if_else(joined, pa.scalar(None, pa.string()), keys)
 
 
+def with_reporters_of_complaints(evidence: pa.Table) -> pa.Table:
+    """Returns EVIDENCE rows of whole groups, in which a complaint's calls have its reporter.
+
+    Who files complaints can have another pseudonym where calls are kept, and is one person. Calls
+    that name nobody add nobody as before.
+    """
+    complaint = pc.equal(evidence["record_kind"], RecordKind.COMPLAINT)
+    stated = evidence.filter(pc.and_(complaint, pc.is_valid(evidence["reporter_key"])))
+    if not 0 < stated.num_rows < evidence.num_rows:
+        return evidence
+    at = pc.index_in(evidence["group_id"], stated["group_id"].combine_chunks())
+    theirs = pc.and_(pc.is_valid(at), pc.is_valid(evidence["reporter_key"]))
+    keys = pc.if_else(theirs, stated["reporter_key"].take(at), evidence["reporter_key"])
+    place = evidence.schema.get_field_index("reporter_key")
+    return evidence.set_column(place, evidence.schema.field(place), keys)
+
+
 def rules_in_force(options: Mapping[str, object]) -> SourceRules:
     """Returns the rules of a run from the options in its manifest."""
     given = options.get("sources")
@@ -132,6 +152,11 @@ def rules_in_force(options: Mapping[str, object]) -> SourceRules:
 def is_unnamed(keys: pa.Array | pa.ChunkedArray) -> pa.Array | pa.ChunkedArray:
     """Masks the keys of rows without a pseudonym for whose organisation there is no rule."""
     return pc.match_substring(keys, f"|{UNNAMED}")
+
+
+def is_of_many(keys: pa.Array | pa.ChunkedArray) -> pa.Array | pa.ChunkedArray:
+    """Masks the keys under which rows of several people can be: all of one organisation and day."""
+    return pc.or_(is_unnamed(keys), pc.match_substring(keys, f"|{OF_DAY}"))
 
 
 def is_pseudonym(keys: pa.Array | pa.ChunkedArray) -> pa.Array | pa.ChunkedArray:

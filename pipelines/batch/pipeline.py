@@ -195,7 +195,8 @@ def build(pipeline: beam.Pipeline, plan: BatchPlan) -> None:
         tables.SUPPLIERS.name: summaries.suppliers,
         tables.LINEAGE.name: clustered.lineage,
         tables.COMPONENTS.name: clustered.components,
-        tables.DECISIONS.name: bound | "Decided" >> DecisionRows(clustered.withheld),
+        tables.DECISIONS.name: bound
+        | "Decided" >> DecisionRows(clustered.withheld, clustered.contested),
         tables.REJECTS.name: masked_rejects,
         tables.CONTESTED.name: clustered.contested,
         **kept_register(start, clustered, plan.register),

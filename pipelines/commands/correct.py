@@ -26,11 +26,11 @@ from pipelines.exchange.join import known_legitimate_of_run
 from pipelines.exchange.offer import CORRECTION, REVOCATION
 from pipelines.ledger import Entry, EntryKind, Outstanding
 from pipelines.options import add_ledger, add_register_options, moment
-from pipelines.user_files import read_decisions
+from pipelines.user_files import contested_values, read_decisions
 from reports import signing, tables
 from reports.exchange import correction_lines
 from reports.run import Run
-from schemas.entity import without_epoch
+from schemas.entity import is_withheld, without_epoch
 from schemas.offer import CorrectedIssue, Correction, Revocation, StruckIdentifier
 from schemas.tables import COMPLAINTS, DECISIONS
 from transforms.extract import KnownLegitimate
@@ -179,14 +179,20 @@ def _covered(left: list[str], kind: str, entity_id: str) -> Iterable[str]:
 
 
 def _decided_in_run(finished: Run) -> list[Withdrawal]:
-    """Returns the decisions in force in a run, but those on a victim's own, which it withholds."""
+    """Returns the decisions in force in a run, but those on a victim's own, which it withholds.
+
+    One on what became contested since stays in force.
+    """
     try:
         rows = tables.read_table(finished, DECISIONS, where=pc.field("in_force"))
     except FileNotFoundError:  # a run of before decisions were bound, or a stream's snapshot
         return []
-    names = ("kind", "entity_a", "decision_id")
-    found = (Withdrawal(*(row[name] for name in names)) for row in rows.to_pylist())
-    return [one for one in found if ":withheld-" not in one.entity_id]
+    own = contested_values(finished)
+    found = (
+        Withdrawal(row["kind"], own.get(row["entity_a"], row["entity_a"]), row["decision_id"])
+        for row in rows.to_pylist()
+    )
+    return [one for one in found if not is_withheld(one.entity_id)]
 
 
 def _listed(left: list[str], known: KnownLegitimate) -> list[str]:

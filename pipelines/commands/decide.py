@@ -79,9 +79,8 @@ def run(arguments: argparse.Namespace) -> int:
         raise UsageError(f"{kind} is about two entities; name the other one")
     if kind not in PAIR_DECISIONS and arguments.b is not None:
         raise UsageError(f"{kind} is about one entity; leave {arguments.b} out")
-    path = Path(os.path.realpath(arguments.decisions))
-    before = read_text(str(path)) if path.exists() else ""
-    known = _parsed(before, arguments.decisions) if path.exists() else ()
+    path, before = _read(arguments.decisions)
+    known = () if before is None else _parsed(before, arguments.decisions)
     contested = contested_values(finished)
     named = [one for one in (arguments.a, arguments.b) if one is not None]
     entities = [_entity(finished, one, contested) for one in named]
@@ -104,12 +103,21 @@ def run(arguments: argparse.Namespace) -> int:
     (decision,) = bind([decision], shown, interval, finished.run_id, BoundBy.FILE)
     if kind in REVIEWING_DECISIONS:
         _check_reviewed(finished, decision)
-    text = with_decision_added(before, decision)
+    text = with_decision_added(before or "", decision)
     (decision,) = set(_parsed(text, arguments.decisions)) - set(known)
     _check_contradictions(known, decision, arguments.decisions)
     _write(path, before, text)
     _show(decision, shown, {own: stands for stands, own in contested.items()}, arguments.decisions)
     return 0
+
+
+def _read(name: str) -> tuple[Path, str | None]:
+    """Returns the path of the decisions file, and its text; None where there is no file yet."""
+    try:
+        path = Path(os.path.realpath(name))
+        return path, read_text(str(path)) if path.exists() else None
+    except (OSError, ValueError):  # a name that no file can have
+        raise UsageError(f"{printable(name[:80])}: cannot be opened; give another file") from None
 
 
 def _parsed(text: str, name: str) -> tuple[Decision, ...]:
@@ -176,13 +184,13 @@ def _check_contradictions(known: tuple[Decision, ...], decision: Decision, name:
         raise UsageError(f"{name}: contradicts a decision that is in force ({new[0]}); use one")
 
 
-def _write(path: Path, before: str, text: str) -> None:
+def _write(path: Path, before: str | None, text: str) -> None:
     """Replaces the file whole, if nobody changed it meanwhile.
 
     Raises:
         UsageError: if somebody did, or it cannot be written.
     """
-    new = not path.exists()
+    new = before is None
     try:
         descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
         aside = Path(name)
@@ -210,7 +218,7 @@ def _write(path: Path, before: str, text: str) -> None:
 def _show(decision: Decision, shown: pa.Table, withheld: Mapping[str, str], name: str) -> None:
     """Prints what a decision covers, and what may be a victim's own by its withheld id."""
     members = decision.members or ()
-    later = shown.num_rows - len(members) if decision.kind in REVIEWING_DECISIONS else 0
+    others = shown.num_rows - len(members) if decision.kind is DecisionKind.CONFIRM else 0
     lines = [
         f"{decision.decision_id}: {decision.kind} covers "
         f"{len(members)} identifier{'' if len(members) == 1 else 's'} of {decision.run_id}",
@@ -218,7 +226,10 @@ def _show(decision: Decision, shown: pa.Table, withheld: Mapping[str, str], name
     ]
     if len(members) > MOST_MEMBERS_SHOWN:
         lines.append(f"  and {len(members) - MOST_MEMBERS_SHOWN} more")
-    if later > 0 and decision.kind is DecisionKind.CONFIRM:
-        lines.append(f"{later} of its cluster came later than the decision, and stay unreviewed")
+    if others > 0:
+        lines.append(
+            f"{others} of its cluster, to be verified or later than the decision, "
+            f"{'stays' if others == 1 else 'stay'} unreviewed"
+        )
     lines.append(f"{name} has it; give it as --decisions to the next run")
     sys.stdout.write("\n".join(map(printable, lines)) + "\n")

@@ -155,7 +155,7 @@ def build_joint_pipeline(pipeline: beam.Pipeline, plan: JointPlan) -> None:
         LINEAGE.name: clustered.lineage,
         COMPONENTS.name: clustered.components,
         CONTESTED.name: clustered.contested,
-        DECISIONS.name: bound | "Decided" >> DecisionRows(clustered.withheld),
+        DECISIONS.name: bound | "Decided" >> DecisionRows(clustered.withheld, clustered.contested),
         **kept_register(start, clustered, plan.register),
     }
     written = outputs | "Write tables" >> WriteTables(start, 1)  # OutputFile

@@ -257,7 +257,8 @@ class AnalyzeTick(beam.PTransform):
             tables.MEMBERS.name: summaries.members,
             tables.SUPPLIERS.name: summaries.suppliers,
             tables.LINEAGE.name: clustered.lineage,
-            tables.DECISIONS.name: bound | "Decided" >> DecisionRows(clustered.withheld),
+            tables.DECISIONS.name: bound
+            | "Decided" >> DecisionRows(clustered.withheld, clustered.contested),
             tables.CONTESTED.name: clustered.contested,
             **kept_register(runs, clustered, self.register),
         }

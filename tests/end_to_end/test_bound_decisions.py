@@ -1,9 +1,11 @@
 """Decisions are bound once to the facts that they were made on; no later record moves them."""
 
 import json
+import shutil
 from datetime import UTC, datetime
 from hashlib import sha256
 
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import HealthCheck, given, settings, strategies as st
 
@@ -249,3 +251,15 @@ def test_now_replays_a_run_byte_for_byte(tmp_path, monkeypatch):
     assert files["clock"] == files["now"] != files["later"]
     manifests = [json.loads(files[name][MANIFEST_NAME]) for name in ("now", "later")]
     assert manifests[0]["run_id"] == manifests[1]["run_id"]
+
+
+def test_decisions_of_a_previous_run_that_were_changed_are_not_bound_anew(days, tmp_path, capsys):
+    folder, given = days
+    shutil.copytree(folder / "2", tmp_path / "2")
+    (file,) = (tmp_path / "2" / DECISIONS.name).iterdir()
+    pq.write_table(pq.read_table(file).slice(0, 0), file)
+    words = ["batch", *map(str, given), "--output", str(tmp_path / "3")]
+    assert cli.main([*words, "--previous", str(tmp_path / "2")]) == 2
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1
+    assert "is not what the run wrote" in said

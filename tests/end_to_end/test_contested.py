@@ -10,7 +10,7 @@ import pytest
 
 from pipelines.cli import main
 from schemas.enums import Status, Tier
-from schemas.tables import CLUSTERS, CONTESTED, ENTITIES, LINKS, MEMBERS, MENTIONS
+from schemas.tables import CLUSTERS, CONTESTED, DECISIONS, ENTITIES, LINKS, MEMBERS, MENTIONS
 from tests.end_to_end.streaming.test_watch import stream
 from tests.support.leaks import decoded_layers, leak_forms, number_forms
 from tests.support.run_pipeline import call, complaint, jsonl, read, run
@@ -145,6 +145,24 @@ def test_a_call_without_a_pseudonym_contests_too(tmp_path):
     assert_nowhere(output, RING)
 
 
+@pytest.mark.parametrize("rule", [None, "per_day", "each_row"])
+def test_one_row_without_a_pseudonym_says_nothing_for_others_of_its_day(rule, tmp_path, capfd):
+    day = {"victim_id": None, "received_at": "2024-03-01T09:30:00Z"}
+    honest = [one | day for one in ring()]
+    (tmp_path / "sources.csv").write_text(f"source_org,rule\namazon,{rule}\n")
+    flags = ["--sources", tmp_path / "sources.csv"] if rule else []
+    for name, lie in {
+        "field": report(90, None, (RING, "victim")),
+        "words": report(90, None, narrative=f"My own phone number is {RING}. Please help me."),
+    }.items():
+        output, _ = batch(tmp_path, name, [*honest, lie], (), *flags)
+        one = hidden(output)[RING]
+        shown = 4 if rule == "each_row" else 1
+        assert (one["suspect_reporters"], one["victim_reporters"]) == (shown, 1)
+        assert main(["health", str(output)]) == 1
+    assert "contested_identifiers" in capfd.readouterr().out
+
+
 def test_three_times_as_many_reporters_settle_it_for_the_victim(tmp_path):
     lies = [report(60 + n, f"u{n}", (RING, "victim")) for n in range(3)]
     output, manifest = batch(tmp_path, "run", [*ring(people=1), *lies])
@@ -219,6 +237,20 @@ def test_a_decision_settles_it(kind, status, tmp_path):
         assert_nowhere(output, RING)
 
 
+def test_a_decision_on_a_number_is_a_claim_on_addresses_with_it(tmp_path):
+    address = f"{RING[2:]}@evil-help.com"
+    rows = [one | {"emails": [address]} for one in ring()]
+    file = jsonl(
+        tmp_path / "d.jsonl",
+        [{"decision_id": "d", "kind": "victim_owned", "entity_a": RING, "author": "ann",
+          "reason": "they wrote in", "decided_at": "2024-04-01T00:00:00Z"}],
+    )  # fmt: skip
+    output, manifest = batch(tmp_path, "run", rows, (), "--decisions", file, "--no-register")
+    assert hidden(output).keys() == {address}
+    assert [one["code"] for one in manifest["alarms"]] == ["contested_identifiers"]
+    assert_nowhere(output, RING)
+
+
 def test_a_near_miss_of_a_contested_number_stays_one(tmp_path):
     slip = RING[:-1] + "4"
     near = [
@@ -267,6 +299,37 @@ def test_a_dispute_of_a_contested_number_holds(tmp_path):
     assert_nowhere(output, RING)
 
 
+@pytest.mark.parametrize("kind", ["confirm", "dispute"])
+def test_a_contest_takes_nothing_from_what_a_decision_covers(kind, tmp_path):
+    def decided(*more):
+        rows = [f"{one},,ann,checked,2024-04-01T00:00:00Z," for one in more]
+        header = "decision_id,kind,entity_a,entity_b,author,reason,decided_at,expires_at"
+        file = tmp_path / "decisions.csv"
+        file.write_text("\n".join([header, f"a,{kind},phone:{FREE}" + rows[0][1:], *rows[1:]]))
+        return ["--decisions", file]
+
+    def covers(output):
+        return {row["decision_id"]: row["members"] for row in read(output, DECISIONS).to_pylist()}
+
+    own, lie = ["-", f"b,review,phone:{RING}"], [*ring(), *LIES["field"]]
+    one, _ = batch(tmp_path, "one", ring())
+    two, _ = batch(tmp_path, "two", ring(), (), *decided(*own), "--previous", one)
+    before = covers(two)
+    assert f"phone:{RING}" in before["a"]
+    assert before["b"] == [f"phone:{RING}"]
+    three, _ = batch(tmp_path, "three", lie, (), *decided(*own), "--previous", two)
+    assert_nowhere(three, RING)
+    # A day on which nobody names it, so that it is carried on.
+    quiet = [report(1, "v1", narrative="Nothing happened.")]
+    four, _ = batch(tmp_path, "four", quiet, (), *decided(*own), "--previous", three)
+    assert hidden(four).keys() == {RING}
+    assert_nowhere(four, RING)
+    own.append(f"c,suspect_held,phone:{RING}")
+    five, _ = batch(tmp_path, "five", lie, (), *decided(*own), "--previous", four)
+    after = covers(five)
+    assert (after["a"], after["b"]) == (before["a"], before["b"])
+
+
 def test_the_same_records_contest_the_same_in_any_order(tmp_path):
     rows = [*ring(), *LIES["both"], *LIES["words"]]
     one, first = batch(tmp_path, "one", rows)
@@ -289,10 +352,11 @@ def test_what_was_contested_stays_so_in_later_runs_until_a_decision(tmp_path):
     assert (told["suspect_reporters"], told["victim_reporters"]) == (4, 1)
     assert [each["code"] for each in manifest["alarms"]] == ["contested_identifiers"]
     assert_nowhere(two, RING)
-    # Then nobody names it at all, and then somebody does again.
+    # Then nobody names it at all, which settles nothing, and then somebody does again.
     others = [report(40, "v40", (OTHER, "callback"), (FREE, "callback"))]
     three, manifest = batch(tmp_path, "three", others, (), "--previous", two)
-    assert (hidden(three)[RING], manifest["alarms"]) == (told, [])
+    assert hidden(three)[RING] == told
+    assert [each["code"] for each in manifest["alarms"]] == ["contested_identifiers"]
     four, _ = batch(tmp_path, "four", ring(50), (), "--previous", three)
     assert hidden(four)[RING]["victim_reporters"] == 1
     assert_nowhere(four, RING)

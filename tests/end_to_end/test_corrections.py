@@ -219,6 +219,18 @@ def test_the_run_itself_says_what_was_withdrawn(office, capsys, kind):
     assert (status, due) == (1, issue_ids(office))
 
 
+def test_a_contest_hides_no_correction(office, capsys):
+    """Somebody calls a number a victim's own that is in dispute, after it was issued."""
+    lie = complaint(90, victim_id="mal", phone_numbers=[{"raw": SECOND, "role": "victim"}])
+    rows = jsonl(office.folder / "lie.jsonl", [*ROWS, lie])
+    file, run = office.folder / "lie.csv", office.folder / "lie-run"
+    decisions(file, ("dispute", f"phone:{SECOND}"))
+    batch(run, "--complaints", rows, "--decisions", file)
+    status, lines = health(capsys, run)
+    due = [one.split()[1] for one in lines if one.startswith("correction: ")]
+    assert (status, due) == (1, issue_ids(office))
+
+
 def test_what_never_left_needs_no_correction(office, capsys):
     run, file = office.decided("other", ("legitimate", "phone:+18885550177"))
     assert health(capsys, run, "--decisions", file) == (0, ["well"])

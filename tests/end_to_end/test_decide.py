@@ -124,6 +124,20 @@ def test_what_cannot_be_decided_is_one_line_and_changes_nothing(
     assert [one.name for one in tmp_path.iterdir()] == ["d.csv"]
 
 
+@pytest.mark.parametrize("name", ["x" * 5_000, "x\0y"])
+def test_a_name_that_no_file_can_have_is_one_line(world, capsys, name):
+    assert decide(world, name, "confirm", RING[0]) == 2
+    assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_a_confirm_says_how_many_stay_unreviewed(tmp_path, capsys):
+    rows = [*first_day(), named(90, *RING, "+18885550199")]
+    run(tmp_path / "run", "--complaints", jsonl(tmp_path / "1.jsonl", rows))
+    assert decide(tmp_path, tmp_path / "d.csv", "confirm", RING[0]) == 0
+    said = capsys.readouterr().out
+    assert "1 of its cluster, to be verified or later than the decision, stays unreviewed" in said
+
+
 @pytest.mark.parametrize("there", [False, True])
 def test_what_another_wrote_meanwhile_is_not_lost(world, tmp_path, capsys, monkeypatch, there):
     file = tmp_path / "d.csv"

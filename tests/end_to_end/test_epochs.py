@@ -6,7 +6,7 @@ import json
 import pytest
 
 from pipelines.cli import main
-from schemas.tables import CLUSTERS, ENTITIES, LINEAGE, LINKS, MEMBERS, MENTIONS
+from schemas.tables import CLUSTERS, DECISIONS, ENTITIES, LINEAGE, LINKS, MEMBERS, MENTIONS
 from tests.support.run_pipeline import complaint, jsonl, read, run
 
 NUMBER, ALICE, BOB = "+18885550100", "+18885550111", "+18885550122"
@@ -198,3 +198,26 @@ def test_numbers_of_the_previous_run_are_kept(tmp_path):
     row = {one["entity_id"]: one for one in read(tmp_path / "new", ENTITIES).to_pylist()}[SECOND]
     used = [f"{row[name]:%Y-%m-%d}" for name in ("first_used", "last_used")]
     assert used == ["2024-06-01", "2024-06-04"]
+
+
+def test_numbers_are_kept_over_a_run_in_which_it_is_contested(tmp_path):
+    """Later holders first, then earlier ones, then a liar, then a decision: #1 stays the later."""
+    later = rows()[4:]
+    lie = complaint(90, victim_id="mal", received_at="2024-06-20T10:00:00Z",
+                    phone_numbers=[{"raw": NUMBER, "role": "victim"}])  # fmt: skip
+    known: list[object] = []
+    for name, given in {"a": later, "b": rows(), "c": [*rows(), lie]}.items():
+        flags = ["--complaints", jsonl(tmp_path / f"{name}.jsonl", given)]
+        run(tmp_path / name, *flags, *known)
+        known = ["--previous", tmp_path / name]
+    (tmp_path / "d.csv").write_text(
+        "decision_id,kind,entity_a,entity_b,author,reason,decided_at,expires_at\n"
+        f"s1,suspect_held,phone:{NUMBER},,ann,checked,2024-07-01T00:00:00Z,\n"
+        f"s2,suspect_held,{SECOND},,ann,checked,2024-07-01T00:00:00Z,\n"
+    )
+    run(tmp_path / "d", *flags, *known, "--decisions", tmp_path / "d.csv")
+    before, after = clusters(tmp_path / "b"), clusters(tmp_path / "d")
+    assert before == after
+    assert after[f"phone:{NUMBER}"] == after[f"phone:{BOB}"]
+    bound = {row["decision_id"]: row for row in read(tmp_path / "d", DECISIONS).to_pylist()}
+    assert [bound[one]["members"] for one in ("s1", "s2")] == [[f"phone:{NUMBER}"], [SECOND]]

@@ -1,10 +1,12 @@
 """Reporters and tiers through a whole run: who counts, and what `--sources` changes."""
 
+import pyarrow.compute as pc
 import pytest
 
 from pipelines.batch.__main__ import main
+from pipelines.exchange.offer import evidence_of_run
 from schemas.tables import CLUSTERS, ENTITIES, LINKS, MEMBERS
-from tests.support.run_pipeline import complaint, jsonl, read, run
+from tests.support.run_pipeline import call, complaint, jsonl, read, run
 
 RING = ("+1 888 555 0101", "+1 888 555 0102")
 
@@ -83,3 +85,20 @@ def test_a_file_of_rules_that_cannot_be_used_is_one_line(tmp_path, capsys):
         f"{tmp_path}/sources.csv, line 2, rule: no such rule 'daily'; use victim_id, each_row, "
         "per_day\n"
     )
+
+
+@pytest.mark.parametrize(("belongs", "reporters"), [("c1", 1), ("c77", 2), (None, 2)])
+def test_a_call_of_a_complaint_adds_no_reporter_whatever_its_pseudonym(
+    tmp_path, belongs, reporters
+):
+    """Calls can be kept under other pseudonyms than complaints: it is one person still."""
+    given = jsonl(tmp_path / "rows.jsonl", rows(["v1"], start=1))
+    called = call(1, direction="outbound", called_number=RING[0], victim_id="p9",
+                  complaint_id=belongs)  # fmt: skip
+    calls = jsonl(tmp_path / "calls.jsonl", [called])
+    run(tmp_path / "run", "--complaints", given, "--calls", calls)
+    number = f"phone:{RING[0].replace(' ', '')}"
+    assert members(tmp_path / "run")[number]["reporters"] == reporters
+    evidence = evidence_of_run(str(tmp_path / "run"))
+    named = evidence.filter(pc.equal(evidence["entity_id"], number))
+    assert len(named["reporter_key"].unique()) == reporters

@@ -265,6 +265,9 @@ def test_a_join_takes_nothing_by_value_that_is_contested_in_ones_own_run(days, o
     found = status(days / "joint")
     assert f"phone:{VICTIM}" not in found
     assert Status.CONTESTED in found.values()
+    alarms = [json.loads((days / one / "manifest.json").read_text())["alarms"]
+              for one in ("contested", "joint")]  # fmt: skip
+    assert alarms[0] == alarms[1] != []
 
 
 def test_an_offer_names_none_that_a_later_run_knows_as_a_victims(days):

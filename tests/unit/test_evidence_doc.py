@@ -12,7 +12,8 @@ from tests.support.made_up_evidence import evidence, piece
 from tests.support.real_data import ROOT
 from transforms.extract.allowlist import parse_allowlist
 from transforms.graph.assign import NODE, assign_clusters, entity_nodes
-from transforms.graph.cluster_summary import sum_cluster_records, summarize
+from transforms.graph.cluster_facts import sum_cluster_records
+from transforms.graph.cluster_summary import summarize
 from transforms.graph.epochs import shipped_lifetimes
 from transforms.graph.final_status import finalize_entities, finalize_links
 from transforms.graph.incidence import incidences, victim_reach

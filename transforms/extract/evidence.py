@@ -40,9 +40,9 @@ _SCAM_COLUMNS = ("brand", "loss_amount", "loss_currency")
 
 
 class Extracted(NamedTuple):
-    """What one look at records found: the records as read, what they show, whose numbers they say.
+    """Records as read, what they show, and whose numbers they state.
 
-    COMPLAINT_READ or CALL_READ, EVIDENCE, and STATED_NUMBER rows.
+    COMPLAINT_READ or CALL_READ, EVIDENCE and STATED_NUMBER rows.
     """
 
     records: pa.RecordBatch

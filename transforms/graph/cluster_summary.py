@@ -1,18 +1,12 @@
-"""The summary of each cluster: members, victims, losses, and where it is weakest.
-
-The records of clusters are added up before they travel: however many calls a cluster has, what its
-owner brings together is a row for each organisation and partition of the records, with the hash of
-each reporter once; a complaint keeps a row of its own.
-"""
+"""The summary of each cluster: members, victims, losses, and where it is weakest."""
 
 from __future__ import annotations
 
 import math
 from collections import defaultdict
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime
-from decimal import Decimal
 from functools import partial
 from itertools import pairwise
 from types import MappingProxyType
@@ -23,18 +17,16 @@ import networkx as nx
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from numpy.typing import NDArray
 
 from schemas.cluster import CLUSTER, MEMBER
 from schemas.decision import DecisionKind
 from schemas.entity import epoch_number, without_epoch
-from schemas.enums import RecordKind, Review, Status, Tier
-from schemas.field import AMOUNT, TIMESTAMP
-from transforms.arrow_util import group_offsets, group_starts, table_of_columns, table_of_rows
+from schemas.enums import Review, Status, Tier
+from transforms.arrow_util import table_of_rows
 from transforms.decisions import NO_DECISIONS, DecisionsInForce
 from transforms.graph import priority
+from transforms.graph.cluster_facts import CLUSTER_TOTAL, ClusterFacts, cluster_facts
 from transforms.graph.final_status import CLUSTER_LINK, MEMBERSHIP
-from transforms.graph.link_weights import reporter_hashes
 from transforms.graph.robustness import near_miss_members, tier_of
 from transforms.shuffle import KeyedInput, PerPartition, batches_of
 
@@ -58,33 +50,7 @@ MAX_BRIDGE_LINKS = 20_000
 ROWS_AT_A_TIME = 20_000
 """Rows of whole clusters that are Python objects at a time, beside those of one more."""
 
-CLUSTER_TOTAL = pa.schema(
-    [
-        ("cluster_id", pa.string()),
-        ("record_kind", pa.string()),
-        ("source_org", pa.string()),
-        ("brand", pa.string()),
-        ("records", pa.int64()),
-        ("first_seen", TIMESTAMP),
-        ("last_seen", TIMESTAMP),
-        ("reporters", pa.list_(pa.int64())),
-        ("victim_country", pa.string()),
-        ("loss_amount", AMOUNT),
-        ("loss_currency", pa.string()),
-    ]
-)
-"""A complaint that names a member of a cluster, or all calls of one share of the records that do.
-
-`reporters` are hashes, each once, odd where a pseudonym names a person. The last three are null for
-calls.
-"""
-
 MEMBERS = "members"
-
-_CALLS_KEY = ["cluster_id", "record_kind", "source_org", "brand"]
-
-_EXACT_SUM = pa.decimal256(76, AMOUNT.scale)
-"""A type that holds the sum of any number of losses to the last decimal."""
 
 
 @dataclass(frozen=True)
@@ -94,93 +60,6 @@ class Cohesion:
     cut_vertices: frozenset[str]
     bridges: tuple[Row, ...]
     tie: Mapping[str, float]
-
-
-@dataclass
-class ClusterFacts:
-    """The records of one cluster added up.
-
-    `countries` counts complaints, `brands` all records; `losses` has by currency the sum and how
-    many state it. `complaint_times` are those of each reporter's first complaint, in microseconds
-    since 1970, in no order.
-    """
-
-    first_seen: datetime
-    last_seen: datetime
-    orgs: list[str]
-    complaints: int = 0
-    calls: int = 0
-    victims: int = 0
-    reporters: int = 0
-    countries: dict[str, int] = field(default_factory=dict)
-    brands: dict[str, int] = field(default_factory=dict)
-    losses: dict[str, tuple[Decimal, int]] = field(default_factory=dict)
-    complaint_times: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
-
-
-def sum_cluster_records(records: pa.Table) -> pa.Table:
-    """Converts CLUSTER_RECORD rows, each record once, to CLUSTER_TOTAL rows."""
-    keys = records["reporter_key"].combine_chunks()
-    reporter = pa.array(
-        reporter_hashes(pc.fill_null(keys, "")), mask=pc.is_null(keys).to_numpy(False)
-    )
-    rows = records.append_column("reporter", reporter)
-    complaint = pc.equal(rows["record_kind"], RecordKind.COMPLAINT)
-    calls = rows.filter(pc.invert(complaint)).group_by(_CALLS_KEY, use_threads=False)
-    added = calls.aggregate(
-        [
-            ([], "count_all"),
-            ("observed_at", "min"),
-            ("observed_at", "max"),
-            ("reporter", "distinct", pc.CountOptions(mode="only_valid")),
-        ]
-    )
-    parts = [_complaint_totals(rows.filter(complaint))]
-    if added.num_rows:
-        named = {name: added[name] for name in _CALLS_KEY}
-        named |= {
-            "records": added["count_all"],
-            "first_seen": added["observed_at_min"],
-            "last_seen": added["observed_at_max"],
-            "reporters": added["reporter_distinct"],
-        }
-        for name in ("victim_country", "loss_amount", "loss_currency"):
-            named[name] = pa.nulls(added.num_rows, CLUSTER_TOTAL.field(name).type)
-        parts.append(pa.table(named).select(CLUSTER_TOTAL.names).cast(CLUSTER_TOTAL))
-    return pa.concat_tables(parts)
-
-
-def cluster_facts(totals: pa.Table) -> Mapping[str, ClusterFacts]:
-    """Converts CLUSTER_TOTAL rows of whole clusters to the facts of each."""
-    if not totals.num_rows:
-        return {}
-    by_cluster = totals.group_by("cluster_id", use_threads=False)
-    spans = by_cluster.aggregate(
-        [("first_seen", "min"), ("last_seen", "max"), ("source_org", "distinct")]
-    )
-    found = {
-        one["cluster_id"]: ClusterFacts(
-            one["first_seen_min"], one["last_seen_max"], sorted(one["source_org_distinct"])
-        )
-        for one in spans.to_pylist()
-    }
-    complaints = totals.filter(pc.equal(totals["record_kind"], RecordKind.COMPLAINT))
-    calls = totals.filter(pc.not_equal(totals["record_kind"], RecordKind.COMPLAINT))
-    for cluster, _, count in _records_by_value(complaints, "record_kind"):
-        found[cluster].complaints = count
-    for cluster, _, count in _records_by_value(calls, "record_kind"):
-        found[cluster].calls += count
-    for cluster, country, count in _records_by_value(complaints, "victim_country"):
-        found[cluster].countries[country] = count
-    for cluster, brand, count in _records_by_value(totals, "brand"):
-        found[cluster].brands[brand] = count
-    for cluster, count, victims in _reporters_by_cluster(totals):
-        found[cluster].reporters, found[cluster].victims = count, victims
-    for cluster, currency, amount, count in _losses_by_cluster(complaints):
-        found[cluster].losses[currency] = amount, count
-    for cluster, moments in _complaint_times(complaints):
-        found[cluster].complaint_times = moments
-    return found
 
 
 def cluster_cohesion(members: Iterable[str], links: Sequence[Row]) -> Cohesion:
@@ -360,7 +239,8 @@ def summarize(
         seen = records_of[cluster_id]
         cluster = cluster_row(cluster_id, those, seen, cohesion, certainty, status)
         when = decided.when or seen.last_seen
-        parts = priority.priority_parts(cluster, those, seen.complaint_times, when, by)
+        moments = seen.complaint_times
+        parts = priority.priority_parts(cluster | seen.ranked_by, those, moments, when, by)
         ranked = {"priority": priority.total_priority(parts), "priority_parts": parts}
         clusters.append(cluster | ranked)
         all_members.extend(rows)
@@ -428,77 +308,6 @@ class SummarizeClusters(beam.PTransform):
         return inputs | PerPartition(
             keyed, partial(_summaries, weights=self.weights), (MEMBERS,), self.decided
         )
-
-
-def _complaint_totals(rows: pa.Table) -> pa.Table:
-    reporter = rows["reporter"].combine_chunks()
-    offsets = np.concatenate([[0], np.cumsum(reporter.is_valid().to_numpy(zero_copy_only=False))])
-    columns = {name: rows[name] for name in CLUSTER_TOTAL.names if name in rows.column_names}
-    columns |= {
-        "records": np.ones(rows.num_rows, np.int64),
-        "first_seen": rows["observed_at"],
-        "last_seen": rows["observed_at"],
-        "reporters": pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), reporter.drop_null()),
-    }
-    return table_of_columns(columns, CLUSTER_TOTAL)
-
-
-def _records_by_value(totals: pa.Table, name: str) -> list[tuple[str, str, int]]:
-    """Returns (cluster, value, records) of each value of a column that is not null."""
-    rows = totals.select(["cluster_id", name, "records"]).filter(pc.is_valid(totals[name]))
-    added = rows.group_by(["cluster_id", name], use_threads=False).aggregate([("records", "sum")])
-    return _rows(added, "cluster_id", name, "records_sum")
-
-
-def _rows(table: pa.Table, *names: str) -> list[Any]:
-    return list(zip(*(table[name].to_pylist() for name in names), strict=True))
-
-
-def _reporters_by_cluster(totals: pa.Table) -> list[tuple[str, int, int]]:
-    """Returns each cluster with its reporters, and those of them who have a pseudonym."""
-    lists = totals["reporters"].combine_chunks()
-    cluster = totals["cluster_id"].combine_chunks().dictionary_encode()
-    of = cluster.indices.take(lists.value_parent_indices())
-    each = pa.table({"cluster": of, "reporter": lists.flatten()})
-    once = each.group_by(["cluster", "reporter"], use_threads=False).aggregate([])
-    named = pc.bit_wise_and(once["reporter"], 1)
-    counted = (
-        once.append_column("named", named)
-        .group_by("cluster", use_threads=False)
-        .aggregate([([], "count_all"), ("named", "sum")])
-    )
-    names = cluster.dictionary.take(counted["cluster"].combine_chunks()).to_pylist()
-    counts = (counted[name].to_pylist() for name in ("count_all", "named_sum"))
-    return list(zip(names, *counts, strict=True))
-
-
-def _losses_by_cluster(complaints: pa.Table) -> list[tuple[str, str, Decimal, int]]:
-    currency = complaints["loss_currency"]
-    stated = pc.and_(
-        pc.is_valid(complaints["loss_amount"]), pc.fill_null(pc.not_equal(currency, ""), False)
-    )
-    rows = complaints.select(["cluster_id", "loss_currency", "loss_amount"]).filter(stated)
-    rows = rows.set_column(2, "loss_amount", rows["loss_amount"].cast(_EXACT_SUM))
-    added = rows.group_by(["cluster_id", "loss_currency"], use_threads=False).aggregate(
-        [("loss_amount", "sum"), ("loss_amount", "count")]
-    )
-    names = ("cluster_id", "loss_currency", "loss_amount_sum", "loss_amount_count")
-    return _rows(added, *names)
-
-
-def _complaint_times(complaints: pa.Table) -> list[tuple[str, NDArray[np.int64]]]:
-    """Returns, by cluster, the time of the first complaint of each reporter."""
-    lists = complaints["reporters"].combine_chunks()
-    rows = complaints.take(lists.value_parent_indices())
-    cluster = rows["cluster_id"].combine_chunks().dictionary_encode()
-    of, reporter = cluster.indices.to_numpy(), lists.flatten().to_numpy()
-    moments = rows["first_seen"].cast(pa.int64()).to_numpy()
-    order = np.lexsort((moments, reporter, of))
-    order = order[group_starts(of[order], reporter[order])]
-    moments = moments[order]
-    starts = group_offsets(of[order], len(cluster.dictionary))
-    pieces = [moments[start:end] for start, end in pairwise(starts)]
-    return list(zip(cluster.dictionary.to_pylist(), pieces, strict=True))
 
 
 def _ends(link: Row) -> tuple[str, str]:

@@ -58,6 +58,7 @@ from transforms.graph.ownership import (
     take_sides,
 )
 from transforms.manifest import CONTESTED_IDENTIFIERS
+from transforms.reporters import with_reporters_of_complaints
 from transforms.shuffle import (
     MAIN,
     KeyedInput,
@@ -68,12 +69,14 @@ from transforms.shuffle import (
 )
 from transforms.victim_register import (
     NOT_REGISTERED,
+    REGISTERED,
     RegisterKey,
     VictimRegister,
     entries_that_leave,
     register_changes,
 )
-from transforms.victims.stated_numbers import CLAIM
+from transforms.victims.number_index import hash_dial_formats
+from transforms.victims.stated_numbers import CLAIM, contain_victims_number
 
 CLASSIFIED_ENTITY = pa.schema(
     [
@@ -326,7 +329,7 @@ class ClassifyEvidence(beam.PTransform):
 
 
 def _sum_activity(evidence: pa.Table, *, partitions: int) -> Iterator[Any]:
-    evidence = settle_roles(evidence)
+    evidence = settle_roles(with_reporters_of_complaints(evidence))
     yield from evidence.combine_chunks().to_batches()
     share = partition_of(evidence, GROUP_KEY, partitions)
     for batch in batches_of(sum_activity(evidence, share)):
@@ -345,11 +348,12 @@ def _determine_status(
     lives: epochs.Lifetimes,
     key: RegisterKey | None = None,
 ) -> Iterator[Any]:
+    ids, settled = pc.unique(added["entity_id"]), Settled.by(decided)
     registered = NOT_REGISTERED
     if register is not None and key is not None:
         register = register.without(_of_suspects(decided), key)
-        registered = register.find(pc.unique(added["entity_id"]), key)
-    settled = Settled.by(decided)
+        registered = register.find(ids, key)
+    registered = pa.concat_tables([registered, with_decided_number(ids, settled, registered)])
     found = determine_status(
         added,
         decided.add_to(known),
@@ -376,7 +380,9 @@ def _determine_status(
     for name, rows in rows_of.items():
         for batch in batches_of(rows):
             yield beam.pvalue.TaggedOutput(name, batch)
-    yield beam.pvalue.TaggedOutput(COUNTERS, (CONTESTED_IDENTIFIERS, len(contested)))
+    here = sum(not is_withheld(one) for one in contested.to_pylist())  # the others are carried on
+    open_ = here + len(pc.unique(carried["value"]))
+    yield beam.pvalue.TaggedOutput(COUNTERS, (CONTESTED_IDENTIFIERS, open_))
 
 
 def victims_and_others(
@@ -430,6 +436,29 @@ def end_entries_of_suspects(
 ) -> Iterator[pa.RecordBatch]:
     """Yields the ends (REGISTER_CHANGE) of the entries that analysts decided to be a suspect's."""
     yield from batches_of(entries_that_leave(_of_suspects(decided), key))
+
+
+def with_decided_number(ids: pa.Array, settled: Settled, but: pa.Table) -> pa.Table:
+    """Finds the addresses and names with a number in them that is decided to be a victim's.
+
+    The decision is a claim on these, of one, as that of a record would be.
+
+    Args:
+        ids: Bare ids.
+        settled: What analysts decided.
+        but: REGISTERED rows, of which none is found again.
+
+    Returns:
+        REGISTERED rows.
+    """
+    if not settled.victims:
+        return NOT_REGISTERED
+    decided = pa.array(sorted(settled.victims), pa.string())
+    numbers = hash_dial_formats(pa.record_batch({"entity_id": decided}))
+    found = contain_victims_number(ids, numbers)
+    known = pa.chunked_array([decided, *but["entity_id"].chunks], pa.string())
+    named = ids.filter(pa.array(found & ~true_mask(pc.is_in(ids, known))))
+    return pa.table([named, pa.array([1] * len(named), pa.int64())], schema=REGISTERED)
 
 
 def _of_suspects(decided: DecisionsInForce) -> set[str]:

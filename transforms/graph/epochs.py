@@ -14,7 +14,7 @@ other epoch another number. An epoch that a previous run had keeps the number th
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
 from itertools import pairwise
@@ -23,7 +23,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from schemas.entity import with_epoch
+from schemas.entity import with_epoch, without_epoch
 from transforms.arrow_util import group_offsets, group_starts
 from transforms.graph.incidence import MICROSECONDS_A_DAY
 
@@ -147,6 +147,27 @@ def find_epoch_starts(
         ids.append(names[of])
     entity, day, number = (np.array(places, np.int64).reshape(-1, 3).T[at] for at in range(3))
     return EpochStarts(pa.array(ids, pa.string()), entity, day, number, reasons)
+
+
+def under_own_ids(
+    previous: pa.RecordBatch, contested: Iterable[pa.RecordBatch]
+) -> Iterator[pa.RecordBatch]:
+    """Yields PREVIOUS rows in which what was contested has its own id, so that its epochs last.
+
+    `contested` are CONTESTED_BEFORE batches of the same run.
+    """
+    shown = {
+        without_epoch(row["entity_id"]): row["known_as"]
+        for batch in contested
+        for row in batch.select(["entity_id", "known_as"]).to_pylist()
+    }
+    ids = [shown.get(one, one) for one in previous["entity_id"].to_pylist()] if shown else None
+    at = PREVIOUS.get_field_index("entity_id")
+    yield (
+        previous
+        if ids is None
+        else previous.set_column(at, PREVIOUS.field(at), pa.array(ids, pa.string()))
+    )
 
 
 @dataclass(frozen=True)

@@ -105,7 +105,8 @@ def take_sides(activity: pa.Table, claims: pa.Table = NO_CLAIMS) -> tuple[pa.Tab
 
     Returns:
         The rows with `of_owner`, a mask of those whose reporter does; and the number of such
-        reporters (`own_by`) by `entity_id`. All that have no name count as one.
+        reporters (`own_by`) by `entity_id`. All that have no name count as one. Without a pseudonym
+        a record speaks for itself alone: others of that day may be somebody else's.
     """
     mine = activity.filter(pc.greater(activity["own"], 0)).select(CLAIM.names)
     others = claims.filter(pc.is_in(claims["entity_id"], pc.unique(activity["entity_id"])))
@@ -116,7 +117,8 @@ def take_sides(activity: pa.Table, claims: pa.Table = NO_CLAIMS) -> tuple[pa.Tab
         ids = pc.unique(owners["entity_id"])
         at = pc.fill_null(pc.index_in(activity["entity_id"], ids), -1).to_numpy()
         named = owners.filter(pc.is_valid(owners["reporter"]))
-        known = true_mask(pc.is_valid(activity["reporter"]))
+        known = true_mask(pc.is_valid(activity["victim"]))
+        known &= true_mask(pc.is_valid(activity["reporter"]))
         rows = np.flatnonzero((at >= 0) & known)
         keys = _pair_keys(
             (pc.index_in(named["entity_id"], ids).to_numpy(), named["reporter"].to_numpy()),

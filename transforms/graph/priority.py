@@ -97,10 +97,11 @@ def priority_parts(
 ) -> list[Row]:
     """Returns the parts of a cluster's priority, in the order of `PRIORITY_PARTS`.
 
-    `cluster` has the fields of a CLUSTER row: reporters, losses, orgs, last_seen and
-    confidence; `members` are MEMBERSHIP rows, `complaint_times`, one a reporter, are in
-    microseconds since 1970; `when` is the moment that recency and growth count from. A part is a
-    dict of part, value, weight and points; points add up to the priority, 0 to 100.
+    `cluster` has reporters and confidence, and losses, orgs and last_seen as no reporter alone
+    moves them (`ranked_by` of a summary's facts). `members` are MEMBERSHIP rows, `complaint_times`,
+    one a reporter, are in microseconds since 1970; `when` is the moment that recency and growth
+    count from. A part is a dict of part, value, weight and points; points add up to the priority,
+    0 to 100.
     """
     scale = by.scale
     lost = sum(by.usd.get(one["currency"], 0.0) * float(one["amount"]) for one in cluster["losses"])

@@ -17,7 +17,7 @@ from schemas.field import AMOUNT, TIMESTAMP
 from transforms.arrow_util import hash_text, without_aggregate_suffixes
 from transforms.call_scripts.tokens import GAP
 from transforms.graph.assign import NO_CLUSTER, cluster_ids, clusters_of_nodes
-from transforms.graph.cluster_summary import sum_cluster_records
+from transforms.graph.cluster_facts import sum_cluster_records
 from transforms.reporters import is_unnamed
 from transforms.shuffle import MAIN, KeyedInput, PerPartition, batches_of
 

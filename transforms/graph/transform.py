@@ -23,6 +23,7 @@ from transforms.graph.entities import (
     RegisterUse,
     end_entries_of_suspects,
 )
+from transforms.graph.epochs import under_own_ids
 from transforms.graph.final_status import (
     CLUSTER_LINKS,
     MEMBERSHIPS,
@@ -112,6 +113,9 @@ def find_clusters(
     given = {**evidence, "previous": previous}
     for name in sorted({CLAIMS, CONTESTED_BEFORE_ROWS} - given.keys()):
         given[name] = start | f"No {name}" >> beam.FlatMap(_none)
+    given["previous"] = previous | "Under own ids" >> beam.FlatMap(
+        under_own_ids, beam.pvalue.AsIter(given[CONTESTED_BEFORE_ROWS])
+    )
     classified: Any = given | "Classify" >> ClassifyEvidence(
         known, decided, register
     )  # CLASSIFIED of whole groups, CLASSIFIED_ENTITY

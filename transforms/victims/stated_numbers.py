@@ -24,6 +24,7 @@ from transforms.reporters import (
     NO_RULES,
     SourceRules,
     call_reporter_keys,
+    is_of_many,
     is_unnamed,
     reporter_keys,
 )
@@ -154,6 +155,8 @@ def assign_victim_roles(
 ) -> tuple[pa.RecordBatch, pa.RecordBatch]:
     """Gives what a reporter calls a victim's own the victim's role in all records of that reporter.
 
+    Not in those of a reporter who stands for many people: one of them says nothing for the others.
+
     Args:
         evidence: Rows of EVIDENCE.
         claims: The stated numbers of all victims, made by `number_index.hash_claims`.
@@ -172,11 +175,13 @@ def assign_victim_roles(
     found = pa.RecordBatch.from_arrays([ids.dictionary.take(pa.array(at)), named], schema=CLAIM)
     entity = ids.indices.to_numpy()
     rows = np.flatnonzero(np.isin(entity, at))
-    reporter = hash_text(evidence["reporter_key"].take(pa.array(rows)))
+    keys = evidence["reporter_key"].take(pa.array(rows))
+    one_person = ~true_mask(is_of_many(keys))
+    reporter = hash_text(keys)
     said = set(zip(at.tolist(), who.tolist(), strict=True))
     pairs = zip(entity[rows].tolist(), reporter.tolist(), strict=True)
     theirs = np.zeros(evidence.num_rows, bool)
-    theirs[rows] = np.fromiter((pair in said for pair in pairs), bool, len(rows))
+    theirs[rows] = one_person & np.fromiter((pair in said for pair in pairs), bool, len(rows))
     place = evidence.schema.get_field_index("role")
     role = pc.if_else(pa.array(theirs), Role.VICTIM.value, evidence["role"])
     return evidence.set_column(place, evidence.schema.field(place), role), found

@@ -62,6 +62,8 @@ def test_csv_and_json_lines_say_the_same():
         ({"reason": "x" * 501}, "row 2, reason: is not one line of at most 500"),
         ({"decided_at": "yesterday"}, "row 2, decided_at: 'yesterday' is not an ISO 8601 time"),
         ({"decided_at": "2024-03-01"}, "row 2, decided_at: '2024-03-01' has no zone"),
+        ({"decided_at": "0001-01-01T00:00:00+23:00"}, "0' is not an ISO 8601 time"),
+        ({"expires_at": "9999-12-31T23:59:59-23:00"}, "0' is not an ISO 8601 time"),
         ({"expires_at": "2024-02-01T00:00:00Z"}, "row 2, expires_at: is not after decided_at"),
     ],
 )
@@ -80,6 +82,8 @@ def test_an_unusable_row_is_rejected_with_its_place(row, says):
         '{"decision_id": 1}',
         "{",
         '{"other": "x"}',
+        '{"decision_id":' * 100_000,
+        '{"decision_id": ' + "1" * 5_000 + "}",
     ],
 )
 def test_a_file_that_is_none_is_refused(text):

@@ -1,5 +1,6 @@
 """The summary of a cluster: its weak points by brute force, its losses exactly."""
 
+from collections import Counter, defaultdict
 from datetime import timedelta
 from decimal import Decimal, localcontext
 from itertools import pairwise
@@ -11,15 +12,14 @@ from hypothesis import given, settings, strategies as st
 
 from schemas.cluster import CLUSTER, MEMBER
 from schemas.enums import Status
+from schemas.field import TIMESTAMP
 from tests.support.made_up_evidence import DAY, MONEY
+from transforms.graph.cluster_facts import CLUSTER_TOTAL, cluster_facts, sum_cluster_records
 from transforms.graph.cluster_summary import (
-    CLUSTER_TOTAL,
     REPORTED_BRIDGES,
     cluster_cohesion,
-    cluster_facts,
     confidence_of_weight,
     split_by_cluster,
-    sum_cluster_records,
     summarize,
 )
 from transforms.graph.final_status import CLUSTER_LINK, MEMBERSHIP
@@ -135,6 +135,26 @@ def shuffled(table, random):
     return table.take(pa.array(random.sample(range(table.num_rows), table.num_rows), pa.int64()))
 
 
+def ranked_without_one(rows):
+    """What ranks a cluster of these records, in plain Python."""
+    complaints = [row for row in rows if row["record_kind"] == "complaint"]
+    latest, lost, of_org = {}, defaultdict(Counter), defaultdict(set)
+    for row in complaints:
+        who = row["reporter_key"]
+        latest[who] = max(row["observed_at"], latest.get(who, row["observed_at"]))
+        if row["loss_amount"] is not None and row["loss_currency"]:
+            with localcontext(prec=60):
+                lost[row["loss_currency"]][who] += row["loss_amount"]
+    for row in rows:
+        of_org[row["source_org"]].add(row["reporter_key"])
+    called = [row["observed_at"] for row in rows if row["record_kind"] == "call"]
+    return {
+        "losses": {currency: sorted(by.values())[:-1] for currency, by in lost.items()},
+        "orgs": {org for org, who in of_org.items() if len(who) > 1},
+        "last_seen": max([*sorted(latest.values())[-2:][:1], *called]),
+    }
+
+
 @settings(deadline=None)
 @given(connected(), RECORDS, st.randoms())
 def test_a_cluster_is_the_sum_of_its_records_in_any_order_and_shares(graph, rows, random):
@@ -156,8 +176,11 @@ def test_a_cluster_is_the_sum_of_its_records_in_any_order_and_shares(graph, rows
     told = {each["country"]: each["complaints"] for each in one["countries"]}
     countries = [row["victim_country"] for row in complaints if row["victim_country"]]
     assert told == {country: countries.count(country) for country in set(countries)}
-    brands = [row["brand"] for row in rows if row["brand"]]
-    assert one["brands"] == sorted(set(brands), key=lambda name: (-brands.count(name), name))
+    brands = defaultdict(set)
+    for row in rows:
+        brands[row["brand"]].add(row["reporter_key"])
+    brands.pop(None, None)
+    assert one["brands"] == sorted(brands, key=lambda name: (-len(brands[name]), name))
     with localcontext(prec=60):
         for currency in ("EUR", "USD"):
             stated = [
@@ -180,6 +203,12 @@ def test_a_cluster_is_the_sum_of_its_records_in_any_order_and_shares(graph, rows
         time = pa.scalar(row["observed_at"], pa.timestamp("us", "UTC")).value
         firsts[row["reporter_key"]] = min(time, firsts.get(row["reporter_key"], time))
     assert sorted(complaint_times.tolist()) == sorted(firsts.values())
+    ranked_by = cluster_facts(given_tables[2])["c-1"].ranked_by
+    wanted = ranked_without_one(rows)
+    losses = {each["currency"]: each["amount"] for each in ranked_by["losses"]}
+    assert losses == {currency: sum(each) for currency, each in wanted["losses"].items()}
+    assert set(ranked_by["orgs"]) == wanted["orgs"]
+    assert ranked_by["last_seen"] == wanted["last_seen"]
     again = summarize(*(shuffled(table, random) for table in given_tables))
     key = [("entity_id", "ascending")]
     assert (again[0], again[1].sort_by(key)) == (clusters, members.sort_by(key))
@@ -217,11 +246,37 @@ def test_the_most_that_can_be_lost_fits_for_a_million_complaints():
         "loss_amount": pa.repeat(most, 1_000_000),
         "loss_currency": pa.repeat("USD", 1_000_000),
     }
+    rows |= {
+        name: pa.repeat(pa.scalar(DAY, TIMESTAMP), 1_000_000)
+        for name in ("first_seen", "last_seen")
+    }
     nothing = {name: pa.nulls(1_000_000) for name, column in rows.items() if column == []}
     table = pa.table(rows | nothing).cast(CLUSTER_TOTAL)
     ((total, _),) = cluster_facts(table)["c-1"].losses.values()
     assert total == Decimal("9999999999999999999.999999999999")
     assert pa.scalar(total, CLUSTER.field("losses").type.value_type.field("amount").type)
+
+
+def test_one_liar_moves_no_rank():
+    """A million lost, on a later day, at another company, under another brand, fifty times."""
+    record = {"cluster_id": "c-1", "record_kind": "complaint", "observed_at": DAY, "brand": "irs"}
+    honest = [
+        record | {"source_org": "amazon", "reporter_key": f"amazon|v{n}", "record_id": f"r{n}",
+                  "loss_amount": Decimal(100 * n), "loss_currency": "USD"}
+        for n in range(3)
+    ]  # fmt: skip
+    lie = {"source_org": "microsoft", "reporter_key": "microsoft|liar", "brand": "amazon",
+           "loss_amount": Decimal(10**6), "observed_at": DAY + timedelta(days=9)}  # fmt: skip
+    lied = [honest[0] | lie | {"record_id": f"l{n}"} for n in range(50)]
+    before, after = (
+        cluster_facts(totals_of(pa.Table.from_pylist(rows, CLUSTER_RECORD)))["c-1"]
+        for rows in (honest, honest + lied)
+    )
+    assert next(iter(sorted(after.brands, key=lambda one: -after.brands[one]))) == "irs"
+    assert before.ranked_by["losses"][0]["amount"] == 100
+    assert after.ranked_by["losses"][0]["amount"] == 300
+    assert after.ranked_by["orgs"] == before.ranked_by["orgs"] == ["amazon"]
+    assert after.ranked_by["last_seen"] == before.ranked_by["last_seen"]
 
 
 def test_several_clusters_are_summarised_apart():

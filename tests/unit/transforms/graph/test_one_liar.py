@@ -22,7 +22,8 @@ from transforms.decisions import DecisionsInForce
 from transforms.extract.allowlist import parse_allowlist
 from transforms.extract.kinds.registry import KINDS
 from transforms.graph.assign import NODE, assign_clusters, entity_nodes
-from transforms.graph.cluster_summary import sum_cluster_records, summarize
+from transforms.graph.cluster_facts import sum_cluster_records
+from transforms.graph.cluster_summary import summarize
 from transforms.graph.epochs import shipped_lifetimes
 from transforms.graph.final_status import (
     CLUSTER_LINK,
