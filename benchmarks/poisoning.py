@@ -28,6 +28,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from itertools import combinations
+from math import inf
 from multiprocessing import get_context
 from pathlib import Path
 from random import Random
@@ -389,14 +390,18 @@ class Case:
         return any(before != together for before, together in self._pairs())
 
     def renamed(self) -> bool:
-        """Returns whether what was a ring's first epoch is core under a later epoch's id now."""
+        """Returns whether what was a ring's first epoch is core under a later epoch's id now.
+
+        An epoch that liars made up beside it has fewer reporters than the ring's own.
+        """
         aimed = {*self.target.known[0], self.target.disputed}
         return any(
-            without_epoch(one) in aimed
-            and one != without_epoch(one)
+            (first := without_epoch(one)) in aimed
+            and one != first
             and self.after.is_core(one)
             and not self.control.is_core(one)
-            for one in self.after.members
+            and row.get("reporters", inf) >= self.control.members.get(first, {}).get("reporters", 0)
+            for one, row in self.after.members.items()
         )
 
     def dispute_lapsed(self) -> bool:

@@ -86,6 +86,15 @@ def test_harm_is_seen():
     assert not case(**{poisoning.STRANGER: "c-other"}).in_cluster()
 
 
+def test_an_epoch_is_renamed_only_where_the_rings_own_reporters_are_under_another_id():
+    before, other = rings(reporters=8)
+    later = f"{RING[0]}#2"
+    for reporters, renamed in ((3, False), (8, True)):
+        after = with_members(before, **{later: "c-a"})
+        after.members[later]["reporters"] = reporters
+        assert Case(target(before, other), before, after).renamed() is renamed
+
+
 def test_what_two_reporters_tie_is_moved_but_neither_merged_nor_split():
     before, other = rings(robustness=2)
     case = Case(target(before, other), before, with_members(before, **{RING[1]: "c-b"}))
