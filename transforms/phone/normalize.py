@@ -81,6 +81,9 @@ _IDD = re.compile(r"[( ]{0,2}(?:0011|00)[-. )]{0,2}(?=[1-9])")
 North America's 011 is read only in its regions: elsewhere it is a trunk zero and a city (Delhi).
 """
 
+_NO_IDD = r"^[( ]{0,2}(?:\+|0?[1-9])"
+"""RE2: a plain number that begins with a plus, or with no international prefix of two zeros."""
+
 _LETTER = re.compile(r"[^\W\d_]")
 
 _SCRIPT_LETTER = re.compile(r"[^\W\d_ー]")
@@ -246,23 +249,21 @@ def _refuse_by_length(
     Left out are numbers that may be a short code, or are read otherwise with another prefix.
     """
     candidates = raw.take(pa.array(read.invalid))
-    plain = pc.match_substring_regex(candidates, r"^\s*[(]?[1-9]")
+    plain = pc.match_substring_regex(candidates, _NO_IDD)
     at = np.flatnonzero(plain.to_numpy(zero_copy_only=False))
-    rows = read.invalid[at].tolist()
-    regions = region.take(pa.array(rows, pa.int64())).to_pylist()
+    rows = read.invalid[at]
+    regions = region.take(pa.array(rows)).to_pylist()
     kinds = zip(regions, read.code[at].tolist(), read.length[at].tolist(), strict=True)
-    known: dict[tuple[str, int, int], Reading] = {}
-    refused: list[int] = []
-    reasons: list[Reading] = []
-    for row, kind in zip(rows, kinds, strict=True):
-        where, _, length = kind
-        if _may_be_short(where, length):
-            continue
+    known: dict[tuple[str, int, int], Reading | None] = {}
+    reasons: list[Reading | None] = []
+    for row, kind in zip(rows.tolist(), kinds, strict=True):
         if kind not in known:
-            known[kind] = normalize_number(raw[row].as_py(), where or None)
-        refused.append(row)
+            where, _, length = kind
+            short = _may_be_short(where, length)
+            known[kind] = None if short else normalize_number(raw[row].as_py(), where or None)
         reasons.append(known[kind])
-    return np.array(refused, np.int64), reasons
+    sure = np.array([reason is not None for reason in reasons], bool)
+    return rows[sure], [reason for reason in reasons if reason]
 
 
 @cache
