@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from benchmarks.phone_oracle import COMMON, draw, examples, oracle
-from transforms.phone import find, normalize, normalize_columns
+from transforms.phone import normalize, normalize_columns
 
 KNOWN = examples()
 
@@ -103,18 +103,3 @@ def test_numbers_that_the_plan_refuses_are_not_parsed_one_by_one(written, monkey
     read = normalize.normalize_numbers(pa.array(texts), pa.array(["US"] * len(texts)))
     assert set(read.field("reason").to_pylist()) <= {"invalid", "too_long"}
     assert len(parsed) < 10
-
-
-@settings(deadline=None, max_examples=40)
-@given(st.integers(0, 2**32))
-def test_a_column_of_texts_is_searched_as_they_are_one_by_one(seed):
-    rng = Random(seed)
-    drawn = [draw(rng, KNOWN) for _ in range(8)]
-    texts = [f"they said {text} and {other}, ok" for text, other in zip(*[
-        [text for text, _ in drawn[half::2]] for half in (0, 1)], strict=True)]  # fmt: skip
-    regions = [region for _, region in drawn[::2]]
-    found = find.find_numbers(pa.array(texts), pa.array(regions, pa.string())).to_pylist()
-    for row, (text, region) in enumerate(zip(texts, regions, strict=True)):
-        hits = [(one["start"], one["end"], one["e164"]) for one in found if one["row"] == row]
-        alone = find.find_numbers_in_text(text, region)
-        assert hits == [(*span, reading.e164) for span, reading in alone]
