@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from functools import lru_cache
 from itertools import islice
 from typing import NamedTuple
 
@@ -253,7 +252,7 @@ def _split(text: str, span: Span, at: re.Pattern[str]) -> Iterator[Span]:
 
 
 class _CandidateReader:
-    """Reads candidates, some of them beforehand in columns."""
+    """Reads each candidate of a batch once, some of them beforehand in columns."""
 
     def __init__(self) -> None:
         self.known: dict[tuple[str, str | None], Reading | None] = {}
@@ -261,7 +260,9 @@ class _CandidateReader:
     def read(self, raw: str, region: str | None) -> Reading | None:
         """Returns the reading of a candidate that is a number, else None."""
         key = raw, region
-        return self.known[key] if key in self.known else _read_verified(raw, region)
+        if key not in self.known:
+            self.known[key] = _read_verified(raw, region)
+        return self.known[key]
 
     def read_columns(self, candidates: Iterable[tuple[str, str | None]]) -> None:
         """Reads those candidates that are plain numbers, or plainly none."""
@@ -288,7 +289,6 @@ class _CandidateReader:
                 self.known[pairs[row]] = reading if complete else None
 
 
-@lru_cache(maxsize=normalize.CACHE_SIZE)
 def _read_verified(raw: str, region: str | None) -> Reading | None:
     """Returns the reading of a candidate that is a number from its first character to its last."""
     if not MIN_DIGITS <= sum(map(str.isdigit, raw)) <= MAX_DIGITS:

@@ -28,9 +28,11 @@ from transforms.phone.numbering_plan import (
     country_code_pattern,
 )
 
-CACHE_SIZE = 1 << 16
-"""Distinct numbers that a worker caches: the next steps ask for the same ones again."""
+_CACHE_SIZE = 1 << 16
+"""Numbers read one by one that a worker caches, at most 33 MB of 0.5 KB each.
 
+The next steps ask for the same ones again. Those that columns read or refuse are not among them.
+"""
 MAY_BE_TEXT_REASONS = ("too_long", "not_a_number")
 """Reasons of refusal for which a field may contain several numbers, or one among words."""
 
@@ -275,7 +277,7 @@ def _may_be_short(region: str, length: int) -> bool:
     return bool(plan and plan.general_desc and length in plan.general_desc.possible_length)
 
 
-@lru_cache(maxsize=CACHE_SIZE)
+@lru_cache(maxsize=_CACHE_SIZE)
 def _normalize_cached(text: str, region: str | None) -> Reading:
     if sip := _SIP.match(text):
         text = sip[1]
