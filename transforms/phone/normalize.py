@@ -206,23 +206,6 @@ def confidence_of(how: ReadingMethod, also: str | None) -> float:
     return _PLAUSIBILITY[how] * (TWO_READINGS_FACTOR if also else 1.0)
 
 
-def plain_reading_columns(
-    e164: pa.Array, region: pa.Array, line_type: pa.Array, national: np.ndarray
-) -> dict[str, pa.Array]:
-    """Returns the columns of `READING_TYPE` of numbers that were read by columns."""
-    count = len(e164)
-    hows = np.where(national, ReadingMethod.NATIONAL.value, ReadingMethod.INTERNATIONAL.value)
-    columns = {one.name: pa.nulls(count, one.type) for one in READING_TYPE}
-    return columns | {
-        "e164": e164,
-        "region": region,
-        "line_type": line_type,
-        "how": pa.array(hows, pa.string()),
-        "validity": pa.array([VALID] * count, pa.string()),
-        "confidence": pa.array(np.ones(count, np.float32)),
-    }
-
-
 def _normalize_distinct(raw: pa.Array, region: pa.Array) -> list[pa.Array]:
     """Returns the columns of `READING_TYPE` of distinct pairs: first the plain ones by columns."""
     plain = normalize_columns.normalize_plain(pc.utf8_trim_whitespace(raw), region)
@@ -234,12 +217,22 @@ def _normalize_distinct(raw: pa.Array, region: pa.Array) -> list[pa.Array]:
         normalize_number(text, where or None)
         for text, where in zip(raw.take(at).to_pylist(), region.take(at).to_pylist(), strict=True)
     ]
-    fast = plain_reading_columns(plain.e164, plain.region, plain.line_type, plain.national)
     order = pa.array(np.argsort(np.concatenate([done, others]), kind="stable"))
+    count = len(plain.rows)
+    how = ReadingMethod.NATIONAL.value, ReadingMethod.INTERNATIONAL.value
+    fast = {
+        "e164": plain.e164,
+        "region": plain.region,
+        "line_type": plain.line_type,
+        "how": pc.if_else(pa.array(plain.national), *how),
+        "validity": pa.repeat(VALID, count),
+        "confidence": pa.repeat(pa.scalar(1, pa.float32()), count),
+    }
     columns = []
     for i, one in enumerate(READING_TYPE):
+        read = fast.get(one.name, pa.nulls(count, one.type))
         others_column = pa.array([reading[i] for reading in slow], one.type)
-        columns.append(pa.concat_arrays([fast[one.name], others_column]).take(order))
+        columns.append(pa.concat_arrays([read, others_column]).take(order))
     return columns
 
 

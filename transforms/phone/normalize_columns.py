@@ -102,8 +102,9 @@ def normalize_plain(raw: pa.Array, region: pa.Array) -> PlainReadings:
     parts = list(_international(rows[signed], numbers.select(signed)))
     home = region.take(pa.array(rows)).dictionary_encode()
     indices = pc.fill_null(home.indices, -1).to_numpy(zero_copy_only=False)
-    american = match_mask(written, f"^(?:{NANP_SHAPED})$")
-    foreign = american & match_mask(written, f"^{NANP_TOLL_FREE}")
+    foreign = match_mask(written, f"^(?:{NANP_SHAPED})$") & match_mask(
+        written, f"^{NANP_TOLL_FREE}"
+    )
     for at, name in enumerate(home.dictionary.to_pylist()):
         if plan := numbering_plan.plan_of_region(name):
             own = (indices == at) & ~signed
@@ -114,21 +115,20 @@ def normalize_plain(raw: pa.Array, region: pa.Array) -> PlainReadings:
     unclaimed: list[_Part] = []
     for part in _by_code(parts):
         _claim(part, typed, unclaimed)
-    found = _in_row_order(typed, unclaimed)
-    elsewhere = np.zeros(len(raw), bool)
-    elsewhere[rows[american | match_mask(written, numbering_plan.country_code_pattern())]] = True
-    return _drop_ambiguous(found, elsewhere)
+    return _drop_ambiguous(_in_row_order(typed, unclaimed), raw)
 
 
-def _drop_ambiguous(found: PlainReadings, elsewhere: Array) -> PlainReadings:
-    """Drops national numbers that are shaped like those of another plan (`elsewhere`, by row)."""
-    ambiguous = found.national & elsewhere[found.rows]
-    at = np.flatnonzero(ambiguous)
-    home = pc.starts_with(found.e164.take(pa.array(at)), f"+{NANP}")
-    ambiguous[at] = ~home.to_numpy(zero_copy_only=False)
-    if not ambiguous.any():
+def _drop_ambiguous(found: PlainReadings, raw: pa.Array) -> PlainReadings:
+    """Drops national numbers that are shaped like those of another plan, but North America's."""
+    home = pc.starts_with(found.e164, f"+{NANP}").to_numpy(zero_copy_only=False)
+    at = np.flatnonzero(found.national & ~home)
+    elsewhere = match_mask(
+        raw.take(pa.array(found.rows[at])),
+        rf"^(?:{NANP_SHAPED})$|{numbering_plan.country_code_pattern()}",
+    )
+    if not elsewhere.any():
         return found
-    kept = np.flatnonzero(~ambiguous)
+    kept = np.delete(np.arange(len(found.rows)), at[elsewhere])
     picked = pa.array(kept)
     return found._replace(
         rows=found.rows[kept],

@@ -105,12 +105,16 @@ class Plan:
 
     def has_complete_length(self, lengths: Array) -> Array:
         """Tells for which lengths of a number its trunk prefix is removed."""
-        whole = [n for n in self.general.lengths if n not in self.local_only]
-        return np.isin(lengths, whole) | (lengths > self.longest)
+        return self._complete[lengths]
 
     def line_types(self, numbers: DigitMatrix) -> Array:
         """Returns the line type of each number, as an index into `LINE_TYPES`."""
         return self._kind_of[self._states.match_whole(numbers) & self._allowed[numbers.lengths]]
+
+    @cached_property
+    def _complete(self) -> Array:
+        whole = set(self.general.lengths) - set(self.local_only)
+        return np.array([n in whole or n > self.longest for n in range(_LONGEST + 1)])
 
     @cached_property
     def _states(self) -> Automaton:
