@@ -6,7 +6,7 @@ That happens before numbers are looked for, at the same length, so that offsets 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 BLANK = "\x00"
 """A blanked character: neither a digit, a letter nor punctuation of numbers."""
@@ -20,9 +20,7 @@ _HOST = re.compile(r"[\w.\[\]-]{1,255}")
 _LOCAL_LONGEST = 64
 """Characters of the local part of an e-mail address (RFC 5321 section 4.5.3.1.1)."""
 
-_ADDRESS_SIGNS = ("@", "//", "www.", "WWW.", "[at]", "(at)")
-
-ADDRESS_SIGN = re.compile(r"//|[Ww][Ww][Ww]\.|@|\[at\]|\(at\)")
+_ADDRESS_SIGN = re.compile(r"//|[Ww][Ww][Ww]\.|@|\[at\]|\(at\)")
 
 _IBAN = r"\b[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,3})?\b"
 
@@ -142,25 +140,16 @@ def is_labelled_id(text: str, start: int) -> bool:
     return _LABEL_BACKWARDS.match(before[::-1]) is not None
 
 
-def address_spans(text: str) -> Iterator[tuple[int, int]]:
-    """Yields the spans of web and e-mail addresses in a text, in order and disjoint."""
-    if not any(sign in text for sign in _ADDRESS_SIGNS):
-        return
-    done = 0
-    for sign in ADDRESS_SIGN.finditer(text):
-        span = _address(text, *sign.span()) if sign.start() >= done else None
-        if span:
-            yield max(done, span[0]), span[1]
-            done = span[1]
-
-
 def _blank_addresses(text: str) -> str:
     """Blanks web and e-mail addresses."""
     pieces: list[str] = []
     done = 0
-    for start, end in address_spans(text):
-        pieces += (text[done:start], BLANK * (end - start))
-        done = end
+    for sign in _ADDRESS_SIGN.finditer(text):
+        span = _address(text, *sign.span()) if sign.start() >= done else None
+        if span:
+            start, end = max(done, span[0]), span[1]
+            pieces += (text[done:start], BLANK * (end - start))
+            done = end
     return "".join((*pieces, text[done:])) if pieces else text
 
 

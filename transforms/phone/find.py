@@ -113,26 +113,27 @@ def find_numbers(text: pa.Array, region: pa.Array) -> pa.RecordBatch:
 def find_numbers_in_text(text: str, region: str | None) -> list[tuple[Span, Reading]]:
     """Finds the phone numbers in one text, with their offsets in code points."""
     prepared = _prepare_text(0, text[:SEARCH_LIMIT], region, may_be_spoken=True)
-    return [(span, reading) for span, _, reading in _find(prepared, _CandidateReader())]
+    hits = _find(prepared, _CandidateReader()) if prepared else ()
+    return [(span, reading) for span, _, reading in hits]
 
 
 def _find_in_distinct(texts: pa.Array, regions: pa.Array) -> pa.RecordBatch:
-    """Finds numbers in each text, and reads all candidates together."""
+    """Finds numbers in each text, and reads the candidates of all together."""
     texts = pc.fill_null(cut_to_search_limit(texts), "")
     spoken_in = pc.match_substring_regex(texts, _SPOKEN_HINT)
     columns = (column.to_pylist() for column in (texts, regions, spoken_in))
     prepared = [
         one
         for row, (text, region, may_be_spoken) in enumerate(zip(*columns, strict=True))
-        if (one := _prepare_text(row, text, region, may_be_spoken=may_be_spoken)).blanked
+        if (one := _prepare_text(row, text, region, may_be_spoken=may_be_spoken))
     ]
     reader = _CandidateReader()
-    chains = [(one, chain) for one in prepared for chain in one.chains]
-    reader.read_columns((one.blanked[slice(*chain)], one.region) for one, chain in chains)
+    reader.read_columns(one.candidate(chain) for one in prepared for chain in one.chains)
     reader.read_columns(
-        (one.blanked[slice(*span)], one.region)
-        for one, chain in chains
-        if not reader.known.get((one.blanked[slice(*chain)], one.region))
+        one.candidate(span)
+        for one in prepared
+        for chain in one.chains
+        if not reader.known.get(one.candidate(chain))
         for part, words in _parts(one.blanked, chain)
         for span in (part, *words)
     )
@@ -148,11 +149,12 @@ def _find_in_distinct(texts: pa.Array, regions: pa.Array) -> pa.RecordBatch:
     )
 
 
-class _PreparedText(NamedTuple):
-    """A text, also with its false positives blanked, its chains, and its numbers in words.
+_Candidate = tuple[str, str | None]
+"""What may be a number, and the region under which it is read."""
 
-    `blanked` is empty where there are neither.
-    """
+
+class _PreparedText(NamedTuple):
+    """A text, also with its false positives blanked, its chains, and its numbers in words."""
 
     row: int
     text: str
@@ -161,16 +163,22 @@ class _PreparedText(NamedTuple):
     chains: Sequence[Span]
     spoken: Sequence[tuple[Span, str, ReadingMethod]]
 
+    def candidate(self, span: Span) -> _Candidate:
+        """Returns what may be a number at a span."""
+        return self.blanked[span.start : span.end], self.region
 
-def _prepare_text(row: int, text: str, region: str | None, *, may_be_spoken: bool) -> _PreparedText:
+
+def _prepare_text(
+    row: int, text: str, region: str | None, *, may_be_spoken: bool
+) -> _PreparedText | None:
     """Finds chains of digits in a text, and numbers in words where there may be some."""
     stretches = [match.span() for match in _STRETCH.finditer(text)]
     if not (stretches or may_be_spoken):
-        return _PreparedText(row, text, region, "", (), ())
+        return None
     blanked = blank_false_positives(text, stretches) if stretches else text
     chains = list(islice(_chains(blanked, stretches), _MAX_CANDIDATES))
     words = list(islice(_spoken_in(blanked), _MAX_CANDIDATES)) if may_be_spoken else ()
-    return _PreparedText(row, text, region, blanked if chains or words else "", chains, words)
+    return _PreparedText(row, text, region, blanked, chains, words)
 
 
 def _find(text: _PreparedText, reader: _CandidateReader) -> Iterator[tuple[Span, str, Reading]]:
@@ -178,7 +186,7 @@ def _find(text: _PreparedText, reader: _CandidateReader) -> Iterator[tuple[Span,
     found = [hit for chain in text.chains for hit in _read_chain(text, chain, reader)]
     for span, plain, how in text.spoken:
         overlaps = any(one.start < span.end and span.start < one.end for one, _ in found)
-        reading = None if overlaps else reader.read(plain, text.region)
+        reading = None if overlaps else reader.read((plain, text.region))
         if reading:
             confidence = confidence_of(how, reading.also_read_as)
             found.append((span, reading._replace(how=how, confidence=confidence)))
@@ -220,17 +228,16 @@ def _read_chain(
     text: _PreparedText, chain: Span, reader: _CandidateReader
 ) -> Iterator[tuple[Span, Reading]]:
     """Reads all of a chain as one number, else its parts, else the joined words of a part."""
-    blanked, region = text.blanked, text.region
-    if reading := reader.read(blanked[slice(*chain)], region):
+    if reading := reader.read(text.candidate(chain)):
         yield chain, reading
         return
-    for part, words in _parts(blanked, chain):
-        if reading := reader.read(blanked[slice(*part)], region):
+    for part, words in _parts(text.blanked, chain):
+        if reading := reader.read(text.candidate(part)):
             yield part, reading
             continue
         for word in words:
-            alone = len(words) <= 2 or _JOINED.search(blanked, word.start, word.end)
-            if alone and (reading := reader.read(blanked[slice(*word)], region)):
+            alone = len(words) <= 2 or _JOINED.search(text.blanked, word.start, word.end)
+            if alone and (reading := reader.read(text.candidate(word))):
                 yield word, reading
 
 
@@ -255,16 +262,15 @@ class _CandidateReader:
     """Reads each candidate of a batch once, some of them beforehand in columns."""
 
     def __init__(self) -> None:
-        self.known: dict[tuple[str, str | None], Reading | None] = {}
+        self.known: dict[_Candidate, Reading | None] = {}
 
-    def read(self, raw: str, region: str | None) -> Reading | None:
+    def read(self, candidate: _Candidate) -> Reading | None:
         """Returns the reading of a candidate that is a number, else None."""
-        key = raw, region
-        if key not in self.known:
-            self.known[key] = _read_verified(raw, region)
-        return self.known[key]
+        if candidate not in self.known:
+            self.known[candidate] = _read_verified(*candidate)
+        return self.known[candidate]
 
-    def read_columns(self, candidates: Iterable[tuple[str, str | None]]) -> None:
+    def read_columns(self, candidates: Iterable[_Candidate]) -> None:
         """Reads those candidates that are plain numbers, or plainly none."""
         pairs = [pair for pair in dict.fromkeys(candidates) if len(pair[0]) >= MIN_DIGITS]
         if len(pairs) <= _FEW:
