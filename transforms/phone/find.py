@@ -45,6 +45,9 @@ _CHAIN = re.compile(rf"{_OPENING}\d+(?:{_CHAIN_JOIN}\d+)*")
 _STRETCH = re.compile(rf"\d(?:[\r\n{_JOINS}]{{0,6}}\d){{6,}}")
 """A stretch: the surroundings in which a chain with enough digits lies."""
 
+_NUMBER_HINT = r"(?:[^\x00-/:-\x7f][^0-9A-Za-z]{0,6}){7}"
+"""RE2: without a match of this, a text has no stretch, whose digits may be of any script."""
+
 _EXTENSION = re.compile(
     r"(?:;ext=|[ ,;-]{0,3}(?:ext(?:ension|\.)?|xtn|x|#)[ .:]{0,2})\d{1,7}(?!\d)", re.IGNORECASE
 )
@@ -120,12 +123,13 @@ def find_numbers_in_text(text: str, region: str | None) -> list[tuple[Span, Read
 def _find_in_distinct(texts: pa.Array, regions: pa.Array) -> pa.RecordBatch:
     """Finds numbers in each text, and reads the candidates of all together."""
     texts = pc.fill_null(cut_to_search_limit(texts), "")
-    spoken_in = pc.match_substring_regex(texts, _SPOKEN_HINT)
-    columns = (column.to_pylist() for column in (texts, regions, spoken_in))
+    hinted = (pc.match_substring_regex(texts, hint) for hint in (_NUMBER_HINT, _SPOKEN_HINT))
+    columns = (column.to_pylist() for column in (texts, regions, *hinted))
     prepared = [
         one
-        for row, (text, region, may_be_spoken) in enumerate(zip(*columns, strict=True))
-        if (one := _prepare_text(row, text, region, may_be_spoken=may_be_spoken))
+        for row, (text, region, any_digits, any_words) in enumerate(zip(*columns, strict=True))
+        if (any_digits or any_words)
+        and (one := _prepare_text(row, text, region, may_be_spoken=any_words))
     ]
     reader = _CandidateReader()
     reader.read_columns(one.candidate(chain) for one in prepared for chain in one.chains)
