@@ -28,11 +28,12 @@ from transforms.phone.numbering_plan import (
     country_code_pattern,
 )
 
-_CACHE_SIZE = 1 << 16
-"""Numbers read one by one that a worker caches, at most 33 MB of 0.5 KB each.
+_CACHE_SIZE = 1 << 13
+"""Numbers read one by one that a worker caches, 4 MB of 0.5 KB each: about those of a batch.
 
-The next steps ask for the same ones again. Those that columns read or refuse are not among them.
+A run asks for most of them once, or again when it has read all others, which no cache would hold.
 """
+
 MAY_BE_TEXT_REASONS = ("too_long", "not_a_number")
 """Reasons of refusal for which a field may contain several numbers, or one among words."""
 
