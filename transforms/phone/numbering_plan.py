@@ -287,18 +287,6 @@ def digit_matrix(texts: pa.Array) -> DigitMatrix:
     return DigitMatrix(np.ascontiguousarray(digits.T), lengths)
 
 
-def concat_digits(parts: Sequence[DigitMatrix]) -> DigitMatrix:
-    """Concatenates the numbers of all parts."""
-    width = max(len(part.digits) for part in parts)
-    lengths = np.concatenate([part.lengths for part in parts])
-    digits = np.full((width, len(lengths)), END, np.uint8)
-    done = 0
-    for part in parts:
-        digits[: len(part.digits), done : done + len(part)] = part.digits
-        done += len(part)
-    return DigitMatrix(digits, lengths)
-
-
 @dataclass(frozen=True)
 class Automaton:
     """Many patterns of digits as one table of states, run over a whole column by numpy.
