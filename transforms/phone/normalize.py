@@ -112,9 +112,9 @@ _WORD_APART = re.compile(r"\d[^\S\n]+(?P<word>[^\W\d_]{1,30})\W{0,2}$")
 
 _TOLL_FREE_WORD = re.compile(r"\W{0,2}(?:\+?1\W{0,3})?8\d\d\W{1,3}[A-Za-z][A-Za-z -]{5,15}")
 
-_TOLL_FREE = re.compile(NANP_TOLL_FREE)
+_SURE, _SHAPED, _TOLL_FREE = map(re.compile, (NANP_SURE, NANP_SHAPED, NANP_TOLL_FREE))
 
-_SURE, _SHAPED, _CODED = map(re.compile, (NANP_SURE, NANP_SHAPED, country_code_pattern()))
+_CODED = re.compile(country_code_pattern())
 
 
 class ReadingMethod(StrEnum):
@@ -186,10 +186,10 @@ def normalize_numbers(raw: pa.Array, region: pa.Array) -> pa.StructArray:
     """
     texts, regions = (pc.fill_null(one.cast(pa.string()), "") for one in (raw, region))
     first, back = distinct_rows((texts, regions))
-    read = _normalize_distinct(texts.take(pa.array(first)), regions.take(pa.array(first)))
-    return pa.StructArray.from_arrays(
-        [column.take(pa.array(back)) for column in read], fields=list(READING_TYPE)
-    )
+    at = pa.array(first)
+    columns, places = _normalize_distinct(texts.take(at), regions.take(at))
+    at = pa.array(places[back])
+    return pa.StructArray.from_arrays([c.take(at) for c in columns], fields=list(READING_TYPE))
 
 
 def normalize_number(raw: str, region: str | None) -> Reading:
@@ -207,8 +207,12 @@ def confidence_of(how: ReadingMethod, also: str | None) -> float:
     return _PLAUSIBILITY[how] * (TWO_READINGS_FACTOR if also else 1.0)
 
 
-def _normalize_distinct(raw: pa.Array, region: pa.Array) -> list[pa.Array]:
-    """Returns the columns of `READING_TYPE` of distinct pairs: first the plain ones by columns."""
+def _normalize_distinct(raw: pa.Array, region: pa.Array) -> tuple[list[pa.Array], np.ndarray]:
+    """Reads distinct pairs, first the plain ones by columns.
+
+    Returns:
+        The columns of `READING_TYPE`, and where in these each pair is.
+    """
     plain = normalize_columns.normalize_plain(pc.utf8_trim_whitespace(raw), region)
     refused, reasons = _refuse_by_length(raw, region, plain)
     done = np.concatenate([plain.rows, refused])
@@ -218,7 +222,6 @@ def _normalize_distinct(raw: pa.Array, region: pa.Array) -> list[pa.Array]:
         normalize_number(text, where or None)
         for text, where in zip(raw.take(at).to_pylist(), region.take(at).to_pylist(), strict=True)
     ]
-    order = pa.array(np.argsort(np.concatenate([done, others]), kind="stable"))
     count = len(plain.rows)
     how = ReadingMethod.NATIONAL.value, ReadingMethod.INTERNATIONAL.value
     fast = {
@@ -229,12 +232,16 @@ def _normalize_distinct(raw: pa.Array, region: pa.Array) -> list[pa.Array]:
         "validity": pa.repeat(VALID, count),
         "confidence": pa.repeat(pa.scalar(1, pa.float32()), count),
     }
-    columns = []
-    for i, one in enumerate(READING_TYPE):
-        read = fast.get(one.name, pa.nulls(count, one.type))
-        others_column = pa.array([reading[i] for reading in slow], one.type)
-        columns.append(pa.concat_arrays([read, others_column]).take(order))
-    return columns
+    columns = [
+        pa.concat_arrays(
+            [
+                fast.get(one.name, pa.nulls(count, one.type)),
+                pa.array([reading[i] for reading in slow], one.type),
+            ]
+        )
+        for i, one in enumerate(READING_TYPE)
+    ]
+    return columns, np.argsort(np.concatenate([done, others]), kind="stable")
 
 
 def _refuse_by_length(
@@ -328,7 +335,7 @@ def _under_another_plan(text: str, home: _Parsed | str) -> Reading | None:
     """
     valid = not isinstance(home, str) and home.valid
     bare = not isinstance(home, str) and valid and _lacks_trunk_prefix(home.number, text)
-    toll_free = _TOLL_FREE.match(text) is not None
+    toll_free = _TOLL_FREE.fullmatch(text) is not None
     if (toll_free or bare) and _SHAPED.fullmatch(text) and _is_valid(other := _parse(text, "US")):
         if not valid:
             return _to_reading(other, "US", ReadingMethod.FOREIGN)

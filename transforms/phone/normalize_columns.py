@@ -95,8 +95,7 @@ def normalize_plain(raw: pa.Array, region: pa.Array) -> PlainReadings:
     _add_international(found, np.flatnonzero(signed), numbers.select(signed))
     home = region.take(pa.array(rows)).dictionary_encode()
     indices = pc.fill_null(home.indices, -1).to_numpy(zero_copy_only=False)
-    toll_free = match_mask(written, f"^{NANP_TOLL_FREE}")
-    foreign = match_mask(written, f"^(?:{NANP_SHAPED})$") & toll_free
+    foreign = match_mask(written, f"^(?:{NANP_TOLL_FREE})$")
     for place, name in enumerate(home.dictionary.to_pylist()):
         if plan := numbering_plan.plan_of_region(name):
             own = (indices == place) & ~signed

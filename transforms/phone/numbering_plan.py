@@ -23,12 +23,10 @@ from transforms.text_spans import string_buffers
 NANP = "1"
 """Country code of the North American numbering plan."""
 
-_TOLL_FREE_CODE = "8(?:00|33|44|55|66|77|88)"
-
 _AREA_CODE = "[2-9][0-9]{2}"
 
-NANP_TOLL_FREE = rf"(?:1[-. ]{{1,2}})?\(?{_TOLL_FREE_CODE}.*"
-"""A number that begins with a toll-free code (47 CFR 52.101)."""
+_TOLL_FREE_CODE = "8(?:00|33|44|55|66|77|88)"
+"""A toll-free code (47 CFR 52.101)."""
 
 NANP_SURE = (
     rf"(?:1[-. ]{{1,2}}\(?{_AREA_CODE}\)?|\({_AREA_CODE}\))[-. ]{{0,2}}[0-9]{{3}}[-. ]?[0-9]{{4}}"
@@ -37,6 +35,9 @@ NANP_SURE = (
 
 NANP_SHAPED = rf"{NANP_SURE}|{_AREA_CODE}[-.][0-9]{{3}}[-.][0-9]{{4}}"
 """The same, and a grouping that North America is known for."""
+
+NANP_TOLL_FREE = NANP_SHAPED.replace(_AREA_CODE, _TOLL_FREE_CODE)
+"""Such a number with a toll-free code."""
 
 FIXED, MOBILE, FIXED_OR_MOBILE = "fixed_line", "mobile", "fixed_line_or_mobile"
 
