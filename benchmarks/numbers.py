@@ -1,4 +1,4 @@
-"""What becomes of the numbers of the real sources, and how many are read a second.
+"""Outcomes of the numbers of the real sources, and the speed of reading.
 
 `python -m benchmarks.numbers > docs/numbers.md`; with the word `speed` that part alone.
 """

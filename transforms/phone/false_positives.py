@@ -103,7 +103,7 @@ _LABEL_BACKWARDS = re.compile(
     rf"{_JOINTS}{{0,4}}+(?:{_backwards(LABELS)})(?!\w)",
     re.IGNORECASE,
 )
-"""What is before an id with a label, read from its end: so it is tried at few places."""
+"""The label before an id, read backwards from the id: so it is tried at few places."""
 
 CONTEXT_BEFORE, CONTEXT_AFTER = 48, 16
 

@@ -154,7 +154,7 @@ def _find_in_distinct(texts: pa.Array, regions: pa.Array) -> pa.RecordBatch:
 
 
 _Candidate = tuple[str, str | None]
-"""What may be a number, and the region under which it is read."""
+"""Characters that may be a number, and the region under which they are read."""
 
 
 class _PreparedText(NamedTuple):

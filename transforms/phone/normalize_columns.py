@@ -56,7 +56,7 @@ class PlainReadings(NamedTuple):
 
 @dataclass
 class _Significant:
-    """What follows the country code of each number of a column, and whether it is valid."""
+    """The digits after the country code of each number of a column, and who claims them."""
 
     numbers: DigitMatrix
     code: Array
