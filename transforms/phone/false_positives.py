@@ -20,6 +20,8 @@ _HOST = re.compile(r"[\w.\[\]-]{1,255}")
 _LOCAL_LONGEST = 64
 """Characters of the local part of an e-mail address (RFC 5321 section 4.5.3.1.1)."""
 
+_ADDRESS_SIGNS = ("@", "//", "www.", "[at]", "(at)")
+
 _ADDRESS_SIGN = re.compile(r"//|[Ww][Ww][Ww]\.|@|\[at\]|\(at\)")
 
 _IBAN = r"\b[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,3})?\b"
@@ -91,7 +93,8 @@ _MAY_BE_MIXED = re.compile(r"\d(?:(?<=[A-Za-z]\d)|[A-Za-z])")
 RARE = (_MAY_BE_BARE, _BARE), (_MAY_BE_MIXED, _MIXED)
 """Rare false positives: what is wherever there is one, and its pattern."""
 
-_ID = re.compile(r"\d(?<!\d\d)[\d -]{3,30}(?![\d(])")
+_ID = re.compile(r"\d(?<!\d\d)(?<!\+\d)(?<![\d)][-. ]\d)[\d -]{3,30}(?![\d(])")
+"""Digits that may be an id: not those behind others, which no label is beside."""
 
 
 def _backwards(words: Sequence[str]) -> str:
@@ -142,6 +145,8 @@ def is_labelled_id(text: str, start: int) -> bool:
 
 def _blank_addresses(text: str) -> str:
     """Blanks web and e-mail addresses."""
+    if not any(map(text.lower().__contains__, _ADDRESS_SIGNS)):
+        return text
     pieces: list[str] = []
     done = 0
     for sign in _ADDRESS_SIGN.finditer(text):
@@ -150,7 +155,7 @@ def _blank_addresses(text: str) -> str:
             start, end = max(done, span[0]), span[1]
             pieces += (text[done:start], BLANK * (end - start))
             done = end
-    return "".join((*pieces, text[done:])) if pieces else text
+    return "".join((*pieces, text[done:]))
 
 
 def _address(text: str, start: int, end: int) -> tuple[int, int] | None:
