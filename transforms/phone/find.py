@@ -26,9 +26,6 @@ from transforms.text_masking import SEARCH_LIMIT, cut_to_search_limit
 MIN_DIGITS, MAX_DIGITS = 7, 24
 """Digits of a candidate: a short national number, to E.164's fifteen with IDD and extension."""
 
-_FEW = 12
-"""Up to so many candidates are read faster one by one than in columns."""
-
 _MAX_CANDIDATES = 500
 """Candidates of one text, and pieces of one candidate, that are tried."""
 
@@ -277,7 +274,7 @@ class _CandidateReader:
     def read_columns(self, candidates: Iterable[_Candidate]) -> None:
         """Reads those candidates that are plain numbers, or plainly none."""
         pairs = [pair for pair in dict.fromkeys(candidates) if len(pair[0]) >= MIN_DIGITS]
-        if len(pairs) <= _FEW:
+        if len(pairs) <= normalize.FEW:
             return
         raws, regions = (pa.array(column, pa.string()) for column in zip(*pairs, strict=True))
         read = normalize_columns.normalize_plain(raws, regions)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Sequence
 from enum import StrEnum
 from functools import cache, lru_cache
 from typing import NamedTuple
@@ -33,6 +34,9 @@ _CACHE_SIZE = 1 << 13
 
 A run asks for most of them once, or again when it has read all others, which no cache would hold.
 """
+
+FEW = 12
+"""Up to so many distinct numbers are read faster one by one than in columns."""
 
 MAY_BE_TEXT_REASONS = ("too_long", "not_a_number")
 """Reasons of refusal for which a field may contain several numbers, or one among words."""
@@ -213,15 +217,14 @@ def _normalize_distinct(raw: pa.Array, region: pa.Array) -> tuple[list[pa.Array]
     Returns:
         The columns of `READING_TYPE`, and where in these each pair is.
     """
+    if len(raw) <= FEW:
+        return _to_columns(_read_one_by_one(raw, region)), np.arange(len(raw))
     plain = normalize_columns.normalize_plain(pc.utf8_trim_whitespace(raw), region)
     refused, reasons = _refuse_by_length(raw, region, plain)
     done = np.concatenate([plain.rows, refused])
     others = np.setdiff1d(np.arange(len(raw)), done, assume_unique=True)
     at = pa.array(others)
-    slow = reasons + [
-        normalize_number(text, where or None)
-        for text, where in zip(raw.take(at).to_pylist(), region.take(at).to_pylist(), strict=True)
-    ]
+    slow = _to_columns([*reasons, *_read_one_by_one(raw.take(at), region.take(at))])
     count = len(plain.rows)
     how = ReadingMethod.NATIONAL.value, ReadingMethod.INTERNATIONAL.value
     fast = {
@@ -233,15 +236,20 @@ def _normalize_distinct(raw: pa.Array, region: pa.Array) -> tuple[list[pa.Array]
         "confidence": pa.repeat(pa.scalar(1, pa.float32()), count),
     }
     columns = [
-        pa.concat_arrays(
-            [
-                fast.get(one.name, pa.nulls(count, one.type)),
-                pa.array([reading[i] for reading in slow], one.type),
-            ]
-        )
-        for i, one in enumerate(READING_TYPE)
+        pa.concat_arrays([fast.get(one.name, pa.nulls(count, one.type)), column])
+        for one, column in zip(READING_TYPE, slow, strict=True)
     ]
     return columns, np.argsort(np.concatenate([done, others]), kind="stable")
+
+
+def _read_one_by_one(raw: pa.Array, region: pa.Array) -> list[Reading]:
+    pairs = zip(raw.to_pylist(), region.to_pylist(), strict=True)
+    return [normalize_number(text, where or None) for text, where in pairs]
+
+
+def _to_columns(readings: Sequence[Reading]) -> list[pa.Array]:
+    """Returns the columns of `READING_TYPE`."""
+    return [pa.array([one[i] for one in readings], f.type) for i, f in enumerate(READING_TYPE)]
 
 
 def _refuse_by_length(
