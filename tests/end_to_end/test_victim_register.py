@@ -235,6 +235,11 @@ def test_a_join_refuses_ones_own_victims_and_counts_them(days, offered, capsys):
     words = ["exchange", "join", days / "one", offered, "--output", days / "joint", *JOIN_AT]
     assert ringtrace(*words) == 0
     assert "microsoft names 3 identifiers of your own victims: left out" in capsys.readouterr().out
+    (alarm,) = json.loads((days / "joint" / "manifest.json").read_text())["alarms"]
+    assert alarm["code"] == "offered_victims"
+    assert alarm["message"].startswith("3 identifiers that offers name are your own victims'")
+    assert ringtrace("health", days / "joint") == 1
+    capsys.readouterr()
     found = status(days / "joint")
     assert found[f"phone:{OTHER}"] == Status.INFRASTRUCTURE
     assert PLAIN not in "".join(found)

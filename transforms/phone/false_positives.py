@@ -6,7 +6,7 @@ That happens before numbers are looked for, at the same length, so that offsets 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 BLANK = "\x00"
 """A blanked character: neither a digit, a letter nor punctuation of numbers."""
@@ -20,9 +20,9 @@ _HOST = re.compile(r"[\w.\[\]-]{1,255}")
 _LOCAL_LONGEST = 64
 """Characters of the local part of an e-mail address (RFC 5321 section 4.5.3.1.1)."""
 
-_ADDRESS_SIGNS = ("@", "//", "www.", "WWW.", "[at]", "(at)")
+_ADDRESS_SIGNS = ("@", "//", "www.", "[at]", "(at)")
 
-ADDRESS_SIGN = re.compile(r"//|[Ww][Ww][Ww]\.|@|\[at\]|\(at\)")
+_ADDRESS_SIGN = re.compile(r"//|[Ww][Ww][Ww]\.|@|\[at\]|\(at\)")
 
 _IBAN = r"\b[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,3})?\b"
 
@@ -37,20 +37,15 @@ _DAY = (
 
 _TIME = r"(?<![\d:])\d{1,2}:\d{2}(?::\d{2})?(?![\d:])"
 
-CURRENCIES = "USD EUR GBP INR AUD CAD dollars? euros? pounds? rupees?".split()
-
-_CURRENCY = rf"\b(?:{'|'.join(CURRENCIES)})\b"
+_CURRENCY = r"(?:USD|EUR|GBP|INR|AUD|CAD|dollars?|euros?|pounds?|rupees?)\b"
 
 _MONEY = (
     r"[$€£¥₹]\s?\d[\d.,]{0,20}|(?<![\d.,])\d{1,3}(?:,\d{2,3}){1,5}(?:\.\d{1,2})?(?![\d,])"
     r"|(?<![\d.,-])\d{1,12}(?:[.,]\d{1,2})?\s?"
-    rf"(?:[$€£¥₹%]|{_CURRENCY[2:]})"
+    rf"(?:[$€£¥₹%]|{_CURRENCY})"
 )
 
-MIXED = r"\b(?:[A-Za-z]{1,6}\d|\d{1,20}[A-Za-z])[A-Za-z0-9]{4,40}\b"
-"""Letters and digits in one word; RE2 and Python."""
-
-_AMAZON_ORDER = r"(?<![\d-])\d{3}-\d{7}-\d{7}(?![\d-])"
+_ORDER = r"(?<![\d-])\d{3}-\d{7}-\d{7}(?![\d-])"
 
 LABELS = (
     "order", "invoice", "inv", "rma", "awb", "case", "ticket", "reference", "ref.", "ref",
@@ -71,132 +66,96 @@ LABEL_SUFFIXES = (
 )  # fmt: skip
 """Words that may follow the name."""
 
-_LABEL = rf"\b(?:{'|'.join(map(re.escape, LABELS))})"
+_JOINTS = r"[\s#:.=-]"
 
-_LABEL_REST = rf"[\s#:.=-]{{0,4}}(?:(?:{'|'.join(LABEL_SUFFIXES)})[\s#:.=-]{{1,4}}){{0,3}}"
+_LABEL_REACH = 60
+"""Characters of the longest name of an id, with what may follow it."""
 
-LABELLED_RE2 = "(?i)" + _LABEL + _LABEL_REST + r"\d[\d -]{3,30}"
-"""RE2: a labelled id, unless a digit or a bracket follows."""
-
-_LABELLED = _LABEL + _LABEL_REST + r"(?P<id>\d[\d -]{3,30})(?![\d(])"
-
-PHONE_GROUPING = re.compile(
+_PHONE_GROUPING = re.compile(
     r"(?:1[-. ])?\d{3}[-. ]\d{3}[-. ]\d{4}|0\d{1,5}[-. ]\d{2,4}(?:[-. ]\d{2,4}){1,4}"
 )
 
-_YEAR = r"(?:(?:19|20)\d\d|\d\d)"
-
 _INTERNATIONAL = r"[+＋]\d[\d .()/-]{6,20}"
 
-BARE = re.compile("|".join((_INTERNATIONAL, _IBAN, _CARD, _IP, _DAY, _TIME, _MONEY, _AMAZON_ORDER)))
+_BARE = re.compile("|".join((_INTERNATIONAL, _IBAN, _CARD, _IP, _DAY, _TIME, _MONEY, _ORDER)))
 
-BARE_RE2 = "|".join(
-    (
-        _INTERNATIONAL,
-        _IBAN,
-        r"\d{4}(?:\d{12}|(?: \d{4}){3}|(?:-\d{4}){3})",
-        r"\d{1,3}(?:\.\d{1,3}){3}",
-        rf"\d{{1,2}}(?:\.\d{{1,2}}\.{_YEAR}|/\d{{1,2}}/{_YEAR}|-\d{{1,2}}-{_YEAR})",
-        r"(?:19|20)\d\d(?:\.\d\d\.\d\d|/\d\d/\d\d|-\d\d-\d\d)",
-        r"\d{1,2}:\d{2}(?::\d{2})?",
-        r"\$\s?\d[\d.,]{0,20}",
-        r"\d{1,3}(?:,\d{2,3}){1,5}(?:\.\d{1,2})?",
-        rf"\d{{1,12}}(?:[.,]\d{{1,2}})?\s?(?:[$%]|{_CURRENCY[2:]})",
-        r"\d{3}-\d{7}-\d{7}",
-    )
+_MAY_BE_BARE = re.compile(
+    r"[$€£¥₹%A-Z\d](?:(?<=[$€£¥₹%])|(?<=[A-Z])\d\d|(?<=\d)(?:[,:]\d\d|[./-]\d\d?[./-]\d\d"
+    r"|\.\d{1,3}\.\d{1,3}\.\d|-\d{7}-|\d{3}[ -]?\d{4}[ -]?\d{4}[ -]?\d{4}"
+    rf"|\s?{_CURRENCY}))"
 )
-"""RE2: `BARE` on ASCII, in the same order, whatever is beside it."""
 
-_WORDS = re.compile(MIXED)
+_MIXED = re.compile(r"\b(?:[A-Za-z]{1,6}\d|\d{1,20}[A-Za-z])[A-Za-z0-9]{4,40}\b")
+"""Letters and digits in one word."""
 
-_IDS = re.compile(_LABELLED, re.IGNORECASE)
+_MAY_BE_MIXED = re.compile(r"\d(?:(?<=[A-Za-z]\d)|[A-Za-z])")
 
-_LABEL_BEFORE = re.compile(_LABEL + _LABEL_REST + r"$", re.IGNORECASE)
+RARE = (_MAY_BE_BARE, _BARE), (_MAY_BE_MIXED, _MIXED)
+"""Rare false positives: what is wherever there is one, and its pattern."""
+
+_ID = re.compile(r"\d(?<!\d\d)(?<!\+\d)(?<![\d)][-. ]\d)[\d -]{3,30}(?![\d(])")
+"""Digits that may be an id: not those behind others, which no label is beside."""
+
+
+def _backwards(words: Sequence[str]) -> str:
+    return "|".join(re.escape(word[::-1]) for word in words)
+
+
+_LABEL_BACKWARDS = re.compile(
+    rf"(?:{_JOINTS}{{1,4}}+(?:{_backwards(LABEL_SUFFIXES)})){{0,3}}"
+    rf"{_JOINTS}{{0,4}}+(?:{_backwards(LABELS)})(?!\w)",
+    re.IGNORECASE,
+)
+"""The label before an id, read backwards from the id: so it is tried at few places."""
 
 CONTEXT_BEFORE, CONTEXT_AFTER = 48, 16
 
 
-def blank_false_positives(
-    texts: Sequence[str], spans: Sequence[Sequence[tuple[int, int]]]
-) -> list[str]:
-    """Blanks what only looks like a phone number, in spans of texts and the words around them.
+def blank_false_positives(text: str, spans: Sequence[tuple[int, int]]) -> str:
+    """Blanks what only looks like a phone number, in spans of a text and the words around them.
 
     Args:
-        texts: Texts, each of which keeps its length.
-        spans: Where digits enough for a number are in each text, ascending and disjoint.
+        text: A text, which keeps its length.
+        spans: Where digits enough for a number are, ascending and disjoint.
     """
-    return [
-        _blank_windows(_blank_addresses(text), _windows(len(text), some)) if some else text
-        for text, some in zip(texts, spans, strict=True)
-    ]
+    bare = _blank_addresses(text)
+    pieces: list[str] = []
+    done = 0
+    for first, last in spans:
+        start = max(done, first - CONTEXT_BEFORE)
+        end = max(start, min(len(text), last + CONTEXT_AFTER))
+        pieces += (bare[done:start], _blank_window(bare[start:end]))
+        done = end
+    return "".join((*pieces, bare[done:]))
 
 
-def blank_window(stretch: str) -> str:
-    """Blanks all false positives of one window but addresses."""
-    return blank_labelled(blank_mixed(blank_bare(stretch)))
-
-
-def blank_bare(stretch: str) -> str:
-    """Blanks IP addresses, account numbers, cards, dates, times and money."""
-    return BARE.sub(_blank_match, stretch)
-
-
-def blank_mixed(stretch: str) -> str:
-    """Blanks words of letters and digits."""
-    return _WORDS.sub(_blank_match, stretch)
-
-
-def blank_labelled(stretch: str) -> str:
-    """Blanks labelled ids."""
-    return _IDS.sub(_blank_id_match, stretch)
+def _blank_window(window: str) -> str:
+    """Blanks all false positives but addresses; what is rare is looked for where it may be."""
+    for may_be, pattern in RARE:
+        if may_be.search(window):
+            window = pattern.sub(_blank_match, window)
+    return _ID.sub(_blank_labelled, window)
 
 
 def is_labelled_id(text: str, start: int) -> bool:
     """Tells whether the words before a place announce an id, not a phone number."""
-    return _LABEL_BEFORE.search(text, max(0, start - CONTEXT_BEFORE), start) is not None
-
-
-def address_spans(text: str) -> Iterator[tuple[int, int]]:
-    """Yields the spans of web and e-mail addresses in a text, in order and disjoint."""
-    if not any(sign in text for sign in _ADDRESS_SIGNS):
-        return
-    done = 0
-    for sign in ADDRESS_SIGN.finditer(text):
-        span = _address(text, *sign.span()) if sign.start() >= done else None
-        if span:
-            yield max(done, span[0]), span[1]
-            done = span[1]
-
-
-def _windows(length: int, spans: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
-    """Returns the spans with the words around them, ascending and disjoint."""
-    windows: list[tuple[int, int]] = []
-    done = 0
-    for first, last in spans:
-        start = max(done, first - CONTEXT_BEFORE)
-        done = max(start, min(length, last + CONTEXT_AFTER))
-        windows.append((start, done))
-    return windows
-
-
-def _blank_windows(text: str, windows: Sequence[tuple[int, int]]) -> str:
-    """Blanks false positives in the windows of a text: start and end of each."""
-    pieces: list[str] = []
-    done = 0
-    for start, end in windows:
-        pieces += (text[done:start], blank_window(text[start:end]))
-        done = end
-    return "".join((*pieces, text[done:]))
+    before = text[max(0, start - _LABEL_REACH) : start]
+    return _LABEL_BACKWARDS.match(before[::-1]) is not None
 
 
 def _blank_addresses(text: str) -> str:
     """Blanks web and e-mail addresses."""
+    if not any(map(text.lower().__contains__, _ADDRESS_SIGNS)):
+        return text
     pieces: list[str] = []
     done = 0
-    for start, end in address_spans(text):
-        pieces += (text[done:start], BLANK * (end - start))
-        done = end
-    return "".join((*pieces, text[done:])) if pieces else text
+    for sign in _ADDRESS_SIGN.finditer(text):
+        span = _address(text, *sign.span()) if sign.start() >= done else None
+        if span:
+            start, end = max(done, span[0]), span[1]
+            pieces += (text[done:start], BLANK * (end - start))
+            done = end
+    return "".join((*pieces, text[done:]))
 
 
 def _address(text: str, start: int, end: int) -> tuple[int, int] | None:
@@ -221,9 +180,8 @@ def _blank_match(match: re.Match[str]) -> str:
     return match[0] if match[0][0] in "+＋" else BLANK * len(match[0])
 
 
-def _blank_id_match(match: re.Match[str]) -> str:
+def _blank_labelled(match: re.Match[str]) -> str:
     """Blanks a labelled id, unless it is grouped as only phone numbers are."""
-    if PHONE_GROUPING.search(match["id"]):
-        return match[0]
-    kept = match.start("id") - match.start()
-    return match[0][:kept] + BLANK * len(match["id"])
+    labelled = is_labelled_id(match.string, match.start())
+    kept = not labelled or _PHONE_GROUPING.search(match[0])
+    return match[0] if kept else BLANK * len(match[0])

@@ -2,27 +2,23 @@
 
 Candidates are runs of digit groups joined by telephone punctuation, found in linear time; a
 candidate is a number if libphonenumber's strict matcher accepts it alone. A number is never cut out
-of a longer run of joined digits: such a cut invents a subscriber. Plain numbers are found by whole
-columns (`find_columns`), which changes nothing but the time.
+of a longer run of joined digits: such a cut invents a subscriber. The candidates of a column of
+texts are read as a column, which changes nothing but the time.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from functools import lru_cache
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
-from string import ascii_letters, digits
 from typing import NamedTuple
 
-import numpy as np
 import phonenumbers as pn
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from transforms.arrow_util import distinct_rows, repeat_for_duplicates
-from transforms.phone import find_columns, normalize, normalize_columns, spoken
+from transforms.phone import normalize, normalize_columns, spoken
 from transforms.phone.false_positives import blank_false_positives, is_labelled_id
 from transforms.phone.normalize import VALID, Reading, ReadingMethod, confidence_of
 from transforms.text_masking import SEARCH_LIMIT, cut_to_search_limit
@@ -30,9 +26,6 @@ from transforms.text_spans import FEW_TEXTS
 
 MIN_DIGITS, MAX_DIGITS = 7, 24
 """Digits of a candidate: a short national number, to E.164's fifteen with IDD and extension."""
-
-_FEW = 12
-"""Up to so many candidates are read faster one by one than in columns."""
 
 _MAX_CANDIDATES = 500
 """Candidates of one text, and pieces of one candidate, that are tried."""
@@ -43,29 +36,19 @@ _GAP = f"[{_JOINS}]"
 
 _OPENING = r"(?:[+＋] ?)?(?:[(（\[] ?[+＋]?)?"
 
-_OPENING_END = re.compile(rf"{_OPENING}\Z")
-"""The part of a chain before its first digit."""
-
 _CHAIN_JOIN = rf"(?:[\r\n]?{_GAP}{{1,5}}|{_GAP}{{0,2}}[\r\n]{_GAP}{{0,2}})"
-
-_CHAIN_JOIN_WHOLE = re.compile(_CHAIN_JOIN)
-"""The separators between groups of digits of one chain."""
 
 _CHAIN = re.compile(rf"{_OPENING}\d+(?:{_CHAIN_JOIN}\d+)*")
 
-_JOIN = rf"[\r\n{_JOINS}]{{0,6}}"
-
-STRETCH_JOIN = re.compile(_JOIN)
-"""The separators between digits of one stretch."""
-
-STRETCH = re.compile(rf"\d(?:{_JOIN}\d){{6,}}")
+_STRETCH = re.compile(rf"\d(?:[\r\n{_JOINS}]{{0,6}}\d){{6,}}")
 """A stretch: the surroundings in which a chain with enough digits lies."""
 
-_EXTENSION = r"(?:;ext=|[ ,;-]{0,3}(?:ext(?:ension|\.)?|xtn|x|#)[ .:]{0,2})\d{1,7}"
+_NUMBER_HINT = r"(?:[^\x00-/:-\x7f][^0-9A-Za-z]{0,6}){7}"
+"""RE2: without a match of this, a text has no stretch, whose digits may be of any script."""
 
-_EXTENSION_BEGINS = re.compile(_EXTENSION, re.IGNORECASE)
-
-_EXTENSION_WHOLE = re.compile(rf"{_EXTENSION}(?!\d)", re.IGNORECASE)
+_EXTENSION = re.compile(
+    r"(?:;ext=|[ ,;-]{0,3}(?:ext(?:ension|\.)?|xtn|x|#)[ .:]{0,2})\d{1,7}(?!\d)", re.IGNORECASE
+)
 
 _BREAK = re.compile(
     r"[\r\n]+|\s*[/~]\s+|\s+[/~]\s*|\s+[-\u2010-\u2015.]+\s+|\.\s+|/(?=[+＋(（])|\s{2,}|\s(?=[+＋(（])"
@@ -89,19 +72,6 @@ _JOURNAL_PAGE = re.compile(r"\d{1,5}-+\d{1,5}\s{0,4}\(\d{1,4}")
 
 _SPOKEN_HINT = f"{spoken.SPOKEN_HINT}|{spoken.AREA_CODE_HINT}"
 """RE2: without a match of this, a text has no digits in words."""
-
-COLUMN_RULES = find_columns.CandidateRules(
-    stretch=STRETCH_JOIN,
-    chain=_CHAIN_JOIN_WHOLE,
-    opening=_OPENING_END,
-    plain=_PLAIN_CANDIDATE,
-    publication=_JOURNAL_PAGE.pattern,
-    extension=_EXTENSION_BEGINS,
-    stuck_before=f"{ascii_letters}{digits}$%=&_",
-    stuck_after=f"{ascii_letters}{digits}$%@",
-    shortest=MIN_DIGITS,
-    longest=MAX_DIGITS,
-)
 
 FOUND_NUMBER = pa.schema(
     [
@@ -143,102 +113,93 @@ def find_numbers(text: pa.Array, region: pa.Array) -> pa.RecordBatch:
 
 def find_numbers_in_text(text: str, region: str | None) -> list[tuple[Span, Reading]]:
     """Finds the phone numbers in one text, with their offsets in code points."""
-    prepared = _prepare_texts([((text, region), True)])[0]
-    numbers = prepared.find(lambda raw: _read_verified(raw, region))
-    return [(span, reading) for span, _, reading in numbers]
+    prepared = _prepare_text(0, text[:SEARCH_LIMIT], region, may_be_spoken=True)
+    hits = _find(prepared, _CandidateReader()) if prepared else ()
+    return [(span, reading) for span, _, reading in hits]
 
 
 def _find_in_distinct(texts: pa.Array, regions: pa.Array) -> pa.RecordBatch:
-    """Finds numbers by whole columns, and one by one in the texts that these leave undecided."""
+    """Finds numbers in each text, and reads the candidates of all together."""
     texts = pc.fill_null(cut_to_search_limit(texts), "")
-    spoken_in = pc.match_substring_regex(texts, _SPOKEN_HINT).to_numpy(zero_copy_only=False)
-    undecided = np.ones(len(texts), bool)
-    parts: list[list[pa.Array]] = []
-    if len(texts) >= FEW_TEXTS:
-        plain = find_columns.find_plain_numbers(texts, regions, COLUMN_RULES, spoken_in)
-        undecided = plain.undecided
-        parts.append(_to_columns(plain))
-    rows = np.flatnonzero(undecided)
-    some = texts.take(pa.array(rows)).to_pylist(), regions.take(pa.array(rows)).to_pylist()
-    keys = list(zip(*some, strict=True))
-    prepared = _prepare_texts(list(zip(keys, spoken_in[rows].tolist(), strict=True)))
-    read = _candidate_readers(prepared)
-    others = [
-        (row, *span, raw, *reading)
-        for row, one in zip(rows.tolist(), prepared, strict=True)
-        for span, raw, reading in one.find(read[one.region])
+    hinted = (_may_match(texts, hint) for hint in (_NUMBER_HINT, _SPOKEN_HINT))
+    columns = texts.to_pylist(), regions.to_pylist(), *hinted
+    prepared = [
+        one
+        for row, (text, region, any_digits, any_words) in enumerate(zip(*columns, strict=True))
+        if (any_digits or any_words)
+        and (one := _prepare_text(row, text, region, may_be_spoken=any_words))
     ]
-    columns = list(zip(*others, strict=True)) or [()] * len(FOUND_NUMBER)
-    parts.append([pa.array(c, f.type) for c, f in zip(columns, FOUND_NUMBER, strict=True)])
-    both = [pa.concat_arrays(pair) for pair in zip(*parts, strict=True)]
-    order = np.lexsort((both[1].to_numpy(), both[0].to_numpy()))
-    return pa.RecordBatch.from_arrays(both, schema=FOUND_NUMBER).take(pa.array(order))
-
-
-def _to_columns(found: find_columns.PlainFinds) -> list[pa.Array]:
-    """Returns the columns of `FOUND_NUMBER` of what was found by columns."""
-    places = [pa.array(column, pa.int32()) for column in found.at]
-    columns = normalize.plain_reading_columns(
-        found.e164, found.region, found.line_type, found.national
+    reader = _CandidateReader()
+    reader.read_columns(one.candidate(chain) for one in prepared for chain in one.chains)
+    reader.read_columns(
+        one.candidate(span)
+        for one in prepared
+        for chain in one.chains
+        if not reader.known.get(one.candidate(chain))
+        for part, words in _parts(one.blanked, chain)
+        for span in (part, *words)
     )
-    return [*places, found.raw, *columns.values()]
+    found = [
+        (one.row, *span, raw, *reading)
+        for one in prepared
+        for span, raw, reading in _find(one, reader)
+    ]
+    fields = list(zip(*found, strict=True)) or [()] * len(FOUND_NUMBER)
+    return pa.RecordBatch.from_arrays(
+        [pa.array(c, f.type) for c, f in zip(fields, FOUND_NUMBER, strict=True)],
+        schema=FOUND_NUMBER,
+    )
 
 
-_Reader = Callable[[str], Reading | None]
+def _may_match(texts: pa.Array, hint: str) -> list[bool]:
+    """Tells for each text whether a hint matches, or for few texts that it may."""
+    few = len(texts) < FEW_TEXTS
+    return [True] * len(texts) if few else pc.match_substring_regex(texts, hint).to_pylist()
 
 
-@dataclass(frozen=True)
-class _PreparedText:
+_Candidate = tuple[str, str | None]
+"""Characters that may be a number, and the region under which they are read."""
+
+
+class _PreparedText(NamedTuple):
     """A text, also with its false positives blanked, its chains, and its numbers in words."""
 
+    row: int
     text: str
     region: str | None
     blanked: str
-    chains: list[Span]
-    spoken: list[tuple[Span, str, ReadingMethod]]
+    chains: Sequence[Span]
+    spoken: Sequence[tuple[Span, str, ReadingMethod]]
 
-    def candidates(self) -> Iterator[str]:
-        """Yields everything that `find` may ask to be read."""
-        for chain in self.chains:
-            yield self.blanked[chain.start : chain.end]
-            if not _MAY_BREAK.search(self.blanked, chain.start, chain.end):
-                continue
-            for part in _split(self.blanked, chain, _BREAK):
-                yield self.blanked[part.start : part.end]
-                for word in _split(self.blanked, part, _SPACE):
-                    yield self.blanked[word.start : word.end]
-        for _, plain, _ in self.spoken:
-            yield plain
-
-    def find(self, read: _Reader) -> Iterator[tuple[Span, str, Reading]]:
-        """Yields the numbers in order; those in words only where there is none in digits."""
-        found = [hit for chain in self.chains for hit in _read_chain(self.blanked, chain, read)]
-        for span, plain, how in self.spoken:
-            overlaps = any(one.start < span.end and span.start < one.end for one, _ in found)
-            reading = None if overlaps else read(plain)
-            if reading:
-                confidence = confidence_of(how, reading.also_read_as)
-                found.append((span, reading._replace(how=how, confidence=confidence)))
-        for span, reading in sorted(found, key=_start) if self.spoken else found:
-            yield span, self.text[span.start : span.end], reading
+    def candidate(self, span: Span) -> _Candidate:
+        """Returns what may be a number at a span."""
+        return self.blanked[span.start : span.end], self.region
 
 
-def _prepare_texts(keys: Sequence[tuple[tuple[str, str | None], bool]]) -> list[_PreparedText]:
-    """Prepares (text, region) pairs, each with whether the text may have digits in words."""
-    scanned = [text[:SEARCH_LIMIT] for (text, _), _ in keys]
-    stretches = [[m.span() for m in STRETCH.finditer(text)] for text in scanned]
-    return [
-        _PreparedText(
-            text,
-            region,
-            blanked,
-            list(islice(_chains(blanked, spans), _MAX_CANDIDATES)),
-            list(islice(_spoken_in(blanked), _MAX_CANDIDATES)) if may_be_spoken else [],
-        )
-        for text, blanked, spans, ((_, region), may_be_spoken) in zip(
-            scanned, blank_false_positives(scanned, stretches), stretches, keys, strict=True
-        )
-    ]
+def _prepare_text(
+    row: int, text: str, region: str | None, *, may_be_spoken: bool
+) -> _PreparedText | None:
+    """Finds chains of digits in a text, and numbers in words where there may be some."""
+    stretches = [match.span() for match in _STRETCH.finditer(text)]
+    if not (stretches or may_be_spoken):
+        return None
+    blanked = blank_false_positives(text, stretches) if stretches else text
+    chains = list(islice(_chains(blanked, stretches), _MAX_CANDIDATES))
+    words = list(islice(_spoken_in(blanked), _MAX_CANDIDATES)) if may_be_spoken else ()
+    return _PreparedText(row, text, region, blanked, chains, words)
+
+
+def _find(text: _PreparedText, reader: _CandidateReader) -> Iterator[tuple[Span, str, Reading]]:
+    """Yields the numbers in order; those in words only where there is none in digits."""
+    found = [hit for chain in text.chains for hit in _read_chain(text, chain, reader)]
+    for span, plain, how in text.spoken:
+        overlaps = any(one.start < span.end and span.start < one.end for one, _ in found)
+        reading = None if overlaps else reader.read((plain, text.region))
+        if reading:
+            confidence = confidence_of(how, reading.also_read_as)
+            found.append((span, reading._replace(how=how, confidence=confidence)))
+    for span, reading in sorted(found, key=_start) if text.spoken else found:
+        yield span, text.text[span.start : span.end], reading
 
 
 def _start(hit: tuple[Span, Reading]) -> int:
@@ -265,28 +226,34 @@ def _chains(text: str, stretches: Sequence[tuple[int, int]]) -> Iterator[Span]:
                 continue
             if text[start] not in "+＋(（[" and start and _STUCK_BEFORE.match(text, start - 1):
                 continue
-            if extension := _EXTENSION_WHOLE.match(text, end):
+            if extension := _EXTENSION.match(text, end):
                 end = extension.end()
             if not _STUCK_AFTER.match(text, end):
                 yield Span(start, end)
 
 
-def _read_chain(text: str, chain: Span, read: _Reader) -> Iterator[tuple[Span, Reading]]:
+def _read_chain(
+    text: _PreparedText, chain: Span, reader: _CandidateReader
+) -> Iterator[tuple[Span, Reading]]:
     """Reads all of a chain as one number, else its parts, else the joined words of a part."""
-    if reading := read(text[chain.start : chain.end]):
+    if reading := reader.read(text.candidate(chain)):
         yield chain, reading
         return
-    if not _MAY_BREAK.search(text, chain.start, chain.end):
-        return
-    for part in _split(text, chain, _BREAK):
-        if reading := read(text[part.start : part.end]):
+    for part, words in _parts(text.blanked, chain):
+        if reading := reader.read(text.candidate(part)):
             yield part, reading
             continue
-        words = list(_split(text, part, _SPACE))
         for word in words:
-            alone = len(words) <= 2 or _JOINED.search(text, word.start, word.end)
-            if alone and (reading := read(text[word.start : word.end])):
+            alone = len(words) <= 2 or _JOINED.search(text.blanked, word.start, word.end)
+            if alone and (reading := reader.read(text.candidate(word))):
                 yield word, reading
+
+
+def _parts(text: str, chain: Span) -> Iterator[tuple[Span, list[Span]]]:
+    """Yields the parts of a chain that consists of several, each with its words."""
+    if _MAY_BREAK.search(text, chain.start, chain.end):
+        for part in _split(text, chain, _BREAK):
+            yield part, list(_split(text, part, _SPACE))
 
 
 def _split(text: str, span: Span, at: re.Pattern[str]) -> Iterator[Span]:
@@ -299,65 +266,43 @@ def _split(text: str, span: Span, at: re.Pattern[str]) -> Iterator[Span]:
         yield Span(start, span.end)
 
 
-def _candidate_readers(texts: Sequence[_PreparedText]) -> dict[str | None, _Reader]:
-    """Returns a reader of the texts' candidates by region; plain ones are read in columns now."""
-    asked = dict.fromkeys(
-        (raw, one.region)
-        for one in texts
-        for raw in one.candidates()
-        if len(raw) >= MIN_DIGITS and MIN_DIGITS <= sum(map(str.isdigit, raw)) <= MAX_DIGITS
-    )
-    known: dict[str | None, dict[str, Reading | None]] = {one.region: {} for one in texts}
-    if len(asked) > _FEW:
-        pairs = list(asked)
-        raws = pa.array([raw for raw, _ in pairs], pa.string())
-        read = normalize_columns.normalize_plain(
-            raws, pa.array([region for _, region in pairs], pa.string())
-        )
+class _CandidateReader:
+    """Reads each candidate of a batch once, some of them beforehand in columns."""
+
+    def __init__(self) -> None:
+        self.known: dict[_Candidate, Reading | None] = {}
+
+    def read(self, candidate: _Candidate) -> Reading | None:
+        """Returns the reading of a candidate that is a number, else None."""
+        if candidate not in self.known:
+            self.known[candidate] = _read_verified(*candidate)
+        return self.known[candidate]
+
+    def read_columns(self, candidates: Iterable[_Candidate]) -> None:
+        """Reads those candidates that are plain numbers, or plainly none."""
+        pairs = [pair for pair in dict.fromkeys(candidates) if len(pair[0]) >= MIN_DIGITS]
+        if len(pairs) <= normalize.FEW:
+            return
+        raws, regions = (pa.array(column, pa.string()) for column in zip(*pairs, strict=True))
+        read = normalize_columns.normalize_plain(raws, regions)
         plain = pc.match_substring_regex(raws.take(pa.array(read.rows)), _PLAIN_CANDIDATE)
-        sure = plain.to_numpy(zero_copy_only=False)
         for row in read.invalid.tolist():
-            raw, region = pairs[row]
-            if not raw.startswith("00"):
-                known[region][raw] = None
-        columns = (read.e164, read.region, read.line_type)
-        for is_sure, complete, row, national, e164, claimed, kind in zip(
-            sure.tolist(),
+            if not pairs[row][0].startswith("00"):
+                self.known[pairs[row]] = None
+        for is_plain, complete, row, national, e164, claimed, kind in zip(
+            plain.to_pylist(),
             read.complete.tolist(),
             read.rows.tolist(),
             read.national.tolist(),
-            *(column.to_pylist() for column in columns),
+            *(column.to_pylist() for column in (read.e164, read.region, read.line_type)),
             strict=True,
         ):
-            raw, region = pairs[row]
-            if is_sure and not _JOURNAL_PAGE.search(raw):
+            if is_plain and not _JOURNAL_PAGE.search(pairs[row][0]):
                 how = ReadingMethod.NATIONAL if national else ReadingMethod.INTERNATIONAL
-                reading = Reading(
-                    e164,
-                    claimed,
-                    kind,
-                    how=how,
-                    validity=VALID,
-                    confidence=confidence_of(how, None),
-                )
-                known[region][raw] = reading if complete else None
-    return {region: _CachedReader(region, readings) for region, readings in known.items()}
+                reading = Reading(e164, claimed, kind, how=how, validity=VALID, confidence=1.0)
+                self.known[pairs[row]] = reading if complete else None
 
 
-class _CachedReader:
-    """Reads candidates of one region: those not read in columns one by one."""
-
-    def __init__(self, region: str | None, readings: dict[str, Reading | None]) -> None:
-        self._region = region
-        self._readings = readings
-
-    def __call__(self, raw: str) -> Reading | None:
-        if raw in self._readings:
-            return self._readings[raw]
-        return _read_verified(raw, self._region)
-
-
-@lru_cache(maxsize=normalize.CACHE_SIZE)
 def _read_verified(raw: str, region: str | None) -> Reading | None:
     """Returns the reading of a candidate that is a number from its first character to its last."""
     if not MIN_DIGITS <= sum(map(str.isdigit, raw)) <= MAX_DIGITS:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Sequence
 from enum import StrEnum
 from functools import cache, lru_cache
 from typing import NamedTuple
@@ -28,8 +29,14 @@ from transforms.phone.numbering_plan import (
     country_code_pattern,
 )
 
-CACHE_SIZE = 1 << 16
-"""Distinct numbers that a worker caches: the next steps ask for the same ones again."""
+_CACHE_SIZE = 1 << 13
+"""Numbers read one by one that a worker caches, 4 MB of 0.5 KB each: about those of a batch.
+
+A run asks for most of them once, or again when it has read all others, which no cache would hold.
+"""
+
+FEW = 12
+"""Up to so many distinct numbers are read faster one by one than in columns."""
 
 MAY_BE_TEXT_REASONS = ("too_long", "not_a_number")
 """Reasons of refusal for which a field may contain several numbers, or one among words."""
@@ -81,6 +88,9 @@ _IDD = re.compile(r"[( ]{0,2}(?:0011|00)[-. )]{0,2}(?=[1-9])")
 North America's 011 is read only in its regions: elsewhere it is a trunk zero and a city (Delhi).
 """
 
+_NO_IDD = r"^[( ]{0,2}(?:\+|0?[1-9])"
+"""RE2: a plain number that begins with a plus, or with no international prefix of two zeros."""
+
 _LETTER = re.compile(r"[^\W\d_]")
 
 _SCRIPT_LETTER = re.compile(r"[^\W\d_ー]")
@@ -106,9 +116,9 @@ _WORD_APART = re.compile(r"\d[^\S\n]+(?P<word>[^\W\d_]{1,30})\W{0,2}$")
 
 _TOLL_FREE_WORD = re.compile(r"\W{0,2}(?:\+?1\W{0,3})?8\d\d\W{1,3}[A-Za-z][A-Za-z -]{5,15}")
 
-_TOLL_FREE = re.compile(NANP_TOLL_FREE)
+_SURE, _SHAPED, _TOLL_FREE = map(re.compile, (NANP_SURE, NANP_SHAPED, NANP_TOLL_FREE))
 
-_SURE, _SHAPED, _CODED = map(re.compile, (NANP_SURE, NANP_SHAPED, country_code_pattern()))
+_CODED = re.compile(country_code_pattern())
 
 
 class ReadingMethod(StrEnum):
@@ -180,10 +190,10 @@ def normalize_numbers(raw: pa.Array, region: pa.Array) -> pa.StructArray:
     """
     texts, regions = (pc.fill_null(one.cast(pa.string()), "") for one in (raw, region))
     first, back = distinct_rows((texts, regions))
-    read = _normalize_distinct(texts.take(pa.array(first)), regions.take(pa.array(first)))
-    return pa.StructArray.from_arrays(
-        [column.take(pa.array(back)) for column in read], fields=list(READING_TYPE)
-    )
+    at = pa.array(first)
+    columns, places = _normalize_distinct(texts.take(at), regions.take(at))
+    at = pa.array(places[back])
+    return pa.StructArray.from_arrays([c.take(at) for c in columns], fields=list(READING_TYPE))
 
 
 def normalize_number(raw: str, region: str | None) -> Reading:
@@ -201,41 +211,45 @@ def confidence_of(how: ReadingMethod, also: str | None) -> float:
     return _PLAUSIBILITY[how] * (TWO_READINGS_FACTOR if also else 1.0)
 
 
-def plain_reading_columns(
-    e164: pa.Array, region: pa.Array, line_type: pa.Array, national: np.ndarray
-) -> dict[str, pa.Array]:
-    """Returns the columns of `READING_TYPE` of numbers that were read by columns."""
-    count = len(e164)
-    hows = np.where(national, ReadingMethod.NATIONAL.value, ReadingMethod.INTERNATIONAL.value)
-    columns = {one.name: pa.nulls(count, one.type) for one in READING_TYPE}
-    return columns | {
-        "e164": e164,
-        "region": region,
-        "line_type": line_type,
-        "how": pa.array(hows, pa.string()),
-        "validity": pa.array([VALID] * count, pa.string()),
-        "confidence": pa.array(np.ones(count, np.float32)),
-    }
+def _normalize_distinct(raw: pa.Array, region: pa.Array) -> tuple[list[pa.Array], np.ndarray]:
+    """Reads distinct pairs, first the plain ones by columns.
 
-
-def _normalize_distinct(raw: pa.Array, region: pa.Array) -> list[pa.Array]:
-    """Returns the columns of `READING_TYPE` of distinct pairs: first the plain ones by columns."""
+    Returns:
+        The columns of `READING_TYPE`, and where in these each pair is.
+    """
+    if len(raw) <= FEW:
+        return _to_columns(_read_one_by_one(raw, region)), np.arange(len(raw))
     plain = normalize_columns.normalize_plain(pc.utf8_trim_whitespace(raw), region)
     refused, reasons = _refuse_by_length(raw, region, plain)
     done = np.concatenate([plain.rows, refused])
     others = np.setdiff1d(np.arange(len(raw)), done, assume_unique=True)
     at = pa.array(others)
-    slow = reasons + [
-        normalize_number(text, where or None)
-        for text, where in zip(raw.take(at).to_pylist(), region.take(at).to_pylist(), strict=True)
+    slow = _to_columns([*reasons, *_read_one_by_one(raw.take(at), region.take(at))])
+    count = len(plain.rows)
+    how = ReadingMethod.NATIONAL.value, ReadingMethod.INTERNATIONAL.value
+    fast = {
+        "e164": plain.e164,
+        "region": plain.region,
+        "line_type": plain.line_type,
+        "how": pc.if_else(pa.array(plain.national), *how),
+        "validity": pa.repeat(VALID, count),
+        "confidence": pa.repeat(pa.scalar(1, pa.float32()), count),
+    }
+    columns = [
+        pa.concat_arrays([fast.get(one.name, pa.nulls(count, one.type)), column])
+        for one, column in zip(READING_TYPE, slow, strict=True)
     ]
-    fast = plain_reading_columns(plain.e164, plain.region, plain.line_type, plain.national)
-    order = pa.array(np.argsort(np.concatenate([done, others]), kind="stable"))
-    columns = []
-    for i, one in enumerate(READING_TYPE):
-        others_column = pa.array([reading[i] for reading in slow], one.type)
-        columns.append(pa.concat_arrays([fast[one.name], others_column]).take(order))
-    return columns
+    return columns, np.argsort(np.concatenate([done, others]), kind="stable")
+
+
+def _read_one_by_one(raw: pa.Array, region: pa.Array) -> list[Reading]:
+    pairs = zip(raw.to_pylist(), region.to_pylist(), strict=True)
+    return [normalize_number(text, where or None) for text, where in pairs]
+
+
+def _to_columns(readings: Sequence[Reading]) -> list[pa.Array]:
+    """Returns the columns of `READING_TYPE`."""
+    return [pa.array([one[i] for one in readings], f.type) for i, f in enumerate(READING_TYPE)]
 
 
 def _refuse_by_length(
@@ -246,23 +260,21 @@ def _refuse_by_length(
     Left out are numbers that may be a short code, or are read otherwise with another prefix.
     """
     candidates = raw.take(pa.array(read.invalid))
-    plain = pc.match_substring_regex(candidates, r"^\s*[(]?[1-9]")
+    plain = pc.match_substring_regex(candidates, _NO_IDD)
     at = np.flatnonzero(plain.to_numpy(zero_copy_only=False))
-    rows = read.invalid[at].tolist()
-    regions = region.take(pa.array(rows, pa.int64())).to_pylist()
+    rows = read.invalid[at]
+    regions = region.take(pa.array(rows)).to_pylist()
     kinds = zip(regions, read.code[at].tolist(), read.length[at].tolist(), strict=True)
-    known: dict[tuple[str, int, int], Reading] = {}
-    refused: list[int] = []
-    reasons: list[Reading] = []
-    for row, kind in zip(rows, kinds, strict=True):
-        where, _, length = kind
-        if _may_be_short(where, length):
-            continue
+    known: dict[tuple[str, int, int], Reading | None] = {}
+    reasons: list[Reading | None] = []
+    for row, kind in zip(rows.tolist(), kinds, strict=True):
         if kind not in known:
-            known[kind] = normalize_number(raw[row].as_py(), where or None)
-        refused.append(row)
+            where, _, length = kind
+            short = _may_be_short(where, length)
+            known[kind] = None if short else normalize_number(raw[row].as_py(), where or None)
         reasons.append(known[kind])
-    return np.array(refused, np.int64), reasons
+    sure = np.array([reason is not None for reason in reasons], bool)
+    return rows[sure], [reason for reason in reasons if reason]
 
 
 @cache
@@ -274,7 +286,7 @@ def _may_be_short(region: str, length: int) -> bool:
     return bool(plan and plan.general_desc and length in plan.general_desc.possible_length)
 
 
-@lru_cache(maxsize=CACHE_SIZE)
+@lru_cache(maxsize=_CACHE_SIZE)
 def _normalize_cached(text: str, region: str | None) -> Reading:
     if sip := _SIP.match(text):
         text = sip[1]
@@ -331,7 +343,7 @@ def _under_another_plan(text: str, home: _Parsed | str) -> Reading | None:
     """
     valid = not isinstance(home, str) and home.valid
     bare = not isinstance(home, str) and valid and _lacks_trunk_prefix(home.number, text)
-    toll_free = _TOLL_FREE.match(text) is not None
+    toll_free = _TOLL_FREE.fullmatch(text) is not None
     if (toll_free or bare) and _SHAPED.fullmatch(text) and _is_valid(other := _parse(text, "US")):
         if not valid:
             return _to_reading(other, "US", ReadingMethod.FOREIGN)

@@ -7,7 +7,7 @@ here: one that is not valid needs the library's reason.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -17,13 +17,13 @@ import pyarrow.compute as pc
 from transforms.arrow_util import Array
 from transforms.phone import numbering_plan
 from transforms.phone.numbering_plan import (
+    END,
     LINE_TYPES,
     NANP,
     NANP_SHAPED,
     NANP_TOLL_FREE,
     DigitMatrix,
     Plan,
-    concat_digits,
     digit_matrix,
     requires_trunk_prefix,
 )
@@ -54,35 +54,26 @@ class PlainReadings(NamedTuple):
     """The number of digits after it."""
 
 
-class _Part(NamedTuple):
-    """Significant numbers of one country code.
+@dataclass
+class _Significant:
+    """The digits after the country code of each number of a column, and who claims them."""
 
-    `complete` where they have their trunk prefix, or none is ever written.
-    """
-
-    rows: Array
-    code: str
     numbers: DigitMatrix
+    code: Array
+    """The country code, 0 where it is not known."""
     national: Array
     complete: Array
+    kind: Array
+    """The line type, as an index into `LINE_TYPES`."""
+    region: Array
+    """The region that claims the number."""
 
-    def select(self, which: Array) -> _Part:
-        """Returns the numbers that a mask or an index selects."""
-        return _Part(
-            self.rows[which],
-            self.code,
-            self.numbers.select(which),
-            self.national[which],
-            self.complete[which],
-        )
-
-
-class _Typed(NamedTuple):
-    """The numbers of a part that one region claims, and their line types by `LINE_TYPES`."""
-
-    part: _Part
-    region: str
-    kinds: Array
+    def put(self, at: Array, code: str, numbers: DigitMatrix) -> None:
+        """Sets the numbers of a country code."""
+        self.code[at] = int(code)
+        self.numbers.lengths[at] = numbers.lengths
+        self.numbers.digits[:, at] = END
+        self.numbers.digits[: len(numbers.digits), at] = numbers.digits
 
 
 def normalize_plain(raw: pa.Array, region: pa.Array) -> PlainReadings:
@@ -92,51 +83,59 @@ def normalize_plain(raw: pa.Array, region: pa.Array) -> PlainReadings:
         raw: Strings without nulls and without white space around them.
         region: ISO 3166-1 alpha-2 or null, as many.
     """
-    shaped = match_mask(raw, _SHAPE) & ~match_mask(raw, _NOT_NUMBERS)
-    rows = np.flatnonzero(shaped)
-    if not len(rows):
-        return _in_row_order([], [])
+    rows = np.flatnonzero(match_mask(raw, _SHAPE) & ~match_mask(raw, _NOT_NUMBERS))
     written = raw.take(pa.array(rows))
     numbers = digit_matrix(written)
+    count = len(rows)
+    found = _Significant(
+        numbers.select(np.arange(count)),
+        *(np.zeros(count, kind) for kind in (np.int64, bool, bool, np.int8, "<U2")),
+    )
     signed = match_mask(written, r"\+")
-    parts = list(_international(rows[signed], numbers.select(signed)))
+    _add_international(found, np.flatnonzero(signed), numbers.select(signed))
     home = region.take(pa.array(rows)).dictionary_encode()
     indices = pc.fill_null(home.indices, -1).to_numpy(zero_copy_only=False)
-    american = match_mask(written, f"^(?:{NANP_SHAPED})$")
-    foreign = american & match_mask(written, f"^{NANP_TOLL_FREE}")
-    for at, name in enumerate(home.dictionary.to_pylist()):
+    foreign = match_mask(written, f"^(?:{NANP_TOLL_FREE})$")
+    for place, name in enumerate(home.dictionary.to_pylist()):
         if plan := numbering_plan.plan_of_region(name):
-            own = (indices == at) & ~signed
-            if plan.code != NANP:
-                own &= ~foreign
-            parts += _in_region(plan, rows[own], numbers.select(own))
-    typed: list[_Typed] = []
-    unclaimed: list[_Part] = []
-    for part in _by_code(parts):
-        _claim(part, typed, unclaimed)
-    found = _in_row_order(typed, unclaimed)
-    elsewhere = np.zeros(len(raw), bool)
-    elsewhere[rows[american | match_mask(written, numbering_plan.country_code_pattern())]] = True
-    return _drop_ambiguous(found, elsewhere)
+            own = (indices == place) & ~signed
+            at = np.flatnonzero(own if plan.code == NANP else own & ~foreign)
+            _add_dialed(found, plan, at, numbers.select(at))
+    for code in np.unique(found.code[found.code > 0]).tolist():
+        _claim(found, str(code))
+    return _to_readings(found, rows, written)
 
 
-def _drop_ambiguous(found: PlainReadings, elsewhere: Array) -> PlainReadings:
-    """Drops national numbers that are shaped like those of another plan (`elsewhere`, by row)."""
-    ambiguous = found.national & elsewhere[found.rows]
-    at = np.flatnonzero(ambiguous)
-    home = pc.starts_with(found.e164.take(pa.array(at)), f"+{NANP}")
-    ambiguous[at] = ~home.to_numpy(zero_copy_only=False)
-    if not ambiguous.any():
-        return found
-    kept = np.flatnonzero(~ambiguous)
-    picked = pa.array(kept)
-    return found._replace(
-        rows=found.rows[kept],
-        e164=found.e164.take(picked),
-        region=found.region.take(picked),
-        line_type=found.line_type.take(picked),
-        national=found.national[kept],
-        complete=found.complete[kept],
+def _to_readings(found: _Significant, rows: Array, written: pa.Array) -> PlainReadings:
+    """Collects the readings, without national numbers that are shaped like another plan's."""
+    valid = found.kind != 0
+    invalid = np.flatnonzero((found.code > 0) & ~valid)
+    at = np.flatnonzero(valid & found.national & (found.code != int(NANP)))
+    elsewhere = rf"^(?:{NANP_SHAPED})$|{numbering_plan.country_code_pattern()}"
+    valid[at] = ~match_mask(written.take(pa.array(at)), elsewhere)
+    kept = np.flatnonzero(valid)
+    numbers = found.numbers.select(kept).to_strings()
+    complete = found.complete[kept]
+    bare = np.flatnonzero(~complete)
+    codes = pc.cast(pa.array(found.code[kept]), pa.string())
+    complete[bare] = [
+        not requires_trunk_prefix(code, number)
+        for code, number in zip(
+            codes.take(pa.array(bare)).to_pylist(),
+            numbers.take(pa.array(bare)).to_pylist(),
+            strict=True,
+        )
+    ]
+    return PlainReadings(
+        rows[kept],
+        pc.binary_join_element_wise("+", codes, numbers, ""),
+        pa.array(found.region[kept], pa.string()),
+        pa.array(LINE_TYPES).take(pa.array(found.kind[kept])),
+        found.national[kept],
+        complete,
+        rows[invalid],
+        found.code[invalid],
+        found.numbers.lengths[invalid],
     )
 
 
@@ -149,27 +148,25 @@ def _prefix_lengths(numbers: DigitMatrix, prefix: str) -> Array:
     return np.array([one.end() if one else 0 for one in found], np.intp)
 
 
-def _international(rows: Array, numbers: DigitMatrix) -> Iterator[_Part]:
-    """Yields the numbers that begin with a country code."""
-    if not len(rows):
-        return
+def _add_international(found: _Significant, at: Array, numbers: DigitMatrix) -> None:
+    """Adds the numbers that begin with a country code."""
     begins = numbers.leading_number(3)
     code = np.where(numbers.lengths > 3, numbering_plan.country_code_table()[begins], 0)
     for one in np.unique(code[code > 0]).tolist():
-        at = code == one
-        rest = numbers.select(at).drop_leading(len(str(one)))
-        yield from _national_numbers(
-            numbering_plan.main_plan_of_code(str(one)), rows[at], rest, national=False
-        )
+        mine = code == one
+        rest = numbers.select(mine).drop_leading(len(str(one)))
+        main = numbering_plan.main_plan_of_code(str(one))
+        _add_national(found, main, at[mine], rest, national=False)
 
 
-def _in_region(plan: Plan, rows: Array, numbers: DigitMatrix) -> Iterator[_Part]:
-    """Yields numbers as dialed in a region: national, or after its international prefix."""
+def _add_dialed(found: _Significant, plan: Plan, at: Array, numbers: DigitMatrix) -> None:
+    """Adds numbers as dialed in a region: national, or after its international prefix."""
     ahead = _prefix_lengths(numbers, plan.idd)
     if ahead.any():
         abroad = ahead > 0
-        yield from _international(rows[abroad], numbers.select(abroad).drop_leading(ahead[abroad]))
-        rows, numbers = rows[~abroad], numbers.select(~abroad)
+        rest = numbers.select(abroad).drop_leading(ahead[abroad])
+        _add_international(found, at[abroad], rest)
+        at, numbers = at[~abroad], numbers.select(~abroad)
     begins = numbers.start_with(plan.code)
     if begins.any():
         rest = numbers.drop_leading(len(plan.code))
@@ -178,10 +175,10 @@ def _in_region(plan: Plan, rows: Array, numbers: DigitMatrix) -> Iterator[_Part]
         shorter = ~plan.is_general(numbers) & plan.is_general(rest)
         coded = begins & ~bare.unclear & (shorter | (numbers.lengths > plan.longest))
         main = numbering_plan.main_plan_of_code(plan.code)
-        yield from _national_numbers(main, rows[coded], rest.select(coded), national=False)
+        _add_national(found, main, at[coded], rest.select(coded), national=False)
         others = ~coded & ~(begins & bare.unclear)
-        rows, numbers = rows[others], numbers.select(others)
-    yield from _national_numbers(plan, rows, numbers, national=True)
+        at, numbers = at[others], numbers.select(others)
+    _add_national(found, plan, at, numbers, national=True)
 
 
 class _TrunkPrefixes(NamedTuple):
@@ -201,108 +198,37 @@ def _without_trunk(plan: Plan, numbers: DigitMatrix) -> _TrunkPrefixes:
     return _TrunkPrefixes(np.where(kept, 0, ahead), np.zeros(len(numbers), bool))
 
 
-def _national_numbers(
-    plan: Plan, rows: Array, numbers: DigitMatrix, *, national: bool
-) -> Iterator[_Part]:
-    """Yields numbers without their trunk prefix, where the rest has a length of the plan."""
+def _add_national(
+    found: _Significant, plan: Plan, at: Array, numbers: DigitMatrix, *, national: bool
+) -> None:
+    """Adds numbers without their trunk prefix, where the rest has a length of the plan."""
     bare = _without_trunk(plan, numbers)
     left = numbers.lengths - bare.ahead
     numbers = numbers.drop_leading(np.where(plan.has_complete_length(left), bare.ahead, 0))
-    complete = bare.ahead > 0
-    if not plan.trunk or not national or plan.code == NANP:
-        complete = np.ones(len(rows), bool)
-    part = _Part(rows, plan.code, numbers, np.full(len(rows), national), complete)
-    if bare.unclear.any():
-        part = part.select(~bare.unclear)
-    if len(part.rows):
-        yield part
+    never_written = not plan.trunk or not national or plan.code == NANP
+    found.national[at] = national
+    found.complete[at] = never_written | (bare.ahead > 0)
+    clear = ~bare.unclear
+    found.put(at[clear], plan.code, numbers.select(clear))
 
 
-def _by_code(parts: Iterable[_Part]) -> Iterator[_Part]:
-    """Concatenates the parts of each country code."""
-    of_code: dict[str, list[_Part]] = {}
-    for part in parts:
-        of_code.setdefault(part.code, []).append(part)
-    for code, some in of_code.items():
-        if len(some) == 1:
-            yield some[0]
-            continue
-        yield _Part(
-            np.concatenate([part.rows for part in some]),
-            code,
-            concat_digits([part.numbers for part in some]),
-            np.concatenate([part.national for part in some]),
-            np.concatenate([part.complete for part in some]),
-        )
-
-
-def _claim(part: _Part, typed: list[_Typed], unclaimed: list[_Part]) -> None:
-    """Adds to `typed` what each region claims and has a type for, to `unclaimed` the others.
+def _claim(found: _Significant, code: str) -> None:
+    """Sets the line type, and the region that claims them, of the numbers of a country code.
 
     A region may claim by its start a number of no type: that makes it invalid.
     """
-    claims = numbering_plan.claims_of_code(part.code)
-    begun: Array | None = None
+    claims = numbering_plan.claims_of_code(code)
+    at = np.flatnonzero(found.code == int(code))
+    numbers = found.numbers.select(at)
+    begun = claims.match_start(numbers)
     for plan, start in zip(claims.plans, claims.starts, strict=True):
-        if start:
-            begun = claims.match_start(part.numbers) if begun is None else begun
-            mine = begun & start != 0
-        else:
-            kinds = plan.line_types(part.numbers)
-            mine = kinds != 0
+        kinds = None if start else plan.line_types(numbers)
+        mine = begun & start != 0 if kinds is None else kinds != 0
         if not mine.any():
             continue
-        own, rest = part.select(mine), ~mine
-        kinds = plan.line_types(own.numbers) if start else kinds[mine]
-        if (of_type := kinds != 0).any():
-            known = own.select(of_type)
-            known = known._replace(complete=_written_completely(known))
-            typed.append(_Typed(known, plan.region, kinds[of_type]))
-        unclaimed.append(own.select(~of_type))
-        part, begun = part.select(rest), None if begun is None else begun[rest]
-        if not len(part.rows):
+        kinds = plan.line_types(numbers.select(mine)) if kinds is None else kinds[mine]
+        found.kind[at[mine]] = kinds
+        found.region[at[mine]] = plan.region
+        at, begun, numbers = at[~mine], begun[~mine], numbers.select(~mine)
+        if not len(at):
             return
-    unclaimed.append(part)
-
-
-def _written_completely(part: _Part) -> Array:
-    """Tells where a part that its plan claims is written completely."""
-    bare = np.flatnonzero(~part.complete)
-    numbers = part.numbers.select(bare).to_strings().to_pylist()
-    complete = part.complete.copy()
-    complete[bare] = [not requires_trunk_prefix(part.code, number) for number in numbers]
-    return complete
-
-
-def _unclaimed_in_row_order(unclaimed: list[_Part]) -> tuple[Array, Array, Array]:
-    """Returns rows, country codes and lengths of what no plan claims, ordered by row."""
-    if not unclaimed:
-        return (np.zeros(0, np.int64),) * 3
-    rows = np.concatenate([part.rows for part in unclaimed])
-    codes = np.repeat([int(part.code) for part in unclaimed], [len(p.rows) for p in unclaimed])
-    lengths = np.concatenate([part.numbers.lengths for part in unclaimed])
-    order = np.argsort(rows, kind="stable")
-    return rows[order], codes[order], lengths[order]
-
-
-def _in_row_order(typed: list[_Typed], unclaimed: list[_Part]) -> PlainReadings:
-    """Collects all readings, ordered by row."""
-    refused = _unclaimed_in_row_order(unclaimed)
-    if not typed:
-        none, no = pa.array([], pa.string()), np.zeros(0, bool)
-        return PlainReadings(np.zeros(0, np.int64), none, none, none, no, no, *refused)
-    parts = [one.part for one in typed]
-    sizes = [len(part.rows) for part in parts]
-    rows = np.concatenate([part.rows for part in parts])
-    order = np.argsort(rows, kind="stable")
-    regions = np.repeat(np.arange(len(typed)), sizes)[order]
-    kinds = np.concatenate([one.kinds for one in typed])[order]
-    return PlainReadings(
-        rows[order],
-        pa.concat_arrays([p.numbers.to_strings(f"+{p.code}") for p in parts]).take(pa.array(order)),
-        pa.array([one.region for one in typed]).take(pa.array(regions)),
-        pa.array(LINE_TYPES).take(pa.array(kinds)),
-        np.concatenate([part.national for part in parts])[order],
-        np.concatenate([part.complete for part in parts])[order],
-        *refused,
-    )

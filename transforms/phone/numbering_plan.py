@@ -7,10 +7,10 @@ library. Columns of numbers are matrices of digits, and the patterns of plans ar
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from functools import cache, cached_property
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import phonenumbers as pn
@@ -23,12 +23,10 @@ from transforms.text_spans import string_buffers
 NANP = "1"
 """Country code of the North American numbering plan."""
 
-_TOLL_FREE_CODE = "8(?:00|33|44|55|66|77|88)"
-
 _AREA_CODE = "[2-9][0-9]{2}"
 
-NANP_TOLL_FREE = rf"(?:1[-. ]{{1,2}})?\(?{_TOLL_FREE_CODE}.*"
-"""A number that begins with a toll-free code (47 CFR 52.101)."""
+_TOLL_FREE_CODE = "8(?:00|33|44|55|66|77|88)"
+"""A toll-free code (47 CFR 52.101)."""
 
 NANP_SURE = (
     rf"(?:1[-. ]{{1,2}}\(?{_AREA_CODE}\)?|\({_AREA_CODE}\))[-. ]{{0,2}}[0-9]{{3}}[-. ]?[0-9]{{4}}"
@@ -37,6 +35,9 @@ NANP_SURE = (
 
 NANP_SHAPED = rf"{NANP_SURE}|{_AREA_CODE}[-.][0-9]{{3}}[-.][0-9]{{4}}"
 """The same, and a grouping that North America is known for."""
+
+NANP_TOLL_FREE = NANP_SHAPED.replace(_AREA_CODE, _TOLL_FREE_CODE)
+"""Such a number with a toll-free code."""
 
 FIXED, MOBILE, FIXED_OR_MOBILE = "fixed_line", "mobile", "fixed_line_or_mobile"
 
@@ -105,12 +106,16 @@ class Plan:
 
     def has_complete_length(self, lengths: Array) -> Array:
         """Tells for which lengths of a number its trunk prefix is removed."""
-        whole = [n for n in self.general.lengths if n not in self.local_only]
-        return np.isin(lengths, whole) | (lengths > self.longest)
+        return self._complete[lengths]
 
     def line_types(self, numbers: DigitMatrix) -> Array:
         """Returns the line type of each number, as an index into `LINE_TYPES`."""
         return self._kind_of[self._states.match_whole(numbers) & self._allowed[numbers.lengths]]
+
+    @cached_property
+    def _complete(self) -> Array:
+        whole = set(self.general.lengths) - set(self.local_only)
+        return np.array([n in whole or n > self.longest for n in range(_LONGEST + 1)])
 
     @cached_property
     def _states(self) -> Automaton:
@@ -283,26 +288,14 @@ def digit_matrix(texts: pa.Array) -> DigitMatrix:
     return DigitMatrix(np.ascontiguousarray(digits.T), lengths)
 
 
-def concat_digits(parts: Sequence[DigitMatrix]) -> DigitMatrix:
-    """Concatenates the numbers of all parts."""
-    width = max(len(part.digits) for part in parts)
-    lengths = np.concatenate([part.lengths for part in parts])
-    digits = np.full((width, len(lengths)), END, np.uint8)
-    done = 0
-    for part in parts:
-        digits[: len(part.digits), done : done + len(part)] = part.digits
-        done += len(part)
-    return DigitMatrix(digits, lengths)
-
-
 @dataclass(frozen=True)
 class Automaton:
     """Many patterns of digits as one table of states, run over a whole column by numpy.
 
     `after[state + digit]` is the next state, `ends[state // SYMBOLS]` the patterns that end in it,
     as bits. The patterns of a numbering plan are finite and use few signs, so some hundred states
-    decide for all of them at once. The states are sets of positions in the patterns (Glushkov
-    1961), made in milliseconds, once in a process.
+    decide for all of them at once. The states are sets of what may follow in the patterns (their
+    partial derivatives, Antimirov 1996), made in milliseconds, once in a process.
     """
 
     after: Array
@@ -331,19 +324,21 @@ def build_automaton(patterns: Sequence[str]) -> Automaton:
     Raises:
         ValueError: A pattern has any other sign.
     """
-    made = _Positions(patterns)
-    known: dict[frozenset[int], int] = {frozenset(): 0, made.first: 1}
-    states = [frozenset[int](), made.first]
-    after: list[list[int]] = []
+    whole = frozenset((i, one) for i, text in enumerate(patterns) for one in _parse(text))
+    known: dict[frozenset[tuple[int, _Items]], int] = {frozenset(): 0, whole: 1}
+    states = list(known)
+    after: list[int] = []
     for state in states:
-        moved = [made.next(state, digit) for digit in range(END)]
-        for one in moved:
-            if one not in known:
-                known[one] = len(states)
-                states.append(one)
-        after.append([*(known[one] for one in moved), known[state]])
-    ends = np.array([made.ends(state) for state in states], np.int64)
-    return Automaton(np.array(after).reshape(-1) * SYMBOLS, ends)
+        steps = [(digits, (i, rest)) for i, items in state for digits, rest in _steps(items)]
+        for digit in range(END):
+            moved = frozenset(rest for digits, rest in steps if digits >> digit & 1)
+            if moved not in known:
+                known[moved] = len(states)
+                states.append(moved)
+            after.append(known[moved])
+        after.append(known[state])
+    ends = [sum({1 << i for i, items in state if _may_be_empty(items)}) for state in states]
+    return Automaton(np.array(after) * SYMBOLS, np.array(ends, np.int64))
 
 
 def _metadata(region: str) -> PhoneMetadata:
@@ -401,118 +396,71 @@ def _requires_prefix(one: NumberFormat) -> bool:
     return not (first_group_only or one.national_prefix_optional_when_formatting)
 
 
-@dataclass(frozen=True)
-class _Part:
-    """The positions that a part of a pattern begins and ends with, and whether it may be empty."""
+_Items = tuple[tuple[Any, int, int], ...]
+"""A part of a pattern: digits as bits, or choices of `_Items`, and how often, least and most."""
 
-    first: frozenset[int] = frozenset()
-    last: frozenset[int] = frozenset()
-    empty: bool = True
+_ITEM = re.compile(r"\\d|\[[0-9-]+\]|[0-9]|\(\?:|\|")
 
-
-@dataclass
-class _Positions:
-    """The digits of patterns, each at its position: its possible values, and its successors."""
-
-    patterns: Sequence[str]
-    digits: list[int] = field(default_factory=list)
-    """Digits as bits; at the end of a pattern, the pattern's number below zero."""
-    follow: list[set[int]] = field(default_factory=list)
-    first: frozenset[int] = frozenset()
-
-    def __post_init__(self) -> None:
-        for number, pattern in enumerate(self.patterns):
-            whole, rest = self._choice(pattern, 0)
-            if rest != len(pattern):
-                raise ValueError(f"not a pattern of digits: {pattern!r}")
-            whole = self._joined(whole, self._place(-1 - number))
-            self.first |= whole.first
-
-    def next(self, state: frozenset[int], digit: int) -> frozenset[int]:
-        """Returns the positions that may follow those of a state that match a digit."""
-        positions: set[int] = set()
-        for one in state:
-            if self.digits[one] >= 0 and self.digits[one] >> digit & 1:
-                positions |= self.follow[one]
-        return frozenset(positions)
-
-    def ends(self, state: frozenset[int]) -> int:
-        """Returns a bit for each pattern that may end here."""
-        return sum(1 << (-1 - self.digits[one]) for one in state if self.digits[one] < 0)
-
-    def _choice(self, text: str, at: int) -> tuple[_Part, int]:
-        whole, at = self._sequence(text, at)
-        while text[at : at + 1] == "|":
-            other, at = self._sequence(text, at + 1)
-            empty = whole.empty or other.empty
-            whole = _Part(whole.first | other.first, whole.last | other.last, empty)
-        return whole, at
-
-    def _sequence(self, text: str, at: int) -> tuple[_Part, int]:
-        whole = _Part()
-        while at < len(text) and text[at] not in "|)":
-            least, most, end = _count(text, _end(text, at))
-            for time in range(most):
-                part = self._atom(text, at)
-                if time >= least:
-                    part = _Part(part.first, part.last, True)
-                whole = self._joined(whole, part)
-            at = end
-        return whole, at
-
-    def _atom(self, text: str, at: int) -> _Part:
-        if text[at] == "(":
-            return self._choice(text, at + len("(?:"))[0]
-        return self._place(_digits(text[at : _end(text, at)]))
-
-    def _joined(self, one: _Part, other: _Part) -> _Part:
-        for place in one.last:
-            self.follow[place] |= other.first
-        first = one.first | other.first if one.empty else one.first
-        last = one.last | other.last if other.empty else other.last
-        return _Part(first, last, one.empty and other.empty)
-
-    def _place(self, digits: int) -> _Part:
-        self.digits.append(digits)
-        self.follow.append(set())
-        place = frozenset({len(self.digits) - 1})
-        return _Part(place, place, False)
+_COUNT = re.compile(r"\?|\{(\d+)(?:,(\d+))?\}")
 
 
-def _end(text: str, at: int) -> int:
-    """Returns the end of the sign, class or group that begins at a place of a pattern."""
-    if text[at] == "[":
-        return text.index("]", at) + 1
-    if not text.startswith("(?:", at):
-        return at + (2 if text[at] == "\\" else 1)
-    depth, at = 1, at + 3
-    while depth:
-        depth += {"(": 1, ")": -1}.get(text[at : at + 1], 0)
-        at += 1
-    return at
+def _parse(pattern: str) -> tuple[_Items, ...]:
+    """Returns the choices of a pattern."""
+    choices, end = _parse_choices(pattern, 0)
+    if end != len(pattern):
+        raise ValueError(f"not a pattern of digits: {pattern!r}")
+    return choices
+
+
+def _parse_choices(text: str, at: int) -> tuple[tuple[_Items, ...], int]:
+    """Returns the choices that begin at a place of a pattern, and where they end."""
+    choices: list[_Items] = [()]
+    while item := _ITEM.match(text, at):
+        at = item.end()
+        if item[0] == "|":
+            choices.append(())
+            continue
+        part: Any = _digits(item[0])
+        if item[0] == "(?:":
+            part, at = _parse_choices(text, at)
+            at = text.index(")", at, at + 1) + 1
+        least, most = "1", None
+        if count := _COUNT.match(text, at):
+            at = count.end()
+            least, most = ("0", "1") if count[0] == "?" else count.groups()
+        choices[-1] += ((part, int(least), int(most or least)),)
+    return tuple(choices), at
+
+
+def _steps(items: _Items) -> Iterator[tuple[int, _Items]]:
+    """Yields the digits, as bits, that items may begin with, each with what follows them."""
+    if not items:
+        return
+    (part, least, most), rest = items[0], items[1:]
+    more = ((part, max(least - 1, 0), most - 1), *rest) if most > 1 else rest
+    if isinstance(part, int):
+        yield part, more
+    else:
+        for choice in part:
+            yield from _steps(choice + more)
+    if not least:
+        yield from _steps(rest)
+
+
+def _may_be_empty(items: _Items) -> bool:
+    """Tells whether items match the empty text."""
+    return all(
+        least == 0 or (not isinstance(part, int) and any(map(_may_be_empty, part)))
+        for part, least, _ in items
+    )
 
 
 def _digits(sign: str) -> int:
     """Returns the digits that a sign or a class means, as bits."""
     if sign == r"\d":
         return _ANY
-    inside = sign[1:-1] if sign[0] == "[" else sign
     bits = 0
-    for place, one in enumerate(inside):
-        if one == "-":
-            for digit in range(int(inside[place - 1]), int(inside[place + 1])):
-                bits |= 1 << digit
-        else:
-            bits |= 1 << int(one)
+    for first, last in re.findall(r"(\d)(?:-(\d))?", sign):
+        for digit in range(int(first), int(last or first) + 1):
+            bits |= 1 << digit
     return bits
-
-
-def _count(text: str, at: int) -> tuple[int, int, int]:
-    """Returns how often the part before a place may occur, least and most, and where to go on."""
-    if text[at : at + 1] == "?":
-        return 0, 1, at + 1
-    if text[at : at + 1] != "{":
-        return 1, 1, at
-    end = text.index("}", at)
-    least, _, most = text[at + 1 : end].partition(",")
-    return int(least), int(most or least), end + 1

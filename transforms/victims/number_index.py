@@ -208,13 +208,19 @@ def dial_formats_by_row(e164: pa.Array) -> tuple[Array, pa.Array]:
 
 
 def dial_formats_of_number(e164: str) -> list[str]:
-    """Returns the digits with which one number is dialed, at home and from abroad."""
+    """Returns the digits with which one number is dialed, at home and from abroad.
+
+    There are none where a number with a plus, as somebody wrote it, has no country code.
+    """
     code = plain_country_code(e164)
     if code:
         national = e164[1 + len(code) :]
         at_home = trunk_prefix(code) + national
     else:
-        number = pn.parse(e164)
+        try:
+            number = pn.parse(e164)
+        except pn.NumberParseException:
+            return []
         code, national = str(number.country_code), pn.national_significant_number(number)
         formatted = pn.format_number(number, pn.PhoneNumberFormat.NATIONAL)
         at_home = "".join(_RUN.findall(formatted))

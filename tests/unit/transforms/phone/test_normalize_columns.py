@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from tests.support.phone_oracle import COMMON, draw, examples, oracle
-from transforms.phone import find, normalize, normalize_columns
+from transforms.phone import normalize, normalize_columns
 
 KNOWN = examples()
 
@@ -71,16 +71,35 @@ def test_a_column_is_read_as_its_numbers_are_one_by_one(seed):
         assert one == pytest.approx(alone._asdict()), (text, region)
 
 
-@settings(deadline=None, max_examples=40)
-@given(st.integers(0, 2**32))
-def test_a_column_of_texts_is_searched_as_they_are_one_by_one(seed):
+SIGNED = st.tuples(
+    st.sampled_from(("+", "(+", " +", "+ (", "( + ")),
+    st.sampled_from(("1", "44", "49", "39", "52", "54", "7", "65", "0", "00", "999", "979")),
+    st.text(st.sampled_from("0123456789"), min_size=3, max_size=14),
+    st.sampled_from(("", " ", "-", ") ")),
+).map(lambda parts: f"{parts[0]}{parts[1]}{parts[3]}{parts[2]}")
+
+
+@settings(deadline=None, max_examples=200)
+@given(
+    st.lists(st.tuples(SIGNED, st.sampled_from((*COMMON, None))), min_size=1, max_size=30),
+    st.integers(0, 2**32),
+)
+def test_signed_and_invalid_numbers_are_refused_as_they_are_one_by_one(written, seed):
     rng = Random(seed)
-    drawn = [draw(rng, KNOWN) for _ in range(8)]
-    texts = [f"they said {text} and {other}, ok" for text, other in zip(*[
-        [text for text, _ in drawn[half::2]] for half in (0, 1)], strict=True)]  # fmt: skip
-    regions = [region for _, region in drawn[::2]]
-    found = find.find_numbers(pa.array(texts), pa.array(regions, pa.string())).to_pylist()
-    for row, (text, region) in enumerate(zip(texts, regions, strict=True)):
-        hits = [(one["start"], one["end"], one["e164"]) for one in found if one["row"] == row]
-        alone = find.find_numbers_in_text(text, region)
-        assert hits == [(*span, reading.e164) for span, reading in alone]
+    invalid = [("+1" + str(rng.randrange(10**10)).zfill(10), rng.choice(COMMON)) for _ in range(20)]
+    texts, regions = zip(*written, *invalid, strict=True)
+    read = normalize.normalize_numbers(pa.array(texts), pa.array(regions, pa.string())).to_pylist()
+    for text, region, one in zip(texts, regions, read, strict=True):
+        alone = normalize.normalize_number(text, region)
+        assert one == pytest.approx(alone._asdict()), (text, region)
+
+
+@pytest.mark.parametrize("written", ["+1 421 818 {}", "(+1) 421-818-{}", "421-818-{}", "0421818{}"])
+def test_numbers_that_the_plan_refuses_are_not_parsed_one_by_one(written, monkeypatch):
+    texts = [written.format(last) for last in range(1000, 2000)]
+    parsed = []
+    parse = pn.parse
+    monkeypatch.setattr(pn, "parse", lambda *a, **k: parsed.append(a) or parse(*a, **k))
+    read = normalize.normalize_numbers(pa.array(texts), pa.array(["US"] * len(texts)))
+    assert set(read.field("reason").to_pylist()) <= {"invalid", "too_long"}
+    assert len(parsed) < 10

@@ -87,6 +87,12 @@ def test_other_kinds_of_identifier_have_no_dial_formats():
     assert len(hash_dial_formats(pa.RecordBatch.from_pylist(rows, WITHHELD))) == 0
 
 
+@pytest.mark.parametrize("written", ["+0 201-655-8123", "+99912345678", "+", "+x"])
+def test_an_unread_number_with_a_plus_is_only_itself(written):
+    """A record may give it as the victim's own; until now it ended the run."""
+    assert number_index.dial_formats(pa.array([written])).to_pylist() == [written]
+
+
 def test_dial_formats_of_columns_are_those_of_each_number():
     examples = [pn.example_number(region) for region in sorted(pn.SUPPORTED_REGIONS)]
     examples += [pn.example_number_for_non_geo_entity(800), pn.example_number("US")]
