@@ -15,10 +15,7 @@ from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import eigh, orthogonal_procrustes
 from scipy.sparse import coo_array
-from scipy.sparse.csgraph import shortest_path
-from scipy.spatial.distance import cdist
 from threadpoolctl import ThreadpoolController
 
 Point = tuple[float, float]
@@ -86,6 +83,8 @@ def _distances(
     names: list[str], edges: list[tuple[str, str, float]]
 ) -> tuple[Array, list[list[int]]]:
     """Returns shortest path lengths, infinite between parts, and the parts as sorted indices."""
+    from scipy.sparse.csgraph import shortest_path
+
     at = {name: place for place, name in enumerate(names)}
     lengths = {(at[a], at[b]): _length(weight) for a, b, weight in edges}
     rows, columns = np.array(list(lengths) or np.empty((0, 2)), dtype=np.int64).T
@@ -129,7 +128,7 @@ def _settled(start: Array, wanted: Array, hold: Array, anchor: Array, unit: floa
     drawn, pull_back = -weights * wanted, hold @ anchor
     places = start
     for _ in range(ITERATIONS):
-        pull = drawn / np.maximum(cdist(places, places), 1e-9)
+        pull = drawn / np.maximum(_apart(places, places), 1e-9)
         np.fill_diagonal(pull, 0)
         np.fill_diagonal(pull, -pull.sum(1))
         moved = solve @ (pull @ places + pull_back)
@@ -137,6 +136,13 @@ def _settled(start: Array, wanted: Array, hold: Array, anchor: Array, unit: floa
         if step < SETTLED * unit:
             break
     return np.asarray(places)
+
+
+def _apart(places: Array, others: Array) -> Array:
+    """Returns the distance of each place to each of `others`."""
+    from scipy.spatial.distance import cdist  # late, as all of SciPy here: an empty run has no use
+
+    return np.asarray(cdist(places, others))
 
 
 def _weights(wanted: Array) -> Array:
@@ -151,6 +157,8 @@ def _scaled(distances: Array, names: list[str]) -> Array:
     Each id has a direction and a weight, both from its digest. The weights fall off so steeply
     that a few members decide, and a member that comes or goes is seldom one of them.
     """
+    from scipy.linalg import eigh, orthogonal_procrustes
+
     squared = distances**2
     centred = squared - squared.mean(0) - squared.mean(1)[:, None] + squared.mean()
     top = [max(len(names) - 2, 0), len(names) - 1]
@@ -195,7 +203,7 @@ def _folded(places: Array) -> Array:
 
 def _unit(places: Array, distances: Array) -> float:
     """Returns the length of a link of 1 in the old figure, of least stress for its members."""
-    apart, wanted = cdist(places, places), np.where(np.isfinite(distances), distances, 0)
+    apart, wanted = _apart(places, places), np.where(np.isfinite(distances), distances, 0)
     weights = _weights(wanted)
     most = (weights * wanted**2).sum()
     return max(float((weights * wanted * apart).sum() / most), 1e-3) if most else 0.1
@@ -211,7 +219,7 @@ def _beside(places: Array, distances: Array, unit: float, towards: Point) -> Arr
         return np.asarray(middle + np.array(towards) / math.hypot(*towards) * unit * nearest / 2)
     x, y = np.meshgrid(np.linspace(0.04, 0.96, 13) * WIDE, np.linspace(0.06, 0.94, 9))
     spots = np.column_stack([x.ravel(), y.ravel()])
-    return np.asarray(spots[cdist(spots, places[placed]).min(1).argmax()])
+    return np.asarray(spots[_apart(spots, places[placed]).min(1).argmax()])
 
 
 def _in_rows(parts: Sequence[tuple[list[int], Array]], size: int) -> Array:
