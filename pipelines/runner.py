@@ -9,9 +9,12 @@ from __future__ import annotations
 import logging
 import socket
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, nullcontext
+from functools import lru_cache
 from pathlib import Path
+from types import FunctionType, MethodType
+from typing import Any
 
 import apache_beam as beam
 from apache_beam.options.pipeline_options import (
@@ -21,6 +24,7 @@ from apache_beam.options.pipeline_options import (
     StandardOptions,
     TestOptions,
 )
+from apache_beam.transforms import core
 
 from pipelines import run_folder
 from pipelines.options import LOCAL_RUNNER, UsageError, has_job_server
@@ -65,8 +69,9 @@ def make_pipeline(flags: list[str]) -> beam.Pipeline:
     Raises:
         UsageError: where the runner refuses them.
     """
+    core.get_function_args_defaults = arguments_and_defaults
     try:
-        options = PipelineOptions(flags)
+        options = _Options(flags)
         check_job_server(options)
         return beam.Pipeline(options=options)
     except UsageError:
@@ -74,6 +79,50 @@ def make_pipeline(flags: list[str]) -> beam.Pipeline:
     except Exception as error:
         # The runner's check of its own options, which know nothing of the input.
         raise UsageError(f"Beam options: {' '.join(str(error).split())}") from None
+
+
+class _Options(PipelineOptions):
+    """Beam's options that parse the flags once for each kind of view.
+
+    Beam asks for the view of its type checks twice a step. All views share the values, so that one
+    which is kept is as good as a new one.
+    """
+
+    def view_as(self, cls: Any) -> Any:
+        """Returns a view of these options."""
+        views: dict[Any, Any] = self.__dict__.setdefault("_views", {})
+        if cls not in views:
+            views[cls] = super().view_as(cls)
+        return views[cls]
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Returns the state without the views, which refer to it."""
+        return {name: value for name, value in super().__getstate__().items() if name != "_views"}
+
+
+def arguments_and_defaults(function: Callable[..., Any]) -> tuple[list[str], list[Any]]:
+    """Returns what Beam reads from a function's signature, inspecting each function once.
+
+    Beam asks for every method of every step again and again, 35,000 times in an empty run, to see
+    whether one takes state or timers.
+    """
+    if isinstance(function, MethodType) and isinstance(function.__func__, FunctionType):
+        names, defaults = _of_method(function.__func__)
+    elif isinstance(function, FunctionType):
+        names, defaults = _of_function(function)
+    else:
+        return _inspect(function)
+    return [*names], [*defaults]
+
+
+_inspect = core.get_function_args_defaults
+
+_of_function = lru_cache(maxsize=4096)(_inspect)
+
+
+@lru_cache(maxsize=4096)
+def _of_method(function: FunctionType) -> tuple[list[str], list[Any]]:
+    return _inspect(MethodType(function, object()))
 
 
 def check_job_server(options: PipelineOptions) -> None:
