@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
-from threading import Lock
+from multiprocessing import Value
 from typing import Any
 
 import numpy as np
@@ -99,13 +99,13 @@ def decode_batch(encoded: EncodedBatch, schema: pa.Schema) -> pa.RecordBatch:
 class SpillFile:
     """A file without a name, so that nothing is left of it however the process ends.
 
-    For runners whose steps all run in this process: a `SpillRef` means nothing in another one.
+    For runners whose steps all run in this process or in forks of it, which have the file open:
+    a `SpillRef` means nothing in another one.
     """
 
     def __init__(self, folder: str) -> None:
         self._folder = folder
-        self._lock = Lock()
-        self._end = 0
+        self._end = Value("Q")
         self._file = -1
 
     @contextmanager
@@ -141,13 +141,19 @@ class SpillFile:
 
     def _append(self, content: bytes | memoryview, alignment: int = 1) -> int:
         """Writes the content at a multiple of `alignment` bytes; returns its start."""
-        with self._lock:
-            start = -(-self._end // alignment) * alignment
-            self._end = start + len(content)
+        with self._end.get_lock():
+            start = -(-self._end.value // alignment) * alignment
+            self._end.value = start + len(content)
         view = memoryview(content)
         while view:
             view = view[os.pwrite(self._file, view, start + len(content) - len(view)) :]
         return start
+
+
+_FORKED_FROM: set[int] = set()
+"""The process that this one was forked from, and those before it."""
+
+os.register_at_fork(after_in_child=lambda: _FORKED_FROM.add(os.getppid()))
 
 
 def _map_array(
@@ -156,9 +162,9 @@ def _map_array(
     """Maps a spilled array copy-on-write.
 
     Raises:
-        OSError: in another process than the one that spilled it.
+        OSError: in another process than the one that spilled it and its forks.
     """
-    if process != os.getpid():
+    if process != os.getpid() and process not in _FORKED_FROM:
         raise OSError("a spilled array can only be read by the process that spilled it")
     access = mmap.ACCESS_COPY
     mapped = mmap.mmap(reference.file, reference.size, access=access, offset=reference.start)

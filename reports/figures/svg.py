@@ -24,7 +24,7 @@ PER_BAR = 8
 """Width of a bar of the trend with its gap, in units of its figure."""
 
 _SLOT = "%s"
-"""What is filled in later."""
+"""A place that is filled in later."""
 
 _XMLNS = "http://www.w3.org/2000/svg"
 
