@@ -2,6 +2,7 @@
 
 import os
 import pickle
+import random
 from types import SimpleNamespace
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from tests.unit.transforms.test_shuffle import ROWS, SCHEMA, batch
+from transforms import batch_codec
 from transforms.batch_codec import EncodedBatch, SpillFile, SpillRef, decode_batch, encode_batch
 
 
@@ -132,3 +134,18 @@ def test_a_fork_and_its_parent_read_what_each_other_spills(tmp_path):
         assert pickle.loads(kept) == own  # noqa: S301
     os.close(source)
     os.close(sink)
+
+
+def test_the_first_batches_that_are_spilled_are_compressed_fast(tmp_path, monkeypatch):
+    monkeypatch.setattr(batch_codec, "FAST_SPILL_BYTES", 10_000)
+    random.seed(5)
+    rows = batch([("".join(random.choices("abcdefgh ", k=40)), "x") for _ in range(500)])
+    sizes = []
+    with SpillFile(str(tmp_path)).spilling():
+        for _ in range(4):
+            encoded = encode_batch(rows, SCHEMA)
+            sizes.append(len(encoded.to_bytes()))
+            assert decode_batch(pickle.loads(pickle.dumps(encoded)), SCHEMA) == rows  # noqa: S301
+    well = len(encode_batch(rows, SCHEMA).to_bytes())
+    assert sizes == [*[sizes[0]] * 2, well, well]
+    assert sizes[0] > well
