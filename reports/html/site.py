@@ -19,12 +19,13 @@ from reports.export import parquet, registry
 from reports.export.graph_tables import ClusterExport, GraphExport
 from reports.figures import graph_figure
 from reports.figures.graph_figure import member_positions
-from reports.figures.graph_layout import Point
+from reports.figures.graph_layout import Point, solvers
 from reports.html import cluster_page, index_page, joint_page
 from reports.html.cluster_page import PageContext
 from reports.html.cluster_table import ClusterTable, PagePlan, cluster_table
 from reports.html.joint_page import Joint
 from reports.html.partition import partition_run
+from reports.html.render import compile_templates
 from reports.run import Run
 from schemas.tables import ENTITIES
 from transforms.write.job_pool import JobPool, PutFile
@@ -79,6 +80,9 @@ def write_report_pages(
     table = cluster_table(run, pages, ())
     members = sum(table.sizes[one] for page in table.described for one in page.ids)
     seconds = members * MEMBER_SECONDS + tables.count_rows(run, ENTITIES) * ENTITY_SECONDS
+    if members:  # what forks of this process share is loaded once
+        compile_templates(("index.html", "cluster.html", "single.html"))
+        solvers()
     results = pool.run(_jobs(report, table, pool.scratch), seconds)
     positions = [one for one in results if one is not None] or [graph_figure.positions_table({})]
     for _ in pool.run([partial(_nodes, run, pa.concat_tables(positions), redact=redact)], 0):
