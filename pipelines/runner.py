@@ -12,6 +12,7 @@ import os
 import pickle
 import socket
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -32,6 +33,7 @@ from apache_beam.options.pipeline_options import (
 from apache_beam.portability.api.org.apache.beam.model.fn_execution.v1 import beam_fn_api_pb2
 from apache_beam.runners.portability.fn_api_runner.fn_runner import BundleManager, FnApiRunner
 from apache_beam.transforms import core
+from apache_beam.utils import thread_pool_executor
 
 from pipelines import run_folder
 from pipelines.options import LOCAL_RUNNER, UsageError, has_job_server
@@ -162,8 +164,14 @@ class LocalRunner(FnApiRunner):
         self._processes = processes
 
     def run_pipeline(self, pipeline: beam.Pipeline, options: PipelineOptions) -> Any:
-        """Runs a pipeline; its steps may fork, too."""
-        with forking(self._processes):
+        """Runs a pipeline; its steps may fork, too.
+
+        Nothing forks where a gRPC server of Beam has run: a fork could wait for a lock that one of
+        its threads holds.
+        """
+        threads = threading.enumerate()
+        grpc = any(isinstance(one, thread_pool_executor._Worker) for one in threads)
+        with forking(1 if grpc else self._processes):
             return super().run_pipeline(pipeline, options)
 
     def _get_bundle_manager(self, bundle_context_manager: Any) -> BundleManager:

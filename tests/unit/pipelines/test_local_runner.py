@@ -6,6 +6,7 @@ import time
 
 import apache_beam as beam
 import pytest
+from apache_beam.utils.thread_pool_executor import UnboundedThreadPoolExecutor
 
 from pipelines import runner
 
@@ -68,6 +69,15 @@ def test_little_work_is_not_shared(tmp_path, monkeypatch):
     monkeypatch.setattr(runner, "LEAST_SECONDS", 60)
     (line,) = run(tmp_path, by_process)
     assert line.startswith(f"{os.getpid()} ")
+
+
+def test_nothing_forks_beside_threads_of_a_grpc_server(tmp_path):
+    pool = UnboundedThreadPoolExecutor()
+    pool.submit(int).result()
+    (line,) = run(tmp_path, by_process)
+    pool.shutdown()
+    assert line.startswith(f"{os.getpid()} ")
+    assert len(run(tmp_path, by_process)) == 3
 
 
 def test_what_fails_in_a_fork_fails_here(tmp_path):
