@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 SECONDS_A_SAMPLE = 0.1
-PAGE = os.sysconf("SC_PAGE_SIZE")
 
 
 @dataclass(frozen=True)
@@ -92,12 +91,12 @@ def _tree(root: int) -> list[int]:
 
 
 def _resident(pid: int) -> int:
-    """Bytes that are resident and the process's own, so that forked ones do not count twice."""
+    """Bytes that are resident and of no file; what forks share counts once among them."""
     try:
-        _, resident, shared, *_ = Path(f"/proc/{pid}/statm").read_text().split()
-    except (OSError, ValueError):
+        lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+    except OSError:
         return 0
-    return (int(resident) - int(shared)) * PAGE
+    return sum(int(line.split()[1]) << 10 for line in lines if line.startswith("Pss_Anon:"))
 
 
 def python(module: str, *arguments: object) -> list[str]:

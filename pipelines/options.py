@@ -11,7 +11,8 @@ import math
 import re
 import sys
 import tomllib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from difflib import get_close_matches
@@ -27,6 +28,9 @@ LOCAL_RUNNER = "FnApiRunner"
 
 JOB_SERVERS = frozenset(["portablerunner", "flinkrunner", "sparkrunner"])
 """Runners that hand a pipeline to a job server, which is mostly Java's; in lower case."""
+
+UNUSED_BY_BEAM = ("IPython", "pandas")
+"""Modules that Beam and Arrow load where they find them, and that no pipeline here uses."""
 
 EPILOG = "Any Beam option may follow, such as --runner=FlinkRunner or --project=NAME."
 
@@ -414,7 +418,7 @@ def run_command(
     try:
         if not takes_beam_options:
             return int(module.run(parser.parse_args(arguments)))
-        with gc_paused():
+        with gc_paused(), not_imported(UNUSED_BY_BEAM):
             return int(module.run(parse_with_beam(parser, arguments)))
     except FailedError as error:
         sys.stderr.write(f"{printable(str(error))}\n")
@@ -435,6 +439,29 @@ def run_command(
         path = printable(str(error.filename))
         sys.stderr.write(f"{path}: {error.strerror}; give a file that exists\n")
     return 2
+
+
+class _NotImported:
+    """A finder of modules that finds those of some names nowhere."""
+
+    def __init__(self, names: Container[str]) -> None:
+        self._names = names
+
+    def find_spec(self, name: str, path: object = None, target: object = None) -> None:  # noqa: ARG002
+        """Raises ModuleNotFoundError for one of the names."""
+        if name in self._names:
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+
+
+@contextmanager
+def not_imported(names: Container[str]) -> Iterator[None]:
+    """Lets imports of optional modules fail until the block ends, unless they are loaded."""
+    finder: Any = _NotImported(names)
+    sys.meta_path.insert(0, finder)
+    try:
+        yield
+    finally:
+        sys.meta_path.remove(finder)
 
 
 def run_writer(

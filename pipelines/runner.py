@@ -6,14 +6,23 @@ workers are suppressed, and a failure is reported by its kind and its place alon
 
 from __future__ import annotations
 
+import copy
 import logging
+import os
+import pickle
 import socket
 import sys
-from collections.abc import Iterable
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from functools import lru_cache, partial
 from pathlib import Path
+from types import FunctionType, MethodType
+from typing import Any, BinaryIO
 
 import apache_beam as beam
+from apache_beam.metrics import monitoring_infos
 from apache_beam.options.pipeline_options import (
     DirectOptions,
     PipelineOptions,
@@ -21,6 +30,10 @@ from apache_beam.options.pipeline_options import (
     StandardOptions,
     TestOptions,
 )
+from apache_beam.portability.api.org.apache.beam.model.fn_execution.v1 import beam_fn_api_pb2
+from apache_beam.runners.portability.fn_api_runner.fn_runner import BundleManager, FnApiRunner
+from apache_beam.transforms import core
+from apache_beam.utils import thread_pool_executor
 
 from pipelines import run_folder
 from pipelines.options import LOCAL_RUNNER, UsageError, has_job_server
@@ -28,7 +41,7 @@ from pipelines.progress import Progress, suppress_stderr
 from transforms.batch_codec import SpillFile
 from transforms.gc_tuning import gc_tuned
 from transforms.manifest import RunSettings
-from transforms.write import is_local
+from transforms.write import available_cpus, end_fork, fork, forking, is_local, may_fork
 
 OPEN_PORTS_WARNING = (
     "Beam's workers listen on every network interface, without a password, while this runs, and "
@@ -65,15 +78,232 @@ def make_pipeline(flags: list[str]) -> beam.Pipeline:
     Raises:
         UsageError: where the runner refuses them.
     """
+    core.get_function_args_defaults = arguments_and_defaults
     try:
-        options = PipelineOptions(flags)
+        options = _Options(flags)
         check_job_server(options)
-        return beam.Pipeline(options=options)
+        return beam.Pipeline(options=options, runner=_local_runner(options, flags))
     except UsageError:
         raise
     except Exception as error:
         # The runner's check of its own options, which know nothing of the input.
         raise UsageError(f"Beam options: {' '.join(str(error).split())}") from None
+
+
+class _Options(PipelineOptions):
+    """Beam's options that parse the flags once for each kind of view.
+
+    Beam asks for the view of its type checks twice a step. All views share the values, so that one
+    which is kept is as good as a new one.
+    """
+
+    def view_as(self, cls: Any) -> Any:
+        """Returns a view of these options."""
+        views: dict[Any, Any] = self.__dict__.setdefault("_views", {})
+        if cls not in views:
+            views[cls] = super().view_as(cls)
+        return views[cls]
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Returns the state without the views, which refer to it."""
+        return {name: value for name, value in super().__getstate__().items() if name != "_views"}
+
+
+def arguments_and_defaults(function: Callable[..., Any]) -> tuple[list[str], list[Any]]:
+    """Returns what Beam reads from a function's signature, inspecting each function once.
+
+    Beam asks for every method of every step again and again, 35,000 times in an empty run, to see
+    whether one takes state or timers.
+    """
+    if isinstance(function, MethodType) and isinstance(function.__func__, FunctionType):
+        names, defaults = _of_method(function.__func__)
+    elif isinstance(function, FunctionType):
+        names, defaults = _of_function(function)
+    else:
+        return _inspect(function)
+    return [*names], [*defaults]
+
+
+_inspect = core.get_function_args_defaults
+
+_of_function = lru_cache(maxsize=4096)(_inspect)
+
+
+@lru_cache(maxsize=4096)
+def _of_method(function: FunctionType) -> tuple[list[str], list[Any]]:
+    return _inspect(MethodType(function, object()))
+
+
+def _local_runner(options: PipelineOptions, flags: Iterable[str]) -> FnApiRunner | None:
+    """Returns Beam's local runner in all processors, or None for any other runner or mode.
+
+    `--direct_num_workers` says how many processes there are; 0, the default, one a processor.
+    """
+    if opens_ports(options) or options.view_as(StandardOptions).runner != LOCAL_RUNNER:
+        return None
+    direct = options.view_as(DirectOptions)
+    named = any(flag.partition("=")[0] == "--direct_num_workers" for flag in flags)
+    wanted = direct.direct_num_workers if named else 0
+    direct.direct_num_workers = 1  # more would be Beam's own threads
+    return LocalRunner(wanted or available_cpus())
+
+
+class LocalRunner(FnApiRunner):
+    """Beam's local runner, which shares the elements of a stage among forks of this process.
+
+    Beam's threads wait for each other's Python, and its worker processes open ports, share no
+    memory and load everything again. A fork has all that a stage needs; what comes out of it is
+    encoded in any case, and most of it in the file of `SpillFile`, which both have open.
+
+    Args:
+        processes: how many work at a time; 1 forks none.
+    """
+
+    def __init__(self, processes: int) -> None:
+        super().__init__()
+        self._processes = processes
+
+    def run_pipeline(self, pipeline: beam.Pipeline, options: PipelineOptions) -> Any:
+        """Runs a pipeline; its steps may fork, too.
+
+        Nothing forks where a gRPC server of Beam has run: a fork could wait for a lock that one of
+        its threads holds.
+        """
+        threads = threading.enumerate()
+        grpc = any(isinstance(one, thread_pool_executor._Worker) for one in threads)
+        with forking(1 if grpc else self._processes):
+            return super().run_pipeline(pipeline, options)
+
+    def _get_bundle_manager(self, bundle_context_manager: Any) -> BundleManager:
+        manager = super()._get_bundle_manager(bundle_context_manager)
+        if may_fork() > 1 and not bundle_context_manager.stage.is_stateful():
+            return _SharedBundle(manager, self._processes)
+        return manager
+
+
+_Part = dict[str, list[bytes]]
+"""Encoded elements of a stage, by the input that they belong to."""
+
+PARTS_A_PROCESS = 8
+"""Parts that a stage's elements are cut into for each process: the first is timed."""
+
+LEAST_SECONDS = 0.5
+"""CPU seconds of a stage, as its first part makes expect, from which on it is shared: a fork takes
+20 to 40 ms, and what a stage prepares is prepared in each again."""
+
+
+class _SharedBundle(BundleManager):
+    """Runs the elements of one stage, in forks too where that pays.
+
+    A share that a fork fails on, or leaves when it is killed, is done again here: the error is that
+    of a run without forks.
+    """
+
+    def __init__(self, plain: BundleManager, processes: int) -> None:
+        # What Beam hands to a manager is in its attributes.
+        self.__dict__.update(vars(plain))
+        self._processes = processes
+
+    def process_bundle(
+        self,
+        inputs: Mapping[str, Any],
+        expected_outputs: Mapping[str, bytes],
+        fired_timers: Mapping[Any, Any],
+        expected_output_timers: Mapping[Any, Any],
+        dry_run: bool = False,
+    ) -> tuple[Any, list[Any]]:
+        """Runs the elements; what comes out of them is in the buffers of the context."""
+        whole = super().process_bundle
+        parts = [] if fired_timers or expected_output_timers or dry_run else self._cut(inputs)
+        if len(parts) < 2:
+            return whole(inputs, expected_outputs, fired_timers, expected_output_timers, dry_run)
+
+        def run(part: _Part) -> Any:
+            result, _ = whole(part, expected_outputs, {}, {})
+            return result
+
+        begun = time.thread_time()
+        results = [run(parts[0])]
+        if (time.thread_time() - begun) * (len(parts) - 1) < LEAST_SECONDS:
+            results.append(run(_joined(parts[1:])))
+        else:
+            shares = [_joined(parts[1 + n :: self._processes]) for n in range(self._processes)]
+            results += self._share([one for one in shares if one], run, expected_outputs)
+        infos = [info for one in results for info in one.process_bundle.monitoring_infos]
+        merged = beam_fn_api_pb2.ProcessBundleResponse(
+            monitoring_infos=monitoring_infos.consolidate(infos)
+        )
+        return beam_fn_api_pb2.InstructionResponse(process_bundle=merged), []
+
+    def _cut(self, inputs: Mapping[str, Any]) -> list[_Part]:
+        """Cuts the elements into parts, of which none is empty."""
+        count = PARTS_A_PROCESS * self._processes
+        parts: list[_Part] = [{} for _ in range(count)]
+        for name, elements in inputs.items():
+            for part, some in zip(parts, elements.partition(count), strict=True):
+                part[name] = some
+        return [part for part in parts if any(map(any, part.values()))]
+
+    def _share(
+        self,
+        shares: Sequence[_Part],
+        run: Callable[[_Part], Any],
+        expected_outputs: Mapping[str, bytes],
+    ) -> list[Any]:
+        """Runs the first share here and each other one in a fork; returns their results."""
+        forks: dict[int, BinaryIO] = {}
+        try:
+            for share in shares[1:]:
+                source, sink = os.pipe()
+                pid = fork(partial(self._run_in_fork, share, run, sink))
+                forks[pid] = os.fdopen(source, "rb")
+                os.close(sink)
+            results = [run(shares[0])]
+            for share, (pid, answer) in zip(shares[1:], [*forks.items()], strict=True):
+                content = answer.read()
+                _, failed = os.waitpid(pid, 0)
+                forks.pop(pid).close()
+                if failed:
+                    results.append(run(share))
+                    continue
+                result, output = pickle.loads(content)  # noqa: S301 - from our own fork
+                results.append(beam_fn_api_pb2.InstructionResponse.FromString(result))
+                for name, elements in output:
+                    buffer_id = expected_outputs[name]
+                    self.bundle_context_manager.get_buffer(buffer_id, name).append(elements)
+        finally:
+            for pid, answer in forks.items():
+                end_fork(pid)
+                answer.close()
+        return results
+
+    def _run_in_fork(self, share: _Part, run: Callable[[_Part], Any], sink: int) -> None:
+        """Runs a share; writes the pickled result and output, each with its name, to a pipe."""
+        output: list[tuple[str, bytes]] = []
+        self.bundle_context_manager: Any = copy.copy(self.bundle_context_manager)
+        self.bundle_context_manager.get_buffer = lambda _, name: _Output(output, name)
+        result = run(share).SerializeToString()
+        with os.fdopen(sink, "wb") as file:
+            pickle.dump((result, output), file)
+
+
+class _Output:
+    """Takes what comes out of a stage in a fork, as a buffer of Beam does."""
+
+    cleared = False
+
+    def __init__(self, output: list[tuple[str, bytes]], name: str) -> None:
+        self._output = output
+        self._name = name
+
+    def append(self, elements: bytes) -> None:
+        """Takes encoded elements."""
+        self._output.append((self._name, elements))
+
+
+def _joined(parts: Sequence[_Part]) -> _Part:
+    """Returns the elements of parts with the same inputs as one; nothing of no part."""
+    return {name: [some for one in parts for some in one[name]] for name in next(iter(parts), {})}
 
 
 def check_job_server(options: PipelineOptions) -> None:

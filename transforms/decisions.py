@@ -24,7 +24,6 @@ from operator import itemgetter
 from typing import Any, Protocol
 
 import apache_beam as beam
-import networkx as nx
 import pyarrow as pa
 import pyarrow.compute as pc
 import xxhash
@@ -579,6 +578,10 @@ def by_id(one: Decision) -> str:
 def _contradictions(alive: list[Decision]) -> Iterator[tuple[str, str]]:
     """Yields (decision_id that is set aside, what contradicts it) of decisions sorted by id."""
     yield from _on_one_entity(alive)
+    if not alive:
+        return
+    import networkx as nx
+
     graph = nx.Graph()
     for one in alive:
         if one.kind is DecisionKind.MUST_LINK:

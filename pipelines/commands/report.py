@@ -15,7 +15,7 @@ from reports.export import NODES_FILE
 from reports.html import PAGE_LIMIT, write_report_pages
 from reports.run import Run
 from reports.tables import TableError
-from transforms.write import JobError, local_job_pool
+from transforms.write import JobError, available_cpus, forking, local_job_pool
 
 INDEX = "report/index.html"
 
@@ -108,7 +108,7 @@ def _write(arguments: argparse.Namespace, finished: Run, out: Path) -> Path:
     nodes, made = Path(finished, NODES_FILE), not out.exists()
     try:
         out.mkdir(parents=True, exist_ok=True)
-        with local_job_pool(str(out)) as pool:
+        with forking(available_cpus()), local_job_pool(str(out)) as pool:
             write_report_pages(
                 finished,
                 pool,

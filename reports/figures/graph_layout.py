@@ -10,15 +10,13 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import eigh, orthogonal_procrustes
 from scipy.sparse import coo_array
-from scipy.sparse.csgraph import shortest_path
-from scipy.spatial.distance import cdist
 from threadpoolctl import ThreadpoolController
 
 Point = tuple[float, float]
@@ -59,6 +57,25 @@ def layout_positions(
         return _positions(sorted(nodes), edges, before) if nodes else {}
 
 
+class Solvers(NamedTuple):
+    """Functions of SciPy."""
+
+    cdist: Callable[..., Array]
+    eigh: Callable[..., tuple[Array, Array]]
+    orthogonal_procrustes: Callable[..., tuple[Array, float]]
+    shortest_path: Callable[..., Array]
+
+
+@cache
+def solvers() -> Solvers:
+    """Loads what lays out: late, as a run without clusters has no use for it."""
+    from scipy.linalg import eigh, orthogonal_procrustes
+    from scipy.sparse.csgraph import shortest_path
+    from scipy.spatial.distance import cdist
+
+    return Solvers(cdist, eigh, orthogonal_procrustes, shortest_path)
+
+
 @cache
 def _one_thread() -> ThreadpoolController:
     """Returns a controller that keeps linear algebra in one thread.
@@ -66,6 +83,7 @@ def _one_thread() -> ThreadpoolController:
     Small matrices gain nothing from more (100 members took 94 ms of two busy cores, and 6 ms of
     one), and how a sum is cut among threads changes its last bits, so the bytes of the report.
     """
+    solvers()  # a controller knows the libraries that are loaded when it is made
     return ThreadpoolController()
 
 
@@ -91,7 +109,7 @@ def _distances(
     rows, columns = np.array(list(lengths) or np.empty((0, 2)), dtype=np.int64).T
     size = len(names)
     graph = coo_array((list(lengths.values()), (rows, columns)), shape=(size, size)).tocsr()
-    distances = shortest_path(graph, directed=False)
+    distances = solvers().shortest_path(graph, directed=False)
     parts: list[list[int]] = []
     left = np.ones(size, np.bool_)
     while left.any():
@@ -127,11 +145,14 @@ def _settled(start: Array, wanted: Array, hold: Array, anchor: Array, unit: floa
     weights, wanted = _weights(wanted), np.where(np.isfinite(wanted), wanted, 0)
     solve = np.linalg.inv(np.diag(weights.sum(1)) - weights + hold)
     drawn, pull_back = -weights * wanted, hold @ anchor
-    places = start
+    places, cdist = start, solvers().cdist
     for _ in range(ITERATIONS):
         pull = drawn / np.maximum(cdist(places, places), 1e-9)
-        np.fill_diagonal(pull, 0)
-        np.fill_diagonal(pull, -pull.sum(1))
+        diagonal = pull.ravel()[
+            :: len(pull) + 1
+        ]  # a view; np.fill_diagonal takes ten times as long
+        diagonal[:] = 0
+        diagonal[:] = -pull.sum(1)
         moved = solve @ (pull @ places + pull_back)
         step, places = float(np.abs(moved - places).max()), moved
         if step < SETTLED * unit:
@@ -154,9 +175,9 @@ def _scaled(distances: Array, names: list[str]) -> Array:
     squared = distances**2
     centred = squared - squared.mean(0) - squared.mean(1)[:, None] + squared.mean()
     top = [max(len(names) - 2, 0), len(names) - 1]
-    values, vectors = eigh(-centred / 2, subset_by_index=top)
+    values, vectors = solvers().eigh(-centred / 2, subset_by_index=top)
     plane = vectors * np.sqrt(np.maximum(values, 1e-9))
-    turn, _ = orthogonal_procrustes(plane, np.array([_pull(one) for one in names]))
+    turn, _ = solvers().orthogonal_procrustes(plane, np.array([_pull(one) for one in names]))
     return np.asarray(plane @ turn)
 
 
@@ -195,7 +216,7 @@ def _folded(places: Array) -> Array:
 
 def _unit(places: Array, distances: Array) -> float:
     """Returns the length of a link of 1 in the old figure, of least stress for its members."""
-    apart, wanted = cdist(places, places), np.where(np.isfinite(distances), distances, 0)
+    apart, wanted = solvers().cdist(places, places), np.where(np.isfinite(distances), distances, 0)
     weights = _weights(wanted)
     most = (weights * wanted**2).sum()
     return max(float((weights * wanted * apart).sum() / most), 1e-3) if most else 0.1
@@ -211,7 +232,7 @@ def _beside(places: Array, distances: Array, unit: float, towards: Point) -> Arr
         return np.asarray(middle + np.array(towards) / math.hypot(*towards) * unit * nearest / 2)
     x, y = np.meshgrid(np.linspace(0.04, 0.96, 13) * WIDE, np.linspace(0.06, 0.94, 9))
     spots = np.column_stack([x.ravel(), y.ravel()])
-    return np.asarray(spots[cdist(spots, places[placed]).min(1).argmax()])
+    return np.asarray(spots[solvers().cdist(spots, places[placed]).min(1).argmax()])
 
 
 def _in_rows(parts: Sequence[tuple[list[int], Array]], size: int) -> Array:

@@ -1,8 +1,9 @@
-"""Figures as SVG, by svg.py: the graph of a cluster, lives over time, bars.
+"""Figures as SVG: the graph of a cluster, lives over time, bars.
 
 Drawn beforehand, so that they print, scale and are read out without a script; the page's style
-colours them by their classes. svg.py writes text and attributes as they are, so that everything
-that can come from a complaint goes through `_escaped`.
+colours them by their classes. What is drawn a thousand times is written once, with "%s" for what
+differs. Text is written as it is, so that everything that can come from a complaint goes through
+`_escaped`.
 """
 
 from __future__ import annotations
@@ -13,7 +14,6 @@ from datetime import date, timedelta
 from functools import cache, lru_cache
 from itertools import chain
 
-import svg
 from markupsafe import Markup, escape
 
 from reports import text
@@ -23,71 +23,51 @@ from reports.figures.timeline import LABEL_WIDTH, TIMELINE_WIDTH, Handover, Life
 PER_BAR = 8
 """Width of a bar of the trend with its gap, in units of its figure."""
 
-_TEXT = "%s"
-"""As `_N`, for text that `_escaped` returned."""
+_SLOT = "%s"
+"""A place that is filled in later."""
+
+_XMLNS = "http://www.w3.org/2000/svg"
 
 _HIDDEN = {"aria-hidden": "true"}
 """For what repeats a table in colour and form."""
 
-_STRETCHED = svg.PreserveAspectRatio("none")
+_STRETCHED = "none meet"
+
+_Value = str | float
+"""The value of an attribute."""
 
 
 def graph_svg(drawn: GraphFigure, size: int) -> Markup:
     """Draws the graph of a cluster of `size` members; `graph.js` finds its elements by class."""
     label = f"Graph of {size} identifiers; the tables below hold the same"
-    return _whole(
-        svg.SVG(
-            id="picture",
-            viewBox=svg.ViewBoxSpec(0, 0, WIDTH, HEIGHT),
-            extra={"role": "group", "aria-label": label},
-            elements=[
-                svg.G(class_=["lines"], elements=list(_lines(drawn))),
-                svg.G(class_=["labels"], elements=[_Written(markup=_labels(drawn))], extra=_HIDDEN),
-                svg.G(
-                    class_=["nodes"], elements=[_Written(markup="".join(map(_node, drawn.nodes)))]
-                ),
-            ],
-        )
+    whole = _element(
+        "svg",
+        _element("g", *_lines(drawn), class_="lines"),
+        _element("g", _labels(drawn), class_="labels", **_HIDDEN),
+        _element("g", "".join(map(_node, drawn.nodes)), class_="nodes"),
+        id="picture",
+        xmlns=_XMLNS,
+        viewBox=f"0 0 {WIDTH} {HEIGHT}",
+        role="group",
+        aria_label=label,
     )
+    return Markup(whole)  # noqa: S704 - numbers, our words, and what `_escaped` escaped
 
 
-@dataclass
-class _Traced(svg.PathData):
-    """Many steps of a path at once: svg.py takes 10 us to write one."""
-
-    command = ""
-    steps: str
-
-    def __str__(self) -> str:
-        return self.steps
+def _element(name: str, *content: str, **attributes: _Value) -> str:
+    """Writes an element; in the names of attributes "_" is "-", and one at the end is dropped."""
+    named = (f'{one.rstrip("_").replace("_", "-")}="{value}"' for one, value in attributes.items())
+    start = " ".join([f"<{name}", *named])
+    return f"{start}>{''.join(content)}</{name}>" if content else f"{start}/>"
 
 
-class _Slot(float):
-    """A number that is filled in later: what is drawn a thousand times is written once."""
-
-    def __str__(self) -> str:
-        return "%s"
-
-    def __format__(self, _: str) -> str:
-        return "%s"
+def _drawing(box: str, *content: str, **attributes: _Value) -> Markup:
+    """Writes a whole figure, in the coordinates of a box."""
+    whole = _element("svg", *content, xmlns=_XMLNS, viewBox=box, **attributes)
+    return Markup(whole)  # noqa: S704 - numbers, our words, and what `_escaped` escaped
 
 
-_N = _Slot()
-
-
-@dataclass
-class _Written(svg.Element):
-    """Elements that are text already."""
-
-    element_name = ""
-    markup: str = ""
-
-    def as_str(self) -> str:
-        """Returns the text."""
-        return self.markup
-
-
-def _lines(drawn: GraphFigure) -> Iterable[svg.Element]:
+def _lines(drawn: GraphFigure) -> Iterable[str]:
     """Draws all lines of a style and width as one path; `graph.js` draws selected ones again."""
     traced: dict[tuple[str, bool, float], list[str]] = {}
     at = [f"{one.x} {one.y}" for one in drawn.nodes]
@@ -96,8 +76,8 @@ def _lines(drawn: GraphFigure) -> Iterable[svg.Element]:
         like = (style, supplier[a] or supplier[b], width)
         traced.setdefault(like, []).append(f"M{at[a]}L{at[b]}")
     for (style, to_supplier, width), steps in traced.items():
-        classes = [style, *(["to-supplier"] if to_supplier else [])]
-        yield svg.Path(class_=classes, stroke_width=width, d=[_Traced("".join(steps))])
+        classes = f"{style} to-supplier" if to_supplier else style
+        yield _element("path", stroke_width=width, class_=classes, d="".join(steps))
 
 
 def _labels(drawn: GraphFigure) -> str:
@@ -108,7 +88,7 @@ def _labels(drawn: GraphFigure) -> str:
 
 @cache
 def _label(anchor: Anchor) -> str:
-    return str(svg.Text(x=_N, y=_N, text_anchor=anchor, text=_TEXT, data={"node": _TEXT}))
+    return _element("text", _SLOT, text_anchor=anchor, x=_SLOT, y=_SLOT, data_node=_SLOT)
 
 
 def _node(node: Node) -> str:
@@ -123,51 +103,50 @@ def _node_form(kind: str, radius: float, *, bridge: bool, supplier: bool) -> str
     shapes = [_shape(kind, radius, supplier=supplier)]
     if bridge:
         classes.append("bridge")
-        shapes.append(svg.Circle(class_=["ring"], r=round(radius + 4, 1)))
+        shapes.append(_element("circle", class_="ring", r=round(radius + 4, 1)))
     if supplier:
         classes.append("supplier")
-    return str(
-        svg.G(
-            class_=classes,
-            transform=[svg.Translate(_N, _N)],
-            elements=shapes,
-            extra={"role": "img", "aria-label": _TEXT},
-        )
+    return _element(
+        "g",
+        *shapes,
+        transform="translate(%s %s)",
+        class_=" ".join(classes),
+        role="img",
+        aria_label=_SLOT,
     )
 
 
-def _shape(kind: str, radius: float, *, supplier: bool = False) -> svg.Element:
+def _shape(kind: str, radius: float, *, supplier: bool = False) -> str:
     """Draws a kind's outline around (0, 0), of the area of a circle of `radius`, or a cross."""
     if supplier:
         a, b = -radius, radius
-        return svg.Path(d=[svg.M(a, a), svg.L(b, b), svg.M(a, b), svg.L(b, a)])
+        return _element("path", d=f"M {a} {a} L {b} {b} M {a} {b} L {b} {a}")
     points = corners(kind, radius)
     if not points:
-        return svg.Circle(r=radius)
-    return svg.Polygon(points=[svg.Point(x, y) for x, y in points])
+        return _element("circle", r=radius)
+    return _element("polygon", points=" ".join(f"{x},{y}" for x, y in points))
 
 
 @lru_cache(maxsize=1_024)
 def kind_symbol(kind: str, *, supplier: bool = False) -> Markup:
     """Draws a kind, or a supplier, for the legend."""
-    classes = ["node", "supplier" if supplier else f"k-{_word(kind)}"]
-    node = svg.G(class_=classes, elements=[_shape(kind, 7, supplier=supplier)])
-    return _whole(svg.SVG(viewBox=svg.ViewBoxSpec(-9, -9, 18, 18), elements=[node], extra=_HIDDEN))
+    shape = _shape(kind, 7, supplier=supplier)
+    node = _element("g", shape, class_=f"node {'supplier' if supplier else f'k-{_word(kind)}'}")
+    return _drawing("-9 -9 18 18", node, **_HIDDEN)
 
 
 @lru_cache(maxsize=1_024)
 def line_sample(style: str) -> Markup:
     """Draws a line of a style for the legend."""
-    line = svg.Line(class_=[style], x2=30, stroke_width=2)
-    return _whole(svg.SVG(viewBox=svg.ViewBoxSpec(0, -9, 30, 18), elements=[line], extra=_HIDDEN))
+    line = _element("line", stroke_width=2, class_=style, x2=30)
+    return _drawing("0 -9 30 18", line, **_HIDDEN)
 
 
-@lru_cache(maxsize=1_024)
+@cache
 def bridge_ring() -> Markup:
     """Draws the ring of a bridge for the legend."""
-    found = svg.Circle(class_=["ring"], r=10)
-    box = svg.ViewBoxSpec(-13, -13, 26, 26)
-    return _whole(svg.SVG(viewBox=box, elements=[found], extra=_HIDDEN))
+    found = _element("circle", class_="ring", r=10)
+    return _drawing("-13 -13 26 26", found, **_HIDDEN)
 
 
 def timeline_svg(drawn: Timeline) -> Markup:
@@ -179,22 +158,21 @@ def timeline_svg(drawn: Timeline) -> Markup:
     ticks = (_tick_form() % (x, x, drawn.height, x + 3, day) for x, day in drawn.ticks)
     rows = map(_life, drawn.lives)
     handovers = map(_handover, drawn.handovers)
-    return _whole(
-        svg.SVG(
-            class_=["timeline"],
-            viewBox=svg.ViewBoxSpec(0, 0, TIMELINE_WIDTH, drawn.height),
-            width=TIMELINE_WIDTH,
-            elements=[_Written(markup="".join(chain(ticks, rows, handovers)))],
-            extra={"role": "img", "aria-label": label},
-        )
+    return _drawing(
+        f"0 0 {TIMELINE_WIDTH} {drawn.height}",
+        "".join(chain(ticks, rows, handovers)),
+        width=TIMELINE_WIDTH,
+        class_="timeline",
+        role="img",
+        aria_label=label,
     )
 
 
 @cache
 def _tick_form() -> str:
     """Returns the form of a line at the start of a day, and the day."""
-    line = svg.Line(class_=["tick"], x1=_N, x2=_N, y1=16, y2=_N)
-    return f"{line}{svg.Text(class_=['day'], x=_N, y=12, text=_TEXT)}"
+    line = _element("line", class_="tick", x1=_SLOT, y1=16, x2=_SLOT, y2=_SLOT)
+    return line + _element("text", _SLOT, class_="day", x=_SLOT, y=12)
 
 
 def _life(one: Life) -> str:
@@ -210,13 +188,14 @@ def _life(one: Life) -> str:
 
 @lru_cache(maxsize=1_024)
 def _life_form(kind: str, shades: tuple[int, ...]) -> str:
-    row: list[svg.Element] = [
-        svg.Title(text=_TEXT),
-        svg.Text(x=LABEL_WIDTH - 8, y=_N, text_anchor="end", text=_TEXT),
-        svg.Rect(class_=["span"], x=_N, y=_N, width=_N, height=3),
-        *(svg.Path(class_=["cell", f"s{one}"], d=[_Traced(_TEXT)]) for one in shades),
-    ]
-    return str(svg.G(class_=["life", f"k-{_word(kind)}"], elements=row))
+    return _element(
+        "g",
+        _element("title", _SLOT),
+        _element("text", _SLOT, text_anchor="end", x=LABEL_WIDTH - 8, y=_SLOT),
+        _element("rect", class_="span", x=_SLOT, y=_SLOT, width=_SLOT, height=3),
+        *(_element("path", class_=f"cell s{one}", d=_SLOT) for one in shades),
+        class_=f"life k-{_word(kind)}",
+    )
 
 
 def _handover(given: Handover) -> str:
@@ -227,27 +206,26 @@ def _handover(given: Handover) -> str:
 
 @cache
 def _handover_form() -> str:
-    curve: list[svg.PathData] = [svg.M(_N, _N), svg.C(_N, _N, _N, _N, _N, _N)]
-    return str(svg.Path(class_=["handover"], d=curve, elements=[svg.Title(text=_TEXT)]))
+    curve = "M %s %s C %s %s %s %s %s %s"
+    return _element("path", _element("title", _SLOT), class_="handover", d=curve)
 
 
 def trend_svg(shown: Trend, step: str) -> Markup:
     """Draws records by `step` (day, week): complaints, with calls on top of them."""
     most = max((one.complaints + one.calls for one in shown.bars), default=0) or 1
-    bars: list[svg.Element] = []
+    bars: list[str] = []
     for place, one in enumerate(shown.bars):
         x, high = place * PER_BAR, round(one.complaints * 100 / most, 2)
         more = round(one.calls * 100 / most, 2)
         label = f"{one.start}: {one.complaints} complaints, {one.calls} calls"
         top, above = round(100 - high, 2), round(100 - high - more, 2)
         bars.append(
-            svg.G(
-                elements=[
-                    svg.Title(text=label),
-                    svg.Rect(class_=["hit"], x=x, width=PER_BAR, height=100),
-                    svg.Rect(class_=["bar-a"], x=x + 1, y=top, width=PER_BAR - 2, height=high),
-                    svg.Rect(class_=["bar-b"], x=x + 1, y=above, width=PER_BAR - 2, height=more),
-                ]
+            _element(
+                "g",
+                _element("title", label),
+                _element("rect", class_="hit", x=x, width=PER_BAR, height=100),
+                _element("rect", class_="bar-a", x=x + 1, y=top, width=PER_BAR - 2, height=high),
+                _element("rect", class_="bar-b", x=x + 1, y=above, width=PER_BAR - 2, height=more),
             )
         )
     label = (
@@ -255,29 +233,26 @@ def trend_svg(shown: Trend, step: str) -> Markup:
         if shown.bars
         else "No records"
     )
-    return _whole(
-        svg.SVG(
-            class_=["trend"],
-            viewBox=svg.ViewBoxSpec(0, 0, max(len(shown.bars), 1) * PER_BAR, 100),
-            preserveAspectRatio=_STRETCHED,
-            elements=bars,
-            extra={"role": "img", "aria-label": label},
-        )
+    return _drawing(
+        f"0 0 {max(len(shown.bars), 1) * PER_BAR} 100",
+        *bars,
+        preserveAspectRatio=_STRETCHED,
+        class_="trend",
+        role="img",
+        aria_label=label,
     )
 
 
 @lru_cache(maxsize=1_024)
 def share_bar(count: int, most: int) -> Markup:
     """Draws a bar as long as a count's share of the largest one."""
-    bar = svg.Rect(class_=["bar-a"], width=round(count * 100 / max(most, 1), 1), height=8)
-    return _whole(
-        svg.SVG(
-            class_=["share"],
-            viewBox=svg.ViewBoxSpec(0, 0, 100, 8),
-            preserveAspectRatio=_STRETCHED,
-            elements=[bar],
-            extra=_HIDDEN,
-        )
+    width = round(count * 100 / max(most, 1), 1)
+    return _drawing(
+        "0 0 100 8",
+        _element("rect", class_="bar-a", width=width, height=8),
+        preserveAspectRatio=_STRETCHED,
+        class_="share",
+        **_HIDDEN,
     )
 
 
@@ -288,10 +263,6 @@ def _escaped(words: str) -> str:
 def _word(kind: str) -> str:
     """Returns a kind as part of a class name, `other` for what is no plain word."""
     return kind if kind.isidentifier() and kind.isascii() else "other"
-
-
-def _whole(drawing: svg.SVG) -> Markup:
-    return Markup(str(drawing))  # noqa: S704 - numbers, our words, and what `_escaped` escaped
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ import base64
 import gzip
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache, lru_cache, partial
 from importlib.resources import files
 from typing import Any
@@ -115,6 +115,12 @@ def _environment() -> Environment:
     }
     environment.globals |= {"shown_of": shown_of_total, "cited": citation_start}
     return environment
+
+
+def compile_templates(names: Iterable[str]) -> None:
+    """Compiles templates before processes are forked, each of which would do so again."""
+    for name in names:
+        _template(name)
 
 
 @cache

@@ -138,6 +138,15 @@ def test_order_files_layouts_and_partitions_do_not_show(small, tmp_path, monkeyp
     assert manifest["counts"] == checked_manifest(first)["counts"]
 
 
+def test_forks_write_the_same_bytes(small, tmp_path, monkeypatch):
+    monkeypatch.setattr("pipelines.runner.LEAST_SECONDS", 0)
+    *_, files, first = small
+    run(tmp_path / "run", *given(files), "--direct_num_workers=3")
+    assert files_of(tmp_path / "run") == files_of(first)
+    names = ["manifest.json", "report/index.html"]
+    assert all((tmp_path / "run" / one).read_bytes() == (first / one).read_bytes() for one in names)
+
+
 def test_several_processes_write_the_same_bytes(small, tmp_path):
     *_, files, first = small
     several = ["--direct_num_workers=2", "--direct_running_mode=multi_processing"]

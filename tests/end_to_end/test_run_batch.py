@@ -145,7 +145,12 @@ sys.exit(cli.main(["batch", *sys.argv[1:]]))
 
 
 @pytest.mark.parametrize(
-    "flags", [(), ("--direct_num_workers=2", "--direct_running_mode=multi_processing")]
+    "flags",
+    [
+        (),
+        ("--direct_num_workers=1",),
+        ("--direct_num_workers=2", "--direct_running_mode=multi_processing"),
+    ],
 )
 def test_a_failure_tells_where_and_no_data(tmp_path, reports, flags):
     words = ["--complaints", reports, "--output", tmp_path / "run", *flags]

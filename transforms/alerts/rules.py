@@ -19,7 +19,6 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import xxhash
-from scipy.special import betainc
 
 from schemas.alert import AlertKind
 from schemas.enums import HARD_ROLES, LineageEvent, Status
@@ -320,6 +319,8 @@ def burst_alerts(one: IdentifierHistory, rules: AlertRules) -> Iterator[Alert]:
     The days before give a Poisson rate with the prior of Jeffreys; the number of reporters of the
     next day is then negative binomial (Gelman et al., Bayesian Data Analysis, 2.6).
     """
+    from scipy.special import betainc  # late, as it takes a tenth of a second to load
+
     ordinals = list(map(datetime.toordinal, one.times))
     records = Counter(ordinals)
     people: dict[int, set[str | None]] = {}

@@ -17,7 +17,6 @@ from collections.abc import Callable
 import numpy as np
 import pyarrow as pa
 from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
 from transforms.arrow_util import group_changes, group_starts, mix_hashes, sorted_lookup
 from transforms.call_scripts.fingerprints import FlatFingerprints, flatten_fingerprints
@@ -249,5 +248,9 @@ def _second_smallest(values: np.ndarray, begin: np.ndarray, sizes: np.ndarray) -
 
 def _component_labels(count: int, a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """Numbers `count` things, the same for those that the pairs (a, b) join."""
+    if not len(a):
+        return np.arange(count, dtype=np.int32)
+    from scipy.sparse.csgraph import connected_components
+
     pairs = coo_array((np.ones(len(a), np.int8), (a, b)), shape=(count, count))
     return connected_components(pairs, directed=False)[1]

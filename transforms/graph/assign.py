@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import apache_beam as beam
-import networkx as nx
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -381,6 +380,8 @@ def _anchors(node: np.ndarray, first_seen: np.ndarray, label: np.ndarray) -> np.
 
 def _cut_side(graph: Ties, label: np.ndarray, must: NodePairs, a: int, b: int) -> list[int]:
     """Returns the nodes that go with b when it is cut from a."""
+    import networkx as nx
+
     inside = (label[graph.a] == label[a]) & (label[graph.b] == label[a])
     network = nx.Graph()
     network.add_nodes_from((a, b))

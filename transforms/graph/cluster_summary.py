@@ -10,10 +10,9 @@ from datetime import datetime
 from functools import partial
 from itertools import pairwise
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import apache_beam as beam
-import networkx as nx
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -29,6 +28,9 @@ from transforms.graph.cluster_facts import CLUSTER_TOTAL, ClusterFacts, cluster_
 from transforms.graph.final_status import CLUSTER_LINK, MEMBERSHIP
 from transforms.graph.robustness import near_miss_members, tier_of
 from transforms.shuffle import KeyedInput, PerPartition, batches_of
+
+if TYPE_CHECKING:
+    import networkx as nx
 
 Row = Mapping[str, Any]
 
@@ -64,6 +66,8 @@ class Cohesion:
 
 def cluster_cohesion(members: Iterable[str], links: Sequence[Row]) -> Cohesion:
     """Measures how the accepted links hold a cluster together."""
+    import networkx as nx
+
     graph = nx.Graph()
     graph.add_nodes_from(sorted(members))
     for link in sorted(links, key=_ends):
@@ -319,6 +323,8 @@ def _weakest_first(bridge: Row) -> tuple[float, str, str]:
 
 
 def _smaller_side(graph: nx.Graph, bridge: Row) -> int:
+    import networkx as nx
+
     cut = nx.restricted_view(graph, [], [(bridge["entity_a"], bridge["entity_b"])])
     whole = len(nx.node_connected_component(graph, bridge["entity_a"]))
     side = len(nx.node_connected_component(cut, bridge["entity_a"]))

@@ -25,7 +25,6 @@ import numpy as np
 import pyarrow as pa
 from apache_beam.options.pipeline_options import PipelineOptions
 from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
 from transforms.arrow_util import sorted_lookup
 from transforms.manifest import CounterValue
@@ -76,6 +75,10 @@ def component_labels(nodes: int, a: np.ndarray, b: np.ndarray) -> np.ndarray:
 
     The edges are a[i]-b[i]; the labels do not depend on their order.
     """
+    if not len(a):
+        return np.arange(nodes)
+    from scipy.sparse.csgraph import connected_components
+
     ones = np.ones(len(a), np.int8)
     graph = coo_array((ones, (a, b)), shape=(nodes, nodes))
     count, label = connected_components(graph, directed=False)

@@ -26,7 +26,6 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from apache_beam.io.filesystems import FileSystems
 from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
 from schemas.cluster import COMPONENT
 from transforms.arrow_util import group_offsets
@@ -225,6 +224,8 @@ class ComponentSplit:
     @classmethod
     def from_ties(cls, graph: Ties) -> ComponentSplit:
         """Splits ties, of which there must be one at least."""
+        from scipy.sparse.csgraph import connected_components
+
         tied, ends = np.unique(np.concatenate([graph.a, graph.b]), return_inverse=True)
         a, b = np.split(ends, 2)
         count, component = connected_components(

@@ -14,7 +14,6 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from scipy.sparse import csr_array
-from scipy.special import gammaln
 
 from schemas.enums import SUPPLIER_KINDS, Strength
 from transforms.arrow_util import hash_text, sorted_lookup
@@ -136,6 +135,8 @@ def _log_bayes_factors(
     second = _row_sums(others)[b] - own * first
     # Where one of the two has no record, there is no evidence either way.
     known = np.flatnonzero((first > 0) & (second > 0))
+    if not len(known):
+        return found
     first, second = first[known], second[known]
     # Where only one of the two uses a supplier, its terms cancel: only shared ones are left.
     row, column, one, other = _shared_cells(ones[a[known]], others[b[known]])
@@ -143,6 +144,8 @@ def _log_bayes_factors(
     left = other > 0
     row, one, other = row[left], one[left], other[left]
     alpha = CONCENTRATION * _column_shares(others)[column[left]]
+    from scipy.special import gammaln
+
     term = gammaln(alpha + one + other) + gammaln(alpha)
     term -= gammaln(alpha + one) + gammaln(alpha + other)
     whole = gammaln(CONCENTRATION + first) + gammaln(CONCENTRATION + second)

@@ -2,7 +2,12 @@ from .job_pool import (
     JobError as JobError,
     JobPool as JobPool,
     PutFile as PutFile,
+    available_cpus as available_cpus,
+    end_fork as end_fork,
+    fork as fork,
+    forking as forking,
     local_job_pool as local_job_pool,
+    may_fork as may_fork,
 )
 from .parquet_files import is_local as is_local
 from .publish import (

@@ -1,13 +1,15 @@
 """Runs the jobs that write the files of a report: one after another, or in worker processes.
 
 What a job writes does not depend on where it runs, so that any number of processes gives the same
-bytes. Nothing here knows Beam: the workers do not load it. A worker reads pickled calls from its
-input and writes pickled answers; it ends with its input, so that it outlives no run, however that
-ends.
+bytes. A worker reads pickled calls from its input and writes pickled answers. It is a fork of this
+process where `forking` allows one, and elsewhere another Python, which loads no Beam. None outlives
+the run, however that ends: another Python ends with its input, a fork is killed with its parent.
 """
 
 from __future__ import annotations
 
+import ctypes
+import gc
 import os
 import pickle
 import signal
@@ -23,7 +25,7 @@ from pathlib import Path
 from queue import SimpleQueue
 from traceback import extract_tb
 from types import TracebackType
-from typing import Any, BinaryIO, Protocol, TypeVar
+from typing import IO, Any, Protocol, TypeVar
 
 from schemas.manifest import OutputFile
 from transforms.gc_tuning import gc_tuned
@@ -40,11 +42,19 @@ Job = Callable[[PutFile], T]
 WriteFile = Callable[[FileChunks, str], OutputFile]
 """Writes the chunks of a file of this name."""
 
-MIN_CPU_SECONDS = 30.0
-"""CPU seconds of all jobs from which on workers are started.
+MIN_CPU_SECONDS, MIN_FORKED_CPU_SECONDS = 10.0, 1.0
+"""CPU seconds of all jobs from which on workers are started, and from which on they are forked.
 
-Each takes two to load its modules and templates, and as much memory as one job.
+Another Python takes one or two to load its modules and templates, a fork some hundredths.
 """
+
+_LIBC = ctypes.CDLL(None)
+
+_SET_DEATH_SIGNAL = 1
+"""PR_SET_PDEATHSIG of prctl(2), Linux."""
+
+_forks = 0
+"""Processes that may work at a time where this process may fork; 0 where it may not."""
 
 
 class JobPool(Protocol):
@@ -83,7 +93,6 @@ class ProcessPool:
     folder: str
     scratch: str
     count: int
-    min_cpu_seconds: float = MIN_CPU_SECONDS
     written: list[OutputFile] = field(default_factory=list)
 
     def run(self, jobs: Iterable[Job[T]], seconds: float) -> Iterator[T]:
@@ -92,7 +101,8 @@ class ProcessPool:
         Raises:
             JobError: for what a job raised, or where a worker ended before its time.
         """
-        pays = self.count > 1 and seconds >= self.min_cpu_seconds
+        least = MIN_FORKED_CPU_SECONDS if _forks else MIN_CPU_SECONDS
+        pays = self.count > 1 and seconds >= least
         workers = _start_workers(self.count) if pays else []
         if not workers:
             inline = InlinePool(partial(_write_below, self.folder), self.scratch, self.written)
@@ -115,9 +125,59 @@ class ProcessPool:
 
 @contextmanager
 def local_job_pool(folder: str, count: int | None = None) -> Iterator[ProcessPool]:
-    """Opens a pool that writes below an existing `folder`; its scratch is in it, and goes again."""
+    """Opens a pool that writes below an existing `folder`; its scratch is in it, and goes again.
+
+    Without `count` there are as many workers as `forking` says, or else one a processor.
+    """
     with tempfile.TemporaryDirectory(prefix=".scratch-", dir=folder) as scratch:
-        yield ProcessPool(folder, scratch, available_cpus() if count is None else count)
+        yield ProcessPool(folder, scratch, count or _forks or available_cpus())
+
+
+@contextmanager
+def forking(processes: int) -> Iterator[None]:
+    """Lets this process fork until the block ends, so that up to `processes` work at a time.
+
+    For a process whose other threads hold no lock that a fork needs, as those of a gRPC server may.
+    Other systems than Linux have libraries that fail in a fork: there nothing changes.
+    """
+    global _forks  # noqa: PLW0603 - of the process, as forks are
+    before = _forks
+    _forks = processes if sys.platform == "linux" else 0
+    try:
+        yield
+    finally:
+        _forks = before
+
+
+def may_fork() -> int:
+    """Returns how many processes may work at a time; 0 where this one may not fork."""
+    return _forks
+
+
+def fork(work: Callable[[], object]) -> int:
+    """Forks; returns the fork, which does `work` and ends, with 0 only if that did not fail.
+
+    It is killed when the thread that forked it ends.
+    """
+    parent = os.getpid()
+    pid = os.fork()
+    if pid:
+        return pid
+    status = 1
+    try:
+        _LIBC.prctl(_SET_DEATH_SIGNAL, signal.SIGKILL)
+        if os.getppid() == parent:
+            gc.freeze()  # a search of what the two share would copy it
+            work()
+            status = 0
+    finally:
+        os._exit(status)
+
+
+def end_fork(pid: int) -> None:
+    """Kills a fork, whatever it is doing."""
+    os.kill(pid, signal.SIGKILL)
+    os.waitpid(pid, 0)
 
 
 def available_cpus() -> int:
@@ -162,9 +222,10 @@ def _run_in_worker(folder: str, job: Job[T]) -> tuple[T, list[OutputFile]]:
 def _start_workers(count: int) -> list[_Worker]:
     """Starts that many workers, each of which answers; none where they cannot be had."""
     workers: list[_Worker] = []
+    start = _Worker.forked if _forks else _Worker.started
     try:
         while len(workers) < count:
-            workers.append(_Worker())
+            workers.append(start())
         for one in workers:
             one.call(available_cpus)
     except (OSError, JobError):
@@ -175,30 +236,64 @@ def _start_workers(count: int) -> list[_Worker]:
 
 
 class _Worker:
-    """Another Python that calls what is pickled to it, until its input ends.
+    """A process that calls what is pickled to it, until its input ends.
 
-    Not multiprocessing, which runs the caller's main module again in each process it spawns: that
-    may be Beam's worker, or a script that would start a second run.
+    Args:
+        calls: its input.
+        answers: its output.
+        kill: kills it, whatever it is doing.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, calls: IO[bytes], answers: IO[bytes], kill: Callable[[], None]) -> None:
+        self._calls, self._answers, self._kill = calls, answers, kill
+
+    @classmethod
+    def started(cls) -> _Worker:
+        """Starts another Python.
+
+        Not multiprocessing, which runs the caller's main module again in each process it spawns:
+        that may be Beam's worker, or a script that would start a second run.
+        """
         path = os.pathsep.join(os.path.abspath(one) for one in sys.path)  # noqa: PTH100
-        self._process = subprocess.Popen(
+        process = subprocess.Popen(
             [sys.executable, "-c", "from transforms.write.job_pool import main; main()"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             env={**os.environ, "PYTHONPATH": path},
         )
+        if process.stdin is None or process.stdout is None:
+            raise JobError("a process was started without pipes")
+
+        def kill() -> None:
+            process.kill()
+            process.wait()
+
+        return cls(process.stdin, process.stdout, kill)
+
+    @classmethod
+    def forked(cls) -> _Worker:
+        """Forks this process."""
+        calls, sink = os.pipe()
+        source, answers = os.pipe()
+
+        def serve() -> None:
+            signal.signal(signal.SIGINT, signal.SIG_IGN)  # a Ctrl-C is the run's, which kills us
+            os.close(sink)
+            os.close(source)
+            with os.fdopen(calls, "rb") as asked, os.fdopen(answers, "wb") as given:
+                _serve(asked, given)
+
+        pid = fork(serve)
+        os.close(calls)
+        os.close(answers)
+        return cls(os.fdopen(sink, "wb"), os.fdopen(source, "rb"), partial(end_fork, pid))
 
     def call(self, function: Callable[[], Any]) -> Any:
         """Returns what `function` returns there."""
-        source, sink = self._process.stdout, self._process.stdin
-        if source is None or sink is None:
-            raise JobError("a process was started without pipes")
         try:
-            pickle.dump(function, sink)
-            sink.flush()
-            answer = pickle.load(source)  # noqa: S301 - from our own process
+            pickle.dump(function, self._calls)
+            self._calls.flush()
+            answer = pickle.load(self._answers)  # noqa: S301 - from our own process
         except (EOFError, BrokenPipeError, pickle.UnpicklingError, ValueError):
             raise JobError(
                 "a process that wrote the report ended early; is there enough memory?"
@@ -209,14 +304,12 @@ class _Worker:
 
     def end(self) -> None:
         """Kills the worker, whatever it is doing."""
-        self._process.kill()
-        self._process.wait()
-        for pipe in (self._process.stdin, self._process.stdout):
-            if pipe is not None:
-                try:
-                    pipe.close()
-                except OSError:  # what was left to send to a process that is gone
-                    continue
+        self._kill()
+        for pipe in (self._calls, self._answers):
+            try:
+                pipe.close()
+            except OSError:  # what was left to send to a process that is gone
+                continue
 
 
 def main() -> None:
@@ -225,13 +318,13 @@ def main() -> None:
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # what a library prints is no answer
     with gc_tuned():
-        _serve(answers)
+        _serve(sys.stdin.buffer, answers)
 
 
-def _serve(answers: BinaryIO) -> None:
+def _serve(calls: IO[bytes], answers: IO[bytes]) -> None:
     while True:
         try:
-            function = pickle.load(sys.stdin.buffer)  # noqa: S301 - from the process that started us
+            function = pickle.load(calls)  # noqa: S301 - from the process that started us
         except EOFError:
             return
         try:

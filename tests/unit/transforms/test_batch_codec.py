@@ -1,12 +1,16 @@
 """Batches packed, and put down on disk: what comes out is what went in."""
 
+import os
 import pickle
+import random
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from hypothesis import given, strategies as st
 
 from tests.unit.transforms.test_shuffle import ROWS, SCHEMA, batch
+from transforms import batch_codec
 from transforms.batch_codec import EncodedBatch, SpillFile, SpillRef, decode_batch, encode_batch
 
 
@@ -102,6 +106,46 @@ def test_while_spilling_large_arrays_lie_in_the_file(tmp_path):
 def test_a_spilled_array_is_an_error_in_another_process(tmp_path, monkeypatch):
     with SpillFile(str(tmp_path)).spilling():
         pickled = pickle.dumps(np.zeros(1 << 20))
-        monkeypatch.setattr("os.getpid", int)
+        monkeypatch.setattr("transforms.batch_codec.os", SimpleNamespace(getpid=int))
         with pytest.raises(OSError, match="spilled"):
             pickle.loads(pickled)  # noqa: S301
+
+
+def test_a_fork_and_its_parent_read_what_each_other_spills(tmp_path):
+    array, own = np.arange(1 << 18), batch([("in the parent" * 99, None)] * 3_000)
+    other = batch([("in the fork" * 99, None)] * 3_000)
+    with SpillFile(str(tmp_path)).spilling():
+        spilled = pickle.dumps(array)
+        source, sink = os.pipe()
+        pid = os.fork()
+        if not pid:
+            status = 1
+            try:
+                assert np.array_equal(pickle.loads(spilled), array)  # noqa: S301
+                os.write(sink, pickle.dumps(other))
+                status = 0
+            finally:
+                os._exit(status)
+        kept = pickle.dumps(own)
+        assert os.waitpid(pid, 0) == (pid, 0)
+        sent = os.read(source, 1 << 16)
+        assert len(sent) < 2_000
+        assert pickle.loads(sent) == other  # noqa: S301
+        assert pickle.loads(kept) == own  # noqa: S301
+    os.close(source)
+    os.close(sink)
+
+
+def test_the_first_batches_that_are_spilled_are_compressed_fast(tmp_path, monkeypatch):
+    monkeypatch.setattr(batch_codec, "FAST_SPILL_BYTES", 10_000)
+    random.seed(5)
+    rows = batch([("".join(random.choices("abcdefgh ", k=40)), "x") for _ in range(500)])
+    sizes = []
+    with SpillFile(str(tmp_path)).spilling():
+        for _ in range(4):
+            encoded = encode_batch(rows, SCHEMA)
+            sizes.append(len(encoded.to_bytes()))
+            assert decode_batch(pickle.loads(pickle.dumps(encoded)), SCHEMA) == rows  # noqa: S301
+    well = len(encode_batch(rows, SCHEMA).to_bytes())
+    assert sizes == [*[sizes[0]] * 2, well, well]
+    assert sizes[0] > well

@@ -9,8 +9,6 @@ import hashlib
 import re
 from collections.abc import Iterator
 
-from Crypto.Hash import keccak
-
 from schemas.enums import EntityKind, Role
 from transforms.extract.mention import Match
 
@@ -146,6 +144,8 @@ def _is_ethereum(address: str) -> bool:
         return False
     if body in (body.lower(), body.upper()):
         return len(set(body)) > 1
+    from Crypto.Hash import keccak
+
     digest = keccak.new(data=body.lower().encode(), digest_bits=256).hexdigest()
     return all(
         c == (c.upper() if int(d, 16) >= 8 else c.lower())

@@ -5,9 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from schwifty import IBAN
-from schwifty.exceptions import SchwiftyException
-
 from schemas.enums import EntityKind, Role
 from transforms.extract.mention import Match
 
@@ -36,6 +33,9 @@ def canonical_iban(text: str) -> str | None:
     compact = re.sub(r"^IBAN[\s:]*|[\s-]", "", text, flags=re.IGNORECASE).upper()
     if not re.fullmatch(r"[A-Z]{2}\d{2}[A-Z0-9]{11,30}", compact):
         return None
+    from schwifty import IBAN
+    from schwifty.exceptions import SchwiftyException
+
     try:
         return f"iban:{IBAN(compact).compact}"
     except SchwiftyException:

@@ -1,6 +1,8 @@
 import itertools
 import math
 import re
+import subprocess
+import sys
 from datetime import date, timedelta
 from xml.etree import ElementTree
 
@@ -126,3 +128,20 @@ def test_newcomers_do_not_line_up_on_an_edge():
     assert not [point for point in new if {*point} & {0, 1}]
     for axis in (0, 1):
         assert len({round(point[axis], 3) for point in new}) == len(new)
+
+
+def test_a_layout_works_in_one_thread_whatever_it_loads():
+    code = """
+import numpy, threadpoolctl
+from reports.figures.graph_layout import layout_positions
+invert, threads = numpy.linalg.inv, []
+def inverse(matrix):
+    threads.extend(one["num_threads"] for one in threadpoolctl.threadpool_info())
+    return invert(matrix)
+numpy.linalg.inv = inverse
+layout_positions(["a", "b", "c"], [("a", "b", 1.0), ("b", "c", 1.0)])
+print(len(threads), {*threads})
+"""
+    words = [sys.executable, "-c", code]
+    done = subprocess.run(words, check=True, capture_output=True, text=True, timeout=60)
+    assert done.stdout.split() == ["2", "{1}"]  # NumPy's BLAS and SciPy's

@@ -2,7 +2,9 @@
 
 import random
 import tempfile
+from contextlib import nullcontext
 from dataclasses import fields
+from functools import partial
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -30,7 +32,8 @@ from tests.support.report_tables import (
     write_run,
 )
 from tests.support.written_report import report_files
-from transforms.write.job_pool import local_job_pool
+from transforms.write import job_pool
+from transforms.write.job_pool import forking, local_job_pool
 
 
 def tangled():
@@ -119,8 +122,12 @@ def test_a_part_has_the_positions_of_the_run_before(tmp_path):
     )
 
 
-@pytest.mark.parametrize("redact", [False, True])
-def test_the_report_is_the_same_however_it_is_cut_and_shared(tmp_path, monkeypatch, redact):
+@pytest.mark.parametrize(
+    ("redact", "processes"), [(False, partial(forking, 2)), (True, nullcontext)]
+)
+def test_the_report_is_the_same_however_it_is_cut_and_shared(
+    tmp_path, monkeypatch, redact, processes
+):
     rows, whole = tangled()
     run = write_run(tmp_path / "run", rows, 2)
     for made in ((run, whole), hostile_run(tmp_path / "hostile")):
@@ -129,12 +136,30 @@ def test_the_report_is_the_same_however_it_is_cut_and_shared(tmp_path, monkeypat
         assert report_files(*made, redact=redact) == whole_files
         out = tmp_path / f"out-{made[0].name}"
         out.mkdir()
-        with local_job_pool(str(out), 2) as pool:
-            pool.min_cpu_seconds = 0.0
+        monkeypatch.setattr(job_pool, "MIN_CPU_SECONDS", 0.0)
+        monkeypatch.setattr(job_pool, "MIN_FORKED_CPU_SECONDS", 0.0)
+        with processes(), local_job_pool(str(out), 2) as pool:
             site.write_report_pages(Run(str(made[0]), made[1]), pool, redact=redact)
         assert sorted(one["name"] for one in pool.written) == sorted(whole_files)
         assert all((out / name).read_bytes() == data for name, data in whole_files.items())
         monkeypatch.undo()
+
+
+def test_the_estimate_counts_members_and_all_entities(tmp_path):
+    estimates = []
+
+    class Pool:
+        scratch = str(tmp_path)
+
+        def run(self, jobs, seconds):
+            estimates.append(seconds)
+            return iter([])
+
+    rows, whole = tangled()
+    run = Run(str(write_run(tmp_path / "run", rows)), whole)
+    site.write_report_pages(run, Pool())
+    shown = sum(one["size"] for one in rows["clusters"]) * site.MEMBER_SECONDS
+    assert estimates[0] == shown + len(rows["entities"]) * site.ENTITY_SECONDS
 
 
 def test_scratch_files_are_beside_the_run(tmp_path, monkeypatch):

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from transforms.write import job_pool as module
-from transforms.write.job_pool import JobError, ProcessPool, local_job_pool
+from transforms.write.job_pool import JobError, ProcessPool, forking, local_job_pool
 from transforms.write.parquet_files import write_local_file
 
 
@@ -51,6 +51,17 @@ def below(folder):
     return {str(path.relative_to(folder)): path.read_bytes() for path in paths}
 
 
+@pytest.fixture(params=[0, 2], ids=["another Python", "forks"])
+def forks(request):
+    """Workers are other Pythons, or forks."""
+    if request.param:
+        with forking(request.param):
+            yield
+    else:
+        yield
+
+
+@pytest.mark.usefixtures("forks")
 def test_any_number_of_processes_writes_the_same_in_the_same_order(tmp_path):
     found = {}
     for count in (1, 2, 3):
@@ -67,6 +78,19 @@ def test_any_number_of_processes_writes_the_same_in_the_same_order(tmp_path):
 def test_little_work_starts_no_process(tmp_path):
     answers, _ = done(tmp_path / "r", 4, jobs(3), seconds=module.MIN_CPU_SECONDS - 0.1)
     assert {process for _, process in answers} == {os.getpid()}
+    with forking(4):
+        answers, _ = done(tmp_path / "f", 4, jobs(3), seconds=module.MIN_FORKED_CPU_SECONDS)
+        assert os.getpid() not in {process for _, process in answers}
+        little = module.MIN_FORKED_CPU_SECONDS - 0.1
+        answers, _ = done(tmp_path / "f", 4, jobs(3), seconds=little)
+        assert {process for _, process in answers} == {os.getpid()}
+
+
+def test_as_many_work_as_may_be_forked(tmp_path):
+    with forking(3), local_job_pool(str(tmp_path)) as pool:
+        assert pool.count == 3
+    with local_job_pool(str(tmp_path)) as pool:
+        assert pool.count == module.available_cpus()
 
 
 def test_a_process_loads_no_beam_and_may_print(tmp_path):
@@ -75,6 +99,7 @@ def test_a_process_loads_no_beam_and_may_print(tmp_path):
     assert "apache_beam" not in answer
 
 
+@pytest.mark.usefixtures("forks")
 @pytest.mark.parametrize(
     ("wanted", "message"),
     [(failing, r"ValueError in test_job_pool\.py:\d+"), (ending, "ended early")],
@@ -87,6 +112,7 @@ def test_a_job_that_fails_fails_the_run_and_says_nothing_of_its_data(tmp_path, w
     assert children() <= others
 
 
+@pytest.mark.usefixtures("forks")
 def test_jobs_that_cannot_be_made_leave_no_process(tmp_path):
     def broken():
         yield from jobs(2)
@@ -121,10 +147,12 @@ def test_nothing_is_written_for_a_run_that_was_given_up(tmp_path):
 
 SLEEPER = """
 import signal, sys
-from transforms.write.job_pool import local_job_pool
+from contextlib import nullcontext
+from transforms.write.job_pool import forking, local_job_pool
 from tests.unit.transforms.write.test_job_pool import waiting
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in the background ignores it
-with local_job_pool(sys.argv[1], 2) as pool:
+forks = int(sys.argv[2])
+with forking(forks) if forks else nullcontext(), local_job_pool(sys.argv[1], 2) as pool:
     for _ in pool.run([waiting] * 9, 99):
         pass
 """
@@ -135,11 +163,12 @@ def waiting(put):
     time.sleep(0.5)
 
 
+@pytest.mark.parametrize("forks", [0, 2])
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
-def test_no_process_outlives_the_run(tmp_path, how):
+def test_no_process_outlives_the_run(tmp_path, how, forks):
     path = {**os.environ, "PYTHONPATH": str(Path.cwd())}
     run = subprocess.Popen(
-        [sys.executable, "-c", SLEEPER, str(tmp_path)],
+        [sys.executable, "-c", SLEEPER, str(tmp_path), str(forks)],
         env=path,
         start_new_session=True,
         stderr=subprocess.DEVNULL,

@@ -1,0 +1,121 @@
+"""A local run is shared among forks: the same comes out, and failures are those of one process."""
+
+import os
+import signal
+import time
+
+import apache_beam as beam
+import pytest
+from apache_beam.utils.thread_pool_executor import UnboundedThreadPoolExecutor
+
+from pipelines import runner
+
+COUNT = 64
+
+
+@pytest.fixture(autouse=True)
+def share_all(monkeypatch):
+    monkeypatch.setattr(runner, "LEAST_SECONDS", 0)
+
+
+def run(tmp_path, work, processes=3):
+    """Runs `work` on numbers that were grouped; returns what came out, a line each."""
+    flags = ["--runner=FnApiRunner", f"--direct_num_workers={processes}"]
+    with runner.make_pipeline(flags) as pipeline:
+        weight = beam.pvalue.AsSingleton(pipeline | "Weight" >> beam.Create([2]))
+        _ = (
+            pipeline
+            | beam.Create([(number % 32, number) for number in range(COUNT)], reshuffle=False)
+            | beam.GroupByKey()
+            | "Work" >> beam.FlatMap(work, weight)
+            | "Together" >> beam.GroupByKey()
+            | beam.Map(lambda keyed: f"{keyed[0]} {sorted(keyed[1])}")
+            | beam.io.WriteToText(str(tmp_path / "found"), shard_name_template="")
+        )
+    return sorted((tmp_path / "found").read_text().splitlines())
+
+
+def weighed(keyed, weight):
+    key, numbers = keyed
+    yield from ((key % 4, weight * number) for number in numbers)
+
+
+def by_process(keyed, weight):
+    yield os.getpid(), keyed[0]
+
+
+def children():
+    return {int(one) for one in open("/proc/thread-self/children").read().split()}  # noqa: PTH123
+
+
+def test_what_comes_out_does_not_depend_on_the_forks(tmp_path):
+    before = children()
+    found = [run(tmp_path, weighed, processes) for processes in (1, 2, 3)]
+    assert found[0] == found[1] == found[2]
+    assert len(found[0]) == 4
+    assert children() == before
+
+
+def test_each_process_does_a_share(tmp_path):
+    lines = run(tmp_path, by_process)
+    done = {int(line.split()[0]): line.count(",") + 1 for line in lines}
+    assert len(done) == 3
+    assert done.pop(os.getpid()) in range(10, 16)  # the first part, and a share
+    assert sum(done.values()) in range(16, 23)
+    assert run(tmp_path, by_process, 1) == [f"{os.getpid()} {list(range(32))}"]
+
+
+def test_little_work_is_not_shared(tmp_path, monkeypatch):
+    monkeypatch.setattr(runner, "LEAST_SECONDS", 60)
+    (line,) = run(tmp_path, by_process)
+    assert line.startswith(f"{os.getpid()} ")
+
+
+def test_nothing_forks_beside_threads_of_a_grpc_server(tmp_path):
+    pool = UnboundedThreadPoolExecutor()
+    pool.submit(int).result()
+    (line,) = run(tmp_path, by_process)
+    pool.shutdown()
+    assert line.startswith(f"{os.getpid()} ")
+    assert len(run(tmp_path, by_process)) == 3
+
+
+def test_what_fails_in_a_fork_fails_here(tmp_path):
+    here, before = os.getpid(), children()
+
+    def failing(keyed, weight):
+        if keyed[0] == 31:
+            raise ValueError(f"in {os.getpid()}")
+        yield keyed[0] % 4, 1
+
+    with pytest.raises(ValueError, match=f"in {here}"):
+        run(tmp_path, failing)
+    assert children() == before
+
+
+def test_the_share_of_a_fork_that_is_killed_is_done_here(tmp_path):
+    here = os.getpid()
+
+    def killed(keyed, weight):
+        if os.getpid() != here:
+            os.kill(os.getpid(), signal.SIGKILL)
+        yield from weighed(keyed, weight)
+
+    assert run(tmp_path, killed) == run(tmp_path, weighed, 1)
+
+
+def test_no_fork_outlives_a_run_that_fails(tmp_path):
+    here, before = os.getpid(), children()
+
+    def slow(keyed, weight):
+        if os.getpid() != here:
+            time.sleep(60)
+        elif keyed[0] not in (0, 1, 2):
+            raise ValueError("here")
+        yield keyed[0], 1
+
+    begun = time.monotonic()
+    with pytest.raises(ValueError, match="here"):
+        run(tmp_path, slow)
+    assert time.monotonic() - begun < 30
+    assert children() == before
