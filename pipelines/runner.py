@@ -10,6 +10,8 @@ import copy
 import logging
 import os
 import pickle
+import select
+import signal
 import socket
 import sys
 import threading
@@ -192,11 +194,16 @@ LEAST_SECONDS = 0.5
 20 to 40 ms, and what a stage prepares is prepared in each again."""
 
 
+LEAST_PATIENCE, PATIENCE = 120.0, 10.0
+"""Seconds, and times the seconds of the share that is done here, after which a fork that has not
+answered is given up: one that waits for a lock which nobody holds there would hold up the run."""
+
+
 class _SharedBundle(BundleManager):
     """Runs the elements of one stage, in forks too where that pays.
 
-    A share that a fork fails on, or leaves when it is killed, is done again here: the error is that
-    of a run without forks.
+    A share that a fork fails on, or leaves when it is killed or hangs, is done again here: the
+    error is that of a run without forks.
     """
 
     def __init__(self, plain: BundleManager, processes: int) -> None:
@@ -258,12 +265,16 @@ class _SharedBundle(BundleManager):
                 pid = fork(partial(self._run_in_fork, share, run, sink))
                 forks[pid] = os.fdopen(source, "rb")
                 os.close(sink)
+            begun = time.monotonic()
             results = [run(shares[0])]
+            patience = max(LEAST_PATIENCE, PATIENCE * (time.monotonic() - begun))
             for share, (pid, answer) in zip(shares[1:], [*forks.items()], strict=True):
-                content = answer.read()
+                content = _read_within(answer.fileno(), patience)
+                if content is None:
+                    os.kill(pid, signal.SIGKILL)
                 _, failed = os.waitpid(pid, 0)
                 forks.pop(pid).close()
-                if failed:
+                if content is None or failed:
                     results.append(run(share))
                     continue
                 result, output = pickle.loads(content)  # noqa: S301 - from our own fork
@@ -299,6 +310,20 @@ class _Output:
     def append(self, elements: bytes) -> None:
         """Takes encoded elements."""
         self._output.append((self._name, elements))
+
+
+def _read_within(pipe: int, seconds: float) -> bytes | None:
+    """Reads a pipe to its end; None if that takes longer."""
+    parts: list[bytes] = []
+    end = time.monotonic() + seconds
+    waiting = select.poll()
+    waiting.register(pipe, select.POLLIN)
+    while waiting.poll(max(end - time.monotonic(), 0) * 1000):
+        part = os.read(pipe, 1 << 20)
+        if not part:
+            return b"".join(parts)
+        parts.append(part)
+    return None
 
 
 def _joined(parts: Sequence[_Part]) -> _Part:

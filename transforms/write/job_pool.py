@@ -12,6 +12,7 @@ import ctypes
 import gc
 import os
 import pickle
+import select
 import signal
 import subprocess
 import sys
@@ -47,6 +48,9 @@ MIN_CPU_SECONDS, MIN_FORKED_CPU_SECONDS = 10.0, 1.0
 
 Another Python takes one or two to load its modules and templates, a fork some hundredths.
 """
+
+ANSWER_SECONDS = 3600.0
+"""Seconds within which a worker must answer: no job takes as long, and a run must not hang."""
 
 _LIBC = ctypes.CDLL(None)
 
@@ -293,6 +297,10 @@ class _Worker:
         try:
             pickle.dump(function, self._calls)
             self._calls.flush()
+            waiting = select.poll()
+            waiting.register(self._answers, select.POLLIN)
+            if not waiting.poll(ANSWER_SECONDS * 1000):
+                raise JobError("a process that wrote the report hangs; run again")
             answer = pickle.load(self._answers)  # noqa: S301 - from our own process
         except (EOFError, BrokenPipeError, pickle.UnpicklingError, ValueError):
             raise JobError(

@@ -104,6 +104,20 @@ def test_the_share_of_a_fork_that_is_killed_is_done_here(tmp_path):
     assert run(tmp_path, killed) == run(tmp_path, weighed, 1)
 
 
+def test_the_share_of_a_fork_that_hangs_is_done_here(tmp_path, monkeypatch):
+    monkeypatch.setattr(runner, "LEAST_PATIENCE", 1.0)
+    monkeypatch.setattr(runner, "PATIENCE", 0.0)
+    here, before = os.getpid(), children()
+
+    def hanging(keyed, weight):
+        if os.getpid() != here:
+            signal.pause()
+        yield from weighed(keyed, weight)
+
+    assert run(tmp_path, hanging) == run(tmp_path, weighed, 1)
+    assert children() == before
+
+
 def test_no_fork_outlives_a_run_that_fails(tmp_path):
     here, before = os.getpid(), children()
 
