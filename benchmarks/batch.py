@@ -1,4 +1,4 @@
-"""What a batch run takes, step by step: `python -m benchmarks.batch [N ...] [--record | --stages]`.
+"""Costs of a batch run, step by step: `python -m benchmarks.batch [N ...] [--record | --stages]`.
 
 Each N is a simulated world of that many complaints (`benchmarks.worlds`). The run is a process of
 its own, and all its processes are looked at every tenth of a second. It notes when each stage of
