@@ -229,10 +229,8 @@ def holds_together(output):
     clusters = {row["cluster_id"]: row for row in read(output, CLUSTERS).to_pylist()}
     cluster_of = {row["entity_id"]: row["cluster_id"] for row in members}
     assert len(cluster_of) == len(members)
-    infrastructure = {
-        one for one, row in entities.items() if row["status"] == Status.INFRASTRUCTURE
-    }
-    assert cluster_of.keys() == infrastructure
+    in_graph = {Status.INFRASTRUCTURE, Status.CONTESTED}
+    assert cluster_of.keys() == {one for one, row in entities.items() if row["status"] in in_graph}
     assert Counter(cluster_of.values()) == {one: row["size"] for one, row in clusters.items()}
     for link in read(output, LINKS).to_pylist():
         ends = link["entity_a"], link["entity_b"]
@@ -308,8 +306,11 @@ def test_records_made_to_leak_a_victim_do_not(tmp_path):
         assert number[2:] not in digits
     entities, _ = holds_together(output)
     assert entities[f"phone:{SUSPECT}"]["status"] == Status.INFRASTRUCTURE
-    hidden = [row for row in entities.values() if row["status"] == Status.VICTIM_SIDE]
-    assert len(hidden) >= 2
+    # Nobody with a pseudonym calls the one a victim's, and others of that day show it.
+    hidden = [
+        row for row in entities.values() if row["status"] in (Status.VICTIM_SIDE, Status.CONTESTED)
+    ]
+    assert {row["status"] for row in hidden} == {Status.VICTIM_SIDE, Status.CONTESTED}
     assert all(row["value"] is None for row in hidden)
 
 

@@ -119,7 +119,7 @@ def test_a_job_server_that_is_not_there_is_one_line(capsys):
 def test_a_job_is_followed_for_longer_than_beam_would(monkeypatch):
     seen = []
 
-    def refused(options):
+    def refused(options, **_):
         seen.append(options.view_as(PortableOptions).job_server_timeout)
         raise ValueError("seen enough")
 
