@@ -59,32 +59,32 @@ class StepCost(NamedTuple):
 
 
 BATCH_STEPS: Mapping[str, StepCost] = {
-    "Read": StepCost("reading and checking records", (55,)),
-    "One complaint an id": StepCost("extracting evidence from complaints", (135,)),
-    "One call an id": StepCost("extracting evidence from calls", (25,)),
-    "All stated": StepCost("extracting evidence from calls", (15,)),
-    "Scripts": StepCost("comparing call scripts", (5, 7, 17, 16, 15, 2, 22)),
-    "Stated numbers": StepCost("collecting victims' numbers", (6, 4)),
-    "All evidence": StepCost("classifying identifiers", (21,)),
-    "Classify": StepCost("classifying identifiers", (0, 29, 0, 44, 0, 36)),
+    "Read": StepCost("reading and checking records", (43,)),
+    "One complaint an id": StepCost("extracting evidence from complaints", (123,)),
+    "One call an id": StepCost("extracting evidence from calls", (22,)),
+    "All stated": StepCost("extracting evidence from calls", (14,)),
+    "Scripts": StepCost("comparing call scripts", (6, 7, 5, 18, 17, 3, 18)),
+    "Stated numbers": StepCost("collecting victims' numbers", (6, 3)),
+    "All evidence": StepCost("classifying identifiers", (24,)),
+    "Classify": StepCost("classifying identifiers", (0, 38, 0, 48, 0, 37)),
     "Keep register": StepCost("keeping the victim register", (2, 3)),
-    "Withhold from complaints": StepCost("withholding victims' numbers", (0, 30)),
-    "Withhold from calls": StepCost("withholding victims' numbers", (0, 18)),
-    "Link": StepCost("linking", (17,)),
-    "Assign": StepCost("clustering", (0, 94)),
-    "Victims' numbers": StepCost("collecting victims' numbers", (0, 3)),
-    "Finalize entities": StepCost("describing clusters", (14,)),
-    "Cluster records": StepCost("describing clusters", (16,)),
-    "Write tables": StepCost("writing tables", (12, 15, 0, 34)),
-    "Finalize links": StepCost("describing clusters", (14,)),
-    "Summarise": StepCost("describing clusters", (0, 37)),
-    "Suppliers": StepCost("describing clusters", (5,)),
-    "Finish": StepCost("writing the report", (0, 223)),
+    "Withhold from complaints": StepCost("withholding victims' numbers", (0, 26)),
+    "Withhold from calls": StepCost("withholding victims' numbers", (0, 14)),
+    "Link": StepCost("linking", (13,)),
+    "Assign": StepCost("clustering", (0, 106)),
+    "Victims' numbers": StepCost("collecting victims' numbers", (0, 5)),
+    "Finalize entities": StepCost("describing clusters", (11,)),
+    "Cluster records": StepCost("describing clusters", (14,)),
+    "Write tables": StepCost("writing tables", (38, 14, 0, 38)),
+    "Finalize links": StepCost("describing clusters", (12,)),
+    "Summarise": StepCost("describing clusters", (0, 29)),
+    "Suppliers": StepCost("describing clusters", (3,)),
+    "Finish": StepCost("writing the report", (0, 219)),
 }
 """Steps of a batch run by name, their stages in thousandths of the time of a run.
 
-Of a simulated world of 20,000 complaints with 1.25 calls each, two processes on two cores. A stage
-of less than 2 has 0: its time is that of the one before it.
+The mean of simulated worlds of 20,000 and 100,000 complaints with 1.25 calls each, two processes on
+two cores. A stage of less than 2 has 0: its time is that of the one before it.
 """
 
 
