@@ -65,7 +65,7 @@ ROWS = {
         **{f"written {table.name}": table.schema for table in ALL_TABLES},
     }.items()
 }
-"""What a batch holds, by its columns."""
+"""The content of a batch, by its columns."""
 
 BETWEEN_STEPS = "between steps"
 

@@ -1,4 +1,4 @@
-"""What a run held is put down to the step that ran then, and what it shuffled is counted."""
+"""Memory is put down to the step that ran then, and what is shuffled is counted."""
 
 from benchmarks.batch import BETWEEN_STEPS, observe, steps
 from benchmarks.measured import python, run

@@ -1,4 +1,4 @@
-"""What an empty run costs: it loads no module without a use, and inspects each function once."""
+"""Costs of an empty run: it loads no module without a use, and inspects each function once."""
 
 import inspect
 import subprocess

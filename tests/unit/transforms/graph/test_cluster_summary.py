@@ -136,7 +136,7 @@ def shuffled(table, random):
 
 
 def ranked_without_one(rows):
-    """What ranks a cluster of these records, in plain Python."""
+    """Facts that rank a cluster of these records, in plain Python."""
     complaints = [row for row in rows if row["record_kind"] == "complaint"]
     latest, lost, of_org = {}, defaultdict(Counter), defaultdict(set)
     for row in complaints:
