@@ -146,6 +146,8 @@ def _local_runner(options: PipelineOptions, flags: Iterable[str]) -> FnApiRunner
     direct = options.view_as(DirectOptions)
     named = any(flag.partition("=")[0] == "--direct_num_workers" for flag in flags)
     wanted = direct.direct_num_workers if named else 0
+    if wanted < 0:
+        raise UsageError(f"--direct_num_workers {wanted}: give 1 or more, or 0 for every processor")
     direct.direct_num_workers = 1  # more would be Beam's own threads
     return LocalRunner(wanted or available_cpus())
 

@@ -9,6 +9,7 @@ import pytest
 from apache_beam.utils.thread_pool_executor import UnboundedThreadPoolExecutor
 
 from pipelines import runner
+from pipelines.options import LOCAL_RUNNER, UsageError
 
 COUNT = 64
 
@@ -63,6 +64,17 @@ def test_each_process_does_a_share(tmp_path):
     assert done.pop(os.getpid()) in range(10, 16)  # the first part, and a share
     assert sum(done.values()) in range(16, 23)
     assert run(tmp_path, by_process, 1) == [f"{os.getpid()} {list(range(32))}"]
+
+
+def test_a_count_below_none_is_refused():
+    with pytest.raises(UsageError, match="--direct_num_workers -3: give 1 or more"):
+        runner.make_pipeline(
+            [
+                f"--runner={LOCAL_RUNNER}",
+                "--direct_running_mode=in_memory",
+                "--direct_num_workers=-3",
+            ]
+        )
 
 
 def test_little_work_is_not_shared(tmp_path, monkeypatch):
