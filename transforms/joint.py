@@ -261,14 +261,14 @@ def complaint_records(
     return pa.table(dict(zip(RECORD.names, columns, strict=True)), schema=RECORD)
 
 
-def call_records(calls: pa.Table, rules: SourceRules) -> pa.Table:
-    """Converts CALL rows to RECORD rows; `rules` are those that the run counted reporters by."""
+def call_records(calls: pa.Table) -> pa.Table:
+    """Converts CALL rows to RECORD rows."""
     columns = [
         pa.repeat(pa.scalar(str(RecordKind.CALL)), calls.num_rows),
         calls["source_org"],
         calls["call_id"],
         calls["victim_id"],
-        call_reporter_keys(calls, rules),
+        call_reporter_keys(calls),
         calls["complaint_id"],
         *(pa.nulls(calls.num_rows, RECORD.field(name).type) for name in RECORD.names[6:]),
     ]

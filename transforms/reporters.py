@@ -1,9 +1,10 @@
 """Reporters: who states a record, the unit that statuses, ties, tiers and thresholds count.
 
 A reporter is an organisation's pseudonym of one person, (source_org, victim_id): however many
-records one person files, they are one witness. A row without a pseudonym counts by a rule that
-whoever knows the source states for its organisation; without one, all such rows of an organisation
-and day are one reporter, for anybody could have filed them all.
+records one person files, they are one witness. A complaint without a pseudonym counts by a rule
+that whoever knows the source states for its organisation; without one, all such complaints of an
+organisation and day are one reporter, for anybody could have filed them all. A call without one
+adds no reporter, whatever the rule: it may be that of somebody who complained.
 """
 
 from __future__ import annotations
@@ -113,14 +114,14 @@ def reporter_keys(
     return pc.coalesce(named, keys)
 
 
-def call_reporter_keys(calls: pa.RecordBatch | pa.Table, rules: SourceRules = NO_RULES) -> pa.Array:
+def call_reporter_keys(calls: pa.RecordBatch | pa.Table) -> pa.Array:
     """Returns the key of the reporter of each CALL row.
 
     A call that belongs to a complaint and has no pseudonym has no reporter but the complaint's: its
     key is null.
     """
     org, victim, started_at, call_id = (calls[name] for name in _CALL_COLUMNS)
-    keys = reporter_keys(org, victim, started_at, call_id, rules)
+    keys = reporter_keys(org, victim, started_at, call_id)
     joined = pc.and_(pc.is_valid(calls["complaint_id"]), pc.is_null(calls["victim_id"]))
     return pc.if_else(joined, pa.scalar(None, pa.string()), keys)
 

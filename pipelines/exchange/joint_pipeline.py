@@ -193,7 +193,7 @@ def own_evidence(folder: str) -> Iterator[pa.RecordBatch]:
     rules = Run.open(folder).source_rules
     records = [
         complaint_records(complaints, rules, brands),
-        call_records(tables.read_table(folder, CALLS), rules),
+        call_records(tables.read_table(folder, CALLS)),
     ]
     found = evidence_from_tables(
         tables.read_table(folder, MENTIONS),

@@ -245,7 +245,7 @@ def evidence_of_run(folder: str) -> pa.Table:
     rules = Run.open(folder).source_rules
     return evidence_from_tables(
         tables.read_table(folder, MENTIONS),
-        pa.concat_tables([complaint_records(complaints, rules), call_records(calls, rules)]),
+        pa.concat_tables([complaint_records(complaints, rules), call_records(calls)]),
         tables.read_table(folder, ENTITIES, ["entity_id", "region", "line_type"]),
     )
 

@@ -69,6 +69,24 @@ def test_rows_without_a_pseudonym_count_by_their_source(tmp_path, rule, reporter
     assert {row["reporters"] for row in read(tmp_path / "run", ENTITIES).to_pylist()} == {reporters}
 
 
+@pytest.mark.parametrize("rule", [None, "per_day", "each_row"])
+def test_a_call_without_a_pseudonym_makes_no_second_reporter(tmp_path, rule):
+    """Whoever complains also called, on the same day or on another."""
+    lies = jsonl(tmp_path / "rows.jsonl", [*rows(["liar"], numbers=RING[:1])])
+    facts = {"victim_id": None, "direction": "outbound", "called_number": RING[0]}
+    calls = [
+        call(n, started_at=f"2024-03-0{day}T09:00:00Z", calling_number="+13125550100", **facts)
+        for n, day in enumerate((1, 2, 3))
+    ]
+    flags = ["--complaints", lies, "--calls", jsonl(tmp_path / "calls.jsonl", calls)]
+    if rule:
+        (tmp_path / "sources.csv").write_text(f"source_org,rule\namazon,{rule}\n")
+        flags += ["--sources", tmp_path / "sources.csv"]
+    run(tmp_path / "run", *flags)
+    (one,) = members(tmp_path / "run").values()
+    assert (one["reporters"], one["tier"]) == (1, "verify")
+
+
 def test_a_file_of_rules_that_cannot_be_used_is_one_line(tmp_path, capsys):
     (tmp_path / "sources.csv").write_text("source_org,rule\namazon,daily\n")
     given = jsonl(tmp_path / "rows.jsonl", rows(["v1"]))

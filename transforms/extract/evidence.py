@@ -66,15 +66,15 @@ def extract_complaints(complaints: pa.RecordBatch, rules: SourceRules = NO_RULES
     )
 
 
-def extract_calls(calls: pa.RecordBatch, rules: SourceRules = NO_RULES) -> Extracted:
+def extract_calls(calls: pa.RecordBatch) -> Extracted:
     """Reads CALL_ACCEPTED rows."""
     readings = call_readings(calls)
     e164 = e164_columns(readings)
     read = [e164[name] for name in E164_COLUMNS]
     return Extracted(
         pa.RecordBatch.from_arrays([*calls.columns, *read], schema=CALL_READ),
-        call_evidence(calls, rules, readings),
-        stated_victim_numbers(calls, RecordKind.CALL, rules, readings),
+        call_evidence(calls, readings),
+        stated_victim_numbers(calls, RecordKind.CALL, numbers=readings),
     )
 
 
@@ -101,15 +101,13 @@ def complaint_evidence(
     return pa.RecordBatch.from_arrays([*mentions.columns, *scam], schema=EVIDENCE)
 
 
-def call_evidence(
-    calls: pa.RecordBatch, rules: SourceRules = NO_RULES, readings: CallReadings | None = None
-) -> pa.RecordBatch:
+def call_evidence(calls: pa.RecordBatch, readings: CallReadings | None = None) -> pa.RecordBatch:
     """Turns CALL_ACCEPTED rows into EVIDENCE rows.
 
     The brand is the caller name that was shown, if it is a known one; a call has no loss.
     `readings` are those of their numbers, where they have been read already.
     """
-    mentions = call_mentions(calls, rules, readings)
+    mentions = call_mentions(calls, readings)
     scam = [pa.nulls(mentions.num_rows, EVIDENCE.field(name).type) for name in _SCAM_COLUMNS]
     if calls["caller_name"].null_count < len(calls):
         scam[0] = known_brands(calls["caller_name"]).take(_record_rows(mentions, calls, "call_id"))
@@ -151,6 +149,7 @@ class Extract(beam.PTransform):
 
 
 def _extract(batch: pa.RecordBatch, kind: RecordKind, rules: SourceRules) -> Iterator[Any]:
-    extract = extract_calls if kind is RecordKind.CALL else extract_complaints
-    for name, rows in zip((RECORDS, EVIDENCE_ROWS, STATED), extract(batch, rules), strict=True):
+    is_call = kind is RecordKind.CALL
+    found = extract_calls(batch) if is_call else extract_complaints(batch, rules)
+    for name, rows in zip((RECORDS, EVIDENCE_ROWS, STATED), found, strict=True):
         yield beam.pvalue.TaggedOutput(name, rows)

@@ -73,9 +73,7 @@ def complaint_mentions(
 
 
 def call_mentions(
-    batch: pa.RecordBatch,
-    rules: SourceRules = NO_RULES,
-    readings: identifier_matcher.CallReadings | None = None,
+    batch: pa.RecordBatch, readings: identifier_matcher.CallReadings | None = None
 ) -> pa.RecordBatch:
     """Returns the mentions of CALL_ACCEPTED rows, in their order.
 
@@ -91,7 +89,7 @@ def call_mentions(
         "record_id": batch["call_id"],
         "observed_at": batch["started_at"],
         "group_id": pc.coalesce(joint, alone),
-        "reporter_key": call_reporter_keys(batch, rules),
+        "reporter_key": call_reporter_keys(batch),
     }
     own = identifier_matcher.victim_sides(batch, identifier_matcher.e164_columns(readings))
     return _mention_rows(batch, reconcile(_concat(found), own), columns)

@@ -129,7 +129,7 @@ def records_to_delta(
         "position": kept["position"],
     }
     records = batch_of_columns(columns, RECORD)
-    mentions = call_evidence(kept, rules) if is_call else complaint_evidence(kept, rules)
+    mentions = call_evidence(kept) if is_call else complaint_evidence(kept, rules)
     row = pc.index_in(_names(mentions), _names(records))
     evidence = pa.RecordBatch.from_arrays([row, *mentions.columns], schema=DELTA_EVIDENCE)
     texts = _empty(FINGERPRINT_ROW_WITH_TEXT) if is_call else fingerprint_rows(kept)

@@ -103,7 +103,7 @@ def stating_reporters(
         org, victim = batch["source_org"], batch["victim_id"]
         keys = reporter_keys(org, victim, batch["received_at"], batch["complaint_id"], rules)
         return pa.array(hash_text(keys))
-    keys = call_reporter_keys(batch, rules)
+    keys = call_reporter_keys(batch)
     silent = pc.fill_null(is_unnamed(keys), True)
     return pc.if_else(silent, pa.scalar(None, pa.int64()), pa.array(hash_text(keys)))
 
