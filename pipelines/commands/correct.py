@@ -1,8 +1,9 @@
 """`ringtrace correct RUN`: corrects what was issued and names what a decision withdrew since.
 
 A decision (legitimate, dispute, victim_owned) can fall on an identifier that has left already, in
-an offer or in a package. `ringtrace health` names each such issue by the ledger; this command signs
-what its recipient must be sent, and records that it did.
+an offer or in a package; a dispute falls on all members that it covers. `ringtrace health` names
+each such issue by the ledger; this command signs what its recipient must be sent, and records that
+it did.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from pipelines.exchange.join import known_legitimate_of_run
 from pipelines.exchange.offer import CORRECTION, REVOCATION
 from pipelines.ledger import Entry, EntryKind, Outstanding
 from pipelines.options import add_ledger, add_register_options, moment
-from pipelines.user_files import contested_values, read_decisions
+from pipelines.user_files import bind_to_previous, contested_values, read_decisions
 from reports import signing, tables
 from reports.exchange import correction_lines
 from reports.run import Run
@@ -36,7 +37,6 @@ from schemas.tables import COMPLAINTS, DECISIONS
 from transforms.extract import KnownLegitimate
 
 if TYPE_CHECKING:
-    from transforms.decisions import Decision
     from transforms.victim_register import RegisterSource
 
 CORRECTION_TEXT = "correction.txt"
@@ -47,11 +47,15 @@ LEGITIMATE, DISPUTE, VICTIM_OWNED = "legitimate", "dispute", "victim_owned"
 
 @dataclass(frozen=True)
 class Withdrawal:
-    """A decision in force: one of the kinds above takes its identifier back."""
+    """A decision in force: one of the kinds above takes its identifier back.
+
+    `covered` are the ids, without epochs, of what a dispute covers, its identifier among them.
+    """
 
     kind: str
     entity_id: str
     decision_id: str
+    covered: frozenset[str] = frozenset()
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -84,7 +88,7 @@ def run(arguments: argparse.Namespace) -> int:
     output = signed_files.free_folder(arguments.output)
     finished = Run.open(arguments.run)
     now = arguments.now or datetime.now(UTC)
-    decisions = in_force(read_decisions(arguments.decisions), now)
+    decisions = in_force(arguments.decisions, finished, now)
     entries = ledger.read_ledger(arguments.ledger)
     sender = _sender(arguments.sender, finished)
     register = register_of(arguments)
@@ -105,13 +109,25 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def in_force(decisions: Iterable[Decision], now: datetime) -> list[Withdrawal]:
-    """Returns what decisions withdraw that were made by `now` and have not expired."""
+def in_force(path: str | None, finished: Run, now: datetime) -> list[Withdrawal]:
+    """Returns what the decisions of a file withdraw that were made by `now` and have not expired.
+
+    Those that are not bound cover what the finished run shows.
+
+    Raises:
+        UsageError: for a file or a run that cannot be used.
+    """
     return [
-        Withdrawal(str(one.kind), one.entity_a, one.decision_id)
-        for one in decisions
+        withdrawal(one.kind, one.entity_a, one.decision_id, one.members or ())
+        for one in bind_to_previous(read_decisions(path), finished.folder)
         if one.decided_at <= now and (one.expires_at is None or one.expires_at > now)
     ]
+
+
+def withdrawal(kind: str, entity_id: str, decision_id: str, members: Iterable[str]) -> Withdrawal:
+    """Returns a decision as what it withdraws."""
+    covered = frozenset(map(without_epoch, (entity_id, *members)))
+    return Withdrawal(str(kind), entity_id, decision_id, covered)
 
 
 def register_of(arguments: argparse.Namespace) -> RegisterSource | None:
@@ -148,7 +164,7 @@ def withdrawn(
     )
     found |= dict.fromkeys(signed_files.ids_in_register(left, register), "in the victim register")
     for one in (*_decided_in_run(finished), *decisions):
-        those = _covered(left, one.kind, without_epoch(one.entity_id))
+        those = _covered(left, one)
         found |= dict.fromkeys(those, f"{one.kind} {one.decision_id}")
     return found
 
@@ -165,13 +181,14 @@ def issue_lines(found: Iterable[Outstanding], reasons: Mapping[str, str]) -> Ite
         )
 
 
-def _covered(left: list[str], kind: str, entity_id: str) -> Iterable[str]:
-    """Returns the identifiers, without epochs, that a decision on one of them takes back."""
-    if kind == LEGITIMATE:
+def _covered(left: list[str], one: Withdrawal) -> Iterable[str]:
+    """Returns the identifiers, without epochs, that a decision takes back."""
+    entity_id = without_epoch(one.entity_id)
+    if one.kind == LEGITIMATE:
         return _listed(left, KnownLegitimate((entity_id,), ("",), frozenset()))
-    if kind == DISPUTE:
-        return [entity_id] if entity_id in left else []
-    if kind == VICTIM_OWNED:
+    if one.kind == DISPUTE:
+        return [each for each in left if each in one.covered]
+    if one.kind == VICTIM_OWNED:
         scheme, _, number = entity_id.partition(":")
         phones = [number] if scheme == "phone" else []
         return signed_files.ids_naming(left, phones, [entity_id])
@@ -189,8 +206,9 @@ def _decided_in_run(finished: Run) -> list[Withdrawal]:
         return []
     own = contested_values(finished)
     found = (
-        Withdrawal(row["kind"], own.get(row["entity_a"], row["entity_a"]), row["decision_id"])
+        withdrawal(row["kind"], entity_id, row["decision_id"], members)
         for row in rows.to_pylist()
+        for entity_id, *members in [[own.get(e, e) for e in (row["entity_a"], *row["members"])]]
     )
     return [one for one in found if not is_withheld(one.entity_id)]
 

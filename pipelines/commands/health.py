@@ -12,7 +12,6 @@ from typing import Any
 
 from pipelines.ledger import LedgerError, outstanding, read_ledger
 from pipelines.options import SHARE, add_ledger, add_register_options, moment
-from pipelines.user_files import read_decisions
 from reports.run import Run
 from schemas.tables import VICTIMS
 
@@ -119,7 +118,7 @@ def _corrections_due(finished: Run, arguments: argparse.Namespace) -> Iterator[s
     from pipelines.commands import correct  # with Arrow
 
     now = arguments.now or datetime.now(UTC)
-    decisions = correct.in_force(read_decisions(arguments.decisions), now)
+    decisions = correct.in_force(arguments.decisions, finished, now)
     try:
         entries = read_ledger(arguments.ledger)
     except LedgerError as error:

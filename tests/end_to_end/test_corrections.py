@@ -171,7 +171,7 @@ def test_it_is_well_while_nothing_was_withdrawn(office, capsys):
     ],
 )
 def test_every_issue_is_listed_until_it_is_corrected(office, capsys, kind, entity):
-    """An identifier counts in every epoch and in its canonical form."""
+    """An identifier counts in every epoch and in its canonical form; a dispute takes a cluster."""
     name = f"{kind}-{hashlib.sha256(entity.encode()).hexdigest()[:6]}"
     run, file = office.decided(name, (kind, entity))
     status, lines = health(capsys, run, "--decisions", file)
@@ -191,11 +191,12 @@ def test_every_issue_is_listed_until_it_is_corrected(office, capsys, kind, entit
         signature = one.with_name(f"{one.name}.sig").read_bytes()
         assert signing.verify_detached(one.read_bytes(), signature, public)
     (issue,) = json.loads((out / "in-cbi" / "correction.json").read_bytes())["issues"]
-    (struck,) = issue["strike"]
+    struck = {without_epoch(one["entity_id"]): one["files"] for one in issue["strike"]}
     seal = (office.package / "seal.json").read_bytes()
     assert issue["sha256"] == hashlib.sha256(seal).hexdigest()
-    assert without_epoch(struck["entity_id"]) == f"phone:{SECOND}"
-    assert "data/exhibits/02-identifiers.csv" in struck["files"]
+    whole = {f"phone:{FIRST}", f"phone:{SECOND}", f"account:iban:{ACCOUNT}"}
+    assert struck.keys() == (whole if kind == "dispute" else {f"phone:{SECOND}"})
+    assert "data/exhibits/02-identifiers.csv" in struck[f"phone:{SECOND}"]
     assert not (out / "in-cbi" / "revocation.json").exists()
     # Why it is withdrawn is nobody else's to know.
     assert kind not in (out / "microsoft" / "correction.json").read_text()
