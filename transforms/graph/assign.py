@@ -88,6 +88,7 @@ ASSIGNMENT = pa.schema(
         ("doubted", pa.bool_()),
         ("returned", pa.bool_()),
         ("link_reporters", pa.int64()),
+        ("tying_reporters", pa.int64()),
     ]
 )
 """Rows sorted by node, the 63-bit hash of an entity id.
@@ -96,8 +97,8 @@ ASSIGNMENT = pa.schema(
 follows. `hub` marks an entity that was seen with so many clusters that it ties none; `spread` is
 the share of its evidence outside its main cluster. `doubted` marks a line that may be a private
 person's and is alone since too few reporters tie it, `returned` what is in its cluster for
-the sake of its other epoch. `link_reporters` counts those who tie it to the rest of its cluster
-(`transforms.graph.robustness`).
+the sake of its other epoch. `tying_reporters` counts those who tie it to the rest of its cluster,
+`link_reporters` those of them that its robustness counts (`transforms.graph.robustness`).
 """
 
 NO_CLUSTER = -1
@@ -176,7 +177,7 @@ def assign_clusters(
     found = apply_constraints(found, evidence, must, cannot)
     anchor = _anchors(shown, first_seen, found.label)
     tied = link_reporters(evidence.without(found.hub), suppliers, found.label)
-    columns = (shown, anchor, found.hub, found.spread, found.doubted, found.returned, tied)
+    columns = (shown, anchor, found.hub, found.spread, found.doubted, found.returned, *tied)
     by_node = np.argsort(shown)
     return pa.RecordBatch.from_arrays(
         [pa.array(one[by_node]) for one in columns], schema=ASSIGNMENT
@@ -255,12 +256,12 @@ def has_mark(assignment: pa.RecordBatch, nodes: np.ndarray, mark: str) -> np.nda
     return found & assignment[mark].to_numpy(zero_copy_only=False)[at]
 
 
-def link_reporters_of_nodes(assignment: pa.RecordBatch, nodes: np.ndarray) -> np.ndarray:
-    """Returns, per node, the reporters who tie it to its cluster; 0 for one not assigned."""
+def reporters_of_nodes(assignment: pa.RecordBatch, nodes: np.ndarray, column: str) -> np.ndarray:
+    """Returns a count of reporters, a column, per node; 0 for one not assigned."""
     if not assignment.num_rows:
         return np.zeros(len(nodes), np.int64)
     at, found = sorted_lookup(assignment["node"].to_numpy(), nodes)
-    return np.where(found, assignment["link_reporters"].to_numpy()[at], 0)
+    return np.where(found, assignment[column].to_numpy()[at], 0)
 
 
 @dataclass(eq=False)

@@ -9,7 +9,6 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 from itertools import pairwise
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import apache_beam as beam
@@ -26,7 +25,7 @@ from transforms.decisions import NO_DECISIONS, DecisionsInForce
 from transforms.graph import priority
 from transforms.graph.cluster_facts import CLUSTER_TOTAL, ClusterFacts, cluster_facts
 from transforms.graph.final_status import CLUSTER_LINK, MEMBERSHIP
-from transforms.graph.robustness import near_miss_members, tier_of
+from transforms.graph.robustness import CORE_ROBUSTNESS, near_miss_members, tier_of
 from transforms.shuffle import KeyedInput, PerPartition, batches_of
 
 if TYPE_CHECKING:
@@ -137,34 +136,29 @@ def member_rows(
 
 
 def cluster_status(
-    rows: Sequence[Row],
-    confirmed: Container[str],
-    disputed: Container[str],
-    contested: Mapping[str, str] = MappingProxyType({}),
+    members: Sequence[Row], confirmed: Container[str], disputed: Container[str]
 ) -> str:
-    """Returns the status of a cluster from its MEMBER rows.
+    """Returns the status of a cluster from its MEMBERSHIP rows.
 
-    A dispute that covers a core member comes first: one that covers a verify member alone, which a
-    single reporter may have put there, leaves the rest free. Without a core any member counts. That
-    a member is contested, which takes it out of the core, takes no decision on it away.
+    A dispute that covers a member that two reporters put there comes first: one that covers what a
+    single reporter may have put there leaves the rest free, unless all of it is that. What takes a
+    member out of the core, a contest, a near miss or ties to other clusters, takes no decision on
+    it away.
 
     Args:
-        rows: Its MEMBER rows.
+        members: Its MEMBERSHIP rows.
         confirmed: Entity ids that a confirm covers.
         disputed: Ids without epochs that a dispute covers.
-        contested: The own id of each contested member, by the id that is shown.
     """
-    ids = [contested.get(one["entity_id"], one["entity_id"]) for one in rows]
-    core = [
-        entity_id
-        for entity_id, one in zip(ids, rows, strict=True)
-        if one["tier"] == Tier.CORE
-        or (
-            one["entity_id"] in contested
-            and tier_of(one["robustness"], one["near_miss_of"]) is Tier.CORE
-        )
+    ids = [one["known_as"] for one in members]
+    alone = len(members) == 1
+    firm = [
+        one["known_as"]
+        for one in members
+        if one["reporters"] >= CORE_ROBUSTNESS
+        and (alone or one["tying_reporters"] >= CORE_ROBUSTNESS)
     ]
-    if any(without_epoch(one) in disputed for one in core or ids):
+    if any(without_epoch(one) in disputed for one in firm or ids):
         return DISPUTED
     return CONFIRMED if any(one in confirmed for one in ids) else CANDIDATE
 
@@ -237,8 +231,7 @@ def summarize(
         cohesion = cluster_cohesion(ids, [*links_of.get(cluster_id, []), *beside])
         cohesion = replace(cohesion, tie=_bounded_ties(those, cohesion.tie, beside))
         rows = member_rows(cluster_id, those, cohesion, reviewed)
-        contested = {shown: own for own, shown in known.items() if shown != own}
-        status = cluster_status(rows, confirmed, disputed, contested)
+        status = cluster_status(those, confirmed, disputed)
         certainty = [one["confidence"] for one in rows]
         seen = records_of[cluster_id]
         cluster = cluster_row(cluster_id, those, seen, cohesion, certainty, status)

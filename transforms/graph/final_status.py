@@ -23,23 +23,26 @@ from transforms.graph.assign import (
     cluster_ids,
     clusters_of_nodes,
     has_mark,
-    link_reporters_of_nodes,
+    reporters_of_nodes,
 )
 from transforms.graph.incidence import IN_GRAPH
 from transforms.shuffle import MAIN
+
+TIE_COUNTS = ("link_reporters", "tying_reporters")
 
 MEMBERSHIP = pa.schema(
     [
         *ENTITY,
         ("cluster_id", pa.string()),
         ("role", pa.string()),
-        ("link_reporters", pa.int64()),
+        *((name, pa.int64()) for name in TIE_COUNTS),
         ("known_as", pa.string()),
     ]
 )
 """An infrastructure entity, contested or not, and its cluster.
 
-`link_reporters` is as ASSIGNMENT has it. `known_as` is its own id, which is not written.
+`link_reporters` and `tying_reporters` are as ASSIGNMENT has them. `known_as` is its own id, which
+is not written.
 """
 
 CLUSTER_LINK = pa.schema(
@@ -89,7 +92,7 @@ def finalize_entities(
     columns |= {
         "cluster_id": cluster_ids(cluster),
         "role": found["role"],
-        "link_reporters": link_reporters_of_nodes(assignment, nodes),
+        **{name: reporters_of_nodes(assignment, nodes, name) for name in TIE_COUNTS},
         "known_as": found["known_as"],
     }
     members = batch_of_columns(columns, MEMBERSHIP)

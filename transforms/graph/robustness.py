@@ -41,23 +41,27 @@ MAX_ROUNDS = 64
 """Bound on the rounds of merging parts; each at least halves some chain of them."""
 
 
-def link_reporters(evidence: Incidence, suppliers: SupplierCounts, label: np.ndarray) -> np.ndarray:
+def link_reporters(
+    evidence: Incidence, suppliers: SupplierCounts, label: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
     """Counts, per node, the reporters who tie it to the rest of its cluster.
-
-    At most one counts where that one could have put it there: outside the main part of its cluster,
-    and where at least as many tie it to other clusters alone.
 
     Args:
         evidence: The pieces of evidence, without hubs.
         suppliers: Supplier and country counts by node.
         label: The cluster of each node.
+
+    Returns:
+        The reporters that count, and all of them. At most one counts where that one could have put
+        the node there: outside the main part of its cluster, and where at least as many tie it to
+        other clusters alone.
     """
     key = evidence.group * (int(label.max(initial=0)) + 1) + label[evidence.node]
     _, at, named = np.unique(key, return_inverse=True, return_counts=True)
     inside = _count_reporters(evidence, named[at] > 1)
     elsewhere = _count_reporters(evidence, np.ones(len(evidence.node), bool)) - inside
     alone = ~in_main_part(evidence, suppliers, label) | (inside <= elsewhere)
-    return np.where(alone, np.minimum(inside, 1), inside)
+    return np.where(alone, np.minimum(inside, 1), inside), inside
 
 
 def separate_established_parts(

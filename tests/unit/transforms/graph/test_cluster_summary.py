@@ -16,13 +16,17 @@ from schemas.field import TIMESTAMP
 from tests.support.made_up_evidence import DAY, MONEY
 from transforms.graph.cluster_facts import CLUSTER_TOTAL, cluster_facts, sum_cluster_records
 from transforms.graph.cluster_summary import (
+    CANDIDATE,
+    DISPUTED,
     REPORTED_BRIDGES,
     cluster_cohesion,
+    cluster_status,
     confidence_of_weight,
     split_by_cluster,
     summarize,
 )
 from transforms.graph.final_status import CLUSTER_LINK, MEMBERSHIP
+from transforms.graph.robustness import near_miss_members
 from transforms.graph.suppliers import CLUSTER_RECORD
 from transforms.reporters import NO_PSEUDONYM
 
@@ -90,8 +94,32 @@ def membership(entity, cluster="c-1", **fields):
         "role": "callback",
         "reporters": 1,
         "link_reporters": 0,
+        "tying_reporters": 0,
         "known_as": entity,
     } | fields
+
+
+@pytest.mark.parametrize(
+    ("shown", "tying", "counted", "disputed"),
+    [(2, 2, 2, True), (2, 2, 1, True), (2, 1, 1, False), (1, 1, 1, False)],
+)
+def test_no_liars_ties_elsewhere_end_a_dispute(shown, tying, counted, disputed):
+    """Those who tie a member here count for a dispute, however many tie it elsewhere."""
+    one = membership(
+        "phone:+18885550101", reporters=shown, tying_reporters=tying, link_reporters=counted
+    )
+    other = membership("phone:+18885550122", reporters=5, tying_reporters=4, link_reporters=4)
+    status = cluster_status([one, other], frozenset(), {one["known_as"]})
+    assert status == (DISPUTED if disputed else CANDIDATE)
+
+
+def test_a_near_miss_keeps_its_dispute():
+    slip, better = (
+        membership(f"phone:+1888555010{n}", reporters=count, tying_reporters=2, link_reporters=2)
+        for n, count in ((1, 2), (2, 6))
+    )
+    assert near_miss_members([slip, better]).keys() == {slip["entity_id"]}
+    assert cluster_status([slip, better], frozenset(), {slip["known_as"]}) == DISPUTED
 
 
 RECORDS = st.lists(

@@ -22,8 +22,9 @@ def node(entity):
 def assignment(clusters, doubted=(), returned=()):
     """From entity to (cluster, hub)."""
     rows = [
-        {"node": node(entity), "cluster": cluster, "hub": hub, "spread": 0.75, "link_reporters": 2}
+        {"node": node(entity), "cluster": cluster, "hub": hub, "spread": 0.75}
         | {"doubted": entity in doubted, "returned": entity in returned}
+        | dict.fromkeys(("link_reporters", "tying_reporters"), 2)
         for entity, (cluster, hub) in clusters.items()
     ]
     return pa.RecordBatch.from_pylist(sorted(rows, key=lambda row: row["node"]), ASSIGNMENT)

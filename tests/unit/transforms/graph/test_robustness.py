@@ -39,12 +39,13 @@ def tying(groups, reporters, label, node, *, inside):
 def test_reporters_of_a_members_links_are_those_who_name_it_beside_others(groups, who, label):
     label = np.array(label)
     given_evidence = evidence(groups, NODES, who[: len(groups)])
-    found = link_reporters(given_evidence, no_suppliers(NODES), label)
+    found, tying_it = link_reporters(given_evidence, no_suppliers(NODES), label)
     main = in_main_part(given_evidence, no_suppliers(NODES), label)
     for node in range(NODES):
         near = tying(groups, who, label, node, inside=True)
         everybody = tying(groups, who, label, node, inside=False)
         single = not main[node] or 2 * len(near) <= len(everybody)
+        assert tying_it[node] == len(near)
         assert found[node] == (min(len(near), 1) if single else len(near))
 
 
@@ -73,7 +74,8 @@ def test_one_more_reporter_makes_no_member_of_one_reporter_core(groups, who, lab
     """A liar ties whatever he likes: where nobody else ties a node, one reporter counts."""
     label = np.array(label)
     reporters = [*who[: len(groups)], *[9] * len(lies)]
-    found = link_reporters(evidence([*groups, *lies], NODES, reporters), no_suppliers(NODES), label)
+    lied = evidence([*groups, *lies], NODES, reporters)
+    found, _ = link_reporters(lied, no_suppliers(NODES), label)
     for node in range(NODES):
         if not tying(groups, who, label, node, inside=True):
             assert found[node] < CORE_ROBUSTNESS
