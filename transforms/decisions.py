@@ -200,6 +200,11 @@ class DecisionsInForce:
         """Returns the entity ids that the bound decisions of a kind cover."""
         return frozenset(each for one in self.of(kind) for each in one.members or ())
 
+    def bound_members(self) -> frozenset[str]:
+        """Returns the entity ids that any decisions are bound to, in force or not."""
+        every = self.binding + self.without_effect
+        return frozenset(each for one in every for each in one.members or ())
+
     def unbound(self) -> tuple[Decision, ...]:
         """Returns the decisions, in force or not, that are not bound yet."""
         return tuple(one for one in self.binding + self.without_effect if one.members is None)

@@ -330,6 +330,56 @@ def test_a_contest_takes_nothing_from_what_a_decision_covers(kind, tmp_path):
     assert (after["a"], after["b"]) == (before["a"], before["b"])
 
 
+@pytest.mark.parametrize("kind", ["confirm", "dispute"])
+@pytest.mark.parametrize("quiet_day", [False, True])
+def test_a_claim_on_a_day_without_other_records_takes_nothing_from_a_decision(
+    kind, quiet_day, tmp_path, capfd
+):
+    """Whoever files alone on a day erases nothing that others showed on the days before."""
+    header = "decision_id,kind,entity_a,entity_b,author,reason,decided_at,expires_at"
+    file = tmp_path / "decisions.csv"
+    file.write_text(f"{header}\na,{kind},phone:{FREE},,ann,checked,2024-04-01T00:00:00Z,\n")
+
+    def day(name, rows, before):
+        flags = ("--decisions", file, "--previous", before)
+        return batch(tmp_path, name, rows, (), *flags)[0]
+
+    def covered(output):
+        (row,) = read(output, DECISIONS).to_pylist()
+        return row["members"]
+
+    one, _ = batch(tmp_path, "one", ring())
+    two = day("two", ring(), one)
+    before = covered(two)
+    assert f"phone:{RING}" in before
+    if quiet_day:
+        two = day("quiet", [report(1, "v1", narrative="Nothing happened.")], two)
+    lies = [report(90, "liar", (RING, "victim"))]
+    three = day("three", lies, two)
+    assert (hidden(three).keys(), len(covered(three))) == ({RING}, len(before))
+    assert main(["health", str(three)]) == 1
+    # Again, which one person can do for as long as he likes.
+    again = day("again", lies, three)
+    assert hidden(again)[RING]["victim_reporters"] == 1
+    four = day("four", ring(), again)
+    assert hidden(four).keys() == {RING}
+    for output in (three, again, four):
+        assert_nowhere(output, RING)
+    file.write_text(
+        file.read_text() + f"c,suspect_held,phone:{RING},,ann,checked,2024-04-02T00:00:00Z,\n"
+    )
+    five = day("five", [*ring(), *lies], four)
+    rows = {row["decision_id"]: row["members"] for row in read(five, DECISIONS).to_pylist()}
+    assert rows["a"] == before
+    # Three who claim it settle it for the victim, as nobody else is known to show it.
+    many = [report(90 + n, f"u{n}", (RING, "victim")) for n in range(3)]
+    file.write_text(f"{header}\na,{kind},phone:{FREE},,ann,checked,2024-04-01T00:00:00Z,\n")
+    six = day("six", many, two)
+    assert hidden(six) == {}
+    capfd.readouterr()
+    assert main(["health", str(six)]) == 0
+
+
 def test_the_same_records_contest_the_same_in_any_order(tmp_path):
     rows = [*ring(), *LIES["both"], *LIES["words"]]
     one, first = batch(tmp_path, "one", rows)

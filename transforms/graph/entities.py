@@ -49,11 +49,15 @@ from transforms.graph.ownership import (
     NOT_CONTESTED,
     NOTHING_SETTLED,
     Settled,
+    are_open,
+    claimed_by,
     claims_of,
+    contested_ids,
     judge,
     judge_epochs,
     settle_roles,
     settle_suspects,
+    shown_in_earlier_runs,
     still_contested,
     take_sides,
 )
@@ -164,6 +168,7 @@ def determine_status(
     settled: Settled = NOTHING_SETTLED,
     before: pa.Table = NOT_CONTESTED,
     previous: pa.Table | None = None,
+    decided: DecisionsInForce = NO_DECISIONS,
 ) -> Statuses:
     """Finds the status of each identifier from ACTIVITY rows of whole entities.
 
@@ -181,6 +186,7 @@ def determine_status(
         settled: What analysts decided.
         before: CONTESTED_BEFORE rows: what was contested in an earlier run.
         previous: PREVIOUS rows, whose epochs keep their numbers.
+        decided: The decisions, whose bound members were shown in earlier runs.
     """
     if activity.num_rows == 0:
         nothing = (CLASSIFIED_ENTITY, ENTITY_STATUS, CONTESTED)
@@ -190,13 +196,14 @@ def determine_status(
     bare = counted["entity_id"].combine_chunks()
     own_by = owners["own_by"].take(pc.index_in(bare, owners["entity_id"].combine_chunks()))
     counted = counted.append_column("own_by", pc.fill_null(own_by, 0))
-    said = np.maximum(_claims_before(bare, registered), _claims_before(bare, claims_of(before)))
-    status, reason = judge(counted, known, settled, said)
+    said = np.maximum(claimed_by(bare, registered), claimed_by(bare, claims_of(before)))
+    earlier = shown_in_earlier_runs(bare, before, decided)
+    status, reason = judge(counted, known, settled, said, earlier)
     counted = _with_column(counted, "own_by", pc.max_element_wise(counted["own_by"], said))
     epochal = true_mask(pc.is_in(status, pa.array(IN_GRAPH)))
-    decided = settled.names_suspect(bare) & true_mask(pc.equal(status, Status.VICTIM_SIDE))
+    named = settled.names_suspect(bare) & true_mask(pc.equal(status, Status.VICTIM_SIDE))
     victims = true_mask(pc.is_in(bare, pa.array(sorted(settled.victims), pa.string())))
-    used = bare.filter(pa.array(epochal | (decided & ~victims)))
+    used = bare.filter(pa.array(epochal | (named & ~victims)))
     starts = epochs.find_epoch_starts(activity, used, lives, previous)
     if len(starts.ids):
         lasts = pc.invert(pc.is_in(bare, starts.ids))
@@ -214,10 +221,12 @@ def determine_status(
     status, reason = settle_suspects(counted, status, reason, settled)
     entities = _entities(counted, status, reason, main_roles(counted))
     contested = pc.equal(status, Status.CONTESTED)
+    earlier = shown_in_earlier_runs(without_epochs(counted["entity_id"]), before, decided)
+    still = pc.or_(contested, pa.array(are_open(counted, status, settled, earlier)))
     shown_as = pc.if_else(contested, entities["entity_id"], pa.scalar(None, pa.string()))
     columns = {"status": status, "shown_as": shown_as.combine_chunks()}
     statuses = _status_by_share(activity, counted["entity_id"], columns, starts)
-    return Statuses(entities, statuses, _contested(entities, counted, contested))
+    return Statuses(entities, statuses, _contested(entities, counted, still, earlier))
 
 
 def annotate_mentions(evidence: pa.Table, statuses: pa.Table) -> tuple[pa.Table, pa.Table]:
@@ -363,32 +372,30 @@ def _determine_status(
         settled=settled,
         before=before,
         previous=previous,
+        decided=decided,
     )
     own = pa.concat_tables(
         [added.filter(pc.greater(added["own"], 0)).select(["entity_id"]), claims.select([0])]
     )
     carried = still_contested(before, found.statuses, own, settled)
-    ids = found.statuses["entity_id"]
-    contested = pc.unique(ids.filter(pc.equal(found.statuses["status"], Status.CONTESTED)))
     if key is not None:
-        owners, leaving = victims_and_others(added, claims, found.statuses, registered, settled)
+        owners, leaving = victims_and_others(added, claims, found, registered, settled)
         for batch in batches_of(register_changes(added, owners, leaving, key)):
             yield beam.pvalue.TaggedOutput(REGISTER_ROWS, batch)
     yield from batches_of(found.statuses)
-    rows_of = {CLASSIFIED_ENTITIES: found.entities, CONTESTED_ROWS: found.contested}
-    rows_of[CONTESTED_ROWS] = pa.concat_tables([found.contested, carried])
+    contested = pa.concat_tables([found.contested, carried])
+    rows_of = {CLASSIFIED_ENTITIES: found.entities, CONTESTED_ROWS: contested}
     for name, rows in rows_of.items():
         for batch in batches_of(rows):
             yield beam.pvalue.TaggedOutput(name, batch)
-    here = sum(not is_withheld(one) for one in contested.to_pylist())  # the others are carried on
-    open_ = here + len(pc.unique(carried["value"]))
-    yield beam.pvalue.TaggedOutput(COUNTERS, (CONTESTED_IDENTIFIERS, open_))
+    count = len(pc.unique(contested_ids(contested)))
+    yield beam.pvalue.TaggedOutput(COUNTERS, (CONTESTED_IDENTIFIERS, count))
 
 
 def victims_and_others(
     activity: pa.Table,
     claims: pa.Table,
-    statuses: pa.Table,
+    found: Statuses,
     registered: pa.Table,
     settled: Settled = NOTHING_SETTLED,
 ) -> tuple[pa.Table, list[str]]:
@@ -400,7 +407,7 @@ def victims_and_others(
     Args:
         activity: ACTIVITY rows.
         claims: CLAIM rows of these entities.
-        statuses: their ENTITY_STATUS rows.
+        found: their statuses.
         registered: REGISTERED rows: those that are in the register of earlier runs.
         settled: What analysts decided.
 
@@ -408,15 +415,13 @@ def victims_and_others(
         Those that are a victim's by these records or by decision (`entity_id`, `own_by`), and the
         bare ids of those whose entry ends.
     """
-    victims, contested, *used = (
-        pc.unique(statuses["entity_id"].filter(pc.equal(statuses["status"], str(one))))
-        for one in (
-            Status.VICTIM_SIDE,
-            Status.CONTESTED,
-            Status.INFRASTRUCTURE,
-            Status.UNCORROBORATED,
-        )
+    of_status = found.statuses["status"]
+    victims, *used = (
+        pc.unique(found.statuses["entity_id"].filter(pc.equal(of_status, str(one))))
+        for one in (Status.VICTIM_SIDE, Status.INFRASTRUCTURE, Status.UNCORROBORATED)
     )
+    contested = pc.unique(contested_ids(found.contested))
+    victims = victims.filter(pc.invert(pc.is_in(victims, contested)))
     hidden = pa.concat_arrays([victims, contested])
     _, owners = take_sides(activity.filter(pc.is_in(activity["entity_id"], hidden)), claims)
     named = owners["entity_id"].combine_chunks()
@@ -573,12 +578,6 @@ def _with_reasons(
     )
 
 
-def _claims_before(ids: pa.Array, registered: pa.Table) -> np.ndarray:
-    """Returns how many called each id a victim's in earlier runs."""
-    place = pc.index_in(ids, registered["entity_id"].combine_chunks())
-    return pc.fill_null(registered["reporters"].combine_chunks().take(place), 0).to_numpy()
-
-
 def _entities(counted: pa.Table, status: pa.Array, reason: pa.Array, roles: pa.Array) -> pa.Table:
     """Converts sums to CLASSIFIED_ENTITY rows; what is hidden gets a withheld id and no value."""
     ids = counted["entity_id"].combine_chunks()
@@ -628,7 +627,9 @@ def _place_id(kind: str, place: str) -> str:
     return withheld_id(kind, xxhash.xxh3_64_hexdigest(f"{kind}|{place}".encode()))
 
 
-def _contested(entities: pa.Table, counted: pa.Table, contested: pa.Array) -> pa.Table:
+def _contested(
+    entities: pa.Table, counted: pa.Table, contested: pa.Array, shown_before: np.ndarray
+) -> pa.Table:
     """Converts the CLASSIFIED_ENTITY rows that are contested to CONTESTED rows.
 
     What an earlier run withheld has no value here.
@@ -639,7 +640,7 @@ def _contested(entities: pa.Table, counted: pa.Table, contested: pa.Array) -> pa
         "entity_id": entities["entity_id"],
         "kind": entities["kind"],
         "value": pc.replace_substring_regex(known_as, r"^[^:]*:", ""),
-        "suspect_reporters": counted["reporters"],
+        "suspect_reporters": pc.max_element_wise(counted["reporters"], shown_before),
         "victim_reporters": counted["own_by"],
         "first_seen": entities["first_seen"],
     }

@@ -21,7 +21,7 @@ import pyarrow.parquet as pq
 from apache_beam.io.filesystems import FileSystems
 
 from schemas.decision import DecisionKind
-from schemas.entity import CONTESTED, is_withheld, without_epoch
+from schemas.entity import CONTESTED, is_withheld, without_epoch, without_epochs
 from schemas.enums import SUPPLIER_KINDS, EntityKind, Role, Status
 from schemas.manifest import MANIFEST_NAME
 from schemas.tables import CONTESTED as CONTESTED_TABLE
@@ -135,6 +135,7 @@ def judge(
     known: KnownLegitimate,
     settled: Settled = NOTHING_SETTLED,
     registered: np.ndarray | None = None,
+    shown_before: np.ndarray | None = None,
 ) -> tuple[pa.Array, pa.Array]:
     """Returns the status and the reason of each identifier, over all of its epochs.
 
@@ -146,8 +147,11 @@ def judge(
         known: The known-legitimate list.
         settled: What analysts decided.
         registered: How many reporters called each a victim's in earlier runs.
+        shown_before: How many showed a suspect using each in earlier runs.
     """
-    before = np.zeros(counted.num_rows, np.int64) if registered is None else registered
+    nobody = np.zeros(counted.num_rows, np.int64)
+    before = nobody if registered is None else registered
+    earlier = nobody if shown_before is None else shown_before
     ids = counted["entity_id"].combine_chunks()
     legitimate = known.reasons(ids)
     business = true_mask(pc.is_in(counted["line_type"], pa.array(BUSINESS_LINES)))
@@ -160,6 +164,7 @@ def judge(
         business.tolist(),
         *(counted[name].to_pylist() for name in ("own", "held", "shown", "reporters", "own_by")),
         before.tolist(),
+        earlier.tolist(),
         zip(used, why_used, strict=True),
     ]
     found = [_judge_one(settled, *row) for row in zip(*columns, strict=True)]
@@ -178,6 +183,7 @@ def _judge_one(
     suspects: int,
     owners: int,
     before: int,
+    earlier: int,
     as_used: tuple[str, str],
 ) -> tuple[str, str]:
     if legitimate is not None:
@@ -190,7 +196,7 @@ def _judge_one(
     victims = max(owners, before)
     if not victims:
         return as_used
-    if supplier or not shown or outweighs(victims, suspects):
+    if supplier or not (shown or earlier) or outweighs(victims, max(suspects, earlier)):
         because = f"a victim's own in {_count(own, 'record')}"
         if not own:
             because = f"a victim's own, as stated by {_count(victims, 'reporter')}"
@@ -202,9 +208,56 @@ def _judge_one(
     if business and outweighs(suspects, victims):
         return as_used
     calls, show = ("calls" if victims == 1 else "call"), ("shows" if suspects == 1 else "show")
+    said = f"{Status.CONTESTED}: {_count(victims, 'reporter')} {calls} it a victim's own"
+    if not shown:
+        return Status.VICTIM_SIDE, f"{said}, {earlier} showed a suspect using it in earlier runs"
     who = f"{suspects} {show}" if suspects else "calls without a pseudonym show"
-    because = f"{_count(victims, 'reporter')} {calls} it a victim's own, {who} a suspect using it"
-    return Status.CONTESTED, f"{Status.CONTESTED}: {because}"
+    return Status.CONTESTED, f"{said}, {who} a suspect using it"
+
+
+def are_open(
+    counted: pa.Table, status: pa.Array, settled: Settled, shown_before: np.ndarray
+) -> np.ndarray:
+    """Masks what is contested though nobody shows a suspect using it in this run.
+
+    It is a victim's in the tables, since nothing here ties it to anything, and stays contested:
+    one who claims what others showed before must not erase it.
+
+    Args:
+        counted: Sums by entity or epoch, with `own_by`.
+        status: The status of each.
+        settled: What analysts decided.
+        shown_before: How many showed a suspect using each in earlier runs.
+    """
+    against = np.maximum(counted["reporters"].to_numpy(), shown_before)
+    settling = np.maximum(FEWEST_TO_SETTLE, CONTEST_RATIO * against)
+    bare = without_epochs(counted["entity_id"])
+    decided = {*settled.victims, *map(without_epoch, settled.suspects)}
+    left = ~true_mask(pc.is_in(bare, pa.array(sorted(decided), pa.string()))) & (shown_before > 0)
+    left &= ~is_supplier(counted) & true_mask(pc.equal(status, Status.VICTIM_SIDE))
+    return left & (counted["own_by"].to_numpy() < settling)
+
+
+def shown_in_earlier_runs(ids: pa.Array, before: pa.Table, decided: DecisionsInForce) -> np.ndarray:
+    """Returns how many showed a suspect using each bare id in earlier runs, as far as is known.
+
+    That is known of what was contested, and of what a decision is bound to: there, one did.
+
+    Args:
+        ids: Bare ids.
+        before: CONTESTED_BEFORE rows.
+        decided: The decisions.
+    """
+    known = dict.fromkeys(map(without_epoch, decided.bound_members()), 1)
+    rows = before.select(["known_as", "suspect_reporters"]).to_pylist()
+    for row in rows:
+        known[row["known_as"]] = max(known.get(row["known_as"], 0), row["suspect_reporters"] or 1)
+    found = np.zeros(len(ids), np.int64)
+    if known:
+        at = pc.index_in(ids, pa.array(list(known), pa.string()))
+        there = true_mask(pc.is_valid(at))
+        found[there] = np.array(list(known.values()), np.int64)[at.drop_null().to_numpy()]
+    return found
 
 
 def judge_epochs(
@@ -281,6 +334,17 @@ def claims_of(contested: pa.Table) -> pa.Table:
     return found.rename_columns(
         {"known_as": "entity_id", "victim_reporters_max": "reporters"}
     ).select(["entity_id", "reporters"])
+
+
+def claimed_by(ids: pa.Array, known: pa.Table) -> np.ndarray:
+    """Returns how many called each id a victim's, by rows of `entity_id` and `reporters`."""
+    place = pc.index_in(ids, known["entity_id"].combine_chunks())
+    return pc.fill_null(known["reporters"].combine_chunks().take(place), 0).to_numpy()
+
+
+def contested_ids(contested: pa.Table) -> pa.ChunkedArray:
+    """Returns the own bare ids of CONTESTED rows."""
+    return pc.binary_join_element_wise(contested["kind"], contested["value"], ":")
 
 
 def still_contested(

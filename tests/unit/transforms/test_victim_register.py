@@ -44,7 +44,7 @@ def changes(rows, registered=NOT_REGISTERED, settled=NOTHING_SETTLED):
     """The changes of the register by some evidence, in one partition."""
     activity = sum_activity(evidence(rows))
     found = determine_status(activity, NOBODY, NO_LIFETIMES, registered, settled=settled)
-    kept = victims_and_others(activity, NO_CLAIMS, found.statuses, registered, settled)
+    kept = victims_and_others(activity, NO_CLAIMS, found, registered, settled)
     return register_changes(activity, *kept, KEY)
 
 
