@@ -178,8 +178,10 @@ def shown_entities(run: Run, named: pa.Array) -> tuple[pa.Table, tuple[datetime,
     What is contested there is shown under a withheld id, which its owner can look up.
 
     Returns:
-        SHOWN rows (transforms/decisions.py), and the first and the last record of the run.
+        SHOWN rows, and the first and the last record of the run.
     """
+    from transforms.decisions import SHOWN
+
     contested = contested_values(run)
     asked = set(named.to_pylist())
     standing = {value: stands for stands, value in contested.items() if value in asked}
@@ -190,14 +192,14 @@ def shown_entities(run: Run, named: pa.Array) -> tuple[pa.Table, tuple[datetime,
         run, MEMBERS, ["entity_id", "cluster_id", "tier"], pc.field("cluster_id").isin(clusters)
     )
     wanted = pa.concat_arrays([named, members["entity_id"].combine_chunks()]).unique()
-    columns = ["entity_id", "first_seen", "last_seen"]
+    columns = ["entity_id", "first_seen", "first_used", "last_used", "last_seen"]
     entities = tables.read_table(run, ENTITIES, columns)
-    shown = entities.filter(pc.is_in(entities["entity_id"], wanted)).select(columns[:2])
+    shown = entities.filter(pc.is_in(entities["entity_id"], wanted)).select(columns[:-1])
     at = pc.index_in(shown["entity_id"], members["entity_id"].combine_chunks())
     cluster = members["cluster_id"].combine_chunks().take(at.combine_chunks())
     core = pc.equal(members["tier"].combine_chunks(), Tier.CORE).take(at.combine_chunks())
-    rows = shown.add_column(1, "cluster_id", cluster)
-    rows = rows.append_column("core", pc.fill_null(core, False))
+    rows = shown.append_column("cluster_id", cluster)
+    rows = rows.append_column("core", pc.fill_null(core, False)).select(SHOWN.names)
     for value, stands in standing.items():
         row = rows.filter(pc.equal(rows["entity_id"], stands))
         own = pa.repeat(value, row.num_rows)

@@ -70,6 +70,13 @@ BINDING = pa.schema(
             "SHA-256 of the members, one a line, in hexadecimal.",
             required=True,
         ),
+        field(
+            "used",
+            pa.list_(_STRING),
+            "For each member, the first and the last day (UTC) on which records of that run show a "
+            "suspect using it, such as 2024-01-05/2024-03-09; empty where none does, and for a "
+            "victim's own. It tells the epochs of an identifier apart in later runs.",
+        ),
         field("run_id", _STRING, "The run that showed these members; null for this run."),
         field("bound_from", TIMESTAMP, "First record of that run; null where it had none."),
         field("bound_to", TIMESTAMP, "Last record of that run; null where it had none."),
@@ -77,8 +84,8 @@ BINDING = pa.schema(
 )
 """The facts that a decision is bound to.
 
-A row of a decisions file that `ringtrace decide` wrote has these columns too: `members` is then a
-list in JSON, also in CSV.
+A row of a decisions file that `ringtrace decide` wrote has these columns too: `members` and `used`
+are then lists in JSON, also in CSV.
 """
 
 BOUND_DECISION = pa.schema(

@@ -17,11 +17,11 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
 from itertools import pairwise
 from operator import itemgetter
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import apache_beam as beam
 import pyarrow as pa
@@ -50,10 +50,12 @@ SHOWN = pa.schema(
         ("cluster_id", pa.string()),
         ("first_seen", TIMESTAMP),
         ("core", pa.bool_()),
+        ("first_used", TIMESTAMP),
+        ("last_used", TIMESTAMP),
     ]
 )
-"""An entity that a run shows: its cluster, null where it is in none, its first record, and whether
-it is a core member.
+"""An entity that a run shows: its cluster, null where it is in none, its first record, whether it
+is a core member, and the first and last record that show a suspect using it, null without one.
 """
 
 _MEMBER_COLUMNS = (
@@ -61,6 +63,8 @@ _MEMBER_COLUMNS = (
     "known_as",
     "cluster_id",
     "first_seen",
+    "first_used",
+    "last_used",
     "status",
     "reporters",
     "link_reporters",
@@ -74,6 +78,14 @@ Interval = tuple[datetime, datetime]
 
 FileDigest = Mapping[str, str]
 """The name of a file and its SHA-256, as the manifest has them."""
+
+
+class DaysOfUse(NamedTuple):
+    """The first and the last day (UTC) on which an entity was shown in a suspect's use."""
+
+    entity_id: str
+    first: date
+    last: date
 
 
 class BoundBy(StrEnum):
@@ -91,6 +103,7 @@ class Decision:
 
     Attributes:
         members: Entity ids that it is bound to, sorted; None until it is bound.
+        used: When each member was used, of those that were, in the run that showed them.
         run_id: The run that showed them; None for the run at hand.
         interval: First and last record of that run.
         bound_by: Where the binding is from.
@@ -108,6 +121,7 @@ class Decision:
     run_id: str | None = None
     interval: Interval | None = None
     bound_by: BoundBy | None = None
+    used: tuple[DaysOfUse, ...] = ()
 
     @property
     def entities(self) -> tuple[str, ...]:
@@ -204,6 +218,10 @@ class DecisionsInForce:
         """Returns the entity ids that any decisions are bound to, in force or not."""
         every = self.binding + self.without_effect
         return frozenset(each for one in every for each in one.members or ())
+
+    def days_of_use(self) -> list[DaysOfUse]:
+        """Returns when the members of decisions were used in the runs that these are bound to."""
+        return sorted({each for one in self.binding + self.without_effect for each in one.used})
 
     def unbound(self) -> tuple[Decision, ...]:
         """Returns the decisions, in force or not, that are not bound yet."""
@@ -316,26 +334,27 @@ def bind(
     core: set[str] = set()
     cluster: dict[str, str] = {}
     members: dict[str, list[str]] = {}
+    used: dict[str, DaysOfUse] = {}
     for row in shown.to_pylist():
         entity = row["entity_id"]
         first[entity] = row["first_seen"]
+        if row["first_used"] is not None:
+            used[entity] = DaysOfUse(entity, row["first_used"].date(), row["last_used"].date())
         if row["core"]:
             core.add(entity)
         if row["cluster_id"] is not None and entity not in cluster:
             cluster[entity] = row["cluster_id"]
             members.setdefault(row["cluster_id"], []).append(entity)
-    return tuple(
-        replace(
-            one,
-            members=_facts(one, cluster, members, first, core),
-            run_id=run_id,
-            interval=interval,
-            bound_by=bound_by,
-        )
-        if one.members is None
-        else one
-        for one in decisions
-    )
+    found = []
+    for one in decisions:
+        if one.members is None:
+            facts = _facts(one, cluster, members, first, core)
+            days = tuple(used[each] for each in facts if each in used)
+            bound = replace(one, members=facts, used=days, bound_by=bound_by)
+            found.append(replace(bound, run_id=run_id, interval=interval))
+        else:
+            found.append(one)
+    return tuple(found)
 
 
 def named_to_bind(decisions: Iterable[Decision]) -> pa.Array:
@@ -523,10 +542,11 @@ def _entities_to_bind(
 
 
 def shown_entities(entities: pa.RecordBatch) -> pa.RecordBatch:
-    """Converts rows with entity_id and first_seen to SHOWN rows without a cluster."""
+    """Converts ENTITY rows to SHOWN rows without a cluster."""
     nothing = pa.nulls(entities.num_rows, pa.string())
     core = pa.repeat(pa.scalar(value=False), entities.num_rows)
-    columns = [entities["entity_id"], nothing, entities["first_seen"], core]
+    days = entities["first_used"], entities["last_used"]
+    columns = [entities["entity_id"], nothing, entities["first_seen"], core, *days]
     return pa.RecordBatch.from_arrays(columns, schema=SHOWN)
 
 
@@ -551,6 +571,8 @@ def _shown_members(
                 "cluster_id": cluster,
                 "first_seen": row["first_seen"],
                 "core": row["entity_id"] in core,
+                "first_used": row["first_used"],
+                "last_used": row["last_used"],
             }
 
 

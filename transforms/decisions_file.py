@@ -10,9 +10,9 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from types import MappingProxyType
 from typing import Any
 
@@ -32,6 +32,7 @@ from schemas.entity import epoch_number, is_withheld, with_epoch, without_epoch
 from transforms.arrow_util import table_of_rows
 from transforms.decisions import (
     BoundBy,
+    DaysOfUse,
     Decision,
     DecisionsInForce,
     by_id,
@@ -180,6 +181,7 @@ def _file_row(one: Decision) -> dict[str, Any]:
         "expires_at": _time_text(one.expires_at),
         "members": list(one.members or ()),
         "members_digest": one.digest,
+        "used": _days_texts(one.members or (), one.used),
         "run_id": one.run_id,
         "bound_from": _time_text(start),
         "bound_to": _time_text(end),
@@ -297,7 +299,7 @@ def _with_binding(decision: Decision, values: Mapping[str, object], place: str) 
     texts = {
         name: _text(values.get(name), f"{place}, {name}")
         for name in BINDING.names
-        if name != "members"
+        if name not in ("members", "used")
     }
     if members is None:
         for name, text in texts.items():
@@ -308,9 +310,42 @@ def _with_binding(decision: Decision, values: Mapping[str, object], place: str) 
         raise DecisionError(f"{place}, members_digest: is not that of the members; {remedy}")
     start, end = (_moment(texts[name], f"{place}, {name}") for name in ("bound_from", "bound_to"))
     interval = (start, end) if start is not None and end is not None else None
-    return replace(
-        decision, members=members, run_id=texts["run_id"], interval=interval, bound_by=BoundBy.FILE
-    )
+    used = _used(values.get("used"), members, f"{place}, used")
+    bound = replace(decision, members=members, used=used, bound_by=BoundBy.FILE)
+    return replace(bound, run_id=texts["run_id"], interval=interval)
+
+
+def _used(value: object, members: tuple[str, ...], place: str) -> tuple[DaysOfUse, ...]:
+    """Returns when members were used, from a list of texts or one in JSON; nothing without."""
+    if value is None or value == "":
+        return ()
+    try:
+        items = json.loads(value) if isinstance(value, str) else value
+        return _days_of_use(members, items)
+    except (ValueError, TypeError, RecursionError):
+        raise DecisionError(
+            f"{place}: is not a list in JSON of a first and a last day for each member, such as "
+            '"2024-01-05/2024-03-09"; leave it empty'
+        ) from None
+
+
+def _days_of_use(members: Sequence[str], texts: Any) -> tuple[DaysOfUse, ...]:
+    """Parses the days of each member, of which those that have none are left out.
+
+    Raises:
+        TypeError, ValueError: for what is no list of as many texts, each two days or empty.
+    """
+    found = []
+    for member, text in zip(members, texts, strict=True):
+        if text:
+            first, last = map(date.fromisoformat, str(text).split("/"))
+            found.append(DaysOfUse(member, first, last))
+    return tuple(sorted(found))
+
+
+def _days_texts(members: Iterable[str], used: Iterable[DaysOfUse]) -> list[str]:
+    days = {one.entity_id: f"{one.first}/{one.last}" for one in used}
+    return [days.get(one, "") for one in members]
 
 
 def _members(value: object, place: str, remedy: str) -> tuple[str, ...] | None:
@@ -394,7 +429,8 @@ def _is_same(one: Decision, row: Mapping[str, Any] | None) -> bool:
 
 def _bound_as(one: Decision, row: Mapping[str, Any], contested: Mapping[str, str]) -> Decision:
     start, end = row["bound_from"], row["bound_to"]
-    members = tuple(sorted(contested.get(each, each) for each in row["members"]))
+    shown = [contested.get(each, each) for each in row["members"]]
+    members = tuple(sorted(shown))
     if one.kind not in (*CLUSTER_DECISIONS, DecisionKind.VICTIM_OWNED) and len(members) == len(
         one.entities
     ):
@@ -402,6 +438,7 @@ def _bound_as(one: Decision, row: Mapping[str, Any], contested: Mapping[str, str
     return replace(
         one,
         members=members,
+        used=_days_of_use(shown, row["used"] or [""] * len(shown)),
         run_id=row["run_id"],
         interval=(start, end) if start is not None and end is not None else None,
         bound_by=BoundBy.BEFORE,
@@ -429,11 +466,18 @@ def _bound_row(
     for place, name in enumerate(("entity_a", "entity_b")):
         if written[name] is not None:
             written[name] = shown(written[name], place)
-    members = sorted(shown(each, place) for place, each in enumerate(one.members or ()))
+    days = _days_texts(one.members or (), one.used)
+    pairs = sorted(
+        (stands, when if stands == each or stands in contested.values() else "")
+        for place, (each, when) in enumerate(zip(one.members or (), days, strict=True))
+        for stands in [shown(each, place)]
+    )
+    members = [stands for stands, _ in pairs]
     start, end = one.interval or (None, None)
     return written | {
         "members": members,
         "members_digest": members_digest(members),
+        "used": [when for _, when in pairs],
         "bound_from": start,
         "bound_to": end,
     }

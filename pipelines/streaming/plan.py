@@ -191,7 +191,7 @@ class LiveDecisions:
         if not FileSystems.exists(path):
             return BOUND_DECISION.empty_table()
         with FileSystems.open(path) as file:
-            return pq.read_table(pa.BufferReader(file.read())).cast(BOUND_DECISION)
+            return pq.read_table(pa.BufferReader(file.read()), schema=BOUND_DECISION)
 
 
 def file_stamp(path: str) -> tuple[int, int] | None:

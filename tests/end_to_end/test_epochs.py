@@ -161,6 +161,41 @@ def test_harm_is_counted_in_every_epoch(world, tmp_path, capsys):
     assert (found["victim_side"], found["known_legitimate"]) == (2, 2)
 
 
+@pytest.mark.parametrize("cells", [["confirm"], ["review"]])
+def test_no_liar_moves_a_bound_decision_to_another_epoch(tmp_path, cells):
+    """A run that follows no other, in which a liar dates what one reporter alone dated before."""
+    alone = complaint_naming(1, "2020-01-05T10:00:00Z", NUMBER, ALICE)
+    several = [complaint_naming(n, f"2024-06-0{n}T10:00:00Z", NUMBER, BOB) for n in range(2, 6)]
+    honest = jsonl(tmp_path / "honest.jsonl", [alone, *several])
+    lie = complaint_naming(9, "2020-01-06T10:00:00Z", NUMBER, ALICE)
+    lied = jsonl(tmp_path / "lied.jsonl", [alone, *several, lie])
+    file = tmp_path / "decisions.csv"
+    run(tmp_path / "one", "--complaints", honest)
+    flags = ["--decisions", file, "--author", "Ann", "--reason", "seen"]
+    named = f"phone:{NUMBER}"
+    assert main(["decide", str(tmp_path / "one"), *cells, named, *map(str, flags)]) == 0
+
+    def reviewed(folder):
+        days = {row["entity_id"]: row["first_used"] for row in read(folder, ENTITIES).to_pylist()}
+        return {
+            (row["entity_id"], days[row["entity_id"]].year)
+            for row in read(folder, MEMBERS).to_pylist()
+            if row["review"] == "reviewed"
+        }
+
+    for name, rows in (("two", honest), ("three", lied)):
+        run(tmp_path / name, "--complaints", rows, "--decisions", file)
+        found = reviewed(tmp_path / name)
+        assert (named, 2024) in found
+        assert {year for _, year in found} == {2024}
+    # Nor does the binding that a run has written.
+    run(tmp_path / "four", "--complaints", honest, "--decisions", file, "--previous",
+        tmp_path / "three")  # fmt: skip
+    assert reviewed(tmp_path / "four") == reviewed(tmp_path / "two")
+    (row,) = read(tmp_path / "four", DECISIONS).to_pylist()
+    assert dict(zip(row["members"], row["used"], strict=True))[named] == "2024-06-02/2024-06-05"
+
+
 def test_one_liar_renames_no_epoch(world, tmp_path):
     """Dates far off, and one in every month between: the two holders stay what they were."""
     whens = ["2022-01-01", "2025-12-01", *(f"2024-0{month}-15" for month in range(1, 7))]

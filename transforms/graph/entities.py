@@ -371,7 +371,7 @@ def _determine_status(
         claims=claims,
         settled=settled,
         before=before,
-        previous=previous,
+        previous=epochs.with_decided_epochs(previous, decided.days_of_use()),
         decided=decided,
     )
     own = pa.concat_tables(

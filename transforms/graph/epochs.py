@@ -8,7 +8,8 @@ No single reporter bridges a gap: it counts where it is too long without the day
 them. Where two others or more are behind the gap and not before it, the days of who bridges it are
 of the epoch behind, else of the one before. Epochs of two reporters or more are numbered first, in
 the order of time, and then those that one reporter alone dates, so that a date far off gives no
-other epoch another number. An epoch that a previous run had keeps the number that it had there.
+other epoch another number. An epoch that a previous run had keeps the number that it had there, and
+one that a decision is bound to the number under which the decision names it.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from importlib import resources
 from itertools import pairwise
 
@@ -23,8 +25,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from schemas.entity import with_epoch, without_epoch
+from schemas.entity import epoch_number, with_epoch, without_epoch
 from transforms.arrow_util import group_offsets, group_starts
+from transforms.decisions import DaysOfUse
 from transforms.graph.incidence import MICROSECONDS_A_DAY
 
 LIFETIMES_FILE = "lives.toml"
@@ -47,6 +50,8 @@ PREVIOUS = pa.schema(
 `entity_id` is the bare id, `epoch` its number, in use from `first_day` to `last_day` (UTC, since
 1970), which are null where the run did not say.
 """
+
+_FIRST_DAY = date(1970, 1, 1)
 
 BEFORE_ANY_DAY = -(1 << 31)
 """A day before any that an epoch begins with."""
@@ -147,6 +152,22 @@ def find_epoch_starts(
         ids.append(names[of])
     entity, day, number = (np.array(places, np.int64).reshape(-1, 3).T[at] for at in range(3))
     return EpochStarts(pa.array(ids, pa.string()), entity, day, number, reasons)
+
+
+def with_decided_epochs(previous: pa.Table, used: Iterable[DaysOfUse]) -> pa.Table:
+    """Adds the epochs that decisions are bound to to PREVIOUS rows, without clusters.
+
+    What the previous run says of an epoch comes first.
+    """
+    known = set(zip(*(previous[name].to_pylist() for name in ("entity_id", "epoch")), strict=True))
+    rows = [
+        {"entity_id": bare, "epoch": number, "first_day": first, "last_day": last}
+        for entity_id, *days in used
+        for bare, number in [(without_epoch(entity_id), epoch_number(entity_id))]
+        for first, last in [((one - _FIRST_DAY).days for one in days)]
+        if (bare, number) not in known
+    ]
+    return pa.concat_tables([previous, pa.Table.from_pylist(rows, PREVIOUS)])
 
 
 def under_own_ids(

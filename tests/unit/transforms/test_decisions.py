@@ -180,6 +180,8 @@ def shown(*rows, verify=()):
                 "cluster_id": cluster,
                 "first_seen": WHEN + timedelta(days=days),
                 "core": cluster is not None and entity not in verify,
+                "first_used": WHEN + timedelta(days=days),
+                "last_used": WHEN + timedelta(days=days + 9),
             }
             for entity, cluster, days in rows
         ],
@@ -242,6 +244,9 @@ def test_a_binding_is_taken_over_from_the_table_if_what_was_written_is_the_same(
     (less, _) = taken_over([one, owned], hidden)
     assert "a:2" in less.members
     assert "a:1" not in less.members
+    assert [each.entity_id for each in made[0].used] == ["a:1", "a:2"]
+    assert [each.entity_id for each in less.used] == ["a:2"]
+    assert again[0].used == made[0].used
 
 
 def test_only_what_is_in_force_and_not_disputed_is_reviewed():
@@ -258,6 +263,9 @@ def test_only_what_is_in_force_and_not_disputed_is_reviewed():
     assert "phone:1" in {without_epoch(one) for one in found.protected(DecisionKind.DISPUTE)}
 
 
+BOUND = {"members": '["a:1"]', "members_digest": members_digest(["a:1"])}
+
+
 @pytest.mark.parametrize(
     ("row", "says"),
     [
@@ -265,6 +273,10 @@ def test_only_what_is_in_force_and_not_disputed_is_reviewed():
         ({"members": "a:1", "members_digest": "00"}, "members: is not a list of entity ids"),
         ({"members": "", "members_digest": "00"}, "members_digest: without members"),
         ({"members": "[1]", "members_digest": "00"}, "members: is not a list of entity ids"),
+        (BOUND | {"used": '["2024-01-05"]'}, "used: is not a list in JSON of a first and a last"),
+        (BOUND | {"used": '["2024-01-05/2024-01-06", ""]'}, "used: is not a list in JSON"),
+        (BOUND | {"used": "[1]"}, "used: is not a list in JSON"),
+        (BOUND | {"used": "2024-01-05"}, "used: is not a list in JSON"),
     ],
 )
 def test_a_binding_that_was_changed_by_hand_is_refused(row, says):
