@@ -103,6 +103,11 @@ def is_withheld(entity_id: str) -> bool:
     return re.match(_WITHHELD, without_epoch(entity_id)) is not None
 
 
+def are_withheld(column: pa.Array | pa.ChunkedArray) -> pa.Array | pa.ChunkedArray:
+    """Applies `is_withheld` to a column of ids."""
+    return pc.match_substring_regex(without_epochs(column), _WITHHELD)
+
+
 def without_epoch(entity_id: str) -> str:
     """Returns the id without its epoch, which all holders of the identifier have in common."""
     return re.sub(_MARK, r"\1", entity_id)

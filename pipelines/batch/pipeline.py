@@ -244,6 +244,8 @@ def mask_all_in_rejects(
     rejects: pa.RecordBatch, victims: np.ndarray, stated: np.ndarray
 ) -> pa.RecordBatch:
     """Masks the numbers of `victims`, and those that rejects themselves have `stated`."""
+    if not rejects.num_rows:
+        return rejects
     return mask_rejects(rejects, union_of_numbers(victims, stated))
 
 

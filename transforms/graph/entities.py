@@ -23,8 +23,8 @@ from schemas.decision import DecisionKind
 from schemas.entity import (
     CONTESTED,
     ENTITY,
+    are_withheld,
     id_epochs,
-    is_withheld,
     with_epoch,
     withheld_id,
     without_epoch,
@@ -585,11 +585,11 @@ def _entities(counted: pa.Table, status: pa.Array, reason: pa.Array, roles: pa.A
     hidden = pc.is_in(status, pa.array(HIDDEN))
     said = pc.and_(pc.is_in(status, pa.array(IN_GRAPH)), pc.equal(roles, Role.VICTIM))
     # Named after the first place that states it: a hash of the number could be reversed.
+    named = (ids, are_withheld(ids), kinds, counted["place"])
     shown = [
-        without_epoch(one) if is_withheld(one) else _place_id(kind, place)
-        for one, kind, place in zip(
-            *(column.filter(hidden).to_pylist() for column in (ids, kinds, counted["place"])),
-            strict=True,
+        without_epoch(one) if withheld else _place_id(kind, place)
+        for one, withheld, kind, place in zip(
+            *(column.filter(hidden).to_pylist() for column in named), strict=True
         )
     ]
     number = id_epochs(ids)
@@ -635,7 +635,7 @@ def _contested(
     What an earlier run withheld has no value here.
     """
     known_as = without_epochs(entities["known_as"])
-    here = [not is_withheld(one) for one in known_as.filter(contested).to_pylist()]
+    here = pc.invert(are_withheld(known_as.filter(contested)))
     columns = {
         "entity_id": entities["entity_id"],
         "kind": entities["kind"],
@@ -645,7 +645,7 @@ def _contested(
         "first_seen": entities["first_seen"],
     }
     rows = table_of_columns(columns, CONTESTED).filter(contested)
-    return rows.filter(pa.array(here, pa.bool_()))
+    return rows.filter(here)
 
 
 def _with_column(table: pa.Table, name: str, values: Any) -> pa.Table:

@@ -21,7 +21,7 @@ import pyarrow.parquet as pq
 from apache_beam.io.filesystems import FileSystems
 
 from schemas.decision import DecisionKind
-from schemas.entity import CONTESTED, is_withheld, without_epoch, without_epochs
+from schemas.entity import CONTESTED, are_withheld, is_withheld, without_epoch, without_epochs
 from schemas.enums import SUPPLIER_KINDS, EntityKind, Role, Status
 from schemas.manifest import MANIFEST_NAME
 from schemas.tables import CONTESTED as CONTESTED_TABLE
@@ -156,18 +156,28 @@ def judge(
     legitimate = known.reasons(ids)
     business = true_mask(pc.is_in(counted["line_type"], pa.array(BUSINESS_LINES)))
     business &= true_mask(pc.equal(counted["kind"], str(EntityKind.PHONE)))
-    used, why_used = judge_use(counted)
+    supplier = is_supplier(counted)
+    found = list(zip(*judge_use(counted), strict=True))
+    # Of most nobody says more than that it is used.
+    said = (counted["own_by"].to_numpy() > 0) | (before > 0) | true_mask(pc.is_valid(legitimate))
+    said |= true_mask(pc.is_in(ids, pa.array(sorted(settled.victims), pa.string())))
+    said |= true_mask(are_withheld(ids)) & ~supplier
+    rows = np.flatnonzero(said)
+    at = pa.array(rows)
+    counts = ("own", "held", "shown", "reporters", "own_by")
     columns = [
-        ids.to_pylist(),
-        legitimate.to_pylist(),
-        is_supplier(counted).tolist(),
-        business.tolist(),
-        *(counted[name].to_pylist() for name in ("own", "held", "shown", "reporters", "own_by")),
-        before.tolist(),
-        earlier.tolist(),
-        zip(used, why_used, strict=True),
+        rows.tolist(),
+        ids.take(at).to_pylist(),
+        legitimate.take(at).to_pylist(),
+        supplier[rows].tolist(),
+        business[rows].tolist(),
+        *(counted[name].combine_chunks().take(at).to_pylist() for name in counts),
+        before[rows].tolist(),
+        earlier[rows].tolist(),
     ]
-    found = [_judge_one(settled, *row) for row in zip(*columns, strict=True)]
+    columns.append([found[row] for row in columns[0]])
+    for row, *facts in zip(*columns, strict=True):
+        found[row] = _judge_one(settled, *facts)
     return _two_columns(found)
 
 
