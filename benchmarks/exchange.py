@@ -1,11 +1,12 @@
 """What an offer is worth: two companies alone, joined, and pooled: `python -m benchmarks.exchange`.
 
 Simulated worlds of 20 rings: four with 2,000 complaints, since a single ring that stays in parts
-moves the score of one by some hundredths, and one with 8,000. Each company runs its own records; an analyst of each then confirms every cluster of two or more, and the run is made again
-with these decisions. An offer of the run before holds what three people each report in words of
-their own, an offer of the run after what is reviewed too. B-cubed F1 over all identifiers of either
-company, and the harms: known-legitimate and victims' identifiers in clusters, innocents and near
-misses in shared ones; and these and the unreviewed among what left in the offer. With
+moves the score of one by some hundredths, and one with 8,000. Each company runs its own records; an
+analyst of each then confirms every cluster of two or more, and the run is made again with these
+decisions. An offer of the run before holds what three people each report in words of their own, an
+offer of the run after what is reviewed too. B-cubed F1 over all identifiers of either company, and
+the harms: known-legitimate and victims' identifiers in clusters, innocents and near misses in
+shared ones; and these and the unreviewed among what left in the offer. With
 `--overlap PEOPLE`: the time that counting shared victims takes, of two sets of as many.
 """
 
@@ -202,9 +203,8 @@ def main(words: list[str] | None = None) -> None:
                 for name, score in print_ways(Path(place), complaints, seed).items():
                     found.setdefault(name, []).append(score)
         for name, scores in found.items():
-            print(
-                f"mean of {len(scores)}\t{complaints}\t{name}\tF1 {fmean(scores):.2f}", flush=True
-            )
+            mean = f"F1 {fmean(scores):.2f}, mean of {len(scores)}"
+            print(f"{complaints}\t{name}\t{mean}", flush=True)
 
 
 if __name__ == "__main__":
