@@ -37,8 +37,6 @@ OF_DAY = f"{NO_PSEUDONYM}day|"
 
 _COLUMNS = ("source_org", "rule")
 
-_CALL_COLUMNS = ("source_org", "victim_id", "started_at", "call_id")
-
 
 class SourceRulesError(ValueError):
     """A row of a file of source rules that cannot be used; the message is for its author."""
@@ -115,15 +113,8 @@ def reporter_keys(
 
 
 def call_reporter_keys(calls: pa.RecordBatch | pa.Table) -> pa.Array:
-    """Returns the key of the reporter of each CALL row.
-
-    A call that belongs to a complaint and has no pseudonym has no reporter but the complaint's: its
-    key is null.
-    """
-    org, victim, started_at, call_id = (calls[name] for name in _CALL_COLUMNS)
-    keys = reporter_keys(org, victim, started_at, call_id)
-    joined = pc.and_(pc.is_valid(calls["complaint_id"]), pc.is_null(calls["victim_id"]))
-    return pc.if_else(joined, pa.scalar(None, pa.string()), keys)
+    """Returns the key of the reporter of each CALL row, null for one without a pseudonym."""
+    return pc.binary_join_element_wise(calls["source_org"], calls["victim_id"], "|")
 
 
 def with_reporters_of_complaints(evidence: pa.Table) -> pa.Table:

@@ -113,7 +113,7 @@ def _attest(
     members: pa.Table, links: pa.Table, known: KnownClusters, *, rules: AlertRules
 ) -> Iterator[pa.RecordBatch]:
     if known.newest is not None:
-        yield attested_ties(members, links, known.decided, known.newest - rules.fresh)
+        yield attested_ties(members, links, known, rules, known.newest - rules.fresh)
 
 
 def _of_entities(
@@ -126,7 +126,7 @@ def _of_entities(
 ) -> Iterator[pa.RecordBatch]:
     if known.newest is not None:
         since = known.newest - rules.fresh
-        histories = identifier_histories(members, evidence, ties, known, since)
+        histories = identifier_histories(members, evidence, ties, known, rules, since)
         yield alerts_to_batch(
             [alert for one in histories for alert in identifier_alerts(one, rules, since)]
         )

@@ -24,8 +24,9 @@ from schemas.alert import AlertKind
 from schemas.enums import HARD_ROLES, LineageEvent, Status
 from schemas.field import TIMESTAMP
 from transforms.arrow_util import batch_of_rows, hash_text, sorted_lookup
+from transforms.casts import true_mask
 from transforms.decisions import NO_DECISIONS, DecisionsInForce
-from transforms.graph.assign import NO_CLUSTER, cluster_id, cluster_number
+from transforms.graph.assign import NO_CLUSTER, cluster_id, cluster_ids, cluster_number
 from transforms.graph.epochs import PREVIOUS
 from transforms.graph.robustness import core_members
 from transforms.shuffle import table_of
@@ -183,19 +184,38 @@ def attestation(members: Sequence[Mapping[str, Any]], decided: DecisionsInForce)
     return Attestation(core, core & decided.reviewed())
 
 
+def may_raise(
+    members: pa.Table, known: KnownClusters, rules: AlertRules, since: datetime
+) -> np.ndarray:
+    """Masks the MEMBERSHIP rows of identifiers that an alert may be on, by any of `RULES`.
+
+    A contested one raises nothing: it may be a victim's.
+    """
+    recent = pc.greater_equal(members["last_seen"], pa.scalar(since, TIMESTAMP))
+    held = pc.and_(recent, pc.equal(members["status"], str(Status.INFRASTRUCTURE)))
+    several = pc.greater(pc.list_value_length(members["orgs"]), 1)
+    told = pc.or_(pc.greater_equal(members["reporters"], rules.reporters), several)
+    before, joins = _joining(members, known)
+    referred = pa.array(sorted(rules.referred), pa.string())
+    awake = pc.or_(
+        pc.is_in(members["cluster_id"], referred), pc.is_in(cluster_ids(before), referred)
+    )
+    return true_mask(held) & (true_mask(told) | true_mask(awake) | joins)
+
+
 def attested_ties(
-    members: pa.Table, links: pa.Table, decided: DecisionsInForce, since: datetime
+    members: pa.Table, links: pa.Table, known: KnownClusters, rules: AlertRules, since: datetime
 ) -> pa.RecordBatch:
     """Converts the MEMBERSHIP and CLUSTER_LINK rows of whole clusters to TIE rows.
 
-    Those of clusters of which nothing was seen `since` then raise nothing, and are left out.
+    Those of clusters of which no member may raise an alert are left out.
     """
-    awake = members.filter(pc.greater_equal(members["last_seen"], pa.scalar(since, TIMESTAMP)))
+    awake = members.filter(pa.array(may_raise(members, known, rules, since)))
     clusters = awake["cluster_id"].combine_chunks().unique()
     of_cluster: dict[str, list[Any]] = {one: [] for one in clusters.to_pylist()}
     for row in members.filter(pc.is_in(members["cluster_id"], clusters)).to_pylist():
         of_cluster[row["cluster_id"]].append(row)
-    found = {one: attestation(rows, decided) for one, rows in of_cluster.items()}
+    found = {one: attestation(rows, known.decided) for one, rows in of_cluster.items()}
     rows = [
         {
             "entity_id": one["entity_id"],
@@ -222,9 +242,14 @@ def attested_ties(
 
 
 def identifier_histories(
-    members: pa.Table, evidence: pa.Table, ties: pa.Table, known: KnownClusters, since: datetime
+    members: pa.Table,
+    evidence: pa.Table,
+    ties: pa.Table,
+    known: KnownClusters,
+    rules: AlertRules,
+    since: datetime,
 ) -> list[IdentifierHistory]:
-    """Makes the histories of identifiers that a scammer used `since` then.
+    """Makes the histories of identifiers that a scammer used `since` then and that may raise one.
 
     Only records that show an identifier in a role that the scammer must really hold count: one that
     a caller forged, or that somebody merely mentioned, raises nothing.
@@ -234,21 +259,15 @@ def identifier_histories(
         evidence: CLASSIFIED rows of the same identifiers.
         ties: TIE rows of them.
         known: the clusters of the known run.
+        rules: what raises an alert.
         since: the time before which the last use raises nothing.
     """
-    recent = pc.greater_equal(members["last_seen"], pa.scalar(since, TIMESTAMP))
-    # One that is contested raises nothing either: it may be a victim's.
-    theirs = pc.equal(members["status"], str(Status.INFRASTRUCTURE))
-    members = members.filter(pc.and_(recent, theirs)).combine_chunks()
+    members = members.filter(pa.array(may_raise(members, known, rules, since))).combine_chunks()
     if not members.num_rows:
         return []
     entity_ids = members["entity_id"].combine_chunks()
     records = _records(evidence, entity_ids)
-    before = known.clusters_of(entity_ids)
-    numbers = pa.array(
-        [cluster_number(one) for one in members["cluster_id"].to_pylist()], pa.int64()
-    )
-    joins = known.is_cluster(numbers.to_numpy()) & (before == NO_CLUSTER)
+    before, joins = _joining(members, known)
     tied = _ties(ties, entity_ids, known)
     core, reviewed = (_marked(ties, entity_ids, name) for name in ("core", "reviewed"))
     histories = []
@@ -425,6 +444,15 @@ def merge_alerts(
 def alert_id(kind: AlertKind, key: Sequence[str]) -> str:
     """Returns the same id for the same kind and key, on every machine and in every run."""
     return f"a-{xxhash.xxh3_128_hexdigest(chr(31).join([str(kind), *key]).encode())}"
+
+
+def _joining(members: pa.Table, known: KnownClusters) -> tuple[np.ndarray, np.ndarray]:
+    """Returns the known cluster of MEMBERSHIP rows, and a mask of those that join a known one."""
+    before = known.clusters_of(members["entity_id"].combine_chunks())
+    names = members["cluster_id"].combine_chunks().dictionary_encode()
+    numbers = [cluster_number(one) for one in names.dictionary.to_pylist()]
+    now = np.array(numbers, np.int64)[names.indices.to_numpy()]
+    return before, known.is_cluster(now) & (before == NO_CLUSTER)
 
 
 def _hours(span: timedelta) -> str:

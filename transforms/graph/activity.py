@@ -16,7 +16,6 @@ from transforms.arrow_util import hash_text
 from transforms.graph.incidence import MICROSECONDS_A_DAY
 from transforms.graph.link_weights import MAX_HARD_ENTITIES
 from transforms.graph.links import record_keys
-from transforms.reporters import is_unnamed
 from transforms.victims.stated_numbers import STATED_FIELDS
 
 ROLES = tuple(sorted(str(role) for role in Role))
@@ -54,7 +53,7 @@ ACTIVITY = pa.schema(
 
 `share` is the partition of records that this was counted in; `victim` is a hash, null where there
 is no pseudonym. `reporter` is a hash, null where the records add none: calls without a pseudonym
-that no rule counts (`transforms.reporters`). `complaints` to `stated` count records: `held` those
+(`transforms.reporters`). `complaints` to `stated` count records: `held` those
 that show it in a hard role, `reported` those of them that are no copied list, `own` those that call
 it the victim's, `stated` those that do so in a field. `place` is the earliest place that it was
 read at.
@@ -83,12 +82,11 @@ def sum_activity(mentions: pa.Table, share: int = 0) -> pa.Table:
     own = pc.equal(role, Role.VICTIM)
     stated = pc.and_(own, _stated(mentions["field"].combine_chunks()))
     reported = pc.and_(hard, pa.array(_in_narrow_groups(mentions, entity, hard)))
-    silent = pc.and_(pc.invert(complaint), _unnamed(reporter))
     none, never = pa.scalar(None, record.type), pa.scalar(None, seen.type)
     columns = {
         "entity": entity.indices,
         "victim": victim.indices,
-        "reporter": pc.if_else(silent, pa.scalar(None, pa.int32()), reporter.indices),
+        "reporter": reporter.indices,
         "org": org.indices,
         "day": pa.array(seen.cast(pa.int64()).to_numpy() // MICROSECONDS_A_DAY, pa.int32()),
         "kind": mentions["kind"],
@@ -172,12 +170,6 @@ def _in_narrow_groups(mentions: pa.Table, entity: pa.DictionaryArray, hard: pa.A
 
 def _stated(field: pa.Array) -> pa.Array:
     return pc.fill_null(pc.match_substring_regex(field, STATED_FIELDS), False)
-
-
-def _unnamed(reporter: pa.DictionaryArray) -> pa.Array:
-    """Masks the rows whose reporter is none by a pseudonym or a rule, or that have none."""
-    unnamed = is_unnamed(reporter.dictionary).take(reporter.indices)
-    return pc.fill_null(unnamed, True)
 
 
 def _is(role: pa.Array, wanted: str) -> pa.Array:

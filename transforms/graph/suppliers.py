@@ -12,13 +12,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from schemas.cluster import SUPPLIER
-from schemas.enums import SUPPLIER_KINDS, EntityKind, RecordKind, Status
+from schemas.enums import SUPPLIER_KINDS, EntityKind, Status
 from schemas.field import AMOUNT, TIMESTAMP
 from transforms.arrow_util import hash_text, without_aggregate_suffixes
 from transforms.call_scripts.tokens import GAP
 from transforms.graph.assign import NO_CLUSTER, cluster_ids, clusters_of_nodes
 from transforms.graph.cluster_facts import sum_cluster_records
-from transforms.reporters import is_unnamed
 from transforms.shuffle import MAIN, KeyedInput, PerPartition, batches_of
 
 CLUSTER_RECORD = pa.schema(
@@ -71,11 +70,6 @@ def cluster_records(evidence: pa.Table, assignment: pa.RecordBatch) -> tuple[pa.
     rest = [name for name in CLUSTER_RECORD.names if name not in key]
     once = records.group_by(key, use_threads=False).aggregate([(name, "min") for name in rest])
     once = without_aggregate_suffixes(once)
-    silent = pc.and_(
-        pc.equal(once["record_kind"], RecordKind.CALL), is_unnamed(once["reporter_key"])
-    )
-    who = pc.if_else(pc.fill_null(silent, True), pa.scalar(None, pa.string()), once["reporter_key"])
-    once = once.set_column(once.schema.get_field_index("reporter_key"), "reporter_key", who)
     return once.select(CLUSTER_RECORD.names).cast(CLUSTER_RECORD), _supplies(evidence, rows)
 
 

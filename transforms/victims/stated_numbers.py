@@ -25,7 +25,6 @@ from transforms.reporters import (
     SourceRules,
     call_reporter_keys,
     is_of_many,
-    is_unnamed,
     reporter_keys,
 )
 from transforms.shuffle import MAIN
@@ -104,8 +103,7 @@ def stating_reporters(
         keys = reporter_keys(org, victim, batch["received_at"], batch["complaint_id"], rules)
         return pa.array(hash_text(keys))
     keys = call_reporter_keys(batch)
-    silent = pc.fill_null(is_unnamed(keys), True)
-    return pc.if_else(silent, pa.scalar(None, pa.int64()), pa.array(hash_text(keys)))
+    return pc.if_else(pc.is_valid(keys), pa.array(hash_text(keys)), pa.scalar(None, pa.int64()))
 
 
 def stated_by_row(batch: pa.RecordBatch, numbers: Numbers) -> RowIdentifiers:

@@ -77,7 +77,7 @@ def test_a_call_of_a_complaint_has_the_reporter_of_the_complaint():
             "complaint_id": pa.array(["c1", "c1", None], pa.string()),
         }
     )
-    assert call_reporter_keys(calls).to_pylist() == [None, "a|v1", "a|\x1funnamed|2024-01-01"]
+    assert call_reporter_keys(calls).to_pylist() == [None, "a|v1", None]
 
 
 def test_rules_are_read_and_come_back_from_a_manifest():
