@@ -179,7 +179,8 @@ def _life(one: Life) -> str:
     form = _life_form(one.kind, tuple(shade for shade, _ in one.shades))
     top = one.y + 3
     cells = [
-        "".join(f"M{x} {top}h{width}v11H{x}z" for x, width in boxes) for _, boxes in one.shades
+        "".join(f"M{(left := str(x))} {top}h{width}v11H{left}z" for x, width in boxes)
+        for _, boxes in one.shades
     ]
     title = _escaped(f"{text.plain(one.entity_id)}: {one.about}")
     label = (one.y + 12, _escaped(text.short_id(one.entity_id)))

@@ -208,12 +208,14 @@ def _earlier_holder(entity_id: str) -> list[str]:
 
 def decisions_shown(facts: ClusterFacts) -> list[tuple[str, str]]:
     """Returns the analysts' decisions in reasons: what each is about, and the reason."""
-    about = [(one["entity_id"], one["reason"]) for one in facts.members]
-    about += [
-        (f"{one['entity_a']} with {one['entity_b']}", one["reason"])
-        for one in [*facts.inside, *facts.near]
+    links = [*facts.inside, *facts.near]
+    about = (("{entity_id}", facts.members), ("{entity_a} with {entity_b}", links))
+    return [
+        (what.format_map(one), one["reason"])
+        for what, rows in about
+        for one in rows
+        if _DECIDED.search(one["reason"])
     ]
-    return [(what, reason) for what, reason in about if _DECIDED.search(reason)]
 
 
 @dataclass(frozen=True)

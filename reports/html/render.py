@@ -157,7 +157,9 @@ def name_list(values: Sequence[str], limit: int = 6) -> Markup:
 def _names(values: tuple[str, ...], more: int) -> Markup:
     if not values:
         return text.NOT_KNOWN
-    shown = ", ".join(str(text.visible(one, NAME_LIMIT)) for one in values)
+    shown = ", ".join(
+        [str(text.visible_once(one, NAME_LIMIT) if one else text.NOT_KNOWN) for one in values]
+    )
     rest = f' <span class="cut">and {text.number(more)} more</span>' if more else ""
     return text.safe(shown + rest)
 
@@ -175,7 +177,9 @@ def cluster_link(
     """Renders a cluster's id, or `name`, as a link if it is described."""
     shown = text.visible(name or cluster_id, LINK_LIMIT)
     page = pages.get(cluster_id)
-    return shown if page is None else text.safe(f'<a href="{escape(folder + page)}">{shown!s}</a>')
+    return (
+        shown if page is None else text.safe(f'<a href="{escape(folder + page)!s}">{shown!s}</a>')
+    )
 
 
 def citation_start(run_id: str, cluster_id: str | None = None) -> str:
