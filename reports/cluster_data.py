@@ -50,7 +50,7 @@ DRAWN_SUPPLIERS = 6
 OTHERS_LIMIT = 6
 """Other clusters of a shared supplier that are named; all are counted."""
 
-_MENTIONED = ["entity_id", "role", "day"]
+_EPOCH_DAY = date(1970, 1, 1).toordinal()
 
 _ENDS = ("entity_a", "entity_b")
 
@@ -118,7 +118,8 @@ class ClusterFacts:
         soft: links from members to the first suppliers.
         suppliers: rows of suppliers/, with the ids of other clusters that use them in `others`.
         scripts: the wordings of those suppliers that are scripts.
-        days: mentions of each identifier by UTC day; of other clusters too, as `roles`, `carriers`.
+        days: mentions of each identifier by UTC day (`date.toordinal`); of other clusters too, as
+            `roles`, `carriers`.
         roles: mentions of each identifier by role.
         carriers: carriers that handed over the calls of each number, sorted.
         readings: a sample of the mentions of the members.
@@ -133,7 +134,7 @@ class ClusterFacts:
     soft: list[Row]
     suppliers: list[Row]
     scripts: WordingCounts
-    days: dict[str, Counter[date]]
+    days: dict[str, Counter[int]]
     roles: dict[str, Counter[str]]
     carriers: dict[str, list[str]]
     readings: list[Reading]
@@ -237,19 +238,19 @@ def _suppliers(run: RunFolder, here: pc.Expression) -> list[Row]:
 
 def _mention_counts(
     run: RunFolder, members: pa.Array
-) -> tuple[dict[str, Counter[date]], dict[str, Counter[str]]]:
+) -> tuple[dict[str, Counter[int]], dict[str, Counter[str]]]:
     """Counts the mentions of each member by UTC day, and by role."""
-    days: dict[str, Counter[date]] = defaultdict(Counter)
+    days: dict[str, Counter[int]] = defaultdict(Counter)
     roles: dict[str, Counter[str]] = defaultdict(Counter)
     where = pc.field("entity_id").isin(members)
     for batch in tables.table_batches(run, MENTIONS, ["entity_id", "role", "observed_at"], where):
-        day = pc.cast(batch["observed_at"], pa.date32(), safe=False)
-        table = pa.table({"entity_id": batch["entity_id"], "role": batch["role"], "day": day})
-        grouped = table.group_by(_MENTIONED).aggregate([([], "count_all")])
-        columns = [grouped[name].to_pylist() for name in (*_MENTIONED, "count_all")]
-        for entity_id, role, at, count in zip(*columns, strict=True):
-            days[entity_id][at] += count
-            roles[entity_id][role] += count
+        day = pc.cast(batch["observed_at"], pa.date32(), safe=False).cast(pa.int32())
+        for found, column in ((days, pc.add(day, _EPOCH_DAY)), (roles, batch["role"])):
+            pairs = pa.table({"id": batch["entity_id"], "of": column}).group_by(["id", "of"])
+            counted = pairs.aggregate([([], "count_all")])
+            for entity_id, of, count in zip(*(one.to_pylist() for one in counted), strict=True):
+                known = found[entity_id]
+                known[of] = known.get(of, 0) + count  # `+=` runs a function for each new one
     return days, roles
 
 
@@ -465,7 +466,8 @@ def _quoted(one: Reading, narratives: Mapping[tuple[str, str], str]) -> Reading:
     if narrative is None or narrative[one.start : one.end] != one.raw:
         return one
     before = narrative[max(one.start - QUOTED_AROUND, 0) : one.start]
-    return one._replace(before=before, after=narrative[one.end : one.end + QUOTED_AROUND])
+    after = narrative[one.end : one.end + QUOTED_AROUND]
+    return Reading._make((*one[: len(EVIDENCE_COLUMNS)], before, after))
 
 
 @dataclass(frozen=True)

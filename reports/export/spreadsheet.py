@@ -47,7 +47,9 @@ def csv_bytes(header: Sequence[str], rows: Iterable[Sequence[object]]) -> bytes:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\r\n")
     writer.writerow(header)
-    writer.writerows([_cell(one) for one in row] for row in rows)
+    writer.writerows(
+        [_harmless(one) if isinstance(one, str) else one for one in row] for row in rows
+    )
     return b"\xef\xbb\xbf" + text.getvalue().encode()
 
 
@@ -67,10 +69,6 @@ def cluster_csv(export: ClusterExport) -> Iterator[list[bytes]]:
         }
         last = [[counted.get(name, "") for name in _MEMBER_COLUMNS]] if facts.left_out else []
         yield [csv_bytes(_MEMBER_COLUMNS, chain(islice(rows, len(facts.members)), last))]
-
-
-def _cell(value: object) -> object:
-    return _harmless(value) if isinstance(value, str) else value
 
 
 @lru_cache(maxsize=16_384)

@@ -208,9 +208,7 @@ def _line(row: Row, at: dict[str, int], weakest: set[tuple[str, str]]) -> Line:
         style = "soft" if row["strength"] == "soft" else "doubted"
     else:
         style = "weakest" if pair in weakest or pair[::-1] in weakest else "hard"
-    return Line(
-        a=at[row["entity_a"]], b=at[row["entity_b"]], width=_width(row["weight"]), style=style
-    )
+    return Line(at[pair[0]], at[pair[1]], _width(row["weight"]), style)
 
 
 @lru_cache(maxsize=4_096)

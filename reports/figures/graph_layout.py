@@ -16,8 +16,8 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import coo_array
-from threadpoolctl import ThreadpoolController
+from scipy.sparse import csr_array
+from threadpoolctl import threadpool_limits
 
 Point = tuple[float, float]
 
@@ -53,8 +53,17 @@ def layout_positions(
     `before` has the places in the last figure, of these and any other nodes. Without it, each
     connected part is laid out by itself, the parts beside each other, the largest first.
     """
-    with _one_thread().limit(limits=1):
-        return _positions(sorted(nodes), edges, before) if nodes else {}
+    names = sorted(nodes)
+    if not names:
+        return {}
+    distances, parts = _distances(names, sorted(edges))
+    known = {one: before[one] for one in names if one in before} if before else {}
+    if len(known) > 1 and len(known) >= LEAST_KNOWN * len(names):
+        places = _relaid(names, distances, known)
+    else:
+        order = sorted(parts, key=lambda part: (-len(part), part[0]))
+        places = _in_rows([(part, _first(names, distances, part)) for part in order], len(names))
+    return dict(zip(names, map(tuple, places.tolist()), strict=True))
 
 
 class Solvers(NamedTuple):
@@ -68,36 +77,18 @@ class Solvers(NamedTuple):
 
 @cache
 def solvers() -> Solvers:
-    """Loads what lays out: late, as a run without clusters has no use for it."""
+    """Loads what lays out: late, as a run without clusters has no use for it.
+
+    From then on linear algebra has one thread. Small matrices gain nothing from more (100 members
+    took 94 ms of two busy cores, and 6 ms of one), and how a sum is cut among threads changes its
+    last bits, so the bytes of the report. Nothing else in this process needs more.
+    """
     from scipy.linalg import eigh, orthogonal_procrustes
     from scipy.sparse.csgraph import shortest_path
     from scipy.spatial.distance import cdist
 
+    threadpool_limits(1)  # of libraries that are loaded by now
     return Solvers(cdist, eigh, orthogonal_procrustes, shortest_path)
-
-
-@cache
-def _one_thread() -> ThreadpoolController:
-    """Returns a controller that keeps linear algebra in one thread.
-
-    Small matrices gain nothing from more (100 members took 94 ms of two busy cores, and 6 ms of
-    one), and how a sum is cut among threads changes its last bits, so the bytes of the report.
-    """
-    solvers()  # a controller knows the libraries that are loaded when it is made
-    return ThreadpoolController()
-
-
-def _positions(
-    names: list[str], edges: Iterable[tuple[str, str, float]], before: Mapping[str, Point] | None
-) -> dict[str, Point]:
-    distances, parts = _distances(names, sorted(edges))
-    known = {one: before[one] for one in names if one in before} if before else {}
-    if len(known) > 1 and len(known) >= LEAST_KNOWN * len(names):
-        places = _relaid(names, distances, known)
-    else:
-        order = sorted(parts, key=lambda part: (-len(part), part[0]))
-        places = _in_rows([(part, _first(names, distances, part)) for part in order], len(names))
-    return {name: (float(x), float(y)) for name, (x, y) in zip(names, places, strict=True)}
 
 
 def _distances(
@@ -106,9 +97,10 @@ def _distances(
     """Returns shortest path lengths, infinite between parts, and the parts as sorted indices."""
     at = {name: place for place, name in enumerate(names)}
     lengths = {(at[a], at[b]): _length(weight) for a, b, weight in edges}
-    rows, columns = np.array(list(lengths) or np.empty((0, 2)), dtype=np.int64).T
+    rows, columns = np.array(list(lengths) or np.empty((0, 2)), dtype=np.int32).T
     size = len(names)
-    graph = coo_array((list(lengths.values()), (rows, columns)), shape=(size, size)).tocsr()
+    starts = np.searchsorted(rows, np.arange(size + 1))
+    graph = csr_array((list(lengths.values()), columns, starts), shape=(size, size))
     distances = solvers().shortest_path(graph, directed=False)
     parts: list[list[int]] = []
     left = np.ones(size, np.bool_)
@@ -145,14 +137,13 @@ def _settled(start: Array, wanted: Array, hold: Array, anchor: Array, unit: floa
     weights, wanted = _weights(wanted), np.where(np.isfinite(wanted), wanted, 0)
     solve = np.linalg.inv(np.diag(weights.sum(1)) - weights + hold)
     drawn, pull_back = -weights * wanted, hold @ anchor
-    places, cdist = start, solvers().cdist
+    places, pull, cdist = start, np.empty_like(wanted), solvers().cdist
+    diagonal = pull.ravel()[:: len(pull) + 1]  # a view; np.fill_diagonal takes ten times as long
     for _ in range(ITERATIONS):
-        pull = drawn / np.maximum(cdist(places, places), 1e-9)
-        diagonal = pull.ravel()[
-            :: len(pull) + 1
-        ]  # a view; np.fill_diagonal takes ten times as long
+        cdist(places, places, out=pull)
+        np.divide(drawn, np.maximum(pull, 1e-9, out=pull), out=pull)
         diagonal[:] = 0
-        diagonal[:] = -pull.sum(1)
+        np.negative(np.add.reduce(pull, 1), out=diagonal)
         moved = solve @ (pull @ places + pull_back)
         step, places = float(np.abs(moved - places).max()), moved
         if step < SETTLED * unit:

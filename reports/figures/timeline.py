@@ -112,8 +112,9 @@ class _Grid:
 def _life(one: Row, y: int, grid: _Grid, facts: ClusterFacts) -> Life:
     first, last = one["first_seen"].date(), one["last_seen"].date()
     counts: dict[int, int] = {}
+    start = grid.start.toordinal()
     for day, count in facts.days.get(one["entity_id"], {}).items():
-        at = (day - grid.start).days // grid.step
+        at = (day - start) // grid.step
         counts[at] = counts.get(at, 0) + count
     most = max(counts.values(), default=1)
     lasted = (last - first).days + 1
@@ -156,9 +157,10 @@ def _handovers(
         linked[one["entity_a"]].add(one["entity_b"])
         linked[one["entity_b"]].add(one["entity_a"])
     pairs = []
-    for rank, after in enumerate(shown):
-        near = linked[after["entity_id"]]
-        for before in shown[:rank]:
+    earlier: dict[str, list[Row]] = {}
+    for after in shown:
+        near, of_kind = linked[after["entity_id"]], earlier.setdefault(after["kind"], [])
+        for before in of_kind:
             if not _follows(before, after):
                 continue
             direct = before["entity_id"] in near
@@ -166,6 +168,7 @@ def _handovers(
                 gap = abs(after["first_seen"] - before["last_seen"])
                 order = (not direct, gap, before["entity_id"], after["entity_id"])
                 pairs.append((order, before, after))
+        of_kind.append(after)
     gave: set[str] = set()
     took: set[str] = set()
     found = []
@@ -179,8 +182,6 @@ def _handovers(
 
 
 def _follows(before: Row, after: Row) -> bool:
-    if before["kind"] != after["kind"]:
-        return False
     if before["first_seen"] >= after["first_seen"] or before["last_seen"] >= after["last_seen"]:
         return False
     gap = after["first_seen"] - before["last_seen"]

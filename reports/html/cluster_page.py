@@ -50,7 +50,7 @@ from reports.link_evidence import (
     entity_doubts,
     split_at_bridge,
 )
-from reports.text import NOT_KNOWN, fraction, number, utc, visible
+from reports.text import NOT_KNOWN, fraction, number, safe, utc, visible
 from schemas.entity import epoch_number, without_epoch
 from schemas.enums import EntityKind
 
@@ -208,12 +208,14 @@ def _earlier_holder(entity_id: str) -> list[str]:
 
 def decisions_shown(facts: ClusterFacts) -> list[tuple[str, str]]:
     """Returns the analysts' decisions in reasons: what each is about, and the reason."""
-    about = [(one["entity_id"], one["reason"]) for one in facts.members]
-    about += [
-        (f"{one['entity_a']} with {one['entity_b']}", one["reason"])
-        for one in [*facts.inside, *facts.near]
+    links = [*facts.inside, *facts.near]
+    about = (("{entity_id}", facts.members), ("{entity_a} with {entity_b}", links))
+    return [
+        (what.format_map(one), one["reason"])
+        for what, rows in about
+        for one in rows
+        if _DECIDED.search(one["reason"])
     ]
-    return [(what, reason) for what, reason in about if _DECIDED.search(reason)]
 
 
 @dataclass(frozen=True)
@@ -285,8 +287,12 @@ def _first_orgs(orgs: tuple[str, ...]) -> str:
 
 
 def _decision(row: Row) -> str:
-    decision = "accepted" if row["accepted"] else "not accepted"
-    return f"{row['strength']}, {decision}: {text.plain(row['reason'])}"
+    return _decided(row["strength"], row["accepted"], row["reason"])
+
+
+@lru_cache(maxsize=4_096)
+def _decided(strength: str, accepted: bool, reason: str) -> str:
+    return f"{strength}, {'accepted' if accepted else 'not accepted'}: {text.plain(reason)}"
 
 
 @dataclass(frozen=True)
@@ -320,19 +326,19 @@ def member_rows(
     for place, one in enumerate(rows):
         entity_id = one["entity_id"]
         bridge = ' <span class="tag">bridge</span>' if one["bridge"] else ""
-        line = f", {visible(one['line_type'], 30)}" if one["line_type"] else ""
+        line = f", {visible(one['line_type'], 30)!s}" if one["line_type"] else ""
         known = carriers.get(entity_id)
         carried_by = _sub(name_list(known, 3)) if known else ""
         found.append(
-            f'<tr id="m{place}">\n<th scope="row">{identifier(entity_id)}{bridge}</th>\n'
-            f"<td>{visible(one['role'], 30)}{_also(one['role'], roles.get(entity_id, {}))}</td>\n"
-            f'<td class="why">{visible(one["status"], 30)}: {_why(why[entity_id], size)}</td>\n'
-            f"<td>{visible(one['region'], 12)}{line}{carried_by}</td>\n"
-            f'<td class="num">{number(one["complaints"])}</td>\n'
-            f'<td class="num">{number(one["calls"])}</td>\n'
-            f"<td>{name_list(one['orgs'], 4)}</td>\n"
-            f'<td class="time">{utc(one["first_seen"])}<br>{utc(one["last_seen"])}</td>\n'
-            f'<td class="num">{fraction(one["confidence"])}</td>\n</tr>\n'
+            f'<tr id="m{place}">\n<th scope="row">{identifier(entity_id)!s}{bridge}</th>\n'
+            f"<td>{visible(one['role'], 30)!s}{_also(one['role'], roles.get(entity_id, {}))}</td>\n"
+            f'<td class="why">{visible(one["status"], 30)!s}: {_why(why[entity_id], size)}</td>\n'
+            f"<td>{visible(one['region'], 12)!s}{line}{carried_by}</td>\n"
+            f'<td class="num">{number(one["complaints"])!s}</td>\n'
+            f'<td class="num">{number(one["calls"])!s}</td>\n'
+            f"<td>{name_list(one['orgs'], 4)!s}</td>\n"
+            f'<td class="time">{utc(one["first_seen"])!s}<br>{utc(one["last_seen"])!s}</td>\n'
+            f'<td class="num">{fraction(one["confidence"])!s}</td>\n</tr>\n'
         )
     return _safe(found)
 
@@ -342,24 +348,24 @@ def _also(role: str, roles: Mapping[str, int]) -> str:
     if len(roles) < 2:
         return ""
     others = sorted((one, count) for one, count in roles.items() if one != role)
-    counts = (f"{visible(one, 20)} {number(count)}" for one, count in others)
+    counts = (f"{visible(one, 20)!s} {number(count)!s}" for one, count in others)
     return _sub(f"also {', '.join(counts)}")
 
 
 def _why(why: MemberExplanation, size: int) -> str:
     links = [
-        f"{number(link['complaints'])} complaints, {number(link['calls'])} calls with "
-        f'{identifier(other)} <span class="quiet">({fraction(link["weight"])})</span>'
+        f"{number(link['complaints'])!s} complaints, {number(link['calls'])!s} calls with "
+        f'{identifier(other)!s} <span class="quiet">({fraction(link["weight"])!s})</span>'
         for other, link in why.links
     ]
-    more = [f"and {number(why.more)} more links"] if why.more else []
+    more = [f"and {number(why.more)!s} more links"] if why.more else []
     alone = ["no accepted link of its own"] if size > 1 and not why.links else []
     doubts = (
-        f'<span class="sub doubt">Doubt: {visible(one, 300)}</span>' for one in why.doubts[:2]
+        f'<span class="sub doubt">Doubt: {visible(one, 300)!s}</span>' for one in why.doubts[:2]
     )
     attested = (_sub(str(visible(one, 300))) for one in why.attested)
     return (
-        f"{visible(why.reason)}\n{''.join(attested)}{''.join(map(_sub, links + more))}"
+        f"{visible(why.reason)!s}\n{''.join(attested)}{''.join(map(_sub, links + more))}"
         f"{''.join(doubts)}"
         f"{''.join(map(_sub, alone))}"
     )
@@ -368,16 +374,16 @@ def _why(why: MemberExplanation, size: int) -> str:
 def link_rows(rows: Iterable[RowView], *, redact: bool) -> Markup:
     """Renders links between members, with the ids of their records unless `redact`."""
     return _safe(
-        f'<tr><th scope="row">{identifier(one["entity_a"])}<br>{identifier(one["entity_b"])}</th>'
-        f"<td>{_word(one['strength'])}</td>"
-        f'<td class="num">{fraction(one["weight"])}</td>'
-        f'<td class="num">{number(one["complaints"])}</td>'
-        f'<td class="num">{number(one["calls"])}</td>'
-        f'<td class="num">{number(one["victims"])}</td>'
-        f"<td>{name_list(one['orgs'], 4)}</td>"
-        f'<td class="num">{number(one["records"])}'
+        f'<tr><th scope="row">{identifier(one["entity_a"])!s}<br>'
+        f"{identifier(one['entity_b'])!s}</th><td>{_word(one['strength'])!s}</td>"
+        f'<td class="num">{fraction(one["weight"])!s}</td>'
+        f'<td class="num">{number(one["complaints"])!s}</td>'
+        f'<td class="num">{number(one["calls"])!s}</td>'
+        f'<td class="num">{number(one["victims"])!s}</td>'
+        f"<td>{name_list(one['orgs'], 4)!s}</td>"
+        f'<td class="num">{number(one["records"])!s}'
         f"{'' if redact else _sub(name_list(one['record_ids'], 2))}</td>"
-        f"<td>{'accepted' if one['accepted'] else 'not accepted'}: {visible(one['reason'])}</td>"
+        f"<td>{'accepted' if one['accepted'] else 'not accepted'}: {visible(one['reason'])!s}</td>"
         "</tr>"
         for one in rows
     )
@@ -386,11 +392,11 @@ def link_rows(rows: Iterable[RowView], *, redact: bool) -> Markup:
 def near_rows(rows: Iterable[RowView], pages: Mapping[str, str]) -> Markup:
     """Renders links to other clusters that were not accepted."""
     return _safe(
-        f'<tr><th scope="row">{identifier(one["here"])}</th><td>{identifier(one["there"])}</td>'
-        f"<td>{cluster_link(one['cluster_id'], pages)}</td>"
-        f'<td class="num">{fraction(one["weight"])}</td>'
-        f'<td class="num">{number(one["complaints"])}</td>'
-        f"<td>{visible(one['reason'], 300)}</td></tr>"
+        f'<tr><th scope="row">{identifier(one["here"])!s}</th><td>{identifier(one["there"])!s}</td>'
+        f"<td>{cluster_link(one['cluster_id'], pages)!s}</td>"
+        f'<td class="num">{fraction(one["weight"])!s}</td>'
+        f'<td class="num">{number(one["complaints"])!s}</td>'
+        f"<td>{visible(one['reason'], 300)!s}</td></tr>"
         for one in rows
     )
 
@@ -398,9 +404,10 @@ def near_rows(rows: Iterable[RowView], pages: Mapping[str, str]) -> Markup:
 def supplier_rows(rows: Iterable[RowView], pages: Mapping[str, str]) -> Markup:
     """Renders suppliers, each with other clusters that it serves."""
     return _safe(
-        f'<tr><th scope="row">{identifier(one["entity_id"])}</th><td>{_word(one["kind"])}</td>'
-        f'<td class="num">{number(one["records"])}</td><td class="num">{number(one["clusters"])}'
-        f"</td><td>{', '.join(cluster_link(other, pages) for other in one['others']) or NOT_KNOWN}"
+        f'<tr><th scope="row">{identifier(one["entity_id"])!s}</th><td>{_word(one["kind"])!s}</td>'
+        f'<td class="num">{number(one["records"])!s}</td>'
+        f'<td class="num">{number(one["clusters"])!s}</td>'
+        f"<td>{', '.join(cluster_link(other, pages) for other in one['others']) or NOT_KNOWN}"
         "</td></tr>"
         for one in rows
     )
@@ -409,10 +416,10 @@ def supplier_rows(rows: Iterable[RowView], pages: Mapping[str, str]) -> Markup:
 def reading_rows(rows: Iterable[Reading]) -> Markup:
     """Renders where identifiers were read."""
     return _safe(
-        f'<tr><th scope="row">{identifier(one.entity_id)}</th>'
-        f'<td>{visible(one.source_org, 40)}<span class="sub">{_word(one.record_kind)} '
-        f'{identifier(one.record_id)}</span></td><td class="time">{utc(one.observed_at)}</td>'
-        f'<td>{_word(one.role)}</td>\n<td class="told">{where_read(one)}</td></tr>\n'
+        f'<tr><th scope="row">{identifier(one.entity_id)!s}</th>'
+        f'<td>{visible(one.source_org, 40)!s}<span class="sub">{_word(one.record_kind)!s} '
+        f'{identifier(one.record_id)!s}</span></td><td class="time">{utc(one.observed_at)!s}</td>'
+        f'<td>{_word(one.role)!s}</td>\n<td class="told">{where_read(one)!s}</td></tr>\n'
         for one in rows
     )
 
@@ -420,8 +427,9 @@ def reading_rows(rows: Iterable[Reading]) -> Markup:
 def handover_rows(rows: Iterable[Handover]) -> Markup:
     """Renders identifiers that gave way to others."""
     return _safe(
-        f'<tr><th scope="row">{identifier(one.before)}</th><td class="time">{utc(one.last_seen)}'
-        f'</td><td>{identifier(one.after)}</td><td class="time">{utc(one.first_seen)}</td></tr>'
+        f'<tr><th scope="row">{identifier(one.before)!s}</th>'
+        f'<td class="time">{utc(one.last_seen)!s}</td><td>{identifier(one.after)!s}</td>'
+        f'<td class="time">{utc(one.first_seen)!s}</td></tr>'
         for one in rows
     )
 
@@ -430,7 +438,7 @@ def variant_rows(rows: Iterable[Variant]) -> Markup:
     """Renders wordings of a script, marked where the template has other words."""
     return _safe(
         f'<tr><th scope="row">{"".join(map(_piece, one.pieces))}</th>'
-        f'<td class="num">{number(one.records)}</td></tr>'
+        f'<td class="num">{number(one.records)!s}</td></tr>'
         for one in rows
     )
 
@@ -452,7 +460,7 @@ def _sub(inner: str) -> str:
 
 
 def _safe(rows: Iterable[str]) -> Markup:
-    return Markup("".join(rows))  # noqa: S704 - our own markup, around what was made safe
+    return safe("".join(rows))
 
 
 def render_singles_page(clusters: Sequence[ClusterFacts], context: PageContext) -> bytes:

@@ -10,12 +10,12 @@ from __future__ import annotations
 import base64
 import gzip
 import hashlib
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache, lru_cache, partial
 from importlib.resources import files
 from typing import Any
 
+import orjson
 from jinja2 import Environment, FunctionLoader, StrictUndefined, Template
 from markupsafe import Markup, escape
 
@@ -34,7 +34,9 @@ def render_template(name: str, scripts: Sequence[str] = (), **values: object) ->
 
     A template ends its body with `scripts`, so that the elements they look for exist.
     """
-    return _template(name).render(**_own(tuple(scripts)), **values).encode()
+    # Most pieces are ASCII, which a text with one other character in it is no longer.
+    pieces = _template(name).generate(**_own(tuple(scripts)), **values)
+    return b"".join(map(str.encode, pieces))
 
 
 @cache
@@ -61,13 +63,14 @@ def _own(scripts: tuple[str, ...]) -> dict[str, Markup]:
 
 def embed_json(identifier: str, value: object) -> Markup:
     """Returns data for a script as an inert JSON block; no character in it can end the block."""
-    return _block(identifier, "application/json", _json(value).replace("<", "\\u003c"))
+    body = _json(value).replace(b"<", b"\\u003c")
+    return _block(identifier, "application/json", body.decode())
 
 
 def embed_compressed_json(identifier: str, value: object) -> Markup:
     """Returns data as `embed_json`, but gzip in base64, for data that would make the page large."""
     # Level 6: the level that costs least for its size on such data. No name, no time.
-    compressed = gzip.compress(_json(value).encode(), compresslevel=6, mtime=0)
+    compressed = gzip.compress(_json(value), compresslevel=6, mtime=0)
     return _block(identifier, "text/plain", base64.b64encode(compressed).decode())
 
 
@@ -76,8 +79,8 @@ def _block(identifier: str, kind: str, body: str) -> Markup:
     return start + Markup(body) + Markup("</script>")  # noqa: S704 - base64, or JSON without "<"
 
 
-def _json(value: object) -> str:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
+def _json(value: object) -> bytes:
+    return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
 
 
 class _Rows(Environment):
@@ -141,7 +144,8 @@ def _digest(source: str) -> str:
 @lru_cache(maxsize=16_384)
 def identifier(value: str | None) -> Markup:
     """Renders an identifier or another id, in letters of one width."""
-    return _safe(f'<span class="id">{text.visible(value)!s}</span>')
+    shown = text.visible_once(value) if value else text.NOT_KNOWN
+    return text.safe(f'<span class="id">{shown!s}</span>')
 
 
 def name_list(values: Sequence[str], limit: int = 6) -> Markup:
@@ -153,9 +157,11 @@ def name_list(values: Sequence[str], limit: int = 6) -> Markup:
 def _names(values: tuple[str, ...], more: int) -> Markup:
     if not values:
         return text.NOT_KNOWN
-    shown = ", ".join(str(text.visible(one, NAME_LIMIT)) for one in values)
+    shown = ", ".join(
+        [str(text.visible_once(one, NAME_LIMIT) if one else text.NOT_KNOWN) for one in values]
+    )
     rest = f' <span class="cut">and {text.number(more)} more</span>' if more else ""
-    return _safe(shown + rest)
+    return text.safe(shown + rest)
 
 
 def shown_of_total(shown: int, total: int, what: str) -> str:
@@ -171,7 +177,9 @@ def cluster_link(
     """Renders a cluster's id, or `name`, as a link if it is described."""
     shown = text.visible(name or cluster_id, LINK_LIMIT)
     page = pages.get(cluster_id)
-    return shown if page is None else _safe(f'<a href="{escape(folder + page)}">{shown!s}</a>')
+    return (
+        shown if page is None else text.safe(f'<a href="{escape(folder + page)!s}">{shown!s}</a>')
+    )
 
 
 def citation_start(run_id: str, cluster_id: str | None = None) -> str:
@@ -188,8 +196,4 @@ def where_read(one: Reading) -> Markup:
         after = f"{text.visible_once(one.after, 200)!s} …" if one.after else ""
         raw = f"<q>{before}{raw}{after}</q>"
     span = "" if one.start is None else f" {one.start} to {one.end}"
-    return _safe(f'{raw}<span class="sub">{text.visible(one.field, 60)!s}{span}</span>')
-
-
-def _safe(markup: str) -> Markup:
-    return Markup(markup)  # noqa: S704 - our own markup, around what `visible` escaped
+    return text.safe(f'{raw}<span class="sub">{text.visible(one.field, 60)!s}{span}</span>')

@@ -43,9 +43,11 @@ MEMBERS_AT_A_TIME = 1_000
 MOST_GROUPS = 256
 """Groups of clusters: each has a file open while a table is partitioned."""
 
-MEMBER_SECONDS, ENTITY_SECONDS = 1.3e-3, 1.5e-5
-"""CPU seconds of the files of a cluster for each member, and of the index and the whole graph for
-each entity of the run, roughly: measured were 8.2 s where 7.8 follow, and 15.8 s where 13.5 do."""
+MEMBER_SECONDS, ENTITY_SECONDS = 7e-4, 2.5e-5
+"""CPU seconds of the files of a cluster for each member, and of the index, the whole graph and the
+cut into groups for each entity of the run, roughly: measured were 6.9 s where 7.5 follow (30,000
+simulated complaints with calls), 14.4 s where 14.3 do (60,000) and 11.0 s where 10.8 do (100,000).
+"""
 
 Job = partial[pa.Table | None]
 """Writes files by the `PutFile` that it is given; those of clusters return node positions."""

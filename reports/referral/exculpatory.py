@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from itertools import pairwise
 
 from reports.link_evidence import REASSIGNED_DAYS, SURE_CONFIDENCE, entity_doubts
@@ -50,14 +51,18 @@ def _owners(case: Case) -> list[Block]:
     ]
 
 
+def _day(ordinal: int) -> str:
+    return str(date.fromordinal(ordinal))
+
+
 def _recycled(case: Case) -> list[Block]:
     rows = []
     for entity_id in case.number:
         days = sorted(case.facts.days.get(entity_id, {}))
-        gap = max(((b - a).days for a, b in pairwise(days)), default=0)
+        gap = max((b - a for a, b in pairwise(days)), default=0)
         if entity_id.startswith("phone:") and gap >= REASSIGNED_DAYS:
-            at = next((a, b) for a, b in pairwise(days) if (b - a).days == gap)
-            rows.append((str(case.number[entity_id]), plain(entity_id), *map(str, at), str(gap)))
+            at = next((a, b) for a, b in pairwise(days) if b - a == gap)
+            rows.append((str(case.number[entity_id]), plain(entity_id), *map(_day, at), str(gap)))
     rule = (
         "Recycled numbers. A US number can go to another subscriber 45 days after it is given up "
         "(47 CFR § 52.15(f)(1)(ii)). "
