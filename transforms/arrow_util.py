@@ -94,15 +94,14 @@ def repeat_for_duplicates(found_in: Array, back: Array, count: int) -> tuple[Arr
     return np.repeat(np.arange(len(back)), counts), finds
 
 
-def hash_text(values: pa.Array) -> np.ndarray:
+def hash_text(values: pa.Array | pa.ChunkedArray) -> np.ndarray:
     """Returns the xxh3-64 of each text, cut to the 63 bits of Beam's integer coder; null is 0."""
-    encoded = pc.dictionary_encode(pc.cast(values, pa.binary()))
-    if isinstance(encoded, pa.ChunkedArray):
-        encoded = encoded.combine_chunks()
-    digest = xxhash.xxh3_64_intdigest
-    hashed = [digest(value) & _POSITIVE for value in encoded.dictionary.to_pylist()]
-    indices = pc.fill_null(encoded.indices, len(hashed)).to_numpy(zero_copy_only=False)
-    return np.array([*hashed, 0], np.int64)[indices]
+    texts = pc.fill_null(pc.cast(values, pa.binary()), b"").to_pylist()
+    hashed = np.fromiter(map(xxhash.xxh3_64_intdigest, texts), np.uint64, len(texts))
+    hashed = (hashed & np.uint64(_POSITIVE)).astype(np.int64)
+    if values.null_count:
+        hashed[pc.is_null(values).to_numpy(zero_copy_only=False)] = 0
+    return hashed
 
 
 def hash_numbers(values: pa.Array) -> np.ndarray:
