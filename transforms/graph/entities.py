@@ -32,8 +32,8 @@ from schemas.entity import (
 )
 from schemas.enums import Role, Status
 from schemas.field import field as column
-from schemas.mention import CLASSIFIED, EVIDENCE
-from transforms.arrow_util import table_of_columns, without_aggregate_suffixes
+from schemas.mention import CLASSIFIED, EVIDENCE, MENTIONS
+from transforms.arrow_util import explode, implode, table_of_columns, without_aggregate_suffixes
 from transforms.casts import true_mask
 from transforms.decisions import NO_DECISIONS, DecisionsInForce
 from transforms.extract.allowlist import KnownLegitimate
@@ -130,12 +130,18 @@ REPORTER_COUNTS = {"reporters": "held", "reported_by": "reported"}
 
 CLASSIFIED_ENTITIES, WITHHELD_ROWS, ACTIVITIES = "found_entities", "hidden", "activities"
 
+_PLACED = ("source_org", "record_kind", "record_id", "observed_at")
+"""Columns of a record by which the status of its mentions is found, and what to withhold in it."""
+
+_COUNTED = (*_PLACED, "group_id", "victim_key", "reporter_key")
+"""Columns of a record by which its mentions are added up."""
+
 REGISTER_ROWS, CONTESTED_ROWS, COUNTERS = "register", "contested_ids", "counters"
 
 GROUP_KEY = ("group_id",)
 
-_TEXTS = ("raw", "also_read_as", "extension", "region", "line_type")
-"""Columns of CLASSIFIED that say what an identifier is."""
+_TEXTS = ("raw", "also_read_as", "extension")
+"""Columns of mentions of CLASSIFIED that say what an identifier is."""
 
 
 @dataclass(frozen=True)
@@ -221,16 +227,14 @@ def determine_status(
 
 
 def annotate_mentions(evidence: pa.Table, statuses: pa.Table) -> tuple[pa.Table, pa.Table]:
-    """Adds ENTITY_STATUS rows to the EVIDENCE rows they are on, as CLASSIFIED and WITHHELD rows.
+    """Adds ENTITY_STATUS rows to the mentions they are on: with `status`, and as WITHHELD rows.
 
-    What is contested has its withheld id in CLASSIFIED rows, and no text. Rows that call an
-    identifier a victim's are no evidence of its use.
+    What is contested has its withheld id there, and no text. Mentions that call an identifier a
+    victim's are no evidence of its use, and left out.
 
     Raises:
         ValueError: if an identifier has no status.
     """
-    if not evidence.num_rows:
-        return CLASSIFIED.empty_table(), WITHHELD.empty_table()
     since = pc.fill_null(statuses["begins"], BEFORE_ANY_DAY)
     keys = statuses.select(["entity_id"]).append_column("since", since)
     order = [("entity_id", "ascending"), ("since", "ascending")]
@@ -253,7 +257,7 @@ def annotate_mentions(evidence: pa.Table, statuses: pa.Table) -> tuple[pa.Table,
     hidden = evidence.filter(pc.is_in(status, pa.array(HIDDEN)))
     own = pc.and_(pc.is_in(status, pa.array(IN_GRAPH)), pc.equal(evidence["role"], Role.VICTIM))
     gone = pc.or_(pc.equal(status, Status.VICTIM_SIDE), own)
-    classified = evidence.append_column(CLASSIFIED.field("status"), status)
+    classified = evidence.append_column("status", status)
     shown_as = statuses["shown_as"].combine_chunks().take(pa.array(row))
     return _under_shown_ids(classified, shown_as).filter(pc.invert(gone)), _withheld(hidden)
 
@@ -279,9 +283,8 @@ class ClassifyEvidence(beam.PTransform):
         """Adds up by record, determines the status by identifier, annotates the mentions."""
         evidence = inputs["evidence"]
         partitions = evidence.pipeline.options.view_as(ShuffleOptions).partitions
-        grouped = KeyedInput(EVIDENCE, GROUP_KEY)
         added = {"evidence": evidence} | "Add up" >> PerPartition(
-            {"evidence": grouped},
+            {"evidence": KeyedInput(EVIDENCE, GROUP_KEY)},
             partial(_sum_activity, partitions=partitions),
             (ACTIVITIES,),
             partitions=partitions,
@@ -311,7 +314,7 @@ class ClassifyEvidence(beam.PTransform):
         parts = {"evidence": added[MAIN], "statuses": statuses[MAIN]}
         annotated = parts | "Annotate" >> PerPartition(
             {
-                "evidence": grouped,
+                "evidence": KeyedInput(CLASSIFIED, GROUP_KEY),
                 "statuses": KeyedInput(ENTITY_STATUS, ("share",), by_number=True),
             },
             _annotate_mentions,
@@ -329,10 +332,11 @@ class ClassifyEvidence(beam.PTransform):
 
 
 def _sum_activity(evidence: pa.Table, *, partitions: int) -> Iterator[Any]:
-    evidence = settle_roles(with_reporters_of_complaints(evidence))
-    yield from evidence.combine_chunks().to_batches()
+    evidence = with_reporters_of_complaints(evidence)
+    mentions = settle_roles(pa.Table.from_batches([explode(evidence, MENTIONS, _COUNTED)]))
+    yield implode(evidence, CLASSIFIED.field(MENTIONS), mentions)  # of no status yet
     share = partition_of(evidence, GROUP_KEY, partitions)
-    for batch in batches_of(sum_activity(evidence, share)):
+    for batch in batches_of(sum_activity(mentions, share)):
         yield beam.pvalue.TaggedOutput(ACTIVITIES, batch)
 
 
@@ -467,8 +471,11 @@ def _of_suspects(decided: DecisionsInForce) -> set[str]:
 
 
 def _annotate_mentions(evidence: pa.Table, statuses: pa.Table) -> Iterator[Any]:
-    classified, withheld = annotate_mentions(evidence, statuses)
-    yield from classified.combine_chunks().to_batches()
+    mentions = explode(evidence, MENTIONS, _PLACED).drop_columns(["status"])
+    classified, withheld = annotate_mentions(pa.Table.from_batches([mentions]), statuses)
+    found = implode(evidence, CLASSIFIED.field(MENTIONS), classified)
+    if found.num_rows:
+        yield found
     for batch in batches_of(withheld):
         yield beam.pvalue.TaggedOutput(WITHHELD_ROWS, batch)
 
@@ -662,8 +669,7 @@ def _sort_lists(lists: pa.ListArray) -> pa.ListArray:
 
 def _withheld(own: pa.Table) -> pa.Table:
     """Converts evidence of hidden identifiers to WITHHELD rows, each once, without epochs."""
-    bare = without_epochs(own["entity_id"])
-    own = own.set_column(0, WITHHELD.field("entity_id"), bare)
+    own = _with_column(own, "entity_id", without_epochs(own["entity_id"]))
     narrative = pc.fill_null(pc.equal(own["field"], NARRATIVE), False)
     for name in ("start", "end"):
         place = pc.if_else(narrative, own[name], pa.scalar(None, pa.int32()))
@@ -693,5 +699,4 @@ def _with_epoch_ids(evidence: pa.Table, named: pa.Array, number: np.ndarray) -> 
     ids = named.take(pa.array(rows)).to_pylist()
     epochs = [with_epoch(one, int(n)) for one, n in zip(ids, number[rows], strict=True)]
     marked = pc.replace_with_mask(named, pa.array(number > 1), pa.array(epochs, pa.string()))
-    place = evidence.schema.get_field_index("entity_id")
-    return evidence.set_column(place, evidence.schema.field(place), marked)
+    return _with_column(evidence, "entity_id", marked)
