@@ -23,10 +23,10 @@ from schemas.decision import DecisionKind
 from schemas.entity import (
     CONTESTED,
     ENTITY,
+    are_withheld,
     id_epochs,
-    is_withheld,
-    with_epoch,
-    withheld_id,
+    with_epochs,
+    withheld_ids,
     without_epoch,
     without_epochs,
 )
@@ -252,7 +252,7 @@ def annotate_mentions(evidence: pa.Table, statuses: pa.Table) -> tuple[pa.Table,
         row = row + intervals_passed(row, day, of, begins.take(pa.array(later)).to_numpy())
     number = statuses["epoch"].combine_chunks().to_numpy()[row]
     if (number > 1).any():
-        evidence = _with_epoch_ids(evidence, named, number)
+        evidence = _with_column(evidence, "entity_id", with_epochs(named, pa.array(number)))
     status = statuses["status"].combine_chunks().take(pa.array(row))
     hidden = evidence.filter(pc.is_in(status, pa.array(HIDDEN)))
     own = pc.and_(pc.is_in(status, pa.array(IN_GRAPH)), pc.equal(evidence["role"], Role.VICTIM))
@@ -384,8 +384,8 @@ def _determine_status(
     for name, rows in rows_of.items():
         for batch in batches_of(rows):
             yield beam.pvalue.TaggedOutput(name, batch)
-    here = sum(not is_withheld(one) for one in contested.to_pylist())  # the others are carried on
-    open_ = here + len(pc.unique(carried["value"]))
+    here = contested.filter(pc.invert(are_withheld(contested)))  # the others are carried on
+    open_ = len(here) + len(pc.unique(carried["value"]))
     yield beam.pvalue.TaggedOutput(COUNTERS, (CONTESTED_IDENTIFIERS, open_))
 
 
@@ -527,8 +527,7 @@ def _by_epoch(activity: pa.Table, starts: epochs.EpochStarts) -> pa.Table:
     rows = activity.filter(pc.is_in(activity["entity_id"], starts.ids))
     ids = rows["entity_id"].combine_chunks()
     number = starts.epoch_numbers(ids, rows["day"].to_numpy())
-    named = [with_epoch(one, int(n)) for one, n in zip(ids.to_pylist(), number, strict=True)]
-    return rows.set_column(0, ACTIVITY.field("entity_id"), pa.array(named, pa.string()))
+    return _with_column(rows, "entity_id", with_epochs(ids, pa.array(number)))
 
 
 def _status_by_share(
@@ -555,9 +554,7 @@ def _status_by_share(
     if not len(starts.ids):
         return rows
     bare = starts.ids.take(pa.array(starts.entity))
-    pairs = zip(bare.to_pylist(), starts.number.tolist(), strict=True)
-    marked = pa.array([with_epoch(one, number) for one, number in pairs], pa.string())
-    place = pc.index_in(marked, ids)
+    place = pc.index_in(with_epochs(bare, pa.array(starts.number)), ids)
     begins = pa.array(starts.day, mask=starts.day == BEFORE_ANY_DAY)
     intervals = {"entity_id": bare, "begins": begins, "epoch": pa.array(starts.number)}
     intervals |= {name: one.take(place) for name, one in columns.items()}
@@ -593,16 +590,11 @@ def _entities(counted: pa.Table, status: pa.Array, reason: pa.Array, roles: pa.A
     hidden = pc.is_in(status, pa.array(HIDDEN))
     said = pc.and_(pc.is_in(status, pa.array(IN_GRAPH)), pc.equal(roles, Role.VICTIM))
     # Named after the first place that states it: a hash of the number could be reversed.
-    shown = [
-        without_epoch(one) if is_withheld(one) else _place_id(kind, place)
-        for one, kind, place in zip(
-            *(column.filter(hidden).to_pylist() for column in (ids, kinds, counted["place"])),
-            strict=True,
-        )
-    ]
+    named = ids.filter(hidden)
+    places = _place_ids(kinds.filter(hidden), counted["place"].filter(hidden).combine_chunks())
+    shown = pc.if_else(are_withheld(named), without_epochs(named), places)
     number = id_epochs(ids)
-    several = zip(shown, number.filter(hidden).to_pylist(), strict=True)
-    withheld = pa.array([with_epoch(one, epoch) for one, epoch in several], pa.string())
+    withheld = with_epochs(shown, number.filter(hidden))
     values = pc.replace_substring_regex(without_epochs(ids), r"^[^:]*:", "")
     nothing = pa.scalar(None, pa.string())
     columns = {
@@ -631,8 +623,10 @@ def _entities(counted: pa.Table, status: pa.Array, reason: pa.Array, roles: pa.A
     return table_of_columns(columns, CLASSIFIED_ENTITY)
 
 
-def _place_id(kind: str, place: str) -> str:
-    return withheld_id(kind, xxhash.xxh3_64_hexdigest(f"{kind}|{place}".encode()))
+def _place_ids(kinds: pa.Array, places: pa.Array) -> pa.Array:
+    texts = pc.binary_join_element_wise(kinds, places, "|").cast(pa.binary()).to_pylist()
+    digests = pa.array(map(xxhash.xxh3_64_hexdigest, texts), pa.string())
+    return withheld_ids(kinds, digests)
 
 
 def _contested(entities: pa.Table, counted: pa.Table, contested: pa.Array) -> pa.Table:
@@ -641,7 +635,6 @@ def _contested(entities: pa.Table, counted: pa.Table, contested: pa.Array) -> pa
     What an earlier run withheld has no value here.
     """
     known_as = without_epochs(entities["known_as"])
-    here = [not is_withheld(one) for one in known_as.filter(contested).to_pylist()]
     columns = {
         "entity_id": entities["entity_id"],
         "kind": entities["kind"],
@@ -650,8 +643,8 @@ def _contested(entities: pa.Table, counted: pa.Table, contested: pa.Array) -> pa
         "victim_reporters": counted["own_by"],
         "first_seen": entities["first_seen"],
     }
-    rows = table_of_columns(columns, CONTESTED).filter(contested)
-    return rows.filter(pa.array(here, pa.bool_()))
+    here = pc.and_(contested, pc.invert(are_withheld(known_as)))
+    return table_of_columns(columns, CONTESTED).filter(here)
 
 
 def _with_column(table: pa.Table, name: str, values: Any) -> pa.Table:
@@ -691,12 +684,3 @@ def _under_shown_ids(classified: pa.Table, shown_as: pa.Array) -> pa.Table:
         nothing = pa.scalar(None, column.type)
         classified = _with_column(classified, name, pc.if_else(hidden, nothing, column))
     return classified
-
-
-def _with_epoch_ids(evidence: pa.Table, named: pa.Array, number: np.ndarray) -> pa.Table:
-    """Returns the evidence with the ids of its epochs."""
-    rows = np.flatnonzero(number > 1)
-    ids = named.take(pa.array(rows)).to_pylist()
-    epochs = [with_epoch(one, int(n)) for one, n in zip(ids, number[rows], strict=True)]
-    marked = pc.replace_with_mask(named, pa.array(number > 1), pa.array(epochs, pa.string()))
-    return _with_column(evidence, "entity_id", marked)

@@ -21,7 +21,7 @@ import pyarrow.parquet as pq
 from apache_beam.io.filesystems import FileSystems
 
 from schemas.decision import DecisionKind
-from schemas.entity import CONTESTED, is_withheld, without_epoch
+from schemas.entity import CONTESTED, are_withheld, without_epoch
 from schemas.enums import SUPPLIER_KINDS, EntityKind, Role, Status
 from schemas.manifest import MANIFEST_NAME
 from schemas.tables import CONTESTED as CONTESTED_TABLE
@@ -147,64 +147,67 @@ def judge(
         settled: What analysts decided.
         registered: How many reporters called each a victim's in earlier runs.
     """
-    before = np.zeros(counted.num_rows, np.int64) if registered is None else registered
-    ids = counted["entity_id"].combine_chunks()
-    legitimate = known.reasons(ids)
+    ids, supplier = counted["entity_id"].combine_chunks(), is_supplier(counted)
+    own, held, shown, suspects, owners = (
+        counted[name].to_numpy() for name in ("own", "held", "shown", "reporters", "own_by")
+    )
+    before = np.zeros(len(ids), np.int64) if registered is None else registered
+    victims = np.maximum(owners, before)
     business = true_mask(pc.is_in(counted["line_type"], pa.array(BUSINESS_LINES)))
     business &= true_mask(pc.equal(counted["kind"], str(EntityKind.PHONE)))
-    used, why_used = judge_use(counted)
-    columns = [
-        ids.to_pylist(),
-        legitimate.to_pylist(),
-        is_supplier(counted).tolist(),
-        business.tolist(),
-        *(counted[name].to_pylist() for name in ("own", "held", "shown", "reporters", "own_by")),
-        before.tolist(),
-        zip(used, why_used, strict=True),
+    decisions = [
+        f"{one.kind} decision {one.decision_id} by {one.author}" for one in settled.victims.values()
     ]
-    found = [_judge_one(settled, *row) for row in zip(*columns, strict=True)]
-    return _two_columns(found)
+    decided = pc.index_in(ids, pa.array([*settled.victims], pa.string()))
+    of_victim = supplier | (shown == 0) | outweighs(victims, suspects)
+    as_used = (victims == 0) | (~of_victim & business & outweighs(suspects, victims))
+    used, why_used = judge_use(counted)
+    legitimate = known.reasons(ids)
+    first_that_holds = [
+        true_mask(pc.is_valid(legitimate)),
+        true_mask(pc.is_valid(decided)),
+        true_mask(are_withheld(ids)) & ~supplier,
+        as_used,
+        of_victim,
+    ]
+    status = [Status.SUPPRESSED, Status.VICTIM_SIDE, Status.CONTESTED, used, Status.VICTIM_SIDE]
+    reason = [
+        _joined("known legitimate: ", legitimate),
+        pa.array(decisions, pa.string()).take(decided),
+        "contested in the run that it is from",
+        why_used,
+        _why_victims(own, held, owners, before),
+    ]
+    return (
+        _first_of(first_that_holds, [*status, Status.CONTESTED]),
+        _first_of(first_that_holds, [*reason, _why_contested(victims, suspects)]),
+    )
 
 
-def _judge_one(
-    settled: Settled,
-    entity_id: str,
-    legitimate: str | None,
-    supplier: bool,
-    business: bool,
-    own: int,
-    held: int,
-    shown: int,
-    suspects: int,
-    owners: int,
-    before: int,
-    as_used: tuple[str, str],
-) -> tuple[str, str]:
-    if legitimate is not None:
-        return Status.SUPPRESSED, f"known legitimate: {legitimate}"
-    if entity_id in settled.victims:
-        one = settled.victims[entity_id]
-        return Status.VICTIM_SIDE, f"{one.kind} decision {one.decision_id} by {one.author}"
-    if is_withheld(entity_id) and not supplier:
-        return Status.CONTESTED, "contested in the run that it is from"
-    victims = max(owners, before)
-    if not victims:
-        return as_used
-    if supplier or not shown or outweighs(victims, suspects):
-        because = f"a victim's own in {_count(own, 'record')}"
-        if not own:
-            because = f"a victim's own, as stated by {_count(victims, 'reporter')}"
-        if before and not owners:
-            because = f"a victim's own in earlier runs, by {_count(before, 'reporter')}"
-        if held:
-            because += f", though held by a suspect in {_count(held, 'record')}"
-        return Status.VICTIM_SIDE, because
-    if business and outweighs(suspects, victims):
-        return as_used
-    calls, show = ("calls" if victims == 1 else "call"), ("shows" if suspects == 1 else "show")
-    who = f"{suspects} {show}" if suspects else "calls without a pseudonym show"
-    because = f"{_count(victims, 'reporter')} {calls} it a victim's own, {who} a suspect using it"
-    return Status.CONTESTED, f"{Status.CONTESTED}: {because}"
+def _why_victims(own: np.ndarray, held: np.ndarray, owners: np.ndarray, before: np.ndarray) -> Any:
+    by_whom = _first_of(
+        [(before > 0) & (owners == 0), own == 0],
+        [
+            _joined("a victim's own in earlier runs, by ", _counts(before, "reporter")),
+            _joined(
+                "a victim's own, as stated by ", _counts(np.maximum(owners, before), "reporter")
+            ),
+            _joined("a victim's own in ", _counts(own, "record")),
+        ],
+    )
+    though = _joined(", though held by a suspect in ", _counts(held, "record"))
+    return _joined(by_whom, _first_of([held > 0], [though, ""]))
+
+
+def _why_contested(victims: np.ndarray, suspects: np.ndarray) -> Any:
+    calls = _first_of([victims == 1], [" calls", " call"])
+    numbers = pa.array(suspects).cast(pa.string())
+    show = _first_of(
+        [suspects == 0, suspects == 1],
+        ["calls without a pseudonym show", "1 shows", _joined(numbers, " show")],
+    )
+    said = _joined(f"{Status.CONTESTED}: ", _counts(victims, "reporter"), calls)
+    return _joined(said, " it a victim's own, ", show, " a suspect using it")
 
 
 def judge_epochs(
@@ -217,11 +220,9 @@ def judge_epochs(
         status: Of the identifier that each is an epoch of.
         reason: Of the same.
     """
-    wholes = zip(status.to_pylist(), reason.to_pylist(), strict=True)
-    as_used = zip(*judge_use(counted), strict=True)
-    return _two_columns(
-        [whole if whole[0] in HIDDEN else used for whole, used in zip(wholes, as_used, strict=True)]
-    )
+    whole = pc.is_in(status, pa.array(HIDDEN))
+    used, why_used = judge_use(counted)
+    return pc.if_else(whole, status, used), pc.if_else(whole, reason, why_used)
 
 
 def settle_suspects(
@@ -246,27 +247,22 @@ def settle_suspects(
     return _two_columns(rows)
 
 
-def judge_use(counted: pa.Table) -> tuple[list[str], list[str]]:
+def judge_use(counted: pa.Table) -> tuple[pa.Array, pa.Array]:
     """Returns status and reason of each row by its use alone, as if no one called it a victim's."""
-    status: list[str] = []
-    reason: list[str] = []
-    supplier = is_supplier(counted).tolist()
-    for is_one, records in zip(supplier, counted["shown"].to_pylist(), strict=True):
-        if is_one:
-            status.append(Status.UNCORROBORATED)
-            reason.append("shared by a supplier's customers: describes clusters, joins none")
-        elif records:
-            status.append(Status.INFRASTRUCTURE)
-            reason.append(f"held by the suspect in {_count(records, 'record')}")
-        else:
-            status.append(Status.UNCORROBORATED)
-            reason.append("only a caller id, which can be forged, or a mention")
-    return status, reason
+    shown = counted["shown"].to_numpy()
+    cases = [is_supplier(counted), shown > 0]
+    status = [Status.UNCORROBORATED, Status.INFRASTRUCTURE, Status.UNCORROBORATED]
+    reason = [
+        "shared by a supplier's customers: describes clusters, joins none",
+        _joined("held by the suspect in ", _counts(shown, "record")),
+        "only a caller id, which can be forged, or a mention",
+    ]
+    return _first_of(cases, status), _first_of(cases, reason)
 
 
-def outweighs(reporters: int, others: int) -> bool:
-    """Tells whether so many reporters settle who holds an identifier against those others."""
-    return reporters >= max(FEWEST_TO_SETTLE, CONTEST_RATIO * others)
+def outweighs(reporters: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """Masks where so many reporters settle who holds an identifier against those others."""
+    return reporters >= np.maximum(FEWEST_TO_SETTLE, CONTEST_RATIO * others)
 
 
 def is_supplier(counted: pa.Table) -> np.ndarray:
@@ -385,5 +381,21 @@ def _pair_keys(*pairs: tuple[np.ndarray, np.ndarray]) -> list[np.ndarray]:
     ]
 
 
-def _count(count: int, what: str) -> str:
-    return f"1 {what}" if count == 1 else f"{count} {what}s"
+def _first_of(cases: Sequence[np.ndarray], values: Sequence[Any]) -> pa.Array:
+    """Returns, by row, the value of the first of the cases that holds; the last where none does."""
+    masks = pa.StructArray.from_arrays(
+        [pa.array(one) for one in cases], names=[str(n) for n in range(len(cases))]
+    )
+    texts = [pa.scalar(str(one)) if isinstance(one, str) else one for one in values]
+    return pc.case_when(masks, *texts)
+
+
+def _joined(*texts: Any) -> pa.Array:
+    return pc.binary_join_element_wise(*texts, "")
+
+
+def _counts(numbers: np.ndarray, what: str) -> pa.Array:
+    """Returns counts in words: 1 record, 2 records."""
+    return _joined(
+        pa.array(numbers).cast(pa.string()), _first_of([numbers == 1], [f" {what}", f" {what}s"])
+    )
