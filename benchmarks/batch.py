@@ -37,7 +37,7 @@ from pipelines.batch import __main__, pipeline
 from pipelines.progress import BATCH_STEPS, BUNDLE_LOGGER, WorkDone, about, step_of_record
 from schemas.call import CALL_ACCEPTED, CALL_READ
 from schemas.complaint import COMPLAINT_ACCEPTED, COMPLAINT_READ
-from schemas.mention import CLASSIFIED, EVIDENCE
+from schemas.mention import EVIDENCE
 from schemas.tables import ALL_TABLES
 from transforms import batch_codec, shuffle
 from transforms.batch_codec import EncodedBatch
@@ -60,7 +60,6 @@ ROWS = {
         "calls": CALL_ACCEPTED,
         "calls with what was read": CALL_READ,
         "evidence": EVIDENCE,
-        "classified evidence": CLASSIFIED,
         "pairs": PAIR_SUM,
         **{f"written {table.name}": table.schema for table in ALL_TABLES},
     }.items()

@@ -152,8 +152,8 @@ class ExtractMentions(beam.PTransform):
 
     Element in: a RecordBatch, by name: `complaints` (COMPLAINT_ACCEPTED), `calls` (CALL_ACCEPTED)
     and `rejects` (REJECT, which say nothing of others), or some of them. Element out: a
-    RecordBatch, by name: `mentions` (EVIDENCE), `claims` (CLAIM: who calls what a victim's), and
-    `complaints` and `calls` as they came in, one row an id.
+    RecordBatch, by name: `mentions` (EVIDENCE: a record with the list of its mentions), `claims`
+    (CLAIM: who calls what a victim's), and `complaints` and `calls` as they came in, one row an id.
 
     Args:
         sources: A CSV file of how rows without a pseudonym count as reporters, added to the shipped

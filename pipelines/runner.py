@@ -34,6 +34,7 @@ from apache_beam.options.pipeline_options import (
 )
 from apache_beam.portability.api.org.apache.beam.model.fn_execution.v1 import beam_fn_api_pb2
 from apache_beam.runners.portability.fn_api_runner.fn_runner import BundleManager, FnApiRunner
+from apache_beam.runners.worker import bundle_processor
 from apache_beam.transforms import core
 from apache_beam.utils import thread_pool_executor
 
@@ -173,6 +174,7 @@ class LocalRunner(FnApiRunner):
         Nothing forks where a gRPC server of Beam has run: a fork could wait for a lock that one of
         its threads holds.
         """
+        bundle_processor.BundleProcessor = _UnmeasuredBundle
         threads = threading.enumerate()
         grpc = any(isinstance(one, thread_pool_executor._Worker) for one in threads)
         with forking(1 if grpc else self._processes):
@@ -183,6 +185,20 @@ class LocalRunner(FnApiRunner):
         if may_fork() > 1 and not bundle_context_manager.stage.is_stateful():
             return _SharedBundle(manager, self._processes)
         return manager
+
+
+class _UnmeasuredBundle(bundle_processor.BundleProcessor):
+    """Processes a stage without measuring what goes from step to step.
+
+    Beam encodes ten elements of each output and more to tell their mean size, which nobody reads.
+    Here these are nearly all, each a batch, and half of what is encoded between steps.
+    """
+
+    def __init__(self, *args: Any, **named: Any) -> None:
+        super().__init__(*args, **named)
+        for step in self.ops.values():
+            for receiver in step.receivers:
+                receiver.opcounter.coder_impl = None  # as for an output without a coder
 
 
 _Part = dict[str, list[bytes]]

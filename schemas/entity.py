@@ -98,6 +98,11 @@ def withheld_id(kind: str, digest: str) -> str:
     return f"{kind}:withheld-{digest}"
 
 
+def withheld_ids(kinds: pa.Array, digests: pa.Array) -> pa.Array:
+    """Applies `withheld_id` to columns."""
+    return pc.binary_join_element_wise(kinds, digests, ":withheld-")
+
+
 def is_withheld(entity_id: str) -> bool:
     """Tells whether an id, with or without an epoch, stands for an identifier that is withheld."""
     return re.match(_WITHHELD, without_epoch(entity_id)) is not None
@@ -105,6 +110,9 @@ def is_withheld(entity_id: str) -> bool:
 
 def are_withheld(column: pa.Array | pa.ChunkedArray) -> pa.Array | pa.ChunkedArray:
     """Applies `is_withheld` to a column of ids."""
+    maybe = pc.match_substring(column, ":withheld-")
+    if not pc.any(maybe).as_py():
+        return maybe
     return pc.match_substring_regex(without_epochs(column), _WITHHELD)
 
 
@@ -124,12 +132,27 @@ def with_epoch(entity_id: str, epoch: int) -> str:
     return entity_id if epoch == 1 else f"{entity_id}#{epoch}"
 
 
+def with_epochs(column: pa.Array, epochs: pa.Array) -> pa.Array:
+    """Applies `with_epoch` to a column of ids."""
+    marked = pc.binary_join_element_wise(column, pc.cast(epochs, pa.string()), "#")
+    return pc.if_else(pc.equal(epochs, 1), column, marked)
+
+
 def without_epochs(column: pa.Array | pa.ChunkedArray) -> pa.Array | pa.ChunkedArray:
     """Applies `without_epoch` to a column of ids."""
-    return pc.replace_substring_regex(column, _MARK, r"\1")
+    if isinstance(column, pa.ChunkedArray):
+        return pa.chunked_array([without_epochs(one) for one in column.chunks], column.type)
+    # Few have one, and to search each for a pattern takes long.
+    maybe = pc.fill_null(pc.match_substring(column, "#"), False)
+    return pc.replace_with_mask(
+        column, maybe, pc.replace_substring_regex(column.filter(maybe), _MARK, r"\1")
+    )
 
 
 def id_epochs(column: pa.Array) -> pa.Array:
     """Applies `epoch_number` to a column of ids."""
-    matched = pc.struct_field(pc.extract_regex(column, _NUMBERED), "number")
-    return pc.fill_null(pc.cast(matched, pa.int64()), 1)
+    maybe = pc.fill_null(pc.match_substring(column, "#"), False)
+    matched = pc.struct_field(pc.extract_regex(column.filter(maybe), _NUMBERED), "number")
+    numbers = pc.fill_null(pc.cast(matched, pa.int64()), 1)
+    first = pa.repeat(pa.scalar(1, pa.int64()), len(column))
+    return pc.replace_with_mask(first, maybe, numbers)

@@ -19,15 +19,16 @@ from datetime import UTC, date, datetime, time
 from itertools import combinations
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from schemas.entity import without_epoch
 from schemas.enums import EntityKind, RecordKind
 from schemas.joint import CONTRIBUTOR, OFFERED_CLUSTER, UNION_LINK
-from schemas.mention import EVIDENCE
+from schemas.mention import EVIDENCE, EVIDENCE_MENTION, MENTIONS, ROW
 from schemas.offer import Offer
-from transforms.arrow_util import batch_of_rows, table_of_rows
+from transforms.arrow_util import batch_of_rows, distinct_rows, implode, table_of_rows
 from transforms.phone import normalize
 from transforms.reporters import (
     SourceRules,
@@ -37,6 +38,8 @@ from transforms.reporters import (
 )
 
 Row = Mapping[str, Any]
+
+_RECORD_KEY = ("record_kind", "source_org", "record_id")
 
 NAMED_MEMBERS = 10
 """Shared members that a row names, smallest first."""
@@ -194,12 +197,12 @@ def middle_of_week(week: str) -> datetime:
 
 
 def evidence_of_offer(taken: AcceptedOffer, rows: int = 65_536) -> Iterator[pa.RecordBatch]:
-    """Yields an accepted offer to EVIDENCE batches of about `rows` rows."""
+    """Yields an accepted offer as EVIDENCE_MENTION batches of about `rows` rows."""
     offer = taken.offer
     # Epochs are found anew, in the evidence of both sides.
     ids = [without_epoch(one.entity_id) for one in offer.entities]
     regions = _phone_regions(ids)
-    absent: dict[str, object] = dict.fromkeys(EVIDENCE.names)
+    absent: dict[str, object] = dict.fromkeys(EVIDENCE_MENTION.names)
     pending: list[dict[str, object]] = []
     for row, counted in enumerate(offer.evidence, 1):
         for count in range(1, counted.reports + 1):
@@ -227,10 +230,10 @@ def evidence_of_offer(taken: AcceptedOffer, rows: int = 65_536) -> Iterator[pa.R
                 for at in counted.entities
             )
             if len(pending) >= rows:
-                yield batch_of_rows(pending, EVIDENCE)
+                yield batch_of_rows(pending, EVIDENCE_MENTION)
                 pending = []
     if pending:
-        yield batch_of_rows(pending, EVIDENCE)
+        yield batch_of_rows(pending, EVIDENCE_MENTION)
 
 
 def complaint_records(
@@ -276,9 +279,9 @@ def call_records(calls: pa.Table) -> pa.Table:
 
 
 def evidence_from_tables(mentions: pa.Table, records: pa.Table, entities: pa.Table) -> pa.Table:
-    """Rebuilds EVIDENCE rows from MENTION rows, the RECORD rows and the ENTITY rows they name.
+    """Rebuilds EVIDENCE_MENTION rows from MENTION rows, the RECORD and the ENTITY rows they name.
 
-    The pieces of evidence and the victims' keys are those of `schemas.mention.MENTION_DRAFT`. What
+    The pieces of evidence and the victims' keys are those of `schemas.mention.EVIDENCE`. What
     a run withholds is in none of its tables, so no victim's own identifier comes back.
 
     Raises:
@@ -306,8 +309,18 @@ def evidence_from_tables(mentions: pa.Table, records: pa.Table, entities: pa.Tab
         "loss_amount": of["loss_amount"],
         "loss_currency": of["loss_currency"],
     }
-    rows = pa.table({name: columns[name] for name in EVIDENCE.names}, schema=EVIDENCE)
-    return with_reporters_of_complaints(rows)
+    rows = {name: columns[name] for name in EVIDENCE_MENTION.names}
+    return with_reporters_of_complaints(pa.table(rows, schema=EVIDENCE_MENTION))
+
+
+def by_record(mentions: pa.Table) -> pa.Table:
+    """Brings EVIDENCE_MENTION rows of whole records together to EVIDENCE rows, one a record."""
+    first, of = distinct_rows([mentions[name].combine_chunks() for name in _RECORD_KEY])
+    order = pa.array(np.argsort(of, kind="stable"))
+    records = mentions.select([name for name in EVIDENCE.names if name != MENTIONS])
+    items = mentions.append_column(ROW, pa.array(of)).take(order)
+    rows = implode(records.take(pa.array(first)), EVIDENCE.field(MENTIONS), items)
+    return pa.Table.from_batches([rows])
 
 
 def _clusters_of_members(members: pa.Table) -> dict[str, str]:

@@ -16,6 +16,7 @@ from reports.run import Run
 from schemas import tables
 from schemas.enums import RecordKind
 from schemas.manifest import Manifest
+from transforms.arrow_util import sorted_unique
 from transforms.call_scripts import Scripts
 from transforms.counters import CountMembers, CountRead, CountRejects, ShowCounters
 from transforms.decisions import CountDecisions, Decision, ResolveDecisions, run_clock
@@ -251,7 +252,7 @@ def mask_all_in_rejects(
 
 def union_of_numbers(one: np.ndarray, other: np.ndarray) -> np.ndarray:
     """Returns the numbers of both, as `VictimNumbers` gives them."""
-    return np.union1d(one, other)
+    return sorted_unique(np.concatenate([one, other]))
 
 
 def write_report(

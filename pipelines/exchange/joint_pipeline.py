@@ -53,6 +53,7 @@ from transforms.graph import (
 )
 from transforms.joint import (
     AcceptedOffer,
+    by_record,
     call_records,
     complaint_records,
     evidence_from_tables,
@@ -202,7 +203,7 @@ def own_evidence(folder: str) -> Iterator[pa.RecordBatch]:
     )
     # Epochs are split anew: what the other side saw can fill a gap.
     bare = without_epochs(found["entity_id"])
-    yield from batches_of(found.set_column(0, found.schema.field(0), bare).combine_chunks())
+    yield from batches_of(by_record(found.set_column(0, found.schema.field(0), bare)))
 
 
 def offered_evidence(offer: AcceptedOffer, private: frozenset[str]) -> Iterator[pa.RecordBatch]:
@@ -211,7 +212,7 @@ def offered_evidence(offer: AcceptedOffer, private: frozenset[str]) -> Iterator[
     for batch in evidence_of_offer(offer):
         kept = batch.filter(pc.invert(pc.is_in(batch["entity_id"], ours)))
         if kept.num_rows:
-            yield kept
+            yield from batches_of(by_record(pa.Table.from_batches([kept])))
 
 
 def rows_of_run(folder: str, table: Table) -> Iterator[pa.RecordBatch]:

@@ -233,7 +233,7 @@ def revoke_offer(arguments: argparse.Namespace) -> int:
 
 
 def evidence_of_run(folder: str) -> pa.Table:
-    """Returns the EVIDENCE rows of a finished run, without brands."""
+    """Returns the EVIDENCE_MENTION rows of a finished run, without brands."""
     complaints = tables.read_table(
         folder,
         COMPLAINTS,

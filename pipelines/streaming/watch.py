@@ -274,8 +274,8 @@ def recover_snapshots(output: str) -> None:
         recover_output(str(left.with_name(left.name.removeprefix(".").partition(".staging-")[0])))
 
 
-VERSION = 5
-"""The version that is read: since it, evidence names its reporter."""
+VERSION = 6
+"""The version that is read: since it, evidence has a row for each record."""
 
 STATE_FOLDER = "state"
 

@@ -206,7 +206,7 @@ def make_offer(
     policy: OfferPolicy,
     parties: Parties,
 ) -> tuple[Offer, Withheld]:
-    """Makes an offer under `policy` of a run's MEMBER, ENTITY, CLUSTER and EVIDENCE rows.
+    """Makes an offer under `policy` of a run's MEMBER, ENTITY, CLUSTER and EVIDENCE_MENTION rows.
 
     `words` has the triples of each complaint as `own_words` returns them. `private` are entity ids
     that must not leave, such as the organisation's own victims'.
@@ -324,7 +324,7 @@ def _nearly_equal(one: frozenset[int], other: frozenset[int]) -> bool:
 
 
 def evidence_reports(shown: pa.Table) -> list[EvidenceReport]:
-    """Groups EVIDENCE rows by the pieces of evidence that they are of, in sorted order.
+    """Groups EVIDENCE_MENTION rows by the pieces of evidence that they are of, in sorted order.
 
     Those that no reporter states, such as a call of nobody's, are no evidence of anybody.
     """
@@ -559,7 +559,7 @@ def _chosen(
 
 
 def _accounts(evidence: pa.Table, words: Mapping[str, frozenset[int]]) -> dict[str, list[Account]]:
-    """Returns the accounts of each identifier in EVIDENCE rows of hard roles.
+    """Returns the accounts of each identifier in EVIDENCE_MENTION rows of hard roles.
 
     A row without a pseudonym is one only under a rule that says whose it is. The call records in
     hard roles are outbound ones: the reporter called the number.

@@ -3,6 +3,7 @@
 import pyarrow.compute as pc
 
 from schemas.tables import CLUSTERS, COMPLAINTS, MEMBERS, MENTIONS, SUPPLIERS
+from tests.support.made_up_evidence import mentions_of
 from tests.support.run_pipeline import complaint, jsonl, read, run
 from tests.support.script_texts import SCRIPT, complaints, own
 from transforms.call_scripts.families import find_families
@@ -55,6 +56,7 @@ def test_partitions_find_what_one_place_finds(tmp_path):
     """The pipeline against the same passes on one table."""
     texts = [f"{own(number)} {SCRIPT} {own(number)}" for number in range(12)]
     rows = fingerprint_rows(complaints(texts))
-    expected = {one["entity_id"] for one in script_matches(rows, find_families(rows)).to_pylist()}
+    found = mentions_of(script_matches(rows, find_families(rows)))
+    expected = set(found["entity_id"].to_pylist())
     run(tmp_path / "run", "--complaints", jsonl(tmp_path / "a.jsonl", world(True)))
     assert set(read(tmp_path / "run", SUPPLIERS)["entity_id"].to_pylist()) == expected

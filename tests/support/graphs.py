@@ -21,7 +21,7 @@ from transforms.graph.supplier_likelihood import SupplierCounts
 
 @dataclass(frozen=True)
 class ClassifiedEvidence:
-    """CLASSIFIED_ENTITY, CLASSIFIED, WITHHELD and CONTESTED rows."""
+    """CLASSIFIED_ENTITY, CLASSIFIED_MENTION, WITHHELD and CONTESTED rows."""
 
     entities: pa.Table
     mentions: pa.Table
@@ -32,7 +32,7 @@ class ClassifiedEvidence:
 def classify_evidence(
     evidence: pa.Table, known: KnownLegitimate, lives: epochs.Lifetimes = NO_LIFETIMES, **more
 ) -> ClassifiedEvidence:
-    """Classifies all EVIDENCE rows of some entities at once; see `determine_status`."""
+    """Classifies all EVIDENCE_MENTION rows of some entities at once; see `determine_status`."""
     evidence = settle_roles(evidence)
     found = determine_status(sum_activity(evidence), known, lives, **more)
     mentions, withheld = annotate_mentions(evidence, found.statuses)

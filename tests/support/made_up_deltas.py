@@ -6,6 +6,8 @@ import pyarrow as pa
 
 from schemas.complaint import COMPLAINT_ACCEPTED
 from schemas.enums import RecordKind
+from schemas.mention import MENTIONS, ROW
+from transforms.arrow_util import explode
 from transforms.stream.delta import Delta, records_to_delta
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -46,9 +48,10 @@ def contents_of(delta: Delta) -> set[tuple]:
     """The contents of a delta in no order: ids and times, evidence, fingerprints and phrases."""
     ids = delta.records["record_id"].to_pylist()
     times = set(zip(ids, delta.records["received_at"].to_pylist(), strict=True))
-    rows = delta.evidence["row"].to_pylist()
-    pairs = list(zip(rows, delta.evidence["entity_id"].to_pylist(), strict=True))
-    assert [ids[row] for row in rows] == delta.evidence["record_id"].to_pylist()
+    evidence = explode(delta.evidence, MENTIONS, ["record_id"])
+    rows = delta.evidence["row"].take(evidence[ROW]).to_pylist()
+    pairs = list(zip(rows, evidence["entity_id"].to_pylist(), strict=True))
+    assert [ids[row] for row in rows] == evidence["record_id"].to_pylist()
     assert len(set(pairs)) == len(pairs)  # no evidence twice
     prints = [
         (ids[line["row"]], *line["values"], *line["words"])

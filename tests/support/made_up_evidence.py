@@ -10,7 +10,8 @@ import pyarrow as pa
 from hypothesis import strategies as st
 
 from schemas.enums import Role, Status
-from schemas.mention import CLASSIFIED, EVIDENCE
+from schemas.mention import EVIDENCE_MENTION, MENTIONS, ROW, STATUS
+from transforms.arrow_util import explode, implode
 from transforms.reporters import NO_PSEUDONYM
 
 DAY = datetime(2024, 3, 1, tzinfo=UTC)
@@ -19,11 +20,14 @@ PHONES = tuple(f"phone:+1888555010{digit}" for digit in range(6))
 
 SUPPLIERS = ("carrier:acme", "trunk:amazon:t1")
 
+CLASSIFIED_MENTION = pa.schema([*EVIDENCE_MENTION, STATUS])
+"""EVIDENCE_MENTION with the status of the entity."""
+
 PHONE_ROLES = (Role.CALLBACK, Role.CALLER_ID, Role.MENTIONED)
 
 
 def piece(entity_id: str, role: str, record: str = "c1", **fields: Any) -> dict[str, Any]:
-    """One row of CLASSIFIED; `record` is a complaint's id, or a call's if it starts with k.
+    """One row of CLASSIFIED_MENTION; `record` is a complaint's id, or a call's if it starts with k.
 
     Without a victim's key each piece of evidence has a reporter of its own.
     """
@@ -53,13 +57,26 @@ def piece(entity_id: str, role: str, record: str = "c1", **fields: Any) -> dict[
 
 
 def evidence(rows: list[dict[str, Any]]) -> pa.Table:
-    """EVIDENCE rows."""
-    return pa.Table.from_pylist(rows, EVIDENCE)
+    """EVIDENCE_MENTION rows."""
+    return pa.Table.from_pylist(rows, EVIDENCE_MENTION)
 
 
 def classified(rows: list[dict[str, Any]]) -> pa.Table:
-    """CLASSIFIED rows."""
-    return pa.Table.from_pylist(rows, CLASSIFIED)
+    """CLASSIFIED_MENTION rows."""
+    return pa.Table.from_pylist(rows, CLASSIFIED_MENTION)
+
+
+def mentions_of(rows: pa.RecordBatch) -> pa.RecordBatch:
+    """The mentions of rows of EVIDENCE or CLASSIFIED, with what their records say."""
+    constant = [name for name in rows.schema.names if name != MENTIONS]
+    return explode(rows, MENTIONS, constant).drop_columns([ROW])
+
+
+def listed(mentions: pa.Table, schema: pa.Schema) -> pa.RecordBatch:
+    """Rows of `schema`, EVIDENCE or CLASSIFIED, of one mention each."""
+    items = mentions.append_column(ROW, pa.array(range(mentions.num_rows), pa.int64()))
+    constant = [name for name in schema.names if name in mentions.column_names]
+    return implode(mentions.select(constant), schema.field(MENTIONS), items)
 
 
 @st.composite

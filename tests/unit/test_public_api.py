@@ -385,7 +385,8 @@ def test_the_steps_pass_on_what_they_say(files, tmp_path):
 
     assert [one["complaint_id"] for one in rows("complaints")] == ["c1"]
     assert {one["code"] for one in rows("rejects")} == {"after_as_of", "bad_timestamp"}
-    roles = {one["entity_id"]: one["role"] for one in rows("mentions")}
+    found = [one for record in rows("mentions") for one in record["mentions"]]
+    roles = {one["entity_id"]: one["role"] for one in found}
     assert roles[PHONE] == "callback"
     assert roles[f"phone:{VICTIM}"] == "victim"
 

@@ -16,13 +16,14 @@ from apache_beam.transforms.window import GlobalWindows
 
 from schemas.alert import ALERT
 from schemas.cluster import LINEAGE
-from schemas.mention import CLASSIFIED
 from transforms.alerts.rules import (
+    HARD_MENTION,
     TIE,
     Alert,
     AlertRules,
     KnownClusters,
     attested_ties,
+    hard_mentions,
     identifier_alerts,
     identifier_histories,
     merge_alerts,
@@ -60,12 +61,12 @@ class RaiseAlerts(beam.PTransform):
         )  # TIE
         by_entity = {
             "members": KeyedInput(MEMBERSHIP, entity),
-            "evidence": KeyedInput(CLASSIFIED, entity),
+            "evidence": KeyedInput(HARD_MENTION, entity),
             "ties": KeyedInput(TIE, entity),
         }
         of_entities = {
             "members": inputs["members"],
-            "evidence": inputs["evidence"],
+            "evidence": inputs["evidence"] | "By mention" >> beam.Map(hard_mentions),
             "ties": ties,
         } | "By identifier" >> PerPartition(
             by_entity, partial(_of_entities, rules=self.rules), side=self.known

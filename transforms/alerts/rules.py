@@ -23,7 +23,8 @@ import xxhash
 from schemas.alert import AlertKind
 from schemas.enums import HARD_ROLES, LineageEvent, Status
 from schemas.field import TIMESTAMP
-from transforms.arrow_util import batch_of_rows, hash_text, sorted_lookup
+from schemas.mention import MENTIONS
+from transforms.arrow_util import batch_of_rows, explode, hash_text, sorted_lookup
 from transforms.casts import true_mask
 from transforms.decisions import NO_DECISIONS, DecisionsInForce
 from transforms.graph.assign import NO_CLUSTER, cluster_id, cluster_ids, cluster_number
@@ -59,6 +60,18 @@ A row without `other` and `weight` says how well the identifier itself is.
 
 Alert = Mapping[str, Any]
 """One ALERT row."""
+
+HARD_MENTION = pa.schema(
+    [
+        ("entity_id", pa.string()),
+        ("group_id", pa.string()),
+        ("observed_at", TIMESTAMP),
+        ("source_org", pa.string()),
+        ("victim_key", pa.string()),
+        ("reporter_key", pa.string()),
+    ]
+)
+"""A mention in a hard role, with what its record says of when it was and by whom."""
 
 
 @dataclass(frozen=True)
@@ -241,6 +254,13 @@ def attested_ties(
     return batch_of_rows([dict.fromkeys(TIE.names) | one for one in rows], TIE)
 
 
+def hard_mentions(evidence: pa.RecordBatch) -> pa.RecordBatch:
+    """Returns the HARD_MENTION rows of CLASSIFIED rows."""
+    mentions = explode(evidence, MENTIONS, HARD_MENTION.names[1:])
+    hard = pc.is_in(mentions["role"], pa.array([str(role) for role in HARD_ROLES]))
+    return mentions.filter(hard).select(HARD_MENTION.names)
+
+
 def identifier_histories(
     members: pa.Table,
     evidence: pa.Table,
@@ -256,7 +276,7 @@ def identifier_histories(
 
     Args:
         members: MEMBERSHIP rows.
-        evidence: CLASSIFIED rows of the same identifiers.
+        evidence: HARD_MENTION rows of the same identifiers.
         ties: TIE rows of them.
         known: the clusters of the known run.
         rules: what raises an alert.
@@ -461,10 +481,8 @@ def _hours(span: timedelta) -> str:
 
 def _records(evidence: pa.Table, entity_ids: pa.Array) -> dict[str, dict[str, list[Any]]]:
     """Returns columns of the records in which each identifier has a hard role, oldest first."""
-    hard = pc.is_in(evidence["role"], pa.array([str(role) for role in HARD_ROLES]))
-    ours = pc.is_in(evidence["entity_id"], entity_ids)
     once = (
-        evidence.filter(pc.and_(hard, ours))
+        evidence.filter(pc.is_in(evidence["entity_id"], entity_ids))
         .group_by(["entity_id", "group_id"], use_threads=False)
         .aggregate(
             [(name, "min") for name in ("observed_at", "source_org", "victim_key", "reporter_key")]

@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from schemas.enums import EntityKind, RecordKind, Role
-from schemas.mention import EVIDENCE
+from schemas.mention import ROW
 from transforms.arrow_util import group_starts, sorted_lookup
 from transforms.call_scripts.families import (
     SHARED_PAIR,
@@ -34,7 +34,6 @@ from transforms.call_scripts.families import (
     shared_pairs,
 )
 from transforms.call_scripts.fingerprints import (
-    FINGERPRINT_ROW,
     SHINGLE,
     fingerprint_rows,
     flatten_fingerprints,
@@ -42,6 +41,7 @@ from transforms.call_scripts.fingerprints import (
     phrases,
 )
 from transforms.call_scripts.tokens import GAP
+from transforms.extract.evidence import evidence_of
 from transforms.shuffle import ShuffleOptions, split_by_partition, table_of
 
 Batches = list[pa.RecordBatch]
@@ -166,32 +166,26 @@ def _widely_shared(family: pa.RecordBatch) -> np.ndarray:
 def _evidence(
     rows: pa.RecordBatch, found: FamilyMatches, where: list[pa.Array], raws: pa.Array
 ) -> pa.RecordBatch:
-    records = rows.select(FINGERPRINT_ROW.names[:5]).take(pa.array(found.row))
-    count = records.num_rows
-    values = {
-        "entity_id": pa.array([f"{EntityKind.SCRIPT}:{one:016x}" for one in found.family.tolist()]),
+    org, ids, count = rows["source_org"], rows["complaint_id"], len(found.row)
+    columns = {
+        "record_kind": pa.repeat(str(RecordKind.COMPLAINT), rows.num_rows),
+        "record_id": ids,
+        "observed_at": rows["observed_at"],
+        "group_id": pc.binary_join_element_wise(org, ids, "|"),
+    }
+    families = [f"{EntityKind.SCRIPT}:{one:016x}" for one in found.family.tolist()]
+    mentions = {
+        ROW: pa.array(found.row),
+        "entity_id": pa.array(families, pa.string()),
         "kind": pa.repeat(str(EntityKind.SCRIPT), count),
         "role": pa.repeat(str(Role.SIGNALLING), count),
-        "source_org": records["source_org"],
-        "record_kind": pa.repeat(str(RecordKind.COMPLAINT), count),
-        "record_id": records["complaint_id"],
-        "observed_at": records["observed_at"],
-        "victim_country": records["victim_country"],
         "field": pa.repeat("narrative", count),
         "start": where[0],
         "end": where[1],
         "raw": raws,
         "confidence": pa.repeat(pa.scalar(CONFIDENCE, pa.float32()), count),
-        "group_id": pc.binary_join_element_wise(
-            records["source_org"], records["complaint_id"], "|"
-        ),
-        "victim_key": pc.binary_join_element_wise(records["source_org"], records["victim_id"], "|"),
     }
-    columns = [
-        values[field.name].cast(field.type) if field.name in values else pa.nulls(count, field.type)
-        for field in EVIDENCE
-    ]
-    return pa.RecordBatch.from_arrays(columns, schema=EVIDENCE)
+    return evidence_of(rows, columns, pa.RecordBatch.from_pydict(mentions))
 
 
 @dataclass(eq=False)

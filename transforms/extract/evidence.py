@@ -16,11 +16,16 @@ import pyarrow.compute as pc
 from schemas.call import CALL_READ, E164_COLUMNS
 from schemas.complaint import COMPLAINT_READ
 from schemas.enums import RecordKind
-from schemas.mention import EVIDENCE
-from transforms.arrow_util import with_items
-from transforms.extract.fields import call_mentions, complaint_mentions, count_unreadable_numbers
+from schemas.mention import EVIDENCE, MENTIONS
+from transforms.arrow_util import implode, with_items
+from transforms.extract.fields import (
+    call_mentions,
+    complaint_mentions,
+    count_unreadable_numbers,
+    observation_times,
+)
 from transforms.extract.impersonation import BRAND, find_impersonation, infer_brands, known_brands
-from transforms.reporters import NO_RULES, SourceRules
+from transforms.reporters import NO_RULES, SourceRules, call_reporter_keys, reporter_keys
 from transforms.victims.identifier_matcher import (
     CallReadings,
     ComplaintNumbers,
@@ -35,8 +40,6 @@ _SIX_DIGITS = r"(?:\d[^\d]{0,3}){6}"
 
 RECORDS, EVIDENCE_ROWS, STATED = "records", "evidence", "stated"
 """The outputs of `Extract`."""
-
-_SCAM_COLUMNS = ("brand", "loss_amount", "loss_currency")
 
 
 class Extracted(NamedTuple):
@@ -84,34 +87,48 @@ def complaint_evidence(
     numbers: ComplaintNumbers | None = None,
     told: pa.Array | None = None,
 ) -> pa.RecordBatch:
-    """Turns COMPLAINT_ACCEPTED rows into EVIDENCE rows.
+    """Turns COMPLAINT_ACCEPTED rows into EVIDENCE rows of those that show something.
 
     `numbers`, and the impersonation `told`, are theirs, where they have been read already.
     """
-    mentions = complaint_mentions(complaints, rules, numbers)
     if told is None:
         claimed, narrative = complaints["claimed_brand"], complaints["narrative"]
         told = find_impersonation(claimed, narrative, (BRAND,))
-    at = _record_rows(mentions, complaints, "complaint_id")
-    scam = [
-        complaint_brands(complaints["claimed_brand"], told).take(at),
-        complaints["loss_amount"].take(at),
-        complaints["loss_currency"].take(at),
-    ]
-    return pa.RecordBatch.from_arrays([*mentions.columns, *scam], schema=EVIDENCE)
+    org, ids = complaints["source_org"], complaints["complaint_id"]
+    victim, received_at = complaints["victim_id"], complaints["received_at"]
+    columns = {
+        "record_kind": pa.repeat(RecordKind.COMPLAINT.value, len(complaints)),
+        "record_id": ids,
+        "observed_at": observation_times(complaints),
+        "group_id": pc.binary_join_element_wise(org, ids, "|"),
+        "reporter_key": reporter_keys(org, victim, received_at, ids, rules),
+        "brand": complaint_brands(complaints["claimed_brand"], told),
+        "loss_amount": complaints["loss_amount"],
+        "loss_currency": complaints["loss_currency"],
+    }
+    return evidence_of(complaints, columns, complaint_mentions(complaints, numbers))
 
 
 def call_evidence(calls: pa.RecordBatch, readings: CallReadings | None = None) -> pa.RecordBatch:
-    """Turns CALL_ACCEPTED rows into EVIDENCE rows.
+    """Turns CALL_ACCEPTED rows into EVIDENCE rows of those that show something.
 
     The brand is the caller name that was shown, if it is a known one; a call has no loss.
     `readings` are those of their numbers, where they have been read already.
     """
-    mentions = call_mentions(calls, readings)
-    scam = [pa.nulls(mentions.num_rows, EVIDENCE.field(name).type) for name in _SCAM_COLUMNS]
+    org = calls["source_org"]
+    alone = pc.binary_join_element_wise(org, "call", calls["call_id"], "|")
+    columns = {
+        "record_kind": pa.repeat(RecordKind.CALL.value, len(calls)),
+        "record_id": calls["call_id"],
+        "observed_at": calls["started_at"],
+        "group_id": pc.coalesce(
+            pc.binary_join_element_wise(org, calls["complaint_id"], "|"), alone
+        ),
+        "reporter_key": call_reporter_keys(calls),
+    }
     if calls["caller_name"].null_count < len(calls):
-        scam[0] = known_brands(calls["caller_name"]).take(_record_rows(mentions, calls, "call_id"))
-    return pa.RecordBatch.from_arrays([*mentions.columns, *scam], schema=EVIDENCE)
+        columns["brand"] = known_brands(calls["caller_name"])
+    return evidence_of(calls, columns, call_mentions(calls, readings))
 
 
 def complaint_brands(claimed: pa.Array, told: pa.Array) -> pa.Array:
@@ -124,11 +141,26 @@ def complaint_brands(claimed: pa.Array, told: pa.Array) -> pa.Array:
     return pc.if_else(pc.fill_null(numbered, False), pa.scalar(None, pa.string()), brands)
 
 
-def _record_rows(mentions: pa.RecordBatch, records: pa.RecordBatch, id_field: str) -> pa.Array:
-    """Returns the row of `records` that each mention was read from."""
-    names = pc.binary_join_element_wise(records["source_org"], records[id_field], "|")
-    wanted = pc.binary_join_element_wise(mentions["source_org"], mentions["record_id"], "|")
-    return pc.index_in(wanted, names)
+def evidence_of(
+    records: pa.RecordBatch, columns: dict[str, pa.Array], mentions: pa.RecordBatch
+) -> pa.RecordBatch:
+    """Makes EVIDENCE rows of records, `columns` of them, and the mentions in their rows.
+
+    A column that is not given is null.
+    """
+    org = records["source_org"]
+    columns |= {
+        "source_org": org,
+        "victim_country": records["victim_country"],
+        "victim_key": pc.binary_join_element_wise(org, records["victim_id"], "|"),
+    }
+    constant = pa.schema([one for one in EVIDENCE if one.name != MENTIONS])
+    arrays = [
+        columns[one.name] if one.name in columns else pa.nulls(len(records), one.type)
+        for one in constant
+    ]
+    rows = pa.RecordBatch.from_arrays(arrays, schema=constant)
+    return implode(rows, EVIDENCE.field(MENTIONS), mentions)
 
 
 @dataclass(eq=False)

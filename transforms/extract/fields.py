@@ -14,15 +14,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from schemas import mention as schemas_mention
-from schemas.enums import EntityKind, RecordKind, Role
+from schemas.enums import EntityKind, Role
 from transforms.arrow_util import ListItems, list_items
 from transforms.extract import mention, narrative
 from transforms.extract.kinds import domain, email, payment_account, phone_link, remote_access, url
 from transforms.extract.mention import MENTION_DRAFT, Match, PlacedMatch
 from transforms.extract.reconcile import reconcile
 from transforms.phone import normalize
-from transforms.reporters import NO_RULES, SourceRules, call_reporter_keys, reporter_keys
 from transforms.victims import identifier_matcher
 
 FIELD_CONFIDENCE = 0.95
@@ -38,11 +36,9 @@ _ROLES = pa.array([str(role) for role in Role])
 
 
 def complaint_mentions(
-    batch: pa.RecordBatch,
-    rules: SourceRules = NO_RULES,
-    numbers: identifier_matcher.ComplaintNumbers | None = None,
+    batch: pa.RecordBatch, numbers: identifier_matcher.ComplaintNumbers | None = None
 ) -> pa.RecordBatch:
-    """Returns the mentions of COMPLAINT_ACCEPTED rows, in their order.
+    """Returns the mentions of COMPLAINT_ACCEPTED rows, in their order, each with its row.
 
     `numbers` are theirs, where they have been read already.
     """
@@ -56,43 +52,21 @@ def complaint_mentions(
             batch["narrative"], batch["victim_country"], batch["source_org"]
         ),
     ]
-    columns = {
-        "record_kind": pa.repeat(RecordKind.COMPLAINT.value, len(batch)),
-        "record_id": batch["complaint_id"],
-        "observed_at": observation_times(batch),
-        "group_id": pc.binary_join_element_wise(batch["source_org"], batch["complaint_id"], "|"),
-        "reporter_key": reporter_keys(
-            batch["source_org"],
-            batch["victim_id"],
-            batch["received_at"],
-            batch["complaint_id"],
-            rules,
-        ),
-    }
-    return _mention_rows(batch, reconcile(_concat(found), numbers.own()), columns)
+    return _with_entity_ids(reconcile(_concat(found), numbers.own()))
 
 
 def call_mentions(
     batch: pa.RecordBatch, readings: identifier_matcher.CallReadings | None = None
 ) -> pa.RecordBatch:
-    """Returns the mentions of CALL_ACCEPTED rows, in their order.
+    """Returns the mentions of CALL_ACCEPTED rows, in their order, each with its row.
 
     Where the direction is unknown either number may be the victim's: neither is mentioned.
     `readings` are those of their numbers, where they have been read already.
     """
     readings = readings or identifier_matcher.call_readings(batch)
     found = [*_call_numbers(batch, readings), *_signalling(batch)]
-    alone = pc.binary_join_element_wise(batch["source_org"], "call", batch["call_id"], "|")
-    joint = pc.binary_join_element_wise(batch["source_org"], batch["complaint_id"], "|")
-    columns = {
-        "record_kind": pa.repeat(RecordKind.CALL.value, len(batch)),
-        "record_id": batch["call_id"],
-        "observed_at": batch["started_at"],
-        "group_id": pc.coalesce(joint, alone),
-        "reporter_key": call_reporter_keys(batch),
-    }
     own = identifier_matcher.victim_sides(batch, identifier_matcher.e164_columns(readings))
-    return _mention_rows(batch, reconcile(_concat(found), own), columns)
+    return _with_entity_ids(reconcile(_concat(found), own))
 
 
 def observation_times(batch: pa.RecordBatch) -> pa.Array:
@@ -272,25 +246,6 @@ def _concat(parts: list[pa.RecordBatch]) -> pa.RecordBatch:
     )
 
 
-def _mention_rows(
-    batch: pa.RecordBatch, found: pa.RecordBatch, of_record: dict[str, pa.Array]
-) -> pa.RecordBatch:
-    rows = found["row"]
-    columns = {
-        name: found[name]
-        for name in MENTION_DRAFT.names
-        if name in schemas_mention.MENTION_DRAFT.names
-    }
-    columns |= {
-        "entity_id": pc.binary_join_element_wise(found["kind"], found["value"], ":"),
-        "source_org": batch["source_org"].take(rows),
-        "victim_country": batch["victim_country"].take(rows),
-        "victim_key": pc.binary_join_element_wise(
-            batch["source_org"], batch["victim_id"], "|"
-        ).take(rows),
-        **{name: column.take(rows) for name, column in of_record.items()},
-    }
-    return pa.RecordBatch.from_arrays(
-        [columns[f.name] for f in schemas_mention.MENTION_DRAFT],
-        schema=schemas_mention.MENTION_DRAFT,
-    )
+def _with_entity_ids(found: pa.RecordBatch) -> pa.RecordBatch:
+    ids = pc.binary_join_element_wise(found["kind"], found["value"], ":")
+    return found.append_column("entity_id", ids)

@@ -66,7 +66,7 @@ _ACTIVITY_KEY = ["entity", "victim", "reporter", "org", "day"]
 
 
 def sum_activity(mentions: pa.Table, share: int = 0) -> pa.Table:
-    """Converts EVIDENCE rows of whole groups to ACTIVITY rows, each key once."""
+    """Converts EVIDENCE_MENTION rows of whole groups to ACTIVITY rows, each key once."""
     if not mentions.num_rows:
         return ACTIVITY.empty_table()
     entity, org, victim, reporter = (

@@ -25,15 +25,15 @@ from schemas.entity import (
     ENTITY,
     are_withheld,
     id_epochs,
-    with_epoch,
-    withheld_id,
+    with_epochs,
+    withheld_ids,
     without_epoch,
     without_epochs,
 )
 from schemas.enums import Role, Status
 from schemas.field import field as column
-from schemas.mention import CLASSIFIED, EVIDENCE
-from transforms.arrow_util import table_of_columns, without_aggregate_suffixes
+from schemas.mention import CLASSIFIED, EVIDENCE, MENTIONS
+from transforms.arrow_util import explode, implode, table_of_columns, without_aggregate_suffixes
 from transforms.casts import true_mask
 from transforms.decisions import NO_DECISIONS, DecisionsInForce
 from transforms.extract.allowlist import KnownLegitimate
@@ -134,12 +134,18 @@ REPORTER_COUNTS = {"reporters": "held", "reported_by": "reported"}
 
 CLASSIFIED_ENTITIES, WITHHELD_ROWS, ACTIVITIES = "found_entities", "hidden", "activities"
 
+_PLACED = ("source_org", "record_kind", "record_id", "observed_at")
+"""Columns of a record by which the status of its mentions is found, and what to withhold in it."""
+
+_COUNTED = (*_PLACED, "group_id", "victim_key", "reporter_key")
+"""Columns of a record by which its mentions are added up."""
+
 REGISTER_ROWS, CONTESTED_ROWS, COUNTERS = "register", "contested_ids", "counters"
 
 GROUP_KEY = ("group_id",)
 
-_TEXTS = ("raw", "also_read_as", "extension", "region", "line_type")
-"""Columns of CLASSIFIED that say what an identifier is."""
+_TEXTS = ("raw", "also_read_as", "extension")
+"""Columns of mentions of CLASSIFIED that say what an identifier is."""
 
 
 @dataclass(frozen=True)
@@ -230,16 +236,14 @@ def determine_status(
 
 
 def annotate_mentions(evidence: pa.Table, statuses: pa.Table) -> tuple[pa.Table, pa.Table]:
-    """Adds ENTITY_STATUS rows to the EVIDENCE rows they are on, as CLASSIFIED and WITHHELD rows.
+    """Adds ENTITY_STATUS rows to the mentions they are on: with `status`, and as WITHHELD rows.
 
-    What is contested has its withheld id in CLASSIFIED rows, and no text. Rows that call an
-    identifier a victim's are no evidence of its use.
+    What is contested has its withheld id there, and no text. Mentions that call an identifier a
+    victim's are no evidence of its use, and left out.
 
     Raises:
         ValueError: if an identifier has no status.
     """
-    if not evidence.num_rows:
-        return CLASSIFIED.empty_table(), WITHHELD.empty_table()
     since = pc.fill_null(statuses["begins"], BEFORE_ANY_DAY)
     keys = statuses.select(["entity_id"]).append_column("since", since)
     order = [("entity_id", "ascending"), ("since", "ascending")]
@@ -257,12 +261,12 @@ def annotate_mentions(evidence: pa.Table, statuses: pa.Table) -> tuple[pa.Table,
         row = row + intervals_passed(row, day, of, begins.take(pa.array(later)).to_numpy())
     number = statuses["epoch"].combine_chunks().to_numpy()[row]
     if (number > 1).any():
-        evidence = _with_epoch_ids(evidence, named, number)
+        evidence = _with_column(evidence, "entity_id", with_epochs(named, pa.array(number)))
     status = statuses["status"].combine_chunks().take(pa.array(row))
     hidden = evidence.filter(pc.is_in(status, pa.array(HIDDEN)))
     own = pc.and_(pc.is_in(status, pa.array(IN_GRAPH)), pc.equal(evidence["role"], Role.VICTIM))
     gone = pc.or_(pc.equal(status, Status.VICTIM_SIDE), own)
-    classified = evidence.append_column(CLASSIFIED.field("status"), status)
+    classified = evidence.append_column("status", status)
     shown_as = statuses["shown_as"].combine_chunks().take(pa.array(row))
     return _under_shown_ids(classified, shown_as).filter(pc.invert(gone)), _withheld(hidden)
 
@@ -288,9 +292,8 @@ class ClassifyEvidence(beam.PTransform):
         """Adds up by record, determines the status by identifier, annotates the mentions."""
         evidence = inputs["evidence"]
         partitions = evidence.pipeline.options.view_as(ShuffleOptions).partitions
-        grouped = KeyedInput(EVIDENCE, GROUP_KEY)
         added = {"evidence": evidence} | "Add up" >> PerPartition(
-            {"evidence": grouped},
+            {"evidence": KeyedInput(EVIDENCE, GROUP_KEY)},
             partial(_sum_activity, partitions=partitions),
             (ACTIVITIES,),
             partitions=partitions,
@@ -320,7 +323,7 @@ class ClassifyEvidence(beam.PTransform):
         parts = {"evidence": added[MAIN], "statuses": statuses[MAIN]}
         annotated = parts | "Annotate" >> PerPartition(
             {
-                "evidence": grouped,
+                "evidence": KeyedInput(CLASSIFIED, GROUP_KEY),
                 "statuses": KeyedInput(ENTITY_STATUS, ("share",), by_number=True),
             },
             _annotate_mentions,
@@ -338,10 +341,11 @@ class ClassifyEvidence(beam.PTransform):
 
 
 def _sum_activity(evidence: pa.Table, *, partitions: int) -> Iterator[Any]:
-    evidence = settle_roles(with_reporters_of_complaints(evidence))
-    yield from evidence.combine_chunks().to_batches()
+    evidence = with_reporters_of_complaints(evidence)
+    mentions = settle_roles(pa.Table.from_batches([explode(evidence, MENTIONS, _COUNTED)]))
+    yield implode(evidence, CLASSIFIED.field(MENTIONS), mentions)  # of no status yet
     share = partition_of(evidence, GROUP_KEY, partitions)
-    for batch in batches_of(sum_activity(evidence, share)):
+    for batch in batches_of(sum_activity(mentions, share)):
         yield beam.pvalue.TaggedOutput(ACTIVITIES, batch)
 
 
@@ -472,8 +476,11 @@ def _of_suspects(decided: DecisionsInForce) -> set[str]:
 
 
 def _annotate_mentions(evidence: pa.Table, statuses: pa.Table) -> Iterator[Any]:
-    classified, withheld = annotate_mentions(evidence, statuses)
-    yield from classified.combine_chunks().to_batches()
+    mentions = explode(evidence, MENTIONS, _PLACED).drop_columns(["status"])
+    classified, withheld = annotate_mentions(pa.Table.from_batches([mentions]), statuses)
+    found = implode(evidence, CLASSIFIED.field(MENTIONS), classified)
+    if found.num_rows:
+        yield found
     for batch in batches_of(withheld):
         yield beam.pvalue.TaggedOutput(WITHHELD_ROWS, batch)
 
@@ -525,8 +532,7 @@ def _by_epoch(activity: pa.Table, starts: epochs.EpochStarts) -> pa.Table:
     rows = activity.filter(pc.is_in(activity["entity_id"], starts.ids))
     ids = rows["entity_id"].combine_chunks()
     number = starts.epoch_numbers(ids, rows["day"].to_numpy())
-    named = [with_epoch(one, int(n)) for one, n in zip(ids.to_pylist(), number, strict=True)]
-    return rows.set_column(0, ACTIVITY.field("entity_id"), pa.array(named, pa.string()))
+    return _with_column(rows, "entity_id", with_epochs(ids, pa.array(number)))
 
 
 def _status_by_share(
@@ -553,9 +559,7 @@ def _status_by_share(
     if not len(starts.ids):
         return rows
     bare = starts.ids.take(pa.array(starts.entity))
-    pairs = zip(bare.to_pylist(), starts.number.tolist(), strict=True)
-    marked = pa.array([with_epoch(one, number) for one, number in pairs], pa.string())
-    place = pc.index_in(marked, ids)
+    place = pc.index_in(with_epochs(bare, pa.array(starts.number)), ids)
     begins = pa.array(starts.day, mask=starts.day == BEFORE_ANY_DAY)
     intervals = {"entity_id": bare, "begins": begins, "epoch": pa.array(starts.number)}
     intervals |= {name: one.take(place) for name, one in columns.items()}
@@ -585,16 +589,11 @@ def _entities(counted: pa.Table, status: pa.Array, reason: pa.Array, roles: pa.A
     hidden = pc.is_in(status, pa.array(HIDDEN))
     said = pc.and_(pc.is_in(status, pa.array(IN_GRAPH)), pc.equal(roles, Role.VICTIM))
     # Named after the first place that states it: a hash of the number could be reversed.
-    named = (ids, are_withheld(ids), kinds, counted["place"])
-    shown = [
-        without_epoch(one) if withheld else _place_id(kind, place)
-        for one, withheld, kind, place in zip(
-            *(column.filter(hidden).to_pylist() for column in named), strict=True
-        )
-    ]
+    named = ids.filter(hidden)
+    places = _place_ids(kinds.filter(hidden), counted["place"].filter(hidden).combine_chunks())
+    shown = pc.if_else(are_withheld(named), without_epochs(named), places)
     number = id_epochs(ids)
-    several = zip(shown, number.filter(hidden).to_pylist(), strict=True)
-    withheld = pa.array([with_epoch(one, epoch) for one, epoch in several], pa.string())
+    withheld = with_epochs(shown, number.filter(hidden))
     values = pc.replace_substring_regex(without_epochs(ids), r"^[^:]*:", "")
     nothing = pa.scalar(None, pa.string())
     columns = {
@@ -623,8 +622,10 @@ def _entities(counted: pa.Table, status: pa.Array, reason: pa.Array, roles: pa.A
     return table_of_columns(columns, CLASSIFIED_ENTITY)
 
 
-def _place_id(kind: str, place: str) -> str:
-    return withheld_id(kind, xxhash.xxh3_64_hexdigest(f"{kind}|{place}".encode()))
+def _place_ids(kinds: pa.Array, places: pa.Array) -> pa.Array:
+    texts = pc.binary_join_element_wise(kinds, places, "|").cast(pa.binary()).to_pylist()
+    digests = pa.array(map(xxhash.xxh3_64_hexdigest, texts), pa.string())
+    return withheld_ids(kinds, digests)
 
 
 def _contested(
@@ -635,7 +636,6 @@ def _contested(
     What an earlier run withheld has no value here.
     """
     known_as = without_epochs(entities["known_as"])
-    here = pc.invert(are_withheld(known_as.filter(contested)))
     columns = {
         "entity_id": entities["entity_id"],
         "kind": entities["kind"],
@@ -644,8 +644,8 @@ def _contested(
         "victim_reporters": counted["own_by"],
         "first_seen": entities["first_seen"],
     }
-    rows = table_of_columns(columns, CONTESTED).filter(contested)
-    return rows.filter(here)
+    here = pc.and_(contested, pc.invert(are_withheld(known_as)))
+    return table_of_columns(columns, CONTESTED).filter(here)
 
 
 def _with_column(table: pa.Table, name: str, values: Any) -> pa.Table:
@@ -663,8 +663,7 @@ def _sort_lists(lists: pa.ListArray) -> pa.ListArray:
 
 def _withheld(own: pa.Table) -> pa.Table:
     """Converts evidence of hidden identifiers to WITHHELD rows, each once, without epochs."""
-    bare = without_epochs(own["entity_id"])
-    own = own.set_column(0, WITHHELD.field("entity_id"), bare)
+    own = _with_column(own, "entity_id", without_epochs(own["entity_id"]))
     narrative = pc.fill_null(pc.equal(own["field"], NARRATIVE), False)
     for name in ("start", "end"):
         place = pc.if_else(narrative, own[name], pa.scalar(None, pa.int32()))
@@ -686,13 +685,3 @@ def _under_shown_ids(classified: pa.Table, shown_as: pa.Array) -> pa.Table:
         nothing = pa.scalar(None, column.type)
         classified = _with_column(classified, name, pc.if_else(hidden, nothing, column))
     return classified
-
-
-def _with_epoch_ids(evidence: pa.Table, named: pa.Array, number: np.ndarray) -> pa.Table:
-    """Returns the evidence with the ids of its epochs."""
-    rows = np.flatnonzero(number > 1)
-    ids = named.take(pa.array(rows)).to_pylist()
-    epochs = [with_epoch(one, int(n)) for one, n in zip(ids, number[rows], strict=True)]
-    marked = pc.replace_with_mask(named, pa.array(number > 1), pa.array(epochs, pa.string()))
-    place = evidence.schema.get_field_index("entity_id")
-    return evidence.set_column(place, evidence.schema.field(place), marked)

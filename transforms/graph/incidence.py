@@ -110,7 +110,7 @@ class Ties:
 
 
 def incidences(evidence: pa.Table, widest: int) -> pa.Table:
-    """Converts CLASSIFIED rows of whole groups to INCIDENCE rows.
+    """Converts mentions of CLASSIFIED, of whole groups, to INCIDENCE rows.
 
     Only what is in the graph and in a hard role counts, and only groups that name two to `widest`
     of it.
@@ -207,7 +207,7 @@ def group_clusters(
 
 
 def victim_reach(evidence: pa.Table) -> pa.Table:
-    """Converts CLASSIFIED rows of whole groups to VICTIM_REACH rows of hard infrastructure."""
+    """Converts mentions of CLASSIFIED, of whole groups, to VICTIM_REACH rows of what is hard."""
     rows = evidence.filter(_is_hard_infrastructure(evidence))
     called = pc.equal(rows["record_kind"], RecordKind.CALL)
     rows = rows.select(["group_id", "entity_id", "reporter_key", "source_org", "victim_country"])

@@ -23,7 +23,8 @@ from apache_beam.io.filesystems import FileSystems
 from schemas.cluster import LINEAGE
 from schemas.entity import id_epochs, without_epochs
 from schemas.enums import HARD_ROLES, LineageEvent
-from transforms.arrow_util import hash_text, sorted_lookup, table_of_rows
+from schemas.mention import MENTIONS
+from transforms.arrow_util import explode, hash_text, sorted_lookup, table_of_rows
 from transforms.graph.assign import ASSIGNMENT, cluster_id, cluster_number
 from transforms.graph.epochs import PREVIOUS
 from transforms.graph.incidence import MICROSECONDS_A_DAY
@@ -159,6 +160,7 @@ def weak_changes(members: pa.RecordBatch, changed: pa.Table) -> pa.RecordBatch:
 
 def records_that_show(mentions: pa.RecordBatch, weak: pa.Table) -> pa.Table:
     """Returns CHANGE_RECORD rows of the CLASSIFIED rows that show what one reporter alone does."""
+    mentions = explode(mentions, MENTIONS, ["group_id"])
     hard = pa.array([str(role) for role in HARD_ROLES])
     shown = weak.filter(weak["shown_by_one"])
     at = pc.index_in(mentions["entity_id"], shown["entity_id"].combine_chunks())

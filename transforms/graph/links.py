@@ -17,7 +17,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from schemas.enums import HARD_ROLES, SUPPLIER_KINDS, RecordKind, Status
-from transforms.arrow_util import pairs_within_groups, without_aggregate_suffixes
+from schemas.mention import MENTIONS
+from transforms.arrow_util import explode, pairs_within_groups, without_aggregate_suffixes
 from transforms.graph.incidence import group_reporters, incidences, victim_reach
 from transforms.graph.link_weights import (
     MAX_HARD_ENTITIES,
@@ -31,6 +32,17 @@ from transforms.shuffle import MAIN, KeyedInput, PerPartition, batches_of
 
 INCIDENCE_ROWS, REACH_ROWS, COUNTERS = "incidences", "reaches", "counters"
 
+_RECORD_COLUMNS = (
+    "group_id",
+    "source_org",
+    "record_kind",
+    "record_id",
+    "observed_at",
+    "victim_country",
+    "reporter_key",
+)
+"""What links need of a record."""
+
 
 def record_keys(mentions: pa.Table) -> pa.Array:
     """Returns one key a record: its kind, organisation and id."""
@@ -40,7 +52,7 @@ def record_keys(mentions: pa.Table) -> pa.Array:
 
 
 def pair_entities(evidence: pa.Table) -> tuple[pa.Table, int]:
-    """Converts CLASSIFIED rows of whole groups to PAIR rows; counts the groups too wide to link.
+    """Converts mentions of CLASSIFIED, of whole groups, to PAIR rows; counts the groups too wide.
 
     Entities that are suppressed link nothing. In a group, an entity is hard if some record of the
     group shows it in a role that the scammer must really hold. Two hard entities make a hard pair.
@@ -103,7 +115,7 @@ class BuildLinks(beam.PTransform):
 
 
 def _pairs(batch: pa.RecordBatch) -> Iterator[Any]:
-    evidence = pa.Table.from_batches([batch])
+    evidence = pa.Table.from_batches([explode(batch, MENTIONS, _RECORD_COLUMNS)])
     found, too_wide = pair_entities(evidence)
     yield from batches_of(sum_pairs(found))
     yield beam.pvalue.TaggedOutput(COUNTERS, (("links", "records_too_wide"), too_wide))

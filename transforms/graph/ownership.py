@@ -82,7 +82,7 @@ NOTHING_SETTLED = Settled()
 
 
 def settle_roles(evidence: pa.Table) -> pa.Table:
-    """Returns EVIDENCE rows of whole groups, in which what one record calls a victim's own is so.
+    """Returns EVIDENCE_MENTION rows of whole groups, a victim's own wherever one record says so.
 
     The calls of a complaint have no reporter but its own: they do not contradict it.
     """

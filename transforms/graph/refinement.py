@@ -31,7 +31,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from transforms.arrow_util import group_starts
+from transforms.arrow_util import group_starts, sorted_unique
 from transforms.graph import epochs
 from transforms.graph.connected_components import component_labels
 from transforms.graph.incidence import Incidence, Ties, cluster_ties, group_clusters
@@ -271,8 +271,8 @@ def doubtful_private_lines(evidence: Incidence, label: np.ndarray, lines: PhoneL
     while True:
         left = evidence.without(gone)
         inside = _beside_own_community(left, label)
-        tying = _count_reporters(left, inside)
-        sole = _count_reporters(left, inside & (numbers[left.group] < 2)) > 0
+        tying = count_reporters(left, inside)
+        sole = count_reporters(left, inside & (numbers[left.group] < 2)) > 0
         elsewhere = reporters_by_node(left) - tying
         enough = np.where(
             sole, tying + lines.alone >= MIN_REPORTERS, tying >= MIN_REPORTERS_BESIDE_PHONES
@@ -287,12 +287,19 @@ def doubtful_private_lines(evidence: Incidence, label: np.ndarray, lines: PhoneL
 def established_communities(evidence: Incidence, label: np.ndarray) -> np.ndarray:
     """Masks the labels of communities that stay connected without any one reporter."""
     labels = int(label.max(initial=0)) + 1
-    pair = np.unique(evidence.reporter[evidence.group] * evidence.nodes + evidence.node)
+    pair = sorted_unique(evidence.reporter[evidence.group] * evidence.nodes + evidence.node)
     reporter, node = np.divmod(pair, max(evidence.nodes, 1))
     key, named = np.unique(reporter * labels + label[node], return_counts=True)
     inside = np.bincount(key % labels, named - 1, minlength=len(label))
     size = np.bincount(label, minlength=len(label))
     return inside - (size - 1) >= ESTABLISHED_SPARE_TIES
+
+
+def count_reporters(evidence: Incidence, rows: np.ndarray) -> np.ndarray:
+    """Counts, per node, the reporters of a mask over the evidence's rows."""
+    reporter = evidence.reporter[evidence.group[rows]]
+    pair = sorted_unique(reporter * evidence.nodes + evidence.node[rows])
+    return np.bincount(pair % max(evidence.nodes, 1), minlength=evidence.nodes)
 
 
 def same_owner_probability(bayes_factor: np.ndarray) -> np.ndarray:
@@ -312,7 +319,7 @@ def same_owner_probability(bayes_factor: np.ndarray) -> np.ndarray:
 
 def reporters_by_node(evidence: Incidence) -> np.ndarray:
     """Counts, per node, the reporters who name it."""
-    return _count_reporters(evidence, np.ones(len(evidence.node), bool))
+    return count_reporters(evidence, np.ones(len(evidence.node), bool))
 
 
 @dataclass(frozen=True)
@@ -432,10 +439,3 @@ def _beside_own_community(evidence: Incidence, label: np.ndarray) -> np.ndarray:
     key = evidence.group * (int(label.max(initial=0)) + 1) + label[evidence.node]
     _, at, named = np.unique(key, return_inverse=True, return_counts=True)
     return named[at] > 1
-
-
-def _count_reporters(evidence: Incidence, rows: np.ndarray) -> np.ndarray:
-    """Counts, per node, the reporters of a mask over the evidence's rows."""
-    reporter = evidence.reporter[evidence.group[rows]]
-    pair = np.unique(reporter * evidence.nodes + evidence.node[rows])
-    return np.bincount(pair % max(evidence.nodes, 1), minlength=evidence.nodes)

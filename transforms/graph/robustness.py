@@ -20,7 +20,7 @@ from transforms.arrow_util import group_starts
 from transforms.graph.connected_components import component_labels
 from transforms.graph.incidence import Incidence, cluster_ties
 from transforms.graph.leiden import smallest_members
-from transforms.graph.refinement import established_communities
+from transforms.graph.refinement import count_reporters, established_communities
 from transforms.graph.supplier_likelihood import SupplierCounts
 
 CORE_ROBUSTNESS = 2
@@ -58,8 +58,8 @@ def link_reporters(
     """
     key = evidence.group * (int(label.max(initial=0)) + 1) + label[evidence.node]
     _, at, named = np.unique(key, return_inverse=True, return_counts=True)
-    inside = _count_reporters(evidence, named[at] > 1)
-    elsewhere = _count_reporters(evidence, np.ones(len(evidence.node), bool)) - inside
+    inside = count_reporters(evidence, named[at] > 1)
+    elsewhere = count_reporters(evidence, np.ones(len(evidence.node), bool)) - inside
     alone = ~in_main_part(evidence, suppliers, label) | (inside <= elsewhere)
     return np.where(alone, np.minimum(inside, 1), inside), inside
 
@@ -197,12 +197,6 @@ def _parts(evidence: Incidence, suppliers: SupplierCounts, label: np.ndarray) ->
             break
         part = component_labels(len(label), joined.a, joined.b)[part]
     return part
-
-
-def _count_reporters(evidence: Incidence, rows: np.ndarray) -> np.ndarray:
-    """Counts, per node, the reporters of a mask over the evidence's rows."""
-    pair = np.unique(evidence.reporter[evidence.group[rows]] * evidence.nodes + evidence.node[rows])
-    return np.bincount(pair % max(evidence.nodes, 1), minlength=evidence.nodes)
 
 
 def _patterns(value: str) -> list[str]:

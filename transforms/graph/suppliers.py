@@ -14,7 +14,8 @@ import pyarrow.compute as pc
 from schemas.cluster import SUPPLIER
 from schemas.enums import SUPPLIER_KINDS, EntityKind, Status
 from schemas.field import AMOUNT, TIMESTAMP
-from transforms.arrow_util import hash_text, without_aggregate_suffixes
+from schemas.mention import MENTIONS
+from transforms.arrow_util import explode, hash_text, without_aggregate_suffixes
 from transforms.call_scripts.tokens import GAP
 from transforms.graph.assign import NO_CLUSTER, cluster_ids, clusters_of_nodes
 from transforms.graph.cluster_facts import sum_cluster_records
@@ -57,7 +58,7 @@ SUPPLIES = "supplies"
 
 
 def cluster_records(evidence: pa.Table, assignment: pa.RecordBatch) -> tuple[pa.Table, pa.Table]:
-    """Converts CLASSIFIED rows of whole groups to CLUSTER_RECORD and SUPPLY rows, each once."""
+    """Converts mentions of CLASSIFIED, of whole groups, to CLUSTER_RECORD and SUPPLY rows."""
     if evidence.num_rows == 0:
         return CLUSTER_RECORD.empty_table(), SUPPLY.empty_table()
     cluster, _ = clusters_of_nodes(assignment, hash_text(evidence["entity_id"]))
@@ -147,7 +148,8 @@ def _templates(supplies: pa.Table, entity_ids: pa.ChunkedArray) -> pa.Array:
 
 
 def _records(evidence: pa.RecordBatch, assignment: pa.RecordBatch) -> Iterator[Any]:
-    records, supplies = cluster_records(pa.Table.from_batches([evidence]), assignment)
+    mentions = pa.Table.from_batches([explode(evidence, MENTIONS, _RECORD_COLUMNS)])
+    records, supplies = cluster_records(mentions, assignment)
     yield from batches_of(sum_cluster_records(records))
     for batch in batches_of(supplies):
         yield beam.pvalue.TaggedOutput(SUPPLIES, batch)

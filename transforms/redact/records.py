@@ -20,13 +20,14 @@ import pyarrow.compute as pc
 from schemas.call import CALL, CALL_KEY, CALL_READ, E164_COLUMNS
 from schemas.complaint import COMPLAINT, COMPLAINT_KEY, COMPLAINT_READ
 from schemas.enums import EntityKind, RecordKind, Role
-from schemas.mention import MENTION
+from schemas.mention import CLASSIFIED, MENTION, MENTIONS
 from transforms import text_util
 from transforms.arrow_util import (
     Array,
     batch_of_columns,
     concat_ranges,
     distinct_rows,
+    explode,
     list_items,
     sorted_lookup,
 )
@@ -127,7 +128,9 @@ def redact_mentions(classified: pa.RecordBatch, own: Array) -> pa.RecordBatch:
     those of `own` (`number_index.hash_dial_formats`) are masked in it, and addresses in a link. So
     is a less plausible reading that is one of these numbers.
     """
-    others = classified.filter(pc.not_equal(classified["role"], Role.VICTIM))
+    of_record = [name for name in MENTION.names if name in CLASSIFIED.names]
+    others = explode(classified, MENTIONS, of_record)
+    others = others.filter(pc.not_equal(others["role"], Role.VICTIM))
     nothing = pa.scalar(None, pa.string())
     around = pc.if_else(pc.equal(others["kind"], EntityKind.PHONE), nothing, others["raw"])
     raw = [

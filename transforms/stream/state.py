@@ -27,7 +27,8 @@ from apache_beam.utils.timestamp import Timestamp
 
 from schemas.enums import EntityKind, RecordKind
 from schemas.field import TIMESTAMP
-from schemas.mention import EVIDENCE
+from schemas.mention import EVIDENCE, MENTIONS, ROW
+from transforms.arrow_util import explode, implode
 from transforms.call_scripts.fingerprints import FINGERPRINT_ROW
 from transforms.counters import KIND_PLURAL, increment_engine_counter
 from transforms.decisions import DecisionsInForce
@@ -262,13 +263,12 @@ def settle_deltas(deltas: Sequence[Delta], days: Mapping[str, int]) -> Settlemen
     records = whole.records.take(pa.array(kept))
     evidence = select_records(whole.evidence, kept, arrived)
     fingerprints = select_records(whole.fingerprints, kept, arrived)
-    scripts = pa.repeat(str(EntityKind.SCRIPT), fingerprints.num_rows)
     return Settlement(
         Delta(
             records,
-            _young(records, evidence, evidence["kind"], days),
+            _keep_young(evidence, _ages(records, evidence), days),
             stated_since(stated, newest, longest),
-            _young(records, fingerprints, scripts, days),
+            _keep_young(fingerprints, _ages(records, fingerprints), days),
             phrases,
         ),
         duplicates=arrived - len(first),
@@ -289,15 +289,14 @@ def unexpired_evidence(
 
     A partition's own newest record is never newer than that of all, so state holds at least this.
     """
-    return _unexpired(rows, rows["kind"], decided, days).select(EVIDENCE.names)
+    return _unexpired(rows, decided, days).select(EVIDENCE.names)
 
 
 def unexpired_fingerprints(
     rows: pa.RecordBatch, decided: DecisionsInForce, days: Mapping[str, int]
 ) -> pa.RecordBatch:
     """Converts LIVE_FINGERPRINTS rows that have not expired to FINGERPRINT_ROW rows."""
-    kinds = pa.repeat(str(EntityKind.SCRIPT), rows.num_rows)
-    return _unexpired(rows, kinds, decided, days).select(FINGERPRINT_ROW.names)
+    return _unexpired(rows, decided, days).select(FINGERPRINT_ROW.names)
 
 
 def count_live_records(records: pa.RecordBatch) -> Iterator[CounterValue]:
@@ -416,31 +415,30 @@ def _unexpired_phrases(whole: Delta, days: Mapping[str, int]) -> pa.RecordBatch:
     return prune_phrase_counts(whole.phrases, oldest)
 
 
-def _young(
-    records: pa.RecordBatch, rows: pa.RecordBatch, kinds: pa.Array, days: Mapping[str, int]
-) -> pa.RecordBatch:
-    """Returns the rows whose kind counts longer than their record is old."""
-    if not rows.num_rows:
-        return rows
+def _ages(records: pa.RecordBatch, rows: pa.RecordBatch) -> np.ndarray:
+    """Returns the microseconds from the record of each row to the newest record."""
     when = records["received_at"].cast(pa.int64()).to_numpy()
-    age = when.max() - when[rows["row"].to_numpy()]
-    young = age <= _retention(kinds, days)
-    return rows if young.all() else rows.filter(pa.array(young))
+    return when.max() - when[rows["row"].to_numpy()]
 
 
 def _unexpired(
-    rows: pa.RecordBatch, kinds: pa.Array, decided: DecisionsInForce, days: Mapping[str, int]
+    rows: pa.RecordBatch, decided: DecisionsInForce, days: Mapping[str, int]
 ) -> pa.RecordBatch:
     newest = decided.newest
-    if newest is None or not rows.num_rows:
+    if newest is None:
         return rows
     now = int(newest.timestamp()) * 1_000_000 + newest.microsecond
-    age = now - rows["received_at"].cast(pa.int64()).to_numpy()
-    return rows.filter(pa.array(age <= _retention(kinds, days)))
+    return _keep_young(rows, now - rows["received_at"].cast(pa.int64()).to_numpy(), days)
 
 
-def _retention(kinds: pa.Array, days: Mapping[str, int]) -> np.ndarray:
-    """Returns the microseconds for which each of these kinds counts."""
-    named = kinds.dictionary_encode()
-    each = np.array([days[kind] for kind in named.dictionary.to_pylist()], np.int64)
-    return each[named.indices.to_numpy()] * MICROSECONDS_A_DAY
+def _keep_young(rows: pa.RecordBatch, age: np.ndarray, days: Mapping[str, int]) -> pa.RecordBatch:
+    """Drops fingerprints that are too old, and of evidence the mentions whose kind counts less."""
+    if MENTIONS not in rows.schema.names:
+        return rows.filter(pa.array(age <= days[EntityKind.SCRIPT] * MICROSECONDS_A_DAY))
+    mentions = explode(rows, MENTIONS)
+    named = mentions["kind"].dictionary_encode()
+    lives = np.array([days[kind] for kind in named.dictionary.to_pylist()], np.int64)
+    young = age[mentions[ROW].to_numpy()] <= lives[named.indices.to_numpy()] * MICROSECONDS_A_DAY
+    if young.all():
+        return rows
+    return implode(rows, rows.schema.field(MENTIONS), mentions.filter(pa.array(young)))

@@ -18,7 +18,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from schemas.enums import SUSPECT_NUMBER_DIRECTIONS, EntityKind, RecordKind, Role
-from transforms.arrow_util import hash_text
+from schemas.mention import EVIDENCE, MENTIONS, ROW
+from transforms.arrow_util import explode, hash_text, implode
 from transforms.casts import true_mask
 from transforms.reporters import (
     NO_RULES,
@@ -165,7 +166,8 @@ def assign_victim_roles(
     """
     if not claims.shape[-1] or not evidence.num_rows:
         return evidence, _no_claims()
-    ids = evidence["entity_id"].dictionary_encode()
+    mentions = explode(evidence, MENTIONS)
+    ids = mentions["entity_id"].dictionary_encode()
     at, who = _claims_on(ids.dictionary, claims)
     if not len(at):
         return evidence, _no_claims()
@@ -173,16 +175,17 @@ def assign_victim_roles(
     found = pa.RecordBatch.from_arrays([ids.dictionary.take(pa.array(at)), named], schema=CLAIM)
     entity = ids.indices.to_numpy()
     rows = np.flatnonzero(np.isin(entity, at))
-    keys = evidence["reporter_key"].take(pa.array(rows))
+    keys = evidence["reporter_key"].take(mentions[ROW].take(pa.array(rows)))
     one_person = ~true_mask(is_of_many(keys))
     reporter = hash_text(keys)
     said = set(zip(at.tolist(), who.tolist(), strict=True))
     pairs = zip(entity[rows].tolist(), reporter.tolist(), strict=True)
-    theirs = np.zeros(evidence.num_rows, bool)
+    theirs = np.zeros(mentions.num_rows, bool)
     theirs[rows] = one_person & np.fromiter((pair in said for pair in pairs), bool, len(rows))
-    place = evidence.schema.get_field_index("role")
-    role = pc.if_else(pa.array(theirs), Role.VICTIM.value, evidence["role"])
-    return evidence.set_column(place, evidence.schema.field(place), role), found
+    place = mentions.schema.get_field_index("role")
+    role = pc.if_else(pa.array(theirs), Role.VICTIM.value, mentions["role"])
+    mentions = mentions.set_column(place, "role", role)
+    return implode(evidence, EVIDENCE.field(MENTIONS), mentions), found
 
 
 def _claims_on(entity_ids: pa.Array, claims: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

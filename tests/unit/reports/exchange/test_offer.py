@@ -19,7 +19,7 @@ from reports.exchange.offer import (
     three_own_accounts,
 )
 from schemas.cluster import MEMBER
-from schemas.mention import EVIDENCE, MENTION
+from schemas.mention import EVIDENCE_MENTION, MENTION
 from tests.support.real_data import ROOT
 from tests.support.report_tables import ATTESTED
 from transforms.reporters import UNNAMED
@@ -52,7 +52,7 @@ def evidence(*reports, role="callback"):
             for number, who, day, ids in reports
             for entity_id in ids
         ],
-        EVIDENCE,
+        EVIDENCE_MENTION,
     )
 
 
@@ -230,7 +230,7 @@ def test_where_no_words_remain_a_call_of_ones_own_is_needed():
     told = evidence(*THREE)
     called = evidence((9, "v3", 5, [A]))
     calls = pa.Table.from_pylist(
-        [one | {"record_kind": "call"} for one in called.to_pylist()], EVIDENCE
+        [one | {"record_kind": "call"} for one in called.to_pylist()], EVIDENCE_MENTION
     )
     without, _ = offer(told, {A: "c-1", B: "c-1"}, words=TOLD | {"amazon|r3": frozenset()}, **CORE)
     assert without.entities == ()

@@ -4,6 +4,7 @@ import numpy as np
 from hypothesis import given, settings, strategies as st
 
 from schemas.enums import Role
+from tests.support.made_up_evidence import mentions_of
 from tests.support.script_texts import SCRIPT, complaints, own
 from transforms.call_scripts.families import find_families
 from transforms.call_scripts.fingerprints import (
@@ -18,7 +19,7 @@ from transforms.call_scripts.tokens import GAP
 
 def evidence(texts, victims=()):
     rows = fingerprint_rows(complaints(texts, victims))
-    return script_matches(rows, find_families(rows)).to_pylist()
+    return mentions_of(script_matches(rows, find_families(rows))).to_pylist()
 
 
 def test_offsets_hold_the_script():
@@ -77,16 +78,11 @@ def test_from_fingerprints_and_shared_words_the_same_is_found_but_for_places(cut
     wide = family["value"].to_numpy()[family["tellers"].to_numpy() >= MIN_TELLERS]
     known = phrases(rows, np.flatnonzero(np.isin(flatten_fingerprints(rows).value, wide)))
     places = ["start", "end"]
-    expected = script_matches(rows, family).drop_columns(places)
-    assert (
-        script_matches_without_text(rows.select(FINGERPRINT_ROW.names), family, known).drop_columns(
-            places
-        )
-        == expected
-    )
-    nothing = script_matches_without_text(
-        rows.select(FINGERPRINT_ROW.names), family, known.slice(0, 0)
-    )
+    expected = mentions_of(script_matches(rows, family)).drop_columns(places)
+    of_prints = rows.select(FINGERPRINT_ROW.names)
+    found = mentions_of(script_matches_without_text(of_prints, family, known))
+    assert found.drop_columns(places) == expected
+    nothing = mentions_of(script_matches_without_text(of_prints, family, known.slice(0, 0)))
     assert set(nothing["raw"].to_pylist()) <= {GAP}
 
 

@@ -3,12 +3,11 @@
 from decimal import Decimal
 
 import numpy as np
-import pyarrow as pa
 import pytest
 
 from schemas.enums import Role
 from schemas.mention import CLASSIFIED, EVIDENCE, MENTION
-from tests.support.made_up_evidence import PHONES, piece
+from tests.support.made_up_evidence import PHONES, classified, listed, piece
 from tests.support.made_up_records import calls, complaints, number
 from tests.unit.transforms.redact.test_redact_records import OWN
 from transforms.extract.evidence import call_evidence, complaint_evidence
@@ -66,7 +65,7 @@ def test_a_call_says_nothing_of_brand_or_loss():
 
 
 def shown(*rows, own=NOTHING):
-    found = redact_mentions(pa.RecordBatch.from_pylist(list(rows), CLASSIFIED), own)
+    found = redact_mentions(listed(classified(list(rows)), CLASSIFIED), own)
     assert found.schema.equals(MENTION)
     return found.to_pylist()
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from schemas.enums import Role
-from schemas.mention import EVIDENCE
+from schemas.mention import EVIDENCE_MENTION
 from tests.support.made_up_evidence import DAY, evidence, piece, records
 from transforms.extract import allowlist
 from transforms.graph.activity import ACTIVITY, ROLE_COUNTS, sum_activity
@@ -62,7 +62,7 @@ def test_records_counted_apart_are_judged_as_if_together(rows, shares):
     of_share = [[] for _ in range(shares)]
     for row in rows:
         of_share[sum(row["group_id"].encode()) % shares].append(row)
-    parts = [pa.Table.from_pylist(some, EVIDENCE) for some in of_share]
+    parts = [pa.Table.from_pylist(some, EVIDENCE_MENTION) for some in of_share]
     added = pa.concat_tables([sum_activity(part, share) for share, part in enumerate(parts)])
     assert added.schema == ACTIVITY
     whole, verdicts, hidden = determine_status(sum_activity(evidence(rows)), NOBODY, NO_LIFETIMES)

@@ -12,7 +12,7 @@ from hypothesis import assume, given, settings, strategies as st
 from schemas.decision import DecisionKind
 from schemas.entity import epoch_number, with_epoch, without_epoch
 from schemas.enums import HARD_ROLES, Role, Status
-from schemas.mention import EVIDENCE
+from schemas.mention import EVIDENCE_MENTION
 from tests.support.graphs import classify_evidence, decision
 from tests.support.made_up_evidence import DAY, evidence, piece
 from transforms.extract import allowlist
@@ -111,7 +111,7 @@ def naive(rows):
 def epochs_of(rows, previous=None, lives=LIVES):
     """The starts that are found, and the id of each row."""
     ids = pa.array(sorted({row["entity_id"] for row in rows}), pa.string())
-    seen = pa.Table.from_pylist(rows, EVIDENCE)
+    seen = pa.Table.from_pylist(rows, EVIDENCE_MENTION)
     found = find_epoch_starts(sum_activity(seen), ids, lives, previous)
     days = np.array([day_of(row) for row in rows], np.int64)
     turn = found.epoch_numbers(seen["entity_id"].combine_chunks(), days)

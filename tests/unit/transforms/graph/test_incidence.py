@@ -5,8 +5,8 @@ import pyarrow as pa
 from hypothesis import given, strategies as st
 
 from schemas.enums import Role, Status
-from schemas.mention import CLASSIFIED
 from tests.support.graphs import evidence
+from tests.support.made_up_evidence import CLASSIFIED_MENTION
 from transforms.arrow_util import hash_text
 from transforms.graph.incidence import INCIDENCE, cluster_ties, incidence_from_rows, incidences
 
@@ -93,7 +93,7 @@ def test_a_tie_through_one_of_several_members_hangs_on_it():
 
 
 def row(entity, group, role=Role.CALLBACK, status=Status.INFRASTRUCTURE, victim=None, day=1):
-    empty = dict.fromkeys(CLASSIFIED.names)
+    empty = dict.fromkeys(CLASSIFIED_MENTION.names)
     return empty | {
         "entity_id": entity,
         "kind": "phone",
@@ -119,7 +119,7 @@ def test_only_what_a_suspect_must_hold_counts():
         row("phone:+5", "alone"),
         *(row(f"phone:+{n}", "wide") for n in range(10, 14)),
     ]
-    found = incidences(pa.Table.from_pylist(rows, CLASSIFIED), widest=3)
+    found = incidences(pa.Table.from_pylist(rows, CLASSIFIED_MENTION), widest=3)
     assert set(found["node"].to_pylist()) == set(hash_text(pa.array(["phone:+1", "phone:+2"])))
     assert len(set(found["group"].to_pylist())) == 1
     assert {time.day for time in found["observed_at"].to_pylist()} == {2}

@@ -10,6 +10,7 @@ from schemas.cluster import LINEAGE
 from schemas.enums import LineageEvent
 from schemas.link import LINK
 from schemas.mention import CLASSIFIED
+from tests.support.made_up_evidence import classified, listed
 from transforms.arrow_util import hash_text
 from transforms.graph.assign import ASSIGNMENT, cluster_id, cluster_number
 from transforms.graph.epochs import PREVIOUS
@@ -201,7 +202,7 @@ def world_of_changes(drawn):
     return (
         pa.RecordBatch.from_pylist(membership, MEMBERSHIP),
         pa.Table.from_pylist([{"node": n, "alone": one} for n, one in nodes], CHANGE),
-        pa.RecordBatch.from_pylist(records, CLASSIFIED),
+        listed(classified(records), CLASSIFIED),
         pa.RecordBatch.from_pylist(links, LINK),
     )
 

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from schemas.enums import RecordKind
+from tests.support.made_up_evidence import mentions_of
 from tests.support.made_up_records import calls
 from transforms.extract.evidence import call_evidence, extract_calls
 from transforms.extract.fields import call_mentions
@@ -155,7 +156,7 @@ def test_a_diverted_number_is_the_victims_and_a_name_is_kept_as_a_brand():
     records = [Record(i, line.encode(), len(line)) for i, line in enumerate(lines)]
     accepted = validate_calls(read_passports(ORIGIN, records, ReadOptions())[0])[0]
     found = call_evidence(accepted)
-    roles = {(one["field"], one["role"]) for one in found.to_pylist()}
+    roles = {(one["field"], one["role"]) for one in mentions_of(found).to_pylist()}
     assert ("diverted_from", "victim") in roles
     assert stated_victim_numbers(accepted, RecordKind.CALL)["entity_id"].to_pylist() == [
         "phone:+12155550131", "phone:+12155550141",

@@ -8,8 +8,10 @@ import pyarrow as pa
 from hypothesis import given, settings, strategies as st
 
 from schemas.enums import EntityKind, RecordKind
+from schemas.field import TIMESTAMP
+from schemas.mention import EVIDENCE
 from tests.support.made_up_deltas import START, accepted, contents_of, delta_of
-from tests.support.made_up_evidence import piece
+from tests.support.made_up_evidence import evidence, listed, mentions_of, piece
 from tests.support.script_texts import SCRIPT, own
 from transforms.call_scripts import matches
 from transforms.decisions import DecisionsInForce
@@ -28,7 +30,6 @@ from transforms.stream.delta import (
 )
 from transforms.stream.phrase_counts import shown_phrases
 from transforms.stream.state import (
-    LIVE_EVIDENCE,
     RETENTION_DAYS,
     longest_retention,
     settle_deltas,
@@ -51,7 +52,7 @@ def record(id_, day, number=0, **more):
 def test_a_delta_keeps_ids_and_evidence_and_no_narrative():
     fresh = delta_of(record("c1", 0, narrative="they said call (877) 555-0199 now", payees=[IBAN]))
     one = settle_deltas([fresh], RETENTION_DAYS).delta
-    entities = set(one[1]["entity_id"].to_pylist())
+    entities = set(mentions_of(one[1])["entity_id"].to_pylist())
     assert {"phone:+18885550123", f"account:iban:{IBAN}"} <= entities
     assert "narrative" not in RECORD.names
     assert "they said" not in repr([batch.to_pylist() for batch in one])
@@ -100,8 +101,10 @@ def test_every_kind_counts_to_the_last_microsecond_of_its_life():
         for kind, life in RETENTION_DAYS.items()
         for n, over in enumerate((moment, timedelta(0)))
     ]
-    (batch,) = pa.Table.from_pylist(rows, LIVE_EVIDENCE).to_batches()
-    left = unexpired_evidence(batch, DecisionsInForce(newest=now), RETENTION_DAYS)
+    batch = listed(evidence(rows), EVIDENCE)
+    times = pa.array([one["received_at"] for one in rows], TIMESTAMP)
+    batch = batch.append_column("received_at", times)
+    left = mentions_of(unexpired_evidence(batch, DecisionsInForce(newest=now), RETENTION_DAYS))
     assert left["entity_id"].to_pylist() == [f"{kind}:x" for kind in EntityKind]
     assert set(left["record_id"].to_pylist()) == {"c1"}
 

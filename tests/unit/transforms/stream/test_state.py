@@ -17,6 +17,7 @@ from apache_beam.transforms.window import TimestampedValue
 from schemas.alert import ALERT
 from schemas.enums import EntityKind, RecordKind
 from tests.support.made_up_deltas import START, accepted, delta_of
+from tests.support.made_up_evidence import mentions_of
 from tests.support.made_up_histories import history
 from transforms.alerts.raise_alerts import DropRepeatedAlerts
 from transforms.alerts.rules import AlertRules, several_orgs_alerts
@@ -109,8 +110,8 @@ def seen(events, days=None):
         if name == COUNTERS:
             yield second, batch[0][1], batch[1]
         else:
-            column = COLUMNS[name]
-            for value in batch[column].to_pylist():
+            rows = mentions_of(batch) if name == MAIN else batch
+            for value in rows[COLUMNS[name]].to_pylist():
                 yield second, name, value
 
     lines = [

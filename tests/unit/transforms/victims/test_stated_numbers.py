@@ -7,7 +7,7 @@ import pytest
 
 from schemas.enums import RecordKind, Role
 from schemas.mention import EVIDENCE
-from tests.support.made_up_evidence import piece
+from tests.support.made_up_evidence import evidence, listed, mentions_of, piece
 from tests.support.made_up_records import calls, complaints, number
 from transforms.arrow_util import hash_text
 from transforms.victims.number_index import UnionOfHashes, hash_claims, hash_dial_formats
@@ -38,7 +38,7 @@ CLAIMS = hash_claims(stated_batch((VICTIM, IDS[R1])))
 
 
 def rows_of(*pieces):
-    return pa.RecordBatch.from_pylist(list(pieces), EVIDENCE)
+    return listed(evidence(list(pieces)), EVIDENCE)
 
 
 def test_only_numbers_of_fields_are_stated():
@@ -73,10 +73,12 @@ def test_only_numbers_of_fields_are_stated():
 def test_what_contains_a_victims_number_is_claimed(entity, theirs):
     row = rows_of(piece(entity, Role.CALLBACK, victim_key=R2))
     assigned, claims = assign_victim_roles(row, CLAIMS)
-    assert assigned["role"].to_pylist() == [Role.CALLBACK]  # as that other reporter shows it
+    assert mentions_of(assigned)["role"].to_pylist() == [
+        Role.CALLBACK
+    ]  # as that other reporter shows it
     wanted = [{"entity_id": entity, "reporter": IDS[R1]}] if theirs else []
     assert claims.to_pylist() == wanted
-    assert contain_victims_number(row["entity_id"], OWN).tolist() == [theirs]
+    assert contain_victims_number(pa.array([entity]), OWN).tolist() == [theirs]
 
 
 def test_a_reporters_statement_holds_in_all_records_of_that_reporter_alone():
@@ -90,7 +92,7 @@ def test_a_reporters_statement_holds_in_all_records_of_that_reporter_alone():
     )
     assigned, claims = assign_victim_roles(rows, CLAIMS)
     roles = [Role.VICTIM, Role.VICTIM, Role.CALLBACK, Role.CALLBACK, Role.CALLBACK]
-    assert assigned["role"].to_pylist() == roles
+    assert mentions_of(assigned)["role"].to_pylist() == roles
     assert claims.to_pylist() == [{"entity_id": number, "reporter": IDS[R1]}]
 
 
