@@ -17,7 +17,6 @@ import logging
 import shutil
 import sys
 import tempfile
-import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -114,8 +113,7 @@ def observe(folder: Path, output: Path, *, report: bool = True) -> Observed:
 def one_run(folder: Path, output: Path, notes: Path, *, report: bool) -> int:
     """Runs a batch in this process and writes its notes; returns its exit status."""
     stages: Stages = []
-    encoded: Counter[str] = Counter()
-    lock = threading.Lock()
+    sizes = notes.with_suffix(".sizes")
 
     class Noted(progress.Progress):
         """Progress that notes every stage."""
@@ -144,9 +142,9 @@ def one_run(folder: Path, output: Path, notes: Path, *, report: bool) -> int:
 
         def encode(batch: pa.RecordBatch, schema: pa.Schema) -> EncodedBatch:
             made = plain(batch, schema)
-            with lock:
-                held = name or ROWS.get(tuple(schema.names), "other")
-                encoded[held] += len(made.to_bytes())
+            held = name or ROWS.get(tuple(schema.names), "other")
+            with sizes.open("a") as file:  # forks of the run write there, too
+                file.write(f"{len(made.to_bytes())} {held}\n")
             return made
 
         return encode
@@ -161,6 +159,10 @@ def one_run(folder: Path, output: Path, notes: Path, *, report: bool) -> int:
         status = __main__.main([*inputs(folder), "--output", str(output), "--overwrite"])
     if not report and (output / "report").exists():
         sys.exit("a report was written where none was wanted")
+    encoded: Counter[str] = Counter()
+    for line in sizes.read_text().splitlines():
+        size, _, held = line.partition(" ")
+        encoded[held] += int(size)
     notes.write_text(json.dumps({"stages": stages, "encoded": encoded}))
     return status
 
