@@ -1,6 +1,7 @@
 """Reads records once: every mention with what its record says of the scam, and whose numbers.
 
-The records go on with what was read in them, so that nothing normalizes a number a second time.
+The records go on with what was read in them, so that nothing normalizes a number or searches a
+narrative a second time.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from schemas.enums import RecordKind
 from schemas.mention import EVIDENCE
 from transforms.arrow_util import with_items
 from transforms.extract.fields import call_mentions, complaint_mentions, count_unreadable_numbers
+from transforms.extract.fingerprints import FINGERPRINT_ROW_WITH_WORDS, fingerprint_rows
 from transforms.extract.impersonation import BRAND, find_impersonation, infer_brands, known_brands
 from transforms.reporters import NO_RULES, SourceRules
 from transforms.victims.identifier_matcher import (
@@ -33,21 +35,27 @@ from transforms.victims.stated_numbers import stated_victim_numbers
 _SIX_DIGITS = r"(?:\d[^\d]{0,3}){6}"
 """Six digits close together."""
 
-RECORDS, EVIDENCE_ROWS, STATED = "records", "evidence", "stated"
+OUTPUTS = RECORDS, EVIDENCE_ROWS, STATED, FINGERPRINTS = (
+    "records",
+    "evidence",
+    "stated",
+    "fingerprints",
+)
 """The outputs of `Extract`."""
 
 _SCAM_COLUMNS = ("brand", "loss_amount", "loss_currency")
 
 
 class Extracted(NamedTuple):
-    """Records as read, what they show, and whose numbers they state.
+    """Records as read, what they show, whose numbers they state, and what their words are.
 
-    COMPLAINT_READ or CALL_READ, EVIDENCE and STATED_NUMBER rows.
+    COMPLAINT_READ or CALL_READ, EVIDENCE, STATED_NUMBER and FINGERPRINT_ROW_WITH_WORDS rows.
     """
 
     records: pa.RecordBatch
     evidence: pa.RecordBatch
     stated: pa.RecordBatch
+    fingerprints: pa.RecordBatch
 
 
 def extract_complaints(complaints: pa.RecordBatch, rules: SourceRules = NO_RULES) -> Extracted:
@@ -63,6 +71,7 @@ def extract_complaints(complaints: pa.RecordBatch, rules: SourceRules = NO_RULES
         pa.RecordBatch.from_arrays([*complaints.columns, *read], schema=COMPLAINT_READ),
         complaint_evidence(complaints, rules, numbers, told),
         stated_victim_numbers(complaints, RecordKind.COMPLAINT, rules, numbers),
+        fingerprint_rows(complaints),
     )
 
 
@@ -75,6 +84,7 @@ def extract_calls(calls: pa.RecordBatch, rules: SourceRules = NO_RULES) -> Extra
         pa.RecordBatch.from_arrays([*calls.columns, *read], schema=CALL_READ),
         call_evidence(calls, rules, readings),
         stated_victim_numbers(calls, RecordKind.CALL, rules, readings),
+        pa.RecordBatch.from_pylist([], FINGERPRINT_ROW_WITH_WORDS),
     )
 
 
@@ -137,8 +147,9 @@ def _record_rows(mentions: pa.RecordBatch, records: pa.RecordBatch, id_field: st
 class Extract(beam.PTransform):
     """Converts unique batches of one kind of record to what is `Extracted`.
 
-    Output: a dict of RECORDS (COMPLAINT_READ or CALL_READ), EVIDENCE_ROWS (EVIDENCE) and STATED
-    (STATED_NUMBER). `rules` say how rows without a pseudonym count as reporters.
+    Output: a dict of RECORDS (COMPLAINT_READ or CALL_READ), EVIDENCE_ROWS (EVIDENCE), STATED
+    (STATED_NUMBER) and FINGERPRINTS (FINGERPRINT_ROW_WITH_WORDS; none of calls). `rules` say how
+    rows without a pseudonym count as reporters.
     """
 
     kind: RecordKind
@@ -147,10 +158,11 @@ class Extract(beam.PTransform):
     def expand(self, records: beam.PCollection) -> Any:
         """Reads each batch once."""
         step = beam.FlatMap(_extract, self.kind, self.rules)
-        return records | step.with_outputs(RECORDS, EVIDENCE_ROWS, STATED)
+        return records | step.with_outputs(*OUTPUTS)
 
 
 def _extract(batch: pa.RecordBatch, kind: RecordKind, rules: SourceRules) -> Iterator[Any]:
     extract = extract_calls if kind is RecordKind.CALL else extract_complaints
-    for name, rows in zip((RECORDS, EVIDENCE_ROWS, STATED), extract(batch, rules), strict=True):
-        yield beam.pvalue.TaggedOutput(name, rows)
+    for name, rows in zip(OUTPUTS, extract(batch, rules), strict=True):
+        if rows.num_rows or name != FINGERPRINTS:
+            yield beam.pvalue.TaggedOutput(name, rows)

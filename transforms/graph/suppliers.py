@@ -15,7 +15,7 @@ from schemas.cluster import SUPPLIER
 from schemas.enums import SUPPLIER_KINDS, EntityKind, RecordKind, Status
 from schemas.field import AMOUNT, TIMESTAMP
 from transforms.arrow_util import hash_text, without_aggregate_suffixes
-from transforms.call_scripts.tokens import GAP
+from transforms.extract.fingerprints import GAP
 from transforms.graph.assign import NO_CLUSTER, cluster_ids, clusters_of_nodes
 from transforms.graph.cluster_facts import sum_cluster_records
 from transforms.reporters import is_unnamed

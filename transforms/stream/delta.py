@@ -23,14 +23,14 @@ from schemas.enums import RecordKind
 from schemas.field import TIMESTAMP
 from schemas.mention import EVIDENCE
 from transforms.arrow_util import batch_of_columns
-from transforms.call_scripts.fingerprints import (
-    FINGERPRINT_ROW,
-    FINGERPRINT_ROW_WITH_TEXT,
-    fingerprint_rows,
-)
 from transforms.decisions import DecisionsInForce
 from transforms.deduplicate import CALL_ORDER, COMPLAINT_ORDER, content_hashes, winning_rows
 from transforms.extract.evidence import call_evidence, complaint_evidence
+from transforms.extract.fingerprints import (
+    FINGERPRINT_ROW,
+    FINGERPRINT_ROW_WITH_WORDS,
+    fingerprint_rows,
+)
 from transforms.redact.rejects import stated_victim_numbers_in_rejects
 from transforms.reporters import NO_RULES, SourceRules
 from transforms.shuffle import partition_numbers, table_of
@@ -132,7 +132,7 @@ def records_to_delta(
     mentions = call_evidence(kept, rules) if is_call else complaint_evidence(kept, rules)
     row = pc.index_in(_names(mentions), _names(records))
     evidence = pa.RecordBatch.from_arrays([row, *mentions.columns], schema=DELTA_EVIDENCE)
-    texts = _empty(FINGERPRINT_ROW_WITH_TEXT) if is_call else fingerprint_rows(kept)
+    texts = _empty(FINGERPRINT_ROW_WITH_WORDS) if is_call else fingerprint_rows(kept)
     row = pc.index_in(_names(texts, "complaint_id"), _names(records))
     fingerprints = pa.RecordBatch.from_arrays(
         [row, *texts.select(FINGERPRINT_ROW.names).columns], schema=DELTA_FINGERPRINTS

@@ -28,10 +28,10 @@ from apache_beam.utils.timestamp import Timestamp
 from schemas.enums import EntityKind, RecordKind
 from schemas.field import TIMESTAMP
 from schemas.mention import EVIDENCE
-from transforms.call_scripts.fingerprints import FINGERPRINT_ROW
 from transforms.counters import KIND_PLURAL, increment_engine_counter
 from transforms.decisions import DecisionsInForce
 from transforms.deduplicate import winning_rows
+from transforms.extract.fingerprints import FINGERPRINT_ROW
 from transforms.extract.kinds.registry import BY_KIND
 from transforms.manifest import CounterValue
 from transforms.reporters import SourceRules

@@ -11,7 +11,7 @@ from schemas.enums import EntityKind, RecordKind
 from tests.support.made_up_deltas import START, accepted, contents_of, delta_of
 from tests.support.made_up_evidence import piece
 from tests.support.script_texts import SCRIPT, own
-from transforms.call_scripts import matches
+from transforms import call_scripts
 from transforms.decisions import DecisionsInForce
 from transforms.deduplicate import unique_complaints
 from transforms.extract.evidence import complaint_evidence
@@ -36,7 +36,7 @@ from transforms.stream.state import (
     with_record_times,
 )
 
-MANY = matches.MIN_TELLERS
+MANY = call_scripts.MIN_TELLERS
 """People who must have the same words."""
 
 NUMBERS = ["(888) 555-0123", "(888) 555-0124", "(877) 555-0199"]

@@ -5,15 +5,14 @@ from hypothesis import given, settings, strategies as st
 
 from schemas.enums import Role
 from tests.support.script_texts import SCRIPT, complaints, own
-from transforms.call_scripts.families import find_families
-from transforms.call_scripts.fingerprints import (
+from transforms.call_scripts import MIN_TELLERS, find_families, script_matches
+from transforms.extract.fingerprints import (
     FINGERPRINT_ROW,
+    GAP,
     fingerprint_rows,
     flatten_fingerprints,
     phrases,
 )
-from transforms.call_scripts.matches import MIN_TELLERS, script_matches, script_matches_without_text
-from transforms.call_scripts.tokens import GAP
 
 
 def evidence(texts, victims=()):
@@ -79,14 +78,10 @@ def test_from_fingerprints_and_shared_words_the_same_is_found_but_for_places(cut
     places = ["start", "end"]
     expected = script_matches(rows, family).drop_columns(places)
     assert (
-        script_matches_without_text(rows.select(FINGERPRINT_ROW.names), family, known).drop_columns(
-            places
-        )
+        script_matches(rows.select(FINGERPRINT_ROW.names), family, known).drop_columns(places)
         == expected
     )
-    nothing = script_matches_without_text(
-        rows.select(FINGERPRINT_ROW.names), family, known.slice(0, 0)
-    )
+    nothing = script_matches(rows.select(FINGERPRINT_ROW.names), family, known.slice(0, 0))
     assert set(nothing["raw"].to_pylist()) <= {GAP}
 
 
