@@ -6,7 +6,8 @@ Text beyond the search limit may contain a victim's number, so none of it is kep
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 import numpy as np
 import pyarrow as pa
@@ -19,6 +20,15 @@ SEARCH_LIMIT = 12_000
 
 SEARCH_EDGE = 200
 """Code points before that limit in which an identifier may begin whose end is not seen."""
+
+_CODE = "[A-Z0-9]{4,5}(?:[ -]?[A-Z0-9]{4,5}){2,4}"
+
+_REST_BEHIND = re.compile(rf"[^\W_]{{9,99}}|[0-9]{{3}}(?:[ -]?[0-9]){{6,24}}|{_CODE}")
+
+_REST_BEFORE = re.compile(rf"(?:[^\W_]{{9,99}}|(?:[0-9][ -]?){{6,24}}[0-9]{{3}}|{_CODE})$")
+"""The shortest number of a card or person, and code, that may be stuck to an identifier."""
+
+_LONGEST_REST = 100
 
 Span = tuple[int, int]
 """Start and end, code points."""
@@ -36,6 +46,20 @@ def mask_spans_fully(text: str, spans: Spans) -> str:
     every = list(spans)
     lettered = [(start, end) for start, end in every if any(map(str.isalpha, text[start:end]))]
     return _replace_spans(mask_spans(text, every), lettered, _mask_all)
+
+
+def stuck_spans(text: str, spans: Spans) -> Iterator[Span]:
+    """Yields what touches spans that end amid letters or digits, where it may be private itself.
+
+    A number that is stuck to another is none to any finder; once one is masked the other shows.
+    """
+    for start, end in spans:
+        if text[max(0, start - 1) : start + 1].isalnum() and start:
+            low = max(0, start - _LONGEST_REST)
+            if before := _REST_BEFORE.search(text[low:start]):
+                yield low + before.start(), start
+        if text[end - 1 : end].isalnum() and (behind := _REST_BEHIND.match(text, end)):
+            yield behind.span()
 
 
 def mask_found(
@@ -70,12 +94,12 @@ def find_spans_by_row(
 def mask_rows(
     texts: pa.Array, spans: Mapping[int, Spans], hide: Callable[[str, Spans], str] = mask_spans
 ) -> pa.Array:
-    """Masks spans, by row and ascending, in strings or null."""
+    """Masks spans, by row, in strings or null."""
     if not spans:
         return texts
-    rows = np.fromiter(spans, np.int64, len(spans))
+    rows = sorted(spans)
     some = texts.take(pa.array(rows)).to_pylist()
-    masked = [hide(text, those) for text, those in zip(some, spans.values(), strict=True)]
+    masked = [hide(text, spans[row]) for text, row in zip(some, rows, strict=True)]
     changed = np.zeros(len(texts), bool)
     changed[rows] = True
     return pc.replace_with_mask(texts, pa.array(changed), pa.array(masked, pa.string()))

@@ -15,14 +15,18 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from schemas.call import CALL_READ, E164_COLUMNS
-from schemas.complaint import COMPLAINT_READ
+from schemas.complaint import COMPLAINT_READ, COMPLAINT_TEXTS
 from schemas.enums import RecordKind
 from schemas.mention import EVIDENCE
 from transforms.arrow_util import with_items
+from transforms.casts import true_mask
 from transforms.extract.fields import call_mentions, complaint_mentions, count_unreadable_numbers
 from transforms.extract.fingerprints import FINGERPRINT_ROW_WITH_WORDS, fingerprint_rows
 from transforms.extract.impersonation import BRAND, find_impersonation, infer_brands, known_brands
+from transforms.extract.narrative import is_transcribed
+from transforms.extract.sensitive_text import find_private
 from transforms.reporters import NO_RULES, SourceRules
+from transforms.text_masking import cut_to_search_limit
 from transforms.victims.identifier_matcher import (
     CallReadings,
     ComplaintNumbers,
@@ -30,6 +34,7 @@ from transforms.victims.identifier_matcher import (
     complaint_numbers,
     e164_columns,
 )
+from transforms.victims.record_texts import digits_column, find_digits, record_texts
 from transforms.victims.stated_numbers import stated_victim_numbers
 
 _SIX_DIGITS = r"(?:\d[^\d]{0,3}){6}"
@@ -62,10 +67,14 @@ def extract_complaints(complaints: pa.RecordBatch, rules: SourceRules = NO_RULES
     """Reads COMPLAINT_ACCEPTED rows."""
     numbers = complaint_numbers(complaints)
     told = find_impersonation(complaints["claimed_brand"], complaints["narrative"])
+    texts = record_texts(complaints, COMPLAINT_TEXTS)
+    texts = texts._replace(texts=cut_to_search_limit(texts.texts))
     read = [
         with_items(complaints["phone_numbers"], numbers.e164),
         count_unreadable_numbers(numbers, len(complaints)),
         told,
+        digits_column(find_digits(texts.texts), texts, len(complaints)),
+        find_private(texts, true_mask(is_transcribed(complaints["source_org"]))),
     ]
     return Extracted(
         pa.RecordBatch.from_arrays([*complaints.columns, *read], schema=COMPLAINT_READ),

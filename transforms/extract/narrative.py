@@ -31,7 +31,7 @@ STATED_CONFIDENCE = 0.8
 MENTIONED_CONFIDENCE = 0.6
 """A reading that the text only mentions."""
 
-TRANSCRIBED = frozenset({"ftc-pone"})
+_TRANSCRIBED = pa.array(["ftc-pone"])
 """Sources whose narrative is the caller's own speech: FTC Project Point of No Entry."""
 
 _PLACE = ("row", "start", "end")
@@ -71,7 +71,7 @@ def find_in_narratives(text: pa.Array, region: pa.Array, source_org: pa.Array) -
     Returns:
         `MENTION_DRAFT` rows, by row of the text.
     """
-    transcribed = pc.is_in(source_org, pa.array(sorted(TRANSCRIBED)))
+    transcribed = is_transcribed(source_org)
     first, back = distinct_rows((text, region, transcribed))
     at = pa.array(first)
     texts = pc.utf8_slice_codeunits(pc.fill_null(text.take(at), ""), 0, SEARCH_LIMIT)
@@ -80,6 +80,11 @@ def find_in_narratives(text: pa.Array, region: pa.Array, source_org: pa.Array) -
     return drafts.take(pa.array(places)).set_column(
         0, MENTION_DRAFT.field("row"), pa.array(rows, pa.int32())
     )
+
+
+def is_transcribed(source_org: pa.Array) -> pa.Array:
+    """Tells which records have a transcript of the caller as narrative."""
+    return pc.is_in(source_org, _TRANSCRIBED)
 
 
 def find_phone_numbers(text: str, region: str | None) -> Iterator[Match]:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from tests.support.made_up_records import read_complaints as complaints, victims
-from transforms.redact import sensitive_text
+from transforms.extract import sensitive_text
 from transforms.redact.records import withhold_from_complaints
 
 OWN = [

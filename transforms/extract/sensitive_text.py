@@ -1,31 +1,37 @@
-"""Masks sensitive text that is no identifier of the graph.
+"""Finds sensitive text that is no identifier of the graph, and masks it.
 
-Numbers of payment cards and of social security, and contacts that victims call their own.
+Numbers of payment cards and of social security, codes of gift cards, addresses in links, and
+contacts that victims call their own.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
+import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
+from schemas.complaint import OTHER_PRIVATE, OWN_ADDRESS, OWN_NUMBER, PRIVATE
 from transforms import text_masking
+from transforms.arrow_util import Array
+from transforms.extract.kinds import email, gift_card
 from transforms.text_masking import mask_spans_fully
 from transforms.text_util import lower_in_place
+from transforms.victims.record_texts import RecordTexts
 
-_CARD_OR_SSN_HINT = (
+CARD_OR_SSN_HINTS = (
     r"[0-9]{4}[ -]?[0-9]{4}[ -]?[0-9]{4}|3[47][0-9]{2}[ -]?[0-9]{6}|[0-9]{3}-[0-9]{2}-[0-9]{4}"
-    r"|(?i)\b(?:ssn|social|sin|nino?|ni number|national insurance)\b"
+    r"|(?i)\b(?:ssn|social|sin|nino?|ni number|national insurance)\b",
 )
 """RE2: without a match of this, a text holds no such number."""
 
 _CARD = re.compile(
-    r"(?<![\w+.-])(?:\d{4}(?P<sign>[ -]?)\d{4}(?P=sign)\d{4}(?P=sign)\d{4}"
-    r"|3[47]\d{2}[ -]?\d{6}[ -]?\d{5})(?![\w-])"
+    r"(?<![\w+.-])(?=(?P<card>\d{4}(?P<sign>[ -]?)\d{4}(?P=sign)\d{4}(?P=sign)\d{4}"
+    r"|3[47]\d{2}[ -]?\d{6}[ -]?\d{5})(?![\w-]))"
 )
-"""Fifteen or sixteen digits as cards print them (ISO/IEC 7812)."""
+"""Fifteen or sixteen digits as cards print them (ISO/IEC 7812), also behind other such groups."""
 
 _ISSUED = re.compile(r"4|5[1-5]|2[2-7]|3[47]|6011|6[45]|35")
 """First digits of card numbers: Visa, Mastercard, American Express, Discover, JCB."""
@@ -38,6 +44,7 @@ _HYPHENED = re.compile(r"(?<![\w+.-])" + _SSN % ("-", "-"))
 _LABELLED = re.compile(
     r"\b(?:ssn|my social|social (?:security|insurance)(?: number| no\.?| #)?|(?-i:SIN|NINO?)"
     r"|ni number|national insurance(?: number| no\.?)?)\b[^\d\n]{0,20}?"
+    r"(?:\+?\d[\d ().-]{5,20}\d[^\d\n]{1,5}?)?"
     r"(?P<number>\d{3}[ -]?\d{2}[ -]?\d{4}|\d{3}[ -]?\d{3}[ -]?\d{3}"
     r"|\b[A-Z]{2} ?\d{2} ?\d{2} ?\d{2} ?[A-D])(?![\w-])",
     re.IGNORECASE,
@@ -94,6 +101,8 @@ SELF_IDENTIFIED_ROUGH_HINT = (
 It matches wherever `SELF_IDENTIFIED_HINT` does, whose endings begin with a sign of its last class.
 """
 
+SELF_IDENTIFIED_HINTS = (SELF_IDENTIFIED_ROUGH_HINT, SELF_IDENTIFIED_HINT)
+
 _LETTER = r"[^\W\d_]"
 
 _DIGIT = r"[\d²³¹⁰⁴-⁹₀-₉①-⑨⓪❶-❾➀-➈➊-➒]"
@@ -143,6 +152,10 @@ _PLACE = re.compile(
 """A site, a name with its sign, or the letters and digits of a wallet or account."""
 
 
+_TWO_ADDRESSES = 500
+"""Characters within which a second address ends."""
+
+
 def _cue(what: str) -> re.Pattern[str]:
     pattern = rf" {_KIND}(?:\pL{{1,12}} )?{what}{_IS}"
     return re.compile(pattern.replace(r"\pL", _LETTER))
@@ -155,37 +168,57 @@ _BID = re.compile(
 )
 """Words of a scammer before 'our number'."""
 
-_FORMS = ((_cue(_NUMBERED), _NUMBER), (_cue(_ADDRESSED), _ADDRESS), (_cue(_PLACED), _PLACE))
+_FORMS = (
+    (_cue(_NUMBERED), _NUMBER, OWN_NUMBER),
+    (_cue(_ADDRESSED), _ADDRESS, OWN_ADDRESS),
+    (_cue(_PLACED), _PLACE, OWN_ADDRESS),
+)
 
 
-def mask_card_and_ssn_numbers(texts: pa.Array) -> pa.Array:
-    """Masks numbers of payment cards and of social security in strings or null.
+def find_private(texts: RecordTexts, transcribed: Array) -> pa.ListArray:
+    """Finds what nobody may see in the narratives and links of records, as a column of PRIVATE.
 
-    They tie nobody to a scam, and whoever reads them can use them.
+    Numbers of cards and of social security tie nobody to a scam, and whoever reads them can use
+    them; what a link holds is whom it was sent to. Numbers said in tens or in French, digits in
+    circles, an account without its bank, an address without its dots: they name no entity either,
+    but whoever sees them knows. So whatever looks like a number or an address right after 'my
+    number is' is found, but in transcripts, in which it is the caller's.
+
+    Args:
+        texts: All texts of the records.
+        transcribed: Whether each record's narrative is a transcript of the caller.
     """
-    return text_masking.mask_found(texts, (_CARD_OR_SSN_HINT,), card_and_ssn_spans)
+    narratives, links = texts.of_field("narrative"), texts.of_field("urls")
+    found = [
+        (at, *span, OTHER_PRIVATE)
+        for where, hints, find in (
+            (np.append(narratives, links), email.LINK_HINTS, email.link_address_spans),
+            (narratives, gift_card.HINTS, gift_card.find_codes),
+            (narratives, CARD_OR_SSN_HINTS, card_and_ssn_spans),
+        )
+        for at, spans in _spans_by_text(texts, where, hints, find)
+        for span in spans
+    ]
+    own = narratives[~transcribed[texts.rows[narratives]]]
+    for at, contacts in _spans_by_text(texts, own, SELF_IDENTIFIED_HINTS, self_identified):
+        found += [(at, *one) for one in contacts]
+    columns = [[one[place] for one in found] for place in range(4)]
+    spans = [pa.array(column) for column in columns[1:]]
+    return texts.to_column(np.array(columns[0], np.int64), spans, PRIVATE, len(transcribed))
 
 
 def mask_self_identified(texts: pa.Array) -> pa.Array:
-    """Masks, in strings or null, contacts that victims call their own and that no finder reads.
-
-    Numbers said in tens or in French, digits in circles, an account without its bank, an address
-    without its dots: they name no entity, but whoever sees them knows. So whatever looks like a
-    number or an address right after 'my number is' goes.
-    """
-    found = text_masking.find_spans_by_row(
-        texts, (SELF_IDENTIFIED_ROUGH_HINT,), self_identified_spans
+    """Masks, in strings or null, contacts that their writers call their own."""
+    return text_masking.mask_found(
+        texts, SELF_IDENTIFIED_HINTS, self_identified_spans, mask_spans_fully
     )
-    rows = pa.array(list(found), pa.int64())
-    own = rows.filter(pc.match_substring_regex(texts.take(rows), SELF_IDENTIFIED_HINT)).to_pylist()
-    return text_masking.mask_rows(texts, {row: found[row] for row in own}, mask_spans_fully)
 
 
 def card_and_ssn_spans(text: str) -> Iterator[tuple[int, int]]:
     """Yields start and end, code points, of every number of a card or of social security."""
     for card in _CARD.finditer(text):
-        if _ISSUED.match(card[0]) and _passes_luhn(card[0]):
-            yield card.span()
+        if _ISSUED.match(card["card"]) and _passes_luhn(card["card"]):
+            yield card.span("card")
     for number in _HYPHENED.finditer(text):
         yield number.span()
     for named in _LABELLED.finditer(text):
@@ -194,15 +227,37 @@ def card_and_ssn_spans(text: str) -> Iterator[tuple[int, int]]:
 
 def self_identified_spans(text: str) -> Iterator[tuple[int, int]]:
     """Yields start and end of what looks like a number or an address right after 'my number is'."""
+    yield from ((start, end) for start, end, _ in self_identified(text))
+
+
+def self_identified(text: str) -> Iterator[tuple[int, int, str]]:
+    """Yields the same, and whether it is an OWN_NUMBER or an OWN_ADDRESS."""
     low = lower_in_place(text)
     for own in _OWN.finditer(low):
         if own[0] == "our" and _BID.search(low, max(0, own.start() - 10), own.start()):
             continue
-        for cue, form in _FORMS:
+        for cue, form, what in _FORMS:
             named = cue.match(low, own.end())
             value = form.match(low, named.end()) if named else None
-            if value:
-                yield value.span()
+            if value and any(map(str.isalnum, value[0])):
+                yield *value.span(), what
+                if form is _ADDRESS:
+                    yield from _second_address(low, *value.span())
+
+
+def _second_address(low: str, start: int, end: int) -> Iterator[tuple[int, int, str]]:
+    """Yields one's own address with another that follows it within a few words."""
+    masked = f"{text_masking.MASK * (end - start)}{low[end : end + _TWO_ADDRESSES]}"
+    if more := _ADDRESS.match(masked):
+        yield start, start + more.end(), OWN_ADDRESS
+
+
+def _spans_by_text(
+    texts: RecordTexts, where: Array, hints: tuple[str, ...], find: Callable[[str], Iterator[Any]]
+) -> Iterator[tuple[int, list[Any]]]:
+    """Yields what is found in some of the texts, and in which."""
+    found = text_masking.find_spans_by_row(texts.texts.take(pa.array(where)), hints, find)
+    yield from zip(where[list(found)].tolist(), found.values(), strict=True)
 
 
 def _passes_luhn(written: str) -> bool:
