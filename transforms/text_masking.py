@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -34,6 +35,8 @@ Span = tuple[int, int]
 """Start and end, code points."""
 
 Spans = Iterable[Span]
+
+Found = TypeVar("Found")
 
 
 def mask_spans(text: str, spans: Spans) -> str:
@@ -68,27 +71,27 @@ def mask_found(
     find: Callable[[str], Spans],
     hide: Callable[[str, Spans], str] = mask_spans,
 ) -> pa.Array:
-    """Masks what `find` finds in strings or null; see `find_spans_by_row`."""
-    return mask_rows(texts, find_spans_by_row(texts, hints, find), hide)
+    """Masks what `find` finds in strings or null; see `find_by_row`."""
+    return mask_rows(texts, find_by_row(texts, hints, find), hide)
 
 
-def find_spans_by_row(
-    texts: pa.Array, hints: tuple[str, ...], find: Callable[[str], Spans]
-) -> dict[int, list[Span]]:
+def find_by_row(
+    texts: pa.Array, hints: tuple[str, ...], find: Callable[[str], Iterable[Found]]
+) -> dict[int, list[Found]]:
     """Returns what `find` finds in strings or null, by row, ascending, where it finds anything.
 
     Args:
         texts: Strings or null.
         hints: RE2 patterns, each of which matches every text in which `find` finds anything.
-        find: Returns the spans in one text.
+        find: Returns the spans in one text, or more of them.
     """
     rows = np.arange(len(texts))
     for hint in hints:
         hinted = pc.match_substring_regex(texts.take(pa.array(rows)), hint)
         rows = rows[np.flatnonzero(pc.fill_null(hinted, False))]
     searched = zip(rows.tolist(), texts.take(pa.array(rows)).to_pylist(), strict=True)
-    spans = ((row, list(find(text))) for row, text in searched)
-    return {row: those for row, those in spans if those}
+    found = ((row, list(find(text))) for row, text in searched)
+    return {row: those for row, those in found if those}
 
 
 def mask_rows(

@@ -7,8 +7,7 @@ contacts that victims call their own.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Iterator
 
 import numpy as np
 import pyarrow as pa
@@ -20,6 +19,9 @@ from transforms.extract.kinds import email, gift_card
 from transforms.text_masking import mask_spans_fully
 from transforms.text_util import lower_in_place
 from transforms.victims.record_texts import RecordTexts
+
+Contact = tuple[int, int, str]
+"""Start and end, code points, of an OWN_NUMBER or an OWN_ADDRESS."""
 
 CARD_OR_SSN_HINTS = (
     r"[0-9]{4}[ -]?[0-9]{4}[ -]?[0-9]{4}|3[47][0-9]{2}[ -]?[0-9]{6}|[0-9]{3}-[0-9]{2}-[0-9]{4}"
@@ -83,25 +85,19 @@ _PLACED = (
 
 _IS = r"(?:(?: (?:number|no|is|was|es|era|ist|war|lautet|est|était)){1,2},?)?[\s:=#(\"'“<-]{1,4}"
 
-SELF_IDENTIFIED_HINT = (
-    rf"(?i)\b{_MINE} {_KIND}(?:\pL{{1,12}} )?(?:{_NUMBERED}|{_ADDRESSED}|{_PLACED}){_IS}"
-)
-"""RE2: without a match of this, a text calls nothing one's own."""
-
-SELF_IDENTIFIED_ROUGH_HINT = (
+SELF_IDENTIFIED_HINTS = (
     (
         rf"(?i)\b{_MINE} {_KIND}(?:[^ ]+ )?(?:{_NUMBER_WORDS}|{_ADDRESS_WORDS}|{_PLACE_WORDS})"
         r"[\s:=#(\"'“<-]"
     )
     .replace("{0,4}", "*")
-    .replace(r"\pL{0,16}", "[^ ]*")
+    .replace(r"\pL{0,16}", "[^ ]*"),
 )
-"""RE2: the same without what counts letters or may be missing, which takes a twentieth of the time.
+"""RE2: without a match of this, a text calls nothing one's own.
 
-It matches wherever `SELF_IDENTIFIED_HINT` does, whose endings begin with a sign of its last class.
+What counts letters or may be missing is left out, which takes a twentieth of the time; what follows
+begins with a sign of the last class.
 """
-
-SELF_IDENTIFIED_HINTS = (SELF_IDENTIFIED_ROUGH_HINT, SELF_IDENTIFIED_HINT)
 
 _LETTER = r"[^\W\d_]"
 
@@ -190,18 +186,25 @@ def find_private(texts: RecordTexts, transcribed: Array) -> pa.ListArray:
     """
     narratives, links = texts.of_field("narrative"), texts.of_field("urls")
     found = [
-        (at, *span, OTHER_PRIVATE)
+        (where[row], *span, OTHER_PRIVATE)
         for where, hints, find in (
             (np.append(narratives, links), email.LINK_HINTS, email.link_address_spans),
             (narratives, gift_card.HINTS, gift_card.find_codes),
             (narratives, CARD_OR_SSN_HINTS, card_and_ssn_spans),
         )
-        for at, spans in _spans_by_text(texts, where, hints, find)
+        for row, spans in text_masking.find_by_row(
+            texts.texts.take(pa.array(where)), hints, find
+        ).items()
         for span in spans
     ]
     own = narratives[~transcribed[texts.rows[narratives]]]
-    for at, contacts in _spans_by_text(texts, own, SELF_IDENTIFIED_HINTS, self_identified):
-        found += [(at, *one) for one in contacts]
+    found += [
+        (own[row], *one)
+        for row, contacts in text_masking.find_by_row(
+            texts.texts.take(pa.array(own)), SELF_IDENTIFIED_HINTS, self_identified
+        ).items()
+        for one in contacts
+    ]
     columns = [[one[place] for one in found] for place in range(4)]
     spans = [pa.array(column) for column in columns[1:]]
     return texts.to_column(np.array(columns[0], np.int64), spans, PRIVATE, len(transcribed))
@@ -209,9 +212,9 @@ def find_private(texts: RecordTexts, transcribed: Array) -> pa.ListArray:
 
 def mask_self_identified(texts: pa.Array) -> pa.Array:
     """Masks, in strings or null, contacts that their writers call their own."""
-    return text_masking.mask_found(
-        texts, SELF_IDENTIFIED_HINTS, self_identified_spans, mask_spans_fully
-    )
+    found = text_masking.find_by_row(texts, SELF_IDENTIFIED_HINTS, self_identified)
+    spans = {row: [(start, end) for start, end, _ in those] for row, those in found.items()}
+    return text_masking.mask_rows(texts, spans, mask_spans_fully)
 
 
 def card_and_ssn_spans(text: str) -> Iterator[tuple[int, int]]:
@@ -225,13 +228,8 @@ def card_and_ssn_spans(text: str) -> Iterator[tuple[int, int]]:
         yield named.span("number")
 
 
-def self_identified_spans(text: str) -> Iterator[tuple[int, int]]:
-    """Yields start and end of what looks like a number or an address right after 'my number is'."""
-    yield from ((start, end) for start, end, _ in self_identified(text))
-
-
-def self_identified(text: str) -> Iterator[tuple[int, int, str]]:
-    """Yields the same, and whether it is an OWN_NUMBER or an OWN_ADDRESS."""
+def self_identified(text: str) -> Iterator[Contact]:
+    """Yields what looks like a number or an address right after 'my number is'."""
     low = lower_in_place(text)
     for own in _OWN.finditer(low):
         if own[0] == "our" and _BID.search(low, max(0, own.start() - 10), own.start()):
@@ -245,19 +243,11 @@ def self_identified(text: str) -> Iterator[tuple[int, int, str]]:
                     yield from _second_address(low, *value.span())
 
 
-def _second_address(low: str, start: int, end: int) -> Iterator[tuple[int, int, str]]:
+def _second_address(low: str, start: int, end: int) -> Iterator[Contact]:
     """Yields one's own address with another that follows it within a few words."""
     masked = f"{text_masking.MASK * (end - start)}{low[end : end + _TWO_ADDRESSES]}"
     if more := _ADDRESS.match(masked):
         yield start, start + more.end(), OWN_ADDRESS
-
-
-def _spans_by_text(
-    texts: RecordTexts, where: Array, hints: tuple[str, ...], find: Callable[[str], Iterator[Any]]
-) -> Iterator[tuple[int, list[Any]]]:
-    """Yields what is found in some of the texts, and in which."""
-    found = text_masking.find_spans_by_row(texts.texts.take(pa.array(where)), hints, find)
-    yield from zip(where[list(found)].tolist(), found.values(), strict=True)
 
 
 def _passes_luhn(written: str) -> bool:

@@ -71,8 +71,8 @@ from transforms.victims.record_texts import (
     RecordTexts,
     candidate_digits,
     columns_with_texts,
-    digit_windows,
     digits_of_column,
+    each_digit,
     find_digits,
     lists_like,
     record_texts,
@@ -93,6 +93,9 @@ _AS_WRITTEN = rf"^[0-9]{{{MIN_IDENTIFIER_LENGTH},}}$"
 
 Zeros before them may be left out; the last digits stay.
 """
+
+_LETTERED = r"\pL[^:]*$"
+"""RE2: an identifier with a letter in its value."""
 
 _ENDINGS = 10**MIN_IDENTIFIER_LENGTH
 
@@ -264,27 +267,29 @@ class RowPatterns:
 
     def __init__(self, count: int, identifiers: RowIdentifiers, written: RowIdentifiers) -> None:
         self._parts = (identifiers, written)
-        self._patterns: dict[int, Patterns] = {}
-        self.any_in = np.zeros(count, bool)
-        """The rows in which anything is looked for."""
+        self._patterns: dict[int, tuple[Patterns, Patterns]] = {}
+        self.lettered_in = np.zeros(count, bool)
+        """The rows with an identifier that has letters."""
         self.odd_in = np.zeros(count, bool)
-        """Those with an identifier of which no digits are known that are in every form."""
+        """Those with one of which no digits are known that are in every form."""
         endings = []
         for part, plain in ((identifiers, _ID), (written, _AS_WRITTEN)):
             known = _matching(part.identifiers, f"{_NUMBER}|{plain}")
-            self.any_in[part.rows] = True
-            self.odd_in[part.rows[~known]] = True
+            lettered = ~known & _matching(part.identifiers, _LETTERED)
+            self.lettered_in[part.rows[lettered]] = True
+            self.odd_in[part.rows[~known & (~lettered | (part is written))]] = True
             last = pc.utf8_slice_codeunits(
                 part.identifiers.filter(pa.array(known)), -MIN_IDENTIFIER_LENGTH, None
             )
             endings.append(part.rows[known] * _ENDINGS + last.cast(pa.int64()).to_numpy())
         self._endings = np.unique(np.concatenate(endings))
 
-    def patterns(self, row: int) -> Patterns:
-        """Returns every form of what is looked for in a row."""
+    def patterns(self, row: int) -> tuple[Patterns, Patterns]:
+        """Returns every form of what is looked for in a row: digits, and those with letters."""
         if row not in self._patterns:
-            parts = (_of_row(part, row) for part in self._parts)
-            self._patterns[row] = identifier_patterns(*parts)
+            every = identifier_patterns(*(_of_row(part, row) for part in self._parts))
+            digits = frozenset(one for one in every if one.text.isdigit())
+            self._patterns[row] = digits, every - digits
         return self._patterns[row]
 
     def end_in(self, rows: Array, endings: Array) -> Array:
@@ -300,34 +305,26 @@ def find_wanted(
 ) -> dict[int, list[Span]]:
     """Returns the spans of the identifiers wanted in a text's row, by text, where there are any.
 
-    Numbers are looked for among the digits of the texts, with and without those in spans that are
-    `masked` anyway, by text. What has letters is looked for in the texts of its row, which are few.
+    Numbers are looked for among the digits of the texts, but for those in spans that are `masked`
+    anyway, by text. What has letters is looked for in the texts of its row, which are few.
     """
     rows = texts.rows
-    text, endings = digit_windows(digits, MIN_IDENTIFIER_LENGTH)
-    maybe = wanted.odd_in[rows]
-    maybe[text[wanted.end_in(rows[text], endings)]] = True
-    maybe[list(masked)] = True
+    left = each_digit(digits).without(masked)
+    text, endings = left.windows(MIN_IDENTIFIER_LENGTH)
+    maybe = wanted.odd_in[rows[text]] | wanted.end_in(rows[text], endings)
     found: dict[int, list[Span]] = {}
-    for at in np.flatnonzero(maybe).tolist():
-        patterns = wanted.patterns(int(rows[at]))
-        forms = list(digits.of_text(at))
-        if at in masked:
-            forms += [_without(form, masked[at]) for form in forms]
-        spans = [span for form in forms for span in find_in_digits(*form, patterns)]
-        lettered = frozenset(one for one in patterns if not one.text.isdigit())
-        if lettered and (written := texts.texts[at].as_py()):
-            spans += find_identifiers(written[:SEARCH_LIMIT], lettered)
-        if spans:
-            found[at] = spans
-    return found
-
-
-def _without(form: tuple[str, list[int]], spans: Spans) -> tuple[str, list[int]]:
-    """Returns digits and their places without those in spans."""
-    gone = {place for start, end in spans for place in range(start, end)}
-    kept = [(digit, place) for digit, place in zip(*form, strict=True) if place not in gone]
-    return "".join([digit for digit, _ in kept]), [place for _, place in kept]
+    for at in np.unique(text[maybe]).tolist():
+        patterns, _ = wanted.patterns(int(rows[at]))
+        found[at] = [span for form in left.of_text(at) for span in find_in_digits(*form, patterns)]
+    # No identifier is shorter, and no text has more characters than bytes.
+    long = pc.fill_null(pc.binary_length(texts.texts), 0).to_numpy() >= MIN_IDENTIFIER_LENGTH
+    lettered = np.flatnonzero(wanted.lettered_in[rows] & long)
+    for at, written in zip(
+        lettered.tolist(), texts.texts.take(pa.array(lettered)).to_pylist(), strict=True
+    ):
+        _, patterns = wanted.patterns(int(rows[at]))
+        found.setdefault(at, []).extend(find_identifiers(written[:SEARCH_LIMIT], patterns))
+    return {at: spans for at, spans in found.items() if spans}
 
 
 def _matching(texts: pa.Array, pattern: str) -> Array:

@@ -298,7 +298,9 @@ class _Characters:
         first = self.text.find(pattern.text)
         while first >= 0:
             last = first + len(pattern.text) - 1
-            close = all(at[i + 1] - at[i] <= self.widest + 1 for i in range(first, last))
+            close = at[last] - at[first] == last - first or all(
+                at[i + 1] - at[i] <= self.widest + 1 for i in range(first, last)
+            )
             if close and (not pattern.alone or _is_apart(at, first, last)):
                 yield at[first], at[last] + 1
             first = self.text.find(pattern.text, first + 1)

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -37,6 +38,12 @@ FORMS = 4
 TOUCHES, CLOSE, APART = range(3)
 """A run of digits and the one before it: one as they are read; close to each other; not so."""
 
+PLAIN = r"\x00-\xb1\xb4-\xb8\xba\xbb\xbf-\x{65f}\x{2010}-\x{2027}\x{2030}-\x{205e}\x{20a0}-\x{20cf}"
+"""RE2: characters that are no digits but those of ASCII, and that NFKC makes none of."""
+
+_PLACES = 1 << 32
+"""More than the code points of any text."""
+
 _MAX_PIECES = 6
 """Runs of digits that one number is written in."""
 
@@ -47,7 +54,11 @@ _RUN = re.compile(r"\d+", re.ASCII)
 
 _CLOSE = re.compile(rf"[^\w]{{1,{_GAP}}}", re.ASCII)
 
-_OF_A_WORD = np.array([chr(byte).isalnum() or chr(byte) == "_" for byte in range(128)])
+_OF_A_WORD = np.array([byte < 128 and bool(re.match(r"\w", chr(byte))) for byte in range(256)])
+"""Bytes of ASCII that are of words."""
+
+_ODD = rf"[^{PLAIN}]|{text_util.WEB_ESCAPE}"
+"""RE2: without a match of this, a text has one form."""
 
 _FOREIGN_DIGIT = re.compile(r"(?![0-9])\d")
 
@@ -173,16 +184,55 @@ class DigitRuns(NamedTuple):
         digits = self.digits.take(pa.array(which))
         return DigitRuns(self.form[which], self.start[which], digits, self.joint[which])
 
+
+class Digits(NamedTuple):
+    """Single digits, in order: the form of each, as in `DigitRuns`, its place and its character."""
+
+    form: Array
+    place: Array
+    value: Array
+
+    def without(self, spans: Mapping[int, Iterable[tuple[int, int]]]) -> Digits:
+        """Returns the digits that stand in no span, given spans by text."""
+        every = [
+            (text * FORMS + form, *span)
+            for text, those in spans.items()
+            for span in those
+            for form in range(FORMS)
+        ]
+        form, start, end = np.array(every, np.int64).reshape(-1, 3).T
+        known = self.form * _PLACES + self.place
+        change = np.zeros(len(known) + 1, np.int64)
+        np.add.at(change, np.searchsorted(known, form * _PLACES + start), 1)
+        np.add.at(change, np.searchsorted(known, form * _PLACES + end), -1)
+        kept = np.cumsum(change)[:-1] == 0
+        return Digits(*(column[kept] for column in self))
+
     def of_text(self, text: int) -> Iterator[tuple[str, list[int]]]:
         """Yields, for each form of a text, all its digits and the place of each in the text."""
-        first, end = np.searchsorted(self.form, (text * FORMS, (text + 1) * FORMS)).tolist()
-        forms, starts = self.form[first:end].tolist(), self.start[first:end].tolist()
-        read: dict[int, tuple[list[str], list[int]]] = {}
-        for form, start, run in zip(forms, starts, self.digits[first:end].to_pylist(), strict=True):
-            digits, places = read.setdefault(form, ([], []))
-            digits.append(run)
-            places.extend(range(start, start + len(run)))
-        yield from (("".join(digits), places) for digits, places in read.values())
+        bounds = np.searchsorted(self.form, np.arange(text * FORMS, (text + 1) * FORMS + 1))
+        for first, end in pairwise(bounds.tolist()):
+            if first < end:
+                yield self.value[first:end].tobytes().decode(), self.place[first:end].tolist()
+
+    def windows(self, width: int) -> tuple[Array, Array]:
+        """Returns all `width` digits in a row, however far apart: their text, and their number."""
+        value = self.value.astype(np.int64) - ord("0")
+        count = max(0, len(value) - width + 1)
+        number = np.zeros(count, np.int64)
+        for place in range(width):
+            number = number * 10 + value[place : place + count]
+        whole = self.form[:count] == self.form[len(self.form) - count :]
+        return self.form[:count][whole] // FORMS, number[whole]
+
+
+def each_digit(runs: DigitRuns) -> Digits:
+    """Returns the digits of runs."""
+    lengths = pc.binary_length(runs.digits).to_numpy()
+    value = string_buffers(runs.digits)[1]
+    begin = np.cumsum(lengths, dtype=np.int64) - lengths
+    place = np.repeat(runs.start - begin, lengths) + np.arange(len(value))
+    return Digits(np.repeat(runs.form, lengths), place, value)
 
 
 def digits_column(runs: DigitRuns, texts: RecordTexts, count: int) -> pa.ListArray:
@@ -205,20 +255,17 @@ def digits_of_column(column: pa.ListArray, texts: RecordTexts) -> DigitRuns:
 
 def find_digits(texts: pa.Array) -> DigitRuns:
     """Finds the runs of digits in strings or null; forms with too few for a number have none."""
-    coded = pc.match_substring_regex(texts, text_util.WEB_ESCAPE)
-    plain = pc.fill_null(pc.and_not(pc.string_is_ascii(texts), coded), False)
-    others = np.flatnonzero(pc.and_(pc.is_valid(texts), pc.invert(plain)))
-    rows = np.flatnonzero(plain)
-    blocks = _blocks(pc.binary_length(texts.take(pa.array(rows))).to_numpy())
-    parts = [_runs_one_by_one(texts, others), *(_runs_of_plain(texts, rows[at]) for at in blocks)]
+    odd = pc.fill_null(pc.match_substring_regex(texts, _ODD), False)
+    plain = np.flatnonzero(pc.fill_null(pc.and_not(pc.is_valid(texts), odd), False))
+    odd = np.flatnonzero(odd)
+    blocks = _blocks(pc.binary_length(texts.take(pa.array(plain))).to_numpy())
+    parts = [_runs_one_by_one(texts, odd), *(_runs_of_plain(texts, plain[at]) for at in blocks)]
     form, start, digits, joint = zip(*parts, strict=True)
     forms = np.concatenate(form)
     runs = DigitRuns(forms, np.concatenate(start), pa.concat_arrays(digits), np.concatenate(joint))
-    if len(others):
+    if len(odd):
         runs = runs.take(np.argsort(forms, kind="stable"))
-    firsts, sizes = _sizes(runs)
-    enough = np.repeat(sizes >= MIN_IDENTIFIER_LENGTH, np.diff(firsts))
-    return runs.take(np.flatnonzero(enough))
+    return runs
 
 
 def candidate_digits(runs: DigitRuns) -> tuple[Array, pa.Array]:
@@ -239,18 +286,6 @@ def candidate_digits_in_column(texts: pa.Array) -> tuple[Array, pa.Array]:
     return candidate_digits(find_digits(texts))
 
 
-def digit_windows(runs: DigitRuns, width: int) -> tuple[Array, Array]:
-    """Returns all `width` digits in a row, however far apart: the text, and the number of each."""
-    form = np.repeat(runs.form, pc.binary_length(runs.digits).to_numpy())
-    value = (string_buffers(runs.digits)[1] - ord("0")).astype(np.int64)
-    count = max(0, len(value) - width + 1)
-    number = np.zeros(count, np.int64)
-    for place in range(width):
-        number = number * 10 + value[place : place + count]
-    whole = form[:count] == form[len(form) - count :]
-    return form[:count][whole] // FORMS, number[whole]
-
-
 def _sizes(runs: DigitRuns) -> tuple[Array, Array]:
     """Returns the first run of each form, then the end, and how many digits each form has."""
     firsts = np.flatnonzero(np.diff(runs.form, prepend=-1))
@@ -267,23 +302,25 @@ def _blocks(sizes: Array) -> Iterator[Array]:
 
 
 def _runs_of_plain(texts: pa.Array, rows: Array) -> DigitRuns:
-    """Finds the runs in some of the texts, ASCII without web escapes."""
+    """Finds the runs in some of the texts, which have one form."""
     offsets, data = string_buffers(texts.take(pa.array(rows)))
     at = np.flatnonzero(data - ord("0") < len("0123456789"))
-    text = np.repeat(np.arange(len(rows)), np.diff(np.searchsorted(at, offsets)))
+    counts = np.diff(np.searchsorted(at, offsets))
+    enough = np.repeat(counts >= MIN_IDENTIFIER_LENGTH, counts)
+    at, text = at[enough], np.repeat(np.arange(len(rows)), counts)[enough]
     firsts = np.flatnonzero((np.diff(at, prepend=-2) > 1) | (np.diff(text, prepend=-1) > 0))
-    ends = np.append(firsts[1:], len(at))[: len(firsts)]
     of, starts = text[firsts], at[firsts]
-    close = np.append(False, of[1:] == of[:-1])[: len(of)]
-    gap = starts - np.append(0, at[ends - 1] + 1)[: len(starts)]
-    close &= gap <= _GAP
-    for place in range(1, _GAP + 1):
-        inside = np.flatnonzero(close & (gap >= place))
-        close[inside] = ~_OF_A_WORD[data[starts[inside] - place]]
-    bounds = np.append(firsts, len(at))
-    digits = string_array(bounds, data[at])
-    joint = np.where(close, CLOSE, APART)
-    return DigitRuns(rows[of] * FORMS, starts - offsets[of], digits, joint)
+    ends = np.append(0, at[np.append(firsts[1:], len(at))[: len(firsts)] - 1] + 1)[: len(firsts)]
+    inner = np.flatnonzero((data & 0xC0) == 0x80)  # bytes that no character begins with
+    before = (np.searchsorted(inner, one) for one in (starts, ends, offsets[of]))
+    place, behind, begin = map(np.subtract, (starts, ends, offsets[of]), before)
+    gap = place - behind
+    close = (np.diff(of, prepend=-1) == 0) & (gap <= _GAP)
+    for step in range(1, 1 + int((starts - ends)[close].max(initial=0))):
+        inside = np.flatnonzero(close & (starts - ends >= step))
+        close[inside] = ~_OF_A_WORD[data[starts[inside] - step]]
+    digits = string_array(np.append(firsts, len(at)), data[at])
+    return DigitRuns(rows[of] * FORMS, place - begin, digits, np.where(close, CLOSE, APART))
 
 
 def _runs_one_by_one(texts: pa.Array, rows: Array) -> DigitRuns:
@@ -292,6 +329,7 @@ def _runs_one_by_one(texts: pa.Array, rows: Array) -> DigitRuns:
         (row * FORMS + form, *run)
         for row, text in zip(rows.tolist(), texts.take(pa.array(rows)).to_pylist(), strict=True)
         for form, (read, at) in enumerate(_forms(text))
+        if sum(map(len, _RUN.findall(read))) >= MIN_IDENTIFIER_LENGTH
         for run in _runs_of_form(read, at)
     ]
     form, start, digits, joint = zip(*found, strict=True) if found else [()] * 4

@@ -41,9 +41,10 @@ _BREAKS = " \t\r\n<>\"'"
 
 _LINK_AT = r"(?:@|%40|&#64;|&#x40;|&commat;)"
 
-_BASE64 = r"[/?#=&][A-Za-z0-9+/_-]{12,}"
+_TOKEN_HINT = r"(?:[^/]/|[^:]//+|[?#=&]|[/?#][^\s<>\"']*://)[A-Za-z0-9+_-]{12}"
+"""RE2: without a match of this, no token stands behind a host."""
 
-LINK_HINTS = (rf"(?i)[/?#][^\s<>\"']*{_LINK_AT}|{_BASE64}",)
+LINK_HINTS = (rf"(?i)[/?#][^\s<>\"']*{_LINK_AT}|{_TOKEN_HINT}",)
 """RE2: without a match of this, a text holds no such address."""
 
 _REST = re.compile(

@@ -154,7 +154,7 @@ def test_digits_that_travel_with_their_records_are_those_of_their_texts(lists):
     assert all(map(np.array_equal, digits[:2], back[:2]))
     assert (digits.digits, digits.joint.tolist()) == (back.digits, back.joint.tolist())
     for at, text in enumerate(texts.texts.to_pylist()):
-        for form, places in back.of_text(at):
+        for form, places in record_texts.each_digit(back).of_text(at):
             assert len(form) == len(places) and places == sorted(places)
             assert all(0 <= place < len(text) for place in places)
     kept = record_texts.columns_with_texts(batch, texts)
