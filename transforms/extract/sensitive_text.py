@@ -87,7 +87,8 @@ _IS = r"(?:(?: (?:number|no|is|was|es|era|ist|war|lautet|est|était)){1,2},?)?[\
 
 SELF_IDENTIFIED_HINTS = (
     (
-        rf"(?i)\b{_MINE} {_KIND}(?:[^ ]+ )?(?:{_NUMBER_WORDS}|{_ADDRESS_WORDS}|{_PLACE_WORDS})"
+        rf"(?i)(?:\b|[0-9]){_MINE} {_KIND}(?:[^ ]+ )?"
+        rf"(?:{_NUMBER_WORDS}|{_ADDRESS_WORDS}|{_PLACE_WORDS})"
         r"[\s:=#(\"'“<-]"
     )
     .replace("{0,4}", "*")
@@ -157,7 +158,8 @@ def _cue(what: str) -> re.Pattern[str]:
     return re.compile(pattern.replace(r"\pL", _LETTER))
 
 
-_OWN = re.compile(rf"(?<!\w){_MINE}(?= )")
+_OWN = re.compile(rf"(?<![^\W\d]){_MINE}(?= )")
+"""It may be stuck to a number, which may be masked."""
 
 _BID = re.compile(
     r"(?:call|dial|contact|text|reach|visit|go to|log ?in to|open|mail|write to|reply to) $"

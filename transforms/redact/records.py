@@ -8,10 +8,9 @@ found then, and only an identifier with letters in the text itself, by its value
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import chain
-from types import MappingProxyType
 
 import apache_beam as beam
 import numpy as np
@@ -68,6 +67,7 @@ from transforms.victims.identifier_matcher import (
 from transforms.victims.number_index import NO_NUMBERS, find_victim_digits, victim_digits_among
 from transforms.victims.record_texts import (
     DigitRuns,
+    Digits,
     RecordTexts,
     candidate_digits,
     columns_with_texts,
@@ -189,13 +189,15 @@ def withhold_from_complaints(
     narratives = texts.of_field("narrative")
     whole = {int(narratives[row]): list(those) for row, those in (narrative_spans or {}).items()}
     private = _private_spans(batch, texts, whole)
+    runs = digits_of_column(batch["digits"], texts)
+    digits = each_digit(runs).without(whole)
     for at, span, own in private:
         if own:
             whole.setdefault(at, []).append(span)
-    digits = digits_of_column(batch["digits"], texts)
-    victims = merge_row_identifiers(victims, _victims_numbers_in(texts, digits, numbers))
+    others = digits.in_texts({at for at, _, own in private if own}).without(whole)
+    victims = merge_row_identifiers(victims, _victims_numbers_in(texts, runs, numbers))
     wanted = RowPatterns(len(batch), victims, identifier_matcher.own_numbers(batch))
-    partly = find_wanted(texts, digits, wanted, whole)
+    partly = find_wanted(texts, (digits, others), wanted)
     changed = np.zeros(len(texts.texts), bool)
     changed[[*whole, *partly]] = True
     for at in narratives[changed[narratives]].tolist():
@@ -244,10 +246,10 @@ def withhold_from_calls(
     columns["brand"] = known_brands(batch["caller_name"])
     kept = batch_of_columns({name: columns[name] for name in CALL.names}, CALL)
     texts = record_texts(kept, _CALL_TEXTS)
-    digits = find_digits(cut_to_search_limit(texts.texts))
-    victims = merge_row_identifiers(victims, _victims_numbers_in(texts, digits, numbers))
+    runs = find_digits(cut_to_search_limit(texts.texts))
+    victims = merge_row_identifiers(victims, _victims_numbers_in(texts, runs, numbers))
     theirs = identifier_matcher.victim_sides(batch, e164)
-    found = find_wanted(texts, digits, RowPatterns(len(batch), victims, theirs))
+    found = find_wanted(texts, [each_digit(runs)], RowPatterns(len(batch), victims, theirs))
     masked = truncate_unsearched(mask_rows(texts.texts, found))
     columns |= columns_with_texts(kept, texts._replace(texts=masked))
     return batch_of_columns({name: columns[name] for name in CALL.names}, CALL)
@@ -298,24 +300,22 @@ class RowPatterns:
 
 
 def find_wanted(
-    texts: RecordTexts,
-    digits: DigitRuns,
-    wanted: RowPatterns,
-    masked: Mapping[int, Spans] = MappingProxyType({}),
+    texts: RecordTexts, digits: Iterable[Digits], wanted: RowPatterns
 ) -> dict[int, list[Span]]:
     """Returns the spans of the identifiers wanted in a text's row, by text, where there are any.
 
-    Numbers are looked for among the digits of the texts, but for those in spans that are `masked`
-    anyway, by text. What has letters is looked for in the texts of its row, which are few.
+    Numbers are looked for among all `digits` of the texts, or all but those that are masked anyway;
+    what has letters in the texts of its row, which are few.
     """
     rows = texts.rows
-    left = each_digit(digits).without(masked)
-    text, endings = left.windows(MIN_IDENTIFIER_LENGTH)
-    maybe = wanted.odd_in[rows[text]] | wanted.end_in(rows[text], endings)
     found: dict[int, list[Span]] = {}
-    for at in np.unique(text[maybe]).tolist():
-        patterns, _ = wanted.patterns(int(rows[at]))
-        found[at] = [span for form in left.of_text(at) for span in find_in_digits(*form, patterns)]
+    for those in digits:
+        text, endings = those.windows(MIN_IDENTIFIER_LENGTH)
+        maybe = wanted.odd_in[rows[text]] | wanted.end_in(rows[text], endings)
+        for at in np.unique(text[maybe]).tolist():
+            patterns, _ = wanted.patterns(int(rows[at]))
+            spans = (find_in_digits(*form, patterns) for form in those.of_text(at))
+            found.setdefault(at, []).extend(chain.from_iterable(spans))
     # No identifier is shorter, and no text has more characters than bytes.
     long = pc.fill_null(pc.binary_length(texts.texts), 0).to_numpy() >= MIN_IDENTIFIER_LENGTH
     lettered = np.flatnonzero(wanted.lettered_in[rows] & long)
@@ -371,11 +371,11 @@ class _Withheld:
         return spans
 
 
-def _victims_numbers_in(texts: RecordTexts, digits: DigitRuns, numbers: Array) -> RowIdentifiers:
+def _victims_numbers_in(texts: RecordTexts, runs: DigitRuns, numbers: Array) -> RowIdentifiers:
     """Returns the digits of victims' numbers in the texts of each row."""
     if not len(numbers):
         return NO_IDENTIFIERS
-    at, candidates = candidate_digits(digits)
+    at, candidates = candidate_digits(runs)
     found = victim_digits_among(texts.rows[at], candidates, numbers)
     rows = np.repeat(np.array(list(found), np.int64), [len(one) for one in found.values()])
     return RowIdentifiers(rows, pa.array(chain.from_iterable(found.values()), pa.string()))

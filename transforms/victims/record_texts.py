@@ -192,6 +192,11 @@ class Digits(NamedTuple):
     place: Array
     value: Array
 
+    def in_texts(self, texts: Iterable[int]) -> Digits:
+        """Returns the digits of some texts."""
+        kept = np.isin(self.form // FORMS, np.fromiter(texts, np.int64))
+        return Digits(*(column[kept] for column in self))
+
     def without(self, spans: Mapping[int, Iterable[tuple[int, int]]]) -> Digits:
         """Returns the digits that stand in no span, given spans by text."""
         every = [
