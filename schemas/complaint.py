@@ -148,7 +148,7 @@ OWN_NUMBER, OWN_ADDRESS, OTHER_PRIVATE = "own_number", "own_address", "other"
 PRIVATE = pa.list_(
     pa.struct([("text", pa.int32()), ("start", pa.int32()), ("end", pa.int32()), ("what", _STRING)])
 )
-"""What nobody may see in the texts of a complaint, although it is no identifier of the graph.
+"""Spans of a complaint's texts that nobody may see, although they are no identifiers of the graph.
 
 OWN_NUMBER and OWN_ADDRESS are what the words before call the writer's own. `text` is the number of
 the text among those of its record, `start` and `end` are code points in it.
