@@ -20,8 +20,7 @@ from transforms.arrow_util import ListItems, list_items
 from transforms.extract import mention, narrative
 from transforms.extract.fingerprints import observation_times
 from transforms.extract.kinds import domain, email, payment_account, phone_link, remote_access, url
-from transforms.extract.mention import MENTION_DRAFT, Match, PlacedMatch
-from transforms.extract.reconcile import reconcile
+from transforms.extract.mention import MENTION_DRAFT, Match, PlacedMatch, reconcile
 from transforms.phone import normalize
 from transforms.reporters import NO_RULES, SourceRules, call_reporter_keys, reporter_keys
 from transforms.victims import identifier_matcher

@@ -25,8 +25,7 @@ from schemas.enums import EntityKind, Role
 from transforms.arrow_util import distinct_rows, repeat_for_duplicates
 from transforms.extract import allowlist, mention
 from transforms.extract.kinds.registry import BY_KIND, KINDS, IdentifierKind, lookup_kind
-from transforms.extract.mention import MENTION_DRAFT, Match, PlacedMatch
-from transforms.extract.reconcile import NARRATIVE
+from transforms.extract.mention import MENTION_DRAFT, NARRATIVE, Match, PlacedMatch
 from transforms.phone import find
 from transforms.text_masking import SEARCH_LIMIT
 from transforms.text_util import load_reference_data, lower_in_place

@@ -7,16 +7,16 @@ contacts that victims call their own.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
 from schemas.complaint import OTHER_PRIVATE, OWN_ADDRESS, OWN_NUMBER, PRIVATE
-from transforms import text_masking
 from transforms.arrow_util import Array
 from transforms.extract.kinds import email, gift_card
-from transforms.text_masking import mask_spans_fully
+from transforms.text_masking import MASK, find_by_row, mask_rows, mask_spans_fully
 from transforms.text_util import lower_in_place
 from transforms.victims.record_texts import RecordTexts
 
@@ -187,25 +187,18 @@ def find_private(texts: RecordTexts, transcribed: Array) -> pa.ListArray:
         transcribed: Whether each record's narrative is a transcript of the caller.
     """
     narratives, links = texts.of_field("narrative"), texts.of_field("urls")
-    found = [
-        (where[row], *span, OTHER_PRIVATE)
-        for where, hints, find in (
-            (np.append(narratives, links), email.LINK_HINTS, email.link_address_spans),
-            (narratives, gift_card.HINTS, gift_card.find_codes),
-            (narratives, CARD_OR_SSN_HINTS, card_and_ssn_spans),
-        )
-        for row, spans in text_masking.find_by_row(
-            texts.texts.take(pa.array(where)), hints, find
-        ).items()
-        for span in spans
-    ]
     own = narratives[~transcribed[texts.rows[narratives]]]
-    found += [
-        (own[row], *one)
-        for row, contacts in text_masking.find_by_row(
-            texts.texts.take(pa.array(own)), SELF_IDENTIFIED_HINTS, self_identified
-        ).items()
-        for one in contacts
+    finders: tuple[tuple[Array, tuple[str, ...], Callable[[str], Iterator[Any]]], ...] = (
+        (np.append(narratives, links), email.LINK_HINTS, email.link_address_spans),
+        (narratives, gift_card.HINTS, gift_card.find_codes),
+        (narratives, CARD_OR_SSN_HINTS, card_and_ssn_spans),
+        (own, SELF_IDENTIFIED_HINTS, self_identified),
+    )
+    found = [
+        (where[row], start, end, *(what or [OTHER_PRIVATE]))
+        for where, hints, find in finders
+        for row, spans in find_by_row(texts.texts.take(pa.array(where)), hints, find).items()
+        for start, end, *what in spans
     ]
     columns = [[one[place] for one in found] for place in range(4)]
     spans = [pa.array(column) for column in columns[1:]]
@@ -214,9 +207,9 @@ def find_private(texts: RecordTexts, transcribed: Array) -> pa.ListArray:
 
 def mask_self_identified(texts: pa.Array) -> pa.Array:
     """Masks, in strings or null, contacts that their writers call their own."""
-    found = text_masking.find_by_row(texts, SELF_IDENTIFIED_HINTS, self_identified)
+    found = find_by_row(texts, SELF_IDENTIFIED_HINTS, self_identified)
     spans = {row: [(start, end) for start, end, _ in those] for row, those in found.items()}
-    return text_masking.mask_rows(texts, spans, mask_spans_fully)
+    return mask_rows(texts, spans, mask_spans_fully)
 
 
 def card_and_ssn_spans(text: str) -> Iterator[tuple[int, int]]:
@@ -247,7 +240,7 @@ def self_identified(text: str) -> Iterator[Contact]:
 
 def _second_address(low: str, start: int, end: int) -> Iterator[Contact]:
     """Yields one's own address with another that follows it within a few words."""
-    masked = f"{text_masking.MASK * (end - start)}{low[end : end + _TWO_ADDRESSES]}"
+    masked = f"{MASK * (end - start)}{low[end : end + _TWO_ADDRESSES]}"
     if more := _ADDRESS.match(masked):
         yield start, start + more.end(), OWN_ADDRESS
 
