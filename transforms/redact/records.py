@@ -94,8 +94,8 @@ _AS_WRITTEN = rf"^[0-9]{{{MIN_IDENTIFIER_LENGTH},}}$"
 Zeros before them may be left out; the last digits stay.
 """
 
-_LETTERED = r"\pL[^:]*$"
-"""RE2: an identifier with a letter in its value."""
+_LETTER, _MAYBE_LETTER = r"[A-Za-z][^:]*$", r"[A-Za-z\x80-\x{10ffff}][^:]*$"
+r"""RE2: an identifier that has, or may have, a letter in its value; `\pL` takes longer."""
 
 _ENDINGS = 10**MIN_IDENTIFIER_LENGTH
 
@@ -277,9 +277,9 @@ class RowPatterns:
         endings = []
         for part, plain in ((identifiers, _ID), (written, _AS_WRITTEN)):
             known = _matching(part.identifiers, f"{_NUMBER}|{plain}")
-            lettered = ~known & _matching(part.identifiers, _LETTERED)
-            self.lettered_in[part.rows[lettered]] = True
-            self.odd_in[part.rows[~known & (~lettered | (part is written))]] = True
+            self.lettered_in[part.rows[~known & _matching(part.identifiers, _MAYBE_LETTER)]] = True
+            digits = (part is written) | ~_matching(part.identifiers, _LETTER)
+            self.odd_in[part.rows[~known & digits]] = True
             last = pc.utf8_slice_codeunits(
                 part.identifiers.filter(pa.array(known)), -MIN_IDENTIFIER_LENGTH, None
             )
