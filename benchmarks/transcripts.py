@@ -29,12 +29,10 @@ import numpy as np
 import pyarrow as pa
 
 from benchmarks.worlds import REAL, accepted
-from transforms.call_scripts.families import MIN_SHARE, find_families
-from transforms.call_scripts.fingerprints import fingerprint_rows
-from transforms.call_scripts.matches import match_families
-from transforms.call_scripts.tokens import tokenize_text
+from transforms.call_scripts import MIN_SHARE, find_families, match_families
 from transforms.clustering_metrics import compare_clusterings
 from transforms.extract import impersonation
+from transforms.extract.fingerprints import fingerprint_rows, tokenize_text
 
 TRANSCRIPTS = REAL / "robocall_transcripts" / "transcripts.csv"
 

@@ -36,7 +36,7 @@ from schemas.enums import RecordKind
 from transforms.call_scripts import Scripts
 from transforms.decisions import ResolveDecisions
 from transforms.deduplicate import REPLACED, Deduplicate
-from transforms.extract import EVIDENCE_ROWS, STATED, Extract
+from transforms.extract import EVIDENCE_ROWS, FINGERPRINTS, STATED, Extract
 from transforms.graph import (
     ReadComponentCache,
     ReadPreviousMembers,
@@ -177,12 +177,12 @@ class ExtractMentions(beam.PTransform):
             replaced = CollectStatedNumbers(KINDS[name], rules)
             unique[name] = versions[MAIN]
             evidence.append(found[EVIDENCE_ROWS])
+            if name == COMPLAINTS:
+                evidence.append(found[FINGERPRINTS] | "Scripts" >> Scripts(start))
             stated_in += [
                 found[STATED],
                 versions[REPLACED] | f"Stated in replaced {name}" >> replaced,
             ]
-        if COMPLAINTS in unique:
-            evidence.append(unique[COMPLAINTS] | "Scripts" >> Scripts(start))
         stated = stated_in | "All stated" >> beam.Flatten()
         claims = AsSingleton(stated | "Victims" >> VictimClaims(start))
         mentions = tuple(evidence) | "All evidence" >> beam.Flatten()

@@ -116,12 +116,52 @@ COMPLAINT = pa.schema(
 )
 """complaints/: accepted rows without the victim's numbers, masked in place in the narrative."""
 
+COMPLAINT_TEXTS = (
+    "victim_id",
+    "victim_region",
+    "language",
+    "claimed_brand",
+    "narrative",
+    "phone_numbers",
+    "urls",
+    "emails",
+    "remote_access",
+    "payments",
+)
+"""Fields of a complaint that can contain a victim's number, in the order of their texts."""
+
+DIGITS = pa.list_(
+    pa.struct(
+        [
+            ("text", pa.int32()),
+            ("form", pa.int8()),
+            ("start", pa.int32()),
+            ("digits", _STRING),
+            ("joint", pa.int8()),
+        ]
+    )
+)
+"""Runs of digits in the texts of a complaint; `transforms.victims.record_texts` finds them."""
+
+OWN_NUMBER, OWN_ADDRESS, OTHER_PRIVATE = "own_number", "own_address", "other"
+
+PRIVATE = pa.list_(
+    pa.struct([("text", pa.int32()), ("start", pa.int32()), ("end", pa.int32()), ("what", _STRING)])
+)
+"""Spans of a complaint's texts that nobody may see, although they are no identifiers of the graph.
+
+OWN_NUMBER and OWN_ADDRESS are what the words before call the writer's own. `text` is the number of
+the text among those of its record, `start` and `end` are code points in it.
+"""
+
 COMPLAINT_READ = pa.schema(
     [
         *COMPLAINT_ACCEPTED,
         ("e164", pa.list_(_STRING)),
         COMPLAINT.field("numbers_unread"),
         COMPLAINT.field("impersonation"),
+        ("digits", DIGITS),
+        ("private", PRIVATE),
     ]
 )
 """Accepted rows with what was read in them: the E.164 of each of phone_numbers, null for none."""

@@ -6,7 +6,9 @@ Text beyond the search limit may contain a victim's number, so none of it is kep
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -20,10 +22,21 @@ SEARCH_LIMIT = 12_000
 SEARCH_EDGE = 200
 """Code points before that limit in which an identifier may begin whose end is not seen."""
 
+_CODE = "[A-Z0-9]{4,5}(?:[ -]?[A-Z0-9]{4,5}){2,4}"
+
+_REST_BEHIND = re.compile(rf"[^\W_]{{9,99}}|[0-9]{{3}}(?:[ -]?[0-9]){{6,24}}|{_CODE}")
+
+_REST_BEFORE = re.compile(rf"(?:[^\W_]{{9,99}}|(?:[0-9][ -]?){{6,24}}[0-9]{{3}}|{_CODE})$")
+"""The shortest number of a card or person, and code, that may be stuck to an identifier."""
+
+_LONGEST_REST = 100
+
 Span = tuple[int, int]
 """Start and end, code points."""
 
 Spans = Iterable[Span]
+
+Found = TypeVar("Found")
 
 
 def mask_spans(text: str, spans: Spans) -> str:
@@ -38,44 +51,58 @@ def mask_spans_fully(text: str, spans: Spans) -> str:
     return _replace_spans(mask_spans(text, every), lettered, _mask_all)
 
 
+def stuck_spans(text: str, spans: Spans) -> Iterator[Span]:
+    """Yields what touches spans that end amid letters or digits, where it may be private itself.
+
+    A number that is stuck to another is none to any finder; once one is masked the other shows.
+    """
+    for start, end in spans:
+        if text[max(0, start - 1) : start + 1].isalnum() and start:
+            low = max(0, start - _LONGEST_REST)
+            if before := _REST_BEFORE.search(text[low:start]):
+                yield low + before.start(), start
+        if text[end - 1 : end].isalnum() and (behind := _REST_BEHIND.match(text, end)):
+            yield behind.span()
+
+
 def mask_found(
     texts: pa.Array,
     hints: tuple[str, ...],
     find: Callable[[str], Spans],
     hide: Callable[[str, Spans], str] = mask_spans,
 ) -> pa.Array:
-    """Masks what `find` finds in strings or null; see `find_spans_by_row`."""
-    return mask_rows(texts, find_spans_by_row(texts, hints, find), hide)
+    """Masks what `find` finds in strings or null; see `find_by_row`."""
+    return mask_rows(texts, find_by_row(texts, hints, find), hide)
 
 
-def find_spans_by_row(
-    texts: pa.Array, hints: tuple[str, ...], find: Callable[[str], Spans]
-) -> dict[int, list[Span]]:
+def find_by_row(
+    texts: pa.Array, hints: tuple[str, ...], find: Callable[[str], Iterable[Found]]
+) -> dict[int, list[Found]]:
     """Returns what `find` finds in strings or null, by row, ascending, where it finds anything.
 
     Args:
         texts: Strings or null.
         hints: RE2 patterns, each of which matches every text in which `find` finds anything.
-        find: Returns the spans in one text.
+        find: Returns the spans in one text, or more of them.
     """
     rows = np.arange(len(texts))
     for hint in hints:
         hinted = pc.match_substring_regex(texts.take(pa.array(rows)), hint)
         rows = rows[np.flatnonzero(pc.fill_null(hinted, False))]
     searched = zip(rows.tolist(), texts.take(pa.array(rows)).to_pylist(), strict=True)
-    spans = ((row, list(find(text))) for row, text in searched)
-    return {row: those for row, those in spans if those}
+    found = ((row, list(find(text))) for row, text in searched)
+    return {row: those for row, those in found if those}
 
 
 def mask_rows(
     texts: pa.Array, spans: Mapping[int, Spans], hide: Callable[[str, Spans], str] = mask_spans
 ) -> pa.Array:
-    """Masks spans, by row and ascending, in strings or null."""
+    """Masks spans, by row, in strings or null."""
     if not spans:
         return texts
-    rows = np.fromiter(spans, np.int64, len(spans))
+    rows = sorted(spans)
     some = texts.take(pa.array(rows)).to_pylist()
-    masked = [hide(text, those) for text, those in zip(some, spans.values(), strict=True)]
+    masked = [hide(text, spans[row]) for text, row in zip(some, rows, strict=True)]
     changed = np.zeros(len(texts), bool)
     changed[rows] = True
     return pc.replace_with_mask(texts, pa.array(changed), pa.array(masked, pa.string()))

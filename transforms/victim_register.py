@@ -35,12 +35,8 @@ from schemas.tables import VICTIMS
 from transforms.arrow_util import Array, sorted_lookup
 from transforms.casts import true_mask
 from transforms.shuffle import KeyedInput, PerPartition, batches_of
-from transforms.victims.number_index import (
-    IDD_PREFIXES,
-    MIN_DIGITS,
-    candidate_digits_in_column,
-    trunk_prefix,
-)
+from transforms.victims.number_index import IDD_PREFIXES, trunk_prefix
+from transforms.victims.record_texts import MIN_DIGITS, candidate_digits_in_column
 from transforms.victims.stated_numbers import chosen_names
 
 SECRET_BYTES = 32

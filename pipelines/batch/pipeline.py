@@ -22,7 +22,14 @@ from transforms.counters import CountMembers, CountRead, CountRejects, ShowCount
 from transforms.decisions import CountDecisions, Decision, ResolveDecisions, run_clock
 from transforms.decisions_file import DecisionRows
 from transforms.deduplicate import REPLACED, Deduplicate
-from transforms.extract import EVIDENCE_ROWS, RECORDS, STATED, Extract, KnownLegitimate
+from transforms.extract import (
+    EVIDENCE_ROWS,
+    FINGERPRINTS,
+    RECORDS,
+    STATED,
+    Extract,
+    KnownLegitimate,
+)
 from transforms.graph import (
     ClusteredWindow,
     FileDigest,
@@ -109,7 +116,7 @@ def build(pipeline: beam.Pipeline, plan: BatchPlan) -> None:
     # the latter counts.
     from_complaints = unique_complaints[MAIN] | "Extract from complaints" >> Extract(
         RecordKind.COMPLAINT, plan.rules
-    )  # COMPLAINT_READ, EVIDENCE, STATED_NUMBER
+    )  # COMPLAINT_READ, EVIDENCE, STATED_NUMBER, FINGERPRINT_ROW_WITH_WORDS
     from_calls = unique_calls[MAIN] | "Extract from calls" >> Extract(
         RecordKind.CALL, plan.rules
     )  # CALL_READ, EVIDENCE, STATED_NUMBER
@@ -125,7 +132,7 @@ def build(pipeline: beam.Pipeline, plan: BatchPlan) -> None:
     all_evidence = (
         from_complaints[EVIDENCE_ROWS],
         from_calls[EVIDENCE_ROWS],
-        unique_complaints[MAIN] | "Scripts" >> Scripts(start),
+        from_complaints[FINGERPRINTS] | "Scripts" >> Scripts(start),
     ) | "All evidence" >> beam.Flatten()  # EVIDENCE
     assigned = all_evidence | "Victims' roles" >> AssignVictimRoles(claims)  # EVIDENCE, CLAIM
 

@@ -17,7 +17,7 @@ from schemas import tables
 from schemas.enums import RecordKind
 from schemas.manifest import Manifest
 from transforms.alerts import AlertRules, CollectKnownClusters, RaiseAlerts
-from transforms.call_scripts import ScriptsFromFingerprints
+from transforms.call_scripts import Scripts
 from transforms.counters import CountAccepted, CountMembers, CountRead, CountRejects, ShowCounters
 from transforms.decisions import (
     CountDecisions,
@@ -182,7 +182,7 @@ class AnalyzeTick(beam.PTransform):
         )  # one batch
         all_evidence = (
             alive[MAIN] | "Expire" >> beam.Map(unexpired_evidence, decided, self.days),
-            fingerprints | "Scripts" >> ScriptsFromFingerprints(start, phrases),
+            fingerprints | "Scripts" >> Scripts(start, phrases),
         ) | "All evidence" >> beam.Flatten()  # EVIDENCE
         stated = alive[STATED] | "Still stated" >> beam.Map(
             unexpired_stated, decided, longest_retention(self.days)

@@ -43,7 +43,7 @@ from schemas.offer import (
     Terms,
     Tlp,
 )
-from transforms.call_scripts.tokens import LONGEST, NUMBER, tokenize_text
+from transforms.extract.fingerprints import LONGEST, NUMBER, tokenize_text
 from transforms.extract.kinds.registry import BY_KIND
 from transforms.graph.link_weights import MAX_HARD_ENTITIES
 from transforms.reporters import is_pseudonym, is_unnamed

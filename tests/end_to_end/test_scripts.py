@@ -6,9 +6,8 @@ from schemas.tables import CLUSTERS, COMPLAINTS, MEMBERS, MENTIONS, SUPPLIERS
 from tests.support.made_up_evidence import mentions_of
 from tests.support.run_pipeline import complaint, jsonl, read, run
 from tests.support.script_texts import SCRIPT, complaints, own
-from transforms.call_scripts.families import find_families
-from transforms.call_scripts.fingerprints import fingerprint_rows
-from transforms.call_scripts.matches import script_matches
+from transforms.call_scripts import find_families, script_matches
+from transforms.extract.fingerprints import fingerprint_rows
 
 
 def world(narrative):

@@ -2,7 +2,7 @@
 
 from schemas.enums import EntityKind, Role
 from transforms.extract.kinds.registry import BY_KIND
-from transforms.extract.roles import REACH, REACH_AFTER, infer_role
+from transforms.extract.narrative import REACH, REACH_AFTER, infer_role
 from transforms.text_util import lower_in_place
 
 

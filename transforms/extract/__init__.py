@@ -1,6 +1,7 @@
-"""Extraction: accepted records in, mentions and evidence of identifiers out.
+"""Extraction: accepted records in, what later steps need of them out, so that these read columns.
 
-`Evidence` is the PTransform: COMPLAINT_ACCEPTED or CALL_ACCEPTED batches in, EVIDENCE out. The
+`Extract` is the PTransform: COMPLAINT_ACCEPTED or CALL_ACCEPTED batches in; EVIDENCE, numbers that
+are stated as victims', fingerprints of narratives, and records with what was read in them out. The
 identifiers of fields and narratives get a kind (`kinds.registry`), a canonical value and a role;
 `find_impersonation` reads who was impersonated, `parse_allowlist` what is known to be legitimate.
 """

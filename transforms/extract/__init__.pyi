@@ -7,6 +7,7 @@ from .allowlist import (
 )
 from .evidence import (
     EVIDENCE_ROWS as EVIDENCE_ROWS,
+    FINGERPRINTS as FINGERPRINTS,
     RECORDS as RECORDS,
     STATED as STATED,
     Extract as Extract,

@@ -1,6 +1,7 @@
 """Reads records once: every mention with what its record says of the scam, and whose numbers.
 
-The records go on with what was read in them, so that nothing normalizes a number a second time.
+The records go on with what was read in them, so that nothing normalizes a number or searches a
+narrative a second time.
 """
 
 from __future__ import annotations
@@ -14,18 +15,22 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from schemas.call import CALL_READ, E164_COLUMNS
-from schemas.complaint import COMPLAINT_READ
+from schemas.complaint import COMPLAINT_READ, COMPLAINT_TEXTS
 from schemas.enums import RecordKind
 from schemas.mention import EVIDENCE, MENTIONS
 from transforms.arrow_util import implode, with_items
-from transforms.extract.fields import (
-    call_mentions,
-    complaint_mentions,
-    count_unreadable_numbers,
+from transforms.casts import true_mask
+from transforms.extract.fields import call_mentions, complaint_mentions, count_unreadable_numbers
+from transforms.extract.fingerprints import (
+    FINGERPRINT_ROW_WITH_WORDS,
+    fingerprint_rows,
     observation_times,
 )
 from transforms.extract.impersonation import BRAND, find_impersonation, infer_brands, known_brands
+from transforms.extract.narrative import is_transcribed
+from transforms.extract.sensitive_text import find_private
 from transforms.reporters import NO_RULES, SourceRules, call_reporter_keys, reporter_keys
+from transforms.text_masking import cut_to_search_limit
 from transforms.victims.identifier_matcher import (
     CallReadings,
     ComplaintNumbers,
@@ -33,39 +38,51 @@ from transforms.victims.identifier_matcher import (
     complaint_numbers,
     e164_columns,
 )
+from transforms.victims.record_texts import digits_column, find_digits, record_texts
 from transforms.victims.stated_numbers import stated_victim_numbers
 
 _SIX_DIGITS = r"(?:\d[^\d]{0,3}){6}"
 """Six digits close together."""
 
-RECORDS, EVIDENCE_ROWS, STATED = "records", "evidence", "stated"
+OUTPUTS = RECORDS, EVIDENCE_ROWS, STATED, FINGERPRINTS = (
+    "records",
+    "evidence",
+    "stated",
+    "fingerprints",
+)
 """The outputs of `Extract`."""
 
 
 class Extracted(NamedTuple):
-    """Records as read, what they show, and whose numbers they state.
+    """Records as read, what they show, whose numbers they state, and what their words are.
 
-    COMPLAINT_READ or CALL_READ, EVIDENCE and STATED_NUMBER rows.
+    COMPLAINT_READ or CALL_READ, EVIDENCE, STATED_NUMBER and FINGERPRINT_ROW_WITH_WORDS rows.
     """
 
     records: pa.RecordBatch
     evidence: pa.RecordBatch
     stated: pa.RecordBatch
+    fingerprints: pa.RecordBatch
 
 
 def extract_complaints(complaints: pa.RecordBatch, rules: SourceRules = NO_RULES) -> Extracted:
     """Reads COMPLAINT_ACCEPTED rows."""
     numbers = complaint_numbers(complaints)
     told = find_impersonation(complaints["claimed_brand"], complaints["narrative"])
+    texts = record_texts(complaints, COMPLAINT_TEXTS)
+    texts = texts._replace(texts=cut_to_search_limit(texts.texts))
     read = [
         with_items(complaints["phone_numbers"], numbers.e164),
         count_unreadable_numbers(numbers, len(complaints)),
         told,
+        digits_column(find_digits(texts.texts), texts, len(complaints)),
+        find_private(texts, true_mask(is_transcribed(complaints["source_org"]))),
     ]
     return Extracted(
         pa.RecordBatch.from_arrays([*complaints.columns, *read], schema=COMPLAINT_READ),
         complaint_evidence(complaints, rules, numbers, told),
         stated_victim_numbers(complaints, RecordKind.COMPLAINT, rules, numbers),
+        fingerprint_rows(complaints),
     )
 
 
@@ -78,6 +95,7 @@ def extract_calls(calls: pa.RecordBatch) -> Extracted:
         pa.RecordBatch.from_arrays([*calls.columns, *read], schema=CALL_READ),
         call_evidence(calls, readings),
         stated_victim_numbers(calls, RecordKind.CALL, numbers=readings),
+        pa.RecordBatch.from_pylist([], FINGERPRINT_ROW_WITH_WORDS),
     )
 
 
@@ -167,8 +185,9 @@ def evidence_of(
 class Extract(beam.PTransform):
     """Converts unique batches of one kind of record to what is `Extracted`.
 
-    Output: a dict of RECORDS (COMPLAINT_READ or CALL_READ), EVIDENCE_ROWS (EVIDENCE) and STATED
-    (STATED_NUMBER). `rules` say how rows without a pseudonym count as reporters.
+    Output: a dict of RECORDS (COMPLAINT_READ or CALL_READ), EVIDENCE_ROWS (EVIDENCE), STATED
+    (STATED_NUMBER) and FINGERPRINTS (FINGERPRINT_ROW_WITH_WORDS; none of calls). `rules` say how
+    rows without a pseudonym count as reporters.
     """
 
     kind: RecordKind
@@ -177,11 +196,12 @@ class Extract(beam.PTransform):
     def expand(self, records: beam.PCollection) -> Any:
         """Reads each batch once."""
         step = beam.FlatMap(_extract, self.kind, self.rules)
-        return records | step.with_outputs(RECORDS, EVIDENCE_ROWS, STATED)
+        return records | step.with_outputs(*OUTPUTS)
 
 
 def _extract(batch: pa.RecordBatch, kind: RecordKind, rules: SourceRules) -> Iterator[Any]:
     is_call = kind is RecordKind.CALL
     found = extract_calls(batch) if is_call else extract_complaints(batch, rules)
-    for name, rows in zip((RECORDS, EVIDENCE_ROWS, STATED), found, strict=True):
-        yield beam.pvalue.TaggedOutput(name, rows)
+    for name, rows in zip(OUTPUTS, found, strict=True):
+        if rows.num_rows or name != FINGERPRINTS:
+            yield beam.pvalue.TaggedOutput(name, rows)

@@ -18,8 +18,7 @@ from schemas.enums import EntityKind, Role
 from transforms.arrow_util import ListItems, list_items
 from transforms.extract import mention, narrative
 from transforms.extract.kinds import domain, email, payment_account, phone_link, remote_access, url
-from transforms.extract.mention import MENTION_DRAFT, Match, PlacedMatch
-from transforms.extract.reconcile import reconcile
+from transforms.extract.mention import MENTION_DRAFT, Match, PlacedMatch, reconcile
 from transforms.phone import normalize
 from transforms.victims import identifier_matcher
 
@@ -67,15 +66,6 @@ def call_mentions(
     found = [*_call_numbers(batch, readings), *_signalling(batch)]
     own = identifier_matcher.victim_sides(batch, identifier_matcher.e164_columns(readings))
     return _with_entity_ids(reconcile(_concat(found), own))
-
-
-def observation_times(batch: pa.RecordBatch) -> pa.Array:
-    """Returns when each scam happened, where that is stated and not later than its report.
-
-    Else the time of the report.
-    """
-    stated = pc.fill_null(pc.less_equal(batch["occurred_at"], batch["received_at"]), False)
-    return pc.if_else(stated, batch["occurred_at"], batch["received_at"])
 
 
 def count_unreadable_numbers(numbers: identifier_matcher.ComplaintNumbers, rows: int) -> pa.Array:

@@ -37,7 +37,7 @@ from transforms.arrow_util import explode, implode, table_of_columns, without_ag
 from transforms.casts import true_mask
 from transforms.decisions import NO_DECISIONS, DecisionsInForce
 from transforms.extract.allowlist import KnownLegitimate
-from transforms.extract.reconcile import NARRATIVE
+from transforms.extract.mention import NARRATIVE
 from transforms.graph import epochs
 from transforms.graph.activity import ACTIVITY, RECORD_COUNTS, ROLE_COUNTS, main_roles, sum_activity
 from transforms.graph.epochs import BEFORE_ANY_DAY, PREVIOUS, intervals_passed

@@ -16,7 +16,7 @@ from schemas.enums import SUPPLIER_KINDS, EntityKind, Status
 from schemas.field import AMOUNT, TIMESTAMP
 from schemas.mention import MENTIONS
 from transforms.arrow_util import explode, hash_text, without_aggregate_suffixes
-from transforms.call_scripts.tokens import GAP
+from transforms.extract.fingerprints import GAP
 from transforms.graph.assign import NO_CLUSTER, cluster_ids, clusters_of_nodes
 from transforms.graph.cluster_facts import sum_cluster_records
 from transforms.shuffle import MAIN, KeyedInput, PerPartition, batches_of

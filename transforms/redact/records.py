@@ -1,15 +1,15 @@
 """Redacts the accepted records and mentions: takes out whatever is the victim's own.
 
 Identifiers are masked at their length, in every field and in any form in which they are written:
-those of the record's WITHHELD rows, and the numbers that any record states as a victim's.
+those of the record's WITHHELD rows, and the numbers that any record states as a victim's. Where
+they stand was found when the record was read: a number is looked for by its value among the digits
+found then, and only an identifier with letters in the text itself, by its value too.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import partial
 from itertools import chain
 
 import apache_beam as beam
@@ -18,10 +18,16 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from schemas.call import CALL, CALL_KEY, CALL_READ, E164_COLUMNS
-from schemas.complaint import COMPLAINT, COMPLAINT_KEY, COMPLAINT_READ
+from schemas.complaint import (
+    COMPLAINT,
+    COMPLAINT_KEY,
+    COMPLAINT_READ,
+    COMPLAINT_TEXTS,
+    OTHER_PRIVATE,
+    OWN_NUMBER,
+)
 from schemas.enums import EntityKind, RecordKind, Role
 from schemas.mention import CLASSIFIED, MENTION, MENTIONS
-from transforms import text_util
 from transforms.arrow_util import (
     Array,
     batch_of_columns,
@@ -34,22 +40,20 @@ from transforms.arrow_util import (
 from transforms.casts import true_mask
 from transforms.extract.impersonation import known_brands
 from transforms.extract.kinds import email
-from transforms.extract.kinds.gift_card import drop_gift_card_payees, mask_gift_card_codes
-from transforms.extract.narrative import TRANSCRIBED
+from transforms.extract.kinds.gift_card import drop_gift_card_payees
 from transforms.graph.entities import WITHHELD
-from transforms.redact import sensitive_text
-from transforms.redact.sensitive_text import mask_card_and_ssn_numbers
 from transforms.shuffle import KeyedInput, PerPartition, batches_of
 from transforms.text_masking import (
+    SEARCH_LIMIT,
     Span,
     Spans,
     cut_to_search_limit,
     mask_rows,
     mask_spans,
     mask_spans_fully,
+    stuck_spans,
     truncate_unsearched,
 )
-from transforms.text_spans import string_buffers
 from transforms.victims import identifier_matcher
 from transforms.victims.identifier_matcher import (
     MIN_IDENTIFIER_LENGTH,
@@ -57,31 +61,26 @@ from transforms.victims.identifier_matcher import (
     Patterns,
     RowIdentifiers,
     find_identifiers,
+    find_in_digits,
     identifier_patterns,
     merge_row_identifiers,
 )
-from transforms.victims.number_index import find_victim_digits, find_victim_digits_by_row
-
-_TEXTS = ("claimed_brand", "narrative", "victim_region", "language")
-
-_LISTS = ("urls", "emails", "remote_access", "payments")
-
-_COMPLAINT_FIELDS = (
-    "victim_id",
-    "victim_region",
-    "language",
-    "claimed_brand",
-    "narrative",
-    "phone_numbers",
-    "urls",
-    "emails",
-    "remote_access",
-    "payments",
+from transforms.victims.number_index import NO_NUMBERS, find_victim_digits, victim_digits_among
+from transforms.victims.record_texts import (
+    DigitRuns,
+    Digits,
+    RecordTexts,
+    candidate_digits,
+    columns_with_texts,
+    digits_of_column,
+    each_digit,
+    find_digits,
+    lists_like,
+    record_texts,
 )
-"""Fields of a complaint that can contain a victim's number."""
 
-_CALL_FIELDS = ("victim_id", "complaint_id", "suspect_number", "orig_id", "carrier", "trunk")
-"""Fields of a call that can."""
+_CALL_TEXTS = ("victim_id", "complaint_id", "suspect_number", "orig_id", "carrier", "trunk")
+"""Fields of a call that can contain a victim's number."""
 
 _WITHHELD_KEY = ("source_org", "record_id")
 
@@ -96,9 +95,10 @@ _AS_WRITTEN = rf"^[0-9]{{{MIN_IDENTIFIER_LENGTH},}}$"
 Zeros before them may be left out; the last digits stay.
 """
 
-_ENDINGS = 10**MIN_IDENTIFIER_LENGTH
+_LETTER, _MAYBE_LETTER = r"[A-Za-z][^:]*$", r"[A-Za-z\x80-\x{10ffff}][^:]*$"
+r"""RE2: an identifier that has, or may have, a letter in its value; `\pL` takes longer."""
 
-_NOT_ASCII = re.compile(r"[^\x00-\x7f]")
+_ENDINGS = 10**MIN_IDENTIFIER_LENGTH
 
 
 @dataclass(eq=False)
@@ -157,73 +157,78 @@ def redact_complaints(
     """
     for batch in batches_of(complaints):
         own = _Withheld(batch, "complaint_id", withheld)
-        digits = _victim_digits_in(batch, _COMPLAINT_FIELDS, numbers)
-        hidden = merge_row_identifiers(own.identifiers(RecordKind.COMPLAINT), digits)
-        kept = withhold_from_complaints(batch, hidden, own.narrative_spans())
-        yield _mask_columns(kept, ("victim_id",), hidden)
+        hidden = own.identifiers(RecordKind.COMPLAINT)
+        yield withhold_from_complaints(batch, hidden, own.narrative_spans(), numbers)
 
 
 def redact_calls(calls: pa.Table, withheld: pa.Table, numbers: Array) -> Iterator[pa.RecordBatch]:
-    """Turns CALL_READ and WITHHELD rows of the same records into CALL rows.
-
-    A caller id that some record knows as a victim's own number is spoofed: it becomes null.
-    """
+    """Turns CALL_READ and WITHHELD rows of the same records into CALL rows."""
     for batch in batches_of(calls):
-        kept = withhold_from_calls(batch)
-        own = _Withheld(batch, "call_id", withheld).identifiers(RecordKind.CALL)
-        kept = _set_column(kept, "suspect_number", _without_spoofed(kept["suspect_number"], own))
-        hidden = merge_row_identifiers(own, _victim_digits_in(kept, _CALL_FIELDS, numbers))
-        yield _mask_columns(kept, _CALL_FIELDS, hidden)
+        hidden = _Withheld(batch, "call_id", withheld).identifiers(RecordKind.CALL)
+        yield withhold_from_calls(batch, hidden, numbers)
 
 
 def withhold_from_complaints(
     batch: pa.RecordBatch,
     victims: RowIdentifiers,
     narrative_spans: Mapping[int, Spans] | None = None,
+    numbers: Array = NO_NUMBERS,
 ) -> pa.RecordBatch:
     """Takes the victim's identifiers out of complaints: COMPLAINT_READ to COMPLAINT.
 
     Numbers that the complaint itself gives the role `victim` are taken out whether read or not.
     `numbers_withheld` counts the entries of phone_numbers that went, or one where the narrative
-    alone named the victim's number. Text beyond the search limit goes, and so does an address in a
-    link: it is that of whoever the link was sent to.
+    alone named the victim's number. Text beyond the search limit goes, and so does what was found
+    to be private.
 
     Args:
         batch: Complaints.
         victims: The victim-side identifiers of each row, E.164 or entity ids.
         narrative_spans: Where, by row, they were read in its narrative, code points: numbers in
             words and letters and obfuscated ones are found by nothing else.
+        numbers: All victims' numbers, made by `number_index.hash_dial_formats`.
     """
-    as_given = batch["narrative"]
-    masked = mask_rows(as_given, narrative_spans or {}, mask_spans_fully)
-    batch = _mask_self_identified(_truncate_texts(_set_column(batch, "narrative", masked)))
+    texts = record_texts(batch, COMPLAINT_TEXTS)
+    narratives = texts.of_field("narrative")
+    whole = {int(narratives[row]): list(those) for row, those in (narrative_spans or {}).items()}
+    private = _private_spans(batch, texts, whole)
+    runs = digits_of_column(batch["digits"], texts)
+    digits = each_digit(runs).without(whole)
+    for at, span, own in private:
+        if own:
+            whole.setdefault(at, []).append(span)
+    others = digits.in_texts({at for at, _, own in private if own}).without(whole)
+    victims = merge_row_identifiers(victims, _victims_numbers_in(texts, runs, numbers))
     wanted = RowPatterns(len(batch), victims, identifier_matcher.own_numbers(batch))
-    kept, withheld = _without_numbers(batch, wanted)
+    partly = find_wanted(texts, (digits, others), wanted)
+    changed = np.zeros(len(texts.texts), bool)
+    changed[[*whole, *partly]] = True
+    for at in narratives[changed[narratives]].tolist():
+        spans = [*whole.get(at, ()), *partly.get(at, ())]
+        partly.setdefault(at, []).extend(stuck_spans(texts.texts[at].as_py(), spans))
+    for at, span, own in private:
+        if not own:
+            partly.setdefault(at, []).append(span)
+    masked = mask_rows(mask_rows(texts.texts, whole, mask_spans_fully), partly)
     columns = {name: batch[name] for name in batch.schema.names}
-    columns["phone_numbers"] = kept
-    if wanted.any_in.any():
-        for name in _TEXTS:
-            columns[name] = mask_wanted(columns[name], wanted)
-        for name in _LISTS:
-            rows = np.array(list_items(columns[name]).rows, np.int64)
-            columns[name] = _map_items(
-                columns[name], partial(mask_wanted, wanted=wanted, rows=rows)
-            )
-    changed = pc.not_equal(columns["narrative"], truncate_unsearched(as_given))
-    in_narrative = pc.fill_null(changed, False).cast(pa.int32())
-    columns["numbers_withheld"] = pc.max_element_wise(withheld, in_narrative)
-    narrative = email.mask_link_addresses(columns["narrative"])
-    columns["narrative"] = mask_card_and_ssn_numbers(mask_gift_card_codes(narrative))
-    columns["urls"] = _map_items(columns["urls"], email.mask_link_addresses)
+    columns |= columns_with_texts(batch, texts._replace(texts=truncate_unsearched(masked)))
+    numbers_ = list_items(batch["phone_numbers"])
+    keep = ~true_mask(pc.equal(numbers_.field("role"), Role.VICTIM.value))
+    keep &= ~changed[texts.of_field("phone_numbers", "raw")]
+    columns["phone_numbers"], withheld = _keep_items(columns["phone_numbers"], keep)
     columns["payments"] = _drop_gift_card_codes(columns["payments"])
-    return pa.RecordBatch.from_arrays([columns[f.name] for f in COMPLAINT], schema=COMPLAINT)
+    columns["numbers_withheld"] = np.maximum(withheld, changed[narratives])
+    return batch_of_columns({name: columns[name] for name in COMPLAINT.names}, COMPLAINT)
 
 
-def withhold_from_calls(batch: pa.RecordBatch) -> pa.RecordBatch:
+def withhold_from_calls(
+    batch: pa.RecordBatch, victims: RowIdentifiers = NO_IDENTIFIERS, numbers: Array = NO_NUMBERS
+) -> pa.RecordBatch:
     """Takes the victim's side out of calls: CALL_READ to CALL.
 
     The suspect's number is in E.164 where it can be read, else as recorded; null where the
-    direction is unknown, and where both sides are one number.
+    direction is unknown, where both sides are one number, and where some record knows it as a
+    victim's own: then it is spoofed. The rest is as in `withhold_from_complaints`.
     """
     inbound = pc.fill_null(pc.equal(batch["direction"], "inbound"), False)
     outbound = pc.fill_null(pc.equal(batch["direction"], "outbound"), False)
@@ -237,16 +242,20 @@ def withhold_from_calls(batch: pa.RecordBatch) -> pa.RecordBatch:
     victim = pc.case_when(by_direction, called, calling, nothing)
     known = pc.invert(pc.fill_null(pc.equal(suspect, victim), False))
     columns = {name: batch[name] for name in batch.schema.names}
-    columns["suspect_number"] = pc.if_else(known, suspect, nothing)
+    columns["suspect_number"] = _without_spoofed(pc.if_else(known, suspect, nothing), victims)
     columns["suspect_role"] = pc.case_when(
         by_direction, pa.scalar(Role.CALLER_ID.value), pa.scalar(Role.CALLBACK.value), nothing
     )
     columns["brand"] = known_brands(batch["caller_name"])
+    kept = batch_of_columns({name: columns[name] for name in CALL.names}, CALL)
+    texts = record_texts(kept, _CALL_TEXTS)
+    runs = find_digits(cut_to_search_limit(texts.texts))
+    victims = merge_row_identifiers(victims, _victims_numbers_in(texts, runs, numbers))
     theirs = identifier_matcher.victim_sides(batch, e164)
-    wanted = RowPatterns(len(batch), NO_IDENTIFIERS, theirs)
-    for name in ("complaint_id", "suspect_number", "trunk", "carrier", "orig_id"):
-        columns[name] = mask_wanted(truncate_unsearched(columns[name]), wanted)
-    return pa.RecordBatch.from_arrays([columns[f.name] for f in CALL], schema=CALL)
+    found = find_wanted(texts, [each_digit(runs)], RowPatterns(len(batch), victims, theirs))
+    masked = truncate_unsearched(mask_rows(texts.texts, found))
+    columns |= columns_with_texts(kept, texts._replace(texts=masked))
+    return batch_of_columns({name: columns[name] for name in CALL.names}, CALL)
 
 
 class RowPatterns:
@@ -263,109 +272,62 @@ class RowPatterns:
 
     def __init__(self, count: int, identifiers: RowIdentifiers, written: RowIdentifiers) -> None:
         self._parts = (identifiers, written)
-        self._patterns: dict[int, Patterns] = {}
-        self.any_in = np.zeros(count, bool)
-        """The rows in which anything is looked for."""
+        self._patterns: dict[int, tuple[Patterns, Patterns]] = {}
+        self.lettered_in = np.zeros(count, bool)
+        """The rows with an identifier that has letters."""
         self.odd_in = np.zeros(count, bool)
-        """Those with an identifier of which no digits are known that are in every form."""
+        """Those with one of which no digits are known that are in every form."""
         endings = []
         for part, plain in ((identifiers, _ID), (written, _AS_WRITTEN)):
             known = _matching(part.identifiers, f"{_NUMBER}|{plain}")
-            self.any_in[part.rows] = True
-            self.odd_in[part.rows[~known]] = True
+            self.lettered_in[part.rows[~known & _matching(part.identifiers, _MAYBE_LETTER)]] = True
+            digits = (part is written) | ~_matching(part.identifiers, _LETTER)
+            self.odd_in[part.rows[~known & digits]] = True
             last = pc.utf8_slice_codeunits(
                 part.identifiers.filter(pa.array(known)), -MIN_IDENTIFIER_LENGTH, None
             )
             endings.append(part.rows[known] * _ENDINGS + last.cast(pa.int64()).to_numpy())
         self._endings = np.unique(np.concatenate(endings))
 
-    def patterns(self, row: int) -> Patterns:
-        """Returns every form of what is looked for in a row."""
+    def patterns(self, row: int) -> tuple[Patterns, Patterns]:
+        """Returns every form of what is looked for in a row: digits, and those with letters."""
         if row not in self._patterns:
-            parts = (_of_row(part, row) for part in self._parts)
-            self._patterns[row] = identifier_patterns(*parts)
+            every = identifier_patterns(*(_of_row(part, row) for part in self._parts))
+            digits = frozenset(one for one in every if one.text.isdigit())
+            self._patterns[row] = digits, every - digits
         return self._patterns[row]
 
-    def ending_in(self, texts: pa.Array, rows: Array) -> Array:
-        """Tells which texts contain the last digits of what is looked for in their row.
-
-        Only ASCII digits count, and whatever is between them is ignored.
-        """
-        contain = np.zeros(len(texts), bool)
-        if len(self._endings):
-            text, endings = _digit_windows(texts)
-            contain[text[sorted_lookup(self._endings, rows[text] * _ENDINGS + endings)[1]]] = True
-        return contain
+    def end_in(self, rows: Array, endings: Array) -> Array:
+        """Tells which numbers are the last digits of what is looked for in their row."""
+        return sorted_lookup(self._endings, rows * _ENDINGS + endings)[1]
 
 
-def mask_wanted(texts: pa.Array, wanted: RowPatterns, rows: Array | None = None) -> pa.Array:
-    """Masks in each text the identifiers that are wanted in its row.
+def find_wanted(
+    texts: RecordTexts, digits: Iterable[Digits], wanted: RowPatterns
+) -> dict[int, list[Span]]:
+    """Returns the spans of the identifiers wanted in a text's row, by text, where there are any.
 
-    Without `rows` there is one text for each row.
+    Numbers are looked for among all `digits` of the texts, or all but those that are masked anyway;
+    what has letters in the texts of its row, which are few.
     """
-    whose = np.arange(len(texts)) if rows is None else rows
-    return mask_rows(texts, find_wanted(texts, wanted, whose))
-
-
-def find_wanted(texts: pa.Array, wanted: RowPatterns, rows: Array) -> dict[int, list[Span]]:
-    """Returns the spans of identifiers wanted in a text's row, by text, where there are any."""
-    maybe = may_contain_wanted(texts, wanted, rows)
-    some = texts.take(pa.array(maybe, pa.int64())).to_pylist()
-    spans = {
-        at: list(find_identifiers(text, wanted.patterns(row)))
-        for at, text, row in zip(maybe, some, rows[maybe].tolist(), strict=True)
-    }
-    return {at: those for at, those in spans.items() if those}
-
-
-def may_contain_wanted(texts: pa.Array, wanted: RowPatterns, rows: Array) -> list[int]:
-    """Returns the indices of texts that may contain an identifier wanted in their row.
-
-    There are no false negatives. A look at whole columns takes a hundredth of a search by
-    characters. Texts with digits that are encoded or not in ASCII, and all texts of a row with an
-    identifier with letters, may contain one.
-
-    Args:
-        texts: Strings or null.
-        wanted: The patterns of each row.
-        rows: The row of each text.
-    """
+    rows = texts.rows
+    found: dict[int, list[Span]] = {}
+    for those in digits:
+        text, endings = those.windows(MIN_IDENTIFIER_LENGTH)
+        maybe = wanted.odd_in[rows[text]] | wanted.end_in(rows[text], endings)
+        for at in np.unique(text[maybe]).tolist():
+            patterns, _ = wanted.patterns(int(rows[at]))
+            spans = (find_in_digits(*form, patterns) for form in those.of_text(at))
+            found.setdefault(at, []).extend(chain.from_iterable(spans))
     # No identifier is shorter, and no text has more characters than bytes.
-    long = pc.fill_null(pc.greater_equal(pc.binary_length(texts), MIN_IDENTIFIER_LENGTH), False)
-    at = np.flatnonzero(wanted.any_in[rows] & long.to_numpy(zero_copy_only=False))
-    if not len(at):
-        return []
-    those, rows = texts.take(pa.array(at)), rows[at]
-    maybe = wanted.odd_in[rows] | wanted.ending_in(those, rows)
-    plain = pc.and_(
-        pc.string_is_ascii(those), pc.invert(pc.match_substring_regex(those, text_util.WEB_ESCAPE))
-    )
-    odd = np.flatnonzero(~maybe & ~plain.to_numpy(zero_copy_only=False))
-    maybe[odd] = [not _digits_are_plain(text) for text in those.take(pa.array(odd)).to_pylist()]
-    indices: list[int] = at[maybe].tolist()
-    return indices
-
-
-def _digits_are_plain(text: str) -> bool:
-    """Tells whether every digit of a text is in ASCII and not encoded."""
-    return text_util.decode_web_escapes(text) == text and not any(
-        map(str.isdecimal, _NOT_ASCII.findall(text))
-    )
-
-
-def _digit_windows(texts: pa.Array) -> tuple[Array, Array]:
-    """Returns all `MIN_IDENTIFIER_LENGTH` digits in a row of texts: the text, and as a number."""
-    offsets, data = string_buffers(texts)
-    value = data - ord("0")
-    at = np.flatnonzero(value < len("0123456789"))
-    text = np.repeat(np.arange(len(texts)), np.diff(np.searchsorted(at, offsets)))
-    digits = value[at].astype(np.int64)
-    count = max(0, len(at) - MIN_IDENTIFIER_LENGTH + 1)
-    number = np.zeros(count, np.int64)
-    for place in range(MIN_IDENTIFIER_LENGTH):
-        number = number * 10 + digits[place : place + count]
-    whole = text[:count] == text[len(text) - count :]
-    return text[:count][whole], number[whole]
+    long = pc.fill_null(pc.binary_length(texts.texts), 0).to_numpy() >= MIN_IDENTIFIER_LENGTH
+    lettered = np.flatnonzero(wanted.lettered_in[rows] & long)
+    for at, written in zip(
+        lettered.tolist(), texts.texts.take(pa.array(lettered)).to_pylist(), strict=True
+    ):
+        _, patterns = wanted.patterns(int(rows[at]))
+        found.setdefault(at, []).extend(find_identifiers(written[:SEARCH_LIMIT], patterns))
+    return {at: spans for at, spans in found.items() if spans}
 
 
 def _matching(texts: pa.Array, pattern: str) -> Array:
@@ -412,49 +374,46 @@ class _Withheld:
         return spans
 
 
-def _victim_digits_in(
-    batch: pa.RecordBatch, names: Sequence[str], numbers: Array
-) -> RowIdentifiers:
-    """Returns the digits of victims' numbers in the named columns of each row."""
-    rows: list[Array] = []
-    texts: list[pa.Array] = []
-    for name in names:
-        where, parts = _texts(batch[name])
-        for part in parts:
-            rows.append(where)
-            texts.append(part)
-    found = find_victim_digits_by_row(cut_to_search_limit(pa.concat_arrays(texts)), numbers)
-    counts = np.array([len(digits) for digits in found.values()], np.int64)
-    row = np.concatenate(rows)[np.repeat(np.array(list(found), np.int64), counts)]
-    digits = pa.array(chain.from_iterable(found.values()), pa.string())
-    order = np.argsort(row, kind="stable")
-    return RowIdentifiers(row[order], digits.take(pa.array(order)))
+def _victims_numbers_in(texts: RecordTexts, runs: DigitRuns, numbers: Array) -> RowIdentifiers:
+    """Returns the digits of victims' numbers in the texts of each row."""
+    if not len(numbers):
+        return NO_IDENTIFIERS
+    at, candidates = candidate_digits(runs)
+    found = victim_digits_among(texts.rows[at], candidates, numbers)
+    rows = np.repeat(np.array(list(found), np.int64), [len(one) for one in found.values()])
+    return RowIdentifiers(rows, pa.array(chain.from_iterable(found.values()), pa.string()))
 
 
-def _texts(column: pa.Array) -> tuple[Array, list[pa.Array]]:
-    """Returns the rows and the texts of a column of text, or of lists of text or structs."""
-    if not pa.types.is_list(column.type):
-        return np.arange(len(column)), [column]
-    listed = list_items(column)
-    rows = np.array(listed.rows, np.int64)
-    if not pa.types.is_struct(column.type.value_type):
-        return rows, [listed.values]
-    fields = [one.name for one in column.type.value_type if pa.types.is_string(one.type)]
-    return rows, [listed.field(name) for name in fields]
+def _private_spans(
+    batch: pa.RecordBatch, texts: RecordTexts, withheld: Mapping[int, list[Span]]
+) -> list[tuple[int, Span, bool]]:
+    """Returns the text and place of what is private, and whether it is called one's own.
+
+    Where identifiers that are `withheld`, by text, stand in what is one's own, that is what is
+    around them; a number ends where they begin.
+    """
+    at, items = texts.of_column(batch["private"])
+    fields = (pc.struct_field(items, name).to_pylist() for name in ("start", "end", "what"))
+    spans: list[tuple[int, Span, bool]] = []
+    for text, start, end, what in zip(at.tolist(), *fields, strict=True):
+        if what == OTHER_PRIVATE:
+            spans.append((text, (start, end), False))
+            continue
+        inside = [one for one in withheld.get(text, ()) if one[0] < end and one[1] > start]
+        edges = [start, *chain.from_iterable(sorted(inside)), end]
+        around = list(zip(edges[::2], edges[1::2], strict=True))
+        of_own = around[:1] if what == OWN_NUMBER else around
+        spans += [(text, one, True) for one in of_own if one[0] < one[1]]
+    return spans
 
 
-def _without_numbers(batch: pa.RecordBatch, wanted: RowPatterns) -> tuple[pa.Array, pa.Array]:
-    """Returns phone_numbers without the victim's, and how many entries of each row went."""
-    column = batch["phone_numbers"]
-    numbers = list_items(column)
-    keep = ~true_mask(pc.equal(numbers.field("role"), Role.VICTIM.value))
-    rows = np.array(numbers.rows, np.int64)
-    others = np.flatnonzero(keep)
-    raw = numbers.field("raw").take(pa.array(others))
-    keep[others[list(find_wanted(raw, wanted, rows[others]))]] = False
-    withheld = np.bincount(rows[~keep], minlength=len(batch)).astype(np.int32)
-    counts = np.bincount(rows[keep], minlength=len(batch))
-    return _to_lists(column, numbers.values.filter(pa.array(keep)), counts), pa.array(withheld)
+def _keep_items(lists: pa.ListArray, keep: Array) -> tuple[pa.ListArray, Array]:
+    """Returns lists without the items that are not kept, and how many went from each."""
+    items = list_items(lists)
+    rows = np.array(items.rows, np.int64)
+    went = np.bincount(rows[~keep], minlength=len(lists)).astype(np.int32)
+    counts = np.bincount(rows[keep], minlength=len(lists))
+    return lists_like(lists, items.values.filter(pa.array(keep)), counts), went
 
 
 def _without_spoofed(suspects: pa.Array, own: RowIdentifiers) -> pa.Array:
@@ -471,62 +430,4 @@ def _drop_gift_card_codes(payments: pa.Array) -> pa.Array:
     if not len(listed.values):
         return payments
     counts = np.bincount(np.array(listed.rows, np.int64), minlength=len(payments))
-    return _to_lists(payments, drop_gift_card_payees(listed.values), counts)
-
-
-def _mask_self_identified(batch: pa.RecordBatch) -> pa.RecordBatch:
-    """Masks what complaints call their own; in transcripts 'my number' is the caller's."""
-    narrative = batch["narrative"]
-    transcribed = pc.is_in(batch["source_org"], pa.array(sorted(TRANSCRIBED)))
-    masked = sensitive_text.mask_self_identified(narrative)
-    return _set_column(batch, "narrative", pc.if_else(transcribed, narrative, masked))
-
-
-def _truncate_texts(batch: pa.RecordBatch) -> pa.RecordBatch:
-    """Cuts everything that is not searched off the texts of complaints."""
-    for name in _TEXTS:
-        batch = _set_column(batch, name, truncate_unsearched(batch[name]))
-    for name in (*_LISTS, "phone_numbers"):
-        batch = _set_column(batch, name, _map_items(batch[name], truncate_unsearched))
-    return batch
-
-
-def _mask_columns(
-    batch: pa.RecordBatch, names: Sequence[str], hidden: RowIdentifiers
-) -> pa.RecordBatch:
-    """Masks each row's hidden identifiers in the named text columns."""
-    wanted = RowPatterns(len(batch), hidden, NO_IDENTIFIERS)
-    for name in names:
-        batch = _set_column(batch, name, mask_wanted(truncate_unsearched(batch[name]), wanted))
-    return batch
-
-
-def _map_items(column: pa.Array, work: Callable[[pa.Array], pa.Array]) -> pa.Array:
-    """Applies a function to all strings in a column of lists of strings or structs."""
-    listed = list_items(column)
-    if not len(listed.values):
-        return column
-    values = listed.values
-    if pa.types.is_struct(values.type):
-        parts = [
-            work(listed.field(f.name)) if pa.types.is_string(f.type) else listed.field(f.name)
-            for f in values.type
-        ]
-        values = pa.StructArray.from_arrays(parts, fields=list(values.type))
-    else:
-        values = work(values)
-    counts = np.bincount(np.array(listed.rows, np.int64), minlength=len(column))
-    return _to_lists(column, values, counts)
-
-
-def _to_lists(column: pa.Array, values: pa.Array, counts: Array) -> pa.Array:
-    """Makes a list column of the same type and nulls with other items."""
-    offsets = np.concatenate([[0], np.cumsum(counts)]).astype(np.int32)
-    return pa.ListArray.from_arrays(
-        pa.array(offsets), values, type=column.type, mask=pc.is_null(column)
-    )
-
-
-def _set_column(batch: pa.RecordBatch, name: str, column: pa.Array) -> pa.RecordBatch:
-    at = batch.schema.get_field_index(name)
-    return batch.set_column(at, batch.schema.field(at), column)
+    return lists_like(payments, drop_gift_card_payees(listed.values), counts)

@@ -19,12 +19,11 @@ import pyarrow.compute as pc
 
 from schemas.enums import SUSPECT_NUMBER_DIRECTIONS, RecordKind, Role
 from schemas.reject import Code
-from transforms.extract import narrative
+from transforms.extract import narrative, sensitive_text
 from transforms.extract.kinds import email
 from transforms.extract.kinds.gift_card import mask_gift_card_codes
 from transforms.phone import normalize
 from transforms.read.framing import locate_cells, split_cells
-from transforms.redact import sensitive_text
 from transforms.text_masking import MASK, SEARCH_EDGE, SEARCH_LIMIT, mask_spans, mask_spans_fully
 from transforms.validate import CONTACT_PATTERN
 from transforms.victims.identifier_matcher import find_identifiers, identifier_patterns

@@ -23,20 +23,22 @@ from schemas.enums import RecordKind
 from schemas.field import TIMESTAMP
 from schemas.mention import EVIDENCE
 from transforms.arrow_util import batch_of_columns
-from transforms.call_scripts.fingerprints import (
-    FINGERPRINT_ROW,
-    FINGERPRINT_ROW_WITH_TEXT,
-    fingerprint_rows,
-)
 from transforms.decisions import DecisionsInForce
 from transforms.deduplicate import CALL_ORDER, COMPLAINT_ORDER, content_hashes, winning_rows
 from transforms.extract.evidence import call_evidence, complaint_evidence
+from transforms.extract.fingerprints import (
+    FINGERPRINT_ROW,
+    FINGERPRINT_ROW_WITH_WORDS,
+    fingerprint_rows,
+)
 from transforms.redact.rejects import stated_victim_numbers_in_rejects
 from transforms.reporters import NO_RULES, SourceRules
 from transforms.shuffle import partition_numbers, table_of
 from transforms.stream.phrase_counts import PHRASE_COUNT, phrase_counts
+from transforms.victims.identifier_matcher import ComplaintNumbers
 from transforms.victims.stated_numbers import (
     STATED_NUMBER,
+    Numbers,
     read_numbers,
     stated_by_row,
     stating_reporters,
@@ -116,7 +118,9 @@ def records_to_delta(
     is_call = kind is RecordKind.CALL
     key, order = (CALL_KEY, CALL_ORDER) if is_call else (COMPLAINT_KEY, COMPLAINT_ORDER)
     table = pa.Table.from_batches([accepted])
-    kept = accepted.take(pa.array(winning_rows(table, key, order)))
+    winners = winning_rows(table, key, order)
+    kept = accepted.take(pa.array(winners))
+    replaced = accepted.take(pa.array(np.delete(np.arange(accepted.num_rows), winners)))
     absent = pa.nulls(kept.num_rows, pa.float64())
     columns = {
         "record_kind": pa.repeat(str(kind), kept.num_rows),
@@ -129,19 +133,26 @@ def records_to_delta(
         "position": kept["position"],
     }
     records = batch_of_columns(columns, RECORD)
-    mentions = call_evidence(kept) if is_call else complaint_evidence(kept, rules)
+    numbers = read_numbers(kept, kind)
+    if isinstance(numbers, ComplaintNumbers):
+        mentions = complaint_evidence(kept, rules, numbers)
+    else:
+        mentions = call_evidence(kept, numbers)
     row = pc.index_in(_names(mentions), _names(records))
     evidence = pa.RecordBatch.from_arrays([row, *mentions.columns], schema=DELTA_EVIDENCE)
-    texts = _empty(FINGERPRINT_ROW_WITH_TEXT) if is_call else fingerprint_rows(kept)
+    texts = _empty(FINGERPRINT_ROW_WITH_WORDS) if is_call else fingerprint_rows(kept)
     row = pc.index_in(_names(texts, "complaint_id"), _names(records))
     fingerprints = pa.RecordBatch.from_arrays(
         [row, *texts.select(FINGERPRINT_ROW.names).columns], schema=DELTA_FINGERPRINTS
     )
     # An older version may have come before: phrases do not depend on which one wins.
-    whole = is_call or kept.num_rows == accepted.num_rows
+    whole = is_call or not replaced.num_rows
     phrases = phrase_counts(texts if whole else fingerprint_rows(accepted))
-    stated = _stated_in_records(accepted, kind, rules)
-    return Delta(records, evidence, stated, fingerprints, phrases)
+    stated = [_stated_in_records(kept, numbers, kind, rules)]
+    if replaced.num_rows:
+        stated.append(_stated_in_records(replaced, read_numbers(replaced, kind), kind, rules))
+    stated_once = latest_stated(stated)
+    return Delta(records, evidence, stated_once, fingerprints, phrases)
 
 
 def rejects_to_delta(rejects: pa.RecordBatch, now: datetime) -> Delta:
@@ -245,16 +256,16 @@ def stated_in_records(stated: pa.RecordBatch) -> pa.RecordBatch:
 
 
 def _stated_in_records(
-    accepted: pa.RecordBatch, kind: RecordKind, rules: SourceRules
+    records: pa.RecordBatch, read: Numbers, kind: RecordKind, rules: SourceRules
 ) -> pa.RecordBatch:
     """Returns what COMPLAINT_ACCEPTED or CALL_ACCEPTED rows state, by the time of each row."""
-    when = accepted["started_at" if kind is RecordKind.CALL else "received_at"]
-    stated = stated_by_row(accepted, read_numbers(accepted, kind))
+    when = records["started_at" if kind is RecordKind.CALL else "received_at"]
+    stated = stated_by_row(records, read)
     ids = pc.binary_join_element_wise("phone:", stated.identifiers, "")
     rows = pa.array(stated.rows)
-    who = stating_reporters(accepted, kind, rules).take(rows)
+    who = stating_reporters(records, kind, rules).take(rows)
     numbers = pa.RecordBatch.from_arrays([ids, who], schema=STATED_NUMBER)
-    return latest_stated([_stated_at(numbers, when.take(rows).cast(TIMESTAMP), refused=False)])
+    return _stated_at(numbers, when.take(rows).cast(TIMESTAMP), refused=False)
 
 
 def _stated_at(stated: pa.RecordBatch, times: pa.Array, *, refused: bool) -> pa.RecordBatch:

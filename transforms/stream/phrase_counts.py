@@ -17,10 +17,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from schemas.field import TIMESTAMP
+from transforms import call_scripts
 from transforms.arrow_util import group_changes, group_starts, mix_hashes
-from transforms.call_scripts import matches
-from transforms.call_scripts.families import place_or_minus_one
-from transforms.call_scripts.fingerprints import PHRASE, flatten_fingerprints, phrases
+from transforms.call_scripts import place_or_minus_one
+from transforms.extract.fingerprints import PHRASE, flatten_fingerprints, phrases
 from transforms.shuffle import table_of
 
 PHRASE_COUNT = pa.schema(
@@ -53,7 +53,7 @@ class CollectPhrases(beam.PTransform):
 
 
 def phrase_counts(texts: pa.RecordBatch) -> pa.RecordBatch:
-    """Converts FINGERPRINT_ROW_WITH_TEXT rows to PHRASE_COUNT rows with all their words."""
+    """Converts FINGERPRINT_ROW_WITH_WORDS rows to PHRASE_COUNT rows with all their words."""
     flat = flatten_fingerprints(texts)
     known = phrases(texts, np.arange(len(flat.value)))
     at = place_or_minus_one(known["value"].to_numpy(), flat.value)
@@ -137,7 +137,7 @@ def _newest_people(columns: _Columns, among: np.ndarray) -> tuple[np.ndarray, np
     value, victim, teller, at = (one[among] for one in columns)
     rows = (_newest(value, victim, teller, at), _newest(value, teller, victim, at))
     shown = [np.unique(value[one], return_counts=True) for one in rows]
-    enough = [values[counts >= matches.MIN_TELLERS] for values, counts in shown]
+    enough = [values[counts >= call_scripts.MIN_TELLERS] for values, counts in shown]
     return among[np.union1d(*rows)], np.intersect1d(enough[0], enough[1])
 
 
@@ -147,7 +147,7 @@ def _newest(value: np.ndarray, who: np.ndarray, other: np.ndarray, at: np.ndarra
     once = order[group_starts(value[order], who[order])]
     once = once[np.lexsort((who[once], -at[once], value[once]))]
     rank = np.arange(len(once)) - np.searchsorted(value[once], value[once])
-    newest: np.ndarray = once[rank < matches.MIN_TELLERS]
+    newest: np.ndarray = once[rank < call_scripts.MIN_TELLERS]
     return newest
 
 

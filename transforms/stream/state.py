@@ -29,10 +29,10 @@ from schemas.enums import EntityKind, RecordKind
 from schemas.field import TIMESTAMP
 from schemas.mention import EVIDENCE, MENTIONS, ROW
 from transforms.arrow_util import explode, implode
-from transforms.call_scripts.fingerprints import FINGERPRINT_ROW
 from transforms.counters import KIND_PLURAL, increment_engine_counter
 from transforms.decisions import DecisionsInForce
 from transforms.deduplicate import winning_rows
+from transforms.extract.fingerprints import FINGERPRINT_ROW
 from transforms.extract.kinds.registry import BY_KIND
 from transforms.manifest import CounterValue
 from transforms.reporters import SourceRules

@@ -153,6 +153,14 @@ def find_identifiers(text: str, patterns: Patterns) -> Iterator[tuple[int, int]]
             yield from characters.find(pattern)
 
 
+def find_in_digits(digits: str, places: list[int], patterns: Patterns) -> Iterator[tuple[int, int]]:
+    """Yields the same of patterns of digits, given all digits of a text and the place of each."""
+    characters = _Characters(digits, places, _WIDEST_GAP)
+    for pattern in patterns:
+        if pattern.text.isdigit():
+            yield from characters.find(pattern)
+
+
 def may_contain_pattern(text: str, patterns: Patterns) -> bool:
     """Tells whether a pattern's characters follow each other in ASCII text, however far apart."""
     texts = _decoded_forms(text.lower())
@@ -290,7 +298,9 @@ class _Characters:
         first = self.text.find(pattern.text)
         while first >= 0:
             last = first + len(pattern.text) - 1
-            close = all(at[i + 1] - at[i] <= self.widest + 1 for i in range(first, last))
+            close = at[last] - at[first] == last - first or all(
+                at[i + 1] - at[i] <= self.widest + 1 for i in range(first, last)
+            )
             if close and (not pattern.alone or _is_apart(at, first, last)):
                 yield at[first], at[last] + 1
             first = self.text.find(pattern.text, first + 1)

@@ -8,8 +8,7 @@ close ones, are compared by hash with every format in which the number is dialed
 from __future__ import annotations
 
 import re
-import unicodedata
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 from itertools import chain
@@ -20,24 +19,11 @@ import phonenumbers as pn
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from transforms import text_util
 from transforms.arrow_util import Array, concat_ranges, group_changes, hash_text, sorted_lookup
 from transforms.phone import numbering_plan
 from transforms.phone.numbering_plan import digit_matrix
-from transforms.text_spans import slice_bytes, string_buffers
 from transforms.victims.identifier_matcher import plain_country_code, plain_country_codes
-
-MIN_DIGITS = 7
-"""Digits of the shortest format that is looked for: fewer are an amount or a year."""
-
-MAX_DIGITS = 18
-"""Digits of the longest format: 15 (E.164) after an international prefix."""
-
-CANDIDATE_HINT = rf"[0-9](?:[^0-9A-Za-z_]{{0,3}}[0-9]){{{MIN_DIGITS - 1}}}|[^\x00-\x7f]"
-"""RE2: without a match of this, a text has no candidate."""
-
-BATCH_BYTES = 1 << 22
-"""Bytes of text that are searched at once, which bounds the memory for it."""
+from transforms.victims.record_texts import MAX_DIGITS, MIN_DIGITS, candidate_digits_in_column
 
 _FEW_HASHES = 1 << 16
 """Hashes that wait before they are sorted in, at least."""
@@ -47,17 +33,7 @@ NOBODY_NAMED = -1
 
 _PHONE = "phone:"
 
-_MAX_PIECES = 6
-"""Runs of digits that one number is written in."""
-
-_GAP = 3
-"""Characters between two runs of one number, none of them of a word."""
-
 _RUN = re.compile(r"\d+", re.ASCII)
-
-_CLOSE = re.compile(rf"\d+(?:[^\w]{{1,{_GAP}}}\d+)*", re.ASCII)
-
-_OF_A_WORD = np.array([chr(byte).isalnum() or chr(byte) == "_" for byte in range(128)])
 
 IDD_PREFIXES = ("", "00", "011")
 """International prefixes before a country code: ITU-T E.123, and North America."""
@@ -67,7 +43,7 @@ _E164 = r"^\+[0-9]{7,15}$"
 _LONGEST_CODE = 3
 """Digits of the longest country code."""
 
-_NO_HASHES, _NO_CLAIMS = np.empty(0, np.int64), np.empty((2, 0), np.int64)
+NO_NUMBERS, _NO_CLAIMS = np.empty(0, np.int64), np.empty((2, 0), np.int64)
 
 
 def hash_dial_formats(victims: pa.RecordBatch) -> Array:
@@ -133,46 +109,17 @@ def find_victim_digits_by_row(texts: pa.Array, own: Array) -> dict[int, tuple[st
     """Returns what `find_victim_digits` does, by row, for the rows that have any."""
     if not len(own):
         return {}
-    rows, digits = candidate_digits_in_column(texts)
+    return victim_digits_among(*candidate_digits_in_column(texts), own)
+
+
+def victim_digits_among(rows: Array, digits: pa.Array, own: Array) -> dict[int, tuple[str, ...]]:
+    """Returns those of the candidate digits of rows that are a victim's number, by row."""
     theirs = np.flatnonzero(sorted_lookup(own, hash_text(digits))[1])
     hits: dict[int, set[str]] = {}
     matched = digits.take(pa.array(theirs)).to_pylist()
     for row, one in zip(rows[theirs].tolist(), matched, strict=True):
         hits.setdefault(row, set()).add(one)
     return {row: tuple(sorted(those)) for row, those in hits.items()}
-
-
-def candidate_digits(text: str) -> Iterator[str]:
-    """Yields the runs of digits in a text, alone and joined to those that follow closely."""
-    plain = text if text.isascii() else unicodedata.normalize("NFKC", text)
-    read = text_util.decode_web_escapes(plain)
-    for close in (*_CLOSE.findall(plain), *(_CLOSE.findall(read) if read != plain else ())):
-        runs = _RUN.findall(close)
-        for first in range(len(runs)):
-            digits = ""
-            for run in runs[first : first + _MAX_PIECES]:
-                digits += run
-                if len(digits) > MAX_DIGITS:
-                    break
-                if len(digits) >= MIN_DIGITS:
-                    yield digits
-
-
-def candidate_digits_in_column(texts: pa.Array) -> tuple[Array, pa.Array]:
-    """Returns the `candidate_digits` of strings or null, with the row of each.
-
-    Texts in ASCII without web escapes are searched by whole columns, the others one by one.
-    """
-    rows = np.flatnonzero(pc.fill_null(pc.match_substring_regex(texts, CANDIDATE_HINT), False))
-    texts = texts.take(pa.array(rows))
-    codes = pc.match_substring_regex(texts, text_util.WEB_ESCAPE)
-    plain = pc.and_not(pc.string_is_ascii(texts), codes).to_numpy(zero_copy_only=False)
-    parts = [_candidates_one_by_one(texts, np.flatnonzero(~plain))]
-    for part in _split_by_size(texts, np.flatnonzero(plain)):
-        at, digits = _candidates_in_plain(texts.take(pa.array(part)))
-        parts.append((part[at], digits))
-    where, candidates = zip(*parts, strict=True)
-    return rows[np.concatenate(where)], pa.concat_arrays(candidates)
 
 
 def dial_formats(e164: pa.Array) -> pa.Array:
@@ -240,7 +187,7 @@ class UnionOfHashes(beam.CombineFn):
 
     def __init__(self, few: int = _FEW_HASHES, *, pairs: bool = False) -> None:
         self._few = few
-        self._none = _NO_CLAIMS if pairs else _NO_HASHES
+        self._none = _NO_CLAIMS if pairs else NO_NUMBERS
 
     def create_accumulator(self) -> _Waiting:
         """Returns no hashes."""
@@ -301,7 +248,7 @@ class VictimClaims(beam.PTransform):
 
 
 def _nobody(_: object) -> Array:
-    return _NO_HASHES
+    return NO_NUMBERS
 
 
 def _no_claims(_: object) -> Array:
@@ -315,54 +262,6 @@ def _sorted_unique(hashes: Array) -> Array:
         return np.ascontiguousarray(pairs[:, group_changes(*pairs)])
     ordered = np.sort(hashes)
     return ordered[group_changes(ordered)]
-
-
-def _candidates_one_by_one(texts: pa.Array, rows: Array) -> tuple[Array, pa.Array]:
-    """Returns the candidates in some of the texts, and the row of each."""
-    distinct = texts.take(pa.array(rows)).dictionary_encode()
-    of_text = [list(set(candidate_digits(text))) for text in distinct.dictionary.to_pylist()]
-    candidates = [of_text[at] for at in distinct.indices.to_pylist()]
-    counts = np.array([len(one) for one in candidates], np.int64)
-    return np.repeat(rows, counts), pa.array(chain.from_iterable(candidates), pa.string())
-
-
-def _split_by_size(texts: pa.Array, rows: Array) -> list[Array]:
-    """Splits the rows of some texts into parts of about `BATCH_BYTES`."""
-    sizes = np.cumsum(pc.binary_length(texts).to_numpy()[rows], dtype=np.int64)
-    return np.split(rows, np.flatnonzero(np.diff(sizes // BATCH_BYTES)) + 1)
-
-
-def _candidates_in_plain(texts: pa.Array) -> tuple[Array, pa.Array]:
-    """Returns the candidates in ASCII texts without web escapes, and the text of each."""
-    offsets, data = string_buffers(texts)
-    at = np.flatnonzero(data - ord("0") < len("0123456789"))
-    text = np.repeat(np.arange(len(texts)), np.diff(np.searchsorted(at, offsets)))
-    # Runs as ranges of indices into all digits, among which those of a chain are contiguous.
-    apart = (np.diff(at) > 1) | (np.diff(text) > 0)
-    firsts = np.append(0, np.flatnonzero(apart) + 1)[: len(at)]
-    ends = np.append(firsts[1:], len(at))[: len(firsts)]
-    chains = np.cumsum(_begin_a_chain(data, at[firsts], at[ends - 1] + 1, text[firsts]))
-    joined = []
-    for more in range(min(_MAX_PIECES, len(firsts))):
-        first, end = firsts[: len(firsts) - more], ends[more:]
-        kept = (chains[more:] == chains[: len(chains) - more]) & (end - first >= MIN_DIGITS)
-        kept &= end - first <= MAX_DIGITS
-        joined.append((first[kept], end[kept]))
-    if not joined:
-        return at, pa.array([], pa.string())
-    first, end = (np.concatenate(column) for column in zip(*joined, strict=True))
-    return text[first], slice_bytes(data[at], first, end)
-
-
-def _begin_a_chain(data: Array, starts: Array, ends: Array, text: Array) -> Array:
-    """Tells which runs of digits, as ranges of bytes, do not closely follow the one before."""
-    begin = np.ones(len(starts), bool)
-    gap = starts[1:] - ends[:-1]
-    begin[1:] = (text[1:] != text[:-1]) | (gap > _GAP)
-    for place in range(_GAP):
-        inside = np.flatnonzero(~begin[1:] & (gap > place))
-        begin[inside + 1] = _OF_A_WORD[data[ends[inside] + place]]
-    return begin
 
 
 def _dial_formats_of_plain(e164: pa.Array, code: Array) -> list[pa.Array]:

@@ -41,9 +41,10 @@ _BREAKS = " \t\r\n<>\"'"
 
 _LINK_AT = r"(?:@|%40|&#64;|&#x40;|&commat;)"
 
-_BASE64 = r"[/?#=&][A-Za-z0-9+/_-]{12,}"
+_TOKEN_HINT = r"(?:[^/]/|[^:]//+|[?#=&]|[/?#][^\s<>\"']*://)[A-Za-z0-9+_-]{12}"
+"""RE2: without a match of this, no token stands behind a host."""
 
-_LINK_HINT = rf"(?i)[/?#][^\s<>\"']*{_LINK_AT}|{_BASE64}"
+LINK_HINTS = (rf"(?i)[/?#][^\s<>\"']*{_LINK_AT}|{_TOKEN_HINT}",)
 """RE2: without a match of this, a text holds no such address."""
 
 _REST = re.compile(
@@ -93,7 +94,7 @@ def is_in_url(text: str, place: int) -> bool:
 
 def mask_link_addresses(texts: pa.Array) -> pa.Array:
     """Masks the addresses in the links of strings or null, at the same length."""
-    return text_masking.mask_found(texts, (_LINK_HINT,), _link_address_spans)
+    return text_masking.mask_found(texts, LINK_HINTS, link_address_spans)
 
 
 def _addresses(text: str) -> Iterator[re.Match[str]]:
@@ -109,7 +110,8 @@ def _addresses(text: str) -> Iterator[re.Match[str]]:
         yield match
 
 
-def _link_address_spans(text: str) -> Iterator[tuple[int, int]]:
+def link_address_spans(text: str) -> Iterator[tuple[int, int]]:
+    """Yields start and end of every address in the links of a text."""
     for link in _REST.finditer(text):
         for address in _ADDRESS.finditer(text, *link.span("rest")):
             yield address.span()

@@ -19,13 +19,15 @@ _HINT = r"(?i)card|karte|tarjeta|carte|gutschein|voucher|steam|itunes|google ?pl
 _GROUPS = "[A-Z0-9]{4,5}(?:[ -]?[A-Z0-9]{4,5}){2}"
 """RE2: what every code begins with."""
 
+HINTS = (_HINT, _GROUPS)
+
 _CARD = re.compile(_HINT)
 
 _CODE = re.compile(
     r"(?<![A-Za-z0-9+])(?=[A-Z0-9 -]{0,19}\d)"
-    r"[A-Z0-9]{4,5}(?:[ -]?[A-Z0-9]{4,5}){2,4}(?![A-Za-z0-9])"
+    r"(?=([A-Z0-9]{4,5}(?:[ -]?[A-Z0-9]{4,5}){2,4})(?![A-Za-z0-9]))"
 )
-"""A code in groups of four or five, or in one piece, as cards print it."""
+"""A code in groups of four or five, or in one piece, as cards print it; also amid such groups."""
 
 _REACH = 120
 """Characters behind the name of a card in which its codes are read out."""
@@ -35,12 +37,12 @@ def find_codes(text: str) -> Iterator[tuple[int, int]]:
     """Yields start and end of every code that stands behind the name of a card."""
     for start, end in _behind_cards(text):
         for code in _CODE.finditer(text, start, end):
-            yield code.span()
+            yield code.span(1)
 
 
 def mask_gift_card_codes(texts: pa.Array) -> pa.Array:
     """Masks the codes of gift cards in texts, each at its length."""
-    return text_masking.mask_found(texts, (_HINT, _GROUPS), find_codes)
+    return text_masking.mask_found(texts, HINTS, find_codes)
 
 
 def drop_gift_card_payees(payments: pa.Array) -> pa.Array:

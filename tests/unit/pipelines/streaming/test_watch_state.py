@@ -14,7 +14,7 @@ from pipelines.streaming.watch_sources import ReadPosition
 from schemas.enums import SourceRule
 from tests.support.made_up_deltas import contents_of, delta_of
 from tests.support.script_texts import SCRIPT, own
-from transforms.call_scripts.matches import MIN_TELLERS
+from transforms.call_scripts import MIN_TELLERS
 from transforms.stream.state import RETENTION_DAYS, longest_retention
 
 

@@ -13,24 +13,27 @@ import random
 import time
 from collections.abc import Callable
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from schemas.complaint import COMPLAINT_READ
+from schemas.complaint import COMPLAINT_TEXTS
 from schemas.reject import RAW_LIMIT
 from tests.support.made_up_records import complaints, number, read_complaints, victims
 from transforms.extract import impersonation
 from transforms.extract.evidence import complaint_evidence
 from transforms.extract.kinds import payment_account, remote_access, url
 from transforms.extract.narrative import find_in_narratives, load_finders
+from transforms.extract.sensitive_text import find_private
 from transforms.graph.entities import WITHHELD
 from transforms.phone import find, normalize, spoken
 from transforms.redact.records import redact_complaints, withhold_from_complaints
 from transforms.redact.rejects import mask_rejected_text
-from transforms.text_masking import SEARCH_LIMIT
+from transforms.text_masking import SEARCH_LIMIT, cut_to_search_limit
 from transforms.victims.number_index import find_victim_digits, hash_dial_formats
+from transforms.victims.record_texts import find_digits, record_texts
 
 MEGABYTE = 1 << 20
 
@@ -163,24 +166,31 @@ def test_a_text_of_the_search_limit_is_kept():
     )
 
 
-def unread(row: dict[str, object]) -> pa.RecordBatch:
-    """A COMPLAINT_READ row of a record in which nothing was read, which takes no time."""
-    read = [pa.array([[]], pa.list_(pa.string())), pa.array([0], pa.int32())]
-    told = pa.array([[]], COMPLAINT_READ.field("impersonation").type)
-    columns = [*complaints(row).columns, *read, told]
-    return pa.RecordBatch.from_arrays(columns, schema=COMPLAINT_READ)
-
-
 def masking(text: str) -> object:
-    return withhold_from_complaints(
-        unread({"narrative": text, "urls": [text]}), victims([("+14156667777",)])
-    )
+    return withhold_from_complaints(READ[text], victims([("+14156667777",)]))
 
 
 def keeping(text: str) -> object:
     nobody = pa.table({name: pa.array([], pa.string()) for name in WITHHELD.names})
-    batch = unread({"narrative": text, "emails": [text]})
-    return list(redact_complaints(pa.Table.from_batches([batch]), nobody, OWN))
+    return list(redact_complaints(pa.Table.from_batches([READ[text]]), nobody, OWN))
+
+
+def private(text: str) -> object:
+    texts = record_texts(complaints({"narrative": text, "urls": [text]}), COMPLAINT_TEXTS)
+    texts = texts._replace(texts=cut_to_search_limit(texts.texts))
+    return find_private(texts, np.zeros(1, bool)), find_digits(texts.texts)
+
+
+class Records(dict[str, pa.RecordBatch]):
+    """The record of a text as it was read, which is another step."""
+
+    def __missing__(self, text: str) -> pa.RecordBatch:
+        self.clear()
+        row = {"narrative": text, "urls": [text], "emails": [text]}
+        return self.setdefault(text, read_complaints(row))
+
+
+READ = Records()
 
 
 def evidence(text: str) -> object:
@@ -211,6 +221,7 @@ def among_others(text: str) -> object:
 OWN = hash_dial_formats(pa.RecordBatch.from_pydict({"entity_id": ["phone:+14156667777"]}))
 
 STEPS: tuple[Callable[[str], object], ...] = (
+    private,
     masking,
     keeping,
     evidence,
@@ -233,6 +244,7 @@ def test_a_megabyte_through_the_steps_that_keep_it(piece):
     text = piece * (MEGABYTE // len(piece.encode()))
     for step in STEPS:
         step(piece)
+        assert READ[text]
         assert seconds(step, text) < LIMIT, step
 
 
@@ -241,4 +253,5 @@ def test_a_megabyte_of_mixed_pieces_through_the_steps_that_keep_it():
     for some in (["(", "1-"], ["calling_number:", "1", "2 ", "3"], rng.sample(MORE, 4)):
         text = "".join(rng.choices(some, k=MEGABYTE // 6))[:MEGABYTE]
         for step in STEPS:
+            assert READ[text]
             assert seconds(step, text) < LIMIT, (some, step)

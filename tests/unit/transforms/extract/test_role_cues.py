@@ -8,7 +8,7 @@ import pytest
 
 from schemas.enums import EntityKind, Role
 from tests.support.role_words import role_in_text
-from transforms.extract import roles
+from transforms.extract import narrative
 from transforms.text_util import load_reference_data
 
 
@@ -16,8 +16,8 @@ def test_every_rule_has_its_place():
     rules = load_reference_data("cues.toml")
     assert set(rules) == {"parts", "before", "caller_transcript", "after", "quoted_speech"}
     kinds = [kind for rule in rules["before"] for kind in rule["kinds"]]
-    assert {EntityKind(kind) for kind in kinds} == set(roles.leading_cues())
-    assert sum(map(len, roles.leading_cues().values())) == len(kinds)
+    assert {EntityKind(kind) for kind in kinds} == set(narrative.leading_cues())
+    assert sum(map(len, narrative.leading_cues().values())) == len(kinds)
     used = {
         part
         for name in ("before", "caller_transcript", "after", "quoted_speech")
@@ -30,9 +30,9 @@ def test_every_rule_has_its_place():
 
 def test_rules_are_in_lower_case():
     """They are matched with text in lower case: a capital would never match."""
-    before = [rule for rules in roles.leading_cues().values() for rule in rules]
-    others = (*roles.caller_transcript_cues(), *roles.trailing_cues())
-    for rule in (*before, *others, *roles.quoted_speech_cues().items()):
+    before = [rule for rules in narrative.leading_cues().values() for rule in rules]
+    others = (*narrative.caller_transcript_cues(), *narrative.trailing_cues())
+    for rule in (*before, *others, *narrative.quoted_speech_cues().items()):
         letters = re.sub(r"\\[A-Za-z]", "", rule[1].pattern)
         assert letters == letters.lower()
 

@@ -11,7 +11,7 @@ from hypothesis import given, strategies as st
 from schemas.enums import EntityKind, Role
 from tests.support.real_data import real
 from tests.support.role_words import role_in_text
-from transforms.extract.roles import last_clauses
+from transforms.extract.narrative import last_clauses
 from transforms.phone.find import find_numbers_in_text
 
 NUMBER = "888-555-0123"

@@ -190,6 +190,34 @@ def test_spans_of_the_narrative_are_masked_whole():
     assert kept["numbers_withheld"].to_pylist() == [1, 0]
 
 
+def test_each_row_keeps_its_own_text():
+    own, other = "my number is 202_456_2131 ok", "they called 202-456-1414"
+    batch = complaints({"narrative": own}, {"narrative": "nothing"}, {"narrative": other})
+    kept = withhold_from_complaints(batch, victims([(), (), ()]), {2: [(12, 24)]})
+    assert kept["narrative"].to_pylist() == [
+        "my number is ###_###_#### ok", "nothing", "they called ###-###-####",
+    ]  # fmt: skip
+    assert kept["numbers_withheld"].to_pylist() == [1, 0, 1]
+
+
+def test_what_is_called_ones_own_ends_where_a_withheld_identifier_begins():
+    text = "my number is 202-456-1414, 888-222-3344 called"
+    both, one = (
+        "my number is ###-###-####, ###-###-#### called",
+        f"my number is ###-###-####{text[25:]}",
+    )
+    for spans, shown in (({}, both), ({0: [(13, 25)]}, one)):
+        kept = withhold_from_complaints(complaints({"narrative": text}), victims([()]), spans)
+        assert kept["narrative"].to_pylist() == [shown]
+
+
+@pytest.mark.parametrize("second", ["jane at gmail com", "jo@home.org"])
+def test_a_second_address_of_ones_own_is_masked_with_the_first(second):
+    text = f"my email is jane@home.org or {second}"
+    kept = withhold_from_complaints(complaints({"narrative": text}), victims([()]), {0: [(12, 25)]})
+    assert kept["narrative"].to_pylist() == [f"my email is {'#' * (len(text) - 12)}"]
+
+
 def test_a_number_is_taken_out_as_its_field_spells_it():
     batch = complaints(
         {"narrative": "mine: 800flowers1", "phone_numbers": [number("800-FLOWERS1", "victim")]}

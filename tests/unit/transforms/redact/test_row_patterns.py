@@ -6,13 +6,14 @@ import pyarrow as pa
 from hypothesis import given, strategies as st
 
 from tests.support.made_up_records import victims
-from transforms.redact.records import RowPatterns, find_wanted, mask_wanted, may_contain_wanted
-from transforms.text_masking import mask_spans
+from transforms.redact import records
+from transforms.redact.records import RowPatterns, find_wanted
 from transforms.victims.identifier_matcher import (
     MIN_IDENTIFIER_LENGTH,
     find_identifiers,
     identifier_patterns,
 )
+from transforms.victims.record_texts import RecordTexts, each_digit, find_digits
 
 NUMBERS = ("+12125550123", "+442079460958", "+5491123456789", "+34935779397")
 
@@ -62,30 +63,52 @@ def row_patterns(rows):
     return RowPatterns(len(rows), *(victims([row[part] for row in rows]) for part in (0, 1)))
 
 
+def found(texts, wanted, rows):
+    """The places that are found in each text."""
+    column = pa.array(texts, pa.string())
+    of_rows = RecordTexts(np.array(rows, np.int64), column, [("text", None, len(texts))])
+    spans = find_wanted(of_rows, [each_digit(find_digits(column))], wanted)
+    return [places(spans.get(at, ())) for at in range(len(texts))]
+
+
+def places(spans):
+    return {place for start, end in spans for place in range(start, end)}
+
+
 @given(st.lists(st.tuples(TEXTS, WANTED), max_size=8))
-def test_masks_what_a_search_of_every_text_finds(rows):
-    texts = pa.array([text for text, _ in rows], pa.string())
+def test_finds_what_a_search_of_every_text_finds(rows):
+    texts = [text for text, _ in rows]
     wanted = row_patterns([those for _, those in rows])
-    every = {
-        row: list(find_identifiers(text, identifier_patterns(*those)))
-        for row, (text, those) in enumerate(rows)
-        if text
-    }
-    whose = np.arange(len(rows))
-    assert find_wanted(texts, wanted, whose) == {
-        row: found for row, found in every.items() if found
-    }
-    backwards = find_wanted(texts.take(pa.array(whose[::-1])), wanted, whose[::-1])
-    assert backwards == {len(rows) - 1 - row: found for row, found in every.items() if found}
-    assert mask_wanted(texts, wanted).to_pylist() == [
-        mask_spans(text, every.get(row, ())) if text else text for row, (text, _) in enumerate(rows)
+    every = [
+        places(find_identifiers(text, identifier_patterns(*those)) if text else ())
+        for text, those in rows
     ]
+    forwards = found(texts, wanted, range(len(rows)))
+    assert all(map(set.issubset, every, forwards))
+    for text, one, other in zip(texts, every, forwards, strict=True):
+        # Digits that only NFKC makes of other characters are found besides.
+        assert one == other or not text.isascii()
+    assert found(texts[::-1], wanted, range(len(rows))[::-1]) == forwards[::-1]
 
 
-def test_a_text_without_the_digits_is_ruled_out():
+def test_a_text_without_the_digits_is_ruled_out(monkeypatch):
+    looked = []
+    search = records.find_in_digits
+    monkeypatch.setattr(
+        records, "find_in_digits", lambda *form: looked.append(form[0]) or search(*form)
+    )
     wanted = row_patterns([([NUMBERS[0]], [])] * 4)
-    texts = pa.array(["trunk-07", "212 555 0123 called", None, "(212) 555-0124"])
-    assert may_contain_wanted(texts, wanted, np.arange(4)) == [1]
+    texts = ["trunk-07", "212 555 0123 called", None, "(212) 555-0124"]
+    assert found(texts, wanted, range(4)) == [set(), set(range(12)), set(), set()]
+    assert looked == ["2125550123"]
+
+
+def test_a_number_beside_what_is_masked_stands_alone():
+    wanted = row_patterns([(["+12125550123"], [])])
+    texts = RecordTexts(np.zeros(1, np.int64), pa.array(["87 5550123"]), [("text", None, 1)])
+    digits = each_digit(find_digits(texts.texts))
+    assert find_wanted(texts, [digits], wanted) == {}
+    assert find_wanted(texts, [digits.without({0: [(0, 2)]})], wanted) == {0: [(3, 10)]}
 
 
 def test_every_form_of_a_number_has_its_last_digits_last():

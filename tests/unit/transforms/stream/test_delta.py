@@ -13,7 +13,7 @@ from schemas.mention import EVIDENCE
 from tests.support.made_up_deltas import START, accepted, contents_of, delta_of
 from tests.support.made_up_evidence import evidence, listed, mentions_of, piece
 from tests.support.script_texts import SCRIPT, own
-from transforms.call_scripts import matches
+from transforms import call_scripts
 from transforms.decisions import DecisionsInForce
 from transforms.deduplicate import unique_complaints
 from transforms.extract.evidence import complaint_evidence
@@ -37,7 +37,7 @@ from transforms.stream.state import (
     with_record_times,
 )
 
-MANY = matches.MIN_TELLERS
+MANY = call_scripts.MIN_TELLERS
 """People who must have the same words."""
 
 NUMBERS = ["(888) 555-0123", "(888) 555-0124", "(877) 555-0199"]

@@ -7,8 +7,8 @@ import pyarrow as pa
 from hypothesis import given, settings, strategies as st
 
 from tests.support.made_up_deltas import accepted
-from transforms.call_scripts.fingerprints import fingerprint_rows
-from transforms.call_scripts.matches import MIN_TELLERS
+from transforms.call_scripts import MIN_TELLERS
+from transforms.extract.fingerprints import fingerprint_rows
 from transforms.stream.phrase_counts import (
     PHRASE_COUNT,
     drop_words_not_in,

@@ -1,6 +1,7 @@
 """An address in a link is its victim's, however it is encoded; one beside a link is not in it."""
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 from hypothesis import given, strategies as st
 
@@ -46,3 +47,17 @@ def test_nothing_but_letters_and_digits_changes(texts):
     for text, masked in zip(texts, shown, strict=True):
         assert len(text) == len(masked)
         assert all(new in (old, "#") for old, new in zip(text, masked, strict=True))
+
+
+LINKS = st.lists(
+    st.sampled_from(["amFuZUBob21lLm9yZw", "jane@home.org", *"/:?#=&. a", "x.com", "https:"]),
+    max_size=9,
+)
+
+
+@given(LINKS.map("".join))
+def test_the_hint_matches_every_text_with_an_address(text):
+    (hint,) = email.LINK_HINTS
+    assert pc.match_substring_regex(pa.array([text]), hint)[0].as_py() or not any(
+        email.link_address_spans(text)
+    )

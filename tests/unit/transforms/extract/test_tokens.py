@@ -4,7 +4,7 @@ import pyarrow as pa
 from hypothesis import given, settings, strategies as st
 from xxhash import xxh3_64_intdigest
 
-from transforms.call_scripts.tokens import LONGEST, NUMBER, tokenize, tokenize_text
+from transforms.extract.fingerprints import LONGEST, NUMBER, tokenize, tokenize_text
 
 
 def words_of(text):

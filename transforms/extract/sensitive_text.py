@@ -1,31 +1,39 @@
-"""Masks sensitive text that is no identifier of the graph.
+"""Finds sensitive text that is no identifier of the graph, and masks it.
 
-Numbers of payment cards and of social security, and contacts that victims call their own.
+Numbers of payment cards and of social security, codes of gift cards, addresses in links, and
+contacts that victims call their own.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
+import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from transforms import text_masking
-from transforms.text_masking import mask_spans_fully
+from schemas.complaint import OTHER_PRIVATE, OWN_ADDRESS, OWN_NUMBER, PRIVATE
+from transforms.arrow_util import Array
+from transforms.extract.kinds import email, gift_card
+from transforms.text_masking import MASK, find_by_row, mask_rows, mask_spans_fully
 from transforms.text_util import lower_in_place
+from transforms.victims.record_texts import RecordTexts
 
-_CARD_OR_SSN_HINT = (
+Contact = tuple[int, int, str]
+"""Start and end, code points, of an OWN_NUMBER or an OWN_ADDRESS."""
+
+CARD_OR_SSN_HINTS = (
     r"[0-9]{4}[ -]?[0-9]{4}[ -]?[0-9]{4}|3[47][0-9]{2}[ -]?[0-9]{6}|[0-9]{3}-[0-9]{2}-[0-9]{4}"
-    r"|(?i)\b(?:ssn|social|sin|nino?|ni number|national insurance)\b"
+    r"|(?i)\b(?:ssn|social|sin|nino?|ni number|national insurance)\b",
 )
 """RE2: without a match of this, a text holds no such number."""
 
 _CARD = re.compile(
-    r"(?<![\w+.-])(?:\d{4}(?P<sign>[ -]?)\d{4}(?P=sign)\d{4}(?P=sign)\d{4}"
-    r"|3[47]\d{2}[ -]?\d{6}[ -]?\d{5})(?![\w-])"
+    r"(?<![\w+.-])(?=(?P<card>\d{4}(?P<sign>[ -]?)\d{4}(?P=sign)\d{4}(?P=sign)\d{4}"
+    r"|3[47]\d{2}[ -]?\d{6}[ -]?\d{5})(?![\w-]))"
 )
-"""Fifteen or sixteen digits as cards print them (ISO/IEC 7812)."""
+"""Fifteen or sixteen digits as cards print them (ISO/IEC 7812), also behind other such groups."""
 
 _ISSUED = re.compile(r"4|5[1-5]|2[2-7]|3[47]|6011|6[45]|35")
 """First digits of card numbers: Visa, Mastercard, American Express, Discover, JCB."""
@@ -38,6 +46,7 @@ _HYPHENED = re.compile(r"(?<![\w+.-])" + _SSN % ("-", "-"))
 _LABELLED = re.compile(
     r"\b(?:ssn|my social|social (?:security|insurance)(?: number| no\.?| #)?|(?-i:SIN|NINO?)"
     r"|ni number|national insurance(?: number| no\.?)?)\b[^\d\n]{0,20}?"
+    r"(?:\+?\d[\d ().-]{5,20}\d[^\d\n]{1,5}?)?"
     r"(?P<number>\d{3}[ -]?\d{2}[ -]?\d{4}|\d{3}[ -]?\d{3}[ -]?\d{3}"
     r"|\b[A-Z]{2} ?\d{2} ?\d{2} ?\d{2} ?[A-D])(?![\w-])",
     re.IGNORECASE,
@@ -76,22 +85,19 @@ _PLACED = (
 
 _IS = r"(?:(?: (?:number|no|is|was|es|era|ist|war|lautet|est|était)){1,2},?)?[\s:=#(\"'“<-]{1,4}"
 
-SELF_IDENTIFIED_HINT = (
-    rf"(?i)\b{_MINE} {_KIND}(?:\pL{{1,12}} )?(?:{_NUMBERED}|{_ADDRESSED}|{_PLACED}){_IS}"
-)
-"""RE2: without a match of this, a text calls nothing one's own."""
-
-SELF_IDENTIFIED_ROUGH_HINT = (
+SELF_IDENTIFIED_HINTS = (
     (
-        rf"(?i)\b{_MINE} {_KIND}(?:[^ ]+ )?(?:{_NUMBER_WORDS}|{_ADDRESS_WORDS}|{_PLACE_WORDS})"
+        rf"(?i)(?:\b|[0-9]){_MINE} {_KIND}(?:[^ ]+ )?"
+        rf"(?:{_NUMBER_WORDS}|{_ADDRESS_WORDS}|{_PLACE_WORDS})"
         r"[\s:=#(\"'“<-]"
     )
     .replace("{0,4}", "*")
-    .replace(r"\pL{0,16}", "[^ ]*")
+    .replace(r"\pL{0,16}", "[^ ]*"),
 )
-"""RE2: the same without what counts letters or may be missing, which takes a twentieth of the time.
+"""RE2: without a match of this, a text calls nothing one's own.
 
-It matches wherever `SELF_IDENTIFIED_HINT` does, whose endings begin with a sign of its last class.
+What counts letters or may be missing is left out, which takes a twentieth of the time; what follows
+begins with a sign of the last class.
 """
 
 _LETTER = r"[^\W\d_]"
@@ -143,66 +149,100 @@ _PLACE = re.compile(
 """A site, a name with its sign, or the letters and digits of a wallet or account."""
 
 
+_TWO_ADDRESSES = 500
+"""Characters within which a second address ends."""
+
+
 def _cue(what: str) -> re.Pattern[str]:
     pattern = rf" {_KIND}(?:\pL{{1,12}} )?{what}{_IS}"
     return re.compile(pattern.replace(r"\pL", _LETTER))
 
 
-_OWN = re.compile(rf"(?<!\w){_MINE}(?= )")
+_OWN = re.compile(rf"(?<![^\W\d]){_MINE}(?= )")
+"""It may be stuck to a number, which may be masked."""
 
 _BID = re.compile(
     r"(?:call|dial|contact|text|reach|visit|go to|log ?in to|open|mail|write to|reply to) $"
 )
 """Words of a scammer before 'our number'."""
 
-_FORMS = ((_cue(_NUMBERED), _NUMBER), (_cue(_ADDRESSED), _ADDRESS), (_cue(_PLACED), _PLACE))
+_FORMS = (
+    (_cue(_NUMBERED), _NUMBER, OWN_NUMBER),
+    (_cue(_ADDRESSED), _ADDRESS, OWN_ADDRESS),
+    (_cue(_PLACED), _PLACE, OWN_ADDRESS),
+)
 
 
-def mask_card_and_ssn_numbers(texts: pa.Array) -> pa.Array:
-    """Masks numbers of payment cards and of social security in strings or null.
+def find_private(texts: RecordTexts, transcribed: Array) -> pa.ListArray:
+    """Finds what nobody may see in the narratives and links of records, as a column of PRIVATE.
 
-    They tie nobody to a scam, and whoever reads them can use them.
+    Numbers of cards and of social security tie nobody to a scam, and whoever reads them can use
+    them; what a link holds is whom it was sent to. Numbers said in tens or in French, digits in
+    circles, an account without its bank, an address without its dots: they name no entity either,
+    but whoever sees them knows. So whatever looks like a number or an address right after 'my
+    number is' is found, but in transcripts, in which it is the caller's.
+
+    Args:
+        texts: All texts of the records.
+        transcribed: Whether each record's narrative is a transcript of the caller.
     """
-    return text_masking.mask_found(texts, (_CARD_OR_SSN_HINT,), card_and_ssn_spans)
+    narratives, links = texts.of_field("narrative"), texts.of_field("urls")
+    own = narratives[~transcribed[texts.rows[narratives]]]
+    finders: tuple[tuple[Array, tuple[str, ...], Callable[[str], Iterator[Any]]], ...] = (
+        (np.append(narratives, links), email.LINK_HINTS, email.link_address_spans),
+        (narratives, gift_card.HINTS, gift_card.find_codes),
+        (narratives, CARD_OR_SSN_HINTS, card_and_ssn_spans),
+        (own, SELF_IDENTIFIED_HINTS, self_identified),
+    )
+    found = [
+        (where[row], start, end, *(what or [OTHER_PRIVATE]))
+        for where, hints, find in finders
+        for row, spans in find_by_row(texts.texts.take(pa.array(where)), hints, find).items()
+        for start, end, *what in spans
+    ]
+    columns = [[one[place] for one in found] for place in range(4)]
+    spans = [pa.array(column) for column in columns[1:]]
+    return texts.to_column(np.array(columns[0], np.int64), spans, PRIVATE, len(transcribed))
 
 
 def mask_self_identified(texts: pa.Array) -> pa.Array:
-    """Masks, in strings or null, contacts that victims call their own and that no finder reads.
-
-    Numbers said in tens or in French, digits in circles, an account without its bank, an address
-    without its dots: they name no entity, but whoever sees them knows. So whatever looks like a
-    number or an address right after 'my number is' goes.
-    """
-    found = text_masking.find_spans_by_row(
-        texts, (SELF_IDENTIFIED_ROUGH_HINT,), self_identified_spans
-    )
-    rows = pa.array(list(found), pa.int64())
-    own = rows.filter(pc.match_substring_regex(texts.take(rows), SELF_IDENTIFIED_HINT)).to_pylist()
-    return text_masking.mask_rows(texts, {row: found[row] for row in own}, mask_spans_fully)
+    """Masks, in strings or null, contacts that their writers call their own."""
+    found = find_by_row(texts, SELF_IDENTIFIED_HINTS, self_identified)
+    spans = {row: [(start, end) for start, end, _ in those] for row, those in found.items()}
+    return mask_rows(texts, spans, mask_spans_fully)
 
 
 def card_and_ssn_spans(text: str) -> Iterator[tuple[int, int]]:
     """Yields start and end, code points, of every number of a card or of social security."""
     for card in _CARD.finditer(text):
-        if _ISSUED.match(card[0]) and _passes_luhn(card[0]):
-            yield card.span()
+        if _ISSUED.match(card["card"]) and _passes_luhn(card["card"]):
+            yield card.span("card")
     for number in _HYPHENED.finditer(text):
         yield number.span()
     for named in _LABELLED.finditer(text):
         yield named.span("number")
 
 
-def self_identified_spans(text: str) -> Iterator[tuple[int, int]]:
-    """Yields start and end of what looks like a number or an address right after 'my number is'."""
+def self_identified(text: str) -> Iterator[Contact]:
+    """Yields what looks like a number or an address right after 'my number is'."""
     low = lower_in_place(text)
     for own in _OWN.finditer(low):
         if own[0] == "our" and _BID.search(low, max(0, own.start() - 10), own.start()):
             continue
-        for cue, form in _FORMS:
+        for cue, form, what in _FORMS:
             named = cue.match(low, own.end())
             value = form.match(low, named.end()) if named else None
-            if value:
-                yield value.span()
+            if value and any(map(str.isalnum, value[0])):
+                yield *value.span(), what
+                if form is _ADDRESS:
+                    yield from _second_address(low, *value.span())
+
+
+def _second_address(low: str, start: int, end: int) -> Iterator[Contact]:
+    """Yields one's own address with another that follows it within a few words."""
+    masked = f"{MASK * (end - start)}{low[end : end + _TWO_ADDRESSES]}"
+    if more := _ADDRESS.match(masked):
+        yield start, start + more.end(), OWN_ADDRESS
 
 
 def _passes_luhn(written: str) -> bool:

@@ -6,15 +6,14 @@ from hypothesis import given, settings, strategies as st
 from schemas.enums import Role
 from tests.support.made_up_evidence import mentions_of
 from tests.support.script_texts import SCRIPT, complaints, own
-from transforms.call_scripts.families import find_families
-from transforms.call_scripts.fingerprints import (
+from transforms.call_scripts import MIN_TELLERS, find_families, script_matches
+from transforms.extract.fingerprints import (
     FINGERPRINT_ROW,
+    GAP,
     fingerprint_rows,
     flatten_fingerprints,
     phrases,
 )
-from transforms.call_scripts.matches import MIN_TELLERS, script_matches, script_matches_without_text
-from transforms.call_scripts.tokens import GAP
 
 
 def evidence(texts, victims=()):
@@ -79,10 +78,9 @@ def test_from_fingerprints_and_shared_words_the_same_is_found_but_for_places(cut
     known = phrases(rows, np.flatnonzero(np.isin(flatten_fingerprints(rows).value, wide)))
     places = ["start", "end"]
     expected = mentions_of(script_matches(rows, family)).drop_columns(places)
-    of_prints = rows.select(FINGERPRINT_ROW.names)
-    found = mentions_of(script_matches_without_text(of_prints, family, known))
-    assert found.drop_columns(places) == expected
-    nothing = mentions_of(script_matches_without_text(of_prints, family, known.slice(0, 0)))
+    prints = rows.select(FINGERPRINT_ROW.names)
+    assert mentions_of(script_matches(prints, family, known)).drop_columns(places) == expected
+    nothing = mentions_of(script_matches(prints, family, known.slice(0, 0)))
     assert set(nothing["raw"].to_pylist()) <= {GAP}
 
 

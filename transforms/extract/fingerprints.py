@@ -1,6 +1,10 @@
-"""Splits texts into words with their places, in a form that forgets what differs between victims.
+"""Splits narratives into words and winnows these to fingerprints, which shared passages share.
 
-`tokenize` is `tokenize_text` on a whole column at once.
+Schleimer, Wilkerson and Aiken, "Winnowing: local algorithms for document fingerprinting", SIGMOD
+2003: of every `WINDOW` shingles of `SHINGLE` words in a row the smallest hash is kept. Two texts
+that share `SHINGLE + WINDOW - 1` words in a row share a fingerprint, wherever the words stand; and
+the fingerprints of a shared passage overlap, so that they cover it without a gap. Words have a form
+that forgets what differs between victims; `tokenize` is `tokenize_text` on a whole column at once.
 """
 
 from __future__ import annotations
@@ -11,7 +15,11 @@ from functools import cache
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import xxhash
+
+from schemas.field import TIMESTAMP
+from transforms.arrow_util import hash_columns, hash_text
 
 LONGEST = 20_000
 """Characters of a text that are compared; no script that is read out is longer."""
@@ -43,6 +51,51 @@ A text with any other goes by itself through `tokenize_text`.
 _LETTER, _DIGIT, _INSIDE_NUMBER, _APOSTROPHE, _ELSEWHERE = 1, 2, 3, 4, 5
 """Classes of characters; 0 stands between words."""
 
+SHINGLE = 4
+"""Words of a shingle; docs/evidence.md."""
+
+WINDOW = 2
+"""Shingles of which one is kept; less than `SHINGLE`, so that fingerprints overlap."""
+
+_POSITIVE = np.uint64((1 << 63) - 1)
+
+FINGERPRINT_ROW = pa.schema(
+    [
+        ("source_org", pa.string()),
+        ("complaint_id", pa.string()),
+        ("observed_at", TIMESTAMP),
+        ("victim_country", pa.string()),
+        ("victim_id", pa.string()),
+        ("victim", pa.int64()),
+        ("teller", pa.int64()),
+        ("values", pa.list_(pa.int64())),
+        ("words", pa.list_(pa.int32())),
+    ]
+)
+"""A complaint with the fingerprints of its narrative, in their order, and none of its words.
+
+`words` is the number of a fingerprint's first word. `victim` tells victims apart, a record without
+a pseudonym being a victim of its own; `teller` takes equal narratives without a pseudonym for one
+person's.
+"""
+
+FINGERPRINT_ROW_WITH_WORDS = pa.schema(
+    [
+        *FINGERPRINT_ROW,
+        ("received_at", TIMESTAMP),
+        ("spellings", pa.list_(pa.string())),
+        ("starts", pa.list_(pa.int32())),
+        ("ends", pa.list_(pa.int32())),
+    ]
+)
+"""A FINGERPRINT_ROW beside all words of its narrative, as `tokenize` spells them.
+
+`starts` and `ends` are where a fingerprint's words stand in the narrative, in code points.
+"""
+
+PHRASE = pa.schema([("value", pa.int64()), ("words", pa.string())])
+"""A fingerprint, sorted by value, each once, and its `SHINGLE` words with a blank between them."""
+
 
 @dataclass(frozen=True)
 class Tokens:
@@ -67,6 +120,105 @@ class Tokens:
 
 _TokenColumns = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]
 """Words: of which text, which, from where to where."""
+
+
+@dataclass(frozen=True)
+class Fingerprints:
+    """The fingerprints of several texts, by text and place.
+
+    Each has the number of its text, of its first word in `Words`, and its 63-bit `value`.
+    """
+
+    text: np.ndarray
+    word: np.ndarray
+    value: np.ndarray
+
+
+@dataclass(frozen=True)
+class FlatFingerprints:
+    """The fingerprints of a FINGERPRINT_ROW batch: the row and value of each, by row and place."""
+
+    row: np.ndarray
+    value: np.ndarray
+
+
+def fingerprints(words: Tokens) -> Fingerprints:
+    """Winnows the shingles of each text; a text shorter than a shingle has none."""
+    sizes = np.maximum(np.diff(words.bounds) - SHINGLE + 1, 0)
+    text = np.repeat(np.arange(len(sizes)), sizes)
+    ends = np.cumsum(sizes)
+    word = np.arange(len(text)) + np.repeat(words.bounds[:-1] - ends + sizes, sizes)
+    value = _hash_shingles(words.hashes(), word)
+    is_kept = np.zeros(len(value), bool)
+    first, last = np.repeat(ends - sizes, sizes), np.repeat(ends, sizes) - 1
+    is_kept[_smallest_of_windows(first, last, value)] = True
+    kept = np.flatnonzero(is_kept)
+    return Fingerprints(text[kept], word[kept], value[kept])
+
+
+def fingerprint_rows(complaints: pa.RecordBatch) -> pa.RecordBatch:
+    """Turns COMPLAINT_ACCEPTED rows with a fingerprint into FINGERPRINT_ROW_WITH_WORDS rows."""
+    tokens = tokenize(complaints["narrative"])
+    found = fingerprints(tokens)
+    bounds = np.searchsorted(found.text, np.arange(complaints.num_rows + 1)).astype(np.int32)
+    last = found.word + SHINGLE - 1
+    within = (found.word - tokens.bounds[found.text]).astype(np.int32)
+    places = {"starts": tokens.start[found.word], "ends": tokens.end[last]}
+    lists = {"values": found.value, "words": within, **places}
+    named = pc.is_valid(complaints["victim_id"]).to_numpy(zero_copy_only=False)
+    key = hash_columns(complaints, ["source_org", "victim_id"])
+    record = hash_columns(complaints, ["source_org", "complaint_id"])
+    text = hash_text(complaints["narrative"])
+    made = {
+        "observed_at": observation_times(complaints),
+        "victim": pa.array(np.where(named, key, record)),
+        "teller": pa.array(np.where(named, key, text)),
+    }
+    for name, one in lists.items():
+        made[name] = pa.ListArray.from_arrays(pa.array(bounds), pa.array(one))
+    of_texts = pa.array(tokens.bounds.astype(np.int32))
+    spellings = tokens.spellings.take(pa.array(tokens.word))
+    made["spellings"] = pa.ListArray.from_arrays(of_texts, spellings)
+    names = FINGERPRINT_ROW_WITH_WORDS.names
+    columns = [made[name] if name in made else complaints[name] for name in names]
+    rows = pa.RecordBatch.from_arrays(columns, schema=FINGERPRINT_ROW_WITH_WORDS)
+    return rows.filter(pa.array(np.diff(bounds) > 0))
+
+
+def observation_times(batch: pa.RecordBatch) -> pa.Array:
+    """Returns when each scam happened, where that is stated and not later than its report.
+
+    Else the time of the report.
+    """
+    stated = pc.fill_null(pc.less_equal(batch["occurred_at"], batch["received_at"]), False)
+    return pc.if_else(stated, batch["occurred_at"], batch["received_at"])
+
+
+def flatten_fingerprints(rows: pa.RecordBatch) -> FlatFingerprints:
+    """Flattens the fingerprints of a FINGERPRINT_ROW batch."""
+    row = pc.list_parent_indices(rows["values"]).to_numpy(zero_copy_only=False).astype(np.int64)
+    return FlatFingerprints(row, flatten_list(rows, "values"))
+
+
+def flatten_list(rows: pa.RecordBatch, name: str) -> np.ndarray:
+    """Flattens one of the lists of a FINGERPRINT_ROW batch."""
+    return pc.list_flatten(rows[name]).to_numpy(zero_copy_only=False)
+
+
+def phrases(rows: pa.RecordBatch, which: np.ndarray) -> pa.RecordBatch:
+    """Returns the PHRASE rows of some fingerprints of FINGERPRINT_ROW_WITH_WORDS rows.
+
+    `which` are their numbers in `flatten_fingerprints`.
+    """
+    flat = flatten_fingerprints(rows)
+    value, first = np.unique(flat.value[which], return_index=True)
+    at = which[first]
+    spellings = pc.list_flatten(rows["spellings"])
+    bounds = np.append(0, np.cumsum(pc.list_value_length(rows["spellings"])))
+    begin = bounds[flat.row[at]] + flatten_list(rows, "words")[at]
+    each = [spellings.take(pa.array(begin + step)) for step in range(SHINGLE)]
+    columns = [pa.array(value), pc.binary_join_element_wise(*each, " ")]
+    return pa.RecordBatch.from_arrays(columns, schema=PHRASE)
 
 
 def tokenize(texts: pa.Array) -> Tokens:
@@ -102,6 +254,32 @@ def normalize_word(word: str) -> str:
     """Returns a word in lower case, `NUMBER` for a number."""
     lower = word.lower()
     return NUMBER if lower[0].isdigit() or lower in SPOKEN else lower
+
+
+def _hash_shingles(hashes: np.ndarray, word: np.ndarray) -> np.ndarray:
+    """Hashes the words from each place on, in their order, to 63 bits."""
+    mixed = np.zeros(len(word), np.uint64)
+    for step in range(SHINGLE):
+        # Odd constants keep the order of the words; the shifts let every bit count (splitmix64).
+        mixed = mixed * np.uint64(0x9E3779B97F4A7C15) + hashes[word + step]
+        mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    mixed ^= mixed >> np.uint64(31)
+    return (mixed & _POSITIVE).astype(np.int64)
+
+
+def _smallest_of_windows(first: np.ndarray, last: np.ndarray, value: np.ndarray) -> np.ndarray:
+    """Returns the place of the smallest of every window of one text, the last of equals.
+
+    `first` and `last` are the places of the first and the last shingle of each one's text.
+    """
+    start = np.arange(len(value))
+    # A text with fewer shingles than a window has one window.
+    start = start[(start + WINDOW - 1 <= last) | (start == first)]
+    best = start
+    for step in range(1, WINDOW):
+        at = np.minimum(start + step, last[start])
+        best = np.where(value[at] <= value[best], at, best)
+    return best
 
 
 def _code_points(texts: pa.Array) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -2,8 +2,7 @@
 
 from hypothesis import given, settings, strategies as st
 
-from transforms.call_scripts.fingerprints import SHINGLE, WINDOW, fingerprints
-from transforms.call_scripts.tokens import tokenize
+from transforms.extract.fingerprints import SHINGLE, WINDOW, fingerprints, tokenize
 
 TEXTS = st.lists(
     st.lists(st.sampled_from("abcdef"), max_size=14).map(" ".join), min_size=1, max_size=4

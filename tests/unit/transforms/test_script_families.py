@@ -8,9 +8,14 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from tests.support.script_texts import OTHER, SCRIPT, complaints, own
-from transforms.call_scripts.families import PAIR_COUNT, SHARED_PAIR, count_pairs, find_families
-from transforms.call_scripts.fingerprints import FINGERPRINT_ROW, fingerprint_rows
-from transforms.call_scripts.matches import match_families
+from transforms.call_scripts import (
+    PAIR_COUNT,
+    SHARED_PAIR,
+    count_pairs,
+    find_families,
+    match_families,
+)
+from transforms.extract.fingerprints import FINGERPRINT_ROW, fingerprint_rows
 
 
 def families(texts, victims=()):

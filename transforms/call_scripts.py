@@ -1,0 +1,504 @@
+"""Finds call scripts: what many victims heard in nearly the same words, and who heard it.
+
+Fingerprints of complaints come in, EVIDENCE of `script:` entities goes out. Families are assembled
+as genomes are from reads that start and stop anywhere (de Bruijn graphs: Pevzner, Tang and
+Waterman, PNAS 98, 9748, 2001): two fingerprints belong to one passage where most texts that have
+either have them in a row, and two passages belong to one script where most victims that heard
+either heard both. A phrase that everybody uses follows and precedes so much else that it joins
+nothing. The work grows with the texts, never with their pairs.
+
+Four passes over the texts, spread over partitions, find pairs (`PairFinder`), which `count_pairs`
+counts, and then places: how many share each fingerprint, which of these stand in a row, which
+passages are heard together, and where each text holds a family. What is brought together are hashes
+that at least two victims share: the words of one victim never leave the text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import apache_beam as beam
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from scipy.sparse import coo_array
+
+from schemas.enums import EntityKind, RecordKind, Role
+from schemas.mention import ROW
+from transforms.arrow_util import group_changes, group_starts, mix_hashes, sorted_lookup
+from transforms.extract.evidence import evidence_of
+from transforms.extract.fingerprints import (
+    GAP,
+    SHINGLE,
+    FlatFingerprints,
+    flatten_fingerprints,
+    flatten_list,
+    phrases,
+)
+from transforms.shuffle import ShuffleOptions, split_by_partition, table_of
+
+Batches = list[pa.RecordBatch]
+
+MIN_VICTIMS = 2
+"""Victims who must have a fingerprint for it to count."""
+
+MIN_SHARE = 0.7
+"""Share of the victims who have either of two fingerprints that must have them in a row, and of
+those who heard either of two passages that must have heard both; docs/evidence.md."""
+
+MAX_PASSAGES = 32
+"""Passages of one text that are compared with each other: bounds the pairs of a text."""
+
+SHARED_PAIR = pa.schema(
+    [("a", pa.int64()), ("b", pa.int64()), ("victim", pa.int64()), ("teller", pa.int64()),
+     ("at", pa.int64())]
+)  # fmt: skip
+"""One victim who has a and b."""
+
+PAIR_COUNT = pa.schema(
+    [("a", pa.int64()), ("b", pa.int64()), ("victims", pa.int64()), ("tellers", pa.int64()),
+     ("since", pa.int64())]
+)  # fmt: skip
+"""The number of victims who have both a and b; of b = a, who have a.
+
+`tellers` counts equal narratives without a pseudonym once. `since` is when the second victim came,
+in microseconds.
+"""
+
+PASSAGE = pa.schema([("value", pa.int64()), ("passage", pa.int64())])
+"""A fingerprint, sorted by value, and the smallest one of its passage."""
+
+FAMILY = pa.schema([("value", pa.int64()), ("family", pa.int64()), ("tellers", pa.int64())])
+"""A fingerprint, sorted by value, and the family that it belongs to."""
+
+Pairs = tuple[np.ndarray, np.ndarray, np.ndarray]
+"""(row of a FINGERPRINT_ROW batch, a, b)."""
+
+PairFinder = Callable[[pa.RecordBatch, list[pa.RecordBatch]], Pairs]
+"""Finds pairs in FINGERPRINT_ROW rows, given what the pass before it found."""
+
+MIN_WORDS = 12
+"""Shared words that a text must hold of a script; fewer are everybody's phrases."""
+
+MIN_TELLERS = 5
+"""Tellers who must have the same words for these to be shown; the rest is a gap."""
+
+CONFIDENCE = 0.9
+"""Confidence that the passage was read out from the script; docs/evidence.md."""
+
+
+@dataclass(frozen=True)
+class FamilyMatches:
+    """The families of which texts hold `MIN_WORDS` words or more.
+
+    Of each: the row of its text, the family, how many words of it are shared, and from where to
+    where its fingerprints stand in `order`, the numbers of all known ones in `FlatFingerprints`.
+    """
+
+    row: np.ndarray
+    family: np.ndarray
+    words: np.ndarray
+    first: np.ndarray
+    last: np.ndarray
+    order: np.ndarray
+
+
+@dataclass(eq=False)
+class Scripts(beam.PTransform):
+    """Turns FINGERPRINT_ROW_WITH_WORDS batches, each complaint once, into EVIDENCE of `script:`.
+
+    Soft evidence: a script describes clusters and joins none. `start` has one element a window.
+    With `known`, one batch of PHRASE rows of what is widely shared, rows need no words.
+    """
+
+    start: beam.PCollection
+    known: beam.pvalue.AsSingleton | None = None
+
+    def expand(self, texts: beam.PCollection) -> Any:
+        """Finds families, then matches every text with them."""
+        family = texts | "Find" >> _Find(self.start)  # one FAMILY batch
+        known = () if self.known is None else (self.known,)
+        return texts | "Tell" >> beam.FlatMap(_match, *_lists(family), *known)
+
+
+@dataclass(eq=False)
+class _Find(beam.PTransform):
+    """Turns FINGERPRINT_ROW batches into one FAMILY batch."""
+
+    start: beam.PCollection
+
+    def expand(self, texts: beam.PCollection) -> Any:
+        """Runs three passes, each of which needs what the one before it found."""
+        shared = texts | "Share" >> _Count(own_fingerprints)
+        followed = texts | "Follow" >> _Count(adjacent_fingerprints, shared)
+        passage = self.start | "Passages" >> beam.Map(_passages, *_lists(shared, followed))
+        together = texts | "Hear both" >> _Count(co_occurring_passages, passage)
+        return self.start | "Families" >> beam.Map(_families, *_lists(shared, passage, together))
+
+
+@dataclass(eq=False)
+class _Count(beam.PTransform):
+    """Turns FINGERPRINT_ROW batches into PAIR_COUNT batches of the pairs that a pass finds."""
+
+    step: PairFinder
+    known: beam.PCollection | None = None
+
+    def expand(self, texts: beam.PCollection) -> beam.PCollection:
+        """Brings each pair together and counts who has it."""
+        side = _lists(self.known) if self.known is not None else []
+        partitions = texts.pipeline.options.view_as(ShuffleOptions).partitions
+        return (
+            texts
+            | "Pairs" >> beam.ParDo(_FindPairs(self.step, partitions), *side)
+            | "Together" >> beam.GroupByKey()
+            | "Count" >> beam.FlatMap(_count)
+        )
+
+
+class _FindPairs(beam.DoFn):
+    """Turns FINGERPRINT_ROW batches into (partition of a, SHARED_PAIR batch)."""
+
+    def __init__(self, step: PairFinder, partitions: int) -> None:
+        self._step = step
+        self._partitions = partitions
+
+    def process(
+        self, rows: pa.RecordBatch, known: Any = ()
+    ) -> Iterator[tuple[int, pa.RecordBatch]]:
+        found = shared_pairs(rows, self._step(rows, known))
+        yield from split_by_partition(found, (found["a"].to_numpy() >> 40) % self._partitions)
+
+
+def find_families(rows: pa.RecordBatch, share: float = MIN_SHARE) -> pa.RecordBatch:
+    """Runs all passes on FINGERPRINT_ROW rows in one place; FAMILY rows as `Scripts` finds them."""
+
+    def count(find: PairFinder, known: list[pa.RecordBatch]) -> list[pa.RecordBatch]:
+        return [count_pairs(pa.Table.from_batches([shared_pairs(rows, find(rows, known))]))]
+
+    shared = count(own_fingerprints, [])
+    adjacent = count(adjacent_fingerprints, shared)
+    passage = assemble_passages(pair_count_table(shared), pair_count_table(adjacent), share)
+    together = count(co_occurring_passages, [passage])
+    return assemble_families(pair_count_table(shared), passage, pair_count_table(together), share)
+
+
+def own_fingerprints(rows: pa.RecordBatch, _: list[pa.RecordBatch]) -> Pairs:
+    """Pairs each fingerprint of a text with itself."""
+    flat = flatten_fingerprints(rows)
+    return flat.row, flat.value, flat.value
+
+
+def adjacent_fingerprints(rows: pa.RecordBatch, shared: list[pa.RecordBatch]) -> Pairs:
+    """Pairs those in a row, given the PAIR_COUNT batches of `own_fingerprints`.
+
+    Those that few share are left out of the rows.
+    """
+    flat = flatten_fingerprints(rows)
+    _, kept = sorted_lookup(np.sort(pair_count_table(shared)["a"].to_numpy()), flat.value)
+    row, value = flat.row[kept], flat.value[kept]
+    same = row[1:] == row[:-1]
+    return row[1:][same], value[:-1][same], value[1:][same]
+
+
+def co_occurring_passages(rows: pa.RecordBatch, passage: list[pa.RecordBatch]) -> Pairs:
+    """Pairs the passages of each text, each with itself too, given the one PASSAGE batch.
+
+    Of a text with more than `MAX_PASSAGES` the smallest are taken, which are the same in all texts.
+    """
+    row, of = _passages_by_text(flatten_fingerprints(rows), passage[0])
+    rank = np.arange(len(row)) - np.searchsorted(row, row)
+    row, of = row[rank < MAX_PASSAGES], of[rank < MAX_PASSAGES]
+    parts = [(row, of, of)]
+    for step in range(1, MAX_PASSAGES):
+        same = np.flatnonzero(row[step:] == row[:-step])
+        if not len(same):
+            break
+        parts.append((row[same], of[same], of[same + step]))
+    all_rows, a, b = (np.concatenate(column) for column in zip(*parts, strict=True))
+    return all_rows, a, b
+
+
+def shared_pairs(rows: pa.RecordBatch, pairs: Pairs) -> pa.RecordBatch:
+    """Turns pairs in FINGERPRINT_ROW rows into SHARED_PAIR rows."""
+    row, a, b = pairs
+    who = [rows[name].to_numpy()[row] for name in ("victim", "teller")]
+    at = rows["observed_at"].cast(pa.int64()).to_numpy()[row]
+    columns = [pa.array(one) for one in (a, b, *who, at)]
+    return pa.RecordBatch.from_arrays(columns, schema=SHARED_PAIR)
+
+
+def count_pairs(pairs: pa.Table) -> pa.RecordBatch:
+    """Counts the victims of SHARED_PAIR rows, all those of a pair among them.
+
+    Returns:
+        PAIR_COUNT rows of the pairs that `MIN_VICTIMS` victims have.
+    """
+    a, b, victim, teller, at = (pairs[name].to_numpy() for name in SHARED_PAIR.names)
+    if not len(a):
+        return pa.RecordBatch.from_arrays([pa.array([], pa.int64())] * 5, schema=PAIR_COUNT)
+    # One number a pair: to sort by one takes a fifth of what sorting by four does.
+    pair = mix_hashes(a, b)
+    key = mix_hashes(pair, victim)
+    order = np.argsort(key)
+    start = group_starts(pair[order], victim[order])
+    first = np.minimum.reduceat(at[order], start)  # a victim's first time
+    named = np.logical_or.reduceat((victim == teller)[order], start)
+    one = order[start]
+    known = key[one[named]]
+    by_pair = np.argsort(pair[one])
+    one, first, named = one[by_pair], first[by_pair], named[by_pair]
+    begin = group_starts(pair[one])
+    victims = np.diff(np.append(begin, len(one)))
+    tellers = np.add.reduceat(named.astype(np.int64), begin)
+    tellers += _unnamed_tellers(pair, victim, teller, known, pair[one[begin]])
+    kept = victims >= MIN_VICTIMS
+    columns = [
+        a[one[begin]][kept],
+        b[one[begin]][kept],
+        victims[kept],
+        tellers[kept],
+        _second_smallest(first, begin, victims)[kept],
+    ]
+    return pa.RecordBatch.from_arrays([pa.array(column) for column in columns], schema=PAIR_COUNT)
+
+
+def assemble_passages(
+    shared: pa.Table, adjacent: pa.Table, share: float = MIN_SHARE
+) -> pa.RecordBatch:
+    """Joins fingerprints that are mostly in a row, by PAIR_COUNT rows of both, to PASSAGE rows."""
+    order = np.argsort(shared["a"].to_numpy())
+    value, victims = (shared[name].to_numpy()[order] for name in ("a", "victims"))
+    a, b = (np.searchsorted(value, adjacent[name].to_numpy()) for name in ("a", "b"))
+    strong = adjacent["victims"].to_numpy() >= share * np.maximum(victims[a], victims[b])
+    label = _component_labels(len(value), a[strong], b[strong])
+    smallest = np.full(len(value), np.iinfo(np.int64).max)
+    np.minimum.at(smallest, label, value)
+    columns = [pa.array(value), pa.array(smallest[label])]
+    return pa.RecordBatch.from_arrays(columns, schema=PASSAGE)
+
+
+def assemble_families(
+    shared: pa.Table, passage: pa.RecordBatch, together: pa.Table, share: float = MIN_SHARE
+) -> pa.RecordBatch:
+    """Joins passages that are mostly heard together.
+
+    A family is named after the fingerprint that was the first to be shared (ties: the smallest), so
+    that what comes later does not rename it.
+
+    Args:
+        shared: PAIR_COUNT rows of fingerprints.
+        passage: PASSAGE rows.
+        together: PAIR_COUNT rows of passages.
+        share: Least share of the victims of either passage that must have heard both.
+
+    Returns:
+        FAMILY rows.
+    """
+    value, of = passage["value"].to_numpy(), passage["passage"].to_numpy()
+    names = np.unique(of)
+    a, b = (np.searchsorted(names, together[name].to_numpy()) for name in ("a", "b"))
+    victims = together["victims"].to_numpy()
+    size = np.zeros(len(names), np.int64)
+    size[a[a == b]] = victims[a == b]
+    strong = (a != b) & (victims >= share * np.maximum(size[a], size[b]))
+    label = _component_labels(len(names), a[strong], b[strong])[np.searchsorted(names, of)]
+    order = np.argsort(shared["a"].to_numpy())
+    since, tellers = (shared[name].to_numpy()[order] for name in ("since", "tellers"))
+    eldest = np.lexsort((value, since, label))
+    first = eldest[group_starts(label[eldest])]
+    named = np.zeros(len(names), np.int64)
+    named[label[first]] = value[first]
+    columns = [value, named[label], tellers]
+    return pa.RecordBatch.from_arrays([pa.array(one) for one in columns], schema=FAMILY)
+
+
+def pair_count_table(batches: list[pa.RecordBatch]) -> pa.Table:
+    """Returns PAIR_COUNT batches as one table."""
+    return pa.Table.from_batches(batches, PAIR_COUNT).combine_chunks()
+
+
+def place_or_minus_one(keys: np.ndarray, wanted: np.ndarray) -> np.ndarray:
+    """Returns the place of each value in sorted distinct keys, -1 where it is not there."""
+    places, is_there = sorted_lookup(keys, wanted)
+    return np.where(is_there, places, -1)
+
+
+def script_matches(
+    rows: pa.RecordBatch, family: pa.RecordBatch, known: pa.RecordBatch | None = None
+) -> pa.RecordBatch:
+    """Turns fingerprints into EVIDENCE rows, one for each family of a narrative.
+
+    `raw` are the words between its first and its last shared ones that `MIN_TELLERS` tellers have
+    in common, numbers masked: never one victim's own.
+
+    Args:
+        rows: FINGERPRINT_ROW_WITH_WORDS; of rows without words `start` and `end` are null.
+        family: FAMILY rows.
+        known: PHRASE rows of what is widely shared, for rows without words; what is not in it is a
+            gap.
+    """
+    found = match_families(rows, family)
+    wide = _widely_shared(family)
+    if known is None:
+        _, is_wide = sorted_lookup(wide, flatten_list(rows, "values"))
+        known = phrases(rows, np.flatnonzero(is_wide))
+        where = [
+            pa.array(flatten_list(rows, name)[found.order[at]], pa.int32())
+            for name, at in (("starts", found.first), ("ends", found.last))
+        ]
+    else:
+        where = [pa.nulls(len(found.row), pa.int32())] * 2
+    return _evidence(rows, found, where, visible_wording(rows, found, wide, known))
+
+
+def match_families(rows: pa.RecordBatch, family: pa.RecordBatch) -> FamilyMatches:
+    """Finds the families of FINGERPRINT_ROW rows, by row and family, given the FAMILY rows."""
+    flat = flatten_fingerprints(rows)
+    at, is_known = sorted_lookup(family["value"].to_numpy(), flat.value)
+    known = np.flatnonzero(is_known)
+    of = family["family"].to_numpy()[at[known]]
+    by_family = np.lexsort((of, flat.row[known]))  # stable: by place within
+    order, of = known[by_family], of[by_family]
+    row, word = flat.row[order], flatten_list(rows, "words")[order]
+    first = group_starts(row, of)
+    last = np.append(first[1:], len(row))[: len(first)] - 1
+    step = np.minimum(np.diff(word, append=0), SHINGLE)
+    step[last] = SHINGLE
+    words = np.add.reduceat(step, first) if len(first) else np.empty(0, np.int64)
+    long = words >= MIN_WORDS
+    first, last = first[long], last[long]
+    return FamilyMatches(row[first], of[first], words[long], first, last, order)
+
+
+def visible_wording(
+    rows: pa.RecordBatch, found: FamilyMatches, wide: np.ndarray, known: pa.RecordBatch
+) -> pa.Array:
+    """Returns the words of each passage that was found, with a `GAP` for those not in `wide`.
+
+    `known` are PHRASE rows, those of `wide` among them.
+    """
+    value, word = (
+        flatten_list(rows, "values")[found.order],
+        flatten_list(rows, "words")[found.order],
+    )
+    size = word[found.last] + SHINGLE - word[found.first]
+    starts = np.concatenate([[0], np.cumsum(size)])
+    counts = found.last - found.first + 1
+    of = np.repeat(np.arange(len(counts)), counts)
+    at = np.arange(len(of)) + np.repeat(found.first - np.cumsum(counts) + counts, counts)
+    place = starts[of] + word[at] - word[found.first][of]
+    _, is_wide = sorted_lookup(wide, value[at])
+    which = np.where(is_wide, place_or_minus_one(known["value"].to_numpy(), value[at]), -1)
+    split = pc.list_flatten(pc.split_pattern(known["words"], " ")).dictionary_encode()
+    numbers = split.indices.to_numpy().reshape(-1, SHINGLE)
+    number = np.full(starts[-1], -1)
+    for step in range(SHINGLE):
+        number[place[which >= 0] + step] = numbers[which[which >= 0], step]
+    covered = number >= 0
+    # Of the words in a row that are not shown, the first stands for all as the gap.
+    alone = covered | np.append(True, covered[:-1])[: len(covered)]
+    alone[starts[:-1]] = True
+    number = np.where(covered, number, len(split.dictionary))[alone]
+    spellings = pa.concat_arrays([split.dictionary, pa.array([GAP])])
+    bounds = np.concatenate([[0], np.cumsum(alone)])[starts].astype(np.int32)
+    lists = pa.ListArray.from_arrays(pa.array(bounds), spellings.take(pa.array(number)))
+    return pc.binary_join(lists, " ")
+
+
+def _passages_by_text(
+    flat: FlatFingerprints, passage: pa.RecordBatch
+) -> tuple[np.ndarray, np.ndarray]:
+    """Returns (row, passage), sorted and each once."""
+    at, known = sorted_lookup(passage["value"].to_numpy(), flat.value)
+    row, of = flat.row[known], passage["passage"].to_numpy()[at[known]]
+    order = np.lexsort((of, row))
+    row, of = row[order], of[order]
+    once = group_changes(row, of)
+    return row[once], of[once]
+
+
+def _unnamed_tellers(
+    pair: np.ndarray, victim: np.ndarray, teller: np.ndarray, known: np.ndarray, pairs: np.ndarray
+) -> np.ndarray:
+    """Counts the tellers of each of the sorted `pairs` beside its victims of the sorted `known`."""
+    rows = np.flatnonzero(victim != teller)
+    who, first = np.unique(mix_hashes(pair[rows], teller[rows]), return_index=True)
+    _, is_known = sorted_lookup(known, who)
+    at = np.searchsorted(pairs, pair[rows[first[~is_known]]])
+    return np.bincount(at, minlength=len(pairs))
+
+
+def _second_smallest(values: np.ndarray, begin: np.ndarray, sizes: np.ndarray) -> np.ndarray:
+    """Returns the second smallest value of each run that has two."""
+    smallest = np.minimum.reduceat(values, begin)
+    least = values == np.repeat(smallest, sizes)
+    twice = np.add.reduceat(least.astype(np.int64), begin) > 1
+    larger = np.minimum.reduceat(np.where(least, np.iinfo(np.int64).max, values), begin)
+    return np.where(twice, smallest, larger)
+
+
+def _component_labels(count: int, a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Numbers `count` things, the same for those that the pairs (a, b) join."""
+    if not len(a):
+        return np.arange(count, dtype=np.int32)
+    from scipy.sparse.csgraph import connected_components
+
+    pairs = coo_array((np.ones(len(a), np.int8), (a, b)), shape=(count, count))
+    return connected_components(pairs, directed=False)[1]
+
+
+def _widely_shared(family: pa.RecordBatch) -> np.ndarray:
+    """Returns the fingerprints that `MIN_TELLERS` tellers have, sorted."""
+    wide: np.ndarray = family["value"].to_numpy()[family["tellers"].to_numpy() >= MIN_TELLERS]
+    return wide
+
+
+def _evidence(
+    rows: pa.RecordBatch, found: FamilyMatches, where: list[pa.Array], raws: pa.Array
+) -> pa.RecordBatch:
+    org, ids, count = rows["source_org"], rows["complaint_id"], len(found.row)
+    columns = {
+        "record_kind": pa.repeat(str(RecordKind.COMPLAINT), rows.num_rows),
+        "record_id": ids,
+        "observed_at": rows["observed_at"],
+        "group_id": pc.binary_join_element_wise(org, ids, "|"),
+    }
+    families = [f"{EntityKind.SCRIPT}:{one:016x}" for one in found.family.tolist()]
+    mentions = {
+        ROW: pa.array(found.row),
+        "entity_id": pa.array(families, pa.string()),
+        "kind": pa.repeat(str(EntityKind.SCRIPT), count),
+        "role": pa.repeat(str(Role.SIGNALLING), count),
+        "field": pa.repeat("narrative", count),
+        "start": where[0],
+        "end": where[1],
+        "raw": raws,
+        "confidence": pa.repeat(pa.scalar(CONFIDENCE, pa.float32()), count),
+    }
+    return evidence_of(rows, columns, pa.RecordBatch.from_pydict(mentions))
+
+
+def _count(keyed: tuple[int, Iterable[pa.RecordBatch]]) -> Iterator[pa.RecordBatch]:
+    yield count_pairs(table_of(keyed[1], SHARED_PAIR))
+
+
+def _passages(_: object, shared: Batches, followed: Batches) -> pa.RecordBatch:
+    return assemble_passages(pair_count_table(shared), pair_count_table(followed))
+
+
+def _families(_: object, shared: Batches, passage: Batches, together: Batches) -> pa.RecordBatch:
+    return assemble_families(pair_count_table(shared), passage[0], pair_count_table(together))
+
+
+def _match(
+    rows: pa.RecordBatch, family: Batches, known: pa.RecordBatch | None = None
+) -> Iterator[pa.RecordBatch]:
+    found = script_matches(rows, family[0], known)
+    if found.num_rows:
+        yield found
+
+
+def _lists(*known: beam.PCollection) -> list[beam.pvalue.AsList]:
+    return [beam.pvalue.AsList(one) for one in known]

@@ -1,1 +1,0 @@
-from .matches import Scripts as Scripts, ScriptsFromFingerprints as ScriptsFromFingerprints
