@@ -77,7 +77,7 @@ EVIDENCE = pa.schema(
         ),
     ]
 )
-"""What a record shows: once what it says of itself and of the scam, and its mentions.
+"""A record with what it says of itself and of the scam, and its mentions.
 
 `group_id` is `org|complaint_id` for a complaint and the calls that name it, and
 `org|call|call_id` for a call on its own. A record can have several rows.

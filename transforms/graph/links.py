@@ -41,7 +41,7 @@ _RECORD_COLUMNS = (
     "victim_country",
     "reporter_key",
 )
-"""What links need of a record."""
+"""The columns of a record that links need."""
 
 
 def record_keys(mentions: pa.Table) -> pa.Array:
