@@ -339,6 +339,8 @@ def _days_of_use(members: Sequence[str], texts: Any) -> tuple[DaysOfUse, ...]:
     for member, text in zip(members, texts, strict=True):
         if text:
             first, last = map(date.fromisoformat, str(text).split("/"))
+            if first > last:
+                raise ValueError("the first day is later than the last")
             found.append(DaysOfUse(member, first, last))
     return tuple(sorted(found))
 

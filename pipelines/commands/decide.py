@@ -41,7 +41,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the flags of `ringtrace decide`."""
     parser.add_argument("run", metavar="RUN", help="folder of a finished run: what is decided on")
     parser.add_argument(
-        "kind", metavar="KIND", choices=list(DecisionKind), help=", ".join(DecisionKind)
+        "kind",
+        metavar="KIND",
+        choices=[str(one) for one in DecisionKind],
+        help=", ".join(DecisionKind),
     )
     parser.add_argument("a", metavar="ENTITY", help="in any form, such as '(888) 555-0123'")
     parser.add_argument(

@@ -276,6 +276,7 @@ BOUND = {"members": '["a:1"]', "members_digest": members_digest(["a:1"])}
         (BOUND | {"used": '["2024-01-05"]'}, "used: is not a list in JSON of a first and a last"),
         (BOUND | {"used": '["2024-01-05/2024-01-06", ""]'}, "used: is not a list in JSON"),
         (BOUND | {"used": "[1]"}, "used: is not a list in JSON"),
+        (BOUND | {"used": '["2024-01-06/2024-01-05"]'}, "used: is not a list in JSON"),
         (BOUND | {"used": "2024-01-05"}, "used: is not a list in JSON"),
     ],
 )
