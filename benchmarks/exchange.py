@@ -4,10 +4,11 @@ Simulated worlds of 20 rings: four with 2,000 complaints, since a single ring th
 moves the score of one by some hundredths, and one with 8,000. Each company runs its own records; an
 analyst of each then confirms every cluster of two or more, and the run is made again with these
 decisions. An offer of the run before holds what three people each report in words of their own, an
-offer of the run after what is reviewed too. B-cubed F1 over all identifiers of either company, and
-the harms: known-legitimate and victims' identifiers in clusters, innocents and near misses in
-shared ones; and these and the unreviewed among what left in the offer. With
-`--overlap PEOPLE`: the time that counting shared victims takes, of two sets of as many.
+offer of the run after what is reviewed too, and one in reply what the other company offered first.
+B-cubed F1 over all identifiers of either company, and the harms: known-legitimate and victims'
+identifiers in clusters, innocents and near misses in shared ones; and these and the unreviewed
+among what left in the offer. With `--overlap PEOPLE`: the time that counting shared victims takes,
+of two sets of as many.
 """
 
 from __future__ import annotations
@@ -71,21 +72,24 @@ def print_ways(folder: Path, complaints: int, seed: int) -> dict[str, float]:
         confirm(folder / org, folder / f"{org}.csv")
         decided = ["--previous", folder / org, "--decisions", folder / f"{org}.csv"]
         batch(folder, org, f"{org}-reviewed", *decided)
-    ringtrace(microsoft, "keys", "export", "--output", folder / "m.pem")
-    mark = ringtrace(microsoft, "keys").split()[1]
-    ringtrace(amazon, "keys", "trust", "microsoft", folder / "m.pem", "--fingerprint", mark)
+    trust(amazon, microsoft, "microsoft")
+    trust(microsoft, amazon, "amazon")
+    first = ["--to", "microsoft", "--now", AT, "--output", folder / "first-offer"]
+    ringtrace(amazon, "exchange", "offer", folder / "amazon-reviewed", *first)
+    reply = ["--reply-to", folder / "first-offer"]
     policy = resources.files("reports.exchange").joinpath("policy.toml").read_text(encoding="utf-8")
     low = policy.replace("confidence_floor = 0.75", "confidence_floor = 0.5")
     ways = [
-        ("joined, no review", "", policy),
-        ("joined, no review, floor 0.5", "", low),
-        ("joined, reviewed", "-reviewed", policy),
-        ("joined, reviewed, floor 0.5", "-reviewed", low),
+        ("joined, no review", "", policy, []),
+        ("joined, no review, floor 0.5", "", low, []),
+        ("joined, reviewed", "-reviewed", policy, []),
+        ("joined, reviewed, in reply", "-reviewed", policy, reply),
     ]
-    for hour, (name, suffix, text) in enumerate(ways):
+    for hour, (name, suffix, text, options) in enumerate(ways, 1):
         path, offer = folder / f"{hour}.toml", folder / f"offer-{hour}"
         path.write_text(text, encoding="utf-8")
         made = ["--to", "amazon", "--policy", path, "--now", AT.replace("T00", f"T{hour:02d}")]
+        made += options
         offered = folder / f"microsoft{suffix}"
         ringtrace(microsoft, "exchange", "offer", offered, *made, "--output", offer)
         own = [folder / f"amazon{suffix}", offer]
@@ -96,6 +100,14 @@ def print_ways(folder: Path, complaints: int, seed: int) -> dict[str, float]:
         scores |= print_scores(folder, name)
         print_offer(folder, offer / "offer.json", offered)
     return scores
+
+
+def trust(one: Path, other: Path, org: str) -> None:
+    """Makes the keys in `one` trust those of `org` in `other`."""
+    pem = one / f"{org}.pem"
+    ringtrace(other, "keys", "export", "--output", pem)
+    mark = ringtrace(other, "keys").split()[1]
+    ringtrace(one, "keys", "trust", org, pem, "--fingerprint", mark)
 
 
 def batch(folder: Path, org: str, name: str = "", *options: object) -> None:

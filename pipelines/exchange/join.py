@@ -212,6 +212,24 @@ def accept_offers(paths: Sequence[str], me: str, own: set[str], now: datetime) -
     return Intake(in_force, void)
 
 
+def offered_by(path: str | None, sender: str, me: str, now: datetime) -> frozenset[str]:
+    """Returns the identifiers of an offer of `sender` to `me` that is in force; without one, none.
+
+    Raises:
+        UsageError: for an offer that `join` would refuse or leave out, or somebody else's.
+    """
+    if path is None:
+        return frozenset()
+    one = _read(path, key_store.trusted_keys(), me, now)
+    if one.content.sender != sender:
+        raise UsageError(f"{one.path}: is from {one.content.sender}; give an offer of {sender}")
+    if not isinstance(one.content, Offer):
+        raise UsageError(f"{one.path}: is a revocation; give the offer that you reply to")
+    if why := _void(one, now):
+        raise UsageError(f"{one.path}: {why}; ask {sender} for a newer one")
+    return frozenset(entity.entity_id for entity in one.content.entities)
+
+
 def as_evidence(one: SignedFile) -> AcceptedOffer:
     """Returns an accepted offer as the evidence of a joint run."""
     if not isinstance(one.content, Offer):

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipelines import key_store, ledger
-from pipelines.exchange import signed_files
+from pipelines.exchange import join, signed_files
 from pipelines.exchange.signed_files import utc_text
 from pipelines.options import (
     UsageError,
@@ -67,6 +67,12 @@ def add_offer_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="CSV phone,email,country of your own victims: none of them leaves",
     )
+    parser.add_argument(
+        "--reply-to",
+        metavar="OFFER",
+        help="folder of the recipient's offer to you: what it names and your clusters hold leaves "
+        "too, with your counts of it",
+    )
     add_other_registers(parser)
     add_register_options(parser)
     parser.add_argument("--output", metavar="DIR", required=True, help="new folder to write")
@@ -119,6 +125,7 @@ def write_offer(arguments: argparse.Namespace) -> int:
         | signed_files.ids_in_register(ids, register),
         policy,
         parties,
+        join.offered_by(arguments.reply_to, recipient, sender, issued),
     )
     if not offer.entities:
         raise UsageError(

@@ -205,14 +205,16 @@ def make_offer(
     private: frozenset[str],
     policy: OfferPolicy,
     parties: Parties,
+    returned: frozenset[str] = frozenset(),
 ) -> tuple[Offer, Withheld]:
     """Makes an offer under `policy` of a run's MEMBER, ENTITY, CLUSTER and EVIDENCE_MENTION rows.
 
     `words` has the triples of each complaint as `own_words` returns them. `private` are entity ids
-    that must not leave, such as the organisation's own victims'.
+    that must not leave, such as the organisation's own victims'. `returned` are those that the
+    recipient offered itself: it knows them, and learns who here reported them, however few.
     """
     evidence = evidence.filter(pc.is_in(evidence["role"], pa.array(sorted(HARD_ROLE_NAMES))))
-    chosen, left = _chosen(members, entities, clusters, evidence, words, private, policy)
+    chosen, left = _chosen(members, entities, clusters, evidence, words, private, policy, returned)
     shown = evidence.filter(pc.is_in(evidence["entity_id"], pa.array(sorted(chosen), pa.string())))
     number = _numbers(chosen)
     ids = sorted(chosen)
@@ -511,6 +513,7 @@ def _chosen(
     words: Mapping[str, frozenset[int]],
     private: frozenset[str],
     policy: OfferPolicy,
+    returned: frozenset[str],
 ) -> tuple[dict[str, Row], Withheld]:
     """Returns the members that may leave, by id, and why the others may not."""
     status = dict(_pairs(clusters, "cluster_id", "status"))
@@ -525,6 +528,8 @@ def _chosen(
     for one in members.to_pylist():
         entity_id = one["entity_id"]
         of_cluster = status[one["cluster_id"]]
+        known = entity_id in returned
+        settled = known or one["review"] == str(Review.REVIEWED)
         why = (
             "not infrastructure"
             if infrastructure.get(entity_id) != str(Status.INFRASTRUCTURE)
@@ -535,15 +540,15 @@ def _chosen(
             else "disputed or not confirmed cluster"
             if of_cluster == DISPUTED or (policy.confirmed_only and of_cluster != CONFIRMED)
             else "to be verified before use"
-            if one["tier"] != str(Tier.CORE)
+            if one["tier"] != str(Tier.CORE) and not known
             else "below the confidence floor"
-            if one["confidence"] < policy.confidence_floor and one["review"] != str(Review.REVIEWED)
+            if one["confidence"] < policy.confidence_floor and not settled
             else "too few reporters"
-            if counts.get(entity_id, 0) < policy.least_reports
+            if counts.get(entity_id, 0) < policy.least_reports and not known
             else "not reviewed, and linked to no other"
-            if one["review"] != str(Review.REVIEWED) and sizes[one["cluster_id"]] == 1
+            if not settled and sizes[one["cluster_id"]] == 1
             else "not reviewed, nor told of by three people in their own words"
-            if one["review"] != str(Review.REVIEWED)
+            if not settled
             and (policy.confirmed_only or not three_own_accounts(accounts.get(entity_id, ())))
             else "a victim's own, or holds an id of a victim or a record"
             if without_epoch(entity_id) in private or not echoes.isdisjoint(_words(entity_id))

@@ -274,6 +274,41 @@ def test_own_victims_stay_whatever_a_record_says(world, offered, tmp_path):
     assert before - after == {phone, email}
 
 
+def test_a_reply_returns_what_the_recipient_offered_and_nothing_else(world, offered, at, tmp_path):
+    at(world.amazon)
+    to = ["--to", "microsoft", "--now", ISSUED, "--output", tmp_path / "first"]
+    assert ringtrace("exchange", "offer", world.amazon.run, *to) == 0
+    theirs = {one["entity_id"] for one in of(tmp_path / "first")["entities"]}
+    before = {one["entity_id"] for one in of(offered("plain"))["entities"]}
+    replied = of(offered("reply", **{"--reply-to": tmp_path / "first"}))
+    after = {one["entity_id"] for one in replied["entities"]}
+    members = set(tables.read_table(world.microsoft.run, MEMBERS)["entity_id"].to_pylist())
+    assert before < after
+    assert after - before == (theirs & members) - before
+
+
+def test_only_the_recipients_own_offer_that_is_in_force_is_replied_to(
+    world, offered, at, tmp_path, capsys
+):
+    at(world.amazon)
+    to = ["--to", "microsoft", "--now", ISSUED, "--output", tmp_path / "first"]
+    assert ringtrace("exchange", "offer", world.amazon.run, *to) == 0
+    mine = offered("mine")
+    reply = ["exchange", "offer", world.microsoft.run, "--output", tmp_path / "reply"]
+    for given, flags, word in (
+        (tmp_path / "first", ["--to", "apple", "--now", ISSUED], "is from amazon; give an offer"),
+        (tmp_path / "first", ["--to", "amazon", "--now", "2027-06-01T00:00:00Z"], "expired"),
+        (mine, ["--to", "amazon", "--now", ISSUED], "not trusted"),
+        (tmp_path / "absent", ["--to", "amazon", "--now", ISSUED], "absent"),
+    ):
+        capsys.readouterr()
+        assert ringtrace(*reply, "--reply-to", given, *flags) == 2
+        said = capsys.readouterr().err
+        assert word in said
+        assert said.count("\n") == 1
+        assert not (tmp_path / "reply").exists()
+
+
 def test_it_can_be_read_before_it_is_mailed_and_after(world, offered, at, tmp_path, capsys):
     folder = offered()
     offer = of(folder)

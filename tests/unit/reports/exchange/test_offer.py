@@ -57,7 +57,15 @@ def evidence(*reports, role="callback"):
 
 
 def offer(
-    rows, clusters=None, rules=RULES, private=(), status=None, confidence=0.9, words=None, **changed
+    rows,
+    clusters=None,
+    rules=RULES,
+    private=(),
+    status=None,
+    confidence=0.9,
+    words=None,
+    returned=(),
+    **changed,
 ):
     clusters = clusters or {A: "c-1", B: "c-1", C: "c-2", D: "c-2"}
     members = [
@@ -83,6 +91,7 @@ def offer(
         frozenset(private),
         rules,
         PARTIES,
+        frozenset(returned),
     )
 
 
@@ -187,6 +196,33 @@ def test_what_is_not_core_stays_whoever_reviewed_it():
     assert made.entities == ()
     assert left.reasons == {"to be verified before use": 4}
     assert left.clusters == 2
+
+
+def test_what_the_recipient_offered_is_returned_with_ones_own_counts_of_it():
+    rows = evidence((1, "v1", 2, [A, B]), (2, "v2", 2, [C, D]))
+    rules, weak = replace(RULES, least_reports=2), {"tier": "verify", "confidence": 0.4} | CORE
+    made, left = offer(rows, rules=rules, returned=[A, B, "phone:+18005550199"], **weak)
+    assert [one.entity_id for one in made.entities] == [A, B]
+    assert made.terms.confidence_floor == 40
+    assert counts(made) == [("2026-W10", "AB", 1)]
+    assert left.reasons == {"to be verified before use": 2}
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"private": [A]}, "a victim's own, or holds an id of a victim or a record"),
+        ({"status": {"c-1": "disputed"}}, "disputed or not confirmed cluster"),
+        ({"rules": replace(RULES, kinds=("url",))}, "kind that does not leave"),
+        ({"role": "caller_id"}, "not infrastructure"),
+        ({"clusters": {f"{A}#2": "c-1"}, "tier": "verify"}, "to be verified before use"),
+    ],
+)
+def test_what_must_not_leave_is_not_returned_either(changes, reason):
+    changes = {"clusters": {A: "c-1"}} | changes
+    made, left = offer(evidence(*ALL, (13, "v13", 2, [f"{A}#2"])), returned=[A], **changes)
+    assert made.entities == ()
+    assert left.reasons == {reason: 1}
 
 
 @pytest.mark.parametrize(
