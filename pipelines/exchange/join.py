@@ -6,21 +6,18 @@ Each offer or revocation is accepted whole, or refused by name; the result is a 
 from __future__ import annotations
 
 import argparse
-import hashlib
 import sys
 import uuid
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pyarrow.compute as pc
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from pipelines import key_store
 from pipelines.exchange import shared_victims, signed_files
+from pipelines.exchange.signed_files import Intake, SignedFile
 from pipelines.options import (
     LOCAL_RUNNER,
     UsageError,
@@ -38,19 +35,12 @@ from pipelines.user_files import (
     read_weights,
 )
 from reports import tables
-from reports.exchange import (
-    OfferError,
-    check_offer_addressee,
-    offer_expired,
-    parse_offer,
-    signer_of,
-)
 from reports.run import Run
 from schemas.entity import without_epoch
 from schemas.enums import Status
 from schemas.joint import CONTRIBUTORS, UNION_LINKS
 from schemas.manifest import Manifest
-from schemas.offer import Offer, Revocation
+from schemas.offer import Offer
 from schemas.tables import COMPLAINTS, ENTITIES
 from transforms.extract import KnownLegitimate
 from transforms.joint import AcceptedOffer
@@ -60,27 +50,6 @@ if TYPE_CHECKING:
 
 KNOWN_REASON = "known legitimate: "
 """The start of the reason of an entity that is on the known-legitimate list."""
-
-FILE_NAMES = ("offer.json", "revocation.json")
-
-
-@dataclass(frozen=True)
-class SignedFile:
-    """An offer or a revocation whose signature and fields were checked."""
-
-    path: str
-    content: Offer | Revocation
-    sha256: str
-    key_id: str
-    bytes: int
-
-
-@dataclass(frozen=True)
-class Intake:
-    """The offers in force, in order of their senders, and the void ones, each with the reason."""
-
-    offers: list[SignedFile]
-    void: list[tuple[SignedFile, str]]
 
 
 def add_join_arguments(parser: argparse.ArgumentParser) -> None:
@@ -151,7 +120,7 @@ def join_offers(arguments: argparse.Namespace) -> int:
         files=arguments.register,
     )
     now = arguments.now or datetime.now(UTC)
-    intake = accept_offers(arguments.offers, me, orgs, now)
+    intake = signed_files.accept_offers(arguments.offers, me, orgs, now)
     offers = intake.offers
     for one, why in intake.void:
         sys.stderr.write(f"ringtrace: {one.path}: {why}; its evidence is left out\n")
@@ -164,7 +133,7 @@ def join_offers(arguments: argparse.Namespace) -> int:
     refused = Refused(private | contested, len(private))
     status = _run_joint(arguments, manifest, me, intake, refused, register, overlaps)
     if status == 0:
-        record_accepted(offers)
+        signed_files.record_accepted(offers)
         sys.stdout.write("\n".join(_summary(arguments.output, offers, private, contested)) + "\n")
     return status
 
@@ -176,73 +145,11 @@ class Refused(NamedTuple):
     victims: int
 
 
-def accept_offers(paths: Sequence[str], me: str, own: set[str], now: datetime) -> Intake:
-    """Reads offers and revocations; revocations are recorded and hold at once.
-
-    An offer that expired or was revoked is void: a join that is made again every day takes its
-    evidence out by itself.
-
-    Args:
-        paths: files, or folders that contain one.
-        me: the organisation that they must be for.
-        own: organisations whose records are in the run itself.
-        now: when offers must be in force.
-
-    Raises:
-        UsageError: naming the first file that is refused, and why.
-    """
-    trusted = key_store.trusted_keys()
-    read = [_read(path, trusted, me, now) for path in paths]
-    for one in read:
-        if isinstance(one.content, Revocation):
-            before = signed_files.accepted_before(one.content.sender)
-            revoked = before.revoked | set(one.content.offers)
-            signed_files.save_accepted(one.content.sender, replace(before, revoked=revoked))
-    offers = sorted((one for one in read if isinstance(one.content, Offer)), key=_by_sender)
-    void = [(one, why) for one in offers if (why := _void(one, now))]
-    in_force = [one for one in offers if not _void(one, now)]
-    senders: dict[str, str] = {}
-    for one in in_force:
-        _check(one, own)
-        other = senders.setdefault(one.content.sender, one.path)
-        if other != one.path:
-            raise UsageError(
-                f"{one.path}: is {one.content.sender}'s, as {other} is; give the newest alone"
-            )
-    return Intake(in_force, void)
-
-
-def offered_by(path: str | None, sender: str, me: str, now: datetime) -> frozenset[str]:
-    """Returns the identifiers of an offer of `sender` to `me` that is in force; without one, none.
-
-    Raises:
-        UsageError: for an offer that `join` would refuse or leave out, or somebody else's.
-    """
-    if path is None:
-        return frozenset()
-    one = _read(path, key_store.trusted_keys(), me, now)
-    if one.content.sender != sender:
-        raise UsageError(f"{one.path}: is from {one.content.sender}; give an offer of {sender}")
-    if not isinstance(one.content, Offer):
-        raise UsageError(f"{one.path}: is a revocation; give the offer that you reply to")
-    if why := _void(one, now):
-        raise UsageError(f"{one.path}: {why}; ask {sender} for a newer one")
-    return frozenset(entity.entity_id for entity in one.content.entities)
-
-
 def as_evidence(one: SignedFile) -> AcceptedOffer:
     """Returns an accepted offer as the evidence of a joint run."""
     if not isinstance(one.content, Offer):
         raise TypeError("a revocation is not evidence")
     return AcceptedOffer(one.content, one.sha256)
-
-
-def record_accepted(offers: Sequence[SignedFile]) -> None:
-    """Records that the offers were accepted, once the run that took them is whole."""
-    for one in offers:
-        before = signed_files.accepted_before(one.content.sender)
-        now = replace(before, issued_at=one.content.issued_at, sha256=one.sha256)
-        signed_files.save_accepted(one.content.sender, now)
 
 
 def known_legitimate_of_run(folder: str) -> KnownLegitimate:
@@ -380,50 +287,6 @@ def _summary(
             f"  {one.content.sender}: {getattr(one.content, 'tlp', '')} binds this run too"
         )
     return lines
-
-
-def _read(
-    given: str, trusted: dict[str, list[Ed25519PublicKey]], me: str, now: datetime
-) -> SignedFile:
-    path, content, signature = signed_files.read_signed(given, FILE_NAMES)
-    try:
-        org, key_id = signer_of(content, signature, trusted)
-        found = parse_offer(content, org)
-        check_offer_addressee(found, me, now)
-    except OfferError as error:
-        raise UsageError(f"{path}: {error}") from None
-    return SignedFile(str(path), found, hashlib.sha256(content).hexdigest(), key_id, len(content))
-
-
-def _by_sender(one: SignedFile) -> tuple[str, str]:
-    return one.content.sender, one.path
-
-
-def _void(one: SignedFile, now: datetime) -> str:
-    """Returns why an offer is void at `now`; an empty text where it is in force."""
-    if one.sha256 in signed_files.accepted_before(one.content.sender).revoked:
-        return "revoked"
-    if isinstance(one.content, Offer) and offer_expired(one.content, now):
-        return f"expired at {one.content.expires_at}"
-    return ""
-
-
-def _check(one: SignedFile, own: set[str]) -> None:
-    sender = one.content.sender
-    if sender in own:
-        raise UsageError(
-            f"{one.path}: is from {sender}, whose records are in the run already; its evidence "
-            "would count twice"
-        )
-    before = signed_files.accepted_before(sender)
-    newest = (before.issued_at, before.sha256) if before.sha256 else ("", one.sha256)
-    if one.content.issued_at < newest[0] or (
-        one.content.issued_at == newest[0] and one.sha256 != newest[1]
-    ):
-        raise UsageError(
-            f"{one.path}: is older than the offer of {before.issued_at} that was taken from "
-            f"{sender} before; ask for the newest"
-        )
 
 
 def _label(one: SignedFile) -> str:

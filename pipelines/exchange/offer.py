@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipelines import key_store, ledger
-from pipelines.exchange import join, signed_files
+from pipelines.exchange import signed_files
 from pipelines.exchange.signed_files import utc_text
 from pipelines.options import (
     UsageError,
@@ -125,7 +125,7 @@ def write_offer(arguments: argparse.Namespace) -> int:
         | signed_files.ids_in_register(ids, register),
         policy,
         parties,
-        join.offered_by(arguments.reply_to, recipient, sender, issued),
+        signed_files.offered_by(arguments.reply_to, recipient, sender, issued),
     )
     if not offer.entities:
         raise UsageError(

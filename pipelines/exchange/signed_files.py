@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,19 +14,52 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 from pipelines import key_store
 from pipelines.options import UsageError
 from pipelines.user_files import read_text
 from reports import signing, tables
-from reports.exchange import MAX_OFFER_BYTES, Victims, VictimsFileError, load_victim_file
+from reports.exchange import (
+    MAX_OFFER_BYTES,
+    OfferError,
+    Victims,
+    VictimsFileError,
+    check_offer_addressee,
+    load_victim_file,
+    offer_expired,
+    parse_offer,
+    signer_of,
+)
 from reports.run import Run
 from schemas.entity import without_epoch
+from schemas.offer import Offer, Revocation
 from schemas.tables import CONTESTED
 
 if TYPE_CHECKING:
     from transforms.victim_register import RegisterSource
+
+
+OFFER_FILES = ("offer.json", "revocation.json")
+
+
+@dataclass(frozen=True)
+class SignedFile:
+    """An offer or a revocation whose signature and fields were checked."""
+
+    path: str
+    content: Offer | Revocation
+    sha256: str
+    key_id: str
+    bytes: int
+
+
+@dataclass(frozen=True)
+class Intake:
+    """The offers in force, in order of their senders, and the void ones, each with the reason."""
+
+    offers: list[SignedFile]
+    void: list[tuple[SignedFile, str]]
 
 
 def free_folder(output: str) -> Path:
@@ -156,6 +190,112 @@ def save_accepted(org: str, now: AcceptedOffers) -> None:
 
 def _path(org: str) -> Path:
     return key_store.home() / "offers" / f"{key_store.org_slug(org)}.json"
+
+
+def accept_offers(paths: Sequence[str], me: str, own: set[str], now: datetime) -> Intake:
+    """Reads offers and revocations; revocations are recorded and hold at once.
+
+    An offer that expired or was revoked is void: a join that is made again every day takes its
+    evidence out by itself.
+
+    Args:
+        paths: files, or folders that contain one.
+        me: the organisation that they must be for.
+        own: organisations whose records are in the run itself.
+        now: when offers must be in force.
+
+    Raises:
+        UsageError: naming the first file that is refused, and why.
+    """
+    trusted = key_store.trusted_keys()
+    read = [_read(path, trusted, me, now) for path in paths]
+    for one in read:
+        if isinstance(one.content, Revocation):
+            before = accepted_before(one.content.sender)
+            revoked = before.revoked | set(one.content.offers)
+            save_accepted(one.content.sender, replace(before, revoked=revoked))
+    offers = sorted((one for one in read if isinstance(one.content, Offer)), key=_by_sender)
+    void = [(one, why) for one in offers if (why := _void(one, now))]
+    in_force = [one for one in offers if not _void(one, now)]
+    senders: dict[str, str] = {}
+    for one in in_force:
+        _check(one, own)
+        other = senders.setdefault(one.content.sender, one.path)
+        if other != one.path:
+            raise UsageError(
+                f"{one.path}: is {one.content.sender}'s, as {other} is; give the newest alone"
+            )
+    return Intake(in_force, void)
+
+
+def offered_by(path: str | None, sender: str, me: str, now: datetime) -> frozenset[str]:
+    """Returns the identifiers of an offer of `sender` to `me` that is in force; without one, none.
+
+    Raises:
+        UsageError: for an offer that `join` would refuse or leave out, or somebody else's.
+    """
+    if path is None:
+        return frozenset()
+    one = _read(path, key_store.trusted_keys(), me, now)
+    if one.content.sender != sender:
+        raise UsageError(f"{one.path}: is from {one.content.sender}; give an offer of {sender}")
+    if not isinstance(one.content, Offer):
+        raise UsageError(f"{one.path}: is a revocation; give the offer that you reply to")
+    if why := _void(one, now):
+        raise UsageError(f"{one.path}: {why}; ask {sender} for a newer one")
+    return frozenset(entity.entity_id for entity in one.content.entities)
+
+
+def record_accepted(offers: Sequence[SignedFile]) -> None:
+    """Records that the offers were accepted, once the run that took them is whole."""
+    for one in offers:
+        before = accepted_before(one.content.sender)
+        now = replace(before, issued_at=one.content.issued_at, sha256=one.sha256)
+        save_accepted(one.content.sender, now)
+
+
+def _read(
+    given: str, trusted: dict[str, list[Ed25519PublicKey]], me: str, now: datetime
+) -> SignedFile:
+    path, content, signature = read_signed(given, OFFER_FILES)
+    try:
+        org, key_id = signer_of(content, signature, trusted)
+        found = parse_offer(content, org)
+        check_offer_addressee(found, me, now)
+    except OfferError as error:
+        raise UsageError(f"{path}: {error}") from None
+    return SignedFile(str(path), found, hashlib.sha256(content).hexdigest(), key_id, len(content))
+
+
+def _by_sender(one: SignedFile) -> tuple[str, str]:
+    return one.content.sender, one.path
+
+
+def _void(one: SignedFile, now: datetime) -> str:
+    """Returns why an offer is void at `now`; an empty text where it is in force."""
+    if one.sha256 in accepted_before(one.content.sender).revoked:
+        return "revoked"
+    if isinstance(one.content, Offer) and offer_expired(one.content, now):
+        return f"expired at {one.content.expires_at}"
+    return ""
+
+
+def _check(one: SignedFile, own: set[str]) -> None:
+    sender = one.content.sender
+    if sender in own:
+        raise UsageError(
+            f"{one.path}: is from {sender}, whose records are in the run already; its evidence "
+            "would count twice"
+        )
+    before = accepted_before(sender)
+    newest = (before.issued_at, before.sha256) if before.sha256 else ("", one.sha256)
+    if one.content.issued_at < newest[0] or (
+        one.content.issued_at == newest[0] and one.sha256 != newest[1]
+    ):
+        raise UsageError(
+            f"{one.path}: is older than the offer of {before.issued_at} that was taken from "
+            f"{sender} before; ask for the newest"
+        )
 
 
 def ids_of_victims(entity_ids: Iterable[str], path: str | None) -> frozenset[str]:

@@ -15,7 +15,7 @@ from reports import signing, tables
 from reports.exchange import read_offer
 from reports.exchange.offer import shipped_policy
 from schemas.tables import ENTITIES, MEMBERS, MENTIONS
-from tests.support.exchange_world import ISSUED, ringtrace, rows
+from tests.support.exchange_world import ISSUED, ringtrace, rows, trust_key
 from tests.support.real_data import ROOT
 from tests.support.run_pipeline import complaint, jsonl, run as batch
 
@@ -275,6 +275,7 @@ def test_own_victims_stay_whatever_a_record_says(world, offered, tmp_path):
 
 
 def test_a_reply_returns_what_the_recipient_offered_and_nothing_else(world, offered, at, tmp_path):
+    trust_key(world.microsoft, world.amazon)
     at(world.amazon)
     to = ["--to", "microsoft", "--now", ISSUED, "--output", tmp_path / "first"]
     assert ringtrace("exchange", "offer", world.amazon.run, *to) == 0
@@ -290,6 +291,7 @@ def test_a_reply_returns_what_the_recipient_offered_and_nothing_else(world, offe
 def test_only_the_recipients_own_offer_that_is_in_force_is_replied_to(
     world, offered, at, tmp_path, capsys
 ):
+    trust_key(world.microsoft, world.amazon)
     at(world.amazon)
     to = ["--to", "microsoft", "--now", ISSUED, "--output", tmp_path / "first"]
     assert ringtrace("exchange", "offer", world.amazon.run, *to) == 0
