@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from operator import itemgetter
 from typing import Any
 
 import xxhash
@@ -159,8 +160,8 @@ def build_manifest(
 
     Of private files it has the names and rows alone, as their bytes may depend on a secret.
     """
-    read = sorted(inputs, key=_input_order)
-    written = sorted(outputs, key=_output_order)
+    read = sorted(inputs, key=itemgetter("name", "sha256"))
+    written = sorted(outputs, key=itemgetter("name"))
     apart = [one for one in written if one["name"].startswith(f"{PRIVATE_FOLDER}/")]
     accounting = {kind: reconciled_counts(counters, kind) for kind in ("complaints", "calls")}
     grouped: dict[str, dict[str, int]] = {}
@@ -183,14 +184,6 @@ def build_manifest(
         tallies=grouped,
         alarms=find_alarms(counters),
     )
-
-
-def _input_order(one: InputFile) -> tuple[str, str]:
-    return one["name"], one["sha256"]
-
-
-def _output_order(one: OutputFile) -> str:
-    return one["name"]
 
 
 def input_file_entry(

@@ -18,8 +18,8 @@ from schemas.enums import RecordKind
 from schemas.manifest import Manifest
 from transforms.arrow_util import sorted_unique
 from transforms.call_scripts import Scripts
-from transforms.counters import CountMembers, CountRead, CountRejects, ShowCounters
-from transforms.decisions import CountDecisions, Decision, ResolveDecisions, run_clock
+from transforms.counters import count_members, count_read, count_rejects, increment_engine_counter
+from transforms.decisions import Decision, DecisionsInForce, ResolveDecisions, run_clock
 from transforms.decisions_file import DecisionRows
 from transforms.deduplicate import REPLACED, Deduplicate
 from transforms.extract import (
@@ -211,9 +211,9 @@ def build(pipeline: beam.Pipeline, plan: BatchPlan) -> None:
     }
     written = outputs | "Write tables" >> WriteTables(start, plan.shards)  # OutputFile
     counters = (
-        read["complaints"] | "Count complaints" >> CountRead(RecordKind.COMPLAINT),
-        read["calls"] | "Count calls" >> CountRead(RecordKind.CALL),
-        masked_rejects | "Count rejects" >> CountRejects(),
+        read["complaints"] | "Count complaints" >> beam.FlatMap(count_read, RecordKind.COMPLAINT),
+        read["calls"] | "Count calls" >> beam.FlatMap(count_read, RecordKind.CALL),
+        masked_rejects | "Count rejects" >> beam.FlatMap(count_rejects),
         complaints[COUNTERS],
         calls[COUNTERS],
         unique_complaints["counters"],
@@ -221,10 +221,10 @@ def build(pipeline: beam.Pipeline, plan: BatchPlan) -> None:
         *clustered.counters,
         clustered.cache_counters,
         components["counters"],
-        bound | "Count decisions" >> CountDecisions(),
-        summaries.clusters | "Count members" >> CountMembers(),
+        bound | "Count decisions" >> beam.FlatMap(DecisionsInForce.counters),
+        summaries.clusters | "Count members" >> beam.FlatMap(count_members),
     ) | "All counters" >> beam.Flatten()  # ((group, name), count)
-    _ = counters | "Show counters" >> ShowCounters()
+    _ = counters | "Show counters" >> beam.FlatMap(increment_engine_counter)
     gathered = {"digests": read["digests"], "counters": counters, "outputs": written}
     report = partial(write_report, previous=plan.previous_nodes)
     _ = gathered | "Finish" >> PublishRun(start, report)  # Manifest

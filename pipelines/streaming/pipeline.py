@@ -18,14 +18,14 @@ from schemas.enums import RecordKind
 from schemas.manifest import Manifest
 from transforms.alerts import AlertRules, CollectKnownClusters, RaiseAlerts
 from transforms.call_scripts import Scripts
-from transforms.counters import CountAccepted, CountMembers, CountRead, CountRejects, ShowCounters
-from transforms.decisions import (
-    CountDecisions,
-    DecisionsInForce,
-    DecisionSource,
-    KeepDecisions,
-    ResolveDecisions,
+from transforms.counters import (
+    count_accepted,
+    count_members,
+    count_read,
+    count_rejects,
+    increment_engine_counter,
 )
+from transforms.decisions import DecisionsInForce, DecisionSource, ResolveDecisions
 from transforms.decisions_file import DecisionRows
 from transforms.extract import KnownLegitimate
 from transforms.graph import (
@@ -129,15 +129,24 @@ def build(pipeline: beam.Pipeline, plan: StreamPlan) -> None:
 
     # Count, for the engine's own dashboard.
     counters = (
-        read[COMPLAINTS] | "Count complaints" >> CountRead(RecordKind.COMPLAINT),
-        read[CALLS] | "Count calls" >> CountRead(RecordKind.CALL),
-        complaints[ACCEPTED] | "Count accepted complaints" >> CountAccepted(RecordKind.COMPLAINT),
-        calls[ACCEPTED] | "Count accepted calls" >> CountAccepted(RecordKind.CALL),
-        unmasked_rejects | "Count rejects" >> CountRejects(),
+        read[COMPLAINTS] | "Count complaints" >> beam.FlatMap(count_read, RecordKind.COMPLAINT),
+        read[CALLS] | "Count calls" >> beam.FlatMap(count_read, RecordKind.CALL),
+        complaints[ACCEPTED]
+        | "Count accepted complaints" >> beam.FlatMap(count_accepted, RecordKind.COMPLAINT),
+        calls[ACCEPTED] | "Count accepted calls" >> beam.FlatMap(count_accepted, RecordKind.CALL),
+        unmasked_rejects | "Count rejects" >> beam.FlatMap(count_rejects),
     ) | "All counters" >> beam.Flatten()  # ((group, name), count)
-    _ = counters | "Show counters" >> ShowCounters()
-    _ = alerts | "Count alerts" >> beam.FlatMap(_count_alerts) | "Show alerts" >> ShowCounters()
-    _ = read[TICKS] | "Count ticks" >> beam.FlatMap(_count_ticks) | "Show ticks" >> ShowCounters()
+    _ = counters | "Show counters" >> beam.FlatMap(increment_engine_counter)
+    _ = (
+        alerts
+        | "Count alerts" >> beam.FlatMap(_count_alerts)
+        | "Show alerts" >> beam.FlatMap(increment_engine_counter)
+    )
+    _ = (
+        read[TICKS]
+        | "Count ticks" >> beam.FlatMap(_count_ticks)
+        | "Show ticks" >> beam.FlatMap(increment_engine_counter)
+    )
 
 
 @dataclass(eq=False)
@@ -229,7 +238,7 @@ class AnalyzeTick(beam.PTransform):
         victim_numbers = beam.pvalue.AsSingleton(
             withheld | "Victims' numbers" >> VictimNumbers(start)
         )
-        _ = bound | "Keep decisions" >> KeepDecisions(self.decisions)
+        _ = bound | "Keep decisions" >> beam.FlatMap(self.decisions.keep)
         _ = (
             alive[REJECTED]
             | "Mask rejects" >> beam.Map(mask_rejects, victim_numbers)
@@ -267,8 +276,8 @@ class AnalyzeTick(beam.PTransform):
             alive[COUNTERS],
             alive[RECORDS] | "Count records" >> beam.FlatMap(count_live_records),
             *clustered.counters,
-            bound | "Count decisions" >> CountDecisions(),
-            summaries.clusters | "Count members" >> CountMembers(),
+            bound | "Count decisions" >> beam.FlatMap(DecisionsInForce.counters),
+            summaries.clusters | "Count members" >> beam.FlatMap(count_members),
         ) | "All counters" >> beam.Flatten()  # ((group, name), count)
         digests = alive[TICKS] | "No files" >> beam.FlatMap(_no_digests)
         gathered = {"digests": digests, "counters": counters, "outputs": written}

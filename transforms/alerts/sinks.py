@@ -11,7 +11,6 @@ import os
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -45,6 +44,8 @@ WEBHOOK_TRIES = 6
 
 FIRST_PAUSE_SECONDS = 0.5
 """Seconds before the second try; each pause is twice the one before: 16 seconds in all."""
+
+_LINE = orjson.OPT_SORT_KEYS | orjson.OPT_UTC_Z | orjson.OPT_APPEND_NEWLINE
 
 _TRY_AGAIN = {408, 425, 429}
 """Client errors that mean try again (RFC 9110, 8470, 6585)."""
@@ -139,12 +140,7 @@ class WriteAlertsToPubSub(beam.PTransform):
 def alert_lines(alerts: pa.RecordBatch) -> Iterator[tuple[str, bytes]]:
     """Yields ALERT rows as (alert_id, one line of JSON with sorted keys and its end)."""
     for row in alerts.to_pylist():
-        yield row["alert_id"], _line(row)
-
-
-def _line(row: Mapping[str, Any]) -> bytes:
-    plain = {name: _plain(value) for name, value in row.items()}
-    return orjson.dumps(plain, option=orjson.OPT_SORT_KEYS) + b"\n"
+        yield row["alert_id"], orjson.dumps(row, option=_LINE)
 
 
 def webhook_lines(alerts: pa.RecordBatch) -> Iterator[tuple[str, bytes]]:
@@ -161,7 +157,7 @@ def webhook_lines(alerts: pa.RecordBatch) -> Iterator[tuple[str, bytes]]:
             "tied_to": tied,
             "left_out": int(hidden) + len(row["tied_to"]) - len(tied),
         }
-        yield row["alert_id"], _line(shown)
+        yield row["alert_id"], orjson.dumps(shown, option=_LINE)
 
 
 def write_alert_file(folder: str, alert_id: str, line: bytes) -> bool:
@@ -258,12 +254,6 @@ def _write_files(alerts: pa.RecordBatch, folder: str) -> Iterator[str]:
     for alert_id, line in alert_lines(alerts):
         if write_alert_file(folder, alert_id, line):
             yield alert_id
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, datetime):
-        return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
-    return value
 
 
 def _keyed(alerts: pa.RecordBatch) -> Iterator[tuple[bytes, bytes]]:

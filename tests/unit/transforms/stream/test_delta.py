@@ -15,7 +15,7 @@ from tests.support.made_up_evidence import evidence, listed, mentions_of, piece
 from tests.support.script_texts import SCRIPT, own
 from transforms import call_scripts
 from transforms.decisions import DecisionsInForce
-from transforms.deduplicate import unique_complaints
+from transforms.deduplicate import unique_records
 from transforms.extract.evidence import complaint_evidence
 from transforms.read.framing import Origin, Record
 from transforms.read.rejects import make_reject, rejects_batch
@@ -245,7 +245,7 @@ versions = st.builds(
 @given(st.lists(versions, min_size=1, max_size=10), st.randoms(use_true_random=False))
 def test_the_evidence_is_the_batch_runs_whatever_came_when_and_how_often(records, chance):
     """Parity: from here on both are the same steps, which depend on no order."""
-    unique, _ = unique_complaints(pa.Table.from_batches([accepted(*records)]))
+    unique, _ = unique_records(pa.Table.from_batches([accepted(*records)]), RecordKind.COMPLAINT)
     batch = [complaint_evidence(one) for one in unique.to_batches()]
     coming = records + chance.choices(records, k=chance.randint(0, 5))
     chance.shuffle(coming)
