@@ -36,6 +36,7 @@ _MARKS = str.maketrans("‘’ʼ´`“”„«»‐‑‒–—−…", "'''''\"
 _NO_ACCENT = str.maketrans("ßøØæÆœŒłŁđĐ", "soOaAoOlLdD")
 _WIDE = re.compile("[^\x00-\xff]")
 _ACCENTED = re.compile("[^\x00-\x7f]")
+_FOREIGN_DIGIT = re.compile(r"(?![0-9])\d")
 _WEB_ESCAPE_RE = re.compile(WEB_ESCAPE)
 
 
@@ -71,6 +72,11 @@ def lower_in_place(text: str) -> str:
     return low if len(low) == len(text) else "".join(map(_lower, text))
 
 
+def digits_to_ascii(text: str) -> str:
+    """Writes decimal digits of any script as those of ASCII, each in its place."""
+    return _FOREIGN_DIGIT.sub(_to_ascii_digit, text)
+
+
 def decode_web_escapes(text: str) -> str:
     """Decodes web escapes, once; one that encodes no printable ASCII becomes a blank."""
     return _WEB_ESCAPE_RE.sub(_decode_escape, text)
@@ -79,6 +85,10 @@ def decode_web_escapes(text: str) -> str:
 def decode_web_escapes_in_place(text: str) -> str:
     """Decodes web escapes with blanks behind each character, so that the text keeps its length."""
     return _WEB_ESCAPE_RE.sub(_decode_escape_padded, text)
+
+
+def _to_ascii_digit(digit: re.Match[str]) -> str:
+    return str(unicodedata.digit(digit[0]))
 
 
 def _lower(character: str) -> str:

@@ -13,8 +13,6 @@ number has a second hash, of the digits with which it is dialed in its own count
 from __future__ import annotations
 
 import hmac
-import json
-import time
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
@@ -30,13 +28,13 @@ from apache_beam.io.filesystems import FileSystems
 
 from schemas.entity import VICTIM_ENTRY
 from schemas.enums import EntityKind
-from schemas.manifest import MANIFEST_NAME
 from schemas.tables import VICTIMS
-from transforms.arrow_util import Array, sorted_lookup
+from transforms.arrow_util import Array, sorted_lookup, without_aggregate_suffixes
 from transforms.casts import true_mask
+from transforms.manifest import read_manifest, retry_while_replaced
 from transforms.shuffle import KeyedInput, PerPartition, batches_of
 from transforms.victims.number_index import IDD_PREFIXES, trunk_prefix
-from transforms.victims.record_texts import MIN_DIGITS, candidate_digits_in_column
+from transforms.victims.record_texts import MIN_DIGITS, candidate_digits, find_digits
 from transforms.victims.stated_numbers import chosen_names
 
 SECRET_BYTES = 32
@@ -52,9 +50,6 @@ REGISTERED = pa.schema([("entity_id", pa.string()), ("reporters", pa.int64())])
 that a victim's."""
 
 NOT_REGISTERED = REGISTERED.empty_table()
-
-TRIES, PAUSE_SECONDS = 5, 0.2
-"""A run that is being replaced is not there for a moment: how often, and after how long."""
 
 LOOKED_UP = ("mac", "digits_mac", "kind", "reporters")
 """Columns of an entry that a lookup needs."""
@@ -113,9 +108,7 @@ class RegisterSource:
         """
         if self.folder is None:
             return self.files
-        with FileSystems.open(FileSystems.join(self.folder.rstrip("/"), MANIFEST_NAME)) as file:
-            manifest = json.loads(file.read())
-        return (*self.files, *register_files(self.folder, manifest))
+        return (*self.files, *register_files(self.folder, read_manifest(self.folder)))
 
 
 @dataclass(frozen=True)
@@ -151,7 +144,7 @@ class VictimRegister:
             found[rows] = _looked_up(self.heads, self.reporters, macs)
         if len(self.digit_heads):
             rows, names = chosen_names(entity_ids)
-            at, digits = candidate_digits_in_column(names)
+            at, digits = candidate_digits(find_digits(names))
             np.maximum.at(found, rows[at], self._reporters_of_digits(digits, key))
         there = np.flatnonzero(found)
         columns = [entity_ids.take(pa.array(there)), pa.array(found[there])]
@@ -265,9 +258,7 @@ def merge_changes(changes: pa.Table) -> pa.Table:
             ("key_id", "min"),
         ]
     )
-    merged = merged.rename_columns([name.removesuffix("_min").removesuffix("_max")
-                                    for name in merged.column_names])  # fmt: skip
-    return merged.select(VICTIM_ENTRY.names).cast(VICTIM_ENTRY)
+    return without_aggregate_suffixes(merged).select(VICTIM_ENTRY.names).cast(VICTIM_ENTRY)
 
 
 def register_files(folder: str, manifest: Mapping[str, Any]) -> dict[str, int]:
@@ -342,16 +333,11 @@ class _ReadLookup(beam.DoFn):
         self._known: VictimRegister | None = None
 
     def process(self, _: object) -> Iterator[VictimRegister]:
-        for left in reversed(range(TRIES)):
-            try:
-                self._refresh()
-                break
-            except (OSError, RegisterError):
-                if self._known is not None:
-                    break  # what was known stays known
-                if not left:
-                    raise
-                time.sleep(PAUSE_SECONDS)
+        try:
+            retry_while_replaced(self._refresh)
+        except (OSError, RegisterError):
+            if self._known is None:
+                raise  # else what was known stays known
         if self._known is not None:
             yield self._known
 

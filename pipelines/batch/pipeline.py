@@ -57,9 +57,9 @@ from transforms.victim_register import KeepRegister, ReadRegister, RegisterSourc
 from transforms.victims import (
     CLAIMS,
     AssignVictimRoles,
-    CollectStatedNumbers,
     VictimClaims,
     VictimNumbers,
+    stated_victim_numbers,
 )
 from transforms.write import JobPool, PublishRun, WriteTables
 
@@ -124,9 +124,11 @@ def build(pipeline: beam.Pipeline, plan: BatchPlan) -> None:
         from_complaints[STATED],
         from_calls[STATED],
         unique_complaints[REPLACED]
-        | "Stated in replaced complaints" >> CollectStatedNumbers(RecordKind.COMPLAINT, plan.rules),
+        | "Stated in replaced complaints"
+        >> beam.Map(stated_victim_numbers, RecordKind.COMPLAINT, plan.rules),
         unique_calls[REPLACED]
-        | "Stated in replaced calls" >> CollectStatedNumbers(RecordKind.CALL, plan.rules),
+        | "Stated in replaced calls"
+        >> beam.Map(stated_victim_numbers, RecordKind.CALL, plan.rules),
     ) | "All stated" >> beam.Flatten()  # STATED_NUMBER
     claims = beam.pvalue.AsSingleton(stated | "Stated numbers" >> VictimClaims(start))
     all_evidence = (

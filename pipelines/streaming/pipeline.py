@@ -50,16 +50,16 @@ from transforms.stream import (
     REJECTED,
     STATED,
     TICKS,
-    CollectPhrases,
     KnownMembers,
     RecordsToDeltas,
     RejectsToDeltas,
     SnapshotOptions,
-    SnapshotRuns,
     Tick,
     WriteRejects,
+    collect_phrases,
     count_live_records,
     longest_retention,
+    snapshot_run,
     stated_in_records,
     unexpired_evidence,
     unexpired_fingerprints,
@@ -187,7 +187,7 @@ class AnalyzeTick(beam.PTransform):
             unexpired_fingerprints, decided, self.days
         )
         phrases = beam.pvalue.AsSingleton(
-            alive[PHRASES] | "Words" >> CollectPhrases(start)
+            start | "Words" >> beam.Map(collect_phrases, beam.pvalue.AsList(alive[PHRASES]))
         )  # one batch
         all_evidence = (
             alive[MAIN] | "Expire" >> beam.Map(unexpired_evidence, decided, self.days),
@@ -245,7 +245,9 @@ class AnalyzeTick(beam.PTransform):
             | "Write rejects" >> WriteRejects(self.output)
         )
         if self.snapshots is not None:
-            due = start | "Snapshot" >> SnapshotRuns(self.snapshots)  # one Run, where one is due
+            due = start | "Snapshot" >> beam.FlatMap(
+                snapshot_run, self.snapshots
+            )  # one RunSettings, where one is due
             runs = due | "With decisions" >> beam.Map(_with_decisions_file, decided)
             self._write_snapshots(alive, clustered, bound, runs)
         return alerts

@@ -283,7 +283,7 @@ def queue_source(options: StreamOptions, reading: ReadOptions) -> beam.PTransfor
 
 
 def _kafka(options: StreamOptions, reading: ReadOptions, clock: Clock) -> beam.PTransform:
-    from transforms.stream import FromKafka, KafkaSource
+    from transforms.stream import FromQueues, kafka_queue
 
     start = None
     if options.kafka_start not in ("earliest", "latest"):
@@ -294,16 +294,19 @@ def _kafka(options: StreamOptions, reading: ReadOptions, clock: Clock) -> beam.P
         "enable.auto.commit": "false",
     }
     topics = {RecordKind.COMPLAINT: options.kafka_complaints, RecordKind.CALL: options.kafka_calls}
-    kafka = KafkaSource(
-        config=config,
-        topics={kind: topic for kind, topic in topics.items() if topic},
-        policy=TIMESTAMPS[options.kafka_timestamps],
-        start=start,
-        commit=_commits(options),
-        expansion=options.kafka_expansion,
-        decoder=_decoder(options),
-    )
-    return FromKafka(kafka, reading, clock)
+    queues = {
+        kind: kafka_queue(
+            config,
+            names,
+            TIMESTAMPS[options.kafka_timestamps],
+            start,
+            commit=_commits(options),
+            expansion=options.kafka_expansion,
+        )
+        for kind, names in topics.items()
+        if names
+    }
+    return FromQueues(queues, _decoder(options), reading, clock)
 
 
 def _commits(options: StreamOptions) -> bool:
@@ -318,7 +321,7 @@ def _commits(options: StreamOptions) -> bool:
 
 
 def _pubsub(options: StreamOptions, reading: ReadOptions, clock: Clock) -> beam.PTransform:
-    from transforms.stream import FromPubSub, PubSubSource
+    from transforms.stream import FromQueues, pubsub_queue
 
     try:
         import_module("google.cloud.pubsub")
@@ -327,13 +330,12 @@ def _pubsub(options: StreamOptions, reading: ReadOptions, clock: Clock) -> beam.
             "--pubsub-complaints: Pub/Sub is not installed; pip install '.[gcp]'"
         ) from None
     names = {RecordKind.COMPLAINT: options.pubsub_complaints, RecordKind.CALL: options.pubsub_calls}
-    pubsub = PubSubSource(
-        subscriptions={kind: name for kind, name in names.items() if name},
-        id_label=options.pubsub_id_label,
-        timestamp_attribute=options.pubsub_timestamp_attribute,
-        decoder=_decoder(options),
-    )
-    return FromPubSub(pubsub, reading, clock)
+    queues = {
+        kind: pubsub_queue(name, options.pubsub_id_label, options.pubsub_timestamp_attribute)
+        for kind, name in names.items()
+        if name
+    }
+    return FromQueues(queues, _decoder(options), reading, clock)
 
 
 def kafka_settings(options: StreamOptions) -> dict[str, str]:

@@ -24,10 +24,17 @@ from transforms.extract.kinds import email
 from transforms.extract.kinds.gift_card import mask_gift_card_codes
 from transforms.phone import normalize
 from transforms.read.framing import locate_cells, split_cells
-from transforms.text_masking import MASK, SEARCH_EDGE, SEARCH_LIMIT, mask_spans, mask_spans_fully
+from transforms.text_masking import (
+    MASK,
+    SEARCH_EDGE,
+    SEARCH_LIMIT,
+    mask_rows,
+    mask_spans,
+    mask_spans_fully,
+)
 from transforms.validate import CONTACT_PATTERN
 from transforms.victims.identifier_matcher import find_identifiers, identifier_patterns
-from transforms.victims.number_index import find_victim_digits
+from transforms.victims.number_index import find_victim_numbers
 from transforms.victims.stated_numbers import stated_numbers_batch
 
 VictimSpan = tuple[int, int, str]
@@ -180,10 +187,7 @@ def _mask_texts(
     ]
     without_codes = pa.array(_mask_gift_card_codes(rows), pa.string())
     masked = sensitive_text.mask_self_identified(email.mask_link_addresses(without_codes))
-    return [
-        mask_spans(text, find_identifiers(text, identifier_patterns(digits))) if digits else text
-        for text, digits in zip(masked.to_pylist(), find_victim_digits(masked, own), strict=True)
-    ]
+    return mask_rows(masked, find_victim_numbers(masked, own)).to_pylist()
 
 
 def _mask_gift_card_codes(texts: Sequence[str]) -> list[str]:

@@ -60,8 +60,6 @@ _OF_A_WORD = np.array([byte < 128 and bool(re.match(r"\w", chr(byte))) for byte 
 _ODD = rf"[^{PLAIN}]|{text_util.WEB_ESCAPE}"
 """RE2: without a match of this, a text has one form."""
 
-_FOREIGN_DIGIT = re.compile(r"(?![0-9])\d")
-
 _WEB_ESCAPE = re.compile(text_util.WEB_ESCAPE)
 
 
@@ -286,11 +284,6 @@ def candidate_digits(runs: DigitRuns) -> tuple[Array, pa.Array]:
     return np.concatenate(texts), pa.concat_arrays(digits)
 
 
-def candidate_digits_in_column(texts: pa.Array) -> tuple[Array, pa.Array]:
-    """Returns the `candidate_digits` in strings or null."""
-    return candidate_digits(find_digits(texts))
-
-
 def _sizes(runs: DigitRuns) -> tuple[Array, Array]:
     """Returns the first run of each form, then the end, and how many digits each form has."""
     firsts = np.flatnonzero(np.diff(runs.form, prepend=-1))
@@ -349,7 +342,7 @@ _Form = tuple[str, Sequence[int]]
 
 def _forms(text: str) -> Iterator[_Form]:
     """Yields the forms of a text, as it is written first."""
-    written: _Form = _FOREIGN_DIGIT.sub(_to_ascii_digit, text), range(len(text))
+    written: _Form = text_util.digits_to_ascii(text), range(len(text))
     yield from _with_decoded(*written)
     if text.isascii():
         return
@@ -383,10 +376,6 @@ def _runs_of_form(read: str, at: Sequence[int]) -> Iterator[tuple[int, str, int]
             if place == before or at[place] != at[place - 1] + 1:
                 yield at[first], read[first:place], joint
                 joint, first = TOUCHES, place
-
-
-def _to_ascii_digit(digit: re.Match[str]) -> str:
-    return str(unicodedata.digit(digit[0]))
 
 
 def _joined(runs: DigitRuns) -> tuple[Array, pa.Array]:
