@@ -160,6 +160,11 @@ class DecisionsInForce:
     without_effect: tuple[Decision, ...] = ()
     file: FileDigest | None = None
 
+    @property
+    def every(self) -> tuple[Decision, ...]:
+        """All decisions, in force or not."""
+        return self.binding + self.without_effect
+
     def of(self, kind: DecisionKind) -> tuple[Decision, ...]:
         """Returns the binding decisions of one kind, by id."""
         return tuple(one for one in self.binding if one.kind is kind)
@@ -217,16 +222,15 @@ class DecisionsInForce:
 
     def bound_members(self) -> frozenset[str]:
         """Returns the entity ids that any decisions are bound to, in force or not."""
-        every = self.binding + self.without_effect
-        return frozenset(each for one in every for each in one.members or ())
+        return frozenset(each for one in self.every for each in one.members or ())
 
     def days_of_use(self) -> list[DaysOfUse]:
         """Returns when the members of decisions were used in the runs that these are bound to."""
-        return sorted({each for one in self.binding + self.without_effect for each in one.used})
+        return sorted({each for one in self.every for each in one.used})
 
     def unbound(self) -> tuple[Decision, ...]:
         """Returns the decisions, in force or not, that are not bound yet."""
-        return tuple(one for one in self.binding + self.without_effect if one.members is None)
+        return tuple(one for one in self.every if one.members is None)
 
     def bound_to(
         self, shown: pa.Table, interval: Interval | None, bound_by: BoundBy = BoundBy.HERE
@@ -260,8 +264,7 @@ class DecisionsInForce:
         yield ("decisions", "decided_later"), self.later
         yield ("decisions", "entities_named"), len(self.by_entity())
         for place in BoundBy:
-            every = self.binding + self.without_effect
-            yield ("decisions", place), sum(one.bound_by is place for one in every)
+            yield ("decisions", place), sum(one.bound_by is place for one in self.every)
         idle = (one for kind in REVIEWING_DECISIONS for one in self.of(kind) if one.members == ())
         yield ("decisions", "cover_nothing"), sum(1 for _ in idle)
         for text in self.contradictions:

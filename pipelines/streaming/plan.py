@@ -175,8 +175,7 @@ class LiveDecisions:
 
     def keep(self, decided: DecisionsInForce) -> None:
         """Writes what this tick bound, if it bound anything."""
-        every = decided.binding + decided.without_effect
-        if not any(one.bound_by in (BoundBy.PREVIOUS, BoundBy.HERE) for one in every):
+        if not any(one.bound_by in (BoundBy.PREVIOUS, BoundBy.HERE) for one in decided.every):
             return
         self._bound = bound_rows(decided)
         content = parquet_bytes(self._bound, DECISIONS)

@@ -27,7 +27,6 @@ from transforms.read.adapters.base import (
     Layout,
     Parsed,
     build_loose_batch,
-    constant_column,
 )
 from transforms.read.files import ReadOptions
 from transforms.read.framing import (
@@ -196,9 +195,7 @@ def build_contract_batch(
     """Builds a loose batch, with `options.source_org` for rows that do not name theirs."""
     if options.source_org is not None:
         given = columns.get("source_org", pa.nulls(len(records), pa.string()))
-        columns["source_org"] = pc.coalesce(
-            given, constant_column(options.source_org, len(records))
-        )
+        columns["source_org"] = pc.coalesce(given, options.source_org)
     return build_loose_batch(origin, records, columns)
 
 
