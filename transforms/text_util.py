@@ -12,6 +12,7 @@ import html
 import re
 import tomllib
 import unicodedata
+from collections.abc import Callable, Sequence
 from functools import cache, lru_cache
 from importlib import resources
 from typing import Any
@@ -77,14 +78,36 @@ def digits_to_ascii(text: str) -> str:
     return _FOREIGN_DIGIT.sub(_to_ascii_digit, text)
 
 
-def decode_web_escapes(text: str) -> str:
-    """Decodes web escapes, once; one that encodes no printable ASCII becomes a blank."""
-    return _WEB_ESCAPE_RE.sub(_decode_escape, text)
+def decode_web_escapes(text: str) -> tuple[str, Sequence[int]]:
+    """Decodes web escapes, once; returns what `decode_with_places` does.
+
+    One that encodes no printable ASCII becomes a blank.
+    """
+    return decode_with_places(text, _WEB_ESCAPE_RE, _decode_escape)
 
 
 def decode_web_escapes_in_place(text: str) -> str:
     """Decodes web escapes with blanks behind each character, so that the text keeps its length."""
     return _WEB_ESCAPE_RE.sub(_decode_escape_padded, text)
+
+
+def decode_with_places(
+    text: str, pattern: re.Pattern[str], decode: Callable[[re.Match[str]], str]
+) -> tuple[str, Sequence[int]]:
+    """Decodes what matches a pattern, or its group if it has one, to one character each.
+
+    Returns the text that results, and the place at which each of its characters was written.
+    """
+    parts: list[str] = []
+    places: list[int] = []
+    done = 0
+    for match in pattern.finditer(text):
+        start, end = match.span(match.lastindex or 0)
+        parts += (text[done:start], decode(match))
+        places += range(done, start + 1)
+        done = end
+    rest = range(done, len(text))
+    return ("".join((*parts, text[done:])), [*places, *rest]) if parts else (text, rest)
 
 
 def _to_ascii_digit(digit: re.Match[str]) -> str:

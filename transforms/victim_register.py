@@ -16,7 +16,7 @@ import hmac
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import apache_beam as beam
 import numpy as np
@@ -111,22 +111,37 @@ class RegisterSource:
         return (*self.files, *register_files(self.folder, read_manifest(self.folder)))
 
 
+class Hashes(NamedTuple):
+    """The first 64 bits of hashes, sorted, and the reporters of each."""
+
+    heads: Array
+    reporters: Array
+
+    def look_up(self, macs: pa.Array) -> Array:
+        """Returns the reporters of the entry of each hash, 0 where there is none."""
+        places, there = sorted_lookup(self.heads, _heads(macs))
+        found = np.zeros(len(macs), np.int64)
+        found[there] = self.reporters[places[there]]
+        return found
+
+    def without(self, macs: pa.Array) -> Hashes:
+        """Returns the others."""
+        kept = ~np.isin(self.heads, _heads(macs))
+        return Hashes(self.heads[kept], self.reporters[kept])
+
+
 @dataclass(frozen=True)
 class VictimRegister:
     """The entries of registers for a lookup, 16 bytes each or 32 with national digits.
 
     Attributes:
-        heads: first 64 bits of the hashes, sorted.
-        reporters: of each of `heads`.
-        digit_heads: of the hashes of national digits, sorted.
-        digit_reporters: of each of `digit_heads`.
+        ids: of all entries.
+        digits: of the national digits of numbers.
         kinds: of all entries.
     """
 
-    heads: Array
-    reporters: Array
-    digit_heads: Array
-    digit_reporters: Array
+    ids: Hashes
+    digits: Hashes
     kinds: frozenset[str]
 
     def find(self, entity_ids: pa.Array, key: RegisterKey) -> pa.Table:
@@ -137,12 +152,11 @@ class VictimRegister:
             key: The secret of the register.
         """
         found = np.zeros(len(entity_ids), np.int64)
-        if len(self.heads):
+        if len(self.ids.heads):
             kinds = pc.replace_substring_regex(entity_ids, r":.*$", "")
             rows = np.flatnonzero(true_mask(pc.is_in(kinds, pa.array(sorted(self.kinds)))))
-            macs = key.macs(entity_ids.take(pa.array(rows)).to_pylist())
-            found[rows] = _looked_up(self.heads, self.reporters, macs)
-        if len(self.digit_heads):
+            found[rows] = self.ids.look_up(key.macs(entity_ids.take(pa.array(rows)).to_pylist()))
+        if len(self.digits.heads):
             rows, names = chosen_names(entity_ids)
             at, digits = candidate_digits(find_digits(names))
             np.maximum.at(found, rows[at], self._reporters_of_digits(digits, key))
@@ -153,51 +167,36 @@ class VictimRegister:
     def without(self, entity_ids: Iterable[str], key: RegisterKey) -> VictimRegister:
         """Returns the register without the entries of some ids."""
         gone = sorted(entity_ids)
-        if not gone or not len(self.heads):
+        if not gone or not len(self.ids.heads):
             return self
-        kept = ~np.isin(self.heads, _heads(key.macs(gone)))
-        digits = ~np.isin(self.digit_heads, _heads(_digits_macs(gone, key).drop_null()))
-        return VictimRegister(
-            self.heads[kept],
-            self.reporters[kept],
-            self.digit_heads[digits],
-            self.digit_reporters[digits],
-            self.kinds,
-        )
+        digits = self.digits.without(_digits_macs(gone, key).drop_null())
+        return VictimRegister(self.ids.without(key.macs(gone)), digits, self.kinds)
 
     def _reporters_of_digits(self, candidates: pa.Array, key: RegisterKey) -> Array:
         """Returns the reporters of the number that is dialed with some digits, for each of them."""
         distinct = candidates.dictionary_encode()
         texts = distinct.dictionary.to_pylist()
         found = np.zeros(len(texts), np.int64)
-        for heads, reporters, read_as in (
-            (self.heads, self.reporters, _international_ids),
-            (self.digit_heads, self.digit_reporters, _national_digits),
-        ):
+        for hashes, read_as in ((self.ids, _international_ids), (self.digits, _national_digits)):
             readings = [(row, one) for row, text in enumerate(texts) for one in read_as(text)]
             if readings:
                 rows, ids = zip(*readings, strict=True)
-                np.maximum.at(found, np.array(rows), _looked_up(heads, reporters, key.macs(ids)))
+                np.maximum.at(found, np.array(rows), hashes.look_up(key.macs(ids)))
         return found[distinct.indices.to_numpy()]
 
 
 def make_lookup(entries: Iterable[pa.RecordBatch]) -> VictimRegister:
     """Makes a lookup of VICTIM_ENTRY batches, of which it needs `LOOKED_UP`."""
-    heads, reporters = [np.empty(0, np.int64)], [np.empty(0, np.int64)]
-    digit_heads, digit_reporters = [np.empty(0, np.int64)], [np.empty(0, np.int64)]
+    ids: list[Hashes] = []
+    digits: list[Hashes] = []
     kinds: set[str] = set()
     for batch in entries:
         counts = batch["reporters"].to_numpy()
-        heads.append(_heads(batch["mac"]))
-        reporters.append(counts)
-        digit_heads.append(_heads(batch["digits_mac"].drop_null()))
-        digit_reporters.append(counts[true_mask(pc.is_valid(batch["digits_mac"]))])
+        numbers = true_mask(pc.is_valid(batch["digits_mac"]))
+        ids.append(Hashes(_heads(batch["mac"]), counts))
+        digits.append(Hashes(_heads(batch["digits_mac"].drop_null()), counts[numbers]))
         kinds.update(pc.unique(batch["kind"]).to_pylist())
-    return VictimRegister(
-        *_largest(np.concatenate(heads), np.concatenate(reporters)),
-        *_largest(np.concatenate(digit_heads), np.concatenate(digit_reporters)),
-        frozenset(kinds),
-    )
+    return VictimRegister(_merge_hashes(ids), _merge_hashes(digits), frozenset(kinds))
 
 
 def register_changes(
@@ -440,17 +439,11 @@ def _heads(macs: pa.Array) -> Array:
     return np.frombuffer(bytes.fromhex(joined), ">i8").astype(np.int64)
 
 
-def _largest(heads: Array, reporters: Array) -> tuple[Array, Array]:
+def _merge_hashes(parts: Iterable[Hashes]) -> Hashes:
     """Sorts hashes, each once, with the most reporters of each."""
+    none = Hashes(np.empty(0, np.int64), np.empty(0, np.int64))
+    heads, reporters = (np.concatenate(one) for one in zip(none, *parts, strict=True))
     distinct, place = np.unique(heads, return_inverse=True)
     most = np.zeros(len(distinct), np.int64)
     np.maximum.at(most, place, reporters)
-    return distinct, most
-
-
-def _looked_up(heads: Array, reporters: Array, macs: pa.Array) -> Array:
-    """Returns the reporters of the entry of each hash, 0 where there is none."""
-    places, there = sorted_lookup(heads, _heads(macs))
-    found = np.zeros(len(macs), np.int64)
-    found[there] = reporters[places[there]]
-    return found
+    return Hashes(distinct, most)

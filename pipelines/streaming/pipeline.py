@@ -61,8 +61,7 @@ from transforms.stream import (
     longest_retention,
     snapshot_run,
     stated_in_records,
-    unexpired_evidence,
-    unexpired_fingerprints,
+    unexpired,
     unexpired_stated,
 )
 from transforms.validate import ACCEPTED, COUNTERS, REJECTS, Validate
@@ -184,13 +183,13 @@ class AnalyzeTick(beam.PTransform):
 
         # Drop what has expired, and find who calls what a victim's.
         fingerprints = alive[FINGERPRINTS] | "Expire prints" >> beam.Map(
-            unexpired_fingerprints, decided, self.days
+            unexpired, decided, self.days
         )
         phrases = beam.pvalue.AsSingleton(
             start | "Words" >> beam.Map(collect_phrases, beam.pvalue.AsList(alive[PHRASES]))
         )  # one batch
         all_evidence = (
-            alive[MAIN] | "Expire" >> beam.Map(unexpired_evidence, decided, self.days),
+            alive[MAIN] | "Expire" >> beam.Map(unexpired, decided, self.days),
             fingerprints | "Scripts" >> Scripts(start, phrases),
         ) | "All evidence" >> beam.Flatten()  # EVIDENCE
         stated = alive[STATED] | "Still stated" >> beam.Map(

@@ -37,8 +37,7 @@ from .state import (
     count_live_records as count_live_records,
     longest_retention as longest_retention,
     settle_deltas as settle_deltas,
-    unexpired_evidence as unexpired_evidence,
-    unexpired_fingerprints as unexpired_fingerprints,
+    unexpired as unexpired,
 )
 from .tick_files import (
     SNAPSHOTS_FOLDER as SNAPSHOTS_FOLDER,

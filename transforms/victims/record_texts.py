@@ -60,8 +60,6 @@ _OF_A_WORD = np.array([byte < 128 and bool(re.match(r"\w", chr(byte))) for byte 
 _ODD = rf"[^{PLAIN}]|{text_util.WEB_ESCAPE}"
 """RE2: without a match of this, a text has one form."""
 
-_WEB_ESCAPE = re.compile(text_util.WEB_ESCAPE)
-
 
 class RecordTexts(NamedTuple):
     """The texts of some fields of records, field by field, and the row of the record of each.
@@ -356,13 +354,9 @@ def _forms(text: str) -> Iterator[_Form]:
 def _with_decoded(read: str, at: Sequence[int]) -> Iterator[_Form]:
     """Yields a form, and what it is with its web escapes decoded."""
     yield read, at
-    places: list[int] = []
-    done = 0
-    for escape in _WEB_ESCAPE.finditer(read):
-        places += (*at[done : escape.start()], at[escape.start()])
-        done = escape.end()
-    if done:
-        yield text_util.decode_web_escapes(read), [*places, *at[done:]]
+    decoded, places = text_util.decode_web_escapes(read)
+    if len(decoded) < len(read):
+        yield decoded, [at[place] for place in places]
 
 
 def _runs_of_form(read: str, at: Sequence[int]) -> Iterator[tuple[int, str, int]]:

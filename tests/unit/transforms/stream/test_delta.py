@@ -33,7 +33,7 @@ from transforms.stream.state import (
     RETENTION_DAYS,
     longest_retention,
     settle_deltas,
-    unexpired_evidence,
+    unexpired,
     with_record_times,
 )
 
@@ -104,7 +104,7 @@ def test_every_kind_counts_to_the_last_microsecond_of_its_life():
     batch = listed(evidence(rows), EVIDENCE)
     times = pa.array([one["received_at"] for one in rows], TIMESTAMP)
     batch = batch.append_column("received_at", times)
-    left = mentions_of(unexpired_evidence(batch, DecisionsInForce(newest=now), RETENTION_DAYS))
+    left = mentions_of(unexpired(batch, DecisionsInForce(newest=now), RETENTION_DAYS))
     assert left["entity_id"].to_pylist() == [f"{kind}:x" for kind in EntityKind]
     assert set(left["record_id"].to_pylist()) == {"c1"}
 
@@ -257,7 +257,5 @@ def test_the_evidence_is_the_batch_runs_whatever_came_when_and_how_often(records
         state = list(chunk_delta(settle_deltas([*state, *parts], RETENTION_DAYS).delta))
     whole = concat_deltas(state)
     rows = with_record_times(whole.records, whole.evidence)
-    evidence = unexpired_evidence(
-        rows, DecisionsInForce(when=START + timedelta(days=80)), RETENTION_DAYS
-    )
+    evidence = unexpired(rows, DecisionsInForce(when=START + timedelta(days=80)), RETENTION_DAYS)
     assert in_any_order(evidence) == sorted(line for one in batch for line in in_any_order(one))
