@@ -75,10 +75,8 @@ _SPELLED = re.compile(r"\d{3}.*[^\W\d_]{3}")
 _FINAL_SIGMA = "\u03a3"
 """The letter whose lower case depends on its position in a word."""
 
-_E164 = re.compile(r"\+[0-9]{7,15}", re.ASCII)
-
-_DIGITS_ID = re.compile(rf"(?:^|:)[0-9]{{{MIN_IDENTIFIER_LENGTH},}}$")
-"""An identifier of which nothing but its digits is looked for."""
+_ENDS_IN_DIGITS = re.compile(rf"(?:^\+?|:)[0-9]{{{MIN_IDENTIFIER_LENGTH},}}$")
+"""A number, or an identifier of digits alone: it ends in the same digits in every form."""
 
 _HIDES_DIGITS = r"[^\x00-\x7f]|[%&]"
 """RE2: signs in a value that may stand for digits."""
@@ -327,12 +325,8 @@ def _compact(text: str) -> str:
 
 
 def _ending(identifier: str) -> str:
-    """Returns the last digits of every form of an identifier; nothing where they are not known.
-
-    They are of digits, and of numbers whose plan adds no digits of its own.
-    """
-    number = _E164.fullmatch(identifier) and plain_country_code(identifier)
-    return identifier[-_COMPARED_DIGITS:] if number or _DIGITS_ID.search(identifier) else ""
+    """Returns the last digits of every form of an identifier; nothing where they are not known."""
+    return identifier[-_COMPARED_DIGITS:] if _ENDS_IN_DIGITS.search(identifier) else ""
 
 
 class ComplaintNumbers(NamedTuple):
