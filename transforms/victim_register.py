@@ -297,17 +297,6 @@ def read_lookup(source: RegisterSource) -> VictimRegister:
 
 
 @dataclass(eq=False)
-class ReadRegister(beam.PTransform):
-    """Reads the registers of `source`, for one element a window, to one VictimRegister."""
-
-    source: RegisterSource
-
-    def expand(self, start: beam.PCollection) -> Any:
-        """Reads what a lookup compares, and again when the files are others."""
-        return start | beam.ParDo(_ReadLookup(self.source))
-
-
-@dataclass(eq=False)
 class KeepRegister(beam.PTransform):
     """Converts the changes of a run (REGISTER_CHANGE) to its register (VICTIM_ENTRY).
 
@@ -325,13 +314,16 @@ class KeepRegister(beam.PTransform):
         return {"changes": both} | "Merge" >> PerPartition(keyed, _merge_changes)
 
 
-class _ReadLookup(beam.DoFn):
+class ReadRegister(beam.DoFn):
+    """Reads the registers of `source`, for one element a window, to one VictimRegister."""
+
     def __init__(self, source: RegisterSource) -> None:
         self._source = source
         self._seen: object = None
         self._known: VictimRegister | None = None
 
     def process(self, _: object) -> Iterator[VictimRegister]:
+        """Reads what a lookup compares, and again when the files are others."""
         try:
             retry_while_replaced(self._refresh)
         except (OSError, RegisterError):

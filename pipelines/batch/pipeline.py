@@ -236,7 +236,7 @@ def use_register(start: beam.PCollection, register: RegisterSource | None) -> Re
     """Reads the victim register of earlier runs, where this run has a key for one."""
     if register is None:
         return None
-    known = start | "Victim register" >> ReadRegister(register)  # one VictimRegister
+    known = start | "Victim register" >> beam.ParDo(ReadRegister(register))  # one VictimRegister
     return RegisterUse(register.key, beam.pvalue.AsSingleton(known))
 
 

@@ -16,7 +16,7 @@ from pipelines.batch.pipeline import kept_register, use_register
 from schemas import tables
 from schemas.enums import RecordKind
 from schemas.manifest import Manifest
-from transforms.alerts import AlertRules, CollectKnownClusters, RaiseAlerts
+from transforms.alerts import AlertRules, RaiseAlerts, known_clusters
 from transforms.call_scripts import Scripts
 from transforms.counters import (
     count_accepted,
@@ -200,7 +200,7 @@ class AnalyzeTick(beam.PTransform):
         assigned = all_evidence | "Victims' roles" >> AssignVictimRoles(claims)  # EVIDENCE, CLAIM
 
         # Cluster it. What a tick knows of components is what the one before it met.
-        previous = start | "Known clusters" >> KnownMembers(self.previous)  # PREVIOUS
+        previous = start | "Known clusters" >> beam.ParDo(KnownMembers(self.previous))  # PREVIOUS
         no_components = start | "No components" >> ReadComponentCache(())
         clustered = find_clusters(
             {
@@ -219,9 +219,9 @@ class AnalyzeTick(beam.PTransform):
 
         # Raise alerts.
         bound = bind_decisions(in_force, clustered)  # one DecisionsInForce
-        known = start | "Seen against" >> CollectKnownClusters(
-            previous, beam.pvalue.AsSingleton(bound)
-        )  # one Known
+        known = start | "Seen against" >> beam.Map(
+            known_clusters, beam.pvalue.AsIter(previous), beam.pvalue.AsSingleton(bound)
+        )  # one KnownClusters
         changes = {
             "members": clustered.memberships,
             "evidence": clustered.classified,

@@ -45,11 +45,11 @@ from schemas.tables import DECISIONS
 from transforms.alerts import (
     AlertRules,
     DropRepeatedAlerts,
-    PostAlertsToWebhook,
     SendAlertsToKafka,
-    WriteAlertFiles,
-    WriteAlertsToKafka,
-    WriteAlertsToPubSub,
+    post_alerts_to_webhook,
+    write_alert_files,
+    write_alerts_to_kafka,
+    write_alerts_to_pubsub,
 )
 from transforms.decisions import BoundBy, Decision, DecisionsInForce
 from transforms.decisions_file import bound_rows, taken_over
@@ -253,19 +253,19 @@ def tick_analysis(options: StreamOptions, decisions: LiveDecisions | None = None
 def alert_sinks(options: StreamOptions) -> dict[str, beam.PTransform]:
     """Returns the recipients of alerts by name: files always, and those that the options name."""
     output = options.output.rstrip("/")
-    sinks: dict[str, beam.PTransform] = {"files": WriteAlertFiles(output)}
+    sinks: dict[str, beam.PTransform] = {"files": write_alert_files(output)}
     if options.webhook:
-        sinks["webhook"] = PostAlertsToWebhook(options.webhook, output, owe=options.local)
+        sinks["webhook"] = post_alerts_to_webhook(options.webhook, output, owe=options.local)
     if options.kafka_alerts and options.local:
-        sinks["Kafka"] = SendAlertsToKafka(
-            options.kafka_servers or "", options.kafka_alerts, output, client_settings(options)
-        )
+        servers, settings = options.kafka_servers or "", client_settings(options)
+        send = SendAlertsToKafka(servers, options.kafka_alerts, output, settings)
+        sinks["Kafka"] = beam.ParDo(send)
     elif options.kafka_alerts:
-        sinks["Kafka"] = WriteAlertsToKafka(
+        sinks["Kafka"] = write_alerts_to_kafka(
             kafka_settings(options), options.kafka_alerts, options.kafka_expansion
         )
     if options.pubsub_alerts:
-        sinks["Pub/Sub"] = WriteAlertsToPubSub(options.pubsub_alerts)
+        sinks["Pub/Sub"] = write_alerts_to_pubsub(options.pubsub_alerts)
     return sinks
 
 

@@ -14,7 +14,6 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-import apache_beam as beam
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -155,21 +154,10 @@ class KnownClusters:
         return newest - rules.fresh if newest is not None else datetime.max.replace(tzinfo=UTC)
 
 
-@dataclass(eq=False)
-class CollectKnownClusters(beam.PTransform):
-    """Makes one `KnownClusters` a window, from PREVIOUS batches and the one DecisionsInForce."""
-
-    previous: beam.PCollection
-    decided: beam.pvalue.AsSingleton
-
-    def expand(self, start: beam.PCollection) -> Any:
-        """Collects once a window."""
-        return start | beam.Map(_collect_known, beam.pvalue.AsIter(self.previous), self.decided)
-
-
-def _collect_known(
+def known_clusters(
     _: object, previous: Iterable[pa.RecordBatch], decided: DecisionsInForce
 ) -> KnownClusters:
+    """Collects the PREVIOUS batches of a window, whose one element comes first."""
     rows = table_of(previous, PREVIOUS)
     order = np.argsort(rows["node"].to_numpy())
     node, cluster = (rows[name].to_numpy()[order] for name in ("node", "cluster"))

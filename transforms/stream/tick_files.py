@@ -48,17 +48,6 @@ class SnapshotOptions:
 
 
 @dataclass(eq=False)
-class KnownMembers(beam.PTransform):
-    """Reads the PREVIOUS batches of the run in `folder`, for one element a window; none without."""
-
-    folder: str | None
-
-    def expand(self, start: beam.PCollection) -> Any:
-        """Looks at the manifest once a window; reads the members when the run is another one."""
-        return start | beam.ParDo(_ReadKnown(self.folder))
-
-
-@dataclass(eq=False)
 class WriteRejects(beam.PTransform):
     """Writes REJECT batches, masked, to files below `output`/rejects, window by window."""
 
@@ -132,13 +121,16 @@ def merge_rejects(old: pa.Table, new: pa.Table) -> pa.Table:
     return rows.take(pa.array(first))
 
 
-class _ReadKnown(beam.DoFn):
+class KnownMembers(beam.DoFn):
+    """Reads the PREVIOUS batches of the run in `folder`, for one element a window; none without."""
+
     def __init__(self, folder: str | None) -> None:
         self._folder = folder
         self._run_id: str | None = None
         self._members: list[pa.RecordBatch] = []
 
     def process(self, _: object) -> Iterator[pa.RecordBatch]:
+        """Looks at the manifest; reads the members when the run is another one."""
         if self._folder is not None:
             self._refresh(self._folder)
         yield from self._members

@@ -30,7 +30,7 @@ class CountMembers(beam.DoFn):
 def ticks_on(folder):
     """A tick at every `next`: how many members it knows."""
     pipeline, counter = beam.Pipeline(), CountMembers()
-    _ = pipeline | beam.Impulse() | KnownMembers(folder) | beam.ParDo(counter)
+    _ = pipeline | beam.Impulse() | beam.ParDo(KnownMembers(folder)) | beam.ParDo(counter)
     steps = InProcessRunner(pipeline)
     while True:
         counter.members = 0
