@@ -56,7 +56,7 @@ from transforms.read import (
 )
 from transforms.shuffle import MAIN
 from transforms.validate import ACCEPTED, REJECTS as REFUSED, Validate
-from transforms.victims import CLAIMS, AssignVictimRoles, CollectStatedNumbers, VictimClaims
+from transforms.victims import CLAIMS, AssignVictimRoles, VictimClaims, stated_victim_numbers
 
 Records = Mapping[str, PCollection]
 """PCollections of RecordBatches by name."""
@@ -174,7 +174,7 @@ class ExtractMentions(beam.PTransform):
         for name in (one for one in KINDS if one in given):
             versions = given[name] | f"Unique {name}" >> Deduplicate(KINDS[name])
             found = versions[MAIN] | f"Extract from {name}" >> Extract(KINDS[name], rules)
-            replaced = CollectStatedNumbers(KINDS[name], rules)
+            replaced = beam.Map(stated_victim_numbers, KINDS[name], rules)
             unique[name] = versions[MAIN]
             evidence.append(found[EVIDENCE_ROWS])
             if name == COMPLAINTS:

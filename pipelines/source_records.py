@@ -18,7 +18,7 @@ from pipelines.options import UsageError
 from reports.referral import RecordKey, RecordSource
 from schemas.enums import RecordKind
 from schemas.manifest import Manifest
-from transforms.deduplicate import unique_calls, unique_complaints
+from transforms.deduplicate import unique_records
 from transforms.read import (
     TAGS,
     InputError,
@@ -124,7 +124,7 @@ def _input_sources(
         return {}
     rows = pa.Table.from_batches(batches)
     copies = Counter(_ids(rows, kind))
-    kept, _ = unique_calls(rows) if kind is RecordKind.CALL else unique_complaints(rows)
+    kept, _ = unique_records(rows, kind)
     columns = [kept[name].to_pylist() for name in ("source", "position")]
     return {
         (str(kind), org, record): RecordSource(

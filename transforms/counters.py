@@ -8,9 +8,7 @@ is retried may count twice there; the manifest does not.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 
-import apache_beam as beam
 import pyarrow as pa
 import pyarrow.compute as pc
 from apache_beam.metrics import Metrics
@@ -36,55 +34,6 @@ ENGINE_COUNTERS: Mapping[tuple[str, str], str] = {
     ("alerts", "written"): "alerts_written",
 }
 """The engine's name of a (group, name) counter; none is named after what a record holds."""
-
-
-@dataclass(eq=False)
-class CountRead(beam.PTransform):
-    """Counts loose batches."""
-
-    kind: RecordKind
-
-    def expand(self, batches: beam.PCollection) -> beam.PCollection:
-        """Yields a counter a batch and file."""
-        return batches | beam.FlatMap(count_read, self.kind)
-
-
-@dataclass(eq=False)
-class CountAccepted(beam.PTransform):
-    """Counts accepted batches of a stream, whose duplicates are known later."""
-
-    kind: RecordKind
-
-    def expand(self, batches: beam.PCollection) -> beam.PCollection:
-        """Yields a counter a batch."""
-        return batches | beam.FlatMap(count_accepted, self.kind)
-
-
-@dataclass(eq=False)
-class CountRejects(beam.PTransform):
-    """Counts REJECT batches."""
-
-    def expand(self, batches: beam.PCollection) -> beam.PCollection:
-        """Yields a few counters a batch."""
-        return batches | beam.FlatMap(count_rejects)
-
-
-@dataclass(eq=False)
-class CountMembers(beam.PTransform):
-    """Counts CLUSTER batches."""
-
-    def expand(self, batches: beam.PCollection) -> beam.PCollection:
-        """Yields three counters a batch."""
-        return batches | beam.FlatMap(count_members)
-
-
-@dataclass(eq=False)
-class ShowCounters(beam.PTransform):
-    """Adds counters to the engine's; yields nothing."""
-
-    def expand(self, counters: beam.PCollection) -> beam.PCollection:
-        """Counts where the counters pass."""
-        return counters | beam.FlatMap(increment_engine_counter)
 
 
 def count_read(batch: pa.RecordBatch, kind: RecordKind) -> Iterator[CounterValue]:

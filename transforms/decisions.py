@@ -19,7 +19,8 @@ from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
-from itertools import pairwise
+from functools import partial
+from itertools import pairwise, product
 from operator import itemgetter
 from typing import Any, NamedTuple, Protocol
 
@@ -159,6 +160,11 @@ class DecisionsInForce:
     without_effect: tuple[Decision, ...] = ()
     file: FileDigest | None = None
 
+    @property
+    def every(self) -> tuple[Decision, ...]:
+        """All decisions, in force or not."""
+        return self.binding + self.without_effect
+
     def of(self, kind: DecisionKind) -> tuple[Decision, ...]:
         """Returns the binding decisions of one kind, by id."""
         return tuple(one for one in self.binding if one.kind is kind)
@@ -216,16 +222,15 @@ class DecisionsInForce:
 
     def bound_members(self) -> frozenset[str]:
         """Returns the entity ids that any decisions are bound to, in force or not."""
-        every = self.binding + self.without_effect
-        return frozenset(each for one in every for each in one.members or ())
+        return frozenset(each for one in self.every for each in one.members or ())
 
     def days_of_use(self) -> list[DaysOfUse]:
         """Returns when the members of decisions were used in the runs that these are bound to."""
-        return sorted({each for one in self.binding + self.without_effect for each in one.used})
+        return sorted({each for one in self.every for each in one.used})
 
     def unbound(self) -> tuple[Decision, ...]:
         """Returns the decisions, in force or not, that are not bound yet."""
-        return tuple(one for one in self.binding + self.without_effect if one.members is None)
+        return tuple(one for one in self.every if one.members is None)
 
     def bound_to(
         self, shown: pa.Table, interval: Interval | None, bound_by: BoundBy = BoundBy.HERE
@@ -259,8 +264,7 @@ class DecisionsInForce:
         yield ("decisions", "decided_later"), self.later
         yield ("decisions", "entities_named"), len(self.by_entity())
         for place in BoundBy:
-            every = self.binding + self.without_effect
-            yield ("decisions", place), sum(one.bound_by is place for one in every)
+            yield ("decisions", place), sum(one.bound_by is place for one in self.every)
         idle = (one for kind in REVIEWING_DECISIONS for one in self.of(kind) if one.members == ())
         yield ("decisions", "cover_nothing"), sum(1 for _ in idle)
         for text in self.contradictions:
@@ -408,16 +412,17 @@ class ResolveDecisions(beam.PTransform):
 
     def expand(self, clock: beam.PCollection) -> Any:
         """Applies `decisions_in_force` at the time that is given."""
-        resolve = _Resolve(self.decisions, self.as_of)
+        # Not as arguments, of which Beam makes copies: a source has a state of its own.
+        resolve = partial(_resolve, decisions=self.decisions, as_of=self.as_of)
         if self.records is None:
-            return clock | "Resolve" >> beam.ParDo(resolve)
+            return clock | "Resolve" >> beam.Map(resolve)
         none = clock | "No record yet" >> beam.Map(_no_record)
         newest = (
             (self.records | "Newest" >> beam.Map(newest_record), none)
             | beam.Flatten()
             | beam.CombineGlobally(max).without_defaults()
         )
-        return clock | "Resolve" >> beam.ParDo(resolve, beam.pvalue.AsSingleton(newest))
+        return clock | "Resolve" >> beam.Map(resolve, beam.pvalue.AsSingleton(newest))
 
 
 @dataclass(eq=False)
@@ -454,26 +459,6 @@ class BindDecisions(beam.PTransform):
         )
 
 
-@dataclass(eq=False)
-class KeepDecisions(beam.PTransform):
-    """Gives the one DecisionsInForce of a window, bound, back to where its decisions are from."""
-
-    source: DecisionSource
-
-    def expand(self, decided: beam.PCollection) -> Any:
-        """Applies `DecisionSource.keep`."""
-        return decided | beam.ParDo(_Keep(self.source))
-
-
-@dataclass(eq=False)
-class CountDecisions(beam.PTransform):
-    """Converts one DecisionsInForce to counters."""
-
-    def expand(self, decided: beam.PCollection) -> Any:
-        """Applies `DecisionsInForce.counters`."""
-        return decided | beam.FlatMap(DecisionsInForce.counters)
-
-
 def _facts(
     one: Decision,
     cluster: Mapping[str, str],
@@ -493,28 +478,16 @@ def _facts(
     return tuple(sorted(each for each in covered if first[each] <= one.decided_at))
 
 
-class _Resolve(beam.DoFn):
-    def __init__(
-        self, decisions: tuple[Decision, ...] | DecisionSource, as_of: datetime | None
-    ) -> None:
-        self._decisions = decisions
-        self._as_of = as_of
-
-    def process(self, clock: datetime, newest: int = NO_RECORD) -> Iterator[DecisionsInForce]:
-        decisions, file = self._decisions, None
-        if not isinstance(decisions, tuple):
-            decisions, file = decisions.read()
-        latest = None if newest == NO_RECORD else UNIX_EPOCH + timedelta(microseconds=newest)
-        in_force = decisions_in_force(decisions, self._as_of, clock)
-        yield replace(in_force, newest=latest, file=file)
-
-
-class _Keep(beam.DoFn):
-    def __init__(self, source: DecisionSource) -> None:
-        self._source = source
-
-    def process(self, decided: DecisionsInForce) -> None:
-        self._source.keep(decided)
+def _resolve(
+    clock: datetime,
+    newest: int = NO_RECORD,
+    *,
+    decisions: tuple[Decision, ...] | DecisionSource,
+    as_of: datetime | None,
+) -> DecisionsInForce:
+    known, file = (decisions, None) if isinstance(decisions, tuple) else decisions.read()
+    latest = None if newest == NO_RECORD else UNIX_EPOCH + timedelta(microseconds=newest)
+    return replace(decisions_in_force(known, as_of, clock), newest=latest, file=file)
 
 
 def _clusters_to_bind(members: pa.RecordBatch, decided: DecisionsInForce) -> list[str]:
@@ -651,16 +624,16 @@ def _epochs_apart(one: Decision, epochs: Mapping[str, list[str]]) -> Iterator[tu
 
 
 _SAFER = (
-    (DecisionKind.LEGITIMATE, DecisionKind.CONFIRM),
-    (DecisionKind.LEGITIMATE, DecisionKind.REVIEW),
-    (DecisionKind.LEGITIMATE, DecisionKind.MUST_LINK),
-    (DecisionKind.LEGITIMATE, DecisionKind.SUSPECT_HELD),
-    (DecisionKind.VICTIM_OWNED, DecisionKind.CONFIRM),
-    (DecisionKind.VICTIM_OWNED, DecisionKind.REVIEW),
-    (DecisionKind.VICTIM_OWNED, DecisionKind.MUST_LINK),
-    (DecisionKind.VICTIM_OWNED, DecisionKind.SUSPECT_HELD),
-    (DecisionKind.DISPUTE, DecisionKind.CONFIRM),
-    (DecisionKind.DISPUTE, DecisionKind.REVIEW),
+    *product(
+        (DecisionKind.LEGITIMATE, DecisionKind.VICTIM_OWNED),
+        (
+            DecisionKind.CONFIRM,
+            DecisionKind.REVIEW,
+            DecisionKind.MUST_LINK,
+            DecisionKind.SUSPECT_HELD,
+        ),
+    ),
+    *product((DecisionKind.DISPUTE,), REVIEWING_DECISIONS),
 )
 """Kinds that contradict each other on one identifier; the first one stays in force."""
 

@@ -84,7 +84,7 @@ def with_decision_added(text: str, decision: Decision) -> str:
     What stands in the file stays as it is. A CSV file without the columns of a binding gets them;
     an empty text becomes a CSV file.
     """
-    row = _file_row(decision)
+    row = {name: _text_of_time(value) for name, value in _row(decision).items()}
     if text.lstrip("\ufeff").lstrip()[:1] == "{":
         line = {name: value for name, value in row.items() if value is not None}
         return _with_line_end(text) + json.dumps(line, ensure_ascii=False) + "\n"
@@ -136,13 +136,12 @@ def bound_rows(
         contested: The withheld ids that contested ones are shown under, by their own: these stand
             here, so that the next run knows what they stand for.
     """
-    every = decided.binding + decided.without_effect
-    owned = (one.entity_a for one in every if one.kind is DecisionKind.VICTIM_OWNED)
+    owned = (one.entity_a for one in decided.every if one.kind is DecisionKind.VICTIM_OWNED)
     hidden = frozenset(map(without_epoch, (*withheld, *contested, *owned)))
     rows = [
         _bound_row(one, hidden, contested)
         | {"run_id": one.run_id or run_id, "in_force": one in decided.binding}
-        for one in sorted(every, key=by_id)
+        for one in sorted(decided.every, key=by_id)
     ]
     return table_of_rows(rows, BOUND_DECISION)
 
@@ -167,29 +166,25 @@ class DecisionRows(beam.PTransform):
         )
 
 
-def _file_row(one: Decision) -> dict[str, Any]:
-    """Returns the values of a row of the file; that of `members` is a list."""
+def _row(one: Decision) -> dict[str, Any]:
+    """Returns the values of `FILE_COLUMNS`; those of `members` and `used` are lists."""
+    members = list(one.members or ())
+    days = {each.entity_id: f"{each.first}/{each.last}" for each in one.used}
     start, end = one.interval or (None, None)
-    return {
-        "decision_id": one.decision_id,
-        "kind": str(one.kind),
-        "entity_a": one.entity_a,
-        "entity_b": one.entity_b,
-        "author": one.author,
-        "reason": one.reason,
-        "decided_at": _time_text(one.decided_at),
-        "expires_at": _time_text(one.expires_at),
-        "members": list(one.members or ()),
+    return _written(one) | {
+        "members": members,
         "members_digest": one.digest,
-        "used": _days_texts(one.members or (), one.used),
+        "used": [days.get(each, "") for each in members],
         "run_id": one.run_id,
-        "bound_from": _time_text(start),
-        "bound_to": _time_text(end),
+        "bound_from": start,
+        "bound_to": end,
     }
 
 
-def _time_text(moment: datetime | None) -> str | None:
-    return moment.isoformat().replace("+00:00", "Z") if moment is not None else None
+def _text_of_time(value: Any) -> Any:
+    if not isinstance(value, datetime):
+        return value
+    return value.isoformat().replace("+00:00", "Z")
 
 
 def _cell(value: object) -> str:
@@ -254,7 +249,11 @@ def _decision(values: Mapping[str, object], place: str) -> Decision:
     for one in DECISION:
         if not one.nullable and texts[one.name] is None:
             raise DecisionError(f"{place}, {one.name}: is empty; every decision needs it")
-    kind = _kind(texts["kind"] or "", place)
+    if texts["kind"] not in set(DecisionKind):
+        raise DecisionError(
+            f"{place}, kind: no such kind {texts['kind']!r}; use {', '.join(DecisionKind)}"
+        )
+    kind = DecisionKind(texts["kind"])
     ends = [_entity(texts[name], f"{place}, {name}") for name in ("entity_a", "entity_b")]
     if kind in PAIR_DECISIONS and (ends[1] is None or ends[0] == ends[1]):
         raise DecisionError(f"{place}, entity_b: {kind} is about two entities; name the other one")
@@ -345,11 +344,6 @@ def _days_of_use(members: Sequence[str], texts: Any) -> tuple[DaysOfUse, ...]:
     return tuple(sorted(found))
 
 
-def _days_texts(members: Iterable[str], used: Iterable[DaysOfUse]) -> list[str]:
-    days = {one.entity_id: f"{one.first}/{one.last}" for one in used}
-    return [days.get(one, "") for one in members]
-
-
 def _members(value: object, place: str, remedy: str) -> tuple[str, ...] | None:
     """Returns the members of a row: a list, or a text that is one in JSON; None without."""
     if value is None or value == "":
@@ -384,25 +378,14 @@ def _text(value: object, place: str) -> str | None:
     return value.strip() or None
 
 
-def _kind(text: str, place: str) -> DecisionKind:
-    try:
-        return DecisionKind(text)
-    except ValueError:
-        raise DecisionError(
-            f"{place}, kind: no such kind {text!r}; use {', '.join(DecisionKind)}"
-        ) from None
-
-
 def _entity(text: str | None, place: str) -> str | None:
+    """Returns the canonical id, with the epoch that it names."""
+    if text is None:
+        return None
     try:
-        return _canonical_epoch(text) if text is not None else None
+        return with_epoch(canonical_entity_id(without_epoch(text)), epoch_number(text))
     except LegitimateListError as error:
         raise DecisionError(f"{place}: {error}") from None
-
-
-def _canonical_epoch(text: str) -> str:
-    """Returns the canonical id, with the epoch that it names."""
-    return with_epoch(canonical_entity_id(without_epoch(text)), epoch_number(text))
 
 
 def _moment(text: str | None, place: str) -> datetime | None:
@@ -464,25 +447,18 @@ def _bound_row(
         other = None if owned else contested.get(entity)
         return other or stand_in_id(entity, one.decision_id, place)
 
-    written = _written(one)
+    row = _row(one)
     for place, name in enumerate(("entity_a", "entity_b")):
-        if written[name] is not None:
-            written[name] = shown(written[name], place)
-    days = _days_texts(one.members or (), one.used)
+        if row[name] is not None:
+            row[name] = shown(row[name], place)
     pairs = sorted(
         (stands, when if stands == each or stands in contested.values() else "")
-        for place, (each, when) in enumerate(zip(one.members or (), days, strict=True))
+        for place, (each, when) in enumerate(zip(row["members"], row["used"], strict=True))
         for stands in [shown(each, place)]
     )
     members = [stands for stands, _ in pairs]
-    start, end = one.interval or (None, None)
-    return written | {
-        "members": members,
-        "members_digest": members_digest(members),
-        "used": [when for _, when in pairs],
-        "bound_from": start,
-        "bound_to": end,
-    }
+    used = [when for _, when in pairs]
+    return row | {"members": members, "members_digest": members_digest(members), "used": used}
 
 
 def own_id(contested: Mapping[str, Any]) -> str:
@@ -493,10 +469,9 @@ def own_id(contested: Mapping[str, Any]) -> str:
 
 def _hidden_members(withheld: pa.RecordBatch, decided: DecisionsInForce) -> Iterator[str]:
     """Yields the entities to hide that a decision names or covers."""
-    every = decided.binding + decided.without_effect
-    if not every:
+    if not decided.every:
         return
-    named = {each for one in every for each in (*one.entities, *(one.members or ()))}
+    named = {each for one in decided.every for each in (*one.entities, *(one.members or ()))}
     named |= {without_epoch(one) for one in named}
     hidden = pc.is_in(withheld["entity_id"], pa.array(sorted(named), pa.string()))
     yield from withheld["entity_id"].filter(hidden).to_pylist()

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import apache_beam as beam
@@ -16,15 +17,19 @@ from schemas.call import CALL_ACCEPTED, CALL_KEY
 from schemas.complaint import COMPLAINT_ACCEPTED, COMPLAINT_KEY, ORIGIN
 from schemas.enums import RecordKind
 from transforms.arrow_util import hash_columns
+from transforms.counters import KIND_PLURAL
 from transforms.shuffle import KeyedInput, PerPartition, batches_of
 
 REPLACED, COUNTERS = "replaced", "counters"
 
-COMPLAINT_ORDER = [("received_at", "descending")]
-"""The order of complaints with one id: the first is kept; in a tie the content decides."""
+RECORD_ORDER: Mapping[RecordKind, tuple[tuple[str, ...], list[tuple[str, str]]]] = {
+    RecordKind.COMPLAINT: (COMPLAINT_KEY, [("received_at", "descending")]),
+    RecordKind.CALL: (CALL_KEY, [("started_at", "descending"), ("duration_seconds", "descending")]),
+}
+"""The id of a record, and the order of those with one id: the first is kept.
 
-CALL_ORDER = [("started_at", "descending"), ("duration_seconds", "descending")]
-"""The order of the legs of one call: the latest is kept, and then the longest."""
+Of the legs of one call the latest is kept, and then the longest; in a tie the content decides.
+"""
 
 _ORIGIN = {one.name for one in ORIGIN}
 
@@ -40,21 +45,17 @@ class Deduplicate(beam.PTransform):
 
     def expand(self, rows: beam.PCollection) -> Any:
         """Brings rows with one id together and keeps one of them."""
-        if self.kind is RecordKind.CALL:
-            keyed, unique = KeyedInput(CALL_ACCEPTED, CALL_KEY), _calls
-        else:
-            keyed, unique = KeyedInput(COMPLAINT_ACCEPTED, COMPLAINT_KEY), _complaints
+        schema = CALL_ACCEPTED if self.kind is RecordKind.CALL else COMPLAINT_ACCEPTED
+        keyed = KeyedInput(schema, RECORD_ORDER[self.kind][0])
+        unique = partial(_deduplicate, kind=self.kind)
         return {"rows": rows} | PerPartition({"rows": keyed}, unique, (REPLACED, COUNTERS))
 
 
-def unique_complaints(table: pa.Table) -> tuple[pa.Table, pa.Table]:
-    """Returns COMPLAINT_ACCEPTED rows, one an id, and the others, which they replace."""
-    return _part(table, winning_rows(table, COMPLAINT_KEY, COMPLAINT_ORDER))
-
-
-def unique_calls(table: pa.Table) -> tuple[pa.Table, pa.Table]:
-    """Returns CALL_ACCEPTED rows, one an id, and the others, which they replace."""
-    return _part(table, winning_rows(table, CALL_KEY, CALL_ORDER))
+def unique_records(table: pa.Table, kind: RecordKind) -> tuple[pa.Table, pa.Table]:
+    """Returns COMPLAINT_ACCEPTED or CALL_ACCEPTED rows, one an id, and those they replace."""
+    kept = np.zeros(table.num_rows, bool)
+    kept[winning_rows(table, *RECORD_ORDER[kind])] = True
+    return table.filter(pa.array(kept)), table.filter(pa.array(~kept))
 
 
 def winning_rows(table: pa.Table, key: tuple[str, ...], order: list[tuple[str, str]]) -> np.ndarray:
@@ -91,23 +92,11 @@ def content_hashes(table: pa.Table, rows: np.ndarray) -> list[str]:
     return [xxhash.xxh3_128_hexdigest(repr(list(row.values())).encode()) for row in picked]
 
 
-def _complaints(table: pa.Table) -> Iterator[Any]:
-    yield from _tagged(*unique_complaints(table), "complaints")
-
-
-def _calls(table: pa.Table) -> Iterator[Any]:
-    yield from _tagged(*unique_calls(table), "calls")
-
-
-def _part(table: pa.Table, rows: np.ndarray) -> tuple[pa.Table, pa.Table]:
-    kept = np.zeros(table.num_rows, bool)
-    kept[rows] = True
-    return table.filter(pa.array(kept)), table.filter(pa.array(~kept))
-
-
-def _tagged(kept: pa.Table, replaced: pa.Table, name: str) -> Iterator[Any]:
+def _deduplicate(table: pa.Table, kind: RecordKind) -> Iterator[Any]:
+    kept, replaced = unique_records(table, kind)
     yield from batches_of(kept)
     for batch in batches_of(replaced):
         yield beam.pvalue.TaggedOutput(REPLACED, batch)
+    name = KIND_PLURAL[kind]
     yield beam.pvalue.TaggedOutput(COUNTERS, ((name, "accepted"), kept.num_rows))
     yield beam.pvalue.TaggedOutput(COUNTERS, ((name, "duplicates"), replaced.num_rows))

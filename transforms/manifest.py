@@ -2,18 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import json
+import time
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
+from operator import itemgetter
+from typing import Any, TypeVar
 
 import xxhash
 
 from schemas import CONTRACT_VERSION
 from schemas.enums import RecordKind
-from schemas.manifest import Alarm, Counts, InputFile, Manifest, OutputFile, PrivateFile
+from schemas.manifest import (
+    MANIFEST_NAME,
+    Alarm,
+    Counts,
+    InputFile,
+    Manifest,
+    OutputFile,
+    PrivateFile,
+)
 from schemas.reject import Code
 from schemas.tables import PRIVATE_FOLDER
+
+Read = TypeVar("Read")
 
 CounterValue = tuple[tuple[str, str], int]
 """((group, name), count): what the steps count as they go."""
@@ -23,6 +36,9 @@ GIANT_CLUSTER_SHARE = 0.25
 
 GIANT_CLUSTER_MIN_MEMBERS = 200
 """Members below which the largest cluster is no alarm, whatever its share."""
+
+TRIES, PAUSE_SECONDS = 5, 0.2
+"""Tries to read a run, and the pause before each other one."""
 
 COMPONENT_FILES_REFUSED = ("islands", "files_refused")
 """Counts files of components of the previous run that are not what it wrote."""
@@ -159,8 +175,8 @@ def build_manifest(
 
     Of private files it has the names and rows alone, as their bytes may depend on a secret.
     """
-    read = sorted(inputs, key=_input_order)
-    written = sorted(outputs, key=_output_order)
+    read = sorted(inputs, key=itemgetter("name", "sha256"))
+    written = sorted(outputs, key=itemgetter("name"))
     apart = [one for one in written if one["name"].startswith(f"{PRIVATE_FOLDER}/")]
     accounting = {kind: reconciled_counts(counters, kind) for kind in ("complaints", "calls")}
     grouped: dict[str, dict[str, int]] = {}
@@ -185,14 +201,6 @@ def build_manifest(
     )
 
 
-def _input_order(one: InputFile) -> tuple[str, str]:
-    return one["name"], one["sha256"]
-
-
-def _output_order(one: OutputFile) -> str:
-    return one["name"]
-
-
 def input_file_entry(
     digest: Mapping[str, Any], counters: Mapping[tuple[str, str], int]
 ) -> InputFile:
@@ -205,3 +213,26 @@ def input_file_entry(
         sha256=digest["sha256"],
         rows=counters.get((rows_by_file_group(digest["kind"]), digest["label"]), 0),
     )
+
+
+def read_manifest(folder: str) -> dict[str, Any]:
+    """Reads the manifest of a run.
+
+    Raises:
+        OSError: if the folder is no finished run.
+    """
+    from apache_beam.io.filesystems import FileSystems  # late: reports load no Beam
+
+    with FileSystems.open(FileSystems.join(folder.rstrip("/"), MANIFEST_NAME)) as file:
+        manifest: dict[str, Any] = json.loads(file.read())
+    return manifest
+
+
+def retry_while_replaced(read: Callable[[], Read]) -> Read:
+    """Reads again and again, for a second: a run that is being replaced is away for a moment."""
+    for _ in range(TRIES - 1):
+        try:
+            return read()
+        except (OSError, ValueError):
+            time.sleep(PAUSE_SECONDS)
+    return read()

@@ -12,6 +12,7 @@ import html
 import re
 import tomllib
 import unicodedata
+from collections.abc import Callable, Sequence
 from functools import cache, lru_cache
 from importlib import resources
 from typing import Any
@@ -36,6 +37,7 @@ _MARKS = str.maketrans("‘’ʼ´`“”„«»‐‑‒–—−…", "'''''\"
 _NO_ACCENT = str.maketrans("ßøØæÆœŒłŁđĐ", "soOaAoOlLdD")
 _WIDE = re.compile("[^\x00-\xff]")
 _ACCENTED = re.compile("[^\x00-\x7f]")
+_FOREIGN_DIGIT = re.compile(r"(?![0-9])\d")
 _WEB_ESCAPE_RE = re.compile(WEB_ESCAPE)
 
 
@@ -71,14 +73,45 @@ def lower_in_place(text: str) -> str:
     return low if len(low) == len(text) else "".join(map(_lower, text))
 
 
-def decode_web_escapes(text: str) -> str:
-    """Decodes web escapes, once; one that encodes no printable ASCII becomes a blank."""
-    return _WEB_ESCAPE_RE.sub(_decode_escape, text)
+def digits_to_ascii(text: str) -> str:
+    """Writes decimal digits of any script as those of ASCII, each in its place."""
+    return _FOREIGN_DIGIT.sub(_to_ascii_digit, text)
+
+
+def decode_web_escapes(text: str) -> tuple[str, Sequence[int]]:
+    """Decodes web escapes, once; returns what `decode_with_places` does.
+
+    One that encodes no printable ASCII becomes a blank.
+    """
+    return decode_with_places(text, _WEB_ESCAPE_RE, _decode_escape)
 
 
 def decode_web_escapes_in_place(text: str) -> str:
     """Decodes web escapes with blanks behind each character, so that the text keeps its length."""
     return _WEB_ESCAPE_RE.sub(_decode_escape_padded, text)
+
+
+def decode_with_places(
+    text: str, pattern: re.Pattern[str], decode: Callable[[re.Match[str]], str]
+) -> tuple[str, Sequence[int]]:
+    """Decodes what matches a pattern, or its group if it has one, to one character each.
+
+    Returns the text that results, and the place at which each of its characters was written.
+    """
+    parts: list[str] = []
+    places: list[int] = []
+    done = 0
+    for match in pattern.finditer(text):
+        start, end = match.span(match.lastindex or 0)
+        parts += (text[done:start], decode(match))
+        places += range(done, start + 1)
+        done = end
+    rest = range(done, len(text))
+    return ("".join((*parts, text[done:])), [*places, *rest]) if parts else (text, rest)
+
+
+def _to_ascii_digit(digit: re.Match[str]) -> str:
+    return str(unicodedata.digit(digit[0]))
 
 
 def _lower(character: str) -> str:

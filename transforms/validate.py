@@ -35,6 +35,7 @@ from schemas.enums import (
 from schemas.field import TIMESTAMP
 from schemas.reject import Code
 from transforms import casts
+from transforms.arrow_util import with_items
 from transforms.read.rejects import Reject, rejects_batch
 
 ACCEPTED, REJECTS, COUNTERS = "accepted", "rejects", "counters"
@@ -47,6 +48,9 @@ _SLUG = r"^[a-z0-9][a-z0-9._-]{0,63}$"
 _ID = r"^[^\x00-\x1f\x7f]{1,256}$"
 
 _NO_DIGIT = re.compile(r"\D")
+
+_KEPT = ("source", "position", "format", "raw")
+"""Columns of a refused row that its reject takes over."""
 
 _MIN_DIGITS, _NATIONAL_DIGITS = 7, 10
 """Digits of the shortest number looked for in ids; the last digits looked for of a longer one."""
@@ -130,29 +134,22 @@ class Validate(beam.PTransform):
 
     def expand(self, rows: beam.PCollection) -> Any:
         """Validates in one pass; see `validate_complaints` and `validate_calls`."""
-        step = beam.ParDo(_Validate(self.kind, self.as_of, self.clock))
+        step = beam.FlatMap(_validate, self.kind, self.as_of, self.clock)
         return rows | step.with_outputs(REJECTS, COUNTERS, main=ACCEPTED)
 
 
-class _Validate(beam.DoFn):
-    def __init__(self, kind: RecordKind, as_of: datetime | None, clock: datetime | None) -> None:
-        self._kind = kind
-        self._as_of = as_of
-        self._clock = clock
-
-    def process(self, rows: pa.RecordBatch) -> Iterator[Any]:
-        validate = validate_calls if self._kind is RecordKind.CALL else validate_complaints
-        clock = self._clock or datetime.now(UTC)
-        accepted, rejects, coerced = validate(rows, self._as_of, clock)
-        yield accepted
-        yield beam.pvalue.TaggedOutput(REJECTS, rejects)
-        for name, count in coerced.items():
-            yield beam.pvalue.TaggedOutput(COUNTERS, ((f"{self._kind}_words_coerced", name), count))
-        unknown = pc.value_counts(rows["unknown"].flatten())
-        for name, count in zip(*map(pa.Array.to_pylist, unknown.flatten()), strict=True):
-            yield beam.pvalue.TaggedOutput(
-                COUNTERS, ((f"{self._kind}_unknown_fields", name), count)
-            )
+def _validate(
+    rows: pa.RecordBatch, kind: RecordKind, as_of: datetime | None, clock: datetime | None
+) -> Iterator[Any]:
+    validate = validate_calls if kind is RecordKind.CALL else validate_complaints
+    accepted, rejects, coerced = validate(rows, as_of, clock or datetime.now(UTC))
+    yield accepted
+    yield beam.pvalue.TaggedOutput(REJECTS, rejects)
+    for name, count in coerced.items():
+        yield beam.pvalue.TaggedOutput(COUNTERS, ((f"{kind}_words_coerced", name), count))
+    for one in pc.value_counts(rows["unknown"].flatten()).to_pylist():
+        counter = (f"{kind}_unknown_fields", one["values"])
+        yield beam.pvalue.TaggedOutput(COUNTERS, (counter, one["counts"]))
 
 
 @dataclass
@@ -168,6 +165,11 @@ class BatchChecks:
         """Marks the rows of `bad`, unless an earlier check already refused them."""
         for row in np.flatnonzero(bad):
             self.faults.setdefault(int(row), (code, name, message))
+
+    def require(self, name: str, trimmed: pa.Array) -> None:
+        """Refuses the rows where a column is absent."""
+        absent = pc.is_null(trimmed).to_numpy(zero_copy_only=False)
+        self.refuse(absent, Code.MISSING_FIELD, name, "required, but absent")
 
     def keep(self, name: str, checked: casts.Checked, code: Code, message: str) -> None:
         """Takes a typed column, refusing the rows where it could not be read."""
@@ -191,21 +193,18 @@ class BatchChecks:
             names=schema.names,
         )
         kept = pa.RecordBatch.from_arrays(whole.filter(pa.array(accepted)).columns, schema=schema)
-        return kept, rejects_batch(list(self._rejects(kind))), self.coerced
-
-    def _rejects(self, kind: RecordKind) -> Iterator[Reject]:
-        for row, (code, name, message) in sorted(self.faults.items()):
-            yield Reject(
-                source=self.rows["source"][row].as_py(),
-                position=self.rows["position"][row].as_py(),
-                format=self.rows["format"][row].as_py(),
+        rejects = [
+            Reject(
+                **{one: self.rows[one][row].as_py() for one in _KEPT},
                 record_kind=kind,
-                raw=self.rows["raw"][row].as_py(),
                 stage=Stage.VALIDATE,
                 code=code,
                 field=name,
                 message=message,
             )
+            for row, (code, name, message) in sorted(self.faults.items())
+        ]
+        return kept, rejects_batch(rejects), self.coerced
 
 
 def _check_ids(batch: BatchChecks, id_field: str) -> None:
@@ -217,9 +216,7 @@ def _check_ids(batch: BatchChecks, id_field: str) -> None:
     ):
         trimmed = casts.trim_text(column)
         batch.typed[name] = trimmed
-        batch.refuse(
-            ~casts.true_mask(pc.is_valid(trimmed)), Code.MISSING_FIELD, name, "required, but absent"
-        )
+        batch.require(name, trimmed)
         batch.refuse(
             casts.true_mask(pc.invert(pc.match_substring_regex(trimmed, pattern))),
             Code.BAD_VALUE,
@@ -238,8 +235,7 @@ def _check_required_time(
     batch: BatchChecks, name: str, as_of: datetime | None, clock: datetime | None
 ) -> None:
     """Takes the time of a record, not later than `as_of`, nor far ahead of the clock."""
-    absent = ~casts.true_mask(pc.is_valid(casts.trim_text(batch.rows[name])))
-    batch.refuse(absent, Code.MISSING_FIELD, name, "required, but absent")
+    batch.require(name, casts.trim_text(batch.rows[name]))
     _check_timestamp(batch, name)
     if as_of is not None:
         late = pc.greater(batch.typed[name], pa.scalar(as_of, TIMESTAMP))
@@ -340,7 +336,7 @@ def _check_phone_numbers(batch: BatchChecks) -> None:
         [pc.struct_field(items, "raw"), pc.fill_null(roles, str(Role.MENTIONED))],
         fields=list(COMPLAINT_ACCEPTED.field("phone_numbers").type.value_type.fields),
     )
-    batch.typed["phone_numbers"] = _relist(lists, flat)
+    batch.typed["phone_numbers"] = with_items(lists, flat)
 
 
 def _check_payments(batch: BatchChecks) -> None:
@@ -356,7 +352,7 @@ def _check_payments(batch: BatchChecks) -> None:
         [method, payee, amount, currency],
         fields=list(COMPLAINT_ACCEPTED.field("payments").type.value_type.fields),
     )
-    batch.typed["payments"] = _relist(lists, flat)
+    batch.typed["payments"] = with_items(lists, flat)
 
 
 def _any_of(lists: pa.ListArray, bad: np.ndarray) -> np.ndarray:
@@ -366,16 +362,5 @@ def _any_of(lists: pa.ListArray, bad: np.ndarray) -> np.ndarray:
     return rows
 
 
-def _relist(lists: pa.ListArray, flat: pa.Array) -> pa.ListArray:
-    """Rebuilds lists with the elements of `flat`, which are as many as those of `lists`."""
-    offsets = np.concatenate([[0], np.cumsum(_lengths(lists))]).astype(np.int32)
-    return pa.ListArray.from_arrays(pa.array(offsets), flat)
-
-
 def _rows_of_items(lists: pa.ListArray) -> np.ndarray:
-    """Returns the row of each item of `lists.flatten()`."""
-    return np.repeat(np.arange(len(lists)), _lengths(lists))
-
-
-def _lengths(lists: pa.ListArray) -> np.ndarray:
-    return pc.fill_null(pc.list_value_length(lists), 0).to_numpy(zero_copy_only=False)
+    return pc.list_parent_indices(lists).to_numpy(zero_copy_only=False)

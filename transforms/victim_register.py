@@ -13,12 +13,10 @@ number has a second hash, of the digits with which it is dialed in its own count
 from __future__ import annotations
 
 import hmac
-import json
-import time
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import apache_beam as beam
 import numpy as np
@@ -30,13 +28,13 @@ from apache_beam.io.filesystems import FileSystems
 
 from schemas.entity import VICTIM_ENTRY
 from schemas.enums import EntityKind
-from schemas.manifest import MANIFEST_NAME
 from schemas.tables import VICTIMS
-from transforms.arrow_util import Array, sorted_lookup
+from transforms.arrow_util import Array, sorted_lookup, without_aggregate_suffixes
 from transforms.casts import true_mask
+from transforms.manifest import read_manifest, retry_while_replaced
 from transforms.shuffle import KeyedInput, PerPartition, batches_of
 from transforms.victims.number_index import IDD_PREFIXES, trunk_prefix
-from transforms.victims.record_texts import MIN_DIGITS, candidate_digits_in_column
+from transforms.victims.record_texts import MIN_DIGITS, candidate_digits, find_digits
 from transforms.victims.stated_numbers import chosen_names
 
 SECRET_BYTES = 32
@@ -52,9 +50,6 @@ REGISTERED = pa.schema([("entity_id", pa.string()), ("reporters", pa.int64())])
 that a victim's."""
 
 NOT_REGISTERED = REGISTERED.empty_table()
-
-TRIES, PAUSE_SECONDS = 5, 0.2
-"""A run that is being replaced is not there for a moment: how often, and after how long."""
 
 LOOKED_UP = ("mac", "digits_mac", "kind", "reporters")
 """Columns of an entry that a lookup needs."""
@@ -113,9 +108,26 @@ class RegisterSource:
         """
         if self.folder is None:
             return self.files
-        with FileSystems.open(FileSystems.join(self.folder.rstrip("/"), MANIFEST_NAME)) as file:
-            manifest = json.loads(file.read())
-        return (*self.files, *register_files(self.folder, manifest))
+        return (*self.files, *register_files(self.folder, read_manifest(self.folder)))
+
+
+class Hashes(NamedTuple):
+    """The first 64 bits of hashes, sorted, and the reporters of each."""
+
+    heads: Array
+    reporters: Array
+
+    def look_up(self, macs: pa.Array) -> Array:
+        """Returns the reporters of the entry of each hash, 0 where there is none."""
+        places, there = sorted_lookup(self.heads, _heads(macs))
+        found = np.zeros(len(macs), np.int64)
+        found[there] = self.reporters[places[there]]
+        return found
+
+    def without(self, macs: pa.Array) -> Hashes:
+        """Returns the others."""
+        kept = ~np.isin(self.heads, _heads(macs))
+        return Hashes(self.heads[kept], self.reporters[kept])
 
 
 @dataclass(frozen=True)
@@ -123,17 +135,13 @@ class VictimRegister:
     """The entries of registers for a lookup, 16 bytes each or 32 with national digits.
 
     Attributes:
-        heads: first 64 bits of the hashes, sorted.
-        reporters: of each of `heads`.
-        digit_heads: of the hashes of national digits, sorted.
-        digit_reporters: of each of `digit_heads`.
+        ids: of all entries.
+        digits: of the national digits of numbers.
         kinds: of all entries.
     """
 
-    heads: Array
-    reporters: Array
-    digit_heads: Array
-    digit_reporters: Array
+    ids: Hashes
+    digits: Hashes
     kinds: frozenset[str]
 
     def find(self, entity_ids: pa.Array, key: RegisterKey) -> pa.Table:
@@ -144,14 +152,13 @@ class VictimRegister:
             key: The secret of the register.
         """
         found = np.zeros(len(entity_ids), np.int64)
-        if len(self.heads):
+        if len(self.ids.heads):
             kinds = pc.replace_substring_regex(entity_ids, r":.*$", "")
             rows = np.flatnonzero(true_mask(pc.is_in(kinds, pa.array(sorted(self.kinds)))))
-            macs = key.macs(entity_ids.take(pa.array(rows)).to_pylist())
-            found[rows] = _looked_up(self.heads, self.reporters, macs)
-        if len(self.digit_heads):
+            found[rows] = self.ids.look_up(key.macs(entity_ids.take(pa.array(rows)).to_pylist()))
+        if len(self.digits.heads):
             rows, names = chosen_names(entity_ids)
-            at, digits = candidate_digits_in_column(names)
+            at, digits = candidate_digits(find_digits(names))
             np.maximum.at(found, rows[at], self._reporters_of_digits(digits, key))
         there = np.flatnonzero(found)
         columns = [entity_ids.take(pa.array(there)), pa.array(found[there])]
@@ -160,51 +167,36 @@ class VictimRegister:
     def without(self, entity_ids: Iterable[str], key: RegisterKey) -> VictimRegister:
         """Returns the register without the entries of some ids."""
         gone = sorted(entity_ids)
-        if not gone or not len(self.heads):
+        if not gone or not len(self.ids.heads):
             return self
-        kept = ~np.isin(self.heads, _heads(key.macs(gone)))
-        digits = ~np.isin(self.digit_heads, _heads(_digits_macs(gone, key).drop_null()))
-        return VictimRegister(
-            self.heads[kept],
-            self.reporters[kept],
-            self.digit_heads[digits],
-            self.digit_reporters[digits],
-            self.kinds,
-        )
+        digits = self.digits.without(_digits_macs(gone, key).drop_null())
+        return VictimRegister(self.ids.without(key.macs(gone)), digits, self.kinds)
 
     def _reporters_of_digits(self, candidates: pa.Array, key: RegisterKey) -> Array:
         """Returns the reporters of the number that is dialed with some digits, for each of them."""
         distinct = candidates.dictionary_encode()
         texts = distinct.dictionary.to_pylist()
         found = np.zeros(len(texts), np.int64)
-        for heads, reporters, read_as in (
-            (self.heads, self.reporters, _international_ids),
-            (self.digit_heads, self.digit_reporters, _national_digits),
-        ):
+        for hashes, read_as in ((self.ids, _international_ids), (self.digits, _national_digits)):
             readings = [(row, one) for row, text in enumerate(texts) for one in read_as(text)]
             if readings:
                 rows, ids = zip(*readings, strict=True)
-                np.maximum.at(found, np.array(rows), _looked_up(heads, reporters, key.macs(ids)))
+                np.maximum.at(found, np.array(rows), hashes.look_up(key.macs(ids)))
         return found[distinct.indices.to_numpy()]
 
 
 def make_lookup(entries: Iterable[pa.RecordBatch]) -> VictimRegister:
     """Makes a lookup of VICTIM_ENTRY batches, of which it needs `LOOKED_UP`."""
-    heads, reporters = [np.empty(0, np.int64)], [np.empty(0, np.int64)]
-    digit_heads, digit_reporters = [np.empty(0, np.int64)], [np.empty(0, np.int64)]
+    ids: list[Hashes] = []
+    digits: list[Hashes] = []
     kinds: set[str] = set()
     for batch in entries:
         counts = batch["reporters"].to_numpy()
-        heads.append(_heads(batch["mac"]))
-        reporters.append(counts)
-        digit_heads.append(_heads(batch["digits_mac"].drop_null()))
-        digit_reporters.append(counts[true_mask(pc.is_valid(batch["digits_mac"]))])
+        numbers = true_mask(pc.is_valid(batch["digits_mac"]))
+        ids.append(Hashes(_heads(batch["mac"]), counts))
+        digits.append(Hashes(_heads(batch["digits_mac"].drop_null()), counts[numbers]))
         kinds.update(pc.unique(batch["kind"]).to_pylist())
-    return VictimRegister(
-        *_largest(np.concatenate(heads), np.concatenate(reporters)),
-        *_largest(np.concatenate(digit_heads), np.concatenate(digit_reporters)),
-        frozenset(kinds),
-    )
+    return VictimRegister(_merge_hashes(ids), _merge_hashes(digits), frozenset(kinds))
 
 
 def register_changes(
@@ -265,9 +257,7 @@ def merge_changes(changes: pa.Table) -> pa.Table:
             ("key_id", "min"),
         ]
     )
-    merged = merged.rename_columns([name.removesuffix("_min").removesuffix("_max")
-                                    for name in merged.column_names])  # fmt: skip
-    return merged.select(VICTIM_ENTRY.names).cast(VICTIM_ENTRY)
+    return without_aggregate_suffixes(merged).select(VICTIM_ENTRY.names).cast(VICTIM_ENTRY)
 
 
 def register_files(folder: str, manifest: Mapping[str, Any]) -> dict[str, int]:
@@ -307,17 +297,6 @@ def read_lookup(source: RegisterSource) -> VictimRegister:
 
 
 @dataclass(eq=False)
-class ReadRegister(beam.PTransform):
-    """Reads the registers of `source`, for one element a window, to one VictimRegister."""
-
-    source: RegisterSource
-
-    def expand(self, start: beam.PCollection) -> Any:
-        """Reads what a lookup compares, and again when the files are others."""
-        return start | beam.ParDo(_ReadLookup(self.source))
-
-
-@dataclass(eq=False)
 class KeepRegister(beam.PTransform):
     """Converts the changes of a run (REGISTER_CHANGE) to its register (VICTIM_ENTRY).
 
@@ -335,23 +314,21 @@ class KeepRegister(beam.PTransform):
         return {"changes": both} | "Merge" >> PerPartition(keyed, _merge_changes)
 
 
-class _ReadLookup(beam.DoFn):
+class ReadRegister(beam.DoFn):
+    """Reads the registers of `source`, for one element a window, to one VictimRegister."""
+
     def __init__(self, source: RegisterSource) -> None:
         self._source = source
         self._seen: object = None
         self._known: VictimRegister | None = None
 
     def process(self, _: object) -> Iterator[VictimRegister]:
-        for left in reversed(range(TRIES)):
-            try:
-                self._refresh()
-                break
-            except (OSError, RegisterError):
-                if self._known is not None:
-                    break  # what was known stays known
-                if not left:
-                    raise
-                time.sleep(PAUSE_SECONDS)
+        """Reads what a lookup compares, and again when the files are others."""
+        try:
+            retry_while_replaced(self._refresh)
+        except (OSError, RegisterError):
+            if self._known is None:
+                raise  # else what was known stays known
         if self._known is not None:
             yield self._known
 
@@ -454,17 +431,11 @@ def _heads(macs: pa.Array) -> Array:
     return np.frombuffer(bytes.fromhex(joined), ">i8").astype(np.int64)
 
 
-def _largest(heads: Array, reporters: Array) -> tuple[Array, Array]:
+def _merge_hashes(parts: Iterable[Hashes]) -> Hashes:
     """Sorts hashes, each once, with the most reporters of each."""
+    none = Hashes(np.empty(0, np.int64), np.empty(0, np.int64))
+    heads, reporters = (np.concatenate(one) for one in zip(none, *parts, strict=True))
     distinct, place = np.unique(heads, return_inverse=True)
     most = np.zeros(len(distinct), np.int64)
     np.maximum.at(most, place, reporters)
-    return distinct, most
-
-
-def _looked_up(heads: Array, reporters: Array, macs: pa.Array) -> Array:
-    """Returns the reporters of the entry of each hash, 0 where there is none."""
-    places, there = sorted_lookup(heads, _heads(macs))
-    found = np.zeros(len(macs), np.int64)
-    found[there] = reporters[places[there]]
-    return found
+    return Hashes(distinct, most)

@@ -18,8 +18,8 @@ from schemas.enums import RecordKind
 from schemas.manifest import Manifest
 from transforms.arrow_util import sorted_unique
 from transforms.call_scripts import Scripts
-from transforms.counters import CountMembers, CountRead, CountRejects, ShowCounters
-from transforms.decisions import CountDecisions, Decision, ResolveDecisions, run_clock
+from transforms.counters import count_members, count_read, count_rejects, increment_engine_counter
+from transforms.decisions import Decision, DecisionsInForce, ResolveDecisions, run_clock
 from transforms.decisions_file import DecisionRows
 from transforms.deduplicate import REPLACED, Deduplicate
 from transforms.extract import (
@@ -57,9 +57,9 @@ from transforms.victim_register import KeepRegister, ReadRegister, RegisterSourc
 from transforms.victims import (
     CLAIMS,
     AssignVictimRoles,
-    CollectStatedNumbers,
     VictimClaims,
     VictimNumbers,
+    stated_victim_numbers,
 )
 from transforms.write import JobPool, PublishRun, WriteTables
 
@@ -124,9 +124,11 @@ def build(pipeline: beam.Pipeline, plan: BatchPlan) -> None:
         from_complaints[STATED],
         from_calls[STATED],
         unique_complaints[REPLACED]
-        | "Stated in replaced complaints" >> CollectStatedNumbers(RecordKind.COMPLAINT, plan.rules),
+        | "Stated in replaced complaints"
+        >> beam.Map(stated_victim_numbers, RecordKind.COMPLAINT, plan.rules),
         unique_calls[REPLACED]
-        | "Stated in replaced calls" >> CollectStatedNumbers(RecordKind.CALL, plan.rules),
+        | "Stated in replaced calls"
+        >> beam.Map(stated_victim_numbers, RecordKind.CALL, plan.rules),
     ) | "All stated" >> beam.Flatten()  # STATED_NUMBER
     claims = beam.pvalue.AsSingleton(stated | "Stated numbers" >> VictimClaims(start))
     all_evidence = (
@@ -211,9 +213,9 @@ def build(pipeline: beam.Pipeline, plan: BatchPlan) -> None:
     }
     written = outputs | "Write tables" >> WriteTables(start, plan.shards)  # OutputFile
     counters = (
-        read["complaints"] | "Count complaints" >> CountRead(RecordKind.COMPLAINT),
-        read["calls"] | "Count calls" >> CountRead(RecordKind.CALL),
-        masked_rejects | "Count rejects" >> CountRejects(),
+        read["complaints"] | "Count complaints" >> beam.FlatMap(count_read, RecordKind.COMPLAINT),
+        read["calls"] | "Count calls" >> beam.FlatMap(count_read, RecordKind.CALL),
+        masked_rejects | "Count rejects" >> beam.FlatMap(count_rejects),
         complaints[COUNTERS],
         calls[COUNTERS],
         unique_complaints["counters"],
@@ -221,10 +223,10 @@ def build(pipeline: beam.Pipeline, plan: BatchPlan) -> None:
         *clustered.counters,
         clustered.cache_counters,
         components["counters"],
-        bound | "Count decisions" >> CountDecisions(),
-        summaries.clusters | "Count members" >> CountMembers(),
+        bound | "Count decisions" >> beam.FlatMap(DecisionsInForce.counters),
+        summaries.clusters | "Count members" >> beam.FlatMap(count_members),
     ) | "All counters" >> beam.Flatten()  # ((group, name), count)
-    _ = counters | "Show counters" >> ShowCounters()
+    _ = counters | "Show counters" >> beam.FlatMap(increment_engine_counter)
     gathered = {"digests": read["digests"], "counters": counters, "outputs": written}
     report = partial(write_report, previous=plan.previous_nodes)
     _ = gathered | "Finish" >> PublishRun(start, report)  # Manifest
@@ -234,7 +236,7 @@ def use_register(start: beam.PCollection, register: RegisterSource | None) -> Re
     """Reads the victim register of earlier runs, where this run has a key for one."""
     if register is None:
         return None
-    known = start | "Victim register" >> ReadRegister(register)  # one VictimRegister
+    known = start | "Victim register" >> beam.ParDo(ReadRegister(register))  # one VictimRegister
     return RegisterUse(register.key, beam.pvalue.AsSingleton(known))
 
 

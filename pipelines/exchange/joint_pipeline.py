@@ -37,8 +37,8 @@ from schemas.tables import (
     Table,
 )
 from transforms import joint
-from transforms.counters import CountMembers
-from transforms.decisions import CountDecisions, Decision, ResolveDecisions, run_clock
+from transforms.counters import count_members
+from transforms.decisions import Decision, DecisionsInForce, ResolveDecisions, run_clock
 from transforms.decisions_file import DecisionRows
 from transforms.extract import KnownLegitimate, complaint_brands
 from transforms.graph import (
@@ -175,8 +175,8 @@ def build_joint_pipeline(pipeline: beam.Pipeline, plan: JointPlan) -> None:
         *clustered.counters,
         clustered.cache_counters,
         components["counters"],
-        bound | "Count decisions" >> CountDecisions(),
-        summaries.clusters | "Count members" >> CountMembers(),
+        bound | "Count decisions" >> beam.FlatMap(DecisionsInForce.counters),
+        summaries.clusters | "Count members" >> beam.FlatMap(count_members),
     ) | "All counters" >> beam.Flatten()  # ((group, name), count)
     digests = pipeline | "Digests" >> beam.Create(
         [*input_digests(plan.manifest), *plan.offer_files], reshuffle=False

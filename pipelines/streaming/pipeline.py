@@ -16,16 +16,16 @@ from pipelines.batch.pipeline import kept_register, use_register
 from schemas import tables
 from schemas.enums import RecordKind
 from schemas.manifest import Manifest
-from transforms.alerts import AlertRules, CollectKnownClusters, RaiseAlerts
+from transforms.alerts import AlertRules, RaiseAlerts, known_clusters
 from transforms.call_scripts import Scripts
-from transforms.counters import CountAccepted, CountMembers, CountRead, CountRejects, ShowCounters
-from transforms.decisions import (
-    CountDecisions,
-    DecisionsInForce,
-    DecisionSource,
-    KeepDecisions,
-    ResolveDecisions,
+from transforms.counters import (
+    count_accepted,
+    count_members,
+    count_read,
+    count_rejects,
+    increment_engine_counter,
 )
+from transforms.decisions import DecisionsInForce, DecisionSource, ResolveDecisions
 from transforms.decisions_file import DecisionRows
 from transforms.extract import KnownLegitimate
 from transforms.graph import (
@@ -50,19 +50,18 @@ from transforms.stream import (
     REJECTED,
     STATED,
     TICKS,
-    CollectPhrases,
     KnownMembers,
     RecordsToDeltas,
     RejectsToDeltas,
     SnapshotOptions,
-    SnapshotRuns,
     Tick,
     WriteRejects,
+    collect_phrases,
     count_live_records,
     longest_retention,
+    snapshot_run,
     stated_in_records,
-    unexpired_evidence,
-    unexpired_fingerprints,
+    unexpired,
     unexpired_stated,
 )
 from transforms.validate import ACCEPTED, COUNTERS, REJECTS, Validate
@@ -129,15 +128,24 @@ def build(pipeline: beam.Pipeline, plan: StreamPlan) -> None:
 
     # Count, for the engine's own dashboard.
     counters = (
-        read[COMPLAINTS] | "Count complaints" >> CountRead(RecordKind.COMPLAINT),
-        read[CALLS] | "Count calls" >> CountRead(RecordKind.CALL),
-        complaints[ACCEPTED] | "Count accepted complaints" >> CountAccepted(RecordKind.COMPLAINT),
-        calls[ACCEPTED] | "Count accepted calls" >> CountAccepted(RecordKind.CALL),
-        unmasked_rejects | "Count rejects" >> CountRejects(),
+        read[COMPLAINTS] | "Count complaints" >> beam.FlatMap(count_read, RecordKind.COMPLAINT),
+        read[CALLS] | "Count calls" >> beam.FlatMap(count_read, RecordKind.CALL),
+        complaints[ACCEPTED]
+        | "Count accepted complaints" >> beam.FlatMap(count_accepted, RecordKind.COMPLAINT),
+        calls[ACCEPTED] | "Count accepted calls" >> beam.FlatMap(count_accepted, RecordKind.CALL),
+        unmasked_rejects | "Count rejects" >> beam.FlatMap(count_rejects),
     ) | "All counters" >> beam.Flatten()  # ((group, name), count)
-    _ = counters | "Show counters" >> ShowCounters()
-    _ = alerts | "Count alerts" >> beam.FlatMap(_count_alerts) | "Show alerts" >> ShowCounters()
-    _ = read[TICKS] | "Count ticks" >> beam.FlatMap(_count_ticks) | "Show ticks" >> ShowCounters()
+    _ = counters | "Show counters" >> beam.FlatMap(increment_engine_counter)
+    _ = (
+        alerts
+        | "Count alerts" >> beam.FlatMap(_count_alerts)
+        | "Show alerts" >> beam.FlatMap(increment_engine_counter)
+    )
+    _ = (
+        read[TICKS]
+        | "Count ticks" >> beam.FlatMap(_count_ticks)
+        | "Show ticks" >> beam.FlatMap(increment_engine_counter)
+    )
 
 
 @dataclass(eq=False)
@@ -175,13 +183,13 @@ class AnalyzeTick(beam.PTransform):
 
         # Drop what has expired, and find who calls what a victim's.
         fingerprints = alive[FINGERPRINTS] | "Expire prints" >> beam.Map(
-            unexpired_fingerprints, decided, self.days
+            unexpired, decided, self.days
         )
         phrases = beam.pvalue.AsSingleton(
-            alive[PHRASES] | "Words" >> CollectPhrases(start)
+            start | "Words" >> beam.Map(collect_phrases, beam.pvalue.AsList(alive[PHRASES]))
         )  # one batch
         all_evidence = (
-            alive[MAIN] | "Expire" >> beam.Map(unexpired_evidence, decided, self.days),
+            alive[MAIN] | "Expire" >> beam.Map(unexpired, decided, self.days),
             fingerprints | "Scripts" >> Scripts(start, phrases),
         ) | "All evidence" >> beam.Flatten()  # EVIDENCE
         stated = alive[STATED] | "Still stated" >> beam.Map(
@@ -192,7 +200,7 @@ class AnalyzeTick(beam.PTransform):
         assigned = all_evidence | "Victims' roles" >> AssignVictimRoles(claims)  # EVIDENCE, CLAIM
 
         # Cluster it. What a tick knows of components is what the one before it met.
-        previous = start | "Known clusters" >> KnownMembers(self.previous)  # PREVIOUS
+        previous = start | "Known clusters" >> beam.ParDo(KnownMembers(self.previous))  # PREVIOUS
         no_components = start | "No components" >> ReadComponentCache(())
         clustered = find_clusters(
             {
@@ -211,9 +219,9 @@ class AnalyzeTick(beam.PTransform):
 
         # Raise alerts.
         bound = bind_decisions(in_force, clustered)  # one DecisionsInForce
-        known = start | "Seen against" >> CollectKnownClusters(
-            previous, beam.pvalue.AsSingleton(bound)
-        )  # one Known
+        known = start | "Seen against" >> beam.Map(
+            known_clusters, beam.pvalue.AsIter(previous), beam.pvalue.AsSingleton(bound)
+        )  # one KnownClusters
         changes = {
             "members": clustered.memberships,
             "evidence": clustered.classified,
@@ -229,14 +237,16 @@ class AnalyzeTick(beam.PTransform):
         victim_numbers = beam.pvalue.AsSingleton(
             withheld | "Victims' numbers" >> VictimNumbers(start)
         )
-        _ = bound | "Keep decisions" >> KeepDecisions(self.decisions)
+        _ = bound | "Keep decisions" >> beam.FlatMap(self.decisions.keep)
         _ = (
             alive[REJECTED]
             | "Mask rejects" >> beam.Map(mask_rejects, victim_numbers)
             | "Write rejects" >> WriteRejects(self.output)
         )
         if self.snapshots is not None:
-            due = start | "Snapshot" >> SnapshotRuns(self.snapshots)  # one Run, where one is due
+            due = start | "Snapshot" >> beam.FlatMap(
+                snapshot_run, self.snapshots
+            )  # one RunSettings, where one is due
             runs = due | "With decisions" >> beam.Map(_with_decisions_file, decided)
             self._write_snapshots(alive, clustered, bound, runs)
         return alerts
@@ -267,8 +277,8 @@ class AnalyzeTick(beam.PTransform):
             alive[COUNTERS],
             alive[RECORDS] | "Count records" >> beam.FlatMap(count_live_records),
             *clustered.counters,
-            bound | "Count decisions" >> CountDecisions(),
-            summaries.clusters | "Count members" >> CountMembers(),
+            bound | "Count decisions" >> beam.FlatMap(DecisionsInForce.counters),
+            summaries.clusters | "Count members" >> beam.FlatMap(count_members),
         ) | "All counters" >> beam.Flatten()  # ((group, name), count)
         digests = alive[TICKS] | "No files" >> beam.FlatMap(_no_digests)
         gathered = {"digests": digests, "counters": counters, "outputs": written}

@@ -45,11 +45,11 @@ from schemas.tables import DECISIONS
 from transforms.alerts import (
     AlertRules,
     DropRepeatedAlerts,
-    PostAlertsToWebhook,
     SendAlertsToKafka,
-    WriteAlertFiles,
-    WriteAlertsToKafka,
-    WriteAlertsToPubSub,
+    post_alerts_to_webhook,
+    write_alert_files,
+    write_alerts_to_kafka,
+    write_alerts_to_pubsub,
 )
 from transforms.decisions import BoundBy, Decision, DecisionsInForce
 from transforms.decisions_file import bound_rows, taken_over
@@ -175,8 +175,7 @@ class LiveDecisions:
 
     def keep(self, decided: DecisionsInForce) -> None:
         """Writes what this tick bound, if it bound anything."""
-        every = decided.binding + decided.without_effect
-        if not any(one.bound_by in (BoundBy.PREVIOUS, BoundBy.HERE) for one in every):
+        if not any(one.bound_by in (BoundBy.PREVIOUS, BoundBy.HERE) for one in decided.every):
             return
         self._bound = bound_rows(decided)
         content = parquet_bytes(self._bound, DECISIONS)
@@ -254,19 +253,19 @@ def tick_analysis(options: StreamOptions, decisions: LiveDecisions | None = None
 def alert_sinks(options: StreamOptions) -> dict[str, beam.PTransform]:
     """Returns the recipients of alerts by name: files always, and those that the options name."""
     output = options.output.rstrip("/")
-    sinks: dict[str, beam.PTransform] = {"files": WriteAlertFiles(output)}
+    sinks: dict[str, beam.PTransform] = {"files": write_alert_files(output)}
     if options.webhook:
-        sinks["webhook"] = PostAlertsToWebhook(options.webhook, output, owe=options.local)
+        sinks["webhook"] = post_alerts_to_webhook(options.webhook, output, owe=options.local)
     if options.kafka_alerts and options.local:
-        sinks["Kafka"] = SendAlertsToKafka(
-            options.kafka_servers or "", options.kafka_alerts, output, client_settings(options)
-        )
+        servers, settings = options.kafka_servers or "", client_settings(options)
+        send = SendAlertsToKafka(servers, options.kafka_alerts, output, settings)
+        sinks["Kafka"] = beam.ParDo(send)
     elif options.kafka_alerts:
-        sinks["Kafka"] = WriteAlertsToKafka(
+        sinks["Kafka"] = write_alerts_to_kafka(
             kafka_settings(options), options.kafka_alerts, options.kafka_expansion
         )
     if options.pubsub_alerts:
-        sinks["Pub/Sub"] = WriteAlertsToPubSub(options.pubsub_alerts)
+        sinks["Pub/Sub"] = write_alerts_to_pubsub(options.pubsub_alerts)
     return sinks
 
 
@@ -283,7 +282,7 @@ def queue_source(options: StreamOptions, reading: ReadOptions) -> beam.PTransfor
 
 
 def _kafka(options: StreamOptions, reading: ReadOptions, clock: Clock) -> beam.PTransform:
-    from transforms.stream import FromKafka, KafkaSource
+    from transforms.stream import FromQueues, kafka_queue
 
     start = None
     if options.kafka_start not in ("earliest", "latest"):
@@ -294,16 +293,19 @@ def _kafka(options: StreamOptions, reading: ReadOptions, clock: Clock) -> beam.P
         "enable.auto.commit": "false",
     }
     topics = {RecordKind.COMPLAINT: options.kafka_complaints, RecordKind.CALL: options.kafka_calls}
-    kafka = KafkaSource(
-        config=config,
-        topics={kind: topic for kind, topic in topics.items() if topic},
-        policy=TIMESTAMPS[options.kafka_timestamps],
-        start=start,
-        commit=_commits(options),
-        expansion=options.kafka_expansion,
-        decoder=_decoder(options),
-    )
-    return FromKafka(kafka, reading, clock)
+    queues = {
+        kind: kafka_queue(
+            config,
+            names,
+            TIMESTAMPS[options.kafka_timestamps],
+            start,
+            commit=_commits(options),
+            expansion=options.kafka_expansion,
+        )
+        for kind, names in topics.items()
+        if names
+    }
+    return FromQueues(queues, _decoder(options), reading, clock)
 
 
 def _commits(options: StreamOptions) -> bool:
@@ -318,7 +320,7 @@ def _commits(options: StreamOptions) -> bool:
 
 
 def _pubsub(options: StreamOptions, reading: ReadOptions, clock: Clock) -> beam.PTransform:
-    from transforms.stream import FromPubSub, PubSubSource
+    from transforms.stream import FromQueues, pubsub_queue
 
     try:
         import_module("google.cloud.pubsub")
@@ -327,13 +329,12 @@ def _pubsub(options: StreamOptions, reading: ReadOptions, clock: Clock) -> beam.
             "--pubsub-complaints: Pub/Sub is not installed; pip install '.[gcp]'"
         ) from None
     names = {RecordKind.COMPLAINT: options.pubsub_complaints, RecordKind.CALL: options.pubsub_calls}
-    pubsub = PubSubSource(
-        subscriptions={kind: name for kind, name in names.items() if name},
-        id_label=options.pubsub_id_label,
-        timestamp_attribute=options.pubsub_timestamp_attribute,
-        decoder=_decoder(options),
-    )
-    return FromPubSub(pubsub, reading, clock)
+    queues = {
+        kind: pubsub_queue(name, options.pubsub_id_label, options.pubsub_timestamp_attribute)
+        for kind, name in names.items()
+        if name
+    }
+    return FromQueues(queues, _decoder(options), reading, clock)
 
 
 def kafka_settings(options: StreamOptions) -> dict[str, str]:

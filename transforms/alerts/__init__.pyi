@@ -1,12 +1,12 @@
 from .raise_alerts import DropRepeatedAlerts as DropRepeatedAlerts, RaiseAlerts as RaiseAlerts
-from .rules import AlertRules as AlertRules, CollectKnownClusters as CollectKnownClusters
+from .rules import AlertRules as AlertRules, known_clusters as known_clusters
 from .sinks import (
     ALERTS_FOLDER as ALERTS_FOLDER,
     DELIVERED_FOLDER as DELIVERED_FOLDER,
-    PostAlertsToWebhook as PostAlertsToWebhook,
     SendAlertsToKafka as SendAlertsToKafka,
-    WriteAlertFiles as WriteAlertFiles,
-    WriteAlertsToKafka as WriteAlertsToKafka,
-    WriteAlertsToPubSub as WriteAlertsToPubSub,
+    post_alerts_to_webhook as post_alerts_to_webhook,
     webhook_url_problem as webhook_url_problem,
+    write_alert_files as write_alert_files,
+    write_alerts_to_kafka as write_alerts_to_kafka,
+    write_alerts_to_pubsub as write_alerts_to_pubsub,
 )

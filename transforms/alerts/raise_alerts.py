@@ -57,7 +57,7 @@ class RaiseAlerts(beam.PTransform):
             "links": KeyedInput(CLUSTER_LINK, cluster),
         }
         ties = {name: inputs[name] for name in of_whole} | "Attest" >> PerPartition(
-            of_whole, partial(_attest, rules=self.rules), side=self.known
+            of_whole, partial(attested_ties, rules=self.rules), side=self.known
         )  # TIE
         by_entity = {
             "members": KeyedInput(MEMBERSHIP, entity),
@@ -110,13 +110,6 @@ def _first(alert: Alert) -> tuple[datetime, str, str]:
     return alert["observed_at"], alert["entity_id"] or "", alert["reason"]
 
 
-def _attest(
-    members: pa.Table, links: pa.Table, known: KnownClusters, *, rules: AlertRules
-) -> Iterator[pa.RecordBatch]:
-    if known.newest is not None:
-        yield attested_ties(members, links, known, rules, known.newest - rules.fresh)
-
-
 def _of_entities(
     members: pa.Table,
     evidence: pa.Table,
@@ -125,20 +118,17 @@ def _of_entities(
     *,
     rules: AlertRules,
 ) -> Iterator[pa.RecordBatch]:
-    if known.newest is not None:
-        since = known.newest - rules.fresh
-        histories = identifier_histories(members, evidence, ties, known, rules, since)
-        yield alerts_to_batch(
-            [alert for one in histories for alert in identifier_alerts(one, rules, since)]
-        )
+    histories = identifier_histories(members, evidence, ties, known, rules)
+    since = known.since(rules)
+    yield alerts_to_batch(
+        [alert for one in histories for alert in identifier_alerts(one, rules, since)]
+    )
 
 
 def _of_clusters(
     events: pa.Table, members: pa.Table, links: pa.Table, known: KnownClusters, *, rules: AlertRules
 ) -> Iterator[pa.RecordBatch]:
-    if known.newest is not None:
-        since = known.newest - rules.fresh
-        yield alerts_to_batch(list(merge_alerts(events, members, links, known, since)))
+    yield alerts_to_batch(list(merge_alerts(events, members, links, known, known.since(rules))))
 
 
 def _listed(keyed: tuple[int, Iterable[pa.RecordBatch]]) -> tuple[int, list[pa.RecordBatch]]:

@@ -14,7 +14,6 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-import apache_beam as beam
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -26,7 +25,7 @@ from schemas.field import TIMESTAMP
 from schemas.mention import MENTIONS
 from transforms.arrow_util import batch_of_rows, explode, hash_text, sorted_lookup
 from transforms.casts import true_mask
-from transforms.decisions import NO_DECISIONS, DecisionsInForce
+from transforms.decisions import DecisionsInForce
 from transforms.graph.assign import NO_CLUSTER, cluster_id, cluster_ids, cluster_number
 from transforms.graph.epochs import PREVIOUS
 from transforms.graph.robustness import core_members
@@ -50,12 +49,11 @@ TIE = pa.schema(
         ("other", pa.string()),
         ("weight", pa.float64()),
         ("core", pa.bool_()),
-        ("reviewed", pa.bool_()),
     ]
 )
-"""An accepted link, seen from one of its ends, and how well the other is attested.
+"""An accepted link, seen from one of its ends, and whether the other is a core member.
 
-A row without `other` and `weight` says how well the identifier itself is.
+A row without `other` and `weight` says whether the identifier itself is.
 """
 
 Alert = Mapping[str, Any]
@@ -137,15 +135,11 @@ class IdentifierHistory:
 
 @dataclass(frozen=True)
 class KnownClusters:
-    """Members of the known run, by ascending hash, with their clusters.
-
-    `newest` is the time of the newest record, `decided` the decisions that are in force.
-    """
+    """Members of the known run, by ascending hash, with their clusters; the decisions in force."""
 
     node: np.ndarray
     cluster: np.ndarray
-    newest: datetime | None
-    decided: DecisionsInForce = NO_DECISIONS
+    decided: DecisionsInForce
 
     def clusters_of(self, entity_ids: pa.Array) -> np.ndarray:
         """Returns the known cluster of each identifier, `NO_CLUSTER` where it is new."""
@@ -154,57 +148,28 @@ class KnownClusters:
             return np.full(len(places), NO_CLUSTER)
         return np.where(known, self.cluster[places], NO_CLUSTER)
 
-    def is_cluster(self, numbers: np.ndarray) -> np.ndarray:
-        """Returns whether each number is that of a known cluster."""
-        return np.isin(numbers, np.unique(self.cluster))
-
-
-@dataclass(eq=False)
-class CollectKnownClusters(beam.PTransform):
-    """Makes one `KnownClusters` a window, from PREVIOUS batches and the one DecisionsInForce."""
-
-    previous: beam.PCollection
-    decided: beam.pvalue.AsSingleton
-
-    def expand(self, start: beam.PCollection) -> Any:
-        """Collects once a window."""
-        return start | beam.Map(_collect_known, beam.pvalue.AsIter(self.previous), self.decided)
+    def since(self, rules: AlertRules) -> datetime:
+        """Returns the time before which a record raises nothing."""
+        newest = self.decided.newest
+        return newest - rules.fresh if newest is not None else datetime.max.replace(tzinfo=UTC)
 
 
 def known_clusters(
-    previous: Iterable[pa.RecordBatch],
-    newest: datetime | None,
-    decided: DecisionsInForce = NO_DECISIONS,
+    _: object, previous: Iterable[pa.RecordBatch], decided: DecisionsInForce
 ) -> KnownClusters:
-    """Collects PREVIOUS batches."""
+    """Collects the PREVIOUS batches of a window, whose one element comes first."""
     rows = table_of(previous, PREVIOUS)
     order = np.argsort(rows["node"].to_numpy())
     node, cluster = (rows[name].to_numpy()[order] for name in ("node", "cluster"))
-    return KnownClusters(node, cluster, newest, decided)
+    return KnownClusters(node, cluster, decided)
 
 
-@dataclass(frozen=True)
-class Attestation:
-    """The members of a cluster that are core, and of these the ones that an analyst reviewed."""
-
-    core: frozenset[str]
-    reviewed: frozenset[str]
-
-
-def attestation(members: Sequence[Mapping[str, Any]], decided: DecisionsInForce) -> Attestation:
-    """Returns how well the MEMBERSHIP rows of one cluster are attested, as members/ says it."""
-    core = core_members(members)
-    return Attestation(core, core & decided.reviewed())
-
-
-def may_raise(
-    members: pa.Table, known: KnownClusters, rules: AlertRules, since: datetime
-) -> np.ndarray:
+def may_raise(members: pa.Table, known: KnownClusters, rules: AlertRules) -> np.ndarray:
     """Masks the MEMBERSHIP rows of identifiers that an alert may be on, by any of `RULES`.
 
     A contested one raises nothing: it may be a victim's.
     """
-    recent = pc.greater_equal(members["last_seen"], pa.scalar(since, TIMESTAMP))
+    recent = pc.greater_equal(members["last_seen"], pa.scalar(known.since(rules), TIMESTAMP))
     held = pc.and_(recent, pc.equal(members["status"], str(Status.INFRASTRUCTURE)))
     several = pc.greater(pc.list_value_length(members["orgs"]), 1)
     told = pc.or_(pc.greater_equal(members["reporters"], rules.reporters), several)
@@ -217,41 +182,31 @@ def may_raise(
 
 
 def attested_ties(
-    members: pa.Table, links: pa.Table, known: KnownClusters, rules: AlertRules, since: datetime
-) -> pa.RecordBatch:
+    members: pa.Table, links: pa.Table, known: KnownClusters, *, rules: AlertRules
+) -> Iterator[pa.RecordBatch]:
     """Converts the MEMBERSHIP and CLUSTER_LINK rows of whole clusters to TIE rows.
 
     Those of clusters of which no member may raise an alert are left out.
     """
-    awake = members.filter(pa.array(may_raise(members, known, rules, since)))
+    awake = members.filter(pa.array(may_raise(members, known, rules)))
     clusters = awake["cluster_id"].combine_chunks().unique()
     of_cluster: dict[str, list[Any]] = {one: [] for one in clusters.to_pylist()}
     for row in members.filter(pc.is_in(members["cluster_id"], clusters)).to_pylist():
         of_cluster[row["cluster_id"]].append(row)
-    found = {one: attestation(rows, known.decided) for one, rows in of_cluster.items()}
-    rows = [
-        {
-            "entity_id": one["entity_id"],
-            "core": one["entity_id"] in found[cluster].core,
-            "reviewed": one["entity_id"] in found[cluster].reviewed,
-        }
-        for cluster, those in of_cluster.items()
+    core = {name: core_members(rows) for name, rows in of_cluster.items()}
+    itself = [
+        (one["entity_id"], None, None, one["entity_id"] in core[name])
+        for name, those in of_cluster.items()
         for one in those
     ]
-    for link in links.filter(pc.is_in(links["cluster_id"], clusters)).to_pylist():
-        attested = found[link["cluster_id"]]
-        ends = (link["entity_a"], link["entity_b"])
-        rows += [
-            {
-                "entity_id": one,
-                "other": other,
-                "weight": link["weight"],
-                "core": other in attested.core,
-                "reviewed": other in attested.reviewed,
-            }
-            for one, other in (ends, ends[::-1])
-        ]
-    return batch_of_rows([dict.fromkeys(TIE.names) | one for one in rows], TIE)
+    linked = [
+        (one, other, link["weight"], other in core[link["cluster_id"]])
+        for link in links.filter(pc.is_in(links["cluster_id"], clusters)).to_pylist()
+        for ends in [(link["entity_a"], link["entity_b"])]
+        for one, other in (ends, ends[::-1])
+    ]
+    rows = [dict(zip(TIE.names, one, strict=True)) for one in (*itself, *linked)]
+    yield batch_of_rows(rows, TIE)
 
 
 def hard_mentions(evidence: pa.RecordBatch) -> pa.RecordBatch:
@@ -262,14 +217,9 @@ def hard_mentions(evidence: pa.RecordBatch) -> pa.RecordBatch:
 
 
 def identifier_histories(
-    members: pa.Table,
-    evidence: pa.Table,
-    ties: pa.Table,
-    known: KnownClusters,
-    rules: AlertRules,
-    since: datetime,
+    members: pa.Table, evidence: pa.Table, ties: pa.Table, known: KnownClusters, rules: AlertRules
 ) -> list[IdentifierHistory]:
-    """Makes the histories of identifiers that a scammer used `since` then and that may raise one.
+    """Makes the histories of identifiers that a scammer used lately and that may raise an alert.
 
     Only records that show an identifier in a role that the scammer must really hold count: one that
     a caller forged, or that somebody merely mentioned, raises nothing.
@@ -280,20 +230,20 @@ def identifier_histories(
         ties: TIE rows of them.
         known: the clusters of the known run.
         rules: what raises an alert.
-        since: the time before which the last use raises nothing.
     """
-    members = members.filter(pa.array(may_raise(members, known, rules, since))).combine_chunks()
+    members = members.filter(pa.array(may_raise(members, known, rules))).combine_chunks()
     if not members.num_rows:
         return []
     entity_ids = members["entity_id"].combine_chunks()
     records = _records(evidence, entity_ids)
     before, joins = _joining(members, known)
     tied = _ties(ties, entity_ids, known)
-    core, reviewed = (_marked(ties, entity_ids, name) for name in ("core", "reviewed"))
+    core, reviewed = _core(ties, entity_ids), known.decided.reviewed()
     histories = []
     for row, name in enumerate(entity_ids.to_pylist()):
         columns = records.get(name)
-        if columns is not None and columns["times"][-1] >= since:
+        if columns is not None and columns["times"][-1] >= known.since(rules):
+            attested = frozenset(core.get(name, ()))
             histories.append(
                 IdentifierHistory(
                     entity_id=name,
@@ -301,8 +251,8 @@ def identifier_histories(
                     known_cluster=cluster_id(before[row]) if before[row] != NO_CLUSTER else None,
                     joins=bool(joins[row]),
                     ties=tied.get(name, ())[:SAMPLE_SIZE],
-                    core=frozenset(core.get(name, ())),
-                    reviewed=frozenset(reviewed.get(name, ())),
+                    core=attested,
+                    reviewed=attested & reviewed,
                     **columns,
                 )
             )
@@ -416,16 +366,10 @@ def identifier_alerts(
 def merge_alerts(
     events: pa.Table, members: pa.Table, links: pa.Table, known: KnownClusters, since: datetime
 ) -> Iterator[Alert]:
-    """Alerts on known clusters that are one now.
+    """Alerts on known clusters that are one now, by LINEAGE, MEMBERSHIP and CLUSTER_LINK rows.
 
-    The evidence is the seam: the accepted links between members that were not in one cluster.
-
-    Args:
-        events: LINEAGE rows of whole clusters.
-        members: MEMBERSHIP rows of the same clusters.
-        links: CLUSTER_LINK rows of them.
-        known: the clusters of the known run.
-        since: the time before which the last record at the seam raises nothing.
+    The evidence is the seam: the accepted links between members that were not in one cluster. It
+    raises nothing if its last record is before `since`.
     """
     for event in events.to_pylist():
         if event["event"] != LineageEvent.MERGED or len(event["from_ids"]) < 2:
@@ -440,8 +384,7 @@ def merge_alerts(
         if last is None or last < since:
             continue
         by = f", tied by {len(seam)} link{'' if len(seam) == 1 else 's'}" if seam else ""
-        attested = attestation(inside.to_pylist(), known.decided)
-        named = set(tied[:SAMPLE_SIZE])
+        core = core_members(inside.to_pylist()) & set(tied[:SAMPLE_SIZE])
         yield {
             "alert_id": alert_id(AlertKind.CLUSTERS_MERGE, event["from_ids"]),
             "kind": str(AlertKind.CLUSTERS_MERGE),
@@ -456,8 +399,8 @@ def merge_alerts(
             "orgs": sorted({org for orgs in seen["orgs"].to_pylist() for org in orgs}),
             "record_ids": [],
             "tied_to": tied[:SAMPLE_SIZE],
-            "core": sorted(attested.core & named),
-            "reviewed": sorted(attested.reviewed & named),
+            "core": sorted(core),
+            "reviewed": sorted(core & known.decided.reviewed()),
         }
 
 
@@ -472,7 +415,7 @@ def _joining(members: pa.Table, known: KnownClusters) -> tuple[np.ndarray, np.nd
     names = members["cluster_id"].combine_chunks().dictionary_encode()
     numbers = [cluster_number(one) for one in names.dictionary.to_pylist()]
     now = np.array(numbers, np.int64)[names.indices.to_numpy()]
-    return before, known.is_cluster(now) & (before == NO_CLUSTER)
+    return before, np.isin(now, known.cluster) & (before == NO_CLUSTER)
 
 
 def _hours(span: timedelta) -> str:
@@ -522,13 +465,13 @@ def _ties(ties: pa.Table, entity_ids: pa.Array, known: KnownClusters) -> dict[st
     return tied
 
 
-def _marked(ties: pa.Table, entity_ids: pa.Array, mark: str) -> dict[str, list[str]]:
-    """Returns those of each identifier and what it is tied to that have a mark, `core` say."""
-    rows = ties.filter(pc.and_(pc.is_in(ties["entity_id"], entity_ids), ties[mark]))
-    marked: dict[str, list[str]] = {}
+def _core(ties: pa.Table, entity_ids: pa.Array) -> dict[str, list[str]]:
+    """Returns those of each identifier and what it is tied to that are core members."""
+    rows = ties.filter(pc.and_(pc.is_in(ties["entity_id"], entity_ids), ties["core"]))
+    core: dict[str, list[str]] = {}
     for name, other in zip(rows["entity_id"].to_pylist(), rows["other"].to_pylist(), strict=True):
-        marked.setdefault(name, []).append(name if other is None else other)
-    return marked
+        core.setdefault(name, []).append(name if other is None else other)
+    return core
 
 
 def _seam(links: pa.Table, known: KnownClusters) -> list[tuple[str, str]]:
@@ -539,9 +482,3 @@ def _seam(links: pa.Table, known: KnownClusters) -> list[tuple[str, str]]:
         [("weight", "descending"), ("entity_a", "ascending"), ("entity_b", "ascending")]
     )
     return list(zip(across["entity_a"].to_pylist(), across["entity_b"].to_pylist(), strict=True))
-
-
-def _collect_known(
-    _: object, previous: Iterable[pa.RecordBatch], decided: DecisionsInForce
-) -> KnownClusters:
-    return known_clusters(previous, decided.newest, decided)

@@ -10,8 +10,6 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -46,6 +44,8 @@ WEBHOOK_TRIES = 6
 FIRST_PAUSE_SECONDS = 0.5
 """Seconds before the second try; each pause is twice the one before: 16 seconds in all."""
 
+_LINE = orjson.OPT_SORT_KEYS | orjson.OPT_UTC_Z | orjson.OPT_APPEND_NEWLINE
+
 _TRY_AGAIN = {408, 425, 429}
 """Client errors that mean try again (RFC 9110, 8470, 6585)."""
 
@@ -54,97 +54,43 @@ class WebhookError(Exception):
     """A webhook that does not take alerts; the text names no alert."""
 
 
-@dataclass(eq=False)
-class WriteAlertFiles(beam.PTransform):
-    """Writes ALERT batches to files below `output`/alerts; yields the ids of new ones."""
-
-    output: str
-
-    def expand(self, alerts: beam.PCollection) -> Any:
-        """Writes one file an alert."""
-        return alerts | beam.FlatMap(_write_files, FileSystems.join(self.output, ALERTS_FOLDER))
+def write_alert_files(output: str) -> beam.PTransform:
+    """Returns what writes ALERT batches to files below `output`/alerts; yields new ones' ids."""
+    return beam.FlatMap(_write_files, FileSystems.join(output, ALERTS_FOLDER))
 
 
-@dataclass(eq=False)
-class PostAlertsToWebhook(beam.PTransform):
-    """Posts ALERT batches to a webhook; yields the ids of those that it took now.
+def post_alerts_to_webhook(url: str, output: str, *, owe: bool = False) -> beam.PTransform:
+    """Returns what posts ALERT batches to a webhook; yields the ids of those that it took now.
 
     An alert counts as delivered when a file of its id is below `output`/delivered. A crash between
     the two sends it a second time, with the same Idempotency-Key. When the webhook does not take
     one the step fails, and is tried again by its runner; with `owe` it goes on, and what is owed is
     for the next tick, which raises it again.
     """
-
-    url: str
-    output: str
-    owe: bool = False
-
-    def expand(self, alerts: beam.PCollection) -> Any:
-        """Sends one request an alert."""
-        folder = FileSystems.join(self.output, DELIVERED_FOLDER)
-        return alerts | beam.FlatMap(post_alerts, self.url, folder, owe=self.owe)
+    return beam.FlatMap(post_alerts, url, FileSystems.join(output, DELIVERED_FOLDER), owe=owe)
 
 
-@dataclass(eq=False)
-class WriteAlertsToKafka(beam.PTransform):
-    """Writes ALERT batches to a topic through Beam, keyed by the alert's id."""
+def write_alerts_to_kafka(
+    config: Mapping[str, str], topic: str, expansion: str | None = None
+) -> beam.PTransform:
+    """Returns what writes ALERT batches to a topic through Beam, keyed by the alert's id."""
+    from apache_beam.io.kafka import WriteToKafka
 
-    config: Mapping[str, str]
-    topic: str
-    expansion: str | None = None
-
-    def expand(self, alerts: beam.PCollection) -> Any:
-        """Writes one message an alert."""
-        from apache_beam.io.kafka import WriteToKafka
-
-        keyed = alerts | "Keyed" >> beam.FlatMap(_keyed).with_output_types(tuple[bytes, bytes])
-        config = dict(self.config)
-        return keyed | WriteToKafka(config, self.topic, expansion_service=self.expansion)
+    keyed = beam.FlatMap(_keyed).with_output_types(tuple[bytes, bytes])
+    return "Keyed" >> keyed | WriteToKafka(dict(config), topic, expansion_service=expansion)
 
 
-@dataclass(eq=False)
-class SendAlertsToKafka(beam.PTransform):
-    """Sends ALERT batches to a topic from this process; yields the ids sent now.
+def write_alerts_to_pubsub(topic: str) -> beam.PTransform:
+    """Returns what writes ALERT batches to a topic, `projects/P/topics/T`."""
+    from apache_beam.io.gcp.pubsub import WriteToPubSub
 
-    A message's key is the alert's id, its value the alert's line. An alert counts as sent when a
-    file of its id is below `output`/sent. A crash between the two sends it a second time under the
-    same key. A broker that does not take one fails the step.
-    """
-
-    servers: str
-    topic: str
-    output: str
-    settings: Mapping[str, Any]
-
-    def expand(self, alerts: beam.PCollection) -> Any:
-        """Sends one message an alert."""
-        folder = FileSystems.join(self.output, SENT_FOLDER)
-        return alerts | beam.ParDo(_Send(self.servers, self.topic, self.settings, folder))
-
-
-@dataclass(eq=False)
-class WriteAlertsToPubSub(beam.PTransform):
-    """Writes ALERT batches to a topic, `projects/P/topics/T`."""
-
-    topic: str
-
-    def expand(self, alerts: beam.PCollection) -> Any:
-        """Writes one message an alert."""
-        from apache_beam.io.gcp.pubsub import WriteToPubSub
-
-        messages = alerts | "Messages" >> beam.FlatMap(_messages)
-        return messages | WriteToPubSub(self.topic, with_attributes=True)
+    return "Messages" >> beam.FlatMap(_messages) | WriteToPubSub(topic, with_attributes=True)
 
 
 def alert_lines(alerts: pa.RecordBatch) -> Iterator[tuple[str, bytes]]:
     """Yields ALERT rows as (alert_id, one line of JSON with sorted keys and its end)."""
     for row in alerts.to_pylist():
-        yield row["alert_id"], _line(row)
-
-
-def _line(row: Mapping[str, Any]) -> bytes:
-    plain = {name: _plain(value) for name, value in row.items()}
-    return orjson.dumps(plain, option=orjson.OPT_SORT_KEYS) + b"\n"
+        yield row["alert_id"], orjson.dumps(row, option=_LINE)
 
 
 def webhook_lines(alerts: pa.RecordBatch) -> Iterator[tuple[str, bytes]]:
@@ -161,7 +107,7 @@ def webhook_lines(alerts: pa.RecordBatch) -> Iterator[tuple[str, bytes]]:
             "tied_to": tied,
             "left_out": int(hidden) + len(row["tied_to"]) - len(tied),
         }
-        yield row["alert_id"], _line(shown)
+        yield row["alert_id"], orjson.dumps(shown, option=_LINE)
 
 
 def write_alert_file(folder: str, alert_id: str, line: bytes) -> bool:
@@ -240,7 +186,7 @@ def post_alert(
 
 
 def post_alerts(alerts: pa.RecordBatch, url: str, folder: str, *, owe: bool) -> Iterator[str]:
-    """Posts ALERT rows as `PostAlertsToWebhook` does; yields the ids of those taken now."""
+    """Posts ALERT rows as `post_alerts_to_webhook` does; yields the ids of those taken now."""
     for alert_id, line in webhook_lines(alerts):
         if FileSystems.exists(FileSystems.join(folder, f"{alert_id}.jsonl")):
             continue
@@ -260,12 +206,6 @@ def _write_files(alerts: pa.RecordBatch, folder: str) -> Iterator[str]:
             yield alert_id
 
 
-def _plain(value: Any) -> Any:
-    if isinstance(value, datetime):
-        return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
-    return value
-
-
 def _keyed(alerts: pa.RecordBatch) -> Iterator[tuple[bytes, bytes]]:
     for alert_id, line in alert_lines(alerts):
         yield alert_id.encode(), line.rstrip()
@@ -278,15 +218,23 @@ def _messages(alerts: pa.RecordBatch) -> Iterator[Any]:
         yield PubsubMessage(line.rstrip(), {ID_ATTRIBUTE: alert_id})
 
 
-class _Send(beam.DoFn):
-    def __init__(self, servers: str, topic: str, settings: Mapping[str, Any], folder: str) -> None:
+class SendAlertsToKafka(beam.DoFn):
+    """Sends ALERT batches to a topic from this process; yields the ids sent now.
+
+    A message's key is the alert's id, its value the alert's line. An alert counts as sent when a
+    file of its id is below `output`/sent. A crash between the two sends it a second time under the
+    same key. A broker that does not take one fails the step.
+    """
+
+    def __init__(self, servers: str, topic: str, output: str, settings: Mapping[str, Any]) -> None:
         self._servers = servers
         self._topic = topic
         self._settings = dict(settings)
-        self._folder = folder
+        self._folder = FileSystems.join(output, SENT_FOLDER)
         self._producer: Any = None
 
     def setup(self) -> None:
+        """Connects to the brokers."""
         from kafka import KafkaProducer
 
         self._producer = KafkaProducer(
@@ -294,6 +242,7 @@ class _Send(beam.DoFn):
         )
 
     def process(self, alerts: pa.RecordBatch) -> Iterator[str]:
+        """Sends one message an alert, and waits until the broker has them all."""
         waiting = [
             (alert_id, self._producer.send(self._topic, key=alert_id.encode(), value=line))
             for alert_id, line in alert_lines(alerts)
@@ -305,5 +254,6 @@ class _Send(beam.DoFn):
             yield alert_id
 
     def teardown(self) -> None:
+        """Closes the connection."""
         if self._producer is not None:
             self._producer.close()

@@ -9,6 +9,7 @@ import re
 import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 from pathlib import Path
 from typing import BinaryIO, cast
 
@@ -116,7 +117,7 @@ def match_files(patterns: Sequence[str]) -> list[FileMetadata]:
             raise InputError(pattern, "no such file", "check the name, or quote the pattern")
         found += [FileMetadata(_absolute(one.path), one.size_in_bytes) for one in files]
     distinct: dict[str, FileMetadata] = {}
-    for one in sorted(found, key=_path_of):
+    for one in sorted(found, key=attrgetter("path")):
         distinct.setdefault(_identity(one.path), one)
     return list(distinct.values())
 
@@ -167,10 +168,6 @@ def _absolute(path: str) -> str:
 
 def _identity(path: str) -> str:
     return str(Path(path).resolve()) if _is_local(path) else path
-
-
-def _path_of(file: FileMetadata) -> str:
-    return str(file.path)
 
 
 def shortest_labels(paths: Sequence[str]) -> dict[str, str]:

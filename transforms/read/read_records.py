@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import Any
 
 import apache_beam as beam
@@ -54,16 +55,12 @@ class ReadRecords(beam.PTransform):
         read = (
             scanned[SHARDS]
             | "Spread" >> beam.GroupByKey()
-            | "Shards" >> beam.FlatMap(_shards)
+            | "Shards" >> beam.FlatMap(itemgetter(1))
             | "Read"
             >> beam.FlatMap(_read_tagged, self.options).with_outputs(COMPLAINTS, CALLS, REJECTS)
         )
-        return {
-            COMPLAINTS: read[COMPLAINTS],
-            CALLS: read[CALLS],
-            REJECTS: read[REJECTS],
-            DIGESTS: scanned[DIGESTS],
-        }
+        read_names = (COMPLAINTS, CALLS, REJECTS)
+        return {name: read[name] for name in read_names} | {DIGESTS: scanned[DIGESTS]}
 
 
 @dataclass(eq=False)
@@ -106,10 +103,6 @@ def _scan(indexed: tuple[int, InputFile], shard_bytes: int) -> Iterator[TaggedOu
     yield TaggedOutput(DIGESTS, digest)
     for number, shard in enumerate(shards):
         yield TaggedOutput(SHARDS, ((index + number) % SPREAD, shard))
-
-
-def _shards(group: tuple[int, Iterable[Shard]]) -> Iterable[Shard]:
-    return group[1]
 
 
 def _read_tagged(shard: Shard, options: ReadOptions) -> Iterator[TaggedOutput]:

@@ -39,8 +39,16 @@ def scan_file(
     Parquet between row groups; compressed files and JSON arrays not at all. Together the
     shards hold every row, each once.
     """
-    digest = _Digest()
-    blocks = digest.over(raw_blocks(file.path))
+    digest, size = hashlib.sha256(), 0
+
+    def digested() -> Iterator[bytes]:
+        nonlocal size
+        for block in raw_blocks(file.path):
+            digest.update(block)
+            size += len(block)
+            yield block
+
+    blocks = digested()
     kind = file_layout(file)
     starts: list[tuple[int, int]] = []
     if file.compression == "none" and kind == Layout.LINES:
@@ -57,21 +65,7 @@ def scan_file(
     shards = [
         Shard(file, start, end, line) for (start, line), end in zip(starts, ends, strict=True)
     ]
-    return (digest.sha256.hexdigest(), digest.bytes), shards
-
-
-class _Digest:
-    """SHA-256 and length of the bytes that pass through."""
-
-    def __init__(self) -> None:
-        self.sha256 = hashlib.sha256()
-        self.bytes = 0
-
-    def over(self, blocks: Iterator[bytes]) -> Iterator[bytes]:
-        for block in blocks:
-            self.sha256.update(block)
-            self.bytes += len(block)
-            yield block
+    return (digest.hexdigest(), size), shards
 
 
 def _line_starts(blocks: Iterator[bytes], shard_bytes: int) -> Iterator[tuple[int, int]]:
@@ -106,14 +100,13 @@ def _row_group_starts(file: InputFile, shard_bytes: int) -> list[tuple[int, int]
     """Lists the row group and row at which each shard starts; empty without any row group."""
     with open_raw(file.path) as stream:
         metadata = pq.ParquetFile(stream).metadata
-        sizes = [metadata.row_group(i).total_byte_size for i in range(metadata.num_row_groups)]
-        rows = [metadata.row_group(i).num_rows for i in range(metadata.num_row_groups)]
+        groups = [metadata.row_group(i) for i in range(metadata.num_row_groups)]
     starts: list[tuple[int, int]] = []
     pending, row = 0, 1
-    for group, size in enumerate(sizes):
+    for number, group in enumerate(groups):
         if not starts or pending >= shard_bytes:
-            starts.append((group, row))
+            starts.append((number, row))
             pending = 0
-        pending += size
-        row += rows[group]
+        pending += group.total_byte_size
+        row += group.num_rows
     return starts

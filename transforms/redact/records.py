@@ -49,7 +49,6 @@ from transforms.text_masking import (
     Spans,
     cut_to_search_limit,
     mask_rows,
-    mask_spans,
     mask_spans_fully,
     stuck_spans,
     truncate_unsearched,
@@ -65,7 +64,12 @@ from transforms.victims.identifier_matcher import (
     identifier_patterns,
     merge_row_identifiers,
 )
-from transforms.victims.number_index import NO_NUMBERS, find_victim_digits, victim_digits_among
+from transforms.victims.number_index import (
+    NO_NUMBERS,
+    find_victim_digits,
+    find_victim_numbers,
+    victim_digits_among,
+)
 from transforms.victims.record_texts import (
     DigitRuns,
     Digits,
@@ -133,17 +137,12 @@ def redact_mentions(classified: pa.RecordBatch, own: Array) -> pa.RecordBatch:
     others = others.filter(pc.not_equal(others["role"], Role.VICTIM))
     nothing = pa.scalar(None, pa.string())
     around = pc.if_else(pc.equal(others["kind"], EntityKind.PHONE), nothing, others["raw"])
-    raw = [
-        mask_spans(text, find_identifiers(text, identifier_patterns(digits))) if digits else text
-        for text, digits in zip(
-            others["raw"].to_pylist(), find_victim_digits(around, own), strict=True
-        )
-    ]
-    also = others["also_read_as"]
-    theirs = pa.array([bool(digits) for digits in find_victim_digits(also, own)], pa.bool_())
+    raw = mask_rows(others["raw"], find_victim_numbers(around, own))
+    theirs = np.zeros(len(others), bool)
+    theirs[list(find_victim_digits(others["also_read_as"], own))] = True
     columns = {name: others[name] for name in MENTION.names}
-    columns["also_read_as"] = pc.if_else(theirs, nothing, also)
-    columns["raw"] = email.mask_link_addresses(pa.array(raw, pa.string()))
+    columns["also_read_as"] = pc.if_else(pa.array(theirs), nothing, others["also_read_as"])
+    columns["raw"] = email.mask_link_addresses(raw)
     return batch_of_columns(columns, MENTION)
 
 

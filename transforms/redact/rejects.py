@@ -11,7 +11,6 @@ import base64
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain, islice
-from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -24,10 +23,18 @@ from transforms.extract.kinds import email
 from transforms.extract.kinds.gift_card import mask_gift_card_codes
 from transforms.phone import normalize
 from transforms.read.framing import locate_cells, split_cells
-from transforms.text_masking import MASK, SEARCH_EDGE, SEARCH_LIMIT, mask_spans, mask_spans_fully
+from transforms.text_masking import (
+    MASK,
+    SEARCH_EDGE,
+    SEARCH_LIMIT,
+    mask_rows,
+    mask_spans,
+    mask_spans_fully,
+)
+from transforms.text_util import decode_with_places
 from transforms.validate import CONTACT_PATTERN
 from transforms.victims.identifier_matcher import find_identifiers, identifier_patterns
-from transforms.victims.number_index import find_victim_digits
+from transforms.victims.number_index import find_victim_numbers
 from transforms.victims.stated_numbers import stated_numbers_batch
 
 VictimSpan = tuple[int, int, str]
@@ -100,7 +107,7 @@ _NUMBERED = re.compile(rb"(?:\d[^\d]{0,3}){6}")
 
 _MOMENT = re.compile(r"\d{1,3}(?:\.\d{1,3}){3}$|\d{4}-\d{2}-\d{2}|\d{4}/\d{2}/\d{2}|\d{10}\.\d+")
 
-_ESCAPE = re.compile(r"(?<!\\)((?:\\\\)*)\\u(?!d[89a-f])([0-9a-f]{4})", re.IGNORECASE)
+_ESCAPE = re.compile(r"(?<!\\)(?:\\\\)*(\\u(?!d[89a-f])[0-9a-f]{4})", re.IGNORECASE)
 """One character of the basic plane in JSON (RFC 8259 section 7); surrogates stay as they are."""
 
 
@@ -121,8 +128,8 @@ def mask_rejects(rejects: pa.RecordBatch, own: np.ndarray) -> pa.RecordBatch:
     column = rejects["raw"]
     written = column.drop_null().to_pylist()
     rows = rejects.filter(pc.is_valid(column))
-    unescaped = [_unescape(text) for text in written]
-    texts = [one.text for one in unescaped]
+    decoded = [decode_with_places(text, _ESCAPE, _decode_escape) for text in written]
+    texts = [text for text, _ in decoded]
     headers = {one: _header_of_format(one) for one in rows["format"].unique().to_pylist()}
     bad_ids = pc.is_in(rows["code"], _BAD_ID).to_pylist()
     named = [
@@ -133,7 +140,10 @@ def mask_rejects(rejects: pa.RecordBatch, own: np.ndarray) -> pa.RecordBatch:
         for text, bad_id, written_as in zip(texts, bad_ids, rows["format"].to_pylist(), strict=True)
     ]
     masked = _mask_texts(texts, rows["record_kind"].to_pylist(), named, own)
-    raw = [_mask_escaped(*one) for one in zip(written, unescaped, masked, strict=True)]
+    raw = [
+        _mask_escaped(text, places, plain, hidden)
+        for text, (plain, places), hidden in zip(written, decoded, masked, strict=True)
+    ]
     at = rejects.schema.get_field_index("raw")
     kept = pc.replace_with_mask(column, pc.is_valid(column), pa.array(raw, pa.string()))
     return rejects.set_column(at, rejects.schema.field(at), kept)
@@ -180,10 +190,7 @@ def _mask_texts(
     ]
     without_codes = pa.array(_mask_gift_card_codes(rows), pa.string())
     masked = sensitive_text.mask_self_identified(email.mask_link_addresses(without_codes))
-    return [
-        mask_spans(text, find_identifiers(text, identifier_patterns(digits))) if digits else text
-        for text, digits in zip(masked.to_pylist(), find_victim_digits(masked, own), strict=True)
-    ]
+    return mask_rows(masked, find_victim_numbers(masked, own)).to_pylist()
 
 
 def _mask_gift_card_codes(texts: Sequence[str]) -> list[str]:
@@ -325,40 +332,17 @@ def _entity_of(value: str) -> str:
     return f"email:{value.lower()}" if "@" in value else value
 
 
-class _Unescaped(NamedTuple):
-    """A text without escapes, and where each of its characters was written, code points."""
-
-    text: str
-    ends: list[int] | None
-    """The end of what wrote each character; None where each wrote itself."""
+def _decode_escape(escape: re.Match[str]) -> str:
+    return chr(int(escape[1][2:], 16))
 
 
-def _unescape(written: str) -> _Unescaped:
-    """Replaces the JSON escapes of a text."""
-    if "\\u" not in written:
-        return _Unescaped(written, None)
-    characters: list[str] = []
-    ends: list[int] = []
-    done = 0
-    for match in _ESCAPE.finditer(written):
-        plain = written[done : match.end(1)]
-        characters += plain
-        ends.extend(range(done + 1, done + 1 + len(plain)))
-        characters.append(chr(int(match[2], 16)))
-        ends.append(match.end())
-        done = match.end()
-    characters += written[done:]
-    ends.extend(range(done + 1, len(written) + 1))
-    return _Unescaped("".join(characters), ends)
-
-
-def _mask_escaped(written: str, unescaped: _Unescaped, masked: str) -> str:
+def _mask_escaped(written: str, places: Sequence[int], text: str, masked: str) -> str:
     """Masks in the written text all that was masked in the text without escapes."""
-    if unescaped.ends is None:
+    if len(text) == len(written):
         return masked
-    parts: list[str] = []
-    begin = 0
-    for old, new, end in zip(unescaped.text, masked, unescaped.ends, strict=True):
-        parts.append(written[begin:end] if old == new else MASK * (end - begin))
-        begin = end
+    ends = (*places[1:], len(written))
+    parts = (
+        written[begin:end] if old == new else MASK * (end - begin)
+        for old, new, begin, end in zip(text, masked, places, ends, strict=True)
+    )
     return "".join(parts)

@@ -10,14 +10,13 @@ from .in_process import (
     InProcessRunner as InProcessRunner,
     RunOnOneWorker as RunOnOneWorker,
 )
-from .phrase_counts import CollectPhrases as CollectPhrases
+from .phrase_counts import collect_phrases as collect_phrases
 from .sources import (
     Decoder as Decoder,
     Encoding as Encoding,
-    FromKafka as FromKafka,
-    FromPubSub as FromPubSub,
-    KafkaSource as KafkaSource,
-    PubSubSource as PubSubSource,
+    FromQueues as FromQueues,
+    kafka_queue as kafka_queue,
+    pubsub_queue as pubsub_queue,
 )
 from .state import (
     DELTAS as DELTAS,
@@ -38,13 +37,12 @@ from .state import (
     count_live_records as count_live_records,
     longest_retention as longest_retention,
     settle_deltas as settle_deltas,
-    unexpired_evidence as unexpired_evidence,
-    unexpired_fingerprints as unexpired_fingerprints,
+    unexpired as unexpired,
 )
 from .tick_files import (
     SNAPSHOTS_FOLDER as SNAPSHOTS_FOLDER,
     KnownMembers as KnownMembers,
     SnapshotOptions as SnapshotOptions,
-    SnapshotRuns as SnapshotRuns,
     WriteRejects as WriteRejects,
+    snapshot_run as snapshot_run,
 )

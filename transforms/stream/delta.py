@@ -17,14 +17,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from schemas.call import CALL_KEY
-from schemas.complaint import COMPLAINT_KEY
 from schemas.enums import RecordKind
 from schemas.field import TIMESTAMP
 from schemas.mention import EVIDENCE
 from transforms.arrow_util import batch_of_columns
 from transforms.decisions import DecisionsInForce
-from transforms.deduplicate import CALL_ORDER, COMPLAINT_ORDER, content_hashes, winning_rows
+from transforms.deduplicate import RECORD_ORDER, content_hashes, winning_rows
 from transforms.extract.evidence import call_evidence, complaint_evidence
 from transforms.extract.fingerprints import (
     FINGERPRINT_ROW,
@@ -116,7 +114,7 @@ def records_to_delta(
 ) -> Delta:
     """Reduces COMPLAINT_ACCEPTED or CALL_ACCEPTED rows; of rows with one id the winner's."""
     is_call = kind is RecordKind.CALL
-    key, order = (CALL_KEY, CALL_ORDER) if is_call else (COMPLAINT_KEY, COMPLAINT_ORDER)
+    key, order = RECORD_ORDER[kind]
     table = pa.Table.from_batches([accepted])
     winners = winning_rows(table, key, order)
     kept = accepted.take(pa.array(winners))

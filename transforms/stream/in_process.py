@@ -24,21 +24,10 @@ from apache_beam.pipeline import AppliedPTransform, PipelineVisitor
 from apache_beam.pvalue import PCollection, TaggedOutput
 from apache_beam.runners.common import DoFnSignature
 
-from transforms.shuffle import MAIN
-from transforms.stream.state import (
-    COUNTERS,
-    FINGERPRINTS,
-    PHRASES,
-    RECORDS,
-    REJECTED,
-    STATED,
-    TICKS,
-)
+from transforms.stream.state import STATE_OUTPUTS, TICKS
 
 SINGLE_PARTITION_OPTIONS = ("--partitions=1",)
 """Options of a pipeline that one process runs: parts would only have to be put together again."""
-
-STATE_OUTPUTS = (MAIN, RECORDS, STATED, FINGERPRINTS, PHRASES, REJECTED, COUNTERS, TICKS)
 
 _Values = dict[PCollection, list[Any]]
 

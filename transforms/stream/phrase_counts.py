@@ -8,10 +8,7 @@ are: the last of them to come brings the words along.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import Any
 
-import apache_beam as beam
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -36,20 +33,6 @@ PHRASE_COUNT = pa.schema(
 
 _Columns = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]
 """value, victim, teller, and microseconds since the epoch."""
-
-
-@dataclass(eq=False)
-class CollectPhrases(beam.PTransform):
-    """Collects PHRASE_COUNT batches to one PHRASE batch a window.
-
-    `start` has one element a window.
-    """
-
-    start: beam.PCollection
-
-    def expand(self, rows: beam.PCollection) -> Any:
-        """Brings all rows to one worker; see `shown_phrases`."""
-        return self.start | beam.Map(_collect, beam.pvalue.AsList(rows))
 
 
 def phrase_counts(texts: pa.RecordBatch) -> pa.RecordBatch:
@@ -115,6 +98,11 @@ def shown_phrases(rows: Iterable[pa.RecordBatch]) -> pa.RecordBatch:
     return pa.RecordBatch.from_arrays([pa.array(value), words], schema=PHRASE)
 
 
+def collect_phrases(_: object, rows: list[pa.RecordBatch]) -> pa.RecordBatch:
+    """Converts all PHRASE_COUNT rows of a window, whose one element comes first, to PHRASE rows."""
+    return shown_phrases(rows)
+
+
 def _times(rows: pa.RecordBatch) -> np.ndarray:
     times: np.ndarray = rows["received_at"].cast(pa.int64()).to_numpy()
     return times
@@ -149,7 +137,3 @@ def _newest(value: np.ndarray, who: np.ndarray, other: np.ndarray, at: np.ndarra
     rank = np.arange(len(once)) - np.searchsorted(value[once], value[once])
     newest: np.ndarray = once[rank < call_scripts.MIN_TELLERS]
     return newest
-
-
-def _collect(_: object, rows: list[pa.RecordBatch]) -> pa.RecordBatch:
-    return shown_phrases(rows)

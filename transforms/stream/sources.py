@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from enum import StrEnum
-from functools import cached_property, partial
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import apache_beam as beam
@@ -134,36 +134,22 @@ def read_messages(
             yield REJECTS, rejects_batch([*refused, *rejects])
 
 
-@dataclass(eq=False)
-class ReadMessages(beam.PTransform):
-    """Converts messages, in the global window, to outputs named as `read_messages` names them."""
-
-    kind: RecordKind
-    decoder: Decoder
-    options: ReadOptions
-
-    def expand(self, messages: beam.PCollection) -> Any:
-        """Makes a batch of each bundle, or of every `BATCH_MESSAGES` messages."""
-        step = beam.ParDo(_Read(self.kind, self.decoder, self.options))
-        return messages | step.with_outputs(TAGS[self.kind], REJECTS)
-
-
 def read_queues(
     begin: beam.pvalue.PBegin,
     read_queue: Mapping[RecordKind, beam.PTransform],
     decoder: Decoder,
     options: ReadOptions,
 ) -> dict[str, Any]:
-    """Reads the queues that there are, to PCollections complaints, calls and rejects."""
+    """Reads the queues that there are, to PCollections complaints, calls and rejects.
+
+    `read_queue` gives Messages in the global window; those of a bundle are read together.
+    """
     found: dict[str, Any] = {}
     rejects = []
     for kind, tag in TAGS.items():
         if kind in read_queue:
-            rows = (
-                begin
-                | f"Queue of {tag}" >> read_queue[kind]
-                | f"Read {tag}" >> ReadMessages(kind, decoder, options)
-            )
+            step = beam.ParDo(_Read(kind, decoder, options)).with_outputs(tag, REJECTS)
+            rows = begin | f"Queue of {tag}" >> read_queue[kind] | f"Read {tag}" >> step
             found[tag] = rows[tag]
             rejects.append(rows[REJECTS])
         else:
@@ -171,20 +157,50 @@ def read_queues(
     return found | {REJECTS: tuple(rejects) | "Unread" >> beam.Flatten()}
 
 
-@dataclass(frozen=True)
-class KafkaSource:
-    """Address and reading of a Kafka: `config` is the consumer's, `start` in milliseconds.
+@dataclass(eq=False)
+class FromQueues(beam.PTransform):
+    """Reads queues of complaints and of calls, and makes ticks by the clock."""
 
-    `expansion` is the address of a running expansion service, where Beam is not to start its own.
+    queues: Mapping[RecordKind, beam.PTransform]
+    decoder: Decoder
+    options: ReadOptions
+    clock: Clock
+
+    def expand(self, begin: beam.pvalue.PBegin) -> dict[str, Any]:
+        """Returns PCollections complaints, calls (loose batches), rejects and ticks."""
+        read = read_queues(begin, self.queues, self.decoder, self.options)
+        return read | {TICKS: begin | "Clock" >> self.clock}
+
+
+def kafka_queue(
+    config: Mapping[str, str],
+    topics: Sequence[str],
+    policy: str = ReadFromKafka.processing_time_policy,
+    start: int | None = None,
+    *,
+    commit: bool = False,
+    expansion: str | None = None,
+) -> beam.PTransform:
+    """Returns what reads Messages from topics of Kafka.
+
+    Args:
+        config: The consumer's.
+        topics: Their names.
+        policy: The way in which Beam gives records their time.
+        start: The time from which they are read, in milliseconds since the epoch.
+        commit: Whether Beam commits offsets.
+        expansion: The address of a running expansion service, where Beam is not to start its own.
     """
-
-    config: Mapping[str, str]
-    topics: Mapping[RecordKind, tuple[str, ...]]
-    policy: str = ReadFromKafka.processing_time_policy
-    start: int | None = None
-    commit: bool = False
-    expansion: str | None = None
-    decoder: Decoder = field(default_factory=Decoder)
+    read = ReadFromKafka(
+        dict(config),
+        list(topics),
+        start_read_time=start,
+        commit_offset_in_finalize=commit,
+        timestamp_policy=policy,
+        with_metadata=True,
+        expansion_service=expansion,
+    )
+    return read | "Message" >> beam.Map(kafka_message)
 
 
 def kafka_message(record: Any) -> Message:
@@ -199,29 +215,22 @@ def kafka_message(record: Any) -> Message:
     )
 
 
-@dataclass(eq=False)
-class FromKafka(beam.PTransform):
-    """Reads topics of complaints and of calls, and makes ticks by the clock."""
+def pubsub_queue(
+    subscription: str, id_label: str | None = None, timestamp_attribute: str | None = None
+) -> beam.PTransform:
+    """Returns what reads Messages from a subscription, `projects/P/subscriptions/S`.
 
-    kafka: KafkaSource
-    options: ReadOptions
-    clock: Clock
+    The attributes are those by which Beam recognizes a message and its time.
+    """
+    from apache_beam.io.gcp.pubsub import ReadFromPubSub
 
-    def expand(self, begin: beam.pvalue.PBegin) -> dict[str, Any]:
-        """Returns PCollections complaints, calls (loose batches), rejects and ticks."""
-        topics = {kind: _Topics(self.kafka, names) for kind, names in self.kafka.topics.items()}
-        read = read_queues(begin, topics, self.kafka.decoder, self.options)
-        return read | {TICKS: begin | "Clock" >> self.clock}
-
-
-@dataclass(frozen=True)
-class PubSubSource:
-    """Subscriptions, `projects/P/subscriptions/S`, and the attributes that Beam reads by."""
-
-    subscriptions: Mapping[RecordKind, str]
-    id_label: str | None = None
-    timestamp_attribute: str | None = None
-    decoder: Decoder = field(default_factory=Decoder)
+    read = ReadFromPubSub(
+        subscription=subscription,
+        id_label=id_label,
+        with_attributes=True,
+        timestamp_attribute=timestamp_attribute,
+    )
+    return read | "Message" >> beam.Map(pubsub_message, subscription)
 
 
 def pubsub_message(message: Any, subscription: str) -> Message:
@@ -235,22 +244,6 @@ def pubsub_message(message: Any, subscription: str) -> Message:
         data=message.data or b"",
         org=(message.attributes or {}).get(ORG_HEADER),
     )
-
-
-@dataclass(eq=False)
-class FromPubSub(beam.PTransform):
-    """Reads subscriptions of complaints and of calls, and makes ticks by the clock."""
-
-    pubsub: PubSubSource
-    options: ReadOptions
-    clock: Clock
-
-    def expand(self, begin: beam.pvalue.PBegin) -> dict[str, Any]:
-        """Returns PCollections complaints, calls (loose batches), rejects and ticks."""
-        names = self.pubsub.subscriptions
-        read_queue = {kind: _Subscription(self.pubsub, name) for kind, name in names.items()}
-        read = read_queues(begin, read_queue, self.pubsub.decoder, self.options)
-        return read | {TICKS: begin | "Clock" >> self.clock}
 
 
 def _as_contract_value(value: Any) -> Any:
@@ -305,44 +298,3 @@ class _Read(beam.DoFn):
     def _flush(self) -> list[tuple[str, pa.RecordBatch]]:
         messages, self._messages = self._messages, []
         return list(read_messages(messages, self._kind, self._decoder, self._options))
-
-
-@dataclass(eq=False)
-class _Topics(beam.PTransform):
-    kafka: KafkaSource
-    topics: tuple[str, ...]
-
-    def expand(self, begin: beam.pvalue.PBegin) -> Any:
-        return (
-            begin
-            | ReadFromKafka(
-                dict(self.kafka.config),
-                list(self.topics),
-                start_read_time=self.kafka.start,
-                commit_offset_in_finalize=self.kafka.commit,
-                timestamp_policy=self.kafka.policy,
-                with_metadata=True,
-                expansion_service=self.kafka.expansion,
-            )
-            | "Message" >> beam.Map(kafka_message)
-        )
-
-
-@dataclass(eq=False)
-class _Subscription(beam.PTransform):
-    pubsub: PubSubSource
-    subscription: str
-
-    def expand(self, begin: beam.pvalue.PBegin) -> Any:
-        from apache_beam.io.gcp.pubsub import ReadFromPubSub
-
-        return (
-            begin
-            | ReadFromPubSub(
-                subscription=self.subscription,
-                id_label=self.pubsub.id_label,
-                with_attributes=True,
-                timestamp_attribute=self.pubsub.timestamp_attribute,
-            )
-            | "Message" >> beam.Map(partial(pubsub_message, subscription=self.subscription))
-        )

@@ -67,6 +67,11 @@ RECORDS, STATED, REJECTED, COUNTERS = "records", "stated", "rejected", "counters
 
 FINGERPRINTS, PHRASES = "fingerprints", "phrases"
 
+_ALIVE = (RECORDS, STATED, FINGERPRINTS, PHRASES, COUNTERS)
+
+STATE_OUTPUTS = (MAIN, *_ALIVE, REJECTED, TICKS)
+"""Outputs of `KeepState`."""
+
 RETENTION_DAYS: Mapping[str, int] = {kind: BY_KIND[kind].retention_days for kind in EntityKind}
 """Days for which a mention of each kind counts, behind the newest record of the stream.
 
@@ -174,12 +179,9 @@ class KeepState(beam.PTransform):
         refused = inputs[REJECTED] | "Rejects" >> beam.FlatMap(
             split_by_key, ("source",)
         ).with_output_types(KEYED_BY_PARTITION)
-        step = beam.ParDo(_KeepState(self.days)).with_outputs(
-            RECORDS, STATED, FINGERPRINTS, PHRASES, REJECTED, COUNTERS, main=MAIN
-        )
+        step = beam.ParDo(_KeepState(self.days)).with_outputs(*_ALIVE, REJECTED, main=MAIN)
         kept = (inputs[DELTAS], refused, asked) | "Together" >> beam.Flatten() | "Keep" >> step
-        names = (MAIN, RECORDS, STATED, FINGERPRINTS, PHRASES, REJECTED, COUNTERS)
-        outputs = {name: kept[name] for name in names} | {TICKS: inputs[TICKS]}
+        outputs = {name: kept[name] for name in (MAIN, *_ALIVE, REJECTED)} | {TICKS: inputs[TICKS]}
         return {name: one | f"Window of {name}" >> tick_windows() for name, one in outputs.items()}
 
 
@@ -196,9 +198,8 @@ class KeepStateInMemory(beam.PTransform):
     def expand(self, inputs: Mapping[str, beam.PCollection]) -> Any:
         """Settles what came with what was, and hands it out."""
         step = beam.ParDo(_Settle(self.live, self.days), beam.pvalue.AsIter(inputs[DELTAS]))
-        names = (RECORDS, STATED, FINGERPRINTS, PHRASES, COUNTERS)
-        kept = inputs[TICKS] | "Settle" >> step.with_outputs(*names, main=MAIN)
-        outputs = {name: kept[name] for name in (MAIN, *names)}
+        kept = inputs[TICKS] | "Settle" >> step.with_outputs(*_ALIVE, main=MAIN)
+        outputs = {name: kept[name] for name in (MAIN, *_ALIVE)}
         return outputs | {REJECTED: inputs[REJECTED], TICKS: inputs[TICKS]}
 
 
@@ -282,21 +283,19 @@ def with_record_times(records: pa.RecordBatch, rows: pa.RecordBatch) -> pa.Recor
     return rows.append_column("received_at", when).drop_columns(["row"])
 
 
-def unexpired_evidence(
+def unexpired(
     rows: pa.RecordBatch, decided: DecisionsInForce, days: Mapping[str, int]
 ) -> pa.RecordBatch:
-    """Converts LIVE_EVIDENCE rows that have not expired by `decided.newest` to EVIDENCE rows.
+    """Drops live rows that have expired by `decided.newest`; the others lose their time.
 
-    A partition's own newest record is never newer than that of all, so state holds at least this.
+    LIVE_EVIDENCE becomes EVIDENCE, LIVE_FINGERPRINTS become FINGERPRINT_ROW. A partition's own
+    newest record is never newer than that of all, so state holds at least these.
     """
-    return _unexpired(rows, decided, days).select(EVIDENCE.names)
-
-
-def unexpired_fingerprints(
-    rows: pa.RecordBatch, decided: DecisionsInForce, days: Mapping[str, int]
-) -> pa.RecordBatch:
-    """Converts LIVE_FINGERPRINTS rows that have not expired to FINGERPRINT_ROW rows."""
-    return _unexpired(rows, decided, days).select(FINGERPRINT_ROW.names)
+    newest = decided.newest
+    if newest is not None:
+        age = int(newest.timestamp()) * 1_000_000 + newest.microsecond
+        rows = _keep_young(rows, age - rows["received_at"].cast(pa.int64()).to_numpy(), days)
+    return rows.drop_columns(["received_at"])
 
 
 def count_live_records(records: pa.RecordBatch) -> Iterator[CounterValue]:
@@ -419,16 +418,6 @@ def _ages(records: pa.RecordBatch, rows: pa.RecordBatch) -> np.ndarray:
     """Returns the microseconds from the record of each row to the newest record."""
     when = records["received_at"].cast(pa.int64()).to_numpy()
     return when.max() - when[rows["row"].to_numpy()]
-
-
-def _unexpired(
-    rows: pa.RecordBatch, decided: DecisionsInForce, days: Mapping[str, int]
-) -> pa.RecordBatch:
-    newest = decided.newest
-    if newest is None:
-        return rows
-    now = int(newest.timestamp()) * 1_000_000 + newest.microsecond
-    return _keep_young(rows, now - rows["received_at"].cast(pa.int64()).to_numpy(), days)
 
 
 def _keep_young(rows: pa.RecordBatch, age: np.ndarray, days: Mapping[str, int]) -> pa.RecordBatch:

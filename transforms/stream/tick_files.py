@@ -7,11 +7,10 @@ lost or doubled.
 
 from __future__ import annotations
 
-import json
 import re
-import time
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import apache_beam as beam
@@ -20,11 +19,11 @@ import pyarrow.parquet as pq
 import xxhash
 from apache_beam.io.filesystems import FileSystems
 
-from schemas.manifest import MANIFEST_NAME
 from schemas.reject import REJECT
 from schemas.tables import MEMBERS, REJECTS
+from transforms.arrow_util import distinct_rows
 from transforms.graph.lineage import read_previous_members
-from transforms.manifest import RunSettings
+from transforms.manifest import RunSettings, read_manifest, retry_while_replaced
 from transforms.shuffle import table_of
 from transforms.stream.state import Tick
 from transforms.write.publish import staging_folder
@@ -32,9 +31,6 @@ from transforms.write.tables import parquet_bytes, sort_rows, write_output_file
 
 SNAPSHOTS_FOLDER = "snapshots"
 """Below the stream's output: a folder a snapshot, named after its instant."""
-
-TRIES, PAUSE = 5, 0.2
-"""A run that is being replaced is not there for a moment: how often, and after how many seconds."""
 
 POSITIONS_PER_FILE = 10_000
 """Positions of a source whose rejects share a file: what is written again stays small."""
@@ -49,30 +45,6 @@ class SnapshotOptions:
     output: str
     versions: Mapping[str, str]
     options: Mapping[str, object] = field(default_factory=dict)
-
-
-@dataclass(eq=False)
-class SnapshotRuns(beam.PTransform):
-    """Converts ticks to RunSettings."""
-
-    snapshots: SnapshotOptions
-
-    def expand(self, ticks: beam.PCollection) -> Any:
-        """Yields at most one a tick."""
-        return ticks | beam.FlatMap(snapshot_run, self.snapshots)
-
-
-@dataclass(eq=False)
-class KnownMembers(beam.PTransform):
-    """Reads the PREVIOUS batches of the run in `folder`, for one element a window; none without."""
-
-    folder: str | None
-
-    def expand(self, start: beam.PCollection) -> Any:
-        """Looks at the manifest once a window; reads the members when the run is another one."""
-        if self.folder is None:
-            return start | beam.Filter(_never)
-        return start | beam.ParDo(_ReadKnown(self.folder))
 
 
 @dataclass(eq=False)
@@ -113,14 +85,12 @@ def read_known_members(folder: str, but: str | None) -> tuple[str, list[pa.Recor
     Raises:
         OSError: if the folder is no finished run, or one that ended while it was read.
     """
-    base = folder.rstrip("/")
-    with FileSystems.open(FileSystems.join(base, MANIFEST_NAME)) as file:
-        manifest = json.loads(file.read())
+    manifest = read_manifest(folder)
     if manifest["run_id"] == but:
         return None
     names = sorted(one["name"] for one in manifest["outputs"])
     files = [name for name in names if name.startswith(f"{MEMBERS.name}/")]
-    paths = [FileSystems.join(base, *name.split("/")) for name in files]
+    paths = [FileSystems.join(folder.rstrip("/"), *name.split("/")) for name in files]
     return manifest["run_id"], [batch for path in paths for batch in read_previous_members(path)]
 
 
@@ -147,44 +117,33 @@ def rejects_file_name(source: str, position: int) -> str:
 def merge_rejects(old: pa.Table, new: pa.Table) -> pa.Table:
     """Merges REJECT rows, each (source, position, code) once; the first to be there stays."""
     rows = pa.concat_tables([old, new]).combine_chunks()
-    seen: set[tuple[object, ...]] = set()
-    keep: list[int] = []
-    keys = zip(*(rows[name].to_pylist() for name in REJECTS.key), strict=True)
-    for row, key in enumerate(keys):
-        if key not in seen:
-            seen.add(key)
-            keep.append(row)
-    return rows.take(pa.array(keep, pa.int64()))
+    first, _ = distinct_rows([rows[name].combine_chunks() for name in REJECTS.key])
+    return rows.take(pa.array(first))
 
 
-class _ReadKnown(beam.DoFn):
-    def __init__(self, folder: str) -> None:
+class KnownMembers(beam.DoFn):
+    """Reads the PREVIOUS batches of the run in `folder`, for one element a window; none without."""
+
+    def __init__(self, folder: str | None) -> None:
         self._folder = folder
         self._run_id: str | None = None
         self._members: list[pa.RecordBatch] = []
 
     def process(self, _: object) -> Iterator[pa.RecordBatch]:
-        self._refresh()
+        """Looks at the manifest; reads the members when the run is another one."""
+        if self._folder is not None:
+            self._refresh(self._folder)
         yield from self._members
 
-    def _refresh(self) -> None:
-        for left in reversed(range(TRIES)):
-            try:
-                known = read_known_members(self._folder, self._run_id)
-            except OSError:
-                if not left:
-                    if self._run_id is None:
-                        raise
-                    return  # what was known stays known
-                time.sleep(PAUSE)
-            else:
-                if known is not None:
-                    self._run_id, self._members = known
-                return
-
-
-def _never(_: object) -> bool:
-    return False
+    def _refresh(self, folder: str) -> None:
+        try:
+            known = retry_while_replaced(partial(read_known_members, folder, self._run_id))
+        except OSError:
+            if self._run_id is None:
+                raise
+            return  # what was known stays known
+        if known is not None:
+            self._run_id, self._members = known
 
 
 def _write_rejects(keyed: tuple[str, Iterable[pa.RecordBatch]], output: str) -> None:

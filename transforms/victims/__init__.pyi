@@ -6,6 +6,6 @@ from .number_index import (
 from .stated_numbers import (
     CLAIMS as CLAIMS,
     AssignVictimRoles as AssignVictimRoles,
-    CollectStatedNumbers as CollectStatedNumbers,
     contain_victims_number as contain_victims_number,
+    stated_victim_numbers as stated_victim_numbers,
 )

@@ -11,7 +11,6 @@ that are or may be the victim's. Reports use all of it, whose workers load no Be
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache, cached_property, lru_cache
@@ -25,10 +24,11 @@ from phonenumbers.phonemetadata import PhoneMetadata
 
 from schemas.enums import SUSPECT_NUMBER_DIRECTIONS, Direction, Role
 from transforms import text_util
-from transforms.arrow_util import Array, ListItems, concat_ranges, list_items
-from transforms.phone import normalize, numbering_plan
-from transforms.phone.numbering_plan import NANP, digit_matrix
+from transforms.arrow_util import Array, ListItems, list_items
+from transforms.phone import normalize
+from transforms.phone.numbering_plan import NANP
 from transforms.text_masking import SEARCH_LIMIT
+from transforms.text_util import digits_to_ascii, lower_in_place
 
 CALL_ROLES = {
     "calling_number": {Direction.INBOUND: Role.CALLER_ID, Direction.OUTBOUND: Role.VICTIM},
@@ -70,22 +70,16 @@ _SIGN_WORDS = re.compile(
 )
 """Words for the signs of an address, in lower case."""
 
-_NO_DIGITS = bytes(c for c in range(256) if not chr(c).isdecimal() or c > 127)
-
-_NO_WORDS = bytes(c for c in range(256) if not chr(c).isalnum() or c > 127)
-"""Bytes that are no digits, and neither letters nor digits, of ASCII."""
-
 _SPELLED = re.compile(r"\d{3}.*[^\W\d_]{3}")
-
-_FOREIGN_DIGIT = re.compile(r"(?![0-9])\d")
 
 _FINAL_SIGMA = "\u03a3"
 """The letter whose lower case depends on its position in a word."""
 
-_E164 = r"^\+[0-9]{7,15}$"
+_ENDS_IN_DIGITS = re.compile(rf"(?:^\+?|:)[0-9]{{{MIN_IDENTIFIER_LENGTH},}}$")
+"""A number, or an identifier of digits alone: it ends in the same digits in every form."""
 
-_DIGITS_ID = rf"(?:^|:)[0-9]{{{MIN_IDENTIFIER_LENGTH},}}$"
-"""RE2: an identifier of which nothing but its digits is looked for."""
+_HIDES_DIGITS = r"[^\x00-\x7f]|[%&]"
+"""RE2: signs in a value that may stand for digits."""
 
 
 class Pattern(NamedTuple):
@@ -138,46 +132,18 @@ def identifier_patterns(identifiers: Iterable[str], as_written: Iterable[str] = 
 
 def find_identifiers(text: str, patterns: Patterns) -> Iterator[tuple[int, int]]:
     """Yields start and end, in code points, of every place where a pattern is written."""
-    if not patterns or (text.isascii() and not may_contain_pattern(text, patterns)):
-        return
     low = _plain(text)
-    numbers = [_Characters.of(one, str.isdecimal, _WIDEST_GAP) for one in _decoded_forms(low)]
-    words: tuple[_Characters, ...] = ()
-    for pattern in patterns:
-        if pattern.text.isdigit():
-            for digits in numbers:
-                yield from digits.find(pattern)
-            continue
-        words = words or tuple(_words(low))
-        for characters in words:
-            yield from characters.find(pattern)
+    if numbers := frozenset(one for one in patterns if one.text.isdigit()):
+        for form in _decoded_forms(low):
+            yield from _Characters.of(form, str.isdecimal, _WIDEST_GAP).find(numbers)
+    if words := patterns - numbers:
+        for characters in _words(low):
+            yield from characters.find(words)
 
 
-def find_in_digits(digits: str, places: list[int], patterns: Patterns) -> Iterator[tuple[int, int]]:
+def find_in_digits(digits: str, places: list[int], numbers: Patterns) -> Iterator[tuple[int, int]]:
     """Yields the same of patterns of digits, given all digits of a text and the place of each."""
-    characters = _Characters(digits, places, _WIDEST_GAP)
-    for pattern in patterns:
-        if pattern.text.isdigit():
-            yield from characters.find(pattern)
-
-
-def may_contain_pattern(text: str, patterns: Patterns) -> bool:
-    """Tells whether a pattern's characters follow each other in ASCII text, however far apart."""
-    texts = _decoded_forms(text.lower())
-    digits = [one.encode().translate(None, _NO_DIGITS) for one in texts]
-    words: tuple[bytes, ...] = ()
-    for pattern in patterns:
-        if pattern.text.isdigit():
-            if any(pattern.text.encode() in one for one in digits):
-                return True
-            continue
-        words = words or tuple(
-            one.encode().translate(None, _NO_WORDS)
-            for one in (texts[0], _SIGN_WORDS.sub("", texts[-1]))
-        )
-        if any(pattern.text.encode() in one for one in words):
-            return True
-    return False
+    yield from _Characters(digits, places, _WIDEST_GAP).find(numbers)
 
 
 def contains_identifier(value: str, patterns: Patterns) -> bool:
@@ -190,35 +156,19 @@ def contains_identifier(value: str, patterns: Patterns) -> bool:
 def may_contain_identifier(values: RowIdentifiers, wanted: RowIdentifiers) -> Array:
     """Tells which values may contain (`contains_identifier`) an identifier wanted in their row.
 
-    There are no false negatives. Digits, and numbers whose plan adds no digits of its own, are
-    compared by their last digits with values in ASCII; everything else may be contained.
+    There are no false negatives: the last digits of identifiers are compared where these are in
+    every form, and everything else may be contained.
     """
-    plain = _are_plain(wanted.identifiers)
-    count = 1 + max(int(values.rows.max(initial=-1)), int(wanted.rows.max(initial=-1)))
-    odd_rows = np.zeros(count, bool)
-    odd_rows[wanted.rows[~plain]] = True
-    result: Array = odd_rows[values.rows]
-    searched = np.zeros(count, bool)
-    searched[wanted.rows] = True
-    ascii_ = pc.string_is_ascii(values.identifiers).to_numpy(zero_copy_only=False)
-    result |= searched[values.rows] & ~ascii_
-
-    at = np.flatnonzero(plain)
-    order = at[np.argsort(wanted.rows[at], kind="stable")]
-    rows = wanted.rows[order]
-    last = _last_digits(wanted.identifiers.take(pa.array(order)))
-    open_ = np.flatnonzero(searched[values.rows] & ~result)
-    first, end = (np.searchsorted(rows, values.rows[open_], side=s) for s in ("left", "right"))
-    pairs = np.repeat(np.arange(len(open_)), end - first)
-    against = last[concat_ranges(first, end - first)]
-    numbers = digit_matrix(values.identifiers.take(pa.array(open_)))
-    same = np.zeros(len(pairs), bool)
-    for place in range(len(numbers.digits) - _COMPARED_DIGITS + 1):
-        window = _as_number(numbers.digits[place : place + _COMPARED_DIGITS])
-        inside = numbers.lengths >= place + _COMPARED_DIGITS
-        same |= (window[pairs] == against) & inside[pairs]
-    result[open_[pairs[same]]] = True
-    return result
+    endings: dict[int, set[str]] = {}
+    for row, identifier in zip(wanted.rows.tolist(), wanted.identifiers.to_pylist(), strict=True):
+        endings.setdefault(row, set()).add(_ending(identifier))
+    hidden = pc.match_substring_regex(values.identifiers, _HIDES_DIGITS).to_pylist()
+    digits = pc.replace_substring_regex(values.identifiers, "[^0-9]", "").to_pylist()
+    maybe = (
+        any(odd or one in written for one in endings.get(row, ()))
+        for row, odd, written in zip(values.rows.tolist(), hidden, digits, strict=True)
+    )
+    return np.fromiter(maybe, bool, len(digits))
 
 
 def plain_country_code(e164: str) -> str | None:
@@ -289,11 +239,13 @@ class _Characters:
         at = [i for i, c in enumerate(low) if counts(c)]
         return cls("".join([low[i] for i in at]), at, widest)
 
-    def find(self, pattern: Pattern) -> Iterator[tuple[int, int]]:
-        """Yields where a pattern is; places that overlap may come as one."""
-        if len(self.text) > LONG_TEXT:
-            yield from self._find_in_long_text(pattern)
-            return
+    def find(self, patterns: Patterns) -> Iterator[tuple[int, int]]:
+        """Yields where patterns are; places of one that overlap may come as one."""
+        find = self._find_in_long_text if len(self.text) > LONG_TEXT else self._find
+        for pattern in patterns:
+            yield from find(pattern)
+
+    def _find(self, pattern: Pattern) -> Iterator[tuple[int, int]]:
         at = self.at
         first = self.text.find(pattern.text)
         while first >= 0:
@@ -361,14 +313,7 @@ def _plain(text: str) -> str:
     """Returns a text, at its length, in lower case and with every decimal digit in ASCII."""
     if text.isascii():
         return text.lower()
-    low = text.lower()
-    if len(low) != len(text) or _FINAL_SIGMA in text:
-        low = "".join([c.lower() if len(c.lower()) == 1 else c for c in text])
-    return _FOREIGN_DIGIT.sub(_to_ascii_digit, low)
-
-
-def _to_ascii_digit(digit: re.Match[str]) -> str:
-    return str(unicodedata.digit(digit[0]))
+    return digits_to_ascii(lower_in_place(text.replace(_FINAL_SIGMA, _FINAL_SIGMA.lower())))
 
 
 def _digits(text: str) -> str:
@@ -379,30 +324,9 @@ def _compact(text: str) -> str:
     return "".join(c for c in _plain(text) if c.isalnum())
 
 
-def _are_plain(identifiers: pa.Array) -> Array:
-    """Tells which are digits, or E.164 numbers with one of `plain_country_codes`."""
-    plain = pc.match_substring_regex(identifiers, _DIGITS_ID).to_numpy(zero_copy_only=False).copy()
-    shaped = pc.match_substring_regex(identifiers, _E164).to_numpy(zero_copy_only=False)
-    at = np.flatnonzero(shaped)
-    begin = digit_matrix(identifiers.take(pa.array(at))).leading_number(3)
-    codes = numbering_plan.country_code_table()[begin]
-    plain[at] = np.isin(codes, [int(code) for code in plain_country_codes()])
-    return plain
-
-
-def _last_digits(numbers: pa.Array) -> Array:
-    """Returns the last `_COMPARED_DIGITS` of each number, as a number."""
-    digits = digit_matrix(numbers)
-    every = np.arange(len(numbers))
-    last = range(_COMPARED_DIGITS, 0, -1)
-    return _as_number([digits.digits[digits.lengths - place, every] for place in last])
-
-
-def _as_number(digits: Array | list[Array]) -> Array:
-    number = np.zeros(len(digits[0]), np.int64)
-    for one in digits:
-        number = number * 10 + one
-    return number
+def _ending(identifier: str) -> str:
+    """Returns the last digits of every form of an identifier; nothing where they are not known."""
+    return identifier[-_COMPARED_DIGITS:] if _ENDS_IN_DIGITS.search(identifier) else ""
 
 
 class ComplaintNumbers(NamedTuple):

@@ -20,10 +20,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from transforms.arrow_util import Array, concat_ranges, group_changes, hash_text, sorted_lookup
-from transforms.phone import numbering_plan
-from transforms.phone.numbering_plan import digit_matrix
-from transforms.victims.identifier_matcher import plain_country_code, plain_country_codes
-from transforms.victims.record_texts import MAX_DIGITS, MIN_DIGITS, candidate_digits_in_column
+from transforms.victims.identifier_matcher import (
+    find_identifiers,
+    identifier_patterns,
+    plain_country_code,
+)
+from transforms.victims.record_texts import MAX_DIGITS, MIN_DIGITS, candidate_digits, find_digits
 
 _FEW_HASHES = 1 << 16
 """Hashes that wait before they are sorted in, at least."""
@@ -38,11 +40,6 @@ _RUN = re.compile(r"\d+", re.ASCII)
 IDD_PREFIXES = ("", "00", "011")
 """International prefixes before a country code: ITU-T E.123, and North America."""
 
-_E164 = r"^\+[0-9]{7,15}$"
-
-_LONGEST_CODE = 3
-"""Digits of the longest country code."""
-
 NO_NUMBERS, _NO_CLAIMS = np.empty(0, np.int64), np.empty((2, 0), np.int64)
 
 
@@ -53,10 +50,8 @@ def hash_dial_formats(victims: pa.RecordBatch) -> Array:
     the formats: digits that merely look like another country's number are not it.
     """
     ids = pc.unique(victims["entity_id"])
-    numbers = ids.filter(pc.starts_with(ids, _PHONE))
-    return _sorted_unique(
-        hash_text(dial_formats(pc.utf8_slice_codeunits(numbers, len(_PHONE), None)))
-    )
+    _, formats = _dial_formats_by_row(ids.filter(pc.starts_with(ids, _PHONE)))
+    return _sorted_unique(hash_text(formats))
 
 
 def hash_claims(stated: pa.RecordBatch) -> Array:
@@ -65,8 +60,7 @@ def hash_claims(stated: pa.RecordBatch) -> Array:
     Sorted by the `hash_dial_formats` of the numbers, each pair once; `NOBODY_NAMED` stands for a
     reporter that is null. `stated` are STATED_NUMBER rows.
     """
-    numbers = pc.utf8_slice_codeunits(stated["entity_id"], len(_PHONE), None)
-    row, formats = dial_formats_by_row(numbers)
+    row, formats = _dial_formats_by_row(stated["entity_id"])
     who = pc.fill_null(stated["reporter"], NOBODY_NAMED).to_numpy()
     return _sorted_unique(np.stack([hash_text(formats), who[row]]))
 
@@ -92,24 +86,24 @@ def are_victims_numbers(e164: pa.Array, own: Array) -> Array:
     return sorted_lookup(own, hash_text(e164))[1]
 
 
-def find_victim_digits(texts: pa.Array, own: Array) -> list[tuple[str, ...]]:
-    """Returns the digits in each text that are a victim's number in some dial format.
+def find_victim_digits(texts: pa.Array, own: Array) -> dict[int, tuple[str, ...]]:
+    """Returns the digits in texts that are a victim's number in some dial format, by row.
 
     Args:
         texts: Strings or null.
         own: Victims' numbers, made by `hash_dial_formats`.
     """
-    result: list[tuple[str, ...]] = [()] * len(texts)
-    for row, digits in find_victim_digits_by_row(texts, own).items():
-        result[row] = digits
-    return result
+    return victim_digits_among(*candidate_digits(find_digits(texts)), own) if len(own) else {}
 
 
-def find_victim_digits_by_row(texts: pa.Array, own: Array) -> dict[int, tuple[str, ...]]:
-    """Returns what `find_victim_digits` does, by row, for the rows that have any."""
-    if not len(own):
-        return {}
-    return victim_digits_among(*candidate_digits_in_column(texts), own)
+def find_victim_numbers(texts: pa.Array, own: Array) -> dict[int, list[tuple[int, int]]]:
+    """Returns where these digits stand, by row: start and end, in code points."""
+    digits = find_victim_digits(texts, own)
+    written = texts.take(pa.array(list(digits), pa.int64())).to_pylist()
+    return {
+        row: list(find_identifiers(text, identifier_patterns(those)))
+        for text, (row, those) in zip(written, digits.items(), strict=True)
+    }
 
 
 def victim_digits_among(rows: Array, digits: pa.Array, own: Array) -> dict[int, tuple[str, ...]]:
@@ -122,42 +116,10 @@ def victim_digits_among(rows: Array, digits: pa.Array, own: Array) -> dict[int, 
     return {row: tuple(sorted(those)) for row, those in hits.items()}
 
 
-def dial_formats(e164: pa.Array) -> pa.Array:
-    """Returns every format of E.164 numbers without nulls, in any order, some more than once.
+def dial_formats(e164: str) -> list[str]:
+    """Returns the digits with which one number is dialed, at home and from abroad, and itself.
 
-    The numbers themselves, with their plus, are among them.
-    """
-    return dial_formats_by_row(e164)[1]
-
-
-def dial_formats_by_row(e164: pa.Array) -> tuple[Array, pa.Array]:
-    """Returns the `dial_formats` of numbers, and the row that each is of."""
-    shaped = pc.match_substring_regex(e164, _E164).to_numpy(zero_copy_only=False)
-    code = np.zeros(len(e164), np.int64)
-    begin = digit_matrix(e164.filter(pa.array(shaped))).leading_number(3)
-    code[shaped] = numbering_plan.country_code_table()[begin]
-    code[~np.isin(code, [int(one) for one in plain_country_codes()])] = 0
-    others = np.flatnonzero(code == 0)
-    of_others = [dial_formats_of_number(one) for one in e164.take(pa.array(others)).to_pylist()]
-    parts = [pa.array(chain.from_iterable(of_others), pa.string())]
-    rows = [np.repeat(others, [len(one) for one in of_others])]
-    for width in range(1, _LONGEST_CODE + 1):
-        which = np.flatnonzero((code >= 10 ** (width - 1)) & (code < 10**width))
-        if len(which):
-            formats = _dial_formats_of_plain(e164.take(pa.array(which)), code[which])
-            parts += formats
-            rows += [which] * len(formats)
-    digits = pa.concat_arrays(parts)
-    length = pc.utf8_length(digits)
-    kept = pc.and_(pc.greater_equal(length, MIN_DIGITS), pc.less_equal(length, MAX_DIGITS))
-    at = np.concatenate(rows)[kept.to_numpy(zero_copy_only=False)]
-    return np.append(np.arange(len(e164)), at), pa.concat_arrays([e164, digits.filter(kept)])
-
-
-def dial_formats_of_number(e164: str) -> list[str]:
-    """Returns the digits with which one number is dialed, at home and from abroad.
-
-    There are none where a number with a plus, as somebody wrote it, has no country code.
+    It is alone where a number with a plus, as somebody wrote it, has no country code.
     """
     code = plain_country_code(e164)
     if code:
@@ -167,11 +129,13 @@ def dial_formats_of_number(e164: str) -> list[str]:
         try:
             number = pn.parse(e164)
         except pn.NumberParseException:
-            return []
+            return [e164]
         code, national = str(number.country_code), pn.national_significant_number(number)
         formatted = pn.format_number(number, pn.PhoneNumberFormat.NATIONAL)
         at_home = "".join(_RUN.findall(formatted))
-    return [national, "0" + national, at_home, *(f"{one}{code}{national}" for one in IDD_PREFIXES)]
+    abroad = [f"{prefix}{code}{national}" for prefix in IDD_PREFIXES]
+    dialed = (national, "0" + national, at_home, *abroad)
+    return [e164, *(one for one in dialed if MIN_DIGITS <= len(one) <= MAX_DIGITS)]
 
 
 _Waiting = tuple[Array, list[Array], int]
@@ -187,11 +151,11 @@ class UnionOfHashes(beam.CombineFn):
 
     def __init__(self, few: int = _FEW_HASHES, *, pairs: bool = False) -> None:
         self._few = few
-        self._none = _NO_CLAIMS if pairs else NO_NUMBERS
+        self.none = _NO_CLAIMS if pairs else NO_NUMBERS
 
     def create_accumulator(self) -> _Waiting:
         """Returns no hashes."""
-        return self._none, [], 0
+        return self.none, [], 0
 
     def add_input(self, accumulator: _Waiting, more: Array) -> _Waiting:
         """Adds an array, and merges those that wait when they are many."""
@@ -224,10 +188,8 @@ class VictimNumbers(beam.PTransform):
 
     def expand(self, withheld: beam.PCollection) -> beam.PCollection:
         """Hashes the formats of each batch, then merges them."""
-        nobody = self.start | "Nobody's" >> beam.Map(_nobody)
-        forms = withheld | "Forms" >> beam.Map(hash_dial_formats)
-        together = (forms, nobody) | beam.Flatten()
-        return together | beam.CombineGlobally(UnionOfHashes()).without_defaults()
+        hashed = withheld | "Forms" >> beam.Map(hash_dial_formats)
+        return _merge(hashed, self.start, UnionOfHashes())
 
 
 @dataclass(eq=False)
@@ -241,18 +203,19 @@ class VictimClaims(beam.PTransform):
 
     def expand(self, stated: beam.PCollection) -> beam.PCollection:
         """Hashes the formats of each batch, then merges them."""
-        none = self.start | "No claims" >> beam.Map(_no_claims)
-        claims = stated | "Claims" >> beam.Map(hash_claims)
-        together = (claims, none) | beam.Flatten()
-        return together | beam.CombineGlobally(UnionOfHashes(pairs=True)).without_defaults()
+        hashed = stated | "Claims" >> beam.Map(hash_claims)
+        return _merge(hashed, self.start, UnionOfHashes(pairs=True))
 
 
-def _nobody(_: object) -> Array:
-    return NO_NUMBERS
+def _merge(
+    hashed: beam.PCollection, start: beam.PCollection, union: UnionOfHashes
+) -> beam.PCollection:
+    none = start | "None" >> beam.Map(_none, union.none)
+    return (hashed, none) | beam.Flatten() | beam.CombineGlobally(union).without_defaults()
 
 
-def _no_claims(_: object) -> Array:
-    return _NO_CLAIMS
+def _none(_: object, none: Array) -> Array:
+    return none
 
 
 def _sorted_unique(hashes: Array) -> Array:
@@ -264,18 +227,12 @@ def _sorted_unique(hashes: Array) -> Array:
     return ordered[group_changes(ordered)]
 
 
-def _dial_formats_of_plain(e164: pa.Array, code: Array) -> list[pa.Array]:
-    """Returns the formats of numbers with `plain_country_codes` of one length."""
-    abroad = pc.utf8_slice_codeunits(e164, 1, None)
-    national = pc.utf8_slice_codeunits(e164, 1 + len(str(code[0])), None)
-    codes, back = np.unique(code, return_inverse=True)
-    trunk = pa.array([trunk_prefix(str(one)) for one in codes.tolist()], pa.string())
-    return [
-        national,
-        pc.binary_join_element_wise("0", national, ""),
-        pc.binary_join_element_wise(trunk.take(pa.array(back)), national, ""),
-        *(pc.binary_join_element_wise(prefix, abroad, "") for prefix in IDD_PREFIXES),
-    ]
+def _dial_formats_by_row(entity_ids: pa.Array) -> tuple[Array, pa.Array]:
+    """Returns the `dial_formats` of phone numbers' ids, and the row that each is of."""
+    numbers = pc.utf8_slice_codeunits(entity_ids, len(_PHONE), None).to_pylist()
+    formats = [dial_formats(one) for one in numbers]
+    rows = np.repeat(np.arange(len(formats)), [len(one) for one in formats])
+    return rows, pa.array(chain.from_iterable(formats), pa.string())
 
 
 @cache

@@ -60,10 +60,6 @@ _OF_A_WORD = np.array([byte < 128 and bool(re.match(r"\w", chr(byte))) for byte 
 _ODD = rf"[^{PLAIN}]|{text_util.WEB_ESCAPE}"
 """RE2: without a match of this, a text has one form."""
 
-_FOREIGN_DIGIT = re.compile(r"(?![0-9])\d")
-
-_WEB_ESCAPE = re.compile(text_util.WEB_ESCAPE)
-
 
 class RecordTexts(NamedTuple):
     """The texts of some fields of records, field by field, and the row of the record of each.
@@ -286,11 +282,6 @@ def candidate_digits(runs: DigitRuns) -> tuple[Array, pa.Array]:
     return np.concatenate(texts), pa.concat_arrays(digits)
 
 
-def candidate_digits_in_column(texts: pa.Array) -> tuple[Array, pa.Array]:
-    """Returns the `candidate_digits` in strings or null."""
-    return candidate_digits(find_digits(texts))
-
-
 def _sizes(runs: DigitRuns) -> tuple[Array, Array]:
     """Returns the first run of each form, then the end, and how many digits each form has."""
     firsts = np.flatnonzero(np.diff(runs.form, prepend=-1))
@@ -349,7 +340,7 @@ _Form = tuple[str, Sequence[int]]
 
 def _forms(text: str) -> Iterator[_Form]:
     """Yields the forms of a text, as it is written first."""
-    written: _Form = _FOREIGN_DIGIT.sub(_to_ascii_digit, text), range(len(text))
+    written: _Form = text_util.digits_to_ascii(text), range(len(text))
     yield from _with_decoded(*written)
     if text.isascii():
         return
@@ -363,13 +354,9 @@ def _forms(text: str) -> Iterator[_Form]:
 def _with_decoded(read: str, at: Sequence[int]) -> Iterator[_Form]:
     """Yields a form, and what it is with its web escapes decoded."""
     yield read, at
-    places: list[int] = []
-    done = 0
-    for escape in _WEB_ESCAPE.finditer(read):
-        places += (*at[done : escape.start()], at[escape.start()])
-        done = escape.end()
-    if done:
-        yield text_util.decode_web_escapes(read), [*places, *at[done:]]
+    decoded, places = text_util.decode_web_escapes(read)
+    if len(decoded) < len(read):
+        yield decoded, [at[place] for place in places]
 
 
 def _runs_of_form(read: str, at: Sequence[int]) -> Iterator[tuple[int, str, int]]:
@@ -383,10 +370,6 @@ def _runs_of_form(read: str, at: Sequence[int]) -> Iterator[tuple[int, str, int]
             if place == before or at[place] != at[place - 1] + 1:
                 yield at[first], read[first:place], joint
                 joint, first = TOUCHES, place
-
-
-def _to_ascii_digit(digit: re.Match[str]) -> str:
-    return str(unicodedata.digit(digit[0]))
 
 
 def _joined(runs: DigitRuns) -> tuple[Array, pa.Array]:

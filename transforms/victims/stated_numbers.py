@@ -8,7 +8,7 @@ is a claim, too, on an address or a name that contains such a number.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import chain
 from typing import Any
 
@@ -41,7 +41,6 @@ from transforms.victims.number_index import (
     NOBODY_NAMED,
     are_victims_numbers,
     find_victim_digits,
-    find_victim_digits_by_row,
     who_claims,
 )
 
@@ -145,7 +144,7 @@ def contain_victims_number(entity_ids: pa.Array, own: np.ndarray) -> np.ndarray:
     ids = entity_ids.take(pa.array(numbers))
     theirs[numbers] = are_victims_numbers(pc.utf8_slice_codeunits(ids, len(_PHONE)), own)
     words, names = chosen_names(entity_ids)
-    theirs[words] = np.array([bool(digits) for digits in find_victim_digits(names, own)], bool)
+    theirs[words[list(find_victim_digits(names, own))]] = True
     return theirs
 
 
@@ -194,7 +193,7 @@ def _claims_on(entity_ids: pa.Array, claims: np.ndarray) -> tuple[np.ndarray, np
     e164 = pc.utf8_slice_codeunits(entity_ids.take(pa.array(numbers)), len(_PHONE))
     at, who = who_claims(hash_text(e164), claims)
     words, names = chosen_names(entity_ids)
-    inside = find_victim_digits_by_row(names, claims[0])
+    inside = find_victim_digits(names, claims[0])
     rows = np.repeat(
         words[np.fromiter(inside, np.int64, len(inside))], [len(one) for one in inside.values()]
     )
@@ -236,18 +235,3 @@ def _assign_victim_roles(evidence: pa.RecordBatch, claims: np.ndarray) -> Iterat
     yield assigned
     if found.num_rows:
         yield beam.pvalue.TaggedOutput(CLAIMS, found)
-
-
-@dataclass(eq=False)
-class CollectStatedNumbers(beam.PTransform):
-    """Maps accepted batches of one kind of record, such as replaced ones, to `STATED_NUMBER`.
-
-    `rules` say how rows without a pseudonym count as reporters.
-    """
-
-    kind: RecordKind
-    rules: SourceRules = field(default_factory=dict)
-
-    def expand(self, records: beam.PCollection) -> Any:
-        """Applies `stated_victim_numbers` to each batch."""
-        return records | beam.Map(stated_victim_numbers, self.kind, self.rules)

@@ -49,8 +49,9 @@ class PublishRun(beam.PTransform):
     def expand(self, inputs: Mapping[str, beam.PCollection]) -> beam.PCollection:
         """Waits for everything, then publishes once."""
         totals = inputs["counters"] | beam.CombinePerKey(sum)
-        return self.runs | beam.ParDo(
-            _PublishRun(self.report),
+        return self.runs | beam.Map(
+            _publish,
+            self.report,
             beam.pvalue.AsList(inputs["digests"]),
             beam.pvalue.AsList(totals),
             beam.pvalue.AsList(inputs["outputs"]),
@@ -160,28 +161,24 @@ def _publish_objects(staging: str, output: str, files: Sequence[str], manifest: 
         sink.write(manifest_bytes(manifest))
 
 
-class _PublishRun(beam.DoFn):
-    def __init__(self, report: WriteReport) -> None:
-        self._report = report
-
-    def process(
-        self,
-        run: RunSettings,
-        digests: Iterable[Mapping[str, Any]],
-        counters: Iterable[CounterValue],
-        outputs: Iterable[OutputFile],
-    ) -> Iterable[Manifest]:
-        totals = dict(counters)
-        inputs = [input_file_entry(digest, totals) for digest in digests]
-        written = list(outputs)
-        draft = build_manifest(run, inputs, written, totals)
-        release_memory()
-        with _job_pool(run.staging) as pool:
-            self._report(run.staging, draft, pool)
-            written += pool.written
-        final = build_manifest(run, inputs, written, totals)
-        publish_run(run.staging, run.output, [one["name"] for one in written], final)
-        yield final
+def _publish(
+    run: RunSettings,
+    report: WriteReport,
+    digests: Iterable[Mapping[str, Any]],
+    counters: Iterable[CounterValue],
+    outputs: Iterable[OutputFile],
+) -> Manifest:
+    totals = dict(counters)
+    inputs = [input_file_entry(digest, totals) for digest in digests]
+    written = list(outputs)
+    draft = build_manifest(run, inputs, written, totals)
+    release_memory()
+    with _job_pool(run.staging) as pool:
+        report(run.staging, draft, pool)
+        written += pool.written
+    final = build_manifest(run, inputs, written, totals)
+    publish_run(run.staging, run.output, [one["name"] for one in written], final)
+    return final
 
 
 @contextmanager

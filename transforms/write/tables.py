@@ -52,7 +52,7 @@ class WriteTables(beam.PTransform):
     def expand(self, batches: Mapping[str, beam.PCollection]) -> Any:
         """Shards rows by hash of the whole key, so that no hot identifier fills one; writes."""
         sharded = [
-            rows | f"Place {name}" >> beam.ParDo(_Shard(WRITTEN_TABLES[name], self.shards))
+            rows | f"Place {name}" >> beam.FlatMap(_place, WRITTEN_TABLES[name], self.shards)
             for name, rows in batches.items()
         ]
         every = beam.FlatMap(_every_shard, list(batches), self.shards)
@@ -61,7 +61,7 @@ class WriteTables(beam.PTransform):
             (*sharded, due)
             | beam.Flatten()
             | beam.GroupByKey()
-            | "Write" >> beam.ParDo(_Write(self.shards))
+            | "Write" >> beam.FlatMap(_write_shard, self.shards)
         )
 
 
@@ -128,40 +128,33 @@ def _write(chunks: FileChunks, folder: str, name: str, rows: int) -> OutputFile:
     return write_object(chunks, folder, name, rows)
 
 
-class _Shard(beam.DoFn):
-    def __init__(self, table: Table, shards: int) -> None:
-        self._table = table
-        self._shards = shards
-
-    def process(self, batch: pa.RecordBatch) -> Iterator[tuple[_ShardKey, EncodedBatch]]:
-        for shard, rows in split_by_key(batch, self._table.key, self._shards):
-            yield (self._table.name, shard), encode_batch(rows, self._table.schema)
+def _place(
+    batch: pa.RecordBatch, table: Table, shards: int
+) -> Iterator[tuple[_ShardKey, EncodedBatch]]:
+    for shard, rows in split_by_key(batch, table.key, shards):
+        yield (table.name, shard), encode_batch(rows, table.schema)
 
 
-class _Write(beam.DoFn):
-    def __init__(self, shards: int) -> None:
-        self._shards = shards
-
-    def process(
-        self, keyed: tuple[_ShardKey, Iterable[EncodedBatch | RunSettings]]
-    ) -> Iterator[OutputFile]:
-        (name, shard), values = keyed
-        table = WRITTEN_TABLES[name]
-        batches: list[EncodedBatch] = []
-        run: RunSettings | None = None
-        for one in values:
-            if isinstance(one, RunSettings):
-                run = one
-            else:
-                batches.append(one)
-        if run is None:  # nobody asked for the tables of this window
-            return
-        path = f"{name}/part-{shard:05d}-of-{self._shards:05d}.parquet"
-        with TemporaryFile(dir=scratch_folder(run.staging)) as file:
-            rows = ExternalSorter(table, file)
-            while batches:
-                rows.add(decode_batch(batches.pop(), table.schema))
-            yield write_sorted_parquet(rows, table, run.staging, path)
+def _write_shard(
+    keyed: tuple[_ShardKey, Iterable[EncodedBatch | RunSettings]], shards: int
+) -> Iterator[OutputFile]:
+    (name, shard), values = keyed
+    table = WRITTEN_TABLES[name]
+    batches: list[EncodedBatch] = []
+    run: RunSettings | None = None
+    for one in values:
+        if isinstance(one, RunSettings):
+            run = one
+        else:
+            batches.append(one)
+    if run is None:  # nobody asked for the tables of this window
+        return
+    path = f"{name}/part-{shard:05d}-of-{shards:05d}.parquet"
+    with TemporaryFile(dir=scratch_folder(run.staging)) as file:
+        rows = ExternalSorter(table, file)
+        while batches:
+            rows.add(decode_batch(batches.pop(), table.schema))
+        yield write_sorted_parquet(rows, table, run.staging, path)
 
 
 def _every_shard(

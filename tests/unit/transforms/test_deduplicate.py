@@ -9,8 +9,9 @@ from hypothesis import given, settings, strategies as st
 
 from schemas.call import CALL_ACCEPTED
 from schemas.complaint import COMPLAINT_ACCEPTED, ORIGIN
+from schemas.enums import RecordKind
 from tests.support.made_up_records import RECEIVED, calls, complaints, number
-from transforms.deduplicate import unique_calls, unique_complaints
+from transforms.deduplicate import unique_records
 
 ORIGINS = {one.name for one in ORIGIN}
 
@@ -48,13 +49,13 @@ def expected(table, id_field, rank):
 @given(st.lists(complaint_rows(), max_size=12), st.randoms())
 def test_the_latest_complaint_then_the_smallest_content(rows, random):
     table = pa.Table.from_batches([complaints(*rows)], COMPLAINT_ACCEPTED)
-    kept, replaced = unique_complaints(table)
+    kept, replaced = unique_records(table, RecordKind.COMPLAINT)
     found = sorted(kept.to_pylist(), key=repr)
     assert found == expected(table, "complaint_id", lambda row: (-row["received_at"].timestamp(),))
     assert sorted([*found, *replaced.to_pylist()], key=repr) == sorted(table.to_pylist(), key=repr)
     random.shuffle(rows)
     shuffled = pa.Table.from_batches([complaints(*rows)], COMPLAINT_ACCEPTED)
-    assert sorted(unique_complaints(shuffled)[0].to_pylist(), key=repr) == found
+    assert sorted(unique_records(shuffled, RecordKind.COMPLAINT)[0].to_pylist(), key=repr) == found
 
 
 @st.composite
@@ -72,7 +73,7 @@ def call_rows(draw):
 @given(st.lists(call_rows(), max_size=12))
 def test_of_the_legs_of_a_call_the_latest_and_longest(rows):
     table = pa.Table.from_batches([calls(*rows)], CALL_ACCEPTED)
-    kept, replaced = unique_calls(table)
+    kept, replaced = unique_records(table, RecordKind.CALL)
 
     def rank(row):
         seconds = row["duration_seconds"]
@@ -87,10 +88,10 @@ def test_the_same_id_of_two_organisations_is_two_records():
         {"complaint_id": "c", "source_org": "amazon"},
         {"complaint_id": "c"} | {"source_org": "microsoft"},
     )
-    kept, replaced = unique_complaints(pa.Table.from_batches([batch]))
+    kept, replaced = unique_records(pa.Table.from_batches([batch]), RecordKind.COMPLAINT)
     assert (kept.num_rows, replaced.num_rows) == (2, 0)
 
 
 def test_nothing_in_nothing_out():
-    kept, replaced = unique_complaints(COMPLAINT_ACCEPTED.empty_table())
+    kept, replaced = unique_records(COMPLAINT_ACCEPTED.empty_table(), RecordKind.COMPLAINT)
     assert (kept.num_rows, replaced.num_rows) == (0, 0)

@@ -20,7 +20,6 @@ from transforms.read.adapters.base import (
     Parsed,
     TextRows,
     build_loose_batch,
-    constant_column,
     content_ids,
     utc_timestamps,
 )
@@ -58,13 +57,12 @@ def convert(rows: TextRows, options: ReadOptions) -> Parsed:
 
     A call record does not say which side is the suspect's: that is `options.calls_direction`.
     """
-    count = len(rows.records)
     columns = {
         "call_id": pc.coalesce(rows.column("uniqueid"), content_ids(rows.cells, "cdr-")),
-        "source_org": constant_column(options.source_org or "asterisk", count),
+        "source_org": options.source_org or "asterisk",
         "started_at": utc_timestamps(rows.column("start")),
         "duration_seconds": rows.column("billsec"),
-        "direction": constant_column(options.calls_direction, count),
+        "direction": options.calls_direction,
         "calling_number": rows.column("src"),
         "called_number": rows.column("dst"),
         "trunk": _trunk(rows.column("channel")),

@@ -20,6 +20,7 @@ from schemas.call import CALL_LOOSE
 from schemas.complaint import COMPLAINT_LOOSE
 from schemas.enums import RecordKind
 from schemas.reject import Code
+from transforms.casts import trim_text
 from transforms.read.files import ReadOptions
 from transforms.read.framing import BrokenJsonError, Origin, Record, parse_exact_json, split_cells
 from transforms.read.rejects import Reject, make_reject
@@ -109,8 +110,7 @@ class TextRows:
         """Returns a column without surrounding blanks; an empty cell, or no column, is null."""
         if name not in self.cells.schema.names:
             return pa.nulls(len(self.records), pa.string())
-        trimmed = pc.utf8_trim_whitespace(self.cells.column(name))
-        return pc.if_else(pc.equal(trimmed, ""), None, trimmed)
+        return trim_text(self.cells.column(name))
 
 
 def text_rows(
@@ -143,15 +143,12 @@ def text_rows(
     return TextRows(origin, good, pa.RecordBatch.from_pydict(cells_of)), rejects
 
 
-def constant_column(value: str | None, rows: int) -> pa.Array:
-    """Returns a column of the same text in every row."""
-    return pa.repeat(pa.scalar(value, pa.string()), rows)
-
-
 def build_loose_batch(
-    origin: Origin, records: Sequence[Record], columns: Mapping[str, pa.Array]
+    origin: Origin, records: Sequence[Record], columns: Mapping[str, pa.Array | str | None]
 ) -> pa.RecordBatch:
     """Builds a batch of the kind's loose schema; fields that `columns` does not name are null.
+
+    Text, instead of a column, is the value of all rows.
 
     Raises:
         ValueError: if `columns` names a field that the schema has not: the adapter is wrong.
@@ -160,14 +157,18 @@ def build_loose_batch(
     if unknown := sorted(columns.keys() - set(schema.names)):
         raise ValueError(f"no fields of a {origin.kind}: {', '.join(unknown)}")
     rows = len(records)
-    known: dict[str, pa.Array] = {
-        "source": constant_column(origin.source, rows),
+    known: dict[str, pa.Array | str | None] = {
+        "source": origin.source,
         "position": pa.array([one.position for one in records], pa.int64()),
-        "format": constant_column(origin.format, rows),
+        "format": origin.format,
         "raw": pa.array([one.data for one in records], pa.binary()),
         **columns,
     }
-    arrays = [known[f.name] if f.name in known else pa.nulls(rows, f.type) for f in schema]
+    given = [known.get(one.name) for one in schema]
+    arrays = [
+        one if isinstance(one, pa.Array) else pa.repeat(pa.scalar(one, field.type), rows)
+        for one, field in zip(given, schema, strict=True)
+    ]
     return pa.RecordBatch.from_arrays(arrays, schema=schema)
 
 
@@ -208,7 +209,7 @@ def phone_numbers_column(columns: Sequence[tuple[pa.Array, str]]) -> pa.Array:
     present = np.column_stack([raw.is_valid().to_numpy(zero_copy_only=False) for raw, _ in columns])
     order = np.arange(rows * len(columns)).reshape(len(columns), rows).T[present]
     raw = pa.concat_arrays([raw for raw, _ in columns])
-    role = pa.concat_arrays([constant_column(role, rows) for _, role in columns])
+    role = pa.concat_arrays([pa.repeat(pa.scalar(role, pa.string()), rows) for _, role in columns])
     offsets = np.concatenate([[0], np.cumsum(present.sum(axis=1))]).astype(np.int32)
     values = pa.StructArray.from_arrays(
         [raw.take(pa.array(order)), role.take(pa.array(order))],

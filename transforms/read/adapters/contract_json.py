@@ -1,9 +1,4 @@
-"""The input contract as JSON objects, one a record.
-
-Arrow's parser is two to three times faster than parsing one object after another, but it stops
-at the first surprise and names no row. So `plain_columns` gives it only runs of records that are
-all plain; the others are parsed one by one, which alone decides what is rejected and why.
-"""
+"""The input contract as JSON objects, one a record."""
 
 from __future__ import annotations
 
@@ -15,7 +10,6 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.json as pj
 
 from schemas.complaint import LOOSE_EXTRA
 from schemas.enums import RecordKind
@@ -27,17 +21,9 @@ from transforms.read.adapters.base import (
     Layout,
     Parsed,
     build_loose_batch,
-    constant_column,
 )
 from transforms.read.files import ReadOptions
-from transforms.read.framing import (
-    MAX_DEPTH,
-    BrokenJsonError,
-    Origin,
-    Record,
-    parse_exact_json,
-    parse_json,
-)
+from transforms.read.framing import BrokenJsonError, Origin, Record, parse_exact_json, parse_json
 from transforms.read.rejects import Reject, make_reject
 
 NUMERIC = frozenset({"loss_amount", "duration_seconds", "amount"})
@@ -101,10 +87,6 @@ def read_records(origin: Origin, records: Sequence[Record], options: ReadOptions
     null is absent. Names of unknown fields go to `unknown`. `options.source_org` is for rows
     that do not name theirs.
     """
-    columns = plain_columns(origin.kind, records)
-    if columns is not None:
-        columns["unknown"] = pa.nulls(len(records), pa.list_(pa.string()))
-        return build_contract_batch(origin, records, columns, options), []
     return read_objects(origin, records, [parse_object(one.data) for one in records], options)
 
 
@@ -134,11 +116,9 @@ def read_objects(
         good.append(record)
         rows.append(one)
         unknown.append(others)
-    arrays = {
-        field.name: pa.array([row.get(field.name) for row in rows], field.type)
-        for field in LOOSE_SCHEMAS[origin.kind]
-        if field.name in known.types
-    }
+    fields = [one for one in LOOSE_SCHEMAS[origin.kind] if one.name in known.types]
+    whole = pa.array(rows, pa.struct(fields))
+    arrays = {one.name: whole.field(one.name) for one in fields}
     arrays["unknown"] = pa.array(unknown, pa.list_(pa.string()))
     return build_contract_batch(origin, good, arrays, options), rejects
 
@@ -154,37 +134,6 @@ def parse_object(data: bytes) -> dict[str, Any] | BrokenJsonError:
         return broken
 
 
-def plain_columns(kind: RecordKind, records: Sequence[Record]) -> dict[str, pa.Array] | None:
-    """Parses records to columns of loose types at once; None where one of them is not plain.
-
-    A plain record is an object on one line, with the contract's fields alone, each once and of its
-    type, its numbers all whole or all text.
-    """
-    text = b"\n".join([one.data for one in records])
-    if not records or not _plain(records, text):
-        return None
-    for numeric in (pa.string(), pa.int64()):
-        schema = _SCHEMAS[kind, numeric]
-        try:
-            table = pj.read_json(
-                pa.BufferReader(text),
-                read_options=pj.ReadOptions(use_threads=False, block_size=len(text) + 1),
-                parse_options=pj.ParseOptions(
-                    explicit_schema=schema, unexpected_field_behavior="error"
-                ),
-            )
-        except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
-            continue  # numbers of the other kind, or rows that the caller reads one by one
-        if table.num_rows != len(records):
-            return None
-        loose = LOOSE_SCHEMAS[kind]
-        return {
-            name: _as_text(table[name].combine_chunks(), loose.field(name).type)
-            for name in schema.names
-        }
-    return None
-
-
 def safe_field_name(name: str) -> str:
     """Returns a field's name if it may be shown, or 'other': names are hostile input too."""
     return name if _SHOWABLE_NAME.fullmatch(name) else "other"
@@ -196,9 +145,7 @@ def build_contract_batch(
     """Builds a loose batch, with `options.source_org` for rows that do not name theirs."""
     if options.source_org is not None:
         given = columns.get("source_org", pa.nulls(len(records), pa.string()))
-        columns["source_org"] = pc.coalesce(
-            given, constant_column(options.source_org, len(records))
-        )
+        columns["source_org"] = pc.coalesce(given, options.source_org)
     return build_loose_batch(origin, records, columns)
 
 
@@ -264,51 +211,6 @@ def _inexact(row: dict[str, Any]) -> bool:
     return type(payments) is list and any(
         type(one) is dict and type(one.get("amount")) is float for one in payments
     )
-
-
-def _plain(records: Sequence[Record], text: bytes) -> bool:
-    """Returns whether each record is whole objects, one or more, which all parsers read alike.
-
-    An object that begins with '{' cannot go on in a line that begins with '{', so lines that begin
-    and end as objects do hold whole ones; if there are as many objects as lines, each holds one.
-    """
-    if text.count(b"\n") != len(records) - 1 or b"\\ud" in text or b"\\uD" in text:
-        return False
-    for one in records:
-        data = one.data
-        if data[:1] != b"{" or data[-1:] != b"}" or data.count(b"[") + data.count(b"{") > MAX_DEPTH:
-            return False
-    try:
-        text.decode()
-    except UnicodeDecodeError:
-        return False
-    return True
-
-
-def _with_numbers(kind: pa.DataType, numeric: pa.DataType, name: str) -> pa.DataType:
-    """Returns a loose type with `numeric` for its numeric fields, as the parser is to read it."""
-    if pa.types.is_list(kind):
-        return pa.list_(_with_numbers(kind.value_type, numeric, name))
-    if pa.types.is_struct(kind):
-        return pa.struct([(f.name, _with_numbers(f.type, numeric, f.name)) for f in kind])
-    return numeric if name in NUMERIC else kind
-
-
-_SCHEMAS = {
-    (kind, numeric): pa.schema(
-        [
-            (field.name, _with_numbers(field.type, numeric, field.name))
-            for field in LOOSE_SCHEMAS[kind]
-            if field.name not in _EXTRA
-        ]
-    )
-    for kind in RecordKind
-    for numeric in (pa.string(), pa.int64())
-}
-
-
-def _as_text(column: pa.Array, loose: pa.DataType) -> pa.Array:
-    return column if column.type == loose else pc.cast(column, loose)
 
 
 LINES_ADAPTER = Adapter(

@@ -20,7 +20,6 @@ from transforms.read.adapters.base import (
     TextRows,
     UnrecognizedError,
     build_loose_batch,
-    constant_column,
     parse_objects,
     phone_numbers_column,
 )
@@ -104,21 +103,18 @@ def convert(rows: TextRows, _: ReadOptions) -> Parsed:
     The complaint counts as received when its ticket was made or, where the export leaves
     that out, when the call came in.
     """
-    count = len(rows.records)
     occurred = _moments(_column(rows, "issue_date"), _column(rows, "issue_time").to_pylist())
-    created = _moments(_column(rows, "ticket_created"), [None] * count)
+    created = _moments(_column(rows, "ticket_created"), [None] * len(rows.records))
     is_text = pc.match_substring(_column(rows, "type_of_call_or_messge"), "Text")
     columns = {
         "complaint_id": _column(rows, "id"),
-        "source_org": constant_column("fcc", count),
+        "source_org": "fcc",
         "received_at": pc.coalesce(created, occurred),
         "occurred_at": occurred,
-        "victim_country": constant_column("US", count),
+        "victim_country": "US",
         "victim_region": _column(rows, "state"),
         "channel": pc.if_else(
-            pc.fill_null(is_text, False),
-            constant_column(Channel.SMS, count),
-            constant_column(Channel.PHONE_INBOUND, count),
+            pc.fill_null(is_text, False), str(Channel.SMS), str(Channel.PHONE_INBOUND)
         ),
         "phone_numbers": phone_numbers_column(
             [

@@ -13,7 +13,6 @@ from transforms.read.adapters.base import (
     Parsed,
     TextRows,
     build_loose_batch,
-    constant_column,
     content_ids,
     phone_numbers_column,
     utc_timestamps,
@@ -28,15 +27,14 @@ HEADER = tuple(
 
 def convert(rows: TextRows, _: ReadOptions) -> Parsed:
     """Converts to COMPLAINT_LOOSE rows. The number is the caller ID that the consumer saw."""
-    count = len(rows.records)
     columns = {
         "complaint_id": content_ids(rows.cells, "dnc-"),
-        "source_org": constant_column("ftc", count),
+        "source_org": "ftc",
         "received_at": utc_timestamps(rows.column("Created_Date")),
         "occurred_at": utc_timestamps(rows.column("Violation_Date")),
-        "victim_country": constant_column("US", count),
+        "victim_country": "US",
         "victim_region": rows.column("Consumer_State"),
-        "channel": constant_column(Channel.PHONE_INBOUND, count),
+        "channel": Channel.PHONE_INBOUND,
         "phone_numbers": phone_numbers_column(
             [(rows.column("Company_Phone_Number"), Role.CALLER_ID)]
         ),

@@ -19,7 +19,6 @@ from transforms.read.adapters.base import (
     Parsed,
     TextRows,
     build_loose_batch,
-    constant_column,
 )
 from transforms.read.files import ReadOptions
 
@@ -84,15 +83,14 @@ def convert(rows: TextRows, _: ReadOptions) -> Parsed:
     The numbers are `mentioned`: what the consumer says of a company's phone is no proof
     that the company, or the scammer, answers it.
     """
-    count = len(rows.records)
     parts = (rows.column(name).to_pylist() for name in (*HEADER[5:7], EXTENSION))
     named = [company_numbers(*one) for one in zip(*parts, strict=True)]
     methods = rows.column("Complaint Info Initial Contact Method").to_pylist()
     columns = {
         "complaint_id": rows.column("Reference Number"),
-        "source_org": constant_column("ftc", count),
+        "source_org": "ftc",
         "received_at": _dates(rows.column("Created Date")),
-        "victim_country": constant_column("US", count),
+        "victim_country": "US",
         "victim_region": pa.array(
             [next(iter(states), None) for states in _entries(rows.column(HEADER[3]))], pa.string()
         ),

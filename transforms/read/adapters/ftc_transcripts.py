@@ -10,14 +10,7 @@ from __future__ import annotations
 import pyarrow as pa
 
 from schemas.enums import Channel, RecordKind
-from transforms.read.adapters.base import (
-    Adapter,
-    Layout,
-    Parsed,
-    TextRows,
-    build_loose_batch,
-    constant_column,
-)
+from transforms.read.adapters.base import Adapter, Layout, Parsed, TextRows, build_loose_batch
 from transforms.read.files import ReadOptions
 
 HEADER = ("file", "language", "campaign_id", "transcript")
@@ -32,15 +25,14 @@ def convert(rows: TextRows, _: ReadOptions) -> Parsed:
     A campaign is one recording, not one operator: it is counted as an unknown field, and
     kept out of the graph.
     """
-    count = len(rows.records)
     campaigns = rows.column("campaign_id").to_pylist()
     columns = {
         "complaint_id": rows.column("file"),
-        "source_org": constant_column("ftc-pone", count),
-        "received_at": constant_column(PUBLISHED, count),
-        "victim_country": constant_column("US", count),
+        "source_org": "ftc-pone",
+        "received_at": PUBLISHED,
+        "victim_country": "US",
         "language": rows.column("language"),
-        "channel": constant_column(Channel.PHONE_INBOUND, count),
+        "channel": Channel.PHONE_INBOUND,
         "narrative": rows.column("transcript"),
         "unknown": pa.array(
             [["campaign_id"] if one is not None else None for one in campaigns],

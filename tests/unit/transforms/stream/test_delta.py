@@ -15,7 +15,7 @@ from tests.support.made_up_evidence import evidence, listed, mentions_of, piece
 from tests.support.script_texts import SCRIPT, own
 from transforms import call_scripts
 from transforms.decisions import DecisionsInForce
-from transforms.deduplicate import unique_complaints
+from transforms.deduplicate import unique_records
 from transforms.extract.evidence import complaint_evidence
 from transforms.read.framing import Origin, Record
 from transforms.read.rejects import make_reject, rejects_batch
@@ -33,7 +33,7 @@ from transforms.stream.state import (
     RETENTION_DAYS,
     longest_retention,
     settle_deltas,
-    unexpired_evidence,
+    unexpired,
     with_record_times,
 )
 
@@ -104,7 +104,7 @@ def test_every_kind_counts_to_the_last_microsecond_of_its_life():
     batch = listed(evidence(rows), EVIDENCE)
     times = pa.array([one["received_at"] for one in rows], TIMESTAMP)
     batch = batch.append_column("received_at", times)
-    left = mentions_of(unexpired_evidence(batch, DecisionsInForce(newest=now), RETENTION_DAYS))
+    left = mentions_of(unexpired(batch, DecisionsInForce(newest=now), RETENTION_DAYS))
     assert left["entity_id"].to_pylist() == [f"{kind}:x" for kind in EntityKind]
     assert set(left["record_id"].to_pylist()) == {"c1"}
 
@@ -245,7 +245,7 @@ versions = st.builds(
 @given(st.lists(versions, min_size=1, max_size=10), st.randoms(use_true_random=False))
 def test_the_evidence_is_the_batch_runs_whatever_came_when_and_how_often(records, chance):
     """Parity: from here on both are the same steps, which depend on no order."""
-    unique, _ = unique_complaints(pa.Table.from_batches([accepted(*records)]))
+    unique, _ = unique_records(pa.Table.from_batches([accepted(*records)]), RecordKind.COMPLAINT)
     batch = [complaint_evidence(one) for one in unique.to_batches()]
     coming = records + chance.choices(records, k=chance.randint(0, 5))
     chance.shuffle(coming)
@@ -257,7 +257,5 @@ def test_the_evidence_is_the_batch_runs_whatever_came_when_and_how_often(records
         state = list(chunk_delta(settle_deltas([*state, *parts], RETENTION_DAYS).delta))
     whole = concat_deltas(state)
     rows = with_record_times(whole.records, whole.evidence)
-    evidence = unexpired_evidence(
-        rows, DecisionsInForce(when=START + timedelta(days=80)), RETENTION_DAYS
-    )
+    evidence = unexpired(rows, DecisionsInForce(when=START + timedelta(days=80)), RETENTION_DAYS)
     assert in_any_order(evidence) == sorted(line for one in batch for line in in_any_order(one))

@@ -38,7 +38,7 @@ from transforms.stream.state import (
     Tick,
     tick_windows,
     ticks_at_pulse,
-    unexpired_evidence,
+    unexpired,
     with_record_times,
 )
 
@@ -168,12 +168,9 @@ def test_what_is_too_late_is_counted_and_not_there():
     both = delta_of(row("old", 0), row("new", 91, OTHER))
     rows = with_record_times(both.records, both.evidence)
     assert rows.num_rows == 2
-    left = unexpired_evidence(rows, DecisionsInForce(newest=START + timedelta(days=91)), days)
+    left = unexpired(rows, DecisionsInForce(newest=START + timedelta(days=91)), days)
     assert left["record_id"].to_pylist() == ["new"]
-    assert (
-        unexpired_evidence(rows, DecisionsInForce(newest=START + timedelta(days=90)), days).num_rows
-        == 2
-    )
+    assert unexpired(rows, DecisionsInForce(newest=START + timedelta(days=90)), days).num_rows == 2
 
 
 def test_over_a_year_state_holds_what_a_life_of_a_quarter_leaves(monkeypatch):

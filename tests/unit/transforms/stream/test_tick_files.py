@@ -12,7 +12,7 @@ from hypothesis import example, given, strategies as st
 from schemas.manifest import MANIFEST_NAME
 from tests.end_to_end.streaming.test_alerts import KNOWN, NEW
 from tests.support.run_pipeline import jsonl, run
-from transforms.stream import tick_files
+from transforms import manifest
 from transforms.stream.in_process import InProcessRunner
 from transforms.stream.tick_files import KnownMembers, read_known_members, rejects_file_name
 
@@ -30,7 +30,7 @@ class CountMembers(beam.DoFn):
 def ticks_on(folder):
     """A tick at every `next`: how many members it knows."""
     pipeline, counter = beam.Pipeline(), CountMembers()
-    _ = pipeline | beam.Impulse() | KnownMembers(folder) | beam.ParDo(counter)
+    _ = pipeline | beam.Impulse() | beam.ParDo(KnownMembers(folder)) | beam.ParDo(counter)
     steps = InProcessRunner(pipeline)
     while True:
         counter.members = 0
@@ -39,7 +39,7 @@ def ticks_on(folder):
 
 
 def test_a_run_that_is_replaced_is_known_from_the_next_tick_on(tmp_path, monkeypatch):
-    monkeypatch.setattr(tick_files, "PAUSE", 0.0)
+    monkeypatch.setattr(manifest, "PAUSE_SECONDS", 0.0)
     folder = tmp_path / "run"
     run(folder, "--complaints", jsonl(tmp_path / "a.jsonl", KNOWN))
     ticks = ticks_on(str(folder))
