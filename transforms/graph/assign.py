@@ -24,7 +24,7 @@ from schemas.field import TIMESTAMP
 from transforms.arrow_util import group_starts, hash_text, sorted_lookup
 from transforms.decisions import NO_DECISIONS, DecisionsInForce
 from transforms.graph.communities import CommunityResult, detect_communities
-from transforms.graph.connected_components import component_labels
+from transforms.graph.connected_components import component_counters, component_labels
 from transforms.graph.incidence import (
     IN_GRAPH,
     INCIDENCE,
@@ -56,7 +56,7 @@ from transforms.graph.supplier_likelihood import (
 )
 from transforms.shuffle import MAIN, batches_of, table_of
 
-COMPONENTS, COUNTERS = "islands", "counters"
+COMPONENTS, COUNTERS, CACHE_COUNTERS = "islands", "counters", "cache_counters"
 
 NODE = pa.schema(
     [
@@ -270,8 +270,8 @@ class AssignClusters(beam.PTransform):
 
     Input: a dict of CLASSIFIED_ENTITY (`entities`), INCIDENCE (`named`), VICTIM_REACH (`reached`),
     LINK (`links`) and COMPONENT (`known`, of an earlier run) batches. Outputs: MAIN (one
-    ASSIGNMENT), COMPONENTS (COMPONENT) and COUNTERS. `decided` is the one DecisionsInForce, `start`
-    has one element a window.
+    ASSIGNMENT), COMPONENTS (COMPONENT), COUNTERS and, of what was cached, CACHE_COUNTERS. `decided`
+    is the one DecisionsInForce, `start` has one element a window.
     """
 
     decided: beam.pvalue.AsSingleton
@@ -293,7 +293,7 @@ class AssignClusters(beam.PTransform):
         # An empty run has an assignment too: the later steps wait for one.
         placed["start"] = self.start | "One place to start" >> beam.Map(_key_start)
         step = beam.ParDo(_AssignClusters(), self.decided).with_outputs(
-            COMPONENTS, COUNTERS, main=MAIN
+            COMPONENTS, COUNTERS, CACHE_COUNTERS, main=MAIN
         )
         return placed | beam.CoGroupByKey() | "Cluster" >> step
 
@@ -311,9 +311,10 @@ class _AssignClusters(beam.DoFn):
         cache = ComponentCache(
             {**cache_entries(table_of(parts["known"], COMPONENT)), **self._before}
         )
+        named = table_of(parts["named"], INCIDENCE)
         yield assign_clusters(
             table_of(parts["nodes"], NODE),
-            table_of(parts["named"], INCIDENCE),
+            named,
             table_of(parts["supplies"], SUPPLIER_USE),
             table_of(parts["reached"], VICTIM_REACH),
             decided,
@@ -322,8 +323,10 @@ class _AssignClusters(beam.DoFn):
         self._before = cache.used
         for batch in batches_of(cache_rows(cache.used)):
             yield beam.pvalue.TaggedOutput(COMPONENTS, batch)
-        for counter in cache_counters(cache):
+        for counter in component_counters(named):
             yield beam.pvalue.TaggedOutput(COUNTERS, counter)
+        for counter in cache_counters(cache):
+            yield beam.pvalue.TaggedOutput(CACHE_COUNTERS, counter)
 
 
 def _key_start(_: object) -> tuple[int, None]:

@@ -10,9 +10,8 @@ import apache_beam as beam
 
 from transforms.decisions import BindDecisions
 from transforms.extract.allowlist import KnownLegitimate
-from transforms.graph.assign import COMPONENTS, AssignClusters
+from transforms.graph.assign import CACHE_COUNTERS, COMPONENTS, AssignClusters
 from transforms.graph.cluster_summary import MEMBERS, SummarizeClusters
-from transforms.graph.connected_components import LargestComponent
 from transforms.graph.entities import (
     CLASSIFIED_ENTITIES,
     CONTESTED_ROWS,
@@ -131,7 +130,6 @@ def find_clusters(
         "links": linked["links"],
         "known": components,
     }
-    largest = linked[INCIDENCE_ROWS] | "Largest component" >> LargestComponent()  # counters
     found: Any = graph | "Assign" >> AssignClusters(
         decided, start
     )  # ASSIGNMENT, COMPONENT, counters
@@ -165,8 +163,8 @@ def find_clusters(
         components=found[COMPONENTS],
         assigned=assigned,
         contested=classified[CONTESTED_ROWS],
-        counters=(classified[COUNTERS], linked["counters"], largest, kept["counters"]),
-        cache_counters=found["counters"],
+        counters=tuple(one[COUNTERS] for one in (classified, linked, found, kept)),
+        cache_counters=found[CACHE_COUNTERS],
     )
 
 
