@@ -26,8 +26,9 @@ from transforms.graph.epochs import under_own_ids
 from transforms.graph.final_status import (
     CLUSTER_LINKS,
     MEMBERSHIPS,
-    FinalizeEntities,
-    FinalizeLinks,
+    finalize_batch,
+    finalize_entities,
+    finalize_links,
 )
 from transforms.graph.lineage import CHANGES, EVENTS, KeepIds, NameRecords
 from transforms.graph.links import INCIDENCE_ROWS, REACH_ROWS, BuildLinks
@@ -136,12 +137,12 @@ def find_clusters(
     kept = found[MAIN] | "Keep ids" >> KeepIds(previous, follows)
     assigned = beam.pvalue.AsSingleton(kept[MAIN])  # one ASSIGNMENT
 
-    entities = classified[CLASSIFIED_ENTITIES] | "Finalize entities" >> FinalizeEntities(
-        assigned, decided
-    )
-    links = linked["links"] | "Finalize links" >> FinalizeLinks(
-        assigned, decided
-    )  # LINK, CLUSTER_LINK
+    entities = classified[CLASSIFIED_ENTITIES] | "Finalize entities" >> beam.FlatMap(
+        finalize_batch, assigned, decided, finalize_entities, MEMBERSHIPS
+    ).with_outputs(MEMBERSHIPS, main=MAIN)  # ENTITY, MEMBERSHIP
+    links = linked["links"] | "Finalize links" >> beam.FlatMap(
+        finalize_batch, assigned, decided, finalize_links, CLUSTER_LINKS
+    ).with_outputs(CLUSTER_LINKS, main=MAIN)  # LINK, CLUSTER_LINK
     lineage = kept[EVENTS]
     if follows:
         lineage = {
