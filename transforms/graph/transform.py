@@ -30,7 +30,7 @@ from transforms.graph.final_status import (
     finalize_entities,
     finalize_links,
 )
-from transforms.graph.lineage import CHANGES, EVENTS, KeepIds, NameRecords
+from transforms.graph.lineage import CHANGES, EVENTS, NameRecords, follow_previous
 from transforms.graph.links import INCIDENCE_ROWS, REACH_ROWS, BuildLinks
 from transforms.graph.priority import PriorityWeights
 from transforms.graph.robustness import core_members
@@ -134,7 +134,9 @@ def find_clusters(
     found: Any = graph | "Assign" >> AssignClusters(
         decided, start
     )  # ASSIGNMENT, COMPONENT, counters
-    kept = found[MAIN] | "Keep ids" >> KeepIds(previous, follows)
+    kept = found[MAIN] | "Keep ids" >> beam.FlatMap(
+        follow_previous, beam.pvalue.AsIter(previous), follows
+    ).with_outputs(EVENTS, CHANGES, COUNTERS, main=MAIN)
     assigned = beam.pvalue.AsSingleton(kept[MAIN])  # one ASSIGNMENT
 
     entities = classified[CLASSIFIED_ENTITIES] | "Finalize entities" >> beam.FlatMap(
