@@ -161,84 +161,26 @@ class RuleCosts:
     review: RuleCost
 
 
-def contingency(truth: Labels, predicted: Labels) -> sparse.csr_array:
-    """Returns items by true cluster (rows) and predicted cluster (columns), both in label order.
-
-    Raises:
-        ValueError: if the two are not of one length.
-    """
-    if truth.shape != predicted.shape:
-        raise ValueError(f"{truth.size} true labels but {predicted.size} predicted ones")
-    rows, row_of = np.unique(truth, return_inverse=True)
-    columns, column_of = np.unique(predicted, return_inverse=True)
-    ones = np.ones(truth.size, dtype=np.int64)
-    shape = (rows.size, columns.size)
-    table = sparse.coo_array((ones, (row_of, column_of)), shape=shape).tocsr()
-    table.sum_duplicates()
-    return table
-
-
 def compare_clusterings(truth: Labels, predicted: Labels) -> Agreement:
     """Measures a clustering against the truth.
 
+    All measures are 1 where there is nothing to be wrong about: no items, or no pair.
+
     Raises:
         ValueError: if the two are not of one length.
     """
-    table = contingency(truth, predicted)
-    columns = _sums(table, 0)
-    spread = np.diff(table.indptr)
+    table = _contingency(truth, predicted)
+    sums = _contributions(table).sum(axis=0)
+    bcubed, pairwise = _scores(sums)
     return Agreement(
         items=truth.size,
-        pairwise=pairwise_score(table),
-        bcubed=bcubed_score(table),
-        adjusted_rand=adjusted_rand(table),
-        largest_share=float(columns.max() / truth.size) if truth.size else 0.0,
-        split=int((spread > 1).sum()),
-        merged=int((np.bincount(table.indices, minlength=columns.size) > 1).sum()),
+        pairwise=pairwise,
+        bcubed=bcubed,
+        adjusted_rand=_adjusted_rand(*sums[3:].tolist(), items=truth.size),
+        largest_share=float(table.sum(axis=0).max() / truth.size) if truth.size else 0.0,
+        split=int((np.diff(table.indptr) > 1).sum()),
+        merged=int((np.bincount(table.indices) > 1).sum()),
     )
-
-
-def pairwise_score(table: sparse.csr_array) -> Score:
-    """Scores the pairs that are put together against those that belong together.
-
-    Each share is 1 where there is no pair.
-    """
-    together = _pairs(table.data)
-    return Score(
-        _ratio(together, _pairs(_sums(table, 0))), _ratio(together, _pairs(_sums(table, 1)))
-    )
-
-
-def bcubed_score(table: sparse.csr_array) -> Score:
-    """Returns precision and recall averaged over items (Bagga and Baldwin 1998; Amigo et al. 2009).
-
-    1 for no items.
-    """
-    cells = table.tocoo()
-    counts = cells.data.astype(np.float64)
-    items = counts.sum()
-    if not items:
-        return Score(1.0, 1.0)
-    squares = counts * counts
-    return Score(
-        float((squares / _sums(table, 0)[cells.col]).sum() / items),
-        float((squares / _sums(table, 1)[cells.row]).sum() / items),
-    )
-
-
-def adjusted_rand(table: sparse.csr_array) -> float:
-    """Returns the Rand index adjusted for chance (Hubert and Arabie 1985); 1 for equal clusterings.
-
-    Also 1 where chance alone leaves no room, as when both put everything into one cluster.
-    """
-    together = _pairs(table.data)
-    true_pairs, predicted_pairs = _pairs(_sums(table, 1)), _pairs(_sums(table, 0))
-    all_pairs = _pairs(np.asarray([table.sum()]))
-    if not all_pairs:
-        return 1.0
-    expected = true_pairs * predicted_pairs / all_pairs
-    most = (true_pairs + predicted_pairs) / 2
-    return float((together - expected) / (most - expected)) if most != expected else 1.0
 
 
 def bootstrap_intervals(truth: Labels, predicted: Labels) -> F1Intervals:
@@ -246,24 +188,18 @@ def bootstrap_intervals(truth: Labels, predicted: Labels) -> F1Intervals:
 
     A pair of two true clusters that the prediction put together counts half for each.
     """
-    table = contingency(truth, predicted)
-    clusters = table.shape[0]
+    share = _contributions(_contingency(truth, predicted))
+    clusters = len(share)
     if not clusters:
         return F1Intervals((1.0, 1.0), (1.0, 1.0))
     chance = np.full(clusters, 1 / clusters)
-    drawn = (
-        np.random.default_rng(BOOTSTRAP_SEED)
-        .multinomial(clusters, chance, BOOTSTRAP_DRAWS)
-        .astype(np.float64)
-    )
+    drawn = np.random.default_rng(BOOTSTRAP_SEED).multinomial(clusters, chance, BOOTSTRAP_DRAWS)
     # Sorted by what they contribute, since labels could name the true clusters in any order.
-    share = item_contributions(table)
-    sums = drawn @ share[np.lexsort(share.T)]
-    items, precise, recalled, together, put, true = sums.T
-    return F1Intervals(
-        _central(_f1(precise / items, recalled / items)),
-        _central(_f1(_ratios(together, put), _ratios(together, true))),
-    )
+    sums = drawn.astype(np.float64) @ share[np.lexsort(share.T)]
+    ends = [(1 - INTERVAL_LEVEL) / 2, (1 + INTERVAL_LEVEL) / 2]
+    bcubed, pairwise = zip(*([one.f1 for one in _scores(draw)] for draw in sums), strict=True)
+    low, high = np.quantile([bcubed, pairwise], ends, axis=1).tolist()
+    return F1Intervals((low[0], high[0]), (low[1], high[1]))
 
 
 def score_hub_flags(
@@ -299,7 +235,7 @@ def score_tier(
     return TierScore(
         members=len(clusters),
         true=len(right),
-        precision=bcubed_score(contingency(*judged)).precision,
+        precision=compare_clusterings(*judged).bcubed.precision,
         recall=_ratio(len(right), len(truth)),
         bcubed_recall=_bcubed_recall(truth, clusters),
     )
@@ -361,51 +297,63 @@ def match_probability(weight: np.ndarray) -> np.ndarray:
     return 1 - 2.0**-weight
 
 
-def _sums(table: sparse.csr_array, axis: int) -> npt.NDArray[np.int64]:
-    return np.asarray(table.sum(axis=axis)).ravel()
+def _contingency(truth: Labels, predicted: Labels) -> sparse.csr_array:
+    """Returns items by true cluster (rows) and predicted cluster (columns), both in label order."""
+    if truth.shape != predicted.shape:
+        raise ValueError(f"{truth.size} true labels but {predicted.size} predicted ones")
+    rows, row_of = np.unique(truth, return_inverse=True)
+    columns, column_of = np.unique(predicted, return_inverse=True)
+    ones = np.ones(truth.size, dtype=np.int64)
+    shape = (rows.size, columns.size)
+    return sparse.coo_array((ones, (row_of, column_of)), shape=shape).tocsr()
 
 
-def _pairs(counts: npt.NDArray[np.int64]) -> float:
-    """Counts pairs within clusters of these sizes; in floats, as squares of millions overflow."""
-    sizes = counts.astype(np.float64)
-    return float((sizes * (sizes - 1) / 2).sum())
+def _contributions(table: sparse.csr_array) -> np.ndarray:
+    """Returns, by true cluster, the six sums that all scores are made of.
 
-
-def _bcubed_recall(truth: Mapping[str, str], clusters: Mapping[str, str]) -> float:
-    """Returns the B-cubed recall over the truth; an identifier without a cluster is alone."""
-    operations = np.array(list(truth.values()), np.str_)
-    predicted = np.array([clusters.get(one, f"\0{one}") for one in truth], np.str_)
-    return bcubed_score(contingency(operations, predicted)).recall
-
-
-def _ratio(part: float, whole: float) -> float:
-    return part / whole if whole else 1.0
-
-
-def item_contributions(table: sparse.csr_array) -> np.ndarray:
-    """Returns, by true cluster: items, B-cubed precision and recall; pairs together, put, true."""
+    Its items; their B-cubed precision and recall (Bagga and Baldwin 1998; Amigo et al. 2009); and
+    the pairs that are rightly together, that are put together, and that belong together. In floats,
+    as squares of millions overflow.
+    """
     cells = table.tocoo()
     count = cells.data.astype(np.float64)
-    size = _sums(table, 1).astype(np.float64)
-    found = _sums(table, 0).astype(np.float64)[cells.col]
+    size = np.asarray(table.sum(axis=1), np.float64)
+    found = np.asarray(table.sum(axis=0), np.float64)[cells.col]
     columns = [count, count * count / found, count * count / size[cells.row]]
     columns += [count * (count - 1) / 2, count * (found - 1) / 2]
     summed = [np.bincount(cells.row, column, len(size)) for column in columns]
     return np.stack([*summed, size * (size - 1) / 2], axis=1)
 
 
-def _ratios(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
-    return np.divide(part, whole, out=np.ones_like(part), where=whole > 0)
+def _scores(sums: np.ndarray) -> tuple[Score, Score]:
+    """Returns the B-cubed and the pairwise score of six sums."""
+    items, precise, recalled, together, put, true = sums.tolist()
+    return (
+        Score(_ratio(precise, items), _ratio(recalled, items)),
+        Score(_ratio(together, put), _ratio(together, true)),
+    )
 
 
-def _f1(precision: np.ndarray, recall: np.ndarray) -> np.ndarray:
-    total = precision + recall
-    return np.divide(2 * precision * recall, total, out=np.zeros_like(total), where=total > 0)
+def _adjusted_rand(together: float, put: float, true: float, *, items: int) -> float:
+    """Returns the Rand index adjusted for chance (Hubert and Arabie 1985); 1 for equal clusterings.
+
+    Also 1 where chance alone leaves no room, as when both put everything into one cluster.
+    """
+    pairs = items * (items - 1) / 2
+    expected = true * put / pairs if pairs else 0.0
+    most = (true + put) / 2
+    return (together - expected) / (most - expected) if most != expected else 1.0
 
 
-def _central(values: np.ndarray) -> tuple[float, float]:
-    low, high = np.quantile(values, [(1 - INTERVAL_LEVEL) / 2, (1 + INTERVAL_LEVEL) / 2])
-    return float(low), float(high)
+def _bcubed_recall(truth: Mapping[str, str], clusters: Mapping[str, str]) -> float:
+    """Returns the B-cubed recall over the truth; an identifier without a cluster is alone."""
+    operations = np.array(list(truth.values()), np.str_)
+    predicted = np.array([clusters.get(one, f"\0{one}") for one in truth], np.str_)
+    return compare_clusterings(operations, predicted).bcubed.recall
+
+
+def _ratio(part: float, whole: float) -> float:
+    return part / whole if whole else 1.0
 
 
 def _main_clusters(truth: Mapping[str, str], clusters: Mapping[str, str]) -> dict[str, str]:

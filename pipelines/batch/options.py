@@ -19,16 +19,13 @@ from pipelines.options import (
 MOST_PARTITIONS = 65_536
 """The most that transforms/shuffle.py takes, which loads Beam; a test compares the two."""
 
-MOST_ROUNDS = 16
-"""The most that transforms/graph/connected_components.py takes."""
-
-SIZE_FLAGS = {"partitions": "--partitions", "contraction_rounds": "--contraction-rounds"}
-"""Options that the steps themselves read, as options of Beam, by their names here."""
+PARTITIONS_FLAG = "--partitions"
+"""The option that the steps themselves read, as one of Beam."""
 
 
 @dataclass(frozen=True)
 class BatchOptions:
-    """The checked options of one batch run; `beam` has those of SIZE_FLAGS, too."""
+    """The checked options of one batch run; `beam` has PARTITIONS_FLAG, too."""
 
     complaints: tuple[str, ...]
     calls: tuple[str, ...]
@@ -71,26 +68,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="time of the clock, by which decisions expire and recency counts; replays a run "
         "(default: --as-of, or now)",
     )
-    add_size_options(parser)
-    add_run_options(parser)
-
-
-def add_size_options(parser: argparse.ArgumentParser) -> None:
-    """Declares the flags for large inputs, on which no result depends."""
     parser.add_argument(
-        SIZE_FLAGS["partitions"],
+        PARTITIONS_FLAG,
         type=WholeNumber(1, MOST_PARTITIONS),
         metavar="N",
         help="pieces that each step is cut into, the most workers that can share one; changes no "
         "result (default: 16, or one for every 32 MiB of input where that is more)",
     )
-    parser.add_argument(
-        SIZE_FLAGS["contraction_rounds"],
-        type=WholeNumber(0, MOST_ROUNDS),
-        metavar="N",
-        help="rounds in which the graph is contracted before one worker counts its components; "
-        "changes no result (default: from the size of the input)",
-    )
+    add_run_options(parser)
 
 
 def batch_options(arguments: argparse.Namespace) -> BatchOptions:
@@ -108,8 +93,8 @@ def batch_options(arguments: argparse.Namespace) -> BatchOptions:
         usage_error("give --complaints or --calls")
     if not fields["output"]:
         usage_error("give --output")
-    given = {flag: fields.pop(name) for name, flag in SIZE_FLAGS.items()}
-    flags = tuple(f"{flag}={count}" for flag, count in given.items() if count is not None)
+    partitions = fields.pop("partitions")
+    flags = () if partitions is None else (f"{PARTITIONS_FLAG}={partitions}",)
     beam = (*flags, *with_default_runner(fields["beam"], LOCAL_RUNNER))
     return BatchOptions(**fields | {"beam": beam})
 

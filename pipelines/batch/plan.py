@@ -29,7 +29,7 @@ from pipelines.user_files import (
 from reports.export import NODES_FILE
 from reports.run import Run, RunError
 from schemas.tables import COMPONENTS, MEMBERS
-from transforms.graph import MAX_ROUNDS, FileDigest, contested_files, rounds_for
+from transforms.graph import FileDigest, contested_files
 from transforms.manifest import RunSettings, current_time
 from transforms.read import InputError, InputFile, ReadOptions, plan_input_files
 from transforms.shuffle import MAX_PARTITIONS, PARTITIONS
@@ -38,12 +38,7 @@ from transforms.write import is_local, staging_folder
 DEPENDED_ON = ("ringtrace", "apache-beam", "networkx", "phonenumbers", "pyarrow", "tldextract")
 """Packages whose version can change what a run finds."""
 
-CONTRACTION_FLAG = "--contraction-rounds"
 PARTITIONS_FLAG = "--partitions"
-
-BYTES_AN_EDGE = 200
-"""Bytes of an input for each edge of its graph, at least: a complaint of 470 bytes names about two
-identifiers that a scammer must hold, a call of 200 at most one (docs/scale.md)."""
 
 BYTES_A_PARTITION = 32 << 20
 """Bytes of an input that a partition of it may hold: what a worker makes of them is some ten times
@@ -126,18 +121,15 @@ def with_register(plan: BatchPlan, options: BatchOptions) -> BatchPlan:
 
 
 def flags_for_size(files: Sequence[InputFile], given: Sequence[str]) -> list[str]:
-    """Returns Beam's flags that follow from the size of the files, but for those that are `given`.
+    """Returns Beam's flag of how many pieces a step is cut into by the size of the files.
 
-    They say how far the graph is contracted, and into how many pieces a step is cut; no result
-    depends on either.
+    No result depends on it; none where it is `given`.
     """
     plain = sum(one.size * (1 if one.compression == "none" else COMPRESSION_RATIO) for one in files)
-    flags = {
-        CONTRACTION_FLAG: min(rounds_for(plain // BYTES_AN_EDGE), MAX_ROUNDS),
-        PARTITIONS_FLAG: min(max(plain // BYTES_A_PARTITION, PARTITIONS), MAX_PARTITIONS),
-    }
-    named = {one.partition("=")[0] for one in given}
-    return [f"{flag}={count}" for flag, count in flags.items() if flag not in named]
+    if any(one.partition("=")[0] == PARTITIONS_FLAG for one in given):
+        return []
+    count = min(max(plain // BYTES_A_PARTITION, PARTITIONS), MAX_PARTITIONS)
+    return [f"{PARTITIONS_FLAG}={count}"]
 
 
 def package_versions() -> dict[str, str]:

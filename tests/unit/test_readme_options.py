@@ -200,7 +200,7 @@ def test_the_reference_of_the_command_line_is_that_of_the_parsers():
 
 
 def test_help_reference_and_template_have_an_option_from_one_definition(capsys):
-    assert {"partitions", "contraction_rounds"} <= template_options(TEMPLATES["batch"]).keys()
+    assert "partitions" in template_options(TEMPLATES["batch"])
     for pipeline, template in TEMPLATES.items():
         shown = PARSERS[pipeline].format_help()
         for action in template_options(template).values():

@@ -1,6 +1,5 @@
 from .assign import cluster_number as cluster_number
 from .communities import HUB_REPORTERS as HUB_REPORTERS
-from .connected_components import MAX_ROUNDS as MAX_ROUNDS, rounds_for as rounds_for
 from .entities import RegisterUse as RegisterUse
 from .leiden import FileDigest as FileDigest, ReadComponentCache as ReadComponentCache
 from .lineage import ReadPreviousMembers as ReadPreviousMembers

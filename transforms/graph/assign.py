@@ -24,7 +24,7 @@ from schemas.field import TIMESTAMP
 from transforms.arrow_util import group_starts, hash_text, sorted_lookup
 from transforms.decisions import NO_DECISIONS, DecisionsInForce
 from transforms.graph.communities import CommunityResult, detect_communities
-from transforms.graph.connected_components import component_labels
+from transforms.graph.connected_components import component_counters, component_labels
 from transforms.graph.incidence import (
     IN_GRAPH,
     INCIDENCE,
@@ -56,7 +56,7 @@ from transforms.graph.supplier_likelihood import (
 )
 from transforms.shuffle import MAIN, batches_of, table_of
 
-COMPONENTS, COUNTERS = "islands", "counters"
+COMPONENTS, COUNTERS, CACHE_COUNTERS = "islands", "counters", "cache_counters"
 
 NODE = pa.schema(
     [
@@ -150,30 +150,27 @@ def assign_clusters(
     Raises:
         ValueError: if two entities hash alike; their evidence cannot be separated.
     """
-    order = np.argsort(nodes["known"].to_numpy())
-    node, shown = nodes["known"].to_numpy()[order], nodes["node"].to_numpy()[order]
+    nodes = nodes.take(pc.sort_indices(nodes["known"]))
+    node, shown, bare = (nodes[name].to_numpy() for name in ("known", "node", "bare"))
     if len(np.unique(node)) < len(node) or len(np.unique(shown)) < len(shown):
         raise ValueError("two entity ids share a 63-bit hash: the graph would confuse them")
     named, supplies, reached = (_as_known(one, shown, node) for one in (named, supplies, reached))
-    first_seen = nodes["first_seen"].cast(pa.int64()).to_numpy()[order]
-    reporters = nodes["reporters"].to_numpy()[order]
+    first_seen = nodes["first_seen"].cast(pa.int64()).to_numpy()
+    reporters = nodes["reporters"].to_numpy()
     evidence = incidence_from_rows(named, node)
-    phone, private = (
-        nodes[name].to_numpy(zero_copy_only=False)[order] for name in ("phone", "private")
-    )
-    alone = nodes["reported_by"].to_numpy()[order] - reporters_by_node(evidence)
+    alone = nodes["reported_by"].to_numpy() - reporters_by_node(evidence)
     lines = PhoneLines(
-        phone, private & ~call_confirmed_by_node(reached, node), np.maximum(alone, 0)
+        nodes["phone"].to_numpy(),
+        nodes["private"].to_numpy() & ~call_confirmed_by_node(reached, node),
+        np.maximum(alone, 0),
     )
     kinds = supplier_counts_by_node(supplies, node).kinds
     suppliers = SupplierCounts((*kinds, countries_by_node(reached, node)))
-    pairs = epoch_pairs(nodes["bare"].to_numpy()[order], first_seen, reporters)
+    pairs = epoch_pairs(bare, first_seen, reporters)
     search = ComponentSearch(shown, cache or ComponentCache())
     found = detect_communities(evidence, suppliers, reporters, lines, pairs, search)
     must = _node_pairs(decided.pairs(DecisionKind.MUST_LINK), node)
-    cannot = _epoch_pairs(
-        decided.pairs(DecisionKind.CANNOT_LINK), node, nodes["bare"].to_numpy()[order]
-    )
+    cannot = _epoch_pairs(decided.pairs(DecisionKind.CANNOT_LINK), node, bare)
     found = apply_constraints(found, evidence, must, cannot)
     anchor = _anchors(shown, first_seen, found.label)
     tied = link_reporters(evidence.without(found.hub), suppliers, found.label)
@@ -236,32 +233,16 @@ def cluster_ids(clusters: np.ndarray) -> pa.Array:
     )
 
 
-def clusters_of_nodes(
-    assignment: pa.RecordBatch, nodes: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """Returns, per node, its cluster, NO_CLUSTER where it is in none, and whether it is a hub."""
-    if not assignment.num_rows:
-        return np.full(len(nodes), NO_CLUSTER), np.zeros(len(nodes), bool)
+def assigned_rows(assignment: pa.RecordBatch, nodes: np.ndarray) -> pa.RecordBatch:
+    """Returns the ASSIGNMENT row of each node, null where it is not assigned."""
     at, found = sorted_lookup(assignment["node"].to_numpy(), nodes)
-    hub = found & assignment["hub"].to_numpy(zero_copy_only=False)[at]
-    cluster = np.where(found & ~hub, assignment["cluster"].to_numpy()[at], NO_CLUSTER)
-    return cluster, hub
+    return assignment.take(pa.array(at, mask=~found))
 
 
-def has_mark(assignment: pa.RecordBatch, nodes: np.ndarray, mark: str) -> np.ndarray:
-    """Returns whether each node has a mark, a boolean column; one that is not assigned has none."""
-    if not assignment.num_rows:
-        return np.zeros(len(nodes), bool)
-    at, found = sorted_lookup(assignment["node"].to_numpy(), nodes)
-    return found & assignment[mark].to_numpy(zero_copy_only=False)[at]
-
-
-def reporters_of_nodes(assignment: pa.RecordBatch, nodes: np.ndarray, column: str) -> np.ndarray:
-    """Returns a count of reporters, a column, per node; 0 for one not assigned."""
-    if not assignment.num_rows:
-        return np.zeros(len(nodes), np.int64)
-    at, found = sorted_lookup(assignment["node"].to_numpy(), nodes)
-    return np.where(found, assignment[column].to_numpy()[at], 0)
+def clusters_of(assigned: pa.RecordBatch) -> np.ndarray:
+    """Returns the cluster of each of `assigned_rows`, NO_CLUSTER where it is in none."""
+    inside = pc.if_else(assigned["hub"], NO_CLUSTER, assigned["cluster"])
+    return pc.fill_null(inside, NO_CLUSTER).to_numpy()
 
 
 @dataclass(eq=False)
@@ -270,8 +251,8 @@ class AssignClusters(beam.PTransform):
 
     Input: a dict of CLASSIFIED_ENTITY (`entities`), INCIDENCE (`named`), VICTIM_REACH (`reached`),
     LINK (`links`) and COMPONENT (`known`, of an earlier run) batches. Outputs: MAIN (one
-    ASSIGNMENT), COMPONENTS (COMPONENT) and COUNTERS. `decided` is the one DecisionsInForce, `start`
-    has one element a window.
+    ASSIGNMENT), COMPONENTS (COMPONENT), COUNTERS and, of what was cached, CACHE_COUNTERS. `decided`
+    is the one DecisionsInForce, `start` has one element a window.
     """
 
     decided: beam.pvalue.AsSingleton
@@ -287,13 +268,12 @@ class AssignClusters(beam.PTransform):
             "supplies": inputs["links"] | "Supplies" >> beam.Map(supplier_use),
         }
         placed = {
-            name: batches | f"One place for {name}" >> beam.Map(_key_batch)
-            for name, batches in parts.items()
+            # Of an empty run the start alone, since later steps wait for its assignment.
+            name: batches | f"One place for {name}" >> beam.Map(_at_one_place)
+            for name, batches in (parts | {"start": self.start}).items()
         }
-        # An empty run has an assignment too: the later steps wait for one.
-        placed["start"] = self.start | "One place to start" >> beam.Map(_key_start)
         step = beam.ParDo(_AssignClusters(), self.decided).with_outputs(
-            COMPONENTS, COUNTERS, main=MAIN
+            COMPONENTS, COUNTERS, CACHE_COUNTERS, main=MAIN
         )
         return placed | beam.CoGroupByKey() | "Cluster" >> step
 
@@ -311,9 +291,10 @@ class _AssignClusters(beam.DoFn):
         cache = ComponentCache(
             {**cache_entries(table_of(parts["known"], COMPONENT)), **self._before}
         )
+        named = table_of(parts["named"], INCIDENCE)
         yield assign_clusters(
             table_of(parts["nodes"], NODE),
-            table_of(parts["named"], INCIDENCE),
+            named,
             table_of(parts["supplies"], SUPPLIER_USE),
             table_of(parts["reached"], VICTIM_REACH),
             decided,
@@ -322,16 +303,14 @@ class _AssignClusters(beam.DoFn):
         self._before = cache.used
         for batch in batches_of(cache_rows(cache.used)):
             yield beam.pvalue.TaggedOutput(COMPONENTS, batch)
-        for counter in cache_counters(cache):
+        for counter in component_counters(named):
             yield beam.pvalue.TaggedOutput(COUNTERS, counter)
+        for counter in cache_counters(cache):
+            yield beam.pvalue.TaggedOutput(CACHE_COUNTERS, counter)
 
 
-def _key_start(_: object) -> tuple[int, None]:
-    return 0, None
-
-
-def _key_batch(batch: pa.RecordBatch) -> tuple[int, pa.RecordBatch]:
-    return 0, batch
+def _at_one_place(element: Any) -> tuple[int, Any]:
+    return 0, element
 
 
 def _node_pairs(pairs: Sequence[tuple[str, str]], node: np.ndarray) -> list[tuple[int, int]]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import Any
 
 import apache_beam as beam
@@ -15,18 +14,11 @@ from schemas.decision import DecisionKind
 from schemas.entity import ENTITY, without_epochs
 from schemas.enums import Status, Strength
 from schemas.link import LINK
-from transforms.arrow_util import batch_of_columns, hash_text, sorted_lookup
+from transforms.arrow_util import batch_of_columns, hash_text
 from transforms.casts import true_mask
 from transforms.decisions import NO_DECISIONS, DecisionsInForce
-from transforms.graph.assign import (
-    NO_CLUSTER,
-    cluster_ids,
-    clusters_of_nodes,
-    has_mark,
-    reporters_of_nodes,
-)
+from transforms.graph.assign import NO_CLUSTER, assigned_rows, cluster_ids, clusters_of
 from transforms.graph.incidence import IN_GRAPH
-from transforms.shuffle import MAIN
 
 TIE_COUNTS = ("link_reporters", "tying_reporters")
 
@@ -63,36 +55,35 @@ RETURNED_REASON = (
     "in the cluster of its other epoch: suppliers show that it came back to the same hands"
 )
 
-FinalizeBatch = Callable[
-    [pa.RecordBatch, pa.RecordBatch, DecisionsInForce], tuple[pa.RecordBatch, pa.RecordBatch]
-]
-
 
 def finalize_entities(
     found: pa.RecordBatch, assignment: pa.RecordBatch, decided: DecisionsInForce = NO_DECISIONS
 ) -> tuple[pa.RecordBatch, pa.RecordBatch]:
     """Converts CLASSIFIED_ENTITY rows to ENTITY rows, and to MEMBERSHIP rows where in a cluster."""
-    nodes = hash_text(found["entity_id"])
-    cluster, hub = clusters_of_nodes(assignment, nodes)
+    assigned = assigned_rows(assignment, hash_text(found["entity_id"]))
     contested = true_mask(pc.equal(found["status"], Status.CONTESTED))
     in_graph = true_mask(pc.is_in(found["status"], pa.array(IN_GRAPH)))
-    hub &= in_graph
+    hub = true_mask(assigned["hub"]) & in_graph
     status = pc.if_else(pa.array(hub & ~contested), str(Status.SUPPRESSED), found["status"])
-    hubs = _hub_reasons(found, nodes, assignment)
-    reason = pc.if_else(pa.array(hub & ~contested), hubs, found["reason"])
-    both = pc.binary_join_element_wise(found["reason"], hubs, "; ")
-    reason = pc.if_else(pa.array(hub & contested), both, reason)
-    back = pa.array(has_mark(assignment, nodes, "returned"))
-    reason = pc.if_else(back, pc.binary_join_element_wise(reason, RETURNED_REASON, "; "), reason)
+    reason = found["reason"].to_pylist()
+    for row in np.flatnonzero(hub).tolist():
+        spread, complaints = assigned["spread"][row].as_py(), found["complaints"][row]
+        why = f"hub: {spread:.0%} of its links go outside its main cluster; "
+        why += f"seen in {complaints} complaints"
+        reason[row] = f"{reason[row]}; {why}" if contested[row] else why
+    for row in np.flatnonzero(true_mask(assigned["returned"])).tolist():
+        reason[row] += f"; {RETURNED_REASON}"
     # The words of a decision may name what is withheld.
-    with_decisions = _with_decisions(reason, found["known_as"], decided)
-    reason = pc.if_else(pa.array(contested), reason, with_decisions)
-    columns = {name: found[name] for name in ENTITY.names} | {"status": status, "reason": reason}
+    _add_decisions(reason, found["known_as"], ~contested, decided)
+    columns = {name: found[name] for name in ENTITY.names} | {
+        "status": status,
+        "reason": pa.array(reason, pa.string()),
+    }
     entities = batch_of_columns(columns, ENTITY)
     columns |= {
-        "cluster_id": cluster_ids(cluster),
+        "cluster_id": cluster_ids(clusters_of(assigned)),
         "role": found["role"],
-        **{name: reporters_of_nodes(assignment, nodes, name) for name in TIE_COUNTS},
+        **{name: pc.fill_null(assigned[name], 0) for name in TIE_COUNTS},
         "known_as": found["known_as"],
     }
     members = batch_of_columns(columns, MEMBERSHIP)
@@ -107,16 +98,17 @@ def finalize_links(
     A hard link is accepted when both ends are in one cluster; the reason names a decision that ties
     its ends, or separates their clusters. A soft link describes, and is never accepted.
     """
-    cluster_a, hub_a = clusters_of_nodes(assignment, hash_text(links["entity_a"]))
-    cluster_b, hub_b = clusters_of_nodes(assignment, hash_text(links["entity_b"]))
+    ends = [assigned_rows(assignment, hash_text(links[end])) for end in ("entity_a", "entity_b")]
+    cluster_a, cluster_b = (clusters_of(one) for one in ends)
+    is_hub, doubted = (
+        true_mask(ends[0][mark]) | true_mask(ends[1][mark]) for mark in ("hub", "doubted")
+    )
     hard = true_mask(pc.equal(links["strength"], Strength.HARD))
-    doubted = has_mark(assignment, hash_text(links["entity_a"]), "doubted")
-    doubted |= has_mark(assignment, hash_text(links["entity_b"]), "doubted")
     together = (cluster_a == cluster_b) & (cluster_a != NO_CLUSTER)
     outside = (cluster_a == NO_CLUSTER) | (cluster_b == NO_CLUSTER)
     accepted = hard & together
     reason = np.select(
-        [~hard & together, ~hard, accepted, hub_a | hub_b, outside, doubted],
+        [~hard & together, ~hard, accepted, is_hub, outside, doubted],
         [
             "soft: describes the cluster, does not hold it together",
             "soft: a forgeable or shared identifier joins nothing",
@@ -139,72 +131,29 @@ def finalize_links(
     return final, inside.cast(CLUSTER_LINK)
 
 
-@dataclass(eq=False)
-class FinalizeEntities(beam.PTransform):
-    """Finalizes CLASSIFIED_ENTITY batches; outputs MAIN (ENTITY), MEMBERSHIPS (MEMBERSHIP)."""
-
-    assignment: beam.pvalue.AsSingleton
-    decided: beam.pvalue.AsSingleton
-
-    def expand(self, found: beam.PCollection) -> Any:
-        """Applies `finalize_entities` to each batch."""
-        step = beam.ParDo(_Finalize(finalize_entities, MEMBERSHIPS), self.assignment, self.decided)
-        return found | step.with_outputs(MEMBERSHIPS, main=MAIN)
-
-
-@dataclass(eq=False)
-class FinalizeLinks(beam.PTransform):
-    """Finalizes LINK batches; outputs MAIN (LINK) and CLUSTER_LINKS (CLUSTER_LINK)."""
-
-    assignment: beam.pvalue.AsSingleton
-    decided: beam.pvalue.AsSingleton
-
-    def expand(self, links: beam.PCollection) -> Any:
-        """Applies `finalize_links` to each batch."""
-        step = beam.ParDo(_Finalize(finalize_links, CLUSTER_LINKS), self.assignment, self.decided)
-        return links | step.with_outputs(CLUSTER_LINKS, main=MAIN)
+def finalize_batch(
+    batch: pa.RecordBatch,
+    assignment: pa.RecordBatch,
+    decided: DecisionsInForce,
+    finalize: Callable[..., tuple[pa.RecordBatch, pa.RecordBatch]],
+    beside: str,
+) -> Iterator[Any]:
+    """Yields what `finalize_entities` or `finalize_links` returns, the second tagged `beside`."""
+    final, more = finalize(batch, assignment, decided)
+    yield final
+    yield beam.pvalue.TaggedOutput(beside, more)
 
 
-class _Finalize(beam.DoFn):
-    def __init__(self, finalize: FinalizeBatch, beside: str) -> None:
-        self.finalize, self.beside = finalize, beside
-
-    def process(
-        self, batch: pa.RecordBatch, assignment: pa.RecordBatch, decided: DecisionsInForce
-    ) -> Iterator[Any]:
-        final, beside = self.finalize(batch, assignment, decided)
-        yield final
-        yield beam.pvalue.TaggedOutput(self.beside, beside)
-
-
-def _with_decisions(reasons: pa.Array, entity_ids: pa.Array, decided: DecisionsInForce) -> pa.Array:
-    """Returns reasons with the decisions on each entity; a legitimate one is the reason already."""
+def _add_decisions(
+    reason: list[str], entity_ids: pa.Array, rows: np.ndarray, decided: DecisionsInForce
+) -> None:
+    """Adds the decisions on each entity of a mask; a legitimate one is the reason already."""
     named = pa.array(sorted(decided.by_entity()), pa.string())
     at = true_mask(pc.or_(pc.is_in(entity_ids, named), pc.is_in(without_epochs(entity_ids), named)))
-    if not len(named) or not at.any():
-        return reasons
-    texts = reasons.to_pylist()
-    ids = entity_ids.to_pylist()
-    for row in np.flatnonzero(at).tolist():
-        about = decided.about(ids[row])
-        others = [one for one in about if one.kind is not DecisionKind.LEGITIMATE]
-        texts[row] = "; ".join([texts[row], *(f"{one.kind} {one.describe()}" for one in others)])
-    return pa.array(texts, pa.string())
-
-
-def _hub_reasons(found: pa.RecordBatch, nodes: np.ndarray, assignment: pa.RecordBatch) -> pa.Array:
-    if not assignment.num_rows:
-        return pa.nulls(found.num_rows, pa.string())
-    at, _ = sorted_lookup(assignment["node"].to_numpy(), nodes)
-    spread = assignment["spread"].to_numpy()[at]
-    return pa.array(
-        [
-            f"hub: {share:.0%} of its links go outside its main cluster; "
-            f"seen in {complaints} complaints"
-            for share, complaints in zip(spread, found["complaints"].to_pylist(), strict=True)
-        ],
-        pa.string(),
-    )
+    for row in np.flatnonzero(at & rows).tolist():
+        for one in decided.about(entity_ids[row].as_py()):
+            if one.kind is not DecisionKind.LEGITIMATE:
+                reason[row] += f"; {one.kind} {one.describe()}"
 
 
 def _explain_cannot_links(
@@ -217,13 +166,11 @@ def _explain_cannot_links(
 ) -> None:
     """Names the cannot_link decision that separates the two clusters of a hard link."""
     cannot = decided.of(DecisionKind.CANNOT_LINK)
-    near = clusters_of_nodes(
-        assignment, hash_text(pa.array([one.entity_a for one in cannot], pa.string()))
+    near, far = (
+        clusters_of(assigned_rows(assignment, hash_text(pa.array(ids, pa.string()))))
+        for ids in ([one.entity_a for one in cannot], [one.entity_b for one in cannot])
     )
-    far = clusters_of_nodes(
-        assignment, hash_text(pa.array([one.entity_b for one in cannot], pa.string()))
-    )
-    for one, a, b in zip(cannot, near[0].tolist(), far[0].tolist(), strict=True):
+    for one, a, b in zip(cannot, near.tolist(), far.tolist(), strict=True):
         between = ((cluster_a == a) & (cluster_b == b)) | ((cluster_a == b) & (cluster_b == a))
         for row in np.flatnonzero(between & hard & (a != NO_CLUSTER) & (b != NO_CLUSTER)).tolist():
             reason[row] = f"the two clusters are kept apart by cannot_link {one.describe()}"

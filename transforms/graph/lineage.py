@@ -8,8 +8,8 @@ and by which records.
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,7 +30,7 @@ from transforms.graph.epochs import PREVIOUS
 from transforms.graph.incidence import MICROSECONDS_A_DAY
 from transforms.graph.robustness import CORE_ROBUSTNESS
 from transforms.manifest import CounterValue
-from transforms.shuffle import MAIN, batches_of, table_of
+from transforms.shuffle import batches_of, table_of
 
 CHANGE = pa.schema([("node", pa.int64()), ("alone", pa.bool_())])
 """A member that was in another cluster of the previous run or in none, sorted by node.
@@ -55,26 +55,20 @@ RECORDS_NAMED = 10
 EVENTS, COUNTERS, CHANGES = "events", "counters", "changes"
 
 
-@dataclass(frozen=True)
-class Overlaps:
-    """Pairs of a previous and a current cluster, and how many members they share (at least one)."""
+def cluster_overlaps(
+    previous: pa.Table, node: np.ndarray, cluster: np.ndarray
+) -> list[tuple[int, int, int]]:
+    """Counts shared members of PREVIOUS rows and current (node, cluster) rows; nodes are unique.
 
-    previous: np.ndarray
-    current: np.ndarray
-    shared: np.ndarray
-
-
-_ClusterIndex = Mapping[int, list[int]]
-
-
-def cluster_overlaps(previous: pa.Table, node: np.ndarray, cluster: np.ndarray) -> Overlaps:
-    """Counts shared members of PREVIOUS rows and current (node, cluster) rows; nodes are unique."""
+    Returns:
+        Previous and current cluster of each pair that shares members, sorted, and how many.
+    """
     _, before, now = np.intersect1d(
         previous["node"].to_numpy(), node, assume_unique=True, return_indices=True
     )
     pairs = np.stack([previous["cluster"].to_numpy()[before], cluster[now]])
     found, shared = np.unique(pairs, axis=1, return_counts=True)
-    return Overlaps(found[0], found[1], shared)
+    return list(zip(*found.tolist(), shared.tolist(), strict=True))
 
 
 def keep_ids(assignment: pa.RecordBatch, previous: pa.Table) -> pa.RecordBatch:
@@ -84,10 +78,15 @@ def keep_ids(assignment: pa.RecordBatch, previous: pa.Table) -> pa.RecordBatch:
     that follows none keeps its own id, unless a previous cluster had that: then it gets another.
     """
     node, cluster, member = _members(assignment)
+    before, now = _sizes(previous["cluster"].to_numpy()), _sizes(cluster[member])
     common = cluster_overlaps(previous, node[member], cluster[member])
-    names = _match_ids(common, _sizes(previous["cluster"].to_numpy()), _sizes(cluster[member]))
-    own = np.unique(cluster)
-    taken = set(np.unique(previous["cluster"].to_numpy()).tolist())
+    names: dict[int, int] = {}
+    given: set[int] = set()
+    for *_, p, c in sorted((-shared, before[p] + now[c], p, c) for p, c, shared in common):
+        if c not in names and p not in given:
+            names[c] = p
+            given.add(p)
+    own, taken = np.unique(cluster), set(before)
     for one in own.tolist():
         if one not in names:
             names[one] = _unused_id(one, taken)
@@ -109,27 +108,44 @@ def lineage_events(assignment: pa.RecordBatch, previous: pa.Table) -> pa.Table:
     that a cluster that shrank differs from one that is unchanged.
     """
     node, cluster, member = _members(assignment)
-    common = cluster_overlaps(previous, node[member], cluster[member])
-    sources, targets, shared = _index_overlaps(common)
-    now = _sizes(cluster[member])
-    before = _sizes(previous["cluster"].to_numpy())
-    same = common.previous == common.current
-    stayed = dict(zip(common.current[same].tolist(), common.shared[same].tolist(), strict=True))
+    before, now = _sizes(previous["cluster"].to_numpy()), _sizes(cluster[member])
+    sources: defaultdict[int, list[int]] = defaultdict(list)
+    targets: defaultdict[int, list[int]] = defaultdict(list)
+    shared, stayed = Counter[int](), Counter[int]()
+    for p, c, count in cluster_overlaps(previous, node[member], cluster[member]):
+        sources[c].append(p)
+        targets[p].append(c)
+        shared[c] += count
+        stayed[c] += count if p == c else 0
+    events: list[tuple[int, LineageEvent, list[int], list[int]]] = []
+    for one, size in now.items():
+        came = sources[one]
+        torn = [p for p in came if len(targets[p]) > 1]
+        if not came:
+            events.append((one, LineageEvent.BORN, [], [one]))
+        if len(came) > 1:
+            events.append((one, LineageEvent.MERGED, came, [one]))
+        if torn:
+            went = sorted({c for p in torn for c in targets[p]})
+            events.append((one, LineageEvent.SPLIT, torn, went))
+        if len(came) == 1 and not torn:
+            event = LineageEvent.GREW if size > shared[one] else LineageEvent.UNCHANGED
+            events.append((one, event, came, [one]))
+    gone = (one for one in before if one not in now)
+    events += [(one, LineageEvent.ENDED, [one], targets[one]) for one in gone]
     rows = [
-        row
-        | {
-            "members_new": size - shared.get(one, 0),
-            "members_gone": before.get(one, 0) - stayed.get(one, 0),
+        {
+            "cluster_id": cluster_id(one),
+            "event": str(event),
+            "from_ids": sorted(map(cluster_id, came)),
+            "to_ids": sorted(map(cluster_id, went)),
+            "members_new": now.get(one, 0) - shared[one],
+            "members_gone": before.get(one, 0) - stayed[one],
+            "on_one_reporter": False,
+            "rests_on": [],
         }
-        for one, size in now.items()
-        for row in _events(one, size, sources, targets, shared)
+        for one, event, came, went in events
     ]
-    rows.extend(
-        _row(one, LineageEvent.ENDED, [one], targets.get(one, []))
-        | {"members_new": 0, "members_gone": before[one]}
-        for one in np.unique(previous["cluster"].to_numpy()).tolist()
-        if one not in now
-    )
     return table_of_rows(rows, LINEAGE)
 
 
@@ -146,7 +162,7 @@ def changed_members(assignment: pa.RecordBatch, previous: pa.Table) -> pa.Table:
     return pa.table(columns, schema=CHANGE)
 
 
-def weak_changes(members: pa.RecordBatch, changed: pa.Table) -> pa.RecordBatch:
+def weak_changes(members: pa.RecordBatch, changed: pa.Table) -> pa.Table:
     """Returns WEAK_CHANGE rows of the MEMBERSHIP rows that are in CHANGE rows."""
     at, there = sorted_lookup(changed["node"].to_numpy(), hash_text(members["entity_id"]))
     alone = np.append(changed["alone"].to_numpy(zero_copy_only=False), False)
@@ -155,7 +171,7 @@ def weak_changes(members: pa.RecordBatch, changed: pa.Table) -> pa.RecordBatch:
     tied = np.where(alone, reporters, members["link_reporters"].to_numpy())
     weak = pa.array(there & (np.minimum(reporters, tied) < CORE_ROBUSTNESS))
     columns = [members["entity_id"], members["cluster_id"], pa.array(reporters < CORE_ROBUSTNESS)]
-    return pa.RecordBatch.from_arrays(columns, schema=WEAK_CHANGE).filter(weak)
+    return pa.table(columns, schema=WEAK_CHANGE).filter(weak)
 
 
 def records_that_show(mentions: pa.RecordBatch, weak: pa.Table) -> pa.Table:
@@ -185,7 +201,7 @@ def records_that_tie(links: pa.RecordBatch, weak: pa.Table) -> pa.Table:
     return pa.concat_tables(found)
 
 
-def name_records(events: pa.Table, weak: pa.Table, records: pa.Table) -> pa.Table:
+def name_records(events: pa.RecordBatch, weak: pa.Table, records: pa.Table) -> pa.Table:
     """Returns the LINEAGE rows with what rests on one reporter, by WEAK_CHANGE, CHANGE_RECORD."""
     by_cluster: defaultdict[str, set[str]] = defaultdict(set)
     for row in records.to_pylist():
@@ -224,7 +240,10 @@ class ReadPreviousMembers(beam.PTransform):
 
     def expand(self, start: beam.PCollection) -> Any:
         """Reads every file for the one element of each window."""
-        return start | beam.FlatMap(_read_member_files, self.members)
+        members = self.members
+        return (
+            start | "Files" >> beam.FlatMap(lambda _: members) | beam.FlatMap(read_previous_members)
+        )
 
 
 def read_previous_members(path: str) -> Iterator[pa.RecordBatch]:
@@ -255,43 +274,25 @@ def _days(times: pa.ChunkedArray) -> pa.ChunkedArray:
     return pc.divide(times.cast(pa.int64()), MICROSECONDS_A_DAY)
 
 
-@dataclass(eq=False)
-class KeepIds(beam.PTransform):
-    """Keeps the ids of one ASSIGNMENT.
+def follow_previous(
+    assignment: pa.RecordBatch, members: Iterable[pa.RecordBatch], follows: bool
+) -> Iterator[Any]:
+    """Yields the one ASSIGNMENT with the ids of the run before, and what changed since.
 
-    Outputs MAIN (ASSIGNMENT), EVENTS (LINEAGE), CHANGES (CHANGE) and COUNTERS.
-
-    `previous` is the PREVIOUS batches of the run that this one follows, if it `follows` one;
-    without it all clusters are born.
+    `members` are the PREVIOUS batches of the run that this one `follows`; if it follows none, all
+    clusters are born. Tags EVENTS (LINEAGE), CHANGES (CHANGE) and COUNTERS.
     """
-
-    previous: beam.PCollection
-    follows: bool
-
-    def expand(self, assigned: beam.PCollection) -> Any:
-        """Reads the previous members as a side input; see `keep_ids` and `lineage_events`."""
-        step = beam.ParDo(_KeepIds(follows=self.follows), beam.pvalue.AsIter(self.previous))
-        return assigned | step.with_outputs(EVENTS, CHANGES, COUNTERS, main=MAIN)
-
-
-class _KeepIds(beam.DoFn):
-    def __init__(self, *, follows: bool) -> None:
-        self._follows = follows
-
-    def process(
-        self, assignment: pa.RecordBatch, members: Iterable[pa.RecordBatch]
-    ) -> Iterator[Any]:
-        previous = table_of(members, PREVIOUS)
-        kept = keep_ids(assignment, previous)
-        events = lineage_events(kept, previous)
-        yield kept
-        for batch in batches_of(events):
-            yield beam.pvalue.TaggedOutput(EVENTS, batch)
-        if self._follows:
-            for batch in batches_of(changed_members(kept, previous)):
-                yield beam.pvalue.TaggedOutput(CHANGES, batch)
-            for counter in changes_since_previous(kept, previous, events):
-                yield beam.pvalue.TaggedOutput(COUNTERS, counter)
+    previous = table_of(members, PREVIOUS)
+    kept = keep_ids(assignment, previous)
+    events = lineage_events(kept, previous)
+    yield kept
+    for batch in batches_of(events):
+        yield beam.pvalue.TaggedOutput(EVENTS, batch)
+    if follows:
+        for batch in batches_of(changed_members(kept, previous)):
+            yield beam.pvalue.TaggedOutput(CHANGES, batch)
+        for counter in changes_since_previous(kept, previous, events):
+            yield beam.pvalue.TaggedOutput(COUNTERS, counter)
 
 
 @dataclass(eq=False)
@@ -305,43 +306,27 @@ class NameRecords(beam.PTransform):
     def expand(self, parts: Mapping[str, beam.PCollection]) -> Any:
         """Finds the members that one reporter put there, and then what each reporter said."""
         changed = beam.pvalue.AsIter(parts["changes"])
-        weak = parts["members"] | "Weak" >> beam.FlatMap(_weak_changes, changed)
+        weak = parts["members"] | "Weak" >> beam.FlatMap(_rows, weak_changes, [CHANGE], changed)
         named = beam.pvalue.AsIter(weak)
         records = (
-            parts["mentions"] | "Show" >> beam.FlatMap(_records_that_show, named),
-            parts["links"] | "Tie" >> beam.FlatMap(_records_that_tie, named),
+            parts["mentions"]
+            | "Show" >> beam.FlatMap(_rows, records_that_show, [WEAK_CHANGE], named),
+            parts["links"] | "Tie" >> beam.FlatMap(_rows, records_that_tie, [WEAK_CHANGE], named),
         ) | beam.Flatten()
-        return parts["events"] | beam.FlatMap(_name_records, named, beam.pvalue.AsIter(records))
+        return parts["events"] | beam.FlatMap(
+            _rows, name_records, [WEAK_CHANGE, CHANGE_RECORD], named, beam.pvalue.AsIter(records)
+        )
 
 
-def _weak_changes(
-    members: pa.RecordBatch, changed: Iterable[pa.RecordBatch]
+def _rows(
+    batch: pa.RecordBatch,
+    work: Callable[..., pa.Table],
+    schemas: Sequence[pa.Schema],
+    *sides: Iterable[pa.RecordBatch],
 ) -> Iterator[pa.RecordBatch]:
-    yield from batches_of(pa.table(weak_changes(members, table_of(changed, CHANGE))))
-
-
-def _records_that_show(
-    mentions: pa.RecordBatch, weak: Iterable[pa.RecordBatch]
-) -> Iterator[pa.RecordBatch]:
-    yield from batches_of(records_that_show(mentions, table_of(weak, WEAK_CHANGE)))
-
-
-def _records_that_tie(
-    links: pa.RecordBatch, weak: Iterable[pa.RecordBatch]
-) -> Iterator[pa.RecordBatch]:
-    yield from batches_of(records_that_tie(links, table_of(weak, WEAK_CHANGE)))
-
-
-def _name_records(
-    events: pa.RecordBatch, weak: Iterable[pa.RecordBatch], records: Iterable[pa.RecordBatch]
-) -> Iterator[pa.RecordBatch]:
-    named = table_of(weak, WEAK_CHANGE), table_of(records, CHANGE_RECORD)
-    yield from batches_of(name_records(pa.table(events), *named))
-
-
-def _read_member_files(_: object, paths: tuple[str, ...]) -> Iterator[pa.RecordBatch]:
-    for path in paths:
-        yield from read_previous_members(path)
+    """Yields what `work` makes of a batch and of side inputs, each a table of its schema."""
+    tables = (table_of(side, schema) for side, schema in zip(sides, schemas, strict=True))
+    yield from batches_of(work(batch, *tables))
 
 
 def _members(assignment: pa.RecordBatch) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -355,24 +340,6 @@ def _sizes(cluster: np.ndarray) -> dict[int, int]:
     return dict(zip(ids.tolist(), counts.tolist(), strict=True))
 
 
-def _match_ids(
-    common: Overlaps, before: Mapping[int, int], now: Mapping[int, int]
-) -> dict[int, int]:
-    """Returns current cluster to the previous one whose id it takes."""
-    left_over = [
-        before[p] + now[c]
-        for p, c in zip(common.previous.tolist(), common.current.tolist(), strict=True)
-    ]
-    order = np.lexsort((common.current, common.previous, np.array(left_over), -common.shared))
-    names: dict[int, int] = {}
-    given: set[int] = set()
-    for p, c in zip(common.previous[order].tolist(), common.current[order].tolist(), strict=True):
-        if c not in names and p not in given:
-            names[c] = p
-            given.add(p)
-    return names
-
-
 def _unused_id(own: int, taken: set[int]) -> int:
     """Returns the id, or the first of those made from it that no cluster has had."""
     found, turn = own, 0
@@ -380,43 +347,3 @@ def _unused_id(own: int, taken: set[int]) -> int:
         turn += 1
         found = int(hash_text(pa.array([f"{cluster_id(own)}|{turn}"]))[0])
     return found
-
-
-def _index_overlaps(common: Overlaps) -> tuple[_ClusterIndex, _ClusterIndex, Mapping[int, int]]:
-    """Indexes sources and shared members by current cluster, targets by previous one."""
-    sources: defaultdict[int, list[int]] = defaultdict(list)
-    targets: defaultdict[int, list[int]] = defaultdict(list)
-    shared: defaultdict[int, int] = defaultdict(int)
-    columns = (common.previous.tolist(), common.current.tolist(), common.shared.tolist())
-    for p, c, count in zip(*columns, strict=True):
-        sources[c].append(p)
-        targets[p].append(c)
-        shared[c] += count
-    return dict(sources), dict(targets), dict(shared)
-
-
-def _events(
-    one: int, size: int, sources: _ClusterIndex, targets: _ClusterIndex, shared: Mapping[int, int]
-) -> Iterator[dict[str, Any]]:
-    came = sources.get(one, [])
-    torn = [p for p in came if len(targets[p]) > 1]
-    if not came:
-        yield _row(one, LineageEvent.BORN, [], [one])
-    if len(came) > 1:
-        yield _row(one, LineageEvent.MERGED, came, [one])
-    if torn:
-        yield _row(one, LineageEvent.SPLIT, torn, sorted({c for p in torn for c in targets[p]}))
-    if len(came) == 1 and not torn:
-        event = LineageEvent.GREW if size > shared[one] else LineageEvent.UNCHANGED
-        yield _row(one, event, came, [one])
-
-
-def _row(one: int, event: LineageEvent, before: list[int], now: list[int]) -> dict[str, Any]:
-    return {
-        "cluster_id": cluster_id(one),
-        "event": str(event),
-        "from_ids": sorted(cluster_id(p) for p in before),
-        "to_ids": sorted(cluster_id(c) for c in now),
-        "on_one_reporter": False,
-        "rests_on": [],
-    }

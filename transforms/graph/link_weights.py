@@ -22,6 +22,7 @@ from transforms.arrow_util import (
     group_offsets,
     group_starts,
     hash_text,
+    sorted_unique,
     sum_by_group,
     table_of_columns,
 )
@@ -86,93 +87,65 @@ def sum_pairs(found: pa.Table) -> pa.Table:
     if not found.num_rows:
         return PAIR_SUM.empty_table()
     a, b, org = (found[name].combine_chunks() for name in ("entity_a", "entity_b", "source_org"))
-    hard = found["hard"].to_numpy()
     code = (_codes(a) * len(b.dictionary) + _codes(b)) * len(org.dictionary) + _codes(org)
+    hard, seen = found["hard"].to_numpy(), found["observed_at"].cast(pa.int64()).to_numpy()
     _, first, of = np.unique(code * 2 + hard, return_index=True, return_inverse=True)
     count = len(first)
-    order = np.argsort(of, kind="stable")
-    starts = group_starts(of[order])
-    seen = found["observed_at"].cast(pa.int64()).to_numpy()[order]
-    micros = found["micros"].to_numpy()
     reporter = found["reporter_key"].combine_chunks()
+    hashed = reporter_hashes(reporter.dictionary)[_codes(reporter)]
+    pair, who, most = _most_by_reporter(of, hashed, found["micros"].to_numpy())
+    offsets = pa.array(group_offsets(pair, count), pa.int32())
     columns = {name: found[name].take(pa.array(first)) for name in PAIR_SUM.names[:4]}
     columns |= {
         "records": np.bincount(of, minlength=count),
         "complaints": sum_by_group(of, found["complaint"].to_numpy(), count),
         "calls": sum_by_group(of, found["calls"].to_numpy(), count),
-        "first_seen": pa.array(np.minimum.reduceat(seen, starts)).cast(TIMESTAMP),
-        "last_seen": pa.array(np.maximum.reduceat(seen, starts)).cast(TIMESTAMP),
-        "group_ids": _samples(of, found["group_id"].combine_chunks(), count),
+        "group_ids": _smallest(of, found["group_id"].combine_chunks(), count),
+        "reporters": pa.ListArray.from_arrays(offsets, pa.array(who)),
+        "most": pa.ListArray.from_arrays(offsets, pa.array(most)),
     }
-    hashed = reporter_hashes(reporter.dictionary)[reporter.indices.to_numpy()]
-    columns["reporters"], columns["most"] = _reporters(of, hashed, micros, count)
-    plain = {name: _plain(columns[name]) for name in PAIR_SUM.names}
-    return pa.table(plain, schema=PAIR_SUM)
+    columns["first_seen"], columns["last_seen"] = _extremes(of, seen, seen)
+    return table_of_columns(columns, PAIR_SUM)
 
 
 def build_links(found: pa.Table) -> pa.Table:
     """Converts PAIR_SUM rows of whole pairs to LINK rows, not accepted yet and without a reason."""
     if found.num_rows == 0:
         return LINK.empty_table()
-    a, ids_a = _ranked(found["entity_a"])
-    b, ids_b = _ranked(found["entity_b"])
+    a, ids_a = _ranked(found["entity_a"].combine_chunks())
+    b, ids_b = _ranked(found["entity_b"].combine_chunks())
     keys, pair = np.unique(a * len(ids_b) + b, return_inverse=True)
     count = len(keys)
-    org, orgs = _ranked(found["source_org"])
     hard = found["hard"].to_numpy()
     is_hard = np.bincount(pair, hard, minlength=count) > 0
-    # Soft evidence must not add to the weight of a hard pair.
-    strong = hard | ~is_hard[pair]
-    reporters, victims, weight = _reporter_totals(found, pair, strong, count)
-    order = np.argsort(pair, kind="stable")
-    starts = group_starts(pair[order])
-    first, last = (
-        found[name].cast(pa.int64()).to_numpy()[order] for name in ("first_seen", "last_seen")
+    reporters, most, groups = (
+        found[name].combine_chunks() for name in ("reporters", "most", "group_ids")
     )
+    row = reporters.value_parent_indices().to_numpy()
+    # Soft evidence must not add to the weight of a hard pair.
+    strong = (hard | ~is_hard[pair])[row]
+    of, who, weight = _most_by_reporter(
+        pair[row], reporters.flatten().to_numpy(), np.where(strong, most.flatten().to_numpy(), 0)
+    )
+    of_group = pair[groups.value_parent_indices().to_numpy()]
+    seen = (found[name].cast(pa.int64()).to_numpy() for name in ("first_seen", "last_seen"))
     columns = {
         "entity_a": ids_a.take(pa.array(keys // len(ids_b))),
         "entity_b": ids_b.take(pa.array(keys % len(ids_b))),
-        "weight": weight / MILLION,
+        "weight": np.bincount(of, weight, count) / MILLION,
         "complaints": sum_by_group(pair, found["complaints"].to_numpy(), count),
         "calls": sum_by_group(pair, found["calls"].to_numpy(), count),
-        "victims": victims,
-        "reporters": reporters,
-        "orgs": _lists(*_distinct(pair, org, len(orgs)), orgs, count),
-        "first_seen": pa.array(np.minimum.reduceat(first, starts)).cast(TIMESTAMP),
-        "last_seen": pa.array(np.maximum.reduceat(last, starts)).cast(TIMESTAMP),
-        "strength": pa.array([str(Strength.SOFT), str(Strength.HARD)]).take(
-            pa.array(is_hard.astype(np.int8))
-        ),
-        "record_ids": _smallest_evidence(found, pair, count),
+        "victims": sum_by_group(of, who & 1, count),
+        "reporters": np.bincount(of, minlength=count),
+        "orgs": _smallest(pair, found["source_org"].combine_chunks(), count, most=found.num_rows),
+        "strength": np.where(is_hard, str(Strength.HARD), str(Strength.SOFT)),
+        "record_ids": _smallest(of_group, groups.flatten(), count),
         "records": sum_by_group(pair, found["records"].to_numpy(), count),
-        "accepted": pa.repeat(pa.scalar(value=False), count),
+        "accepted": np.zeros(count, bool),
         "reason": pa.repeat("", count),
     }
+    columns["first_seen"], columns["last_seen"] = _extremes(pair, *seen)
     return table_of_columns(columns, LINK)
-
-
-def _plain(column: pa.ChunkedArray | pa.Array | np.ndarray) -> pa.ChunkedArray | pa.Array:
-    if isinstance(column, np.ndarray) or not pa.types.is_dictionary(column.type):
-        return column
-    return column.cast(column.type.value_type)
-
-
-def _codes(column: pa.DictionaryArray) -> np.ndarray:
-    return column.indices.to_numpy().astype(np.int64)
-
-
-def _samples(of: np.ndarray, group: pa.DictionaryArray, count: int) -> pa.Array:
-    """Returns the `SAMPLE_RECORDS` smallest groups of each pair."""
-    sorted_ids = pc.sort_indices(group.dictionary).to_numpy()
-    rank = np.empty(len(sorted_ids), np.int64)
-    rank[sorted_ids] = np.arange(len(sorted_ids))
-    ranks = rank[group.indices.to_numpy()]
-    order = np.lexsort((ranks, of))
-    pair = of[order]
-    offsets = group_offsets(pair, count)
-    kept = order[np.arange(len(pair)) - offsets[pair] < SAMPLE_RECORDS]
-    texts = group.dictionary.take(pa.array(sorted_ids[ranks[kept]]))
-    return pa.ListArray.from_arrays(_list_offsets(of[kept], count), texts)
 
 
 def reporter_hashes(keys: pa.Array) -> np.ndarray:
@@ -181,69 +154,43 @@ def reporter_hashes(keys: pa.Array) -> np.ndarray:
     return (hash_text(keys) & ~np.int64(1)) | named.astype(np.int64)
 
 
-def _reporters(
-    of: np.ndarray, reporter: np.ndarray, micros: np.ndarray, count: int
-) -> tuple[pa.Array, pa.Array]:
-    """Returns the reporters of each pair, and the most millionths of each."""
-    order = np.lexsort((-micros, reporter, of))
-    pair, who = of[order], reporter[order]
-    once = group_starts(pair, who)
-    offsets = _list_offsets(pair[once], count)
-    return (
-        pa.ListArray.from_arrays(offsets, pa.array(who[once])),
-        pa.ListArray.from_arrays(offsets, pa.array(micros[order][once], pa.int32())),
-    )
+def _codes(column: pa.DictionaryArray) -> np.ndarray:
+    return column.indices.to_numpy().astype(np.int64)
 
 
-def _reporter_totals(
-    found: pa.Table, pair: np.ndarray, strong: np.ndarray, count: int
+def _extremes(pair: np.ndarray, first: np.ndarray, last: np.ndarray) -> list[np.ndarray]:
+    """Returns the earliest first and the latest last time of each pair."""
+    order = np.argsort(pair, kind="stable")
+    starts = group_starts(pair[order])
+    return [np.minimum.reduceat(first[order], starts), np.maximum.reduceat(last[order], starts)]
+
+
+def _most_by_reporter(
+    pair: np.ndarray, reporter: np.ndarray, micros: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Returns, by pair, its reporters, those by a pseudonym, and the sum of the most millionths."""
-    lists = found["reporters"].combine_chunks()
-    row = lists.value_parent_indices().to_numpy()
-    reporter, of = lists.flatten().to_numpy(), pair[row]
-    most = np.where(strong[row], found["most"].combine_chunks().flatten().to_numpy(), 0)
-    order = np.lexsort((reporter, of))
-    reporter, of, most = reporter[order], of[order], most[order]
-    starts = group_starts(reporter, of)
-    most = np.maximum.reduceat(most, starts)
-    return (
-        np.bincount(of[starts], minlength=count),
-        np.bincount(of[starts], reporter[starts] & 1, count).astype(np.int64),
-        sum_by_group(of[starts], most, count),
-    )
+    """Returns each (pair, reporter) once, sorted, with the most millionths."""
+    order = np.lexsort((reporter, pair))
+    pair, reporter, micros = pair[order], reporter[order], micros[order]
+    starts = group_starts(reporter, pair)
+    return pair[starts], reporter[starts], np.maximum.reduceat(micros, starts)
 
 
-def _smallest_evidence(found: pa.Table, pair: np.ndarray, count: int) -> pa.Array:
-    """Returns the `SAMPLE_RECORDS` smallest pieces of evidence of each pair."""
-    lists = found["group_ids"].combine_chunks()
-    group, groups = _ranked(pa.chunked_array([lists.flatten()]))
-    of, group = _distinct(pair[lists.value_parent_indices().to_numpy()], group, len(groups))
-    rank = np.arange(len(of)) - group_offsets(of, count)[of]
-    return _lists(of[rank < SAMPLE_RECORDS], group[rank < SAMPLE_RECORDS], groups, count)
+def _smallest(
+    pair: np.ndarray, texts: pa.Array, count: int, most: int = SAMPLE_RECORDS
+) -> pa.Array:
+    """Returns a list of the smallest `most` distinct texts of each of `count` pairs, sorted."""
+    code, names = _ranked(texts)
+    key = sorted_unique(pair * len(names) + code)
+    of, code = np.divmod(key, max(len(names), 1))
+    kept = np.arange(len(of)) - group_offsets(of, count)[of] < most
+    offsets = pa.array(group_offsets(of[kept], count), pa.int32())
+    return pa.ListArray.from_arrays(offsets, names.take(pa.array(code[kept])))
 
 
-def _ranked(column: pa.ChunkedArray) -> tuple[np.ndarray, pa.Array]:
+def _ranked(texts: pa.Array) -> tuple[np.ndarray, pa.Array]:
     """Returns the rank of each text among the sorted distinct ones, and these."""
-    encoded = column.combine_chunks().dictionary_encode()
+    encoded = texts.dictionary_encode()
     order = pc.sort_indices(encoded.dictionary)
     rank = np.empty(len(order), np.int64)
     rank[order.to_numpy()] = np.arange(len(order))
     return rank[encoded.indices.to_numpy()], encoded.dictionary.take(order)
-
-
-def _distinct(pair: np.ndarray, code: np.ndarray, codes: int) -> tuple[np.ndarray, np.ndarray]:
-    """Returns each (pair, code) once, sorted."""
-    key = np.sort(pair * max(codes, 1) + code)
-    key = key[group_starts(key)]
-    return key // max(codes, 1), key % max(codes, 1)
-
-
-def _list_offsets(pair: np.ndarray, count: int) -> pa.Array:
-    """Returns the offsets of a list array with one list for each of `count` sorted pairs."""
-    return pa.array(group_offsets(pair, count), pa.int32())
-
-
-def _lists(pair: np.ndarray, code: np.ndarray, texts: pa.Array, count: int) -> pa.Array:
-    """Returns the texts of each pair as a list, from sorted pairs and codes."""
-    return pa.ListArray.from_arrays(_list_offsets(pair, count), texts.take(pa.array(code)))

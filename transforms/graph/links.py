@@ -88,10 +88,8 @@ def pair_entities(evidence: pa.Table) -> tuple[pa.Table, int]:
         "hard": both,
         "micros": pa.array(micros, pa.int32()),
     }
-    at = pa.array(group)
-    columns |= {
-        name: _dictionary_encoded(groups[name].combine_chunks()).take(at) for name in PAIR.names[4:]
-    }
+    encoded = groups.select(PAIR.names[4:]).cast(pa.schema(list(PAIR)[4:]))
+    columns |= dict(zip(PAIR.names[4:], encoded.take(pa.array(group)).columns, strict=True))
     too_wide = int(((hard_sizes > MAX_HARD_ENTITIES) | (counts > 3 * MAX_HARD_ENTITIES)).sum())
     return pa.table(columns, schema=PAIR), too_wide
 
@@ -109,7 +107,9 @@ class BuildLinks(beam.PTransform):
             INCIDENCE_ROWS, REACH_ROWS, COUNTERS, main=MAIN
         )
         pair = {"pairs": KeyedInput(PAIR_SUM, ("entity_a", "entity_b"))}
-        links = {"pairs": paired[MAIN]} | "Build links" >> PerPartition(pair, _links)
+        links = {"pairs": paired[MAIN]} | "Build links" >> PerPartition(
+            pair, lambda pairs: batches_of(build_links(pairs))
+        )
         beside = {name: paired[name] for name in (INCIDENCE_ROWS, REACH_ROWS, COUNTERS)}
         return {"links": links} | beside
 
@@ -123,10 +123,6 @@ def _pairs(batch: pa.RecordBatch) -> Iterator[Any]:
         yield beam.pvalue.TaggedOutput(INCIDENCE_ROWS, rows)
     for rows in batches_of(victim_reach(evidence)):
         yield beam.pvalue.TaggedOutput(REACH_ROWS, rows)
-
-
-def _links(found: pa.Table) -> Iterator[pa.RecordBatch]:
-    yield from batches_of(build_links(found))
 
 
 def _entities_by_group(evidence: pa.Table) -> pa.Table:
@@ -159,7 +155,3 @@ def _group_totals(evidence: pa.Table) -> pa.Table:
     groups = without_aggregate_suffixes(groups)
     at = groups.schema.get_field_index("reporter_key")
     return groups.set_column(at, "reporter_key", group_reporters(groups))
-
-
-def _dictionary_encoded(column: pa.Array) -> pa.Array:
-    return column.dictionary_encode() if pa.types.is_string(column.type) else column

@@ -17,7 +17,7 @@ from schemas.field import AMOUNT, TIMESTAMP
 from schemas.mention import MENTIONS
 from transforms.arrow_util import explode, hash_text, without_aggregate_suffixes
 from transforms.extract.fingerprints import GAP
-from transforms.graph.assign import NO_CLUSTER, cluster_ids, clusters_of_nodes
+from transforms.graph.assign import NO_CLUSTER, assigned_rows, cluster_ids, clusters_of
 from transforms.graph.cluster_facts import sum_cluster_records
 from transforms.shuffle import MAIN, KeyedInput, PerPartition, batches_of
 
@@ -61,7 +61,7 @@ def cluster_records(evidence: pa.Table, assignment: pa.RecordBatch) -> tuple[pa.
     """Converts mentions of CLASSIFIED, of whole groups, to CLUSTER_RECORD and SUPPLY rows."""
     if evidence.num_rows == 0:
         return CLUSTER_RECORD.empty_table(), SUPPLY.empty_table()
-    cluster, _ = clusters_of_nodes(assignment, hash_text(evidence["entity_id"]))
+    cluster = clusters_of(assigned_rows(assignment, hash_text(evidence["entity_id"])))
     member = cluster != NO_CLUSTER
     distinct, of = np.unique(cluster[member], return_inverse=True)
     rows = evidence.select(_RECORD_COLUMNS).filter(pa.array(member))

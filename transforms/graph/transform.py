@@ -10,9 +10,8 @@ import apache_beam as beam
 
 from transforms.decisions import BindDecisions
 from transforms.extract.allowlist import KnownLegitimate
-from transforms.graph.assign import COMPONENTS, AssignClusters
+from transforms.graph.assign import CACHE_COUNTERS, COMPONENTS, AssignClusters
 from transforms.graph.cluster_summary import MEMBERS, SummarizeClusters
-from transforms.graph.connected_components import LargestComponent
 from transforms.graph.entities import (
     CLASSIFIED_ENTITIES,
     CONTESTED_ROWS,
@@ -27,10 +26,11 @@ from transforms.graph.epochs import under_own_ids
 from transforms.graph.final_status import (
     CLUSTER_LINKS,
     MEMBERSHIPS,
-    FinalizeEntities,
-    FinalizeLinks,
+    finalize_batch,
+    finalize_entities,
+    finalize_links,
 )
-from transforms.graph.lineage import CHANGES, EVENTS, KeepIds, NameRecords
+from transforms.graph.lineage import CHANGES, EVENTS, NameRecords, follow_previous
 from transforms.graph.links import INCIDENCE_ROWS, REACH_ROWS, BuildLinks
 from transforms.graph.priority import PriorityWeights
 from transforms.graph.robustness import core_members
@@ -131,19 +131,20 @@ def find_clusters(
         "links": linked["links"],
         "known": components,
     }
-    largest = linked[INCIDENCE_ROWS] | "Largest component" >> LargestComponent()  # counters
     found: Any = graph | "Assign" >> AssignClusters(
         decided, start
     )  # ASSIGNMENT, COMPONENT, counters
-    kept = found[MAIN] | "Keep ids" >> KeepIds(previous, follows)
+    kept = found[MAIN] | "Keep ids" >> beam.FlatMap(
+        follow_previous, beam.pvalue.AsIter(previous), follows
+    ).with_outputs(EVENTS, CHANGES, COUNTERS, main=MAIN)
     assigned = beam.pvalue.AsSingleton(kept[MAIN])  # one ASSIGNMENT
 
-    entities = classified[CLASSIFIED_ENTITIES] | "Finalize entities" >> FinalizeEntities(
-        assigned, decided
-    )
-    links = linked["links"] | "Finalize links" >> FinalizeLinks(
-        assigned, decided
-    )  # LINK, CLUSTER_LINK
+    entities = classified[CLASSIFIED_ENTITIES] | "Finalize entities" >> beam.FlatMap(
+        finalize_batch, assigned, decided, finalize_entities, MEMBERSHIPS
+    ).with_outputs(MEMBERSHIPS, main=MAIN)  # ENTITY, MEMBERSHIP
+    links = linked["links"] | "Finalize links" >> beam.FlatMap(
+        finalize_batch, assigned, decided, finalize_links, CLUSTER_LINKS
+    ).with_outputs(CLUSTER_LINKS, main=MAIN)  # LINK, CLUSTER_LINK
     lineage = kept[EVENTS]
     if follows:
         lineage = {
@@ -165,8 +166,8 @@ def find_clusters(
         components=found[COMPONENTS],
         assigned=assigned,
         contested=classified[CONTESTED_ROWS],
-        counters=(classified[COUNTERS], linked["counters"], largest, kept["counters"]),
-        cache_counters=found["counters"],
+        counters=tuple(one[COUNTERS] for one in (classified, linked, found, kept)),
+        cache_counters=found[CACHE_COUNTERS],
     )
 
 

@@ -7,13 +7,11 @@ from datetime import UTC, datetime
 import pytest
 from apache_beam.options.pipeline_options import PipelineOptions
 
-from pipelines.batch.options import MOST_PARTITIONS, MOST_ROUNDS, parse
+from pipelines.batch.options import MOST_PARTITIONS, parse
 from pipelines.batch.plan import flags_for_size
 from pipelines.options import UsageError
 from pipelines.streaming.options import parse as parse_stream
 from schemas.enums import RecordKind
-from transforms.graph import MAX_ROUNDS
-from transforms.graph.connected_components import ContractionOptions
 from transforms.read.files import InputFile
 from transforms.shuffle import MAX_PARTITIONS, ShuffleOptions
 
@@ -193,27 +191,20 @@ def test_a_bad_count_of_partitions_is_refused(count):
     refused([*LEAST, f"--partitions={count}"], "--partitions", "1 to 65536", "--help")
 
 
-@pytest.mark.parametrize("count", ["-1", "x", "17"])
-def test_a_bad_count_of_contraction_rounds_is_refused(count):
-    refused([*LEAST, f"--contraction-rounds={count}"], "--contraction-rounds", "0 to 16", "--help")
-
-
 @pytest.mark.parametrize("words", [["--partitions=64"], ["--partitions", "64"]])
 def test_what_the_steps_read_is_handed_to_them_as_options_of_beam(words):
-    assert "--partitions=64" in parse([*LEAST, *words]).beam
-    flags = parse([*LEAST, *words, "--contraction-rounds", "3"]).beam
+    flags = parse([*LEAST, *words]).beam
+    assert "--partitions=64" in flags
     assert PipelineOptions(list(flags)).view_as(ShuffleOptions).partitions == 64
-    assert PipelineOptions(list(flags)).view_as(ContractionOptions).contraction_rounds == 3
 
 
 def test_a_toml_file_gives_them_too(tmp_path):
-    flags = parse([*LEAST, *config(tmp_path, "partitions = 8\ncontraction-rounds = 2")]).beam
-    assert {"--partitions=8", "--contraction-rounds=2"} <= set(flags)
+    assert "--partitions=8" in parse([*LEAST, *config(tmp_path, "partitions = 8")]).beam
     refused([*LEAST, *config(tmp_path, "partitions = 0")], "run.toml", "1 to 65536")
 
 
 def test_their_bounds_are_those_of_the_steps():
-    assert (MOST_PARTITIONS, MOST_ROUNDS) == (MAX_PARTITIONS, MAX_ROUNDS)
+    assert MOST_PARTITIONS == MAX_PARTITIONS
 
 
 def test_what_one_worker_does_in_a_stream_has_no_such_option():
@@ -226,20 +217,10 @@ def flags(size, compression="none", given=()):
     return dict(one.split("=") for one in flags_for_size([file], given))
 
 
-def test_contraction_rounds_are_chosen_from_the_size_of_the_files_unless_given():
-    rounds = "--contraction-rounds"
-    assert flags(10**9)[rounds] == "0"
-    assert flags(10**12)[rounds] == "6"
-    assert int(flags(10**12, "gzip")[rounds]) > int(flags(10**12)[rounds])
-    assert flags(10**30)[rounds] == "16"
-    assert rounds not in flags(10**12, given=["--contraction-rounds=2"])
-    assert rounds not in flags(10**12, given=["--contraction-rounds", "2"])
-
-
 def test_partitions_are_as_many_as_bound_what_one_holds_unless_given():
     assert flags(0)["--partitions"] == flags(10**8)["--partitions"] == "16"
     assert flags(32 * 2**20 * 100)["--partitions"] == "100"
     assert flags(32 * 2**20 * 100, "zstd")["--partitions"] == "800"
     assert flags(10**30)["--partitions"] == "65536"
     assert "--partitions" not in flags(10**12, given=["--partitions=2"])
-    assert "--contraction-rounds" in flags(10**12, given=["--partitions", "2"])
+    assert "--partitions" not in flags(10**12, given=["--partitions", "2"])

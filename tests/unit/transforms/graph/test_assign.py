@@ -16,6 +16,7 @@ from transforms.arrow_util import hash_text
 from transforms.decisions import NO_DECISIONS
 from transforms.extract.allowlist import parse_allowlist
 from transforms.graph.assign import (
+    CACHE_COUNTERS,
     COMPONENTS,
     COUNTERS,
     NODE,
@@ -170,7 +171,7 @@ def test_a_tick_takes_over_what_the_one_before_met():
     rows = {name: start | name >> beam.FlatMap(_these, batches) for name, batches in given.items()}
     decided = start | "Decided" >> beam.FlatMap(_these, [NO_DECISIONS])
     found = rows | AssignClusters(AsSingleton(decided), start)
-    heard = {name: _ReceivedCounters() for name in (MAIN, COMPONENTS, COUNTERS)}
+    heard = {name: _ReceivedCounters() for name in (MAIN, COMPONENTS, COUNTERS, CACHE_COUNTERS)}
     for name, one in heard.items():
         _ = found[name] | f"Hear {name}" >> beam.ParDo(one)
     steps = InProcessRunner(pipeline)
@@ -184,8 +185,9 @@ def test_a_tick_takes_over_what_the_one_before_met():
     islands = sum(batch.num_rows for batch in first[COMPONENTS])
     assert islands
     nothing = {("islands", name): 0 for name in ("clustered", "taken_over", "refused")}
-    assert dict(first[COUNTERS]) == nothing | {("islands", "clustered"): islands}
-    assert dict(second[COUNTERS]) == nothing | {("islands", "taken_over"): islands}
+    assert dict(first[CACHE_COUNTERS]) == nothing | {("islands", "clustered"): islands}
+    assert dict(second[CACHE_COUNTERS]) == nothing | {("islands", "taken_over"): islands}
+    assert first[COUNTERS] == second[COUNTERS]
 
 
 def _these(_, values):

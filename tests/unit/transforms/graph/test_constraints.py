@@ -4,7 +4,7 @@ import numpy as np
 import pyarrow as pa
 from hypothesis import given, strategies as st
 
-from transforms.graph.assign import ASSIGNMENT, NO_CLUSTER, cluster_ids, clusters_of_nodes
+from transforms.graph.assign import ASSIGNMENT, NO_CLUSTER, assigned_rows, cluster_ids, clusters_of
 
 NODES = st.dictionaries(
     st.integers(0, 2**63 - 1), st.tuples(st.integers(0, 2**63 - 1), st.booleans()), max_size=8
@@ -29,9 +29,10 @@ def table(known):
 @given(NODES, st.lists(st.integers(0, 2**63 - 1), max_size=4))
 def test_look_up_is_a_dictionary_and_a_hub_is_in_no_cluster(known, others):
     asked = [*known, *others]
-    cluster, hub = clusters_of_nodes(table(known), np.array(asked, np.int64))
-    for node, found, is_hub in zip(asked, cluster.tolist(), hub.tolist(), strict=True):
-        wanted, wanted_hub = known.get(node, (NO_CLUSTER, False))
+    rows = assigned_rows(table(known), np.array(asked, np.int64))
+    hubs = rows["hub"].to_pylist()
+    for node, found, is_hub in zip(asked, clusters_of(rows).tolist(), hubs, strict=True):
+        wanted, wanted_hub = known.get(node, (NO_CLUSTER, None))
         assert is_hub == wanted_hub
         assert found == (NO_CLUSTER if wanted_hub else wanted)
 

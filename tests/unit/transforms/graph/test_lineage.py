@@ -224,14 +224,14 @@ WORLDS = st.tuples(
 def test_what_rests_on_one_reporter_names_that_reporters_records(drawn):
     shown, tied, changed, alone, mentions, ties = drawn
     membership, change, classified, links = world_of_changes(drawn)
-    weak = pa.table(weak_changes(membership, change))
+    weak = weak_changes(membership, change)
     records = pa.concat_tables([records_that_show(classified, weak), records_that_tie(links, weak)])
     events = [
         {"cluster_id": one, "event": event, "from_ids": [], "to_ids": []}
         | {"on_one_reporter": False, "rests_on": []}
         for one, event in (("c-0", "grew"), ("c-1", "merged"), ("c-1", "split"), ("c-0", "ended"))
     ]
-    told = name_records(pa.Table.from_pylist(events, LINEAGE), weak, records).to_pylist()
+    told = name_records(pa.RecordBatch.from_pylist(events, LINEAGE), weak, records).to_pylist()
     weakest = {n: shown[n] if n in alone else min(shown[n], tied[n]) for n in changed}
     for row in told:
         mine = {n for n in changed if weakest[n] < 2 and f"c-{n % 2}" == row["cluster_id"]}

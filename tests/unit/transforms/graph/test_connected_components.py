@@ -2,9 +2,11 @@
 
 import networkx as nx
 import numpy as np
+import pyarrow as pa
 from hypothesis import given, strategies as st
 
-from transforms.graph.connected_components import component_labels
+from transforms.graph.connected_components import component_counters, component_labels
+from transforms.graph.incidence import INCIDENCE
 
 
 @st.composite
@@ -38,3 +40,21 @@ def test_no_nodes():
 
 def test_more_than_127_parallel_edges_still_join():
     assert label(2, [(0, 1)] * 256) == [0, 0]
+
+
+@given(st.lists(st.tuples(st.integers(0, 12), st.integers(0, 12)), max_size=30))
+def test_the_largest_component_counts_entities_not_records(pairs):
+    zeros = pa.array(np.zeros(len(pairs), np.int64))
+    columns = [pa.array([pair[end] for pair in pairs], pa.int64()) for end in (0, 1)]
+    columns += [zeros, zeros.cast(INCIDENCE.field("observed_at").type)]
+    graph = nx.Graph([(("record", group), node) for group, node in pairs])
+    parts = [
+        [one for one in part if not isinstance(one, tuple)]
+        for part in nx.connected_components(graph)
+    ]
+    counts = (sum(map(len, parts)), len(parts), max(map(len, parts), default=0))
+    names = ("entities", "components", "largest")
+    found = dict(component_counters(pa.table(columns, schema=INCIDENCE)))
+    assert found == {
+        ("components", name): count for name, count in zip(names, counts, strict=True) if pairs
+    }
