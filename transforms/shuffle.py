@@ -29,7 +29,7 @@ MAX_PARTITIONS = 65_536
 MAIN = "main"
 """Name of the untagged output of a `PerPartition` that has several."""
 
-_TaggedBatch = tuple[int, EncodedBatch]
+_TaggedBatch = tuple[int, EncodedBatch | pa.RecordBatch]
 """The place of an input among those of a `PerPartition`, and a batch of it."""
 
 
@@ -165,7 +165,12 @@ class _Split(beam.DoFn):
 
     def process(self, batch: pa.RecordBatch) -> Iterator[tuple[int, _TaggedBatch]]:
         for partition, rows in self._keyed.split(batch, self._partitions):
-            yield partition, (self._which, encode_batch(rows, self._keyed.schema))
+            # One partition is one process, mostly: what must travel all the same is encoded then.
+            alone = self._partitions == 1
+            yield (
+                partition,
+                (self._which, rows if alone else encode_batch(rows, self._keyed.schema)),
+            )
 
 
 class _Apply(beam.DoFn):
@@ -177,8 +182,9 @@ class _Apply(beam.DoFn):
         self, keyed: tuple[int, Iterable[_TaggedBatch]], side: Any = None, second: Any = None
     ) -> Iterable[Any]:
         batches: list[list[pa.RecordBatch]] = [[] for _ in self._schemas]
-        for which, encoded in keyed[1]:
-            batches[which].append(decode_batch(encoded, self._schemas[which]))
+        for which, rows in keyed[1]:
+            whole = rows if isinstance(rows, pa.RecordBatch) else None
+            batches[which].append(whole or decode_batch(rows, self._schemas[which]))
         tables = [
             table_of(those, schema) for those, schema in zip(batches, self._schemas, strict=True)
         ]

@@ -23,12 +23,12 @@ from schemas.alert import AlertKind
 from schemas.enums import HARD_ROLES, LineageEvent, Status
 from schemas.field import TIMESTAMP
 from schemas.mention import MENTIONS
-from transforms.arrow_util import batch_of_rows, explode, hash_text, sorted_lookup
+from transforms.arrow_util import explode, hash_text, sorted_lookup
 from transforms.casts import true_mask
 from transforms.decisions import DecisionsInForce
 from transforms.graph.assign import NO_CLUSTER, cluster_id, cluster_ids, cluster_number
 from transforms.graph.epochs import PREVIOUS
-from transforms.graph.robustness import core_members
+from transforms.graph.robustness import CORE_COLUMNS, core_members
 from transforms.shuffle import table_of
 
 SAMPLE_SIZE = 10
@@ -191,7 +191,8 @@ def attested_ties(
     awake = members.filter(pa.array(may_raise(members, known, rules)))
     clusters = awake["cluster_id"].combine_chunks().unique()
     of_cluster: dict[str, list[Any]] = {one: [] for one in clusters.to_pylist()}
-    for row in members.filter(pc.is_in(members["cluster_id"], clusters)).to_pylist():
+    rows = members.filter(pc.is_in(members["cluster_id"], clusters))
+    for row in rows.select(["cluster_id", *CORE_COLUMNS]).to_pylist():
         of_cluster[row["cluster_id"]].append(row)
     core = {name: core_members(rows) for name, rows in of_cluster.items()}
     itself = [
@@ -205,8 +206,10 @@ def attested_ties(
         for ends in [(link["entity_a"], link["entity_b"])]
         for one, other in (ends, ends[::-1])
     ]
-    rows = [dict(zip(TIE.names, one, strict=True)) for one in (*itself, *linked)]
-    yield batch_of_rows(rows, TIE)
+    columns = zip(*itself, *linked, strict=True) if itself else [[]] * len(TIE)
+    yield pa.RecordBatch.from_arrays(
+        [pa.array(one, field.type) for one, field in zip(columns, TIE, strict=True)], schema=TIE
+    )
 
 
 def hard_mentions(evidence: pa.RecordBatch) -> pa.RecordBatch:

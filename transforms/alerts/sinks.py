@@ -110,13 +110,20 @@ def webhook_lines(alerts: pa.RecordBatch) -> Iterator[tuple[str, bytes]]:
         yield row["alert_id"], orjson.dumps(shown, option=_LINE)
 
 
+def without_files(alerts: pa.RecordBatch, folder: str) -> pa.RecordBatch:
+    """Returns the ALERT rows that have no file of their id in a folder: a tick raises all again."""
+    there = os.path.exists if is_local(folder) else FileSystems.exists
+    paths = [_alert_path(folder, one) for one in alerts["alert_id"].to_pylist()]
+    return alerts.filter(pa.array([not there(path) for path in paths], pa.bool_()))
+
+
 def write_alert_file(folder: str, alert_id: str, line: bytes) -> bool:
     """Writes an alert's file unless it is there; returns whether it was new.
 
     A file is named after its alert's id, so a retry, a restart or another worker cannot double it,
     and it appears whole.
     """
-    path = FileSystems.join(folder, f"{alert_id}.jsonl")
+    path = _alert_path(folder, alert_id)
     if not is_local(folder):
         if FileSystems.exists(path):
             return False
@@ -187,9 +194,7 @@ def post_alert(
 
 def post_alerts(alerts: pa.RecordBatch, url: str, folder: str, *, owe: bool) -> Iterator[str]:
     """Posts ALERT rows as `post_alerts_to_webhook` does; yields the ids of those taken now."""
-    for alert_id, line in webhook_lines(alerts):
-        if FileSystems.exists(FileSystems.join(folder, f"{alert_id}.jsonl")):
-            continue
+    for alert_id, line in webhook_lines(without_files(alerts, folder)):
         try:
             post_alert(url, alert_id, line)
         except WebhookError:
@@ -200,8 +205,12 @@ def post_alerts(alerts: pa.RecordBatch, url: str, folder: str, *, owe: bool) -> 
         yield alert_id
 
 
+def _alert_path(folder: str, alert_id: str) -> str:
+    return f"{folder.rstrip('/')}/{alert_id}.jsonl"
+
+
 def _write_files(alerts: pa.RecordBatch, folder: str) -> Iterator[str]:
-    for alert_id, line in alert_lines(alerts):
+    for alert_id, line in alert_lines(without_files(alerts, folder)):
         if write_alert_file(folder, alert_id, line):
             yield alert_id
 
@@ -245,8 +254,7 @@ class SendAlertsToKafka(beam.DoFn):
         """Sends one message an alert, and waits until the broker has them all."""
         waiting = [
             (alert_id, self._producer.send(self._topic, key=alert_id.encode(), value=line))
-            for alert_id, line in alert_lines(alerts)
-            if not FileSystems.exists(FileSystems.join(self._folder, f"{alert_id}.jsonl"))
+            for alert_id, line in alert_lines(without_files(alerts, self._folder))
         ]
         for alert_id, taken in waiting:
             taken.get(timeout=BROKER_TIMEOUT_SECONDS)

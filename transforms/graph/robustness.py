@@ -35,6 +35,9 @@ NEAR_MISS_RATIO = 3
 NEAR_MISS_KINDS = (EntityKind.PHONE, EntityKind.ACCOUNT, EntityKind.REMOTE)
 """Kinds whose ids people copy digit by digit."""
 
+CORE_COLUMNS = ("entity_id", "known_as", "status", "reporters", "link_reporters")
+"""Columns of MEMBERSHIP that `core_members` reads."""
+
 _ANY_DIGIT, _SAME_DIGITS = "\x00", "\x01"
 
 MAX_ROUNDS = 64
@@ -162,10 +165,13 @@ def near_miss_members(members: Iterable[Mapping[str, Any]]) -> dict[str, str]:
 
 
 def core_members(members: Iterable[Mapping[str, Any]]) -> frozenset[str]:
-    """Returns the ids of the core members among the MEMBERSHIP rows of one cluster."""
+    """Returns the ids of the core members among the MEMBERSHIP rows of one cluster.
+
+    `CORE_COLUMNS` of them are enough.
+    """
     rows = list(members)
     alone = len(rows) == 1
-    like = near_miss_members(rows)
+    like = {} if alone else near_miss_members(rows)
     return frozenset(
         one["entity_id"]
         for one in rows
