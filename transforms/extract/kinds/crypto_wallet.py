@@ -1,10 +1,14 @@
-"""Wallet addresses (`wallet:btc:...`) by checksum: Base58Check, Bech32, and Keccak as in EIP-55.
+"""Wallet addresses (`wallet:btc:...`), each by the checksum of its coin.
 
-An address of Solana has no checksum: it is a point of the curve, and counts where Solana is named.
+Base58Check, Bech32, CashAddr (Bitcoin Cash), CryptoNote (Monero), StrKey (Stellar), and Keccak as
+in EIP-55. An address of Solana has no checksum: it is a point of the curve, and counts where Solana
+is named.
 """
 
 from __future__ import annotations
 
+import base64
+import binascii
 import hashlib
 import re
 from collections.abc import Iterator
@@ -12,15 +16,50 @@ from collections.abc import Iterator
 from schemas.enums import EntityKind, Role
 from transforms.extract.mention import Match
 
-HINT = r"0[xX][0-9A-Fa-f]{40}|(?i:bc1|ltc1)[0-9A-Za-z]{11}|[1-9A-HJ-NP-Za-km-z]{25}"
+HINT = (
+    r"0[xX][0-9A-Fa-f]{40}|(?i:bc1|ltc1|addr1)[0-9A-Za-z]{11}|[1-9A-HJ-NP-Za-km-z]{25}"
+    r"|[qpQP][02-9AC-HJ-NP-Zac-hj-np-z]{41}|G[A-Z2-7]{55}"
+)
 """RE2: without a match of this, a text holds no address."""
 
 _BASE58 = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
 
 _BECH32 = "qpzry9x8gf2tvdw0s3jn54khce6mua7l"
 
-_VERSIONS = {0x00: "btc", 0x05: "btc", 0x30: "ltc", 0x32: "ltc", 0x41: "tron"}
-"""First byte of a decoded address: chain parameters of Bitcoin, Litecoin and TRON."""
+_VERSIONS = {
+    "00": "btc",
+    "05": "btc",
+    "10": "dash",
+    "16": "doge",
+    "1cb8": "zec",
+    "1cbd": "zec",
+    "1e": "doge",
+    "30": "ltc",
+    "32": "ltc",
+    "41": "tron",
+    "4c": "dash",
+    "025a79": "xtz",
+    "06a19f": "xtz",
+    "06a1a1": "xtz",
+    "06a1a4": "xtz",
+}
+"""The bytes before the 20 of a hash, in hexadecimal: chain parameters of each coin."""
+
+_SEGWIT = {"bc": "btc", "ltc": "ltc"}
+
+_CARDANO = "addr"
+
+_CARDANO_BYTES = (29, *range(32, 47), 57)
+"""Bytes of a Shelley address: enterprise, with a pointer, base (CIP-19)."""
+
+_MONERO = {18: 69, 19: 77, 42: 69}
+"""The first byte of an address of Monero, and its bytes: standard, integrated, subaddress."""
+
+_BLOCK_BYTES = (None, None, 1, 2, None, 3, 4, 5, None, 6, 7, 8)
+"""Bytes of a block of so many letters in CryptoNote's Base58: 11 letters are 8 bytes."""
+
+_STELLAR_ACCOUNT = 6 << 3
+"""The first byte of an account's public key (SEP-23)."""
 
 _RIPPLE = "rpshnaf39wBUDNEGHJKLM4PQRST7VWXYZ2bcdeCg65jkm8oFqi1tuvAxyz"
 """The alphabet of the XRP Ledger, in which an account begins with r."""
@@ -40,7 +79,9 @@ _NEAR = 80
 """Characters before an address in which its coin is named."""
 
 _ADDRESS = re.compile(
-    r"(?<![A-Za-z0-9])(?:0x[0-9A-Fa-f]{40}|(?i:bc1|ltc1)[02-9A-Za-z]{11,87}|[13LMTr][1-9A-HJ-NP-Za-km-z]{24,34})"
+    r"(?<![A-Za-z0-9])(?:0x[0-9A-Fa-f]{40}|(?i:bc1|ltc1|addr1)[02-9A-Za-z]{11,103}"
+    r"|[qpQP][02-9AC-HJ-NP-Zac-hj-np-z]{41}|G[A-Z2-7]{55}"
+    r"|[48][1-9A-HJ-NP-Za-km-z]{94,105}|[13479ADKLMTXrt][1-9A-HJ-NP-Za-km-z]{24,35})"
     r"(?![A-Za-z0-9])"
 )
 
@@ -58,22 +99,28 @@ def find(text: str) -> Iterator[Match]:
 
 
 def canonical_wallet(address: str) -> str | None:
-    """Returns `btc:`, `ltc:`, `tron:`, `xrp:` or `eth:` and the address; None if invalid."""
+    """Returns the coin and the address, as `btc:1...`; None if it is invalid."""
     if address[:2] in ("0x", "0X"):
         return f"eth:{address.lower()}" if _is_ethereum(address) else None
     lower = address.lower()
-    if lower.startswith(("bc1", "ltc1")):
-        coin = "btc" if lower.startswith("bc1") else "ltc"
-        return (
-            f"{coin}:{lower}" if address in (lower, address.upper()) and _is_segwit(lower) else None
-        )
+    if address in (lower, address.upper()):
+        prefix = lower.rpartition("1")[0]
+        if prefix in _SEGWIT:
+            return f"{_SEGWIT[prefix]}:{lower}" if _is_segwit(lower) else None
+        if prefix == _CARDANO:
+            return f"ada:{lower}" if _is_cardano(lower) else None
+        if len(lower) == 42 and _is_bitcoin_cash(lower):
+            return f"bch:{lower}"
+    if len(address) == 56:
+        return f"xlm:{address}" if _is_stellar(address) else None
+    if len(address) > 90:
+        return f"xmr:{address}" if _is_monero(address) else None
     if address.startswith("r") and set(address) <= set(_RIPPLE):
         account = _base58check(address.translate(_TO_BITCOINS))
         return f"xrp:{address}" if account and len(account) == 21 and account[0] == 0 else None
     payload = _base58check(address)
-    if payload is None or len(payload) != 21 or payload[0] not in _VERSIONS:
-        return None
-    return f"{_VERSIONS[payload[0]]}:{address}"
+    coin = _VERSIONS.get(payload[:-20].hex()) if payload else None
+    return f"{coin}:{address}" if coin else None
 
 
 def is_solana_address(text: str) -> bool:
@@ -110,19 +157,88 @@ def _decode_base58(text: str) -> bytes:
 
 def _is_segwit(text: str) -> bool:
     """Checks a lower-case native SegWit address (BIP 173 for version 0, BIP 350 above)."""
-    prefix, _, data = text.rpartition("1")
-    if len(text) > 90 or len(data) < 7 or not set(data) <= set(_BECH32):
+    read = _bech32(text, 90)
+    if read is None:
         return False
+    (version, *program), constant = read
+    length = _whole_bytes(program)
+    sizes = (20, 32) if version == 0 else range(2, 41)
+    return version <= 16 and length in sizes and constant == (1 if version == 0 else 0x2BC830A3)
+
+
+def _is_cardano(text: str) -> bool:
+    """Checks a lower-case payment address of the main network (CIP-19): Bech32, header below 8."""
+    read = _bech32(text, 110)
+    if read is None:
+        return False
+    values, constant = read
+    header = values[0] << 3 | values[1] >> 2 if len(values) > 1 else 0
+    mainnet = header >> 4 < 8 and header & 15 == 1
+    return constant == 1 and mainnet and _whole_bytes(values) in _CARDANO_BYTES
+
+
+def _bech32(text: str, longest: int) -> tuple[list[int], int] | None:
+    """Returns the five-bit values of a Bech32 string without its checksum, and its constant."""
+    prefix, _, data = text.rpartition("1")
+    if len(text) > longest or len(data) < 7 or not set(data) <= set(_BECH32):
+        return None
     values = [_BECH32.index(letter) for letter in data]
     expanded = [ord(c) >> 5 for c in prefix] + [0] + [ord(c) & 31 for c in prefix]
-    version, program = values[0], values[1:-6]
-    constant = 1 if version == 0 else 0x2BC830A3
-    length, spare = divmod(len(program) * 5, 8)
-    padded = spare >= 5 or (program[-1:] and program[-1] & ((1 << spare) - 1))
-    sizes = (20, 32) if version == 0 else range(2, 41)
-    return (
-        version <= 16 and length in sizes and not padded and _polymod(expanded + values) == constant
-    )
+    return values[:-6], _polymod(expanded + values)
+
+
+def _whole_bytes(values: list[int]) -> int | None:
+    """Counts the bytes of five-bit values; None where the rest is more than padding of zeros."""
+    length, spare = divmod(len(values) * 5, 8)
+    padded = spare >= 5 or (values and values[-1] & ((1 << spare) - 1))
+    return None if padded else length
+
+
+def _is_bitcoin_cash(text: str) -> bool:
+    """Checks a lower-case CashAddr without its prefix, of a hash of 20 bytes."""
+    if not set(text) <= set(_BECH32):
+        return False
+    values = [_BECH32.index(letter) for letter in text]
+    check = 1
+    for value in [*(ord(c) & 31 for c in "bitcoincash"), 0, *values]:
+        top = check >> 35
+        check = (check & 0x07FFFFFFFF) << 5 ^ value
+        for bit, generator in enumerate(
+            (0x98F2BC8E61, 0x79B76D99E2, 0xF33E5FB3C4, 0xAE2EABE2A8, 0x1E4F43E470)
+        ):
+            check ^= generator if top >> bit & 1 else 0
+    return check == 1 and _whole_bytes(values[:-8]) == 21
+
+
+def _is_stellar(text: str) -> bool:
+    """Checks the public key of an account: Base32 of a version, 32 bytes and their CRC (SEP-23)."""
+    try:
+        read = base64.b32decode(text)
+    except binascii.Error:
+        return False
+    check = binascii.crc_hqx(read[:-2], 0).to_bytes(2, "little")
+    return len(read) == 35 and read[0] == _STELLAR_ACCOUNT and read[-2:] == check
+
+
+def _is_monero(text: str) -> bool:
+    """Checks an address of the main network: CryptoNote's Base58, four bytes of Keccak-256."""
+    from Crypto.Hash import keccak
+
+    read = b""
+    for start in range(0, len(text), 11):
+        block = text[start : start + 11]
+        size = _BLOCK_BYTES[len(block)]
+        if size is None or not set(block) <= set(_BASE58):
+            return False
+        number = 0
+        for letter in block:
+            number = number * 58 + _BASE58.index(letter)
+        if number >= 1 << 8 * size:
+            return False
+        read += number.to_bytes(size, "big")
+    if _MONERO.get(read[0]) != len(read):
+        return False
+    return keccak.new(data=read[:-4], digest_bits=256).digest()[:4] == read[-4:]
 
 
 def _polymod(values: list[int]) -> int:

@@ -33,6 +33,9 @@ _TELEGRAM = re.compile(
 
 _CASHTAG = re.compile(r"(?:https?://)?(?:cash\.app/)?\$(?P<tag>[A-Za-z][A-Za-z0-9_-]{0,19})")
 
+_COIN = re.compile(r"^[A-Za-z]{3,12}:\s*")
+"""The coin, or the scheme of its links, before an address."""
+
 _CONTACT_METHODS = frozenset("zelle paypal venmo wise interac".split())
 
 _DIGITS = re.compile(r"\D")
@@ -60,12 +63,7 @@ def _iban(text: str) -> tuple[EntityKind, str] | None:
 
 
 def _wallet(text: str) -> tuple[EntityKind, str] | None:
-    bare = re.sub(
-        r"^(?:bitcoin|ethereum|litecoin|tron|ripple|solana|btc|eth|ltc|trx|xrp|sol|usdt):\s*",
-        "",
-        text,
-        flags=re.IGNORECASE,
-    )
+    bare = _COIN.sub("", text)
     value = crypto_wallet.canonical_wallet(bare.partition("?")[0])
     return (EntityKind.WALLET, value) if value else None
 
@@ -85,7 +83,9 @@ def _by_method(how: str, text: str, region: str | None) -> tuple[EntityKind, str
         return EntityKind.HANDLE, f"cashapp:${match['tag'].lower()}"
     if how in _CONTACT_METHODS:
         handle = re.sub(r"\s+", " ", text.lower()).removeprefix("@")
-        tagged = how in ("venmo", "paypal") and re.fullmatch(r"[\w.-]{3,64}", handle)
+        tagged = (how in ("venmo", "paypal") and re.fullmatch(r"[\w.-]{3,64}", handle)) or (
+            how == "zelle" and re.fullmatch(r"@[\w-]{3,30}", text)
+        )
         return (EntityKind.HANDLE, f"{how}:{handle}") if tagged else None
     if how in ("solana", "sol") and crypto_wallet.is_solana_address(text):
         return EntityKind.WALLET, f"sol:{text}"

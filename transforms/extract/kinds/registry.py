@@ -153,6 +153,7 @@ _HANDLE = IdentifierKind(
     caution="A chat handle can be given up and taken by somebody else.",
     provider="messenger",
     shape=(5, -90),
+    finders=(Finder("payment_tag", rare=True),),
 )
 
 _DOMAIN = IdentifierKind(
@@ -199,7 +200,6 @@ KINDS = (
     replace(_WALLET, scheme="dash", misp=("dash", "Financial fraud"), finders=()),
     replace(_WALLET, scheme="xmr", misp=("xmr", "Financial fraud"), finders=()),
     _HANDLE,
-    replace(_HANDLE, scheme="cashapp", finders=(Finder("cashapp", rare=True),)),
     replace(
         _HANDLE, scheme="signal", hard_role=Role.OPERATOR, finders=(Finder("signal", rare=True),)
     ),
