@@ -65,14 +65,9 @@ def stuck_spans(text: str, spans: Spans) -> Iterator[Span]:
             yield behind.span()
 
 
-def mask_found(
-    texts: pa.Array,
-    hints: tuple[str, ...],
-    find: Callable[[str], Spans],
-    hide: Callable[[str, Spans], str] = mask_spans,
-) -> pa.Array:
+def mask_found(texts: pa.Array, hints: tuple[str, ...], find: Callable[[str], Spans]) -> pa.Array:
     """Masks what `find` finds in strings or null; see `find_by_row`."""
-    return mask_rows(texts, find_by_row(texts, hints, find), hide)
+    return mask_rows(texts, find_by_row(texts, hints, find))
 
 
 def find_by_row(
