@@ -405,10 +405,7 @@ class ResolveDecisions(beam.PTransform):
 class BindDecisions(beam.PTransform):
     """Binds the one DecisionsInForce of a window to what the window shows, where it is unbound.
 
-    Args:
-        entities: ENTITY batches.
-        members: MEMBERSHIP batches.
-        core_members: See `CoreMembers`.
+    `entities` are ENTITY batches, `members` MEMBERSHIP batches.
     """
 
     entities: beam.PCollection

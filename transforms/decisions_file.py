@@ -326,8 +326,7 @@ def _used(value: object, members: tuple[str, ...], place: str) -> tuple[DaysOfUs
 def _days_of_use(members: Sequence[str], texts: Any) -> tuple[DaysOfUse, ...]:
     """Parses the days of each member, of which those that have none are left out.
 
-    Raises:
-        TypeError, ValueError: for what is no list of as many texts, each two days or empty.
+    Raises TypeError or ValueError for what is no list of as many texts, each two days or empty.
     """
     found = []
     for member, text in zip(members, texts, strict=True):

@@ -75,10 +75,7 @@ def find_by_row(
 ) -> dict[int, list[Found]]:
     """Returns what `find` finds in strings or null, by row, ascending, where it finds anything.
 
-    Args:
-        texts: Strings or null.
-        hints: RE2 patterns, each of which matches every text in which `find` finds anything.
-        find: Returns the spans in one text, or more of them.
+    Each of `hints` (RE2) matches every text in which `find` finds anything.
     """
     rows = np.arange(len(texts))
     for hint in hints:

@@ -357,8 +357,7 @@ def parquet_batches(
 ) -> Iterator[tuple[int, pa.RecordBatch]]:
     """Reads the row groups from `start` to before `end` in batches, each with its first row.
 
-    Raises:
-        DamagedParquetError: where a page cannot be decoded.
+    Raises DamagedParquetError where a page cannot be decoded.
     """
     with open_raw(path) as stream:
         file = pq.ParquetFile(stream)

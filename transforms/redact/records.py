@@ -251,14 +251,10 @@ def withhold_from_calls(
 
 
 class RowPatterns:
-    """The patterns of identifiers that are looked for in the texts of each row.
+    """The patterns of identifiers, and of numbers as `written`, that are looked for in each row.
 
     They are made when a text may contain one, and most do not: nearly all identifiers are phone
     numbers, which end in the same digits in every form, so texts without these are skipped.
-
-    Args:
-        identifiers: E.164 numbers or entity ids.
-        written: Numbers as written.
     """
 
     def __init__(self, identifiers: RowIdentifiers, written: RowIdentifiers) -> None:

@@ -207,12 +207,9 @@ def concat_deltas(deltas: Sequence[Delta]) -> Delta:
 
 
 def select_records(rows: pa.RecordBatch, records: np.ndarray, count: int) -> pa.RecordBatch:
-    """Selects and renumbers evidence or fingerprints of some records.
+    """Selects evidence or fingerprints of those of `count` records that stay.
 
-    Args:
-        rows: DELTA_EVIDENCE or DELTA_FINGERPRINTS rows.
-        records: the row numbers of the records that stay, in their new order.
-        count: how many records there were.
+    `records` are the row numbers of these in their new order, by which the rows are numbered anew.
     """
     place = np.full(count, -1, np.int32)
     place[records] = np.arange(len(records), dtype=np.int32)

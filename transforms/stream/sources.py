@@ -80,8 +80,7 @@ class Decoder:
     def json(self, data: bytes) -> bytes:
         """Returns the value as JSON.
 
-        Raises:
-            ValueError: if it is no Avro value of the schema, or not exactly one.
+        Raises ValueError if it is no Avro value of the schema, or not exactly one.
         """
         if self.encoding is Encoding.JSON:
             return data

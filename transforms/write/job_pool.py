@@ -107,8 +107,7 @@ class ProcessPool:
     def run(self, jobs: Iterable[Job[T]], seconds: float) -> Iterator[T]:
         """Runs jobs as `JobPool` says.
 
-        Raises:
-            JobError: for what a job raised, or where a worker ended before its time.
+        Raises JobError for what a job raised, or where a worker ended before its time.
         """
         least = MIN_FORKED_CPU_SECONDS if _forks else MIN_CPU_SECONDS
         pays = self.count > 1 and seconds >= least
@@ -245,13 +244,7 @@ def _start_workers(count: int) -> list[_Worker]:
 
 
 class _Worker:
-    """A process that calls what is pickled to it, until its input ends.
-
-    Args:
-        calls: its input.
-        answers: its output.
-        kill: kills it, whatever it is doing.
-    """
+    """A process that calls what is pickled to it, until its input ends or `kill` is called."""
 
     def __init__(self, calls: IO[bytes], answers: IO[bytes], kill: Callable[[], None]) -> None:
         self._calls, self._answers, self._kill = calls, answers, kill

@@ -152,8 +152,7 @@ def build_contract_batch(
 def _check(row: dict[str, Any], known: ContractFields) -> list[str] | None:
     """Makes the row's values fit their loose Arrow types; returns the names of unknown fields.
 
-    Raises:
-        _WrongTypeError: if a value is not of the contract's type.
+    Raises _WrongTypeError if a value is not of the contract's type.
     """
     unknown: list[str] = []
     for name, value in row.items():
