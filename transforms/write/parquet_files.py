@@ -47,7 +47,7 @@ def is_local(path: str) -> bool:
     return "://" not in path
 
 
-def write_local_file(chunks: FileChunks, folder: str, name: str, rows: int = 0) -> OutputFile:
+def write_local_file(folder: str, name: str, chunks: FileChunks, rows: int = 0) -> OutputFile:
     """Writes one output below an existing `folder`; replaces what a failed try left.
 
     None but its owner can read a private one, or list its folder.
