@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 
 from schemas.enums import RecordKind
 from transforms.read import framing
-from transforms.read.adapters import contract_csv, contract_json, contract_parquet
+from transforms.read.adapters import contract_json, contract_parquet
 from transforms.read.adapters.base import Adapter, Layout, UnrecognizedError, parse_objects
 from transforms.read.adapters.registry import ADAPTERS, ADAPTERS_BY_NAME, EMPTY
 from transforms.read.files import (
@@ -245,7 +245,7 @@ def _recognize_csv(
     fields = {name for kind in RecordKind for name in contract_json.FIELDS[kind].types}
     if len(fields & set(cells)) >= 2:
         _check_columns(file, cells, options)
-        contract = contract_csv.ADAPTER.name
+        contract = contract_json.CSV_ADAPTER.name
         return replace(file, format=contract, header=tuple(cells), has_header=True)
     return None
 
@@ -259,8 +259,8 @@ def _canonical_header(cells: Sequence[str], adapter: Adapter) -> tuple[str, ...]
 def _check_columns(file: InputFile, names: Sequence[str], options: ReadOptions) -> None:
     """Raises InputError unless the contract's required columns are all there."""
     other = _OTHER_KIND[file.kind]
-    missing = contract_csv.missing_columns(names, file.kind, options.source_org)
-    if missing and not contract_csv.missing_columns(names, other, options.source_org):
+    missing = contract_json.missing_columns(names, file.kind, options.source_org)
+    if missing and not contract_json.missing_columns(names, other, options.source_org):
         raise _wrong_kind(file, f"its columns are those of a {other}; such files")
     if missing:
         problem = f"missing columns {', '.join(missing)}"
