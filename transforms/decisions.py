@@ -17,11 +17,11 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime
 from enum import StrEnum
 from functools import partial
 from itertools import pairwise, product
-from operator import itemgetter
+from operator import attrgetter, itemgetter
 from typing import Any, NamedTuple, Protocol
 
 import apache_beam as beam
@@ -38,12 +38,7 @@ from schemas.decision import (
 from schemas.entity import withheld_id, without_epoch
 from schemas.field import TIMESTAMP
 from transforms.extract.allowlist import KnownLegitimate
-from transforms.manifest import CounterValue, RunSettings
-
-UNIX_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-
-NO_RECORD = -1
-"""Stands for the newest record of a run without any."""
+from transforms.manifest import CounterValue
 
 SHOWN = pa.schema(
     [
@@ -232,15 +227,13 @@ class DecisionsInForce:
         """Returns the decisions, in force or not, that are not bound yet."""
         return tuple(one for one in self.every if one.members is None)
 
-    def bound_to(
-        self, shown: pa.Table, interval: Interval | None, bound_by: BoundBy = BoundBy.HERE
-    ) -> DecisionsInForce:
-        """Binds what is not bound yet; see `bind`."""
-        return replace(
-            self,
-            binding=bind(self.binding, shown, interval, None, bound_by),
-            without_effect=bind(self.without_effect, shown, interval, None, bound_by),
+    def bound_to(self, shown: pa.Table, interval: Interval | None) -> DecisionsInForce:
+        """Binds what is not bound yet to this run; see `bind`."""
+        binding, others = (
+            bind(some, shown, interval, None, BoundBy.HERE)
+            for some in (self.binding, self.without_effect)
         )
+        return replace(self, binding=binding, without_effect=others)
 
     def add_to(self, known: KnownLegitimate) -> KnownLegitimate:
         """Adds the entities that analysts decided are legitimate to the list, for all epochs."""
@@ -287,7 +280,7 @@ def decisions_in_force(
     One made after `as_of` was not known then. Without `as_of` every decision is known.
     """
     when = as_of or clock
-    given = sorted(decisions, key=by_id)
+    given = sorted(decisions, key=attrgetter("decision_id"))
     later = [one for one in given if as_of is not None and one.decided_at > as_of]
     expired = [
         one
@@ -377,18 +370,6 @@ def stand_in_id(entity_id: str, decision_id: str, place: int = 0) -> str:
     return withheld_id(kind, xxhash.xxh3_64_hexdigest(text.encode()))
 
 
-def newest_record(records: pa.RecordBatch) -> int:
-    """Returns microseconds since the epoch of the newest complaint or call of a batch."""
-    when = "received_at" if "received_at" in records.schema.names else "started_at"
-    latest = pc.max(records[when].cast(pa.int64())).as_py()
-    return NO_RECORD if latest is None else latest
-
-
-def run_clock(run: RunSettings) -> datetime:
-    """Returns the clock of a run."""
-    return run.clock
-
-
 class DecisionSource(Protocol):
     """The decisions of a stream, which can change from tick to tick."""
 
@@ -403,7 +384,7 @@ class DecisionSource(Protocol):
 class ResolveDecisions(beam.PTransform):
     """Resolves decisions by a clock, a PCollection of one time a window, to one DecisionsInForce.
 
-    `records` are batches of a stream whose newest record counts for retention.
+    `records` are RECORD batches of a stream, whose newest record counts for retention.
     """
 
     decisions: tuple[Decision, ...] | DecisionSource
@@ -416,23 +397,15 @@ class ResolveDecisions(beam.PTransform):
         resolve = partial(_resolve, decisions=self.decisions, as_of=self.as_of)
         if self.records is None:
             return clock | "Resolve" >> beam.Map(resolve)
-        none = clock | "No record yet" >> beam.Map(_no_record)
-        newest = (
-            (self.records | "Newest" >> beam.Map(newest_record), none)
-            | beam.Flatten()
-            | beam.CombineGlobally(max).without_defaults()
-        )
-        return clock | "Resolve" >> beam.Map(resolve, beam.pvalue.AsSingleton(newest))
+        newest = self.records | "Newest" >> beam.Map(_newest)
+        return clock | "Resolve" >> beam.Map(resolve, beam.pvalue.AsIter(newest))
 
 
 @dataclass(eq=False)
 class BindDecisions(beam.PTransform):
     """Binds the one DecisionsInForce of a window to what the window shows, where it is unbound.
 
-    Args:
-        entities: ENTITY batches.
-        members: MEMBERSHIP batches.
-        core_members: See `CoreMembers`.
+    `entities` are ENTITY batches, `members` MEMBERSHIP batches.
     """
 
     entities: beam.PCollection
@@ -480,14 +453,19 @@ def _facts(
 
 def _resolve(
     clock: datetime,
-    newest: int = NO_RECORD,
+    newest: Iterable[datetime | None] = (),
     *,
     decisions: tuple[Decision, ...] | DecisionSource,
     as_of: datetime | None,
 ) -> DecisionsInForce:
     known, file = (decisions, None) if isinstance(decisions, tuple) else decisions.read()
-    latest = None if newest == NO_RECORD else UNIX_EPOCH + timedelta(microseconds=newest)
+    latest = max((one for one in newest if one is not None), default=None)
     return replace(decisions_in_force(known, as_of, clock), newest=latest, file=file)
+
+
+def _newest(records: pa.RecordBatch) -> datetime | None:
+    newest: datetime | None = pc.max(records["received_at"]).as_py()
+    return newest
 
 
 def _clusters_to_bind(members: pa.RecordBatch, decided: DecisionsInForce) -> list[str]:
@@ -564,15 +542,6 @@ def _bind_here(
     of_clusters = pa.Table.from_pylist([*_shown_members(members, core_members)], SHOWN)
     rows = pa.concat_tables([of_clusters, pa.Table.from_batches(list(entities), SHOWN)])
     return decided.bound_to(rows, interval)
-
-
-def _no_record(_: object) -> int:
-    return NO_RECORD
-
-
-def by_id(one: Decision) -> str:
-    """Returns the id of a decision, by which they are sorted."""
-    return one.decision_id
 
 
 def _contradictions(alive: list[Decision]) -> Iterator[tuple[str, str]]:

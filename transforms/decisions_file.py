@@ -13,6 +13,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
+from operator import attrgetter
 from types import MappingProxyType
 from typing import Any
 
@@ -35,7 +36,6 @@ from transforms.decisions import (
     DaysOfUse,
     Decision,
     DecisionsInForce,
-    by_id,
     members_digest,
     stand_in_id,
 )
@@ -121,16 +121,12 @@ def taken_over(
 
 
 def bound_rows(
-    decided: DecisionsInForce,
-    run_id: str | None = None,
-    withheld: Iterable[str] = (),
-    contested: Mapping[str, str] = NOTHING,
+    decided: DecisionsInForce, withheld: Iterable[str] = (), contested: Mapping[str, str] = NOTHING
 ) -> pa.Table:
     """Returns BOUND_DECISION rows of all decisions, in force or not.
 
     Args:
         decided: The decisions.
-        run_id: The run that wrote those that are bound to the run at hand.
         withheld: Ids of victims' own entities, which stand here under another id, as do those
             that a decision says are a victim's own.
         contested: The withheld ids that contested ones are shown under, by their own: these stand
@@ -139,9 +135,8 @@ def bound_rows(
     owned = (one.entity_a for one in decided.every if one.kind is DecisionKind.VICTIM_OWNED)
     hidden = frozenset(map(without_epoch, (*withheld, *contested, *owned)))
     rows = [
-        _bound_row(one, hidden, contested)
-        | {"run_id": one.run_id or run_id, "in_force": one in decided.binding}
-        for one in sorted(decided.every, key=by_id)
+        _bound_row(one, hidden, contested) | {"in_force": one in decided.binding}
+        for one in sorted(decided.every, key=attrgetter("decision_id"))
     ]
     return table_of_rows(rows, BOUND_DECISION)
 
@@ -331,8 +326,7 @@ def _used(value: object, members: tuple[str, ...], place: str) -> tuple[DaysOfUs
 def _days_of_use(members: Sequence[str], texts: Any) -> tuple[DaysOfUse, ...]:
     """Parses the days of each member, of which those that have none are left out.
 
-    Raises:
-        TypeError, ValueError: for what is no list of as many texts, each two days or empty.
+    Raises TypeError or ValueError for what is no list of as many texts, each two days or empty.
     """
     found = []
     for member, text in zip(members, texts, strict=True):

@@ -96,11 +96,7 @@ _LEFT_OUT_BY_CLOCK = (
 
 
 def reconciled_counts(counters: Mapping[tuple[str, str], int], kind: str) -> Counts:
-    """Returns the accounting of one record kind.
-
-    Raises:
-        ValueError: if a row was lost or counted twice.
-    """
+    """Returns the accounting of one kind. Raises ValueError if a row was lost or counted twice."""
     count = Counts(
         read=counters.get((kind, "read"), 0),
         accepted=counters.get((kind, "accepted"), 0),
@@ -216,11 +212,7 @@ def input_file_entry(
 
 
 def read_manifest(folder: str) -> dict[str, Any]:
-    """Reads the manifest of a run.
-
-    Raises:
-        OSError: if the folder is no finished run.
-    """
+    """Reads the manifest of a run. Raises OSError if the folder is no finished run."""
     from apache_beam.io.filesystems import FileSystems  # late: reports load no Beam
 
     with FileSystems.open(FileSystems.join(folder.rstrip("/"), MANIFEST_NAME)) as file:

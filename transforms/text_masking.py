@@ -65,14 +65,9 @@ def stuck_spans(text: str, spans: Spans) -> Iterator[Span]:
             yield behind.span()
 
 
-def mask_found(
-    texts: pa.Array,
-    hints: tuple[str, ...],
-    find: Callable[[str], Spans],
-    hide: Callable[[str, Spans], str] = mask_spans,
-) -> pa.Array:
+def mask_found(texts: pa.Array, hints: tuple[str, ...], find: Callable[[str], Spans]) -> pa.Array:
     """Masks what `find` finds in strings or null; see `find_by_row`."""
-    return mask_rows(texts, find_by_row(texts, hints, find), hide)
+    return mask_rows(texts, find_by_row(texts, hints, find))
 
 
 def find_by_row(
@@ -80,10 +75,7 @@ def find_by_row(
 ) -> dict[int, list[Found]]:
     """Returns what `find` finds in strings or null, by row, ascending, where it finds anything.
 
-    Args:
-        texts: Strings or null.
-        hints: RE2 patterns, each of which matches every text in which `find` finds anything.
-        find: Returns the spans in one text, or more of them.
+    Each of `hints` (RE2) matches every text in which `find` finds anything.
     """
     rows = np.arange(len(texts))
     for hint in hints:

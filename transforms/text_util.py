@@ -156,11 +156,6 @@ def _decode_escape_padded(escape: re.Match[str]) -> str:
 
 @cache
 def load_reference_data(name: str) -> dict[str, Any]:
-    """Parses the rules of a file of transforms/data.
-
-    Raises:
-        FileNotFoundError: if there is no such file.
-        tomllib.TOMLDecodeError: if it is no TOML.
-    """
+    """Parses the rules, in TOML, of a file of transforms/data."""
     text = resources.files("transforms").joinpath("data", name).read_text(encoding="utf-8")
     return tomllib.loads(text)

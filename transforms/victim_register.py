@@ -87,13 +87,9 @@ class RegisterKey:
 
 @dataclass(frozen=True)
 class RegisterSource:
-    """The registers that a run refuses by.
+    """The registers of one `key` that a run refuses by: `files`, and those of the run in `folder`.
 
-    Attributes:
-        key: of all of them.
-        files: their files.
-        folder: a run whose files are read too; a stream looks again at every tick, as that run may
-            be replaced.
+    A stream looks at the latter again at every tick, as that run may be replaced.
     """
 
     key: RegisterKey
@@ -101,11 +97,7 @@ class RegisterSource:
     folder: str | None = None
 
     def locate(self) -> tuple[str, ...]:
-        """Returns the files of all registers.
-
-        Raises:
-            OSError: if the run in the folder is not there.
-        """
+        """Returns the files of all registers. Raises OSError where the run is not there."""
         if self.folder is None:
             return self.files
         return (*self.files, *register_files(self.folder, read_manifest(self.folder)))
@@ -134,10 +126,7 @@ class Hashes(NamedTuple):
 class VictimRegister:
     """The entries of registers for a lookup, 16 bytes each or 32 with national digits.
 
-    Attributes:
-        ids: of all entries.
-        digits: of the national digits of numbers.
-        kinds: of all entries.
+    `ids` are of all entries, as `kinds` are; `digits` of the national digits of numbers.
     """
 
     ids: Hashes
@@ -145,11 +134,9 @@ class VictimRegister:
     kinds: frozenset[str]
 
     def find(self, entity_ids: pa.Array, key: RegisterKey) -> pa.Table:
-        """Returns the ids that are in the register, or have a number of it in them, as REGISTERED.
+        """Returns which ids are in the register, or have a number of it in them, as REGISTERED.
 
-        Args:
-            entity_ids: Distinct bare ids.
-            key: The secret of the register.
+        They are distinct bare ids.
         """
         found = np.zeros(len(entity_ids), np.int64)
         if len(self.ids.heads):
@@ -289,9 +276,7 @@ def check_register_file(path: str) -> tuple[str | None, int]:
 def read_lookup(source: RegisterSource) -> VictimRegister:
     """Reads what a lookup compares of all registers of a source.
 
-    Raises:
-        OSError: if a file cannot be opened.
-        RegisterError: for a file that is no register of the source's key.
+    Raises OSError if a file cannot be opened, RegisterError if it is none of the source's key.
     """
     return make_lookup(_entries_of(source.locate(), source.key, LOOKED_UP))
 
@@ -365,9 +350,7 @@ def _merge_changes(changes: pa.Table) -> Iterator[pa.RecordBatch]:
 def _read_entries(path: str, columns: list[str]) -> Iterator[pa.RecordBatch]:
     """Yields columns of a file of entries, each once.
 
-    Raises:
-        OSError: if the file cannot be opened.
-        RegisterError: if it is no Parquet of the contract.
+    Raises OSError if it cannot be opened, RegisterError if it is no Parquet of the contract.
     """
     with FileSystems.open(path) as file:
         try:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
+from operator import attrgetter
 
 import apache_beam as beam
 import numpy as np
@@ -19,7 +20,7 @@ from schemas.manifest import Manifest
 from transforms.arrow_util import sorted_unique
 from transforms.call_scripts import Scripts
 from transforms.counters import count_members, count_read, count_rejects, increment_engine_counter
-from transforms.decisions import Decision, DecisionsInForce, ResolveDecisions, run_clock
+from transforms.decisions import Decision, DecisionsInForce, ResolveDecisions
 from transforms.decisions_file import DecisionRows
 from transforms.deduplicate import REPLACED, Deduplicate
 from transforms.extract import (
@@ -139,7 +140,7 @@ def build(pipeline: beam.Pipeline, plan: BatchPlan) -> None:
     assigned = all_evidence | "Victims' roles" >> AssignVictimRoles(claims)  # EVIDENCE, CLAIM
 
     # Cluster it, as analysts decided and as the previous run numbered the clusters.
-    clock = start | "Clock" >> beam.Map(run_clock)  # one datetime
+    clock = start | "Clock" >> beam.Map(attrgetter("clock"))  # one datetime
     in_force = clock | "Decisions" >> ResolveDecisions(
         plan.decisions, plan.as_of
     )  # one DecisionsInForce

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
+from operator import attrgetter
 from typing import Any
 
 import apache_beam as beam
@@ -38,7 +39,7 @@ from schemas.tables import (
 )
 from transforms import joint
 from transforms.counters import count_members
-from transforms.decisions import Decision, DecisionsInForce, ResolveDecisions, run_clock
+from transforms.decisions import Decision, DecisionsInForce, ResolveDecisions
 from transforms.decisions_file import DecisionRows
 from transforms.extract import KnownLegitimate, complaint_brands
 from transforms.graph import (
@@ -125,7 +126,7 @@ def build_joint_pipeline(pipeline: beam.Pipeline, plan: JointPlan) -> None:
     ) | "All evidence" >> beam.Flatten()  # EVIDENCE
 
     # Cluster it, as in a batch run.
-    clock = start | "Clock" >> beam.Map(run_clock)  # one datetime
+    clock = start | "Clock" >> beam.Map(attrgetter("clock"))  # one datetime
     in_force = clock | "Decisions" >> ResolveDecisions(plan.decisions, None)  # one DecisionsInForce
     previous = start | "Previous members" >> ReadPreviousMembers(plan.previous_members)  # PREVIOUS
     components = start | "Previous components" >> ReadComponentCache(

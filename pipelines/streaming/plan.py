@@ -282,7 +282,7 @@ def queue_source(options: StreamOptions, reading: ReadOptions) -> beam.PTransfor
 
 
 def _kafka(options: StreamOptions, reading: ReadOptions, clock: Clock) -> beam.PTransform:
-    from transforms.stream import FromQueues, kafka_queue
+    from transforms.stream import FromQueues, KafkaQueue
 
     start = None
     if options.kafka_start not in ("earliest", "latest"):
@@ -294,11 +294,11 @@ def _kafka(options: StreamOptions, reading: ReadOptions, clock: Clock) -> beam.P
     }
     topics = {RecordKind.COMPLAINT: options.kafka_complaints, RecordKind.CALL: options.kafka_calls}
     queues = {
-        kind: kafka_queue(
-            config,
-            names,
-            TIMESTAMPS[options.kafka_timestamps],
-            start,
+        kind: KafkaQueue(
+            config=config,
+            topics=names,
+            policy=TIMESTAMPS[options.kafka_timestamps],
+            start=start,
             commit=_commits(options),
             expansion=options.kafka_expansion,
         )
@@ -320,7 +320,7 @@ def _commits(options: StreamOptions) -> bool:
 
 
 def _pubsub(options: StreamOptions, reading: ReadOptions, clock: Clock) -> beam.PTransform:
-    from transforms.stream import FromQueues, pubsub_queue
+    from transforms.stream import FromQueues, PubSubQueue
 
     try:
         import_module("google.cloud.pubsub")
@@ -330,7 +330,7 @@ def _pubsub(options: StreamOptions, reading: ReadOptions, clock: Clock) -> beam.
         ) from None
     names = {RecordKind.COMPLAINT: options.pubsub_complaints, RecordKind.CALL: options.pubsub_calls}
     queues = {
-        kind: pubsub_queue(name, options.pubsub_id_label, options.pubsub_timestamp_attribute)
+        kind: PubSubQueue(name, options.pubsub_id_label, options.pubsub_timestamp_attribute)
         for kind, name in names.items()
         if name
     }

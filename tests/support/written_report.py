@@ -12,7 +12,7 @@ def report_files(run, whole, **options) -> dict[str, bytes]:
     """The content of each file below the run's folder."""
     found: dict[str, bytes] = {}
 
-    def kept(pieces, name: str) -> OutputFile:
+    def kept(name: str, pieces) -> OutputFile:
         found[name] = b"".join(pieces)
         return {"name": name, "bytes": len(found[name]), "sha256": "", "rows": 0}
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -36,6 +36,14 @@ REMEMBERED_SECONDS = 90 * 86_400
 """Seconds after which an alert that was not raised any more is forgotten; evidence of most kinds
 has expired by then."""
 
+_SCHEMAS = {
+    "members": MEMBERSHIP,
+    "evidence": HARD_MENTION,
+    "ties": TIE,
+    "links": CLUSTER_LINK,
+    "events": LINEAGE,
+}
+
 
 @dataclass(eq=False)
 class RaiseAlerts(beam.PTransform):
@@ -51,35 +59,24 @@ class RaiseAlerts(beam.PTransform):
 
     def expand(self, inputs: Mapping[str, beam.PCollection]) -> Any:
         """Brings the rows of an identifier together, and those of a cluster."""
-        entity, cluster = ("entity_id",), ("cluster_id",)
-        of_whole = {
-            "members": KeyedInput(MEMBERSHIP, cluster),
-            "links": KeyedInput(CLUSTER_LINK, cluster),
-        }
-        ties = {name: inputs[name] for name in of_whole} | "Attest" >> PerPartition(
-            of_whole, partial(attested_ties, rules=self.rules), side=self.known
-        )  # TIE
-        by_entity = {
-            "members": KeyedInput(MEMBERSHIP, entity),
-            "evidence": KeyedInput(HARD_MENTION, entity),
-            "ties": KeyedInput(TIE, entity),
-        }
-        of_entities = {
-            "members": inputs["members"],
-            "evidence": inputs["evidence"] | "By mention" >> beam.Map(hard_mentions),
-            "ties": ties,
-        } | "By identifier" >> PerPartition(
-            by_entity, partial(_of_entities, rules=self.rules), side=self.known
-        )
-        by_cluster = {
-            "events": KeyedInput(LINEAGE, cluster),
-            "members": KeyedInput(MEMBERSHIP, cluster),
-            "links": KeyedInput(CLUSTER_LINK, cluster),
-        }
-        of_clusters = {name: inputs[name] for name in by_cluster} | "By cluster" >> PerPartition(
-            by_cluster, partial(_of_clusters, rules=self.rules), side=self.known
-        )
-        return (of_entities, of_clusters) | "All" >> beam.Flatten()
+        mentions = inputs["evidence"] | "By mention" >> beam.Map(hard_mentions)
+        given = {**inputs, "evidence": mentions}
+        given["ties"] = self._apply(attested_ties, "cluster_id", ("members", "links"), given)
+        by_entity = self._apply(_of_entities, "entity_id", ("members", "evidence", "ties"), given)
+        by_cluster = self._apply(_of_clusters, "cluster_id", ("events", "members", "links"), given)
+        return (by_entity, by_cluster) | "All" >> beam.Flatten()
+
+    def _apply(
+        self,
+        work: Callable[..., Iterator[pa.RecordBatch]],
+        key: str,
+        names: tuple[str, ...],
+        given: Mapping[str, beam.PCollection],
+    ) -> beam.PCollection:
+        """Brings together the rows of some inputs that have the same key."""
+        keyed = {name: KeyedInput(_SCHEMAS[name], (key,)) for name in names}
+        step = PerPartition(keyed, partial(work, rules=self.rules), side=self.known)
+        return {name: given[name] for name in names} | work.__name__ >> step
 
 
 @dataclass(eq=False)

@@ -225,14 +225,8 @@ def identifier_histories(
     """Makes the histories of identifiers that a scammer used lately and that may raise an alert.
 
     Only records that show an identifier in a role that the scammer must really hold count: one that
-    a caller forged, or that somebody merely mentioned, raises nothing.
-
-    Args:
-        members: MEMBERSHIP rows.
-        evidence: HARD_MENTION rows of the same identifiers.
-        ties: TIE rows of them.
-        known: the clusters of the known run.
-        rules: what raises an alert.
+    a caller forged, or that somebody merely mentioned, raises nothing. The tables are MEMBERSHIP,
+    HARD_MENTION and TIE rows of the same identifiers.
     """
     members = members.filter(pa.array(may_raise(members, known, rules))).combine_chunks()
     if not members.num_rows:

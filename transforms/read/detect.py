@@ -9,15 +9,14 @@ import codecs
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import islice
-from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from schemas.enums import RecordKind
 from transforms.read import framing
-from transforms.read.adapters import contract_csv, contract_json, contract_parquet
-from transforms.read.adapters.base import Adapter, Layout, UnrecognizedError
+from transforms.read.adapters import contract_json, contract_parquet
+from transforms.read.adapters.base import Adapter, Layout, UnrecognizedError, parse_objects
 from transforms.read.adapters.registry import ADAPTERS, ADAPTERS_BY_NAME, EMPTY
 from transforms.read.files import (
     InputError,
@@ -30,7 +29,7 @@ from transforms.read.files import (
     read_head,
     shortest_labels,
 )
-from transforms.read.framing import BrokenJsonError, Record, parse_json, physical_lines, split_cells
+from transforms.read.framing import Origin, Record, physical_lines, split_cells
 
 HEAD_BYTES = 64 * 1024
 
@@ -194,7 +193,7 @@ def _recognize_objects(
     file: InputFile, rows: Sequence[Record], *, in_array: bool
 ) -> InputFile | None:
     """Recognizes JSON objects by their keys; None where no row is one."""
-    objects = _parse_objects(rows)
+    _, objects, _ = parse_objects(Origin(file.label, "", file.kind), rows)
     keys = {key for one in objects for key in one}
     if not objects:
         return None
@@ -215,18 +214,6 @@ def _recognize_objects(
 
 def _as_objects(file: InputFile, adapter: Adapter, in_array: bool) -> InputFile:
     return replace(file, format=adapter.name, in_array=in_array and adapter.in_array)
-
-
-def _parse_objects(rows: Sequence[Record]) -> list[dict[str, Any]]:
-    found = []
-    for row in rows:
-        try:
-            value = parse_json(row.data) if row.data.lstrip().startswith(b"{") else None
-        except BrokenJsonError:
-            continue
-        if isinstance(value, dict):
-            found.append(value)
-    return found
 
 
 def _recognize_lines(file: InputFile, rows: Sequence[Record]) -> InputFile | None:
@@ -258,7 +245,7 @@ def _recognize_csv(
     fields = {name for kind in RecordKind for name in contract_json.FIELDS[kind].types}
     if len(fields & set(cells)) >= 2:
         _check_columns(file, cells, options)
-        contract = contract_csv.ADAPTER.name
+        contract = contract_json.CSV_ADAPTER.name
         return replace(file, format=contract, header=tuple(cells), has_header=True)
     return None
 
@@ -272,8 +259,8 @@ def _canonical_header(cells: Sequence[str], adapter: Adapter) -> tuple[str, ...]
 def _check_columns(file: InputFile, names: Sequence[str], options: ReadOptions) -> None:
     """Raises InputError unless the contract's required columns are all there."""
     other = _OTHER_KIND[file.kind]
-    missing = contract_csv.missing_columns(names, file.kind, options.source_org)
-    if missing and not contract_csv.missing_columns(names, other, options.source_org):
+    missing = contract_json.missing_columns(names, file.kind, options.source_org)
+    if missing and not contract_json.missing_columns(names, other, options.source_org):
         raise _wrong_kind(file, f"its columns are those of a {other}; such files")
     if missing:
         problem = f"missing columns {', '.join(missing)}"

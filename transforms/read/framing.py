@@ -357,8 +357,7 @@ def parquet_batches(
 ) -> Iterator[tuple[int, pa.RecordBatch]]:
     """Reads the row groups from `start` to before `end` in batches, each with its first row.
 
-    Raises:
-        DamagedParquetError: where a page cannot be decoded.
+    Raises DamagedParquetError where a page cannot be decoded.
     """
     with open_raw(path) as stream:
         file = pq.ParquetFile(stream)
@@ -426,21 +425,15 @@ def parse_json(data: bytes) -> Any:
 
 def parse_exact_json(data: bytes) -> Any:
     """Parses one value, every number of it to a `JsonNumber`. Raises BrokenJsonError."""
-    value = _parse_exact(data)
+    try:
+        value = _EXACT.decode(data.decode())
+    except UnicodeDecodeError:
+        raise BrokenJsonError(Code.BAD_ENCODING, "not valid UTF-8") from None
+    except (ValueError, RecursionError):
+        raise BrokenJsonError(Code.BROKEN_JSON, _SYNTAX) from None
     _check_surrogates(value, data)
     _check_depth(value, data)
     return value
-
-
-def _parse_exact(data: bytes) -> Any:
-    try:
-        text = data.decode()
-    except UnicodeDecodeError:
-        raise BrokenJsonError(Code.BAD_ENCODING, "not valid UTF-8") from None
-    try:
-        return _EXACT.decode(text)
-    except (ValueError, RecursionError):
-        raise BrokenJsonError(Code.BROKEN_JSON, _SYNTAX) from None
 
 
 def _check_surrogates(value: Any, data: bytes) -> None:

@@ -88,19 +88,10 @@ _CALL_TEXTS = ("victim_id", "complaint_id", "suspect_number", "orig_id", "carrie
 
 _WITHHELD_KEY = ("source_org", "record_id")
 
-_NUMBER = r"^(?:phone:)?\+[0-9]{7,15}$"
-"""RE2: an E.164 number; it ends in the same digits in every form."""
+_ID = rf"(?:^|:)\+?[0-9]{{{MIN_IDENTIFIER_LENGTH},}}$"
 
-_ID = rf"(?:^|:)[0-9]{{{MIN_IDENTIFIER_LENGTH},}}$"
-
-_AS_WRITTEN = rf"^[0-9]{{{MIN_IDENTIFIER_LENGTH},}}$"
-"""RE2: an identifier, or a number as written, of which only the digits are looked for.
-
-Zeros before them may be left out; the last digits stay.
-"""
-
-_LETTER, _MAYBE_LETTER = r"[A-Za-z][^:]*$", r"[A-Za-z\x80-\x{10ffff}][^:]*$"
-r"""RE2: an identifier that has, or may have, a letter in its value; `\pL` takes longer."""
+_AS_WRITTEN = rf"^\+?[0-9]{{{MIN_IDENTIFIER_LENGTH},}}$"
+"""RE2: an identifier, or a number as written, that ends in the same digits in every form."""
 
 _ENDINGS = 10**MIN_IDENTIFIER_LENGTH
 
@@ -118,11 +109,13 @@ class RedactRecords(beam.PTransform):
     def expand(self, inputs: Mapping[str, beam.PCollection]) -> beam.PCollection:
         """Joins each record with its WITHHELD rows, and redacts it."""
         withheld = KeyedInput(WITHHELD, _WITHHELD_KEY)
-        if self.kind is RecordKind.CALL:
-            keyed = {"records": KeyedInput(CALL_READ, CALL_KEY), "withheld": withheld}
-            return inputs | PerPartition(keyed, redact_calls, side=self.numbers)
-        keyed = {"records": KeyedInput(COMPLAINT_READ, COMPLAINT_KEY), "withheld": withheld}
-        return inputs | PerPartition(keyed, redact_complaints, side=self.numbers)
+        schema, key, redact = (
+            (CALL_READ, CALL_KEY, redact_calls)
+            if self.kind is RecordKind.CALL
+            else (COMPLAINT_READ, COMPLAINT_KEY, redact_complaints)
+        )
+        keyed = {"records": KeyedInput(schema, key), "withheld": withheld}
+        return inputs | PerPartition(keyed, redact, side=self.numbers)
 
 
 def redact_mentions(classified: pa.RecordBatch, own: Array) -> pa.RecordBatch:
@@ -198,7 +191,7 @@ def withhold_from_complaints(
             whole.setdefault(at, []).append(span)
     others = digits.in_texts({at for at, _, own in private if own}).without(whole)
     victims = merge_row_identifiers(victims, _victims_numbers_in(texts, runs, numbers))
-    wanted = RowPatterns(len(batch), victims, identifier_matcher.own_numbers(batch))
+    wanted = RowPatterns(victims, identifier_matcher.own_numbers(batch))
     partly = find_wanted(texts, (digits, others), wanted)
     changed = np.zeros(len(texts.texts), bool)
     changed[[*whole, *partly]] = True
@@ -251,41 +244,40 @@ def withhold_from_calls(
     runs = find_digits(cut_to_search_limit(texts.texts))
     victims = merge_row_identifiers(victims, _victims_numbers_in(texts, runs, numbers))
     theirs = identifier_matcher.victim_sides(batch, e164)
-    found = find_wanted(texts, [each_digit(runs)], RowPatterns(len(batch), victims, theirs))
+    found = find_wanted(texts, [each_digit(runs)], RowPatterns(victims, theirs))
     masked = truncate_unsearched(mask_rows(texts.texts, found))
     columns |= columns_with_texts(kept, texts._replace(texts=masked))
     return batch_of_columns({name: columns[name] for name in CALL.names}, CALL)
 
 
 class RowPatterns:
-    """The patterns of identifiers that are looked for in the texts of each of `count` rows.
+    """The patterns of identifiers, and of numbers as `written`, that are looked for in each row.
 
     They are made when a text may contain one, and most do not: nearly all identifiers are phone
     numbers, which end in the same digits in every form, so texts without these are skipped.
-
-    Args:
-        count: Rows.
-        identifiers: E.164 numbers or entity ids.
-        written: Numbers as written.
     """
 
-    def __init__(self, count: int, identifiers: RowIdentifiers, written: RowIdentifiers) -> None:
+    def __init__(self, identifiers: RowIdentifiers, written: RowIdentifiers) -> None:
         self._parts = (identifiers, written)
         self._patterns: dict[int, tuple[Patterns, Patterns]] = {}
-        self.lettered_in = np.zeros(count, bool)
+        self.lettered: list[int] = []
         """The rows with an identifier that has letters."""
-        self.odd_in = np.zeros(count, bool)
-        """Those with one of which no digits are known that are in every form."""
-        endings = []
+        endings: list[Array] = []
+        others: set[int] = set()
         for part, plain in ((identifiers, _ID), (written, _AS_WRITTEN)):
-            known = _matching(part.identifiers, f"{_NUMBER}|{plain}")
-            self.lettered_in[part.rows[~known & _matching(part.identifiers, _MAYBE_LETTER)]] = True
-            digits = (part is written) | ~_matching(part.identifiers, _LETTER)
-            self.odd_in[part.rows[~known & digits]] = True
+            known = pc.match_substring_regex(part.identifiers, plain)
             last = pc.utf8_slice_codeunits(
-                part.identifiers.filter(pa.array(known)), -MIN_IDENTIFIER_LENGTH, None
+                part.identifiers.filter(known), -MIN_IDENTIFIER_LENGTH, None
             )
-            endings.append(part.rows[known] * _ENDINGS + last.cast(pa.int64()).to_numpy())
+            mask = known.to_numpy(zero_copy_only=False)
+            endings.append(part.rows[mask] * _ENDINGS + last.cast(pa.int64()).to_numpy())
+            others.update(part.rows[~mask].tolist())
+        for row in sorted(others):
+            digits, words = self.patterns(row)
+            ends = [int(one.text[-MIN_IDENTIFIER_LENGTH:]) for one in digits]
+            endings.append(row * _ENDINGS + np.array(ends, np.int64))
+            if words:
+                self.lettered.append(row)
         self._endings = np.unique(np.concatenate(endings))
 
     def patterns(self, row: int) -> tuple[Patterns, Patterns]:
@@ -313,24 +305,19 @@ def find_wanted(
     found: dict[int, list[Span]] = {}
     for those in digits:
         text, endings = those.windows(MIN_IDENTIFIER_LENGTH)
-        maybe = wanted.odd_in[rows[text]] | wanted.end_in(rows[text], endings)
-        for at in np.unique(text[maybe]).tolist():
+        for at in np.unique(text[wanted.end_in(rows[text], endings)]).tolist():
             patterns, _ = wanted.patterns(int(rows[at]))
             spans = (find_in_digits(*form, patterns) for form in those.of_text(at))
             found.setdefault(at, []).extend(chain.from_iterable(spans))
     # No identifier is shorter, and no text has more characters than bytes.
     long = pc.fill_null(pc.binary_length(texts.texts), 0).to_numpy() >= MIN_IDENTIFIER_LENGTH
-    lettered = np.flatnonzero(wanted.lettered_in[rows] & long)
+    lettered = np.flatnonzero(np.isin(rows, wanted.lettered) & long)
     for at, written in zip(
         lettered.tolist(), texts.texts.take(pa.array(lettered)).to_pylist(), strict=True
     ):
         _, patterns = wanted.patterns(int(rows[at]))
         found.setdefault(at, []).extend(find_identifiers(written[:SEARCH_LIMIT], patterns))
     return {at: spans for at, spans in found.items() if spans}
-
-
-def _matching(texts: pa.Array, pattern: str) -> Array:
-    return pc.match_substring_regex(texts, pattern).to_numpy(zero_copy_only=False)
 
 
 def _of_row(part: RowIdentifiers, row: int) -> list[str]:

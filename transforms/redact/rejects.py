@@ -150,17 +150,12 @@ def mask_rejects(rejects: pa.RecordBatch, own: np.ndarray) -> pa.RecordBatch:
 
 
 def mask_rejected_text(text: str, kind: str, known: Iterable[VictimSpan] = ()) -> str:
-    """Masks the victim's numbers in the text of a rejected row, at its length.
+    """Masks the victim's numbers in the text of a rejected row of a `RecordKind`, at its length.
 
     Masked are the numbers of objects with the role `victim`, the victim's side of a call (both
     sides where its direction cannot be read), parts of a token that contain any number, `known`
-    spans, every other place where the same is written, and card and social security numbers of a
-    complaint.
-
-    Args:
-        text: The row.
-        kind: Its `RecordKind`.
-        known: What a narrative or the name of a field calls the victim's own.
+    spans (what a narrative or the name of a field calls the victim's own), every other place where
+    the same is written, and card and social security numbers of a complaint.
     """
     written = set(_victim_side(text) if kind == RecordKind.CALL else _with_victim_role(text))
     spans = list(known)

@@ -15,8 +15,8 @@ from .sources import (
     Decoder as Decoder,
     Encoding as Encoding,
     FromQueues as FromQueues,
-    kafka_queue as kafka_queue,
-    pubsub_queue as pubsub_queue,
+    KafkaQueue as KafkaQueue,
+    PubSubQueue as PubSubQueue,
 )
 from .state import (
     DELTAS as DELTAS,

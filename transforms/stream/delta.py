@@ -118,7 +118,7 @@ def records_to_delta(
     table = pa.Table.from_batches([accepted])
     winners = winning_rows(table, key, order)
     kept = accepted.take(pa.array(winners))
-    replaced = accepted.take(pa.array(np.delete(np.arange(accepted.num_rows), winners)))
+    replaced = len(winners) < accepted.num_rows
     absent = pa.nulls(kept.num_rows, pa.float64())
     columns = {
         "record_kind": pa.repeat(str(kind), kept.num_rows),
@@ -144,12 +144,9 @@ def records_to_delta(
         [row, *texts.select(FINGERPRINT_ROW.names).columns], schema=DELTA_FINGERPRINTS
     )
     # An older version may have come before: phrases do not depend on which one wins.
-    whole = is_call or not replaced.num_rows
-    phrases = phrase_counts(texts if whole else fingerprint_rows(accepted))
-    stated = [_stated_in_records(kept, numbers, kind, rules)]
-    if replaced.num_rows:
-        stated.append(_stated_in_records(replaced, read_numbers(replaced, kind), kind, rules))
-    stated_once = latest_stated(stated)
+    phrases = phrase_counts(fingerprint_rows(accepted) if replaced and not is_call else texts)
+    every, read = (accepted, read_numbers(accepted, kind)) if replaced else (kept, numbers)
+    stated_once = latest_stated([_stated_in_records(every, read, kind, rules)])
     return Delta(records, evidence, stated_once, fingerprints, phrases)
 
 
@@ -210,12 +207,9 @@ def concat_deltas(deltas: Sequence[Delta]) -> Delta:
 
 
 def select_records(rows: pa.RecordBatch, records: np.ndarray, count: int) -> pa.RecordBatch:
-    """Selects and renumbers evidence or fingerprints of some records.
+    """Selects evidence or fingerprints of those of `count` records that stay.
 
-    Args:
-        rows: DELTA_EVIDENCE or DELTA_FINGERPRINTS rows.
-        records: the row numbers of the records that stay, in their new order.
-        count: how many records there were.
+    `records` are the row numbers of these in their new order, by which the rows are numbered anew.
     """
     place = np.full(count, -1, np.int32)
     place[records] = np.arange(len(records), dtype=np.int32)

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from operator import itemgetter
 from typing import Any
 
 import apache_beam as beam
@@ -142,7 +143,10 @@ class _Step:
         elements = values[self.inputs[0]]
         if elements:
             transform = self.transform
-            sides = [_view(one, values[one.pvalue]) for one in self.sides]
+            sides = [
+                one._from_runtime_iterable(values[one.pvalue], one._view_options())
+                for one in self.sides
+            ]
             args, kwargs = insert_values_in_args(transform.args, transform.kwargs, sides)
             for value in elements:
                 for result in transform.fn.process(value, *args, **kwargs) or ():
@@ -152,10 +156,6 @@ class _Step:
                         outputs[None].append(result)
         for tag, results in outputs.items():
             values[self.outputs[tag]] = results
-
-
-def _view(side: beam.pvalue.AsSideInput, values: list[Any]) -> Any:
-    return side._from_runtime_iterable(values, side._view_options())
 
 
 class _CollectTransforms(PipelineVisitor):
@@ -216,7 +216,9 @@ class _TickPipeline:
     def __init__(self, analyze: Any) -> None:
         pipeline = beam.Pipeline(options=PipelineOptions(list(SINGLE_PARTITION_OPTIONS)))
         whole = pipeline | "Whole" >> beam.Impulse()
-        kept = {name: whole | f"Take {name}" >> beam.FlatMap(_part, name) for name in STATE_OUTPUTS}
+        kept = {
+            name: whole | f"Take {name}" >> beam.FlatMap(itemgetter(name)) for name in STATE_OUTPUTS
+        }
         self._collected = _CollectAlerts()
         _ = kept | "Look" >> analyze | "Collect" >> beam.ParDo(self._collected)
         self._runner = InProcessRunner(pipeline)
@@ -226,10 +228,6 @@ class _TickPipeline:
         self._collected.alerts = []
         self._runner.run(whole)
         return self._collected.alerts
-
-
-def _part(whole: Mapping[str, list[Any]], name: str) -> list[Any]:
-    return whole[name]
 
 
 class _CollectAlerts(beam.DoFn):

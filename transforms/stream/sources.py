@@ -80,8 +80,7 @@ class Decoder:
     def json(self, data: bytes) -> bytes:
         """Returns the value as JSON.
 
-        Raises:
-            ValueError: if it is no Avro value of the schema, or not exactly one.
+        Raises ValueError if it is no Avro value of the schema, or not exactly one.
         """
         if self.encoding is Encoding.JSON:
             return data
@@ -172,35 +171,32 @@ class FromQueues(beam.PTransform):
         return read | {TICKS: begin | "Clock" >> self.clock}
 
 
-def kafka_queue(
-    config: Mapping[str, str],
-    topics: Sequence[str],
-    policy: str = ReadFromKafka.processing_time_policy,
-    start: int | None = None,
-    *,
-    commit: bool = False,
-    expansion: str | None = None,
-) -> beam.PTransform:
-    """Returns what reads Messages from topics of Kafka.
+@dataclass(eq=False)
+class KafkaQueue(beam.PTransform):
+    """Reads Messages from topics of Kafka: `config` is the consumer's, `start` in milliseconds.
 
-    Args:
-        config: The consumer's.
-        topics: Their names.
-        policy: The way in which Beam gives records their time.
-        start: The time from which they are read, in milliseconds since the epoch.
-        commit: Whether Beam commits offsets.
-        expansion: The address of a running expansion service, where Beam is not to start its own.
+    `expansion` is the address of a running expansion service, where Beam is not to start its own.
     """
-    read = ReadFromKafka(
-        dict(config),
-        list(topics),
-        start_read_time=start,
-        commit_offset_in_finalize=commit,
-        timestamp_policy=policy,
-        with_metadata=True,
-        expansion_service=expansion,
-    )
-    return read | "Message" >> beam.Map(kafka_message)
+
+    config: Mapping[str, str]
+    topics: tuple[str, ...]
+    policy: str = ReadFromKafka.processing_time_policy
+    start: int | None = None
+    commit: bool = False
+    expansion: str | None = None
+
+    def expand(self, begin: beam.pvalue.PBegin) -> Any:
+        """Reads records with their places."""
+        read = ReadFromKafka(
+            dict(self.config),
+            list(self.topics),
+            start_read_time=self.start,
+            commit_offset_in_finalize=self.commit,
+            timestamp_policy=self.policy,
+            with_metadata=True,
+            expansion_service=self.expansion,
+        )
+        return begin | read | "Message" >> beam.Map(kafka_message)
 
 
 def kafka_message(record: Any) -> Message:
@@ -215,22 +211,28 @@ def kafka_message(record: Any) -> Message:
     )
 
 
-def pubsub_queue(
-    subscription: str, id_label: str | None = None, timestamp_attribute: str | None = None
-) -> beam.PTransform:
-    """Returns what reads Messages from a subscription, `projects/P/subscriptions/S`.
+@dataclass(eq=False)
+class PubSubQueue(beam.PTransform):
+    """Reads Messages from a subscription, `projects/P/subscriptions/S`.
 
     The attributes are those by which Beam recognizes a message and its time.
     """
-    from apache_beam.io.gcp.pubsub import ReadFromPubSub
 
-    read = ReadFromPubSub(
-        subscription=subscription,
-        id_label=id_label,
-        with_attributes=True,
-        timestamp_attribute=timestamp_attribute,
-    )
-    return read | "Message" >> beam.Map(pubsub_message, subscription)
+    subscription: str
+    id_label: str | None = None
+    timestamp_attribute: str | None = None
+
+    def expand(self, begin: beam.pvalue.PBegin) -> Any:
+        """Reads messages with their ids."""
+        from apache_beam.io.gcp.pubsub import ReadFromPubSub
+
+        read = ReadFromPubSub(
+            subscription=self.subscription,
+            id_label=self.id_label,
+            with_attributes=True,
+            timestamp_attribute=self.timestamp_attribute,
+        )
+        return begin | read | "Message" >> beam.Map(pubsub_message, self.subscription)
 
 
 def pubsub_message(message: Any, subscription: str) -> Message:

@@ -113,9 +113,7 @@ def merge_row_identifiers(*parts: RowIdentifiers) -> RowIdentifiers:
 def identifier_patterns(identifiers: Iterable[str], as_written: Iterable[str] = ()) -> Patterns:
     """Returns what to look for.
 
-    Args:
-        identifiers: E.164 numbers or entity ids.
-        as_written: Numbers that could not be normalized.
+    `identifiers` are E.164 numbers or entity ids, `as_written` numbers that could not be read.
     """
     patterns: set[Pattern] = set()
     for identifier in identifiers:

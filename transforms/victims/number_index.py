@@ -66,14 +66,9 @@ def hash_claims(stated: pa.RecordBatch) -> Array:
 
 
 def who_claims(hashes: Array, claims: Array) -> tuple[Array, Array]:
-    """Finds who calls the numbers with some hashes a victim's.
+    """Finds who calls the numbers, or digits, with some hashes a victim's, by `hash_claims`.
 
-    Args:
-        hashes: of numbers, or of digits.
-        claims: made by `hash_claims`.
-
-    Returns:
-        Places among the hashes, some more than once, and the reporter of each.
+    Returns places among the hashes, some more than once, and the reporter of each.
     """
     first, end = (np.searchsorted(claims[0], hashes, side=side) for side in ("left", "right"))
     return np.repeat(np.arange(len(hashes)), end - first), claims[1][
@@ -87,11 +82,9 @@ def are_victims_numbers(e164: pa.Array, own: Array) -> Array:
 
 
 def find_victim_digits(texts: pa.Array, own: Array) -> dict[int, tuple[str, ...]]:
-    """Returns the digits in texts that are a victim's number in some dial format, by row.
+    """Returns the digits in texts, strings or null, that are a victim's number as dialed, by row.
 
-    Args:
-        texts: Strings or null.
-        own: Victims' numbers, made by `hash_dial_formats`.
+    `own` are the numbers of victims, made by `hash_dial_formats`.
     """
     return victim_digits_among(*candidate_digits(find_digits(texts)), own) if len(own) else {}
 

@@ -83,14 +83,10 @@ class RecordTexts(NamedTuple):
     def to_column(
         self, at: Array, columns: Sequence[Array | pa.Array], kind: pa.DataType, count: int
     ) -> pa.ListArray:
-        """Makes a column of `count` records of what is in texts.
+        """Makes a column of a list type, of `count` records, of what is in the texts `at`.
 
-        Args:
-            at: The text of each.
-            columns: Fields of the column's structs, but for the first: the text's number among
-                those of its record.
-            kind: The type of the column.
-            count: Of the records.
+        `columns` are the fields of its structs but for the first: the text's number among those of
+        its record.
         """
         by_row, firsts = self._by_row(count)
         number = np.empty(len(by_row), np.int64)

@@ -133,11 +133,9 @@ def stated_numbers_batch(e164: pa.Array, who: pa.Array) -> pa.RecordBatch:
 
 
 def contain_victims_number(entity_ids: pa.Array, own: np.ndarray) -> np.ndarray:
-    """Tells which ids are a victim's number, or contain one.
+    """Tells which ids without epochs are a victim's number, or contain one.
 
-    Args:
-        entity_ids: Entity ids without epochs.
-        own: The numbers of victims, made by `number_index.hash_dial_formats`.
+    `own` are the numbers of victims, made by `number_index.hash_dial_formats`.
     """
     theirs = np.zeros(len(entity_ids), bool)
     numbers = np.flatnonzero(pc.starts_with(entity_ids, _PHONE))
@@ -154,10 +152,7 @@ def assign_victim_roles(
     """Gives what a reporter calls a victim's own the victim's role in all records of that reporter.
 
     Not in those of a reporter who stands for many people: one of them says nothing for the others.
-
-    Args:
-        evidence: Rows of EVIDENCE.
-        claims: The stated numbers of all victims, made by `number_index.hash_claims`.
+    `claims` are the stated numbers of all victims, made by `number_index.hash_claims`.
 
     Returns:
         The EVIDENCE rows, and a CLAIM row for each identifier in them and each reporter who calls

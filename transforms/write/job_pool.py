@@ -40,7 +40,7 @@ PutFile = Callable[[str, FileChunks], None]
 Job = Callable[[PutFile], T]
 """Makes files; what it returns goes back to who asked for it. It travels as a pickle."""
 
-WriteFile = Callable[[FileChunks, str], OutputFile]
+WriteFile = Callable[[str, FileChunks], OutputFile]
 """Writes the chunks of a file of this name."""
 
 MIN_CPU_SECONDS, MIN_FORKED_CPU_SECONDS = 10.0, 1.0
@@ -89,7 +89,7 @@ class InlinePool:
             yield result
 
     def _put(self, name: str, chunks: FileChunks) -> None:
-        self.written.append(self.write(chunks, name))
+        self.written.append(self.write(name, chunks))
 
 
 @dataclass
@@ -107,14 +107,13 @@ class ProcessPool:
     def run(self, jobs: Iterable[Job[T]], seconds: float) -> Iterator[T]:
         """Runs jobs as `JobPool` says.
 
-        Raises:
-            JobError: for what a job raised, or where a worker ended before its time.
+        Raises JobError for what a job raised, or where a worker ended before its time.
         """
         least = MIN_FORKED_CPU_SECONDS if _forks else MIN_CPU_SECONDS
         pays = self.count > 1 and seconds >= least
         workers = _start_workers(self.count) if pays else []
         if not workers:
-            inline = InlinePool(partial(_write_below, self.folder), self.scratch, self.written)
+            inline = InlinePool(partial(write_local_file, self.folder), self.scratch, self.written)
             yield from inline.run(jobs, seconds)
             return
         idle: SimpleQueue[_Worker] = SimpleQueue()
@@ -208,10 +207,6 @@ class JobFailure:
     where: str
 
 
-def _write_below(folder: str, chunks: FileChunks, name: str) -> OutputFile:
-    return write_local_file(chunks, folder, name)
-
-
 def _run_on_idle(
     idle: SimpleQueue[_Worker], folder: str, job: Job[T]
 ) -> tuple[T, list[OutputFile]]:
@@ -223,7 +218,7 @@ def _run_on_idle(
 
 
 def _run_in_worker(folder: str, job: Job[T]) -> tuple[T, list[OutputFile]]:
-    pool = InlinePool(partial(_write_below, folder), "")
+    pool = InlinePool(partial(write_local_file, folder), "")
     (result,) = pool.run([job], 0)
     return result, pool.written
 
@@ -245,13 +240,7 @@ def _start_workers(count: int) -> list[_Worker]:
 
 
 class _Worker:
-    """A process that calls what is pickled to it, until its input ends.
-
-    Args:
-        calls: its input.
-        answers: its output.
-        kill: kills it, whatever it is doing.
-    """
+    """A process that calls what is pickled to it, until its input ends or `kill` is called."""
 
     def __init__(self, calls: IO[bytes], answers: IO[bytes], kill: Callable[[], None]) -> None:
         self._calls, self._answers, self._kill = calls, answers, kill

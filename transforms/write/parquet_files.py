@@ -47,7 +47,7 @@ def is_local(path: str) -> bool:
     return "://" not in path
 
 
-def write_local_file(chunks: FileChunks, folder: str, name: str, rows: int = 0) -> OutputFile:
+def write_local_file(folder: str, name: str, chunks: FileChunks, rows: int = 0) -> OutputFile:
     """Writes one output below an existing `folder`; replaces what a failed try left.
 
     None but its owner can read a private one, or list its folder.
@@ -105,15 +105,9 @@ def sorted_row_groups(rows: pa.Table, table: Table) -> Iterator[pa.Table]:
 
 
 class ExternalSorter:
-    """Sorts the rows of a table that come in any order.
+    """Sorts the rows of a table that come in any order; `count` says how many have.
 
-    Attributes:
-        count: how many rows have come.
-
-    Args:
-        table: the rows' table.
-        file: an open file for the sorted parts; rows of less than `part` bytes never reach it.
-        part: bytes of rows that are sorted in memory.
+    `file` is an open file for the sorted parts; rows of less than `part` bytes never reach it.
     """
 
     def __init__(self, table: Table, file: BinaryIO, part: int = SORT_PART_BYTES) -> None:
@@ -127,11 +121,7 @@ class ExternalSorter:
         self._parts: list[list[EncodedBatch]] = []
 
     def add(self, batch: pa.RecordBatch) -> None:
-        """Takes rows.
-
-        Raises:
-            OSError: if the file cannot be written.
-        """
+        """Takes rows. Raises OSError if the file cannot be written."""
         self.count += batch.num_rows
         self._waiting.append(batch)
         self._bytes += batch.nbytes

@@ -26,7 +26,7 @@ from schemas.manifest import MANIFEST_NAME, Manifest, OutputFile
 from transforms.gc_tuning import release_memory
 from transforms.manifest import CounterValue, RunSettings, build_manifest, input_file_entry
 from transforms.write.job_pool import InlinePool, JobPool, ProcessPool, local_job_pool
-from transforms.write.parquet_files import FileChunks, is_local
+from transforms.write.parquet_files import is_local
 from transforms.write.tables import write_object
 
 WriteReport = Callable[[str, Manifest, JobPool], None]
@@ -190,8 +190,4 @@ def _job_pool(staging: str) -> Iterator[InlinePool | ProcessPool]:
             yield pool
     else:
         with tempfile.TemporaryDirectory() as scratch:
-            yield InlinePool(partial(_put_object, staging), scratch)
-
-
-def _put_object(folder: str, chunks: FileChunks, name: str) -> OutputFile:
-    return write_object(chunks, folder, name)
+            yield InlinePool(partial(write_object, staging), scratch)

@@ -115,17 +115,15 @@ def scratch_folder(folder: str) -> str | None:
     return folder
 
 
-def write_object(chunks: FileChunks, folder: str, name: str, rows: int = 0) -> OutputFile:
+def write_object(folder: str, name: str, chunks: FileChunks, rows: int = 0) -> OutputFile:
     """Writes one output through Beam, below a folder of an object store."""
     with FileSystems.create(FileSystems.join(folder, *name.split("/"))) as sink:
         return copy_with_digest(chunks, sink, name, rows)
 
 
 def _write(chunks: FileChunks, folder: str, name: str, rows: int) -> OutputFile:
-    if is_local(folder):
-        Path(folder).mkdir(parents=True, exist_ok=True)
-        return write_local_file(chunks, folder, name, rows)
-    return write_object(chunks, folder, name, rows)
+    write = write_object if scratch_folder(folder) is None else write_local_file
+    return write(folder, name, chunks, rows)
 
 
 def _place(

@@ -10,13 +10,18 @@ from pipelines.options import UsageError
 from pipelines.streaming.__main__ import main
 from pipelines.streaming.options import parse
 from pipelines.streaming.plan import kafka_settings, queue_source
-from schemas.enums import RecordKind
 from transforms.read.files import ReadOptions
 from transforms.stream.sources import Encoding
 
 KAFKA = ["--kafka-servers", "b1:9092,b2:9092", "--kafka-complaints", "complaints"]
 
 OUT = ["--output", "out", "--runner=FlinkRunner"]
+
+
+def queue_of(options):
+    """The one queue that options name."""
+    (queue,) = queue_source(options, ReadOptions()).queues.values()
+    return queue
 
 
 @pytest.mark.parametrize(
@@ -67,7 +72,7 @@ def test_where_kafka_is_read_from(tmp_path):
     config.write_text('security_protocol = "SASL_SSL"\n"sasl.password" = "a=b"\n')
     words = [*KAFKA, *OUT, "--kafka-config", str(config), "--kafka-timestamps", "create"]
     options = parse([*words, "--kafka-start", "2026-03-01T00:00:00Z", "--kafka-group", "g"])
-    source = queue_source(options, ReadOptions()).kafka
+    source = queue_of(options)
     assert source.config == {
         "bootstrap.servers": "b1:9092,b2:9092",
         "security.protocol": "SASL_SSL",
@@ -78,10 +83,8 @@ def test_where_kafka_is_read_from(tmp_path):
     }
     assert source.start == 1772323200000
     assert source.policy == "CreateTime"
-    assert source.topics == {RecordKind.COMPLAINT: ("complaints",)}
-    assert (
-        queue_source(parse([*words, "--kafka-start", "latest"]), ReadOptions()).kafka.start is None
-    )
+    assert source.topics == ("complaints",)
+    assert queue_of(parse([*words, "--kafka-start", "latest"])).start is None
 
 
 @pytest.mark.parametrize(
@@ -96,7 +99,7 @@ def test_where_kafka_is_read_from(tmp_path):
     ],
 )
 def test_offsets_are_committed_where_the_engine_can(flags, commits):
-    assert queue_source(parse([*KAFKA, *OUT, *flags]), ReadOptions()).kafka.commit is commits
+    assert queue_of(parse([*KAFKA, *OUT, *flags])).commit is commits
 
 
 @pytest.mark.parametrize("content", ["hunter2", "sasl_password = ['hunter2']"])
@@ -133,9 +136,7 @@ def test_an_avro_schema_is_checked_first(tmp_path):
     path = tmp_path / "complaint.avsc"
     path.write_text(json.dumps({"type": "record", "name": "C", "fields": []}))
     words = [*KAFKA, *OUT, "--encoding", "avro-confluent", "--avro-schema", str(path)]
-    assert (
-        queue_source(parse(words), ReadOptions()).kafka.decoder.encoding is Encoding.AVRO_CONFLUENT
-    )
+    assert queue_source(parse(words), ReadOptions()).decoder.encoding is Encoding.AVRO_CONFLUENT
     for content in ("no json", '{"type": "nonsense"}'):
         path.write_text(content)
         with pytest.raises(UsageError, match="is not an Avro schema"):

@@ -1,9 +1,9 @@
-"""The input contract as JSON objects, one a record."""
+"""The input contract as JSON objects, and as CSV: a column a field, lists as JSON text."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -20,11 +20,17 @@ from transforms.read.adapters.base import (
     Adapter,
     Layout,
     Parsed,
+    TextRows,
     build_loose_batch,
 )
 from transforms.read.files import ReadOptions
 from transforms.read.framing import BrokenJsonError, Origin, Record, parse_exact_json, parse_json
 from transforms.read.rejects import Reject, make_reject
+
+REQUIRED = {
+    RecordKind.COMPLAINT: ("complaint_id", "source_org", "received_at"),
+    RecordKind.CALL: ("call_id", "source_org", "started_at"),
+}
 
 NUMERIC = frozenset({"loss_amount", "duration_seconds", "amount"})
 """Fields that may be a JSON number; their loose text is the number as it is written."""
@@ -149,11 +155,46 @@ def build_contract_batch(
     return build_loose_batch(origin, records, columns)
 
 
+def convert_cells(rows: TextRows, options: ReadOptions) -> Parsed:
+    """Converts CSV, in which an empty cell is absent, by the same checks as JSON Lines."""
+    known = FIELDS[rows.origin.kind]
+    lists = {
+        name for name, one in known.types.items() if one in (FieldType.TEXTS, FieldType.OBJECTS)
+    }
+    names = rows.cells.schema.names
+    objects = [
+        _object_of_cells(names, cells, lists)
+        for cells in zip(*rows.cells.to_pydict().values(), strict=True)
+    ]
+    return read_objects(rows.origin, rows.records, objects, options)
+
+
+def _object_of_cells(
+    names: Iterable[str], cells: Iterable[str], lists: set[str]
+) -> dict[str, Any] | BrokenJsonError:
+    """Returns the fields of one row; the error where a list is not JSON."""
+    row: dict[str, Any] = {}
+    for name, cell in zip(names, cells, strict=True):
+        if cell and name in lists:
+            try:
+                row[name] = parse_exact_json(cell.encode())
+            except BrokenJsonError as broken:
+                return BrokenJsonError(broken.code, f"{name} is not a JSON list", name)
+        elif cell:
+            row[name] = cell
+    return row
+
+
+def missing_columns(names: Iterable[str], kind: RecordKind, source_org: str | None) -> list[str]:
+    """Lists the required columns not among `names`; `source_org` stands in for its column."""
+    given = {*names, "source_org"} if source_org is not None else set(names)
+    return [name for name in REQUIRED[kind] if name not in given]
+
+
 def _check(row: dict[str, Any], known: ContractFields) -> list[str] | None:
     """Makes the row's values fit their loose Arrow types; returns the names of unknown fields.
 
-    Raises:
-        _WrongTypeError: if a value is not of the contract's type.
+    Raises _WrongTypeError if a value is not of the contract's type.
     """
     unknown: list[str] = []
     for name, value in row.items():
@@ -228,4 +269,12 @@ ARRAY_ADAPTER = Adapter(
     layout=Layout.ARRAY,
     in_array=True,
     read=read_records,
+)
+
+CSV_ADAPTER = Adapter(
+    name="csv",
+    description="CSV of the input contract",
+    kinds=BOTH_KINDS,
+    layout=Layout.CSV,
+    convert=convert_cells,
 )

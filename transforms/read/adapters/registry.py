@@ -12,7 +12,6 @@ import pyarrow as pa
 from schemas.reject import Code
 from transforms.read.adapters import (
     asterisk_cdr,
-    contract_csv,
     contract_json,
     contract_parquet,
     fcc_complaints,
@@ -43,7 +42,7 @@ ADAPTERS = (
     contract_json.LINES_ADAPTER,
     contract_json.ARRAY_ADAPTER,
     contract_parquet.ADAPTER,
-    contract_csv.ADAPTER,
+    contract_json.CSV_ADAPTER,
     rejected_rows.ADAPTER,
     ftc_do_not_call.ADAPTER,
     ftc_sentinel.ADAPTER,

@@ -151,8 +151,7 @@ def _signer(certificate: Any) -> str | None:
 def load_public_keys(pems: Sequence[str]) -> list[EllipticCurvePublicKey]:
     """Loads the public keys in PEM texts of keys or certificates, for ES256.
 
-    Raises:
-        ValueError: if a text holds none.
+    Raises ValueError if a text holds none.
     """
     if not pems:
         return []

@@ -60,7 +60,7 @@ TEXTS = st.none() | st.lists(PIECES, max_size=8).map("".join) | st.text(max_size
 
 
 def row_patterns(rows):
-    return RowPatterns(len(rows), *(victims([row[part] for row in rows]) for part in (0, 1)))
+    return RowPatterns(*(victims([row[part] for row in rows]) for part in (0, 1)))
 
 
 def found(texts, wanted, rows):
@@ -116,6 +116,5 @@ def test_every_form_of_a_number_has_its_last_digits_last():
     examples = [pn.example_number_for_type(r, k) for r in pn.SUPPORTED_REGIONS for k in kinds]
     for number in filter(None, examples):
         e164 = pn.format_number(number, pn.PhoneNumberFormat.E164)
-        assert not row_patterns([([f"phone:{e164}"], [e164])]).odd_in.any()
         end = e164[1:][-MIN_IDENTIFIER_LENGTH:]
         assert all(one.text.endswith(end) for one in identifier_patterns([e164], [e164]))

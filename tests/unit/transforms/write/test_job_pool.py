@@ -141,7 +141,7 @@ def test_nothing_is_written_for_a_run_that_was_given_up(tmp_path):
         list(pool.run(jobs(1), 0))
     assert not (tmp_path / "gone").exists()
     with pytest.raises(FileNotFoundError):
-        write_local_file([b"1"], str(tmp_path / "gone"), "a/b/c")
+        write_local_file(str(tmp_path / "gone"), "a/b/c", [b"1"])
     assert not (tmp_path / "gone").exists()
 
 
