@@ -47,11 +47,9 @@ from transforms.graph.ownership import (
     HIDDEN,
     NO_CLAIMS,
     NOT_CONTESTED,
-    NOTHING_SETTLED,
     Settled,
     are_open,
     claimed_by,
-    claims_of,
     contested_ids,
     judge,
     judge_epochs,
@@ -171,7 +169,6 @@ def determine_status(
     registered: pa.Table = NOT_REGISTERED,
     *,
     claims: pa.Table = NO_CLAIMS,
-    settled: Settled = NOTHING_SETTLED,
     before: pa.Table = NOT_CONTESTED,
     previous: pa.Table | None = None,
     decided: DecisionsInForce = NO_DECISIONS,
@@ -189,42 +186,41 @@ def determine_status(
         lives: From which gaps on an identifier may have another holder.
         registered: REGISTERED rows: who called identifiers a victim's in earlier runs.
         claims: CLAIM rows of these identifiers.
-        settled: What analysts decided.
         before: CONTESTED_BEFORE rows: what was contested in an earlier run.
         previous: PREVIOUS rows, whose epochs keep their numbers.
-        decided: The decisions, whose bound members were shown in earlier runs.
+        decided: The decisions; their bound members were shown in earlier runs.
     """
     if activity.num_rows == 0:
         nothing = (CLASSIFIED_ENTITY, ENTITY_STATUS, CONTESTED)
         return Statuses(*(schema.empty_table() for schema in nothing))
+    settled = Settled.by(decided)
     activity, owners = take_sides(activity, claims)
     counted = _sum_by_entity(activity)
     bare = counted["entity_id"].combine_chunks()
     own_by = owners["own_by"].take(pc.index_in(bare, owners["entity_id"].combine_chunks()))
     counted = counted.append_column("own_by", pc.fill_null(own_by, 0))
-    said = np.maximum(claimed_by(bare, registered), claimed_by(bare, claims_of(before)))
+    said = claimed_by(bare, registered, before)
     earlier = shown_in_earlier_runs(bare, before, decided)
-    status, reason = judge(counted, known, settled, said, earlier)
+    found = judge(counted, known, settled, said, earlier)
+    status = pa.array([status for status, _ in found], pa.string())
     counted = _with_column(counted, "own_by", pc.max_element_wise(counted["own_by"], said))
     epochal = true_mask(pc.is_in(status, pa.array(IN_GRAPH)))
     named = settled.names_suspect(bare) & true_mask(pc.equal(status, Status.VICTIM_SIDE))
-    victims = true_mask(pc.is_in(bare, pa.array(sorted(settled.victims), pa.string())))
-    used = bare.filter(pa.array(epochal | (named & ~victims)))
+    used = bare.filter(pa.array(epochal | (named & ~settled.names_victim(bare))))
     starts = epochs.find_epoch_starts(activity, used, lives, previous)
     if len(starts.ids):
         lasts = pc.invert(pc.is_in(bare, starts.ids))
         by_epoch = _sum_by_entity(_by_epoch(activity, starts))
-        ids = by_epoch["entity_id"]
-        of = pc.index_in(without_epochs(ids), bare).combine_chunks()
+        of = pc.index_in(without_epochs(by_epoch["entity_id"]), bare).combine_chunks()
         by_epoch = _with_column(by_epoch, "place", counted["place"].take(of))
         by_epoch = by_epoch.append_column("own_by", counted["own_by"].take(of))
-        epoch_status, epoch_reason = judge_epochs(by_epoch, status.take(of), reason.take(of))
-        epoch_reason = _with_reasons(epoch_reason, ids, starts.reasons)
+        wholes = [found[row] for row in of.to_pylist()]
+        found = [found[row] for row in np.flatnonzero(true_mask(lasts)).tolist()]
+        found += judge_epochs(by_epoch, wholes, starts.reasons)
         counted = pa.concat_tables([counted.filter(lasts), by_epoch.select(counted.column_names)])
         counted = counted.combine_chunks()
-        status = pa.concat_arrays([status.filter(lasts), epoch_status])
-        reason = pa.concat_arrays([reason.filter(lasts), epoch_reason])
-    status, reason = settle_suspects(counted, status, reason, settled)
+    found = settle_suspects(counted, found, settled)
+    status, reason = (pa.array([one[n] for one in found], pa.string()) for n in (0, 1))
     entities = _entities(counted, status, reason, main_roles(counted))
     contested = pc.equal(status, Status.CONTESTED)
     earlier = shown_in_earlier_runs(without_epochs(counted["entity_id"]), before, decided)
@@ -373,7 +369,6 @@ def _determine_status(
         lives,
         registered,
         claims=claims,
-        settled=settled,
         before=before,
         previous=epochs.with_decided_epochs(previous, decided.days_of_use()),
         decided=decided,
@@ -383,7 +378,7 @@ def _determine_status(
     )
     carried = still_contested(before, found.statuses, own, settled)
     if key is not None:
-        owners, leaving = victims_and_others(added, claims, found, registered, settled)
+        owners, leaving = victims_and_others(added, claims, found, registered, decided)
         for batch in batches_of(register_changes(added, owners, leaving, key)):
             yield beam.pvalue.TaggedOutput(REGISTER_ROWS, batch)
     yield from batches_of(found.statuses)
@@ -401,7 +396,7 @@ def victims_and_others(
     claims: pa.Table,
     found: Statuses,
     registered: pa.Table,
-    settled: Settled = NOTHING_SETTLED,
+    decided: DecisionsInForce = NO_DECISIONS,
 ) -> tuple[pa.Table, list[str]]:
     """Tells what the register keeps and what leaves it, by the status of whole entities.
 
@@ -413,7 +408,7 @@ def victims_and_others(
         claims: CLAIM rows of these entities.
         found: their statuses.
         registered: REGISTERED rows: those that are in the register of earlier runs.
-        settled: What analysts decided.
+        decided: The decisions.
 
     Returns:
         Those that are a victim's by these records or by decision (`entity_id`, `own_by`), and the
@@ -429,8 +424,8 @@ def victims_and_others(
     hidden = pa.concat_arrays([victims, contested])
     _, owners = take_sides(activity.filter(pc.is_in(activity["entity_id"], hidden)), claims)
     named = owners["entity_id"].combine_chunks()
-    decided = pa.array(sorted(settled.victims), pa.string())
-    kept = victims.filter(pc.is_in(victims, pa.concat_arrays([named, decided])))
+    by_decision = Settled.by(decided).names_victim(victims)
+    kept = victims.filter(pa.array(by_decision | true_mask(pc.is_in(victims, named))))
     own_by = owners["own_by"].take(pc.index_in(kept, named))
     shown = pa.concat_arrays(used)
     leaving = [
@@ -569,19 +564,6 @@ def _status_by_share(
     return pa.concat_tables([rows, joined.select(ENTITY_STATUS.names).cast(ENTITY_STATUS)])
 
 
-def _with_reasons(
-    reasons: pa.Array, entity_ids: pa.ChunkedArray, why: Mapping[str, str]
-) -> pa.Array:
-    """Adds to the reasons of an epoch why it is one of its own."""
-    return pa.array(
-        [
-            f"{reason}; {why[one]}" if one in why else reason
-            for one, reason in zip(entity_ids.to_pylist(), reasons.to_pylist(), strict=True)
-        ],
-        pa.string(),
-    )
-
-
 def _entities(counted: pa.Table, status: pa.Array, reason: pa.Array, roles: pa.Array) -> pa.Table:
     """Converts sums to CLASSIFIED_ENTITY rows; what is hidden gets a withheld id and no value."""
     ids = counted["entity_id"].combine_chunks()
@@ -605,7 +587,7 @@ def _entities(counted: pa.Table, status: pa.Array, reason: pa.Array, roles: pa.A
         "complaints": counted["complaints"],
         "calls": counted["calls"],
         "victims": counted["victim"],
-        "orgs": _sort_lists(counted["source_org"].combine_chunks()),
+        "orgs": pa.array(map(sorted, counted["source_org"].to_pylist())),
         "region": pc.if_else(hidden, nothing, counted["region"].combine_chunks()),
         "line_type": pc.if_else(hidden, nothing, counted["line_type"].combine_chunks()),
         "status": status,
@@ -651,14 +633,6 @@ def _contested(
 def _with_column(table: pa.Table, name: str, values: Any) -> pa.Table:
     place = table.schema.get_field_index(name)
     return table.set_column(place, table.schema.field(place), values)
-
-
-def _sort_lists(lists: pa.ListArray) -> pa.ListArray:
-    """Returns each list of texts sorted."""
-    parts = pa.table({"row": pc.list_parent_indices(lists), "one": pc.list_flatten(lists)})
-    ordered = parts.sort_by([("row", "ascending"), ("one", "ascending")])["one"].combine_chunks()
-    lengths = np.append(0, pc.list_value_length(lists).to_numpy())
-    return pa.ListArray.from_arrays(np.cumsum(lengths).astype(np.int32), ordered)
 
 
 def _withheld(own: pa.Table) -> pa.Table:
