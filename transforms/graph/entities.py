@@ -33,7 +33,13 @@ from schemas.entity import (
 from schemas.enums import Role, Status
 from schemas.field import field as column
 from schemas.mention import CLASSIFIED, EVIDENCE, MENTIONS
-from transforms.arrow_util import explode, implode, table_of_columns, without_aggregate_suffixes
+from transforms.arrow_util import (
+    explode,
+    implode,
+    table_of_columns,
+    with_column,
+    without_aggregate_suffixes,
+)
 from transforms.casts import true_mask
 from transforms.decisions import NO_DECISIONS, DecisionsInForce
 from transforms.extract.allowlist import KnownLegitimate
@@ -203,7 +209,7 @@ def determine_status(
     earlier = shown_in_earlier_runs(bare, before, decided)
     found = judge(counted, known, settled, said, earlier)
     status = pa.array([status for status, _ in found], pa.string())
-    counted = _with_column(counted, "own_by", pc.max_element_wise(counted["own_by"], said))
+    counted = with_column(counted, "own_by", pc.max_element_wise(counted["own_by"], said))
     epochal = true_mask(pc.is_in(status, pa.array(IN_GRAPH)))
     named = settled.names_suspect(bare) & true_mask(pc.equal(status, Status.VICTIM_SIDE))
     used = bare.filter(pa.array(epochal | (named & ~settled.names_victim(bare))))
@@ -212,7 +218,7 @@ def determine_status(
         lasts = pc.invert(pc.is_in(bare, starts.ids))
         by_epoch = _sum_by_entity(_by_epoch(activity, starts))
         of = pc.index_in(without_epochs(by_epoch["entity_id"]), bare).combine_chunks()
-        by_epoch = _with_column(by_epoch, "place", counted["place"].take(of))
+        by_epoch = with_column(by_epoch, "place", counted["place"].take(of))
         by_epoch = by_epoch.append_column("own_by", counted["own_by"].take(of))
         wholes = [found[row] for row in of.to_pylist()]
         found = [found[row] for row in np.flatnonzero(true_mask(lasts)).tolist()]
@@ -257,7 +263,7 @@ def annotate_mentions(evidence: pa.Table, statuses: pa.Table) -> tuple[pa.Table,
         row = row + intervals_passed(row, day, of, begins.take(pa.array(later)).to_numpy())
     number = statuses["epoch"].combine_chunks().to_numpy()[row]
     if (number > 1).any():
-        evidence = _with_column(evidence, "entity_id", with_epochs(named, pa.array(number)))
+        evidence = with_column(evidence, "entity_id", with_epochs(named, pa.array(number)))
     status = statuses["status"].combine_chunks().take(pa.array(row))
     hidden = evidence.filter(pc.is_in(status, pa.array(HIDDEN)))
     own = pc.and_(pc.is_in(status, pa.array(IN_GRAPH)), pc.equal(evidence["role"], Role.VICTIM))
@@ -512,13 +518,11 @@ def _sum_by_entity(activity: pa.Table) -> pa.Table:
 def _roles_by_reporter(activity: pa.Table) -> pa.Table:
     """Counts, by entity and role, the reporters who give it; all without one count as one."""
     by_reporter = activity.group_by(["entity_id", "reporter"], use_threads=False)
-    given = without_aggregate_suffixes(
-        by_reporter.aggregate([(name, "max") for name in ROLE_COUNTS])
+    given = by_reporter.aggregate([(name, "max") for name in ROLE_COUNTS])
+    once = {name: pc.greater(given[f"{name}_max"], 0).cast(pa.int8()) for name in ROLE_COUNTS}
+    by_entity = pa.table({"entity_id": given["entity_id"], **once}).group_by(
+        "entity_id", use_threads=False
     )
-    for name in ROLE_COUNTS:
-        once = pc.min_element_wise(given[name], 1)
-        given = given.set_column(given.schema.get_field_index(name), name, once)
-    by_entity = given.group_by("entity_id", use_threads=False)
     return without_aggregate_suffixes(by_entity.aggregate([(name, "sum") for name in ROLE_COUNTS]))
 
 
@@ -527,7 +531,7 @@ def _by_epoch(activity: pa.Table, starts: epochs.EpochStarts) -> pa.Table:
     rows = activity.filter(pc.is_in(activity["entity_id"], starts.ids))
     ids = rows["entity_id"].combine_chunks()
     number = starts.epoch_numbers(ids, rows["day"].to_numpy())
-    return _with_column(rows, "entity_id", with_epochs(ids, pa.array(number)))
+    return with_column(rows, "entity_id", with_epochs(ids, pa.array(number)))
 
 
 def _status_by_share(
@@ -630,14 +634,9 @@ def _contested(
     return table_of_columns(columns, CONTESTED).filter(here)
 
 
-def _with_column(table: pa.Table, name: str, values: Any) -> pa.Table:
-    place = table.schema.get_field_index(name)
-    return table.set_column(place, table.schema.field(place), values)
-
-
 def _withheld(own: pa.Table) -> pa.Table:
     """Converts evidence of hidden identifiers to WITHHELD rows, each once, without epochs."""
-    own = _with_column(own, "entity_id", without_epochs(own["entity_id"]))
+    own = with_column(own, "entity_id", without_epochs(own["entity_id"]))
     narrative = pc.fill_null(pc.equal(own["field"], NARRATIVE), False)
     for name in ("start", "end"):
         place = pc.if_else(narrative, own[name], pa.scalar(None, pa.int32()))
@@ -651,11 +650,11 @@ def _under_shown_ids(classified: pa.Table, shown_as: pa.Array) -> pa.Table:
     hidden = pc.is_valid(shown_as)
     if not pc.any(hidden).as_py():
         return classified
-    classified = _with_column(
+    classified = with_column(
         classified, "entity_id", pc.coalesce(shown_as, classified["entity_id"].combine_chunks())
     )
     for name in _TEXTS:
         column = classified[name]
         nothing = pa.scalar(None, column.type)
-        classified = _with_column(classified, name, pc.if_else(hidden, nothing, column))
+        classified = with_column(classified, name, pc.if_else(hidden, nothing, column))
     return classified

@@ -26,7 +26,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from schemas.entity import epoch_number, with_epoch, without_epoch
-from transforms.arrow_util import group_offsets, group_starts
+from transforms.arrow_util import group_offsets, group_starts, with_column
 from transforms.decisions import DaysOfUse
 from transforms.graph.incidence import MICROSECONDS_A_DAY
 
@@ -182,13 +182,8 @@ def under_own_ids(
         for batch in contested
         for row in batch.select(["entity_id", "known_as"]).to_pylist()
     }
-    ids = [shown.get(one, one) for one in previous["entity_id"].to_pylist()] if shown else None
-    at = PREVIOUS.get_field_index("entity_id")
-    yield (
-        previous
-        if ids is None
-        else previous.set_column(at, PREVIOUS.field(at), pa.array(ids, pa.string()))
-    )
+    ids = [shown.get(one, one) for one in previous["entity_id"].to_pylist()]
+    yield with_column(previous, "entity_id", pa.array(ids, pa.string()))
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,7 @@ from schemas.entity import CONTESTED, are_withheld, is_withheld, without_epoch, 
 from schemas.enums import SUPPLIER_KINDS, EntityKind, Role, Status
 from schemas.manifest import MANIFEST_NAME
 from schemas.tables import CONTESTED as CONTESTED_TABLE
-from transforms.arrow_util import sorted_lookup, sorted_unique
+from transforms.arrow_util import sorted_lookup, sorted_unique, with_column
 from transforms.casts import true_mask
 from transforms.decisions import Decision, DecisionsInForce
 from transforms.extract.allowlist import KnownLegitimate
@@ -97,8 +97,7 @@ def settle_roles(evidence: pa.Table) -> pa.Table:
     said = pc.unique(_pairs(own))
     theirs = pc.is_in(_pairs(evidence), said)
     role = pc.if_else(theirs, Role.VICTIM.value, evidence["role"])
-    at = evidence.schema.get_field_index("role")
-    return evidence.set_column(at, evidence.schema.field(at), role)
+    return with_column(evidence, "role", role)
 
 
 def take_sides(activity: pa.Table, claims: pa.Table = NO_CLAIMS) -> tuple[pa.Table, pa.Table]:
