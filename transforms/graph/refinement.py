@@ -34,7 +34,7 @@ import numpy as np
 from transforms.arrow_util import group_starts, sorted_unique
 from transforms.graph import epochs
 from transforms.graph.connected_components import component_labels
-from transforms.graph.incidence import Incidence, Ties, cluster_ties, group_clusters
+from transforms.graph.incidence import Incidence, Ties, cluster_ties, group_clusters, sum_by_pair
 from transforms.graph.leiden import smallest_members
 from transforms.graph.supplier_likelihood import SupplierCounts
 
@@ -432,9 +432,7 @@ def _move_once(
     """Moves each piece to its best cluster, or out of its own; `counts` are those of the pieces."""
     one = np.concatenate([between.a, between.b])
     there = label[np.concatenate([between.b, between.a])]
-    key, at = np.unique(one * len(label) + there, return_inverse=True)
-    one, there = np.divmod(key, max(len(label), 1))
-    weight = np.bincount(at, np.concatenate([between.weight, between.weight]), len(one))
+    one, there, weight = sum_by_pair(one, there, np.concatenate([between.weight] * 2))
     own = there == label[one]
     clusters = suppliers.sum_by_label(label)
     score = TIE_NATS * weight + clusters.piece_log_bayes_factor(counts, one, there, own)
