@@ -236,6 +236,12 @@ def pairs_within_groups(starts: Array, sizes: Array) -> tuple[Array, Array, Arra
     return first, second, group
 
 
+def with_column(rows: Any, name: str, values: Any) -> Any:
+    """Returns a table or a batch with other values in a column, whose type stays."""
+    at = rows.schema.get_field_index(name)
+    return rows.set_column(at, rows.schema.field(at), values)
+
+
 def sum_by_group(group: Array, values: Array, count: int) -> Array:
     """Adds up whole numbers by group, of `count` groups; exact while a sum is below 2^53."""
     return np.bincount(group, values, minlength=count).astype(np.int64)

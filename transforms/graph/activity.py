@@ -80,7 +80,8 @@ def sum_activity(mentions: pa.Table, share: int = 0) -> pa.Table:
     complaint = pc.equal(mentions["record_kind"], RecordKind.COMPLAINT).combine_chunks()
     hard = pc.is_in(role, pa.array([str(one) for one in HARD_ROLES]))
     own = pc.equal(role, Role.VICTIM)
-    stated = pc.and_(own, _stated(mentions["field"].combine_chunks()))
+    field = mentions["field"].combine_chunks()
+    stated = pc.and_(own, pc.fill_null(pc.match_substring_regex(field, STATED_FIELDS), False))
     reported = pc.and_(hard, pa.array(_in_narrow_groups(mentions, entity, hard)))
     none, never = pa.scalar(None, record.type), pa.scalar(None, seen.type)
     columns = {
@@ -95,7 +96,7 @@ def sum_activity(mentions: pa.Table, share: int = 0) -> pa.Table:
         "place": pc.binary_join_element_wise(
             pc.utf8_lpad(seen.cast(pa.int64()).cast(pa.string()), _TIME_DIGITS, "0"),
             records,
-            pc.fill_null(mentions["field"].combine_chunks(), ""),
+            pc.fill_null(field, ""),
             pc.cast(mentions["start"].combine_chunks(), pa.string()),
             "|",
             null_handling="replace",
@@ -110,7 +111,8 @@ def sum_activity(mentions: pa.Table, share: int = 0) -> pa.Table:
         "own": pc.if_else(own, record, none),
         "stated": pc.if_else(stated, record, none),
     }
-    columns |= {name: _is(role, of) for name, of in zip(ROLE_COUNTS, ROLES, strict=True)}
+    for name, one in zip(ROLE_COUNTS, ROLES, strict=True):
+        columns[name] = pc.equal(role, one).cast(pa.int8())
     smallest = ("kind", "seen", "when_held", "place", "region", "line_type")
     added = (
         pa.table(columns)
@@ -166,11 +168,3 @@ def _in_narrow_groups(mentions: pa.Table, entity: pa.DictionaryArray, hard: pa.A
     # Few are, if any: these alone are counted without what they name twice.
     pair = np.unique(np.stack([of[rows], entity.indices.to_numpy()[rows]]), axis=1)
     return (np.bincount(pair[0], minlength=groups) <= MAX_HARD_ENTITIES)[of]
-
-
-def _stated(field: pa.Array) -> pa.Array:
-    return pc.fill_null(pc.match_substring_regex(field, STATED_FIELDS), False)
-
-
-def _is(role: pa.Array, wanted: str) -> pa.Array:
-    return pc.equal(role, wanted).cast(pa.int8())

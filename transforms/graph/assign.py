@@ -21,7 +21,7 @@ from schemas.decision import DecisionKind
 from schemas.entity import without_epoch, without_epochs
 from schemas.enums import EntityKind
 from schemas.field import TIMESTAMP
-from transforms.arrow_util import group_starts, hash_text, sorted_lookup
+from transforms.arrow_util import group_starts, hash_text, sorted_lookup, with_column
 from transforms.decisions import NO_DECISIONS, DecisionsInForce
 from transforms.graph.communities import CommunityResult, detect_communities
 from transforms.graph.connected_components import component_counters, component_labels
@@ -346,7 +346,7 @@ def _as_known(rows: pa.Table, shown: np.ndarray, known: np.ndarray) -> pa.Table:
     node = rows["node"].to_numpy().copy()
     at, found = sorted_lookup(shown[contested], node)
     node[found] = known[contested][at[found]]
-    return rows.set_column(rows.schema.get_field_index("node"), "node", pa.array(node))
+    return with_column(rows, "node", pa.array(node))
 
 
 def _anchors(node: np.ndarray, first_seen: np.ndarray, label: np.ndarray) -> np.ndarray:

@@ -7,7 +7,7 @@ each reporter once; a complaint keeps a row of its own.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -49,9 +49,17 @@ calls.
 
 _CALLS_KEY = ["cluster_id", "record_kind", "source_org", "brand"]
 
+_OF_COMPLAINTS = ("victim_country", "loss_amount", "loss_currency")
+
 _EPOCH, _MICROSECOND = datetime(1970, 1, 1, tzinfo=UTC), timedelta(microseconds=1)
 
 _LOSS_KEY = ["cluster_id", "loss_currency"]
+
+_DISTINCT = pc.CountOptions(mode="only_valid")
+
+_REPORTERS = ("reporter", "count_distinct", _DISTINCT)
+
+_VICTIMS = ("victim", "count_distinct", _DISTINCT)
 
 _CORROBORATED = 2
 """Reporters of an organisation that counts in a cluster's rank."""
@@ -81,7 +89,7 @@ class ClusterFacts:
     brands: dict[str, int] = field(default_factory=dict)
     losses: dict[str, tuple[Decimal, int]] = field(default_factory=dict)
     complaint_times: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
-    ranked_by: dict[str, Any] = field(default_factory=dict)
+    ranked_by: dict[str, Any] = field(default_factory=lambda: {"losses": [], "orgs": []})
 
 
 def sum_cluster_records(records: pa.Table) -> pa.Table:
@@ -98,72 +106,62 @@ def sum_cluster_records(records: pa.Table) -> pa.Table:
             ([], "count_all"),
             ("observed_at", "min"),
             ("observed_at", "max"),
-            ("reporter", "distinct", pc.CountOptions(mode="only_valid")),
+            ("reporter", "distinct", _DISTINCT),
         ]
     )
-    parts = [_complaint_totals(rows.filter(complaint))]
-    if added.num_rows:
-        named = {name: added[name] for name in _CALLS_KEY}
-        named |= {
-            "records": added["count_all"],
-            "first_seen": added["observed_at_min"],
-            "last_seen": added["observed_at_max"],
-            "reporters": added["reporter_distinct"],
-        }
-        for name in ("victim_country", "loss_amount", "loss_currency"):
-            named[name] = pa.nulls(added.num_rows, CLUSTER_TOTAL.field(name).type)
-        parts.append(pa.table(named).select(CLUSTER_TOTAL.names).cast(CLUSTER_TOTAL))
+    columns = {name: added[name] for name in _CALLS_KEY}
+    columns |= {
+        "records": added["count_all"],
+        "first_seen": added["observed_at_min"],
+        "last_seen": added["observed_at_max"],
+        "reporters": added["reporter_distinct"],
+    }
+    columns |= dict.fromkeys(_OF_COMPLAINTS, pa.nulls(added.num_rows))
+    parts = [_complaint_totals(rows.filter(complaint)), table_of_columns(columns, CLUSTER_TOTAL)]
     return pa.concat_tables(parts)
 
 
 def cluster_facts(totals: pa.Table) -> Mapping[str, ClusterFacts]:
     """Converts CLUSTER_TOTAL rows of whole clusters to the facts of each."""
-    if not totals.num_rows:
-        return {}
-    by_cluster = totals.group_by("cluster_id", use_threads=False)
-    spans = by_cluster.aggregate(
-        [("first_seen", "min"), ("last_seen", "max"), ("source_org", "distinct")]
-    )
+    cluster = ["cluster_id"]
+    is_complaint = pc.equal(totals["record_kind"], RecordKind.COMPLAINT)
+    complaints, calls = totals.filter(is_complaint), totals.filter(pc.invert(is_complaint))
+    reporters, losses = _each_reporter(totals), _stated_losses(complaints)
+    spans = [("first_seen", "min"), ("last_seen", "max"), ("source_org", "distinct")]
     found = {
-        one["cluster_id"]: ClusterFacts(
-            one["first_seen_min"], one["last_seen_max"], sorted(one["source_org_distinct"])
-        )
-        for one in spans.to_pylist()
+        one: ClusterFacts(first, last, sorted(orgs))
+        for one, first, last, orgs in _grouped(totals, cluster, *spans)
     }
-    complaints = totals.filter(pc.equal(totals["record_kind"], RecordKind.COMPLAINT))
-    calls = totals.filter(pc.not_equal(totals["record_kind"], RecordKind.COMPLAINT))
-    for cluster, _, count in _records_by_value(complaints, "record_kind"):
-        found[cluster].complaints = count
-    for cluster, _, count in _records_by_value(calls, "record_kind"):
-        found[cluster].calls += count
-    for cluster, country, count in _records_by_value(complaints, "victim_country"):
-        found[cluster].countries[country] = count
-    for cluster, brand, count in _reporters_by_value(totals, "brand"):
-        found[cluster].brands[brand] = count
-    for cluster, count, victims in _reporters_by_cluster(totals):
-        found[cluster].reporters, found[cluster].victims = count, victims
-    for cluster, currency, amount, count in _losses_by_cluster(complaints):
-        found[cluster].losses[currency] = amount, count
-    for cluster, moments in _complaint_times(complaints):
-        found[cluster].complaint_times = moments
-    for cluster, row in _ranked_by(found, totals, complaints, calls).items():
-        found[cluster].ranked_by = row
-    return found
-
-
-def _ranked_by(
-    clusters: Iterable[str], totals: pa.Table, complaints: pa.Table, calls: pa.Table
-) -> dict[str, dict[str, Any]]:
-    """Returns the losses, orgs and last_seen of clusters that no reporter alone moves far."""
-    rows: dict[str, dict[str, Any]] = {cluster: {"losses": [], "orgs": []} for cluster in clusters}
-    for cluster, currency, amount in _losses_without_the_largest(complaints):
-        rows[cluster]["losses"].append({"currency": currency, "amount": amount})
-    for cluster, org, count in _reporters_by_value(totals, "source_org"):
+    for one, count in _grouped(complaints, cluster, ("records", "sum")):
+        found[one].complaints = count
+    for one, count in _grouped(calls, cluster, ("records", "sum")):
+        found[one].calls = count
+    for one, country, count in _grouped(
+        complaints, [*cluster, "victim_country"], ("records", "sum")
+    ):
+        if country is not None:
+            found[one].countries[country] = count
+    for one, brand, count in _grouped(reporters, [*cluster, "brand"], _REPORTERS):
+        if brand is not None:
+            found[one].brands[brand] = count
+    for one, count, victims in _grouped(reporters, cluster, _REPORTERS, _VICTIMS):
+        found[one].reporters, found[one].victims = count, victims
+    for one, currency, amount, count in _grouped(
+        losses, _LOSS_KEY, ("loss_amount", "sum"), ("loss_amount", "count")
+    ):
+        found[one].losses[currency] = amount, count
+    times = dict(_complaint_times(complaints, latest=False))
+    latest = dict(_complaint_times(complaints, latest=True))
+    last_calls = dict(_grouped(calls, cluster, ("last_seen", "max")))
+    for one, facts in found.items():
+        facts.complaint_times = times.get(one, facts.complaint_times)
+        facts.ranked_by["last_seen"] = _last_seen(facts, latest.get(one), last_calls.get(one))
+    for one, currency, amount in _losses_without_the_largest(losses):
+        found[one].ranked_by["losses"].append({"currency": currency, "amount": amount})
+    for one, org, count in _grouped(reporters, [*cluster, "source_org"], _REPORTERS):
         if count >= _CORROBORATED:
-            rows[cluster]["orgs"].append(org)
-    for cluster, latest in _last_seen_by_two(complaints, calls, totals):
-        rows[cluster]["last_seen"] = latest
-    return rows
+            found[one].ranked_by["orgs"].append(org)
+    return found
 
 
 def _complaint_totals(rows: pa.Table) -> pa.Table:
@@ -179,75 +177,40 @@ def _complaint_totals(rows: pa.Table) -> pa.Table:
     return table_of_columns(columns, CLUSTER_TOTAL)
 
 
-def _records_by_value(totals: pa.Table, name: str) -> list[tuple[str, str, int]]:
-    """Returns (cluster, value, records) of each value of a column that is not null."""
-    rows = totals.select(["cluster_id", name, "records"]).filter(pc.is_valid(totals[name]))
-    added = rows.group_by(["cluster_id", name], use_threads=False).aggregate([("records", "sum")])
-    return _rows(added, "cluster_id", name, "records_sum")
+def _grouped(rows: pa.Table, keys: list[str], *sums: tuple[Any, ...]) -> list[tuple[Any, ...]]:
+    """Returns each combination of keys with what Arrow's aggregations of its rows are."""
+    found = rows.group_by(keys, use_threads=False).aggregate(list(sums))
+    return list(zip(*(column.to_pylist() for column in found.columns), strict=True))
 
 
-def _reporters_by_value(totals: pa.Table, name: str) -> list[tuple[str, str, int]]:
-    """Returns (cluster, value, reporters) of each value of a column that is not null."""
-    rows = totals.filter(pc.is_valid(totals[name]))
-    lists = rows["reporters"].combine_chunks()
-    each = rows.select(["cluster_id", name]).take(lists.value_parent_indices())
-    each = each.append_column("reporter", lists.flatten())
-    # A value that only records without a reporter have is there, too.
-    none = pa.nulls(rows.num_rows, pa.int64())
-    each = pa.concat_tables(
-        [each, rows.select(["cluster_id", name]).append_column("reporter", none)]
-    )
-    counted = each.group_by(["cluster_id", name], use_threads=False).aggregate(
-        [("reporter", "count_distinct", pc.CountOptions(mode="only_valid"))]
-    )
-    return _rows(counted, "cluster_id", name, "reporter_count_distinct")
+def _each_reporter(totals: pa.Table) -> pa.Table:
+    """Returns a row of each reporter of each row, and one of none.
 
-
-def _rows(table: pa.Table, *names: str) -> list[Any]:
-    return list(zip(*(table[name].to_pylist() for name in names), strict=True))
-
-
-def _reporters_by_cluster(totals: pa.Table) -> list[tuple[str, int, int]]:
-    """Returns each cluster with its reporters, and those of them who have a pseudonym."""
+    Without the last a value would be missing that only records without a reporter have. `victim`
+    is the reporter where that is a pseudonym.
+    """
     lists = totals["reporters"].combine_chunks()
-    cluster = totals["cluster_id"].combine_chunks().dictionary_encode()
-    of = cluster.indices.take(lists.value_parent_indices())
-    each = pa.table({"cluster": of, "reporter": lists.flatten()})
-    once = each.group_by(["cluster", "reporter"], use_threads=False).aggregate([])
-    named = pc.bit_wise_and(once["reporter"], 1)
-    counted = (
-        once.append_column("named", named)
-        .group_by("cluster", use_threads=False)
-        .aggregate([([], "count_all"), ("named", "sum")])
-    )
-    names = cluster.dictionary.take(counted["cluster"].combine_chunks()).to_pylist()
-    counts = (counted[name].to_pylist() for name in ("count_all", "named_sum"))
-    return list(zip(names, *counts, strict=True))
+    rows = totals.select(["cluster_id", "brand", "source_org"])
+    each = rows.take(lists.value_parent_indices()).append_column("reporter", lists.flatten())
+    none = rows.append_column("reporter", pa.nulls(rows.num_rows, pa.int64()))
+    every = pa.concat_tables([each, none])
+    named = pc.equal(pc.bit_wise_and(every["reporter"], 1), 1)
+    nobody = pa.scalar(None, pa.int64())
+    return every.append_column("victim", pc.if_else(named, every["reporter"], nobody))
 
 
-def _losses_by_cluster(complaints: pa.Table) -> list[tuple[str, str, Decimal, int]]:
-    added = _stated_losses(complaints).group_by(_LOSS_KEY, use_threads=False)
-    rows = added.aggregate([("loss_amount", "sum"), ("loss_amount", "count")])
-    return _rows(rows, *_LOSS_KEY, "loss_amount_sum", "loss_amount_count")
-
-
-def _losses_without_the_largest(complaints: pa.Table) -> list[tuple[str, str, Decimal]]:
+def _losses_without_the_largest(losses: pa.Table) -> list[tuple[str, str, Decimal]]:
     """Returns, by cluster and currency, the losses of all but the reporter who states the most."""
-    rows = _stated_losses(complaints)
-    rows = rows.filter(pc.greater(pc.list_value_length(rows["reporters"]), 0))
+    rows = losses.filter(pc.greater(pc.list_value_length(losses["reporters"]), 0))
     by_reporter = (
         rows.append_column("reporter", pc.list_element(rows["reporters"], 0))
         .group_by([*_LOSS_KEY, "reporter"], use_threads=False)
         .aggregate([("loss_amount", "sum")])
     )
-    totals = by_reporter.group_by(_LOSS_KEY, use_threads=False).aggregate(
-        [("loss_amount_sum", "sum"), ("loss_amount_sum", "max")]
+    totals = _grouped(
+        by_reporter, _LOSS_KEY, ("loss_amount_sum", "sum"), ("loss_amount_sum", "max")
     )
-    names = ("loss_amount_sum_sum", "loss_amount_sum_max")
-    return [
-        (cluster, currency, total - largest)
-        for cluster, currency, total, largest in _rows(totals, *_LOSS_KEY, *names)
-    ]
+    return [(one, currency, total - largest) for one, currency, total, largest in totals]
 
 
 def _stated_losses(complaints: pa.Table) -> pa.Table:
@@ -260,34 +223,21 @@ def _stated_losses(complaints: pa.Table) -> pa.Table:
     return rows.set_column(2, "loss_amount", rows["loss_amount"].cast(_EXACT_SUM))
 
 
-def _last_seen_by_two(
-    complaints: pa.Table, calls: pa.Table, totals: pa.Table
-) -> Iterator[tuple[str, datetime]]:
-    """Yields when each cluster was last seen, were it not for one reporter's complaints.
+def _last_seen(
+    facts: ClusterFacts, latest: NDArray[np.int64] | None, last_call: datetime | None
+) -> datetime:
+    """Returns when a cluster was last seen, were it not for one reporter's complaints.
 
     Of one reporter alone it is his last complaint, and without any the last record. A call is a
     record of the organisation's own.
     """
-    last = dict(_last_seen(totals))
-    called = dict(_last_seen(calls))
-    told = {
-        cluster: np.sort(moments)[-2:][0]
-        for cluster, moments in _complaint_times(complaints, latest=True)
-    }
-    for cluster, moment in last.items():
-        known = [one[cluster] for one in (called, told) if cluster in one]
-        yield cluster, _EPOCH + int(max(known, default=moment)) * _MICROSECOND
+    known = [] if last_call is None else [last_call]
+    if latest is not None:
+        known.append(_EPOCH + int(np.sort(latest)[-2:][0]) * _MICROSECOND)
+    return max(known, default=facts.last_seen)
 
 
-def _last_seen(rows: pa.Table) -> Iterator[tuple[str, int]]:
-    last = rows.group_by("cluster_id", use_threads=False).aggregate([("last_seen", "max")])
-    moments = last["last_seen_max"].cast(pa.int64()).to_pylist()
-    return zip(last["cluster_id"].to_pylist(), moments, strict=True)
-
-
-def _complaint_times(
-    complaints: pa.Table, *, latest: bool = False
-) -> list[tuple[str, NDArray[np.int64]]]:
+def _complaint_times(complaints: pa.Table, *, latest: bool) -> list[tuple[str, NDArray[np.int64]]]:
     """Returns, by cluster, the time of the first or the latest complaint of each reporter."""
     lists = complaints["reporters"].combine_chunks()
     rows = complaints.take(lists.value_parent_indices())

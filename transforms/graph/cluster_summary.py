@@ -5,8 +5,7 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from datetime import datetime
+from dataclasses import dataclass
 from functools import partial
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
@@ -76,16 +75,10 @@ def cluster_cohesion(members: Iterable[str], links: Sequence[Row]) -> Cohesion:
     tie = {node: math.fsum(edge["weight"] for edge in graph[node].values()) for node in graph}
     if graph.number_of_edges() > MAX_BRIDGE_LINKS:
         return Cohesion(frozenset(), (), tie)
-    found = sorted(
-        (
-            {"entity_a": min(a, b), "entity_b": max(a, b), "weight": graph[a][b]["weight"]}
-            for a, b in nx.bridges(graph)
-        ),
-        key=_weakest_first,
-    )
+    bridges = sorted((graph[a][b]["weight"], min(a, b), max(a, b)) for a, b in nx.bridges(graph))
     weakest = tuple(
-        bridge | {"smaller_side": _smaller_side(graph, bridge)}
-        for bridge in found[:REPORTED_BRIDGES]
+        {"entity_a": a, "entity_b": b, "weight": weight, "smaller_side": _smaller_side(graph, a, b)}
+        for weight, a, b in bridges[:REPORTED_BRIDGES]
     )
     return Cohesion(frozenset(nx.articulation_points(graph)), weakest, tie)
 
@@ -98,14 +91,15 @@ def confidence_of_weight(tie: float) -> float:
 def member_rows(
     cluster_id: str,
     members: Sequence[Row],
-    cohesion: Cohesion,
-    reviewed: Container[str] = frozenset(),
+    cut_vertices: Container[str],
+    tie: Mapping[str, float],
+    reviewed: Container[str],
 ) -> list[Row]:
     """Returns MEMBER rows of one cluster's MEMBERSHIP rows.
 
-    `reviewed` are the ids of entities that analysts reviewed. The confidence in a cluster of one,
-    and its robustness, is that of the reporters who show its member in a hard role. A contested
-    member always needs a check.
+    `tie` is the weight that ties each member to the others; `reviewed` are the ids of entities that
+    analysts reviewed. The confidence in a cluster of one, and its robustness, is that of the
+    reporters who show its member in a hard role. A contested member always needs a check.
     """
     alone = len(members) == 1
     like = near_miss_members(members)
@@ -121,8 +115,8 @@ def member_rows(
                 "entity_id": entity_id,
                 "cluster_id": cluster_id,
                 "role": one["role"],
-                "confidence": confidence_of_weight(reporters if alone else cohesion.tie[entity_id]),
-                "bridge": entity_id in cohesion.cut_vertices,
+                "confidence": confidence_of_weight(reporters if alone else tie[entity_id]),
+                "bridge": entity_id in cut_vertices,
                 "reporters": reporters,
                 "robustness": robustness,
                 "tier": tier,
@@ -167,9 +161,9 @@ def cluster_row(
     cluster_id: str,
     members: Sequence[Row],
     records: ClusterFacts,
-    cohesion: Cohesion,
+    bridges: Sequence[Row],
     certainty: Sequence[float],
-    status: str = CANDIDATE,
+    status: str,
 ) -> dict[str, Any]:
     """Returns a CLUSTER row without its priority; `certainty` is the confidence of each member."""
     brands = [brand for brand, _ in sorted(records.brands.items(), key=_most_first)]
@@ -196,7 +190,7 @@ def cluster_row(
         "last_seen": records.last_seen,
         "status": status,
         "confidence": sure,
-        "weakest_bridges": list(cohesion.bridges),
+        "weakest_bridges": list(bridges),
     }
 
 
@@ -229,12 +223,12 @@ def summarize(
         known = {one["known_as"]: one["entity_id"] for one in those}
         beside = [*_must_links(must, known), *_epoch_links(ids)]
         cohesion = cluster_cohesion(ids, [*links_of.get(cluster_id, []), *beside])
-        cohesion = replace(cohesion, tie=_bounded_ties(those, cohesion.tie, beside))
-        rows = member_rows(cluster_id, those, cohesion, reviewed)
+        tie = _bounded_ties(those, cohesion.tie, beside)
+        rows = member_rows(cluster_id, those, cohesion.cut_vertices, tie, reviewed)
         status = cluster_status(those, confirmed, disputed)
         certainty = [one["confidence"] for one in rows]
         seen = records_of[cluster_id]
-        cluster = cluster_row(cluster_id, those, seen, cohesion, certainty, status)
+        cluster = cluster_row(cluster_id, those, seen, cohesion.bridges, certainty, status)
         when = decided.when or seen.last_seen
         moments = seen.complaint_times
         parts = priority.priority_parts(cluster | seen.ranked_by, those, moments, when, by)
@@ -251,18 +245,16 @@ def _bounded_ties(
 
     What analysts and epochs give (`beside`) is added.
     """
-    given: dict[str, list[float]] = defaultdict(list)
+    given: defaultdict[str, float] = defaultdict(float)
     for link in beside:
         for end in _ends(link):
-            given[end].append(link["weight"])
-    added = {one["entity_id"]: math.fsum(given[one["entity_id"]]) for one in members}
-    return {
-        one["entity_id"]: min(
-            tie[one["entity_id"]] - added[one["entity_id"]], float(one["reporters"])
-        )
-        + added[one["entity_id"]]
-        for one in members
-    }
+            given[end] += link["weight"]
+    bounded = {}
+    for one in members:
+        entity_id, reporters = one["entity_id"], float(one["reporters"])
+        of_records = tie[entity_id] - given[entity_id]
+        bounded[entity_id] = min(of_records, reporters) + given[entity_id]
+    return bounded
 
 
 def split_by_cluster(
@@ -311,16 +303,13 @@ def _ends(link: Row) -> tuple[str, str]:
     return link["entity_a"], link["entity_b"]
 
 
-def _weakest_first(bridge: Row) -> tuple[float, str, str]:
-    return bridge["weight"], bridge["entity_a"], bridge["entity_b"]
-
-
-def _smaller_side(graph: nx.Graph, bridge: Row) -> int:
+def _smaller_side(graph: nx.Graph, a: str, b: str) -> int:
+    """Returns the members of the smaller part that a graph falls into without the bridge a-b."""
     import networkx as nx
 
-    cut = nx.restricted_view(graph, [], [(bridge["entity_a"], bridge["entity_b"])])
-    whole = len(nx.node_connected_component(graph, bridge["entity_a"]))
-    side = len(nx.node_connected_component(cut, bridge["entity_a"]))
+    cut = nx.restricted_view(graph, [], [(a, b)])
+    whole = len(nx.node_connected_component(graph, a))
+    side = len(nx.node_connected_component(cut, a))
     return min(side, whole - side)
 
 
@@ -328,14 +317,14 @@ def _most_first(counted: tuple[str, int]) -> tuple[int, str]:
     return -counted[1], counted[0]
 
 
-def _seniority(member: Row) -> tuple[int, datetime, str]:
-    return -member["reporters"], member["first_seen"], member["entity_id"]
-
-
 def _name(members: Sequence[Row], brands: Sequence[str]) -> str:
     """Names a cluster after its best-attested identifier and the brand most often claimed."""
-    named = [one for one in members if one["value"] is not None]
-    best = str(min(named, key=_seniority)["value"]) if named else "contested"
+    named = [
+        (-one["reporters"], one["first_seen"], one["entity_id"], str(one["value"]))
+        for one in members
+        if one["value"] is not None
+    ]
+    best = min(named)[-1] if named else "contested"
     return f"{best} ({brands[0]})" if brands else best
 
 

@@ -12,9 +12,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from transforms.arrow_util import group_changes
 from transforms.graph import link_weights
-from transforms.graph.incidence import Incidence, Ties, cluster_ties
+from transforms.graph.incidence import Incidence, Ties, cluster_ties, sum_by_pair
 from transforms.graph.leiden import (
     ComponentSearch,
     fitted_resolution,
@@ -170,14 +169,10 @@ def spread_by_node(
     weight = np.rint(link_weights.PARTS_PER_RECORD * np.concatenate([graph.weight, graph.weight]))
     if counts is not None:
         node, far, weight = node[counts[far]], far[counts[far]], weight[counts[far]]
-    other = label[far]
     total = np.bincount(node, weight, len(label))
-    order = np.lexsort((other, node))
-    node, other = node[order], other[order]
-    starts = group_changes(node, other)
-    part = np.bincount(np.cumsum(starts) - 1, weight[order]) if len(order) else np.empty(0)
+    node, _, part = sum_by_pair(node, label[far], weight)
     most = np.zeros(len(label))
-    np.maximum.at(most, node[starts], part)
+    np.maximum.at(most, node, part)
     spread = np.where(total > 0, 1 - most / np.where(total > 0, total, 1), 0)
     return spread, total / link_weights.PARTS_PER_RECORD
 

@@ -33,7 +33,13 @@ from schemas.entity import (
 from schemas.enums import Role, Status
 from schemas.field import field as column
 from schemas.mention import CLASSIFIED, EVIDENCE, MENTIONS
-from transforms.arrow_util import explode, implode, table_of_columns, without_aggregate_suffixes
+from transforms.arrow_util import (
+    explode,
+    implode,
+    table_of_columns,
+    with_column,
+    without_aggregate_suffixes,
+)
 from transforms.casts import true_mask
 from transforms.decisions import NO_DECISIONS, DecisionsInForce
 from transforms.extract.allowlist import KnownLegitimate
@@ -47,11 +53,9 @@ from transforms.graph.ownership import (
     HIDDEN,
     NO_CLAIMS,
     NOT_CONTESTED,
-    NOTHING_SETTLED,
     Settled,
     are_open,
     claimed_by,
-    claims_of,
     contested_ids,
     judge,
     judge_epochs,
@@ -171,7 +175,6 @@ def determine_status(
     registered: pa.Table = NOT_REGISTERED,
     *,
     claims: pa.Table = NO_CLAIMS,
-    settled: Settled = NOTHING_SETTLED,
     before: pa.Table = NOT_CONTESTED,
     previous: pa.Table | None = None,
     decided: DecisionsInForce = NO_DECISIONS,
@@ -189,42 +192,41 @@ def determine_status(
         lives: From which gaps on an identifier may have another holder.
         registered: REGISTERED rows: who called identifiers a victim's in earlier runs.
         claims: CLAIM rows of these identifiers.
-        settled: What analysts decided.
         before: CONTESTED_BEFORE rows: what was contested in an earlier run.
         previous: PREVIOUS rows, whose epochs keep their numbers.
-        decided: The decisions, whose bound members were shown in earlier runs.
+        decided: The decisions; their bound members were shown in earlier runs.
     """
     if activity.num_rows == 0:
         nothing = (CLASSIFIED_ENTITY, ENTITY_STATUS, CONTESTED)
         return Statuses(*(schema.empty_table() for schema in nothing))
+    settled = Settled.by(decided)
     activity, owners = take_sides(activity, claims)
     counted = _sum_by_entity(activity)
     bare = counted["entity_id"].combine_chunks()
     own_by = owners["own_by"].take(pc.index_in(bare, owners["entity_id"].combine_chunks()))
     counted = counted.append_column("own_by", pc.fill_null(own_by, 0))
-    said = np.maximum(claimed_by(bare, registered), claimed_by(bare, claims_of(before)))
+    said = claimed_by(bare, registered, before)
     earlier = shown_in_earlier_runs(bare, before, decided)
-    status, reason = judge(counted, known, settled, said, earlier)
-    counted = _with_column(counted, "own_by", pc.max_element_wise(counted["own_by"], said))
+    found = judge(counted, known, settled, said, earlier)
+    status = pa.array([status for status, _ in found], pa.string())
+    counted = with_column(counted, "own_by", pc.max_element_wise(counted["own_by"], said))
     epochal = true_mask(pc.is_in(status, pa.array(IN_GRAPH)))
     named = settled.names_suspect(bare) & true_mask(pc.equal(status, Status.VICTIM_SIDE))
-    victims = true_mask(pc.is_in(bare, pa.array(sorted(settled.victims), pa.string())))
-    used = bare.filter(pa.array(epochal | (named & ~victims)))
+    used = bare.filter(pa.array(epochal | (named & ~settled.names_victim(bare))))
     starts = epochs.find_epoch_starts(activity, used, lives, previous)
     if len(starts.ids):
         lasts = pc.invert(pc.is_in(bare, starts.ids))
         by_epoch = _sum_by_entity(_by_epoch(activity, starts))
-        ids = by_epoch["entity_id"]
-        of = pc.index_in(without_epochs(ids), bare).combine_chunks()
-        by_epoch = _with_column(by_epoch, "place", counted["place"].take(of))
+        of = pc.index_in(without_epochs(by_epoch["entity_id"]), bare).combine_chunks()
+        by_epoch = with_column(by_epoch, "place", counted["place"].take(of))
         by_epoch = by_epoch.append_column("own_by", counted["own_by"].take(of))
-        epoch_status, epoch_reason = judge_epochs(by_epoch, status.take(of), reason.take(of))
-        epoch_reason = _with_reasons(epoch_reason, ids, starts.reasons)
+        wholes = [found[row] for row in of.to_pylist()]
+        found = [found[row] for row in np.flatnonzero(true_mask(lasts)).tolist()]
+        found += judge_epochs(by_epoch, wholes, starts.reasons)
         counted = pa.concat_tables([counted.filter(lasts), by_epoch.select(counted.column_names)])
         counted = counted.combine_chunks()
-        status = pa.concat_arrays([status.filter(lasts), epoch_status])
-        reason = pa.concat_arrays([reason.filter(lasts), epoch_reason])
-    status, reason = settle_suspects(counted, status, reason, settled)
+    found = settle_suspects(counted, found, settled)
+    status, reason = (pa.array([one[n] for one in found], pa.string()) for n in (0, 1))
     entities = _entities(counted, status, reason, main_roles(counted))
     contested = pc.equal(status, Status.CONTESTED)
     earlier = shown_in_earlier_runs(without_epochs(counted["entity_id"]), before, decided)
@@ -261,7 +263,7 @@ def annotate_mentions(evidence: pa.Table, statuses: pa.Table) -> tuple[pa.Table,
         row = row + intervals_passed(row, day, of, begins.take(pa.array(later)).to_numpy())
     number = statuses["epoch"].combine_chunks().to_numpy()[row]
     if (number > 1).any():
-        evidence = _with_column(evidence, "entity_id", with_epochs(named, pa.array(number)))
+        evidence = with_column(evidence, "entity_id", with_epochs(named, pa.array(number)))
     status = statuses["status"].combine_chunks().take(pa.array(row))
     hidden = evidence.filter(pc.is_in(status, pa.array(HIDDEN)))
     own = pc.and_(pc.is_in(status, pa.array(IN_GRAPH)), pc.equal(evidence["role"], Role.VICTIM))
@@ -373,7 +375,6 @@ def _determine_status(
         lives,
         registered,
         claims=claims,
-        settled=settled,
         before=before,
         previous=epochs.with_decided_epochs(previous, decided.days_of_use()),
         decided=decided,
@@ -383,7 +384,7 @@ def _determine_status(
     )
     carried = still_contested(before, found.statuses, own, settled)
     if key is not None:
-        owners, leaving = victims_and_others(added, claims, found, registered, settled)
+        owners, leaving = victims_and_others(added, claims, found, registered, decided)
         for batch in batches_of(register_changes(added, owners, leaving, key)):
             yield beam.pvalue.TaggedOutput(REGISTER_ROWS, batch)
     yield from batches_of(found.statuses)
@@ -401,7 +402,7 @@ def victims_and_others(
     claims: pa.Table,
     found: Statuses,
     registered: pa.Table,
-    settled: Settled = NOTHING_SETTLED,
+    decided: DecisionsInForce = NO_DECISIONS,
 ) -> tuple[pa.Table, list[str]]:
     """Tells what the register keeps and what leaves it, by the status of whole entities.
 
@@ -413,7 +414,7 @@ def victims_and_others(
         claims: CLAIM rows of these entities.
         found: their statuses.
         registered: REGISTERED rows: those that are in the register of earlier runs.
-        settled: What analysts decided.
+        decided: The decisions.
 
     Returns:
         Those that are a victim's by these records or by decision (`entity_id`, `own_by`), and the
@@ -429,8 +430,8 @@ def victims_and_others(
     hidden = pa.concat_arrays([victims, contested])
     _, owners = take_sides(activity.filter(pc.is_in(activity["entity_id"], hidden)), claims)
     named = owners["entity_id"].combine_chunks()
-    decided = pa.array(sorted(settled.victims), pa.string())
-    kept = victims.filter(pc.is_in(victims, pa.concat_arrays([named, decided])))
+    by_decision = Settled.by(decided).names_victim(victims)
+    kept = victims.filter(pa.array(by_decision | true_mask(pc.is_in(victims, named))))
     own_by = owners["own_by"].take(pc.index_in(kept, named))
     shown = pa.concat_arrays(used)
     leaving = [
@@ -517,13 +518,11 @@ def _sum_by_entity(activity: pa.Table) -> pa.Table:
 def _roles_by_reporter(activity: pa.Table) -> pa.Table:
     """Counts, by entity and role, the reporters who give it; all without one count as one."""
     by_reporter = activity.group_by(["entity_id", "reporter"], use_threads=False)
-    given = without_aggregate_suffixes(
-        by_reporter.aggregate([(name, "max") for name in ROLE_COUNTS])
+    given = by_reporter.aggregate([(name, "max") for name in ROLE_COUNTS])
+    once = {name: pc.greater(given[f"{name}_max"], 0).cast(pa.int8()) for name in ROLE_COUNTS}
+    by_entity = pa.table({"entity_id": given["entity_id"], **once}).group_by(
+        "entity_id", use_threads=False
     )
-    for name in ROLE_COUNTS:
-        once = pc.min_element_wise(given[name], 1)
-        given = given.set_column(given.schema.get_field_index(name), name, once)
-    by_entity = given.group_by("entity_id", use_threads=False)
     return without_aggregate_suffixes(by_entity.aggregate([(name, "sum") for name in ROLE_COUNTS]))
 
 
@@ -532,7 +531,7 @@ def _by_epoch(activity: pa.Table, starts: epochs.EpochStarts) -> pa.Table:
     rows = activity.filter(pc.is_in(activity["entity_id"], starts.ids))
     ids = rows["entity_id"].combine_chunks()
     number = starts.epoch_numbers(ids, rows["day"].to_numpy())
-    return _with_column(rows, "entity_id", with_epochs(ids, pa.array(number)))
+    return with_column(rows, "entity_id", with_epochs(ids, pa.array(number)))
 
 
 def _status_by_share(
@@ -569,19 +568,6 @@ def _status_by_share(
     return pa.concat_tables([rows, joined.select(ENTITY_STATUS.names).cast(ENTITY_STATUS)])
 
 
-def _with_reasons(
-    reasons: pa.Array, entity_ids: pa.ChunkedArray, why: Mapping[str, str]
-) -> pa.Array:
-    """Adds to the reasons of an epoch why it is one of its own."""
-    return pa.array(
-        [
-            f"{reason}; {why[one]}" if one in why else reason
-            for one, reason in zip(entity_ids.to_pylist(), reasons.to_pylist(), strict=True)
-        ],
-        pa.string(),
-    )
-
-
 def _entities(counted: pa.Table, status: pa.Array, reason: pa.Array, roles: pa.Array) -> pa.Table:
     """Converts sums to CLASSIFIED_ENTITY rows; what is hidden gets a withheld id and no value."""
     ids = counted["entity_id"].combine_chunks()
@@ -605,7 +591,7 @@ def _entities(counted: pa.Table, status: pa.Array, reason: pa.Array, roles: pa.A
         "complaints": counted["complaints"],
         "calls": counted["calls"],
         "victims": counted["victim"],
-        "orgs": _sort_lists(counted["source_org"].combine_chunks()),
+        "orgs": pa.array(map(sorted, counted["source_org"].to_pylist())),
         "region": pc.if_else(hidden, nothing, counted["region"].combine_chunks()),
         "line_type": pc.if_else(hidden, nothing, counted["line_type"].combine_chunks()),
         "status": status,
@@ -648,22 +634,9 @@ def _contested(
     return table_of_columns(columns, CONTESTED).filter(here)
 
 
-def _with_column(table: pa.Table, name: str, values: Any) -> pa.Table:
-    place = table.schema.get_field_index(name)
-    return table.set_column(place, table.schema.field(place), values)
-
-
-def _sort_lists(lists: pa.ListArray) -> pa.ListArray:
-    """Returns each list of texts sorted."""
-    parts = pa.table({"row": pc.list_parent_indices(lists), "one": pc.list_flatten(lists)})
-    ordered = parts.sort_by([("row", "ascending"), ("one", "ascending")])["one"].combine_chunks()
-    lengths = np.append(0, pc.list_value_length(lists).to_numpy())
-    return pa.ListArray.from_arrays(np.cumsum(lengths).astype(np.int32), ordered)
-
-
 def _withheld(own: pa.Table) -> pa.Table:
     """Converts evidence of hidden identifiers to WITHHELD rows, each once, without epochs."""
-    own = _with_column(own, "entity_id", without_epochs(own["entity_id"]))
+    own = with_column(own, "entity_id", without_epochs(own["entity_id"]))
     narrative = pc.fill_null(pc.equal(own["field"], NARRATIVE), False)
     for name in ("start", "end"):
         place = pc.if_else(narrative, own[name], pa.scalar(None, pa.int32()))
@@ -677,11 +650,11 @@ def _under_shown_ids(classified: pa.Table, shown_as: pa.Array) -> pa.Table:
     hidden = pc.is_valid(shown_as)
     if not pc.any(hidden).as_py():
         return classified
-    classified = _with_column(
+    classified = with_column(
         classified, "entity_id", pc.coalesce(shown_as, classified["entity_id"].combine_chunks())
     )
     for name in _TEXTS:
         column = classified[name]
         nothing = pa.scalar(None, column.type)
-        classified = _with_column(classified, name, pc.if_else(hidden, nothing, column))
+        classified = with_column(classified, name, pc.if_else(hidden, nothing, column))
     return classified

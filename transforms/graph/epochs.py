@@ -26,7 +26,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from schemas.entity import epoch_number, with_epoch, without_epoch
-from transforms.arrow_util import group_offsets, group_starts
+from transforms.arrow_util import group_offsets, group_starts, with_column
 from transforms.decisions import DaysOfUse
 from transforms.graph.incidence import MICROSECONDS_A_DAY
 
@@ -134,22 +134,24 @@ def find_epoch_starts(
     rows = _days_of_use(activity, those)
     life = np.array([_lifetime(one, kinds, lives) for one in those.to_pylist()])
     before = _previous_epochs(previous, those)
-    several = _may_have_several(rows, life)
-    several |= _is_elsewhere(rows, life, before)
+    several = set(np.flatnonzero(_may_have_several(rows, life)).tolist())
     ids: list[str] = []
     places: list[tuple[int, int, int]] = []
     reasons: dict[str, str] = {}
     offsets = group_offsets(rows.entity, len(those))
-    names = those.to_pylist()
-    for of in np.flatnonzero(several).tolist():
+    for of in sorted({*several, *before}):
         mine = rows.where(slice(offsets[of], offsets[of + 1]))
+        if of not in several and _goes_on(mine, before[of], float(life[of])):
+            continue
         found = _epochs(mine, float(life[of]))
         numbers = _numbers(found, before.get(of, ()), float(life[of]))
-        if len(found) == 1 and numbers == [1]:
+        if numbers == [1]:
             continue
-        places += [(len(ids), *one) for one in _intervals(found, numbers)]
-        reasons |= _reasons(names[of], found, numbers)
-        ids.append(names[of])
+        entity_id = those[of].as_py()
+        starts, why = _placed(entity_id, found, numbers)
+        places += [(len(ids), *one) for one in starts]
+        reasons |= why
+        ids.append(entity_id)
     entity, day, number = (np.array(places, np.int64).reshape(-1, 3).T[at] for at in range(3))
     return EpochStarts(pa.array(ids, pa.string()), entity, day, number, reasons)
 
@@ -182,13 +184,8 @@ def under_own_ids(
         for batch in contested
         for row in batch.select(["entity_id", "known_as"]).to_pylist()
     }
-    ids = [shown.get(one, one) for one in previous["entity_id"].to_pylist()] if shown else None
-    at = PREVIOUS.get_field_index("entity_id")
-    yield (
-        previous
-        if ids is None
-        else previous.set_column(at, PREVIOUS.field(at), pa.array(ids, pa.string()))
-    )
+    ids = [shown.get(one, one) for one in previous["entity_id"].to_pylist()]
+    yield with_column(previous, "entity_id", pa.array(ids, pa.string()))
 
 
 @dataclass(frozen=True)
@@ -326,36 +323,31 @@ def _overlap(one: Span, other: Span) -> int:
     return min(one[1], other[1]) - max(one[0], other[0])
 
 
-def _intervals(found: Sequence[_Epoch], numbers: Sequence[int]) -> list[tuple[int, int]]:
-    """Returns from which day on an identifier is in which epoch."""
-    lasting = [at for at, one in enumerate(found) if one.corroborated]
-    brief = [at for at, one in enumerate(found) if not one.corroborated] if lasting else []
-    lasting = lasting or list(range(len(found)))
-    starts = {found[at].span[0]: numbers[at] for at in lasting[1:]}
-    starts[BEFORE_ANY_DAY] = numbers[lasting[0]]
-    for at in brief:
+def _placed(
+    entity_id: str, found: Sequence[_Epoch], numbers: Sequence[int]
+) -> tuple[list[tuple[int, int]], dict[str, str]]:
+    """Returns from which day on an identifier is in which epoch, and why each is one of its own.
+
+    The reasons are by the id of the epoch; the earliest has none.
+    """
+    several = any(one.corroborated for one in found)
+    lasting = [at for at, one in enumerate(found) if one.corroborated or not several]
+    starts = {BEFORE_ANY_DAY: numbers[lasting[0]]}
+    reasons = {}
+    for before, at in pairwise(lasting):
+        starts[found[at].span[0]] = numbers[at]
+        gap = -_overlap(found[before].span, found[at].span)
+        why = f"seen again after {gap} days, maybe by another holder"
+        reasons[with_epoch(entity_id, numbers[at])] = why
+    for at in sorted(set(range(len(found))) - set(lasting)):
         first, last = found[at].span
         around = max((one for one in lasting if one < at), default=lasting[0])
         starts[first] = numbers[at]
         starts.setdefault(last + 1, numbers[around])
-    return sorted(starts.items())
-
-
-def _reasons(entity_id: str, found: Sequence[_Epoch], numbers: Sequence[int]) -> dict[str, str]:
-    """Returns why each epoch is one of its own, by its id; nothing for the earliest."""
-    ids = [with_epoch(entity_id, number) for number in numbers]
-    several = any(one.corroborated for one in found)
-    lasting = [at for at, one in enumerate(found) if one.corroborated or not several]
-    reasons = {
-        ids[at]: f"seen again after {-_overlap(found[before].span, found[at].span)} days, "
-        "maybe by another holder"
-        for before, at in pairwise(lasting)
-    }
-    for at, one in enumerate(found):
-        if at not in lasting:
-            away = min(-_overlap(one.span, found[other].span) for other in lasting)
-            reasons[ids[at]] = f"{away} days from its other use, as one reporter alone dates it"
-    return reasons
+        away = min(-_overlap(found[at].span, found[other].span) for other in lasting)
+        why = f"{away} days from its other use, as one reporter alone dates it"
+        reasons[with_epoch(entity_id, numbers[at])] = why
+    return sorted(starts.items()), reasons
 
 
 def _previous_epochs(
@@ -374,22 +366,12 @@ def _previous_epochs(
     return found
 
 
-def _is_elsewhere(
-    rows: _Days, life: np.ndarray, before: Mapping[int, Sequence[tuple[int, Span]]]
-) -> np.ndarray:
-    """Masks the entities whose epochs in the previous run are not the first one alone, going on."""
-    mask = np.zeros(len(life), bool)
-    if not before or not len(rows.entity):
-        return mask
-    starts = group_starts(rows.entity)
-    first, last = np.minimum.reduceat(rows.day, starts), np.maximum.reduceat(rows.day, starts)
-    spans = zip(rows.entity[starts].tolist(), first.tolist(), last.tolist(), strict=True)
-    for entity, start, end in spans:
-        known = before.get(entity, ())
-        mask[entity] = any(
-            number != 1 or _overlap(span, (start, end)) < -life[entity] for number, span in known
-        )
-    return mask
+def _goes_on(days: _Days, before: Sequence[tuple[int, Span]], life: float) -> bool:
+    """Returns whether days of one epoch, if any, go on with the first of the previous run alone."""
+    used = [(int(days.day[0]), int(days.day[-1]))] if len(days.day) else []
+    return all(
+        number == 1 and _overlap(span, one) >= -life for one in used for number, span in before
+    )
 
 
 def _places(entity: np.ndarray, day: np.ndarray) -> np.ndarray:

@@ -13,8 +13,7 @@ import pyarrow.compute as pc
 from schemas.decision import DecisionKind
 from schemas.entity import ENTITY, without_epochs
 from schemas.enums import Status, Strength
-from schemas.link import LINK
-from transforms.arrow_util import batch_of_columns, hash_text
+from transforms.arrow_util import batch_of_columns, hash_text, with_column
 from transforms.casts import true_mask
 from transforms.decisions import NO_DECISIONS, DecisionsInForce
 from transforms.graph.assign import NO_CLUSTER, assigned_rows, cluster_ids, clusters_of
@@ -121,11 +120,8 @@ def finalize_links(
     ).tolist()
     _explain_cannot_links(reason, cluster_a, cluster_b, hard, assignment, decided)
     _explain_must_links(reason, links, decided)
-    final = links.set_column(
-        links.schema.get_field_index("accepted"), LINK.field("accepted"), pa.array(accepted)
-    )
-    at = links.schema.get_field_index("reason")
-    final = final.set_column(at, LINK.field("reason"), pa.array(reason, pa.string()))
+    final = with_column(links, "accepted", pa.array(accepted))
+    final = with_column(final, "reason", pa.array(reason, pa.string()))
     inside = final.append_column("cluster_id", cluster_ids(cluster_a))
     inside = inside.filter(pa.array(accepted)).select(CLUSTER_LINK.names)
     return final, inside.cast(CLUSTER_LINK)

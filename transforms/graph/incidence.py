@@ -181,8 +181,21 @@ def cluster_ties(evidence: Incidence, label: np.ndarray) -> Ties:
     reporters = np.bincount(of, minlength=len(pair))
     dependent = np.zeros(len(pair))
     for side in (sole[first][once], sole[second][once]):
-        np.maximum.at(dependent, *_weight_by_sole_member(of, side, share[once]))
+        alone = side >= 0
+        tied, _, carried = sum_by_pair(of[alone], side[alone], share[once][alone])
+        np.maximum.at(dependent, tied, carried)
     return Ties(a[once][pair], b[once][pair], weight, reporters, weight - dependent)
+
+
+def sum_by_pair(
+    first: np.ndarray, second: np.ndarray, weight: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Adds up the weight of equal pairs: returns each pair once, sorted, and its weight."""
+    order = np.lexsort((second, first))
+    first, second = first[order], second[order]
+    changes = group_changes(first, second)
+    total = np.bincount(np.cumsum(changes) - 1, weight[order], changes.sum())
+    return first[changes], second[changes], total
 
 
 def group_clusters(
@@ -295,15 +308,3 @@ def _largest_share(
     best = np.lexsort((group[rows], -share[rows], run))
     once[many] = rows[best[group_starts(run[best])]]
     return once
-
-
-def _weight_by_sole_member(
-    pair: np.ndarray, node: np.ndarray, weight: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """Returns pairs with the weight that one node carries; a pair may come several times."""
-    named = node >= 0
-    pair, node, weight = pair[named], node[named], weight[named]
-    order = np.lexsort((node, pair))
-    changes = group_changes(pair[order], node[order])
-    total = np.bincount(np.cumsum(changes) - 1, weight[order]) if len(order) else np.empty(0)
-    return pair[order][changes], total

@@ -24,8 +24,8 @@ from schemas.cluster import LINEAGE
 from schemas.entity import id_epochs, without_epochs
 from schemas.enums import HARD_ROLES, LineageEvent
 from schemas.mention import MENTIONS
-from transforms.arrow_util import explode, hash_text, sorted_lookup, table_of_rows
-from transforms.graph.assign import ASSIGNMENT, cluster_id, cluster_number
+from transforms.arrow_util import explode, hash_text, sorted_lookup, table_of_rows, with_column
+from transforms.graph.assign import cluster_id, cluster_number
 from transforms.graph.epochs import PREVIOUS
 from transforms.graph.incidence import MICROSECONDS_A_DAY
 from transforms.graph.robustness import CORE_ROBUSTNESS
@@ -92,9 +92,7 @@ def keep_ids(assignment: pa.RecordBatch, previous: pa.Table) -> pa.RecordBatch:
             names[one] = _unused_id(one, taken)
             taken.add(names[one])
     renamed = np.array([names[one] for one in own.tolist()], np.int64)
-    at = assignment.schema.get_field_index("cluster")
-    kept = renamed[np.searchsorted(own, cluster)]
-    return assignment.set_column(at, ASSIGNMENT.field("cluster"), pa.array(kept))
+    return with_column(assignment, "cluster", pa.array(renamed[np.searchsorted(own, cluster)]))
 
 
 def lineage_events(assignment: pa.RecordBatch, previous: pa.Table) -> pa.Table:

@@ -18,7 +18,12 @@ import pyarrow.compute as pc
 
 from schemas.enums import HARD_ROLES, SUPPLIER_KINDS, RecordKind, Status
 from schemas.mention import MENTIONS
-from transforms.arrow_util import explode, pairs_within_groups, without_aggregate_suffixes
+from transforms.arrow_util import (
+    explode,
+    pairs_within_groups,
+    with_column,
+    without_aggregate_suffixes,
+)
 from transforms.graph.incidence import group_reporters, incidences, victim_reach
 from transforms.graph.link_weights import (
     MAX_HARD_ENTITIES,
@@ -153,5 +158,4 @@ def _group_totals(evidence: pa.Table) -> pa.Table:
         ]
     )
     groups = without_aggregate_suffixes(groups)
-    at = groups.schema.get_field_index("reporter_key")
-    return groups.set_column(at, "reporter_key", group_reporters(groups))
+    return with_column(groups, "reporter_key", group_reporters(groups))

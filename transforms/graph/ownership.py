@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import apache_beam as beam
@@ -25,6 +25,7 @@ from schemas.entity import CONTESTED, are_withheld, is_withheld, without_epoch, 
 from schemas.enums import SUPPLIER_KINDS, EntityKind, Role, Status
 from schemas.manifest import MANIFEST_NAME
 from schemas.tables import CONTESTED as CONTESTED_TABLE
+from transforms.arrow_util import sorted_lookup, sorted_unique, with_column
 from transforms.casts import true_mask
 from transforms.decisions import Decision, DecisionsInForce
 from transforms.extract.allowlist import KnownLegitimate
@@ -53,6 +54,10 @@ TRIES, PAUSE_SECONDS = 5, 0.2
 """A run that is being replaced is not there for a moment: how often it is looked for."""
 
 
+Verdict = tuple[str, str]
+"""The status of an identifier, and the reason."""
+
+
 @dataclass(frozen=True)
 class Settled:
     """The identifiers whose holder analysts decided on: the decisions by entity id.
@@ -60,8 +65,8 @@ class Settled:
     `suspects` are one epoch each, with its mark; `victims` hold for every epoch.
     """
 
-    suspects: Mapping[str, Decision] = field(default_factory=dict)
-    victims: Mapping[str, Decision] = field(default_factory=dict)
+    suspects: Mapping[str, Decision]
+    victims: Mapping[str, Decision]
 
     @classmethod
     def by(cls, decided: DecisionsInForce) -> Settled:
@@ -74,11 +79,11 @@ class Settled:
 
     def names_suspect(self, entity_ids: pa.Array | pa.ChunkedArray) -> np.ndarray:
         """Masks the ids without epochs of which an epoch is decided to be a suspect's."""
-        named = sorted({without_epoch(one) for one in self.suspects})
-        return true_mask(pc.is_in(entity_ids, pa.array(named, pa.string())))
+        return is_among(entity_ids, map(without_epoch, self.suspects))
 
-
-NOTHING_SETTLED = Settled()
+    def names_victim(self, entity_ids: pa.Array | pa.ChunkedArray) -> np.ndarray:
+        """Masks the ids without epochs that are decided to be a victim's."""
+        return is_among(entity_ids, self.victims)
 
 
 def settle_roles(evidence: pa.Table) -> pa.Table:
@@ -92,8 +97,7 @@ def settle_roles(evidence: pa.Table) -> pa.Table:
     said = pc.unique(_pairs(own))
     theirs = pc.is_in(_pairs(evidence), said)
     role = pc.if_else(theirs, Role.VICTIM.value, evidence["role"])
-    at = evidence.schema.get_field_index("role")
-    return evidence.set_column(at, evidence.schema.field(at), role)
+    return with_column(evidence, "role", role)
 
 
 def take_sides(activity: pa.Table, claims: pa.Table = NO_CLAIMS) -> tuple[pa.Table, pa.Table]:
@@ -120,11 +124,13 @@ def take_sides(activity: pa.Table, claims: pa.Table = NO_CLAIMS) -> tuple[pa.Tab
         known = true_mask(pc.is_valid(activity["victim"]))
         known &= true_mask(pc.is_valid(activity["reporter"]))
         rows = np.flatnonzero((at >= 0) & known)
-        keys = _pair_keys(
-            (pc.index_in(named["entity_id"], ids).to_numpy(), named["reporter"].to_numpy()),
-            (at[rows], activity["reporter"].take(pa.array(rows)).to_numpy()),
-        )
-        of_owner[rows] = np.isin(keys[1], keys[0])
+        # Hashes become their places among those of the owners, so that a pair is one number.
+        reporters = sorted_unique(named["reporter"].to_numpy())
+        owner = np.searchsorted(reporters, named["reporter"].to_numpy())
+        pairs = pc.index_in(named["entity_id"], ids).to_numpy() * len(reporters) + owner
+        reporter = activity["reporter"].take(pa.array(rows)).to_numpy()
+        place, there = sorted_lookup(reporters, reporter)
+        of_owner[rows] = there & np.isin(at[rows] * len(reporters) + place, pairs)
     counted = owners.group_by("entity_id", use_threads=False).aggregate([([], "count_all")])
     counts = counted.rename_columns({"count_all": "own_by"})
     return activity.append_column("of_owner", pa.array(of_owner)), counts
@@ -133,11 +139,11 @@ def take_sides(activity: pa.Table, claims: pa.Table = NO_CLAIMS) -> tuple[pa.Tab
 def judge(
     counted: pa.Table,
     known: KnownLegitimate,
-    settled: Settled = NOTHING_SETTLED,
-    registered: np.ndarray | None = None,
-    shown_before: np.ndarray | None = None,
-) -> tuple[pa.Array, pa.Array]:
-    """Returns the status and the reason of each identifier, over all of its epochs.
+    settled: Settled,
+    registered: np.ndarray,
+    shown_before: np.ndarray,
+) -> list[Verdict]:
+    """Judges each identifier, over all of its epochs.
 
     Known-legitimate comes first: a published line is no secret, even where a record calls it the
     victim's. Then what analysts decided to be a victim's, then the victim, then the suspect.
@@ -149,74 +155,56 @@ def judge(
         registered: How many reporters called each a victim's in earlier runs.
         shown_before: How many showed a suspect using each in earlier runs.
     """
-    nobody = np.zeros(counted.num_rows, np.int64)
-    before = nobody if registered is None else registered
-    earlier = nobody if shown_before is None else shown_before
+    found = judge_use(counted)
     ids = counted["entity_id"].combine_chunks()
-    legitimate = known.reasons(ids)
-    business = true_mask(pc.is_in(counted["line_type"], pa.array(BUSINESS_LINES)))
-    business &= true_mask(pc.equal(counted["kind"], str(EntityKind.PHONE)))
-    supplier = is_supplier(counted)
-    found = list(zip(*judge_use(counted), strict=True))
+    legitimate, supplier = known.reasons(ids), is_supplier(counted)
     # Of most nobody says more than that it is used.
-    said = (counted["own_by"].to_numpy() > 0) | (before > 0) | true_mask(pc.is_valid(legitimate))
-    said |= true_mask(pc.is_in(ids, pa.array(sorted(settled.victims), pa.string())))
-    said |= true_mask(are_withheld(ids)) & ~supplier
+    said = (counted["own_by"].to_numpy() > 0) | (registered > 0) | settled.names_victim(ids)
+    said |= true_mask(pc.is_valid(legitimate)) | (true_mask(are_withheld(ids)) & ~supplier)
     rows = np.flatnonzero(said)
-    at = pa.array(rows)
-    counts = ("own", "held", "shown", "reporters", "own_by")
-    columns = [
-        rows.tolist(),
-        ids.take(at).to_pylist(),
-        legitimate.take(at).to_pylist(),
-        supplier[rows].tolist(),
-        business[rows].tolist(),
-        *(counted[name].combine_chunks().take(at).to_pylist() for name in counts),
-        before[rows].tolist(),
-        earlier[rows].tolist(),
-    ]
-    columns.append([found[row] for row in columns[0]])
-    for row, *facts in zip(*columns, strict=True):
-        found[row] = _judge_one(settled, *facts)
-    return _two_columns(found)
+    columns = ("entity_id", "kind", "line_type", "own", "held", "shown", "reporters", "own_by")
+    facts = counted.select(columns).take(pa.array(rows)).to_pylist()
+    for row, one in zip(rows.tolist(), facts, strict=True):
+        reason, before = legitimate[row].as_py(), int(registered[row])
+        if reason is not None:
+            found[row] = (Status.SUPPRESSED, f"known legitimate: {reason}")
+        elif one["entity_id"] in settled.victims:
+            why = settled.victims[one["entity_id"]]
+            because = f"{why.kind} decision {why.decision_id} by {why.author}"
+            found[row] = (Status.VICTIM_SIDE, because)
+        elif is_withheld(one["entity_id"]) and not supplier[row]:
+            found[row] = (Status.CONTESTED, "contested in the run that it is from")
+        elif one["own_by"] or before:
+            earlier = int(shown_before[row])
+            found[row] = _judge_claimed(one, before, earlier, supplier[row]) or found[row]
+    return found
 
 
-def _judge_one(
-    settled: Settled,
-    entity_id: str,
-    legitimate: str | None,
-    supplier: bool,
-    business: bool,
-    own: int,
-    held: int,
-    shown: int,
-    suspects: int,
-    owners: int,
-    before: int,
-    earlier: int,
-    as_used: tuple[str, str],
-) -> tuple[str, str]:
-    if legitimate is not None:
-        return Status.SUPPRESSED, f"known legitimate: {legitimate}"
-    if entity_id in settled.victims:
-        one = settled.victims[entity_id]
-        return Status.VICTIM_SIDE, f"{one.kind} decision {one.decision_id} by {one.author}"
-    if is_withheld(entity_id) and not supplier:
-        return Status.CONTESTED, "contested in the run that it is from"
-    victims = max(owners, before)
-    if not victims:
-        return as_used
+def _judge_claimed(
+    counted: Mapping[str, Any], before: int, earlier: int, supplier: bool
+) -> Verdict | None:
+    """Judges what somebody calls a victim's; None where it is clearly a suspect's.
+
+    Args:
+        counted: The sums of one identifier.
+        before: How many called it a victim's in earlier runs.
+        earlier: How many showed a suspect using it in earlier runs.
+        supplier: Whether a supplier's customers share it.
+    """
+    shown, suspects = counted["shown"], counted["reporters"]
+    victims = max(counted["own_by"], before)
     if supplier or not (shown or earlier) or outweighs(victims, max(suspects, earlier)):
-        because = f"a victim's own in {_count(own, 'record')}"
-        if not own:
+        because = f"a victim's own in {_count(counted['own'], 'record')}"
+        if not counted["own"]:
             because = f"a victim's own, as stated by {_count(victims, 'reporter')}"
-        if before and not owners:
+        if before and not counted["own_by"]:
             because = f"a victim's own in earlier runs, by {_count(before, 'reporter')}"
-        if held:
-            because += f", though held by a suspect in {_count(held, 'record')}"
+        if counted["held"]:
+            because += f", though held by a suspect in {_count(counted['held'], 'record')}"
         return Status.VICTIM_SIDE, because
+    business = counted["kind"] == EntityKind.PHONE and counted["line_type"] in BUSINESS_LINES
     if business and outweighs(suspects, victims):
-        return as_used
+        return None
     calls, show = ("calls" if victims == 1 else "call"), ("shows" if suspects == 1 else "show")
     said = f"{Status.CONTESTED}: {_count(victims, 'reporter')} {calls} it a victim's own"
     if not shown:
@@ -242,8 +230,7 @@ def are_open(
     against = np.maximum(counted["reporters"].to_numpy(), shown_before)
     settling = np.maximum(FEWEST_TO_SETTLE, CONTEST_RATIO * against)
     bare = without_epochs(counted["entity_id"])
-    decided = {*settled.victims, *map(without_epoch, settled.suspects)}
-    left = ~true_mask(pc.is_in(bare, pa.array(sorted(decided), pa.string()))) & (shown_before > 0)
+    left = (shown_before > 0) & ~settled.names_victim(bare) & ~settled.names_suspect(bare)
     left &= ~is_supplier(counted) & true_mask(pc.equal(status, Status.VICTIM_SIDE))
     return left & (counted["own_by"].to_numpy() < settling)
 
@@ -271,60 +258,52 @@ def shown_in_earlier_runs(ids: pa.Array, before: pa.Table, decided: DecisionsInF
 
 
 def judge_epochs(
-    counted: pa.Table, status: pa.Array, reason: pa.Array
-) -> tuple[pa.Array, pa.Array]:
-    """Returns the status and the reason of epochs of identifiers.
+    counted: pa.Table, wholes: Sequence[Verdict], apart: Mapping[str, str]
+) -> list[Verdict]:
+    """Judges epochs of identifiers.
 
     Args:
         counted: Sums by epoch.
-        status: Of the identifier that each is an epoch of.
-        reason: Of the same.
+        wholes: Of the identifier that each is an epoch of.
+        apart: Why an epoch is one of its own, by its id.
     """
-    wholes = zip(status.to_pylist(), reason.to_pylist(), strict=True)
-    as_used = zip(*judge_use(counted), strict=True)
-    return _two_columns(
-        [whole if whole[0] in HIDDEN else used for whole, used in zip(wholes, as_used, strict=True)]
-    )
+    found = []
+    ids = counted["entity_id"].to_pylist()
+    for one, whole, used in zip(ids, wholes, judge_use(counted), strict=True):
+        status, reason = whole if whole[0] in HIDDEN else used
+        found.append((status, f"{reason}; {apart[one]}" if one in apart else reason))
+    return found
 
 
-def settle_suspects(
-    counted: pa.Table, status: pa.Array, reason: pa.Array, settled: Settled
-) -> tuple[pa.Array, pa.Array]:
-    """Returns status and reason of epochs with what analysts decided to be a suspect's.
+def settle_suspects(counted: pa.Table, found: Sequence[Verdict], settled: Settled) -> list[Verdict]:
+    """Returns the verdicts on epochs with what analysts decided to be a suspect's.
 
     What is known to be legitimate, a victim's by decision, or a supplier's stays so.
     """
-    named = true_mask(
-        pc.is_in(counted["entity_id"], pa.array(sorted(settled.suspects), pa.string()))
-    )
-    if not named.any():
-        return status, reason
-    ids, supplier = counted["entity_id"].to_pylist(), is_supplier(counted)
-    rows = list(zip(status.to_pylist(), reason.to_pylist(), strict=True))
-    for row in np.flatnonzero(named & ~supplier).tolist():
-        owned = without_epoch(ids[row]) in settled.victims
-        if rows[row][0] != Status.SUPPRESSED and not owned:
-            why = f"a suspect's by {settled.suspects[ids[row]].describe()}"
-            rows[row] = (Status.INFRASTRUCTURE, why)
-    return _two_columns(rows)
+    ids, settling = counted["entity_id"], list(found)
+    named = is_among(ids, settled.suspects) & ~is_supplier(counted)
+    for row in np.flatnonzero(named).tolist():
+        one = ids[row].as_py()
+        if found[row][0] != Status.SUPPRESSED and without_epoch(one) not in settled.victims:
+            why = f"a suspect's by {settled.suspects[one].describe()}"
+            settling[row] = (Status.INFRASTRUCTURE, why)
+    return settling
 
 
-def judge_use(counted: pa.Table) -> tuple[list[str], list[str]]:
-    """Returns status and reason of each row by its use alone, as if no one called it a victim's."""
-    status: list[str] = []
-    reason: list[str] = []
-    supplier = is_supplier(counted).tolist()
-    for is_one, records in zip(supplier, counted["shown"].to_pylist(), strict=True):
-        if is_one:
-            status.append(Status.UNCORROBORATED)
-            reason.append("shared by a supplier's customers: describes clusters, joins none")
+def judge_use(counted: pa.Table) -> list[Verdict]:
+    """Judges each row by its use alone, as if no one called it a victim's."""
+    shared = "shared by a supplier's customers: describes clusters, joins none"
+    found: list[Verdict] = []
+    for supplier, records in zip(is_supplier(counted), counted["shown"].to_pylist(), strict=True):
+        if supplier:
+            found.append((Status.UNCORROBORATED, shared))
         elif records:
-            status.append(Status.INFRASTRUCTURE)
-            reason.append(f"held by the suspect in {_count(records, 'record')}")
+            why = f"held by the suspect in {_count(records, 'record')}"
+            found.append((Status.INFRASTRUCTURE, why))
         else:
-            status.append(Status.UNCORROBORATED)
-            reason.append("only a caller id, which can be forged, or a mention")
-    return status, reason
+            why = "only a caller id, which can be forged, or a mention"
+            found.append((Status.UNCORROBORATED, why))
+    return found
 
 
 def outweighs(reporters: int, others: int) -> bool:
@@ -337,19 +316,13 @@ def is_supplier(counted: pa.Table) -> np.ndarray:
     return true_mask(pc.is_in(counted["kind"], pa.array([str(kind) for kind in SUPPLIER_KINDS])))
 
 
-def claims_of(contested: pa.Table) -> pa.Table:
-    """Converts CONTESTED_BEFORE rows to rows of `entity_id` and `reporters`, each id once."""
-    by_id = contested.group_by("known_as", use_threads=False)
-    found = by_id.aggregate([("victim_reporters", "max")])
-    return found.rename_columns(
-        {"known_as": "entity_id", "victim_reporters_max": "reporters"}
-    ).select(["entity_id", "reporters"])
-
-
-def claimed_by(ids: pa.Array, known: pa.Table) -> np.ndarray:
-    """Returns how many called each id a victim's, by rows of `entity_id` and `reporters`."""
-    place = pc.index_in(ids, known["entity_id"].combine_chunks())
-    return pc.fill_null(known["reporters"].combine_chunks().take(place), 0).to_numpy()
+def claimed_by(ids: pa.Array, registered: pa.Table, contested: pa.Table) -> np.ndarray:
+    """Returns how many called each bare id a victim's, by REGISTERED and CONTESTED_BEFORE rows."""
+    columns = [contested["known_as"], contested["victim_reporters"]]
+    rows = pa.concat_tables([registered, pa.table(columns, schema=registered.schema)])
+    most = rows.group_by("entity_id", use_threads=False).aggregate([("reporters", "max")])
+    at = pc.index_in(ids, most["entity_id"].combine_chunks())
+    return pc.fill_null(most["reporters_max"].combine_chunks().take(at), 0).to_numpy()
 
 
 def contested_ids(contested: pa.Table) -> pa.ChunkedArray:
@@ -373,15 +346,11 @@ def still_contested(
     """
     open_ = pc.equal(statuses["status"], Status.VICTIM_SIDE)
     answered = statuses["entity_id"].filter(pc.invert(open_))
-    gone = pc.or_(
-        pc.is_in(before["known_as"], pc.unique(answered)),
-        pc.is_in(before["known_as"], pc.unique(own["entity_id"])),
-    )
-    decided = pa.array(
-        sorted({*settled.victims, *map(without_epoch, settled.suspects)}), pa.string()
-    )
-    gone = pc.or_(gone, pc.is_in(before["known_as"], decided))
-    return before.filter(pc.invert(gone)).select(CONTESTED.names).cast(CONTESTED)
+    ids = before["known_as"]
+    gone = settled.names_victim(ids) | settled.names_suspect(ids)
+    for those in (answered, own["entity_id"]):
+        gone |= true_mask(pc.is_in(ids, pc.unique(those)))
+    return before.filter(pa.array(~gone)).select(CONTESTED.names).cast(CONTESTED)
 
 
 def read_contested(folder: str) -> Iterator[pa.RecordBatch]:
@@ -439,24 +408,13 @@ class _ReadContested(beam.DoFn):
         yield from self._known or ()
 
 
-def _two_columns(rows: Sequence[tuple[str, str]]) -> tuple[pa.Array, pa.Array]:
-    status, reason = (pa.array([str(row[n]) for row in rows], pa.string()) for n in (0, 1))
-    return status, reason
+def is_among(ids: pa.Array | pa.ChunkedArray, those: Iterable[str]) -> np.ndarray:
+    """Masks the ids that are among those."""
+    return true_mask(pc.is_in(ids, pa.array(sorted(those), pa.string())))
 
 
 def _pairs(evidence: pa.Table) -> pa.ChunkedArray:
     return pc.binary_join_element_wise(evidence["group_id"], evidence["entity_id"], "\x1f")
-
-
-def _pair_keys(*pairs: tuple[np.ndarray, np.ndarray]) -> list[np.ndarray]:
-    """Converts pairs of a number and a hash to one number each; equal pairs get the same."""
-    _, place = np.unique(np.concatenate([one for _, one in pairs]), return_inverse=True)
-    count = int(place.max(initial=0)) + 1
-    ends = np.cumsum([len(one) for one, _ in pairs])
-    return [
-        number.astype(np.int64) * count + place[end - len(number) : end]
-        for (number, _), end in zip(pairs, ends.tolist(), strict=True)
-    ]
 
 
 def _count(count: int, what: str) -> str:

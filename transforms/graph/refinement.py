@@ -34,7 +34,7 @@ import numpy as np
 from transforms.arrow_util import group_starts, sorted_unique
 from transforms.graph import epochs
 from transforms.graph.connected_components import component_labels
-from transforms.graph.incidence import Incidence, Ties, cluster_ties, group_clusters
+from transforms.graph.incidence import Incidence, Ties, cluster_ties, group_clusters, sum_by_pair
 from transforms.graph.leiden import smallest_members
 from transforms.graph.supplier_likelihood import SupplierCounts
 
@@ -180,15 +180,25 @@ def attach_loose_ends(
             suppliers.log_bayes_factor(label, between.a, between.b) >= -DISAGREEMENT_NATS
         )
         loose = simple & ~established_communities(evidence, label)
-        order = np.lexsort((between.b, between.a, -between.weight))
-        a, b = between.a[order], between.b[order]
-        rank = np.full(len(label), len(order))
-        np.minimum.at(rank, a, np.arange(len(order)))
-        np.minimum.at(rank, b, np.arange(len(order)))
-        chosen = np.unique(rank[loose & (rank < len(order))])
-        if not len(chosen):
+        joined = follow_strongest_ties(between, loose)
+        if joined is None:
             return smallest_members(label)
-        label = component_labels(len(label), a[chosen], b[chosen])[label]
+        label = joined[label]
+
+
+def follow_strongest_ties(between: Ties, loose: np.ndarray) -> np.ndarray | None:
+    """Joins each loose cluster to that of its strongest tie (ties: the smallest); one round.
+
+    Returns:
+        The new label of each label, or None where no loose one has a tie.
+    """
+    order = np.lexsort((between.b, between.a, -between.weight))
+    a, b = between.a[order], between.b[order]
+    rank = np.full(len(loose), len(order))
+    np.minimum.at(rank, a, np.arange(len(order)))
+    np.minimum.at(rank, b, np.arange(len(order)))
+    chosen = np.unique(rank[loose & (rank < len(order))])
+    return component_labels(len(loose), a[chosen], b[chosen]) if len(chosen) else None
 
 
 def move_misplaced_pieces(
@@ -270,7 +280,7 @@ def doubtful_private_lines(evidence: Incidence, label: np.ndarray, lines: PhoneL
     gone = np.zeros(len(label), bool)
     while True:
         left = evidence.without(gone)
-        inside = _beside_own_community(left, label)
+        inside = beside_own_cluster(left, label)
         tying = count_reporters(left, inside)
         sole = count_reporters(left, inside & (numbers[left.group] < 2)) > 0
         elsewhere = reporters_by_node(left) - tying
@@ -293,6 +303,13 @@ def established_communities(evidence: Incidence, label: np.ndarray) -> np.ndarra
     inside = np.bincount(key % labels, named - 1, minlength=len(label))
     size = np.bincount(label, minlength=len(label))
     return inside - (size - 1) >= ESTABLISHED_SPARE_TIES
+
+
+def beside_own_cluster(evidence: Incidence, label: np.ndarray) -> np.ndarray:
+    """Masks the evidence's rows that name another member of their cluster in the same group."""
+    key = evidence.group * (int(label.max(initial=0)) + 1) + label[evidence.node]
+    _, at, named = np.unique(key, return_inverse=True, return_counts=True)
+    return named[at] > 1
 
 
 def count_reporters(evidence: Incidence, rows: np.ndarray) -> np.ndarray:
@@ -415,9 +432,7 @@ def _move_once(
     """Moves each piece to its best cluster, or out of its own; `counts` are those of the pieces."""
     one = np.concatenate([between.a, between.b])
     there = label[np.concatenate([between.b, between.a])]
-    key, at = np.unique(one * len(label) + there, return_inverse=True)
-    one, there = np.divmod(key, max(len(label), 1))
-    weight = np.bincount(at, np.concatenate([between.weight, between.weight]), len(one))
+    one, there, weight = sum_by_pair(one, there, np.concatenate([between.weight] * 2))
     own = there == label[one]
     clusters = suppliers.sum_by_label(label)
     score = TIE_NATS * weight + clusters.piece_log_bayes_factor(counts, one, there, own)
@@ -432,10 +447,3 @@ def _move_once(
     out = out[goal[out] == label[out]]
     goal[out] = len(label) + out
     return smallest_members(goal[piece])
-
-
-def _beside_own_community(evidence: Incidence, label: np.ndarray) -> np.ndarray:
-    """Masks the evidence's rows that name another member of their community in the same group."""
-    key = evidence.group * (int(label.max(initial=0)) + 1) + label[evidence.node]
-    _, at, named = np.unique(key, return_inverse=True, return_counts=True)
-    return named[at] > 1

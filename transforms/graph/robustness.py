@@ -20,7 +20,13 @@ from transforms.arrow_util import group_starts
 from transforms.graph.connected_components import component_labels
 from transforms.graph.incidence import Incidence, cluster_ties
 from transforms.graph.leiden import smallest_members
-from transforms.graph.refinement import count_reporters, established_communities
+from transforms.graph.refinement import (
+    beside_own_cluster,
+    count_reporters,
+    established_communities,
+    follow_strongest_ties,
+    reporters_by_node,
+)
 from transforms.graph.supplier_likelihood import SupplierCounts
 
 CORE_ROBUSTNESS = 2
@@ -59,10 +65,8 @@ def link_reporters(
         the node there: outside the main part of its cluster, and where at least as many tie it to
         other clusters alone.
     """
-    key = evidence.group * (int(label.max(initial=0)) + 1) + label[evidence.node]
-    _, at, named = np.unique(key, return_inverse=True, return_counts=True)
-    inside = count_reporters(evidence, named[at] > 1)
-    elsewhere = count_reporters(evidence, np.ones(len(evidence.node), bool)) - inside
+    inside = count_reporters(evidence, beside_own_cluster(evidence, label))
+    elsewhere = reporters_by_node(evidence) - inside
     alone = ~in_main_part(evidence, suppliers, label) | (inside <= elsewhere)
     return np.where(alone, np.minimum(inside, 1), inside), inside
 
@@ -92,17 +96,12 @@ def separate_established_parts(
     while True:
         between = cluster_ties(evidence, found)
         between = between.where((label[between.a] == label[between.b]) & several[label[between.a]])
-        order = np.lexsort((between.b, between.a, -between.weight))
-        a, b = between.a[order], between.b[order]
-        rank = np.full(len(label), len(order))
-        np.minimum.at(rank, a, np.arange(len(order)))
-        np.minimum.at(rank, b, np.arange(len(order)))
-        settled = np.zeros(len(label), bool)
-        settled[found[firm[part]]] = True
-        chosen = np.unique(rank[~settled & (rank < len(order))])
-        if not len(chosen):
+        loose = np.ones(len(label), bool)
+        loose[found[firm[part]]] = False
+        joined = follow_strongest_ties(between, loose)
+        if joined is None:
             return smallest_members(found)
-        found = component_labels(len(label), a[chosen], b[chosen])[found]
+        found = joined[found]
 
 
 def in_main_part(evidence: Incidence, suppliers: SupplierCounts, label: np.ndarray) -> np.ndarray:

@@ -33,6 +33,9 @@ SUPPLIER_USE = pa.schema(
 """
 
 
+_KINDS = [str(kind) for kind in SUPPLIER_KINDS]
+
+
 @dataclass(frozen=True)
 class SupplierCounts:
     """Reporters by node (rows) and supplier (columns), a matrix a kind that occurs."""
@@ -74,16 +77,17 @@ class SupplierCounts:
 def supplier_use(links: pa.RecordBatch) -> pa.RecordBatch:
     """Converts LINK rows, soft ones with a supplier at one end, to SUPPLIER_USE rows."""
     soft = links.filter(pc.equal(links["strength"], Strength.SOFT))
-    parts = [
-        _use_by_kind(soft, near, far, place)
-        for near, far in (("entity_a", "entity_b"), ("entity_b", "entity_a"))
-        for place in range(len(SUPPLIER_KINDS))
+    near = pa.concat_arrays([soft["entity_a"], soft["entity_b"]])
+    far = pa.concat_arrays([soft["entity_b"], soft["entity_a"]])
+    kind = pc.index_in(pc.replace_substring_regex(far, ":.*", ""), pa.array(_KINDS))
+    used = pc.is_valid(kind)
+    columns = [
+        pa.array(hash_text(near.filter(used))),
+        pa.array(hash_text(far.filter(used))),
+        kind.filter(used).cast(pa.int8()),
+        pa.concat_arrays([soft["reporters"]] * 2).filter(used),
     ]
-    return (
-        pa.Table.from_batches(parts).combine_chunks().to_batches()[0]
-        if any(part.num_rows for part in parts)
-        else pa.RecordBatch.from_pylist([], SUPPLIER_USE)
-    )
+    return pa.RecordBatch.from_arrays(columns, schema=SUPPLIER_USE)
 
 
 def supplier_counts_by_node(rows: pa.Table, node: np.ndarray) -> SupplierCounts:
@@ -101,28 +105,6 @@ def supplier_counts_by_node(rows: pa.Table, node: np.ndarray) -> SupplierCounts:
     return SupplierCounts(tuple(found))
 
 
-def _use_by_kind(links: pa.RecordBatch, near: str, far: str, place: int) -> pa.RecordBatch:
-    rows = links.filter(pc.starts_with(links[far], f"{SUPPLIER_KINDS[place]}:"))
-    columns = [
-        pa.array(hash_text(rows[near])),
-        pa.array(hash_text(rows[far])),
-        pa.repeat(pa.scalar(place, pa.int8()), rows.num_rows),
-        rows["reporters"],
-    ]
-    return pa.RecordBatch.from_arrays(columns, schema=SUPPLIER_USE)
-
-
-def _row_sums(records: csr_array) -> np.ndarray:
-    """Returns the sum of each row."""
-    return np.asarray(records.sum(axis=1)).ravel()
-
-
-def _column_shares(records: csr_array) -> np.ndarray:
-    """Returns the share of each supplier in all records."""
-    total = np.asarray(records.sum(axis=0)).ravel()
-    return total / (total.sum() or 1.0)
-
-
 def _log_bayes_factors(
     ones: csr_array, a: np.ndarray, others: csr_array, b: np.ndarray, own: np.ndarray
 ) -> np.ndarray:
@@ -131,8 +113,8 @@ def _log_bayes_factors(
     See `SupplierCounts.log_bayes_factor`.
     """
     found = np.zeros(len(a))
-    first = _row_sums(ones)[a]
-    second = _row_sums(others)[b] - own * first
+    first = ones.sum(axis=1)[a]
+    second = others.sum(axis=1)[b] - own * first
     # Where one of the two has no record, there is no evidence either way.
     known = np.flatnonzero((first > 0) & (second > 0))
     if not len(known):
@@ -143,7 +125,8 @@ def _log_bayes_factors(
     other -= own[known][row] * one
     left = other > 0
     row, one, other = row[left], one[left], other[left]
-    alpha = CONCENTRATION * _column_shares(others)[column[left]]
+    total = others.sum(axis=0)
+    alpha = CONCENTRATION * (total / (total.sum() or 1.0))[column[left]]
     from scipy.special import gammaln
 
     term = gammaln(alpha + one + other) + gammaln(alpha)

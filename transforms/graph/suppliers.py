@@ -19,7 +19,7 @@ from transforms.arrow_util import explode, hash_text, without_aggregate_suffixes
 from transforms.extract.fingerprints import GAP
 from transforms.graph.assign import NO_CLUSTER, assigned_rows, cluster_ids, clusters_of
 from transforms.graph.cluster_facts import sum_cluster_records
-from transforms.shuffle import MAIN, KeyedInput, PerPartition, batches_of
+from transforms.shuffle import KeyedInput, PerPartition, batches_of
 
 CLUSTER_RECORD = pa.schema(
     [
@@ -92,16 +92,13 @@ def supplier_rows(supplies: pa.Table) -> pa.Table:
     )
 
 
-@dataclass(eq=False)
-class ClusterRecords(beam.PTransform):
-    """Sums CLASSIFIED batches of whole groups; outputs MAIN (CLUSTER_TOTAL), SUPPLIES (SUPPLY)."""
-
-    assignment: beam.pvalue.AsSingleton
-
-    def expand(self, evidence: beam.PCollection) -> Any:
-        """Applies `cluster_records` and `sum_cluster_records` to each batch."""
-        step = beam.FlatMap(_records, self.assignment)
-        return evidence | step.with_outputs(SUPPLIES, main=MAIN)
+def sum_records(evidence: pa.RecordBatch, assignment: pa.RecordBatch) -> Iterator[Any]:
+    """Yields the CLUSTER_TOTAL batches of one CLASSIFIED batch, and its SUPPLY ones as SUPPLIES."""
+    mentions = pa.Table.from_batches([explode(evidence, MENTIONS, _RECORD_COLUMNS)])
+    records, supplies = cluster_records(mentions, assignment)
+    yield from batches_of(sum_cluster_records(records))
+    for batch in batches_of(supplies):
+        yield beam.pvalue.TaggedOutput(SUPPLIES, batch)
 
 
 @dataclass(eq=False)
@@ -111,7 +108,8 @@ class SummarizeSuppliers(beam.PTransform):
     def expand(self, supplies: beam.PCollection) -> beam.PCollection:
         """Brings each supplier together; see `supplier_rows`."""
         return {"supplies": supplies} | PerPartition(
-            {"supplies": KeyedInput(SUPPLY, ("entity_id",))}, _suppliers
+            {"supplies": KeyedInput(SUPPLY, ("entity_id",))},
+            lambda whole: batches_of(supplier_rows(whole)),
         )
 
 
@@ -145,15 +143,3 @@ def _templates(supplies: pa.Table, entity_ids: pa.ChunkedArray) -> pa.Array:
     # index_in finds the first row of an entity, which is its best.
     at = pc.index_in(entity_ids, templates["entity_id"].combine_chunks())
     return templates["template"].combine_chunks().take(at.combine_chunks())
-
-
-def _records(evidence: pa.RecordBatch, assignment: pa.RecordBatch) -> Iterator[Any]:
-    mentions = pa.Table.from_batches([explode(evidence, MENTIONS, _RECORD_COLUMNS)])
-    records, supplies = cluster_records(mentions, assignment)
-    yield from batches_of(sum_cluster_records(records))
-    for batch in batches_of(supplies):
-        yield beam.pvalue.TaggedOutput(SUPPLIES, batch)
-
-
-def _suppliers(supplies: pa.Table) -> Iterator[pa.RecordBatch]:
-    yield from batches_of(supplier_rows(supplies))

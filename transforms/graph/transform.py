@@ -34,7 +34,7 @@ from transforms.graph.lineage import CHANGES, EVENTS, NameRecords, follow_previo
 from transforms.graph.links import INCIDENCE_ROWS, REACH_ROWS, BuildLinks
 from transforms.graph.priority import PriorityWeights
 from transforms.graph.robustness import core_members
-from transforms.graph.suppliers import SUPPLIES, ClusterRecords, SummarizeSuppliers
+from transforms.graph.suppliers import SUPPLIES, SummarizeSuppliers, sum_records
 from transforms.shuffle import MAIN
 from transforms.victims.stated_numbers import CLAIMS
 
@@ -112,7 +112,7 @@ def find_clusters(
     decided = beam.pvalue.AsSingleton(in_force)
     given = {**evidence, "previous": previous}
     for name in sorted({CLAIMS, CONTESTED_BEFORE_ROWS} - given.keys()):
-        given[name] = start | f"No {name}" >> beam.FlatMap(_none)
+        given[name] = start | f"No {name}" >> beam.FlatMap(lambda _: ())
     given["previous"] = previous | "Under own ids" >> beam.FlatMap(
         under_own_ids, beam.pvalue.AsIter(given[CONTESTED_BEFORE_ROWS])
     )
@@ -180,7 +180,9 @@ def summarize_clusters(
     found: ClusteredWindow, in_force: beam.PCollection, weights: PriorityWeights
 ) -> SummarizedWindow:
     """Summarizes clusters as they were found; nothing is decided here."""
-    records = found.classified | "Cluster records" >> ClusterRecords(found.assigned)
+    records = found.classified | "Cluster records" >> beam.FlatMap(
+        sum_records, found.assigned
+    ).with_outputs(SUPPLIES, main=MAIN)  # CLUSTER_TOTAL, SUPPLY
     clusters = {
         "members": found.memberships,
         "links": found.cluster_links,
@@ -193,7 +195,3 @@ def summarize_clusters(
         members=clusters[MEMBERS],
         suppliers=records[SUPPLIES] | "Suppliers" >> SummarizeSuppliers(),
     )
-
-
-def _none(_: object) -> tuple[()]:
-    return ()

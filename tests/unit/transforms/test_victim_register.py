@@ -13,11 +13,11 @@ from schemas.decision import DecisionKind
 from schemas.entity import VICTIM_ENTRY
 from schemas.enums import Role, Status
 from tests.support.made_up_evidence import evidence, piece, records
-from transforms.decisions import Decision
+from transforms.decisions import NO_DECISIONS, Decision, DecisionsInForce
 from transforms.extract.allowlist import KnownLegitimate
 from transforms.graph.activity import sum_activity
 from transforms.graph.entities import NO_LIFETIMES, determine_status, victims_and_others
-from transforms.graph.ownership import NO_CLAIMS, NOTHING_SETTLED, Settled
+from transforms.graph.ownership import NO_CLAIMS
 from transforms.victim_register import (
     NOT_REGISTERED,
     REGISTERED,
@@ -40,11 +40,11 @@ def mac(text):
     return hmac.new(bytes(32), text.encode(), hashlib.sha256).hexdigest()
 
 
-def changes(rows, registered=NOT_REGISTERED, settled=NOTHING_SETTLED):
+def changes(rows, registered=NOT_REGISTERED, decided=NO_DECISIONS):
     """The changes of the register by some evidence, in one partition."""
     activity = sum_activity(evidence(rows))
-    found = determine_status(activity, NOBODY, NO_LIFETIMES, registered, settled=settled)
-    kept = victims_and_others(activity, NO_CLAIMS, found, registered, settled)
+    found = determine_status(activity, NOBODY, NO_LIFETIMES, registered, decided=decided)
+    kept = victims_and_others(activity, NO_CLAIMS, found, registered, decided)
     return register_changes(activity, *kept, KEY)
 
 
@@ -123,8 +123,8 @@ def test_what_analysts_decide_to_be_a_victims_enters():
     decision = Decision(
         "D-1", DecisionKind.VICTIM_OWNED, NUMBER, None, "Ada", "it is", datetime.now(UTC), None
     )
-    settled = Settled(victims={NUMBER: decision})
-    kept = merge_changes(changes(shown_by(4), settled=settled)).to_pylist()
+    decided = DecisionsInForce(binding=(decision,))
+    kept = merge_changes(changes(shown_by(4), decided=decided)).to_pylist()
     assert [(one["mac"], one["reporters"]) for one in kept] == [(mac(NUMBER), 1)]
 
 

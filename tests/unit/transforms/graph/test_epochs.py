@@ -15,10 +15,10 @@ from schemas.enums import HARD_ROLES, Role, Status
 from schemas.mention import EVIDENCE_MENTION
 from tests.support.graphs import classify_evidence, decision
 from tests.support.made_up_evidence import DAY, evidence, piece
+from transforms.decisions import DecisionsInForce
 from transforms.extract import allowlist
 from transforms.graph.activity import sum_activity
 from transforms.graph.epochs import PREVIOUS, find_epoch_starts, shipped_lifetimes
-from transforms.graph.ownership import Settled
 
 PHONE, MAIL, BANK = "phone:+18885550100", "email:a@b.example", "account:iban:DE02120300000000202051"
 
@@ -290,16 +290,16 @@ def test_a_contested_number_keeps_its_epochs_apart():
 @pytest.mark.parametrize("decided", [PHONE, f"{PHONE}#2"])
 def test_a_decision_that_a_suspect_holds_it_is_about_one_epoch(decided):
     rows = twice(piece(PHONE, Role.VICTIM, "c3", observed_at=DAY + timedelta(days=310)))
-    settled = Settled({decided: decision(DecisionKind.SUSPECT_HELD, decided)})
-    result = classify_evidence(evidence(rows), NOBODY, LIVES, settled=settled)
+    by = DecisionsInForce(binding=(decision(DecisionKind.SUSPECT_HELD, decided),))
+    result = classify_evidence(evidence(rows), NOBODY, LIVES, decided=by)
     status = {row["known_as"]: row["status"] for row in result.entities.to_pylist()}
     (other,) = {PHONE, f"{PHONE}#2"} - {decided}
     assert status == {decided: Status.INFRASTRUCTURE, other: Status.CONTESTED}
 
 
 def test_a_decision_that_a_victim_owns_it_holds_for_every_epoch():
-    settled = Settled(victims={PHONE: decision(DecisionKind.VICTIM_OWNED, PHONE)})
-    result = classify_evidence(evidence(twice()), NOBODY, LIVES, settled=settled)
+    by = DecisionsInForce(binding=(decision(DecisionKind.VICTIM_OWNED, PHONE),))
+    result = classify_evidence(evidence(twice()), NOBODY, LIVES, decided=by)
     (row,) = result.entities.to_pylist()
     assert (row["status"], row["value"]) == (Status.VICTIM_SIDE, None)
 
