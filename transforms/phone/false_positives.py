@@ -37,12 +37,19 @@ _DAY = (
 
 _TIME = r"(?<![\d:])\d{1,2}:\d{2}(?::\d{2})?(?![\d:])"
 
-_CURRENCY = r"(?:USD|EUR|GBP|INR|AUD|CAD|dollars?|euros?|pounds?|rupees?)\b"
+_CURRENCY_CODE = "USD|EUR|GBP|INR|AUD|CAD|CHF|MXN"
+
+_CURRENCY = rf"(?:{_CURRENCY_CODE}|dollars?|euros?|pounds?|rupees?|pesos?|francs?|franken|bucks)\b"
+
+_PRICE = r"(?:p|pence|ct|cents?|c(?=\s?(?:/|per|pro|a\b)))\b"
+"""Hundredths, as in a price of a minute: 10p/min."""
 
 _MONEY = (
     r"[$€£¥₹]\s?\d[\d.,]{0,20}|(?<![\d.,])\d{1,3}(?:,\d{2,3}){1,5}(?:\.\d{1,2})?(?![\d,])"
     r"|(?<![\d.,-])\d{1,12}(?:[.,]\d{1,2})?\s?"
-    rf"(?:[$€£¥₹%]|{_CURRENCY})"
+    rf"(?:[$€£¥₹%]|{_CURRENCY}|{_PRICE})"
+    rf"|(?<![\d.,])\d{{1,3}}(?:[. '’]\d{{3}}){{1,4}}(?:,\d{{1,2}})?\s?(?:[$€£¥₹]|{_CURRENCY})"
+    rf"|\b(?:{_CURRENCY_CODE}|Rs\.?)\s?\d[\d.,]{{0,20}}"
 )
 
 _ORDER = r"(?<![\d-])\d{3}-\d{7}-\d{7}(?![\d-])"
@@ -75,22 +82,44 @@ _PHONE_GROUPING = re.compile(
     r"(?:1[-. ])?\d{3}[-. ]\d{3}[-. ]\d{4}|0\d{1,5}[-. ]\d{2,4}(?:[-. ]\d{2,4}){1,4}"
 )
 
+_GROUPED = 24
+"""Characters of the longest number in `_PHONE_GROUPING`."""
+
+_GROUPING_TO_END = re.compile(rf"(?<!\d)(?:{_PHONE_GROUPING.pattern})\Z")
+
+_LEADING_DIGITS = re.compile(r"\d+(?=\s?[^\W\d])")
+"""The digits of an amount before its currency."""
+
 _INTERNATIONAL = r"[+＋]\d[\d .()/-]{6,20}"
 
 _BARE = re.compile("|".join((_INTERNATIONAL, _IBAN, _CARD, _IP, _DAY, _TIME, _MONEY, _ORDER)))
 
 _MAY_BE_BARE = re.compile(
-    r"[$€£¥₹%A-Z\d](?:(?<=[$€£¥₹%])|(?<=[A-Z])\d\d|(?<=\d)(?:[,:]\d\d|[./-]\d\d?[./-]\d\d"
+    r"Rs\.?\s?\d|[$€£¥₹%A-Z\d](?:(?<=[$€£¥₹%])|(?<=[A-Z])\s?\d\d|(?<=\d)(?:[,:]\d\d|[./-]\d\d?[./-]\d\d"
     r"|\.\d{1,3}\.\d{1,3}\.\d|-\d{7}-|\d{3}[ -]?\d{4}[ -]?\d{4}[ -]?\d{4}"
-    rf"|\s?{_CURRENCY}))"
+    rf"|\s?(?:{_CURRENCY}|{_PRICE})))"
 )
 
-_MIXED = re.compile(r"\b(?:[A-Za-z]{1,6}\d|\d{1,20}[A-Za-z])[A-Za-z0-9]{4,40}\b")
-"""Letters and digits in one word."""
+_MIXED = re.compile(
+    r"\b(?!\d{4,15}(?:x|ext)\d{1,7}\b)(?:[A-Za-z]{1,6}\d|\d{1,20}[A-Za-z])[A-Za-z0-9]{4,40}\b",
+    re.IGNORECASE,
+)
+"""Letters and digits in one word, but for a number with its extension."""
+
+_PRODUCT = re.compile(
+    r"\b(?:windows|office|norton|mcafee|iphone|ipad|galaxy|macbook|xbox|playstation|geek squad"
+    r"|antivirus|defender|avg|avast|kaspersky|bitdefender|quickbooks|acrobat|android|ios|macos"
+    r"|version|prime)"
+    r"(?: [a-z]{1,12})? (?:version )?(?:\d{1,3}(?:[./]\d{1,2})?|20\d\d)(?= \(?[+\d])",
+    re.IGNORECASE,
+)
+"""A product whose name ends in digits, before a number: Windows 11, Norton 360, McAfee 2024."""
+
+_MAY_BE_PRODUCT = re.compile(r"[A-Za-z] \d{1,4}(?:[./]\d\d?)? [(+\d]")
 
 _MAY_BE_MIXED = re.compile(r"\d(?:(?<=[A-Za-z]\d)|[A-Za-z])")
 
-RARE = (_MAY_BE_BARE, _BARE), (_MAY_BE_MIXED, _MIXED)
+RARE = ((_MAY_BE_PRODUCT, _PRODUCT), (_MAY_BE_BARE, _BARE), (_MAY_BE_MIXED, _MIXED))
 """Rare false positives: what is wherever there is one, and its pattern."""
 
 _ID = re.compile(r"\d(?<!\d\d)(?<!\+\d)(?<![\d)][-. ]\d)[\d -]{3,30}(?![\d(])")
@@ -107,6 +136,13 @@ _LABEL_BACKWARDS = re.compile(
     re.IGNORECASE,
 )
 """The label before an id, read backwards from the id: so it is tried at few places."""
+
+_AREA_CODE = re.compile(
+    r"(?:(?:area|std|dial(?:l?ing)?|city|country) code|c[oó]digo de [aá]rea)"
+    r"\W{0,4}(?:(?:is|was|of|es) )?\W{0,4}\Z",
+    re.IGNORECASE,
+)
+"""A code that is part of a number."""
 
 CONTEXT_BEFORE, CONTEXT_AFTER = 48, 16
 
@@ -140,7 +176,7 @@ def _blank_window(window: str) -> str:
 def is_labelled_id(text: str, start: int) -> bool:
     """Tells whether the words before a place announce an id, not a phone number."""
     before = text[max(0, start - _LABEL_REACH) : start]
-    return _LABEL_BACKWARDS.match(before[::-1]) is not None
+    return _LABEL_BACKWARDS.match(before[::-1]) is not None and not _AREA_CODE.search(before)
 
 
 def _blank_addresses(text: str) -> str:
@@ -176,8 +212,14 @@ def _address(text: str, start: int, end: int) -> tuple[int, int] | None:
 
 
 def _blank_match(match: re.Match[str]) -> str:
-    """Blanks a match, unless it is an international number, whose groups can look alike."""
-    return match[0] if match[0][0] in "+＋" else BLANK * len(match[0])
+    """Blanks a match, unless it is or ends a phone number: its groups can look alike."""
+    if match[0][0] in "+＋":
+        return match[0]
+    amount = _LEADING_DIGITS.match(match[0])
+    before = match.string[max(0, match.start() - _GROUPED) : match.start()]
+    ends = amount and _GROUPING_TO_END.search(before + amount[0])
+    whole = _GROUPING_TO_END.search(before.rstrip(" (["))
+    return match[0] if ends and not whole else BLANK * len(match[0])
 
 
 def _blank_labelled(match: re.Match[str]) -> str:

@@ -58,6 +58,8 @@ _MAY_BREAK = re.compile(r"[\s/~]")
 
 _SPACE = re.compile(r"\s+")
 
+_SLASH = re.compile("/")
+
 _JOINED = re.compile(r"\d[^\d\s]+\d|[+＋]\d")
 
 _STUCK_BEFORE = re.compile("[A-Za-z\u00c0-\u024f\u0300-\u036f\\d$€£¥₹%=&_]")
@@ -253,7 +255,15 @@ def _parts(text: str, chain: Span) -> Iterator[tuple[Span, list[Span]]]:
     """Yields the parts of a chain that consists of several, each with its words."""
     if _MAY_BREAK.search(text, chain.start, chain.end):
         for part in _split(text, chain, _BREAK):
-            yield part, list(_split(text, part, _SPACE))
+            pair = list(_split(text, part, _SLASH))
+            if len(pair) > 1 and all(_has_number(text, one) for one in pair):
+                yield from ((one, []) for one in pair)
+            else:
+                yield part, list(_split(text, part, _SPACE))
+
+
+def _has_number(text: str, span: Span) -> bool:
+    return sum(map(str.isdigit, text[span.start : span.end])) >= MIN_DIGITS
 
 
 def _split(text: str, span: Span, at: re.Pattern[str]) -> Iterator[Span]:

@@ -65,7 +65,8 @@ AREA_CODE_HINT = r"area code|digo de |prefijo|vorwahl|indicatif|std code"
 """RE2 and Python: without a match of this, a text names no area code apart from its number."""
 
 _AREA_CODE = re.compile(
-    r"(?:area code|c[oó]digo de [aá]rea|prefijo|vorwahl|indicatif|std code)\W{1,3}\(?"
+    r"(?:area code|c[oó]digo de [aá]rea|prefijo|vorwahl|indicatif|std code)\W{1,3}"
+    r"(?:(?:is|was|of|es|ist|est) )?\(?"
     r"(?P<area>\d{2,5})\)?[,.;:]?\s{1,2}(?:(?:and|then|the|phone|number|is|n[uú]mero|nummer) ){0,4}"
     r"(?P<rest>\d{3}[-. ]?\d{3,5})(?!\d)",
     re.IGNORECASE,

@@ -15,7 +15,10 @@ from transforms.phone.false_positives import (
 
 SIGNS = "0123456789 -./,:;#=$€%()+\n\tABGZabx°é"
 
-CURRENCIES = "USD EUR GBP INR AUD CAD dollar dollars euro euros pounds rupees".split()
+CURRENCIES = (
+    "USD EUR GBP INR AUD CAD CHF MXN Rs Rs. dollar dollars euro euros pounds rupees pesos "
+    "francs bucks p pence ct cents c/min"
+).split()
 
 PIECES = st.one_of(
     st.text(st.sampled_from(SIGNS), max_size=6),
@@ -23,13 +26,14 @@ PIECES = st.one_of(
     st.sampled_from(CURRENCIES),
     st.sampled_from((" ", ". ", ": #", "12/31/2020", "1-2-2020", "2020-01-02", "12:30", "1,234.50",
     "GB29 NWBK 6016 1331 9268 19", "4111 1111 1111 1111", "4111-1111-1111-1111", "10.0.0.1",
-    "112-1234567-1234567", "$ 5", "5 %", "A1B2C3D4E5")),
+    "112-1234567-1234567", "$ 5", "5 %", "A1B2C3D4E5", "Windows 10 ",
+    "Norton 360 ", "McAfee 2024 (")),
 )  # fmt: skip
 
 JOINTS = st.text(st.sampled_from(" \t\n#:.=-"), min_size=1, max_size=4)
 
 
-@pytest.mark.parametrize(("may_be", "pattern"), RARE, ids=["bare", "mixed"])
+@pytest.mark.parametrize(("may_be", "pattern"), RARE, ids=["product", "bare", "mixed"])
 @settings(deadline=None, max_examples=800)
 @given(st.lists(PIECES, max_size=8).map("".join))
 @example("12345 rupees")

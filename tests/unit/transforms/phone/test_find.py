@@ -46,6 +46,17 @@ def numbers(text: str, region: str | None = "US") -> list[str | None]:
         ("call 888-555-0123\n888-555-0124", ["+18885550123", "+18885550124"]),
         ("wa.me/18885550123", ["+18885550123"]),
         ("Call +1 (888) 555-0123 ext 45 now", ["+18885550123"]),
+        ("888-555-0123/888-555-0124", ["+18885550123", "+18885550124"]),
+        ("8885550123/8885550124/8885550125", ["+18885550123", "+18885550124", "+18885550125"]),
+        ("112/888-555-0123", []),
+        ("888-555-0123/04", []),
+        ("888-555-0123x1234 and 8885550124ext12", ["+18885550123", "+18885550124"]),
+        ("call 888 555 0123 dollars 500 he said", ["+18885550123"]),
+        ("USD 8885550123, Rs. 8885550123, EUR 888.555.012", []),
+        ("Windows 11 888 555 0123", ["+18885550123"]),
+        ("Windows 10 Pro 888 555 0123", ["+18885550123"]),
+        ("McAfee 2024 888 555 0123", ["+18885550123"]),
+        ("Norton 360 (888) 555-0123", ["+18885550123"]),
     ],
 )
 def test_traps(text, expected):
@@ -56,6 +67,8 @@ def test_traps(text, expected):
     ("text", "number", "raw"),
     [
         ("from area code 315, 232-8257 again", "+13152328257", "315, 232-8257"),
+        ("area code 844 then 275-7201", "+18442757201", "844 then 275-7201"),
+        ("the area code is 844 and 275-7201", "+18442757201", "844 and 275-7201"),
         ("call 888 dash 555 dash 0123 now", "+18885550123", "888 dash 555 dash 0123"),
         ("call 888 dot 555 dot 0123", "+18885550123", "888 dot 555 dot 0123"),
         ("8 8 8, 5 5 5, 0 1 2 3. I repeat", "+18885550123", "8 8 8, 5 5 5, 0 1 2 3"),
@@ -71,6 +84,22 @@ def test_finds_what_the_matcher_misses(text, number, raw):
     assert not list(pn.PhoneNumberMatcher(text, "US"))
     ((span, reading),) = find_numbers_in_text(text, "US")
     assert (reading.e164, text[span.start : span.end]) == (number, raw)
+
+
+@pytest.mark.parametrize(
+    ("text", "region", "expected"),
+    [
+        ("call 0906 123 4567 (10p/min)", "GB", ["+449061234567"]),
+        ("call 0844 123 4567 10p per minute plus", "GB", ["+448441234567"]),
+        ("0900 1234567 (1,99 ct/min)", "DE", ["+499001234567"]),
+        ("pagué 600.250.000 euros", "ES", []),
+        ("pagué 600 250 000 €", "ES", []),
+        ("llame al 600 250 000 o pierde 500 euros", "ES", ["+34600250000"]),
+    ],
+)
+def test_prices_and_amounts(text, region, expected):
+    """An amount that is read as a number names somebody who has nothing to do with it."""
+    assert [one.e164 for _, one in find_numbers_in_text(text, region)] == expected
 
 
 def test_a_number_in_digits_and_in_words_is_found_twice():
