@@ -31,16 +31,30 @@ if TYPE_CHECKING:
 
 HOME_VARIABLE = "RINGTRACE_HOME"
 
+TRUSTED = "trusted"
+"""The folder of partners' keys."""
+
 ORG = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 """An organisation's slug, as source_org has it: as the name of a folder it leads nowhere else."""
 
 
 def home() -> Path:
-    """Returns the folder of the keys; it need not exist yet."""
+    """Returns the folder of the keys; it need not exist yet.
+
+    Raises:
+        UsageError: if others can write to it, or to that of the trusted keys.
+    """
     named = os.environ.get(HOME_VARIABLE)
-    return (
+    found = (
         Path(named) if named else Path(platformdirs.user_config_dir("ringtrace", appauthor=False))
     )
+    for folder in (found, found / TRUSTED):
+        if folder.is_dir() and folder.stat().st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+            raise UsageError(
+                f"{folder}: others than its owner can write here, and put in a key of their own; "
+                f"run chmod go-w {folder}"
+            )
+    return found
 
 
 def own_path() -> Path:
@@ -314,13 +328,13 @@ def org_slug(text: str) -> str:
 
 def trusted(org: str) -> list[Ed25519PublicKey]:
     """Reads the trusted keys of an organisation, in order of their ids; none if it has none."""
-    folder = home() / "trusted" / org_slug(org)
+    folder = home() / TRUSTED / org_slug(org)
     return [public_key(path) for path in sorted(folder.glob("*.pem"))]
 
 
 def trusted_orgs() -> list[str]:
     """Returns the organisations of which a key is trusted, sorted."""
-    folder = home() / "trusted"
+    folder = home() / TRUSTED
     names = (path.name for path in folder.glob("*") if any(path.glob("*.pem")))
     return sorted(name for name in names if ORG.fullmatch(name))
 
@@ -347,7 +361,7 @@ def trust(org: str, key: Ed25519PublicKey) -> bool:
     for other in trusted_orgs():
         if other != org and signer in map(signing.key_id, trusted(other)):
             raise UsageError(f"the key {signer} is trusted as {other}'s; one key is one's alone")
-    path = home() / "trusted" / org / f"{signer}.pem"
+    path = home() / TRUSTED / org / f"{signer}.pem"
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         there = path.exists()
@@ -363,7 +377,7 @@ def distrust(org: str, signer: str | None) -> list[str]:
     Raises:
         UsageError: if no such key is trusted.
     """
-    folder = home() / "trusted" / org_slug(org)
+    folder = home() / TRUSTED / org_slug(org)
     gone = [path for path in sorted(folder.glob("*.pem")) if signer in (None, path.stem)]
     if not gone:
         named = f"the key {signer} of {org}" if signer else f"a key of {org}"

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import math
+import os
 import re
 import sys
 import tomllib
@@ -406,6 +407,16 @@ def make_parser(name: str, summary: str, module: Any, *, takes_beam_options: boo
     return parser
 
 
+@contextmanager
+def files_of_owner() -> Iterator[None]:
+    """Makes files and folders that others than their owner can neither read nor write."""
+    before = os.umask(0o077)
+    try:
+        yield
+    finally:
+        os.umask(before)
+
+
 def run_command(
     name: str, summary: str, module: Any, arguments: Sequence[str], *, takes_beam_options: bool
 ) -> int:
@@ -416,10 +427,11 @@ def run_command(
     """
     parser = make_parser(name, summary, module, takes_beam_options=takes_beam_options)
     try:
-        if not takes_beam_options:
-            return int(module.run(parser.parse_args(arguments)))
-        with gc_paused(), not_imported(UNUSED_BY_BEAM):
-            return int(module.run(parse_with_beam(parser, arguments)))
+        with files_of_owner():
+            if not takes_beam_options:
+                return int(module.run(parser.parse_args(arguments)))
+            with gc_paused(), not_imported(UNUSED_BY_BEAM):
+                return int(module.run(parse_with_beam(parser, arguments)))
     except FailedError as error:
         sys.stderr.write(f"{printable(str(error))}\n")
         return 1

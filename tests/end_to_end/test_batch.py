@@ -3,6 +3,7 @@
 import csv
 import gzip
 import json
+import os
 import random
 import re
 from collections import Counter
@@ -136,6 +137,20 @@ def test_order_files_layouts_and_partitions_do_not_show(small, tmp_path, monkeyp
     assert reasons(second) == reasons(first)
     assert sum(reasons(second).values()) == 3
     assert manifest["counts"] == checked_manifest(first)["counts"]
+
+
+@pytest.mark.parametrize("processes", ["1", "2"])
+def test_nobody_but_its_owner_reads_a_run_whatever_the_umask(small, tmp_path, processes):
+    before = os.umask(0)
+    try:
+        *_, files, _ = small
+        run(tmp_path / "run", *given(files), f"--direct_num_workers={processes}")
+    finally:
+        os.umask(before)
+    found = [tmp_path / "run", *(tmp_path / "run").rglob("*")]
+    assert len(found) > 50
+    wrong = [one for one in found if one.stat().st_mode & 0o077]
+    assert not wrong
 
 
 def test_forks_write_the_same_bytes(small, tmp_path, monkeypatch):

@@ -20,7 +20,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from schemas.manifest import OutputFile
-from schemas.tables import PRIVATE_FOLDER, Table
+from schemas.tables import Table
 from transforms.batch_codec import EncodedBatch, SpillRef, decode_batch, encode_batch
 
 FileChunks = Iterable[bytes | memoryview]
@@ -50,27 +50,24 @@ def is_local(path: str) -> bool:
 def write_local_file(folder: str, name: str, chunks: FileChunks, rows: int = 0) -> OutputFile:
     """Writes one output below an existing `folder`; replaces what a failed try left.
 
-    None but its owner can read a private one, or list its folder.
+    None but its owner can read it, or list its folder.
 
     Raises:
         FileNotFoundError: where `folder` is gone, as that of a run that was given up is.
     """
     path = Path(folder, name)
-    private = name.startswith(f"{PRIVATE_FOLDER}/")
     try:
-        sink = _create(path, private=private)
+        sink = _create(path)
     except FileNotFoundError:
         for parent in reversed(Path(name).parents[:-1]):
             with suppress(FileExistsError):
-                Path(folder, parent).mkdir(mode=0o700 if private else 0o777)
-        sink = _create(path, private=private)
+                Path(folder, parent).mkdir(mode=0o700)
+        sink = _create(path)
     with sink:
         return copy_with_digest(chunks, sink, name, rows)
 
 
-def _create(path: Path, *, private: bool) -> BinaryIO:
-    if not private:
-        return path.open("wb")
+def _create(path: Path) -> BinaryIO:
     return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb")
 
 

@@ -185,7 +185,7 @@ def _publish(
 def _job_pool(staging: str) -> Iterator[InlinePool | ProcessPool]:
     """Opens a pool of processes for a disk; one in this process, with Beam, for an object store."""
     if is_local(staging):
-        Path(staging).mkdir(parents=True, exist_ok=True)
+        Path(staging).mkdir(mode=0o700, parents=True, exist_ok=True)
         with local_job_pool(staging) as pool:
             yield pool
     else:

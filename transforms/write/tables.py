@@ -111,7 +111,7 @@ def scratch_folder(folder: str) -> str | None:
     """
     if not is_local(folder):
         return None
-    Path(folder).mkdir(parents=True, exist_ok=True)
+    Path(folder).mkdir(mode=0o700, parents=True, exist_ok=True)
     return folder
 
 

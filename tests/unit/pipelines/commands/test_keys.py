@@ -65,6 +65,19 @@ def test_a_key_that_others_can_read_is_refused(home):
         key_store.own_key()
 
 
+@pytest.mark.parametrize("folder", ["", "trusted"])
+@pytest.mark.parametrize("mode", [0o770, 0o707, 0o777])
+def test_a_folder_that_others_can_write_is_refused(home, capsys, folder, mode):
+    assert keys("make") == 0
+    (home / folder).mkdir(exist_ok=True)
+    (home / folder).chmod(mode)
+    capsys.readouterr()
+    assert keys() == 2
+    said = capsys.readouterr().err
+    assert "others than its owner can write here" in said
+    assert said.count("\n") == 1
+
+
 def test_make_does_not_replace(home, capsys):
     assert keys("make") == 0
     before = (home / "own.pem").read_bytes()
