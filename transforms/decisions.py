@@ -54,18 +54,6 @@ SHOWN = pa.schema(
 is a core member, and the first and last record that show a suspect using it, null without one.
 """
 
-_MEMBER_COLUMNS = (
-    "entity_id",
-    "known_as",
-    "cluster_id",
-    "first_seen",
-    "first_used",
-    "last_used",
-    "status",
-    "reporters",
-    "link_reporters",
-)
-
 CoreMembers = Callable[[Iterable[Mapping[str, Any]]], frozenset[str]]
 """A function that returns the ids of the core members of one cluster's MEMBERSHIP rows."""
 
@@ -479,8 +467,7 @@ def _members_to_bind(members: pa.RecordBatch, clusters: Iterable[str]) -> Iterat
     """Yields the MEMBERSHIP rows of the members of these clusters."""
     wanted = pa.array(sorted(set(clusters)), pa.string())
     if len(wanted):
-        rows = members.filter(pc.is_in(members["cluster_id"], wanted))
-        yield rows.select(list(_MEMBER_COLUMNS))
+        yield members.filter(pc.is_in(members["cluster_id"], wanted))
 
 
 def _entities_to_bind(
@@ -514,17 +501,10 @@ def _shown_members(
     for batch in members:
         for row in batch.to_pylist():
             by_cluster.setdefault(row["cluster_id"], []).append(row)
-    for cluster, rows in sorted(by_cluster.items()):
+    for _, rows in sorted(by_cluster.items()):
         core = core_members(rows)
         for row in sorted(rows, key=itemgetter("entity_id")):
-            yield {
-                "entity_id": row["known_as"],
-                "cluster_id": cluster,
-                "first_seen": row["first_seen"],
-                "core": row["entity_id"] in core,
-                "first_used": row["first_used"],
-                "last_used": row["last_used"],
-            }
+            yield row | {"entity_id": row["known_as"], "core": row["entity_id"] in core}
 
 
 def _bind_here(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from operator import itemgetter
@@ -110,52 +110,48 @@ def reconciled_counts(counters: Mapping[tuple[str, str], int], kind: str) -> Cou
 
 def find_alarms(counters: Mapping[tuple[str, str], int]) -> list[Alarm]:
     """Returns what an analyst must know before trusting the run."""
-    found: list[Alarm] = []
+    return [Alarm(code=code, message=message) for code, message in _alarms(counters)]
+
+
+def _alarms(counters: Mapping[tuple[str, str], int]) -> Iterator[tuple[str, str]]:
     members = counters.get(("clusters", "members"), 0)
     sizes = [(-n, name) for (group, name), n in counters.items() if group == "cluster_sizes"]
     size, name = min(sizes, default=(0, ""))
     largest = -size
     if largest >= GIANT_CLUSTER_MIN_MEMBERS and largest > GIANT_CLUSTER_SHARE * members:
         together = counters.get(("components", "largest"), 0)
-        found.append(
-            Alarm(
-                code="giant_cluster",
-                message=f"the largest cluster, {name}, holds {largest} of {members} members; "
-                f"before any tie is doubted, {together} identifiers hang together. It may weld "
-                "strangers: look at its weakest bridges before anything is handed out",
-            )
+        yield (
+            "giant_cluster",
+            f"the largest cluster, {name}, holds {largest} of {members} members; "
+            f"before any tie is doubted, {together} identifiers hang together. It may weld "
+            "strangers: look at its weakest bridges before anything is handed out",
         )
     if contested := counters.get(CONTESTED_IDENTIFIERS, 0):
-        message = (
+        yield (
+            "contested_identifiers",
             f"{contested} contested: called a victim's own by some reporters, shown as a suspect's "
             "by others; what is contested leaves in nothing until a suspect_held or victim_owned "
-            "decision, see private/contested"
+            "decision, see private/contested",
         )
-        found.append(Alarm(code="contested_identifiers", message=message))
     if victims := counters.get(OFFERED_VICTIMS, 0):
-        message = (
+        yield (
+            "offered_victims",
             f"{victims} identifiers that offers name are your own victims': left out; tell who "
-            "sent them, or decide suspect_held where the claim is wrong"
+            "sent them, or decide suspect_held where the claim is wrong",
         )
-        found.append(Alarm(code="offered_victims", message=message))
     if wide := counters.get(("links", "records_too_wide"), 0):
-        found.append(
-            Alarm(code="wide_records", message=f"{wide} records name too many identifiers to link")
-        )
+        yield "wide_records", f"{wide} records name too many identifiers to link"
     files = counters.get(COMPONENT_FILES_REFUSED, 0)
     components = counters.get(COMPONENTS_REFUSED, 0)
     if files or components:
-        message = (
+        yield (
+            "islands_refused",
             f"{files} files and {components} islands of the previous run are not what it wrote; "
-            "they were not used, and what they held was clustered anew"
+            "they were not used, and what they held was clustered anew",
         )
-        found.append(Alarm(code="islands_refused", message=message))
-    found.extend(
-        Alarm(code="decisions_contradict", message=f"decisions contradict each other: {name}")
-        for group, name in sorted(counters)
-        if group == "decision_contradictions"
-    )
-    return found
+    for group, name in sorted(counters):
+        if group == "decision_contradictions":
+            yield "decisions_contradict", f"decisions contradict each other: {name}"
 
 
 def build_manifest(

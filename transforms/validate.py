@@ -161,15 +161,14 @@ class BatchChecks:
     coerced: Counter[str] = field(default_factory=Counter)
     faults: dict[int, tuple[Code, str, str]] = field(default_factory=dict)
 
-    def refuse(self, bad: np.ndarray, code: Code, name: str, message: str) -> None:
-        """Marks the rows of `bad`, unless an earlier check already refused them."""
-        for row in np.flatnonzero(bad):
+    def refuse(self, bad: np.ndarray | pa.Array, code: Code, name: str, message: str) -> None:
+        """Marks the rows of `bad`, unless an earlier check already refused them; null is no."""
+        for row in np.flatnonzero(casts.true_mask(bad) if isinstance(bad, pa.Array) else bad):
             self.faults.setdefault(int(row), (code, name, message))
 
     def require(self, name: str, trimmed: pa.Array) -> None:
         """Refuses the rows where a column is absent."""
-        absent = pc.is_null(trimmed).to_numpy(zero_copy_only=False)
-        self.refuse(absent, Code.MISSING_FIELD, name, "required, but absent")
+        self.refuse(pc.is_null(trimmed), Code.MISSING_FIELD, name, "required, but absent")
 
     def keep(self, name: str, checked: casts.Checked, code: Code, message: str) -> None:
         """Takes a typed column, refusing the rows where it could not be read."""
@@ -186,13 +185,11 @@ class BatchChecks:
         """Returns rows without a fault in `schema`, the others as REJECT, and coerced words."""
         accepted = np.ones(self.rows.num_rows, bool)
         accepted[list(self.faults)] = False
-        whole = pa.RecordBatch.from_arrays(
-            [self.typed.get(one.name, self.rows[one.name]).cast(one.type) for one in schema]
-            if self.rows.num_rows
-            else [pa.array([], one.type) for one in schema],
-            names=schema.names,
-        )
-        kept = pa.RecordBatch.from_arrays(whole.filter(pa.array(accepted)).columns, schema=schema)
+        columns = [
+            self.typed.get(one.name, self.rows[one.name]).filter(pa.array(accepted)).cast(one.type)
+            for one in schema
+        ]
+        kept = pa.RecordBatch.from_arrays(columns, schema=schema)
         rejects = [
             Reject(
                 **{one: self.rows[one][row].as_py() for one in _KEPT},
@@ -218,13 +215,13 @@ def _check_ids(batch: BatchChecks, id_field: str) -> None:
         batch.typed[name] = trimmed
         batch.require(name, trimmed)
         batch.refuse(
-            casts.true_mask(pc.invert(pc.match_substring_regex(trimmed, pattern))),
+            pc.invert(pc.match_substring_regex(trimmed, pattern)),
             Code.BAD_VALUE,
             name,
             "too long or holds characters that an id or slug must not have",
         )
     batch.refuse(
-        casts.true_mask(pc.match_substring_regex(batch.typed[id_field], CONTACT_PATTERN)),
+        pc.match_substring_regex(batch.typed[id_field], CONTACT_PATTERN),
         Code.ID_IS_CONTACT,
         id_field,
         "looks like a number or an address; ids are shown, so give another one",
@@ -239,13 +236,11 @@ def _check_required_time(
     _check_timestamp(batch, name)
     if as_of is not None:
         late = pc.greater(batch.typed[name], pa.scalar(as_of, TIMESTAMP))
-        batch.refuse(casts.true_mask(late), Code.AFTER_AS_OF, name, "later than --as-of")
+        batch.refuse(late, Code.AFTER_AS_OF, name, "later than --as-of")
     if clock is not None:
         latest = clock + min(MOST_AHEAD, datetime.max.replace(tzinfo=UTC) - clock)
         ahead = pc.greater(batch.typed[name], pa.scalar(latest, TIMESTAMP))
-        batch.refuse(
-            casts.true_mask(ahead), Code.IN_FUTURE, name, "more than a day later than the clock"
-        )
+        batch.refuse(ahead, Code.IN_FUTURE, name, "more than a day later than the clock")
 
 
 def _check_timestamp(batch: BatchChecks, name: str) -> None:
@@ -268,7 +263,7 @@ def _check_victim(batch: BatchChecks) -> None:
     """Takes the victim's pseudonym, which must not be a contact, and country."""
     batch.typed["victim_id"] = casts.trim_text(batch.rows["victim_id"])
     batch.refuse(
-        casts.true_mask(pc.match_substring_regex(batch.typed["victim_id"], CONTACT_PATTERN)),
+        pc.match_substring_regex(batch.typed["victim_id"], CONTACT_PATTERN),
         Code.VICTIM_ID_IS_CONTACT,
         "victim_id",
         "looks like a number or an address; give a pseudonym instead",
@@ -288,8 +283,9 @@ def _check_id_hides_no_victim(
     digits = pc.replace_substring_regex(batch.typed[id_field], r"\D", "").to_pylist()
     bad = np.zeros(len(digits), bool)
     for rows, numbers in victims:
-        for row, own in zip(rows.tolist(), _digits(numbers).to_pylist(), strict=True):
-            if own and len(own) >= _MIN_DIGITS and own in (digits[row] or ""):
+        for row, written in zip(rows.tolist(), numbers.to_pylist(), strict=True):
+            own = _NO_DIGIT.sub("", written or "")[-_NATIONAL_DIGITS:]
+            if len(own) >= _MIN_DIGITS and own in (digits[row] or ""):
                 bad[row] = True
     batch.refuse(
         bad, Code.ID_IS_CONTACT, id_field, "holds the victim's number; ids are shown, so change it"
@@ -309,15 +305,6 @@ def _call_own_numbers(batch: BatchChecks) -> Iterator[tuple[np.ndarray, pa.Array
         theirs = ~casts.true_mask(pc.equal(batch.typed["direction"], suspects.value))
         rows = np.flatnonzero(theirs)
         yield rows, batch.rows[name].take(pa.array(rows))
-
-
-def _digits(numbers: pa.Array) -> pa.Array:
-    """Returns the last digits of each number; RE2 knows those of ASCII alone."""
-    digits = pc.replace_substring_regex(numbers, r"\D", "")
-    foreign = pc.fill_null(pc.invert(pc.string_is_ascii(numbers)), False)
-    others = [_NO_DIGIT.sub("", one) for one in numbers.filter(foreign).to_pylist()]
-    digits = pc.replace_with_mask(digits, foreign, pa.array(others, pa.string()))
-    return pc.utf8_slice_codeunits(digits, -_NATIONAL_DIGITS, None)
 
 
 def _check_phone_numbers(batch: BatchChecks) -> None:

@@ -211,18 +211,17 @@ def chosen_names(entity_ids: pa.Array) -> tuple[np.ndarray, pa.Array]:
 
 @dataclass(eq=False)
 class AssignVictimRoles(beam.PTransform):
-    """Converts EVIDENCE batches to a dict of MAIN (EVIDENCE) and CLAIMS (CLAIM).
+    """Converts EVIDENCE batches to outputs MAIN (EVIDENCE) and CLAIMS (CLAIM).
 
     `claims` is the side input that `number_index.VictimClaims` makes.
     """
 
     claims: beam.pvalue.AsSingleton
 
-    def expand(self, evidence: beam.PCollection) -> dict[str, Any]:
+    def expand(self, evidence: beam.PCollection) -> Any:
         """Applies `assign_victim_roles` to each batch."""
         step = beam.FlatMap(_assign_victim_roles, self.claims)
-        found = evidence | step.with_outputs(CLAIMS, main=MAIN)
-        return {MAIN: found[MAIN], CLAIMS: found[CLAIMS]}
+        return evidence | step.with_outputs(CLAIMS, main=MAIN)
 
 
 def _assign_victim_roles(evidence: pa.RecordBatch, claims: np.ndarray) -> Iterator[Any]:

@@ -84,12 +84,7 @@ def parse_records(origin: Origin, records: Sequence[Record], options: ReadOption
         make_reject(origin, one, one.fault, _FAULTS[one.fault]) for one in records if one.fault
     ]
     good = [one for one in records if not one.fault] if rejects else records
-    name, _, cells = origin.format.partition(":")
-    adapter = ADAPTERS_BY_NAME.get(name)
-    parsed = None
-    if adapter is not None and origin.kind in adapter.kinds:
-        header = tuple(split_cells(cells)) if cells else adapter.header
-        parsed = _parse_with(adapter, origin, good, header, options)
+    parsed = _parse_whole(origin, good, options)
     if parsed is None:
         message = "no adapter of that name reads such records"
         rejects += [make_reject(origin, one, Code.BAD_VALUE, message, "format") for one in good]
@@ -110,16 +105,15 @@ def parse_batch(
         yield parse_records(origin, records, options)
 
 
-def _parse_with(
-    adapter: Adapter,
-    origin: Origin,
-    records: Sequence[Record],
-    header: tuple[str, ...],
-    options: ReadOptions,
-) -> Parsed | None:
-    """Parses whole records with one adapter; None where it cannot read any such record."""
+def _parse_whole(origin: Origin, records: Sequence[Record], options: ReadOptions) -> Parsed | None:
+    """Parses records without a fault; None where no adapter can read any such record."""
+    name, _, cells = origin.format.partition(":")
+    adapter = ADAPTERS_BY_NAME.get(name)
+    if adapter is None or origin.kind not in adapter.kinds:
+        return None
     if adapter.convert is None:
         return adapter.read(origin, records, options) if adapter.read else None
+    header = tuple(split_cells(cells)) if cells else adapter.header
     if not header or len(set(header)) < len(header):
         return None
     if adapter.read and records and all(one.data.startswith(b"{") for one in records):
