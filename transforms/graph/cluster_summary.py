@@ -25,7 +25,7 @@ from transforms.graph import priority
 from transforms.graph.cluster_facts import CLUSTER_TOTAL, ClusterFacts, cluster_facts
 from transforms.graph.final_status import CLUSTER_LINK, MEMBERSHIP
 from transforms.graph.robustness import CORE_ROBUSTNESS, near_miss_members, tier_of
-from transforms.shuffle import KeyedInput, PerPartition, batches_of
+from transforms.shuffle import KeyedInput, PerPartition, batches_of, tagged_batches
 
 if TYPE_CHECKING:
     import networkx as nx
@@ -367,5 +367,4 @@ def _summaries(
     for those, tied, added in split_by_cluster((members, links, totals)):
         clusters, all_members = summarize(those, tied, added, decided, weights)
         yield from batches_of(clusters)
-        for batch in batches_of(all_members):
-            yield beam.pvalue.TaggedOutput(MEMBERS, batch)
+        yield from tagged_batches(MEMBERS, all_members)

@@ -30,7 +30,7 @@ from transforms.graph.epochs import PREVIOUS
 from transforms.graph.incidence import MICROSECONDS_A_DAY
 from transforms.graph.robustness import CORE_ROBUSTNESS
 from transforms.manifest import CounterValue
-from transforms.shuffle import batches_of, table_of
+from transforms.shuffle import batches_of, table_of, tagged_batches
 
 CHANGE = pa.schema([("node", pa.int64()), ("alone", pa.bool_())])
 """A member that was in another cluster of the previous run or in none, sorted by node.
@@ -284,11 +284,9 @@ def follow_previous(
     kept = keep_ids(assignment, previous)
     events = lineage_events(kept, previous)
     yield kept
-    for batch in batches_of(events):
-        yield beam.pvalue.TaggedOutput(EVENTS, batch)
+    yield from tagged_batches(EVENTS, events)
     if follows:
-        for batch in batches_of(changed_members(kept, previous)):
-            yield beam.pvalue.TaggedOutput(CHANGES, batch)
+        yield from tagged_batches(CHANGES, changed_members(kept, previous))
         for counter in changes_since_previous(kept, previous, events):
             yield beam.pvalue.TaggedOutput(COUNTERS, counter)
 
