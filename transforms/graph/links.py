@@ -24,7 +24,7 @@ from transforms.arrow_util import (
     with_column,
     without_aggregate_suffixes,
 )
-from transforms.graph.incidence import group_reporters, incidences, victim_reach
+from transforms.graph.incidence import group_reporters, hard_evidence, incidences, victim_reach
 from transforms.graph.link_weights import (
     MAX_HARD_ENTITIES,
     MILLION,
@@ -122,10 +122,11 @@ class BuildLinks(beam.PTransform):
 def _pairs(batch: pa.RecordBatch) -> Iterator[Any]:
     evidence = pa.Table.from_batches([explode(batch, MENTIONS, _RECORD_COLUMNS)])
     found, too_wide = pair_entities(evidence)
+    shown = hard_evidence(evidence)
     yield from batches_of(sum_pairs(found))
     yield beam.pvalue.TaggedOutput(COUNTERS, (("links", "records_too_wide"), too_wide))
-    yield from tagged_batches(INCIDENCE_ROWS, incidences(evidence, MAX_HARD_ENTITIES))
-    yield from tagged_batches(REACH_ROWS, victim_reach(evidence))
+    yield from tagged_batches(INCIDENCE_ROWS, incidences(shown, MAX_HARD_ENTITIES))
+    yield from tagged_batches(REACH_ROWS, victim_reach(shown))
 
 
 def _entities_by_group(evidence: pa.Table) -> pa.Table:
