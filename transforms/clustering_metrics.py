@@ -1,20 +1,13 @@
 """Measures of a clustering against the truth, and what simpler methods make of the same links.
 
-- Agreement (`compare_clusterings`): all measures come from one contingency table. Labels are arrays
-  of any one type, one label an item; equal labels are one cluster.
-- Bootstrap intervals: items of one true cluster are not independent, so whole true clusters are
-  drawn (a cluster bootstrap; Davison and Hinkley, Bootstrap Methods and their Application, 1997,
-  section 3.8).
-- Hub flags: their precision and recall.
-- Tiers: precision and recall of the members that one may rely on, and what each rule costs.
-- Id survival: whether clusters keep their ids from run to run, by the truth rather than by overlap.
-- Baselines: the measure of what clustering is worth.
+Labels are arrays of any one type, one label an item; equal labels are one cluster. Whether clusters
+keep their ids from run to run is measured by the truth rather than by overlap.
 """
 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -146,21 +139,6 @@ class RuleCost:
     bcubed_recall: float
 
 
-@dataclass(frozen=True)
-class RuleCosts:
-    """The cost of each rule, for the members that the rules before it leave in.
-
-    `robustness` leaves out what a single reporter shows or ties, `near_miss` what is one digit off
-    a better-attested number, `status` what is contested or else not to be relied on, `review` what
-    no analyst has reviewed.
-    """
-
-    robustness: RuleCost
-    near_miss: RuleCost
-    status: RuleCost
-    review: RuleCost
-
-
 def compare_clusterings(truth: Labels, predicted: Labels) -> Agreement:
     """Measures a clustering against the truth.
 
@@ -186,7 +164,9 @@ def compare_clusterings(truth: Labels, predicted: Labels) -> Agreement:
 def bootstrap_intervals(truth: Labels, predicted: Labels) -> F1Intervals:
     """Returns intervals of both F1; the same for the same labels, whatever the order of the items.
 
-    A pair of two true clusters that the prediction put together counts half for each.
+    Items of one true cluster are not independent, so whole true clusters are drawn (a cluster
+    bootstrap; Davison and Hinkley, Bootstrap Methods and their Application, 1997, section 3.8). A
+    pair of two true clusters that the prediction put together counts half for each.
     """
     share = _contributions(_contingency(truth, predicted))
     clusters = len(share)
@@ -209,9 +189,7 @@ def score_hub_flags(
 
     `seen` are the identifiers with as many records as a hub must have: no other is missed.
     """
-    wanted = {
-        one for one, count in holders.items() if count >= WANTED_OPERATIONS and one in set(seen)
-    }
+    wanted = {one for one, count in holders.items() if count >= WANTED_OPERATIONS} & set(seen)
     return HubFlags(
         flagged=len(flagged),
         right=sum(holders.get(one, 0) >= RIGHT_OPERATIONS for one in flagged),
@@ -242,22 +220,20 @@ def score_tier(
 
 
 def rule_costs(
-    truth: Mapping[str, str], clusters: Mapping[str, str], passed: Sequence[Collection[str]]
-) -> RuleCosts:
-    """Returns what each rule costs, given the members that pass it and those before it.
-
-    `passed` are, in the order of `RuleCosts`, the members that each rule leaves in.
-    """
-    costs = []
-    left = dict(clusters)
-    for those in passed:
+    truth: Mapping[str, str], clusters: Mapping[str, str], passed: Mapping[str, Collection[str]]
+) -> dict[str, RuleCost]:
+    """Returns what each rule costs, given the members that pass it and those before it, by rule."""
+    costs = {}
+    left, recall = dict(clusters), _bcubed_recall(truth, clusters)
+    for rule, those in passed.items():
         keep = set(those)
         fewer = {one: cluster for one, cluster in left.items() if one in keep}
-        lost = sum(one in truth for one in left) - sum(one in truth for one in fewer)
-        recall = _bcubed_recall(truth, left) - _bcubed_recall(truth, fewer)
-        costs.append(RuleCost(lost, lost / len(truth) if truth else 0.0, recall))
-        left = fewer
-    return RuleCosts(*costs)
+        recall_of_fewer = _bcubed_recall(truth, fewer)
+        lost = sum(one in truth for one in left.keys() - fewer.keys())
+        share = lost / len(truth) if truth else 0.0
+        costs[rule] = RuleCost(lost, share, recall - recall_of_fewer)
+        left, recall = fewer, recall_of_fewer
+    return costs
 
 
 def id_survival(

@@ -157,6 +157,11 @@ def batches_of(table: pa.Table, rows: int = 65_536) -> Iterator[pa.RecordBatch]:
     return (batch for batch in table.to_batches(max_chunksize=rows) if batch.num_rows)
 
 
+def tagged_batches(name: str, table: pa.Table) -> Iterator[Any]:
+    """Cuts a table as `batches_of` does, for the output of a name."""
+    return (beam.pvalue.TaggedOutput(name, batch) for batch in batches_of(table))
+
+
 class _Split(beam.DoFn):
     def __init__(self, keyed: KeyedInput, which: int, partitions: int) -> None:
         self._keyed = keyed

@@ -32,7 +32,7 @@ from transforms.clustering_metrics import (
     F1Intervals,
     HubFlags,
     IdSurvival,
-    RuleCosts,
+    RuleCost,
     TierScore,
     baseline_clusterings,
     bootstrap_intervals,
@@ -122,7 +122,7 @@ class Tiers:
     core_harm: Harm
     reviewed: TierScore
     reviewed_harm: Harm
-    costs: RuleCosts
+    costs: Mapping[str, RuleCost]
 
 
 @dataclass(frozen=True)
@@ -457,13 +457,14 @@ def _score_tiers(members: pa.Table, truth: Mapping[str, str], lists: HarmLists) 
     reviewed = core.filter(pc.equal(core["review"], str(Review.REVIEWED)))
     robust = members.filter(pc.greater_equal(members["robustness"], CORE_ROBUSTNESS))
     sure = robust.filter(pc.is_null(robust["near_miss_of"]))
-    passed = [one["entity_id"].to_pylist() for one in (robust, sure, core, reviewed)]
+    passed = {"robustness": robust, "near_miss": sure, "status": core, "review": reviewed}
+    ids = {rule: those["entity_id"].to_pylist() for rule, those in passed.items()}
     return Tiers(
         core=score_tier(truth, _by_entity(core), wrong),
         core_harm=lists.count(core),
         reviewed=score_tier(truth, _by_entity(reviewed), wrong),
         reviewed_harm=lists.count(reviewed),
-        costs=rule_costs(truth, _by_entity(members), passed),
+        costs=rule_costs(truth, _by_entity(members), ids),
     )
 
 
@@ -563,10 +564,10 @@ def _tier_lines(tiers: Tiers | None) -> list[tuple[str, str]]:
             (f"  harm: {kind}", f"{count}") for kind, count in listed.items() if count is not None
         ]
     for rule, cost in (
-        ("two reporters (robustness)", tiers.costs.robustness),
-        ("no near miss", tiers.costs.near_miss),
-        ("not contested", tiers.costs.status),
-        ("reviewed", tiers.costs.review),
+        ("two reporters (robustness)", tiers.costs["robustness"]),
+        ("no near miss", tiers.costs["near_miss"]),
+        ("not contested", tiers.costs["status"]),
+        ("reviewed", tiers.costs["review"]),
     ):
         name = f"cost of the rule {rule}: identifiers, their share, B-cubed recall"
         lines.append((name, f"{cost.identifiers}, {cost.recall:.4f}, {cost.bcubed_recall:.4f}"))

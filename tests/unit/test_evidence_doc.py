@@ -16,7 +16,7 @@ from transforms.graph.cluster_facts import sum_cluster_records
 from transforms.graph.cluster_summary import summarize
 from transforms.graph.epochs import shipped_lifetimes
 from transforms.graph.final_status import finalize_entities, finalize_links
-from transforms.graph.incidence import incidences, victim_reach
+from transforms.graph.incidence import hard_evidence, incidences, victim_reach
 from transforms.graph.link_weights import MAX_HARD_ENTITIES, build_links, sum_pairs as add_up_pairs
 from transforms.graph.links import pair_entities
 from transforms.graph.supplier_likelihood import SUPPLIER_USE
@@ -144,12 +144,13 @@ def example():
     )
     entities = seen.entities.combine_chunks().to_batches()[0]
     nodes = pa.Table.from_batches([entity_nodes(entities)], NODE)
-    named = incidences(seen.mentions, MAX_HARD_ENTITIES)
+    shown = hard_evidence(seen.mentions)
+    named = incidences(shown, MAX_HARD_ENTITIES)
     return (
         seen,
         entities,
         links,
-        assign_clusters(nodes, named, SUPPLIER_USE.empty_table(), victim_reach(seen.mentions)),
+        assign_clusters(nodes, named, SUPPLIER_USE.empty_table(), victim_reach(shown)),
     )
 
 

@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 
 from schemas.enums import HARD_ROLES, RecordKind, Role
 from schemas.field import TIMESTAMP
-from transforms.arrow_util import hash_text
+from transforms.arrow_util import hash_text, table_of_columns, without_aggregate_suffixes
 from transforms.graph.incidence import MICROSECONDS_A_DAY
 from transforms.graph.link_weights import MAX_HARD_ENTITIES
 from transforms.graph.links import record_keys
@@ -83,7 +83,8 @@ def sum_activity(mentions: pa.Table, share: int = 0) -> pa.Table:
     field = mentions["field"].combine_chunks()
     stated = pc.and_(own, pc.fill_null(pc.match_substring_regex(field, STATED_FIELDS), False))
     reported = pc.and_(hard, pa.array(_in_narrow_groups(mentions, entity, hard)))
-    none, never = pa.scalar(None, record.type), pa.scalar(None, seen.type)
+    none = pa.scalar(None, record.type)
+    held = pc.if_else(hard, seen, pa.scalar(None, seen.type))
     columns = {
         "entity": entity.indices,
         "victim": victim.indices,
@@ -91,8 +92,10 @@ def sum_activity(mentions: pa.Table, share: int = 0) -> pa.Table:
         "org": org.indices,
         "day": pa.array(seen.cast(pa.int64()).to_numpy() // MICROSECONDS_A_DAY, pa.int32()),
         "kind": mentions["kind"],
-        "seen": seen,
-        "when_held": pc.if_else(hard, seen, never),
+        "first_seen": seen,
+        "last_seen": seen,
+        "first_held": held,
+        "last_held": held,
         "place": pc.binary_join_element_wise(
             pc.utf8_lpad(seen.cast(pa.int64()).cast(pa.string()), _TIME_DIGITS, "0"),
             records,
@@ -113,39 +116,28 @@ def sum_activity(mentions: pa.Table, share: int = 0) -> pa.Table:
     }
     for name, one in zip(ROLE_COUNTS, ROLES, strict=True):
         columns[name] = pc.equal(role, one).cast(pa.int8())
-    smallest = ("kind", "seen", "when_held", "place", "region", "line_type")
-    added = (
+    smallest = ("kind", "first_seen", "first_held", "place", "region", "line_type")
+    added = without_aggregate_suffixes(
         pa.table(columns)
         .group_by(_ACTIVITY_KEY, use_threads=False)
         .aggregate(
             [(name, "min") for name in smallest]
-            + [("seen", "max"), ("when_held", "max")]
+            + [(name, "max") for name in ("last_seen", "last_held")]
             + [(name, "count_distinct") for name in RECORD_COUNTS]
             + [(name, "sum") for name in ROLE_COUNTS]
         )
     )
-    victims, reporters = (
-        pa.array(hash_text(one.dictionary), pa.int64()) for one in (victim, reporter)
-    )
-    found = {
-        "entity_id": entity.dictionary.take(added["entity"].combine_chunks()),
-        "kind": added["kind_min"],
-        "share": pa.repeat(pa.scalar(share, pa.int32()), added.num_rows),
-        "victim": victims.take(added["victim"].combine_chunks()),
-        "reporter": reporters.take(added["reporter"].combine_chunks()),
-        "source_org": org.dictionary.take(added["org"].combine_chunks()),
-        "day": added["day"],
-        "first_seen": added["seen_min"],
-        "last_seen": added["seen_max"],
-        "first_held": added["when_held_min"],
-        "last_held": added["when_held_max"],
-        "place": added["place_min"],
-        "region": added["region_min"],
-        "line_type": added["line_type_min"],
+    hashes = {
+        name: pa.array(hash_text(one.dictionary), pa.int64()).take(added[name].combine_chunks())
+        for name, one in (("victim", victim), ("reporter", reporter))
     }
-    found |= {name: added[f"{name}_count_distinct"].cast(pa.int32()) for name in RECORD_COUNTS}
-    found |= {name: added[f"{name}_sum"].cast(pa.int32()) for name in ROLE_COUNTS}
-    return pa.table(found, schema=ACTIVITY)
+    found = {name: added[name] for name in added.column_names if name in ACTIVITY.names} | hashes
+    found |= {
+        "entity_id": entity.dictionary.take(added["entity"].combine_chunks()),
+        "share": pa.repeat(share, added.num_rows),
+        "source_org": org.dictionary.take(added["org"].combine_chunks()),
+    }
+    return table_of_columns(found, ACTIVITY)
 
 
 def main_roles(counted: pa.Table) -> pa.Array:

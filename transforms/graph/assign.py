@@ -54,7 +54,7 @@ from transforms.graph.supplier_likelihood import (
     supplier_counts_by_node,
     supplier_use,
 )
-from transforms.shuffle import MAIN, batches_of, table_of
+from transforms.shuffle import MAIN, table_of, tagged_batches
 
 COMPONENTS, COUNTERS, CACHE_COUNTERS = "islands", "counters", "cache_counters"
 
@@ -301,8 +301,7 @@ class _AssignClusters(beam.DoFn):
             cache,
         )
         self._before = cache.used
-        for batch in batches_of(cache_rows(cache.used)):
-            yield beam.pvalue.TaggedOutput(COMPONENTS, batch)
+        yield from tagged_batches(COMPONENTS, cache_rows(cache.used))
         for counter in component_counters(named):
             yield beam.pvalue.TaggedOutput(COUNTERS, counter)
         for counter in cache_counters(cache):

@@ -18,14 +18,14 @@ import pyarrow.compute as pc
 from schemas.cluster import CLUSTER, MEMBER
 from schemas.decision import DecisionKind
 from schemas.entity import epoch_number, without_epoch
-from schemas.enums import Review, Status, Tier
+from schemas.enums import Review, Status
 from transforms.arrow_util import table_of_rows
 from transforms.decisions import NO_DECISIONS, DecisionsInForce
 from transforms.graph import priority
 from transforms.graph.cluster_facts import CLUSTER_TOTAL, ClusterFacts, cluster_facts
 from transforms.graph.final_status import CLUSTER_LINK, MEMBERSHIP
-from transforms.graph.robustness import CORE_ROBUSTNESS, near_miss_members, tier_of
-from transforms.shuffle import KeyedInput, PerPartition, batches_of
+from transforms.graph.robustness import CORE_ROBUSTNESS, standings
+from transforms.shuffle import KeyedInput, PerPartition, batches_of, tagged_batches
 
 if TYPE_CHECKING:
     import networkx as nx
@@ -98,30 +98,28 @@ def member_rows(
     """Returns MEMBER rows of one cluster's MEMBERSHIP rows.
 
     `tie` is the weight that ties each member to the others; `reviewed` are the ids of entities that
-    analysts reviewed. The confidence in a cluster of one, and its robustness, is that of the
-    reporters who show its member in a hard role. A contested member always needs a check.
+    analysts reviewed. The confidence in a cluster of one is that of the reporters who show its
+    member in a hard role. A contested member always needs a check.
     """
     alone = len(members) == 1
-    like = near_miss_members(members)
+    standing = standings(members)
     rows: list[Row] = []
     for one in members:
-        entity_id, reporters = one["entity_id"], one["reporters"]
-        robustness = reporters if alone else min(reporters, one["link_reporters"])
-        contested = one["status"] == Status.CONTESTED
-        tier = Tier.VERIFY if contested else tier_of(robustness, like.get(entity_id))
-        sure = entity_id in reviewed and not contested
+        entity_id, how = one["entity_id"], standing[one["entity_id"]]
+        sure = entity_id in reviewed and one["status"] != Status.CONTESTED
+        weight = one["reporters"] if alone else tie[entity_id]
         rows.append(
             {
                 "entity_id": entity_id,
                 "cluster_id": cluster_id,
                 "role": one["role"],
-                "confidence": confidence_of_weight(reporters if alone else tie[entity_id]),
+                "confidence": confidence_of_weight(weight),
                 "bridge": entity_id in cut_vertices,
-                "reporters": reporters,
-                "robustness": robustness,
-                "tier": tier,
+                "reporters": one["reporters"],
+                "robustness": how.robustness,
+                "tier": how.tier,
                 "review": Review.REVIEWED if sure else Review.UNREVIEWED,
-                "near_miss_of": like.get(entity_id),
+                "near_miss_of": how.near_miss_of,
                 "first_used": one.get("first_used"),
                 "last_used": one.get("last_used"),
             }
@@ -367,5 +365,4 @@ def _summaries(
     for those, tied, added in split_by_cluster((members, links, totals)):
         clusters, all_members = summarize(those, tied, added, decided, weights)
         yield from batches_of(clusters)
-        for batch in batches_of(all_members):
-            yield beam.pvalue.TaggedOutput(MEMBERS, batch)
+        yield from tagged_batches(MEMBERS, all_members)

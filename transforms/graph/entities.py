@@ -27,7 +27,6 @@ from schemas.entity import (
     id_epochs,
     with_epochs,
     withheld_ids,
-    without_epoch,
     without_epochs,
 )
 from schemas.enums import Role, Status
@@ -74,6 +73,7 @@ from transforms.shuffle import (
     ShuffleOptions,
     batches_of,
     partition_of,
+    tagged_batches,
 )
 from transforms.victim_register import (
     NOT_REGISTERED,
@@ -332,14 +332,9 @@ class ClassifyEvidence(beam.PTransform):
             (WITHHELD_ROWS,),
             partitions=partitions,
         )
-        return {
-            MAIN: annotated[MAIN],
-            WITHHELD_ROWS: annotated[WITHHELD_ROWS],
-            **{
-                name: statuses[name]
-                for name in (CLASSIFIED_ENTITIES, CONTESTED_ROWS, REGISTER_ROWS, COUNTERS)
-            },
-        }
+        beside = (CLASSIFIED_ENTITIES, CONTESTED_ROWS, REGISTER_ROWS, COUNTERS)
+        found = {name: statuses[name] for name in beside}
+        return found | {MAIN: annotated[MAIN], WITHHELD_ROWS: annotated[WITHHELD_ROWS]}
 
 
 def _sum_activity(evidence: pa.Table, *, partitions: int) -> Iterator[Any]:
@@ -347,8 +342,7 @@ def _sum_activity(evidence: pa.Table, *, partitions: int) -> Iterator[Any]:
     mentions = settle_roles(pa.Table.from_batches([explode(evidence, MENTIONS, _COUNTED)]))
     yield implode(evidence, CLASSIFIED.field(MENTIONS), mentions)  # of no status yet
     share = partition_of(evidence, GROUP_KEY, partitions)
-    for batch in batches_of(sum_activity(mentions, share)):
-        yield beam.pvalue.TaggedOutput(ACTIVITIES, batch)
+    yield from tagged_batches(ACTIVITIES, sum_activity(mentions, share))
 
 
 def _determine_status(
@@ -366,7 +360,7 @@ def _determine_status(
     ids, settled = pc.unique(added["entity_id"]), Settled.by(decided)
     registered = NOT_REGISTERED
     if register is not None and key is not None:
-        register = register.without(_of_suspects(decided), key)
+        register = register.without(decided.protected(DecisionKind.SUSPECT_HELD), key)
         registered = register.find(ids, key)
     registered = pa.concat_tables([registered, with_decided_number(ids, settled, registered)])
     found = determine_status(
@@ -385,14 +379,11 @@ def _determine_status(
     carried = still_contested(before, found.statuses, own, settled)
     if key is not None:
         owners, leaving = victims_and_others(added, claims, found, registered, decided)
-        for batch in batches_of(register_changes(added, owners, leaving, key)):
-            yield beam.pvalue.TaggedOutput(REGISTER_ROWS, batch)
+        yield from tagged_batches(REGISTER_ROWS, register_changes(added, owners, leaving, key))
     yield from batches_of(found.statuses)
     contested = pa.concat_tables([found.contested, carried])
-    rows_of = {CLASSIFIED_ENTITIES: found.entities, CONTESTED_ROWS: contested}
-    for name, rows in rows_of.items():
-        for batch in batches_of(rows):
-            yield beam.pvalue.TaggedOutput(name, batch)
+    yield from tagged_batches(CLASSIFIED_ENTITIES, found.entities)
+    yield from tagged_batches(CONTESTED_ROWS, contested)
     count = len(pc.unique(contested_ids(contested)))
     yield beam.pvalue.TaggedOutput(COUNTERS, (CONTESTED_IDENTIFIERS, count))
 
@@ -445,7 +436,7 @@ def end_entries_of_suspects(
     decided: DecisionsInForce, key: RegisterKey
 ) -> Iterator[pa.RecordBatch]:
     """Yields the ends (REGISTER_CHANGE) of the entries that analysts decided to be a suspect's."""
-    yield from batches_of(entries_that_leave(_of_suspects(decided), key))
+    yield from batches_of(entries_that_leave(decided.protected(DecisionKind.SUSPECT_HELD), key))
 
 
 def with_decided_number(ids: pa.Array, settled: Settled, but: pa.Table) -> pa.Table:
@@ -471,19 +462,13 @@ def with_decided_number(ids: pa.Array, settled: Settled, but: pa.Table) -> pa.Ta
     return pa.table([named, pa.array([1] * len(named), pa.int64())], schema=REGISTERED)
 
 
-def _of_suspects(decided: DecisionsInForce) -> set[str]:
-    """Returns the bare ids that analysts decided to be a suspect's."""
-    return {without_epoch(one.entity_a) for one in decided.of(DecisionKind.SUSPECT_HELD)}
-
-
 def _annotate_mentions(evidence: pa.Table, statuses: pa.Table) -> Iterator[Any]:
     mentions = explode(evidence, MENTIONS, _PLACED).drop_columns(["status"])
     classified, withheld = annotate_mentions(pa.Table.from_batches([mentions]), statuses)
     found = implode(evidence, CLASSIFIED.field(MENTIONS), classified)
     if found.num_rows:
         yield found
-    for batch in batches_of(withheld):
-        yield beam.pvalue.TaggedOutput(WITHHELD_ROWS, batch)
+    yield from tagged_batches(WITHHELD_ROWS, withheld)
 
 
 def _sum_by_entity(activity: pa.Table) -> pa.Table:

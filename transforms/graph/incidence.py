@@ -109,37 +109,43 @@ class Ties:
         return Ties(*(column[kept] for column in columns))
 
 
-def incidences(evidence: pa.Table, widest: int) -> pa.Table:
-    """Converts mentions of CLASSIFIED, of whole groups, to INCIDENCE rows.
+def hard_evidence(evidence: pa.Table) -> pa.Table:
+    """Converts mentions of CLASSIFIED, of whole groups, to a row of each group and what it shows.
 
-    Only what is in the graph and in a hard role counts, and only groups that name two to `widest`
-    of it.
+    That is the infrastructure, contested or not, that it shows in a hard role.
     """
-    rows = evidence.filter(_is_hard_infrastructure(evidence))
+    hard = pc.is_in(evidence["role"], pa.array([str(role) for role in HARD_ROLES]))
+    rows = evidence.filter(pc.and_(pc.is_in(evidence["status"], pa.array(IN_GRAPH)), hard))
+    rows = rows.append_column("called", pc.equal(rows["record_kind"], RecordKind.CALL))
     named = rows.group_by(["group_id", "entity_id"], use_threads=False).aggregate(
-        [("reporter_key", "min"), ("source_org", "min"), ("observed_at", "min")]
-    )
-    sizes = named.group_by("group_id", use_threads=False).aggregate(
         [
-            ([], "count_all"),
-            ("reporter_key_min", "min"),
-            ("source_org_min", "min"),
-            ("observed_at_min", "min"),
+            ("reporter_key", "min"),
+            ("source_org", "min"),
+            ("observed_at", "min"),
+            ("victim_country", "min"),
+            ("called", "any"),
         ]
     )
-    sizes = without_aggregate_suffixes(without_aggregate_suffixes(sizes))
+    return without_aggregate_suffixes(named)
+
+
+def incidences(shown: pa.Table, widest: int) -> pa.Table:
+    """Converts `hard_evidence` to INCIDENCE rows of the groups that name two to `widest`."""
+    sizes = shown.group_by("group_id", use_threads=False).aggregate(
+        [([], "count_all"), ("reporter_key", "min"), ("source_org", "min"), ("observed_at", "min")]
+    )
+    sizes = without_aggregate_suffixes(sizes)
     tied = pc.and_(pc.greater(sizes["count_all"], 1), pc.less_equal(sizes["count_all"], widest))
     sizes = sizes.filter(tied)
-    at = pc.index_in(named["group_id"], sizes["group_id"].combine_chunks())
-    named, at = named.filter(pc.is_valid(at)), pc.drop_null(at)
-    reporter = group_reporters(sizes)
+    at = pc.index_in(shown["group_id"], sizes["group_id"].combine_chunks())
+    named, at = shown.filter(pc.is_valid(at)), pc.drop_null(at)
     columns = [
         hash_text(named["group_id"]),
         hash_text(named["entity_id"]),
-        hash_text(reporter.take(at)),
+        hash_text(group_reporters(sizes).take(at)),
         sizes["observed_at"].take(at),
     ]
-    return pa.table(dict(zip(INCIDENCE.names, columns, strict=True)), schema=INCIDENCE)
+    return pa.table(columns, schema=INCIDENCE)
 
 
 def group_reporters(groups: pa.Table) -> pa.ChunkedArray:
@@ -219,42 +225,16 @@ def group_clusters(
     return group[starts], cluster[starts], np.where(sole, node[starts], -1)
 
 
-def victim_reach(evidence: pa.Table) -> pa.Table:
-    """Converts mentions of CLASSIFIED, of whole groups, to VICTIM_REACH rows of what is hard."""
-    rows = evidence.filter(_is_hard_infrastructure(evidence))
-    called = pc.equal(rows["record_kind"], RecordKind.CALL)
-    rows = rows.select(["group_id", "entity_id", "reporter_key", "source_org", "victim_country"])
-    named = rows.append_column("called", called).group_by(
-        ["group_id", "entity_id"], use_threads=False
+def victim_reach(shown: pa.Table) -> pa.Table:
+    """Converts `hard_evidence` to VICTIM_REACH rows."""
+    rows = shown.append_column("reporter", pa.array(hash_text(group_reporters(shown))))
+    counted = rows.group_by(["entity_id", "reporter"], use_threads=False).aggregate(
+        [("victim_country", "min"), ("called", "any")]
     )
-    once = without_aggregate_suffixes(
-        named.aggregate(
-            [
-                ("reporter_key", "min"),
-                ("source_org", "min"),
-                ("victim_country", "min"),
-                ("called", "any"),
-            ]
-        )
-    )
-    once = once.append_column("reporter", pa.array(hash_text(group_reporters(once))))
-    counted = without_aggregate_suffixes(
-        once.group_by(["entity_id", "reporter"], use_threads=False).aggregate(
-            [("victim_country", "min"), ("called", "any")]
-        )
-    )
-    country = counted["victim_country"]
-    known = pc.is_valid(country).combine_chunks()
-    hashed = pa.array(hash_text(pc.fill_null(country, "")))
-    return pa.table(
-        {
-            "node": hash_text(counted["entity_id"]),
-            "reporter": counted["reporter"],
-            "country": pc.if_else(known, hashed, pa.scalar(None, pa.int64())),
-            "call_confirmed": counted["called"],
-        },
-        schema=VICTIM_REACH,
-    )
+    country = counted["victim_country_min"].combine_chunks()
+    hashed = pa.array(hash_text(country), mask=pc.is_null(country).to_numpy(zero_copy_only=False))
+    columns = [hash_text(counted["entity_id"]), counted["reporter"], hashed, counted["called_any"]]
+    return pa.table(columns, schema=VICTIM_REACH)
 
 
 def countries_by_node(rows: pa.Table, node: np.ndarray) -> csr_array:
@@ -279,14 +259,6 @@ def call_confirmed_by_node(rows: pa.Table, node: np.ndarray) -> np.ndarray:
     confirmed = np.zeros(len(node), bool)
     confirmed[at[known & rows["call_confirmed"].to_numpy(zero_copy_only=False)]] = True
     return confirmed
-
-
-def _is_hard_infrastructure(evidence: pa.Table) -> pa.ChunkedArray:
-    """Returns a mask of the rows that show infrastructure, contested or not, in a hard role."""
-    return pc.and_(
-        pc.is_in(evidence["status"], pa.array(IN_GRAPH)),
-        pc.is_in(evidence["role"], pa.array([str(role) for role in HARD_ROLES])),
-    )
 
 
 def _largest_share(

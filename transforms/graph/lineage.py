@@ -30,7 +30,7 @@ from transforms.graph.epochs import PREVIOUS
 from transforms.graph.incidence import MICROSECONDS_A_DAY
 from transforms.graph.robustness import CORE_ROBUSTNESS
 from transforms.manifest import CounterValue
-from transforms.shuffle import batches_of, table_of
+from transforms.shuffle import batches_of, table_of, tagged_batches
 
 CHANGE = pa.schema([("node", pa.int64()), ("alone", pa.bool_())])
 """A member that was in another cluster of the previous run or in none, sorted by node.
@@ -77,15 +77,16 @@ def keep_ids(assignment: pa.RecordBatch, previous: pa.Table) -> pa.RecordBatch:
     Of equal overlaps, the pair that leaves least over goes first, then the smaller ids. A cluster
     that follows none keeps its own id, unless a previous cluster had that: then it gets another.
     """
-    node, cluster, member = _members(assignment)
-    before, now = _sizes(previous["cluster"].to_numpy()), _sizes(cluster[member])
-    common = cluster_overlaps(previous, node[member], cluster[member])
+    node, members_of = _members(assignment)
+    before, now = _sizes(previous["cluster"].to_numpy()), _sizes(members_of)
+    common = cluster_overlaps(previous, node, members_of)
     names: dict[int, int] = {}
     given: set[int] = set()
     for *_, p, c in sorted((-shared, before[p] + now[c], p, c) for p, c, shared in common):
         if c not in names and p not in given:
             names[c] = p
             given.add(p)
+    cluster = assignment["cluster"].to_numpy()
     own, taken = np.unique(cluster), set(before)
     for one in own.tolist():
         if one not in names:
@@ -105,12 +106,12 @@ def lineage_events(assignment: pa.RecordBatch, previous: pa.Table) -> pa.Table:
     A member that is in no cluster now, such as a hub, makes no event; `members_gone` counts it, so
     that a cluster that shrank differs from one that is unchanged.
     """
-    node, cluster, member = _members(assignment)
-    before, now = _sizes(previous["cluster"].to_numpy()), _sizes(cluster[member])
+    node, cluster = _members(assignment)
+    before, now = _sizes(previous["cluster"].to_numpy()), _sizes(cluster)
     sources: defaultdict[int, list[int]] = defaultdict(list)
     targets: defaultdict[int, list[int]] = defaultdict(list)
     shared, stayed = Counter[int](), Counter[int]()
-    for p, c, count in cluster_overlaps(previous, node[member], cluster[member]):
+    for p, c, count in cluster_overlaps(previous, node, cluster):
         sources[c].append(p)
         targets[p].append(c)
         shared[c] += count
@@ -149,8 +150,7 @@ def lineage_events(assignment: pa.RecordBatch, previous: pa.Table) -> pa.Table:
 
 def changed_members(assignment: pa.RecordBatch, previous: pa.Table) -> pa.Table:
     """Returns CHANGE rows of a run whose ASSIGNMENT has the ids that `keep_ids` gave."""
-    node, cluster, member = _members(assignment)
-    node, cluster = node[member], cluster[member]
+    node, cluster = _members(assignment)
     order = np.argsort(previous["node"].to_numpy())
     at, there = sorted_lookup(previous["node"].to_numpy()[order], node)
     before = np.append(previous["cluster"].to_numpy()[order], 0)[np.where(there, at, -1)]
@@ -222,11 +222,11 @@ def changes_since_previous(
     group = "since_previous"
     for event in events["event"].to_pylist():
         yield (group, f"clusters_{event}"), 1
-    node, cluster, member = _members(assignment)
+    node, cluster = _members(assignment)
     before = previous["cluster"].to_numpy()
-    yield (group, "ids_kept"), len(np.intersect1d(before, cluster[member]))
-    stayed = len(np.intersect1d(previous["node"].to_numpy(), node[member]))
-    yield (group, "members_new"), int(member.sum()) - stayed
+    yield (group, "ids_kept"), len(np.intersect1d(before, cluster))
+    stayed = len(np.intersect1d(previous["node"].to_numpy(), node))
+    yield (group, "members_new"), len(node) - stayed
     yield (group, "members_gone"), previous.num_rows - stayed
 
 
@@ -284,11 +284,9 @@ def follow_previous(
     kept = keep_ids(assignment, previous)
     events = lineage_events(kept, previous)
     yield kept
-    for batch in batches_of(events):
-        yield beam.pvalue.TaggedOutput(EVENTS, batch)
+    yield from tagged_batches(EVENTS, events)
     if follows:
-        for batch in batches_of(changed_members(kept, previous)):
-            yield beam.pvalue.TaggedOutput(CHANGES, batch)
+        yield from tagged_batches(CHANGES, changed_members(kept, previous))
         for counter in changes_since_previous(kept, previous, events):
             yield beam.pvalue.TaggedOutput(COUNTERS, counter)
 
@@ -327,10 +325,10 @@ def _rows(
     yield from batches_of(work(batch, *tables))
 
 
-def _members(assignment: pa.RecordBatch) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Returns nodes, their clusters, and a mask of members: a hub is in no cluster."""
-    hub = assignment["hub"].to_numpy(zero_copy_only=False)
-    return assignment["node"].to_numpy(), assignment["cluster"].to_numpy(), ~hub
+def _members(assignment: pa.RecordBatch) -> tuple[np.ndarray, np.ndarray]:
+    """Returns the members of clusters and their clusters: a hub is in none."""
+    members = assignment.filter(pc.invert(assignment["hub"]))
+    return members["node"].to_numpy(), members["cluster"].to_numpy()
 
 
 def _sizes(cluster: np.ndarray) -> dict[int, int]:

@@ -24,7 +24,7 @@ from transforms.arrow_util import (
     with_column,
     without_aggregate_suffixes,
 )
-from transforms.graph.incidence import group_reporters, incidences, victim_reach
+from transforms.graph.incidence import group_reporters, hard_evidence, incidences, victim_reach
 from transforms.graph.link_weights import (
     MAX_HARD_ENTITIES,
     MILLION,
@@ -33,7 +33,7 @@ from transforms.graph.link_weights import (
     build_links,
     sum_pairs,
 )
-from transforms.shuffle import MAIN, KeyedInput, PerPartition, batches_of
+from transforms.shuffle import MAIN, KeyedInput, PerPartition, batches_of, tagged_batches
 
 INCIDENCE_ROWS, REACH_ROWS, COUNTERS = "incidences", "reaches", "counters"
 
@@ -122,12 +122,11 @@ class BuildLinks(beam.PTransform):
 def _pairs(batch: pa.RecordBatch) -> Iterator[Any]:
     evidence = pa.Table.from_batches([explode(batch, MENTIONS, _RECORD_COLUMNS)])
     found, too_wide = pair_entities(evidence)
+    shown = hard_evidence(evidence)
     yield from batches_of(sum_pairs(found))
     yield beam.pvalue.TaggedOutput(COUNTERS, (("links", "records_too_wide"), too_wide))
-    for rows in batches_of(incidences(evidence, MAX_HARD_ENTITIES)):
-        yield beam.pvalue.TaggedOutput(INCIDENCE_ROWS, rows)
-    for rows in batches_of(victim_reach(evidence)):
-        yield beam.pvalue.TaggedOutput(REACH_ROWS, rows)
+    yield from tagged_batches(INCIDENCE_ROWS, incidences(shown, MAX_HARD_ENTITIES))
+    yield from tagged_batches(REACH_ROWS, victim_reach(shown))
 
 
 def _entities_by_group(evidence: pa.Table) -> pa.Table:

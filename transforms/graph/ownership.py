@@ -249,12 +249,9 @@ def shown_in_earlier_runs(ids: pa.Array, before: pa.Table, decided: DecisionsInF
     rows = before.select(["known_as", "suspect_reporters"]).to_pylist()
     for row in rows:
         known[row["known_as"]] = max(known.get(row["known_as"], 0), row["suspect_reporters"] or 1)
-    found = np.zeros(len(ids), np.int64)
-    if known:
-        at = pc.index_in(ids, pa.array(list(known), pa.string()))
-        there = true_mask(pc.is_valid(at))
-        found[there] = np.array(list(known.values()), np.int64)[at.drop_null().to_numpy()]
-    return found
+    if not known:
+        return np.zeros(len(ids), np.int64)
+    return np.array([known.get(one, 0) for one in ids.to_pylist()], np.int64)
 
 
 def judge_epochs(

@@ -1,28 +1,8 @@
 """Refinement of communities: merged, and moved where other evidence shows that they belong.
 
-Communities are found fine on purpose (`transforms.graph.leiden`). Then, step by step:
-
-- `merge_communities` joins two where the reporters who name both are more than chance and noise
-  explain, and either the tie does not depend on one identifier (a mule can serve two rings), or the
-  two were hardly active at the same time: a number that hands over to the next leaves such a tie,
-  while two rings that work side by side would have been named together more. With suppliers that
-  agree, a handover may rest on a single record; suppliers that disagree, by more than there are
-  records, prevent a merge. A community most of whose records name another follows it. One record by
-  itself never joins two established communities.
-- `attach_loose_ends`: a community is established when more than a chain of single records connects
-  it. In a component with at most one established community, no two call centers can be confused:
-  each of the rest follows its strongest tie. A component with several is left as it is, since there
-  a loose end may depend on the very record that misleads.
-- `move_misplaced_pieces`: a victim of two call centers can tie a piece of one to the other by the
-  only record that the piece has there. So each piece is compared with each cluster that it is tied
-  to, by ties and suppliers.
-- `rejoin_epochs`: an identifier that came back after its lifetime (`transforms.graph.epochs`) is
-  mostly another holder's. How often it came back to the same one is estimated from all that came
-  back, and a loose end rejoins its other epoch where that and the suppliers make it all but sure.
-- `doubtful_private_lines`: one mistyped digit, or malice, puts a stranger's number where a
-  call-back number should be, and naming a stranger is the worst that can be done here. A line that
-  may be a private person's stays with its community only if enough reporters tie it there, or a
-  call record shows that it was called.
+Communities are found fine on purpose (`transforms.graph.leiden`), then merged, given their loose
+ends, rid of what is misplaced, and joined to what came back. Private lines that are doubtful are
+set apart: naming a stranger is the worst that can be done here.
 """
 
 from __future__ import annotations
@@ -142,6 +122,14 @@ def merge_communities(
 ) -> np.ndarray:
     """Merges communities until none asks for it; `evidence` has no group that names one node.
 
+    Two merge where the reporters who name both are more than chance and noise explain, and either
+    the tie does not depend on one identifier (a mule can serve two rings), or they were hardly
+    active at the same time: a number that hands over to the next leaves such a tie, while two rings
+    that work side by side would have been named together more. With suppliers that agree, a
+    handover may rest on a single record; suppliers that disagree, by more than there are records,
+    prevent a merge. A community most of whose records name another follows it. One record by itself
+    never joins two established communities.
+
     Returns:
         The new community of each node.
     """
@@ -166,9 +154,10 @@ def attach_loose_ends(
 ) -> np.ndarray:
     """Attaches the loose ends of components with at most one established community.
 
-    Each follows its strongest tie about which suppliers do not disagree. Boruvka's rounds over ties
-    in one strict order: each tree of followers ends in at most one established community, and the
-    outcome does not depend on the order of the input.
+    In those no two call centers can be confused; in any other a loose end may depend on the very
+    record that misleads. Each follows its strongest tie about which suppliers do not disagree.
+    Boruvka's rounds over ties in one strict order: each tree of followers ends in at most one
+    established community, and the outcome does not depend on the order of the input.
     """
     graph = cluster_ties(evidence, np.arange(evidence.nodes))
     component = component_labels(evidence.nodes, graph.a, graph.b)
@@ -206,7 +195,9 @@ def move_misplaced_pieces(
 ) -> np.ndarray:
     """Moves the pieces, a refinement of `label`, to the clusters where they fit best.
 
-    All move at once, by where the others were before, so that the order does not matter.
+    A victim of two call centers can tie a piece of one to the other by the only record that the
+    piece has there. All move at once, by where the others were before, so that the order does not
+    matter.
     """
     between, counts = cluster_ties(evidence, piece), suppliers.sum_by_label(piece)
     for _ in range(MOVE_ROUNDS):
@@ -242,7 +233,9 @@ def rejoin_epochs(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Lets loose communities follow the established ones of their other epochs.
 
-    Each follows at most one, the likeliest, so that no two established communities become one.
+    What came back after its lifetime is mostly another holder's: how often it is the same one's is
+    estimated from all that came back (`same_owner_probability`). Each follows at most one, the
+    likeliest, so that no two established communities become one.
 
     Returns:
         The new community of each node, and a mask of the nodes that followed.
@@ -268,7 +261,8 @@ def rejoin_epochs(
 def doubtful_private_lines(evidence: Incidence, label: np.ndarray, lines: PhoneLines) -> np.ndarray:
     """Masks the private lines that too few reporters tie to their communities.
 
-    A reporter who names another phone too counts for less: a number that is mistyped, copied or
+    One mistyped digit, or malice, puts a stranger's number where a call-back number should be. A
+    reporter who names another phone too counts for less: a number that is mistyped, copied or
     accused appears beside a ring's own, by malice even twice. One who names nothing else ties it to
     nothing, but confirms another who names no other phone. And those who name it beside other
     clusters' members must be fewer. What only such a line ties is not tied by it: lines are removed

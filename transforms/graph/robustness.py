@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -42,12 +42,20 @@ NEAR_MISS_KINDS = (EntityKind.PHONE, EntityKind.ACCOUNT, EntityKind.REMOTE)
 """Kinds whose ids people copy digit by digit."""
 
 CORE_COLUMNS = ("entity_id", "known_as", "status", "reporters", "link_reporters")
-"""Columns of MEMBERSHIP that `core_members` reads."""
+"""Columns of MEMBERSHIP that `standings` reads."""
 
 _ANY_DIGIT, _SAME_DIGITS = "\x00", "\x01"
 
 MAX_ROUNDS = 64
 """Bound on the rounds of merging parts; each at least halves some chain of them."""
+
+
+class Standing(NamedTuple):
+    """What a member's place in its cluster rests on, and what it is a near miss of."""
+
+    robustness: int
+    near_miss_of: str | None
+    tier: Tier
 
 
 def link_reporters(
@@ -129,7 +137,7 @@ def near_misses(reporters: Mapping[str, int]) -> dict[str, str]:
         The id that each near miss is like: the one of most reporters (ties: the smallest id).
     """
     alike: defaultdict[str, list[str]] = defaultdict(list)
-    for entity_id in reporters:
+    for entity_id in reporters if len(reporters) > 1 else ():
         kind, _, value = without_epoch(entity_id).partition(":")
         if kind in NEAR_MISS_KINDS:
             for pattern in _patterns(value):
@@ -152,15 +160,24 @@ def near_misses(reporters: Mapping[str, int]) -> dict[str, str]:
     return found
 
 
-def near_miss_members(members: Iterable[Mapping[str, Any]]) -> dict[str, str]:
-    """Finds the `near_misses` among the MEMBERSHIP rows of one cluster, by the ids that are shown.
+def standings(members: Iterable[Mapping[str, Any]]) -> dict[str, Standing]:
+    """Returns the standing of each of the MEMBERSHIP rows of one cluster, by entity id.
 
-    A contested member is compared by what it stands for, so that nobody can hide it by a contest.
+    The robustness of a cluster of one is that of the reporters who show its member in a hard role.
+    A contested member is never of the core; its near misses go by what it stands for, so that
+    nobody can hide it by a contest.
     """
     rows = list(members)
     shown = {one["known_as"]: one["entity_id"] for one in rows}
-    found = near_misses({one["known_as"]: one["reporters"] for one in rows})
-    return {shown[one]: shown[better] for one, better in found.items()}
+    like = near_misses({one["known_as"]: one["reporters"] for one in rows})
+    found = {}
+    for one in rows:
+        tying = one["reporters"] if len(rows) == 1 else one["link_reporters"]
+        robustness, better = min(one["reporters"], tying), like.get(one["known_as"], "")
+        sure = one["status"] == Status.INFRASTRUCTURE and not better
+        tier = Tier.CORE if sure and robustness >= CORE_ROBUSTNESS else Tier.VERIFY
+        found[one["entity_id"]] = Standing(robustness, shown.get(better), tier)
+    return found
 
 
 def core_members(members: Iterable[Mapping[str, Any]]) -> frozenset[str]:
@@ -168,24 +185,7 @@ def core_members(members: Iterable[Mapping[str, Any]]) -> frozenset[str]:
 
     `CORE_COLUMNS` of them are enough.
     """
-    rows = list(members)
-    alone = len(rows) == 1
-    like = {} if alone else near_miss_members(rows)
-    return frozenset(
-        one["entity_id"]
-        for one in rows
-        if one["status"] == Status.INFRASTRUCTURE
-        and tier_of(
-            one["reporters"] if alone else min(one["reporters"], one["link_reporters"]),
-            like.get(one["entity_id"]),
-        )
-        is Tier.CORE
-    )
-
-
-def tier_of(robustness: int, near_miss_of: str | None) -> Tier:
-    """Returns the tier of a member of a cluster."""
-    return Tier.CORE if robustness >= CORE_ROBUSTNESS and near_miss_of is None else Tier.VERIFY
+    return frozenset(one for one, how in standings(members).items() if how.tier is Tier.CORE)
 
 
 def _parts(evidence: Incidence, suppliers: SupplierCounts, label: np.ndarray) -> np.ndarray:

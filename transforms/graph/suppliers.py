@@ -19,7 +19,7 @@ from transforms.arrow_util import explode, hash_text, without_aggregate_suffixes
 from transforms.extract.fingerprints import GAP
 from transforms.graph.assign import NO_CLUSTER, assigned_rows, cluster_ids, clusters_of
 from transforms.graph.cluster_facts import sum_cluster_records
-from transforms.shuffle import KeyedInput, PerPartition, batches_of
+from transforms.shuffle import KeyedInput, PerPartition, batches_of, tagged_batches
 
 CLUSTER_RECORD = pa.schema(
     [
@@ -97,8 +97,7 @@ def sum_records(evidence: pa.RecordBatch, assignment: pa.RecordBatch) -> Iterato
     mentions = pa.Table.from_batches([explode(evidence, MENTIONS, _RECORD_COLUMNS)])
     records, supplies = cluster_records(mentions, assignment)
     yield from batches_of(sum_cluster_records(records))
-    for batch in batches_of(supplies):
-        yield beam.pvalue.TaggedOutput(SUPPLIES, batch)
+    yield from tagged_batches(SUPPLIES, supplies)
 
 
 @dataclass(eq=False)

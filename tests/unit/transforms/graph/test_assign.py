@@ -24,7 +24,13 @@ from transforms.graph.assign import (
     assign_clusters,
     entity_nodes,
 )
-from transforms.graph.incidence import INCIDENCE, VICTIM_REACH, incidences, victim_reach
+from transforms.graph.incidence import (
+    INCIDENCE,
+    VICTIM_REACH,
+    hard_evidence,
+    incidences,
+    victim_reach,
+)
 from transforms.graph.link_weights import MAX_HARD_ENTITIES, build_links, sum_pairs as add_up_pairs
 from transforms.graph.links import pair_entities
 from transforms.graph.supplier_likelihood import SUPPLIER_USE, supplier_use
@@ -42,9 +48,9 @@ def clustered(rows):
     )
     return result, assign_clusters(
         pa.Table.from_batches(nodes, NODE),
-        incidences(result.mentions, MAX_HARD_ENTITIES),
+        incidences(hard_evidence(result.mentions), MAX_HARD_ENTITIES),
         pa.Table.from_batches([supplier_use(batch) for batch in links], SUPPLIER_USE),
-        victim_reach(result.mentions),
+        victim_reach(hard_evidence(result.mentions)),
     )
 
 
@@ -157,13 +163,16 @@ def test_three_victims_beside_another_number_or_a_call_make_it_one():
 def test_a_tick_takes_over_what_the_one_before_met():
     """The same rows at the next tick need no search, and give the same."""
     result, alone = clustered(rings(4))
+    shown = hard_evidence(result.mentions)
     given = {
         "entities": result.entities.combine_chunks().to_batches(),
-        "named": incidences(result.mentions, MAX_HARD_ENTITIES).combine_chunks().to_batches(),
+        "named": incidences(hard_evidence(result.mentions), MAX_HARD_ENTITIES)
+        .combine_chunks()
+        .to_batches(),
         "links": build_links(add_up_pairs(pair_entities(result.mentions)[0]))
         .combine_chunks()
         .to_batches(),
-        "reached": victim_reach(result.mentions).combine_chunks().to_batches(),
+        "reached": victim_reach(shown).combine_chunks().to_batches(),
         "known": [],
     }
     pipeline = beam.Pipeline()

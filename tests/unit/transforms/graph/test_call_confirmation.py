@@ -9,7 +9,12 @@ from hypothesis import given, settings, strategies as st
 from schemas.enums import HARD_ROLES, Role, Status
 from tests.support.made_up_evidence import classified, piece, records, with_statuses
 from transforms.arrow_util import hash_text
-from transforms.graph.incidence import call_confirmed_by_node, countries_by_node, victim_reach
+from transforms.graph.incidence import (
+    call_confirmed_by_node,
+    countries_by_node,
+    hard_evidence,
+    victim_reach,
+)
 
 
 @settings(deadline=None, max_examples=60)
@@ -31,7 +36,7 @@ def test_every_reporter_counts_once(drawn, random):
             called.add(row["entity_id"])
     names = sorted({entity for entity, _ in country})
     node = np.sort(hash_text(pa.array(names, pa.string())))
-    found = victim_reach(classified(rows))
+    found = victim_reach(hard_evidence(classified(rows)))
     by = countries_by_node(found, node).sum(axis=1)
     confirmed = call_confirmed_by_node(found, node)
     many = Counter(one for one, _ in country)
@@ -41,12 +46,12 @@ def test_every_reporter_counts_once(drawn, random):
     assert countries_by_node(found, node).shape[1] <= 2
     random.shuffle(rows)
     order = [("node", "ascending"), ("reporter", "ascending")]
-    assert victim_reach(classified(rows)).sort_by(order) == found.sort_by(order)
+    assert victim_reach(hard_evidence(classified(rows))).sort_by(order) == found.sort_by(order)
 
 
 def test_a_country_that_is_not_known_tells_nothing():
     rows = [piece("phone:+18885550100", Role.CALLBACK, victim_country=None)]
-    found = victim_reach(classified(rows))
+    found = victim_reach(hard_evidence(classified(rows)))
     assert found["country"].to_pylist() == [None]
     node = hash_text(pa.array(["phone:+18885550100"]))
     assert countries_by_node(found, node).shape == (1, 0)

@@ -26,7 +26,7 @@ from transforms.graph.cluster_summary import (
     summarize,
 )
 from transforms.graph.final_status import CLUSTER_LINK, MEMBERSHIP
-from transforms.graph.robustness import near_miss_members
+from transforms.graph.robustness import standings
 from transforms.graph.suppliers import CLUSTER_RECORD
 from transforms.reporters import NO_PSEUDONYM
 
@@ -118,7 +118,7 @@ def test_a_near_miss_keeps_its_dispute():
         membership(f"phone:+1888555010{n}", reporters=count, tying_reporters=2, link_reporters=2)
         for n, count in ((1, 2), (2, 6))
     )
-    assert near_miss_members([slip, better]).keys() == {slip["entity_id"]}
+    assert standings([slip, better])[slip["entity_id"]].near_miss_of == better["entity_id"]
     assert cluster_status([slip, better], frozenset(), {slip["known_as"]}) == DISPUTED
 
 

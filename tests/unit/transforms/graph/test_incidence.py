@@ -8,7 +8,13 @@ from schemas.enums import Role, Status
 from tests.support.graphs import evidence
 from tests.support.made_up_evidence import CLASSIFIED_MENTION
 from transforms.arrow_util import hash_text
-from transforms.graph.incidence import INCIDENCE, cluster_ties, incidence_from_rows, incidences
+from transforms.graph.incidence import (
+    INCIDENCE,
+    cluster_ties,
+    hard_evidence,
+    incidence_from_rows,
+    incidences,
+)
 
 GROUPS = st.lists(
     st.tuples(st.sets(st.integers(0, 6), min_size=1, max_size=5), st.integers(0, 3)), max_size=12
@@ -119,7 +125,7 @@ def test_only_what_a_suspect_must_hold_counts():
         row("phone:+5", "alone"),
         *(row(f"phone:+{n}", "wide") for n in range(10, 14)),
     ]
-    found = incidences(pa.Table.from_pylist(rows, CLASSIFIED_MENTION), widest=3)
+    found = incidences(hard_evidence(pa.Table.from_pylist(rows, CLASSIFIED_MENTION)), widest=3)
     assert set(found["node"].to_pylist()) == set(hash_text(pa.array(["phone:+1", "phone:+2"])))
     assert len(set(found["group"].to_pylist())) == 1
     assert {time.day for time in found["observed_at"].to_pylist()} == {2}

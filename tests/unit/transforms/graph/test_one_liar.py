@@ -31,7 +31,7 @@ from transforms.graph.final_status import (
     finalize_entities,
     finalize_links,
 )
-from transforms.graph.incidence import incidences, victim_reach
+from transforms.graph.incidence import hard_evidence, incidences, victim_reach
 from transforms.graph.link_weights import MAX_HARD_ENTITIES, build_links, sum_pairs
 from transforms.graph.links import pair_entities
 from transforms.graph.robustness import CORE_ROBUSTNESS
@@ -68,9 +68,9 @@ def members_of(rows, decided=None):
     decisions = () if decided is None else (decided,)
     assignment = assign_clusters(
         pa.Table.from_batches(nodes, NODE),
-        incidences(mentions, MAX_HARD_ENTITIES),
+        incidences(hard_evidence(mentions), MAX_HARD_ENTITIES),
         pa.Table.from_batches(uses, SUPPLIER_USE),
-        victim_reach(mentions),
+        victim_reach(hard_evidence(mentions)),
         *decisions,
     )
     members = [

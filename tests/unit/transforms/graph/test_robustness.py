@@ -9,10 +9,10 @@ from tests.support.graphs import evidence, no_suppliers
 from transforms.graph.robustness import (
     CORE_ROBUSTNESS,
     NEAR_MISS_RATIO,
+    core_members,
     in_main_part,
     link_reporters,
     near_misses,
-    tier_of,
 )
 
 NODES = 7
@@ -110,8 +110,13 @@ def test_kinds_with_an_id_that_is_copied_by_hand_have_near_misses():
 
 
 def test_core_needs_two_reporters_and_no_better_number():
-    assert [tier_of(1, None), tier_of(2, None), tier_of(9, "phone:+1")] == [
-        "verify",
-        "core",
-        "verify",
+    shown = {"phone:+18885550123": (9, 9), "phone:+18885550124": (3, 3), "domain:a.top": (2, 1)}
+    shown |= {"domain:b.top": (1, 4), "domain:c.top": (2, 2)}
+    members = [
+        {"entity_id": one, "known_as": one, "status": "infrastructure"}
+        | {"reporters": reporters, "link_reporters": tying}
+        for one, (reporters, tying) in shown.items()
     ]
+    assert core_members(members) == {"phone:+18885550123", "domain:c.top"}
+    assert core_members([members[2]]) == {"domain:a.top"}
+    assert core_members([members[2] | {"status": "contested"}]) == set()
