@@ -5,13 +5,15 @@ All access goes through Beam FileSystems; bytes come decompressed, as far as the
 
 from __future__ import annotations
 
+import os
 import re
+import stat
 import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from operator import attrgetter
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import BinaryIO, NoReturn, cast
 
 import pyarrow as pa
 from apache_beam.io.filesystem import CompressionTypes, FileMetadata
@@ -28,6 +30,8 @@ _DECOMPRESS_BYTES = 64 * 1024
 
 COMPRESSION_MAGIC = {b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd"}
 """First bytes of the compressions that are read: RFC 1952 and RFC 8878."""
+
+_READABLE = "give yourself access, or move it out of the folder"
 
 _DAMAGE = ("zlib inflate failed", "ZSTD decompress failed")
 
@@ -102,10 +106,13 @@ def match_files(patterns: Sequence[str]) -> list[FileMetadata]:
     and manifest.json. Local paths come out absolute.
 
     Raises:
-        InputError: for a pattern that means no file or that cannot be listed.
+        InputError: for a pattern that means no file or that cannot be listed, and for what is there
+            and cannot be read: nothing is passed over in silence.
     """
     found: list[FileMetadata] = []
     for pattern in patterns:
+        if _is_local(pattern) and Path(pattern).is_dir():
+            _check_folder(pattern.rstrip("/") or "/")
         try:
             files = _match_one(pattern)
         except Exception as error:  # each file system raises its own kinds
@@ -115,11 +122,43 @@ def match_files(patterns: Sequence[str]) -> list[FileMetadata]:
             raise InputError(pattern, "has no files to read", "put records in it, or name another")
         if not files:
             raise InputError(pattern, "no such file", "check the name, or quote the pattern")
+        for one in files:
+            if _is_local(one.path):
+                _check_file(one.path)
         found += [FileMetadata(_absolute(one.path), one.size_in_bytes) for one in files]
     distinct: dict[str, FileMetadata] = {}
     for one in sorted(found, key=attrgetter("path")):
         distinct.setdefault(_identity(one.path), one)
     return list(distinct.values())
+
+
+def _check_folder(folder: str) -> None:
+    """Raises InputError for the first entry below a folder that is there and cannot be read."""
+
+    def refuse(error: OSError) -> NoReturn:
+        raise InputError(str(error.filename), "cannot be listed", _READABLE) from error
+
+    for place, folders, files in os.walk(folder, onerror=refuse):
+        folders[:] = sorted(one for one in folders if not _hidden(one, ""))
+        for name in folders:
+            if os.path.islink(path := os.path.join(place, name)):
+                raise InputError(path, "is a link to a folder", "name that folder beside this one")
+        for name in sorted(files):
+            if not _hidden(name, ""):
+                _check_file(os.path.join(place, name))
+
+
+def _check_file(path: str) -> None:
+    """Raises InputError unless a path is of an ordinary file that can be read."""
+    try:
+        mode = os.stat(path).st_mode
+    except OSError as error:
+        problem = "leads nowhere" if os.path.islink(path) else error.strerror or "cannot be read"
+        raise InputError(path, problem, "mend the link, or take it out") from error
+    if not stat.S_ISREG(mode):
+        raise InputError(path, "is not an ordinary file", "give files with records alone")
+    if not os.access(path, os.R_OK):
+        raise InputError(path, "cannot be read", _READABLE)
 
 
 def _match_one(pattern: str) -> list[FileMetadata]:

@@ -1,6 +1,8 @@
 """Patterns mean files, and each file has a format."""
 
 import json
+import os
+import socket
 from pathlib import Path
 
 import pyarrow as pa
@@ -173,6 +175,77 @@ def test_patterns_mean_files_each_once(tmp_path, monkeypatch):
     for empty in ("empty", "empty/", f"{root}/empty"):
         with pytest.raises(InputError, match="has no files to read"):
             match_files([empty])
+
+
+def make_fifo(path):
+    os.mkfifo(path)
+
+
+def make_socket(path):
+    with socket.socket(socket.AF_UNIX) as one:
+        one.bind(str(path))
+
+
+def make_dangling_link(path):
+    path.symlink_to(path.parent / "nowhere")
+
+
+def make_linked_folder(path):
+    (path.parents[2] / "elsewhere").mkdir()
+    (path.parents[2] / "elsewhere" / "c.csv").write_bytes(b"x")
+    path.symlink_to(path.parents[2] / "elsewhere")
+
+
+def make_loop(path):
+    path.symlink_to(path)
+
+
+@pytest.mark.parametrize(
+    ("make", "problem"),
+    [
+        (make_fifo, "is not an ordinary file"),
+        (make_socket, "is not an ordinary file"),
+        (make_dangling_link, "leads nowhere"),
+        (make_loop, "leads nowhere"),
+        (make_linked_folder, "is a link to a folder"),
+    ],
+)
+def test_what_is_in_a_folder_and_cannot_be_read_is_refused_by_name(tmp_path, make, problem):
+    folder = tmp_path / "in"
+    (folder / "s").mkdir(parents=True)
+    (folder / "a.csv").write_bytes(b"x")
+    odd = folder / "s"
+    make(odd / "b.csv")
+    for given in (folder, odd):
+        with pytest.raises(InputError, match=problem) as refused:
+            match_files([str(given)])
+        assert refused.value.path == str(odd / "b.csv")
+    (odd / "b.csv").rename(odd / ".b.csv")
+    assert [Path(one.path).name for one in match_files([str(folder)])] == ["a.csv"]
+
+
+@pytest.mark.parametrize("make", [make_fifo, make_socket])
+def test_a_pattern_never_opens_what_is_no_ordinary_file(tmp_path, make):
+    make(tmp_path / "b.csv")
+    for pattern in ("b.csv", "*.csv", "**"):
+        with pytest.raises(InputError, match=r"is not an ordinary file|no such file"):
+            match_files([f"{tmp_path}/{pattern}"])
+
+
+def test_a_folder_that_cannot_be_listed_is_refused(tmp_path, monkeypatch):
+    (tmp_path / "a.csv").write_bytes(b"x")
+    (tmp_path / "shut").mkdir()
+    listed = os.scandir
+
+    def refuse(path):
+        if str(path).endswith("shut"):
+            raise PermissionError(13, "Permission denied", str(path))
+        return listed(path)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    with pytest.raises(InputError, match="cannot be listed") as refused:
+        match_files([str(tmp_path)])
+    assert refused.value.path == str(tmp_path / "shut")
 
 
 def test_labels_are_the_shortest_unique_tails():
