@@ -124,7 +124,7 @@ def match_files(patterns: Sequence[str]) -> list[FileMetadata]:
             raise InputError(pattern, "no such file", "check the name, or quote the pattern")
         for one in files:
             if _is_local(one.path):
-                _check_file(one.path)
+                _check_file(Path(one.path))
         found += [FileMetadata(_absolute(one.path), one.size_in_bytes) for one in files]
     distinct: dict[str, FileMetadata] = {}
     for one in sorted(found, key=attrgetter("path")):
@@ -140,25 +140,26 @@ def _check_folder(folder: str) -> None:
 
     for place, folders, files in os.walk(folder, onerror=refuse):
         folders[:] = sorted(one for one in folders if not _hidden(one, ""))
-        for name in folders:
-            if os.path.islink(path := os.path.join(place, name)):
-                raise InputError(path, "is a link to a folder", "name that folder beside this one")
-        for name in sorted(files):
-            if not _hidden(name, ""):
-                _check_file(os.path.join(place, name))
+        for path in (Path(place, one) for one in folders):
+            if path.is_symlink():
+                remedy = "name that folder beside this one"
+                raise InputError(str(path), "is a link to a folder", remedy)
+        for path in (Path(place, one) for one in sorted(files)):
+            if not _hidden(path.name, ""):
+                _check_file(path)
 
 
-def _check_file(path: str) -> None:
+def _check_file(path: Path) -> None:
     """Raises InputError unless a path is of an ordinary file that can be read."""
     try:
-        mode = os.stat(path).st_mode
+        mode = path.stat().st_mode
     except OSError as error:
-        problem = "leads nowhere" if os.path.islink(path) else error.strerror or "cannot be read"
-        raise InputError(path, problem, "mend the link, or take it out") from error
+        problem = "leads nowhere" if path.is_symlink() else error.strerror or "cannot be read"
+        raise InputError(str(path), problem, "mend the link, or take it out") from error
     if not stat.S_ISREG(mode):
-        raise InputError(path, "is not an ordinary file", "give files with records alone")
+        raise InputError(str(path), "is not an ordinary file", "give files with records alone")
     if not os.access(path, os.R_OK):
-        raise InputError(path, "cannot be read", _READABLE)
+        raise InputError(str(path), "cannot be read", _READABLE)
 
 
 def _match_one(pattern: str) -> list[FileMetadata]:

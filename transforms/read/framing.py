@@ -138,13 +138,16 @@ def _line(position: int, data: bytes, size: int, offset: int) -> Record:
 def csv_records(lines: Iterable[Record]) -> Iterator[Record]:
     """Joins physical lines to CSV records; blank lines between records are skipped.
 
-    The rules are those of Python's csv module, which cannot say where a record starts, nor give up
-    on a quote that is never closed: a quote opens a cell only at its start, a doubled quote inside
-    is one quote, and what follows a closing quote is taken as it is. A cell may hold line ends.
+    The rules are those of Python's strict csv module, which cannot say where a record starts, nor
+    give up on a quote that is never closed: a quote opens a cell only at its start, a doubled quote
+    inside is one quote, and a comma or the line's end follows a closing one. A cell may hold line
+    ends.
 
-    A line that opens a quote which no later line closes within `MAX_OPEN_LINES` and
-    `MAX_OPEN_BYTES` comes alone, as BROKEN_CSV, and reading goes on at the next line. Lines
-    that carry a fault pass through. Linear: each line is looked at twice at most.
+    A line in which something else follows a closing quote comes alone, as BROKEN_CSV, and so does
+    one that opens a quote which the next line with a lone quote does not close by these rules, or
+    none within `MAX_OPEN_LINES` and `MAX_OPEN_BYTES`: a stray quote costs its own line, and reading
+    goes on at the next. Lines that carry a fault pass through. Linear: each line is looked at twice
+    at most.
     """
     source = iter(lines)
     ahead: deque[Record] = deque()
@@ -156,8 +159,11 @@ def csv_records(lines: Iterable[Record]) -> Iterator[Record]:
         if line.fault is not None:
             yield line
             continue
-        if b'"' not in line.data or not leaves_quote_open(line.data):
-            if line.data and not line.data.isspace():
+        opened = b'"' in line.data and leaves_quote_open(line.data)
+        if not opened:
+            if opened is None:
+                yield line._replace(fault=Code.BROKEN_CSV)
+            elif line.data and not line.data.isspace():
                 yield line
             continue
         closed = False
@@ -170,8 +176,10 @@ def csv_records(lines: Iterable[Record]) -> Iterator[Record]:
             following = ahead[barren]
             if following.fault is not None:
                 break
-            if b'"' in following.data and not leaves_quote_open(following.data, opened=True):
-                closed = True
+            if b'"' in following.data and not (
+                opened := leaves_quote_open(following.data, opened=True)
+            ):
+                closed = opened is not None
                 break
             barren, barren_bytes = barren + 1, barren_bytes + following.size
         if not closed:
@@ -182,17 +190,24 @@ def csv_records(lines: Iterable[Record]) -> Iterator[Record]:
         yield Record(line.position, data, len(data))
 
 
-def leaves_quote_open(line: bytes, opened: bool = False) -> bool:
-    """Returns whether a quoted cell is open at a line's end, given whether one is at its start."""
-    at = 0
+def leaves_quote_open(line: bytes, opened: bool = False) -> bool | None:
+    """Returns whether a quoted cell is open at a line's end, given whether one is at its start.
+
+    None where something else than a comma or the end follows a closing quote, and where a cell was
+    open at the start and one without quotes around it has a quote: it was not the cell's end.
+    """
+    at, joined = 0, opened
     while True:
         if not opened:
             if line[at : at + 1] == b'"':
                 at += 1
             else:
-                at = line.find(b",", at) + 1
-                if not at:
+                comma = line.find(b",", at)
+                if joined and line.find(b'"', at, len(line) if comma < 0 else comma) >= 0:
+                    return None
+                if comma < 0:
                     return False
+                at = comma + 1
                 continue
         quote = line.find(b'"', at)
         while quote >= 0 and line[quote + 1 : quote + 2] == b'"':
@@ -200,9 +215,11 @@ def leaves_quote_open(line: bytes, opened: bool = False) -> bool:
         if quote < 0:
             return True
         opened = False
-        at = line.find(b",", quote) + 1
-        if not at:
+        at = quote + 2
+        if at > len(line):
             return False
+        if line[at - 1 : at] != b",":
+            return None
 
 
 def split_cells(record: str) -> list[str]:

@@ -62,7 +62,7 @@ _FAULTS = {
     Code.TRUNCATED_FILE: "the compressed file ends early, in this row",
     Code.UNREADABLE_FILE: "the compressed file is corrupt from this row on",
     Code.BAD_ENCODING: "text that its own encoding cannot hold",
-    Code.BROKEN_CSV: "a quote in this row is never closed",
+    Code.BROKEN_CSV: "a quote in this row is never closed, or text follows a closing one",
 }
 
 
