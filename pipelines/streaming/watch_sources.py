@@ -20,6 +20,7 @@ from typing import Any
 
 import apache_beam as beam
 import pyarrow as pa
+import xxhash
 
 from pipelines.options import UsageError
 from pipelines.streaming.options import StreamOptions
@@ -61,6 +62,9 @@ BYTES_AT_ONCE = 256 * 1024 * 1024
 """Bytes of new files that one tick reads: what is left waits for the next one. One that has no
 lines to be cut at is read whole."""
 
+MARK_BYTES = 65_536
+"""Bytes at both ends of what was read of a file by which it is known again."""
+
 MESSAGES_AT_ONCE = 50_000
 """Records that one tick reads at most: what is left waits for the next one."""
 
@@ -75,13 +79,18 @@ _PREFIX = "kafka:"
 
 @dataclass(frozen=True)
 class ReadPosition:
-    """The point up to which a file was read: on from `offset`, or anew if it is another file."""
+    """The point up to which a file was read: on from `offset`, or anew if it is another file.
+
+    `mark` is a digest of what stands before `offset`: a file of the same place and a larger size
+    can be another one.
+    """
 
     inode: int
     size: int
     mtime_ns: int
     offset: int
     line: int
+    mark: str = ""
 
 
 @dataclass(frozen=True)
@@ -96,12 +105,12 @@ class NewRecords:
         return bool(self.shards or self.rejects)
 
 
-def positions_to_json(positions: Mapping[str, ReadPosition]) -> dict[str, dict[str, int]]:
+def positions_to_json(positions: Mapping[str, ReadPosition]) -> dict[str, dict[str, Any]]:
     """Returns positions as they are stored."""
     return {name: asdict(one) for name, one in sorted(positions.items())}
 
 
-def positions_from_json(stored: Mapping[str, Mapping[str, int]]) -> dict[str, ReadPosition]:
+def positions_from_json(stored: Mapping[str, Mapping[str, Any]]) -> dict[str, ReadPosition]:
     """Returns positions that `positions_to_json` stored."""
     return {name: ReadPosition(**one) for name, one in stored.items()}
 
@@ -192,9 +201,10 @@ class WatchedFolder:
         file = recognize_file(file, self._options)
         if file_layout(file) == Layout.LINES and file.compression == "none":
             at = start
-            if before is not None and 0 < before.offset < start.size:  # it has grown
+            if before is not None and _begins_as(path, before, start.size):  # it has grown
                 at = replace(start, offset=before.offset, line=before.line)
-            return _line_shards(file, at, most, whole=unchanged_for >= UNFINISHED_SECONDS)
+            found = _line_shards(file, at, most, whole=unchanged_for >= UNFINISHED_SECONDS)
+            return found[0], replace(found[1], mark=_mark(path, found[1].offset))
         if unchanged_for < SETTLED_SECONDS:
             return None
         _, shards = scan_file(file)
@@ -389,7 +399,7 @@ def _has_line(path: Path) -> bool:
 
 def _line_shards(
     file: InputFile, at: ReadPosition, most: int, *, whole: bool
-) -> tuple[list[Shard], ReadPosition] | None:
+) -> tuple[list[Shard], ReadPosition]:
     """Cuts shards of whole lines from `at` on; with `whole` also a last line that has no end."""
     shards: list[Shard] = []
     offset, line = at.offset, at.line
@@ -408,6 +418,21 @@ def _line_shards(
     if offset < at.size:  # the rest of a line is still to come, or of the file: look again
         at = replace(at, size=offset)
     return shards, replace(at, offset=offset, line=line)
+
+
+def _begins_as(path: Path, before: ReadPosition, size: int) -> bool:
+    """Tells whether what was read of a file stands in it still, as far as its mark tells."""
+    if not 0 < before.offset <= size:
+        return False
+    return not before.mark or before.mark == _mark(path, before.offset)
+
+
+def _mark(path: Path, offset: int) -> str:
+    """Returns a digest of the first and of the last `MARK_BYTES` of a file before an offset."""
+    with path.open("rb") as stream:
+        first = stream.read(min(offset, MARK_BYTES))
+        stream.seek(max(0, offset - MARK_BYTES))
+        return xxhash.xxh3_128_hexdigest(first + stream.read(min(offset, MARK_BYTES)))
 
 
 def _file_reject(kind: RecordKind, name: str, error: InputError) -> pa.RecordBatch:

@@ -125,6 +125,31 @@ def test_another_file_of_the_same_name_is_read_anew(watched):
     assert ids(feed.poll(first.positions)) == ["c3"]
 
 
+@pytest.mark.parametrize(
+    ("content", "read"),
+    [
+        (lines(3, 4, 5, 6), ["c3", "c4", "c5", "c6"]),
+        (lines(1, 4, 5, 6), ["c1", "c4", "c5", "c6"]),
+        (lines(3), ["c3"]),
+        (lines(1, 2), []),
+        (lines(1, 2, 3), ["c3"]),
+    ],
+    ids=["replaced", "replaced from the second line on", "shorter", "touched", "grown"],
+)
+def test_a_file_that_is_written_over_is_read_from_its_start(watched, content, read):
+    """It keeps its place on the disk, and can be larger than before: its head was lost."""
+    folder, feed, clock = watched
+    put(folder / "a.jsonl", lines(1, 2), clock.now)
+    first = feed.poll({})
+    stored = positions_from_json(json.loads(json.dumps(positions_to_json(first.positions))))
+    inode = (folder / "a.jsonl").stat().st_ino
+    put(folder / "a.jsonl", content, clock.now + 1)
+    assert (folder / "a.jsonl").stat().st_ino == inode
+    second = feed.poll(stored)
+    assert ids(second) == read
+    assert not feed.poll(second.positions)
+
+
 def test_hidden_and_half_written_files_are_left_alone(watched):
     folder, feed, clock = watched
     for name in (".a.jsonl", "_a.jsonl", "a.jsonl.tmp", "a.part"):
