@@ -136,16 +136,19 @@ def test_a_fork_and_its_parent_read_what_each_other_spills(tmp_path):
     os.close(sink)
 
 
-def test_the_first_batches_that_are_spilled_are_compressed_fast(tmp_path, monkeypatch):
-    monkeypatch.setattr(batch_codec, "FAST_SPILL_BYTES", 10_000)
+def test_the_first_batches_that_are_spilled_are_not_compressed_and_more_are_fast(
+    tmp_path, monkeypatch
+):
+    monkeypatch.setattr(batch_codec, "PLAIN_SPILL_BYTES", 20_000)
+    monkeypatch.setattr(batch_codec, "FAST_SPILL_BYTES", 60_000)
     random.seed(5)
     rows = batch([("".join(random.choices("abcdefgh ", k=40)), "x") for _ in range(500)])
     sizes = []
     with SpillFile(str(tmp_path)).spilling():
-        for _ in range(4):
+        for _ in range(5):
             encoded = encode_batch(rows, SCHEMA)
             sizes.append(len(encoded.to_bytes()))
             assert decode_batch(pickle.loads(pickle.dumps(encoded)), SCHEMA) == rows  # noqa: S301
-    well = len(encode_batch(rows, SCHEMA).to_bytes())
-    assert sizes == [*[sizes[0]] * 2, well, well]
-    assert sizes[0] > well
+    plain, _, fast, _, well = sizes
+    assert sizes == [plain, plain, fast, fast, well]
+    assert well == len(encode_batch(rows, SCHEMA).to_bytes()) < fast < plain
