@@ -109,9 +109,13 @@ def decode_batch(encoded: EncodedBatch, schema: pa.Schema) -> pa.RecordBatch:
 
 
 class _Spilling:
-    """The codec of batches that are encoded now: zstd, but not of the first that are spilled."""
+    """The codec of batches that are encoded now: zstd, but not of the first that are spilled.
+
+    `token` names the open file in the process that opened it and in all forks of it.
+    """
 
     codec = _ZSTD
+    token = b""
 
 
 _SPILLING = _Spilling()
@@ -140,11 +144,11 @@ class SpillFile:
             self._file = file.fileno()
             copyreg.pickle(EncodedBatch, self._reduce_batch)
             copyreg.pickle(np.ndarray, self._reduce_array)
-            _SPILLING.codec = _PLAIN
+            _SPILLING.codec, _SPILLING.token = _PLAIN, os.urandom(16)
             try:
                 yield
             finally:
-                _SPILLING.codec = _ZSTD
+                _SPILLING.codec, _SPILLING.token = _ZSTD, b""
                 del copyreg.dispatch_table[EncodedBatch], copyreg.dispatch_table[np.ndarray]
 
     def _reduce_batch(self, encoded: EncodedBatch) -> _Reduced:
@@ -160,7 +164,7 @@ class SpillFile:
             return tuple(array.__reduce__())
         start = self._append(np.ascontiguousarray(array).data.cast("B"), mmap.ALLOCATIONGRANULARITY)
         reference = SpillRef(self._file, start, array.nbytes)
-        return _map_array, (reference, os.getpid(), array.dtype, array.shape)
+        return _map_array, (reference, _SPILLING.token, array.dtype, array.shape)
 
     def _append(self, content: bytes | memoryview, alignment: int = 1) -> int:
         """Writes the content at a multiple of `alignment` bytes; returns its start."""
@@ -175,21 +179,15 @@ class SpillFile:
         return start
 
 
-_FORKED_FROM: set[int] = set()
-"""The process that this one was forked from, and those before it."""
-
-os.register_at_fork(after_in_child=lambda: _FORKED_FROM.add(os.getppid()))
-
-
 def _map_array(
-    reference: SpillRef, process: int, kind: np.dtype, shape: tuple[int, ...]
+    reference: SpillRef, token: bytes, kind: np.dtype, shape: tuple[int, ...]
 ) -> np.ndarray:
     """Maps a spilled array copy-on-write.
 
     Raises:
-        OSError: in another process than the one that spilled it and its forks.
+        OSError: in a process that has not the file of that token open.
     """
-    if process != os.getpid() and process not in _FORKED_FROM:
+    if token != _SPILLING.token:
         raise OSError("a spilled array can only be read by the process that spilled it")
     access = mmap.ACCESS_COPY
     mapped = mmap.mmap(reference.file, reference.size, access=access, offset=reference.start)

@@ -3,7 +3,8 @@
 import os
 import pickle
 import random
-from types import SimpleNamespace
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -103,12 +104,13 @@ def test_while_spilling_large_arrays_lie_in_the_file(tmp_path):
     assert len(pickle.dumps(large)) > large.nbytes
 
 
-def test_a_spilled_array_is_an_error_in_another_process(tmp_path, monkeypatch):
+def test_a_spilled_array_is_an_error_in_another_process(tmp_path):
     with SpillFile(str(tmp_path)).spilling():
         pickled = pickle.dumps(np.zeros(1 << 20))
-        monkeypatch.setattr("transforms.batch_codec.os", SimpleNamespace(getpid=int))
-        with pytest.raises(OSError, match="spilled"):
-            pickle.loads(pickled)  # noqa: S301
+        read = f"import pickle; pickle.loads({pickled!r})"
+        done = subprocess.run([sys.executable, "-c", read], check=False, stderr=subprocess.PIPE)
+    assert done.returncode == 1
+    assert b"OSError: a spilled array" in done.stderr
 
 
 def test_a_fork_and_its_parent_read_what_each_other_spills(tmp_path):
@@ -122,7 +124,7 @@ def test_a_fork_and_its_parent_read_what_each_other_spills(tmp_path):
             status = 1
             try:
                 assert np.array_equal(pickle.loads(spilled), array)  # noqa: S301
-                os.write(sink, pickle.dumps(other))
+                os.write(sink, pickle.dumps((other, array[::-1])))
                 status = 0
             finally:
                 os._exit(status)
@@ -130,7 +132,9 @@ def test_a_fork_and_its_parent_read_what_each_other_spills(tmp_path):
         assert os.waitpid(pid, 0) == (pid, 0)
         sent = os.read(source, 1 << 16)
         assert len(sent) < 2_000
-        assert pickle.loads(sent) == other  # noqa: S301
+        sent_batch, sent_array = pickle.loads(sent)  # noqa: S301
+        assert sent_batch == other
+        assert np.array_equal(sent_array, array[::-1])
         assert pickle.loads(kept) == own  # noqa: S301
     os.close(source)
     os.close(sink)
