@@ -130,7 +130,14 @@ def _find_in_distinct(texts: pa.Array, regions: pa.Array) -> pa.RecordBatch:
         and (one := _prepare_text(row, text, region, may_be_spoken=any_words))
     ]
     reader = _CandidateReader()
-    reader.read_columns(one.candidate(chain) for one in prepared for chain in one.chains)
+    reader.read_columns(
+        candidate
+        for one in prepared
+        for candidate in (
+            *map(one.candidate, one.chains),
+            *((plain, one.region) for _, plain, _ in one.spoken),
+        )
+    )
     reader.read_columns(
         one.candidate(span)
         for one in prepared
