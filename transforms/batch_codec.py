@@ -38,9 +38,6 @@ _CODECS = (pa.Codec("zstd", 1), pa.Codec("lz4_raw"), None)
 
 _ZSTD, _LZ4, _PLAIN = range(len(_CODECS))
 
-_LENGTH_BYTES = 8
-"""Bytes in front of an encoded batch: the number of its codec, and its size when decompressed."""
-
 _Reduced = tuple[Any, ...]
 """The value of a `copyreg` reducer: a function, its arguments, and maybe a state."""
 
@@ -58,18 +55,21 @@ class SpillRef:
 class EncodedBatch:
     """An encoded batch, or a reference to it; `decode_batch` reads it, given its schema.
 
-    Once it has been spilled it holds the reference alone.
+    Once it has been spilled it holds the reference alone. `codec` is the number of its codec, and
+    `size` what it has when decompressed.
     """
 
-    content: bytes | SpillRef
+    content: bytes | pa.Buffer | SpillRef
+    codec: int
+    size: int
 
-    def to_bytes(self) -> bytes:
-        """Returns the encoded batch.
+    def read(self) -> bytes | pa.Buffer:
+        """Returns the content.
 
         Raises:
             OSError: if the spill file is shorter than it was.
         """
-        if isinstance(self.content, bytes):
+        if not isinstance(self.content, SpillRef):
             return self.content
         file, start, size = self.content.file, self.content.start, self.content.size
         parts = []
@@ -93,18 +93,15 @@ def encode_batch(batch: pa.RecordBatch, schema: pa.Schema) -> EncodedBatch:
     if not batch.num_rows:  # Arrow cuts a slice out of its buffers unless nothing is left of it
         batch = pa.RecordBatch.from_pylist([], batch.schema)
     message = batch.serialize()
-    length = message.size | _SPILLING.codec << 8 * (_LENGTH_BYTES - 1)
     codec = _CODECS[_SPILLING.codec]
-    content = codec.compress(message) if codec else message
-    return EncodedBatch(b"".join((length.to_bytes(_LENGTH_BYTES, "big"), content)))
+    content = codec.compress(message, asbytes=True) if codec else message
+    return EncodedBatch(content, _SPILLING.codec, message.size)
 
 
 def decode_batch(encoded: EncodedBatch, schema: pa.Schema) -> pa.RecordBatch:
     """Returns the batch that `encode_batch` was given."""
-    view = memoryview(encoded.to_bytes())
-    codec, size = _CODECS[view[0]], int.from_bytes(view[1:_LENGTH_BYTES], "big")
-    content = view[_LENGTH_BYTES:]
-    message = codec.decompress(content, size) if codec else pa.py_buffer(content)
+    codec, content = _CODECS[encoded.codec], encoded.read()
+    message = codec.decompress(content, encoded.size) if codec else pa.py_buffer(content)
     return pa.ipc.read_record_batch(message, schema)
 
 
@@ -153,10 +150,9 @@ class SpillFile:
 
     def _reduce_batch(self, encoded: EncodedBatch) -> _Reduced:
         content = encoded.content
-        if not isinstance(content, bytes) or len(content) < MIN_SPILLED_BATCH_BYTES:
-            return EncodedBatch, (content,)
-        encoded.content = SpillRef(self._file, self._append(content), len(content))
-        return EncodedBatch, (encoded.content,)
+        if not isinstance(content, SpillRef) and len(content) >= MIN_SPILLED_BATCH_BYTES:
+            encoded.content = SpillRef(self._file, self._append(content), len(content))
+        return EncodedBatch, (encoded.content, encoded.codec, encoded.size)
 
     def _reduce_array(self, array: np.ndarray) -> _Reduced:
         """Spills a large array: Beam keeps one that is a side input for as long as the run."""
@@ -166,7 +162,7 @@ class SpillFile:
         reference = SpillRef(self._file, start, array.nbytes)
         return _map_array, (reference, _SPILLING.token, array.dtype, array.shape)
 
-    def _append(self, content: bytes | memoryview, alignment: int = 1) -> int:
+    def _append(self, content: bytes | pa.Buffer | memoryview, alignment: int = 1) -> int:
         """Writes the content at a multiple of `alignment` bytes; returns its start."""
         with self._end.get_lock():
             start = -(-self._end.value // alignment) * alignment
