@@ -143,10 +143,11 @@ def _log_bayes_factors(
     other -= own[known][row] * one
     left = other > 0
     row, one, other = row[left], one[left], other[left]
-    alpha = CONCENTRATION * _column_shares(others)[column[left]]
+    prior, column = CONCENTRATION * _column_shares(others), column[left]
     from scipy.special import gammaln
 
-    term = gammaln(alpha + one + other) + gammaln(alpha)
+    alpha = prior[column]
+    term = gammaln(alpha + one + other) + gammaln(prior)[column]
     term -= gammaln(alpha + one) + gammaln(alpha + other)
     whole = gammaln(CONCENTRATION + first) + gammaln(CONCENTRATION + second)
     whole -= gammaln(CONCENTRATION + first + second) + gammaln(CONCENTRATION)
