@@ -144,7 +144,7 @@ def one_run(folder: Path, output: Path, notes: Path, *, report: bool) -> int:
             made = plain(batch, schema)
             held = name or ROWS.get(tuple(schema.names), "other")
             with sizes.open("a") as file:  # forks of the run write there, too
-                file.write(f"{len(made.to_bytes())} {held}\n")
+                file.write(f"{len(made.read())} {held}\n")
             return made
 
         return encode

@@ -38,9 +38,11 @@ def run(command: Sequence[str], samples: list[tuple[float, int]] | None = None) 
     Raises:
         CommandFailedError: if it does not end with 0.
     """
+    # As where it is installed, modules are compiled once, and not by each process.
+    env = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
         started = time.perf_counter()
-        process = subprocess.Popen(command, stdout=out, stderr=err)
+        process = subprocess.Popen(command, stdout=out, stderr=err, env=env)
         sampler = _Peak(process.pid, samples)
         sampler.start()
         _, status, used = os.wait4(process.pid, 0)

@@ -105,7 +105,7 @@ def withheld_ids(kinds: pa.Array, digests: pa.Array) -> pa.Array:
 
 def is_withheld(entity_id: str) -> bool:
     """Tells whether an id, with or without an epoch, stands for an identifier that is withheld."""
-    return re.match(_WITHHELD, without_epoch(entity_id)) is not None
+    return ":withheld-" in entity_id and bool(re.match(_WITHHELD, without_epoch(entity_id)))
 
 
 def are_withheld(column: pa.Array | pa.ChunkedArray) -> pa.Array | pa.ChunkedArray:
@@ -118,12 +118,12 @@ def are_withheld(column: pa.Array | pa.ChunkedArray) -> pa.Array | pa.ChunkedArr
 
 def without_epoch(entity_id: str) -> str:
     """Returns the id without its epoch, which all holders of the identifier have in common."""
-    return re.sub(_MARK, r"\1", entity_id)
+    return re.sub(_MARK, r"\1", entity_id) if "#" in entity_id else entity_id
 
 
 def epoch_number(entity_id: str) -> int:
     """Returns the epoch that an id names; 1 for the first, whose id has no mark."""
-    match = re.match(_MARK, entity_id)
+    match = re.match(_MARK, entity_id) if "#" in entity_id else None
     return int(match[2]) if match else 1
 
 

@@ -27,7 +27,7 @@ from scipy.sparse import coo_array
 
 from schemas.enums import EntityKind, RecordKind, Role
 from schemas.mention import ROW
-from transforms.arrow_util import group_changes, group_starts, mix_hashes, sorted_lookup
+from transforms.arrow_util import group_starts, mix_hashes, sorted_lookup, sorted_unique
 from transforms.extract.evidence import evidence_of
 from transforms.extract.fingerprints import (
     GAP,
@@ -412,11 +412,10 @@ def _passages_by_text(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Returns (row, passage), sorted and each once."""
     at, known = sorted_lookup(passage["value"].to_numpy(), flat.value)
-    row, of = flat.row[known], passage["passage"].to_numpy()[at[known]]
-    order = np.lexsort((of, row))
-    row, of = row[order], of[order]
-    once = group_changes(row, of)
-    return row[once], of[once]
+    names, number = np.unique(passage["passage"].to_numpy(), return_inverse=True)
+    count = max(len(names), 1)
+    key = sorted_unique(flat.row[known] * count + number[at[known]])
+    return key // count, names[key % count]
 
 
 def _unnamed_tellers(

@@ -36,6 +36,13 @@ _FORMS = (
     pn.PhoneNumberFormat.NATIONAL,
 )
 
+_SIGNS = (
+    str.maketrans("0123456789+-()", "０１２３４５６７８９＋－（）"),
+    *(str.maketrans(" -", one) for one in ("\xa0\u2011", "--", ".\u2013", "/\u2212", "\u3000-")),
+)
+
+_EXTENSIONS = (" ext. ", " x", "x ", " extension ", ";ext=", " Ext", ", ext ", "ext.", " #", " x.")
+
 _PREFIXES = ("", "", "", "", "00", "011", "0011", "0", "1")
 
 
@@ -63,6 +70,10 @@ def draw(rng: Random, known: list[tuple[str, pn.PhoneNumber]]) -> tuple[str, str
         written = "".join(c for c in written if c.isdigit())
     if rng.random() < 0.3:
         written = rng.choice(_PREFIXES) + written
+    if rng.random() < 0.2:
+        written = written.translate(rng.choice(_SIGNS))
+    if rng.random() < 0.2:
+        written += rng.choice(_EXTENSIONS) + str(rng.randrange(10 ** rng.randint(1, 8)))
     under = region if rng.random() < 0.5 else rng.choice((*COMMON, None))
     return written, under
 

@@ -348,9 +348,10 @@ class _Activity:
     def of(cls, evidence: Incidence, label: np.ndarray) -> _Activity:
         group, cluster, _ = group_clusters(evidence, label)
         reporter, day = evidence.reporter[group], evidence.day[group]
-        order = np.lexsort((day, reporter, cluster))
-        order = order[group_starts(cluster[order], reporter[order])]
-        cluster, day = cluster[order], day[order]
+        key = cluster * (int(reporter.max(initial=0)) + 1) + reporter
+        order = np.argsort(key)
+        starts = group_starts(key[order])
+        cluster, day = cluster[order[starts]], np.minimum.reduceat(day[order], starts)
         first, last = np.full(len(label), np.inf), np.full(len(label), -np.inf)
         np.minimum.at(first, cluster, day)
         np.maximum.at(last, cluster, day)

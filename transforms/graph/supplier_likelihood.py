@@ -126,10 +126,11 @@ def _log_bayes_factors(
     left = other > 0
     row, one, other = row[left], one[left], other[left]
     total = others.sum(axis=0)
-    alpha = CONCENTRATION * (total / (total.sum() or 1.0))[column[left]]
+    prior, column = CONCENTRATION * (total / (total.sum() or 1.0)), column[left]
     from scipy.special import gammaln
 
-    term = gammaln(alpha + one + other) + gammaln(alpha)
+    alpha = prior[column]
+    term = gammaln(alpha + one + other) + gammaln(prior)[column]
     term -= gammaln(alpha + one) + gammaln(alpha + other)
     whole = gammaln(CONCENTRATION + first) + gammaln(CONCENTRATION + second)
     whole -= gammaln(CONCENTRATION + first + second) + gammaln(CONCENTRATION)

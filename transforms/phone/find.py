@@ -132,7 +132,14 @@ def _find_in_distinct(texts: pa.Array, regions: pa.Array) -> pa.RecordBatch:
         and (one := _prepare_text(row, text, region, may_be_spoken=any_words))
     ]
     reader = _CandidateReader()
-    reader.read_columns(one.candidate(chain) for one in prepared for chain in one.chains)
+    reader.read_columns(
+        candidate
+        for one in prepared
+        for candidate in (
+            *map(one.candidate, one.chains),
+            *((plain, one.region) for _, plain, _ in one.spoken),
+        )
+    )
     reader.read_columns(
         one.candidate(span)
         for one in prepared
@@ -295,21 +302,24 @@ class _CandidateReader:
             return
         raws, regions = (pa.array(column, pa.string()) for column in zip(*pairs, strict=True))
         read = normalize_columns.normalize_plain(raws, regions)
-        plain = pc.match_substring_regex(raws.take(pa.array(read.rows)), _PLAIN_CANDIDATE)
+        plain = pc.match_substring_regex(read.written, _PLAIN_CANDIDATE)
         for row in read.invalid.tolist():
             if not pairs[row][0].startswith("00"):
                 self.known[pairs[row]] = None
-        for is_plain, complete, row, national, e164, claimed, kind in zip(
+        for is_plain, complete, row, national, written, e164, claimed, kind, extension in zip(
             plain.to_pylist(),
             read.complete.tolist(),
             read.rows.tolist(),
             read.national.tolist(),
-            *(column.to_pylist() for column in (read.e164, read.region, read.line_type)),
+            *(one.to_pylist() for one in (read.written, read.e164, read.region)),
+            *(one.to_pylist() for one in (read.line_type, read.extension)),
             strict=True,
         ):
-            if is_plain and not _JOURNAL_PAGE.search(pairs[row][0]):
+            # Of an extension's digits the matcher takes some for the number's.
+            unsure = extension and national and not e164.startswith("+1")
+            if is_plain and not unsure and not _JOURNAL_PAGE.search(written):
                 how = ReadingMethod.NATIONAL if national else ReadingMethod.INTERNATIONAL
-                reading = Reading(e164, claimed, kind, how=how, validity=VALID, confidence=1.0)
+                reading = Reading(e164, claimed, kind, None, how, VALID, extension, None, 1.0)
                 self.known[pairs[row]] = reading if complete else None
 
 

@@ -233,6 +233,7 @@ def _normalize_distinct(raw: pa.Array, region: pa.Array) -> tuple[list[pa.Array]
         "line_type": plain.line_type,
         "how": pc.if_else(pa.array(plain.national), *how),
         "validity": pa.repeat(VALID, count),
+        "extension": plain.extension,
         "confidence": pa.repeat(pa.scalar(1, pa.float32()), count),
     }
     columns = [

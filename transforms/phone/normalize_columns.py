@@ -1,4 +1,4 @@
-"""Normalizes plain phone numbers by whole columns: ASCII digits and ordinary punctuation.
+"""Normalizes plain phone numbers by whole columns: digits, ordinary punctuation, an extension.
 
 Numbers are read as `phonenumbers` reads them, by its own metadata (`numbering_plan`); where the
 library's rules do what is not implemented here, the number is left to it. No number is refused
@@ -34,14 +34,26 @@ _SHAPE = r"^[( ]{0,2}\+?[( ]{0,2}[0-9](?:[-. ()/]{0,3}[0-9]){6,17}$"
 _NOT_NUMBERS = r"^[0-9]{7,15}\.0$|/[0-9 ]*/"
 """RE2: a spreadsheet's float, and what may be a date."""
 
+_SIGNS = str.maketrans(
+    "\u2010\u2011\u2012\u2013\u2014\u2015\u2212\uff0d\xa0\u3000０１２３４５６７８９＋（）．／",
+    "--------  0123456789+()./",
+)
+"""Signs that the library takes for those of ASCII."""
+
+_EXTENSION = r"[0-9](?: ?(?:ext\.?|extension|x) ?|;ext=)([0-9]{1,6})$"
+"""RE2 and Python: an extension behind a digit, as the library reads it."""
+
 
 class PlainReadings(NamedTuple):
     """The readings of a column of numbers, at the `rows` (ascending) that could be read."""
 
     rows: Array
+    written: pa.Array
+    """The number as it was read: in ASCII, without its extension."""
     e164: pa.Array
     region: pa.Array
     line_type: pa.Array
+    extension: pa.Array
     national: Array
     """True where the number was written without its country code."""
     complete: Array
@@ -83,15 +95,16 @@ def normalize_plain(raw: pa.Array, region: pa.Array) -> PlainReadings:
         raw: Strings without nulls and without white space around them.
         region: ISO 3166-1 alpha-2 or null, as many.
     """
-    rows = np.flatnonzero(match_mask(raw, _SHAPE) & ~match_mask(raw, _NOT_NUMBERS))
-    written = raw.take(pa.array(rows))
-    numbers = digit_matrix(written)
+    simple, extension = _simplify(raw)
+    rows = np.flatnonzero(match_mask(simple, _SHAPE) & ~match_mask(simple, _NOT_NUMBERS))
+    written, plain, extension = (one.take(pa.array(rows)) for one in (raw, simple, extension))
+    numbers = digit_matrix(plain)
     count = len(rows)
     found = _Significant(
         numbers.select(np.arange(count)),
         *(np.zeros(count, kind) for kind in (np.int64, bool, bool, np.int8, "<U2")),
     )
-    signed = match_mask(written, r"\+")
+    signed = match_mask(plain, r"\+")
     _add_international(found, np.flatnonzero(signed), numbers.select(signed))
     home = region.take(pa.array(rows)).dictionary_encode()
     indices = pc.fill_null(home.indices, -1).to_numpy(zero_copy_only=False)
@@ -103,10 +116,25 @@ def normalize_plain(raw: pa.Array, region: pa.Array) -> PlainReadings:
             _add_dialed(found, plan, at, numbers.select(at))
     for code in np.unique(found.code[found.code > 0]).tolist():
         _claim(found, str(code))
-    return _to_readings(found, rows, written)
+    return _to_readings(found, rows, written, plain, extension)
 
 
-def _to_readings(found: _Significant, rows: Array, written: pa.Array) -> PlainReadings:
+def _simplify(raw: pa.Array) -> tuple[pa.Array, pa.Array]:
+    """Returns numbers with the signs of ASCII and without extensions; and these, or null."""
+    texts = raw.to_pylist()
+    extensions: list[str | None] = [None] * len(texts)
+    match_extension = compile_ascii(_EXTENSION).search
+    for row in np.flatnonzero(match_mask(raw, rf"[^\x00-\x7f]|{_EXTENSION}")).tolist():
+        if not texts[row].isascii():
+            texts[row] = texts[row].translate(_SIGNS)
+        elif match := match_extension(texts[row]):
+            texts[row], extensions[row] = texts[row][: match.start() + 1], match[1]
+    return pa.array(texts, pa.string()), pa.array(extensions, pa.string())
+
+
+def _to_readings(
+    found: _Significant, rows: Array, written: pa.Array, plain: pa.Array, extension: pa.Array
+) -> PlainReadings:
     """Collects the readings, without national numbers that are shaped like another plan's."""
     valid = found.kind != 0
     invalid = np.flatnonzero((found.code > 0) & ~valid)
@@ -128,9 +156,11 @@ def _to_readings(found: _Significant, rows: Array, written: pa.Array) -> PlainRe
     ]
     return PlainReadings(
         rows[kept],
+        plain.take(pa.array(kept)),
         pc.binary_join_element_wise("+", codes, numbers, ""),
         pa.array(found.region[kept], pa.string()),
         pa.array(LINE_TYPES).take(pa.array(found.kind[kept])),
+        extension.take(pa.array(kept)),
         found.national[kept],
         complete,
         rows[invalid],

@@ -72,11 +72,10 @@ _AREA_CODE = re.compile(
     re.IGNORECASE,
 )
 
-_KNOWN_WORDS = frozenset(
-    {*_ZEROS, *_JOINERS}
-    | {word for words in _DIGIT_WORDS.values() for word in words}
-    | {word for words in _REPEATS.values() for word in words}
-)
+_WORDS = {language: {*words, *_REPEATS[language]} for language, words in _DIGIT_WORDS.items()}
+"""Words that only some languages know, by language."""
+
+_KNOWN_WORDS = frozenset({*_ZEROS, *_JOINERS}.union(*_WORDS.values()))
 
 _MIN_DIGITS = 7
 """Digits of a run: fewer are a count, an age or a price."""
@@ -138,11 +137,15 @@ def find_numbers_with_area_code(text: str) -> Iterator[tuple[int, int, str]]:
 
 def _numbers_in_run(tokens: list[re.Match[str]]) -> Iterator[SpokenNumber]:
     """Yields the numbers of a run in the language that gives most digits."""
-    best: list[list[_Item]] = []
-    has_words = any(token[0][-1].isalpha() for token in tokens)
-    if not has_words and len(tokens) > _MAX_DIGITS:
+    if len(tokens) < 2:
         return
-    for language in _DIGIT_WORDS if has_words else ("en",):
+    best: list[list[_Item]] = []
+    words = {token[0].lower() for token in tokens if token[0][-1].isalpha()}
+    if not words and len(tokens) > _MAX_DIGITS:
+        return
+    # Languages that know the same of the words find as much, and the first of them counts.
+    languages = {frozenset(words & _WORDS[one]): one for one in reversed(_WORDS)}
+    for language in sorted(languages.values(), key=[*_WORDS].index):
         parts = [part for part in _parts(tokens, language) if _is_number(part)]
         if _size(parts) > _size(best):
             best = parts
@@ -155,7 +158,7 @@ def _size(parts: list[list[_Item]]) -> int:
 
 def _is_number(items: list[_Item]) -> bool:
     """Tells whether there are enough digits, in a form that only speech has."""
-    digits = sum(c.isdigit() for item in items for c in item.text)
+    digits = sum(map(str.isdigit, "".join(item.text for item in items)))
     single = all(len(item.text) == 1 for item in items)
     return _MIN_DIGITS <= digits <= _MAX_DIGITS and (single or any(item.word for item in items))
 
@@ -179,7 +182,7 @@ def _parts(tokens: list[re.Match[str]], language: str) -> Iterator[list[_Item]]:
             items.append(_Item(start, token.end(), _ZEROS[word], True))
         elif word in _JOINERS and (items or _JOINERS[word] == "+"):
             items.append(_Item(start, token.end(), _JOINERS[word], True))
-        else:
+        elif items:
             yield _trimmed(items)
             items = []
         times = 1

@@ -148,10 +148,11 @@ class ExternalSorter:
         step = max(1, min(READ_ROWS, rows.num_rows * READ_BYTES // max(1, rows.nbytes)))
         for start in range(0, rows.num_rows, step):
             (batch,) = rows.take(order.slice(start, step)).combine_chunks().to_batches()
-            content = encode_batch(batch, self._table.schema).to_bytes()
-            self._file.write(content)
-            part.append(EncodedBatch(SpillRef(self._file.fileno(), self._end, len(content))))
-            self._end += len(content)
+            encoded = encode_batch(batch, self._table.schema)
+            size = self._file.write(encoded.read())
+            encoded.content = SpillRef(self._file.fileno(), self._end, size)
+            part.append(encoded)
+            self._end += size
         self._file.flush()
         self._parts.append(part)
 
