@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import re
 import stat
+import sys
 import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -266,10 +267,10 @@ def raw_blocks(path: str, start: int = 0, end: int | None = None) -> Iterator[by
     with open_raw(path) as stream:
         if start:
             stream.seek(start)
-        left = end - start if end is not None else None
-        while block := stream.read(BLOCK_BYTES if left is None else min(BLOCK_BYTES, left)):
+        left = end - start if end is not None else sys.maxsize
+        while block := stream.read(min(BLOCK_BYTES, left)):
             yield block
-            left = left - len(block) if left is not None else None
+            left -= len(block)
 
 
 def decompressed_blocks(

@@ -96,21 +96,16 @@ def physical_lines(blocks: Iterable[bytes], first_line: int = 1) -> Iterator[Rec
     """
     position, kept, size, offset = first_line, b"", 0, 0
     fault = None
-    source = iter(blocks)
-    while True:
-        try:
-            block = next(source, None)
-        except DamagedStreamError as damage:
-            fault = damage.code
-            break
-        if block is None:
-            break
-        first, *others = block.split(b"\n")
-        kept, size = _extended(kept, size, first)
-        for following in others:
-            yield _line(position, kept, size, offset)
-            position, offset = position + 1, offset + size + 1
-            kept, size = following, len(following)
+    try:
+        for block in blocks:
+            first, *others = block.split(b"\n")
+            kept, size = _extended(kept, size, first)
+            for following in others:
+                yield _line(position, kept, size, offset)
+                position, offset = position + 1, offset + size + 1
+                kept, size = following, len(following)
+    except DamagedStreamError as damage:
+        fault = damage.code
     if fault:
         yield Record(position, kept[:KEPT_BYTES], size, fault, offset)
     elif size and not (position == 1 and kept == _BOM):

@@ -132,7 +132,7 @@ def redact_mentions(classified: pa.RecordBatch, own: Array) -> pa.RecordBatch:
     around = pc.if_else(pc.equal(others["kind"], EntityKind.PHONE), nothing, others["raw"])
     raw = mask_rows(others["raw"], find_victim_numbers(around, own))
     theirs = np.zeros(len(others), bool)
-    theirs[list(find_victim_digits(others["also_read_as"], own))] = True
+    theirs[find_victim_digits(others["also_read_as"], own).rows] = True
     columns = {name: others[name] for name in MENTION.names}
     columns["also_read_as"] = pc.if_else(pa.array(theirs), nothing, others["also_read_as"])
     columns["raw"] = email.mask_link_addresses(raw)
@@ -365,9 +365,7 @@ def _victims_numbers_in(texts: RecordTexts, runs: DigitRuns, numbers: Array) -> 
     if not len(numbers):
         return NO_IDENTIFIERS
     at, candidates = candidate_digits(runs)
-    found = victim_digits_among(texts.rows[at], candidates, numbers)
-    rows = np.repeat(np.array(list(found), np.int64), [len(one) for one in found.values()])
-    return RowIdentifiers(rows, pa.array(chain.from_iterable(found.values()), pa.string()))
+    return victim_digits_among(texts.rows[at], candidates, numbers)
 
 
 def _private_spans(

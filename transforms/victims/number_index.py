@@ -19,10 +19,20 @@ import phonenumbers as pn
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from transforms.arrow_util import Array, concat_ranges, group_changes, hash_text, sorted_lookup
+from transforms.arrow_util import (
+    Array,
+    concat_ranges,
+    distinct_rows,
+    group_changes,
+    hash_text,
+    sorted_lookup,
+)
 from transforms.victims.identifier_matcher import (
+    NO_IDENTIFIERS,
+    RowIdentifiers,
     find_identifiers,
     identifier_patterns,
+    merge_row_identifiers,
     plain_country_code,
 )
 from transforms.victims.record_texts import MAX_DIGITS, MIN_DIGITS, candidate_digits, find_digits
@@ -81,32 +91,32 @@ def are_victims_numbers(e164: pa.Array, own: Array) -> Array:
     return sorted_lookup(own, hash_text(e164))[1]
 
 
-def find_victim_digits(texts: pa.Array, own: Array) -> dict[int, tuple[str, ...]]:
+def find_victim_digits(texts: pa.Array, own: Array) -> RowIdentifiers:
     """Returns the digits in texts, strings or null, that are a victim's number as dialed, by row.
 
     `own` are the numbers of victims, made by `hash_dial_formats`.
     """
-    return victim_digits_among(*candidate_digits(find_digits(texts)), own) if len(own) else {}
+    if not len(own):
+        return NO_IDENTIFIERS
+    return victim_digits_among(*candidate_digits(find_digits(texts)), own)
 
 
 def find_victim_numbers(texts: pa.Array, own: Array) -> dict[int, list[tuple[int, int]]]:
     """Returns where these digits stand, by row: start and end, in code points."""
-    digits = find_victim_digits(texts, own)
-    written = texts.take(pa.array(list(digits), pa.int64())).to_pylist()
-    return {
-        row: list(find_identifiers(text, identifier_patterns(those)))
-        for text, (row, those) in zip(written, digits.items(), strict=True)
-    }
+    spans: dict[int, list[tuple[int, int]]] = {}
+    rows, digits = find_victim_digits(texts, own)
+    written = texts.take(pa.array(rows)).to_pylist()
+    for row, text, one in zip(rows.tolist(), written, digits.to_pylist(), strict=True):
+        spans.setdefault(row, []).extend(find_identifiers(text, identifier_patterns([one])))
+    return spans
 
 
-def victim_digits_among(rows: Array, digits: pa.Array, own: Array) -> dict[int, tuple[str, ...]]:
-    """Returns those of the candidate digits of rows that are a victim's number, by row."""
+def victim_digits_among(rows: Array, digits: pa.Array, own: Array) -> RowIdentifiers:
+    """Returns those of the candidate digits of rows that are a victim's number, each once."""
     theirs = np.flatnonzero(sorted_lookup(own, hash_text(digits))[1])
-    hits: dict[int, set[str]] = {}
-    matched = digits.take(pa.array(theirs)).to_pylist()
-    for row, one in zip(rows[theirs].tolist(), matched, strict=True):
-        hits.setdefault(row, set()).add(one)
-    return {row: tuple(sorted(those)) for row, those in hits.items()}
+    rows, digits = rows[theirs], digits.take(pa.array(theirs))
+    once, _ = distinct_rows([pa.array(rows), digits])
+    return merge_row_identifiers(RowIdentifiers(rows[once], digits.take(pa.array(once))))
 
 
 def dial_formats(e164: str) -> list[str]:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import chain
 from typing import Any
 
 import apache_beam as beam
@@ -142,7 +141,7 @@ def contain_victims_number(entity_ids: pa.Array, own: np.ndarray) -> np.ndarray:
     ids = entity_ids.take(pa.array(numbers))
     theirs[numbers] = are_victims_numbers(pc.utf8_slice_codeunits(ids, len(_PHONE)), own)
     words, names = chosen_names(entity_ids)
-    theirs[words[list(find_victim_digits(names, own))]] = True
+    theirs[words[find_victim_digits(names, own).rows]] = True
     return theirs
 
 
@@ -188,13 +187,9 @@ def _claims_on(entity_ids: pa.Array, claims: np.ndarray) -> tuple[np.ndarray, np
     e164 = pc.utf8_slice_codeunits(entity_ids.take(pa.array(numbers)), len(_PHONE))
     at, who = who_claims(hash_text(e164), claims)
     words, names = chosen_names(entity_ids)
-    inside = find_victim_digits(names, claims[0])
-    rows = np.repeat(
-        words[np.fromiter(inside, np.int64, len(inside))], [len(one) for one in inside.values()]
-    )
-    digits = pa.array(chain.from_iterable(inside.values()), pa.string())
+    inside, digits = find_victim_digits(names, claims[0])
     within, others = who_claims(hash_text(digits), claims)
-    pairs = np.stack([np.append(numbers[at], rows[within]), np.append(who, others)])
+    pairs = np.stack([np.append(numbers[at], words[inside[within]]), np.append(who, others)])
     return tuple(np.unique(pairs, axis=1))
 
 

@@ -154,7 +154,8 @@ def test_codes_are_upper_case_and_of_the_list(values):
     typed, bad = casts.parse_codes(text_array(values), COUNTRIES)
     for value, code, wrong in zip(values, typed.to_pylist(), bad, strict=True):
         wanted = None if value is None else value.strip()
-        assert wrong == bool(wanted and wanted.upper() not in COUNTRIES)
+        known = wanted and wanted.isascii() and wanted.upper() in COUNTRIES  # ß is not SS
+        assert wrong == bool(wanted and not known)
         assert wrong or code == (wanted.upper() if wanted else None)
 
 
