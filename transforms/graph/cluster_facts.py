@@ -24,8 +24,6 @@ from schemas.field import AMOUNT, TIMESTAMP
 from transforms.arrow_util import group_offsets, group_starts, table_of_columns
 from transforms.graph.link_weights import reporter_hashes
 
-Row = Mapping[str, Any]
-
 CLUSTER_TOTAL = pa.schema(
     [
         ("cluster_id", pa.string()),

@@ -207,7 +207,8 @@ def determine_status(
     counted = counted.append_column("own_by", pc.fill_null(own_by, 0))
     said = claimed_by(bare, registered, before)
     earlier = shown_in_earlier_runs(bare, before, decided)
-    found = judge(counted, known, settled, said, earlier)
+    counted = counted.append_column("shown_before", pa.array(earlier))
+    found = judge(counted, known, settled, said)
     status = pa.array([status for status, _ in found], pa.string())
     counted = with_column(counted, "own_by", pc.max_element_wise(counted["own_by"], said))
     epochal = true_mask(pc.is_in(status, pa.array(IN_GRAPH)))
@@ -219,7 +220,8 @@ def determine_status(
         by_epoch = _sum_by_entity(_by_epoch(activity, starts))
         of = pc.index_in(without_epochs(by_epoch["entity_id"]), bare).combine_chunks()
         by_epoch = with_column(by_epoch, "place", counted["place"].take(of))
-        by_epoch = by_epoch.append_column("own_by", counted["own_by"].take(of))
+        for name in ("own_by", "shown_before"):
+            by_epoch = by_epoch.append_column(name, counted[name].take(of))
         wholes = [found[row] for row in of.to_pylist()]
         found = [found[row] for row in np.flatnonzero(true_mask(lasts)).tolist()]
         found += judge_epochs(by_epoch, wholes, starts.reasons)
@@ -229,12 +231,11 @@ def determine_status(
     status, reason = (pa.array([one[n] for one in found], pa.string()) for n in (0, 1))
     entities = _entities(counted, status, reason, main_roles(counted))
     contested = pc.equal(status, Status.CONTESTED)
-    earlier = shown_in_earlier_runs(without_epochs(counted["entity_id"]), before, decided)
-    still = pc.or_(contested, pa.array(are_open(counted, status, settled, earlier)))
+    still = pc.or_(contested, pa.array(are_open(counted, status, settled)))
     shown_as = pc.if_else(contested, entities["entity_id"], pa.scalar(None, pa.string()))
     columns = {"status": status, "shown_as": shown_as.combine_chunks()}
     statuses = _status_by_share(activity, counted["entity_id"], columns, starts)
-    return Statuses(entities, statuses, _contested(entities, counted, still, earlier))
+    return Statuses(entities, statuses, _contested(entities, counted, still))
 
 
 def annotate_mentions(evidence: pa.Table, statuses: pa.Table) -> tuple[pa.Table, pa.Table]:
@@ -599,9 +600,7 @@ def _place_ids(kinds: pa.Array, places: pa.Array) -> pa.Array:
     return withheld_ids(kinds, digests)
 
 
-def _contested(
-    entities: pa.Table, counted: pa.Table, contested: pa.Array, shown_before: np.ndarray
-) -> pa.Table:
+def _contested(entities: pa.Table, counted: pa.Table, contested: pa.Array) -> pa.Table:
     """Converts the CLASSIFIED_ENTITY rows that are contested to CONTESTED rows.
 
     What an earlier run withheld has no value here.
@@ -611,7 +610,7 @@ def _contested(
         "entity_id": entities["entity_id"],
         "kind": entities["kind"],
         "value": pc.replace_substring_regex(known_as, r"^[^:]*:", ""),
-        "suspect_reporters": pc.max_element_wise(counted["reporters"], shown_before),
+        "suspect_reporters": pc.max_element_wise(counted["reporters"], counted["shown_before"]),
         "victim_reporters": counted["own_by"],
         "first_seen": entities["first_seen"],
     }

@@ -137,11 +137,7 @@ def take_sides(activity: pa.Table, claims: pa.Table = NO_CLAIMS) -> tuple[pa.Tab
 
 
 def judge(
-    counted: pa.Table,
-    known: KnownLegitimate,
-    settled: Settled,
-    registered: np.ndarray,
-    shown_before: np.ndarray,
+    counted: pa.Table, known: KnownLegitimate, settled: Settled, registered: np.ndarray
 ) -> list[Verdict]:
     """Judges each identifier, over all of its epochs.
 
@@ -149,11 +145,10 @@ def judge(
     victim's. Then what analysts decided to be a victim's, then the victim, then the suspect.
 
     Args:
-        counted: Sums by entity without epochs, with `own_by`.
+        counted: Sums by entity without epochs, with `own_by` and `shown_before`.
         known: The known-legitimate list.
         settled: What analysts decided.
         registered: How many reporters called each a victim's in earlier runs.
-        shown_before: How many showed a suspect using each in earlier runs.
     """
     found = judge_use(counted)
     ids = counted["entity_id"].combine_chunks()
@@ -162,8 +157,8 @@ def judge(
     said = (counted["own_by"].to_numpy() > 0) | (registered > 0) | settled.names_victim(ids)
     said |= true_mask(pc.is_valid(legitimate)) | (true_mask(are_withheld(ids)) & ~supplier)
     rows = np.flatnonzero(said)
-    columns = ("entity_id", "kind", "line_type", "own", "held", "shown", "reporters", "own_by")
-    facts = counted.select(columns).take(pa.array(rows)).to_pylist()
+    names = "entity_id kind line_type own held shown reporters own_by shown_before".split()
+    facts = counted.select(names).take(pa.array(rows)).to_pylist()
     for row, one in zip(rows.tolist(), facts, strict=True):
         reason, before = legitimate[row].as_py(), int(registered[row])
         if reason is not None:
@@ -175,23 +170,19 @@ def judge(
         elif is_withheld(one["entity_id"]) and not supplier[row]:
             found[row] = (Status.CONTESTED, "contested in the run that it is from")
         elif one["own_by"] or before:
-            earlier = int(shown_before[row])
-            found[row] = _judge_claimed(one, before, earlier, supplier[row]) or found[row]
+            found[row] = _judge_claimed(one, before, supplier[row]) or found[row]
     return found
 
 
-def _judge_claimed(
-    counted: Mapping[str, Any], before: int, earlier: int, supplier: bool
-) -> Verdict | None:
+def _judge_claimed(counted: Mapping[str, Any], before: int, supplier: bool) -> Verdict | None:
     """Judges what somebody calls a victim's; None where it is clearly a suspect's.
 
     Args:
         counted: The sums of one identifier.
         before: How many called it a victim's in earlier runs.
-        earlier: How many showed a suspect using it in earlier runs.
         supplier: Whether a supplier's customers share it.
     """
-    shown, suspects = counted["shown"], counted["reporters"]
+    shown, suspects, earlier = (counted[name] for name in ("shown", "reporters", "shown_before"))
     victims = max(counted["own_by"], before)
     if supplier or not (shown or earlier) or outweighs(victims, max(suspects, earlier)):
         because = f"a victim's own in {_count(counted['own'], 'record')}"
@@ -213,20 +204,18 @@ def _judge_claimed(
     return Status.CONTESTED, f"{said}, {who} a suspect using it"
 
 
-def are_open(
-    counted: pa.Table, status: pa.Array, settled: Settled, shown_before: np.ndarray
-) -> np.ndarray:
+def are_open(counted: pa.Table, status: pa.Array, settled: Settled) -> np.ndarray:
     """Masks what is contested though nobody shows a suspect using it in this run.
 
     It is a victim's in the tables, since nothing here ties it to anything, and stays contested:
     one who claims what others showed before must not erase it.
 
     Args:
-        counted: Sums by entity or epoch, with `own_by`.
+        counted: Sums by entity or epoch, with `own_by` and `shown_before`.
         status: The status of each.
         settled: What analysts decided.
-        shown_before: How many showed a suspect using each in earlier runs.
     """
+    shown_before = counted["shown_before"].to_numpy()
     against = np.maximum(counted["reporters"].to_numpy(), shown_before)
     settling = np.maximum(FEWEST_TO_SETTLE, CONTEST_RATIO * against)
     bare = without_epochs(counted["entity_id"])
