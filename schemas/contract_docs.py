@@ -77,7 +77,9 @@ tables, byte for byte, in any order, cut into any files, on any runner; by anoth
 (`clock` of the manifest, `--now`), priorities and what has expired differ.
 
 An **entity id** is `kind:value` or `kind:scheme:value`: `phone:+18885550123`,
-`domain:amzn-refund.support` (the registrable domain), `email:x@y.example`,
+`domain:amzn-refund.support` (the registrable domain), `domain:x.z13.web.core.windows.net` (the
+tenant of a hosting platform), `url:sites.google.com/view/x` (where the tenant is a path or a
+parameter, or cannot be read: host, and path or parameter up to the tenant), `email:x@y.example`,
 `remote:anydesk:123456789`, `account:iban:GB29...`, `account:upi:name@bank`, `wallet:btc:...`,
 `handle:telegram:name`.
 """

@@ -39,6 +39,7 @@ ENTITY = pa.schema(
         field("epoch", pa.int64(), "1, or its place among the holders of what was passed on."),
         field("first_used", TIMESTAMP, "Earliest record that shows a suspect using it."),
         field("last_used", TIMESTAMP, "Latest record that shows a suspect using it."),
+        field("hosted_by", _STRING, "Platform whose tenant a domain or web address is."),
     ]
 )
 """entities/: every identifier, whatever its status; nothing is suppressed silently."""

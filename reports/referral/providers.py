@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import calendar
+import re
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ from schwifty.exceptions import SchwiftyException
 from reports.cluster_data import ClusterFacts
 from reports.referral.reference import Reference
 from schemas.entity import without_epoch
-from schemas.enums import EntityKind
+from transforms.extract.kinds.hosting import platform_of
 from transforms.extract.kinds.registry import lookup_kind
 
 Row = dict[str, Any]
@@ -93,11 +94,10 @@ def provider_of(member: Row, facts: ClusterFacts, reference: Reference) -> Provi
             return _listed(kind, value.rpartition("@")[2], reference) or _registrar(
                 value.rpartition("@")[2]
             )
-        case "registrar" if kind == EntityKind.URL:
-            host = value.partition("//")[2].partition("/")[0].partition(":")[0]
-            return _registrar(host)
         case "registrar":
-            return _registrar(value)
+            if platform := platform_of(value):
+                return Provider(f"{platform}, whose customer it is", "host", None, "its address")
+            return _registrar(re.split("[/?]", value, maxsplit=1)[0])
         case "bank":
             return _bank(value)
         case "wallet":

@@ -20,7 +20,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from schemas.enums import EntityKind
-from transforms.extract.kinds import domain
+from transforms.extract.kinds import domain, hosting
 
 SHIPPED = "known_legitimate.csv"
 
@@ -254,6 +254,9 @@ def _canonical_domain(text: str) -> str:
         return f"*.{registry}"
     host = domain.canonical_host(text)
     registrable = domain.registrable_domain(host) if host else None
+    tenant = hosting.tenant_of(hosting.Link(host)) if host else None
+    if host and tenant and tenant.value == host:
+        return host
     if registrable is None:
         raise LegitimateListError(
             f"{text!r} is not a registrable domain; give one such as example.org"

@@ -131,7 +131,7 @@ def _url_matches(text: str, region: str | None) -> tuple[Match, ...]:
     """Reads a field that should be a web address: a site, or a phone to call."""
     number = phone_link.phone_of_link(text)
     if number is None:
-        return tuple(url.from_field(text))
+        return tuple(url.from_field(text, region))
     reading = normalize.normalize_number(number, region)
     return (mention.phone_match(0, len(text), reading, Role.CALLBACK),) if reading.e164 else ()
 

@@ -89,9 +89,10 @@ class LoadedFinder(NamedTuple):
     """A finder of the registry: RE2 without whose match a text holds nothing, and the function."""
 
     hint: str
-    find: Callable[[str], Iterable[Match]]
+    find: Callable[..., Iterable[Match]]
     rare: bool
     leftover: bool
+    regional: bool
 
 
 @cache
@@ -101,7 +102,9 @@ def load_finders() -> tuple[LoadedFinder, ...]:
     for row in KINDS:
         for one in row.finders:
             module = import_module(f"transforms.extract.kinds.{one.module}")
-            loaded.append(LoadedFinder(module.HINT, module.find, one.rare, one.leftover))
+            loaded.append(
+                LoadedFinder(module.HINT, module.find, one.rare, one.leftover, one.regional)
+            )
     return tuple(sorted(loaded, key=lambda one: one.leftover))
 
 
@@ -217,7 +220,7 @@ def _find_in_distinct(
 ) -> pa.RecordBatch:
     """Finds every reading of each text; of two of the same characters the more specific one."""
     words = texts.to_pylist()
-    matches = _matches_by_row(texts, words)
+    matches = _matches_by_row(texts, words, regions.to_pylist())
     numbers = find.find_numbers(texts, regions)
     numbers = numbers.filter(pa.array(_are_free(numbers, matches)))
     roles = _NarrativeRoles(words, transcribed)
@@ -234,7 +237,9 @@ def _find_in_distinct(
     return pa.RecordBatch.from_arrays(columns, schema=MENTION_DRAFT).take(pa.array(order))
 
 
-def _matches_by_row(texts: pa.Array, words: Sequence[str]) -> dict[int, list[Match]]:
+def _matches_by_row(
+    texts: pa.Array, words: Sequence[str], regions: Sequence[str | None]
+) -> dict[int, list[Match]]:
     """Runs each finder over the texts that have its hint."""
     finders = load_finders()
     # RE2 looks for all rare hints together as fast as for one of them.
@@ -242,13 +247,11 @@ def _matches_by_row(texts: pa.Array, words: Sequence[str]) -> dict[int, list[Mat
     with_rare = np.array(_rows_with(texts, any_rare), np.int64)
     few = texts.take(pa.array(with_rare))
     matches: dict[int, list[Match]] = {}
-    for hint, find_in, rare, leftover in finders:
+    for hint, find_in, rare, leftover, regional in finders:
         for row in with_rare[_rows_with(few, hint)] if rare else _rows_with(texts, hint):
             in_row = matches.setdefault(int(row), [])
-            if leftover:
-                in_row.extend(_without_overlaps(find_in(words[row]), list(in_row)))
-            else:
-                in_row.extend(find_in(words[row]))
+            found = find_in(words[row], regions[row]) if regional else find_in(words[row])
+            in_row.extend(_without_overlaps(found, list(in_row)) if leftover else found)
     return matches
 
 

@@ -42,6 +42,7 @@ from transforms.arrow_util import (
 from transforms.casts import true_mask
 from transforms.decisions import NO_DECISIONS, DecisionsInForce
 from transforms.extract.allowlist import KnownLegitimate
+from transforms.extract.kinds.hosting import platforms_of
 from transforms.extract.mention import NARRATIVE
 from transforms.graph import epochs
 from transforms.graph.activity import ACTIVITY, RECORD_COUNTS, ROLE_COUNTS, main_roles, sum_activity
@@ -585,6 +586,7 @@ def _entities(counted: pa.Table, status: pa.Array, reason: pa.Array, roles: pa.A
         "epoch": number,
         "first_used": counted["first_held"],
         "last_used": counted["last_held"],
+        "hosted_by": platforms_of(kinds, pc.if_else(hidden, nothing, values)),
         "role": pc.if_else(said, str(Role.MENTIONED), roles),
         "reporters": counted["reporters"],
         "reported_by": counted["reported_by"],

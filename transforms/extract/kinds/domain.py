@@ -90,6 +90,13 @@ def public_suffix(host: str) -> str:
     return _suffixes()(host).suffix
 
 
+@cache
+def private_suffixes() -> frozenset[str]:
+    """Returns the private part of the Public Suffix List, with its marks `*.` and `!`."""
+    public = tldextract.TLDExtract(cache_dir=None, suffix_list_urls=())
+    return frozenset(_suffixes().tlds) - frozenset(public.tlds)
+
+
 @lru_cache(maxsize=REMEMBERED)
 def is_on_hosting_platform(host: str) -> bool:
     """Checks whether a host is a customer's of a platform on the Public Suffix List, as web.app."""
@@ -116,6 +123,13 @@ def legitimate_domains() -> dict[str, str]:
     text = resources.files("transforms").joinpath("data/known_legitimate.csv").read_text("utf-8")
     listed = ((row["entity_id"].partition(":"), row) for row in csv.DictReader(text.splitlines()))
     return {value: row["category"] for (kind, _, value), row in listed if kind == "domain"}
+
+
+@cache
+def click_ids() -> str:
+    """Returns a pattern for the parameters that ad platforms add to one visitor's link."""
+    keys = (key for row in load_reference_data("hosting.toml")["click_id"] for key in row["keys"])
+    return "|".join(sorted(map(re.escape, keys)))
 
 
 @cache
@@ -153,8 +167,10 @@ _SURE = 7
 
 
 @lru_cache(maxsize=1 << 14)
-def impersonated_brand(domain: str) -> str | None:
+def impersonated_brand(domain: str, chosen: str | None = None) -> str | None:
     """Returns the brand that a registrable domain (ASCII, lower case) imitates, if any.
+
+    `chosen` is what its holder chose of it; by default all but its public suffix.
 
     A false flag names an innocent, so a brand's name among other words counts only where all of
     them are words that such sites use (`nortonrose.com` is a law firm), unless it is a homoglyph:
@@ -163,7 +179,7 @@ def impersonated_brand(domain: str) -> str | None:
     """
     if domain in _innocent():
         return None
-    ending = public_suffix(domain)
+    ending = domain[len(chosen) + 1 :] if chosen else public_suffix(domain)
     name = domain[: -len(ending) - 1] if ending else domain
     shown = _decode_punycode(name)
     skeletons = _skeletons(shown)

@@ -1,7 +1,7 @@
-"""E-mail addresses (`email:local@domain`), plain or defanged, and the victim's own in links.
+"""E-mail addresses (`email:local@domain`), plain or defanged, and what tells of a victim in links.
 
 A link of a scam carries the address that it was sent to, so that its page greets the victim: such
-an address names no sender.
+an address names no sender. The id that an ad platform gives to a click is of one visitor, too.
 """
 
 from __future__ import annotations
@@ -44,8 +44,10 @@ _LINK_AT = r"(?:@|%40|&#64;|&#x40;|&commat;)"
 _TOKEN_HINT = r"(?:[^/]/|[^:]//+|[?#=&]|[/?#][^\s<>\"']*://)[A-Za-z0-9+_-]{12}"
 """RE2: without a match of this, no token stands behind a host."""
 
-LINK_HINTS = (rf"(?i)[/?#][^\s<>\"']*{_LINK_AT}|{_TOKEN_HINT}",)
-"""RE2: without a match of this, a text holds no such address."""
+_CLICK = rf"(?:[?&;#/]|%26|%3f|%23)(?:{domain.click_ids()})(?:=|%3d)"
+
+LINK_HINTS = (rf"(?i)[/?#][^\s<>\"']*{_LINK_AT}|{_TOKEN_HINT}|{_CLICK}",)
+"""RE2: without a match of this, a text holds no such address or id."""
 
 _REST = re.compile(
     rf"(?://[^\s<>\"'/?#]{{1,{_MAX_URL}}}|(?<![\w@.+%/-]){domain.HOST}(?::\d{{1,5}})?)"
@@ -58,6 +60,8 @@ _ADDRESS = re.compile(
 )
 
 _TOKEN = re.compile(r"(?<=[/?#=&])[A-Za-z0-9+_-]{12,512}(?:=|%3D){0,2}", re.IGNORECASE)
+
+_CLICK_ID = re.compile(rf"{_CLICK}(?P<id>[^\s<>\"'&#;]{{1,{_MAX_URL}}})", re.IGNORECASE)
 
 _ADDRESS_IN_BYTES = re.compile(rb"[\w.+-]@[\w-]+\.\w")
 
@@ -93,7 +97,7 @@ def is_in_url(text: str, place: int) -> bool:
 
 
 def mask_link_addresses(texts: pa.Array) -> pa.Array:
-    """Masks the addresses in the links of strings or null, at the same length."""
+    """Masks addresses and click ids in the links of strings or null, at the same length."""
     return text_masking.mask_found(texts, LINK_HINTS, link_address_spans)
 
 
@@ -111,13 +115,20 @@ def _addresses(text: str) -> Iterator[re.Match[str]]:
 
 
 def link_address_spans(text: str) -> Iterator[tuple[int, int]]:
-    """Yields start and end of every address in the links of a text."""
+    """Yields start and end of every address and click id in the links of a text."""
     for link in _REST.finditer(text):
-        for address in _ADDRESS.finditer(text, *link.span("rest")):
-            yield address.span()
-        for token in _TOKEN.finditer(text, *link.span("rest")):
-            if _ADDRESS_IN_BYTES.search(_decode_base64(token[0])):
-                yield token.span()
+        yield from addresses_carried(text, *link.span("rest"))
+        for click in _CLICK_ID.finditer(text, *link.span("rest")):
+            yield click.span("id")
+
+
+def addresses_carried(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
+    """Yields start and end of every address in the path, query and fragment of a link."""
+    for address in _ADDRESS.finditer(text, start, end):
+        yield address.span()
+    for token in _TOKEN.finditer(text, start, end):
+        if _ADDRESS_IN_BYTES.search(_decode_base64(token[0])):
+            yield token.span()
 
 
 def _decode_base64(token: str) -> bytes:

@@ -1,42 +1,111 @@
-"""Links that call or write to a phone: `tel:`, `sms:`, WhatsApp (`phone:+18885550123`)."""
+"""Numbers in links: those that call or write to a phone, and those that others carry.
+
+`tel:`, `sms:`, WhatsApp, Telegram and the like are of one number. The pop-ups of call centres carry
+the number to show in their address, under any key. A number in a link is what its victim is to call
+where no private person can hold it, or where it is written for people to read; a bare run of digits
+may be anything, and is only mentioned.
+"""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
+from urllib.parse import unquote
 
 from schemas.enums import Role
-from transforms.extract.kinds.url import MAX_URL, SCHEME, TRAILING
+from transforms.extract.kinds import email
 from transforms.extract.mention import Match, phone_match
-from transforms.phone import normalize
+from transforms.phone import find as phone_find, normalize
 
-HINT = r"(?i)wa\.me/|whatsapp\.com/send"
+HINT = r"(?i)wa\.me/|whatsapp\.com/send|whatsapp://|t(?:elegram)?\.me/(?:\+|%2b)|viber://"
 """RE2: without a match of this, a text holds no link to a chat."""
 
-_WHATSAPP = (
-    rf"(?:{SCHEME})?(?:wa\.me/|(?:api|web)\.whatsapp\.com/send/?\?phone=)"
-    r"(?:\+|%2B)?(?P<whatsapp>\d{7,15})"
+MAX_URL = 2_048
+"""Characters of a web address that are read."""
+
+SCHEME = r"h(?:tt|xx|Xx|XX|TT|tx|xt)ps?\s?(?:\[:\]|:)\s?(?:\[/\]|[/\\]){2,8}"
+
+TRAILING = ".,;:!?)]}>'\"*"
+
+_CHAT = (
+    rf"(?:(?:{SCHEME})?(?:www\.)?(?:wa\.me/|(?:api|web|www)?\.?whatsapp\.com/send/?\?"
+    r"(?:[^\s<>\"'#]{0,200}&)?phone=|t(?:elegram)?\.me/(?=\+|%2b))"
+    r"|(?:whatsapp://send/?\?(?:[^\s<>\"'#]{0,200}&)?phone|viber://\w+\?number)=)"
+    r"(?P<chat>(?:\+|%2B|%20){0,2}[1-9]\d{6,14})(?![\w-])"
 )
 
-_CHAT = re.compile(rf"(?<![\w.-]){_WHATSAPP}(?!\d)[^\s<>\"']{{0,{MAX_URL}}}", re.IGNORECASE)
+_TO_CHAT = re.compile(rf"(?<![\w.-]){_CHAT}[^\s<>\"']{{0,{MAX_URL}}}", re.IGNORECASE)
 
 _TO_PHONE = re.compile(
-    rf"(?:tel|callto|sms):(?://)?(?P<uri>\+?[\d().\s-]{{7,30}})|{_WHATSAPP}", re.IGNORECASE
+    rf"(?:tel|callto|sms|smsto|facetime|facetime-audio|skype):(?://)?(?P<uri>\+?[\d().\s-]{{7,30}})"
+    rf"|{_CHAT}",
+    re.IGNORECASE,
 )
+
+_PIECE = re.compile(r"[^/?#&;=|,!\\\s<>\"']+")
+"""A part of a path, a name or a value."""
+
+_DIGITS = re.compile(r"(?:\d\D{0,6}?){7}")
+
+_PLUS_FOR_SPACE = re.compile(r"(?<=[\d)])\+(?=[\d(])")
+
+_TOLL_FREE_NANP = re.compile(r"\D{0,2}1\D{0,2}8(?:00|33|44|55|66|77|88)")
+
+_NON_GEOGRAPHIC = frozenset({"toll_free", "premium_rate", "shared_cost", "uan", "voip"})
+"""Types of lines that no private person answers at home."""
 
 
 def find(text: str) -> Iterator[Match]:
-    """Yields the phones that links in one text open a chat with, as mentioned."""
-    for match in _CHAT.finditer(text):
-        reading = normalize.normalize_number(f"+{match['whatsapp']}", None)
+    """Yields the phones that links in one text open a chat with."""
+    for match in _TO_CHAT.finditer(text):
+        written = unquote(match["chat"]).strip()
+        reading = normalize.normalize_number(f"+{written.lstrip('+ ')}", None)
         if reading.e164:
             end = match.start() + len(match[0].rstrip(TRAILING))
-            yield phone_match(match.start(), end, reading, Role.MENTIONED)
+            shown = written.startswith("+") or reading.line_type in _NON_GEOGRAPHIC
+            role = Role.CALLBACK if shown else Role.MENTIONED
+            yield phone_match(match.start(), end, reading, role)
 
 
 def phone_of_link(text: str) -> str | None:
     """Returns the number of a link that calls or texts a phone (RFC 3966, WhatsApp), or None."""
-    match = _TO_PHONE.match(text.strip()[:MAX_URL])
+    link = text.strip()[:MAX_URL]
+    match = _TO_PHONE.match(link) or _TO_PHONE.match(unquote(unquote(link)))
     if match is None:
         return None
-    return match["uri"] or f"+{match['whatsapp']}"
+    return match["uri"] or f"+{unquote(match['chat']).strip(' +')}"
+
+
+def numbers_carried(text: str, start: int, end: int, region: str | None) -> Iterator[Match]:
+    """Yields the numbers in the path, query and fragment of a link, at these places of a text.
+
+    A link with somebody's e-mail address was made for them, and may carry their number too: only
+    one that no private person can hold counts as what they are to call.
+    """
+    if not _DIGITS.search(text, start, end):
+        return
+    is_personal = any(email.addresses_carried(text, start, end))
+    for piece in _PIECE.finditer(text, start, end):
+        if len(piece[0]) > 6:
+            for reading, is_shown in _numbers_in(piece[0], region):
+                is_free = reading.line_type in _NON_GEOGRAPHIC
+                is_called = is_free or (is_shown and not is_personal)
+                role = Role.CALLBACK if is_called else Role.MENTIONED
+                yield phone_match(*piece.span(), reading, role)
+
+
+@lru_cache(maxsize=1 << 14)
+def _numbers_in(piece: str, region: str | None) -> tuple[tuple[normalize.Reading, bool], ...]:
+    """Returns the numbers in a part of a link, and whether each is written for people to read."""
+    plain = _PLUS_FOR_SPACE.sub(" ", unquote(unquote(piece))).replace("_", " ")
+    if not _DIGITS.search(plain):
+        return ()
+    found = phone_find.find_numbers_in_text(plain, region)
+    if not found and _TOLL_FREE_NANP.search(plain):
+        found = [
+            one
+            for one in phone_find.find_numbers_in_text(plain, "US")
+            if one[1].line_type == "toll_free"
+        ]
+    return tuple((reading, not plain[span.start : span.end].isdecimal()) for span, reading in found)

@@ -23,11 +23,13 @@ class Finder:
 
     `rare`: few texts have its hint, which is searched together with those of the other rare ones.
     `leftover`: it may match parts of what others found, and only what is left counts.
+    `regional`: it reads numbers, and takes the region of a text.
     """
 
     module: str
     rare: bool = False
     leftover: bool = False
+    regional: bool = False
 
 
 @dataclass(frozen=True)
@@ -168,7 +170,7 @@ _DOMAIN = IdentifierKind(
     misp=("domain", "Network activity"),
     shape=(4, 45),
     colour="#7a4bb5",
-    finders=(Finder("url", leftover=True),),
+    finders=(Finder("url", leftover=True, regional=True),),
 )
 
 _SUPPLIER = IdentifierKind(

@@ -12,15 +12,19 @@ HINT = r"(?i)telegram|t\.me/"
 """RE2: without a match of this, a text holds no name."""
 
 _LINK = re.compile(
-    r"(?<![\w.])(?:https?://)?(?:t|telegram)\.me/(?P<name>[A-Za-z]\w{3,31})\b(?!/)", re.IGNORECASE
+    r"(?<![\w.])(?:https?://)?(?:www\.)?(?:t|telegram)\.me/(?:s/)?(?P<name>[A-Za-z]\w{3,31})\b",
+    re.IGNORECASE,
 )
 
 _NAME = re.compile(
     r"\btelegram\b[^@\n]{0,40}(?<![\w.])@(?P<name>[A-Za-z]\w{4,31})\b(?![.@]\w)", re.IGNORECASE
 )
 
-_NOT_NAMES = frozenset({"joinchat", "share", "addstickers", "proxy"})
-"""Paths of Telegram's own pages."""
+_NOT_NAMES = frozenset(
+    "joinchat share addstickers addemoji addlist addtheme proxy socks setlanguage confirmphone"
+    " login invoice boost contact".split()
+)
+"""Paths of Telegram's own pages (core.telegram.org/api/links)."""
 
 
 def find(text: str) -> Iterator[Match]:

@@ -1,0 +1,262 @@
+"""Two tenants of a platform are never one identifier; one is one however its link is written."""
+
+from __future__ import annotations
+
+import re
+import time
+import tomllib
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+from hypothesis import given, strategies as st
+
+from tests.support.real_data import ROOT
+from transforms.extract.kinds import domain, hosting, url
+
+FILE = tomllib.loads((Path(ROOT) / "transforms/data/hosting.toml").read_text("utf-8"))
+
+RULES = [(row["name"], link) for row in FILE["platform"] for link in row.get("links", ())]
+
+SAMPLES = {
+    "air": ("shrA1b2C3d4E5f6G7", "shrZ1b2C3d4E5f6G7"),
+    "blogspot": ("co.uk",) * 2,
+    "cid": ("0123456789abcdef", "fedcba9876543210"),
+    "digits": ("1234567890", "9876543210"),
+    "domain": ("corp.example",) * 2,
+    "hex32": ("0123456789abcdef" * 2, "fedcba9876543210" * 2),
+    "region": ("eastus-01",) * 2,
+    "s3": ("s3.us-west-2",) * 2,
+    "tld": ("com",) * 2,
+    "word": ("zq-one7", "zq-two8"),
+    "zone": ("z01",) * 2,
+}
+"""For each shape what two tenants have there; places that are nobody's choice are the same."""
+
+CAPTURE = re.compile(r"\{(\w+|\.\.\.)\+?(?::(\w+))?\}|\*")
+
+TRACKED = "utm_source=x&gclid=Cj0KCQ&fbclid=IwAR0&msclkid=a1"
+
+
+def entity(link: str) -> str | None:
+    found = [one.entity_id for one in url.from_field(link) if one.kind in ("domain", "url")]
+    return found[0] if found else None
+
+
+def reread(entity_id: str) -> hosting.Tenant | None:
+    value = entity_id.partition(":")[2]
+    host = re.split("[/?]", value)[0]
+    return hosting.tenant_of(hosting.parse_link(host, value[len(host) :]))
+
+
+def written(rule: str, which: int) -> str:
+    """A link of one of two tenants, by a rule."""
+
+    def fill(piece: re.Match[str]) -> str:
+        name, shape = piece.groups()
+        if shape:
+            return SAMPLES[shape][which]
+        if name in ("t", "T"):
+            return ("zqone7", "zqtwo8")[which]
+        return ("zqone7/a", "zqtwo8/a")[which] if name == "..." else "b7"
+
+    return CAPTURE.sub(fill, rule.partition(" => ")[0])
+
+
+@pytest.mark.parametrize("platform", {name: None for name, _ in RULES})
+def test_tenants_of_every_rule(platform):
+    for rule in (link for name, link in RULES if name == platform):
+        one, other = (entity(f"https://{written(rule, which)}") for which in (0, 1))
+        assert one and other and one != other, rule
+        assert reread(one) == hosting.Tenant(one.partition(":")[2], platform, reread(one).name), (
+            rule
+        )
+        host, _, rest = written(rule, 0).partition("/")
+        host, question, query = host.partition("?") if "?" in host else (host, "", "")
+        encoded = re.sub("[bq]", lambda c: f"%{ord(c[0]):02x}", rest.partition("?")[0])
+        path = f"/{rest}" if rest else ""
+        joint = "&" if "?" in f"{path}{question}" else "?"
+        again = f"{path}{question}{query}"
+        for link in (
+            f"HTTPS://{host.upper()}:443{again}",
+            f"http://{host}:8443{again}{joint}{TRACKED}#top",
+            f"http://user:pw@{host}{again}",
+            f"hxxps://{host.replace('.', '[.]')}{again}",
+            f"https:\\\\{host}{again}",
+            f"//{host}{again}",
+            f" \thttps://{host}{again} ",
+            *([] if "?" in again else [f"https://{host}{again}/", f"https://{host}/{encoded}"]),
+        ):
+            assert entity(link) == one, (rule, link)
+
+
+@pytest.mark.parametrize("platform", {name: None for name, _ in RULES})
+def test_nobody_is_named_by_what_tenants_share(platform):
+    for rule in (link for name, link in RULES if name == platform):
+        host = re.split(r"[/?]", written(rule, 0))[0]
+        labels = re.split(r"[/?]", rule.partition(" => ")[0])[0].split(".")
+        holder = [n for n, label in enumerate(labels) if re.search(r"\{t\W", label)]
+        whole = entity(f"https://{written(rule, 0)}")
+        if not holder:
+            shared = [host, f"www.{host}"]
+        else:
+            parts = host.split(".")
+            size = len(labels) - 1 - holder[0]
+            fixed = ".".join(written(".".join(labels[holder[0] + 1 :]), 0).split("."))
+            shared = [fixed] if size > 1 and "*" not in labels[holder[0] + 1] else []
+            shared += [] if parts[-2:] == fixed.split(".") else [".".join(parts[-2:])]
+        for one in shared:
+            named = entity(f"https://{one}/")
+            assert named != whole, (rule, one)
+            if named is not None:
+                # A host of a platform that has a tenant's form, as `maps.app.goo.gl` has.
+                assert domain.is_on_hosting_platform(one) or hosting.platform_of(named[7:]), rule
+
+
+def test_the_private_part_of_the_list():
+    for suffix in domain.private_suffixes():
+        if suffix.startswith("!"):
+            continue
+        base = suffix.replace("*.", "zq7.")
+        one, other = (entity(f"https://{name}.{base}/x") for name in ("zqone7", "zqtwo8"))
+        assert one and other and one != other, suffix
+        labels = suffix.split(".")
+        for n in range(suffix.startswith("*."), len(labels) - 1):
+            assert entity(f"https://{'.'.join(labels[n:])}/") is None, suffix
+
+
+@pytest.mark.parametrize(
+    ("link", "expected"),
+    [
+        ("oops1x.z13.web.core.windows.net/a?b", "domain:oops1x.z13.web.core.windows.net"),
+        ("x.eastus.cloudapp.azure.com", "domain:x.eastus.cloudapp.azure.com"),
+        ("app-a1b2.eastus-01.azurewebsites.net", "domain:app-a1b2.eastus-01.azurewebsites.net"),
+        ("n-1.centralus.2.azurestaticapps.net", "domain:n-1.centralus.2.azurestaticapps.net"),
+        ("portal.azure.com", None),
+        ("b.s3.us-west-2.amazonaws.com/k", "domain:b.s3.amazonaws.com"),
+        ("s3.dualstack.eu-west-1.amazonaws.com/b/k", "domain:b.s3.amazonaws.com"),
+        ("b.s3-website-us-east-1.amazonaws.com", "domain:b.s3.amazonaws.com"),
+        ("s3.amazonaws.com/B", "domain:b.s3.amazonaws.com"),
+        ("my.b.s3.amazonaws.com", "domain:my.b.s3.amazonaws.com"),
+        ("s3.amazonaws.com", None),
+        ("storage.googleapis.com/b/k.html", "domain:b.storage.googleapis.com"),
+        ("b.storage.googleapis.com", "domain:b.storage.googleapis.com"),
+        ("proj--preview-a1.web.app", "domain:proj.web.app"),
+        ("feature.worker.pages.dev", "domain:worker.pages.dev"),
+        ("sites.google.com/view/x/home?authuser=1", "url:sites.google.com/view/x"),
+        ("sites.google.com/a/corp.example/x", "url:sites.google.com/a/corp.example/x"),
+        ("docs.google.com/forms/d/e/1FAIp/viewform", "url:docs.google.com/forms/d/e/1FAIp"),
+        ("docs.google.com/document/u/1/d/AbC/edit", "url:docs.google.com/document/d/AbC"),
+        ("docs.google.com/forms/u/0/", None),
+        ("drive.google.com/open?usp=x&id=AbC", "url:drive.google.com/open?id=AbC"),
+        ("forms.office.com/pages/responsepage.aspx?ID=AbC&r=1",
+         "url:forms.office.com/Pages/ResponsePage.aspx?id=AbC"),
+        ("corp-my.sharepoint.com/:w:/g/personal/jo_corp_com/Eab?e=1",
+         "url:corp-my.sharepoint.com/personal/jo_corp_com"),
+        ("evil.onmicrosoft.com", "domain:evil.onmicrosoft.com"),
+        ("www.dropbox.com/scl/fi/AbC/x.pdf?rlkey=1", "url:dropbox.com/scl/fi/AbC"),
+        ("www.dropbox.com/login", None),
+        ("x.app.link/AbC?gclid=1", "url:x.app.link/AbC"),
+        ("bit.ly/AbC;gclid=Cj0", "url:bit.ly/AbC"),
+        ("bit.ly/AbC%3Fgclid%3DCj0", "url:bit.ly/AbC"),
+        ("bit.ly/am8uZG9lQGhvbWUub3Jn", None),
+        ("bit.ly", None),
+        ("t.me/joinchat/AbCdEf", "url:t.me/+AbCdEf"),
+        ("https://t.me/Scam_Mer/12?x=1", None),
+        ("x.weebly.com", "domain:x.weebly.com"),
+        ("www.weebly.com/features", None),
+        ("x.blogspot.co.uk", "domain:x.blogspot.com"),
+        ("x.blogspot.evil.com", "domain:evil.com"),
+        ("windows.net", None),
+        ("evil-windows.net", "domain:evil-windows.net"),
+    ],
+)  # fmt: skip
+def test_whose_a_link_is(link, expected):
+    assert entity(link) == expected
+
+
+def test_a_messengers_link_in_a_field_names_its_handle():
+    links = ["https://t.me/Scam_Mer/12", "chat.whatsapp.com/AbCdEfGhIjKlMnOpQrStUv"]
+    assert [[one.entity_id for one in url.from_field(link)] for link in links] == [
+        ["handle:telegram:scam_mer"],
+        ["handle:whatsapp:AbCdEfGhIjKlMnOpQrStUv"],
+    ]
+
+
+@pytest.mark.parametrize(
+    ("link", "host"),
+    [  # as Firefox and Chrome open them; url.spec.whatwg.org, and urltestdata.json of WPT
+        (r"https://evil.com\@microsoft.com/x", "domain:evil.com"),
+        (r"https://microsoft.com\@evil.com", "domain:microsoft.com"),
+        ("http://microsoft.com@evil.com", "domain:evil.com"),
+        ("http://a@b@evil.com/", "domain:evil.com"),
+        ("http://a:b@c:29/d@evil.com", None),
+        ("//@evil.com/x", "domain:evil.com"),
+        (f"http://microsoft.com{'a' * 1500}@evil.com/", "domain:evil.com"),
+        ("http:evil.com/x", "domain:evil.com"),
+        ("http:////evil.com/x", "domain:evil.com"),
+        ("http:\\\\evil.com\\x", "domain:evil.com"),
+        ("ht\ntp://ev\til.c\r\nom/a\nb", "domain:evil.com"),
+        ("http://EVIL%2ecom/", "domain:evil.com"),
+        ("http://ｅｖｉｌ。ｃｏｍ", "domain:evil.com"),
+        ("http://ev\u00adil.com/", "domain:evil.com"),
+        ("http://faß.example.com", "domain:example.com"),
+        ("http://0xC6336407/", "ip:198.51.100.7"),
+        ("http://3325256711/", "ip:198.51.100.7"),
+        ("http://0306.063.0144.07/", "ip:198.51.100.7"),
+        ("http://[::ffff:198.51.100.7]/", "ip:198.51.100.7"),
+        ("http://evil.com:99999/", "domain:evil.com"),
+        ("http://a.b.c.d.e.f.g.h.i.j.k.l.m.evil.com/", "domain:evil.com"),
+        ("http://ex ample.com", None),
+        ("http://evil.com#@microsoft.com", "domain:evil.com"),
+        ("http://evil.com?@microsoft.com/", "domain:evil.com"),
+    ],
+)
+def test_the_host_that_a_browser_opens(link, host):
+    found = [one.entity_id for one in url.from_field(link) if one.kind != "phone"]
+    assert (found[0] if found else None) == host
+
+
+@given(st.text(max_size=80), st.sampled_from([written(rule, 0) for _, rule in RULES]))
+def test_an_identifier_is_its_own(text, link):
+    for written_link in (f"https://{text}", f"{link}{text}", f"{link}/{text}", f"{link}?{text}"):
+        for one in url.from_field(written_link):
+            if one.kind in ("url", "domain"):
+                assert reread(one.entity_id).value == one.value
+                assert re.fullmatch(r"[!-~]+", one.value)
+
+
+def test_time_grows_with_the_text():
+    hostile = (
+        "http://",
+        "a.",
+        "a@",
+        "%25",
+        "/1",
+        "\\",
+        "x.web.core.windows.net/",
+        "1-800-654-0175/",
+    )
+    for piece in hostile:
+        times = []
+        for size in (4_000, 12_000):
+            text = ("https://" + piece * size)[:size]
+            before = time.process_time()
+            list(url.find(text, "US"))
+            list(url.from_field(text, "US"))
+            times.append(time.process_time() - before)
+        assert times[1] < 2.0, piece
+
+
+def test_platforms_of_columns():
+    kinds = pa.array(["domain", "url", "phone", "domain", "domain"])
+    values = pa.array(["x.pages.dev", "bit.ly/x", "+1", None, "evil.com"])
+    assert hosting.platforms_of(kinds, values).to_pylist() == [
+        "Cloudflare", "bit.ly", None, None, None,
+    ]  # fmt: skip
+
+
+def test_every_row_says_where_it_is_from():
+    for row in [*FILE["platform"], *FILE["click_id"]]:
+        assert row["source"].startswith("https://")
+        assert set(row) <= {"name", "source", "links", "psl", "own", "platform", "keys"}
