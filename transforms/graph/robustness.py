@@ -51,7 +51,7 @@ MAX_ROUNDS = 64
 
 
 class Standing(NamedTuple):
-    """What a member's place in its cluster rests on, and what it is a near miss of."""
+    """The reporters that a member's place in its cluster rests on, and the id it is near to."""
 
     robustness: int
     near_miss_of: str | None

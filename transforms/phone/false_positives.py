@@ -95,7 +95,7 @@ _INTERNATIONAL = r"[+＋]\d[\d .()/-]{6,20}"
 _BARE = re.compile("|".join((_INTERNATIONAL, _IBAN, _CARD, _IP, _DAY, _TIME, _MONEY, _ORDER)))
 
 _MAY_BE_BARE = re.compile(
-    r"Rs\.?\s?\d|[$€£¥₹%A-Z\d](?:(?<=[$€£¥₹%])|(?<=[A-Z])\s?\d\d|(?<=\d)(?:[,:]\d\d|[./-]\d\d?[./-]\d\d"
+    r"Rs\.?\s?\d|[$€£¥₹%A-Z\d](?:(?<=[$€£¥₹%])|(?<=[A-Z])\s?\d|(?<=\d)(?:[,:]\d\d|[./-]\d\d?[./-]\d\d"
     r"|\.\d{1,3}\.\d{1,3}\.\d|-\d{7}-|\d{3}[ -]?\d{4}[ -]?\d{4}[ -]?\d{4}"
     rf"|\s?(?:{_CURRENCY}|{_PRICE})))"
 )

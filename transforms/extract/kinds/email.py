@@ -63,6 +63,11 @@ _TOKEN = re.compile(r"(?<=[/?#=&])[A-Za-z0-9+_-]{12,512}(?:=|%3D){0,2}", re.IGNO
 
 _CLICK_ID = re.compile(rf"{_CLICK}(?P<id>[^\s<>\"'&#;]{{1,{_MAX_URL}}})", re.IGNORECASE)
 
+_SIP = re.compile(r"\bsips?:[^\s@<>\"']{0,100}\Z", re.IGNORECASE)
+"""The start of a phone's address (RFC 3261 section 19.1.1)."""
+
+_SIP_REACH = 106
+
 _ADDRESS_IN_BYTES = re.compile(rb"[\w.+-]@[\w-]+\.\w")
 
 _WITHOUT_SCHEME = re.compile(rf"[(\[]{{0,2}}{domain.HOST}(?::\d{{1,5}})?[/?][^@]*", re.IGNORECASE)
@@ -77,7 +82,7 @@ def find(text: str) -> Iterator[Match]:
     The role is the sender's until context says more.
     """
     for match in _addresses(text):
-        if is_in_url(text, match.start()):
+        if is_in_url(text, match.start()) or _is_sip(text, match.start()):
             continue
         host = domain.canonical_host(match["host"])
         if host is None or domain.registrable_domain(host) is None:
@@ -86,6 +91,10 @@ def find(text: str) -> Iterator[Match]:
         if local:
             value = f"{local}@{host}"
             yield Match(match.start(), match.end(), EntityKind.EMAIL, value, Role.SENDER)
+
+
+def _is_sip(text: str, place: int) -> bool:
+    return _SIP.search(text[max(0, place - _SIP_REACH) : place]) is not None
 
 
 def is_in_url(text: str, place: int) -> bool:

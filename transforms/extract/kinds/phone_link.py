@@ -18,7 +18,9 @@ from transforms.extract.kinds import email
 from transforms.extract.mention import Match, phone_match
 from transforms.phone import find as phone_find, normalize
 
-HINT = r"(?i)wa\.me/|whatsapp\.com/send|whatsapp://|t(?:elegram)?\.me/(?:\+|%2b)|viber://"
+HINT = (
+    r"(?i)sips?:\+?\d|wa\.me/|whatsapp\.com/send|whatsapp://|t(?:elegram)?\.me/(?:\+|%2b)|viber://"
+)
 """RE2: without a match of this, a text holds no link to a chat."""
 
 MAX_URL = 2_048
@@ -34,6 +36,9 @@ _CHAT = (
     r"|(?:whatsapp://send/?\?(?:[^\s<>\"'#]{0,200}&)?phone|viber://\w+\?number)=)"
     r"(?P<chat>(?:\+|%2B|%20){0,2}[1-9]\d{6,14})(?![\w-])"
 )
+
+_SIP = re.compile(r"\bsips?:(?P<number>\+?\d{7,15})(?:;[^\s@<>\"']{1,100})?@[\w\[]", re.IGNORECASE)
+"""The address of a phone on a server (RFC 3261 section 19.1.6)."""
 
 _TO_CHAT = re.compile(rf"(?<![\w.-]){_CHAT}[^\s<>\"']{{0,{MAX_URL}}}", re.IGNORECASE)
 
@@ -56,8 +61,15 @@ _NON_GEOGRAPHIC = frozenset({"toll_free", "premium_rate", "shared_cost", "uan", 
 """Types of lines that no private person answers at home."""
 
 
-def find(text: str) -> Iterator[Match]:
-    """Yields the phones that links in one text open a chat with."""
+def find(text: str, region: str | None = None) -> Iterator[Match]:
+    """Yields the phones that links in one text open a chat with, and those in addresses of SIP."""
+    for match in _SIP.finditer(text):
+        number = match["number"]
+        reading = normalize.normalize_number(number, region)
+        if reading.e164 is None:
+            reading = normalize.normalize_number(f"+{number.lstrip('+')}", None)
+        if reading.e164:
+            yield phone_match(*match.span("number"), reading, Role.MENTIONED)
     for match in _TO_CHAT.finditer(text):
         written = unquote(match["chat"]).strip()
         reading = normalize.normalize_number(f"+{written.lstrip('+ ')}", None)

@@ -100,7 +100,7 @@ _PHONE = IdentifierKind(
     stix="phone-number",
     misp=("phone-number", "Other"),
     colour="#1f6fc2",
-    finders=(Finder("obfuscated_phone", rare=True), Finder("phone_link", rare=True)),
+    finders=(Finder("obfuscated_phone", rare=True), Finder("phone_link", rare=True, regional=True)),
 )
 """Numbers as they are usually written are found by `phone.find`, a column at a time."""
 

@@ -57,25 +57,35 @@ _DOTTED = re.compile(rf"(?<=[^\W_]){domain.DOT}(?=[^\W_])", re.IGNORECASE)
 """The first dot of what may be a host."""
 
 _LEADS = re.compile(
-    r"(?:website|web ?site|site|url|link|page|domain|visit(?:ed)?|go(?:ing)? to|went to|log"
-    r"(?:ged)? (?:in|on)to"
-    r"|open(?:ed)?|browse[dr]?|download(?:ed)?(?: from)?|web|página|sitio|enlace|seite|webseite"
-    r"|lien|adresse)"
-    r"(?:\s(?:called|named|is|was|at|to|it|the|a|on))?\W{1,3}$",
+    r"\b(?:website|web ?site|site|url|link|page|domain|address|visit(?:ed)?|go(?:ing)? to|went to"
+    r"|log(?:ged)? (?:in|on)to|open(?:ed)?|browse[dr]?|download(?:ed)?(?: from)?|typed?(?: in)?|web"
+    r"|página|pagina|sitio|enlace|dirección|entrar? en|entré en|visit(?:ar|e|é)|abr(?:ir|í|a)"
+    r"|seite|webseite|adresse|auf|unter|besuch(?:t|en|te)|öffne[tn]?|aufgerufen"
+    r"|lien|site internet|aller sur|allé sur|visit(?:er|ez)|ouvrir|sito|andare su|vai su|link[eo]?"
+    r"|endereço|acessar|acesse|entrar no|ga naar|ging naar|bezocht)"
+    r"(?:\s(?:called|named|is|was|at|to|it|the|a|on|era|es|web|de|war|ist|était|est|è))?\W{1,3}$",
     re.IGNORECASE,
 )
 
-_PLAIN_SUFFIXES = frozenset(
-    """
-    com net org info biz co.uk org.uk com.au co.in net.in org.in com.br com.mx us xyz online site
-    top club shop store support tech app cloud website space live pro vip icu click link
-    """.split()
+_FOLLOWS = re.compile(
+    r"\W{1,3}(?:website|web ?site|site|page|link|domain|seite|página|pagina|sitio|sito)\b",
+    re.IGNORECASE,
 )
-"""Suffixes that text seldom forms by accident, when the name before it is no plain short word."""
 
-_WORDLIKE = frozenset(
-    "us online site top club shop store support tech app live pro click link space".split()
+_SURE_SUFFIXES = frozenset("com net org info biz xyz store cloud website vip icu".split())
+"""Suffixes that the joint of two sentences does not form; nor does one of two labels, as co.uk."""
+
+_WORDS = frozenset(
+    "ai al am an as at be by de do es id in is it la le li lo ma me my ne no or pm se si so su to"
+    " tu us va".split()
 )
+"""Country suffixes that are words in some language, so that a sentence can begin with them."""
+
+_LONG_NAME = 8
+"""Letters of a name before a suffix that is a word (support, online): longer than most words."""
+
+_LONG_PHRASE = 10
+"""Letters of a name of several parts before one of `_WORDS`: longer than follow-up or call-back."""
 
 
 def from_field(text: str, region: str | None = None) -> Iterator[Match]:
@@ -184,13 +194,18 @@ def _plausible(text: str, match: re.Match[str]) -> bool:
     defanged = written != match["host"]
     if defanged or host.startswith("www.") or match["rest"]:
         return True
-    if written not in (written.lower(), written.upper()) and not written[1:].islower():
+    sure = ending in _SURE_SUFFIXES or "." in ending
+    name, last = host[: -len(ending) - 1], written[-len(ending) :]
+    # "He called.It was": where the second word begins a sentence.
+    if last[0].isupper() and not written.isupper() and not sure:
         return False
     if _LEADS.search(text, max(0, match.start() - 40), match.start()):
         return True
-    if hosting.platform_of(host):
+    if _FOLLOWS.match(text, match.end()) or hosting.platform_of(host):
         return True
-    if ending not in _PLAIN_SUFFIXES:
-        return False
-    name = host[: -len(ending) - 1]
-    return ending not in _WORDLIKE or len(name) > 7 or not name.isalpha()
+    if sure or domain.impersonated_brand(host):
+        return True
+    if not name.isalpha():
+        letters = sum(map(str.isalpha, name))
+        return letters >= (_LONG_PHRASE if ending in _WORDS else 3)
+    return (len(ending) > 2 or ending == "us") and len(name) >= _LONG_NAME
