@@ -87,11 +87,11 @@ def from_field(text: str, region: str | None = None) -> Iterator[Match]:
     plain = _LAX_SCHEME.sub(r"\1//", body.translate(_IGNORED))
     match = _FULL.match(plain) or _BARE.match(plain)
     if match:
+        find_handles = _MESSENGERS.get(match["host"].lower().removeprefix("www."))
+        handles = [*find_handles(plain)][:1] if find_handles else []
         start = text.find(body)
-        found = [*_named_by(plain, match, region)]
-        if not found and (find_in := _MESSENGERS.get(match["host"].lower().removeprefix("www."))):
-            found = [*find_in(plain)][:1]
-        yield from (one._replace(start=start, end=start + len(body)) for one in found)
+        for one in handles or _named_by(plain, match, region):
+            yield one._replace(start=start, end=start + len(body))
 
 
 def find(text: str, region: str | None = None) -> Iterator[Match]:

@@ -177,10 +177,13 @@ def test_whose_a_link_is(link, expected):
 
 
 def test_a_messengers_link_in_a_field_names_its_handle():
-    links = ["https://t.me/Scam_Mer/12", "chat.whatsapp.com/AbCdEfGhIjKlMnOpQrStUv"]
+    code = "a1B2" * 8
+    links = ["https://t.me/Scam_Mer/12", "chat.whatsapp.com/AbCdEfGhIjKlMnOpQrStUv",
+             f"https://signal.me/#eu/{code}"]  # fmt: skip
     assert [[one.entity_id for one in url.from_field(link)] for link in links] == [
         ["handle:telegram:scam_mer"],
         ["handle:whatsapp:AbCdEfGhIjKlMnOpQrStUv"],
+        [f"handle:signal:eu/{code}"],
     ]
 
 
