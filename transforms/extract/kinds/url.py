@@ -32,8 +32,8 @@ _FULL = re.compile(
 )
 
 _BARE = re.compile(
-    rf"(?<![\w@.+%-])(?P<host>{domain.HOST})(?![\w@-]|\.\w)(?:\.(?=[/\\]))?(?P<port>:\d{{1,5}})?"
-    rf"(?P<rest>(?:[/\\][^\s<>\"']{{0,{MAX_URL}}}|\?[\w.-]{{1,40}}=[^\s<>\"']{{0,{MAX_URL}}})?)",
+    rf"(?<![\w@.+%-])(?P<host>{domain.HOST})(?![\w@-]|\.\w)(?:\.(?=/))?(?P<port>:\d{{1,5}})?"
+    rf"(?P<rest>(?:/[^\s<>\"']{{0,{MAX_URL}}}|\?[\w.-]{{1,40}}=[^\s<>\"']{{0,{MAX_URL}}})?)",
     re.IGNORECASE,
 )
 
