@@ -93,8 +93,13 @@ def public_suffix(host: str) -> str:
 @cache
 def private_suffixes() -> frozenset[str]:
     """Returns the private part of the Public Suffix List, with its marks `*.` and `!`."""
-    public = tldextract.TLDExtract(cache_dir=None, suffix_list_urls=())
-    return frozenset(_suffixes().tlds) - frozenset(public.tlds)
+    return frozenset(_suffixes().tlds) - public_suffixes()
+
+
+@cache
+def public_suffixes() -> frozenset[str]:
+    """Returns the part of the Public Suffix List that is no private one, with its marks."""
+    return frozenset(tldextract.TLDExtract(cache_dir=None, suffix_list_urls=()).tlds)
 
 
 @lru_cache(maxsize=REMEMBERED)

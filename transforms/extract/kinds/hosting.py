@@ -67,12 +67,11 @@ class _Rule(NamedTuple):
     """A rule of the file.
 
     `parents` matches the hosts under which its platform rents out names, `around` those below them
-    too; `end` is the last two labels of its hosts; `made` the identifier, of what is captured.
+    too; `made` is the identifier, of what is captured.
     """
 
     platform: str
     own: frozenset[str]
-    end: str
     host: re.Pattern[str]
     parents: re.Pattern[str]
     around: re.Pattern[str]
@@ -192,26 +191,36 @@ def _click_id() -> re.Pattern[str]:
 
 def _rules_for(host: str) -> Sequence[_Rule]:
     """Returns the rules that may be of a host, those that say most first."""
-    return _rules().get(".".join(host.split(".")[-2:])) or _rules()[""]
+    end = ".".join(host.split(".")[-2:])
+    return _rules_ending(end if end in _rules_as_written() else "")
 
 
 @cache
-def _rules() -> Mapping[str, Sequence[_Rule]]:
-    """Returns the rules by the last two labels of hosts; under "" those for any."""
-    by_end: dict[str, list[_Rule]] = defaultdict(list)
+def _rules_ending(end: str) -> Sequence[_Rule]:
+    """Compiles the rules for hosts with these last two labels, and those for any."""
+    written = _rules_as_written()
+    rules = [
+        _compile_rule(*one) for key in dict.fromkeys((end, "")) for one in written.get(key, ())
+    ]
+    return sorted(rules, key=lambda one: one.rank, reverse=True)
+
+
+@cache
+def _rules_as_written() -> Mapping[str, Sequence[tuple[str, str, frozenset[str]]]]:
+    """Returns links, platforms and names of their own, by the last two labels of hosts.
+
+    Those for any are under "". A known service of short links without a rule has one here.
+    """
+    by_end: dict[str, list[tuple[str, str, frozenset[str]]]] = defaultdict(list)
     for row in load_reference_data("hosting.toml")["platform"]:
         own = frozenset(("www", *row.get("own", ())))
         for written in row.get("links", ()):
-            rule = _compile_rule(written, row["name"], own)
-            by_end["" if "{" in rule.end else rule.end].append(rule)
+            end = ".".join(re.split("[/? ]", written, maxsplit=1)[0].split(".")[-2:])
+            by_end["" if "{" in end else end].append((written, row["name"], own))
     for host, category in domain.legitimate_domains().items():
         if category == "shortener" and host not in by_end:
-            by_end[host].append(_compile_rule(f"{host}/{{...}}", host, frozenset()))
-    anywhere = by_end.pop("", [])
-    rules = {end: [*some, *anywhere] for end, some in by_end.items()} | {"": anywhere}
-    return {
-        end: sorted(some, key=lambda one: one.rank, reverse=True) for end, some in rules.items()
-    }
+            by_end[host].append((f"{host}/{{...}}", host, frozenset()))
+    return by_end
 
 
 def _compile_rule(written: str, platform: str, own: frozenset[str]) -> _Rule:
@@ -234,7 +243,6 @@ def _compile_rule(written: str, platform: str, own: frozenset[str]) -> _Rule:
     return _Rule(
         platform,
         own,
-        end=".".join(labels[-2:]),
         host=re.compile(host),
         parents=re.compile(re.sub(r"\?P<\w+>", "?:", "|".join(parents))),
         around=re.compile(re.sub(r"\?P<\w+>", "?:", "|".join(around))),
@@ -281,4 +289,4 @@ def _parents() -> frozenset[str]:
     """Returns the domains that have a private suffix below them, and are none themselves."""
     labels = [suffix.lstrip("!").split(".") for suffix in domain.private_suffixes()]
     above = {".".join(one[n:]) for one in labels for n in range(1, len(one) - 1)}
-    return frozenset(filter(domain.registrable_domain, above))
+    return frozenset(above - domain.public_suffixes())

@@ -27,13 +27,13 @@ _FULL = re.compile(
     rf"(?:{SCHEME}|(?<![\w:/\\])//)(?:[^\s/\\<>\"'?#]{{0,{MAX_URL}}}@)?"
     rf"(?P<host>\[[0-9A-Fa-f:.]{{2,45}}\]|{_IP}(?![\w%@-]|\.\w)|{domain.HOST}(?![\w%@]|\.\w)"
     rf"|[^\s/\\<>\"'?#@:]{{1,{domain.LONGEST_HOST}}}(?![^\s/\\<>\"'?#:]))"
-    rf"(?P<port>:\d{{0,5}})?(?P<rest>(?:[/\\?#][^\s<>\"']{{0,{MAX_URL}}})?)",
+    rf"(?:\.(?=[:/\\?#]))?(?P<port>:\d{{0,5}})?(?P<rest>(?:[/\\?#][^\s<>\"']{{0,{MAX_URL}}})?)",
     re.IGNORECASE,
 )
 
 _BARE = re.compile(
-    rf"(?<![\w@.+%-])(?P<host>{domain.HOST})(?![\w@-]|\.\w)(?P<port>:\d{{1,5}})?"
-    rf"(?P<rest>(?:[/\\][^\s<>\"']{{0,{MAX_URL}}}|\?[\w.-]{{1,40}}=[^\s<>\"']{{0,{MAX_URL}}})?)",
+    rf"(?<![\w@.+%-])(?P<host>{domain.HOST})(?![\w@-]|\.\w)(?:\.(?=/))?(?P<port>:\d{{1,5}})?"
+    rf"(?P<rest>(?:/[^\s<>\"']{{0,{MAX_URL}}}|\?[\w.-]{{1,40}}=[^\s<>\"']{{0,{MAX_URL}}})?)",
     re.IGNORECASE,
 )
 
@@ -97,11 +97,11 @@ def from_field(text: str, region: str | None = None) -> Iterator[Match]:
     plain = _LAX_SCHEME.sub(r"\1//", body.translate(_IGNORED))
     match = _FULL.match(plain) or _BARE.match(plain)
     if match:
+        find_handles = _MESSENGERS.get(match["host"].lower().removeprefix("www."))
+        handles = [*find_handles(plain)][:1] if find_handles else []
         start = text.find(body)
-        found = [*_named_by(plain, match, region)]
-        if not found and (find_in := _MESSENGERS.get(match["host"].lower().removeprefix("www."))):
-            found = [*find_in(plain)][:1]
-        yield from (one._replace(start=start, end=start + len(body)) for one in found)
+        for one in handles or _named_by(plain, match, region):
+            yield one._replace(start=start, end=start + len(body))
 
 
 def find(text: str, region: str | None = None) -> Iterator[Match]:

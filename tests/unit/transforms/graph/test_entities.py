@@ -262,6 +262,18 @@ def test_two_victims_get_two_withheld_ids():
     assert all(one.startswith("phone:withheld-") for one in ids)
 
 
+def test_the_platform_of_a_tenant_is_named_unless_it_is_a_victims_own():
+    for entity, platform in [
+        ("domain:x.z13.web.core.windows.net", "Azure Storage"),
+        ("url:sites.google.com/view/x", "Google Sites"),
+        ("domain:evil.example", None),
+    ]:
+        used = evidence(records_of(entity, ["r1"], Role.LURE_SITE))
+        assert only(classify_evidence(used, NOBODY))["hosted_by"] == platform
+        own = evidence(records_of(entity, ["r1"], Role.VICTIM))
+        assert only(classify_evidence(own, NOBODY))["hosted_by"] is None
+
+
 def test_nothing_in_nothing_out():
     result = classify_evidence(evidence([]), NOBODY)
     assert result.entities.schema.names[:2] == ["entity_id", "kind"]

@@ -163,6 +163,7 @@ def test_the_private_part_of_the_list():
         ("bit.ly", None),
         ("t.me/joinchat/AbCdEf", "url:t.me/+AbCdEf"),
         ("https://t.me/Scam_Mer/12?x=1", None),
+        ("https://sites.google.com./a/../view//x/.", "url:sites.google.com/view/x"),
         ("x.weebly.com", "domain:x.weebly.com"),
         ("www.weebly.com/features", None),
         ("x.blogspot.co.uk", "domain:x.blogspot.com"),
@@ -176,10 +177,13 @@ def test_whose_a_link_is(link, expected):
 
 
 def test_a_messengers_link_in_a_field_names_its_handle():
-    links = ["https://t.me/Scam_Mer/12", "chat.whatsapp.com/AbCdEfGhIjKlMnOpQrStUv"]
+    code = "a1B2" * 8
+    links = ["https://t.me/Scam_Mer/12", "chat.whatsapp.com/AbCdEfGhIjKlMnOpQrStUv",
+             f"https://signal.me/#eu/{code}"]  # fmt: skip
     assert [[one.entity_id for one in url.from_field(link)] for link in links] == [
         ["handle:telegram:scam_mer"],
         ["handle:whatsapp:AbCdEfGhIjKlMnOpQrStUv"],
+        [f"handle:signal:eu/{code}"],
     ]
 
 
@@ -258,5 +262,5 @@ def test_platforms_of_columns():
 
 def test_every_row_says_where_it_is_from():
     for row in [*FILE["platform"], *FILE["click_id"]]:
-        assert row["source"].startswith("https://")
+        assert row["source"].removeprefix("[R] ").startswith("https://")
         assert set(row) <= {"name", "source", "links", "psl", "own", "platform", "keys"}
