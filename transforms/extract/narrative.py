@@ -85,10 +85,11 @@ _SIGNS = r"[\s,()-]{0,3}"
 
 
 class _Distance(IntEnum):
-    """Code points that may stand between a cue and the identifier."""
+    """Code points that may stand between a cue and the identifier; more where a suspect speaks."""
 
     VICTIM = 30
-    OTHER = 70
+    OTHER = 40
+    SPOKEN = 70
 
 
 class Cue(IntEnum):
@@ -442,12 +443,13 @@ def _rows_with(texts: pa.Array, hint: str) -> list[int]:
 def _leading_cue(clause: str, family: EntityKind, suspect_speaks: bool) -> Cue | None:
     """Returns the cue that ends nearest to the identifier; at one distance the less harmful."""
     rules = suspect_cues(family) if suspect_speaks else leading_cues()[family]
+    furthest = _Distance.SPOKEN if suspect_speaks else _Distance.OTHER
     best: tuple[int, Cue] | None = None
     size = len(clause.rstrip(_BETWEEN))
     for cue, pattern, last in rules:
         for match in pattern.finditer(clause, max(0, size - _LAST_WORDS) if last else 0):
             gap = max(0, size - match.end())
-            limit = _Distance.VICTIM if cue is Cue.VICTIM else _Distance.OTHER
+            limit = _Distance.VICTIM if cue is Cue.VICTIM else furthest
             if gap <= limit and (best is None or (gap, cue) < best):
                 best = (gap, cue)
     if best is None:
