@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pyarrow as pa
 
-from schemas.enums import IMPERSONATION_ASPECTS, NUMBER_ROLES, Channel
+from schemas.enums import EMAIL_ROLES, IMPERSONATION_ASPECTS, NUMBER_ROLES, Channel, Speaker
 from schemas.field import AMOUNT, TIMESTAMP, field
 
 _STRING = pa.string()
@@ -56,10 +56,28 @@ def _fields(timestamp: pa.DataType, amount: pa.DataType) -> list[pa.Field]:
         field("language", _STRING, "BCP 47 tag of the narrative."),
         field("channel", _STRING, "How the scam arrived.", values=tuple(Channel)),
         field("claimed_brand", _STRING, "Who the caller claimed to be, as the victim said it."),
-        field("narrative", _STRING, "The victim's own words. Hostile input."),
+        field("narrative", _STRING, "What happened, in words. Hostile input."),
+        field(
+            "narrative_by",
+            _STRING,
+            "Whose words the narrative is; the victim's where absent. The suspect's is a "
+            "transcript, or the text of a message.",
+            values=tuple(Speaker),
+        ),
         field("phone_numbers", _number(_STRING), "Numbers named in the complaint."),
         field("urls", pa.list_(_STRING), "Web addresses, possibly defanged (hxxp, [.])."),
-        field("emails", pa.list_(_STRING), "E-mail addresses, possibly defanged."),
+        field(
+            "emails",
+            pa.list_(_STRING),
+            "E-mail addresses, possibly defanged. In the input an item may be an object with "
+            "`address` and `role`, one of those of email_roles.",
+        ),
+        field(
+            "email_roles",
+            pa.list_(_STRING),
+            f"The role of each of emails, in their order: {', '.join(EMAIL_ROLES)}. A sender's "
+            "where absent.",
+        ),
         field("remote_access", _REMOTE, "Operator-side remote-access ids."),
         field("payments", _payments(amount), "Payments made or demanded."),
         field("loss_amount", amount, "What the victim lost in all."),

@@ -22,7 +22,8 @@ from schemas import CONTRACT_VERSION, enums, manifest
 from schemas.alert import ALERT, ALERT_KEY
 from schemas.call import CALL_INPUT, CALL_KEY
 from schemas.complaint import COMPLAINT_INPUT, COMPLAINT_KEY
-from schemas.field import allowed_values, field_doc
+from schemas.enums import EMAIL_ROLES
+from schemas.field import allowed_values, field, field_doc
 from schemas.manifest import MANIFEST_NAME
 from schemas.offer import MAX_INTEGER, Correction, Offer, Revocation, Tlp
 from schemas.overlap import Answer, Request, Result
@@ -83,6 +84,12 @@ parameter, or cannot be read: host, and path or parameter up to the tenant), `em
 `remote:anydesk:123456789`, `account:iban:GB29...`, `account:upi:name@bank`, `wallet:btc:...`,
 `handle:telegram:name`.
 """
+
+_EMAIL_WITH_ROLE = [
+    field("address", pa.string(), "The address, possibly defanged.", required=True),
+    field("role", pa.string(), "The part it plays.", values=EMAIL_ROLES),
+]
+"""An item of a complaint's e-mail addresses that has a role."""
 
 _DRAFT = "https://json-schema.org/draft/2020-12/schema"
 
@@ -146,6 +153,8 @@ def json_schemas() -> dict[str, dict[str, Any]]:
     contracts |= {f"output/{table.name}": table.schema for table in ALL_TABLES}
     contracts["stream/alert"] = ALERT
     objects = {name: object_schema(list(schema)) for name, schema in contracts.items()}
+    emails = objects["input/complaint"]["properties"]["emails"]
+    emails["items"] = {"anyOf": [emails["items"], object_schema(_EMAIL_WITH_ROLE)]}
     objects |= {name: dataclass_schema(kind) for name, kind in EXCHANGE_FILES.items()}
     return {
         name: {

@@ -38,8 +38,22 @@ class Role(StrEnum):
     SIGNALLING = "signalling"
 
 
+class Speaker(StrEnum):
+    """Whose words a narrative is: the victim's report, or a transcript or text of the suspect's."""
+
+    VICTIM = "victim"
+    SUSPECT = "suspect"
+
+
 NUMBER_ROLES = (Role.CALLBACK, Role.CALLER_ID, Role.MENTIONED, Role.VICTIM)
 """The roles that the input contract knows for a phone number."""
+
+EMAIL_ROLES = ("sender", "reply_to", "mentioned", "victim")
+"""The roles that the input contract knows for an e-mail address.
+
+A sender's address was shown and can be forged, as a caller id can; a victim's answers reach the
+address to reply to.
+"""
 
 IMPERSONATION_ASPECTS = ("brand", "lure", "gift_card")
 """Aspects of an impersonation that a complaint states: by whom, by which story, paid how."""

@@ -23,6 +23,7 @@ from schemas.complaint import COMPLAINT_ACCEPTED
 from schemas.enums import (
     COUNTRIES,
     CURRENCIES,
+    EMAIL_ROLES,
     NUMBER_ROLES,
     SUSPECT_NUMBER_DIRECTIONS,
     Attestation,
@@ -30,6 +31,7 @@ from schemas.enums import (
     Direction,
     RecordKind,
     Role,
+    Speaker,
     Stage,
 )
 from schemas.field import TIMESTAMP
@@ -79,8 +81,10 @@ def validate_complaints(
     _check_timestamp(batch, "occurred_at")
     _check_victim(batch)
     batch.coerce("channel", tuple(Channel), str(Channel.OTHER))
+    batch.coerce("narrative_by", tuple(Speaker), None)
     _check_phone_numbers(batch)
     _check_id_hides_no_victim(batch, "complaint_id", _complaint_own_numbers(batch))
+    _check_email_roles(batch)
     _check_payments(batch)
     batch.keep(
         "loss_amount", casts.parse_amounts(rows["loss_amount"]), Code.BAD_AMOUNT, _BAD_AMOUNT
@@ -324,6 +328,21 @@ def _check_phone_numbers(batch: BatchChecks) -> None:
         fields=list(COMPLAINT_ACCEPTED.field("phone_numbers").type.value_type.fields),
     )
     batch.typed["phone_numbers"] = with_items(lists, flat)
+
+
+def _check_email_roles(batch: BatchChecks) -> None:
+    """Takes the roles of the addresses; an unknown one refuses the row, as that of a number."""
+    lists = batch.rows["email_roles"]
+    roles, strange = casts.parse_choices(lists.flatten(), EMAIL_ROLES, None)
+    known = f"not one of {', '.join(EMAIL_ROLES)}"
+    batch.refuse(_any_of(lists, strange), Code.BAD_VALUE, "emails[].role", known)
+    given, wanted = (pc.list_value_length(batch.rows[name]) for name in ("email_roles", "emails"))
+    uneven = casts.true_mask(
+        pc.and_not(pc.is_valid(given), pc.fill_null(pc.equal(given, wanted), False))
+    )
+    batch.refuse(uneven, Code.BAD_VALUE, "email_roles", "not one for each of emails")
+    typed = with_items(lists, roles)
+    batch.typed["email_roles"] = pc.if_else(pc.is_valid(lists), typed, pa.scalar(None, typed.type))
 
 
 def _check_payments(batch: BatchChecks) -> None:

@@ -62,7 +62,8 @@ def named(complaint: dict[str, Any]) -> Iterator[str | None]:
         if one["role"] not in ("victim", "caller_id"):
             yield phone(one["raw"], region)
     yield from map(site, complaint.get("urls") or ())
-    yield from (f"email:{one.lower()}" for one in complaint.get("emails") or ())
+    for one in complaint.get("emails") or ():
+        yield f"email:{(one['address'] if isinstance(one, dict) else one).lower()}"
     for one in complaint.get("remote_access") or ():
         yield f"remote:{one['tool']}:{re.sub(r'[^0-9]', '', one['id'])}"
     for one in complaint.get("payments") or ():

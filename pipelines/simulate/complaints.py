@@ -90,7 +90,7 @@ class Draft:
     brand: str | None = None
     numbers: list[dict[str, str]] = field(default_factory=list)
     urls: list[str] = field(default_factory=list)
-    emails: list[str] = field(default_factory=list)
+    emails: list[str | dict[str, str]] = field(default_factory=list)
     remote: list[dict[str, str]] = field(default_factory=list)
     payments: list[dict[str, str]] = field(default_factory=list)
     sentences: list[str] = field(default_factory=list)
@@ -304,7 +304,9 @@ def state_identifier(rng: Random, draft: Draft, one: Identifier, typo: float = 0
     """Adds an identifier of a ring to `draft`: to its field, to the narrative, or to both.
 
     A number or a remote-access id that stands in the narrative alone has no certain role, so it is
-    not counted as named; a web site or a mailbox is. `typo` is the chance of one wrong digit.
+    not counted as named; a web site or a mailbox at a freemail host is. An address at a domain of
+    the ring's own is one to reply to: as a mere sender's it could be forged. `typo` is the chance
+    of one wrong digit.
     """
     where = rng.random()
     field_too, text_too = where < 0.88, where > 0.6
@@ -332,9 +334,10 @@ def state_identifier(rng: Random, draft: Draft, one: Identifier, typo: float = 0
         field_too = True
     elif one.role is Role.SENDER:
         written = one.value.replace("@", "[at]") if rng.random() < 0.05 else one.value
+        own = not one.value.endswith(identifiers.FREEMAIL)
         if field_too:
-            draft.emails.append(one.value)
-        field_too = field_too or written == one.value
+            draft.emails.append({"address": one.value, "role": "reply_to"} if own else one.value)
+        field_too = field_too or (written == one.value and not own)
     if text_too:
         draft.sentences.append(write_sentence(rng, draft, one, written))
     if field_too:

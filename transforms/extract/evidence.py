@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 
 from schemas.call import CALL_READ, E164_COLUMNS
 from schemas.complaint import COMPLAINT_READ, COMPLAINT_TEXTS
-from schemas.enums import RecordKind
+from schemas.enums import RecordKind, Speaker
 from schemas.mention import EVIDENCE, MENTIONS
 from transforms.arrow_util import implode, with_items
 from transforms.casts import true_mask
@@ -27,7 +27,6 @@ from transforms.extract.fingerprints import (
     observation_times,
 )
 from transforms.extract.impersonation import BRAND, find_impersonation, infer_brands, known_brands
-from transforms.extract.narrative import is_transcribed
 from transforms.extract.sensitive_text import find_private
 from transforms.reporters import NO_RULES, SourceRules, call_reporter_keys, reporter_keys
 from transforms.text_masking import cut_to_search_limit
@@ -76,7 +75,7 @@ def extract_complaints(complaints: pa.RecordBatch, rules: SourceRules = NO_RULES
         count_unreadable_numbers(numbers, len(complaints)),
         told,
         digits_column(find_digits(texts.texts), texts, len(complaints)),
-        find_private(texts, true_mask(is_transcribed(complaints["source_org"]))),
+        find_private(texts, true_mask(pc.equal(complaints["narrative_by"], Speaker.SUSPECT))),
     ]
     return Extracted(
         pa.RecordBatch.from_arrays([*complaints.columns, *read], schema=COMPLAINT_READ),

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
+from itertools import chain
 
 import numpy as np
 import pyarrow as pa
@@ -19,6 +20,7 @@ from transforms.arrow_util import ListItems, list_items
 from transforms.extract import mention, narrative
 from transforms.extract.kinds import domain, email, payment_account, phone_link, remote_access, url
 from transforms.extract.mention import MENTION_DRAFT, Match, PlacedMatch, reconcile
+from transforms.extract.sensitive_text import card_and_ssn_spans
 from transforms.phone import normalize
 from transforms.victims import identifier_matcher
 
@@ -30,6 +32,12 @@ SIGNALLING_CONFIDENCE = 0.9
 
 SEVERAL_CONFIDENCE = 0.8
 """A number found beside others in one number field."""
+
+MAX_CARD = 100
+"""Characters of a payee in which a card's number is looked for."""
+
+_EMAIL_ROLES = {"reply_to": Role.SENDER, "mentioned": Role.MENTIONED, "victim": Role.VICTIM}
+"""Roles of addresses by what the input calls them; a sender's is as its domain says."""
 
 _ROLES = pa.array([str(role) for role in Role])
 
@@ -45,10 +53,15 @@ def complaint_mentions(
     found = [
         *_number_fields(numbers),
         mention.drafts_from_matches(
-            [*_address_fields(batch), *_remote_fields(batch), *_payment_fields(batch)]
+            chain(
+                _url_fields(batch),
+                _email_fields(batch),
+                _remote_fields(batch),
+                _payment_fields(batch),
+            )
         ),
         narrative.find_in_narratives(
-            batch["narrative"], batch["victim_country"], batch["source_org"]
+            batch["narrative"], batch["victim_country"], batch["narrative_by"]
         ),
     ]
     return _with_entity_ids(reconcile(_concat(found), numbers.own()))
@@ -118,12 +131,25 @@ def _placed(row: int, field: str, text: str, matches: Iterable[Match]) -> Iterat
         yield row, field, text, match, match.role, FIELD_CONFIDENCE, True
 
 
-def _address_fields(batch: pa.RecordBatch) -> Iterator[PlacedMatch]:
+def _url_fields(batch: pa.RecordBatch) -> Iterator[PlacedMatch]:
     regions = batch["victim_country"].to_pylist()
-    for row, field, text in _list_texts(batch, "urls"):
-        yield from _placed(row, field, text, _url_matches(text, regions[row]))
-    for row, field, text in _list_texts(batch, "emails"):
-        yield from _placed(row, field, text, _email_matches(text))
+    listed = list_items(batch["urls"])
+    for row, place, text in zip(listed.rows, listed.places, listed.values.to_pylist(), strict=True):
+        if text:
+            yield from _placed(row, f"urls[{place}]", text, _url_matches(text, regions[row]))
+
+
+def _email_fields(batch: pa.RecordBatch) -> Iterator[PlacedMatch]:
+    """Yields addresses: one to reply to is the sender's, one that was shown may be forged."""
+    roles = batch["email_roles"].to_pylist()
+    addresses = list_items(batch["emails"])
+    for row, place, text in zip(
+        addresses.rows, addresses.places, addresses.values.to_pylist(), strict=True
+    ):
+        given = roles[row] and roles[row][place]
+        for match in _email_matches(text) if text else ():
+            role = _EMAIL_ROLES.get(given) or narrative.sender_role(match.value)
+            yield row, f"emails[{place}]", text, match, role, FIELD_CONFIDENCE, True
 
 
 @lru_cache(maxsize=1 << 14)
@@ -141,13 +167,6 @@ def _email_matches(text: str) -> tuple[Match, ...]:
     return tuple(email.find(text))
 
 
-def _list_texts(batch: pa.RecordBatch, column: str) -> Iterator[tuple[int, str, str]]:
-    listed = list_items(batch[column])
-    for row, place, text in zip(listed.rows, listed.places, listed.values.to_pylist(), strict=True):
-        if text:
-            yield row, f"{column}[{place}]", text
-
-
 def _remote_fields(batch: pa.RecordBatch) -> Iterator[PlacedMatch]:
     remote = list_items(batch["remote_access"])
     for row, place, tool, session in _pairs(remote, "tool", "id"):
@@ -162,7 +181,14 @@ def _payment_fields(batch: pa.RecordBatch) -> Iterator[PlacedMatch]:
             yield from _placed(row, f"payments[{place}].payee", payee, [match])
 
 
-_payee_match = lru_cache(maxsize=1 << 14)(payment_account.from_field)
+@lru_cache(maxsize=1 << 14)
+def _payee_match(method: str | None, payee: str, region: str | None) -> Match | None:
+    """Reads a payee; a card's number is that of the card that was paid with, the victim's."""
+    match = payment_account.from_field(method, payee, region)
+    unnamed = match and match.value.startswith("bank:")
+    if match and unnamed and any(card_and_ssn_spans(payee[:MAX_CARD])):
+        return match._replace(role=Role.VICTIM)
+    return match
 
 
 def _pairs(

@@ -11,19 +11,21 @@ and linear.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from enum import IntEnum
 from functools import cache, lru_cache
 from importlib import import_module
-from typing import NamedTuple
+from itertools import chain
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from schemas.enums import EntityKind, Role
+from schemas.enums import EntityKind, Role, Speaker
 from transforms.arrow_util import distinct_rows, repeat_for_duplicates
 from transforms.extract import allowlist, mention
+from transforms.extract.kinds import domain
 from transforms.extract.kinds.registry import BY_KIND, KINDS, IdentifierKind, lookup_kind
 from transforms.extract.mention import MENTION_DRAFT, NARRATIVE, Match, PlacedMatch
 from transforms.phone import find
@@ -36,35 +38,58 @@ STATED_CONFIDENCE = 0.8
 MENTIONED_CONFIDENCE = 0.6
 """A reading that the text only mentions."""
 
-_TRANSCRIBED = pa.array(["ftc-pone"])
-"""Sources whose narrative is the caller's own speech: FTC Project Point of No Entry."""
-
 _PLACE = ("row", "start", "end")
 
-REACH = 140
-"""Code points before an identifier in which its context is looked for."""
+REACH = 400
+"""Code points before an identifier in which is looked for who speaks."""
+
+CUE_REACH = 140
+"""Code points before it in which its context is looked for."""
 
 REACH_AFTER = 50
 """Code points after it."""
 
-_BOUNDARY = re.compile(r"\s+[.!?;]|[\r\n]+")
-"""The border of two clauses, read backwards."""
+_BOUNDARY = re.compile(
+    r"\s+[!?;]|\s+\.(?!(?:let|on|rn|onft|mlt|hp|bom|txe|rm|srm|sm|rd|lec)\b)|[\r\n]+"
+)
+"""The border of two clauses, read backwards; the stop of "tel." or "no." is none."""
+
+_QUOTE_MARK = re.compile('["“”„«»]')
+
+_QUOTE_LEAD = 60
+"""Code points before a quotation mark in which is looked for who is quoted."""
+
+_JSON_KEY = re.compile(r"\"\s*:\s*$")
+"""What stands before a text in JSON, which nobody says."""
+
+_ATTRIBUTED = re.compile(r"[\"“”»]\W*\w")
+"""The end of a quotation, and words behind it."""
 
 _SHORT_CLAUSE = 30
 """Code points below which the clause before is read too."""
 
+_UNREAD_MAILBOX = re.compile(r"(?:no|do-?not|donot)[-_.]?reply")
+"""Names of mailboxes that nobody reads."""
+
 _PART = re.compile(r"<([A-Z]+)>")
 """The name of a part of a phrase."""
+
+_BETWEEN = " :;,=#()<>[]*-\t\"“'‘"
+"""Characters between words and the identifier behind them that count for no distance."""
+
+_LAST_WORDS = 80
+"""Code points before an identifier in which a phrase begins that ends at it."""
 
 _SIGNS = r"[\s,()-]{0,3}"
 """Characters between an identifier and the words after it."""
 
 
 class _Distance(IntEnum):
-    """Code points that may stand between a cue and the identifier."""
+    """Code points that may stand between a cue and the identifier; more where a suspect speaks."""
 
     VICTIM = 30
-    OTHER = 70
+    OTHER = 40
+    SPOKEN = 70
 
 
 class Cue(IntEnum):
@@ -82,7 +107,15 @@ class Cue(IntEnum):
     """The scammer wants the victim to use it."""
 
 
-CueRule = tuple[Cue, re.Pattern[str]]
+class CueRule(NamedTuple):
+    """What some phrases say of the identifier behind them, or before them.
+
+    `last`: they end right before it, so that only the last words are looked at.
+    """
+
+    cue: Cue
+    pattern: re.Pattern[str]
+    last: bool = False
 
 
 class LoadedFinder(NamedTuple):
@@ -108,34 +141,29 @@ def load_finders() -> tuple[LoadedFinder, ...]:
     return tuple(sorted(loaded, key=lambda one: one.leftover))
 
 
-def find_in_narratives(text: pa.Array, region: pa.Array, source_org: pa.Array) -> pa.RecordBatch:
+def find_in_narratives(text: pa.Array, region: pa.Array, narrative_by: pa.Array) -> pa.RecordBatch:
     """Finds every identifier in every text.
 
-    A distinct (text, region, whether it is a transcript) is searched once, and only by those
+    A distinct (text, region, whether the suspect speaks) is searched once, and only by those
     finders that have something to find in it.
 
     Args:
         text: The narratives, or null.
         region: The victim's country, under which national numbers are read, or null.
-        source_org: Who sent the record; some send transcripts of the caller.
+        narrative_by: Whose words it is, a Speaker, or null: the victim's.
 
     Returns:
         `MENTION_DRAFT` rows, by row of the text.
     """
-    transcribed = is_transcribed(source_org)
-    first, back = distinct_rows((text, region, transcribed))
+    speaks = pc.fill_null(pc.equal(narrative_by, Speaker.SUSPECT), False)
+    first, back = distinct_rows((text, region, speaks))
     at = pa.array(first)
     texts = pc.utf8_slice_codeunits(pc.fill_null(text.take(at), ""), 0, SEARCH_LIMIT)
-    drafts = _find_in_distinct(texts, region.take(at), transcribed.take(at).to_pylist())
+    drafts = _find_in_distinct(texts, region.take(at), speaks.take(at).to_pylist())
     rows, places = repeat_for_duplicates(drafts["row"].to_numpy(), back, len(first))
     return drafts.take(pa.array(places)).set_column(
         0, MENTION_DRAFT.field("row"), pa.array(rows, pa.int32())
     )
-
-
-def is_transcribed(source_org: pa.Array) -> pa.Array:
-    """Tells which records have a transcript of the caller as narrative."""
-    return pc.is_in(source_org, _TRANSCRIBED)
 
 
 def find_phone_numbers(text: str, region: str | None) -> Iterator[Match]:
@@ -145,24 +173,47 @@ def find_phone_numbers(text: str, region: str | None) -> Iterator[Match]:
 
 
 def infer_role(
-    before: str, following: str, kind: IdentifierKind, *, suspect_speaks: bool
+    before: str, following: str, kind: IdentifierKind, value: str = "", *, suspect_speaks: bool
 ) -> Role | None:
     """Infers a role from up to `REACH` lower-case code points before, `REACH_AFTER` behind.
 
     None where the words state no role, `Role.MENTIONED` where they say that the identifier is
     somebody's who is no part of the scam. A kind without phrases of its own is read by those of
-    phone numbers.
+    phone numbers. `value` is the identifier: what was only shown counts by whose it can be.
     """
-    clause, earlier = last_clauses(before)
     family = kind.kind if kind.kind in leading_cues() else EntityKind.PHONE
+    clause, earlier = last_clauses(before[-CUE_REACH:])
     cue = _leading_cue(clause, family, suspect_speaks)
-    behind = _trailing_cue(following, suspect_speaks)
+    behind = _trailing_cue(following, family, suspect_speaks)
     if behind is not None and (cue is None or behind is Cue.VICTIM):
         cue = behind
+    if cue is None and not suspect_speaks:
+        cue = _cue_over_lines(before, family)
     carried = family is EntityKind.PHONE and earlier is not None and len(clause) < _SHORT_CLAUSE
     if cue is None and carried:
         cue = _leading_cue(f"{earlier} {clause}", family, suspect_speaks)
-    return _role_of_cue(cue, kind)
+    return _role_of_cue(cue, kind, value)
+
+
+@lru_cache(maxsize=1 << 12)
+def quotes_suspect(before: str, following: str) -> bool:
+    """Checks whether a place in a victim's narrative is within words of the suspect's.
+
+    These are in quotation marks, unless the victim quotes what they said themselves, or behind
+    words that introduce them, until the victim speaks again.
+
+    Args:
+        before: Up to `REACH` lower-case code points before the place.
+        following: Up to `REACH_AFTER` behind it.
+    """
+    opened = _open_quotation(before)
+    if opened is not None:
+        lead = before[max(0, opened - _QUOTE_LEAD) : opened]
+        if any(map(str.isalnum, lead)):
+            return not (_JSON_KEY.search(lead) or speech_cues("own").search(lead))
+        return _ATTRIBUTED.search(following) is not None
+    ends = [one.end() for one in speech_cues("introduced").finditer(before)]
+    return bool(ends) and not speech_cues("narrator").search(before, ends[-1])
 
 
 def last_clauses(before: str) -> tuple[str, str | None]:
@@ -183,26 +234,52 @@ def leading_cues() -> dict[EntityKind, tuple[CueRule, ...]]:
     for rule in load_reference_data("cues.toml")["before"]:
         for kind in rule["kinds"]:
             known = rules.get(EntityKind(kind), ())
-            cue = Cue[rule["cue"].upper()], _between_words(rule["phrases"])
-            rules[EntityKind(kind)] = (*known, cue)
+            rules[EntityKind(kind)] = (*known, *_cue_rules(rule))
     return rules
 
 
 @cache
-def trailing_cues() -> tuple[CueRule, ...]:
+def trailing_cues(family: EntityKind) -> tuple[CueRule, ...]:
     """Returns the rules for the words right behind an identifier; the first that matches counts."""
     rules = load_reference_data("cues.toml")["after"]
     return tuple(
-        (Cue[rule["cue"].upper()], re.compile(f"{_SIGNS}(?:{_either(rule['phrases'])})"))
+        CueRule(Cue[rule["cue"].upper()], re.compile(f"{_SIGNS}(?:{_either(rule['phrases'])})"))
         for rule in rules
+        if family in rule.get("kinds", (family,))
     )
 
 
 @cache
-def caller_transcript_cues() -> tuple[CueRule, ...]:
-    """Returns the rules for a transcript of the caller, whose "call me" is the suspect's."""
-    rules = load_reference_data("cues.toml")["caller_transcript"]
-    return tuple((Cue[rule["cue"].upper()], _between_words(rule["phrases"])) for rule in rules)
+def suspect_cues(family: EntityKind) -> tuple[CueRule, ...]:
+    """Returns the rules where the suspect speaks: "your number" is the victim's, "mine" theirs."""
+    rules = load_reference_data("cues.toml")
+    spoken = (*rules["addressed"], *rules["caller_transcript"])
+    of_family = (rule for rule in spoken if family in rule.get("kinds", (family,)))
+    retold = (Cue.VICTIM, Cue.NEUTRAL)
+    others = (rule for rule in leading_cues()[family] if rule.cue not in retold)
+    return (*chain.from_iterable(map(_cue_rules, of_family)), *others)
+
+
+@cache
+def cues_over_lines(family: EntityKind) -> tuple[CueRule, ...]:
+    """Returns the rules for words that go over several lines, up to the identifier."""
+    return tuple(
+        CueRule(Cue[rule["cue"].upper()], re.compile(_either(rule["phrases"])))
+        for rule in load_reference_data("cues.toml")["whole"]
+        if family in rule["kinds"]
+    )
+
+
+@cache
+def speech_cues(what: str) -> re.Pattern[str]:
+    """Returns the words of one sort that tell who speaks.
+
+    Those that introduce what a suspect says (`introduced`) or the victim said (`own`), or by which
+    the victim speaks again (`narrator`).
+    """
+    rules = load_reference_data("cues.toml")["speech"]
+    phrases = [phrase for rule in rules if rule["what"] == what for phrase in rule["phrases"]]
+    return re.compile(rf"(?:(?<!\w)|(?=\n))(?:{_either(phrases)})")
 
 
 @cache
@@ -216,19 +293,19 @@ def quoted_speech_cues() -> dict[EntityKind, re.Pattern[str]]:
 
 
 def _find_in_distinct(
-    texts: pa.Array, regions: pa.Array, transcribed: Sequence[bool]
+    texts: pa.Array, regions: pa.Array, suspect_speaks: Sequence[bool]
 ) -> pa.RecordBatch:
     """Finds every reading of each text; of two of the same characters the more specific one."""
     words = texts.to_pylist()
     matches = _matches_by_row(texts, words, regions.to_pylist())
     numbers = find.find_numbers(texts, regions)
     numbers = numbers.filter(pa.array(_are_free(numbers, matches)))
-    roles = _NarrativeRoles(words, transcribed)
+    roles = _NarrativeRoles(words, suspect_speaks)
     others = mention.drafts_from_matches(
         roles.place(row, one) for row, in_row in matches.items() for one in in_row
     )
     called = [
-        roles.infer(row, start, end, BY_KIND[EntityKind.PHONE])
+        roles.infer(row, start, end, BY_KIND[EntityKind.PHONE])[0]
         for row, start, end in zip(*(numbers[c].to_pylist() for c in _PLACE), strict=True)
     ]
     both = [others, _number_drafts(numbers, called)]
@@ -276,18 +353,21 @@ def _number_drafts(numbers: pa.RecordBatch, roles: Sequence[Role | None]) -> pa.
 class _NarrativeRoles:
     """The roles of identifiers, by the words beside them."""
 
-    def __init__(self, words: Sequence[str], transcribed: Sequence[bool]) -> None:
+    def __init__(self, words: Sequence[str], suspect_speaks: Sequence[bool]) -> None:
         self._words = words
-        self._transcribed = transcribed
+        self._suspect_speaks = suspect_speaks
         self._lower: dict[int, str] = {}
 
-    def infer(self, row: int, start: int, end: int, kind: IdentifierKind) -> Role | None:
-        """Returns the role that the words beside a place state, or None."""
+    def infer(
+        self, row: int, start: int, end: int, kind: IdentifierKind, value: str = ""
+    ) -> tuple[Role | None, bool]:
+        """Returns the role that the words beside a place state, and if a suspect speaks there."""
         text = self._lower.get(row)
         if text is None:
             text = self._lower[row] = lower_in_place(self._words[row])
         before, behind = text[max(0, start - REACH) : start], text[end : end + REACH_AFTER]
-        return infer_role(before, behind, kind, suspect_speaks=self._transcribed[row])
+        speaks = self._suspect_speaks[row] or quotes_suspect(before, behind)
+        return infer_role(before, behind, kind, value, suspect_speaks=speaks), speaks
 
     def place(self, row: int, match: Match) -> PlacedMatch:
         """Gives a match of a row the role that its text states, or else the one of its finder."""
@@ -295,16 +375,36 @@ class _NarrativeRoles:
         kind = lookup_kind(match.kind, match.value)
         if kind is None or kind.hard_role is None:
             return row, NARRATIVE, text, match, match.role, MENTIONED_CONFIDENCE, True
-        role = self.infer(row, match.start, match.end, kind)
+        role, speaks = self.infer(row, match.start, match.end, kind, match.value)
         if role is None:
-            return row, NARRATIVE, text, match, _unstated_role(match), MENTIONED_CONFIDENCE, False
+            role = _unstated_role(match, suspect_speaks=speaks)
+            return row, NARRATIVE, text, match, role, MENTIONED_CONFIDENCE, False
         return row, NARRATIVE, text, match, role, STATED_CONFIDENCE, True
 
 
-def _unstated_role(match: Match) -> Role:
-    """Returns the role where the text does not say whose it is: a mailbox may be its writer's."""
-    if match.kind is EntityKind.EMAIL and allowlist.is_freemail(match.value):
+def sender_role(address: str) -> Role:
+    """Returns the role of an address that was shown as the sender's.
+
+    An organisation's own domain can be forged, as a caller id can. A mailbox at a freemail host
+    must be somebody's who reads it, and a domain that imitates a brand is no one else's.
+    """
+    name, _, host = address.rpartition("@")
+    if domain.impersonated_brand(domain.registrable_domain(host) or host):
+        return Role.SENDER
+    read = allowlist.is_freemail(address) and not _UNREAD_MAILBOX.match(name)
+    return Role.SENDER if read else Role.CALLER_ID
+
+
+def _unstated_role(match: Match, *, suspect_speaks: bool) -> Role:
+    """Returns the role where the text does not say whose it is.
+
+    A mailbox may be its writer's, and a site one that they read or shop at, unless it imitates a
+    brand, or is a link in the suspect's own words.
+    """
+    if match.kind is EntityKind.EMAIL:
         return Role.MENTIONED
+    if match.kind in (EntityKind.DOMAIN, EntityKind.URL) and not match.how:
+        return match.role if suspect_speaks else Role.MENTIONED
     return match.role
 
 
@@ -345,35 +445,52 @@ def _rows_with(texts: pa.Array, hint: str) -> list[int]:
 @lru_cache(maxsize=1 << 14)
 def _leading_cue(clause: str, family: EntityKind, suspect_speaks: bool) -> Cue | None:
     """Returns the cue that ends nearest to the identifier; at one distance the less harmful."""
-    rules = leading_cues()[family]
-    if suspect_speaks:
-        rules = caller_transcript_cues() + rules
+    rules = suspect_cues(family) if suspect_speaks else leading_cues()[family]
+    furthest = _Distance.SPOKEN if suspect_speaks else _Distance.OTHER
     best: tuple[int, Cue] | None = None
-    for cue, pattern in rules:
-        if suspect_speaks and cue in (Cue.VICTIM, Cue.NEUTRAL):
-            continue
-        for match in pattern.finditer(clause):
-            gap = len(clause) - match.end()
-            limit = _Distance.VICTIM if cue is Cue.VICTIM else _Distance.OTHER
+    size = len(clause.rstrip(_BETWEEN))
+    for cue, pattern, last in rules:
+        for match in pattern.finditer(clause, max(0, size - _LAST_WORDS) if last else 0):
+            gap = max(0, size - match.end())
+            limit = _Distance.VICTIM if cue is Cue.VICTIM else furthest
             if gap <= limit and (best is None or (gap, cue) < best):
                 best = (gap, cue)
     if best is None:
         return None
     quoted = quoted_speech_cues().get(family)
-    if best[1] is Cue.VICTIM and quoted and quoted.search(clause):
+    if best[1] is Cue.VICTIM and not suspect_speaks and quoted and quoted.search(clause):
         return Cue.REQUESTED
     return best[1]
 
 
 @lru_cache(maxsize=1 << 14)
-def _trailing_cue(following: str, suspect_speaks: bool) -> Cue | None:
-    for cue, pattern in trailing_cues():
+def _trailing_cue(following: str, family: EntityKind, suspect_speaks: bool) -> Cue | None:
+    for cue, pattern, _ in trailing_cues(family):
         if pattern.match(following) and not (suspect_speaks and cue is Cue.VICTIM):
             return cue
     return None
 
 
-def _role_of_cue(cue: Cue | None, kind: IdentifierKind) -> Role | None:
+@lru_cache(maxsize=1 << 12)
+def _cue_over_lines(before: str, family: EntityKind) -> Cue | None:
+    rules = cues_over_lines(family)
+    return next((rule.cue for rule in rules if rule.pattern.search(before)), None)
+
+
+def _open_quotation(before: str) -> int | None:
+    """Returns where a quotation begins that is not closed, or None."""
+    opened = None
+    for mark in _QUOTE_MARK.finditer(before):
+        at = mark.start()
+        opens = not before[at - 1 : at].strip(" \n(>-") and before[at + 1 : at + 2] != ""
+        if mark[0] in "„«" or (opened is None and opens):
+            opened = at
+        elif opened is not None:
+            opened = None
+    return opened
+
+
+def _role_of_cue(cue: Cue | None, kind: IdentifierKind, value: str) -> Role | None:
     if cue is None or cue is Cue.NEUTRAL:
         return None
     if cue is Cue.VICTIM:
@@ -382,7 +499,19 @@ def _role_of_cue(cue: Cue | None, kind: IdentifierKind) -> Role | None:
         return Role.MENTIONED
     if cue is Cue.DISPLAYED and kind.kind is EntityKind.PHONE:
         return Role.CALLER_ID
+    if cue is Cue.DISPLAYED and kind.kind is EntityKind.EMAIL:
+        return sender_role(value)
     return kind.hard_role
+
+
+def _cue_rules(rule: Mapping[str, Any]) -> Iterator[CueRule]:
+    """Yields the rules of some phrases: of those that end at the identifier, and of the others."""
+    cue = Cue[rule["cue"].upper()]
+    whole = [_with_parts(phrase) for phrase in rule["phrases"]]
+    for last in (True, False):
+        phrases = [one for one in whole if one.endswith("$") == last]
+        if phrases:
+            yield CueRule(cue, _between_words(phrases), last)
 
 
 def _between_words(phrases: Iterable[str]) -> re.Pattern[str]:
@@ -390,7 +519,14 @@ def _between_words(phrases: Iterable[str]) -> re.Pattern[str]:
 
 
 def _either(phrases: Iterable[str]) -> str:
-    return "|".join(_PART.sub(_part, phrase) for phrase in phrases)
+    return "|".join(_with_parts(phrase) for phrase in phrases)
+
+
+def _with_parts(phrase: str) -> str:
+    """Puts the parts in the place of their names, and those that are in these."""
+    while (whole := _PART.sub(_part, phrase)) != phrase:
+        phrase = whole
+    return phrase
 
 
 def _part(match: re.Match[str]) -> str:

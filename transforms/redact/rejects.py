@@ -60,6 +60,15 @@ _VICTIM = re.compile(rf"role{_QUOTE}\s{{0,5}}[:=]\s{{0,5}}{_QUOTE}victim", re.IG
 
 _RAW = re.compile(rf"raw{_QUOTE}{_VALUE}", re.IGNORECASE)
 
+_ADDRESS = re.compile(rf"address{_QUOTE}{_VALUE}", re.IGNORECASE)
+
+_ROLES_WITH_VICTIM = re.compile(
+    rf"email_roles{_QUOTE}\s{{0,5}}[:=]\s{{0,5}}{_QUOTE}\[[^\]]{{0,500}}victim", re.IGNORECASE
+)
+"""Roles of addresses that stand in a list of their own: which one is whose is not looked for."""
+
+_ANY_ADDRESS = re.compile(r"(?P<value>[^\s\"'@,:\[\]{}\\]{1,64}@[^\s\"'@,:\[\]{}\\]{1,80})")
+
 _SIDE = re.compile(
     rf"(?P<side>{'|'.join(SUSPECT_NUMBER_DIRECTIONS)}){_QUOTE}{_VALUE}", re.IGNORECASE
 )
@@ -210,13 +219,18 @@ def _numbers_stated_in(text: str, kind: str) -> Iterator[str]:
 
 def _with_victim_role(text: str) -> Iterator[str]:
     """Yields the numbers of a complaint that have the role `victim`, as written."""
+    for start, end in _with_victim_role_spans(text):
+        named = [raw["value"] for raw in _RAW.finditer(text, start, end)]
+        yield from named or (number[0] for number in _NUMBER.finditer(text, start, end))
+
+
+def _with_victim_role_spans(text: str) -> Iterator[tuple[int, int]]:
+    """Yields the objects of a complaint that have the role `victim`."""
     for match in _VICTIM.finditer(text):
         opening = text.rfind("{", max(0, match.start() - _AROUND), match.start())
         closing = text.find("}", match.end(), match.end() + _AROUND)
         start = opening if opening >= 0 else max(0, match.start() - _AROUND)
-        end = closing if closing >= 0 else match.end() + _AROUND
-        named = [raw["value"] for raw in _RAW.finditer(text, start, end)]
-        yield from named or (number[0] for number in _NUMBER.finditer(text, start, end))
+        yield start, closing if closing >= 0 else match.end() + _AROUND
 
 
 def _victim_side(text: str) -> Iterator[str]:
@@ -285,7 +299,9 @@ def _victim_spans_in_fields(text: str, *, bad_id: bool = False) -> Iterator[Vict
     """
     ids = [*_ID.finditer(text), *(_CELL.finditer(text) if bad_id and text[:1] != "{" else ())]
     contacts = [one for one in ids if _CONTACT_ID.search(one["value"])]
-    for one in (*_VICTIM_FIELD.finditer(text), *contacts):
+    own = [one for span in _with_victim_role_spans(text) for one in _ADDRESS.finditer(text, *span)]
+    every = _ANY_ADDRESS.finditer(text) if _ROLES_WITH_VICTIM.search(text) else ()
+    for one in (*_VICTIM_FIELD.finditer(text), *contacts, *own, *every):
         yield *one.span("value"), _entity_of(one["value"].strip())
 
 

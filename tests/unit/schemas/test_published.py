@@ -47,6 +47,8 @@ def example(schema: dict) -> object:
     """A value that a JSON Schema of ours allows."""
     if "enum" in schema:
         return schema["enum"][0]
+    if "anyOf" in schema:
+        return example(schema["anyOf"][-1])
     kind = schema["type"] if isinstance(schema["type"], str) else schema["type"][0]
     if kind == "object":
         return {name: example(one) for name, one in schema["properties"].items()}

@@ -37,6 +37,9 @@ NUMERIC = frozenset({"loss_amount", "duration_seconds", "amount"})
 
 _EXTRA = {one.name for one in LOOSE_EXTRA}
 
+_EMAIL = {"address": False, "role": False}
+"""The inner fields of an e-mail address that has a role; neither is numeric."""
+
 _SHOWABLE_NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 
 
@@ -197,6 +200,8 @@ def _check(row: dict[str, Any], known: ContractFields) -> list[str] | None:
     Raises _WrongTypeError if a value is not of the contract's type.
     """
     unknown: list[str] = []
+    if "emails" in row:
+        _split_emails(row, unknown)
     for name, value in row.items():
         kind = known.types.get(name)
         if kind is None:
@@ -215,6 +220,19 @@ def _check(row: dict[str, Any], known: ContractFields) -> list[str] | None:
         elif not all(one is None or type(one) is str for one in value):
             raise _WrongTypeError(name)
     return sorted({safe_field_name(name) for name in unknown}) if unknown else None
+
+
+def _split_emails(row: dict[str, Any], unknown: list[str]) -> None:
+    """Parts objects of address and role among the e-mail addresses into these and `email_roles`."""
+    items = row["emails"]
+    if type(items) is not list or not any(type(one) is dict for one in items):
+        return
+    pairs = [
+        _object(one, _EMAIL, "emails", unknown) or {} if type(one) is dict else {"address": one}
+        for one in items
+    ]
+    row["emails"] = [one.get("address") for one in pairs]
+    row["email_roles"] = [one.get("role") for one in pairs]
 
 
 def _object(

@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 from schemas.enums import RecordKind
 from schemas.field import TIMESTAMP
 from schemas.reject import Code
+from transforms.arrow_util import with_items
 from transforms.read.adapters import contract_json
 from transforms.read.adapters.base import BOTH_KINDS, LOOSE_SCHEMAS, Adapter, Layout, Parsed
 from transforms.read.adapters.contract_json import NUMERIC
@@ -22,6 +23,8 @@ from transforms.read.framing import MAX_ROW_BYTES, Origin, Record
 from transforms.read.rejects import make_reject
 
 _TIMES = {"received_at", "occurred_at", "started_at"}
+
+_EMAILS_WITH_ROLES = pa.list_(pa.struct([("address", pa.string()), ("role", pa.string())]))
 
 _TOO_LARGE = "a row of over 8 MiB"
 
@@ -34,6 +37,7 @@ def misfit_columns(schema: pa.Schema, kind: RecordKind) -> list[str]:
         for field in schema
         if field.name in contract_json.FIELDS[kind].types
         and not _fits(field.type, loose.field(field.name).type, field.name)
+        and not (field.name == "emails" and _fits(field.type, _EMAILS_WITH_ROLES, field.name))
     ]
 
 
@@ -42,7 +46,8 @@ def convert(origin: Origin, batch: pa.RecordBatch, first: int, options: ReadOpti
     loose = LOOSE_SCHEMAS[origin.kind]
     names = batch.schema.names
     known = [name for name in names if name in contract_json.FIELDS[origin.kind].types]
-    batch = batch.select(known)
+    batch = _split_emails(batch.select(known))
+    known = batch.schema.names
     rejects = []
     bad = _bad_text(batch)
     for row in bad:
@@ -65,6 +70,21 @@ def convert(origin: Origin, batch: pa.RecordBatch, first: int, options: ReadOpti
     others = sorted(contract_json.safe_field_name(name) for name in names if name not in columns)
     columns["unknown"] = pa.array([others or None] * len(records), pa.list_(pa.string()))
     return contract_json.build_contract_batch(origin, records, columns, options), rejects
+
+
+def _split_emails(batch: pa.RecordBatch) -> pa.RecordBatch:
+    """Parts a column of e-mail addresses with their roles into `emails` and `email_roles`."""
+    at = batch.schema.get_field_index("emails")
+    if at < 0 or not pa.types.is_list(batch.schema.types[at]):
+        return batch
+    if not pa.types.is_struct(batch.schema.types[at].value_type):
+        return batch
+    pairs = _loose_column(batch.column(at), _EMAILS_WITH_ROLES)
+    items = pairs.flatten()
+    columns = dict(zip(batch.schema.names, batch.columns, strict=True))
+    for name, part in (("emails", "address"), ("email_roles", "role")):
+        columns[name] = with_items(pairs, pc.struct_field(items, part))
+    return pa.RecordBatch.from_pydict(columns)
 
 
 def _fits(given: pa.DataType, wanted: pa.DataType, name: str) -> bool:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import pyarrow as pa
 
-from schemas.enums import Channel, RecordKind
+from schemas.enums import Channel, RecordKind, Speaker
 from transforms.read.adapters.base import Adapter, Layout, Parsed, TextRows, build_loose_batch
 from transforms.read.files import ReadOptions
 
@@ -34,6 +34,7 @@ def convert(rows: TextRows, _: ReadOptions) -> Parsed:
         "language": rows.column("language"),
         "channel": Channel.PHONE_INBOUND,
         "narrative": rows.column("transcript"),
+        "narrative_by": Speaker.SUSPECT,
         "unknown": pa.array(
             [["campaign_id"] if one is not None else None for one in campaigns],
             pa.list_(pa.string()),

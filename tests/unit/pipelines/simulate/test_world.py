@@ -69,7 +69,7 @@ def stated(complaint):
         host = re.sub(r"^\w+://", "", domain.refang(url)).partition("/")[0]
         yield f"domain:{domain.registrable_domain(host)}"
     for address in complaint.get("emails", []):
-        yield f"email:{address}"
+        yield f"email:{address['address'] if isinstance(address, dict) else address}"
 
 
 def test_equal_worlds_are_equal_bytes_and_seeds_differ(tmp_path):

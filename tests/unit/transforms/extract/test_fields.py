@@ -37,7 +37,7 @@ def test_every_field_is_named_and_sliced():
             "narrative": narrative,
             "phone_numbers": [number("x"), number(f" ({B[:3]}) {B[4:]}", "callback")],
             "urls": ["evil.support", None, f"tel:{C}"],
-            "emails": ["Help@Evil.support"],
+            "emails": ["Help@Evil.support", "x@gmail.com"],
             "remote_access": [{"tool": "AnyDesk", "id": "123 456 789"}],
             "payments": [{"method": "upi", "payee": "xy@ybl", "amount": None, "currency": None}],
         }
@@ -50,7 +50,8 @@ def test_every_field_is_named_and_sliced():
         ("domain:evil.support", "lure_site", "urls[0]"),
         ("domain:evil.support", "lure_site", "narrative"),
         (ID_C, "callback", "urls[2]"),
-        ("email:help@evil.support", "sender", "emails[0]"),
+        ("email:help@evil.support", "caller_id", "emails[0]"),
+        ("email:x@gmail.com", "sender", "emails[1]"),
         ("remote:anydesk:123456789", "operator", "remote_access[0].id"),
         ("account:upi:xy@ybl", "payee", "payments[0].payee"),
         (ID_A, "callback", "narrative"),
@@ -150,7 +151,7 @@ def test_group_and_victim_keys():
 
 
 def test_transcripts_are_the_suspects_words():
-    words = {"source_org": "ftc-pone", "narrative": f"My direct phone number is {A}"}
+    words = {"narrative_by": "suspect", "narrative": f"My direct phone number is {A}"}
     assert seen(complaints(words)) == [(ID_A, "callback", "narrative")]
     assert seen(complaints({"narrative": words["narrative"]})) == [(ID_A, "victim", "narrative")]
 
@@ -214,7 +215,7 @@ def test_signalling():
     ("text", "role"),
     [
         ("I bought it with jane@gmail.com on amazon", "mentioned"),
-        ("Sincerely, Jane Doe, jane@gmail.com", "mentioned"),
+        ("Sincerely, Jane Doe, jane@gmail.com", "victim"),
         ("Jane Doe, jane_doe at mail dot comcast dot net", "mentioned"),
         ("I got an invoice, jane@gmail.com, for 399 dollars", "mentioned"),
         ("The email was received by jane@gmail.com", "victim"),
@@ -223,7 +224,10 @@ def test_signalling():
         ("Geschrieben hat mir jane@gmail.com", "sender"),
         ("Le courriel venait de jane@gmail.com", "sender"),
         ("The man gave his address, they used jane@gmail.com", "sender"),
-        ("I got an invoice, billing@refund-desk.help, for 399 dollars", "sender"),
+        ("I got an invoice, billing@refund-desk.help, for 399 dollars", "mentioned"),
+        ("It came from billing@refund-desk.help", "caller_id"),
+        ("It came from billing@amazon-refund.help", "sender"),
+        ("I had to reply to billing@refund-desk.help", "sender"),
     ],
 )
 def test_a_mailbox_that_anybody_may_have_is_a_senders_only_where_that_is_said(text, role):

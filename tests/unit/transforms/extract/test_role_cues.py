@@ -11,28 +11,34 @@ from tests.support.role_words import role_in_text
 from transforms.extract import narrative
 from transforms.text_util import load_reference_data
 
+SECTIONS = ("addressed", "caller_transcript", "after", "whole", "speech", "quoted_speech")
+
 
 def test_every_rule_has_its_place():
     rules = load_reference_data("cues.toml")
-    assert set(rules) == {"parts", "before", "caller_transcript", "after", "quoted_speech"}
+    assert set(rules) == {"parts", "before", *SECTIONS}
     kinds = [kind for rule in rules["before"] for kind in rule["kinds"]]
     assert {EntityKind(kind) for kind in kinds} == set(narrative.leading_cues())
-    assert sum(map(len, narrative.leading_cues().values())) == len(kinds)
     used = {
         part
-        for name in ("before", "caller_transcript", "after", "quoted_speech")
+        for name in ("before", *SECTIONS)
         for rule in rules[name]
         for phrase in rule["phrases"]
         for part in re.findall("<([A-Z]+)>", phrase)
     }
+    used |= {part for one in rules["parts"].values() for part in re.findall("<([A-Z]+)>", one)}
     assert used == set(rules["parts"])
 
 
 def test_rules_are_in_lower_case():
     """They are matched with text in lower case: a capital would never match."""
     before = [rule for rules in narrative.leading_cues().values() for rule in rules]
-    others = (*narrative.caller_transcript_cues(), *narrative.trailing_cues())
-    for rule in (*before, *others, *narrative.quoted_speech_cues().items()):
+    after = [rule for kind in EntityKind for rule in narrative.trailing_cues(kind)]
+    spoken = [rule for kind in narrative.leading_cues() for rule in narrative.suspect_cues(kind)]
+    lines = [rule for kind in EntityKind for rule in narrative.cues_over_lines(kind)]
+    speech = [(what, narrative.speech_cues(what)) for what in ("introduced", "narrator", "own")]
+    quoted = narrative.quoted_speech_cues().items()
+    for rule in (*before, *after, *spoken, *lines, *speech, *quoted):
         letters = re.sub(r"\\[A-Za-z]", "", rule[1].pattern)
         assert letters == letters.lower()
 

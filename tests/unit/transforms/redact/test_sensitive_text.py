@@ -75,7 +75,7 @@ def test_other_text_stays(text):
 
 def test_in_a_transcript_the_number_is_the_callers():
     narrative = "my number is two oh two four five six twenty one oh seven"
-    rows = [{"narrative": narrative, "source_org": org} for org in ("amazon", "ftc-pone")]
+    rows = [{"narrative": narrative, "narrative_by": by} for by in ("victim", "suspect")]
     kept = withhold_from_complaints(complaints(*rows), victims([(), ()]))
     hidden, shown = kept["narrative"].to_pylist()
     assert (hidden, shown) == (f"my number is {'#' * 44}", narrative)
