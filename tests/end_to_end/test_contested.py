@@ -239,7 +239,7 @@ def test_a_decision_settles_it(kind, status, tmp_path):
 
 def test_a_decision_on_a_number_is_a_claim_on_addresses_with_it(tmp_path):
     address = f"{RING[2:]}@evil-help.com"
-    rows = [one | {"emails": [address]} for one in ring()]
+    rows = [one | {"emails": [{"address": address, "role": "reply_to"}]} for one in ring()]
     file = jsonl(
         tmp_path / "d.jsonl",
         [{"decision_id": "d", "kind": "victim_owned", "entity_a": RING, "author": "ann",

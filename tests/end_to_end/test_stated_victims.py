@@ -35,7 +35,8 @@ def reports():
         *(complaint(8 + n, **phone_number(REFUSED)) for n in range(3)),
         *(complaint(12 + n, **phone_number(CALLED)) for n in range(3)),
         *(
-            complaint(20 + n, emails=[f"jo.{INSIDE}@evil.support", f"{INSIDE[3:]}x@evil.support"],
+            complaint(20 + n, emails=[{"address": f"{one}@evil.support", "role": "reply_to"}
+                              for one in (f"jo.{INSIDE}", f"{INSIDE[3:]}x")],
                       urls=[f"https://{INSIDE}.evil-help.com/a", f"http://a{INSIDE}.com"],
                       payments=[{"method": "upi", "payee": f"{INSIDE}@ybl"}],
                       **phone_number(SUSPECT[2:]))

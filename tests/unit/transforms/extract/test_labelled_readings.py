@@ -64,7 +64,12 @@ def test_whose_it_is_by_kind(kind):
             assert recall >= 0.75, whose
 
 
-def test_hardly_any_victim_or_other_is_named_as_the_suspect():
-    labelled = sum(one.labelled in (VICTIM, OTHER) for one in OUTCOMES)
-    assert len(named_innocents(OUTCOMES)) <= 0.01 * labelled
+@pytest.mark.parametrize(("held_out", "share"), [(False, 0.01), (True, 0.05)])
+def test_hardly_any_victim_or_other_is_named_as_the_suspect(held_out, share):
+    some = [one for one in OUTCOMES if one.text.held_out is held_out]
+    labelled = sum(one.labelled in (VICTIM, OTHER) for one in some)
+    assert len(named_innocents(some)) <= share * labelled
+
+
+def test_what_has_no_label_is_nobodys_own():
     assert not [one for one in OUTCOMES if one.labelled == UNREAD and one.read == VICTIM]
