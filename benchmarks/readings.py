@@ -1,9 +1,10 @@
 """Scores on labelled readings of narratives: `python -m benchmarks.readings`.
 
 The texts, `LABELS`, were written for the project before the rules of cues.toml were tuned on three
-quarters of them. The others, drawn by a hash of the text, were kept apart: but for one, their misses
-were not looked at. A reading is right where its kind, place and holder are those of the label: the suspect
-in a hard role, a number or address that was displayed, the victim, or somebody else.
+quarters of them. The others, drawn by a hash of the text, were kept apart: but for one, their
+misses were not looked at. A reading is right where its kind, place and holder are those of the
+label: the suspect in a hard role, a number or address that was displayed, the victim, or somebody
+else.
 """
 
 from __future__ import annotations
