@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 from scipy.sparse import csr_array
 
 from schemas.enums import SUPPLIER_KINDS, Strength
-from transforms.arrow_util import hash_text, sorted_lookup
+from transforms.arrow_util import concat_ranges, hash_text, sorted_lookup
 
 CONCENTRATION = 2.0
 """Suppliers of a kind that a customer spreads its calls over, about."""
@@ -112,43 +112,40 @@ def _log_bayes_factors(
 
     See `SupplierCounts.log_bayes_factor`.
     """
-    found = np.zeros(len(a))
-    first = ones.sum(axis=1)[a]
-    second = others.sum(axis=1)[b] - own * first
-    # Where one of the two has no record, there is no evidence either way.
-    known = np.flatnonzero((first > 0) & (second > 0))
-    if not len(known):
-        return found
-    first, second = first[known], second[known]
+    row, cells, one = _cells(ones, a)
+    other_row, other_cells, other = _cells(others, b)
+    first = np.bincount(row, one, len(a))
+    second = np.bincount(other_row, other, len(b)) - own * first
     # Where only one of the two uses a supplier, its terms cancel: only shared ones are left.
-    row, column, one, other = _shared_cells(ones[a[known]], others[b[known]])
-    other -= own[known][row] * one
+    at, both = sorted_lookup(other_cells, cells)
+    row, one = row[both], one[both]
+    column, other = cells[both] - row * ones.shape[1], other[at[both]] - own[row] * one
     left = other > 0
-    row, one, other = row[left], one[left], other[left]
-    total = others.sum(axis=0)
-    prior, column = CONCENTRATION * (total / (total.sum() or 1.0)), column[left]
+    row, column, one, other = row[left], column[left], one[left], other[left]
+    total = np.bincount(others.indices, others.data, others.shape[1])
+    prior = CONCENTRATION * (total / (total.sum() or 1.0))
     from scipy.special import gammaln
 
     alpha = prior[column]
     term = gammaln(alpha + one + other) + gammaln(prior)[column]
     term -= gammaln(alpha + one) + gammaln(alpha + other)
+    found = np.zeros(len(a))
+    found += np.bincount(row, term, len(a))
+    # Where one of the two has no record, there is no evidence either way.
+    known = (first > 0) & (second > 0)
+    first, second = first[known], second[known]
     whole = gammaln(CONCENTRATION + first) + gammaln(CONCENTRATION + second)
     whole -= gammaln(CONCENTRATION + first + second) + gammaln(CONCENTRATION)
-    found[known] = np.bincount(row, term, len(known)) + whole
+    found[known] += whole
     return found
 
 
-def _shared_cells(
-    ones: csr_array, others: csr_array
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Returns row, column and both values where both matrices, of sorted rows, have one."""
-    cells, other_cells = _cell_numbers(ones), _cell_numbers(others)
-    at, both = sorted_lookup(other_cells, cells)
-    row, column = np.divmod(cells[both], max(ones.shape[1], 1))
-    return row, column, ones.data[both], others.data[at[both]]
+def _cells(matrix: csr_array, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Returns the values of some rows: the place of each in `rows`, its cell's number, itself.
 
-
-def _cell_numbers(matrix: csr_array) -> np.ndarray:
-    """Returns the row and column of each value as one number."""
-    rows = np.repeat(np.arange(matrix.shape[0]), np.diff(matrix.indptr))
-    return rows * matrix.shape[1] + matrix.indices
+    The numbers rise, since the rows of the matrix are sorted.
+    """
+    sizes = np.diff(matrix.indptr)[rows]
+    at = concat_ranges(matrix.indptr[rows], sizes)
+    row = np.repeat(np.arange(len(rows)), sizes)
+    return row, row * matrix.shape[1] + matrix.indices[at], matrix.data[at]
