@@ -16,7 +16,7 @@ from transforms.graph import epochs
 from transforms.graph.connected_components import component_labels
 from transforms.graph.incidence import Incidence, Ties, cluster_ties, group_clusters, sum_by_pair
 from transforms.graph.leiden import smallest_members
-from transforms.graph.supplier_likelihood import SupplierCounts
+from transforms.graph.supplier_likelihood import SupplierCounts, SupplierSums
 
 MERGE_SURPRISE = 1.0
 """Nats by which a tie must beat chance, over what testing every pair already costs."""
@@ -419,7 +419,7 @@ def _mutual_best(between: Ties, score: np.ndarray, labels: int) -> np.ndarray:
 
 def _move_once(
     between: Ties,
-    counts: SupplierCounts,
+    counts: SupplierSums,
     suppliers: SupplierCounts,
     label: np.ndarray,
     piece: np.ndarray,

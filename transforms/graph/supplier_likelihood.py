@@ -9,14 +9,15 @@ likely one; and two that use others are more likely two. The countries where vic
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from scipy.sparse import csr_array
+from scipy.sparse import csr_array, hstack
 
 from schemas.enums import SUPPLIER_KINDS, Strength
-from transforms.arrow_util import hash_text, sorted_lookup
+from transforms.arrow_util import concat_ranges, hash_text, sorted_lookup
 
 CONCENTRATION = 2.0
 """Suppliers of a kind that a customer spreads its calls over, about."""
@@ -38,17 +39,21 @@ _KINDS = [str(kind) for kind in SUPPLIER_KINDS]
 
 @dataclass(frozen=True)
 class SupplierCounts:
-    """Reporters by node (rows) and supplier (columns), a matrix a kind that occurs."""
+    """Reporters by node (rows) and supplier (columns), a matrix a kind; there is one at least."""
 
     kinds: tuple[csr_array, ...]
 
-    def sum_by_label(self, label: np.ndarray) -> SupplierCounts:
+    @cached_property
+    def _all_kinds(self) -> tuple[csr_array, np.ndarray]:
+        """The matrices beside each other, and the number of each column's kind."""
+        widths = [one.shape[1] for one in self.kinds]
+        return hstack(self.kinds, format="csr"), np.repeat(np.arange(len(widths)), widths)
+
+    def sum_by_label(self, label: np.ndarray) -> SupplierSums:
         """Adds up the rows of each label, each reporter of a node as `RECORD_WEIGHT`."""
-        nodes = len(label)
+        nodes, (counts, kind) = len(label), self._all_kinds
         adds = csr_array((np.ones(nodes), (label, np.arange(nodes))), shape=(nodes, nodes))
-        return SupplierCounts(
-            tuple((adds @ one * RECORD_WEIGHT).sorted_indices() for one in self.kinds)
-        )
+        return SupplierSums((adds @ counts * RECORD_WEIGHT).sorted_indices(), kind)
 
     def log_bayes_factor(self, label: np.ndarray, a: np.ndarray, b: np.ndarray) -> np.ndarray:
         """Returns, for pairs of clusters, the log-odds in nats that they are one customer.
@@ -61,17 +66,51 @@ class SupplierCounts:
         clusters = self.sum_by_label(label)
         return clusters.piece_log_bayes_factor(clusters, a, b, np.zeros(len(a), bool))
 
+
+@dataclass(frozen=True)
+class SupplierSums:
+    """Reporters by label (rows) and supplier of any kind (columns), and each column's kind."""
+
+    counts: csr_array
+    kind: np.ndarray
+
     def piece_log_bayes_factor(
-        self, pieces: SupplierCounts, a: np.ndarray, b: np.ndarray, own: np.ndarray
+        self, pieces: SupplierSums, a: np.ndarray, b: np.ndarray, own: np.ndarray
     ) -> np.ndarray:
-        """Returns the same for pieces a and clusters b, both summed by label.
+        """Returns what `SupplierCounts.log_bayes_factor` does for pieces a and clusters b.
 
         Where b is the piece's `own` cluster, the piece is compared with the rest of it.
         """
-        found = np.zeros(len(a))
-        for piece, cluster in zip(pieces.kinds, self.kinds, strict=True):
-            found += _log_bayes_factors(piece, a, cluster, b, own.astype(np.float64))
-        return found
+        counts, kind, kinds = self.counts, self.kind, int(self.kind.max(initial=0)) + 1
+        width, size = counts.shape[1], len(a) * kinds
+        row, column, one = _cells(pieces.counts, a)
+        other_row, other_column, other = _cells(counts, b)
+        first = np.bincount(row * kinds + kind[column], one, size)
+        rest = np.bincount(other_row * kinds + kind[other_column], other, size)
+        second = rest - np.repeat(own, kinds) * first
+        # Where only one of the two uses a supplier, its terms cancel: only shared ones are left.
+        at, both = sorted_lookup(other_row * width + other_column, row * width + column)
+        row, column, one = row[both], column[both], one[both]
+        other = other[at[both]] - own[row] * one
+        left = other > 0
+        row, column, one, other = row[left], column[left], one[left], other[left]
+        total = np.bincount(counts.indices, counts.data, width)
+        of_kind = np.bincount(kind, total, kinds)
+        prior = CONCENTRATION * (total / np.where(of_kind > 0, of_kind, 1)[kind])
+        from scipy.special import gammaln
+
+        alpha = prior[column]
+        term = gammaln(alpha + one + other) + gammaln(prior)[column]
+        term -= gammaln(alpha + one) + gammaln(alpha + other)
+        found = np.zeros(size)
+        found += np.bincount(row * kinds + kind[column], term, size)
+        # Where one of the two has no record, there is no evidence either way.
+        known = (first > 0) & (second > 0)
+        first, second = first[known], second[known]
+        whole = gammaln(CONCENTRATION + first) + gammaln(CONCENTRATION + second)
+        whole -= gammaln(CONCENTRATION + first + second) + gammaln(CONCENTRATION)
+        found[known] += whole
+        return sum(found.reshape(-1, kinds).T, np.zeros(len(a)))
 
 
 def supplier_use(links: pa.RecordBatch) -> pa.RecordBatch:
@@ -105,50 +144,9 @@ def supplier_counts_by_node(rows: pa.Table, node: np.ndarray) -> SupplierCounts:
     return SupplierCounts(tuple(found))
 
 
-def _log_bayes_factors(
-    ones: csr_array, a: np.ndarray, others: csr_array, b: np.ndarray, own: np.ndarray
-) -> np.ndarray:
-    """Returns log Bayes factors of row a of `ones` against row b of `others` less `own` row a.
-
-    See `SupplierCounts.log_bayes_factor`.
-    """
-    found = np.zeros(len(a))
-    first = ones.sum(axis=1)[a]
-    second = others.sum(axis=1)[b] - own * first
-    # Where one of the two has no record, there is no evidence either way.
-    known = np.flatnonzero((first > 0) & (second > 0))
-    if not len(known):
-        return found
-    first, second = first[known], second[known]
-    # Where only one of the two uses a supplier, its terms cancel: only shared ones are left.
-    row, column, one, other = _shared_cells(ones[a[known]], others[b[known]])
-    other -= own[known][row] * one
-    left = other > 0
-    row, one, other = row[left], one[left], other[left]
-    total = others.sum(axis=0)
-    prior, column = CONCENTRATION * (total / (total.sum() or 1.0)), column[left]
-    from scipy.special import gammaln
-
-    alpha = prior[column]
-    term = gammaln(alpha + one + other) + gammaln(prior)[column]
-    term -= gammaln(alpha + one) + gammaln(alpha + other)
-    whole = gammaln(CONCENTRATION + first) + gammaln(CONCENTRATION + second)
-    whole -= gammaln(CONCENTRATION + first + second) + gammaln(CONCENTRATION)
-    found[known] = np.bincount(row, term, len(known)) + whole
-    return found
-
-
-def _shared_cells(
-    ones: csr_array, others: csr_array
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Returns row, column and both values where both matrices, of sorted rows, have one."""
-    cells, other_cells = _cell_numbers(ones), _cell_numbers(others)
-    at, both = sorted_lookup(other_cells, cells)
-    row, column = np.divmod(cells[both], max(ones.shape[1], 1))
-    return row, column, ones.data[both], others.data[at[both]]
-
-
-def _cell_numbers(matrix: csr_array) -> np.ndarray:
-    """Returns the row and column of each value as one number."""
-    rows = np.repeat(np.arange(matrix.shape[0]), np.diff(matrix.indptr))
-    return rows * matrix.shape[1] + matrix.indices
+def _cells(matrix: csr_array, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Returns the place in `rows`, the column and the value of each cell of some rows, in order."""
+    sizes = np.diff(matrix.indptr)[rows]
+    at = concat_ranges(matrix.indptr[rows], sizes)
+    row = np.repeat(np.arange(len(rows)), sizes)
+    return row, matrix.indices[at], matrix.data[at]
