@@ -225,20 +225,15 @@ def tokenize(texts: pa.Array) -> Tokens:
     """Returns the words of each text, as `tokenize_text` does; none of a null."""
     whole = pa.array(texts, pa.string()).fill_null("")
     points, bounds, first_byte = _code_points(whole)
-    kinds = _classes().take(points, mode="clip")
-    alone = np.unique(_texts_at(bounds, np.flatnonzero(kinds == _ELSEWHERE)))
-    sizes = np.diff(bounds)
-    for row in alone.tolist():
-        kinds[bounds[row] : bounds[row + 1]] = 0
-    for row in np.flatnonzero(sizes > LONGEST).tolist():
-        kinds[bounds[row] + LONGEST : bounds[row + 1]] = 0
-    begins = np.zeros(len(kinds), bool)
-    begins[bounds[:-1][sizes > 0]] = True
-    starts, ends = _word_spans(kinds, begins)
-    text = _texts_at(bounds, starts)
-    origin = bounds[text]
+    kinds = np.where(points < _TABLED, _classes()[np.minimum(points, _TABLED - 1)], _ELSEWHERE)
+    text = np.repeat(np.arange(len(whole)), np.diff(bounds))
+    alone = np.unique(text[kinds == _ELSEWHERE])
+    kinds[np.isin(text, alone) if len(alone) else slice(0)] = 0
+    within = np.arange(len(points)) - bounds[text]
+    kinds[within >= LONGEST] = 0
+    starts, ends = _word_spans(kinds, within == 0)
     spellings, word = _number_spellings(whole, first_byte[starts], first_byte[ends])
-    found = [(text, word, starts - origin, ends - origin)]
+    found = [(text[starts], word, within[starts], within[starts] + ends - starts)]
     found += _tokenize_one_by_one(whole, alone.tolist(), spellings)
     return _merge(found, spellings, len(whole))
 
@@ -296,25 +291,16 @@ def _code_points(texts: pa.Array) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     data = texts.buffers()[2]
     content = memoryview(data)[offsets[0] : offsets[-1]] if data is not None else b""
     points = np.frombuffer(str(content, "utf-8").encode("utf-32-le"), np.uint32)
-    inside = (np.frombuffer(content, np.uint8) & 0xC0) == 0x80  # the bytes that begin no character
-    first_byte = offsets[0] + np.append(np.flatnonzero(~inside), len(inside))
+    sizes = 1 + (points >= 0x80).astype(np.int64) + (points >= 0x800) + (points >= 0x10000)
+    first_byte = offsets[0] + np.concatenate([[0], np.cumsum(sizes)])
     return points, np.searchsorted(first_byte, offsets), first_byte
-
-
-def _texts_at(bounds: np.ndarray, places: np.ndarray) -> np.ndarray:
-    """Returns the text in which each code point is."""
-    return np.searchsorted(bounds, places, side="right") - 1
 
 
 @cache
 def _classes() -> np.ndarray:
-    """Returns the class of each code point below `_TABLED`, by the regexes of `tokenize_text`.
-
-    The last one is that of all others.
-    """
+    """Returns the class of each code point below `_TABLED`, by the regexes of `tokenize_text`."""
     every = "".join(map(chr, range(_TABLED)))
-    classes = np.zeros(_TABLED + 1, np.uint8)
-    classes[-1] = _ELSEWHERE
+    classes = np.zeros(_TABLED, np.uint8)
     for kind, expression in (
         (_INSIDE_NUMBER, r"[.,:/\-]"),
         (_APOSTROPHE, f"[{APOSTROPHES}]"),
