@@ -39,7 +39,7 @@ class Role(StrEnum):
 
 
 class Speaker(StrEnum):
-    """Whose words a narrative is: the victim's report, or a transcript or text of the suspect's."""
+    """The speaker of a narrative: the victim, or the suspect in a transcript or text."""
 
     VICTIM = "victim"
     SUSPECT = "suspect"

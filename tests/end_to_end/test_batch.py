@@ -101,6 +101,12 @@ def cut(rows, folder):
     (folder / "c.jsonl.zst").write_bytes(compress_zstd(lines[2]))
     names = sorted({name for row in parts[3] for name in row})
     columns = {name: [row.get(name) for row in parts[3]] for name in names}
+    if "emails" in columns:  # a column has one type
+        columns["emails"] = [
+            some
+            and [one if isinstance(one, dict) else {"address": one, "role": None} for one in some]
+            for some in columns["emails"]
+        ]
     pq.write_table(pa.table(columns), folder / "d.parquet", row_group_size=20)
     with (folder / "e.csv").open("w", encoding="utf-8", newline="") as file:
         writer = csv.DictWriter(file, sorted({name for row in parts[4] for name in row}))

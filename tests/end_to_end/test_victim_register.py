@@ -49,7 +49,7 @@ DAY_2 = [
         received_at=f"2024-03-0{2 + number % 5}T09:30:00Z",
         narrative=words,
         phone_numbers=[{"raw": one, "role": "callback"} for one in (VICTIM, SUSPECT, OTHER)],
-        emails=[f"jo.{PLAIN}@evil.support"],
+        emails=[{"address": f"jo.{PLAIN}@evil.support", "role": "reply_to"}],
     )
     for number, words in enumerate(
         (

@@ -73,7 +73,7 @@ def lies(org):
             source_org=org,
             received_at=day(30 + number % 9),
             victim_id="liar",
-            narrative=f"They rang. Write to {MAIL} or call {MOBILE}, {TOLD[number % 6]} {number}",
+            narrative=f"They said to write to {MAIL} or call {MOBILE}. {TOLD[number % 6]} {number}",
             phone_numbers=[
                 {"raw": one, "role": "callback"}
                 for one in (RING, SECOND, MOBILE, *([SLIP] if number % 2 else []))

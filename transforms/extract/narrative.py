@@ -60,7 +60,7 @@ _QUOTE_LEAD = 60
 """Code points before a quotation mark in which is looked for who is quoted."""
 
 _JSON_KEY = re.compile(r"\"\s*:\s*$")
-"""What stands before a text in JSON, which nobody says."""
+"""The signs before a text in JSON, which nobody says."""
 
 _ATTRIBUTED = re.compile(r"[\"“”»]\W*\w")
 """The end of a quotation, and words behind it."""
@@ -108,7 +108,7 @@ class Cue(IntEnum):
 
 
 class CueRule(NamedTuple):
-    """What some phrases say of the identifier behind them, or before them.
+    """The meaning of some phrases for the identifier behind them, or before them.
 
     `last`: they end right before it, so that only the last words are looked at.
     """

@@ -88,6 +88,10 @@ class SupplierSums:
         first = np.bincount(row * kinds + kind[column], one, size)
         rest = np.bincount(other_row * kinds + kind[other_column], other, size)
         second = rest - np.repeat(own, kinds) * first
+        # Where one of the two has no record, there is no evidence either way.
+        known = (first > 0) & (second > 0)
+        if not known.any():
+            return np.zeros(len(a))
         # Where only one of the two uses a supplier, its terms cancel: only shared ones are left.
         at, both = sorted_lookup(other_row * width + other_column, row * width + column)
         row, column, one = row[both], column[both], one[both]
@@ -104,8 +108,6 @@ class SupplierSums:
         term -= gammaln(alpha + one) + gammaln(alpha + other)
         found = np.zeros(size)
         found += np.bincount(row * kinds + kind[column], term, size)
-        # Where one of the two has no record, there is no evidence either way.
-        known = (first > 0) & (second > 0)
         first, second = first[known], second[known]
         whole = gammaln(CONCENTRATION + first) + gammaln(CONCENTRATION + second)
         whole -= gammaln(CONCENTRATION + first + second) + gammaln(CONCENTRATION)

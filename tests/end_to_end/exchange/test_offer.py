@@ -218,7 +218,10 @@ def test_an_identifier_that_holds_a_victims_id_stays(tmp_path, monkeypatch, caps
             received_at=f"2024-03-0{number + 1}T09:30:00Z",
             narrative=TOLD[number],
             phone_numbers=[{"raw": "(877) 242-7372", "role": "callback"}],
-            emails=["victim3@scam-help.support", "desk@scam-help.support"],
+            emails=[
+                {"address": f"{name}@scam-help.support", "role": "reply_to"}
+                for name in ("victim3", "desk")
+            ],
             urls=["https://scam-help.support/"],
         )
         for number in range(6)

@@ -232,7 +232,8 @@ def _split_emails(row: dict[str, Any], unknown: list[str]) -> None:
         for one in items
     ]
     row["emails"] = [one.get("address") for one in pairs]
-    row["email_roles"] = [one.get("role") for one in pairs]
+    roles = [one.get("role") for one in pairs]
+    row["email_roles"] = roles if any(roles) else None
 
 
 def _object(

@@ -82,8 +82,13 @@ def _split_emails(batch: pa.RecordBatch) -> pa.RecordBatch:
     pairs = _loose_column(batch.column(at), _EMAILS_WITH_ROLES)
     items = pairs.flatten()
     columns = dict(zip(batch.schema.names, batch.columns, strict=True))
-    for name, part in (("emails", "address"), ("email_roles", "role")):
-        columns[name] = with_items(pairs, pc.struct_field(items, part))
+    roles = pc.struct_field(items, "role")
+    of = pc.list_parent_indices(pairs).filter(pc.is_valid(roles))
+    with_roles = pc.is_in(pa.array(range(len(pairs)), pa.int64()), of)
+    addresses = with_items(pairs, pc.struct_field(items, "address"))
+    absent = pa.scalar(None, addresses.type)
+    columns["emails"] = pc.if_else(pc.is_valid(pairs), addresses, absent)
+    columns["email_roles"] = pc.if_else(with_roles, with_items(pairs, roles), absent)
     return pa.RecordBatch.from_pydict(columns)
 
 
