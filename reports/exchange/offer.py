@@ -2,8 +2,8 @@
 
 An identifier leaves if it is core and an analyst reviewed it, or three people reported it on
 different days in words of their own (`three_own_accounts`); one that is linked to no other leaves
-after a review alone. Long, since all that decides on what
-leaves in an offer is read in one place.
+after a review alone. A reply returns what the recipient offered itself as well, whatever its tier.
+Long, since all that decides on what leaves in an offer is read in one place.
 
 Counts of victims are under statistical disclosure control for one table with a total (Hundepool et
 al., Statistical Disclosure Control, 2012, chapter 4): cells under k are not shown (primary
