@@ -33,6 +33,7 @@ import pyarrow.compute as pc
 
 from pipelines.commands import evaluate
 from reports.exchange import victim_overlap
+from schemas.enums import Review
 from transforms.extract import allowlist
 
 WORLDS = {2000: (1, 2, 3, 4), 8000: (1,)}
@@ -76,14 +77,14 @@ def print_ways(folder: Path, complaints: int, seed: int) -> dict[str, float]:
     trust(microsoft, amazon, "amazon")
     first = ["--to", "microsoft", "--now", AT, "--output", folder / "first-offer"]
     ringtrace(amazon, "exchange", "offer", folder / "amazon-reviewed", *first)
-    reply = ["--reply-to", folder / "first-offer"]
+    joint = join_first_offer(folder, microsoft)
     policy = resources.files("reports.exchange").joinpath("policy.toml").read_text(encoding="utf-8")
     low = policy.replace("confidence_floor = 0.75", "confidence_floor = 0.5")
     ways = [
         ("joined, no review", "", policy, []),
         ("joined, no review, floor 0.5", "", low, []),
         ("joined, reviewed", "-reviewed", policy, []),
-        ("joined, reviewed, in reply", "-reviewed", policy, reply),
+        ("joined, reviewed, in reply", "-reviewed", policy, ["--joint", joint]),
     ]
     for hour, (name, suffix, text, options) in enumerate(ways, 1):
         path, offer = folder / f"{hour}.toml", folder / f"offer-{hour}"
@@ -98,8 +99,21 @@ def print_ways(folder: Path, complaints: int, seed: int) -> dict[str, float]:
         later = ["--now", "2026-01-02T00:00:00Z"]
         ringtrace(amazon, "exchange", "join", *own, "--output", folder / name, *later)
         scores |= print_scores(folder, name)
-        print_offer(folder, offer / "offer.json", offered)
+        seen = [offered, joint] if options else [offered]
+        print_offer(folder, offer / "offer.json", seen)
     return scores
+
+
+def join_first_offer(folder: Path, microsoft: Path) -> Path:
+    """Joins Amazon's first offer, and again with an analyst's decisions; returns the second."""
+    own, joint = folder / "microsoft-reviewed", folder / "microsoft-joint"
+    later = AT.replace("T00", "T01")
+    given = [own, folder / "first-offer", "--decisions", folder / "microsoft.csv", "--now", later]
+    ringtrace(microsoft, "exchange", "join", *given, "--output", joint)
+    confirm(joint, folder / "microsoft.csv", at=later)
+    reviewed = folder / "microsoft-joint-reviewed"
+    ringtrace(microsoft, "exchange", "join", *given, "--previous", joint, "--output", reviewed)
+    return reviewed
 
 
 def trust(one: Path, other: Path, org: str) -> None:
@@ -119,7 +133,7 @@ def batch(folder: Path, org: str, name: str = "", *options: object) -> None:
     ringtrace(home, "batch", *files, "--output", folder / (name or org), *options)
 
 
-def confirm(run: Path, path: Path, least: int = 2) -> None:
+def confirm(run: Path, path: Path, least: int = 2, at: str = AT) -> None:
     """Writes the decisions of an analyst who confirms every cluster of `least` or more in `run`."""
     members = evaluate.read_members(run)
     sizes = Counter(members["cluster_id"].to_pylist())
@@ -131,7 +145,8 @@ def confirm(run: Path, path: Path, least: int = 2) -> None:
         rows.writerow(_DECISION)
         for cluster, one in sorted(first.items()):
             if sizes[cluster] >= least:
-                rows.writerow([cluster, "confirm", one, "", "analyst", "looked at", AT, ""])
+                name = f"{run.name} {cluster}"  # an id of an earlier run would keep its members
+                rows.writerow([name, "confirm", one, "", "analyst", "looked at", at, ""])
 
 
 def harm_lists(folder: Path) -> evaluate.HarmLists:
@@ -164,17 +179,27 @@ def print_scores(folder: Path, *names: str) -> dict[str, float]:
     return scores
 
 
-def print_offer(folder: Path, offer: Path, run: Path) -> None:
-    """Prints how much left of a run in an offer, and the harm in it."""
-    ids = [one["entity_id"] for one in json.loads(offer.read_bytes())["entities"]]
+def print_offer(folder: Path, offer: Path, runs: list[Path]) -> None:
+    """Prints how much left of the first run in an offer, and the harm in it.
+
+    What an analyst reviewed in any of the runs is reviewed.
+    """
+    ids = pa.array([one["entity_id"] for one in json.loads(offer.read_bytes())["entities"]])
     truth = evaluate.read_truth(folder / "in" / "truth.csv")
-    members = evaluate.read_members(run)
-    left = members.filter(pc.is_in(members["entity_id"], value_set=pa.array(ids, pa.string())))
-    harm = harm_lists(folder).count(left)
-    true = sum(one in truth for one in ids)
-    print(f"  left\t{len(ids)} of {members.num_rows} members, {true} in the truth\tharms "
+    members = [evaluate.read_members(run) for run in runs]
+    left = [one.filter(pc.is_in(one["entity_id"], value_set=ids)) for one in members]
+    harm = harm_lists(folder).count(left[0])
+    reviewed = {
+        row["entity_id"]
+        for one in left
+        for row in one.to_pylist()
+        if row["review"] == str(Review.REVIEWED)
+    }
+    unreviewed = len(set(ids.to_pylist()) - reviewed)
+    true = sum(one in truth for one in ids.to_pylist())
+    print(f"  left\t{len(ids)} of {members[0].num_rows} members, {true} in the truth\tharms "
           f"{(harm.known_legitimate, harm.victim_side, harm.innocent, harm.near_miss)}"
-          f"\tunreviewed {harm.unreviewed}", flush=True)  # fmt: skip
+          f"\tunreviewed {unreviewed}", flush=True)  # fmt: skip
 
 
 def timed(name: str, work: Callable[[], Any]) -> Any:

@@ -25,6 +25,7 @@ from pipelines.options import (
 from pipelines.user_files import read_text
 from reports import signing, tables
 from reports.exchange import (
+    DISPUTED,
     OfferError,
     OfferPolicy,
     OfferPolicyError,
@@ -43,6 +44,7 @@ from reports.exchange import (
 )
 from reports.run import Run
 from schemas.enums import RecordKind, Review, Tier
+from schemas.joint import CONTRIBUTORS
 from schemas.offer import Offer, Revocation
 from schemas.tables import CALLS, CLUSTERS, COMPLAINTS, ENTITIES, MEMBERS, MENTIONS
 from transforms.joint import call_records, complaint_records, evidence_from_tables
@@ -68,10 +70,10 @@ def add_offer_arguments(parser: argparse.ArgumentParser) -> None:
         help="CSV phone,email,country of your own victims: none of them leaves",
     )
     parser.add_argument(
-        "--reply-to",
-        metavar="OFFER",
-        help="folder of the recipient's offer to you: what it names and your clusters hold leaves "
-        "too, with your counts of it",
+        "--joint",
+        metavar="JOINT",
+        help="RUN joined with the recipient's offer: what they named leaves too, with your "
+        "counts of it, if it is core there and an analyst of yours reviewed it there",
     )
     add_other_registers(parser)
     add_register_options(parser)
@@ -125,7 +127,7 @@ def write_offer(arguments: argparse.Namespace) -> int:
         | signed_files.ids_in_register(ids, register),
         policy,
         parties,
-        signed_files.offered_by(arguments.reply_to, recipient, sender, issued),
+        returned_members(arguments.joint, manifest["run_id"], recipient, issued),
     )
     if not offer.entities:
         raise UsageError(
@@ -255,6 +257,39 @@ def evidence_of_run(folder: str) -> pa.Table:
         pa.concat_tables([complaint_records(complaints, rules), call_records(calls)]),
         tables.read_table(folder, ENTITIES, ["entity_id", "region", "line_type"]),
     )
+
+
+def returned_members(
+    path: str | None, run_id: str, recipient: str, now: datetime
+) -> frozenset[str]:
+    """Returns what `recipient` named of the reviewed core of run `run_id` joined with its offer.
+
+    Args:
+        path: folder of the joint run; without one nothing is returned.
+        run_id: of the own run that it joins.
+        recipient: organisation.
+        now: when its offer must be in force.
+
+    Raises:
+        UsageError: for another run, or an offer that is no longer in force.
+    """
+    if path is None:
+        return frozenset()
+    joint = Run.open(path)
+    options = joint.manifest["options"]
+    if not options.get("offers"):
+        raise UsageError(f"{path}: is joined with no offer; give what `exchange join` wrote")
+    if options["own_run"] != run_id:
+        raise UsageError(f"{path}: joins another run of yours; join this one, and give that")
+    signed_files.check_in_force(joint, recipient, now)
+    where = (pc.field("tier") == str(Tier.CORE)) & (pc.field("review") == str(Review.REVIEWED))
+    members = tables.read_table(path, MEMBERS, ["entity_id", "cluster_id"], where)
+    disputed = tables.read_table(path, CLUSTERS, ["cluster_id"], pc.field("status") == DISPUTED)
+    reviewed = members.filter(pc.invert(pc.is_in(members["cluster_id"], disputed["cluster_id"])))
+    named = tables.read_table(
+        path, CONTRIBUTORS, ["entity_id"], pc.field("contributor") == recipient
+    )
+    return frozenset(reviewed["entity_id"].to_pylist()) & set(named["entity_id"].to_pylist())
 
 
 def words_of_run(folder: str, members: pa.Table, evidence: pa.Table) -> dict[str, frozenset[int]]:

@@ -33,6 +33,7 @@ from reports.exchange import (
 )
 from reports.run import Run
 from schemas.entity import without_epoch
+from schemas.joint import OFFERED_CLUSTERS
 from schemas.offer import Offer, Revocation
 from schemas.tables import CONTESTED
 
@@ -228,22 +229,29 @@ def accept_offers(paths: Sequence[str], me: str, own: set[str], now: datetime) -
     return Intake(in_force, void)
 
 
-def offered_by(path: str | None, sender: str, me: str, now: datetime) -> frozenset[str]:
-    """Returns the identifiers of an offer of `sender` to `me` that is in force; without one, none.
+def check_in_force(joint: Run, sender: str, now: datetime) -> None:
+    """Checks that what a joint run holds of `sender` is an offer in force.
 
     Raises:
-        UsageError: for an offer that `join` would refuse or leave out, or somebody else's.
+        UsageError: if it holds none, or one that was revoked or expired.
     """
-    if path is None:
-        return frozenset()
-    one = _read(path, key_store.trusted_keys(), me, now)
-    if one.content.sender != sender:
-        raise UsageError(f"{one.path}: is from {one.content.sender}; give an offer of {sender}")
-    if not isinstance(one.content, Offer):
-        raise UsageError(f"{one.path}: is a revocation; give the offer that you reply to")
-    if why := _void(one, now):
-        raise UsageError(f"{one.path}: {why}; ask {sender} for a newer one")
-    return frozenset(entity.entity_id for entity in one.content.entities)
+    digests = [
+        one["sha256"] for one in joint.manifest["options"]["offers"] if one["sender"] == sender
+    ]
+    where = pc.field("contributor") == sender
+    until = tables.read_table(joint.folder, OFFERED_CLUSTERS, ["expires_at"], where)["expires_at"]
+    if not digests or not until:
+        raise UsageError(f"{joint.folder}: holds no offer of {sender}; join one with it")
+    ended = pc.min(until).as_py()
+    why = (
+        "was revoked"
+        if not accepted_before(sender).revoked.isdisjoint(digests)
+        else f"expired at {utc_text(ended)}"
+        if ended <= now
+        else None
+    )
+    if why:
+        raise UsageError(f"{joint.folder}: the offer of {sender} in it {why}; join without it")
 
 
 def record_accepted(offers: Sequence[SignedFile]) -> None:

@@ -1,4 +1,5 @@
 from .offer import (
+    DISPUTED as DISPUTED,
     HARD_ROLE_NAMES as HARD_ROLE_NAMES,
     OfferPolicy as OfferPolicy,
     OfferPolicyError as OfferPolicyError,

@@ -2,7 +2,8 @@
 
 An identifier leaves if it is core and an analyst reviewed it, or three people reported it on
 different days in words of their own (`three_own_accounts`); one that is linked to no other leaves
-after a review alone. A reply returns what the recipient offered itself as well, whatever its tier.
+after a review alone. What the recipient named itself leaves as well if it is core and reviewed in
+one's own run joined with its offer.
 Long, since all that decides on what leaves in an offer is read in one place.
 
 Counts of victims are under statistical disclosure control for one table with a total (Hundepool et
@@ -211,7 +212,8 @@ def make_offer(
 
     `words` has the triples of each complaint as `own_words` returns them. `private` are entity ids
     that must not leave, such as the organisation's own victims'. `returned` are those that the
-    recipient offered itself: it knows them, and learns who here reported them, however few.
+    recipient named and an analyst reviewed as core where both sides' evidence is joined: it knows
+    them, and learns how many here reported them, however few.
     """
     evidence = evidence.filter(pc.is_in(evidence["role"], pa.array(sorted(HARD_ROLE_NAMES))))
     chosen, left = _chosen(members, entities, clusters, evidence, words, private, policy, returned)

@@ -1,6 +1,7 @@
 """`ringtrace exchange offer`: what leaves is what docs/exchange.md says, to the byte."""
 
 import base64
+import csv
 import hashlib
 import json
 import re
@@ -14,7 +15,7 @@ from pipelines import key_store
 from reports import signing, tables
 from reports.exchange import read_offer
 from reports.exchange.offer import shipped_policy
-from schemas.tables import ENTITIES, MEMBERS, MENTIONS
+from schemas.tables import CLUSTERS, ENTITIES, MEMBERS, MENTIONS
 from tests.support.exchange_world import ISSUED, ringtrace, rows, trust_key
 from tests.support.real_data import ROOT
 from tests.support.run_pipeline import complaint, jsonl, run as batch
@@ -277,41 +278,154 @@ def test_own_victims_stay_whatever_a_record_says(world, offered, tmp_path):
     assert before - after == {phone, email}
 
 
-def test_a_reply_returns_what_the_recipient_offered_and_nothing_else(world, offered, at, tmp_path):
+@pytest.fixture(scope="module")
+def replying(world, tmp_path_factory):
+    """A folder with Amazon's offer (theirs), Microsoft's run joined with it, and again (joint).
+
+    In between an analyst confirms all clusters but one, which is disputed (decisions.csv).
+    """
+    folder = tmp_path_factory.mktemp("replying")
     trust_key(world.microsoft, world.amazon)
-    at(world.amazon)
-    to = ["--to", "microsoft", "--now", ISSUED, "--output", tmp_path / "first"]
-    assert ringtrace("exchange", "offer", world.amazon.run, *to) == 0
-    theirs = {one["entity_id"] for one in of(tmp_path / "first")["entities"]}
-    before = {one["entity_id"] for one in of(offered("plain"))["entities"]}
-    replied = of(offered("reply", **{"--reply-to": tmp_path / "first"}))
-    after = {one["entity_id"] for one in replied["entities"]}
-    members = set(tables.read_table(world.microsoft.run, MEMBERS)["entity_id"].to_pylist())
-    assert before < after
-    assert after - before == (theirs & members) - before
+    taken = world.microsoft.home / "offers" / "amazon.json"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(key_store.HOME_VARIABLE, str(world.amazon.home))
+        to = ["--to", "microsoft", "--now", ISSUED, "--output", folder / "theirs"]
+        assert ringtrace("exchange", "offer", world.amazon.run, *to) == 0
+        patch.setenv(key_store.HOME_VARIABLE, str(world.microsoft.home))
+        later = ISSUED.replace("T00", "T01")
+        join = ["exchange", "join", world.microsoft.run, folder / "theirs", "--now", later]
+        assert ringtrace(*join, "--output", folder / "unreviewed") == 0
+        decide_all(folder / "unreviewed", folder / "decisions.csv", later)
+        decided = ["--decisions", folder / "decisions.csv", "--previous", folder / "unreviewed"]
+        assert ringtrace(*join, *decided, "--output", folder / "joint") == 0
+    yield folder
+    taken.unlink()
 
 
-def test_only_the_recipients_own_offer_that_is_in_force_is_replied_to(
-    world, offered, at, tmp_path, capsys
+def decide_all(run, path, when):
+    """Confirms every cluster but the largest, which is disputed."""
+    members = tables.read_table(run, MEMBERS).to_pylist()
+    first = {one["cluster_id"]: one["entity_id"] for one in reversed(members)}
+    disputed = max(first, key=lambda one: (sum(row["cluster_id"] == one for row in members), one))
+    with path.open("w", newline="") as file:
+        out = csv.writer(file)
+        out.writerow(
+            "decision_id kind entity_a entity_b author reason decided_at expires_at".split()
+        )
+        for cluster, one in first.items():
+            kind = "dispute" if cluster == disputed else "confirm"
+            out.writerow([f"joint {cluster}", kind, one, "", "analyst", "seen", when, ""])
+
+
+def ids_of(folder):
+    return {one["entity_id"] for one in of(folder)["entities"]}
+
+
+def test_a_reply_returns_what_is_reviewed_core_in_the_union_and_nothing_else(
+    world, offered, replying
 ):
-    trust_key(world.microsoft, world.amazon)
-    at(world.amazon)
-    to = ["--to", "microsoft", "--now", ISSUED, "--output", tmp_path / "first"]
-    assert ringtrace("exchange", "offer", world.amazon.run, *to) == 0
-    mine = offered("mine")
+    joint = replying / "joint"
+    before = ids_of(offered("plain"))
+    assert ids_of(offered("nobody-looked", **{"--joint": replying / "unreviewed"})) == before
+    after = ids_of(offered("reply", **{"--joint": joint}))
+    clusters = tables.read_table(joint, CLUSTERS, ["cluster_id", "status"]).to_pylist()
+    disputed = {one["cluster_id"] for one in clusters if one["status"] == "disputed"}
+    assert len(disputed) == 1
+    reviewed_core = {
+        one["entity_id"]
+        for one in tables.read_table(joint, MEMBERS).to_pylist()
+        if one["tier"] == "core"
+        and one["review"] == "reviewed"
+        and one["cluster_id"] not in disputed
+    }
+    own = set(tables.read_table(world.microsoft.run, MEMBERS)["entity_id"].to_pylist())
+    assert before < after
+    assert after - before == (ids_of(replying / "theirs") & reviewed_core & own) - before
+    verify = {
+        one["entity_id"]
+        for one in tables.read_table(world.microsoft.run, MEMBERS).to_pylist()
+        if one["tier"] == "verify"
+    }
+    assert verify & after  # one person here, and many there
+
+
+def test_one_liar_adds_nothing_to_a_reply_that_could_not_leave_without_the_lie(
+    world, at, replying, tmp_path
+):
+    at(world.microsoft)
+    joint = replying / "joint"
+    could_leave = {
+        one["entity_id"]
+        for one in tables.read_table(joint, MEMBERS).to_pylist()
+        if one["tier"] == "core" and one["review"] == "reviewed"
+    }
+    phones = [one for one in ids_of(replying / "theirs") if one.startswith("phone:+")]
+    stranger = "+12125550147"
+    lies = [
+        complaint(
+            f"lie{n}",
+            source_org="microsoft",
+            victim_id="liar",
+            received_at=f"2025-02-{1 + n % 28:02d}T09:30:00Z",
+            phone_numbers=[
+                {"raw": number, "role": "callback"}
+                for number in (phone.partition(":")[2].partition("#")[0], stranger)
+            ],
+        )
+        for n, phone in enumerate(sorted(phones))
+    ]
+    files = ["--complaints", world.microsoft.complaints, jsonl(tmp_path / "lies.jsonl", lies)]
+    files += ["--calls", world.microsoft.calls]
+    lied = tmp_path / "lied"
+    assert ringtrace("batch", *files, "--output", lied) == 0
+    later = ISSUED.replace("T00", "T02")
+    join = ["exchange", "join", lied, replying / "theirs", "--previous", joint, "--now", later]
+    join += ["--decisions", replying / "decisions.csv", "--output", tmp_path / "again"]
+    assert ringtrace(*join) == 0
+    own = {one["entity_id"] for one in tables.read_table(lied, MEMBERS).to_pylist()}
+    assert f"phone:{stranger}" in own
+    reply = ["exchange", "offer", lied, "--to", "amazon", "--now", later]
+    assert ringtrace(*reply, "--output", tmp_path / "plain") == 0
+    assert ringtrace(*reply, "--joint", tmp_path / "again", "--output", tmp_path / "reply") == 0
+    returned = ids_of(tmp_path / "reply") - ids_of(tmp_path / "plain")
+    assert returned
+    assert returned <= could_leave
+    assert f"phone:{stranger}" not in ids_of(tmp_path / "reply")
+
+
+def test_a_reply_is_made_of_this_run_joined_with_an_offer_in_force(
+    world, at, replying, tmp_path, capsys
+):
+    at(world.microsoft)
+    joint = replying / "joint"
     reply = ["exchange", "offer", world.microsoft.run, "--output", tmp_path / "reply"]
-    for given, flags, word in (
-        (tmp_path / "first", ["--to", "apple", "--now", ISSUED], "is from amazon; give an offer"),
-        (tmp_path / "first", ["--to", "amazon", "--now", "2027-06-01T00:00:00Z"], "expired"),
-        (mine, ["--to", "amazon", "--now", ISSUED], "not trusted"),
-        (tmp_path / "absent", ["--to", "amazon", "--now", ISSUED], "absent"),
-    ):
+    to = {"to": "amazon", "now": ISSUED.replace("T00", "T02")}
+
+    def refused(given, word, **changes):
+        flags = [word for name, value in (to | changes).items() for word in (f"--{name}", value)]
         capsys.readouterr()
-        assert ringtrace(*reply, "--reply-to", given, *flags) == 2
+        assert ringtrace(*reply, "--joint", given, *flags) == 2
         said = capsys.readouterr().err
         assert word in said
         assert said.count("\n") == 1
         assert not (tmp_path / "reply").exists()
+
+    refused(tmp_path / "absent", "absent")
+    refused(world.microsoft.run, "joined with no offer")
+    refused(joint, "holds no offer of apple", to="apple")
+    refused(joint, "expired at 2026-", now="2027-06-01T00:00:00Z")
+    again = ["--complaints", world.microsoft.complaints, "--output", tmp_path / "other"]
+    assert ringtrace("batch", *again) == 0
+    join = ["exchange", "join", tmp_path / "other", replying / "theirs", "--now", to["now"]]
+    assert ringtrace(*join, "--output", tmp_path / "of-another") == 0
+    refused(tmp_path / "of-another", "joins another run")
+    path = world.microsoft.home / "offers" / "amazon.json"
+    before = path.read_text()
+    sha256 = json.loads(before)["sha256"]
+    path.write_text(json.dumps(json.loads(before) | {"revoked": [sha256]}))
+    refused(joint, "was revoked")
+    path.write_text(before)
+    assert ringtrace(*reply, "--joint", joint, "--to", "amazon", "--now", to["now"]) == 0
 
 
 def test_it_can_be_read_before_it_is_mailed_and_after(world, offered, at, tmp_path, capsys):
