@@ -425,16 +425,18 @@ def answer_state_path(org: str) -> Path:
 
 
 def write_state(path: Path, value: dict[str, Any]) -> None:
-    """Writes remembered state, readable by its owner alone.
+    """Writes remembered state in one rename, readable by its owner alone.
 
     Raises:
         UsageError: if it cannot be written.
     """
+    aside = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
-        with os.fdopen(os.open(path, flags, 0o600), "w", encoding="utf-8") as file:
+        with os.fdopen(os.open(aside, flags, 0o600), "w", encoding="utf-8") as file:
             json.dump(value, file, sort_keys=True)
+        aside.replace(path)
     except OSError as error:
         raise UsageError(f"{path}: {error.strerror}") from None
 

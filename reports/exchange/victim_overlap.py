@@ -26,6 +26,7 @@ import csv
 import hashlib
 import io
 import re
+import secrets
 import unicodedata
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
@@ -237,18 +238,13 @@ def answer_points(
     own = mask_points(secret, (group_element(session, value) for value in sorted(set(values))))
     tags = {element_tag(session, point) for point in own}
     while len(tags) < padded_size(len(own)):
-        tags.add(random_tag())
+        tags.add(secrets.token_bytes(TAG_BYTES))
     return again, sorted(tags)
 
 
 def element_tag(session: bytes, point: bytes) -> bytes:
     """Returns the tag of a value masked by the answerer."""
     return hashlib.sha256(_TO_TAG + session + point).digest()[:TAG_BYTES]
-
-
-def random_tag() -> bytes:
-    """Returns a random tag, of no value."""
-    return bytes(ristretto255().crypto_core_ristretto255_random())[:TAG_BYTES]
 
 
 def count_shared(

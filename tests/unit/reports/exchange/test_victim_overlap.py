@@ -129,3 +129,11 @@ def test_the_filled_up_size_holds_all_and_is_allowed(count):
     assert size >= count
     victim_overlap.check_size(size)
     assert size == MIN_SET_SIZE or size < 2 * count
+
+
+def test_no_bit_tells_padding_from_the_tags_of_people():
+    secret = victim_overlap.new_secret()
+    _, tags = victim_overlap.answer_points(secret, SESSION, [], people(1))
+    assert len(tags) == MIN_SET_SIZE  # all but one are padding
+    for at in range(8 * TAG_BYTES):
+        assert 0.35 < sum(tag[at // 8] >> at % 8 & 1 for tag in tags) / len(tags) < 0.65
