@@ -344,10 +344,9 @@ def trusted_keys() -> dict[str, list[Ed25519PublicKey]]:
     return {org: trusted(org) for org in trusted_orgs()}
 
 
-def known_keys() -> list[Ed25519PublicKey]:
-    """Reads every key whose signature counts here: the own one, if made, and the trusted."""
-    own = [_private(own_path()).public_key()] if own_path().exists() else []
-    return own + [key for org in trusted_orgs() for key in trusted(org)]
+def own_public_keys() -> list[Ed25519PublicKey]:
+    """Reads the own public key; none is made where there is none."""
+    return [_private(own_path()).public_key()] if own_path().exists() else []
 
 
 def trust(org: str, key: Ed25519PublicKey) -> bool:

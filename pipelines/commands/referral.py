@@ -29,6 +29,7 @@ from pipelines.options import (
     repeatable,
 )
 from pipelines.user_files import file_digest, read_decisions, read_known_legitimate, read_text
+from reports import tables
 from reports.disclosure_control import is_reviewed_core
 from reports.referral import (
     Case,
@@ -56,6 +57,7 @@ from reports.run import Run
 from schemas.decision import DecisionKind
 from schemas.enums import Status
 from schemas.manifest import Manifest
+from schemas.tables import COMPLAINTS
 
 DEPENDED_ON = (
     "ringtrace",
@@ -107,6 +109,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--reference", metavar="DIR", help="your recipients and rules, in place of shipped ones"
     )
     parser.add_argument("--key", metavar="FILE", help="private key to sign with (default: own)")
+    parser.add_argument(
+        "--from", metavar="ORG", dest="issuer", help="slug of the issuer (default: the run's one)"
+    )
     add_ledger(parser)
     parser.add_argument(
         "--include",
@@ -150,6 +155,7 @@ def run(arguments: argparse.Namespace) -> int:
     )
     if stops and not (override and all(one.answerable for one in stops)):
         return _refuse(arguments.cluster, stops)
+    issuer = _issuer(arguments.issuer, arguments.run)
     key = key_store.own_key(arguments.key)
     shared = shared_victims.shared_counts_for_referral(
         arguments.overlap, key.public_key(), manifest, arguments.cluster, records.member_ids
@@ -175,7 +181,7 @@ def run(arguments: argparse.Namespace) -> int:
             case = _superseding(case, *earlier)
     except UnreconciledError as error:
         raise UsageError(f"{arguments.run}: {error}; run it again") from None
-    files = _files(case, key)
+    files = _files(case, key, issuer)
     entry = _ledger_entry(case, files, arguments.now or datetime.now(UTC))
     _publish(files, out, lambda: ledger.record(arguments.ledger, [entry]))
     sys.stdout.write(f"{out}\n{entry.issue_id}\n")
@@ -312,9 +318,14 @@ def _earlier_package(
         folder = Path(name)
         if not folder.is_dir():
             raise UsageError(f"{folder}: is not a folder; give the earlier package to --supersedes")
-        result = verify_package(folder, key_store.known_keys())
+        keys = key_store.own_public_keys()
+        if arguments.key is not None:
+            keys.append(key_store.own_key(arguments.key).public_key())
+        result = verify_package(folder, keys)
         if not result.holds:
-            raise UsageError(f"{folder}: is not a valid package; see ringtrace verify {folder}")
+            raise UsageError(
+                f"{folder}: is not a valid package of yours; see ringtrace verify {folder}"
+            )
         seal_sha256 = result.seal_sha256
         facts = json.loads((folder / FACTS_FILE).read_bytes())
     if facts.get("cluster_id") != cluster_id and facts.get("members", {}).keys().isdisjoint(
@@ -364,7 +375,15 @@ def _superseding(case: Case, seal_sha256: str, before: dict[str, Any]) -> Case:
     return replace(case, earlier=EarlierReferral(seal_sha256, str(before.get("as_of")), changes))
 
 
-def _files(case: Case, key: Ed25519PrivateKey) -> dict[str, bytes]:
+def _issuer(given: str | None, run: str) -> str | None:
+    """Returns `--from ORG`, or the organisation of all records of the run; None of several."""
+    if given is not None:
+        return key_store.org_slug(given)
+    orgs = tables.count_by(run, COMPLAINTS, ["source_org"])["source_org"].to_pylist()
+    return orgs[0] if len(orgs) == 1 else None
+
+
+def _files(case: Case, key: Ed25519PrivateKey, issuer: str | None) -> dict[str, bytes]:
     from reports.export import MissingStixError
     from reports.referral import MissingPdfError, package_files
 
@@ -375,7 +394,7 @@ def _files(case: Case, key: Ed25519PrivateKey) -> dict[str, bytes]:
         except metadata.PackageNotFoundError:
             versions[name] = "not installed"
     try:
-        return package_files(case, key, versions)
+        return package_files(case, key, versions, issuer)
     except (MissingStixError, MissingPdfError) as error:
         raise UsageError(str(error)) from None
 

@@ -21,8 +21,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--key",
         metavar="FILE",
-        help="public key in PEM of whoever must have signed it (default: any key of "
-        "`ringtrace keys show`)",
+        help="public key in PEM of whoever must have signed it (default: your own, or a trusted "
+        "one of the organisation that it names as its issuer)",
     )
     parser.add_argument(
         "--authority",
@@ -42,10 +42,12 @@ def run(arguments: argparse.Namespace) -> int:
     folder = Path(arguments.folder)
     if not folder.is_dir():
         raise UsageError(f"{folder}: is not a folder; give a referral package")
-    keys = [key_store.public_key(arguments.key)] if arguments.key else key_store.known_keys()
+    given = arguments.key is not None
+    keys = [key_store.public_key(arguments.key)] if given else key_store.own_public_keys()
+    partners = {} if given else key_store.trusted_keys()
     roots = _authorities(arguments.authority) if arguments.authority else []
     try:
-        result = verify_package(folder, keys, roots)
+        result = verify_package(folder, keys, roots, partners)
     except MissingTimeStampLibraryError as error:
         raise UsageError(str(error)) from None
     except OSError as error:
@@ -56,8 +58,9 @@ def run(arguments: argparse.Namespace) -> int:
         _print_line(f"seen from    {_printable(result.package.get('as_of'))}")
         _print_line(f"supersedes   {_printable(result.package.get('supersedes') or 'nothing')}")
         _print_line(f"Merkle root  {result.package['merkle_root']}")
+        _print_line(f"issuer       {_printable(result.package.get('issuer') or 'not named')}")
     _print_line(f"seal         {result.seal_sha256 or 'none'}")
-    _print_line(f"signed by    {result.signer or 'no key that is trusted here'}")
+    _print_line(f"signed by    {result.signer or 'no key that counts here'}")
     _print_line(
         f"time stamp   {_printable(result.time_stamp.text) if result.time_stamp else 'none'}"
     )

@@ -235,9 +235,8 @@ def check_in_force(joint: Run, sender: str, now: datetime) -> None:
     Raises:
         UsageError: if it holds none, or one that was revoked or expired.
     """
-    digests = [
-        one["sha256"] for one in joint.manifest["options"]["offers"] if one["sender"] == sender
-    ]
+    offers: Any = joint.manifest["options"]["offers"]
+    digests = [one["sha256"] for one in offers if one["sender"] == sender]
     where = pc.field("contributor") == sender
     until = tables.read_table(joint.folder, OFFERED_CLUSTERS, ["expires_at"], where)["expires_at"]
     if not digests or not until:

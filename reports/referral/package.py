@@ -61,8 +61,10 @@ _COMPARED = (
 )
 
 
-def package_files(case: Case, key: Ed25519PrivateKey, versions: dict[str, str]) -> dict[str, bytes]:
-    """Returns the files of a package by path.
+def package_files(
+    case: Case, key: Ed25519PrivateKey, versions: dict[str, str], issuer: str | None
+) -> dict[str, bytes]:
+    """Returns the files of a package by path; its seal names the organisation `issuer`, if known.
 
     Raises:
         stix_check.MissingStixError, pdf.MissingPdfError: without the extra `referral`.
@@ -87,6 +89,8 @@ def package_files(case: Case, key: Ed25519PrivateKey, versions: dict[str, str]) 
             "as_of": case.moment.isoformat(),
             "tlp": case.tlp,
             "supersedes": case.earlier.seal_sha256 if case.earlier else None,
+            "issuer": issuer,
+            "key_id": signing.key_id(key.public_key()),
         },
     )
     return made | {

@@ -20,6 +20,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from cryptography import x509
@@ -27,7 +28,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.x509 import Certificate
 
 from reports import signing
-from reports.signing import SignatureError
+from reports.signing import SignatureError, UnknownKeyError, key_id
 
 SEAL_FORMAT, SEAL_VERSION = "ringtrace-referral-seal", 1
 
@@ -274,7 +275,7 @@ class Finding:
 
 @dataclass
 class VerificationResult:
-    """The findings; `signer` is the id of a trusted key whose signature holds, or None."""
+    """The findings; `signer` is the id of a key whose signature counts and holds, or None."""
 
     findings: list[Finding] = field(default_factory=list)
     package: dict[str, Any] = field(default_factory=dict)
@@ -290,11 +291,15 @@ class VerificationResult:
 
 
 def verify_package(
-    folder: Path, trusted: Iterable[Ed25519PublicKey], roots: Sequence[Certificate] = ()
+    folder: Path,
+    keys: Iterable[Ed25519PublicKey],
+    roots: Sequence[Certificate] = (),
+    by_organisation: Mapping[str, Sequence[Ed25519PublicKey]] = MappingProxyType({}),
 ) -> VerificationResult:
     """Compares every byte of a package with its seal, and the seal with its signature.
 
-    A time stamp is checked against the authorities `roots`, if there are any.
+    Any of `keys` may have signed it; those of an organisation in `by_organisation` only what names
+    it as the issuer. A time stamp is checked against the authorities `roots`, if there are any.
 
     Nothing outside `folder` is ever opened: no link is followed, and paths are those that are
     there, never those that the seal names.
@@ -315,14 +320,14 @@ def verify_package(
         result.findings.append(Finding(SEAL_FILE, "is missing: this is not a referral package"))
         return result
     result.seal_sha256 = hashlib.sha256(content).hexdigest()
-    _signature(
-        result, content, _read(there.get(SIGNATURE_FILE), signing.MAX_SIGNATURE_BYTES), trusted
-    )
+    signature = _read(there.get(SIGNATURE_FILE), signing.MAX_SIGNATURE_BYTES)
     try:
         result.package, entries = parse_seal(content)
     except SealError as error:
+        _signature(result, content, signature, keys, by_organisation)
         result.findings.append(Finding(SEAL_FILE, str(error)))
         return result
+    _signature(result, content, signature, keys, by_organisation)
     result.files = len(entries)
     for one in entries:
         file = there.pop(one["path"], None)
@@ -373,16 +378,30 @@ def _signature(
     result: VerificationResult,
     content: bytes,
     signature: bytes | None,
-    trusted: Iterable[Ed25519PublicKey],
+    keys: Iterable[Ed25519PublicKey],
+    by_organisation: Mapping[str, Sequence[Ed25519PublicKey]],
 ) -> None:
     if signature is None:
         result.findings.append(Finding(SIGNATURE_FILE, "is missing: the package is not signed"))
         return
+    issuer, named = result.package.get("issuer"), result.package.get("key_id")
+    of_issuer = by_organisation.get(issuer, ()) if isinstance(issuer, str) else ()
     try:
-        result.signer = signing.verify_detached(content, signature, trusted)
+        signer = signing.verify_detached(content, signature, [*keys, *of_issuer])
+    except UnknownKeyError as error:
+        others = [
+            org for org, those in by_organisation.items() if error.key_id in map(key_id, those)
+        ]
+        why = f"is signed by {others[0]}, which it does not name as its issuer" if others else error
+        result.findings.append(Finding(SEAL_FILE, str(why)))
+        return
     except SignatureError as error:
         result.findings.append(Finding(SEAL_FILE, str(error)))
         return
+    if named not in (None, signer):
+        result.findings.append(Finding(SEAL_FILE, "is signed by another key than it names"))
+        return
+    result.signer = signer
     if not _as_written(signature):
         result.findings.append(Finding(SIGNATURE_FILE, "was altered, though its signature holds"))
 

@@ -96,7 +96,7 @@ def case_of(folder, tables, recipient="us-fbi-ic3", chosen=None, **given):
 
 
 def package_of(case):
-    return package.package_files(case, KEY, {"ringtrace": "0"})
+    return package.package_files(case, KEY, {"ringtrace": "0"}, "amazon")
 
 
 RECIPIENT = {

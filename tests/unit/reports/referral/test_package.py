@@ -68,12 +68,16 @@ def test_the_page_asks_nothing_of_the_network_and_runs_nothing(tmp_path):
     assert links and all(one.startswith("#") for one in links)
 
 
-def test_the_same_case_gives_the_same_bytes_and_another_key_changes_the_signature(tmp_path):
+def test_the_same_case_gives_the_same_bytes_and_another_key_changes_the_seal_alone(tmp_path):
     case = case_of(tmp_path / "run", rows())
     files = package_of(case)
     assert package_of(case) == files
-    other = package.package_files(case, signing.make_signing_key(), {"ringtrace": "0"})
-    assert {path for path in files if files[path] != other[path]} == {"seal.json.sig"}
+    other = package.package_files(case, signing.make_signing_key(), {"ringtrace": "0"}, "amazon")
+    assert {path for path in files if files[path] != other[path]} == {
+        "seal.json",
+        "seal.json.sig",
+        "seal.json.tsq",
+    }
 
 
 def test_what_the_fonts_lack_is_spelled_out():

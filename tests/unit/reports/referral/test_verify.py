@@ -175,6 +175,42 @@ def test_a_package_made_anew_with_another_key_does_not_hold(package):
     assert verify_package(package, [other.public_key()]).holds
 
 
+def test_a_partner_signs_for_itself_alone(files, package):
+    """Whoever is trusted can sign what it issued, and nobody else's package."""
+    stranger = signing.make_signing_key().public_key()
+    of = {"amazon": [PUBLIC], "microsoft": [stranger]}
+    assert verify_package(package, [], (), of).holds
+    of = {"amazon": [stranger], "microsoft": [PUBLIC]}
+    result = verify_package(package, [], (), of)
+    assert not result.holds and result.signer is None
+    assert [one.what for one in result.findings] == [
+        "is signed by microsoft, which it does not name as its issuer"
+    ]
+    assert not verify_package(package, [], (), {}).holds
+
+
+@pytest.mark.parametrize("facts", [{}, {"issuer": None}, {"issuer": ["amazon"]}])
+def test_a_package_that_names_no_issuer_holds_by_a_given_key_alone(package, files, facts):
+    unsealed = {name: one for name, one in files.items() if name not in seal.UNSEALED}
+    again = seal.make_seal(unsealed, facts)
+    (package / seal.SEAL_FILE).write_bytes(again)
+    (package / seal.SIGNATURE_FILE).write_bytes(signing.sign_detached(again, KEY))
+    (package / seal.QUERY_FILE).write_bytes(seal.time_stamp_query(again))
+    assert not verify_package(package, [], (), {"amazon": [PUBLIC]}).holds
+    assert verify_package(package, [PUBLIC]).holds
+
+
+def test_a_seal_that_names_another_key_than_signed_it_does_not_hold(package, files):
+    unsealed = {name: one for name, one in files.items() if name not in seal.UNSEALED}
+    again = seal.make_seal(unsealed, {"issuer": "amazon", "key_id": "0" * 64})
+    (package / seal.SEAL_FILE).write_bytes(again)
+    (package / seal.SIGNATURE_FILE).write_bytes(signing.sign_detached(again, KEY))
+    (package / seal.QUERY_FILE).write_bytes(seal.time_stamp_query(again))
+    result = verify_package(package, [PUBLIC])
+    assert [one.what for one in result.findings] == ["is signed by another key than it names"]
+    assert not result.holds
+
+
 def test_a_signature_of_another_package_does_not_hold(package, tmp_path):
     """A replay: the seal and signature of an earlier package over a later one's files."""
     tables = rows()
