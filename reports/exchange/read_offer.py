@@ -32,8 +32,11 @@ from transforms.graph.link_weights import MAX_HARD_ENTITIES
 MAX_OFFER_BYTES = 256 * 2**20
 """Longest file that is read."""
 
-MAX_REPORTS = 5_000_000
-"""Reports that one offer may count: each becomes a row of evidence."""
+MAX_ROWS = 1_000_000
+"""Rows of evidence that one offer may become: one for each identifier of each report."""
+
+LONGEST_VALID = timedelta(days=366)
+"""The longest that any policy lets an offer be valid."""
 
 CLOCK_TOLERANCE = timedelta(days=1)
 """The most that another's clock may be ahead of ours."""
@@ -197,7 +200,8 @@ def _check_parties(found: Offer | Revocation | Correction, signed_by: str) -> No
 
 
 def _check_offer(offer: Offer) -> None:
-    _need(offer.expires_at > offer.issued_at, "expires_at")
+    valid = parse_moment(offer.expires_at) - parse_moment(offer.issued_at)
+    _need(timedelta(0) < valid <= LONGEST_VALID, "expires_at")
     _need(offer.tlp in tuple(Tlp), "tlp")
     _need(offer.terms.k >= 1 and offer.terms.confidence_floor <= 100, "terms")
     for at, one in enumerate(offer.entities):
@@ -209,9 +213,14 @@ def _check_offer(offer: Offer) -> None:
     for at, evidence in enumerate(offer.evidence):
         _check_evidence(evidence, len(offer.entities), offer.issued_at, f"evidence[{at}]")
     _need(_rising([(one.week, one.kind, one.entities) for one in offer.evidence]), "evidence")
-    _need(sum(one.reports for one in offer.evidence) <= MAX_REPORTS, "evidence[].reports")
+    rows = sum(one.reports * len(one.entities) for one in offer.evidence)
+    _need(rows <= MAX_ROWS, "evidence[].reports")
+    people = sum(one.reports for one in offer.evidence)  # each is counted in one row at least
     for at, cluster in enumerate(offer.clusters):
         _check_cluster(cluster, at + 1, offer.terms.k, f"clusters[{at}]")
+        told = (cluster.elsewhere or 0) + sum(one.victims for one in cluster.countries)
+        if told > people:
+            raise OfferError(f"counts more victims in clusters[{at}] than reports in all")
     _need({one.cluster for one in offer.entities} == {c.number for c in offer.clusters}, "clusters")
 
 

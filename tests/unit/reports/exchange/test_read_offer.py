@@ -41,7 +41,7 @@ OFFER = Offer(
         OfferedEntity("phone:+18885550123", "callback", 99, 1),
     ),
     evidence=(
-        OfferedEvidence((0, 1), "complaint", 3, "2026-W09"),
+        OfferedEvidence((0, 1), "complaint", 14, "2026-W09"),
         OfferedEvidence((1,), "call", 2, "2026-W10"),
     ),
     clusters=(OfferedCluster((CountryCount("US", 9),), 7, (OfferedLoss(3000, "USD"),), 1),),
@@ -264,3 +264,18 @@ def test_any_bytes_are_refused(content):
 )
 def test_it_is_void_from_its_last_moment_on(expires_at, void):
     assert read_offer.offer_expired(dataclasses.replace(OFFER, expires_at=expires_at), NOW) == void
+
+
+def test_totals_that_cannot_be_are_refused():
+    def changed(**fields):
+        return signing.canonical_json(dataclasses.replace(OFFER, **fields))
+
+    (cluster,) = OFFER.clusters
+    assert sum(one.reports for one in OFFER.evidence) == 16
+    for elsewhere in (8, 10**9):
+        clusters = (dataclasses.replace(cluster, elsewhere=elsewhere),)
+        refused(changed(clusters=clusters), "more victims in clusters")
+    many = dataclasses.replace(OFFER.evidence[0], reports=read_offer.MAX_ROWS // 2)
+    refused(changed(evidence=(many, OFFER.evidence[1])), "reports")
+    refused(changed(expires_at="2027-06-03T00:00:00Z"), "expires_at")
+    assert read_offer.parse_offer(changed(expires_at="2027-06-02T00:00:00Z"), "microsoft")
