@@ -62,6 +62,7 @@ def run(arguments: argparse.Namespace) -> int:
             fallen_to=arguments.fallen_to,
         ),
         *find_private_problems(arguments.run, finished.manifest),
+        *_void_offers(finished, arguments.now or datetime.now(UTC)),
         *_corrections_due(finished, arguments),
     ]
     sys.stdout.writelines(f"{line}\n" for line in found or ["well"])
@@ -111,6 +112,18 @@ def find_private_problems(folder: str, manifest: Mapping[str, Any]) -> Iterator[
 
 def _keeps_register(manifest: Mapping[str, Any]) -> bool:
     return any(one["name"].startswith(f"{VICTIMS.name}/") for one in manifest.get("private", ()))
+
+
+def _void_offers(finished: Run, now: datetime) -> Iterator[str]:
+    """Yields the offers in a joint run that are no longer in force."""
+    offers: Any = finished.manifest["options"].get("offers") or []
+    if offers:
+        from pipelines.exchange.signed_files import void_offers  # with Arrow
+
+        void = void_offers(finished, now)
+        for one in offers:
+            if why := void.get(one["sha256"]):
+                yield f"void_offer: the offer of {one['sender']} is {why}; join without it"
 
 
 def _corrections_due(finished: Run, arguments: argparse.Namespace) -> Iterator[str]:

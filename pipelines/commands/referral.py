@@ -133,8 +133,9 @@ def run(arguments: argparse.Namespace) -> int:
     out = Path(arguments.output)
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise UsageError(f"{out}: exists and is not an empty folder; name a new one")
-    manifest = Run.open(arguments.run).manifest
-    override = _override_from(arguments)
+    finished = Run.open(arguments.run)
+    manifest = finished.manifest
+    override, now = _override_from(arguments), arguments.now or datetime.now(UTC)
     try:
         chosen = load_reference(arguments.recipient, arguments.reference)
     except ReferenceFileError as error:
@@ -150,7 +151,7 @@ def run(arguments: argparse.Namespace) -> int:
         policy["bridge_side"],
         policy["small_cluster"],
         records.offered,
-        _void_offers(records.offered, arguments.now or datetime.now(UTC)),
+        signed_files.void_offers(finished, now) if records.offered else {},
         included,
     )
     if stops and not (override and all(one.answerable for one in stops)):
@@ -182,7 +183,7 @@ def run(arguments: argparse.Namespace) -> int:
     except UnreconciledError as error:
         raise UsageError(f"{arguments.run}: {error}; run it again") from None
     files = _files(case, key, issuer)
-    entry = _ledger_entry(case, files, arguments.now or datetime.now(UTC))
+    entry = _ledger_entry(case, files, now)
     _publish(files, out, lambda: ledger.record(arguments.ledger, [entry]))
     sys.stdout.write(f"{out}\n{entry.issue_id}\n")
     return 0
@@ -285,17 +286,6 @@ def _confirmations_from(
         for one in read_decisions(path)
         if one.kind is DecisionKind.CONFIRM and one.entity_a in members
     ]
-
-
-def _void_offers(offered: Sequence[dict[str, Any]], now: datetime) -> dict[str, str]:
-    """Returns why offers of `offered_clusters/` are not in force at `now`, by their SHA-256."""
-    void = {}
-    for one in offered:
-        if one["offer"] in signed_files.accepted_before(one["contributor"]).revoked:
-            void[one["offer"]] = "revoked"
-        elif one["expires_at"] <= now:
-            void[one["offer"]] = f"expired at {one['expires_at']:%Y-%m-%dT%H:%M:%SZ}"
-    return void
 
 
 def _earlier_package(

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -276,12 +277,16 @@ def returned_members(
     if path is None:
         return frozenset()
     joint = Run.open(path)
-    options = joint.manifest["options"]
+    options: Any = joint.manifest["options"]
     if not options.get("offers"):
         raise UsageError(f"{path}: is joined with no offer; give what `exchange join` wrote")
     if options["own_run"] != run_id:
         raise UsageError(f"{path}: joins another run of yours; join this one, and give that")
-    signed_files.check_in_force(joint, recipient, now)
+    theirs = [one["sha256"] for one in options["offers"] if one["sender"] == recipient]
+    if not theirs:
+        raise UsageError(f"{path}: holds no offer of {recipient}; join one with it")
+    if why := signed_files.void_offers(joint, now).get(theirs[0]):
+        raise UsageError(f"{path}: the offer of {recipient} in it is void ({why}); join anew")
     where = (pc.field("tier") == str(Tier.CORE)) & (pc.field("review") == str(Review.REVIEWED))
     members = tables.read_table(path, MEMBERS, ["entity_id", "cluster_id"], where)
     disputed = tables.read_table(path, CLUSTERS, ["cluster_id"], pc.field("status") == DISPUTED)

@@ -229,28 +229,21 @@ def accept_offers(paths: Sequence[str], me: str, own: set[str], now: datetime) -
     return Intake(in_force, void)
 
 
-def check_in_force(joint: Run, sender: str, now: datetime) -> None:
-    """Checks that what a joint run holds of `sender` is an offer in force.
-
-    Raises:
-        UsageError: if it holds none, or one that was revoked or expired.
-    """
-    offers: Any = joint.manifest["options"]["offers"]
-    digests = [one["sha256"] for one in offers if one["sender"] == sender]
-    where = pc.field("contributor") == sender
-    until = tables.read_table(joint.folder, OFFERED_CLUSTERS, ["expires_at"], where)["expires_at"]
-    if not digests or not until:
-        raise UsageError(f"{joint.folder}: holds no offer of {sender}; join one with it")
-    ended = pc.min(until).as_py()
-    why = (
-        "was revoked"
-        if not accepted_before(sender).revoked.isdisjoint(digests)
-        else f"expired at {utc_text(ended)}"
-        if ended <= now
-        else None
-    )
-    if why:
-        raise UsageError(f"{joint.folder}: the offer of {sender} in it {why}; join without it")
+def void_offers(joint: Run, now: datetime) -> dict[str, str]:
+    """Returns why offers that a joint run holds are not in force at `now`, by their SHA-256."""
+    offers: Any = joint.manifest["options"].get("offers") or []
+    until = tables.read_table(joint.folder, OFFERED_CLUSTERS, ["offer", "expires_at"])
+    ends = dict(zip(until["offer"].to_pylist(), until["expires_at"].to_pylist(), strict=True))
+    void = {}
+    for one in offers:
+        sender, sha256 = one["sender"], one["sha256"]
+        if sha256 in accepted_before(sender).revoked:
+            void[sha256] = "revoked"
+        elif one["key_id"] not in map(signing.key_id, key_store.trusted(sender)):
+            void[sha256] = "signed by a key that is no longer trusted"
+        elif sha256 in ends and ends[sha256] <= now:
+            void[sha256] = f"expired at {utc_text(ends[sha256])}"
+    return void
 
 
 def record_accepted(offers: Sequence[SignedFile]) -> None:

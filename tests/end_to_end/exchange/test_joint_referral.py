@@ -9,7 +9,7 @@ import bagit
 import pytest
 
 from pipelines import key_store
-from tests.support.exchange_world import AGREED, Joint, ringtrace, rows
+from tests.support.exchange_world import AGREED, NOW, Joint, ringtrace, rows
 from tests.unit.reports.export.test_stix import problems
 
 
@@ -93,6 +93,15 @@ def test_a_void_offer_is_in_no_referral(joint, tmp_path, capsys):
     said = capsys.readouterr().err
     assert "void_offer: the offer of microsoft in it is void (expired at 2026-07-01" in said
     assert "override" not in said
+    (pem,) = (key_store.home() / "trusted/microsoft").glob("*.pem")
+    pem.rename(tmp_path / "microsoft.pem")
+    try:
+        assert joint.referral(tmp_path / "p", *AGREED) == 1
+        assert "is void (signed by a key that is no longer trusted)" in capsys.readouterr().err
+        assert ringtrace("health", joint.run, "--now", NOW) == 1
+        assert "the offer of microsoft is signed by a key that" in capsys.readouterr().out
+    finally:
+        (tmp_path / "microsoft.pem").rename(pem)
     record = key_store.home() / "offers/microsoft.json"
     before = record.read_text()
     sha256 = hashlib.sha256((joint.offer / "offer.json").read_bytes()).hexdigest()

@@ -413,7 +413,7 @@ def test_a_reply_is_made_of_this_run_joined_with_an_offer_in_force(
     refused(tmp_path / "absent", "absent")
     refused(world.microsoft.run, "joined with no offer")
     refused(joint, "holds no offer of apple", to="apple")
-    refused(joint, "expired at 2026-", now="2027-06-01T00:00:00Z")
+    refused(joint, "void (expired at 2026-", now="2027-06-01T00:00:00Z")
     again = ["--complaints", world.microsoft.complaints, "--output", tmp_path / "other"]
     assert ringtrace("batch", *again) == 0
     join = ["exchange", "join", tmp_path / "other", replying / "theirs", "--now", to["now"]]
@@ -423,8 +423,12 @@ def test_a_reply_is_made_of_this_run_joined_with_an_offer_in_force(
     before = path.read_text()
     sha256 = json.loads(before)["sha256"]
     path.write_text(json.dumps(json.loads(before) | {"revoked": [sha256]}))
-    refused(joint, "was revoked")
+    refused(joint, "is void (revoked)")
     path.write_text(before)
+    (pem,) = (world.microsoft.home / "trusted/amazon").glob("*.pem")
+    pem.rename(tmp_path / "amazon.pem")
+    refused(joint, "a key that is no longer trusted")
+    (tmp_path / "amazon.pem").rename(pem)
     assert ringtrace(*reply, "--joint", joint, "--to", "amazon", "--now", to["now"]) == 0
 
 
