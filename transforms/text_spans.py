@@ -75,6 +75,12 @@ def match_mask(texts: pa.Array, pattern: str) -> Array:
     return pc.match_substring_regex(texts, pattern).to_numpy(zero_copy_only=False)
 
 
+def may_match(texts: pa.Array, hint: str) -> list[bool]:
+    """Tells for each text whether a hint, RE2, matches, or for few texts that it may."""
+    few = len(texts) < FEW_TEXTS
+    return [True] * len(texts) if few else pc.match_substring_regex(texts, hint).to_pylist()
+
+
 @cache
 def compile_ascii(pattern: str) -> re.Pattern[str]:
     """Compiles one of our own patterns for ASCII text in Python, once a process."""

@@ -30,6 +30,7 @@ from transforms.extract.kinds.registry import BY_KIND, KINDS, IdentifierKind, lo
 from transforms.extract.mention import MENTION_DRAFT, NARRATIVE, Match, PlacedMatch
 from transforms.phone import find
 from transforms.text_masking import SEARCH_LIMIT
+from transforms.text_spans import may_match
 from transforms.text_util import load_reference_data, lower_in_place
 
 STATED_CONFIDENCE = 0.8
@@ -82,6 +83,14 @@ _LAST_WORDS = 80
 
 _SIGNS = r"[\s,()-]{0,3}"
 """Characters between an identifier and the words after it."""
+
+_RULE_PART = re.compile(r"\[(?:\\.|[^\]\\])*\]|\(\?<?[=!][^()]*\)|\{\d+(?:,\d+)?\}|\\.|[$^]")
+"""The parts of a rule that RE2 reads otherwise than Python, or at great length."""
+
+_CLASS = re.compile(r"\\[wds]")
+
+_BEYOND_ASCII = r"\g<0>\\x0b\\x1c-\\x1f\\x{80}-\\x{10FFFF}"
+"""A class, and what Python's has beyond RE2's."""
 
 
 class _Distance(IntEnum):
@@ -195,8 +204,7 @@ def infer_role(
     return _role_of_cue(cue, kind, value)
 
 
-@lru_cache(maxsize=1 << 12)
-def quotes_suspect(before: str, following: str) -> bool:
+def quotes_suspect(before: str, following: str, *, introduced: bool = True) -> bool:
     """Checks whether a place in a victim's narrative is within words of the suspect's.
 
     These are in quotation marks, unless the victim quotes what they said themselves, or behind
@@ -205,6 +213,7 @@ def quotes_suspect(before: str, following: str) -> bool:
     Args:
         before: Up to `REACH` lower-case code points before the place.
         following: Up to `REACH_AFTER` behind it.
+        introduced: Whether there may be words that introduce the suspect's.
     """
     opened = _open_quotation(before)
     if opened is not None:
@@ -212,6 +221,8 @@ def quotes_suspect(before: str, following: str) -> bool:
         if any(map(str.isalnum, lead)):
             return not (_JSON_KEY.search(lead) or speech_cues("own").search(lead))
         return _ATTRIBUTED.search(following) is not None
+    if not introduced:
+        return False
     ends = [one.end() for one in speech_cues("introduced").finditer(before)]
     return bool(ends) and not speech_cues("narrator").search(before, ends[-1])
 
@@ -283,6 +294,12 @@ def speech_cues(what: str) -> re.Pattern[str]:
 
 
 @cache
+def introduction_hint() -> str:
+    """Returns RE2 that matches every text in a part of which words introduce what is said."""
+    return _RULE_PART.sub(_widen, speech_cues("introduced").pattern)
+
+
+@cache
 def quoted_speech_cues() -> dict[EntityKind, re.Pattern[str]]:
     """Returns by kind the words by which a complaint quotes the caller's "call me back at"."""
     return {
@@ -300,7 +317,8 @@ def _find_in_distinct(
     matches = _matches_by_row(texts, words, regions.to_pylist())
     numbers = find.find_numbers(texts, regions)
     numbers = numbers.filter(pa.array(_are_free(numbers, matches)))
-    roles = _NarrativeRoles(words, suspect_speaks)
+    rows = np.union1d(numbers["row"].to_numpy(), np.fromiter(matches, np.int64))
+    roles = _NarrativeRoles(words, suspect_speaks, rows.tolist())
     others = mention.drafts_from_matches(
         roles.place(row, one) for row, in_row in matches.items() for one in in_row
     )
@@ -353,20 +371,24 @@ def _number_drafts(numbers: pa.RecordBatch, roles: Sequence[Role | None]) -> pa.
 class _NarrativeRoles:
     """The roles of identifiers, by the words beside them."""
 
-    def __init__(self, words: Sequence[str], suspect_speaks: Sequence[bool]) -> None:
+    def __init__(
+        self, words: Sequence[str], suspect_speaks: Sequence[bool], rows: Sequence[int]
+    ) -> None:
         self._words = words
         self._suspect_speaks = suspect_speaks
-        self._lower: dict[int, str] = {}
+        self._lower = {row: lower_in_place(words[row]) for row in rows}
+        lower = pa.array(self._lower.values(), pa.string())
+        self._introduced = dict(zip(rows, may_match(lower, introduction_hint()), strict=True))
 
     def infer(
         self, row: int, start: int, end: int, kind: IdentifierKind, value: str = ""
     ) -> tuple[Role | None, bool]:
         """Returns the role that the words beside a place state, and if a suspect speaks there."""
-        text = self._lower.get(row)
-        if text is None:
-            text = self._lower[row] = lower_in_place(self._words[row])
+        text = self._lower[row]
         before, behind = text[max(0, start - REACH) : start], text[end : end + REACH_AFTER]
-        speaks = self._suspect_speaks[row] or quotes_suspect(before, behind)
+        speaks = self._suspect_speaks[row] or quotes_suspect(
+            before, behind, introduced=self._introduced[row]
+        )
         return infer_role(before, behind, kind, value, suspect_speaks=speaks), speaks
 
     def place(self, row: int, match: Match) -> PlacedMatch:
@@ -440,6 +462,18 @@ def _taken_characters(matches: Iterable[Match]) -> bytearray:
 def _rows_with(texts: pa.Array, hint: str) -> list[int]:
     """Returns the rows in which a hint occurs."""
     return np.flatnonzero(pc.match_substring_regex(texts, hint)).tolist()
+
+
+def _widen(part: re.Match[str]) -> str:
+    """Returns RE2 that matches at least where Python matches a part of a rule."""
+    text = part[0]
+    if text[0] == "{":
+        return "*" if text.startswith("{0") else "+"
+    if text[0] == "[":
+        return text if text[1] == "^" else _CLASS.sub(_BEYOND_ASCII, text)
+    if _CLASS.match(text):
+        return f"[{_CLASS.sub(_BEYOND_ASCII, text)}]"
+    return "" if text[0] in "($^" or text == r"\b" else text
 
 
 @lru_cache(maxsize=1 << 14)

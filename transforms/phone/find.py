@@ -22,7 +22,7 @@ from transforms.phone import normalize, normalize_columns, spoken
 from transforms.phone.false_positives import blank_false_positives, is_labelled_id
 from transforms.phone.normalize import VALID, Reading, ReadingMethod, confidence_of
 from transforms.text_masking import SEARCH_LIMIT, cut_to_search_limit
-from transforms.text_spans import FEW_TEXTS
+from transforms.text_spans import may_match
 
 MIN_DIGITS, MAX_DIGITS = 7, 24
 """Digits of a candidate: a short national number, to E.164's fifteen with IDD and extension."""
@@ -123,7 +123,7 @@ def find_numbers_in_text(text: str, region: str | None) -> list[tuple[Span, Read
 def _find_in_distinct(texts: pa.Array, regions: pa.Array) -> pa.RecordBatch:
     """Finds numbers in each text, and reads the candidates of all together."""
     texts = pc.fill_null(cut_to_search_limit(texts), "")
-    hinted = (_may_match(texts, hint) for hint in (_NUMBER_HINT, _SPOKEN_HINT))
+    hinted = (may_match(texts, hint) for hint in (_NUMBER_HINT, _SPOKEN_HINT))
     columns = texts.to_pylist(), regions.to_pylist(), *hinted
     prepared = [
         one
@@ -158,12 +158,6 @@ def _find_in_distinct(texts: pa.Array, regions: pa.Array) -> pa.RecordBatch:
         [pa.array(c, f.type) for c, f in zip(fields, FOUND_NUMBER, strict=True)],
         schema=FOUND_NUMBER,
     )
-
-
-def _may_match(texts: pa.Array, hint: str) -> list[bool]:
-    """Tells for each text whether a hint matches, or for few texts that it may."""
-    few = len(texts) < FEW_TEXTS
-    return [True] * len(texts) if few else pc.match_substring_regex(texts, hint).to_pylist()
 
 
 _Candidate = tuple[str, str | None]
