@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
 from collections.abc import Callable, Iterator, Sequence
@@ -13,6 +14,7 @@ import orjson
 import pyarrow as pa
 
 from benchmarks import measured
+from pipelines import simulate
 from pipelines.simulate.identifiers import digits, draw_number
 from schemas.enums import RecordKind
 from transforms.read.detect import plan_input_files
@@ -28,6 +30,9 @@ REAL = Path(__file__).resolve().parents[2] / "shared" / "data"
 
 COMPLAINTS_AN_OPERATION = 165
 
+MADE_BY = "made_by.txt"
+"""The file of a world that says which code made it."""
+
 FRESH = 0.8
 """The share of forged caller ids in whose place `write_oddly` puts a number of its own."""
 
@@ -42,12 +47,15 @@ _SEPARATORS = (" ", ".", "/", " - ", "--", "\u2011", "\u00a0")
 
 
 def world(complaints: int, root: Path | None = None, *, odd: bool = False) -> Path:
-    """Returns the folder of the world of that many complaints; it is made if it is not there yet.
+    """Returns the folder of the world of that many complaints.
 
-    An `odd` one is the same world with its numbers written by `write_oddly`.
+    It is made if it is not there yet, or was made by other code: truth and records would be those
+    of a simulator that is no more. An `odd` one is the same world with its numbers written by
+    `write_oddly`.
     """
     folder = (root or WORLDS) / f"{complaints}{'-odd' * odd}"
-    if not folder.exists():
+    made_by, code = folder / MADE_BY, _code()
+    if not made_by.exists() or made_by.read_text() != code:
         folder.parent.mkdir(parents=True, exist_ok=True)
         half = folder.with_name(f".{folder.name}.half")
         shutil.rmtree(half, ignore_errors=True)
@@ -59,8 +67,16 @@ def world(complaints: int, root: Path | None = None, *, odd: bool = False) -> Pa
             operations = max(2, complaints // COMPLAINTS_AN_OPERATION)
             size = ["--complaints", complaints, "--operations", operations]
             measured.run(measured.python("pipelines.cli", "simulate", half, *size))
+        (half / MADE_BY).write_text(code)
+        shutil.rmtree(folder, ignore_errors=True)
         half.rename(folder)
     return folder
+
+
+def _code() -> str:
+    """Returns a digest of the code that makes worlds."""
+    sources = [*sorted(Path(simulate.__file__).parent.glob("*.py")), Path(__file__)]
+    return hashlib.sha256(b"".join(source.read_bytes() for source in sources)).hexdigest()
 
 
 def inputs(folder: Path) -> list[str]:

@@ -35,6 +35,27 @@ BANK_LINES = {
     "the IRS": "+18008291040",
 }
 
+CITED_SITES = {
+    "en": (
+        "nytimes.com", "bbc.com", "consumerreports.org", "aarp.org", "800notes.com", "bestbuy.com",
+        "etsy.com", "krebsonsecurity.com", "citicards.com", "harborviewgazette.com",
+        "tri-county-credit-union.org", "millersgardensupply.com", "westlakeclinic.org",
+    ),
+    "es": (
+        "elpais.com", "lavanguardia.com", "ocu.org", "elcorteingles.es", "pccomponentes.com",
+        "diariodelavega.es", "farmacia-olmedo.com",
+    ),
+    "de": (
+        "spiegel.de", "heise.de", "tellows.de", "otto.de", "zalando.de", "kreisblatt-nordheide.de",
+        "gaertnerei-lohmann.de",
+    ),
+    "fr": ("lapresse.ca", "radio-canada.ca", "simons.ca", "librairie-laurier.ca"),
+}  # fmt: skip
+"""Sites where victims check, read, shop and report, by language; the last ones are made up.
+
+Few are on the known-legitimate list: only what is said of them tells that they are no scammer's.
+"""
+
 BRAND_DOMAINS = ("amazon.com", "microsoft.com", "paypal.com", "anydesk.com", "teamviewer.com")
 
 _OFFSETS = {"US": -5, "GB": 0, "CA": -4, "AU": 10, "DE": 1, "ES": 1}
@@ -42,6 +63,11 @@ _OFFSETS = {"US": -5, "GB": 0, "CA": -4, "AU": 10, "DE": 1, "ES": 1}
 _TOOLS = {"anydesk": ("AnyDesk", "anydesk", "Any Desk"), "teamviewer": ("TeamViewer", "teamviewer")}
 
 _PATHS = ("", "/", "/refund", "/support/form?case=", "/login.html")
+
+_ARTICLES = ("", "", "/", "/news/phone-scams", "/search?q=refund+scam", "/orders")
+
+_NUMBER_KEYS = ("bcda", "phone", "num", "tfn")
+"""Parameters in which pop-ups carry the number that they show."""
 
 _ATTESTATIONS = ("A", "B", "C", None)
 
@@ -58,6 +84,15 @@ _ROLE_RATES = {
 """The share of complaints that name an identifier of the ring, by role."""
 
 _MOST_NAMED = 4
+
+_QUOTED_RATE = 0.3
+"""The share of numbers and sites in narratives that stand in the scammer's own words."""
+
+_CARRIED_RATE = 0.2
+"""The share of links to rented pages that carry the number to call."""
+
+_REPLY_RATES = {True: 0.6, False: 0.3}
+"""The share of senders that the victim was told to answer: at domains of their own, at others."""
 
 _CALLER_ID_RATE = 0.45
 
@@ -90,7 +125,7 @@ class Draft:
     brand: str | None = None
     numbers: list[dict[str, str]] = field(default_factory=list)
     urls: list[str] = field(default_factory=list)
-    emails: list[str | dict[str, str]] = field(default_factory=list)
+    emails: list[dict[str, str]] = field(default_factory=list)
     remote: list[dict[str, str]] = field(default_factory=list)
     payments: list[dict[str, str]] = field(default_factory=list)
     sentences: list[str] = field(default_factory=list)
@@ -230,7 +265,12 @@ def add_misleading(rng: Random, world: World, draft: Draft) -> dict[str, str]:
         domain = rng.choice(BRAND_DOMAINS)
         draft.urls.append(write_url(rng, domain))
         if rng.random() < 0.3:
-            draft.emails.append(f"no-reply@{domain}")
+            add_email(draft, f"no-reply@{domain}", rng.choice(("sender", "mentioned")))
+    sites = CITED_SITES[draft.victim.language]
+    if rng.random() < chance(world, RATES.cited_site):
+        cite_site(rng, draft, rng.choice(sites))
+    if rng.random() < chance(world, RATES.forged_sender):
+        add_email(draft, f"alerts@{rng.choice(sites)}", "sender")
     return _add_victim_identifiers(rng, world, draft)
 
 
@@ -300,62 +340,85 @@ def begin_complaint(rng: Random, victim: Victim, brand: str | None, script: int 
     return draft
 
 
-def state_identifier(rng: Random, draft: Draft, one: Identifier, typo: float = 0.0) -> None:
+def state_identifier(
+    rng: Random, draft: Draft, one: Identifier, shown: Identifier | None = None, typo: float = 0.0
+) -> None:
     """Adds an identifier of a ring to `draft`: to its field, to the narrative, or to both.
 
     A number or a remote-access id that stands in the narrative alone has no certain role, so it is
-    not counted as named; a web site or a mailbox at a freemail host is. An address at a domain of
-    the ring's own is one to reply to: as a mere sender's it could be forged. `typo` is the chance
-    of one wrong digit.
+    not counted as named, unless the scammer's own words give it; a web site or a mailbox at a
+    freemail host is. An address at a domain of the ring's own is named where the victim was to
+    answer there: as a mere sender's it could be forged. `typo` is the chance of one wrong digit,
+    and `shown` the number that a page shows.
     """
     where = rng.random()
     field_too, text_too = where < 0.88, where > 0.6
-    written = one.value
+    quoted = text_too and rng.random() < _QUOTED_RATE
+    named, written = field_too, one.value
+    sentences: tuple[str, ...] = getattr(draft.phrases, one.role.value)
     if one.role is Role.CALLBACK:
+        if quoted:
+            named, sentences = True, draft.phrases.quoted
         mistyped = rng.random() < typo
         number = identifiers.mistype(rng, one.value) if mistyped else one.value
         written = identifiers.write_number(rng, number, draft.victim.country)
         if field_too:
             draft.numbers.append({"raw": written, "role": "callback"})
         if mistyped:
-            field_too = False
+            named = False
             draft.mistyped[f"phone:{number}"] = one.entity_id
     elif one.role is Role.PAYEE:
-        field_too = True
+        named = True
         draft.payments.append(_payment(rng, draft, one))
     elif one.role is Role.OPERATOR:
         written = _spaced(rng, one.value)
         if field_too:
             draft.remote.append({"tool": one.detail, "id": written})
     elif one.role is Role.LURE_SITE:
-        written = write_url(rng, one.value)
+        named = True
+        sentences = draft.phrases.quoted_site if quoted else sentences
+        written = write_page(rng, draft, one, shown)
         if field_too:
             draft.urls.append(written)
-        field_too = True
     elif one.role is Role.SENDER:
-        written = one.value.replace("@", "[at]") if rng.random() < 0.05 else one.value
-        own = not one.value.endswith(identifiers.FREEMAIL)
-        if field_too:
-            draft.emails.append({"address": one.value, "role": "reply_to"} if own else one.value)
-        field_too = field_too or (written == one.value and not own)
+        named, sentences, written = _sender(rng, draft, one, in_field=field_too)
     if text_too:
-        draft.sentences.append(write_sentence(rng, draft, one, written))
-    if field_too:
+        draft.sentences.append(write_sentence(rng, one, sentences, written))
+    if named:
         draft.named.append(one.entity_id)
 
 
-def write_sentence(rng: Random, draft: Draft, one: Identifier, written: str) -> str:
-    """Returns a sentence in the victim's language that states `one` as `written`."""
-    variants: tuple[str, ...] = getattr(draft.phrases, one.role.value)
+def _sender(
+    rng: Random, draft: Draft, one: Identifier, *, in_field: bool
+) -> tuple[bool, tuple[str, ...], str]:
+    """Adds a mailbox to the emails of `draft`, if it is to be there.
+
+    Returns whether that or the narrative names it, the sentences for it, and how it is written.
+    """
+    written = one.value.replace("@", "[at]") if rng.random() < 0.05 else one.value
+    own = not one.value.endswith(identifiers.FREEMAIL)
+    answered = rng.random() < _REPLY_RATES[own]
+    if in_field:
+        add_email(draft, one.value, "reply_to" if answered else "sender")
+    named = (in_field or written == one.value) and (answered or not own)
+    return named, draft.phrases.reply_to if answered else draft.phrases.sender, written
+
+
+def write_sentence(rng: Random, one: Identifier, sentences: tuple[str, ...], written: str) -> str:
+    """Returns one of the sentences, which states `one` as `written`."""
     tool = rng.choice(_TOOLS[one.detail]) if one.role is Role.OPERATOR else ""
-    return rng.choice(variants).format(x=written, tool=tool)
+    return rng.choice(sentences).format(x=written, tool=tool)
 
 
-def write_url(rng: Random, host: str) -> str:
-    """Returns a web address on `host` as victims paste it: whole, bare, or defanged."""
+def write_url(rng: Random, address: str, paths: tuple[str, ...] = _PATHS) -> str:
+    """Returns an address as victims paste it: whole, bare, or defanged.
+
+    One that is a host alone is given one of `paths`.
+    """
     style = rng.random()
+    host, slash, rest = address.partition("/")
     www = "www." if rng.random() < 0.3 and host.count(".") == 1 else ""
-    path = rng.choice(_PATHS)
+    path = f"{slash}{rest}" if slash else rng.choice(paths)
     if path.endswith("="):
         path += identifiers.digits(rng, 6)
     if style < 0.15:
@@ -363,6 +426,30 @@ def write_url(rng: Random, host: str) -> str:
     if style < 0.4:
         return f"{www}{host}{path}"
     return f"https://{www}{host}{path}"
+
+
+def write_page(rng: Random, draft: Draft, one: Identifier, shown: Identifier | None) -> str:
+    """Returns an address of a page, now and then with the number `shown` on it, if it is hosted."""
+    written = write_url(rng, rng.choice((one.value, *one.others)))
+    may_carry = shown is not None and one.detail == "hosted" and "?" not in written
+    if shown is None or not may_carry or rng.random() >= _CARRIED_RATE:
+        return written
+    draft.named.append(shown.entity_id)
+    return f"{written}?{rng.choice(_NUMBER_KEYS)}={identifiers.write_in_link(shown.value)}"
+
+
+def cite_site(rng: Random, draft: Draft, site: str) -> None:
+    """Adds a site that the victim looked at of their own accord, anywhere behind the opening."""
+    written = write_url(rng, site, _ARTICLES)
+    sentence = rng.choice(draft.phrases.cited).format(x=written)
+    draft.sentences.insert(rng.randint(1, len(draft.sentences)), sentence)
+    if rng.random() < 0.3:
+        draft.urls.append(written)
+
+
+def add_email(draft: Draft, address: str, role: str) -> None:
+    """Adds an address to the emails of `draft`."""
+    draft.emails.append({"address": address, "role": role})
 
 
 def draw_price(rng: Random) -> str:
@@ -420,7 +507,8 @@ def _state_identifiers(scene: Scene, draft: Draft, ring: Ring, day: float, most:
         picked.append(ring.pick(rng, Role.CALLBACK, day))
     for one in dict.fromkeys(picked):
         if one is not None:
-            state_identifier(rng, draft, one, chance(scene.world, RATES.mistyped))
+            shown = ring.pick(rng, Role.CALLBACK, day) if one.detail == "hosted" else None
+            state_identifier(rng, draft, one, shown, chance(scene.world, RATES.mistyped))
 
 
 def _add_victim_identifiers(rng: Random, world: World, draft: Draft) -> dict[str, str]:
@@ -440,9 +528,12 @@ def _add_victim_identifiers(rng: Random, world: World, draft: Draft) -> dict[str
         own = str(rng.randrange(100_000_000, 2_000_000_000))
         draft.sentences.append(rng.choice(phrases.victim_remote).format(x=own, tool=shown))
         planted[f"remote:{tool}:{own}"] = "victim's own remote-access id"
-    if rng.random() < rate / 4:
+    if rng.random() < rate / 2:
         own = f"{rng.choice(('anna', 'john', 'maria', 'lee'))}.{rng.randrange(10**7)}@gmail.com"
-        draft.sentences.append(rng.choice(phrases.victim_email).format(x=own))
+        if rng.random() < 0.5:
+            draft.sentences.append(rng.choice(phrases.victim_email).format(x=own))
+        else:
+            add_email(draft, own, "victim")
         planted[f"email:{own}"] = "victim's own address"
     return planted
 

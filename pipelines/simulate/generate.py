@@ -16,7 +16,15 @@ from typing import Any, BinaryIO
 import orjson
 
 from pipelines.simulate import complaints, narratives
-from pipelines.simulate.complaints import BANK_LINES, BRAND_DOMAINS, BRAND_LINES, Scene, Victim
+from pipelines.simulate.complaints import (
+    BANK_LINES,
+    BRAND_DOMAINS,
+    BRAND_LINES,
+    CITED_SITES,
+    Scene,
+    Victim,
+)
+from pipelines.simulate.identifiers import PLATFORMS
 from pipelines.simulate.world import (
     COUNTRIES,
     COUNTRY_WEIGHTS,
@@ -65,11 +73,11 @@ def simulate(world: World, folder: Path) -> None:
     """Writes `world` below `folder` in the input contract.
 
     complaints/ORG.jsonl and calls/ORG.jsonl; truth.csv (`entity_id,operation`, see `Ties`);
-    as `entity_id,reason`, legitimate.csv (real lines and sites that occur), victims.csv (what is
-    the victims' own) and innocents.csv (businesses that only malice names, and unlisted lines): no
-    cluster may hold any of them; near_misses.csv (`entity_id,near_miss_of`): numbers that a wrong
-    digit makes of a ring's, which are whoever's they are; and hubs.csv (`entity_id,holders`), what
-    serves several rings.
+    as `entity_id,reason`, legitimate.csv (real lines, sites and senders that occur), victims.csv
+    (what is the victims' own) and innocents.csv (businesses that only malice names, unlisted lines,
+    and platforms under which rings rent names): no cluster may hold any of them; near_misses.csv
+    (`entity_id,near_miss_of`): numbers that a wrong digit makes of a ring's, which are whoever's
+    they are; and hubs.csv (`entity_id,holders`), what serves several rings.
     Equal worlds give equal bytes. Raises OSError where `folder` cannot be written.
     """
     rng = Random(world.seed)
@@ -94,18 +102,27 @@ def simulate(world: World, folder: Path) -> None:
         writer.victims.writerow(("entity_id", "reason"))
         writer.near_misses.writerow(("entity_id", "near_miss_of"))
         _write_days(scene, ties, writer)
-    lines = {**BRAND_LINES, **BANK_LINES}
-    legitimate = [(f"phone:{number}", f"line of {who}") for who, number in lines.items()]
-    legitimate += [(f"domain:{domain}", "the brand's own site") for domain in BRAND_DOMAINS]
     innocent = [(f"phone:{number}", "named by malice") for number in scene.people.businesses]
     innocent += [(f"phone:{number}", "an unlisted line") for number in scene.people.unlisted]
+    innocent += [(f"domain:{domain}", "a platform that many rent under") for domain in PLATFORMS]
     hubs = rings_served(the_plan)
     hubs |= {f"phone:{number}": len(the_plan.rings) for number in scene.people.unlisted}
     _write_csv(folder / "truth.csv", ("entity_id", "operation"), ties.rows())
-    _write_csv(folder / "legitimate.csv", ("entity_id", "reason"), sorted(legitimate))
+    _write_csv(folder / "legitimate.csv", ("entity_id", "reason"), sorted(_legitimate()))
     _write_csv(folder / "innocents.csv", ("entity_id", "reason"), sorted(innocent))
     rows = ((one, str(count)) for one, count in sorted(hubs.items()))
     _write_csv(folder / "hubs.csv", ("entity_id", "holders"), rows)
+
+
+def _legitimate() -> Iterator[tuple[str, str]]:
+    """Yields what occurs and is nobody's scam, each with the reason."""
+    for who, number in {**BRAND_LINES, **BANK_LINES}.items():
+        yield f"phone:{number}", f"line of {who}"
+    for domain in BRAND_DOMAINS:
+        yield f"domain:{domain}", "the brand's own site"
+    for site in sorted({site for sites in CITED_SITES.values() for site in sites}):
+        yield f"domain:{site}", "a site that victims cite"
+        yield f"email:alerts@{site}", "a sender that is forged"
 
 
 def _write_csv(path: Path, header: tuple[str, str], rows: Iterable[tuple[str, str]]) -> None:

@@ -28,13 +28,15 @@ class Identifier:
     """One identifier: its canonical id, its role, and how a record states it.
 
     `value` is what a record holds (a number in E.164, a payee, an id); `detail` is the tool of a
-    remote-access id or the method of a payment, else empty.
+    remote-access id, the method of a payment, `hosted` for a page on a platform, else empty;
+    `others` are further addresses of that page.
     """
 
     entity_id: str
     role: Role
     value: str
     detail: str = ""
+    others: tuple[str, ...] = ()
 
 
 FREEMAIL = ("gmail.com", "outlook.com", "yahoo.com", "proton.me", "gmx.de")
@@ -45,7 +47,55 @@ _TASKS = "refund support helpdesk billing verify renewal claims unlock protect c
 
 _SUFFIXES = "com net support online site info co.uk de es xyz live help".split()
 
-_HOSTING = ("azurewebsites.net", "pages.dev", "web.app")
+_HOSTED: tuple[tuple[str, tuple[str, ...]], ...] = (
+    ("domain:{t}.z13.web.core.windows.net", ("{t}.z13.web.core.windows.net",)),
+    ("domain:{t}.azurewebsites.net", ("{t}.azurewebsites.net",)),
+    ("domain:{t}.ondigitalocean.app", ("{t}.ondigitalocean.app",)),
+    ("domain:{t}.pages.dev", ("{t}.pages.dev",)),
+    ("domain:{t}.web.app", ("{t}.web.app",)),
+    ("domain:{t}.netlify.app", ("{t}.netlify.app",)),
+    ("domain:{t}.github.io", ("{t}.github.io",)),
+    ("domain:{t}.weebly.com", ("{t}.weebly.com",)),
+    ("domain:{t}.wixsite.com", ("{t}.wixsite.com/{w}",)),
+    (
+        "domain:{t}.s3.amazonaws.com",
+        ("{t}.s3.us-east-2.amazonaws.com/index.html", "s3.us-east-2.amazonaws.com/{t}/index.html"),
+    ),
+    (
+        "domain:{t}.storage.googleapis.com",
+        ("storage.googleapis.com/{t}/index.html", "{t}.storage.googleapis.com/index.html"),
+    ),
+    (
+        "url:sites.google.com/view/{t}",
+        (
+            "sites.google.com/view/{t}",
+            "sites.google.com/view/{t}/home",
+            "sites.google.com/u/0/view/{t}",
+        ),
+    ),
+    ("url:form.jotform.com/{n}", ("form.jotform.com/{n}",)),
+    ("url:linktr.ee/{t}", ("linktr.ee/{t}",)),
+    ("url:docs.google.com/forms/d/e/{k}", ("docs.google.com/forms/d/e/{k}/viewform",)),
+    ("url:drive.google.com/file/d/{k}", ("drive.google.com/file/d/{k}/view",)),
+    (
+        "url:forms.office.com/Pages/ResponsePage.aspx?id={k}",
+        ("forms.office.com/Pages/ResponsePage.aspx?id={k}",),
+    ),
+    ("url:bit.ly/{k}", ("bit.ly/{k}",)),
+)
+"""Pages below what others rent under: the id of a tenant, and the addresses that show it.
+
+The tenant is a label ({t} before a dot), a part of a path, or of the query; a name {t}, a key {k}
+in which case counts, or a number {n}. The forms are those of `transforms/data/hosting.toml`, stated
+here once more: the truth must not come from what is judged by it.
+"""
+
+PLATFORMS = (
+    "windows.net", "azurewebsites.net", "ondigitalocean.app", "pages.dev", "web.app", "netlify.app",
+    "github.io", "weebly.com", "wixsite.com", "amazonaws.com", "googleapis.com", "google.com",
+    "jotform.com", "linktr.ee", "office.com", "bit.ly",
+)  # fmt: skip
+"""The domains of those platforms, which are no tenant's."""
 
 _MAIL_NAMES = "refund.desk order.help billing.team ms.support claims.dept care.center".split()
 
@@ -60,10 +110,30 @@ def callback(number: str) -> Identifier:
 
 
 def lure_site(rng: Random) -> Identifier:
-    """Draws a web site that victims are sent to, one in ten below a hosting platform's suffix."""
-    name = f"{rng.choice(_LURES)}-{rng.choice(_TASKS)}{rng.randrange(10_000)}"
-    suffix = rng.choice(_HOSTING if rng.random() < 0.1 else _SUFFIXES)
-    return Identifier(f"domain:{name}.{suffix}", Role.LURE_SITE, f"{name}.{suffix}")
+    """Draws a web site that victims are sent to, half of them on platforms that many share."""
+    if rng.random() < 0.5:
+        site = _own_site(rng)
+        return Identifier(f"domain:{site}", Role.LURE_SITE, site)
+    entity_id, addresses = rng.choice(_HOSTED)
+    filled = {
+        "t": _site_name(rng),
+        "w": rng.choice(_TASKS),
+        "k": "".join(rng.choices(_BASE58, k=rng.randint(7, 24))),
+        "n": f"24{digits(rng, 13)}",
+    }
+    value, *others = (one.format(**filled) for one in addresses)
+    return Identifier(
+        entity_id.format(**filled), Role.LURE_SITE, value, "hosted", others=tuple(others)
+    )
+
+
+def _own_site(rng: Random) -> str:
+    """Draws a domain that a ring registers."""
+    return f"{_site_name(rng)}.{rng.choice(_SUFFIXES)}"
+
+
+def _site_name(rng: Random) -> str:
+    return f"{rng.choice(_LURES)}-{rng.choice(_TASKS)}{rng.randrange(10_000)}"
 
 
 def sender(rng: Random) -> Identifier:
@@ -71,7 +141,7 @@ def sender(rng: Random) -> Identifier:
     if rng.random() < 0.7:
         address = f"{rng.choice(_MAIL_NAMES)}{rng.randrange(100_000)}@{rng.choice(FREEMAIL)}"
     else:
-        address = f"{rng.choice(_TASKS)}@{lure_site(rng).value}"
+        address = f"{rng.choice(_TASKS)}@{_own_site(rng)}"
     return Identifier(f"email:{address}", Role.SENDER, address)
 
 
@@ -221,6 +291,12 @@ def write_number(rng: Random, number: str, country: str) -> str:
     if style < 0.9 or code != "1":
         return "".join(bare)
     return "1-" + "-".join(bare)
+
+
+def write_in_link(number: str) -> str:
+    """Returns `number` as links to pop-ups carry it."""
+    home = re.fullmatch(r"\+1(\d{3})(\d{3})(\d{4})", number)
+    return "-".join(("1", *home.groups())) if home else number
 
 
 _TYPES = (*SPECIAL_LINE_TYPES, FIXED, MOBILE)

@@ -1,4 +1,4 @@
-"""Sentences of victims, and the scripts that scammers read out, in four languages.
+"""Sentences of victims, and what scammers say and read out, in four languages.
 
 Every sentence is one of a few variants, so that texts of one script are near-duplicates and not
 copies. `{x}` stands for an identifier as the victim writes it.
@@ -16,7 +16,11 @@ _SPANISH_IN_US, _FRENCH_IN_CA = 0.1, 0.25
 
 @dataclass(frozen=True)
 class Phrases:
-    """The sentences of one language. `scripts` runs parallel across languages."""
+    """The sentences of one language. `scripts` runs parallel across languages.
+
+    `quoted` and `quoted_site` are words of the scammer's, as the victim heard or copied them;
+    `cited` are about sites where a victim checked, read, shopped or reported.
+    """
 
     opening: tuple[str, ...]
     scripts: tuple[str, ...]
@@ -25,6 +29,10 @@ class Phrases:
     operator: tuple[str, ...]
     lure_site: tuple[str, ...]
     sender: tuple[str, ...]
+    reply_to: tuple[str, ...]
+    quoted: tuple[str, ...]
+    quoted_site: tuple[str, ...]
+    cited: tuple[str, ...]
     victim_number: tuple[str, ...]
     victim_remote: tuple[str, ...]
     victim_email: tuple[str, ...]
@@ -81,10 +89,42 @@ EN = Phrases(
         "The refund form was at {x}.",
     ),
     sender=("The e-mail came from {x}.", "They wrote to me from {x}."),
+    reply_to=("I had to send my reply to {x}.", "They told me to answer at {x}."),
+    quoted=(
+        'The voicemail said: "This is the billing desk, my direct number is {x}, call today."',
+        'He said "my direct line is {x}, ask for Kevin".',
+        "The message read: your order ships today, to cancel call us at {x}.",
+        'She told me "write this down, {x}, and ring me from the store".',
+        'The pop-up said "Do not shut down. Call support {x}".',
+        'They left this message: "my number is {x}, please return my call".',
+    ),
+    quoted_site=(
+        'The text said: "Your account is locked, sign in at {x} to restore it."',
+        'He said "go to {x} and type in the code".',
+    ),
+    cited=(
+        "I looked the number up on {x} and others had reported it.",
+        "According to {x} this is a common scam.",
+        "I checked {x} and there was no such order in my account.",
+        "I later read an article about this on {x}.",
+        "There is a warning about exactly this at {x}.",
+        "My daughter found {x} which describes the same thing.",
+        "I had ordered a toaster from {x} the week before, so it seemed plausible.",
+        "I do buy things on {x} so I believed it.",
+        "I bought the gift cards on {x}.",
+        "I also reported it at {x}.",
+        "I have an account with {x} and nothing was charged there.",
+        "I googled it and {x} says they never call people.",
+    ),
     victim_number=(
         "My number is {x}.",
         "You can reach me at {x}.",
         "They called my cell phone {x}.",
+        "I gave them my number, {x}.",
+        "I gave them my callback number which is {x}.",
+        "He asked what number to call back and I told him {x}.",
+        'I answered "my number is {x}" like a fool.',
+        "Please call me back at {x}.",
     ),
     victim_remote=("I read him my {tool} id {x}.", "My {tool} ID is {x}."),
     victim_email=("My email is {x}.", "Please reply to my email {x}."),
@@ -140,7 +180,26 @@ ES = Phrases(
     operator=("Se conectó desde el {tool} ID {x}.", "Su id de {tool} era {x}."),
     lure_site=("Me mandaron a {x}.", "Tuve que abrir {x}."),
     sender=("El correo venía de {x}.", "Me escribieron desde {x}."),
-    victim_number=("Mi número es {x}.", "Me llamaron a mi móvil {x}."),
+    reply_to=("Tenía que responder a {x}.",),
+    quoted=(
+        'El mensaje de voz decía: "mi número directo es {x}, llámeme hoy".',
+        'Me dijo: "apunte mi número, {x}, y llame cuando esté en el banco".',
+        "El aviso decía: no apague el equipo, llame a soporte al {x}.",
+    ),
+    quoted_site=('El SMS decía: "su cuenta está bloqueada, entre en {x} para recuperarla".',),
+    cited=(
+        "Busqué el número en {x} y otros lo habían denunciado.",
+        "Leí en {x} que es una estafa conocida.",
+        "Había comprado en {x} la semana anterior y por eso me lo creí.",
+        "También lo denuncié en {x}.",
+        "Miré en {x} y no había ningún pedido.",
+    ),
+    victim_number=(
+        "Mi número es {x}.",
+        "Me llamaron a mi móvil {x}.",
+        "Les di mi número, {x}, para que me llamaran.",
+        "Me pidió un teléfono y le dije el {x}.",
+    ),
     victim_remote=("Le di mi id de {tool} {x}.", "Mi {tool} ID es {x}."),
     victim_email=("Mi correo es {x}.",),
     called_bank=("Después llamé yo a {who} al {x} y me confirmaron que era una estafa.",),
@@ -178,7 +237,26 @@ DE = Phrases(
     operator=("Er verband sich mit der {tool}-ID {x}.", "Seine {tool} ID war {x}."),
     lure_site=("Sie schickten mich auf {x}.", "Ich musste {x} öffnen."),
     sender=("Die E-Mail kam von {x}.", "Geschrieben hat mir {x}."),
-    victim_number=("Meine Nummer ist {x}.", "Angerufen wurde mein Handy {x}."),
+    reply_to=("Ich sollte an {x} antworten.",),
+    quoted=(
+        'Auf der Mailbox hieß es: "Meine Durchwahl ist {x}, rufen Sie heute zurück."',
+        'Er sagte: "Notieren Sie meine Nummer, {x}, und rufen Sie aus dem Laden an."',
+        "In der Warnung stand: Schalten Sie den Computer nicht aus, rufen Sie {x} an.",
+    ),
+    quoted_site=('In der SMS stand: "Ihr Konto ist gesperrt, melden Sie sich auf {x} an."',),
+    cited=(
+        "Auf {x} habe ich gelesen, dass das Betrug ist.",
+        "Ich hatte vorher bei {x} bestellt, deshalb habe ich es geglaubt.",
+        "Ich habe die Nummer bei {x} gesucht und andere haben sie gemeldet.",
+        "Auf {x} wird davor gewarnt.",
+        "Ich habe es auch bei {x} gemeldet.",
+    ),
+    victim_number=(
+        "Meine Nummer ist {x}.",
+        "Angerufen wurde mein Handy {x}.",
+        "Ich habe ihm meine Nummer {x} gegeben.",
+        "Er wollte eine Rückrufnummer, ich sagte ihm {x}.",
+    ),
     victim_remote=("Ich gab ihm meine {tool}-ID {x}.", "Meine {tool} ID ist {x}."),
     victim_email=("Meine E-Mail ist {x}.",),
     called_bank=("Danach rief ich selbst {who} unter {x} an, es war Betrug.",),
@@ -214,7 +292,23 @@ FR = Phrases(
     operator=("Il s'est connecté avec l'ID {tool} {x}.",),
     lure_site=("Ils m'ont envoyé sur {x}.",),
     sender=("Le courriel venait de {x}.",),
-    victim_number=("Mon numéro est le {x}.", "Ils ont appelé mon cellulaire {x}."),
+    reply_to=("Je devais répondre à {x}.",),
+    quoted=(
+        "Le message vocal disait : « mon numéro direct est le {x}, rappelez-moi ».",
+        'Il m\'a dit : "notez mon numéro, {x}, et rappelez depuis le magasin".',
+    ),
+    quoted_site=('Le texto disait : "votre compte est bloqué, connectez-vous sur {x}".',),
+    cited=(
+        "J'ai cherché le numéro sur {x} et d'autres l'avaient signalé.",
+        "J'ai lu sur {x} que c'était une arnaque.",
+        "J'avais commandé sur {x} la semaine d'avant.",
+    ),
+    victim_number=(
+        "Mon numéro est le {x}.",
+        "Ils ont appelé mon cellulaire {x}.",
+        "Je leur ai donné mon numéro, le {x}.",
+        "Il voulait un numéro où rappeler et je lui ai dit le {x}.",
+    ),
     victim_remote=("Je lui ai donné mon ID {tool} {x}.",),
     victim_email=("Mon courriel est {x}.",),
     called_bank=("Ensuite j'ai appelé moi-même {who} au {x}.",),

@@ -71,6 +71,8 @@ class Noise:
     brand_as_callback: float = 0.02
     brand_mentioned: float = 0.05
     brand_domain: float = 0.06
+    cited_site: float = 0.2
+    forged_sender: float = 0.04
     victim_named: float = 0.08
     unlisted_line: float = 0.01
     duplicate: float = 0.01

@@ -47,8 +47,8 @@ MENTION_DRAFT = pa.schema(
 
 _ROLES = pa.array([role.value for role in Role], pa.string())
 
-_VICTIM, _MENTIONED, _CALLER_ID = map(
-    list(Role).index, (Role.VICTIM, Role.MENTIONED, Role.CALLER_ID)
+_VICTIM, _MENTIONED, _CALLER_ID, _LURE_SITE = map(
+    list(Role).index, (Role.VICTIM, Role.MENTIONED, Role.CALLER_ID, Role.LURE_SITE)
 )
 
 NARRATIVE = "narrative"
@@ -184,7 +184,8 @@ def reconcile(drafts: pa.RecordBatch, own: RowIdentifiers) -> pa.RecordBatch:
 
     The victim's own anywhere is the victim's own everywhere, and so is what has a victim's number
     in it (`own`), such as an account that is named by it. A reading of the narrative takes the role
-    that a field gives; without one, what the narrative says of it.
+    that a field gives; without one, what the narrative says of it. But a site of which it says that
+    the victim read, checked or shopped there is mentioned, although a field has it.
     """
     if not drafts.num_rows:
         return drafts
@@ -201,6 +202,10 @@ def reconcile(drafts: pa.RecordBatch, own: RowIdentifiers) -> pa.RecordBatch:
     victims |= _contains_victims(
         RowIdentifiers(rows[first], drafts["value"].take(pa.array(first))), victims, own
     )
+
+    cited = np.zeros(len(first), bool)
+    cited[group[in_narrative & stated & (role == _MENTIONED)]] = True
+    role[cited[group] & (role == _LURE_SITE)] = _MENTIONED
 
     fields = np.full(len(first), len(rows))
     in_fields = np.flatnonzero(~in_narrative)[::-1]

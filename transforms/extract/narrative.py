@@ -51,14 +51,21 @@ REACH_AFTER = 50
 """Code points after it."""
 
 _BOUNDARY = re.compile(
-    r"\s+[!?;]|\s+\.(?!(?:let|on|rn|onft|mlt|hp|bom|txe|rm|srm|sm|rd|lec)\b)|[\r\n]+"
+    r"\s+[\"”»’)]?[!?;]|\s+[\"”»’)]?\.(?!(?:let|on|rn|onft|mlt|hp|bom|txe|rm|srm|sm|rd|lec)\b)"
+    r"|[\r\n]+"
 )
 """The border of two clauses, read backwards; the stop of "tel." or "no." is none."""
+
+_LINK = re.compile(r"\W{0,3}(?:[a-z]{2,8}\[?:\]?//|[\w-]+\[?\.\]?[\w.\[\]-]+[/?])")
+"""The beginning of a web address in lower case."""
 
 _QUOTE_MARK = re.compile('["“”„«»]')
 
 _QUOTE_LEAD = 60
 """Code points before a quotation mark in which is looked for who is quoted."""
+
+_QUOTED_NEXT = re.compile(r"\w?\W{0,3}[\"“”„«»]")
+"""The last sign of words that introduce a quotation, and the mark that it begins with."""
 
 _JSON_KEY = re.compile(r"\"\s*:\s*$")
 """The signs before a text in JSON, which nobody says."""
@@ -191,6 +198,8 @@ def infer_role(
     phone numbers. `value` is the identifier: what was only shown counts by whose it can be.
     """
     family = kind.kind if kind.kind in leading_cues() else EntityKind.PHONE
+    if family is EntityKind.PHONE:
+        before = _before_link(before)
     clause, earlier = last_clauses(before[-CUE_REACH:])
     cue = _leading_cue(clause, family, suspect_speaks)
     behind = _trailing_cue(following, family, suspect_speaks)
@@ -224,7 +233,7 @@ def quotes_suspect(before: str, following: str, *, introduced: bool = True) -> b
     if not introduced:
         return False
     ends = [one.end() for one in speech_cues("introduced").finditer(before)]
-    return bool(ends) and not speech_cues("narrator").search(before, ends[-1])
+    return bool(ends) and not _is_over(before, ends[-1])
 
 
 def last_clauses(before: str) -> tuple[str, str | None]:
@@ -236,6 +245,14 @@ def last_clauses(before: str) -> tuple[str, str | None]:
     earlier = _BOUNDARY.search(backwards, last.end())
     start = size - earlier.start() if earlier else 0
     return before[size - last.start() :], before[start : size - last.end()]
+
+
+def _before_link(before: str) -> str:
+    """Returns a text without a link that goes on behind it: `?phone=` says nothing of a number."""
+    if not before or before[-1].isspace():
+        return before
+    start = max(before.rfind(" "), before.rfind("\n")) + 1
+    return before[:start] if _LINK.match(before, start) else before
 
 
 @cache
@@ -522,6 +539,15 @@ def _open_quotation(before: str) -> int | None:
         elif opened is not None:
             opened = None
     return opened
+
+
+def _is_over(before: str, start: int) -> bool:
+    """Checks whether introduced words are over: the victim speaks again, or they were in marks.
+
+    No quotation is open where `before` ends.
+    """
+    marked = _QUOTED_NEXT.match(before, start - 1)
+    return marked is not None or speech_cues("narrator").search(before, start) is not None
 
 
 def _role_of_cue(cue: Cue | None, kind: IdentifierKind, value: str) -> Role | None:

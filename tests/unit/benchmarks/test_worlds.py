@@ -1,8 +1,8 @@
-"""A world of odd numbers is the same world: nearly every number written once, some of them none."""
+"""Worlds are those of the simulator as it is; odd ones have their numbers written otherwise."""
 
 import pyarrow as pa
 
-from benchmarks.worlds import write_oddly
+from benchmarks.worlds import MADE_BY, world, write_oddly
 from transforms.phone import normalize_numbers
 
 RING = [f"(888) 204-0{n:03}" for n in range(60)]
@@ -47,3 +47,15 @@ def test_a_rings_number_can_be_read_and_some_forged_ones_are_invalid():
     assert sum(a == b for a, b in zip(ring, wanted, strict=True)) > 0.8 * len(rows)
     assert 0.1 * len(rows) < forged.count(None) < 0.5 * len(rows)
     assert len(set(forged)) > 0.4 * len(rows)
+
+
+def test_a_world_that_other_code_made_is_made_anew(tmp_path):
+    folder = world(40, tmp_path)
+    complaints = folder / "complaints" / "amazon.jsonl"
+    records = complaints.read_bytes()
+    (folder / "kept").touch()
+    assert (world(40, tmp_path) / "kept").exists()
+    complaints.write_text("")
+    (folder / MADE_BY).write_text("other code")
+    assert not (world(40, tmp_path) / "kept").exists()
+    assert complaints.read_bytes() == records

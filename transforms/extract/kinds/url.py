@@ -67,6 +67,14 @@ _LEADS = re.compile(
     re.IGNORECASE,
 )
 
+_CITES = re.compile(
+    r"\b(?:(?:bought|ordered|read|saw|found|looked|checked|reported)(?: \w+){0,3} (?:on|at|from)"
+    r"|(?:compr|ped|le|mir|busc|busqu|denunci|consult)\w{0,4}[éío](?: \w+){0,2} en|bei"
+    r"|(?:lu|vu|cherché|acheté|commandé|signalé)(?: \w+){0,3} (?:sur|chez))\s$",
+    re.IGNORECASE,
+)
+"""Words of who read, bought or reported somewhere, before a site of any suffix."""
+
 _FOLLOWS = re.compile(
     r"\W{1,3}(?:website|web ?site|site|page|link|domain|seite|página|pagina|sitio|sito)\b",
     re.IGNORECASE,
@@ -83,6 +91,9 @@ _WORDS = frozenset(
 
 _LONG_NAME = 8
 """Letters of a name before a suffix that is a word (support, online): longer than most words."""
+
+_CITED_NAME = 4
+"""Letters of a name before any suffix, behind words of who read or bought there."""
 
 _LONG_PHRASE = 10
 """Letters of a name of several parts before one of `_WORDS`: longer than follow-up or call-back."""
@@ -188,7 +199,7 @@ def _plausible(text: str, match: re.Match[str]) -> bool:
     """Checks whether dotted words are meant as an address and not as the joint of two sentences."""
     host = domain.canonical_host(match["host"])
     ending = domain.public_suffix(host) if host else ""
-    if not host or not ending or host == ending:
+    if not host or not ending or (host == ending and not match["rest"]):
         return False
     written = domain.refang(match["host"])
     defanged = written != match["host"]
@@ -208,4 +219,7 @@ def _plausible(text: str, match: re.Match[str]) -> bool:
     if not name.isalpha():
         letters = sum(map(str.isalpha, name))
         return letters >= (_LONG_PHRASE if ending in _WORDS else 3)
-    return (len(ending) > 2 or ending == "us") and len(name) >= _LONG_NAME
+    if (len(ending) > 2 or ending == "us") and len(name) >= _LONG_NAME:
+        return True
+    cited = _CITES.search(text, max(0, match.start() - 40), match.start())
+    return cited is not None and len(name) >= _CITED_NAME

@@ -12,12 +12,14 @@ import phonenumbers
 import pytest
 
 from pipelines import cli
-from pipelines.simulate.complaints import BANK_LINES, BRAND_DOMAINS, BRAND_LINES
+from pipelines.simulate.complaints import BANK_LINES, BRAND_DOMAINS, BRAND_LINES, CITED_SITES
 from pipelines.simulate.generate import simulate
 from pipelines.simulate.world import World
 from schemas.contract_docs import json_schemas
 from transforms.extract import allowlist
-from transforms.extract.kinds import domain, payment_account, remote_access
+from transforms.extract.kinds import hosting, payment_account, remote_access, url
+
+SITES = {site for sites in CITED_SITES.values() for site in sites}
 
 
 @pytest.fixture(scope="module", params=["chained", "pooled"])
@@ -65,11 +67,11 @@ def stated(complaint):
     for session in complaint.get("remote_access", []):
         found = remote_access.from_field(session["tool"], session["id"])
         yield f"{found.kind}:{found.value}"
-    for url in complaint.get("urls", []):
-        host = re.sub(r"^\w+://", "", domain.refang(url)).partition("/")[0]
-        yield f"domain:{domain.registrable_domain(host)}"
-    for address in complaint.get("emails", []):
-        yield f"email:{address['address'] if isinstance(address, dict) else address}"
+    for written in complaint.get("urls", []):
+        yield from (match.entity_id for match in url.from_field(written, region))
+    for email in complaint.get("emails", []):
+        if email["role"] != "victim":
+            yield f"email:{email['address']}"
 
 
 def test_equal_worlds_are_equal_bytes_and_seeds_differ(tmp_path):
@@ -108,7 +110,7 @@ def test_all_is_stated_as_the_pipeline_reads_it(world):
     truth = dict(table(world, "truth"))
     named = Counter(one for c in records(world, "complaints") for one in stated(c))
     kinds = Counter(one.partition(":")[0] for one in truth)
-    assert set(kinds) == {"phone", "account", "wallet", "remote", "domain", "email"}
+    assert set(kinds) == {"phone", "account", "wallet", "remote", "domain", "url", "email"}
     in_fields = [one for one in truth if named[one]]
     assert len(in_fields) > 0.9 * len(truth)
     accounts = {one for one in named if one.startswith(("account:", "wallet:", "remote:"))}
@@ -135,11 +137,49 @@ def test_rings_are_in_the_truth_by_name(world):
     assert max(sizes.values()) > 10
 
 
-def test_real_lines_are_on_the_shipped_list(world):
-    ids = [f"phone:{line}" for line in {**BRAND_LINES, **BANK_LINES}.values()]
-    ids += [f"domain:{domain}" for domain in BRAND_DOMAINS]
-    assert sorted(ids) == [one for one, _ in table(world, "legitimate")]
-    assert set(ids) <= set(allowlist.shipped_allowlist().entity_ids)
+def test_real_lines_are_on_the_shipped_list_and_few_cited_sites(world):
+    lines = {f"phone:{line}" for line in {**BRAND_LINES, **BANK_LINES}.values()}
+    brands = {f"domain:{site}" for site in BRAND_DOMAINS}
+    cited = {f"domain:{site}" for site in SITES}
+    forged = {f"email:alerts@{site}" for site in SITES}
+    assert {one for one, _ in table(world, "legitimate")} == lines | brands | cited | forged
+    shipped = set(allowlist.shipped_allowlist().entity_ids)
+    assert lines | brands <= shipped
+    assert len(cited & shipped) < 0.5 * len(cited)
+
+
+def test_half_of_the_pages_are_tenants_of_platforms(world):
+    truth = dict(table(world, "truth"))
+    pages = [one for one in truth if one.startswith(("domain:", "url:"))]
+    hosted = [one for one in pages if hosting.platform_of(one.partition(":")[2])]
+    paths = [one for one in hosted if one.startswith("url:")]
+    assert 0.3 * len(pages) < len(hosted) < 0.7 * len(pages)
+    assert 0.1 * len(hosted) < len(paths) < 0.7 * len(hosted)
+    assert any("?" in one for one in paths)
+
+
+def test_a_fifth_of_the_victims_cites_a_site(world):
+    complaints = [one for one in records(world, "complaints") if one.get("claimed_brand")]
+    in_words, in_urls = 0, 0
+    for complaint in complaints:
+        text = complaint.get("narrative", "").replace("[.]", ".")
+        cited = {site for site in SITES if site in text}
+        in_words += bool(cited)
+        in_urls += any(site in one.replace("[.]", ".") for site in cited for one in
+                       complaint.get("urls", ()))  # fmt: skip
+    assert 0.15 * len(complaints) < in_words < 0.25 * len(complaints)
+    assert 0.2 * in_words < in_urls < 0.4 * in_words
+
+
+def test_emails_have_every_role_and_scammers_and_victims_speak(world):
+    complaints = list(records(world, "complaints"))
+    roles = Counter(email["role"] for one in complaints for email in one.get("emails", ()))
+    assert set(roles) == {"sender", "reply_to", "mentioned", "victim"}
+    texts = [one.get("narrative", "") for one in complaints]
+    for words in ("The voicemail said:", "I gave them my number,", "what number to call back"):
+        assert any(words in text for text in texts)
+    links = [one for complaint in complaints for one in complaint.get("urls", ())]
+    assert any(re.search(r"[?]\w+=1-8\d\d-", one) for one in links)
 
 
 def test_victims_are_really_in_it(world):

@@ -106,6 +106,39 @@ def test_a_number_said_to_be_genuine_is_no_callback():
     assert [role for _, role, _ in seen(batch)] == ["mentioned", "mentioned"]
 
 
+@pytest.mark.parametrize(
+    ("text", "role"),
+    [
+        ("They sent me to {}.", "lure_site"),
+        ("The form was full of mistakes.", "lure_site"),
+        ("I looked the number up on {} and others had reported it.", "mentioned"),
+        ("I had ordered a toaster from {} the week before.", "mentioned"),
+        ("Auf {} wird vor dieser Masche gewarnt.", "mentioned"),
+        ("Había comprado en {} la semana anterior.", "mentioned"),
+        ('He said "it will be taken from your card." We found {} which describes the same scam.',
+         "mentioned"),
+    ],
+)  # fmt: skip
+def test_a_site_that_the_victim_cites_is_mentioned_although_a_field_has_it(text, role):
+    link = "https://harborview-gazette.com/news"
+    batch = complaints({"narrative": text.format(link), "urls": [link]})
+    assert {one for _, one, _ in seen(batch)} == {role}
+
+
+def test_what_is_introduced_ends_with_its_quotation():
+    text = f'The voicemail said: "my number is {A}, call today". My number is {C}.'
+    assert [one[:2] for one in seen(complaints({"narrative": text}))] == [
+        (ID_A, "callback"),
+        (ID_C, "victim"),
+    ]
+
+
+def test_a_name_in_a_link_says_nothing_of_its_number():
+    text = "They sent me to https://refund-desk.help/pay?phone=+18885550123 and I paid."
+    roles = {one: role for one, role, _ in seen(complaints({"narrative": text}))}
+    assert roles == {"domain:refund-desk.help": "lure_site", ID_A: "callback"}
+
+
 def test_several_numbers_in_one_field():
     batch = complaints({"phone_numbers": [number(f"{A} / {B}", "callback")]})
     table = complaint_mentions(batch).to_pylist()
@@ -228,6 +261,11 @@ def test_signalling():
         ("It came from billing@refund-desk.help", "caller_id"),
         ("It came from billing@amazon-refund.help", "sender"),
         ("I had to reply to billing@refund-desk.help", "sender"),
+        ("They told me to answer at jane@gmail.com", "sender"),
+        (
+            "The text read: call to cancel. I feel so stupid. Reply to my email jane@gmail.com",
+            "victim",
+        ),
     ],
 )
 def test_a_mailbox_that_anybody_may_have_is_a_senders_only_where_that_is_said(text, role):
