@@ -372,6 +372,11 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="return when a remote runner has taken the job, and do not wait for its end",
     )
+    parser.add_argument(
+        "--skip-unreadable",
+        action="store_true",
+        help="leave out what lies below an input and cannot be read; without it the run fails",
+    )
     parser.add_argument("--config", metavar="FILE", help="TOML of any of these options")
     parser.add_argument("--debug", action="store_true", help="show tracebacks and Beam's own log")
 

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TextIO
+from typing import Any, TextIO
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -20,7 +20,7 @@ from pipelines.options import UsageError
 from reports import tables
 from reports.run import Run, RunError
 from schemas.enums import LineageEvent, RecordKind
-from schemas.manifest import MANIFEST_NAME, Counts
+from schemas.manifest import MANIFEST_NAME, Counts, EntryStatus, InputEntries, InputFile, SkipReason
 from schemas.reject import Code
 from schemas.tables import CALLS, CLUSTERS, COMPLAINTS, LINEAGE, REJECTS
 from transforms.decisions import BoundBy
@@ -61,6 +61,18 @@ REJECT_REASONS: Mapping[str, str] = {
     Code.IN_FUTURE: "from more than a day in the future",
 }
 """Reasons for which rows are rejected, in words that fit one row and many."""
+
+SKIP_REASONS: Mapping[str, str] = {
+    SkipReason.HIDDEN: "with a name that begins with . or _",
+    SkipReason.MANIFEST: "named manifest.json",
+    SkipReason.EMPTY: "without a row",
+    SkipReason.UNFINISHED: "that is not finished yet",
+    SkipReason.NOT_DATA: "beside the data (readme, digest)",
+    SkipReason.MEDIA: "with a picture, sound or program",
+    SkipReason.SAME_FILE: "that is a file read under another name",
+    SkipReason.FOLDER: "that is a folder, which the pattern does not mean",
+}
+"""Reasons for which an entry is skipped, in such words."""
 
 NUMBER_REASONS: Mapping[str, str] = {
     "ambiguous": "with two readings",
@@ -143,9 +155,11 @@ def discard_staging(staging: str) -> None:
 
 
 def has_unread_input(folder: str) -> bool:
-    """Returns whether all complaints, or all calls, of the run in `folder` were rejected."""
-    counts = Run.open(folder).manifest["counts"]
-    return any(_is_all_rejected(rows) for rows in (counts["complaints"], counts["calls"]))
+    """Returns whether every row of a kind, or of one input, of the run in `folder` was rejected."""
+    manifest = Run.open(folder).manifest
+    counts = manifest["counts"]
+    kinds = any(_is_all_rejected(rows) for rows in (counts["complaints"], counts["calls"]))
+    return kinds or bool(_rejected_inputs(manifest))
 
 
 def summary_lines(folder: str) -> Iterator[str]:
@@ -159,8 +173,10 @@ def summary_lines(folder: str) -> Iterator[str]:
     except RunError as error:
         yield f"warning: {error}"
         return
+    yield from entry_lines(run.manifest.get("entries"))
     for kind in PLURALS:
         yield from _record_lines(run, kind)
+    yield from rejected_input_lines(run)
     yield from unread_number_lines(unread_numbers(run))
     yield _cluster_line(run)
     yield from decision_lines(run)
@@ -169,6 +185,47 @@ def summary_lines(folder: str) -> Iterator[str]:
     for alarm in run.manifest["alarms"]:
         if alarm["code"] == "islands_refused":
             yield f"warning: {alarm['message']}"
+
+
+def entry_lines(entries: InputEntries | None) -> Iterator[str]:
+    """Yields a line on what was skipped below the inputs, and one on what could not be read."""
+    if entries is None:
+        return
+    listed = entries["listed"]
+    if number := sum(entries["skipped"].values()):
+        names = [one["name"] for one in listed if one["status"] == EntryStatus.SKIPPED]
+        what = f"{number:,} {'entry' if number == 1 else 'entries'} below the inputs skipped"
+        named = (
+            printable(", ".join(names)) if number <= MOST_NAMES else "see `entries` in the manifest"
+        )
+        yield f"{what}: {_in_words(entries['skipped'], SKIP_REASONS)} ({named})"
+    if number := entries["unreadable"]:
+        bad = [one for one in listed if one["status"] == EntryStatus.UNREADABLE][:MOST_NAMES]
+        named = ", ".join(printable(f"{one['name']} ({one['reason']})") for one in bad)
+        rest = f" and {number - len(bad):,} more" if number > len(bad) else ""
+        yield f"warning: not read, and in no cluster: {named}{rest}"
+
+
+def rejected_input_lines(run: Run) -> Iterator[str]:
+    """Yields the inputs of which every row was rejected, each with the first reason."""
+    lost = _rejected_inputs(run.manifest)
+    for one in lost[:MOST_REASONS]:
+        where = (pc.field("source") == one["name"]) & (pc.field("record_kind") == one["kind"])
+        rows = run.table(REJECTS, ["position", "code"], where).sort_by("position")
+        first = (
+            f", the first as {rows['code'][0]} in row {rows['position'][0]}" if len(rows) else ""
+        )
+        yield (
+            f"warning: every row of {printable(one['name'])} was rejected "
+            f"({one['rejected']:,} of {one['rows']:,}){first}"
+        )
+    if len(lost) > MOST_REASONS:
+        yield f"warning: every row of {len(lost) - MOST_REASONS:,} more inputs was rejected"
+
+
+def printable(text: str) -> str:
+    """Returns a name for a terminal: names of files are hostile input, too."""
+    return "".join(one if one.isprintable() else "?" for one in text)[:300]
 
 
 def decision_lines(run: Run) -> Iterator[str]:
@@ -335,6 +392,12 @@ def _cluster_line(run: Run) -> str:
             f"{components.get('taken_over', 0):,} taken over from the previous run"
         )
     return f"{count(clusters, 'cluster')} of two or more{changed}"
+
+
+def _rejected_inputs(manifest: Mapping[str, Any]) -> list[InputFile]:
+    """Lists the inputs of a run that were read in vain, those with the most rows first."""
+    vain = [one for one in manifest["inputs"] if 0 < one["rows"] == one.get("rejected")]
+    return sorted(vain, key=lambda one: (-one["rows"], one["name"]))
 
 
 def _is_all_rejected(rows: Counts) -> bool:

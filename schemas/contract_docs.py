@@ -132,6 +132,8 @@ def markdown_page() -> str:
         "RecordCounts",
         "Counts",
         "InputFile",
+        "InputEntries",
+        "InputEntry",
         "OutputFile",
         "PrivateFile",
         "Alarm",

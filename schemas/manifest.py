@@ -2,10 +2,31 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import TypedDict
 
 MANIFEST_NAME = "manifest.json"
 """File name; its presence shows that a run is whole."""
+
+
+class EntryStatus(StrEnum):
+    """The states of an entry below an input, beside being read."""
+
+    SKIPPED = "skipped"
+    UNREADABLE = "unreadable"
+
+
+class SkipReason(StrEnum):
+    """Reasons for which an entry below an input is not meant to be read, or has nothing to read."""
+
+    HIDDEN = "hidden"
+    MANIFEST = "manifest"
+    EMPTY = "empty"
+    UNFINISHED = "unfinished"
+    NOT_DATA = "not_data"
+    MEDIA = "media"
+    SAME_FILE = "same_file"
+    FOLDER = "folder"
 
 
 class Counts(TypedDict):
@@ -18,7 +39,7 @@ class Counts(TypedDict):
 
 
 class InputFile(TypedDict):
-    """One input: its name without folders, size in bytes, digest, and rows read."""
+    """One input: its name without folders, size in bytes, digest, and rows read and rejected."""
 
     name: str
     kind: str
@@ -26,6 +47,28 @@ class InputFile(TypedDict):
     bytes: int
     sha256: str
     rows: int
+    rejected: int
+
+
+class InputEntry(TypedDict):
+    """One entry below an input that was not read: its name there, its status, and why."""
+
+    name: str
+    kind: str
+    status: str
+    reason: str
+
+
+class InputEntries(TypedDict):
+    """All entries below the inputs: those read, skipped by reason, and unreadable.
+
+    `listed` names those that were not read, the unreadable ones first, and at most 1,000.
+    """
+
+    read: int
+    skipped: dict[str, int]
+    unreadable: int
+    listed: list[InputEntry]
 
 
 class OutputFile(TypedDict):
@@ -66,6 +109,7 @@ class _AddedLater(TypedDict, total=False):
 
     clock: str
     private: list[PrivateFile]
+    entries: InputEntries
 
 
 class Manifest(_AddedLater):

@@ -14,7 +14,8 @@ import pyarrow.compute as pc
 from apache_beam.metrics import Metrics
 
 from schemas.enums import RecordKind, Stage
-from transforms.manifest import CounterValue, rows_by_file_group
+from schemas.reject import Code
+from transforms.manifest import CounterValue, rejected_by_file_group, rows_by_file_group
 
 KIND_PLURAL = {RecordKind.COMPLAINT: "complaints", RecordKind.CALL: "calls"}
 
@@ -55,6 +56,8 @@ def count_rejects(batch: pa.RecordBatch) -> Iterator[CounterValue]:
         unread = of_kind.filter(pc.equal(of_kind["stage"], str(Stage.READ)))
         yield (name, "read"), unread.num_rows
         yield from _by_value(rows_by_file_group(kind), unread["source"])
+        faulty = of_kind.filter(pc.not_equal(of_kind["code"], str(Code.AFTER_AS_OF)))
+        yield from _by_value(rejected_by_file_group(kind), faulty["source"])
         yield from _by_value(f"{kind}_rejects", of_kind["code"])
 
 

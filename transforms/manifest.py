@@ -18,6 +18,7 @@ from schemas.manifest import (
     MANIFEST_NAME,
     Alarm,
     Counts,
+    InputEntries,
     InputFile,
     Manifest,
     OutputFile,
@@ -63,7 +64,8 @@ def current_time() -> datetime:
 class RunSettings:
     """The facts of a run before anything was read: where it is written, versions, options, when.
 
-    By the `clock` decisions expire, and recency counts from it.
+    By the `clock` decisions expire, and recency counts from it. `entries` accounts for what lies
+    below the inputs, where that is known.
     """
 
     staging: str
@@ -71,6 +73,7 @@ class RunSettings:
     versions: Mapping[str, str]
     options: Mapping[str, object] = field(default_factory=dict)
     clock: datetime = field(default_factory=current_time)
+    entries: InputEntries | None = None
 
 
 def rows_by_file_group(kind: str) -> str:
@@ -78,11 +81,16 @@ def rows_by_file_group(kind: str) -> str:
     return f"{kind}_rows"
 
 
+def rejected_by_file_group(kind: str) -> str:
+    """Returns the group of the counters of rejected rows by file, but for --as-of."""
+    return f"{kind}_rejected_rows"
+
+
 _REPORTED_ELSEWHERE = (
     "complaints",
     "calls",
-    rows_by_file_group(RecordKind.COMPLAINT),
-    rows_by_file_group(RecordKind.CALL),
+    *(rows_by_file_group(kind) for kind in RecordKind),
+    *(rejected_by_file_group(kind) for kind in RecordKind),
     "cluster_sizes",
 )
 """Groups of counters that the manifest has under other names."""
@@ -175,10 +183,11 @@ def build_manifest(
     for (group, name), count in sorted(counters.items()):
         if group not in _REPORTED_ELSEWHERE and count:
             grouped.setdefault(group, {})[name] = count
-    identity = repr((read, sorted(run.options.items()), sorted(run.versions.items())))
+    facts = [{name: one[name] for name in one if name != "rejected"} for one in read]  # type: ignore[literal-required]
+    identity = repr((facts, sorted(run.options.items()), sorted(run.versions.items())))
     if left_out := [(key, counters[key]) for key in _LEFT_OUT_BY_CLOCK if counters.get(key)]:
         identity += repr(left_out)
-    return Manifest(
+    manifest = Manifest(
         run_id=f"run-{xxhash.xxh3_64_hexdigest(identity.encode())}",
         contract_version=CONTRACT_VERSION,
         clock=run.clock.isoformat(),
@@ -191,6 +200,9 @@ def build_manifest(
         tallies=grouped,
         alarms=find_alarms(counters),
     )
+    if run.entries is not None:
+        manifest["entries"] = run.entries
+    return manifest
 
 
 def input_file_entry(
@@ -204,6 +216,7 @@ def input_file_entry(
         bytes=digest["bytes"],
         sha256=digest["sha256"],
         rows=counters.get((rows_by_file_group(digest["kind"]), digest["label"]), 0),
+        rejected=counters.get((rejected_by_file_group(digest["kind"]), digest["label"]), 0),
     )
 
 

@@ -45,6 +45,7 @@ class BatchOptions:
     source_org: str | None
     passport_keys: tuple[str, ...]
     shards: int
+    skip_unreadable: bool
     overwrite: bool
     debug: bool
     no_wait: bool

@@ -31,7 +31,7 @@ from reports.run import Run, RunError
 from schemas.tables import COMPONENTS, MEMBERS
 from transforms.graph import FileDigest, contested_files
 from transforms.manifest import RunSettings, current_time
-from transforms.read import InputError, InputFile, ReadOptions, plan_input_files
+from transforms.read import InputError, InputFile, ReadOptions, survey_inputs
 from transforms.shuffle import MAX_PARTITIONS, PARTITIONS
 from transforms.write import is_local, staging_folder
 
@@ -66,13 +66,17 @@ def make_plan(options: BatchOptions, token: str) -> BatchPlan:
         passport_keys=read_passport_keys(options.passport_keys),
     )
     try:
-        files = plan_input_files(options.complaints, options.calls, reading)
+        survey = survey_inputs(
+            options.complaints, options.calls, reading, skip_unreadable=options.skip_unreadable
+        )
     except InputError as error:
-        raise UsageError(str(error)) from None
+        more = f" (and {error.entries - 1:,} more like it)" if error.entries > 1 else ""
+        way = f"{more}; --skip-unreadable leaves such out" if error.entries else ""
+        raise UsageError(f"{error}{way}") from None
     follows = find_previous(options.previous)
     rules = read_source_rules(options.sources)
     return BatchPlan(
-        files=tuple(files),
+        files=tuple(survey.files),
         reading=reading,
         known=read_known_legitimate(options.known_legitimate),
         as_of=options.as_of,
@@ -100,6 +104,7 @@ def make_plan(options: BatchOptions, token: str) -> BatchPlan:
                 "sources": {org: str(rule) for org, rule in rules.items()},
             },
             clock=options.now or options.as_of or current_time(),
+            entries=survey.entries,
         ),
     )
 

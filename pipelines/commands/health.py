@@ -13,10 +13,16 @@ from typing import Any
 from pipelines.ledger import LedgerError, outstanding, read_ledger
 from pipelines.options import SHARE, add_ledger, add_register_options, moment
 from reports.run import Run
+from schemas.enums import RecordKind
+from schemas.manifest import EntryStatus
+from schemas.reject import Code
 from schemas.tables import VICTIMS
 
 REJECTED_SHARE = 0.01
 """Share of rows refused above which a source has likely changed its format."""
+
+MOST_ENTRIES = 20
+"""Entries of a kind that have a line each."""
 
 FALLEN_TO = 0.5
 """Share of the previous run's rows below which a delivery is likely missing."""
@@ -51,7 +57,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Prints what is wrong with a run, a line each; returns 0 if nothing is, else 1."""
+    """Prints what is wrong with a run, a line each; returns 0 if nothing is, else 1.
+
+    Entries below the inputs that were skipped are not wrong, and have a line.
+    """
     before = Run.open(arguments.previous).manifest if arguments.previous else None
     finished = Run.open(arguments.run)
     found = [
@@ -65,6 +74,10 @@ def run(arguments: argparse.Namespace) -> int:
         *_void_offers(finished, arguments.now or datetime.now(UTC)),
         *_corrections_due(finished, arguments),
     ]
+    entries = finished.manifest.get("entries")
+    if skipped := dict(entries["skipped"]) if entries else {}:
+        reasons = ", ".join(f"{number} {reason}" for reason, number in skipped.items())
+        sys.stdout.write(f"skipped: {reasons}\n")
     sys.stdout.writelines(f"{line}\n" for line in found or ["well"])
     return 1 if found else 0
 
@@ -92,10 +105,30 @@ def find_problems(
         earlier = before["counts"][kind]["read"] if before else 0
         if count["read"] < fallen_to * earlier:
             yield f"fallen: {count['read']} {kind}, {earlier} in the run before"
+    yield from _input_problems(manifest)
     if before and _keeps_register(before) and not _keeps_register(manifest):
         yield "register: the run before kept a victim register, this one keeps none"
     for alarm in manifest["alarms"]:
         yield f"{alarm['code']}: {alarm['message']}"
+
+
+def _input_problems(manifest: Mapping[str, Any]) -> Iterator[str]:
+    """Yields the inputs that were not read, wholly or in part, or in vain."""
+    entries = manifest.get("entries") or {"unreadable": 0, "listed": []}
+    shown = [one for one in entries["listed"] if one["status"] == EntryStatus.UNREADABLE]
+    for one in shown[:MOST_ENTRIES]:
+        yield f"unreadable: {one['name']!a} {one['reason']}; its records are in no cluster"
+    if entries["unreadable"] > MOST_ENTRIES:
+        yield f"unreadable: {entries['unreadable'] - MOST_ENTRIES} more entries below the inputs"
+    vain = [one for one in manifest["inputs"] if 0 < one["rows"] == one.get("rejected")]
+    for one in vain[:MOST_ENTRIES]:
+        yield f"in_vain: every row of {one['name']!a} was rejected; see rejects/"
+    if len(vain) > MOST_ENTRIES:
+        yield f"in_vain: every row of {len(vain) - MOST_ENTRIES} more inputs was rejected"
+    for kind in RecordKind:
+        codes = manifest["tallies"].get(f"{kind}_rejects", {})
+        if damaged := codes.get(Code.TRUNCATED_FILE, 0) + codes.get(Code.UNREADABLE_FILE, 0):
+            yield f"damaged: {damaged} {kind} files or parts are cut off or corrupt; see rejects/"
 
 
 def find_private_problems(folder: str, manifest: Mapping[str, Any]) -> Iterator[str]:

@@ -239,6 +239,7 @@ def _run_joint(
             decisions=decisions,
             weights=weights,
             run=RunSettings(
+                entries=manifest.get("entries"),
                 staging=staging_folder(output, uuid.uuid4().hex[:12]),
                 output=output,
                 versions=package_versions(),

@@ -60,7 +60,13 @@ from transforms.joint import (
     evidence_from_tables,
     evidence_of_offer,
 )
-from transforms.manifest import OFFERED_VICTIMS, CounterValue, RunSettings, rows_by_file_group
+from transforms.manifest import (
+    OFFERED_VICTIMS,
+    CounterValue,
+    RunSettings,
+    rejected_by_file_group,
+    rows_by_file_group,
+)
 from transforms.redact import redact_mentions
 from transforms.shuffle import MAIN, batches_of
 from transforms.victim_register import RegisterSource
@@ -234,6 +240,7 @@ def record_counts(manifest: Manifest) -> Iterator[CounterValue]:
             yield (kind, name), count
     for one in manifest["inputs"]:
         yield (rows_by_file_group(one["kind"]), one["name"]), one["rows"]
+        yield (rejected_by_file_group(one["kind"]), one["name"]), one.get("rejected", 0)
     for group, named in manifest["tallies"].items():
         if group.startswith(("complaint_", "call_")):
             for name, count in named.items():

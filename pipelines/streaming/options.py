@@ -98,6 +98,7 @@ class StreamOptions:
     passport_keys: tuple[str, ...]
     shards: int
     no_wait: bool
+    skip_unreadable: bool
     debug: bool
     beam: tuple[str, ...]
 

@@ -49,6 +49,7 @@ from pipelines.streaming.watch_sources import (
     topics_from_options,
 )
 from pipelines.user_files import read_source_rules
+from schemas.manifest import InputEntries
 from transforms.alerts import ALERTS_FOLDER as ALERTS, DELIVERED_FOLDER as DELIVERED
 from transforms.gc_tuning import gc_tuned
 from transforms.reporters import NO_RULES, SourceRules
@@ -110,6 +111,7 @@ class Watch:
         self._snapshot_at = 0
         self._changed = self._state.tick > 0
         self._alerts = alert_files(options.output, ALERTS)
+        self.entries: InputEntries | None = None
         recover_snapshots(options.output)
 
     def _built(self, *, snapshot: bool) -> InProcessRunner:
@@ -132,6 +134,7 @@ class Watch:
             idle = self._options.stop_after_idle
             ending = idle is not None and time.monotonic() - idle_since >= idle
             news = self._feed.poll(self._state.positions, final=ending)
+            self.entries = news.entries
             if news:
                 if self._wait(stopping):
                     news = self._feed.poll(self._state.positions, final=ending)
@@ -162,7 +165,8 @@ class Watch:
         """Analyzes what is alive with what is new, and commits that as the state."""
         # Never two ticks in one second, also where a clock is set back.
         second = max(int(self._clock()), self._last.second + 1)
-        tick = Tick(second, snapshot)
+        self.entries = news.entries or self.entries
+        tick = Tick(second, snapshot, self.entries)
         started = time.monotonic()
         with nullcontext() if self._options.debug else suppress_stderr():
             self._steps[snapshot].run(DueTick(news, tick))
@@ -235,8 +239,12 @@ def run_watch(options: StreamOptions) -> int:
         return 1
     for line in run_folder.stream_summary_lines(options.output):
         progress.say(line)
+    for line in run_folder.entry_lines(stream.entries):
+        progress.say(line)
     progress.done(options.output)
-    return 0
+    # The alerts stand; but a scheduler must hear of what lies there unread.
+    unread = stream.entries is not None and stream.entries["unreadable"] > 0
+    return int(unread and not options.skip_unreadable)
 
 
 def check_output(output: str) -> None:

@@ -10,10 +10,11 @@ from __future__ import annotations
 
 import logging
 import math
+import os
 import shutil
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -26,10 +27,12 @@ from pipelines.options import UsageError
 from pipelines.streaming.options import StreamOptions
 from pipelines.streaming.plan import client_settings
 from schemas.enums import RecordKind
+from schemas.manifest import EntryStatus, InputEntries, SkipReason
 from schemas.reject import Code
 from transforms.read import (
     REJECTS,
     SHARD_BYTES,
+    Entry,
     InputError,
     InputFile,
     Layout,
@@ -39,10 +42,13 @@ from transforms.read import (
     Record,
     Shard,
     file_layout,
+    folder_entries,
     make_reject,
     recognize_file,
     rejects_batch,
     scan_file,
+    skip_reason,
+    summarize_entries,
 )
 from transforms.stream import TICKS, Tick
 
@@ -57,6 +63,9 @@ SETTLED_SECONDS = 2.0
 
 UNFINISHED_SECONDS = 10.0
 """Seconds after which a last line without an end counts as whole."""
+
+RETRY_SECONDS = 30.0
+"""Seconds after which an entry that could not be read is tried again, though it looks the same."""
 
 BYTES_AT_ONCE = 256 * 1024 * 1024
 """Bytes of new files that one tick reads: what is left waits for the next one. One that has no
@@ -74,6 +83,9 @@ WAIT_MS, MORE_MS = 500, 100
 CONNECT_MS = 10_000
 """Longest wait for a broker to answer at the start."""
 
+SKIP_REASONS = frozenset(SkipReason)
+"""Texts that the `problem` of a position may be, beside those of entries that cannot be read."""
+
 _PREFIX = "kafka:"
 
 
@@ -82,7 +94,7 @@ class ReadPosition:
     """The point up to which a file was read: on from `offset`, or anew if it is another file.
 
     `mark` is a digest of what stands before `offset`: a file of the same place and a larger size
-    can be another one.
+    can be another one. `problem` says why an entry could not be read; it is tried again.
     """
 
     inode: int
@@ -91,15 +103,20 @@ class ReadPosition:
     offset: int
     line: int
     mark: str = ""
+    problem: str = ""
 
 
 @dataclass(frozen=True)
 class NewRecords:
-    """Parts of files to be read, rejects of files that cannot be, and how far that goes."""
+    """Parts of files to be read, rejects of files that cannot be, and how far that goes.
+
+    `entries` accounts for all that lies below a watched folder.
+    """
 
     shards: tuple[Shard, ...]
     rejects: tuple[pa.RecordBatch, ...]
     positions: Mapping[str, ReadPosition]
+    entries: InputEntries | None = field(default=None, compare=False)
 
     def __bool__(self) -> bool:
         return bool(self.shards or self.rejects)
@@ -124,6 +141,7 @@ class WatchedFolder:
         self._path = Path(path)
         self._options = options
         self._clock = clock
+        self._tried: dict[str, float] = {}
 
     def poll(self, positions: Mapping[str, ReadPosition], *, final: bool = False) -> NewRecords:
         """Returns what has come since `positions`, files in order of their names.
@@ -133,42 +151,98 @@ class WatchedFolder:
         shards: list[Shard] = []
         rejects: list[pa.RecordBatch] = []
         now: dict[str, ReadPosition] = {}
+        skipped: list[Entry] = []
         left = BYTES_AT_ONCE
-        for kind, name, path in self._files():
-            if name in positions:
-                now[name] = positions[name]
+        for kind, name, path, reason in self._entries():
+            if isinstance(reason, SkipReason):
+                skipped.append(Entry(name, kind, EntryStatus.SKIPPED, reason))
+                continue
+            before = positions.get(name)
+            if before is not None:
+                now[name] = before
+            start = ReadPosition(0, 0, 0, 0, 1)
             try:
+                if reason is not None:
+                    raise reason
                 seen = path.stat()
-                before = positions.get(name)
+                start = ReadPosition(seen.st_ino, seen.st_size, seen.st_mtime_ns, 0, 1)
                 if before is not None and before.inode != seen.st_ino:
                     before = None  # another file of that name
-                if before and (before.size, before.mtime_ns) == (seen.st_size, seen.st_mtime_ns):
+                same = before and (before.size, before.mtime_ns) == (start.size, start.mtime_ns)
+                if same and not (before and before.problem and self._is_due(name, final)):
                     continue
-                if left <= 0:
-                    continue
-                start = ReadPosition(seen.st_ino, seen.st_size, seen.st_mtime_ns, 0, 1)
-                unchanged_for = math.inf if final else self._clock() - seen.st_mtime
-                found = self._read(kind, name, path, start, before, unchanged_for, left)
-            except OSError:
-                continue  # gone, or not ours to read yet
-            except InputError as error:
-                rejects.append(_file_reject(kind, name, error))
-                now[name] = start
+                age = math.inf if final else self._clock() - seen.st_mtime
+                found = self._read(kind, name, path, start, before, age, left) if left > 0 else None
+            except (OSError, InputError) as error:
+                now.pop(name, None)
+                if os.path.lexists(path):
+                    now[name], reject = self._refuse(kind, name, path, start, error)
+                    if now[name] != positions.get(name):
+                        rejects += reject
                 continue
             if found is not None:
                 parts, now[name] = found
                 shards += parts
                 left -= now[name].offset - (before.offset if before else 0)
-        return NewRecords(tuple(shards), tuple(rejects), now)
+            elif before is None:
+                now.pop(name, None)
+                skipped.append(Entry(name, kind, EntryStatus.SKIPPED, SkipReason.UNFINISHED))
+        return NewRecords(tuple(shards), tuple(rejects), now, self._account(now, skipped))
 
-    def _files(self) -> Iterator[tuple[RecordKind, str, Path]]:
+    def _refuse(
+        self,
+        kind: RecordKind,
+        name: str,
+        path: Path,
+        start: ReadPosition,
+        error: OSError | InputError,
+    ) -> tuple[ReadPosition, list[pa.RecordBatch]]:
+        """Returns the position of an entry that cannot be read, and its reject, if it needs one."""
+        self._tried[name] = self._clock()
+        if start.size and (idle := skip_reason(path)):
+            return replace(start, problem=idle), []
+        refused = error if isinstance(error, InputError) else _system_error(path, error)
+        reject = _file_reject(kind, name, refused)
+        return replace(start, problem=refused.problem), [reject]
+
+    def _is_due(self, name: str, final: bool) -> bool:
+        """Returns whether an entry that could not be read is to be tried again."""
+        return final or self._clock() - self._tried.get(name, -math.inf) >= RETRY_SECONDS
+
+    def _account(self, now: Mapping[str, ReadPosition], skipped: Iterable[Entry]) -> InputEntries:
+        left_out = [
+            Entry(
+                name,
+                _kind_of(name),
+                EntryStatus.SKIPPED if one.problem in SKIP_REASONS else EntryStatus.UNREADABLE,
+                one.problem,
+            )
+            for name, one in now.items()
+            if one.problem
+        ]
+        return summarize_entries(len(now) - len(left_out), [*skipped, *left_out])
+
+    def _entries(self) -> Iterator[tuple[RecordKind, str, Path, SkipReason | InputError | None]]:
+        """Yields every entry by name, and why it is not read, where that can be seen already."""
         for kind, folder in FOLDERS.items():
             base = self._path / folder
-            for path in sorted(base.rglob("*")):
-                below = path.relative_to(base).parts
-                hidden = any(part.startswith((".", "_")) for part in below)
-                if not hidden and path.suffix not in (".tmp", ".part") and path.is_file():
-                    yield kind, f"{folder}/{'/'.join(below)}", path
+            if not base.is_dir():
+                continue
+            try:
+                below = sorted(folder_entries(str(base)), key=lambda one: Path(one[0]).parts)
+            except InputError as error:
+                yield kind, folder, base, error
+                continue
+            for found, name, one in below:
+                path = Path(found)
+                reason: SkipReason | InputError | None
+                if isinstance(one, SkipReason | InputError):
+                    reason = one
+                elif path.suffix in (".tmp", ".part"):
+                    reason = SkipReason.UNFINISHED
+                else:
+                    reason = SkipReason.EMPTY if one.size_in_bytes == 0 else None
+                yield kind, f"{folder}/{name}", path, reason
 
     def _read(
         self,
@@ -433,6 +507,14 @@ def _mark(path: Path, offset: int) -> str:
         first = stream.read(min(offset, MARK_BYTES))
         stream.seek(max(0, offset - MARK_BYTES))
         return xxhash.xxh3_128_hexdigest(first + stream.read(min(offset, MARK_BYTES)))
+
+
+def _system_error(path: Path, error: OSError) -> InputError:
+    return InputError(str(path), error.strerror or "cannot be read", "see that it can be read")
+
+
+def _kind_of(name: str) -> RecordKind:
+    return next(kind for kind, folder in FOLDERS.items() if name.partition("/")[0] == folder)
 
 
 def _file_reject(kind: RecordKind, name: str, error: InputError) -> pa.RecordBatch:

@@ -1,6 +1,16 @@
 from .adapters.base import Layout as Layout
 from .adapters.registry import ADAPTERS_BY_NAME as ADAPTERS_BY_NAME, file_layout as file_layout
-from .detect import plan_input_files as plan_input_files, recognize_file as recognize_file
+from .detect import (
+    plan_input_files as plan_input_files,
+    recognize_file as recognize_file,
+    survey_inputs as survey_inputs,
+)
+from .entries import (
+    Entry as Entry,
+    folder_entries as folder_entries,
+    skip_reason as skip_reason,
+    summarize_entries as summarize_entries,
+)
 from .files import InputError as InputError, InputFile as InputFile, ReadOptions as ReadOptions
 from .framing import (
     Origin as Origin,

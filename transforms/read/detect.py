@@ -7,23 +7,24 @@ from __future__ import annotations
 
 import codecs
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import islice
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from schemas.enums import RecordKind
+from schemas.manifest import EntryStatus, InputEntries, SkipReason
 from transforms.read import framing
 from transforms.read.adapters import contract_json, contract_parquet
 from transforms.read.adapters.base import Adapter, Layout, UnrecognizedError, parse_objects
 from transforms.read.adapters.registry import ADAPTERS, ADAPTERS_BY_NAME, EMPTY
+from transforms.read.entries import Entry, list_entries, skip_reason, summarize_entries
 from transforms.read.files import (
     InputError,
     InputFile,
     ReadOptions,
     detect_compression,
-    match_files,
     open_raw,
     raw_blocks,
     read_head,
@@ -49,25 +50,72 @@ _FOREIGN = {
 }
 
 
+@dataclass(frozen=True)
+class InputSurvey:
+    """The files of a run, complaints first, by path, and the account of all entries."""
+
+    files: list[InputFile]
+    entries: InputEntries
+
+
 def plan_input_files(
     complaints: Sequence[str], calls: Sequence[str], options: ReadOptions
 ) -> list[InputFile]:
-    """Lists the files that the patterns mean, each with its format, complaints first, by path.
+    """Lists the files of `survey_inputs`, nothing unreadable among the entries."""
+    return survey_inputs(complaints, calls, options).files
+
+
+def survey_inputs(
+    complaints: Sequence[str],
+    calls: Sequence[str],
+    options: ReadOptions,
+    *,
+    skip_unreadable: bool = False,
+) -> InputSurvey:
+    """Lists every entry that the patterns mean, and gives each file its format.
 
     Raises:
-        InputError: for a pattern without a file, a file of no known format, a file given
-            for the other record kind, and Parquet or CSV that lacks the contract's columns.
+        InputError: for a pattern without a file; and for an entry that cannot be read (closed, of
+            no known format, given for the other record kind, Parquet or CSV that lacks the
+            contract's columns), with `skip_unreadable` only where nothing else of its kind is left.
     """
     _check_options(options)
-    given = {RecordKind.COMPLAINT: match_files(complaints), RecordKind.CALL: match_files(calls)}
-    named = shortest_labels([file.path for files in given.values() for file in files])
-    return [
-        recognize_file(
-            InputFile(file.path, named[file.path], kind, "", "none", file.size_in_bytes), options
-        )
-        for kind, files in given.items()
-        for file in files
-    ]
+    listed = {RecordKind.COMPLAINT: list_entries(complaints), RecordKind.CALL: list_entries(calls)}
+    named = shortest_labels([file.path for one in listed.values() for file in one.files])
+    files: list[InputFile] = []
+    entries: list[Entry] = []
+    problems: list[InputError] = []
+    for kind, listing in listed.items():
+        unreadable = list(listing.unreadable)
+        skipped = list(listing.skipped)
+        recognized, left_out = [], []
+        for one in listing.files:
+            file = InputFile(one.path, named[one.path], kind, "", "none", one.size_in_bytes)
+            name = listing.names[one.path]
+            try:
+                recognized.append(recognize_file(file, options))
+            except InputError as error:
+                if reason := skip_reason(one.path):
+                    skipped.append((name, reason))
+                    left_out.append(error)
+                else:
+                    unreadable.append((name, error))
+                continue
+            if recognized[-1].format == EMPTY.name:
+                skipped.append((name, SkipReason.EMPTY))
+        problems += [error for _, error in unreadable]
+        if not recognized and (refused := [*(error for _, error in unreadable), *left_out]):
+            raise refused[0]
+        files += recognized
+        entries += [Entry(name, kind, EntryStatus.SKIPPED, reason) for name, reason in skipped]
+        entries += [
+            Entry(name, kind, EntryStatus.UNREADABLE, error.problem) for name, error in unreadable
+        ]
+    if problems and not skip_unreadable:
+        first = problems[0]
+        raise InputError(first.path, first.problem, first.remedy, len(problems))
+    read = sum(one.format != EMPTY.name for one in files)
+    return InputSurvey(files, summarize_entries(read, entries))
 
 
 def recognize_file(file: InputFile, options: ReadOptions) -> InputFile:

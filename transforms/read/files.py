@@ -1,26 +1,19 @@
-"""Input files: the ones that patterns mean, the user's options for reading them, and their bytes.
+"""Input files: what is known of each, the user's options for reading them, and their bytes.
 
 All access goes through Beam FileSystems; bytes come decompressed, as far as they can be had.
 """
 
 from __future__ import annotations
 
-import os
-import re
-import stat
 import sys
-import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from operator import attrgetter
-from pathlib import Path
-from typing import BinaryIO, NoReturn, cast
+from typing import BinaryIO, cast
 
 import pyarrow as pa
-from apache_beam.io.filesystem import CompressionTypes, FileMetadata
+from apache_beam.io.filesystem import CompressionTypes
 from apache_beam.io.filesystems import FileSystems
 
-from schemas import manifest
 from schemas.enums import RecordKind
 from schemas.reject import Code
 
@@ -31,8 +24,6 @@ _DECOMPRESS_BYTES = 64 * 1024
 
 COMPRESSION_MAGIC = {b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd"}
 """First bytes of the compressions that are read: RFC 1952 and RFC 8878."""
-
-_READABLE = "give yourself access, or move it out of the folder"
 
 _DAMAGE = ("zlib inflate failed", "ZSTD decompress failed")
 
@@ -60,14 +51,16 @@ class ReadOptions:
 class InputError(Exception):
     """An input that cannot be read as asked: no such file, unknown format, wrong kind.
 
-    `str()` is one line, `path: problem; remedy`.
+    `str()` is one line, `path: problem; remedy`. `entries` counts the entries of the inputs that
+    cannot be read, where reading can go on without them.
     """
 
-    def __init__(self, path: str, problem: str, remedy: str) -> None:
-        super().__init__(path, problem, remedy)
+    def __init__(self, path: str, problem: str, remedy: str, entries: int = 0) -> None:
+        super().__init__(path, problem, remedy, entries)
         self.path = path
         self.problem = problem
         self.remedy = remedy
+        self.entries = entries
 
     def __str__(self) -> str:
         return f"{self.path}: {self.problem}; {self.remedy}"
@@ -98,117 +91,6 @@ class DamagedStreamError(Exception):
     def __init__(self, code: Code) -> None:
         super().__init__(code)
         self.code = code
-
-
-def match_files(patterns: Sequence[str]) -> list[FileMetadata]:
-    """Lists the files that globs, plain names and folders mean, each once, sorted by path.
-
-    A folder means every file below it but hidden ones (a part that starts with '.' or '_')
-    and manifest.json. Local paths come out absolute.
-
-    Raises:
-        InputError: for a pattern that means no file or that cannot be listed, and for what is there
-            and cannot be read: nothing is passed over in silence.
-    """
-    found: list[FileMetadata] = []
-    for pattern in patterns:
-        if _is_local(pattern) and Path(pattern).is_dir():
-            _check_folder(pattern.rstrip("/") or "/")
-        try:
-            files = _match_one(pattern)
-        except Exception as error:  # each file system raises its own kinds
-            problem = " ".join(f"cannot be listed ({error})".split())[:300]
-            raise InputError(pattern, problem, "check the address and your access") from error
-        if not files and _is_local(pattern) and Path(pattern).is_dir():
-            raise InputError(pattern, "has no files to read", "put records in it, or name another")
-        if not files:
-            raise InputError(pattern, "no such file", "check the name, or quote the pattern")
-        for one in files:
-            if _is_local(one.path):
-                _check_file(Path(one.path))
-        found += [FileMetadata(_absolute(one.path), one.size_in_bytes) for one in files]
-    distinct: dict[str, FileMetadata] = {}
-    for one in sorted(found, key=attrgetter("path")):
-        distinct.setdefault(_identity(one.path), one)
-    return list(distinct.values())
-
-
-def _check_folder(folder: str) -> None:
-    """Raises InputError for the first entry below a folder that is there and cannot be read."""
-
-    def refuse(error: OSError) -> NoReturn:
-        raise InputError(str(error.filename), "cannot be listed", _READABLE) from error
-
-    for place, folders, files in os.walk(folder, onerror=refuse):
-        folders[:] = sorted(one for one in folders if not _hidden(one, ""))
-        for path in (Path(place, one) for one in folders):
-            if path.is_symlink():
-                remedy = "name that folder beside this one"
-                raise InputError(str(path), "is a link to a folder", remedy)
-        for path in (Path(place, one) for one in sorted(files)):
-            if not _hidden(path.name, ""):
-                _check_file(path)
-
-
-def _check_file(path: Path) -> None:
-    """Raises InputError unless a path is of an ordinary file that can be read."""
-    try:
-        mode = path.stat().st_mode
-    except OSError as error:
-        problem = "leads nowhere" if path.is_symlink() else error.strerror or "cannot be read"
-        raise InputError(str(path), problem, "mend the link, or take it out") from error
-    if not stat.S_ISREG(mode):
-        raise InputError(str(path), "is not an ordinary file", "give files with records alone")
-    if not os.access(path, os.R_OK):
-        raise InputError(str(path), "cannot be read", _READABLE)
-
-
-def _match_one(pattern: str) -> list[FileMetadata]:
-    folder = pattern.rstrip("/")
-    if FileSystems.exists(pattern):
-        if below := _files_below(folder):
-            return below
-        if _is_local(pattern) and Path(pattern).is_dir():
-            return []
-        return _list_pattern(_escape(pattern))
-    if _is_local(pattern) and not pattern.startswith("/"):
-        pattern = f"./{pattern}"  # Beam lists no files for a glob in the first part of a path
-    fixed = re.split(r"[*?\[]", pattern)[0].rpartition("/")[0]
-    asked = pattern.rpartition("/")[2].startswith((".", "_"))
-    found = [one for one in _list_pattern(pattern) if asked or not _hidden(one.path, fixed)]
-    return found or _files_below(folder)
-
-
-def _files_below(folder: str) -> list[FileMetadata]:
-    return [one for one in _list_pattern(f"{_escape(folder)}/**") if not _hidden(one.path, folder)]
-
-
-def _list_pattern(pattern: str) -> list[FileMetadata]:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", FutureWarning)  # Beam builds a regex with '[[]' in it
-        return list(FileSystems.match([pattern])[0].metadata_list)
-
-
-def _is_local(path: str) -> bool:
-    return FileSystems.get_scheme(path) is None
-
-
-def _hidden(path: str, folder: str) -> bool:
-    below = path[len(folder) :].strip("/").split("/")
-    return any(part.startswith((".", "_")) for part in below) or below[-1] == manifest.MANIFEST_NAME
-
-
-def _escape(path: str) -> str:
-    return re.sub(r"([*?\[])", r"[\1]", path)
-
-
-def _absolute(path: str) -> str:
-    """Returns the path from the root, its folder without links; a linked file keeps its name."""
-    return str(Path(path).parent.resolve() / Path(path).name) if _is_local(path) else path
-
-
-def _identity(path: str) -> str:
-    return str(Path(path).resolve()) if _is_local(path) else path
 
 
 def shortest_labels(paths: Sequence[str]) -> dict[str, str]:

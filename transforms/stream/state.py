@@ -27,6 +27,7 @@ from apache_beam.utils.timestamp import Timestamp
 
 from schemas.enums import EntityKind, RecordKind
 from schemas.field import TIMESTAMP
+from schemas.manifest import InputEntries
 from schemas.mention import EVIDENCE, MENTIONS, ROW
 from transforms.arrow_util import explode, implode
 from transforms.counters import KIND_PLURAL, increment_engine_counter
@@ -90,11 +91,12 @@ _WINS = [("received_at", "descending"), ("duration_seconds", "descending")]
 class Tick:
     """An instant at which live evidence is analyzed, in whole seconds since the epoch.
 
-    `snapshot` says whether a snapshot is written then.
+    `snapshot` says whether a snapshot is written then, `entries` what lies below the inputs.
     """
 
     second: int
     snapshot: bool
+    entries: InputEntries | None = field(default=None, compare=False)
 
     def moment(self) -> datetime:
         """Returns the instant in UTC."""

@@ -76,6 +76,7 @@ def snapshot_run(tick: Tick, snapshots: SnapshotOptions) -> Iterator[RunSettings
             versions=snapshots.versions,
             options={**snapshots.options, "snapshot": tick.name()},
             clock=tick.moment(),
+            entries=tick.entries,
         )
 
 

@@ -7,6 +7,7 @@ import os
 import pytest
 
 from pipelines.streaming.watch_sources import (
+    RETRY_SECONDS,
     SETTLED_SECONDS,
     UNFINISHED_SECONDS,
     WatchedFolder,
@@ -172,3 +173,56 @@ def test_a_file_that_vanishes_is_no_error(watched):
     jsonl(folder / "a.jsonl", [complaint(1)])
     (folder / "b.jsonl").symlink_to(folder / "gone")
     assert ids(feed.poll({})) == ["c1"]
+
+
+def test_every_entry_below_a_watched_folder_is_accounted_for(watched):
+    folder, feed, clock = watched
+    put(folder / "a.jsonl", lines(1), clock.now - 60)
+    put(folder / "b.csv", "complaint_id,source_org", clock.now)
+    put(folder / ".hidden", lines(1), clock.now)
+    put(folder / "c.part", lines(1), clock.now)
+    put(folder / "empty.jsonl", "", clock.now)
+    put(folder / "readme.md", "# words\n", clock.now - 60)
+    put(folder / "book.xlsx", b"PK\x03\x04" + bytes(100), clock.now - 60)
+    os.mkfifo(folder / "fifo.jsonl")
+    (folder / "linked").symlink_to(folder)
+    first = feed.poll({})
+    stored = positions_from_json(json.loads(json.dumps(positions_to_json(first.positions))))
+    for news in (first, feed.poll(stored)):
+        entries = news.entries
+        assert entries["read"] == 1
+        assert entries["skipped"] == {"empty": 1, "hidden": 1, "not_data": 1, "unfinished": 2}
+        assert entries["unreadable"] == 3
+        named = {one["name"]: one["reason"] for one in entries["listed"][:3]}
+        assert named == {
+            "complaints/book.xlsx": "zip is not supported",
+            "complaints/fifo.jsonl": "is not an ordinary file",
+            "complaints/linked": "is a link to a folder",
+        }
+    assert len(first.rejects) == 3
+    (cut,) = feed.poll(stored, final=True).rejects
+    assert cut["source"].to_pylist() == ["complaints/b.csv"]
+
+
+def test_what_could_not_be_read_is_tried_again(watched, monkeypatch):
+    folder, feed, clock = watched
+    path = folder / "a.jsonl"
+    put(path, lines(1, 2), clock.now - 60)
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    first = feed.poll({})
+    assert not first.shards
+    assert len(first.rejects) == 1
+    monkeypatch.undo()
+    monkeypatch.setattr("transforms.read.detect.raw_blocks", _refuse)
+    second = feed.poll(first.positions)
+    assert len(second.rejects) == 1  # for another reason
+    monkeypatch.undo()
+    assert not feed.poll(second.positions).shards
+    clock.now += RETRY_SECONDS
+    last = feed.poll(second.positions)
+    assert ids(last) == ["c1", "c2"]
+    assert last.entries["unreadable"] == 0
+
+
+def _refuse(*_):
+    raise OSError(5, "Input/output error")

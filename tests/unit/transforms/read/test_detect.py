@@ -18,7 +18,8 @@ from transforms.read.adapters import (
     ftc_transcripts,
 )
 from transforms.read.detect import plan_input_files
-from transforms.read.files import InputError, ReadOptions, match_files, shortest_labels
+from transforms.read.entries import match_files
+from transforms.read.files import InputError, ReadOptions, shortest_labels
 from transforms.read.framing import join_cells
 
 COMPLAINT = b'{"complaint_id":"1","source_org":"x","received_at":"2024-01-01T00:00:00Z"}\n'

@@ -1,0 +1,297 @@
+"""The entries below the inputs: every one is listed, with what becomes of it.
+
+An entry is read, skipped (it holds no records, or is not meant), or unreadable: it may hold
+records, and nobody may believe that they were read.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+import warnings
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from glob import glob, has_magic
+from operator import attrgetter
+from pathlib import Path
+
+from apache_beam.io.filesystem import FileMetadata
+from apache_beam.io.filesystems import FileSystems
+
+from schemas.enums import RecordKind
+from schemas.manifest import MANIFEST_NAME, EntryStatus, InputEntries, InputEntry, SkipReason
+from transforms.read.files import InputError, raw_blocks
+
+MOST_LISTED = 1_000
+"""Entries that a manifest names; all are counted. The unreadable ones come first."""
+
+_READABLE = "give yourself access, or move it out of the folder"
+
+_COMPANIONS = re.compile(
+    r"(readme|licen[cs]e|copying|changelog|notice)(\.(md|txt|rst|html))?"
+    r"|.*\.(md5|sha1|sha256|sha512|crc|asc|sig|md)|md5sums|sha\d+sums|thumbs\.db|desktop\.ini",
+    re.IGNORECASE,
+)
+"""Names of what lies beside data and holds none. They count only where a file has no format."""
+
+_MEDIA = (
+    (0, b"\x89PNG\r\n"),
+    (0, b"\xff\xd8\xff"),
+    (0, b"GIF8"),
+    (0, b"II*\0"),
+    (0, b"MM\0*"),
+    (8, b"WEBP"),
+    (8, b"WAVE"),
+    (8, b"AVI "),
+    (0, b"ID3"),
+    (0, b"OggS"),
+    (0, b"fLaC"),
+    (4, b"ftyp"),
+    (0, b"\x7fELF"),
+    (0, b"MZ\x90\0"),
+)
+"""Place and first bytes of pictures, sounds, films and programs: no table or text is in them."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """An entry that is not read. `name` is its path below the input, `reason` a few words."""
+
+    name: str
+    kind: RecordKind
+    status: EntryStatus
+    reason: str
+
+
+@dataclass(frozen=True)
+class Listing:
+    """The files that patterns mean, sorted by path, what is skipped, and what cannot be read.
+
+    `names` gives the name of each file below its input. Local paths are absolute.
+    """
+
+    files: list[FileMetadata]
+    names: dict[str, str]
+    skipped: list[tuple[str, SkipReason]]
+    unreadable: list[tuple[str, InputError]]
+
+
+def list_entries(patterns: Sequence[str]) -> Listing:
+    """Lists what globs, plain names and folders mean, each entry once.
+
+    A folder means everything below it. Hidden is what has a part that starts with '.' or '_',
+    unless the pattern asks for such names.
+
+    Raises:
+        InputError: for a pattern that means nothing at all, or that cannot be listed.
+    """
+    found: dict[str, tuple[str, FileMetadata | SkipReason | InputError]] = {}
+    for pattern in patterns:
+        try:
+            entries = list(_entries(pattern))
+        except InputError:
+            raise
+        except Exception as error:  # each file system raises its own kinds
+            problem = " ".join(f"cannot be listed ({error})".split())[:300]
+            raise InputError(pattern, problem, "check the address and your access") from error
+        if all(isinstance(one, SkipReason) for _, _, one in entries):
+            if _is_local(pattern) and Path(pattern).is_dir():
+                remedy = "put records in it, or name another"
+                raise InputError(pattern, "has no files to read", remedy)
+            raise InputError(pattern, "no such file", "check the name, or quote the pattern")
+        for path, name, one in entries:
+            # One that a pattern means is not skipped because another one leaves it out.
+            if path not in found or isinstance(found[path][1], SkipReason):
+                found[path] = name, one
+    listing = Listing([], {}, [], [])
+    known: dict[str, str] = {}
+    for path, (name, one) in sorted(found.items()):
+        if isinstance(one, SkipReason):
+            listing.skipped.append((name, one))
+        elif isinstance(one, InputError):
+            listing.unreadable.append((name, one))
+        elif known.setdefault(_identity(path), path) != path:
+            listing.skipped.append((name, SkipReason.SAME_FILE))
+        else:
+            listing.files.append(one)
+            listing.names[path] = name
+    return listing
+
+
+def match_files(patterns: Sequence[str]) -> list[FileMetadata]:
+    """Lists the files that patterns mean, each once, sorted by path.
+
+    Raises:
+        InputError: as `list_entries` does, and for the first entry that cannot be read.
+    """
+    listing = list_entries(patterns)
+    for _, error in listing.unreadable:
+        raise error
+    return listing.files
+
+
+def skip_reason(path: str | Path) -> SkipReason | None:
+    """Returns the reason to skip a file that has no format; None where it may hold records."""
+    if _COMPANIONS.fullmatch(str(path).rpartition("/")[2]):
+        return SkipReason.NOT_DATA
+    try:
+        head = next(raw_blocks(str(path), 0, 16), b"")
+    except OSError:
+        return None
+    media = any(head.startswith(magic, at) for at, magic in _MEDIA)
+    return SkipReason.MEDIA if media else None
+
+
+def summarize_entries(read: int, entries: Iterable[Entry]) -> InputEntries:
+    """Builds the manifest's account of all entries; `read` counts those that were read."""
+    ordered = sorted(entries, key=attrgetter("name", "kind"))
+    skipped = Counter(one.reason for one in ordered if one.status == EntryStatus.SKIPPED)
+    ordered.sort(key=lambda one: one.status != EntryStatus.UNREADABLE)
+    return InputEntries(
+        read=read,
+        skipped=dict(sorted(skipped.items())),
+        unreadable=sum(one.status == EntryStatus.UNREADABLE for one in ordered),
+        listed=[
+            InputEntry(name=one.name, kind=one.kind, status=one.status, reason=one.reason)
+            for one in ordered[:MOST_LISTED]
+        ],
+    )
+
+
+_Found = tuple[str, str, FileMetadata | SkipReason | InputError]
+"""The path of an entry, its name below the input, and what it is."""
+
+
+def _entries(pattern: str) -> Iterator[_Found]:
+    if not _is_local(pattern):
+        yield from _remote_entries(pattern)
+        return
+    stem = pattern.removesuffix("**")
+    if Path(pattern).is_dir():
+        yield from folder_entries(pattern.rstrip("/") or "/")
+    elif stem != pattern and not has_magic(stem) and Path(stem or ".").is_dir():
+        yield from folder_entries(stem.rstrip("/") or ("/" if stem else "."))
+    elif os.path.lexists(pattern):
+        yield _entry(pattern, Path(pattern).name)
+    else:
+        yield from _matching(pattern)
+
+
+def folder_entries(folder: str) -> Iterator[_Found]:
+    """Yields every entry below a local folder that is no folder, or cannot be entered."""
+    closed: list[OSError] = []
+    for place, folders, files in os.walk(folder, onerror=closed.append):
+        folders.sort()
+        linked = [one for one in folders if Path(place, one).is_symlink()]
+        for path in sorted(Path(place, one) for one in (*linked, *files)):
+            name = str(path.relative_to(folder))
+            if reason := _reason_to_skip(name):
+                yield str(path.absolute()), _shown(name), reason
+            else:
+                yield _entry(str(path), name)
+    for error in closed:
+        path = Path(str(error.filename))
+        name = str(path.relative_to(folder))
+        problem = InputError(_shown(str(path)), "cannot be listed", _READABLE)
+        if name == ".":
+            raise problem
+        yield str(path.absolute()), _shown(name), _reason_to_skip(name) or problem
+
+
+def _entry(given: str, name: str) -> _Found:
+    """Returns an entry of a local path that is meant: a file, or the reason why it is none."""
+    path = Path(given)
+    try:
+        return _absolute(given), _shown(name), FileMetadata(_absolute(given), _checked_size(path))
+    except InputError as error:
+        return str(path.absolute()), _shown(name), error
+
+
+def _checked_size(path: Path) -> int:
+    """Returns the size of a file. Raises InputError unless it is an ordinary one, to be read."""
+    shown = _shown(str(path))
+    if shown != str(path):
+        raise InputError(shown, "has a name that is not UTF-8", "rename it")
+    try:
+        found = path.stat()
+    except OSError as error:
+        problem = "leads nowhere" if path.is_symlink() else error.strerror or "cannot be read"
+        raise InputError(shown, problem, "mend the link, or take it out") from error
+    if stat.S_ISDIR(found.st_mode):
+        raise InputError(shown, "is a link to a folder", "name that folder beside this one")
+    if not stat.S_ISREG(found.st_mode):
+        raise InputError(shown, "is not an ordinary file", "give files with records alone")
+    if not os.access(path, os.R_OK):
+        raise InputError(shown, "cannot be read", _READABLE)
+    return found.st_size
+
+
+def _matching(pattern: str) -> Iterator[_Found]:
+    """Yields what a local glob means, and the folders that it matches, which it does not mean."""
+    if not pattern.startswith("/"):
+        pattern = f"./{pattern}"  # Beam lists no files for a glob in the first part of a path
+    fixed = re.split(r"[*?\[]", pattern)[0].rpartition("/")[0]
+    asked = pattern.rpartition("/")[2].startswith((".", "_"))
+    files = {one.path for one in _list_pattern(pattern)}
+    for path in sorted(files.union(glob(pattern))):  # noqa: PTH207 - as Beam reads it
+        name = path[len(fixed) :].strip("/")
+        reason = None if asked else _reason_to_skip(name)
+        if reason is None and Path(path).is_dir() and not Path(path).is_symlink():
+            reason = SkipReason.FOLDER
+        if reason is not None:
+            yield str(Path(path).absolute()), _shown(name), reason
+        else:
+            yield _entry(path, name)
+
+
+def _remote_entries(pattern: str) -> Iterator[_Found]:
+    folder = pattern.rstrip("/")
+    below = _list_pattern(f"{_escape(folder)}/**")
+    if FileSystems.exists(pattern) and not below:
+        for one in _list_pattern(_escape(pattern)):
+            yield one.path, one.path.rpartition("/")[2], one
+        return
+    fixed = re.split(r"[*?\[]", pattern)[0].rpartition("/")[0]
+    matched = _list_pattern(pattern) if not FileSystems.exists(pattern) else []
+    asked = bool(matched) and pattern.rpartition("/")[2].startswith((".", "_"))
+    for one in matched or below:
+        name = one.path[len(fixed if matched else folder) :].strip("/")
+        yield one.path, name, (None if asked else _reason_to_skip(name)) or one
+
+
+def _list_pattern(pattern: str) -> list[FileMetadata]:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)  # Beam builds a regex with '[[]' in it
+        return list(FileSystems.match([pattern])[0].metadata_list)
+
+
+def _is_local(path: str) -> bool:
+    return FileSystems.get_scheme(path) is None
+
+
+def _reason_to_skip(name: str) -> SkipReason | None:
+    """Returns the reason to skip what has this name below an input, if it has one."""
+    parts = name.split("/")
+    if any(part.startswith((".", "_")) for part in parts):
+        return SkipReason.HIDDEN
+    return SkipReason.MANIFEST if parts[-1] == MANIFEST_NAME else None
+
+
+def _escape(path: str) -> str:
+    return re.sub(r"([*?\[])", r"[\1]", path)
+
+
+def _absolute(path: str) -> str:
+    """Returns the path from the root, its folder without links; a linked file keeps its name."""
+    return str(Path(path).parent.resolve() / Path(path).name)
+
+
+def _identity(path: str) -> str:
+    return str(Path(path).resolve()) if _is_local(path) else path
+
+
+def _shown(name: str) -> str:
+    """Returns a name as text: bytes that are not UTF-8 are written as escapes."""
+    return os.fsencode(name).decode("utf-8", "backslashreplace")
