@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TextIO
+from typing import Any, TextIO
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -161,6 +161,7 @@ def summary_lines(folder: str) -> Iterator[str]:
         return
     for kind in PLURALS:
         yield from _record_lines(run, kind)
+    yield from zone_lines(run)
     yield from unread_number_lines(unread_numbers(run))
     yield _cluster_line(run)
     yield from decision_lines(run)
@@ -169,6 +170,16 @@ def summary_lines(folder: str) -> Iterator[str]:
     for alarm in run.manifest["alarms"]:
         if alarm["code"] == "islands_refused":
             yield f"warning: {alarm['message']}"
+
+
+def zone_lines(run: Run) -> Iterator[str]:
+    """Yields by which maps of a run times that name no zone were taken as UTC."""
+    assumed: Any = run.manifest["options"].get("assumed_utc")
+    if assumed:
+        yield (
+            f"times that name no zone were taken as UTC by {', '.join(map(str, assumed))}: give "
+            "--timezone, or write timezone in the map"
+        )
 
 
 def decision_lines(run: Run) -> Iterator[str]:
@@ -204,6 +215,7 @@ def stream_summary_lines(output: str) -> Iterator[str]:
         expired = run.manifest["tallies"].get("live", {}).get("expired", 0)
         left_out = f", {expired:,} expired" if expired else ""
         yield f"{complaints} and {count(counts['calls']['accepted'], 'call')} used{left_out}"
+        yield from zone_lines(run)
         yield _cluster_line(run)
     try:
         codes = tables.count_by(output, REJECTS, ["code"])
