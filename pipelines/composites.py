@@ -29,6 +29,7 @@ from pipelines.options import UsageError
 from pipelines.user_files import (
     read_decisions,
     read_known_legitimate,
+    read_maps,
     read_source_rules,
     read_weights,
 )
@@ -83,6 +84,8 @@ class ReadRecords(beam.PTransform):
         calls_format: The format of `calls`.
         source_org: The organisation of files that do not name theirs.
         calls_direction: `inbound` or `outbound`, for call records that do not say who called.
+        maps: Files that `ringtrace map` wrote, for records of no format known; one or two.
+        timezone: The zone of times that name none in records read by a map.
 
     Raises:
         UsageError: for a file that is not there or of no known format, when it is applied.
@@ -94,6 +97,8 @@ class ReadRecords(beam.PTransform):
     calls_format: str | None = None
     source_org: str | None = None
     calls_direction: str | None = None
+    maps: Paths = ()
+    timezone: str | None = None
 
     def expand(self, begin: PBegin) -> dict[str, PCollection]:
         """Recognises the files now, and reads them as the pipeline runs."""
@@ -106,6 +111,8 @@ class ReadRecords(beam.PTransform):
             calls_format=self.calls_format,
             source_org=self.source_org,
             calls_direction=self.calls_direction,
+            maps=read_maps(path_list("maps", self.maps)),
+            timezone=self.timezone,
         )
         try:
             files = plan_input_files(complaints, calls, options)

@@ -68,6 +68,7 @@ METAVARS = {
     "TRUTH": "a CSV file of known answers",
     "URL": "an address of the web",
     "X": "a number",
+    "ZONE": "a time zone, such as Europe/Madrid, or an offset, such as +05:30",
 }
 """The placeholders of values in --help and docs/cli.md, and the meaning of each."""
 
@@ -270,6 +271,32 @@ def add_formats(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--source-org", metavar="ORG", help="organisation of files that do not name theirs"
     )
+    parser.add_argument(
+        "--map",
+        **repeatable("FILE"),
+        help="TOML of how files of no known format are read, which `ringtrace map` writes; one for "
+        "complaints, one for calls",
+    )
+    parser.add_argument(
+        "--timezone",
+        type=time_zone,
+        metavar="ZONE",
+        help="zone of times that name none in files read by a map, such as Europe/Madrid (default: "
+        "the map's, or UTC)",
+    )
+
+
+def time_zone(text: str) -> str:
+    """Checks the name of a time zone, as the `type` of a flag; returns the text."""
+    from transforms.casts import parse_zone  # loads Arrow, as --help need not
+
+    try:
+        parse_zone(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(
+            f"'{text}' is no zone; use one as Europe/Madrid, or an offset as +05:30"
+        ) from None
+    return text
 
 
 def _complaints_format(text: str) -> str:
@@ -285,7 +312,8 @@ def _checked_format(text: str, kind: RecordKind) -> str:
 
     known = [one for one, adapter in ADAPTERS_BY_NAME.items() if kind in adapter.kinds]
     if text not in known:
-        named = ", ".join(one for one in known if one != "empty")  # which no file can be said to be
+        # No file can be said to be empty, and one that is read by a map needs --map alone.
+        named = ", ".join(one for one in known if one != "empty" and not one.startswith("map-"))
         raise argparse.ArgumentTypeError(f"'{text}' is not a format of {kind}s; choose {named}")
     return text
 

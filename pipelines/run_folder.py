@@ -177,6 +177,7 @@ def summary_lines(folder: str) -> Iterator[str]:
     for kind in PLURALS:
         yield from _record_lines(run, kind)
     yield from rejected_input_lines(run)
+    yield from zone_lines(run)
     yield from unread_number_lines(unread_numbers(run))
     yield _cluster_line(run)
     yield from decision_lines(run)
@@ -228,6 +229,16 @@ def printable(text: str) -> str:
     return "".join(one if one.isprintable() else "?" for one in text)[:300]
 
 
+def zone_lines(run: Run) -> Iterator[str]:
+    """Yields by which maps of a run times that name no zone were taken as UTC."""
+    assumed: Any = run.manifest["options"].get("assumed_utc")
+    if assumed:
+        yield (
+            f"times that name no zone were taken as UTC by {', '.join(map(str, assumed))}: give "
+            "--timezone, or write timezone in the map"
+        )
+
+
 def decision_lines(run: Run) -> Iterator[str]:
     """Yields what the decisions of a run were bound to, where they were bound now."""
     counted = run.manifest["tallies"].get("decisions", {})
@@ -261,6 +272,7 @@ def stream_summary_lines(output: str) -> Iterator[str]:
         expired = run.manifest["tallies"].get("live", {}).get("expired", 0)
         left_out = f", {expired:,} expired" if expired else ""
         yield f"{complaints} and {count(counts['calls']['accepted'], 'call')} used{left_out}"
+        yield from zone_lines(run)
         yield _cluster_line(run)
     try:
         codes = tables.count_by(output, REJECTS, ["code"])

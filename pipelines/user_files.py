@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Iterable
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -15,6 +15,7 @@ from pipelines.options import UsageError
 from reports import tables
 from reports.run import Run
 from schemas.enums import Tier
+from schemas.mapping import MapError, RecordMap, parse_map
 from schemas.tables import CONTESTED, DECISIONS, ENTITIES, MEMBERS
 from transforms.extract import (
     KnownLegitimate,
@@ -32,6 +33,7 @@ from transforms.reporters import (
 
 if TYPE_CHECKING:
     from transforms.decisions import Decision
+    from transforms.read import ReadOptions
 
 
 def read_text(path: str) -> str:
@@ -67,6 +69,35 @@ def read_passport_keys(paths: Iterable[str]) -> tuple[str, ...]:
         except InputError as error:
             raise UsageError(f"{path}: {error.problem}; {error.remedy}") from None
     return tuple(texts)
+
+
+def read_maps(paths: Iterable[str]) -> tuple[RecordMap, ...]:
+    """Reads maps of files; raises UsageError for one that cannot be used, or two of a kind."""
+    from transforms.read import InputError, ReadOptions, plan_input_files  # with Beam
+
+    maps: list[RecordMap] = []
+    for path in paths:
+        try:
+            maps.append(parse_map(read_text(path), path))
+            plan_input_files((), (), ReadOptions(maps=tuple(maps)))
+        except (MapError, InputError) as error:
+            raise UsageError(str(error)) from None
+    return tuple(maps)
+
+
+def recorded_maps(paths: Iterable[str], reading: ReadOptions) -> dict[str, Any]:
+    """Returns what a manifest says of the maps that its run was read by; nothing without one.
+
+    `assumed_utc` names those by which a time may lack its zone, where no zone is given.
+    """
+    if not reading.maps:
+        return {}
+    assumed = [Path(one.name).name for one in reading.maps if one.assumes_zone]
+    return {
+        "maps": [file_digest(one) for one in paths],
+        "timezone": reading.timezone,
+        "assumed_utc": [] if reading.timezone else assumed,
+    }
 
 
 def file_digest(path: str | None) -> dict[str, str] | None:

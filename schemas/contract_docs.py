@@ -25,6 +25,7 @@ from schemas.complaint import COMPLAINT_INPUT, COMPLAINT_KEY
 from schemas.enums import EMAIL_ROLES
 from schemas.field import allowed_values, field, field_doc
 from schemas.manifest import MANIFEST_NAME
+from schemas.mapping import map_schema
 from schemas.offer import MAX_INTEGER, Correction, Offer, Revocation, Tlp
 from schemas.overlap import Answer, Request, Result
 from schemas.reject import Code
@@ -157,6 +158,7 @@ def json_schemas() -> dict[str, dict[str, Any]]:
     objects = {name: object_schema(list(schema)) for name, schema in contracts.items()}
     emails = objects["input/complaint"]["properties"]["emails"]
     emails["items"] = {"anyOf": [emails["items"], object_schema(_EMAIL_WITH_ROLE)]}
+    objects["input/map"] = map_schema()
     objects |= {name: dataclass_schema(kind) for name, kind in EXCHANGE_FILES.items()}
     return {
         name: {

@@ -6,15 +6,25 @@ bad) and a boolean mask of the bad rows. Bad values are never guessed at.
 
 from __future__ import annotations
 
+import re
+import tomllib
+import unicodedata
 from collections.abc import Callable, Collection
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from decimal import Context, Decimal, Inexact, InvalidOperation
+from email.utils import parsedate_to_datetime
+from functools import cache
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from schemas.enums import COUNTRIES
 from schemas.field import AMOUNT, TIMESTAMP
+from schemas.mapping import TimeForm
 
 EARLIEST_DATE = datetime(1990, 1, 1, tzinfo=UTC)
 
@@ -125,3 +135,189 @@ def _plain(value: str) -> str:
     if "_" in value:
         raise ValueError("not a number")
     return value
+
+
+_CLOCK = (
+    r"(?:,?[ T]+(?P<hour>\d{1,2})[:.](?P<minute>\d{2})(?:[:.](?P<second>\d{2})"
+    r"(?:[.,](?P<fraction>\d{1,9}))?)?(?:\s?(?P<half>[ap])\.?\s?m\.?)?"
+    r"(?:\s?(?P<zone>Z|UTC|GMT|[+-]\d{2}(?::?\d{2})?)(?:\s?(?:UTC|GMT))?)?)?"
+)
+
+_YEAR_FIRST = re.compile(
+    rf"(?P<year>\d{{4}})[-/.](?P<month>\d{{1,2}})[-/.](?P<day>\d{{1,2}}){_CLOCK}", re.IGNORECASE
+)
+
+_YEAR_LAST = re.compile(
+    rf"(?P<first>\d{{1,2}})[-/.](?P<other>\d{{1,2}})[-/.](?P<year>\d{{4}}|\d{{2}}){_CLOCK}",
+    re.IGNORECASE,
+)
+
+_NAMED_MONTH = re.compile(
+    r"(?:[a-z]{3,9},? )?(?:(?P<day>\d{1,2})[ -](?P<name>[a-z]{3,9})\.?|"
+    r"(?P<name2>[a-z]{3,9})\.? (?P<day2>\d{1,2})),?[ -](?P<year>\d{4}|\d{2})" + _CLOCK,
+    re.IGNORECASE,
+)
+
+_MONTHS = "jan feb mar apr may jun jul aug sep oct nov dec".split()
+
+_EPOCH_UNITS = {
+    TimeForm.EPOCH_SECONDS: 1_000_000,
+    TimeForm.EPOCH_MILLISECONDS: 1_000,
+    TimeForm.EPOCH_MICROSECONDS: 1,
+}
+"""Microseconds of a unit."""
+
+_LONGEST_TIME = 80
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+_OFFSET = re.compile(r"([+-])(\d{2}):?(\d{2})?")
+
+
+class TimeFormError(ValueError):
+    """A time that is not of its form; the message holds nothing from it."""
+
+
+def parse_zone(name: str) -> tzinfo:
+    """Returns the zone of an IANA name, such as Europe/Madrid, or of an offset, such as +05:30.
+
+    Raises ValueError if there is none.
+    """
+    if name.upper() in ("Z", "UTC", "GMT"):
+        return UTC
+    if offset := _OFFSET.fullmatch(name):
+        minutes = int(offset[2]) * 60 + int(offset[3] or 0)
+        return timezone(timedelta(minutes=minutes if offset[1] == "+" else -minutes))
+    try:
+        return ZoneInfo(name)
+    except (KeyError, OSError):
+        raise ValueError("no such zone") from None
+
+
+def time_of_form(text: str, form: TimeForm, zone: tzinfo) -> datetime | None:
+    """Parses a time of a form, to UTC; `zone` is that of one which names none.
+
+    The 0 of an epoch is a time that was not set.
+
+    Raises:
+        TimeFormError: if the text is no such time.
+    """
+    if len(text) > _LONGEST_TIME:
+        raise TimeFormError(f"not a time of the form {form}")
+    try:
+        if form in _EPOCH_UNITS:
+            return _epoch_time(text, _EPOCH_UNITS[form])
+        if form is TimeForm.RFC_5322:
+            time = parsedate_to_datetime(text)
+            return (time if time.tzinfo else time.replace(tzinfo=UTC)).astimezone(UTC)
+        return _calendar_time(text, form, zone)
+    except TimeFormError:
+        raise
+    except (ValueError, TypeError, IndexError, ArithmeticError):
+        raise TimeFormError(f"not a time of the form {form}") from None
+
+
+def _epoch_time(text: str, unit: int) -> datetime | None:
+    count = Decimal(_plain(text)) if len(text) <= 24 and text.isascii() else Decimal("NaN")
+    if not count.is_finite():
+        raise TimeFormError("not a number of seconds since 1970, or parts of them")
+    return _EPOCH + timedelta(microseconds=int(count * unit)) if count else None
+
+
+def _calendar_time(text: str, form: TimeForm, zone: tzinfo) -> datetime:
+    if form in (TimeForm.ISO, TimeForm.ISO_LOCAL):
+        found = _YEAR_FIRST.fullmatch(text)
+        date = [int(found[name]) for name in ("year", "month", "day")] if found else []
+    elif form is TimeForm.MONTH_NAME:
+        found = _NAMED_MONTH.fullmatch(text)
+        date = _named_date(found) if found else []
+    else:
+        found = _YEAR_LAST.fullmatch(text)
+        date = _ordered_date(found, form) if found else []
+    if found is None:
+        raise TimeFormError(f"not a time of the form {form}")
+    own = found["zone"]
+    if own is None and form is TimeForm.ISO:
+        raise TimeFormError("a time that names no zone; write iso-local in the map")
+    hour = int(found["hour"] or 0)
+    if found["half"]:
+        if not 1 <= hour <= 12:
+            raise TimeFormError("an hour that no clock of 12 hours shows")
+        hour = hour % 12 + (12 if found["half"] in "pP" else 0)
+    micros = int((found["fraction"] or "")[:6].ljust(6, "0"))
+    year, month, day = date
+    minute, second = int(found["minute"] or 0), min(int(found["second"] or 0), 59)
+    at = parse_zone(own) if own else zone
+    local = datetime(year, month, day, hour, minute, second, micros, at)
+    return local.astimezone(UTC)
+
+
+def _full_year(text: str) -> int:
+    return int(text) + (2000 if len(text) == 2 else 0)
+
+
+def _named_date(found: re.Match[str]) -> list[int]:
+    month = _MONTHS.index((found["name"] or found["name2"])[:3].lower()) + 1
+    return [_full_year(found["year"]), month, int(found["day"] or found["day2"])]
+
+
+def _ordered_date(found: re.Match[str], form: TimeForm) -> list[int]:
+    first, other = int(found["first"]), int(found["other"])
+    if form is TimeForm.UNDECIDED:
+        if first <= 12 and other <= 12 and first != other:
+            raise TimeFormError(
+                "a date of which the month may be first or second; write month-first or day-first "
+                "in the map"
+            )
+        month, day = (first, other) if first <= 12 else (other, first)
+    else:
+        month, day = (first, other) if form is TimeForm.MONTH_FIRST else (other, first)
+    if month > 12:
+        raise TimeFormError(f"a date whose month is over 12, which is not {form}")
+    return [_full_year(found["year"]), month, day]
+
+
+_WORDS_FILE = Path(__file__).parent / "data" / "columns.toml"
+
+
+def plain_words(text: str) -> str:
+    """Returns words in lower case, without accents and punctuation, CamelCase parted."""
+    parted = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", text)
+    bare = "".join(
+        one for one in unicodedata.normalize("NFKD", parted) if not unicodedata.combining(one)
+    )
+    return " ".join(re.findall(r"\w+", bare.casefold().replace("_", " ")))
+
+
+@cache
+def word_lists() -> dict[str, Any]:
+    """Returns the names that columns have, and the words in them, by what they mean."""
+    return tomllib.loads(_WORDS_FILE.read_text(encoding="utf-8"))
+
+
+@cache
+def _countries() -> dict[str, str]:
+    """Returns ISO 3166-1 codes by the names of countries that libphonenumber's data has."""
+    from phonenumbers.geodata.locale import LOCALE_DATA
+
+    given = word_lists()["countries"]
+    codes = dict(one.split(":") for one in given["alpha3"].split())
+    known: dict[str, str] = {}
+    english: dict[str, str] = {}
+    two_countries = set()
+    for code, names in LOCALE_DATA.items():
+        if code not in COUNTRIES:
+            continue
+        english[plain_words(names["aa"])] = code
+        for name in {plain_words(one) for one in names.values() if not one.startswith("*")}:
+            if known.setdefault(name, code) != code:
+                two_countries.add(name)
+    known = {name: code for name, code in known.items() if name not in two_countries} | english
+    known |= {alpha3.casefold(): alpha2 for alpha3, alpha2 in codes.items()}
+    known |= {code.casefold(): code for code in COUNTRIES}
+    return known | {plain_words(name): code for name, code in given["names"].items()}
+
+
+def country_code(name: str) -> str | None:
+    """Returns the ISO 3166-1 alpha-2 code of a country's code or name, None if it is not known."""
+    return _countries().get(plain_words(name)) if len(name) <= 80 else None

@@ -43,6 +43,8 @@ class BatchOptions:
     calls_format: str | None
     calls_direction: str | None
     source_org: str | None
+    map: tuple[str, ...]
+    timezone: str | None
     passport_keys: tuple[str, ...]
     shards: int
     skip_unreadable: bool

@@ -22,9 +22,11 @@ from pipelines.user_files import (
     file_digest,
     read_decisions,
     read_known_legitimate,
+    read_maps,
     read_passport_keys,
     read_source_rules,
     read_weights,
+    recorded_maps,
 )
 from reports.export import NODES_FILE
 from reports.run import Run, RunError
@@ -64,6 +66,8 @@ def make_plan(options: BatchOptions, token: str) -> BatchPlan:
         source_org=options.source_org,
         calls_direction=options.calls_direction,
         passport_keys=read_passport_keys(options.passport_keys),
+        maps=read_maps(options.map),
+        timezone=options.timezone,
     )
     try:
         survey = survey_inputs(
@@ -102,6 +106,7 @@ def make_plan(options: BatchOptions, token: str) -> BatchPlan:
                 "shards": options.shards,
                 "source_org": options.source_org,
                 "sources": {org: str(rule) for org, rule in rules.items()},
+                **recorded_maps(options.map, reading),
             },
             clock=options.now or options.as_of or current_time(),
             entries=survey.entries,

@@ -90,6 +90,9 @@ COMMANDS = (
         "write a simulated world with its truth",
         "pipelines.simulate.__main__",
     ),
+    Command(
+        "map", Group.RUN, "guess how a company's own export is read, and show its first rows so"
+    ),
     Command("demo", Group.RUN, "runs on bundled records, and what to look at in their reports"),
     Command(
         "report", Group.READ, "show, open or rewrite the report of a run, also for a reader outside"

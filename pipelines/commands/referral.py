@@ -28,7 +28,13 @@ from pipelines.options import (
     moment,
     repeatable,
 )
-from pipelines.user_files import file_digest, read_decisions, read_known_legitimate, read_text
+from pipelines.user_files import (
+    file_digest,
+    read_decisions,
+    read_known_legitimate,
+    read_maps,
+    read_text,
+)
 from reports import tables
 from reports.disclosure_control import is_reviewed_core
 from reports.referral import (
@@ -264,6 +270,8 @@ def _read_case_records(arguments: argparse.Namespace, manifest: Manifest) -> Cas
         calls_format=arguments.calls_format,
         source_org=arguments.source_org,
         calls_direction=_text_option(manifest, "calls_direction"),
+        maps=read_maps(arguments.map),
+        timezone=arguments.timezone,
     )
     sources = locate_records(manifest, arguments.complaints, arguments.calls, wanted, reading)
     when = arguments.as_of or run_as_of(arguments.run, manifest)

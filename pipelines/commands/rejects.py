@@ -20,7 +20,7 @@ from reports.run import Run
 from schemas.enums import RecordKind
 from schemas.reject import Code
 from schemas.tables import REJECTS
-from transforms.read import ADAPTERS_BY_NAME, Layout, decode_raw, join_cells, split_cells
+from transforms.read import ADAPTERS_BY_NAME, Layout, decode_raw, join_cells
 
 Row = Mapping[str, Any]
 
@@ -121,12 +121,12 @@ def _content(written: str, rows: Sequence[bytes]) -> tuple[bytes, list[int], str
     """Returns a file of one format: its bytes, the line on which each row starts, its extension."""
     name, _, cells = written.partition(":")
     known = ADAPTERS_BY_NAME.get(name)
-    if known is not None and known.layout is Layout.CSV:
+    if known is not None and known.layout in (Layout.CSV, Layout.SHEET):
         if all(data.lstrip().startswith(b"{") for data in rows):
             # A format of CSV may have an export as JSON, too: one array of objects.
             lines = [b"[", *_separated(rows), b"]"]
             return b"\n".join(lines) + b"\n", list(_starts(lines))[1:-1], ".json"
-        header = join_cells(split_cells(cells) if cells else known.header).encode()
+        header = (cells or join_cells(known.header)).encode()
         lines = [header, *rows]
         return b"\n".join(lines) + b"\n", list(_starts(lines))[1:], ".csv"
     flat = [b" ".join(data.splitlines()) for data in rows]

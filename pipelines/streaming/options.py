@@ -95,6 +95,8 @@ class StreamOptions:
     calls_format: str | None
     calls_direction: str | None
     source_org: str | None
+    map: tuple[str, ...]
+    timezone: str | None
     passport_keys: tuple[str, ...]
     shards: int
     no_wait: bool

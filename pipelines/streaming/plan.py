@@ -32,10 +32,12 @@ from pipelines.user_files import (
     file_digest,
     read_decisions,
     read_known_legitimate,
+    read_maps,
     read_passport_keys,
     read_source_rules,
     read_text,
     read_weights,
+    recorded_maps,
 )
 from reports.run import RunError
 from reports.tables import TableError
@@ -83,6 +85,8 @@ def read_options(options: StreamOptions) -> ReadOptions:
         source_org=options.source_org,
         calls_direction=options.calls_direction,
         passport_keys=read_passport_keys(options.passport_keys),
+        maps=read_maps(options.map),
+        timezone=options.timezone,
     )
 
 
@@ -221,6 +225,7 @@ def tick_analysis(options: StreamOptions, decisions: LiveDecisions | None = None
         "retention": retention_days(options),
         "source_org": options.source_org,
         "sources": {org: str(rule) for org, rule in read_source_rules(options.sources).items()},
+        **recorded_maps(options.map, read_options(options)),
     }
     output = options.output.rstrip("/")
     analyze = AnalyzeTick(

@@ -40,6 +40,7 @@ RIGHT = {
         "--tick-interval": ["1"],
         "--output": ["{new}"],
     },
+    "map": {"file": ["{complaints}"], "--output": ["{new}"]},
     "simulate": {"out": ["{new}"], "--complaints": ["20"], "--operations": ["2"]},
     "demo": {"folder": ["{new}"]},
     "report": {"run": ["{run}"], "--output": ["{new}"]},
@@ -335,7 +336,10 @@ FINE = {one: {"empty.dat"} for one in ("--config", "--kafka-config", "--complain
 """Files that are right although they look wrong: no settings, and a day without records."""
 
 CONTRADICTIONS = {
-    "batch": [({"--no-register": [], "--register-key": ["{register_key}"]}, "--register-key")],
+    "batch": [
+        ({"--no-register": [], "--register-key": ["{register_key}"]}, "--register-key"),
+        ({"--map": ["{map}", "{map}"]}, "second map"),
+    ],
     "stream": [
         ({"--no-register": [], "--register-key": ["{register_key}"]}, "--register-key"),
         ({"--kafka-complaints": ["topic"]}, "one source"),
@@ -401,6 +405,7 @@ CANNOT = {
         "keys make": ALONE,
         "keys show": ALONE,
         "keys trust": ALONE,
+        "map": ALONE,
         "rejects": ALONE,
         "simulate": ALONE,
         "verify": ALONE,
@@ -417,6 +422,7 @@ CANNOT = {
         "exchange revoke": NO_IDS,
         "exchange show": NO_IDS,
         "health": NO_IDS,
+        "map": NO_IDS,
         "keys export": NO_IDS,
         "keys make": NO_IDS,
         "keys show": NO_IDS,
@@ -533,6 +539,8 @@ class Place:
         for file, content in MALFORMED.items():
             (self.folder / file).write_bytes(content)
         self.name("note", "note.txt").write_text("a note\n")
+        columns = 'version = 1\nkind = "complaint"\n[file]\nformat = "csv"\n[columns]\n'
+        self.name("map", "map.toml").write_text(columns + 'When = "received_at"\n')
         self.name("empty_folder", "empty-folder").mkdir()
         self.name("taken", "taken").mkdir()
         (self.folder / "taken" / "letter.txt").write_text("mine\n")

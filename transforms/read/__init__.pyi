@@ -1,8 +1,11 @@
 from .adapters.base import Layout as Layout
 from .adapters.registry import ADAPTERS_BY_NAME as ADAPTERS_BY_NAME, file_layout as file_layout
 from .detect import (
+    Sample as Sample,
+    known_format as known_format,
     plan_input_files as plan_input_files,
     recognize_file as recognize_file,
+    sample_file as sample_file,
     survey_inputs as survey_inputs,
 )
 from .entries import (
@@ -18,6 +21,7 @@ from .framing import (
     join_cells as join_cells,
     split_cells as split_cells,
 )
+from .map_guess import Guess as Guess, guess_map as guess_map, preview as preview
 from .read_records import (
     CALLS as CALLS,
     COMPLAINTS as COMPLAINTS,

@@ -6,6 +6,7 @@ A file that no adapter recognizes is taken as the input contract, in one of its 
 from __future__ import annotations
 
 import codecs
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
@@ -15,8 +16,9 @@ import pyarrow.parquet as pq
 
 from schemas.enums import RecordKind
 from schemas.manifest import EntryStatus, InputEntries, SkipReason
+from schemas.mapping import DEFAULT_ENCODING, DELIMITERS, FileForm, FileFormat
 from transforms.read import framing
-from transforms.read.adapters import contract_json, contract_parquet
+from transforms.read.adapters import contract_json, contract_parquet, mapped
 from transforms.read.adapters.base import Adapter, Layout, UnrecognizedError, parse_objects
 from transforms.read.adapters.registry import ADAPTERS, ADAPTERS_BY_NAME, EMPTY
 from transforms.read.entries import Entry, list_entries, skip_reason, summarize_entries
@@ -48,6 +50,17 @@ _FOREIGN = {
     codecs.BOM_UTF16_LE: "UTF-16 text",
     codecs.BOM_UTF16_BE: "UTF-16 text",
 }
+
+
+SAMPLE_ROWS = 1_000
+
+SAMPLE_BYTES = 4 * 1024 * 1024
+"""Most of a file that is looked at, but for xlsx and Parquet."""
+
+MOST_COLUMNS = 2_000
+
+_DATA_CELL = re.compile(r"[\d\s().+/:,-]*\d[\d\s().+/:,-]*|[^\s@]+@[^\s@]+\.[a-z]{2,24}")
+"""A cell that no header row has: a number, a time, an e-mail address."""
 
 
 @dataclass(frozen=True)
@@ -130,10 +143,14 @@ def recognize_file(file: InputFile, options: ReadOptions) -> InputFile:
         raise InputError(file.path, "cannot be opened", "check your access to it") from error
     file = replace(file, compression=detect_compression(start))
     data, damaged = read_head(file.path, file.compression, HEAD_BYTES)
-    for magic, name in _FOREIGN.items():
-        if data.startswith(magic):
-            remedy = "convert it to UTF-8" if "text" in name else "unpack it, or use gzip or zstd"
-            raise InputError(file.path, f"{name} is not supported", remedy)
+    wanted = options.format_for(file.kind)
+    misfit = ""
+    if wanted is None and (by := options.map_for(file.kind)) is not None and data.strip():
+        try:
+            return mapped.fit_file(file, _whole_rows(data), by)
+        except mapped.MisfitError as error:
+            misfit = f"; by the map it {error}"
+    _check_foreign(file, data, misfit)
     is_parquet = data.startswith(b"PAR1")
     if not is_parquet and data.count(b"\0") * 4 > len(data):
         raise InputError(file.path, "not text (every other byte is NUL)", "convert it to UTF-8")
@@ -141,14 +158,14 @@ def recognize_file(file: InputFile, options: ReadOptions) -> InputFile:
     if not data.strip() and len(data) < HEAD_BYTES - len(codecs.BOM_UTF8):
         adapter = contract_json.LINES_ADAPTER if damaged else EMPTY
         return replace(file, format=adapter.name)
-    wanted = options.format_for(file.kind)
     try:
         if is_parquet:
             file = _recognize_parquet(file, options)
         else:
             file = _recognize_text(file, data, wanted, options)
     except UnrecognizedError as error:
-        raise InputError(file.path, str(error), _known_formats(file.kind)) from None
+        remedy = f"{_known_formats(file.kind)}; of any other, make a map: ringtrace map"
+        raise InputError(file.path, f"{error}{misfit}", remedy) from None
     adapter = ADAPTERS_BY_NAME[file.format]
     if wanted not in (None, adapter.name) and adapter.layout != Layout.REJECTS:
         problem = f"it is {adapter.description}, not {wanted}"
@@ -156,6 +173,37 @@ def recognize_file(file: InputFile, options: ReadOptions) -> InputFile:
     if file.kind not in adapter.kinds:
         raise _wrong_kind(file, adapter.description)
     return file
+
+
+def _check_foreign(file: InputFile, data: bytes, misfit: str) -> None:
+    """Raises InputError for a file of a known form that no format has."""
+    if is_workbook(data):
+        raise InputError(file.path, f"an Excel file{misfit}", "make a map of it: ringtrace map")
+    for magic, name in _FOREIGN.items():
+        if data.startswith(magic):
+            remedy = "convert it to UTF-8" if "text" in name else "unpack it, or use gzip or zstd"
+            raise InputError(file.path, f"{name} is not supported{misfit}", remedy)
+
+
+def is_workbook(head: bytes) -> bool:
+    """Returns whether the first bytes are those of an Office document, such as xlsx."""
+    return head.startswith(framing.ZIP_MAGIC) and b"[Content_Types].xml" in head[:4096]
+
+
+def _whole_rows(head: bytes) -> bytes:
+    """Returns the head of a file without a byte order mark, and without a last line that is cut."""
+    head = head.removeprefix(codecs.BOM_UTF8)
+    is_whole = len(head) < HEAD_BYTES - len(codecs.BOM_UTF8)
+    return head if is_whole or b"\n" not in head else head[: head.rindex(b"\n") + 1]
+
+
+def known_format(path: str, kind: RecordKind) -> str:
+    """Returns the description of the format that a file has without a map; of none, no text."""
+    file = InputFile(path, path, kind, "", "none", 0)
+    try:
+        return ADAPTERS_BY_NAME[recognize_file(file, ReadOptions()).format].description
+    except InputError:
+        return ""
 
 
 def _check_options(options: ReadOptions) -> None:
@@ -173,7 +221,8 @@ def _check_options(options: ReadOptions) -> None:
 
 def _known_formats(kind: RecordKind) -> str:
     """Names the formats that hold such records, for an error's remedy."""
-    names = [one.name for one in ADAPTERS if kind in one.kinds and one is not EMPTY]
+    known = (one for one in ADAPTERS if kind in one.kinds and one is not EMPTY)
+    names = [one.name for one in known if one not in mapped.ADAPTERS]
     return f"known formats of {kind}s are {', '.join(names)}"
 
 
@@ -317,3 +366,181 @@ def _check_columns(file: InputFile, names: Sequence[str], options: ReadOptions) 
         )
     if len(set(names)) < len(names):
         raise InputError(file.path, "two columns have the same name", "rename one")
+
+
+@dataclass(frozen=True)
+class Sample:
+    """The first rows of a file: its form, the origin of its records, and what they hold."""
+
+    form: FileForm
+    origin: str
+    columns: tuple[str, ...]
+    rows: tuple[mapped.Row, ...]
+    records: tuple[Record, ...]
+
+
+def sample_file(path: str) -> Sample:
+    """Reads the form and the first rows of a file.
+
+    Raises:
+        InputError: if it is no CSV, JSON, Parquet or xlsx with rows.
+    """
+    try:
+        with open_raw(path) as stream:
+            start = stream.read(8)
+    except (OSError, ValueError) as error:
+        raise InputError(path, "cannot be opened", "give a file that can be read") from error
+    compression = detect_compression(start)
+    if start.startswith(framing.ZIP_MAGIC):
+        found = islice(framing.sheet_records(path, ""), SAMPLE_ROWS + 1)
+        return _sample_cells(path, FileForm(FileFormat.XLSX), list(found), "map-xlsx")
+    if start.startswith(b"PAR1"):
+        return _sample_parquet(path)
+    head, _ = read_head(path, compression, SAMPLE_BYTES)
+    head = head.removeprefix(b"\xef\xbb\xbf")
+    if not head.strip():
+        raise InputError(path, "has no rows", "give a file with records")
+    if head.count(b"\0") * 100 > len(head):
+        raise InputError(path, "not text in UTF-8", "save it as CSV in UTF-8")
+    if len(head) == SAMPLE_BYTES and b"\n" in head:
+        head = head[: head.rindex(b"\n") + 1]
+    if head.lstrip()[:1] in (b"[", b"{"):
+        return _sample_objects(path, head)
+    return _sample_cells(path, *_dialect(path, head), "map-csv")
+
+
+def _dialect(path: str, head: bytes) -> tuple[FileForm, list[Record]]:
+    """Returns the delimiter by which most rows are as wide as the first, and the records."""
+    encoding = DEFAULT_ENCODING
+    try:
+        head.decode()
+    except UnicodeDecodeError as error:
+        if error.start < len(head) - 4:
+            encoding = "cp1252" if not re.search(rb"[\x81\x8d\x8f\x90\x9d]", head) else "latin-1"
+    best: tuple[float, FileForm, list[Record]] | None = None
+    for delimiter in DELIMITERS:
+        found = islice(framing.delimited_records([head], delimiter), SAMPLE_ROWS + 1)
+        records = [one for one in found if not one.fault]
+        widths = [
+            len(framing.split_delimited(one.data.decode(encoding, "replace"), delimiter))
+            for one in records[:200]
+        ]
+        if not widths or not 2 <= widths[0] <= MOST_COLUMNS:
+            continue
+        share = widths.count(widths[0]) / len(widths)
+        score = share + min(widths[0], 50) / 1000
+        form = FileForm(FileFormat.CSV, delimiter=delimiter, encoding=encoding)
+        if best is None or score > best[0]:
+            best = score, form, records
+    if best is None:
+        remedy = "give CSV, JSON, Parquet or xlsx with two columns or more"
+        raise InputError(path, "no table that can be told", remedy)
+    return best[1], best[2]
+
+
+def _sample_cells(path: str, form: FileForm, records: list[Record], name: str) -> Sample:
+    records = [one for one in records if not one.fault]
+    if not records:
+        if form.format is FileFormat.XLSX:
+            next(framing.sheet_rows(path, ""), None)  # raises what is wrong
+        raise InputError(path, "has no rows", "give a file with records")
+    delimiter = form.delimiter
+    split = [
+        framing.split_delimited(one.data.decode(form.encoding, "replace"), delimiter)
+        for one in records
+    ]
+    first = [one.strip() for one in split[0] if one.strip()]
+    data = [one for one in first if _DATA_CELL.fullmatch(one)]
+    headerless = len(data) * 3 >= len(first)
+    if headerless:
+        columns = tuple(f"column {at}" for at in range(1, len(split[0]) + 1))
+        form = replace(form, names=columns)
+    else:
+        columns = mapped.column_names(split[0])
+        split, records = split[1:], records[1:]
+    if len(columns) > MOST_COLUMNS:
+        raise InputError(path, f"has {len(columns)} columns", "leave out those of no use")
+    rows = []
+    kept = []
+    for cells, record in zip(split, records, strict=True):
+        if len(cells) == len(columns):
+            row: dict[str, list[str]] = {}
+            for column, cell in zip(columns, cells, strict=True):
+                if text := mapped.unwrapped(cell):
+                    row.setdefault(column, []).append(text)
+            rows.append(row)
+            kept.append(record)
+    header = framing.join_delimited(columns, delimiter)
+    return _checked(path, Sample(form, f"{name}:{header}", columns, tuple(rows), tuple(kept)))
+
+
+def _checked(path: str, sample: Sample) -> Sample:
+    if not any(sample.rows):
+        raise InputError(path, "has no rows", "give a file with records")
+    return sample
+
+
+def _sample_parquet(path: str) -> Sample:
+    try:
+        with open_raw(path) as stream:
+            batches = pq.ParquetFile(stream).iter_batches(min(SAMPLE_ROWS, 256))
+            batch = next(iter(batches), None)
+    except (OSError, pa.ArrowException):
+        raise InputError(path, "damaged Parquet", "export the file again") from None
+    if batch is None or not batch.num_rows:
+        raise InputError(path, "has no rows", "give a file with records")
+    records, _ = mapped.parquet_records(Origin("", "map-parquet", RecordKind.COMPLAINT), batch, 1)
+    return _sample_of_objects(path, FileForm(FileFormat.PARQUET), records, "map-parquet")
+
+
+def _sample_objects(path: str, head: bytes) -> Sample:
+    if head.lstrip()[:1] == b"[":
+        records = list(islice(framing.array_elements([head]), SAMPLE_ROWS))
+        return _sample_of_objects(path, FileForm(FileFormat.JSON), records, "map-json")
+    lines = list(
+        islice((one for one in framing.physical_lines([head]) if one.data.strip()), SAMPLE_ROWS)
+    )
+    rows = _rows_key(head, len(lines))
+    if rows:
+        blocks = mapped.array_blocks([head], rows)
+        records = list(islice(framing.array_elements(blocks), SAMPLE_ROWS))
+        return _sample_of_objects(path, FileForm(FileFormat.JSON, rows=rows), records, "map-json")
+    return _sample_of_objects(path, FileForm(FileFormat.JSONL), lines, "map-json")
+
+
+def _rows_key(head: bytes, lines: int) -> str:
+    """Returns the dotted key of the first array of objects, where a file is one JSON object."""
+    first = head.split(b"\n", 1)[0]
+    try:
+        value = framing.parse_exact_json(first)
+    except framing.BrokenJsonError:
+        value = None
+    if value is not None and lines > 1:
+        return ""
+    found = mapped.first_array(head)
+    if isinstance(value, dict) and found and "." not in found:
+        inner = value.get(found)
+        if not isinstance(inner, list) or len(value) > 12:
+            return ""  # one record that has a list
+    return found
+
+
+def _sample_of_objects(path: str, form: FileForm, records: Sequence[Record], name: str) -> Sample:
+    rows: list[mapped.Row] = []
+    kept: list[Record] = []
+    columns: dict[str, None] = {}
+    for record in records:
+        try:
+            value = framing.parse_exact_json(record.data)
+        except framing.BrokenJsonError:
+            continue
+        if not isinstance(value, dict):
+            continue
+        row: dict[str, list[str]] = {}
+        for column, text in mapped.flatten(value):
+            if len(columns) < MOST_COLUMNS:
+                columns.setdefault(column)
+            row.setdefault(column, []).append(text)
+        rows.append(row)
+        kept.append(record)
+    return _checked(path, Sample(form, name, tuple(columns), tuple(rows), tuple(kept)))

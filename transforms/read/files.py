@@ -15,6 +15,7 @@ from apache_beam.io.filesystem import CompressionTypes
 from apache_beam.io.filesystems import FileSystems
 
 from schemas.enums import RecordKind
+from schemas.mapping import DEFAULT_DELIMITER, FileForm, RecordMap
 from schemas.reject import Code
 
 BLOCK_BYTES = 1024 * 1024
@@ -34,7 +35,8 @@ class ReadOptions:
 
     A named format is not second-guessed. `source_org` is for sources that do not name
     theirs, `calls_direction` (inbound, outbound) for call records that do not say it. With
-    `passport_keys` a PASSporT that none of them signed is rejected.
+    `passport_keys` a PASSporT that none of them signed is rejected. `maps`, one a kind at most, are
+    for files of no format known; `timezone` outweighs that of a map.
     """
 
     complaints_format: str | None = None
@@ -42,6 +44,12 @@ class ReadOptions:
     source_org: str | None = None
     calls_direction: str | None = None
     passport_keys: tuple[str, ...] = ()
+    maps: tuple[RecordMap, ...] = ()
+    timezone: str | None = None
+
+    def map_for(self, kind: RecordKind) -> RecordMap | None:
+        """Returns the map of files of this kind, if one was given."""
+        return next((one for one in self.maps if one.kind is kind), None)
 
     def format_for(self, kind: RecordKind) -> str | None:
         """Returns the format that the user named for files of this kind."""
@@ -71,7 +79,8 @@ class InputFile:
     """One file of a run: its place, its name in outputs, and the format of what it holds.
 
     `header` is the column names of a CSV file, empty for other layouts; `has_header` says
-    whether its first record is one, `in_array` whether its rows are elements of a JSON array.
+    whether its first record is one, `in_array` whether its rows are elements of a JSON array. A
+    file that is read by a map has its `form`.
     """
 
     path: str
@@ -83,6 +92,12 @@ class InputFile:
     header: tuple[str, ...] = ()
     has_header: bool = False
     in_array: bool = False
+    form: FileForm | None = None
+
+    @property
+    def delimiter(self) -> str:
+        """The character between the cells of CSV."""
+        return self.form.delimiter if self.form else DEFAULT_DELIMITER
 
 
 class DamagedStreamError(Exception):

@@ -9,9 +9,12 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
+import sys
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from importlib import import_module
 from typing import Any, NamedTuple
 
 import orjson
@@ -20,7 +23,7 @@ import pyarrow.parquet as pq
 
 from schemas.enums import RecordKind
 from schemas.reject import RAW_LIMIT, Code
-from transforms.read.files import DamagedStreamError, open_raw
+from transforms.read.files import DamagedStreamError, InputError, open_raw
 
 MAX_ROW_BYTES = 8 * 1024 * 1024
 """A longer row is rejected unread: no complaint is that long, and it would fill the memory."""
@@ -183,6 +186,36 @@ def csv_records(lines: Iterable[Record]) -> Iterator[Record]:
         data = b"\n".join([line.data, *(ahead.popleft().data for _ in range(barren + 1))])
         barren = barren_bytes = 0
         yield Record(line.position, data, len(data))
+
+
+def delimited_records(
+    blocks: Iterable[bytes], delimiter: str = ",", first_line: int = 1
+) -> Iterator[Record]:
+    """Cuts a stream into records of CSV whose cells another character than a comma may part.
+
+    That character and the comma change places while the stream is cut: the rules are one.
+    """
+    if delimiter == ",":
+        yield from csv_records(physical_lines(blocks, first_line))
+        return
+    swap = bytes.maketrans(f"{delimiter},".encode(), f",{delimiter}".encode())
+    lines = physical_lines((one.translate(swap) for one in blocks), first_line)
+    for record in csv_records(lines):
+        yield record._replace(data=record.data.translate(swap))
+
+
+def split_delimited(record: str, delimiter: str) -> list[str]:
+    """Returns the cells of one record of `delimited_records`."""
+    if delimiter == ",":
+        return split_cells(record)
+    swap = str.maketrans(f"{delimiter},", f",{delimiter}")
+    return [cell.translate(swap) for cell in split_cells(record.translate(swap))]
+
+
+def join_delimited(cells: Sequence[str], delimiter: str) -> str:
+    """Joins cells to one record of `delimited_records`, quoting those that need it."""
+    swap = str.maketrans(f"{delimiter},", f",{delimiter}")
+    return join_cells([cell.translate(swap) for cell in cells]).translate(swap)
 
 
 def leaves_quote_open(line: bytes, opened: bool = False) -> bool | None:
@@ -362,6 +395,99 @@ class _ArrayCutter:
             yield Record(self.elements, text[:KEPT_BYTES], len(text), Code.ROW_TOO_LARGE)
         else:
             yield Record(self.elements, text, len(text))
+
+
+ZIP_MAGIC = b"PK\x03\x04"
+
+MOST_WORKBOOK_BYTES = 64 * 1024 * 1024
+"""A larger xlsx is refused: it is read whole."""
+
+WORKBOOK_MEMORY = 1024 * 1024 * 1024
+"""Address space of the process that reads an xlsx: a kilobyte of it can claim 17 billion cells."""
+
+WORKBOOK_SECONDS = 120
+
+
+_SHEET_PROGRAM = """
+import io, json, resource, sys
+memory, seconds, name = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
+resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
+resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))
+from python_calamine import CalamineWorkbook
+book = CalamineWorkbook.from_filelike(io.BytesIO(sys.stdin.buffer.read()))
+names = book.sheet_names
+sheet = book.get_sheet_by_name(name) if name in names or name else book.get_sheet_by_index(0)
+def text(cell):
+    if isinstance(cell, bool):
+        return str(cell).lower()
+    if isinstance(cell, float) and cell.is_integer() and abs(cell) < 1e15:
+        return str(int(cell))
+    return cell.isoformat() if hasattr(cell, "isoformat") else str(cell)
+for row in sheet.iter_rows():
+    print(json.dumps([text(one) for one in row]))
+print("end")
+"""
+
+
+def sheet_rows(path: str, sheet: str) -> Iterator[tuple[int, list[str]]]:
+    """Yields the number and cells of each row of an xlsx sheet that is not empty.
+
+    Of no name it is the first sheet.
+
+    Another process reads it, whose memory and time are bounded.
+
+    Raises:
+        InputError: if it cannot be read, or the extra is not installed.
+    """
+    try:
+        import_module("python_calamine")
+    except ImportError:
+        remedy = "pip install '.[excel]', or save the sheet as CSV"
+        raise InputError(path, "needs python-calamine to be read", remedy) from None
+    with open_raw(path) as stream:
+        data = stream.read(MOST_WORKBOOK_BYTES + 1)
+    if len(data) > MOST_WORKBOOK_BYTES:
+        raise InputError(path, "an Excel file of over 64 MiB", "save the sheet as CSV")
+    limits = [str(WORKBOOK_MEMORY), str(WORKBOOK_SECONDS), sheet]
+    program = [sys.executable, "-I", "-c", _SHEET_PROGRAM, *limits]
+    ended = False
+    with subprocess.Popen(
+        program, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+    ) as process:
+        try:
+            if process.stdin is None or process.stdout is None:
+                raise InputError(path, "cannot be read", "save the sheet as CSV")
+            try:
+                process.stdin.write(data)
+                process.stdin.close()
+            except BrokenPipeError:
+                pass
+            for number, line in enumerate(process.stdout, 1):
+                if line == b"end\n":
+                    ended = True
+                    break
+                cells = orjson.loads(line)
+                if any(cells):
+                    yield number, cells
+        finally:
+            process.kill()
+    if not ended:
+        remedy = "name a sheet that is there, or save it as CSV"
+        raise InputError(path, "no sheet of an Excel file that can be read", remedy)
+
+
+def sheet_records(path: str, sheet: str) -> Iterator[Record]:
+    """Yields the rows of an xlsx sheet as records of CSV; a sheet that breaks off ends in a fault.
+
+    Of no name it is the first sheet.
+    """
+    number = 0
+    try:
+        for number, cells in sheet_rows(path, sheet):
+            data = join_cells(cells).encode("utf-8", "replace")
+            yield Record(number, data, len(data))
+    except InputError:
+        yield Record(number + 1, b"", 0, Code.UNREADABLE_FILE)
 
 
 def parquet_batches(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from operator import itemgetter
 from typing import Any
 
@@ -14,6 +15,7 @@ from apache_beam.pvalue import PBegin, PCollection, TaggedOutput
 from schemas.enums import RecordKind
 from schemas.reject import Code
 from transforms.read import framing
+from transforms.read.adapters import mapped
 from transforms.read.adapters.base import Layout
 from transforms.read.adapters.registry import file_layout, file_origin, parse_batch, parse_records
 from transforms.read.files import InputFile, ReadOptions, decompressed_blocks
@@ -139,15 +141,19 @@ def _records(shard: Shard, kind: Layout) -> Iterator[Record]:
     file = shard.file
     stream = decompressed_blocks(file.path, file.compression, shard.start, shard.end)
     if kind == Layout.ARRAY:
-        yield from framing.array_elements(stream)
+        whole = mapped.array_blocks(stream, file.form.rows if file.form else "")
+        yield from framing.array_elements(whole)
         return
-    physical = physical_lines(stream, shard.first_line)
     if kind == Layout.LINES:
+        physical = physical_lines(stream, shard.first_line)
         yield from (line for line in physical if line.fault or line.data.strip())
         return
-    rows = framing.csv_records(physical)
-    if shard.start == 0 and file.has_header:
-        next(rows, None)
+    if kind == Layout.SHEET:
+        rows = framing.sheet_records(file.path, file.form.sheet if file.form else "")
+    else:
+        rows = framing.delimited_records(stream, file.delimiter, shard.first_line)
+    if shard.start == 0:
+        rows = islice(rows, file.has_header + (file.form.skip if file.form else 0), None)
     yield from rows
 
 

@@ -12,7 +12,6 @@ from transforms.read import framing
 from transforms.read.adapters.base import Layout
 from transforms.read.adapters.registry import file_layout
 from transforms.read.files import InputFile, open_raw, raw_blocks
-from transforms.read.framing import physical_lines
 
 SHARD_BYTES = 16 * 1024 * 1024
 
@@ -54,7 +53,7 @@ def scan_file(
     if file.compression == "none" and kind == Layout.LINES:
         starts = list(_line_starts(blocks, shard_bytes))
     elif file.compression == "none" and kind == Layout.CSV:
-        starts = list(_record_starts(blocks, shard_bytes))
+        starts = list(_record_starts(blocks, shard_bytes, file.delimiter))
     elif kind in (Layout.PARQUET, Layout.REJECTS):
         starts = _row_group_starts(file, shard_bytes)
     elif kind != Layout.EMPTY:
@@ -86,11 +85,13 @@ def _line_starts(blocks: Iterator[bytes], shard_bytes: int) -> Iterator[tuple[in
         offset += len(block)
 
 
-def _record_starts(blocks: Iterator[bytes], shard_bytes: int) -> Iterator[tuple[int, int]]:
+def _record_starts(
+    blocks: Iterator[bytes], shard_bytes: int, delimiter: str
+) -> Iterator[tuple[int, int]]:
     """Yields the same of CSV records, by the splitter that reading uses."""
     yield 0, 1
     wanted = shard_bytes
-    for record in framing.csv_records(physical_lines(blocks)):
+    for record in framing.delimited_records(blocks, delimiter):
         if record.offset >= wanted:
             yield record.offset, record.position
             wanted = record.offset + shard_bytes

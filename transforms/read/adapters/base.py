@@ -46,6 +46,7 @@ class Layout(StrEnum):
     CSV = "csv"
     ARRAY = "array"
     PARQUET = "parquet"
+    SHEET = "sheet"
     REJECTS = "rejects"
     EMPTY = "empty"
 
@@ -54,9 +55,9 @@ class Layout(StrEnum):
 class Adapter:
     """One input format: how its files are recognized, and how their records become loose rows.
 
-    A CSV format needs `header`, `needed_columns` and `convert`; a format of JSON objects or of
-    lines of text needs `read` and one of the `detect_` hooks. Functions must raise nothing on
-    hostile input: what cannot be read is a reject.
+    A CSV format needs `header`, `needed_columns` and `convert` or, by a map, `read`; a format of
+    JSON objects or of lines of text needs `read` and one of the `detect_` hooks. Functions must
+    raise nothing on hostile input: what cannot be read is a reject.
 
     Attributes:
         name: What options and outputs call the format.
@@ -69,7 +70,7 @@ class Adapter:
         rename_column: Gives a column of a header row that `header` does not name its own name.
         encoding: Of the cells of CSV.
         convert: Loose rows and rejects of rows of cells, for CSV.
-        read: Loose rows and rejects of records that are not CSV.
+        read: Loose rows and rejects of records that are not CSV, or of CSV of no header known.
         read_batch: The same of a Parquet batch whose first row has the given number in its file.
         detect_keys: Recognizes JSON objects by all the keys in the head of a file, and whether
             they lie in an array. May raise UnrecognizedError to say what is wrong with them.

@@ -49,7 +49,7 @@ def convert(origin: Origin, batch: pa.RecordBatch, first: int, options: ReadOpti
     batch = _split_emails(batch.select(known))
     known = batch.schema.names
     rejects = []
-    bad = _bad_text(batch)
+    bad = bad_text_rows(batch)
     for row in bad:
         record = Record(first + row, b"", 0)
         rejects.append(make_reject(origin, record, Code.BAD_ENCODING, "text that is not UTF-8"))
@@ -152,7 +152,7 @@ def _nested(value: Any, wanted: pa.DataType) -> Any:
     return str(value)
 
 
-def _bad_text(batch: pa.RecordBatch) -> list[int]:
+def bad_text_rows(batch: pa.RecordBatch) -> list[int]:
     """Finds the rows that hold text which is not UTF-8."""
     try:
         batch.validate(full=True)
@@ -161,7 +161,9 @@ def _bad_text(batch: pa.RecordBatch) -> list[int]:
             return [0]
         half = batch.num_rows // 2
         parts = (batch.slice(0, half), batch.slice(half))
-        first, second = (_bad_text(pa.RecordBatch.from_struct_array(_copy(one))) for one in parts)
+        first, second = (
+            bad_text_rows(pa.RecordBatch.from_struct_array(_copy(one))) for one in parts
+        )
         return first + [half + row for row in second]
     return []
 

@@ -19,6 +19,7 @@ from transforms.read.adapters import (
     ftc_do_not_call,
     ftc_sentinel,
     ftc_transcripts,
+    mapped,
     rejected_rows,
     shaken_passport,
 )
@@ -31,7 +32,7 @@ from transforms.read.adapters.base import (
     text_rows,
 )
 from transforms.read.files import InputFile, ReadOptions
-from transforms.read.framing import Origin, Record, join_cells, split_cells
+from transforms.read.framing import Origin, Record, join_delimited, split_cells
 from transforms.read.rejects import make_reject
 
 EMPTY = Adapter(
@@ -51,6 +52,7 @@ ADAPTERS = (
     asterisk_cdr.ADAPTER,
     freeswitch_cdr.ADAPTER,
     shaken_passport.ADAPTER,
+    *mapped.ADAPTERS,
     EMPTY,
 )
 """Every known format, in the order in which they are tried and messages name them."""
@@ -74,8 +76,10 @@ def file_layout(file: InputFile) -> Layout:
 def file_origin(file: InputFile) -> Origin:
     """Returns what the rows and rejects of a recognized file say of their source."""
     own = ADAPTERS_BY_NAME[file.format].header
-    header = f":{join_cells(file.header)}" if file.header and file.header != own else ""
-    return Origin(file.label, file.format + header, file.kind)
+    if not file.header or file.header == own:
+        return Origin(file.label, file.format, file.kind)
+    header = join_delimited(file.header, file.delimiter)
+    return Origin(file.label, f"{file.format}:{header}", file.kind)
 
 
 def parse_records(origin: Origin, records: Sequence[Record], options: ReadOptions) -> Parsed:

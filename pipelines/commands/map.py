@@ -1,0 +1,156 @@
+"""`ringtrace map FILE`: guesses how a company's own export is read, and shows its first rows so.
+
+The guess is a TOML file that a person can correct, and that `--map` of a run takes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from pipelines.options import UsageError, time_zone
+from pipelines.progress import printable
+from schemas.enums import Direction, RecordKind, Role
+from schemas.mapping import IGNORE, MapError, RecordMap, parse_map, write_map
+
+FLAGS = {RecordKind.COMPLAINT: "--complaints", RecordKind.CALL: "--calls"}
+
+_LONGEST = 60
+"""Characters of a value that are shown."""
+
+_WITHHELD = "(withheld)"
+
+_SUSPECTS_SIDE = {Direction.INBOUND: "calling_number", Direction.OUTBOUND: "called_number"}
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declares the flags of `ringtrace map`."""
+    parser.add_argument("file", metavar="FILE", help="CSV, JSON, JSON Lines, Parquet or xlsx")
+    parser.add_argument(
+        "--output", metavar="FILE", help="write the map here, such as MAP.toml (default: show it)"
+    )
+    parser.add_argument(
+        "--kind",
+        choices=[str(one) for one in RecordKind],
+        help="kind of record that a row is (default: guessed)",
+    )
+    parser.add_argument("--source-org", metavar="ORG", help="organisation that the records are of")
+    parser.add_argument(
+        "--timezone", type=time_zone, metavar="ZONE", help="zone of times that name none"
+    )
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Guesses the map of a file, writes and shows it; returns the exit status 0.
+
+    Raises:
+        UsageError: for a file that cannot be read as a table, or an output that exists.
+    """
+    out = Path(arguments.output) if arguments.output else None
+    if out is not None and (out.exists() or out.is_symlink()):
+        raise UsageError(f"{out}: exists; give another --output, or move it away")
+    if Path(arguments.file).is_dir():
+        raise UsageError(f"{arguments.file}: is a folder; give one of the files in it")
+    # Reading loads Arrow and Beam, which wrong usage must not wait for.
+    from transforms.read import InputError, guess_map, known_format, preview, sample_file
+
+    org, zone = arguments.source_org, arguments.timezone
+    kind = RecordKind(arguments.kind) if arguments.kind else None
+    try:
+        sample = sample_file(arguments.file)
+        guess = guess_map(sample, arguments.file, org, zone, kind)
+        text = write_map(guess.by, guess.notes, guess.unsure)
+        by = parse_map(text, arguments.output or arguments.file)
+    except InputError as error:
+        raise UsageError(str(error)) from None
+    except MapError as error:
+        raise UsageError(f"{error} (the guess cannot be used as it is)") from None
+    if out is not None:
+        try:
+            out.write_text(text, encoding="utf-8")
+        except OSError as error:
+            why = error.strerror or "cannot be written"
+            raise UsageError(f"{out}: {why}; give an --output that can be made") from None
+    else:
+        sys.stdout.write(text + "\n")
+    known = known_format(arguments.file, by.kind)
+    lines = [
+        *([f"a map is not needed: this is {known}"] if known else []),
+        *_reading_lines(by),
+        *_row_lines(preview(sample, by)),
+        *(f"CHECK {one}" for one in guess.unsure),
+        *_next_lines(arguments.file, arguments.output, by),
+    ]
+    shown = sys.stdout if out is not None else sys.stderr
+    shown.write("".join(f"{printable(one)}\n" for one in lines))
+    return 0
+
+
+def _reading_lines(by: RecordMap) -> Iterator[str]:
+    form = by.file
+    yield f"{by.file.format} of {by.kind}s" + (
+        f", parted by {form.delimiter!r}" * (form.delimiter != ",")
+    )
+    unread = [name for name, targets in by.columns.items() if targets == (IGNORE,)]
+    width = max((len(name) for name in by.read_columns), default=0)
+    for name in by.read_columns:
+        yield f"  {name:{min(width, 40)}}  {', '.join(by.columns[name])}"
+    if unread:
+        yield f"  not read: {', '.join(unread)}"
+
+
+def _row_lines(rows: list[tuple[dict[str, Any] | None, str]]) -> Iterator[str]:
+    """Yields the first rows as they are read, what is the victim's withheld."""
+    for number, (row, problem) in enumerate(rows, 1):
+        if row is None:
+            yield f"row {number}: rejected: {problem}"
+            continue
+        shown = (f"{name}={value}" for name, value in _shown_values(row))
+        yield f"row {number}: {'; '.join(shown)}"
+
+
+def _shown_values(row: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    numbers = row.get("phone_numbers") or ()
+    for one in numbers:
+        yield f"phone.{one['role']}", _WITHHELD if one["role"] == Role.VICTIM else _cut(one["raw"])
+    roles = row.get("email_roles") or ()
+    for address, role in zip(row.get("emails") or (), roles, strict=True):
+        yield f"email.{role}", _WITHHELD if role == "victim" else _cut(address)
+    suspects = _SUSPECTS_SIDE.get(Direction(row["direction"])) if _knows_side(row) else None
+    for name, value in row.items():
+        if name in ("phone_numbers", "emails", "email_roles", "unknown"):
+            continue
+        if name in ("victim_id", "caller_name", "diverted_from"):
+            yield name, _WITHHELD
+        elif name in ("calling_number", "called_number"):
+            yield name, _cut(value) if name == suspects else _WITHHELD
+        elif name == "narrative":
+            yield name, f"({len(value)} characters)"
+        elif isinstance(value, list):
+            for one in value:
+                inner = one.values() if isinstance(one, dict) else [one]
+                yield name, _cut(" ".join(str(part) for part in inner if part))
+        else:
+            yield name, _cut(value)
+
+
+def _knows_side(row: Mapping[str, Any]) -> bool:
+    return row.get("direction") in tuple(Direction)
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."
+
+
+def _next_lines(file: str, output: str | None, by: RecordMap) -> Iterator[str]:
+    if output is None:
+        yield "to use it: ringtrace map FILE --output MAP.toml"
+        return
+    import shlex
+
+    path, given = shlex.quote(output), shlex.quote(file)
+    yield f"{output}: correct what is wrong, and then"
+    yield f"ringtrace batch {FLAGS[by.kind]} {given} --map {path} --output runs/first"

@@ -1,0 +1,496 @@
+"""The map: how the columns of a company's own export become the fields of the input contract.
+
+`ringtrace map` guesses one and writes it as TOML, a person corrects it, and `--map` reads by it.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from schemas.call import CALL_INPUT
+from schemas.complaint import COMPLAINT_INPUT
+from schemas.enums import (
+    COUNTRIES,
+    CURRENCIES,
+    EMAIL_ROLES,
+    NUMBER_ROLES,
+    Channel,
+    Direction,
+    RecordKind,
+    Speaker,
+)
+
+MAP_VERSION = 1
+
+IGNORE = "ignore"
+"""The target of a column that is not read at all: a name, an address, or what nothing needs."""
+
+UNKNOWN = "unknown"
+"""The meaning of a word of which nothing is known: the field is absent."""
+
+DEFAULT_DELIMITER, DEFAULT_ENCODING, DEFAULT_DECIMAL = ",", "utf-8", "."
+
+DELIMITERS = (DEFAULT_DELIMITER, ";", "\t", "|")
+
+ENCODINGS = (DEFAULT_ENCODING, "cp1252", "latin-1", "mac_roman")
+"""Encodings in which a byte below 0x80 is ASCII, so that a row can be cut before it is decoded."""
+
+MOST_BYTES = 1024 * 1024
+"""A longer file is no map."""
+
+_SLUG = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
+
+_PLAIN_KEY = re.compile(r"[A-Za-z0-9_-]{1,64}")
+
+
+class FileFormat(StrEnum):
+    """Formats of files that a map reads."""
+
+    CSV = "csv"
+    JSONL = "jsonl"
+    JSON = "json"
+    PARQUET = "parquet"
+    XLSX = "xlsx"
+
+
+class TimeForm(StrEnum):
+    """Forms of a time: `iso` names its zone, the others need not but for epochs."""
+
+    ISO = "iso"
+    ISO_LOCAL = "iso-local"
+    MONTH_FIRST = "month-first"
+    DAY_FIRST = "day-first"
+    UNDECIDED = "undecided"
+    MONTH_NAME = "month-name"
+    EPOCH_SECONDS = "epoch-seconds"
+    EPOCH_MILLISECONDS = "epoch-milliseconds"
+    EPOCH_MICROSECONDS = "epoch-microseconds"
+    RFC_5322 = "rfc5322"
+
+
+ZONELESS = frozenset(
+    {
+        TimeForm.ISO_LOCAL,
+        TimeForm.MONTH_FIRST,
+        TimeForm.DAY_FIRST,
+        TimeForm.UNDECIDED,
+        TimeForm.MONTH_NAME,
+    }
+)
+"""Forms of times that need not name their zone."""
+
+_LISTS = ("phone_numbers", "urls", "emails", "email_roles", "remote_access", "payments")
+
+NUMBER_TARGETS = tuple(f"phone.{role}" for role in NUMBER_ROLES)
+
+EMAIL_TARGETS = tuple(f"email.{role}" for role in EMAIL_ROLES)
+
+PAYMENT_TARGETS = tuple(f"payment.{one}" for one in ("method", "payee", "amount", "currency"))
+
+URL_TARGET = "url"
+
+REMOTE_PREFIX = "remote_access."
+"""Before the name of a product, such as anydesk, whose ids on the operator's side a column has."""
+
+SCALARS: Mapping[RecordKind, tuple[str, ...]] = {
+    RecordKind.COMPLAINT: tuple(one for one in COMPLAINT_INPUT.names if one not in _LISTS),
+    RecordKind.CALL: tuple(CALL_INPUT.names),
+}
+"""The fields of one value."""
+
+TARGETS: Mapping[RecordKind, tuple[str, ...]] = {
+    RecordKind.COMPLAINT: (
+        *SCALARS[RecordKind.COMPLAINT],
+        *NUMBER_TARGETS,
+        URL_TARGET,
+        *EMAIL_TARGETS,
+        *PAYMENT_TARGETS,
+    ),
+    RecordKind.CALL: SCALARS[RecordKind.CALL],
+}
+"""All that a column may be read as, by record kind, besides `remote_access.PRODUCT`."""
+
+TIME_FIELDS = ("received_at", "occurred_at", "started_at")
+
+ID_FIELDS = {RecordKind.COMPLAINT: "complaint_id", RecordKind.CALL: "call_id"}
+
+TIME_FIELD = {RecordKind.COMPLAINT: "received_at", RecordKind.CALL: "started_at"}
+"""The time that a record must have."""
+
+WORD_VALUES: Mapping[str, Collection[str]] = {
+    "channel": tuple(Channel),
+    "direction": tuple(Direction),
+    "narrative_by": tuple(Speaker),
+    "victim_country": COUNTRIES,
+    "loss_currency": CURRENCIES,
+}
+"""Fields of a closed vocabulary, whose words a map can translate."""
+
+_NO_CONSTANT = {*TIME_FIELDS, *ID_FIELDS.values(), "victim_id", "narrative", "source_org"}
+
+
+class MapError(ValueError):
+    """A map that cannot be used; its message is one line that says what to do."""
+
+
+@dataclass(frozen=True)
+class FileForm:
+    """The form of the files of a map.
+
+    Attributes:
+        format: The format.
+        delimiter: Between the cells of CSV.
+        encoding: Of CSV.
+        names: The columns of CSV or xlsx without a header row.
+        skip: Rows of CSV or xlsx that are no records: below the header row, or at the top.
+        rows: The dotted key of the array of records in a JSON object; empty for an array.
+        sheet: The sheet of xlsx; empty for the first.
+    """
+
+    format: FileFormat
+    delimiter: str = DEFAULT_DELIMITER
+    encoding: str = DEFAULT_ENCODING
+    names: tuple[str, ...] = ()
+    skip: int = 0
+    rows: str = ""
+    sheet: str = ""
+
+
+@dataclass(frozen=True)
+class RecordMap:
+    """A map: what each column of a form of file is read as.
+
+    Attributes:
+        name: The file it was read from, for messages.
+        kind: The kind of record that a row is.
+        file: The form of the files.
+        columns: The targets of each column, by its name (dotted for an inner field).
+        times: The form of each column that is a time.
+        source_org: The organisation of rows that do not name theirs.
+        timezone: The zone of times that name none; UTC where absent.
+        decimal: What stands before the decimals of an amount.
+        constants: Values of fields that a row leaves absent.
+        words: What the words of a field of a closed vocabulary mean, by field, in lower case.
+    """
+
+    name: str
+    kind: RecordKind
+    file: FileForm
+    columns: Mapping[str, tuple[str, ...]]
+    times: Mapping[str, TimeForm] = field(default_factory=dict)
+    source_org: str | None = None
+    timezone: str | None = None
+    decimal: str = DEFAULT_DECIMAL
+    constants: Mapping[str, str] = field(default_factory=dict)
+    words: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+
+    @property
+    def read_columns(self) -> tuple[str, ...]:
+        """The columns that are read, in the order of the map."""
+        return tuple(name for name, targets in self.columns.items() if targets != (IGNORE,))
+
+    @property
+    def assumes_zone(self) -> bool:
+        """True where a time may lack its zone and the map does not name one."""
+        return self.timezone is None and not ZONELESS.isdisjoint(self.times.values())
+
+
+def parse_map(text: str, name: str) -> RecordMap:
+    """Parses the TOML of a map; `name` is that of its file.
+
+    Raises:
+        MapError: naming the file, the key and what to do.
+    """
+    if len(text) > MOST_BYTES:
+        raise MapError(f"{name}: too long for a map; give one that `ringtrace map` wrote")
+    try:
+        given = tomllib.loads(text)
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        raise MapError(f"{name}: not TOML: {error}; write one with `ringtrace map`") from None
+    reader = _Reader(name)
+    reader.known("", given, _MAP_KEYS)
+    if given.get("version") != MAP_VERSION:
+        raise reader.error("version", f"is not {MAP_VERSION}", "write one with `ringtrace map`")
+    kind = RecordKind(reader.choice("kind", given.get("kind"), tuple(RecordKind)))
+    form = _file_form(reader, given.get("file"))
+    columns = _columns(reader, given.get("columns"), kind)
+    times = {
+        column: TimeForm(reader.choice(f"times.{column}", form, tuple(TimeForm)))
+        for column, form in reader.table("times", given.get("times", {})).items()
+    }
+    for column, targets in columns.items():
+        if not set(TIME_FIELDS).isdisjoint(targets):
+            times.setdefault(column, TimeForm.ISO)
+    org = given.get("source_org")
+    if org is not None and not (isinstance(org, str) and _SLUG.fullmatch(org)):
+        raise reader.error("source_org", "is not a slug", "write it as acme or acme-bank")
+    zone = given.get("timezone")
+    if zone is not None:
+        zone = reader.text("timezone", zone)
+    return RecordMap(
+        name=name,
+        kind=kind,
+        file=form,
+        columns=columns,
+        times=times,
+        source_org=org,
+        timezone=zone,
+        decimal=reader.choice("decimal", given.get("decimal", DEFAULT_DECIMAL), (".", ",")),
+        constants=_constants(reader, given.get("constants", {}), kind),
+        words=_words(reader, given.get("words", {})),
+    )
+
+
+_MAP_KEYS = "version kind source_org timezone decimal file columns times constants words".split()
+
+_FILE_KEYS = "format delimiter encoding names skip rows sheet".split()
+
+
+@dataclass(frozen=True)
+class _Reader:
+    """Checks of the values of a map, with errors that name its file and the key."""
+
+    file: str
+
+    def error(self, key: str, problem: str, remedy: str) -> MapError:
+        return MapError(f"{self.file}: {key} {problem}; {remedy}")
+
+    def known(self, inside: str, table: Mapping[str, Any], keys: Collection[str]) -> None:
+        for key in table:
+            if key not in keys:
+                place = f"{inside}{key[:80]}"
+                raise self.error(place, "is no key of a map", f"use {', '.join(keys)}")
+
+    def table(self, key: str, value: Any) -> dict[str, Any]:
+        if not isinstance(value, dict):
+            raise self.error(key, "is not a table", f"write it as [{key}]")
+        return value
+
+    def text(self, key: str, value: Any) -> str:
+        if not isinstance(value, str) or not value.strip():
+            raise self.error(key, "is not text", "write it in quotes")
+        return value
+
+    def choice(self, key: str, value: Any, known: Collection[str]) -> str:
+        if isinstance(value, str) and value in known:
+            return value
+        few = ", ".join(repr(str(one)).strip("'") for one in known) if len(known) < 60 else "a code"
+        raise self.error(key[:120], "is not one of its values", f"use {few}")
+
+
+def _file_form(reader: _Reader, value: Any) -> FileForm:
+    given = reader.table("file", value)
+    reader.known("file.", given, _FILE_KEYS)
+    names = given.get("names", [])
+    if not isinstance(names, list) or not all(isinstance(one, str) and one for one in names):
+        raise reader.error("file.names", "is not a list of names", 'write ["first", "second"]')
+    if len(set(names)) < len(names):
+        raise reader.error("file.names", "has a name twice", "give each column its own")
+    skip = given.get("skip", 0)
+    if not isinstance(skip, int) or isinstance(skip, bool) or not 0 <= skip <= 1000:
+        raise reader.error("file.skip", "is not a number of rows", "use one from 0 to 1000")
+    texts = {key: given.get(key, "") for key in ("rows", "sheet")}
+    for key, one in texts.items():
+        if not isinstance(one, str):
+            raise reader.error(f"file.{key}", "is not text", "write it in quotes")
+    delimiter, encoding = DEFAULT_DELIMITER, DEFAULT_ENCODING
+    return FileForm(
+        format=FileFormat(reader.choice("file.format", given.get("format"), tuple(FileFormat))),
+        delimiter=reader.choice("file.delimiter", given.get("delimiter", delimiter), DELIMITERS),
+        encoding=reader.choice("file.encoding", given.get("encoding", encoding), ENCODINGS),
+        names=tuple(names),
+        skip=skip,
+        **texts,
+    )
+
+
+def _columns(reader: _Reader, value: Any, kind: RecordKind) -> dict[str, tuple[str, ...]]:
+    columns: dict[str, tuple[str, ...]] = {}
+    for column, given in reader.table("columns", value).items():
+        targets = given if isinstance(given, list) else [given]
+        key = f"columns.{column[:80]}"
+        if not targets or (IGNORE in targets and len(targets) > 1):
+            raise reader.error(key, "has no target", f'write one, or "{IGNORE}"')
+        for one in targets:
+            if isinstance(one, str) and kind is RecordKind.COMPLAINT and _is_remote(one):
+                continue
+            known = (IGNORE, *TARGETS[kind])
+            if not isinstance(one, str) or one not in known:
+                remedy = f"use {', '.join(known)}"
+                raise reader.error(key, f"is not read as anything of a {kind}", remedy)
+        columns[column] = tuple(targets)
+    fields = {one for targets in columns.values() for one in targets}
+    if TIME_FIELD[kind] not in fields:
+        remedy = f'read one as "{TIME_FIELD[kind]}", which a {kind} must have'
+        raise reader.error("columns", "give no time", remedy)
+    return columns
+
+
+def _is_remote(target: str) -> bool:
+    return target.startswith(REMOTE_PREFIX) and bool(_PLAIN_KEY.fullmatch(target[14:]))
+
+
+def _constants(reader: _Reader, value: Any, kind: RecordKind) -> dict[str, str]:
+    constants = reader.table("constants", value)
+    reader.known("constants.", constants, [one for one in SCALARS[kind] if one not in _NO_CONSTANT])
+    for name, one in constants.items():
+        reader.text(f"constants.{name}", one)
+        if name in WORD_VALUES:
+            reader.choice(f"constants.{name}", one, WORD_VALUES[name])
+    return constants
+
+
+def _words(reader: _Reader, value: Any) -> dict[str, dict[str, str]]:
+    words: dict[str, dict[str, str]] = {}
+    tables = reader.table("words", value)
+    reader.known("words.", tables, tuple(WORD_VALUES))
+    for name, given in tables.items():
+        known = (UNKNOWN, *WORD_VALUES[name])
+        words[name] = {
+            word.strip().casefold(): reader.choice(f"words.{name}.{word[:80]}", one, known)
+            for word, one in reader.table(f"words.{name}", given).items()
+        }
+    return words
+
+
+def write_map(of: RecordMap, notes: Mapping[str, str], unsure: Sequence[str] = ()) -> str:
+    """Writes a map as TOML that a person can edit.
+
+    Args:
+        of: The map.
+        notes: What to say beside a column, by its name.
+        unsure: What to check first, a line each.
+    """
+    lines = [
+        "# How ringtrace reads these files: ringtrace batch --map THIS_FILE. Correct it first.",
+        "# Every key: docs/operations.md, and docs/schemas/input/map.schema.json.",
+        *(_comment(f"CHECK {one}") for one in unsure),
+        "",
+        f"version = {MAP_VERSION}",
+        f"kind = {_quoted(of.kind)}",
+        *([f"source_org = {_quoted(of.source_org)}"] if of.source_org else []),
+        f"timezone = {_quoted(of.timezone)}"
+        if of.timezone
+        else '# timezone = "Europe/Madrid"  # of times that name no zone; without it they are UTC',
+        *([f"decimal = {_quoted(of.decimal)}"] if of.decimal != DEFAULT_DECIMAL else []),
+        "",
+        "[file]",
+        *_file_lines(of.file),
+        "",
+        "[columns]",
+        f'# "{IGNORE}", or one or a list of: {", ".join(TARGETS[of.kind])}'
+        + (f", {REMOTE_PREFIX}anydesk" if of.kind is RecordKind.COMPLAINT else ""),
+    ]
+    for column, targets in of.columns.items():
+        value = [_quoted(one) for one in targets]
+        written = value[0] if len(value) == 1 else f"[{', '.join(value)}]"
+        note = f"  {_comment(notes[column])}" if notes.get(column) else ""
+        lines.append(f"{_quoted(column)} = {written}{note}")
+    if of.times:
+        lines += ["", "[times]", f"# {', '.join(TimeForm)}"]
+        lines += [f"{_quoted(column)} = {_quoted(form)}" for column, form in of.times.items()]
+    if of.constants:
+        lines += ["", "[constants]"]
+        lines += [f"{name} = {_quoted(value)}" for name, value in of.constants.items()]
+    for name, words in of.words.items():
+        values = WORD_VALUES[name]
+        lines += ["", f"[words.{name}]"]
+        if len(values) < 60:
+            lines.append(f"# {', '.join((*values, UNKNOWN))}")
+        if name == "direction":
+            lines.append(
+                "# inbound: the caller is the suspect; outbound: the called one is. Calls of your"
+            )
+            lines.append("# customers to your own lines are neither.")
+        lines += [f"{_quoted(word)} = {_quoted(value)}" for word, value in words.items()]
+    return "\n".join(lines) + "\n"
+
+
+def _file_lines(form: FileForm) -> Iterable[str]:
+    yield f"format = {_quoted(form.format)}"
+    for key, default in (
+        ("delimiter", DEFAULT_DELIMITER),
+        ("encoding", DEFAULT_ENCODING),
+        ("rows", ""),
+        ("sheet", ""),
+    ):
+        if getattr(form, key) != default:
+            yield f"{key} = {_quoted(getattr(form, key))}"
+    if form.skip:
+        yield f"skip = {form.skip}"
+    if form.names:
+        yield f"names = [{', '.join(map(_quoted, form.names))}]"
+
+
+def _quoted(text: str) -> str:
+    """Writes a TOML basic string; what is not printable is escaped."""
+    return f'"{"".join(map(_escaped, str(text)))}"'
+
+
+def _escaped(one: str) -> str:
+    if one in '"\\':
+        return f"\\{one}"
+    return one if one.isprintable() else f"\\U{ord(one):08X}"
+
+
+def _comment(text: str) -> str:
+    """Writes a comment of one line: no character in it ends the line or moves a cursor."""
+    return "# " + "".join(one if one.isprintable() else f"<U+{ord(one):04X}>" for one in text)
+
+
+def map_schema() -> dict[str, Any]:
+    """Returns the JSON Schema of a map."""
+
+    def words(values: Collection[str]) -> dict[str, Any]:
+        return {"type": "object", "additionalProperties": {"enum": [*sorted(values), UNKNOWN]}}
+
+    targets = sorted({IGNORE, *TARGETS[RecordKind.COMPLAINT], *TARGETS[RecordKind.CALL]})
+    remote = {"type": "string", "pattern": r"^remote_access\.[A-Za-z0-9_-]{1,64}$"}
+    target = {"anyOf": [{"enum": targets}, remote]}
+    constants = sorted({one for kind in RecordKind for one in SCALARS[kind]} - _NO_CONSTANT)
+    named: dict[str, Any] = {one: {"type": "string", "minLength": 1} for one in constants}
+    named |= {one: {"enum": sorted(values)} for one, values in WORD_VALUES.items()}
+    text = {"type": "string"}
+    form = {
+        "format": {"enum": list(FileFormat)},
+        "delimiter": {"enum": list(DELIMITERS)},
+        "encoding": {"enum": list(ENCODINGS)},
+        "names": {"type": "array", "uniqueItems": True, "items": text | {"minLength": 1}},
+        "skip": {"type": "integer", "minimum": 0, "maximum": 1000},
+        "rows": text,
+        "sheet": text,
+    }
+    properties = {
+        "version": {"const": MAP_VERSION},
+        "kind": {"enum": list(RecordKind)},
+        "source_org": {"type": "string", "pattern": f"^{_SLUG.pattern}$"},
+        "timezone": {"type": "string", "description": "Zone of times that name none, else UTC."},
+        "decimal": {"enum": [".", ","]},
+        "file": _closed(form, ["format"]),
+        "columns": {
+            "type": "object",
+            "description": "What each column is read as, by its name; dotted for an inner field.",
+            "additionalProperties": {
+                "anyOf": [target, {"type": "array", "minItems": 1, "items": target}]
+            },
+        },
+        "times": {"type": "object", "additionalProperties": {"enum": list(TimeForm)}},
+        "constants": _closed(named, []),
+        "words": _closed({name: words(values) for name, values in WORD_VALUES.items()}, []),
+    }
+    about = "How the columns of a company's own export are read: the file of `--map`."
+    return {"description": about, **_closed(properties, ["version", "kind", "file", "columns"])}
+
+
+def _closed(properties: dict[str, Any], required: list[str]) -> dict[str, Any]:
+    return {
+        "type": "object",
+        "properties": properties,
+        "required": required,
+        "additionalProperties": False,
+    }

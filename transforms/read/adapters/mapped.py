@@ -1,0 +1,645 @@
+"""Any export that is no known format, by a map of its columns: CSV, JSON, Parquet and xlsx.
+
+A row is a list of texts for each column, dotted for inner fields of JSON and Parquet; the map says
+what each is. The raw row that a reject shows has only the columns that are read, and no victim's.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC
+from itertools import islice
+from typing import Any
+
+import orjson
+import pyarrow as pa
+import pyarrow.parquet as pq
+import xxhash
+
+from schemas.enums import RecordKind
+from schemas.mapping import (
+    EMAIL_TARGETS,
+    ID_FIELDS,
+    IGNORE,
+    NUMBER_TARGETS,
+    REMOTE_PREFIX,
+    SCALARS,
+    TIME_FIELD,
+    TIME_FIELDS,
+    UNKNOWN,
+    URL_TARGET,
+    FileForm,
+    FileFormat,
+    RecordMap,
+    TimeForm,
+)
+from schemas.reject import Code
+from transforms import casts
+from transforms.read import framing
+from transforms.read.adapters.base import (
+    BOTH_KINDS,
+    LOOSE_SCHEMAS,
+    Adapter,
+    Layout,
+    Parsed,
+    build_loose_batch,
+)
+from transforms.read.adapters.contract_json import safe_field_name
+from transforms.read.adapters.contract_parquet import bad_text_rows
+from transforms.read.files import InputError, InputFile, ReadOptions, open_raw
+from transforms.read.framing import BrokenJsonError, Origin, Record
+from transforms.read.rejects import Reject, make_reject
+
+Row = Mapping[str, Sequence[str]]
+"""The texts of each column of a row; one without any is absent."""
+
+_SEVERAL = re.compile(r"\s*[;,|\n/]\s*")
+
+_BLANKS = re.compile(r"[\s,;|]+")
+
+_MIN_DIGITS = 7
+
+_DIGIT = re.compile(r"\d")
+
+_NUMBER = re.compile(rb"\d(?:[ ().+-]{0,3}\d){6,}")
+
+_WRAPPED = re.compile(r'="(.*)"|\'(.*)', re.DOTALL)
+"""The forms in which spreadsheets keep a number as text."""
+
+_AMOUNT = re.compile(r"[^\d]{0,8}(\d[\d.,' \u00a0\u202f]{0,40})[^\d]{0,8}")
+
+_TAGS = ("id", "name", "key")
+"""Keys by which an item of a list names what its `value` is, as Zendesk's custom fields do."""
+
+
+class MisfitError(Exception):
+    """A file that a map does not fit; the message says why."""
+
+
+def fit_file(file: InputFile, head: bytes, by: RecordMap) -> InputFile:
+    """Returns the file as it is read by a map, by its first decompressed bytes.
+
+    Raises:
+        MisfitError: if it is of another form, or lacks a column that the map reads.
+        InputError: for xlsx that cannot be read.
+    """
+    form = by.file
+    file = replace(file, form=form)
+    if form.format in (FileFormat.JSON, FileFormat.JSONL):
+        return _fit_objects(file, head, by)
+    if form.format is FileFormat.PARQUET:
+        if not head.startswith(b"PAR1") or file.compression != "none":
+            raise MisfitError("is not Parquet")
+        try:
+            with open_raw(file.path) as stream:
+                names = pq.ParquetFile(stream).schema_arrow.names
+        except (OSError, pa.ArrowException):
+            raise MisfitError("is damaged Parquet") from None
+        _check_columns({name.partition(".")[0] for name in by.read_columns}, names, by)
+        return replace(file, format=PARQUET_ADAPTER.name)
+    name = CSV_ADAPTER.name
+    if form.format is FileFormat.XLSX and not head.startswith(framing.ZIP_MAGIC):
+        form = _REJECTS_OF_SHEETS
+    if form.format is FileFormat.XLSX:
+        name = SHEET_ADAPTER.name
+        found = islice(framing.sheet_rows(file.path, form.sheet), 1 + form.skip)
+        rows = [cells for _, cells in found]
+    else:
+        records = framing.delimited_records([head], form.delimiter)
+        whole = [one for one in islice(records, 1 + form.skip) if not one.fault]
+        try:
+            rows = [_cells(one, form) for one in whole]
+        except UnicodeDecodeError:
+            raise MisfitError(f"is not {form.encoding} text") from None
+    if by.file.names:
+        header = by.file.names
+        # The rejects of such files have a header row.
+        has_header = rows[:1] == [list(header)]
+        rows = rows if has_header else rows[form.skip :]
+        if not rows or len(rows[0]) != len(header):
+            width = len(rows[0]) if rows else 0
+            raise MisfitError(f"has {width} columns where the map names {len(header)}")
+        form = replace(form, skip=0 if has_header else form.skip)
+        return replace(file, format=name, header=header, has_header=has_header, form=form)
+    if not rows:
+        raise MisfitError("has no header row")
+    header = column_names(rows[0])
+    _check_columns(by.read_columns, header, by)
+    skip = 0
+    while skip < len(rows) - 1 and not _has_time(
+        dict(zip(header, rows[skip + 1], strict=False)), by
+    ):
+        skip += 1
+    form = replace(form, skip=skip)
+    return replace(file, format=name, header=header, has_header=True, form=form)
+
+
+_REJECTS_OF_SHEETS = FileForm(FileFormat.CSV)
+"""The form in which `ringtrace rejects` writes rows of a sheet."""
+
+
+def _has_time(cells: Mapping[str, str], by: RecordMap) -> bool:
+    """Returns whether a time can be read in a row: one that has none may be skipped."""
+    for name, form in by.times.items():
+        try:
+            if casts.time_of_form(unwrapped(cells.get(name, "")), form, UTC):
+                return True
+        except casts.TimeFormError:
+            continue
+    return False
+
+
+def column_names(cells: Sequence[str]) -> tuple[str, ...]:
+    """Returns the names of columns by a header row; one without a name is named by its place."""
+    return tuple(cell.strip() or f"column {at}" for at, cell in enumerate(cells, 1))
+
+
+def _check_columns(needed: Iterable[str], names: Iterable[str], by: RecordMap) -> None:
+    lacking = [one for one in needed if one not in set(names)]
+    if lacking:
+        few = ", ".join(one[:60] for one in lacking[:3])
+        more = f" and {len(lacking) - 3} more" if len(lacking) > 3 else ""
+        raise MisfitError(f"lacks columns that {by.name} reads ({few}{more})")
+
+
+def _fit_objects(file: InputFile, head: bytes, by: RecordMap) -> InputFile:
+    in_array = by.file.format is FileFormat.JSON
+    wanted = b"{" if not in_array or by.file.rows else b"["
+    if head.lstrip()[:1] != wanted:
+        raise MisfitError(f"is not {by.file.format} of such records")
+    blocks = array_blocks([head], by.file.rows)
+    records = framing.array_elements(blocks) if in_array else framing.physical_lines([head])
+    keys: set[str] = set()
+    for record in islice(records, 100):
+        try:
+            keys.update(name for name, _ in flatten(framing.parse_exact_json(record.data)))
+        except BrokenJsonError:
+            continue
+    times = [name for name, of in by.columns.items() if TIME_FIELD[by.kind] in of]
+    if keys.isdisjoint(times):
+        _check_columns(times, keys, by)
+    return replace(file, format=JSON_ADAPTER.name, in_array=in_array)
+
+
+def flatten(value: Any, path: str = "") -> Iterator[tuple[str, str]]:
+    """Yields the dotted path and the text of each value of a JSON value, none for null.
+
+    Items of a list have the path of the list; one that names itself has its name, too.
+    """
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            yield from flatten(inner, f"{path}.{key}" if path else key)
+    elif isinstance(value, list):
+        for item in value:
+            name, inner = _named_item(item)
+            yield from flatten(inner, f"{path}.{name}" if name else path)
+    elif value is not None and (text := _text(value)):
+        yield path, text
+
+
+def _named_item(item: Any) -> tuple[str, Any]:
+    if isinstance(item, dict) and "value" in item:
+        for tag in _TAGS:
+            if isinstance(item.get(tag), str) and len(item) == 2:
+                return item[tag], item["value"]
+    return "", item
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    return str(value).strip()
+
+
+class _KeyPath:
+    """The keys at which a scan of a JSON object is, told by its tokens one after another."""
+
+    def __init__(self) -> None:
+        self._keys: list[str] = []
+        self._last = self._name = ""
+
+    def step(self, token: re.Match[bytes]) -> str | None:
+        """Takes a token; returns the dotted key of the array that it opens, if it opens one."""
+        text = token[0]
+        if text[:1] == b'"':
+            self._last = token[1].decode("utf-8", "replace")
+        elif text == b":":
+            self._name = self._last
+        elif text in b"[{":
+            self._keys.append(self._name)
+            if text == b"[":
+                return ".".join(self._keys[1:])
+        elif self._keys:
+            self._keys.pop()
+        return None
+
+
+def array_blocks(blocks: Iterable[bytes], keys: str) -> Iterator[bytes]:
+    """Yields the bytes of the array at dotted `keys` of a JSON object; of no keys, all.
+
+    What comes before and after it is no record. Where it is absent nothing is yielded.
+    """
+    if not keys:
+        yield from blocks
+        return
+    path, depth, kept = _KeyPath(), 0, b""
+    for block in blocks:
+        data = kept + block
+        at, start = 0, 0
+        for token in _TOKEN.finditer(data):
+            text = token[0]
+            is_string = text[:1] == b'"'
+            if is_string and not token[2]:
+                break  # a later block ends it
+            at = token.end()
+            if not depth:
+                if path.step(token) == keys:
+                    depth, start = 1, token.start()
+            elif not is_string:
+                depth += (text in b"[{") - (text in b"]}")
+                if not depth:
+                    yield data[start:at]
+                    return
+        if len(data) - at > framing.MAX_ROW_BYTES:
+            at = len(data)  # a string without an end, which the cutter of the array refuses
+        if depth:
+            yield data[start:at]
+        kept = data[at:]
+    if depth and kept:
+        yield kept
+
+
+def first_array(data: bytes) -> str:
+    """Returns the dotted key of the first array of objects in a JSON object; of none, no text."""
+    path = _KeyPath()
+    for token in _TOKEN.finditer(data):
+        opened = path.step(token)
+        if opened and data[token.end() : token.end() + 200].lstrip()[:1] == b"{":
+            return opened
+    return ""
+
+
+_TOKEN = re.compile(rb'"((?:[^"\\]|\\.)*+)("?)|[\[\]{}:]', re.DOTALL)
+
+
+def read(origin: Origin, records: Sequence[Record], options: ReadOptions) -> Parsed:
+    """Reads loose rows by the map of their kind; a row that breaks it becomes a reject."""
+    by = options.map_for(origin.kind)
+    name, _, header = origin.format.partition(":")
+    form = by.file if by is not None else None
+    if by is None:
+        message = "read by a map, and none of its kind is given; give --map"
+        none = [make_reject(origin, one, Code.BAD_VALUE, message, "format") for one in records]
+        return pa.RecordBatch.from_pylist([], schema=LOOSE_SCHEMAS[origin.kind]), none
+    if form is None or form.format is not FileFormat.CSV:
+        form = _REJECTS_OF_SHEETS
+    reading = _Reading(origin, by, options)
+    is_table = name in (CSV_ADAPTER.name, SHEET_ADAPTER.name)
+    names = framing.split_delimited(header, form.delimiter) if is_table else []
+    good: list[Record] = []
+    rows: list[dict[str, Any]] = []
+    rejects: list[Reject] = []
+    for record in records:
+        try:
+            if is_table:
+                row, shown = _read_cells(record, names, form, by)
+            else:
+                row, shown = _read_object(record, by)
+            loose = reading.loose_row(row, record)
+        except _RefusedError as refused:
+            data = _without_numbers(record.data) if refused.whole else shown
+            kept = record._replace(data=data, size=len(data))
+            rejects.append(make_reject(origin, kept, *refused.why))
+            continue
+        good.append(record._replace(data=shown))
+        rows.append(loose)
+    schema = LOOSE_SCHEMAS[origin.kind]
+    fields = [
+        one for one in schema if one.name in (*SCALARS[origin.kind], *_LIST_FIELDS, "unknown")
+    ]
+    whole = pa.array(rows, pa.struct(fields))
+    columns = {one.name: whole.field(one.name) for one in fields}
+    return build_loose_batch(origin, good, columns), rejects
+
+
+def read_batch(origin: Origin, batch: pa.RecordBatch, first: int, options: ReadOptions) -> Parsed:
+    """Reads a batch of Parquet whose first row has the number `first`, each row as JSON."""
+    records, rejects = parquet_records(origin, batch, first)
+    found, refused = read(origin, records, options)
+    return found, rejects + refused
+
+
+def parquet_records(
+    origin: Origin, batch: pa.RecordBatch, first: int
+) -> tuple[list[Record], list[Reject]]:
+    """Returns the rows of a batch of Parquet as JSON objects, and a reject for every other one."""
+    bad = set(bad_text_rows(batch))
+    broken = "text that is not UTF-8"
+    rejects = [
+        make_reject(origin, Record(first + row, b"", 0), Code.BAD_ENCODING, broken)
+        for row in sorted(bad)
+    ]
+    rows = [row for row in range(batch.num_rows) if row not in bad]
+    columns = [_plain_column(one) for one in batch.take(pa.array(rows, pa.int64())).columns]
+    plain = pa.RecordBatch.from_arrays(columns, names=batch.schema.names)
+    records = []
+    for row, values in zip(rows, plain.to_pylist(), strict=True):
+        data = orjson.dumps(values, default=str)
+        record = Record(first + row, data, len(data))
+        if len(data) > framing.MAX_ROW_BYTES:
+            refused = record._replace(data=b"")
+            rejects.append(make_reject(origin, refused, Code.ROW_TOO_LARGE, "a row of over 8 MiB"))
+        else:
+            records.append(record)
+    return records, rejects
+
+
+def _plain_column(column: pa.Array) -> pa.Array:
+    """Returns times in microseconds, which Python has, and no binary columns."""
+    if pa.types.is_timestamp(column.type):
+        return column.cast(pa.timestamp("us", column.type.tz), safe=False)
+    if pa.types.is_binary(column.type) or pa.types.is_large_binary(column.type):
+        return pa.nulls(len(column))
+    return column
+
+
+class _RefusedError(Exception):
+    """A row that is a reject: code, message and field; `whole` where its columns are not known."""
+
+    def __init__(self, code: Code, message: str, field: str | None = None, *, whole: bool) -> None:
+        super().__init__(message)
+        self.why = (code, message, field)
+        self.whole = whole
+
+
+def _without_numbers(data: bytes) -> bytes:
+    """Masks all numbers that may be a phone's in a row of which no column can be told."""
+    return _NUMBER.sub(lambda found: re.sub(rb"\d", b"#", found[0]), data)
+
+
+def _cells(record: Record, form: FileForm) -> list[str]:
+    return framing.split_delimited(record.data.decode(form.encoding), form.delimiter)
+
+
+def _read_cells(
+    record: Record, names: Sequence[str], form: FileForm, by: RecordMap
+) -> tuple[Row, bytes]:
+    """Returns the columns of a row of cells, and the row as a reject may show it."""
+    if b"\0" in record.data:
+        raise _RefusedError(Code.BROKEN_CSV, "a NUL byte in the row", whole=True)
+    try:
+        cells = _cells(record, form)
+    except UnicodeDecodeError:
+        raise _RefusedError(Code.BAD_ENCODING, f"not {form.encoding} text", whole=True) from None
+    if len(cells) != len(names):
+        message = f"{len(cells)} cells where the header has {len(names)}"
+        raise _RefusedError(Code.BROKEN_CSV, message, whole=True)
+    row: dict[str, list[str]] = {}
+    shown = []
+    for name, cell in zip(names, cells, strict=True):
+        text = unwrapped(cell)
+        if text:
+            row.setdefault(name, []).append(text)
+        shown.append(_shown(cell, by.columns.get(name)))
+    return row, framing.join_delimited(shown, form.delimiter).encode(form.encoding, "replace")
+
+
+def unwrapped(cell: str) -> str:
+    """Returns the text of a cell without blanks, and without what keeps a spreadsheet's as text."""
+    text = cell.strip()
+    wrapped = _WRAPPED.fullmatch(text)
+    return (wrapped[1] or wrapped[2] or "").strip() if wrapped else text
+
+
+def _shown(text: str, targets: tuple[str, ...] | None) -> str:
+    """Returns a value as a reject may show: what is not read is left out, a victim's masked."""
+    if targets is None or targets == (IGNORE,):
+        return ""
+    if "email.victim" in targets:
+        return re.sub(r"\w", "#", text)
+    return _DIGIT.sub("#", text) if "phone.victim" in targets else text
+
+
+def _read_object(record: Record, by: RecordMap) -> tuple[Row, bytes]:
+    """Returns the columns of a JSON object, and the object as a reject may show it."""
+    try:
+        value = framing.parse_exact_json(record.data)
+    except BrokenJsonError as broken:
+        raise _RefusedError(broken.code, broken.message, whole=True) from None
+    if not isinstance(value, dict):
+        message = "a JSON value, but not an object"
+        raise _RefusedError(Code.NOT_AN_OBJECT, message, whole=True)
+    row: dict[str, list[str]] = {}
+    for name, text in flatten(value):
+        row.setdefault(name, []).append(text)
+    return row, orjson.dumps(_shown_value(value, "", by) or {})
+
+
+def _shown_value(value: Any, path: str, by: RecordMap) -> Any:
+    if isinstance(value, dict):
+        inner = {
+            key: _shown_value(one, f"{path}.{key}" if path else key, by)
+            for key, one in value.items()
+        }
+        return {key: one for key, one in inner.items() if one is not None} or None
+    if isinstance(value, list):
+        items = []
+        for one in value:
+            name, inner = _named_item(one)
+            if not name:
+                items.append(_shown_value(one, path, by))
+            elif (shown := _shown_value(inner, f"{path}.{name}", by)) is not None:
+                items.append({**one, "value": shown})
+        return [one for one in items if one is not None] or None
+    if value is None or not (shown := _shown(_text(value), by.columns.get(path))):
+        return None
+    return shown
+
+
+class _Reading:
+    """The reading of rows of one origin by a map."""
+
+    def __init__(self, origin: Origin, by: RecordMap, options: ReadOptions) -> None:
+        self._kind = origin.kind
+        self._by = by
+        self._zone = casts.parse_zone(options.timezone or by.timezone or "UTC")
+        self._org = options.source_org or by.source_org
+        self._direction = options.calls_direction
+        self._columns: dict[str, list[str]] = {}
+        for name, targets in by.columns.items():
+            for target in targets:
+                self._columns.setdefault(target, []).append(name)
+        self._times: dict[tuple[str, TimeForm], str | casts.TimeFormError | None] = {}
+
+    def loose_row(self, row: Row, record: Record) -> dict[str, Any]:
+        """Returns the fields of a row. Raises _RefusedError for a time that cannot be read."""
+        loose: dict[str, Any] = {one: self._scalar(one, row) for one in SCALARS[self._kind]}
+        id_field = ID_FIELDS[self._kind]
+        if id_field not in self._columns:
+            loose[id_field] = f"row-{xxhash.xxh3_128_hexdigest(record.data)[:16]}"
+        loose["source_org"] = loose["source_org"] or self._org
+        for name, value in self._by.constants.items():
+            loose[name] = loose[name] or value
+        if self._kind is RecordKind.CALL:
+            if "direction" not in self._columns:
+                loose["direction"] = loose["direction"] or self._direction
+        else:
+            loose |= self._lists(row)
+        unknown = {safe_field_name(name) for name in row if name not in self._by.columns}
+        loose["unknown"] = sorted(unknown) or None
+        return loose
+
+    def _texts(self, target: str, row: Row) -> list[str]:
+        return [text for name in self._columns.get(target, ()) for text in row.get(name, ())]
+
+    def _scalar(self, field: str, row: Row) -> str | None:
+        texts = self._texts(field, row)
+        if not texts:
+            return None
+        if field in TIME_FIELDS:
+            return self._time(field, texts)
+        if field == "narrative":
+            return "\n\n".join(dict.fromkeys(texts))
+        first = texts[0]
+        words = self._by.words.get(field)
+        if words is not None and (meant := words.get(first.strip().casefold())) is not None:
+            return None if meant == UNKNOWN else meant
+        if field == "direction" and words is not None:
+            return "unmapped"  # counted as a word that is not known, and never taken for one
+        if field == "victim_country":
+            return casts.country_code(first) or first
+        return self._amount(first) if field in ("loss_amount", "duration_seconds") else first
+
+    def _time(self, field: str, texts: Sequence[str]) -> str | None:
+        """Returns the time in UTC; a date and a time of day in columns of their own are joined."""
+        forms = [self._by.times[name] for name in self._columns[field] if name in self._by.times]
+        key = (" ".join(texts), forms[0])
+        if key not in self._times:
+            if len(self._times) > _MOST_TIMES:
+                self._times.clear()
+            self._times[key] = self._read_time(*key)
+        found = self._times[key]
+        if isinstance(found, casts.TimeFormError):
+            raise _RefusedError(Code.BAD_TIMESTAMP, str(found), field, whole=False)
+        return found
+
+    def _read_time(self, text: str, form: TimeForm) -> str | casts.TimeFormError | None:
+        try:
+            time = casts.time_of_form(text, form, self._zone)
+        except casts.TimeFormError as error:
+            return error
+        return time.isoformat() if time else None
+
+    def _amount(self, text: str) -> str:
+        """Returns a number without currency and separators of thousands, as far as it is one."""
+        found = _AMOUNT.fullmatch(text)
+        if not found:
+            return text
+        thousands = "," if self._by.decimal == "." else "."
+        plain = re.sub(rf"[{thousands}' \u00a0\u202f]", "", found[1]).replace(self._by.decimal, ".")
+        return f"-{plain}" if "-" in text[: found.start(1)] or text.startswith("(") else plain
+
+    def _lists(self, row: Row) -> dict[str, Any]:
+        numbers = [
+            {"raw": raw, "role": target.partition(".")[2]}
+            for target in NUMBER_TARGETS
+            for text in self._texts(target, row)
+            for raw in _several_numbers(text)
+        ]
+        emails = [
+            (address, target.partition(".")[2])
+            for target in EMAIL_TARGETS
+            for text in self._texts(target, row)
+            for address in _BLANKS.split(text)
+            if address
+        ]
+        remote = [
+            {"tool": target.removeprefix(REMOTE_PREFIX), "id": text}
+            for target in self._columns
+            if target.startswith(REMOTE_PREFIX)
+            for text in self._texts(target, row)
+        ]
+        method, payee, amount, currency = (
+            next(iter(self._texts(f"payment.{one}", row)), None)
+            for one in ("method", "payee", "amount", "currency")
+        )
+        payment = {
+            "method": method,
+            "payee": payee,
+            "amount": self._amount(amount) if amount else None,
+            "currency": currency,
+        }
+        urls = [one for text in self._texts(URL_TARGET, row) for one in text.split()]
+        return {
+            "phone_numbers": numbers or None,
+            "urls": urls or None,
+            "emails": [one for one, _ in emails] or None,
+            "email_roles": [role for _, role in emails] or None,
+            "remote_access": remote or None,
+            "payments": [payment] if any(payment.values()) else None,
+        }
+
+
+_LIST_FIELDS = ("phone_numbers", "urls", "emails", "email_roles", "remote_access", "payments")
+
+_MOST_TIMES = 100_000
+"""Distinct times that are remembered."""
+
+
+def _several_numbers(text: str) -> list[str]:
+    """Splits a cell with several numbers, where each part has enough digits to be one."""
+    parts = [one for one in _SEVERAL.split(text) if one]
+    enough = all(len(_DIGIT.findall(one)) >= _MIN_DIGITS for one in parts)
+    return parts if len(parts) > 1 and enough else [text]
+
+
+def _check_options(options: ReadOptions) -> None:
+    for by in options.maps:
+        if sum(one.kind is by.kind for one in options.maps) > 1:
+            raise InputError(by.name, f"a second map of {by.kind}s", "give one a kind")
+    for zone in (options.timezone, *(one.timezone for one in options.maps)):
+        try:
+            casts.parse_zone(zone or "UTC")
+        except ValueError:
+            remedy = "name one as Europe/Madrid, or an offset as +05:30"
+            raise InputError("timezone", "no such zone", remedy) from None
+
+
+CSV_ADAPTER = Adapter(
+    name="map-csv",
+    description="CSV read by a map",
+    kinds=BOTH_KINDS,
+    layout=Layout.CSV,
+    read=read,
+    check_options=_check_options,
+)
+
+SHEET_ADAPTER = Adapter(
+    name="map-xlsx",
+    description="Excel read by a map",
+    kinds=BOTH_KINDS,
+    layout=Layout.SHEET,
+    read=read,
+)
+
+JSON_ADAPTER = Adapter(
+    name="map-json",
+    description="JSON objects read by a map",
+    kinds=BOTH_KINDS,
+    layout=Layout.LINES,
+    in_array=True,
+    read=read,
+)
+
+PARQUET_ADAPTER = Adapter(
+    name="map-parquet",
+    description="Parquet read by a map",
+    kinds=BOTH_KINDS,
+    layout=Layout.PARQUET,
+    read=read,  # a rejected row is kept as a JSON object
+    read_batch=read_batch,
+)
+
+ADAPTERS = (CSV_ADAPTER, SHEET_ADAPTER, JSON_ADAPTER, PARQUET_ADAPTER)

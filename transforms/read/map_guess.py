@@ -1,0 +1,617 @@
+"""Guesses the map of a company's own export, by the names of its columns and what is in them.
+
+A guess errs to the side that harms nobody: a number of which it is not certain whose it is counts
+as the victim's, an address of the web or a payee as nothing, and a call names neither side.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC
+from functools import cache, cached_property
+from pathlib import Path
+from typing import Any
+
+import phonenumbers
+
+from schemas.enums import CURRENCIES, Channel, RecordKind, Role
+from schemas.mapping import ID_FIELDS, IGNORE, TIME_FIELD, UNKNOWN, ZONELESS, RecordMap, TimeForm
+from transforms import casts
+from transforms.casts import plain_words, word_lists
+from transforms.read.adapters import mapped
+from transforms.read.detect import Sample
+from transforms.read.files import InputError, ReadOptions
+from transforms.read.framing import Origin
+
+SURE, MOST = 0.95, 0.8
+"""Shares of the values of a column that must be of one sort."""
+
+_REGIONS = "US GB CA AU IN DE FR ES IT NL BR MX IE SG JP CN".split()
+"""Regions under which national numbers are tried; the first that reads most is taken."""
+
+_PHONE_SHAPE = re.compile(r"(?:tel:|sip:)?\+?[\d\s().\-/\u2010-\u2015'=\"]{7,30}(?:@\S+)?")
+
+_FORMATTED = re.compile(r"[+() .-]")
+
+_EMAIL = re.compile(r"[^\s@]{1,64}@[^\s@]{1,190}\.[A-Za-z]{2,24}")
+
+_URL = re.compile(r"(?:h..ps?://|www\.)\S{4,2000}", re.IGNORECASE)
+
+_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:/#@-]{0,127}")
+
+_AMOUNT = re.compile(r"[^\d\w]{0,3}[A-Z]{0,3}\s?\d[\d.,' ]{0,20}\s?[^\d\w]?[A-Z]{0,3}")
+
+_DECIMAL_COMMA = re.compile(r"\d,\d{1,2}\D{0,4}$|\.\d{3},")
+
+_DECIMAL_POINT = re.compile(r"\d\.\d{1,2}\D{0,4}$|,\d{3}\.")
+
+_ARTICLES = frozenset(
+    "a an the of de del du des da do di la el le der die das dem l d van het".split()
+)
+
+_NOT_AN_ORGANISATION = frozenset(
+    """
+    export exports report reports data dump case cases ticket tickets complaint complaints call
+    calls cdr cdrs log logs records record contact contacts incident incidents list all full final
+    new sheet csv json table query results file part sample denuncias reclamaciones casos llamadas
+    fall falle anrufe plaintes appels
+    """.split()
+)
+
+
+@dataclass(frozen=True)
+class Guess:
+    """A guessed map, with what to say beside its columns, and what it is unsure of, a line each."""
+
+    by: RecordMap
+    notes: Mapping[str, str]
+    unsure: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of a sample: its name in plain words, and the texts in it."""
+
+    name: str
+    words: str
+    texts: tuple[str, ...]
+    rows: int
+
+    def share(self, fits: Callable[[str], object]) -> float:
+        """Returns the share of the texts that fit."""
+        return sum(1 for one in self.texts if fits(one)) / len(self.texts) if self.texts else 0.0
+
+    def named(self, phrases: Iterable[str]) -> int:
+        """Returns how well a phrase fits the name: its words, and more where it is the whole."""
+        best = 0
+        for phrase in map(_without_articles, phrases):
+            if f" {phrase} " in f" {self.words} ":
+                best = max(best, len(phrase.split()) + (10 if phrase == self.words else 0))
+        return best
+
+    @cached_property
+    def time_forms(self) -> tuple[TimeForm, ...]:
+        """The forms by which nearly all texts are times."""
+        texts = self.texts[:300]
+        return tuple(form for form in TimeForm if texts and _time_share(texts, form) >= SURE)
+
+    @cached_property
+    def is_prose(self) -> bool:
+        """True for words of people, which numbers and links may be among."""
+        long = sum(1 for one in self.texts if len(one.split()) >= 8)
+        return bool(self.texts) and long / len(self.texts) >= 0.3
+
+    @cached_property
+    def is_id(self) -> bool:
+        """True where each row has a short text of its own."""
+        distinct = len(set(self.texts))
+        return (
+            distinct == len(self.texts)
+            and len(self.texts) >= self.rows * SURE
+            and self.share(_ID.fullmatch) >= SURE
+            and self.share(_EMAIL.fullmatch) < 0.05
+        )
+
+    def numbers(self, region: str | None) -> float:
+        """Returns the share of the texts that are valid telephone numbers."""
+        return self.share(lambda one: _is_number(one, region))
+
+
+@cache
+def _without_articles(words: str) -> str:
+    return " ".join(one for one in words.split() if one not in _ARTICLES) or words
+
+
+def _time_share(texts: Sequence[str], form: TimeForm) -> float:
+    read = 0
+    for text in texts:
+        try:
+            time = casts.time_of_form(text, form, UTC)
+        except casts.TimeFormError as error:
+            read += form is TimeForm.UNDECIDED and "may be first or second" in str(error)
+            continue
+        read += time is None or casts.EARLIEST_DATE <= time < casts.LATEST_DATE
+    return read / len(texts)
+
+
+def _is_number(text: str, region: str | None) -> bool:
+    if len(text) > 60 or not _PHONE_SHAPE.fullmatch(text):
+        return False
+    bare = re.sub(r"^(?:tel|sip):|@.*|[='\"]", "", text)
+    try:
+        return phonenumbers.is_valid_number(phonenumbers.parse(bare, region))
+    except phonenumbers.NumberParseException:
+        return False
+
+
+def guess_map(
+    sample: Sample, path: str, org: str | None, zone: str | None, kind: RecordKind | None = None
+) -> Guess:
+    """Guesses the map of a sample; what is given outweighs the guess."""
+    return _Guesser(sample, path, org, zone, kind).guess()
+
+
+class _Guesser:
+    """The guess of one map: its columns are given out one after another, the surest first."""
+
+    def __init__(
+        self, sample: Sample, path: str, org: str | None, zone: str | None, kind: RecordKind | None
+    ) -> None:
+        self._sample = sample
+        self._path = path
+        self._org = org
+        self._zone = zone
+        self._lists = word_lists()
+        self._columns = {name: _column(sample, name) for name in sample.columns}
+        self._targets: dict[str, tuple[str, ...]] = {}
+        self._notes: dict[str, str] = {}
+        self._unsure: list[str] = []
+        self._times: dict[str, TimeForm] = {}
+        self._constants: dict[str, str] = {}
+        self._words: dict[str, dict[str, str]] = {}
+        self._decimal = "."
+        self._region, region_sure = self._national_region()
+        self._numbers = [one for one in self._columns.values() if self._has_numbers(one)]
+        desk = [
+            one for one in self._columns.values() if self._named(one, "marks", "service_desk") > 10
+        ]
+        self._is_desk = len(desk) >= 3 or any(
+            one.name.startswith("caller_id.") for one in self._columns.values()
+        )
+        self._region_sure = region_sure
+        self._kind = kind or self._record_kind()
+
+    def guess(self) -> Guess:
+        """Returns the guess."""
+        self._guess_times()
+        self._guess_id()
+        if self._kind is RecordKind.CALL:
+            self._guess_call()
+        else:
+            self._guess_complaint()
+        self._guess_country()
+        for column in self._columns.values():
+            if column.name not in self._targets:
+                self._targets[column.name] = (IGNORE,)
+                if self._named(column, "never", "person") or self._named(column, "never", "place"):
+                    self._notes.setdefault(column.name, "who or where somebody is: never read")
+        if not self._org:
+            self._org, known = _organisation(self._path)
+            self._unsure.append(
+                f"source_org: {self._org!r} is {'from the file name' if known else 'made up'}; "
+                "write your own, or give --source-org"
+            )
+        zoneless = sorted(one for one, form in self._times.items() if form in ZONELESS)
+        if zoneless and not self._zone:
+            self._unsure.append(
+                f"timezone: times of {', '.join(map(repr, zoneless[:3]))} name no zone and are "
+                "read as UTC; write timezone, or give --timezone"
+            )
+        if TIME_FIELD[self._kind] not in {one for of in self._targets.values() for one in of}:
+            raise InputError(
+                self._path,
+                f"no column of times that every {self._kind} must have was found",
+                "add one, such as when it was created",
+            )
+        by = RecordMap(
+            name=self._path,
+            kind=self._kind,
+            file=self._sample.form,
+            columns={name: self._targets[name] for name in self._columns},
+            times=self._times,
+            source_org=self._org,
+            timezone=self._zone,
+            decimal=self._decimal,
+            constants=self._constants,
+            words=self._words,
+        )
+        return Guess(by, self._notes, tuple(self._unsure))
+
+    def _named(self, column: Column, *keys: str) -> int:
+        found: Any = self._lists
+        for key in keys:
+            found = found[key]
+        return column.named(found)
+
+    def _free(self) -> Iterator[Column]:
+        return (one for one in self._columns.values() if one.name not in self._targets)
+
+    def _take(self, column: Column | None, target: str, note: str = "") -> bool:
+        if column is None:
+            return False
+        self._targets[column.name] = (*self._targets.get(column.name, ()), target)
+        if note:
+            self._notes[column.name] = note
+        return True
+
+    def _best(self, table: str, field: str, fits: Callable[[Column], bool]) -> Column | None:
+        """Returns the free column that a field's names fit best, of those whose texts fit."""
+        scored = [
+            (self._named(one, table, field), one)
+            for one in self._free()
+            if one.texts and not self._is_person(one)
+        ]
+        fitting = [(score, one) for score, one in scored if score and fits(one)]
+        return max(fitting, key=lambda pair: pair[0])[1] if fitting else None
+
+    def _is_person(self, column: Column) -> bool:
+        """Returns whether a name says who or where somebody is, and nothing says it better."""
+        never = max(self._named(column, "never", one) for one in ("person", "place"))
+        words = column.words.split()
+        return never > 10 or bool(never and words and words[-1] in ("name", "address", "nombre"))
+
+    def _national_region(self) -> tuple[str | None, bool]:
+        """Returns the region that reads most of the numbers that name no country."""
+        texts = [
+            text
+            for one in self._columns.values()
+            if self._named(one, "numbers", "phone") and not one.is_prose
+            for text in one.texts[:200]
+            if _PHONE_SHAPE.fullmatch(text) and not text.startswith(("+", "00", "sip:+", "tel:+"))
+        ]
+        if not texts:
+            return None, True
+        counts = {region: sum(_is_number(one, region) for one in texts) for region in _REGIONS}
+        region = max(_REGIONS, key=lambda one: counts[one])
+        if counts[region] < MOST * len(texts):
+            return None, True
+        return region, False
+
+    def _has_numbers(self, column: Column) -> bool:
+        if column.is_prose or not column.texts or column.time_forms:
+            return False
+        share = column.numbers(self._region)
+        named = self._named(column, "numbers", "phone")
+        formatted = column.share(_FORMATTED.search)
+        return share >= MOST and formatted >= 0.5 if not named else share >= 0.4
+
+    def _record_kind(self) -> RecordKind:
+        columns = list(self._columns.values())
+        prose = any(one.is_prose for one in columns)
+        signs = sum(
+            any(self._named(one, "call", field) > 10 for one in columns)
+            for field in (
+                "duration_seconds",
+                "direction",
+                "calling_number",
+                "called_number",
+                "trunk",
+            )
+        )
+        if prose or any(self._named(one, "complaint", "loss_amount") > 1 for one in columns):
+            return RecordKind.COMPLAINT
+        if signs >= 2:
+            return RecordKind.CALL
+        if signs:
+            self._unsure.append(
+                "kind: these rows may be calls; --kind call makes a map of such records"
+            )
+        return RecordKind.COMPLAINT
+
+    def _guess_times(self) -> None:
+        table = str(self._kind)
+        needed = TIME_FIELD[self._kind]
+        for field in (needed, *(["occurred_at"] if needed == "received_at" else [])):
+            column = self._best(table, field, lambda one: bool(one.time_forms))
+            if column is None and field == needed:
+                times = [one for one in self._free() if _is_calendar(one)]
+                column = times[0] if times else None
+                if column is not None:
+                    self._unsure.append(f"{field}: {column.name!r} has times, and no better name")
+            if column is not None:
+                self._take(column, field)
+                self._times[column.name] = self._time_form(column)
+        if needed == "received_at" and not any(needed in of for of in self._targets.values()):
+            # The time of the scam is the only one: the report was received then or later.
+            for name, of in list(self._targets.items()):
+                if of == ("occurred_at",):
+                    self._targets[name] = (needed, "occurred_at")
+                    self._unsure.append(f"received_at: {name!r} is the only time there is")
+
+    def _time_form(self, column: Column) -> TimeForm:
+        forms = column.time_forms
+        if TimeForm.ISO in forms:
+            return TimeForm.ISO
+        if TimeForm.MONTH_FIRST in forms and TimeForm.DAY_FIRST in forms:
+            self._unsure.append(
+                f"times: no row shows whether {column.name!r} is month-first or day-first; until "
+                "you write which, rows that can be read both ways are rejects"
+            )
+            return TimeForm.UNDECIDED
+        return forms[0]
+
+    def _guess_id(self) -> None:
+        field = ID_FIELDS[self._kind]
+        if self._best_into(field, lambda one: one.is_id and one not in self._numbers):
+            return
+        self._unsure.append(
+            f"{field}: no column has one of its own in each row; made of its content"
+        )
+
+    def _best_into(self, field: str, fits: Callable[[Column], bool], note: str = "") -> bool:
+        return self._take(self._best(str(self._kind), field, fits), field, note)
+
+    def _guess_complaint(self) -> None:
+        self._guess_numbers()
+        self._guess_suspects_own()
+        self._best_into("loss_amount", lambda one: one.share(_AMOUNT.fullmatch) >= MOST)
+        for name, of in self._targets.items():
+            if of == ("loss_amount",):
+                self._guess_decimal(self._columns[name])
+        self._best_into("loss_currency", lambda one: one.share(_is_currency) >= SURE)
+        self._best_into("victim_id", _is_pseudonym, "shown in outputs: a pseudonym, never a name")
+        for field in ("victim_region", "claimed_brand"):
+            self._best_into(field, lambda one: not one.is_prose and one.share(_is_short) >= SURE)
+        self._best_into("language", lambda one: one.share(_is_language) >= SURE)
+        self._guess_words("channel")
+        for column in list(self._free()):
+            named = self._named(column, "complaint", "narrative")
+            if column.is_prose or (named > 10 and column.share(_has_words) >= 0.5):
+                self._take(column, "narrative", "" if named else "prose")
+
+    def _guess_numbers(self) -> None:
+        """Gives each number column a role; whose it is must be certain for it to be a suspect's."""
+        sides = self._lists["sides"]
+        victims = [
+            one
+            for one in self._numbers
+            if one.named(sides["victim"])
+            and not one.named(sides["suspect"])
+            and not one.named(sides["caller_id"])
+        ]
+        for column in self._numbers:
+            if column.name in self._targets:
+                continue
+            suspect, victim = column.named(sides["suspect"]), column.named(sides["victim"])
+            callback, caller = column.named(sides["callback"]), column.named(sides["caller_id"])
+            if suspect and not victim:
+                if callback:
+                    self._take(column, f"phone.{Role.CALLBACK}")
+                else:
+                    self._take(column, f"phone.{Role.CALLER_ID}")
+                    if not caller:
+                        self._unsure.append(
+                            f"numbers: {column.name!r} is the suspect's; write phone.callback if "
+                            "it is what victims were told to call: a caller id can be forged"
+                        )
+            elif caller > callback and caller > 1 and self._never_the_victims(column, victims):
+                self._take(
+                    column, f"phone.{Role.CALLER_ID}", "never the number of the victim beside it"
+                )
+            elif column.named(sides["mentioned"]) and not victim and not suspect:
+                self._take(column, f"phone.{Role.MENTIONED}")
+            else:
+                self._take(column, f"phone.{Role.VICTIM}")
+                if not victim or suspect or callback or caller:
+                    self._unsure.append(
+                        f"numbers: whose {column.name!r} is cannot be told, so it is withheld as "
+                        "a victim's; write phone.callback, phone.caller_id or phone.mentioned if "
+                        "not"
+                    )
+
+    def _never_the_victims(self, column: Column, victims: Sequence[Column]) -> bool:
+        """Returns whether another column has the victim's number, and never the same as this."""
+        if self._is_desk or not victims:
+            return False
+        both = 0
+        for row in self._sample.rows:
+            mine = {_digits(one) for one in row.get(column.name, ())}
+            theirs = {_digits(one) for other in victims for one in row.get(other.name, ())}
+            if mine & theirs:
+                return False
+            both += bool(mine and theirs)
+        return both >= 5
+
+    def _guess_suspects_own(self) -> None:
+        """Reads sites, addresses, payees and ids only where the name says whose they are."""
+        sides = self._lists["sides"]
+        for column in list(self._free()):
+            suspect = column.named(sides["suspect"]) and not column.named(sides["victim"])
+            if column.share(_EMAIL.fullmatch) >= MOST:
+                self._take(column, "email.sender" if suspect else "email.victim")
+                continue
+            is_url = column.share(_URL.match) >= 0.5
+            if is_url or (self._named(column, "suspect_only", "url") > 10 and not column.is_prose):
+                if suspect:
+                    self._take(column, "url")
+                elif is_url:
+                    self._unsure.append(
+                        f"{column.name!r}: links are not read, as they may be your own; write url "
+                        "if victims were sent there"
+                    )
+                    self._take(column, IGNORE)
+                continue
+            for key, target in (
+                ("payee", "payment.payee"),
+                ("anydesk", "remote_access.anydesk"),
+                ("teamviewer", "remote_access.teamviewer"),
+            ):
+                if not self._named(column, "suspect_only", key) or column.is_prose:
+                    continue
+                if suspect:
+                    self._take(column, target)
+                else:
+                    self._unsure.append(
+                        f"{column.name!r}: is not read, as it may be the victim's own; write "
+                        f"{target} if it is the suspect's"
+                    )
+                    self._take(column, IGNORE)
+                break
+
+    def _guess_decimal(self, column: Column) -> None:
+        commas = sum(1 for one in column.texts if _DECIMAL_COMMA.search(one))
+        points = sum(1 for one in column.texts if _DECIMAL_POINT.search(one))
+        if commas > points:
+            self._decimal = ","
+        signs = Counter(sign for one in column.texts for sign in one if sign in _CURRENCY_SIGNS)
+        if len(signs) == 1:
+            self._constants["loss_currency"] = _CURRENCY_SIGNS[next(iter(signs))]
+
+    def _guess_words(self, field: str) -> None:
+        known = self._lists["words"][field]
+
+        def fits(column: Column) -> bool:
+            distinct = {plain_words(one) for one in column.texts}
+            return len(distinct) <= 20 and any(one in known for one in distinct)
+
+        column = self._best(str(self._kind), field, fits)
+        if column is None:
+            return
+        self._take(column, field)
+        words = sorted({one.strip().casefold() for one in column.texts if len(one) <= 60})
+        otherwise = str(Channel.OTHER) if field == "channel" else UNKNOWN
+        self._words[field] = {one: known.get(plain_words(one), otherwise) for one in words}
+
+    def _guess_call(self) -> None:
+        sides = self._lists["sides"]
+        for field in ("calling_number", "called_number"):
+            self._best_into(field, lambda one: one in self._numbers)
+        suspects = [
+            one
+            for one in self._numbers
+            if one.named(sides["suspect"]) and not one.named(sides["victim"])
+        ]
+        self._best_into("duration_seconds", lambda one: one.share(_is_seconds) >= SURE)
+        self._guess_words("direction")
+        sure = False
+        if len(suspects) == 1:
+            sure = self._direction_by(suspects[0])
+        if not sure:
+            if "direction" in self._words:
+                words = self._words["direction"]
+                self._words["direction"] = dict.fromkeys(words, UNKNOWN)
+                where = "[words.direction] says so"
+            else:
+                where = "a constant direction, or --calls-direction, says so"
+            self._unsure.append(
+                "direction: whether the caller or the called is the suspect cannot be told, so no "
+                f"call names either until {where}"
+            )
+        self._best_into("victim_id", _is_pseudonym)
+        for field in ("attestation", "orig_id", "carrier", "trunk", "complaint_id"):
+            self._best_into(field, lambda one: not one.is_prose and one not in self._numbers)
+
+    def _direction_by(self, suspect: Column) -> bool:
+        """Sets who is the suspect by the one column that is named as the suspect's number."""
+        others = [one for one in self._numbers if one is not suspect]
+        for name, of in list(self._targets.items()):
+            if of in (("calling_number",), ("called_number",), ("direction",)):
+                del self._targets[name]
+        self._words.pop("direction", None)
+        self._take(suspect, "calling_number")
+        for one in others[:1]:
+            self._take(one, "called_number")
+        self._constants["direction"] = "inbound"
+        return True
+
+    def _guess_country(self) -> None:
+        column = self._best(
+            str(self._kind), "victim_country", lambda one: one.share(casts.country_code) >= MOST
+        )
+        if column is not None:
+            self._take(column, "victim_country")
+            if column.share(casts.country_code) < 1:
+                self._unsure.append(
+                    f"victim_country: {column.name!r} has names that are no country's; their rows "
+                    "are rejects until [words.victim_country] says what they mean"
+                )
+        elif self._region and self._numbers:
+            self._constants["victim_country"] = self._region
+            self._unsure.append(
+                f"victim_country: no column has it; {self._region} reads most numbers that name no "
+                "country"
+            )
+
+
+_CURRENCY_SIGNS = {"\u20ac": "EUR", "\u00a3": "GBP", "\u20b9": "INR"}
+"""Signs that are of one currency alone."""
+
+
+def _column(sample: Sample, name: str) -> Column:
+    texts = tuple(text for row in sample.rows for text in row.get(name, ()))
+    return Column(name, _without_articles(plain_words(name)), texts, len(sample.rows))
+
+
+def _is_calendar(column: Column) -> bool:
+    """Returns whether a column has times that are no mere numbers."""
+    return any(not form.startswith("epoch") for form in column.time_forms)
+
+
+def _is_currency(text: str) -> bool:
+    return text.strip().upper() in CURRENCIES
+
+
+def _is_language(text: str) -> bool:
+    return bool(re.fullmatch(r"[A-Za-z]{2,3}(?:[-_][A-Za-z0-9]{2,8}){0,2}", text))
+
+
+def _is_short(text: str) -> bool:
+    return len(text) <= 60 and not _EMAIL.fullmatch(text)
+
+
+def _has_words(text: str) -> bool:
+    return len(text.split()) >= 3
+
+
+def _is_seconds(text: str) -> bool:
+    return bool(re.fullmatch(r"\d{1,6}(?:\.\d{1,6})?", text))
+
+
+def _is_pseudonym(column: Column) -> bool:
+    """Returns whether a column may be the pseudonym of a person: short, and no way to reach one."""
+    return (
+        column.share(lambda one: len(one) <= 64 and bool(_ID.fullmatch(one))) >= SURE
+        and column.share(_EMAIL.fullmatch) == 0
+        and column.share(lambda one: one.startswith("+")) == 0
+    )
+
+
+def _digits(text: str) -> str:
+    return re.sub(r"\D", "", text)[-9:]
+
+
+def _organisation(path: str) -> tuple[str, bool]:
+    """Returns a slug by the name of a file, and whether that says anything."""
+    words = re.findall(r"[a-z]+", plain_words(Path(path).name.split(".")[0]))
+    named = [one for one in words if one not in _NOT_AN_ORGANISATION and len(one) > 2]
+    return (named[0][:64], True) if named else ("my-organisation", False)
+
+
+def preview(
+    sample: Sample, by: RecordMap, count: int = 5
+) -> list[tuple[dict[str, Any] | None, str]]:
+    """Returns the first rows as they are read, the victim's own masked, or why they are rejects."""
+    origin = Origin("sample", sample.origin, by.kind)
+    options = ReadOptions(maps=(by,))
+    found: list[tuple[dict[str, Any] | None, str]] = []
+    for record in sample.records[:count]:
+        rows, rejects = mapped.read(origin, [record], options)
+        if rejects:
+            found.append((None, rejects[0].message))
+        else:
+            row = rows.drop_columns(["source", "position", "format", "raw"]).to_pylist()[0]
+            found.append(({key: one for key, one in row.items() if one is not None}, ""))
+    return found
