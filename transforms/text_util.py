@@ -23,8 +23,11 @@ import pyarrow.compute as pc
 OTHER_LETTER = "_"
 """Folded form of a letter without a Latin base: a part of a word that no rule names."""
 
-WEB_ESCAPE = r"(?i)%[2-7][0-9a-f]|&(?:#[0-9]{2,4}|#x[0-9a-f]{2,3}|[a-z]{2,8});"
-"""Characters as links (%40, RFC 3986) and pages (&#64;, HTML) encode them; for RE2 and Python."""
+WEB_ESCAPE = r"(?i)%(?:25)*[2-7][0-9a-f]|&(?:#[0-9]{2,4}|#x[0-9a-f]{2,3}|[a-z]{2,8});"
+"""Characters as links (%40, RFC 3986) and pages (&#64;, HTML) encode them; for RE2 and Python.
+
+A link in a link is encoded again (%2540).
+"""
 
 
 # The signs of an address as people say them, in English, Spanish and German: parts of patterns.
@@ -79,7 +82,7 @@ def digits_to_ascii(text: str) -> str:
 
 
 def decode_web_escapes(text: str) -> tuple[str, Sequence[int]]:
-    """Decodes web escapes, once; returns what `decode_with_places` does.
+    """Decodes web escapes, also of web escapes; returns what `decode_with_places` does.
 
     One that encodes no printable ASCII becomes a blank.
     """
@@ -146,7 +149,7 @@ def _fold_character(character: str) -> str:
 
 def _decode_escape(escape: re.Match[str]) -> str:
     written = escape[0]
-    plain = chr(int(written[1:], 16)) if written[0] == "%" else html.unescape(written)
+    plain = chr(int(written[-2:], 16)) if written[0] == "%" else html.unescape(written)
     return plain if len(plain) == 1 and plain.isascii() and plain.isprintable() else " "
 
 
