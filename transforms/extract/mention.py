@@ -47,8 +47,8 @@ MENTION_DRAFT = pa.schema(
 
 _ROLES = pa.array([role.value for role in Role], pa.string())
 
-_VICTIM, _MENTIONED, _CALLER_ID = map(
-    list(Role).index, (Role.VICTIM, Role.MENTIONED, Role.CALLER_ID)
+_VICTIM, _MENTIONED, _CALLER_ID, _SENDER = map(
+    list(Role).index, (Role.VICTIM, Role.MENTIONED, Role.CALLER_ID, Role.SENDER)
 )
 
 NARRATIVE = "narrative"
@@ -184,7 +184,8 @@ def reconcile(drafts: pa.RecordBatch, own: RowIdentifiers) -> pa.RecordBatch:
 
     The victim's own anywhere is the victim's own everywhere, and so is what has a victim's number
     in it (`own`), such as an account that is named by it. A reading of the narrative takes the role
-    that a field gives; without one, what the narrative says of it.
+    that a field gives; without one, what the narrative says of it. But where it says that somebody
+    had to reply to an address, that counts for more than what a From shows.
     """
     if not drafts.num_rows:
         return drafts
@@ -201,6 +202,11 @@ def reconcile(drafts: pa.RecordBatch, own: RowIdentifiers) -> pa.RecordBatch:
     victims |= _contains_victims(
         RowIdentifiers(rows[first], drafts["value"].take(pa.array(first))), victims, own
     )
+
+    answered = np.zeros(len(first), bool)
+    for told, known in ((_SENDER, True), (_MENTIONED, False)):
+        answered[group[in_narrative & stated & (role == told)]] = known
+    role[answered[group] & ~in_narrative & (role == _CALLER_ID)] = _SENDER
 
     fields = np.full(len(first), len(rows))
     in_fields = np.flatnonzero(~in_narrative)[::-1]
