@@ -41,7 +41,27 @@ _NO_ACCENT = str.maketrans("ßøØæÆœŒłŁđĐ", "soOaAoOlLdD")
 _WIDE = re.compile("[^\x00-\xff]")
 _ACCENTED = re.compile("[^\x00-\x7f]")
 _FOREIGN_DIGIT = re.compile(r"(?![0-9])\d")
+_NAME_PART = re.compile(r"[^\W\d_]+|\d")
+_CONTACT_DIGITS = 7
+_WRITTEN_ADDRESS = re.compile(
+    rf"@|[\W_](?:{AT_WORDS})[\W_]+[a-z0-9-]+[\W_]+(?:(?:{DOT_WORDS})[\W_]+)?(?:com|net|org|[a-z]{{2}})(?![a-z])"
+)
+_DIGIT_NAMES = frozenset(
+    "zero oh one two three four five six seven eight nine cero uno dos tres cuatro cinco seis siete"
+    " ocho nueve null eins zwei zwo drei vier fünf sechs sieben acht neun un deux trois quatre cinq"
+    " sept huit neuf".split()
+)
 _WEB_ESCAPE_RE = re.compile(WEB_ESCAPE)
+
+
+def may_hold_contact(name: str) -> bool:
+    """Checks whether a short name has seven digits or more, in any script or in words, or an @.
+
+    Such a name may be somebody's number or address: what is shown as it is must not have one.
+    """
+    plain = unicodedata.normalize("NFKC", decode_web_escapes(name)[0]).lower()
+    digits = sum(one.isdecimal() or one in _DIGIT_NAMES for one in _NAME_PART.findall(plain))
+    return digits >= _CONTACT_DIGITS or _WRITTEN_ADDRESS.search(plain) is not None
 
 
 def fold_column(texts: pa.Array, longest: int) -> pa.Array:
