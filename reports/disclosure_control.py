@@ -181,13 +181,17 @@ def redact_reasons(column: pa.ChunkedArray) -> pa.ChunkedArray:
 
 def redact_facts(whole: ClusterFacts) -> ClusterFacts:
     """Returns a cluster without readings and without what analysts wrote."""
+    return replace(redact_fact_reasons(whole), readings=[])
+
+
+def redact_fact_reasons(whole: ClusterFacts) -> ClusterFacts:
+    """Returns a cluster without what analysts wrote, which may name a victim."""
     return replace(
         whole,
         members=_redact_rows(whole.members),
         inside=_redact_rows(whole.inside),
         near=_redact_rows(whole.near),
         soft=_redact_rows(whole.soft),
-        readings=[],
     )
 
 

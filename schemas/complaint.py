@@ -127,7 +127,12 @@ IMPERSONATION = pa.list_(
 COMPLAINT = pa.schema(
     [
         *COMPLAINT_INPUT,
-        field("numbers_withheld", pa.int32(), "Victim's own numbers taken out.", required=True),
+        field(
+            "numbers_withheld",
+            pa.int32(),
+            "Numbers taken out that are or may be a victim's.",
+            required=True,
+        ),
         field("numbers_unread", pa.int32(), "Numbers that could not be read.", required=True),
         field("impersonation", IMPERSONATION, "Brands, lures and gift cards that it tells of."),
     ]

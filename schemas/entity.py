@@ -17,7 +17,12 @@ _STRING = pa.string()
 
 ENTITY = pa.schema(
     [
-        field("entity_id", _STRING, "Canonical id; withheld for a victim's own.", required=True),
+        field(
+            "entity_id",
+            _STRING,
+            "Canonical id; withheld where it may be a victim's.",
+            required=True,
+        ),
         field("kind", _STRING, "Namespace of the id.", required=True, values=tuple(EntityKind)),
         field("value", _STRING, "The id without its namespace and epoch; null when withheld."),
         field("first_seen", TIMESTAMP, "Earliest record that names it.", required=True),

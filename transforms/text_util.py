@@ -23,8 +23,11 @@ import pyarrow.compute as pc
 OTHER_LETTER = "_"
 """Folded form of a letter without a Latin base: a part of a word that no rule names."""
 
-WEB_ESCAPE = r"(?i)%[2-7][0-9a-f]|&(?:#[0-9]{2,4}|#x[0-9a-f]{2,3}|[a-z]{2,8});"
-"""Characters as links (%40, RFC 3986) and pages (&#64;, HTML) encode them; for RE2 and Python."""
+WEB_ESCAPE = r"(?i)%(?:25)*[2-7][0-9a-f]|&(?:#[0-9]{2,4}|#x[0-9a-f]{2,3}|[a-z]{2,8});"
+"""Characters as links (%40, RFC 3986) and pages (&#64;, HTML) encode them; for RE2 and Python.
+
+A link in a link is encoded again (%2540).
+"""
 
 
 # The signs of an address as people say them, in English, Spanish and German: parts of patterns.
@@ -38,7 +41,27 @@ _NO_ACCENT = str.maketrans("ßøØæÆœŒłŁđĐ", "soOaAoOlLdD")
 _WIDE = re.compile("[^\x00-\xff]")
 _ACCENTED = re.compile("[^\x00-\x7f]")
 _FOREIGN_DIGIT = re.compile(r"(?![0-9])\d")
+_NAME_PART = re.compile(r"[^\W\d_]+|\d")
+_CONTACT_DIGITS = 7
+_WRITTEN_ADDRESS = re.compile(
+    rf"@|[\W_](?:{AT_WORDS})[\W_]+[a-z0-9-]+[\W_]+(?:(?:{DOT_WORDS})[\W_]+)?(?:com|net|org|[a-z]{{2}})(?![a-z])"
+)
+_DIGIT_NAMES = frozenset(
+    "zero oh one two three four five six seven eight nine cero uno dos tres cuatro cinco seis siete"
+    " ocho nueve null eins zwei zwo drei vier fünf sechs sieben acht neun un deux trois quatre cinq"
+    " sept huit neuf".split()
+)
 _WEB_ESCAPE_RE = re.compile(WEB_ESCAPE)
+
+
+def may_hold_contact(name: str) -> bool:
+    """Checks whether a short name has seven digits or more, in any script or in words, or an @.
+
+    Such a name may be somebody's number or address: what is shown as it is must not have one.
+    """
+    plain = unicodedata.normalize("NFKC", decode_web_escapes(name)[0]).lower()
+    digits = sum(one.isdecimal() or one in _DIGIT_NAMES for one in _NAME_PART.findall(plain))
+    return digits >= _CONTACT_DIGITS or _WRITTEN_ADDRESS.search(plain) is not None
 
 
 def fold_column(texts: pa.Array, longest: int) -> pa.Array:
@@ -79,7 +102,7 @@ def digits_to_ascii(text: str) -> str:
 
 
 def decode_web_escapes(text: str) -> tuple[str, Sequence[int]]:
-    """Decodes web escapes, once; returns what `decode_with_places` does.
+    """Decodes web escapes, also of web escapes; returns what `decode_with_places` does.
 
     One that encodes no printable ASCII becomes a blank.
     """
@@ -146,7 +169,7 @@ def _fold_character(character: str) -> str:
 
 def _decode_escape(escape: re.Match[str]) -> str:
     written = escape[0]
-    plain = chr(int(written[1:], 16)) if written[0] == "%" else html.unescape(written)
+    plain = chr(int(written[-2:], 16)) if written[0] == "%" else html.unescape(written)
     return plain if len(plain) == 1 and plain.isascii() and plain.isprintable() else " "
 
 

@@ -39,11 +39,18 @@ from schemas.reject import Code
 from transforms import casts
 from transforms.arrow_util import with_items
 from transforms.read.rejects import Reject, rejects_batch
+from transforms.text_util import may_hold_contact
 
 ACCEPTED, REJECTS, COUNTERS = "accepted", "rejects", "counters"
 
-CONTACT_PATTERN = r"@[^@\s]+\.|^\+\d[\d\s().-]{6,}$|^\(?\d{3}\)?[ .-]\d{3}[ .-]\d{4}$|###"
-"""An e-mail address or a phone number, by its looks, or one that was masked."""
+CONTACT_PATTERN = (
+    r"(?:[@＠]|%40|&#64;)[^@\s]+(?:\.|．|%2[eE])|^(?i:tel:)?[+＋(][\d０-９\s().＋-]{7,}$|###"
+    r"|^\(?\d{3}\)?[ .-]\d{3}[ .-]\d{4}$|^(?:00?|\(0?)\d[\d().-]{0,5}[ )][\d\s().-]{5,}$"
+)
+"""An e-mail address or a phone number, by its looks, or one that was masked; RE2 and Python.
+
+Of digits alone, or with hyphens, case numbers are made.
+"""
 
 _SLUG = r"^[a-z0-9][a-z0-9._-]{0,63}$"
 
@@ -85,6 +92,7 @@ def validate_complaints(
     _check_phone_numbers(batch)
     _check_id_hides_no_victim(batch, "complaint_id", _complaint_own_numbers(batch))
     _check_email_roles(batch)
+    _check_tools(batch)
     _check_payments(batch)
     batch.keep(
         "loss_amount", casts.parse_amounts(rows["loss_amount"]), Code.BAD_AMOUNT, _BAD_AMOUNT
@@ -224,12 +232,10 @@ def _check_ids(batch: BatchChecks, id_field: str) -> None:
             name,
             "too long or holds characters that an id or slug must not have",
         )
-    batch.refuse(
-        pc.match_substring_regex(batch.typed[id_field], CONTACT_PATTERN),
-        Code.ID_IS_CONTACT,
-        id_field,
-        "looks like a number or an address; ids are shown, so give another one",
-    )
+    looks = "looks like a number or an address; ids are shown, so give another one"
+    contact = pc.match_substring_regex(batch.typed[id_field], CONTACT_PATTERN)
+    batch.refuse(contact, Code.ID_IS_CONTACT, id_field, looks)
+    batch.refuse(_may_hold_contacts(org), Code.ID_IS_CONTACT, "source_org", looks)
 
 
 def _check_required_time(
@@ -343,6 +349,29 @@ def _check_email_roles(batch: BatchChecks) -> None:
     batch.refuse(uneven, Code.BAD_VALUE, "email_roles", "not one for each of emails")
     typed = with_items(lists, roles)
     batch.typed["email_roles"] = pc.if_else(pc.is_valid(lists), typed, pa.scalar(None, typed.type))
+
+
+def _check_tools(batch: BatchChecks) -> None:
+    """Takes the remote-access ids, without names of tools that may be a number or an address."""
+    lists = batch.rows["remote_access"]
+    items = lists.flatten()
+    tool = pc.struct_field(items, "tool")
+    strange = _may_hold_contacts(tool)
+    if not strange.any():
+        return
+    batch.coerced["remote_access[].tool"] += int(strange.sum())
+    kept = pc.if_else(pa.array(strange), pa.scalar(None, tool.type), tool)
+    fields = list(items.type)
+    columns = [kept if one.name == "tool" else pc.struct_field(items, one.name) for one in fields]
+    flat = pa.StructArray.from_arrays(columns, fields=fields)
+    batch.typed["remote_access"] = with_items(lists, flat)
+
+
+def _may_hold_contacts(names: pa.Array) -> np.ndarray:
+    """Masks the names in a column of few distinct ones that may be a number or an address."""
+    encoded = names.dictionary_encode()
+    bad = pa.array([may_hold_contact(one) for one in encoded.dictionary.to_pylist()], pa.bool_())
+    return casts.true_mask(bad.take(encoded.indices))
 
 
 def _check_payments(batch: BatchChecks) -> None:

@@ -8,7 +8,7 @@ import json
 import shutil
 import sys
 import uuid
-from collections.abc import Callable, Container, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from importlib import metadata
@@ -64,6 +64,7 @@ from schemas.decision import DecisionKind
 from schemas.enums import Status
 from schemas.manifest import Manifest
 from schemas.tables import COMPLAINTS
+from transforms.extract import mask_contacts
 
 DEPENDED_ON = (
     "ringtrace",
@@ -206,7 +207,7 @@ def _override_from(arguments: argparse.Namespace) -> Override | None:
         return None
     if not name.strip() or (reason is not None and not reason.strip()):
         raise UsageError("--override-by, --override-reason: must not be empty")
-    return None if reason is None else Override(name.strip(), reason.strip())
+    return None if reason is None else Override(name.strip(), mask_contacts(reason.strip()))
 
 
 def _inclusions_from(arguments: argparse.Namespace, records: CaseRecords) -> list[Inclusion]:
@@ -223,7 +224,8 @@ def _inclusions_from(arguments: argparse.Namespace, records: CaseRecords) -> lis
                 "decide on it first"
             )
         if not is_reviewed_core(members[entity_id]):
-            found[entity_id] = Inclusion(entity_id, arguments.override_by.strip(), reason)
+            said = mask_contacts(reason, [entity_id])
+            found[entity_id] = Inclusion(entity_id, arguments.override_by.strip(), said)
     return [found[one] for one in sorted(found)]
 
 
@@ -279,7 +281,7 @@ def _read_case_records(arguments: argparse.Namespace, manifest: Manifest) -> Cas
 
 
 def _confirmations_from(
-    path: str | None, manifest: Manifest, records: CaseRecords, named: Container[str]
+    path: str | None, manifest: Manifest, records: CaseRecords, named: Collection[str]
 ) -> list[str]:
     """Returns who confirmed, from the very decisions file that the run was given."""
     if path is None:
@@ -289,7 +291,8 @@ def _confirmations_from(
         raise UsageError(f"{path}: is not the decisions file of the run; give that one")
     members = {one["entity_id"] for one in records.facts.members}
     return [
-        f"{one.author}, {one.decided_at:%Y-%m-%d}, {one.reason} ({one.decision_id}, on "
+        f"{one.author}, {one.decided_at:%Y-%m-%d}, {mask_contacts(one.reason, named)} "
+        f"({one.decision_id}, on "
         f"{one.entity_a if one.entity_a in named else 'an identifier that is left out'})"
         for one in read_decisions(path)
         if one.kind is DecisionKind.CONFIRM and one.entity_a in members

@@ -19,7 +19,7 @@ import pyarrow.compute as pc
 
 from reports import tables
 from reports.cluster_data import ClusterFacts, gather_facts
-from reports.disclosure_control import keep_members
+from reports.disclosure_control import keep_members, redact_fact_reasons
 from reports.tables import RunFolder
 from schemas.enums import RecordKind
 from schemas.joint import OFFERED_CLUSTERS, UNION_LINKS
@@ -185,7 +185,7 @@ def collect_case_records(
 
 
 def _facts(run: RunFolder, cluster_id: str) -> ClusterFacts:
-    return gather_facts(run, [cluster_id], narratives=False)[0]
+    return redact_fact_reasons(gather_facts(run, [cluster_id], narratives=False)[0])
 
 
 def _member_mentions(run: RunFolder, facts: ClusterFacts) -> list[Row]:

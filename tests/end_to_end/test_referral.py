@@ -18,9 +18,10 @@ from pymisp import MISPEvent
 from pipelines import cli
 from reports import tables
 from reports.referral.reference import recipient_codes
-from schemas.tables import CLUSTERS, COMPLAINTS, MEMBERS, MENTIONS
+from schemas.tables import CLUSTERS, COMPLAINTS, ENTITIES, MEMBERS, MENTIONS
+from tests.support.leaks import decoded_layers
 from tests.support.made_up_case import write_recipient
-from tests.support.run_pipeline import command, run
+from tests.support.run_pipeline import command, read, run
 from tests.unit.reports.export.test_stix import problems
 
 
@@ -41,7 +42,7 @@ class Office:
         confirmed, disputed = sorted(of)[:2]
         lines = ["decision_id,kind,entity_a,entity_b,author,reason,decided_at,expires_at"]
         lines += [
-            f"C-{n},confirm,{one},,Priya Rao,seen by both,2026-06-01T00:00:00Z,"
+            f"C-{n},confirm,{one},,Priya Rao,seen by both; Jo at 212 555 0188,2026-06-01T00:00:00Z,"
             for n, one in enumerate(sorted(of[confirmed]))
         ]
         lines += [
@@ -93,6 +94,18 @@ def everything(package):
         for path in sorted(package.rglob("*"))
         if path.is_file()
     }
+
+
+CONFIRMATIONS = ("data/package.json", "data/referral.html", "data/referral.pdf", "data/memo.html")
+
+
+def test_words_that_an_analyst_typed_name_nobody_else(office):
+    reasons = read(office.run, ENTITIES)["reason"].to_pylist()
+    assert any("seen by both" in one for one in reasons)
+    for name, content in everything(office.package).items():
+        for layer in decoded_layers(name, content):
+            assert b"555 0188" not in layer, name
+            assert b"seen by both" not in layer or name in CONFIRMATIONS, name
 
 
 def test_a_package_verifies_with_nothing_but_the_public_key(office, tmp_path, capsys):

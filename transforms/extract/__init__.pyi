@@ -14,3 +14,4 @@ from .evidence import (
     complaint_brands as complaint_brands,
 )
 from .fields import complaint_mentions as complaint_mentions
+from .sensitive_text import mask_contacts as mask_contacts

@@ -96,8 +96,7 @@ class KnownLegitimate:
 
 def shipped_allowlist() -> KnownLegitimate:
     """Returns the list that ships with ringtrace."""
-    text = resources.files("transforms").joinpath("data", SHIPPED).read_text(encoding="utf-8")
-    return parse_allowlist(text, SHIPPED)
+    return parse_allowlist(_shipped_text(), SHIPPED)
 
 
 def parse_allowlist(text: str, name: str) -> KnownLegitimate:
@@ -159,11 +158,17 @@ def is_freemail(address: str) -> bool:
 
 @cache
 def freemail_hosts() -> frozenset[str]:
-    """Returns the registrable domains of the shipped list at which anybody may have a mailbox."""
-    known = shipped_allowlist()
-    listed = {one.removeprefix(_DOMAIN) for one in known.entity_ids if one.startswith(_DOMAIN)}
-    registries = {one for one in listed if one.startswith("*.")}
-    return frozenset(listed - known.mail_hosts - registries)
+    """Returns the registrable domains of the shipped list at which anybody may have a mailbox.
+
+    A carrier's own domain is among them only where its subscribers get addresses there.
+    """
+    rows = (row for _, row in _read_rows(_shipped_text(), SHIPPED))
+    listed = {row["entity_id"] or "" for row in rows if row["category"] == "freemail"}
+    return frozenset(one.removeprefix(_DOMAIN) for one in listed if one.startswith(_DOMAIN))
+
+
+def _shipped_text() -> str:
+    return resources.files("transforms").joinpath("data", SHIPPED).read_text(encoding="utf-8")
 
 
 def _reasons_by_host(entity_ids: pa.Array, pattern: str, owners: Mapping[str, str]) -> pa.Array:

@@ -47,8 +47,8 @@ MENTION_DRAFT = pa.schema(
 
 _ROLES = pa.array([role.value for role in Role], pa.string())
 
-_VICTIM, _MENTIONED, _CALLER_ID, _LURE_SITE = map(
-    list(Role).index, (Role.VICTIM, Role.MENTIONED, Role.CALLER_ID, Role.LURE_SITE)
+_VICTIM, _MENTIONED, _CALLER_ID, _SENDER, _LURE_SITE = map(
+    list(Role).index, (Role.VICTIM, Role.MENTIONED, Role.CALLER_ID, Role.SENDER, Role.LURE_SITE)
 )
 
 NARRATIVE = "narrative"
@@ -185,7 +185,8 @@ def reconcile(drafts: pa.RecordBatch, own: RowIdentifiers) -> pa.RecordBatch:
     The victim's own anywhere is the victim's own everywhere, and so is what has a victim's number
     in it (`own`), such as an account that is named by it. A reading of the narrative takes the role
     that a field gives; without one, what the narrative says of it. But a site of which it says that
-    the victim read, checked or shopped there is mentioned, although a field has it.
+    the victim read, checked or shopped there is mentioned, although a field has it; and where it
+    says that somebody had to reply to an address, that counts for more than what a From shows.
     """
     if not drafts.num_rows:
         return drafts
@@ -206,6 +207,10 @@ def reconcile(drafts: pa.RecordBatch, own: RowIdentifiers) -> pa.RecordBatch:
     cited = np.zeros(len(first), bool)
     cited[group[in_narrative & stated & (role == _MENTIONED)]] = True
     role[cited[group] & (role == _LURE_SITE)] = _MENTIONED
+    answered = np.zeros(len(first), bool)
+    for told, known in ((_SENDER, True), (_MENTIONED, False)):
+        answered[group[in_narrative & stated & (role == told)]] = known
+    role[answered[group] & ~in_narrative & (role == _CALLER_ID)] = _SENDER
 
     fields = np.full(len(first), len(rows))
     in_fields = np.flatnonzero(~in_narrative)[::-1]

@@ -7,7 +7,7 @@ contacts that victims call their own.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,7 @@ import pyarrow as pa
 from schemas.complaint import OTHER_PRIVATE, OWN_ADDRESS, OWN_NUMBER, PRIVATE
 from transforms.arrow_util import Array
 from transforms.extract.kinds import email, gift_card
+from transforms.extract.narrative import REACH, REACH_AFTER, quotes_suspect
 from transforms.text_masking import MASK, find_by_row, mask_rows, mask_spans_fully
 from transforms.text_util import lower_in_place
 from transforms.victims.record_texts import RecordTexts
@@ -149,6 +150,12 @@ _PLACE = re.compile(
 """A site, a name with its sign, or the letters and digits of a wallet or account."""
 
 
+_DIGITS_OF_A_NUMBER = re.compile(r"(?<!\w)\+?\(?\d(?:[\s().-]{0,3}\d){6,}")
+
+_DAY = re.compile(r"\d{4}-\d{2}-\d{2}(?!\d)")
+
+_PLAIN_ADDRESS = re.compile(r"[\w.+-]{1,64}(?:@|＠|%40)[\w-]{1,63}(?:\.[\w-]{1,63}){1,5}")
+
 _TWO_ADDRESSES = 500
 """Characters within which a second address ends."""
 
@@ -180,7 +187,8 @@ def find_private(texts: RecordTexts, transcribed: Array) -> pa.ListArray:
     them; what a link holds is whom it was sent to. Numbers said in tens or in French, digits in
     circles, an account without its bank, an address without its dots: they name no entity either,
     but whoever sees them knows. So whatever looks like a number or an address right after 'my
-    number is' is found, but in transcripts, in which it is the caller's.
+    number is' is found, but in transcripts and where the victim quotes the caller: there it is the
+    caller's.
 
     Args:
         texts: All texts of the records.
@@ -192,7 +200,7 @@ def find_private(texts: RecordTexts, transcribed: Array) -> pa.ListArray:
         (np.append(narratives, links), email.LINK_HINTS, email.link_address_spans),
         (narratives, gift_card.HINTS, gift_card.find_codes),
         (narratives, CARD_OR_SSN_HINTS, card_and_ssn_spans),
-        (own, SELF_IDENTIFIED_HINTS, self_identified),
+        (own, SELF_IDENTIFIED_HINTS, _own_contacts),
     )
     found = [
         (where[row], start, end, *(what or [OTHER_PRIVATE]))
@@ -210,6 +218,24 @@ def mask_self_identified(texts: pa.Array) -> pa.Array:
     found = find_by_row(texts, SELF_IDENTIFIED_HINTS, self_identified)
     spans = {row: [(start, end) for start, end, _ in those] for row, those in found.items()}
     return mask_rows(texts, spans, mask_spans_fully)
+
+
+def mask_contacts(text: str, shown: Collection[str] = ()) -> str:
+    """Masks all numbers and addresses in words that an analyst typed, but for those `shown`.
+
+    Args:
+        text: The words. A name in them stays: nothing tells whose it is.
+        shown: Ids of entities that are shown anyway.
+    """
+    values = [one.partition(":")[2].lower() for one in shown]
+    spans = [
+        match.span()
+        for form in (_DIGITS_OF_A_NUMBER, _PLAIN_ADDRESS)
+        for match in form.finditer(text)
+        if not _DAY.match(match[0])
+        and not any(one.endswith((match[0].lower(), _digits(match[0]))) for one in values)
+    ]
+    return mask_rows(pa.array([text]), {0: spans}, mask_spans_fully)[0].as_py() if spans else text
 
 
 def card_and_ssn_spans(text: str) -> Iterator[tuple[int, int]]:
@@ -238,11 +264,24 @@ def self_identified(text: str) -> Iterator[Contact]:
                     yield from _second_address(low, *value.span())
 
 
+def _own_contacts(text: str) -> Iterator[Contact]:
+    """Yields what `self_identified` does, without what is in words of the suspect's."""
+    low = lower_in_place(text)
+    for start, end, what in self_identified(text):
+        before, behind = low[max(0, start - REACH) : start], low[end : end + REACH_AFTER]
+        if not quotes_suspect(before, behind):
+            yield start, end, what
+
+
 def _second_address(low: str, start: int, end: int) -> Iterator[Contact]:
     """Yields one's own address with another that follows it within a few words."""
     masked = f"{MASK * (end - start)}{low[end : end + _TWO_ADDRESSES]}"
     if more := _ADDRESS.match(masked):
         yield start, start + more.end(), OWN_ADDRESS
+
+
+def _digits(written: str) -> str:
+    return "".join(filter(str.isdecimal, written)) if "@" not in written else written
 
 
 def _passes_luhn(written: str) -> bool:

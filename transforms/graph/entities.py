@@ -53,8 +53,10 @@ from transforms.graph.ownership import (
     HIDDEN,
     NO_CLAIMS,
     NOT_CONTESTED,
+    UNCLAIMED,
     Settled,
     are_open,
+    are_unclaimed,
     claimed_by,
     contested_ids,
     judge,
@@ -112,7 +114,7 @@ ENTITY_STATUS = pa.schema(
 
 `entity_id` is the bare one; `begins` is the day from which it is in that epoch, null for the first
 row of it. An epoch has several rows where one of a single reporter interrupts it. `shown_as` is the
-withheld id of one that is contested.
+withheld id of one that is contested, or that nobody says whose it is.
 """
 
 WITHHELD = pa.schema(
@@ -125,7 +127,7 @@ WITHHELD = pa.schema(
         ("end", pa.int32()),
     ]
 )
-"""A victim's own or a contested identifier and a record that names it, to be taken out there.
+"""An identifier that is shown under a withheld id and a record that names it, to be masked there.
 
 `start` and `end` are code points of the narrative, null where another field names it: what is
 spelled out or obfuscated there is recognized by its place alone.
@@ -230,10 +232,14 @@ def determine_status(
         counted = counted.combine_chunks()
     found = settle_suspects(counted, found, settled)
     status, reason = (pa.array([one[n] for one in found], pa.string()) for n in (0, 1))
-    entities = _entities(counted, status, reason, main_roles(counted))
     contested = pc.equal(status, Status.CONTESTED)
+    unclaimed = pa.array(are_unclaimed(counted, status))
+    reason = pc.if_else(unclaimed, UNCLAIMED, reason)
+    hidden = pc.or_(pc.is_in(status, pa.array(HIDDEN)), unclaimed)
+    entities = _entities(counted, status, reason, main_roles(counted), hidden)
     still = pc.or_(contested, pa.array(are_open(counted, status, settled)))
-    shown_as = pc.if_else(contested, entities["entity_id"], pa.scalar(None, pa.string()))
+    in_tables = pc.or_(contested, unclaimed)
+    shown_as = pc.if_else(in_tables, entities["entity_id"], pa.scalar(None, pa.string()))
     columns = {"status": status, "shown_as": shown_as.combine_chunks()}
     statuses = _status_by_share(activity, counted["entity_id"], columns, starts)
     return Statuses(entities, statuses, _contested(entities, counted, still))
@@ -242,7 +248,7 @@ def determine_status(
 def annotate_mentions(evidence: pa.Table, statuses: pa.Table) -> tuple[pa.Table, pa.Table]:
     """Adds ENTITY_STATUS rows to the mentions they are on: with `status`, and as WITHHELD rows.
 
-    What is contested has its withheld id there, and no text. Mentions that call an identifier a
+    What has a withheld id has that there, and no text. Mentions that call an identifier a
     victim's are no evidence of its use, and left out.
 
     Raises:
@@ -267,11 +273,12 @@ def annotate_mentions(evidence: pa.Table, statuses: pa.Table) -> tuple[pa.Table,
     if (number > 1).any():
         evidence = with_column(evidence, "entity_id", with_epochs(named, pa.array(number)))
     status = statuses["status"].combine_chunks().take(pa.array(row))
-    hidden = evidence.filter(pc.is_in(status, pa.array(HIDDEN)))
-    own = pc.and_(pc.is_in(status, pa.array(IN_GRAPH)), pc.equal(evidence["role"], Role.VICTIM))
-    gone = pc.or_(pc.equal(status, Status.VICTIM_SIDE), own)
-    classified = evidence.append_column("status", status)
     shown_as = statuses["shown_as"].combine_chunks().take(pa.array(row))
+    theirs = pc.equal(status, Status.VICTIM_SIDE)
+    hidden = evidence.filter(pc.or_(theirs, pc.is_valid(shown_as)))
+    own = pc.and_(pc.is_in(status, pa.array(IN_GRAPH)), pc.equal(evidence["role"], Role.VICTIM))
+    gone = pc.or_(theirs, own)
+    classified = evidence.append_column("status", status)
     return _under_shown_ids(classified, shown_as).filter(pc.invert(gone)), _withheld(hidden)
 
 
@@ -555,11 +562,12 @@ def _status_by_share(
     return pa.concat_tables([rows, joined.select(ENTITY_STATUS.names).cast(ENTITY_STATUS)])
 
 
-def _entities(counted: pa.Table, status: pa.Array, reason: pa.Array, roles: pa.Array) -> pa.Table:
+def _entities(
+    counted: pa.Table, status: pa.Array, reason: pa.Array, roles: pa.Array, hidden: pa.Array
+) -> pa.Table:
     """Converts sums to CLASSIFIED_ENTITY rows; what is hidden gets a withheld id and no value."""
     ids = counted["entity_id"].combine_chunks()
     kinds = counted["kind"].combine_chunks()
-    hidden = pc.is_in(status, pa.array(HIDDEN))
     said = pc.and_(pc.is_in(status, pa.array(IN_GRAPH)), pc.equal(roles, Role.VICTIM))
     # Named after the first place that states it: a hash of the number could be reversed.
     named = ids.filter(hidden)

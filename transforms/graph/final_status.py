@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from schemas.decision import DecisionKind
-from schemas.entity import ENTITY, without_epochs
+from schemas.entity import ENTITY, are_withheld, without_epochs
 from schemas.enums import Status, Strength
 from transforms.arrow_util import batch_of_columns, hash_text, with_column
 from transforms.casts import true_mask
@@ -73,7 +73,8 @@ def finalize_entities(
     for row in np.flatnonzero(true_mask(assigned["returned"])).tolist():
         reason[row] += f"; {RETURNED_REASON}"
     # The words of a decision may name what is withheld.
-    _add_decisions(reason, found["known_as"], ~contested, decided)
+    shown = ~true_mask(are_withheld(found["entity_id"]))
+    _add_decisions(reason, found["known_as"], shown, decided)
     columns = {name: found[name] for name in ENTITY.names} | {
         "status": status,
         "reason": pa.array(reason, pa.string()),

@@ -29,6 +29,8 @@ from transforms.arrow_util import sorted_lookup, sorted_unique, with_column
 from transforms.casts import true_mask
 from transforms.decisions import Decision, DecisionsInForce
 from transforms.extract.allowlist import KnownLegitimate
+from transforms.extract.kinds.registry import KINDS
+from transforms.graph.activity import ROLE_COUNTS
 from transforms.graph.refinement import BUSINESS_LINES
 from transforms.victims.stated_numbers import CLAIM
 
@@ -39,7 +41,10 @@ FEWEST_TO_SETTLE = 3
 """Reporters of a side that can outweigh the other, at least."""
 
 HIDDEN = (str(Status.VICTIM_SIDE), str(Status.CONTESTED))
-"""Statuses of what is shown under a withheld id."""
+"""Statuses of what is always shown under a withheld id."""
+
+UNCLAIMED = "only mentioned: no record says whose it is, and a private person may hold it"
+"""The reason beside the status of what `are_unclaimed` finds."""
 
 NO_CLAIMS = CLAIM.empty_table()
 
@@ -167,7 +172,7 @@ def judge(
             why = settled.victims[one["entity_id"]]
             because = f"{why.kind} decision {why.decision_id} by {why.author}"
             found[row] = (Status.VICTIM_SIDE, because)
-        elif is_withheld(one["entity_id"]) and not supplier[row]:
+        elif is_withheld(one["entity_id"]) and one["shown"] and not supplier[row]:
             found[row] = (Status.CONTESTED, "contested in the run that it is from")
         elif one["own_by"] or before:
             found[row] = _judge_claimed(one, before, supplier[row]) or found[row]
@@ -222,6 +227,31 @@ def are_open(counted: pa.Table, status: pa.Array, settled: Settled) -> np.ndarra
     left = (shown_before > 0) & ~settled.names_victim(bare) & ~settled.names_suspect(bare)
     left &= ~is_supplier(counted) & true_mask(pc.equal(status, Status.VICTIM_SIDE))
     return left & (counted["own_by"].to_numpy() < settling)
+
+
+def are_unclaimed(counted: pa.Table, status: pa.Array) -> np.ndarray:
+    """Masks what records mention alone, and a private person may hold: it may be a victim's.
+
+    It is shown under a withheld id until a record, or a decision, says that a suspect uses it. What
+    a record says was shown as a caller's is not masked, nor are sites, and lines of businesses.
+
+    Args:
+        counted: Sums by entity or epoch.
+        status: The status of each.
+    """
+    ids, kinds = counted["entity_id"], counted["kind"]
+    personal, public = (
+        [str(row.kind) for row in KINDS if row.scheme is None and row.personal],
+        [f"{row.kind}:{row.scheme}:" for row in KINDS if row.scheme and not row.personal],
+    )
+    maybe = pc.and_(pc.equal(status, Status.UNCORROBORATED), pc.is_in(kinds, pa.array(personal)))
+    masked = true_mask(maybe) & ~true_mask(pc.is_in(counted["line_type"], pa.array(BUSINESS_LINES)))
+    for name in ROLE_COUNTS:
+        if name != f"as_{Role.MENTIONED}":
+            masked &= counted[name].to_numpy() == 0
+    for prefix in public:
+        masked &= ~true_mask(pc.starts_with(ids, prefix))
+    return masked
 
 
 def shown_in_earlier_runs(ids: pa.Array, before: pa.Table, decided: DecisionsInForce) -> np.ndarray:

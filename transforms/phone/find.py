@@ -60,6 +60,11 @@ _SPACE = re.compile(r"\s+")
 
 _SLASH = re.compile("/")
 
+_TWO_OF_AN_AREA = re.compile(normalize_columns.SHARED_AREA)
+
+_AREA = re.compile(r"^\D?0\d+\D+")
+"""The area code of two numbers, and the signs behind it."""
+
 _JOINED = re.compile(r"\d[^\d\s]+\d|[+＋]\d")
 
 _STUCK_BEFORE = re.compile("[A-Za-z\u00c0-\u024f\u0300-\u036f\\d$€£¥₹%=&_]")
@@ -241,6 +246,15 @@ def _read_chain(
     """Reads all of a chain as one number, else its parts, else the joined words of a part."""
     if reading := reader.read(text.candidate(chain)):
         yield chain, reading
+        return
+    written, region = text.candidate(chain)
+    if _TWO_OF_AN_AREA.match(written):
+        first, other = (one.strip() for one in written.rsplit("/", 1))
+        area = _AREA.findall(written)[0]
+        spans = Span(chain.start, chain.start + len(first)), Span(chain.end - len(other), chain.end)
+        for span, plain in zip(spans, (first, area + other), strict=True):
+            if reading := reader.read((plain, region)):
+                yield span, reading
         return
     for part, words in _parts(text.blanked, chain):
         if reading := reader.read(text.candidate(part)):

@@ -35,6 +35,8 @@ _CACHE_SIZE = 1 << 13
 A run asks for most of them once, or again when it has read all others, which no cache would hold.
 """
 
+_SHARED_AREA = re.compile(normalize_columns.SHARED_AREA)
+
 FEW = 12
 """Up to so many distinct numbers are read faster one by one than in columns."""
 
@@ -297,6 +299,8 @@ def _normalize_cached(text: str, region: str | None) -> Reading:
         return Reading(reason="masked")
     if "@" in text:
         return Reading(reason="not_a_number")
+    if _SHARED_AREA.match(text):
+        return Reading(reason="too_long")
     if whole := _SPREADSHEET_FLOAT.fullmatch(text):
         return _most_plausible(whole[1], region, ReadingMethod.REPAIRED)
     plain = unicodedata.normalize("NFKC", text).removeprefix("tel:")

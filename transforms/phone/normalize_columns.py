@@ -31,8 +31,13 @@ from transforms.text_spans import compile_ascii, match_mask
 
 _SHAPE = r"^[( ]{0,2}\+?[( ]{0,2}[0-9](?:[-. ()/]{0,3}[0-9]){6,17}$"
 
-_NOT_NUMBERS = r"^[0-9]{7,15}\.0$|/[0-9 ]*/"
-"""RE2: a spreadsheet's float, and what may be a date."""
+_EQUAL = "|".join(f"[0-9]{{{size}}} ?/ ?[0-9]{{{size}}}" for size in range(5, 9))
+
+SHARED_AREA = rf"^\(?0[0-9]{{1,4}}\)?[ /-]{{1,3}}(?:{_EQUAL})$"
+"""RE2 and Python: two numbers of one area, as 030/901820/901821 in Germany."""
+
+_NOT_NUMBERS = rf"^[0-9]{{7,15}}\.0$|/[0-9 ]*/|{SHARED_AREA}"
+"""RE2: a spreadsheet's float, what may be a date, and two numbers."""
 
 _SIGNS = str.maketrans(
     "\u2010\u2011\u2012\u2013\u2014\u2015\u2212\uff0d\xa0\u3000０１２３４５６７８９＋（）．／",

@@ -31,7 +31,7 @@ from transforms.text_masking import (
     mask_spans,
     mask_spans_fully,
 )
-from transforms.text_util import decode_with_places
+from transforms.text_util import decode_with_places, may_hold_contact
 from transforms.validate import CONTACT_PATTERN
 from transforms.victims.identifier_matcher import find_identifiers, identifier_patterns
 from transforms.victims.number_index import find_victim_numbers
@@ -97,6 +97,8 @@ _VICTIM_FIELD_NAME = re.compile(_FIELD, re.IGNORECASE)
 _VICTIM_FIELD = re.compile(rf"[\"']{_FIELD}{_QUOTE}{_WITHIN}{_VALUE}", re.IGNORECASE)
 
 _ID = re.compile(rf"[\"'](?:victim|complaint|call)_id{_QUOTE}{_VALUE}", re.IGNORECASE)
+
+_ORG = re.compile(rf"[\"']source_org{_QUOTE}{_VALUE}", re.IGNORECASE)
 
 _CELL = re.compile(r"(?:^|,)\"?(?P<value>[^,\"]{1,80})\"?(?=,|$)")
 
@@ -299,6 +301,7 @@ def _victim_spans_in_fields(text: str, *, bad_id: bool = False) -> Iterator[Vict
     """
     ids = [*_ID.finditer(text), *(_CELL.finditer(text) if bad_id and text[:1] != "{" else ())]
     contacts = [one for one in ids if _CONTACT_ID.search(one["value"])]
+    contacts += [one for one in _ORG.finditer(text) if may_hold_contact(one["value"])]
     own = [one for span in _with_victim_role_spans(text) for one in _ADDRESS.finditer(text, *span)]
     every = _ANY_ADDRESS.finditer(text) if _ROLES_WITH_VICTIM.search(text) else ()
     for one in (*_VICTIM_FIELD.finditer(text), *contacts, *own, *every):
@@ -319,16 +322,18 @@ def _victim_spans_in_columns(text: str, header: Sequence[str]) -> Iterator[Victi
     """
     named = [at for at, name in enumerate(header) if _VICTIM_FIELD_NAME.fullmatch(name)]
     ids = [at for at, name in enumerate(header) if _ID_COLUMN.fullmatch(name)]
-    if not named and not ids:
+    orgs = {at for at, name in enumerate(header) if name.lower() == "source_org"}
+    if not named and not ids and not orgs:
         return
     cells = list(locate_cells(text))
     moved = len(cells) - len(header)
-    theirs = _possible_cells(named, moved)
-    for at in sorted(theirs | _possible_cells(ids, moved)):
+    theirs, orgs = _possible_cells(named, moved), _possible_cells(sorted(orgs), moved)
+    for at in sorted(theirs | orgs | _possible_cells(ids, moved)):
         if at < len(cells):
             start, end, cell = cells[at]
             value = cell.strip()
-            if value and (at in theirs or _CONTACT_ID.search(value)):
+            strange = at in orgs and may_hold_contact(value) and not _MOMENT.match(value)
+            if value and (at in theirs or strange or _CONTACT_ID.search(value)):
                 yield start, end, _entity_of(value)
 
 

@@ -40,6 +40,12 @@ COMPLAINT_FAULTS = [
     ("victim_id", "+1 202 555 0143", Code.VICTIM_ID_IS_CONTACT),
     ("victim_id", "(202) 555-0143", Code.VICTIM_ID_IS_CONTACT),
     ("victim_id", "(###) ###-####", Code.VICTIM_ID_IS_CONTACT),
+    ("victim_id", "020 7946 0958", Code.VICTIM_ID_IS_CONTACT),
+    ("victim_id", "jane%40example.org", Code.VICTIM_ID_IS_CONTACT),
+    ("complaint_id", "tel:+12025550143", Code.ID_IS_CONTACT),
+    ("complaint_id", "jane＠example.org", Code.ID_IS_CONTACT),
+    ("source_org", "202-555-0143", Code.ID_IS_CONTACT),
+    ("source_org", "two-o2-zero-5550143", Code.ID_IS_CONTACT),
     ("victim_country", "UK", Code.BAD_COUNTRY),
     ("victim_country", "USA", Code.BAD_COUNTRY),
     ("loss_amount", "NaN", Code.BAD_AMOUNT),
@@ -62,6 +68,33 @@ CALL_FAULTS = [
     ("victim_country", "XX", Code.BAD_COUNTRY),
     ("victim_id", "+442079460000", Code.VICTIM_ID_IS_CONTACT),
 ]
+
+
+@pytest.mark.parametrize(
+    "name", ["112-1234567-1234567", "20245550143", "2024 12 01", "INC-0012345"]
+)
+def test_a_case_number_is_no_contact(name):
+    rows = pa.RecordBatch.from_pylist([complaint(complaint_id=name)], COMPLAINT_LOOSE)
+    assert validate_complaints(rows)[0]["complaint_id"].to_pylist() == [name]
+
+
+@pytest.mark.parametrize(
+    ("tool", "kept"),
+    [
+        ("AnyDesk 9.0.1", "AnyDesk 9.0.1"),
+        ("202-555-0143", None),
+        ("two zero two five five five 0143", None),
+        ("jane@home.org", None),
+        ("jane at home dot org", None),
+        (None, None),
+    ],
+)
+def test_a_tools_name_holds_no_number_and_no_address(tool, kept):
+    session = [{"tool": tool, "id": "123456789"}]
+    rows = pa.RecordBatch.from_pylist([complaint(remote_access=session)], COMPLAINT_LOOSE)
+    accepted, _, coerced = validate_complaints(rows)
+    assert accepted["remote_access"].to_pylist() == [[{"tool": kept, "id": "123456789"}]]
+    assert coerced["remote_access[].tool"] == (kept != tool)
 
 
 @pytest.mark.parametrize(

@@ -39,12 +39,12 @@ _MAX_URL = 2_048
 _BREAKS = " \t\r\n<>\"'"
 """Characters that end a web address."""
 
-_LINK_AT = r"(?:@|%40|&#64;|&#x40;|&commat;)"
+_LINK_AT = r"(?:@|%(?:25)*40|&#64;|&#x40;|&commat;)"
 
 _TOKEN_HINT = r"(?:[^/]/|[^:]//+|[?#=&]|[/?#][^\s<>\"']*://)[A-Za-z0-9+_-]{12}"
 """RE2: without a match of this, no token stands behind a host."""
 
-_CLICK = rf"(?:[?&;#/]|%26|%3f|%23)(?:{domain.click_ids()})(?:=|%3d)"
+_CLICK = rf"(?:[?&;#/]|%(?:25)*(?:26|3f|23))(?:{domain.click_ids()})(?:=|%(?:25)*3d)"
 
 LINK_HINTS = (rf"(?i)[/?#][^\s<>\"']*{_LINK_AT}|{_TOKEN_HINT}|{_CLICK}",)
 """RE2: without a match of this, a text holds no such address or id."""

@@ -42,7 +42,8 @@ class IdentifierKind:
         nouns: What it calls several.
         hard_role: Its role where the words beside it say that the scammer wants it used; None where
             words do not tell, and the role is the finder's.
-        personal: Whether a private person can hold it, as victims do.
+        personal: Whether a private person can hold it, as victims do: what is only mentioned is
+            then shown under a withheld id. Whose site it is, anybody may ask.
         retention_days: Days for which a mention counts in a stream, behind its newest record.
         caution: What speaks for the innocence of its holder, for the exculpatory section; empty
             for suppliers, who are nobody's to denounce.
@@ -163,7 +164,7 @@ _DOMAIN = IdentifierKind(
     "domain",
     "domains",
     hard_role=Role.LURE_SITE,
-    personal=True,
+    personal=False,
     caution="A site can be hacked, or its name registered in a stolen identity.",
     provider="registrar",
     stix="domain-name",
@@ -207,7 +208,13 @@ KINDS = (
     ),
     replace(_HANDLE, scheme="telegram", finders=(Finder("telegram", rare=True),)),
     replace(_HANDLE, scheme="whatsapp", finders=(Finder("whatsapp", rare=True),)),
-    replace(_HANDLE, scheme="agent", hard_role=None, finders=(Finder("agent_id", rare=True),)),
+    replace(
+        _HANDLE,
+        scheme="agent",
+        hard_role=None,
+        personal=False,
+        finders=(Finder("agent_id", rare=True),),
+    ),
     _DOMAIN,
     replace(
         _DOMAIN,

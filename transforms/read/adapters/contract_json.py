@@ -26,6 +26,7 @@ from transforms.read.adapters.base import (
 from transforms.read.files import ReadOptions
 from transforms.read.framing import BrokenJsonError, Origin, Record, parse_exact_json, parse_json
 from transforms.read.rejects import Reject, make_reject
+from transforms.text_util import may_hold_contact
 
 REQUIRED = {
     RecordKind.COMPLAINT: ("complaint_id", "source_org", "received_at"),
@@ -145,7 +146,8 @@ def parse_object(data: bytes) -> dict[str, Any] | BrokenJsonError:
 
 def safe_field_name(name: str) -> str:
     """Returns a field's name if it may be shown, or 'other': names are hostile input too."""
-    return name if _SHOWABLE_NAME.fullmatch(name) else "other"
+    showable = _SHOWABLE_NAME.fullmatch(name) and not may_hold_contact(name)
+    return name if showable else "other"
 
 
 def build_contract_batch(

@@ -80,8 +80,8 @@ def _column_name(name: str) -> str:
 def convert(rows: TextRows, _: ReadOptions) -> Parsed:
     """Converts to COMPLAINT_LOOSE rows.
 
-    The numbers are `mentioned`: what the consumer says of a company's phone is no proof
-    that the company, or the scammer, answers it.
+    The numbers are the caller's, as in the FTC's other data: what the consumer says of a company's
+    phone is no proof that the company, or the scammer, answers it.
     """
     parts = (rows.column(name).to_pylist() for name in (*HEADER[5:7], EXTENSION))
     named = [company_numbers(*one) for one in zip(*parts, strict=True)]
@@ -102,7 +102,7 @@ def convert(rows: TextRows, _: ReadOptions) -> Parsed:
             pa.string(),
         ),
         "phone_numbers": pa.array(
-            [[{"raw": raw, "role": Role.MENTIONED} for raw in raws] for raws in named],
+            [[{"raw": raw, "role": Role.CALLER_ID} for raw in raws] for raws in named],
             PHONE_NUMBERS_TYPE,
         ),
     }

@@ -211,6 +211,23 @@ def test_merged_keeps_both_and_the_users_reason():
     assert list(both.entity_ids) == sorted(both.entity_ids)
 
 
+@pytest.mark.parametrize(
+    ("host", "is_free"),
+    [
+        ("gmail.com", True),
+        ("comcast.net", True),
+        ("frontier.com", True),
+        ("o2online.de", True),
+        ("t-mobile.com", False),
+        ("verizon.com", False),
+        ("twilio.com", False),
+        ("amazon.com", False),
+    ],
+)
+def test_a_carriers_domain_is_freemail_only_where_its_subscribers_have_addresses(host, is_free):
+    assert allowlist.is_freemail(f"someone@{host}") == is_free
+
+
 @given(st.text(max_size=40))
 def test_any_text_is_an_id_or_one_clear_line(text):
     try:

@@ -139,6 +139,20 @@ def test_a_name_in_a_link_says_nothing_of_its_number():
     assert roles == {"domain:refund-desk.help": "lure_site", ID_A: "callback"}
 
 
+@pytest.mark.parametrize(
+    ("words", "roles"),
+    [
+        ("They said I had to reply to {}.", ["sender", "sender"]),
+        ("It came from {}.", ["caller_id", "caller_id"]),
+        ("My own address is {}.", ["victim", "victim"]),
+    ],
+)
+def test_an_address_to_reply_to_is_the_senders_whatever_its_from_shows(words, roles):
+    address = "alerts@bankofthewest.com"
+    batch = complaints({"narrative": words.format(address, address), "emails": [address]})
+    assert [role for _, role, _ in seen(batch)] == roles
+
+
 def test_several_numbers_in_one_field():
     batch = complaints({"phone_numbers": [number(f"{A} / {B}", "callback")]})
     table = complaint_mentions(batch).to_pylist()

@@ -6,6 +6,7 @@ import pyarrow as pa
 import pytest
 from hypothesis import given, settings, strategies as st
 
+from schemas.entity import is_withheld
 from schemas.enums import HARD_ROLES, SUPPLIER_KINDS, Role, Status
 from tests.support.graphs import classify_evidence
 from tests.support.made_up_evidence import PHONE_ROLES, PHONES, evidence, piece, records
@@ -60,6 +61,20 @@ def naive_status(rows, known):
     return status
 
 
+def unclaimed_of(rows, status):
+    """Identifiers that nothing but mentions name, and that a private person may hold."""
+    roles = defaultdict(set)
+    for row in rows:
+        roles[row["entity_id"]].add(row["role"])
+    return {
+        entity
+        for entity, those in roles.items()
+        if those == {Role.MENTIONED}
+        and status[entity] == Status.UNCORROBORATED
+        and entity.partition(":")[0] not in (*SUPPLIER_KINDS, "domain", "url")
+    }
+
+
 def places_of(rows, hidden):
     """WITHHELD rows of what is hidden, as a set of tuples."""
     names = ("source_org", "record_kind", "record_id", "entity_id")
@@ -82,7 +97,8 @@ def test_classification_by_the_rules_in_any_order(rows, known, random):
         {entity for entity, one in status.items() if one == wanted}
         for wanted in (Status.VICTIM_SIDE, Status.CONTESTED)
     )
-    hidden = victims | contested
+    unclaimed = unclaimed_of(rows, status)
+    hidden = victims | contested | unclaimed
 
     shown = {one["known_as"]: one for one in result.entities.to_pylist()}
     assert shown.keys() == status.keys()
@@ -130,6 +146,39 @@ def test_classification_by_the_rules_in_any_order(rows, known, random):
         assert sorted(map(repr, getattr(again, name).to_pylist())) == sorted(
             map(repr, getattr(result, name).to_pylist())
         )
+
+
+@pytest.mark.parametrize("line", ["mobile", "fixed_line_or_mobile", "voip", None, "toll_free"])
+def test_what_is_only_mentioned_is_withheld_where_a_private_person_may_hold_it(line):
+    mentions = records_of(PHONES[0], [f"c{n}" for n in range(30)], Role.MENTIONED)
+    for row in mentions:
+        row["line_type"] = line
+    one = only(classify_evidence(evidence(mentions), NOBODY))
+    assert is_withheld(one["entity_id"]) == (line != "toll_free")
+    assert one["status"] == Status.UNCORROBORATED
+
+    shown = (*HARD_ROLES, Role.CALLER_ID)
+    for role in shown:
+        rows = [*mentions, *records_of(PHONES[0], ["c99"], role)]
+        assert only(classify_evidence(evidence(rows), NOBODY))["entity_id"] == PHONES[0]
+
+
+@pytest.mark.parametrize(
+    ("entity", "hidden"),
+    [
+        ("email:someone@example.org", True),
+        ("handle:cashapp:$someone", True),
+        ("account:iban:GB29NWBK60161331926819", True),
+        ("remote:anydesk:123456789", True),
+        ("wallet:btc:1BoatSLRHtKNngkdXEeobR76b53LETtpyT", True),
+        ("handle:agent:john-smith:1234", False),
+        ("domain:somebodys-shop.com", False),
+        ("url:sites.google.com/view/x", False),
+    ],
+)
+def test_which_kinds_are_withheld_while_they_are_only_mentioned(entity, hidden):
+    one = only(classify_evidence(evidence(records_of(entity, ["c1"], Role.MENTIONED)), NOBODY))
+    assert is_withheld(one["entity_id"]) == hidden
 
 
 @pytest.mark.parametrize("field", ["phone_numbers[0]", "narrative"])

@@ -17,7 +17,7 @@ from tests.support.real_data import real
 from tests.unit.transforms.extract.test_hostile_input import PIECES
 from tests.unit.transforms.phone.test_normalize import EXAMPLES
 from transforms.phone.find import FOUND_NUMBER, find_numbers, find_numbers_in_text
-from transforms.phone.normalize import Reading
+from transforms.phone.normalize import MAY_BE_TEXT_REASONS, Reading, normalize_number
 
 
 def numbers(text: str, region: str | None = "US") -> list[str | None]:
@@ -84,6 +84,23 @@ def test_finds_what_the_matcher_misses(text, number, raw):
     assert not list(pn.PhoneNumberMatcher(text, "US"))
     ((span, reading),) = find_numbers_in_text(text, "US")
     assert (reading.e164, text[span.start : span.end]) == (number, raw)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "030/901820/901821",
+        "Tel. 030 901820/901821 rufen",
+        "(030) 901820 / 901821",
+        "030-901820/901821",
+    ],
+)
+def test_two_numbers_that_share_their_area_code(text):
+    found = find_numbers_in_text(text, "DE")
+    assert [one.e164 for _, one in found] == ["+4930901820", "+4930901821"]
+    assert [text[span.start : span.end] for span, _ in found][1] == "901821"
+    field = "030/901820/901821"
+    assert normalize_number(field, "DE").reason in MAY_BE_TEXT_REASONS
 
 
 @pytest.mark.parametrize(

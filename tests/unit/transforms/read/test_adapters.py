@@ -160,7 +160,7 @@ def test_foia_with_an_extension_column(tmp_path):
     text = join_cells(header) + "\n" + join_cells(row)
     found, _ = read_file(written(tmp_path, text.encode("mac_roman")))
     (one,) = found["complaints"]
-    assert one["phone_numbers"] == [{"raw": "9899414313 ext. 5", "role": "mentioned"}]
+    assert one["phone_numbers"] == [{"raw": "9899414313 ext. 5", "role": "caller_id"}]
     assert one["claimed_brand"] == "Caf\u00e9"
 
 

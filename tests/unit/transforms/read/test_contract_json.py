@@ -114,7 +114,7 @@ def test_null_is_absent_and_the_last_duplicate_wins():
 
 
 def test_unknown_names_are_bounded():
-    line = {"complaint_id": "1", "é": 1, "x" * 65: 1, "foo": None}
+    line = {"complaint_id": "1", "é": 1, "x" * 65: 1, "foo": None, "jane_202-555-0143": 1}
     line["phone_numbers"] = [{"raw": "1", "note": 1}]
     row = only(json.dumps(line).encode())
     assert row["unknown"] == ["foo", "other", "phone_numbers.note"]

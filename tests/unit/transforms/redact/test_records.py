@@ -136,7 +136,13 @@ def test_other_identifiers_of_the_victim(entity, text, expected):
 @pytest.mark.parametrize("padding", ["", "at the dot " * 200], ids=["short", "long"])
 @pytest.mark.parametrize(
     "written",
-    ["jane%40home.org", "jane&#64;home.org", "j%61ne&commat;home&#x2e;org", "%6aane@home%2Eorg"],
+    [
+        "jane%40home.org",
+        "jane%2540home.org",
+        "jane&#64;home.org",
+        "j%61ne&commat;home&#x2e;org",
+        "%6aane@home%2Eorg",
+    ],
 )
 def test_an_address_is_found_as_the_web_encodes_it(written, padding):
     text = f"{padding}I am {written} you know"
@@ -150,7 +156,16 @@ def test_an_address_is_found_as_the_web_encodes_it(written, padding):
 
 @pytest.mark.parametrize(
     "written",
-    ["+1%20415%20666%207777", "%28415%29+666-7777", "415&#45;666&#45;7777", "4%315-666-7777"],
+    [
+        "+1%20415%20666%207777",
+        "%28415%29+666-7777",
+        "415&#45;666&#45;7777",
+        "4%315-666-7777",
+        "%2B1%2520415%2520666%25207777",
+        "415%252D666%252D7777",
+        "%2534%2531%2535%25366%2536777%2537",
+        "415%25252D666%25252D7777",
+    ],
 )
 def test_a_number_is_found_as_the_web_encodes_it(written):
     links = {"urls": [f"https://evil.example/?t={written}"]}

@@ -101,6 +101,14 @@ def test_an_id_that_is_a_contact_is_masked_in_a_row_of_csv():
     assert masked(raw, Code.VICTIM_ID_IS_CONTACT) == raw.replace("jane@home.org", "#" * 13)
 
 
+@pytest.mark.parametrize("name", ["202-456-1414", "shop-2024561414", "two0two4561414"])
+def test_an_organisation_that_is_a_number_is_masked(name):
+    shown = masked(f'{{"source_org":"{name}","narrative":"hi"}}', Code.ID_IS_CONTACT)
+    assert shown.count("#") >= 7 and "1414" not in shown
+    shown = masked_csv(f"c1,{name},text", "csv:complaint_id,source_org,narrative")
+    assert shown.count("#") >= 7 and "1414" not in shown
+
+
 HEADER = "csv:complaint_id,victim_phone,narrative,Customer_Name"
 
 

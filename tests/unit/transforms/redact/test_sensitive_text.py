@@ -82,6 +82,38 @@ def test_in_a_transcript_the_number_is_the_callers():
     assert kept["numbers_withheld"].to_pylist() == [1, 0]
 
 
+@pytest.mark.parametrize(
+    ("before", "hidden"),
+    [
+        ("The voicemail said: ", False),
+        ('She said "', False),
+        ("The voicemail said: call me. I told them ", True),
+        ('I said "', True),
+        ("", True),
+    ],
+)
+def test_what_a_victim_quotes_of_the_caller_stays(before, hidden):
+    narrative = f"{before}my number is two oh two four five six twenty one oh seven"
+    kept = withhold_from_complaints(complaints({"narrative": narrative}), victims([()]))
+    assert (kept["narrative"][0].as_py() != narrative) == hidden
+
+
+@pytest.mark.parametrize(
+    ("text", "masked"),
+    [
+        ("as in case 4711, Mrs Jones (212) 555-0188", "as in case 4711, Mrs Jones (###) ###-####"),
+        ("she wrote from jane@home.org.", "she wrote from #############."),
+        ("+44 20 7946 0958 on 2026-05-01", "+## ## #### #### on 2026-05-01"),
+        ("calls 888 555 0123 again, as +18885550123", "calls 888 555 0123 again, as +18885550123"),
+        ("both name refunds@amzn-desk.com", "both name refunds@amzn-desk.com"),
+        ("seen in 12 complaints", "seen in 12 complaints"),
+    ],
+)
+def test_words_of_an_analyst_show_no_other_contact(text, masked):
+    shown = ["phone:+18885550123", "email:refunds@amzn-desk.com"]
+    assert sensitive_text.mask_contacts(text, shown) == masked
+
+
 @given(st.text(st.sampled_from("my number email is 0twone@.#\n"), max_size=80))
 def test_every_place_is_within_its_text(text):
     for start, end, _ in sensitive_text.self_identified(text):
