@@ -76,7 +76,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=WholeNumber(1, MOST_PARTITIONS),
         metavar="N",
         help="pieces that each step is cut into, the most workers that can share one; changes no "
-        "result (default: 16, or one for every 32 MiB of input where that is more)",
+        "result (default: 5 to 16, one for every 10 MiB of input, or for every 32 MiB where those "
+        "are more)",
     )
     add_run_options(parser)
 

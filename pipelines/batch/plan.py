@@ -46,6 +46,12 @@ BYTES_A_PARTITION = 32 << 20
 """Bytes of an input that a partition of it may hold: what a worker makes of them is some ten times
 that (docs/scale.md). Many more partitions than that cost, as each batch is cut into all of them."""
 
+LEAST_PARTITIONS, SMALL_PARTITION = 5, 10 << 20
+"""Partitions of any input, and the bytes from which on it has more of them, up to `PARTITIONS`.
+
+Each costs 0.2 s of CPU, for compiling patterns and calls of Arrow. A local run times a step's first
+partition, and shares the others among its processes."""
+
 COMPRESSION_RATIO = 8
 """Bytes that one byte of a compressed file becomes when it is read: the most that was seen."""
 
@@ -138,7 +144,8 @@ def flags_for_size(files: Sequence[InputFile], given: Sequence[str]) -> list[str
     plain = sum(one.size * (1 if one.compression == "none" else COMPRESSION_RATIO) for one in files)
     if any(one.partition("=")[0] == PARTITIONS_FLAG for one in given):
         return []
-    count = min(max(plain // BYTES_A_PARTITION, PARTITIONS), MAX_PARTITIONS)
+    small = min(max(plain // SMALL_PARTITION, LEAST_PARTITIONS), PARTITIONS)
+    count = min(max(plain // BYTES_A_PARTITION, small), MAX_PARTITIONS)
     return [f"{PARTITIONS_FLAG}={count}"]
 
 

@@ -74,6 +74,22 @@ class SupplierSums:
     counts: csr_array
     kind: np.ndarray
 
+    @cached_property
+    def _cells(self) -> np.ndarray:
+        """The places of the counts, ascending: row by row, in the order of the columns."""
+        rows, columns = self.counts.shape
+        return np.repeat(np.arange(rows) * columns, np.diff(self.counts.indptr)) + (
+            self.counts.indices
+        )
+
+    @cached_property
+    def _by_kind(self) -> np.ndarray:
+        """The sums of each row over the suppliers of each kind."""
+        rows, kinds = self.counts.shape[0], int(self.kind.max(initial=0)) + 1
+        row = np.repeat(np.arange(rows) * kinds, np.diff(self.counts.indptr))
+        of_kind = row + self.kind[self.counts.indices]
+        return np.bincount(of_kind, self.counts.data, rows * kinds).reshape(-1, kinds)
+
     def piece_log_bayes_factor(
         self, pieces: SupplierSums, a: np.ndarray, b: np.ndarray, own: np.ndarray
     ) -> np.ndarray:
@@ -83,19 +99,19 @@ class SupplierSums:
         """
         counts, kind, kinds = self.counts, self.kind, int(self.kind.max(initial=0)) + 1
         width, size = counts.shape[1], len(a) * kinds
-        row, column, one = _cells(pieces.counts, a)
-        other_row, other_column, other = _cells(counts, b)
-        first = np.bincount(row * kinds + kind[column], one, size)
-        rest = np.bincount(other_row * kinds + kind[other_column], other, size)
+        first, rest = pieces._by_kind[a].ravel(), self._by_kind[b].ravel()
         second = rest - np.repeat(own, kinds) * first
         # Where one of the two has no record, there is no evidence either way.
         known = (first > 0) & (second > 0)
         if not known.any():
             return np.zeros(len(a))
         # Where only one of the two uses a supplier, its terms cancel: only shared ones are left.
-        at, both = sorted_lookup(other_row * width + other_column, row * width + column)
-        row, column, one = row[both], column[both], one[both]
-        other = other[at[both]] - own[row] * one
+        sizes = np.diff(pieces.counts.indptr)[a]
+        of = concat_ranges(pieces.counts.indptr[a], sizes)
+        row, column = np.repeat(np.arange(len(a)), sizes), pieces.counts.indices[of]
+        at, both = sorted_lookup(self._cells, b[row] * width + column)
+        row, column, one = row[both], column[both], pieces.counts.data[of[both]]
+        other = counts.data[at[both]] - own[row] * one
         left = other > 0
         row, column, one, other = row[left], column[left], one[left], other[left]
         total = np.bincount(counts.indices, counts.data, width)
@@ -144,11 +160,3 @@ def supplier_counts_by_node(rows: pa.Table, node: np.ndarray) -> SupplierCounts:
         shape = (len(node), len(names))
         found.append(csr_array((counts[of].astype(np.float64), (at[of], column)), shape=shape))
     return SupplierCounts(tuple(found))
-
-
-def _cells(matrix: csr_array, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Returns the place in `rows`, the column and the value of each cell of some rows, in order."""
-    sizes = np.diff(matrix.indptr)[rows]
-    at = concat_ranges(matrix.indptr[rows], sizes)
-    row = np.repeat(np.arange(len(rows)), sizes)
-    return row, matrix.indices[at], matrix.data[at]

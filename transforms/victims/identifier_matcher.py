@@ -161,7 +161,7 @@ def may_contain_identifier(values: RowIdentifiers, wanted: RowIdentifiers) -> Ar
     for row, identifier in zip(wanted.rows.tolist(), wanted.identifiers.to_pylist(), strict=True):
         endings.setdefault(row, set()).add(_ending(identifier))
     hidden = pc.match_substring_regex(values.identifiers, _HIDES_DIGITS).to_pylist()
-    digits = pc.replace_substring_regex(values.identifiers, "[^0-9]", "").to_pylist()
+    digits = pc.replace_substring_regex(values.identifiers, "[^0-9]+", "").to_pylist()
     maybe = (
         any(odd or one in written for one in endings.get(row, ()))
         for row, odd, written in zip(values.rows.tolist(), hidden, digits, strict=True)

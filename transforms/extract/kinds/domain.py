@@ -75,19 +75,17 @@ def canonical_host(host: str) -> str | None:
     return host if all(map(_ASCII_LABEL.fullmatch, host.split("."))) else None
 
 
-@lru_cache(maxsize=REMEMBERED)
 def registrable_domain(host: str) -> str | None:
     """Returns the registrable domain of a host by the Public Suffix List with its private section.
 
     None for a host without a known public suffix, and for a public suffix itself.
     """
-    return _suffixes()(host).top_domain_under_public_suffix or None
+    return _split_host(host).top_domain_under_public_suffix or None
 
 
-@lru_cache(maxsize=REMEMBERED)
 def public_suffix(host: str) -> str:
     """Returns the public suffix of a host; empty where it has none that is known."""
-    return _suffixes()(host).suffix
+    return _split_host(host).suffix
 
 
 @cache
@@ -102,10 +100,9 @@ def public_suffixes() -> frozenset[str]:
     return frozenset(tldextract.TLDExtract(cache_dir=None, suffix_list_urls=()).tlds)
 
 
-@lru_cache(maxsize=REMEMBERED)
 def is_on_hosting_platform(host: str) -> bool:
     """Checks whether a host is a customer's of a platform on the Public Suffix List, as web.app."""
-    found = _suffixes()(host)
+    found = _split_host(host)
     return found.is_private and "." in found.suffix and bool(found.domain)
 
 
@@ -135,6 +132,11 @@ def click_ids() -> str:
     """Returns a pattern for the parameters that ad platforms add to one visitor's link."""
     keys = (key for row in load_reference_data("hosting.toml")["click_id"] for key in row["keys"])
     return "|".join(sorted(map(re.escape, keys)))
+
+
+@lru_cache(maxsize=REMEMBERED)
+def _split_host(host: str) -> tldextract.ExtractResult:
+    return _suffixes()(host)
 
 
 @cache

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 
 from schemas.enums import EntityKind, Role
@@ -43,6 +45,19 @@ def test_rules_are_in_lower_case():
         assert letters == letters.lower()
 
 
+def test_an_amount_is_read_as_any_other():
+    """Rules for the words before an identifier name no digits but those of ic3 and 911."""
+    for kind in narrative.leading_cues():
+        for rule in (*narrative.leading_cues()[kind], *narrative.suspect_cues(kind)):
+            named = re.sub(r"\{\d+(?:,\d+)?\}|ic3|911", "", rule.pattern.pattern)
+            assert not re.search(r"(?<!\\)\d", named)
+    for amount in ("1234.56", "911.30", "0,99"):
+        text = f"they wanted {amount} usd and told me to call 888-555-0123"
+        assert role_in_text(text, len(text) - 12, len(text)) == Role.CALLBACK
+    text = "later i called 911,50 888-555-0123"
+    assert role_in_text(text, len(text) - 12, len(text)) == Role.MENTIONED
+
+
 @pytest.mark.parametrize(
     ("text", "role"),
     [
@@ -57,6 +72,27 @@ def test_rules_are_in_lower_case():
 def test_accents_and_capitals(text, role):
     start = text.index("888")
     assert role_in_text(text, start, start + 12) == role
+
+
+SAID = [
+    "the voicemail said that: ",
+    "voice mail: ",
+    "hi mum ",
+    "er sagte, auf dem Anrufbeantworter hieß es: ",
+    "\n agent smith: ",
+    "word for word\n",
+    "\n> ",
+    "usne bola ki mera ",
+]
+
+
+@pytest.mark.parametrize("words", SAID)
+def test_what_introduces_speech_is_found_in_many_texts_as_in_one(words):
+    """Before many texts are read, those without such words are left out."""
+    rule, hint = narrative.speech_cues("introduced"), narrative.introduction_hint()
+    assert rule.search(words.lower())
+    texts = [f"\u00e9{'x' * size} {words.lower()}" for size in range(3)]
+    assert pc.all(pc.match_substring_regex(pa.array(texts), hint)).as_py()
 
 
 OWN = {
