@@ -4,19 +4,27 @@
 
 Each world is simulated, run by the batch pipeline and scored by `ringtrace evaluate`: all members,
 beside simpler methods over the same links, then the core, with the recall that each of its rules
-costs. Without `--size` the worlds are those of `LISTED`.
+costs. Half of the rings' pages are tenants of platforms that many share, and have a score of their
+own. Without noise 0 victims cite legitimate sites, give their own numbers and addresses, and are
+shown forged senders: harm counts those that became infrastructure. Without `--size` the worlds are
+those of `LISTED`.
 """
 
 from __future__ import annotations
 
 import argparse
+import csv
 import json
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import pyarrow.dataset as ds
+
 from benchmarks import measured
+from benchmarks.peers import edges
+from transforms.extract.kinds import hosting
 
 KINDS = {
     "plain": [],
@@ -44,16 +52,19 @@ LISTED = (
 """Kind, complaints and operations of each world."""
 
 HEADS = (
-    "F1", "precision", "recall", "harm", "innocents", "components", "capped", "Leiden", "hubs",
-    "core: precision", "recall", "B-cubed recall", "harm", "innocents", "near misses",
-    "cost: two reporters", "no near miss",
+    "F1", "precision", "recall", "F1 of tenants", "legitimate", "victims'", "innocents",
+    "components", "capped", "Leiden", "hubs", "core: precision", "recall", "B-cubed recall",
+    "legitimate", "victims'", "innocents", "near misses", "cost: two reporters", "no near miss",
 )  # fmt: skip
 
 BASELINES = ("components", "components, at most 20 links", "Leiden, unweighted")
 
 
 def evaluation(flags: list[str], folder: Path) -> dict[str, Any]:
-    """Returns what `ringtrace evaluate --json` prints of a run of a world with these options."""
+    """Returns what `ringtrace evaluate --json` prints of a run of a world with these options.
+
+    `tenants` is the B-cubed F1 of the tenants of platforms among the true identifiers.
+    """
     world, run = folder / "world", folder / "run"
     measured.run(measured.python("pipelines.cli", "simulate", world, *flags))
     inputs = ["--complaints", world / "complaints", "--calls", world / "calls"]
@@ -66,7 +77,16 @@ def evaluation(flags: list[str], folder: Path) -> dict[str, Any]:
     lists += ["--known-legitimate", world / "legitimate.csv", "--baselines", "--json"]
     command = measured.python("pipelines.cli", "evaluate", run, world / "truth.csv", *lists)
     found: dict[str, Any] = json.loads(measured.run(command).output)
-    return found
+    return found | {"tenants": _score_of_tenants(run, world / "truth.csv")}
+
+
+def _score_of_tenants(run: Path, truth: Path) -> float:
+    with truth.open(newline="", encoding="utf-8") as rows:
+        operations = dict(list(csv.reader(rows))[1:])
+    sites = {one: one.partition(":")[2] for one in operations if one.startswith(("domain", "url"))}
+    tenants = {one: operations[one] for one, site in sites.items() if hosting.platform_of(site)}
+    members = ds.dataset(run / "members").to_table(columns=["entity_id", "cluster_id"])
+    return edges.bcubed(*(column.to_pylist() for column in members.columns), tenants)
 
 
 def cells(found: dict[str, Any]) -> Iterator[str]:
@@ -74,13 +94,13 @@ def cells(found: dict[str, Any]) -> Iterator[str]:
     score, tiers = found["agreement"]["bcubed"], found["tiers"]
     core, harm, costs = tiers["core"], tiers["core_harm"], tiers["costs"]
     yield from (f"{score[name]:.4f}" for name in ("f1", "precision", "recall"))
-    yield str(found["known_legitimate"] + found["victim_side"])
-    yield str(found["innocent"])
+    yield f"{found['tenants']:.4f}"
+    yield from (str(found[name]) for name in ("known_legitimate", "victim_side", "innocent"))
     yield from (f"{found['baselines'][name]['bcubed']['f1']:.3f}" for name in BASELINES)
     yield f"{found['hubs']['precision']:.2f}, {found['hubs']['recall']:.2f}"
     yield from (f"{core[name]:.4f}" for name in ("precision", "recall", "bcubed_recall"))
-    yield str(harm["known_legitimate"] + harm["victim_side"])
-    yield from (str(harm[name]) for name in ("innocent", "near_miss"))
+    names = ("known_legitimate", "victim_side", "innocent", "near_miss")
+    yield from (str(harm[name]) for name in names)
     yield from (f"{costs[rule]['recall']:.4f}" for rule in ("robustness", "near_miss"))
 
 
@@ -95,8 +115,9 @@ def main(words: list[str] | None = None) -> None:
     given = parser.parse_args(words)
     worlds = [(kind, *given.size) for kind in given.worlds] if given.size else LISTED
     print(
-        "B-cubed scores. Harm: known-legitimate and victims' own identifiers, in any cluster;"
-        " innocents: of all in shared clusters, of the core in any; hubs: precision, recall.\n"
+        "B-cubed scores. Harm: known-legitimate (cited sites, forged senders) and victims' own"
+        " identifiers, in any cluster; innocents: of all in shared clusters, of the core in any;"
+        " hubs: precision, recall.\n"
     )
     print("| world | complaints | rings | seed | " + " | ".join(HEADS) + " |")
     print("|---" * (len(HEADS) + 4) + "|")

@@ -10,7 +10,6 @@ part of it, so its own time is printed: CPU seconds and wall seconds, as JSON.
 from __future__ import annotations
 
 import json
-import re
 import sys
 import time
 from pathlib import Path
@@ -28,13 +27,10 @@ from scipy.sparse.csgraph import connected_components
 from schemas.tables import ALL_TABLES
 from transforms.write.parquet_files import ROW_GROUP_ROWS
 
-_EMAILS = re.compile(rb',"emails":\[[^\]]*\]')
-
 
 def read(folder: Path) -> pa.Table:
-    """All JSON Lines of a folder, without e-mail addresses: their items are of two types."""
-    contents = [_EMAILS.sub(b"", path.read_bytes()) for path in sorted(folder.glob("*.jsonl"))]
-    tables = [pj.read_json(pa.BufferReader(one)) for one in contents]
+    """All JSON Lines of a folder."""
+    tables = [pj.read_json(path) for path in sorted(folder.glob("*.jsonl"))]
     return pa.concat_tables(tables, promote_options="permissive")
 
 

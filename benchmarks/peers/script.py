@@ -63,7 +63,8 @@ def named(complaint: dict[str, Any]) -> Iterator[str | None]:
             yield phone(one["raw"], region)
     yield from map(site, complaint.get("urls") or ())
     for one in complaint.get("emails") or ():
-        yield f"email:{(one['address'] if isinstance(one, dict) else one).lower()}"
+        if one["role"] in ("sender", "reply_to"):
+            yield f"email:{one['address'].lower()}"
     for one in complaint.get("remote_access") or ():
         yield f"remote:{one['tool']}:{re.sub(r'[^0-9]', '', one['id'])}"
     for one in complaint.get("payments") or ():

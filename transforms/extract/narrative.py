@@ -26,6 +26,7 @@ from schemas.enums import EntityKind, Role, Speaker
 from transforms.arrow_util import distinct_rows, repeat_for_duplicates
 from transforms.extract import allowlist, mention
 from transforms.extract.kinds import domain
+from transforms.extract.kinds.phone_link import NON_GEOGRAPHIC
 from transforms.extract.kinds.registry import BY_KIND, KINDS, IdentifierKind, lookup_kind
 from transforms.extract.mention import MENTION_DRAFT, NARRATIVE, Match, PlacedMatch
 from transforms.phone import find
@@ -69,6 +70,13 @@ _QUOTE_LEAD = 60
 
 _QUOTED_NEXT = re.compile(r"\w?\W{0,3}[\"“”„«»]")
 """The last sign of words that introduce a quotation, and the mark that it begins with."""
+
+_SENTENCE_END = re.compile(r"[.!?][\"”»’)]?\s")
+
+_CHAT_LINE = re.compile(
+    r"(?:^|\n|(?<=\n))\W{0,3}(?:\[?\d{1,2}:\d{2}(?: ?[ap]m)?\]? ?)?\w{1,12}(?:\W\w{1,12})?\s?:"
+)
+"""The beginning of a line that names who speaks in it."""
 
 _JSON_KEY = re.compile(r"\"\s*:\s*$")
 """The signs before a text in JSON, which nobody says."""
@@ -240,6 +248,20 @@ def quotes_suspect(before: str, following: str, *, introduced: bool = True) -> b
     return bool(ends) and not _is_over(before, ends[-1])
 
 
+def may_be_over(before: str) -> bool:
+    """Checks whether words that introduce a suspect's, and no mark ends, may have ended.
+
+    They are a sentence back: "The message read: call us. My e-mail is ..." does not tell whose. A
+    line of a chat is of whom it names.
+    """
+    if _open_quotation(before) is not None:
+        return False
+    introduced = [*speech_cues("introduced").finditer(before)]
+    if not introduced or not _SENTENCE_END.search(before, introduced[-1].end()):
+        return False
+    return _CHAT_LINE.match(before, introduced[-1].start()) is None
+
+
 def last_clauses(before: str) -> tuple[str, str | None]:
     """Returns the clause that a text ends in, and the one before that."""
     backwards, size = before[::-1], len(before)
@@ -344,8 +366,10 @@ def _find_in_distinct(
         roles.place(row, one) for row, in_row in matches.items() for one in in_row
     )
     called = [
-        roles.infer(row, start, end, BY_KIND[EntityKind.PHONE])[0]
-        for row, start, end in zip(*(numbers[c].to_pylist() for c in _PLACE), strict=True)
+        roles.infer(row, start, end, BY_KIND[EntityKind.PHONE], line_type=line_type)[0]
+        for row, start, end, line_type in zip(
+            *(numbers[c].to_pylist() for c in (*_PLACE, "line_type")), strict=True
+        )
     ]
     both = [others, _number_drafts(numbers, called)]
     columns = [pa.concat_arrays([one[name] for one in both]) for name in MENTION_DRAFT.names]
@@ -402,15 +426,29 @@ class _NarrativeRoles:
         self._introduced = dict(zip(rows, may_match(lower, introduction_hint()), strict=True))
 
     def infer(
-        self, row: int, start: int, end: int, kind: IdentifierKind, value: str = ""
+        self,
+        row: int,
+        start: int,
+        end: int,
+        kind: IdentifierKind,
+        value: str = "",
+        line_type: str | None = None,
     ) -> tuple[Role | None, bool]:
-        """Returns the role that the words beside a place state, and if a suspect speaks there."""
+        """Returns the role that the words beside a place state, and if a suspect speaks there.
+
+        What may be the victim's own as well, and whoever can hold it, is only mentioned.
+        """
         text = self._lower[row]
         before, behind = text[max(0, start - REACH) : start], text[end : end + REACH_AFTER]
         speaks = self._suspect_speaks[row] or quotes_suspect(
             before, behind, introduced=self._introduced[row]
         )
-        return infer_role(before, behind, kind, value, suspect_speaks=speaks), speaks
+        role = infer_role(before, behind, kind, value, suspect_speaks=speaks)
+        is_sure = self._suspect_speaks[row] or line_type in NON_GEOGRAPHIC
+        if speaks and not is_sure and may_be_over(before):
+            theirs = infer_role(before, behind, kind, value, suspect_speaks=False)
+            role = Role.MENTIONED if theirs is Role.VICTIM else role
+        return role, speaks
 
     def place(self, row: int, match: Match) -> PlacedMatch:
         """Gives a match of a row the role that its text states, or else the one of its finder."""
@@ -418,7 +456,8 @@ class _NarrativeRoles:
         kind = lookup_kind(match.kind, match.value)
         if kind is None or kind.hard_role is None:
             return row, NARRATIVE, text, match, match.role, MENTIONED_CONFIDENCE, True
-        role, speaks = self.infer(row, match.start, match.end, kind, match.value)
+        place = match.start, match.end, kind, match.value, match.line_type
+        role, speaks = self.infer(row, *place)
         if role is None:
             role = _unstated_role(match, suspect_speaks=speaks)
             return row, NARRATIVE, text, match, role, MENTIONED_CONFIDENCE, False

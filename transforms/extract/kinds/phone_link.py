@@ -57,7 +57,7 @@ _PLUS_FOR_SPACE = re.compile(r"(?<=[\d)])\+(?=[\d(])")
 
 _TOLL_FREE_NANP = re.compile(r"\D{0,2}1\D{0,2}8(?:00|33|44|55|66|77|88)")
 
-_NON_GEOGRAPHIC = frozenset({"toll_free", "premium_rate", "shared_cost", "uan", "voip"})
+NON_GEOGRAPHIC = frozenset({"toll_free", "premium_rate", "shared_cost", "uan", "voip"})
 """Types of lines that no private person answers at home."""
 
 
@@ -75,7 +75,7 @@ def find(text: str, region: str | None = None) -> Iterator[Match]:
         reading = normalize.normalize_number(f"+{written.lstrip('+ ')}", None)
         if reading.e164:
             end = match.start() + len(match[0].rstrip(TRAILING))
-            shown = written.startswith("+") or reading.line_type in _NON_GEOGRAPHIC
+            shown = written.startswith("+") or reading.line_type in NON_GEOGRAPHIC
             role = Role.CALLBACK if shown else Role.MENTIONED
             yield phone_match(match.start(), end, reading, role)
 
@@ -101,7 +101,7 @@ def numbers_carried(text: str, start: int, end: int, region: str | None) -> Iter
     for piece in _PIECE.finditer(text, start, end):
         if len(piece[0]) > 6:
             for reading, is_shown in _numbers_in(piece[0], region):
-                is_free = reading.line_type in _NON_GEOGRAPHIC
+                is_free = reading.line_type in NON_GEOGRAPHIC
                 is_called = is_free or (is_shown and not is_personal)
                 role = Role.CALLBACK if is_called else Role.MENTIONED
                 yield phone_match(*piece.span(), reading, role)

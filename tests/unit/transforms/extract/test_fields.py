@@ -133,6 +133,21 @@ def test_what_is_introduced_ends_with_its_quotation():
     ]
 
 
+@pytest.mark.parametrize(
+    ("text", "role"),
+    [
+        ("The message read: to cancel call us. My number is {}.", "mentioned"),
+        ("The message read: my number is {}.", "callback"),
+        ('The message read: "Hello. My number is {}."', "callback"),
+        ("I wrote it down.\nAgent: Hello there. My number is {}.", "callback"),
+    ],
+)
+def test_what_may_be_the_victims_words_again_is_mentioned(text, role):
+    assert [one[:2] for one in seen(complaints({"narrative": text.format(C)}))] == [(ID_C, role)]
+    toll_free = complaints({"narrative": text.format(A)})
+    assert [one[:2] for one in seen(toll_free)] == [(ID_A, "callback")]
+
+
 def test_a_name_in_a_link_says_nothing_of_its_number():
     text = "They sent me to https://refund-desk.help/pay?phone=+18885550123 and I paid."
     roles = {one: role for one, role, _ in seen(complaints({"narrative": text}))}

@@ -42,6 +42,7 @@ def role(text: str, what: str = NUMBER, kind: EntityKind = EntityKind.PHONE, **s
         "Rufen Sie uns unter {} an",
         "Appelez le {}",
         "Ein Anruf von Amazon. Ich sollte {} zurückrufen",
+        'The number to call was {}. I answered "my number is 888-555-0199"',
     ],
 )
 def test_callback_needs_words_that_say_call_this(text):
