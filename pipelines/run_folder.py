@@ -47,6 +47,7 @@ REJECT_REASONS: Mapping[str, str] = {
     Code.ROW_TOO_LARGE: "too large",
     Code.TRUNCATED_FILE: "in a file that is cut off",
     Code.UNREADABLE_FILE: "for a file that cannot be read",
+    Code.OVER_LIMIT: "for a file that would decode to far more than its size",
     Code.WRONG_TYPE: "with a value of the wrong type",
     Code.MISSING_FIELD: "with a required field missing",
     Code.BAD_VALUE: "with a value that is not allowed",

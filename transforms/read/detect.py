@@ -11,7 +11,6 @@ from dataclasses import dataclass, replace
 from itertools import islice
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from schemas.enums import RecordKind
 from schemas.manifest import EntryStatus, InputEntries, SkipReason
@@ -31,6 +30,7 @@ from transforms.read.files import (
     shortest_labels,
 )
 from transforms.read.framing import Origin, Record, physical_lines, split_cells
+from transforms.read.parquet_limits import MAX_COLUMNS, OverLimitError, open_parquet
 
 HEAD_BYTES = 64 * 1024
 
@@ -137,6 +137,8 @@ def recognize_file(file: InputFile, options: ReadOptions) -> InputFile:
     is_parquet = data.startswith(b"PAR1")
     if not is_parquet and data.count(b"\0") * 4 > len(data):
         raise InputError(file.path, "not text (every other byte is NUL)", "convert it to UTF-8")
+    if start and not data and file.compression == "none":
+        raise InputError(file.path, "nothing but NUL bytes", "fetch the file again")
     data = data.removeprefix(codecs.BOM_UTF8)
     if not data.strip() and len(data) < HEAD_BYTES - len(codecs.BOM_UTF8):
         adapter = contract_json.LINES_ADAPTER if damaged else EMPTY
@@ -191,7 +193,10 @@ def _recognize_parquet(file: InputFile, options: ReadOptions) -> InputFile:
         raise UnrecognizedError("Parquet inside a compressed file")
     try:
         with open_raw(file.path) as stream:
-            schema = pq.ParquetFile(stream).schema_arrow
+            schema = open_parquet(stream).schema_arrow
+    except OverLimitError as error:
+        remedy = "export the file again, in parts"
+        raise InputError(file.path, f"not read: {error.problem}", remedy) from None
     except (OSError, pa.ArrowException):
         raise InputError(file.path, "damaged Parquet", "export the file again") from None
     for adapter in ADAPTERS:
@@ -285,6 +290,9 @@ def _recognize_csv(
     if not records or records[0].fault or b"\0" in records[0].data:
         return None
     cells = [cell.strip() for cell in split_cells(records[0].data.decode(_HEADER_ENCODING))]
+    if len(cells) > MAX_COLUMNS:
+        remedy = "export the columns of the contract alone"
+        raise InputError(file.path, f"not read: more than {MAX_COLUMNS:,} columns", remedy)
     for adapter in ADAPTERS:
         header = _canonical_header(cells, adapter)
         is_whole = adapter.needed_columns <= set(header) and len(set(header)) == len(header)

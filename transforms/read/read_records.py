@@ -125,13 +125,16 @@ def _parquet(shard: Shard, options: ReadOptions) -> Iterator[tuple[str, pa.Recor
     position = shard.first_line
     try:
         for first, batch in framing.parquet_batches(file.path, shard.start, shard.end, position):
-            position = first + batch.num_rows
+            position = first + (1 if batch is None else batch.num_rows)
+            if batch is None:
+                large = Record(first, b"", 0, Code.ROW_TOO_LARGE)
+                yield from _tagged(file.kind, *parse_records(file_origin(file), [large], options))
+                continue
             for rows, rejects in parse_batch(file, batch, first, options):
                 yield from _tagged(file.kind, rows, rejects)
-    except framing.DamagedParquetError:
-        message = "the Parquet file is corrupt from this row on"
+    except framing.DamagedParquetError as error:
         record = Record(position, b"", 0)
-        damage = make_reject(file_origin(file), record, Code.UNREADABLE_FILE, message)
+        damage = make_reject(file_origin(file), record, error.code, error.message)
         yield REJECTS, rejects_batch([damage])
 
 

@@ -6,13 +6,12 @@ import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-import pyarrow.parquet as pq
-
 from transforms.read import framing
 from transforms.read.adapters.base import Layout
 from transforms.read.adapters.registry import file_layout
 from transforms.read.files import InputFile, open_raw, raw_blocks
 from transforms.read.framing import physical_lines
+from transforms.read.parquet_limits import open_parquet
 
 SHARD_BYTES = 16 * 1024 * 1024
 
@@ -99,7 +98,7 @@ def _record_starts(blocks: Iterator[bytes], shard_bytes: int) -> Iterator[tuple[
 def _row_group_starts(file: InputFile, shard_bytes: int) -> list[tuple[int, int]]:
     """Lists the row group and row at which each shard starts; empty without any row group."""
     with open_raw(file.path) as stream:
-        metadata = pq.ParquetFile(stream).metadata
+        metadata = open_parquet(stream).metadata
         groups = [metadata.row_group(i) for i in range(metadata.num_row_groups)]
     starts: list[tuple[int, int]] = []
     pending, row = 0, 1

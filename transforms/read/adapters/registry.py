@@ -61,6 +61,7 @@ _FAULTS = {
     Code.ROW_TOO_LARGE: "a row of over 8 MiB",
     Code.TRUNCATED_FILE: "the compressed file ends early, in this row",
     Code.UNREADABLE_FILE: "the compressed file is corrupt from this row on",
+    Code.OVER_LIMIT: "the compressed file expands too far, and is not read from this row on",
     Code.BAD_ENCODING: "text that its own encoding cannot hold",
     Code.BROKEN_CSV: "a quote in this row is never closed, or text follows a closing one",
 }
