@@ -218,7 +218,7 @@ def input_file_entry(
     digest: Mapping[str, Any], counters: Mapping[tuple[str, str], int]
 ) -> InputFile:
     """Builds the manifest's line on one input file, from its digest and the rows counted."""
-    return InputFile(
+    entry = InputFile(
         name=digest["label"],
         kind=digest["kind"],
         format=digest["format"],
@@ -227,6 +227,9 @@ def input_file_entry(
         rows=counters.get((rows_by_file_group(digest["kind"]), digest["label"]), 0),
         rejected=counters.get((rejected_by_file_group(digest["kind"]), digest["label"]), 0),
     )
+    if digest.get("dialect"):
+        entry["dialect"] = digest["dialect"]
+    return entry
 
 
 def read_manifest(folder: str) -> dict[str, Any]:

@@ -18,6 +18,14 @@ from transforms.read import framing
 from transforms.read.adapters import contract_json, contract_parquet
 from transforms.read.adapters.base import Adapter, Layout, UnrecognizedError, parse_objects
 from transforms.read.adapters.registry import ADAPTERS, ADAPTERS_BY_NAME, EMPTY
+from transforms.read.dialects import (
+    SEPARATORS,
+    as_utf8,
+    is_separator_line,
+    narrow_encoding,
+    swap_separators,
+    wide_encoding,
+)
 from transforms.read.entries import Entry, list_entries, skip_reason, summarize_entries
 from transforms.read.files import (
     InputError,
@@ -41,13 +49,7 @@ _OPTION = {RecordKind.COMPLAINT: "--complaints", RecordKind.CALL: "--calls"}
 
 _OTHER_KIND = {RecordKind.COMPLAINT: RecordKind.CALL, RecordKind.CALL: RecordKind.COMPLAINT}
 
-_FOREIGN = {
-    b"BZh": "bzip2",
-    b"\xfd7zXZ\0": "xz",
-    b"PK\x03\x04": "zip",
-    codecs.BOM_UTF16_LE: "UTF-16 text",
-    codecs.BOM_UTF16_BE: "UTF-16 text",
-}
+_FOREIGN = {b"BZh": "bzip2", b"\xfd7zXZ\0": "xz", b"PK\x03\x04": "zip"}
 
 
 @dataclass(frozen=True)
@@ -130,15 +132,12 @@ def recognize_file(file: InputFile, options: ReadOptions) -> InputFile:
         raise InputError(file.path, "cannot be opened", "check your access to it") from error
     file = replace(file, compression=detect_compression(start))
     data, damaged = read_head(file.path, file.compression, HEAD_BYTES)
-    for magic, name in _FOREIGN.items():
-        if data.startswith(magic):
-            remedy = "convert it to UTF-8" if "text" in name else "unpack it, or use gzip or zstd"
-            raise InputError(file.path, f"{name} is not supported", remedy)
     is_parquet = data.startswith(b"PAR1")
-    if not is_parquet and data.count(b"\0") * 4 > len(data):
-        raise InputError(file.path, "not text (every other byte is NUL)", "convert it to UTF-8")
-    if start and not data and file.compression == "none":
-        raise InputError(file.path, "nothing but NUL bytes", "fetch the file again")
+    if not is_parquet and (wide := wide_encoding(data)):
+        file = replace(file, encoding=wide)
+        data = b"".join(as_utf8([data[: len(data) // 2 * 2]], wide))
+    if not is_parquet:
+        _refuse_binary(file, data)
     data = data.removeprefix(codecs.BOM_UTF8)
     if not data.strip() and len(data) < HEAD_BYTES - len(codecs.BOM_UTF8):
         adapter = contract_json.LINES_ADAPTER if damaged else EMPTY
@@ -152,12 +151,26 @@ def recognize_file(file: InputFile, options: ReadOptions) -> InputFile:
     except UnrecognizedError as error:
         raise InputError(file.path, str(error), _known_formats(file.kind)) from None
     adapter = ADAPTERS_BY_NAME[file.format]
+    if not is_parquet and not file.wide and adapter.encoding == "utf-8":
+        file = replace(file, encoding=narrow_encoding(data))
     if wanted not in (None, adapter.name) and adapter.layout != Layout.REJECTS:
         problem = f"it is {adapter.description}, not {wanted}"
         raise InputError(file.path, problem, "name its format, or leave the option out")
     if file.kind not in adapter.kinds:
         raise _wrong_kind(file, adapter.description)
     return file
+
+
+def _refuse_binary(file: InputFile, data: bytes) -> None:
+    """Raises InputError for the first bytes of what is no text; runs of NULs are left out of it."""
+    for magic, name in _FOREIGN.items():
+        if data.startswith(magic):
+            remedy = "unpack it, or use gzip or zstd"
+            raise InputError(file.path, f"{name} is not supported", remedy)
+    if data.count(b"\0") * 4 > len(data):
+        raise InputError(file.path, "not text (every other byte is NUL)", "convert it to UTF-8")
+    if file.size and not data and file.compression == "none":
+        raise InputError(file.path, "nothing but NUL bytes", "fetch the file again")
 
 
 def _check_options(options: ReadOptions) -> None:
@@ -234,6 +247,7 @@ def _recognize_text(
         _recognize_objects(file, rows, in_array=False)
         or _recognize_lines(file, rows)
         or _recognize_csv(file, rows, options)
+        or _recognize_dialect(file, rows, options)
     )
     if found is None and first == b"{":
         return replace(file, format=contract_json.LINES_ADAPTER.name)
@@ -274,6 +288,21 @@ def _recognize_lines(file: InputFile, rows: Sequence[Record]) -> InputFile | Non
         for adapter in ADAPTERS:
             if adapter.detect_line is not None and adapter.detect_line(row.data):
                 return replace(file, format=adapter.name)
+    return None
+
+
+def _recognize_dialect(
+    file: InputFile, rows: Sequence[Record], options: ReadOptions
+) -> InputFile | None:
+    """Recognizes CSV with another separator than the comma, by a header row that it parts."""
+    if rows and is_separator_line(rows[0].data):
+        rows = rows[1:]
+    for separator in (",", *SEPARATORS):
+        swapped = [*swap_separators(rows, separator)]
+        found = _recognize_csv(replace(file, separator=separator), swapped, options)
+        if found is not None and found.has_header and len(found.header) > 1:
+            table = str.maketrans("," + separator, separator + ",")
+            return replace(found, header=tuple(cell.translate(table) for cell in found.header))
     return None
 
 

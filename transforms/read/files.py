@@ -91,6 +91,18 @@ class InputFile:
     header: tuple[str, ...] = ()
     has_header: bool = False
     in_array: bool = False
+    separator: str = ","
+    encoding: str = "utf-8"
+
+    @property
+    def wide(self) -> bool:
+        """True for text of two bytes a character."""
+        return self.encoding.startswith("utf-16")
+
+    @property
+    def can_be_cut(self) -> bool:
+        """True where the stored bytes can be cut at line ends."""
+        return self.compression == "none" and not self.wide
 
 
 class DamagedStreamError(Exception):

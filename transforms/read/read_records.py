@@ -16,7 +16,14 @@ from schemas.reject import Code
 from transforms.read import framing
 from transforms.read.adapters.base import Layout
 from transforms.read.adapters.registry import file_layout, file_origin, parse_batch, parse_records
-from transforms.read.files import InputFile, ReadOptions, decompressed_blocks
+from transforms.read.dialects import (
+    describe,
+    is_separator_line,
+    plain_records,
+    swap_separators,
+    text_blocks,
+)
+from transforms.read.files import InputFile, ReadOptions
 from transforms.read.framing import Record, chunk_records, physical_lines
 from transforms.read.rejects import Reject, make_reject, rejects_batch
 from transforms.read.shards import SHARD_BYTES, Shard, scan_file
@@ -86,7 +93,7 @@ def read_shard(shard: Shard, options: ReadOptions) -> Iterator[tuple[str, pa.Rec
     if kind in (Layout.PARQUET, Layout.REJECTS):
         yield from _parquet(shard, options)
         return
-    for chunk in chunk_records(_records(shard, kind)):
+    for chunk in chunk_records(plain_records(shard.file, _records(shard, kind))):
         yield from _tagged(shard.file.kind, *parse_records(file_origin(shard.file), chunk, options))
 
 
@@ -99,6 +106,7 @@ def _scan(indexed: tuple[int, InputFile], shard_bytes: int) -> Iterator[TaggedOu
         "format": file.format,
         "bytes": size,
         "sha256": sha256,
+        "dialect": describe(file),
     }
     yield TaggedOutput(DIGESTS, digest)
     for number, shard in enumerate(shards):
@@ -140,7 +148,7 @@ def _parquet(shard: Shard, options: ReadOptions) -> Iterator[tuple[str, pa.Recor
 
 def _records(shard: Shard, kind: Layout) -> Iterator[Record]:
     file = shard.file
-    stream = decompressed_blocks(file.path, file.compression, shard.start, shard.end)
+    stream = text_blocks(file, shard.start, shard.end)
     if kind == Layout.ARRAY:
         yield from framing.array_elements(stream)
         return
@@ -148,9 +156,11 @@ def _records(shard: Shard, kind: Layout) -> Iterator[Record]:
     if kind == Layout.LINES:
         yield from (line for line in physical if line.fault or line.data.strip())
         return
-    rows = framing.csv_records(physical)
+    rows = framing.csv_records(swap_separators(physical, file.separator))
     if shard.start == 0 and file.has_header:
-        next(rows, None)
+        first = next(rows, None)
+        if first is not None and is_separator_line(first.data):
+            next(rows, None)
     yield from rows
 
 

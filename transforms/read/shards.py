@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from transforms.read import framing
 from transforms.read.adapters.base import Layout
 from transforms.read.adapters.registry import file_layout
+from transforms.read.dialects import swap_separators
 from transforms.read.files import InputFile, open_raw, raw_blocks
 from transforms.read.framing import physical_lines
 from transforms.read.parquet_limits import open_parquet
@@ -50,10 +51,10 @@ def scan_file(
     blocks = digested()
     kind = file_layout(file)
     starts: list[tuple[int, int]] = []
-    if file.compression == "none" and kind == Layout.LINES:
+    if file.can_be_cut and kind == Layout.LINES:
         starts = list(_line_starts(blocks, shard_bytes))
-    elif file.compression == "none" and kind == Layout.CSV:
-        starts = list(_record_starts(blocks, shard_bytes))
+    elif file.can_be_cut and kind == Layout.CSV:
+        starts = list(_record_starts(blocks, file.separator, shard_bytes))
     elif kind in (Layout.PARQUET, Layout.REJECTS):
         starts = _row_group_starts(file, shard_bytes)
     elif kind != Layout.EMPTY:
@@ -85,11 +86,13 @@ def _line_starts(blocks: Iterator[bytes], shard_bytes: int) -> Iterator[tuple[in
         offset += len(block)
 
 
-def _record_starts(blocks: Iterator[bytes], shard_bytes: int) -> Iterator[tuple[int, int]]:
+def _record_starts(
+    blocks: Iterator[bytes], separator: str, shard_bytes: int
+) -> Iterator[tuple[int, int]]:
     """Yields the same of CSV records, by the splitter that reading uses."""
     yield 0, 1
     wanted = shard_bytes
-    for record in framing.csv_records(physical_lines(blocks)):
+    for record in framing.csv_records(swap_separators(physical_lines(blocks), separator)):
         if record.offset >= wanted:
             yield record.offset, record.position
             wanted = record.offset + shard_bytes
